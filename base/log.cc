@@ -1,0 +1,70 @@
+#include "base/log.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace warren {
+
+namespace {
+
+std::string program_name = "warren";   // written once, before threads start
+LogLevel threshold = LogLevel::kInfo;  // likewise
+
+std::string_view name_of(LogLevel level) {
+    switch (level) {
+        case LogLevel::kDebug: return "debug";
+        case LogLevel::kInfo: return "info";
+        case LogLevel::kWarn: return "warn";
+        case LogLevel::kError: return "error";
+    }
+    return "error";
+}
+
+void append_value(std::string& line, std::string_view value) {
+    const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
+        return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\';
+    });
+    if (plain) {
+        line += value;
+        return;
+    }
+    line += '"';
+    for (const char c : value) {
+        if (c == '"' || c == '\\') line += '\\';
+        if (c == '\n') {
+            line += "\\n";
+        } else if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) {
+            line += '?';
+        } else {
+            line += c;
+        }
+    }
+    line += '"';
+}
+
+}  // namespace
+
+void set_log_program(std::string_view program) { program_name = program; }
+void set_log_level(LogLevel level) { threshold = level; }
+
+void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
+    if (level < threshold) return;
+    std::string line;
+    line.reserve(160);
+    line += program_name;
+    line += ": level=";
+    line += name_of(level);
+    line += " event=";
+    line += event;
+    for (const LogField& field : fields) {
+        line += ' ';
+        line += field.key;
+        line += '=';
+        append_value(line, field.value);
+    }
+    line += '\n';
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+}  // namespace warren

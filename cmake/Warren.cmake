@@ -1,0 +1,69 @@
+# How every part of Warren is built: flags, libraries, programs, tests.
+
+option(WARREN_WERROR "Warnings are errors" OFF)
+option(WARREN_FUZZ "Link fuzz targets with libFuzzer instead of the replay main" OFF)
+set(WARREN_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+# RelWithDebInfo ships: optimised, with line tables for a useful backtrace, and with WARREN_CHECK in.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET libcrypto>=3.0)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
+pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl)
+find_package(fmt REQUIRED)
+find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
+
+add_library(warren_flags INTERFACE)
+target_include_directories(warren_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(warren_flags INTERFACE WARREN_VERSION="${PROJECT_VERSION}")
+target_compile_options(warren_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wcast-align -Wnull-dereference -Wimplicit-fallthrough -fno-strict-aliasing -fstack-protector-strong
+  $<$<BOOL:${WARREN_WERROR}>:-Werror> $<$<CONFIG:RelWithDebInfo>:-D_FORTIFY_SOURCE=2>)
+target_link_options(warren_flags INTERFACE -Wl,-z,relro,-z,now)
+if(WARREN_SANITIZE)
+  target_compile_options(warren_flags INTERFACE -fsanitize=${WARREN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(warren_flags INTERFACE -fsanitize=${WARREN_SANITIZE})
+endif()
+if(WARREN_FUZZ)
+  target_compile_options(warren_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# warren_library(NAME [LINK lib...]): a static library of every .cc file in the current directory, not of its subdirectories.
+function(warren_library name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC warren_flags ${ARG_LINK})
+endfunction()
+
+# warren_program(NAME [LINK lib...]): an executable from main.cc in the current directory.
+function(warren_program name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${CMAKE_CURRENT_SOURCE_DIR}/main.cc)
+  target_link_libraries(${name} PRIVATE warren_flags ${ARG_LINK})
+endfunction()
+
+# warren_doctest(NAME LABEL label [LINK lib...]): one doctest program of every .cc file in the current directory, run by ctest.
+function(warren_doctest name)
+  cmake_parse_arguments(ARG "" "LABEL" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE warren_flags doctest_main ${ARG_LINK})
+  add_test(NAME ${name} COMMAND ${name} --no-intro)
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
+endfunction()

@@ -1,0 +1,33 @@
+// warren.toml as plain values: what the appliance is. Made by config/parse, checked by config/validate, never half-valid outside config/.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/ip.h"
+
+namespace warren::config {
+
+// The name of a file below secrets/. The key itself is read by config/load and travels apart (config/load.h).
+struct SecretRef {
+    std::string name;  // relative, no "..", e.g. "acme/branch-graz.psk"
+    bool operator==(const SecretRef&) const = default;
+};
+
+// A UDP port with a static key of ours.
+struct Listener {
+    std::uint16_t port = 51820;
+    SecretRef private_key;
+    bool operator==(const Listener&) const = default;
+};
+
+struct Appliance {
+    std::string name = "warren";
+    std::optional<Listener> wireguard;            // the shared listener; without it every customer needs one of his own
+    std::optional<std::string> public_endpoint;   // "vpn.example.net:51820", what exported client profiles say
+    std::optional<Endpoint> status_listen;        // the status page
+    bool operator==(const Appliance&) const = default;
+};
+
+}  // namespace warren::config

@@ -1,0 +1,64 @@
+// customers/ID.toml as plain values: what one customer's stack and tunnels shall be.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "config/appliance.h"
+#include "crypto/keys.h"
+
+namespace warren::config {
+
+enum class CustomerState { kActive, kSuspended };
+
+struct StaticRoute {
+    Prefix to;   // no host bits
+    IpAddress via;
+    bool operator==(const StaticRoute&) const = default;
+};
+
+struct Stack {
+    std::vector<Prefix> addresses;  // of vpn0, with host bits
+    std::uint16_t mtu = 1420;       // of vpn0
+    std::vector<StaticRoute> routes;
+    bool operator==(const Stack&) const = default;
+};
+
+enum class HandoffType { kVeth, kMacvlan, kVlan, kPhysical };
+
+// How the customer's LAN reaches the stack. The device is called lan0 inside the stack.
+struct Handoff {
+    HandoffType type = HandoffType::kVeth;
+    std::string parent;                    // a device of the uplink namespace; for veth a bridge, or empty: the far end is left free
+    std::optional<std::uint16_t> vlan_id;  // 1..4094, type vlan only
+    std::vector<Prefix> addresses;
+    std::optional<std::uint16_t> mtu;
+    bool operator==(const Handoff&) const = default;
+};
+
+struct Peer {
+    std::string name;
+    crypto::PublicKey public_key;
+    std::optional<SecretRef> preshared_key;
+    std::vector<Prefix> allowed_ips;              // no host bits; each prefix belongs to one peer of a customer
+    std::optional<Endpoint> endpoint;             // then we may initiate
+    std::uint16_t persistent_keepalive_seconds = 0;  // 0 = off
+    bool enabled = true;
+    bool operator==(const Peer&) const = default;
+};
+
+struct Customer {
+    std::string id;    // [a-z][a-z0-9-]{0,30}, the file's name
+    std::string name;  // for people
+    CustomerState state = CustomerState::kActive;
+    Stack stack;
+    std::optional<Handoff> handoff;
+    std::optional<Listener> listener;  // of the customer's own; else his peers use the shared one
+    std::vector<Peer> peers;
+    bool operator==(const Customer&) const = default;
+};
+
+}  // namespace warren::config

@@ -1,0 +1,54 @@
+// The kinds of keys, each its own type, and their base64 text as `wg genkey` and `wg pubkey` print it.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "crypto/secret.h"
+
+namespace warren::crypto {
+
+// A Curve25519 public key (RFC 7748 §5). Not secret.
+struct PublicKey {
+    std::array<std::uint8_t, 32> bytes{};
+    auto operator<=>(const PublicKey&) const = default;
+};
+
+// A Curve25519 private key, clamped when used (RFC 7748 §5).
+struct PrivateKey {
+    Secret<32> secret;
+    [[nodiscard]] PrivateKey clone() const { return {secret.clone()}; }
+};
+
+// WireGuard's optional preshared key; 32 zero bytes mean "none" (WireGuard whitepaper §5.4).
+struct PresharedKey {
+    Secret<32> secret;
+    [[nodiscard]] PresharedKey clone() const { return {secret.clone()}; }
+};
+
+// The key of one direction of one session.
+struct AeadKey {
+    Secret<32> secret;
+    [[nodiscard]] AeadKey clone() const { return {secret.clone()}; }
+};
+
+// 44 characters of base64, exactly as `wg` prints and accepts them: canonical, padded.
+[[nodiscard]] std::string to_base64(const PublicKey& key);
+[[nodiscard]] std::optional<PublicKey> parse_public_key(std::string_view text);
+// The caller wipes the text it passes in.
+[[nodiscard]] std::optional<Secret<32>> parse_secret_key(std::string_view text);
+
+}  // namespace warren::crypto
+
+template <>
+struct std::hash<warren::crypto::PublicKey> {
+    // Public keys of strangers never enter a table before they proved themselves, so the first bytes are hash enough.
+    std::size_t operator()(const warren::crypto::PublicKey& key) const noexcept {
+        return warren::load_le<std::uint64_t>(key.bytes.data());
+    }
+};

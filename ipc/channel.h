@@ -1,0 +1,64 @@
+// A SEQPACKET Unix socket that carries whole messages and descriptors between Warren's processes.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace warren::ipc {
+
+// Descriptors one message may carry (the kernel's SCM_MAX_FD is 253).
+inline constexpr std::size_t kMaxDescriptors = 200;
+
+struct Received {
+    std::size_t size = 0;             // bytes of the message; 0 with closed = true at the end
+    std::vector<UniqueFd> descriptors;
+    bool closed = false;              // the other side hung up
+};
+
+// One end of a connection. Belongs to one thread.
+class Channel {
+  public:
+    Channel() = default;
+    explicit Channel(UniqueFd socket) : socket_(std::move(socket)) {}
+
+    // Two connected ends (socketpair), close-on-exec, blocking.
+    [[nodiscard]] static Result<std::pair<Channel, Channel>> pair();
+    // Connects to a listener; ErrorCode::kUnavailable when nobody listens.
+    [[nodiscard]] static Result<Channel> connect(const std::string& path);
+
+    // Sends one message whole. Blocks unless the socket is non-blocking (then kUnavailable).
+    [[nodiscard]] Status send(Bytes message, std::vector<int> descriptors = {});
+    // Receives one message into `space`. A message that does not fit is an error, never truncated silently; its descriptors are closed.
+    // kUnavailable when non-blocking and nothing is there.
+    [[nodiscard]] Result<Received> receive(MutableBytes space);
+
+    struct Credentials {
+        pid_t pid;
+        uid_t uid;
+        gid_t gid;
+    };
+    // Who connected (SO_PEERCRED).
+    [[nodiscard]] Result<Credentials> peer_credentials() const;
+
+    [[nodiscard]] int fd() const { return socket_.get(); }
+    [[nodiscard]] bool valid() const { return socket_.valid(); }
+    [[nodiscard]] UniqueFd take() { return std::move(socket_); }
+
+  private:
+    UniqueFd socket_;
+};
+
+// A listening SEQPACKET socket at `path` (an old socket file is replaced), with these permission bits.
+[[nodiscard]] Result<UniqueFd> listen_at(const std::string& path, mode_t mode);
+// The next waiting connection; kUnavailable when there is none.
+[[nodiscard]] Result<Channel> accept_from(int listener);
+
+}  // namespace warren::ipc

@@ -1,0 +1,43 @@
+// vpnctl -> stackd: what an operator asks of the running appliance, on RUN_DIR/control.sock (SEQPACKET, root only).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace warren::ipc {
+
+enum class ControlVerb : std::uint8_t {
+    kApply,   // load the config again and apply it
+    kDiff,    // what kApply would do, without doing it
+    kStatus,  // generation, uptime, children
+};
+
+struct ControlRequest {
+    ControlVerb verb = ControlVerb::kStatus;
+};
+
+// A piece of the answer, in order; then one ControlDone.
+struct ControlText {
+    enum class Kind : std::uint8_t { kStep, kDiagnostic, kNote };
+    Kind kind = Kind::kNote;
+    std::string customer;  // "" = the appliance
+    std::string text;      // kStep: one planned step; kDiagnostic: file:line:column: error: ... with its line and caret
+};
+
+struct ControlDone {
+    std::uint8_t exit_status = 0;  // as vpnctl shall exit: 0 done, 1 the answer is no (differences, invalid files), 4 refused or failed
+    std::uint64_t generation = 0;
+    std::string summary;
+};
+
+using ControlMessage = std::variant<ControlRequest, ControlText, ControlDone>;
+
+[[nodiscard]] Status encode(const ControlMessage& message, std::vector<std::uint8_t>& wire);
+[[nodiscard]] Result<ControlMessage> decode_control(Bytes wire);
+
+}  // namespace warren::ipc

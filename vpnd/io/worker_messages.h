@@ -1,0 +1,84 @@
+// What the control worker and a data worker tell each other: dataplane/install.h's values, and what needs descriptors or memory of the rim.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/ids.h"
+#include "base/ip.h"
+#include "vpnd/dataplane/customer_view.h"
+#include "vpnd/dataplane/install.h"
+
+namespace warren::io {
+
+// --- control worker -> data worker ---------------------------------------------------------------------------------------------
+
+// This worker's data sockets of a listener; the control worker keeps the handshake sockets. A listener of the same index is replaced.
+struct AddListener {
+    ListenerIndex index;
+    UniqueFd v4;
+    UniqueFd v6;  // invalid when the machine has no IPv6
+};
+struct DropListener {
+    ListenerIndex index;
+};
+
+// A new customer (with his TUN) or a new view of a present one (tun invalid: the present one stays). Peers that are not in the new view lose
+// their sessions, endpoints and staged packets; the others keep theirs.
+struct SwapCustomer {
+    std::unique_ptr<const dataplane::CustomerView> view;
+    UniqueFd tun;
+};
+struct DropCustomer {
+    CustomerIndex index;
+};
+
+struct PeerCounters {
+    PeerIndex peer;
+    std::uint64_t rx_bytes = 0, tx_bytes = 0;      // encrypted payload messages, headers included
+    std::uint64_t rx_packets = 0, tx_packets = 0;  // likewise, keepalives included
+};
+
+// Counters of one customer. The control worker allocates, with peers.size() rows to fill; the data worker fills and sends it back.
+struct CustomerReport {
+    CustomerIndex customer;               // invalid: the worker's own counters (drops before a customer was known)
+    std::uint64_t token = 0;              // the control worker's, untouched
+    std::vector<PeerCounters> peers;      // .peer set by the control worker
+    std::vector<std::uint64_t> drops;     // by DropReason, sized kDropReasonCount by the control worker
+};
+struct FillReport {
+    std::unique_ptr<CustomerReport> report;
+};
+
+// Answered by BarrierReached when everything posted before it was carried out.
+struct Barrier {
+    std::uint64_t token = 0;
+};
+
+using WorkerCommand =
+    std::variant<dataplane::Command, AddListener, DropListener, SwapCustomer, DropCustomer, FillReport, Barrier>;
+
+// --- data worker -> control worker ---------------------------------------------------------------------------------------------
+
+struct BarrierReached {
+    std::uint64_t token = 0;
+};
+struct ReportFilled {
+    std::unique_ptr<CustomerReport> report;
+};
+// A handshake message that came to a data socket (a kernel without the steering program). Bounded, the rest are counted drops.
+struct StrayHandshake {
+    ListenerIndex listener;
+    Endpoint from;
+    LocalAddress to;
+    std::uint8_t size = 0;
+    std::array<std::uint8_t, 148> bytes{};
+};
+
+using WorkerEvent = std::variant<dataplane::Event, BarrierReached, ReportFilled, StrayHandshake>;
+
+}  // namespace warren::io
