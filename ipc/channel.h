@@ -14,13 +14,15 @@
 
 namespace warren::ipc {
 
+// The largest message. A peer with more allowed_ips than fit is refused by config/validate (kMaxAllowedIpsPerPeer).
+inline constexpr std::size_t kMaxMessageSize = 128 * 1024;
 // Descriptors one message may carry (the kernel's SCM_MAX_FD is 253).
 inline constexpr std::size_t kMaxDescriptors = 200;
 
 struct Received {
-    std::size_t size = 0;             // bytes of the message; 0 with closed = true at the end
+    std::size_t size = 0;  // bytes of the message; 0 with closed = true at the end
     std::vector<UniqueFd> descriptors;
-    bool closed = false;              // the other side hung up
+    bool closed = false;  // the other side hung up
 };
 
 // One end of a connection. Belongs to one thread.
@@ -34,7 +36,7 @@ class Channel {
     // Connects to a listener; ErrorCode::kUnavailable when nobody listens.
     [[nodiscard]] static Result<Channel> connect(const std::string& path);
 
-    // Sends one message whole. Blocks unless the socket is non-blocking (then kUnavailable).
+    // Sends one message whole, 1..kMaxMessageSize bytes. Blocks unless the socket is non-blocking (then kUnavailable).
     [[nodiscard]] Status send(Bytes message, std::vector<int> descriptors = {});
     // Receives one message into `space`. A message that does not fit is an error, never truncated silently; its descriptors are closed.
     // kUnavailable when non-blocking and nothing is there.
@@ -45,6 +47,9 @@ class Channel {
         uid_t uid;
         gid_t gid;
     };
+    // From now on send and receive answer kUnavailable instead of waiting.
+    [[nodiscard]] Status set_non_blocking();
+
     // Who connected (SO_PEERCRED).
     [[nodiscard]] Result<Credentials> peer_credentials() const;
 
@@ -56,9 +61,9 @@ class Channel {
     UniqueFd socket_;
 };
 
-// A listening SEQPACKET socket at `path` (an old socket file is replaced), with these permission bits.
+// A listening, non-blocking SEQPACKET socket at `path` (an old socket file is replaced), with these permission bits.
 [[nodiscard]] Result<UniqueFd> listen_at(const std::string& path, mode_t mode);
-// The next waiting connection; kUnavailable when there is none.
+// The next waiting connection, a blocking one; kUnavailable when there is none.
 [[nodiscard]] Result<Channel> accept_from(int listener);
 
 }  // namespace warren::ipc

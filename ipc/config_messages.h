@@ -6,8 +6,9 @@
 // A Put replaces what has the same name; a Put of something unchanged keeps its sessions. Nothing takes effect before Commit;
 // a Rejected generation changes nothing. A fresh vpnd gets everything (Begin.full), an established one only what changed.
 //
-// vpnd outlives stackd: when the channel breaks it goes on forwarding and waits on the adoption listener that Hello brought. A new stackd connects
-// there, says Hello, gets back the descriptors that vpnd holds (Holding), and puts its generation with has_tun and has_sockets false for those.
+// vpnd outlives stackd: when the channel breaks it goes on forwarding and waits on the adoption listener that Hello brought. A new stackd
+// connects there, says Hello, gets back the descriptors that vpnd holds (Holding), and puts its generation with has_tun and has_sockets
+// false for those.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,8 @@
 
 namespace warren::ipc {
 
-// The first message of stackd, once per connection. Descriptors on the first connection, none later: the snapshot listener, then the adoption
-// listener (both SEQPACKET).
+// The first message of stackd, once per connection. Descriptors on the first connection, none later: the snapshot listener, then the
+// adoption listener (both SEQPACKET).
 struct Hello {
     std::string appliance;
     std::string version;
@@ -49,9 +50,10 @@ struct Begin {
     bool full = false;  // everything that is not put again before Commit is to be removed
 };
 
-// Descriptors, in this order: for IPv4, then for IPv6 when `has_v6`: the handshake socket, then one data socket per worker (the order they were bound
-// in, which the steering program relies on); last the UAPI listener (stream). All are bound, non-blocking, with UDP_GRO and PKTINFO on.
-// When a listener of this name exists and the port is the same, no sockets are passed (`has_sockets` false) and the present ones stay.
+// Descriptors, in this order: for IPv4, then for IPv6 when `has_v6`: the handshake socket, then one data socket per worker (the order they
+// were bound in, which the steering program relies on); last the UAPI listener (stream). All are bound, non-blocking, with UDP_GRO and
+// PKTINFO on. When a listener of this name exists and the port is the same, no sockets are passed (`has_sockets` false) and the present
+// ones stay.
 struct PutListener {
     std::string id;  // "" = the shared one, else the customer's id
     std::uint16_t port = 0;
@@ -100,13 +102,10 @@ struct Rejected {
     std::string reason;
 };
 
-using ConfigMessage =
-    std::variant<Hello, Holding, HoldingEnd, Begin, PutListener, PutCustomer, PutPeer, RemoveCustomer, RemoveListener, Commit, Applied, Rejected>;
+using ConfigMessage = std::variant<Hello, Holding, HoldingEnd, Begin, PutListener, PutCustomer, PutPeer, RemoveCustomer, RemoveListener,
+                                   Commit, Applied, Rejected>;
 
-// The largest encoded message. A peer with more allowed_ips than fit is refused by config/validate (kMaxAllowedIpsPerPeer).
-inline constexpr std::size_t kMaxMessageSize = 128 * 1024;
-
-// `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize.
+// `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize (ipc/channel.h).
 [[nodiscard]] Status encode(const ConfigMessage& message, std::vector<std::uint8_t>& wire);
 // Refuses trailing bytes, unknown types, lengths and values out of range; never aborts.
 [[nodiscard]] Result<ConfigMessage> decode(Bytes wire);

@@ -18,7 +18,7 @@
 namespace warren::ipc {
 
 struct SnapshotRequest {
-    std::string customer;      // "" = all
+    std::string customer;  // "" = all
     bool with_peers = true;
 };
 
@@ -31,7 +31,7 @@ struct SnapshotHeader {
     std::uint32_t customer_count = 0;  // that follow
     std::vector<DropCount> drops;      // before a customer was known: bad datagrams, unknown indexes
     std::string aead_backend;
-    bool under_load = false;           // of any listener
+    bool under_load = false;  // of any listener
     std::uint64_t handshakes_initiated = 0;
     std::uint64_t handshakes_completed = 0;
 };
@@ -39,7 +39,7 @@ struct SnapshotHeader {
 struct CustomerSnapshot {
     std::string id;
     std::string name;
-    std::string listener;        // "" = the shared one
+    std::string listener;  // "" = the shared one
     std::uint16_t listen_port = 0;
     std::string listener_public_key;  // base64
     bool suspended = false;
@@ -63,7 +63,7 @@ struct PeerSnapshot {
     bool has_preshared_key = false;
     std::vector<Prefix> allowed_ips;
     std::optional<Endpoint> endpoint;
-    WallTime latest_handshake{};  // 0 = never
+    WallTime latest_handshake{};                            // 0 = never
     std::optional<std::uint32_t> latest_handshake_seconds;  // age, absent = never
     std::uint64_t rx_bytes = 0;
     std::uint64_t tx_bytes = 0;
@@ -77,8 +77,7 @@ struct SnapshotError {
     std::string reason;  // "no such customer"
 };
 
-using SnapshotMessage =
-    std::variant<SnapshotRequest, SnapshotHeader, CustomerSnapshot, PeerSnapshot, SnapshotEnd, SnapshotError>;
+using SnapshotMessage = std::variant<SnapshotRequest, SnapshotHeader, CustomerSnapshot, PeerSnapshot, SnapshotEnd, SnapshotError>;
 
 [[nodiscard]] Status encode(const SnapshotMessage& message, std::vector<std::uint8_t>& wire);
 [[nodiscard]] Result<SnapshotMessage> decode_snapshot(Bytes wire);

@@ -1,0 +1,35 @@
+#include "ipc/control_messages.h"
+
+#include "ipc/codec.h"
+
+namespace warren::ipc {
+
+template <>
+struct LastOf<ControlVerb> {
+    static constexpr auto value = ControlVerb::kStatus;
+};
+template <>
+struct LastOf<ControlText::Kind> {
+    static constexpr auto value = ControlText::Kind::kNote;
+};
+
+// Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.
+static void fields(auto& codec, Is<ControlRequest> auto& m) {
+    codec(m.verb);
+}
+static void fields(auto& codec, Is<ControlText> auto& m) {
+    codec(m.kind, m.customer, m.text);
+}
+static void fields(auto& codec, Is<ControlDone> auto& m) {
+    codec(m.exit_status, m.generation, m.summary);
+}
+
+Status encode(const ControlMessage& message, std::vector<std::uint8_t>& wire) {
+    return encode_variant(message, wire);
+}
+
+Result<ControlMessage> decode_control(Bytes wire) {
+    return decode_variant<ControlMessage>(wire);
+}
+
+}  // namespace warren::ipc

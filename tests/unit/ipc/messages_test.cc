@@ -1,0 +1,241 @@
+// Every message comes back from the wire as it went in; whatever is cut, grown or out of range is refused.
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "crypto/secret.h"
+#include "ipc/channel.h"
+#include "ipc/config_messages.h"
+#include "ipc/control_messages.h"
+#include "ipc/snapshot.h"
+
+using namespace warren;
+using namespace warren::ipc;
+
+namespace {
+
+using Wire = std::vector<std::uint8_t>;
+
+crypto::Secret<32> secret_of(std::uint8_t seed) {
+    std::array<std::uint8_t, 32> bytes{};
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(seed + i);
+    return crypto::Secret<32>(bytes);
+}
+
+template <typename Message>
+Wire wire_of(const Message& message) {
+    Wire wire;
+    REQUIRE(encode(message, wire));
+    return wire;
+}
+
+PutPeer full_peer() {
+    PutPeer peer;
+    peer.name = "branch-graz";
+    peer.public_key.bytes.fill(7);
+    peer.preshared_key.secret = secret_of(9);
+    peer.allowed_ips = {*parse_prefix("10.43.0.0/16"), *parse_prefix("fd00:43::/64"), *parse_prefix("0.0.0.0/0")};
+    peer.endpoint = Endpoint{*parse_ip("fe80::1"), 51820, 3};
+    peer.persistent_keepalive_seconds = 25;
+    return peer;
+}
+
+PutListener full_listener() {
+    PutListener listener;
+    listener.id = "acme";
+    listener.port = 51842;
+    listener.private_key.secret = secret_of(1);
+    listener.has_sockets = false;
+    listener.has_v6 = false;
+    return listener;
+}
+
+std::vector<ConfigMessage> every_config_message() {
+    std::vector<ConfigMessage> out;
+    out.emplace_back(Hello{"pop-vienna-1", "0.1.0", 3});
+    out.emplace_back(Holding{Holding::Kind::kListener, "acme", 51842, true});
+    out.emplace_back(HoldingEnd{41});
+    out.emplace_back(Begin{42, true});
+    out.emplace_back(full_listener());
+    out.emplace_back(PutCustomer{"acme", "Acme \"GmbH\"\n", "acme", true, 1380, {*parse_prefix("10.0.0.1/24")}, 4'000'000'000, false});
+    out.emplace_back(full_peer());
+    out.emplace_back(RemoveCustomer{"acme"});
+    out.emplace_back(RemoveListener{""});
+    out.emplace_back(Commit{UINT64_MAX});
+    out.emplace_back(Applied{42});
+    out.emplace_back(Rejected{42, "no such listener"});
+    return out;
+}
+
+std::vector<SnapshotMessage> every_snapshot_message() {
+    return {SnapshotRequest{"acme", false},
+            SnapshotHeader{"pop", "0.1.0", 3, 2, {{"bad mac1", 5}}, "ipsec-mb", true, 10, 9},
+            CustomerSnapshot{"acme", "Acme", "", 51820, "key=", true, 1420, {*parse_prefix("fd00:42::1/64")}, 2, 1, 3, 4, 5, 6, {{"x", 1}}},
+            PeerSnapshot{"graz",
+                         "key=",
+                         true,
+                         {*parse_prefix("10.0.0.0/8")},
+                         *parse_endpoint("198.51.100.77:51820"),
+                         WallTime{-5},
+                         17,
+                         1,
+                         2,
+                         25,
+                         PeerState::kOnline},
+            SnapshotEnd{},
+            SnapshotError{"no such customer"}};
+}
+
+std::vector<ControlMessage> every_control_message() {
+    return {ControlRequest{ControlVerb::kDiff}, ControlText{ControlText::Kind::kStep, "acme", "create namespace warren-acme"},
+            ControlDone{4, 12, "refused"}};
+}
+
+// Encodes, decodes and encodes again: equal bytes mean that nothing was lost on the way, as every field is on the wire.
+template <typename Message, typename Decode>
+void check_round_trip(const std::vector<Message>& messages, Decode decode_it) {
+    REQUIRE(messages.size() == std::variant_size_v<Message>);
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        REQUIRE(messages[i].index() == i);
+        const Wire wire = wire_of(messages[i]);
+        const auto decoded = decode_it(wire);
+        REQUIRE(decoded);
+        CHECK(decoded->index() == i);
+        CHECK(wire_of(*decoded) == wire);
+    }
+}
+
+template <typename Message, typename Decode>
+void check_cut_and_grown(const std::vector<Message>& messages, Decode decode_it) {
+    for (const Message& message : messages) {
+        Wire wire = wire_of(message);
+        for (std::size_t size = 0; size < wire.size(); ++size) CHECK_FALSE(decode_it(Bytes(wire).first(size)));
+        wire.push_back(0);
+        CHECK_FALSE(decode_it(wire));
+    }
+}
+
+template <typename Message, typename Decode>
+void check_bit_flips(const std::vector<Message>& messages, Decode decode_it) {
+    for (const Message& message : messages) {
+        const Wire wire = wire_of(message);
+        for (std::size_t bit = 0; bit < wire.size() * 8; ++bit) {
+            Wire flipped = wire;
+            flipped[bit / 8] = static_cast<std::uint8_t>(flipped[bit / 8] ^ (1U << (bit % 8)));
+            const auto decoded = decode_it(flipped);
+            // What is accepted must be the only encoding of what it says: no field has two spellings.
+            if (decoded) CHECK(wire_of(*decoded) == flipped);
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("every message survives the wire") {
+    check_round_trip(every_config_message(), decode);
+    check_round_trip(every_snapshot_message(), decode_snapshot);
+    check_round_trip(every_control_message(), decode_control);
+}
+
+TEST_CASE("a peer's fields arrive as they were sent") {
+    const auto decoded = decode(wire_of(ConfigMessage(full_peer())));
+    REQUIRE(decoded);
+    const auto& peer = std::get<PutPeer>(*decoded);
+    const PutPeer expected = full_peer();
+    CHECK(peer.name == expected.name);
+    CHECK(peer.public_key == expected.public_key);
+    CHECK(peer.preshared_key.secret.equals(expected.preshared_key.secret));
+    CHECK(peer.allowed_ips == expected.allowed_ips);
+    CHECK(peer.endpoint == expected.endpoint);
+    CHECK(peer.persistent_keepalive_seconds == 25);
+}
+
+TEST_CASE("a peer's snapshot arrives as it was sent") {
+    const auto decoded = decode_snapshot(wire_of(every_snapshot_message()[3]));
+    REQUIRE(decoded);
+    const auto& peer = std::get<PeerSnapshot>(*decoded);
+    CHECK(peer.latest_handshake == WallTime{-5});
+    CHECK(peer.latest_handshake_seconds == 17U);
+    CHECK(peer.state == PeerState::kOnline);
+    CHECK(peer.has_preshared_key);
+}
+
+TEST_CASE("a message that is cut short or has bytes to spare is refused") {
+    check_cut_and_grown(every_config_message(), decode);
+    check_cut_and_grown(every_snapshot_message(), decode_snapshot);
+    check_cut_and_grown(every_control_message(), decode_control);
+}
+
+TEST_CASE("no field has two spellings, and no flipped bit makes the decoder trip") {
+    check_bit_flips(every_config_message(), decode);
+    check_bit_flips(every_snapshot_message(), decode_snapshot);
+    check_bit_flips(every_control_message(), decode_control);
+}
+
+TEST_CASE("values out of range are refused") {
+    Wire begin = wire_of(ConfigMessage(Begin{1, true}));
+    begin.back() = 2;  // a bool is 0 or 1
+    CHECK_FALSE(decode(begin));
+
+    Wire holding = wire_of(ConfigMessage(Holding{}));
+    holding[2] = 2;  // Kind has two
+    CHECK_FALSE(decode(holding));
+
+    PutPeer peer;
+    peer.allowed_ips = {*parse_prefix("10.0.0.0/8")};
+    Wire wire = wire_of(ConfigMessage(std::move(peer)));
+    const std::size_t length_at = wire.size() - 2 - 1 - 1;  // keepalive, no endpoint, prefix length
+    REQUIRE(wire[length_at] == 8);
+    wire[length_at] = 33;
+    CHECK_FALSE(decode(wire));
+    wire[length_at] = 32;
+    CHECK(decode(wire));
+}
+
+TEST_CASE("a message of another version or an unknown type is refused") {
+    Wire wire = wire_of(ConfigMessage(Commit{1}));
+    wire[0] = static_cast<std::uint8_t>(wire[0] + 1);
+    CHECK_FALSE(decode(wire));
+    wire = wire_of(ConfigMessage(Commit{1}));
+    wire[1] = std::variant_size_v<ConfigMessage>;
+    CHECK_FALSE(decode(wire));
+    CHECK_FALSE(decode({}));
+}
+
+TEST_CASE("a count larger than the message is refused before anything is allocated for it") {
+    Wire wire = wire_of(ConfigMessage(RemoveCustomer{"acme"}));
+    for (const std::uint32_t count : {5U, 0x10000U, UINT32_MAX}) {
+        store_le(wire.data() + 2, count);
+        CHECK_FALSE(decode(wire));
+    }
+}
+
+TEST_CASE("a message larger than a channel carries is not encoded") {
+    Wire wire;
+    CHECK(encode(ConfigMessage(Rejected{1, std::string(kMaxMessageSize - 14, 'x')}), wire));
+    CHECK(wire.size() == kMaxMessageSize);
+    CHECK_FALSE(encode(ConfigMessage(Rejected{1, std::string(kMaxMessageSize - 13, 'x')}), wire));
+}
+
+TEST_CASE("encoding keys never moves the bytes to another allocation") {
+    Wire wire;
+    REQUIRE(encode(ConfigMessage(Commit{1}), wire));
+    const auto* before = wire.data();
+    PutPeer peer = full_peer();
+    peer.allowed_ips.assign(2000, *parse_prefix("fd00::/64"));
+    REQUIRE(encode(ConfigMessage(std::move(peer)), wire));
+    CHECK(wire.data() == before);
+}
+
+TEST_CASE("random bytes are never decoded into something that encodes otherwise") {
+    std::mt19937 random(20250101);
+    for (int round = 0; round < 20000; ++round) {
+        Wire wire(random() % 64 + 2);
+        for (auto& byte : wire) byte = static_cast<std::uint8_t>(random());
+        wire[0] = 1;
+        wire[1] = static_cast<std::uint8_t>(random() % 13);
+        if (const auto decoded = decode(wire)) CHECK(wire_of(*decoded) == wire);
+        if (const auto decoded = decode_snapshot(wire)) CHECK(wire_of(*decoded) == wire);
+        if (const auto decoded = decode_control(wire)) CHECK(wire_of(*decoded) == wire);
+    }
+}
