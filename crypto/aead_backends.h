@@ -1,0 +1,28 @@
+// What the backends of PacketAead share; used inside crypto/ only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "crypto/aead.h"
+
+namespace warren::crypto {
+
+using AeadNonce = std::array<std::uint8_t, 12>;
+
+// 32 zero bits, then the counter, little-endian (WireGuard whitepaper §5.4).
+[[nodiscard]] inline AeadNonce nonce_of(std::uint64_t counter) {
+    AeadNonce nonce{};
+    store_le(nonce.data() + 4, counter);
+    return nonce;
+}
+
+// One factory per backend. kUnsupported when this machine or build lacks it.
+[[nodiscard]] Result<std::unique_ptr<PacketAead>> make_ipsec_mb_aead();
+[[nodiscard]] Result<std::unique_ptr<PacketAead>> make_openssl_aead();
+[[nodiscard]] Result<std::unique_ptr<PacketAead>> make_sodium_aead();
+
+}  // namespace warren::crypto

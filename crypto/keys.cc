@@ -1,0 +1,44 @@
+#include "crypto/keys.h"
+
+#include <sodium.h>
+
+#include "base/check.h"
+
+namespace warren::crypto {
+
+namespace {
+
+constexpr std::size_t kKeySize = 32;
+constexpr std::size_t kTextSize = 44;
+constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL;
+
+// libsodium decodes without secret-dependent branches and refuses padding that is missing or trailing bits that are not zero.
+bool decode(std::string_view text, std::span<std::uint8_t, kKeySize> out) {
+    if (text.size() != kTextSize) return false;
+    std::size_t size = 0;
+    const int status = ::sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr, &size, nullptr, kVariant);
+    return status == 0 && size == kKeySize;
+}
+
+}  // namespace
+
+std::string to_base64(const PublicKey& key) {
+    static_assert(sodium_base64_ENCODED_LEN(kKeySize, sodium_base64_VARIANT_ORIGINAL) == kTextSize + 1);
+    std::array<char, kTextSize + 1> text{};
+    ::sodium_bin2base64(text.data(), text.size(), key.bytes.data(), key.bytes.size(), kVariant);
+    return {text.data(), kTextSize};
+}
+
+std::optional<PublicKey> parse_public_key(std::string_view text) {
+    PublicKey key;
+    if (!decode(text, key.bytes)) return std::nullopt;
+    return key;
+}
+
+std::optional<Secret<32>> parse_secret_key(std::string_view text) {
+    Secret<32> key;
+    if (!decode(text, key.writable())) return std::nullopt;
+    return key;
+}
+
+}  // namespace warren::crypto
