@@ -1,0 +1,124 @@
+"""Stock WireGuard clients: wireguard-go and `wg`, as anybody would run them."""
+
+from dataclasses import dataclass, field
+
+from . import netlab
+
+
+@dataclass
+class Key:
+    private: str
+    public: str
+
+
+def new_key():
+    private = netlab.run("wg", "genkey").stdout.strip()
+    return Key(private, public_key(private))
+
+
+def public_key(private):
+    return netlab.run("wg", "pubkey", input=private + "\n").stdout.strip()
+
+
+def new_psk():
+    return netlab.run("wg", "genpsk").stdout.strip()
+
+
+@dataclass
+class Peer:
+    """One [Peer] of a client's configuration."""
+
+    public_key: str
+    allowed_ips: list
+    endpoint: str = ""
+    psk: str = ""
+    keepalive: int = 0
+
+    def text(self):
+        lines = ["[Peer]", f"PublicKey = {self.public_key}", f"AllowedIPs = {', '.join(self.allowed_ips)}"]
+        if self.endpoint:
+            lines.append(f"Endpoint = {self.endpoint}")
+        if self.psk:
+            lines.append(f"PresharedKey = {self.psk}")
+        if self.keepalive:
+            lines.append(f"PersistentKeepalive = {self.keepalive}")
+        return "\n".join(lines) + "\n"
+
+
+@dataclass
+class Shown:
+    """One peer's line of `wg show DEVICE dump`."""
+
+    public_key: str
+    psk: str
+    endpoint: str
+    allowed_ips: list
+    latest_handshake: int  # seconds since 1970, 0 = never
+    rx: int
+    tx: int
+    keepalive: str
+
+
+def parse_dump(text):
+    """The peers of `wg show DEVICE dump`, by public key."""
+    peers = {}
+    for line in text.splitlines()[1:]:
+        key, psk, endpoint, allowed, handshake, rx, tx, keepalive = line.split("\t")
+        allowed = [] if allowed == "(none)" else allowed.split(",")
+        peers[key] = Shown(key, psk, endpoint, allowed, int(handshake), int(rx), int(tx), keepalive)
+    return peers
+
+
+@dataclass
+class Client:
+    """wireguard-go in namespace `ns`, with `device` up, its addresses on it and its peers' AllowedIPs routed to it."""
+
+    ns: netlab.Namespace
+    device: str  # unique on the machine: wireguard-go puts its control socket into one directory for all namespaces
+    key: Key
+    addresses: list
+    peers: list = field(default_factory=list)
+    listen_port: int = 0
+    mtu: int = 1420
+    log_level: str = "error"
+    process: netlab.Process = None
+
+    def start(self):
+        self.process = self.ns.start("wireguard-go", "-f", self.device, name=f"{self.ns.host}-wireguard-go",
+                                     env={"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": self.log_level})
+        netlab.wait_until(self._answers, 10, f"wireguard-go {self.device} answers", every=0.01)
+        self.configure()
+        self.ns.ip(*[f"addr add {address} dev {self.device}{' nodad' if ':' in address else ''}" for address in self.addresses],
+                   f"link set dev {self.device} mtu {self.mtu} up",
+                   *[f"route replace {prefix} dev {self.device}" for peer in self.peers for prefix in peer.allowed_ips])
+        return self
+
+    def _answers(self):
+        if not self.process.running():
+            raise netlab.LabError(f"wireguard-go ended: {self.process.tail()}")
+        return self.wg("show", self.device, "listen-port", check=False).returncode == 0
+
+    def configure(self):
+        """Gives wireguard-go its key and peers (again), with `wg setconf`."""
+        self.wg("setconf", self.device, self._file())
+
+    def sync(self):
+        """Like configure, but sessions of unchanged peers stay."""
+        self.wg("syncconf", self.device, self._file())
+
+    def _file(self):
+        head = ["[Interface]", f"PrivateKey = {self.key.private}"] + ([f"ListenPort = {self.listen_port}"] if self.listen_port else [])
+        return self.ns.lab.write(f"{self.device}.conf", "\n".join(head) + "\n" + "".join(peer.text() for peer in self.peers))
+
+    def wg(self, *arguments, **more):
+        return self.ns.run("wg", *arguments, **more)
+
+    def show(self):
+        """The peers as wireguard-go sees them, by public key."""
+        return parse_dump(self.wg("show", self.device, "dump").stdout)
+
+    def port(self):
+        return int(self.wg("show", self.device, "listen-port").stdout)
+
+    def stop(self):
+        self.process.stop()
