@@ -81,10 +81,11 @@ class Client:
     listen_port: int = 0
     mtu: int = 1420
     log_level: str = "error"
+    program: str = "wireguard-go"
     process: netlab.Process = None
 
     def start(self):
-        self.process = self.ns.start("wireguard-go", "-f", self.device, name=f"{self.ns.host}-wireguard-go",
+        self.process = self.ns.start(self.program, "-f", self.device, name=f"{self.ns.host}-wireguard-go",
                                      env={"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": self.log_level})
         netlab.wait_until(self._answers, 10, f"wireguard-go {self.device} answers", every=0.01)
         self.configure()
