@@ -1,0 +1,60 @@
+"""What every result carries: the machine, the versions, and how steady the run was."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+
+
+def machine():
+    with open("/proc/cpuinfo") as cpuinfo:
+        lines = cpuinfo.read().splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
+    wanted = ("avx2", "avx512f", "avx512ifma", "vaes", "vpclmulqdq")
+    memory = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemTotal"))
+    return {"cpu": model, "cores": os.cpu_count(), "features": [flag for flag in wanted if flag in flags], "memory_mb": memory // 1024,
+            "kernel": platform.release(), "date": time.strftime("%Y-%m-%d")}
+
+
+def commit(root):
+    done = subprocess.run(["git", "-C", root, "describe", "--always", "--dirty"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+def cpu_seconds(pids):
+    """CPU time of processes, all threads, user and system; softirq work done in their system calls is in it."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        total += (int(fields[11]) + int(fields[12])) / ticks
+    return total
+
+
+def memory_kb(pids):
+    """Proportional set size of processes."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup") as rollup:
+            total += next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+    return total
+
+
+def spread(values):
+    """Median, smallest and largest."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values), "runs": len(values)}
+
+
+def save(root, name, result):
+    """Writes build/bench/NAME.json and says so."""
+    directory = os.path.join(root, "build", "bench")
+    os.makedirs(directory, exist_ok=True)
+    path = os.path.join(directory, f"{name}.json")
+    with open(path, "w") as out:
+        json.dump({"machine": machine(), "commit": commit(root), **result}, out, indent=2)
+        out.write("\n")
+    print(f"\nwritten to {os.path.relpath(path, root)}")
