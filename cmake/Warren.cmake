@@ -58,6 +58,14 @@ function(warren_program name)
   target_link_libraries(${name} PRIVATE warren_flags ${ARG_LINK})
 endfunction()
 
+# warren_ring(LABEL NAME): building the target ring-LABEL builds NAME; `./test LABEL` runs it.
+function(warren_ring label name)
+  if(NOT TARGET ring-${label})
+    add_custom_target(ring-${label})
+  endif()
+  add_dependencies(ring-${label} ${name})
+endfunction()
+
 # warren_doctest(NAME LABEL label [LINK lib...]): one doctest program of every .cc file in the current directory, run by ctest.
 function(warren_doctest name)
   cmake_parse_arguments(ARG "" "LABEL" "LINK" ${ARGN})
@@ -66,4 +74,5 @@ function(warren_doctest name)
   target_link_libraries(${name} PRIVATE warren_flags doctest_main ${ARG_LINK})
   add_test(NAME ${name} COMMAND ${name} --no-intro)
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
+  warren_ring(${ARG_LABEL} ${name})
 endfunction()
