@@ -183,11 +183,11 @@ class Namespace:
 class Lab:
     """Owns namespaces, processes and a directory of its own; a context manager. Nothing survives its end."""
 
-    def __init__(self, prefix=None, keep_logs=False):
+    def __init__(self, prefix=None, directory=None):
         self.prefix = prefix or f"wlab-{os.getpid()}-{next(_numbers)}-"
-        self.directory = tempfile.mkdtemp(prefix=self.prefix)
+        self.directory = directory or tempfile.mkdtemp(prefix=self.prefix)
+        os.makedirs(self.directory, exist_ok=True)
         os.chmod(self.directory, 0o755)
-        self.keep_logs = keep_logs
         self.namespaces, self.processes, self._last_steps = {}, [], []
 
     def __enter__(self):
@@ -273,21 +273,22 @@ class Lab:
         for process in reversed(self.processes):
             attempt(process.stop)
         for name in list(self.namespaces):
-            attempt(self._remove_namespace, name)
-        if not self.keep_logs:
-            shutil.rmtree(self.directory, ignore_errors=True)
+            attempt(remove_namespace, name)
+        self.namespaces.clear()
+        shutil.rmtree(self.directory, ignore_errors=True)
         if failures:
             raise failures[0]
 
-    def _remove_namespace(self, name):
-        for pid in run("ip", "netns", "pids", name, check=False).stdout.split():
-            try:  # started by what we started, in a namespace that is ours alone
-                os.kill(int(pid), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        if os.path.exists(f"{NETNS_DIR}/{name}"):
-            run("ip", "netns", "del", name)
-        del self.namespaces[name]
+
+def remove_namespace(name):
+    """Ends what runs in a namespace of ours, then removes it."""
+    for pid in run("ip", "netns", "pids", name, check=False).stdout.split():
+        try:
+            os.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    if os.path.exists(f"{NETNS_DIR}/{name}"):
+        run("ip", "netns", "del", name)
 
 
 def baseline():

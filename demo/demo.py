@@ -1,0 +1,223 @@
+"""The lab that ./run brings up: two companies that never heard of each other, each with two sites, all on the same addresses.
+
+                          demo-acme-graz  ── LAN 10.0.1.0/24, web server 10.0.1.10 says "acme"
+                         /
+                        /   demo-acme-linz  ── LAN 10.0.2.0/24, web server 10.0.2.10 says "acme"
+    demo-hub ── demo-internet
+    Warren              \\   demo-globex-oslo ── LAN 10.0.1.0/24, web server 10.0.1.10 says "globex"
+                         \\
+                          demo-globex-bergen ── LAN 10.0.2.0/24, web server 10.0.2.10 says "globex"
+
+Everything, the hub too, lives in network namespaces; the host is not touched. Each site's gateway is a stock wireguard-go.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+sys.dont_write_bytecode = True
+
+from tests.lab import netlab, warren, wireguard_go  # noqa: E402
+
+PREFIX = "demo-"
+STATE = "/run/warren-demo"  # config, run directory, logs; its lock tells a living demo from the remains of a killed one
+HUB_ADDRESS, PORT = "198.51.100.1", 51820
+SITES = {"acme": ["graz", "linz"], "globex": ["oslo", "bergen"]}
+STACKS = [f"warren-{customer}" for customer in SITES]
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+def refuse(text):
+    print(f"./run: {text}", file=sys.stderr)
+    sys.exit(4)
+
+
+class Site:
+    """One office: a gateway with a stock WireGuard client, and a LAN with a web server."""
+
+    def __init__(self, lab, internet, hub_key, customer, town, number, outer):
+        self.customer, self.town, self.number = customer, town, number
+        self.lan = f"10.0.{number}.0/24"
+        self.tunnel_address = f"10.0.0.{number + 1}"
+        self.server_address = f"10.0.{number}.10"
+        self.key = wireguard_go.new_key()
+        self.gateway = lab.router(f"{customer}-{town}")
+        self.server = lab.namespace(f"{customer}-{town}-web")
+        lab.wire(internet, f"to-{customer[:4]}-{town}"[:15], f"203.0.113.{outer}/30", self.gateway, "wan0", f"203.0.113.{outer + 1}/30")
+        self.gateway.ip(f"route add default via 203.0.113.{outer}")
+        lab.wire(self.gateway, "lan0", f"10.0.{number}.1/24", self.server, "lan0", f"{self.server_address}/24")
+        self.server.ip(f"route add default via 10.0.{number}.1")
+        pages = lab.path(f"pages/{customer}-{town}")
+        lab.write(f"pages/{customer}-{town}/index.html", f"{customer}\n", mode=0o644)
+        self.server.start("/usr/bin/python3", "-m", "http.server", "--directory", pages, "--bind", self.server_address, "80", name=f"{customer}-{town}-web")
+        hub = wireguard_go.Peer(hub_key.public, ["10.0.0.0/16"], endpoint=f"{HUB_ADDRESS}:{PORT}", keepalive=25)
+        self.client = wireguard_go.Client(self.gateway, f"wg-{customer[:4]}-{town}"[:15], self.key, [f"{self.tunnel_address}/32"], [hub])
+
+    def peer(self):
+        """This site as the hub's config names it."""
+        return warren.Peer(self.town, self.key.public, [f"{self.tunnel_address}/32", self.lan])
+
+    def fetch(self, address):
+        """What the web server at `address` answers to a machine in this site's LAN; empty when nothing does."""
+        return self.server.run("curl", "-s", "--max-time", "2", f"http://{address}/", check=False).stdout.strip()
+
+
+class Demo:
+    def __init__(self, lab):
+        self.lab, self.sites, self.failed = lab, [], False
+
+    def bring_up(self):
+        say("[1/4] networks: an internet, a hub, four offices")
+        hub, internet = self.lab.namespace("hub"), self.lab.router("internet")
+        self.lab.wire(internet, "to-hub", "198.51.100.254/24", hub, "uplink0", f"{HUB_ADDRESS}/24")
+        hub.ip("route add default via 198.51.100.254")
+        self.warren = warren.Warren(self.lab, hub, name="demo-hub", listen_port=PORT, config=f"{STATE}/etc", run_dir=f"{STATE}/run")
+        for customer, towns in SITES.items():
+            for number, town in enumerate(towns, start=1):
+                self.sites.append(Site(self.lab, internet, self.warren.key, customer, town, number, outer=len(self.sites) * 4 + 1))
+
+        say("[2/4] Warren: one process for the tunnels, one port, a network stack per customer")
+        for customer in SITES:
+            peers = [site.peer() for site in self.sites if site.customer == customer]
+            self.warren.customers[customer] = warren.Customer(customer, ["10.0.0.1/24"], peers, name=f"{customer.capitalize()} Ltd")
+        self.warren.start()
+
+        say("[3/4] WireGuard clients: one stock wireguard-go in every office")
+        for site in self.sites:
+            site.client.start()
+
+    def prove(self):
+        say("[4/4] the proof: everybody asks for the same addresses\n")
+        for site in self.sites:
+            other = next(one for one in self.sites if one.customer == site.customer and one is not site)
+            self._expect(f"{site.customer} {site.town}, over the tunnels", other.server_address, site.customer, lambda: site.fetch(other.server_address))
+        for site in self.sites:
+            if site.number == 1:
+                self._expect(f"the stack of {site.customer} in the hub", site.server_address, site.customer, lambda: self._fetch_from_stack(site))
+        say()
+        for table in (["customers"], ["peers"]):
+            shown = self.warren.ctl(*table, check=False)
+            self.failed |= shown.returncode != 0
+            say(f"$ vpnctl {' '.join(table)}\n{shown.stdout}{shown.stderr}")
+
+    def _fetch_from_stack(self, site):
+        return self.warren.ctl("exec", site.customer, "--", "curl", "-s", "--max-time", "2", f"http://{site.server_address}/", check=False).stdout.strip()
+
+    def _expect(self, who, address, expected, ask):
+        try:
+            answer = netlab.wait_until(ask, 20)
+        except netlab.LabError:
+            answer = "nothing"
+        self.failed |= answer != expected
+        verdict = "" if answer == expected else f"   <-- WRONG, should be {expected}"
+        say(f"   asked from {who:<32} http://{address}/ answers: {answer}{verdict}")
+
+    def invite(self):
+        vpnctl = f"{os.path.relpath(self.warren.bin, ROOT)}/vpnctl --run-dir {self.warren.run_dir}"
+        say(f"""Try these in another terminal, as root, from {ROOT}:
+
+  the same web address, asked in two companies:
+     ip netns exec demo-acme-linz-web     curl http://10.0.1.10/
+     ip netns exec demo-globex-bergen-web curl http://10.0.1.10/
+  what the hub knows (also: customers, routes acme, counters acme, drops; --json before any of them):
+     {vpnctl} peers
+     {vpnctl} wg acme
+  look around inside acme's own network stack, with any program:
+     {vpnctl} exec acme -- ip route
+     {vpnctl} exec acme -- ping -c 3 10.0.2.10
+  the stock client's view from an office:
+     ip netns exec demo-acme-graz wg show
+  change a customer while the others go on: edit {self.warren.config}/customers/acme.toml, then
+     {vpnctl} diff
+     {vpnctl} apply
+  kill the tunnel daemon: it comes back, the stacks never left, the offices reconnect:
+     kill -9 {self.warren.vpnd()}
+""")
+
+
+def lock():
+    """The demo's lock, held until we end; refuses when another demo holds it."""
+    os.makedirs(STATE, mode=0o755, exist_ok=True)
+    handle = open(f"{STATE}.lock", "a+")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.seek(0)
+        refuse(f"a demo is running already (pid {handle.read().strip()}): end it with Ctrl-C first")
+    handle.truncate(0)
+    handle.write(f"{os.getpid()}\n")
+    handle.flush()
+    return handle
+
+
+def present():
+    """The demo's namespaces on this host, the customers' stacks included."""
+    names = os.listdir(netlab.NETNS_DIR) if os.path.isdir(netlab.NETNS_DIR) else []
+    return [name for name in names if name in STACKS or name.startswith(PREFIX)]
+
+
+def sweep():
+    """Removes what a killed demo left behind; refuses to touch stacks that are somebody else's."""
+    remains = present()
+    if any(name.startswith(PREFIX) for name in remains) and os.path.isdir(f"{STATE}/run"):
+        say("Cleaning up after a demo that was killed ...")
+        for name in (name for name in remains if name.startswith(PREFIX)):
+            netlab.remove_namespace(name)
+        # The hub's namespace is gone, stackd needs none of it to take stacks down.
+        netlab.run(f"{warren.programs()}/stackd", "--config", f"{STATE}/etc", "--run-dir", f"{STATE}/run", "--user", warren.UNPRIVILEGED, "--no-web",
+                   "--down")
+    shutil.rmtree(STATE, ignore_errors=True)
+    if remains := present():
+        refuse(f"these namespaces exist and are not the demo's: {', '.join(remains)}. The demo needs their names; nothing was changed")
+
+
+def take_down(lab):
+    say("Taking everything down ...")
+    lab.close()
+    if remains := present():
+        say(f"these namespaces are left: {', '.join(remains)}")
+        return False
+    say("Nothing is left.")
+    return True
+
+
+def main():
+    os.environ["WARREN_BIN"] = f"{ROOT}/build/release/bin"
+    held = lock()
+    sweep()
+    # Every polite way of ending is Ctrl-C's.
+    for polite in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(polite, signal.default_int_handler)
+    lab = netlab.Lab(PREFIX, STATE)
+    demo = Demo(lab)
+    try:
+        demo.bring_up()
+        demo.prove()
+        if demo.failed:
+            lab.print_logs()
+        if "--once" not in sys.argv:
+            demo.invite()
+            say("Ctrl-C ends the demo and takes everything down.")
+            signal.pause()
+    except KeyboardInterrupt:
+        say()
+    except (netlab.LabError, OSError) as error:
+        demo.failed = True
+        print(f"./run: {error}", file=sys.stderr)
+        lab.print_logs()
+    clean = take_down(lab)
+    held.close()
+    os.unlink(f"{STATE}.lock")
+    say("The demo failed." if demo.failed or not clean else "All of it worked.")
+    sys.exit(1 if demo.failed or not clean else 0)
+
+
+if __name__ == "__main__":
+    main()

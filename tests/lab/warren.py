@@ -1,0 +1,228 @@
+"""A real Warren, from the outside: a config directory written from values, stackd in an uplink namespace, vpnctl as the operator's hand."""
+
+import json
+import os
+import signal
+import socket
+from dataclasses import dataclass, field
+
+from . import netlab, wireguard_go
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+UNPRIVILEGED = "nobody"  # exists on every Debian, so that no user has to be made
+
+
+def programs():
+    """Where stackd, vpnd and vpnctl are: $WARREN_BIN, else the newest of the builds."""
+    if "WARREN_BIN" in os.environ:
+        return os.environ["WARREN_BIN"]
+    built = [path for build in ("dev", "release") if os.path.exists(path := f"{ROOT}/build/{build}/bin/stackd")]
+    if not built:
+        raise netlab.LabError("no stackd is built: run ./test, or set WARREN_BIN")
+    return os.path.dirname(max(built, key=os.path.getmtime))
+
+
+def _toml(value):
+    return json.dumps(value)  # strings, numbers, booleans and lists of them read the same in TOML
+
+
+@dataclass
+class Peer:
+    """One [[wireguard.peer]]. `psk` is the key itself; it is written to secrets/."""
+
+    name: str
+    public_key: str
+    allowed_ips: list
+    endpoint: str = ""
+    psk: str = ""
+    keepalive: int = 0
+    enabled: bool = True
+
+    def text(self, customer):
+        lines = ["[[wireguard.peer]]", f"name = {_toml(self.name)}", f"public_key = {_toml(self.public_key)}", f"allowed_ips = {_toml(self.allowed_ips)}"]
+        if self.psk:
+            lines.append(f"preshared_key = {{ secret = {_toml(f'{customer}/{self.name}.psk')} }}")
+        if self.endpoint:
+            lines.append(f"endpoint = {_toml(self.endpoint)}")
+        if self.keepalive:
+            lines.append(f"persistent_keepalive = {self.keepalive}")
+        if not self.enabled:
+            lines.append("enabled = false")
+        return "\n".join(lines) + "\n"
+
+
+@dataclass
+class Customer:
+    """One customers/ID.toml."""
+
+    id: str
+    addresses: list
+    peers: list = field(default_factory=list)
+    name: str = ""
+    state: str = "active"
+    mtu: int = 1420
+    routes: list = field(default_factory=list)  # (to, via)
+    handoff: dict = None
+    listen_port: int = 0  # with `private_key`: a listener of his own
+    private_key: str = ""
+
+    def text(self):
+        lines = ["schema = 1", f"name = {_toml(self.name or self.id)}", f"state = {_toml(self.state)}", "", "[stack]",
+                 f"addresses = {_toml(self.addresses)}", f"mtu = {self.mtu}"]
+        for to, via in self.routes:
+            lines += ["", "[[stack.route]]", f"to = {_toml(to)}", f"via = {_toml(via)}"]
+        if self.handoff:
+            lines += ["", "[handoff]"] + [f"{key} = {_toml(value)}" for key, value in self.handoff.items()]
+        if self.listen_port:
+            lines += ["", "[wireguard]", f"listen_port = {self.listen_port}", f"private_key = {{ secret = {_toml(f'{self.id}/listener')} }}"]
+        return "\n".join(lines) + "\n\n" + "\n".join(peer.text(self.id) for peer in self.peers)
+
+
+class Warren:
+    """A config directory, a run directory, and stackd in `uplink`. Stacks and daemons are gone when the lab closes."""
+
+    def __init__(self, lab, uplink, name="warren", listen_port=51820, key=None, customers=(), public_endpoint="", config=None,
+                 run_dir=None):
+        self.lab, self.uplink, self.name = lab, uplink, name
+        self.listen_port, self.key, self.public_endpoint = listen_port, key or wireguard_go.new_key(), public_endpoint
+        self.customers = {customer.id: customer for customer in customers}
+        self.config, self.run_dir = config or lab.path(f"{name}-etc"), run_dir or lab.path(f"{name}-run")
+        self.bin = programs()
+        self.process = None
+        lab.at_end(self.down)
+
+    # --- config -----------------------------------------------------------------------------------------------------------------
+
+    def write(self):
+        """Writes the whole config directory as the values are now."""
+        os.makedirs(f"{self.config}/customers", exist_ok=True)
+        os.makedirs(f"{self.config}/secrets", mode=0o700, exist_ok=True)
+        lines = ["schema = 1", "[appliance]", f"name = {_toml(self.name)}", "", "[wireguard]", f"listen_port = {self.listen_port}",
+                 'private_key = { secret = "uplink" }']
+        if self.public_endpoint:
+            lines.append(f"endpoint = {_toml(self.public_endpoint)}")
+        self._put("warren.toml", "\n".join(lines) + "\n", 0o644)
+        self._put("secrets/uplink", self.key.private + "\n")
+        for customer in self.customers.values():
+            self.write_customer(customer)
+        for file in os.listdir(f"{self.config}/customers"):
+            if file.removesuffix(".toml") not in self.customers:
+                os.unlink(f"{self.config}/customers/{file}")
+
+    def write_customer(self, customer):
+        self._put(f"customers/{customer.id}.toml", customer.text(), 0o644)
+        if customer.listen_port:
+            self._put(f"secrets/{customer.id}/listener", customer.private_key + "\n")
+        for peer in customer.peers:
+            if peer.psk:
+                self._put(f"secrets/{customer.id}/{peer.name}.psk", peer.psk + "\n")
+
+    def _put(self, name, text, mode=0o600):
+        """Replaces a file at once, so that a reload in between never sees half of it."""
+        path = f"{self.config}/{name}"
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with open(path + ".new", "w") as out:
+            os.fchmod(out.fileno(), mode)
+            out.write(text)
+        os.replace(path + ".new", path)
+
+    def put(self, *customers):
+        """Adds or replaces customers and applies."""
+        for customer in customers:
+            self.customers[customer.id] = customer
+            self.write_customer(customer)
+        return self.apply()
+
+    def remove(self, *ids):
+        """Removes customers and applies."""
+        for id_ in ids:
+            del self.customers[id_]
+            os.unlink(f"{self.config}/customers/{id_}.toml")
+        return self.apply()
+
+    def apply(self, check=True):
+        return self.ctl("apply", check=check)
+
+    # --- stackd -----------------------------------------------------------------------------------------------------------------
+
+    def stackd(self, *options):
+        return [f"{self.bin}/stackd", "--config", self.config, "--run-dir", self.run_dir, "--user", UNPRIVILEGED, "--no-web", *options]
+
+    def start(self, timeout=30, wait=True):
+        """Writes the config, starts stackd and waits until it says READY=1."""
+        self.write()
+        notify_path = self.lab.path(f"{self.name}-notify")
+        if os.path.exists(notify_path):
+            os.unlink(notify_path)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(notify_path)
+            notify.setblocking(False)
+            self.process = self.uplink.start(*self.stackd(), name=f"{self.name}-stackd", env={"NOTIFY_SOCKET": notify_path})
+            if wait:
+                netlab.wait_until(lambda: self._ready(notify), timeout, "stackd is ready")
+        return self
+
+    def _ready(self, notify):
+        if not self.process.running():
+            raise netlab.LabError(f"stackd ended with {self.process.wait()}:\n{self.process.tail()}")
+        try:
+            return "READY=1" in notify.recv(4096).decode().splitlines()
+        except BlockingIOError:
+            return False
+
+    def reload(self):
+        self.process.kill(signal.SIGHUP)
+
+    def stop(self):
+        """SIGTERM: stackd ends, the stacks stay. Returns its exit status."""
+        return self.process.stop(20)
+
+    def down(self):
+        """Ends stackd and removes its stacks."""
+        if self.process:
+            self.stop()
+            self.uplink.run(*self.stackd("--down"))
+
+    def children(self, program):
+        """The pids of stackd's children that run `program`. vpnd outlives a killed stackd, so the run directory is what tells ours."""
+        found = []
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{entry}/comm") as comm, open(f"/proc/{entry}/stat") as stat:
+                    name, fields = comm.read().strip(), stat.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if name == program and fields[0] != "Z" and os.path.samefile(f"/proc/{entry}/ns/net", self.uplink.path):
+                found.append(int(entry))
+        return found
+
+    def vpnd(self):
+        """vpnd's pid."""
+        return netlab.wait_until(lambda: self.children("vpnd"), 10, "a vpnd runs")[0]
+
+    # --- vpnctl -----------------------------------------------------------------------------------------------------------------
+
+    def ctl(self, *arguments, check=True, timeout=60):
+        return self.uplink.run(f"{self.bin}/vpnctl", "--run-dir", self.run_dir, *arguments, check=check, timeout=timeout)
+
+    def json(self, *arguments):
+        return json.loads(self.ctl("--json", *arguments).stdout)
+
+    def status(self, customer=None):
+        """`vpnctl status --json`; of one customer, his entry."""
+        document = self.json("status", *([customer] if customer else []))
+        return next(entry for entry in document["customers"] if entry["id"] == customer) if customer else document
+
+    def peer(self, customer, name):
+        return next(peer for peer in self.status(customer)["peers"] if peer["name"] == name)
+
+    def drops(self, customer):
+        """The customer's drop counters by reason; absent ones are 0."""
+        return self.status(customer)["drops"]
+
+    def stack(self, customer):
+        """The customer's stack, to run things in."""
+        return self.lab.adopt(f"warren-{customer}")
+
+    def output(self):
+        return self.process.output()
