@@ -24,9 +24,9 @@ struct Listener {
 
 struct Appliance {
     std::string name = "warren";
-    std::optional<Listener> wireguard;            // the shared listener; without it every customer needs one of his own
-    std::optional<std::string> public_endpoint;   // "vpn.example.net:51820", what exported client profiles say
-    std::optional<Endpoint> status_listen;        // the status page
+    std::optional<Listener> wireguard;           // the shared listener; without it every customer needs one of his own
+    std::optional<std::string> public_endpoint;  // "vpn.example.net:51820", what exported client profiles say
+    std::optional<Endpoint> status_listen;       // the status page
     bool operator==(const Appliance&) const = default;
 };
 

@@ -15,7 +15,7 @@ namespace warren::config {
 enum class CustomerState { kActive, kSuspended };
 
 struct StaticRoute {
-    Prefix to;   // no host bits
+    Prefix to;  // no host bits
     IpAddress via;
     bool operator==(const StaticRoute&) const = default;
 };
@@ -43,8 +43,8 @@ struct Peer {
     std::string name;
     crypto::PublicKey public_key;
     std::optional<SecretRef> preshared_key;
-    std::vector<Prefix> allowed_ips;              // no host bits; each prefix belongs to one peer of a customer
-    std::optional<Endpoint> endpoint;             // then we may initiate
+    std::vector<Prefix> allowed_ips;                 // no host bits; each prefix belongs to one peer of a customer
+    std::optional<Endpoint> endpoint;                // then we may initiate
     std::uint16_t persistent_keepalive_seconds = 0;  // 0 = off
     bool enabled = true;
     bool operator==(const Peer&) const = default;

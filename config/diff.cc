@@ -1,0 +1,157 @@
+#include "config/diff.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace warren::config {
+
+namespace {
+
+constexpr std::string_view kChangedSecret = "(changed)";
+
+// A configuration as lines "field" -> "text", which makes comparing one loop for all fields there are.
+using Flat = std::map<std::string, std::string>;
+
+std::string join(const std::vector<Prefix>& prefixes, bool ordered) {
+    std::vector<std::string> texts;
+    for (const Prefix& prefix : prefixes) texts.push_back(to_string(prefix));
+    if (!ordered) std::sort(texts.begin(), texts.end());
+    return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+std::string_view name_of(HandoffType type) {
+    switch (type) {
+        case HandoffType::kVeth: return "veth";
+        case HandoffType::kMacvlan: return "macvlan";
+        case HandoffType::kVlan: return "vlan";
+        case HandoffType::kPhysical: return "physical";
+    }
+    return "veth";
+}
+
+void flatten(const Listener& listener, Flat& out) {
+    out["wireguard.listen_port"] = fmt::format("{}", listener.port);
+    out["wireguard.private_key"] = listener.private_key.name;
+}
+
+Flat flatten(const Appliance& appliance) {
+    Flat out;
+    out["appliance.name"] = appliance.name;
+    if (appliance.wireguard) flatten(*appliance.wireguard, out);
+    if (appliance.public_endpoint) out["wireguard.endpoint"] = *appliance.public_endpoint;
+    if (appliance.status_listen) out["status.listen"] = to_string(*appliance.status_listen);
+    return out;
+}
+
+void flatten(const Peer& peer, Flat& out) {
+    const std::string at = fmt::format("peer {}", peer.name);
+    out[at + " public_key"] = crypto::to_base64(peer.public_key);
+    out[at + " allowed_ips"] = join(peer.allowed_ips, false);
+    out[at + " enabled"] = peer.enabled ? "true" : "false";
+    out[at + " persistent_keepalive"] = fmt::format("{}", peer.persistent_keepalive_seconds);
+    if (peer.preshared_key) out[at + " preshared_key"] = peer.preshared_key->name;
+    if (peer.endpoint) out[at + " endpoint"] = to_string(*peer.endpoint);
+}
+
+Flat flatten(const Customer& customer) {
+    Flat out;
+    out["name"] = customer.name;
+    out["state"] = customer.state == CustomerState::kActive ? "active" : "suspended";
+    out["stack.addresses"] = join(customer.stack.addresses, true);
+    out["stack.mtu"] = fmt::format("{}", customer.stack.mtu);
+    for (const StaticRoute& route : customer.stack.routes)
+        out[fmt::format("stack.route {} via", to_string(route.to))] = to_string(route.via);
+    if (customer.handoff) {
+        const Handoff& handoff = *customer.handoff;
+        out["handoff.type"] = name_of(handoff.type);
+        if (!handoff.parent.empty()) out["handoff.parent"] = handoff.parent;
+        if (handoff.vlan_id) out["handoff.vlan_id"] = fmt::format("{}", *handoff.vlan_id);
+        if (!handoff.addresses.empty()) out["handoff.address"] = join(handoff.addresses, true);
+        if (handoff.mtu) out["handoff.mtu"] = fmt::format("{}", *handoff.mtu);
+    }
+    if (customer.listener) flatten(*customer.listener, out);
+    for (const Peer& peer : customer.peers) flatten(peer, out);
+    return out;
+}
+
+std::vector<FieldChange> compare(const Flat& before, const Flat& after) {
+    std::vector<FieldChange> out;
+    for (const auto& [field, text] : before) {
+        const auto found = after.find(field);
+        if (found == after.end()) {
+            out.push_back({field, text, ""});
+        } else if (found->second != text) {
+            out.push_back({field, text, found->second});
+        }
+    }
+    for (const auto& [field, text] : after) {
+        if (!before.contains(field)) out.push_back({field, "", text});
+    }
+    std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.field < b.field; });
+    return out;
+}
+
+// The same name, but the file has another key in it.
+bool key_changed(const SecretRef& before, const Secrets& before_secrets, const SecretRef& after, const Secrets& after_secrets) {
+    return before == after && !before_secrets.same(before, after_secrets, after);
+}
+
+// A peer that came or went is one line, not six.
+void summarise_peers(const Customer& before, const Customer& after, std::vector<FieldChange>& changes) {
+    const auto has = [](const Customer& customer, const std::string& name) {
+        return std::any_of(customer.peers.begin(), customer.peers.end(), [&name](const Peer& peer) { return peer.name == name; });
+    };
+    const auto summarise = [&](const Peer& peer, bool added) {
+        const std::string at = fmt::format("peer {}", peer.name);
+        std::erase_if(changes, [&at](const FieldChange& change) { return change.field.starts_with(at + " "); });
+        const std::string text = crypto::to_base64(peer.public_key);
+        changes.push_back({at, added ? "" : text, added ? text : ""});
+    };
+    for (const Peer& peer : before.peers) {
+        if (!has(after, peer.name)) summarise(peer, false);
+    }
+    for (const Peer& peer : after.peers) {
+        if (!has(before, peer.name)) summarise(peer, true);
+    }
+}
+
+}  // namespace
+
+std::vector<FieldChange> diff(const Appliance& before, const Secrets& before_secrets, const Appliance& after,
+                              const Secrets& after_secrets) {
+    auto out = compare(flatten(before), flatten(after));
+    if (before.wireguard && after.wireguard &&
+        key_changed(before.wireguard->private_key, before_secrets, after.wireguard->private_key, after_secrets)) {
+        out.push_back({"wireguard.private_key", std::string(kChangedSecret), std::string(kChangedSecret)});
+    }
+    return out;
+}
+
+std::vector<FieldChange> diff(const Customer& before, const Secrets& before_secrets, const Customer& after, const Secrets& after_secrets) {
+    auto out = compare(flatten(before), flatten(after));
+    summarise_peers(before, after, out);
+    if (before.listener && after.listener &&
+        key_changed(before.listener->private_key, before_secrets, after.listener->private_key, after_secrets)) {
+        out.push_back({"wireguard.private_key", std::string(kChangedSecret), std::string(kChangedSecret)});
+    }
+    for (const Peer& peer : after.peers) {
+        const auto old =
+            std::find_if(before.peers.begin(), before.peers.end(), [&peer](const Peer& other) { return other.name == peer.name; });
+        if (old == before.peers.end() || !old->preshared_key || !peer.preshared_key) continue;
+        if (key_changed(*old->preshared_key, before_secrets, *peer.preshared_key, after_secrets)) {
+            out.push_back({fmt::format("peer {} preshared_key", peer.name), std::string(kChangedSecret), std::string(kChangedSecret)});
+        }
+    }
+    return out;
+}
+
+std::string format(const FieldChange& change) {
+    if (change.before == kChangedSecret) return change.field + ": the key in the file changed";
+    if (change.before.empty()) return fmt::format("{}: + {}", change.field, change.after);
+    if (change.after.empty()) return fmt::format("{}: - {}", change.field, change.before);
+    return fmt::format("{}: {} -> {}", change.field, change.before, change.after);
+}
+
+}  // namespace warren::config

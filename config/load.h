@@ -1,0 +1,38 @@
+// Reads DIR/warren.toml, DIR/customers/*.toml and DIR/secrets/. The only file access of this directory.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/appliance.h"
+#include "config/customer.h"
+#include "config/diagnostic.h"
+#include "config/secrets.h"
+
+namespace warren::config {
+
+// One customers/ID.toml. Valid: apply it. Not valid: only customer.id means something; report it and keep the customer as it was.
+struct LoadedCustomer {
+    Customer customer;
+    bool valid = false;
+};
+
+// What the directory says now. A customer that was here before and is not in `customers` had his file removed: remove him.
+struct Loaded {
+    Appliance appliance;
+    bool appliance_valid = false;           // false: nothing may be applied, all stays as it was
+    std::vector<LoadedCustomer> customers;  // by id, valid or not
+    Secrets secrets;                        // all that the valid files name
+    std::vector<Diagnostic> diagnostics;    // errors and warnings, sorted by file and line
+};
+
+struct LoadOptions {
+    // Off the box the secrets are elsewhere: a missing secrets/ directory is then one warning, and what needs the keys is not checked.
+    bool secrets_may_be_absent = false;
+};
+
+// Never fails: what cannot be read is a diagnostic. A missing customers/ directory makes the appliance invalid (an unmounted disk must not
+// remove everybody).
+[[nodiscard]] Loaded load(const std::string& directory, const LoadOptions& options = {});
+
+}  // namespace warren::config

@@ -1,0 +1,286 @@
+#include "config/parse.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/schema.h"
+#include "config/values.h"
+
+namespace warren::config {
+
+namespace {
+
+// --- The shape: every key is known, has the right type, and what is required is there ------------------------------------------------
+
+class ShapeCheck {
+  public:
+    ShapeCheck(Document document, const Source& source, std::vector<Diagnostic>& out) : document_(document), source_(source), out_(out) {}
+
+    // `schema_path` is the table's path in the schema, "" for the top.
+    void check_table(const Node& table, const std::string& schema_path) {
+        for (const Node::Entry& entry : table.entries) {
+            const std::string path = schema_path.empty() ? entry.key : schema_path + "." + entry.key;
+            const Key* key = find_key(document_, path);
+            if (key == nullptr) {
+                complain_unknown(entry, schema_path);
+            } else {
+                check_entry(*key, entry);
+            }
+        }
+        for (const Key* key : keys_of(document_, schema_path)) {
+            if (key->required && table.find(key->leaf()) == nullptr) complain_missing(*key, table);
+        }
+    }
+
+  private:
+    void check_entry(const Key& key, const Node::Entry& entry) {
+        const std::string path(key.path);
+        if (key.type == Type::kReserved) {
+            out_.push_back(source_.diagnose(Severity::kError, entry.key_place,
+                                            fmt::format("{} is kept for a later version of Warren; this one has WireGuard only", path)));
+        } else if (key.type == Type::kTable) {
+            if (entry.value.kind == Node::Kind::kTable) return check_table(entry.value, path);
+            complain_type(key, entry.value);
+        } else if (key.type == Type::kTables) {
+            check_tables(key, entry.value);
+        } else {
+            check_value(key, entry.value, source_, out_);
+        }
+    }
+
+    void check_tables(const Key& key, const Node& value) {
+        if (value.kind != Node::Kind::kArray) return complain_type(key, value);
+        if (static_cast<std::int64_t>(value.items.size()) > key.max) {
+            out_.push_back(source_.diagnose(
+                Severity::kError, value.place,
+                fmt::format("{}: found {} of them; accepted: up to {}", display_path(key.path), value.items.size(), key.max)));
+            return;
+        }
+        for (const Node& item : value.items) {
+            if (item.kind == Node::Kind::kTable) {
+                check_table(item, std::string(key.path) + "[]");
+            } else {
+                complain_type(key, item);
+            }
+        }
+    }
+
+    void complain_type(const Key& key, const Node& value) {
+        std::string accepts = accepted(key);
+        if (key.type == Type::kTable) accepts = fmt::format("a table, begun with [{}]", key.path);
+        const std::string hint = key.type == Type::kTables && value.kind == Node::Kind::kTable ? " (two brackets)" : "";
+        out_.push_back(source_.diagnose(Severity::kError, value.place,
+                                        fmt::format("{}: found {}; accepted: {}{}", display_path(key.path), found(value), accepts, hint)));
+    }
+
+    void complain_unknown(const Node::Entry& entry, const std::string& schema_path) {
+        std::vector<std::string_view> known;
+        for (const Key* key : keys_of(document_, schema_path)) {
+            if (key->type != Type::kReserved) known.push_back(key->leaf());
+        }
+        const std::string near = suggest_key(document_, schema_path, entry.key);
+        const std::string where = schema_path.empty() ? "at the top" : fmt::format("in {}", display_path(schema_path));
+        Node name;
+        name.kind = Node::Kind::kString;
+        name.text = entry.key;
+        std::string message = fmt::format("unknown key {} {}; accepted: {}", found(name), where, fmt::join(known, ", "));
+        if (!near.empty()) message += fmt::format(" (did you mean \"{}\"?)", display_path(near));
+        out_.push_back(source_.diagnose(Severity::kError, entry.key_place, std::move(message)));
+    }
+
+    void complain_missing(const Key& key, const Node& table) {
+        const Place place = key.table().empty() ? Place{1, 1, 0} : table.place;
+        std::string message = fmt::format("{} is missing", display_path(key.path));
+        if (key.type != Type::kTable) message += fmt::format("; accepted: {}", accepted(key));
+        if (!key.example.empty()) message += fmt::format(" (for example {} = {})", key.leaf(), key.example);
+        out_.push_back(source_.diagnose(Severity::kError, place, std::move(message)));
+    }
+
+    Document document_;
+    const Source& source_;
+    std::vector<Diagnostic>& out_;
+};
+
+// --- The values: each reader takes what is good and leaves the default otherwise; the shape check has complained ----------------------
+
+void read(const Node* node, std::string& to) {
+    if (node != nullptr && node->kind == Node::Kind::kString) to = node->text;
+}
+
+void read(const Node* node, bool& to) {
+    if (node != nullptr && node->kind == Node::Kind::kBoolean) to = node->boolean;
+}
+
+void read(const Node* node, std::uint16_t& to) {
+    if (node != nullptr && node->kind == Node::Kind::kInteger && node->integer >= 0 && node->integer <= 65535) {
+        to = static_cast<std::uint16_t>(node->integer);
+    }
+}
+
+void read(const Node* node, IpAddress& to) {
+    if (node != nullptr && node->kind == Node::Kind::kString) to = parse_ip(node->text).value_or(to);
+}
+
+void read(const Node* node, Prefix& to) {
+    if (node != nullptr && node->kind == Node::Kind::kString) to = parse_prefix(node->text).value_or(kUnreadablePrefix);
+}
+
+void read(const Node* node, Endpoint& to) {
+    if (node != nullptr && node->kind == Node::Kind::kString) to = parse_endpoint(node->text).value_or(to);
+}
+
+void read(const Node* node, crypto::PublicKey& to) {
+    if (node != nullptr && node->kind == Node::Kind::kString) to = crypto::parse_public_key(node->text).value_or(to);
+}
+
+void read(const Node* node, SecretRef& to) {
+    if (node != nullptr) read(node->find("secret"), to.name);
+}
+
+void read(const Node* node, StaticRoute& to);
+void read(const Node* node, Peer& to);
+void read(const Node* node, Listener& to);
+void read(const Node* node, Handoff& to);
+
+// Element i of the vector is element i of the array, so that paths into the document match.
+template <typename T>
+void read(const Node* node, std::vector<T>& to) {
+    if (node == nullptr || node->kind != Node::Kind::kArray) return;
+    for (const Node& item : node->items) {
+        to.emplace_back();
+        read(&item, to.back());
+    }
+}
+
+template <typename T>
+void read(const Node* node, std::optional<T>& to) {
+    if (node != nullptr) read(node, to.emplace());
+}
+
+void read(const Node* node, CustomerState& to) {
+    if (node != nullptr && node->text == "suspended") to = CustomerState::kSuspended;
+}
+
+void read(const Node* node, HandoffType& to) {
+    if (node == nullptr) return;
+    if (node->text == "macvlan") to = HandoffType::kMacvlan;
+    if (node->text == "vlan") to = HandoffType::kVlan;
+    if (node->text == "physical") to = HandoffType::kPhysical;
+}
+
+void read(const Node* node, StaticRoute& to) {
+    read(node->find("to"), to.to);
+    read(node->find("via"), to.via);
+}
+
+void read(const Node* node, Stack& to) {
+    if (node == nullptr) return;
+    read(node->find("addresses"), to.addresses);
+    read(node->find("mtu"), to.mtu);
+    read(node->find("route"), to.routes);
+}
+
+void read(const Node* node, Handoff& to) {
+    read(node->find("type"), to.type);
+    read(node->find("parent"), to.parent);
+    read(node->find("vlan_id"), to.vlan_id);
+    read(node->find("address"), to.addresses);
+    read(node->find("mtu"), to.mtu);
+}
+
+void read(const Node* node, Peer& to) {
+    read(node->find("name"), to.name);
+    read(node->find("public_key"), to.public_key);
+    read(node->find("preshared_key"), to.preshared_key);
+    read(node->find("allowed_ips"), to.allowed_ips);
+    read(node->find("endpoint"), to.endpoint);
+    read(node->find("persistent_keepalive"), to.persistent_keepalive_seconds);
+    read(node->find("enabled"), to.enabled);
+}
+
+void read(const Node* node, Listener& to) {
+    read(node->find("listen_port"), to.port);
+    read(node->find("private_key"), to.private_key);
+}
+
+void read_appliance(const Node& root, Appliance& to) {
+    read(root.at("appliance.name"), to.name);
+    read(root.find("wireguard"), to.wireguard);
+    read(root.at("wireguard.endpoint"), to.public_endpoint);
+    read(root.at("status.listen"), to.status_listen);
+}
+
+void read_customer(const Node& root, Customer& to) {
+    read(root.find("name"), to.name);
+    read(root.find("state"), to.state);
+    read(root.find("stack"), to.stack);
+    read(root.find("handoff"), to.handoff);
+    if (root.at("wireguard.listen_port") != nullptr || root.at("wireguard.private_key") != nullptr) {
+        read(root.find("wireguard"), to.listener);
+    }
+    read(root.at("wireguard.peer"), to.peers);
+}
+
+// A listener of the customer's own has a port and a key, or there is none.
+void check_own_listener(const Source& source, std::vector<Diagnostic>& out) {
+    const bool has_port = source.root.at("wireguard.listen_port") != nullptr;
+    const bool has_key = source.root.at("wireguard.private_key") != nullptr;
+    if (has_port == has_key) return;
+    const std::string_view here = has_port ? "listen_port" : "private_key";
+    const std::string_view lacking = has_port ? "private_key" : "listen_port";
+    out.push_back(
+        source.error(fmt::format("wireguard.{}", here),
+                     fmt::format("wireguard.{} without wireguard.{}: a listener of the customer's own needs both; without both the "
+                                 "shared listener serves him",
+                                 here, lacking)));
+}
+
+bool check_shape(Document document, Source& source, std::vector<Diagnostic>& out) {
+    if (!read_document(source, out)) return false;
+    const std::size_t before = out.size();
+    ShapeCheck(document, source, out).check_table(source.root, "");
+    if (document == Document::kCustomer) check_own_listener(source, out);
+    return out.size() == before;
+}
+
+}  // namespace
+
+Parsed<Appliance> parse_appliance(std::string file, std::string text, std::vector<Diagnostic>& out) {
+    Parsed<Appliance> parsed;
+    parsed.source = {std::move(file), "", std::move(text), {}};
+    parsed.valid = check_shape(Document::kAppliance, parsed.source, out);
+    read_appliance(parsed.source.root, parsed.value);
+    return parsed;
+}
+
+Parsed<Customer> parse_customer(std::string file, std::string id, std::string text, std::vector<Diagnostic>& out) {
+    Parsed<Customer> parsed;
+    parsed.value.id = id;
+    parsed.source = {std::move(file), std::move(id), std::move(text), {}};
+    parsed.valid = check_shape(Document::kCustomer, parsed.source, out);
+    read_customer(parsed.source.root, parsed.value);
+    return parsed;
+}
+
+bool is_customer_id(std::string_view text) {
+    if (text.empty() || text.size() > kMaxCustomerId || text.front() < 'a' || text.front() > 'z') return false;
+    return std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+}
+
+bool is_secret_name(std::string_view text) {
+    if (text.empty() || text.size() > 255) return false;
+    while (true) {
+        const auto slash = text.find('/');
+        const auto part = text.substr(0, slash);
+        if (part.empty() || part == "." || part == "..") return false;
+        const bool plain = std::all_of(part.begin(), part.end(), [](char c) {
+            return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+        });
+        if (!plain) return false;
+        if (slash == std::string_view::npos) return true;
+        text.remove_prefix(slash + 1);
+    }
+}
+
+}  // namespace warren::config

@@ -1,0 +1,37 @@
+// Text -> structs, each file by itself. All errors of a file at once, but syntax errors (the first ends the reading).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/appliance.h"
+#include "config/customer.h"
+#include "config/document.h"
+
+namespace warren::config {
+
+// Stands for a prefix that could not be read, in values that are not valid.
+inline constexpr Prefix kUnreadablePrefix{{}, 255};
+
+// A file's value with the text it came from. When `valid` is false the value holds what could be read and must not be used.
+template <typename T>
+struct Parsed {
+    T value;
+    Source source;
+    bool valid = false;
+};
+
+// `file` is the name used in diagnostics, which are appended to `out`.
+[[nodiscard]] Parsed<Appliance> parse_appliance(std::string file, std::string text, std::vector<Diagnostic>& out);
+[[nodiscard]] Parsed<Customer> parse_customer(std::string file, std::string id, std::string text, std::vector<Diagnostic>& out);
+
+// [a-z][a-z0-9-]{0,30}
+[[nodiscard]] bool is_customer_id(std::string_view text);
+inline constexpr std::size_t kMaxCustomerId = 31;
+
+// A relative path below secrets/ without empty, "." and ".." parts.
+[[nodiscard]] bool is_secret_name(std::string_view text);
+
+}  // namespace warren::config

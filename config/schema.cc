@@ -1,0 +1,218 @@
+#include "config/schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
+
+namespace warren::config {
+
+namespace {
+
+constexpr std::array<std::string_view, 2> kStates{"active", "suspended"};
+constexpr std::array<std::string_view, 4> kHandoffTypes{"veth", "macvlan", "vlan", "physical"};
+
+constexpr auto kAppliance = Document::kAppliance;
+constexpr auto kCustomer = Document::kCustomer;
+
+// clang-format off
+constexpr Key kSchema[] = {
+    {.document = kAppliance, .path = "schema", .type = Type::kSchemaNumber, .required = true,
+     .doc = "The version of this file's format.", .example = "1"},
+    {.document = kAppliance, .path = "appliance", .type = Type::kTable, .doc = "Who this appliance is."},
+    {.document = kAppliance, .path = "appliance.name", .type = Type::kIdentifier, .default_text = "\"warren\"",
+     .doc = "The appliance's name in `vpnctl status`, the status page and the metrics.", .example = "\"pop-vienna-1\""},
+    {.document = kAppliance, .path = "wireguard", .type = Type::kTable,
+     .doc = "The shared listener: one UDP port and one server key for all customers. Without this table every customer needs a listener of his own."},
+    {.document = kAppliance, .path = "wireguard.listen_port", .type = Type::kInteger, .min = 1, .max = 65535, .default_text = "51820",
+     .doc = "The UDP port that the shared listener is bound to, on IPv4 and IPv6.", .example = "51820"},
+    {.document = kAppliance, .path = "wireguard.private_key", .type = Type::kSecret, .required = true,
+     .doc = "The server's private key: the name of a file below secrets/ that holds it as `wg genkey` prints it.", .example = "{ secret = \"uplink\" }"},
+    {.document = kAppliance, .path = "wireguard.endpoint", .type = Type::kHostPort,
+     .doc = "Where clients find the shared listener, as exported client profiles say it. Not used by Warren itself, so a DNS name is fine.",
+     .example = "\"vpn.example.net:51820\""},
+    {.document = kAppliance, .path = "status", .type = Type::kTable, .doc = "The status page. Without this table there is none."},
+    {.document = kAppliance, .path = "status.listen", .type = Type::kEndpoint, .required = true,
+     .doc = "The address and TCP port of the status page (HTTPS). A loopback address keeps it on the box.", .example = "\"127.0.0.1:8443\""},
+    {.document = kAppliance, .path = "ike", .type = Type::kReserved},
+
+    {.document = kCustomer, .path = "schema", .type = Type::kSchemaNumber, .required = true,
+     .doc = "The version of this file's format.", .example = "1"},
+    {.document = kCustomer, .path = "name", .type = Type::kTitle, .required = true,
+     .doc = "The customer's name for people. Programs use the id, which is the name of the file.", .example = "\"Acme Manufacturing GmbH\""},
+    {.document = kCustomer, .path = "state", .type = Type::kChoice, .choices = kStates, .default_text = "\"active\"",
+     .doc = "`suspended` keeps the configuration and the stack and drops all tunnels.", .example = "\"active\""},
+    {.document = kCustomer, .path = "stack", .type = Type::kTable, .required = true,
+     .doc = "The customer's own network stack: the namespace `warren-ID` with the tunnel device `vpn0`."},
+    {.document = kCustomer, .path = "stack.addresses", .type = Type::kInterfaceAddresses, .required = true, .min = 1, .max = kMaxStackAddresses,
+     .doc = "The addresses of vpn0, our end of all the customer's tunnels, each with the length of its network.",
+     .example = "[\"10.0.0.1/24\", \"fd00:42::1/64\"]"},
+    {.document = kCustomer, .path = "stack.mtu", .type = Type::kInteger, .min = kMinMtuV4, .max = kMaxMtu, .unit = "bytes", .default_text = "1420",
+     .doc = "The MTU of vpn0. 1420 fits an uplink of 1500 over IPv6; with IPv6 inside the tunnel at least 1280.", .example = "1420"},
+    {.document = kCustomer, .path = "stack.route", .type = Type::kTables, .max = kMaxStackRoutes,
+     .doc = "A static route inside the stack. What peers have in allowed_ips is routed to vpn0 without one."},
+    {.document = kCustomer, .path = "stack.route[].to", .type = Type::kPrefix, .required = true, .doc = "The destination.",
+     .example = "\"10.42.0.0/16\""},
+    {.document = kCustomer, .path = "stack.route[].via", .type = Type::kAddress, .required = true,
+     .doc = "The next hop: an address in one of the networks of stack.addresses or handoff.address.", .example = "\"10.42.0.254\""},
+    {.document = kCustomer, .path = "handoff", .type = Type::kTable,
+     .doc = "How the customer's LAN reaches the stack: the device `lan0` inside it. Without this table there is none."},
+    {.document = kCustomer, .path = "handoff.type", .type = Type::kChoice, .required = true, .choices = kHandoffTypes,
+     .doc = "`veth`: a pair of devices, the far end joins the bridge `parent` or is left free. `macvlan`: a device with a MAC address of its own on "
+            "`parent`. `vlan`: the 802.1Q VLAN `vlan_id` of `parent`. `physical`: the device `parent` itself moves into the stack.",
+     .example = "\"veth\""},
+    {.document = kCustomer, .path = "handoff.parent", .type = Type::kDevice,
+     .doc = "A network device of the uplink namespace. For veth a bridge, and optional; required for the other types.", .example = "\"lan0\""},
+    {.document = kCustomer, .path = "handoff.vlan_id", .type = Type::kInteger, .min = 1, .max = 4094,
+     .doc = "The VLAN's number, for type vlan only (IEEE 802.1Q).", .example = "42"},
+    {.document = kCustomer, .path = "handoff.address", .type = Type::kInterfaceAddresses, .max = kMaxStackAddresses,
+     .doc = "The stack's addresses on the customer's LAN.", .example = "[\"10.42.0.1/24\"]"},
+    {.document = kCustomer, .path = "handoff.mtu", .type = Type::kInteger, .min = kMinMtuV4, .max = 65535, .unit = "bytes",
+     .doc = "The MTU of lan0; absent: as the kernel or the parent has it.", .example = "1500"},
+    {.document = kCustomer, .path = "wireguard", .type = Type::kTable, .doc = "The customer's WireGuard tunnels."},
+    {.document = kCustomer, .path = "wireguard.listen_port", .type = Type::kInteger, .min = 1, .max = 65535,
+     .doc = "The UDP port of a listener of the customer's own. Goes together with private_key; without both the shared listener serves him.",
+     .example = "51842"},
+    {.document = kCustomer, .path = "wireguard.private_key", .type = Type::kSecret,
+     .doc = "The private key of a listener of the customer's own.", .example = "{ secret = \"acme/listener\" }"},
+    {.document = kCustomer, .path = "wireguard.peer", .type = Type::kTables, .max = kMaxPeersPerCustomer,
+     .doc = "A site or a device at the other end of a tunnel."},
+    {.document = kCustomer, .path = "wireguard.peer[].name", .type = Type::kIdentifier, .required = true,
+     .doc = "The peer's name, once per customer.", .example = "\"branch-graz\""},
+    {.document = kCustomer, .path = "wireguard.peer[].public_key", .type = Type::kPublicKey, .required = true,
+     .doc = "The peer's public key, as `wg pubkey` prints it. It names the customer, so it occurs once on a listener.",
+     .example = "\"gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=\""},
+    {.document = kCustomer, .path = "wireguard.peer[].preshared_key", .type = Type::kSecret,
+     .doc = "A second, symmetric secret, as `wg genpsk` prints it, in a file below secrets/.", .example = "{ secret = \"acme/branch-graz.psk\" }"},
+    {.document = kCustomer, .path = "wireguard.peer[].allowed_ips", .type = Type::kPrefixes, .required = true, .max = kMaxAllowedIpsPerPeer,
+     .doc = "The networks behind the peer: routed to it, and accepted from it as source. A prefix belongs to one peer of a customer; other "
+            "customers may have the same.",
+     .example = "[\"10.43.0.0/16\", \"fd00:43::/64\"]"},
+    {.document = kCustomer, .path = "wireguard.peer[].endpoint", .type = Type::kEndpoint,
+     .doc = "Where the peer is. With it Warren initiates too; without it the peer has to. Numeric: names are not resolved.",
+     .example = "\"198.51.100.77:51820\""},
+    {.document = kCustomer, .path = "wireguard.peer[].persistent_keepalive", .type = Type::kInteger, .max = 65535, .unit = "seconds",
+     .default_text = "0", .doc = "Sends an empty packet this often when nothing else is sent, to keep NAT open; 0 = off.", .example = "25"},
+    {.document = kCustomer, .path = "wireguard.peer[].enabled", .type = Type::kBoolean, .default_text = "true",
+     .doc = "false: the peer is kept here but has no tunnel, and clashes with nobody.", .example = "true"},
+    {.document = kCustomer, .path = "ike", .type = Type::kReserved},
+};
+// clang-format on
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> before_last;
+    std::vector<std::size_t> last(b.size() + 1);
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+            const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped) row[j] = std::min(row[j], before_last[j - 2] + 1);
+        }
+        before_last = std::exchange(last, row);
+    }
+    return last[b.size()];
+}
+
+// Without case and separators, so that WireGuard's "AllowedIPs" finds allowed_ips.
+std::string squeezed(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '_' || c == '-' || c == ' ') continue;
+        out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return out;
+}
+
+constexpr std::size_t kLongestSuggested = 64;  // nobody mistypes a longer word, and the distance is quadratic
+
+}  // namespace
+
+std::string_view Key::leaf() const {
+    const auto dot = path.rfind('.');
+    return dot == std::string_view::npos ? path : path.substr(dot + 1);
+}
+
+std::string_view Key::table() const {
+    const auto dot = path.rfind('.');
+    return dot == std::string_view::npos ? std::string_view() : path.substr(0, dot);
+}
+
+std::span<const Key> schema() {
+    return kSchema;
+}
+
+const Key* find_key(Document document, std::string_view path) {
+    const auto* found =
+        std::find_if(std::begin(kSchema), std::end(kSchema), [&](const Key& key) { return key.document == document && key.path == path; });
+    return found == std::end(kSchema) ? nullptr : found;
+}
+
+std::vector<const Key*> keys_of(Document document, std::string_view table) {
+    std::vector<const Key*> out;
+    for (const Key& key : kSchema) {
+        if (key.document == document && key.table() == table) out.push_back(&key);
+    }
+    return out;
+}
+
+std::string accepted(const Key& key) {
+    const std::string unit = key.unit.empty() ? std::string() : fmt::format(" ({})", key.unit);
+    switch (key.type) {
+        case Type::kTable: return "a table";
+        case Type::kTables: return fmt::format("a list of tables, each begun with [[{}]]", key.path);
+        case Type::kReserved: return "nothing in this version";
+        case Type::kSchemaNumber: return "1";
+        case Type::kTitle: return "a string of 1 to 128 characters without control characters";
+        case Type::kIdentifier:
+            return "a string of 1 to 63 letters, digits, \".\", \"_\", \"-\", \"@\", which begins with a letter or digit";
+        case Type::kDevice: return "a network device's name of 1 to 15 characters";
+        case Type::kChoice: return fmt::format("one of \"{}\"", fmt::join(key.choices, "\", \""));
+        case Type::kInteger: return fmt::format("a whole number from {} to {}{}", key.min, key.max, unit);
+        case Type::kBoolean: return "true or false";
+        case Type::kAddress: return "an IPv4 or IPv6 address";
+        case Type::kInterfaceAddresses: return "a list of host addresses with prefix length, such as \"10.0.0.1/24\"";
+        case Type::kPrefix: return "a network with prefix length, such as \"10.42.0.0/16\"";
+        case Type::kPrefixes: return "a list of networks with prefix length, such as \"10.43.0.0/16\"";
+        case Type::kEndpoint: return "a numeric address and port, such as \"198.51.100.77:51820\" or \"[2001:db8::1]:51820\"";
+        case Type::kHostPort: return "a name or address and a port, such as \"vpn.example.net:51820\"";
+        case Type::kPublicKey: return "44 characters of base64, as `wg pubkey` prints them";
+        case Type::kSecret: return "{ secret = \"NAME\" }, NAME being a file below secrets/";
+    }
+    return {};
+}
+
+std::string suggest(std::string_view written, std::span<const std::string_view> candidates) {
+    if (written.size() > kLongestSuggested) return {};
+    const std::string wanted = squeezed(written);
+    std::string_view best;
+    std::size_t best_distance = std::numeric_limits<std::size_t>::max();
+    for (const std::string_view candidate : candidates) {
+        const std::string have = squeezed(candidate);
+        const std::size_t distance = edit_distance(wanted, have);
+        const std::size_t allowed = std::max<std::size_t>(1, std::min(wanted.size(), have.size()) / 3);
+        if (distance <= allowed && distance < best_distance) {
+            best = candidate;
+            best_distance = distance;
+        }
+    }
+    return std::string(best);
+}
+
+std::string suggest_key(Document document, std::string_view table, std::string_view written) {
+    std::vector<std::string_view> near;
+    for (const Key* key : keys_of(document, table)) {
+        if (key->type != Type::kReserved) near.push_back(key->leaf());
+    }
+    if (std::string found = suggest(written, near); !found.empty()) return found;
+    for (const Key& key : kSchema) {
+        if (key.document == document && squeezed(key.leaf()) == squeezed(written)) return std::string(key.path);
+    }
+    return {};
+}
+
+}  // namespace warren::config

@@ -1,0 +1,266 @@
+#include "config/values.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "config/parse.h"
+#include "crypto/keys.h"
+#include "crypto/x25519.h"
+
+namespace warren::config {
+
+namespace {
+
+constexpr std::size_t kLongestFound = 60;
+
+bool is_letter_or_digit(char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+bool is_identifier(std::string_view text) {
+    if (text.empty() || text.size() > 63 || !is_letter_or_digit(text.front())) return false;
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-' || c == '@'; });
+}
+
+// What the kernel takes (dev_valid_name), without the colon, which marks old-style aliases.
+bool is_device_name(std::string_view text) {
+    if (text.empty() || text.size() > 15 || text == "." || text == "..") return false;
+    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ':'; });
+}
+
+bool is_title(std::string_view text) {
+    const bool printable = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; });
+    const auto characters = std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+    return printable && characters >= 1 && characters <= 128 && text.find_first_not_of(' ') != std::string_view::npos;
+}
+
+bool is_host_port(std::string_view text) {
+    if (parse_endpoint(text)) return true;
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos || colon == 0 || colon > 253) return false;
+    const std::string_view host = text.substr(0, colon);
+    const std::string_view port_text = text.substr(colon + 1);
+    unsigned port = 0;
+    const auto [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
+    if (error != std::errc() || end != port_text.data() + port_text.size() || port == 0 || port > 65535) return false;
+    const bool has_letter = std::any_of(host.begin(), host.end(), [](char c) { return is_letter_or_digit(c) && !(c >= '0' && c <= '9'); });
+    return has_letter && std::all_of(host.begin(), host.end(), [](char c) { return is_letter_or_digit(c) || c == '.' || c == '-'; });
+}
+
+std::optional<std::string> address_kind_problem(const IpAddress& address) {
+    if (address.is_unspecified()) return "is the unspecified address";
+    if (address.is_loopback()) return "is a loopback address";
+    if (address.is_multicast()) return "is a multicast address";
+    if (address.is_v4_mapped()) return "is an IPv4 address in IPv6 clothes; write it as IPv4";
+    if (address == IpAddress::v4(255, 255, 255, 255)) return "is the broadcast address";
+    if (address.is_v4() && address.octets[0] == 0) return "is in 0.0.0.0/8, which is no host address (RFC 1122 §3.2.1.3)";
+    return std::nullopt;
+}
+
+std::optional<IpAddress> last_of(const Prefix& prefix) {
+    if (!prefix.address.is_v4()) return std::nullopt;
+    IpAddress out = prefix.address.masked(prefix.length);
+    for (unsigned bit = prefix.length; bit < 32; ++bit)
+        out.octets[bit / 8] = static_cast<std::uint8_t>(out.octets[bit / 8] | (0x80U >> (bit % 8)));
+    return out;
+}
+
+std::optional<std::string> text_problem(const Key& key, std::string_view text) {
+    const auto unless = [&key](bool fine) -> std::optional<std::string> {
+        if (fine) return std::nullopt;
+        return "accepted: " + accepted(key);
+    };
+    switch (key.type) {
+        case Type::kTitle: return unless(is_title(text));
+        case Type::kIdentifier: return unless(is_identifier(text));
+        case Type::kDevice: return unless(is_device_name(text));
+        case Type::kHostPort: return unless(is_host_port(text));
+        case Type::kEndpoint: return endpoint_problem(text);
+        case Type::kPublicKey: return public_key_problem(text);
+        case Type::kChoice: {
+            if (std::find(key.choices.begin(), key.choices.end(), text) != key.choices.end()) return std::nullopt;
+            const std::string near = suggest(text, key.choices);
+            return "accepted: " + accepted(key) + (near.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", near));
+        }
+        case Type::kAddress: {
+            const auto address = parse_ip(text);
+            if (!address) return "is no address; accepted: " + accepted(key);
+            return address_kind_problem(*address);
+        }
+        case Type::kInterfaceAddresses: {
+            if (text.find('/') == std::string_view::npos && parse_ip(text)) {
+                return fmt::format("lacks the length of its network; write \"{}/24\" or whatever it is", text);
+            }
+            const auto address = parse_prefix(text);
+            if (!address) return "is no address with prefix length; accepted: such as \"10.0.0.1/24\"";
+            return host_address_problem(*address);
+        }
+        case Type::kPrefix:
+        case Type::kPrefixes: {
+            const auto network = parse_prefix(text);
+            if (!network) return "is no network with prefix length; accepted: such as \"10.43.0.0/16\"";
+            return network_problem(*network);
+        }
+        default: return std::nullopt;
+    }
+}
+
+void check_text(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out) {
+    const std::string path = display_path(key.path);
+    if (value.kind != Node::Kind::kString) {
+        out.push_back(source.diagnose(
+            Severity::kError, value.place,
+            fmt::format("{}: found {}; accepted: {}", path, found(value),
+                        key.type == Type::kPrefixes || key.type == Type::kInterfaceAddresses ? "strings in this list" : accepted(key))));
+        return;
+    }
+    const auto problem = text_problem(key, value.text);
+    if (!problem) return;
+    // What looks like a key is not repeated; the source line shows it where it is a public one.
+    const std::string what = key.type == Type::kPublicKey ? "this" : found(value);
+    const bool says_accepted_only = problem->starts_with("accepted");
+    out.push_back(source.diagnose(
+        Severity::kError, value.place,
+        says_accepted_only ? fmt::format("{}: found {}; {}", path, what, *problem) : fmt::format("{}: {} {}", path, what, *problem)));
+}
+
+void check_list(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out) {
+    if (value.kind != Node::Kind::kArray) {
+        const std::string hint = value.kind == Node::Kind::kString ? fmt::format("; write [{}]", found(value)) : "";
+        out.push_back(
+            source.diagnose(Severity::kError, value.place,
+                            fmt::format("{}: found {}; accepted: {}{}", display_path(key.path), found(value), accepted(key), hint)));
+        return;
+    }
+    const auto size = static_cast<std::int64_t>(value.items.size());
+    if (size < key.min || size > key.max) {
+        out.push_back(
+            source.diagnose(Severity::kError, value.place,
+                            fmt::format("{}: found {} elements; accepted: {} to {}", display_path(key.path), size, key.min, key.max)));
+        return;
+    }
+    for (const Node& item : value.items) check_text(key, item, source, out);
+}
+
+void check_secret(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out) {
+    const std::string path = display_path(key.path);
+    const auto complain = [&](Place place, std::string message) {
+        out.push_back(source.diagnose(Severity::kError, place, fmt::format("{}: {}; accepted: {}", path, message, accepted(key))));
+    };
+    if (value.kind == Node::Kind::kString) return complain(value.place, "found a string: a key is never written into this file");
+    if (value.kind != Node::Kind::kTable) return complain(value.place, fmt::format("found {}", found(value)));
+    for (const Node::Entry& entry : value.entries) {
+        if (entry.key != "secret") complain(entry.key_place, fmt::format("unknown key {}", mask_keys(entry.key)));
+    }
+    const Node* name = value.find("secret");
+    if (name == nullptr) return value.entries.empty() ? complain(value.place, "found an empty table") : void();
+    if (name->kind != Node::Kind::kString) return complain(name->place, fmt::format("found {}", found(*name)));
+    if (!is_secret_name(name->text)) {
+        complain(name->place,
+                 fmt::format("{} is no name of a file below secrets/ (relative, letters, digits, \".\", \"_\", \"-\", no \"..\")",
+                             found(*name)));
+    }
+}
+
+}  // namespace
+
+void check_value(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out) {
+    const auto complain = [&](std::string message) {
+        out.push_back(source.diagnose(Severity::kError, value.place, fmt::format("{}: {}", display_path(key.path), message)));
+    };
+    switch (key.type) {
+        case Type::kSchemaNumber:
+            if (value.kind == Node::Kind::kInteger && value.integer == 1) return;
+            return complain(fmt::format("found {}; this version of Warren reads schema 1", found(value)));
+        case Type::kInteger:
+            if (value.kind != Node::Kind::kInteger) return complain(fmt::format("found {}; accepted: {}", found(value), accepted(key)));
+            if (value.integer >= key.min && value.integer <= key.max) return;
+            return complain(fmt::format("{} is out of range; accepted: {}", value.integer, accepted(key)));
+        case Type::kBoolean:
+            if (value.kind == Node::Kind::kBoolean) return;
+            return complain(fmt::format("found {}; accepted: {}", found(value), accepted(key)));
+        case Type::kInterfaceAddresses:
+        case Type::kPrefixes: return check_list(key, value, source, out);
+        case Type::kSecret: return check_secret(key, value, source, out);
+        case Type::kTable:
+        case Type::kTables:
+        case Type::kReserved: return;  // parse.cc walks into tables
+        default: return check_text(key, value, source, out);
+    }
+}
+
+std::optional<std::string> host_address_problem(const Prefix& address) {
+    if (auto problem = address_kind_problem(address.address)) return problem;
+    if (address.length == 0) return "has prefix length 0: everything would be its network";
+    const bool has_network_address = address.length + 1U < address.address.bits();  // RFC 3021: a /31 has none, nor has a host route
+    if (!has_network_address) return std::nullopt;
+    if (!address.has_host_bits()) {
+        return fmt::format("is the network itself, not a host in it; accepted: an address inside {}", to_string(address.network()));
+    }
+    if (last_of(address) == address.address) {
+        return fmt::format("is the broadcast address of {}; accepted: an address inside it", to_string(address.network()));
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> network_problem(const Prefix& network) {
+    if (network.has_host_bits()) return fmt::format("has host bits set; write \"{}\"", to_string(network.network()));
+    if (network.address.is_v4_mapped()) return "is an IPv4 network in IPv6 clothes; write it as IPv4";
+    if (network.address.is_loopback()) return "is a loopback network, which is never routed";
+    return std::nullopt;
+}
+
+std::optional<std::string> endpoint_problem(std::string_view text) {
+    const std::string accepts = "accepted: a numeric address and port, such as \"198.51.100.77:51820\" or \"[2001:db8::1]:51820\"";
+    const auto endpoint = parse_endpoint(text);
+    if (!endpoint) {
+        if (is_host_port(text)) return "is a name, and names are not resolved; " + accepts;
+        return accepts;
+    }
+    if (endpoint->address.is_loopback()) return std::nullopt;
+    return address_kind_problem(endpoint->address);
+}
+
+std::optional<std::string> public_key_problem(std::string_view text) {
+    const auto key = crypto::parse_public_key(text);
+    if (!key) return "is no public key; accepted: 44 characters of base64, as `wg pubkey` prints them";
+    if (*key == crypto::PublicKey{}) return "is the all-zero key, which means \"no key\"";
+    // Any scalar is a multiple of the cofactor once clamped, so it takes every point of low order to zero (RFC 7748 §6.1).
+    std::array<std::uint8_t, 32> scalar{};
+    scalar.fill(0x40);
+    const crypto::PrivateKey any{crypto::Secret<32>(scalar)};
+    if (!crypto::x25519(any, *key)) return "is a point of low order: everybody could compute its shared secrets (RFC 7748 §6.1)";
+    return std::nullopt;
+}
+
+std::string display_path(std::string_view path) {
+    std::string out;
+    for (const char c : path) {
+        if (c != '[' && c != ']') out += c;
+    }
+    return out;
+}
+
+std::string found(const Node& value) {
+    if (value.kind == Node::Kind::kInteger) return fmt::format("{}", value.integer);
+    if (value.kind == Node::Kind::kBoolean) return value.boolean ? "true" : "false";
+    if (value.kind != Node::Kind::kString) return std::string(name_of(value.kind));
+    // A public key that is not quite right is masked too here; the source line shows it.
+    std::string text = mask_keys(value.text);
+    if (text.size() > kLongestFound) {
+        std::size_t cut = kLongestFound;
+        while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;
+        text = text.substr(0, cut) + "...";
+    }
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c;
+    }
+    return out + '"';
+}
+
+}  // namespace warren::config

@@ -1,0 +1,29 @@
+// Single values: does this node hold what its key takes? Each check is a pure function of the value.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "config/document.h"
+#include "config/schema.h"
+
+namespace warren::config {
+
+// Appends an error for each thing that is wrong with the value of `key` (each element of a list by itself).
+void check_value(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out);
+
+// Why an interface cannot have this address ("is the network itself, not a host in it; ..."); nothing when it can.
+[[nodiscard]] std::optional<std::string> host_address_problem(const Prefix& address);
+// Why this cannot be a destination of routes or a peer's allowed prefix; nothing when it can.
+[[nodiscard]] std::optional<std::string> network_problem(const Prefix& network);
+[[nodiscard]] std::optional<std::string> endpoint_problem(std::string_view text);
+[[nodiscard]] std::optional<std::string> public_key_problem(std::string_view text);
+
+// The key's path as people type it: without "[]".
+[[nodiscard]] std::string display_path(std::string_view path);
+// What was found, short and printable, possible keys masked: "\"1.2.3\"", "99", "an array".
+[[nodiscard]] std::string found(const Node& value);
+
+}  // namespace warren::config

@@ -1,0 +1,52 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "config/load.h"
+
+using namespace warren;
+
+namespace {
+
+const std::filesystem::path kExamples = std::filesystem::path(__FILE__).parent_path() / "../../../config/examples";
+
+}  // namespace
+
+TEST_CASE("the examples are valid but for the secrets, which are not here") {
+    const config::Loaded loaded = config::load(kExamples.string(), {.secrets_may_be_absent = true});
+    CHECK(loaded.appliance_valid);
+    REQUIRE(loaded.customers.size() == 1);
+    CHECK(loaded.customers[0].valid);
+    for (const auto& diagnostic : loaded.diagnostics) INFO(config::format(diagnostic));
+    REQUIRE(loaded.diagnostics.size() == 1);
+    CHECK(loaded.diagnostics[0].message == "is not here: what needs the keys is not checked");
+    CHECK(loaded.diagnostics[0].severity == config::Severity::kWarning);
+}
+
+TEST_CASE("the examples mean what they say") {
+    const config::Loaded loaded = config::load(kExamples.string(), {.secrets_may_be_absent = true});
+    CHECK(loaded.appliance.name == "pop-vienna-1");
+    REQUIRE(loaded.appliance.wireguard);
+    CHECK(loaded.appliance.wireguard->port == 51820);
+    CHECK(loaded.appliance.wireguard->private_key.name == "uplink");
+    CHECK(loaded.appliance.public_endpoint == "vpn.example.net:51820");
+    CHECK(loaded.appliance.status_listen == parse_endpoint("127.0.0.1:8443"));
+    REQUIRE(loaded.customers.size() == 1);
+    const config::Customer& acme = loaded.customers[0].customer;
+    CHECK(acme.id == "acme");
+    CHECK(acme.name == "Acme Manufacturing GmbH");
+    CHECK(acme.state == config::CustomerState::kActive);
+    CHECK(acme.stack.addresses == std::vector<Prefix>{*parse_prefix("10.0.0.1/24"), *parse_prefix("fd00:42::1/64")});
+    CHECK(acme.stack.mtu == 1420);
+    CHECK(acme.stack.routes == std::vector<config::StaticRoute>{{*parse_prefix("10.99.0.0/16"), *parse_ip("10.42.0.254")}});
+    REQUIRE(acme.handoff);
+    CHECK(acme.handoff->type == config::HandoffType::kVeth);
+    CHECK(acme.handoff->parent == "lan0");
+    CHECK(acme.handoff->mtu == 1500);
+    CHECK_FALSE(acme.listener);
+    REQUIRE(acme.peers.size() == 2);
+    CHECK(acme.peers[0].preshared_key == config::SecretRef{"acme/branch-graz.psk"});
+    CHECK(acme.peers[0].endpoint == parse_endpoint("198.51.100.77:51820"));
+    CHECK(acme.peers[1].persistent_keepalive_seconds == 25);
+    CHECK(acme.peers[1].allowed_ips.size() == 2);
+}
