@@ -1,0 +1,69 @@
+// One configuration generation as it arrives from stackd, message by message: whole, or not at all.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "ipc/config_messages.h"
+
+namespace warren::vpnd {
+
+// The sockets of one listener, as PutListener brings them.
+struct ListenerSockets {
+    UniqueFd handshake_v4;
+    std::vector<UniqueFd> data_v4;  // one per data worker
+    UniqueFd handshake_v6;          // invalid, and data_v6 empty, when the machine has no IPv6
+    std::vector<UniqueFd> data_v6;
+    UniqueFd uapi;  // listening stream socket
+};
+
+struct NewListener {
+    ipc::PutListener put;
+    ListenerSockets sockets;  // when put.has_sockets
+};
+struct NewCustomer {
+    ipc::PutCustomer put;
+    std::vector<ipc::PutPeer> peers;
+    UniqueFd tun;  // when put.has_tun
+};
+
+struct Generation {
+    std::uint64_t number = 0;
+    bool full = false;
+    std::vector<NewListener> listeners;
+    std::vector<NewCustomer> customers;
+    std::vector<std::string> removed_customers;
+    std::vector<std::string> removed_listeners;
+};
+
+// Collects the messages between Begin and Commit. A message that does not belong where it stands spoils the generation it stands in:
+// the rest is swallowed, and Commit answers with the first thing that was wrong. One answer for each Commit, whatever came before it.
+class Staging {
+  public:
+    explicit Staging(std::uint32_t workers) : workers_(workers) {}
+
+    // A message other than Hello. Nothing, unless it was a Commit: then the generation it finishes, or why there is none.
+    // Descriptors that nobody asked for are closed and spoil the generation.
+    [[nodiscard]] std::optional<Result<Generation>> feed(ipc::ConfigMessage message, std::vector<UniqueFd> descriptors);
+    // Forgets a generation that was not committed: the channel broke.
+    void reset();
+
+  private:
+    Status take(ipc::ConfigMessage message, std::vector<UniqueFd> descriptors);
+    Status take_listener(ipc::PutListener put, std::vector<UniqueFd> descriptors);
+    Status take_customer(ipc::PutCustomer put, std::vector<UniqueFd> descriptors);
+    Status take_peer(ipc::PutPeer put);
+    // The last customer has all the peers that it announced.
+    [[nodiscard]] Status check_peers_complete() const;
+    Result<Generation> finish(const ipc::Commit& commit);
+
+    std::uint32_t workers_;
+    std::optional<Generation> staged_;
+    std::optional<Error> spoiled_;
+};
+
+}  // namespace warren::vpnd
