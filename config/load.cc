@@ -223,7 +223,9 @@ Loaded load(const std::string& directory, const LoadOptions& options) {
     out.appliance = std::move(appliance.value);
     out.appliance_valid = appliance.valid;
     std::sort(customers.begin(), customers.end(), [](const auto& a, const auto& b) { return a.value.id < b.value.id; });
-    for (Parsed<Customer>& customer : customers) out.customers.push_back({std::move(customer.value), customer.valid});
+    for (Parsed<Customer>& customer : customers) {
+        out.customers.push_back({std::move(customer.value), customer.valid, std::move(customer.source.file)});
+    }
     sort(out.diagnostics);
     return out;
 }

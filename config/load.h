@@ -11,10 +11,13 @@
 
 namespace warren::config {
 
+// config/generation.h makes the next generation of it.
+
 // One customers/ID.toml. Valid: apply it. Not valid: only customer.id means something; report it and keep the customer as it was.
 struct LoadedCustomer {
     Customer customer;
     bool valid = false;
+    std::string file;
 };
 
 // What the directory says now. A customer that was here before and is not in `customers` had his file removed: remove him.

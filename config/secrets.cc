@@ -57,4 +57,12 @@ bool Secrets::same(const SecretRef& ref, const Secrets& other, const SecretRef& 
     return mine->equals(*theirs);
 }
 
+Secrets Secrets::only(const std::vector<SecretRef>& refs) const {
+    Secrets out;
+    for (const SecretRef& ref : refs) {
+        if (const auto* secret = find(ref)) out.put(ref, secret->clone());
+    }
+    return out;
+}
+
 }  // namespace warren::config

@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "config/appliance.h"
 #include "crypto/keys.h"
@@ -30,6 +32,8 @@ class Secrets {
     [[nodiscard]] std::optional<crypto::PublicKey> public_key(const SecretRef& ref) const;
     // Both are there and equal, or both are absent.
     [[nodiscard]] bool same(const SecretRef& ref, const Secrets& other, const SecretRef& other_ref) const;
+    // A copy of those named, as far as they are there.
+    [[nodiscard]] Secrets only(const std::vector<SecretRef>& refs) const;
 
   private:
     std::map<std::string, crypto::Secret<32>> secrets_;

@@ -1,0 +1,116 @@
+#include "config/generation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/clash.h"
+
+namespace warren::config {
+
+namespace {
+
+// What one customer may become: `next` is the loaded one, the previous one, or nothing.
+struct Candidate {
+    const LoadedCustomer* loaded = nullptr;
+    const Tenant* before = nullptr;
+    bool is_kept = false;
+
+    [[nodiscard]] const Customer* next() const {
+        if (!is_kept) return &loaded->customer;
+        return before == nullptr ? nullptr : &before->customer;
+    }
+};
+
+Diagnostic complaint(const Candidate& candidate, std::string message) {
+    return {Severity::kError, candidate.loaded->file, candidate.loaded->customer.id, {1, 1, 0}, std::move(message), ""};
+}
+
+Tenant tenant_from(const Candidate& candidate, const Secrets& loaded_secrets) {
+    const Customer& customer = *candidate.next();
+    return {customer, (candidate.is_kept ? candidate.before->secrets : loaded_secrets).only(secrets_of(customer))};
+}
+
+// Customers who use the shared listener that the new appliance does not have, or clash with it.
+bool can_live_with(const Appliance& appliance, const Candidate& kept, std::vector<Diagnostic>& out) {
+    if (appliance.wireguard || kept.before->customer.listener || kept.before->customer.peers.empty()) return true;
+    out.push_back(complaint(
+        kept, "warren.toml has no [wireguard] any more, which this customer, whose file has errors, goes on using: nothing is applied"));
+    return false;
+}
+
+// A valid customer who clashes with a kept one becomes kept. True when that happened; `refused` when neither side can give way.
+bool give_way(const Appliance& appliance, std::vector<Candidate>& candidates, bool& refused, std::vector<Diagnostic>& out) {
+    std::vector<const Customer*> customers;
+    std::vector<Candidate*> origins;
+    for (Candidate& candidate : candidates) {
+        if (candidate.next() == nullptr) continue;
+        customers.push_back(candidate.next());
+        origins.push_back(&candidate);
+    }
+    for (const Clash& clash : find_clashes(appliance, customers)) {
+        Candidate& second = *origins[clash.second.customer];
+        Candidate* first = clash.first.customer == Clash::kAppliance ? nullptr : origins[clash.first.customer];
+        Candidate* yielding = !second.is_kept ? &second : (first != nullptr && !first->is_kept ? first : nullptr);
+        if (yielding == nullptr) {
+            out.push_back(
+                complaint(second, fmt::format("{} is also used by {}, and this customer goes on with it because his file has errors: "
+                                              "nothing is applied",
+                                              clash.thing, clash.first.what)));
+            refused = true;
+            return false;
+        }
+        const Clash::Side& other = yielding == &second ? clash.first : clash.second;
+        out.push_back(complaint(*yielding, fmt::format("{} is also used by {}, who goes on as before because of errors; {}", clash.thing,
+                                                       other.what, clash.reason)));
+        yielding->is_kept = true;
+        return true;  // what he goes back to may clash with others: look again
+    }
+    return false;
+}
+
+}  // namespace
+
+const Tenant* Generation::find(std::string_view id) const {
+    const auto found = std::find_if(customers.begin(), customers.end(), [id](const Tenant& tenant) { return tenant.customer.id == id; });
+    return found == customers.end() ? nullptr : &*found;
+}
+
+std::vector<SecretRef> secrets_of(const Customer& customer) {
+    std::vector<SecretRef> out;
+    if (customer.listener) out.push_back(customer.listener->private_key);
+    for (const Peer& peer : customer.peers) {
+        if (peer.preshared_key) out.push_back(*peer.preshared_key);
+    }
+    return out;
+}
+
+Succession succeed(const Generation& previous, const Loaded& loaded) {
+    Succession out;
+    out.diagnostics = loaded.diagnostics;
+    if (!loaded.appliance_valid) return out;
+
+    std::vector<Candidate> candidates;
+    for (const LoadedCustomer& customer : loaded.customers)
+        candidates.push_back({&customer, previous.find(customer.customer.id), !customer.valid});
+    bool refused = false;
+    while (give_way(loaded.appliance, candidates, refused, out.diagnostics)) {
+    }
+    for (const Candidate& candidate : candidates) {
+        if (!candidate.is_kept || candidate.before == nullptr) continue;
+        if (!can_live_with(loaded.appliance, candidate, out.diagnostics)) refused = true;
+        out.kept.push_back(candidate.loaded->customer.id);
+    }
+    sort(out.diagnostics);
+    if (refused) return out;
+
+    out.accepted = true;
+    out.next.appliance = loaded.appliance;
+    if (loaded.appliance.wireguard) out.next.secrets = loaded.secrets.only({loaded.appliance.wireguard->private_key});
+    for (const Candidate& candidate : candidates) {
+        if (candidate.next() != nullptr) out.next.customers.push_back(tenant_from(candidate, loaded.secrets));
+    }
+    return out;
+}
+
+}  // namespace warren::config
