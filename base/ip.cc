@@ -64,6 +64,8 @@ bool Prefix::contains(const IpAddress& candidate) const {
 }
 
 std::optional<IpAddress> parse_ip(std::string_view text) {
+    // inet_pton stops at the first zero byte, so one inside the text would hide what follows it.
+    if (text.find('\0') != std::string_view::npos) return std::nullopt;
     const std::string terminated(text);
     IpAddress out;
     if (inet_pton(AF_INET, terminated.c_str(), out.octets.data()) == 1) return out;
