@@ -12,13 +12,13 @@ namespace warren::dataplane {
 
 struct CustomerView {
     CustomerIndex index;
-    std::string id;                  // for reports only
-    ListenerIndex listener;          // his datagrams arrive there and leave from there, nowhere else
+    std::string id;          // for reports only
+    ListenerIndex listener;  // his datagrams arrive there and leave from there, nowhere else
     bool suspended = false;
-    std::uint16_t mtu = 1420;        // of vpn0
-    std::vector<Prefix> addresses;   // of the stack: sources of ICMP errors into it
-    std::vector<PeerIndex> peers;    // all his enabled peers
-    Lpm<PeerIndex> allowed_ips;      // over all peers: inbound source check and outbound FIB
+    std::uint16_t mtu = 1420;       // of vpn0
+    std::vector<Prefix> addresses;  // of the stack: sources of ICMP errors into it
+    std::vector<PeerIndex> peers;   // all his enabled peers
+    Lpm<PeerIndex> allowed_ips;     // over all peers: inbound source check and outbound FIB
 };
 
 }  // namespace warren::dataplane

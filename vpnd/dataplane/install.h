@@ -27,8 +27,8 @@ struct SessionLimits {
 
 // A session with both directions' keys. From now on local_index is received on. Ownership of the keys moves.
 struct InstallSession {
-    ReceiverIndex local_index;         // in packets to us
-    std::uint32_t remote_index = 0;    // in packets from us
+    ReceiverIndex local_index;       // in packets to us
+    std::uint32_t remote_index = 0;  // in packets from us
     PeerIndex peer;
     crypto::AeadKey send_key;
     crypto::AeadKey receive_key;
@@ -95,12 +95,12 @@ struct SessionConfirmed {
 // Stamps are the time of the batch; kLongAgo = never.
 struct PeerActivity {
     PeerIndex peer;
-    Instant first_unanswered_data_sent = kLongAgo;  // first non-empty packet sent since anything authentic was received; kLongAgo: none
-    Instant last_data_sent = kLongAgo;              // non-empty
-    Instant last_sent = kLongAgo;                   // anything, keepalives included
+    Instant first_unanswered_data_sent = kLongAgo;      // first non-empty packet sent since anything authentic was received; kLongAgo: none
+    Instant last_data_sent = kLongAgo;                  // non-empty
+    Instant last_sent = kLongAgo;                       // anything, keepalives included
     Instant first_unanswered_data_received = kLongAgo;  // first non-empty packet received since anything was sent; kLongAgo: none
-    Instant last_data_received = kLongAgo;          // non-empty
-    Instant last_received = kLongAgo;               // anything authentic
+    Instant last_data_received = kLongAgo;              // non-empty
+    Instant last_received = kLongAgo;                   // anything authentic
 };
 
 // The peer was heard from another outer address than before (authentic packet, wireguard.md E1).

@@ -1,0 +1,151 @@
+// Network to stack, in the order a packet meets it.
+#include "vpnd/dataplane/classify.h"
+#include "vpnd/dataplane/ecn.h"
+#include "vpnd/dataplane/pipeline.h"
+#include "vpnd/dataplane/wg_transport.h"
+
+namespace warren::dataplane {
+
+namespace {
+constexpr std::size_t kStraysPerCall = 64;
+}
+
+void Pipeline::inbound(Instant now, std::span<const Train> trains, Output& out) {
+    for (std::size_t i = 0; i < trains.size(); ++i) {
+        const Train& train = trains[i];
+        const std::size_t step = train.segment_size == 0 ? train.bytes.size() : train.segment_size;
+        for (std::size_t at = 0; at < train.bytes.size(); at += step) {
+            collect(now, i, train, train.bytes.subspan(at, std::min(step, train.bytes.size() - at)), out);
+        }
+        if (train.bytes.empty()) own_drops_.add(DropReason::kDatagramMalformed);
+    }
+    open_batch(now, out);
+    coalescer_.finish(out);
+    egress_.seal(out);
+}
+
+// Everything that can be refused before the dear part, which is opening it.
+void Pipeline::collect(Instant now, std::size_t train_number, const Train& train, MutableBytes datagram, Output& out) {
+    switch (classify(datagram)) {
+        case MessageClass::kUnknown: return own_drops_.add(DropReason::kDatagramMalformed);
+        case MessageClass::kHandshake:
+            if (out.strays.size() == kStraysPerCall) return own_drops_.add(DropReason::kHandshakeQueueFull);
+            out.strays.push_back({train_number, datagram});
+            return;
+        case MessageClass::kTransport: break;
+    }
+    const TransportHeader header = parse_transport_header(datagram);
+    Session* const session = sessions_.find(header.receiver);
+    if (session == nullptr) return own_drops_.add(DropReason::kReceiverIndexUnknown);
+    Peer& peer = *find(session->peer);
+    Customer& customer = *find(peer.customer);
+    if (customer.view->listener != train.listener) return customer.drops.add(DropReason::kListenerMismatch);
+    if (customer.view->suspended) return customer.drops.add(DropReason::kCustomerSuspended);
+    if (session->expired(now)) return customer.drops.add(DropReason::kSessionExpired);
+    if (header.counter >= session->limits.reject_after_messages) return customer.drops.add(DropReason::kCounterExhausted);
+    if (session->received.is_too_old(header.counter)) return customer.drops.add(DropReason::kReplayTooOld);
+
+    const MutableBytes text = datagram.subspan(kTransportHeaderSize, datagram.size() - kTransportOverhead);
+    batch_[batched_] = {session, &peer, &customer, &train, header.counter, text};
+    jobs_[batched_] = {&session->receive_key, header.counter, text.data(), static_cast<std::uint32_t>(text.size()), false};
+    if (++batched_ == kBatch) open_batch(now, out);
+}
+
+void Pipeline::open_batch(Instant now, Output& out) {
+    const auto jobs = std::span(jobs_).first(batched_);
+    if (!jobs.empty()) aead_.open(jobs);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const Candidate& message = batch_[i];
+        // Until here nothing was changed by the message, and a forged one changes nothing but a counter (wireguard.md S8).
+        if (!jobs[i].authentic) {
+            message.customer->drops.add(DropReason::kAuthenticationFailed);
+            continue;
+        }
+        accept(now, message, out);
+    }
+    batched_ = 0;
+}
+
+void Pipeline::accept(Instant now, const Candidate& message, Output& out) {
+    Session& session = *message.session;
+    const bool newest = !session.has_received || message.counter > session.received.newest();
+    if (!session.received.mark(message.counter)) {
+        const bool too_old = session.received.is_too_old(message.counter);
+        return message.customer->drops.add(too_old ? DropReason::kReplayTooOld : DropReason::kReplayDuplicate);
+    }
+    session.has_received = true;
+    // Also when the packet inside is refused below: the peer has proved who and where he is (wireguard.md D5).
+    note_received(now, message, newest, out);
+    if (message.text.empty()) return;  // a keepalive (wireguard.md D2)
+    deliver(message, out);
+}
+
+void Pipeline::note_received(Instant now, const Candidate& message, bool newest, Output& out) {
+    Session& session = *message.session;
+    Peer& peer = *message.peer;
+    peer.traffic.rx_packets += 1;
+    peer.traffic.rx_bytes += message.text.size() + kTransportOverhead;
+
+    PeerActivity& activity = peer.activity;
+    activity.last_received = now;
+    activity.first_unanswered_data_sent = kLongAgo;
+    if (!message.text.empty()) {
+        activity.last_data_received = now;
+        if (activity.first_unanswered_data_received == kLongAgo) activity.first_unanswered_data_received = now;
+    }
+    peer.activity_changed = true;
+    mark_dirty(now, peer);
+
+    // The newest message of the newest session says where the peer is; a late one from his old place does not.
+    const Train& train = *message.train;
+    if (newest && session.created >= peer.endpoint_session) {
+        peer.endpoint_session = session.created;
+        if (!peer.has_endpoint || peer.remote != train.from || peer.local != train.to) {
+            peer.has_endpoint = true;
+            peer.remote = train.from;
+            peer.local = train.to;
+            peer.roamed = true;
+        }
+    }
+    if (peer.unconfirmed == &session) confirm(now, session, peer, *message.customer, out);
+    if (!session.asked_on_receiving && now - session.created >= session.limits.rekey_after_receiving) {
+        session.asked_on_receiving = ask_for_session(now, peer, out);
+    }
+}
+
+void Pipeline::confirm(Instant now, Session& session, Peer& peer, Customer& customer, Output& out) {
+    peer.sending = &session;
+    peer.unconfirmed = nullptr;
+    out.events.emplace_back(SessionConfirmed{peer.index, session.local_index});
+    flush_staged(now, peer, customer, out);
+}
+
+void Pipeline::deliver(const Candidate& message, Output& out) {
+    Customer& customer = *message.customer;
+    const auto inner = InnerPacket::parse(message.text);
+    if (!inner) return customer.drops.add(inner.error());
+    const Ecn before = ecn_of(inner->traffic_class());
+    const auto ecn = decapsulated_ecn(ecn_of(message.train->traffic_class), before);
+    if (!ecn) return customer.drops.add(DropReason::kEcnCongestionLost);
+    if (*ecn != before) inner->set_ecn(*ecn);
+    if (const auto allowed = check_source(*inner, *message.peer, customer); !allowed) return customer.drops.add(allowed.error());
+    coalescer_.add(customer.view->index, message.peer->index, *inner, customer.takes_udp_segments, out);
+}
+
+// The longest prefix over all peers of the customer must lead to this one: a source within this peer's prefixes that belongs to another
+// peer's longer one is refused (wireguard.md D4).
+Checked<void> Pipeline::check_source(const InnerPacket& inner, Peer& peer, const Customer& customer) const {
+    const IpAddress source = inner.source();
+    if (peer.has_last_source && peer.last_source == source) return {};
+    if (is_martian_source(source)) return drop(DropReason::kSourceMartian);
+    const CustomerView& view = *customer.view;
+    const auto is_source = [&](const Prefix& own) { return own.address == source; };
+    if (std::any_of(view.addresses.begin(), view.addresses.end(), is_source)) return drop(DropReason::kSourceIsStack);
+    const PeerIndex* const owner = view.allowed_ips.find(source);
+    if (owner == nullptr || *owner != peer.index) return drop(DropReason::kSourceNotAllowed);
+    peer.last_source = source;
+    peer.has_last_source = true;
+    return {};
+}
+
+}  // namespace warren::dataplane

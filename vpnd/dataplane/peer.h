@@ -1,0 +1,61 @@
+// What the data plane knows of a peer and of a customer while it runs.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/bounded.h"
+#include "vpnd/dataplane/customer_view.h"
+#include "vpnd/dataplane/drop_reason.h"
+#include "vpnd/dataplane/icmp.h"
+#include "vpnd/dataplane/session.h"
+
+namespace warren::dataplane {
+
+// Encrypted payload messages with their headers, keepalives included, as `wg show` counts them.
+struct TrafficCounters {
+    std::uint64_t rx_bytes = 0;
+    std::uint64_t tx_bytes = 0;
+    std::uint64_t rx_packets = 0;
+    std::uint64_t tx_packets = 0;
+};
+
+using StagedPacket = std::vector<std::uint8_t>;
+inline constexpr std::size_t kStagedPackets = 128;  // per peer, the oldest is dropped (wireguard.md D7)
+
+struct Peer {
+    PeerIndex index;
+    CustomerIndex customer;
+
+    bool has_endpoint = false;
+    Endpoint remote;
+    LocalAddress local;                   // unspecified address: the kernel chooses
+    Instant endpoint_session = kLongAgo;  // creation of the newest session that the endpoint was learnt from
+    Instant ungrouped_until = kLongAgo;   // the path refused a train: datagrams go one by one
+
+    Session* sending = nullptr;           // the table owns it
+    Session* unconfirmed = nullptr;       // waits for its first authentic packet, which makes it the sending one (wireguard.md S1)
+    std::vector<ReceiverIndex> sessions;  // all of them, three at most in practice
+
+    IpAddress last_source;  // of an accepted packet, spares the lookup; good while has_last_source
+    bool has_last_source = false;
+
+    PeerActivity activity;
+    bool activity_changed = false;
+    bool roamed = false;
+    bool dirty = false;  // is on the list of peers to report
+    Instant need_reported = kLongAgo;
+
+    TrafficCounters traffic;
+    std::unique_ptr<BoundedQueue<StagedPacket>> staged;  // only while packets wait
+};
+
+struct Customer {
+    std::unique_ptr<const CustomerView> view;
+    DropCounters drops;
+    TokenBucket icmp_errors;
+    std::size_t staged_bytes = 0;
+    bool takes_udp_segments = false;  // his TUN takes UDP super-packets
+};
+
+}  // namespace warren::dataplane

@@ -1,0 +1,127 @@
+// The packet work of one data worker: batches in, batches out. No socket, clock, thread or lock (docs/life-of-a-packet.md).
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "vpnd/dataplane/coalesce.h"
+#include "vpnd/dataplane/egress.h"
+#include "vpnd/dataplane/output.h"
+#include "vpnd/dataplane/peer.h"
+#include "vpnd/dataplane/segment.h"
+#include "vpnd/dataplane/session_table.h"
+
+namespace warren::dataplane {
+
+// What one receive from the uplink gave: datagrams of one size from one sender, the last may be shorter (UDP_GRO), or a single one.
+struct Train {
+    ListenerIndex listener;
+    Endpoint from;
+    LocalAddress to;
+    std::uint8_t traffic_class = 0;  // outer, with the ECN field
+    std::size_t segment_size = 0;    // 0: a single datagram
+    MutableBytes bytes;              // opened in place
+};
+
+// Owns the worker's customers, peers and sessions. Every call appends to an Output which the caller empties. In steady state a packet costs
+// no allocation. `now` never goes back. One data worker.
+class Pipeline {
+  public:
+    // `aead` outlives the pipeline; every Output that holds trains is emptied before it ends.
+    explicit Pipeline(crypto::PacketAead& aead);
+
+    // --- control --------------------------------------------------------------------------------------------------------------
+    // As SwapCustomer and DropCustomer of vpnd/io/worker_messages.h say. `takes_udp_segments`: his TUN takes UDP super-packets.
+    void swap_customer(std::unique_ptr<const CustomerView> view, bool takes_udp_segments);
+    void drop_customer(CustomerIndex customer);
+    // Carries out one command; staged packets and keepalives that it sets free are in `out`, sealed. Not between outbound() and finish().
+    void apply(Instant now, Command command, Output& out);
+    // Emits what is due: PeerActivity and PeerRoamed of peers with changes. With `hold` they wait, and NeedSession too: the receiver is
+    // behind.
+    void tick(Instant now, bool hold, Output& out);
+    // When tick() has something to do, kNever when idle.
+    [[nodiscard]] Instant next_deadline() const { return dirty_peers_.empty() ? kNever : report_at_; }
+
+    // --- packets --------------------------------------------------------------------------------------------------------------
+    // Network to stack. What `out` refers to lives in the trains' bytes. May leave sealed trains (staged packets of a confirmed session).
+    void inbound(Instant now, std::span<const Train> trains, Output& out);
+    // Stack to network: one read of the customer's TUN, offload header first. The bytes may be reused after the call.
+    void outbound(Instant now, CustomerIndex customer, MutableBytes super_packet, Output& out);
+    // Seals what outbound() collected. To be called when no more room is left for another outbound(), and at the end of a round.
+    void finish(Output& out) { egress_.seal(out); }
+    // One more outbound() of the worst kind fits.
+    [[nodiscard]] bool has_room() const { return egress_.available() >= Egress::kBuffers / 2; }
+    // The path to the peer refused a train: until then his datagrams are marked to be sent one by one.
+    void send_ungrouped(PeerIndex peer, Instant until);
+
+    // --- counters ---------------------------------------------------------------------------------------------------------------
+    // Drops of the rim. An invalid or unknown customer: the worker's own counters.
+    void count_drop(CustomerIndex customer, DropReason reason, std::uint64_t packets = 1);
+    // Null when unknown.
+    [[nodiscard]] const TrafficCounters* traffic(PeerIndex peer) const;
+    [[nodiscard]] const DropCounters* drops(CustomerIndex customer) const;
+    [[nodiscard]] const DropCounters& own_drops() const { return own_drops_; }
+
+  private:
+    // A message whose session was found, on its way through one AEAD batch.
+    struct Candidate {
+        Session* session = nullptr;
+        Peer* peer = nullptr;
+        Customer* customer = nullptr;
+        const Train* train = nullptr;
+        std::uint64_t counter = 0;
+        MutableBytes text;  // without header and tag
+    };
+    static constexpr std::size_t kBatch = 64;
+
+    // pipeline.cc
+    [[nodiscard]] Customer* find(CustomerIndex customer) const;
+    [[nodiscard]] Peer* find(PeerIndex peer) const;
+    void add_peer(PeerIndex peer, CustomerIndex customer);
+    void remove_peer(PeerIndex peer);
+    void forget_sessions(Peer& peer);
+    void purge_staged(Peer& peer);
+    void install(Instant now, InstallSession&& command, Output& out);
+    void retire(ReceiverIndex index);
+    void send_keepalive(Instant now, const SendKeepalive& command, Output& out);
+    // False when it must wait.
+    bool ask_for_session(Instant now, Peer& peer, Output& out);
+    void mark_dirty(Instant now, Peer& peer);
+
+    // inbound.cc
+    void collect(Instant now, std::size_t train_number, const Train& train, MutableBytes datagram, Output& out);
+    void open_batch(Instant now, Output& out);
+    void accept(Instant now, const Candidate& message, Output& out);
+    void note_received(Instant now, const Candidate& message, bool newest, Output& out);
+    void confirm(Instant now, Session& session, Peer& peer, Customer& customer, Output& out);
+    void deliver(const Candidate& message, Output& out);
+    [[nodiscard]] Checked<void> check_source(const InnerPacket& inner, Peer& peer, const Customer& customer) const;
+
+    // outbound.cc
+    void send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Output& out);
+    void stage(const SuperPacket& packet, Peer& peer, Customer& customer);
+    void flush_staged(Instant now, Peer& peer, Customer& customer, Output& out);
+    void send_empty(Instant now, Peer& peer, Customer& customer, Output& out);
+    void note_sent(Instant now, Peer& peer, bool has_data);
+    void refuse(Instant now, IcmpError error, const InnerPacket& packet, Customer& customer, std::size_t mtu, Output& out);
+
+    crypto::PacketAead& aead_;
+    Egress egress_;
+    Coalescer coalescer_;
+    SessionTable sessions_;
+    std::vector<std::unique_ptr<Customer>> customers_;  // by CustomerIndex
+    std::vector<std::unique_ptr<Peer>> peers_;          // by PeerIndex
+    DropCounters own_drops_;
+    std::size_t staged_bytes_ = 0;
+
+    std::vector<PeerIndex> dirty_peers_;
+    Instant report_at_ = kNever;
+    bool hold_ = false;
+
+    std::array<Candidate, kBatch> batch_;
+    std::array<crypto::AeadJob, kBatch> jobs_;
+    std::size_t batched_ = 0;
+};
+
+}  // namespace warren::dataplane
