@@ -1,0 +1,40 @@
+// A UDP socket that handshake messages come to and leave from.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/fd.h"
+#include "base/result.h"
+#include "vpnd/wireguard/engine.h"
+
+namespace warren::io {
+
+// What one receive call brought: one datagram, or a train of them that the kernel merged (UDP_GRO).
+struct HandshakeTrain {
+    wireguard::Arrival arrival;
+    Bytes bytes;                   // in the caller's space
+    std::size_t segment_size = 0;  // of all but the last, which may be shorter; at least 1
+};
+
+// Bound, non-blocking, UDP_GRO and PKTINFO on, as stackd passes it. One thread.
+class HandshakeSocket {
+  public:
+    HandshakeSocket() = default;
+    explicit HandshakeSocket(UniqueFd socket) : socket_(std::move(socket)) {}
+
+    // kUnavailable when nothing waits. An error that the network reported about an earlier send (wireguard.md E7) is one of the others,
+    // and taken away by reading it.
+    [[nodiscard]] Result<HandshakeTrain> receive(MutableBytes space);
+    // Leaves from message.from where that address is still ours, else from the one that the kernel chooses (wireguard.md E2, E3).
+    [[nodiscard]] Status send(const wireguard::OutgoingMessage& message);
+
+    [[nodiscard]] int fd() const { return socket_.get(); }
+    [[nodiscard]] bool valid() const { return socket_.valid(); }
+
+  private:
+    UniqueFd socket_;
+};
+
+}  // namespace warren::io
