@@ -56,7 +56,7 @@ struct PeerStatus {
 class Engine {
   public:
     // `indexes` and `random` must outlive the engine.
-    Engine(ListenerIndex listener, crypto::PrivateKey private_key, IndexTable& indexes, crypto::RandomSource& random, Now now);
+    Engine(ListenerIndex listener, crypto::PrivateKey private_key, IndexTable& indexes, crypto::RandomSource& random);
     Engine(Engine&&) noexcept;
     ~Engine();
 
@@ -79,7 +79,7 @@ class Engine {
     // How many handshake datagrams wait at this listener, the ones just read included; the rim says so before it hands over a batch.
     // Many of them together with many dear ones (valid mac1, no replay) put the listener under load, until a second after the last
     // such moment (wireguard.md C8, C11, C13).
-    void note_queue(Now now, std::size_t waiting);
+    void note_queue(std::size_t waiting);
     [[nodiscard]] bool under_load(Now now) const;
 
     [[nodiscard]] const crypto::PublicKey& public_key() const;

@@ -1,0 +1,76 @@
+// Every number of the WireGuard control protocol, and the bounds we set ourselves, each with its source.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace warren::wireguard {
+
+// --- The protocol's ---------------------------------------------------------------------------------------------------------------
+
+inline constexpr std::string_view kConstruction = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";  // WireGuard whitepaper §5.4
+inline constexpr std::string_view kIdentifier = "WireGuard v1 zx2c4 Jason@zx2c4.com";       // WireGuard whitepaper §5.4
+inline constexpr std::string_view kLabelMac1 = "mac1----";                                  // WireGuard whitepaper §5.4
+inline constexpr std::string_view kLabelCookie = "cookie--";                                // WireGuard whitepaper §5.4
+
+inline constexpr std::uint64_t kRekeyAfterMessages = 1ULL << 60;                     // WireGuard whitepaper §6.1
+inline constexpr std::uint64_t kRejectAfterMessages = UINT64_MAX - (1ULL << 13);     // 2^64 - 2^13 - 1, WireGuard whitepaper §6.1
+inline constexpr Duration kRekeyAfterTime = std::chrono::seconds(120);               // WireGuard whitepaper §6.1
+inline constexpr Duration kRejectAfterTime = std::chrono::seconds(180);              // WireGuard whitepaper §6.1
+inline constexpr Duration kRekeyAttemptTime = std::chrono::seconds(90);              // WireGuard whitepaper §6.1
+inline constexpr Duration kRekeyTimeout = std::chrono::seconds(5);                   // WireGuard whitepaper §6.1
+inline constexpr Duration kKeepaliveTimeout = std::chrono::seconds(10);              // WireGuard whitepaper §6.1
+inline constexpr Duration kMaxJitter = std::chrono::milliseconds(333);               // WireGuard whitepaper §6.1: a third of a second
+inline constexpr Duration kNewHandshakeTimeout = kKeepaliveTimeout + kRekeyTimeout;  // WireGuard whitepaper §6.5
+// Receive side, initiator: the last moment at which a rekey still ends before kRejectAfterTime (WireGuard whitepaper §6.2).
+inline constexpr Duration kRekeyAfterReceiving = kRejectAfterTime - kKeepaliveTimeout - kRekeyTimeout;
+// A first initiation and this many more, each kRekeyTimeout + jitter after the one before: 20 in all (Linux
+// drivers/net/wireguard/timers.c).
+inline constexpr std::uint32_t kMaxInitiationRetries = kRekeyAttemptTime / kRekeyTimeout + 1;
+
+inline constexpr Duration kCookieSecretLife = std::chrono::seconds(120);  // WireGuard whitepaper §5.4.7
+// A cookie we got is used for this long: kCookieSecretLife less what the reply may have been under way (Linux messages.h).
+inline constexpr Duration kCookieLife = kCookieSecretLife - std::chrono::seconds(5);
+
+// Accepted initiations of one peer are at least this far apart: 50 a second (Linux drivers/net/wireguard/messages.h).
+inline constexpr Duration kInitiationSpacing = std::chrono::milliseconds(20);
+
+inline constexpr std::uint8_t kHandshakeTrafficClass = 0x88;  // AF41, no ECN (Linux drivers/net/wireguard/messages.h)
+
+// --- Under load ---------------------------------------------------------------------------------------------------------------------
+
+inline constexpr std::size_t kUnderLoadQueue = 128;                  // waiting datagrams, an eighth of 1024 (wireguard-go)
+inline constexpr Duration kUnderLoadHold = std::chrono::seconds(1);  // Linux drivers/net/wireguard/receive.c
+// Diffie-Hellman work that one control worker does without calling it load: two thousand a second, a quarter of a core.
+inline constexpr std::uint32_t kDearPerSecond = 2000;
+inline constexpr std::uint32_t kDearBurst = 256;
+
+inline constexpr std::uint32_t kSourceRate = 20;                  // a second per source prefix (Linux ratelimiter.c)
+inline constexpr std::uint32_t kSourceBurst = 5;                  // Linux drivers/net/wireguard/ratelimiter.c
+inline constexpr std::size_t kSourceTableLimit = 65'536;          // Linux drivers/net/wireguard/ratelimiter.c
+inline constexpr Duration kSourceIdle = std::chrono::seconds(1);  // Linux drivers/net/wireguard/ratelimiter.c
+inline constexpr unsigned kSourcePrefixV4 = 32;                   // Linux drivers/net/wireguard/ratelimiter.c
+inline constexpr unsigned kSourcePrefixV6 = 64;                   // Linux drivers/net/wireguard/ratelimiter.c
+
+// A source from which a handshake was completed this recently is served without a cookie, out of a budget of its own: a peer asks
+// at most once in kRekeyTimeout, so one a second is enough for the few peers behind one address, and little for a liar.
+inline constexpr Duration kKnownSourceLife = std::chrono::seconds(600);
+inline constexpr std::uint32_t kKnownSourceRate = 1;
+inline constexpr std::uint32_t kKnownSourceBurst = 5;
+inline constexpr std::size_t kKnownSourceLimit = 131'072;
+
+// What the peers of one customer may cost together while we are under load: a seventh of a core.
+inline constexpr std::uint32_t kCustomerRate = 1000;
+inline constexpr std::uint32_t kCustomerBurst = 500;
+inline constexpr std::size_t kCustomerTableLimit = 65'536;
+
+// --- Spreading our own initiations ---------------------------------------------------------------------------------------------------
+
+// Rekeys and persistent keepalives of a crowd start at this rate; a hundred thousand rekeys fit between 120 s and 170 s.
+inline constexpr std::uint32_t kPacedPerSecond = 2000;
+inline constexpr std::uint32_t kPacedBurst = 64;
+
+}  // namespace warren::wireguard

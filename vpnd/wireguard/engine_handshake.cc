@@ -1,0 +1,236 @@
+// Datagrams in, in the order of their checks: form, mac1, replay, load, Diffie-Hellman, peer, timestamp. And our own initiations.
+#include <algorithm>
+
+#include "crypto/x25519.h"
+#include "vpnd/wireguard/engine_state.h"
+
+namespace warren::wireguard {
+
+namespace {
+
+SymmetricState begin_handshake() {
+    return SymmetricState(as_bytes(kIdentifier));
+}
+
+template <std::size_t N>
+OutgoingMessage outgoing(const Endpoint& to, const LocalAddress& from, std::uint8_t traffic_class, std::span<const std::uint8_t, N> bytes) {
+    static_assert(N <= kMaxHandshakeSize);
+    OutgoingMessage message{to, from, traffic_class, static_cast<std::uint8_t>(N), {}};
+    std::copy(bytes.begin(), bytes.end(), message.bytes.begin());
+    return message;
+}
+
+// WireGuard whitepaper §6.2: the initiator renews by time, either side by messages.
+dataplane::SessionLimits limits_of(bool is_initiator) {
+    dataplane::SessionLimits limits;
+    if (is_initiator) {
+        limits.rekey_after_sending = kRekeyAfterTime;
+        limits.rekey_after_receiving = kRekeyAfterReceiving;
+    }
+    limits.reject_after = kRejectAfterTime;
+    limits.rekey_after_messages = kRekeyAfterMessages;
+    limits.reject_after_messages = kRejectAfterMessages;
+    return limits;
+}
+
+dataplane::InstallSession install(Instant now, PeerIndex peer, ReceiverIndex ours, std::uint32_t theirs, bool is_initiator,
+                                  SymmetricState& state) {
+    auto [initiator_sends, responder_sends] = state.split();
+    dataplane::InstallSession session;
+    session.local_index = ours;
+    session.remote_index = theirs;
+    session.peer = peer;
+    session.send_key = std::move(is_initiator ? initiator_sends : responder_sends);
+    session.receive_key = std::move(is_initiator ? responder_sends : initiator_sends);
+    session.created = now;
+    session.limits = limits_of(is_initiator);
+    session.confirmed = is_initiator;
+    return session;
+}
+
+}  // namespace
+
+void Engine::handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
+    const Classified classified = classify(datagram);
+    if (classified.misfit == Misfit::kType) return state_->count(HandshakeDrop::kBadType);
+    if (classified.misfit == Misfit::kLength) return state_->count(HandshakeDrop::kBadLength);
+    if (classified.type == MessageType::kCookieReply) return state_->handle_cookie_reply(now, datagram);
+
+    if (!state_->cookies.is_mac1_valid(datagram)) return state_->count(HandshakeDrop::kBadMac1);
+    if (classified.type == MessageType::kInitiation) return state_->handle_initiation(now, arrival, datagram, out);
+    state_->handle_response(now, arrival, datagram, out);
+}
+
+bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, std::uint32_t sender, Output& out) {
+    const bool dear_ones_are_many = !dear.take(now.instant, {kDearPerSecond, kDearBurst});
+    if (queue_is_long && dear_ones_are_many) loaded_until = now.instant + kUnderLoadHold;
+    if (!is_under_load(now.instant)) return true;
+
+    if (cookies.is_mac2_valid(now.instant, datagram, arrival.from)) {
+        if (sources.allow(now.instant, source_prefix_of(arrival.from.address))) return true;
+        count(HandshakeDrop::kRateLimited);
+        return false;
+    }
+    if (known_sources.allow(now.instant, arrival.from.address)) return true;
+
+    std::array<std::uint8_t, kCookieReplySize> bytes{};
+    format(cookies.create_reply(now.instant, datagram, arrival.from, sender), bytes);
+    out.messages.push_back(outgoing(arrival.from, arrival.to, 0, std::span<const std::uint8_t, kCookieReplySize>(bytes)));
+    ++counters.cookie_replies_sent;
+    count(HandshakeDrop::kCookieRequired);
+    return false;
+}
+
+void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
+    const auto initiation = parse_initiation(datagram);
+    if (!initiation) return count(HandshakeDrop::kBadLength);
+    const Mac mac1 = mac1_of(datagram);
+    if (seen_initiations.contains(mac1)) return count(HandshakeDrop::kReplayedInitiation);
+    if (!admit(now, arrival, datagram, initiation->sender, out)) return;
+    seen_initiations.insert(mac1);
+
+    SymmetricState state = begin_handshake();
+    const crypto::PublicKey ephemeral{initiation->ephemeral};
+    const auto static_key = consume_first_message_static(state, ours, ephemeral, initiation->sealed_static);
+    if (!static_key) return count(HandshakeDrop::kBadInitiation);
+    Peer* peer = find(*static_key);
+    if (peer == nullptr) return count(HandshakeDrop::kUnknownPeer);
+    if (is_under_load(now.instant) && !customers.allow(now.instant, peer->config.customer)) {
+        return count(HandshakeDrop::kCustomerRateLimited);
+    }
+
+    const crypto::Secret<32>* static_static = static_static_of(*peer);
+    if (static_static == nullptr) return count(HandshakeDrop::kBadInitiation);
+    Tai64n timestamp;
+    if (!consume_first_message_payload(state, *static_static, initiation->sealed_timestamp, timestamp.bytes)) {
+        return count(HandshakeDrop::kBadInitiation);
+    }
+    if (timestamp <= peer->latest_timestamp) return count(HandshakeDrop::kOldTimestamp);
+    if (now.instant - peer->last_initiation_accepted < kInitiationSpacing) return count(HandshakeDrop::kInitiationTooSoon);
+
+    peer->latest_timestamp = timestamp;
+    peer->last_initiation_accepted = now.instant;
+    peer->timers.last_handshake_received = now.instant;
+    ++counters.initiations_accepted;
+    out.news.emplace_back(TimestampAccepted{peer->config.index, peer->config.public_key, timestamp});
+    set_endpoint(*peer, arrival.from, arrival.to, out);
+    respond(now, *peer, arrival, *initiation, std::move(state), out);
+    schedule(*peer);
+}
+
+void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const Initiation& initiation, SymmetricState state, Output& out) {
+    Response response;
+    response.receiver = initiation.sender;
+    const crypto::PrivateKey ephemeral = crypto::generate_private_key(random);
+    if (!create_second_message(state, ephemeral, {initiation.ephemeral}, peer.config.public_key, peer.config.preshared_key, {},
+                               response.ephemeral, response.sealed_nothing)) {
+        return count(HandshakeDrop::kBadInitiation);
+    }
+
+    // WireGuard whitepaper §5.4.5, wireguard.md S1: the new session waits in `next`; one that waited there, and the previous, are gone.
+    retire(peer.keypairs.next, out);
+    retire(peer.keypairs.previous, out);
+    const ReceiverIndex index = indexes.allocate({IndexKind::kKeypair, listener, peer.config.index}, peer.config.worker, random);
+    peer.keypairs.next = Keypair{index, now.instant};
+    post(peer, install(now.instant, peer.config.index, index, initiation.sender, false, state), out);
+
+    response.sender = index.value;
+    std::array<std::uint8_t, kResponseSize> bytes{};
+    format(response, bytes);
+    peer.macs.sign(now.instant, bytes, peer.config.public_key);
+    out.messages.push_back(outgoing(arrival.from, arrival.to, kHandshakeTrafficClass, std::span<const std::uint8_t, kResponseSize>(bytes)));
+    peer.timers.last_handshake_sent = now.instant;
+    ++counters.responses_sent;
+}
+
+void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
+    const auto response = parse_response(datagram);
+    if (!response) return count(HandshakeDrop::kBadLength);
+    if (!admit(now, arrival, datagram, response->sender, out)) return;
+
+    const auto entry = indexes.find(ReceiverIndex{response->receiver});
+    if (!entry || entry->listener != listener) return count(HandshakeDrop::kUnknownIndex);
+    Peer* peer = find(entry->peer);
+    const bool is_awaited = entry->kind == IndexKind::kHandshake && peer != nullptr && peer->pending != nullptr;
+    if (!is_awaited) return count(HandshakeDrop::kWrongState);
+
+    // On a copy: a response that is not authentic must not end the handshake.
+    SymmetricState state = peer->pending->state.clone();
+    if (!consume_second_message(state, ours, peer->pending->ephemeral, {response->ephemeral}, peer->config.preshared_key,
+                                response->sealed_nothing, {})) {
+        return count(HandshakeDrop::kBadResponse);
+    }
+    const ReceiverIndex index = peer->pending->index;
+    peer->pending.reset();
+    peer->timers.retransmit_at = kNever;
+    indexes.become_keypair(index);
+    ++counters.responses_accepted;
+    peer->timers.last_handshake_received = now.instant;
+    set_endpoint(*peer, arrival.from, arrival.to, out);
+
+    // wireguard.md S1: an unconfirmed session of theirs may still be received on, the one sent on before too, nothing older.
+    retire(peer->keypairs.previous, out);
+    if (peer->keypairs.next) {
+        retire(peer->keypairs.current, out);
+        peer->keypairs.previous = std::exchange(peer->keypairs.next, std::nullopt);
+    } else {
+        peer->keypairs.previous = peer->keypairs.current;
+    }
+    peer->keypairs.current = Keypair{index, now.instant};
+    post(*peer, install(now.instant, peer->config.index, index, response->sender, true, state), out);
+    completed(now, *peer, true, out);
+    schedule(*peer);
+}
+
+void Engine::State::handle_cookie_reply(Now now, Bytes datagram) {
+    const auto reply = parse_cookie_reply(datagram);
+    if (!reply) return count(HandshakeDrop::kBadLength);
+    const auto entry = indexes.find(ReceiverIndex{reply->receiver});
+    Peer* peer = entry && entry->listener == listener ? find(entry->peer) : nullptr;
+    if (peer == nullptr) return count(HandshakeDrop::kUnknownIndex);
+    // The next message carries it, when its time comes; nothing is sent now (WireGuard whitepaper §6.6).
+    switch (peer->macs.consume(now.instant, *reply, peer->config.public_key)) {
+        case CookieVerdict::kAccepted: ++counters.cookie_replies_accepted; return;
+        case CookieVerdict::kUnexpected: return count(HandshakeDrop::kUnexpectedCookieReply);
+        case CookieVerdict::kBad: return count(HandshakeDrop::kBadCookieReply);
+    }
+}
+
+void Engine::State::initiate(Now now, Peer& peer, bool is_retry, Output& out) {
+    if (!peer.endpoint) return;
+    const Instant earliest = peer.timers.last_handshake_sent + kRekeyTimeout;
+    if (now.instant < earliest) {
+        peer.timers.initiate_at = earliest;
+        return;
+    }
+    peer.timers.initiate_at = kNever;
+    const crypto::Secret<32>* static_static = static_static_of(peer);
+    if (static_static == nullptr) return;
+    peer.timers.retries = is_retry ? peer.timers.retries + 1 : 0;
+    send_initiation(now, peer, *static_static, out);
+}
+
+void Engine::State::send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out) {
+    drop_pending(peer);
+    const ReceiverIndex index = indexes.allocate({IndexKind::kHandshake, listener, peer.config.index}, peer.config.worker, random);
+    peer.pending = std::make_unique<PendingInitiation>(PendingInitiation{index, begin_handshake(), crypto::generate_private_key(random)});
+    peer.latest_timestamp_sent = tai64n_after(peer.latest_timestamp_sent, now.wall);
+
+    Initiation initiation;
+    initiation.sender = index.value;
+    if (!create_first_message(peer.pending->state, ours, peer.pending->ephemeral, peer.config.public_key, static_static,
+                              peer.latest_timestamp_sent.bytes, initiation.ephemeral, initiation.sealed_static,
+                              initiation.sealed_timestamp)) {
+        return drop_pending(peer);
+    }
+    std::array<std::uint8_t, kInitiationSize> bytes{};
+    format(initiation, bytes);
+    peer.macs.sign(now.instant, bytes, peer.config.public_key);
+    out.messages.push_back(
+        outgoing(*peer.endpoint, peer.local, kHandshakeTrafficClass, std::span<const std::uint8_t, kInitiationSize>(bytes)));
+    peer.timers.last_handshake_sent = now.instant;
+    peer.timers.retransmit_at = now.instant + kRekeyTimeout + random_jitter(random);
+    ++counters.initiations_sent;
+}
+
+}  // namespace warren::wireguard

@@ -1,0 +1,101 @@
+// The inside of an engine, shared by engine.cc (peers and questions), engine_handshake.cc (datagrams) and engine_timers.cc (time, events).
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "vpnd/wireguard/constants.h"
+#include "vpnd/wireguard/cookie.h"
+#include "vpnd/wireguard/deadline_heap.h"
+#include "vpnd/wireguard/engine.h"
+#include "vpnd/wireguard/initiation_filter.h"
+#include "vpnd/wireguard/noise.h"
+#include "vpnd/wireguard/peer.h"
+#include "vpnd/wireguard/rate_limiter.h"
+#include "vpnd/wireguard/token_bucket.h"
+
+namespace warren::wireguard {
+
+struct Engine::State {
+    State(ListenerIndex of, crypto::PrivateKey private_key, IndexTable& index_table, crypto::RandomSource& random_source);
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+    ~State();
+
+    // --- engine.cc: peers ---
+    Peer* find(PeerIndex peer);
+    Peer* find(const crypto::PublicKey& key);
+    void add_peer(Now now, PeerConfig&& config, Output& out);
+    void update_peer(Now now, Peer& peer, PeerConfig&& config, Output& out);
+    void remove_peer(Peer& peer, Output& out);
+    void set_private_key(Now now, crypto::PrivateKey private_key, Output& out);
+    // DH(our static key, theirs), computed once. Nothing when it is zero: such a peer never causes a packet (wireguard.md H4).
+    const crypto::Secret<32>* static_static_of(Peer& peer);
+    // Notes where an authentic message came from, and tells the data plane (wireguard.md E1, E2).
+    void set_endpoint(Peer& peer, const Endpoint& remote, const LocalAddress& local, Output& out);
+    void clear_local_address(Peer& peer, Output& out);
+
+    // --- engine.cc: sessions ---
+    void post(const Peer& peer, dataplane::Command command, Output& out);
+    void retire(std::optional<Keypair>& slot, Output& out);
+    void retire_all(Peer& peer, Output& out);
+    void drop_pending(Peer& peer);
+    void release_indexes(const Peer& peer);
+    void completed(Now now, Peer& peer, bool is_initiator, Output& out);
+
+    // --- engine_handshake.cc ---
+    void count(HandshakeDrop drop) { ++counters.drops[static_cast<std::size_t>(drop)]; }
+    void handle_initiation(Now now, const Arrival& arrival, Bytes datagram, Output& out);
+    void handle_response(Now now, const Arrival& arrival, Bytes datagram, Output& out);
+    void handle_cookie_reply(Now now, Bytes datagram);
+    // May a message with a valid mac1 cost Diffie-Hellman? When not, its cookie reply is in `out` and the drop is counted.
+    bool admit(Now now, const Arrival& arrival, Bytes datagram, std::uint32_t sender, Output& out);
+    // The initiation is authentic and new: answers it, with a session that waits for confirmation.
+    void respond(Now now, Peer& peer, const Arrival& arrival, const Initiation& initiation, SymmetricState state, Output& out);
+    // Starts a handshake, or notes when it may start (wireguard.md T2). Without an endpoint: nothing.
+    void initiate(Now now, Peer& peer, bool is_retry, Output& out);
+    void send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out);
+    bool is_under_load(Instant now) const { return now < loaded_until; }
+
+    // --- engine_timers.cc ---
+    void on_need_session(Now now, Peer& peer, Output& out);
+    void on_confirmed(Now now, Peer& peer, ReceiverIndex index, Output& out);
+    void on_activity(Peer& peer, const dataplane::PeerActivity& activity);
+    void on_due(Now now, Peer& peer, Output& out);
+    void on_retransmit(Now now, Peer& peer, Output& out);
+    void on_keepalive(Now now, Peer& peer, Output& out);
+    void on_persistent_keepalive(Now now, Peer& peer, Output& out);
+    void retire_rejected(Now now, Peer& peer, Output& out);
+    void initiate_paced(Now now, Peer& peer, Output& out);
+    bool can_send(Instant now, const Peer& peer) const;
+    // Puts the peer's next deadline into the heap.
+    void schedule(const Peer& peer);
+
+    ListenerIndex listener;
+    IndexTable& indexes;
+    crypto::RandomSource& random;
+    StaticKeys ours;
+
+    std::vector<std::unique_ptr<Peer>> peers;  // by Peer::timer; holes are free
+    std::vector<std::uint32_t> free_timers;
+    std::unordered_map<PeerIndex, Peer*> by_index;
+    std::unordered_map<crypto::PublicKey, Peer*> by_key;
+
+    DeadlineHeap deadlines;
+    std::vector<std::uint32_t> due;  // emptied after use, kept for its memory
+    TokenBucket pacer;
+
+    CookieChecker cookies;
+    InitiationFilter seen_initiations;
+    RateLimiter<IpAddress> sources;
+    KnownSources known_sources;
+    RateLimiter<CustomerIndex> customers;
+    bool queue_is_long = false;
+    TokenBucket dear;
+    Instant loaded_until = kLongAgo;
+
+    HandshakeCounters counters;
+};
+
+}  // namespace warren::wireguard

@@ -1,0 +1,143 @@
+// What time and the data plane's events bring about (WireGuard whitepaper §6, wireguard.md section 5).
+#include <algorithm>
+#include <variant>
+
+#include "vpnd/wireguard/engine_state.h"
+
+namespace warren::wireguard {
+
+namespace {
+
+// Conditions of SendKeepalive read "at or after": one nanosecond later than a stamp that is known.
+Instant just_after(Instant stamp) {
+    return stamp + Duration(1);
+}
+
+Instant rejected_at(const std::optional<Keypair>& keypair) {
+    return keypair ? keypair->created + kRejectAfterTime : kNever;
+}
+
+}  // namespace
+
+void Engine::handle_timeout(Now now, Output& out) {
+    // Each timer once: what falls due meanwhile waits for the next call.
+    state_->deadlines.take_due(now.instant, state_->due);
+    for (const std::uint32_t timer : state_->due) state_->on_due(now, *state_->peers[timer], out);
+    state_->due.clear();
+}
+
+void Engine::handle_event(Now now, const dataplane::Event& event, Output& out) {
+    Peer* peer = state_->find(std::visit([](const auto& any) { return any.peer; }, event));
+    if (peer == nullptr) return;
+    if (std::holds_alternative<dataplane::NeedSession>(event)) state_->on_need_session(now, *peer, out);
+    if (const auto* confirmed = std::get_if<dataplane::SessionConfirmed>(&event)) {
+        state_->on_confirmed(now, *peer, confirmed->local_index, out);
+    }
+    if (const auto* activity = std::get_if<dataplane::PeerActivity>(&event)) state_->on_activity(*peer, *activity);
+    if (const auto* roamed = std::get_if<dataplane::PeerRoamed>(&event)) {
+        peer->endpoint = roamed->remote;
+        peer->local = roamed->local;
+    }
+    state_->schedule(*peer);
+}
+
+void Engine::State::on_need_session(Now now, Peer& peer, Output& out) {
+    if (peer.pending != nullptr) return;
+    if (!can_send(now.instant, peer)) return initiate(now, peer, false, out);
+    // Asked for before the data plane saw the session that is there by now.
+    if (now.instant - peer.keypairs.current->created < kRekeyTimeout) return;
+    initiate_paced(now, peer, out);
+}
+
+void Engine::State::on_confirmed(Now now, Peer& peer, ReceiverIndex index, Output& out) {
+    if (!peer.keypairs.next || peer.keypairs.next->index != index) return;
+    retire(peer.keypairs.previous, out);
+    peer.keypairs.previous = peer.keypairs.current;
+    peer.keypairs.current = std::exchange(peer.keypairs.next, std::nullopt);
+    completed(now, peer, false, out);
+}
+
+void Engine::State::on_activity(Peer& peer, const dataplane::PeerActivity& activity) {
+    PeerTimers& timers = peer.timers;
+    timers.activity = activity;
+    if (timers.second_keepalive_at == kNever) return;
+    // The second keepalive is off when anything went out after the first, or went out instead of it.
+    const Instant first_sent = timers.second_keepalive_at - kKeepaliveTimeout;
+    const bool after = activity.last_sent > first_sent + dataplane::kActivityInterval;
+    const bool instead = activity.last_sent > timers.keepalive_answered && activity.last_sent < first_sent;
+    if (after || instead) timers.second_keepalive_at = kNever;
+}
+
+void Engine::State::on_due(Now now, Peer& peer, Output& out) {
+    PeerTimers& timers = peer.timers;
+    retire_rejected(now, peer, out);
+    if (timers.retransmit_at <= now.instant) on_retransmit(now, peer, out);
+    if (timers.initiate_at <= now.instant) initiate(now, peer, false, out);
+    if (timers.new_handshake_at() <= now.instant) {
+        timers.new_handshake_fired = now.instant;
+        timers.new_handshake_jitter = random_jitter(random);
+        clear_local_address(peer, out);
+        if (peer.pending == nullptr) initiate(now, peer, false, out);
+    }
+    if (timers.keepalive_at() <= now.instant) on_keepalive(now, peer, out);
+    if (timers.persistent_keepalive_at() <= now.instant) on_persistent_keepalive(now, peer, out);
+    schedule(peer);
+}
+
+void Engine::State::on_retransmit(Now now, Peer& peer, Output& out) {
+    peer.timers.retransmit_at = kNever;
+    if (peer.timers.retries < kMaxInitiationRetries) {
+        clear_local_address(peer, out);
+        return initiate(now, peer, true, out);
+    }
+    drop_pending(peer);
+    peer.timers.retries = 0;
+    post(peer, dataplane::PurgeStaged{peer.config.index}, out);
+    ++counters.handshakes_given_up;
+    out.news.emplace_back(HandshakeGaveUp{peer.config.index, now, peer.endpoint.value_or(Endpoint{})});
+}
+
+void Engine::State::on_keepalive(Now now, Peer& peer, Output& out) {
+    PeerTimers& timers = peer.timers;
+    const Instant owed_since = timers.keepalive_owed_since();
+    const bool owed = owed_since != kLongAgo && owed_since > timers.keepalive_answered;
+    const Instant last_first = timers.second_keepalive_at == kNever ? kLongAgo : timers.second_keepalive_at - kKeepaliveTimeout;
+    const Instant unless_sent_since = owed ? just_after(owed_since) : last_first + dataplane::kActivityInterval;
+    const bool more_came = timers.activity.last_data_received > (owed ? owed_since : last_first);
+
+    post(peer, dataplane::SendKeepalive{.peer = peer.config.index, .unless_sent_since = unless_sent_since}, out);
+    if (owed) timers.keepalive_answered = owed_since;
+    timers.second_keepalive_at = more_came ? now.instant + kKeepaliveTimeout : kNever;
+}
+
+void Engine::State::on_persistent_keepalive(Now now, Peer& peer, Output& out) {
+    const Instant since = just_after(peer.timers.persistent_base());
+    peer.timers.persistent_fired = now.instant;
+    if (!can_send(now.instant, peer)) return initiate_paced(now, peer, out);
+    post(peer, dataplane::SendKeepalive{peer.config.index, since, since}, out);
+}
+
+void Engine::State::retire_rejected(Now now, Peer& peer, Output& out) {
+    for (auto* slot : {&peer.keypairs.next, &peer.keypairs.current, &peer.keypairs.previous}) {
+        if (rejected_at(*slot) <= now.instant) retire(*slot, out);
+    }
+}
+
+void Engine::State::initiate_paced(Now now, Peer& peer, Output& out) {
+    if (!peer.endpoint || peer.pending != nullptr || peer.timers.initiate_at != kNever) return;
+    const Instant turn = pacer.reserve(now.instant, {kPacedPerSecond, kPacedBurst});
+    if (turn <= now.instant) return initiate(now, peer, false, out);
+    peer.timers.initiate_at = turn;
+}
+
+bool Engine::State::can_send(Instant now, const Peer& peer) const {
+    return peer.keypairs.current && !peer.sending_stopped && now < rejected_at(peer.keypairs.current);
+}
+
+void Engine::State::schedule(const Peer& peer) {
+    const Instant rejected =
+        std::min({rejected_at(peer.keypairs.next), rejected_at(peer.keypairs.current), rejected_at(peer.keypairs.previous)});
+    deadlines.set(peer.timer, std::min(peer.timers.next(), rejected));
+}
+
+}  // namespace warren::wireguard

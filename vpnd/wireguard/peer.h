@@ -1,0 +1,62 @@
+// What the engine keeps of one peer.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/ip.h"
+#include "base/time.h"
+#include "crypto/keys.h"
+#include "vpnd/wireguard/cookie.h"
+#include "vpnd/wireguard/engine.h"
+#include "vpnd/wireguard/noise.h"
+#include "vpnd/wireguard/tai64n.h"
+#include "vpnd/wireguard/timers.h"
+
+namespace warren::wireguard {
+
+// Our initiation that waits for its response. Its keys are wiped with it.
+struct PendingInitiation {
+    ReceiverIndex index;
+    SymmetricState state;
+    crypto::PrivateKey ephemeral;
+};
+
+// A session that the data plane holds the keys of.
+struct Keypair {
+    ReceiverIndex index;
+    Instant created;
+};
+
+// The three slots (wireguard.md S1), each retired when it is kRejectAfterTime old: long before the 540 s of S9 nothing is left to wipe.
+// With the pending initiation a peer has four indexes at most.
+struct Keypairs {
+    std::optional<Keypair> next;      // we responded; not confirmed, not sent on
+    std::optional<Keypair> current;   // sent on
+    std::optional<Keypair> previous;  // received on until its last packets are in
+};
+
+struct Peer {
+    PeerConfig config;
+    std::uint32_t timer = 0;  // its number in the engine's heap of deadlines
+
+    std::optional<crypto::Secret<32>> static_static;  // DH(our static key, theirs), from the first handshake on
+
+    std::optional<Endpoint> endpoint;  // the newest authentic one, before that the configured one
+    LocalAddress local;                // ours that the peer sends to; unspecified: let the kernel choose
+
+    Tai64n latest_timestamp;                      // of the peer; initiations must be later (wireguard.md H5)
+    Tai64n latest_timestamp_sent;                 // ours
+    Instant last_initiation_accepted = kLongAgo;  // wireguard.md H8
+
+    std::unique_ptr<PendingInitiation> pending;
+    Keypairs keypairs;
+    bool sending_stopped = false;  // our private key changed and no session came after
+    MacWriter macs;
+    PeerTimers timers;
+
+    Now latest_handshake{kLongAgo, {}};
+};
+
+}  // namespace warren::wireguard
