@@ -189,7 +189,7 @@ def take_down(lab):
 
 
 def main():
-    os.environ["WARREN_BIN"] = f"{ROOT}/build/release/bin"
+    os.environ.setdefault("WARREN_BIN", f"{ROOT}/build/release/bin")
     held = lock()
     sweep()
     # Every polite way of ending is Ctrl-C's.

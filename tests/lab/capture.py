@@ -78,11 +78,12 @@ def parse_pcap(data):
 
 
 class Capture:
-    """tcpdump on one device of a namespace, from construction (which waits until it listens) to stop(). A context manager too."""
+    """tcpdump on one device of a namespace, from construction (which waits until it listens) to stop(). A context manager too. A packet is kept
+    up to `snap` bytes; tcpdump reserves as much for each, so a large one makes for a short queue."""
 
-    def __init__(self, ns, device, expression=""):
+    def __init__(self, ns, device, expression="", snap=2048):
         self.file = ns.lab.path(f"{ns.host}-{device}-{len(ns.lab.processes)}.pcap")
-        self._process = ns.start("tcpdump", "-Z", "root", "-i", device, "-n", "-U", "--immediate-mode", "-B", "16384", "-s", "0", "-w", self.file,
+        self._process = ns.start("tcpdump", "-Z", "root", "-i", device, "-n", "-U", "--immediate-mode", "-B", "32768", "-s", snap, "-w", self.file,
                                  *([expression] if expression else []), name=f"{ns.host}-{device}-tcpdump")
         netlab.wait_until(lambda: "listening on" in self._process.output() or not self._process.running(), 10, "tcpdump listens", every=0.01)
         if not self._process.running():
@@ -103,10 +104,14 @@ class Capture:
         with open(self.file, "rb") as recorded:
             return recorded.read()
 
-    def stop(self):
-        """Ends the recording; LabError when the kernel could not keep up, for then nothing is proved. Returns the packets."""
+    def kill(self):
+        """Ends the recording where some packets may be missing: enough to show that something was seen."""
         self._process.kill(signal.SIGINT)
         self._process.wait()
+
+    def stop(self):
+        """Ends the recording; LabError when the kernel could not keep up, for then nothing is proved. Returns the packets."""
+        self.kill()
         report = self._process.output()
         lost = [line for line in report.splitlines() if "dropped by kernel" in line]
         if not lost or not lost[0].startswith("0 "):

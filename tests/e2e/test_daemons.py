@@ -1,0 +1,270 @@
+"""Daemons that die, are killed, started twice, started wrongly, or asked by the wrong people."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from tests.lab import netlab, rawpeer, town as scenery, warren
+from tests.lab.town import STACK4
+
+
+@pytest.fixture
+def office(town, visit):
+    made = town.office("steady")
+    made.customer = visit([made])
+    return made.connect()
+
+
+# --- vpnd dies --------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_killed_vpnd_is_back_at_once_and_clients_return(town, office):
+    vpnd, inode = town.warren.vpnd(), os.stat(town.stack(office.customer).path).st_ino
+    addresses = town.stack(office.customer).run("ip", "-o", "addr").stdout
+    os.kill(vpnd, signal.SIGKILL)
+    started = time.monotonic()
+    netlab.wait_until(lambda: office.ping(timeout=1), 30, "the client is back")
+    print("back after", time.monotonic() - started)
+    assert town.warren.vpnd() != vpnd
+    assert os.stat(town.stack(office.customer).path).st_ino == inode
+    assert town.stack(office.customer).run("ip", "-o", "addr").stdout == addresses
+
+
+def test_an_initiation_from_before_the_crash_is_not_answered_after_it(town, visit):
+    raw, entry = town.raw_peer("replay")
+    visit([entry])
+    sent = raw.initiation()
+    raw.send(sent.message)
+    assert raw.receive_kind(rawpeer.RESPONSE)
+    vpnd = town.warren.vpnd()
+    os.kill(vpnd, signal.SIGKILL)
+    netlab.wait_until(lambda: vpnd not in town.warren.children("vpnd") and town.warren.children("vpnd"), 10)
+    raw.drain()
+    netlab.wait_until(lambda: town.warren.status()["customers"], 10)
+    for _ in range(5):
+        raw.send(sent.message)
+    assert raw.receive_kind(rawpeer.RESPONSE, 1) is None
+    assert raw.handshake()
+
+
+def test_vpnd_has_no_privileges(town):
+    with open(f"/proc/{town.warren.vpnd()}/status") as lines:
+        status = dict(line.rstrip().split(":\t", 1) for line in lines if ":\t" in line)
+    assert status["Uid"].split() == ["65534"] * 4 and status["Gid"].split() == ["65534"] * 4
+    assert status.get("Groups", "").split() in ([], ["65534"])
+    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} <= {"0" * 16} or status["CapEff"] == status["CapPrm"] == "0" * 16
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    assert os.stat(f"/proc/{town.warren.vpnd()}/mem").st_uid == 0  # not dumpable: not even its own user may look
+    assert int(status["VmLck"].split()[0]) > 0
+
+
+# --- stackd dies ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_killed_stackd_stops_no_packet_and_adopts_what_it_finds(town, office):
+    vpnd, inode = town.warren.vpnd(), os.stat(town.stack(office.customer).path).st_ino
+    pinging = scenery.Pinging(office.ns, STACK4)
+    town.warren.process.kill(signal.SIGKILL)
+    town.warren.process.wait()
+    assert office.ping(count=20)
+    town.warren.start()
+    assert town.warren.ctl("diff").returncode == 0
+    assert town.warren.vpnd() == vpnd
+    assert os.stat(town.stack(office.customer).path).st_ino == inode
+    assert office.ping(count=20)
+    assert pinging.lost() == 0
+    other = town.office("after", addresses=["10.0.0.3/32"])
+    with town.visiting([other]):  # it governs as before
+        other.connect()
+
+
+def test_a_stackd_told_to_stop_leaves_the_stacks_and_finds_them_again(town, office):
+    inode = os.stat(town.stack(office.customer).path).st_ino
+    assert town.warren.stop() == 0
+    assert os.stat(town.stack(office.customer).path).st_ino == inode
+    town.warren.start()
+    assert os.stat(town.stack(office.customer).path).st_ino == inode
+    netlab.wait_until(lambda: office.ping(timeout=1), 30, "the client is back")
+
+
+def test_config_changed_while_stackd_was_dead_is_applied_by_the_next_one(town, office):
+    town.warren.process.kill(signal.SIGKILL)
+    town.warren.process.wait()
+    late = town.office("late", addresses=["10.0.0.7/32"])
+    customer = warren.Customer("late", [f"{STACK4}/24"], [late.peer])
+    town.warren.customers["late"] = customer
+    town.warren.start()  # writes the config first
+    late.connect()
+    assert office.ping(count=3)
+    town.warren.remove("late")
+    assert not os.path.exists(f"{netlab.NETNS_DIR}/warren-late")
+
+
+# --- wrong starts -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def second(town):
+    """Another Warren on the same host, not started; its customers have names of their own."""
+    with netlab.Lab() as lab:
+        uplink = lab.namespace("second")
+        yield warren.Warren(lab, uplink, name="second", customers=[warren.Customer("second", ["10.0.0.1/24"])])
+
+
+def start_fails(command, ns, exit_status=4):
+    """Runs stackd, which has to refuse: returns the one line it says."""
+    done = ns.run(*command, check=False, timeout=20)
+    lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    assert done.returncode == exit_status, lines
+    assert lines
+    return lines[-1]
+
+
+def test_a_port_in_use_is_named(second):
+    second.write()
+    with second.uplink.socket() as taken:
+        taken.bind(("0.0.0.0", second.listen_port))
+        assert str(second.listen_port) in start_fails(second.stackd(), second.uplink)
+    second.start()  # nothing half-made stands in the way
+
+
+def test_a_run_dir_in_use_is_refused(town, second):
+    second.write()
+    second.run_dir = town.warren.run_dir
+    line = start_fails(second.stackd(), second.uplink)
+    assert town.warren.run_dir in line
+    assert town.warren.status()["customers"] is not None
+
+
+def test_two_warrens_on_one_host_do_not_touch_each_others_stacks(town, office, second):
+    second.start()
+    assert office.ping()
+    assert {"second"} == {customer["id"] for customer in second.status()["customers"]}
+    second.down()
+    second.process = None
+    assert office.ping() and not os.path.exists(f"{netlab.NETNS_DIR}/warren-second")
+
+
+def test_a_customer_whose_stack_belongs_to_another_warren_is_refused(town, office, second):
+    second.customers = {office.customer.id: warren.Customer(office.customer.id, ["10.9.9.9/24"])}
+    second.write()
+    second.start(wait=False)
+    netlab.wait_until(lambda: f"warren-{office.customer.id}" in second.output() or office.customer.id in second.output(), 10)
+    assert office.ping()
+    assert STACK4 in town.stack(office.customer).run("ip", "-o", "addr").stdout
+
+
+def test_no_such_user_is_refused(second):
+    second.write()
+    command = [word if word != warren.UNPRIVILEGED else "no-such-user" for word in second.stackd()]
+    assert "no-such-user" in start_fails(command, second.uplink)
+
+
+def test_not_root_is_refused(second):
+    second.write()
+    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *second.stackd()]
+    assert "root" in start_fails(command, second.uplink)
+
+
+def test_a_missing_config_directory_is_named(second):
+    assert second.config in start_fails(second.stackd(), second.uplink, exit_status=1)
+
+
+def test_an_unknown_option_is_a_usage_error(second):
+    start_fails(second.stackd("--no-such-option"), second.uplink, exit_status=2)
+
+
+def test_a_missing_tun_device_is_named(second):
+    second.write()
+    hidden = ["unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount -t tmpfs tmpfs /dev/net && exec "$@"', "sh", *second.stackd()]
+    assert "/dev/net/tun" in start_fails(hidden, second.uplink)
+
+
+def test_a_full_disk_is_an_error_not_a_wreck(second):
+    second.write()
+    os.makedirs(second.run_dir)
+    netlab.run("mount", "-t", "tmpfs", "-o", "size=16k,mode=0755", "tmpfs", second.run_dir)
+    try:
+        with open(f"{second.run_dir}/filler", "wb") as filler, pytest.raises(OSError):
+            while True:
+                os.write(filler.fileno(), bytes(4096))
+        second.start(wait=False)
+        netlab.wait_until(lambda: not second.process.running() or second.ctl("status", check=False).returncode == 0, 10, "it either runs or has ended")
+        if not second.process.running():
+            assert second.process.wait() == 4 and second.run_dir in second.output()
+        second.stop()
+    finally:
+        os.unlink(f"{second.run_dir}/filler")
+        second.uplink.run(*second.stackd("--down"), check=False)
+        netlab.run("umount", "-l", second.run_dir)
+    second.start()
+
+
+def test_a_start_that_is_interrupted_anywhere_is_mended_by_the_next(second):
+    for number in range(40):
+        second.customers[f"many-{number}"] = warren.Customer(f"many-{number}", ["10.0.0.1/24", "fd00:42::1/64"])
+    for turn, delay in enumerate((0.005, 0.02, 0.04, 0.08, 0.15)):
+        second.start(wait=False)
+        deadline = time.monotonic() + delay
+        netlab.wait_until(lambda: time.monotonic() >= deadline, 1, every=0.001)
+        second.process.kill(signal.SIGTERM if turn % 2 else signal.SIGKILL)
+        second.process.wait(20)
+    second.start()
+    assert second.ctl("diff").returncode == 0
+    assert len(second.status()["customers"]) == 41
+    second.down()
+    second.process = None
+    assert not [name for name in os.listdir(netlab.NETNS_DIR) if name.startswith(("warren-many", "warren-second"))]
+
+
+# --- wrong people -----------------------------------------------------------------------------------------------------------------
+
+
+def sockets_of(run_dir):
+    return [os.path.join(directory, name) for directory, _, names in os.walk(run_dir) for name in names
+            if os.path.exists(path := os.path.join(directory, name)) and subprocess.run(["test", "-S", path]).returncode == 0]
+
+
+def test_another_local_user_can_ask_nothing(town):
+    sockets = [*sockets_of(town.warren.run_dir), "/run/wireguard/warren.sock"]
+    assert len(sockets) >= 2
+    try_it = "import socket,sys\nfor kind in (socket.SOCK_SEQPACKET, socket.SOCK_STREAM):\n s=socket.socket(socket.AF_UNIX,kind)\n try:\n  s.connect(sys.argv[1])\n" \
+             "  s.send(b'get=1\\n\\n'); print(s.recv(100))\n except (PermissionError, ConnectionError, OSError) as e: print(type(e).__name__)"
+    for path in sockets:
+        said = netlab.run("setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", "/usr/bin/python3", "-c", try_it, path).stdout
+        assert "PermissionError" in said and "get" not in said and "public_key" not in said, (path, said)
+    for command in ("status", "apply", "peers"):
+        done = netlab.run("setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", f"{town.warren.bin}/vpnctl", "--run-dir", town.warren.run_dir, command,
+                          check=False)
+        assert done.returncode in (3, 4) and not done.stdout.strip()
+
+
+def test_secrets_are_nowhere_in_the_run_directory_or_the_log(town, office):
+    found = netlab.run("grep", "-rlF", "-e", town.warren.key.private, town.warren.run_dir, town.warren.process.log, check=False).stdout
+    assert found == ""
+    assert not re.search(r"private_key=|preshared", town.warren.output())
+
+
+def test_many_comings_and_goings_leave_no_descriptor_and_no_memory(town):
+    def held():
+        pids = [town.warren.process.pid, town.warren.vpnd()]
+        return [len(os.listdir(f"/proc/{pid}/fd")) for pid in pids]
+
+    def cycle(number):
+        with town.visiting([warren.Peer(f"p{n}", netlab_key(), [f"10.0.0.{n}/32"]) for n in range(2, 6)], f"cycle-{number}"):
+            pass
+
+    keys = iter([scenery.wireguard_go.new_key().public for _ in range(200)])
+    netlab_key = keys.__next__
+    for number in range(5):
+        cycle(number)
+    before, spaces = held(), set(os.listdir(netlab.NETNS_DIR))
+    for number in range(40):
+        cycle(number)
+    assert held() == before
+    assert set(os.listdir(netlab.NETNS_DIR)) == spaces

@@ -1,0 +1,54 @@
+"""./run brings the demo up, proves it, takes it down; and sweeps up after one that was killed."""
+
+import os
+import signal
+import subprocess
+
+from tests.lab import netlab, warren
+
+COMMAND = ["/usr/bin/python3", f"{warren.ROOT}/demo/demo.py"]
+
+
+def test_the_demo_proves_itself_and_leaves_nothing():
+    before = netlab.baseline()
+    done = netlab.run(*COMMAND, "--once", timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for answer in ("acme linz", "globex bergen"):
+        line = next(line for line in done.stdout.splitlines() if answer in line)
+        assert "http://10.0.1.10/" in line and line.endswith("answers: " + answer.split()[0])
+    assert netlab.leaks(before, ("demo-", "warren")) == []
+    assert not os.path.exists("/run/warren-demo")
+
+
+def test_a_killed_demo_is_swept_up_by_the_next():
+    before = netlab.baseline()
+    log = "/tmp/warren-demo-test.log"
+    with open(log, "wb") as out:
+        running = subprocess.Popen(COMMAND, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        with open(log) as said:
+            netlab.wait_until(lambda: (said.seek(0), "Ctrl-C ends" in said.read())[1], 60, "the demo is up")
+        refused = netlab.run(*COMMAND, "--once", check=False)
+        assert refused.returncode == 4 and "running already" in refused.stderr
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        assert netlab.leaks(before, ("demo-",)) != []
+        done = netlab.run(*COMMAND, "--once", timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert netlab.leaks(before, ("demo-", "warren")) == []
+    finally:
+        running.kill()
+        running.wait()
+        os.unlink(log)
+
+
+def test_ctrl_c_takes_everything_down():
+    before = netlab.baseline()
+    with subprocess.Popen(COMMAND, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        for line in running.stdout:
+            if "Ctrl-C ends" in line:
+                running.send_signal(signal.SIGINT)
+                break
+        rest = running.stdout.read()
+        assert running.wait(30) == 0, rest
+    assert netlab.leaks(before, ("demo-", "warren")) == []

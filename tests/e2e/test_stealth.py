@@ -1,0 +1,185 @@
+"""Strangers get no answer, and what they send costs a counter, not a log line, a session or the service."""
+
+import os
+import struct
+import time
+
+import pytest
+
+from tests.lab import netlab, rawpeer, town as scenery
+from tests.lab.capture import Capture
+from tests.lab.town import STACK4
+
+LOW_ORDER = [bytes.fromhex(point) for point in (  # the points of small order on Curve25519, and what reduces to them
+    "0000000000000000000000000000000000000000000000000000000000000000", "0100000000000000000000000000000000000000000000000000000000000000",
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800", "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f")]
+
+
+@pytest.fixture(scope="module")
+def known(town):
+    """A scripted peer that Warren knows, in a customer of his own."""
+    raw, entry = town.raw_peer("known")
+    with town.visiting([entry], "known"):
+        yield raw
+
+
+def answered(town, raw, messages, pace=200):
+    """Sends the messages; then a good initiation, whose answer shows that all before were handled. Returns the answers that came before it."""
+    with Capture(town.internet, raw.place.router_device, f"udp and dst host {raw.place.ipv4}") as capture:
+        raw.drain()
+        for number, message in enumerate(messages, 1):
+            raw.send(message)
+            if number % pace == 0:
+                netlab.wait_until(lambda: queue_is_empty(town), 5, "the hub has read its sockets")
+        netlab.wait_until(lambda: queue_is_empty(town), 5, "the hub has read its sockets")
+        sent = raw.initiation()
+        raw.send(sent.message)
+        netlab.wait_until(lambda: any(packet.payload[8:12] == struct.pack("<I", sent.index) for packet in capture.packets()), 5, "a good initiation is answered")
+    return [packet for packet in capture.packets() if packet.payload[8:12] != struct.pack("<I", sent.index)]
+
+
+def queue_is_empty(town):
+    """No datagram waits in a UDP socket of the hub."""
+    def waiting():
+        total = 0
+        for table in ("/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"):
+            with open(table) as lines:
+                total += sum(int(line.split()[4].split(":")[1], 16) for line in lines.readlines()[1:])
+        return total
+    return town.hub.inside(waiting) == 0
+
+
+def test_junk_of_every_length_and_type_gets_no_answer(town, known):
+    messages = [bytes([kind]) * (length > 0) + bytes(max(0, length - 1)) for length in range(201) for kind in (0, 1, 2, 3, 4, 5, 255)]
+    messages += [bytes([kind]) + bytes(length - 1) for length in (32, 64, 92, 148) for kind in range(256)]
+    assert answered(town, known, messages) == []
+
+
+def test_valid_messages_with_a_wrong_length_or_reserved_bits_get_no_answer(town, known):
+    good = known.initiation().message
+    messages = [good[:length] for length in range(148)] + [good + bytes(1), good + bytes(100)]
+    messages += [known.initiation(head=bytes([1, *reserved])).message for reserved in ((1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 128), (255, 255, 255))]
+    assert answered(town, known, messages) == []
+
+
+def test_no_bit_of_mac1_may_be_wrong(town, known):
+    messages = [rawpeer.flip(known.initiation().message, 116 * 8 + bit) for bit in range(128)]
+    messages += [known.initiation(mac1=rawpeer.mac(rawpeer.hash_(rawpeer.LABEL_MAC1 + os.urandom(32)), known.initiation().message[:116])).message]
+    assert answered(town, known, messages) == []
+
+
+def test_a_stranger_who_knows_the_public_key_gets_no_answer(town, known):
+    messages = [known.initiation(static_private=os.urandom(32)).message for _ in range(20)]
+    messages += [known.initiation(static_public=rawpeer.public_of(os.urandom(32))).message for _ in range(5)]  # somebody else's name
+    assert answered(town, known, messages) == []
+
+
+def test_low_order_points_get_no_answer(town, known):
+    messages = [known.initiation(ephemeral_public=point).message for point in LOW_ORDER]
+    messages += [known.initiation(static_public=point).message for point in LOW_ORDER]
+    assert answered(town, known, messages) == []
+
+
+def test_any_bit_of_an_initiation_may_be_flipped_and_nobody_answers(town, known):
+    """mac1 is made right again, so that the message gets as far as it can."""
+    messages = []
+    for bit in range(8 * 8, 116 * 8, 7):
+        body = rawpeer.flip(known.initiation().message, bit)[:116]
+        messages.append(known._finish(body))
+    assert answered(town, known, messages) == []
+
+
+def test_a_replayed_or_older_initiation_gets_no_answer(town, known):
+    now = time.time()
+    first = known.initiation(timestamp=rawpeer.tai64n(now))
+    known.send(first.message)
+    assert known.receive_kind(rawpeer.RESPONSE)
+    older = [known.initiation(timestamp=rawpeer.tai64n(now - age)).message for age in (0, 1, 0.000001, 3600)]
+    assert answered(town, known, [first.message] * 50 + older) == []
+
+
+def test_initiations_of_one_peer_are_spaced_by_20_ms(town, known):
+    now = time.time() + 10  # ahead of what the other tests used
+    known.drain()
+    start = time.monotonic()
+    for number in range(100):
+        known.send(known.initiation(timestamp=rawpeer.tai64n(now + number * 0.02)).message)
+    took = time.monotonic() - start
+    netlab.wait_until(lambda: queue_is_empty(town), 5)
+    answers = [message for message in known.drain() if message[0] == rawpeer.RESPONSE]
+    assert 1 <= len(answers) <= took / 0.02 + 2
+
+
+def test_junk_writes_no_log_and_counts(town, known):
+    before = town.warren.output()
+    for _ in range(5000):
+        known.send(os.urandom(148))
+    netlab.wait_until(lambda: queue_is_empty(town), 5)
+    assert len(town.warren.output()) - len(before) < 2000
+    assert "datagram_malformed" in town.warren.ctl("drops").stdout
+
+
+def test_a_data_message_that_is_not_authentic_moves_nothing(town, known):
+    """Right index, wrong tag, from another address: endpoint, window and counters of the session stay as they were."""
+    session = known.handshake(timestamp=rawpeer.tai64n(time.time() + 20))
+    known.confirm(session)
+    status = netlab.wait_until(lambda: (peer := town.warren.peer("known", "known"))["state"] == "online" and peer, 5)
+    elsewhere = town.place("elsewhere")
+    with elsewhere.ns.socket() as sock:
+        for counter in (1, 100, 1 << 40):
+            sock.sendto(session.data(b"x" * 32, counter=counter, key=os.urandom(32)), known.remote)
+    netlab.wait_until(lambda: town.warren.drops("known").get("authentication_failed", 0) >= 3, 5)
+    after = town.warren.peer("known", "known")
+    assert (after["endpoint"], after["rx_bytes"]) == (status["endpoint"], status["rx_bytes"])
+    known.send(session.data(counter=1))  # would be too old had the window moved
+    netlab.wait_until(lambda: town.warren.peer("known", "known")["rx_bytes"] == status["rx_bytes"] + 32, 5)
+
+
+def test_under_a_flood_a_cookie_is_asked_for_and_honoured(town, known):
+    attacker, _ = town.raw_peer("attacker")
+    attacker.flood = [attacker.initiation(static_private=os.urandom(32)).message for _ in range(500)]
+    steady = town.office("steady", addresses=["10.0.0.2/32"])
+    with town.visiting([steady]):
+        steady.connect()
+        pinging = scenery.Pinging(steady.ns, STACK4, 0.02)
+        stamp = time.time() + 40
+        known.drain()
+
+        last = []
+
+        def cookie_of_ours():
+            for message in attacker.flood:
+                attacker.send(message)
+            nonlocal stamp
+            stamp += 0.1
+            last.append(known.initiation(timestamp=rawpeer.tai64n(stamp)))
+            known.send(last[-1].message)
+            for message in known.drain():
+                if message[0] == rawpeer.COOKIE_REPLY:
+                    match = next(sent for sent in last if struct.pack("<I", sent.index) == message[4:8])
+                    return known.consume_cookie_reply(message, match.mac1)
+            return None
+
+        assert netlab.wait_until(cookie_of_ours, 20, "a cookie reply", every=0.01)
+        assert all(message[0] == rawpeer.COOKIE_REPLY and len(message) == 64 for message in attacker.drain())
+
+        def answered_with_cookie():
+            for message in attacker.flood[:100]:
+                attacker.send(message)
+            nonlocal stamp
+            stamp += 0.1
+            sent = known.initiation(timestamp=rawpeer.tai64n(stamp))
+            known.send(sent.message)
+            answer = known.receive_kind(rawpeer.RESPONSE, 0.5)
+            return answer and known.consume_response(sent, answer)
+
+        assert netlab.wait_until(answered_with_cookie, 10, "mac2 opens the door under load")
+        late = town.office("late", addresses=["10.0.0.4/32"])
+        with town.visiting([late]):
+            for message in attacker.flood * 10:
+                attacker.send(message)
+            late.connect(timeout=20)  # a stock client gets in, with a cookie when it needs one
+        known.cookie = None
+        assert pinging.lost() == 0

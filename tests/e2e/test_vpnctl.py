@@ -1,0 +1,97 @@
+"""What vpnctl promises to people and programs: exit statuses, tables, JSON with stable keys."""
+
+import json
+
+import pytest
+
+from tests.lab import netlab, town as scenery
+from tests.lab.town import STACK4
+
+
+@pytest.fixture(scope="module")
+def office(town):
+    made = town.office("graz", networks=["10.0.1.0/24"])
+    idle, entry = town.raw_peer("idle")
+    with town.visiting([made, entry], "shown") as customer:
+        made.customer = customer
+        yield made.connect()
+
+
+def exit_status(town, *arguments):
+    return town.warren.ctl(*arguments, check=False).returncode
+
+
+def test_status_json_has_the_promised_keys(town, office):
+    document = town.warren.status()
+    assert {"appliance", "version", "generation", "customers"} <= set(document)
+    assert document["appliance"] == town.warren.name
+    customer = next(entry for entry in document["customers"] if entry["id"] == "shown")
+    assert {"id", "state", "addresses", "peers", "rx_bytes", "tx_bytes", "drops"} <= set(customer)
+    assert customer["state"] == "active" and f"{STACK4}/24" in customer["addresses"]
+    graz = next(peer for peer in customer["peers"] if peer["name"] == "graz")
+    assert {"name", "public_key", "endpoint", "latest_handshake_seconds", "rx_bytes", "tx_bytes", "state"} <= set(graz)
+    assert graz["state"] == "online" and graz["public_key"] == office.client.key.public and 0 <= graz["latest_handshake_seconds"] < 180
+    idle = next(peer for peer in customer["peers"] if peer["name"] == "idle")
+    assert idle["state"] == "never" and idle["endpoint"] is None and idle["latest_handshake_seconds"] is None
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "shown"], ["customers"], ["peers"], ["peers", "shown"], ["routes", "shown"],
+                                     ["counters"], ["counters", "shown"], ["drops"], ["diff"], ["wg", "shown"]])
+def test_every_table_has_json(town, office, command):
+    assert town.warren.json(*command) is not None
+    assert town.warren.ctl(*command).stdout.strip()
+
+
+def test_one_customers_tables_show_nothing_of_another(town, office, visit):
+    other = visit([town.raw_peer("foreign-peer")[1]])
+    for command in ("status", "peers", "routes", "counters", "wg"):
+        shown = town.warren.ctl(command, "shown").stdout
+        assert "foreign-peer" not in shown and other.id not in shown
+
+
+def test_the_peer_table_is_for_people(town, office):
+    shown = town.warren.ctl("peers", "shown").stdout
+    line = next(line for line in shown.splitlines() if "graz" in line)
+    assert "online" in line and office.place.ipv4 in line
+
+
+def test_exec_runs_any_program_inside_the_stack(town, office):
+    assert town.warren.ctl("exec", "shown", "--", "ip", "-o", "addr", "show", "vpn0").stdout.count(STACK4) == 1
+    assert town.warren.ctl("exec", "shown", "--", "ping", "-c", "1", "-W", "2", "10.0.0.2")
+    assert exit_status(town, "exec", "shown", "--", "sh", "-c", "exit 42") == 42
+
+
+def test_exit_statuses_are_those_of_the_contract(town, office):
+    assert exit_status(town, "status") == 0
+    assert exit_status(town, "no-such-command") == 2
+    assert exit_status(town) == 2
+    assert exit_status(town, "routes") == 2
+    assert exit_status(town, "check", town.warren.config) == 0
+    nowhere = netlab.run(f"{town.warren.bin}/vpnctl", "--run-dir", "/nonexistent", "status", check=False)
+    assert nowhere.returncode == 3 and nowhere.stderr.strip()
+
+
+@pytest.mark.parametrize("command", ["status", "peers", "routes", "counters", "wg"])
+def test_an_unknown_customer_is_an_error_that_names_him(town, office, command):
+    done = town.warren.ctl(command, "nobody-here", check=False)
+    assert done.returncode in (1, 4) and "nobody-here" in done.stderr
+
+
+def test_check_needs_no_daemon_and_shows_the_line(tmp_path):
+    (tmp_path / "customers").mkdir()
+    (tmp_path / "warren.toml").write_text('schema = 1\n[appliance]\nname = "x"\nnaem = "y"\n')
+    done = netlab.run(f"{scenery.warren.programs()}/vpnctl", "--json", "check", str(tmp_path), check=False)
+    assert done.returncode == 1 and json.loads(done.stdout) is not None
+    said = netlab.run(f"{scenery.warren.programs()}/vpnctl", "check", str(tmp_path), check=False)
+    text = said.stdout + said.stderr
+    assert "warren.toml:4:1: error:" in text and 'naem = "y"' in text and "^" in text and "name" in text
+
+
+def test_counters_grow_with_traffic(town, office):
+    before = town.warren.status("shown")["rx_bytes"]
+    assert office.ping(count=3)
+    netlab.wait_until(lambda: town.warren.status("shown")["rx_bytes"] - before >= 3 * 128, 5)
+
+
+def test_explain_knows_a_key(town):
+    assert "mtu" in town.warren.ctl("explain", "stack.mtu").stdout.lower()

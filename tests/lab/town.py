@@ -1,0 +1,223 @@
+"""The usual scenery of the tests against a real Warren.
+
+    hub (Warren)  up0 198.51.100.1, .2, 2001:db8:100::1 ──┐
+                  up1 192.0.2.1, 2001:db8:200::1 ─────────┤ internet ├── one link for each place: 100.64.N.2, 2001:db8:1:N::2
+"""
+
+import contextlib
+import hashlib
+import itertools
+import os
+import re
+import socket
+import struct
+import threading
+from dataclasses import dataclass
+
+from . import netlab, rawpeer, warren, wireguard_go
+
+HUB4, HUB4_SECOND, HUB6 = "198.51.100.1", "198.51.100.2", "2001:db8:100::1"
+OTHER4, OTHER6 = "192.0.2.1", "2001:db8:200::1"  # the hub's second uplink
+PORT = 51820
+SO_RCVBUFFORCE = 33
+STACK4, STACK6 = "10.0.0.1", "fd00:42::1"  # of every customer: the point of the exercise
+
+
+def endpoint(address, port=PORT):
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+@dataclass
+class Place:
+    """A namespace with one link to the internet."""
+
+    ns: netlab.Namespace
+    number: int
+    ipv4: str
+    ipv6: str
+    router_device: str  # the internet's end of the link
+
+
+@dataclass
+class Office:
+    """A place with a stock WireGuard client, and the same thing as Warren's config names it."""
+
+    place: Place
+    client: wireguard_go.Client
+    peer: warren.Peer
+
+    @property
+    def ns(self):
+        return self.place.ns
+
+    def ping(self, address=STACK4, *options, **more):
+        return self.ns.ping(address, *options, **more)
+
+    def connect(self, address=STACK4, timeout=10):
+        """Until the tunnel carries packets."""
+        netlab.wait_until(lambda: self.ping(address, timeout=1), timeout, f"{self.ns.host} reaches {address}")
+        return self
+
+    def shown(self):
+        """Our only peer, the hub, as `wg show` has it here."""
+        return next(iter(self.client.show().values()))
+
+
+class Town:
+    def __init__(self, lab, name="warren"):
+        self.lab, self._numbers, self._ids = lab, itertools.count(1), itertools.count(1)
+        self.hub, self.internet = lab.namespace("hub"), lab.router("internet")
+        for ns in (self.hub, self.internet):
+            for scope in ("all", "default"):
+                ns.sysctl(f"net.ipv4.conf.{scope}.rp_filter", 0)
+        lab.wire(self.hub, "up0", [f"{HUB4}/24", f"{HUB4_SECOND}/24", f"{HUB6}/64"], self.internet, "hub0", ["198.51.100.254/24", "2001:db8:100::fe/64"])
+        lab.wire(self.hub, "up1", [f"{OTHER4}/24", f"{OTHER6}/64"], self.internet, "hub1", ["192.0.2.254/24", "2001:db8:200::fe/64"])
+        self.hub.ip("route add default via 198.51.100.254", "route add ::/0 via 2001:db8:100::fe")
+        self.warren = warren.Warren(lab, self.hub, name=name, listen_port=PORT)
+
+    # --- people ---------------------------------------------------------------------------------------------------------------
+
+    def place(self, host, mtu=1500):
+        number = next(self._numbers)
+        ns = self.lab.namespace(f"{host}-{number}")
+        device, v4, v6 = f"place{number}", f"100.64.{number}", f"2001:db8:1:{number:x}:"
+        self.lab.wire(self.internet, device, [f"{v4}.1/24", f"{v6}:1/64"], ns, "wan0", [f"{v4}.2/24", f"{v6}:2/64"], mtu=mtu)
+        ns.ip(f"route add default via {v4}.1", f"route add ::/0 via {v6}:1")
+        return Place(ns, number, f"{v4}.2", f"{v6}:2", device)
+
+    def office(self, host, addresses=("10.0.0.2/32", "fd00:42::2/128"), networks=(), hub=HUB4, hub_key=None, port=PORT, place=None, start=True,
+               peer=None, mtu=1420, listen_port=0, keepalive=0, psk="", reach=("10.0.0.0/16", "fd00:42::/64"), **more):
+        """A stock client at a place of its own. `peer` are more fields for Warren's config; `hub` "" means that Warren has to call."""
+        place = place or self.place(host)
+        key = wireguard_go.new_key()
+        remote = wireguard_go.Peer((hub_key or self.warren.key).public, list(reach), endpoint=endpoint(hub, port) if hub else "", psk=psk, keepalive=keepalive)
+        client = wireguard_go.Client(place.ns, f"wg{place.number}", key, list(addresses), [remote], mtu=mtu, listen_port=listen_port, **more)
+        entry = warren.Peer(host, key.public, [*addresses, *networks], **{"psk": psk, **(peer or {})})
+        if start:
+            client.start()
+        return Office(place, client, entry)
+
+    def raw_peer(self, host, addresses=("10.0.0.9/32", "fd00:42::9/128"), place=None, remote=(HUB4, PORT), hub_key=None, psk=""):
+        """(RawPeer, warren.Peer): a scripted peer at `place`, and Warren's entry for it."""
+        place = place or self.place(host)
+        key = wireguard_go.new_key()
+        sock = place.ns.socket(socket.AF_INET6 if ":" in remote[0] else socket.AF_INET)
+        sock.bind((place.ipv6 if ":" in remote[0] else place.ipv4, 0))
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
+        self.lab.at_end(sock.close)
+        raw = rawpeer.RawPeer(key.private, (hub_key or self.warren.key).public, sock, remote, psk)
+        raw.place, raw.key = place, key
+        return raw, warren.Peer(host, key.public, list(addresses), psk=psk)
+
+    def new_id(self, word="customer"):
+        return f"{word}-{next(self._ids)}"
+
+    def customer(self, peers, id_=None, **more):
+        """Adds a customer whose stack has the addresses that all have; `peers` are Offices or warren.Peers. Returns the Customer, applied."""
+        peers = [peer.peer if isinstance(peer, Office) else peer for peer in peers]
+        customer = warren.Customer(id_ or self.new_id(), more.pop("addresses", [f"{STACK4}/24", f"{STACK6}/64"]), peers, **more)
+        self.warren.put(customer)
+        return customer
+
+    @contextlib.contextmanager
+    def visiting(self, peers, id_=None, **more):
+        """A customer for the length of a `with`; yields his Customer."""
+        customer = self.customer(peers, id_, **more)
+        try:
+            yield customer
+        finally:
+            if customer.id in self.warren.customers:
+                self.warren.remove(customer.id)
+
+    def stack(self, customer):
+        return self.warren.stack(customer.id)
+
+
+# --- traffic ----------------------------------------------------------------------------------------------------------------------
+
+
+class Pinging:
+    """A steady stream of pings beside the test: .lost() after stop() says how many were not answered."""
+
+    def __init__(self, ns, address, interval=0.01):
+        self.process = ns.start("ping", "-n", "-i", interval, "-W", 2, address, name=f"{ns.host}-ping")
+        netlab.wait_until(lambda: "icmp_seq" in self.process.output() or not self.process.running(), 5, "first ping is answered")
+
+    def stop(self):
+        """(sent, received). Waits for stragglers; answers that came twice count once."""
+        self.process.kill(2)
+        self.process.wait()
+        output = self.process.output()
+        sent = int(re.search(r"(\d+) packets transmitted", output).group(1))
+        return sent, len(set(re.findall(r"icmp_seq=(\d+) ttl", output)))
+
+    def lost(self):
+        sent, received = self.stop()
+        return max(0, sent - received - 1)  # the last one may have been under way when ping was told to stop
+
+
+def send_tcp(source, target, address, size, port=5000):
+    """Sends `size` random bytes over TCP from namespace to namespace, and some back; True when both ends saw the same."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = target.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((address, port))
+    listener.listen(1)
+    listener.settimeout(10)
+    got = {}
+
+    def serve():
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(60)
+            digest = hashlib.sha256()
+            left = size
+            while left and (piece := connection.recv(min(left, 1 << 18))):
+                digest.update(piece)
+                left -= len(piece)
+            got["there"] = digest.digest()
+            connection.sendall(digest.digest())
+
+    server = threading.Thread(target=serve)
+    server.start()
+    block = os.urandom(1 << 20)
+    sent = hashlib.sha256()
+    try:
+        with source.socket(family, socket.SOCK_STREAM) as out:
+            out.settimeout(60)
+            out.connect((address, port))
+            left = size
+            while left:
+                piece = block[:min(left, len(block))]
+                out.sendall(piece)
+                sent.update(piece)
+                left -= len(piece)
+            echoed = b""
+            while len(echoed) < 32 and (piece := out.recv(32)):
+                echoed += piece
+    finally:
+        server.join(70)
+        listener.close()
+    return sent.digest() == got.get("there") == echoed
+
+
+def send_udp(source, target, address, sizes, port=5001, burst=32):
+    """Sends one datagram of each size, marked with its number, in bursts that every queue on the way holds. Returns how many arrived whole and
+    unchanged, and whether in order."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with target.socket(family) as receiver, source.socket(family) as sender:
+        receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
+        receiver.bind((address, port))
+        receiver.settimeout(2)
+        arrived = []
+        for first in range(0, len(sizes), burst):
+            expected = {number: struct.pack("!I", number) + os.urandom(max(0, size - 4)) for number, size in enumerate(sizes[first:first + burst], first)}
+            for datagram in expected.values():
+                sender.sendto(datagram, (address, port))
+            with contextlib.suppress(socket.timeout):
+                for _ in expected:
+                    datagram = receiver.recv(65536)
+                    number, = struct.unpack("!I", datagram[:4])
+                    if expected.get(number) == datagram:
+                        arrived.append(number)
+    return len(set(arrived)), arrived == sorted(arrived)
