@@ -24,7 +24,7 @@ sys.dont_write_bytecode = True
 from tests.lab import netlab, warren, wireguard_go  # noqa: E402
 
 PREFIX = "demo-"
-STATE = "/run/warren-demo"  # config, run directory, logs; its lock tells a living demo from the remains of a killed one
+STATE = os.environ.get("WARREN_DEMO_STATE", "/run/warren-demo")  # config, run directory, logs; its lock tells a living demo from the remains of a killed one
 HUB_ADDRESS, PORT = "198.51.100.1", 51820
 SITES = {"acme": ["graz", "linz"], "globex": ["oslo", "bergen"]}
 STACKS = [f"warren-{customer}" for customer in SITES]
