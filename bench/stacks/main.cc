@@ -1,0 +1,228 @@
+// What a stack costs: makes N stacks and takes them down, in a network namespace of its own, and prints one JSON document. With --cycles it
+// makes and removes the same few stacks over and over and shows that memory, descriptors and mounts come back to where they were.
+#include <dirent.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <thread>
+
+#include "stacks/linux_kernel.h"
+#include "stacks/plan.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+using warren::stacks::LinuxKernel;
+
+constexpr const char* kRunDir = "/run/warren-bench";
+
+double milliseconds_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+
+warren::stacks::DesiredStack stack_number(unsigned number, unsigned peers) {
+    warren::config::Customer customer;
+    customer.id = "wst-bench-" + std::to_string(number);
+    customer.stack.addresses = {*warren::parse_prefix("10.0.0.1/24"), *warren::parse_prefix("fd00:42::1/64")};
+    for (unsigned i = 0; i < peers; ++i) {
+        warren::config::Peer peer;
+        peer.name = "peer-" + std::to_string(i);
+        peer.allowed_ips = {*warren::parse_prefix("10." + std::to_string(1 + i / 256) + "." + std::to_string(i % 256) + ".0/24")};
+        customer.peers.push_back(std::move(peer));
+    }
+    return warren::stacks::desired_stack(customer, kRunDir);
+}
+
+std::vector<warren::stacks::Sysctl> watched(const warren::stacks::DesiredStack& stack) {
+    std::vector<warren::stacks::Sysctl> all = stack.sysctls;
+    const auto device = warren::stacks::device_sysctls(warren::stacks::kTunnelDevice, true);
+    all.insert(all.end(), device.begin(), device.end());
+    return all;
+}
+
+// Ends the program: a benchmark that failed has no figures.
+void must(const warren::Status& status) {
+    if (status) return;
+    std::cerr << "bench-stacks: " << status.error().what << "\n";
+    std::exit(4);
+}
+template <typename T>
+T must(warren::Result<T> result) {
+    if (result) return std::move(*result);
+    std::cerr << "bench-stacks: " << result.error().what << "\n";
+    std::exit(4);
+}
+
+std::size_t descriptors() {
+    std::size_t count = 0;
+    DIR* directory = ::opendir("/proc/self/fd");
+    while (::readdir(directory) != nullptr) ++count;
+    ::closedir(directory);
+    return count - 3;  // ".", ".." and the directory itself
+}
+
+// A line "NAME:  N kB" of a file below /proc.
+long kilobytes(const std::string& file, const std::string& name) {
+    std::ifstream in(file);
+    std::string word;
+    long value = 0;
+    while (in >> word) {
+        if (word == name && in >> value) return value;
+    }
+    return 0;
+}
+
+std::size_t mounts() {
+    std::ifstream in("/proc/self/mountinfo");
+    std::string line;
+    std::size_t count = 0;
+    while (std::getline(in, line)) ++count;
+    return count;
+}
+
+// The kernel frees a namespace's memory some time after its last descriptor is gone.
+void settle() {
+    long before = kilobytes("/proc/meminfo", "MemAvailable:");
+    for (int i = 0; i < 40; ++i) {
+        std::this_thread::sleep_for(500ms);
+        const long now = kilobytes("/proc/meminfo", "MemAvailable:");
+        if (std::abs(now - before) < 512) return;
+        before = now;
+    }
+}
+
+struct Memory {
+    long resident = kilobytes("/proc/self/status", "VmRSS:");
+    long slab_unreclaimable = kilobytes("/proc/meminfo", "SUnreclaim:");
+    long percpu = kilobytes("/proc/meminfo", "Percpu:");
+    long available = kilobytes("/proc/meminfo", "MemAvailable:");
+    std::size_t fds = descriptors();
+    std::size_t mount_points = mounts();
+};
+
+void print(const char* name, const Memory& memory) {
+    std::printf("  \"%s\": {\"rss_kb\": %ld, \"slab_unreclaimable_kb\": %ld, \"percpu_kb\": %ld, \"available_kb\": %ld, \"fds\": %zu, \"mounts\": %zu}",
+                name, memory.resident, memory.slab_unreclaimable, memory.percpu, memory.available, memory.fds, memory.mount_points);
+}
+
+warren::UniqueFd create(LinuxKernel& kernel, const warren::stacks::DesiredStack& desired, const warren::stacks::ObservedUplink& uplink) {
+    const auto plan = must(warren::stacks::plan(desired, {}, uplink));
+    must(kernel.carry_out(desired.name, plan.steps));
+    return must(kernel.take_tunnel(desired.name));
+}
+
+void remove(LinuxKernel& kernel, const warren::stacks::DesiredStack& desired) {
+    const auto observed = must(kernel.observe(desired.name, {}));
+    const auto plan = must(warren::stacks::plan_removal(desired.owner, observed));
+    must(kernel.carry_out(desired.name, plan.steps));
+}
+
+void measure_once(LinuxKernel& kernel, unsigned stacks, unsigned peers) {
+    const auto uplink = must(kernel.observe_uplink());
+    const Memory before;
+    std::vector<warren::UniqueFd> tunnels;
+    const auto create_start = Clock::now();
+    for (unsigned i = 0; i < stacks; ++i) tunnels.push_back(create(kernel, stack_number(i, peers), uplink));
+    const double create_ms = milliseconds_since(create_start);
+    const Memory with;
+
+    const auto observe_start = Clock::now();
+    std::size_t leftover_steps = 0;
+    for (unsigned i = 0; i < stacks; ++i) {
+        const auto desired = stack_number(i, peers);
+        leftover_steps += must(warren::stacks::plan(desired, must(kernel.observe(desired.name, watched(desired))), uplink)).steps.size();
+    }
+    const double observe_ms = milliseconds_since(observe_start);
+
+    const auto remove_start = Clock::now();
+    tunnels.clear();
+    for (unsigned i = 0; i < stacks; ++i) remove(kernel, stack_number(i, peers));
+    const double remove_ms = milliseconds_since(remove_start);
+    settle();
+    const double gone_ms = milliseconds_since(remove_start);
+    const Memory after;
+    std::printf("  \"create_ms_per_stack\": %.3f,\n  \"observe_and_plan_ms_per_stack\": %.3f,\n  \"remove_ms_per_stack\": %.3f,\n", create_ms / stacks,
+                observe_ms / stacks, remove_ms / stacks);
+    std::printf("  \"all_memory_back_ms\": %.0f,\n  \"steps_planned_after_applying\": %zu,\n", gone_ms, leftover_steps);
+    std::printf("  \"kernel_kb_per_stack\": %.1f,\n", static_cast<double>(before.available - with.available) / stacks);
+    print("before", before);
+    std::printf(",\n");
+    print("with_stacks", with);
+    std::printf(",\n");
+    print("after", after);
+    std::printf("\n");
+}
+
+void measure_cycles(LinuxKernel& kernel, unsigned cycles, unsigned peers) {
+    const auto uplink = must(kernel.observe_uplink());
+    const auto cycle = [&](unsigned count) {
+        for (unsigned i = 0; i < count; ++i) {
+            const auto desired = stack_number(i % 8, peers);
+            create(kernel, desired, uplink).reset();
+            remove(kernel, desired);
+        }
+    };
+    cycle(std::min(cycles, 500U));  // fills the kernel's caches
+    settle();
+    const Memory before;
+    const auto start = Clock::now();
+    cycle(cycles);
+    const double total_ms = milliseconds_since(start);
+    settle();
+    const Memory after;
+    std::printf("  \"create_and_remove_ms\": %.3f,\n", total_ms / cycles);
+    print("before", before);
+    std::printf(",\n");
+    print("after", after);
+    std::printf("\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    namespace options = boost::program_options;
+    unsigned stacks = 1000, cycles = 0, peers = 10;
+    options::options_description description("What a stack costs. Options");
+    description.add_options()("stacks", options::value(&stacks), "how many at once (default 1000)")(
+        "cycles", options::value(&cycles), "instead: make and remove this many, one after the other")(
+        "peers", options::value(&peers), "AllowedIPs per stack (default 10)")("help", "this");
+    options::variables_map chosen;
+    try {
+        options::store(options::parse_command_line(argc, argv, description), chosen);
+        options::notify(chosen);
+    } catch (const options::error& error) {
+        std::cerr << "bench-stacks: " << error.what() << "\n";
+        return 2;
+    }
+    if (chosen.count("help") != 0) {
+        std::cout << description;
+        return 0;
+    }
+    if (::unshare(CLONE_NEWNET) != 0) {
+        std::cerr << "bench-stacks: needs root: it makes network namespaces\n";
+        return 4;
+    }
+    rlimit files{};
+    ::getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &files);
+    const auto kernel = must(LinuxKernel::open());
+    utsname machine{};
+    ::uname(&machine);
+    std::printf("{\n  \"kernel\": \"%s\", \"cpus\": %u, \"stacks\": %u, \"cycles\": %u, \"peers_per_stack\": %u,\n", machine.release,
+                std::thread::hardware_concurrency(), stacks, cycles, peers);
+    if (cycles > 0) {
+        measure_cycles(*kernel, cycles, peers);
+    } else {
+        measure_once(*kernel, stacks, peers);
+    }
+    std::printf("}\n");
+    return 0;
+}

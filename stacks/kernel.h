@@ -1,0 +1,37 @@
+// What stackd asks of the kernel about stacks, and nothing else: the seam between deciding and doing.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "stacks/observed.h"
+#include "stacks/step.h"
+
+namespace warren::stacks {
+
+// Belongs to one thread, which stays in the uplink's namespace between calls.
+class Kernel {
+  public:
+    Kernel() = default;
+    Kernel(const Kernel&) = delete;
+    Kernel& operator=(const Kernel&) = delete;
+    virtual ~Kernel() = default;
+
+    // The namespaces whose names begin with kNamespacePrefix, whoever made them.
+    [[nodiscard]] virtual Result<std::vector<std::string>> stack_names() = 0;
+    [[nodiscard]] virtual Result<ObservedUplink> observe_uplink() = 0;
+    // `sysctls` says which parameters to read. A name that does not exist is no error: `exists` is false then.
+    [[nodiscard]] virtual Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) = 0;
+    // Only the mark on lo; "" when the namespace has none or does not exist. Cheaper than observe().
+    [[nodiscard]] virtual Result<std::string> owner_of(const std::string& name) = 0;
+    // Carries out the steps in order; stops at the first that fails and says which.
+    [[nodiscard]] virtual Status carry_out(const std::string& name, std::span<const Step> steps) = 0;
+    // The descriptor of vpn0, which CreateTunnel left or which is opened now. kConflict when another process holds it.
+    [[nodiscard]] virtual Result<UniqueFd> take_tunnel(const std::string& name) = 0;
+};
+
+}  // namespace warren::stacks

@@ -1,0 +1,34 @@
+// The kernel itself, by direct system calls: a stack costs well under a millisecond this way.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "stacks/kernel.h"
+#include "stacks/netlink.h"
+
+namespace warren::stacks {
+
+// The uplink is the network namespace of the thread that calls open(); all later calls come from that thread.
+class LinuxKernel final : public Kernel {
+  public:
+    // Fails, saying what to do, when this machine cannot have stacks: not root, no /dev/net/tun, no nf_tables.
+    [[nodiscard]] static Result<std::unique_ptr<LinuxKernel>> open();
+
+    [[nodiscard]] Result<std::vector<std::string>> stack_names() override;
+    [[nodiscard]] Result<ObservedUplink> observe_uplink() override;
+    [[nodiscard]] Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) override;
+    [[nodiscard]] Result<std::string> owner_of(const std::string& name) override;
+    [[nodiscard]] Status carry_out(const std::string& name, std::span<const Step> steps) override;
+    [[nodiscard]] Result<UniqueFd> take_tunnel(const std::string& name) override;
+
+  private:
+    LinuxKernel(UniqueFd uplink, NetlinkSocket socket) : uplink_(std::move(uplink)), uplink_socket_(std::move(socket)) {}
+
+    UniqueFd uplink_;              // the namespace
+    NetlinkSocket uplink_socket_;  // rtnetlink in it
+    std::unordered_map<std::string, UniqueFd> tunnels_;  // made by CreateTunnel, not taken yet, by namespace
+};
+
+}  // namespace warren::stacks

@@ -1,0 +1,44 @@
+// Named network namespaces, as ip-netns(8) keeps them: files below /run/netns that a namespace is mounted on.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace warren::stacks {
+
+inline constexpr const char* kNamespaceDirectory = "/run/netns";
+
+// Moves the calling thread into another network namespace, and back at the end. If the way back fails the process aborts: it must
+// never go on in the wrong namespace.
+class InNamespace {
+  public:
+    // `home` must outlive it.
+    [[nodiscard]] static Result<InNamespace> enter(int target, int home);
+    // A new namespace, which nobody but this thread holds.
+    [[nodiscard]] static Result<InNamespace> enter_new(int home);
+    InNamespace(InNamespace&& other) noexcept : home_(std::exchange(other.home_, -1)) {}
+    InNamespace& operator=(InNamespace&&) = delete;
+    InNamespace(const InNamespace&) = delete;
+    InNamespace& operator=(const InNamespace&) = delete;
+    ~InNamespace();
+
+  private:
+    explicit InNamespace(int home) : home_(home) {}
+    int home_;
+};
+
+// The namespace that the calling thread is in.
+[[nodiscard]] Result<UniqueFd> current_namespace();
+// A namespace by name; kNotFound when there is none, also when the file is there but nothing is mounted on it.
+[[nodiscard]] Result<UniqueFd> open_namespace(const std::string& name);
+// Gives the calling thread's namespace a name.
+[[nodiscard]] Status name_current_namespace(const std::string& name);
+// Takes a name away; no error when there is none.
+[[nodiscard]] Status remove_namespace_name(const std::string& name);
+// All names that begin with `prefix`, sorted.
+[[nodiscard]] Result<std::vector<std::string>> namespace_names(const std::string& prefix);
+
+}  // namespace warren::stacks

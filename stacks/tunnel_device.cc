@@ -1,0 +1,26 @@
+#include "stacks/tunnel_device.h"
+
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "stacks/desired.h"
+
+namespace warren::stacks {
+
+Result<UniqueFd> open_tunnel_device() {
+    UniqueFd fd(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    if (!fd.valid()) return fail_errno("open /dev/net/tun", errno);
+    ifreq request{};
+    std::strncpy(request.ifr_name, kTunnelDevice, sizeof request.ifr_name - 1);
+    request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+    if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) return fail_errno("attach to vpn0", errno);
+    if (::ioctl(fd.get(), TUNSETPERSIST, 1) != 0) return fail_errno("make vpn0 persistent", errno);
+    return fd;
+}
+
+}  // namespace warren::stacks
