@@ -1,0 +1,134 @@
+#include "config/manual.h"
+
+#include <fmt/format.h>
+
+#include "config/values.h"
+
+namespace warren::config {
+
+namespace {
+
+bool is_table(const Key& key) {
+    return key.type == Type::kTable || key.type == Type::kTables;
+}
+
+std::string header_of(const Key& table) {
+    return table.type == Type::kTables ? fmt::format("[[{}]]", table.path) : fmt::format("[{}]", table.path);
+}
+
+std::string_view need_of(const Key& key) {
+    if (!key.required) return "optional";
+    return key.table().empty() ? "required" : "required in its table";
+}
+
+// In a table cell a bar would end the cell.
+std::string cell(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '|') out += '\\';
+        out += c;
+    }
+    return out;
+}
+
+std::string code(std::string_view text) {
+    return text.empty() ? std::string() : fmt::format("`{}`", text);
+}
+
+void append_keys(Document document, std::string_view table, std::string& out) {
+    out += "| Key | Accepted | Default | Meaning |\n|---|---|---|---|\n";
+    for (const Key* key : keys_of(document, table)) {
+        if (is_table(*key) || key->type == Type::kReserved) continue;
+        const std::string fallback = key->required ? "required" : key->default_text.empty() ? "none" : code(key->default_text);
+        const std::string example = key->example.empty() ? "" : fmt::format(" Example: `{} = {}`", key->leaf(), key->example);
+        out += fmt::format("| `{}` | {} | {} | {}{} |\n", key->leaf(), cell(accepted(*key)), fallback, cell(key->doc), cell(example));
+    }
+    out += '\n';
+}
+
+void append_document(Document document, std::string& out) {
+    out += fmt::format("## {}\n\n", file_of(document));
+    append_keys(document, "", out);
+    for (const Key& key : schema()) {
+        if (key.document != document || !is_table(key)) continue;
+        out += fmt::format("### {}\n\n{}{}\n\n", code(header_of(key)), key.doc, key.required ? " Required." : "");
+        append_keys(document, key.type == Type::kTables ? std::string(key.path) + "[]" : std::string(key.path), out);
+    }
+}
+
+}  // namespace
+
+std::string_view file_of(Document document) {
+    return document == Document::kAppliance ? "warren.toml" : "customers/ID.toml";
+}
+
+std::vector<const Key*> keys_matching(std::string_view path) {
+    std::vector<const Key*> out;
+    const std::string wanted = display_path(path);
+    for (const Key& key : schema()) {
+        if (key.type != Type::kReserved && (path.empty() || display_path(key.path) == wanted)) out.push_back(&key);
+    }
+    return out;
+}
+
+std::string suggest_path(std::string_view path) {
+    std::vector<std::string> paths;
+    for (const Key& key : schema()) {
+        if (key.type != Type::kReserved) paths.push_back(display_path(key.path));
+    }
+    const std::string wanted = display_path(path);
+    // The last part alone is what people remember: "mtu".
+    for (const std::string& candidate : paths) {
+        if (candidate.ends_with("." + wanted)) return candidate;
+    }
+    const std::vector<std::string_view> views(paths.begin(), paths.end());
+    return suggest(wanted, views);
+}
+
+std::string explain(const Key& key) {
+    std::string out =
+        fmt::format("{} ({}, {})\n", is_table(key) ? header_of(key) : display_path(key.path), file_of(key.document), need_of(key));
+    out += fmt::format("  {}\n", key.doc);
+    if (!is_table(key)) out += fmt::format("  Accepted: {}\n", accepted(key));
+    if (!key.default_text.empty()) out += fmt::format("  Default:  {}\n", key.default_text);
+    if (!key.example.empty()) out += fmt::format("  Example:  {} = {}\n", key.leaf(), key.example);
+    if (!is_table(key)) return out;
+    std::vector<std::string_view> names;
+    for (const Key* child : keys_of(key.document, key.type == Type::kTables ? std::string(key.path) + "[]" : std::string(key.path))) {
+        names.push_back(child->leaf());
+    }
+    return out + fmt::format("  Keys:     {}\n", fmt::join(names, ", "));
+}
+
+std::string manual_markdown() {
+    std::string out =
+        "# The configuration\n\n"
+        "Made from the schema (`config/schema.cc`) by `vpnctl explain --markdown`; a test compares. Complete examples are in "
+        "`config/examples/`.\n\n"
+        "A directory, `/etc/warren` on an appliance, holds:\n\n"
+        "| File | What |\n|---|---|\n"
+        "| `warren.toml` | the appliance |\n"
+        "| `customers/ID.toml` | one file = one customer = one stack; the file's name is the customer's id: a lower-case letter, then up "
+        "to 30 of a-z, 0-9 "
+        "and \"-\" |\n"
+        "| `secrets/...` | private and preshared keys, one in a file, as `wg genkey` and `wg genpsk` print them; owned by root, mode 0600. "
+        "The other files name "
+        "them and never hold them. Symbolic links are not followed |\n\n"
+        "`vpnctl check DIR` reports every error at once; `vpnctl explain KEY` prints what follows for one key. Unknown keys are errors. "
+        "Two customers may have the "
+        "same addresses, networks and names of peers.\n\n";
+    append_document(Document::kAppliance, out);
+    append_document(Document::kCustomer, out);
+    out +=
+        "## What is checked between files\n\n"
+        "- A peer's public key occurs once on a listener: it names the customer. The listener's own key is nobody's.\n"
+        "- Every listener has a UDP port of its own.\n"
+        "- A device of `handoff.type = \"physical\"` belongs to one customer; a VLAN occurs once on its parent.\n"
+        "- When two files clash, both are reported and both customers stay as they were. Peers with `enabled = false` clash with nobody.\n"
+        "- A customer with errors goes on with the configuration and the keys he had; the others are applied. An error in `warren.toml`, "
+        "or a missing "
+        "`customers/`, applies nothing. Removing a customer's file removes the customer.\n";
+    return out;
+}
+
+}  // namespace warren::config

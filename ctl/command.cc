@@ -1,0 +1,135 @@
+#include "ctl/command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <ostream>
+
+#include "config/schema.h"
+#include "ctl/options.h"
+#include "ctl/runners.h"
+
+namespace warren::ctl {
+
+namespace {
+
+constexpr std::array<ArgumentKind, 1> kOneCustomer{ArgumentKind::kCustomer};
+constexpr std::array<ArgumentKind, 1> kOneDirectory{ArgumentKind::kDirectory};
+constexpr std::array<ArgumentKind, 1> kOneKey{ArgumentKind::kKey};
+constexpr std::array<ArgumentKind, 1> kOneShell{ArgumentKind::kShell};
+constexpr std::array<ArgumentKind, 1> kOneCommand{ArgumentKind::kCommand};
+
+// clang-format off
+constexpr Command kCommands[] = {
+    {"status", "[CUSTOMER]", "the appliance, or one customer, at a glance", kOneCustomer, 0, false, run_status},
+    {"customers", "", "one line for each customer: state, peers online, traffic", {}, 0, false, run_customers},
+    {"peers", "[CUSTOMER]", "one line for each peer: state, last handshake, traffic", kOneCustomer, 0, false, run_peers},
+    {"wg", "CUSTOMER", "one customer in the words of `wg show`", kOneCustomer, 1, false, run_wg},
+    {"counters", "[CUSTOMER]", "bytes, packets and drops as plain numbers", kOneCustomer, 0, false, run_counters},
+    {"drops", "", "what was dropped, for whom, and what that means", {}, 0, false, run_drops},
+    {"routes", "CUSTOMER", "the routes of a customer's stack", kOneCustomer, 1, false, run_routes},
+    {"exec", "CUSTOMER -- CMD...", "run a program inside a customer's stack", kOneCustomer, 1, true, run_exec},
+    {"check", "[DIR]", "find every error in a configuration; needs no root and no daemon", kOneDirectory, 0, false, run_check},
+    {"diff", "", "what `apply` would change", {}, 0, false, run_diff},
+    {"apply", "", "load the configuration again and apply it", {}, 0, false, run_apply},
+    {"explain", "[KEY]", "what a key of the configuration means", kOneKey, 0, false, run_explain},
+    {"completion", "SHELL", "print the completion for bash, zsh or fish", kOneShell, 1, false, run_completion},
+    {"help", "[COMMAND]", "this help, or a command's", kOneCommand, 0, false, run_help},
+};
+// clang-format on
+
+std::string usage_of(const Command& command) {
+    return fmt::format("vpnctl [OPTIONS] {}{}{}", command.name, command.synopsis.empty() ? "" : " ", command.synopsis);
+}
+
+std::string help_text() {
+    std::string out = "vpnctl: the operator's hand of a Warren VPN concentrator\n\nUsage: vpnctl [OPTIONS] COMMAND\n\nCommands:\n";
+    for (const Command& command : kCommands) {
+        out += fmt::format("  {:<26}{}\n", fmt::format("{} {}", command.name, command.synopsis), command.summary);
+    }
+    out += '\n' + describe_options();
+    out += "\nExit status: 0 done, 1 the answer is no, 2 usage, 3 the daemon cannot be reached, 4 refused or failed.\nMore: man vpnctl\n";
+    return out;
+}
+
+std::string help_text(const Command& command) {
+    return fmt::format("{}\n\nUsage: {}\n", command.summary, usage_of(command));
+}
+
+int complain_unknown(Output& output, const std::string& name) {
+    std::vector<std::string_view> names;
+    for (const Command& command : kCommands) names.push_back(command.name);
+    const std::string near = config::suggest(name, names);
+    return complain(output, kUsage,
+                    fmt::format("there is no command \"{}\"{}", name,
+                                near.empty() ? "; vpnctl help lists them" : fmt::format("; did you mean \"{}\"?", near)));
+}
+
+// What is wrong with the arguments, "" for nothing.
+std::string argument_problem(const Command& command, const Invocation& invocation) {
+    if (invocation.arguments.size() < command.required) return "an argument is missing";
+    if (invocation.arguments.size() > command.arguments.size()) {
+        const std::string first = invocation.arguments[command.arguments.size()];
+        if (command.takes_program) return fmt::format("\"{}\" is one argument too many; the program stands behind \"--\"", first);
+        return fmt::format("\"{}\" is one argument too many", first);
+    }
+    if (command.takes_program && invocation.program.empty()) return "the program is missing";
+    if (!command.takes_program && !invocation.program.empty()) return "this command takes no \"--\"";
+    return {};
+}
+
+}  // namespace
+
+std::span<const Command> commands() {
+    return kCommands;
+}
+
+const Command* find_command(std::string_view name) {
+    const auto* found =
+        std::find_if(std::begin(kCommands), std::end(kCommands), [name](const Command& command) { return command.name == name; });
+    return found == std::end(kCommands) ? nullptr : found;
+}
+
+int complain(Output& output, int status, std::string_view message) {
+    output.err << "vpnctl: " << message << '\n';
+    return status;
+}
+
+int run_help(const Invocation& invocation, Output& output) {
+    if (invocation.arguments.empty()) {
+        output.out << help_text();
+        return kDone;
+    }
+    const Command* command = find_command(invocation.arguments[0]);
+    if (command == nullptr) return complain_unknown(output, invocation.arguments[0]);
+    output.out << help_text(*command);
+    return kDone;
+}
+
+int run(const std::vector<std::string>& arguments, Output& output) {
+    auto options = parse_options(arguments);
+    if (!options) return complain(output, kUsage, options.error().what + "; vpnctl help says what there is");
+    if (options->version) {
+        output.out << "vpnctl " << WARREN_VERSION << '\n';
+        return kDone;
+    }
+    if (options->help) {
+        Invocation help;
+        if (!options->command.empty()) help.arguments.push_back(options->command);
+        return run_help(help, output);
+    }
+    if (options->command.empty()) {
+        output.err << help_text();
+        return kUsage;
+    }
+    const Command* command = find_command(options->command);
+    if (command == nullptr) return complain_unknown(output, options->command);
+    if (const std::string problem = argument_problem(*command, options->invocation); !problem.empty()) {
+        return complain(output, kUsage, fmt::format("{}; usage: {}", problem, usage_of(*command)));
+    }
+    return command->run(options->invocation, output);
+}
+
+}  // namespace warren::ctl

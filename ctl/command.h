@@ -1,0 +1,62 @@
+// The commands of vpnctl: one table, from which running, help, completion and the usage errors are made.
+#pragma once
+
+#include <iosfwd>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace warren::ctl {
+
+// How vpnctl exits (docs/man/vpnctl.1.scd).
+enum ExitStatus : int {
+    kDone = 0,
+    kAnswerIsNo = 1,  // a difference, an invalid file
+    kUsage = 2,
+    kUnreachable = 3,  // the daemon
+    kFailed = 4,       // or refused
+};
+
+// What an argument names, for completion.
+enum class ArgumentKind { kCustomer, kDirectory, kKey, kShell, kCommand };
+
+struct Command;
+
+// A command line, taken apart.
+struct Invocation {
+    std::string run_dir = "/run/warren";
+    std::string config_dir = "/etc/warren";
+    bool json = false;
+    bool markdown = false;               // explain only
+    std::vector<std::string> arguments;  // behind the command's name
+    std::vector<std::string> program;    // behind "--"
+};
+
+// Where a command writes. Errors are one line each, begun with "vpnctl: ".
+struct Output {
+    std::ostream& out;
+    std::ostream& err;
+};
+
+struct Command {
+    std::string_view name;
+    std::string_view synopsis;  // "[CUSTOMER]"
+    std::string_view summary;   // one line for help and completion
+    std::span<const ArgumentKind> arguments;
+    std::size_t required = 0;    // of the arguments
+    bool takes_program = false;  // "-- CMD ..."
+    int (*run)(const Invocation&, Output&) = nullptr;
+};
+
+// In the order of the help.
+[[nodiscard]] std::span<const Command> commands();
+[[nodiscard]] const Command* find_command(std::string_view name);
+
+// All of vpnctl but main: never throws. `arguments` without the program's name.
+int run(const std::vector<std::string>& arguments, Output& output);
+
+// "vpnctl: message" to err; returns `status`.
+int complain(Output& output, int status, std::string_view message);
+
+}  // namespace warren::ctl

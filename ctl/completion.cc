@@ -1,0 +1,199 @@
+#include "ctl/completion.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <ostream>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "config/schema.h"
+#include "config/values.h"
+#include "ctl/options.h"
+#include "ctl/runners.h"
+
+namespace warren::ctl {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> kShells{"bash", "zsh", "fish"};
+
+constexpr std::string_view kBash = R"sh(# bash completion for vpnctl, made by `vpnctl completion bash`
+_vpnctl() {
+    local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" command="" i
+    COMPREPLY=()
+    case "$previous" in
+        --run-dir|--config) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
+    esac
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case "${COMP_WORDS[i]}" in
+            --run-dir|--config) ((i++)) ;;
+            --) mapfile -t COMPREPLY < <(compgen -c -f -- "$word"); return ;;
+            -*) ;;
+            *) command="${command:-${COMP_WORDS[i]}}" ;;
+        esac
+    done
+    if [[ "$word" == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W '@options@' -- "$word")
+        return
+    fi
+    case "$command" in
+        '') mapfile -t COMPREPLY < <(compgen -W '@commands@' -- "$word") ;;
+        @customer@) mapfile -t COMPREPLY < <(compgen -W "$(command ls /run/netns 2>/dev/null | sed -n 's/^warren-//p')" -- "$word") ;;
+        @directory@) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+        @key@) mapfile -t COMPREPLY < <(compgen -W '@keys@' -- "$word") ;;
+        @shell@) mapfile -t COMPREPLY < <(compgen -W '@shells@' -- "$word") ;;
+        @command@) mapfile -t COMPREPLY < <(compgen -W '@commands@' -- "$word") ;;
+    esac
+}
+complete -F _vpnctl vpnctl
+)sh";
+
+constexpr std::string_view kZsh = R"sh(#compdef vpnctl
+# zsh completion for vpnctl, made by `vpnctl completion zsh`
+_vpnctl_commands() {
+  local -a commands
+  commands=(
+@described@  )
+  _describe command commands
+}
+_vpnctl_customers() {
+  local -a customers
+  customers=(${(f)"$(command ls /run/netns 2>/dev/null | sed -n 's/^warren-//p')"})
+  compadd -a customers
+}
+_vpnctl() {
+  local state
+  _arguments -S \
+    '--run-dir[the run directory of the instance]:directory:_files -/' \
+    '--config[the configuration]:directory:_files -/' \
+    '--json[print one JSON document]' \
+    '(- *)'{-h,--help}'[help]' \
+    '(- *)'{-V,--version}'[print the version]' \
+    '1:command:_vpnctl_commands' \
+    '*::argument:->argument'
+  [[ $state == argument ]] || return
+  case $words[1] in
+    @customer@)
+      if [[ $words[1] == exec ]] && (( CURRENT > 3 )); then
+        shift 3 words
+        (( CURRENT -= 3 ))
+        _normal
+      elif (( CURRENT == 2 )); then
+        _vpnctl_customers
+      fi ;;
+    @directory@) _files -/ ;;
+    @key@) compadd @keys@ ;;
+    @shell@) compadd @shells@ ;;
+    @command@) _vpnctl_commands ;;
+  esac
+}
+if [[ $funcstack[1] == _vpnctl ]]; then _vpnctl "$@"; else compdef _vpnctl vpnctl; fi
+)sh";
+
+std::vector<std::string_view> command_names() {
+    std::vector<std::string_view> out;
+    for (const Command& command : commands()) out.push_back(command.name);
+    return out;
+}
+
+// Names of the commands whose argument is of this kind.
+std::vector<std::string_view> commands_with(ArgumentKind kind) {
+    std::vector<std::string_view> out;
+    for (const Command& command : commands()) {
+        if (!command.arguments.empty() && command.arguments[0] == kind) out.push_back(command.name);
+    }
+    return out;
+}
+
+std::set<std::string> keys() {
+    std::set<std::string> out;
+    for (const config::Key& key : config::schema()) {
+        if (key.type != config::Type::kReserved) out.insert(config::display_path(key.path));
+    }
+    return out;
+}
+
+// In single quotes, as all three shells take it.
+std::string quoted(std::string_view text) {
+    std::string out = "'";
+    for (const char c : text) {
+        if (c == '\'') {
+            out += "'\\''";
+        } else {
+            out += c;
+        }
+    }
+    return out + '\'';
+}
+
+// The words that stand for lists in the templates below.
+std::string filled(std::string_view script) {
+    const auto with = [](ArgumentKind kind) { return fmt::format("{}", fmt::join(commands_with(kind), "|")); };
+    std::string described;
+    for (const Command& command : commands())
+        described += fmt::format("    {}\n", quoted(fmt::format("{}:{}", command.name, command.summary)));
+    const std::array<std::pair<std::string_view, std::string>, 10> words{{
+        {"@options@", fmt::format("{}", fmt::join(option_names(), " "))},
+        {"@commands@", fmt::format("{}", fmt::join(command_names(), " "))},
+        {"@described@", described},
+        {"@keys@", fmt::format("{}", fmt::join(keys(), " "))},
+        {"@shells@", fmt::format("{}", fmt::join(kShells, " "))},
+        {"@customer@", with(ArgumentKind::kCustomer)},
+        {"@directory@", with(ArgumentKind::kDirectory)},
+        {"@key@", with(ArgumentKind::kKey)},
+        {"@shell@", with(ArgumentKind::kShell)},
+        {"@command@", with(ArgumentKind::kCommand)},
+    }};
+    std::string out(script);
+    for (const auto& [word, text] : words) {
+        for (auto at = out.find(word); at != std::string::npos; at = out.find(word, at + text.size())) out.replace(at, word.size(), text);
+    }
+    return out;
+}
+
+std::string fish() {
+    const std::string names = fmt::format("{}", fmt::join(command_names(), " "));
+    std::string out = "# fish completion for vpnctl, made by `vpnctl completion fish`\ncomplete -c vpnctl -f\n";
+    out += "complete -c vpnctl -l run-dir -r -a '(__fish_complete_directories)' -d 'the run directory of the instance'\n";
+    out += "complete -c vpnctl -l config -r -a '(__fish_complete_directories)' -d 'the configuration'\n";
+    out += "complete -c vpnctl -l json -d 'print one JSON document'\ncomplete -c vpnctl -s h -l help -d 'help'\n";
+    out += "complete -c vpnctl -s V -l version -d 'print the version'\n";
+    for (const Command& command : commands()) {
+        out += fmt::format("complete -c vpnctl -n 'not __fish_seen_subcommand_from {}' -a {} -d {}\n", names, command.name,
+                           quoted(command.summary));
+    }
+    const auto arguments = [&out](ArgumentKind kind, std::string_view words) {
+        out += fmt::format("complete -c vpnctl -n '__fish_seen_subcommand_from {}' -a {}\n", fmt::join(commands_with(kind), " "),
+                           quoted(words));
+    };
+    arguments(ArgumentKind::kCustomer, "(command ls /run/netns 2>/dev/null | string replace -rf '^warren-' '')");
+    arguments(ArgumentKind::kDirectory, "(__fish_complete_directories)");
+    arguments(ArgumentKind::kKey, fmt::format("{}", fmt::join(keys(), " ")));
+    arguments(ArgumentKind::kShell, fmt::format("{}", fmt::join(kShells, " ")));
+    arguments(ArgumentKind::kCommand, names);
+    return out;
+}
+
+}  // namespace
+
+std::string completion_for(std::string_view shell) {
+    if (shell == "bash") return filled(kBash);
+    if (shell == "zsh") return filled(kZsh);
+    if (shell == "fish") return fish();
+    return {};
+}
+
+int run_completion(const Invocation& invocation, Output& output) {
+    const std::string script = completion_for(invocation.arguments[0]);
+    if (script.empty()) {
+        return complain(output, kUsage,
+                        fmt::format("no completion for \"{}\"; accepted: {}", invocation.arguments[0], fmt::join(kShells, ", ")));
+    }
+    output.out << script;
+    return kDone;
+}
+
+}  // namespace warren::ctl

@@ -1,0 +1,27 @@
+#include "ctl/control_client.h"
+
+#include <variant>
+#include <vector>
+
+#include "ctl/daemon.h"
+
+namespace warren::ctl {
+
+Result<ipc::ControlDone> ask_stackd(const std::string& run_dir, ipc::ControlVerb verb,
+                                    const std::function<void(const ipc::ControlText&)>& on_text) {
+    auto channel = connect_daemon("stackd", run_dir + "/control.sock");
+    if (!channel) return tl::unexpected<Error>(channel.error());
+    std::vector<std::uint8_t> wire;
+    WARREN_TRY(ipc::encode(ipc::ControlRequest{verb}, wire));
+    WARREN_TRY(channel->send(wire));
+    while (true) {
+        const auto bytes = receive_from(*channel, "stackd", wire);
+        if (!bytes) return tl::unexpected<Error>(bytes.error());
+        auto message = ipc::decode_control(*bytes);
+        if (!message) return with_context("stackd", message.error());
+        if (const auto* text = std::get_if<ipc::ControlText>(&*message)) on_text(*text);
+        if (auto* done = std::get_if<ipc::ControlDone>(&*message)) return std::move(*done);
+    }
+}
+
+}  // namespace warren::ctl

@@ -1,0 +1,23 @@
+// Connecting to Warren's daemons, and saying what to do when that fails.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "ipc/channel.h"
+
+namespace warren::ctl {
+
+// Connects to RUN_DIR/SOCKET. The error is one line: which daemon, where, why, and what to do.
+[[nodiscard]] Result<ipc::Channel> connect_daemon(const std::string& daemon, const std::string& path);
+
+// Receives the next message into `space`, which is made large enough for every message. `daemon` names it in errors.
+[[nodiscard]] Result<Bytes> receive_from(ipc::Channel& channel, const std::string& daemon, std::vector<std::uint8_t>& space);
+
+// From now on receive_from fails when nothing comes for so long.
+[[nodiscard]] Status limit_waiting(ipc::Channel& channel, int seconds);
+
+}  // namespace warren::ctl

@@ -1,0 +1,250 @@
+#include "ctl/json_views.h"
+
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "config/manual.h"
+#include "config/values.h"
+#include "ctl/drop_reasons.h"
+#include "ctl/text_views.h"
+
+namespace warren::ctl {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& document) {
+    // A name that is no UTF-8 must not take the whole document down.
+    return document.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+template <typename T>
+Json texts_of(const std::vector<T>& things) {
+    Json out = Json::array();
+    for (const T& thing : things) out.push_back(to_string(thing));
+    return out;
+}
+
+Json drops_of(const std::vector<ipc::DropCount>& drops) {
+    Json out = Json::object();
+    for (const auto& [reason, packets] : drops) out[reason] = packets;
+    return out;
+}
+
+Json peer_of(const ipc::PeerSnapshot& peer) {
+    Json out;
+    out["name"] = peer.name;
+    out["public_key"] = peer.public_key;
+    out["endpoint"] = peer.endpoint ? Json(to_string(*peer.endpoint)) : Json();
+    out["latest_handshake_seconds"] = peer.latest_handshake_seconds ? Json(*peer.latest_handshake_seconds) : Json();
+    out["rx_bytes"] = peer.rx_bytes;
+    out["tx_bytes"] = peer.tx_bytes;
+    out["state"] = name_of(peer.state);
+    out["allowed_ips"] = texts_of(peer.allowed_ips);
+    out["persistent_keepalive"] = peer.persistent_keepalive_seconds;
+    out["has_preshared_key"] = peer.has_preshared_key;
+    return out;
+}
+
+Json peers_of(const CustomerStatus& status) {
+    Json out = Json::array();
+    for (const ipc::PeerSnapshot& peer : status.peers) out.push_back(peer_of(peer));
+    return out;
+}
+
+std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
+    return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0},
+                           [](std::uint64_t sum, const auto& drop) { return sum + drop.second; });
+}
+
+Json diagnostic_of(const config::Diagnostic& diagnostic) {
+    Json out;
+    out["file"] = diagnostic.file;
+    out["line"] = diagnostic.place.line;
+    out["column"] = diagnostic.place.column;
+    out["severity"] = diagnostic.severity == config::Severity::kError ? "error" : "warning";
+    out["customer"] = diagnostic.customer.empty() ? Json() : Json(diagnostic.customer);
+    out["message"] = diagnostic.message;
+    return out;
+}
+
+}  // namespace
+
+std::string status_json(const Snapshot& snapshot) {
+    Json out;
+    out["appliance"] = snapshot.header.appliance;
+    out["version"] = snapshot.header.version;
+    out["generation"] = snapshot.header.generation;
+    out["encryption"] = snapshot.header.aead_backend;
+    out["under_load"] = snapshot.header.under_load;
+    out["handshakes_initiated"] = snapshot.header.handshakes_initiated;
+    out["handshakes_completed"] = snapshot.header.handshakes_completed;
+    out["drops"] = drops_of(snapshot.header.drops);
+    out["customers"] = Json::array();
+    for (const CustomerStatus& status : snapshot.customers) {
+        const ipc::CustomerSnapshot& customer = status.customer;
+        Json entry;
+        entry["id"] = customer.id;
+        entry["name"] = customer.name;
+        entry["state"] = state_of(customer);
+        entry["addresses"] = texts_of(customer.addresses);
+        entry["mtu"] = customer.mtu;
+        entry["listen_port"] = customer.listen_port;
+        entry["own_listener"] = !customer.listener.empty();
+        entry["listener_public_key"] = customer.listener_public_key;
+        entry["peer_count"] = customer.peer_count;
+        entry["peers_online"] = customer.peers_online;
+        entry["peers"] = peers_of(status);
+        entry["rx_bytes"] = customer.rx_bytes;
+        entry["tx_bytes"] = customer.tx_bytes;
+        entry["rx_packets"] = customer.rx_packets;
+        entry["tx_packets"] = customer.tx_packets;
+        entry["drops"] = drops_of(customer.drops);
+        out["customers"].push_back(std::move(entry));
+    }
+    return dump(out);
+}
+
+std::string customers_json(const Snapshot& snapshot) {
+    Json out;
+    out["customers"] = Json::array();
+    for (const CustomerStatus& status : snapshot.customers) {
+        const ipc::CustomerSnapshot& customer = status.customer;
+        Json entry;
+        entry["id"] = customer.id;
+        entry["name"] = customer.name;
+        entry["state"] = state_of(customer);
+        entry["peer_count"] = customer.peer_count;
+        entry["peers_online"] = customer.peers_online;
+        entry["addresses"] = texts_of(customer.addresses);
+        entry["rx_bytes"] = customer.rx_bytes;
+        entry["tx_bytes"] = customer.tx_bytes;
+        out["customers"].push_back(std::move(entry));
+    }
+    return dump(out);
+}
+
+std::string peers_json(const Snapshot& snapshot) {
+    Json out;
+    out["peers"] = Json::array();
+    for (const CustomerStatus& status : snapshot.customers) {
+        for (const ipc::PeerSnapshot& peer : status.peers) {
+            Json entry = peer_of(peer);
+            entry["customer"] = status.customer.id;
+            out["peers"].push_back(std::move(entry));
+        }
+    }
+    return dump(out);
+}
+
+std::string counters_json(const Snapshot& snapshot) {
+    Json out;
+    out["counters"] = Json::array();
+    for (const CustomerStatus& status : snapshot.customers) {
+        const ipc::CustomerSnapshot& customer = status.customer;
+        Json entry;
+        entry["customer"] = customer.id;
+        entry["rx_bytes"] = customer.rx_bytes;
+        entry["rx_packets"] = customer.rx_packets;
+        entry["tx_bytes"] = customer.tx_bytes;
+        entry["tx_packets"] = customer.tx_packets;
+        entry["dropped"] = sum_of(customer.drops);
+        entry["drops"] = drops_of(customer.drops);
+        out["counters"].push_back(std::move(entry));
+    }
+    return dump(out);
+}
+
+std::string drops_json(const Snapshot& snapshot) {
+    Json out;
+    out["drops"] = Json::array();
+    const auto add = [&out](const Json& customer, const std::vector<ipc::DropCount>& drops) {
+        for (const auto& [reason, packets] : drops) {
+            Json entry;
+            entry["customer"] = customer;
+            entry["reason"] = reason;
+            entry["packets"] = packets;
+            entry["meaning"] = explain_drop(reason);
+            out["drops"].push_back(std::move(entry));
+        }
+    };
+    add(Json(), snapshot.header.drops);
+    for (const CustomerStatus& status : snapshot.customers) add(status.customer.id, status.customer.drops);
+    return dump(out);
+}
+
+std::string wg_json(const CustomerStatus& status) {
+    Json out;
+    out["interface"] = status.customer.id;
+    out["public_key"] = status.customer.listener_public_key;
+    out["listen_port"] = status.customer.listen_port;
+    out["peers"] = peers_of(status);
+    return dump(out);
+}
+
+std::string routes_json(const std::string& customer, const std::vector<StackRoute>& routes) {
+    Json out;
+    out["customer"] = customer;
+    out["routes"] = Json::array();
+    for (const StackRoute& route : routes) {
+        Json entry;
+        entry["to"] = to_string(route.to);
+        entry["type"] = route.type;
+        entry["via"] = route.via ? Json(to_string(*route.via)) : Json();
+        entry["device"] = route.device.empty() ? Json() : Json(route.device);
+        entry["metric"] = route.metric;
+        entry["protocol"] = route.protocol;
+        out["routes"].push_back(std::move(entry));
+    }
+    return dump(out);
+}
+
+std::string check_json(const config::Loaded& loaded) {
+    Json out;
+    bool valid = loaded.appliance_valid && !config::has_errors(loaded.diagnostics);
+    out["valid"] = valid;
+    out["appliance_valid"] = loaded.appliance_valid;
+    out["customers"] = Json::array();
+    for (const config::LoadedCustomer& customer : loaded.customers) {
+        out["customers"].push_back(Json{{"id", customer.customer.id}, {"valid", customer.valid}});
+    }
+    out["diagnostics"] = Json::array();
+    for (const config::Diagnostic& diagnostic : loaded.diagnostics) out["diagnostics"].push_back(diagnostic_of(diagnostic));
+    return dump(out);
+}
+
+std::string explain_json(const std::vector<const config::Key*>& keys) {
+    Json out;
+    out["keys"] = Json::array();
+    for (const config::Key* key : keys) {
+        Json entry;
+        entry["key"] = config::display_path(key->path);
+        entry["file"] = config::file_of(key->document);
+        entry["required"] = key->required;
+        entry["accepted"] = config::accepted(*key);
+        entry["unit"] = key->unit.empty() ? Json() : Json(key->unit);
+        entry["default"] = key->default_text.empty() ? Json() : Json(key->default_text);
+        entry["meaning"] = key->doc;
+        entry["example"] = key->example.empty() ? Json() : Json(key->example);
+        out["keys"].push_back(std::move(entry));
+    }
+    return dump(out);
+}
+
+std::string control_json(const std::vector<ipc::ControlText>& texts, const ipc::ControlDone& done) {
+    Json out;
+    out["exit_status"] = done.exit_status;
+    out["generation"] = done.generation;
+    out["summary"] = done.summary;
+    for (const char* list : {"steps", "diagnostics", "notes"}) out[list] = Json::array();
+    for (const ipc::ControlText& text : texts) {
+        const char* list = text.kind == ipc::ControlText::Kind::kStep         ? "steps"
+                           : text.kind == ipc::ControlText::Kind::kDiagnostic ? "diagnostics"
+                                                                              : "notes";
+        out[list].push_back(Json{{"customer", text.customer.empty() ? Json() : Json(text.customer)}, {"text", text.text}});
+    }
+    return dump(out);
+}
+
+}  // namespace warren::ctl

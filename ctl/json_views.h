@@ -1,0 +1,27 @@
+// Everything that `--json` prints: one document each, keys as the manual promises. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/diagnostic.h"
+#include "config/load.h"
+#include "config/schema.h"
+#include "ctl/routes.h"
+#include "ctl/snapshot_client.h"
+#include "ipc/control_messages.h"
+
+namespace warren::ctl {
+
+[[nodiscard]] std::string status_json(const Snapshot& snapshot);
+[[nodiscard]] std::string customers_json(const Snapshot& snapshot);
+[[nodiscard]] std::string peers_json(const Snapshot& snapshot);
+[[nodiscard]] std::string counters_json(const Snapshot& snapshot);
+[[nodiscard]] std::string drops_json(const Snapshot& snapshot);
+[[nodiscard]] std::string wg_json(const CustomerStatus& customer);
+[[nodiscard]] std::string routes_json(const std::string& customer, const std::vector<StackRoute>& routes);
+[[nodiscard]] std::string check_json(const config::Loaded& loaded);
+[[nodiscard]] std::string explain_json(const std::vector<const config::Key*>& keys);
+[[nodiscard]] std::string control_json(const std::vector<ipc::ControlText>& texts, const ipc::ControlDone& done);
+
+}  // namespace warren::ctl

@@ -1,0 +1,22 @@
+// A customer's stack as a place to step into.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace warren::ctl {
+
+// The network namespace /run/netns/warren-ID. Refuses what is no customer id. kNotFound: no such stack.
+[[nodiscard]] Result<UniqueFd> open_stack(const std::string& customer);
+
+// Puts the calling thread into it. Needs root.
+[[nodiscard]] Status enter(const UniqueFd& stack, const std::string& customer);
+
+// Becomes `program` (found by PATH) inside the stack: the network is the stack's, /sys shows its devices, and what /etc/netns/warren-ID/
+// holds lies over /etc, all as `ip netns exec` does it. Returns only when that fails. Needs root and a process of one thread.
+[[nodiscard]] Error become_in_stack(const std::string& customer, const std::vector<std::string>& program);
+
+}  // namespace warren::ctl

@@ -1,0 +1,72 @@
+#include "ctl/options.h"
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <exception>
+#include <sstream>
+
+namespace warren::ctl {
+
+namespace {
+
+namespace po = boost::program_options;
+
+po::options_description visible_options() {
+    po::options_description out("Options");
+    out.add_options()("run-dir", po::value<std::string>()->value_name("DIR"), "the instance's run directory (default /run/warren)")(
+        "config", po::value<std::string>()->value_name("DIR"), "check: the configuration (default /etc/warren)")(
+        "json", po::bool_switch(), "print one JSON document with stable keys")(
+        "help,h", po::bool_switch(), "help, of a command when one is given")("version,V", po::bool_switch(), "print the version");
+    return out;
+}
+
+po::variables_map parse(const std::vector<std::string>& arguments) {
+    po::options_description all = visible_options();
+    all.add_options()("markdown", po::bool_switch())("words", po::value<std::vector<std::string>>());
+    po::positional_options_description positional;
+    positional.add("words", -1);
+    namespace style = po::command_line_style;
+    const int strict = style::default_style & ~style::allow_guessing;  // "--con" shall not depend on what options there are
+    po::variables_map out;
+    po::store(po::command_line_parser(arguments).options(all).positional(positional).style(strict).run(), out);
+    return out;
+}
+
+}  // namespace
+
+Result<Options> parse_options(const std::vector<std::string>& arguments) {
+    const auto separator = std::find(arguments.begin(), arguments.end(), "--");
+    Options out;
+    if (separator != arguments.end()) out.invocation.program.assign(separator + 1, arguments.end());
+    try {
+        const po::variables_map map = parse({arguments.begin(), separator});
+        if (map.count("run-dir") != 0) out.invocation.run_dir = map["run-dir"].as<std::string>();
+        if (map.count("config") != 0) out.invocation.config_dir = map["config"].as<std::string>();
+        out.invocation.json = map["json"].as<bool>();
+        out.invocation.markdown = map["markdown"].as<bool>();
+        out.help = map["help"].as<bool>();
+        out.version = map["version"].as<bool>();
+        if (map.count("words") != 0) out.invocation.arguments = map["words"].as<std::vector<std::string>>();
+    } catch (const std::exception& error) {
+        return fail(ErrorCode::kInvalid, error.what());
+    }
+    if (!out.invocation.arguments.empty()) {
+        out.command = out.invocation.arguments.front();
+        out.invocation.arguments.erase(out.invocation.arguments.begin());
+    }
+    return out;
+}
+
+std::string describe_options() {
+    std::ostringstream out;
+    out << visible_options();
+    return out.str();
+}
+
+std::vector<std::string> option_names() {
+    std::vector<std::string> out;
+    for (const auto& option : visible_options().options()) out.push_back("--" + option->long_name());
+    return out;
+}
+
+}  // namespace warren::ctl

@@ -1,0 +1,166 @@
+#include "ctl/routes.h"
+
+#include <fmt/format.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <memory>
+#include <thread>
+#include <tuple>
+
+#include "ctl/netns.h"
+#include "ctl/table.h"
+
+namespace warren::ctl {
+
+namespace {
+
+using Attributes = std::array<const nlattr*, RTA_MAX + 1>;
+
+int keep_attribute(const nlattr* attribute, void* attributes) {
+    const auto type = mnl_attr_get_type(attribute);
+    if (type <= RTA_MAX) (*static_cast<Attributes*>(attributes))[type] = attribute;
+    return MNL_CB_OK;
+}
+
+std::string type_text(unsigned type) {
+    switch (type) {
+        case RTN_UNICAST: return "unicast";
+        case RTN_BLACKHOLE: return "blackhole";
+        case RTN_UNREACHABLE: return "unreachable";
+        case RTN_PROHIBIT: return "prohibit";
+        case RTN_THROW: return "throw";
+        case RTN_LOCAL: return "local";
+        case RTN_MULTICAST: return "multicast";
+        case RTN_ANYCAST: return "anycast";
+        default: return fmt::format("{}", type);
+    }
+}
+
+constexpr std::size_t kDumpSpace = 32768;  // what the kernel fills at most in one piece of a dump
+constexpr unsigned kWarrenProtocol = 87;   // what stackd marks its routes with
+
+std::string protocol_text(unsigned protocol) {
+    switch (protocol) {
+        case RTPROT_KERNEL: return "kernel";
+        case RTPROT_BOOT: return "boot";
+        case RTPROT_STATIC: return "static";
+        case RTPROT_RA: return "ra";
+        case RTPROT_BIRD: return "bird";
+        case RTPROT_BGP: return "bgp";
+        case RTPROT_OSPF: return "ospf";
+        case kWarrenProtocol: return "warren";
+        default: return fmt::format("{}", protocol);
+    }
+}
+
+std::optional<IpAddress> address_of(const nlattr* attribute, bool v4) {
+    if (attribute == nullptr || mnl_attr_get_payload_len(attribute) != (v4 ? 4 : 16)) return std::nullopt;
+    return IpAddress::from_bytes({static_cast<const std::uint8_t*>(mnl_attr_get_payload(attribute)), v4 ? 4U : 16U});
+}
+
+std::uint32_t number_of(const nlattr* attribute) {
+    return attribute == nullptr || mnl_attr_get_payload_len(attribute) != 4 ? 0 : mnl_attr_get_u32(attribute);
+}
+
+int collect(const nlmsghdr* message, void* routes) {
+    if (auto route = parse_route(*message)) static_cast<std::vector<StackRoute>*>(routes)->push_back(std::move(*route));
+    return MNL_CB_OK;
+}
+
+// One dump (RFC 3549 §2.3.2). `interrupted` tells that the table changed meanwhile.
+Status dump(mnl_socket& socket, unsigned char family, std::vector<StackRoute>& out, bool& interrupted) {
+    std::vector<char> space(kDumpSpace);
+    nlmsghdr* request = mnl_nlmsg_put_header(space.data());
+    request->nlmsg_type = RTM_GETROUTE;
+    request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    request->nlmsg_seq = family;
+    auto* route = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtmsg)));
+    route->rtm_family = family;
+    if (mnl_socket_sendto(&socket, request, request->nlmsg_len) < 0) return fail_errno("ask for routes", errno);
+    const unsigned port = mnl_socket_get_portid(&socket);
+    while (true) {
+        const ssize_t got = mnl_socket_recvfrom(&socket, space.data(), space.size());
+        if (got < 0) return fail_errno("receive routes", errno);
+        const int more = mnl_cb_run(space.data(), static_cast<std::size_t>(got), family, port, collect, &out);
+        if (more < 0 && errno == EINTR) interrupted = true;
+        if (more < 0 && errno != EINTR) return fail_errno("receive routes", errno);
+        if (more <= 0) return {};
+    }
+}
+
+Result<std::vector<StackRoute>> dump_all() {
+    constexpr int kAttempts = 5;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        // A socket per attempt: what is left of an interrupted dump goes with it.
+        const std::unique_ptr<mnl_socket, int (*)(mnl_socket*)> socket(mnl_socket_open(NETLINK_ROUTE), &mnl_socket_close);
+        if (socket == nullptr) return fail_errno("netlink socket", errno);
+        if (mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) return fail_errno("netlink bind", errno);
+        std::vector<StackRoute> out;
+        bool interrupted = false;
+        WARREN_TRY(dump(*socket, AF_INET, out, interrupted));
+        if (!interrupted) WARREN_TRY(dump(*socket, AF_INET6, out, interrupted));
+        if (interrupted) continue;
+        for (StackRoute& route : out) {
+            std::array<char, IF_NAMESIZE> name{};
+            if (route.interface_index != 0 && if_indextoname(route.interface_index, name.data()) != nullptr) route.device = name.data();
+        }
+        return out;
+    }
+    return fail(ErrorCode::kUnavailable, "the routes change too fast to be listed; try again");
+}
+
+}  // namespace
+
+std::optional<StackRoute> parse_route(const nlmsghdr& message) {
+    if (message.nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(&message) < sizeof(rtmsg)) return std::nullopt;
+    const auto& header = *static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message));
+    const bool v4 = header.rtm_family == AF_INET;
+    if ((!v4 && header.rtm_family != AF_INET6) || (header.rtm_flags & RTM_F_CLONED) != 0) return std::nullopt;
+    Attributes attributes{};
+    if (mnl_attr_parse(&message, sizeof(rtmsg), keep_attribute, &attributes) < 0) return std::nullopt;
+    const std::uint32_t table = attributes[RTA_TABLE] != nullptr ? number_of(attributes[RTA_TABLE]) : header.rtm_table;
+    if (table != RT_TABLE_MAIN || header.rtm_dst_len > (v4 ? 32 : 128)) return std::nullopt;
+
+    StackRoute out;
+    out.to.address.family = v4 ? Family::kV4 : Family::kV6;
+    if (const auto destination = address_of(attributes[RTA_DST], v4)) out.to.address = *destination;
+    out.to.length = header.rtm_dst_len;
+    out.type = type_text(header.rtm_type);
+    out.via = address_of(attributes[RTA_GATEWAY], v4);
+    out.interface_index = number_of(attributes[RTA_OIF]);
+    out.metric = number_of(attributes[RTA_PRIORITY]);
+    out.protocol = protocol_text(header.rtm_protocol);
+    return out;
+}
+
+Result<std::vector<StackRoute>> routes_of(const std::string& customer) {
+    const auto stack = open_stack(customer);
+    if (!stack) return tl::unexpected<Error>(stack.error());
+    Result<std::vector<StackRoute>> out;
+    // A thread of its own steps into the stack and ends there; the caller stays where it is.
+    std::thread([&] {
+        const auto entered = enter(*stack, customer);
+        out = entered ? dump_all() : tl::unexpected<Error>(entered.error());
+    }).join();
+    if (!out) return out;
+    const auto key = [](const StackRoute& route) { return std::tie(route.to.address, route.to.length, route.metric, route.device); };
+    std::sort(out->begin(), out->end(), [&key](const StackRoute& a, const StackRoute& b) { return key(a) < key(b); });
+    return out;
+}
+
+std::string routes_text(const std::vector<StackRoute>& routes) {
+    Table table({{"TO"}, {"TYPE"}, {"VIA"}, {"DEVICE"}, {"METRIC", Align::kRight}, {"MADE BY"}});
+    for (const StackRoute& route : routes) {
+        table.add({to_string(route.to), route.type, route.via ? to_string(*route.via) : "-", route.device.empty() ? "-" : route.device,
+                   fmt::format("{}", route.metric), route.protocol});
+    }
+    return table.text();
+}
+
+}  // namespace warren::ctl

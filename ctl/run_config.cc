@@ -1,0 +1,74 @@
+// check, explain
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ostream>
+
+#include "config/load.h"
+#include "config/manual.h"
+#include "config/values.h"
+#include "ctl/json_views.h"
+#include "ctl/runners.h"
+#include "ctl/table.h"
+
+namespace warren::ctl {
+
+namespace {
+
+// "3 errors, 1 warning"
+std::string count_text(const std::vector<config::Diagnostic>& diagnostics) {
+    const auto errors =
+        std::count_if(diagnostics.begin(), diagnostics.end(), [](const auto& d) { return d.severity == config::Severity::kError; });
+    const auto warnings = static_cast<std::ptrdiff_t>(diagnostics.size()) - errors;
+    std::string out = fmt::format("{} error{}", errors, errors == 1 ? "" : "s");
+    if (warnings != 0) out += fmt::format(", {} warning{}", warnings, warnings == 1 ? "" : "s");
+    return out;
+}
+
+}  // namespace
+
+int run_check(const Invocation& invocation, Output& output) {
+    const std::string directory = invocation.arguments.empty() ? invocation.config_dir : invocation.arguments[0];
+    const config::Loaded loaded = config::load(directory, {.secrets_may_be_absent = true});
+    const bool valid = loaded.appliance_valid && !config::has_errors(loaded.diagnostics);
+    if (invocation.json) {
+        output.out << check_json(loaded);
+        return valid ? kDone : kAnswerIsNo;
+    }
+    for (const config::Diagnostic& diagnostic : loaded.diagnostics) output.out << config::format(diagnostic) << '\n';
+    const std::size_t customers = loaded.customers.size();
+    output.out << fmt::format("{}: {} customer{}, {}\n", directory, customers, customers == 1 ? "" : "s", count_text(loaded.diagnostics));
+    return valid ? kDone : kAnswerIsNo;
+}
+
+int run_explain(const Invocation& invocation, Output& output) {
+    if (invocation.markdown) {
+        output.out << config::manual_markdown();
+        return kDone;
+    }
+    const std::string wanted = invocation.arguments.empty() ? "" : invocation.arguments[0];
+    const auto keys = config::keys_matching(wanted);
+    if (keys.empty()) {
+        const std::string near = config::suggest_path(wanted);
+        return complain(output, kAnswerIsNo,
+                        fmt::format("there is no key \"{}\"{}", wanted,
+                                    near.empty() ? "; vpnctl explain lists them" : fmt::format("; did you mean \"{}\"?", near)));
+    }
+    if (invocation.json) {
+        output.out << explain_json(keys);
+        return kDone;
+    }
+    if (wanted.empty()) {
+        Table table({{"FILE"}, {"KEY"}, {"ACCEPTED"}});
+        for (const config::Key* key : keys) {
+            if (key->type == config::Type::kTable || key->type == config::Type::kTables) continue;
+            table.add({std::string(config::file_of(key->document)), config::display_path(key->path), config::accepted(*key)});
+        }
+        output.out << table.text();
+        return kDone;
+    }
+    for (std::size_t i = 0; i < keys.size(); ++i) output.out << (i == 0 ? "" : "\n") << config::explain(*keys[i]);
+    return kDone;
+}
+
+}  // namespace warren::ctl

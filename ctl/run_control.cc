@@ -1,0 +1,46 @@
+// diff, apply
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "ctl/control_client.h"
+#include "ctl/json_views.h"
+#include "ctl/runners.h"
+
+namespace warren::ctl {
+
+namespace {
+
+std::string line_of(const ipc::ControlText& text) {
+    if (text.kind == ipc::ControlText::Kind::kDiagnostic || text.customer.empty()) return text.text;
+    return fmt::format("{}: {}", text.customer, text.text);
+}
+
+int ask(ipc::ControlVerb verb, const Invocation& invocation, Output& output) {
+    std::vector<ipc::ControlText> texts;
+    const auto done = ask_stackd(invocation.run_dir, verb, [&](const ipc::ControlText& text) {
+        if (invocation.json) {
+            texts.push_back(text);
+        } else {
+            output.out << line_of(text) << '\n' << std::flush;
+        }
+    });
+    if (!done) return complain(output, done.error().code == ErrorCode::kUnavailable ? kUnreachable : kFailed, done.error().what);
+    if (invocation.json) {
+        output.out << control_json(texts, *done);
+    } else if (!done->summary.empty()) {
+        output.out << done->summary << '\n';
+    }
+    return done->exit_status;
+}
+
+}  // namespace
+
+int run_diff(const Invocation& invocation, Output& output) {
+    return ask(ipc::ControlVerb::kDiff, invocation, output);
+}
+int run_apply(const Invocation& invocation, Output& output) {
+    return ask(ipc::ControlVerb::kApply, invocation, output);
+}
+
+}  // namespace warren::ctl

@@ -1,0 +1,90 @@
+// status, customers, peers, counters, drops, wg
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "ctl/json_views.h"
+#include "ctl/runners.h"
+#include "ctl/text_views.h"
+#include "ctl/wg_show.h"
+
+namespace warren::ctl {
+
+namespace {
+
+// The customer named as the first argument, "" for all.
+std::string customer_of(const Invocation& invocation) {
+    return invocation.arguments.empty() ? "" : invocation.arguments[0];
+}
+
+// Fetches, and hands what came to `show`; says what went wrong otherwise.
+template <typename Show>
+int with_snapshot(const Invocation& invocation, bool with_peers, Output& output, Show show) {
+    const auto snapshot = fetch_snapshot(invocation.run_dir, {customer_of(invocation), with_peers});
+    if (snapshot) return show(*snapshot);
+    const Error& error = snapshot.error();
+    if (error.code == ErrorCode::kUnavailable) return complain(output, kUnreachable, error.what);
+    if (error.code == ErrorCode::kNotFound) {
+        return complain(output, kFailed, fmt::format("customer {}: {}; vpnctl customers lists them", customer_of(invocation), error.what));
+    }
+    return complain(output, kFailed, error.what);
+}
+
+// The only customer of a snapshot that was asked for one.
+template <typename Show>
+int with_customer(const Invocation& invocation, Output& output, Show show) {
+    return with_snapshot(invocation, true, output, [&](const Snapshot& snapshot) {
+        if (snapshot.customers.size() == 1) return show(snapshot.customers[0]);
+        return complain(output, kFailed,
+                        fmt::format("customer {}: vpnd does not know him; vpnctl customers lists them", customer_of(invocation)));
+    });
+}
+
+int print(Output& output, const std::string& text) {
+    output.out << text;
+    return kDone;
+}
+
+}  // namespace
+
+int run_status(const Invocation& invocation, Output& output) {
+    if (invocation.json) {
+        return with_snapshot(invocation, true, output, [&](const Snapshot& snapshot) { return print(output, status_json(snapshot)); });
+    }
+    if (!invocation.arguments.empty()) {
+        return with_customer(invocation, output, [&](const CustomerStatus& customer) { return print(output, customer_text(customer)); });
+    }
+    return with_snapshot(invocation, false, output, [&](const Snapshot& snapshot) { return print(output, status_text(snapshot)); });
+}
+
+int run_customers(const Invocation& invocation, Output& output) {
+    return with_snapshot(invocation, false, output, [&](const Snapshot& snapshot) {
+        return print(output, invocation.json ? customers_json(snapshot) : customers_text(snapshot));
+    });
+}
+
+int run_peers(const Invocation& invocation, Output& output) {
+    return with_snapshot(invocation, true, output, [&](const Snapshot& snapshot) {
+        return print(output, invocation.json ? peers_json(snapshot) : peers_text(snapshot, invocation.arguments.empty()));
+    });
+}
+
+int run_counters(const Invocation& invocation, Output& output) {
+    return with_snapshot(invocation, false, output, [&](const Snapshot& snapshot) {
+        return print(output, invocation.json ? counters_json(snapshot) : counters_text(snapshot));
+    });
+}
+
+int run_drops(const Invocation& invocation, Output& output) {
+    return with_snapshot(invocation, false, output, [&](const Snapshot& snapshot) {
+        return print(output, invocation.json ? drops_json(snapshot) : drops_text(snapshot));
+    });
+}
+
+int run_wg(const Invocation& invocation, Output& output) {
+    return with_customer(invocation, output, [&](const CustomerStatus& customer) {
+        return print(output, invocation.json ? wg_json(customer) : wg_show_text(customer));
+    });
+}
+
+}  // namespace warren::ctl

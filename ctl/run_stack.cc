@@ -1,0 +1,24 @@
+// routes, exec
+#include <ostream>
+
+#include "ctl/json_views.h"
+#include "ctl/netns.h"
+#include "ctl/routes.h"
+#include "ctl/runners.h"
+
+namespace warren::ctl {
+
+int run_routes(const Invocation& invocation, Output& output) {
+    const auto routes = routes_of(invocation.arguments[0]);
+    if (!routes) return complain(output, kFailed, routes.error().what);
+    output.out << (invocation.json ? routes_json(invocation.arguments[0], *routes) : routes_text(*routes));
+    return kDone;
+}
+
+int run_exec(const Invocation& invocation, Output& output) {
+    output.out << std::flush;
+    const Error error = become_in_stack(invocation.arguments[0], invocation.program);
+    return complain(output, kFailed, error.what);
+}
+
+}  // namespace warren::ctl

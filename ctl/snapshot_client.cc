@@ -1,0 +1,57 @@
+#include "ctl/snapshot_client.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "ctl/daemon.h"
+
+namespace warren::ctl {
+
+namespace {
+
+// Puts one message where it belongs. True when it was the last.
+Result<bool> take(ipc::SnapshotMessage message, bool& has_header, Snapshot& out) {
+    if (std::holds_alternative<ipc::SnapshotEnd>(message) && has_header) return true;
+    if (auto* error = std::get_if<ipc::SnapshotError>(&message)) return fail(ErrorCode::kNotFound, error->reason);
+    if (auto* header = std::get_if<ipc::SnapshotHeader>(&message); header != nullptr && !has_header) {
+        out.header = std::move(*header);
+        has_header = true;
+        return false;
+    }
+    if (auto* customer = std::get_if<ipc::CustomerSnapshot>(&message); customer != nullptr && has_header) {
+        out.customers.push_back({std::move(*customer), {}});
+        return false;
+    }
+    if (auto* peer = std::get_if<ipc::PeerSnapshot>(&message); peer != nullptr && !out.customers.empty()) {
+        out.customers.back().peers.push_back(std::move(*peer));
+        return false;
+    }
+    return fail(ErrorCode::kFailed, "vpnd sent its messages in an order that makes no sense");
+}
+
+}  // namespace
+
+Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotRequest& request) {
+    auto channel = connect_daemon("vpnd", run_dir + "/snapshot.sock");
+    if (!channel) return tl::unexpected<Error>(channel.error());
+    WARREN_TRY(limit_waiting(*channel, kSnapshotTimeoutSeconds));
+    std::vector<std::uint8_t> wire;
+    WARREN_TRY(ipc::encode(request, wire));
+    WARREN_TRY(channel->send(wire));
+
+    Snapshot out;
+    bool has_header = false;
+    while (true) {
+        const auto bytes = receive_from(*channel, "vpnd", wire);
+        if (!bytes) return tl::unexpected<Error>(bytes.error());
+        auto message = ipc::decode_snapshot(*bytes);
+        if (!message) return with_context("vpnd", message.error());
+        const auto finished = take(std::move(*message), has_header, out);
+        if (!finished) return tl::unexpected<Error>(finished.error());
+        if (*finished) break;
+    }
+    std::sort(out.customers.begin(), out.customers.end(), [](const auto& a, const auto& b) { return a.customer.id < b.customer.id; });
+    return out;
+}
+
+}  // namespace warren::ctl

@@ -1,0 +1,28 @@
+// Asks vpnd what is going on.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "ipc/snapshot.h"
+
+namespace warren::ctl {
+
+struct CustomerStatus {
+    ipc::CustomerSnapshot customer;
+    std::vector<ipc::PeerSnapshot> peers;  // empty when they were not asked for
+};
+
+struct Snapshot {
+    ipc::SnapshotHeader header;
+    std::vector<CustomerStatus> customers;  // by id
+};
+
+// Over RUN_DIR/snapshot.sock. kUnavailable: vpnd cannot be reached or does not answer in time; kNotFound: no such customer;
+// otherwise what it said makes no sense. Blocks for at most kSnapshotTimeoutSeconds between two messages.
+[[nodiscard]] Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotRequest& request);
+
+inline constexpr int kSnapshotTimeoutSeconds = 10;
+
+}  // namespace warren::ctl

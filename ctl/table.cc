@@ -1,0 +1,55 @@
+#include "ctl/table.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace warren::ctl {
+
+namespace {
+
+// Characters of UTF-8 text; good enough for the names people write here.
+std::size_t width_of(std::string_view text) {
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+    std::string out(text);
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, '?');
+    return out;
+}
+
+void Table::add(std::vector<std::string> cells) {
+    WARREN_CHECK(cells.size() == columns_.size());
+    for (std::string& cell : cells) cell = printable(cell);
+    rows_.push_back(std::move(cells));
+}
+
+std::string Table::text() const {
+    std::vector<std::vector<std::string>> rows(1);
+    for (const Column& column : columns_) rows[0].emplace_back(column.title);
+    rows.insert(rows.end(), rows_.begin(), rows_.end());
+
+    std::vector<std::size_t> widths(columns_.size());
+    for (const auto& row : rows) {
+        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+    }
+    std::string out;
+    for (const auto& row : rows) {
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            const std::string blanks(widths[i] - width_of(row[i]), ' ');
+            if (i != 0) line += "  ";
+            line += columns_[i].align == Align::kRight ? blanks + row[i] : row[i] + blanks;
+        }
+        line.erase(line.find_last_not_of(' ') + 1);
+        out += line + '\n';
+    }
+    return out;
+}
+
+}  // namespace warren::ctl

@@ -1,0 +1,160 @@
+#include "ctl/text_views.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "ctl/drop_reasons.h"
+#include "ctl/table.h"
+#include "ctl/units.h"
+
+namespace warren::ctl {
+
+namespace {
+
+constexpr std::size_t kShownPrefixes = 3;
+constexpr std::string_view kBeforeCustomer = "(none)";  // drops before the customer was known
+
+std::string join(const std::vector<Prefix>& prefixes, std::size_t most) {
+    std::string out;
+    for (std::size_t i = 0; i < std::min(prefixes.size(), most); ++i) out += (i == 0 ? "" : ", ") + to_string(prefixes[i]);
+    if (prefixes.size() > most) out += fmt::format(", +{}", prefixes.size() - most);
+    return out.empty() ? "-" : out;
+}
+
+std::string endpoint_text(const ipc::PeerSnapshot& peer) {
+    return peer.endpoint ? to_string(*peer.endpoint) : "-";
+}
+
+std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
+    return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0},
+                           [](std::uint64_t sum, const auto& drop) { return sum + drop.second; });
+}
+
+std::string online_text(const ipc::CustomerSnapshot& customer) {
+    return fmt::format("{}/{}", customer.peers_online, customer.peer_count);
+}
+
+}  // namespace
+
+std::string_view name_of(ipc::PeerState state) {
+    switch (state) {
+        case ipc::PeerState::kNever: return "never";
+        case ipc::PeerState::kIdle: return "idle";
+        case ipc::PeerState::kOnline: return "online";
+    }
+    return "never";
+}
+
+std::string_view state_of(const ipc::CustomerSnapshot& customer) {
+    return customer.suspended ? "suspended" : "active";
+}
+
+std::string status_text(const Snapshot& snapshot) {
+    const ipc::SnapshotHeader& header = snapshot.header;
+    std::uint64_t peers = 0;
+    std::uint64_t online = 0;
+    std::uint64_t dropped = sum_of(header.drops);
+    for (const CustomerStatus& status : snapshot.customers) {
+        peers += status.customer.peer_count;
+        online += status.customer.peers_online;
+        dropped += sum_of(status.customer.drops);
+    }
+    std::string out = fmt::format("appliance   {}\nversion     {}\ngeneration  {}\n", printable(header.appliance),
+                                  printable(header.version), header.generation);
+    out += fmt::format("customers   {}\npeers       {} of {} online\n", snapshot.customers.size(), online, peers);
+    out += fmt::format("handshakes  {} initiated here, {} completed{}\n", header.handshakes_initiated, header.handshakes_completed,
+                       header.under_load ? "; under load, cookies are asked for" : "");
+    out += fmt::format("encryption  {}\ndropped     {} packets{}\n", printable(header.aead_backend), dropped,
+                       dropped == 0 ? "" : " (vpnctl drops)");
+    if (snapshot.customers.empty()) return out;
+    return out + '\n' + customers_text(snapshot);
+}
+
+std::string customer_text(const CustomerStatus& status) {
+    const ipc::CustomerSnapshot& customer = status.customer;
+    const std::string listener = customer.listener.empty() ? "the shared one" : "the customer's own";
+    std::string out = fmt::format("customer    {}  {}\nstate       {}\n", customer.id, printable(customer.name), state_of(customer));
+    out += fmt::format("addresses   {}  (vpn0, mtu {})\n", join(customer.addresses, SIZE_MAX), customer.mtu);
+    out += fmt::format("listener    {}, UDP port {}, key {}\n", listener, customer.listen_port, printable(customer.listener_public_key));
+    out += fmt::format("peers       {} of {} online\n", customer.peers_online, customer.peer_count);
+    out += fmt::format("received    {} in {} packets\nsent        {} in {} packets\n", bytes_text(customer.rx_bytes), customer.rx_packets,
+                       bytes_text(customer.tx_bytes), customer.tx_packets);
+    out += fmt::format("dropped     {} packets\n", sum_of(customer.drops));
+    for (const auto& [reason, packets] : customer.drops) out += fmt::format("            {} {}\n", packets, printable(reason));
+    if (status.peers.empty()) return out;
+    return out + '\n' + peers_text({{}, {status}}, false);
+}
+
+std::string customers_text(const Snapshot& snapshot) {
+    Table table({{"CUSTOMER"}, {"STATE"}, {"ONLINE", Align::kRight}, {"RECEIVED", Align::kRight}, {"SENT", Align::kRight}, {"ADDRESSES"}});
+    for (const CustomerStatus& status : snapshot.customers) {
+        const ipc::CustomerSnapshot& customer = status.customer;
+        table.add({customer.id, std::string(state_of(customer)), online_text(customer), bytes_text(customer.rx_bytes),
+                   bytes_text(customer.tx_bytes), join(customer.addresses, kShownPrefixes)});
+    }
+    return table.text();
+}
+
+std::string peers_text(const Snapshot& snapshot, bool with_customer) {
+    std::vector<Column> columns{
+        {"PEER"},     {"STATE"},      {"HANDSHAKE", Align::kRight}, {"RECEIVED", Align::kRight}, {"SENT", Align::kRight},
+        {"ENDPOINT"}, {"ALLOWED IPS"}};
+    if (with_customer) columns.insert(columns.begin(), Column{"CUSTOMER"});
+    Table table(std::move(columns));
+    for (const CustomerStatus& status : snapshot.customers) {
+        for (const ipc::PeerSnapshot& peer : status.peers) {
+            std::vector<std::string> row{peer.name,
+                                         std::string(name_of(peer.state)),
+                                         short_age(peer.latest_handshake_seconds),
+                                         bytes_text(peer.rx_bytes),
+                                         bytes_text(peer.tx_bytes),
+                                         endpoint_text(peer),
+                                         join(peer.allowed_ips, kShownPrefixes)};
+            if (with_customer) row.insert(row.begin(), status.customer.id);
+            table.add(std::move(row));
+        }
+    }
+    return table.text();
+}
+
+std::string counters_text(const Snapshot& snapshot) {
+    Table table({{"CUSTOMER"},
+                 {"RX BYTES", Align::kRight},
+                 {"RX PACKETS", Align::kRight},
+                 {"TX BYTES", Align::kRight},
+                 {"TX PACKETS", Align::kRight},
+                 {"DROPPED", Align::kRight}});
+    for (const CustomerStatus& status : snapshot.customers) {
+        const ipc::CustomerSnapshot& customer = status.customer;
+        table.add({customer.id, fmt::format("{}", customer.rx_bytes), fmt::format("{}", customer.rx_packets),
+                   fmt::format("{}", customer.tx_bytes), fmt::format("{}", customer.tx_packets),
+                   fmt::format("{}", sum_of(customer.drops))});
+    }
+    return table.text();
+}
+
+std::string drops_text(const Snapshot& snapshot) {
+    Table table({{"CUSTOMER"}, {"PACKETS", Align::kRight}, {"REASON"}});
+    std::set<std::string> reasons;
+    const auto add = [&](std::string_view customer, const std::vector<ipc::DropCount>& drops) {
+        for (const auto& [reason, packets] : drops) {
+            table.add({std::string(customer), fmt::format("{}", packets), reason});
+            reasons.insert(reason);
+        }
+    };
+    add(kBeforeCustomer, snapshot.header.drops);
+    for (const CustomerStatus& status : snapshot.customers) add(status.customer.id, status.customer.drops);
+    if (table.empty()) return "nothing was dropped\n";
+
+    std::string out = table.text() + '\n';
+    for (const std::string& reason : reasons) {
+        const std::string_view sentence = explain_drop(reason);
+        out += fmt::format("{}: {}\n", printable(reason), sentence.empty() ? "no explanation here; newer than this vpnctl" : sentence);
+    }
+    return out;
+}
+
+}  // namespace warren::ctl

@@ -1,0 +1,26 @@
+// What vpnd told, as text for people. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ctl/snapshot_client.h"
+
+namespace warren::ctl {
+
+[[nodiscard]] std::string_view name_of(ipc::PeerState state);
+[[nodiscard]] std::string_view state_of(const ipc::CustomerSnapshot& customer);
+
+// The appliance in some lines, then the customers' table.
+[[nodiscard]] std::string status_text(const Snapshot& snapshot);
+// One customer in some lines, then his peers.
+[[nodiscard]] std::string customer_text(const CustomerStatus& customer);
+[[nodiscard]] std::string customers_text(const Snapshot& snapshot);
+// With a column for the customer when there may be several.
+[[nodiscard]] std::string peers_text(const Snapshot& snapshot, bool with_customer);
+[[nodiscard]] std::string counters_text(const Snapshot& snapshot);
+// A line per customer and reason, then a sentence per reason.
+[[nodiscard]] std::string drops_text(const Snapshot& snapshot);
+
+}  // namespace warren::ctl

@@ -1,0 +1,49 @@
+#include "ctl/units.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace warren::ctl {
+
+std::string bytes_text(std::uint64_t bytes) {
+    if (bytes < 1024) return fmt::format("{} B", bytes);
+    constexpr std::array<std::string_view, 4> kUnits{"KiB", "MiB", "GiB", "TiB"};
+    double amount = static_cast<double>(bytes) / 1024;
+    std::size_t unit = 0;
+    // The unit follows from the exact number of bytes, not from the rounded text: 1023.999 KiB stays KiB.
+    for (std::uint64_t rest = bytes / 1024; rest >= 1024 && unit + 1 < kUnits.size(); rest /= 1024) {
+        amount /= 1024;
+        ++unit;
+    }
+    return fmt::format("{:.2f} {}", amount, kUnits[unit]);
+}
+
+std::string span_text(std::uint64_t seconds) {
+    constexpr std::array<std::pair<std::uint64_t, std::string_view>, 5> kUnits{
+        {{365ULL * 24 * 3600, "year"}, {24ULL * 3600, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}}};
+    std::string out;
+    for (const auto& [length, name] : kUnits) {
+        const std::uint64_t count = seconds / length;
+        seconds %= length;
+        if (count == 0) continue;
+        out += fmt::format("{}{} {}{}", out.empty() ? "" : ", ", count, name, count == 1 ? "" : "s");
+    }
+    return out;
+}
+
+std::string ago_text(std::uint64_t seconds) {
+    return seconds == 0 ? "Now" : span_text(seconds) + " ago";
+}
+
+std::string short_age(const std::optional<std::uint32_t>& seconds) {
+    if (!seconds) return "-";
+    if (*seconds < 180) return fmt::format("{} s", *seconds);
+    if (*seconds < 3 * 3600) return fmt::format("{} min", *seconds / 60);
+    if (*seconds < 3 * 24 * 3600) return fmt::format("{} h", *seconds / 3600);
+    return fmt::format("{} d", *seconds / (24 * 3600));
+}
+
+}  // namespace warren::ctl
