@@ -70,8 +70,13 @@ class SpscQueue {
         head_.store(head + 1);
         return out;
     }
-    // Either thread; a moment later it may be wrong.
-    [[nodiscard]] bool empty() const { return head_.load() == tail_.load(); }
+    // Either thread; a moment later it may be wrong, but the pushing thread sees no less room than said, the popping one no fewer values.
+    [[nodiscard]] bool empty() const { return size() == 0; }
+    [[nodiscard]] std::size_t size() const {
+        const std::size_t head = head_.load();
+        return tail_.load() - head;
+    }
+    [[nodiscard]] std::size_t capacity() const { return slots_.size(); }
 
   private:
     std::vector<T> slots_;

@@ -10,6 +10,8 @@ constexpr Duration kNeedInterval = std::chrono::seconds(1);  // install.h: NeedS
 // Reports leave a little before kActivityInterval, so that they are in time when the rim wakes a little late.
 constexpr Duration kReportDelay = kActivityInterval * 8 / 10;
 
+constexpr Duration kRetryDelay = std::chrono::milliseconds(5);
+
 }  // namespace
 
 Pipeline::Pipeline(crypto::PacketAead& aead) : aead_(aead), egress_(aead) {}
@@ -70,7 +72,7 @@ void Pipeline::remove_peer(PeerIndex index) {
     if (peer == nullptr) return;
     forget_sessions(*peer);
     purge_staged(*peer);
-    std::erase(dirty_peers_, index);
+    if (peer->dirty) std::erase(dirty_peers_, index);
     peers_[index.value].reset();
 }
 
@@ -157,7 +159,7 @@ void Pipeline::send_keepalive(Instant now, const SendKeepalive& command, Output&
 }
 
 bool Pipeline::ask_for_session(Instant now, Peer& peer, Output& out) {
-    if (hold_ || (peer.need_reported != kLongAgo && now - peer.need_reported < kNeedInterval)) return false;
+    if (!has_room_for_events_ || (peer.need_reported != kLongAgo && now - peer.need_reported < kNeedInterval)) return false;
     peer.need_reported = now;
     // The control worker starts a handshake with the peer where he is now.
     if (peer.roamed) {
@@ -175,20 +177,27 @@ void Pipeline::mark_dirty(Instant now, Peer& peer) {
     dirty_peers_.push_back(peer.index);
 }
 
-void Pipeline::tick(Instant now, bool hold, Output& out) {
-    hold_ = hold;
-    if (hold || now < next_deadline()) return;
-    for (const PeerIndex index : dirty_peers_) {
+void Pipeline::tick(Instant now, std::size_t room, Output& out) {
+    constexpr std::size_t kEventsPerPeer = 2;
+    has_room_for_events_ = room >= kEventsPerPeer;
+    if (now < next_deadline()) return;
+    const std::size_t count = std::min(dirty_peers_.size(), room / kEventsPerPeer);
+    for (const PeerIndex index : std::span(dirty_peers_).first(count)) {
         Peer& peer = *find(index);
         peer.dirty = false;
         if (std::exchange(peer.roamed, false)) out.events.emplace_back(PeerRoamed{peer.index, peer.remote, peer.local});
         if (std::exchange(peer.activity_changed, false)) out.events.emplace_back(peer.activity);
     }
-    dirty_peers_.clear();
+    dirty_peers_.erase(dirty_peers_.begin(), dirty_peers_.begin() + static_cast<std::ptrdiff_t>(count));
+    report_at_ = now + kRetryDelay;  // of those that did not fit
 }
 
 void Pipeline::send_ungrouped(PeerIndex index, Instant until) {
     if (Peer* peer = find(index)) peer->ungrouped_until = until;
+}
+
+void Pipeline::forget_local_address(PeerIndex index) {
+    if (Peer* peer = find(index)) peer->local = {};
 }
 
 void Pipeline::count_drop(CustomerIndex index, DropReason reason, std::uint64_t packets) {

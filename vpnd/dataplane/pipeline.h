@@ -37,9 +37,9 @@ class Pipeline {
     void drop_customer(CustomerIndex customer);
     // Carries out one command; staged packets and keepalives that it sets free are in `out`, sealed. Not between outbound() and finish().
     void apply(Instant now, Command command, Output& out);
-    // Emits what is due: PeerActivity and PeerRoamed of peers with changes. With `hold` they wait, and NeedSession too: the receiver is
-    // behind.
-    void tick(Instant now, bool hold, Output& out);
+    // Emits what is due: PeerActivity and PeerRoamed of peers with changes. The receiver has room for `room` more events; what does
+    // not fit waits, and while there is no room nothing asks for a session.
+    void tick(Instant now, std::size_t room, Output& out);
     // When tick() has something to do, kNever when idle.
     [[nodiscard]] Instant next_deadline() const { return dirty_peers_.empty() ? kNever : report_at_; }
 
@@ -54,6 +54,8 @@ class Pipeline {
     [[nodiscard]] bool has_room() const { return egress_.available() >= Egress::kBuffers / 2; }
     // The path to the peer refused a train: until then his datagrams are marked to be sent one by one.
     void send_ungrouped(PeerIndex peer, Instant until);
+    // The address that he was answered from is not ours any more: the kernel chooses (wireguard.md E2).
+    void forget_local_address(PeerIndex peer);
 
     // --- counters ---------------------------------------------------------------------------------------------------------------
     // Drops of the rim. An invalid or unknown customer: the worker's own counters.
@@ -117,7 +119,7 @@ class Pipeline {
 
     std::vector<PeerIndex> dirty_peers_;
     Instant report_at_ = kNever;
-    bool hold_ = false;
+    bool has_room_for_events_ = true;
 
     std::array<Candidate, kBatch> batch_;
     std::array<crypto::AeadJob, kBatch> jobs_;

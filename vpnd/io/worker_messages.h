@@ -27,8 +27,8 @@ struct DropListener {
     ListenerIndex index;
 };
 
-// A new customer (with his TUN) or a new view of a present one (tun invalid: the present one stays). Peers that are not in the new view lose
-// their sessions, endpoints and staged packets; the others keep theirs.
+// A new customer (with his TUN) or a new view of a present one (tun invalid: the present one stays). Peers that are not in the new view
+// lose their sessions, endpoints and staged packets; the others keep theirs.
 struct SwapCustomer {
     std::unique_ptr<const dataplane::CustomerView> view;
     UniqueFd tun;
@@ -45,10 +45,10 @@ struct PeerCounters {
 
 // Counters of one customer. The control worker allocates, with peers.size() rows to fill; the data worker fills and sends it back.
 struct CustomerReport {
-    CustomerIndex customer;               // invalid: the worker's own counters (drops before a customer was known)
-    std::uint64_t token = 0;              // the control worker's, untouched
-    std::vector<PeerCounters> peers;      // .peer set by the control worker
-    std::vector<std::uint64_t> drops;     // by DropReason, sized kDropReasonCount by the control worker
+    CustomerIndex customer;            // invalid: the worker's own counters (drops before a customer was known)
+    std::uint64_t token = 0;           // the control worker's, untouched
+    std::vector<PeerCounters> peers;   // .peer set by the control worker
+    std::vector<std::uint64_t> drops;  // by DropReason, sized kDropReasonCount by the control worker
 };
 struct FillReport {
     std::unique_ptr<CustomerReport> report;
@@ -59,8 +59,7 @@ struct Barrier {
     std::uint64_t token = 0;
 };
 
-using WorkerCommand =
-    std::variant<dataplane::Command, AddListener, DropListener, SwapCustomer, DropCustomer, FillReport, Barrier>;
+using WorkerCommand = std::variant<dataplane::Command, AddListener, DropListener, SwapCustomer, DropCustomer, FillReport, Barrier>;
 
 // --- data worker -> control worker ---------------------------------------------------------------------------------------------
 

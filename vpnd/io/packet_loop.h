@@ -1,0 +1,81 @@
+// The thread of a data worker: waits for sockets, TUNs and commands, and runs the pipeline between them.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "vpnd/dataplane/pipeline.h"
+#include "vpnd/io/event_loop.h"
+#include "vpnd/io/mailbox.h"
+#include "vpnd/io/tun_device.h"
+#include "vpnd/io/udp_socket.h"
+
+namespace warren::io {
+
+// One thread. Every ready descriptor gets a bounded turn, so that no customer and no flood keeps the others waiting.
+class PacketLoop {
+  public:
+    // Both outlive it.
+    [[nodiscard]] static Result<std::unique_ptr<PacketLoop>> make(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox);
+    PacketLoop(const PacketLoop&) = delete;
+    PacketLoop& operator=(const PacketLoop&) = delete;
+
+    // Until the mailbox says stop.
+    void run();
+
+  private:
+    struct Uplink {
+        TrainSender sender;
+        std::deque<dataplane::EgressTrain> waiting;  // the socket was full
+    };
+    struct Listener {
+        Uplink v4;
+        Uplink v6;
+    };
+    enum class Source : std::uint8_t { kCommands, kUplinkV4, kUplinkV6, kTun };
+
+    PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox);
+    [[nodiscard]] static std::uint64_t token(Source source, std::uint32_t index) {
+        return (std::uint64_t{index} << 8) | static_cast<std::uint8_t>(source);
+    }
+
+    void serve(const epoll_event& ready);
+    void serve_uplink(Uplink& uplink, std::uint64_t name, ListenerIndex listener, std::uint32_t events);
+    void serve_tun(CustomerIndex customer);
+    [[nodiscard]] Duration time_to_wait() const;
+
+    void run_commands();
+    void run_command(WorkerCommand command);
+    void add_listener(AddListener command);
+    void drop_listener(ListenerIndex index);
+    void add_uplink(Uplink& uplink, UniqueFd fd, Family family, std::uint64_t name);
+    void swap_customer(SwapCustomer command);
+    void set_tun(const dataplane::CustomerView& customer, UniqueFd fd);
+    void close_tun(CustomerIndex index);
+    void fill_report(std::unique_ptr<CustomerReport> report);
+
+    // What the pipeline left in out_: to the TUNs, to the uplink, to the control worker.
+    void deliver(std::span<const dataplane::Train> trains);
+    void write_to_tuns();
+    void send_trains();
+    void send_run(Uplink& uplink, std::uint64_t name, std::span<dataplane::EgressTrain> trains);
+    [[nodiscard]] std::size_t send_now(Uplink& uplink, std::span<const dataplane::EgressTrain> trains);
+    void keep_waiting(Uplink& uplink, std::span<dataplane::EgressTrain> trains);
+    void send_waiting(Uplink& uplink, std::uint64_t name);
+    void publish_events(std::span<const dataplane::Train> trains);
+    [[nodiscard]] Uplink* uplink_of(const dataplane::EgressTrain& train, std::uint64_t& name);
+
+    Mailbox& mailbox_;
+    EventLoop events_;
+    std::unique_ptr<crypto::PacketAead> aead_;
+    dataplane::Pipeline pipeline_;
+    dataplane::Output out_;  // holds buffers of the pipeline, as do the uplinks
+    ReceiveBatch received_;
+    std::unique_ptr<std::uint8_t[]> tun_space_;
+    std::vector<std::unique_ptr<Listener>> listeners_;  // by ListenerIndex
+    std::vector<TunDevice> tuns_;                       // by CustomerIndex
+    Instant now_{};
+};
+
+}  // namespace warren::io

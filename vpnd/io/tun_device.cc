@@ -1,0 +1,55 @@
+#include "vpnd/io/tun_device.h"
+
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "vpnd/dataplane/egress.h"
+
+namespace warren::io {
+
+namespace {
+
+// Linux 6.2 include/uapi/linux/if_tun.h; Debian 12's headers are older.
+constexpr unsigned kOffloadUdpSegmentsV4 = 0x20;
+constexpr unsigned kOffloadUdpSegmentsV6 = 0x40;
+
+}  // namespace
+
+Result<TunDevice> TunDevice::adopt(UniqueFd fd) {
+    constexpr unsigned kTcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+    constexpr unsigned kUdp = kOffloadUdpSegmentsV4 | kOffloadUdpSegmentsV6;
+    TunDevice out;
+    out.fd_ = std::move(fd);
+    if (::ioctl(out.fd_.get(), TUNSETOFFLOAD, kTcp | kUdp) == 0) {
+        out.takes_udp_segments_ = true;
+        return out;
+    }
+    if (::ioctl(out.fd_.get(), TUNSETOFFLOAD, kTcp) == 0) return out;
+    return fail_errno("set the offloads of a tun device", errno);
+}
+
+std::size_t TunDevice::read(MutableBytes space) const {
+    const ssize_t size = ::read(fd_.get(), space.data(), space.size());
+    return size > 0 ? static_cast<std::size_t>(size) : 0;
+}
+
+bool TunDevice::write(const dataplane::TunWrite& write, const std::vector<dataplane::Piece>& pieces) const {
+    std::array<iovec, dataplane::Egress::kTrainDatagrams + 2> parts;
+    const auto part_of = [](Bytes bytes) { return iovec{const_cast<std::uint8_t*>(bytes.data()), bytes.size()}; };  // writev only reads
+    parts[0] = part_of(write.header);
+    std::size_t used = 1;
+    const dataplane::Piece* piece = &write.first;
+    while (used < parts.size()) {
+        parts[used++] = part_of(piece->bytes);
+        if (piece->next == dataplane::Piece::kLast) break;
+        piece = &pieces[piece->next];
+    }
+    return ::writev(fd_.get(), parts.data(), static_cast<int>(used)) > 0;
+}
+
+}  // namespace warren::io

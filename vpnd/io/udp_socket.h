@@ -1,0 +1,84 @@
+// The data sockets of the uplink: trains in with UDP_GRO, trains out with UDP_SEGMENT (Linux Documentation/networking, udp(7)).
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "vpnd/dataplane/output.h"
+#include "vpnd/dataplane/pipeline.h"
+
+namespace warren::io {
+
+// Sets what a data socket needs: UDP_GRO, PKTINFO, the traffic class of what comes in, large buffers, and outer packets that the path may
+// fragment (no DF, no path MTU taken from ICMP: wireguard.md D10). The family is the socket's own.
+[[nodiscard]] Status prepare_data_socket(int fd, Family family);
+
+// The space that datagrams are received into, shared by all sockets of a worker. One thread.
+class ReceiveBatch {
+  public:
+    static constexpr std::size_t kMessages = 8;
+
+    ReceiveBatch();
+    ~ReceiveBatch();
+    ReceiveBatch(const ReceiveBatch&) = delete;
+    ReceiveBatch& operator=(const ReceiveBatch&) = delete;
+
+    struct Received {
+        std::span<const dataplane::Train> trains;  // good until the next receive
+        std::size_t truncated = 0;                 // datagrams that did not fit, left out
+        bool more = false;                         // the socket may hold more
+    };
+    // Takes what waits, at most kMessages trains, without blocking. Errors that the network reported about earlier sends are taken
+    // away and mean nothing (wireguard.md E7).
+    [[nodiscard]] Received receive(int fd, ListenerIndex listener);
+
+  private:
+    static constexpr std::size_t kBufferSize = 65'536;
+    static constexpr std::size_t kControlSize = 256;
+    struct Space;
+
+    void arm();
+    std::unique_ptr<Space> space_;
+    std::array<dataplane::Train, kMessages> trains_;
+};
+
+// What a send could not do.
+enum class SendOutcome : std::uint8_t {
+    kSent,
+    kFull,               // the socket takes no more now: try the same train later
+    kSentUngrouped,      // gone one by one: the path does not take trains of this size
+    kSentFromElsewhere,  // gone, but not from train.local, which is no address of ours any more
+    kRefused,            // nothing or not all is gone, and trying again is of no use
+};
+
+// Sends trains through one data socket. One thread.
+class TrainSender {
+  public:
+    TrainSender() = default;
+    TrainSender(UniqueFd fd, Family family) : fd_(std::move(fd)), family_(family) {}
+
+    // Sends as many of `trains` as the socket takes, in order, and calls nothing back: outcomes[i] tells about trains[i].
+    // Returns how many were dealt with; the one after them, if any, found the socket full.
+    [[nodiscard]] std::size_t send(std::span<const dataplane::EgressTrain> trains, std::span<SendOutcome> outcomes);
+
+    [[nodiscard]] int fd() const { return fd_.get(); }
+    [[nodiscard]] bool valid() const { return fd_.valid(); }
+    // The device under this socket cannot segment, so every datagram goes alone.
+    [[nodiscard]] bool segmentation_is_off() const { return segmentation_is_off_; }
+
+  private:
+    [[nodiscard]] SendOutcome send_slowly(const dataplane::EgressTrain& train, int error);
+    [[nodiscard]] int send_one_by_one(const dataplane::EgressTrain& train, bool from_local);
+
+    UniqueFd fd_;
+    Family family_ = Family::kV4;
+    bool segmentation_is_off_ = false;
+};
+
+}  // namespace warren::io
