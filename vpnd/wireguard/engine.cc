@@ -198,7 +198,6 @@ const crypto::Secret<32>* Engine::State::static_static_of(Peer& peer) {
 }
 
 void Engine::State::set_endpoint(Peer& peer, const Endpoint& remote, const LocalAddress& local, Output& out) {
-    if (peer.endpoint == remote && peer.local == local) return;
     peer.endpoint = remote;
     peer.local = local;
     post(peer, dataplane::SetEndpoint{peer.config.index, remote, local}, out);
