@@ -38,7 +38,7 @@ class Place:
     router_device: str  # the internet's end of the link
 
 
-@dataclass
+@dataclass(eq=False)
 class Office:
     """A place with a stock WireGuard client, and the same thing as Warren's config names it."""
 
