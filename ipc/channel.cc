@@ -58,6 +58,15 @@ Result<std::pair<Channel, Channel>> Channel::pair() {
     return std::pair<Channel, Channel>(Channel(UniqueFd(ends[0])), Channel(UniqueFd(ends[1])));
 }
 
+bool Channel::is_channel(int fd) {
+    int type = 0;
+    socklen_t type_size = sizeof type;
+    sockaddr_un peer{};
+    socklen_t peer_size = sizeof peer;
+    return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_SEQPACKET &&
+           ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) == 0 && peer.sun_family == AF_UNIX;
+}
+
 Result<Channel> Channel::connect(const std::string& path) {
     const auto address = address_of(path);
     if (!address) return tl::unexpected<Error>(address.error());

@@ -33,6 +33,8 @@ class Channel {
 
     // Two connected ends (socketpair), close-on-exec, blocking.
     [[nodiscard]] static Result<std::pair<Channel, Channel>> pair();
+    // Whether a descriptor that somebody passed is a connected SEQPACKET Unix socket.
+    [[nodiscard]] static bool is_channel(int fd);
     // Connects to a listener; ErrorCode::kUnavailable when nobody listens.
     [[nodiscard]] static Result<Channel> connect(const std::string& path);
 

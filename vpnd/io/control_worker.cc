@@ -32,22 +32,22 @@ bool is_handshake_size(std::size_t size) {
 }  // namespace
 
 Result<std::unique_ptr<ControlWorker>> ControlWorker::make(std::vector<std::unique_ptr<DataWorker>> workers, crypto::RandomSource& random) {
-    auto poller = Poller::make();
-    if (!poller) return tl::unexpected<Error>(poller.error());
-    std::unique_ptr<ControlWorker> out(new ControlWorker(std::move(workers), random, std::move(*poller)));
+    auto loop = EventLoop::make();
+    if (!loop) return tl::unexpected<Error>(loop.error());
+    std::unique_ptr<ControlWorker> out(new ControlWorker(std::move(workers), random, std::move(*loop)));
     for (std::uint32_t i = 0; i < out->worker_count(); ++i) {
-        WARREN_TRY(out->poller_.add(out->workers_[i]->event_fd(), name_of(Source::kWorker, i)));
+        WARREN_TRY(out->loop_.add(out->workers_[i]->event_fd(), name_of(Source::kWorker, i)));
     }
     return out;
 }
 
-ControlWorker::ControlWorker(std::vector<std::unique_ptr<DataWorker>> workers, crypto::RandomSource& random, Poller poller)
-    : workers_(std::move(workers)), random_(random), poller_(std::move(poller)), space_(kReceiveSpace) {}
+ControlWorker::ControlWorker(std::vector<std::unique_ptr<DataWorker>> workers, crypto::RandomSource& random, EventLoop loop)
+    : workers_(std::move(workers)), random_(random), loop_(std::move(loop)), space_(kReceiveSpace) {}
 
 ControlWorker::~ControlWorker() = default;
 
 void ControlWorker::forget_socket(HandshakeSocket& socket) {
-    if (socket.valid()) poller_.remove(socket.fd());
+    if (socket.valid()) loop_.remove(socket.fd());
     socket = HandshakeSocket();
 }
 
@@ -55,7 +55,7 @@ Status ControlWorker::set_socket(HandshakeSocket& socket, UniqueFd fd, std::uint
     forget_socket(socket);
     socket = HandshakeSocket(std::move(fd));
     if (!socket.valid()) return {};
-    return poller_.add(socket.fd(), name);
+    return loop_.add(socket.fd(), name);
 }
 
 ControlWorker::Listener& ControlWorker::at(ListenerIndex index) {
@@ -139,13 +139,13 @@ Instant ControlWorker::next_deadline() const {
 }
 
 void ControlWorker::read_ready(Now now) {
-    const auto ready = poller_.poll();
+    const auto ready = loop_.wait(Duration::zero());
     // Sessions of known peers before datagrams of strangers.
     for (const auto& worker : workers_) read_events(now, *worker);
-    for (const Poller::Ready& source : ready) {
-        const auto kind = static_cast<Source>(source.name >> 32);
+    for (const epoll_event& source : ready) {
+        const auto kind = static_cast<Source>(source.data.u64 >> 32);
         if (kind == Source::kWorker) continue;
-        Listener& listener = at(ListenerIndex{static_cast<std::uint32_t>(source.name)});
+        Listener& listener = at(ListenerIndex{static_cast<std::uint32_t>(source.data.u64)});
         read_socket(now, listener, kind == Source::kHandshakeV4 ? listener.v4 : listener.v6);
     }
 }

@@ -16,8 +16,8 @@
 #include "base/time.h"
 #include "crypto/random.h"
 #include "vpnd/io/data_worker.h"
+#include "vpnd/io/event_loop.h"
 #include "vpnd/io/handshake_socket.h"
-#include "vpnd/io/poller.h"
 #include "vpnd/io/worker_messages.h"
 #include "vpnd/wireguard/engine.h"
 
@@ -59,7 +59,7 @@ class ControlWorker {
 
     // --- the loop -----------------------------------------------------------------------------------------------------------------
 
-    [[nodiscard]] int fd() const { return poller_.fd(); }
+    [[nodiscard]] int fd() const { return loop_.fd(); }
     // Reads what waits, handles a bounded number of handshake datagrams, does what is due.
     void run();
     // When to call run() again though fd() is quiet: at once while datagrams wait, else at the engines' next deadline.
@@ -96,7 +96,7 @@ class ControlWorker {
         ListenerCounters counters;
     };
 
-    ControlWorker(std::vector<std::unique_ptr<DataWorker>> workers, crypto::RandomSource& random, Poller poller);
+    ControlWorker(std::vector<std::unique_ptr<DataWorker>> workers, crypto::RandomSource& random, EventLoop loop);
     void forget_socket(HandshakeSocket& socket);
     [[nodiscard]] Status set_socket(HandshakeSocket& socket, UniqueFd fd, std::uint64_t name);
     [[nodiscard]] Listener& at(ListenerIndex index);
@@ -114,7 +114,7 @@ class ControlWorker {
 
     std::vector<std::unique_ptr<DataWorker>> workers_;
     crypto::RandomSource& random_;
-    Poller poller_;
+    EventLoop loop_;
     wireguard::IndexTable indexes_;
     std::vector<std::unique_ptr<Listener>> listeners_;       // by ListenerIndex
     std::vector<ListenerIndex> listener_of_peer_;            // by PeerIndex

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "vpnd/io/socket_address.h"
+
 namespace warren::io {
 
 namespace {
@@ -26,41 +28,6 @@ T read_as(const void* from) {
     T out;
     std::memcpy(&out, from, sizeof out);
     return out;
-}
-
-Endpoint endpoint_of(const sockaddr_storage& address) {
-    Endpoint out;
-    if (address.ss_family == AF_INET) {
-        const auto v4 = read_as<sockaddr_in>(&address);
-        std::memcpy(out.address.octets.data(), &v4.sin_addr, sizeof v4.sin_addr);
-        out.port = ntohs(v4.sin_port);
-        return out;
-    }
-    const auto v6 = read_as<sockaddr_in6>(&address);
-    out.address.family = Family::kV6;
-    std::memcpy(out.address.octets.data(), &v6.sin6_addr, sizeof v6.sin6_addr);
-    out.port = ntohs(v6.sin6_port);
-    out.scope_id = v6.sin6_scope_id;
-    return out;
-}
-
-// Returns the size of the address.
-socklen_t fill_address(const Endpoint& endpoint, sockaddr_storage& address) {
-    if (endpoint.address.is_v4()) {
-        sockaddr_in v4{};
-        v4.sin_family = AF_INET;
-        v4.sin_port = htons(endpoint.port);
-        std::memcpy(&v4.sin_addr, endpoint.address.octets.data(), sizeof v4.sin_addr);
-        std::memcpy(&address, &v4, sizeof v4);
-        return sizeof v4;
-    }
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(endpoint.port);
-    v6.sin6_scope_id = endpoint.scope_id;
-    std::memcpy(&v6.sin6_addr, endpoint.address.octets.data(), sizeof v6.sin6_addr);
-    std::memcpy(&address, &v6, sizeof v6);
-    return sizeof v6;
 }
 
 void read_control(msghdr& message, HandshakeTrain& train) {

@@ -1,0 +1,73 @@
+// vpnd's end of the channel to stackd: whole generations come in, holdings and answers go out; a new stackd is let in when the old one is
+// gone.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "ipc/channel.h"
+#include "ipc/config_messages.h"
+#include "vpnd/generation.h"
+#include "vpnd/io/event_loop.h"
+
+namespace warren::vpnd {
+
+// One thread. Never blocks: what stackd does not take waits, and while it waits nothing more is read.
+class ConfigLink {
+  public:
+    // `channel` is past its Hello. Only root may adopt, unless `adopter` says who else.
+    [[nodiscard]] static Result<ConfigLink> make(ipc::Channel channel, UniqueFd adoption_listener, std::uint32_t workers,
+                                                 uid_t adopter = 0);
+
+    struct Committed {
+        std::uint64_t number = 0;  // to answer with; 0 when not even that is known
+        Result<Generation> generation;
+    };
+    // Hello of a new stackd: answer with Holding* and HoldingEnd. Committed: answer with Applied or Rejected, now or later.
+    using Event = std::variant<ipc::Hello, Committed>;
+
+    // Readable when run() has something to do.
+    [[nodiscard]] int fd() const { return loop_.fd(); }
+    // The next event, nothing when none waits. Reads at most kMessagesPerRun messages; call again while it returns events.
+    [[nodiscard]] std::optional<Event> run();
+
+    // Answers. `descriptors` must stay open until the message left; they are not taken away before the next generation is answered.
+    void send(const ipc::ConfigMessage& message, std::vector<int> descriptors = {});
+
+    [[nodiscard]] bool is_connected() const { return channel_.valid(); }
+
+  private:
+    static constexpr std::size_t kMessagesPerRun = 64;
+    enum Name : std::uint64_t { kChannel, kAdoption };
+    struct Outgoing {
+        std::vector<std::uint8_t> wire;
+        std::vector<int> descriptors;
+    };
+
+    ConfigLink(io::EventLoop loop, UniqueFd adoption_listener, std::uint32_t workers, uid_t adopter);
+    [[nodiscard]] Status attach(ipc::Channel channel, bool greeted);
+    void accept_adopter();
+    [[nodiscard]] std::optional<Event> read();
+    [[nodiscard]] std::optional<Event> handle(ipc::ConfigMessage message, std::vector<UniqueFd> descriptors);
+    void flush();
+    void hang_up(std::string_view why);
+    // Reads only while nothing is owed to stackd.
+    void update_interest();
+
+    io::EventLoop loop_;
+    ipc::Channel channel_;
+    UniqueFd adoption_listener_;
+    uid_t adopter_;
+    Staging staging_;
+    std::vector<std::uint8_t> space_;
+    std::deque<Outgoing> outgoing_;
+    bool greeted_ = false;
+    bool answer_due_ = false;
+};
+
+}  // namespace warren::vpnd

@@ -1,0 +1,58 @@
+// What the data workers counted, asked for when somebody wants to know and kept for a moment.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "base/time.h"
+#include "vpnd/customer_set.h"
+#include "vpnd/dataplane/drop_reason.h"
+#include "vpnd/io/control_worker.h"
+
+namespace warren::vpnd {
+
+// Asks the data workers at most once in kFresh for each customer, however many ask. One thread.
+class Counters {
+  public:
+    static constexpr Duration kFresh = std::chrono::milliseconds(500);
+    // Names a moment: everything asked for up to it.
+    using Ticket = std::uint64_t;
+    using Drops = std::array<std::uint64_t, dataplane::kDropReasonCount>;
+
+    explicit Counters(io::ControlWorker& control);
+
+    // Asks for the counters of these customers, and for the workers' own, unless they are fresh. ready(ticket) tells when they are here.
+    [[nodiscard]] Ticket refresh(Now now, std::span<const HeldCustomer* const> customers);
+    [[nodiscard]] bool ready(Ticket ticket) const { return asked_.empty() || *asked_.begin() > ticket; }
+    // What came back from a data worker.
+    void take(std::unique_ptr<io::CustomerReport> report);
+    void forget(CustomerIndex customer) { customers_.erase(customer); }
+
+    // As of the last answer; zeros when there was none.
+    [[nodiscard]] io::PeerCounters peer(CustomerIndex customer, std::size_t position, PeerIndex peer) const;
+    [[nodiscard]] Drops drops(CustomerIndex customer) const;
+    // Before a customer was known, over all data workers.
+    [[nodiscard]] Drops own_drops() const;
+
+  private:
+    struct Kept {
+        Instant asked = kLongAgo;
+        std::unique_ptr<io::CustomerReport> report;
+    };
+    void ask(std::uint32_t worker, CustomerIndex customer, std::unique_ptr<io::CustomerReport> report);
+
+    io::ControlWorker& control_;
+    std::unordered_map<CustomerIndex, Kept> customers_;
+    std::vector<Drops> own_;  // by worker
+    Instant own_asked_ = kLongAgo;
+    Ticket last_ = 0;
+    std::set<Ticket> asked_;                                 // on their way
+    std::unordered_map<Ticket, std::uint32_t> own_tickets_;  // which worker's own
+};
+
+}  // namespace warren::vpnd

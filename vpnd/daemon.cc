@@ -1,0 +1,199 @@
+#include "vpnd/daemon.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "vpnd/io/clock.h"
+
+namespace warren::vpnd {
+
+namespace {
+
+enum Source : std::uint64_t { kControl, kLink, kSnapshots, kUapi, kSignals };
+
+std::string peer_count(const CustomerSet& customers) {
+    std::size_t count = 0;
+    for (const auto& [id, customer] : customers.customers()) count += customer.peers.size();
+    return std::to_string(count);
+}
+
+Duration until(Instant deadline, Instant now) {
+    if (deadline == kNever) return Duration(-1);
+    return std::max(deadline - now, Duration::zero());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::make(Parts parts, crypto::RandomSource& random) {
+    const auto workers = static_cast<std::uint32_t>(parts.workers.size());
+    auto control = io::ControlWorker::make(std::move(parts.workers), random);
+    if (!control) return tl::unexpected<Error>(control.error());
+    auto loop = io::EventLoop::make();
+    if (!loop) return tl::unexpected<Error>(loop.error());
+    auto link = ConfigLink::make(std::move(parts.channel), std::move(parts.adoption_listener), workers);
+    if (!link) return tl::unexpected<Error>(link.error());
+    std::unique_ptr<Daemon> daemon(new Daemon(std::move(*control), std::move(*loop), std::move(*link), parts));
+    WARREN_TRY(daemon->start(parts));
+    return daemon;
+}
+
+Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, ConfigLink link, Parts& parts)
+    : control_(std::move(control)),
+      loop_(std::move(loop)),
+      link_(std::move(link)),
+      customers_(control_->worker_count()),
+      counters_(*control_),
+      snapshot_(customers_, *control_, counters_, parts.hello.appliance, parts.aead_backend),
+      signals_(std::move(parts.signals)) {}
+
+Status Daemon::start(Parts& parts) {
+    if (parts.timestamps.valid()) {
+        auto store = TimestampStore::open(std::move(parts.timestamps));
+        if (!store) return tl::unexpected<Error>(store.error());
+        timestamps_ = std::move(*store);
+    }
+    auto snapshots = SnapshotServer::make(std::move(parts.snapshot_listener), customers_, counters_, snapshot_);
+    if (!snapshots) return with_context("snapshot listener", snapshots.error());
+    snapshot_server_.emplace(std::move(*snapshots));
+    auto uapi = UapiServer::make(customers_, counters_, *control_);
+    if (!uapi) return tl::unexpected<Error>(uapi.error());
+    uapi_server_.emplace(std::move(*uapi));
+
+    WARREN_TRY(loop_.add(control_->fd(), kControl));
+    WARREN_TRY(loop_.add(link_.fd(), kLink));
+    WARREN_TRY(loop_.add(snapshot_server_->fd(), kSnapshots));
+    WARREN_TRY(loop_.add(uapi_server_->fd(), kUapi));
+    WARREN_TRY(loop_.add(signals_.get(), kSignals));
+    show_holdings(parts.hello);
+    return {};
+}
+
+void Daemon::run() {
+    while (!stopping_) {
+        for (const epoll_event& ready : loop_.wait(until(next_deadline(), io::read_clock().instant))) {
+            if (ready.data.u64 == kSignals) stopping_ = true;
+        }
+        serve();
+    }
+}
+
+Instant Daemon::next_deadline() const {
+    return std::min({control_->next_deadline(), snapshot_server_->next_deadline(), uapi_server_->next_deadline()});
+}
+
+void Daemon::serve() {
+    control_->run();
+    const Now now = io::read_clock();
+    take_news(now);
+    for (auto& report : control_->take_reports()) counters_.take(std::move(report));
+    finish_commit();
+    // One generation at a time: freed indexes are not safe to use before the barrier.
+    if (!applying_) {
+        if (auto event = link_.run()) handle(std::move(*event));
+    }
+    snapshot_server_->run(now);
+    uapi_server_->run(now);
+}
+
+// --- configuration -----------------------------------------------------------------------------------------------------------------------
+
+void Daemon::handle(ConfigLink::Event event) {
+    if (const auto* hello = std::get_if<ipc::Hello>(&event)) {
+        snapshot_.rename(hello->appliance);
+        show_holdings(*hello);
+        return;
+    }
+    commit(std::move(std::get<ConfigLink::Committed>(event)));
+}
+
+void Daemon::show_holdings(const ipc::Hello& hello) {
+    for (const auto& [id, listener] : customers_.listeners()) {
+        link_.send(ipc::Holding{ipc::Holding::Kind::kListener, id, listener.port, listener.has_v6}, listener.descriptors);
+    }
+    for (const auto& [id, customer] : customers_.customers()) {
+        link_.send(ipc::Holding{ipc::Holding::Kind::kCustomer, id}, {customer.tun});
+    }
+    link_.send(ipc::HoldingEnd{customers_.generation()});
+    log(LogLevel::kInfo, "ready", {{"appliance", hello.appliance}, {"generation", std::to_string(customers_.generation())}});
+}
+
+void Daemon::commit(ConfigLink::Committed committed) {
+    auto changes = committed.generation ? customers_.apply(std::move(*committed.generation))
+                                        : Result<Changes>(tl::unexpected<Error>(committed.generation.error()));
+    if (!changes) {
+        log(LogLevel::kWarn, "generation_rejected", {{"generation", std::to_string(committed.number)}, {"reason", changes.error().what}});
+        link_.send(ipc::Rejected{committed.number, changes.error().what});
+        return;
+    }
+    carry_out(io::read_clock(), std::move(*changes));
+    applying_ = committed.number;
+    control_->post_barrier(++barrier_token_);
+}
+
+void Daemon::carry_out(Now now, Changes changes) {
+    for (Changes::OpenListener& open : changes.open_listeners) open_listener(open);
+    for (Changes::ChangeKey& change : changes.change_keys) {
+        control_->change_private_key(now, change.listener, std::move(change.private_key));
+    }
+    for (const Changes::RemovePeer& remove : changes.remove_peers) control_->remove_peer(now, remove.listener, remove.peer);
+    for (Changes::SwapView& swap : changes.swap_views) {
+        control_->post(swap.worker, io::SwapCustomer{std::move(swap.view), std::move(swap.tun)});
+    }
+    for (Changes::PutPeer& put : changes.put_peers) {
+        put.config.timestamp_floor = timestamps_.find(control_->engine(put.listener)->public_key(), put.config.public_key);
+        control_->put_peer(now, put.listener, std::move(put.config));
+    }
+    for (const Changes::DropCustomer& drop : changes.drop_customers) {
+        control_->post(drop.worker, io::DropCustomer{drop.customer});
+        counters_.forget(drop.customer);
+    }
+    for (const ListenerIndex listener : changes.close_listeners) {
+        uapi_server_->close(listener);
+        control_->close_listener(listener);
+    }
+}
+
+void Daemon::open_listener(Changes::OpenListener& open) {
+    ListenerSockets& sockets = open.sockets;
+    const Status opened = control_->open_listener(open.index, std::move(open.private_key), std::move(sockets.handshake_v4),
+                                                  std::move(sockets.handshake_v6), std::move(sockets.data_v4), std::move(sockets.data_v6));
+    if (!opened) log(LogLevel::kError, "listener_not_served", {{"error", opened.error().what}});
+    if (const Status served = uapi_server_->open(open.index, std::move(sockets.uapi)); !served) {
+        log(LogLevel::kWarn, "uapi_not_served", {{"error", served.error().what}});
+    }
+}
+
+void Daemon::finish_commit() {
+    if (!applying_ || !control_->barrier_passed(barrier_token_)) return;
+    customers_.settle();
+    link_.send(ipc::Applied{*applying_});
+    log(LogLevel::kInfo, "generation_applied",
+        {{"generation", std::to_string(*applying_)},
+         {"listeners", std::to_string(customers_.listeners().size())},
+         {"customers", std::to_string(customers_.customers().size())},
+         {"peers", peer_count(customers_)}});
+    applying_.reset();
+}
+
+// --- news of peers -----------------------------------------------------------------------------------------------------------------------
+
+void Daemon::take_news(Now now) {
+    for (const auto& [listener, what] : control_->take_news()) {
+        if (const auto* completed = std::get_if<wireguard::HandshakeCompleted>(&what)) news_log_.completed(customers_, *completed);
+        if (const auto* gave_up = std::get_if<wireguard::HandshakeGaveUp>(&what)) news_log_.gave_up(customers_, *gave_up);
+        if (const auto* accepted = std::get_if<wireguard::TimestampAccepted>(&what)) keep(now, listener, *accepted);
+    }
+}
+
+void Daemon::keep(Now now, ListenerIndex listener, const wireguard::TimestampAccepted& accepted) {
+    const wireguard::Engine* engine = control_->engine(listener);
+    if (engine == nullptr) return;  // closed in the same round
+    const Status stored = timestamps_.store(engine->public_key(), accepted.public_key, accepted.timestamp);
+    if (stored) return;
+    if (const auto suppressed = timestamps_failed_.pass(now.instant)) {
+        log(LogLevel::kWarn, "timestamp_not_kept", {{"error", stored.error().what}, {"suppressed", std::to_string(*suppressed)}});
+    }
+}
+
+}  // namespace warren::vpnd

@@ -1,0 +1,80 @@
+// vpnd whole: the channel to stackd, the customers, the control worker and those who answer questions, in one loop.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "crypto/random.h"
+#include "vpnd/config_link.h"
+#include "vpnd/counters.h"
+#include "vpnd/customer_set.h"
+#include "vpnd/io/control_worker.h"
+#include "vpnd/io/event_loop.h"
+#include "vpnd/log_gate.h"
+#include "vpnd/news_log.h"
+#include "vpnd/snapshot.h"
+#include "vpnd/snapshot_server.h"
+#include "vpnd/timestamp_store.h"
+#include "vpnd/uapi_server.h"
+
+namespace warren::vpnd {
+
+// One thread, but for the data workers.
+class Daemon {
+  public:
+    struct Parts {
+        ipc::Hello hello;
+        ipc::Channel channel;  // past its Hello
+        UniqueFd snapshot_listener;
+        UniqueFd adoption_listener;
+        UniqueFd timestamps;  // invalid: timestamps are kept in memory only
+        UniqueFd signals;     // a signalfd; what comes there ends run()
+        std::vector<std::unique_ptr<io::DataWorker>> workers;
+        std::string aead_backend;
+    };
+    // `random` must outlive the daemon.
+    [[nodiscard]] static Result<std::unique_ptr<Daemon>> make(Parts parts, crypto::RandomSource& random);
+
+    // Serves until a signal asks for the end.
+    void run();
+
+  private:
+    Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, ConfigLink link, Parts& parts);
+    [[nodiscard]] Status start(Parts& parts);
+    // One round of everything; each part does a bounded share.
+    void serve();
+    [[nodiscard]] Instant next_deadline() const;
+
+    void handle(ConfigLink::Event event);
+    void show_holdings(const ipc::Hello& hello);
+    void commit(ConfigLink::Committed committed);
+    void carry_out(Now now, Changes changes);
+    void open_listener(Changes::OpenListener& open);
+    // Answers Applied when the data workers have carried out what was posted.
+    void finish_commit();
+    void take_news(Now now);
+    void keep(Now now, ListenerIndex listener, const wireguard::TimestampAccepted& accepted);
+
+    std::unique_ptr<io::ControlWorker> control_;
+    io::EventLoop loop_;
+    ConfigLink link_;
+    CustomerSet customers_;
+    Counters counters_;
+    Snapshot snapshot_;
+    std::optional<SnapshotServer> snapshot_server_;
+    std::optional<UapiServer> uapi_server_;
+    TimestampStore timestamps_;
+    NewsLog news_log_;
+    LogGate timestamps_failed_;
+    UniqueFd signals_;
+    bool stopping_ = false;
+    std::optional<std::uint64_t> applying_;  // the generation that waits for its barrier
+    std::uint64_t barrier_token_ = 0;
+};
+
+}  // namespace warren::vpnd

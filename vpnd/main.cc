@@ -1,0 +1,124 @@
+// vpnd: the tunnel daemon. Started by stackd, which passes a channel; everything else comes over it.
+#include <signal.h>
+#include <sys/signalfd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <ctime>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "crypto/aead.h"
+#include "crypto/random.h"
+#include "ipc/channel.h"
+#include "ipc/config_messages.h"
+#include "vpnd/daemon.h"
+#include "vpnd/sandbox.h"
+
+namespace {
+
+using namespace warren;
+
+constexpr int kUsage = 2;
+constexpr int kFailed = 4;
+
+std::int64_t monotonic_nanoseconds() {
+    timespec at{};
+    ::clock_gettime(CLOCK_MONOTONIC, &at);
+    return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
+}
+
+std::optional<int> parse_descriptor(std::string_view text) {
+    int fd = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), fd);
+    if (text.empty() || error != std::errc() || end != text.data() + text.size() || fd < 0) return std::nullopt;
+    return fd;
+}
+
+// SIGTERM and SIGINT become readable; a hang-up or a broken pipe is nothing to us. Before threads start, so that none takes a signal.
+Result<UniqueFd> take_signals() {
+    ::signal(SIGHUP, SIG_IGN);
+    ::signal(SIGPIPE, SIG_IGN);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("sigprocmask", errno);
+    UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!fd.valid()) return fail_errno("signalfd", errno);
+    return fd;
+}
+
+// stackd's first message, with the three descriptors of ipc::Hello.
+Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
+    std::vector<std::uint8_t> space(ipc::kMaxMessageSize);
+    auto received = parts.channel.receive(space);
+    if (!received) return tl::unexpected<Error>(received.error());
+    if (received->closed) return fail(ErrorCode::kUnavailable, "stackd hung up before it said anything");
+    auto message = ipc::decode(Bytes(space).first(received->size));
+    if (!message) return tl::unexpected<Error>(message.error());
+    auto* hello = std::get_if<ipc::Hello>(&*message);
+    if (hello == nullptr) return fail(ErrorCode::kInvalid, "the first message is not Hello");
+    if (received->descriptors.size() != 3) return fail(ErrorCode::kInvalid, "Hello without its three descriptors");
+    constexpr std::uint32_t max_workers = (1U << ReceiverIndex::kWorkerBits) - 1;
+    if (hello->workers == 0 || hello->workers > max_workers) return fail(ErrorCode::kInvalid, "Hello asks for no or too many workers");
+    parts.snapshot_listener = std::move(received->descriptors[0]);
+    parts.adoption_listener = std::move(received->descriptors[1]);
+    parts.timestamps = std::move(received->descriptors[2]);
+    return std::move(*hello);
+}
+
+Status serve(int channel) {
+    vpnd::Daemon::Parts parts;
+    parts.channel = ipc::Channel(UniqueFd(channel));
+    auto signals = take_signals();
+    if (!signals) return tl::unexpected<Error>(signals.error());
+    parts.signals = std::move(*signals);
+    WARREN_TRY(vpnd::drop_privileges());
+    if (const Status locked = vpnd::lock_memory(); !locked) {
+        log(LogLevel::kWarn, "memory_not_locked", {{"reason", locked.error().what}, {"risk", "keys may be swapped out"}});
+    }
+    const auto aead = crypto::choose_backend(monotonic_nanoseconds);
+    if (!aead) return with_context("aead", aead.error());
+    parts.aead_backend = crypto::name_of(aead->backend);
+
+    auto hello = receive_hello(parts);
+    if (!hello) return with_context("channel", hello.error());
+    parts.hello = std::move(*hello);
+    for (std::uint32_t i = 0; i < parts.hello.workers; ++i) {
+        auto worker = io::DataWorker::start(i, aead->backend);
+        if (!worker) return with_context("data worker", worker.error());
+        parts.workers.push_back(std::move(*worker));
+    }
+    crypto::SystemRandom random;
+    auto daemon = vpnd::Daemon::make(std::move(parts), random);
+    if (!daemon) return tl::unexpected<Error>(daemon.error());
+    WARREN_TRY(vpnd::confine_system_calls());
+    (*daemon)->run();
+    log(LogLevel::kInfo, "stopped");
+    return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::vector<std::string_view> arguments(argv + 1, argv + argc);
+    if (arguments.size() == 1 && arguments[0] == "--version") {
+        std::puts("vpnd " WARREN_VERSION);
+        return 0;
+    }
+    const auto channel = arguments.size() == 2 && arguments[0] == "--channel" ? parse_descriptor(arguments[1]) : std::nullopt;
+    if (!channel || !ipc::Channel::is_channel(*channel)) {
+        std::fputs("vpnd is started by stackd, which passes it a channel (vpnd --channel FD). Start stackd instead.\n", stderr);
+        return kUsage;
+    }
+    set_log_program("vpnd");
+    const Status served = serve(*channel);
+    if (served) return 0;
+    log(LogLevel::kError, "failed", {{"error", served.error().what}});
+    return kFailed;
+}

@@ -1,0 +1,39 @@
+// Puts together what vpnctl and statusd see, from the customer set, the engines and the counters.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ipc/snapshot.h"
+#include "vpnd/counters.h"
+#include "vpnd/customer_set.h"
+#include "vpnd/io/control_worker.h"
+
+namespace warren::vpnd {
+
+// A handshake within this time means online (contract: vpnctl status --json).
+inline constexpr Duration kOnline = std::chrono::seconds(180);
+
+[[nodiscard]] ipc::PeerState state_of(Now now, const wireguard::PeerStatus& status);
+
+// Reads from the things it was made of, which must outlive it. One thread.
+class Snapshot {
+  public:
+    Snapshot(const CustomerSet& customers, const io::ControlWorker& control, const Counters& counters, std::string appliance,
+             std::string aead_backend);
+
+    // customer_count is for the caller to set.
+    [[nodiscard]] ipc::SnapshotHeader header(Now now) const;
+    [[nodiscard]] ipc::CustomerSnapshot customer(Now now, const HeldCustomer& customer) const;
+    [[nodiscard]] ipc::PeerSnapshot peer(Now now, const HeldCustomer& customer, std::size_t position) const;
+    void rename(std::string appliance) { appliance_ = std::move(appliance); }
+
+  private:
+    const CustomerSet& customers_;
+    const io::ControlWorker& control_;
+    const Counters& counters_;
+    std::string appliance_;
+    std::string aead_backend_;
+};
+
+}  // namespace warren::vpnd

@@ -1,0 +1,152 @@
+#include "vpnd/snapshot_server.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace warren::vpnd {
+
+namespace {
+
+constexpr std::uint64_t kListenerToken = 0;
+// A request is a customer's id and a flag.
+constexpr std::size_t kMaxRequestSize = 256;
+// To one client in one run, so that the answer about 100,000 peers does not keep handshakes waiting.
+constexpr std::size_t kMessagesPerRun = 256;
+
+void append(std::deque<std::vector<std::uint8_t>>& wires, const ipc::SnapshotMessage& message) {
+    std::vector<std::uint8_t> wire;
+    // Too large cannot be: what config messages brought in one piece goes out in one.
+    if (encode(message, wire)) wires.push_back(std::move(wire));
+}
+
+}  // namespace
+
+Result<SnapshotServer> SnapshotServer::make(UniqueFd listener, const CustomerSet& customers, Counters& counters, const Snapshot& snapshot) {
+    auto loop = io::EventLoop::make();
+    if (!loop) return tl::unexpected<Error>(loop.error());
+    SnapshotServer server(std::move(*loop), std::move(listener), customers, counters, snapshot);
+    WARREN_TRY(server.loop_.add(server.listener_.get(), kListenerToken));
+    return server;
+}
+
+SnapshotServer::SnapshotServer(io::EventLoop loop, UniqueFd listener, const CustomerSet& customers, Counters& counters,
+                               const Snapshot& snapshot)
+    : loop_(std::move(loop)), listener_(std::move(listener)), customers_(customers), counters_(counters), snapshot_(snapshot) {}
+
+void SnapshotServer::run(Now now) {
+    for (const epoll_event& ready : loop_.wait(Duration::zero())) {
+        if (ready.data.u64 == kListenerToken) {
+            accept_clients();
+        } else if (const auto client = clients_.find(ready.data.u64); client != clients_.end() && !client->second.answer) {
+            read_request(now, client);
+        }
+    }
+    for (auto client = clients_.begin(); client != clients_.end();) {
+        const auto at = client++;
+        if (!advance(now, at)) drop(at);
+    }
+}
+
+Instant SnapshotServer::next_deadline() const {
+    Instant earliest = kNever;
+    for (const auto& [token, client] : clients_) {
+        if (client.answer && client.answer->started) earliest = std::min(earliest, client.answer->progress + kPatience);
+    }
+    return earliest;
+}
+
+void SnapshotServer::accept_clients() {
+    while (true) {
+        auto channel = ipc::accept_from(listener_.get());
+        if (!channel) return;
+        if (clients_.size() >= kMaxClients) continue;  // closed at once
+        const std::uint64_t token = next_token_++;
+        if (!channel->set_non_blocking() || !loop_.add(channel->fd(), token)) continue;
+        clients_[token].channel = std::move(*channel);
+    }
+}
+
+void SnapshotServer::read_request(Now now, Clients::iterator client) {
+    std::array<std::uint8_t, kMaxRequestSize> space{};
+    auto received = client->second.channel.receive(space);
+    if (!received && received.error().code == ErrorCode::kUnavailable) return;
+    if (!received || received->closed) {
+        drop(client);
+        return;
+    }
+    auto message = ipc::decode_snapshot(Bytes(space).first(received->size));
+    auto* request = message ? std::get_if<ipc::SnapshotRequest>(&*message) : nullptr;
+    if (request == nullptr) {
+        drop(client);
+        return;
+    }
+    loop_.change(client->second.channel.fd(), client->first, 0);  // until there is something to send
+    begin(now, client->second, std::move(*request));
+}
+
+void SnapshotServer::begin(Now now, Client& client, ipc::SnapshotRequest request) {
+    Answer& answer = client.answer.emplace();
+    answer.progress = now.instant;
+    answer.request = std::move(request);
+    std::vector<const HeldCustomer*> wanted;
+    for (const auto& [id, customer] : customers_.customers()) {
+        if (answer.request.customer.empty() || answer.request.customer == id) wanted.push_back(&customer);
+    }
+    std::sort(wanted.begin(), wanted.end(), [](const auto* a, const auto* b) { return a->config.id < b->config.id; });
+    for (const HeldCustomer* customer : wanted) answer.customers.push_back(customer->config.id);
+    answer.ticket = counters_.refresh(now, wanted);
+}
+
+bool SnapshotServer::advance(Now now, Clients::iterator at) {
+    Client& client = at->second;
+    if (!client.answer || !counters_.ready(client.answer->ticket)) return true;
+    Answer& answer = *client.answer;
+    for (std::size_t sent = 0; sent < kMessagesPerRun; ++sent) {
+        if (answer.wires.empty() && !encode_more(now, answer)) {
+            client.answer.reset();
+            loop_.change(client.channel.fd(), at->first, EPOLLIN);
+            return true;
+        }
+        const Status status = client.channel.send(answer.wires.front());
+        if (!status && status.error().code != ErrorCode::kUnavailable) return false;
+        if (!status) break;
+        answer.progress = now.instant;
+        answer.wires.pop_front();
+    }
+    loop_.change(client.channel.fd(), at->first, EPOLLOUT);
+    return now.instant - answer.progress < kPatience;
+}
+
+bool SnapshotServer::encode_more(Now now, Answer& answer) const {
+    if (!answer.started) {
+        answer.started = true;
+        if (answer.customers.empty() && !answer.request.customer.empty()) {
+            append(answer.wires, ipc::SnapshotError{"no such customer: " + answer.request.customer});
+            answer.next = answer.customers.size() + 1;
+            return true;
+        }
+        ipc::SnapshotHeader header = snapshot_.header(now);
+        header.customer_count = static_cast<std::uint32_t>(answer.customers.size());
+        append(answer.wires, header);
+        return true;
+    }
+    while (answer.next < answer.customers.size()) {
+        const HeldCustomer* customer = customers_.customer(answer.customers[answer.next++]);
+        if (customer == nullptr) continue;  // gone since the header
+        append(answer.wires, snapshot_.customer(now, *customer));
+        for (std::size_t i = 0; answer.request.with_peers && i < customer->peers.size(); ++i) {
+            append(answer.wires, snapshot_.peer(now, *customer, i));
+        }
+        return true;
+    }
+    if (answer.next++ > answer.customers.size()) return false;
+    append(answer.wires, ipc::SnapshotEnd{});
+    return true;
+}
+
+void SnapshotServer::drop(Clients::iterator client) {
+    loop_.remove(client->second.channel.fd());
+    clients_.erase(client);
+}
+
+}  // namespace warren::vpnd
