@@ -195,7 +195,8 @@ bool read_document(Source& source, std::vector<Diagnostic>& out) {
     const toml::parse_result parsed = toml::parse(std::string_view(source.text), std::string_view(source.file));
     if (!parsed) {
         const toml::parse_error& error = parsed.error();
-        out.push_back(source.diagnose(Severity::kError, place_from(error.source()), fmt::format("not TOML: {}", error.description())));
+        out.push_back(
+            source.diagnose(Severity::kError, place_from(error.source()), fmt::format("not TOML: {}", mask_keys(error.description()))));
         return false;
     }
     source.root = node_from(parsed.table());

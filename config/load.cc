@@ -70,14 +70,14 @@ class SecretReader {
 
     void read(const SecretRef& ref, bool is_private_key, Secrets& to) const {
         if (!is_secret_name(ref.name) || to.find(ref) != nullptr || to.problem(ref) != nullptr) return;
+        const std::string_view command = is_private_key ? "wg genkey" : "wg genpsk";
         const UniqueFd fd = open(ref.name);
-        if (!fd.valid()) return to.put_problem(ref, describe(ref, open_problem(errno)));
+        if (!fd.valid()) return to.put_problem(ref, describe(ref, open_problem(errno, command)));
         if (const std::string problem = access_problem(fd); !problem.empty()) return to.put_problem(ref, describe(ref, problem));
         auto text = read_all(fd, kMaxSecretFile);
         if (!text) return to.put_problem(ref, describe(ref, text.error().what));
         auto secret = parse_secret_text(*text);
         wipe(*text);
-        const std::string_view command = is_private_key ? "wg genkey" : "wg genpsk";
         if (!secret)
             return to.put_problem(
                 ref, describe(ref, fmt::format("holds no key; accepted: 44 characters of base64, as `{}` prints them", command)));
@@ -91,8 +91,8 @@ class SecretReader {
         return fmt::format("{}/{} {}", directory_, ref.name, problem);
     }
 
-    [[nodiscard]] static std::string open_problem(int system_error) {
-        if (system_error == ENOENT) return "is missing";
+    [[nodiscard]] static std::string open_problem(int system_error, std::string_view command) {
+        if (system_error == ENOENT) return fmt::format("is missing; make it: (umask 077; {} > FILE)", command);
         if (system_error == ELOOP || system_error == ENOTDIR) return "is or goes through a symbolic link or a file, which is not followed";
         return fmt::format("cannot be opened: {}", text_of(system_error));
     }

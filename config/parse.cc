@@ -81,10 +81,7 @@ class ShapeCheck {
         }
         const std::string near = suggest_key(document_, schema_path, entry.key);
         const std::string where = schema_path.empty() ? "at the top" : fmt::format("in {}", display_path(schema_path));
-        Node name;
-        name.kind = Node::Kind::kString;
-        name.text = entry.key;
-        std::string message = fmt::format("unknown key {} {}; accepted: {}", found(name), where, fmt::join(known, ", "));
+        std::string message = fmt::format("unknown key {} {}; accepted: {}", found_text(entry.key), where, fmt::join(known, ", "));
         if (!near.empty()) message += fmt::format(" (did you mean \"{}\"?)", display_path(near));
         out_.push_back(source_.diagnose(Severity::kError, entry.key_place, std::move(message)));
     }
@@ -92,7 +89,8 @@ class ShapeCheck {
     void complain_missing(const Key& key, const Node& table) {
         const Place place = key.table().empty() ? Place{1, 1, 0} : table.place;
         std::string message = fmt::format("{} is missing", display_path(key.path));
-        if (key.type != Type::kTable) message += fmt::format("; accepted: {}", accepted(key));
+        message += key.type == Type::kTable ? fmt::format("; accepted: a table, begun with [{}]", key.path)
+                                            : fmt::format("; accepted: {}", accepted(key));
         if (!key.example.empty()) message += fmt::format(" (for example {} = {})", key.leaf(), key.example);
         out_.push_back(source_.diagnose(Severity::kError, place, std::move(message)));
     }

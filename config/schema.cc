@@ -34,7 +34,7 @@ constexpr Key kSchema[] = {
      .doc = "Where clients find the shared listener, as exported client profiles say it. Not used by Warren itself, so a DNS name is fine.",
      .example = "\"vpn.example.net:51820\""},
     {.document = kAppliance, .path = "status", .type = Type::kTable, .doc = "The status page. Without this table there is none."},
-    {.document = kAppliance, .path = "status.listen", .type = Type::kEndpoint, .required = true,
+    {.document = kAppliance, .path = "status.listen", .type = Type::kListenEndpoint, .required = true,
      .doc = "The address and TCP port of the status page (HTTPS). A loopback address keeps it on the box.", .example = "\"127.0.0.1:8443\""},
     {.document = kAppliance, .path = "ike", .type = Type::kReserved},
 
@@ -179,6 +179,7 @@ std::string accepted(const Key& key) {
         case Type::kPrefix: return "a network with prefix length, such as \"10.42.0.0/16\"";
         case Type::kPrefixes: return "a list of networks with prefix length, such as \"10.43.0.0/16\"";
         case Type::kEndpoint: return "a numeric address and port, such as \"198.51.100.77:51820\" or \"[2001:db8::1]:51820\"";
+        case Type::kListenEndpoint: return "a numeric address and port, such as \"127.0.0.1:8443\" or \"[::]:8443\"";
         case Type::kHostPort: return "a name or address and a port, such as \"vpn.example.net:51820\"";
         case Type::kPublicKey: return "44 characters of base64, as `wg pubkey` prints them";
         case Type::kSecret: return "{ secret = \"NAME\" }, NAME being a file below secrets/";
@@ -209,8 +210,14 @@ std::string suggest_key(Document document, std::string_view table, std::string_v
         if (key->type != Type::kReserved) near.push_back(key->leaf());
     }
     if (std::string found = suggest(written, near); !found.empty()) return found;
+    const std::string wanted = squeezed(written);
     for (const Key& key : kSchema) {
-        if (key.document == document && squeezed(key.leaf()) == squeezed(written)) return std::string(key.path);
+        if (key.document == document && squeezed(key.leaf()) == wanted) return std::string(key.path);
+    }
+    // The end of a longer name: "port" for listen_port.
+    constexpr std::size_t kShortestEnd = 4;
+    for (const std::string_view candidate : near) {
+        if (wanted.size() >= kShortestEnd && squeezed(candidate).ends_with(wanted)) return std::string(candidate);
     }
     return {};
 }

@@ -27,6 +27,7 @@ enum class Type {
     kPrefix,              // "10.0.0.0/24": no host bits
     kPrefixes,            // [kPrefix, ...]
     kEndpoint,            // "198.51.100.7:51820": numeric
+    kListenEndpoint,      // the same, and an unspecified address means all
     kHostPort,            // "vpn.example.net:51820": a name may be used
     kPublicKey,           // 44 characters of base64
     kSecret,              // { secret = "file below secrets/" }

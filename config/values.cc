@@ -54,10 +54,15 @@ std::optional<std::string> address_kind_problem(const IpAddress& address) {
     if (address.is_unspecified()) return "is the unspecified address";
     if (address.is_loopback()) return "is a loopback address";
     if (address.is_multicast()) return "is a multicast address";
-    if (address.is_v4_mapped()) return "is an IPv4 address in IPv6 clothes; write it as IPv4";
+    if (address.is_v4_mapped()) return "is an IPv4 address in IPv6 clothes";
     if (address == IpAddress::v4(255, 255, 255, 255)) return "is the broadcast address";
     if (address.is_v4() && address.octets[0] == 0) return "is in 0.0.0.0/8, which is no host address (RFC 1122 §3.2.1.3)";
     return std::nullopt;
+}
+
+std::optional<std::string> with_accepted(const std::optional<std::string>& problem, std::string_view what) {
+    if (!problem) return std::nullopt;
+    return fmt::format("{}; accepted: {}", *problem, what);
 }
 
 std::optional<IpAddress> last_of(const Prefix& prefix) {
@@ -79,6 +84,11 @@ std::optional<std::string> text_problem(const Key& key, std::string_view text) {
         case Type::kDevice: return unless(is_device_name(text));
         case Type::kHostPort: return unless(is_host_port(text));
         case Type::kEndpoint: return endpoint_problem(text);
+        case Type::kListenEndpoint: {
+            const auto endpoint = parse_endpoint(text);
+            if (endpoint && endpoint->address.is_unspecified()) return std::nullopt;
+            return endpoint_problem(text);
+        }
         case Type::kPublicKey: return public_key_problem(text);
         case Type::kChoice: {
             if (std::find(key.choices.begin(), key.choices.end(), text) != key.choices.end()) return std::nullopt;
@@ -88,7 +98,7 @@ std::optional<std::string> text_problem(const Key& key, std::string_view text) {
         case Type::kAddress: {
             const auto address = parse_ip(text);
             if (!address) return "is no address; accepted: " + accepted(key);
-            return address_kind_problem(*address);
+            return with_accepted(address_kind_problem(*address), "a host's address");
         }
         case Type::kInterfaceAddresses: {
             if (text.find('/') == std::string_view::npos && parse_ip(text)) {
@@ -153,7 +163,7 @@ void check_secret(const Key& key, const Node& value, const Source& source, std::
     if (value.kind == Node::Kind::kString) return complain(value.place, "found a string: a key is never written into this file");
     if (value.kind != Node::Kind::kTable) return complain(value.place, fmt::format("found {}", found(value)));
     for (const Node::Entry& entry : value.entries) {
-        if (entry.key != "secret") complain(entry.key_place, fmt::format("unknown key {}", mask_keys(entry.key)));
+        if (entry.key != "secret") complain(entry.key_place, fmt::format("unknown key {}", found_text(entry.key)));
     }
     const Node* name = value.find("secret");
     if (name == nullptr) return value.entries.empty() ? complain(value.place, "found an empty table") : void();
@@ -193,7 +203,7 @@ void check_value(const Key& key, const Node& value, const Source& source, std::v
 }
 
 std::optional<std::string> host_address_problem(const Prefix& address) {
-    if (auto problem = address_kind_problem(address.address)) return problem;
+    if (auto problem = address_kind_problem(address.address)) return with_accepted(problem, "a host's address");
     if (address.length == 0) return "has prefix length 0: everything would be its network";
     const bool has_network_address = address.length + 1U < address.address.bits();  // RFC 3021: a /31 has none, nor has a host route
     if (!has_network_address) return std::nullopt;
@@ -221,7 +231,7 @@ std::optional<std::string> endpoint_problem(std::string_view text) {
         return accepts;
     }
     if (endpoint->address.is_loopback()) return std::nullopt;
-    return address_kind_problem(endpoint->address);
+    return with_accepted(address_kind_problem(endpoint->address), "the address of one machine");
 }
 
 std::optional<std::string> public_key_problem(std::string_view text) {
@@ -244,12 +254,8 @@ std::string display_path(std::string_view path) {
     return out;
 }
 
-std::string found(const Node& value) {
-    if (value.kind == Node::Kind::kInteger) return fmt::format("{}", value.integer);
-    if (value.kind == Node::Kind::kBoolean) return value.boolean ? "true" : "false";
-    if (value.kind != Node::Kind::kString) return std::string(name_of(value.kind));
-    // A public key that is not quite right is masked too here; the source line shows it.
-    std::string text = mask_keys(value.text);
+std::string found_text(std::string_view written) {
+    std::string text = mask_keys(written);
     if (text.size() > kLongestFound) {
         std::size_t cut = kLongestFound;
         while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;
@@ -261,6 +267,13 @@ std::string found(const Node& value) {
         out += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c;
     }
     return out + '"';
+}
+
+std::string found(const Node& value) {
+    if (value.kind == Node::Kind::kInteger) return fmt::format("{}", value.integer);
+    if (value.kind == Node::Kind::kBoolean) return value.boolean ? "true" : "false";
+    if (value.kind != Node::Kind::kString) return std::string(name_of(value.kind));
+    return found_text(value.text);
 }
 
 }  // namespace warren::config

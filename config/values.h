@@ -25,5 +25,6 @@ void check_value(const Key& key, const Node& value, const Source& source, std::v
 [[nodiscard]] std::string display_path(std::string_view path);
 // What was found, short and printable, possible keys masked: "\"1.2.3\"", "99", "an array".
 [[nodiscard]] std::string found(const Node& value);
+[[nodiscard]] std::string found_text(std::string_view written);
 
 }  // namespace warren::config

@@ -1,0 +1,75 @@
+#include "config/diff.h"
+
+#include <doctest/doctest.h>
+
+#include "samples.h"
+
+using namespace warren::config;
+using samples::customer_text;
+using samples::peer_text;
+
+namespace {
+
+Customer customer(const std::string& more, const std::string& top = "") {
+    auto checked = samples::check(samples::kApplianceText, {{"acme", top + customer_text(more)}});
+    REQUIRE(checked.text() == "");
+    return checked.customers[0].value;
+}
+
+std::string diff_text(const Customer& before, const Customer& after) {
+    std::string out;
+    for (const FieldChange& change : diff(before, {}, after, {})) out += format(change) + '\n';
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("equal customers have no difference") {
+    CHECK(diff_text(customer(peer_text("p", 1)), customer(peer_text("p", 1))) == "");
+}
+
+TEST_CASE("changed, added and removed fields are named as in the file") {
+    const auto before = customer(peer_text("p", 1) + "endpoint = \"192.0.2.1:1\"\n");
+    const auto after = customer("mtu = 1380\n" + peer_text("p", 1) + "persistent_keepalive = 25\n", "state = \"suspended\"\n");
+    CHECK(diff_text(before, after) ==
+          "peer p endpoint: - 192.0.2.1:1\npeer p persistent_keepalive: 0 -> 25\nstack.mtu: 1420 -> 1380\nstate: active -> suspended\n");
+}
+
+TEST_CASE("a peer that came or went is one line") {
+    const auto before = customer(peer_text("old", 1));
+    const auto after = customer(peer_text("new", 2));
+    CHECK(diff_text(before, after) == "peer old: - " + samples::public_text(1) + "\npeer new: + " + samples::public_text(2) + "\n");
+}
+
+TEST_CASE("the order of allowed_ips makes no difference, that of addresses does") {
+    const auto one = customer(peer_text("p", 1, "allowed_ips = [\"10.1.0.0/16\", \"10.2.0.0/16\"]\n"));
+    const auto two = customer(peer_text("p", 1, "allowed_ips = [\"10.2.0.0/16\", \"10.1.0.0/16\"]\n"));
+    CHECK(diff_text(one, two) == "");
+}
+
+TEST_CASE("a key file with new content is a change, and nothing of the key shows") {
+    const auto with_psk = customer(peer_text("p", 1) + "preshared_key = { secret = \"psk\" }\n");
+    Secrets before;
+    before.put({"psk"}, samples::private_key(3).secret.clone());
+    Secrets after;
+    after.put({"psk"}, samples::private_key(4).secret.clone());
+    CHECK(diff(with_psk, before, with_psk, before).empty());
+    const auto changes = diff(with_psk, before, with_psk, after);
+    REQUIRE(changes.size() == 1);
+    CHECK(format(changes[0]) == "peer p preshared_key: the key in the file changed");
+}
+
+TEST_CASE("the appliance's changes are told too") {
+    Appliance before;
+    Appliance after = before;
+    after.name = "pop";
+    after.wireguard = Listener{51821, {"uplink"}};
+    std::string out;
+    for (const FieldChange& change : diff(before, {}, after, {})) out += format(change) + '\n';
+    CHECK(out == "appliance.name: warren -> pop\nwireguard.listen_port: + 51821\nwireguard.private_key: + uplink\n");
+    Secrets one;
+    one.put({"uplink"}, samples::private_key(3).secret.clone());
+    Secrets two;
+    two.put({"uplink"}, samples::private_key(4).secret.clone());
+    CHECK(diff(after, one, after, two).size() == 1);
+}

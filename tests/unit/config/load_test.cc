@@ -1,0 +1,237 @@
+// Files: what is read, what is refused, and that nothing of a secret shows.
+#include "config/load.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "samples.h"
+
+using namespace warren::config;
+using samples::customer_text;
+using samples::kApplianceText;
+using samples::peer_text;
+
+namespace {
+
+const std::string kKeyText = "aLcLWRK5KKe54BlK4Nqz8AXF9WCLZDBjxJMIKYqE0kI=";
+
+// A configuration in a directory of its own, gone at the end.
+class Directory {
+  public:
+    Directory() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "warren-config-XXXXXX").string();
+        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+        root_ = pattern;
+        std::filesystem::create_directories(root_ / "customers");
+        std::filesystem::create_directories(root_ / "secrets/acme");
+        write("warren.toml", kApplianceText);
+        write_secret("uplink", kKeyText + "\n");
+    }
+    ~Directory() { std::filesystem::remove_all(root_); }
+    Directory(const Directory&) = delete;
+    Directory& operator=(const Directory&) = delete;
+
+    void write(const std::string& name, const std::string& text) const { std::ofstream(root_ / name, std::ios::binary) << text; }
+    void write_secret(const std::string& name, const std::string& text, mode_t mode = 0600) const {
+        write("secrets/" + name, text);
+        REQUIRE(::chmod((root_ / "secrets" / name).c_str(), mode) == 0);
+    }
+    void remove(const std::string& name) const { std::filesystem::remove_all(root_ / name); }
+    [[nodiscard]] std::filesystem::path path(const std::string& name) const { return root_ / name; }
+    [[nodiscard]] Loaded load(bool secrets_may_be_absent = false) const {
+        return warren::config::load(root_.string(), {.secrets_may_be_absent = secrets_may_be_absent});
+    }
+    // All messages, with the directory's name taken out.
+    [[nodiscard]] std::string text(const Loaded& loaded) const {
+        std::string out;
+        for (const Diagnostic& diagnostic : loaded.diagnostics) out += format(diagnostic) + '\n';
+        for (auto at = out.find(root_.string()); at != std::string::npos; at = out.find(root_.string()))
+            out.replace(at, root_.string().size(), "DIR");
+        return out;
+    }
+
+  private:
+    std::filesystem::path root_;
+};
+
+const std::string kWithPsk = customer_text(peer_text("p", 1) + "preshared_key = { secret = \"acme/p.psk\" }\n");
+
+}  // namespace
+
+TEST_CASE("a good directory is loaded with its customers in order of their ids and its secrets") {
+    const Directory directory;
+    directory.write("customers/globex.toml", customer_text(peer_text("p", 2)));
+    directory.write("customers/acme.toml", kWithPsk);
+    directory.write("customers/acme.toml~", "no TOML");
+    directory.write("customers/.acme.toml.swp.toml", "no TOML");
+    directory.write_secret("acme/p.psk", kKeyText);
+    const Loaded loaded = directory.load();
+    CHECK(directory.text(loaded) == "");
+    CHECK(loaded.appliance_valid);
+    REQUIRE(loaded.customers.size() == 2);
+    CHECK(loaded.customers[0].customer.id == "acme");
+    CHECK(loaded.customers[1].customer.id == "globex");
+    REQUIRE(loaded.secrets.find({"uplink"}) != nullptr);
+    CHECK(loaded.secrets.find({"uplink"})->equals(*warren::crypto::parse_secret_key(kKeyText)));
+    CHECK(loaded.secrets.preshared_key({"acme/p.psk"}).has_value());
+    CHECK(loaded.secrets.public_key({"uplink"}) == warren::crypto::public_key_of(*loaded.secrets.private_key({"uplink"})));
+}
+
+TEST_CASE("one customer's bad file is his alone") {
+    const Directory directory;
+    directory.write("customers/acme.toml", "schema = 1\n");
+    directory.write("customers/globex.toml", customer_text(peer_text("p", 2)));
+    const Loaded loaded = directory.load();
+    CHECK(loaded.appliance_valid);
+    REQUIRE(loaded.customers.size() == 2);
+    CHECK_FALSE(loaded.customers[0].valid);
+    CHECK(loaded.customers[0].customer.id == "acme");
+    CHECK(loaded.customers[1].valid);
+}
+
+TEST_CASE("a secret that others may use is refused, whatever bit it is") {
+    const Directory directory;
+    directory.write("customers/acme.toml", kWithPsk);
+    for (const mode_t mode : {0640U, 0604U, 0620U, 0602U, 0610U, 0601U, 0644U}) {
+        directory.write_secret("acme/p.psk", kKeyText, mode);
+        const Loaded loaded = directory.load();
+        CAPTURE(mode);
+        CHECK_FALSE(loaded.customers[0].valid);
+        CHECK(loaded.secrets.find({"acme/p.psk"}) == nullptr);
+        CHECK(directory.text(loaded).find("DIR/secrets/acme/p.psk may be used by others (mode 0") != std::string::npos);
+    }
+    directory.write_secret("acme/p.psk", kKeyText, 0400);
+    CHECK(directory.load().customers[0].valid);
+}
+
+TEST_CASE("a secret that belongs to another user is refused") {
+    if (::geteuid() != 0) {
+        MESSAGE("skipped: needs root to give a file away");
+        return;
+    }
+    const Directory directory;
+    REQUIRE(::chown(directory.path("secrets/uplink").c_str(), 12345, 12345) == 0);
+    const Loaded loaded = directory.load();
+    CHECK_FALSE(loaded.appliance_valid);
+    CHECK(directory.text(loaded).find("DIR/secrets/uplink belongs to user 12345; accepted: root or the user that runs this (chown root)") !=
+          std::string::npos);
+}
+
+TEST_CASE("a missing secret is reported where it is named") {
+    const Directory directory;
+    directory.write("customers/acme.toml", kWithPsk);
+    const Loaded loaded = directory.load();
+    CHECK(directory.text(loaded) ==
+          "DIR/customers/acme.toml:9:28: error: DIR/secrets/acme/p.psk is missing; make it: (umask 077; wg genpsk > FILE)\n"
+          "    9 | preshared_key = { secret = \"acme/p.psk\" }\n      |                            ^~~~~~~~~~~~\n");
+    CHECK_FALSE(loaded.customers[0].valid);
+    CHECK(loaded.appliance_valid);
+}
+
+TEST_CASE("what is no key is refused and nothing of it shows") {
+    const Directory directory;
+    directory.write("customers/acme.toml", kWithPsk);
+    const std::string half = kKeyText.substr(0, 30);
+    for (const std::string& text :
+         {std::string(), half, kKeyText + kKeyText, kKeyText.substr(0, 43), "x" + kKeyText, std::string(4097, 'A')}) {
+        directory.write_secret("acme/p.psk", text);
+        const Loaded loaded = directory.load();
+        CHECK_FALSE(loaded.customers[0].valid);
+        CHECK(directory.text(loaded).find(half) == std::string::npos);
+        CHECK(directory.text(loaded).find("DIR/secrets/acme/p.psk h") != std::string::npos);  // holds no key, has 4097 bytes
+    }
+}
+
+TEST_CASE("the all-zero key is refused") {
+    const Directory directory;
+    directory.write_secret("uplink", std::string(43, 'A') + "=\n");
+    const Loaded loaded = directory.load();
+    CHECK_FALSE(loaded.appliance_valid);
+    CHECK(directory.text(loaded).find("holds the all-zero key; make one with `wg genkey`") != std::string::npos);
+}
+
+TEST_CASE("symbolic links below secrets/ are not followed, neither a file nor a directory; what is no file is refused") {
+    const Directory directory;
+    directory.write("customers/acme.toml", kWithPsk);
+    directory.write("elsewhere", kKeyText);
+    REQUIRE(::chmod(directory.path("elsewhere").c_str(), 0600) == 0);
+
+    std::filesystem::create_symlink(directory.path("elsewhere"), directory.path("secrets/acme/p.psk"));
+    CHECK_FALSE(directory.load().customers[0].valid);
+
+    directory.remove("secrets/acme");
+    std::filesystem::create_directory(directory.path("other"));
+    directory.write("other/p.psk", kKeyText);
+    REQUIRE(::chmod(directory.path("other/p.psk").c_str(), 0600) == 0);
+    std::filesystem::create_directory_symlink(directory.path("other"), directory.path("secrets/acme"));
+    CHECK_FALSE(directory.load().customers[0].valid);
+
+    directory.remove("secrets/acme");
+    std::filesystem::create_directories(directory.path("secrets/acme/p.psk"));
+    CHECK_FALSE(directory.load().customers[0].valid);
+
+    directory.remove("secrets/acme/p.psk");
+    REQUIRE(::mkfifo(directory.path("secrets/acme/p.psk").c_str(), 0600) == 0);
+    const Loaded loaded = directory.load();  // does not hang
+    CHECK(directory.text(loaded).find("DIR/secrets/acme/p.psk is no regular file") != std::string::npos);
+}
+
+TEST_CASE("off the box, absent secrets are one warning; on it, each is an error") {
+    const Directory directory;
+    directory.write("customers/acme.toml", kWithPsk);
+    directory.remove("secrets");
+    const Loaded off = directory.load(true);
+    CHECK(directory.text(off) == "DIR/secrets:1:1: warning: is not here: what needs the keys is not checked\n");
+    CHECK(off.appliance_valid);
+    CHECK(off.customers[0].valid);
+    const Loaded on = directory.load(false);
+    CHECK_FALSE(on.appliance_valid);
+    CHECK_FALSE(on.customers[0].valid);
+}
+
+TEST_CASE("without customers/ nothing may be applied, for nobody knows whom to keep; an empty one removes all") {
+    const Directory directory;
+    CHECK(directory.load().appliance_valid);
+    directory.remove("customers");
+    const Loaded loaded = directory.load();
+    CHECK_FALSE(loaded.appliance_valid);
+    CHECK(directory.text(loaded).find("DIR/customers:1:1: error: cannot be read: No such file or directory; without it") == 0);
+}
+
+TEST_CASE("a missing or unreadable warren.toml is an error that says so") {
+    const Directory directory;
+    directory.remove("warren.toml");
+    const Loaded loaded = directory.load();
+    CHECK_FALSE(loaded.appliance_valid);
+    CHECK(directory.text(loaded) == "DIR/warren.toml:1:1: error: cannot be opened: No such file or directory\n");
+    std::filesystem::create_directory(directory.path("warren.toml"));
+    CHECK(directory.text(directory.load()) == "DIR/warren.toml:1:1: error: is no regular file\n");
+}
+
+TEST_CASE("a customer whose file cannot be read is there, and invalid: he stays as he was") {
+    const Directory directory;
+    std::filesystem::create_directory(directory.path("customers/acme.toml"));
+    const Loaded loaded = directory.load();
+    REQUIRE(loaded.customers.size() == 1);
+    CHECK(loaded.customers[0].customer.id == "acme");
+    CHECK_FALSE(loaded.customers[0].valid);
+}
+
+TEST_CASE("a file whose name is no customer's id is an error and no customer") {
+    const Directory directory;
+    for (const char* name : {"Acme", "1acme", "-a", "a_b", "a.b", "abcdefghijklmnopqrstuvwxyz123456", "caf\xc3\xa9"}) {
+        directory.write(std::string("customers/") + name + ".toml", customer_text(""));
+    }
+    directory.write("customers/abcdefghijklmnopqrstuvwxyz12345.toml", customer_text(""));
+    const Loaded loaded = directory.load();
+    CHECK(loaded.diagnostics.size() == 7);
+    REQUIRE(loaded.customers.size() == 1);
+    CHECK(loaded.customers[0].valid);
+    CHECK(directory.text(loaded).find(
+              "DIR/customers/Acme.toml:1:1: error: the file's name is the customer's id, and \"Acme\" is none; accepted: a lower-case "
+              "letter, then up to 30 of a-z, 0-9 and \"-\"\n") != std::string::npos);
+}
