@@ -3,20 +3,9 @@
 #include <algorithm>
 
 #include "vpnd/dataplane/checksum.h"
+#include "vpnd/dataplane/transport_header.h"
 
 namespace warren::dataplane {
-
-namespace {
-
-constexpr std::size_t kTcpHeaderMinimum = 20;  // RFC 9293 §3.1
-constexpr std::size_t kUdpHeaderSize = 8;      // RFC 768
-constexpr std::size_t kTcpChecksumOffset = 16;
-constexpr std::size_t kUdpChecksumOffset = 6;
-constexpr std::uint8_t kTcpFin = 0x01;
-constexpr std::uint8_t kTcpPush = 0x08;
-constexpr std::uint8_t kTcpCwr = 0x80;
-
-}  // namespace
 
 Checked<SuperPacket> SuperPacket::parse(MutableBytes bytes) {
     if (bytes.size() < kOffloadHeaderSize) return drop(DropReason::kOffloadHeaderInvalid);
@@ -49,7 +38,7 @@ bool SuperPacket::accept_segmentation() {
     }
     const Bytes packet = inner_.bytes();
     if (packet.size() < transport_ + (is_tcp_ ? kTcpHeaderMinimum : kUdpHeaderSize)) return false;
-    const std::size_t transport_header = is_tcp_ ? (packet[transport_ + 12] >> 4) * 4U : kUdpHeaderSize;
+    const std::size_t transport_header = is_tcp_ ? (packet[transport_ + kTcpDataOffset] >> 4) * 4U : kUdpHeaderSize;
     if (is_tcp_ && transport_header < kTcpHeaderMinimum) return false;
     headers_ = transport_ + transport_header;
     if (packet.size() <= headers_) return false;
@@ -74,14 +63,14 @@ void SuperPacket::write(std::size_t i, std::uint8_t* to) const {
 
     std::uint8_t* transport = to + transport_;
     const std::size_t length = headers_ - transport_ + payload.size();
-    const std::size_t checksum_offset = is_tcp_ ? kTcpChecksumOffset : kUdpChecksumOffset;
+    const std::size_t checksum_offset = is_tcp_ ? kTcpChecksum : kUdpChecksum;
     if (is_tcp_) {
-        const auto sequence = load_be<std::uint32_t>(transport + 4);
-        store_be(transport + 4, static_cast<std::uint32_t>(sequence + i * segment_payload_));
-        if (i + 1 < count_) transport[13] &= static_cast<std::uint8_t>(~(kTcpFin | kTcpPush));
-        if (i > 0) transport[13] &= static_cast<std::uint8_t>(~kTcpCwr);  // RFC 3168 §6.1.2: once per window
+        const auto sequence = load_be<std::uint32_t>(transport + kTcpSequence);
+        store_be(transport + kTcpSequence, static_cast<std::uint32_t>(sequence + i * segment_payload_));
+        if (i + 1 < count_) transport[kTcpFlags] &= static_cast<std::uint8_t>(~(kTcpFin | kTcpPush));
+        if (i > 0) transport[kTcpFlags] &= static_cast<std::uint8_t>(~kTcpCwr);  // RFC 3168 §6.1.2: once per window
     } else {
-        store_be(transport + 4, static_cast<std::uint16_t>(length));
+        store_be(transport + kUdpLength, static_cast<std::uint16_t>(length));
     }
     store_le<std::uint16_t>(transport + checksum_offset, 0);
     ChecksumSum sum = checksum_pseudo_header(inner_.addresses(), transport_protocol(), length);

@@ -1,0 +1,117 @@
+#include "tunnel.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "base/check.h"
+#include "vpnd/dataplane/drop_reason.h"
+#include "vpnd/io/clock.h"
+
+namespace warren::io::test {
+
+namespace {
+
+crypto::AeadKey key(std::uint32_t number, int sender) {
+    crypto::AeadKey out;
+    out.secret.writable()[0] = static_cast<std::uint8_t>(number);
+    out.secret.writable()[1] = static_cast<std::uint8_t>(sender + 1);
+    return out;
+}
+
+constexpr std::uint32_t index_of(std::uint32_t number, int side) {
+    return (number * 2 + static_cast<std::uint32_t>(side)) << ReceiverIndex::kWorkerBits;
+}
+
+}  // namespace
+
+Tunnel::Tunnel(TunnelOptions options) : options_(options) {
+    for (int side = 0; side < 2; ++side) {
+        const auto at = static_cast<std::size_t>(side);
+        stacks_[at] = std::make_unique<Stack>(side == 0 ? "10.0.0.1" : "10.0.0.2", 24, side == 0 ? "fd00::1" : "fd00::2", 64, options.mtu);
+        auto worker = DataWorker::start(0, crypto::AeadBackend::kSodium);
+        WARREN_CHECK(worker.has_value());
+        workers_[at] = std::move(*worker);
+        const IpAddress loopback = options.outer == Family::kV4 ? IpAddress::v4(127, 0, 0, 1) : *parse_ip("::1");
+        UniqueFd socket = bound_socket(SOCK_DGRAM, {loopback, 0, 0});
+        ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
+        endpoints_[at] = bound_to(socket.get());
+        AddListener listener{{0}, {}, {}};
+        (options.outer == Family::kV4 ? listener.v4 : listener.v6) = std::move(socket);
+        workers_[at]->post(std::move(listener));
+    }
+    for (int side = 0; side < 2; ++side) {
+        put_customer(side, false);
+        worker(side).post(dataplane::Command(dataplane::SetEndpoint{{0}, endpoint(1 - side), {}}));
+    }
+}
+
+void Tunnel::put_customer(int side, bool suspended) {
+    auto view = std::make_unique<dataplane::CustomerView>();
+    view->index = {0};
+    view->id = "test";
+    view->listener = {0};
+    view->suspended = suspended;
+    view->mtu = static_cast<std::uint16_t>(options_.mtu);
+    view->addresses = {*parse_prefix(side == 0 ? "10.0.0.1/24" : "10.0.0.2/24"), *parse_prefix(side == 0 ? "fd00::1/64" : "fd00::2/64")};
+    view->peers = {{0}};
+    const char* const other_v4 = side == 0 ? "10.0.0.2/32" : "10.0.0.1/32";
+    const char* const other_v6 = side == 0 ? "fd00::2/128" : "fd00::1/128";
+    view->allowed_ips = Lpm<PeerIndex>({{*parse_prefix(other_v4), {0}}, {*parse_prefix(other_v6), {0}}});
+    worker(side).post(SwapCustomer{std::move(view), stacks_[static_cast<std::size_t>(side)]->take_tun()});
+}
+
+void Tunnel::install(int initiator, std::uint32_t number) {
+    std::vector<WorkerEvent> events;
+    for (const int side : {1 - initiator, initiator}) {  // receiving is installed before the first packet can come
+        dataplane::InstallSession install;
+        install.local_index = {index_of(number, side)};
+        install.remote_index = index_of(number, 1 - side);
+        install.peer = {0};
+        install.send_key = key(number, side);
+        install.receive_key = key(number, 1 - side);
+        install.created = read_clock().instant;
+        install.limits.reject_after = std::chrono::seconds(180);
+        install.confirmed = side == initiator;
+        worker(side).post(dataplane::Command(std::move(install)));
+        barrier(side, events);
+    }
+}
+
+std::unique_ptr<CustomerReport> Tunnel::report(int side) {
+    auto wanted = std::make_unique<CustomerReport>();
+    wanted->customer = {0};
+    wanted->token = ++tokens_;
+    wanted->peers.resize(1);
+    wanted->peers[0].peer = {0};
+    wanted->drops.resize(dataplane::kDropReasonCount);
+    worker(side).post(FillReport{std::move(wanted)});
+    std::vector<WorkerEvent> events;
+    for (;;) {
+        wait_for_events(side, events);
+        for (WorkerEvent& event : events) {
+            if (auto* const filled = std::get_if<ReportFilled>(&event); filled != nullptr && filled->report != nullptr)
+                return std::move(filled->report);
+        }
+    }
+}
+
+void Tunnel::barrier(int side, std::vector<WorkerEvent>& events) {
+    const std::uint64_t token = ++tokens_;
+    worker(side).post(Barrier{token});
+    for (;;) {
+        wait_for_events(side, events);
+        for (const WorkerEvent& event : events) {
+            const auto* const reached = std::get_if<BarrierReached>(&event);
+            if (reached != nullptr && reached->token == token) return;
+        }
+    }
+}
+
+void Tunnel::wait_for_events(int side, std::vector<WorkerEvent>& events) {
+    pollfd waiting{worker(side).event_fd(), POLLIN, 0};
+    WARREN_CHECK(::poll(&waiting, 1, 5'000) == 1);
+    worker(side).take_events(events);
+}
+
+}  // namespace warren::io::test

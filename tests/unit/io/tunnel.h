@@ -1,0 +1,43 @@
+// Two data workers, each with a customer's stack, joined by a tunnel over loopback: what two WireGuard peers are to packets.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "stack.h"
+#include "vpnd/io/data_worker.h"
+
+namespace warren::io::test {
+
+struct TunnelOptions {
+    Family outer = Family::kV4;
+    int mtu = 1420;
+};
+
+// Side 0 has 10.0.0.1 and fd00::1, side 1 10.0.0.2 and fd00::2.
+class Tunnel {
+  public:
+    explicit Tunnel(TunnelOptions options = {});
+
+    [[nodiscard]] const Stack& stack(int side) const { return *stacks_[static_cast<std::size_t>(side)]; }
+    [[nodiscard]] DataWorker& worker(int side) { return *workers_[static_cast<std::size_t>(side)]; }
+    [[nodiscard]] Endpoint endpoint(int side) const { return endpoints_[static_cast<std::size_t>(side)]; }
+    // Posts the customer's view (again, without a TUN).
+    void put_customer(int side, bool suspended);
+    // A session in the direction initiator -> responder, under an index that each side has chosen; the initiator's keepalive confirms it.
+    void install(int initiator, std::uint32_t number);
+    // Counters of the side's customer; waits for them.
+    [[nodiscard]] std::unique_ptr<CustomerReport> report(int side);
+    // Everything posted before was done. Events that came meanwhile are appended to `events`.
+    void barrier(int side, std::vector<WorkerEvent>& events);
+    void wait_for_events(int side, std::vector<WorkerEvent>& events);
+
+  private:
+    std::array<std::unique_ptr<Stack>, 2> stacks_;
+    std::array<std::unique_ptr<DataWorker>, 2> workers_;
+    std::array<Endpoint, 2> endpoints_;
+    TunnelOptions options_;
+    std::uint64_t tokens_ = 0;
+};
+
+}  // namespace warren::io::test
