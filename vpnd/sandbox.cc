@@ -3,11 +3,14 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/if_tun.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -41,9 +44,24 @@ constexpr std::array kAllowed{
 // The ioctl requests on a TUN device that stackd passed.
 constexpr std::array<unsigned long, 3> kAllowedIoctls{TUNGETFEATURES, TUNGETIFF, TUNSETOFFLOAD};
 constexpr std::array<int, 3> kAllowedFcntls{F_GETFL, F_SETFL, F_DUPFD_CLOEXEC};
-// setsockopt: only what a socket that stackd opened may still be told. Level and option are the second and third argument.
-constexpr int kUdpLevel = 17;
-constexpr int kUdpSegment = 103;  // linux/udp.h UDP_SEGMENT
+// What a socket that stackd opened may still be told: level and option.
+struct SocketOption {
+    int level;
+    int option;
+};
+constexpr std::array kAllowedSocketOptions{
+    SocketOption{IPPROTO_UDP, UDP_SEGMENT},
+    SocketOption{IPPROTO_UDP, UDP_GRO},
+    SocketOption{IPPROTO_IP, IP_PKTINFO},
+    SocketOption{IPPROTO_IP, IP_RECVTOS},
+    SocketOption{IPPROTO_IP, IP_MTU_DISCOVER},
+    SocketOption{IPPROTO_IPV6, IPV6_RECVPKTINFO},
+    SocketOption{IPPROTO_IPV6, IPV6_RECVTCLASS},
+    SocketOption{IPPROTO_IPV6, IPV6_MTU_DISCOVER},
+    SocketOption{SOL_SOCKET, SO_RCVBUF},
+    SocketOption{SOL_SOCKET, SO_SNDBUF},
+    SocketOption{SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF},
+};
 
 struct ReleaseFilter {
     void operator()(void* filter) const { seccomp_release(filter); }
@@ -68,9 +86,13 @@ Status add_rules(scmp_filter_ctx filter) {
         const int code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
         if (code != 0) return failed(code);
     }
-    const int code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2, SCMP_A1(SCMP_CMP_EQ, kUdpLevel),
-                                      SCMP_A2(SCMP_CMP_EQ, kUdpSegment));
-    if (code != 0) return failed(code);
+    for (const SocketOption& allowed : kAllowedSocketOptions) {
+        const auto level = static_cast<scmp_datum_t>(allowed.level);
+        const auto option = static_cast<scmp_datum_t>(allowed.option);
+        const int code =
+            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2, SCMP_A1(SCMP_CMP_EQ, level), SCMP_A2(SCMP_CMP_EQ, option));
+        if (code != 0) return failed(code);
+    }
     return {};
 }
 

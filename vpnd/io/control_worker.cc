@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "vpnd/io/clock.h"
+#include "vpnd/io/steering.h"
 
 namespace warren::io {
 
@@ -75,6 +76,9 @@ Status ControlWorker::open_listener(ListenerIndex index, crypto::PrivateKey priv
         workers_[i]->post(AddListener{index, std::move(data_v4[i]), i < data_v6.size() ? std::move(data_v6[i]) : UniqueFd()});
     }
     Listener& listener = at(index);
+    for (const UniqueFd* socket : {&handshake_v4, &handshake_v6}) {
+        if (socket->valid()) WARREN_TRY(attach_steering(socket->get(), worker_count()));
+    }
     WARREN_TRY(set_socket(listener.v4, std::move(handshake_v4), name_of(Source::kHandshakeV4, index.value)));
     return set_socket(listener.v6, std::move(handshake_v6), name_of(Source::kHandshakeV6, index.value));
 }

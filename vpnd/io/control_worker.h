@@ -45,7 +45,7 @@ class ControlWorker {
     // --- what is served; unknown listeners and peers are a mistake of the caller ----------------------------------------------------
 
     // A new listener, or new sockets of a present one: then its engine and all sessions stay. `data_*`: one per data worker.
-    // Fails when a socket cannot be waited for; the listener is there nevertheless.
+    // The sockets are a reuseport group each (vpnd/io/steering.h). Fails when they cannot be used; the listener is there nevertheless.
     [[nodiscard]] Status open_listener(ListenerIndex index, crypto::PrivateKey private_key, UniqueFd handshake_v4, UniqueFd handshake_v6,
                                        std::vector<UniqueFd> data_v4, std::vector<UniqueFd> data_v6);
     // Its peers were removed before.

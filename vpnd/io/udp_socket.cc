@@ -20,6 +20,14 @@ Status set_option(int fd, int level, int name, int value, const char* what) {
     return fail_errno(what, errno);
 }
 
+// Setting what stackd set with privilege (SO_RCVBUFFORCE) again without would cut it down to net.core.rmem_max.
+Status grow_buffer(int fd, int name, const char* what) {
+    int size = 0;
+    socklen_t length = sizeof size;
+    if (::getsockopt(fd, SOL_SOCKET, name, &size, &length) == 0 && size >= kSocketBuffer) return {};
+    return set_option(fd, SOL_SOCKET, name, kSocketBuffer, what);
+}
+
 template <typename T>
 T read_as(const unsigned char* from) {
     T out;
@@ -122,8 +130,8 @@ Status prepare_data_socket(int fd, Family family) {
         WARREN_TRY(set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1, "set IPV6_RECVTCLASS"));
         WARREN_TRY(set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT, "set IPV6_MTU_DISCOVER"));
     }
-    WARREN_TRY(set_option(fd, SOL_SOCKET, SO_RCVBUF, kSocketBuffer, "set SO_RCVBUF"));
-    return set_option(fd, SOL_SOCKET, SO_SNDBUF, kSocketBuffer, "set SO_SNDBUF");
+    WARREN_TRY(grow_buffer(fd, SO_RCVBUF, "set SO_RCVBUF"));
+    return grow_buffer(fd, SO_SNDBUF, "set SO_SNDBUF");
 }
 
 struct ReceiveBatch::Space {
