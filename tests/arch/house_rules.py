@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Rules of the house that a machine can read: sizes of files, words that do not belong here, calls that nobody makes.
+
+Usage: house_rules.py ROOT
+Prints one line per violation; exit status 1 when there is any.
+"""
+
+import os
+import re
+import sys
+
+import rooms
+import tree
+
+CODE = [".h", ".cc", ".py", ".cmake", ".sh", ".ts", ".tsx"]
+SCRIPTS = ["run", "test"]
+MOST_LINES = 600
+
+# Each word is spelled with a bracket so that this file does not contain it.
+FORBIDDEN_WORDS = re.compile(
+    r"/wor[k]/|\bissu[e]s? #?\d|\bissu[e]s show\b|(?<![\w&])#[1-9]\d{0,4}(?=[\s.,;:)]|$)"
+    r"|\bsub-?agen[t]s?\b|\bclaud[e]\b|\banthropi[c]\b|\bopena[i]\b|\bchatgp[t]\b|\bcopilo[t]\b|\blanguage mode[l]\b"
+    r"|registry\.npm[j]s\.org|\bpyp[i]\.org|pythonhoste[d]\.org|\bcrates[.]io\b|proxy\.golan[g]\.org",
+    re.IGNORECASE,
+)
+
+FORBIDDEN_CALLS = re.compile(r"(?<![\w:.>])(?:std::|::)?(strcpy|strcat|sprintf|vsprintf|gets|system|popen|rand|srand|alloca|tmpnam|mktemp)\s*\(")
+COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+
+
+def check_sizes(root):
+    for path in tree.files(root, CODE + SCRIPTS):
+        lines = tree.read(root, path).count("\n")
+        if lines > MOST_LINES:
+            yield f"{path}: {lines} lines; {MOST_LINES} is the limit, split it by concern"
+
+
+def check_words(root):
+    for path in tree.files(root, [""]):
+        if "corpus" in path.split(os.sep) or not tree.is_text(root, path):
+            continue
+        for number, line in enumerate(tree.read(root, path).splitlines(), 1):
+            found = FORBIDDEN_WORDS.search(line)
+            if found:
+                yield f"{path}:{number}: {found.group(0)!r} does not belong into the repository"
+
+
+def check_code(root):
+    for path in tree.files(root, [".h", ".cc"]):
+        raw = tree.read(root, path)
+        text = COMMENT_OR_TEXT.sub("", raw)
+        if path.endswith(".h") and "#pragma once" not in text:
+            yield f"{path}: no #pragma once"
+        if path.endswith(".h") and re.search(r"\busing\s+namespace\s+(?!std::\w*literals\b)", text):
+            yield f"{path}: a header may not say `using namespace`"
+        for call in FORBIDDEN_CALLS.findall(text):
+            yield f"{path}: nobody calls {call}()"
+        if rooms.room_of(path) in ("vpnd/wireguard", "vpnd/dataplane") and "reinterpret_cast" in text:
+            yield f"{path}: packets are read with ByteReader, not with reinterpret_cast"
+
+
+def violations(root):
+    yield from check_sizes(root)
+    yield from check_words(root)
+    yield from check_code(root)
+
+
+def main(arguments):
+    found = list(violations(arguments[1]))
+    for line in found:
+        print(line)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
