@@ -76,11 +76,12 @@ Status ControlWorker::open_listener(ListenerIndex index, crypto::PrivateKey priv
         workers_[i]->post(AddListener{index, std::move(data_v4[i]), i < data_v6.size() ? std::move(data_v6[i]) : UniqueFd()});
     }
     Listener& listener = at(index);
-    for (const UniqueFd* socket : {&handshake_v4, &handshake_v6}) {
-        if (socket->valid()) WARREN_TRY(attach_steering(socket->get(), worker_count()));
-    }
     WARREN_TRY(set_socket(listener.v4, std::move(handshake_v4), name_of(Source::kHandshakeV4, index.value)));
-    return set_socket(listener.v6, std::move(handshake_v6), name_of(Source::kHandshakeV6, index.value));
+    WARREN_TRY(set_socket(listener.v6, std::move(handshake_v6), name_of(Source::kHandshakeV6, index.value)));
+    for (const HandshakeSocket* socket : {&listener.v4, &listener.v6}) {
+        if (socket->valid()) WARREN_TRY(attach_steering(socket->fd(), worker_count()));
+    }
+    return {};
 }
 
 void ControlWorker::close_listener(ListenerIndex index) {

@@ -1,0 +1,336 @@
+// The whole of vpnd but its executable: two of them, each with a stackd played by the test, find each other over loopback.
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <thread>
+
+#include "crypto/aead.h"
+#include "ipc/channel.h"
+#include "ipc/snapshot.h"
+#include "tests/unit/vpnd/fixtures.h"
+#include "vpnd/daemon.h"
+
+using namespace warren;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct TemporaryDirectory {
+    std::string path = "/tmp/warren-vpnd-XXXXXX";
+    TemporaryDirectory() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
+    ~TemporaryDirectory() { std::filesystem::remove_all(path); }
+};
+
+// One UDP socket of a reuseport group on loopback, as stackd opens it. Port 0: any.
+UniqueFd udp_socket(std::uint16_t port) {
+    UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0);
+    REQUIRE(::setsockopt(fd.get(), IPPROTO_IP, IP_PKTINFO, &on, sizeof on) == 0);
+    REQUIRE(::setsockopt(fd.get(), IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    return fd;
+}
+
+std::uint16_t port_of(const UniqueFd& fd) {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    return ntohs(address.sin_port);
+}
+
+UniqueFd stream_listener(const std::string& path) {
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::listen(fd.get(), 16) == 0);
+    return fd;
+}
+
+// A vpnd in a thread of its own, and the stackd that feeds it.
+class Hub {
+  public:
+    explicit Hub(std::uint8_t key) : key_(key), handshake_(udp_socket(0)), port_(port_of(handshake_)), data_(udp_socket(port_)) {
+        auto ends = ipc::Channel::pair();
+        REQUIRE(ends);
+        channel_ = std::move(ends->first);
+        const timeval patience{5, 0};
+        REQUIRE(::setsockopt(channel_.fd(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
+        vpnd::Daemon::Parts parts;
+        parts.hello = ipc::Hello{"test", "0", 1};
+        parts.channel = std::move(ends->second);
+        parts.snapshot_listener = std::move(*ipc::listen_at(directory_.path + "/snapshot.sock", 0600));
+        parts.adoption_listener = std::move(*ipc::listen_at(directory_.path + "/adopt.sock", 0600));
+        parts.timestamps = UniqueFd(::open((directory_.path + "/timestamps").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+        stop_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+        parts.signals = stop_.duplicate();
+        auto worker = io::DataWorker::start(0, crypto::AeadBackend::kSodium);
+        REQUIRE(worker);
+        parts.workers.push_back(std::move(*worker));
+        parts.aead_backend = "libsodium";
+        auto daemon = vpnd::Daemon::make(std::move(parts), random_);
+        REQUIRE(daemon);
+        daemon_ = std::move(*daemon);
+        thread_ = std::thread([this] { daemon_->run(); });
+        CHECK(std::holds_alternative<ipc::HoldingEnd>(receive()));
+    }
+    ~Hub() {
+        const std::uint64_t one = 1;
+        CHECK(::write(stop_.get(), &one, sizeof one) == sizeof one);
+        thread_.join();
+    }
+
+    void send(const ipc::ConfigMessage& message, const std::vector<int>& descriptors = {}) {
+        std::vector<std::uint8_t> wire;
+        REQUIRE(encode(message, wire));
+        REQUIRE(channel_.send(wire, descriptors));
+    }
+    ipc::ConfigMessage receive() {
+        std::vector<std::uint8_t> space(ipc::kMaxMessageSize);
+        auto received = channel_.receive(space);
+        REQUIRE(received);
+        REQUIRE_FALSE(received->closed);
+        descriptors_ = std::move(received->descriptors);
+        auto message = ipc::decode(Bytes(space).first(received->size));
+        REQUIRE(message);
+        return std::move(*message);
+    }
+    // One listener, one customer, one peer.
+    void configure(std::uint64_t generation, ipc::PutPeer peer) {
+        const UniqueFd uapi = stream_listener(directory_.path + "/uapi-" + std::to_string(generation) + ".sock");
+        const UniqueFd tun = test::any_descriptor();
+        send(ipc::Begin{generation, true});
+        auto listener = test::put_listener("", key_, port_);
+        listener.has_v6 = false;
+        send(std::move(listener), {handshake_.get(), data_.get(), uapi.get()});
+        send(test::put_customer("acme", 1), {tun.get()});
+        send(std::move(peer));
+        send(ipc::Commit{generation});
+        const auto answer = receive();
+        REQUIRE(std::holds_alternative<ipc::Applied>(answer));
+        CHECK(std::get<ipc::Applied>(answer).generation == generation);
+    }
+    void hang_up() { channel_ = ipc::Channel(); }
+    void adopt() {
+        auto channel = ipc::Channel::connect(directory_.path + "/adopt.sock");
+        REQUIRE(channel);
+        channel_ = std::move(*channel);
+        send(ipc::Hello{"test", "1", 1});
+    }
+
+    std::vector<ipc::SnapshotMessage> snapshot(const std::string& customer = "") {
+        auto client = ipc::Channel::connect(directory_.path + "/snapshot.sock");
+        REQUIRE(client);
+        std::vector<std::uint8_t> wire;
+        REQUIRE(encode(ipc::SnapshotMessage(ipc::SnapshotRequest{customer, true}), wire));
+        REQUIRE(client->send(wire));
+        std::vector<ipc::SnapshotMessage> out;
+        std::vector<std::uint8_t> space(ipc::kMaxMessageSize);
+        while (out.empty() ||
+               !(std::holds_alternative<ipc::SnapshotEnd>(out.back()) || std::holds_alternative<ipc::SnapshotError>(out.back()))) {
+            auto received = client->receive(space);
+            REQUIRE(received);
+            REQUIRE_FALSE(received->closed);
+            auto message = ipc::decode_snapshot(Bytes(space).first(received->size));
+            REQUIRE(message);
+            out.push_back(std::move(*message));
+        }
+        return out;
+    }
+    ipc::PeerSnapshot first_peer() {
+        for (const auto& message : snapshot()) {
+            if (const auto* peer = std::get_if<ipc::PeerSnapshot>(&message)) return *peer;
+        }
+        FAIL("no peer in the snapshot");
+        return {};
+    }
+    // What a UAPI client gets for `request`, up to the end of the answer.
+    std::string ask_uapi(std::uint64_t generation, const std::string& request) {
+        const std::string path = directory_.path + "/uapi-" + std::to_string(generation) + ".sock";
+        const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path, path.data(), path.size());
+        REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        REQUIRE(::write(fd.get(), request.data(), request.size()) == static_cast<ssize_t>(request.size()));
+        const timeval patience{5, 0};
+        REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
+        std::string out;
+        std::array<char, 4096> space{};
+        while (!out.ends_with("\n\n")) {
+            const ssize_t size = ::read(fd.get(), space.data(), space.size());
+            if (size <= 0) break;
+            out.append(space.data(), static_cast<std::size_t>(size));
+        }
+        return out;
+    }
+
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+    [[nodiscard]] const std::vector<UniqueFd>& descriptors() const { return descriptors_; }
+    [[nodiscard]] const std::string& directory() const { return directory_.path; }
+
+  private:
+    TemporaryDirectory directory_;
+    std::uint8_t key_;
+    UniqueFd handshake_;
+    std::uint16_t port_;
+    UniqueFd data_;
+    ipc::Channel channel_;
+    std::vector<UniqueFd> descriptors_;
+    UniqueFd stop_;
+    crypto::SystemRandom random_;
+    std::unique_ptr<vpnd::Daemon> daemon_;
+    std::thread thread_;
+};
+
+bool eventually(const std::function<bool()>& claim) {
+    for (int i = 0; i < 100; ++i) {
+        if (claim()) return true;
+        std::this_thread::sleep_for(50ms);
+    }
+    return false;
+}
+
+ipc::PutPeer peer_at(std::uint8_t key, std::uint16_t port) {
+    ipc::PutPeer peer = test::put_peer(key, {"10.1.0.0/16", "fd00::/8"});
+    peer.preshared_key.secret = test::private_key(99).secret.clone();
+    if (port != 0) peer.endpoint = Endpoint{IpAddress::v4(127, 0, 0, 1), port, 0};
+    return peer;
+}
+
+}  // namespace
+
+TEST_CASE("two hubs with a configuration each make a session, and both say so") {
+    Hub responder(1);
+    Hub initiator(2);
+    responder.configure(1, peer_at(2, 0));
+    CHECK(responder.first_peer().state == ipc::PeerState::kNever);
+    ipc::PutPeer peer = peer_at(1, responder.port());
+    peer.persistent_keepalive_seconds = 1;
+    initiator.configure(7, std::move(peer));
+
+    CHECK(eventually([&] { return responder.first_peer().state == ipc::PeerState::kOnline; }));
+    CHECK(eventually([&] { return initiator.first_peer().state == ipc::PeerState::kOnline; }));
+    const ipc::PeerSnapshot seen = responder.first_peer();
+    CHECK(seen.has_preshared_key);
+    CHECK(seen.endpoint == Endpoint{IpAddress::v4(127, 0, 0, 1), initiator.port(), 0});
+    CHECK(seen.latest_handshake_seconds.has_value());
+    CHECK(eventually([&] { return responder.first_peer().rx_bytes >= 32; }));  // the keepalive that confirmed the session
+
+    const auto all = responder.snapshot();
+    REQUIRE(all.size() == 4);
+    CHECK(std::get<ipc::SnapshotHeader>(all[0]).customer_count == 1);
+    CHECK(std::get<ipc::SnapshotHeader>(all[0]).generation == 1);
+    CHECK(std::get<ipc::SnapshotHeader>(all[0]).handshakes_completed == 1);
+    CHECK(std::get<ipc::CustomerSnapshot>(all[1]).peers_online == 1);
+    CHECK(std::get<ipc::CustomerSnapshot>(all[1]).listen_port == responder.port());
+    CHECK(std::holds_alternative<ipc::SnapshotError>(responder.snapshot("globex").back()));
+}
+
+TEST_CASE("wg show gets what it wants, set is refused, nonsense is answered and hung up on") {
+    Hub hub(1);
+    hub.configure(1, peer_at(2, 4242));
+    const std::string answer = hub.ask_uapi(1, "get=1\n\n");
+    CHECK(answer.find("listen_port=" + std::to_string(hub.port()) + "\n") != std::string::npos);
+    CHECK(answer.find("\nprotocol_version=1\nendpoint=127.0.0.1:4242\nlast_handshake_time_sec=0\n") != std::string::npos);
+    CHECK(answer.find("allowed_ip=10.1.0.0/16\nallowed_ip=fd00::/8\n") != std::string::npos);
+    CHECK(answer.ends_with("errno=0\n\n"));
+    const bool is_root = ::geteuid() == 0;
+    CHECK((answer.find("private_key=") != std::string::npos) == is_root);
+    CHECK((answer.find("preshared_key=") != std::string::npos) == is_root);
+    CHECK(hub.ask_uapi(1, "set=1\nlisten_port=1\nprivate_key=" + std::string(64, '0') + "\n\n") == "errno=-1\n\n");
+    CHECK(hub.ask_uapi(1, "hello\n") == "errno=-22\n\n");
+    CHECK(hub.ask_uapi(1, std::string(10000, 'x')) == "errno=-22\n\n");
+}
+
+TEST_CASE("a generation that is wrong is rejected and the one before stays") {
+    Hub hub(1);
+    hub.configure(1, peer_at(2, 0));
+    hub.send(ipc::Begin{2, false});
+    hub.send(ipc::RemoveListener{""});
+    hub.send(ipc::Commit{2});
+    const auto answer = hub.receive();
+    REQUIRE(std::holds_alternative<ipc::Rejected>(answer));
+    CHECK(std::get<ipc::Rejected>(answer).generation == 2);
+    CHECK_FALSE(std::get<ipc::Rejected>(answer).reason.empty());
+    CHECK(std::get<ipc::SnapshotHeader>(hub.snapshot().front()).generation == 1);
+}
+
+TEST_CASE("a new stackd is let in when the old one is gone, and gets back what is held") {
+    Hub hub(1);
+    hub.configure(5, peer_at(2, 0));
+    hub.hang_up();
+    hub.adopt();
+    std::size_t listeners = 0;
+    std::size_t customers = 0;
+    auto message = hub.receive();
+    for (; std::holds_alternative<ipc::Holding>(message); message = hub.receive()) {
+        const auto& holding = std::get<ipc::Holding>(message);
+        const bool is_listener = holding.kind == ipc::Holding::Kind::kListener;
+        (is_listener ? listeners : customers) += 1;
+        CHECK(hub.descriptors().size() == (is_listener ? 3U : 1U));
+        if (is_listener) CHECK(port_of(hub.descriptors()[0]) == hub.port());
+    }
+    CHECK(listeners == 1);
+    CHECK(customers == 1);
+    REQUIRE(std::holds_alternative<ipc::HoldingEnd>(message));
+    CHECK(std::get<ipc::HoldingEnd>(message).generation == 5);
+
+    // The same again without descriptors changes nothing.
+    hub.send(ipc::Begin{6, true});
+    auto listener = test::put_listener("", 1, hub.port());
+    listener.has_v6 = false;
+    listener.has_sockets = false;
+    hub.send(std::move(listener));
+    auto customer = test::put_customer("acme", 1);
+    customer.has_tun = false;
+    hub.send(std::move(customer));
+    hub.send(peer_at(2, 0));
+    hub.send(ipc::Commit{6});
+    CHECK(std::holds_alternative<ipc::Applied>(hub.receive()));
+}
+
+TEST_CASE("a second stackd beside a living one is refused") {
+    Hub hub(1);
+    auto second = ipc::Channel::connect(hub.directory() + "/adopt.sock");
+    REQUIRE(second);
+    std::array<std::uint8_t, 64> space{};
+    const auto received = second->receive(space);
+    REQUIRE(received);
+    CHECK(received->closed);
+    hub.configure(1, peer_at(2, 0));  // the first is still served
+}
+
+TEST_CASE("snapshot clients that ask and never read, or talk nonsense, harm nobody") {
+    Hub hub(1);
+    hub.configure(1, peer_at(2, 0));
+    std::vector<ipc::Channel> clients;
+    for (int i = 0; i < 20; ++i) {
+        auto client = ipc::Channel::connect(hub.directory() + "/snapshot.sock");
+        REQUIRE(client);
+        std::vector<std::uint8_t> wire;
+        REQUIRE(encode(ipc::SnapshotMessage(ipc::SnapshotRequest{"", true}), wire));
+        if (i % 2 == 0) wire.assign(17, 0xff);
+        REQUIRE(client->send(wire));
+        clients.push_back(std::move(*client));
+    }
+    CHECK(hub.snapshot().size() == 4);
+    clients.clear();
+    CHECK(hub.snapshot().size() == 4);
+}
