@@ -260,12 +260,12 @@ TEST_CASE("C13: an exact replay is dropped before any Diffie-Hellman") {
     hub.deliver(initiation);
     hub.deliver(unknown);
     hub.advance(1s);
-    for (int i = 0; i < 50'000; ++i) {
+    for (int i = 0; i < 5'000; ++i) {
         hub.deliver(initiation);
         CHECK(hub.is_silent());
     }
     hub.deliver(unknown);
-    CHECK(hub.dropped(HandshakeDrop::kReplayedInitiation) == 50'001);
+    CHECK(hub.dropped(HandshakeDrop::kReplayedInitiation) == 5'001);
     CHECK(hub.dropped(HandshakeDrop::kOldTimestamp) == 0);
     CHECK(hub.dropped(HandshakeDrop::kUnknownPeer) == 1);
 }

@@ -1,0 +1,345 @@
+// Under load: cookies, rate limits, and who is served all the same.
+#include "tests/unit/wireguard/harness.h"
+
+namespace warren::wireguard {
+namespace {
+
+using namespace testing;
+
+Cookie open_cookie(Bytes reply, Bytes request, const crypto::PublicKey& hub) {
+    const auto message = parse_cookie_reply(reply);
+    REQUIRE(message.has_value());
+    Cookie cookie{};
+    REQUIRE(crypto::xaead_open(cookie_key_of(hub), message->nonce, mac1_of(request), message->sealed_cookie, cookie));
+    return cookie;
+}
+
+// The cookie that the loaded hub gives to whoever asks from `from`.
+Cookie get_cookie(Hub& hub, const Endpoint& from) {
+    ScriptedPeer asker = hub.make_peer();
+    const auto request = asker.initiate(1, hub.timestamp());
+    hub.deliver(request, from);
+    REQUIRE(hub.messages_of(MessageType::kCookieReply) == 1);
+    return open_cookie(hub.out.messages[0].view(), request, hub.engine.public_key());
+}
+
+TEST_CASE("C1: not under load mac2 does not matter") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    auto initiation = peer.initiate(7, hub.timestamp());
+    hub.random.fill(MutableBytes(initiation).last(16));
+    hub.deliver(initiation);
+    CHECK(hub.messages_of(MessageType::kResponse) == 1);
+}
+
+TEST_CASE("C2, C5, C9, E3: under load an initiation without a cookie gets one, and no more") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    hub.put_under_load();
+    const auto initiation = peer.initiate(0xabcd, hub.timestamp());
+    hub.deliver(initiation, endpoint_at(5));
+    REQUIRE(hub.out.messages.size() == 1);
+    CHECK(hub.out.commands.empty());
+    const OutgoingMessage& reply = hub.out.messages[0];
+    CHECK(reply.size == 64);
+    CHECK(reply.to == endpoint_at(5));
+    CHECK(reply.from == hub.local);
+    CHECK(parse_cookie_reply(reply.view())->receiver == 0xabcd);
+    CHECK(hub.dropped(HandshakeDrop::kCookieRequired) >= 1);
+    CHECK(hub.engine.counters().initiations_accepted == 0);
+
+    // It opens for the one who sent that mac1, and for nobody else.
+    (void)open_cookie(reply.view(), initiation, hub.engine.public_key());
+    const auto other = peer.initiate(0xabcd, hub.timestamp());
+    Cookie cookie{};
+    const auto message = *parse_cookie_reply(reply.view());
+    CHECK_FALSE(crypto::xaead_open(cookie_key_of(hub.engine.public_key()), message.nonce, mac1_of(other), message.sealed_cookie, cookie));
+}
+
+TEST_CASE("C2: under load a response without a cookie gets one too") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put_with_endpoint(peer, endpoint_at(1));
+    hub.need_session();
+    const OutgoingMessage initiation = hub.out.messages.at(0);
+    hub.put_under_load();
+    auto answer = peer.respond(initiation.view(), 0x55);
+    REQUIRE(answer.has_value());
+    hub.deliver(answer->bytes, endpoint_at(1));
+    REQUIRE(hub.messages_of(MessageType::kCookieReply) == 1);
+    CHECK(hub.out.commands.empty());
+    CHECK(parse_cookie_reply(hub.out.messages[0].view())->receiver == 0x55);
+    const Cookie cookie = open_cookie(hub.out.messages[0].view(), answer->bytes, hub.engine.public_key());
+    put_mac2(answer->bytes, cookie);
+    hub.deliver(answer->bytes, endpoint_at(1));
+    CHECK(hub.commands<dataplane::InstallSession>().size() == 1);
+}
+
+TEST_CASE("C2: under load nothing with a wrong mac1 is answered, not even with a cookie") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    hub.put_under_load();
+    auto initiation = peer.initiate(7, hub.timestamp());
+    initiation[120] ^= 1;
+    hub.deliver(initiation);
+    CHECK(hub.is_silent());
+}
+
+TEST_CASE("C3: under load a valid mac2 is served, 5 at once and 20 a second per source") {
+    Hub hub;
+    std::vector<ScriptedPeer> peers;
+    for (std::uint32_t i = 0; i < 100; ++i) {
+        peers.push_back(hub.make_peer());
+        hub.put(peers.back(), i);
+    }
+    hub.put_under_load();
+    const Cookie cookie = get_cookie(hub, endpoint_at(5));
+    std::size_t answered = 0;
+    for (std::size_t i = 0; i < 100; ++i) {
+        auto initiation = peers[i].initiate(7, hub.timestamp());
+        put_mac2(initiation, cookie);
+        hub.deliver(initiation, endpoint_at(5));
+        answered += hub.messages_of(MessageType::kResponse);
+        CHECK(hub.messages_of(MessageType::kCookieReply) == 0);
+        hub.advance(9ms);
+        hub.engine.note_queue(kUnderLoadQueue);
+        if (!hub.engine.under_load(hub.now)) hub.put_under_load();
+    }
+    CHECK(answered >= 22);
+    CHECK(answered <= 25);
+    CHECK(hub.dropped(HandshakeDrop::kRateLimited) == 100 - answered);
+}
+
+TEST_CASE("C4: a cookie is good for one address and one port") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    hub.put_under_load();
+    const Cookie cookie = get_cookie(hub, endpoint_at(5, 1000));
+    auto initiation = peer.initiate(7, hub.timestamp());
+    put_mac2(initiation, cookie);
+    hub.deliver(initiation, endpoint_at(5, 1001));
+    CHECK(hub.messages_of(MessageType::kResponse) == 0);
+    CHECK(hub.messages_of(MessageType::kCookieReply) == 1);
+    hub.deliver(initiation, endpoint_at(6, 1000));
+    CHECK(hub.messages_of(MessageType::kCookieReply) == 1);
+    hub.deliver(initiation, endpoint_at(5, 1000));
+    CHECK(hub.messages_of(MessageType::kResponse) == 1);
+}
+
+TEST_CASE("C6: a cookie we get is kept for the next message, which nothing hurries") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put_with_endpoint(peer, endpoint_at(1));
+    hub.need_session();
+    const OutgoingMessage first = hub.out.messages.at(0);
+    CHECK(mac2_of(first.view()) == Mac{});
+    CookieChecker theirs(peer.keys.public_key, hub.random);
+    const Endpoint us{IpAddress::v4(203, 0, 113, 1), 51820, 0};
+    std::array<std::uint8_t, kCookieReplySize> reply{};
+    const std::uint32_t our_index = parse_initiation(first.view())->sender;
+    format(theirs.create_reply(hub.now.instant, first.view(), us, our_index), reply);
+    hub.deliver(reply, endpoint_at(1));
+    CHECK(hub.is_silent());
+    CHECK(hub.engine.counters().cookie_replies_accepted == 1);
+
+    hub.run(4900ms);
+    CHECK(hub.out.messages.empty());
+    hub.run(500ms);
+    REQUIRE(hub.messages_of(MessageType::kInitiation) == 1);
+    CHECK(theirs.is_mac2_valid(hub.now.instant, hub.out.messages[0].view(), us));
+}
+
+TEST_CASE("C6: a cookie reply counts once, only for our last mac1, only under an index that we have") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put_with_endpoint(peer, endpoint_at(1));
+    hub.need_session();
+    const OutgoingMessage first = hub.out.messages.at(0);
+    CookieChecker theirs(peer.keys.public_key, hub.random);
+    const auto reply_to = [&](Bytes message, std::uint32_t receiver) {
+        std::array<std::uint8_t, kCookieReplySize> reply{};
+        format(theirs.create_reply(hub.now.instant, message, endpoint_at(1), receiver), reply);
+        return reply;
+    };
+    const std::uint32_t our_index = parse_initiation(first.view())->sender;
+    hub.deliver(reply_to(first.view(), our_index + 64));
+    CHECK(hub.dropped(HandshakeDrop::kUnknownIndex) == 1);
+    auto forged = reply_to(first.view(), our_index);
+    forged[40] ^= 1;
+    hub.deliver(forged);
+    CHECK(hub.dropped(HandshakeDrop::kBadCookieReply) == 1);
+    OutgoingMessage other = first;
+    other.bytes[116] ^= 1;  // another mac1 than we sent
+    hub.deliver(reply_to(other.view(), our_index));
+    CHECK(hub.dropped(HandshakeDrop::kBadCookieReply) == 2);
+    hub.deliver(reply_to(first.view(), our_index));
+    CHECK(hub.engine.counters().cookie_replies_accepted == 1);
+    hub.deliver(reply_to(first.view(), our_index));
+    CHECK(hub.dropped(HandshakeDrop::kUnexpectedCookieReply) == 1);
+    CHECK(hub.is_silent());
+}
+
+TEST_CASE("C6, I2: a cookie reply to a response of ours comes under the session's index") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    hub.deliver(peer.initiate(7, hub.timestamp()));
+    const OutgoingMessage response = hub.out.messages.at(0);
+    CookieChecker theirs(peer.keys.public_key, hub.random);
+    std::array<std::uint8_t, kCookieReplySize> reply{};
+    format(theirs.create_reply(hub.now.instant, response.view(), endpoint_at(1), parse_response(response.view())->sender), reply);
+    hub.deliver(reply);
+    CHECK(hub.engine.counters().cookie_replies_accepted == 1);
+    hub.advance(1s);
+    hub.deliver(peer.initiate(8, hub.timestamp()));
+    CHECK(theirs.is_mac2_valid(hub.now.instant, hub.out.messages.at(0).view(), endpoint_at(1)));
+}
+
+TEST_CASE("C7: a cookie reply never moves the endpoint") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put_with_endpoint(peer, endpoint_at(1));
+    hub.need_session();
+    const OutgoingMessage first = hub.out.messages.at(0);
+    CookieChecker theirs(peer.keys.public_key, hub.random);
+    std::array<std::uint8_t, kCookieReplySize> reply{};
+    format(theirs.create_reply(hub.now.instant, first.view(), endpoint_at(1), parse_initiation(first.view())->sender), reply);
+    hub.deliver(reply, endpoint_at(77));
+    CHECK(hub.engine.counters().cookie_replies_accepted == 1);
+    CHECK(hub.out.commands.empty());
+    CHECK(hub.engine.peer_status(PeerIndex{0})->endpoint == endpoint_at(1));
+}
+
+TEST_CASE("C8: load lasts a second longer than its cause") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    hub.put_under_load();
+    hub.engine.note_queue(1);
+    hub.advance(500ms);
+    hub.deliver(peer.initiate(7, hub.timestamp()), endpoint_at(5));
+    CHECK(hub.messages_of(MessageType::kCookieReply) == 1);
+    hub.advance(1s);
+    CHECK_FALSE(hub.engine.under_load(hub.now));
+    hub.deliver(peer.initiate(8, hub.timestamp()), endpoint_at(5));
+    CHECK(hub.messages_of(MessageType::kResponse) == 1);
+}
+
+TEST_CASE("C10: cookies work for IPv4, IPv6, v4-mapped and link-local sources") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    hub.put_under_load();
+    for (const char* text : {"198.51.100.7", "2001:db8::7", "::ffff:198.51.100.8", "fe80::7"}) {
+        const Endpoint from{*parse_ip(text), 4500, 3};
+        const Cookie cookie = get_cookie(hub, from);
+        hub.advance(30ms);
+        auto initiation = peer.initiate(7, hub.timestamp());
+        put_mac2(initiation, cookie);
+        hub.deliver(initiation, from);
+        CHECK(hub.messages_of(MessageType::kResponse) == 1);
+    }
+}
+
+TEST_CASE("C11: under load a peer that is where it was is served without a cookie") {
+    Hub hub;
+    ScriptedPeer known = hub.make_peer();
+    ScriptedPeer unknown = hub.make_peer();
+    hub.put(known, 0);
+    hub.put(unknown, 1);
+    hub.connect(known, 0, endpoint_at(5));
+    hub.advance(60s);
+    hub.put_under_load();
+    hub.deliver(known.initiate(7, hub.timestamp()), endpoint_at(5, 4242));  // another port: NAT
+    CHECK(hub.messages_of(MessageType::kResponse) == 1);
+    hub.deliver(unknown.initiate(7, hub.timestamp()), endpoint_at(6));
+    CHECK(hub.messages_of(MessageType::kCookieReply) == 1);
+}
+
+TEST_CASE("C11: whoever pretends to be at a known address uses up that address's budget only") {
+    Hub hub;
+    ScriptedPeer known = hub.make_peer();
+    ScriptedPeer elsewhere = hub.make_peer();
+    ScriptedPeer liar = hub.make_peer();
+    hub.put(known, 0);
+    hub.put(elsewhere, 1);
+    hub.connect(known, 0, endpoint_at(5));
+    hub.connect(elsewhere, 1, endpoint_at(6));
+    hub.advance(60s);
+    hub.put_under_load();
+    const std::uint64_t unknown_before = hub.dropped(HandshakeDrop::kUnknownPeer);
+    for (std::uint32_t i = 0; i < 100; ++i) hub.deliver(liar.initiate(i, hub.timestamp()), endpoint_at(5));
+    CHECK(hub.dropped(HandshakeDrop::kUnknownPeer) - unknown_before == kKnownSourceBurst);
+    hub.deliver(elsewhere.initiate(7, hub.timestamp()), endpoint_at(6));
+    CHECK(hub.messages_of(MessageType::kResponse) == 1);
+    // The peer itself still gets in with a cookie.
+    const Cookie cookie = get_cookie(hub, endpoint_at(5));
+    auto initiation = known.initiate(7, hub.timestamp());
+    put_mac2(initiation, cookie);
+    hub.deliver(initiation, endpoint_at(5));
+    CHECK(hub.messages_of(MessageType::kResponse) == 1);
+}
+
+TEST_CASE("C11: under load the peers of one customer together have a budget, other customers have theirs") {
+    Hub hub;
+    std::vector<ScriptedPeer> peers;
+    const std::uint32_t count = kCustomerBurst + 100;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        peers.push_back(hub.make_peer());
+        hub.put(peers.back(), i);
+    }
+    ScriptedPeer other = hub.make_peer();
+    PeerConfig config = hub.config_of(other, count);
+    config.customer = CustomerIndex{1};
+    hub.put(std::move(config));
+    hub.put_under_load();
+    std::size_t answered = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const Endpoint from{IpAddress::v4(10, 9, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)), 51820, 0};
+        const Cookie cookie = get_cookie(hub, from);
+        auto initiation = peers[i].initiate(7, hub.timestamp());
+        put_mac2(initiation, cookie);
+        hub.deliver(initiation, from);
+        answered += hub.messages_of(MessageType::kResponse);
+    }
+    CHECK(answered == kCustomerBurst);
+    CHECK(hub.dropped(HandshakeDrop::kCustomerRateLimited) == 100);
+    const Cookie cookie = get_cookie(hub, endpoint_at(5));
+    auto initiation = other.initiate(7, hub.timestamp());
+    put_mac2(initiation, cookie);
+    hub.deliver(initiation, endpoint_at(5));
+    CHECK(hub.messages_of(MessageType::kResponse) == 1);
+}
+
+TEST_CASE("C11, C13: a long queue of junk and replays alone is no load, and dear messages alone neither") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    const auto initiation = peer.initiate(7, hub.timestamp());
+    hub.deliver(initiation);
+    hub.engine.note_queue(100'000);
+    auto junk = initiation;
+    junk[116] ^= 1;
+    for (int i = 0; i < 10'000; ++i) {
+        hub.deliver(initiation);
+        hub.deliver(junk);
+    }
+    CHECK_FALSE(hub.engine.under_load(hub.now));
+
+    hub.engine.note_queue(kUnderLoadQueue - 1);
+    ScriptedPeer stranger = hub.make_peer();
+    auto dear = stranger.initiate(1, hub.timestamp());
+    for (std::uint32_t i = 0; i < 2 * kDearBurst; ++i) {
+        store_le(dear.data() + 4, i);
+        fix_mac1(dear, hub.engine.public_key());
+        hub.deliver(dear);
+    }
+    CHECK_FALSE(hub.engine.under_load(hub.now));
+}
+
+}  // namespace
+}  // namespace warren::wireguard

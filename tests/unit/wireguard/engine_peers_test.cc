@@ -1,0 +1,222 @@
+// Peers come, change and go; our own key changes.
+#include "tests/unit/wireguard/harness.h"
+
+namespace warren::wireguard {
+namespace {
+
+using namespace testing;
+
+TEST_CASE("I3, S9: a removed peer's sessions and indexes are gone at once, and its key gets silence") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put_with_endpoint(peer, endpoint_at(1));
+    const ReceiverIndex session = hub.connect(peer);
+    hub.advance(10s);
+    hub.need_session();
+    hub.deliver(peer.initiate(5, hub.timestamp()));
+    CHECK(hub.indexes.size() == 3);  // our pending initiation, next, current
+    hub.out.clear();
+    hub.engine.remove_peer(hub.now, PeerIndex{0}, hub.out);
+    const auto retired = hub.commands<dataplane::RetireSession>();
+    REQUIRE(retired.size() == 2);
+    CHECK((retired[0]->local_index == session || retired[1]->local_index == session));
+    CHECK(hub.indexes.size() == 0);
+    CHECK(hub.engine.peer_count() == 0);
+    CHECK(hub.engine.next_deadline() == kNever);
+    CHECK_FALSE(hub.engine.peer_status(PeerIndex{0}).has_value());
+
+    hub.advance(1s);
+    hub.deliver(peer.initiate(6, hub.timestamp()));
+    CHECK(hub.is_silent());
+    // What the data plane still says of it means nothing.
+    hub.need_session();
+    hub.tell(dataplane::SessionConfirmed{PeerIndex{0}, session});
+    hub.tell(dataplane::PeerRoamed{PeerIndex{0}, endpoint_at(9), {}});
+    hub.tell(dataplane::PeerActivity{PeerIndex{0}, {}, {}, {}, {}, {}, {}});
+    CHECK(hub.is_silent());
+}
+
+TEST_CASE("New settings keep the session; the same settings again do nothing") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put_with_endpoint(peer, endpoint_at(1));
+    hub.connect(peer, 0, endpoint_at(5));
+    hub.put_with_endpoint(peer, endpoint_at(1));
+    CHECK(hub.is_silent());
+    CHECK(hub.engine.peer_status(PeerIndex{0})->endpoint == endpoint_at(5));  // where it roamed to
+    hub.put_with_endpoint(peer, endpoint_at(2));
+    CHECK(hub.commands<dataplane::SetEndpoint>().at(0)->remote == endpoint_at(2));
+    CHECK(hub.commands<dataplane::RetireSession>().empty());
+    CHECK(hub.indexes.size() == 1);
+}
+
+TEST_CASE("Another public key, worker or customer under the same index is another peer") {
+    for (int what = 0; what < 3; ++what) {
+        Hub hub;
+        ScriptedPeer peer = hub.make_peer();
+        ScriptedPeer other = hub.make_peer();
+        hub.put(peer);
+        hub.connect(peer);
+        PeerConfig config = hub.config_of(what == 0 ? other : peer);
+        if (what == 1) config.worker = 1;
+        if (what == 2) config.customer = CustomerIndex{9};
+        hub.put(std::move(config));
+        CHECK(hub.commands<dataplane::RetireSession>().size() == 1);
+        CHECK(hub.indexes.size() == 0);
+        CHECK(hub.engine.peer_count() == 1);
+        hub.advance(1s);
+        hub.deliver(peer.initiate(5, hub.timestamp()));
+        CHECK(hub.out.messages.size() == (what == 0 ? 0 : 1));
+    }
+}
+
+TEST_CASE("A key that moves to another index takes its latest timestamp along and leaves its sessions") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer, 1);
+    const auto initiation = peer.initiate(5, hub.timestamp());
+    const auto same_time = peer.initiate(6, hub.timestamp());
+    hub.deliver(initiation);
+    REQUIRE(hub.messages_of(MessageType::kResponse) == 1);
+    hub.put(peer, 2);
+    CHECK(hub.commands<dataplane::RetireSession>().size() == 1);
+    CHECK(hub.engine.peer_count() == 1);
+    CHECK_FALSE(hub.engine.peer_status(PeerIndex{1}).has_value());
+    hub.advance(1s);
+    hub.deliver(same_time);
+    CHECK(hub.is_silent());
+    hub.deliver(peer.initiate(7, hub.timestamp()));
+    CHECK(hub.commands<dataplane::InstallSession>().at(0)->peer == PeerIndex{2});
+    hub.out.clear();
+    hub.engine.remove_peer(hub.now, PeerIndex{1}, hub.out);  // the late removal of the old place
+    CHECK(hub.is_silent());
+    CHECK(hub.engine.peer_count() == 1);
+}
+
+TEST_CASE("H15: a new private key: no more sending on old sessions, a handshake is possible at once, with the new key only") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put_with_endpoint(peer, endpoint_at(1));
+    hub.connect(peer);
+    hub.advance(1s);
+    hub.deliver(peer.initiate(5, hub.timestamp()));  // an unconfirmed one beside it
+    const ReceiverIndex next = hub.commands<dataplane::InstallSession>().at(0)->local_index;
+    const crypto::PublicKey old_key = hub.engine.public_key();
+    hub.out.clear();
+    hub.engine.set_private_key(hub.now, crypto::generate_private_key(hub.random), hub.out);
+    CHECK(hub.engine.public_key() != old_key);
+    CHECK(hub.commands<dataplane::StopSending>().size() == 1);
+    REQUIRE(hub.commands<dataplane::RetireSession>().size() == 1);
+    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_index == next);
+
+    hub.advance(1s);
+    hub.deliver(peer.initiate(6, hub.timestamp()));  // to the old key
+    CHECK(hub.is_silent());
+    CHECK(hub.dropped(HandshakeDrop::kBadMac1) == 1);
+    hub.need_session();  // within 5 s of our last message
+    REQUIRE(hub.messages_of(MessageType::kInitiation) == 1);
+    peer.hub = hub.engine.public_key();
+    const auto answer = peer.respond(hub.out.messages[0].view(), 9);
+    REQUIRE(answer.has_value());
+    hub.deliver(answer->bytes);
+    CHECK(hub.commands<dataplane::InstallSession>().size() == 1);
+    hub.advance(1s);
+    hub.deliver(peer.initiate(10, hub.timestamp()));
+    CHECK(hub.messages_of(MessageType::kResponse) == 1);
+}
+
+TEST_CASE("H15: a handshake that is under way when our key changes is dropped, and so is its response") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put_with_endpoint(peer, endpoint_at(1));
+    hub.need_session();
+    auto answer = peer.respond(hub.out.messages.at(0).view(), 9);
+    REQUIRE(answer.has_value());
+    hub.engine.set_private_key(hub.now, crypto::generate_private_key(hub.random), hub.out);
+    fix_mac1(answer->bytes, hub.engine.public_key());
+    hub.deliver(answer->bytes);
+    CHECK(hub.is_silent());
+    CHECK(hub.dropped(HandshakeDrop::kUnknownIndex) == 1);
+}
+
+TEST_CASE("H15: the same private key again changes nothing") {
+    Hub hub;
+    crypto::PrivateKey key = crypto::generate_private_key(hub.random);
+    hub.engine.set_private_key(hub.now, key.clone(), hub.out);
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    hub.connect(peer);
+    hub.out.clear();
+    hub.engine.set_private_key(hub.now, std::move(key), hub.out);
+    CHECK(hub.is_silent());
+}
+
+TEST_CASE("H15: ourselves as a peer is ignored, and a peer whose key becomes ours is removed") {
+    Hub hub;
+    PeerConfig config;
+    config.index = PeerIndex{0};
+    config.customer = CustomerIndex{0};
+    config.public_key = hub.engine.public_key();
+    config.endpoint = endpoint_at(1);
+    config.persistent_keepalive_seconds = 1;
+    hub.put(std::move(config));
+    CHECK(hub.is_silent());
+    CHECK(hub.engine.peer_count() == 0);
+
+    crypto::PrivateKey key = crypto::generate_private_key(hub.random);
+    config = {};
+    config.index = PeerIndex{1};
+    config.customer = CustomerIndex{0};
+    config.public_key = crypto::public_key_of(key);
+    config.endpoint = endpoint_at(1);
+    hub.put(std::move(config));
+    CHECK(hub.engine.peer_count() == 1);
+    hub.engine.set_private_key(hub.now, std::move(key), hub.out);
+    CHECK(hub.engine.peer_count() == 0);
+    hub.need_session(1);
+    CHECK(hub.is_silent());
+}
+
+TEST_CASE("H15, T6: with a persistent keepalive a new private key makes a handshake by itself") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    PeerConfig config = hub.config_of(peer);
+    config.endpoint = endpoint_at(1);
+    config.persistent_keepalive_seconds = 25;
+    hub.put(std::move(config));
+    REQUIRE(hub.messages_of(MessageType::kInitiation) == 1);
+    hub.deliver(peer.respond(hub.out.messages[0].view(), 9)->bytes);
+    hub.out.clear();
+    hub.engine.set_private_key(hub.now, crypto::generate_private_key(hub.random), hub.out);
+    CHECK(hub.messages_of(MessageType::kInitiation) == 1);
+}
+
+TEST_CASE("An engine gives all its indexes back") {
+    Hub hub;
+    {
+        Engine other(ListenerIndex{1}, crypto::generate_private_key(hub.random), hub.indexes, hub.random);
+        ScriptedPeer peer(hub.random, other.public_key());
+        PeerConfig config = hub.config_of(peer);
+        config.endpoint = endpoint_at(1);
+        other.put_peer(hub.now, std::move(config), hub.out);
+        other.handle_event(hub.now, dataplane::NeedSession{PeerIndex{0}}, hub.out);
+        other.handle_datagram(hub.now, {endpoint_at(1), {}}, peer.initiate(1, hub.timestamp()), hub.out);
+        CHECK(hub.indexes.size() == 2);
+    }
+    CHECK(hub.indexes.size() == 0);
+}
+
+TEST_CASE("E1: where the data plane heard a peer is where the next handshake goes") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put_with_endpoint(peer, endpoint_at(1));
+    const LocalAddress second{IpAddress::v4(203, 0, 113, 2), 3};
+    hub.tell(dataplane::PeerRoamed{PeerIndex{0}, endpoint_at(8), second});
+    CHECK(hub.is_silent());
+    hub.need_session();
+    CHECK(hub.out.messages.at(0).to == endpoint_at(8));
+    CHECK(hub.out.messages.at(0).from == second);
+}
+
+}  // namespace
+}  // namespace warren::wireguard

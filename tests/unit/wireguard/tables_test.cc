@@ -1,0 +1,227 @@
+// The bounded tables: indexes, seen initiations, limiters, deadlines, timestamps.
+#include <map>
+#include <set>
+
+#include "tests/unit/wireguard/harness.h"
+#include "vpnd/wireguard/deadline_heap.h"
+#include "vpnd/wireguard/initiation_filter.h"
+#include "vpnd/wireguard/rate_limiter.h"
+
+namespace warren::wireguard {
+namespace {
+
+using namespace testing;
+
+Instant after(Duration by) {
+    return Instant{1'000'000'000'000} + by;
+}
+
+IpAddress numbered(std::uint32_t number) {
+    std::array<std::uint8_t, 4> octets{};
+    store_be(octets.data(), number);
+    return IpAddress::from_bytes(octets);
+}
+
+// --- index table ---
+
+TEST_CASE("I1: indexes are random in all bits but the worker's, and unique") {
+    SeededRandom random(7);
+    IndexTable table;
+    std::set<std::uint32_t> seen;
+    for (std::uint32_t i = 0; i < 10'000; ++i) {
+        const ReceiverIndex index = table.allocate({IndexKind::kHandshake, ListenerIndex{0}, PeerIndex{i}}, i % 64, random);
+        CHECK(index.worker() == i % 64);
+        CHECK(seen.insert(index.value).second);
+    }
+    CHECK(table.size() == 10'000);
+    for (unsigned bit = ReceiverIndex::kWorkerBits; bit < 32; ++bit) {
+        double ones = 0;
+        for (const std::uint32_t index : seen) ones += index >> bit & 1;
+        CHECK((ones - 5000) * (ones - 5000) / 5000 * 2 < 15.1);
+    }
+}
+
+TEST_CASE("I1: an index that is in use is not given out again") {
+    // Randomness that repeats itself: each value twice.
+    class Stutter final : public crypto::RandomSource {
+      public:
+        void fill(MutableBytes out) override {
+            for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(calls_ / 2);
+            ++calls_;
+        }
+
+      private:
+        unsigned calls_ = 0;
+    } random;
+    IndexTable table;
+    std::set<std::uint32_t> seen;
+    for (int i = 0; i < 20; ++i) CHECK(seen.insert(table.allocate({}, 0, random).value).second);
+}
+
+TEST_CASE("I2, I3: an index is a handshake's, then a session's, then nobody's") {
+    SeededRandom random(7);
+    IndexTable table;
+    const ReceiverIndex index = table.allocate({IndexKind::kHandshake, ListenerIndex{2}, PeerIndex{3}}, 0, random);
+    CHECK(table.find(index)->kind == IndexKind::kHandshake);
+    CHECK(table.find(index)->listener == ListenerIndex{2});
+    CHECK(table.find(index)->peer == PeerIndex{3});
+    table.become_keypair(index);
+    CHECK(table.find(index)->kind == IndexKind::kKeypair);
+    table.release(index);
+    CHECK_FALSE(table.find(index).has_value());
+}
+
+// --- seen initiations ---
+
+TEST_CASE("C13: the filter knows what it saw, forgets the oldest, and takes nothing new for old") {
+    SeededRandom random(8);
+    InitiationFilter filter(random);
+    std::vector<Mac> macs(20'000);
+    for (Mac& mac : macs) {
+        random.fill(mac);
+        CHECK_FALSE(filter.contains(mac));
+        filter.insert(mac);
+        CHECK(filter.contains(mac));
+    }
+    std::size_t remembered = 0;
+    for (std::size_t i = macs.size() - 2000; i < macs.size(); ++i) remembered += filter.contains(macs[i]) ? 1U : 0U;
+    CHECK(remembered > 1950);
+    CHECK_FALSE(filter.contains(macs[0]));
+}
+
+// --- limiters ---
+
+TEST_CASE("C3: a limiter lets a burst of 5 through, then 20 a second") {
+    SeededRandom random(9);
+    RateLimiter<IpAddress> limiter({20, 5}, 100, 1s, random);
+    const IpAddress source = numbered(1);
+    for (int i = 0; i < 5; ++i) CHECK(limiter.allow(after(0s), source));
+    CHECK_FALSE(limiter.allow(after(0s), source));
+    CHECK_FALSE(limiter.allow(after(49ms), source));
+    CHECK(limiter.allow(after(50ms), source));
+    CHECK_FALSE(limiter.allow(after(50ms), source));
+    CHECK(limiter.allow(after(50ms), numbered(2)));  // somebody else
+    std::size_t allowed = 0;
+    for (int i = 0; i < 10'000; ++i) allowed += limiter.allow(after(1s + i * 1ms), source) ? 1U : 0U;
+    CHECK(allowed == 200 + 4);
+}
+
+TEST_CASE("C3: an IPv6 /64 is one source, an IPv4 address is one, a v4-mapped one is the IPv4 address") {
+    CHECK(source_prefix_of(*parse_ip("2001:db8:1:2::1")) == source_prefix_of(*parse_ip("2001:db8:1:2:ffff::9")));
+    CHECK(source_prefix_of(*parse_ip("2001:db8:1:2::1")) != source_prefix_of(*parse_ip("2001:db8:1:3::1")));
+    CHECK(source_prefix_of(*parse_ip("192.0.2.1")) != source_prefix_of(*parse_ip("192.0.2.2")));
+    CHECK(source_prefix_of(*parse_ip("::ffff:192.0.2.1")) == *parse_ip("192.0.2.1"));
+}
+
+TEST_CASE("C12: a full limiter refuses new sources, and has room again when the old ones went silent") {
+    SeededRandom random(9);
+    RateLimiter<IpAddress> limiter({20, 5}, 1000, 1s, random);
+    for (std::uint32_t i = 0; i < 1000; ++i) CHECK(limiter.allow(after(0s), numbered(i)));
+    for (std::uint32_t i = 1000; i < 3000; ++i) CHECK_FALSE(limiter.allow(after(500ms), numbered(i)));
+    CHECK(limiter.size() == 1000);
+    CHECK(limiter.allow(after(500ms), numbered(1)));  // a listed one
+    CHECK(limiter.allow(after(1100ms), numbered(2000)));
+    CHECK(limiter.size() == 2);  // the one that asked at 500 ms, and the new one
+    CHECK(limiter.allow(after(1700ms), numbered(0)));
+}
+
+TEST_CASE("C11: a known source is known for ten minutes, with a budget of its own") {
+    SeededRandom random(9);
+    KnownSources known(random);
+    CHECK_FALSE(known.allow(after(0s), numbered(1)));
+    known.note(after(0s), numbered(1));
+    for (int i = 0; i < 5; ++i) CHECK(known.allow(after(1s), numbered(1)));
+    CHECK_FALSE(known.allow(after(1s), numbered(1)));
+    CHECK(known.allow(after(599s), numbered(1)));
+    CHECK_FALSE(known.allow(after(600s), numbered(1)));
+    known.note(after(1200s), numbered(2));
+    CHECK(known.size() == 1);
+}
+
+TEST_CASE("T8: reserved tokens come one after the other") {
+    TokenBucket bucket;
+    const Rate rate{10, 3};
+    for (int i = 0; i < 3; ++i) CHECK(bucket.reserve(after(0s), rate) == after(0s));
+    CHECK(bucket.reserve(after(0s), rate) == after(100ms));
+    CHECK(bucket.reserve(after(0s), rate) == after(200ms));
+    CHECK(bucket.reserve(after(10s), rate) == after(10s));
+}
+
+// --- deadlines ---
+
+TEST_CASE("T8: the heap of deadlines agrees with a sorted map") {
+    SeededRandom random(10);
+    DeadlineHeap heap;
+    std::map<std::uint32_t, Instant> oracle;
+    const auto oracle_next = [&] {
+        Instant next = kNever;
+        for (const auto& [timer, deadline] : oracle) next = std::min(next, deadline);
+        return next;
+    };
+    Instant now{0};
+    for (int step = 0; step < 20'000; ++step) {
+        const auto timer = static_cast<std::uint32_t>(random.below(64));
+        switch (random.below(8)) {
+            case 0:
+                heap.set(timer, kNever);
+                oracle.erase(timer);
+                break;
+            case 1: {
+                now = now + Duration(static_cast<std::int64_t>(random.below(200)));
+                std::vector<std::uint32_t> due;
+                heap.take_due(now, due);
+                Instant last = kLongAgo;
+                for (const std::uint32_t each : due) {
+                    REQUIRE(oracle.contains(each));
+                    CHECK(oracle[each] <= now);
+                    CHECK(oracle[each] >= last);
+                    last = oracle[each];
+                    oracle.erase(each);
+                }
+                CHECK(oracle_next() > now);
+                break;
+            }
+            default: {
+                const Instant deadline = now + Duration(static_cast<std::int64_t>(random.below(1000)));
+                heap.set(timer, deadline);
+                oracle[timer] = deadline;
+            }
+        }
+        REQUIRE(heap.next() == oracle_next());
+        REQUIRE(heap.size() == oracle.size());
+        CHECK(heap.deadline_of(timer) == (oracle.contains(timer) ? oracle[timer] : kNever));
+    }
+}
+
+// --- timestamps ---
+
+TEST_CASE("H9: timestamps count from 1970 in TAI64N, in steps of 2^24 ns") {
+    CHECK(tai64n_whitened({0}).bytes == test::array_from_hex<12>("400000000000000a00000000"));
+    CHECK(tai64n_whitened({1'600'000'000'999'999'999}).bytes == test::array_from_hex<12>("400000005f5e100a3b000000"));
+    CHECK(tai64n_whitened({-1}).bytes == test::array_from_hex<12>("40000000000000093b000000"));
+    CHECK(tai64n_whitened({16'777'215}) == tai64n_whitened({0}));
+    CHECK(tai64n_whitened({16'777'216}) > tai64n_whitened({0}));
+}
+
+TEST_CASE("H9: a timestamp is after the one before, also over the end of a second and under a clock that went back") {
+    Tai64n latest = tai64n_whitened({5'000'000'000});
+    for (int i = 0; i < 200; ++i) {
+        const Tai64n next = tai64n_after(latest, {0});
+        CHECK(next > latest);
+        CHECK((load_be<std::uint32_t>(next.bytes.data() + 8) & 0xffffffU) == 0);
+        CHECK(load_be<std::uint32_t>(next.bytes.data() + 8) < 1'000'000'000);
+        latest = next;
+    }
+    CHECK(load_be<std::uint64_t>(latest.bytes.data()) == 0x400000000000000aU + 8);
+    CHECK(tai64n_after(latest, {100'000'000'000}) == tai64n_whitened({100'000'000'000}));
+}
+
+TEST_CASE("Every reason for a drop has a name of its own") {
+    std::set<std::string_view> names;
+    for (std::size_t i = 0; i < kHandshakeDropCount; ++i) names.insert(name_of(static_cast<HandshakeDrop>(i)));
+    CHECK(names.size() == kHandshakeDropCount);
+    CHECK_FALSE(names.contains("unknown"));
+}
+
+}  // namespace
+}  // namespace warren::wireguard
