@@ -17,16 +17,17 @@ class TokenBucket {
     static constexpr std::int64_t kPerSecond = 100;
     static constexpr std::int64_t kBurst = 50;
 
-    [[nodiscard]] bool take(Instant now) {
-        constexpr Duration kPrice = std::chrono::nanoseconds(std::chrono::seconds(1)) / kPerSecond;
-        const Instant emptiest = now - kPrice * kBurst;
-        const Instant paid = std::max(paid_until_, emptiest) + kPrice;
-        if (paid > now) return false;
-        paid_until_ = paid;
-        return true;
-    }
+    [[nodiscard]] bool has_token(Instant now) const { return after_taking(now) <= now; }
+    // Goes with has_token().
+    void take(Instant now) { paid_until_ = after_taking(now); }
 
   private:
+    // Tokens come back one per price of time; a full bucket is paid until kBurst prices ago.
+    [[nodiscard]] Instant after_taking(Instant now) const {
+        constexpr Duration kPrice = std::chrono::nanoseconds(std::chrono::seconds(1)) / kPerSecond;
+        return std::max(paid_until_, now - kPrice * kBurst) + kPrice;
+    }
+
     Instant paid_until_ = kLongAgo;
 };
 

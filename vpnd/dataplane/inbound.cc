@@ -101,9 +101,7 @@ void Pipeline::note_received(Instant now, const Candidate& message, bool newest,
     if (newest && session.created >= peer.endpoint_session) {
         peer.endpoint_session = session.created;
         if (!peer.has_endpoint || peer.remote != train.from || peer.local != train.to) {
-            peer.has_endpoint = true;
-            peer.remote = train.from;
-            peer.local = train.to;
+            peer.move_to(train.from, train.to);
             peer.roamed = true;
         }
     }

@@ -1,4 +1,5 @@
 // Stack to network, in the order a packet meets it.
+#include "base/check.h"
 #include "vpnd/dataplane/ecn.h"
 #include "vpnd/dataplane/pipeline.h"
 #include "vpnd/dataplane/segment.h"
@@ -14,7 +15,7 @@ constexpr std::size_t kStagedBytesInAll = std::size_t{64} << 20;
 
 void Pipeline::outbound(Instant now, CustomerIndex index, MutableBytes super_packet, Output& out) {
     Customer* const customer = find(index);
-    if (customer == nullptr) return own_drops_.add(DropReason::kCustomerSuspended);
+    WARREN_CHECK(customer != nullptr);  // a TUN comes with its customer and goes with him
     if (customer->view->suspended) return customer->drops.add(DropReason::kCustomerSuspended);
     const auto packet = SuperPacket::parse(super_packet);
     if (!packet) return customer->drops.add(packet.error());
@@ -123,10 +124,11 @@ void Pipeline::send_empty(Instant now, Peer& peer, Customer& customer, Output& o
 
 // Tells the sender in the stack, if he may be told (wireguard.md D6).
 void Pipeline::refuse(Instant now, IcmpError error, const InnerPacket& packet, Customer& customer, std::size_t mtu, Output& out) {
-    if (out.icmp_used == Output::kIcmpSlots) return;
+    if (out.icmp_used == Output::kIcmpSlots || !customer.icmp_errors.has_token(now)) return;
     if (error == IcmpError::kTooBig && !packet.dont_fragment()) return;
     IcmpPacket& icmp = out.icmp[out.icmp_used];
-    if (!write_icmp_error(error, packet, *customer.view, mtu, icmp) || !customer.icmp_errors.take(now)) return;
+    if (!write_icmp_error(error, packet, *customer.view, mtu, icmp)) return;
+    customer.icmp_errors.take(now);
     ++out.icmp_used;
     TunWrite& write = out.tun_writes.emplace_back();
     write.customer = customer.view->index;

@@ -48,6 +48,13 @@ struct Peer {
 
     TrafficCounters traffic;
     std::unique_ptr<BoundedQueue<StagedPacket>> staged;  // only while packets wait
+
+    void move_to(const Endpoint& to, const LocalAddress& from) {
+        has_endpoint = true;
+        remote = to;
+        local = from;
+        ungrouped_until = kLongAgo;  // that was another path
+    }
 };
 
 struct Customer {

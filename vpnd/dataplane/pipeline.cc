@@ -36,7 +36,7 @@ void Pipeline::swap_customer(std::unique_ptr<const CustomerView> view, bool take
     std::sort(kept.begin(), kept.end());
     if (before != nullptr) {
         for (const PeerIndex peer : before->peers) {
-            if (!std::binary_search(kept.begin(), kept.end(), peer)) remove_peer(peer);
+            if (!std::binary_search(kept.begin(), kept.end(), peer)) remove_peer(peer, index);
         }
     }
     for (const PeerIndex peer : kept) add_peer(peer, index);
@@ -45,14 +45,16 @@ void Pipeline::swap_customer(std::unique_ptr<const CustomerView> view, bool take
 void Pipeline::drop_customer(CustomerIndex index) {
     const Customer* customer = find(index);
     if (customer == nullptr) return;
-    for (const PeerIndex peer : customer->view->peers) remove_peer(peer);
+    for (const PeerIndex peer : customer->view->peers) remove_peer(peer, index);
     customers_[index.value].reset();
 }
 
 // A peer that is there already keeps what it has, but what it learnt from the old view is forgotten.
 void Pipeline::add_peer(PeerIndex index, CustomerIndex customer_index) {
     if (index.value >= peers_.size()) peers_.resize(index.value + std::size_t{1});
-    if (Peer* present = peers_[index.value].get(); present != nullptr && present->customer != customer_index) remove_peer(index);
+    if (const Peer* const present = find(index)) {
+        if (present->customer != customer_index) remove_peer(index, present->customer);
+    }
     if (peers_[index.value] == nullptr) {
         peers_[index.value] = std::make_unique<Peer>();
         peers_[index.value]->index = index;
@@ -67,9 +69,10 @@ void Pipeline::add_peer(PeerIndex index, CustomerIndex customer_index) {
     }
 }
 
-void Pipeline::remove_peer(PeerIndex index) {
-    Peer* peer = find(index);
-    if (peer == nullptr) return;
+// Unless he is another customer's by now.
+void Pipeline::remove_peer(PeerIndex index, CustomerIndex customer) {
+    Peer* const peer = find(index);
+    if (peer == nullptr || peer->customer != customer) return;
     forget_sessions(*peer);
     purge_staged(*peer);
     if (peer->dirty) std::erase(dirty_peers_, index);
@@ -102,11 +105,7 @@ void Pipeline::apply(Instant now, Command command, Output& out) {
     } else if (const auto* const stopped = std::get_if<StopSending>(&command)) {
         if (Peer* peer = find(stopped->peer)) peer->sending = peer->unconfirmed = nullptr;
     } else if (const auto* const endpoint = std::get_if<SetEndpoint>(&command)) {
-        if (Peer* peer = find(endpoint->peer)) {
-            peer->has_endpoint = true;
-            peer->remote = endpoint->remote;
-            peer->local = endpoint->local;
-        }
+        if (Peer* peer = find(endpoint->peer)) peer->move_to(endpoint->remote, endpoint->local);
     } else if (const auto* const cleared = std::get_if<ClearLocalAddress>(&command)) {
         if (Peer* peer = find(cleared->peer)) peer->local = {};
     } else if (const auto* const keepalive = std::get_if<SendKeepalive>(&command)) {

@@ -81,7 +81,7 @@ class Pipeline {
     [[nodiscard]] Customer* find(CustomerIndex customer) const;
     [[nodiscard]] Peer* find(PeerIndex peer) const;
     void add_peer(PeerIndex peer, CustomerIndex customer);
-    void remove_peer(PeerIndex peer);
+    void remove_peer(PeerIndex peer, CustomerIndex customer);
     void forget_sessions(Peer& peer);
     void purge_staged(Peer& peer);
     void install(Instant now, InstallSession&& command, Output& out);

@@ -36,8 +36,11 @@ PacketLoop::PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aea
 void PacketLoop::run() {
     while (!mailbox_.stopped()) {
         const auto ready = events_.wait(time_to_wait());
+        for (const epoll_event& event : ready) {
+            now_ = read_clock().instant;
+            serve(event);
+        }
         now_ = read_clock().instant;
-        for (const epoll_event& event : ready) serve(event);
         pipeline_.tick(now_, mailbox_.room_for_events(), out_);
         deliver({});
         mailbox_.publish_waiting();
@@ -55,7 +58,7 @@ void PacketLoop::serve(const epoll_event& ready) {
     const auto index = static_cast<std::uint32_t>(ready.data.u64 >> 8);
     switch (static_cast<Source>(ready.data.u64 & 0xff)) {
         case Source::kCommands: return run_commands();
-        case Source::kTun: return serve_tun(CustomerIndex{index});
+        case Source::kTun: return serve_tun(CustomerIndex{index}, ready.events);
         case Source::kUplinkV4:
             if (Listener* const listener = listeners_[index].get()) serve_uplink(listener->v4, ready.data.u64, {index}, ready.events);
             return;
@@ -76,9 +79,13 @@ void PacketLoop::serve_uplink(Uplink& uplink, std::uint64_t name, ListenerIndex 
     }
 }
 
-void PacketLoop::serve_tun(CustomerIndex customer) {
+void PacketLoop::serve_tun(CustomerIndex customer, std::uint32_t events) {
     if (customer.value >= tuns_.size() || !tuns_[customer.value].valid()) return;
     const TunDevice& tun = tuns_[customer.value];
+    if ((events & EPOLLERR) != 0) {  // the device was deleted, and would be ready for ever
+        events_.remove(tun.fd());
+        return log(LogLevel::kWarn, "tun_gone", {{"customer_index", std::to_string(customer.value)}});
+    }
     std::size_t bytes = 0;
     for (int i = 0; i < kReadsPerTurn && bytes < kBytesPerTurn; ++i) {
         const std::size_t size = tun.read({tun_space_.get(), kTunSpace});

@@ -42,7 +42,7 @@ class PacketLoop {
 
     void serve(const epoll_event& ready);
     void serve_uplink(Uplink& uplink, std::uint64_t name, ListenerIndex listener, std::uint32_t events);
-    void serve_tun(CustomerIndex customer);
+    void serve_tun(CustomerIndex customer, std::uint32_t events);
     [[nodiscard]] Duration time_to_wait() const;
 
     void run_commands();
