@@ -1,11 +1,22 @@
 #include "vpnd/config_link.h"
 
+#include <poll.h>
+
 #include <utility>
 
 #include "base/log.h"
 #include "crypto/secret.h"
 
 namespace warren::vpnd {
+
+namespace {
+
+bool is_hung_up(int fd) {
+    pollfd ask{fd, 0, 0};
+    return ::poll(&ask, 1, 0) == 1 && (ask.revents & POLLHUP) != 0;
+}
+
+}  // namespace
 
 Result<ConfigLink> ConfigLink::make(ipc::Channel channel, UniqueFd adoption_listener, std::uint32_t workers, uid_t adopter) {
     auto loop = io::EventLoop::make();
@@ -47,6 +58,8 @@ void ConfigLink::accept_adopter() {
         log(LogLevel::kWarn, "adoption_refused", {{"reason", "not root"}});
         return;
     }
+    // The old one may have died a moment ago, with words of his still unread: they were not finished by a Commit, or are put again.
+    if (channel_.valid() && is_hung_up(channel_.fd())) hang_up("stackd is gone");
     if (channel_.valid()) {
         log(LogLevel::kWarn, "adoption_refused", {{"reason", "a stackd is connected"}});
         return;

@@ -1,0 +1,1 @@
+warren_fuzz(uapi LINK vpnd_core)

@@ -1,0 +1,207 @@
+// A generation is whole or not at all, whatever order the messages come in.
+#include "vpnd/generation.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <random>
+
+#include "tests/unit/vpnd/fixtures.h"
+
+using namespace warren;
+using namespace warren::vpnd;
+
+namespace {
+
+constexpr std::uint32_t kWorkers = 2;
+// Handshake and two data sockets for each of two families, and the UAPI listener.
+constexpr std::size_t kListenerDescriptors = 7;
+
+std::size_t open_descriptors() {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
+    return count;
+}
+
+// Feeds a message that is not a Commit.
+void feed(Staging& staging, ipc::ConfigMessage message, std::size_t descriptors = 0) {
+    CHECK_FALSE(staging.feed(std::move(message), test::any_descriptors(descriptors)).has_value());
+}
+
+Result<Generation> commit(Staging& staging, std::uint64_t number, std::size_t descriptors = 0) {
+    auto finished = staging.feed(ipc::Commit{number}, test::any_descriptors(descriptors));
+    REQUIRE(finished.has_value());
+    return std::move(*finished);
+}
+
+void feed_good_generation(Staging& staging, std::uint64_t number) {
+    feed(staging, ipc::Begin{number, true});
+    feed(staging, test::put_listener("", 1), kListenerDescriptors);
+    feed(staging, test::put_customer("acme", 2), 1);
+    feed(staging, test::put_peer(2, {"10.1.0.0/16"}));
+    feed(staging, test::put_peer(3, {"10.2.0.0/16"}));
+    feed(staging, test::put_customer("globex", 0), 1);
+    feed(staging, ipc::RemoveCustomer{"initech"});
+    feed(staging, ipc::RemoveListener{"initech"});
+}
+
+// Feeds `wrong` where it does not belong and sees that the generation is spoiled, and only that one.
+void check_spoils(std::vector<std::pair<ipc::ConfigMessage, std::size_t>> wrong) {
+    Staging staging(kWorkers);
+    feed(staging, ipc::Begin{1, true});
+    for (auto& [message, descriptors] : wrong) feed(staging, std::move(message), descriptors);
+    const auto refused = commit(staging, 1);
+    REQUIRE_FALSE(refused);
+    CHECK_FALSE(refused.error().what.empty());
+    feed_good_generation(staging, 2);
+    CHECK(commit(staging, 2));
+}
+
+std::vector<std::pair<ipc::ConfigMessage, std::size_t>> one(ipc::ConfigMessage message, std::size_t descriptors) {
+    std::vector<std::pair<ipc::ConfigMessage, std::size_t>> out;
+    out.emplace_back(std::move(message), descriptors);
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("a generation comes out as it was put in, with its descriptors in their places") {
+    Staging staging(kWorkers);
+    feed_good_generation(staging, 9);
+    const auto generation = commit(staging, 9);
+    REQUIRE(generation);
+    CHECK(generation->number == 9);
+    CHECK(generation->full);
+    REQUIRE(generation->listeners.size() == 1);
+    const ListenerSockets& sockets = generation->listeners[0].sockets;
+    CHECK(sockets.handshake_v4.valid());
+    CHECK(sockets.data_v4.size() == kWorkers);
+    CHECK(sockets.handshake_v6.valid());
+    CHECK(sockets.data_v6.size() == kWorkers);
+    CHECK(sockets.uapi.valid());
+    REQUIRE(generation->customers.size() == 2);
+    CHECK(generation->customers[0].peers.size() == 2);
+    CHECK(generation->customers[0].tun.valid());
+    CHECK(generation->customers[1].peers.empty());
+    CHECK(generation->removed_customers == std::vector<std::string>{"initech"});
+    CHECK(generation->removed_listeners == std::vector<std::string>{"initech"});
+}
+
+TEST_CASE("what does not belong spoils the generation it stands in and no other") {
+    SUBCASE("a peer before any customer") {
+        check_spoils(one(test::put_peer(2, {}), 0));
+    }
+    SUBCASE("a peer more than announced") {
+        auto wrong = one(test::put_customer("acme", 1), 1);
+        wrong.emplace_back(test::put_peer(2, {}), 0);
+        wrong.emplace_back(test::put_peer(3, {}), 0);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("a peer less than announced, at the end") {
+        check_spoils(one(test::put_customer("acme", 1), 1));
+    }
+    SUBCASE("a peer less than announced, before another customer") {
+        auto wrong = one(test::put_customer("acme", 1), 1);
+        wrong.emplace_back(test::put_customer("globex", 0), 1);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("a peer with a descriptor") {
+        auto wrong = one(test::put_customer("acme", 1), 1);
+        wrong.emplace_back(test::put_peer(2, {}), 1);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("a listener with too few descriptors") {
+        check_spoils(one(test::put_listener("", 1), kListenerDescriptors - 1));
+    }
+    SUBCASE("a listener with too many descriptors") {
+        check_spoils(one(test::put_listener("", 1), kListenerDescriptors + 1));
+    }
+    SUBCASE("a listener without sockets that brings some") {
+        auto put = test::put_listener("", 1);
+        put.has_sockets = false;
+        check_spoils(one(std::move(put), kListenerDescriptors));
+    }
+    SUBCASE("a customer without his tun") {
+        check_spoils(one(test::put_customer("acme", 0), 0));
+    }
+    SUBCASE("a customer with two tuns") {
+        check_spoils(one(test::put_customer("acme", 0), 2));
+    }
+    SUBCASE("a removal with a descriptor") {
+        check_spoils(one(ipc::RemoveCustomer{"acme"}, 1));
+    }
+    SUBCASE("messages that only vpnd sends") {
+        check_spoils(one(ipc::Applied{1}, 0));
+        check_spoils(one(ipc::Rejected{1, ""}, 0));
+        check_spoils(one(ipc::Holding{}, 0));
+        check_spoils(one(ipc::HoldingEnd{}, 0));
+    }
+}
+
+TEST_CASE("nothing counts outside of Begin and Commit") {
+    Staging staging(kWorkers);
+    CHECK_FALSE(commit(staging, 0));
+    CHECK_FALSE(commit(staging, 1));
+    feed(staging, test::put_customer("acme", 0), 1);
+    CHECK_FALSE(commit(staging, 1));
+    feed_good_generation(staging, 2);
+    CHECK(commit(staging, 2));
+    CHECK_FALSE(commit(staging, 2));  // it was taken
+}
+
+TEST_CASE("the Commit of another generation finishes none") {
+    Staging staging(kWorkers);
+    feed_good_generation(staging, 3);
+    CHECK_FALSE(commit(staging, 4));
+    CHECK_FALSE(commit(staging, 3));
+}
+
+TEST_CASE("a Begin gives up the generation before it") {
+    Staging staging(kWorkers);
+    feed(staging, ipc::Begin{1, true});
+    feed(staging, test::put_customer("initech", 0), 1);
+    feed(staging, test::put_peer(2, {}));  // spoils it
+    feed(staging, ipc::Begin{2, false});
+    feed(staging, test::put_customer("acme", 0), 1);
+    const auto generation = commit(staging, 2);
+    REQUIRE(generation);
+    CHECK_FALSE(generation->full);
+    REQUIRE(generation->customers.size() == 1);
+    CHECK(generation->customers[0].put.id == "acme");
+}
+
+TEST_CASE("a generation that is not finished leaves no descriptor open") {
+    const std::size_t before = open_descriptors();
+    {
+        Staging staging(kWorkers);
+        feed_good_generation(staging, 1);
+        staging.reset();
+        CHECK(open_descriptors() == before);
+        CHECK_FALSE(commit(staging, 1));
+        feed(staging, test::put_customer("acme", 0), 5);
+        CHECK(open_descriptors() == before);
+        feed_good_generation(staging, 2);
+        CHECK_FALSE(commit(staging, 3, 3));
+    }
+    CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("each Commit gets one answer, whatever came before") {
+    std::mt19937 random(4711);
+    Staging staging(kWorkers);
+    for (int i = 0; i < 5000; ++i) {
+        ipc::ConfigMessage message;
+        switch (random() % 8) {
+            case 0: message = ipc::Begin{random() % 3, random() % 2 == 0}; break;
+            case 1: message = test::put_listener("", 1); break;
+            case 2: message = test::put_customer("acme", static_cast<std::uint32_t>(random() % 2)); break;
+            case 3: message = ipc::PutPeer{}; break;
+            case 4: message = ipc::RemoveCustomer{"acme"}; break;
+            case 5: message = ipc::Applied{}; break;
+            default: message = ipc::Commit{random() % 3}; break;
+        }
+        const bool is_commit = std::holds_alternative<ipc::Commit>(message);
+        const bool answered = staging.feed(std::move(message), test::any_descriptors(random() % 2)).has_value();
+        CHECK(answered == is_commit);
+    }
+}

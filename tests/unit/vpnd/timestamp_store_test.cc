@@ -1,0 +1,111 @@
+// What was stored is there after a restart, for each peer of each listener, in any file that comes.
+#include "vpnd/timestamp_store.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <random>
+
+#include "tests/unit/vpnd/fixtures.h"
+
+using namespace warren;
+using namespace warren::vpnd;
+
+namespace {
+
+UniqueFd memory_file() {
+    return UniqueFd(::memfd_create("timestamps", MFD_CLOEXEC));
+}
+
+crypto::PublicKey key(std::uint32_t number) {
+    crypto::PublicKey out;
+    store_le(out.bytes.data(), number);
+    return out;
+}
+
+wireguard::Tai64n stamp(std::uint32_t number) {
+    wireguard::Tai64n out;
+    store_be(out.bytes.data() + 8, number);
+    return out;
+}
+
+TimestampStore open(const UniqueFd& file) {
+    auto store = TimestampStore::open(file.duplicate());
+    REQUIRE(store);
+    return std::move(*store);
+}
+
+}  // namespace
+
+TEST_CASE("a timestamp survives the process that stored it") {
+    const UniqueFd file = memory_file();
+    {
+        TimestampStore store = open(file);
+        CHECK(store.find(key(1), key(2)) == wireguard::Tai64n{});
+        REQUIRE(store.store(key(1), key(2), stamp(7)));
+        REQUIRE(store.store(key(1), key(2), stamp(8)));
+        REQUIRE(store.store(key(1), key(3), stamp(9)));
+    }
+    const TimestampStore again = open(file);
+    CHECK(again.find(key(1), key(2)) == stamp(8));
+    CHECK(again.find(key(1), key(3)) == stamp(9));
+}
+
+TEST_CASE("a peer at two listeners is two") {
+    const UniqueFd file = memory_file();
+    TimestampStore store = open(file);
+    REQUIRE(store.store(key(1), key(2), stamp(7)));
+    CHECK(store.find(key(9), key(2)) == wireguard::Tai64n{});
+    CHECK(store.find(key(2), key(1)) == wireguard::Tai64n{});
+}
+
+TEST_CASE("more peers than were thought of for one machine all find theirs") {
+    const UniqueFd file = memory_file();
+    TimestampStore store = open(file);
+    constexpr std::uint32_t peers = 60'000;
+    for (std::uint32_t i = 0; i < peers; ++i) REQUIRE(store.store(key(1), key(i), stamp(i + 1)));
+    for (std::uint32_t i = 0; i < peers; ++i) REQUIRE(store.find(key(1), key(i)) == stamp(i + 1));
+}
+
+TEST_CASE("a full table forgets the oldest and never fails or grows") {
+    const UniqueFd file = memory_file();
+    TimestampStore store = open(file);
+    const off_t size = ::lseek(file.get(), 0, SEEK_END);
+    constexpr std::uint32_t peers = 2 * TimestampStore::kSlots;
+    for (std::uint32_t i = 0; i < peers; ++i) REQUIRE(store.store(key(1), key(i), stamp(i + 1)));
+    CHECK(::lseek(file.get(), 0, SEEK_END) == size);
+    std::uint32_t kept = 0;
+    for (std::uint32_t i = peers - 1000; i < peers; ++i) kept += store.find(key(1), key(i)) == stamp(i + 1) ? 1U : 0U;
+    CHECK(kept == 1000);  // the latest are all there
+}
+
+TEST_CASE("a file of another format is started afresh") {
+    const UniqueFd file = memory_file();
+    {
+        TimestampStore store = open(file);
+        REQUIRE(store.store(key(1), key(2), stamp(7)));
+    }
+    SUBCASE("another header") {
+        CHECK(::pwrite(file.get(), "x", 1, 0) == 1);
+    }
+    SUBCASE("cut short") {
+        CHECK(::ftruncate(file.get(), 1000) == 0);
+    }
+    SUBCASE("longer") {
+        CHECK(::ftruncate(file.get(), 100'000'000) == 0);
+    }
+    TimestampStore store = open(file);
+    CHECK(store.find(key(1), key(2)) == wireguard::Tai64n{});
+    REQUIRE(store.store(key(1), key(2), stamp(7)));
+    CHECK(store.find(key(1), key(2)) == stamp(7));
+}
+
+TEST_CASE("what is no regular file is refused, and without a file nothing is kept") {
+    CHECK_FALSE(TimestampStore::open(test::any_descriptor()));
+    CHECK_FALSE(TimestampStore::open(UniqueFd()));
+    TimestampStore none;
+    CHECK(none.store(key(1), key(2), stamp(7)));
+    CHECK(none.find(key(1), key(2)) == wireguard::Tai64n{});
+}
