@@ -1,0 +1,1 @@
+warren_fuzz(config_toml LINK config)
