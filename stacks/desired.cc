@@ -124,7 +124,9 @@ void add_guards(const DesiredStack& stack, std::vector<Route>& routes) {
 
 }  // namespace
 
-std::string namespace_name(const std::string& customer) { return kNamespacePrefix + customer; }
+std::string namespace_name(const std::string& customer) {
+    return kNamespacePrefix + customer;
+}
 
 std::string owner_mark(const std::string& run_dir, const std::string& customer) {
     return kOwnerPrefix + run_dir + kOwnerMiddle + customer;

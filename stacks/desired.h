@@ -43,12 +43,12 @@ struct Route {
 
 struct Handoff {
     config::HandoffType type = config::HandoffType::kVeth;
-    std::string parent;                  // a device of the uplink; may be empty for veth
+    std::string parent;  // a device of the uplink; may be empty for veth
     std::optional<std::uint16_t> vlan_id;
-    std::string outer;                   // veth: the name of the far end in the uplink
-    std::string mark;                    // the alias of lan0: which handoff this is
+    std::string outer;  // veth: the name of the far end in the uplink
+    std::string mark;   // the alias of lan0: which handoff this is
     std::vector<Prefix> addresses;
-    std::optional<std::uint16_t> mtu;    // absent: as the kernel made it
+    std::optional<std::uint16_t> mtu;  // absent: as the kernel made it
     bool operator==(const Handoff&) const = default;
 };
 
@@ -59,8 +59,8 @@ struct DesiredStack {
     std::uint16_t mtu = 1420;
     std::vector<Prefix> addresses;  // of vpn0
     std::optional<Handoff> handoff;
-    std::vector<Route> routes;      // in an order in which the kernel accepts them
-    std::vector<Sysctl> sysctls;    // those of the namespace, before any device is made
+    std::vector<Route> routes;    // in an order in which the kernel accepts them
+    std::vector<Sysctl> sysctls;  // those of the namespace, before any device is made
     Firewall firewall;
     bool operator==(const DesiredStack&) const = default;
 };

@@ -8,9 +8,13 @@ namespace warren::stacks {
 
 namespace {
 
-const char* name_of(Verdict verdict) { return verdict == Verdict::kAccept ? "accept" : "drop"; }
+const char* name_of(Verdict verdict) {
+    return verdict == Verdict::kAccept ? "accept" : "drop";
+}
 
-FirewallRule accept(const char* in_device, const char* out_device) { return {in_device, out_device, false, Verdict::kAccept}; }
+FirewallRule accept(const char* in_device, const char* out_device) {
+    return {in_device, out_device, false, Verdict::kAccept};
+}
 
 std::string render_rule(const FirewallRule& rule) {
     std::string line = "\t\t";
@@ -57,10 +61,13 @@ Firewall default_firewall() {
     return firewall;
 }
 
-std::string identity(const Firewall& firewall) { return "warren " + fingerprint(as_bytes(render_chains(firewall))); }
+std::string identity(const Firewall& firewall) {
+    return "warren " + fingerprint(as_bytes(render_chains(firewall)));
+}
 
 std::string render(const Firewall& firewall) {
-    return std::string("table inet ") + kFirewallTable + " {\n\tcomment \"" + identity(firewall) + "\"\n\n" + render_chains(firewall) + "}\n";
+    return std::string("table inet ") + kFirewallTable + " {\n\tcomment \"" + identity(firewall) + "\"\n\n" + render_chains(firewall) +
+           "}\n";
 }
 
 std::size_t rule_count(const Firewall& firewall) {

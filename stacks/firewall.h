@@ -13,9 +13,9 @@ enum class Verdict { kAccept, kDrop };
 
 // Every condition that is set must hold.
 struct FirewallRule {
-    std::string in_device;               // "" = any
-    std::string out_device;              // "" = any
-    bool ipv6_source_unrouted = false;   // the source is not routed back over the device the packet came by (RFC 3704, strict)
+    std::string in_device;              // "" = any
+    std::string out_device;             // "" = any
+    bool ipv6_source_unrouted = false;  // the source is not routed back over the device the packet came by (RFC 3704, strict)
     Verdict verdict = Verdict::kDrop;
     bool operator==(const FirewallRule&) const = default;
 };

@@ -1,9 +1,9 @@
 #include "stacks/firewall_netlink.h"
 
 #include <linux/netfilter.h>
-#include <sys/socket.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <sys/socket.h>
 
 #include <optional>
 
@@ -11,12 +11,14 @@ namespace warren::stacks {
 
 namespace {
 
-constexpr std::uint8_t kCommentType = 0;    // NFTNL_UDATA_TABLE_COMMENT, the first type of a table's user data
+constexpr std::uint8_t kCommentType = 0;  // NFTNL_UDATA_TABLE_COMMENT, the first type of a table's user data
 constexpr std::uint32_t kRegister = NFT_REG_1;
 constexpr std::uint8_t kNfprotoIpv6 = NFPROTO_IPV6;
-constexpr std::size_t kNameSpace = 16;      // IFNAMSIZ: what `meta iifname` loads
+constexpr std::size_t kNameSpace = 16;  // IFNAMSIZ: what `meta iifname` loads
 
-constexpr std::uint16_t message_type(int message) { return static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | message); }
+constexpr std::uint16_t message_type(int message) {
+    return static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | message);
+}
 
 nfgenmsg header(std::uint8_t family, std::uint16_t resource = 0) {
     nfgenmsg out{};
@@ -105,9 +107,8 @@ class RuleWriter {
         expression("immediate", [&] {
             request_.put_be32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
             request_.nest(NLA_F_NESTED | NFTA_IMMEDIATE_DATA, [&] {
-                request_.nest(NLA_F_NESTED | NFTA_DATA_VERDICT, [&] {
-                    request_.put_be32(NFTA_VERDICT_CODE, verdict == Verdict::kAccept ? NF_ACCEPT : NF_DROP);
-                });
+                request_.nest(NLA_F_NESTED | NFTA_DATA_VERDICT,
+                              [&] { request_.put_be32(NFTA_VERDICT_CODE, verdict == Verdict::kAccept ? NF_ACCEPT : NF_DROP); });
             });
         });
     }
@@ -194,7 +195,9 @@ std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces) {
     return batch;
 }
 
-NetlinkRequest dump_firewall_tables() { return {message_type(NFT_MSG_GETTABLE), NLM_F_DUMP, header(NFPROTO_INET)}; }
+NetlinkRequest dump_firewall_tables() {
+    return {message_type(NFT_MSG_GETTABLE), NLM_F_DUMP, header(NFPROTO_INET)};
+}
 
 NetlinkRequest dump_firewall_rules() {
     NetlinkRequest out(message_type(NFT_MSG_GETRULE), NLM_F_DUMP, header(NFPROTO_INET));

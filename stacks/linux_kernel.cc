@@ -24,7 +24,8 @@ Status check_machine() {
         return fail_errno("open /dev/net/tun (load the module tun, or give the container this device)", error);
     }
     auto netfilter = NetlinkSocket::open(NETLINK_NETFILTER);
-    if (!netfilter) return fail(ErrorCode::kUnsupported, "this kernel has no netfilter netlink; it needs CONFIG_NF_TABLES with the inet family");
+    if (!netfilter)
+        return fail(ErrorCode::kUnsupported, "this kernel has no netfilter netlink; it needs CONFIG_NF_TABLES with the inet family");
     NetlinkRequest tables = dump_firewall_tables();
     if (const auto dumped = netfilter->dump(tables); !dumped)
         return fail(ErrorCode::kUnsupported, "this kernel has no nf_tables (" + dumped.error().what + "); load the module nf_tables");
@@ -42,7 +43,9 @@ Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open() {
     return std::unique_ptr<LinuxKernel>(new LinuxKernel(std::move(*uplink), std::move(*socket)));
 }
 
-Result<std::vector<std::string>> LinuxKernel::stack_names() { return namespace_names(kNamespacePrefix); }
+Result<std::vector<std::string>> LinuxKernel::stack_names() {
+    return namespace_names(kNamespacePrefix);
+}
 
 Result<ObservedUplink> LinuxKernel::observe_uplink() {
     NetlinkRequest request = rtnetlink::dump_links();

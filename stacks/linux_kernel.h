@@ -26,8 +26,8 @@ class LinuxKernel final : public Kernel {
   private:
     LinuxKernel(UniqueFd uplink, NetlinkSocket socket) : uplink_(std::move(uplink)), uplink_socket_(std::move(socket)) {}
 
-    UniqueFd uplink_;              // the namespace
-    NetlinkSocket uplink_socket_;  // rtnetlink in it
+    UniqueFd uplink_;                                    // the namespace
+    NetlinkSocket uplink_socket_;                        // rtnetlink in it
     std::unordered_map<std::string, UniqueFd> tunnels_;  // made by CreateTunnel, not taken yet, by namespace
 };
 

@@ -1,1 +1,115 @@
-int main() { return 0; }
+// stackd: makes the customers' stacks, opens sockets and tunnels, and keeps vpnd running.
+#include <unistd.h>
+
+#include <boost/program_options.hpp>
+#include <filesystem>
+#include <iostream>
+
+#include "base/log.h"
+#include "stacks/linux_kernel.h"
+#include "stacks/run_dir.h"
+#include "stacks/sandbox.h"
+#include "stacks/signals.h"
+#include "stacks/supervisor.h"
+#include "stacks/teardown.h"
+#include "stacks/vpnd_process.h"
+
+namespace {
+
+namespace options = boost::program_options;
+using warren::LogLevel;
+using warren::Status;
+
+enum ExitStatus { kDone = 0, kUsage = 2, kFailed = 4 };
+
+struct Arguments {
+    std::string config = "/etc/warren";
+    std::string run_dir = "/run/warren";
+    std::string user = "warren";
+    std::string libexec;  // where vpnd is; "" = beside stackd
+};
+
+// The same directory is to have the same name in every run, whatever the current directory or a slash at its end.
+std::string absolute(const std::string& path) {
+    const std::filesystem::path normal = std::filesystem::absolute(path).lexically_normal();
+    return normal.has_filename() ? normal.string() : normal.parent_path().string();
+}
+
+int refuse(const warren::Error& error) {
+    warren::log(LogLevel::kError, "not_started", {{"reason", error.what}});
+    return kFailed;
+}
+
+warren::Result<std::string> find_vpnd(const std::string& libexec) {
+    std::error_code error;
+    const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+    const std::string path = libexec.empty() ? (self.parent_path() / "vpnd").string() : libexec + "/vpnd";
+    if (::access(path.c_str(), X_OK) != 0)
+        return warren::fail(warren::ErrorCode::kNotFound, "no program " + path + "; say with --libexec in which directory vpnd is");
+    return path;
+}
+
+int take_down(const Arguments& arguments) {
+    const auto run_dir = warren::stacks::RunDir::claim(arguments.run_dir);
+    if (!run_dir) return refuse(run_dir.error());
+    const auto kernel = warren::stacks::LinuxKernel::open();
+    if (!kernel) return refuse(kernel.error());
+    const auto gone = warren::stacks::take_down(*run_dir, **kernel);
+    if (!gone) return refuse(gone.error());
+    warren::log(LogLevel::kInfo, "taken_down", {{"stacks", std::to_string(*gone)}});
+    return kDone;
+}
+
+int serve(const Arguments& arguments, bool with_web) {
+    auto signals = warren::stacks::Signals::open();
+    if (!signals) return refuse(signals.error());
+    auto kernel = warren::stacks::LinuxKernel::open();
+    if (!kernel) return refuse(kernel.error());
+    auto user = warren::stacks::find_user(arguments.user);
+    if (!user) return refuse(user.error());
+    auto vpnd = find_vpnd(arguments.libexec);
+    if (!vpnd) return refuse(vpnd.error());
+    const auto run_dir = warren::stacks::RunDir::claim(arguments.run_dir);
+    if (!run_dir) return refuse(run_dir.error());
+    warren::stacks::raise_limits();
+    if (const Status dropped = warren::stacks::drop_capabilities(); !dropped) return refuse(dropped.error());
+    if (with_web) warren::log(LogLevel::kInfo, "no_status_page", {{"reason", "this version has no statusd"}});
+    return warren::stacks::Supervisor(*run_dir, **kernel, *signals, {arguments.config, std::move(*vpnd), std::move(*user)}).run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    warren::set_log_program("stackd");
+    Arguments arguments;
+    options::options_description description(
+        "stackd makes the customers' stacks and keeps vpnd running. The uplink is the network namespace\n"
+        "it is started in. Options");
+    description.add_options()("config", options::value(&arguments.config)->value_name("DIR"), "configuration (default /etc/warren)")(
+        "run-dir", options::value(&arguments.run_dir)->value_name("DIR"), "sockets and locks of this instance (default /run/warren)")(
+        "user", options::value(&arguments.user)->value_name("NAME"), "unprivileged user that vpnd runs as (default warren)")(
+        "libexec", options::value(&arguments.libexec)->value_name("DIR"), "where vpnd is (default: beside stackd)")(
+        "no-web", "do not start the status page")("down", "remove all stacks of this run-dir, and exit")("version", "print the version")(
+        "help", "print this");
+    options::variables_map chosen;
+    try {
+        options::store(options::command_line_parser(argc, argv).options(description).positional({}).run(), chosen);
+        options::notify(chosen);
+    } catch (const options::error& error) {
+        std::cerr << "stackd: " << error.what() << "; see stackd --help\n";
+        return kUsage;
+    }
+    if (chosen.count("help") != 0) {
+        std::cout << description;
+        return kDone;
+    }
+    if (chosen.count("version") != 0) {
+        std::cout << "stackd " WARREN_VERSION "\n";
+        return kDone;
+    }
+    arguments.config = absolute(arguments.config);
+    arguments.run_dir = absolute(arguments.run_dir);
+    if (!arguments.libexec.empty()) arguments.libexec = absolute(arguments.libexec);
+    if (chosen.count("down") != 0) return take_down(arguments);
+    return serve(arguments, chosen.count("no-web") == 0);
+}

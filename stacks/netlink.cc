@@ -18,7 +18,6 @@ tl::unexpected<Error> refused(const NetlinkAnswer& answer) {
     return fail_errno(answer.text, answer.error);
 }
 
-
 bool wants_ack(const NetlinkRequest& request) {
     return (load_le<std::uint16_t>(request.bytes().data() + offsetof(nlmsghdr, nlmsg_flags)) & NLM_F_ACK) != 0;
 }
@@ -54,7 +53,9 @@ Result<Bytes> NetlinkSocket::receive() {
     }
 }
 
-Status NetlinkSocket::request(NetlinkRequest& request) { return batch(std::span(&request, 1)); }
+Status NetlinkSocket::request(NetlinkRequest& request) {
+    return batch(std::span(&request, 1));
+}
 
 Status NetlinkSocket::batch(std::span<NetlinkRequest> requests) {
     std::vector<std::uint8_t> bytes;
@@ -74,7 +75,8 @@ Status NetlinkSocket::batch(std::span<NetlinkRequest> requests) {
             if (message.type != NLMSG_ERROR) continue;
             const NetlinkAnswer answer = parse_answer(message);
             // An error may concern a message that asked for no acknowledgement: the end of a batch.
-            if (answer.error != 0 && message.sequence <= sequence_ && message.sequence > sequence_ - requests.size()) return refused(answer);
+            if (answer.error != 0 && message.sequence <= sequence_ && message.sequence > sequence_ - requests.size())
+                return refused(answer);
             std::erase(waiting, message.sequence);
         }
     }

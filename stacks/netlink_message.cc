@@ -9,7 +9,9 @@ namespace {
 constexpr std::size_t kAttributeHeader = sizeof(nlattr);
 constexpr std::uint16_t kTypeMask = 0x3fff;  // without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 
-std::size_t aligned(std::size_t size) { return (size + 3) & ~std::size_t{3}; }
+std::size_t aligned(std::size_t size) {
+    return (size + 3) & ~std::size_t{3};
+}
 
 }  // namespace
 
@@ -21,7 +23,9 @@ NetlinkRequest::NetlinkRequest(std::uint16_t type, std::uint16_t flags) {
     update_length();
 }
 
-void NetlinkRequest::update_length() { store_le<std::uint32_t>(bytes_.data(), static_cast<std::uint32_t>(bytes_.size())); }
+void NetlinkRequest::update_length() {
+    store_le<std::uint32_t>(bytes_.data(), static_cast<std::uint32_t>(bytes_.size()));
+}
 
 void NetlinkRequest::append(Bytes bytes) {
     bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
@@ -63,7 +67,9 @@ NetlinkRequest& NetlinkRequest::put_be32(std::uint16_t attribute, std::uint32_t 
     return put(attribute, bytes);
 }
 
-void NetlinkRequest::set_sequence(std::uint32_t sequence) { store_le(bytes_.data() + offsetof(nlmsghdr, nlmsg_seq), sequence); }
+void NetlinkRequest::set_sequence(std::uint32_t sequence) {
+    store_le(bytes_.data() + offsetof(nlmsghdr, nlmsg_seq), sequence);
+}
 
 bool next_message(Bytes& stream, NetlinkMessage& message) {
     ByteReader reader(stream);
@@ -103,7 +109,8 @@ NetlinkAnswer parse_answer(const NetlinkMessage& message) {
     reader.take(sizeof(nlmsghdr) - sizeof(std::uint32_t));
     if ((message.flags & NLM_F_ACK_TLVS) == 0) return answer;
     // Without NLM_F_CAPPED the request's payload is repeated before the attributes.
-    if ((message.flags & NLM_F_CAPPED) == 0) reader.take(aligned(std::max<std::size_t>(request_length, sizeof(nlmsghdr))) - sizeof(nlmsghdr));
+    if ((message.flags & NLM_F_CAPPED) == 0)
+        reader.take(aligned(std::max<std::size_t>(request_length, sizeof(nlmsghdr))) - sizeof(nlmsghdr));
     Bytes rest = reader.rest();
     NetlinkAttribute attribute;
     while (next_attribute(rest, attribute)) {

@@ -19,7 +19,9 @@ namespace warren::stacks {
 
 namespace {
 
-std::string path_of(const std::string& name) { return std::string(kNamespaceDirectory) + "/" + name; }
+std::string path_of(const std::string& name) {
+    return std::string(kNamespaceDirectory) + "/" + name;
+}
 
 bool is_namespace(int fd) {
     struct statfs about {};

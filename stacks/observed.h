@@ -16,7 +16,7 @@ namespace warren::stacks {
 struct Link {
     std::string name;
     std::uint32_t index = 0;
-    std::string kind;   // "tun", "veth", "macvlan", "vlan", "bridge", ...; "" for a physical device
+    std::string kind;  // "tun", "veth", "macvlan", "vlan", "bridge", ...; "" for a physical device
     std::string alias;
     std::string qdisc;
     std::uint32_t mtu = 0;
@@ -41,8 +41,8 @@ struct ObservedFirewall {
 struct ObservedStack {
     bool exists = false;
     std::vector<Link> links;
-    std::vector<DeviceAddress> addresses;   // IPv6 link-local ones left out
-    std::vector<Route> routes;              // ours: of kRouteProtocol in the main table
+    std::vector<DeviceAddress> addresses;        // IPv6 link-local ones left out
+    std::vector<Route> routes;                   // ours: of kRouteProtocol in the main table
     std::map<std::string, std::string> sysctls;  // by path; what does not exist is absent
     std::optional<ObservedFirewall> firewall;
 

@@ -127,6 +127,7 @@ class Planner {
                 return;
             }
             if (now != nullptr && !remove_handoff(*now)) return;
+            if (uplink_.link(desired_.handoff->outer) != nullptr) step(RemoveUplink{desired_.handoff->outer});
             step(*create);
             has_handoff_ = true;
             disturbed_.insert(kHandoffDevice);
@@ -206,9 +207,8 @@ class Planner {
 
     // IPv6 holds an address once per device, whatever its prefix length.
     static bool blocks(const Prefix& present, const std::vector<Prefix>& wanted) {
-        return !present.address.is_v4() && std::any_of(wanted.begin(), wanted.end(), [&present](const Prefix& prefix) {
-            return prefix.address == present.address;
-        });
+        return !present.address.is_v4() &&
+               std::any_of(wanted.begin(), wanted.end(), [&present](const Prefix& prefix) { return prefix.address == present.address; });
     }
 
     void remove_address(const std::string& device, const Prefix& prefix) {
@@ -248,9 +248,9 @@ class Planner {
     const DesiredStack& desired_;
     const ObservedStack& observed_;
     const ObservedUplink& uplink_;
-    const Link* tunnel_ = nullptr;   // vpn0 as it is; null when it is made new
-    const Link* handoff_ = nullptr;  // lan0 as it is; null when it is made new
-    bool has_handoff_ = false;       // lan0 will be there
+    const Link* tunnel_ = nullptr;     // vpn0 as it is; null when it is made new
+    const Link* handoff_ = nullptr;    // lan0 as it is; null when it is made new
+    bool has_handoff_ = false;         // lan0 will be there
     std::set<std::string> disturbed_;  // devices that may have lost routes to an earlier step
     Plan plan_;
 };

@@ -1,6 +1,6 @@
 #include <linux/if.h>
-#include <linux/if_link.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>

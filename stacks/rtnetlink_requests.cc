@@ -1,6 +1,6 @@
 #include <linux/if.h>
-#include <linux/if_link.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -14,9 +14,9 @@ namespace {
 constexpr std::uint16_t kChange = NLM_F_ACK;
 constexpr std::uint16_t kCreate = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
 constexpr std::uint16_t kReplace = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
-constexpr std::uint8_t kVlanId = 1;           // IFLA_VLAN_ID
-constexpr std::uint8_t kMacvlanMode = 1;      // IFLA_MACVLAN_MODE
-constexpr std::uint32_t kMacvlanBridge = 4;   // MACVLAN_MODE_BRIDGE
+constexpr std::uint8_t kVlanId = 1;          // IFLA_VLAN_ID
+constexpr std::uint8_t kMacvlanMode = 1;     // IFLA_MACVLAN_MODE
+constexpr std::uint32_t kMacvlanBridge = 4;  // MACVLAN_MODE_BRIDGE
 
 ifinfomsg link_header(std::uint32_t index) {
     ifinfomsg header{};
@@ -25,9 +25,13 @@ ifinfomsg link_header(std::uint32_t index) {
     return header;
 }
 
-NetlinkRequest change_link(std::uint32_t index) { return {RTM_SETLINK, kChange, link_header(index)}; }
+NetlinkRequest change_link(std::uint32_t index) {
+    return {RTM_SETLINK, kChange, link_header(index)};
+}
 
-std::uint8_t family_of(const IpAddress& address) { return address.is_v4() ? AF_INET : AF_INET6; }
+std::uint8_t family_of(const IpAddress& address) {
+    return address.is_v4() ? AF_INET : AF_INET6;
+}
 
 ifaddrmsg address_header(std::uint32_t index, const Prefix& prefix) {
     ifaddrmsg header{};
@@ -71,13 +75,21 @@ NetlinkRequest set_up(std::uint32_t index, bool up) {
     return {RTM_SETLINK, kChange, header};
 }
 
-NetlinkRequest set_mtu(std::uint32_t index, std::uint32_t mtu) { return change_link(index).put_host(IFLA_MTU, mtu); }
+NetlinkRequest set_mtu(std::uint32_t index, std::uint32_t mtu) {
+    return change_link(index).put_host(IFLA_MTU, mtu);
+}
 
-NetlinkRequest set_queue_length(std::uint32_t index, std::uint32_t packets) { return change_link(index).put_host(IFLA_TXQLEN, packets); }
+NetlinkRequest set_queue_length(std::uint32_t index, std::uint32_t packets) {
+    return change_link(index).put_host(IFLA_TXQLEN, packets);
+}
 
-NetlinkRequest set_name(std::uint32_t index, const std::string& name) { return change_link(index).put(IFLA_IFNAME, name); }
+NetlinkRequest set_name(std::uint32_t index, const std::string& name) {
+    return change_link(index).put(IFLA_IFNAME, name);
+}
 
-NetlinkRequest set_master(std::uint32_t index, std::uint32_t master) { return change_link(index).put_host(IFLA_MASTER, master); }
+NetlinkRequest set_master(std::uint32_t index, std::uint32_t master) {
+    return change_link(index).put_host(IFLA_MASTER, master);
+}
 
 NetlinkRequest set_no_queue(std::uint32_t index) {
     tcmsg header{};
@@ -96,7 +108,9 @@ NetlinkRequest move_link(std::uint32_t index, int namespace_fd, const std::strin
     return request;
 }
 
-NetlinkRequest delete_link(std::uint32_t index) { return {RTM_DELLINK, kChange, link_header(index)}; }
+NetlinkRequest delete_link(std::uint32_t index) {
+    return {RTM_DELLINK, kChange, link_header(index)};
+}
 
 NetlinkRequest create_veth(const std::string& name, const std::string& peer) {
     NetlinkRequest request(RTM_NEWLINK, kCreate, link_header(0));
@@ -105,7 +119,10 @@ NetlinkRequest create_veth(const std::string& name, const std::string& peer) {
     const Bytes prefix(reinterpret_cast<const std::uint8_t*>(&peer_header), sizeof peer_header);
     request.nest(IFLA_LINKINFO, [&] {
         request.put(IFLA_INFO_KIND, std::string_view("veth"));
-        request.nest(IFLA_INFO_DATA, [&] { request.nest(VETH_INFO_PEER, [&] { request.put(IFLA_IFNAME, peer); }, prefix); });
+        request.nest(IFLA_INFO_DATA, [&] {
+            request.nest(
+                VETH_INFO_PEER, [&] { request.put(IFLA_IFNAME, peer); }, prefix);
+        });
     });
     return request;
 }
@@ -159,9 +176,13 @@ NetlinkRequest remove_route(const Route& route) {
     return request;
 }
 
-NetlinkRequest dump_links() { return {RTM_GETLINK, NLM_F_DUMP, link_header(0)}; }
+NetlinkRequest dump_links() {
+    return {RTM_GETLINK, NLM_F_DUMP, link_header(0)};
+}
 
-NetlinkRequest dump_addresses() { return {RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{}}; }
+NetlinkRequest dump_addresses() {
+    return {RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{}};
+}
 
 NetlinkRequest dump_routes(Family family) {
     rtmsg header{};

@@ -19,9 +19,13 @@ Status unless_gone(Status status) {
     return status;
 }
 
-Result<std::vector<std::uint8_t>> dump(NetlinkSocket& socket, NetlinkRequest request) { return socket.dump(request); }
+Result<std::vector<std::uint8_t>> dump(NetlinkSocket& socket, NetlinkRequest request) {
+    return socket.dump(request);
+}
 
-Status ask(NetlinkSocket& socket, NetlinkRequest request) { return socket.request(request); }
+Status ask(NetlinkSocket& socket, NetlinkRequest request) {
+    return socket.request(request);
+}
 
 }  // namespace
 
@@ -125,9 +129,8 @@ struct StepRunner {
     [[nodiscard]] Status create_veth(const CreateHandoff& step) const {
         WARREN_TRY(ask(inside(), rtnetlink::create_veth(step.handoff.outer, kHandoffDevice)));
         WARREN_TRY(mark(step));
-        return on_device(step.handoff.outer, [&](std::uint32_t index) {
-            return rtnetlink::move_link(index, session.uplink_, step.handoff.outer, step.owner);
-        });
+        return on_device(step.handoff.outer,
+                         [&](std::uint32_t index) { return rtnetlink::move_link(index, session.uplink_, step.handoff.outer, step.owner); });
     }
 
     [[nodiscard]] Status move_in(const CreateHandoff& step) const {
@@ -186,6 +189,12 @@ struct StepRunner {
         return ask(uplink(), rtnetlink::set_up(*device, true));
     }
 
+    Status operator()(const RemoveUplink& step) const {
+        const auto device = find_index(uplink(), step.device);
+        if (!device) return unless_gone(tl::unexpected(device.error()));
+        return unless_gone(ask(uplink(), rtnetlink::delete_link(*device)));
+    }
+
     Status operator()(const RenameUplink& step) const {
         const auto device = find_index(uplink(), step.device);
         if (!device) return tl::unexpected(device.error());
@@ -225,7 +234,9 @@ Result<std::uint32_t> StackSession::index_of(const std::string& device) {
     return index;
 }
 
-Status StackSession::carry_out(const Step& step) { return std::visit(StepRunner{*this}, step); }
+Status StackSession::carry_out(const Step& step) {
+    return std::visit(StepRunner{*this}, step);
+}
 
 Result<std::string> StackSession::owner() {
     NetlinkRequest request = rtnetlink::find_link(kLoopback);

@@ -16,7 +16,8 @@ std::string describe_handoff(const CreateHandoff& step) {
     switch (handoff.type) {
         case config::HandoffType::kVeth: return "create lan0: veth, far end " + handoff.outer;
         case config::HandoffType::kMacvlan: return "create lan0: macvlan on " + handoff.parent;
-        case config::HandoffType::kVlan: return "create lan0: vlan " + std::to_string(handoff.vlan_id.value_or(0)) + " on " + handoff.parent;
+        case config::HandoffType::kVlan:
+            return "create lan0: vlan " + std::to_string(handoff.vlan_id.value_or(0)) + " on " + handoff.parent;
         case config::HandoffType::kPhysical: return "move " + step.source + " into the stack as lan0";
     }
     return "create lan0";
@@ -54,11 +55,14 @@ struct Describer {
         return "put " + step.device + " into bridge " + step.bridge;
     }
     std::string operator()(const SetUplinkUp& step) const { return "set " + step.device + " up (uplink)"; }
+    std::string operator()(const RemoveUplink& step) const { return "remove stale " + step.device + " (uplink)"; }
     std::string operator()(const RenameUplink& step) const { return "rename " + step.device + " to " + step.name + " (uplink)"; }
 };
 
 }  // namespace
 
-std::string describe(const Step& step) { return std::visit(Describer{}, step); }
+std::string describe(const Step& step) {
+    return std::visit(Describer{}, step);
+}
 
 }  // namespace warren::stacks

@@ -1,4 +1,5 @@
-// The steps from what is to what shall be: each is one change of the kernel's state, can be printed, and can be repeated after a crash. PURE.
+// The steps from what is to what shall be: each is one change of the kernel's state, can be printed, and can be repeated after a crash.
+// PURE.
 #pragma once
 
 #include <string>
@@ -97,6 +98,11 @@ struct SetUplinkUp {
     std::string device;
     bool operator==(const SetUplinkUp&) const = default;
 };
+// In the uplink: the far end of a veth whose stack's name was taken away under us.
+struct RemoveUplink {
+    std::string device;
+    bool operator==(const RemoveUplink&) const = default;
+};
 // In the uplink: a device that came home under another name gets its own back.
 struct RenameUplink {
     std::string device;
@@ -104,9 +110,9 @@ struct RenameUplink {
     bool operator==(const RenameUplink&) const = default;
 };
 
-using Step = std::variant<CreateNamespace, RemoveNamespace, SetSysctls, SetFirewall, CreateTunnel, SetNoQueue, SetQueueLength, SetMtu, SetUp,
-                          AddAddress, RemoveAddress, PutRoute, RemoveRoute, CreateHandoff, RemoveHandoff, ReturnHandoff, SetBridge,
-                          SetUplinkUp, RenameUplink>;
+using Step = std::variant<CreateNamespace, RemoveNamespace, SetSysctls, SetFirewall, CreateTunnel, SetNoQueue, SetQueueLength, SetMtu,
+                          SetUp, AddAddress, RemoveAddress, PutRoute, RemoveRoute, CreateHandoff, RemoveHandoff, ReturnHandoff, SetBridge,
+                          SetUplinkUp, RemoveUplink, RenameUplink>;
 
 // One line for a person.
 [[nodiscard]] std::string describe(const Step& step);

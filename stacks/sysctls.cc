@@ -11,15 +11,16 @@ namespace {
 
 using enum SysctlScope;
 
-// A namespace starts with copies of the host's values or with the kernel's defaults, by net.core.devconf_inherit_init_net. Whatever matters is
-// said here, so that a stack is the same on every host. The forwarding switches come first: they reset others.
+// A namespace starts with copies of the host's values or with the kernel's defaults, by net.core.devconf_inherit_init_net. Whatever matters
+// is said here, so that a stack is the same on every host. The forwarding switches come first: they reset others.
 constexpr std::array kTable = std::to_array<SysctlRow>({
     {kNamespace, "ipv4", "ip_forward", "1", "the stack is the router between its tunnels and its handoff"},
     {kEveryInterface, "ipv6", "forwarding", "1", "likewise"},
     {kEveryInterface, "ipv6", "disable_ipv6", "0", "a host that has IPv6 switched off must not take it from its customers"},
 
     {kEveryInterface, "ipv4", "rp_filter", "1",
-     "strict (RFC 3704): a LAN host cannot send as a site behind a tunnel, nor the other way; IPv6 has no such switch, the firewall does it"},
+     "strict (RFC 3704): a LAN host cannot send as a site behind a tunnel, nor the other way; IPv6 has no such switch, the firewall does "
+     "it"},
     {kEveryInterface, "ipv4", "accept_local", "0", "a packet that claims to come from the stack itself is forged"},
     {kTunnelOnly, "ipv4", "accept_local", "1",
      "but on vpn0: the tunnel daemon writes ICMP errors into the stack in the stack's own name, and lets no peer use that source"},
@@ -49,7 +50,9 @@ std::string interface_path(const SysctlRow& row, std::string_view interface) {
 
 }  // namespace
 
-std::span<const SysctlRow> sysctl_table() { return kTable; }
+std::span<const SysctlRow> sysctl_table() {
+    return kTable;
+}
 
 std::vector<Sysctl> stack_sysctls() {
     std::vector<Sysctl> out;

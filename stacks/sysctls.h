@@ -18,14 +18,14 @@ struct Sysctl {
 
 // Which of the kernel's copies of a parameter a row of the table stands for.
 enum class SysctlScope {
-    kNamespace,        // the path as it is
-    kEveryInterface,   // conf/all, conf/default (what is made later), conf/vpn0 and conf/lan0
-    kTunnelOnly,       // conf/vpn0
+    kNamespace,       // the path as it is
+    kEveryInterface,  // conf/all, conf/default (what is made later), conf/vpn0 and conf/lan0
+    kTunnelOnly,      // conf/vpn0
 };
 
 struct SysctlRow {
     SysctlScope scope;
-    const char* family;     // "ipv4" or "ipv6"
+    const char* family;  // "ipv4" or "ipv6"
     const char* parameter;
     const char* value;
     const char* reason;

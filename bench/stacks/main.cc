@@ -25,7 +25,9 @@ using warren::stacks::LinuxKernel;
 
 constexpr const char* kRunDir = "/run/warren-bench";
 
-double milliseconds_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+double milliseconds_since(Clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
 
 warren::stacks::DesiredStack stack_number(unsigned number, unsigned peers) {
     warren::config::Customer customer;
@@ -108,8 +110,10 @@ struct Memory {
 };
 
 void print(const char* name, const Memory& memory) {
-    std::printf("  \"%s\": {\"rss_kb\": %ld, \"slab_unreclaimable_kb\": %ld, \"percpu_kb\": %ld, \"available_kb\": %ld, \"fds\": %zu, \"mounts\": %zu}",
-                name, memory.resident, memory.slab_unreclaimable, memory.percpu, memory.available, memory.fds, memory.mount_points);
+    std::printf(
+        "  \"%s\": {\"rss_kb\": %ld, \"slab_unreclaimable_kb\": %ld, \"percpu_kb\": %ld, \"available_kb\": %ld, \"fds\": %zu, \"mounts\": "
+        "%zu}",
+        name, memory.resident, memory.slab_unreclaimable, memory.percpu, memory.available, memory.fds, memory.mount_points);
 }
 
 warren::UniqueFd create(LinuxKernel& kernel, const warren::stacks::DesiredStack& desired, const warren::stacks::ObservedUplink& uplink) {
@@ -148,8 +152,8 @@ void measure_once(LinuxKernel& kernel, unsigned stacks, unsigned peers) {
     settle();
     const double gone_ms = milliseconds_since(remove_start);
     const Memory after;
-    std::printf("  \"create_ms_per_stack\": %.3f,\n  \"observe_and_plan_ms_per_stack\": %.3f,\n  \"remove_ms_per_stack\": %.3f,\n", create_ms / stacks,
-                observe_ms / stacks, remove_ms / stacks);
+    std::printf("  \"create_ms_per_stack\": %.3f,\n  \"observe_and_plan_ms_per_stack\": %.3f,\n  \"remove_ms_per_stack\": %.3f,\n",
+                create_ms / stacks, observe_ms / stacks, remove_ms / stacks);
     std::printf("  \"all_memory_back_ms\": %.0f,\n  \"steps_planned_after_applying\": %zu,\n", gone_ms, leftover_steps);
     std::printf("  \"kernel_kb_per_stack\": %.1f,\n", static_cast<double>(before.available - with.available) / stacks);
     print("before", before);

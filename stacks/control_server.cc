@@ -1,0 +1,68 @@
+#include "stacks/control_server.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/log.h"
+#include "ipc/channel.h"
+
+namespace warren::stacks {
+
+namespace {
+
+constexpr timeval kPatience{5, 0};
+constexpr std::size_t kMaxRequest = 64;
+
+Result<ipc::ControlVerb> receive_request(ipc::Channel& channel) {
+    const auto credentials = channel.peer_credentials();
+    if (!credentials) return tl::unexpected(credentials.error());
+    if (credentials->uid != ::geteuid()) return fail(ErrorCode::kPermission, "only root may ask");
+    std::array<std::uint8_t, kMaxRequest> space{};
+    const auto received = channel.receive(space);
+    if (!received) return tl::unexpected(received.error());
+    const auto message = ipc::decode_control(Bytes(space).first(received->size));
+    if (!message) return tl::unexpected(message.error());
+    const auto* request = std::get_if<ipc::ControlRequest>(&*message);
+    if (request == nullptr) return fail(ErrorCode::kInvalid, "not a request");
+    return request->verb;
+}
+
+Status send(ipc::Channel& channel, const ipc::ControlMessage& message) {
+    std::vector<std::uint8_t> wire;
+    WARREN_TRY(ipc::encode(message, wire));
+    return channel.send(wire);
+}
+
+Status send_report(ipc::Channel& channel, const Report& report, std::uint64_t generation) {
+    for (const ipc::ControlText& text : report.texts) WARREN_TRY(send(channel, text));
+    return send(channel, ipc::ControlDone{report.exit_status, generation, report.summary});
+}
+
+}  // namespace
+
+Result<ControlServer> ControlServer::listen(const std::string& path) {
+    auto listener = ipc::listen_at(path, 0600);
+    if (!listener) return tl::unexpected(listener.error());
+    return ControlServer(std::move(*listener));
+}
+
+void ControlServer::serve_one(const std::function<Report(ipc::ControlVerb)>& answer,
+                              const std::function<std::uint64_t()>& generation) const {
+    auto channel = ipc::accept_from(listener_.get());
+    if (!channel) return;
+    (void)::setsockopt(channel->fd(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+    (void)::setsockopt(channel->fd(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+    const auto verb = receive_request(*channel);
+    if (!verb) {
+        log(LogLevel::kWarn, "control_refused", {{"reason", verb.error().what}});
+        return;
+    }
+    const Report report = answer(*verb);
+    if (const Status sent = send_report(*channel, report, generation()); !sent)
+        log(LogLevel::kWarn, "control_answer_lost", {{"reason", sent.error().what}});
+}
+
+}  // namespace warren::stacks

@@ -1,0 +1,29 @@
+// The operator's socket: RUN_DIR/control.sock, root only, one request per connection.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "ipc/control_messages.h"
+#include "stacks/reconciler.h"
+
+namespace warren::stacks {
+
+// One thread. A client that does not write or read is given up after a few seconds: only root gets that far.
+class ControlServer {
+  public:
+    [[nodiscard]] static Result<ControlServer> listen(const std::string& path);
+
+    // Readable when a client waits.
+    [[nodiscard]] int fd() const { return listener_.get(); }
+    // Lets the next client in, if there is one, and sends him what `answer` says to his request, and `generation()` after it.
+    void serve_one(const std::function<Report(ipc::ControlVerb)>& answer, const std::function<std::uint64_t()>& generation) const;
+
+  private:
+    explicit ControlServer(UniqueFd listener) : listener_(std::move(listener)) {}
+    UniqueFd listener_;
+};
+
+}  // namespace warren::stacks

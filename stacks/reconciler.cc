@@ -1,0 +1,368 @@
+#include "stacks/reconciler.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "config/diff.h"
+#include "config/load.h"
+
+namespace warren::stacks {
+
+namespace {
+
+using Kind = ipc::ControlText::Kind;
+
+constexpr std::uint8_t kAnswerIsNo = 1;
+constexpr std::uint8_t kFailed = 4;
+
+void say(Report& report, Kind kind, const std::string& customer, const std::string& text) {
+    report.texts.push_back({kind, customer, text});
+}
+
+ListenerPorts listeners_of(const config::Generation& generation) {
+    ListenerPorts listeners;
+    if (generation.appliance.wireguard) listeners[""] = generation.appliance.wireguard->port;
+    for (const config::Tenant& tenant : generation.customers) {
+        if (tenant.customer.listener) listeners[tenant.customer.id] = tenant.customer.listener->port;
+    }
+    return listeners;
+}
+
+std::string first_line(const std::string& text) {
+    return text.substr(0, text.find('\n'));
+}
+
+std::string counted(std::size_t count, const std::string& noun) {
+    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+// --- loading ------------------------------------------------------------------------------------------------------------------------
+
+bool Reconciler::load(Round& round, Report& report) const {
+    const config::Loaded loaded = config::load(options_.config_directory);
+    config::Succession succession = config::succeed(current_, loaded);
+    for (const config::Diagnostic& diagnostic : succession.diagnostics) {
+        say(report, Kind::kDiagnostic, diagnostic.customer, config::format(diagnostic));
+        round.invalid = round.invalid || diagnostic.severity == config::Severity::kError;
+    }
+    for (const config::LoadedCustomer& customer : loaded.customers) round.present.insert(customer.customer.id);
+    if (!succession.accepted) {
+        report.exit_status = kAnswerIsNo;
+        report.summary = "nothing applied: the configuration in " + options_.config_directory + " has errors";
+        return false;
+    }
+    round.next = std::move(succession.next);
+    return true;
+}
+
+bool Reconciler::is_changed(const config::Tenant& tenant) const {
+    const config::Tenant* before = current_.find(tenant.customer.id);
+    if (before == nullptr || before->customer != tenant.customer) return true;
+    const std::vector<config::SecretRef> names = config::secrets_of(tenant.customer);
+    return !std::all_of(names.begin(), names.end(),
+                        [&](const config::SecretRef& name) { return tenant.secrets.same(name, before->secrets, name); });
+}
+
+void Reconciler::say_changes(const config::Generation& next, Report& report) const {
+    for (const config::FieldChange& change : config::diff(current_.appliance, current_.secrets, next.appliance, next.secrets))
+        say(report, Kind::kStep, "", config::format(change));
+    for (const config::Tenant& tenant : next.customers) {
+        const config::Tenant* before = current_.find(tenant.customer.id);
+        if (before == nullptr) {
+            say(report, Kind::kStep, tenant.customer.id, "add the customer with " + counted(tenant.customer.peers.size(), "peer"));
+            continue;
+        }
+        if (!is_changed(tenant)) continue;
+        for (const config::FieldChange& change : config::diff(before->customer, before->secrets, tenant.customer, tenant.secrets))
+            say(report, Kind::kStep, tenant.customer.id, config::format(change));
+    }
+    for (const config::Tenant& tenant : current_.customers) {
+        if (next.find(tenant.customer.id) == nullptr) say(report, Kind::kStep, tenant.customer.id, "remove the customer");
+    }
+}
+
+void Reconciler::mark_changes(const config::Generation& next) {
+    const auto key_of = [](const config::Generation& generation) {
+        return generation.appliance.wireguard ? generation.appliance.wireguard->private_key : config::SecretRef{};
+    };
+    if (!next.secrets.same(key_of(next), current_.secrets, key_of(current_))) view_.mark_listener_changed("");
+    for (const config::Tenant& tenant : next.customers) {
+        if (!is_changed(tenant)) continue;
+        view_.mark_changed(tenant.customer.id);
+        view_.mark_listener_changed(tenant.customer.id);
+    }
+}
+
+// --- making -------------------------------------------------------------------------------------------------------------------------
+
+bool Reconciler::bind_listeners(Round& round, Report& report) {
+    std::vector<std::string> refused;
+    for (const auto& [id, port] : listeners_of(round.next)) {
+        const Status bound = sockets_.bind(id, port);
+        if (bound) continue;
+        log(LogLevel::kError, "listener_refused", {{"customer", id}, {"reason", bound.error().what}});
+        if (id.empty()) {
+            report.exit_status = kFailed;
+            report.summary = bound.error().what;
+            return false;
+        }
+        say(report, Kind::kNote, id, "refused: " + bound.error().what);
+        round.failed = true;
+        refused.push_back(id);
+    }
+    go_back(refused, round);
+    return true;
+}
+
+// These customers stay as they were; those who were not there are left out.
+void Reconciler::go_back(const std::vector<std::string>& customers, Round& round) {
+    for (const std::string& id : customers) {
+        std::erase_if(round.next.customers, [&id](const config::Tenant& tenant) { return tenant.customer.id == id; });
+        const config::Tenant* before = current_.find(id);
+        if (before == nullptr) continue;
+        const auto place = std::find_if(round.next.customers.begin(), round.next.customers.end(),
+                                        [&id](const config::Tenant& tenant) { return tenant.customer.id > id; });
+        round.next.customers.insert(place, {before->customer, before->secrets.only(config::secrets_of(before->customer))});
+    }
+}
+
+bool Reconciler::bring_up(const config::Tenant& tenant, Round& round, Report& report) {
+    const std::string& id = tenant.customer.id;
+    const auto outcome = stacks_.bring_up(tenant.customer);
+    if (!outcome) {
+        log(LogLevel::kError, "customer_refused", {{"customer", id}, {"reason", outcome.error().what}});
+        say(report, Kind::kNote, id, "refused: " + outcome.error().what);
+        round.failed = true;
+        if (const config::Tenant* before = current_.find(id)) {
+            if (const auto back = stacks_.bring_up(before->customer); back && back->has_new_tunnel) view_.forget_tunnel(id);
+        }
+        return false;
+    }
+    for (const std::string& step : outcome->steps) say(report, Kind::kStep, id, step);
+    for (const std::string& problem : outcome->problems) {
+        say(report, Kind::kNote, id, problem + "; the stack runs without it, and it is tried again");
+        log(LogLevel::kWarn, "stack_incomplete", {{"customer", id}, {"reason", problem}});
+        round.failed = true;
+    }
+    if (outcome->is_new) round.created.push_back(id);
+    if (outcome->has_new_tunnel) view_.forget_tunnel(id);
+    if (outcome->problems.empty()) {
+        incomplete_.erase(id);
+    } else {
+        incomplete_.insert(id);
+    }
+    if (!outcome->steps.empty())
+        log(LogLevel::kInfo, "stack_changed",
+            {{"customer", id}, {"steps", std::to_string(outcome->steps.size())}, {"new", outcome->is_new ? "true" : "false"}});
+    return true;
+}
+
+// False when a signal asks to stop.
+bool Reconciler::bring_up_stacks(Round& round, Report& report) {
+    std::vector<std::string> refused;
+    for (const config::Tenant& tenant : round.next.customers) {
+        if (options_.should_stop()) {
+            report.exit_status = kFailed;
+            report.summary = "interrupted";
+            return false;
+        }
+        if (!bring_up(tenant, round, report)) refused.push_back(tenant.customer.id);
+    }
+    go_back(refused, round);
+    return true;
+}
+
+// --- handing over -------------------------------------------------------------------------------------------------------------------
+
+Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present, bool full) {
+    const ListenerPorts listeners = listeners_of(next);
+    Status delivered = view_.deliver(link, {number_, next, listeners, sockets_, stacks_, present, full});
+    if (!delivered && delivered.error().code != ErrorCode::kInvalid) link.close();
+    return delivered;
+}
+
+// False when vpnd refused, and everything is as it was.
+bool Reconciler::hand_over(VpndLink& link, Round& round, Report& report) {
+    ++number_;
+    if (!link.is_connected()) {
+        say(report, Kind::kNote, "", "vpnd is not running; it gets this as soon as it is back");
+        return true;
+    }
+    mark_changes(round.next);
+    Status delivered = deliver(link, round.next, round.present, false);
+    const bool keeps_unknown =
+        std::any_of(round.present.begin(), round.present.end(), [&](const std::string& id) { return round.next.find(id) == nullptr; });
+    if (!delivered && link.is_connected() && keeps_unknown) {
+        // What vpnd still has of customers whose files have errors does not go together with the rest.
+        log(LogLevel::kWarn, "kept_customers_dropped", {{"reason", delivered.error().what}});
+        delivered = deliver(link, round.next, round.present, true);
+    }
+    if (delivered) return true;
+    log(LogLevel::kError, "generation_not_applied", {{"generation", std::to_string(number_)}, {"reason", delivered.error().what}});
+    if (!link.is_connected()) {
+        say(report, Kind::kNote, "", delivered.error().what + "; vpnd gets this as soon as it is back");
+        return true;
+    }
+    report.exit_status = kFailed;
+    report.summary = delivered.error().what;
+    return false;
+}
+
+void Reconciler::roll_back(const Round& round) {
+    for (const std::string& id : round.created) {
+        if (current_.find(id) == nullptr) (void)stacks_.take_down(id);
+    }
+    for (const config::Tenant& tenant : round.next.customers) {
+        if (!is_changed(tenant)) continue;
+        const config::Tenant* before = current_.find(tenant.customer.id);
+        if (before == nullptr) continue;
+        if (const auto back = stacks_.bring_up(before->customer); !back)
+            log(LogLevel::kError, "roll_back_failed", {{"customer", tenant.customer.id}, {"reason", back.error().what}});
+    }
+}
+
+void Reconciler::remove_gone(Round& round, Report& report) {
+    std::set<std::string> known = round.present;
+    for (const config::Tenant& tenant : round.next.customers) known.insert(tenant.customer.id);
+    const auto gone = stacks_.others(known);
+    if (!gone) {
+        log(LogLevel::kError, "stacks_unreadable", {{"reason", gone.error().what}});
+        round.failed = true;
+        return;
+    }
+    for (const std::string& id : *gone) {
+        const Status removed = stacks_.take_down(id);
+        if (!removed) {
+            log(LogLevel::kError, "stack_not_removed", {{"customer", id}, {"reason", removed.error().what}});
+            say(report, Kind::kNote, id, "not removed: " + removed.error().what);
+            round.failed = true;
+            continue;
+        }
+        say(report, Kind::kStep, id, "remove the stack");
+        log(LogLevel::kInfo, "stack_removed", {{"customer", id}});
+        incomplete_.erase(id);
+    }
+}
+
+void Reconciler::accept(Round& round, Report& report) {
+    current_ = std::move(round.next);
+    present_ = std::move(round.present);
+    close_unused_listeners();
+    report.accepted = true;
+    report.exit_status = round.failed ? kFailed : (round.invalid ? kAnswerIsNo : 0);
+    report.summary = "generation " + std::to_string(number_) + ": " + counted(current_.customers.size(), "customer");
+    if (round.invalid) report.summary += "; customers whose files have errors stay as they were";
+    if (round.failed) report.summary += "; not everything could be done";
+}
+
+// What neither the configuration in force nor vpnd has.
+void Reconciler::close_unused_listeners() {
+    ListenerPorts needed = listeners_of(current_);
+    needed.insert(view_.listeners().begin(), view_.listeners().end());
+    sockets_.keep_only(needed);
+}
+
+Report Reconciler::apply(VpndLink& link) {
+    Report report;
+    Round round;
+    const bool loaded = load(round, report);
+    for (const ipc::ControlText& text : report.texts)
+        log(LogLevel::kWarn, "config_diagnostic", {{"customer", text.customer}, {"text", first_line(text.text)}});
+    if (!loaded) return report;
+    say_changes(round.next, report);
+    if (const Status seen = stacks_.look_around(); !seen) {
+        report.exit_status = kFailed;
+        report.summary = seen.error().what;
+        return report;
+    }
+    if (!bind_listeners(round, report) || !bring_up_stacks(round, report)) {
+        close_unused_listeners();
+        return report;
+    }
+    if (!hand_over(link, round, report)) {
+        roll_back(round);
+        close_unused_listeners();
+        return report;
+    }
+    remove_gone(round, report);
+    accept(round, report);
+    // What a removed stack gave back may be what another one waits for.
+    if (needs_mending()) mend(link);
+    return report;
+}
+
+Report Reconciler::preview() {
+    Report report;
+    Round round;
+    if (!load(round, report)) return report;
+    say_changes(round.next, report);
+    std::set<std::string> known = round.present;
+    const Status seen = stacks_.look_around();
+    bool failed = !seen;
+    for (const config::Tenant& tenant : round.next.customers) {
+        known.insert(tenant.customer.id);
+        const auto outcome = stacks_.preview(tenant.customer);
+        if (!outcome) {
+            say(report, Kind::kNote, tenant.customer.id, "would be refused: " + outcome.error().what);
+            failed = true;
+            continue;
+        }
+        for (const std::string& step : outcome->steps) say(report, Kind::kStep, tenant.customer.id, step);
+        for (const std::string& problem : outcome->problems) say(report, Kind::kNote, tenant.customer.id, problem);
+        round.invalid = round.invalid || !outcome->problems.empty();
+    }
+    if (const auto gone = stacks_.others(known)) {
+        for (const std::string& id : *gone) say(report, Kind::kStep, id, "remove the stack");
+    }
+    const auto steps = std::count_if(report.texts.begin(), report.texts.end(), [](const auto& text) { return text.kind == Kind::kStep; });
+    report.exit_status = failed ? kFailed : (steps > 0 || round.invalid ? kAnswerIsNo : 0);
+    report.summary = steps == 0 ? "nothing to do" : counted(static_cast<std::size_t>(steps), "step");
+    return report;
+}
+
+// --- vpnd comes, the uplink changes, all goes ---------------------------------------------------------------------------------------
+
+void Reconciler::adopt(Holdings holdings) {
+    ListenerPorts ports;
+    std::set<std::string> tunnels;
+    for (auto& [id, held] : holdings.listeners) {
+        ports[id] = held.port;
+        sockets_.adopt(id, held.port, held.has_v6, std::move(held.descriptors));
+    }
+    for (auto& [id, tunnel] : holdings.tunnels) {
+        tunnels.insert(id);
+        stacks_.adopt_tunnel(id, std::move(tunnel));
+    }
+    view_ = VpndView(std::move(ports), std::move(tunnels));
+    number_ = std::max(number_, holdings.generation);
+}
+
+Status Reconciler::deliver_all(VpndLink& link) {
+    view_ = VpndView();
+    ++number_;
+    return deliver(link, current_, present_, true);
+}
+
+void Reconciler::mend(VpndLink& link) {
+    if (!stacks_.look_around()) return;
+    bool is_stale = false;
+    for (const config::Tenant& tenant : current_.customers) {
+        const std::string& id = tenant.customer.id;
+        if (!incomplete_.contains(id)) continue;
+        const auto outcome = stacks_.bring_up(tenant.customer);
+        if (!outcome || !outcome->problems.empty()) continue;
+        incomplete_.erase(id);
+        log(LogLevel::kInfo, "stack_complete", {{"customer", id}});
+        if (!outcome->has_new_tunnel) continue;
+        view_.forget_tunnel(id);
+        is_stale = true;
+    }
+    if (!is_stale || !link.is_connected()) return;
+    ++number_;
+    if (const Status delivered = deliver(link, current_, present_, false); !delivered)
+        log(LogLevel::kError, "generation_not_applied", {{"reason", delivered.error().what}});
+}
+
+}  // namespace warren::stacks

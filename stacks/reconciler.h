@@ -1,0 +1,97 @@
+// One configuration after the other: loads it, brings stacks and listeners to what it says, hands it to vpnd, removes what is gone.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "config/generation.h"
+#include "ipc/control_messages.h"
+#include "stacks/listener_table.h"
+#include "stacks/stack_keeper.h"
+#include "stacks/vpnd_link.h"
+#include "stacks/vpnd_view.h"
+
+namespace warren::stacks {
+
+// What came of a request, for the operator.
+struct Report {
+    std::vector<ipc::ControlText> texts;
+    bool accepted = false;         // a configuration came into force
+    std::uint8_t exit_status = 0;  // as ipc::ControlDone has it
+    std::string summary;
+};
+
+// Belongs to one thread. Logs what a customer could notice.
+class Reconciler {
+  public:
+    struct Options {
+        std::string config_directory;
+        std::string run_dir;
+        std::uint32_t workers = 1;
+        std::function<bool()> should_stop = [] { return false; };  // asked between customers: a signal waits
+    };
+    // `kernel` must outlive it.
+    Reconciler(Kernel& kernel, Options options)
+        : options_(std::move(options)), stacks_(kernel, options_.run_dir), sockets_(options_.run_dir, options_.workers) {}
+
+    // What the directory says becomes what is. A customer whose file has errors, or whose stack cannot be made, stays as he was; the others
+    // apply. Without a connection (vpnd is down) vpnd gets all of it from deliver_all() later. A link that breaks is closed.
+    [[nodiscard]] Report apply(VpndLink& link);
+    // What apply() would do; changes nothing.
+    [[nodiscard]] Report preview();
+
+    // vpnd runs already: what it holds is used from now on.
+    void adopt(Holdings holdings);
+    // A fresh vpnd gets the configuration in force.
+    [[nodiscard]] Status deliver_all(VpndLink& link);
+    // Tries again what could not be done for want of a device in the uplink.
+    void mend(VpndLink& link);
+    [[nodiscard]] bool needs_mending() const { return !incomplete_.empty(); }
+
+    // Closes all listeners and removes their files.
+    void close_listeners() { sockets_.keep_only({}); }
+
+    [[nodiscard]] std::uint64_t generation() const { return number_; }
+    [[nodiscard]] const config::Generation& current() const { return current_; }
+
+  private:
+    // One run of apply().
+    struct Round {
+        config::Generation next;
+        std::set<std::string> present;     // customers who have a file
+        std::vector<std::string> created;  // customers whose stack was made in this round
+        bool failed = false;               // something that should have been done was not
+        bool invalid = false;              // some file has errors
+    };
+
+    [[nodiscard]] bool load(Round& round, Report& report) const;
+    void say_changes(const config::Generation& next, Report& report) const;
+    [[nodiscard]] bool is_changed(const config::Tenant& tenant) const;
+    void mark_changes(const config::Generation& next);
+
+    [[nodiscard]] bool bind_listeners(Round& round, Report& report);
+    [[nodiscard]] bool bring_up_stacks(Round& round, Report& report);
+    [[nodiscard]] bool bring_up(const config::Tenant& tenant, Round& round, Report& report);
+    void go_back(const std::vector<std::string>& customers, Round& round);
+    [[nodiscard]] bool hand_over(VpndLink& link, Round& round, Report& report);
+    [[nodiscard]] Status deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present, bool full);
+    void roll_back(const Round& round);
+    void remove_gone(Round& round, Report& report);
+    void close_unused_listeners();
+    void accept(Round& round, Report& report);
+
+    Options options_;
+    StackKeeper stacks_;
+    ListenerTable sockets_;
+    VpndView view_;
+    config::Generation current_;        // in force
+    std::set<std::string> present_;     // customers who had a file when it came into force
+    std::set<std::string> incomplete_;  // customers whose stack lacks something
+    std::uint64_t number_ = 0;
+};
+
+}  // namespace warren::stacks

@@ -1,0 +1,26 @@
+// The directory of one running instance, and the lock that says it is the only one.
+#pragma once
+
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace warren::stacks {
+
+// Holds the lock as long as it lives.
+class RunDir {
+  public:
+    // Makes the directory (0711) when it is missing. kConflict, naming the other's pid, when another instance has it. `path` is absolute.
+    [[nodiscard]] static Result<RunDir> claim(const std::string& path);
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+    [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
+
+  private:
+    RunDir(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+    std::string path_;
+    UniqueFd lock_;
+};
+
+}  // namespace warren::stacks

@@ -1,0 +1,63 @@
+// The stacks of this instance: brings each to what its customer's configuration says, and holds the descriptors of their tunnel devices.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "config/customer.h"
+#include "stacks/kernel.h"
+#include "stacks/plan.h"
+
+namespace warren::stacks {
+
+// Belongs to one thread.
+class StackKeeper {
+  public:
+    // `kernel` must outlive it.
+    StackKeeper(Kernel& kernel, std::string run_dir) : kernel_(kernel), run_dir_(std::move(run_dir)) {}
+
+    // What was done to one stack, or would be.
+    struct Outcome {
+        std::vector<std::string> steps;
+        std::vector<std::string> problems;  // what could not be done; the stack runs without it
+        bool is_new = false;                // the stack did not exist
+        bool has_new_tunnel = false;        // tunnel() is another descriptor than before
+    };
+
+    // Looks at the uplink afresh. Call before a round of the calls below.
+    [[nodiscard]] Status look_around();
+    [[nodiscard]] Result<Outcome> preview(const config::Customer& customer);
+    // Brings the stack to what `customer` says and takes hold of its tunnel. When it fails, a stack
+    // that was not there before is removed again; what was there is half-way, and the next call goes on from it.
+    [[nodiscard]] Result<Outcome> bring_up(const config::Customer& customer);
+    // Closes the tunnel and removes the stack. No error when there is none.
+    [[nodiscard]] Status take_down(const std::string& customer);
+    // Customers, besides those of `known`, who have a stack that belongs to this instance.
+    [[nodiscard]] Result<std::vector<std::string>> others(const std::set<std::string>& known);
+
+    // -1 when there is none.
+    [[nodiscard]] int tunnel(const std::string& customer) const;
+    // A descriptor that vpnd kept for us.
+    void adopt_tunnel(const std::string& customer, UniqueFd tunnel) { tunnels_[customer] = std::move(tunnel); }
+
+  private:
+    struct Prospect {
+        DesiredStack desired;
+        ObservedStack observed;
+        Plan plan;
+    };
+    [[nodiscard]] Result<Prospect> look_at(const config::Customer& customer);
+
+    Kernel& kernel_;
+    std::string run_dir_;
+    ObservedUplink uplink_;
+    bool uplink_changed_ = true;
+    std::unordered_map<std::string, UniqueFd> tunnels_;  // by customer
+};
+
+}  // namespace warren::stacks

@@ -1,0 +1,272 @@
+#include "stacks/supervisor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <iostream>
+
+#include "base/log.h"
+#include "stacks/notify.h"
+
+namespace warren::stacks {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::uint32_t kWorkers = 1;           // data workers of vpnd
+constexpr Duration kMendInterval = seconds(5);  // between two looks for a missing uplink device
+constexpr Duration kQuickDeath = seconds(5);    // a vpnd that lived shorter is not started again at once every time
+constexpr Duration kMaxBackoff = seconds(10);
+constexpr Duration kStopPatience = seconds(5);
+constexpr int kFailed = 4;
+
+Instant now() {
+    timespec time{};
+    ::clock_gettime(CLOCK_BOOTTIME, &time);
+    return {std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec};
+}
+
+int milliseconds_until(Instant deadline) {
+    if (deadline == kNever) return -1;
+    const auto left = std::chrono::ceil<milliseconds>(deadline - now()).count();
+    return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+}
+
+// The first quick death costs nothing, then 200 ms, 400 ms, ...
+Duration backoff(unsigned quick_deaths) {
+    if (quick_deaths <= 1) return Duration(0);
+    return std::min<Duration>(milliseconds(100) * (1U << std::min(quick_deaths - 1, 10U)), kMaxBackoff);
+}
+
+}  // namespace
+
+Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& signals, Options options)
+    : run_dir_(run_dir),
+      signals_(signals),
+      options_(std::move(options)),
+      reconciler_(kernel, {options_.config_directory, run_dir.path(), kWorkers, Signals::stop_waits}) {}
+
+int Supervisor::run() {
+    const int failed = start();
+    if (failed == 0) serve();
+    notify("STOPPING=1");
+    if (failed == 0) stop();
+    return failed;
+}
+
+// --- starting and stopping ----------------------------------------------------------------------------------------------------------
+
+int Supervisor::start() {
+    const Status adopted = adopt_vpnd();
+    if (!adopted) log(LogLevel::kInfo, "vpnd_not_adopted", {{"reason", adopted.error().what}});
+    const Report report = reconciler_.apply(link_);
+    if (Signals::stop_waits()) {
+        stopping_ = true;
+        return 0;
+    }
+    if (!report.accepted) {
+        for (const ipc::ControlText& text : report.texts) {
+            if (text.kind == ipc::ControlText::Kind::kDiagnostic) std::cerr << text.text << "\n";
+        }
+        log(LogLevel::kError, "not_started", {{"reason", report.summary}});
+        return report.exit_status;
+    }
+    if (!link_.is_connected()) {
+        if (const Status started = start_vpnd(); !started) {
+            log(LogLevel::kError, "not_started", {{"reason", started.error().what}});
+            return kFailed;
+        }
+    }
+    auto control = ControlServer::listen(run_dir_.file("control.sock"));
+    if (!control) {
+        log(LogLevel::kError, "not_started", {{"reason", control.error().what}});
+        return kFailed;
+    }
+    control_ = std::move(*control);
+    serving_since_ = now();
+    if (reconciler_.needs_mending()) mend_at_ = now() + kMendInterval;
+    log(LogLevel::kInfo, "ready", {{"summary", report.summary}, {"vpnd", adopted ? "adopted" : "started"}});
+    announce();
+    return 0;
+}
+
+void Supervisor::stop() {
+    link_.close();
+    if (process_) process_->stop(kStopPatience);
+    reconciler_.close_listeners();
+    for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid"}) ::unlink(run_dir_.file(name).c_str());
+    log(LogLevel::kInfo, "stopped", {{"stacks", "stay up"}});
+}
+
+// --- vpnd ---------------------------------------------------------------------------------------------------------------------------
+
+ipc::Hello Supervisor::hello() const {
+    return {reconciler_.current().appliance.name, WARREN_VERSION, kWorkers};
+}
+
+// An earlier stackd was killed: its vpnd goes on, and holds all descriptors.
+Status Supervisor::adopt_vpnd() {
+    auto process = VpndProcess::find(run_dir_.file("vpnd.pid"));
+    auto channel = ipc::Channel::connect(run_dir_.file("adopt.sock"));
+    if (!channel) {
+        // It cannot be spoken to, and must not hold the ports and tunnels of its successor.
+        if (process) process->stop(kStopPatience);
+        return fail(channel.error().code, process ? "it could not be reached: " + channel.error().what : process.error().what);
+    }
+    VpndLink link(std::move(*channel));
+    auto holdings = link.greet(hello(), {});
+    if (!holdings) {
+        if (process) process->stop(kStopPatience);
+        return tl::unexpected(holdings.error());
+    }
+    if (process) process_ = std::move(*process);
+    link_ = std::move(link);
+    vpnd_since_ = now();
+    reconciler_.adopt(std::move(*holdings));
+    return {};
+}
+
+Status Supervisor::open_vpnd_files() {
+    if (snapshot_listener_.valid()) return {};
+    auto snapshot = ipc::listen_at(run_dir_.file("snapshot.sock"), 0600);
+    if (!snapshot) return tl::unexpected(snapshot.error());
+    auto adoption = ipc::listen_at(run_dir_.file("adopt.sock"), 0600);
+    if (!adoption) return tl::unexpected(adoption.error());
+    const std::string path = run_dir_.file("timestamps");
+    UniqueFd timestamps(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!timestamps.valid()) return fail_errno("open " + path, errno);
+    snapshot_listener_ = std::move(*snapshot);
+    adoption_listener_ = std::move(*adoption);
+    timestamps_ = std::move(timestamps);
+    return {};
+}
+
+Status Supervisor::start_vpnd() {
+    WARREN_TRY(open_vpnd_files());
+    auto ends = ipc::Channel::pair();
+    if (!ends) return tl::unexpected(ends.error());
+    auto process = VpndProcess::start(options_.vpnd, options_.user, ends->second.fd(), run_dir_.file("vpnd.pid"));
+    if (!process) return tl::unexpected(process.error());
+    process_ = std::move(*process);
+    vpnd_since_ = now();
+    ends->second = ipc::Channel();
+    VpndLink link(std::move(ends->first));
+    const auto holdings = link.greet(hello(), {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get()});
+    Status ready = holdings ? reconciler_.deliver_all(link) : Status(tl::unexpected(holdings.error()));
+    if (!ready) {
+        process_->stop(kStopPatience);
+        process_.reset();
+        return with_context("vpnd", std::move(ready).error());
+    }
+    link_ = std::move(link);
+    log(LogLevel::kInfo, "vpnd_started", {{"pid", std::to_string(process_->pid())}});
+    return {};
+}
+
+// Stacks, sockets and tunnels stay; the next vpnd gets them.
+void Supervisor::lose_vpnd(const std::string& reason) {
+    link_.close();
+    std::string ended = reason;
+    if (process_) {
+        // One that only hung up would fight its successor for the tunnels.
+        if (process_->ended()) {
+            ended = process_->reap();
+        } else {
+            process_->stop(kStopPatience);
+        }
+    }
+    process_.reset();
+    quick_deaths_ = now() - vpnd_since_ < kQuickDeath ? quick_deaths_ + 1 : 0;
+    const Duration delay = backoff(quick_deaths_);
+    restart_at_ = now() + delay;
+    log(LogLevel::kError, "vpnd_lost",
+        {{"reason", ended}, {"restart_in_ms", std::to_string(std::chrono::duration_cast<milliseconds>(delay).count())}});
+}
+
+void Supervisor::restart_vpnd() {
+    restart_at_ = kNever;
+    if (const Status started = start_vpnd(); !started) lose_vpnd(started.error().what);
+}
+
+// --- serving ------------------------------------------------------------------------------------------------------------------------
+
+void Supervisor::serve() {
+    while (!stopping_) {
+        enum { kSignals, kControl, kLink, kProcess };
+        std::array<pollfd, 4> waiting{{{signals_.fd(), POLLIN, 0},
+                                       {control_->fd(), POLLIN, 0},
+                                       {link_.is_connected() ? link_.fd() : -1, POLLIN, 0},
+                                       {process_ ? process_->ended_fd() : -1, POLLIN, 0}}};
+        if (::poll(waiting.data(), waiting.size(), milliseconds_until(std::min(restart_at_, mend_at_))) < 0 && errno != EINTR) return;
+        if (waiting[kSignals].revents != 0) take_signals();
+        if (stopping_) return;
+        // vpnd speaks only when it is spoken to: whatever comes now is its end.
+        if (waiting[kProcess].revents != 0 || waiting[kLink].revents != 0) lose_vpnd("hung up");
+        if (now() >= restart_at_) restart_vpnd();
+        if (waiting[kControl].revents != 0)
+            control_->serve_one([this](ipc::ControlVerb verb) { return answer(verb); }, [this] { return reconciler_.generation(); });
+        // apply() and mend() close a link that broke under them.
+        if (process_ && !link_.is_connected()) lose_vpnd("stopped answering");
+        if (now() >= mend_at_) {
+            reconciler_.mend(link_);
+            mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;
+        }
+    }
+}
+
+void Supervisor::take_signals() {
+    while (const auto request = signals_.take()) {
+        if (*request == SignalRequest::kStop) {
+            stopping_ = true;
+            return;
+        }
+        const Report report = apply();
+        for (const ipc::ControlText& text : report.texts) {
+            if (text.kind == ipc::ControlText::Kind::kNote)
+                log(LogLevel::kWarn, "note", {{"customer", text.customer}, {"text", text.text}});
+        }
+    }
+}
+
+Report Supervisor::apply() {
+    notify_reloading();
+    Report report = reconciler_.apply(link_);
+    mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;
+    log(report.exit_status == 0 ? LogLevel::kInfo : LogLevel::kWarn, "applied", {{"summary", report.summary}});
+    announce();
+    return report;
+}
+
+Report Supervisor::answer(ipc::ControlVerb verb) {
+    switch (verb) {
+        case ipc::ControlVerb::kApply: return apply();
+        case ipc::ControlVerb::kDiff: return reconciler_.preview();
+        case ipc::ControlVerb::kStatus: return status();
+    }
+    return {};
+}
+
+Report Supervisor::status() const {
+    Report report;
+    const auto note = [&report](const std::string& text) { report.texts.push_back({ipc::ControlText::Kind::kNote, "", text}); };
+    const auto uptime = std::chrono::duration_cast<seconds>(now() - serving_since_).count();
+    note("stackd " WARREN_VERSION ", pid " + std::to_string(::getpid()) + ", up " + std::to_string(uptime) + " s");
+    note(process_ ? "vpnd pid " + std::to_string(process_->pid()) : std::string("vpnd is not running"));
+    note(std::to_string(reconciler_.current().customers.size()) + " customers");
+    report.summary = "generation " + std::to_string(reconciler_.generation());
+    return report;
+}
+
+void Supervisor::announce() const {
+    notify("READY=1\nSTATUS=generation " + std::to_string(reconciler_.generation()) + ", " +
+           std::to_string(reconciler_.current().customers.size()) + " customers");
+}
+
+}  // namespace warren::stacks

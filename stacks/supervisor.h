@@ -1,0 +1,69 @@
+// stackd's main loop: keeps vpnd running, answers signals and the control socket, and lets the reconciler do the work.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "stacks/control_server.h"
+#include "stacks/reconciler.h"
+#include "stacks/run_dir.h"
+#include "stacks/signals.h"
+#include "stacks/vpnd_link.h"
+#include "stacks/vpnd_process.h"
+
+namespace warren::stacks {
+
+// One thread; lives as long as stackd serves.
+class Supervisor {
+  public:
+    struct Options {
+        std::string config_directory;
+        std::string vpnd;  // the executable
+        ServiceUser user;
+    };
+    // All references must outlive it.
+    Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& signals, Options options);
+
+    // Takes over or starts vpnd, applies the configuration, and serves until SIGTERM. Returns stackd's exit status; what went wrong was
+    // logged.
+    [[nodiscard]] int run();
+
+  private:
+    [[nodiscard]] int start();
+    [[nodiscard]] Status adopt_vpnd();
+    [[nodiscard]] Status start_vpnd();
+    [[nodiscard]] Status open_vpnd_files();
+    [[nodiscard]] ipc::Hello hello() const;
+    void lose_vpnd(const std::string& reason);
+    void restart_vpnd();
+    void stop();
+
+    void serve();
+    void take_signals();
+    [[nodiscard]] Report apply();
+    [[nodiscard]] Report answer(ipc::ControlVerb verb);
+    [[nodiscard]] Report status() const;
+    void announce() const;
+
+    const RunDir& run_dir_;
+    const Signals& signals_;
+    Options options_;
+    Reconciler reconciler_;
+    std::optional<ControlServer> control_;
+    UniqueFd snapshot_listener_;  // these three are for vpnd, and kept for the next one
+    UniqueFd adoption_listener_;
+    UniqueFd timestamps_;
+    std::optional<VpndProcess> process_;
+    VpndLink link_;
+    Instant vpnd_since_{};
+    unsigned quick_deaths_ = 0;  // in a row
+    Instant restart_at_ = kNever;
+    Instant mend_at_ = kNever;
+    Instant serving_since_{};
+    bool stopping_ = false;
+};
+
+}  // namespace warren::stacks

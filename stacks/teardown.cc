@@ -1,0 +1,28 @@
+#include "stacks/teardown.h"
+
+#include <unistd.h>
+
+#include "stacks/stack_keeper.h"
+#include "stacks/uapi_socket.h"
+#include "stacks/vpnd_process.h"
+
+namespace warren::stacks {
+
+Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel) {
+    if (auto vpnd = VpndProcess::find(run_dir.file("vpnd.pid"))) vpnd->stop(std::chrono::seconds(5));
+    StackKeeper stacks(kernel, run_dir.path());
+    const auto customers = stacks.others({});
+    if (!customers) return tl::unexpected(customers.error());
+    for (const std::string& customer : *customers) {
+        if (Status removed = stacks.take_down(customer); !removed) return with_context("customer " + customer, std::move(removed).error());
+    }
+    for (const std::string& directory : {std::string(kUapiDirectory), run_dir.file("wireguard")}) {
+        remove_stale_uapi(directory + "/" + uapi_name("") + ".sock");
+        for (const std::string& customer : *customers) remove_stale_uapi(directory + "/" + uapi_name(customer) + ".sock");
+    }
+    for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid"}) ::unlink(run_dir.file(name).c_str());
+    ::rmdir(run_dir.file("wireguard").c_str());
+    return customers->size();
+}
+
+}  // namespace warren::stacks

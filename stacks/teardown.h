@@ -1,0 +1,16 @@
+// Removes all that an instance left, when it does not run.
+#pragma once
+
+#include <cstddef>
+
+#include "base/result.h"
+#include "stacks/kernel.h"
+#include "stacks/run_dir.h"
+
+namespace warren::stacks {
+
+// Ends a vpnd that outlived its stackd, removes every stack of the run-dir and the sockets in it. Returns how many stacks there were. What
+// vpnd remembers against replays (RUN_DIR/timestamps) stays.
+[[nodiscard]] Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel);
+
+}  // namespace warren::stacks

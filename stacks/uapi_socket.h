@@ -1,0 +1,33 @@
+// The sockets that stock `wg` talks to: /var/run/wireguard/NAME.sock.
+#pragma once
+
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace warren::stacks {
+
+inline constexpr const char* kUapiDirectory = "/var/run/wireguard";
+
+struct UapiSocket {
+    UniqueFd listener;
+    std::string path;
+};
+
+// "warren", or "warren-ID" for a customer's own listener.
+[[nodiscard]] std::string uapi_name(const std::string& listener);
+
+// A listening stream socket, 0600, that vpnd accepts on. A file that nobody listens at is replaced; where somebody does, the socket is made
+// below `run_dir`/wireguard instead, and `path` says so.
+[[nodiscard]] Result<UapiSocket> listen_uapi(const std::string& listener, const std::string& run_dir);
+
+// Closes the listener and removes its file; the file stays while somebody else (vpnd) listens there.
+void remove_uapi(UapiSocket socket);
+// Removes a file that nobody listens at.
+void remove_stale_uapi(const std::string& path);
+
+// Where a Unix socket is bound; "" when it is not.
+[[nodiscard]] std::string path_of_socket(int socket);
+
+}  // namespace warren::stacks

@@ -1,0 +1,58 @@
+// stackd's end of the channel to vpnd: says Hello, takes back what vpnd holds, sends generations and waits for the answer.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "ipc/channel.h"
+#include "ipc/config_messages.h"
+
+namespace warren::stacks {
+
+// What vpnd said it has, with descriptors for it.
+struct HeldListener {
+    std::uint16_t port = 0;
+    bool has_v6 = false;
+    std::vector<UniqueFd> descriptors;  // in PutListener's order
+};
+struct Holdings {
+    std::map<std::string, HeldListener> listeners;  // by id, "" = the shared one
+    std::map<std::string, UniqueFd> tunnels;        // by customer
+    std::uint64_t generation = 0;
+};
+
+// Belongs to one thread. Every call that fails leaves a link that is of no more use.
+class VpndLink {
+  public:
+    VpndLink() = default;
+    explicit VpndLink(ipc::Channel channel);
+
+    // `descriptors`: on the first connection what Hello needs, none when adopting.
+    [[nodiscard]] Result<Holdings> greet(const ipc::Hello& hello, const std::vector<int>& descriptors);
+    // One message of a generation. Keys in it are wiped from the send buffer.
+    [[nodiscard]] Status send(const ipc::ConfigMessage& message, const std::vector<int>& descriptors = {});
+    // Waits for the answer to Commit. kInvalid with vpnd's reason when it was rejected; every other error: the link is broken.
+    [[nodiscard]] Status await_applied(std::uint64_t generation);
+
+    // Readable when vpnd hung up, or says something nobody asked for.
+    [[nodiscard]] int fd() const { return channel_.fd(); }
+    [[nodiscard]] bool is_connected() const { return channel_.valid(); }
+    void close() { channel_ = {}; }
+
+  private:
+    struct Message {
+        ipc::ConfigMessage content;
+        std::vector<UniqueFd> descriptors;
+    };
+    [[nodiscard]] Result<Message> receive();
+
+    ipc::Channel channel_;
+    std::vector<std::uint8_t> wire_;
+    std::vector<std::uint8_t> space_;
+};
+
+}  // namespace warren::stacks

@@ -1,0 +1,54 @@
+// The tunnel daemon as a process: started without privileges, watched, stopped. It outlives us when we are killed.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace warren::stacks {
+
+// The unprivileged user that vpnd runs as.
+struct ServiceUser {
+    std::string name;
+    uid_t uid = 0;
+    gid_t gid = 0;
+    std::vector<gid_t> groups;
+};
+// kNotFound, saying what to do, when there is no such user; root is refused.
+[[nodiscard]] Result<ServiceUser> find_user(const std::string& name);
+
+// A running vpnd: our child, or one that an earlier stackd left.
+class VpndProcess {
+  public:
+    // Starts `executable --channel 3` with `channel` as descriptor 3, as `user`, with no capability and no new privileges, and writes its
+    // pid to `pid_file` for our successor.
+    [[nodiscard]] static Result<VpndProcess> start(const std::string& executable, const ServiceUser& user, int channel,
+                                                   const std::string& pid_file);
+    // The one that the pid file names, if it still is that very process; else kNotFound.
+    [[nodiscard]] static Result<VpndProcess> find(const std::string& pid_file);
+
+    [[nodiscard]] pid_t pid() const { return pid_; }
+    // Readable when the process has ended.
+    [[nodiscard]] int ended_fd() const { return pidfd_.get(); }
+    [[nodiscard]] bool ended() const;
+    // What it ended with, for a log line: "exit status 4", "signal 9". Reaps a child. Only after it has ended.
+    [[nodiscard]] std::string reap();
+    // SIGTERM, and SIGKILL when it has not ended after `patience`. Waits for the end.
+    void stop(Duration patience);
+
+  private:
+    VpndProcess(pid_t pid, UniqueFd pidfd, bool is_child) : pid_(pid), pidfd_(std::move(pidfd)), is_child_(is_child) {}
+    [[nodiscard]] bool wait_ended(Duration patience) const;
+    void signal(int number) const;
+
+    pid_t pid_;
+    UniqueFd pidfd_;
+    bool is_child_;
+};
+
+}  // namespace warren::stacks

@@ -1,0 +1,120 @@
+#include "stacks/vpnd_view.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace warren::stacks {
+
+namespace {
+
+// The listener that a customer's peers use; nothing when there is none for him.
+std::optional<std::string> listener_of(const config::Customer& customer, const ListenerPorts& listeners) {
+    std::string id = customer.listener ? customer.id : "";
+    if (!listeners.contains(id)) return std::nullopt;
+    return id;
+}
+
+crypto::PrivateKey key_of(const std::string& listener, const config::Generation& generation) {
+    const config::Tenant* tenant = listener.empty() ? nullptr : generation.find(listener);
+    const config::SecretRef& name =
+        tenant != nullptr ? tenant->customer.listener->private_key : generation.appliance.wireguard->private_key;
+    auto key = (tenant != nullptr ? tenant->secrets : generation.secrets).private_key(name);
+    WARREN_CHECK(key.has_value());  // config/validate: a generation has all the secrets it names
+    return std::move(*key);
+}
+
+ipc::PutPeer put_peer(const config::Peer& peer, const config::Secrets& secrets) {
+    ipc::PutPeer put;
+    put.name = peer.name;
+    put.public_key = peer.public_key;
+    if (peer.preshared_key) {
+        auto key = secrets.preshared_key(*peer.preshared_key);
+        WARREN_CHECK(key.has_value());  // config/validate
+        put.preshared_key = std::move(*key);
+    }
+    put.allowed_ips = peer.allowed_ips;
+    put.endpoint = peer.endpoint;
+    put.persistent_keepalive_seconds = peer.persistent_keepalive_seconds;
+    return put;
+}
+
+Status send_customer(VpndLink& link, const config::Tenant& tenant, const std::string& listener, int tunnel) {
+    const config::Customer& customer = tenant.customer;
+    ipc::PutCustomer put;
+    put.id = customer.id;
+    put.name = customer.name;
+    put.listener = listener;
+    put.suspended = customer.state == config::CustomerState::kSuspended;
+    put.mtu = customer.stack.mtu;
+    put.addresses = customer.stack.addresses;
+    put.peer_count = static_cast<std::uint32_t>(
+        std::count_if(customer.peers.begin(), customer.peers.end(), [](const config::Peer& peer) { return peer.enabled; }));
+    put.has_tun = tunnel >= 0;
+    WARREN_TRY(link.send(std::move(put), tunnel >= 0 ? std::vector<int>{tunnel} : std::vector<int>{}));
+    for (const config::Peer& peer : customer.peers) {
+        if (peer.enabled) WARREN_TRY(link.send(put_peer(peer, tenant.secrets)));
+    }
+    return {};
+}
+
+}  // namespace
+
+Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
+    const config::Generation& generation = delivery.generation;
+    WARREN_TRY(link.send(ipc::Begin{delivery.number, delivery.full}));
+
+    ListenerPorts listeners = delivery.listeners;
+    for (const auto& [id, port] : delivery.listeners) {
+        const auto held = listeners_.find(id);
+        const bool has_sockets = held == listeners_.end() || held->second != port;
+        if (!has_sockets && !delivery.full && current_listeners_.contains(id)) continue;
+        ipc::PutListener put{id, port, key_of(id, generation), has_sockets, delivery.sockets.has_v6(port)};
+        WARREN_TRY(link.send(std::move(put), has_sockets ? delivery.sockets.descriptors(id, port) : std::vector<int>{}));
+    }
+
+    std::set<std::string> served;
+    for (const config::Tenant& tenant : generation.customers) {
+        const std::string& id = tenant.customer.id;
+        const auto listener = listener_of(tenant.customer, delivery.listeners);
+        const int tunnel = delivery.stacks.tunnel(id);
+        if (!listener || tunnel < 0) continue;
+        served.insert(id);
+        if (!delivery.full && current_.contains(id) && tunnels_.contains(id)) continue;
+        WARREN_TRY(send_customer(link, tenant, *listener, tunnels_.contains(id) ? -1 : tunnel));
+    }
+
+    // Who has a file with errors, and is not in the generation, stays with what vpnd knows of him.
+    const auto stays = [&](const std::string& id) {
+        return !delivery.full && delivery.present.contains(id) && generation.find(id) == nullptr;
+    };
+    std::set<std::string> kept;
+    for (const std::string& id : tunnels_) {
+        if (served.contains(id)) continue;
+        if (stays(id)) {
+            kept.insert(id);
+        } else if (!delivery.full) {
+            WARREN_TRY(link.send(ipc::RemoveCustomer{id}));
+        }
+    }
+    for (const auto& [id, port] : listeners_) {
+        if (delivery.listeners.contains(id)) continue;
+        if (id.empty() ? !kept.empty() && !delivery.full : stays(id)) {
+            listeners[id] = port;
+        } else if (!delivery.full) {
+            WARREN_TRY(link.send(ipc::RemoveListener{id}));
+        }
+    }
+    WARREN_TRY(link.send(ipc::Commit{delivery.number}));
+    WARREN_TRY(link.await_applied(delivery.number));
+
+    listeners_ = std::move(listeners);
+    current_listeners_.clear();
+    for (const auto& [id, port] : delivery.listeners) current_listeners_.insert(id);
+    current_ = served;
+    tunnels_ = std::move(served);
+    tunnels_.merge(kept);
+    return {};
+}
+
+}  // namespace warren::stacks
