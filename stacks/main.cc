@@ -23,9 +23,9 @@ using warren::Status;
 enum ExitStatus { kDone = 0, kUsage = 2, kFailed = 4 };
 
 struct Arguments {
-    std::string config = "/etc/warren";
-    std::string run_dir = "/run/warren";
-    std::string user = "warren";
+    std::string config;
+    std::string run_dir;
+    std::string user;
     std::string libexec;  // where vpnd is; "" = beside stackd
 };
 
@@ -81,14 +81,13 @@ int serve(const Arguments& arguments, bool with_web) {
 
 int main(int argc, char** argv) {
     warren::set_log_program("stackd");
-    Arguments arguments;
     options::options_description description(
         "stackd makes the customers' stacks and keeps vpnd running. The uplink is the network namespace\n"
         "it is started in. Options");
-    description.add_options()("config", options::value(&arguments.config)->value_name("DIR"), "configuration (default /etc/warren)")(
-        "run-dir", options::value(&arguments.run_dir)->value_name("DIR"), "sockets and locks of this instance (default /run/warren)")(
-        "user", options::value(&arguments.user)->value_name("NAME"), "unprivileged user that vpnd runs as (default warren)")(
-        "libexec", options::value(&arguments.libexec)->value_name("DIR"), "where vpnd is (default: beside stackd)")(
+    const auto text = [](const char* value) { return options::value<std::string>()->default_value(value)->value_name("X"); };
+    description.add_options()("config", text("/etc/warren"), "directory of the configuration")(
+        "run-dir", text("/run/warren"), "directory for the sockets and the lock of this instance")(
+        "user", text("warren"), "unprivileged user that vpnd runs as")("libexec", text(""), "directory of vpnd (empty: beside stackd)")(
         "no-web", "do not start the status page")("down", "remove all stacks of this run-dir, and exit")("version", "print the version")(
         "help", "print this");
     options::variables_map chosen;
@@ -107,9 +106,8 @@ int main(int argc, char** argv) {
         std::cout << "stackd " WARREN_VERSION "\n";
         return kDone;
     }
-    arguments.config = absolute(arguments.config);
-    arguments.run_dir = absolute(arguments.run_dir);
-    if (!arguments.libexec.empty()) arguments.libexec = absolute(arguments.libexec);
+    const auto chosen_text = [&chosen](const char* name) { return chosen[name].as<std::string>(); };
+    Arguments arguments{absolute(chosen_text("config")), absolute(chosen_text("run-dir")), chosen_text("user"), chosen_text("libexec")};
     if (chosen.count("down") != 0) return take_down(arguments);
     return serve(arguments, chosen.count("no-web") == 0);
 }
