@@ -67,10 +67,14 @@ inline constexpr std::uint32_t kCustomerRate = 1000;
 inline constexpr std::uint32_t kCustomerBurst = 500;
 inline constexpr std::size_t kCustomerTableLimit = 65'536;
 
-// --- Spreading our own initiations ---------------------------------------------------------------------------------------------------
+// --- Our own initiations ---------------------------------------------------------------------------------------------------
 
 // Rekeys and persistent keepalives of a crowd start at this rate; a hundred thousand rekeys fit between 120 s and 170 s.
 inline constexpr std::uint32_t kPacedPerSecond = 2000;
 inline constexpr std::uint32_t kPacedBurst = 64;
+
+// Where both sides initiated at once both would renew at once again and again. The one with the smaller public key waits this much
+// longer, and by then has the other's session.
+inline constexpr Duration kCrossedRekeyDelay = std::chrono::seconds(10);
 
 }  // namespace warren::wireguard

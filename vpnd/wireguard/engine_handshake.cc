@@ -128,10 +128,14 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
     }
 
     // WireGuard whitepaper §5.4.5, wireguard.md S1: the new session waits in `next`; one that waited there, and the previous, are gone.
-    retire(peer.keypairs.next, out);
+    // But a session that our own overtook is one the peer may be sending on until it has this one.
     retire(peer.keypairs.previous, out);
+    if (peer.keypairs.next && !peer.keypairs.next->awaits_confirmation) {
+        peer.keypairs.previous = std::exchange(peer.keypairs.next, std::nullopt);
+    }
+    retire(peer.keypairs.next, out);
     const ReceiverIndex index = indexes.allocate({IndexKind::kKeypair, listener, peer.config.index}, peer.config.worker, random);
-    peer.keypairs.next = Keypair{index, now.instant};
+    peer.keypairs.next = Keypair{index, now.instant, true};
     post(peer, install(now.instant, peer.config.index, index, initiation.sender, false, state), out);
 
     response.sender = index.value;
@@ -168,16 +172,17 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     peer->timers.last_handshake_received = now.instant;
     set_endpoint(*peer, arrival.from, arrival.to, out);
 
-    // wireguard.md S1: an unconfirmed session of theirs may still be received on, the one sent on before too, nothing older.
+    // wireguard.md S1: what was sent on until now is still received on, nothing older.
     retire(peer->keypairs.previous, out);
-    if (peer->keypairs.next) {
-        retire(peer->keypairs.current, out);
-        peer->keypairs.previous = std::exchange(peer->keypairs.next, std::nullopt);
-    } else {
-        peer->keypairs.previous = peer->keypairs.current;
-    }
+    peer->keypairs.previous = peer->keypairs.current;
     peer->keypairs.current = Keypair{index, now.instant};
-    post(*peer, install(now.instant, peer->config.index, index, response->sender, true, state), out);
+    dataplane::InstallSession session = install(now.instant, peer->config.index, index, response->sender, true, state);
+    if (peer->keypairs.next) {
+        // Our initiations crossed. Theirs is received on too, but not waited for, and only one side is to renew in time.
+        peer->keypairs.next->awaits_confirmation = false;
+        if (ours.public_key < peer->config.public_key) session.limits.rekey_after_sending += kCrossedRekeyDelay;
+    }
+    post(*peer, std::move(session), out);
     completed(now, *peer, true, out);
     schedule(*peer);
 }

@@ -50,10 +50,11 @@ void Engine::State::on_need_session(Now now, Peer& peer, Output& out) {
 }
 
 void Engine::State::on_confirmed(Now now, Peer& peer, ReceiverIndex index, Output& out) {
-    if (!peer.keypairs.next || peer.keypairs.next->index != index) return;
+    if (!peer.keypairs.next || peer.keypairs.next->index != index || !peer.keypairs.next->awaits_confirmation) return;
     retire(peer.keypairs.previous, out);
     peer.keypairs.previous = peer.keypairs.current;
     peer.keypairs.current = std::exchange(peer.keypairs.next, std::nullopt);
+    peer.keypairs.current->awaits_confirmation = false;
     completed(now, peer, false, out);
 }
 

@@ -328,6 +328,9 @@ TEST_CASE("C11, C13: a long queue of junk and replays alone is no load, and dear
         hub.deliver(initiation);
         hub.deliver(junk);
     }
+    hub.advance(1s);
+    hub.deliver(peer.initiate(8, hub.timestamp()));  // a good one in the middle of it
+    CHECK(hub.messages_of(MessageType::kResponse) == 1);
     CHECK_FALSE(hub.engine.under_load(hub.now));
 
     hub.engine.note_queue(kUnderLoadQueue - 1);

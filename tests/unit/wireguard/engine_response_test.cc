@@ -8,7 +8,7 @@ using namespace testing;
 
 // A hub that has sent its initiation to the one peer, which is in `initiation`.
 struct InitiatingHub : Hub {
-    InitiatingHub() : peer(make_peer()) {
+    explicit InitiatingHub(std::uint64_t seed = 1) : Hub(seed), peer(make_peer()) {
         put_with_endpoint(peer, endpoint_at(1));
         start();
     }
@@ -126,6 +126,24 @@ TEST_CASE("I2: a response to the index of a session, and to no index at all, is 
     CHECK(hub.dropped(HandshakeDrop::kUnknownIndex) == 1);
 }
 
+TEST_CASE("I2: the right response under the wrong index is dropped, even while a handshake waits") {
+    InitiatingHub hub;
+    hub.deliver(hub.answer().bytes);
+    const ReceiverIndex session = hub.commands<dataplane::InstallSession>().at(0)->local_index;
+    CHECK(hub.indexes.find(session)->kind == IndexKind::kKeypair);
+    hub.advance(10s);
+    hub.start();
+    const auto good = hub.answer();
+    auto bad = good.bytes;
+    store_le(bad.data() + 8, session.value);
+    fix_mac1(bad, hub.engine.public_key());
+    hub.deliver(bad);
+    CHECK(hub.is_silent());
+    CHECK(hub.dropped(HandshakeDrop::kWrongState) == 1);
+    hub.deliver(good.bytes);
+    CHECK(hub.commands<dataplane::InstallSession>().size() == 1);
+}
+
 TEST_CASE("I2: an index of one listener means nothing to another") {
     InitiatingHub hub;
     Engine other(ListenerIndex{1}, crypto::generate_private_key(hub.random), hub.indexes, hub.random);
@@ -231,19 +249,43 @@ TEST_CASE("S1c: of two unconfirmed sessions only the newest is good") {
     CHECK(hub.engine.peer_status(PeerIndex{0})->latest_handshake == kLongAgo);
 }
 
-TEST_CASE("S1: as initiator an unconfirmed session of the peer becomes previous, and the sending one goes") {
+TEST_CASE("S1, H12: of crossing sessions ours is sent on, the peer's and the one before are still received on") {
     InitiatingHub hub;
     hub.deliver(hub.answer().bytes);
-    const ReceiverIndex current = hub.commands<dataplane::InstallSession>().at(0)->local_index;
+    const ReceiverIndex old = hub.commands<dataplane::InstallSession>().at(0)->local_index;
     hub.advance(10s);
     hub.start();
     hub.deliver(hub.peer.initiate(7, hub.timestamp()));
-    const ReceiverIndex next = hub.commands<dataplane::InstallSession>().at(0)->local_index;
+    const ReceiverIndex theirs = hub.commands<dataplane::InstallSession>().at(0)->local_index;
     CHECK(hub.indexes.size() == 3);  // our pending initiation, next, current
     hub.deliver(hub.answer().bytes);
+    CHECK(hub.commands<dataplane::RetireSession>().empty());
+    CHECK(hub.indexes.find(old).has_value());
+    CHECK(hub.indexes.find(theirs)->kind == IndexKind::kKeypair);
+    CHECK(hub.indexes.size() == 3);
+    // The peer's first packet on its own session came before the data plane had ours.
+    hub.tell(dataplane::SessionConfirmed{PeerIndex{0}, theirs});
+    CHECK(hub.is_silent());
+    // A new session of the peer costs the oldest one only: the peer still sends on its last.
+    hub.advance(1s);
+    hub.deliver(hub.peer.initiate(8, hub.timestamp()));
     REQUIRE(hub.commands<dataplane::RetireSession>().size() == 1);
-    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_index == current);
-    CHECK(hub.indexes.find(next)->kind == IndexKind::kKeypair);
+    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_index == old);
+}
+
+TEST_CASE("H12, S5: after crossing initiations the side with the smaller public key renews later") {
+    std::size_t later = 0;
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+        InitiatingHub hub(seed);
+        hub.deliver(hub.peer.initiate(7, hub.timestamp()));
+        hub.deliver(hub.answer().bytes);
+        const bool is_smaller = hub.engine.public_key() < hub.peer.keys.public_key;
+        const Duration renews = hub.commands<dataplane::InstallSession>().at(0)->limits.rekey_after_sending;
+        CHECK(renews == (is_smaller ? 130s : 120s));
+        later += is_smaller ? 1U : 0U;
+    }
+    CHECK(later > 0);
+    CHECK(later < 8);
 }
 
 TEST_CASE("H12: an initiation of the peer that crosses ours does not spoil ours") {
