@@ -25,4 +25,11 @@ using AeadNonce = std::array<std::uint8_t, 12>;
 [[nodiscard]] Result<std::unique_ptr<PacketAead>> make_openssl_aead();
 [[nodiscard]] Result<std::unique_ptr<PacketAead>> make_sodium_aead();
 
+struct AeadCandidate {
+    AeadBackend backend;
+    Result<std::unique_ptr<PacketAead>> aead;
+};
+// What choose_backend does, over these: those that exist and pass self_test are timed, the fastest is the choice.
+[[nodiscard]] Result<AeadChoice> choose_among(std::span<const AeadCandidate> candidates, std::int64_t (*monotonic_nanoseconds)());
+
 }  // namespace warren::crypto

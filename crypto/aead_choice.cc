@@ -2,6 +2,8 @@
 #include <limits>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "crypto/aead.h"
 #include "crypto/aead_backends.h"
 
@@ -55,21 +57,26 @@ Result<std::unique_ptr<PacketAead>> make_packet_aead(AeadBackend backend) {
     return fail(ErrorCode::kUnsupported, "no such AEAD backend");
 }
 
-Result<AeadChoice> choose_backend(std::int64_t (*monotonic_nanoseconds)()) {
+Result<AeadChoice> choose_among(std::span<const AeadCandidate> candidates, std::int64_t (*monotonic_nanoseconds)()) {
     std::optional<AeadChoice> fastest;
     std::string reasons;
-    for (const AeadBackend backend : kBackends) {
-        const auto aead = make_packet_aead(backend);
-        const Status tested = aead ? self_test(**aead) : Status(tl::unexpected<Error>(aead.error()));
+    for (const AeadCandidate& candidate : candidates) {
+        const Status tested = candidate.aead ? self_test(**candidate.aead) : Status(tl::unexpected<Error>(candidate.aead.error()));
         if (!tested) {
-            reasons += std::string(reasons.empty() ? "" : "; ") + std::string(name_of(backend)) + ": " + tested.error().what;
+            reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", name_of(candidate.backend), tested.error().what);
             continue;
         }
-        const double nanoseconds = measure(**aead, monotonic_nanoseconds);
-        if (!fastest || nanoseconds < fastest->nanoseconds_per_packet) fastest = AeadChoice{backend, nanoseconds};
+        const double nanoseconds = measure(**candidate.aead, monotonic_nanoseconds);
+        if (!fastest || nanoseconds < fastest->nanoseconds_per_packet) fastest = AeadChoice{candidate.backend, nanoseconds};
     }
     if (!fastest) return fail(ErrorCode::kUnsupported, "no AEAD backend works: " + reasons);
     return *fastest;
+}
+
+Result<AeadChoice> choose_backend(std::int64_t (*monotonic_nanoseconds)()) {
+    std::vector<AeadCandidate> candidates;
+    for (const AeadBackend backend : kBackends) candidates.push_back({backend, make_packet_aead(backend)});
+    return choose_among(candidates, monotonic_nanoseconds);
 }
 
 }  // namespace warren::crypto

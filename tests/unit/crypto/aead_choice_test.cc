@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "crypto/aead.h"
+#include "crypto/aead_backends.h"
 
 namespace warren::crypto {
 
@@ -227,6 +228,32 @@ TEST_CASE("the fastest backend is chosen, whichever it is") {
         CHECK(choice->nanoseconds_per_packet == doctest::Approx(10'000.0 / 44));
         CHECK(calls > 1000);
     }
+}
+
+TEST_CASE("a backend that fails its self-test is not chosen, however fast") {
+    struct Idle final : PacketAead {
+        void seal(std::span<AeadJob> /*jobs*/) override {}
+        void open(std::span<AeadJob> /*jobs*/) override {}
+    };
+    std::vector<AeadCandidate> candidates;
+    candidates.push_back({AeadBackend::kIpsecMb, std::make_unique<Idle>()});
+    candidates.push_back({AeadBackend::kOpenssl, fail(ErrorCode::kUnsupported, "not on this machine")});
+    const auto clock = []() -> std::int64_t { return 0; };
+
+    const auto none = choose_among(candidates, clock);
+    REQUIRE_FALSE(none);
+    CHECK(none.error().code == ErrorCode::kUnsupported);
+    CHECK(none.error().what.find("ipsec-mb: known-answer test") != std::string::npos);
+    CHECK(none.error().what.find("openssl: not on this machine") != std::string::npos);
+
+    candidates.push_back({AeadBackend::kSodium, make_packet_aead(AeadBackend::kSodium)});
+    const auto choice = choose_among(candidates, clock);
+    REQUIRE(choice);
+    CHECK(choice->backend == AeadBackend::kSodium);
+}
+
+TEST_CASE("with no backend at all there is no choice") {
+    CHECK_FALSE(choose_among({}, []() -> std::int64_t { return 0; }));
 }
 
 TEST_CASE("a clock that stands still ends the calibration too") {
