@@ -17,6 +17,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "config/prescan.h"
+
 namespace warren::config {
 
 namespace {
@@ -55,47 +57,6 @@ Node node_from(const toml::node& from) {
         out.kind = Node::Kind::kDate;
     }
     return out;
-}
-
-// The line of the first key with more than kMaxKeyDots dots, 0 when there is none. The library bounds nested values but not dotted keys,
-// and both it and we recurse into tables.
-unsigned line_of_deep_key(std::string_view text) {
-    unsigned line = 1;
-    unsigned dots = 0;
-    char quote = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (c == '\n') ++line;
-        if (quote != 0) {
-            if (c == '\\' && quote == '"') ++i;
-            if (c == quote || c == '\n') quote = 0;
-            continue;
-        }
-        switch (c) {
-            case '"':
-            case '\'':
-                if (text.substr(i, 3) == std::string(3, c)) {
-                    const auto end = text.find(std::string(3, c), i + 3);
-                    const auto next = end == std::string_view::npos ? text.size() : end + 2;
-                    line += static_cast<unsigned>(
-                        std::count(text.begin() + static_cast<std::ptrdiff_t>(i), text.begin() + static_cast<std::ptrdiff_t>(next), '\n'));
-                    i = next;
-                } else {
-                    quote = c;
-                }
-                break;
-            case '#': i = std::min(text.find('\n', i), text.size()) - 1; break;
-            case '.':
-                if (++dots > kMaxKeyDots) return line;
-                break;
-            case '\n':
-            case '=':
-            case ',':
-            case '{': dots = 0; break;
-            default: break;
-        }
-    }
-    return 0;
 }
 
 std::string_view line_of(std::string_view text, unsigned line) {
@@ -194,8 +155,8 @@ bool read_document(Source& source, std::vector<Diagnostic>& out) {
                                       fmt::format("the file has {} bytes; accepted: up to {}", source.text.size(), kMaxDocumentSize)));
         return false;
     }
-    if (const unsigned line = line_of_deep_key(source.text); line != 0) {
-        out.push_back(source.diagnose(Severity::kError, {line, 1, 1}, fmt::format("a key with more than {} dots", kMaxKeyDots)));
+    if (const auto refused = prescan(source.text)) {
+        out.push_back(source.diagnose(Severity::kError, refused->place, refused->message));
         return false;
     }
     const toml::parse_result parsed = toml::parse(std::string_view(source.text), std::string_view(source.file));

@@ -56,10 +56,9 @@ struct Source {
 };
 
 // Fills source.root from source.text. A syntax error is appended to `out` and leaves the tree empty; the library stops at the first.
-// Never aborts, whatever the text: nesting and size are bounded (kMaxDocumentSize, kMaxKeyDots).
+// Never aborts, whatever the text: nesting and size are bounded (kMaxDocumentSize, config/prescan.h).
 [[nodiscard]] bool read_document(Source& source, std::vector<Diagnostic>& out);
 
 inline constexpr std::size_t kMaxDocumentSize = 16 * 1024 * 1024;  // 2000 prefixes for each of some 300 peers
-inline constexpr unsigned kMaxKeyDots = 16;                        // "a.b.c": deep tables would be recursed into
 
 }  // namespace warren::config
