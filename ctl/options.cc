@@ -64,8 +64,9 @@ std::string describe_options() {
 }
 
 std::vector<std::string> option_names() {
+    const po::options_description visible = visible_options();
     std::vector<std::string> out;
-    for (const auto& option : visible_options().options()) out.push_back("--" + option->long_name());
+    for (const auto& option : visible.options()) out.push_back("--" + option->long_name());
     return out;
 }
 

@@ -1,0 +1,235 @@
+// The command line as a whole: what each command prints and how it exits.
+#include "ctl/command.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "ctl/completion.h"
+#include "ctl/options.h"
+#include "ctl/text_views.h"
+#include "ctl/wg_show.h"
+#include "samples.h"
+
+using namespace warren;
+using namespace warren::ctl;
+using samples::FakeDaemon;
+using samples::vpnctl;
+
+namespace {
+
+const std::string kExamples = (std::filesystem::path(__FILE__).parent_path() / "../../../config/examples").string();
+
+samples::Ran ask_vpnd(std::vector<std::string> arguments) {
+    const FakeDaemon daemon("snapshot.sock", [](ipc::Channel& channel) { samples::serve_snapshot(samples::snapshot(), channel); });
+    arguments.insert(arguments.begin(), {"--run-dir", daemon.run_dir()});
+    return vpnctl(arguments);
+}
+
+}  // namespace
+
+TEST_CASE("usage errors exit with 2, say what is wrong, and print nothing to stdout") {
+    const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
+        {{"statsu"}, "vpnctl: there is no command \"statsu\"; did you mean \"status\"?\n"},
+        {{"frobnicate"}, "vpnctl: there is no command \"frobnicate\"; vpnctl help lists them\n"},
+        {{"--frob"}, "vpnctl: unrecognised option '--frob'; vpnctl help says what there is\n"},
+        {{"--js", "status"}, "vpnctl: unrecognised option '--js'; vpnctl help says what there is\n"},
+        {{"--run-dir"}, "vpnctl: the required argument for option '--run-dir' is missing; vpnctl help says what there is\n"},
+        {{"routes"}, "vpnctl: an argument is missing; usage: vpnctl [OPTIONS] routes CUSTOMER\n"},
+        {{"drops", "acme"}, "vpnctl: \"acme\" is one argument too many; usage: vpnctl [OPTIONS] drops\n"},
+        {{"exec", "acme"}, "vpnctl: the program is missing; usage: vpnctl [OPTIONS] exec CUSTOMER -- CMD...\n"},
+        {{"exec", "acme", "ls"},
+         "vpnctl: \"ls\" is one argument too many; the program stands behind \"--\"; usage: vpnctl [OPTIONS] exec CUSTOMER -- CMD...\n"},
+        {{"status", "--", "ls"}, "vpnctl: this command takes no \"--\"; usage: vpnctl [OPTIONS] status [CUSTOMER]\n"},
+        {{"completion", "tcsh"}, "vpnctl: no completion for \"tcsh\"; accepted: bash, zsh, fish\n"},
+        {{"help", "statsu"}, "vpnctl: there is no command \"statsu\"; did you mean \"status\"?\n"},
+    };
+    for (const auto& [arguments, message] : cases) {
+        CAPTURE(message);
+        const auto ran = vpnctl(arguments);
+        CHECK(ran.status == kUsage);
+        CHECK(ran.err == message);
+        CHECK(ran.out == "");
+    }
+    const auto nothing = vpnctl({});
+    CHECK(nothing.status == kUsage);
+    CHECK(nothing.out == "");
+    CHECK(nothing.err.find("Usage: vpnctl") != std::string::npos);
+}
+
+TEST_CASE("options may stand before or behind the command; behind -- nothing is ours") {
+    const auto before = parse_options({"--json", "--run-dir", "/r", "status", "acme"});
+    const auto behind = parse_options({"status", "acme", "--run-dir=/r", "--json"});
+    for (const auto* options : {&before, &behind}) {
+        REQUIRE(options->has_value());
+        CHECK((*options)->command == "status");
+        CHECK((*options)->invocation.json);
+        CHECK((*options)->invocation.run_dir == "/r");
+        CHECK((*options)->invocation.arguments == std::vector<std::string>{"acme"});
+    }
+    const auto exec = parse_options({"exec", "acme", "--", "ls", "--json", "--"});
+    REQUIRE(exec.has_value());
+    CHECK_FALSE(exec->invocation.json);
+    CHECK(exec->invocation.program == std::vector<std::string>{"ls", "--json", "--"});
+}
+
+TEST_CASE("help and version exit with 0; the help names every command") {
+    const auto help = vpnctl({"help"});
+    CHECK(help.status == kDone);
+    for (const Command& command : commands()) {
+        CAPTURE(command.name);
+        CHECK(help.out.find(fmt::format("\n  {} ", command.name)) != std::string::npos);
+        CHECK(vpnctl({"help", std::string(command.name)}).out.find(fmt::format("vpnctl [OPTIONS] {}", command.name)) != std::string::npos);
+        CHECK((command.run != nullptr));
+        CHECK(command.required <= command.arguments.size());
+    }
+    CHECK(vpnctl({"--help"}).out == help.out);
+    CHECK(vpnctl({"exec", "--help"}).out == vpnctl({"help", "exec"}).out);
+    CHECK(vpnctl({"--version"}).out == "vpnctl " WARREN_VERSION "\n");
+}
+
+TEST_CASE("check exits with 0 for a good configuration and 1 for a bad one, with the errors on stdout") {
+    const auto good = vpnctl({"check", kExamples});
+    CHECK(good.status == kDone);
+    CHECK(good.out == kExamples + "/secrets:1:1: warning: is not here: what needs the keys is not checked\n" + kExamples +
+                          ": 1 customer, 0 errors, 1 warning\n");
+    CHECK(vpnctl({"--config", kExamples, "check"}).out == good.out);
+    const auto bad = vpnctl({"check", kExamples + "/customers"});
+    CHECK(bad.status == kAnswerIsNo);
+    CHECK(bad.out.find("/warren.toml:1:1: error: cannot be opened: No such file or directory\n") != std::string::npos);
+    CHECK(bad.err == "");
+    const auto document = nlohmann::json::parse(vpnctl({"--json", "check", kExamples}).out);
+    CHECK(document["valid"] == true);
+    CHECK(vpnctl({"--json", "check", kExamples + "/customers"}).status == kAnswerIsNo);
+}
+
+TEST_CASE("explain knows keys, suggests, and lists all without one") {
+    CHECK(vpnctl({"explain", "stack.mtu"}).out.starts_with("stack.mtu (customers/ID.toml, optional)\n"));
+    CHECK(vpnctl({"explain", "wireguard.listen_port"}).out.find("\n\nwireguard.listen_port (customers/ID.toml, optional)\n") !=
+          std::string::npos);
+    const auto unknown = vpnctl({"explain", "mtu"});
+    CHECK(unknown.status == kAnswerIsNo);
+    CHECK(unknown.err == "vpnctl: there is no key \"mtu\"; did you mean \"stack.mtu\"?\n");
+    const auto all = vpnctl({"explain"});
+    CHECK(all.out.find("\ncustomers/ID.toml  wireguard.peer.public_key ") != std::string::npos);
+    CHECK(nlohmann::json::parse(vpnctl({"--json", "explain"}).out)["keys"].size() > 20);
+}
+
+TEST_CASE("without a daemon the exit status is 3 and the line says what to do") {
+    for (const char* command : {"status", "customers", "peers", "counters", "drops"}) {
+        const auto ran = vpnctl({"--run-dir", "/nonexistent", command});
+        CHECK(ran.status == kUnreachable);
+        CHECK(ran.err ==
+              "vpnctl: cannot reach vpnd at /nonexistent/snapshot.sock: no such file; is stackd running? (systemctl status warren)\n");
+        CHECK(ran.out == "");
+    }
+    CHECK(vpnctl({"--run-dir", "/nonexistent", "wg", "acme"}).status == kUnreachable);
+    for (const char* command : {"diff", "apply"}) {
+        const auto ran = vpnctl({"--run-dir", "/nonexistent", command});
+        CHECK(ran.status == kUnreachable);
+        CHECK(ran.err ==
+              "vpnctl: cannot reach stackd at /nonexistent/control.sock: no such file; is stackd running? (systemctl status warren)\n");
+    }
+}
+
+TEST_CASE("a socket that nobody listens at is unreachable too") {
+    const FakeDaemon elsewhere("other.sock", [](ipc::Channel&) {});
+    REQUIRE(ipc::listen_at(elsewhere.run_dir() + "/snapshot.sock", 0600).has_value());  // closed again at once, the file stays
+    const auto ran = vpnctl({"--run-dir", elsewhere.run_dir(), "status"});
+    CHECK(ran.status == kUnreachable);
+    CHECK(ran.err.find("/snapshot.sock: nobody listens there; is stackd running?") != std::string::npos);
+}
+
+TEST_CASE("what vpnd says is shown by each command") {
+    const Snapshot snapshot = samples::snapshot();
+    Snapshot without_peers = snapshot;
+    for (auto& customer : without_peers.customers) customer.peers.clear();
+    CHECK(ask_vpnd({"status"}).out == status_text(snapshot));
+    CHECK(ask_vpnd({"status", "acme"}).out == customer_text(snapshot.customers[0]));
+    CHECK(ask_vpnd({"customers"}).out == customers_text(snapshot));
+    CHECK(ask_vpnd({"peers"}).out == peers_text(snapshot, true));
+    CHECK(ask_vpnd({"peers", "acme"}).out == peers_text({snapshot.header, {snapshot.customers[0]}}, false));
+    CHECK(ask_vpnd({"counters"}).out == counters_text(snapshot));
+    CHECK(ask_vpnd({"drops"}).out == drops_text(snapshot));
+    CHECK(ask_vpnd({"wg", "acme"}).out == wg_show_text(snapshot.customers[0]));
+    const auto status = nlohmann::json::parse(ask_vpnd({"status", "--json"}).out);
+    CHECK(status["customers"][0]["peers"].size() == 3);
+    CHECK(nlohmann::json::parse(ask_vpnd({"status", "acme", "--json"}).out)["customers"].size() == 1);
+    for (const char* command : {"customers", "peers", "counters", "drops"})
+        CHECK(nlohmann::json::accept(ask_vpnd({"--json", command}).out));
+    CHECK(nlohmann::json::accept(ask_vpnd({"--json", "wg", "acme"}).out));
+}
+
+TEST_CASE("a customer whom vpnd does not know is a failure that names him") {
+    const auto ran = ask_vpnd({"status", "acmee"});
+    CHECK(ran.status == kFailed);
+    CHECK(ran.err == "vpnctl: customer acmee: no such customer; vpnctl customers lists them\n");
+    CHECK(ask_vpnd({"wg", "acmee"}).status == kFailed);
+}
+
+TEST_CASE("a vpnd that hangs up half-way is unreachable, one that talks nonsense fails") {
+    const auto ask = [](std::function<void(ipc::Channel&)> answer) {
+        const FakeDaemon daemon("snapshot.sock", [answer = std::move(answer)](ipc::Channel& channel) {
+            samples::ignore_request(channel);
+            answer(channel);
+        });
+        return vpnctl({"--run-dir", daemon.run_dir(), "status"});
+    };
+    const auto gone = ask([](ipc::Channel& channel) { samples::send(channel, ipc::SnapshotMessage(ipc::SnapshotHeader{})); });
+    CHECK(gone.status == kUnreachable);
+    CHECK(gone.err == "vpnctl: vpnd closed the connection; see journalctl -u warren\n");
+    const auto nonsense = ask([](ipc::Channel& channel) { (void)channel.send(as_bytes("nonsense")); });
+    CHECK(nonsense.status == kFailed);
+    CHECK(nonsense.err.starts_with("vpnctl: vpnd: "));
+    CHECK(ask([](ipc::Channel& channel) { samples::send(channel, ipc::SnapshotMessage(ipc::PeerSnapshot{})); }).status == kFailed);
+    CHECK(ask([](ipc::Channel& channel) { samples::send(channel, ipc::SnapshotMessage(ipc::SnapshotEnd{})); }).status == kFailed);
+}
+
+TEST_CASE("apply and diff print stackd's answer as it comes and exit as it says") {
+    for (const int status : {0, 1, 4}) {
+        ipc::ControlVerb asked{};
+        const FakeDaemon daemon("control.sock", [&](ipc::Channel& channel) {
+            std::vector<std::uint8_t> space(4096);
+            const auto received = channel.receive(space);
+            if (!received) return;
+            const auto message = ipc::decode_control(Bytes(space).first(received->size));
+            if (message) asked = std::get<ipc::ControlRequest>(*message).verb;
+            samples::send(
+                channel, ipc::ControlMessage(ipc::ControlText{ipc::ControlText::Kind::kDiagnostic, "globex", "globex.toml:1:1: error: x"}));
+            samples::send(channel,
+                          ipc::ControlMessage(ipc::ControlText{ipc::ControlText::Kind::kStep, "acme", "make namespace warren-acme"}));
+            samples::send(channel, ipc::ControlMessage(ipc::ControlDone{static_cast<std::uint8_t>(status), 8, "generation 8: 1 step"}));
+        });
+        const auto ran = vpnctl({"--run-dir", daemon.run_dir(), status == 1 ? "diff" : "apply"});
+        CHECK(ran.status == status);
+        CHECK(ran.out == "globex.toml:1:1: error: x\nacme: make namespace warren-acme\ngeneration 8: 1 step\n");
+        CHECK(asked == (status == 1 ? ipc::ControlVerb::kDiff : ipc::ControlVerb::kApply));
+    }
+}
+
+TEST_CASE("a stackd that goes away in the middle is unreachable") {
+    const FakeDaemon daemon("control.sock", [](ipc::Channel& channel) {
+        samples::ignore_request(channel);
+        samples::send(channel, ipc::ControlMessage(ipc::ControlText{ipc::ControlText::Kind::kStep, "acme", "make namespace"}));
+    });
+    const auto ran = vpnctl({"--run-dir", daemon.run_dir(), "apply"});
+    CHECK(ran.status == kUnreachable);
+    CHECK(ran.err == "vpnctl: stackd closed the connection; see journalctl -u warren\n");
+}
+
+TEST_CASE("routes and exec refuse what is no customer and say who has no stack") {
+    for (const char* id : {"../../proc/1/ns/net", "Acme", "", "a/b"}) {
+        const auto ran = vpnctl({"routes", id});
+        CHECK(ran.status == kFailed);
+        CHECK(ran.err.find("is no customer's id") != std::string::npos);
+        CHECK(vpnctl({"exec", id, "--", "true"}).err.find("is no customer's id") != std::string::npos);
+    }
+    const auto ran = vpnctl({"routes", "nobody-of-that-name"});
+    CHECK(ran.status == kFailed);
+    CHECK(ran.err ==
+          "vpnctl: customer nobody-of-that-name has no stack here (/run/netns/warren-nobody-of-that-name: no such file); see vpnctl "
+          "customers\n");
+}

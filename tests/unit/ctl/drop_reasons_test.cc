@@ -1,0 +1,29 @@
+// Every reason that the daemons count has its sentence, and vpnctl explains none that there is not.
+#include "ctl/drop_reasons.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+#include <string>
+
+#include "vpnd/dataplane/drop_reason.h"
+#include "vpnd/wireguard/drops.h"
+
+using namespace warren;
+
+TEST_CASE("every drop reason of the data plane and of the handshake is explained, and no other") {
+    std::set<std::string> counted;
+    for (const auto& text : dataplane::kDropReasons) counted.emplace(text.name);
+    for (std::size_t i = 0; i < wireguard::kHandshakeDropCount; ++i)
+        counted.emplace(wireguard::name_of(static_cast<wireguard::HandshakeDrop>(i)));
+    for (const std::string& reason : counted) {
+        CAPTURE(reason);
+        CHECK_FALSE(ctl::explain_drop(reason).empty());
+    }
+    for (const auto& explanation : ctl::drop_explanations()) {
+        CAPTURE(explanation.reason);
+        CHECK(counted.contains(std::string(explanation.reason)));
+    }
+    CHECK(ctl::explain_drop("no_such_reason").empty());
+    CHECK(ctl::explain_drop("zzz").empty());
+}

@@ -1,0 +1,103 @@
+// The documents that programs read: every key the contract promises, and what stands in it.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "config/manual.h"
+#include "ctl/json_views.h"
+#include "samples.h"
+
+using namespace warren;
+using namespace warren::ctl;
+using nlohmann::json;
+
+TEST_CASE("status has the keys that programs were promised") {
+    const json status = json::parse(status_json(samples::snapshot()));
+    CHECK(status["appliance"] == "pop-vienna-1");
+    CHECK(status["version"] == "0.1.0");
+    CHECK(status["generation"] == 7);
+    CHECK(status["drops"]["bad_mac1"] == 12);
+    REQUIRE(status["customers"].size() == 2);
+    const json& acme = status["customers"][0];
+    CHECK(acme["id"] == "acme");
+    CHECK(acme["state"] == "active");
+    CHECK(status["customers"][1]["state"] == "suspended");
+    CHECK(acme["addresses"] == json({"10.0.0.1/24", "fd00:42::1/64"}));
+    CHECK(acme["rx_bytes"] == 123456);
+    CHECK(acme["tx_bytes"] == 5368709120ULL);
+    CHECK(acme["drops"] == json({{"source_not_allowed", 4}}));
+    REQUIRE(acme["peers"].size() == 3);
+    const json& never = acme["peers"][0];
+    CHECK(never["name"] == "laptop-eva");
+    CHECK(never["state"] == "never");
+    CHECK(never["endpoint"].is_null());
+    CHECK(never["latest_handshake_seconds"].is_null());
+    const json& graz = acme["peers"][2];
+    CHECK(graz["public_key"] == "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=");
+    CHECK(graz["endpoint"] == "198.51.100.77:51820");
+    CHECK(graz["latest_handshake_seconds"] == 63);
+    CHECK(graz["rx_bytes"] == 1229);
+    CHECK(graz["tx_bytes"] == 3565158);
+    CHECK(graz["state"] == "online");
+    CHECK(acme["peers"][1]["state"] == "idle");
+}
+
+TEST_CASE("every table has its document") {
+    const Snapshot snapshot = samples::snapshot();
+    CHECK(json::parse(customers_json(snapshot))["customers"][0]["peers_online"] == 1);
+    CHECK(json::parse(peers_json(snapshot))["peers"][2]["customer"] == "acme");
+    CHECK(json::parse(counters_json(snapshot))["counters"][0]["dropped"] == 4);
+    const json drops = json::parse(drops_json(snapshot))["drops"];
+    CHECK(drops[0]["customer"].is_null());
+    CHECK(drops[2]["customer"] == "acme");
+    CHECK(drops[2]["packets"] == 4);
+    CHECK_FALSE(drops[2]["meaning"].get<std::string>().empty());
+    CHECK(json::parse(wg_json(snapshot.customers[0]))["peers"].size() == 3);
+    CHECK(json::parse(explain_json(config::keys_matching("stack.mtu")))["keys"][0]["default"] == "1420");
+
+    StackRoute route;
+    route.to = *parse_prefix("10.43.0.0/16");
+    route.type = "unicast";
+    route.device = "vpn0";
+    route.metric = 512;
+    route.protocol = "warren";
+    const json routes = json::parse(routes_json("acme", {route}));
+    CHECK(routes["customer"] == "acme");
+    CHECK(routes["routes"][0]["to"] == "10.43.0.0/16");
+    CHECK(routes["routes"][0]["device"] == "vpn0");
+    CHECK(routes["routes"][0]["via"].is_null());
+    CHECK(routes["routes"][0]["metric"] == 512);
+}
+
+TEST_CASE("a name that is no UTF-8 does not take the document down") {
+    Snapshot snapshot = samples::snapshot();
+    snapshot.customers[0].customer.name = "\xff\xfe";
+    CHECK(json::parse(status_json(snapshot))["customers"].size() == 2);
+}
+
+TEST_CASE("check tells programs where each error is and who is valid") {
+    config::Loaded loaded;
+    loaded.appliance_valid = true;
+    loaded.customers.push_back({{}, false, "acme.toml"});
+    loaded.customers[0].customer.id = "acme";
+    loaded.diagnostics.push_back({config::Severity::kError, "acme.toml", "acme", {3, 9, 1}, "wrong", "line"});
+    const json document = json::parse(check_json(loaded));
+    CHECK(document["valid"] == false);
+    CHECK(document["appliance_valid"] == true);
+    CHECK(document["customers"][0] == json({{"id", "acme"}, {"valid", false}}));
+    CHECK(document["diagnostics"][0] ==
+          json({{"file", "acme.toml"}, {"line", 3}, {"column", 9}, {"severity", "error"}, {"customer", "acme"}, {"message", "wrong"}}));
+}
+
+TEST_CASE("apply and diff tell programs steps, diagnostics and notes apart") {
+    const json document = json::parse(control_json({{ipc::ControlText::Kind::kStep, "acme", "make namespace"},
+                                                    {ipc::ControlText::Kind::kDiagnostic, "globex", "globex.toml:1:1: error: x"},
+                                                    {ipc::ControlText::Kind::kNote, "", "hello"}},
+                                                   {1, 8, "1 step"}));
+    CHECK(document["exit_status"] == 1);
+    CHECK(document["generation"] == 8);
+    CHECK(document["summary"] == "1 step");
+    CHECK(document["steps"] == json::array({{{"customer", "acme"}, {"text", "make namespace"}}}));
+    CHECK(document["diagnostics"][0]["customer"] == "globex");
+    CHECK(document["notes"][0]["customer"].is_null());
+}

@@ -1,0 +1,148 @@
+#include "samples.h"
+
+#include <doctest/doctest.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <sstream>
+
+#include "ctl/command.h"
+
+namespace warren::ctl::samples {
+
+ipc::PeerSnapshot peer(const std::string& name, ipc::PeerState state) {
+    ipc::PeerSnapshot out;
+    out.name = name;
+    out.public_key = "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=";
+    out.state = state;
+    out.allowed_ips = {*parse_prefix("10.43.0.0/16"), *parse_prefix("fd00:43::/64")};
+    return out;
+}
+
+Snapshot snapshot() {
+    Snapshot out;
+    out.header.appliance = "pop-vienna-1";
+    out.header.version = "0.1.0";
+    out.header.generation = 7;
+    out.header.customer_count = 2;
+    out.header.aead_backend = "ipsec-mb";
+    out.header.drops = {{"bad_mac1", 12}, {"from_the_future", 1}};
+    out.header.handshakes_initiated = 3;
+    out.header.handshakes_completed = 5;
+
+    CustomerStatus acme;
+    acme.customer.id = "acme";
+    acme.customer.name = "Acme Manufacturing GmbH";
+    acme.customer.listen_port = 51820;
+    acme.customer.listener_public_key = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
+    acme.customer.mtu = 1420;
+    acme.customer.addresses = {*parse_prefix("10.0.0.1/24"), *parse_prefix("fd00:42::1/64")};
+    acme.customer.peer_count = 3;
+    acme.customer.peers_online = 1;
+    acme.customer.rx_bytes = 123456;
+    acme.customer.tx_bytes = 5ULL << 30;
+    acme.customer.rx_packets = 1000;
+    acme.customer.tx_packets = 4000000;
+    acme.customer.drops = {{"source_not_allowed", 4}};
+    ipc::PeerSnapshot graz = peer("branch-graz", ipc::PeerState::kOnline);
+    graz.endpoint = parse_endpoint("198.51.100.77:51820");
+    graz.latest_handshake = {1700000100LL * 1000000000};
+    graz.latest_handshake_seconds = 63;
+    graz.rx_bytes = 1229;
+    graz.tx_bytes = 3565158;
+    graz.persistent_keepalive_seconds = 25;
+    graz.has_preshared_key = true;
+    ipc::PeerSnapshot linz = peer("branch-linz", ipc::PeerState::kIdle);
+    linz.endpoint = parse_endpoint("[2001:db8::1]:51820");
+    linz.latest_handshake = {1700000000LL * 1000000000};
+    linz.latest_handshake_seconds = 100000;
+    linz.allowed_ips = {};
+    linz.rx_bytes = 0;
+    linz.tx_bytes = 148;
+    acme.peers = {peer("laptop-eva", ipc::PeerState::kNever), linz, graz};
+
+    CustomerStatus globex;
+    globex.customer.id = "globex";
+    globex.customer.name = "Globex \x1b[31m";
+    globex.customer.listener = "globex";
+    globex.customer.listen_port = 51842;
+    globex.customer.suspended = true;
+    globex.customer.mtu = 1380;
+    globex.customer.addresses = {*parse_prefix("10.0.0.1/24")};
+    out.customers = {acme, globex};
+    return out;
+}
+
+FakeDaemon::FakeDaemon(const std::string& socket, std::function<void(ipc::Channel&)> serve) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "warren-ctl-XXXXXX").string();
+    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+    run_dir_ = pattern;
+    auto listener = ipc::listen_at(run_dir_ + "/" + socket, 0600);
+    REQUIRE(listener.has_value());
+    listener_ = std::move(*listener);
+    stop_ = UniqueFd(::eventfd(0, EFD_CLOEXEC));
+    thread_ = std::thread([this, serve = std::move(serve)] {
+        std::array<pollfd, 2> ready{{{listener_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}}};
+        if (::poll(ready.data(), ready.size(), 30000) <= 0 || ready[0].revents == 0) return;
+        auto channel = ipc::accept_from(listener_.get());
+        if (channel) serve(*channel);
+    });
+}
+
+FakeDaemon::~FakeDaemon() {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(stop_.get(), &one, sizeof one);
+    thread_.join();
+    std::filesystem::remove_all(run_dir_);
+}
+
+void ignore_request(ipc::Channel& channel) {
+    std::vector<std::uint8_t> space(65536);
+    (void)channel.receive(space);
+}
+
+void send(ipc::Channel& channel, const ipc::SnapshotMessage& message) {
+    std::vector<std::uint8_t> wire;
+    if (ipc::encode(message, wire)) (void)channel.send(wire);
+}
+
+void send(ipc::Channel& channel, const ipc::ControlMessage& message) {
+    std::vector<std::uint8_t> wire;
+    if (ipc::encode(message, wire)) (void)channel.send(wire);
+}
+
+void serve_snapshot(const Snapshot& snapshot, ipc::Channel& channel) {
+    std::vector<std::uint8_t> space(65536);
+    const auto received = channel.receive(space);
+    if (!received || received->closed) return;
+    const auto message = ipc::decode_snapshot(Bytes(space).first(received->size));
+    if (!message) return;
+    const auto& request = std::get<ipc::SnapshotRequest>(*message);
+    bool found = request.customer.empty();
+    for (const auto& customer : snapshot.customers) found = found || customer.customer.id == request.customer;
+    if (!found) return send(channel, ipc::SnapshotMessage(ipc::SnapshotError{"no such customer"}));
+    send(channel, ipc::SnapshotMessage(snapshot.header));
+    for (const auto& customer : snapshot.customers) {
+        if (!request.customer.empty() && customer.customer.id != request.customer) continue;
+        send(channel, ipc::SnapshotMessage(customer.customer));
+        if (!request.with_peers) continue;
+        for (const auto& each : customer.peers) send(channel, ipc::SnapshotMessage(each));
+    }
+    send(channel, ipc::SnapshotMessage(ipc::SnapshotEnd{}));
+}
+
+Ran vpnctl(const std::vector<std::string>& arguments) {
+    std::ostringstream out;
+    std::ostringstream err;
+    Output output{out, err};
+    Ran ran;
+    ran.status = run(arguments, output);
+    ran.out = out.str();
+    ran.err = err.str();
+    return ran;
+}
+
+}  // namespace warren::ctl::samples

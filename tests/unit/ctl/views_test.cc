@@ -1,0 +1,125 @@
+// Tables and `wg show`, word for word.
+#include <doctest/doctest.h>
+
+#include "ctl/table.h"
+#include "ctl/text_views.h"
+#include "ctl/units.h"
+#include "ctl/wg_show.h"
+#include "samples.h"
+
+using namespace warren::ctl;
+
+TEST_CASE("the customers' table") {
+    CHECK(customers_text(samples::snapshot()) ==
+          "CUSTOMER  STATE      ONLINE    RECEIVED      SENT  ADDRESSES\n"
+          "acme      active        1/3  120.56 KiB  5.00 GiB  10.0.0.1/24, fd00:42::1/64\n"
+          "globex    suspended     0/0         0 B       0 B  10.0.0.1/24\n");
+}
+
+TEST_CASE("the peers' table, with and without the customer") {
+    CHECK(peers_text(samples::snapshot(), false) ==
+          "PEER         STATE   HANDSHAKE  RECEIVED      SENT  ENDPOINT             ALLOWED IPS\n"
+          "laptop-eva   never           -       0 B       0 B  -                    10.43.0.0/16, fd00:43::/64\n"
+          "branch-linz  idle         27 h       0 B     148 B  [2001:db8::1]:51820  -\n"
+          "branch-graz  online       63 s  1.20 KiB  3.40 MiB  198.51.100.77:51820  10.43.0.0/16, fd00:43::/64\n");
+    CHECK(peers_text(samples::snapshot(), true).starts_with("CUSTOMER  PEER         STATE   HANDSHAKE"));
+}
+
+TEST_CASE("the status at a glance") {
+    CHECK(status_text(samples::snapshot()) ==
+          "appliance   pop-vienna-1\n"
+          "version     0.1.0\n"
+          "generation  7\n"
+          "customers   2\n"
+          "peers       1 of 3 online\n"
+          "handshakes  3 initiated here, 5 completed\n"
+          "encryption  ipsec-mb\n"
+          "dropped     17 packets (vpnctl drops)\n"
+          "\n" +
+              customers_text(samples::snapshot()));
+}
+
+TEST_CASE("one customer's status; his name does not steer the terminal") {
+    CHECK(customer_text(samples::snapshot().customers[1]) ==
+          "customer    globex  Globex ?[31m\n"
+          "state       suspended\n"
+          "addresses   10.0.0.1/24  (vpn0, mtu 1380)\n"
+          "listener    the customer's own, UDP port 51842, key \n"
+          "peers       0 of 0 online\n"
+          "received    0 B in 0 packets\n"
+          "sent        0 B in 0 packets\n"
+          "dropped     0 packets\n");
+    CHECK(customer_text(samples::snapshot().customers[0]).find("dropped     4 packets\n            4 source_not_allowed\n\nPEER") !=
+          std::string::npos);
+}
+
+TEST_CASE("the counters' table has plain numbers") {
+    CHECK(counters_text(samples::snapshot()) ==
+          "CUSTOMER  RX BYTES  RX PACKETS    TX BYTES  TX PACKETS  DROPPED\n"
+          "acme        123456        1000  5368709120     4000000        4\n"
+          "globex           0           0           0           0        0\n");
+}
+
+TEST_CASE("drops are explained, unknown reasons too") {
+    CHECK(drops_text(samples::snapshot()) ==
+          "CUSTOMER  PACKETS  REASON\n"
+          "(none)         12  bad_mac1\n"
+          "(none)          1  from_the_future\n"
+          "acme            4  source_not_allowed\n"
+          "\n"
+          "bad_mac1: A handshake message by somebody who does not know our public key: a scanner, or a client with the wrong server key.\n"
+          "from_the_future: no explanation here; newer than this vpnctl\n"
+          "source_not_allowed: A packet from a peer whose source is not in his allowed_ips: add the network there if it is his, or it is "
+          "spoofed.\n");
+    CHECK(drops_text({}) == "nothing was dropped\n");
+}
+
+TEST_CASE("a customer in the words of wg show, the latest handshake first, never last") {
+    CHECK(wg_show_text(samples::snapshot().customers[0]) ==
+          "interface: acme\n"
+          "  public key: TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=\n"
+          "  private key: (hidden)\n"
+          "  listening port: 51820\n"
+          "\n"
+          "peer: gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=\n"
+          "  preshared key: (hidden)\n"
+          "  endpoint: 198.51.100.77:51820\n"
+          "  allowed ips: 10.43.0.0/16, fd00:43::/64\n"
+          "  latest handshake: 1 minute, 3 seconds ago\n"
+          "  transfer: 1.20 KiB received, 3.40 MiB sent\n"
+          "  persistent keepalive: every 25 seconds\n"
+          "\n"
+          "peer: gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=\n"
+          "  endpoint: [2001:db8::1]:51820\n"
+          "  allowed ips: (none)\n"
+          "  latest handshake: 1 day, 3 hours, 46 minutes, 40 seconds ago\n"
+          "  transfer: 0 B received, 148 B sent\n"
+          "\n"
+          "peer: gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=\n"
+          "  allowed ips: 10.43.0.0/16, fd00:43::/64\n");
+}
+
+TEST_CASE("amounts and ages as wg writes them") {
+    CHECK(bytes_text(0) == "0 B");
+    CHECK(bytes_text(1023) == "1023 B");
+    CHECK(bytes_text(1024) == "1.00 KiB");
+    CHECK(bytes_text(1024 * 1024 - 1) == "1024.00 KiB");
+    CHECK(bytes_text(1024 * 1024) == "1.00 MiB");
+    CHECK(bytes_text(UINT64_MAX) == "16777216.00 TiB");
+    CHECK(ago_text(0) == "Now");
+    CHECK(ago_text(1) == "1 second ago");
+    CHECK(ago_text(3600) == "1 hour ago");
+    CHECK(ago_text(2 * 365 * 24 * 3600 + 2 * 24 * 3600 + 61) == "2 years, 2 days, 1 minute, 1 second ago");
+    CHECK(short_age(std::nullopt) == "-");
+    CHECK(short_age(179) == "179 s");
+    CHECK(short_age(180) == "3 min");
+    CHECK(short_age(3 * 3600) == "3 h");
+    CHECK(short_age(3 * 24 * 3600) == "3 d");
+}
+
+TEST_CASE("a table counts characters, not bytes, and leaves no blanks at the end") {
+    Table table({{"NAME"}, {"N", Align::kRight}, {"LAST"}});
+    table.add({"\xc3\x84\xc3\x96", "1", ""});
+    table.add({"abcdef", "100", "x"});
+    CHECK(table.text() == "NAME      N  LAST\n\xc3\x84\xc3\x96        1\nabcdef  100  x\n");
+}
