@@ -91,7 +91,7 @@ TEST_CASE("S7: a jump beyond the window forgets what was marked, and only that")
 }
 
 TEST_CASE("S7: agrees with a set on random orders: reordered, repeated, jumping") {
-    for (std::uint32_t seed = 1; seed <= 60; ++seed) {
+    for (std::uint32_t seed = 1; seed <= 24; ++seed) {
         CAPTURE(seed);
         std::mt19937_64 random(seed);
         ReplayWindow window;

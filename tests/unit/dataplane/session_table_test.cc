@@ -16,16 +16,16 @@ std::unique_ptr<Session> session(std::uint32_t index, std::uint32_t peer) {
 }
 
 TEST_CASE("agrees with a map through random inserts, replacements and erases, in long runs of neighbours") {
-    for (std::uint32_t seed = 1; seed <= 20; ++seed) {
+    for (std::uint32_t seed = 1; seed <= 6; ++seed) {
         CAPTURE(seed);
         std::mt19937 random(seed);
         SessionTable table;
         std::map<std::uint32_t, std::uint32_t> oracle;
-        for (std::uint32_t step = 0; step < 5'000; ++step) {
+        for (std::uint32_t step = 0; step < 2'000; ++step) {
             // Few distinct homes, so that runs form, wrap round and are cut.
             const std::uint32_t index = static_cast<std::uint32_t>(random() % 16) << 6 | static_cast<std::uint32_t>(random() % 64) |
                                         (random() % 4 == 0 ? 0xffff'fc00U : 0U);
-            if (random() % 5 < (step < 2'500 ? 3U : 2U)) {
+            if (random() % 5 < (step < 1'000 ? 3U : 2U)) {
                 CHECK(table.insert(session(index, step)).local_index == ReceiverIndex{index});
                 oracle[index] = step;
             } else {
@@ -51,8 +51,8 @@ TEST_CASE("agrees with a map through random inserts, replacements and erases, in
 TEST_CASE("pointers stay good while others come and go") {
     SessionTable table;
     Session* const mine = &table.insert(session(7, 7));
-    for (std::uint32_t i = 100; i < 2'000; ++i) table.insert(session(i, i));
-    for (std::uint32_t i = 100; i < 2'000; ++i) table.erase({i});
+    for (std::uint32_t i = 100; i < 1'000; ++i) table.insert(session(i, i));
+    for (std::uint32_t i = 100; i < 1'000; ++i) table.erase({i});
     CHECK(table.find({7}) == mine);
     CHECK(table.size() == 1);
 }
