@@ -24,7 +24,9 @@ FORBIDDEN_WORDS = re.compile(
     re.IGNORECASE,
 )
 
-FORBIDDEN_CALLS = re.compile(r"(?<![\w:.>])(?:std::|::)?(strcpy|strcat|sprintf|vsprintf|gets|system|popen|rand|srand|alloca|tmpnam|mktemp)\s*\(")
+FORBIDDEN_CALLS = re.compile(
+    r"(?<![\w:.>])(?:std::|::)?(strcpy|strcat|sprintf|vsprintf|gets|system|popen|rand|srand|alloca|tmpnam|mktemp)\s*\("
+)
 COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 
 

@@ -30,7 +30,8 @@ ALLOWED_IN = {
 }
 # Parts of the C++ libraries that are I/O, clock, thread or environment, as they appear in mangled names.
 FORBIDDEN_MANGLED = re.compile(
-    r"(fstreamI|filebufI|ios_base4Init|^_ZSt4(cout|cerr|clog)$|^_ZSt3cin$|St6chrono3_V2\d+\w+_clock3now|St6thread|this_thread|St13random_device"
+    r"(fstreamI|filebufI|ios_base4Init|^_ZSt4(cout|cerr|clog)$|^_ZSt3cin$|St6chrono3_V2\d+\w+_clock3now|St6thread|this_thread"
+    r"|St13random_device"
     r"|condition_variable|St5mutex|shared_mutex|__future_base|10filesystem|3fmt\w*?\d(v?print)|get_id)"
 )
 
