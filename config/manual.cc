@@ -16,6 +16,11 @@ std::string header_of(const Key& table) {
     return table.type == Type::kTables ? fmt::format("[[{}]]", table.path) : fmt::format("[{}]", table.path);
 }
 
+// The schema's path of the keys inside a table.
+std::string inside(const Key& table) {
+    return table.type == Type::kTables ? std::string(table.path) + "[]" : std::string(table.path);
+}
+
 std::string_view need_of(const Key& key) {
     if (!key.required) return "optional";
     return key.table().empty() ? "required" : "required in its table";
@@ -52,7 +57,27 @@ void append_document(Document document, std::string& out) {
     for (const Key& key : schema()) {
         if (key.document != document || !is_table(key)) continue;
         out += fmt::format("### {}\n\n{}{}\n\n", code(header_of(key)), key.doc, key.required ? " Required." : "");
-        append_keys(document, key.type == Type::kTables ? std::string(key.path) + "[]" : std::string(key.path), out);
+        append_keys(document, inside(key), out);
+    }
+}
+
+// scdoc marks text with these.
+std::string scdoc(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '_' || c == '*' || c == '\\' || c == '`') out += '\\';
+        out += c;
+    }
+    return out;
+}
+
+void append_scdoc_keys(Document document, std::string_view table, std::string& out) {
+    for (const Key* key : keys_of(document, table)) {
+        if (is_table(*key) || key->type == Type::kReserved) continue;
+        out += fmt::format("*{}*\n\t{}++\nAccepted: {}.", scdoc(key->leaf()), scdoc(key->doc), scdoc(accepted(*key)));
+        if (key->required) out += " Required.";
+        if (!key->default_text.empty()) out += fmt::format(" Default: {}.", scdoc(key->default_text));
+        out += "\n\n";
     }
 }
 
@@ -94,7 +119,7 @@ std::string explain(const Key& key) {
     if (!key.example.empty()) out += fmt::format("  Example:  {} = {}\n", key.leaf(), key.example);
     if (!is_table(key)) return out;
     std::vector<std::string_view> names;
-    for (const Key* child : keys_of(key.document, key.type == Type::kTables ? std::string(key.path) + "[]" : std::string(key.path))) {
+    for (const Key* child : keys_of(key.document, inside(key))) {
         names.push_back(child->leaf());
     }
     return out + fmt::format("  Keys:     {}\n", fmt::join(names, ", "));
@@ -103,7 +128,7 @@ std::string explain(const Key& key) {
 std::string manual_markdown() {
     std::string out =
         "# The configuration\n\n"
-        "Made from the schema (`config/schema.cc`) by `vpnctl explain --markdown`; a test compares. Complete examples are in "
+        "Made from the schema (`config/schema.cc`) by `vpnctl explain --format markdown`; a test compares. Complete examples are in "
         "`config/examples/`.\n\n"
         "A directory, `/etc/warren` on an appliance, holds:\n\n"
         "| File | What |\n|---|---|\n"
@@ -128,6 +153,17 @@ std::string manual_markdown() {
         "- A customer with errors goes on with the configuration and the keys he had; the others are applied. An error in `warren.toml`, "
         "or a missing "
         "`customers/`, applies nothing. Removing a customer's file removes the customer.\n";
+    return out;
+}
+
+std::string manual_scdoc(Document document) {
+    std::string out;
+    append_scdoc_keys(document, "", out);
+    for (const Key& key : schema()) {
+        if (key.document != document || !is_table(key)) continue;
+        out += fmt::format("## {}\n\n{}{}\n\n", scdoc(header_of(key)), scdoc(key.doc), key.required ? " Required." : "");
+        append_scdoc_keys(document, inside(key), out);
+    }
     return out;
 }
 

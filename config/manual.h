@@ -23,4 +23,7 @@ namespace warren::config {
 // docs/config.md, whole.
 [[nodiscard]] std::string manual_markdown();
 
+// The keys of one file for its man page, in scdoc(5).
+[[nodiscard]] std::string manual_scdoc(Document document);
+
 }  // namespace warren::config

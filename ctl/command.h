@@ -28,7 +28,7 @@ struct Invocation {
     std::string run_dir = "/run/warren";
     std::string config_dir = "/etc/warren";
     bool json = false;
-    bool markdown = false;               // explain only
+    std::string format;                  // explain only: "markdown", or "scdoc" for the man page of a file
     std::vector<std::string> arguments;  // behind the command's name
     std::vector<std::string> program;    // behind "--"
 };

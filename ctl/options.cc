@@ -22,7 +22,7 @@ po::options_description visible_options() {
 
 po::variables_map parse(const std::vector<std::string>& arguments) {
     po::options_description all = visible_options();
-    all.add_options()("markdown", po::bool_switch())("words", po::value<std::vector<std::string>>());
+    all.add_options()("format", po::value<std::string>())("words", po::value<std::vector<std::string>>());
     po::positional_options_description positional;
     positional.add("words", -1);
     namespace style = po::command_line_style;
@@ -43,7 +43,7 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
         if (map.count("run-dir") != 0) out.invocation.run_dir = map["run-dir"].as<std::string>();
         if (map.count("config") != 0) out.invocation.config_dir = map["config"].as<std::string>();
         out.invocation.json = map["json"].as<bool>();
-        out.invocation.markdown = map["markdown"].as<bool>();
+        if (map.count("format") != 0) out.invocation.format = map["format"].as<std::string>();
         out.help = map["help"].as<bool>();
         out.version = map["version"].as<bool>();
         if (map.count("words") != 0) out.invocation.arguments = map["words"].as<std::vector<std::string>>();

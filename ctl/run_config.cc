@@ -25,6 +25,21 @@ std::string count_text(const std::vector<config::Diagnostic>& diagnostics) {
     return out;
 }
 
+// For docs/: the whole manual, or the keys of one file for its man page.
+int print_manual(const Invocation& invocation, Output& output) {
+    const std::string file = invocation.arguments.empty() ? "" : invocation.arguments[0];
+    if (invocation.format == "markdown" && file.empty()) {
+        output.out << config::manual_markdown();
+    } else if (invocation.format == "scdoc" && file == config::file_of(config::Document::kAppliance)) {
+        output.out << config::manual_scdoc(config::Document::kAppliance);
+    } else if (invocation.format == "scdoc" && file == config::file_of(config::Document::kCustomer)) {
+        output.out << config::manual_scdoc(config::Document::kCustomer);
+    } else {
+        return complain(output, kUsage, "accepted: --format markdown explain, --format scdoc explain FILE");
+    }
+    return kDone;
+}
+
 }  // namespace
 
 int run_check(const Invocation& invocation, Output& output) {
@@ -42,10 +57,7 @@ int run_check(const Invocation& invocation, Output& output) {
 }
 
 int run_explain(const Invocation& invocation, Output& output) {
-    if (invocation.markdown) {
-        output.out << config::manual_markdown();
-        return kDone;
-    }
+    if (!invocation.format.empty()) return print_manual(invocation, output);
     const std::string wanted = invocation.arguments.empty() ? "" : invocation.arguments[0];
     const auto keys = config::keys_matching(wanted);
     if (keys.empty()) {
