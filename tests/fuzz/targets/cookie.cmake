@@ -1,0 +1,1 @@
+warren_fuzz(cookie LINK wireguard test_vectors)

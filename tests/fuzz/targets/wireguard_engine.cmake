@@ -1,0 +1,1 @@
+warren_fuzz(wireguard_engine LINK wireguard test_vectors)

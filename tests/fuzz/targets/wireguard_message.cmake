@@ -1,0 +1,1 @@
+warren_fuzz(wireguard_message LINK wireguard test_vectors)
