@@ -2,17 +2,20 @@
 #include "vpnd/io/data_worker.h"
 
 #include <doctest/doctest.h>
-#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include <future>
+#include <atomic>
+#include <ctime>
 #include <numeric>
 #include <thread>
 
 #include "tunnel.h"
 #include "vpnd/dataplane/drop_reason.h"
 #include "vpnd/io/socket_address.h"
+#include "vpnd/io/tun_device.h"
 
 namespace warren::io::test {
 namespace {
@@ -53,6 +56,14 @@ void echo(const Tunnel& tunnel, bool is_v4, std::size_t size) {
     REQUIRE(::recv(near.get(), got.data(), got.size(), 0) == static_cast<ssize_t>(size));
     got.resize(size);
     CHECK(got == sent);
+}
+
+// A datagram that nobody is expected to get.
+void send_in_vain(const Tunnel& tunnel) {
+    UniqueFd near;
+    tunnel.stack(0).run([&] { near = bound_socket(SOCK_DGRAM, inside(0, true, 9)); });
+    connect_to(near.get(), inside(1, true, 9));
+    REQUIRE(::send(near.get(), "x", 1, 0) == 1);
 }
 
 // Megabytes of TCP from side 0 to side 1, compared byte by byte.
@@ -137,6 +148,148 @@ TEST_CASE("D12: packets as large as a datagram holds") {
     echo(tunnel, true, 60'000);
     echo(tunnel, true, 65'372);
     stream(tunnel, true, 4 << 20);
+}
+
+// A socket of a stranger on the uplink.
+void send_to(const Endpoint& endpoint, Bytes datagram) {
+    const UniqueFd fd(::socket(endpoint.address.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    connect_to(fd.get(), endpoint);
+    REQUIRE(::send(fd.get(), datagram.data(), datagram.size(), 0) == static_cast<ssize_t>(datagram.size()));
+}
+
+template <typename T>
+const T* find_event(const std::vector<WorkerEvent>& events) {
+    for (const WorkerEvent& event : events) {
+        if (const auto* const inner = std::get_if<dataplane::Event>(&event)) {
+            if (const T* const found = std::get_if<T>(inner)) return found;
+        }
+    }
+    return nullptr;
+}
+
+// Of this process, user and system.
+Duration cpu_time() {
+    timespec used{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return std::chrono::seconds(used.tv_sec) + Duration(used.tv_nsec);
+}
+
+TEST_CASE("events come back: confirmed, roamed, active; a session is asked for when there is none") {
+    if (!can_run()) return;
+    Tunnel tunnel;
+    send_in_vain(tunnel);
+    std::vector<WorkerEvent> events;
+    while (find_event<dataplane::NeedSession>(events) == nullptr) tunnel.wait_for_events(0, events);
+    tunnel.install(0, 1);
+    events.clear();
+    while (find_event<dataplane::PeerActivity>(events) == nullptr) tunnel.wait_for_events(1, events);
+    CHECK(find_event<dataplane::SessionConfirmed>(events)->local_index == ReceiverIndex{3U << ReceiverIndex::kWorkerBits});
+    CHECK(find_event<dataplane::PeerRoamed>(events)->remote == tunnel.endpoint(0));
+    CHECK(find_event<dataplane::PeerActivity>(events)->last_received > kLongAgo);
+}
+
+TEST_CASE("a handshake message that came to a data socket is handed to the control worker; junk is counted") {
+    if (!can_run()) return;
+    Tunnel tunnel;
+    std::array<std::uint8_t, 148> initiation{1};
+    initiation[147] = 9;
+    send_to(tunnel.endpoint(0), initiation);
+    std::vector<WorkerEvent> events;
+    const StrayHandshake* stray = nullptr;
+    while (stray == nullptr) {
+        tunnel.wait_for_events(0, events);
+        for (const WorkerEvent& event : events) stray = std::get_if<StrayHandshake>(&event);
+    }
+    CHECK(stray->size == 148);
+    CHECK(stray->bytes == initiation);
+    CHECK(stray->to.address == IpAddress::v4(127, 0, 0, 1));
+
+    initiation[0] = 77;
+    send_to(tunnel.endpoint(0), initiation);
+    const auto malformed = static_cast<std::size_t>(dataplane::DropReason::kDatagramMalformed);
+    for (int i = 0; i < 100 && tunnel.own_report(0)->drops[malformed] == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(tunnel.own_report(0)->drops[malformed] == 1);
+}
+
+TEST_CASE("a customer suspended and resumed: nothing, then everything again with a new session") {
+    if (!can_run()) return;
+    Tunnel tunnel;
+    tunnel.install(0, 1);
+    echo(tunnel, true, 100);
+    tunnel.put_customer(0, true);
+    const auto suspended = static_cast<std::size_t>(dataplane::DropReason::kCustomerSuspended);
+    send_in_vain(tunnel);
+    for (int i = 0; i < 100 && tunnel.report(0)->drops[suspended] == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(tunnel.report(0)->drops[suspended] > 0);
+    tunnel.put_customer(0, false);
+    tunnel.install(0, 2);
+    echo(tunnel, true, 100);
+}
+
+TEST_CASE("E6: new sockets for a listener keep its sessions") {
+    if (!can_run()) return;
+    Tunnel tunnel;
+    tunnel.install(0, 1);
+    echo(tunnel, true, 100);
+    tunnel.move_listener(0);
+    echo(tunnel, true, 100);  // side 0 speaks first, so that side 1 learns where he is
+}
+
+TEST_CASE("a customer's TUN is closed when he goes, and what a deleted device leaves behind costs no time") {
+    if (!can_run()) return;
+    auto tunnel = std::make_unique<Tunnel>();
+    tunnel->install(0, 1);
+    // Somebody else, as stackd, holds the device too: closing ours does not end it.
+    const UniqueFd other = tunnel->other_tun(0);
+    echo(*tunnel, true, 100);
+    tunnel->worker(0).post(DropCustomer{{0}});
+    std::vector<WorkerEvent> events;
+    tunnel->barrier(0, events);
+    for (int i = 0; i < 5; ++i) send_in_vain(*tunnel);  // packets wait in the device
+    const Duration before = cpu_time();
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    CHECK(cpu_time() - before < std::chrono::milliseconds(150));
+}
+
+TEST_CASE("stopping in the middle of traffic ends at once") {
+    if (!can_run()) return;
+    for (int i = 0; i < 3; ++i) {
+        auto tunnel = std::make_unique<Tunnel>();
+        tunnel->install(0, 1);
+        std::atomic<bool> done{false};
+        const Stack& stack = tunnel->stack(0);
+        UniqueFd socket;
+        stack.run([&] { socket = bound_socket(SOCK_DGRAM, inside(0, true, 7)); });
+        connect_to(socket.get(), inside(1, true, 7));
+        std::thread load([&] {
+            std::array<std::uint8_t, 1'000> bytes{};
+            while (!done) (void)::send(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+        });
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        tunnel->stop();
+        done = true;
+        load.join();
+    }
+}
+
+TEST_CASE("a device's offloads are set without privilege") {
+    if (!can_run()) return;
+    Stack stack("10.0.0.1", 24, "fd00::1", 64);
+    const UniqueFd tun = stack.take_tun();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (::setresuid(65'534, 65'534, 65'534) != 0) ::_exit(2);
+        const auto adopted = TunDevice::adopt(tun.duplicate());
+        ::_exit(adopted ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("what is no TUN device is refused") {
+    CHECK_FALSE(TunDevice::adopt(UniqueFd(::eventfd(0, EFD_CLOEXEC))).has_value());
 }
 
 }  // namespace

@@ -120,6 +120,16 @@ std::uint64_t Stack::packets_received() const {
     return packets;
 }
 
+void loopback_up(int mtu) {
+    const UniqueFd control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq what{};
+    std::strncpy(what.ifr_name, "lo", IFNAMSIZ - 1);
+    what.ifr_mtu = mtu;
+    WARREN_CHECK(::ioctl(control.get(), SIOCSIFMTU, &what) == 0);
+    what.ifr_flags = IFF_UP | IFF_RUNNING | IFF_LOOPBACK;
+    WARREN_CHECK(::ioctl(control.get(), SIOCSIFFLAGS, &what) == 0);
+}
+
 UniqueFd bound_socket(int type, const Endpoint& endpoint, bool reuse_port) {
     UniqueFd fd(::socket(endpoint.address.is_v4() ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0));
     WARREN_CHECK(fd.valid());

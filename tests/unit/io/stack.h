@@ -28,6 +28,9 @@ class Stack {
     UniqueFd tun_;
 };
 
+// Inside a namespace: its loopback device, up.
+void loopback_up(int mtu);
+
 // A socket bound to an address, with a timeout of five seconds on every receive.
 [[nodiscard]] UniqueFd bound_socket(int type, const Endpoint& endpoint, bool reuse_port = false);
 [[nodiscard]] Endpoint bound_to(int fd);

@@ -32,13 +32,8 @@ Tunnel::Tunnel(TunnelOptions options) : options_(options) {
         auto worker = DataWorker::start(0, crypto::AeadBackend::kSodium);
         WARREN_CHECK(worker.has_value());
         workers_[at] = std::move(*worker);
-        const IpAddress loopback = options.outer == Family::kV4 ? IpAddress::v4(127, 0, 0, 1) : *parse_ip("::1");
-        UniqueFd socket = bound_socket(SOCK_DGRAM, {loopback, 0, 0});
-        ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
-        endpoints_[at] = bound_to(socket.get());
-        AddListener listener{{0}, {}, {}};
-        (options.outer == Family::kV4 ? listener.v4 : listener.v6) = std::move(socket);
-        workers_[at]->post(std::move(listener));
+        tuns_[at] = stacks_[at]->take_tun();
+        move_listener(side);
     }
     for (int side = 0; side < 2; ++side) {
         put_customer(side, false);
@@ -46,8 +41,24 @@ Tunnel::Tunnel(TunnelOptions options) : options_(options) {
     }
 }
 
+void Tunnel::move_listener(int side) {
+    const IpAddress loopback = options_.outer == Family::kV4 ? IpAddress::v4(127, 0, 0, 1) : *parse_ip("::1");
+    UniqueFd socket = bound_socket(SOCK_DGRAM, {loopback, 0, 0});
+    ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
+    endpoints_[static_cast<std::size_t>(side)] = bound_to(socket.get());
+    AddListener listener{{0}, {}, {}};
+    (options_.outer == Family::kV4 ? listener.v4 : listener.v6) = std::move(socket);
+    worker(side).post(std::move(listener));
+}
+
+void Tunnel::stop() {
+    for (auto& worker : workers_) worker.reset();
+}
+
 void Tunnel::put_customer(int side, bool suspended) {
     auto view = std::make_unique<dataplane::CustomerView>();
+    const bool first = !has_tun_[static_cast<std::size_t>(side)];
+    has_tun_[static_cast<std::size_t>(side)] = true;
     view->index = {0};
     view->id = "test";
     view->listener = {0};
@@ -58,7 +69,7 @@ void Tunnel::put_customer(int side, bool suspended) {
     const char* const other_v4 = side == 0 ? "10.0.0.2/32" : "10.0.0.1/32";
     const char* const other_v6 = side == 0 ? "fd00::2/128" : "fd00::1/128";
     view->allowed_ips = Lpm<PeerIndex>({{*parse_prefix(other_v4), {0}}, {*parse_prefix(other_v6), {0}}});
-    worker(side).post(SwapCustomer{std::move(view), stacks_[static_cast<std::size_t>(side)]->take_tun()});
+    worker(side).post(SwapCustomer{std::move(view), first ? other_tun(side) : UniqueFd()});
 }
 
 void Tunnel::install(int initiator, std::uint32_t number) {
@@ -78,9 +89,9 @@ void Tunnel::install(int initiator, std::uint32_t number) {
     }
 }
 
-std::unique_ptr<CustomerReport> Tunnel::report(int side) {
+std::unique_ptr<CustomerReport> Tunnel::fill(int side, CustomerIndex customer) {
     auto wanted = std::make_unique<CustomerReport>();
-    wanted->customer = {0};
+    wanted->customer = customer;
     wanted->token = ++tokens_;
     wanted->peers.resize(1);
     wanted->peers[0].peer = {0};

@@ -27,15 +27,25 @@ class Tunnel {
     // A session in the direction initiator -> responder, under an index that each side has chosen; the initiator's keepalive confirms it.
     void install(int initiator, std::uint32_t number);
     // Counters of the side's customer; waits for them.
-    [[nodiscard]] std::unique_ptr<CustomerReport> report(int side);
+    [[nodiscard]] std::unique_ptr<CustomerReport> report(int side) { return fill(side, {0}); }
+    // Of the worker itself.
+    [[nodiscard]] std::unique_ptr<CustomerReport> own_report(int side) { return fill(side, {}); }
     // Everything posted before was done. Events that came meanwhile are appended to `events`.
     void barrier(int side, std::vector<WorkerEvent>& events);
     void wait_for_events(int side, std::vector<WorkerEvent>& events);
+    // New sockets on another port.
+    void move_listener(int side);
+    // A second descriptor of the side's TUN.
+    [[nodiscard]] UniqueFd other_tun(int side) const { return tuns_[static_cast<std::size_t>(side)].duplicate(); }
+    void stop();
 
   private:
+    [[nodiscard]] std::unique_ptr<CustomerReport> fill(int side, CustomerIndex customer);
     std::array<std::unique_ptr<Stack>, 2> stacks_;
     std::array<std::unique_ptr<DataWorker>, 2> workers_;
     std::array<Endpoint, 2> endpoints_;
+    std::array<UniqueFd, 2> tuns_;  // as stackd keeps them
+    std::array<bool, 2> has_tun_{};
     TunnelOptions options_;
     std::uint64_t tokens_ = 0;
 };

@@ -1,0 +1,101 @@
+#include "vpnd/io/steering.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/ids.h"
+#include "stack.h"
+#include "vpnd/io/socket_address.h"
+
+namespace warren::io::test {
+namespace {
+
+class Group {
+  public:
+    Group(const char* address, std::uint32_t workers) {
+        sockets_.push_back(bound_socket(SOCK_DGRAM, {*parse_ip(address), 0, 0}, true));
+        endpoint_ = bound_to(sockets_[0].get());
+        for (std::uint32_t i = 0; i < workers; ++i) sockets_.push_back(bound_socket(SOCK_DGRAM, endpoint_, true));
+    }
+    [[nodiscard]] int first() const { return sockets_[0].get(); }
+
+    // Sends from a new port and tells which socket got it: 0 the handshake socket, 1 + worker.
+    [[nodiscard]] int receiver_of(const std::vector<std::uint8_t>& datagram) const {
+        const UniqueFd sender(::socket(endpoint_.address.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        sockaddr_storage address{};
+        const socklen_t size = fill_address(endpoint_, address);
+        if (::sendto(sender.get(), datagram.data(), datagram.size(), 0, reinterpret_cast<const sockaddr*>(&address), size) < 0) return -1;
+        std::vector<pollfd> waiting;
+        for (const UniqueFd& socket : sockets_) waiting.push_back({socket.get(), POLLIN, 0});
+        if (::poll(waiting.data(), waiting.size(), 2'000) != 1) return -2;
+        for (std::size_t i = 0; i < waiting.size(); ++i) {
+            std::array<std::uint8_t, 256> space;
+            if ((waiting[i].revents & POLLIN) == 0) continue;
+            (void)::recv(waiting[i].fd, space.data(), space.size(), 0);
+            return static_cast<int>(i);
+        }
+        return -3;
+    }
+
+  private:
+    std::vector<UniqueFd> sockets_;
+    Endpoint endpoint_;
+};
+
+std::vector<std::uint8_t> transport(std::uint32_t receiver, std::size_t size = 32) {
+    std::vector<std::uint8_t> out(size);
+    out[0] = 4;
+    store_le(out.data() + 4, receiver);
+    return out;
+}
+
+TEST_CASE("decision 1: a transport message goes to the worker that its receiver index names, wherever it comes from") {
+    for (const char* address : {"127.0.0.1", "::1"}) {
+        Group group(address, 3);
+        REQUIRE(attach_steering(group.first(), 3).has_value());
+        for (std::uint32_t i = 0; i < 60; ++i) {
+            const std::uint32_t worker = i % 3;
+            const std::uint32_t receiver = (i * 0x9e3779b9U & ~63U) | worker;
+            CHECK(group.receiver_of(transport(receiver)) == static_cast<int>(1 + worker));
+        }
+    }
+}
+
+TEST_CASE("decision 1: everything else goes to the handshake socket") {
+    for (const char* address : {"127.0.0.1", "::1"}) {
+        Group group(address, 2);
+        REQUIRE(attach_steering(group.first(), 2).has_value());
+        for (unsigned type = 0; type < 256; ++type) {
+            if (type == 4) continue;
+            auto datagram = transport(1, 148);
+            datagram[0] = static_cast<std::uint8_t>(type);
+            CHECK(group.receiver_of(datagram) == 0);
+        }
+        for (std::uint32_t worker = 2; worker < 64; ++worker) CHECK(group.receiver_of(transport(worker)) == 0);
+        for (std::size_t size = 1; size <= 4; ++size) CHECK(group.receiver_of(std::vector<std::uint8_t>(size, 0)) == 0);
+        CHECK(group.receiver_of({4, 0, 0, 0}) == 0);  // ends where the receiver index should be
+        CHECK(group.receiver_of({4, 0, 0, 0, 1}) == 2);
+        CHECK(group.receiver_of({4, 0, 0, 1, 1}) == 0);  // reserved bytes
+    }
+}
+
+TEST_CASE("the program is attached without privilege") {
+    Group group("127.0.0.1", 1);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (::geteuid() == 0 && ::setresuid(65'534, 65'534, 65'534) != 0) ::_exit(2);
+        ::_exit(attach_steering(group.first(), 1).has_value() ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    CHECK(group.receiver_of(transport(0)) == 1);
+}
+
+}  // namespace
+}  // namespace warren::io::test
