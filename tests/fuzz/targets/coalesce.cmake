@@ -1,0 +1,1 @@
+warren_fuzz(coalesce LINK dataplane)

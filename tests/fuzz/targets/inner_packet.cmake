@@ -1,0 +1,1 @@
+warren_fuzz(inner_packet LINK dataplane)

@@ -1,0 +1,1 @@
+warren_fuzz(pipeline LINK dataplane)
