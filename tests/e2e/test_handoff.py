@@ -73,7 +73,7 @@ def test_a_physical_device_comes_home_when_the_customer_goes(town):
 def test_a_lan_machine_cannot_speak_as_a_site(town, visit):
     lan = Lan(town, "liar", "port-liar", bridge="br-liar")
     office = firm(town, visit, "liar", {"type": "veth", "parent": "br-liar"})
-    other = town.office("victim", addresses=["10.0.0.3/32"])
+    other = town.office("victim", addresses=["10.0.0.3/32"], reach=["10.0.0.0/16", f"{LAN}.0/24"])
     office.customer.peers.append(other.peer)
     town.warren.put(office.customer)
     other.connect()

@@ -168,6 +168,8 @@ class Namespace:
 
     def ping(self, address, *options, count=1, timeout=2, check=True):
         """True when every echo came back."""
+        if count > 1 and "-i" not in options:
+            options = (*options, "-i", "0.05")
         done = self.run("ping", "-n", "-q", "-c", count, "-W", timeout, *options, address, check=False)
         return done.returncode == 0 and f" {count} received" in done.stdout
 
@@ -282,11 +284,16 @@ class Lab:
 
 def remove_namespace(name):
     """Ends what runs in a namespace of ours, then removes it."""
-    for pid in run("ip", "netns", "pids", name, check=False).stdout.split():
-        try:
-            os.kill(int(pid), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    def emptied():
+        pids = run("ip", "netns", "pids", name, check=False).stdout.split()
+        for pid in pids:
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return not pids
+
+    wait_until(emptied, 10, f"the processes in {name} end")
     if os.path.exists(f"{NETNS_DIR}/{name}"):
         run("ip", "netns", "del", name)
 

@@ -127,11 +127,18 @@ class Warren:
         os.replace(path + ".new", path)
 
     def put(self, *customers):
-        """Adds or replaces customers and applies."""
+        """Adds or replaces customers and applies; what cannot be applied is taken back, so that it fails one test and not the next ones."""
         for customer in customers:
             self.customers[customer.id] = customer
             self.write_customer(customer)
-        return self.apply()
+        try:
+            return self.apply()
+        except netlab.LabError:
+            for customer in customers:
+                del self.customers[customer.id]
+                os.unlink(f"{self.config}/customers/{customer.id}.toml")
+            self.apply(check=False)
+            raise
 
     def remove(self, *ids):
         """Removes customers and applies."""
