@@ -56,8 +56,7 @@ class RuleWriter {
             load_meta(NFT_META_NFPROTO);
             compare(Bytes(&kNfprotoIpv6, 1));
             load_whether_source_is_routed_back();
-            constexpr std::uint8_t kMissing = 0;
-            compare(Bytes(&kMissing, 1));
+            compare(std::array<std::uint8_t, 4>{});  // missing
         }
         if (!rule.in_device.empty()) compare_device(NFT_META_IIFNAME, rule.in_device);
         if (!rule.out_device.empty()) compare_device(NFT_META_OIFNAME, rule.out_device);

@@ -341,7 +341,6 @@ void Reconciler::adopt(Holdings holdings) {
 
 Status Reconciler::deliver_all(VpndLink& link) {
     view_ = VpndView();
-    ++number_;
     return deliver(link, current_, present_, true);
 }
 
