@@ -54,9 +54,7 @@ class Site:
         self.gateway.ip(f"route add default via 203.0.113.{outer}")
         lab.wire(self.gateway, "lan0", f"10.0.{number}.1/24", self.server, "lan0", f"{self.server_address}/24")
         self.server.ip(f"route add default via 10.0.{number}.1")
-        pages = lab.path(f"pages/{customer}-{town}")
-        lab.write(f"pages/{customer}-{town}/index.html", f"{customer}\n", mode=0o644)
-        self.server.start("/usr/bin/python3", "-m", "http.server", "--directory", pages, "--bind", self.server_address, "80", name=f"{customer}-{town}-web")
+        self.server.start("/usr/bin/python3", f"{ROOT}/demo/web_server.py", self.server_address, customer, name=f"{customer}-{town}-web")
         hub = wireguard_go.Peer(hub_key.public, ["10.0.0.0/16"], endpoint=f"{HUB_ADDRESS}:{PORT}", keepalive=25)
         self.client = wireguard_go.Client(self.gateway, f"wg-{customer[:4]}-{town}"[:15], self.key, [f"{self.tunnel_address}/32"], [hub])
 
