@@ -160,10 +160,11 @@ void PacketLoop::swap_customer(SwapCustomer command) {
 
 void PacketLoop::set_tun(const dataplane::CustomerView& customer, UniqueFd fd) {
     close_tun(customer.index);
-    auto tun = TunDevice::adopt(std::move(fd));
-    const Status ready = tun ? events_.add(tun->fd(), token(Source::kTun, customer.index.value)) : tl::unexpected(tun.error());
+    TunDevice& tun = tuns_[customer.index.value];
+    tun = TunDevice(std::move(fd));
+    Status ready = tun.set_offloads();
+    if (ready) ready = events_.add(tun.fd(), token(Source::kTun, customer.index.value));
     if (!ready) log(LogLevel::kError, "tun_failed", {{"customer", customer.id}, {"reason", ready.error().what}});
-    if (tun) tuns_[customer.index.value] = std::move(*tun);
 }
 
 void PacketLoop::close_tun(CustomerIndex index) {

@@ -20,16 +20,11 @@ constexpr unsigned kOffloadUdpSegmentsV6 = 0x40;
 
 }  // namespace
 
-Result<TunDevice> TunDevice::adopt(UniqueFd fd) {
+Status TunDevice::set_offloads() {
     constexpr unsigned kTcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
     constexpr unsigned kUdp = kOffloadUdpSegmentsV4 | kOffloadUdpSegmentsV6;
-    TunDevice out;
-    out.fd_ = std::move(fd);
-    if (::ioctl(out.fd_.get(), TUNSETOFFLOAD, kTcp | kUdp) == 0) {
-        out.takes_udp_segments_ = true;
-        return out;
-    }
-    if (::ioctl(out.fd_.get(), TUNSETOFFLOAD, kTcp) == 0) return out;
+    takes_udp_segments_ = ::ioctl(fd_.get(), TUNSETOFFLOAD, kTcp | kUdp) == 0;
+    if (takes_udp_segments_ || ::ioctl(fd_.get(), TUNSETOFFLOAD, kTcp) == 0) return {};
     return fail_errno("set the offloads of a tun device", errno);
 }
 

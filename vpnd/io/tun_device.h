@@ -11,8 +11,10 @@ namespace warren::io {
 class TunDevice {
   public:
     TunDevice() = default;
+    explicit TunDevice(UniqueFd fd) : fd_(std::move(fd)) {}
     // Turns on the offloads that this kernel has: checksums, TCP segmentation, and from Linux 6.2 UDP segmentation. Needs no privilege.
-    [[nodiscard]] static Result<TunDevice> adopt(UniqueFd fd);
+    // Fails when the descriptor is no such device; it stays open all the same, as its number is known to others.
+    [[nodiscard]] Status set_offloads();
 
     // One packet or super-packet, offload header first. Size 0: nothing waits (or the device is down).
     [[nodiscard]] std::size_t read(MutableBytes space) const;

@@ -279,8 +279,8 @@ TEST_CASE("a device's offloads are set without privilege") {
     const pid_t child = ::fork();
     if (child == 0) {
         if (::setresuid(65'534, 65'534, 65'534) != 0) ::_exit(2);
-        const auto adopted = TunDevice::adopt(tun.duplicate());
-        ::_exit(adopted ? 0 : 1);
+        TunDevice adopted(tun.duplicate());
+        ::_exit(adopted.set_offloads() ? 0 : 1);
     }
     int status = -1;
     REQUIRE(::waitpid(child, &status, 0) == child);
@@ -289,7 +289,9 @@ TEST_CASE("a device's offloads are set without privilege") {
 }
 
 TEST_CASE("what is no TUN device is refused") {
-    CHECK_FALSE(TunDevice::adopt(UniqueFd(::eventfd(0, EFD_CLOEXEC))).has_value());
+    TunDevice no_tun(UniqueFd(::eventfd(0, EFD_CLOEXEC)));
+    CHECK_FALSE(no_tun.set_offloads().has_value());
+    CHECK(no_tun.valid());
 }
 
 }  // namespace
