@@ -45,7 +45,8 @@ Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, C
       customers_(control_->worker_count()),
       counters_(*control_),
       snapshot_(customers_, *control_, counters_, parts.hello.appliance, parts.aead_backend),
-      signals_(std::move(parts.signals)) {}
+      signals_(std::move(parts.signals)),
+      memory_lock_(parts.memory_lock) {}
 
 Status Daemon::start(Parts& parts) {
     if (parts.timestamps.valid()) {
@@ -167,6 +168,7 @@ void Daemon::open_listener(Changes::OpenListener& open) {
 void Daemon::finish_commit() {
     if (!applying_ || !control_->barrier_passed(barrier_token_)) return;
     customers_.settle();
+    lock_memory();
     link_.send(ipc::Applied{*applying_});
     log(LogLevel::kInfo, "generation_applied",
         {{"generation", std::to_string(*applying_)},
@@ -174,6 +176,15 @@ void Daemon::finish_commit() {
          {"customers", std::to_string(customers_.customers().size())},
          {"peers", peer_count(customers_)}});
     applying_.reset();
+}
+
+// A larger configuration is a larger heap.
+void Daemon::lock_memory() {
+    if (!memory_lock_) return;
+    const Status locked = memory_lock_->extend();
+    if (locked) return;
+    log(LogLevel::kWarn, "memory_not_locked", {{"reason", locked.error().what}, {"risk", "keys may be swapped out"}});
+    memory_lock_.reset();  // once is enough
 }
 
 // --- news of peers -----------------------------------------------------------------------------------------------------------------------

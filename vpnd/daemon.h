@@ -16,6 +16,7 @@
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
 #include "vpnd/log_gate.h"
+#include "vpnd/memory_lock.h"
 #include "vpnd/news_log.h"
 #include "vpnd/snapshot.h"
 #include "vpnd/snapshot_server.h"
@@ -36,6 +37,7 @@ class Daemon {
         UniqueFd signals;     // a signalfd; what comes there ends run()
         std::vector<std::unique_ptr<io::DataWorker>> workers;
         std::string aead_backend;
+        std::optional<MemoryLock> memory_lock;  // nothing: memory is not locked
     };
     // `random` must outlive the daemon.
     [[nodiscard]] static Result<std::unique_ptr<Daemon>> make(Parts parts, crypto::RandomSource& random);
@@ -57,6 +59,7 @@ class Daemon {
     void open_listener(Changes::OpenListener& open);
     // Answers Applied when the data workers have carried out what was posted.
     void finish_commit();
+    void lock_memory();
     void take_news(Now now);
     void keep(Now now, ListenerIndex listener, const wireguard::TimestampAccepted& accepted);
 
@@ -73,6 +76,7 @@ class Daemon {
     LogGate timestamps_failed_;
     UniqueFd signals_;
     bool stopping_ = false;
+    std::optional<MemoryLock> memory_lock_;
     std::optional<std::uint64_t> applying_;  // the generation that waits for its barrier
     std::uint64_t barrier_token_ = 0;
 };

@@ -17,6 +17,7 @@
 #include "ipc/channel.h"
 #include "ipc/config_messages.h"
 #include "vpnd/daemon.h"
+#include "vpnd/memory_lock.h"
 #include "vpnd/sandbox.h"
 
 namespace {
@@ -79,8 +80,11 @@ Status serve(int channel) {
     if (!signals) return tl::unexpected<Error>(signals.error());
     parts.signals = std::move(*signals);
     WARREN_TRY(vpnd::drop_privileges());
-    if (const Status locked = vpnd::lock_memory(); !locked) {
-        log(LogLevel::kWarn, "memory_not_locked", {{"reason", locked.error().what}, {"risk", "keys may be swapped out"}});
+    auto memory_lock = vpnd::MemoryLock::start();
+    if (memory_lock) {
+        parts.memory_lock = *memory_lock;
+    } else {
+        log(LogLevel::kWarn, "memory_not_locked", {{"reason", memory_lock.error().what}, {"risk", "keys may be swapped out"}});
     }
     const auto aead = crypto::choose_backend(monotonic_nanoseconds);
     if (!aead) return with_context("aead", aead.error());

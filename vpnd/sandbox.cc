@@ -38,7 +38,7 @@ constexpr std::array kAllowed{
     // time and randomness
     SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(getrandom),
     // memory
-    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
+    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mlock2),
     // ending, also by abort()
     SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack),
     SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill)};
@@ -114,14 +114,6 @@ Status drop_privileges() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
     if (::syscall(SYS_capset, &header, none.data()) != 0) return fail_errno("capabilities", errno);
-    return {};
-}
-
-Status lock_memory() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return fail_errno("memory lock limit", errno);
-    if (limit.rlim_cur != RLIM_INFINITY) return fail(ErrorCode::kUnavailable, "RLIMIT_MEMLOCK is not unlimited");
-    if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) return fail_errno("mlockall", errno);
     return {};
 }
 

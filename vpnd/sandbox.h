@@ -9,10 +9,6 @@ namespace warren::vpnd {
 // /proc/PID/mem). Source: prctl(2), capabilities(7).
 [[nodiscard]] Status drop_privileges();
 
-// Keeps every page from now on out of swap, as it is touched. kUnavailable where RLIMIT_MEMLOCK is not unlimited: with a limit, an
-// allocation beyond it would fail in the middle of work. Source: mlockall(2), MCL_ONFAULT.
-[[nodiscard]] Status lock_memory();
-
 // After all threads were started: the system calls that are left, for all threads; any other one kills the process (SIGSYS).
 // Nothing can be opened, connected, executed or traced any more; descriptors only come over a channel. Source: seccomp(2),
 // SECCOMP_FILTER_FLAG_TSYNC.

@@ -52,7 +52,9 @@ Changes accept(CustomerSet& set, Draft& draft) {
     return std::move(*changes);
 }
 
-Changes accept(CustomerSet& set, Draft&& draft) { return accept(set, draft); }
+Changes accept(CustomerSet& set, Draft&& draft) {
+    return accept(set, draft);
+}
 
 void refuse(CustomerSet& set, Draft& draft) {
     const std::uint64_t before = set.generation();

@@ -119,20 +119,3 @@ TEST_CASE("privileges are dropped for good") {
     });
     CHECK(exited_with(status, 0));
 }
-
-TEST_CASE("memory is locked where the limit allows it, and else says so") {
-    const int status = status_of_child([] {
-        const rlimit small{65536, 65536};
-        if (::setrlimit(RLIMIT_MEMLOCK, &small) != 0) return 1;
-        const Status locked = lock_memory();
-        return !locked && locked.error().code == ErrorCode::kUnavailable ? 0 : 2;
-    });
-    CHECK(exited_with(status, 0));
-    if (::geteuid() != 0) return;
-    const int unlimited = status_of_child([] {
-        const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
-        if (::setrlimit(RLIMIT_MEMLOCK, &none) != 0) return 0;  // not ours to raise here
-        return lock_memory() ? 0 : 2;
-    });
-    CHECK(exited_with(unlimited, 0));
-}
