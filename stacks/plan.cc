@@ -35,7 +35,7 @@ class Planner {
         prepare_tunnel();
         prepare_handoff();
         set_addresses(kTunnelDevice, desired_.addresses, tunnel_);
-        if (has_handoff_) set_addresses(kHandoffDevice, desired_.handoff->addresses, handoff_);
+        if (has_handoff_) set_addresses(kHandoffDevice, handoff_addresses(), handoff_);
         set_up(kTunnelDevice, tunnel_);
         if (has_handoff_) set_up(kHandoffDevice, handoff_);
         set_routes();
@@ -133,7 +133,24 @@ class Planner {
             disturbed_.insert(kHandoffDevice);
         }
         if (desired_.handoff->mtu) set_mtu(kHandoffDevice, *desired_.handoff->mtu, handoff_);
-        set_sysctls(device_sysctls(kHandoffDevice, desired_.handoff->mtu.value_or(kMinIpv6Mtu) >= kMinIpv6Mtu));
+        set_sysctls(device_sysctls(kHandoffDevice, handoff_mtu() >= kMinIpv6Mtu));
+    }
+
+    // Of lan0 when its sysctls are set: as configured, as it is, or as it comes from its parent.
+    [[nodiscard]] std::uint32_t handoff_mtu() const {
+        if (desired_.handoff->mtu) return *desired_.handoff->mtu;
+        if (handoff_ != nullptr) return handoff_->mtu;
+        const Link* parent = uplink_.link(desired_.handoff->parent);
+        return parent == nullptr || desired_.handoff->type == config::HandoffType::kVeth ? kMinIpv6Mtu : parent->mtu;
+    }
+
+    // A parent may be too narrow for IPv6, which the configuration alone does not show.
+    std::vector<Prefix> handoff_addresses() {
+        std::vector<Prefix> addresses = desired_.handoff->addresses;
+        if (handoff_mtu() >= kMinIpv6Mtu) return addresses;
+        if (std::erase_if(addresses, [](const Prefix& address) { return !address.address.is_v4(); }) > 0)
+            plan_.problems.push_back("handoff: the mtu of lan0 is " + std::to_string(handoff_mtu()) + ", too small for IPv6");
+        return addresses;
     }
 
     [[nodiscard]] Result<CreateHandoff> create_handoff() const {
@@ -220,7 +237,7 @@ class Planner {
     void set_routes() {
         for (const Route& route : desired_.routes) {
             if (route.type == RouteType::kUnreachable) continue;
-            if (route.device == kHandoffDevice && !has_handoff_) continue;
+            if (route.device == kHandoffDevice && !(has_handoff_ && (route.to.address.is_v4() || handoff_mtu() >= kMinIpv6Mtu))) continue;
             if (!is_observed(route) || disturbed_.contains(route.device)) step(PutRoute{route});
         }
         for (const Route& route : observed_.routes) {

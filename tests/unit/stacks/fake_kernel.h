@@ -1,0 +1,47 @@
+// A kernel of values: stacks and uplink as plain tables that follow the rules of the real one that plans must know.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "stacks/kernel.h"
+
+namespace warren::stacks {
+
+struct FakeStack {
+    std::vector<Link> links;
+    std::vector<DeviceAddress> addresses;
+    std::vector<Route> routes;
+    std::map<std::string, std::string> sysctls;
+    std::optional<ObservedFirewall> firewall;
+
+    [[nodiscard]] Link* link(const std::string& name);
+};
+
+class FakeKernel final : public Kernel {
+  public:
+    std::map<std::string, FakeStack> stacks;  // by namespace
+    ObservedUplink uplink;
+    std::size_t steps_until_crash = SIZE_MAX;  // carry_out() fails before this step
+    std::vector<std::string> broken_rules;     // what no plan may ever do
+
+    // Adds a device to the uplink.
+    void add_uplink(const std::string& name, const std::string& kind, const std::string& alias = "");
+    // A namespace as the kernel makes it, plus a device as the kernel makes it.
+    static FakeStack fresh_stack(const std::string& owner);
+    void add_link(FakeStack& stack, Link link);
+
+    Result<std::vector<std::string>> stack_names() override;
+    Result<ObservedUplink> observe_uplink() override { return uplink; }
+    Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) override;
+    Result<std::string> owner_of(const std::string& name) override;
+    Status carry_out(const std::string& name, std::span<const Step> steps) override;
+    Result<UniqueFd> take_tunnel(const std::string& name) override;
+
+  private:
+    struct Runner;
+    std::uint32_t next_index_ = 100;
+};
+
+}  // namespace warren::stacks

@@ -1,0 +1,228 @@
+#include "stacks/plan.h"
+
+#include <set>
+
+#include "fake_kernel.h"
+#include "random_scenery.h"
+#include "scenery.h"
+
+namespace warren::stacks {
+namespace {
+
+using config::HandoffType;
+
+std::vector<Sysctl> watched(const DesiredStack& desired) {
+    std::vector<Sysctl> all = desired.sysctls;
+    for (const char* device : {kTunnelDevice, kHandoffDevice}) {
+        const auto own = device_sysctls(device, true);
+        all.insert(all.end(), own.begin(), own.end());
+    }
+    return all;
+}
+
+Result<Plan> plan_in(FakeKernel& kernel, const DesiredStack& desired) {
+    return plan(desired, *kernel.observe(desired.name, watched(desired)), kernel.uplink);
+}
+
+std::string printed(const std::vector<Step>& steps) {
+    std::string text;
+    for (const Step& step : steps) text += describe(step) + "\n";
+    return text;
+}
+
+void apply(FakeKernel& kernel, const DesiredStack& desired) {
+    const auto planned = plan_in(kernel, desired);
+    REQUIRE_MESSAGE(planned.has_value(), planned.error().what);
+    const Status done = kernel.carry_out(desired.name, planned->steps);
+    REQUIRE_MESSAGE(done.has_value(), done.error().what << "\n" << printed(planned->steps));
+}
+
+// The stack is as desired, whatever the planner thinks.
+void check_is_as_desired(FakeKernel& kernel, const DesiredStack& desired, bool with_handoff) {
+    FakeStack& stack = kernel.stacks.at(desired.name);
+    for (const char* name : {kLoopback, kTunnelDevice}) {
+        REQUIRE(stack.link(name) != nullptr);
+        CHECK(stack.link(name)->up);
+    }
+    const Link& tunnel = *stack.link(kTunnelDevice);
+    CHECK(tunnel.mtu == desired.mtu);
+    CHECK(tunnel.qdisc == "noqueue");
+    CHECK(tunnel.queue_length == kTunnelQueueLength);
+    CHECK(stack.link(kLoopback)->alias == desired.owner);
+    CHECK(stack.firewall == ObservedFirewall{identity(desired.firewall), rule_count(desired.firewall)});
+
+    std::set<DeviceAddress> addresses;
+    for (const Prefix& address : desired.addresses) addresses.insert({kTunnelDevice, address});
+    if (with_handoff) {
+        REQUIRE(stack.link(kHandoffDevice) != nullptr);
+        CHECK(stack.link(kHandoffDevice)->up);
+        CHECK(stack.link(kHandoffDevice)->alias == desired.handoff->mark);
+        for (const Prefix& address : desired.handoff->addresses) addresses.insert({kHandoffDevice, address});
+        CHECK(std::set<DeviceAddress>(stack.addresses.begin(), stack.addresses.end()) == addresses);
+        CHECK(std::set<Route>(stack.routes.begin(), stack.routes.end()) == std::set<Route>(desired.routes.begin(), desired.routes.end()));
+    }
+    for (const Sysctl& sysctl : desired.sysctls) CHECK(stack.sysctls.at(sysctl.path) == sysctl.value);
+    for (const Sysctl& sysctl : device_sysctls(kTunnelDevice, desired.mtu >= 1280)) CHECK(stack.sysctls.at(sysctl.path) == sysctl.value);
+    CHECK(kernel.broken_rules == std::vector<std::string>{});
+}
+
+TEST_CASE("a new stack: the firewall is in place before the first device is up, nothing is left to plan afterwards") {
+    FakeKernel kernel;
+    kernel.add_uplink("br0", "bridge");
+    config::Customer customer = acme();
+    customer.handoff = handoff(HandoffType::kVeth, "br0", {"10.42.0.1/24"});
+    const DesiredStack desired = desired_stack(customer, kTestRunDir);
+    apply(kernel, desired);
+    check_is_as_desired(kernel, desired, true);
+    const auto again = plan_in(kernel, desired);
+    CHECK_MESSAGE(again->steps.empty(), printed(again->steps));
+    CHECK(again->problems.empty());
+    CHECK(kernel.uplink.link("wr-acme")->master == kernel.uplink.link("br0")->index);
+    CHECK(kernel.uplink.link("wr-acme")->up);
+}
+
+TEST_CASE("from any start, planning after applying gives no steps") {
+    for (std::uint32_t seed = 0; seed < 3000; ++seed) {
+        CAPTURE(seed);
+        RandomScenery random(seed);
+        FakeKernel kernel;
+        random.furnish(kernel);
+        const DesiredStack desired = desired_stack(random.customer(), kTestRunDir);
+        random.disturb(kernel, desired);
+        const auto planned = plan_in(kernel, desired);
+        REQUIRE_MESSAGE(planned.has_value(), planned.error().what);
+        CAPTURE(printed(planned->steps));
+        const Status done = kernel.carry_out(desired.name, planned->steps);
+        REQUIRE_MESSAGE(done.has_value(), done.error().what);
+        const auto again = plan_in(kernel, desired);
+        REQUIRE(again.has_value());
+        REQUIRE_MESSAGE(again->steps.empty(), printed(again->steps));
+        check_is_as_desired(kernel, desired, desired.handoff.has_value() && planned->problems.empty());
+    }
+}
+
+TEST_CASE("from a crash after any step, the next plan goes on to the end") {
+    for (std::uint32_t seed = 0; seed < 150; ++seed) {
+        CAPTURE(seed);
+        RandomScenery random(seed);
+        FakeKernel start;
+        random.furnish(start);
+        const DesiredStack desired = desired_stack(random.customer(), kTestRunDir);
+        random.disturb(start, desired);
+        const auto planned = plan_in(start, desired);
+        REQUIRE(planned.has_value());
+        for (std::size_t steps = 0; steps <= planned->steps.size(); ++steps) {
+            CAPTURE(steps);
+            FakeKernel kernel;
+            kernel.stacks = start.stacks;
+            kernel.uplink = start.uplink;
+            kernel.steps_until_crash = steps;
+            (void)kernel.carry_out(desired.name, planned->steps);
+            kernel.steps_until_crash = SIZE_MAX;
+            apply(kernel, desired);
+            const auto again = plan_in(kernel, desired);
+            REQUIRE_MESSAGE(again->steps.empty(), printed(again->steps));
+            CHECK(kernel.broken_rules == std::vector<std::string>{});
+        }
+    }
+}
+
+TEST_CASE("a removal interrupted after any step is finished by the next one, and a physical device is home") {
+    config::Customer customer = acme();
+    customer.handoff = handoff(HandoffType::kPhysical, "eth7", {"10.42.0.1/24"});
+    const DesiredStack desired = desired_stack(customer, kTestRunDir);
+    for (std::size_t steps = 0; steps < 5; ++steps) {
+        CAPTURE(steps);
+        FakeKernel kernel;
+        kernel.add_uplink("eth7", "");
+        apply(kernel, desired);
+        REQUIRE(kernel.uplink.link("eth7") == nullptr);
+        kernel.steps_until_crash = steps;
+        (void)kernel.carry_out(desired.name, plan_removal(desired.owner, *kernel.observe(desired.name, {}))->steps);
+        kernel.steps_until_crash = SIZE_MAX;
+        const auto rest = plan_removal(desired.owner, *kernel.observe(desired.name, {}));
+        REQUIRE(rest.has_value());
+        REQUIRE(kernel.carry_out(desired.name, rest->steps).has_value());
+        CHECK(kernel.stacks.empty());
+        CHECK(kernel.uplink.link("eth7") != nullptr);
+        CHECK(kernel.broken_rules == std::vector<std::string>{});
+    }
+}
+
+TEST_CASE("a namespace of another instance is an error, and one of nobody too") {
+    FakeKernel kernel;
+    const DesiredStack desired = desired_stack(acme(), kTestRunDir);
+    kernel.stacks[desired.name] = FakeKernel::fresh_stack(owner_mark("/run/other", "acme"));
+    auto refused = plan_in(kernel, desired);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == ErrorCode::kConflict);
+    CHECK(refused.error().what.find("/run/other") != std::string::npos);
+    kernel.stacks[desired.name] = FakeKernel::fresh_stack("");
+    refused = plan_in(kernel, desired);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().what.find("not ours") != std::string::npos);
+    CHECK_FALSE(plan_removal(desired.owner, *kernel.observe(desired.name, {})).has_value());
+}
+
+TEST_CASE("what cannot be handed off now is a problem, and the rest of the stack is made") {
+    FakeKernel kernel;
+    kernel.add_uplink("eth0", "");
+    config::Customer customer = acme();
+    const auto problem_of = [&](const config::Handoff& wanted) {
+        customer.handoff = wanted;
+        const DesiredStack desired = desired_stack(customer, kTestRunDir);
+        const auto planned = plan_in(kernel, desired);
+        REQUIRE(planned.has_value());
+        CHECK(kernel.carry_out(desired.name, planned->steps).has_value());
+        CHECK(kernel.stacks.at(desired.name).link(kTunnelDevice)->up);
+        return planned->problems.empty() ? std::string() : planned->problems.front();
+    };
+    CHECK(problem_of(handoff(HandoffType::kVeth, "br9", {})) == "handoff: no bridge br9 in the uplink");
+    CHECK(problem_of(handoff(HandoffType::kVeth, "eth0", {})).find("must be a bridge") != std::string::npos);
+    CHECK(problem_of(handoff(HandoffType::kMacvlan, "eth9", {})) == "handoff: no device eth9 in the uplink");
+    CHECK(problem_of(handoff(HandoffType::kPhysical, "eth9", {})) == "handoff: no device eth9 in the uplink");
+    kernel.add_uplink("wr-acme", "dummy", "somebody's");
+    CHECK(problem_of(handoff(HandoffType::kVeth, "", {})).find("not ours") != std::string::npos);
+    CHECK(kernel.uplink.link("wr-acme")->alias == "somebody's");
+}
+
+TEST_CASE("a handoff that cannot be changed now stays as it was") {
+    FakeKernel kernel;
+    kernel.add_uplink("eth0", "");
+    config::Customer customer = acme();
+    customer.handoff = handoff(HandoffType::kMacvlan, "eth0", {"10.42.0.1/24"});
+    apply(kernel, desired_stack(customer, kTestRunDir));
+    customer.handoff->parent = "eth9";
+    const auto planned = plan_in(kernel, desired_stack(customer, kTestRunDir));
+    CHECK(planned->problems.size() == 1);
+    CHECK_MESSAGE(planned->steps.empty(), printed(planned->steps));
+}
+
+TEST_CASE("a customer whose configuration did not change is not touched; one address more is one step") {
+    FakeKernel kernel;
+    config::Customer customer = acme();
+    apply(kernel, desired_stack(customer, kTestRunDir));
+    customer.peers.front().preshared_key = config::SecretRef{"acme/graz.psk"};  // nothing of the kernel's business
+    CHECK(plan_in(kernel, desired_stack(customer, kTestRunDir))->steps.empty());
+    customer.stack.addresses.push_back(prefix("10.0.0.2/24"));
+    CHECK(printed(plan_in(kernel, desired_stack(customer, kTestRunDir))->steps) == "add address 10.0.0.2/24 to vpn0\n");
+}
+
+TEST_CASE("a physical device that came home under a wrong name gets its own back, unless that is taken") {
+    FakeKernel kernel;
+    kernel.add_uplink("dev42", "", "warren handoff=physical parent=eth7");
+    CHECK(printed(plan_homecoming(kernel.uplink)) == "rename dev42 to eth7 (uplink)\n");
+    kernel.add_uplink("eth7", "");
+    CHECK(plan_homecoming(kernel.uplink).empty());
+}
+
+TEST_CASE("the firewall is loaded again when a rule of it is missing") {
+    FakeKernel kernel;
+    const DesiredStack desired = desired_stack(acme(), kTestRunDir);
+    apply(kernel, desired);
+    --kernel.stacks.at(desired.name).firewall->rules;
+    CHECK(printed(plan_in(kernel, desired)->steps) == "replace the firewall: 7 rules\n");
+}
+
+}  // namespace
+}  // namespace warren::stacks
