@@ -55,7 +55,8 @@ def check_code(root):
             yield f"{path}: no #pragma once"
         if path.endswith(".h") and re.search(r"\busing\s+namespace\s+(?!std::\w*literals\b)", text):
             yield f"{path}: a header may not say `using namespace`"
-        for call in FORBIDDEN_CALLS.findall(text):
+        shipped = rooms.room_of(path) not in rooms.OPEN_ROOMS
+        for call in FORBIDDEN_CALLS.findall(text) if shipped else []:
             yield f"{path}: nobody calls {call}()"
         if rooms.room_of(path) in ("vpnd/wireguard", "vpnd/dataplane") and "reinterpret_cast" in text:
             yield f"{path}: packets are read with ByteReader, not with reinterpret_cast"
