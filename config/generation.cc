@@ -72,8 +72,9 @@ bool give_way(const Appliance& appliance, std::vector<Candidate>& candidates, bo
 }  // namespace
 
 const Tenant* Generation::find(std::string_view id) const {
-    const auto found = std::find_if(customers.begin(), customers.end(), [id](const Tenant& tenant) { return tenant.customer.id == id; });
-    return found == customers.end() ? nullptr : &*found;
+    const auto found = std::lower_bound(customers.begin(), customers.end(), id,
+                                        [](const Tenant& tenant, std::string_view wanted) { return tenant.customer.id < wanted; });
+    return found == customers.end() || found->customer.id != id ? nullptr : &*found;
 }
 
 std::vector<SecretRef> secrets_of(const Customer& customer) {

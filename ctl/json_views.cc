@@ -1,7 +1,6 @@
 #include "ctl/json_views.h"
 
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "config/manual.h"
 #include "config/values.h"
@@ -51,11 +50,6 @@ Json peers_of(const CustomerStatus& status) {
     Json out = Json::array();
     for (const ipc::PeerSnapshot& peer : status.peers) out.push_back(peer_of(peer));
     return out;
-}
-
-std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
-    return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0},
-                           [](std::uint64_t sum, const auto& drop) { return sum + drop.second; });
 }
 
 Json diagnostic_of(const config::Diagnostic& diagnostic) {

@@ -28,11 +28,6 @@ std::string endpoint_text(const ipc::PeerSnapshot& peer) {
     return peer.endpoint ? to_string(*peer.endpoint) : "-";
 }
 
-std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
-    return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0},
-                           [](std::uint64_t sum, const auto& drop) { return sum + drop.second; });
-}
-
 std::string online_text(const ipc::CustomerSnapshot& customer) {
     return fmt::format("{}/{}", customer.peers_online, customer.peer_count);
 }
@@ -46,6 +41,11 @@ std::string_view name_of(ipc::PeerState state) {
         case ipc::PeerState::kOnline: return "online";
     }
     return "never";
+}
+
+std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
+    return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0},
+                           [](std::uint64_t sum, const auto& drop) { return sum + drop.second; });
 }
 
 std::string_view state_of(const ipc::CustomerSnapshot& customer) {

@@ -1,6 +1,7 @@
 // What vpnd told, as text for people. Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,8 @@ namespace warren::ctl {
 
 [[nodiscard]] std::string_view name_of(ipc::PeerState state);
 [[nodiscard]] std::string_view state_of(const ipc::CustomerSnapshot& customer);
+// All packets dropped, whatever the reason.
+[[nodiscard]] std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops);
 
 // The appliance in some lines, then the customers' table.
 [[nodiscard]] std::string status_text(const Snapshot& snapshot);
