@@ -295,22 +295,20 @@ bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& 
 }
 
 void CustomerSet::remove_customer(const std::string& id, Changes& changes) {
-    const auto found = customers_.find(id);
-    HeldCustomer& held = found->second;
+    HeldCustomer& held = customers_.at(id);
     for (const HeldPeer& peer : held.peers) forget_peer(held, peer, changes);
     changes.drop_customers.push_back({held.worker, held.index});
     customer_indexes_.release(held.index);
     customers_by_index_.erase(held.index);
-    customers_.erase(found);
+    customers_.erase(id);
 }
 
 void CustomerSet::remove_listener(const std::string& id, Changes& changes) {
-    const auto found = listeners_.find(id);
-    const ListenerIndex index = found->second.index;
+    const ListenerIndex index = listeners_.at(id).index;
     changes.close_listeners.push_back(index);
     if (index != ListenerIndex{0}) listener_indexes_.release(index);
     listeners_by_index_.erase(index);
-    listeners_.erase(found);
+    listeners_.erase(id);
 }
 
 void CustomerSet::forget_peer(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes) {
