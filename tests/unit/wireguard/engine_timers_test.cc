@@ -82,6 +82,20 @@ TEST_CASE("T1: twenty initiations, each 5 s and a jitter after the one before, t
     CHECK(again == 20);
 }
 
+TEST_CASE("T1: packets that keep coming neither hurry the retransmissions nor keep us from giving up") {
+    TimedHub hub;
+    hub.put_with_endpoint(hub.peer, endpoint_at(1));
+    hub.need_session();
+    std::size_t sent = hub.messages_of(MessageType::kInitiation);
+    while (hub.engine.counters().handshakes_given_up == 0 && sent < 30) {
+        hub.need_session();
+        sent += hub.messages_of(MessageType::kInitiation);
+        hub.run(1s);
+        sent += hub.messages_of(MessageType::kInitiation);
+    }
+    CHECK(sent == 20);
+}
+
 TEST_CASE("T1, E2: a retransmission lets the kernel choose the source address again") {
     TimedHub hub;
     hub.connected();
