@@ -286,6 +286,25 @@ TEST_CASE("T3: more data during the wait calls for one more keepalive") {
     CHECK(hub.commands<SendKeepalive>().empty());
 }
 
+TEST_CASE("T3: what is sent after the first keepalive, or was sent instead of it, takes the place of the second") {
+    for (const Duration sent_at : {9950ms, 15000ms}) {
+        TimedHub hub;
+        hub.connected();
+        hub.advance(60s);
+        const Instant first = hub.now.instant;
+        const Instant second = first + 5s;
+        hub.report({.first_unanswered_data_received = first, .last_data_received = first, .last_received = first});
+        hub.run(5s);
+        hub.report({.first_unanswered_data_received = first, .last_data_received = second, .last_received = second});
+        hub.run(5s);
+        REQUIRE(hub.commands<SendKeepalive>().size() == 1);
+        hub.run(std::max(sent_at - 10s, Duration(50ms)));
+        hub.report({.last_data_received = second, .last_sent = first + sent_at, .last_received = second});
+        hub.run(60s);
+        CHECK(hub.commands<SendKeepalive>().empty());
+    }
+}
+
 TEST_CASE("T3: a stream in one direction is answered every 10 s") {
     TimedHub hub;
     hub.connected();
