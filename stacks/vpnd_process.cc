@@ -53,6 +53,7 @@ struct Launch {
     std::vector<char*> arguments;
     std::vector<char*> environment;
     const ServiceUser& user;
+    int executable;
     int channel;
     int report;  // gets errno when the start fails
 };
@@ -85,10 +86,12 @@ bool become(const ServiceUser& user) {
     const int report = ::fcntl(launch.report, F_DUPFD_CLOEXEC, kChannelDescriptor + 1);
     if (report < 0) give_up(launch.report);
     const int channel = ::fcntl(launch.channel, F_DUPFD_CLOEXEC, kChannelDescriptor + 1);
-    if (channel < 0 || ::dup2(channel, kChannelDescriptor) < 0) give_up(report);
+    const int executable = ::fcntl(launch.executable, F_DUPFD_CLOEXEC, kChannelDescriptor + 1);
+    if (channel < 0 || executable < 0 || ::dup2(channel, kChannelDescriptor) < 0) give_up(report);
     if (::syscall(SYS_close_range, kChannelDescriptor + 1, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) != 0) give_up(report);
     if (!become(launch.user)) give_up(report);
-    ::execve(launch.arguments.front(), launch.arguments.data(), launch.environment.data());
+    // By descriptor: the way to the file may lead through a directory that is closed to the user.
+    ::execveat(executable, "", launch.arguments.data(), launch.environment.data(), AT_EMPTY_PATH);
     give_up(report);
 }
 
@@ -131,11 +134,13 @@ Result<ServiceUser> find_user(const std::string& name) {
 Result<VpndProcess> VpndProcess::start(const std::string& executable, const ServiceUser& user, int channel, const std::string& pid_file) {
     std::vector<std::string> arguments{executable, "--channel", std::to_string(kChannelDescriptor)};
     std::vector<std::string> environment = child_environment();
+    const UniqueFd file(::open(executable.c_str(), O_PATH | O_CLOEXEC));
+    if (!file.valid()) return fail_errno("start " + executable, errno);
     std::array<int, 2> report{};
     if (::pipe2(report.data(), O_CLOEXEC) != 0) return fail_errno("start vpnd: pipe", errno);
     UniqueFd reading(report[0]);
     UniqueFd writing(report[1]);
-    const Launch launch{pointers(arguments), pointers(environment), user, channel, writing.get()};
+    const Launch launch{pointers(arguments), pointers(environment), user, file.get(), channel, writing.get()};
     const pid_t pid = ::fork();
     if (pid < 0) return fail_errno("start vpnd: fork", errno);
     if (pid == 0) run_child(launch);

@@ -1,5 +1,6 @@
 // vpnd: the tunnel daemon. Started by stackd, which passes a channel; everything else comes over it.
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 
 #include <charconv>
@@ -121,6 +122,7 @@ int main(int argc, char** argv) {
         return kUsage;
     }
     set_log_program("vpnd");
+    ::prctl(PR_SET_NAME, "vpnd");  // started by descriptor, kernels before 6.14 name it by that
     const Status served = serve(*channel);
     if (served) return 0;
     log(LogLevel::kError, "failed", {{"error", served.error().what}});
