@@ -47,6 +47,9 @@ inline constexpr Duration kUnderLoadHold = std::chrono::seconds(1);  // Linux dr
 // Diffie-Hellman work that one control worker does without calling it load: two thousand a second, a quarter of a core.
 inline constexpr std::uint32_t kDearPerSecond = 2000;
 inline constexpr std::uint32_t kDearBurst = 256;
+// On a machine that does not get that far: so many dear ones among this many handled while the queue stays long. A dear message costs some
+// thirty cheap ones, so at one in sixteen they take two thirds of the time.
+inline constexpr std::uint32_t kDearWindow = 16 * kDearBurst;
 
 inline constexpr std::uint32_t kSourceRate = 20;                  // a second per source prefix (Linux ratelimiter.c)
 inline constexpr std::uint32_t kSourceBurst = 5;                  // Linux drivers/net/wireguard/ratelimiter.c

@@ -50,7 +50,19 @@ dataplane::InstallSession install(Instant now, PeerIndex peer, ReceiverIndex our
 
 }  // namespace
 
+void Engine::State::note_handled() {
+    if (queue_is_long && ++handled_in_window < kDearWindow) return;
+    handled_in_window = 0;
+    dear_in_window = 0;
+}
+
+bool Engine::State::note_dear(Instant now) {
+    ++dear_in_window;
+    return !dear.take(now, {kDearPerSecond, kDearBurst}) || dear_in_window > kDearBurst;
+}
+
 void Engine::handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
+    state_->note_handled();
     const Classified classified = classify(datagram);
     if (classified.misfit == Misfit::kType) return state_->count(HandshakeDrop::kBadType);
     if (classified.misfit == Misfit::kLength) return state_->count(HandshakeDrop::kBadLength);
@@ -62,7 +74,7 @@ void Engine::handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Ou
 }
 
 bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, std::uint32_t sender, Output& out) {
-    const bool dear_ones_are_many = !dear.take(now.instant, {kDearPerSecond, kDearBurst});
+    const bool dear_ones_are_many = note_dear(now.instant);
     if (queue_is_long && dear_ones_are_many) loaded_until = now.instant + kUnderLoadHold;
     if (!is_under_load(now.instant)) return true;
 

@@ -57,6 +57,9 @@ struct Engine::State {
     void initiate(Now now, Peer& peer, bool is_retry, Output& out);
     void send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out);
     bool is_under_load(Instant now) const { return now < loaded_until; }
+    // Of every datagram; and of every one with a valid mac1 that is no replay: are there too many of them?
+    void note_handled();
+    bool note_dear(Instant now);
 
     // --- engine_timers.cc ---
     void on_need_session(Now now, Peer& peer, Output& out);
@@ -93,6 +96,8 @@ struct Engine::State {
     RateLimiter<CustomerIndex> customers;
     bool queue_is_long = false;
     TokenBucket dear;
+    std::uint32_t handled_in_window = 0;  // since the queue became long, or since the last full window
+    std::uint32_t dear_in_window = 0;
     Instant loaded_until = kLongAgo;
 
     HandshakeCounters counters;

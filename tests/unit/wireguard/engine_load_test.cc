@@ -344,5 +344,37 @@ TEST_CASE("C11, C13: a long queue of junk and replays alone is no load, and dear
     CHECK_FALSE(hub.engine.under_load(hub.now));
 }
 
+TEST_CASE("C2: a machine too slow for the flood comes under load all the same, and not by junk with a few good ones in it") {
+    Hub hub;
+    ScriptedPeer stranger = hub.make_peer();
+    auto dear = stranger.initiate(1, hub.timestamp());
+    std::uint32_t number = 0;
+    const auto deliver_dear = [&] {
+        store_le(dear.data() + 4, ++number);
+        fix_mac1(dear, hub.engine.public_key());
+        hub.deliver(dear);
+    };
+    auto junk = dear;
+    junk[116] ^= 1;
+    hub.engine.note_queue(kUnderLoadQueue);
+    for (std::uint32_t i = 0; i < 2 * kDearBurst; ++i) {  // one in twenty
+        for (int j = 0; j < 19; ++j) hub.deliver(junk);
+        deliver_dear();
+        hub.advance(2ms);
+    }
+    CHECK_FALSE(hub.engine.under_load(hub.now));
+
+    hub.engine.note_queue(0);
+    hub.deliver(junk);
+    hub.engine.note_queue(kUnderLoadQueue);
+    for (std::uint32_t i = 0; i < kDearBurst; ++i) {  // a quarter of what the bucket allows
+        deliver_dear();
+        hub.advance(2ms);
+    }
+    CHECK_FALSE(hub.engine.under_load(hub.now));
+    deliver_dear();
+    CHECK(hub.engine.under_load(hub.now));
+}
+
 }  // namespace
 }  // namespace warren::wireguard
