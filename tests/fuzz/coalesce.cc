@@ -50,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto inner = InnerPacket::parse(bytes);
         if (!inner) continue;
         given.push_back(normal(Packet(inner->bytes().begin(), inner->bytes().end())));
-        coalescer.add({owner & 1U}, {(owner >> 1) & 1U}, *inner, (owner & 4) == 0, out);
+        coalescer.add({{(owner >> 1) & 1U}, {owner & 1U}, 1'420, (owner & 4) == 0}, *inner, out);
     }
     coalescer.finish(out);
     std::vector<Packet> got;

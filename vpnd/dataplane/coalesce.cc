@@ -28,10 +28,10 @@ bool has_right_checksum(Bytes packet, std::size_t transport, std::uint8_t protoc
 
 }  // namespace
 
-void Coalescer::add(CustomerIndex customer, PeerIndex peer, const InnerPacket& packet, bool takes_udp_segments, Output& out) {
+void Coalescer::add(const Way& way, const InnerPacket& packet, Output& out) {
     Layout layout;
-    const bool has_flow = find_layout(packet, layout) && (layout.is_tcp || takes_udp_segments);
-    Flow* flow = has_flow ? find(customer, peer, packet, layout) : nullptr;
+    const bool has_flow = find_layout(packet, layout) && (layout.is_tcp || way.takes_udp_segments);
+    Flow* flow = has_flow ? find(way, packet, layout) : nullptr;
     const std::uint8_t protocol = layout.is_tcp ? kProtocolTcp : kProtocolUdp;
     bool is_right = true;
     if (flow != nullptr && continues(*flow, packet, layout)) {
@@ -47,9 +47,9 @@ void Coalescer::add(CustomerIndex customer, PeerIndex peer, const InnerPacket& p
     // What comes later of this flow must not overtake this packet.
     if (flow != nullptr) close(*flow, out);
     TunWrite& write = out.tun_writes.emplace_back();
-    write.customer = customer;
+    write.customer = way.customer;
     write.first.bytes = packet.bytes();
-    if (has_flow && layout.joinable && is_right) open(customer, peer, packet, layout, out);
+    if (has_flow && layout.joinable && is_right) open(way, packet, layout, out);
 }
 
 // False when the packet belongs to no flow that we can name: other protocols, fragments, IPv6 extension headers, nonsense.
@@ -82,12 +82,12 @@ bool Coalescer::is_joinable(const InnerPacket& packet, const Layout& layout) {
            load_le<std::uint16_t>(transport.data() + kUdpChecksum) != 0;
 }
 
-Coalescer::Flow* Coalescer::find(CustomerIndex customer, PeerIndex peer, const InnerPacket& packet, const Layout& layout) {
+Coalescer::Flow* Coalescer::find(const Way& way, const InnerPacket& packet, const Layout& layout) {
     const Bytes bytes = packet.bytes();
     const std::size_t addresses = packet.is_v4() ? 12 : 8;
     const std::size_t addresses_end = packet.is_v4() ? 20 : 40;
     for (Flow& flow : std::span(flows_).first(open_)) {
-        if (flow.customer != customer || flow.peer != peer || flow.layout.is_tcp != layout.is_tcp) continue;
+        if (flow.way.customer != way.customer || flow.way.peer != way.peer || flow.layout.is_tcp != layout.is_tcp) continue;
         if (flow.first[0] >> 4 != bytes[0] >> 4 || !is_equal(flow.first, bytes, addresses, addresses_end)) continue;
         const auto ports = load_le<std::uint32_t>(bytes.data() + layout.transport);
         if (load_le<std::uint32_t>(flow.first.data() + flow.layout.transport) == ports) return &flow;
@@ -103,7 +103,7 @@ bool Coalescer::continues(const Flow& flow, const InnerPacket& packet, const Lay
     const std::size_t payload = bytes.size() - layout.headers;
     if (payload > flow.segment_payload || flow.count == Egress::kTrainDatagrams || flow.size + payload > kSuperPacketMaximum) return false;
     // The super-packet must fit into one train when the stack sends it on into another tunnel.
-    const std::size_t message = padded_size(first.size(), 0) + kTransportOverhead;
+    const std::size_t message = padded_size(first.size(), flow.way.mtu) + kTransportOverhead;
     if ((flow.count + 1) * message > kDatagramMaximum) return false;
 
     if (packet.is_v4()) {
@@ -139,13 +139,12 @@ void Coalescer::join(Flow& flow, const InnerPacket& packet, const Layout& layout
 }
 
 // The packet was just appended to `out`.
-void Coalescer::open(CustomerIndex customer, PeerIndex peer, const InnerPacket& packet, const Layout& layout, Output& out) {
+void Coalescer::open(const Way& way, const InnerPacket& packet, const Layout& layout, Output& out) {
     const MutableBytes bytes = packet.bytes();
     if (layout.is_tcp && (bytes[layout.transport + kTcpFlags] & kTcpPush) != 0) return;  // it would end the super-packet at once
     if (open_ == kFlows) close(flows_[0], out);
     Flow& flow = flows_[open_++] = {};
-    flow.customer = customer;
-    flow.peer = peer;
+    flow.way = way;
     flow.layout = layout;
     flow.first = bytes;
     flow.write = out.tun_writes.size() - 1;

@@ -16,8 +16,15 @@ namespace warren::dataplane {
 // and to `out`.
 class Coalescer {
   public:
+    // Where a packet came from and goes to.
+    struct Way {
+        PeerIndex peer;
+        CustomerIndex customer;
+        std::size_t mtu = 0;              // of his TUN
+        bool takes_udp_segments = false;  // it does
+    };
     // Appends the packet to `out`, joined to an earlier one where that is possible. Packets of one flow stay in order.
-    void add(CustomerIndex customer, PeerIndex peer, const InnerPacket& packet, bool takes_udp_segments, Output& out);
+    void add(const Way& way, const InnerPacket& packet, Output& out);
     // Completes the headers of what was joined. Nothing added later is joined to anything before.
     void finish(Output& out);
 
@@ -31,8 +38,7 @@ class Coalescer {
     };
     // A write to the TUN that may still grow.
     struct Flow {
-        CustomerIndex customer;
-        PeerIndex peer;
+        Way way;
         Layout layout;
         MutableBytes first;                 // the first packet, whose headers become the super-packet's
         std::size_t write = 0;              // in Output::tun_writes
@@ -47,10 +53,10 @@ class Coalescer {
 
     [[nodiscard]] static bool find_layout(const InnerPacket& packet, Layout& layout);
     [[nodiscard]] static bool is_joinable(const InnerPacket& packet, const Layout& layout);
-    [[nodiscard]] Flow* find(CustomerIndex customer, PeerIndex peer, const InnerPacket& packet, const Layout& layout);
+    [[nodiscard]] Flow* find(const Way& way, const InnerPacket& packet, const Layout& layout);
     [[nodiscard]] static bool continues(const Flow& flow, const InnerPacket& packet, const Layout& layout);
     static void join(Flow& flow, const InnerPacket& packet, const Layout& layout, Output& out);
-    void open(CustomerIndex customer, PeerIndex peer, const InnerPacket& packet, const Layout& layout, Output& out);
+    void open(const Way& way, const InnerPacket& packet, const Layout& layout, Output& out);
     void close(Flow& flow, Output& out);
     static void complete(const Flow& flow, Output& out);
 

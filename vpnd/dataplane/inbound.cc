@@ -40,7 +40,6 @@ void Pipeline::collect(Instant now, std::size_t train_number, const Train& train
     Peer& peer = *find(session->peer);
     Customer& customer = *find(peer.customer);
     if (customer.view->listener != train.listener) return customer.drops.add(DropReason::kListenerMismatch);
-    if (customer.view->suspended) return customer.drops.add(DropReason::kCustomerSuspended);
     if (session->expired(now)) return customer.drops.add(DropReason::kSessionExpired);
     if (header.counter >= session->limits.reject_after_messages) return customer.drops.add(DropReason::kCounterExhausted);
     if (session->received.is_too_old(header.counter)) return customer.drops.add(DropReason::kReplayTooOld);
@@ -127,7 +126,8 @@ void Pipeline::deliver(const Candidate& message, Output& out) {
     if (!ecn) return customer.drops.add(DropReason::kEcnCongestionLost);
     if (*ecn != before) inner->set_ecn(*ecn);
     if (const auto allowed = check_source(*inner, *message.peer, customer); !allowed) return customer.drops.add(allowed.error());
-    coalescer_.add(customer.view->index, message.peer->index, *inner, customer.takes_udp_segments, out);
+    const CustomerView& view = *customer.view;
+    coalescer_.add({message.peer->index, view.index, view.mtu, customer.takes_udp_segments}, *inner, out);
 }
 
 // The longest prefix over all peers of the customer must lead to this one: a source within this peer's prefixes that belongs to another

@@ -409,7 +409,7 @@ TEST_CASE("E1: a message of an older session does not take the endpoint from a n
     CHECK(rig.sent().at(0).remote == *parse_endpoint("192.0.2.9:9999"));
 }
 
-TEST_CASE("a suspended customer's packets are dropped unopened") {
+TEST_CASE("a suspended customer has no sessions and gets none, so his peers' messages open nothing") {
     Rig rig = ready_rig();
     rig.put({.suspended = true});
     rig.receive(rig.seal(100, 0, hello_from("10.0.0.2")));
