@@ -305,6 +305,19 @@ TEST_CASE("T3: what is sent after the first keepalive, or was sent instead of it
     }
 }
 
+TEST_CASE("T3: a handshake message of ours takes a keepalive's place too") {
+    TimedHub hub;
+    hub.connected();
+    hub.advance(60s);
+    const Instant received = hub.now.instant;
+    hub.report({.first_unanswered_data_received = received, .last_data_received = received, .last_received = received});
+    hub.run(5s);
+    hub.deliver(hub.peer.initiate(9, hub.timestamp()));
+    REQUIRE(hub.messages_of(MessageType::kResponse) == 1);
+    hub.run(60s);
+    CHECK(hub.commands<SendKeepalive>().empty());
+}
+
 TEST_CASE("T3: a stream in one direction is answered every 10 s") {
     TimedHub hub;
     hub.connected();
