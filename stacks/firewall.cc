@@ -66,8 +66,7 @@ std::string identity(const Firewall& firewall) {
 }
 
 std::string render(const Firewall& firewall) {
-    return std::string("table inet ") + kFirewallTable + " {\n\tcomment \"" + identity(firewall) + "\"\n\n" + render_chains(firewall) +
-           "}\n";
+    return std::string("table inet ") + kFirewallTable + " {\n\tcomment \"" + identity(firewall) + "\"\n" + render_chains(firewall) + "}\n";
 }
 
 std::size_t rule_count(const Firewall& firewall) {

@@ -141,22 +141,18 @@ bool Reconciler::bring_up(const config::Tenant& tenant, Round& round, Report& re
         return false;
     }
     for (const std::string& step : outcome->steps) say(report, Kind::kStep, id, step);
-    for (const std::string& problem : outcome->problems) {
-        say(report, Kind::kNote, id, problem + "; the stack runs without it, and it is tried again");
-        log(LogLevel::kWarn, "stack_incomplete", {{"customer", id}, {"reason", problem}});
-        round.failed = true;
-    }
     if (outcome->is_new) round.created.push_back(id);
     if (outcome->has_new_tunnel) view_.forget_tunnel(id);
-    if (outcome->problems.empty()) {
-        incomplete_.erase(id);
-    } else {
-        incomplete_.insert(id);
-    }
+    note_problems(id, outcome->problems);
     if (!outcome->steps.empty())
         log(LogLevel::kInfo, "stack_changed",
             {{"customer", id}, {"steps", std::to_string(outcome->steps.size())}, {"new", outcome->is_new ? "true" : "false"}});
     return true;
+}
+
+void Reconciler::note_problems(const std::string& customer, const std::vector<std::string>& problems) {
+    incomplete_.erase(customer);
+    if (!problems.empty()) incomplete_[customer] = problems.front();
 }
 
 // False when a signal asks to stop.
@@ -246,11 +242,18 @@ void Reconciler::remove_gone(Round& round, Report& report) {
     }
 }
 
-void Reconciler::accept(Round& round, Report& report) {
+void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     current_ = std::move(round.next);
     present_ = std::move(round.present);
     close_unused_listeners();
     report.accepted = true;
+    // What a removed stack gave back may be what another one waits for.
+    if (needs_mending()) mend(link);
+    for (const auto& [id, problem] : incomplete_) {
+        say(report, Kind::kNote, id, problem + "; the stack runs without it, and it is tried again");
+        log(LogLevel::kWarn, "stack_incomplete", {{"customer", id}, {"reason", problem}});
+        round.failed = true;
+    }
     report.exit_status = round.failed ? kFailed : (round.invalid ? kAnswerIsNo : 0);
     report.summary = "generation " + std::to_string(number_) + ": " + counted(current_.customers.size(), "customer");
     if (round.invalid) report.summary += "; customers whose files have errors stay as they were";
@@ -287,9 +290,7 @@ Report Reconciler::apply(VpndLink& link) {
         return report;
     }
     remove_gone(round, report);
-    accept(round, report);
-    // What a removed stack gave back may be what another one waits for.
-    if (needs_mending()) mend(link);
+    accept(link, round, report);
     return report;
 }
 
@@ -351,8 +352,9 @@ void Reconciler::mend(VpndLink& link) {
         const std::string& id = tenant.customer.id;
         if (!incomplete_.contains(id)) continue;
         const auto outcome = stacks_.bring_up(tenant.customer);
-        if (!outcome || !outcome->problems.empty()) continue;
-        incomplete_.erase(id);
+        if (!outcome) continue;
+        note_problems(id, outcome->problems);
+        if (!outcome->problems.empty()) continue;
         log(LogLevel::kInfo, "stack_complete", {{"customer", id}});
         if (!outcome->has_new_tunnel) continue;
         view_.forget_tunnel(id);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -76,21 +77,22 @@ class Reconciler {
     [[nodiscard]] bool bind_listeners(Round& round, Report& report);
     [[nodiscard]] bool bring_up_stacks(Round& round, Report& report);
     [[nodiscard]] bool bring_up(const config::Tenant& tenant, Round& round, Report& report);
+    void note_problems(const std::string& customer, const std::vector<std::string>& problems);
     void go_back(const std::vector<std::string>& customers, Round& round);
     [[nodiscard]] bool hand_over(VpndLink& link, Round& round, Report& report);
     [[nodiscard]] Status deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present, bool full);
     void roll_back(const Round& round);
     void remove_gone(Round& round, Report& report);
     void close_unused_listeners();
-    void accept(Round& round, Report& report);
+    void accept(VpndLink& link, Round& round, Report& report);
 
     Options options_;
     StackKeeper stacks_;
     ListenerTable sockets_;
     VpndView view_;
-    config::Generation current_;        // in force
-    std::set<std::string> present_;     // customers who had a file when it came into force
-    std::set<std::string> incomplete_;  // customers whose stack lacks something
+    config::Generation current_;                     // in force
+    std::set<std::string> present_;                  // customers who had a file when it came into force
+    std::map<std::string, std::string> incomplete_;  // customers whose stack lacks something, and why
     std::uint64_t number_ = 0;
 };
 

@@ -15,7 +15,7 @@ namespace {
 Status unless_gone(Status status) {
     if (status) return status;
     const int error = status.error().system_error;
-    if (error == ENOENT || error == ENODEV || error == ESRCH || error == EADDRNOTAVAIL) return {};
+    if (error == ENOENT || error == ENODEV || error == ESRCH || error == ENXIO || error == EADDRNOTAVAIL) return {};
     return status;
 }
 

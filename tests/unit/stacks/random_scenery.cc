@@ -31,6 +31,7 @@ config::Handoff RandomScenery::some_handoff() {
     config::Handoff out;
     out.type = pick<config::HandoffType>({kVeth, kMacvlan, kVlan, kPhysical});
     out.parent = out.type == kVeth ? pick<std::string>({"br0", "br1", "", "eth0"}) : pick(kParents);
+    if (out.type == kPhysical && out.parent == "br0") out.parent = "eth1";  // a bridge cannot be moved
     if (out.type == kVlan) out.vlan_id = static_cast<std::uint16_t>(1 + random_() % 3);
     out.addresses = some(kLanAddresses, 40);
     if (chance(30)) out.mtu = static_cast<std::uint16_t>(pick<std::uint32_t>({1400, 1500}));

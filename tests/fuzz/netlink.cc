@@ -1,0 +1,26 @@
+// What the kernel could say on netlink, or somebody in its place: every parser of stacks/ on the same bytes.
+#include <cstdint>
+
+#include "stacks/firewall_netlink.h"
+#include "stacks/rtnetlink.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace warren;
+    const Bytes input(data, size);
+    const std::vector<stacks::Link> links = stacks::rtnetlink::parse_links(input);
+    (void)stacks::rtnetlink::parse_addresses(input, links);
+    (void)stacks::rtnetlink::parse_routes(input, links);
+    // Devices by which addresses and routes can be found, whatever the input's own links are.
+    const std::vector<stacks::Link> known{{"lo", 1, "", "", "", 0, 0, 0, true}, {"vpn0", 2, "tun", "", "", 0, 0, 0, true}};
+    for (const stacks::DeviceAddress& address : stacks::rtnetlink::parse_addresses(input, known)) {
+        if (address.prefix.length > address.prefix.address.bits()) __builtin_trap();
+    }
+    for (const stacks::Route& route : stacks::rtnetlink::parse_routes(input, known)) {
+        if (route.to.length > route.to.address.bits()) __builtin_trap();
+    }
+    (void)stacks::parse_firewall(input, input);
+    Bytes stream = input;
+    stacks::NetlinkMessage message;
+    while (stacks::next_message(stream, message)) (void)stacks::parse_answer(message);
+    return 0;
+}

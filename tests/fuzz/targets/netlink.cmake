@@ -1,0 +1,1 @@
+warren_fuzz(netlink LINK stacks)

@@ -1,0 +1,310 @@
+// The plans of tests/unit/stacks, carried out by the real kernel.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "random_scenery.h"
+#include "scenery.h"
+#include "stacks/linux_kernel.h"
+#include "stacks/stack_keeper.h"
+
+namespace warren::stacks {
+namespace {
+
+// Once per process: an uplink of its own and a /run/netns of its own. False when this is not root.
+bool enter_room() {
+    static const bool entered = [] {
+        if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+        ::mkdir("/run/netns", 0755);
+        if (::mount("tmpfs", "/run/netns", "tmpfs", 0, "mode=0755") != 0) return false;
+        return std::system("ip link set lo up") == 0;
+    }();
+    if (!entered) MESSAGE("skipped: needs root, to make network namespaces");
+    return entered;
+}
+
+void run(const std::string& command) {
+    CAPTURE(command);
+    REQUIRE(std::system((command + " >/dev/null").c_str()) == 0);
+}
+
+void try_to_run(const std::string& command) {
+    (void)!std::system((command + " >/dev/null 2>&1").c_str());
+}
+
+std::string output_of(const std::string& command) {
+    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
+    std::string text;
+    for (int c = std::fgetc(pipe.get()); c != EOF; c = std::fgetc(pipe.get())) text += static_cast<char>(c);
+    return text;
+}
+
+// Two bridges, and two devices whose other ends are in the uplink too.
+class Uplink {
+  public:
+    Uplink() {
+        run("ip link add br0 type bridge");
+        run("ip link add br1 type bridge");
+        run("ip link add eth0 type veth peer name far0");
+        run("ip link add eth1 type veth peer name far1");
+    }
+    ~Uplink() {
+        for (const char* device : {"br0", "br1", "far0", "far1"}) try_to_run(std::string("ip link del ") + device);
+    }
+    Uplink(const Uplink&) = delete;
+    Uplink& operator=(const Uplink&) = delete;
+};
+
+std::vector<Sysctl> watched(const DesiredStack& desired) {
+    std::vector<Sysctl> all = desired.sysctls;
+    for (const char* device : {kTunnelDevice, kHandoffDevice}) {
+        const auto own = device_sysctls(device, true);
+        all.insert(all.end(), own.begin(), own.end());
+    }
+    return all;
+}
+
+Plan plan_now(LinuxKernel& kernel, const DesiredStack& desired) {
+    const auto observed = kernel.observe(desired.name, watched(desired));
+    REQUIRE_MESSAGE(observed.has_value(), observed.error().what);
+    const auto uplink = kernel.observe_uplink();
+    REQUIRE_MESSAGE(uplink.has_value(), uplink.error().what);
+    auto planned = plan(desired, *observed, *uplink);
+    REQUIRE_MESSAGE(planned.has_value(), planned.error().what);
+    return std::move(*planned);
+}
+
+std::string printed(const std::vector<Step>& steps) {
+    std::string text;
+    for (const Step& step : steps) text += describe(step) + "\n";
+    return text;
+}
+
+void carry_out(LinuxKernel& kernel, const DesiredStack& desired, const Plan& planned) {
+    const Status done = kernel.carry_out(desired.name, planned.steps);
+    REQUIRE_MESSAGE(done.has_value(), done.error().what << "\n" << printed(planned.steps));
+}
+
+void remove(LinuxKernel& kernel, const DesiredStack& desired) {
+    const auto observed = kernel.observe(desired.name, {});
+    REQUIRE(observed.has_value());
+    const auto planned = plan_removal(desired.owner, *observed);
+    REQUIRE_MESSAGE(planned.has_value(), planned.error().what);
+    const Status done = kernel.carry_out(desired.name, planned->steps);
+    REQUIRE_MESSAGE(done.has_value(), done.error().what);
+}
+
+std::unique_ptr<LinuxKernel> open_kernel() {
+    auto kernel = LinuxKernel::open();
+    REQUIRE_MESSAGE(kernel.has_value(), kernel.error().what);
+    return std::move(*kernel);
+}
+
+bool has_vlans() {
+    const bool has = std::system("ip link add link lo name vlantest type vlan id 5 2>/dev/null") == 0;
+    try_to_run("ip link del vlantest");
+    return has;
+}
+
+// What an operator's slip, a crash or a bug elsewhere may leave.
+const std::vector<std::string> kAccidents{
+    "ip -n NS addr flush dev vpn0",
+    "ip -n NS link set vpn0 down",
+    "ip -n NS link set lo down",
+    "ip -n NS route flush proto 87",
+    "ip -n NS -6 route flush proto 87",
+    "ip -n NS link set vpn0 mtu 1300",
+    "ip -n NS link set vpn0 txqueuelen 10",
+    "ip -n NS link del vpn0",
+    "ip -n NS link set lan0 down",
+    "ip -n NS addr flush dev lan0",
+    "ip -n NS addr add 10.0.0.77/24 dev vpn0",
+    "ip -n NS route add 10.99.0.0/16 dev vpn0 proto 87 metric 512",
+    "ip netns exec NS nft flush ruleset",
+    "ip netns exec NS nft flush chain inet warren forward",
+    "ip netns exec NS sysctl -q net.ipv4.ip_forward=0",
+    "ip netns exec NS sysctl -q net.ipv6.conf.vpn0.accept_ra=2",
+    "ip netns exec NS sysctl -q net.ipv4.conf.all.send_redirects=1",
+    "ip link set wr-acme nomaster",
+    "ip link set wr-acme down",
+};
+
+TEST_CASE("from one random configuration to the next, through accidents and crashes, the kernel ends where the plan says") {
+    if (!enter_room()) return;
+    const Uplink uplink;
+    const auto kernel = open_kernel();
+    const bool with_vlans = has_vlans();
+    std::size_t changes = 0;
+    for (std::uint32_t seed = 0; seed < 120; ++seed) {
+        CAPTURE(seed);
+        RandomScenery random(seed);
+        config::Customer customer = random.customer();
+        customer.id = "acme";
+        if (customer.handoff && customer.handoff->type == config::HandoffType::kVlan && !with_vlans) customer.handoff.reset();
+        // A gateway must be on a network of the stack, else the kernel refuses, and it is right.
+        customer.stack.routes.clear();
+        const DesiredStack desired = desired_stack(customer, kTestRunDir);
+        std::mt19937 dice(seed);
+        for (int accidents = static_cast<int>(dice() % 4); accidents > 0; --accidents) {
+            std::string accident = kAccidents[dice() % kAccidents.size()];
+            for (auto at = accident.find("NS"); at != std::string::npos; at = accident.find("NS")) accident.replace(at, 2, desired.name);
+            CAPTURE(accident);
+            try_to_run(accident);
+        }
+        Plan planned = plan_now(*kernel, desired);
+        if (dice() % 3 == 0 && !planned.steps.empty()) {
+            Plan interrupted = planned;
+            interrupted.steps.resize(dice() % planned.steps.size());
+            carry_out(*kernel, desired, interrupted);
+            planned = plan_now(*kernel, desired);
+        }
+        carry_out(*kernel, desired, planned);
+        changes += planned.steps.size();
+        const Plan again = plan_now(*kernel, desired);
+        REQUIRE_MESSAGE(again.steps.empty(), printed(again.steps) << "--- was planned:\n" << printed(planned.steps));
+    }
+    CHECK(changes > 500);
+    remove(*kernel, desired_stack(acme(), kTestRunDir));
+    CHECK(kernel->stack_names()->empty());
+    const auto after = kernel->observe_uplink();
+    for (const char* device : {"br0", "br1", "eth0", "eth1"}) CHECK(after->link(device) != nullptr);
+    CHECK(after->link("wr-acme") == nullptr);
+}
+
+TEST_CASE("the firewall that is loaded is the one that is rendered, also after it was replaced") {
+    if (!enter_room()) return;
+    const auto kernel = open_kernel();
+    const DesiredStack desired = desired_stack(acme(), kTestRunDir);
+    const std::string list = "ip netns exec " + desired.name + " nft list ruleset";
+    carry_out(*kernel, desired, plan_now(*kernel, desired));
+    CHECK(output_of(list) == render(desired.firewall));
+    run("ip netns exec " + desired.name + " nft flush chain inet warren input");
+    carry_out(*kernel, desired, plan_now(*kernel, desired));
+    CHECK(output_of(list) == render(desired.firewall));
+    remove(*kernel, desired);
+}
+
+TEST_CASE("every sysctl of the table exists in this kernel and has its value, on vpn0 too") {
+    if (!enter_room()) return;
+    const auto kernel = open_kernel();
+    const DesiredStack desired = desired_stack(acme(), kTestRunDir);
+    carry_out(*kernel, desired, plan_now(*kernel, desired));
+    for (const Sysctl& sysctl : watched(desired)) {
+        if (sysctl.path.find("/lan0/") != std::string::npos) continue;
+        CAPTURE(sysctl.path);
+        CHECK(output_of("ip netns exec " + desired.name + " cat /proc/sys/net/" + sysctl.path) == sysctl.value + "\n");
+    }
+    remove(*kernel, desired);
+}
+
+TEST_CASE("a kernel without VLANs says so, and what was there stays") {
+    if (!enter_room()) return;
+    if (has_vlans()) {
+        MESSAGE("skipped: this kernel has 802.1Q");
+        return;
+    }
+    const Uplink uplink;
+    const auto kernel = open_kernel();
+    config::Customer customer = acme();
+    customer.handoff = handoff(config::HandoffType::kVlan, "eth0", {"10.42.0.1/24"});
+    customer.handoff->vlan_id = 7;
+    const DesiredStack desired = desired_stack(customer, kTestRunDir);
+    const Status done = kernel->carry_out(desired.name, plan_now(*kernel, desired).steps);
+    REQUIRE_FALSE(done.has_value());
+    CHECK(done.error().code == ErrorCode::kUnsupported);
+    CHECK(done.error().what.find("8021q") != std::string::npos);
+    remove(*kernel, desired);
+}
+
+TEST_CASE("an error of the kernel comes with the kernel's words and the step") {
+    if (!enter_room()) return;
+    const auto kernel = open_kernel();
+    const DesiredStack desired = desired_stack(acme(), kTestRunDir);
+    carry_out(*kernel, desired, plan_now(*kernel, desired));
+    const std::vector<Step> steps{PutRoute{{prefix("10.9.0.0/16"), RouteType::kUnicast, kTunnelDevice, ip("172.16.0.1"), kRouteMetric}}};
+    const Status done = kernel->carry_out(desired.name, steps);
+    REQUIRE_FALSE(done.has_value());
+    CHECK(done.error().what == "put route 10.9.0.0/16 via 172.16.0.1 dev vpn0: Nexthop has invalid gateway: Network is unreachable");
+    remove(*kernel, desired);
+}
+
+TEST_CASE("a namespace that is not ours is not touched") {
+    if (!enter_room()) return;
+    const auto kernel = open_kernel();
+    run("ip netns add warren-acme");
+    StackKeeper keeper(*kernel, kTestRunDir);
+    const auto refused = keeper.bring_up(acme());
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().what.find("not ours") != std::string::npos);
+    CHECK_FALSE(keeper.take_down("acme").has_value());
+    CHECK(output_of("ip -n warren-acme -o link").find("vpn0") == std::string::npos);
+    CHECK(keeper.others({})->empty());
+    run("ip netns del warren-acme");
+}
+
+TEST_CASE("a stack that cannot be made whole is not left behind") {
+    if (!enter_room()) return;
+    const auto kernel = open_kernel();
+    StackKeeper keeper(*kernel, kTestRunDir);
+    config::Customer customer = acme();
+    customer.stack.routes = {{prefix("10.9.0.0/16"), ip("172.16.0.1")}};
+    CHECK_FALSE(keeper.bring_up(customer).has_value());
+    CHECK(kernel->stack_names()->empty());
+}
+
+TEST_CASE("an empty file of the name is what a crash left, and stands in nobody's way") {
+    if (!enter_room()) return;
+    const auto kernel = open_kernel();
+    std::ofstream("/run/netns/warren-acme").close();
+    StackKeeper keeper(*kernel, kTestRunDir);
+    const auto made = keeper.bring_up(acme());
+    REQUIRE_MESSAGE(made.has_value(), made.error().what);
+    CHECK(made->is_new);
+    CHECK(keeper.take_down("acme").has_value());
+}
+
+std::size_t descriptors() {
+    const auto all = std::filesystem::directory_iterator("/proc/self/fd");
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+TEST_CASE("two hundred comings and goings leave no descriptor, no mount and no device") {
+    if (!enter_room()) return;
+    const Uplink uplink;
+    const auto kernel = open_kernel();
+    StackKeeper keeper(*kernel, kTestRunDir);
+    const auto mounts = [] { return output_of("cat /proc/self/mountinfo"); };
+    const auto links = [] { return output_of("ip -o link | cut -d: -f2 | sort"); };
+    config::Customer customer = acme();
+    const auto cycle = [&] {
+        const auto made = keeper.bring_up(customer);
+        REQUIRE_MESSAGE(made.has_value(), made.error().what);
+        REQUIRE(keeper.tunnel("acme") >= 0);
+        REQUIRE(keeper.take_down("acme").has_value());
+    };
+    cycle();
+    const std::size_t before = descriptors();
+    const std::string mounts_before = mounts();
+    const std::string links_before = links();
+    for (int i = 0; i < 200; ++i) {
+        customer.handoff.reset();
+        if (i % 4 == 1) customer.handoff = handoff(config::HandoffType::kVeth, "br0", {"10.42.0.1/24"});
+        if (i % 4 == 2) customer.handoff = handoff(config::HandoffType::kMacvlan, "eth0", {"10.42.0.1/24"});
+        if (i % 4 == 3) customer.handoff = handoff(config::HandoffType::kPhysical, "eth1", {"10.42.0.1/24"});
+        cycle();
+    }
+    CHECK(descriptors() == before);
+    CHECK(mounts() == mounts_before);
+    CHECK(links() == links_before);
+}
+
+}  // namespace
+}  // namespace warren::stacks

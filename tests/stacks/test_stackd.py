@@ -1,0 +1,406 @@
+"""stackd from the outside, without any tunnel traffic: what it makes, leaves alone, takes over and refuses."""
+
+import os
+import re
+import signal
+import socket
+import time
+
+import pytest
+
+from tests.lab import netlab, warren, wireguard_go
+from tests.lab.capture import Capture
+
+
+def a_peer(name="site", allowed=("10.43.0.0/16", "fd00:43::/64")):
+    return warren.Peer(name, wireguard_go.new_key().public, list(allowed))
+
+
+def customer(id_, peers=None, **more):
+    return warren.Customer(id_, more.pop("addresses", ["10.0.0.1/24", "fd00:42::1/64"]), [a_peer()] if peers is None else peers, **more)
+
+
+@pytest.fixture
+def lab():
+    with netlab.Lab(prefix=f"wst-{os.getpid()}-") as lab:
+        yield lab
+
+
+@pytest.fixture
+def uplink(lab):
+    return lab.namespace("up")
+
+
+@pytest.fixture
+def acme(lab, uplink):
+    """A running Warren with one customer."""
+    return warren.Warren(lab, uplink, customers=[customer("acme")]).start()
+
+
+def inode(id_):
+    return os.stat(f"{netlab.NETNS_DIR}/warren-{id_}").st_ino
+
+
+def inside(id_, *command, check=True):
+    return netlab.run("ip", "netns", "exec", f"warren-{id_}", *command, check=check).stdout
+
+
+def events(running, event, **fields):
+    """The log lines of this event, those that have all these fields."""
+    return [line for line in running.output().splitlines() if f" event={event}" in line and all(f"{key}={value}" in line for key, value in fields.items())]
+
+
+def devices(ns):
+    return set(ns.devices())
+
+
+def write(running, *customers):
+    """Adds or replaces customers on the disk only."""
+    for each in customers:
+        running.customers[each.id] = each
+        running.write_customer(each)
+
+
+def try_to_put(running, *customers):
+    """Adds or replaces customers and applies, which may fail."""
+    write(running, *customers)
+    return running.apply(check=False)
+
+
+# --- what it makes ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_stack_has_what_the_file_says(acme):
+    assert inside("acme", "ip", "-o", "-4", "addr", "show", "vpn0").count("10.0.0.1/24") == 1
+    assert "fd00:42::1/64" in inside("acme", "ip", "-o", "-6", "addr", "show", "vpn0")
+    assert "mtu 1420" in inside("acme", "ip", "link", "show", "vpn0") and "qdisc noqueue" in inside("acme", "ip", "link", "show", "vpn0")
+    assert "10.43.0.0/16 dev vpn0" in inside("acme", "ip", "route") and "unreachable default" in inside("acme", "ip", "route")
+    assert "fd00:43::/64 dev vpn0" in inside("acme", "ip", "-6", "route") and "unreachable default" in inside("acme", "ip", "-6", "route")
+    assert "policy drop" in inside("acme", "nft", "list", "chain", "inet", "warren", "forward")
+    assert acme.run_dir in inside("acme", "ip", "link", "show", "lo")
+
+
+def test_reload_adds_changes_and_removes_and_touches_no_other(acme):
+    before, line = inode("acme"), len(events(acme, "stack_changed", customer="acme"))
+    watched = acme.stack("acme").start("ip", "monitor", "all")
+    acme.put(customer("globex"))
+    assert os.path.exists(f"{netlab.NETNS_DIR}/warren-globex")
+    globex = inode("globex")
+    acme.put(customer("globex", mtu=1380, addresses=["10.0.0.1/24", "10.9.9.9/32"]))
+    assert inode("globex") == globex and "mtu 1380" in inside("globex", "ip", "link", "show", "vpn0") and "10.9.9.9/32" in inside("globex", "ip", "-o", "addr")
+    acme.remove("globex")
+    assert not os.path.exists(f"{netlab.NETNS_DIR}/warren-globex")
+    assert inode("acme") == before and len(events(acme, "stack_changed", customer="acme")) == line
+    time.sleep(0.2)
+    assert watched.output() == ""
+
+
+def test_nothing_is_planned_after_a_restart_and_descriptors_are_taken_over(acme):
+    acme.put(*[customer(f"more-{number}") for number in range(10)])
+    vpnd, held = acme.vpnd(), len(os.listdir(f"/proc/{acme.process.pid}/fd"))
+    acme.process.kill(signal.SIGKILL)
+    acme.process.wait()
+    acme.start()
+    assert events(acme, "ready", vpnd="adopted")
+    assert not events(acme, "stack_changed")
+    assert acme.ctl("diff").returncode == 0
+    assert acme.vpnd() == vpnd
+    # The descriptors of tunnels and sockets came back; those that only a first connection needs did not.
+    assert held - 4 <= len(os.listdir(f"/proc/{acme.process.pid}/fd")) <= held
+
+
+def test_what_somebody_broke_by_hand_is_mended_by_apply(acme):
+    inside("acme", "ip", "addr", "flush", "dev", "vpn0")
+    inside("acme", "nft", "flush", "ruleset")
+    inside("acme", "sysctl", "-q", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.vpn0.rp_filter=0")
+    said = acme.ctl("diff", check=False)
+    assert said.returncode == 1 and "add address 10.0.0.1/24 to vpn0" in said.stdout and "load the firewall" in said.stdout
+    acme.apply()
+    assert acme.ctl("diff").returncode == 0
+    assert "10.0.0.1/24" in inside("acme", "ip", "-o", "addr")
+
+
+def test_a_stack_removed_under_us_is_made_again_by_apply(lab, uplink):
+    lab.bridge(uplink, "br0")
+    running = warren.Warren(lab, uplink, customers=[customer("acme", handoff={"type": "veth", "parent": "br0", "address": ["10.42.0.1/24"]})]).start()
+    before = inode("acme")
+    netlab.run("ip", "netns", "del", "warren-acme")
+    running.apply()
+    assert inode("acme") != before
+    assert running.ctl("diff").returncode == 0
+    netlab.wait_until(lambda: devices(uplink) == {"lo", "br0", "wr-acme"}, 5)
+
+
+# --- what it leaves behind --------------------------------------------------------------------------------------------------------
+
+
+def test_down_leaves_nothing(lab, uplink):
+    lab.bridge(uplink, "br0")
+    warren.Warren(lab, uplink, name="warmup", customers=[customer("warmup")]).start().down()  # /run/netns becomes a mount point once and for all
+    before, names, links = open("/proc/self/mountinfo").read(), set(os.listdir(netlab.NETNS_DIR)), devices(uplink)
+    running = warren.Warren(lab, uplink, customers=[
+        customer("acme", handoff={"type": "veth", "parent": "br0", "address": ["10.42.0.1/24"]}), customer("globex"), customer("initech")]).start()
+    assert running.vpnd()
+    running.process.kill(signal.SIGKILL)
+    running.process.wait()
+    assert running.uplink.run(*running.stackd("--down")).returncode == 0
+    assert running.children("vpnd") == []
+    assert open("/proc/self/mountinfo").read() == before
+    assert set(os.listdir(netlab.NETNS_DIR)) == names
+    netlab.wait_until(lambda: devices(uplink) == links, 5)
+    assert not [name for name in os.listdir(running.run_dir) if name.endswith((".sock", ".pid"))]
+    assert os.listdir("/run/wireguard") == []
+    running.process = None
+
+
+def test_down_is_refused_while_the_instance_runs(acme):
+    done = acme.uplink.run(*acme.stackd("--down"), check=False)
+    assert done.returncode == 4 and "in use by another instance" in done.stderr and str(acme.process.pid) in done.stderr
+    assert inode("acme")
+
+
+# --- what is not ours -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_namespace_of_nobody_is_left_alone_and_the_others_are_served(lab, uplink):
+    netlab.run("ip", "netns", "add", "warren-acme")
+    try:
+        netlab.run("ip", "-n", "warren-acme", "link", "add", "theirs", "type", "veth", "peer", "name", "theirs2")
+        running = warren.Warren(lab, uplink, customers=[customer("acme"), customer("globex")]).start()
+        assert events(running, "customer_refused", customer="acme") and "not ours" in running.output()
+        assert "vpn0" in inside("globex", "ip", "link")
+        assert "vpn0" not in inside("acme", "ip", "link") and "theirs" in inside("acme", "ip", "link")
+        done = running.apply(check=False)
+        assert done.returncode == 4 and "not ours" in done.stdout + done.stderr
+        running.down()
+        running.process = None
+        assert "theirs" in inside("acme", "ip", "link")
+    finally:
+        netlab.run("ip", "netns", "del", "warren-acme")
+
+
+def test_two_instances_share_a_host_and_the_second_has_its_wireguard_sockets_elsewhere(lab, uplink, acme):
+    other = warren.Warren(lab, lab.namespace("up2"), name="other", customers=[customer("globex")]).start()
+    assert events(other, "uapi_elsewhere")
+    assert os.path.exists("/run/wireguard/warren.sock") and os.path.exists(f"{other.run_dir}/wireguard/warren.sock")
+    other.down()
+    other.process = None
+    assert inode("acme") and acme.ctl("status").returncode == 0
+    assert "interface: warren" in uplink.run("wg", "show", "warren").stdout
+
+
+def test_only_root_is_answered_even_if_the_socket_is_open_to_all(acme):
+    path = f"{acme.run_dir}/control.sock"
+    os.chmod(path, 0o666)
+    os.chmod(os.path.dirname(acme.run_dir), 0o755)
+    ask = "import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET)\ns.connect(sys.argv[1])\ns.send(bytes([1,0,2]))\nprint(len(s.recv(4096)))"
+    assert int(netlab.run("/usr/bin/python3", "-c", ask, path).stdout) > 0
+    said = netlab.run("setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", "/usr/bin/python3", "-c", ask, path, check=False)
+    assert said.stdout.strip() in ("0", "") and events(acme, "control_refused")
+
+
+# --- files with errors ------------------------------------------------------------------------------------------------------------
+
+
+def break_file(running, id_):
+    with open(f"{running.config}/customers/{id_}.toml", "w") as out:
+        out.write("schema = 1\nadresses = 3\n")
+
+
+def peers_of_vpnd(running):
+    return running.uplink.run("wg", "show", "warren", "peers").stdout
+
+
+def restart(running, how):
+    """Stops stackd one way and starts it again without writing the configuration."""
+    running.process.kill(how)
+    running.process.wait(20)
+    running.write = lambda: None
+    running.start()
+
+
+def test_a_customer_whose_file_broke_keeps_stack_and_tunnels_over_a_killed_stackd(acme):
+    acme.put(customer("globex"))
+    before, key = inode("acme"), acme.customers["acme"].peers[0].public_key
+    break_file(acme, "acme")
+    restart(acme, signal.SIGKILL)
+    assert inode("acme") == before and key in peers_of_vpnd(acme)
+    assert acme.customers["globex"].peers[0].public_key in peers_of_vpnd(acme)
+    acme.write_customer(acme.customers["acme"])
+    acme.apply()
+    assert acme.ctl("diff").returncode == 0 and inode("acme") == before and key in peers_of_vpnd(acme)
+
+
+def test_a_customer_whose_file_broke_keeps_the_stack_over_a_restart_of_everything(acme):
+    before = inode("acme")
+    break_file(acme, "acme")
+    restart(acme, signal.SIGTERM)
+    assert inode("acme") == before and "10.43.0.0/16 dev vpn0" in inside("acme", "ip", "route")
+    acme.write_customer(acme.customers["acme"])
+    acme.apply()
+    assert inode("acme") == before and acme.customers["acme"].peers[0].public_key in peers_of_vpnd(acme)
+
+
+def test_a_key_that_moved_away_from_a_broken_customer_ends_what_vpnd_kept_of_him(acme):
+    key = acme.customers["acme"].peers[0].public_key
+    write(acme, customer("globex", [warren.Peer("taker", key, ["10.77.0.0/16"])]))
+    break_file(acme, "acme")
+    restart(acme, signal.SIGKILL)
+    assert events(acme, "kept_customers_dropped")
+    assert "10.77.0.0/16" in acme.uplink.run("wg", "show", "warren", "allowed-ips").stdout
+
+
+# --- listeners --------------------------------------------------------------------------------------------------------------------
+
+
+def listening(uplink):
+    return {int(port) for port in re.findall(r":(\d+)\s", uplink.run("ss", "-Hulpn").stdout) if int(port)}
+
+
+def own(id_, port):
+    return customer(id_, listen_port=port, private_key=wireguard_go.new_key().private)
+
+
+def test_listeners_come_move_change_places_and_go(acme, uplink):
+    acme.put(own("east", 50001), own("west", 50002))
+    assert listening(uplink) == {51820, 50001, 50002}
+    assert {"warren.sock", "warren-east.sock", "warren-west.sock"} == set(os.listdir("/run/wireguard"))
+    acme.customers["east"].listen_port, acme.customers["west"].listen_port = 50002, 50001
+    acme.put(acme.customers["east"], acme.customers["west"])
+    assert "listening port: 50002" in uplink.run("wg", "show", "warren-east").stdout
+    assert "listening port: 50001" in uplink.run("wg", "show", "warren-west").stdout
+    acme.customers["east"].listen_port = 50003
+    acme.put(acme.customers["east"])
+    netlab.wait_until(lambda: listening(uplink) == {51820, 50001, 50003}, 5)
+    acme.remove("east")
+    netlab.wait_until(lambda: listening(uplink) == {51820, 50001}, 5)
+    assert {"warren.sock", "warren-west.sock"} == set(os.listdir("/run/wireguard"))
+
+
+def test_a_customers_port_that_is_in_use_concerns_only_him(acme, uplink):
+    with uplink.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # willing to share: we are not
+        taken.bind(("0.0.0.0", 50001))
+        done = try_to_put(acme, own("east", 50001), customer("globex"))
+        assert done.returncode == 4 and "50001" in done.stdout + done.stderr
+        assert inode("globex") and not os.path.exists(f"{netlab.NETNS_DIR}/warren-east")
+    acme.apply()
+    assert 50001 in listening(uplink)
+
+
+# --- handoffs ---------------------------------------------------------------------------------------------------------------------
+
+
+def lan(lab, uplink, name, device, address="10.42.0.10/24"):
+    host = lab.namespace(f"lan-{name}")
+    lab.wire(host, "eth0", [address, "fd00:24::10/64"], uplink, device, [])
+    host.ip("route add default via 10.42.0.1", "route add default via fd00:24::1")
+    return host
+
+
+def handed_off(type_, parent, id_="acme"):
+    return customer(id_, handoff={"type": type_, **({"parent": parent} if parent else {}), "address": ["10.42.0.1/24", "fd00:24::1/64"]})
+
+
+def test_the_kind_of_handoff_changes_in_place(lab, uplink, acme):
+    host = lan(lab, uplink, "one", "port1")
+    lab.bridge(uplink, "br0")
+    before = inode("acme")
+    for type_, parent in (("physical", "port1"), ("macvlan", "port1"), ("physical", "port1"), ("veth", "br0"), ("veth", "")):
+        acme.put(handed_off(type_, parent))
+        assert acme.ctl("diff").returncode == 0
+        if type_ != "physical":
+            uplink.ip(f"link set dev port1 up {'master br0' if parent == 'br0' else 'nomaster'}")
+        if parent:
+            netlab.wait_until(lambda: host.ping("10.42.0.1", timeout=1), 5, f"the LAN reaches a {type_} handoff")
+    acme.put(customer("acme"))
+    netlab.wait_until(lambda: devices(uplink) == {"lo", "br0", "port1"}, 5)
+    assert inode("acme") == before
+
+
+def test_a_bridge_that_comes_later_completes_the_stack(lab, uplink, acme):
+    done = try_to_put(acme, handed_off("veth", "br-late"))
+    assert done.returncode == 4 and "no bridge br-late" in done.stdout + done.stderr
+    assert "vpn0" in inside("acme", "ip", "link") and "lan0" not in inside("acme", "ip", "link")
+    lab.bridge(uplink, "br-late")
+    netlab.wait_until(lambda: "lan0" in inside("acme", "ip", "link"), 15, "stackd tries again")
+    netlab.wait_until(lambda: events(acme, "stack_complete", customer="acme"), 5)
+    assert acme.ctl("diff").returncode == 0
+
+
+def test_a_parent_that_is_no_bridge_is_an_error_that_says_so(lab, uplink, acme):
+    lan(lab, uplink, "one", "port1")
+    done = try_to_put(acme, handed_off("veth", "port1"))
+    assert done.returncode == 4 and "must be a bridge, and port1 is none" in done.stdout + done.stderr
+
+
+def test_a_physical_device_passes_from_one_customer_to_the_next_in_one_apply(lab, uplink, acme):
+    host = lan(lab, uplink, "one", "port1")
+    acme.put(handed_off("physical", "port1"))
+    write(acme, customer("acme"))
+    acme.put(handed_off("physical", "port1", "zeta"))
+    assert "lan0" in inside("zeta", "ip", "link") and "lan0" not in inside("acme", "ip", "link")
+    write(acme, handed_off("physical", "port1"))
+    acme.remove("zeta")
+    netlab.wait_until(lambda: host.ping("10.42.0.1", timeout=1), 5)
+
+
+def test_a_physical_device_comes_home_by_down_after_a_kill(lab, uplink, acme):
+    lan(lab, uplink, "one", "port1")
+    acme.put(handed_off("physical", "port1"))
+    assert "port1" not in devices(uplink)
+    acme.process.kill(signal.SIGKILL)
+    acme.process.wait()
+    uplink.run(*acme.stackd("--down"))
+    acme.process = None
+    assert "port1" in devices(uplink)
+    assert "alias" not in uplink.run("ip", "link", "show", "port1").stdout
+
+
+def test_only_tunnels_and_lan_talk_and_nobody_speaks_as_another(lab, uplink, acme):
+    host = lan(lab, uplink, "one", "port1")
+    lab.bridge(uplink, "br0")
+    uplink.ip("link set dev port1 master br0")
+    acme.put(handed_off("veth", "br0"))
+    stack = acme.stack("acme")
+    netlab.wait_until(lambda: host.ping("10.42.0.1", timeout=1), 5)
+    # A third network in the stack: what an operator plugs in by hand may not talk to tunnels or LAN by itself.
+    third = lab.namespace("third")
+    lab.wire(third, "eth0", ["172.31.0.2/24", "fd00:31::2/64"], stack, "extra0", ["172.31.0.1/24", "fd00:31::1/64"])
+    third.ip("route add default via 172.31.0.1", "route add default via fd00:31::1")
+    host.ip("addr add 10.43.0.9/32 dev lo", "addr add fd00:43::9/128 dev lo")
+    sends = [(host, "10.42.0.10", "10.43.0.1", True), (host, "fd00:24::10", "fd00:43::1", True), (host, "10.43.0.9", "10.43.0.1", False),
+             (host, "fd00:43::9", "fd00:43::1", False), (third, "172.31.0.2", "10.43.0.1", False), (third, "fd00:31::2", "fd00:43::1", False)]
+    with Capture(stack, "vpn0", "udp") as capture:
+        for ns, source, destination, _ in sends:
+            with ns.socket(socket.AF_INET6 if ":" in source else socket.AF_INET) as sock:
+                sock.bind((source, 0))
+                for _ in range(3):
+                    sock.sendto(f"from {source}".encode(), (destination, 9))
+        allowed = {source for _, source, _, passes in sends if passes}
+        netlab.wait_until(lambda: allowed <= {packet.source for packet in capture.packets()}, 5)
+        time.sleep(0.5)
+    assert {packet.source for packet in capture.packets()} == allowed
+    assert not third.ping("172.31.0.1", timeout=1) and not third.ping("10.42.0.10", timeout=1)
+
+
+# --- signals ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_vpnd_that_keeps_dying_is_started_again_with_growing_patience(acme):
+    for _ in range(4):
+        os.kill(acme.vpnd(), signal.SIGKILL)
+        netlab.wait_until(lambda: len(events(acme, "vpnd_lost")) == len(events(acme, "vpnd_started")), 10)
+        before = len(events(acme, "vpnd_started"))
+        netlab.wait_until(lambda: len(events(acme, "vpnd_started")) > before or len(events(acme, "vpnd_started")) > len(events(acme, "vpnd_lost")), 10)
+    delays = [int(re.search(r"restart_in_ms=(\d+)", line)[1]) for line in events(acme, "vpnd_lost")]
+    assert delays[0] == 0 and delays == sorted(delays) and delays[-1] > 0
+    assert acme.customers["acme"].peers[0].public_key in peers_of_vpnd(acme)
+
+
+def test_stackd_keeps_few_capabilities(acme):
+    with open(f"/proc/{acme.process.pid}/status") as lines:
+        status = dict(line.strip().split(":\t", 1) for line in lines if line.startswith("Cap"))
+    kept = {5, 6, 7, 8, 10, 12, 21}  # KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_ADMIN SYS_ADMIN, capabilities(7)
+    for name in ("CapPrm", "CapEff", "CapBnd"):
+        assert {bit for bit in range(64) if int(status[name], 16) >> bit & 1} <= kept, name
