@@ -39,6 +39,7 @@ struct EgressTrain {
     std::uint32_t segment_size = 0;  // of every datagram but the last
     std::uint32_t size = 0;
     std::uint32_t count = 0;  // datagrams
+    std::uint32_t gone = 0;   // bytes of it that the rim has sent, when it sends them one datagram at a time
     PacketBuffer buffer;
 
     // Until the train is sealed:

@@ -239,7 +239,7 @@ void PacketLoop::send_run(Uplink& uplink, std::uint64_t name, std::span<dataplan
 }
 
 // Returns how many were dealt with; what could not be sent was counted.
-std::size_t PacketLoop::send_now(Uplink& uplink, std::span<const dataplane::EgressTrain> trains) {
+std::size_t PacketLoop::send_now(Uplink& uplink, std::span<dataplane::EgressTrain> trains) {
     std::array<SendOutcome, dataplane::Egress::kBuffers> outcomes;
     const std::size_t done = uplink.sender.send(trains, outcomes);
     for (std::size_t i = 0; i < done; ++i) {

@@ -60,7 +60,7 @@ class PacketLoop {
     void write_to_tuns();
     void send_trains();
     void send_run(Uplink& uplink, std::uint64_t name, std::span<dataplane::EgressTrain> trains);
-    [[nodiscard]] std::size_t send_now(Uplink& uplink, std::span<const dataplane::EgressTrain> trains);
+    [[nodiscard]] std::size_t send_now(Uplink& uplink, std::span<dataplane::EgressTrain> trains);
     void keep_waiting(Uplink& uplink, std::span<dataplane::EgressTrain> trains);
     void send_waiting(Uplink& uplink, std::uint64_t name);
     void publish_events(std::span<const dataplane::Train> trains);

@@ -189,13 +189,16 @@ ReceiveBatch::Received ReceiveBatch::receive(int fd, ListenerIndex listener) {
     return out;
 }
 
-std::size_t TrainSender::send(std::span<const dataplane::EgressTrain> trains, std::span<SendOutcome> outcomes) {
+std::size_t TrainSender::send(std::span<dataplane::EgressTrain> trains, std::span<SendOutcome> outcomes) {
     constexpr std::size_t kMessages = 16;
     std::array<OutgoingMessage, kMessages> messages;
     std::array<mmsghdr, kMessages> headers;
     std::size_t done = 0;
+    const auto goes_alone = [this](const dataplane::EgressTrain& train) {
+        return train.count > 1 && (train.ungrouped || segmentation_is_off_ || train.gone > 0);
+    };
     while (done < trains.size()) {
-        if (trains[done].count > 1 && (trains[done].ungrouped || segmentation_is_off_)) {
+        if (goes_alone(trains[done])) {
             outcomes[done] = send_slowly(trains[done], 0);
             if (outcomes[done] == SendOutcome::kFull) return done;
             ++done;
@@ -204,7 +207,7 @@ std::size_t TrainSender::send(std::span<const dataplane::EgressTrain> trains, st
         std::size_t used = 0;
         while (used < kMessages && done + used < trains.size()) {
             const dataplane::EgressTrain& train = trains[done + used];
-            if (train.count > 1 && (train.ungrouped || segmentation_is_off_)) break;
+            if (goes_alone(train)) break;
             messages[used].fill(headers[used].msg_hdr, train, train.bytes(), true);
             ++used;
         }
@@ -223,7 +226,7 @@ std::size_t TrainSender::send(std::span<const dataplane::EgressTrain> trains, st
 }
 
 // `error` is what sending the whole train gave, 0 when that was not tried.
-SendOutcome TrainSender::send_slowly(const dataplane::EgressTrain& train, int error) {
+SendOutcome TrainSender::send_slowly(dataplane::EgressTrain& train, int error) {
     if (error == EIO && train.count > 1) segmentation_is_off_ = true;  // no checksum offload on the way out (udp(7))
     const bool may_help = error == 0 || error == EINVAL || error == EMSGSIZE || error == EIO || error == EADDRNOTAVAIL ||
                           error == ENETUNREACH || error == EHOSTUNREACH;
@@ -241,17 +244,16 @@ SendOutcome TrainSender::send_slowly(const dataplane::EgressTrain& train, int er
     return is_full(alone) ? SendOutcome::kFull : SendOutcome::kRefused;
 }
 
-// 0, or the errno of the first datagram that was not taken.
-int TrainSender::send_one_by_one(const dataplane::EgressTrain& train, bool from_local) {
+// 0, or the errno of the first datagram that was not taken; those before it are gone, and are not sent again.
+int TrainSender::send_one_by_one(dataplane::EgressTrain& train, bool from_local) {
     const MutableBytes bytes = train.bytes();
-    for (std::size_t at = 0; at < bytes.size(); at += train.segment_size) {
-        const MutableBytes datagram = bytes.subspan(at, std::min<std::size_t>(train.segment_size, bytes.size() - at));
+    while (train.gone < bytes.size()) {
+        const MutableBytes datagram = bytes.subspan(train.gone, std::min<std::size_t>(train.segment_size, bytes.size() - train.gone));
         OutgoingMessage message;
         msghdr header;
         message.fill(header, train, datagram, from_local);
-        // A full socket in the middle of a train: the rest is sent again from its first datagram, and the receiver's replay window drops
-        // what he has.
         if (::sendmsg(fd_.get(), &header, MSG_DONTWAIT) < 0) return errno;
+        train.gone += static_cast<std::uint32_t>(datagram.size());
     }
     return 0;
 }

@@ -63,9 +63,9 @@ class TrainSender {
     TrainSender() = default;
     TrainSender(UniqueFd fd, Family family) : fd_(std::move(fd)), family_(family) {}
 
-    // Sends as many of `trains` as the socket takes, in order, and calls nothing back: outcomes[i] tells about trains[i].
-    // Returns how many were dealt with; the one after them, if any, found the socket full.
-    [[nodiscard]] std::size_t send(std::span<const dataplane::EgressTrain> trains, std::span<SendOutcome> outcomes);
+    // Sends as many of `trains` as the socket takes, in order: outcomes[i] tells about trains[i]. Returns how many were dealt with; the
+    // one after them, if any, found the socket full, and remembers what of it is gone.
+    [[nodiscard]] std::size_t send(std::span<dataplane::EgressTrain> trains, std::span<SendOutcome> outcomes);
 
     [[nodiscard]] int fd() const { return fd_.get(); }
     [[nodiscard]] bool valid() const { return fd_.valid(); }
@@ -73,8 +73,8 @@ class TrainSender {
     [[nodiscard]] bool segmentation_is_off() const { return segmentation_is_off_; }
 
   private:
-    [[nodiscard]] SendOutcome send_slowly(const dataplane::EgressTrain& train, int error);
-    [[nodiscard]] int send_one_by_one(const dataplane::EgressTrain& train, bool from_local);
+    [[nodiscard]] SendOutcome send_slowly(dataplane::EgressTrain& train, int error);
+    [[nodiscard]] int send_one_by_one(dataplane::EgressTrain& train, bool from_local);
 
     UniqueFd fd_;
     Family family_ = Family::kV4;

@@ -2,12 +2,15 @@
 #include "vpnd/io/data_worker.h"
 
 #include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <ctime>
 #include <numeric>
 #include <thread>
@@ -172,6 +175,60 @@ Duration cpu_time() {
     timespec used{};
     ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
     return std::chrono::seconds(used.tv_sec) + Duration(used.tv_nsec);
+}
+
+TEST_CASE("D13: UDP super-packets go through both ways, and come out as the datagrams that were sent") {
+    if (!can_run()) return;
+    Tunnel tunnel;
+    tunnel.install(0, 1);
+    for (const bool is_v4 : {true, false}) {
+        UniqueFd near;
+        UniqueFd far;
+        tunnel.stack(0).run([&] { near = bound_socket(SOCK_DGRAM, inside(0, is_v4, 7)); });
+        tunnel.stack(1).run([&] { far = bound_socket(SOCK_DGRAM, inside(1, is_v4, 7)); });
+        connect_to(near.get(), inside(1, is_v4, 7));
+        const int segment = 1'000;
+        if (::setsockopt(near.get(), IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment) != 0) continue;
+        const std::uint64_t before = tunnel.stack(1).packets_received();
+        std::vector<std::uint8_t> sent(30 * 1'000 + 77);
+        for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<std::uint8_t>(i * 31 >> 3);
+        REQUIRE(::send(near.get(), sent.data(), sent.size(), 0) == static_cast<ssize_t>(sent.size()));
+        std::vector<std::uint8_t> got;
+        for (int i = 0; i < 31; ++i) {
+            std::array<std::uint8_t, 2'000> datagram;
+            const ssize_t size = ::recv(far.get(), datagram.data(), datagram.size(), 0);
+            REQUIRE(size == (i < 30 ? 1'000 : 77));
+            got.insert(got.end(), datagram.begin(), datagram.begin() + size);
+        }
+        CHECK(got == sent);
+        CHECK(tunnel.stack(1).packets_received() - before <= 3);
+    }
+    CHECK(tunnel.report(1)->drops[static_cast<std::size_t>(dataplane::DropReason::kTunWriteFailed)] == 0);
+}
+
+TEST_CASE("an uplink that is too slow: datagrams wait in bounds, the oldest are dropped and counted, then all is well again") {
+    if (!can_run()) return;
+    Tunnel tunnel({Family::kV4, 1420, "200mbit"});
+    if (!tunnel.is_ready()) {
+        MESSAGE("skipped: no tc, or no tbf in this kernel");
+        return;
+    }
+    tunnel.install(0, 1);
+    echo(tunnel, true, 100);
+    UniqueFd socket;
+    tunnel.stack(0).run([&] { socket = bound_socket(SOCK_DGRAM, inside(0, true, 9)); });
+    connect_to(socket.get(), inside(1, true, 9));
+    const std::vector<std::uint8_t> bytes(60'000);
+    const auto full = static_cast<std::size_t>(dataplane::DropReason::kUplinkFull);
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    do {
+        for (int i = 0; i < 100; ++i) (void)::send(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    } while (tunnel.report(0)->drops[full] == 0 && std::chrono::steady_clock::now() < patience);
+    const auto report = tunnel.report(0);
+    CHECK(report->drops[full] > 0);
+    CHECK(report->drops[static_cast<std::size_t>(dataplane::DropReason::kBuffersExhausted)] == 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    echo(tunnel, true, 100);
 }
 
 TEST_CASE("events come back: confirmed, roamed, active; a session is asked for when there is none") {

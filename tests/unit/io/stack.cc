@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -128,6 +129,16 @@ void loopback_up(int mtu) {
     WARREN_CHECK(::ioctl(control.get(), SIOCSIFMTU, &what) == 0);
     what.ifr_flags = IFF_UP | IFF_RUNNING | IFF_LOOPBACK;
     WARREN_CHECK(::ioctl(control.get(), SIOCSIFFLAGS, &what) == 0);
+}
+
+bool slow_loopback(const char* rate) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::execlp("tc", "tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", rate, "burst", "128kb", "latency", "60s", nullptr);
+        ::_exit(127);
+    }
+    int status = -1;
+    return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 UniqueFd bound_socket(int type, const Endpoint& endpoint, bool reuse_port) {

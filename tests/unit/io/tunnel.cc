@@ -26,6 +26,13 @@ constexpr std::uint32_t index_of(std::uint32_t number, int side) {
 }  // namespace
 
 Tunnel::Tunnel(TunnelOptions options) : options_(options) {
+    if (options.uplink_rate != nullptr) {
+        uplink_ = std::make_unique<Stack>("192.0.2.1", 24, "2001:db8::1", 64);
+        uplink_->run([&] {
+            loopback_up(1'500);
+            is_ready_ = slow_loopback(options.uplink_rate);
+        });
+    }
     for (int side = 0; side < 2; ++side) {
         const auto at = static_cast<std::size_t>(side);
         stacks_[at] = std::make_unique<Stack>(side == 0 ? "10.0.0.1" : "10.0.0.2", 24, side == 0 ? "fd00::1" : "fd00::2", 64, options.mtu);
@@ -43,7 +50,9 @@ Tunnel::Tunnel(TunnelOptions options) : options_(options) {
 
 void Tunnel::move_listener(int side) {
     const IpAddress loopback = options_.outer == Family::kV4 ? IpAddress::v4(127, 0, 0, 1) : *parse_ip("::1");
-    UniqueFd socket = bound_socket(SOCK_DGRAM, {loopback, 0, 0});
+    UniqueFd socket;
+    const auto open = [&] { socket = bound_socket(SOCK_DGRAM, {loopback, 0, 0}); };
+    uplink_ == nullptr ? open() : uplink_->run(open);
     ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
     endpoints_[static_cast<std::size_t>(side)] = bound_to(socket.get());
     AddListener listener{{0}, {}, {}};

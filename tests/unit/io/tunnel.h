@@ -12,6 +12,7 @@ namespace warren::io::test {
 struct TunnelOptions {
     Family outer = Family::kV4;
     int mtu = 1420;
+    const char* uplink_rate = nullptr;  // the uplink is a loopback device that passes only so much
 };
 
 // Side 0 has 10.0.0.1 and fd00::1, side 1 10.0.0.2 and fd00::2.
@@ -38,6 +39,8 @@ class Tunnel {
     // A second descriptor of the side's TUN.
     [[nodiscard]] UniqueFd other_tun(int side) const { return tuns_[static_cast<std::size_t>(side)].duplicate(); }
     void stop();
+    // False: the slow uplink that was asked for could not be made.
+    [[nodiscard]] bool is_ready() const { return is_ready_; }
 
   private:
     [[nodiscard]] std::unique_ptr<CustomerReport> fill(int side, CustomerIndex customer);
@@ -47,6 +50,8 @@ class Tunnel {
     std::array<UniqueFd, 2> tuns_;  // as stackd keeps them
     std::array<bool, 2> has_tun_{};
     TunnelOptions options_;
+    std::unique_ptr<Stack> uplink_;  // nothing of it is used but its loopback device
+    bool is_ready_ = true;
     std::uint64_t tokens_ = 0;
 };
 

@@ -85,8 +85,9 @@ std::vector<std::vector<std::uint8_t>> datagrams_of(const dataplane::EgressTrain
     return out;
 }
 
-SendOutcome send_one(TrainSender& sender, const dataplane::EgressTrain& train) {
+SendOutcome send_one(TrainSender& sender, dataplane::EgressTrain& train) {
     std::array<SendOutcome, 1> outcome{SendOutcome::kFull};
+    train.gone = 0;
     REQUIRE(sender.send(std::span(&train, 1), outcome) == 1);
     return outcome[0];
 }
@@ -109,7 +110,7 @@ TEST_CASE("D12: trains of every shape arrive as the datagrams that they hold") {
                                    {2, 32'000, 33}}) {
             CAPTURE(shape.count);
             CAPTURE(shape.size);
-            const auto train = maker.make(to.endpoint, shape.count, shape.size, shape.last);
+            auto train = maker.make(to.endpoint, shape.count, shape.size, shape.last);
             CHECK(send_one(from.sender, train) == SendOutcome::kSent);
             CHECK(to.receive(shape.count) == datagrams_of(train));
             CHECK(to.last.from == from.endpoint);
@@ -173,9 +174,10 @@ TEST_CASE("E7: a closed port at the peer kills neither the socket nor what comes
     TrainMaker maker;
     DataSocket from(kLoopbackV4);
     Endpoint closed = DataSocket(kLoopbackV4).endpoint;
-    for (int i = 0; i < 3; ++i) CHECK(send_one(from.sender, maker.make(closed, 2, 100, 100)) == SendOutcome::kSent);
+    auto lost = maker.make(closed, 2, 100, 100);
+    for (int i = 0; i < 3; ++i) CHECK(send_one(from.sender, lost) == SendOutcome::kSent);
     DataSocket peer(kLoopbackV4);
-    const auto train = maker.make(from.endpoint, 3, 100, 50);
+    auto train = maker.make(from.endpoint, 3, 100, 50);
     CHECK(send_one(peer.sender, train) == SendOutcome::kSent);
     CHECK(from.receive(3) == datagrams_of(train));
 }
@@ -225,6 +227,52 @@ TEST_CASE("D10: without DF, and a train whose segments exceed the device's MTU g
                 if (((packet[6] & 0x3f) | packet[7]) != 0) ++fragments;
             }
             if (address.is_v4()) CHECK(fragments >= 16);
+        }
+    });
+}
+
+TEST_CASE("a full socket: what did not go waits, and nothing goes twice, in trains or one by one") {
+    std::string reason;
+    if (!Stack::is_possible(reason)) {
+        MESSAGE("skipped: needs root for namespaces: " << reason);
+        return;
+    }
+    Stack stack("10.0.0.1", 24, "fd00::1", 64);
+    stack.run([] {
+        loopback_up(1'500);
+        if (!slow_loopback("80mbit")) {
+            MESSAGE("skipped: no tc, or no tbf in this kernel");
+            return;
+        }
+        for (const bool ungrouped : {false, true}) {
+            DataSocket from(kLoopbackV4);
+            DataSocket to(kLoopbackV4);
+            const int little = 100'000;
+            REQUIRE(::setsockopt(from.sender.fd(), SOL_SOCKET, SO_SNDBUF, &little, sizeof little) == 0);
+            TrainMaker maker;
+            std::vector<dataplane::EgressTrain> trains;
+            std::vector<std::vector<std::uint8_t>> expected;
+            for (int i = 0; i < 8; ++i) {
+                trains.push_back(maker.make(to.endpoint, 45, 1'400, 1'400));
+                trains.back().ungrouped = ungrouped;
+                for (auto& datagram : datagrams_of(trains.back())) expected.push_back(std::move(datagram));
+            }
+            std::vector<std::vector<std::uint8_t>> got;
+            std::array<SendOutcome, 8> outcomes{};
+            std::size_t done = 0;
+            int rounds = 0;
+            while (done < trains.size() && ++rounds < 1'000) {
+                done += from.sender.send(std::span(trains).subspan(done), outcomes);
+                for (auto& datagram : to.receive(got.size() < expected.size() ? 1 : 0)) got.push_back(std::move(datagram));
+            }
+            CHECK(done == trains.size());
+            CHECK(rounds > 1);  // it was full at least once
+            while (got.size() < expected.size()) {
+                auto more = to.receive(1);
+                if (more.empty()) break;
+                for (auto& datagram : more) got.push_back(std::move(datagram));
+            }
+            CHECK(got == expected);
         }
     });
 }
