@@ -35,23 +35,20 @@ bool may_answer_v6(const InnerPacket& offender) {
     constexpr std::uint8_t kFragment = 44;
     constexpr std::uint8_t kDestinationOptions = 60;
     constexpr int kMaximumExtensions = 8;
+    const auto is_extension = [](std::uint8_t header) {
+        return header == kFragment || header == kProtocolHopByHop || header == kRouting || header == kDestinationOptions;
+    };
     std::uint8_t next = offender.protocol();
     ByteReader rest(Bytes(offender.bytes()).subspan(kIpV6HeaderSize));
-    for (int i = 0; i < kMaximumExtensions; ++i) {
-        if (next == kFragment) {
-            next = rest.u8();
-            rest.u8();
-            if (const auto offset_and_more = rest.be<std::uint16_t>(); (offset_and_more & 0xfff8U) != 0) return false;
-            rest.take(4);
-        } else if (next == kProtocolHopByHop || next == kRouting || next == kDestinationOptions) {
-            next = rest.u8();
-            const std::size_t length = rest.u8() * std::size_t{8} + 6;
-            rest.take(length);
-        } else {
-            break;
-        }
-        if (!rest.ok()) return false;
+    for (int i = 0; i < kMaximumExtensions && is_extension(next) && rest.ok(); ++i) {
+        const bool is_fragment = next == kFragment;
+        next = rest.u8();
+        const std::uint8_t length = rest.u8();
+        const auto offset_and_more = rest.be<std::uint16_t>();
+        if (is_fragment && (offset_and_more & 0xfff8U) != 0) return false;
+        rest.take(is_fragment ? 4 : length * std::size_t{8} + 4);
     }
+    if (!rest.ok() || is_extension(next)) return false;
     if (next != kProtocolIcmpV6) return true;
     const std::uint8_t type = rest.u8();
     return rest.ok() && !is_icmp_v6_error(type);

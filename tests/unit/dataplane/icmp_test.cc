@@ -142,8 +142,12 @@ TEST_CASE("D6: an ICMPv6 error behind extension headers is seen, and what cannot
     CHECK_FALSE(answer(ip_packet(from_to("fd00:42::9", "2001:db8::1"), 0, extensions)).has_value());
     extensions[8] = 128;  // an echo request
     CHECK(answer(ip_packet(from_to("fd00:42::9", "2001:db8::1"), 0, extensions)).has_value());
+    extensions[0] = 17;
+    CHECK(answer(ip_packet(from_to("fd00:42::9", "2001:db8::1"), 0, extensions)).has_value());
     extensions[1] = 200;  // longer than the packet
     CHECK_FALSE(answer(ip_packet(from_to("fd00:42::9", "2001:db8::1"), 0, extensions)).has_value());
+    const Packet endless(400, 0);  // hop-by-hop options behind hop-by-hop options
+    CHECK_FALSE(answer(ip_packet(from_to("fd00:42::9", "2001:db8::1"), 0, endless)).has_value());
 }
 
 TEST_CASE("D6: the limit gives a burst, then one a hundredth of a second, and never saves up more than the burst") {

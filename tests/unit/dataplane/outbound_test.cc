@@ -195,6 +195,27 @@ TEST_CASE("D7: staged packets are purged on command, with their peer and with th
     CHECK(rig.open(100, rig.sent().at(0)).empty());  // a keepalive: nothing waited
 }
 
+TEST_CASE("D7: what was purged or sent leaves room for as much again") {
+    Rig rig;
+    rig.put({.mtu = 60'000});
+    rig.set_endpoint(0, "198.51.100.7:1111");
+    for (std::uint32_t round = 0; round < 600; ++round) {
+        rig.transmit(0, packet_to("10.0.0.2", 20'000));
+        if (round % 2 == 0) {
+            rig.apply(PurgeStaged{{0}});
+        } else {
+            rig.install(0, 100 + round, true);
+            rig.apply(RetireSession{{100 + round}});
+        }
+    }
+    CHECK(rig.sent().size() == 300);
+    CHECK(rig.all_drops() == 300);  // purged
+    for (int i = 0; i < 200; ++i) rig.transmit(0, packet_to("10.0.0.2", 20'000));
+    rig.install(0, 99, true);
+    CHECK(rig.sent().size() == 128);
+    CHECK(rig.drops(DropReason::kStagedOverflow) == 72);
+}
+
 TEST_CASE("D7: a customer cannot stage without bound, and what he stages does not take another's room") {
     Rig rig;
     Rig::CustomerSpec spec{.index = 0, .peers = {}, .mtu = 60'000};
