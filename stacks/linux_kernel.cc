@@ -9,7 +9,6 @@
 #include "stacks/firewall_netlink.h"
 #include "stacks/netns.h"
 #include "stacks/rtnetlink.h"
-#include "stacks/stack_session.h"
 #include "stacks/tunnel_device.h"
 
 namespace warren::stacks {
@@ -40,7 +39,7 @@ Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open() {
     if (!uplink) return tl::unexpected(uplink.error());
     auto socket = NetlinkSocket::open(NETLINK_ROUTE);
     if (!socket) return tl::unexpected(socket.error());
-    return std::unique_ptr<LinuxKernel>(new LinuxKernel(std::move(*uplink), std::move(*socket)));
+    return std::unique_ptr<LinuxKernel>(new LinuxKernel(Uplink{std::move(*uplink), std::move(*socket), {}}));
 }
 
 Result<std::vector<std::string>> LinuxKernel::stack_names() {
@@ -49,7 +48,7 @@ Result<std::vector<std::string>> LinuxKernel::stack_names() {
 
 Result<ObservedUplink> LinuxKernel::observe_uplink() {
     NetlinkRequest request = rtnetlink::dump_links();
-    const auto messages = uplink_socket_.dump(request);
+    const auto messages = uplink_.socket.dump(request);
     if (!messages) return with_context("uplink: dump links", messages.error());
     ObservedUplink uplink;
     for (Link& link : rtnetlink::parse_links(*messages)) uplink.links.emplace(link.name, link);
@@ -57,7 +56,7 @@ Result<ObservedUplink> LinuxKernel::observe_uplink() {
 }
 
 Result<ObservedStack> LinuxKernel::observe(const std::string& name, std::span<const Sysctl> sysctls) {
-    StackSession session(name, uplink_.get(), uplink_socket_);
+    StackSession session(name, uplink_);
     if (const Status entered = session.enter(); !entered) {
         if (entered.error().code == ErrorCode::kNotFound) return ObservedStack{};
         return tl::unexpected(entered.error());
@@ -66,7 +65,7 @@ Result<ObservedStack> LinuxKernel::observe(const std::string& name, std::span<co
 }
 
 Result<std::string> LinuxKernel::owner_of(const std::string& name) {
-    StackSession session(name, uplink_.get(), uplink_socket_);
+    StackSession session(name, uplink_);
     if (const Status entered = session.enter(); !entered) {
         if (entered.error().code == ErrorCode::kNotFound) return std::string();
         return tl::unexpected(entered.error());
@@ -76,7 +75,7 @@ Result<std::string> LinuxKernel::owner_of(const std::string& name) {
 
 Status LinuxKernel::carry_out(const std::string& name, std::span<const Step> steps) {
     if (steps.empty()) return {};
-    StackSession session(name, uplink_.get(), uplink_socket_);
+    StackSession session(name, uplink_);
     if (!std::holds_alternative<CreateNamespace>(steps.front())) WARREN_TRY(session.enter());
     for (const Step& step : steps) {
         if (Status done = session.carry_out(step); !done) return with_context(describe(step), std::move(done).error());
@@ -90,7 +89,7 @@ Result<UniqueFd> LinuxKernel::take_tunnel(const std::string& name) {
     if (auto made = tunnels_.extract(name); !made.empty()) return std::move(made.mapped());
     auto target = open_namespace(name);
     if (!target) return tl::unexpected(target.error());
-    const auto inside = InNamespace::enter(target->get(), uplink_.get());
+    const auto inside = InNamespace::enter(target->get(), uplink_.home.get());
     if (!inside) return tl::unexpected(inside.error());
     return open_tunnel_device();
 }

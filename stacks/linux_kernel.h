@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "stacks/kernel.h"
-#include "stacks/netlink.h"
+#include "stacks/stack_session.h"
 
 namespace warren::stacks {
 
@@ -24,10 +24,9 @@ class LinuxKernel final : public Kernel {
     [[nodiscard]] Result<UniqueFd> take_tunnel(const std::string& name) override;
 
   private:
-    LinuxKernel(UniqueFd uplink, NetlinkSocket socket) : uplink_(std::move(uplink)), uplink_socket_(std::move(socket)) {}
+    explicit LinuxKernel(Uplink uplink) : uplink_(std::move(uplink)) {}
 
-    UniqueFd uplink_;                                    // the namespace
-    NetlinkSocket uplink_socket_;                        // rtnetlink in it
+    Uplink uplink_;
     std::unordered_map<std::string, UniqueFd> tunnels_;  // made by CreateTunnel, not taken yet, by namespace
 };
 

@@ -58,6 +58,13 @@ class Planner {
         if (!wrong.empty()) step(SetSysctls{std::move(wrong)});
     }
 
+    void set_device_sysctls(const std::string& device, bool with_ipv6, const Link* now) {
+        // What was observed of a device that was there under this name says nothing of the new one.
+        if (now != nullptr) return set_sysctls(device_sysctls(device, with_ipv6));
+        std::vector<Sysctl> own = new_device_sysctls(device, with_ipv6);
+        if (!own.empty()) step(SetSysctls{std::move(own)});
+    }
+
     void set_firewall() {
         const ObservedFirewall wanted{identity(desired_.firewall), rule_count(desired_.firewall)};
         if (observed_.firewall != wanted) step(SetFirewall{desired_.firewall, observed_.firewall.has_value()});
@@ -89,7 +96,7 @@ class Planner {
         if (tunnel_ == nullptr || tunnel_->qdisc != "noqueue") step(SetNoQueue{kTunnelDevice});
         if (tunnel_ == nullptr || tunnel_->queue_length != kTunnelQueueLength) step(SetQueueLength{kTunnelDevice, kTunnelQueueLength});
         set_mtu(kTunnelDevice, desired_.mtu, tunnel_);
-        set_sysctls(device_sysctls(kTunnelDevice, desired_.mtu >= kMinIpv6Mtu));
+        set_device_sysctls(kTunnelDevice, desired_.mtu >= kMinIpv6Mtu, tunnel_);
     }
 
     void set_mtu(const std::string& device, std::uint32_t mtu, const Link* now) {
@@ -133,7 +140,7 @@ class Planner {
             disturbed_.insert(kHandoffDevice);
         }
         if (desired_.handoff->mtu) set_mtu(kHandoffDevice, *desired_.handoff->mtu, handoff_);
-        set_sysctls(device_sysctls(kHandoffDevice, handoff_mtu() >= kMinIpv6Mtu));
+        set_device_sysctls(kHandoffDevice, handoff_mtu() >= kMinIpv6Mtu, handoff_);
     }
 
     // Of lan0 when its sysctls are set: as configured, as it is, or as it comes from its parent.

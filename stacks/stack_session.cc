@@ -4,7 +4,6 @@
 
 #include "stacks/firewall_netlink.h"
 #include "stacks/rtnetlink.h"
-#include "stacks/sysctl_files.h"
 #include "stacks/tunnel_device.h"
 
 namespace warren::stacks {
@@ -43,7 +42,7 @@ struct StepRunner {
     StackSession& session;
 
     [[nodiscard]] NetlinkSocket& inside() const { return *session.socket_; }
-    [[nodiscard]] NetlinkSocket& uplink() const { return session.uplink_socket_; }
+    [[nodiscard]] NetlinkSocket& uplink() const { return session.uplink_.socket; }
 
     // Sends `make(index of the device)` inside the stack.
     template <typename Make>
@@ -54,7 +53,7 @@ struct StepRunner {
     }
 
     Status operator()(const CreateNamespace& step) const {
-        auto created = InNamespace::enter_new(session.uplink_);
+        auto created = InNamespace::enter_new(session.uplink_.home.get());
         if (!created) return tl::unexpected(created.error());
         session.inside_.emplace(std::move(*created));
         WARREN_TRY(session.open_socket());
@@ -72,7 +71,7 @@ struct StepRunner {
     }
 
     Status operator()(const SetSysctls& step) const {
-        for (const Sysctl& sysctl : step.sysctls) WARREN_TRY(write_sysctl(sysctl));
+        for (const Sysctl& sysctl : step.sysctls) WARREN_TRY(session.sysctls().write(sysctl));
         return {};
     }
 
@@ -129,8 +128,9 @@ struct StepRunner {
     [[nodiscard]] Status create_veth(const CreateHandoff& step) const {
         WARREN_TRY(ask(inside(), rtnetlink::create_veth(step.handoff.outer, kHandoffDevice)));
         WARREN_TRY(mark(step));
-        return on_device(step.handoff.outer,
-                         [&](std::uint32_t index) { return rtnetlink::move_link(index, session.uplink_, step.handoff.outer, step.owner); });
+        return on_device(step.handoff.outer, [&](std::uint32_t index) {
+            return rtnetlink::move_link(index, session.uplink_.home.get(), step.handoff.outer, step.owner);
+        });
     }
 
     [[nodiscard]] Status move_in(const CreateHandoff& step) const {
@@ -168,8 +168,8 @@ struct StepRunner {
     }
 
     Status operator()(const ReturnHandoff& step) const {
-        const Status moved =
-            on_device(kHandoffDevice, [&](std::uint32_t index) { return rtnetlink::move_link(index, session.uplink_, step.home, ""); });
+        const Status moved = on_device(
+            kHandoffDevice, [&](std::uint32_t index) { return rtnetlink::move_link(index, session.uplink_.home.get(), step.home, ""); });
         session.indexes_.erase(kHandoffDevice);
         return moved;
     }
@@ -207,7 +207,7 @@ Status StackSession::enter() {
     auto target = open_namespace(name_);
     if (!target) return tl::unexpected(target.error());
     namespace_ = std::move(*target);
-    auto inside = InNamespace::enter(namespace_.get(), uplink_);
+    auto inside = InNamespace::enter(namespace_.get(), uplink_.home.get());
     if (!inside) return tl::unexpected(inside.error());
     inside_.emplace(std::move(*inside));
     return open_socket();
@@ -215,6 +215,7 @@ Status StackSession::enter() {
 
 void StackSession::leave() {
     socket_.reset();
+    sysctls_.reset();
     indexes_.clear();
     inside_.reset();
     namespace_.reset();
@@ -225,6 +226,11 @@ Status StackSession::open_socket() {
     if (!socket) return tl::unexpected(socket.error());
     socket_.emplace(std::move(*socket));
     return {};
+}
+
+const SysctlFiles& StackSession::sysctls() {
+    if (!sysctls_) sysctls_.emplace(uplink_.sysctls.here());
+    return *sysctls_;
 }
 
 Result<std::uint32_t> StackSession::index_of(const std::string& device) {
@@ -262,7 +268,7 @@ Result<ObservedStack> StackSession::observe(std::span<const Sysctl> sysctls) {
         std::move(parsed.begin(), parsed.end(), std::back_inserter(stack.routes));
     }
     for (const Sysctl& sysctl : sysctls) {
-        if (auto value = read_sysctl(sysctl.path)) stack.sysctls[sysctl.path] = std::move(*value);
+        if (auto value = this->sysctls().read(sysctl.path)) stack.sysctls[sysctl.path] = std::move(*value);
     }
     auto netfilter = NetlinkSocket::open(NETLINK_NETFILTER);
     if (!netfilter) return tl::unexpected(netfilter.error());

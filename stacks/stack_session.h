@@ -14,15 +14,22 @@
 #include "stacks/netns.h"
 #include "stacks/observed.h"
 #include "stacks/step.h"
+#include "stacks/sysctl_files.h"
 
 namespace warren::stacks {
+
+// What sessions need of the world outside of their stack.
+struct Uplink {
+    UniqueFd home;         // the namespace
+    NetlinkSocket socket;  // rtnetlink in it
+    SysctlTree sysctls;
+};
 
 // Carries out steps in one namespace. At most one exists at a time; it leaves the namespace at its end.
 class StackSession {
   public:
-    // `uplink` and `uplink_socket` must outlive it.
-    StackSession(std::string name, int uplink, NetlinkSocket& uplink_socket)
-        : name_(std::move(name)), uplink_(uplink), uplink_socket_(uplink_socket) {}
+    // `uplink` must outlive it.
+    StackSession(std::string name, Uplink& uplink) : name_(std::move(name)), uplink_(uplink) {}
 
     // Enters the namespace of the name; kNotFound when there is none. Every step but CreateNamespace and RemoveNamespace needs it.
     [[nodiscard]] Status enter();
@@ -38,16 +45,17 @@ class StackSession {
     friend struct StepRunner;
 
     [[nodiscard]] Status open_socket();
+    [[nodiscard]] const SysctlFiles& sysctls();
     // The index of a device inside the stack.
     [[nodiscard]] Result<std::uint32_t> index_of(const std::string& device);
     void leave();
 
     std::string name_;
-    int uplink_;
-    NetlinkSocket& uplink_socket_;
+    Uplink& uplink_;
     UniqueFd namespace_;
     std::optional<InNamespace> inside_;
     std::optional<NetlinkSocket> socket_;  // rtnetlink inside
+    std::optional<SysctlFiles> sysctls_;   // inside
     std::unordered_map<std::string, std::uint32_t> indexes_;
     UniqueFd tunnel_;
 };

@@ -1,34 +1,56 @@
 #include "stacks/sysctl_files.h"
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-
-#include "base/fd.h"
+#include <string_view>
 
 namespace warren::stacks {
 
 namespace {
 
-// What is found below this directory follows the network namespace of the thread that asks, at the moment it asks.
-UniqueFd open_sysctl(const std::string& path, int flags) {
-    return UniqueFd(::open(("/proc/sys/net/" + path).c_str(), flags | O_CLOEXEC));
+constexpr unsigned kVisitsPerInstance = 32;  // an instance costs as much as some dozen lookups
+constexpr std::string_view kIpv4 = "ipv4/";
+
+// A procfs that is mounted nowhere; the usual one when the kernel is too old for that (before 5.2).
+UniqueFd open_procfs() {
+    const UniqueFd context(::fsopen("proc", FSOPEN_CLOEXEC));
+    if (context.valid() && ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0) {
+        UniqueFd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
+        if (mount.valid()) return mount;
+    }
+    return UniqueFd(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
 }  // namespace
 
-Status write_sysctl(const Sysctl& sysctl) {
-    const UniqueFd file = open_sysctl(sysctl.path, O_WRONLY);
+SysctlFiles SysctlTree::here() {
+    if (visits_++ % kVisitsPerInstance == 0) root_ = open_procfs();
+    constexpr int kDirectory = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    SysctlFiles files;
+    files.ipv4_ = UniqueFd(::openat(root_.get(), "sys/net/ipv4", kDirectory));
+    files.ipv6_ = UniqueFd(::openat(root_.get(), "sys/net/ipv6", kDirectory));
+    return files;
+}
+
+UniqueFd SysctlFiles::open(const std::string& path, int flags) const {
+    const bool is_ipv4 = path.starts_with(kIpv4);
+    return UniqueFd(::openat((is_ipv4 ? ipv4_ : ipv6_).get(), path.c_str() + kIpv4.size(), flags | O_CLOEXEC));
+}
+
+Status SysctlFiles::write(const Sysctl& sysctl) const {
+    const UniqueFd file = open(sysctl.path, O_WRONLY);
     if (!file.valid()) return fail_errno("open sysctl " + sysctl.path, errno);
     const ssize_t written = ::write(file.get(), sysctl.value.data(), sysctl.value.size());
     if (written != static_cast<ssize_t>(sysctl.value.size())) return fail_errno("set sysctl " + sysctl.path + "=" + sysctl.value, errno);
     return {};
 }
 
-Result<std::string> read_sysctl(const std::string& path) {
-    const UniqueFd file = open_sysctl(path, O_RDONLY);
+Result<std::string> SysctlFiles::read(const std::string& path) const {
+    const UniqueFd file = open(path, O_RDONLY);
     if (!file.valid()) return fail_errno("open sysctl " + path, errno);
     std::array<char, 64> text;
     const ssize_t size = ::read(file.get(), text.data(), text.size());

@@ -1,5 +1,6 @@
 #include "stacks/sysctls.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -48,6 +49,10 @@ std::string interface_path(const SysctlRow& row, std::string_view interface) {
     return std::string(row.family) + "/conf/" + std::string(interface) + "/" + row.parameter;
 }
 
+bool is_ipv6(const SysctlRow& row) {
+    return std::string_view(row.family) == "ipv6";
+}
+
 }  // namespace
 
 std::span<const SysctlRow> sysctl_table() {
@@ -65,23 +70,23 @@ std::vector<Sysctl> stack_sysctls() {
     return out;
 }
 
-std::vector<Sysctl> device_sysctls(const std::string& device, bool with_ipv6) {
-    const auto has_own_value = [&device](const SysctlRow& row) {
-        if (device != kTunnelDevice) return false;
-        for (const SysctlRow& other : kTable) {
-            if (other.scope == kTunnelOnly && std::string_view(other.parameter) == row.parameter &&
-                std::string_view(other.family) == row.family)
-                return true;
-        }
-        return false;
-    };
+std::vector<Sysctl> new_device_sysctls(const std::string& device, bool with_ipv6) {
     std::vector<Sysctl> out;
     for (const SysctlRow& row : kTable) {
-        if (!with_ipv6 && std::string_view(row.family) == "ipv6") continue;
-        if (row.scope == kNamespace) continue;
-        if (row.scope == kTunnelOnly && device != kTunnelDevice) continue;
-        if (row.scope == kEveryInterface && has_own_value(row)) continue;
+        if (row.scope != kTunnelOnly || device != kTunnelDevice || (!with_ipv6 && is_ipv6(row))) continue;
         out.push_back({interface_path(row, device), row.value});
+    }
+    return out;
+}
+
+std::vector<Sysctl> device_sysctls(const std::string& device, bool with_ipv6) {
+    std::vector<Sysctl> out = new_device_sysctls(device, with_ipv6);
+    const std::size_t own = out.size();
+    for (const SysctlRow& row : kTable) {
+        if (row.scope != kEveryInterface || (!with_ipv6 && is_ipv6(row))) continue;
+        const Sysctl general{interface_path(row, device), row.value};
+        const auto is_same = [&general](const Sysctl& special) { return special.path == general.path; };
+        if (std::none_of(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(own), is_same)) out.push_back(general);
     }
     return out;
 }
