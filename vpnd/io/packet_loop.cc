@@ -57,22 +57,23 @@ Duration PacketLoop::time_to_wait() const {
 void PacketLoop::serve(const epoll_event& ready) {
     const auto index = static_cast<std::uint32_t>(ready.data.u64 >> 8);
     switch (static_cast<Source>(ready.data.u64 & 0xff)) {
-        case Source::kCommands: return run_commands();
+        case Source::kCommands: mailbox_.clear_command_bell(); return run_commands();
         case Source::kTun: return serve_tun(CustomerIndex{index}, ready.events);
-        case Source::kUplinkV4:
-            if (Listener* const listener = listeners_[index].get()) serve_uplink(listener->v4, ready.data.u64, {index}, ready.events);
-            return;
-        case Source::kUplinkV6:
-            if (Listener* const listener = listeners_[index].get()) serve_uplink(listener->v6, ready.data.u64, {index}, ready.events);
-            return;
+        case Source::kUplinkV4: return serve_uplink({index}, Family::kV4, ready);
+        case Source::kUplinkV6: return serve_uplink({index}, Family::kV6, ready);
     }
 }
 
-void PacketLoop::serve_uplink(Uplink& uplink, std::uint64_t name, ListenerIndex listener, std::uint32_t events) {
-    if ((events & EPOLLOUT) != 0) send_waiting(uplink, name);
-    for (int i = 0; i < kReceivesPerTurn && uplink.sender.valid(); ++i) {
-        const ReceiveBatch::Received received = received_.receive(uplink.sender.fd(), listener);
+void PacketLoop::serve_uplink(ListenerIndex listener, Family family, const epoll_event& ready) {
+    for (int i = 0; i < kReceivesPerTurn; ++i) {
+        // Looked up each time: a command may have closed it.
+        Uplink* const uplink = find_uplink(listener, family);
+        if (uplink == nullptr) return;
+        if (i == 0 && (ready.events & EPOLLOUT) != 0) send_waiting(*uplink, ready.data.u64);
+        const ReceiveBatch::Received received = received_.receive(uplink->sender.fd(), listener);
         if (received.truncated > 0) pipeline_.count_drop({}, dataplane::DropReason::kDatagramTruncated, received.truncated);
+        // A session was posted before the response that lets its first message come, so whatever was received by now finds its session.
+        run_commands();
         pipeline_.inbound(now_, received.trains, out_);
         deliver(received.trains);
         if (!received.more) return;
@@ -103,7 +104,6 @@ void PacketLoop::serve_tun(CustomerIndex customer, std::uint32_t events) {
 // --- commands -------------------------------------------------------------------------------------------------------------------
 
 void PacketLoop::run_commands() {
-    mailbox_.clear_command_bell();
     while (auto command = mailbox_.next_command()) run_command(std::move(*command));
 }
 
@@ -222,11 +222,15 @@ void PacketLoop::send_trains() {
 }
 
 PacketLoop::Uplink* PacketLoop::uplink_of(const dataplane::EgressTrain& train, std::uint64_t& name) {
-    const std::uint32_t index = train.listener.value;
+    const Family family = train.remote.address.family;
+    name = token(family == Family::kV4 ? Source::kUplinkV4 : Source::kUplinkV6, train.listener.value);
+    return find_uplink(train.listener, family);
+}
+
+PacketLoop::Uplink* PacketLoop::find_uplink(ListenerIndex listener, Family family) {
+    const std::uint32_t index = listener.value;
     if (index >= listeners_.size() || listeners_[index] == nullptr) return nullptr;
-    const bool is_v4 = train.remote.address.is_v4();
-    name = token(is_v4 ? Source::kUplinkV4 : Source::kUplinkV6, index);
-    Uplink& uplink = is_v4 ? listeners_[index]->v4 : listeners_[index]->v6;
+    Uplink& uplink = family == Family::kV4 ? listeners_[index]->v4 : listeners_[index]->v6;
     return uplink.sender.valid() ? &uplink : nullptr;
 }
 

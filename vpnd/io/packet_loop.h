@@ -41,7 +41,7 @@ class PacketLoop {
     }
 
     void serve(const epoll_event& ready);
-    void serve_uplink(Uplink& uplink, std::uint64_t name, ListenerIndex listener, std::uint32_t events);
+    void serve_uplink(ListenerIndex listener, Family family, const epoll_event& ready);
     void serve_tun(CustomerIndex customer, std::uint32_t events);
     [[nodiscard]] Duration time_to_wait() const;
 
@@ -64,6 +64,8 @@ class PacketLoop {
     void keep_waiting(Uplink& uplink, std::span<dataplane::EgressTrain> trains);
     void send_waiting(Uplink& uplink, std::uint64_t name);
     void publish_events(std::span<const dataplane::Train> trains);
+    // Null when there is no such socket.
+    [[nodiscard]] Uplink* find_uplink(ListenerIndex listener, Family family);
     [[nodiscard]] Uplink* uplink_of(const dataplane::EgressTrain& train, std::uint64_t& name);
 
     Mailbox& mailbox_;
