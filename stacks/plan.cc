@@ -37,9 +37,9 @@ class Planner {
         set_addresses(kTunnelDevice, desired_.addresses, tunnel_);
         if (has_handoff_) set_addresses(kHandoffDevice, handoff_addresses(), handoff_);
         set_up(kTunnelDevice, tunnel_);
+        join_bridge();
         if (has_handoff_) set_up(kHandoffDevice, handoff_);
         set_routes();
-        join_bridge();
         return std::move(plan_);
     }
 

@@ -40,6 +40,8 @@ constexpr std::array kTable = std::to_array<SysctlRow>({
     {kEveryInterface, "ipv4", "proxy_arp", "0", "the stack answers for its own addresses only"},
     {kEveryInterface, "ipv4", "arp_ignore", "1", "and to the LAN only for those of lan0: vpn0's are the tunnels' business"},
     {kEveryInterface, "ipv4", "arp_announce", "2", "likewise when it asks"},
+    {kEveryInterface, "ipv4", "arp_notify", "1", "a handoff that changed has another hardware address: the LAN is told when it comes up"},
+    {kEveryInterface, "ipv6", "ndisc_notify", "1", "likewise"},
     {kEveryInterface, "ipv4", "promote_secondaries", "1", "removing one address of a network must not take its other addresses with it"},
     {kEveryInterface, "ipv6", "keep_addr_on_down", "1", "a device set down and up again keeps its addresses, as IPv4 does"},
     {kEveryInterface, "ipv4", "log_martians", "0", "a customer must not be able to fill the host's log"},

@@ -1,6 +1,7 @@
 """stackd from the outside, without any tunnel traffic: what it makes, leaves alone, takes over and refuses."""
 
 import os
+import random
 import re
 import signal
 import socket
@@ -312,6 +313,7 @@ def test_the_kind_of_handoff_changes_in_place(lab, uplink, acme):
         if type_ != "physical":
             uplink.ip(f"link set dev port1 up {'master br0' if parent == 'br0' else 'nomaster'}")
         if parent:
+            host.ip("neigh flush dev eth0")
             netlab.wait_until(lambda: host.ping("10.42.0.1", timeout=1), 5, f"the LAN reaches a {type_} handoff")
     acme.put(customer("acme"))
     netlab.wait_until(lambda: devices(uplink) == {"lo", "br0", "port1"}, 5)
@@ -404,3 +406,75 @@ def test_stackd_keeps_few_capabilities(acme):
     kept = {5, 6, 7, 8, 10, 12, 21}  # KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_ADMIN SYS_ADMIN, capabilities(7)
     for name in ("CapPrm", "CapEff", "CapBnd"):
         assert {bit for bit in range(64) if int(status[name], 16) >> bit & 1} <= kept, name
+
+
+def test_vpnd_starts_with_nothing(lab, uplink):
+    """What stackd gives to its child, before the child gives up anything by itself."""
+    running = warren.Warren(lab, uplink, customers=[customer("acme")])
+    running.write()
+    done = uplink.run(*running.stackd("--libexec", f"{running.bin}/pretend"), check=False)
+    assert done.returncode == 4 and "vpnd" in done.stderr
+    status = dict(line.strip().split(":\t", 1) for line in done.stderr.splitlines() if re.match(r"(Uid|Gid|Groups|Cap\w+|NoNewPrivs):\t", line))
+    assert set(status["Uid"].split()) == set(status["Gid"].split()) == {"65534"} and set(status.get("Groups", "").split()) <= {"65534"}
+    assert {status[f"Cap{name}"] for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+    assert status["NoNewPrivs"] == "1"
+    running.uplink.run(*running.stackd("--down"))
+
+
+def test_sockets_and_directories_are_for_root_alone(acme):
+    assert os.stat(acme.run_dir).st_mode & 0o777 == 0o711
+    for path in (f"{acme.run_dir}/control.sock", f"{acme.run_dir}/snapshot.sock", f"{acme.run_dir}/adopt.sock", f"{acme.run_dir}/timestamps",
+                 "/run/wireguard/warren.sock"):
+        about = os.stat(path)
+        assert about.st_mode & 0o777 == 0o600 and about.st_uid == 0, path
+
+
+def test_a_stale_wireguard_socket_is_replaced_and_a_file_that_is_none_is_not(lab, uplink):
+    stale = socket.socket(socket.AF_UNIX)
+    stale.bind("/run/wireguard/warren.sock")
+    stale.close()
+    running = warren.Warren(lab, uplink, customers=[customer("acme")]).start()
+    assert "interface: warren" in uplink.run("wg", "show", "warren").stdout
+    running.down()
+    running.process = None
+    with open("/run/wireguard/warren.sock", "w") as theirs:
+        theirs.write("precious")
+    try:
+        running = warren.Warren(lab, uplink, customers=[customer("acme")]).start()
+        assert events(running, "uapi_elsewhere")
+        running.down()
+        running.process = None
+        with open("/run/wireguard/warren.sock") as theirs:
+            assert theirs.read() == "precious"
+    finally:
+        os.unlink("/run/wireguard/warren.sock")
+
+
+def test_the_wireguard_port_is_not_shared_with_anybody(lab, uplink):
+    with uplink.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("0.0.0.0", 51820))
+        running = warren.Warren(lab, uplink, customers=[customer("acme")])
+        running.write()
+        done = uplink.run(*running.stackd(), check=False)
+        assert done.returncode == 4 and "51820" in done.stderr.splitlines()[-1]
+    assert not os.path.exists(f"{netlab.NETNS_DIR}/warren-acme")
+
+
+def test_signals_in_the_middle_of_anything_are_mended_by_the_next_start(lab, uplink, acme):
+    """kill -9 at random moments of reloads that add, change and remove."""
+    dice = random.Random(1)
+    for turn in range(8):
+        write(acme, *[customer(f"c{number}", mtu=dice.choice([1400, 1420])) for number in range(dice.randint(1, 12))])
+        for gone in dice.sample(sorted(set(acme.customers) - {"acme"}), dice.randint(0, 3) if len(acme.customers) > 4 else 0):
+            del acme.customers[gone]
+            os.unlink(f"{acme.config}/customers/{gone}.toml")
+        acme.reload()
+        moment = time.monotonic() + dice.random() * 0.1
+        netlab.wait_until(lambda: time.monotonic() > moment, 1, every=0.001)
+        acme.process.kill(signal.SIGKILL if turn % 3 else signal.SIGTERM)
+        acme.process.wait(20)
+        acme.start()
+        assert acme.ctl("diff").returncode == 0
+        assert {name for name in os.listdir(netlab.NETNS_DIR) if name.startswith("warren-")} == {f"warren-{id_}" for id_ in acme.customers}
+        assert len(peers_of_vpnd(acme).split()) == len(acme.customers)

@@ -1,0 +1,85 @@
+#include "fake_vpnd.h"
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+
+namespace warren::stacks {
+
+namespace {
+
+std::string line_of(const ipc::ConfigMessage& message, std::size_t descriptors) {
+    const std::string brought = descriptors == 0 ? "" : " +" + std::to_string(descriptors) + " descriptors";
+    if (const auto* begin = std::get_if<ipc::Begin>(&message)) return begin->full ? "begin full" : "begin";
+    if (const auto* put = std::get_if<ipc::PutListener>(&message))
+        return "listener '" + put->id + "' " + std::to_string(put->port) + (put->has_sockets ? " with sockets" : "") + brought;
+    if (const auto* put = std::get_if<ipc::PutCustomer>(&message))
+        return "customer " + put->id + (put->suspended ? " suspended" : "") + (put->has_tun ? " with tun" : "") + brought;
+    if (const auto* put = std::get_if<ipc::PutPeer>(&message)) return "peer " + put->name;
+    if (const auto* remove = std::get_if<ipc::RemoveCustomer>(&message)) return "remove customer " + remove->id;
+    if (const auto* remove = std::get_if<ipc::RemoveListener>(&message)) return "remove listener '" + remove->id + "'";
+    if (std::holds_alternative<ipc::Commit>(message)) return "commit";
+    return "something else";
+}
+
+}  // namespace
+
+FakeVpnd::FakeVpnd() {
+    auto ends = ipc::Channel::pair();
+    REQUIRE(ends.has_value());
+    near_ = std::move(ends->first);
+    far_ = std::move(ends->second);
+    thread_ = std::thread([this] { run(); });
+}
+
+FakeVpnd::~FakeVpnd() {
+    near_ = {};
+    ::shutdown(far_.fd(), SHUT_RDWR);
+    thread_.join();
+}
+
+std::vector<std::string> FakeVpnd::told() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(told_, {});
+}
+
+void FakeVpnd::answer_with(std::vector<std::string> answers) {
+    const std::lock_guard lock(mutex_);
+    answers_ = std::move(answers);
+}
+
+void FakeVpnd::run() {
+    std::vector<std::uint8_t> space(ipc::kMaxMessageSize);
+    for (;;) {
+        const auto received = far_.receive(space);
+        if (!received || received->closed) return;
+        const auto message = ipc::decode(Bytes(space).first(received->size));
+        if (!message) return;
+        {
+            const std::lock_guard lock(mutex_);
+            told_.push_back(line_of(*message, received->descriptors.size()));
+        }
+        const auto* commit = std::get_if<ipc::Commit>(&*message);
+        if (commit != nullptr && !answer(commit->generation)) return;
+    }
+}
+
+bool FakeVpnd::answer(std::uint64_t generation) {
+    std::string with;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!answers_.empty()) {
+            with = answers_.front();
+            answers_.erase(answers_.begin());
+        }
+    }
+    if (with == "hang up") {
+        ::shutdown(far_.fd(), SHUT_RDWR);
+        return false;
+    }
+    const ipc::ConfigMessage message =
+        with.empty() ? ipc::ConfigMessage(ipc::Applied{generation}) : ipc::ConfigMessage(ipc::Rejected{generation, with});
+    std::vector<std::uint8_t> wire;
+    return ipc::encode(message, wire).has_value() && far_.send(wire).has_value();
+}
+
+}  // namespace warren::stacks

@@ -1,0 +1,40 @@
+// vpnd's end of the channel, on a thread of its own: writes down what it is told and answers as it was told to.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ipc/channel.h"
+#include "ipc/config_messages.h"
+
+namespace warren::stacks {
+
+class FakeVpnd {
+  public:
+    FakeVpnd();
+    ~FakeVpnd();
+    FakeVpnd(const FakeVpnd&) = delete;
+    FakeVpnd& operator=(const FakeVpnd&) = delete;
+
+    // stackd's end; once.
+    [[nodiscard]] ipc::Channel take_channel() { return std::move(near_); }
+    // What it was told since the last call, one line a message.
+    [[nodiscard]] std::vector<std::string> told();
+    // The answer to the next commits; "" = Applied, else Rejected with this reason, "hang up" closes the channel.
+    void answer_with(std::vector<std::string> answers);
+
+  private:
+    void run();
+    [[nodiscard]] bool answer(std::uint64_t generation);
+
+    ipc::Channel near_;
+    ipc::Channel far_;
+    std::mutex mutex_;  // guards told_ and answers_
+    std::vector<std::string> told_;
+    std::vector<std::string> answers_;
+    std::thread thread_;
+};
+
+}  // namespace warren::stacks

@@ -1,0 +1,293 @@
+#include "stacks/reconciler.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "fake_kernel.h"
+#include "fake_vpnd.h"
+#include "scenery.h"
+
+namespace warren::stacks {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+UniqueFd some_descriptor() {
+    return UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+}
+
+std::string fresh_directory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "warren-unit-XXXXXX").string();
+    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+    return pattern;
+}
+
+// A configuration on the disk, a kernel of values, a vpnd that holds the shared listener, and a reconciler between them.
+class Room {
+  public:
+    Room() {
+        std::filesystem::create_directories(directory_ + "/customers");
+        std::filesystem::create_directories(directory_ + "/secrets");
+        ::chmod((directory_ + "/secrets").c_str(), 0700);
+        write("secrets/uplink", "QMVQJKVHw0MRfGgZyvFoBEEtCyQkDKvBhJ3mLWdkdGE=\n");
+        write("warren.toml",
+              "schema = 1\n[appliance]\nname = \"unit\"\n[wireguard]\nlisten_port = 51820\nprivate_key = { secret = \"uplink\" }\n");
+    }
+    ~Room() { std::filesystem::remove_all(directory_); }
+    Room(const Room&) = delete;
+    Room& operator=(const Room&) = delete;
+
+    void write(const std::string& name, const std::string& text) const {
+        const std::string path = directory_ + "/" + name;
+        std::ofstream(path) << text;
+        ::chmod(path.c_str(), 0600);
+    }
+    // One peer whose key follows from `key`, which is a letter.
+    void write_customer(const std::string& id, char key, const std::string& more = "") const {
+        write("customers/" + id + ".toml",
+              "schema = 1\nname = \"" + id + "\"\n" + more + "[stack]\naddresses = [\"10.0.0.1/24\"]\n[[wireguard.peer]]\nname = \"" + id +
+                  "-site\"\npublic_key = \"" + std::string(42, key) + "E=\"\nallowed_ips = [\"10.43.0.0/16\"]\n");
+    }
+    void remove_customer(const std::string& id) const { std::filesystem::remove(directory_ + "/customers/" + id + ".toml"); }
+    void break_customer(const std::string& id) const { write("customers/" + id + ".toml", "schema = 1\nadresses = 3\n"); }
+
+    // A vpnd that an earlier stackd left, with the shared listener and these customers.
+    void adopt(const Lines& customers = {}) {
+        Holdings holdings;
+        HeldListener& shared = holdings.listeners[""];
+        shared.port = 51820;
+        for (int i = 0; i < 3; ++i) shared.descriptors.push_back(some_descriptor());
+        for (const std::string& id : customers) holdings.tunnels[id] = some_descriptor();
+        reconciler.adopt(std::move(holdings));
+    }
+    Report apply() { return reconciler.apply(link); }
+    Lines told() { return vpnd.told(); }
+    [[nodiscard]] bool has_stack(const std::string& id) const { return kernel.stacks.contains("warren-" + id); }
+
+    std::string directory_ = fresh_directory();
+    FakeKernel kernel;
+    FakeVpnd vpnd;
+    VpndLink link{vpnd.take_channel()};
+    Reconciler reconciler{kernel, {directory_, kTestRunDir, 1}};
+};
+
+// doctest prints no vectors.
+std::string joined(const Lines& lines) {
+    std::string text;
+    for (const std::string& line : lines) text += line + "\n";
+    return text;
+}
+
+bool mentions(const Report& report, const std::string& customer, const std::string& text) {
+    for (const ipc::ControlText& each : report.texts) {
+        if (each.customer == customer && each.text.find(text) != std::string::npos) return true;
+    }
+    return report.summary.find(text) != std::string::npos;
+}
+
+TEST_CASE("the first generation puts everything, the next ones only what changed") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.write_customer("globex", 'B');
+    room.adopt();
+    Report report = room.apply();
+    REQUIRE_MESSAGE(report.accepted, report.summary);
+    CHECK(report.exit_status == 0);
+    CHECK(joined(room.told()) == joined(Lines{"begin", "listener '' 51820", "customer acme with tun +1 descriptors", "peer acme-site",
+                                              "customer globex with tun +1 descriptors", "peer globex-site", "commit"}));
+    room.apply();
+    CHECK(joined(room.told()) == joined(Lines{"begin", "commit"}));
+    room.write_customer("globex", 'C');
+    room.apply();
+    CHECK(joined(room.told()) == joined(Lines{"begin", "customer globex", "peer globex-site", "commit"}));
+    room.write_customer("globex", 'C', "state = \"suspended\"\n");
+    room.apply();
+    CHECK(joined(room.told()) == joined(Lines{"begin", "customer globex suspended", "peer globex-site", "commit"}));
+    CHECK(room.has_stack("globex"));
+}
+
+TEST_CASE("a removed customer leaves vpnd before his stack is removed") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.write_customer("globex", 'B');
+    room.adopt();
+    room.apply();
+    room.remove_customer("globex");
+    room.vpnd.answer_with({"not now"});
+    (void)room.told();
+    CHECK(room.apply().exit_status == 4);
+    CHECK(room.has_stack("globex"));
+    CHECK(joined(room.told()) == joined(Lines{"begin", "remove customer globex", "commit"}));
+    CHECK(room.apply().exit_status == 0);
+    CHECK_FALSE(room.has_stack("globex"));
+    CHECK(room.has_stack("acme"));
+}
+
+TEST_CASE("what vpnd refuses changes nothing: new stacks go, changed ones go back") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.adopt();
+    room.apply();
+    const auto before = room.kernel.stacks.at("warren-acme").routes;
+    room.write("customers/acme.toml", "schema = 1\nname = \"acme\"\n[stack]\naddresses = [\"10.7.0.1/24\"]\nmtu = 1300\n");
+    room.write_customer("globex", 'B');
+    room.vpnd.answer_with({"no"});
+    const Report report = room.apply();
+    CHECK_FALSE(report.accepted);
+    CHECK(report.exit_status == 4);
+    CHECK(report.summary == "vpnd refused: no");
+    CHECK_FALSE(room.has_stack("globex"));
+    CHECK(room.kernel.stacks.at("warren-acme").link("vpn0")->mtu == 1420);
+    CHECK(room.kernel.stacks.at("warren-acme").routes.size() == before.size());
+    CHECK(room.apply().exit_status == 0);
+    CHECK(room.kernel.stacks.at("warren-acme").link("vpn0")->mtu == 1300);
+}
+
+TEST_CASE("a customer whose file broke stays as he was, and the others apply") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.adopt();
+    room.apply();
+    (void)room.told();
+    room.break_customer("acme");
+    room.write_customer("globex", 'B');
+    const Report report = room.apply();
+    CHECK(report.accepted);
+    CHECK(report.exit_status == 1);
+    CHECK(room.has_stack("acme"));
+    CHECK(joined(room.told()) == joined(Lines{"begin", "customer globex with tun +1 descriptors", "peer globex-site", "commit"}));
+}
+
+TEST_CASE("after a restart a customer whose file is broken is neither removed from vpnd nor from the kernel") {
+    Room room;
+    room.break_customer("acme");
+    room.write_customer("globex", 'B');
+    room.kernel.stacks["warren-acme"] = FakeKernel::fresh_stack(owner_mark(kTestRunDir, "acme"));
+    room.kernel.stacks["warren-gone"] = FakeKernel::fresh_stack(owner_mark(kTestRunDir, "gone"));
+    room.adopt({"acme", "globex", "gone"});
+    CHECK(room.apply().exit_status == 1);
+    CHECK(room.has_stack("acme"));
+    CHECK_FALSE(room.has_stack("gone"));
+    // globex's stack is new, so vpnd's old descriptor is worthless.
+    CHECK(joined(room.told()) == joined(Lines{"begin", "listener '' 51820", "customer globex with tun +1 descriptors", "peer globex-site",
+                                              "remove customer gone", "commit"}));
+}
+
+TEST_CASE("what vpnd kept of a broken customer gives way when it does not go with the rest") {
+    Room room;
+    room.break_customer("acme");
+    room.write_customer("globex", 'B');
+    room.adopt({"acme"});
+    room.vpnd.answer_with({"a key is taken"});
+    CHECK(room.apply().accepted);
+    const Lines told = room.told();
+    CHECK(std::count(told.begin(), told.end(), "begin full") == 1);
+    CHECK(told.back() == "commit");
+}
+
+TEST_CASE("a vpnd that hangs up gets everything when it is back") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.adopt();
+    room.vpnd.answer_with({"hang up"});
+    Report report = room.apply();
+    CHECK(report.accepted);
+    CHECK_FALSE(room.link.is_connected());
+    FakeVpnd next;
+    VpndLink link(next.take_channel());
+    CHECK(room.reconciler.deliver_all(link).has_value());
+    CHECK(joined(next.told()) == joined(Lines{"begin full", "listener '' 51820 with sockets +3 descriptors",
+                                              "customer acme with tun +1 descriptors", "peer acme-site", "commit"}));
+}
+
+TEST_CASE("a tunnel device that was made anew is handed over though the file did not change") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.adopt();
+    room.apply();
+    (void)room.told();
+    FakeStack& stack = room.kernel.stacks.at("warren-acme");
+    std::erase_if(stack.links, [](const Link& link) { return link.name == "vpn0"; });
+    std::erase_if(stack.routes, [](const Route& route) { return route.device == "vpn0"; });
+    stack.addresses.clear();
+    CHECK(room.apply().exit_status == 0);
+    CHECK(joined(room.told()) == joined(Lines{"begin", "customer acme with tun +1 descriptors", "peer acme-site", "commit"}));
+}
+
+TEST_CASE("an appliance with errors changes nothing and says where") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.adopt();
+    room.apply();
+    (void)room.told();
+    room.write("warren.toml", "schema = 1\nlisten_prt = 1\n");
+    room.remove_customer("acme");
+    const Report report = room.apply();
+    CHECK_FALSE(report.accepted);
+    CHECK(report.exit_status == 1);
+    CHECK(mentions(report, "", "warren.toml:2:"));
+    CHECK(joined(room.told()).empty());
+    CHECK(room.has_stack("acme"));
+}
+
+TEST_CASE("a namespace that is not ours is that customer's problem alone") {
+    Room room;
+    room.kernel.stacks["warren-acme"] = FakeKernel::fresh_stack("");
+    room.write_customer("acme", 'A');
+    room.write_customer("globex", 'B');
+    room.adopt();
+    const Report report = room.apply();
+    CHECK(report.accepted);
+    CHECK(report.exit_status == 4);
+    CHECK(mentions(report, "acme", "not ours"));
+    CHECK(room.has_stack("globex"));
+    CHECK(room.kernel.stacks.at("warren-acme").link("vpn0") == nullptr);
+    room.remove_customer("acme");
+    CHECK(room.apply().exit_status == 0);
+    CHECK(room.has_stack("acme"));
+}
+
+TEST_CASE("preview says the steps, changes nothing, and agrees with apply") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.adopt();
+    Report report = room.reconciler.preview();
+    CHECK(report.exit_status == 1);
+    CHECK(mentions(report, "acme", "create the namespace"));
+    CHECK_FALSE(room.has_stack("acme"));
+    CHECK(joined(room.told()).empty());
+    room.apply();
+    report = room.reconciler.preview();
+    CHECK(report.exit_status == 0);
+    CHECK(report.summary == "nothing to do");
+    room.remove_customer("acme");
+    report = room.reconciler.preview();
+    CHECK(report.exit_status == 1);
+    CHECK(mentions(report, "acme", "remove the stack"));
+}
+
+TEST_CASE("a bridge that comes later completes the stack without another apply") {
+    Room room;
+    room.write("customers/acme.toml",
+               "schema = 1\nname = \"acme\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n[handoff]\ntype = \"veth\"\nparent = \"br0\"\naddress "
+               "= [\"10.42.0.1/24\"]\n");
+    room.adopt();
+    const Report report = room.apply();
+    CHECK(report.accepted);
+    CHECK(report.exit_status == 4);
+    CHECK(mentions(report, "acme", "no bridge br0"));
+    CHECK(room.reconciler.needs_mending());
+    room.kernel.add_uplink("br0", "bridge");
+    room.reconciler.mend(room.link);
+    CHECK_FALSE(room.reconciler.needs_mending());
+    CHECK(room.kernel.stacks.at("warren-acme").link("lan0") != nullptr);
+}
+
+}  // namespace
+}  // namespace warren::stacks

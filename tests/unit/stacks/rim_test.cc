@@ -1,0 +1,92 @@
+// The edges of stackd that need no privilege: the run directory's lock, the service manager's socket, the pid file.
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "stacks/notify.h"
+#include "stacks/run_dir.h"
+#include "stacks/vpnd_process.h"
+
+namespace warren::stacks {
+namespace {
+
+class Directory {
+  public:
+    Directory() {
+        path = (std::filesystem::temp_directory_path() / "warren-rim-XXXXXX").string();
+        REQUIRE(::mkdtemp(path.data()) != nullptr);
+    }
+    ~Directory() { std::filesystem::remove_all(path); }
+    Directory(const Directory&) = delete;
+    Directory& operator=(const Directory&) = delete;
+    std::string path;
+};
+
+TEST_CASE("a run-dir has one owner at a time, and the second is told who") {
+    const Directory directory;
+    auto first = RunDir::claim(directory.path + "/run");
+    REQUIRE(first.has_value());
+    const auto second = RunDir::claim(directory.path + "/run");
+    REQUIRE_FALSE(second.has_value());
+    CHECK(second.error().code == ErrorCode::kConflict);
+    CHECK(second.error().what.find("pid " + std::to_string(::getpid())) != std::string::npos);
+    { const RunDir gone = std::move(*first); }
+    CHECK(RunDir::claim(directory.path + "/run").has_value());
+}
+
+TEST_CASE("a run-dir must be absolute and short enough for a mark in the kernel") {
+    CHECK_FALSE(RunDir::claim("run").has_value());
+    CHECK_FALSE(RunDir::claim("/" + std::string(300, 'x')).has_value());
+}
+
+TEST_CASE("the service manager is told at a path and at an abstract address") {
+    const Directory directory;
+    for (const std::string& where : {directory.path + "/notify", "@" + directory.path}) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path, where.data(), where.size());
+        if (where[0] == '@') address.sun_path[0] = 0;
+        const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+        const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + where.size());
+        REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0);
+        ::setenv("NOTIFY_SOCKET", where.c_str(), 1);
+        notify("READY=1\nSTATUS=up");
+        std::array<char, 64> got{};
+        CHECK(::recv(socket.get(), got.data(), got.size(), 0) == 17);
+        CHECK(std::string(got.data()) == "READY=1\nSTATUS=up");
+    }
+    ::unsetenv("NOTIFY_SOCKET");
+    notify("READY=1");  // nobody to tell: nothing happens
+}
+
+TEST_CASE("a pid file names a process only while it is that very process") {
+    const Directory directory;
+    const std::string file = directory.path + "/vpnd.pid";
+    CHECK_FALSE(VpndProcess::find(file).has_value());
+    for (const char* text : {"", "x", "1 5", "-5 5", "0 0", "99999999 1"}) {
+        std::ofstream(file) << text;
+        CHECK_FALSE(VpndProcess::find(file).has_value());
+    }
+    // Ourselves, with the start time of another life.
+    std::ofstream(file) << ::getpid() << " 1\n";
+    CHECK_FALSE(VpndProcess::find(file).has_value());
+}
+
+TEST_CASE("vpnd's user must exist and must not be root") {
+    CHECK(find_user("no-such-user-here").error().code == ErrorCode::kNotFound);
+    CHECK(find_user("root").error().code == ErrorCode::kInvalid);
+    const auto nobody = find_user("nobody");
+    REQUIRE(nobody.has_value());
+    CHECK(nobody->uid != 0);
+    CHECK(nobody->groups == std::vector<gid_t>{nobody->gid});
+}
+
+}  // namespace
+}  // namespace warren::stacks
