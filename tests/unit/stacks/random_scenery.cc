@@ -60,7 +60,7 @@ void RandomScenery::furnish(FakeKernel& kernel) {
         if (chance(80)) kernel.add_uplink(bridge, "bridge");
     }
     for (const char* device : {"eth0", "eth1", "eth9"}) {
-        if (chance(70)) kernel.add_uplink(device, "");
+        if (chance(70)) kernel.add_uplink(device, chance(50) ? "" : "bond");
         if (chance(20) && kernel.uplink.link(device) != nullptr) kernel.uplink.links[device].mtu = 1000;
     }
 }
@@ -80,6 +80,7 @@ void RandomScenery::add_handoff(FakeKernel& kernel, FakeStack& stack, const Desi
             // A physical device has one home, so it cannot be there too, and it never was without its mark.
             kernel.uplink.links.erase(made.parent);
             link.alias = made.mark;
+            if (chance(50)) link.kind = "bond";
             break;
     }
     if (made.type == kVeth && chance(70)) {

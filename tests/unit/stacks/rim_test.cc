@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "stacks/notify.h"
 #include "stacks/run_dir.h"
@@ -28,6 +30,17 @@ class Directory {
     Directory& operator=(const Directory&) = delete;
     std::string path;
 };
+
+// Field 22 of /proc/PID/stat, proc(5).
+std::string start_time(pid_t pid) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
+    std::string line;
+    std::getline(in, line);
+    std::istringstream fields(line.substr(line.rfind(')') + 1));
+    std::string field;
+    for (int i = 3; i <= 22; ++i) fields >> field;
+    return field;
+}
 
 TEST_CASE("a run-dir has one owner at a time, and the second is told who") {
     const Directory directory;
@@ -74,8 +87,21 @@ TEST_CASE("a pid file names a process only while it is that very process") {
         std::ofstream(file) << text;
         CHECK_FALSE(VpndProcess::find(file).has_value());
     }
-    // Ourselves, with the start time of another life.
-    std::ofstream(file) << ::getpid() << " 1\n";
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::pause();
+        ::_exit(0);
+    }
+    std::ofstream(file) << child << " 1\n";  // the start time of another life
+    CHECK_FALSE(VpndProcess::find(file).has_value());
+    std::ofstream(file) << child << " " << start_time(child) << "\n";
+    auto found = VpndProcess::find(file);
+    REQUIRE(found.has_value());
+    CHECK(found->pid() == child);
+    CHECK_FALSE(found->ended());
+    found->stop(std::chrono::seconds(5));
+    CHECK(found->ended());
+    CHECK(::waitpid(child, nullptr, 0) == child);
     CHECK_FALSE(VpndProcess::find(file).has_value());
 }
 
