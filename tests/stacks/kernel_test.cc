@@ -11,10 +11,10 @@
 #include <fstream>
 #include <memory>
 
-#include "random_scenery.h"
-#include "scenery.h"
 #include "stacks/linux_kernel.h"
 #include "stacks/stack_keeper.h"
+#include "tests/unit/stacks/random_scenery.h"
+#include "tests/unit/stacks/scenery.h"
 
 namespace warren::stacks {
 namespace {
