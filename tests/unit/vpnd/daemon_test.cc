@@ -6,9 +6,12 @@
 #include <netinet/udp.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -125,6 +128,12 @@ class Hub {
         const auto answer = receive();
         REQUIRE(std::holds_alternative<ipc::Applied>(answer));
         CHECK(std::get<ipc::Applied>(answer).generation == generation);
+    }
+    // Everything away; the sockets stay open here, as they do in stackd.
+    void remove_all(std::uint64_t generation) {
+        send(ipc::Begin{generation, true});
+        send(ipc::Commit{generation});
+        REQUIRE(std::holds_alternative<ipc::Applied>(receive()));
     }
     void hang_up() { channel_ = ipc::Channel(); }
     void adopt() {
@@ -333,4 +342,129 @@ TEST_CASE("snapshot clients that ask and never read, or talk nonsense, harm nobo
     CHECK(hub.snapshot().size() == 4);
     clients.clear();
     CHECK(hub.snapshot().size() == 4);
+}
+
+namespace {
+
+// Somebody on the network who sends anything to a hub's port.
+class Stranger {
+  public:
+    explicit Stranger(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+        address_.sin_family = AF_INET;
+        address_.sin_port = htons(port);
+        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        REQUIRE(::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address_), sizeof address_) == 0);
+    }
+    void send(const std::vector<std::uint8_t>& datagram) const {
+        (void)!::send(socket_.get(), datagram.data(), datagram.size(), 0);  // an ICMP error about an earlier one is no concern of ours
+    }
+    // What follows goes out as trains of datagrams of this size, 0: as single ones.
+    void segment(int size) const { REQUIRE(::setsockopt(socket_.get(), IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size) == 0); }
+    [[nodiscard]] bool was_answered() const {
+        std::uint8_t byte = 0;
+        return ::recv(socket_.get(), &byte, 1, MSG_DONTWAIT) >= 0;
+    }
+
+  private:
+    UniqueFd socket_;
+    sockaddr_in address_{};
+};
+
+// Starts like a handshake initiation and is none.
+std::vector<std::uint8_t> junk(std::size_t size) {
+    std::vector<std::uint8_t> out(size, 0x5a);
+    for (std::size_t i = 0; i < std::min<std::size_t>(4, size); ++i) out[i] = i == 0 ? 1 : 0;
+    return out;
+}
+
+std::uint64_t drops_of(const ipc::SnapshotMessage& header, const std::string& reason) {
+    for (const auto& [name, count] : std::get<ipc::SnapshotHeader>(header).drops) {
+        if (name == reason) return count;
+    }
+    return 0;
+}
+
+// A child that is nobody and exits with what `work` returns.
+int as_nobody(const std::function<int()>& work) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) ::_exit(::setresuid(65534, 65534, 65534) == 0 ? work() : 99);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+}  // namespace
+
+TEST_CASE("junk of every size and in trains is counted, never answered, and keeps nobody waiting") {
+    Hub hub(1);
+    hub.configure(1, peer_at(2, 0));
+    const Stranger stranger(hub.port());
+    for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 4, 147, 149, 1000, 65507}) stranger.send(junk(size));
+    stranger.segment(148);
+    std::atomic<bool> stop = false;
+    std::thread flood([&] {
+        while (!stop) stranger.send(junk(148 * 44));
+    });
+    auto slowest = 0ms;
+    for (int i = 0; i < 20; ++i) {
+        const auto start = std::chrono::steady_clock::now();
+        CHECK(hub.snapshot().size() == 4);
+        slowest = std::max(slowest, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start));
+        std::this_thread::sleep_for(20ms);
+    }
+    stop = true;
+    flood.join();
+    CHECK(slowest < 2000ms);
+    CHECK(eventually([&] { return drops_of(hub.snapshot()[0], "bad_mac1") > 1000; }));
+    CHECK(drops_of(hub.snapshot()[0], "bad_length") >= 4);  // what is shorter than a type or too short for one may be counted otherwise
+    CHECK_FALSE(stranger.was_answered());
+}
+
+TEST_CASE("a listener that is gone is not served, though stackd still holds its sockets") {
+    Hub hub(1);
+    hub.configure(1, peer_at(2, 0));
+    hub.remove_all(2);
+    const Stranger stranger(hub.port());
+    for (int i = 0; i < 100; ++i) stranger.send(junk(148));
+    CHECK(hub.snapshot().size() == 2);
+    hub.configure(3, peer_at(2, 0));  // and opens again; what waited in the socket comes now
+    CHECK(eventually([&] { return drops_of(hub.snapshot()[0], "bad_mac1") == 100; }));
+}
+
+TEST_CASE("only root may adopt") {
+    if (::geteuid() != 0) return;
+    Hub hub(1);
+    hub.configure(1, peer_at(2, 0));
+    hub.hang_up();
+    REQUIRE(::chmod(hub.directory().c_str(), 0711) == 0);
+    REQUIRE(::chmod((hub.directory() + "/adopt.sock").c_str(), 0666) == 0);
+    const int refused = as_nobody([&] {
+        auto channel = ipc::Channel::connect(hub.directory() + "/adopt.sock");
+        if (!channel) return 1;
+        std::vector<std::uint8_t> wire;
+        if (!encode(ipc::ConfigMessage(ipc::Hello{"evil", "1", 1}), wire)) return 2;
+        (void)!channel->send(wire).has_value();
+        std::array<std::uint8_t, 64> space{};
+        const auto received = channel->receive(space);
+        return received && received->closed ? 0 : 3;
+    });
+    CHECK(refused == 0);
+    hub.adopt();
+    CHECK(std::holds_alternative<ipc::Holding>(hub.receive()));
+}
+
+TEST_CASE("who is not root sees no key") {
+    if (::geteuid() != 0) return;
+    Hub hub(1);
+    hub.configure(1, peer_at(2, 0));
+    REQUIRE(::chmod(hub.directory().c_str(), 0711) == 0);
+    REQUIRE(::chmod((hub.directory() + "/uapi-1.sock").c_str(), 0666) == 0);
+    const int hidden = as_nobody([&] {
+        const std::string answer = hub.ask_uapi(1, "get=1\n\n");
+        if (!answer.ends_with("errno=0\n\n") || answer.find("\npublic_key=") == std::string::npos) return 1;
+        return answer.find("private_key=") == std::string::npos && answer.find("preshared_key=") == std::string::npos ? 0 : 2;
+    });
+    CHECK(hidden == 0);
 }
