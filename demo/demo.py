@@ -28,6 +28,8 @@ STATE = os.environ.get("WARREN_DEMO_STATE", "/run/warren-demo")  # config, run d
 HUB_ADDRESS, PORT = "198.51.100.1", 51820
 SITES = {"acme": ["graz", "linz"], "globex": ["oslo", "bergen"]}
 STACKS = [f"warren-{customer}" for customer in SITES]
+NAMESPACES = [PREFIX + host for host in ("hub", "internet", *(f"{customer}-{town}{what}" for customer, towns in SITES.items() for town in towns
+                                                              for what in ("", "-web")))]
 
 
 def say(text=""):
@@ -158,17 +160,16 @@ def lock():
 def present():
     """The demo's namespaces on this host, the customers' stacks included."""
     names = os.listdir(netlab.NETNS_DIR) if os.path.isdir(netlab.NETNS_DIR) else []
-    return [name for name in names if name in STACKS or name.startswith(PREFIX)]
+    return [name for name in names if name in STACKS or name in NAMESPACES]
 
 
 def sweep():
-    """Removes what a killed demo left behind; refuses to touch stacks that are somebody else's."""
-    remains = present()
-    if any(name.startswith(PREFIX) for name in remains) and os.path.isdir(f"{STATE}/run"):
+    """Removes what a killed demo left behind; refuses to touch what is somebody else's."""
+    if present() and os.path.isdir(f"{STATE}/run"):
         say("Cleaning up after a demo that was killed ...")
-        for name in (name for name in remains if name.startswith(PREFIX)):
+        for name in (name for name in present() if name in NAMESPACES):
             netlab.remove_namespace(name)
-        # The hub's namespace is gone, stackd needs none of it to take stacks down.
+        # Takes down the stacks of this run directory and no others. The hub's namespace is gone, but is not needed for it.
         netlab.run(f"{warren.programs()}/stackd", "--config", f"{STATE}/etc", "--run-dir", f"{STATE}/run", "--user", warren.UNPRIVILEGED, "--no-web",
                    "--down")
     shutil.rmtree(STATE, ignore_errors=True)
@@ -177,6 +178,7 @@ def sweep():
 
 
 def take_down(lab):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it
     say("Taking everything down ...")
     lab.close()
     if remains := present():
@@ -189,7 +191,10 @@ def take_down(lab):
 def main():
     os.environ.setdefault("WARREN_BIN", f"{ROOT}/build/release/bin")
     held = lock()
-    sweep()
+    try:
+        sweep()
+    except (netlab.LabError, OSError) as error:
+        refuse(f"cleaning up after a killed demo failed: {error}")
     # Every polite way of ending is Ctrl-C's.
     for polite in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(polite, signal.default_int_handler)

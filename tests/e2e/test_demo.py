@@ -1,15 +1,17 @@
 """./run brings the demo up, proves it, takes it down; and sweeps up after one that was killed."""
 
 import os
+import secrets
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
 from tests.lab import netlab, warren
 
 COMMAND = ["/usr/bin/python3", f"{warren.ROOT}/demo/demo.py"]
-STATE = f"/run/warren-demo-test-{os.getpid()}"
+STATE = f"{tempfile.gettempdir()}/wlab-demo-{secrets.token_hex(4)}"
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +62,13 @@ def test_ctrl_c_takes_everything_down():
         rest = running.stdout.read()
         assert running.wait(30) == 0, rest
     assert netlab.leaks(before, ("demo-", "warren")) == []
+
+
+def test_somebody_elses_stack_of_the_same_name_is_left_alone():
+    netlab.run("ip", "netns", "add", "warren-acme")
+    try:
+        done = netlab.run(*COMMAND, "--once", check=False)
+        assert done.returncode == 4 and "warren-acme" in done.stderr
+        assert os.path.exists(f"{netlab.NETNS_DIR}/warren-acme")
+    finally:
+        netlab.run("ip", "netns", "del", "warren-acme")
