@@ -18,21 +18,17 @@ bool is_hung_up(int fd) {
 
 }  // namespace
 
-Result<ConfigLink> ConfigLink::make(ipc::Channel channel, UniqueFd adoption_listener, std::uint32_t workers, uid_t adopter) {
+Result<ConfigLink> ConfigLink::make(ipc::Channel channel, UniqueFd adoption_listener, std::uint32_t workers) {
     auto loop = io::EventLoop::make();
     if (!loop) return tl::unexpected<Error>(loop.error());
-    ConfigLink link(std::move(*loop), std::move(adoption_listener), workers, adopter);
+    ConfigLink link(std::move(*loop), std::move(adoption_listener), workers);
     if (link.adoption_listener_.valid()) WARREN_TRY(link.loop_.add(link.adoption_listener_.get(), kAdoption));
     WARREN_TRY(link.attach(std::move(channel), true));
     return link;
 }
 
-ConfigLink::ConfigLink(io::EventLoop loop, UniqueFd adoption_listener, std::uint32_t workers, uid_t adopter)
-    : loop_(std::move(loop)),
-      adoption_listener_(std::move(adoption_listener)),
-      adopter_(adopter),
-      staging_(workers),
-      space_(ipc::kMaxMessageSize) {}
+ConfigLink::ConfigLink(io::EventLoop loop, UniqueFd adoption_listener, std::uint32_t workers)
+    : loop_(std::move(loop)), adoption_listener_(std::move(adoption_listener)), staging_(workers), space_(ipc::kMaxMessageSize) {}
 
 Status ConfigLink::attach(ipc::Channel channel, bool greeted) {
     WARREN_TRY(channel.set_non_blocking());
@@ -54,7 +50,7 @@ void ConfigLink::accept_adopter() {
     auto candidate = ipc::accept_from(adoption_listener_.get());
     if (!candidate) return;
     const auto credentials = candidate->peer_credentials();
-    if (!credentials || (credentials->uid != 0 && credentials->uid != adopter_)) {
+    if (!credentials || credentials->uid != 0) {
         log(LogLevel::kWarn, "adoption_refused", {{"reason", "not root"}});
         return;
     }
@@ -77,6 +73,7 @@ std::optional<ConfigLink::Event> ConfigLink::read() {
         auto received = channel_.receive(space_);
         if (!received && received.error().code == ErrorCode::kUnavailable) return std::nullopt;
         if (!received) {
+            crypto::wipe(space_);  // what was cut off may have held keys
             hang_up(received.error().what);
             return std::nullopt;
         }

@@ -20,9 +20,8 @@ namespace warren::vpnd {
 // One thread. Never blocks: what stackd does not take waits, and while it waits nothing more is read.
 class ConfigLink {
   public:
-    // `channel` is past its Hello. Only root may adopt, unless `adopter` says who else.
-    [[nodiscard]] static Result<ConfigLink> make(ipc::Channel channel, UniqueFd adoption_listener, std::uint32_t workers,
-                                                 uid_t adopter = 0);
+    // `channel` is past its Hello. Only root may adopt.
+    [[nodiscard]] static Result<ConfigLink> make(ipc::Channel channel, UniqueFd adoption_listener, std::uint32_t workers);
 
     struct Committed {
         std::uint64_t number = 0;  // to answer with; 0 when not even that is known
@@ -49,7 +48,7 @@ class ConfigLink {
         std::vector<int> descriptors;
     };
 
-    ConfigLink(io::EventLoop loop, UniqueFd adoption_listener, std::uint32_t workers, uid_t adopter);
+    ConfigLink(io::EventLoop loop, UniqueFd adoption_listener, std::uint32_t workers);
     [[nodiscard]] Status attach(ipc::Channel channel, bool greeted);
     void accept_adopter();
     [[nodiscard]] std::optional<Event> read();
@@ -62,7 +61,6 @@ class ConfigLink {
     io::EventLoop loop_;
     ipc::Channel channel_;
     UniqueFd adoption_listener_;
-    uid_t adopter_;
     Staging staging_;
     std::vector<std::uint8_t> space_;
     std::deque<Outgoing> outgoing_;

@@ -87,6 +87,7 @@ void Daemon::serve() {
     control_->run();
     const Now now = io::read_clock();
     take_news(now);
+    watch_load(now);
     for (auto& report : control_->take_reports()) counters_.take(std::move(report));
     finish_commit();
     // One generation at a time: freed indexes are not safe to use before the barrier.
@@ -194,6 +195,21 @@ void Daemon::take_news(Now now) {
         if (const auto* completed = std::get_if<wireguard::HandshakeCompleted>(&what)) news_log_.completed(customers_, *completed);
         if (const auto* gave_up = std::get_if<wireguard::HandshakeGaveUp>(&what)) news_log_.gave_up(customers_, *gave_up);
         if (const auto* accepted = std::get_if<wireguard::TimestampAccepted>(&what)) keep(now, listener, *accepted);
+    }
+}
+
+void Daemon::watch_load(Now now) {
+    if (now.instant - load_watched_ < std::chrono::seconds(1)) return;
+    load_watched_ = now.instant;
+    bool loaded = false;
+    for (const auto& [id, listener] : customers_.listeners()) {
+        const wireguard::Engine* engine = control_->engine(listener.index);
+        loaded = loaded || (engine != nullptr && engine->under_load(now));
+    }
+    if (loaded == is_under_load_) return;
+    is_under_load_ = loaded;
+    if (const auto suppressed = load_changes_.pass(now.instant)) {
+        log(LogLevel::kWarn, loaded ? "under_load" : "load_is_over", {{"suppressed", std::to_string(*suppressed)}});
     }
 }
 

@@ -61,6 +61,8 @@ class Daemon {
     void finish_commit();
     void lock_memory();
     void take_news(Now now);
+    // Says when a listener comes under load, and when none is any more.
+    void watch_load(Now now);
     void keep(Now now, ListenerIndex listener, const wireguard::TimestampAccepted& accepted);
 
     std::unique_ptr<io::ControlWorker> control_;
@@ -74,6 +76,9 @@ class Daemon {
     TimestampStore timestamps_;
     NewsLog news_log_;
     LogGate timestamps_failed_;
+    LogGate load_changes_;
+    bool is_under_load_ = false;
+    Instant load_watched_ = kLongAgo;
     UniqueFd signals_;
     bool stopping_ = false;
     std::optional<MemoryLock> memory_lock_;
