@@ -76,7 +76,16 @@ void Pipeline::note_sent(Instant now, Peer& peer, bool has_data) {
 
 // Copies the packets to wait for a session; when there are too many, the peer's oldest go.
 void Pipeline::stage(const SuperPacket& packet, Peer& peer, Customer& customer) {
-    if (peer.staged == nullptr) peer.staged = std::make_unique<BoundedQueue<StagedPacket>>(kStagedPackets);
+    if (peer.staged == nullptr) {
+        // The queue itself counts too: packets for very many absent peers would fill the memory with empty ones.
+        const std::size_t more = kStagedQueueBytes + packet.size_of(0);
+        if (customer.staged_bytes + more > kStagedBytesPerCustomer || staged_bytes_ + more > kStagedBytesInAll) {
+            return customer.drops.add(DropReason::kStagedOverflow, packet.count());
+        }
+        peer.staged = std::make_unique<BoundedQueue<StagedPacket>>(kStagedPackets);
+        staged_bytes_ += kStagedQueueBytes;
+        customer.staged_bytes += kStagedQueueBytes;
+    }
     const auto drop_oldest = [&] {
         const auto oldest = peer.staged->pop();
         staged_bytes_ -= oldest->size();
@@ -106,6 +115,8 @@ void Pipeline::stage(const SuperPacket& packet, Peer& peer, Customer& customer) 
 void Pipeline::flush_staged(Instant now, Peer& peer, Customer& customer, Output& out) {
     const std::unique_ptr<BoundedQueue<StagedPacket>> staged = std::move(peer.staged);
     if (staged == nullptr) return;
+    staged_bytes_ -= kStagedQueueBytes;
+    customer.staged_bytes -= kStagedQueueBytes;
     while (auto waiting = staged->pop()) {
         staged_bytes_ -= waiting->size();
         customer.staged_bytes -= waiting->size();

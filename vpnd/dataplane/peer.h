@@ -22,6 +22,7 @@ struct TrafficCounters {
 
 using StagedPacket = std::vector<std::uint8_t>;
 inline constexpr std::size_t kStagedPackets = 128;  // per peer, the oldest is dropped (wireguard.md D7)
+inline constexpr std::size_t kStagedQueueBytes = kStagedPackets * sizeof(StagedPacket);  // of an empty queue
 
 struct Peer {
     PeerIndex index;

@@ -75,7 +75,7 @@ void Pipeline::remove_peer(PeerIndex index, CustomerIndex customer) {
     if (peer == nullptr || peer->customer != customer) return;
     forget_sessions(*peer);
     purge_staged(*peer);
-    if (peer->dirty) std::erase(dirty_peers_, index);
+    // tick() passes over it in dirty_peers_: taking thousands out of the list one by one would hold everybody up.
     peers_[index.value].reset();
 }
 
@@ -94,6 +94,8 @@ void Pipeline::purge_staged(Peer& peer) {
         staged_bytes_ -= packet->size();
         customer.staged_bytes -= packet->size();
     }
+    staged_bytes_ -= kStagedQueueBytes;
+    customer.staged_bytes -= kStagedQueueBytes;
     peer.staged.reset();
 }
 
@@ -182,10 +184,11 @@ void Pipeline::tick(Instant now, std::size_t room, Output& out) {
     if (now < next_deadline()) return;
     const std::size_t count = std::min(dirty_peers_.size(), room / kEventsPerPeer);
     for (const PeerIndex index : std::span(dirty_peers_).first(count)) {
-        Peer& peer = *find(index);
-        peer.dirty = false;
-        if (std::exchange(peer.roamed, false)) out.events.emplace_back(PeerRoamed{peer.index, peer.remote, peer.local});
-        if (std::exchange(peer.activity_changed, false)) out.events.emplace_back(peer.activity);
+        Peer* const peer = find(index);
+        if (peer == nullptr || !peer->dirty) continue;  // removed since, or there twice after its index was used again
+        peer->dirty = false;
+        if (std::exchange(peer->roamed, false)) out.events.emplace_back(PeerRoamed{peer->index, peer->remote, peer->local});
+        if (std::exchange(peer->activity_changed, false)) out.events.emplace_back(peer->activity);
     }
     dirty_peers_.erase(dirty_peers_.begin(), dirty_peers_.begin() + static_cast<std::ptrdiff_t>(count));
     report_at_ = now + kRetryDelay;  // of those that did not fit

@@ -83,7 +83,8 @@ void PacketLoop::serve_uplink(ListenerIndex listener, Family family, const epoll
 void PacketLoop::serve_tun(CustomerIndex customer, std::uint32_t events) {
     if (customer.value >= tuns_.size() || !tuns_[customer.value].valid()) return;
     const TunDevice& tun = tuns_[customer.value];
-    if ((events & EPOLLERR) != 0) {  // the device was deleted, and would be ready for ever
+    // The device was deleted, and would be ready for ever. The event may be about one that has been replaced since.
+    if ((events & EPOLLERR) != 0 && tun.is_gone()) {
         events_.remove(tun.fd());
         return log(LogLevel::kWarn, "tun_gone", {{"customer_index", std::to_string(customer.value)}});
     }

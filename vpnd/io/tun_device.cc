@@ -33,6 +33,12 @@ std::size_t TunDevice::read(MutableBytes space) const {
     return size > 0 ? static_cast<std::size_t>(size) : 0;
 }
 
+// Reading nothing takes no packet, and fails when there is no device.
+bool TunDevice::is_gone() const {
+    std::uint8_t nothing = 0;
+    return ::read(fd_.get(), &nothing, 0) < 0 && errno == EBADFD;
+}
+
 bool TunDevice::write(const dataplane::TunWrite& write, const std::vector<dataplane::Piece>& pieces) const {
     std::array<iovec, dataplane::Egress::kTrainDatagrams + 2> parts;
     const auto part_of = [](Bytes bytes) { return iovec{const_cast<std::uint8_t*>(bytes.data()), bytes.size()}; };  // writev only reads

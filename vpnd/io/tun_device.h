@@ -21,6 +21,9 @@ class TunDevice {
     // False when the stack did not take it.
     [[nodiscard]] bool write(const dataplane::TunWrite& write, const std::vector<dataplane::Piece>& pieces) const;
 
+    // The device was deleted; the descriptor is of no use any more.
+    [[nodiscard]] bool is_gone() const;
+
     [[nodiscard]] int fd() const { return fd_.get(); }
     [[nodiscard]] bool valid() const { return fd_.valid(); }
     // UDP super-packets may be written.

@@ -234,7 +234,8 @@ SendOutcome TrainSender::send_slowly(dataplane::EgressTrain& train, int error) {
     int alone = error;
     if (train.count > 1) {
         alone = send_one_by_one(train, true);
-        if (alone == 0) return SendOutcome::kSentUngrouped;
+        // Only what was tried as a train and refused says something new about the path.
+        if (alone == 0) return error == 0 && train.ungrouped ? SendOutcome::kSent : SendOutcome::kSentUngrouped;
     }
     if (is_full(alone)) return SendOutcome::kFull;
     if (train.local.address.is_unspecified()) return SendOutcome::kRefused;

@@ -64,6 +64,9 @@ inline constexpr Duration kKnownSourceLife = std::chrono::seconds(600);
 inline constexpr std::uint32_t kKnownSourceRate = 1;
 inline constexpr std::uint32_t kKnownSourceBurst = 5;
 inline constexpr std::size_t kKnownSourceLimit = 131'072;
+// All known sources together: their addresses can be forged, and what exceeds this has to show a cookie.
+inline constexpr std::uint32_t kKnownSourcesPerSecond = 500;
+inline constexpr std::uint32_t kKnownSourcesBurst = 256;
 
 // What the peers of one customer may cost together while we are under load: a seventh of a core.
 inline constexpr std::uint32_t kCustomerRate = 1000;
@@ -73,6 +76,8 @@ inline constexpr std::size_t kCustomerTableLimit = 65'536;
 // --- Our own initiations ---------------------------------------------------------------------------------------------------
 
 // Rekeys and persistent keepalives of a crowd start at this rate; a hundred thousand rekeys fit between 120 s and 170 s.
+// Timers that one call serves; a dear one costs two Diffie-Hellmans.
+inline constexpr std::size_t kTimersPerCall = 64;
 inline constexpr std::uint32_t kPacedPerSecond = 2000;
 inline constexpr std::uint32_t kPacedBurst = 64;
 

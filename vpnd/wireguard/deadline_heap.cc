@@ -27,8 +27,8 @@ Instant DeadlineHeap::deadline_of(std::uint32_t timer) const {
     return heap_[positions_[timer]].deadline;
 }
 
-void DeadlineHeap::take_due(Instant now, std::vector<std::uint32_t>& due) {
-    while (!heap_.empty() && heap_.front().deadline <= now) {
+void DeadlineHeap::take_due(Instant now, std::size_t limit, std::vector<std::uint32_t>& due) {
+    for (; limit > 0 && !heap_.empty() && heap_.front().deadline <= now; --limit) {
         due.push_back(heap_.front().timer);
         erase(0);
     }

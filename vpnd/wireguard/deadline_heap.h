@@ -15,8 +15,8 @@ class DeadlineHeap {
     void set(std::uint32_t timer, Instant deadline);
     [[nodiscard]] Instant deadline_of(std::uint32_t timer) const;
     [[nodiscard]] Instant next() const { return heap_.empty() ? kNever : heap_.front().deadline; }
-    // Takes out all that are due and appends them to `due`, earliest first.
-    void take_due(Instant now, std::vector<std::uint32_t>& due);
+    // Takes out those that are due, at most `limit`, and appends them to `due`, earliest first.
+    void take_due(Instant now, std::size_t limit, std::vector<std::uint32_t>& due);
     [[nodiscard]] std::size_t size() const { return heap_.size(); }
 
   private:

@@ -83,7 +83,10 @@ bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, std::
         count(HandshakeDrop::kRateLimited);
         return false;
     }
-    if (known_sources.allow(now.instant, arrival.from.address)) return true;
+    if (known_sources.allow(now.instant, arrival.from.address) &&
+        all_known_sources.take(now.instant, {kKnownSourcesPerSecond, kKnownSourcesBurst})) {
+        return true;
+    }
 
     std::array<std::uint8_t, kCookieReplySize> bytes{};
     format(cookies.create_reply(now.instant, datagram, arrival.from, sender), bytes);
@@ -107,10 +110,6 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
     if (!static_key) return count(HandshakeDrop::kBadInitiation);
     Peer* peer = find(*static_key);
     if (peer == nullptr) return count(HandshakeDrop::kUnknownPeer);
-    if (is_under_load(now.instant) && !customers.allow(now.instant, peer->config.customer)) {
-        return count(HandshakeDrop::kCustomerRateLimited);
-    }
-
     const crypto::Secret<32>* static_static = static_static_of(*peer);
     if (static_static == nullptr) return count(HandshakeDrop::kBadInitiation);
     Tai64n timestamp;
@@ -119,6 +118,10 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
     }
     if (timestamp <= peer->latest_timestamp) return count(HandshakeDrop::kOldTimestamp);
     if (now.instant - peer->last_initiation_accepted < kInitiationSpacing) return count(HandshakeDrop::kInitiationTooSoon);
+    // Only now: the static key alone can be claimed by anybody who knows it, and must not use up the customer's budget.
+    if (is_under_load(now.instant) && !customers.allow(now.instant, peer->config.customer)) {
+        return count(HandshakeDrop::kCustomerRateLimited);
+    }
 
     peer->latest_timestamp = timestamp;
     peer->last_initiation_accepted = now.instant;

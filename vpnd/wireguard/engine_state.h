@@ -93,6 +93,7 @@ struct Engine::State {
     InitiationFilter seen_initiations;
     RateLimiter<IpAddress> sources;
     KnownSources known_sources;
+    TokenBucket all_known_sources;
     RateLimiter<CustomerIndex> customers;
     bool queue_is_long = false;
     TokenBucket dear;

@@ -20,8 +20,8 @@ Instant rejected_at(const std::optional<Keypair>& keypair) {
 }  // namespace
 
 void Engine::handle_timeout(Now now, Output& out) {
-    // Each timer once: what falls due meanwhile waits for the next call.
-    state_->deadlines.take_due(now.instant, state_->due);
+    // Some timers, each once: the rest, and what falls due meanwhile, wait for the next call, so that datagrams come in between.
+    state_->deadlines.take_due(now.instant, kTimersPerCall, state_->due);
     for (const std::uint32_t timer : state_->due) state_->on_due(now, *state_->peers[timer], out);
     state_->due.clear();
 }
@@ -73,7 +73,11 @@ void Engine::State::on_due(Now now, Peer& peer, Output& out) {
     PeerTimers& timers = peer.timers;
     retire_rejected(now, peer, out);
     if (timers.retransmit_at <= now.instant) on_retransmit(now, peer, out);
-    if (timers.initiate_at <= now.instant) initiate(now, peer, false, out);
+    if (timers.initiate_at <= now.instant) {
+        timers.initiate_at = kNever;
+        // A retry that had to wait is still a retry, and counts towards giving up.
+        peer.pending == nullptr ? initiate(now, peer, false, out) : on_retransmit(now, peer, out);
+    }
     if (timers.new_handshake_at() <= now.instant) {
         timers.new_handshake_fired = now.instant;
         timers.new_handshake_jitter = random_jitter(random);
