@@ -195,8 +195,8 @@ def main():
         sweep()
     except (netlab.LabError, OSError) as error:
         refuse(f"cleaning up after a killed demo failed: {error}")
-    # Every polite way of ending is Ctrl-C's.
-    for polite in (signal.SIGTERM, signal.SIGHUP):
+    # Every polite way of ending is Ctrl-C's, which itself is ignored when we were started in the background.
+    for polite in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(polite, signal.default_int_handler)
     lab = netlab.Lab(PREFIX, STATE)
     demo = Demo(lab)
