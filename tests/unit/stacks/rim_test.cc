@@ -59,6 +59,16 @@ TEST_CASE("a run-dir must be absolute and short enough for a mark in the kernel"
     CHECK_FALSE(RunDir::claim("/" + std::string(300, 'x')).has_value());
 }
 
+TEST_CASE("a run-dir that others may write to is refused") {
+    const Directory directory;
+    std::filesystem::permissions(directory.path, std::filesystem::perms(0770));
+    CHECK(RunDir::claim(directory.path).error().code == ErrorCode::kPermission);
+    std::filesystem::permissions(directory.path, std::filesystem::perms(0702));
+    CHECK(RunDir::claim(directory.path).error().code == ErrorCode::kPermission);
+    std::filesystem::permissions(directory.path, std::filesystem::perms(0755));
+    CHECK(RunDir::claim(directory.path).has_value());
+}
+
 TEST_CASE("the service manager is told at a path and at an abstract address") {
     const Directory directory;
     for (const std::string& where : {directory.path + "/notify", "@" + directory.path}) {
