@@ -59,7 +59,7 @@ zmodload zsh/zpty
 zpty -b asked zsh -f -i
 zpty -w asked "PS1= PS2= RPS1=; autoload -Uz compinit; compinit -D -d $1/dump; source $2; unsetopt zle_bracketed_paste; LISTMAX=0; zstyle ':completion:*' list-prompt ''"
 zpty -w asked "compprefuncs=(); comppostfuncs=(tell); tell() { print -r -- \"END\" }; compadd() { local -a found; builtin compadd -O found \"\$@\"; print -rl -- \$'\\n'\$found; builtin compadd \"\$@\" }"
-zpty -w asked "print READY"
+zpty -w asked "print REA''DY"  # its echo must not look like its output
 local line
 while zpty -r -m asked line '*READY*'; do break; done
 zpty -n -w asked "$3"$'\t'
