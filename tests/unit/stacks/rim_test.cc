@@ -1,5 +1,6 @@
 // The edges of stackd that need no privilege: the run directory's lock, the service manager's socket, the pid file.
 #include <doctest/doctest.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -97,11 +98,13 @@ TEST_CASE("a pid file names a process only while it is that very process") {
         std::ofstream(file) << text;
         CHECK_FALSE(VpndProcess::find(file).has_value());
     }
+    const auto doctests_own = ::signal(SIGTERM, SIG_DFL);  // not for the child to run
     const pid_t child = ::fork();
     if (child == 0) {
         ::pause();
         ::_exit(0);
     }
+    ::signal(SIGTERM, doctests_own);
     std::ofstream(file) << child << " 1\n";  // the start time of another life
     CHECK_FALSE(VpndProcess::find(file).has_value());
     std::ofstream(file) << child << " " << start_time(child) << "\n";
