@@ -54,6 +54,9 @@ Status Daemon::start(Parts& parts) {
         if (!store) return tl::unexpected<Error>(store.error());
         timestamps_ = std::move(*store);
     }
+    control_->set_keep_timestamp([this](ListenerIndex listener, const wireguard::TimestampAccepted& accepted) {
+        keep(io::read_clock(), listener, accepted);
+    });
     auto snapshots = SnapshotServer::make(std::move(parts.snapshot_listener), customers_, counters_, snapshot_);
     if (!snapshots) return with_context("snapshot listener", snapshots.error());
     snapshot_server_.emplace(std::move(*snapshots));
@@ -86,7 +89,7 @@ Instant Daemon::next_deadline() const {
 void Daemon::serve() {
     control_->run();
     const Now now = io::read_clock();
-    take_news(now);
+    take_news();
     watch_load(now);
     for (auto& report : control_->take_reports()) counters_.take(std::move(report));
     finish_commit();
@@ -190,11 +193,10 @@ void Daemon::lock_memory() {
 
 // --- news of peers -----------------------------------------------------------------------------------------------------------------------
 
-void Daemon::take_news(Now now) {
+void Daemon::take_news() {
     for (const auto& [listener, what] : control_->take_news()) {
         if (const auto* completed = std::get_if<wireguard::HandshakeCompleted>(&what)) news_log_.completed(customers_, *completed);
         if (const auto* gave_up = std::get_if<wireguard::HandshakeGaveUp>(&what)) news_log_.gave_up(customers_, *gave_up);
-        if (const auto* accepted = std::get_if<wireguard::TimestampAccepted>(&what)) keep(now, listener, *accepted);
     }
 }
 

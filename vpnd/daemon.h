@@ -60,7 +60,7 @@ class Daemon {
     // Answers Applied when the data workers have carried out what was posted.
     void finish_commit();
     void lock_memory();
-    void take_news(Now now);
+    void take_news();
     // Says when a listener comes under load, and when none is any more.
     void watch_load(Now now);
     void keep(Now now, ListenerIndex listener, const wireguard::TimestampAccepted& accepted);

@@ -253,6 +253,12 @@ void ControlWorker::handle_timeouts() {
 
 void ControlWorker::carry_out(Listener& listener) {
     for (wireguard::PostedCommand& posted : output_.commands) post(posted.worker, std::move(posted.command));
+    // Kept before the response leaves: who has it must not be able to replay the initiation to a vpnd that was killed meanwhile.
+    for (const wireguard::PeerNews& news : output_.news) {
+        if (const auto* accepted = std::get_if<wireguard::TimestampAccepted>(&news); accepted != nullptr && keep_timestamp_) {
+            keep_timestamp_(listener.engine.listener(), *accepted);
+        }
+    }
     for (const wireguard::OutgoingMessage& message : output_.messages) {
         HandshakeSocket& socket = message.to.address.is_v4() ? listener.v4 : listener.v6;
         if (!socket.valid() || !socket.send(message)) ++listener.counters.handshake_send_failed;

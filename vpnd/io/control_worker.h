@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -71,6 +72,9 @@ class ControlWorker {
         ListenerIndex listener;
         wireguard::PeerNews what;
     };
+    // Called for each accepted timestamp, before the response is sent (wireguard.md H7).
+    using KeepTimestamp = std::function<void(ListenerIndex, const wireguard::TimestampAccepted&)>;
+    void set_keep_timestamp(KeepTimestamp keep) { keep_timestamp_ = std::move(keep); }
     [[nodiscard]] std::vector<News> take_news() { return std::exchange(news_, {}); }
     [[nodiscard]] std::vector<std::unique_ptr<CustomerReport>> take_reports() { return std::exchange(reports_, {}); }
     // Every data worker came to the barrier that was posted last.
@@ -124,6 +128,7 @@ class ControlWorker {
     std::vector<WorkerEvent> events_;
     std::vector<std::uint8_t> space_;  // one receive call
     std::vector<News> news_;
+    KeepTimestamp keep_timestamp_;
     std::vector<std::unique_ptr<CustomerReport>> reports_;
     std::uint64_t barrier_token_ = 0;
     std::uint32_t barrier_missing_ = 0;
