@@ -123,7 +123,6 @@ int main(int argc, char** argv) {
     }
     set_log_program("vpnd");
     ::prctl(PR_SET_NAME, "vpnd");  // started by a descriptor, older kernels call us by its number
-    ::prctl(PR_SET_NAME, "vpnd");  // started by descriptor, kernels before 6.14 name it by that
     const Status served = serve(*channel);
     if (served) return 0;
     log(LogLevel::kError, "failed", {{"error", served.error().what}});
