@@ -305,7 +305,8 @@ class RawPeer:
         return messages
 
     def handshake(self, timeout=2.0, **fields):
-        """Initiates and returns the session; ValueError without an answer. A cookie reply is obeyed once. The responder uses the session
+        """Initiates and returns the session; ValueError without an answer. A cookie reply to this initiation is obeyed once, one to an
+        earlier initiation that comes late is passed over: its cookie is sealed to another mac1. The responder uses the session
         only after we sent on it: see `confirm`. Keeps the 20 ms that a responder wants between two initiations of one peer."""
         for _ in range(2):
             time.sleep(max(0.0, self._next_handshake - time.monotonic()))
@@ -317,7 +318,7 @@ class RawPeer:
                 message = got[0]
                 if message[0] == RESPONSE:
                     return self.consume_response(sent, message)
-                if message[0] == COOKIE_REPLY:
+                if message[0] == COOKIE_REPLY and message[4:8] == struct.pack("<I", sent.index):
                     self.consume_cookie_reply(message, sent.mac1)
                     break
             else:

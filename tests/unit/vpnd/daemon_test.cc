@@ -319,6 +319,8 @@ TEST_CASE("a second stackd beside a living one is refused") {
     Hub hub(1);
     auto second = ipc::Channel::connect(hub.directory() + "/adopt.sock");
     REQUIRE(second);
+    const timeval patience{5, 0};
+    REQUIRE(::setsockopt(second->fd(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
     std::array<std::uint8_t, 64> space{};
     const auto received = second->receive(space);
     REQUIRE(received);
@@ -443,6 +445,8 @@ TEST_CASE("only root may adopt") {
     const int refused = as_nobody([&] {
         auto channel = ipc::Channel::connect(hub.directory() + "/adopt.sock");
         if (!channel) return 1;
+        const timeval patience{5, 0};
+        if (::setsockopt(channel->fd(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0) return 4;
         std::vector<std::uint8_t> wire;
         if (!encode(ipc::ConfigMessage(ipc::Hello{"evil", "1", 1}), wire)) return 2;
         (void)!channel->send(wire).has_value();
