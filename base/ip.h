@@ -21,6 +21,13 @@ struct IpAddress {
     std::array<std::uint8_t, 16> octets{};
 
     auto operator<=>(const IpAddress&) const = default;
+    // Asked several times for every packet, so without a call.
+    bool operator==(const IpAddress& other) const {
+        const auto differs = [&](std::size_t at) {
+            return load_le<std::uint64_t>(octets.data() + at) ^ load_le<std::uint64_t>(other.octets.data() + at);
+        };
+        return family == other.family && (differs(0) | differs(8)) == 0;
+    }
 
     static IpAddress v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) { return {Family::kV4, {a, b, c, d}}; }
     // `octets` has 4 or 16 bytes.
@@ -54,8 +61,8 @@ struct Prefix {
 // An outer UDP address.
 struct Endpoint {
     IpAddress address;
-    std::uint16_t port = 0;         // host byte order
-    std::uint32_t scope_id = 0;     // interface index of a link-local IPv6 address, else 0
+    std::uint16_t port = 0;      // host byte order
+    std::uint32_t scope_id = 0;  // interface index of a link-local IPv6 address, else 0
 
     auto operator<=>(const Endpoint&) const = default;
 };

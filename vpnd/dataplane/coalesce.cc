@@ -13,9 +13,28 @@ namespace {
 
 constexpr std::size_t kSuperPacketMaximum = 65'000;
 
+// The field at this offset, which both have.
+template <typename Field>
+bool is_equal(Bytes a, Bytes b, std::size_t at) {
+    return load_le<Field>(a.data() + at) == load_le<Field>(b.data() + at);
+}
+
 // From offset `from` up to, not including, `to`, which both have.
 bool is_equal(Bytes a, Bytes b, std::size_t from, std::size_t to) {
-    return std::memcmp(a.data() + from, b.data() + from, to - from) == 0;
+    return std::equal(a.begin() + static_cast<std::ptrdiff_t>(from), a.begin() + static_cast<std::ptrdiff_t>(to),
+                      b.begin() + static_cast<std::ptrdiff_t>(from));
+}
+
+bool has_same_addresses(Bytes a, Bytes b, bool is_v4) {
+    return is_v4 ? is_equal<std::uint64_t>(a, b, 12) : is_equal(a, b, 8, 40);
+}
+
+// Acknowledgement, header length, window, urgent pointer and options; not the flags, which were looked at.
+bool has_same_tcp_fields(Bytes a, Bytes b, std::size_t transport, std::size_t headers) {
+    return is_equal<std::uint32_t>(a, b, transport + kTcpAcknowledgement) &&
+           a[transport + kTcpDataOffset] == b[transport + kTcpDataOffset] && is_equal<std::uint16_t>(a, b, transport + kTcpWindow) &&
+           is_equal<std::uint16_t>(a, b, transport + kTcpUrgentPointer) &&
+           (headers == transport + kTcpHeaderMinimum || is_equal(a, b, transport + kTcpHeaderMinimum, headers));
 }
 
 // Over the pseudo-header, the transport header and the payload; the sum of a right packet is all ones.
@@ -84,11 +103,9 @@ bool Coalescer::is_joinable(const InnerPacket& packet, const Layout& layout) {
 
 Coalescer::Flow* Coalescer::find(const Way& way, const InnerPacket& packet, const Layout& layout) {
     const Bytes bytes = packet.bytes();
-    const std::size_t addresses = packet.is_v4() ? 12 : 8;
-    const std::size_t addresses_end = packet.is_v4() ? 20 : 40;
     for (Flow& flow : std::span(flows_).first(open_)) {
         if (flow.way.customer != way.customer || flow.way.peer != way.peer || flow.layout.is_tcp != layout.is_tcp) continue;
-        if (flow.first[0] >> 4 != bytes[0] >> 4 || !is_equal(flow.first, bytes, addresses, addresses_end)) continue;
+        if (flow.first[0] >> 4 != bytes[0] >> 4 || !has_same_addresses(flow.first, bytes, packet.is_v4())) continue;
         const auto ports = load_le<std::uint32_t>(bytes.data() + layout.transport);
         if (load_le<std::uint32_t>(flow.first.data() + flow.layout.transport) == ports) return &flow;
     }
@@ -108,21 +125,19 @@ bool Coalescer::continues(const Flow& flow, const InnerPacket& packet, const Lay
 
     if (packet.is_v4()) {
         // Traffic class; flags and offset, lifetime, protocol. The identification counts up, where it means something (RFC 6864 §4.1).
-        if (first[1] != bytes[1] || !is_equal(first, bytes, 6, 10)) return false;
+        if (first[1] != bytes[1] || !is_equal<std::uint32_t>(first, bytes, 6)) return false;
         const auto expected = static_cast<std::uint16_t>(load_be<std::uint16_t>(first.data() + 4) + flow.count);
         if (!packet.dont_fragment() && load_be<std::uint16_t>(bytes.data() + 4) != expected) return false;
     } else {
         // Version, traffic class and flow label; next header and hop limit.
-        if (!is_equal(first, bytes, 0, 4) || !is_equal(first, bytes, 6, 8)) return false;
+        if (!is_equal<std::uint32_t>(first, bytes, 0) || !is_equal<std::uint16_t>(first, bytes, 6)) return false;
     }
     if (!layout.is_tcp) return true;
     const std::size_t transport = layout.transport;
     const auto sequence =
         static_cast<std::uint32_t>(load_be<std::uint32_t>(first.data() + transport + kTcpSequence) + flow.size - layout.headers);
     return load_be<std::uint32_t>(bytes.data() + transport + kTcpSequence) == sequence &&
-           is_equal(first, bytes, transport + kTcpAcknowledgement, transport + kTcpFlags) &&
-           is_equal(first, bytes, transport + kTcpWindow, transport + kTcpChecksum) &&
-           is_equal(first, bytes, transport + kTcpUrgentPointer, layout.headers);
+           has_same_tcp_fields(first, bytes, transport, layout.headers);
 }
 
 void Coalescer::join(Flow& flow, const InnerPacket& packet, const Layout& layout, Output& out) {
