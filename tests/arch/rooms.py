@@ -60,6 +60,8 @@ PURE = {
     "dataplane": {"except": []},
     "stacks": {"only": ["desired", "plan"]},
 }
+# No class with virtual functions: a packet is not to pay for a call through a pointer.
+NO_VIRTUAL_CLASSES = ["dataplane"]
 # base is used by everybody; of it, these do I/O.
 IMPURE_BASE = ["log", "fd"]
 # A failed WARREN_CHECK writes a line and aborts; that is the end of the process, not I/O of its code.

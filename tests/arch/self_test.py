@@ -295,6 +295,11 @@ class Symbols(unittest.TestCase):
         for word in clocks + ["St6thread", "basic_ofstream", "St4cout", "random_device", "condition_variable"]:
             self.assertIn(word, found)
 
+    def test_a_virtual_function_on_the_packets_path(self):
+        text = "struct Shape { virtual ~Shape(); virtual int area(); }; int Shape::area() { return 1; } Shape::~Shape() {}"
+        self.assertTrue(any("dataplane/fib: has the virtual functions _ZTV5Shape" in line for line in self.violations("dataplane", "fib", text)))
+        self.assertEqual(self.violations("wireguard", "engine", text), [])
+
     def test_ours_that_is_not_pure(self):
         log = "namespace warren { void log(); } void f() { warren::log(); }"
         self.assertTrue(any("base/log, which is not pure" in line for line in self.violations("wireguard", "engine", log)))

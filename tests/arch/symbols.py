@@ -18,7 +18,7 @@ ALLOWED = re.compile(
     r"|is(alnum|alpha|digit|print|space|upper|xdigit)|to(lower|upper)|__ctype_\w+|__errno_location"
     r"|(ld|fr)exp[fl]?|(ceil|floor|round|trunc|fmod|log2?|pow|l?lround)[fl]?"
     r"|_Unwind_\w+|__cxa_\w+|__gxx_personality_v0|__dso_handle|__dynamic_cast|__tls_get_addr|_GLOBAL_OFFSET_TABLE_|__libc_single_threaded"
-    r"|__stack_chk_(fail|guard)|__(u|)(div|mod|mul)\w*[dt]i\d|__popcount\w*"
+    r"|__cpu_model|__stack_chk_(fail|guard)|__(u|)(div|mod|mul)\w*[dt]i\d|__popcount\w*"
     r"|__(asan|ubsan|tsan|lsan|sanitizer|gcov|llvm_\w+)_\w+|__start___sancov\w*|__stop___sancov\w*)$"
 )
 # Primitives, which only crypto/ may call. What draws randomness is not among them.
@@ -64,6 +64,9 @@ def violations(archives, nm="nm"):
             for name in defined:
                 defined_by.setdefault(name, set()).add((library, source))
     # What pure code uses of its own house must be pure as well: it joins the queue.
+    for library in rooms.NO_VIRTUAL_CLASSES:
+        for source, (defined, undefined) in libraries.get(library, {}).items():
+            yield from (f"{library}/{source}: has the virtual functions {name}" for name in sorted(defined | undefined) if name.startswith("_ZTV"))
     queue = [(library, source) for library in libraries for source in libraries[library] if rooms.must_be_pure(library, source)]
     users = {}
     while queue:

@@ -10,7 +10,7 @@ def files(root, suffixes):
     found = []
     for directory, subdirectories, names in os.walk(root):
         subdirectories[:] = sorted(d for d in subdirectories if d not in LEFT_OUT)
-        found += [os.path.relpath(os.path.join(directory, n), root) for n in names if n.endswith(tuple(suffixes))]
+        found += [os.path.relpath(os.path.join(directory, n), root) for n in names if n not in LEFT_OUT and n.endswith(tuple(suffixes))]
     return sorted(found)
 
 
