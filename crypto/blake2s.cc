@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "base/check.h"
 
@@ -47,6 +48,24 @@ inline void mix(std::array<std::uint32_t, 16>& v, unsigned a, unsigned b, unsign
     v[b] = std::rotr(v[b] ^ v[c], 7);
 }
 
+// One round of F. A template, so that the words of the block are known where it is compiled.
+template <std::size_t Round>
+inline void mix_round(std::array<std::uint32_t, 16>& v, const std::array<std::uint32_t, 16>& m) {
+    constexpr const auto& sigma = kSigma[Round];
+    mix(v, 0, 4, 8, 12, m[sigma[0]], m[sigma[1]]);
+    mix(v, 1, 5, 9, 13, m[sigma[2]], m[sigma[3]]);
+    mix(v, 2, 6, 10, 14, m[sigma[4]], m[sigma[5]]);
+    mix(v, 3, 7, 11, 15, m[sigma[6]], m[sigma[7]]);
+    mix(v, 0, 5, 10, 15, m[sigma[8]], m[sigma[9]]);
+    mix(v, 1, 6, 11, 12, m[sigma[10]], m[sigma[11]]);
+    mix(v, 2, 7, 8, 13, m[sigma[12]], m[sigma[13]]);
+    mix(v, 3, 4, 9, 14, m[sigma[14]], m[sigma[15]]);
+}
+template <std::size_t... Rounds>
+inline void mix_rounds(std::array<std::uint32_t, 16>& v, const std::array<std::uint32_t, 16>& m, std::index_sequence<Rounds...>) {
+    (mix_round<Rounds>(v, m), ...);
+}
+
 }  // namespace
 
 Blake2s::Blake2s(std::size_t digest_size, Bytes key) : state_(kInitial), digest_size_(digest_size) {
@@ -65,16 +84,19 @@ Blake2s::~Blake2s() {
 void Blake2s::update(Bytes data) {
     while (!data.empty()) {
         // A full buffer is compressed only when more follows, because the last block is compressed with the flag.
-        if (buffered_ == kBlockSize) {
-            counter_ += kBlockSize;
-            compress(buffer_.data(), false);
-            buffered_ = 0;
-        }
+        if (buffered_ == kBlockSize) flush();
         const std::size_t taken = std::min(kBlockSize - buffered_, data.size());
         std::copy_n(data.begin(), taken, buffer_.begin() + static_cast<std::ptrdiff_t>(buffered_));
         buffered_ += taken;
         data = data.subspan(taken);
     }
+}
+
+void Blake2s::flush() {
+    WARREN_CHECK(buffered_ == kBlockSize);
+    counter_ += kBlockSize;
+    compress(buffer_.data(), false);
+    buffered_ = 0;
 }
 
 void Blake2s::finish(MutableBytes out) {
@@ -97,16 +119,7 @@ void Blake2s::compress(const std::uint8_t* block, bool last) {
     v[13] ^= static_cast<std::uint32_t>(counter_ >> 32);
     if (last) v[14] = ~v[14];
 
-    for (const auto& sigma : kSigma) {
-        mix(v, 0, 4, 8, 12, m[sigma[0]], m[sigma[1]]);
-        mix(v, 1, 5, 9, 13, m[sigma[2]], m[sigma[3]]);
-        mix(v, 2, 6, 10, 14, m[sigma[4]], m[sigma[5]]);
-        mix(v, 3, 7, 11, 15, m[sigma[6]], m[sigma[7]]);
-        mix(v, 0, 5, 10, 15, m[sigma[8]], m[sigma[9]]);
-        mix(v, 1, 6, 11, 12, m[sigma[10]], m[sigma[11]]);
-        mix(v, 2, 7, 8, 13, m[sigma[12]], m[sigma[13]]);
-        mix(v, 3, 4, 9, 14, m[sigma[14]], m[sigma[15]]);
-    }
+    mix_rounds(v, m, std::make_index_sequence<kSigma.size()>());
     for (std::size_t i = 0; i < state_.size(); ++i) state_[i] ^= v[i] ^ v[i + 8];
     wipe(bytes_of(m));
     wipe(bytes_of(v));
@@ -129,7 +142,7 @@ std::array<std::uint8_t, 16> blake2s_mac(Bytes key, std::initializer_list<Bytes>
     return out;
 }
 
-Hash blake2s_hmac(Bytes key, std::initializer_list<Bytes> parts) {
+Hmac::Hmac(Bytes key) {
     std::array<std::uint8_t, kBlockSize> pad{};
     if (key.size() <= kBlockSize) {
         std::copy(key.begin(), key.end(), pad.begin());
@@ -137,34 +150,44 @@ Hash blake2s_hmac(Bytes key, std::initializer_list<Bytes> parts) {
         const Hash shortened = blake2s({key});  // RFC 2104 §2
         std::copy(shortened.begin(), shortened.end(), pad.begin());
     }
-
-    Hash out;
     for (std::uint8_t& octet : pad) octet ^= 0x36;
-    Blake2s inner;
-    inner.update(pad);
+    of_nothing_.update(pad);
+    inner_ = of_nothing_;
+    inner_.flush();
+    for (std::uint8_t& octet : pad) octet ^= 0x36 ^ 0x5c;
+    outer_.update(pad);
+    outer_.flush();
+    wipe(pad);
+}
+
+Hash Hmac::of(std::initializer_list<Bytes> parts) const {
+    Hash out;
+    const bool is_nothing = std::all_of(parts.begin(), parts.end(), [](Bytes part) { return part.empty(); });
+    Blake2s inner = is_nothing ? of_nothing_ : inner_;
     for (const Bytes part : parts) inner.update(part);
     inner.finish(out);
-
-    for (std::uint8_t& octet : pad) octet ^= 0x36 ^ 0x5c;
-    Blake2s outer;
-    outer.update(pad);
+    Blake2s outer = outer_;
     outer.update(out);
     outer.finish(out);
-    wipe(pad);
     return out;
+}
+
+Hash blake2s_hmac(Bytes key, std::initializer_list<Bytes> parts) {
+    return Hmac(key).of(parts);
 }
 
 void blake2s_kdf(std::span<std::uint8_t, 32> first, MutableBytes second, MutableBytes third, Bytes key, Bytes input) {
     WARREN_CHECK(second.empty() || second.size() == kDigestSize);
     WARREN_CHECK(third.empty() || (third.size() == kDigestSize && !second.empty()));
     Hash extracted = blake2s_hmac(key, {input});
+    const Hmac expand(extracted);
     Hash previous = {};
     std::size_t previous_size = 0;  // T(0) is empty (RFC 5869 §2.3)
     std::uint8_t number = 0;
     for (const MutableBytes out : {MutableBytes(first), second, third}) {
         if (out.empty()) break;
         ++number;
-        previous = blake2s_hmac(extracted, {Bytes(previous).first(previous_size), Bytes(&number, 1)});
+        previous = expand.of({Bytes(previous).first(previous_size), Bytes(&number, 1)});
         previous_size = previous.size();
         std::copy(previous.begin(), previous.end(), out.begin());
     }

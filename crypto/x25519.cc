@@ -20,6 +20,11 @@ PublicKey public_key_of(const PrivateKey& key) {
     return out;
 }
 
+KeyPair key_pair_of(PrivateKey key) {
+    const PublicKey public_key = public_key_of(key);
+    return {std::move(key), public_key};
+}
+
 std::optional<Secret<32>> x25519(const PrivateKey& ours, const PublicKey& theirs) {
     ensure_sodium_ready();
     Secret<32> shared;

@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     using namespace warren;
     using namespace warren::wireguard;
     static testing::SeededRandom random(1);
-    static const crypto::PublicKey ours = testing::generate_static_keys(random).public_key;
+    static const crypto::PublicKey ours = testing::generate_key_pair(random).public_key;
     CookieChecker checker(ours, random);
     const Bytes input(data, size);
     const Instant now{1'000'000'000};

@@ -21,6 +21,7 @@
 #include "vpnd/io/handshake_socket.h"
 #include "vpnd/io/worker_messages.h"
 #include "vpnd/wireguard/engine.h"
+#include "vpnd/wireguard/ephemeral_pool.h"
 
 namespace warren::io {
 
@@ -63,7 +64,8 @@ class ControlWorker {
     [[nodiscard]] int fd() const { return loop_.fd(); }
     // Reads what waits, handles a bounded number of handshake datagrams, does what is due.
     void run();
-    // When to call run() again though fd() is quiet: at once while datagrams wait, else at the engines' next deadline.
+    // When to call run() again though fd() is quiet: at once while datagrams wait, else at the engines' next deadline, or when ephemeral
+    // keys are to be made.
     [[nodiscard]] Instant next_deadline() const;
 
     // --- what happened -----------------------------------------------------------------------------------------------------------------
@@ -113,6 +115,7 @@ class ControlWorker {
     void handle_waiting();
     void handle_batch(Now now, Listener& listener);
     void handle_timeouts();
+    void refill_ephemerals();
     // Commands, then messages, then news (wireguard/output.h); then the listener's next deadline is noted.
     void carry_out(Listener& listener);
 
@@ -120,6 +123,8 @@ class ControlWorker {
     crypto::RandomSource& random_;
     EventLoop loop_;
     wireguard::IndexTable indexes_;
+    wireguard::EphemeralPool ephemerals_;
+    Instant refill_at_ = kLongAgo;                           // kNever: the pool is full
     std::vector<std::unique_ptr<Listener>> listeners_;       // by ListenerIndex
     std::vector<ListenerIndex> listener_of_peer_;            // by PeerIndex
     std::set<std::pair<Instant, std::uint32_t>> deadlines_;  // by listener

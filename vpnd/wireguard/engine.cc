@@ -9,11 +9,6 @@ namespace warren::wireguard {
 
 namespace {
 
-StaticKeys static_keys_of(crypto::PrivateKey private_key) {
-    const crypto::PublicKey public_key = crypto::public_key_of(private_key);
-    return {std::move(private_key), public_key};
-}
-
 Duration keepalive_interval(const PeerConfig& config) {
     return std::chrono::seconds(config.persistent_keepalive_seconds);
 }
@@ -22,8 +17,9 @@ Duration keepalive_interval(const PeerConfig& config) {
 
 // --- the face ---------------------------------------------------------------------------------------------------------------------
 
-Engine::Engine(ListenerIndex listener, crypto::PrivateKey private_key, IndexTable& indexes, crypto::RandomSource& random)
-    : state_(std::make_unique<State>(listener, std::move(private_key), indexes, random)) {}
+Engine::Engine(ListenerIndex listener, crypto::PrivateKey private_key, IndexTable& indexes, crypto::RandomSource& random,
+               EphemeralPool* ephemerals)
+    : state_(std::make_unique<State>(listener, std::move(private_key), indexes, random, ephemerals)) {}
 Engine::Engine(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
@@ -103,11 +99,13 @@ std::vector<std::pair<crypto::PublicKey, Tai64n>> Engine::export_timestamps() co
 
 // --- peers ------------------------------------------------------------------------------------------------------------------------
 
-Engine::State::State(ListenerIndex of, crypto::PrivateKey private_key, IndexTable& index_table, crypto::RandomSource& random_source)
+Engine::State::State(ListenerIndex of, crypto::PrivateKey private_key, IndexTable& index_table, crypto::RandomSource& random_source,
+                     EphemeralPool* pool)
     : listener(of),
       indexes(index_table),
       random(random_source),
-      ours(static_keys_of(std::move(private_key))),
+      ephemerals(pool),
+      ours(crypto::key_pair_of(std::move(private_key))),
       cookies(ours.public_key, random),
       seen_initiations(random),
       sources({kSourceRate, kSourceBurst}, kSourceTableLimit, kSourceIdle, random),
@@ -174,7 +172,7 @@ void Engine::State::remove_peer(Peer& peer, Output& out) {
 
 void Engine::State::set_private_key(Now now, crypto::PrivateKey private_key, Output& out) {
     if (private_key.secret.equals(ours.private_key.secret)) return;
-    ours = static_keys_of(std::move(private_key));
+    ours = crypto::key_pair_of(std::move(private_key));
     cookies.set_public_key(ours.public_key);
     if (Peer* self = find(ours.public_key)) remove_peer(*self, out);
     for (const auto& peer : peers) {
@@ -206,6 +204,10 @@ void Engine::State::set_endpoint(Peer& peer, const Endpoint& remote, const Local
 void Engine::State::clear_local_address(Peer& peer, Output& out) {
     peer.local = {};
     post(peer, dataplane::ClearLocalAddress{peer.config.index}, out);
+}
+
+crypto::KeyPair Engine::State::new_ephemeral() {
+    return ephemerals != nullptr ? ephemerals->take() : crypto::key_pair_of(crypto::generate_private_key(random));
 }
 
 // --- sessions ---------------------------------------------------------------------------------------------------------------------

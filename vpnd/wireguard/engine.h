@@ -21,6 +21,8 @@
 
 namespace warren::wireguard {
 
+class EphemeralPool;
+
 // What is configured of one peer.
 struct PeerConfig {
     PeerIndex index;
@@ -55,8 +57,9 @@ struct PeerStatus {
 // Thread rule: the control worker only. Source: WireGuard whitepaper §5, §6.
 class Engine {
   public:
-    // `indexes` and `random` must outlive the engine.
-    Engine(ListenerIndex listener, crypto::PrivateKey private_key, IndexTable& indexes, crypto::RandomSource& random);
+    // `indexes`, `random` and `ephemerals` must outlive the engine. Without a pool each ephemeral key is made when it is needed.
+    Engine(ListenerIndex listener, crypto::PrivateKey private_key, IndexTable& indexes, crypto::RandomSource& random,
+           EphemeralPool* ephemerals = nullptr);
     Engine(Engine&&) noexcept;
     ~Engine();
 

@@ -9,7 +9,8 @@ namespace warren::wireguard {
 namespace {
 
 SymmetricState begin_handshake() {
-    return SymmetricState(as_bytes(kIdentifier));
+    static const SymmetricState start(as_bytes(kIdentifier));
+    return start.clone();
 }
 
 template <std::size_t N>
@@ -136,7 +137,7 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
 void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const Initiation& initiation, SymmetricState state, Output& out) {
     Response response;
     response.receiver = initiation.sender;
-    const crypto::PrivateKey ephemeral = crypto::generate_private_key(random);
+    const crypto::KeyPair ephemeral = new_ephemeral();
     if (!create_second_message(state, ephemeral, {initiation.ephemeral}, peer.config.public_key, peer.config.preshared_key, {},
                                response.ephemeral, response.sealed_nothing)) {
         return count(HandshakeDrop::kBadInitiation);
@@ -175,7 +176,7 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
 
     // On a copy: a response that is not authentic must not end the handshake.
     SymmetricState state = peer->pending->state.clone();
-    if (!consume_second_message(state, ours, peer->pending->ephemeral, {response->ephemeral}, peer->config.preshared_key,
+    if (!consume_second_message(state, ours, peer->pending->ephemeral.private_key, {response->ephemeral}, peer->config.preshared_key,
                                 response->sealed_nothing, {})) {
         return count(HandshakeDrop::kBadResponse);
     }
@@ -233,7 +234,7 @@ void Engine::State::initiate(Now now, Peer& peer, bool is_retry, Output& out) {
 void Engine::State::send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out) {
     drop_pending(peer);
     const ReceiverIndex index = indexes.allocate({IndexKind::kHandshake, listener, peer.config.index}, peer.config.worker, random);
-    peer.pending = std::make_unique<PendingInitiation>(PendingInitiation{index, begin_handshake(), crypto::generate_private_key(random)});
+    peer.pending = std::make_unique<PendingInitiation>(PendingInitiation{index, begin_handshake(), new_ephemeral()});
     peer.latest_timestamp_sent = tai64n_after(peer.latest_timestamp_sent, now.wall);
 
     Initiation initiation;

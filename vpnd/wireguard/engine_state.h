@@ -9,6 +9,7 @@
 #include "vpnd/wireguard/cookie.h"
 #include "vpnd/wireguard/deadline_heap.h"
 #include "vpnd/wireguard/engine.h"
+#include "vpnd/wireguard/ephemeral_pool.h"
 #include "vpnd/wireguard/initiation_filter.h"
 #include "vpnd/wireguard/noise.h"
 #include "vpnd/wireguard/peer.h"
@@ -18,7 +19,8 @@
 namespace warren::wireguard {
 
 struct Engine::State {
-    State(ListenerIndex of, crypto::PrivateKey private_key, IndexTable& index_table, crypto::RandomSource& random_source);
+    State(ListenerIndex of, crypto::PrivateKey private_key, IndexTable& index_table, crypto::RandomSource& random_source,
+          EphemeralPool* pool);
     State(const State&) = delete;
     State& operator=(const State&) = delete;
     ~State();
@@ -32,6 +34,7 @@ struct Engine::State {
     void set_private_key(Now now, crypto::PrivateKey private_key, Output& out);
     // DH(our static key, theirs), computed once. Nothing when it is zero: such a peer never causes a packet (wireguard.md H4).
     const crypto::Secret<32>* static_static_of(Peer& peer);
+    [[nodiscard]] crypto::KeyPair new_ephemeral();
     // Notes where an authentic message came from, and tells the data plane (wireguard.md E1, E2).
     void set_endpoint(Peer& peer, const Endpoint& remote, const LocalAddress& local, Output& out);
     void clear_local_address(Peer& peer, Output& out);
@@ -78,7 +81,8 @@ struct Engine::State {
     ListenerIndex listener;
     IndexTable& indexes;
     crypto::RandomSource& random;
-    StaticKeys ours;
+    EphemeralPool* ephemerals;
+    crypto::KeyPair ours;
 
     std::vector<std::unique_ptr<Peer>> peers;  // by Peer::timer; holes are free
     std::vector<std::uint32_t> free_timers;

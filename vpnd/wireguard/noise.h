@@ -9,6 +9,7 @@
 #include "crypto/blake2s.h"
 #include "crypto/keys.h"
 #include "crypto/secret.h"
+#include "crypto/x25519.h"
 
 namespace warren::wireguard {
 
@@ -26,6 +27,8 @@ class SymmetricState {
 
     void mix_hash(Bytes data);
     void mix_key(Bytes input);
+    // MixKey where nothing is sealed before the next MixKey: half the work, and `k` is no key until then.
+    void mix_chaining_key(Bytes input);
     void mix_key_and_hash(Bytes preshared_key);
     // out.size() == plaintext.size() + 16
     void encrypt_and_hash(Bytes plaintext, MutableBytes out);
@@ -47,34 +50,28 @@ class SymmetricState {
     crypto::Secret<32> key_;
 };
 
-// Our static keys.
-struct StaticKeys {
-    crypto::PrivateKey private_key;
-    crypto::PublicKey public_key;
-};
-
 // One side's Diffie-Hellman results must not be zero (wireguard.md H4): every function that may find one returns false or nothing,
 // and then the handshake is over.
 
-// <- s, then the first message: -> e, es, s, ss, payload. `static_static` is DH(ours, theirs). Out: what is sent.
-[[nodiscard]] bool create_first_message(SymmetricState& state, const StaticKeys& ours, const crypto::PrivateKey& ephemeral,
+// `ours` are static keys. <- s, then the first message: -> e, es, s, ss, payload. `static_static` is DH(ours, theirs). Out: what is sent.
+[[nodiscard]] bool create_first_message(SymmetricState& state, const crypto::KeyPair& ours, const crypto::KeyPair& ephemeral,
                                         const crypto::PublicKey& responder, const crypto::Secret<32>& static_static, Bytes payload,
                                         std::span<std::uint8_t, 32> out_ephemeral, std::span<std::uint8_t, 48> out_static,
                                         MutableBytes out_payload);
 
 // The same at the responder, up to where the initiator's name is known: -> e, es, s.
-[[nodiscard]] std::optional<crypto::PublicKey> consume_first_message_static(SymmetricState& state, const StaticKeys& ours,
+[[nodiscard]] std::optional<crypto::PublicKey> consume_first_message_static(SymmetricState& state, const crypto::KeyPair& ours,
                                                                             const crypto::PublicKey& ephemeral, Bytes sealed_static);
 // And the rest: ss, payload.
 [[nodiscard]] bool consume_first_message_payload(SymmetricState& state, const crypto::Secret<32>& static_static, Bytes sealed_payload,
                                                  MutableBytes payload);
 
 // The second message: <- e, ee, se, psk, payload.
-[[nodiscard]] bool create_second_message(SymmetricState& state, const crypto::PrivateKey& ephemeral,
+[[nodiscard]] bool create_second_message(SymmetricState& state, const crypto::KeyPair& ephemeral,
                                          const crypto::PublicKey& initiator_ephemeral, const crypto::PublicKey& initiator_static,
                                          const crypto::PresharedKey& preshared_key, Bytes payload,
                                          std::span<std::uint8_t, 32> out_ephemeral, MutableBytes out_payload);
-[[nodiscard]] bool consume_second_message(SymmetricState& state, const StaticKeys& ours, const crypto::PrivateKey& ephemeral,
+[[nodiscard]] bool consume_second_message(SymmetricState& state, const crypto::KeyPair& ours, const crypto::PrivateKey& ephemeral,
                                           const crypto::PublicKey& responder_ephemeral, const crypto::PresharedKey& preshared_key,
                                           Bytes sealed_payload, MutableBytes payload);
 

@@ -20,7 +20,7 @@ namespace warren::wireguard {
 struct PendingInitiation {
     ReceiverIndex index;
     SymmetricState state;
-    crypto::PrivateKey ephemeral;
+    crypto::KeyPair ephemeral;
 };
 
 // A session that the data plane holds the keys of.

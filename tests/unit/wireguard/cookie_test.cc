@@ -51,7 +51,7 @@ TEST_CASE("C4, C5: a cookie reply has a known answer") {
 
 struct Asking {
     SeededRandom random{5};
-    crypto::PublicKey hub{generate_static_keys(random).public_key};
+    crypto::PublicKey hub{generate_key_pair(random).public_key};
     CookieChecker checker{hub, random};
     MacWriter macs;
     Endpoint from = endpoint_at(1);

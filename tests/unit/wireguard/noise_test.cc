@@ -12,17 +12,15 @@ Key counting(std::uint8_t first) {
     for (std::uint8_t& byte : key.secret.writable()) byte = first++;
     return key;
 }
-StaticKeys counting_static(std::uint8_t first) {
-    auto key = counting<crypto::PrivateKey>(first);
-    const auto public_key = crypto::public_key_of(key);
-    return {std::move(key), public_key};
+crypto::KeyPair counting_pair(std::uint8_t first) {
+    return crypto::key_pair_of(counting<crypto::PrivateKey>(first));
 }
 
 struct Parties {
-    StaticKeys initiator = counting_static(1);
-    StaticKeys responder = counting_static(33);
-    crypto::PrivateKey initiator_ephemeral = counting<crypto::PrivateKey>(65);
-    crypto::PrivateKey responder_ephemeral = counting<crypto::PrivateKey>(97);
+    crypto::KeyPair initiator = counting_pair(1);
+    crypto::KeyPair responder = counting_pair(33);
+    crypto::KeyPair initiator_ephemeral = counting_pair(65);
+    crypto::KeyPair responder_ephemeral = counting_pair(97);
     crypto::PresharedKey preshared_key = counting<crypto::PresharedKey>(129);
     Tai64n timestamp{test::array_from_hex<12>("400000005f5e100a12000000")};
     crypto::Secret<32> static_static = std::move(*crypto::x25519(initiator.private_key, responder.public_key));
@@ -74,7 +72,7 @@ TEST_CASE("H10: both handshake messages and both session keys have known answers
                           "020000000d0c0b0a04030201244fe3b963e899dd295baffce248d3530f3a9a7479ba063002680ebfe7adad49e4c0"
                           "2d3979007ba89b4d57e622b64ed0a8b8af91dfbf7f6996efc4de0ee5778500000000000000000000000000000000"));
 
-    REQUIRE(consume_second_message(parties.initiator_state, parties.initiator, parties.initiator_ephemeral, {second.ephemeral},
+    REQUIRE(consume_second_message(parties.initiator_state, parties.initiator, parties.initiator_ephemeral.private_key, {second.ephemeral},
                                    parties.preshared_key, second.sealed_nothing, {}));
     const auto hash = test::array_from_hex<32>("af0912049b4286c1f272bf661cdbf975834a23a17dbc08f8d09aa14de7bbf7ea");
     CHECK(parties.initiator_state.handshake_hash() == hash);
@@ -116,10 +114,10 @@ TEST_CASE("H13: another preshared key makes the response unreadable") {
     for (const int start : {0, 128, 130}) {
         SymmetricState state = parties.initiator_state.clone();
         const auto other = start == 0 ? crypto::PresharedKey{} : counting<crypto::PresharedKey>(static_cast<std::uint8_t>(start));
-        CHECK_FALSE(consume_second_message(state, parties.initiator, parties.initiator_ephemeral, {second.ephemeral}, other,
+        CHECK_FALSE(consume_second_message(state, parties.initiator, parties.initiator_ephemeral.private_key, {second.ephemeral}, other,
                                            second.sealed_nothing, {}));
     }
-    CHECK(consume_second_message(parties.initiator_state, parties.initiator, parties.initiator_ephemeral, {second.ephemeral},
+    CHECK(consume_second_message(parties.initiator_state, parties.initiator, parties.initiator_ephemeral.private_key, {second.ephemeral},
                                  parties.preshared_key, second.sealed_nothing, {}));
 }
 
@@ -136,7 +134,7 @@ TEST_CASE("H4: a zero Diffie-Hellman result ends the handshake at each of its fo
                                       response.ephemeral, response.sealed_nothing));  // ee
     CHECK_FALSE(create_second_message(state, parties.responder_ephemeral, parties.initiator.public_key, zero, parties.preshared_key, {},
                                       response.ephemeral, response.sealed_nothing));  // se
-    CHECK_FALSE(consume_second_message(state, parties.initiator, parties.initiator_ephemeral, zero, parties.preshared_key,
+    CHECK_FALSE(consume_second_message(state, parties.initiator, parties.initiator_ephemeral.private_key, zero, parties.preshared_key,
                                        response.sealed_nothing, {}));  // ee, se
 }
 

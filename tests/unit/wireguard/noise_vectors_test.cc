@@ -19,15 +19,11 @@ Key secret_of(const nlohmann::json& text) {
 }
 
 void run(const nlohmann::json& vector) {
-    const auto static_keys = [](const nlohmann::json& text) {
-        auto key = secret_of<crypto::PrivateKey>(text);
-        const auto public_key = crypto::public_key_of(key);
-        return StaticKeys{std::move(key), public_key};
-    };
-    const StaticKeys initiator = static_keys(vector["init_static"]);
-    const StaticKeys responder = static_keys(vector["resp_static"]);
-    const auto initiator_ephemeral = secret_of<crypto::PrivateKey>(vector["init_ephemeral"]);
-    const auto responder_ephemeral = secret_of<crypto::PrivateKey>(vector["resp_ephemeral"]);
+    const auto key_pair = [](const nlohmann::json& text) { return crypto::key_pair_of(secret_of<crypto::PrivateKey>(text)); };
+    const crypto::KeyPair initiator = key_pair(vector["init_static"]);
+    const crypto::KeyPair responder = key_pair(vector["resp_static"]);
+    const crypto::KeyPair initiator_ephemeral = key_pair(vector["init_ephemeral"]);
+    const crypto::KeyPair responder_ephemeral = key_pair(vector["resp_ephemeral"]);
     const auto preshared_key = secret_of<crypto::PresharedKey>(vector["init_psks"][0]);
     const auto static_static = crypto::x25519(initiator.private_key, responder.public_key);
     REQUIRE(static_static.has_value());
@@ -59,8 +55,8 @@ void run(const nlohmann::json& vector) {
     CHECK(second == ciphertext(1));
     std::copy_n(second.begin(), 32, sent_ephemeral.bytes.begin());
     got.resize(payload(1).size());
-    REQUIRE(consume_second_message(initiator_state, initiator, initiator_ephemeral, sent_ephemeral, preshared_key, second_bytes.subspan(32),
-                                   got));
+    REQUIRE(consume_second_message(initiator_state, initiator, initiator_ephemeral.private_key, sent_ephemeral, preshared_key,
+                                   second_bytes.subspan(32), got));
     CHECK(got == payload(1));
 
     const auto hash = test::from_hex(vector["handshake_hash"].get<std::string>());

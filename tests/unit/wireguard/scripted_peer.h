@@ -20,10 +20,8 @@ namespace warren::wireguard::testing {
 
 using test::SeededRandom;
 
-inline StaticKeys generate_static_keys(crypto::RandomSource& random) {
-    crypto::PrivateKey key = crypto::generate_private_key(random);
-    const crypto::PublicKey public_key = crypto::public_key_of(key);
-    return {std::move(key), public_key};
+inline crypto::KeyPair generate_key_pair(crypto::RandomSource& random) {
+    return crypto::key_pair_of(crypto::generate_private_key(random));
 }
 
 inline crypto::PresharedKey generate_preshared_key(crypto::RandomSource& random) {
@@ -49,12 +47,12 @@ class ScriptedPeer {
     using InitiationBytes = std::array<std::uint8_t, kInitiationSize>;
     using ResponseBytes = std::array<std::uint8_t, kResponseSize>;
 
-    ScriptedPeer(SeededRandom& random, crypto::PublicKey hub_key) : hub(hub_key), keys(generate_static_keys(random)), random_(random) {}
+    ScriptedPeer(SeededRandom& random, crypto::PublicKey hub_key) : hub(hub_key), keys(generate_key_pair(random)), random_(random) {}
 
     // An initiation with a right mac1. `ephemeral` absent: a random one.
     InitiationBytes initiate(std::uint32_t sender, const Tai64n& timestamp, std::optional<crypto::PublicKey> sent_ephemeral = {}) {
         state_.emplace(as_bytes(kIdentifier));
-        ephemeral_ = crypto::generate_private_key(random_);
+        ephemeral_ = generate_key_pair(random_);
         const auto static_static = crypto::x25519(keys.private_key, hub);
         WARREN_CHECK(static_static.has_value());
         Initiation message;
@@ -73,7 +71,8 @@ class ScriptedPeer {
         const auto message = parse_response(response);
         if (!message || !state_) return std::nullopt;
         SymmetricState state = state_->clone();
-        if (!consume_second_message(state, keys, ephemeral_, {message->ephemeral}, preshared_key, message->sealed_nothing, {})) {
+        if (!consume_second_message(state, keys, ephemeral_.private_key, {message->ephemeral}, preshared_key, message->sealed_nothing,
+                                    {})) {
             return std::nullopt;
         }
         return state.split();
@@ -100,7 +99,7 @@ class ScriptedPeer {
         Response response;
         response.sender = sender;
         response.receiver = message->sender;
-        if (!create_second_message(state, crypto::generate_private_key(random_), theirs, hub, preshared_key, {}, response.ephemeral,
+        if (!create_second_message(state, generate_key_pair(random_), theirs, hub, preshared_key, {}, response.ephemeral,
                                    response.sealed_nothing)) {
             return std::nullopt;
         }
@@ -112,13 +111,13 @@ class ScriptedPeer {
     }
 
     crypto::PublicKey hub;
-    StaticKeys keys;
+    crypto::KeyPair keys;
     crypto::PresharedKey preshared_key;
 
   private:
     SeededRandom& random_;
     std::optional<SymmetricState> state_;
-    crypto::PrivateKey ephemeral_;
+    crypto::KeyPair ephemeral_;
 };
 
 }  // namespace warren::wireguard::testing
