@@ -4,7 +4,8 @@
 //   stackd: Begin, (PutListener | PutCustomer PutPeer* | RemoveCustomer | RemoveListener)*, Commit      vpnd: Applied or Rejected
 //
 // A Put replaces what has the same name; a Put of something unchanged keeps its sessions. Nothing takes effect before Commit;
-// a Rejected generation changes nothing. A fresh vpnd gets everything (Begin.full), an established one only what changed.
+// a Rejected generation changes nothing. A fresh vpnd gets everything (Begin.full), an established one only what changed. Applied is said
+// when every data worker has passed it, so an empty generation with the number of the last one is how stackd asks for a sign of life.
 //
 // vpnd outlives stackd: when the channel breaks it goes on forwarding and waits on the adoption listener that Hello brought. A new stackd
 // connects there, says Hello, gets back the descriptors that vpnd holds (Holding), and puts its generation with has_tun and has_sockets

@@ -11,6 +11,7 @@
 #include <iostream>
 
 #include "base/log.h"
+#include "stacks/inspection.h"
 #include "stacks/notify.h"
 
 namespace warren::stacks {
@@ -25,11 +26,14 @@ constexpr Duration kMendInterval = seconds(5);  // between two looks for a missi
 constexpr Duration kQuickDeath = seconds(5);    // a vpnd that lived shorter is not started again at once every time
 constexpr Duration kMaxBackoff = seconds(10);
 constexpr Duration kStopPatience = seconds(5);
+constexpr Duration kWatchInterval = seconds(5);   // between two questions whether vpnd is alive
+constexpr Duration kWatchPatience = seconds(10);  // far longer than a living vpnd needs, also a busy one
 constexpr int kFailed = 4;
 
 Instant now() {
     timespec time{};
-    ::clock_gettime(CLOCK_BOOTTIME, &time);
+    // Stands still while the machine sleeps: nobody could answer then.
+    ::clock_gettime(CLOCK_MONOTONIC, &time);
     return {std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec};
 }
 
@@ -122,13 +126,17 @@ Status Supervisor::adopt_vpnd() {
     }
     VpndLink link(std::move(*channel));
     auto holdings = link.greet(hello(), {});
-    if (!holdings) {
+    const Status sound = holdings ? inspect(*holdings, kWorkers, run_dir_.path()) : Status(tl::unexpected(holdings.error()));
+    if (!sound) {
+        link.close();
+        holdings = tl::unexpected(sound.error());  // what it holds is closed before its successor opens it
         if (process) process->stop(kStopPatience);
-        return tl::unexpected(holdings.error());
+        return sound;
     }
     if (process) process_ = std::move(*process);
     link_ = std::move(link);
     vpnd_since_ = now();
+    watch_at_ = now() + kWatchInterval;
     reconciler_.adopt(std::move(*holdings));
     return {};
 }
@@ -149,13 +157,13 @@ Status Supervisor::open_vpnd_files() {
 }
 
 Status Supervisor::start_vpnd() {
+    vpnd_since_ = now();  // a start that fails is a quick death too
     WARREN_TRY(open_vpnd_files());
     auto ends = ipc::Channel::pair();
     if (!ends) return tl::unexpected(ends.error());
     auto process = VpndProcess::start(options_.vpnd, options_.user, ends->second.fd(), run_dir_.file("vpnd.pid"));
     if (!process) return tl::unexpected(process.error());
     process_ = std::move(*process);
-    vpnd_since_ = now();
     ends->second = ipc::Channel();
     VpndLink link(std::move(ends->first));
     const auto holdings = link.greet(hello(), {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get()});
@@ -166,6 +174,7 @@ Status Supervisor::start_vpnd() {
         return with_context("vpnd", std::move(ready).error());
     }
     link_ = std::move(link);
+    watch_at_ = now() + kWatchInterval;
     log(LogLevel::kInfo, "vpnd_started", {{"pid", std::to_string(process_->pid())}});
     return {};
 }
@@ -195,6 +204,13 @@ void Supervisor::restart_vpnd() {
     if (const Status started = start_vpnd(); !started) lose_vpnd(started.error().what);
 }
 
+void Supervisor::watch_vpnd() {
+    if (!link_.is_connected() || now() < watch_at_) return;
+    if (link_.is_asked()) return lose_vpnd("does not answer");
+    if (const Status asked = link_.ask(); !asked) return lose_vpnd(asked.error().what);
+    watch_at_ = now() + kWatchPatience;
+}
+
 // --- serving ------------------------------------------------------------------------------------------------------------------------
 
 void Supervisor::serve() {
@@ -204,16 +220,24 @@ void Supervisor::serve() {
                                        {control_->fd(), POLLIN, 0},
                                        {link_.is_connected() ? link_.fd() : -1, POLLIN, 0},
                                        {process_ ? process_->ended_fd() : -1, POLLIN, 0}}};
-        if (::poll(waiting.data(), waiting.size(), milliseconds_until(std::min(restart_at_, mend_at_))) < 0 && errno != EINTR) return;
+        const Instant watch_at = link_.is_connected() ? watch_at_ : kNever;
+        const int timeout = milliseconds_until(std::min({restart_at_, mend_at_, watch_at}));
+        if (::poll(waiting.data(), waiting.size(), timeout) < 0 && errno != EINTR) return;
+        if (Signals::stop_waits()) return;
+        if (waiting[kProcess].revents != 0) {
+            lose_vpnd("ended");
+        } else if (waiting[kLink].revents != 0) {
+            const Status heard = link_.hear();
+            watch_at_ = now() + kWatchInterval;
+            if (!heard) lose_vpnd(heard.error().what);
+        }
+        watch_vpnd();  // right after poll(): what it did not see is not there
         if (waiting[kSignals].revents != 0) take_signals();
-        if (stopping_) return;
-        // vpnd speaks only when it is spoken to: whatever comes now is its end.
-        if (waiting[kProcess].revents != 0 || waiting[kLink].revents != 0) lose_vpnd("hung up");
         if (now() >= restart_at_) restart_vpnd();
         if (waiting[kControl].revents != 0)
             control_->serve_one([this](ipc::ControlVerb verb) { return answer(verb); }, [this] { return reconciler_.generation(); });
         // apply() and mend() close a link that broke under them.
-        if (process_ && !link_.is_connected()) lose_vpnd("stopped answering");
+        if (!link_.is_connected() && restart_at_ == kNever) lose_vpnd("stopped answering");
         if (now() >= mend_at_) {
             reconciler_.mend(link_);
             mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;

@@ -39,6 +39,8 @@ class Supervisor {
     [[nodiscard]] ipc::Hello hello() const;
     void lose_vpnd(const std::string& reason);
     void restart_vpnd();
+    // A vpnd that hangs has not ended, but serves nobody: asks it now and then, and replaces one that gives no answer.
+    void watch_vpnd();
     void stop();
 
     void serve();
@@ -61,6 +63,7 @@ class Supervisor {
     Instant vpnd_since_{};
     unsigned quick_deaths_ = 0;  // in a row
     Instant restart_at_ = kNever;
+    Instant watch_at_{};  // when to ask next; while asked, by when the answer must be here
     Instant mend_at_ = kNever;
     Instant serving_since_{};
     bool stopping_ = false;

@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <chrono>
+
 #include "crypto/secret.h"
 
 namespace warren::stacks {
@@ -11,6 +13,8 @@ namespace {
 
 // Longer than vpnd is ever busy with one generation; when it is over, vpnd hangs.
 constexpr timeval kPatience{30, 0};
+// More than the descriptors of one process allow.
+constexpr std::size_t kMaxHoldings = 100'000;
 
 }  // namespace
 
@@ -21,6 +25,11 @@ VpndLink::VpndLink(ipc::Channel channel) : channel_(std::move(channel)) {
 }
 
 Status VpndLink::send(const ipc::ConfigMessage& message, const std::vector<int>& descriptors) {
+    if (is_asked_) WARREN_TRY(hear());  // one answer at a time
+    return transmit(message, descriptors);
+}
+
+Status VpndLink::transmit(const ipc::ConfigMessage& message, const std::vector<int>& descriptors) {
     WARREN_TRY(ipc::encode(message, wire_));
     const Status sent = channel_.send(wire_, descriptors);
     crypto::wipe(wire_);
@@ -43,11 +52,12 @@ Result<VpndLink::Message> VpndLink::receive() {
 Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>& descriptors) {
     WARREN_TRY(send(hello, descriptors));
     Holdings holdings;
-    for (;;) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(kPatience.tv_sec);
+    while (holdings.listeners.size() + holdings.tunnels.size() <= kMaxHoldings && std::chrono::steady_clock::now() < deadline) {
         auto message = receive();
         if (!message) return tl::unexpected(message.error());
         if (const auto* end = std::get_if<ipc::HoldingEnd>(&message->content)) {
-            holdings.generation = end->generation;
+            holdings.generation = applied_ = end->generation;
             return holdings;
         }
         const auto* holding = std::get_if<ipc::Holding>(&message->content);
@@ -60,16 +70,35 @@ Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>
             return fail(ErrorCode::kInvalid, "vpnd's customer " + holding->id + " came without his tunnel");
         }
     }
+    return fail(ErrorCode::kInvalid, "vpnd does not come to an end with what it holds");
 }
 
 Status VpndLink::await_applied(std::uint64_t generation) {
     auto message = receive();
     if (!message) return tl::unexpected(message.error());
-    if (const auto* applied = std::get_if<ipc::Applied>(&message->content); applied != nullptr && applied->generation == generation)
+    if (const auto* applied = std::get_if<ipc::Applied>(&message->content); applied != nullptr && applied->generation == generation) {
+        applied_ = generation;
         return {};
+    }
     if (const auto* rejected = std::get_if<ipc::Rejected>(&message->content))
         return fail(ErrorCode::kInvalid, "vpnd refused: " + rejected->reason);
     return fail(ErrorCode::kFailed, "vpnd answered Commit with something else");
+}
+
+Status VpndLink::ask() {
+    WARREN_TRY(transmit(ipc::Begin{applied_, false}, {}));
+    WARREN_TRY(transmit(ipc::Commit{applied_}, {}));
+    is_asked_ = true;
+    return {};
+}
+
+Status VpndLink::hear() {
+    // vpnd speaks only when it is spoken to: whatever else comes is its end.
+    if (!is_asked_) return fail(ErrorCode::kUnavailable, "vpnd hung up");
+    is_asked_ = false;
+    const Status answered = await_applied(applied_);
+    if (!answered) return fail(ErrorCode::kFailed, answered.error().what);
+    return {};
 }
 
 }  // namespace warren::stacks

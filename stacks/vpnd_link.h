@@ -31,17 +31,26 @@ class VpndLink {
     VpndLink() = default;
     explicit VpndLink(ipc::Channel channel);
 
-    // `descriptors`: on the first connection what Hello needs, none when adopting.
+    // `descriptors`: on the first connection what Hello needs, none when adopting. What vpnd says that it holds is bounded, in number and
+    // in the time it may take to say it; whether it is what it says is not known (inspection.h).
     [[nodiscard]] Result<Holdings> greet(const ipc::Hello& hello, const std::vector<int>& descriptors);
     // One message of a generation. Keys in it are wiped from the send buffer.
     [[nodiscard]] Status send(const ipc::ConfigMessage& message, const std::vector<int>& descriptors = {});
     // Waits for the answer to Commit. kInvalid with vpnd's reason when it was rejected; every other error: the link is broken.
     [[nodiscard]] Status await_applied(std::uint64_t generation);
 
-    // Readable when vpnd hung up, or says something nobody asked for.
+    // Asks for a sign of life, and does not wait: the generation that is applied once more, with nothing in it, which vpnd answers when
+    // each of its threads has passed it.
+    [[nodiscard]] Status ask();
+    // The answer is still to come.
+    [[nodiscard]] bool is_asked() const { return is_asked_; }
+    // Takes what made fd() readable: the answer to ask(). Every error: the link is broken.
+    [[nodiscard]] Status hear();
+
+    // Readable when vpnd hung up, answers ask(), or says something nobody asked for.
     [[nodiscard]] int fd() const { return channel_.fd(); }
     [[nodiscard]] bool is_connected() const { return channel_.valid(); }
-    void close() { channel_ = {}; }
+    void close() { *this = {}; }
 
   private:
     struct Message {
@@ -49,8 +58,11 @@ class VpndLink {
         std::vector<UniqueFd> descriptors;
     };
     [[nodiscard]] Result<Message> receive();
+    [[nodiscard]] Status transmit(const ipc::ConfigMessage& message, const std::vector<int>& descriptors);
 
     ipc::Channel channel_;
+    std::uint64_t applied_ = 0;  // vpnd's last generation
+    bool is_asked_ = false;
     std::vector<std::uint8_t> wire_;
     std::vector<std::uint8_t> space_;
 };

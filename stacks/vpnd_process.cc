@@ -18,6 +18,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/log.h"
+
 namespace warren::stacks {
 
 namespace {
@@ -40,11 +42,13 @@ std::string start_time(pid_t pid) {
     return fields ? field : std::string();
 }
 
+// As a whole or not at all, whenever we are killed.
 Status write_pid_file(const std::string& path, pid_t pid) {
-    std::ofstream out(path, std::ios::trunc);
+    const std::string fresh = path + ".new";
+    std::ofstream out(fresh, std::ios::trunc);
     out << pid << " " << start_time(pid) << "\n";
     out.close();
-    if (!out) return fail_errno("write " + path, errno);
+    if (!out || ::rename(fresh.c_str(), path.c_str()) != 0) return fail_errno("write " + path, errno);
     return {};
 }
 
@@ -151,10 +155,8 @@ Result<VpndProcess> VpndProcess::start(const std::string& executable, const Serv
         (void)process.reap();
         return fail_errno("start " + executable + " as user " + user.name, error);
     }
-    if (const Status written = write_pid_file(pid_file, pid); !written) {
-        process.stop(std::chrono::seconds(1));
-        return tl::unexpected(written.error());
-    }
+    if (const Status written = write_pid_file(pid_file, pid); !written)
+        log(LogLevel::kWarn, "vpnd_pid_not_kept", {{"reason", written.error().what}, {"risk", "a stackd after us may not find this vpnd"}});
     return process;
 }
 

@@ -54,9 +54,8 @@ Status Daemon::start(Parts& parts) {
         if (!store) return tl::unexpected<Error>(store.error());
         timestamps_ = std::move(*store);
     }
-    control_->set_keep_timestamp([this](ListenerIndex listener, const wireguard::TimestampAccepted& accepted) {
-        keep(io::read_clock(), listener, accepted);
-    });
+    control_->set_keep_timestamp(
+        [this](ListenerIndex listener, const wireguard::TimestampAccepted& accepted) { keep(io::read_clock(), listener, accepted); });
     auto snapshots = SnapshotServer::make(std::move(parts.snapshot_listener), customers_, counters_, snapshot_);
     if (!snapshots) return with_context("snapshot listener", snapshots.error());
     snapshot_server_.emplace(std::move(*snapshots));
@@ -124,6 +123,7 @@ void Daemon::show_holdings(const ipc::Hello& hello) {
 }
 
 void Daemon::commit(ConfigLink::Committed committed) {
+    const bool is_news = !committed.generation || !committed.generation->is_empty() || committed.number != customers_.generation();
     auto changes = committed.generation ? customers_.apply(std::move(*committed.generation))
                                         : Result<Changes>(tl::unexpected<Error>(committed.generation.error()));
     if (!changes) {
@@ -132,7 +132,7 @@ void Daemon::commit(ConfigLink::Committed committed) {
         return;
     }
     carry_out(io::read_clock(), std::move(*changes));
-    applying_ = committed.number;
+    applying_ = Applying{committed.number, is_news};
     control_->post_barrier(++barrier_token_);
 }
 
@@ -172,14 +172,16 @@ void Daemon::open_listener(Changes::OpenListener& open) {
 void Daemon::finish_commit() {
     if (!applying_ || !control_->barrier_passed(barrier_token_)) return;
     customers_.settle();
-    lock_memory();
-    link_.send(ipc::Applied{*applying_});
+    const Applying applied = *applying_;
+    applying_.reset();
+    if (applied.is_news) lock_memory();
+    link_.send(ipc::Applied{applied.number});
+    if (!applied.is_news) return;
     log(LogLevel::kInfo, "generation_applied",
-        {{"generation", std::to_string(*applying_)},
+        {{"generation", std::to_string(applied.number)},
          {"listeners", std::to_string(customers_.listeners().size())},
          {"customers", std::to_string(customers_.customers().size())},
          {"peers", peer_count(customers_)}});
-    applying_.reset();
 }
 
 // A larger configuration is a larger heap.

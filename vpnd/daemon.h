@@ -82,7 +82,11 @@ class Daemon {
     UniqueFd signals_;
     bool stopping_ = false;
     std::optional<MemoryLock> memory_lock_;
-    std::optional<std::uint64_t> applying_;  // the generation that waits for its barrier
+    struct Applying {
+        std::uint64_t number;
+        bool is_news;  // another generation than before
+    };
+    std::optional<Applying> applying_;  // the generation that waits for its barrier
     std::uint64_t barrier_token_ = 0;
 };
 

@@ -38,6 +38,11 @@ struct Generation {
     std::vector<NewCustomer> customers;
     std::vector<std::string> removed_customers;
     std::vector<std::string> removed_listeners;
+
+    // It changes nothing: stackd asks for a sign of life.
+    [[nodiscard]] bool is_empty() const {
+        return !full && listeners.empty() && customers.empty() && removed_customers.empty() && removed_listeners.empty();
+    }
 };
 
 // Collects the messages between Begin and Commit. A message that does not belong where it stands spoils the generation it stands in:

@@ -9,10 +9,15 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 
+#include "stacks/inspection.h"
 #include "stacks/linux_kernel.h"
+#include "stacks/listeners.h"
+#include "stacks/netns.h"
 #include "stacks/stack_keeper.h"
+#include "stacks/uapi_socket.h"
 #include "tests/unit/stacks/random_scenery.h"
 #include "tests/unit/stacks/scenery.h"
 
@@ -304,6 +309,70 @@ TEST_CASE("two hundred comings and goings leave no descriptor, no mount and no d
     CHECK(descriptors() == before);
     CHECK(mounts() == mounts_before);
     CHECK(links() == links_before);
+}
+
+UniqueFd copy_of(int descriptor) {
+    return UniqueFd(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+}
+
+// What a vpnd holds that serves one listener and these customers.
+Holdings holdings_of(const StackKeeper& keeper, const SocketGroup& group, const UapiSocket& uapi,
+                     const std::vector<std::string>& customers) {
+    Holdings holdings;
+    HeldListener& listener = holdings.listeners[""];
+    listener.port = 51820;
+    listener.has_v6 = group.has_v6;
+    for (const UniqueFd& socket : group.sockets) listener.descriptors.push_back(socket.duplicate());
+    listener.descriptors.push_back(uapi.listener.duplicate());
+    for (const std::string& id : customers) holdings.tunnels[id] = copy_of(keeper.tunnel(id));
+    return holdings;
+}
+
+TEST_CASE("what a vpnd hands back is taken only if it is what vpnd says it is") {
+    if (!enter_room()) return;
+    ::mkdir("/run/wireguard", 0700);
+    REQUIRE(::mount("tmpfs", "/run/wireguard", "tmpfs", 0, "mode=0755") == 0);
+    const auto kernel = open_kernel();
+    StackKeeper keeper(*kernel, kTestRunDir);
+    for (const char* id : {"acme", "globex"}) {
+        config::Customer customer = acme();
+        customer.id = id;
+        REQUIRE(keeper.bring_up(customer).has_value());
+    }
+    const auto group = bind_listener(51820, 1);
+    const auto other_group = bind_listener(51821, 1);
+    const auto uapi = listen_uapi("", kTestRunDir);
+    const auto other_uapi = listen_uapi("acme", kTestRunDir);
+    REQUIRE((group && other_group && uapi && other_uapi));
+    const auto sound = [&] { return holdings_of(keeper, *group, *uapi, {"acme", "globex"}); };
+    const auto refused = [&](const std::function<void(Holdings&)>& change) {
+        Holdings holdings = sound();
+        change(holdings);
+        return !inspect(holdings, 1, kTestRunDir).has_value();
+    };
+    const Status taken = inspect(sound(), 1, kTestRunDir);
+    REQUIRE_MESSAGE(taken.has_value(), taken.error().what);
+    CHECK(refused([](Holdings& all) { std::swap(all.tunnels["acme"], all.tunnels["globex"]); }));
+    CHECK(refused([](Holdings& all) { all.tunnels["acme"] = UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)); }));
+    CHECK(refused([](Holdings& all) { all.tunnels["../acme"] = std::move(all.tunnels["acme"]); }));
+    CHECK(refused([](Holdings& all) { all.tunnels["nobody"] = std::move(all.tunnels["acme"]); }));
+    CHECK(refused([](Holdings& all) { all.listeners["/etc"] = std::move(all.listeners[""]); }));
+    CHECK(refused([](Holdings& all) { all.listeners[""].port = 51821; }));
+    CHECK(refused([](Holdings& all) { all.listeners[""].descriptors.pop_back(); }));
+    CHECK(refused([](Holdings& all) { std::swap(all.listeners[""].descriptors.front(), all.listeners[""].descriptors.back()); }));
+    CHECK(refused([&](Holdings& all) { all.listeners[""].descriptors.front() = other_group->sockets.front().duplicate(); }));
+    CHECK(refused([&](Holdings& all) { all.listeners[""].descriptors.back() = other_uapi->listener.duplicate(); }));
+    CHECK(refused([](Holdings& all) {
+        const auto stack = open_namespace("warren-acme");
+        const auto home = current_namespace();
+        const auto inside = InNamespace::enter(stack->get(), home->get());
+        all.listeners[""].descriptors.front() = std::move(bind_listener(51820, 1)->sockets.front());
+    }));
+    CHECK_FALSE(inspect(sound(), 2, kTestRunDir).has_value());
+    run("ip -n warren-acme link del vpn0");  // by hand: harmless, and mended by the next plan
+    CHECK(inspect(sound(), 1, kTestRunDir).has_value());
+    for (const char* id : {"acme", "globex"}) REQUIRE(keeper.take_down(id).has_value());
+    run("umount -l /run/wireguard");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import time
@@ -398,6 +399,44 @@ def test_a_vpnd_that_keeps_dying_is_started_again_with_growing_patience(acme):
     delays = [int(re.search(r"restart_in_ms=(\d+)", line)[1]) for line in events(acme, "vpnd_lost")]
     assert delays[0] == 0 and delays == sorted(delays) and delays[-1] > 0
     assert acme.customers["acme"].peers[0].public_key in peers_of_vpnd(acme)
+
+
+def test_a_vpnd_that_hangs_is_noticed_and_replaced(acme):
+    hung = acme.vpnd()
+    os.kill(hung, signal.SIGSTOP)
+    netlab.wait_until(lambda: len(events(acme, "vpnd_started")) == 2, 30, "another vpnd runs")
+    assert acme.children("vpnd") != [hung] and "does not answer" in events(acme, "vpnd_lost")[0]
+    assert acme.customers["acme"].peers[0].public_key in peers_of_vpnd(acme)
+    assert acme.ctl("diff").returncode == 0
+
+
+def test_a_vpnd_that_lives_is_left_alone_and_asking_it_says_nothing(acme):
+    vpnd, lines = acme.vpnd(), acme.output().count("\n")
+    acme.process.kill(signal.SIGSTOP)  # nor does stackd blame vpnd for its own sleep
+    time.sleep(6)
+    acme.process.kill(signal.SIGCONT)
+    time.sleep(12)
+    assert acme.children("vpnd") == [vpnd] and acme.output().count("\n") == lines
+
+
+def test_vpnd_comes_back_though_the_run_dir_is_gone(acme):
+    shutil.rmtree(acme.run_dir)
+    os.kill(acme.vpnd(), signal.SIGKILL)
+    netlab.wait_until(lambda: acme.customers["acme"].peers[0].public_key in acme.uplink.run("wg", "show", "warren", "peers", check=False).stdout, 10)
+    assert events(acme, "vpnd_pid_not_kept")
+    assert acme.stop() == 0 and acme.children("vpnd") == []
+    acme.start()
+    acme.apply()
+
+
+def test_a_vpnd_that_cannot_be_started_is_tried_with_growing_patience(lab, uplink):
+    running = warren.Warren(lab, uplink, customers=[customer("acme")])
+    running.bin = shutil.copytree(running.bin, lab.path("programs"), ignore=shutil.ignore_patterns("[!sv]*", "pretend"))
+    running.start()
+    os.unlink(f"{running.bin}/vpnd")
+    os.kill(running.vpnd(), signal.SIGKILL)
+    time.sleep(2)
+    assert 2 <= len(events(running, "vpnd_lost")) <= 6, running.output()[-2000:]
 
 
 def test_stackd_keeps_few_capabilities(acme):

@@ -289,5 +289,18 @@ TEST_CASE("a bridge that comes later completes the stack without another apply")
     CHECK(room.kernel.stacks.at("warren-acme").link("lan0") != nullptr);
 }
 
+TEST_CASE("a generation that follows the question whether vpnd lives waits for that answer first") {
+    Room room;
+    room.adopt();
+    room.write_customer("acme", 'A');
+    REQUIRE(room.link.ask().has_value());
+    CHECK(room.link.is_asked());
+    CHECK(room.apply().exit_status == 0);
+    CHECK_FALSE(room.link.is_asked());
+    REQUIRE(room.link.ask().has_value());
+    CHECK(room.link.hear().has_value());
+    CHECK_FALSE(room.link.hear().has_value());  // nobody asked
+}
+
 }  // namespace
 }  // namespace warren::stacks
