@@ -39,6 +39,14 @@ struct Handoff {
     bool operator==(const Handoff&) const = default;
 };
 
+// How much of the appliance a customer may use. Up is from his sites into the stack, down from the stack to his sites.
+struct Traffic {
+    std::optional<std::uint64_t> rate_up;    // bits per second; absent: no limit
+    std::optional<std::uint64_t> rate_down;  // likewise
+    std::uint16_t share = 1;                 // weight against other customers when there is not enough for all
+    bool operator==(const Traffic&) const = default;
+};
+
 struct Peer {
     std::string name;
     crypto::PublicKey public_key;
@@ -55,6 +63,7 @@ struct Customer {
     std::string name;  // for people
     CustomerState state = CustomerState::kActive;
     Stack stack;
+    Traffic traffic;
     std::optional<Handoff> handoff;
     std::optional<Listener> listener;  // of the customer's own; else his peers use the shared one
     std::vector<Peer> peers;

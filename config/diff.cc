@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "config/rate.h"
+
 namespace warren::config {
 
 namespace {
@@ -63,6 +65,9 @@ Flat flatten(const Customer& customer) {
     out["stack.mtu"] = fmt::format("{}", customer.stack.mtu);
     for (const StaticRoute& route : customer.stack.routes)
         out[fmt::format("stack.route {} via", to_string(route.to))] = to_string(route.via);
+    if (customer.traffic.rate_up) out["traffic.rate_up"] = rate_text(*customer.traffic.rate_up);
+    if (customer.traffic.rate_down) out["traffic.rate_down"] = rate_text(*customer.traffic.rate_down);
+    out["traffic.share"] = fmt::format("{}", customer.traffic.share);
     if (customer.handoff) {
         const Handoff& handoff = *customer.handoff;
         out["handoff.type"] = name_of(handoff.type);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/rate.h"
 #include "config/schema.h"
 #include "config/values.h"
 
@@ -116,6 +117,11 @@ void read(const Node* node, std::uint16_t& to) {
     }
 }
 
+// A rate.
+void read(const Node* node, std::optional<std::uint64_t>& to) {
+    if (node != nullptr && node->kind == Node::Kind::kString) to = parse_rate(node->text);
+}
+
 void read(const Node* node, IpAddress& to) {
     if (node != nullptr && node->kind == Node::Kind::kString) to = parse_ip(node->text).value_or(to);
 }
@@ -179,6 +185,13 @@ void read(const Node* node, Stack& to) {
     read(node->find("route"), to.routes);
 }
 
+void read(const Node* node, Traffic& to) {
+    if (node == nullptr) return;
+    read(node->find("rate_up"), to.rate_up);
+    read(node->find("rate_down"), to.rate_down);
+    read(node->find("share"), to.share);
+}
+
 void read(const Node* node, Handoff& to) {
     read(node->find("type"), to.type);
     read(node->find("parent"), to.parent);
@@ -213,6 +226,7 @@ void read_customer(const Node& root, Customer& to) {
     read(root.find("name"), to.name);
     read(root.find("state"), to.state);
     read(root.find("stack"), to.stack);
+    read(root.find("traffic"), to.traffic);
     read(root.find("handoff"), to.handoff);
     if (root.at("wireguard.listen_port") != nullptr || root.at("wireguard.private_key") != nullptr) {
         read(root.find("wireguard"), to.listener);

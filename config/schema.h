@@ -30,6 +30,7 @@ enum class Type {
     kListenEndpoint,      // the same, and an unspecified address means all
     kHostPort,            // "vpn.example.net:51820": a name may be used
     kPublicKey,           // 44 characters of base64
+    kRate,                // "100 Mbit/s"
     kSecret,              // { secret = "file below secrets/" }
 };
 
@@ -71,6 +72,7 @@ inline constexpr std::size_t kMaxAllowedIpsPerPeer = 2000;  // so that a peer fi
 inline constexpr std::size_t kMaxStackAddresses = 64;
 inline constexpr std::size_t kMaxStackRoutes = 2000;
 inline constexpr std::size_t kMaxPeersPerCustomer = 65536;
+inline constexpr std::uint16_t kMaxShare = 100;
 inline constexpr std::uint16_t kMinMtuV4 = 576;   // RFC 791: every host takes 576
 inline constexpr std::uint16_t kMinMtuV6 = 1280;  // RFC 8200 §5
 inline constexpr std::uint16_t kMaxMtu = 65455;   // 65535 - 80: outer IPv6 (40), UDP (8), WireGuard data header and tag (32)

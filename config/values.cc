@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "config/parse.h"
+#include "config/rate.h"
 #include "crypto/keys.h"
 #include "crypto/x25519.h"
 
@@ -90,6 +91,7 @@ std::optional<std::string> text_problem(const Key& key, std::string_view text) {
             return endpoint_problem(text);
         }
         case Type::kPublicKey: return public_key_problem(text);
+        case Type::kRate: return unless(parse_rate(text).has_value());
         case Type::kChoice: {
             if (std::find(key.choices.begin(), key.choices.end(), text) != key.choices.end()) return std::nullopt;
             const std::string near = suggest(text, key.choices);

@@ -73,6 +73,9 @@ struct PutCustomer {
     bool suspended = false;  // no tunnel is served; sessions are dropped
     std::uint16_t mtu = 1420;
     std::vector<Prefix> addresses;  // of the stack, for ICMP errors into it and for status
+    std::uint64_t rate_up = 0;      // bits per second from his sites into the stack, 0 = no limit
+    std::uint64_t rate_down = 0;    // and from the stack to his sites
+    std::uint16_t share = 1;        // weight against other customers, at least 1
     std::uint32_t peer_count = 0;
     bool has_tun = true;
 };

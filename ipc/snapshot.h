@@ -51,6 +51,11 @@ struct CustomerSnapshot {
     std::uint64_t tx_bytes = 0;
     std::uint64_t rx_packets = 0;
     std::uint64_t tx_packets = 0;
+    std::uint64_t rx_cpu_nanoseconds = 0;  // of the data workers, his firewall included
+    std::uint64_t tx_cpu_nanoseconds = 0;
+    std::uint64_t rate_up = 0;    // bits per second from his sites into the stack, 0 = no limit
+    std::uint64_t rate_down = 0;  // and from the stack to his sites
+    std::uint16_t share = 1;
     std::vector<DropCount> drops;
 };
 

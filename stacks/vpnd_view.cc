@@ -48,6 +48,9 @@ Status send_customer(VpndLink& link, const config::Tenant& tenant, const std::st
     put.suspended = customer.state == config::CustomerState::kSuspended;
     put.mtu = customer.stack.mtu;
     put.addresses = customer.stack.addresses;
+    put.rate_up = customer.traffic.rate_up.value_or(0);
+    put.rate_down = customer.traffic.rate_down.value_or(0);
+    put.share = customer.traffic.share;
     put.peer_count = static_cast<std::uint32_t>(
         std::count_if(customer.peers.begin(), customer.peers.end(), [](const config::Peer& peer) { return peer.enabled; }));
     put.has_tun = tunnel >= 0;

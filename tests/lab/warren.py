@@ -61,6 +61,7 @@ class Customer:
     name: str = ""
     state: str = "active"
     mtu: int = 1420
+    traffic: dict = None  # rate_up, rate_down, share
     routes: list = field(default_factory=list)  # (to, via)
     handoff: dict = None
     listen_port: int = 0  # with `private_key`: a listener of his own
@@ -71,6 +72,8 @@ class Customer:
                  f"addresses = {_toml(self.addresses)}", f"mtu = {self.mtu}"]
         for to, via in self.routes:
             lines += ["", "[[stack.route]]", f"to = {_toml(to)}", f"via = {_toml(via)}"]
+        if self.traffic:
+            lines += ["", "[traffic]"] + [f"{key} = {_toml(value)}" for key, value in self.traffic.items()]
         if self.handoff:
             lines += ["", "[handoff]"] + [f"{key} = {_toml(value)}" for key, value in self.handoff.items()]
         if self.listen_port:

@@ -57,7 +57,17 @@ std::vector<ConfigMessage> every_config_message() {
     out.emplace_back(HoldingEnd{41});
     out.emplace_back(Begin{42, true});
     out.emplace_back(full_listener());
-    out.emplace_back(PutCustomer{"acme", "Acme \"GmbH\"\n", "acme", true, 1380, {*parse_prefix("10.0.0.1/24")}, 4'000'000'000, false});
+    out.emplace_back(PutCustomer{"acme",
+                                 "Acme \"GmbH\"\n",
+                                 "acme",
+                                 true,
+                                 1380,
+                                 {*parse_prefix("10.0.0.1/24")},
+                                 1'000'000'000'000,
+                                 64'000,
+                                 100,
+                                 4'000'000'000,
+                                 false});
     out.emplace_back(full_peer());
     out.emplace_back(RemoveCustomer{"acme"});
     out.emplace_back(RemoveListener{""});
@@ -70,7 +80,8 @@ std::vector<ConfigMessage> every_config_message() {
 std::vector<SnapshotMessage> every_snapshot_message() {
     return {SnapshotRequest{"acme", false},
             SnapshotHeader{"pop", "0.1.0", 3, 2, {{"bad mac1", 5}}, "ipsec-mb", true, 10, 9},
-            CustomerSnapshot{"acme", "Acme", "", 51820, "key=", true, 1420, {*parse_prefix("fd00:42::1/64")}, 2, 1, 3, 4, 5, 6, {{"x", 1}}},
+            CustomerSnapshot{"acme", "Acme", "", 51820, "key=", true, 1420,      {*parse_prefix("fd00:42::1/64")}, 2, 1, 3, 4, 5,
+                             6,      7,      8,  9,     10,     11,   {{"x", 1}}},
             PeerSnapshot{"graz",
                          "key=",
                          true,
