@@ -31,6 +31,11 @@ Json drops_of(const std::vector<ipc::DropCount>& drops) {
     return out;
 }
 
+// In bits per second; null: no limit.
+Json rate_of(std::uint64_t bits_per_second) {
+    return bits_per_second == 0 ? Json() : Json(bits_per_second);
+}
+
 Json peer_of(const ipc::PeerSnapshot& peer) {
     Json out;
     out["name"] = peer.name;
@@ -94,6 +99,11 @@ std::string status_json(const Snapshot& snapshot) {
         entry["tx_bytes"] = customer.tx_bytes;
         entry["rx_packets"] = customer.rx_packets;
         entry["tx_packets"] = customer.tx_packets;
+        entry["rx_cpu_ns"] = customer.rx_cpu_nanoseconds;
+        entry["tx_cpu_ns"] = customer.tx_cpu_nanoseconds;
+        entry["rate_up"] = rate_of(customer.rate_up);
+        entry["rate_down"] = rate_of(customer.rate_down);
+        entry["share"] = customer.share;
         entry["drops"] = drops_of(customer.drops);
         out["customers"].push_back(std::move(entry));
     }
@@ -143,6 +153,8 @@ std::string counters_json(const Snapshot& snapshot) {
         entry["rx_packets"] = customer.rx_packets;
         entry["tx_bytes"] = customer.tx_bytes;
         entry["tx_packets"] = customer.tx_packets;
+        entry["rx_cpu_ns"] = customer.rx_cpu_nanoseconds;
+        entry["tx_cpu_ns"] = customer.tx_cpu_nanoseconds;
         entry["dropped"] = sum_of(customer.drops);
         entry["drops"] = drops_of(customer.drops);
         out["counters"].push_back(std::move(entry));

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <set>
 
+#include "config/rate.h"
 #include "ctl/drop_reasons.h"
 #include "ctl/table.h"
 #include "ctl/units.h"
@@ -26,6 +27,10 @@ std::string join(const std::vector<Prefix>& prefixes, std::size_t most) {
 
 std::string endpoint_text(const ipc::PeerSnapshot& peer) {
     return peer.endpoint ? to_string(*peer.endpoint) : "-";
+}
+
+std::string limit_text(std::uint64_t bits_per_second) {
+    return bits_per_second == 0 ? "none" : config::rate_text(bits_per_second);
 }
 
 std::string online_text(const ipc::CustomerSnapshot& customer) {
@@ -82,6 +87,10 @@ std::string customer_text(const CustomerStatus& status) {
     out += fmt::format("peers       {} of {} online\n", customer.peers_online, customer.peer_count);
     out += fmt::format("received    {} in {} packets\nsent        {} in {} packets\n", bytes_text(customer.rx_bytes), customer.rx_packets,
                        bytes_text(customer.tx_bytes), customer.tx_packets);
+    out += fmt::format("processor   {} receiving, {} sending\n", processor_text(customer.rx_cpu_nanoseconds),
+                       processor_text(customer.tx_cpu_nanoseconds));
+    out +=
+        fmt::format("limits      up {}, down {}, share {}\n", limit_text(customer.rate_up), limit_text(customer.rate_down), customer.share);
     out += fmt::format("dropped     {} packets\n", sum_of(customer.drops));
     for (const auto& [reason, packets] : customer.drops) out += fmt::format("            {} {}\n", packets, printable(reason));
     if (status.peers.empty()) return out;
@@ -126,11 +135,14 @@ std::string counters_text(const Snapshot& snapshot) {
                  {"RX PACKETS", Align::kRight},
                  {"TX BYTES", Align::kRight},
                  {"TX PACKETS", Align::kRight},
+                 {"RX CPU", Align::kRight},
+                 {"TX CPU", Align::kRight},
                  {"DROPPED", Align::kRight}});
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;
         table.add({customer.id, fmt::format("{}", customer.rx_bytes), fmt::format("{}", customer.rx_packets),
                    fmt::format("{}", customer.tx_bytes), fmt::format("{}", customer.tx_packets),
+                   processor_text(customer.rx_cpu_nanoseconds), processor_text(customer.tx_cpu_nanoseconds),
                    fmt::format("{}", sum_of(customer.drops))});
     }
     return table.text();

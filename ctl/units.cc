@@ -21,6 +21,11 @@ std::string bytes_text(std::uint64_t bytes) {
     return fmt::format("{:.2f} {}", amount, kUnits[unit]);
 }
 
+std::string processor_text(std::uint64_t nanoseconds) {
+    constexpr std::uint64_t kMillisecond = 1'000'000;
+    return fmt::format("{}.{:03} s", nanoseconds / 1000 / kMillisecond, nanoseconds / kMillisecond % 1000);
+}
+
 std::string span_text(std::uint64_t seconds) {
     constexpr std::array<std::pair<std::uint64_t, std::string_view>, 5> kUnits{
         {{365ULL * 24 * 3600, "year"}, {24ULL * 3600, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}}};

@@ -9,6 +9,8 @@ namespace warren::ctl {
 
 // "512 B", "1.20 KiB", "3.40 GiB": as `wg show` writes amounts.
 [[nodiscard]] std::string bytes_text(std::uint64_t bytes);
+// "0.123 s": processor time.
+[[nodiscard]] std::string processor_text(std::uint64_t nanoseconds);
 // "1 minute, 3 seconds": as `wg show` writes spans of time. "" for 0.
 [[nodiscard]] std::string span_text(std::uint64_t seconds);
 // "1 minute, 3 seconds ago", "Now": as `wg show` writes ages.

@@ -72,6 +72,11 @@ Counters::Drops Counters::drops(CustomerIndex customer) const {
     return found == customers_.end() || found->second.report == nullptr ? Drops{} : drops_of(*found->second.report);
 }
 
+dataplane::Meters Counters::meters(CustomerIndex customer) const {
+    const auto found = customers_.find(customer);
+    return found == customers_.end() || found->second.report == nullptr ? dataplane::Meters{} : found->second.report->meters;
+}
+
 Counters::Drops Counters::own_drops() const {
     Drops sum{};
     for (const Drops& drops : own_) {

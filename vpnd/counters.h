@@ -36,6 +36,7 @@ class Counters {
     // As of the last answer; zeros when there was none.
     [[nodiscard]] io::PeerCounters peer(CustomerIndex customer, std::size_t position, PeerIndex peer) const;
     [[nodiscard]] Drops drops(CustomerIndex customer) const;
+    [[nodiscard]] dataplane::Meters meters(CustomerIndex customer) const;
     // Before a customer was known, over all data workers.
     [[nodiscard]] Drops own_drops() const;
 

@@ -55,6 +55,12 @@ bool same_settings(const ipc::PutPeer& a, const ipc::PutPeer& b) {
            a.persistent_keepalive_seconds == b.persistent_keepalive_seconds;
 }
 
+// Nothing changed that make_view() takes from here, but for the peers.
+bool same_view(const ipc::PutCustomer& a, const ipc::PutCustomer& b) {
+    return a.suspended == b.suspended && a.mtu == b.mtu && a.addresses == b.addresses && a.rate_up == b.rate_up &&
+           a.rate_down == b.rate_down && a.share == b.share;
+}
+
 Status check_peers(const NewCustomer& customer) {
     if (customer.peers.size() > kMaxPeersPerCustomer) return invalid(fmt::format("customer {}: too many peers", customer.put.id));
     std::vector<Prefix> prefixes;
@@ -75,6 +81,9 @@ std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& cus
     view->suspended = customer.config.suspended;
     view->mtu = customer.config.mtu;
     view->addresses = customer.config.addresses;
+    view->rate_up = customer.config.rate_up;
+    view->rate_down = customer.config.rate_down;
+    view->share = customer.config.share;
     if (customer.config.suspended) return view;
 
     std::vector<Lpm<PeerIndex>::Entry> entries;
@@ -190,6 +199,7 @@ Status CustomerSet::check_customers(const Generation& generation) const {
         if (config.id.empty()) return invalid("a customer has no id");
         if (!seen.insert(config.id).second) return invalid(fmt::format("customer {} is put twice", config.id));
         if (contains(gone, config.id)) return invalid(fmt::format("customer {} is put and removed", config.id));
+        if (config.share == 0) return invalid(fmt::format("customer {}: a share of 0", config.id));
         if (config.mtu < kMinMtu) return invalid(fmt::format("customer {}: mtu {} is below {}", config.id, config.mtu, kMinMtu));
         if (!config.has_tun && customers_.find(config.id) == customers_.end()) {
             return invalid(fmt::format("customer {} comes without its tun", config.id));
@@ -250,8 +260,7 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
         customers_by_index_[held.index] = &held;
     }
     const bool was_served = !is_new && !held.config.suspended;
-    bool view_changed = is_new || customer.put.has_tun || held.listener != listener || held.config.suspended != customer.put.suspended ||
-                        held.config.mtu != customer.put.mtu || held.config.addresses != customer.put.addresses;
+    bool view_changed = is_new || customer.put.has_tun || held.listener != listener || !same_view(held.config, customer.put);
     if (held.listener != listener) {
         // Another port, another server key: to a peer that is another tunnel.
         for (const HeldPeer& peer : held.peers) forget_peer(held, peer, changes);

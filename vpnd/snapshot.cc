@@ -84,12 +84,17 @@ ipc::CustomerSnapshot Snapshot::customer(Now now, const HeldCustomer& customer) 
     for (std::size_t i = 0; i < customer.peers.size(); ++i) {
         const HeldPeer& peer = customer.peers[i];
         if (state_of(now, status_of(control_, customer, peer)) == ipc::PeerState::kOnline) ++out.peers_online;
-        const io::PeerCounters counters = counters_.peer(customer.index, i, peer.index);
-        out.rx_bytes += counters.rx_bytes;
-        out.tx_bytes += counters.tx_bytes;
-        out.rx_packets += counters.rx_packets;
-        out.tx_packets += counters.tx_packets;
     }
+    const dataplane::Meters meters = counters_.meters(customer.index);
+    out.rx_bytes = meters.up.bytes;
+    out.tx_bytes = meters.down.bytes;
+    out.rx_packets = meters.up.packets;
+    out.tx_packets = meters.down.packets;
+    out.rx_cpu_nanoseconds = static_cast<std::uint64_t>(meters.up.processor.count());
+    out.tx_cpu_nanoseconds = static_cast<std::uint64_t>(meters.down.processor.count());
+    out.rate_up = customer.config.rate_up;
+    out.rate_down = customer.config.rate_down;
+    out.share = customer.config.share;
     out.drops = occurred(counters_.drops(customer.index));
     return out;
 }

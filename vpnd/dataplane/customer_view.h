@@ -17,6 +17,9 @@ struct CustomerView {
     bool suspended = false;
     std::uint16_t mtu = 1420;       // of vpn0
     std::vector<Prefix> addresses;  // of the stack: sources of ICMP errors into it
+    std::uint64_t rate_up = 0;      // bits per second into the stack, 0 = no limit
+    std::uint64_t rate_down = 0;    // and out of it
+    std::uint32_t share = 1;        // weight against other customers
     std::vector<PeerIndex> peers;   // all his enabled peers
     Lpm<PeerIndex> allowed_ips;     // over all peers: inbound source check and outbound FIB
 };

@@ -1,35 +1,17 @@
 // ICMP errors that the tunnel owes a stack (wireguard.md D6): destination unreachable and packet too big.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <optional>
 
-#include "base/time.h"
 #include "vpnd/dataplane/customer_view.h"
 #include "vpnd/dataplane/inner_packet.h"
+#include "vpnd/dataplane/token_bucket.h"
 
 namespace warren::dataplane {
 
-// A rate limit: `burst` at once, then `per_second`.
-class TokenBucket {
-  public:
-    static constexpr std::int64_t kPerSecond = 100;
-    static constexpr std::int64_t kBurst = 50;
-
-    [[nodiscard]] bool has_token(Instant now) const { return after_taking(now) <= now; }
-    // Goes with has_token().
-    void take(Instant now) { paid_until_ = after_taking(now); }
-
-  private:
-    // Tokens come back one per price of time; a full bucket is paid until kBurst prices ago.
-    [[nodiscard]] Instant after_taking(Instant now) const {
-        constexpr Duration kPrice = std::chrono::nanoseconds(std::chrono::seconds(1)) / kPerSecond;
-        return std::max(paid_until_, now - kPrice * kBurst) + kPrice;
-    }
-
-    Instant paid_until_ = kLongAgo;
-};
+// Errors into one stack.
+inline constexpr TokenRate kIcmpErrorRate{.per_second = 100, .burst = 50};
 
 enum class IcmpError : std::uint8_t {
     kNoPeer,      // ICMP host unreachable (RFC 792), ICMPv6 address unreachable (RFC 4443 §3.1)

@@ -45,6 +45,8 @@ void Pipeline::collect(Instant now, std::size_t train_number, const Train& train
     if (session->received.is_too_old(header.counter)) return customer.drops.add(DropReason::kReplayTooOld);
 
     const MutableBytes text = datagram.subspan(kTransportHeaderSize, datagram.size() - kTransportOverhead);
+    // Keepalives pass, so that a customer over his rate does not lose his sessions too.
+    if (!text.empty() && !customer.up.pass(now, datagram.size())) return customer.drops.add(DropReason::kRateUpExceeded);
     batch_[batched_] = {session, &peer, &customer, &train, header.counter, text};
     jobs_[batched_] = {&session->receive_key, header.counter, text.data(), static_cast<std::uint32_t>(text.size()), false};
     if (++batched_ == kBatch) open_batch(now, out);
@@ -57,7 +59,7 @@ void Pipeline::open_batch(Instant now, Output& out) {
         const Candidate& message = batch_[i];
         // Until here nothing was changed by the message, and a forged one changes nothing but a counter (wireguard.md S8).
         if (!jobs[i].authentic) {
-            message.customer->drops.add(DropReason::kAuthenticationFailed);
+            refuse(message, DropReason::kAuthenticationFailed);
             continue;
         }
         accept(now, message, out);
@@ -70,7 +72,7 @@ void Pipeline::accept(Instant now, const Candidate& message, Output& out) {
     const bool newest = !session.has_received || message.counter > session.received.newest();
     if (!session.received.mark(message.counter)) {
         const bool too_old = session.received.is_too_old(message.counter);
-        return message.customer->drops.add(too_old ? DropReason::kReplayTooOld : DropReason::kReplayDuplicate);
+        return refuse(message, too_old ? DropReason::kReplayTooOld : DropReason::kReplayDuplicate);
     }
     session.has_received = true;
     // Also when the packet inside is refused below: the peer has proved who and where he is (wireguard.md D5).
@@ -79,11 +81,20 @@ void Pipeline::accept(Instant now, const Candidate& message, Output& out) {
     deliver(message, out);
 }
 
+// A message that is not the peer's, or not any more: what it took of the customer's rate is given back.
+void Pipeline::refuse(const Candidate& message, DropReason reason) {
+    message.customer->drops.add(reason);
+    if (!message.text.empty()) message.customer->up.take_back(message.text.size() + kTransportOverhead);
+}
+
 void Pipeline::note_received(Instant now, const Candidate& message, bool newest, Output& out) {
     Session& session = *message.session;
     Peer& peer = *message.peer;
+    const std::size_t size = message.text.size() + kTransportOverhead;
     peer.traffic.rx_packets += 1;
-    peer.traffic.rx_bytes += message.text.size() + kTransportOverhead;
+    peer.traffic.rx_bytes += size;
+    message.customer->meters.up.packets += 1;
+    message.customer->meters.up.bytes += size;
 
     PeerActivity& activity = peer.activity;
     activity.last_received = now;

@@ -45,21 +45,33 @@ void Pipeline::outbound(Instant now, CustomerIndex index, MutableBytes super_pac
 void Pipeline::send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Output& out) {
     const CustomerView& view = *customer.view;
     const std::uint8_t traffic_class = encapsulated_traffic_class(packet.inner().traffic_class());
-    for (std::size_t i = 0; i < packet.count(); ++i) {
-        const std::size_t size = packet.size_of(i);
+    std::size_t sent = 0;
+    for (; sent < packet.count(); ++sent) {
+        const std::size_t size = packet.size_of(sent);
         const std::size_t padded = padded_size(size, view.mtu);
-        std::uint8_t* const text = egress_.append(now, peer, view, traffic_class, padded, out);
-        if (text == nullptr) {
-            customer.drops.add(DropReason::kBuffersExhausted, packet.count() - i);
+        if (!customer.down.pass(now, padded + kTransportOverhead)) {
+            customer.drops.add(DropReason::kRateDownExceeded, packet.count() - sent);
             break;
         }
-        packet.write(i, text);
+        std::uint8_t* const text = egress_.append(now, peer, view, traffic_class, padded, out);
+        if (text == nullptr) {
+            customer.drops.add(DropReason::kBuffersExhausted, packet.count() - sent);
+            break;
+        }
+        packet.write(sent, text);
         std::memset(text + size, 0, padded - size);
-        peer.traffic.tx_packets += 1;
-        peer.traffic.tx_bytes += padded + kTransportOverhead;
+        count_sent(peer, customer, padded + kTransportOverhead);
     }
+    if (sent == 0) return;
     note_sent(now, peer, true);
     if (peer.sending->should_renew_after_sending(now)) ask_for_session(now, peer, out);
+}
+
+void Pipeline::count_sent(Peer& peer, Customer& customer, std::size_t size) {
+    peer.traffic.tx_packets += 1;
+    peer.traffic.tx_bytes += size;
+    customer.meters.down.packets += 1;
+    customer.meters.down.bytes += size;
 }
 
 void Pipeline::note_sent(Instant now, Peer& peer, bool has_data) {
@@ -128,18 +140,17 @@ void Pipeline::flush_staged(Instant now, Peer& peer, Customer& customer, Output&
 
 void Pipeline::send_empty(Instant now, Peer& peer, Customer& customer, Output& out) {
     if (egress_.append(now, peer, *customer.view, 0, 0, out) == nullptr) return customer.drops.add(DropReason::kBuffersExhausted);
-    peer.traffic.tx_packets += 1;
-    peer.traffic.tx_bytes += kTransportOverhead;
+    count_sent(peer, customer, kTransportOverhead);
     note_sent(now, peer, false);
 }
 
 // Tells the sender in the stack, if he may be told (wireguard.md D6).
 void Pipeline::refuse(Instant now, IcmpError error, const InnerPacket& packet, Customer& customer, std::size_t mtu, Output& out) {
-    if (out.icmp_used == Output::kIcmpSlots || !customer.icmp_errors.has_token(now)) return;
+    if (out.icmp_used == Output::kIcmpSlots || !customer.icmp_errors.is_open(now)) return;
     if (error == IcmpError::kTooBig && !packet.dont_fragment()) return;
     IcmpPacket& icmp = out.icmp[out.icmp_used];
     if (!write_icmp_error(error, packet, *customer.view, mtu, icmp)) return;
-    customer.icmp_errors.take(now);
+    (void)kIcmpErrorRate.take(customer.icmp_errors, now);
     ++out.icmp_used;
     TunWrite& write = out.tun_writes.emplace_back();
     write.customer = customer.view->index;

@@ -8,6 +8,8 @@
 #include "vpnd/dataplane/customer_view.h"
 #include "vpnd/dataplane/drop_reason.h"
 #include "vpnd/dataplane/icmp.h"
+#include "vpnd/dataplane/meter.h"
+#include "vpnd/dataplane/policer.h"
 #include "vpnd/dataplane/session.h"
 
 namespace warren::dataplane {
@@ -62,6 +64,9 @@ struct Customer {
     std::unique_ptr<const CustomerView> view;
     DropCounters drops;
     TokenBucket icmp_errors;
+    Meters meters;
+    Policer up;  // network to stack
+    Policer down;
     std::size_t staged_bytes = 0;
     bool takes_udp_segments = false;  // his TUN takes UDP super-packets
 };

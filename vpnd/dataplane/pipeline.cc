@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "vpnd/dataplane/classify.h"
+#include "vpnd/dataplane/wg_transport.h"
+
 namespace warren::dataplane {
 
 namespace {
@@ -31,6 +34,8 @@ void Pipeline::swap_customer(std::unique_ptr<const CustomerView> view, bool take
     Customer& customer = *customers_[index.value];
     const std::unique_ptr<const CustomerView> before = std::exchange(customer.view, std::move(view));
     customer.takes_udp_segments = takes_udp_segments;
+    customer.up.set_rate(customer.view->rate_up);
+    customer.down.set_rate(customer.view->rate_down);
 
     std::vector<PeerIndex> kept = customer.view->peers;
     std::sort(kept.begin(), kept.end());
@@ -205,6 +210,23 @@ void Pipeline::forget_local_address(PeerIndex index) {
 void Pipeline::count_drop(CustomerIndex index, DropReason reason, std::uint64_t packets) {
     Customer* const customer = find(index);
     (customer == nullptr ? own_drops_ : customer->drops).add(reason, packets);
+}
+
+CustomerIndex Pipeline::owner_of(const Train& train) const {
+    const Bytes first =
+        Bytes(train.bytes).first(train.segment_size == 0 ? train.bytes.size() : std::min(train.segment_size, train.bytes.size()));
+    if (classify(first) != MessageClass::kTransport) return {};
+    const Session* const session = sessions_.find(parse_transport_header(first).receiver);
+    return session == nullptr ? CustomerIndex{} : find(session->peer)->customer;
+}
+
+void Pipeline::charge(CustomerIndex index, Direction direction, Duration time) {
+    if (Customer* const customer = find(index)) customer->meters.of(direction).processor += time;
+}
+
+const Meters* Pipeline::meters(CustomerIndex index) const {
+    const Customer* const customer = find(index);
+    return customer == nullptr ? nullptr : &customer->meters;
 }
 
 const TrafficCounters* Pipeline::traffic(PeerIndex index) const {

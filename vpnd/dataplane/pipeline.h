@@ -57,10 +57,16 @@ class Pipeline {
     // The address that he was answered from is not ours any more: the kernel chooses (wireguard.md E2).
     void forget_local_address(PeerIndex peer);
 
+    // Whose session the first datagram of a train names, if any; nothing is checked but that.
+    [[nodiscard]] CustomerIndex owner_of(const Train& train) const;
+
     // --- counters ---------------------------------------------------------------------------------------------------------------
     // Drops of the rim. An invalid or unknown customer: the worker's own counters.
     void count_drop(CustomerIndex customer, DropReason reason, std::uint64_t packets = 1);
+    // Processor time that went into the customer's packets. Unknown customers are ignored.
+    void charge(CustomerIndex customer, Direction direction, Duration time);
     // Null when unknown.
+    [[nodiscard]] const Meters* meters(CustomerIndex customer) const;
     [[nodiscard]] const TrafficCounters* traffic(PeerIndex peer) const;
     [[nodiscard]] const DropCounters* drops(CustomerIndex customer) const;
     [[nodiscard]] const DropCounters& own_drops() const { return own_drops_; }
@@ -95,6 +101,7 @@ class Pipeline {
     void collect(Instant now, std::size_t train_number, const Train& train, MutableBytes datagram, Output& out);
     void open_batch(Instant now, Output& out);
     void accept(Instant now, const Candidate& message, Output& out);
+    static void refuse(const Candidate& message, DropReason reason);
     void note_received(Instant now, const Candidate& message, bool newest, Output& out);
     void confirm(Instant now, Session& session, Peer& peer, Customer& customer, Output& out);
     void deliver(const Candidate& message, Output& out);
@@ -105,6 +112,7 @@ class Pipeline {
     void stage(const SuperPacket& packet, Peer& peer, Customer& customer);
     void flush_staged(Instant now, Peer& peer, Customer& customer, Output& out);
     void send_empty(Instant now, Peer& peer, Customer& customer, Output& out);
+    static void count_sent(Peer& peer, Customer& customer, std::size_t size);
     void note_sent(Instant now, Peer& peer, bool has_data);
     void refuse(Instant now, IcmpError error, const InnerPacket& packet, Customer& customer, std::size_t mtu, Output& out);
 

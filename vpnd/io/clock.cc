@@ -18,4 +18,8 @@ Now read_clock() {
     return {Instant{read(CLOCK_BOOTTIME)}, WallTime{read(CLOCK_REALTIME)}};
 }
 
+Instant read_instant() {
+    return {read(CLOCK_BOOTTIME)};
+}
+
 }  // namespace warren::io

@@ -7,5 +7,7 @@ namespace warren::io {
 
 // CLOCK_BOOTTIME and CLOCK_REALTIME, one after the other. Any thread.
 [[nodiscard]] Now read_clock();
+// The first of them alone, which is all that the data path needs.
+[[nodiscard]] Instant read_instant();
 
 }  // namespace warren::io

@@ -37,10 +37,10 @@ void PacketLoop::run() {
     while (!mailbox_.stopped()) {
         const auto ready = events_.wait(time_to_wait());
         for (const epoll_event& event : ready) {
-            now_ = read_clock().instant;
+            now_ = read_instant();
             serve(event);
         }
-        now_ = read_clock().instant;
+        now_ = read_instant();
         pipeline_.tick(now_, mailbox_.room_for_events(), out_);
         deliver({});
         mailbox_.publish_waiting();
@@ -49,7 +49,7 @@ void PacketLoop::run() {
 
 Duration PacketLoop::time_to_wait() const {
     const Instant deadline = pipeline_.next_deadline();
-    Duration out = deadline == kNever ? Duration(-1) : std::max(deadline - read_clock().instant, Duration::zero());
+    Duration out = deadline == kNever ? Duration(-1) : std::max(deadline - read_instant(), Duration::zero());
     if (mailbox_.room_for_events() == 0) out = out < Duration::zero() ? kRetryEvents : std::min(out, kRetryEvents);
     return out;
 }
@@ -74,10 +74,29 @@ void PacketLoop::serve_uplink(ListenerIndex listener, Family family, const epoll
         if (received.truncated > 0) pipeline_.count_drop({}, dataplane::DropReason::kDatagramTruncated, received.truncated);
         // A session was posted before the response that lets its first message come, so whatever was received by now finds its session.
         run_commands();
-        pipeline_.inbound(now_, received.trains, out_);
-        deliver(received.trains);
+        now_ = read_instant();
+        for (std::size_t first = 0; first < received.trains.size();) first += take_in(received.trains.subspan(first));
         if (!received.more) return;
     }
+}
+
+// The first of `trains` and those after it that are the same customer's. Returns how many.
+std::size_t PacketLoop::take_in(std::span<const dataplane::Train> trains) {
+    const CustomerIndex customer = pipeline_.owner_of(trains[0]);
+    std::size_t count = 1;
+    while (count < trains.size() && pipeline_.owner_of(trains[count]) == customer) ++count;
+    const auto run = trains.first(count);
+    pipeline_.inbound(now_, run, out_);
+    deliver(run);
+    charge(customer, dataplane::Direction::kUp);
+    return count;
+}
+
+// The time since it was last looked at the clock went into this customer's packets.
+void PacketLoop::charge(CustomerIndex customer, dataplane::Direction direction) {
+    const Instant now = read_instant();
+    pipeline_.charge(customer, direction, now - now_);
+    now_ = now;
 }
 
 void PacketLoop::serve_tun(CustomerIndex customer, std::uint32_t events) {
@@ -100,6 +119,7 @@ void PacketLoop::serve_tun(CustomerIndex customer, std::uint32_t events) {
     }
     pipeline_.finish(out_);
     deliver({});
+    charge(customer, dataplane::Direction::kDown);
 }
 
 // --- commands -------------------------------------------------------------------------------------------------------------------
@@ -180,6 +200,7 @@ void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {
         if (traffic == nullptr) continue;
         row = {row.peer, traffic->rx_bytes, traffic->tx_bytes, traffic->rx_packets, traffic->tx_packets};
     }
+    if (const dataplane::Meters* const meters = pipeline_.meters(report->customer)) report->meters = *meters;
     const dataplane::DropCounters* const drops = report->customer.valid() ? pipeline_.drops(report->customer) : &pipeline_.own_drops();
     if (drops != nullptr) std::copy_n(drops->all().begin(), std::min(report->drops.size(), drops->all().size()), report->drops.begin());
     mailbox_.publish(ReportFilled{std::move(report)});

@@ -42,7 +42,9 @@ class PacketLoop {
 
     void serve(const epoll_event& ready);
     void serve_uplink(ListenerIndex listener, Family family, const epoll_event& ready);
+    [[nodiscard]] std::size_t take_in(std::span<const dataplane::Train> trains);
     void serve_tun(CustomerIndex customer, std::uint32_t events);
+    void charge(CustomerIndex customer, dataplane::Direction direction);
     [[nodiscard]] Duration time_to_wait() const;
 
     void run_commands();

@@ -12,6 +12,7 @@
 #include "base/ip.h"
 #include "vpnd/dataplane/customer_view.h"
 #include "vpnd/dataplane/install.h"
+#include "vpnd/dataplane/meter.h"
 
 namespace warren::io {
 
@@ -45,9 +46,10 @@ struct PeerCounters {
 
 // Counters of one customer. The control worker allocates, with peers.size() rows to fill; the data worker fills and sends it back.
 struct CustomerReport {
-    CustomerIndex customer;            // invalid: the worker's own counters (drops before a customer was known)
-    std::uint64_t token = 0;           // the control worker's, untouched
-    std::vector<PeerCounters> peers;   // .peer set by the control worker
+    CustomerIndex customer;           // invalid: the worker's own counters (drops before a customer was known)
+    std::uint64_t token = 0;          // the control worker's, untouched
+    std::vector<PeerCounters> peers;  // .peer set by the control worker
+    dataplane::Meters meters;
     std::vector<std::uint64_t> drops;  // by DropReason, sized kDropReasonCount by the control worker
 };
 struct FillReport {

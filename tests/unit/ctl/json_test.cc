@@ -25,6 +25,11 @@ TEST_CASE("status has the keys that programs were promised") {
     CHECK(acme["addresses"] == json({"10.0.0.1/24", "fd00:42::1/64"}));
     CHECK(acme["rx_bytes"] == 123456);
     CHECK(acme["tx_bytes"] == 5368709120ULL);
+    CHECK(acme["rx_cpu_ns"] == 1'999'999);
+    CHECK(acme["tx_cpu_ns"] == 3'500'000'000);
+    CHECK(acme["rate_up"] == 100'000'000);
+    CHECK(acme["rate_down"].is_null());
+    CHECK(acme["share"] == 2);
     CHECK(acme["drops"] == json({{"source_not_allowed", 4}}));
     REQUIRE(acme["peers"].size() == 3);
     const json& never = acme["peers"][0];
@@ -47,6 +52,7 @@ TEST_CASE("every table has its document") {
     CHECK(json::parse(customers_json(snapshot))["customers"][0]["peers_online"] == 1);
     CHECK(json::parse(peers_json(snapshot))["peers"][2]["customer"] == "acme");
     CHECK(json::parse(counters_json(snapshot))["counters"][0]["dropped"] == 4);
+    CHECK(json::parse(counters_json(snapshot))["counters"][0]["tx_cpu_ns"] == 3'500'000'000);
     const json drops = json::parse(drops_json(snapshot))["drops"];
     CHECK(drops[0]["customer"].is_null());
     CHECK(drops[2]["customer"] == "acme");

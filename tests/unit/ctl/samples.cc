@@ -46,6 +46,10 @@ Snapshot snapshot() {
     acme.customer.tx_bytes = 5ULL << 30;
     acme.customer.rx_packets = 1000;
     acme.customer.tx_packets = 4000000;
+    acme.customer.rx_cpu_nanoseconds = 1'999'999;
+    acme.customer.tx_cpu_nanoseconds = 3'500'000'000;
+    acme.customer.rate_up = 100'000'000;
+    acme.customer.share = 2;
     acme.customer.drops = {{"source_not_allowed", 4}};
     ipc::PeerSnapshot graz = peer("branch-graz", ipc::PeerState::kOnline);
     graz.endpoint = parse_endpoint("198.51.100.77:51820");

@@ -48,16 +48,21 @@ TEST_CASE("one customer's status; his name does not steer the terminal") {
           "peers       0 of 0 online\n"
           "received    0 B in 0 packets\n"
           "sent        0 B in 0 packets\n"
+          "processor   0.000 s receiving, 0.000 s sending\n"
+          "limits      up none, down none, share 1\n"
           "dropped     0 packets\n");
+    CHECK(customer_text(samples::snapshot().customers[0])
+              .find("processor   0.001 s receiving, 3.500 s sending\n"
+                    "limits      up 100 Mbit/s, down none, share 2\n") != std::string::npos);
     CHECK(customer_text(samples::snapshot().customers[0]).find("dropped     4 packets\n            4 source_not_allowed\n\nPEER") !=
           std::string::npos);
 }
 
 TEST_CASE("the counters' table has plain numbers") {
     CHECK(counters_text(samples::snapshot()) ==
-          "CUSTOMER  RX BYTES  RX PACKETS    TX BYTES  TX PACKETS  DROPPED\n"
-          "acme        123456        1000  5368709120     4000000        4\n"
-          "globex           0           0           0           0        0\n");
+          "CUSTOMER  RX BYTES  RX PACKETS    TX BYTES  TX PACKETS   RX CPU   TX CPU  DROPPED\n"
+          "acme        123456        1000  5368709120     4000000  0.001 s  3.500 s        4\n"
+          "globex           0           0           0           0  0.000 s  0.000 s        0\n");
 }
 
 TEST_CASE("drops are explained, unknown reasons too") {

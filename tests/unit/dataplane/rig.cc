@@ -42,6 +42,8 @@ void Rig::put(const CustomerSpec& spec) {
     view->listener = {spec.listener};
     view->suspended = spec.suspended;
     view->mtu = spec.mtu;
+    view->rate_up = spec.rate_up;
+    view->rate_down = spec.rate_down;
     for (const char* address : spec.addresses) view->addresses.push_back(*parse_prefix(address));
     std::vector<Lpm<PeerIndex>::Entry> entries;
     for (const PeerSpec& peer : spec.peers) {

@@ -44,6 +44,8 @@ class Rig {
         std::vector<PeerSpec> peers = {{0, {"10.0.0.2/32", "10.1.0.0/16", "fd00:1::/64"}}};
         bool suspended = false;
         std::uint16_t mtu = 1420;
+        std::uint64_t rate_up = 0;
+        std::uint64_t rate_down = 0;
     };
     void put(const CustomerSpec& spec);
 

@@ -144,6 +144,22 @@ TEST_CASE("a TCP stream arrives whole, in super-packets") {
     }
 }
 
+TEST_CASE("processor time is charged to the customer, each way") {
+    if (!can_run()) return;
+    Tunnel tunnel;
+    tunnel.install(0, 1);
+    stream(tunnel, true, 4 << 20);
+    for (const int side : {0, 1}) {
+        const dataplane::Meters meters = tunnel.report(side)->meters;
+        CHECK(meters.up.packets > 0);
+        CHECK(meters.down.packets > 0);
+        CHECK(meters.up.processor > std::chrono::microseconds(100));
+        CHECK(meters.up.processor < std::chrono::seconds(10));
+        CHECK(meters.down.processor > std::chrono::microseconds(100));
+        CHECK(meters.down.processor < std::chrono::seconds(10));
+    }
+}
+
 TEST_CASE("D12: packets as large as a datagram holds") {
     if (!can_run()) return;
     Tunnel tunnel({Family::kV4, 65'400});

@@ -155,7 +155,7 @@ TEST_CASE("a peer's new settings go to the engine and leave the data plane alone
     CHECK(changes.remove_peers.empty());
 }
 
-TEST_CASE("allowed_ips, mtu and addresses make a new view and leave the engine alone") {
+TEST_CASE("allowed_ips, mtu, addresses, rates and share make a new view and leave the engine alone") {
     CustomerSet set = two_customers();
     auto changed = test::new_customer("acme", peers({10, 11}), "", false);
     SUBCASE("allowed_ips") {
@@ -167,8 +167,21 @@ TEST_CASE("allowed_ips, mtu and addresses make a new view and leave the engine a
     SUBCASE("addresses") {
         changed.put.addresses.push_back(*parse_prefix("10.9.0.1/24"));
     }
+    SUBCASE("rate_up") {
+        changed.put.rate_up = 1'000'000;
+    }
+    SUBCASE("rate_down") {
+        changed.put.rate_down = 1'000'000;
+    }
+    SUBCASE("share") {
+        changed.put.share = 3;
+    }
+    const ipc::PutCustomer wanted = changed.put;
     const Changes changes = accept(set, Draft(2).customer(std::move(changed)));
     REQUIRE(changes.swap_views.size() == 1);
+    CHECK(changes.swap_views[0].view->rate_up == wanted.rate_up);
+    CHECK(changes.swap_views[0].view->rate_down == wanted.rate_down);
+    CHECK(changes.swap_views[0].view->share == wanted.share);
     CHECK_FALSE(changes.swap_views[0].tun.valid());
     CHECK(changes.put_peers.empty());
     CHECK(changes.remove_peers.empty());
@@ -308,6 +321,11 @@ TEST_CASE("what is wrong is refused whole") {
     }
     SUBCASE("a key twice among new customers") {
         refuse(set, Draft(2).customer("a", peers({30})).customer("b", peers({30})));
+    }
+    SUBCASE("a share of nothing, with which he would never be served") {
+        auto customer = test::new_customer("acme", peers({10, 11}), "", false);
+        customer.put.share = 0;
+        refuse(set, Draft(2).customer(std::move(customer)));
     }
     SUBCASE("a prefix twice in one customer") {
         auto list = peers({10, 11});

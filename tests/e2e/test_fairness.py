@@ -1,0 +1,116 @@
+"""What one customer sends costs another nothing, and nobody gets more than his file allows. Bytes are counted, and windows are wide."""
+
+import threading
+import time
+
+import pytest
+
+from tests.lab import town as scenery
+from tests.lab.town import STACK4
+
+MEGABIT = 1_000_000
+
+
+class Flood:
+    """Datagrams from one namespace to an address as fast as a thread can, or `rate` bits a second of payload, while the `with` lasts."""
+
+    def __init__(self, ns, address, rate=None, size=1200, port=9):
+        self.address, self.rate, self.size = (address, port), rate, size
+        self.socket = ns.socket()
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._send)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+        self.socket.close()
+
+    def _send(self):
+        datagram, sent, start = bytes(self.size), 0, time.monotonic()
+        while not self.over.is_set():
+            ahead = sent * self.size * 8 / self.rate - (time.monotonic() - start) if self.rate else 0
+            if ahead > 0.002:
+                time.sleep(ahead)
+            for _ in range(16):
+                try:
+                    self.socket.sendto(datagram, self.address)
+                except OSError:  # nobody listens there, or the queue is full
+                    pass
+                sent += 1
+
+
+def rate_of(town, customer, key, seconds=4):
+    """Bits a second that vpnd counted in `key` of the customer."""
+    def counted():
+        before = time.monotonic()
+        value = town.warren.status(customer.id)[key]
+        return value, (before + time.monotonic()) / 2
+
+    time.sleep(1)  # the burst that saved up, and counters that are fresh
+    first, start = counted()
+    time.sleep(seconds)
+    last, end = counted()
+    return (last - first) * 8 / (end - start)
+
+
+def close_to(wanted):
+    return pytest.approx(wanted, rel=0.1)
+
+
+@pytest.fixture(params=["up", "down"])
+def direction(request, town, visit):
+    """An office and what floods through the tunnel in one direction."""
+    office = town.office("limited")
+    customer = visit([office], traffic={"rate_up": "10 Mbit/s", "rate_down": "10 Mbit/s"})
+    office.connect()
+    up = request.param == "up"
+    source, target = (office.ns, STACK4) if up else (town.stack(customer), "10.0.0.2")
+    return office, customer, "rx_bytes" if up else "tx_bytes", f"rate_{request.param}", lambda rate: Flood(source, target, rate)
+
+
+def test_a_rate_holds_and_what_is_over_it_is_counted(town, direction):
+    office, customer, key, name, flood = direction
+    with flood(30 * MEGABIT):
+        assert rate_of(town, customer, key) == close_to(10 * MEGABIT)
+    drops = town.warren.drops(customer.id)
+    assert drops[f"{name}_exceeded"] > 1000
+    assert office.ping()
+
+
+def test_below_his_rate_nobody_loses_anything(town, direction):
+    _, customer, key, name, flood = direction
+    with flood(7 * MEGABIT):
+        assert rate_of(town, customer, key, 2) > 6.5 * MEGABIT
+    assert f"{name}_exceeded" not in town.warren.drops(customer.id)
+
+
+def test_a_rate_changes_without_touching_the_tunnel(town, direction):
+    office, customer, key, name, flood = direction
+    handshake = office.shown().latest_handshake
+    pinging = scenery.Pinging(office.ns, STACK4)
+    customer.traffic[name] = "20 Mbit/s"
+    town.warren.put(customer)
+    time.sleep(0.5)
+    assert pinging.lost() == 0
+    with flood(40 * MEGABIT):
+        assert rate_of(town, customer, key) == close_to(20 * MEGABIT)
+    del customer.traffic[name]
+    town.warren.put(customer)
+    time.sleep(0.6)  # counters are kept for half a second
+    before = town.warren.drops(customer.id)[f"{name}_exceeded"]
+    with flood(25 * MEGABIT):
+        assert rate_of(town, customer, key, 2) > 21 * MEGABIT
+    assert town.warren.drops(customer.id)[f"{name}_exceeded"] == before
+    assert office.shown().latest_handshake == handshake
+
+
+def test_processor_time_is_shown_for_each_customer(town, direction):
+    _, customer, key, _, flood = direction
+    with flood(8 * MEGABIT):
+        time.sleep(1)
+    counters = next(entry for entry in town.warren.json("counters", customer.id)["counters"] if entry["customer"] == customer.id)
+    assert counters[key.replace("bytes", "cpu_ns")] > 1_000_000

@@ -1,0 +1,212 @@
+// Token buckets and a customer's limits, without a pipeline and in one.
+#include "vpnd/dataplane/policer.h"
+
+#include <doctest/doctest.h>
+
+#include "rig.h"
+#include "vpnd/dataplane/wg_transport.h"
+
+namespace warren::dataplane::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::uint64_t kRate = 8'000'000;  // a megabyte a second
+constexpr std::size_t kBurst = 100'000;     // bytes: a tenth of a second of it
+
+// Bytes that pass in `time` when `offered` times as much comes as may, in messages of `size`.
+std::size_t passed(Policer& policer, Instant& now, Duration time, std::size_t size, std::uint64_t offered = 4) {
+    const Duration gap = Duration(static_cast<std::int64_t>(size * 8'000'000'000 / kRate / offered));
+    std::size_t out = 0;
+    for (const Instant end = now + time; now < end; now = now + gap) {
+        if (policer.pass(now, size)) out += size;
+    }
+    return out;
+}
+
+TEST_CASE("no rate is no limit") {
+    Policer policer;
+    for (int i = 0; i < 1'000'000; ++i) REQUIRE(policer.pass(kStart, 65'000));
+}
+
+TEST_CASE("a rate holds within a percent in the long run, whatever the sizes, beyond one burst") {
+    for (const std::size_t size : {48U, 1'452U, 60'000U}) {
+        CAPTURE(size);
+        Policer policer;
+        policer.set_rate(kRate);
+        Instant now = kStart;
+        const std::size_t first = passed(policer, now, seconds(10), size);
+        CHECK(first >= 10'000'000);
+        CHECK(first <= 10'000'000 + kBurst + size + 100'000);
+        const std::size_t second = passed(policer, now, seconds(10), size);
+        CHECK(second >= 9'900'000);
+        CHECK(second <= 10'100'000);
+    }
+}
+
+TEST_CASE("who stays below his rate loses nothing, also in bursts that fit") {
+    Policer policer;
+    policer.set_rate(kRate);
+    Instant now = kStart;
+    for (int second = 0; second < 100; ++second) {
+        for (std::size_t sent = 0; sent < kBurst - 1'452; sent += 1'452) REQUIRE(policer.pass(now, 1'452));
+        now = now + milliseconds(100);
+    }
+}
+
+TEST_CASE("a silent hour saves up one burst and no more") {
+    Policer policer;
+    policer.set_rate(kRate);
+    Instant now = kStart + seconds(3'600);
+    std::size_t sent = 0;
+    while (policer.pass(now, 1'000)) sent += 1'000;
+    CHECK(sent >= kBurst);
+    CHECK(sent <= kBurst + 1'000);
+}
+
+TEST_CASE("at a low rate a burst of 64 KiB still passes") {
+    Policer policer;
+    policer.set_rate(64'000);
+    std::size_t sent = 0;
+    while (policer.pass(kStart, 1'024)) sent += 1'024;
+    CHECK(sent >= (64U << 10));
+    CHECK(sent <= (64U << 10) + 1'024);
+}
+
+TEST_CASE("what is taken back was not used") {
+    Policer policer;
+    policer.set_rate(kRate);
+    for (int i = 0; i < 100'000; ++i) {
+        REQUIRE(policer.pass(kStart, 1'452));
+        policer.take_back(1'452);
+    }
+}
+
+TEST_CASE("the same rate again keeps what is owed, another one forgives it") {
+    Policer policer;
+    policer.set_rate(64'000);
+    while (policer.pass(kStart, 60'000)) {
+    }
+    policer.set_rate(64'000);
+    CHECK_FALSE(policer.pass(kStart, 1));
+    policer.set_rate(kRate);
+    CHECK(policer.pass(kStart, 1));
+}
+
+// --- in the pipeline ----------------------------------------------------------------------------------------------------------------
+
+constexpr std::uint32_t kIndex = 1 << 6;
+
+struct LimitedRig : Rig {
+    LimitedRig(std::uint64_t rate_up, std::uint64_t rate_down) {
+        CustomerSpec spec;
+        spec.rate_up = rate_up;
+        spec.rate_down = rate_down;
+        put(spec);
+        set_endpoint(0, "198.51.100.7:1111");
+        install(0, kIndex, true);
+        (void)sent();
+    }
+    static Packet from_site(std::size_t payload) { return udp_packet({}, 1, 2, Packet(payload)); }
+    static Packet to_site(std::size_t payload) {
+        return udp_packet({.source = IpAddress::v4(10, 0, 1, 10), .destination = IpAddress::v4(10, 0, 0, 2)}, 2, 1, Packet(payload));
+    }
+    std::uint64_t next = 0;
+};
+
+TEST_CASE("over rate_up messages are dropped before they are opened, each counted, and keepalives pass") {
+    LimitedRig rig(kRate, 0);
+    const std::size_t in_burst = kBurst / 1'056 + 1;  // 1,000 bytes, headers of UDP, IP and WireGuard, padding
+    for (std::size_t i = 0; i < 2 * in_burst; ++i) rig.receive(rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000)));
+    const std::size_t arrived = rig.delivered().size();
+    CHECK(arrived >= in_burst - 2);
+    CHECK(arrived <= in_burst + 2);
+    CHECK(rig.drops(DropReason::kRateUpExceeded) == 2 * in_burst - arrived);
+    CHECK(rig.all_drops() == rig.drops(DropReason::kRateUpExceeded));
+    CHECK(rig.traffic(0).rx_packets == arrived);
+    rig.receive(rig.seal(kIndex, rig.next++, {}));
+    CHECK(rig.traffic(0).rx_packets == arrived + 1);
+    // A forged one is not opened either: nobody finds out that it is forged.
+    Packet forged = rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000));
+    forged.back() ^= 1;
+    rig.receive(forged);
+    CHECK(rig.drops(DropReason::kAuthenticationFailed) == 0);
+    // The stack's packets are another matter.
+    rig.transmit(0, LimitedRig::to_site(1'000));
+    CHECK(rig.sent().size() == 1);
+}
+
+TEST_CASE("forged and replayed messages use up nobody's rate") {
+    LimitedRig rig(kRate, 0);
+    const Packet good = rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000));
+    rig.receive(good);
+    for (int i = 0; i < 300; ++i) {
+        Packet forged = rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000));
+        forged.back() ^= 1;
+        rig.receive(forged);
+        rig.receive(good);
+    }
+    CHECK(rig.drops(DropReason::kRateUpExceeded) == 0);
+    (void)rig.delivered();
+    rig.receive(rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000)));
+    CHECK(rig.delivered().size() == 1);
+}
+
+TEST_CASE("over rate_down packets are dropped before they are sealed: no counter is used, no send is noted") {
+    LimitedRig rig(0, kRate);
+    const std::uint64_t in_burst = kBurst / 1'056 + 1;
+    for (std::uint64_t i = 0; i < 2 * in_burst; ++i) rig.transmit(0, LimitedRig::to_site(1'000));
+    const auto sent = rig.sent();
+    CHECK(sent.size() >= in_burst - 2);
+    CHECK(sent.size() <= in_burst + 2);
+    CHECK(rig.drops(DropReason::kRateDownExceeded) == 2 * in_burst - sent.size());
+    CHECK(parse_transport_header(sent.back().bytes).counter == sent.size());  // the first was the keepalive
+    const Instant last_sent = rig.now;
+    rig.now = rig.now + std::chrono::microseconds(1);
+    rig.transmit(0, LimitedRig::to_site(1'000));
+    CHECK(rig.sent().empty());
+    rig.now = rig.now + seconds(1);
+    rig.tick();
+    const auto reports = Rig::only<PeerActivity>(rig.events());
+    REQUIRE_FALSE(reports.empty());
+    CHECK(reports.back().last_sent == last_sent);
+    rig.transmit(0, LimitedRig::to_site(1'000));
+    const auto later = rig.sent();
+    REQUIRE(later.size() == 1);
+    CHECK(parse_transport_header(later[0].bytes).counter == sent.size() + 1);
+}
+
+TEST_CASE("a rate changes while sessions live") {
+    LimitedRig rig(64'000, 64'000);
+    Rig::CustomerSpec spec;
+    for (int i = 0; i < 200; ++i) rig.receive(rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000)));
+    CHECK(rig.drops(DropReason::kRateUpExceeded) > 0);
+    (void)rig.delivered();
+    rig.put(spec);
+    for (int i = 0; i < 200; ++i) rig.receive(rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000)));
+    CHECK(rig.delivered().size() == 200);
+}
+
+TEST_CASE("a customer is metered: bytes and packets of every peer, each way, and the time he is charged") {
+    LimitedRig rig(0, 0);
+    const Packet in = rig.seal(kIndex, rig.next++, LimitedRig::from_site(100));
+    rig.receive(in);
+    rig.receive(in);  // a replay is not counted
+    rig.transmit(0, LimitedRig::to_site(200));
+    rig.pipeline->charge({0}, Direction::kUp, milliseconds(3));
+    rig.pipeline->charge({0}, Direction::kDown, milliseconds(4));
+    rig.pipeline->charge({0}, Direction::kDown, milliseconds(1));
+    rig.pipeline->charge({7}, Direction::kDown, milliseconds(1));  // nobody
+    const Meters& meters = *rig.pipeline->meters({0});
+    CHECK(meters.up.packets == 1);
+    CHECK(meters.up.bytes == in.size());
+    CHECK(meters.down.packets == 2);  // the keepalive that began the session too
+    CHECK(meters.down.bytes == rig.traffic(0).tx_bytes);
+    CHECK(meters.up.processor == milliseconds(3));
+    CHECK(meters.down.processor == milliseconds(5));
+    CHECK(rig.pipeline->meters({7}) == nullptr);
+}
+
+}  // namespace
+}  // namespace warren::dataplane::test
