@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import statistics
 import subprocess
 import time
 
@@ -24,17 +23,6 @@ def commit(root):
     return done.stdout.strip() or "unknown"
 
 
-def cpu_seconds(pids):
-    """CPU time of processes, all threads, user and system; softirq work done in their system calls is in it."""
-    ticks = os.sysconf("SC_CLK_TCK")
-    total = 0
-    for pid in pids:
-        with open(f"/proc/{pid}/stat") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        total += (int(fields[11]) + int(fields[12])) / ticks
-    return total
-
-
 def memory_kb(pids):
     """Proportional set size of processes."""
     total = 0
@@ -42,11 +30,6 @@ def memory_kb(pids):
         with open(f"/proc/{pid}/smaps_rollup") as rollup:
             total += next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
     return total
-
-
-def spread(values):
-    """Median, smallest and largest."""
-    return {"median": statistics.median(values), "min": min(values), "max": max(values), "runs": len(values)}
 
 
 def save(root, name, result):

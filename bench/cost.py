@@ -1,0 +1,94 @@
+"""What a hub's work costs the machine: CPU time of its threads, and of its core as a whole, over a block.
+
+Two figures, because each is blind where the other sees:
+  threads   what schedstat counts for the hub's threads and for the kernel thread that polls its uplink. Softirq work done in their time is in
+            it (this kernel does not account it apart), softirq work done in others' time is not.
+  core      the time in which the hub's core was not idle, from idle time, since the busy columns of /proc/stat are sampled at the tick and
+            miss paced work. All softirq work is in it, and so is everything foreign.
+`foreign` is what the machine was busy with besides the hub, the generator and softirqs on an otherwise idle core: a block with much of it is
+measured again. Where real clients run beside the hub it is not known (None), and nothing is measured again.
+"""
+
+import glob
+import os
+import time
+from dataclasses import dataclass
+
+TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def thread_seconds(pids):
+    """CPU time of all threads of these processes, in seconds, to the nanosecond."""
+    total = 0
+    for pid in pids:
+        for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+            try:
+                with open(path) as schedstat:
+                    total += int(schedstat.read().split()[0])
+            except OSError:
+                pass  # a thread that ended
+    return total / 1e9
+
+
+def kernel_thread(prefix):
+    """The pids of kernel threads whose name starts so."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/comm") as comm:
+                if comm.read().startswith(prefix):
+                    found.append(int(entry))
+        except OSError:
+            pass
+    return found
+
+
+def _cores():
+    """(idle, stolen, softirq) seconds of each core."""
+    with open("/proc/stat") as stat:
+        lines = [line.split() for line in stat if line.startswith("cpu") and line[3] != " "]
+    return [((int(f[4]) + int(f[5])) * TICK, int(f[8]) * TICK, int(f[7]) * TICK) for f in lines]
+
+
+@dataclass
+class Cost:
+    """Of one block, in seconds."""
+
+    seconds: float
+    threads: float
+    core: float
+    softirq: float
+    foreign: float
+    stolen: float
+
+    def document(self):
+        return {name: value if value is None else round(value, 4) for name, value in vars(self).items()}
+
+    def is_clean(self):
+        """Quiet enough to be believed, as far as it is known."""
+        return (self.foreign or 0) < 0.1 * self.seconds and self.stolen < 0.02 * self.seconds
+
+
+class Meter:
+    """Reads the clocks at both ends of a block.  with Meter(hub, generator, core) as meter: ...;  meter.cost"""
+
+    def __init__(self, hub_pids, generator_pids, core):
+        """No generator: what else runs is not known."""
+        self.hub_pids, self.generator_pids, self.core_number = hub_pids, generator_pids, core
+
+    def _read(self):
+        return time.monotonic(), thread_seconds(self.hub_pids), thread_seconds(self.generator_pids), _cores()
+
+    def __enter__(self):
+        self._before = self._read()
+        return self
+
+    def __exit__(self, kind, error, trace):
+        before, after = self._before, self._read()
+        seconds, threads, generator = (after[i] - before[i] for i in range(3))
+        idle = [new[0] - old[0] for new, old in zip(after[3], before[3])]
+        stolen = sum(new[1] - old[1] for new, old in zip(after[3], before[3]))
+        softirq = sum(new[2] - old[2] for new, old in zip(after[3], before[3]))
+        busy = seconds * len(idle) - sum(idle)
+        self.cost = Cost(seconds, threads, max(0.0, seconds - idle[self.core_number]), softirq,
+                         max(0.0, busy - threads - generator) if self.generator_pids else None, stolen)

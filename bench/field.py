@@ -1,0 +1,74 @@
+"""Where hubs are measured: an uplink namespace with the hubs, and the field, where the generator plays all of the Internet.
+
+    field ── port ═════ hub0 ── uplink ── hub ── vpn0 ── stack
+
+The uplink's side of the wire is dealt with on the hub's core, the field's side on the generator's, as an interrupt of a network card would be.
+Modes, since veth keeps super-packets whole, which no wire does:
+  kept         UDP_SEGMENT trains go through as one
+  seg-gro      both ends send real datagrams; the receiving end puts them together again (GRO)
+  seg          both ends send real datagrams; nobody puts them together
+"""
+
+import os
+
+from bench import cost
+from tests.lab import netlab
+
+MODES = ("kept", "seg-gro", "seg")
+UPLINK, FIELD, PORT, FAR_PORT = "198.51.100.1", "198.51.100.2", f"hb{os.getpid() % 10000}", f"fd{os.getpid() % 10000}"
+SOURCES = "198.18.0.0/15"  # RFC 2544; the field takes them all for its own
+FIRST_SOURCE = "198.18.0.1"
+
+
+class Field:
+    def __init__(self, lab, mode, hub_core, generator_core):
+        self.lab, self.mode, self.hub_core, self.generator_core = lab, mode, hub_core, generator_core
+        self.uplink, self.field = lab.namespace("uplink"), lab.namespace("field")
+        lab.wire(self.uplink, PORT, f"{UPLINK}/24", self.field, FAR_PORT, f"{FIELD}/24")
+        self.uplink.ip(f"route add {SOURCES} via {FIELD}")
+        self.field.ip(f"route add local {SOURCES} dev lo")
+        for ns, device, core in ((self.uplink, PORT, hub_core), (self.field, FAR_PORT, generator_core)):
+            self._offloads(ns, device)
+            self._steer(ns, device, core)
+
+    def _offloads(self, ns, device):
+        whole = "on" if self.mode == "kept" else "off"
+        gro = "on" if self.mode == "seg-gro" else "off"
+        ns.run("ethtool", "-K", device, "tso", whole, "tx-udp-segmentation", whole, "gro", gro)
+
+    def _steer(self, ns, device, core):
+        """What arrives here is worked on at `core`: by the poll thread where there is one (GRO), and by softirqs."""
+        mask = f"{1 << core:x}"
+        script = f"echo {mask} > /sys/class/net/{device}/queues/rx-0/rps_cpus"
+        if self.mode == "seg-gro":
+            script += f"; echo 1 > /sys/class/net/{device}/threaded"
+        netlab.run("ip", "netns", "exec", ns.name, "sh", "-c", script)
+        for pid in cost.kernel_thread(f"napi/{device}-"):
+            os.sched_setaffinity(pid, {core})
+            os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))  # goes before programs, as the softirq that it stands for
+
+    def site(self, number):
+        """A namespace of its own for a real client, with a wire of its own, and the hub's address on it."""
+        site = self.lab.namespace(f"site{number}")
+        hub_side = f"203.0.113.{4 * number + 1}"
+        self.lab.wire(self.uplink, f"{PORT}-{number}", f"{hub_side}/30", site, "up0", f"203.0.113.{4 * number + 2}/30")
+        for ns, device in ((self.uplink, f"{PORT}-{number}"), (site, "up0")):
+            self._offloads(ns, device)
+        return site, hub_side
+
+    def poll_threads(self):
+        """The kernel's thread that polls the hub's side of the wire, which is part of what a hub costs."""
+        return cost.kernel_thread(f"napi/{PORT}-")
+
+    def lost_datagrams(self):
+        """Datagrams that found a socket of the uplink full."""
+        return _counter(self.uplink, "Udp", "RcvbufErrors")
+
+
+def _counter(ns, protocol, name):
+    def read():
+        with open("/proc/thread-self/net/snmp") as snmp:
+            return snmp.read()
+
+    lines = [line.split() for line in ns.inside(read).splitlines() if line.startswith(protocol + ":")]
+    return int(lines[1][lines[0].index(name)])

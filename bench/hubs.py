@@ -1,0 +1,131 @@
+"""The hubs that are compared. Each serves `customers` customers of `peers` peers, all played by one generator."""
+
+import os
+
+from bench import field as fields
+from bench import generator
+from tests.lab import netlab, warren, wireguard_go
+
+SEED = "warren bench"
+STACK = "10.0.0.1"
+
+
+def peer_address(place):
+    """As bench/wgblast/roster.h has it."""
+    number = (10 << 24) + 0x100 + place
+    return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+class Hub:
+    """What all have: a key, a port, the peers' keys, a stack for each customer, and a generator once `connect` was called."""
+
+    name = ""
+
+    def __init__(self, field, tools, customers=1, peers=2, public_keys=None, pinned=True):
+        """`public_keys`: of peers that are not played by wgblast. `pinned`: to the hub's core."""
+        self.field, self.tools, self.customers, self.peers, self.pinned = field, tools, customers, peers, pinned
+        self.key = wireguard_go.new_key()
+        self.public_keys = public_keys or generator.public_keys(tools.wgblast, SEED, customers * peers)
+        self.generator = None
+
+    def connect(self, sockets=None, sources=1):
+        count = self.customers * self.peers
+        self.generator = generator.Generator(self.field.field, self.tools.wgblast, self.field.generator_core, seed=SEED, peers=count,
+                                             peers_per_customer=self.peers, hub=f"{fields.UPLINK}:{self.port}", hub_key=self.key.public,
+                                             sockets=sockets or min(count, 4096), first_source=fields.FIRST_SOURCE, sources=sources)
+        return self
+
+    def count_arrivals(self):
+        """TCP and UDP to the stack's own address are counted and dropped from now on: a sink that costs all hubs the same."""
+        for stack in self.stacks():
+            stack.run("nft", "-f", "-", input="table inet bench {\nchain sink {\ntype filter hook prerouting priority -400\n"
+                      f"meta l4proto {{ tcp, udp }} ip daddr {STACK} counter drop\n}}\n}}\n")
+
+    def arrived(self, customer=0):
+        """(super-packets, bytes of IP) that came out of the tunnel for the stack."""
+        words = self.stacks()[customer].run("nft", "list", "chain", "inet", "bench", "sink").stdout.split()
+        at = words.index("counter")
+        return int(words[at + 2]), int(words[at + 4])
+
+    def measured_pids(self):
+        return self.pids() + self.field.poll_threads()
+
+    def pin(self):
+        return ["taskset", "-c", str(self.field.hub_core)] if self.pinned else []
+
+
+class PinnedWarren(warren.Warren):
+    """Warren on one core."""
+
+    pin = ()
+
+    def stackd(self, *options):
+        return [*self.pin, *super().stackd(*options)]
+
+
+class Warren(Hub):
+    """stackd and vpnd."""
+
+    name, port, tunnel = "warren", 51820, "vpn0"
+
+    def start(self):
+        each = [[warren.Peer(f"p{place}", self.public_keys[number * self.peers + place], [f"{peer_address(place)}/32"]) for place in range(self.peers)]
+                for number in range(self.customers)]
+        customers = [warren.Customer(f"c{number}", [f"{STACK}/32"], peers) for number, peers in enumerate(each)]
+        self.warren = PinnedWarren(self.field.lab, self.field.uplink, key=self.key, listen_port=self.port, customers=customers)
+        self.warren.pin = self.pin()
+        self.warren.start(timeout=300)
+        return self
+
+    def pids(self):
+        return [self.warren.process.pid, self.warren.vpnd()]
+
+    def stacks(self):
+        return [self.warren.stack(f"c{number}") for number in range(self.customers)]
+
+
+class WireguardGo(Hub):
+    """wireguard-go, its TUN moved into a stack. Several customers: one process for all, in one stack ("one device")."""
+
+    program = None
+
+    def __init__(self, *arguments, name="wireguard-go", program=None, port=51821, **more):
+        super().__init__(*arguments, **more)
+        self.name, self.program, self.port = name, program, port
+        self.tunnel = f"wgb{port % 100}"
+
+    def start(self):
+        uplink = self.field.uplink
+        self.stack = self.field.lab.router(f"{self.name}-stack")
+        for scope in ("all", "default"):
+            self.stack.sysctl(f"net.ipv4.conf.{scope}.send_redirects", 0)  # Warren's stacks send none either
+        self.process = uplink.start(*self.pin(), self.program, "-f", self.tunnel, name=f"hub-{self.name}",
+                                    env={"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"})
+        netlab.wait_until(lambda: uplink.run("wg", "show", self.tunnel, check=False).returncode == 0, 10, f"{self.name} answers")
+        lines = ["[Interface]", f"PrivateKey = {self.key.private}", f"ListenPort = {self.port}"]
+        for place, public in enumerate(self.public_keys):
+            lines += ["[Peer]", f"PublicKey = {public}", f"AllowedIPs = {peer_address(place)}/32"]
+        uplink.run("wg", "setconf", self.tunnel, self.field.lab.write(f"{self.tunnel}.conf", "\n".join(lines) + "\n"))
+        uplink.ip(f"link set {self.tunnel} netns {self.stack.name}")
+        self.stack.ip(f"addr add {STACK}/32 dev {self.tunnel}", f"link set {self.tunnel} mtu 1420 up", f"route add 10.0.0.0/8 dev {self.tunnel}")
+        return self
+
+    def pids(self):
+        return [self.process.pid]
+
+    def stacks(self):
+        return [self.stack]
+
+
+class Tools:
+    """Where the programs are."""
+
+    def __init__(self, root):
+        self.root = root
+        built = warren.programs()
+        self.wgblast, self.aead = os.path.join(built, "wgblast"), os.path.join(built, "bench-aead")
+        self.peers = os.path.join(root, "build/peers")
+
+    def wireguard_go(self, suite="bookworm-backports"):
+        done = netlab.run(os.path.join(self.root, "bench/fetch-wireguard-go"), self.peers, suite, timeout=180)
+        return done.stdout.strip()

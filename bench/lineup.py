@@ -1,0 +1,38 @@
+"""The hubs of one run, side by side in one field, all ready to be measured."""
+
+from bench import field, hubs
+from tests.lab import netlab
+
+VERSIONS = {"go": ("wireguard-go", "bookworm-backports", 51821), "go-sid": ("wireguard-go-sid", "sid", 51822)}
+
+
+class Lineup:
+    """Owns the lab. The hubs stand idle while another is measured."""
+
+    def __init__(self, root, names, mode, cores=(0, 1)):
+        self.tools, self.names, self.mode, self.cores = hubs.Tools(root), names, mode, cores
+        self.lab = netlab.Lab()
+        self.field = field.Field(self.lab, mode, *cores)
+
+    def hubs(self, customers=1, peers=2, **connect):
+        """The hubs that were asked for, on their core, each with all its peers played and connected by wgblast."""
+        made = []
+        for name in self.names:
+            hub = self.hub(name, customers, peers).start()
+            hub.count_arrivals()
+            made.append(hub.connect(**connect))
+        return made
+
+    def hub(self, name, customers=1, peers=2, **more):
+        """One hub, not started. wireguard-go has one device for the peers of all customers."""
+        if name == "warren":
+            return hubs.Warren(self.field, self.tools, customers=customers, peers=peers, **more)
+        title, suite, port = VERSIONS[name]
+        return hubs.WireguardGo(self.field, self.tools, customers=1, peers=customers * peers, name=title, port=port,
+                                program=self.tools.wireguard_go(suite), **more)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.lab.__exit__(*error)

@@ -1,0 +1,66 @@
+"""Figures by row, hub and name; printed as a table, kept as a document."""
+
+import statistics
+
+
+def spread(values):
+    """Median, smallest and largest."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values), "runs": len(values)}
+
+
+class Table:
+    def __init__(self, ours="warren"):
+        self.ours = ours
+        self.figures = {}  # (row, figure) -> hub -> values
+        self.blocks = []
+        self.disturbed = 0
+
+    def add(self, row, hub, cost=None, **figures):
+        """One block's figures. `cost` is kept beside them and says how steady the block was."""
+        for name, value in figures.items():
+            self.figures.setdefault((row, name), {}).setdefault(hub, []).append(value)
+        block = {"row": row, "hub": hub, **figures}
+        if cost is not None:
+            block["cost"] = cost.document()
+            self.disturbed += not cost.is_clean()
+        self.blocks.append(block)
+        shown = "  ".join(f"{name} {short(value)}" for name, value in figures.items())
+        noise = "" if cost is None or cost.is_clean() else f"   (disturbed: foreign {cost.foreign / cost.seconds:.0%})"
+        print(f"  {row:28} {hub:14} {shown}{noise}", flush=True)
+
+    def document(self):
+        rows = {}
+        for (row, figure), hubs in self.figures.items():
+            entry = {hub: spread(values) for hub, values in hubs.items()}
+            mine = entry.get(self.ours)
+            if mine:
+                entry["ratio"] = {hub: mine["median"] / other["median"] for hub, other in entry.items()
+                                  if hub != self.ours and other["median"]}
+            rows.setdefault(row, {})[figure] = entry
+        return {"rows": rows, "disturbed_blocks": self.disturbed, "blocks": self.blocks}
+
+    def print(self):
+        """Median (smallest-largest) of each hub, and ours over each other."""
+        hubs = list(dict.fromkeys(hub for by_hub in self.figures.values() for hub in by_hub))
+        print(f"\n{'':28} {'':18}" + "".join(f"{hub:>30}" for hub in hubs) + "".join(f"{'/ ' + hub:>20}" for hub in hubs if hub != self.ours))
+        for row, figures in self.document()["rows"].items():
+            for figure, entry in figures.items():
+                cells = "".join(f"{_cell(entry[hub]) if hub in entry else '':>30}" for hub in hubs)
+                ratios = "".join(f"{_ratio(entry, hub):>20}" for hub in hubs if hub != self.ours)
+                print(f"{row:28} {figure:18}{cells}{ratios}")
+        if self.disturbed:
+            print(f"\n{self.disturbed} of {len(self.blocks)} blocks were disturbed by other work on this machine: take the figures for a direction only")
+
+
+def short(value):
+    """Three digits, more before the point."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _cell(one):
+    return f"{short(one['median'])} ({short(one['min'])}-{short(one['max'])})"
+
+
+def _ratio(entry, hub):
+    value = entry.get("ratio", {}).get(hub)
+    return f"{value:.2f}" if value is not None else ""

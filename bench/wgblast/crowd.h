@@ -1,0 +1,90 @@
+// All the peers that the generator plays: their handshakes, their sessions, and what came back to each.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "bench/wgblast/initiator.h"
+#include "bench/wgblast/inner.h"
+#include "bench/wgblast/roster.h"
+#include "bench/wgblast/wire.h"
+#include "crypto/aead.h"
+
+namespace warren::bench {
+
+// Who asked for an echo hears of the reply.
+class EchoListener {
+  public:
+    virtual ~EchoListener() = default;
+    virtual void heard(Instant now, std::uint64_t stamp) = 0;
+};
+
+struct Client {
+    Client(Initiator by, std::uint32_t socket_number, std::uint32_t inner)
+        : initiator(std::move(by)), socket(socket_number), address(inner) {}
+
+    Initiator initiator;
+    std::uint32_t socket;
+    std::uint32_t address;  // inner, host byte order
+    Session session;        // local_index 0: none yet
+    Session previous;
+    Instant asked = kLongAgo;  // the last initiation
+    std::uint32_t attempts = 0;
+    bool hears_echoes = false;
+    std::uint64_t received_packets = 0;
+    std::uint64_t received_bytes = 0;  // of data messages, outer UDP payload
+};
+
+struct HandshakeTally {
+    std::uint64_t initiations = 0;
+    std::uint64_t completed = 0;
+    std::uint64_t cookies = 0;
+};
+struct SampleTally {
+    std::uint64_t verified = 0;
+    std::uint64_t broken = 0;  // not authentic, or a checksum is wrong
+};
+
+// One thread. Client n's sender indexes are n and a generation above it.
+class Crowd {
+  public:
+    Crowd(const Roster& roster, std::uint32_t peers, const crypto::PublicKey& hub, Wire wire, std::unique_ptr<crypto::PacketAead> aead);
+
+    [[nodiscard]] Client& client(std::uint32_t peer) { return *clients_[peer]; }
+    [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(clients_.size()); }
+    [[nodiscard]] Wire& wire() { return wire_; }
+    [[nodiscard]] crypto::PacketAead& aead() { return *aead_; }
+    [[nodiscard]] const HandshakeTally& handshakes() const { return handshakes_; }
+    [[nodiscard]] const SampleTally& samples() const { return samples_; }
+
+    // Sends one initiation.
+    void initiate(Now now, std::uint32_t peer);
+    // Takes in all that waits on the sockets.
+    void receive(Now now);
+    // Handshakes of all whose session is older than `age`, at most `parallel` at a time. Returns how many have none after `patience`.
+    [[nodiscard]] std::uint32_t connect(Duration age, std::uint32_t parallel, Duration patience);
+    // A small packet of this peer, now. False when the socket took nothing.
+    bool send_packet(std::uint32_t peer, Bytes inner);
+    // `listener` gets the replies to echo requests with this identifier; null: nobody. He outlives the crowd or is taken away.
+    void listen(std::uint16_t identifier, EchoListener* listener);
+
+  private:
+    void take(Now now, const Arrival& arrival);
+    void take_handshake(Now now, Bytes datagram);
+    void take_data(Now now, const Arrival& arrival);
+    // True when the train was of echo replies.
+    bool take_echoes(Now now, Client& client, Bytes train, std::vector<std::uint8_t>& packet);
+    bool open(Client& client, Bytes message, std::vector<std::uint8_t>& packet);
+    [[nodiscard]] Client* owner_of(std::uint32_t local_index);
+
+    crypto::SystemRandom random_;
+    Wire wire_;
+    std::unique_ptr<crypto::PacketAead> aead_;
+    std::vector<std::unique_ptr<Client>> clients_;
+    std::vector<EchoListener*> listeners_;
+    std::vector<std::uint8_t> scratch_;
+    HandshakeTally handshakes_;
+    SampleTally samples_;
+};
+
+}  // namespace warren::bench

@@ -1,0 +1,97 @@
+#include "bench/wgblast/flood.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "bench/wgblast/clock.h"
+#include "vpnd/dataplane/wg_transport.h"
+
+namespace warren::bench {
+
+Result<std::unique_ptr<Flood>> Flood::create(FloodSpec spec, Crowd& crowd, const Endpoint& hub, const crypto::PublicKey& hub_key,
+                                             Instant start) {
+    UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd.valid()) return fail_errno("flood socket", errno);
+    // Answers are not wanted: they fill a small buffer and are dropped there.
+    const int small = 1;
+    const int large = 16 << 20;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &large, sizeof large);
+    std::unique_ptr<Flood> flood(new Flood(std::move(spec), crowd, hub, std::move(fd), start));
+    flood->mac1_key_ = wireguard::mac1_key_of(hub_key);
+    return flood;
+}
+
+Flood::Flood(FloodSpec spec, Crowd& crowd, const Endpoint& hub, UniqueFd fd, Instant start)
+    : spec_(std::move(spec)), crowd_(crowd), hub_(hub), fd_(std::move(fd)), pace_(start, spec_.rate), messages_(kBatch) {
+    const bool is_data = spec_.kind == FloodKind::kForgedData;
+    crypto::SystemRandom random;
+    for (auto& message : messages_) {
+        message.resize(is_data ? dataplane::padded_size(spec_.size, 0) + dataplane::kTransportOverhead : wireguard::kInitiationSize);
+        random.fill(message);
+    }
+}
+
+// Makes the message another one than it was.
+void Flood::refresh(std::vector<std::uint8_t>& message) {
+    ++number_;
+    if (spec_.kind == FloodKind::kForgedData) {
+        const Session& session = crowd_.client(spec_.victim).session;
+        dataplane::write_transport_header(message.data(), session.remote_index, session.counter + number_ % 1000);
+        return;
+    }
+    store_le(message.data(), static_cast<std::uint32_t>(wireguard::MessageType::kInitiation));
+    store_le(message.data() + 8, number_);  // in the ephemeral key
+    if (spec_.kind == FloodKind::kBadMac1) return;
+    const wireguard::Mac mac1 = crypto::blake2s_mac(mac1_key_, {wireguard::before_mac1(message)});
+    std::copy(mac1.begin(), mac1.end(), message.end() - 2 * mac1.size());
+}
+
+void Flood::step(Instant now) {
+    std::size_t due = 0;
+    while (due < kBatch && pace_.due(sent_ + due) <= now) ++due;
+    if (due == 0) return;
+    worst_lag_ = std::max(worst_lag_, now - pace_.due(sent_));
+    struct Control {
+        alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(in_pktinfo))> bytes;
+    };
+    std::array<mmsghdr, kBatch> headers{};
+    std::array<iovec, kBatch> vectors{};
+    std::array<Control, kBatch> controls{};
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(hub_.port);
+    std::memcpy(&to.sin_addr, hub_.address.octets.data(), sizeof to.sin_addr);
+    const std::uint32_t first = load_be<std::uint32_t>(spec_.first_source.octets.data());
+    for (std::size_t i = 0; i < due; ++i) {
+        refresh(messages_[i]);
+        vectors[i] = {messages_[i].data(), messages_[i].size()};
+        msghdr& header = headers[i].msg_hdr;
+        header.msg_name = &to;
+        header.msg_namelen = sizeof to;
+        header.msg_iov = &vectors[i];
+        header.msg_iovlen = 1;
+        header.msg_control = controls[i].bytes.data();
+        header.msg_controllen = controls[i].bytes.size();
+        cmsghdr* const one = CMSG_FIRSTHDR(&header);
+        one->cmsg_level = IPPROTO_IP;
+        one->cmsg_type = IP_PKTINFO;
+        one->cmsg_len = CMSG_LEN(sizeof(in_pktinfo));
+        in_pktinfo from{};
+        // A walk over all of them that is not in order.
+        from.ipi_spec_dst.s_addr = htonl(first + static_cast<std::uint32_t>((sent_ + i) * 40'503 % spec_.sources));
+        std::memcpy(CMSG_DATA(one), &from, sizeof from);
+    }
+    const int gone = ::sendmmsg(fd_.get(), headers.data(), static_cast<unsigned>(due), MSG_DONTWAIT);
+    if (gone > 0) sent_ += static_cast<std::uint64_t>(gone);
+}
+
+nlohmann::json Flood::result() const {
+    return {{"name", spec_.name}, {"sent", sent_}, {"worst_lag_us", to_microseconds(worst_lag_)}};
+}
+
+}  // namespace warren::bench

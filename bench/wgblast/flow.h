@@ -1,0 +1,52 @@
+// What a load is made of: shapes of packets in a fixed mix, from some peers, in bursts, over one flow or many.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "bench/wgblast/inner.h"
+
+namespace warren::bench {
+
+struct Mix {
+    Transport transport = Transport::kTcp;
+    std::vector<std::size_t> sizes;  // inner packets, in turn
+    std::uint32_t flows = 1;         // of each peer, a packet each in turn
+    std::uint32_t first_peer = 0;
+    std::uint32_t peers = 1;
+    std::uint32_t burst = 44;   // packets of one peer before it is another's turn
+    bool to_neighbour = false;  // else to the stack
+};
+
+// One packet to be made.
+struct NextPacket {
+    std::uint32_t peer = 0;
+    const InnerShape* shape = nullptr;
+    std::uint16_t source_port = 0;
+    std::uint32_t sequence = 0;
+};
+
+// Walks through peers, flows and sizes for ever. Neighbours in the order of peers are far apart in number, so that nothing is cached by
+// luck.
+class FlowWalk {
+  public:
+    explicit FlowWalk(Mix mix);
+
+    // Of the next packet, without taking it.
+    [[nodiscard]] std::uint32_t peer() const { return mix_.first_peer + place_; }
+    [[nodiscard]] std::size_t size() const { return shapes_[shape_].size(); }
+    [[nodiscard]] NextPacket take();
+    [[nodiscard]] const Mix& mix() const { return mix_; }
+
+  private:
+    Mix mix_;
+    std::vector<InnerShape> shapes_;
+    std::vector<std::uint32_t> sequences_;  // of each peer and flow
+    std::uint32_t step_ = 1;                // to the next peer; has no factor in common with their number
+    std::uint32_t place_ = 0;
+    std::uint32_t in_burst_ = 0;
+    std::size_t shape_ = 0;
+    std::vector<std::uint32_t> flow_of_;  // of each peer: whose turn it is
+};
+
+}  // namespace warren::bench

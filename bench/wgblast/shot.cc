@@ -1,0 +1,59 @@
+#include "bench/wgblast/shot.h"
+
+#include <algorithm>
+
+#include "vpnd/dataplane/wg_transport.h"
+
+namespace warren::bench {
+
+namespace {
+
+constexpr std::size_t kTunnelMtu = 1420;
+constexpr std::size_t kTrainMaximum = 65'507 - 64;  // UDP payload, less what the kernel's own headers may add
+
+std::size_t message_size(std::size_t inner) {
+    return dataplane::padded_size(inner, kTunnelMtu) + dataplane::kTransportOverhead;
+}
+
+}  // namespace
+
+void Shot::load(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint32_t packets, std::uint32_t longest) {
+    next_ = 0;
+    used_ = 0;
+    trains_.clear();
+    const std::size_t largest = message_size(*std::max_element(walk.mix().sizes.begin(), walk.mix().sizes.end()));
+    bytes_.resize((packets + longest) * largest);  // before the first pointer into it
+    jobs_.clear();
+    std::uint32_t loaded = 0;
+    while (loaded < packets) {
+        append(walk, crowd, roster, longest);
+        loaded += trains_.back().packets;
+    }
+    crowd.aead().seal(jobs_);
+}
+
+void Shot::append(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint32_t longest) {
+    ShotTrain train{walk.peer(), used_, 0, message_size(walk.size()), 0};
+    Client& client = crowd.client(train.peer);
+    const std::uint32_t destination = walk.mix().to_neighbour ? roster.address_of(roster.neighbour_of(train.peer)) : kStackAddress;
+    while (train.packets < longest && walk.peer() == train.peer) {
+        const std::size_t size = message_size(walk.size());
+        if (size > train.segment_size || train.size + size > kTrainMaximum) break;
+        const NextPacket packet = walk.take();
+        std::uint8_t* const message = bytes_.data() + used_;
+        const std::size_t text = size - dataplane::kTransportOverhead;
+        dataplane::write_transport_header(message, client.session.remote_index, client.session.counter);
+        packet.shape->write({client.address, destination, packet.source_port, packet.sequence}, message + dataplane::kTransportHeaderSize);
+        std::fill(message + dataplane::kTransportHeaderSize + packet.shape->size(), message + dataplane::kTransportHeaderSize + text,
+                  std::uint8_t{0});
+        jobs_.push_back({&client.session.send_key, client.session.counter++, message + dataplane::kTransportHeaderSize,
+                         static_cast<std::uint32_t>(text), false});
+        used_ += size;
+        train.size += size;
+        ++train.packets;
+        if (size < train.segment_size) break;
+    }
+    trains_.push_back(train);
+}
+
+}  // namespace warren::bench

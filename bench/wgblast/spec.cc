@@ -1,0 +1,217 @@
+#include "bench/wgblast/spec.h"
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace warren::bench {
+
+namespace {
+
+using nlohmann::json;
+
+// An object whose members are taken by name, and which knows those that nobody took. Throws what nlohmann's json throws, and runtime_error.
+class Members {
+  public:
+    explicit Members(const json& object) : object_(object) {}
+
+    template <typename T>
+    void take(const char* name, T& into) {
+        taken_.insert(name);
+        if (const auto found = object_.find(name); found != object_.end()) into = found->get<T>();
+    }
+    void take(const char* name, IpAddress& into) {
+        std::string text;
+        take(name, text);
+        if (text.empty()) return;
+        const auto address = parse_ip(text);
+        if (!address) throw std::runtime_error(std::string(name) + ": no address: " + text);
+        into = *address;
+    }
+    void finish() const {
+        for (const auto& [name, value] : object_.items()) {
+            if (taken_.count(name) == 0) throw std::runtime_error("unknown member \"" + name + "\"");
+        }
+    }
+
+  private:
+    const json& object_;
+    std::set<std::string> taken_;
+};
+
+void take_mix(Members& members, Mix& mix) {
+    std::string transport = "tcp";
+    members.take("transport", transport);
+    if (transport != "tcp" && transport != "udp") throw std::runtime_error("transport is tcp or udp");
+    mix.transport = transport == "tcp" ? Transport::kTcp : Transport::kUdp;
+    mix.sizes = {1420};
+    members.take("sizes", mix.sizes);
+    members.take("flows", mix.flows);
+    members.take("first_peer", mix.first_peer);
+    members.take("peers", mix.peers);
+    members.take("burst", mix.burst);
+    members.take("to_neighbour", mix.to_neighbour);
+    if (mix.sizes.empty() || mix.flows == 0 || mix.peers == 0 || mix.burst == 0) throw std::runtime_error("a load of nothing");
+    for (const std::size_t size : mix.sizes) {
+        if (size < InnerShape::minimum_size(mix.transport) || size > 1420) throw std::runtime_error("sizes are 40 (UDP: 28) to 1420");
+    }
+}
+
+LoadSpec load_of(const json& object) {
+    Members members(object);
+    LoadSpec spec;
+    members.take("name", spec.name);
+    take_mix(members, spec.mix);
+    members.take("rate", spec.rate);
+    members.take("window", spec.window);
+    members.take("train", spec.train);
+    members.take("shot", spec.shot);
+    members.finish();
+    return spec;
+}
+
+InjectionSpec injection_of(const json& object) {
+    Members members(object);
+    InjectionSpec spec;
+    members.take("name", spec.name);
+    members.take("network_namespace", spec.network_namespace);
+    members.take("device", spec.device);
+    IpAddress source = IpAddress::v4(10, 0, 0, 1);
+    IpAddress destination;
+    members.take("source", source);
+    members.take("destination", destination);
+    spec.source = load_be<std::uint32_t>(source.octets.data());
+    spec.destination = load_be<std::uint32_t>(destination.octets.data());
+    take_mix(members, spec.mix);
+    members.take("rate", spec.rate);
+    members.take("window", spec.window);
+    members.take("train", spec.train);
+    members.finish();
+    return spec;
+}
+
+EchoSpec echo_of(const json& object) {
+    Members members(object);
+    EchoSpec spec;
+    members.take("name", spec.name);
+    members.take("peer", spec.peer);
+    members.take("rate", spec.rate);
+    members.finish();
+    return spec;
+}
+
+FloodSpec flood_of(const json& object) {
+    Members members(object);
+    FloodSpec spec;
+    std::string kind;
+    members.take("name", spec.name);
+    members.take("kind", kind);
+    if (kind == "initiations") {
+        spec.kind = FloodKind::kInitiations;
+    } else if (kind == "bad_mac1") {
+        spec.kind = FloodKind::kBadMac1;
+    } else if (kind == "forged_data") {
+        spec.kind = FloodKind::kForgedData;
+    } else {
+        throw std::runtime_error("kind is initiations, bad_mac1 or forged_data");
+    }
+    members.take("rate", spec.rate);
+    members.take("first_source", spec.first_source);
+    members.take("sources", spec.sources);
+    members.take("victim", spec.victim);
+    members.take("size", spec.size);
+    members.finish();
+    return spec;
+}
+
+RenewalSpec renewal_of(const json& object) {
+    Members members(object);
+    RenewalSpec spec;
+    members.take("name", spec.name);
+    members.take("rate", spec.rate);
+    members.take("parallel", spec.parallel);
+    members.take("first_peer", spec.first_peer);
+    members.take("peers", spec.peers);
+    members.finish();
+    return spec;
+}
+
+void check_peers(const TownSpec& town, std::uint64_t first, std::uint64_t count) {
+    if (first + count > town.peers) throw std::runtime_error("there are only " + std::to_string(town.peers) + " peers");
+}
+
+template <typename Spec, typename Parse>
+std::vector<Spec> list_of(Members& members, const char* name, const Parse& parse) {
+    json list = json::array();
+    members.take(name, list);
+    std::vector<Spec> out;
+    for (const json& one : list) out.push_back(parse(one));
+    return out;
+}
+
+TownSpec town_of(const json& object) {
+    Members members(object);
+    TownSpec town;
+    std::string hub, key;
+    members.take("hub", hub);
+    members.take("hub_key", key);
+    members.take("peers", town.peers);
+    members.take("peers_per_customer", town.roster.peers_per_customer);
+    members.take("seed", town.roster.seed);
+    members.take("sockets", town.sockets);
+    members.take("first_source", town.first_source);
+    members.take("sources", town.sources);
+    members.finish();
+    if (town.roster.peers_per_customer == 0 || town.sockets == 0 || town.sources == 0) throw std::runtime_error("a town of nothing");
+    if (hub.empty()) {
+        town.peers = 0;
+        return town;
+    }
+    town.hub = parse_endpoint(hub);
+    const auto hub_key = crypto::parse_public_key(key);
+    if (!town.hub || !hub_key) throw std::runtime_error("hub is no endpoint, or hub_key no key");
+    town.hub_key = *hub_key;
+    return town;
+}
+
+RunSpec run_of(const json& object, const TownSpec& town) {
+    Members members(object);
+    RunSpec run;
+    members.take("seconds", run.seconds);
+    run.loads = list_of<LoadSpec>(members, "load", load_of);
+    run.injections = list_of<InjectionSpec>(members, "inject", injection_of);
+    run.echoes = list_of<EchoSpec>(members, "echo", echo_of);
+    run.floods = list_of<FloodSpec>(members, "flood", flood_of);
+    run.renewals = list_of<RenewalSpec>(members, "renew", renewal_of);
+    members.finish();
+    if (run.seconds <= 0 || run.seconds > 60) throw std::runtime_error("seconds are up to 60");  // sessions live for 120
+    for (const auto& load : run.loads) check_peers(town, load.mix.first_peer, load.mix.peers);
+    for (const auto& injection : run.injections) {
+        if (town.hub) check_peers(town, injection.mix.first_peer, injection.mix.peers);
+    }
+    for (const auto& echo : run.echoes) check_peers(town, echo.peer, 1);
+    for (const auto& flood : run.floods) check_peers(town, flood.victim, 1);
+    for (const auto& renewal : run.renewals) check_peers(town, renewal.first_peer, renewal.peers);
+    return run;
+}
+
+// Where exceptions end.
+template <typename Parse>
+auto caught(std::string_view line, const Parse& parse) -> Result<decltype(parse(json()))> {
+    try {
+        return parse(json::parse(line));
+    } catch (const std::exception& error) {
+        return fail(ErrorCode::kInvalid, error.what());
+    }
+}
+
+}  // namespace
+
+Result<TownSpec> parse_town(std::string_view line) {
+    return caught(line, town_of);
+}
+
+Result<RunSpec> parse_run(std::string_view line, const TownSpec& town) {
+    return caught(line, [&](const json& object) { return run_of(object, town); });
+}
+
+}  // namespace warren::bench

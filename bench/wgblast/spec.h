@@ -1,0 +1,40 @@
+// What the generator is told, a JSON object a line: first who the peers are, then one line for each run.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "bench/wgblast/echoes.h"
+#include "bench/wgblast/flood.h"
+#include "bench/wgblast/injection.h"
+#include "bench/wgblast/load.h"
+#include "bench/wgblast/renewals.h"
+
+namespace warren::bench {
+
+// {"hub": "198.51.100.1:51820", "hub_key": "base64", "peers": 10, "peers_per_customer": 10, "seed": "x", "sockets": 10,
+//  "first_source": "198.18.0.1", "sources": 1}. Without "hub" there are no peers, and only injections can run.
+struct TownSpec {
+    std::optional<Endpoint> hub;
+    crypto::PublicKey hub_key;
+    Roster roster;
+    std::uint32_t peers = 0;
+    std::uint32_t sockets = 1;
+    IpAddress first_source;
+    std::uint32_t sources = 1;
+};
+[[nodiscard]] Result<TownSpec> parse_town(std::string_view line);
+
+// {"seconds": 3, "load": [...], "inject": [...], "echo": [...], "flood": [...], "renew": [...]}: what runs at the same time. The members of
+// each are those of its struct, by their names. An unknown member is an error.
+struct RunSpec {
+    double seconds = 1;
+    std::vector<LoadSpec> loads;
+    std::vector<InjectionSpec> injections;
+    std::vector<EchoSpec> echoes;
+    std::vector<FloodSpec> floods;
+    std::vector<RenewalSpec> renewals;
+};
+[[nodiscard]] Result<RunSpec> parse_run(std::string_view line, const TownSpec& town);
+
+}  // namespace warren::bench

@@ -1,0 +1,48 @@
+// How much may be under way: the closed loop that keeps a load as fast as the hub is, and no faster, so that nothing is lost in queues.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace warren::bench {
+
+class Window {
+  public:
+    // `packets` 0: open, anything may be under way.
+    explicit Window(std::uint64_t packets) : packets_(packets) {}
+
+    [[nodiscard]] bool is_open(Instant now) {
+        if (packets_ == 0 || sent_ - arrived_ < packets_) return true;
+        if (now - moved_ < kLost) return false;
+        // Nothing moves: what was under way is lost.
+        arrived_ = sent_;
+        moved_ = now;
+        ++stalls_;
+        return true;
+    }
+    void sent(Instant now, std::uint64_t packets) {
+        if (sent_ == arrived_) moved_ = now;
+        sent_ += packets;
+    }
+    // All that was sent up to here, of what sent() counted, has arrived or is lost.
+    void arrived(Instant now, std::uint64_t up_to) {
+        if (up_to <= arrived_ || up_to > sent_) return;
+        arrived_ = up_to;
+        moved_ = now;
+    }
+    [[nodiscard]] std::uint64_t sent() const { return sent_; }
+    [[nodiscard]] std::uint64_t packets() const { return packets_; }
+    [[nodiscard]] std::uint64_t stalls() const { return stalls_; }
+
+  private:
+    static constexpr Duration kLost = std::chrono::milliseconds(100);
+    std::uint64_t packets_;
+    std::uint64_t sent_ = 0;
+    std::uint64_t arrived_ = 0;
+    std::uint64_t stalls_ = 0;
+    Instant moved_ = kLongAgo;
+};
+
+}  // namespace warren::bench

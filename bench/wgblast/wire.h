@@ -1,0 +1,51 @@
+// The generator's UDP sockets: trains out with UDP_SEGMENT, trains in with UDP_GRO, all in the namespace it was started in.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/fd.h"
+#include "base/ip.h"
+#include "base/result.h"
+
+namespace warren::bench {
+
+// What one receive gave: the first bytes of a train, at least all of a handshake message.
+struct Arrival {
+    Bytes head;                    // its first kHead bytes, sometimes more
+    std::size_t size = 0;          // of the whole train
+    std::size_t segment_size = 0;  // of each datagram but the last
+    bool sample = false;           // `head` is all of it
+    [[nodiscard]] std::size_t count() const { return (size + segment_size - 1) / segment_size; }
+};
+
+// Sockets 0..count-1, connected to the hub. One thread.
+class Wire {
+  public:
+    // `sources`: the sockets bind to so many addresses from `first_source` on, which the namespace takes for its own.
+    [[nodiscard]] static Result<Wire> open(const Endpoint& hub, std::uint32_t count, const IpAddress& first_source, std::uint32_t sources);
+
+    // Sends one train; false when the socket took nothing.
+    [[nodiscard]] bool send(std::uint32_t socket, Bytes train, std::size_t segment_size);
+    // Hands over all that waits, at most a few trains of each socket. Every kSample-th datagram or so comes with all its bytes.
+    void receive(const std::function<void(const Arrival&)>& take);
+    [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(sockets_.size()); }
+    [[nodiscard]] std::uint64_t refused() const { return refused_; }
+
+  private:
+    static constexpr std::size_t kMessages = 16;
+    static constexpr std::size_t kHead = 2048;
+    static constexpr std::size_t kWhole = 65'536;
+    static constexpr std::uint64_t kSample = 1000;
+
+    void drain(int fd, const std::function<void(const Arrival&)>& take);
+
+    std::vector<UniqueFd> sockets_;
+    UniqueFd epoll_;
+    std::vector<std::uint8_t> room_ = std::vector<std::uint8_t>(kWhole + kMessages * kHead);
+    std::uint64_t since_sample_ = 0;
+    std::uint64_t refused_ = 0;
+};
+
+}  // namespace warren::bench
