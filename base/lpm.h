@@ -30,6 +30,7 @@ class Lpm {
     explicit Lpm(std::vector<Entry> entries) {
         std::vector<Range<KeyV4>> v4;
         std::vector<Range<KeyV6>> v6;
+        values_.reserve(entries.size());
         for (Entry& entry : entries) {
             const auto at = static_cast<std::uint32_t>(values_.size());
             if (entry.prefix.address.is_v4()) {

@@ -47,6 +47,8 @@ class PacketAead {
     virtual ~PacketAead() = default;
     virtual void seal(std::span<AeadJob> jobs) = 0;
     virtual void open(std::span<AeadJob> jobs) = 0;
+    // No copy of a key that was used stays inside. To be called when a session ends: a backend may keep the last key until the next packet.
+    virtual void forget_keys() {}
 };
 
 // kUnsupported when this machine or build lacks it.

@@ -87,6 +87,7 @@ std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& cus
     if (customer.config.suspended) return view;
 
     std::vector<Lpm<PeerIndex>::Entry> entries;
+    view->peers.reserve(customer.peers.size());
     for (const HeldPeer& peer : customer.peers) {
         view->peers.push_back(peer.index);
         for (const Prefix& prefix : peer.config.allowed_ips) entries.push_back({prefix, peer.index});
@@ -276,6 +277,7 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
 bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served, Changes& changes) {
     const std::vector<HeldPeer> old = std::move(held.peers);
     held.peers.clear();
+    held.peers.reserve(peers.size());  // what grows by doubling keeps half a customer's peers in reserve
     std::unordered_map<crypto::PublicKey, const HeldPeer*> before;
     for (const HeldPeer& peer : old) before[peer.config.public_key] = &peer;
 

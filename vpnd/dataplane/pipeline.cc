@@ -87,7 +87,9 @@ void Pipeline::remove_peer(PeerIndex index, CustomerIndex customer) {
 void Pipeline::forget_sessions(Peer& peer) {
     peer.sending = nullptr;
     peer.unconfirmed = nullptr;
+    if (peer.sessions.empty()) return;
     for (const ReceiverIndex session : peer.sessions) sessions_.erase(session);
+    aead_.forget_keys();
     peer.sessions.clear();
 }
 
@@ -155,6 +157,7 @@ void Pipeline::retire(ReceiverIndex index) {
         std::erase(peer->sessions, index);
     }
     sessions_.erase(index);
+    aead_.forget_keys();
 }
 
 void Pipeline::send_keepalive(Instant now, const SendKeepalive& command, Output& out) {

@@ -1,7 +1,6 @@
 #include "vpnd/io/control_worker.h"
 
 #include <algorithm>
-#include <cstring>
 #include <variant>
 
 #include "base/check.h"
@@ -29,8 +28,9 @@ std::uint64_t name_of(Source source, std::uint32_t index) {
     return (std::uint64_t{static_cast<std::uint32_t>(source)} << 32) | index;
 }
 
-bool is_handshake_size(std::size_t size) {
-    return size == wireguard::kInitiationSize || size == wireguard::kResponseSize || size == wireguard::kCookieReplySize;
+// Others cost no Diffie-Hellman, so they need not wait.
+bool may_be_dear(Bytes datagram) {
+    return datagram.size() == wireguard::kInitiationSize || datagram.size() == wireguard::kResponseSize;
 }
 
 }  // namespace
@@ -46,7 +46,12 @@ Result<std::unique_ptr<ControlWorker>> ControlWorker::make(std::vector<std::uniq
 }
 
 ControlWorker::ControlWorker(std::vector<std::unique_ptr<DataWorker>> workers, crypto::RandomSource& random, EventLoop loop)
-    : workers_(std::move(workers)), random_(random), loop_(std::move(loop)), ephemerals_(random), space_(kReceiveSpace) {}
+    : workers_(std::move(workers)),
+      random_(random),
+      loop_(std::move(loop)),
+      source_hash_(random),
+      ephemerals_(random),
+      space_(kReceiveSpace) {}
 
 ControlWorker::~ControlWorker() = default;
 
@@ -74,7 +79,7 @@ Status ControlWorker::open_listener(ListenerIndex index, crypto::PrivateKey priv
     if (listeners_.size() <= index.value) listeners_.resize(index.value + 1);
     if (listeners_[index.value] == nullptr) {
         listeners_[index.value] =
-            std::make_unique<Listener>(wireguard::Engine(index, std::move(private_key), indexes_, random_, &ephemerals_));
+            std::make_unique<Listener>(wireguard::Engine(index, std::move(private_key), indexes_, random_, &ephemerals_), source_hash_);
     }
     for (std::uint32_t i = 0; i < worker_count(); ++i) {
         workers_[i]->post(AddListener{index, std::move(data_v4[i]), i < data_v6.size() ? std::move(data_v6[i]) : UniqueFd()});
@@ -160,9 +165,9 @@ void ControlWorker::read_ready(Now now) {
     }
 }
 
-// Reads as much as there is room for, so that the queue, and not the socket's buffer, shows how many wait.
+// Reads as many as may wait, so that the queue, and not the socket's buffer, shows how many they are, and who sent them.
 void ControlWorker::read_socket(Now now, Listener& listener, HandshakeSocket& socket) {
-    for (std::size_t reads = 0; reads < kHandshakeQueue; ++reads) {
+    for (std::size_t datagrams = 0, reads = 0; datagrams < HandshakeQueue::kCapacity && reads < HandshakeQueue::kCapacity; ++reads) {
         auto train = socket.receive(space_);
         if (!train) {
             if (train.error().code == ErrorCode::kUnavailable) return;
@@ -172,27 +177,21 @@ void ControlWorker::read_socket(Now now, Listener& listener, HandshakeSocket& so
             const Bytes datagram = train->bytes.first(std::min(train->segment_size, train->bytes.size()));
             train->bytes = train->bytes.subspan(datagram.size());
             enqueue(now, listener, train->arrival, datagram);
+            ++datagrams;
         } while (!train->bytes.empty());
-        if (listener.queue.size() >= kHandshakeQueue) return;
     }
 }
 
 void ControlWorker::enqueue(Now now, Listener& listener, const wireguard::Arrival& arrival, Bytes datagram) {
-    if (!is_handshake_size(datagram.size())) {
-        // Nothing but a counter comes of it, so it need not wait.
+    if (!may_be_dear(datagram)) {
         listener.engine.handle_datagram(now, arrival, datagram, output_);
         carry_out(listener);
         return;
     }
-    if (listener.queue.size() >= kHandshakeQueue) {
-        ++listener.counters.handshake_queue_full;
-        return;
-    }
+    // Who does not know our public key takes no place in the queue.
+    if (!listener.engine.is_genuine(datagram)) return;
     if (listener.queue.empty()) backlog_.push_back(listener.engine.listener().value);
-    Waiting& waiting = listener.queue.emplace_back();
-    waiting.arrival = arrival;
-    waiting.size = static_cast<std::uint8_t>(datagram.size());
-    std::memcpy(waiting.bytes.data(), datagram.data(), datagram.size());
+    if (!listener.queue.push(arrival, datagram)) ++listener.counters.handshake_queue_full;
 }
 
 void ControlWorker::read_events(Now now, DataWorker& worker) {
@@ -238,9 +237,9 @@ void ControlWorker::handle_waiting() {
 void ControlWorker::handle_batch(Now now, Listener& listener) {
     listener.engine.note_queue(listener.queue.size());
     for (std::size_t i = 0; i < kHandshakeBatch && !listener.queue.empty(); ++i) {
-        const Waiting& waiting = listener.queue.front();
-        listener.engine.handle_datagram(now, waiting.arrival, Bytes(waiting.bytes).first(waiting.size), output_);
-        listener.queue.pop_front();
+        const WaitingHandshake& waiting = listener.queue.front();
+        listener.engine.handle_datagram(now, waiting.arrival, waiting.view(), output_);
+        listener.queue.pop();
         // Before the next datagram: a session is installed before the response leaves, and the next datagram may be about it.
         carry_out(listener);
     }

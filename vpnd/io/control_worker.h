@@ -18,6 +18,7 @@
 #include "crypto/random.h"
 #include "vpnd/io/data_worker.h"
 #include "vpnd/io/event_loop.h"
+#include "vpnd/io/handshake_queue.h"
 #include "vpnd/io/handshake_socket.h"
 #include "vpnd/io/worker_messages.h"
 #include "vpnd/wireguard/engine.h"
@@ -27,16 +28,13 @@ namespace warren::io {
 
 // Counted at the rim of one listener, beside the engine's own counters.
 struct ListenerCounters {
-    std::uint64_t handshake_queue_full = 0;  // datagrams dropped because kHandshakeQueue of them waited
+    std::uint64_t handshake_queue_full = 0;  // datagrams dropped because HandshakeQueue::kCapacity of them waited
     std::uint64_t handshake_send_failed = 0;
 };
 
 // Belongs to one thread. Everything waits in fd(), which the owner puts into its own epoll; run() does a bounded share of it.
 class ControlWorker {
   public:
-    // Handshake datagrams that may wait at one listener.
-    static constexpr std::size_t kHandshakeQueue = 1024;
-
     // `random` must outlive this.
     [[nodiscard]] static Result<std::unique_ptr<ControlWorker>> make(std::vector<std::unique_ptr<DataWorker>> workers,
                                                                      crypto::RandomSource& random);
@@ -87,17 +85,12 @@ class ControlWorker {
     [[nodiscard]] std::uint32_t worker_count() const { return static_cast<std::uint32_t>(workers_.size()); }
 
   private:
-    struct Waiting {
-        wireguard::Arrival arrival;
-        std::uint8_t size = 0;
-        std::array<std::uint8_t, wireguard::kMaxHandshakeSize> bytes{};
-    };
     struct Listener {
-        explicit Listener(wireguard::Engine made) : engine(std::move(made)) {}
+        Listener(wireguard::Engine made, const wireguard::KeyedHash& hash) : engine(std::move(made)), queue(hash) {}
         wireguard::Engine engine;
         HandshakeSocket v4;
         HandshakeSocket v6;
-        std::deque<Waiting> queue;
+        HandshakeQueue queue;
         Instant deadline = kNever;  // as it stands in deadlines_
         ListenerCounters counters;
     };
@@ -122,6 +115,7 @@ class ControlWorker {
     std::vector<std::unique_ptr<DataWorker>> workers_;
     crypto::RandomSource& random_;
     EventLoop loop_;
+    wireguard::KeyedHash source_hash_;
     wireguard::IndexTable indexes_;
     wireguard::EphemeralPool ephemerals_;
     Instant refill_at_ = kLongAgo;                           // kNever: the pool is full

@@ -24,7 +24,7 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
 void Engine::put_peer(Now now, PeerConfig&& config, Output& out) {
-    Peer* present = state_->find(config.index);
+    PeerEntry* present = state_->find(config.index);
     if (config.public_key == state_->ours.public_key) {
         if (present != nullptr) state_->remove_peer(*present, out);
         return;
@@ -34,7 +34,7 @@ void Engine::put_peer(Now now, PeerConfig&& config, Output& out) {
     if (is_same) return state_->update_peer(now, *present, std::move(config), out);
 
     if (present != nullptr) state_->remove_peer(*present, out);
-    if (Peer* elsewhere = state_->find(config.public_key)) {
+    if (PeerEntry* elsewhere = state_->find(config.public_key)) {
         config.timestamp_floor = std::max(config.timestamp_floor, elsewhere->latest_timestamp);
         state_->remove_peer(*elsewhere, out);
     }
@@ -42,7 +42,7 @@ void Engine::put_peer(Now now, PeerConfig&& config, Output& out) {
 }
 
 void Engine::remove_peer(Now, PeerIndex index, Output& out) {
-    if (Peer* peer = state_->find(index)) state_->remove_peer(*peer, out);
+    if (PeerEntry* entry = state_->find(index)) state_->remove_peer(*entry, out);
 }
 
 void Engine::set_private_key(Now now, crypto::PrivateKey private_key, Output& out) {
@@ -78,21 +78,25 @@ const HandshakeCounters& Engine::counters() const {
 }
 
 std::optional<PeerStatus> Engine::peer_status(PeerIndex index) const {
-    const Peer* peer = state_->find(index);
-    if (peer == nullptr) return std::nullopt;
-    return PeerStatus{.public_key = peer->config.public_key,
-                      .has_preshared_key = !peer->config.preshared_key.secret.is_zero(),
-                      .endpoint = peer->endpoint,
-                      .persistent_keepalive_seconds = peer->config.persistent_keepalive_seconds,
-                      .latest_handshake = peer->latest_handshake.instant,
-                      .latest_handshake_wall = peer->latest_handshake.wall,
-                      .is_handshaking = peer->pending != nullptr};
+    const PeerEntry* entry = state_->find(index);
+    if (entry == nullptr) return std::nullopt;
+    PeerStatus status;
+    status.public_key = entry->config.public_key;
+    status.has_preshared_key = !entry->config.preshared_key.secret.is_zero();
+    status.endpoint = entry->config.endpoint;
+    status.persistent_keepalive_seconds = entry->config.persistent_keepalive_seconds;
+    if (entry->awake == nullptr) return status;
+    status.endpoint = entry->awake->endpoint;
+    status.latest_handshake = entry->awake->latest_handshake.instant;
+    status.latest_handshake_wall = entry->awake->latest_handshake.wall;
+    status.is_handshaking = entry->awake->pending != nullptr;
+    return status;
 }
 
 std::vector<std::pair<crypto::PublicKey, Tai64n>> Engine::export_timestamps() const {
     std::vector<std::pair<crypto::PublicKey, Tai64n>> all;
-    for (const auto& [key, peer] : state_->by_key) {
-        if (peer->latest_timestamp != Tai64n{}) all.emplace_back(key, peer->latest_timestamp);
+    for (const PeerEntry& entry : state_->entries) {
+        if (entry.latest_timestamp != Tai64n{}) all.emplace_back(entry.config.public_key, entry.latest_timestamp);
     }
     return all;
 }
@@ -113,76 +117,109 @@ Engine::State::State(ListenerIndex of, crypto::PrivateKey private_key, IndexTabl
       customers({kCustomerRate, kCustomerBurst}, kCustomerTableLimit, kSourceIdle, random) {}
 
 Engine::State::~State() {
-    for (const auto& [index, peer] : by_index) release_indexes(*peer);
+    for (const PeerEntry& entry : entries) {
+        if (entry.awake != nullptr) release_indexes(*entry.awake);
+    }
 }
 
-Peer* Engine::State::find(PeerIndex peer) {
-    const auto found = by_index.find(peer);
-    return found == by_index.end() ? nullptr : found->second;
+PeerEntry* Engine::State::find(PeerIndex peer) {
+    const std::uint32_t place = by_index.find(peer.value, [&](std::uint32_t at) { return entries[at].config.index == peer; });
+    return place == SlotTable::kNone ? nullptr : &entries[place];
 }
 
-Peer* Engine::State::find(const crypto::PublicKey& key) {
-    const auto found = by_key.find(key);
-    return found == by_key.end() ? nullptr : found->second;
+PeerEntry* Engine::State::find(const crypto::PublicKey& key) {
+    const std::uint32_t place =
+        by_key.find(std::hash<crypto::PublicKey>()(key), [&](std::uint32_t at) { return entries[at].config.public_key == key; });
+    return place == SlotTable::kNone ? nullptr : &entries[place];
+}
+
+std::size_t Engine::State::hash_of_index(std::uint32_t place) const {
+    return entries[place].config.index.value;
+}
+
+std::size_t Engine::State::hash_of_key(std::uint32_t place) const {
+    return std::hash<crypto::PublicKey>()(entries[place].config.public_key);
+}
+
+Peer* Engine::State::awake(PeerIndex peer) {
+    PeerEntry* const entry = find(peer);
+    return entry == nullptr ? nullptr : entry->awake.get();
+}
+
+Peer& Engine::State::wake(PeerEntry& entry) {
+    if (entry.awake == nullptr) {
+        entry.awake = std::make_unique<Peer>(entry);
+        entry.awake->timers.new_handshake_jitter = random_jitter(random);
+        entry.awake->timers.persistent_interval = keepalive_interval(entry.config);
+    }
+    return *entry.awake;
 }
 
 void Engine::State::add_peer(Now now, PeerConfig&& config, Output& out) {
-    auto added = std::make_unique<Peer>();
-    Peer& peer = *added;
+    std::uint32_t place = static_cast<std::uint32_t>(entries.size());
     if (free_timers.empty()) {
-        peer.timer = static_cast<std::uint32_t>(peers.size());
-        peers.push_back(std::move(added));
+        entries.emplace_back();
     } else {
-        peer.timer = free_timers.back();
+        place = free_timers.back();
         free_timers.pop_back();
-        peers[peer.timer] = std::move(added);
     }
-    peer.config = std::move(config);
-    peer.latest_timestamp = peer.config.timestamp_floor;
-    by_index[peer.config.index] = &peer;
-    by_key[peer.config.public_key] = &peer;
+    PeerEntry& entry = entries[place];
+    entry.timer = place;
+    entry.config = std::move(config);
+    entry.latest_timestamp = entry.config.timestamp_floor;
+    by_index.insert(place, [this](std::uint32_t at) { return hash_of_index(at); });
+    by_key.insert(place, [this](std::uint32_t at) { return hash_of_key(at); });
 
-    if (peer.config.endpoint) set_endpoint(peer, *peer.config.endpoint, {}, out);
-    peer.timers.new_handshake_jitter = random_jitter(random);
-    peer.timers.persistent_interval = keepalive_interval(peer.config);
-    if (peer.config.persistent_keepalive_seconds != 0) on_persistent_keepalive(now, peer, out);
+    if (entry.config.endpoint) post(entry.config, dataplane::SetEndpoint{entry.config.index, *entry.config.endpoint, {}}, out);
+    if (entry.config.persistent_keepalive_seconds == 0) return;
+    Peer& peer = wake(entry);
+    on_persistent_keepalive(now, peer, out);
     schedule(peer);
 }
 
-void Engine::State::update_peer(Now now, Peer& peer, PeerConfig&& config, Output& out) {
-    const bool was_off = peer.config.persistent_keepalive_seconds == 0;
-    const bool endpoint_changed = config.endpoint && config.endpoint != peer.config.endpoint;
-    peer.latest_timestamp = std::max(peer.latest_timestamp, config.timestamp_floor);
-    peer.config = std::move(config);
-    if (endpoint_changed) set_endpoint(peer, *peer.config.endpoint, {}, out);
-    peer.timers.persistent_interval = keepalive_interval(peer.config);
-    if (peer.config.persistent_keepalive_seconds != 0 && (was_off || endpoint_changed)) on_persistent_keepalive(now, peer, out);
+void Engine::State::update_peer(Now now, PeerEntry& entry, PeerConfig&& config, Output& out) {
+    const bool was_off = entry.config.persistent_keepalive_seconds == 0;
+    const bool endpoint_changed = config.endpoint && config.endpoint != entry.config.endpoint;
+    entry.latest_timestamp = std::max(entry.latest_timestamp, config.timestamp_floor);
+    entry.config = std::move(config);
+    const bool keeps_alive = entry.config.persistent_keepalive_seconds != 0;
+    if (entry.awake == nullptr && !keeps_alive) {
+        if (endpoint_changed) post(entry.config, dataplane::SetEndpoint{entry.config.index, *entry.config.endpoint, {}}, out);
+        return;
+    }
+    Peer& peer = wake(entry);
+    if (endpoint_changed) set_endpoint(peer, *entry.config.endpoint, {}, out);
+    peer.timers.persistent_interval = keepalive_interval(entry.config);
+    if (keeps_alive && (was_off || endpoint_changed)) on_persistent_keepalive(now, peer, out);
     schedule(peer);
 }
 
-void Engine::State::remove_peer(Peer& peer, Output& out) {
-    retire_all(peer, out);
-    drop_pending(peer);
-    by_index.erase(peer.config.index);
-    by_key.erase(peer.config.public_key);
-    deadlines.set(peer.timer, kNever);
-    free_timers.push_back(peer.timer);
-    peers[peer.timer].reset();
+void Engine::State::remove_peer(PeerEntry& entry, Output& out) {
+    if (entry.awake != nullptr) {
+        retire_all(*entry.awake, out);
+        drop_pending(*entry.awake);
+        deadlines.set(entry.timer, kNever);
+    }
+    by_index.erase(entry.timer, [this](std::uint32_t at) { return hash_of_index(at); });
+    by_key.erase(entry.timer, [this](std::uint32_t at) { return hash_of_key(at); });
+    free_timers.push_back(entry.timer);
+    entry = PeerEntry();
 }
 
 void Engine::State::set_private_key(Now now, crypto::PrivateKey private_key, Output& out) {
     if (private_key.secret.equals(ours.private_key.secret)) return;
     ours = crypto::key_pair_of(std::move(private_key));
     cookies.set_public_key(ours.public_key);
-    if (Peer* self = find(ours.public_key)) remove_peer(*self, out);
-    for (const auto& peer : peers) {
+    if (PeerEntry* self = find(ours.public_key)) remove_peer(*self, out);
+    for (PeerEntry& entry : entries) {
+        Peer* const peer = entry.awake.get();
         if (peer == nullptr) continue;
         peer->static_static.reset();
         drop_pending(*peer);
         peer->timers.last_handshake_sent = kLongAgo;
         if (peer->keypairs.current || peer->keypairs.next) {
             retire(peer->keypairs.next, out);  // its confirmation would make it a sending one
-            post(*peer, dataplane::StopSending{peer->config.index}, out);
+            post(peer->config, dataplane::StopSending{peer->config.index}, out);
             peer->sending_stopped = true;
         }
         if (peer->config.persistent_keepalive_seconds != 0) on_persistent_keepalive(now, *peer, out);
@@ -198,12 +235,12 @@ const crypto::Secret<32>* Engine::State::static_static_of(Peer& peer) {
 void Engine::State::set_endpoint(Peer& peer, const Endpoint& remote, const LocalAddress& local, Output& out) {
     peer.endpoint = remote;
     peer.local = local;
-    post(peer, dataplane::SetEndpoint{peer.config.index, remote, local}, out);
+    post(peer.config, dataplane::SetEndpoint{peer.config.index, remote, local}, out);
 }
 
 void Engine::State::clear_local_address(Peer& peer, Output& out) {
     peer.local = {};
-    post(peer, dataplane::ClearLocalAddress{peer.config.index}, out);
+    post(peer.config, dataplane::ClearLocalAddress{peer.config.index}, out);
 }
 
 crypto::KeyPair Engine::State::new_ephemeral() {
@@ -212,8 +249,8 @@ crypto::KeyPair Engine::State::new_ephemeral() {
 
 // --- sessions ---------------------------------------------------------------------------------------------------------------------
 
-void Engine::State::post(const Peer& peer, dataplane::Command command, Output& out) {
-    out.commands.push_back({peer.config.worker, std::move(command)});
+void Engine::State::post(const PeerConfig& peer, dataplane::Command command, Output& out) {
+    out.commands.push_back({peer.worker, std::move(command)});
 }
 
 void Engine::State::retire(std::optional<Keypair>& slot, Output& out) {

@@ -72,6 +72,9 @@ class Engine {
     // Peers stay, but nothing is sent any more on sessions of the old key; new handshakes are possible at once (wireguard.md H15).
     void set_private_key(Now now, crypto::PrivateKey private_key, Output& out);
 
+    // Form and mac1 alone, in half a microsecond: false, and counted, when handle_datagram() would drop it for that. The rim asks before a
+    // datagram may wait.
+    [[nodiscard]] bool is_genuine(Bytes datagram);
     // A datagram that is no data message: cheap checks first, nothing changes but counters unless it is authentic.
     void handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out);
     void handle_event(Now now, const dataplane::Event& event, Output& out);

@@ -62,15 +62,24 @@ bool Engine::State::note_dear(Instant now) {
     return !dear.take(now, {kDearPerSecond, kDearBurst}) || dear_in_window > kDearBurst;
 }
 
+bool Engine::is_genuine(Bytes datagram) {
+    const auto refuse = [this](HandshakeDrop drop) {
+        state_->count(drop);
+        return false;
+    };
+    const Classified classified = classify(datagram);
+    if (classified.misfit == Misfit::kType) return refuse(HandshakeDrop::kBadType);
+    if (classified.misfit == Misfit::kLength) return refuse(HandshakeDrop::kBadLength);
+    if (classified.type == MessageType::kCookieReply) return true;  // has no macs
+    return state_->cookies.is_mac1_valid(datagram) || refuse(HandshakeDrop::kBadMac1);
+}
+
 void Engine::handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
     state_->note_handled();
-    const Classified classified = classify(datagram);
-    if (classified.misfit == Misfit::kType) return state_->count(HandshakeDrop::kBadType);
-    if (classified.misfit == Misfit::kLength) return state_->count(HandshakeDrop::kBadLength);
-    if (classified.type == MessageType::kCookieReply) return state_->handle_cookie_reply(now, datagram);
-
-    if (!state_->cookies.is_mac1_valid(datagram)) return state_->count(HandshakeDrop::kBadMac1);
-    if (classified.type == MessageType::kInitiation) return state_->handle_initiation(now, arrival, datagram, out);
+    if (!is_genuine(datagram)) return;
+    const MessageType type = classify(datagram).type;
+    if (type == MessageType::kCookieReply) return state_->handle_cookie_reply(now, datagram);
+    if (type == MessageType::kInitiation) return state_->handle_initiation(now, arrival, datagram, out);
     state_->handle_response(now, arrival, datagram, out);
 }
 
@@ -109,22 +118,23 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
     const crypto::PublicKey ephemeral{initiation->ephemeral};
     const auto static_key = consume_first_message_static(state, ours, ephemeral, initiation->sealed_static);
     if (!static_key) return count(HandshakeDrop::kBadInitiation);
-    Peer* peer = find(*static_key);
-    if (peer == nullptr) return count(HandshakeDrop::kUnknownPeer);
+    PeerEntry* const entry = find(*static_key);
+    if (entry == nullptr) return count(HandshakeDrop::kUnknownPeer);
+    Peer* const peer = &wake(*entry);
     const crypto::Secret<32>* static_static = static_static_of(*peer);
     if (static_static == nullptr) return count(HandshakeDrop::kBadInitiation);
     Tai64n timestamp;
     if (!consume_first_message_payload(state, *static_static, initiation->sealed_timestamp, timestamp.bytes)) {
         return count(HandshakeDrop::kBadInitiation);
     }
-    if (timestamp <= peer->latest_timestamp) return count(HandshakeDrop::kOldTimestamp);
+    if (timestamp <= entry->latest_timestamp) return count(HandshakeDrop::kOldTimestamp);
     if (now.instant - peer->last_initiation_accepted < kInitiationSpacing) return count(HandshakeDrop::kInitiationTooSoon);
     // Only now: the static key alone can be claimed by anybody who knows it, and must not use up the customer's budget.
     if (is_under_load(now.instant) && !customers.allow(now.instant, peer->config.customer)) {
         return count(HandshakeDrop::kCustomerRateLimited);
     }
 
-    peer->latest_timestamp = timestamp;
+    entry->latest_timestamp = timestamp;
     peer->last_initiation_accepted = now.instant;
     peer->timers.last_handshake_received = now.instant;
     ++counters.initiations_accepted;
@@ -152,7 +162,7 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
     retire(peer.keypairs.next, out);
     const ReceiverIndex index = indexes.allocate({IndexKind::kKeypair, listener, peer.config.index}, peer.config.worker, random);
     peer.keypairs.next = Keypair{index, now.instant, true};
-    post(peer, install(now.instant, peer.config.index, index, initiation.sender, false, state), out);
+    post(peer.config, install(now.instant, peer.config.index, index, initiation.sender, false, state), out);
 
     response.sender = index.value;
     std::array<std::uint8_t, kResponseSize> bytes{};
@@ -170,7 +180,7 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
 
     const auto entry = indexes.find(ReceiverIndex{response->receiver});
     if (!entry || entry->listener != listener) return count(HandshakeDrop::kUnknownIndex);
-    Peer* peer = find(entry->peer);
+    Peer* const peer = awake(entry->peer);
     const bool is_awaited = entry->kind == IndexKind::kHandshake && peer != nullptr && peer->pending != nullptr;
     if (!is_awaited) return count(HandshakeDrop::kWrongState);
 
@@ -198,7 +208,7 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
         peer->keypairs.next->awaits_confirmation = false;
         if (ours.public_key < peer->config.public_key) session.limits.rekey_after_sending += kCrossedRekeyDelay;
     }
-    post(*peer, std::move(session), out);
+    post(peer->config, std::move(session), out);
     completed(now, *peer, true, out);
     schedule(*peer);
 }
@@ -207,7 +217,7 @@ void Engine::State::handle_cookie_reply(Now now, Bytes datagram) {
     const auto reply = parse_cookie_reply(datagram);
     if (!reply) return count(HandshakeDrop::kBadLength);
     const auto entry = indexes.find(ReceiverIndex{reply->receiver});
-    Peer* peer = entry && entry->listener == listener ? find(entry->peer) : nullptr;
+    Peer* peer = entry && entry->listener == listener ? awake(entry->peer) : nullptr;
     if (peer == nullptr) return count(HandshakeDrop::kUnknownIndex);
     // The next message carries it, when its time comes; nothing is sent now (WireGuard whitepaper §6.6).
     switch (peer->macs.consume(now.instant, *reply, peer->config.public_key)) {

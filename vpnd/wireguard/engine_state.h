@@ -1,15 +1,17 @@
 // The inside of an engine, shared by engine.cc (peers and questions), engine_handshake.cc (datagrams) and engine_timers.cc (time, events).
 #pragma once
 
+#include <deque>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
+#include "base/slot_table.h"
 #include "vpnd/wireguard/constants.h"
 #include "vpnd/wireguard/cookie.h"
 #include "vpnd/wireguard/deadline_heap.h"
 #include "vpnd/wireguard/engine.h"
 #include "vpnd/wireguard/ephemeral_pool.h"
+#include "vpnd/wireguard/initiation_budget.h"
 #include "vpnd/wireguard/initiation_filter.h"
 #include "vpnd/wireguard/noise.h"
 #include "vpnd/wireguard/peer.h"
@@ -26,11 +28,16 @@ struct Engine::State {
     ~State();
 
     // --- engine.cc: peers ---
-    Peer* find(PeerIndex peer);
-    Peer* find(const crypto::PublicKey& key);
+    PeerEntry* find(PeerIndex peer);
+    PeerEntry* find(const crypto::PublicKey& key);
+    Peer& wake(PeerEntry& entry);
+    // Null when unknown or asleep.
+    Peer* awake(PeerIndex peer);
+    [[nodiscard]] std::size_t hash_of_index(std::uint32_t place) const;
+    [[nodiscard]] std::size_t hash_of_key(std::uint32_t place) const;
     void add_peer(Now now, PeerConfig&& config, Output& out);
-    void update_peer(Now now, Peer& peer, PeerConfig&& config, Output& out);
-    void remove_peer(Peer& peer, Output& out);
+    void update_peer(Now now, PeerEntry& entry, PeerConfig&& config, Output& out);
+    void remove_peer(PeerEntry& entry, Output& out);
     void set_private_key(Now now, crypto::PrivateKey private_key, Output& out);
     // DH(our static key, theirs), computed once. Nothing when it is zero: such a peer never causes a packet (wireguard.md H4).
     const crypto::Secret<32>* static_static_of(Peer& peer);
@@ -40,7 +47,7 @@ struct Engine::State {
     void clear_local_address(Peer& peer, Output& out);
 
     // --- engine.cc: sessions ---
-    void post(const Peer& peer, dataplane::Command command, Output& out);
+    void post(const PeerConfig& peer, dataplane::Command command, Output& out);
     void retire(std::optional<Keypair>& slot, Output& out);
     void retire_all(Peer& peer, Output& out);
     void drop_pending(Peer& peer);
@@ -73,6 +80,8 @@ struct Engine::State {
     void on_keepalive(Now now, Peer& peer, Output& out);
     void on_persistent_keepalive(Now now, Peer& peer, Output& out);
     void retire_rejected(Now now, Peer& peer, Output& out);
+    // To a peer with whom there is no session: when it is the customer's turn.
+    void initiate_absent(Now now, Peer& peer, bool is_retry, Output& out);
     void initiate_paced(Now now, Peer& peer, Output& out);
     bool can_send(Instant now, const Peer& peer) const;
     // Puts the peer's next deadline into the heap.
@@ -84,14 +93,15 @@ struct Engine::State {
     EphemeralPool* ephemerals;
     crypto::KeyPair ours;
 
-    std::vector<std::unique_ptr<Peer>> peers;  // by Peer::timer; holes are free
+    std::deque<PeerEntry> entries;  // by PeerEntry::timer; those in free_timers are nobody's
     std::vector<std::uint32_t> free_timers;
-    std::unordered_map<PeerIndex, Peer*> by_index;
-    std::unordered_map<crypto::PublicKey, Peer*> by_key;
+    SlotTable by_index;
+    SlotTable by_key;
 
     DeadlineHeap deadlines;
     std::vector<std::uint32_t> due;  // emptied after use, kept for its memory
     TokenBucket pacer;
+    InitiationBudget absent{{kAbsentPerSecond, kAbsentBurst}};
 
     CookieChecker cookies;
     InitiationFilter seen_initiations;

@@ -22,13 +22,16 @@ Instant rejected_at(const std::optional<Keypair>& keypair) {
 void Engine::handle_timeout(Now now, Output& out) {
     // Some timers, each once: the rest, and what falls due meanwhile, wait for the next call, so that datagrams come in between.
     state_->deadlines.take_due(now.instant, kTimersPerCall, state_->due);
-    for (const std::uint32_t timer : state_->due) state_->on_due(now, *state_->peers[timer], out);
+    for (const std::uint32_t timer : state_->due) state_->on_due(now, *state_->entries[timer].awake, out);
     state_->due.clear();
 }
 
 void Engine::handle_event(Now now, const dataplane::Event& event, Output& out) {
-    Peer* peer = state_->find(std::visit([](const auto& any) { return any.peer; }, event));
-    if (peer == nullptr) return;
+    PeerEntry* const entry = state_->find(std::visit([](const auto& any) { return any.peer; }, event));
+    if (entry == nullptr) return;
+    // Who must come to us first is not woken by packets for him.
+    if (entry->awake == nullptr && !entry->config.endpoint) return;
+    Peer* const peer = &state_->wake(*entry);
     if (std::holds_alternative<dataplane::NeedSession>(event)) state_->on_need_session(now, *peer, out);
     if (const auto* confirmed = std::get_if<dataplane::SessionConfirmed>(&event)) {
         state_->on_confirmed(now, *peer, confirmed->local_index, out);
@@ -43,7 +46,7 @@ void Engine::handle_event(Now now, const dataplane::Event& event, Output& out) {
 
 void Engine::State::on_need_session(Now now, Peer& peer, Output& out) {
     if (peer.pending != nullptr) return;
-    if (!can_send(now.instant, peer)) return initiate(now, peer, false, out);
+    if (!can_send(now.instant, peer)) return initiate_absent(now, peer, false, out);
     // Asked for before the data plane saw the session that is there by now.
     if (now.instant - peer.keypairs.current->created < kRekeyTimeout) return;
     initiate_paced(now, peer, out);
@@ -76,13 +79,13 @@ void Engine::State::on_due(Now now, Peer& peer, Output& out) {
     if (timers.initiate_at <= now.instant) {
         timers.initiate_at = kNever;
         // A retry that had to wait is still a retry, and counts towards giving up.
-        peer.pending == nullptr ? initiate(now, peer, false, out) : on_retransmit(now, peer, out);
+        initiate(now, peer, peer.pending != nullptr, out);
     }
     if (timers.new_handshake_at() <= now.instant) {
         timers.new_handshake_fired = now.instant;
         timers.new_handshake_jitter = random_jitter(random);
         clear_local_address(peer, out);
-        if (peer.pending == nullptr) initiate(now, peer, false, out);
+        if (peer.pending == nullptr) initiate_absent(now, peer, false, out);
     }
     if (timers.keepalive_at() <= now.instant) on_keepalive(now, peer, out);
     if (timers.persistent_keepalive_at() <= now.instant) on_persistent_keepalive(now, peer, out);
@@ -93,11 +96,11 @@ void Engine::State::on_retransmit(Now now, Peer& peer, Output& out) {
     peer.timers.retransmit_at = kNever;
     if (peer.timers.retries < kMaxInitiationRetries) {
         clear_local_address(peer, out);
-        return initiate(now, peer, true, out);
+        return initiate_absent(now, peer, true, out);
     }
     drop_pending(peer);
     peer.timers.retries = 0;
-    post(peer, dataplane::PurgeStaged{peer.config.index}, out);
+    post(peer.config, dataplane::PurgeStaged{peer.config.index}, out);
     ++counters.handshakes_given_up;
     out.news.emplace_back(HandshakeGaveUp{peer.config.index, now, peer.endpoint.value_or(Endpoint{})});
 }
@@ -110,7 +113,7 @@ void Engine::State::on_keepalive(Now now, Peer& peer, Output& out) {
     const Instant unless_sent_since = owed ? just_after(owed_since) : last_first + dataplane::kActivityInterval;
     const bool more_came = timers.activity.last_data_received > (owed ? owed_since : last_first);
 
-    post(peer, dataplane::SendKeepalive{.peer = peer.config.index, .unless_sent_since = unless_sent_since}, out);
+    post(peer.config, dataplane::SendKeepalive{.peer = peer.config.index, .unless_sent_since = unless_sent_since}, out);
     if (owed) timers.keepalive_answered = owed_since;
     timers.second_keepalive_at = more_came ? now.instant + kKeepaliveTimeout : kNever;
 }
@@ -119,13 +122,20 @@ void Engine::State::on_persistent_keepalive(Now now, Peer& peer, Output& out) {
     const Instant since = just_after(peer.timers.persistent_base());
     peer.timers.persistent_fired = now.instant;
     if (!can_send(now.instant, peer)) return initiate_paced(now, peer, out);
-    post(peer, dataplane::SendKeepalive{peer.config.index, since, since}, out);
+    post(peer.config, dataplane::SendKeepalive{peer.config.index, since, since}, out);
 }
 
 void Engine::State::retire_rejected(Now now, Peer& peer, Output& out) {
     for (auto* slot : {&peer.keypairs.next, &peer.keypairs.current, &peer.keypairs.previous}) {
         if (rejected_at(*slot) <= now.instant) retire(*slot, out);
     }
+}
+
+void Engine::State::initiate_absent(Now now, Peer& peer, bool is_retry, Output& out) {
+    if (!peer.endpoint || peer.timers.initiate_at != kNever) return;  // who has his turn already takes no other
+    const Instant turn = absent.reserve(now.instant, peer.config.customer);
+    if (turn <= now.instant) return initiate(now, peer, is_retry, out);
+    peer.timers.initiate_at = turn;
 }
 
 void Engine::State::initiate_paced(Now now, Peer& peer, Output& out) {
@@ -142,7 +152,7 @@ bool Engine::State::can_send(Instant now, const Peer& peer) const {
 void Engine::State::schedule(const Peer& peer) {
     const Instant rejected =
         std::min({rejected_at(peer.keypairs.next), rejected_at(peer.keypairs.current), rejected_at(peer.keypairs.previous)});
-    deadlines.set(peer.timer, std::min(peer.timers.next(), rejected));
+    deadlines.set(peer.entry.timer, std::min(peer.timers.next(), rejected));
 }
 
 }  // namespace warren::wireguard

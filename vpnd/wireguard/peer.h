@@ -38,16 +38,28 @@ struct Keypairs {
     std::optional<Keypair> previous;  // received on until its last packets are in
 };
 
-struct Peer {
+struct Peer;
+
+// A peer that was configured. Most of ten thousand customers' peers are asleep at any time, and this is all they cost.
+struct PeerEntry {
     PeerConfig config;
-    std::uint32_t timer = 0;  // its number in the engine's heap of deadlines
+    std::uint32_t timer = 0;      // its number among the entries, and in the engine's heap of deadlines
+    Tai64n latest_timestamp;      // of the peer; initiations must be later (wireguard.md H5)
+    std::unique_ptr<Peer> awake;  // null until the first handshake is tried, by either side, or a keepalive is due
+};
+
+// What a peer needs from its first handshake on.
+struct Peer {
+    explicit Peer(PeerEntry& of) : entry(of), config(of.config), endpoint(of.config.endpoint) {}
+
+    PeerEntry& entry;
+    const PeerConfig& config;
 
     std::optional<crypto::Secret<32>> static_static;  // DH(our static key, theirs), from the first handshake on
 
     std::optional<Endpoint> endpoint;  // the newest authentic one, before that the configured one
     LocalAddress local;                // ours that the peer sends to; unspecified: let the kernel choose
 
-    Tai64n latest_timestamp;                      // of the peer; initiations must be later (wireguard.md H5)
     Tai64n latest_timestamp_sent;                 // ours
     Instant last_initiation_accepted = kLongAgo;  // wireguard.md H8
 

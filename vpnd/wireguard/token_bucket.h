@@ -35,6 +35,9 @@ class TokenBucket {
         return std::max(now, due - rate.ahead());
     }
 
+    // Nothing was taken that is not made up for.
+    [[nodiscard]] bool full(Instant now) const { return due_ <= now; }
+
   private:
     Instant due_ = kLongAgo;  // when the next token would come, were none ever saved up
 };
