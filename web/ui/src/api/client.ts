@@ -1,0 +1,88 @@
+// The API of statusd as functions. Every failure is a Failure; a 401 also tells the session that it is over.
+import type { CustomerDetail, CustomerPage, EventList, Overview, Peer, PeerPage, Problem, Session, System, Timeseries } from "./types";
+
+/** A request that brought no answer to show. `status` 0: the network, not the server. */
+export class Failure extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    /** Seconds until it is worth trying again, when the server said so. */
+    readonly retryAfter = 0,
+  ) {
+    super(message);
+  }
+}
+
+export type Query = Record<string, string | number | undefined>;
+
+const base = "/api/v1";
+let unauthorized: () => void = () => {};
+
+/** `callback` runs on every 401 but that of a login. */
+export function onUnauthorized(callback: () => void): void {
+  unauthorized = callback;
+}
+
+export function pathOf(path: string, query: Query = {}): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== "") search.set(name, String(value));
+  }
+  const text = search.toString();
+  return `${base}${path}${text === "" ? "" : `?${text}`}`;
+}
+
+/** Throws Failure, or the abort's own error. */
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  let answer: Response;
+  try {
+    answer = await fetch(path, { credentials: "same-origin", cache: "no-store", ...init });
+  } catch (error) {
+    if (init.signal?.aborted) throw error;
+    throw new Failure(0, "The appliance does not answer.");
+  }
+  if (answer.ok) return answer;
+  if (answer.status === 401 && !path.endsWith("/login")) unauthorized();
+  throw await failureOf(answer);
+}
+
+async function failureOf(answer: Response): Promise<Failure> {
+  const problem = (await answer.json().catch(() => ({}))) as Partial<Problem>;
+  const retryAfter = Number(answer.headers.get("Retry-After")) || 0;
+  return new Failure(answer.status, problem.detail ?? problem.title ?? `The server answered ${answer.status}.`, retryAfter);
+}
+
+async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+  const answer = await request(pathOf(path, query), { headers: { Accept: "application/json" }, ...(signal && { signal }) });
+  return (await answer.json()) as T;
+}
+
+const id = encodeURIComponent;
+
+export const api = {
+  session: () => get<Session>("/session"),
+  overview: (signal?: AbortSignal) => get<Overview>("/overview", {}, signal),
+  system: (signal?: AbortSignal) => get<System>("/system", {}, signal),
+  customers: (query: Query, signal?: AbortSignal) => get<CustomerPage>("/customers", query, signal),
+  customer: (customer: string, signal?: AbortSignal) => get<CustomerDetail>(`/customers/${id(customer)}`, {}, signal),
+  peers: (customer: string, query: Query, signal?: AbortSignal) => get<PeerPage>(`/customers/${id(customer)}/peers`, query, signal),
+  peer: (customer: string, peer: string, signal?: AbortSignal) => get<Peer>(`/customers/${id(customer)}/peers/${id(peer)}`, {}, signal),
+  events: (query: Query, signal?: AbortSignal) => get<EventList>("/events", query, signal),
+
+  /** `subject`: nobody = all customers together. */
+  timeseries(subject: { customer?: string; peer?: string }, step: 2 | 60, signal?: AbortSignal): Promise<Timeseries> {
+    const customer = subject.customer === undefined ? "" : `/customers/${id(subject.customer)}`;
+    const peer = subject.peer === undefined ? "" : `/peers/${id(subject.peer)}`;
+    return get<Timeseries>(`${customer}${peer}/timeseries`, { step }, signal);
+  },
+
+  async login(user: string, password: string): Promise<Session> {
+    const body = JSON.stringify({ user, password });
+    const answer = await request(pathOf("/login"), { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    return (await answer.json()) as Session;
+  },
+
+  async logout(): Promise<void> {
+    await request(pathOf("/logout"), { method: "POST" });
+  },
+};

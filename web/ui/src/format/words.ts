@@ -1,0 +1,63 @@
+// What the states and kinds of the API are called on the screen, and which shape and colour stand beside the word.
+import type { Alarm, Customer, Event, Peer } from "../api/types";
+
+export type ShapeName = "full" | "half" | "ring" | "dots" | "triangle" | "cross" | "pause" | "arrow" | "plus" | "minus" | "drop";
+export type Tone = "good" | "wait" | "bad" | "quiet" | "plain";
+
+export interface Look {
+  word: string;
+  shape: ShapeName;
+  tone: Tone;
+}
+
+export const customerLooks: Record<Customer["state"], Look> = {
+  up: { word: "Up", shape: "full", tone: "good" },
+  degraded: { word: "Degraded", shape: "triangle", tone: "wait" },
+  down: { word: "Down", shape: "cross", tone: "bad" },
+  never: { word: "Never up", shape: "dots", tone: "quiet" },
+  suspended: { word: "Suspended", shape: "pause", tone: "quiet" },
+};
+
+const peerLooks: Record<Peer["state"], Look> = {
+  online: { word: "Online", shape: "full", tone: "good" },
+  idle: { word: "Idle", shape: "half", tone: "wait" },
+  never: { word: "Never", shape: "dots", tone: "quiet" },
+};
+
+const stale: Look = { word: "Stale", shape: "ring", tone: "quiet" };
+
+export function peerLook(peer: Pick<Peer, "state" | "stale">): Look {
+  return peer.stale ? stale : peerLooks[peer.state];
+}
+
+export function stateLook(state: Peer["state"] | undefined): Look {
+  return state === undefined ? { word: "Not known", shape: "dots", tone: "plain" } : peerLooks[state];
+}
+
+export const eventLooks: Record<Event["kind"], Look> = {
+  online: { word: "Online", shape: "full", tone: "good" },
+  idle: { word: "Idle", shape: "half", tone: "wait" },
+  roamed: { word: "Roamed", shape: "arrow", tone: "plain" },
+  added: { word: "Added", shape: "plus", tone: "plain" },
+  removed: { word: "Removed", shape: "minus", tone: "plain" },
+  changed: { word: "Changed", shape: "arrow", tone: "plain" },
+  drops: { word: "Drops", shape: "drop", tone: "wait" },
+  rate_limited: { word: "Rate-limited", shape: "drop", tone: "wait" },
+  suspended: { word: "Suspended", shape: "pause", tone: "quiet" },
+  resumed: { word: "Resumed", shape: "full", tone: "good" },
+  vpnd_started: { word: "Tunnels started", shape: "full", tone: "good" },
+  vpnd_lost: { word: "Tunnels lost", shape: "cross", tone: "bad" },
+};
+
+export const alarmLooks: Record<Alarm["severity"], Look> = {
+  critical: { word: "Critical", shape: "cross", tone: "bad" },
+  warning: { word: "Warning", shape: "triangle", tone: "wait" },
+};
+
+export const peerRule =
+  "Online: a handshake within the last 180 seconds. Idle: the last one is older than that, up to 24 hours. Stale: older still. " +
+  "Never: none since the tunnels were started. WireGuard has no connection that could be up or down; a client that sends something makes a new handshake every two minutes.";
+
+export const customerRule =
+  "Up: every peer that was ever there is online. Degraded: some of them are. Down: none is, though one was. " +
+  "Never up: none ever was. Suspended: switched off in the customer's file. A peer is online when its last handshake is less than 180 seconds old.";

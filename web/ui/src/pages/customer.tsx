@@ -1,0 +1,213 @@
+// One customer: who is there, what flows, what is dropped and why, what happened.
+import { useCallback, useEffect } from "preact/hooks";
+
+import { api } from "../api/client";
+import type { CustomerDetail, Delta } from "../api/types";
+import { bytesText, countText, plural } from "../format/amount";
+import { customerLooks, customerRule, peerRule } from "../format/words";
+import { Ago } from "../parts/ago";
+import { Badge } from "../parts/badge";
+import { Card } from "../parts/card";
+import { Chart } from "../parts/chart";
+import { Copy } from "../parts/copy";
+import { Drops } from "../parts/drops";
+import { Fact, Facts } from "../parts/facts";
+import { Heading } from "../parts/heading";
+import { Hint } from "../parts/hint";
+import { Empty, Failed, Loading, NotThere } from "../parts/notice";
+import { RatePair } from "../parts/rates";
+import { peerHref } from "../router";
+import { onDelta, setSubject } from "../state/live";
+import { useResource } from "../state/resource";
+import { attended } from "../state/screen";
+import { PeersTable } from "./peers_table";
+import { RecentEvents } from "./recent_events";
+
+const shownRoutes = 50;
+
+export function Customer({ customer }: { customer: string }) {
+  const detail = useResource(customer, (signal) => api.customer(customer, signal));
+  const data = detail.value.value;
+
+  useEffect(() => setSubject({ customer }), [customer]);
+  useEffect(
+    () =>
+      onDelta((delta) => {
+        const row = delta.customers.find((one) => one.id === customer);
+        const before = detail.value.peek();
+        if (row && before) detail.update((shown) => ({ ...shown, ...row }));
+        // Routes and reasons are not in the stream: they are asked for when they changed and somebody looks.
+        const more = row !== undefined && before !== undefined && row.drops_total !== before.drops_total;
+        if (delta.reload || (more && attended())) detail.reload();
+      }),
+    [customer],
+  );
+  const ratesOf = useCallback(
+    (delta: Delta) => (delta.customers.find((one) => one.id === customer) ?? detail.value.peek())?.rates,
+    [customer],
+  );
+
+  if (data === undefined) {
+    if (detail.failure.value?.status === 404) return <NotThere what="customer" />;
+    return (
+      <>
+        <Heading>{customer}</Heading>
+        {detail.failure.value ? (
+          <Failed what="The customer" failure={detail.failure.value} retry={detail.reload} />
+        ) : (
+          <Loading what="the customer" lines={6} />
+        )}
+      </>
+    );
+  }
+  return (
+    <>
+      <Head data={data} />
+      <Figures data={data} />
+      <PeersTable customer={customer} key={customer} />
+      <Chart title="Throughput" customer={customer} ratesOf={ratesOf} />
+      <div class="columns">
+        <Card title="Dropped packets">
+          {data.drops.length > 0 ? (
+            <Drops drops={data.drops} />
+          ) : (
+            <Empty title="Nothing was dropped">Every packet since the tunnels were started went on.</Empty>
+          )}
+        </Card>
+        <RecentEvents customer={customer} />
+      </div>
+      <div class="columns">
+        <Stack data={data} />
+        <Routes data={data} />
+      </div>
+    </>
+  );
+}
+
+function Head({ data }: { data: CustomerDetail }) {
+  return (
+    <div class="page-head">
+      <nav class="trail small" aria-label="Where you are">
+        <a href="#/customers">Customers</a>
+      </nav>
+      <Heading>{data.name}</Heading>
+      <p class="page-state">
+        <Badge look={customerLooks[data.state]} /> <Hint about="this state" text={customerRule} />
+        <span class="soft">
+          {data.state_sentence}
+          {data.state_since !== null && (
+            <>
+              {" · since "}
+              <Ago at={data.state_since} />
+            </>
+          )}
+        </span>
+      </p>
+    </div>
+  );
+}
+
+function Figures({ data }: { data: CustomerDetail }) {
+  return (
+    <div class="figures">
+      <section class="figure-card" aria-label="Peers online">
+        <p class="figure-name">
+          Peers online <Hint about="online" text={peerRule} />
+        </p>
+        <p class="figure">
+          {countText(data.peers.online)} <span class="figure-of">of {countText(data.peers.total)}</span>
+        </p>
+        <p class="soft small">
+          last handshake <Ago at={data.last_handshake} />
+        </p>
+      </section>
+      <section class="figure-card" aria-label="Throughput now">
+        <p class="figure-name">Throughput</p>
+        <p class="figure figure-rates">
+          <RatePair rates={data.rates} />
+        </p>
+      </section>
+      <section class="figure-card" aria-label="Carried">
+        <p class="figure-name">Carried</p>
+        <p class="figure">{bytesText(data.rx_bytes + data.tx_bytes)}</p>
+        <p class="soft small">
+          {bytesText(data.rx_bytes)} in · {bytesText(data.tx_bytes)} out
+        </p>
+      </section>
+      <section class="figure-card" aria-label="Dropped">
+        <p class="figure-name">Dropped</p>
+        <p class="figure">{countText(data.drops_total)}</p>
+        <p class="soft small">of {plural(data.rx_packets + data.tx_packets, "packet")}</p>
+      </section>
+    </div>
+  );
+}
+
+function Stack({ data }: { data: CustomerDetail }) {
+  return (
+    <Card title="Network stack">
+      <Facts>
+        <Fact name="Id">
+          <code>{data.id}</code>
+        </Fact>
+        <Fact name="Addresses">
+          {data.addresses.length === 0
+            ? "none"
+            : data.addresses.map((address) => (
+                <code key={address} class="block">
+                  {address}
+                </code>
+              ))}
+        </Fact>
+        <Fact name="MTU">{data.mtu} bytes</Fact>
+        <Fact name="Listens on">
+          UDP port {data.listen_port}, {data.own_listener ? "the customer's own" : "shared by all"}
+        </Fact>
+        <Fact name="Public key">
+          <Copy text={data.listener_public_key} what="the public key" />
+        </Fact>
+      </Facts>
+    </Card>
+  );
+}
+
+function Routes({ data }: { data: CustomerDetail }) {
+  const shown = data.routes.slice(0, shownRoutes);
+  return (
+    <Card title="Routes into the tunnels">
+      {shown.length === 0 ? (
+        <Empty title="No routes">Without allowed_ips no packet leads to a peer.</Empty>
+      ) : (
+        <table class="plain" role="table">
+          <thead role="rowgroup">
+            <tr role="row">
+              <th role="columnheader" scope="col">
+                Destination
+              </th>
+              <th role="columnheader" scope="col">
+                Peer
+              </th>
+            </tr>
+          </thead>
+          <tbody role="rowgroup">
+            {shown.map((route) => (
+              <tr role="row" key={`${route.to} ${route.peer}`}>
+                <td role="cell">
+                  <code>{route.to}</code>
+                </td>
+                <td role="cell">
+                  <a href={peerHref(data.id, route.peer)}>{route.peer}</a>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {data.routes.length > shown.length && (
+        <p class="soft small more">
+          The first {shownRoutes} of {countText(data.routes.length)}. All of them: <code>vpnctl routes {data.id}</code>
+        </p>
+      )}
+    </Card>
+  );
+}

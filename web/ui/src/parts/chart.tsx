@@ -1,0 +1,124 @@
+// Throughput over time, live: ten minutes or a day.
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+
+import { api } from "../api/client";
+import type { Delta, Rates } from "../api/types";
+import { clockText } from "../format/time";
+import { onDelta } from "../state/live";
+import { useResource } from "../state/resource";
+import { grown, seriesOf, summaryOf, type Series } from "../state/series";
+import { colours } from "../state/theme";
+import { Card } from "./card";
+import { Choice } from "./choice";
+import { Failed, Loading } from "./notice";
+import type { Plot } from "./plot";
+import { bitsText } from "./rates";
+
+interface Props {
+  title: string;
+  /** Whose; nobody = all together. */
+  customer?: string;
+  peer?: string;
+  /** What flows now, by what is known after this delta; undefined: it says nothing of it. */
+  ratesOf: (delta: Delta) => Rates | undefined;
+}
+
+const reaches = [
+  { value: "2", text: "10 min" },
+  { value: "60", text: "24 h" },
+] as const;
+
+export function Chart({ title, customer, peer, ratesOf }: Props) {
+  const step = useSignal<"2" | "60">("2");
+  const subject = { ...(customer !== undefined && { customer }), ...(peer !== undefined && { peer }) };
+  const series = useResource<Series>(`${customer}/${peer}/${step.value}`, (signal) =>
+    api.timeseries(subject, step.value === "2" ? 2 : 60, signal).then(seriesOf),
+  );
+
+  useEffect(
+    () =>
+      onDelta((delta) => {
+        const rates = ratesOf(delta);
+        if (rates) series.update((before) => grown(before, Date.parse(delta.as_of) / 1000, rates));
+      }),
+    [ratesOf],
+  );
+
+  const aside = <Choice label="Time shown" options={reaches} value={step.value} onChange={(value) => (step.value = value)} />;
+  return (
+    <Card title={title} aside={aside}>
+      {series.value.value !== undefined ? (
+        <Figure series={series.value.value} title={title} key={`${customer}/${peer}/${step.value}`} />
+      ) : series.failure.value !== undefined ? (
+        <Failed what="The chart" failure={series.failure.value} retry={series.reload} />
+      ) : (
+        <div class="plot">
+          <Loading what="the chart" lines={4} />
+        </div>
+      )}
+    </Card>
+  );
+}
+
+function Figure({ series, title }: { series: Series; title: string }) {
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<Plot>();
+  const latest = useRef(series);
+  latest.current = series;
+  const cursor = useSignal<number | null>(null);
+
+  useEffect(() => {
+    let gone = false;
+    void import("./plot").then(({ Plot }) => {
+      if (!gone && host.current) plot.current = new Plot(host.current, latest.current, (index) => (cursor.value = index));
+    });
+    return () => {
+      gone = true;
+      plot.current?.end();
+      plot.current = undefined;
+    };
+  }, []);
+  useEffect(() => plot.current?.show(series), [series]);
+  useEffect(() => colours.subscribe(() => plot.current?.recolour()), []);
+
+  const summary = summaryOf(series);
+  const reach = series.step === 2 ? "the last 10 minutes" : "the last 24 hours";
+  const spoken = summary
+    ? `${title} over ${reach}: now ${bitsText(summary.inward)} in and ${bitsText(summary.outward)} out, at most ${bitsText(summary.peak)}.`
+    : `${title}: nothing was recorded yet.`;
+  return (
+    <figure>
+      <div class="plot" ref={host} role="img" aria-label={spoken} />
+      <figcaption>
+        <Legend series={series} at={cursor.value} />
+        {summary && (
+          <span class="soft">
+            peak <span data-test="peak">{bitsText(summary.peak)}</span>
+          </span>
+        )}
+      </figcaption>
+    </figure>
+  );
+}
+
+/** The values under the pointer, or else the latest. */
+function Legend({ series, at }: { series: Series; at: number | null }) {
+  const index = at !== null && at < series.times.length ? at : series.times.length - 1;
+  const time = series.times[index];
+  const text = (column: (number | null)[]) => {
+    const value = column[index];
+    return value == null ? "–" : bitsText(value);
+  };
+  return (
+    <>
+      <span class="legend legend-in">
+        In <strong>{text(series.inward)}</strong>
+      </span>
+      <span class="legend legend-out">
+        Out <strong>{text(series.outward)}</strong>
+      </span>
+      {at !== null && time !== undefined && <span class="soft">at {clockText(time * 1000)}</span>}
+    </>
+  );
+}

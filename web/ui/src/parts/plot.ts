@@ -1,0 +1,112 @@
+// The canvas of a throughput chart: uPlot, dressed in the page's colours. Loaded only where there is a chart.
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+
+import { clockText } from "../format/time";
+import { reachOf, type Series } from "../state/series";
+import { bitsText } from "./rates";
+
+const height = 200;
+const smallestScale = 10_000; // bit/s: a keepalive is no mountain
+
+export class Plot {
+  private readonly plot: uPlot;
+  private readonly resizes: ResizeObserver;
+  private frame = 0;
+  private series: Series;
+
+  /** `host` is empty and stays ours. `onCursor` gets the index under the pointer, or null. */
+  constructor(
+    private readonly host: HTMLElement,
+    series: Series,
+    onCursor: (index: number | null) => void,
+  ) {
+    this.series = series;
+    this.plot = new uPlot(this.options(onCursor), columns(series), host);
+    this.resizes = new ResizeObserver(() => {
+      if (host.clientWidth > 0) this.plot.setSize({ width: host.clientWidth, height });
+    });
+    this.resizes.observe(host);
+  }
+
+  /** Drawn with the next frame; what comes in between replaces it. */
+  show(series: Series): void {
+    this.series = series;
+    this.later(() => this.plot.setData(columns(this.series)));
+  }
+
+  recolour(): void {
+    this.plot.redraw(false, true);
+  }
+
+  end(): void {
+    cancelAnimationFrame(this.frame);
+    this.resizes.disconnect();
+    this.plot.destroy();
+  }
+
+  private later(draw: () => void): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(draw);
+  }
+
+  private options(onCursor: (index: number | null) => void): uPlot.Options {
+    const axis = {
+      stroke: () => colour(this.host, "--ink-soft"),
+      grid: { stroke: () => colour(this.host, "--line"), width: 1 },
+      ticks: { show: false },
+      font: `12px ${getComputedStyle(this.host).fontFamily}`,
+    };
+    const line = (name: string, fill: boolean): uPlot.Series => ({
+      stroke: () => colour(this.host, name),
+      ...(fill && { fill: () => faded(colour(this.host, name)) }),
+      width: 1.75,
+      points: { show: false },
+      spanGaps: false,
+    });
+    return {
+      width: Math.max(this.host.clientWidth, 100),
+      height,
+      padding: [8, 20, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
+      scales: {
+        x: { time: true, range: (_, __, last) => [(last ?? 0) - reachOf(this.series.step), last ?? 0] },
+        y: { range: (_, __, most) => [0, Math.max((most ?? 0) * 1.15, smallestScale)] },
+      },
+      axes: [
+        { ...axis, size: 28, space: 80, values: (_, times) => times.map((time) => clockText(time * 1000).slice(0, 5)) },
+        { ...axis, size: 84, space: 36, values: (_, values) => values.map(axisText) },
+      ],
+      series: [{}, line("--series-in", true), line("--series-out", false)],
+      hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)] },
+    };
+  }
+}
+
+/** As in the legend, without the zeros that only a legend needs to stand still. */
+function axisText(bits: number): string {
+  return bits === 0
+    ? "0"
+    : bitsText(bits)
+        .replace(/(\.\d*?)0+ /, "$1 ")
+        .replace(". ", " ");
+}
+
+function columns(series: Series): uPlot.AlignedData {
+  return [series.times, series.inward, series.outward];
+}
+
+/** A colour of the stylesheet as the canvas understands it. */
+function colour(host: HTMLElement, name: string): string {
+  const probe = host.ownerDocument.createElement("i");
+  probe.style.color = `var(${name})`;
+  host.append(probe);
+  const value = getComputedStyle(probe).color;
+  probe.remove();
+  return value;
+}
+
+function faded(rgb: string): string {
+  return rgb.replace(/^rgb\((.*)\)$/, "rgba($1, 0.12)");
+}

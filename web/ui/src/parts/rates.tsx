@@ -1,0 +1,28 @@
+// What flows now, both ways.
+import type { Rates } from "../api/types";
+import { rateText } from "../format/amount";
+
+export const bitsText = (bitsPerSecond: number) => rateText(bitsPerSecond / 8);
+
+export function RatePair({ rates }: { rates: Rates }) {
+  const quiet = rates.in_bits_per_second === 0 && rates.out_bits_per_second === 0;
+  if (quiet) return <span class="soft">quiet</span>;
+  return (
+    <span class="rates">
+      <Direction way="in" bits={rates.in_bits_per_second} />
+      <Direction way="out" bits={rates.out_bits_per_second} />
+    </span>
+  );
+}
+
+export function Direction({ way, bits }: { way: "in" | "out"; bits: number }) {
+  return (
+    <span class={`rate rate-${way}`}>
+      <span class="rate-arrow" aria-hidden="true">
+        {way === "in" ? "↓" : "↑"}
+      </span>
+      <span class="visually-hidden">{way} </span>
+      {bitsText(bits)}
+    </span>
+  );
+}

@@ -1,0 +1,34 @@
+// The appliance at a glance: loaded after login, then as the stream says.
+import { computed, signal } from "@preact/signals";
+
+import { api, Failure } from "../api/client";
+import type { Overview } from "../api/types";
+import { adjustClock } from "./clock";
+import { onDelta, onReset } from "./live";
+
+export const overview = signal<Overview | undefined>(undefined);
+export const overviewFailure = signal<Failure | undefined>(undefined);
+/** The tunnels do not answer: every figure on the page is old. */
+export const outdated = computed(() => overview.value?.stale === true);
+
+export function loadOverview(): void {
+  api.overview().then(
+    (answer) => {
+      adjustClock(answer.as_of);
+      overview.value = answer;
+      overviewFailure.value = undefined;
+    },
+    (error: unknown) => {
+      if (!(error instanceof Failure)) throw error;
+      if (error.status !== 401) overviewFailure.value = error;
+    },
+  );
+}
+
+export function startOverview(): void {
+  onDelta((delta) => {
+    overview.value = delta.overview;
+    overviewFailure.value = undefined;
+  });
+  onReset(loadOverview);
+}

@@ -1,0 +1,79 @@
+// A throughput series as the chart draws it: fetched once, then grown by what the stream says. Pure.
+import type { Rates, Timeseries } from "../api/types";
+
+export interface Series {
+  step: number;
+  /** Seconds since 1970, of the end of each step; oldest first. */
+  times: number[];
+  /** Bits per second; null: nobody looked. */
+  inward: (number | null)[];
+  outward: (number | null)[];
+  /** How many of the stream's values the last point is the mean of; 0 when it came whole. */
+  folded: number;
+}
+
+/** What a chart of this step shows, in seconds. */
+export function reachOf(step: number): number {
+  return step === 60 ? 24 * 3600 : 600;
+}
+
+export function seriesOf(answer: Timeseries): Series {
+  return {
+    step: answer.step_seconds,
+    times: [...answer.times],
+    inward: [...answer.in_bits_per_second],
+    outward: [...answer.out_bits_per_second],
+    folded: 0,
+  };
+}
+
+/** The series with one more value seen at `at` (seconds); within one step values become their mean. Old points fall off. */
+export function grown(series: Series, at: number, rates: Rates): Series {
+  const end = Math.ceil(at / series.step) * series.step;
+  const last = series.times.at(-1);
+  if (last !== undefined && end < last) return series;
+  const next: Series = { ...series, times: [...series.times], inward: [...series.inward], outward: [...series.outward] };
+  if (last === end) fold(next, rates);
+  else append(next, end, last, rates);
+  const oldest = end - reachOf(series.step);
+  const gone = next.times.findIndex((time) => time > oldest);
+  if (gone > 0) for (const column of [next.times, next.inward, next.outward]) column.splice(0, gone);
+  return next;
+}
+
+function fold(series: Series, rates: Rates): void {
+  const index = series.times.length - 1;
+  const weight = series.folded;
+  const mean = (old: number | null | undefined, value: number) =>
+    weight === 0 || old == null ? value : (old * weight + value) / (weight + 1);
+  series.inward[index] = mean(series.inward[index], rates.in_bits_per_second);
+  series.outward[index] = mean(series.outward[index], rates.out_bits_per_second);
+  series.folded = weight + 1;
+}
+
+function append(series: Series, end: number, last: number | undefined, rates: Rates): void {
+  // Steps that nobody saw are a gap in the line, not a straight one across it.
+  if (last !== undefined && end - last > 3 * series.step) {
+    series.times.push(last + series.step);
+    series.inward.push(null);
+    series.outward.push(null);
+  }
+  series.times.push(end);
+  series.inward.push(rates.in_bits_per_second);
+  series.outward.push(rates.out_bits_per_second);
+  series.folded = 1;
+}
+
+export interface Summary {
+  inward: number;
+  outward: number;
+  /** The largest of both directions. */
+  peak: number;
+}
+
+export function summaryOf(series: Series): Summary | undefined {
+  if (series.times.length === 0) return undefined;
+  let peak = 0;
+  for (const column of [series.inward, series.outward]) for (const value of column) peak = Math.max(peak, value ?? 0);
+  return { inward: series.inward.at(-1) ?? 0, outward: series.outward.at(-1) ?? 0, peak };
+}

@@ -1,0 +1,51 @@
+// Who looks at the page.
+import { computed, signal } from "@preact/signals";
+
+import { api, Failure, onUnauthorized } from "../api/client";
+import type { Session } from "../api/types";
+
+export type Access =
+  | { kind: "asking" }
+  | { kind: "none" }
+  | { kind: "in"; session: Session }
+  /** It ended while somebody looked: what is on the screen stays there. */
+  | { kind: "ended"; session: Session }
+  | { kind: "unreachable"; failure: Failure };
+
+export const access = signal<Access>({ kind: "asking" });
+export const session = computed(() => (access.value.kind === "in" || access.value.kind === "ended" ? access.value.session : undefined));
+/** Sees the appliance itself, not only what is his. */
+export const seesAll = computed(() => session.value !== undefined && session.value.role !== "customer");
+
+export async function findSession(): Promise<void> {
+  try {
+    access.value = { kind: "in", session: await api.session() };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    // Whoever is in stays in: the stream says that nothing comes any more.
+    if (error.status !== 401 && session.value === undefined) access.value = { kind: "unreachable", failure: error };
+  }
+}
+
+/** Throws Failure. */
+export async function login(user: string, password: string): Promise<void> {
+  const before = session.value;
+  const next = await api.login(user, password);
+  // Somebody else's screen is not shown to the next one.
+  if (before !== undefined && (before.user !== next.user || before.role !== next.role)) location.reload();
+  access.value = { kind: "in", session: next };
+}
+
+export async function logout(): Promise<void> {
+  await api.logout().catch(() => {}); // what fails is over already, or will be
+  location.hash = "#/";
+  access.value = { kind: "none" };
+}
+
+export function startSession(): Promise<void> {
+  onUnauthorized(() => {
+    const current = session.value;
+    access.value = current === undefined ? { kind: "none" } : { kind: "ended", session: current };
+  });
+  return findSession();
+}
