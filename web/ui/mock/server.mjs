@@ -1,0 +1,241 @@
+// Stands in for statusd while one works on the page: the built page, the API of web/openapi.json, and 10,000 made-up customers.
+// Usage: node mock/server.mjs [PORT [CUSTOMERS]]; users operator, viewer and acme, password as the name. Never shipped.
+// POST /mock/cut, /mock/stale, /mock/expire, /mock/turn?customer=&peer=&state=: what a test wants to happen.
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { customerView, detailView, overviewView, peerView, seriesView, systemView } from "./views.mjs";
+import { World } from "./world.mjs";
+
+const port = Number(process.argv[2] ?? 8480);
+const dist = fileURLToPath(new URL("../dist", import.meta.url));
+const world = new World(Number(process.argv[3] ?? 10_000), Date.now());
+const roles = { operator: "operator", viewer: "viewer", acme: "customer" };
+const sessions = new Map();
+const streams = new Set();
+let streamsOpen = true;
+let rows = world.customers.map(customerView);
+
+const csp =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'";
+const types = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+
+class Refusal extends Error {
+  constructor(status, title, detail) {
+    super(title);
+    this.body = { type: "about:blank", title, status, ...(detail && { detail }) };
+  }
+}
+
+const missing = () => new Refusal(404, "Not Found");
+
+function send(response, status, body, headers = {}) {
+  response.writeHead(status, { "Content-Type": status < 400 ? "application/json" : "application/problem+json", ...headers });
+  response.end(body === undefined ? "" : JSON.stringify(body));
+}
+
+function sessionOf(request) {
+  const token = /mock=(\w+)/.exec(request.headers.cookie ?? "")?.[1];
+  const session = sessions.get(token);
+  if (!session) throw new Refusal(401, "Unauthorized");
+  return session;
+}
+
+async function login(request, response) {
+  let text = "";
+  for await (const piece of request) text += piece;
+  const { user, password } = JSON.parse(text);
+  if (!Object.hasOwn(roles, user) || password !== user) throw new Refusal(401, "Unauthorized", "User or password is wrong.");
+  const token = Math.random().toString(36).slice(2);
+  const role = roles[user];
+  const session = { user, role, customers: role === "customer" ? ["acme"] : null, kind: "cookie", expires_at: null, idle_expires_at: null };
+  sessions.set(token, session);
+  send(response, 200, session, { "Set-Cookie": `mock=${token}; HttpOnly; SameSite=Strict; Path=/` });
+}
+
+const visible = (session) => (session.customers ? rows.filter((row) => session.customers.includes(row.id)) : rows);
+
+function customerOf(session, id) {
+  const customer = world.byId.get(id);
+  if (!customer || (session.customers && !session.customers.includes(id))) throw missing();
+  return customer;
+}
+
+const orders = {
+  id: (row) => row.id,
+  name: (row) => row.name.toLowerCase(),
+  state: (row) => row.state,
+  peers: (row) => row.peers.online,
+  endpoint: (row) => row.endpoint ?? "",
+  rate: (row) => row.rates.in_bits_per_second + row.rates.out_bits_per_second,
+  drops: (row) => row.drops_total,
+  last_handshake: (row) => row.last_handshake ?? "",
+};
+
+function paged(all, query, textOf, first) {
+  const search = (query.get("search") ?? "").toLowerCase();
+  const state = query.get("state");
+  const found = all.filter((row) => (!state || row.state === state) && (search === "" || textOf(row).toLowerCase().includes(search)));
+  const value = orders[query.get("sort") ?? first];
+  const sign = query.get("order") === "desc" ? -1 : 1;
+  found.sort((a, b) => (value(a) < value(b) ? -sign : value(a) > value(b) ? sign : 0));
+  const limit = Math.min(500, Number(query.get("limit") ?? 50));
+  const offset = Number(query.get("offset") ?? 0);
+  return { items: found.slice(offset, offset + limit), total: found.length, limit, offset, as_of: new Date().toISOString() };
+}
+
+function eventsOf(session, query) {
+  const [customer, peer, kind, before] = ["customer", "peer", "kind", "before"].map((name) => query.get(name));
+  if (customer) customerOf(session, customer);
+  const limit = Number(query.get("limit") ?? 100);
+  const items = [];
+  for (let index = world.events.length - 1; index >= 0 && items.length < limit; index -= 1) {
+    const event = world.events[index];
+    if (session.customers && !session.customers.includes(event.customer)) continue;
+    if ((customer && event.customer !== customer) || (peer && event.peer !== peer) || (kind && event.kind !== kind)) continue;
+    if (!before || event.id < Number(before)) items.push(event);
+  }
+  return { items, next_before: items.length === limit ? items.at(-1).id : null };
+}
+
+function series(rates, query) {
+  const step = Number(query.get("step") ?? 2);
+  const points = step === 60 ? world.day : world.history;
+  const last = points.at(-1)?.[1] ?? rates;
+  const share = (value, of) => (of === 0 ? 0 : value / of);
+  const scaled = points.map(([at, all]) => [
+    at,
+    {
+      in_bits_per_second: all.in_bits_per_second * share(rates.in_bits_per_second, last.in_bits_per_second),
+      out_bits_per_second: all.out_bits_per_second * share(rates.out_bits_per_second, last.out_bits_per_second),
+    },
+  ]);
+  return seriesView(scaled, step);
+}
+
+function stream(request, response, session, query) {
+  if (!streamsOpen) throw new Refusal(503, "Service Unavailable");
+  const customer = query.get("customer");
+  if (customer) customerOf(session, customer);
+  response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+  const one = {
+    response,
+    session,
+    customer,
+    watch: new Set((query.get("watch") ?? "").split(",")),
+    seen: Number(request.headers["last-event-id"] || 0),
+  };
+  if (one.seen === 0) one.seen = world.eventId;
+  streams.add(one);
+  response.on("close", () => streams.delete(one));
+  tell(one, Date.now(), new Map(), new Set());
+}
+
+function answer(session, path, query, now) {
+  const [head, id, sub, name, tail] = path.split("/").slice(3).map(decodeURIComponent);
+  if (head === "session") return session;
+  if (head === "overview") return overviewView(world, visible(session), now, session.role);
+  if (head === "events") return eventsOf(session, query);
+  if ((head === "system" || head === "timeseries") && session.role === "customer") throw missing();
+  if (head === "system") return systemView(world, session.role, now);
+  if (head === "timeseries") return series(world.total(), query);
+  if (head !== "customers") throw missing();
+  if (id === undefined) return paged(visible(session), query, (row) => `${row.id} ${row.name}`, "id");
+  const customer = customerOf(session, id);
+  if (sub === undefined) return detailView(customer);
+  if (sub === "timeseries") return series(customerView(customer).rates, query);
+  if (sub !== "peers") throw missing();
+  const peers = customer.peers.map((peer) => peerView(customer, peer, now));
+  if (name === undefined) return paged(peers, query, (row) => `${row.name} ${row.public_key} ${row.endpoint} ${row.allowed_ips}`, "name");
+  const peer = peers.find((one) => one.name === name);
+  if (!peer) throw missing();
+  return tail === "timeseries" ? series(peer.rates, query) : peer;
+}
+
+function happen(path, query, response) {
+  if (path === "/mock/cut") for (const one of streams) one.response.destroy();
+  if (path === "/mock/cut") streamsOpen = query.get("for") === null;
+  if (path === "/mock/cut" && !streamsOpen) setTimeout(() => (streamsOpen = true), Number(query.get("for")));
+  if (path === "/mock/stale") world.stale = query.get("on") === "1";
+  if (path === "/mock/expire") sessions.clear();
+  if (path === "/mock/expire") for (const one of streams) one.response.end();
+  if (path === "/mock/turn") {
+    const customer = world.byId.get(query.get("customer"));
+    world.turn(
+      Date.now(),
+      customer,
+      customer.peers.find((peer) => peer.name === query.get("peer")),
+      query.get("state"),
+    );
+  }
+  send(response, 204);
+}
+
+function page(path, response) {
+  const file = normalize(join(dist, path === "/" ? "index.html" : path));
+  if (!file.startsWith(dist) || !existsSync(file) || !statSync(file).isFile()) throw missing();
+  response.writeHead(200, {
+    "Content-Type": types[extname(file)] ?? "application/octet-stream",
+    "Content-Security-Policy": csp,
+    "X-Content-Type-Options": "nosniff",
+  });
+  createReadStream(file).pipe(response);
+}
+
+async function handle(request, response) {
+  const { pathname: path, searchParams: query } = new URL(request.url, "http://mock");
+  if (path.startsWith("/mock/")) return happen(path, query, response);
+  if (!path.startsWith("/api/v1/")) return page(path, response);
+  if (path === "/api/v1/login") return login(request, response);
+  const session = sessionOf(request);
+  if (path === "/api/v1/logout") {
+    sessions.clear();
+    return send(response, 204);
+  }
+  if (path === "/api/v1/events" && request.headers.accept === "text/event-stream") return stream(request, response, session, query);
+  send(response, 200, answer(session, path, query, Date.now()));
+}
+
+function tick() {
+  const now = Date.now();
+  const { peers } = world.step(now);
+  const before = new Map(rows.map((row) => [row.id, row]));
+  rows = world.customers.map(customerView);
+  for (const one of streams) tell(one, now, before, peers);
+}
+
+/** A delta for one viewer: what changed since `before` the last step. */
+function tell(one, now, before, peers) {
+  const mine = visible(one.session);
+  const all = one.customer
+    ? mine.filter((row) => row.id === one.customer)
+    : mine.filter((row) => one.watch.has(row.id) || row.state !== (before.get(row.id) ?? row).state);
+  const customer = one.customer && world.byId.get(one.customer);
+  const seen = new Set(mine.map((row) => row.id));
+  const events = world.events.filter(
+    (event) => event.id > one.seen && seen.has(event.customer) && (!one.customer || event.customer === one.customer),
+  );
+  const delta = {
+    as_of: new Date(now).toISOString(),
+    overview: overviewView(world, mine, now, one.session.role),
+    customers: all,
+    events,
+    reload: false,
+    peers: customer
+      ? customer.peers.filter((peer) => peers.has(peer) || peer.since > now - 4000).map((peer) => peerView(customer, peer, now))
+      : [],
+  };
+  one.seen = world.eventId;
+  one.response.write(`event: delta\nid: ${world.eventId}\ndata: ${JSON.stringify(delta)}\n\n`);
+}
+
+setInterval(tick, 2000);
+createServer((request, response) => {
+  handle(request, response).catch((error) => {
+    if (!(error instanceof Refusal)) console.error(error);
+    if (!response.headersSent)
+      send(response, error.body?.status ?? 500, error.body ?? { type: "about:blank", title: "Broken", status: 500 });
+  });
+}).listen(port, "127.0.0.1", () => console.log(`http://127.0.0.1:${port}/ with ${world.customers.length} customers`));

@@ -1,0 +1,196 @@
+// The made-up world as statusd would answer it: the shapes of web/openapi.json.
+import { addRates, drop, iso, states, stateSentences } from "./world.mjs";
+
+const zero = () => ({ in_bits_per_second: 0, out_bits_per_second: 0 });
+
+export function peerView(customer, peer, now) {
+  const age = peer.handshake === null ? null : now - peer.handshake;
+  const stale = peer.state === "idle" && age > 24 * 3600_000;
+  const sentence = {
+    online: "The last handshake is less than 180 s old.",
+    idle: stale ? "The last handshake is more than 24 h old." : "The last handshake is more than 180 s old.",
+    never: "No handshake since the tunnels were started.",
+  }[peer.state];
+  return {
+    customer: customer.id,
+    name: peer.name,
+    public_key: peer.key,
+    state: peer.state,
+    state_sentence: sentence,
+    stale,
+    state_since: iso(peer.since),
+    last_handshake: peer.handshake === null ? null : iso(peer.handshake),
+    endpoint: peer.endpoint,
+    rates: peer.rates,
+    rx_bytes: Math.round(peer.rx),
+    tx_bytes: Math.round(peer.tx),
+    allowed_ips: peer.allowed,
+    has_preshared_key: peer.psk,
+    persistent_keepalive_seconds: 25,
+  };
+}
+
+function stateOf(customer, counts) {
+  if (customer.suspended) return "suspended";
+  if (counts.never === counts.total) return "never";
+  if (counts.online === 0) return "down";
+  return counts.idle > 0 ? "degraded" : "up";
+}
+
+export function customerView(customer) {
+  const counts = { total: customer.peers.length, online: 0, idle: 0, never: 0 };
+  const rates = zero();
+  let last = null;
+  for (const peer of customer.peers) {
+    counts[peer.state] += 1;
+    addRates(rates, peer.rates);
+    if (peer.handshake !== null && (last === null || peer.handshake > last)) last = peer.handshake;
+  }
+  const state = stateOf(customer, counts);
+  return {
+    id: customer.id,
+    name: customer.name,
+    state,
+    state_sentence: stateSentences[state],
+    state_since: iso(customer.since),
+    peers: counts,
+    rates,
+    rx_bytes: Math.round(customer.rx),
+    tx_bytes: Math.round(customer.tx),
+    drops_total: customer.drops.reduce((sum, one) => sum + one.packets, 0),
+    last_handshake: last === null ? null : iso(last),
+  };
+}
+
+export function detailView(customer) {
+  return {
+    ...customerView(customer),
+    addresses: ["10.0.0.1/24", "fd00:77::1/64"],
+    mtu: 1420,
+    listen_port: 51820,
+    own_listener: false,
+    listener_public_key: "mXr0r2Vb8i9cQyq3hJ6nXk1B0Yw5o3d8TzE4lKfVxQI=",
+    rx_packets: Math.round(customer.rx / 900),
+    tx_packets: Math.round(customer.tx / 1100),
+    routes: customer.peers.flatMap((peer) => peer.allowed.map((to) => ({ to, peer: peer.name }))),
+    drops: [...customer.drops].sort((a, b) => b.packets - a.packets),
+  };
+}
+
+export function overviewView(world, rows, now, role) {
+  const customers = { total: rows.length, ...Object.fromEntries(states.map((state) => [state, 0])) };
+  const peers = { total: 0, online: 0, idle: 0, never: 0 };
+  const rates = zero();
+  let rx = 0;
+  let tx = 0;
+  for (const row of rows) {
+    customers[row.state] += 1;
+    for (const name of Object.keys(peers)) peers[name] += row.peers[name];
+    addRates(rates, row.rates);
+    rx += row.rx_bytes;
+    tx += row.tx_bytes;
+  }
+  const all = role !== "customer";
+  return {
+    appliance: "demo-hub",
+    version: "0.1.0",
+    slot: null,
+    generation: 42,
+    as_of: iso(now),
+    stale: world.stale,
+    customers,
+    peers,
+    rates,
+    rx_bytes: rx,
+    tx_bytes: tx,
+    under_load: false,
+    handshakes_completed: all ? 81_422 : 0,
+    handshakes_initiated: all ? 120 : 0,
+    alarms: alarms(world, rows),
+    drops: all
+      ? [
+          drop(
+            [
+              "unknown_peer",
+              "A handshake by a client whose public key no customer has.",
+              "Look for a client that was removed or never entered.",
+            ],
+            1289,
+          ),
+        ]
+      : [],
+  };
+}
+
+function alarms(world, rows) {
+  const since = iso(world.started);
+  const found = world.stale
+    ? [
+        {
+          kind: "vpnd_unreachable",
+          severity: "critical",
+          since,
+          customer: null,
+          sentence: "The tunnel daemon does not answer.",
+          what_to_do: "Look at journalctl -u warren.",
+        },
+      ]
+    : [];
+  const down = rows.filter((row) => row.state === "down").slice(0, 2);
+  return [
+    ...found,
+    ...down.map((row) => ({
+      kind: "customer_down",
+      severity: "warning",
+      since: row.state_since,
+      customer: row.id,
+      sentence: "None of his peers is online any more.",
+      what_to_do: "Ask whether his line is up, and look at the endpoint it was last heard from.",
+    })),
+  ];
+}
+
+export function seriesView(points, step) {
+  return {
+    step_seconds: step,
+    times: points.map(([at]) => Math.round(at / 1000 / step) * step),
+    in_bits_per_second: points.map(([, rates]) => rates.in_bits_per_second),
+    out_bits_per_second: points.map(([, rates]) => rates.out_bits_per_second),
+  };
+}
+
+export function systemView(world, role, now) {
+  return {
+    appliance: "demo-hub",
+    version: "0.1.0",
+    generation: 42,
+    slot: null,
+    listen: "127.0.0.1:8443",
+    certificate: {
+      fingerprint_sha256: "9F:0A:5C:11:7D:E2:44:B8:02:6E:91:3C:AA:57:F0:1B:C8:3D:62:7E:15:94:D0:2F:8B:46:E7:A9:30:5D:C1:74",
+      subject: "CN=demo-hub",
+      not_before: iso(now - 9e9),
+      not_after: iso(now + 3e10),
+      self_signed: true,
+    },
+    vpnd: {
+      reachable: !world.stale,
+      snapshot_age_seconds: world.stale ? 31 : 0.8,
+      encryption: "ipsec-mb (AVX2)",
+      under_load: false,
+      handshakes_initiated: 120,
+      handshakes_completed: 81_422,
+      customers: world.customers.length,
+      peers: world.customers.reduce((sum, customer) => sum + customer.peers.length, 0),
+    },
+    statusd: {
+      uptime_seconds: Math.round((now - world.started) / 1000) + 93_784,
+      memory_bytes: 58e6,
+      cpu_seconds: 312.5,
+      viewers: 3,
+      sessions: 2,
+      connections: 5,
+    },
+    users_file: role === "operator" ? { users: 3, tokens: 1, error: null } : null,
+  };
+}

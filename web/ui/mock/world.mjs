@@ -1,0 +1,217 @@
+// Made-up customers that come, go and send, for working on the page without an appliance. Same seed, same world.
+
+export const states = ["up", "degraded", "down", "never", "suspended"];
+
+const towns = "Graz Linz Wien Oslo Bergen Lyon Turin Porto Gent Basel Ulm Brno Cork Leeds Vilnius Tartu Malmö Aarhus".split(" ");
+const trades = "Bakery Logistics Dental Print Timber Marine Optics Clinic Foods Tools Law Media Energy Textiles Pharma Motors".split(" ");
+const families = "Huber Novak Rossi Berg Lund Silva Moreau Kovacs Fischer Petrov Olsen Garcia Marin Weber Dubois Hansen".split(" ");
+
+const dropKinds = [
+  [
+    "source_not_allowed",
+    "A packet from a peer whose source is not in his allowed_ips.",
+    "Add the network to allowed_ips if it is his; otherwise the client sends what it should not.",
+  ],
+  [
+    "no_peer_for_destination",
+    "A packet into the tunnel whose destination is in no peer's allowed_ips.",
+    "Add the destination to the allowed_ips of the peer that it lies behind.",
+  ],
+  ["session_expired", "A data message of a session that is past its 180 seconds.", ""],
+  [
+    "packet_too_big",
+    "A packet that does not fit into one datagram: stack.mtu is larger than the uplink carries.",
+    "Lower stack.mtu, to 1380 for a start.",
+  ],
+];
+
+/** Mulberry32: small, seeded, good enough to make things up with. */
+export function dice(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+const iso = (at) => new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
+const drop = ([name, sentence, what_to_do], packets) => ({ name, packets, sentence, what_to_do });
+const key = (random) => Buffer.from(Array.from({ length: 32 }, () => Math.floor(random() * 256))).toString("base64");
+
+const stateSentences = {
+  up: "Every peer that was ever there is online.",
+  degraded: "Some of the peers that were there are not online.",
+  down: "No peer is online, though there was one.",
+  never: "No peer has ever made a handshake.",
+  suspended: 'Suspended by his file (state = "suspended").',
+};
+
+export class World {
+  constructor(count, now) {
+    this.random = dice(7);
+    this.eventId = 0;
+    this.events = [];
+    this.started = now;
+    this.stale = false;
+    this.customers = Array.from({ length: count }, (_, index) => this.makeCustomer(index, now));
+    this.byId = new Map(this.customers.map((customer) => [customer.id, customer]));
+    this.day = this.makeDay(now);
+    for (let count = 0; count < 400; count += 1) this.changeSomething(now - (400 - count) * 150_000);
+    for (const customer of this.customers) for (const peer of customer.peers) if (peer.state === "online") this.flow(customer, peer, now);
+    this.history = this.makeHistory(now);
+  }
+
+  makeCustomer(index, now) {
+    const random = this.random;
+    const pick = (list) => list[Math.floor(random() * list.length)];
+    const special = ["acme", "globex"][index];
+    const id = special ?? `${pick(families)}-${pick(trades)}-${index}`.toLowerCase();
+    const name = special
+      ? `${special[0].toUpperCase()}${special.slice(1)} Ltd`
+      : `${pick(families)} ${pick(trades)} ${pick(["Ltd", "GmbH", "SA", "AB"])}`;
+    const luck = random();
+    const mood = special ? 0 : luck < 0.86 ? 0 : luck < 0.94 ? 1 : luck < 0.96 ? 2 : luck < 0.985 ? 3 : 4;
+    const peerCount = special ? 2 : 1 + Math.floor(random() ** 3 * 30);
+    const customer = {
+      id,
+      name,
+      suspended: mood === 4,
+      since: now - random() * 40 * 3600_000,
+      rx: random() * 4e11,
+      tx: random() * 9e11,
+      drops: [],
+      peers: [],
+    };
+    for (let number = 0; number < peerCount; number += 1) {
+      const town = special
+        ? { acme: ["graz", "linz"], globex: ["oslo", "bergen"] }[special][number]
+        : `${pick(towns).toLowerCase()}-${number + 1}`;
+      const state = mood >= 3 ? "never" : mood === 2 ? "idle" : mood === 1 && random() < 0.4 ? "idle" : "online";
+      const age = state === "online" ? random() * 110_000 : state === "idle" ? 200_000 + random() ** 4 * 60 * 3600_000 : null;
+      customer.peers.push({
+        name: town,
+        state,
+        key: key(random),
+        psk: random() < 0.4,
+        handshake: age === null ? null : now - age,
+        base: random() ** 6 * 6e7,
+        endpoint: age === null ? null : `203.0.113.${Math.floor(random() * 250) + 1}:${1024 + Math.floor(random() * 60000)}`,
+        rates: { in_bits_per_second: 0, out_bits_per_second: 0 },
+        rx: random() * 4e10,
+        tx: random() * 9e10,
+        allowed: [`10.0.0.${number + 2}/32`, `10.0.${number + 1}.0/24`],
+        since: now - random() * 30 * 3600_000,
+      });
+    }
+    if (random() < 0.3)
+      customer.drops = dropKinds.filter(() => random() < 0.6).map((kind) => drop(kind, Math.floor(random() ** 3 * 90_000) + 1));
+    return customer;
+  }
+
+  /** Two seconds pass. Returns the customers and peers that changed. */
+  step(now) {
+    const peers = new Set();
+    for (const customer of this.customers) {
+      for (const peer of customer.peers) {
+        if (peer.state !== "online") continue;
+        this.flow(customer, peer, now);
+        peers.add(peer);
+      }
+    }
+    const events = [];
+    for (let count = 0; count < 3; count += 1) if (this.random() < 0.5) events.push(this.changeSomething(now));
+    this.remember(now);
+    return { peers, events };
+  }
+
+  flow(customer, peer, now) {
+    const wave = 0.7 + 0.3 * Math.sin(now / 37_000 + peer.since) + this.random() * 0.3;
+    peer.rates = { in_bits_per_second: Math.round(peer.base * wave), out_bits_per_second: Math.round(peer.base * wave * 2.3) };
+    peer.rx += peer.rates.in_bits_per_second / 4;
+    peer.tx += peer.rates.out_bits_per_second / 4;
+    customer.rx += peer.rates.in_bits_per_second / 4;
+    customer.tx += peer.rates.out_bits_per_second / 4;
+    if (now - peer.handshake > 120_000) peer.handshake = now;
+  }
+
+  changeSomething(now) {
+    const customer = this.customers[2 + Math.floor(this.random() ** 4 * (this.customers.length - 2))]; // the first two are the tests'
+    const peer = customer.peers[Math.floor(this.random() * customer.peers.length)];
+    if (customer.suspended || peer.state === "never") return this.tell(now, "changed", customer, null, "Changed by the configuration.");
+    if (this.random() < 0.25) {
+      const from = peer.endpoint;
+      peer.endpoint = `198.51.100.${Math.floor(this.random() * 250) + 1}:${1024 + Math.floor(this.random() * 60000)}`;
+      return this.tell(now, "roamed", customer, peer, "Is heard from another address.", from, peer.endpoint);
+    }
+    if (this.random() < 0.1) return this.tell(now, "drops", customer, null, dropKinds[0][1], null, null, dropKinds[0][0]);
+    return this.turn(now, customer, peer, peer.state === "online" ? "idle" : "online");
+  }
+
+  /** A peer goes online or idle. */
+  turn(now, customer, peer, state) {
+    const from = peer.state;
+    peer.state = state;
+    peer.since = now;
+    if (state === "online") peer.handshake = now;
+    else {
+      peer.handshake = Math.min(peer.handshake, now - 181_000);
+      peer.rates = { in_bits_per_second: 0, out_bits_per_second: 0 };
+    }
+    const sentence = state === "online" ? "Made a handshake." : "No handshake for 180 seconds.";
+    return this.tell(now, state, customer, peer, sentence, from, state);
+  }
+
+  tell(at, kind, customer, peer, sentence, from = null, to = null, reason = null) {
+    const event = {
+      id: ++this.eventId,
+      at: iso(at),
+      kind,
+      customer: customer?.id ?? null,
+      peer: peer?.name ?? null,
+      sentence,
+      reason,
+      from,
+      to,
+    };
+    this.events.push(event);
+    return event;
+  }
+
+  remember(at) {
+    this.history.push([at, this.total()]);
+    if (this.history.length > 300) this.history.shift();
+  }
+
+  total() {
+    const total = { in_bits_per_second: 0, out_bits_per_second: 0 };
+    for (const customer of this.customers) for (const peer of customer.peers) addRates(total, peer.rates);
+    return total;
+  }
+
+  makeHistory(now) {
+    const total = this.total();
+    return Array.from({ length: 300 }, (_, index) => {
+      const wave = 0.8 + 0.2 * Math.sin(index / 14) + this.random() * 0.08;
+      const rates = { in_bits_per_second: total.in_bits_per_second * wave, out_bits_per_second: total.out_bits_per_second * wave };
+      return [now - (300 - index) * 2000, rates];
+    });
+  }
+
+  makeDay(now) {
+    const points = [];
+    for (let at = now - 24 * 3600_000; at < now; at += 60_000) {
+      const hour = new Date(at).getHours();
+      const level = (0.25 + 0.75 * Math.exp(-((hour - 13) ** 2) / 18)) * (0.85 + this.random() * 0.3);
+      points.push([at, { in_bits_per_second: 3e10 * level, out_bits_per_second: 7e10 * level }]);
+    }
+    return points;
+  }
+}
+
+function addRates(total, rates) {
+  total.in_bits_per_second += rates.in_bits_per_second;
+  total.out_bits_per_second += rates.out_bits_per_second;
+}
+
+export { addRates, drop, dropKinds, iso, stateSentences };
