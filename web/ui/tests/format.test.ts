@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+
+import { bytesText, countText, plural, rateText, shareText } from "../src/format/amount";
+import { clockText, dayText, isoText, relativeText, spanText } from "../src/format/time";
+
+describe("amounts", () => {
+  it("writes volumes in binary units with three digits", () => {
+    expect([0, 1023, 1024, 1536, 123_456_789, 5 * 2 ** 50].map(bytesText)).toEqual([
+      "0 B",
+      "1023 B",
+      "1.00 KiB",
+      "1.50 KiB",
+      "118 MiB",
+      "5.00 PiB",
+    ]);
+  });
+
+  it("writes rates in decimal bits per second", () => {
+    expect([0, 1, 124, 125, 1_250_000, 1.25e10].map(rateText)).toEqual([
+      "0 bit/s",
+      "8 bit/s",
+      "992 bit/s",
+      "1.00 kbit/s",
+      "10.0 Mbit/s",
+      "100 Gbit/s",
+    ]);
+  });
+
+  it("groups counts and knows one from many", () => {
+    expect(countText(1234567)).toBe("1,234,567");
+    expect([plural(1, "peer"), plural(0, "peer"), plural(2, "match", "matches")]).toEqual(["1 peer", "0 peers", "2 matches"]);
+  });
+
+  it("never calls something nothing", () => {
+    expect([0, 0.004, 0.5, 1].map(shareText)).toEqual(["0 %", "< 1 %", "50 %", "100 %"]);
+  });
+});
+
+describe("times", () => {
+  const now = Date.UTC(2026, 10, 3, 14, 5, 9);
+
+  it("writes spans in their two largest units", () => {
+    expect([0, 59, 60, 3599, 3600, 3660, 86400, 90000, -5].map(spanText)).toEqual([
+      "0 s",
+      "59 s",
+      "1 min",
+      "59 min",
+      "1 h",
+      "1 h 1 min",
+      "1 d",
+      "1 d 1 h",
+      "0 s",
+    ]);
+  });
+
+  it("says how long ago, or how soon", () => {
+    expect(relativeText(now - 2000, now)).toBe("just now");
+    expect(relativeText(now - 42_000, now)).toBe("42 s ago");
+    expect(relativeText(now + 3 * 3600_000, now)).toBe("in 3 h");
+  });
+
+  it("writes ISO 8601 without fractions", () => {
+    expect(isoText(now + 123)).toBe("2026-11-03T14:05:09Z");
+  });
+
+  it("names today and yesterday by the reader's calendar", () => {
+    const noon = new Date(2026, 10, 3, 12).getTime();
+    expect(dayText(noon - 3600_000, noon)).toBe("Today");
+    expect(dayText(noon - 24 * 3600_000, noon)).toBe("Yesterday");
+    expect(dayText(noon - 72 * 3600_000, noon)).toBe("2026-10-31");
+    expect(clockText(noon + 7000)).toBe("12:00:07");
+  });
+});

@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+
+import type { Event } from "../src/api/types";
+import { sentenceOf } from "../src/state/announce";
+import { shareOf, stretchesOf, withNews } from "../src/state/history";
+
+const at = (minute: number) => new Date(minute * 60_000).toISOString();
+const event = (id: number, minute: number, kind: Event["kind"], from: string | null = null): Event => ({
+  id,
+  at: at(minute),
+  kind,
+  customer: "acme",
+  peer: "linz",
+  sentence: `sentence ${id}`,
+  reason: null,
+  from,
+  to: kind,
+});
+const minutes = (stretches: ReturnType<typeof stretchesOf>) => stretches.map((one) => [one.state, one.from / 60_000, one.to / 60_000]);
+
+describe("when a tunnel was in which state", () => {
+  it("follows from the events, newest first", () => {
+    const events = [event(3, 50, "online", "idle"), event(2, 45, "roamed"), event(1, 30, "idle", "online")];
+    expect(minutes(stretchesOf(events, "online", at(50), 0, 60 * 60_000))).toEqual([
+      ["online", 0, 30],
+      ["idle", 30, 50],
+      ["online", 50, 60],
+    ]);
+  });
+
+  it("says that it does not know what nobody saw", () => {
+    expect(minutes(stretchesOf([], "idle", at(20), 0, 60 * 60_000))).toEqual([
+      [undefined, 0, 20],
+      ["idle", 20, 60],
+    ]);
+    expect(minutes(stretchesOf([event(1, 40, "online")], "online", at(40), 0, 60 * 60_000))).toEqual([
+      [undefined, 0, 40],
+      ["online", 40, 60],
+    ]);
+  });
+
+  it("covers no more than was asked for", () => {
+    const events = [event(2, 50, "idle", "online"), event(1, 10, "online", "never")];
+    expect(minutes(stretchesOf(events, "idle", at(50), 20 * 60_000, 60 * 60_000))).toEqual([
+      ["online", 20, 50],
+      ["idle", 50, 60],
+    ]);
+  });
+
+  it("gives the share of the time that is known", () => {
+    const stretches = stretchesOf([event(1, 40, "idle", "online")], "idle", at(40), 20 * 60_000, 60 * 60_000);
+    expect(shareOf(stretches, "online")).toBe(0.5);
+    expect(
+      shareOf(
+        stretchesOf([], "idle", null, 0, 1).map((one) => ({ ...one, state: undefined })),
+        "idle",
+      ),
+    ).toBeUndefined();
+  });
+});
+
+describe("events that the stream brings", () => {
+  it("come before those that are here, none twice, and not without bound", () => {
+    const here = [event(5, 5, "idle"), event(4, 4, "online")];
+    const merged = withNews(here, [event(5, 5, "idle"), event(6, 6, "online"), event(7, 7, "idle")], 3);
+    expect(merged.map((one) => one.id)).toEqual([7, 6, 5]);
+    expect(withNews(here, [event(3, 3, "idle")], 3)).toBe(here);
+  });
+
+  it("are told to a screen reader together", () => {
+    expect(sentenceOf([event(1, 1, "idle")])).toBe("acme, linz: sentence 1");
+    expect(sentenceOf([event(1, 1, "idle"), event(2, 2, "online")])).toBe("2 changes. The latest: acme, linz: sentence 2");
+  });
+});
