@@ -1,0 +1,284 @@
+// The page against the stand-in server with 10,000 made-up customers: everything that needs no tunnel.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { axeFindings, complaintsOf, launch, logIn, overflowOf, shoot, sizes, visit } from "./browser.mjs";
+
+const port = 8471;
+const origin = `http://127.0.0.1:${port}`;
+const server = fileURLToPath(new URL("../../web/ui/mock/server.mjs", import.meta.url));
+const pages = {
+  overview: "#/",
+  customers: "#/customers",
+  customer: "#/customers/globex",
+  peer: "#/customers/globex/peers/oslo",
+  events: "#/events",
+  system: "#/system",
+};
+
+let mock;
+let browser;
+let page;
+let complaints;
+
+before(async () => {
+  mock = spawn(process.execPath, [server, String(port), "10000"], { stdio: ["ignore", "pipe", "inherit"] });
+  await once(mock.stdout, "data");
+  browser = await launch();
+  page = browser.pages()[0] ?? (await browser.newPage());
+  page.setDefaultTimeout(15_000);
+  complaints = complaintsOf(page, origin);
+});
+
+after(async () => {
+  await browser?.close();
+  mock?.kill();
+});
+
+const happen = (what) => fetch(`${origin}/mock/${what}`, { method: "POST" });
+const rowsDrawn = () => page.locator(".windowed tbody tr[role=row]").count();
+const heading = (name) => page.getByRole("heading", { level: 1, name });
+
+test("a wrong password is refused in words, and the right one lets in", async () => {
+  await page.goto(`${origin}/`);
+  await shoot(page, "login-1280-light");
+  assert.deepEqual(await axeFindings(page), []);
+  await page.getByLabel("User").fill("operator");
+  await page.getByLabel("Password").fill("wrong");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").filter({ hasText: "User or password is wrong." }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("name")), "password");
+  await logIn(page, origin, "operator");
+  await page.locator("[data-test=live]", { hasText: "Live" }).waitFor();
+});
+
+test("every page is well to look at and to hear, in both sizes and both schemes", async () => {
+  for (const [size, width] of [
+    ["desk", 1280],
+    ["phone", 390],
+  ]) {
+    await page.setViewportSize(sizes[size]);
+    for (const scheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme: scheme });
+      for (const [name, hash] of Object.entries(pages)) {
+        await visit(page, hash);
+        await page.locator("h1").waitFor();
+        await page.waitForFunction(() => !document.querySelector("main .loading, main td .skeleton") && document.querySelector("main"));
+        if (name === "customer" || name === "peer" || name === "overview") await page.locator(".plot canvas").waitFor();
+        await shoot(page, `${name}-${width}-${scheme}`, { fullPage: !["customers", "events"].includes(name) });
+        assert.equal(await overflowOf(page), 0, `${name} is wider than ${width} px`);
+        assert.deepEqual(await axeFindings(page), [], `${name} ${width} ${scheme}`);
+      }
+    }
+  }
+  await page.setViewportSize(sizes.desk);
+  await page.emulateMedia({ colorScheme: "light" });
+});
+
+test("the first customers are there soon after a fresh start, of 10,000", async (t) => {
+  await page.goto("about:blank");
+  const started = Date.now();
+  await page.goto(`${origin}/#/customers`);
+  await page.locator(".row-link").first().waitFor();
+  const took = Date.now() - started;
+  t.diagnostic(`time to first data: ${took} ms`);
+  assert.ok(took < 5000, `${took} ms`);
+  await page.getByText("10,000 customers").waitFor();
+});
+
+test("10,000 customers scroll to the end, few rows drawn, each frame in little time of the processor", async (t) => {
+  const debug = await browser.newCDPSession(page);
+  await debug.send("Performance.enable", { timeDomain: "threadTicks" }); // processor time: a busy machine is not the page's fault
+  const spent = async () => {
+    const { metrics } = await debug.send("Performance.getMetrics");
+    return metrics
+      .filter(({ name }) => ["ScriptDuration", "LayoutDuration", "RecalcStyleDuration"].includes(name))
+      .reduce((sum, { value }) => sum + value, 0);
+  };
+  const scroll = (from, step, frames) =>
+    page.evaluate(
+      async ([from, step, frames]) => {
+        for (let frame = 0; frame < frames; frame += 1) {
+          scrollTo(0, from + frame * step);
+          await new Promise(requestAnimationFrame);
+        }
+      },
+      [from, step, frames],
+    );
+  for (const [how, step, frames] of [
+    ["by the wheel", 120, 100],
+    ["by dragging the bar", 5500, 101],
+  ]) {
+    const before = await spent();
+    await scroll(0, step, frames);
+    const perFrame = ((await spent()) - before) * (1000 / frames);
+    t.diagnostic(`${how}: ${perFrame.toFixed(1)} ms of script, style and layout a frame`);
+    assert.ok(perFrame < 14, `${how}: ${perFrame} ms`);
+    assert.ok((await rowsDrawn()) < 60);
+  }
+  await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+  await page.locator("tbody tr[aria-rowindex='10001'] .row-link").waitFor();
+  await debug.detach();
+});
+
+test("a customer is found by the keyboard alone", async () => {
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.locator("body").press("/");
+  await page.keyboard.type("globex");
+  await page.getByText("1 match", { exact: true }).waitFor();
+  assert.match(page.url(), /q=globex/);
+  let steps = 0;
+  while ((await page.evaluate(() => document.activeElement?.className)) !== "row-link ellipsis") {
+    await page.keyboard.press("Tab");
+    assert.ok((steps += 1) < 30, "no Tab leads to the row");
+  }
+  await page.keyboard.press("Enter");
+  await heading("Globex Ltd").waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement?.tagName), "H1", "the new page's heading has the focus");
+});
+
+test("the skip link leads past the header", async () => {
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.goto(`${origin}/#/events`);
+  await page.reload();
+  await heading("Events").waitFor();
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Skip to the content");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "main");
+  assert.match(page.url(), /#\/events$/);
+});
+
+test("filters and sorting go to the server and into the address", async () => {
+  await visit(page, "#/customers");
+  await page.getByRole("button", { name: /^Down/ }).click();
+  await page.waitForFunction(() => /matches/.test(document.querySelector(".page-head [role=status]")?.textContent ?? ""));
+  assert.match(page.url(), /state=down/);
+  await page.waitForFunction(() => [...document.querySelectorAll("tbody .badge")].every((badge) => badge.textContent === "Down"));
+  await page.getByRole("button", { name: "Drops" }).click();
+  assert.match(page.url(), /sort=drops&order=desc/);
+  await page.waitForFunction(() => document.querySelector("[aria-sort=descending]")?.textContent?.startsWith("Drops"));
+  await page.getByRole("searchbox").fill("no such customer");
+  await page.getByText("Nobody matches").waitFor();
+  await shoot(page, "nobody-matches-1280-light");
+  await page.getByRole("button", { name: "Show everybody" }).click();
+  await page.getByText("10,000 customers").waitFor();
+});
+
+test("a tunnel that goes idle is seen, and told", async () => {
+  await visit(page, "#/customers/acme");
+  await page.locator("tbody .badge", { hasText: "Online" }).first().waitFor();
+  await happen("turn?customer=acme&peer=linz&state=idle");
+  await page.locator("tbody tr", { hasText: "linz" }).locator(".badge", { hasText: "Idle" }).waitFor();
+  await page.locator(".page-state .badge", { hasText: "Degraded" }).waitFor();
+  await page.locator(".event", { hasText: "No handshake for 180 seconds." }).first().waitFor();
+  await page.waitForFunction(() => /linz/.test(document.querySelector("[aria-live]")?.textContent ?? ""));
+  await visit(page, "#/customers/acme/peers/linz");
+  await page.locator(".page-state .badge", { hasText: "Idle" }).waitFor();
+  assert.ok((await page.locator(".band-online").count()) + (await page.locator(".band-idle").count()) >= 2);
+  await happen("turn?customer=acme&peer=linz&state=online");
+});
+
+test("the rule of online, idle and never is one key away", async () => {
+  const hint = page.getByRole("button", { name: "What this state means" });
+  await hint.focus();
+  const bubble = page.getByRole("tooltip");
+  assert.match(await bubble.innerText(), /handshake within the last 180 seconds.*24 hours/);
+  const box = await bubble.boundingBox();
+  assert.ok(box.x >= 0 && box.x + box.width <= sizes.desk.width);
+  await page.keyboard.press("Escape");
+  assert.equal(await bubble.count(), 0);
+});
+
+test("the chart moves", async () => {
+  await visit(page, "#/customers/globex");
+  const canvas = page.locator(".plot canvas");
+  await canvas.waitFor();
+  const before = await canvas.screenshot();
+  await page.waitForTimeout(4500);
+  assert.notDeepEqual(await canvas.screenshot(), before);
+  await page.getByRole("button", { name: "24 h" }).click();
+  await page.getByRole("img", { name: /over the last 24 hours: now / }).waitFor();
+});
+
+test("dark mode can be chosen, and is remembered", async () => {
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await ground();
+  await page.getByRole("button", { name: /Switch to light/ }).click();
+  await page.getByRole("button", { name: /Switch to dark/ }).click();
+  const dark = await ground();
+  assert.notEqual(dark, light);
+  await page.reload();
+  await page.locator("h1").waitFor();
+  assert.equal(await ground(), dark);
+  await page.getByRole("button", { name: /Switch to as the system/ }).click();
+  assert.equal(await ground(), light);
+});
+
+test("a stream that breaks is mended by itself, with a calm line in between", async () => {
+  await visit(page, "#/");
+  await happen("cut?for=6000");
+  await page.locator("[data-test=live]", { hasText: "Reconnecting" }).waitFor();
+  await page.getByText("The appliance cannot be reached.").waitFor();
+  await shoot(page, "disconnected-1280-light");
+  assert.deepEqual(await axeFindings(page), []);
+  await page.locator("[data-test=live]", { hasText: "Live" }).waitFor();
+  assert.equal(await page.getByText("The appliance cannot be reached.").count(), 0);
+});
+
+test("old figures are called old", async () => {
+  await happen("stale?on=1");
+  await page.locator("[data-test=live]", { hasText: "Old figures" }).waitFor();
+  await page.getByText("The tunnel daemon does not answer this page.").waitFor();
+  await page.locator(".alarm", { hasText: "Critical" }).waitFor();
+  await happen("stale?on=0");
+  await page.locator("[data-test=live]", { hasText: "Live" }).waitFor();
+});
+
+test("a session that ends leaves the screen as it was, and goes on after a login", async () => {
+  await visit(page, "#/customers/globex");
+  await heading("Globex Ltd").waitFor();
+  await happen("expire");
+  const dialog = page.getByRole("dialog", { name: "Your session has ended" });
+  await dialog.waitFor();
+  await heading("Globex Ltd").waitFor();
+  await shoot(page, "session-ended-1280-light");
+  assert.deepEqual(await axeFindings(page), []);
+  assert.equal(await dialog.getByLabel("User").inputValue(), "operator");
+  await dialog.getByLabel("Password").fill("operator");
+  await page.keyboard.press("Enter");
+  await dialog.waitFor({ state: "hidden" });
+  await page.locator("[data-test=live]", { hasText: "Live" }).waitFor();
+  await heading("Globex Ltd").waitFor();
+});
+
+test("what is not there is said, and leads on", async () => {
+  await visit(page, "#/customers/nobody");
+  await heading("There is no such customer").waitFor();
+  await visit(page, "#/customers/globex/peers/nobody");
+  await heading("There is no such peer").waitFor();
+  await visit(page, "#/nowhere");
+  await heading("There is no such page").waitFor();
+  await visit(page, "#/events?customer=nobody");
+  await page.getByText("No customer has this id").waitFor();
+});
+
+test("a customer sees what is his, and no page of the appliance", async () => {
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.getByText("Log in to see your tunnels.").waitFor();
+  await logIn(page, origin, "acme");
+  assert.equal(await page.getByRole("link", { name: "System" }).count(), 0);
+  await visit(page, "#/customers");
+  await page.getByText("1 customer", { exact: true }).waitFor();
+  await visit(page, "#/customers/globex");
+  await heading("There is no such customer").waitFor();
+  await visit(page, "#/system");
+  await heading("There is no such page").waitFor();
+});
+
+test("nothing was complained of: no script error, no breach of the policy, no request to elsewhere", () => {
+  assert.deepEqual(complaints, []);
+});
