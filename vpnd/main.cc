@@ -1,10 +1,13 @@
 // vpnd: the tunnel daemon. Started by stackd, which passes a channel; everything else comes over it.
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <optional>
 #include <string>
@@ -27,6 +30,7 @@ using namespace warren;
 
 constexpr int kUsage = 2;
 constexpr int kFailed = 4;
+constexpr int kControlNice = 10;  // of the control worker's thread alone; its weight is then 110 to a data worker's 1024 (sched(7))
 
 std::int64_t monotonic_nanoseconds() {
     timespec at{};
@@ -99,6 +103,9 @@ Status serve(int channel) {
         if (!worker) return with_context("data worker", worker.error());
         parts.workers.push_back(std::move(*worker));
     }
+    // From here on this is the control worker. Where packets and handshakes want the same core, packets come first, and a flood of
+    // handshakes gets a tenth of it.
+    if (::setpriority(PRIO_PROCESS, 0, kControlNice) != 0) log(LogLevel::kWarn, "no_priority", {{"reason", std::strerror(errno)}});
     crypto::SystemRandom random;
     auto daemon = vpnd::Daemon::make(std::move(parts), random);
     if (!daemon) return tl::unexpected<Error>(daemon.error());

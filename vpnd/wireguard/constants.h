@@ -51,6 +51,10 @@ inline constexpr std::uint32_t kDearBurst = 256;
 // thirty cheap ones, so at one in sixteen they take two thirds of the time.
 inline constexpr std::uint32_t kDearWindow = 16 * kDearBurst;
 
+// Cookie replies that one listener sends: a fifteenth of a core. Beyond that a flood is dropped after mac1, and who is new asks again.
+inline constexpr std::uint32_t kCookieRepliesPerSecond = 20'000;
+inline constexpr std::uint32_t kCookieRepliesBurst = 1024;
+
 inline constexpr std::uint32_t kSourceRate = 20;                  // a second per source prefix (Linux ratelimiter.c)
 inline constexpr std::uint32_t kSourceBurst = 5;                  // Linux drivers/net/wireguard/ratelimiter.c
 inline constexpr std::size_t kSourceTableLimit = 65'536;          // Linux drivers/net/wireguard/ratelimiter.c

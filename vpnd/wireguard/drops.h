@@ -14,7 +14,7 @@ enum class HandshakeDrop : std::uint8_t {
     kBadLength,              // not the length of its type
     kBadMac1,                // made by somebody who does not know our public key
     kReplayedInitiation,     // the same bytes as shortly before
-    kCookieRequired,         // under load, no valid mac2: a cookie reply went out
+    kCookieRequired,         // under load, no valid mac2: a cookie reply went out, if not too many did
     kRateLimited,            // under load, valid mac2, but the source asks too often
     kCustomerRateLimited,    // under load, the customer's peers ask too often
     kBadInitiation,          // does not open with our key, or a Diffie-Hellman result was zero

@@ -98,6 +98,10 @@ bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, std::
         return true;
     }
 
+    if (!cookie_replies.take(now.instant, {kCookieRepliesPerSecond, kCookieRepliesBurst})) {
+        count(HandshakeDrop::kCookieRequired);
+        return false;
+    }
     std::array<std::uint8_t, kCookieReplySize> bytes{};
     format(cookies.create_reply(now.instant, datagram, arrival.from, sender), bytes);
     out.messages.push_back(outgoing(arrival.from, arrival.to, 0, std::span<const std::uint8_t, kCookieReplySize>(bytes)));

@@ -108,6 +108,7 @@ struct Engine::State {
     RateLimiter<IpAddress> sources;
     KnownSources known_sources;
     TokenBucket all_known_sources;
+    TokenBucket cookie_replies;
     RateLimiter<CustomerIndex> customers;
     bool queue_is_long = false;
     TokenBucket dear;

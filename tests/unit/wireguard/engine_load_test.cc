@@ -88,6 +88,29 @@ TEST_CASE("C2: under load nothing with a wrong mac1 is answered, not even with a
     CHECK(hub.is_silent());
 }
 
+TEST_CASE("C2: cookie replies have a rate, so that a flood from forged sources does not become our work") {
+    Hub hub;
+    hub.put_under_load();
+    ScriptedPeer stranger = hub.make_peer();
+    auto bytes = stranger.initiate(1, hub.timestamp());
+    std::uint32_t sent = 0;
+    const auto flood = [&](std::uint32_t count) {
+        const std::uint64_t before = hub.engine.counters().cookie_replies_sent;
+        for (std::uint32_t i = 0; i < count; ++i) {
+            store_le(bytes.data() + 4, 0x10000 + ++sent);
+            fix_mac1(bytes, hub.engine.public_key());
+            hub.deliver(bytes, endpoint_at(98));
+        }
+        return hub.engine.counters().cookie_replies_sent - before;
+    };
+    const std::uint64_t first = flood(3 * kCookieRepliesBurst);
+    CHECK(first <= kCookieRepliesBurst);
+    CHECK(first >= kCookieRepliesBurst - 2);  // one or two went out when the load was made
+    CHECK(hub.dropped(HandshakeDrop::kCookieRequired) >= 3 * kCookieRepliesBurst);
+    hub.advance(1ms);
+    CHECK(flood(100) == kCookieRepliesPerSecond / 1000);
+}
+
 TEST_CASE("C3: under load a valid mac2 is served, 5 at once and 20 a second per source") {
     Hub hub;
     std::vector<ScriptedPeer> peers;
