@@ -4,8 +4,8 @@
 
 #include "config/manual.h"
 #include "config/values.h"
-#include "ctl/drop_reasons.h"
 #include "ctl/text_views.h"
+#include "ipc/drop_reasons.h"
 
 namespace warren::ctl {
 
@@ -171,7 +171,9 @@ std::string drops_json(const Snapshot& snapshot) {
             entry["customer"] = customer;
             entry["reason"] = reason;
             entry["packets"] = packets;
-            entry["meaning"] = explain_drop(reason);
+            const ipc::DropExplanation* known = ipc::explain_drop(reason);
+            entry["meaning"] = known == nullptr ? "" : known->sentence;
+            entry["what_to_do"] = known == nullptr ? "" : known->what_to_do;
             out["drops"].push_back(std::move(entry));
         }
     };

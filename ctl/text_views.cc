@@ -7,9 +7,9 @@
 #include <set>
 
 #include "config/rate.h"
-#include "ctl/drop_reasons.h"
 #include "ctl/table.h"
 #include "ctl/units.h"
+#include "ipc/drop_reasons.h"
 
 namespace warren::ctl {
 
@@ -163,8 +163,12 @@ std::string drops_text(const Snapshot& snapshot) {
 
     std::string out = table.text() + '\n';
     for (const std::string& reason : reasons) {
-        const std::string_view sentence = explain_drop(reason);
-        out += fmt::format("{}: {}\n", printable(reason), sentence.empty() ? "no explanation here; newer than this vpnctl" : sentence);
+        const ipc::DropExplanation* known = ipc::explain_drop(reason);
+        if (known == nullptr) {
+            out += fmt::format("{}: no explanation here; newer than this vpnctl\n", printable(reason));
+            continue;
+        }
+        out += fmt::format("{}: {}{}{}\n", reason, known->sentence, known->what_to_do.empty() ? "" : " ", known->what_to_do);
     }
     return out;
 }

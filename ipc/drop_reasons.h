@@ -4,16 +4,17 @@
 #include <span>
 #include <string_view>
 
-namespace warren::ctl {
+namespace warren::ipc {
 
 struct DropExplanation {
     std::string_view reason;  // as the daemon names it
     std::string_view sentence;
+    std::string_view what_to_do;  // "" = nothing
 };
 
 // By reason.
 [[nodiscard]] std::span<const DropExplanation> drop_explanations();
-// "" when the reason is not known here.
-[[nodiscard]] std::string_view explain_drop(std::string_view reason);
+// nullptr when the reason is not known here.
+[[nodiscard]] const DropExplanation* explain_drop(std::string_view reason);
 
-}  // namespace warren::ctl
+}  // namespace warren::ipc
