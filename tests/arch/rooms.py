@@ -17,8 +17,9 @@ MAY_INCLUDE = {
     "vpnd/io": ["base/", "crypto/", "vpnd/dataplane/", "vpnd/wireguard/", "vpnd/ike/"],
     "vpnd": ["base/", "crypto/", "ipc/", "vpnd/"],
     "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "config/", "ipc/"],
-    "ctl": ["base/", "config/", "ipc/channel.h", "ipc/control_messages.h", "ipc/snapshot.h"],
-    "web": ["base/", "ipc/channel.h", "ipc/snapshot.h"],
+    "ctl": ["base/", "config/", "ipc/channel.h", "ipc/control_messages.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "access/"],
+    "access": ["base/", "config/document.h"],
+    "web": ["base/", "access/", "ipc/channel.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "ipc/web_messages.h"],
 }
 
 # Rooms that see all others.
@@ -37,6 +38,7 @@ LIBRARY_OF = {
     "vpnd": "vpnd_core",
     "stacks": "stacks",
     "ctl": "ctl",
+    "access": "access",
     "web": "web",
 }
 
@@ -44,6 +46,7 @@ LIBRARY_OF = {
 MUST_NOT_REACH = {
     "ipc/snapshot.h": ["crypto/", "config/"],  # a snapshot cannot name a key
     "ipc/control_messages.h": ["crypto/", "config/"],
+    "ipc/web_messages.h": ["crypto/", "config/"],
     "web/": ["crypto/", "config/"],
     "base/": ["crypto/"],
     "stacks/": ["vpnd/"],  # never a protocol
