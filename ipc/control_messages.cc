@@ -6,7 +6,7 @@ namespace warren::ipc {
 
 template <>
 struct LastOf<ControlVerb> {
-    static constexpr auto value = ControlVerb::kStatus;
+    static constexpr auto value = ControlVerb::kUsers;
 };
 template <>
 struct LastOf<ControlText::Kind> {

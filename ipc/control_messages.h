@@ -15,6 +15,7 @@ enum class ControlVerb : std::uint8_t {
     kApply,   // load the config again and apply it
     kDiff,    // what kApply would do, without doing it
     kStatus,  // generation, uptime, children
+    kUsers,   // users.toml changed: statusd is to read it again
 };
 
 struct ControlRequest {

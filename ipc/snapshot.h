@@ -1,6 +1,9 @@
 // vpnd -> vpnctl, statusd: what is going on, as plain values. No type here can hold a key that must stay secret.
 //
 //   client: SnapshotRequest        vpnd: SnapshotHeader, (CustomerSnapshot PeerSnapshot*)*, SnapshotEnd
+//
+// A client who asks again and again names what it has (`since`), and gets what changed: a customer with those of its peers that did.
+// Nothing changes by itself as time passes: a state grows old at the client.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +23,8 @@ namespace warren::ipc {
 struct SnapshotRequest {
     std::string customer;  // "" = all
     bool with_peers = true;
+    std::uint64_t epoch = 0;  // with `since`: of the header they came with; 0 = everything
+    std::uint64_t since = 0;  // the last header's revision
 };
 
 using DropCount = std::pair<std::string, std::uint64_t>;  // reason, packets; only reasons that occurred
@@ -34,6 +39,9 @@ struct SnapshotHeader {
     bool under_load = false;  // of any listener
     std::uint64_t handshakes_initiated = 0;
     std::uint64_t handshakes_completed = 0;
+    std::uint64_t epoch = 0;     // of this vpnd's life: revisions of another mean nothing
+    std::uint64_t revision = 0;  // of what follows
+    bool full = true;            // false: only what changed since the revision that was asked with, and nothing has gone since
 };
 
 struct CustomerSnapshot {

@@ -1,0 +1,28 @@
+#include "ipc/web_messages.h"
+
+#include "ipc/codec.h"
+
+namespace warren::ipc {
+
+// Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.
+static void fields(auto& codec, Is<WebListener> auto& m) {
+    codec(m.address);
+}
+static void fields(auto&, Is<WebSnapshots> auto&) {}
+static void fields(auto&, Is<WebAsks> auto&) {}
+static void fields(auto& codec, Is<WebUsers> auto& m) {
+    codec(m.problem);
+}
+static void fields(auto& codec, Is<WebCertificate> auto& m) {
+    codec(m.appliance);
+}
+
+Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire) {
+    return encode_variant(message, wire);
+}
+
+Result<WebMessage> decode_web(Bytes wire) {
+    return decode_variant<WebMessage>(wire);
+}
+
+}  // namespace warren::ipc

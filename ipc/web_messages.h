@@ -1,0 +1,38 @@
+// stackd -> statusd: what it needs, as descriptors, each replaced by a later one of its kind. statusd asks for one thing only: a connection
+// to vpnd when it has none.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace warren::ipc {
+
+// One descriptor: a TCP listener, non-blocking.
+struct WebListener {
+    std::string address;  // "127.0.0.1:8443"
+};
+// From statusd, at most one until it is answered: it has no connection to vpnd.
+struct WebAsks {};
+// The answer. One descriptor: a channel that is connected to vpnd's snapshot listener.
+struct WebSnapshots {};
+// One descriptor: users.toml, open for reading; none when there is no such file.
+struct WebUsers {
+    std::string problem;  // "" unless it is there and cannot be opened
+};
+// One descriptor: the certificate and its key, PEM. Open for writing when it is empty: statusd then makes both. None when there can be no
+// file: statusd makes both and forgets them with its end.
+struct WebCertificate {
+    std::string appliance;  // a name the certificate is made for
+};
+
+using WebMessage = std::variant<WebListener, WebSnapshots, WebUsers, WebCertificate, WebAsks>;
+
+[[nodiscard]] Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire);
+[[nodiscard]] Result<WebMessage> decode_web(Bytes wire);
+
+}  // namespace warren::ipc
