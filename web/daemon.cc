@@ -1,0 +1,226 @@
+#include "web/daemon.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <ctime>
+
+#include "access/secrets.h"
+#include "base/log.h"
+#include "web/certificate.h"
+#include "web/clock.h"
+#include "web/page.h"
+
+namespace warren::web {
+
+namespace {
+
+constexpr std::size_t kMaxFile = 1024 * 1024;
+
+Result<std::string> read_file(int fd) {
+    struct stat about {};
+    if (::fstat(fd, &about) != 0) return fail_errno("look at it", errno);
+    const auto size = static_cast<std::size_t>(about.st_size);
+    if (!S_ISREG(about.st_mode) || size > kMaxFile) return fail(ErrorCode::kInvalid, "it is no file of up to 1 MB");
+    std::string text(size, '\0');
+    std::size_t have = 0;
+    while (have < size) {
+        const ssize_t count = ::pread(fd, text.data() + have, size - have, static_cast<off_t>(have));
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return fail_errno("read it", errno);
+        if (count == 0) break;
+        have += static_cast<std::size_t>(count);
+    }
+    text.resize(have);
+    return text;
+}
+
+std::uint64_t resident_bytes(int statm) {
+    std::array<char, 64> text{};
+    const ssize_t size = ::pread(statm, text.data(), text.size() - 1, 0);
+    if (size <= 0) return 0;
+    // "total resident ...", in pages.
+    const std::string_view line(text.data(), static_cast<std::size_t>(size));
+    const auto space = line.find(' ');
+    std::uint64_t pages = 0;
+    if (space != std::string_view::npos) std::from_chars(line.data() + space + 1, line.data() + line.size(), pages);
+    return pages * 4096;
+}
+
+double cpu_seconds() {
+    timespec used{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec / 10'000'000) / 100;
+}
+
+}  // namespace
+
+Daemon::Daemon(ipc::Channel channel, UniqueFd statm, UniqueFd signals, std::string unmatchable)
+    : channel_(std::move(channel)),
+      space_(ipc::kMaxMessageSize),
+      statm_(std::move(statm)),
+      signals_(std::move(signals)),
+      gate_(std::move(unmatchable)),
+      router_(fleet_, gate_, facts_, page_files(), access::random_token().substr(0, 8)),
+      server_(router_, facts_) {
+    facts_.started = read_clock().instant;
+}
+
+void Daemon::run() {
+    server_.watch(channel_.fd(), [this] { return read_channel(); });
+    server_.watch(signals_.get(), [this] {
+        server_.stop();
+        return false;
+    });
+    server_.every(kPoll, [this] { poll(); });
+    poll();
+    server_.run();
+}
+
+// --- what stackd sends
+// --------------------------------------------------------------------------------------------------------------------
+
+bool Daemon::read_channel() {
+    while (true) {
+        auto received = channel_.receive(space_);
+        if (!received && received.error().code == ErrorCode::kUnavailable) return true;
+        if (!received || received->closed) {
+            log(LogLevel::kInfo, "stackd_is_gone");
+            server_.stop();
+            return false;
+        }
+        auto message = ipc::decode_web(Bytes(space_).first(received->size));
+        if (message) {
+            handle(std::move(*message), std::move(received->descriptors));
+        } else {
+            log(LogLevel::kError, "message_not_understood", {{"reason", message.error().what}});
+        }
+    }
+}
+
+void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) {
+    UniqueFd first = descriptors.empty() ? UniqueFd() : std::move(descriptors.front());
+    if (const auto* listener = std::get_if<ipc::WebListener>(&message)) take_listener(*listener, std::move(first));
+    if (std::holds_alternative<ipc::WebSnapshots>(message)) take_snapshots(std::move(first));
+    if (const auto* users = std::get_if<ipc::WebUsers>(&message)) take_users(*users, std::move(first));
+    if (const auto* certificate = std::get_if<ipc::WebCertificate>(&message)) take_certificate(*certificate, std::move(first));
+}
+
+void Daemon::take_listener(const ipc::WebListener& message, UniqueFd listener) {
+    facts_.listen = message.address;
+    listener_ = std::move(listener);
+    listen_when_ready();
+}
+
+void Daemon::listen_when_ready() {
+    if (!listener_.valid() || !has_certificate_) return;
+    const Status listening = server_.listen(std::move(listener_));
+    if (!listening) {
+        log(LogLevel::kError, "not_listening", {{"listen", facts_.listen}, {"error", listening.error().what}});
+        return;
+    }
+    log(LogLevel::kInfo, "listening",
+        {{"url", "https://" + facts_.listen + "/"}, {"fingerprint_sha256", facts_.certificate->fingerprint_sha256}});
+}
+
+void Daemon::keep_users(std::string problem) {
+    log(LogLevel::kError, "users_not_taken", {{"error", problem}, {"users", std::to_string(facts_.users)}});
+    if (facts_.users_problem.empty()) facts_.users_problem_since = read_clock().wall;
+    facts_.users_problem = std::move(problem);
+}
+
+void Daemon::take_users(const ipc::WebUsers& message, UniqueFd file) {
+    if (!message.problem.empty()) return keep_users(message.problem);
+    auto text = file.valid() ? read_file(file.get()) : Result<std::string>("");
+    if (!text) return keep_users("users.toml: " + text.error().what);
+    auto users = access::parse_users(std::move(*text));
+    if (!users) return keep_users(users.error().what);
+    facts_.users_problem.clear();
+    facts_.users = users->users.size();
+    facts_.tokens = users->tokens.size();
+    gate_.set_users(std::move(*users));
+    if (facts_.users + facts_.tokens > 0) {
+        log(LogLevel::kInfo, "users_taken", {{"users", std::to_string(facts_.users)}, {"tokens", std::to_string(facts_.tokens)}});
+    } else if (!std::exchange(told_of_no_users_, true)) {
+        log(LogLevel::kWarn, "no_users", {{"meaning", "nobody can log in to the status page"}, {"do", "vpnctl user add NAME operator"}});
+    }
+}
+
+void Daemon::take_certificate(const ipc::WebCertificate& message, UniqueFd file) {
+    auto pem = file.valid() ? read_file(file.get()) : Result<std::string>("");
+    if (pem && pem->empty()) {
+        pem = make_certificate(message.appliance);
+        const auto size = pem ? static_cast<ssize_t>(pem->size()) : 0;
+        const bool kept = pem && file.valid() && ::pwrite(file.get(), pem->data(), pem->size(), 0) == size && ::fsync(file.get()) == 0;
+        if (pem) log(kept ? LogLevel::kInfo : LogLevel::kWarn, "certificate_made", {{"kept", kept ? "yes" : "no"}});
+    }
+    auto facts = pem ? read_certificate(*pem) : Result<CertificateFacts>(tl::unexpected<Error>(pem.error()));
+    const Status taken = facts ? server_.set_certificate(*pem) : Status(tl::unexpected<Error>(facts.error()));
+    if (!taken) {
+        log(LogLevel::kError, "certificate_not_taken", {{"file", "secrets/status.pem"}, {"error", taken.error().what}});
+        return;
+    }
+    facts_.certificate = std::move(*facts);
+    has_certificate_ = true;
+    listen_when_ready();
+}
+
+// --- what vpnd says
+// -----------------------------------------------------------------------------------------------------------------------
+
+void Daemon::take_snapshots(UniqueFd socket) {
+    asked_for_snapshots_ = false;
+    ipc::Channel channel(std::move(socket));
+    if (!channel.valid() || !channel.set_non_blocking()) return;
+    snapshots_.connect(std::move(channel));
+    server_.watch(snapshots_.fd(), [this, connection = ++connection_] { return read_snapshots(connection); });
+    poll();
+}
+
+bool Daemon::read_snapshots(std::uint64_t connection) {
+    if (connection != connection_) return false;
+    auto round = snapshots_.read();
+    if (!round) {
+        log(LogLevel::kWarn, "snapshots_lost", {{"reason", round.error().what}});
+        return false;
+    }
+    if (!*round) return true;
+    const Now now = read_clock();
+    const bool was_under_load = fleet_.header().under_load;
+    fleet_.take(now, std::move(**round));
+    if (fleet_.header().under_load && !was_under_load) facts_.under_load_since = now.wall;
+    refresh_facts();
+    server_.tick();
+    return true;
+}
+
+void Daemon::poll() {
+    const Now now = read_clock();
+    fleet_.age(now);
+    if (fleet_.is_stale(now.instant)) {
+        refresh_facts();
+        server_.tick();
+    }
+    if (snapshots_.fd() < 0) return ask_for_snapshots();
+    if (const Status asked = snapshots_.ask(); !asked) {
+        log(LogLevel::kWarn, "snapshots_lost", {{"reason", asked.error().what}});
+        snapshots_.close();
+    }
+}
+
+void Daemon::ask_for_snapshots() {
+    std::vector<std::uint8_t> wire;
+    if (asked_for_snapshots_ || !ipc::encode(ipc::WebAsks{}, wire)) return;
+    asked_for_snapshots_ = channel_.send(wire).has_value();
+}
+
+void Daemon::refresh_facts() {
+    facts_.memory_bytes = statm_.valid() ? resident_bytes(statm_.get()) : 0;
+    facts_.cpu_seconds = cpu_seconds();
+    facts_.sessions = gate_.sessions();
+}
+
+}  // namespace warren::web

@@ -1,0 +1,64 @@
+// statusd whole: what stackd sends, what vpnd says, and the server that shows it, in one loop.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "ipc/channel.h"
+#include "ipc/web_messages.h"
+#include "web/fleet.h"
+#include "web/gate.h"
+#include "web/router.h"
+#include "web/server.h"
+#include "web/snapshot_client.h"
+#include "web/system_facts.h"
+
+namespace warren::web {
+
+// One thread, but for the passwords'.
+class Daemon {
+  public:
+    static constexpr Duration kPoll = std::chrono::seconds(2);
+
+    // `channel`: to stackd. `statm`: /proc/self/statm, or invalid. `unmatchable`: access::unmatchable_password().
+    Daemon(ipc::Channel channel, UniqueFd statm, UniqueFd signals, std::string unmatchable);
+
+    // Serves until a signal, or until stackd is gone.
+    void run();
+
+  private:
+    // False: no more of it.
+    [[nodiscard]] bool read_channel();
+    void handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors);
+    void take_listener(const ipc::WebListener& message, UniqueFd listener);
+    void take_snapshots(UniqueFd socket);
+    void take_users(const ipc::WebUsers& message, UniqueFd file);
+    void take_certificate(const ipc::WebCertificate& message, UniqueFd file);
+    void keep_users(std::string problem);
+
+    [[nodiscard]] bool read_snapshots(std::uint64_t connection);
+    void poll();
+    void ask_for_snapshots();
+    void refresh_facts();
+    void listen_when_ready();
+
+    ipc::Channel channel_;
+    std::vector<std::uint8_t> space_;
+    UniqueFd statm_;
+    UniqueFd signals_;
+    Fleet fleet_;
+    Gate gate_;
+    SystemFacts facts_;
+    Router router_;
+    Server server_;
+    SnapshotClient snapshots_;
+    std::uint64_t connection_ = 0;  // which one snapshots_ has
+    bool asked_for_snapshots_ = false;
+    UniqueFd listener_;  // until there is a certificate
+    bool has_certificate_ = false;
+    bool told_of_no_users_ = false;
+};
+
+}  // namespace warren::web

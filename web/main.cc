@@ -1,0 +1,89 @@
+// statusd: the status page's server. Started by stackd, which passes a channel; everything else comes over it.
+#include <fcntl.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <ctime>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "access/secrets.h"
+#include "base/log.h"
+#include "ipc/channel.h"
+#include "web/daemon.h"
+#include "web/sandbox.h"
+
+namespace {
+
+using namespace warren;
+
+constexpr int kUsage = 2;
+constexpr int kFailed = 4;
+
+std::optional<int> parse_descriptor(std::string_view text) {
+    int fd = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), fd);
+    if (text.empty() || error != std::errc() || end != text.data() + text.size() || fd < 0) return std::nullopt;
+    return fd;
+}
+
+Result<UniqueFd> take_signals() {
+    ::signal(SIGHUP, SIG_IGN);
+    ::signal(SIGPIPE, SIG_IGN);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("sigprocmask", errno);
+    UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!fd.valid()) return fail_errno("signalfd", errno);
+    return fd;
+}
+
+Status serve(int descriptor) {
+    ipc::Channel channel{UniqueFd(descriptor)};
+    WARREN_TRY(channel.set_non_blocking());
+    auto signals = take_signals();
+    if (!signals) return tl::unexpected<Error>(signals.error());
+    WARREN_TRY(web::drop_privileges());
+    // Whatever libraries read from files, they read now.
+    WARREN_TRY(access::start_libsodium());
+    if (OPENSSL_init_ssl(0, nullptr) != 1) return fail(ErrorCode::kFailed, "OpenSSL does not start");
+    ::tzset();
+    auto unmatchable = access::unmatchable_password();
+    if (!unmatchable) return tl::unexpected<Error>(unmatchable.error());
+    UniqueFd statm(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+    web::Daemon daemon(std::move(channel), std::move(statm), std::move(*signals), std::move(*unmatchable));
+    WARREN_TRY(web::confine_system_calls());
+    daemon.run();
+    log(LogLevel::kInfo, "stopped");
+    return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::vector<std::string_view> arguments(argv + 1, argv + argc);
+    if (arguments.size() == 1 && arguments[0] == "--version") {
+        std::puts("statusd " WARREN_VERSION);
+        return 0;
+    }
+    const auto channel = arguments.size() == 2 && arguments[0] == "--channel" ? parse_descriptor(arguments[1]) : std::nullopt;
+    if (!channel || !ipc::Channel::is_channel(*channel)) {
+        std::fputs("statusd is started by stackd, which passes it a channel (statusd --channel FD). Start stackd instead.\n", stderr);
+        return kUsage;
+    }
+    set_log_program("statusd");
+    ::prctl(PR_SET_NAME, "statusd");  // started by a descriptor, older kernels call us by its number
+    const Status served = serve(*channel);
+    if (served) return 0;
+    log(LogLevel::kError, "failed", {{"error", served.error().what}});
+    return kFailed;
+}

@@ -1,0 +1,67 @@
+// Throughput over time, in two resolutions. Pure.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+namespace warren::web {
+
+// Bits per second of one step; NaN: nobody looked.
+struct Throughput {
+    float in = NAN;
+    float out = NAN;
+
+    [[nodiscard]] bool is_known() const { return !std::isnan(in); }
+    [[nodiscard]] bool is_zero() const { return in == 0 && out == 0; }
+};
+
+// The last `capacity` steps. Takes memory only once there was traffic: a thousand silent customers cost nothing.
+class Ring {
+  public:
+    explicit Ring(std::size_t capacity) : capacity_(capacity) {}
+
+    // `step` counts steps since 1970 and grows; what is not newer than the last one is left out.
+    void add(std::int64_t step, Throughput value);
+    // Steps since the last that were not added are unknown.
+    struct Column {
+        std::int64_t first_step = 0;
+        std::vector<Throughput> values;
+    };
+    [[nodiscard]] Column column() const;
+    [[nodiscard]] std::size_t memory() const { return values_.capacity() * sizeof(Throughput); }
+
+  private:
+    void push(Throughput value);
+
+    std::size_t capacity_;
+    std::int64_t since_ = 0;          // the first step that was seen as silent before anything was stored
+    std::int64_t last_step_ = -1;     // that was added
+    std::vector<Throughput> values_;  // a ring once it is full
+    std::size_t head_ = 0;            // the oldest, once it is full
+};
+
+// 2 s for 10 minutes and 1 minute for a day.
+class Series {
+  public:
+    static constexpr std::int64_t kFineSeconds = 2;
+    static constexpr std::int64_t kCoarseSeconds = 60;
+    static constexpr std::size_t kFineSteps = 300;
+    static constexpr std::size_t kCoarseSteps = 1440;
+
+    // The rates over the 2 s that end at `seconds` (since 1970).
+    void add(std::int64_t seconds, Throughput value);
+    [[nodiscard]] const Ring& fine() const { return fine_; }
+    [[nodiscard]] const Ring& coarse() const { return coarse_; }
+    [[nodiscard]] std::size_t memory() const { return fine_.memory() + coarse_.memory(); }
+
+  private:
+    Ring fine_{kFineSteps};
+    Ring coarse_{kCoarseSteps};
+    std::int64_t minute_ = -1;  // that is being summed up
+    double in_ = 0;
+    double out_ = 0;
+    int count_ = 0;
+};
+
+}  // namespace warren::web

@@ -1,0 +1,39 @@
+// What statusd knows of itself, gathered at the rim and shown under System. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+
+namespace warren::web {
+
+struct CertificateFacts {
+    std::string fingerprint_sha256;
+    std::string subject;
+    WallTime not_before;
+    WallTime not_after;
+    bool self_signed = false;
+    std::vector<std::string> names;  // DNS names it is for, in lower case
+};
+
+struct SystemFacts {
+    std::string listen;
+    std::string slot;  // "" = none
+    std::optional<CertificateFacts> certificate;
+    std::string users_problem;  // "" = the file was taken
+    WallTime users_problem_since;
+    std::size_t users = 0;
+    std::size_t tokens = 0;
+    Instant started;
+    std::uint64_t memory_bytes = 0;
+    double cpu_seconds = 0;
+    std::size_t viewers = 0;
+    std::size_t sessions = 0;
+    std::size_t connections = 0;
+    WallTime under_load_since;
+};
+
+}  // namespace warren::web
