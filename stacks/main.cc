@@ -20,13 +20,15 @@ namespace options = boost::program_options;
 using warren::LogLevel;
 using warren::Status;
 
+constexpr const char* kWebUser = "warren-web";  // whom statusd runs as where there is one; else as vpnd's
+
 enum ExitStatus { kDone = 0, kUsage = 2, kFailed = 4 };
 
 struct Arguments {
     std::string config;
     std::string run_dir;
     std::string user;
-    std::string libexec;  // where vpnd is; "" = beside stackd
+    std::string libexec;  // where vpnd and statusd are; "" = beside stackd
 };
 
 // The same directory is to have the same name in every run, whatever the current directory or a slash at its end.
@@ -40,12 +42,12 @@ int refuse(const warren::Error& error) {
     return kFailed;
 }
 
-warren::Result<std::string> find_vpnd(const std::string& libexec) {
+warren::Result<std::string> find_program(const std::string& libexec, const std::string& name) {
     std::error_code error;
     const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-    const std::string path = libexec.empty() ? (self.parent_path() / "vpnd").string() : libexec + "/vpnd";
+    const std::string path = libexec.empty() ? (self.parent_path() / name).string() : libexec + "/" + name;
     if (::access(path.c_str(), X_OK) != 0)
-        return warren::fail(warren::ErrorCode::kNotFound, "no program " + path + "; say with --libexec in which directory vpnd is");
+        return warren::fail(warren::ErrorCode::kNotFound, "no program " + path + "; say with --libexec in which directory " + name + " is");
     return path;
 }
 
@@ -67,14 +69,21 @@ int serve(const Arguments& arguments, bool with_web) {
     if (!kernel) return refuse(kernel.error());
     auto user = warren::stacks::find_user(arguments.user);
     if (!user) return refuse(user.error());
-    auto vpnd = find_vpnd(arguments.libexec);
+    auto vpnd = find_program(arguments.libexec, "vpnd");
     if (!vpnd) return refuse(vpnd.error());
+    std::optional<warren::stacks::WebKeeper::Options> web;
+    if (with_web) {
+        auto statusd = find_program(arguments.libexec, "statusd");
+        if (!statusd) return refuse(statusd.error());
+        const auto web_user = warren::stacks::find_user(kWebUser);
+        web = {std::move(*statusd), web_user ? *web_user : *user, arguments.config, arguments.run_dir + "/snapshot.sock"};
+    }
     const auto run_dir = warren::stacks::RunDir::claim(arguments.run_dir);
     if (!run_dir) return refuse(run_dir.error());
     warren::stacks::raise_limits();
     if (const Status dropped = warren::stacks::drop_capabilities(); !dropped) return refuse(dropped.error());
-    if (with_web) warren::log(LogLevel::kInfo, "no_status_page", {{"reason", "this version has no statusd"}});
-    return warren::stacks::Supervisor(*run_dir, **kernel, *signals, {arguments.config, std::move(*vpnd), std::move(*user)}).run();
+    return warren::stacks::Supervisor(*run_dir, **kernel, *signals, {arguments.config, std::move(*vpnd), std::move(*user), std::move(web)})
+        .run();
 }
 
 }  // namespace
@@ -86,10 +95,10 @@ int main(int argc, char** argv) {
         "it is started in. Options");
     const auto text = [](const char* value) { return options::value<std::string>()->default_value(value)->value_name("X"); };
     description.add_options()("config", text("/etc/warren"), "directory of the configuration")(
-        "run-dir", text("/run/warren"), "directory for the sockets and the lock of this instance")(
-        "user", text("warren"), "unprivileged user that vpnd runs as")("libexec", text(""), "directory of vpnd (empty: beside stackd)")(
-        "no-web", "do not start the status page")("down", "remove all stacks of this run-dir, and exit")("version", "print the version")(
-        "help", "print this");
+        "run-dir", text("/run/warren"), "directory for the sockets and the lock of this instance")("user", text("warren"),
+                                                                                                   "unprivileged user that vpnd runs as")(
+        "libexec", text(""), "directory of vpnd and statusd (empty: beside stackd)")("no-web", "do not start the status page")(
+        "down", "remove all stacks of this run-dir, and exit")("version", "print the version")("help", "print this");
     options::variables_map chosen;
     try {
         options::store(options::command_line_parser(argc, argv).options(description).positional({}).run(), chosen);

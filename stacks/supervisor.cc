@@ -55,7 +55,9 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
     : run_dir_(run_dir),
       signals_(signals),
       options_(std::move(options)),
-      reconciler_(kernel, {options_.config_directory, run_dir.path(), kWorkers, Signals::stop_waits}) {}
+      reconciler_(kernel, {options_.config_directory, run_dir.path(), kWorkers, Signals::stop_waits}) {
+    if (options_.web) web_.emplace(*options_.web);
+}
 
 int Supervisor::run() {
     const int failed = start();
@@ -98,10 +100,12 @@ int Supervisor::start() {
     if (reconciler_.needs_mending()) mend_at_ = now() + kMendInterval;
     log(LogLevel::kInfo, "ready", {{"summary", report.summary}, {"vpnd", adopted ? "adopted" : "started"}});
     announce();
+    configure_web();
     return 0;
 }
 
 void Supervisor::stop() {
+    web_.reset();
     link_.close();
     if (process_) process_->stop(kStopPatience);
     reconciler_.close_listeners();
@@ -215,13 +219,15 @@ void Supervisor::watch_vpnd() {
 
 void Supervisor::serve() {
     while (!stopping_) {
-        enum { kSignals, kControl, kLink, kProcess };
-        std::array<pollfd, 4> waiting{{{signals_.fd(), POLLIN, 0},
+        enum { kSignals, kControl, kLink, kProcess, kWeb, kWebEnded };
+        std::array<pollfd, 6> waiting{{{signals_.fd(), POLLIN, 0},
                                        {control_->fd(), POLLIN, 0},
                                        {link_.is_connected() ? link_.fd() : -1, POLLIN, 0},
-                                       {process_ ? process_->ended_fd() : -1, POLLIN, 0}}};
+                                       {process_ ? process_->ended_fd() : -1, POLLIN, 0},
+                                       {web_ ? web_->fd() : -1, POLLIN, 0},
+                                       {web_ ? web_->ended_fd() : -1, POLLIN, 0}}};
         const Instant watch_at = link_.is_connected() ? watch_at_ : kNever;
-        const int timeout = milliseconds_until(std::min({restart_at_, mend_at_, watch_at}));
+        const int timeout = milliseconds_until(std::min({restart_at_, mend_at_, watch_at, web_ ? web_->next_deadline() : kNever}));
         if (::poll(waiting.data(), waiting.size(), timeout) < 0 && errno != EINTR) return;
         if (Signals::stop_waits()) return;
         if (waiting[kProcess].revents != 0) {
@@ -234,6 +240,7 @@ void Supervisor::serve() {
         watch_vpnd();  // right after poll(): what it did not see is not there
         if (waiting[kSignals].revents != 0) take_signals();
         if (now() >= restart_at_) restart_vpnd();
+        if (web_) web_->run(now());
         if (waiting[kControl].revents != 0)
             control_->serve_one([this](ipc::ControlVerb verb) { return answer(verb); }, [this] { return reconciler_.generation(); });
         // apply() and mend() close a link that broke under them.
@@ -265,7 +272,12 @@ Report Supervisor::apply() {
     mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;
     log(report.exit_status == 0 ? LogLevel::kInfo : LogLevel::kWarn, "applied", {{"summary", report.summary}});
     announce();
+    configure_web();
     return report;
+}
+
+void Supervisor::configure_web() {
+    if (web_) web_->configure(now(), reconciler_.current().appliance);
 }
 
 Report Supervisor::answer(ipc::ControlVerb verb) {
@@ -273,6 +285,7 @@ Report Supervisor::answer(ipc::ControlVerb verb) {
         case ipc::ControlVerb::kApply: return apply();
         case ipc::ControlVerb::kDiff: return reconciler_.preview();
         case ipc::ControlVerb::kStatus: return status();
+        case ipc::ControlVerb::kUsers: return web_ ? web_->reload_users() : Report{{}, false, 0, "there is no status page (--no-web)"};
     }
     return {};
 }

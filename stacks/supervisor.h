@@ -13,6 +13,7 @@
 #include "stacks/signals.h"
 #include "stacks/vpnd_link.h"
 #include "stacks/vpnd_process.h"
+#include "stacks/web_keeper.h"
 
 namespace warren::stacks {
 
@@ -23,6 +24,7 @@ class Supervisor {
         std::string config_directory;
         std::string vpnd;  // the executable
         ServiceUser user;
+        std::optional<WebKeeper::Options> web;  // nothing: no status page
     };
     // All references must outlive it.
     Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& signals, Options options);
@@ -49,6 +51,7 @@ class Supervisor {
     [[nodiscard]] Report answer(ipc::ControlVerb verb);
     [[nodiscard]] Report status() const;
     void announce() const;
+    void configure_web();
 
     const RunDir& run_dir_;
     const Signals& signals_;
@@ -60,6 +63,7 @@ class Supervisor {
     UniqueFd timestamps_;
     std::optional<VpndProcess> process_;
     VpndLink link_;
+    std::optional<WebKeeper> web_;
     Instant vpnd_since_{};
     unsigned quick_deaths_ = 0;  // in a row
     Instant restart_at_ = kNever;

@@ -141,12 +141,12 @@ Result<VpndProcess> VpndProcess::start(const std::string& executable, const Serv
     const UniqueFd file(::open(executable.c_str(), O_PATH | O_CLOEXEC));
     if (!file.valid()) return fail_errno("start " + executable, errno);
     std::array<int, 2> report{};
-    if (::pipe2(report.data(), O_CLOEXEC) != 0) return fail_errno("start vpnd: pipe", errno);
+    if (::pipe2(report.data(), O_CLOEXEC) != 0) return fail_errno("start " + executable + ": pipe", errno);
     UniqueFd reading(report[0]);
     UniqueFd writing(report[1]);
     const Launch launch{pointers(arguments), pointers(environment), user, file.get(), channel, writing.get()};
     const pid_t pid = ::fork();
-    if (pid < 0) return fail_errno("start vpnd: fork", errno);
+    if (pid < 0) return fail_errno("start " + executable + ": fork", errno);
     if (pid == 0) run_child(launch);
     writing.reset();
     VpndProcess process(pid, open_pidfd(pid), true);
@@ -155,6 +155,7 @@ Result<VpndProcess> VpndProcess::start(const std::string& executable, const Serv
         (void)process.reap();
         return fail_errno("start " + executable + " as user " + user.name, error);
     }
+    if (pid_file.empty()) return process;
     if (const Status written = write_pid_file(pid_file, pid); !written)
         log(LogLevel::kWarn, "vpnd_pid_not_kept", {{"reason", written.error().what}, {"risk", "a stackd after us may not find this vpnd"}});
     return process;

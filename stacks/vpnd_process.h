@@ -26,7 +26,7 @@ struct ServiceUser {
 class VpndProcess {
   public:
     // Starts `executable --channel 3` with `channel` as descriptor 3, as `user`, with no capability and no new privileges, and writes its
-    // pid to `pid_file` for our successor; where that cannot be written, vpnd runs all the same.
+    // pid to `pid_file` for our successor; where that cannot be written, vpnd runs all the same. "": no pid file (statusd ends with us).
     [[nodiscard]] static Result<VpndProcess> start(const std::string& executable, const ServiceUser& user, int channel,
                                                    const std::string& pid_file);
     // The one that the pid file names, if it still is that very process; else kNotFound.
