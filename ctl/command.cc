@@ -21,6 +21,9 @@ constexpr std::array<ArgumentKind, 1> kOneKey{ArgumentKind::kKey};
 constexpr std::array<ArgumentKind, 1> kOneShell{ArgumentKind::kShell};
 constexpr std::array<ArgumentKind, 1> kOneCommand{ArgumentKind::kCommand};
 
+constexpr std::array<ArgumentKind, 4> kVerbNameRole{ArgumentKind::kVerb, ArgumentKind::kName, ArgumentKind::kName, ArgumentKind::kName};
+constexpr std::array<ArgumentKind, 1> kOneVerb{ArgumentKind::kVerb};
+
 // clang-format off
 constexpr Command kCommands[] = {
     {"status", "[CUSTOMER]", "the appliance, or one customer, at a glance", kOneCustomer, 0, false, run_status},
@@ -34,6 +37,9 @@ constexpr Command kCommands[] = {
     {"check", "[DIR]", "find every error in a configuration; needs no root and no daemon", kOneDirectory, 0, false, run_check},
     {"diff", "", "what `apply` would change", {}, 0, false, run_diff},
     {"apply", "", "load the configuration again and apply it", {}, 0, false, run_apply},
+    {"user", "add|passwd|del NAME [ROLE [ID,ID]]", "who may log in to the status page; the password is read from standard input", kVerbNameRole, 2, false, run_user},
+    {"token", "add|del NAME [ROLE [ID,ID]]", "tokens for programs that ask the status page; a new one is printed once", kVerbNameRole, 2, false, run_token},
+    {"web", "fingerprint", "the fingerprint of the status page's certificate", kOneVerb, 1, false, run_web},
     {"explain", "[KEY]", "what a key of the configuration means", kOneKey, 0, false, run_explain},
     {"completion", "SHELL", "print the completion for bash, zsh or fish", kOneShell, 1, false, run_completion},
     {"help", "[COMMAND]", "this help, or a command's", kOneCommand, 0, false, run_help},

@@ -18,8 +18,8 @@ enum ExitStatus : int {
     kFailed = 4,       // or refused
 };
 
-// What an argument names, for completion.
-enum class ArgumentKind { kCustomer, kDirectory, kKey, kShell, kCommand };
+// What an argument names, for completion. A verb's choices stand in the synopsis: "add|del NAME".
+enum class ArgumentKind { kCustomer, kDirectory, kKey, kShell, kCommand, kVerb, kName };
 
 struct Command;
 

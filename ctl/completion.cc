@@ -46,7 +46,7 @@ _vpnctl() {
         @key@) mapfile -t COMPREPLY < <(compgen -W '@keys@' -- "$word") ;;
         @shell@) mapfile -t COMPREPLY < <(compgen -W '@shells@' -- "$word") ;;
         @command@) mapfile -t COMPREPLY < <(compgen -W '@commands@' -- "$word") ;;
-    esac
+@bash_verbs@    esac
 }
 complete -F _vpnctl vpnctl
 )sh";
@@ -88,7 +88,7 @@ _vpnctl() {
     @key@) compadd @keys@ ;;
     @shell@) compadd @shells@ ;;
     @command@) _vpnctl_commands ;;
-  esac
+@zsh_verbs@  esac
 }
 if [[ $funcstack[1] == _vpnctl ]]; then _vpnctl "$@"; else compdef _vpnctl vpnctl; fi
 )sh";
@@ -105,6 +105,13 @@ std::vector<std::string_view> commands_with(ArgumentKind kind) {
     for (const Command& command : commands()) {
         if (!command.arguments.empty() && command.arguments[0] == kind) out.push_back(command.name);
     }
+    return out;
+}
+
+// "add passwd del" of a command whose synopsis begins with "add|passwd|del".
+std::string verbs_of(const Command& command) {
+    std::string out(command.synopsis.substr(0, command.synopsis.find(' ')));
+    std::replace(out.begin(), out.end(), '|', ' ');
     return out;
 }
 
@@ -135,7 +142,16 @@ std::string filled(std::string_view script) {
     std::string described;
     for (const Command& command : commands())
         described += fmt::format("    {}\n", quoted(fmt::format("{}:{}", command.name, command.summary)));
-    const std::array<std::pair<std::string_view, std::string>, 10> words{{
+    std::string bash_verbs;
+    std::string zsh_verbs;
+    for (const std::string_view name : commands_with(ArgumentKind::kVerb)) {
+        const std::string verbs = verbs_of(*find_command(name));
+        bash_verbs += fmt::format("        {}) mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$word\") ;;\n", name, verbs);
+        zsh_verbs += fmt::format("    {}) (( CURRENT == 2 )) && compadd {} ;;\n", name, verbs);
+    }
+    const std::array<std::pair<std::string_view, std::string>, 12> words{{
+        {"@bash_verbs@", bash_verbs},
+        {"@zsh_verbs@", zsh_verbs},
         {"@options@", fmt::format("{}", fmt::join(option_names(), " "))},
         {"@commands@", fmt::format("{}", fmt::join(command_names(), " "))},
         {"@described@", described},
@@ -174,6 +190,8 @@ std::string fish() {
     arguments(ArgumentKind::kKey, fmt::format("{}", fmt::join(keys(), " ")));
     arguments(ArgumentKind::kShell, fmt::format("{}", fmt::join(kShells, " ")));
     arguments(ArgumentKind::kCommand, names);
+    for (const std::string_view name : commands_with(ArgumentKind::kVerb))
+        out += fmt::format("complete -c vpnctl -n '__fish_seen_subcommand_from {}' -a {}\n", name, quoted(verbs_of(*find_command(name))));
     return out;
 }
 

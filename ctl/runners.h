@@ -21,6 +21,11 @@ int run_wg(const Invocation&, Output&);
 int run_diff(const Invocation&, Output&);
 int run_apply(const Invocation&, Output&);
 
+// Of users.toml and the status page's certificate.
+int run_user(const Invocation&, Output&);
+int run_token(const Invocation&, Output&);
+int run_web(const Invocation&, Output&);
+
 // Inside a customer's stack.
 int run_routes(const Invocation&, Output&);
 int run_exec(const Invocation&, Output&);

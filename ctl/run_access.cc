@@ -1,0 +1,188 @@
+// user, token, web: who may log in to the status page, and how to know it
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <sstream>
+
+#include "access/secrets.h"
+#include "access/users.h"
+#include "access/users_text.h"
+#include "base/fd.h"
+#include "ctl/control_client.h"
+#include "ctl/runners.h"
+
+namespace warren::ctl {
+
+namespace {
+
+constexpr std::size_t kLeastPassword = 10;
+
+// Reads a line without showing it when a person types it.
+Result<std::string> read_password(Output& output) {
+    termios shown{};
+    const bool is_terminal = ::isatty(STDIN_FILENO) != 0 && ::tcgetattr(STDIN_FILENO, &shown) == 0;
+    if (is_terminal) {
+        termios hidden = shown;
+        hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+        (void)::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+        output.err << "Password: " << std::flush;
+    }
+    std::string password;
+    std::getline(std::cin, password);
+    if (is_terminal) {
+        (void)::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+        output.err << '\n';
+    }
+    if (password.size() < kLeastPassword)
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("a password has at least {} characters; it is read from standard input", kLeastPassword));
+    return password;
+}
+
+Result<std::string> read_text(const std::string& path) {
+    std::ifstream in(path);
+    if (!in) {
+        if (errno == ENOENT) return std::string();
+        return fail_errno("read " + path, errno);
+    }
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+}
+
+// As a whole or not at all, 0600.
+Status replace_file(const std::string& path, const std::string& text) {
+    const std::string fresh = path + ".new";
+    (void)::unlink(fresh.c_str());
+    const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.valid()) return fail_errno("write " + fresh, errno);
+    if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) || ::fsync(file.get()) != 0 ||
+        ::rename(fresh.c_str(), path.c_str()) != 0) {
+        const int error = errno;
+        (void)::unlink(fresh.c_str());
+        return fail_errno("write " + path, error);
+    }
+    return {};
+}
+
+// Changes users.toml by `change`, one vpnctl after the other, and has statusd read it. vpnctl's exit status.
+template <typename Change>
+int edit(const Invocation& invocation, Output& output, Change change) {
+    const UniqueFd lock(::open(invocation.config_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!lock.valid() || ::flock(lock.get(), LOCK_EX) != 0)
+        return complain(output, kFailed, fail_errno("open " + invocation.config_dir, errno).value().what);
+    const std::string path = invocation.config_dir + "/users.toml";
+    const auto before = read_text(path);
+    if (!before) return complain(output, kFailed, before.error().what);
+    const Result<std::string> after = change(*before);
+    if (!after) return complain(output, kFailed, after.error().what);
+    if (const Status written = replace_file(path, *after); !written) return complain(output, kFailed, written.error().what);
+    const auto done = ask_stackd(invocation.run_dir, ipc::ControlVerb::kUsers, [](const ipc::ControlText&) {});
+    if (!done) output.err << "vpnctl: written; stackd does not run, the status page will read it when it starts\n";
+    return kDone;
+}
+
+// ROLE [ID,ID...] behind the name.
+Result<access::Grant> read_grant(const Invocation& invocation) {
+    if (invocation.arguments.size() < 3) return fail(ErrorCode::kInvalid, "the role is missing: operator, viewer or customer");
+    const auto role = access::parse_role(invocation.arguments[2]);
+    if (!role) return tl::unexpected<Error>(role.error());
+    access::Grant grant{*role, {}};
+    std::istringstream ids(invocation.arguments.size() > 3 ? invocation.arguments[3] : "");
+    for (std::string id; std::getline(ids, id, ',');) {
+        if (!access::is_user_name(id)) return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is no customer's id", id));
+        grant.customers.push_back(id);
+    }
+    if ((grant.role == access::Role::kCustomer) == grant.customers.empty())
+        return fail(ErrorCode::kInvalid, "the role customer, and no other, takes a list of customers: ID,ID");
+    return grant;
+}
+
+int add_user(const Invocation& invocation, const std::string& name, Output& output) {
+    auto grant = read_grant(invocation);
+    if (!grant) return complain(output, kUsage, grant.error().what);
+    const auto password = read_password(output);
+    if (!password) return complain(output, kFailed, password.error().what);
+    const auto hash = access::hash_password(*password);
+    if (!hash) return complain(output, kFailed, hash.error().what);
+    return edit(invocation, output, [&](const std::string& text) { return access::with_user(text, {name, *grant, *hash}); });
+}
+
+int change_password(const Invocation& invocation, const std::string& name, Output& output) {
+    const auto password = read_password(output);
+    if (!password) return complain(output, kFailed, password.error().what);
+    const auto hash = access::hash_password(*password);
+    if (!hash) return complain(output, kFailed, hash.error().what);
+    return edit(invocation, output, [&](const std::string& text) { return access::with_password(text, name, *hash); });
+}
+
+int add_token(const Invocation& invocation, const std::string& name, Output& output) {
+    auto grant = read_grant(invocation);
+    if (!grant) return complain(output, kUsage, grant.error().what);
+    const std::string token = access::random_token();
+    const access::Token kept{name, std::move(*grant), access::sha256_hex(token)};
+    const int status = edit(invocation, output, [&](const std::string& text) { return access::with_token(text, kept); });
+    if (status != kDone) return status;
+    // The only time that it is shown: the file has its hash.
+    if (invocation.json) {
+        output.out << nlohmann::ordered_json{{"name", name}, {"token", token}}.dump(2) << '\n';
+    } else {
+        output.out << token << '\n';
+    }
+    return kDone;
+}
+
+int misuse(Output& output, const std::string& what, const std::string& verbs) {
+    return complain(output, kUsage, fmt::format("{} {{{}}}", what, verbs));
+}
+
+}  // namespace
+
+int run_user(const Invocation& invocation, Output& output) {
+    if (const Status started = access::start_libsodium(); !started) return complain(output, kFailed, started.error().what);
+    const std::string& verb = invocation.arguments[0];
+    const std::string& name = invocation.arguments[1];
+    if (!access::is_user_name(name)) return complain(output, kUsage, "a name is 1 to 64 letters, digits, dots, dashes, underscores, or @");
+    if (verb == "add") return add_user(invocation, name, output);
+    if (verb == "passwd") return change_password(invocation, name, output);
+    if (verb == "del") return edit(invocation, output, [&](const std::string& text) { return access::without_user(text, name); });
+    return misuse(output, "user", "add|passwd|del");
+}
+
+int run_token(const Invocation& invocation, Output& output) {
+    if (const Status started = access::start_libsodium(); !started) return complain(output, kFailed, started.error().what);
+    const std::string& verb = invocation.arguments[0];
+    const std::string& name = invocation.arguments[1];
+    if (!access::is_user_name(name)) return complain(output, kUsage, "a name is 1 to 64 letters, digits, dots, dashes, underscores, or @");
+    if (verb == "add") return add_token(invocation, name, output);
+    if (verb == "del") return edit(invocation, output, [&](const std::string& text) { return access::without_token(text, name); });
+    return misuse(output, "token", "add|del");
+}
+
+int run_web(const Invocation& invocation, Output& output) {
+    if (invocation.arguments[0] != "fingerprint") return misuse(output, "web", "fingerprint");
+    const std::string path = invocation.config_dir + "/secrets/status.pem";
+    const auto text = read_text(path);
+    if (!text) return complain(output, kFailed, text.error().what);
+    if (text->empty())
+        return complain(output, kFailed, "there is no certificate yet: it is made when the status page starts for the first time");
+    const auto fingerprint = access::certificate_fingerprint(*text);
+    if (!fingerprint) return complain(output, kFailed, path + ": " + fingerprint.error().what);
+    if (invocation.json) {
+        output.out << nlohmann::ordered_json{{"fingerprint_sha256", *fingerprint}}.dump(2) << '\n';
+    } else {
+        output.out << *fingerprint << '\n';
+    }
+    return kDone;
+}
+
+}  // namespace warren::ctl
