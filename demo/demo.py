@@ -13,6 +13,7 @@ Everything, the hub too, lives in network namespaces; the host is not touched. E
 
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -21,11 +22,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 sys.dont_write_bytecode = True
 
-from tests.lab import netlab, warren, wireguard_go  # noqa: E402
+from demo.relay import Relay  # noqa: E402
+from tests.lab import netlab, page, warren, wireguard_go  # noqa: E402
 
 PREFIX = "demo-"
 STATE = os.environ.get("WARREN_DEMO_STATE", "/run/warren-demo")  # config, run directory, logs; its lock tells a living demo from the remains of a killed one
 HUB_ADDRESS, PORT = "198.51.100.1", 51820
+STATUS_PORT = 8443
 SITES = {"acme": ["graz", "linz"], "globex": ["oslo", "bergen"]}
 STACKS = [f"warren-{customer}" for customer in SITES]
 NAMESPACES = [PREFIX + host for host in ("hub", "internet", *(f"{customer}-{town}{what}" for customer, towns in SITES.items() for town in towns
@@ -72,13 +75,15 @@ class Site:
 class Demo:
     def __init__(self, lab):
         self.lab, self.sites, self.failed = lab, [], False
+        self.password = secrets.token_urlsafe(9)
 
     def bring_up(self):
         say("[1/4] networks: an internet, a hub, four offices")
         hub, internet = self.lab.namespace("hub"), self.lab.router("internet")
         self.lab.wire(internet, "to-hub", "198.51.100.254/24", hub, "uplink0", f"{HUB_ADDRESS}/24")
         hub.ip("route add default via 198.51.100.254")
-        self.warren = warren.Warren(self.lab, hub, name="demo-hub", listen_port=PORT, config=f"{STATE}/etc", run_dir=f"{STATE}/run")
+        self.warren = warren.Warren(self.lab, hub, name="demo-hub", listen_port=PORT, config=f"{STATE}/etc", run_dir=f"{STATE}/run",
+                                    status_listen=f"127.0.0.1:{STATUS_PORT}")
         for customer, towns in SITES.items():
             for number, town in enumerate(towns, start=1):
                 self.sites.append(Site(self.lab, internet, self.warren.key, customer, town, number, outer=len(self.sites) * 4 + 1))
@@ -88,6 +93,7 @@ class Demo:
             peers = [site.peer() for site in self.sites if site.customer == customer]
             self.warren.customers[customer] = warren.Customer(customer, ["10.0.0.1/24"], peers, name=f"{customer.capitalize()} Ltd")
         self.warren.start()
+        self.warren.configure("user", "add", "demo", "operator", input=self.password + "\n")
 
         say("[3/4] WireGuard clients: one stock wireguard-go in every office")
         for site in self.sites:
@@ -107,6 +113,16 @@ class Demo:
             self.failed |= shown.returncode != 0
             say(f"$ vpnctl {' '.join(table)}\n{shown.stdout}{shown.stderr}")
 
+    def prove_page(self):
+        """The API answers, and shows what vpnctl showed."""
+        status = page.Page(self.warren.uplink, self.warren.status_listen)
+        cookie = netlab.wait_until(lambda: status.login("demo", self.password).cookie(), 20, "the status page lets the demo's user in")
+        def both_online():
+            rows = status.ask("/api/v1/customers", cookie=cookie).json()["items"]
+            return {row["id"]: row["peers"]["online"] for row in rows if row["state"] == "up"} == {customer: len(towns) for customer, towns in SITES.items()}
+        netlab.wait_until(both_online, 20, "the status page shows both customers with all offices online")
+        say(f"   the status page's API answers: {' and '.join(SITES)} are up, every office is online\n")
+
     def _fetch_from_stack(self, site):
         return self.warren.ctl("exec", site.customer, "--", "curl", "-s", "--max-time", "2", f"http://{site.server_address}/", check=False).stdout.strip()
 
@@ -121,6 +137,13 @@ class Demo:
 
     def invite(self):
         vpnctl = f"{os.path.relpath(self.warren.bin, ROOT)}/vpnctl --run-dir {self.warren.run_dir}"
+        relay = Relay(self.warren.uplink, ("127.0.0.1", STATUS_PORT), STATUS_PORT)
+        self.lab.at_end(relay.close)
+        fingerprint = self.warren.configure("web", "fingerprint").stdout.strip()
+        say(f"""The status page, live:  https://127.0.0.1:{relay.port}/   user demo, password {self.password}
+   The certificate signs itself; its SHA-256 fingerprint is
+   {fingerprint}
+""")
         say(f"""Try these in another terminal, as root, from {ROOT}:
 
   the same web address, asked in two companies:
@@ -203,6 +226,7 @@ def main():
     try:
         demo.bring_up()
         demo.prove()
+        demo.prove_page()
         if demo.failed:
             lab.print_logs()
         if "--once" not in sys.argv:

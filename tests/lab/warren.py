@@ -85,9 +85,10 @@ class Warren:
     """A config directory, a run directory, and stackd in `uplink`. Stacks and daemons are gone when the lab closes."""
 
     def __init__(self, lab, uplink, name="warren", listen_port=51820, key=None, customers=(), public_endpoint="", config=None,
-                 run_dir=None):
+                 run_dir=None, status_listen=""):
         self.lab, self.uplink, self.name = lab, uplink, name
         self.listen_port, self.key, self.public_endpoint = listen_port, key or wireguard_go.new_key(), public_endpoint
+        self.status_listen = status_listen  # "ADDRESS:PORT" of the status page; empty: none
         self.customers = {customer.id: customer for customer in customers}
         self.config, self.run_dir = config or lab.path(f"{name}-etc"), run_dir or lab.path(f"{name}-run")
         self.bin = programs()
@@ -104,6 +105,8 @@ class Warren:
                  'private_key = { secret = "uplink" }']
         if self.public_endpoint:
             lines.append(f"endpoint = {_toml(self.public_endpoint)}")
+        if self.status_listen:
+            lines += ["", "[status]", f"listen = {_toml(self.status_listen)}"]
         self._put("warren.toml", "\n".join(lines) + "\n", 0o644)
         self._put("secrets/uplink", self.key.private + "\n")
         for customer in self.customers.values():
@@ -156,7 +159,8 @@ class Warren:
     # --- stackd -----------------------------------------------------------------------------------------------------------------
 
     def stackd(self, *options):
-        return [f"{self.bin}/stackd", "--config", self.config, "--run-dir", self.run_dir, "--user", UNPRIVILEGED, "--no-web", *options]
+        web = [] if self.status_listen else ["--no-web"]
+        return [f"{self.bin}/stackd", "--config", self.config, "--run-dir", self.run_dir, "--user", UNPRIVILEGED, *web, *options]
 
     def start(self, timeout=30, wait=True):
         """Writes the config, starts stackd and waits until it says READY=1."""
@@ -214,6 +218,10 @@ class Warren:
 
     def ctl(self, *arguments, check=True, timeout=60):
         return self.uplink.run(f"{self.bin}/vpnctl", "--run-dir", self.run_dir, *arguments, check=check, timeout=timeout)
+
+    def configure(self, *arguments, input=None, check=True):
+        """vpnctl with the config directory: user, token, web."""
+        return self.uplink.run(f"{self.bin}/vpnctl", "--run-dir", self.run_dir, "--config", self.config, *arguments, input=input, check=check)
 
     def json(self, *arguments):
         return json.loads(self.ctl("--json", *arguments).stdout)

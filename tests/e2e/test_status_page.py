@@ -1,0 +1,358 @@
+"""The status page over real HTTPS: every route for every role, what the answers look like, and who is refused."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import jsonschema
+import pytest
+
+from tests.lab import netlab, page as client, warren
+from tests.lab.town import STACK4, Town
+
+LISTEN = "127.0.0.1:8443"
+PASSWORD = "a long enough password"
+FOREIGN, ABSENT, OWN = "globex", "nobody-has-this-id", "acme"
+
+with open(f"{warren.ROOT}/web/openapi.json") as file:
+    CONTRACT = json.load(file)
+
+
+def pointed(schema):
+    """The schema with references that jsonschema resolves."""
+    return {**schema, "components": CONTRACT["components"]}
+
+
+def conforms(document, name):
+    jsonschema.Draft202012Validator(pointed({"$ref": f"#/components/schemas/{name}"})).validate(document)
+    return document
+
+
+class Scene:
+    """A Warren of its own with a status page, two customers, and one who may log in for each role."""
+
+    def __init__(self, lab):
+        self.town = Town(lab, name="paged")
+        self.town.warren.status_listen = LISTEN
+        self.warren = self.town.warren
+        self.office = self.town.office("graz", networks=["10.0.1.0/24"])
+        _, idle = self.town.raw_peer("idle")
+        _, other = self.town.raw_peer("other")
+        for id_, peers in ((OWN, [self.office.peer, idle]), (FOREIGN, [other])):
+            self.warren.customers[id_] = warren.Customer(id_, [f"{STACK4}/24"], peers, name=f"{id_.capitalize()} Ltd")
+        self.warren.start()
+        self.page = client.Page(self.town.hub, LISTEN)
+        self.tokens = {}
+        for role in ("operator", "viewer", "customer"):
+            grant = [role, OWN] if role == "customer" else [role]
+            self.warren.configure("user", "add", role, *grant, input=PASSWORD + "\n")
+            self.tokens[role] = self.warren.configure("token", "add", role, *grant).stdout.strip()
+        netlab.wait_until(lambda: self.page.ask("/api/v1/session", token=self.tokens["customer"]).status == 200, 20, "the users are known")
+        netlab.wait_until(lambda: self.get("/readyz").status == 200, 20, "the page is ready")
+
+    def get(self, path, role="operator", **more):
+        return self.page.ask(path, token=self.tokens.get(role), **more)
+
+    def statusd(self):
+        return netlab.wait_until(lambda: self.warren.children("statusd"), 10, "a statusd runs")[0]
+
+    def log(self, event):
+        return [line for line in self.warren.output().splitlines() if f"event={event} " in line + " "]
+
+
+@pytest.fixture(scope="module")
+def scene():
+    before = netlab.baseline()
+    with netlab.Lab() as lab:
+        made = Scene(lab)
+        made.office.connect()
+        yield made
+        output = made.warren.output()
+    assert netlab.leaks(before) == []
+    for bad in ("WARREN_CHECK", "check failed", "Sanitizer"):
+        assert bad not in output
+
+
+# --- what is answered ------------------------------------------------------------------------------------------------------------------
+
+SHAPES = {"/api/v1/session": "Session", "/api/v1/overview": "Overview", "/api/v1/timeseries": "Timeseries", "/api/v1/timeseries?step=60": "Timeseries",
+          "/api/v1/customers": "CustomerPage", f"/api/v1/customers/{OWN}": "CustomerDetail", f"/api/v1/customers/{OWN}/peers": "PeerPage",
+          f"/api/v1/customers/{OWN}/peers/graz": "Peer", f"/api/v1/customers/{OWN}/timeseries": "Timeseries",
+          f"/api/v1/customers/{OWN}/peers/graz/timeseries": "Timeseries", "/api/v1/events": "EventList",
+          f"/api/v1/events?customer={OWN}": "EventList", "/api/v1/system": "System", "/readyz": "Ready"}
+ONLY_ALL = {"/api/v1/timeseries", "/api/v1/timeseries?step=60", "/api/v1/system"}
+
+
+@pytest.mark.parametrize("role", ["operator", "viewer", "customer"])
+@pytest.mark.parametrize("path", SHAPES)
+def test_every_answer_is_as_the_contract_says(scene, path, role):
+    answer = scene.get(path, role)
+    if role == "customer" and path in ONLY_ALL:
+        assert answer.status == 404
+        return
+    assert answer.status == 200, answer.body
+    assert answer.header("content-type") == "application/json" and answer.header("cache-control") == "no-store"
+    conforms(answer.json(), SHAPES[path])
+
+
+def test_every_path_of_the_contract_is_tested():
+    shown = {re.sub(r"\?.*", "", path).replace(f"/{OWN}", "/{id}").replace("/graz", "/{name}") for path in SHAPES}
+    assert set(CONTRACT["paths"]) == shown | {"/api/v1/login", "/api/v1/logout", "/healthz", "/metrics"}
+
+
+def test_what_is_shown_is_what_vpnctl_shows(scene):
+    netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{OWN}/peers/graz").json()["state"] == "online", 10, "the peer is shown online")
+    shown = scene.get(f"/api/v1/customers/{OWN}/peers/graz").json()
+    truth = scene.warren.peer(OWN, "graz")
+    assert shown["state"] == truth["state"] == "online"
+    assert shown["public_key"] == truth["public_key"] and shown["endpoint"] == truth["endpoint"]
+    idle = scene.get(f"/api/v1/customers/{OWN}/peers/idle").json()
+    assert idle["state"] == "never" and idle["last_handshake"] is None and idle["endpoint"] is None
+    assert scene.get(f"/api/v1/customers/{OWN}").json()["state"] == "up"
+    assert scene.get("/api/v1/system").json()["certificate"]["fingerprint_sha256"] == scene.page.fingerprint()
+    assert scene.warren.configure("web", "fingerprint").stdout.strip() == scene.page.fingerprint()
+
+
+def test_traffic_moves_the_rates_and_the_series(scene):
+    scene.office.ping(STACK4, "-c", "200", "-i", "0.02", "-s", "1000", timeout=20)
+    netlab.wait_until(lambda: max(filter(None, scene.get(f"/api/v1/customers/{OWN}/timeseries").json()["in_bits_per_second"]), default=0) > 10_000,
+                      10, "the series shows the traffic")
+    assert max(filter(None, scene.get(f"/api/v1/customers/{OWN}/peers/graz/timeseries").json()["in_bits_per_second"])) > 10_000
+    assert max(filter(None, scene.get("/api/v1/timeseries").json()["in_bits_per_second"])) > 10_000
+    assert not any(scene.get(f"/api/v1/customers/{FOREIGN}/timeseries").json()["in_bits_per_second"])
+
+
+@pytest.mark.parametrize("query, ids", [("search=ACM", [OWN]), ("search=Globex%20L", [FOREIGN]), ("search=zzz", []), ("sort=id&order=desc", [FOREIGN, OWN]),
+                                        ("limit=1&offset=1", [FOREIGN]), ("state=up", [OWN]), ("state=never", [FOREIGN]), ("sort=peers&order=desc", [OWN, FOREIGN])])
+def test_lists_are_searched_sorted_and_paged(scene, query, ids):
+    assert [row["id"] for row in scene.get(f"/api/v1/customers?{query}").json()["items"]] == ids
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "limit=-1", "offset=99999999999999999999", "sort=password", "state=ill", "order=up",
+                                   "search=" + "x" * 101])
+def test_a_wrong_parameter_is_named(scene, query):
+    answer = scene.get(f"/api/v1/customers?{query}")
+    assert answer.status == 400 and answer.header("content-type") == "application/problem+json"
+    assert query.split("=")[0] in conforms(answer.json(), "Problem")["detail"]
+
+
+def test_metrics_are_what_promtool_accepts(scene):
+    answer = scene.get("/metrics")
+    done = subprocess.run(["promtool", "check", "metrics"], input=answer.body, capture_output=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = answer.body.decode()
+    for name in ("wireguard_peer_last_handshake_seconds", "wireguard_peer_received_bytes_total", "wireguard_peer_transmit_bytes_total"):
+        assert re.search(rf'^{name}{{customer="{OWN}",peer="graz"}} [1-9]\d+$', text, re.MULTILINE), name
+    assert FOREIGN in text
+
+
+# --- who may see what ------------------------------------------------------------------------------------------------------------------
+
+FOREIGN_ROUTES = ["/api/v1/customers/{}", "/api/v1/customers/{}/peers", "/api/v1/customers/{}/peers/other", "/api/v1/customers/{}/timeseries",
+                  "/api/v1/customers/{}/peers/other/timeseries", "/api/v1/events?customer={}"]
+
+
+@pytest.mark.parametrize("path", [*SHAPES, "/metrics", "/api/v1/nothing", "/api/v1/customers/" + ABSENT])
+def test_nothing_is_open(scene, path):
+    for how in ({}, {"token": "x" * 43}, {"cookie": "x" * 43}, {"headers": {"Authorization": "Basic b3BlcmF0b3I6eA=="}}):
+        answer = scene.page.ask(path, **how)
+        assert answer.status == 401 and conforms(answer.json(), "Problem")
+
+
+def test_healthz_and_the_page_itself_are_open_and_say_nothing(scene):
+    assert (scene.page.ask("/healthz").status, scene.page.ask("/healthz").body) == (200, b"ok\n")
+    start = scene.page.ask("/")
+    assert start.status == 200 and OWN.encode() not in start.body
+
+
+@pytest.mark.parametrize("path", FOREIGN_ROUTES)
+def test_a_customer_cannot_tell_a_foreign_id_from_an_absent_one(scene, path):
+    foreign, absent = (scene.get(path.format(id_), "customer") for id_ in (FOREIGN, ABSENT))
+    assert foreign.status == absent.status == 404
+    ignored = {"date"}
+    assert foreign.body == absent.body and [h for h in foreign.headers if h[0] not in ignored] == [h for h in absent.headers if h[0] not in ignored]
+    stream = {"headers": {"Accept": "text/event-stream"}}
+    if path.startswith("/api/v1/events"):
+        assert scene.get(path.format(FOREIGN), "customer", **stream).status == 404
+    for role in ("operator", "viewer"):
+        assert scene.get(path.format(FOREIGN), role).status == 200
+        assert scene.get(path.format(ABSENT), role).body == absent.body
+
+
+def test_a_foreign_id_takes_no_longer_than_an_absent_one(scene):
+    """Interleaved, on one connection; medians, so that a pause of the machine does not count."""
+    with scene.page.tls() as sock:
+        times = {FOREIGN: [], ABSENT: []}
+        for _ in range(150):
+            for id_, taken in times.items():
+                started = time.perf_counter()
+                scene.get(f"/api/v1/customers/{id_}", "customer", sock=sock)
+                taken.append(time.perf_counter() - started)
+    foreign, absent = (sorted(taken)[75] for taken in times.values())
+    assert abs(foreign - absent) < max(0.25 * absent, 0.0002), (foreign, absent)
+
+
+def test_a_customer_sees_only_his_own_in_every_list(scene):
+    for path in ("/api/v1/customers", "/api/v1/overview", "/api/v1/events?limit=500", "/metrics", "/api/v1/session"):
+        text = scene.get(path, "customer").body.decode()
+        assert FOREIGN not in text and "other" not in text.replace("other way", ""), path
+    assert scene.get("/api/v1/overview", "customer").json()["customers"]["total"] == 1
+    assert "warren_vpnd_up" not in scene.get("/metrics", "customer").body.decode()
+
+
+def test_only_an_operator_sees_who_may_log_in(scene):
+    assert scene.get("/api/v1/system", "operator").json()["users_file"] == {"users": 3, "tokens": 3, "error": None}
+    assert scene.get("/api/v1/system", "viewer").json()["users_file"] is None
+
+
+# --- logging in ---------------------------------------------------------------------------------------------------------------------------
+
+def test_a_session_begins_and_ends(scene):
+    answer = scene.page.login("customer", PASSWORD)
+    assert answer.status == 200 and conforms(answer.json(), "Session")["customers"] == [OWN]
+    said = answer.header("set-cookie")
+    assert said.startswith(f"{client.COOKIE}=") and all(part in said for part in ("; Path=/", "; Secure", "; HttpOnly", "; SameSite=Strict"))
+    cookie = answer.cookie()
+    assert scene.page.ask("/api/v1/session", cookie=cookie).json()["kind"] == "cookie"
+    ended = scene.page.ask("/api/v1/logout", "POST", cookie=cookie)
+    assert ended.status == 204 and "Max-Age=0" in ended.header("set-cookie")
+    assert scene.page.ask("/api/v1/session", cookie=cookie).status == 401
+    assert [line for line in scene.log("login") if "user=customer" in line] and scene.log("logout")
+
+
+def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(scene):
+    wrong, unknown = scene.page.login("viewer", "not the password"), scene.page.login("nobody", "not the password")
+    assert wrong.status == unknown.status == 401 and wrong.body == unknown.body and wrong.cookie() is None
+    assert scene.log("login_failed")
+    assert PASSWORD not in scene.warren.output() and "not the password" not in scene.warren.output()
+
+
+@pytest.mark.parametrize("origin", ["", "https://evil.example", "http://" + LISTEN, "https://127.0.0.1", "null"])
+def test_a_write_from_elsewhere_is_refused(scene, origin):
+    assert scene.page.login("operator", PASSWORD, origin=origin).status == 403
+    cookie = scene.page.login("operator", PASSWORD).cookie()
+    assert scene.page.ask("/api/v1/logout", "POST", cookie=cookie, origin=origin).status == 403
+    assert scene.page.ask("/api/v1/session", cookie=cookie).status == 200
+
+
+@pytest.mark.parametrize("host, status", [("evil.example", 421), ("evil.example:8443", 421), ("", 421), ("localhost:8443", 200), ("paged", 200), ("[::1]:8443", 200),
+                                          ("127.0.0.1.evil.example", 421)])
+def test_only_our_own_names_are_answered(scene, host, status):
+    with scene.page.tls() as sock:
+        sock.sendall(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert int(sock.recv(65536).split()[1]) == status
+
+
+@pytest.mark.parametrize("body, content_type, status", [
+    ("{}", "application/json", 400), ("[]", "application/json", 400), ("{", "application/json", 400), ("", "application/json", 400),
+    ('{"user": "operator", "password": 1}', "application/json", 400), ('{"user": "operator", "password": ""}', "application/json", 400),
+    ('{"user": "operator", "password": "x", "more": 1}', "application/json", 400), ("[" * 3000, "application/json", 400),
+    ("\xff\xfe", "application/json", 400), ('{"user": "operator", "password": "x"}', "text/plain", 415), ("x" * 5000, "application/json", 413)])
+def test_a_login_that_is_none_is_refused(scene, body, content_type, status):
+    assert scene.page.ask("/api/v1/login", "POST", body=body, headers={"Content-Type": content_type}).status == status
+
+
+def test_who_guesses_has_to_wait(scene):
+    scene.warren.configure("user", "add", "guessed", "viewer", input=PASSWORD + "\n")
+    try:
+        answers = [scene.page.login("guessed", "wrong password %d" % i) for i in range(7)]
+        late = next(answer for answer in answers if answer.status == 429)
+        assert [answer.status for answer in answers].index(429) <= 5 and int(late.header("retry-after")) >= 1
+        assert scene.page.login("guessed", PASSWORD).status == 429, "the right one has to wait as well"
+        assert scene.log("login_delayed")
+        netlab.wait_until(lambda: scene.page.login("guessed", PASSWORD).status == 200, 40, "after waiting, the right password opens")
+    finally:
+        scene.warren.configure("user", "del", "guessed")
+
+
+def test_a_session_ends_when_its_user_changes(scene):
+    scene.warren.configure("user", "add", "changing", "viewer", input=PASSWORD + "\n")
+    cookie = netlab.wait_until(lambda: scene.page.login("changing", PASSWORD).cookie(), 10)
+    scene.warren.configure("user", "passwd", "changing", input="another " + PASSWORD + "\n")
+    netlab.wait_until(lambda: scene.page.ask("/api/v1/session", cookie=cookie).status == 401, 10, "the session ends with the password")
+    cookie = scene.page.login("changing", "another " + PASSWORD).cookie()
+    scene.warren.configure("user", "del", "changing")
+    netlab.wait_until(lambda: scene.page.ask("/api/v1/session", cookie=cookie).status == 401, 10, "the session ends with the user")
+
+
+def test_a_removed_token_opens_nothing(scene):
+    token = scene.warren.configure("token", "add", "brief", "viewer").stdout.strip()
+    netlab.wait_until(lambda: scene.page.ask("/api/v1/session", token=token).status == 200, 10)
+    scene.warren.configure("token", "del", "brief")
+    netlab.wait_until(lambda: scene.page.ask("/api/v1/session", token=token).status == 401, 10)
+    with open(f"{scene.warren.config}/users.toml") as file:
+        assert token not in file.read()
+
+
+def test_a_users_file_with_an_error_changes_nothing_and_is_shown(scene):
+    path = f"{scene.warren.config}/users.toml"
+    with open(path) as file:
+        before = file.read()
+    try:
+        with open(path, "w") as file:
+            file.write(before + "\n[[user]]\nname = 1\n")
+        scene.warren.apply(check=False)
+        shown = netlab.wait_until(lambda: scene.get("/api/v1/system").json()["users_file"]["error"], 10, "the error is shown")
+        assert "users.toml:" in shown and scene.log("users_not_taken")
+        assert scene.get("/api/v1/session", "customer").status == 200
+        assert "users_file_invalid" in [alarm["kind"] for alarm in scene.get("/api/v1/overview").json()["alarms"]]
+        assert scene.warren.configure("user", "add", "more", "viewer", input=PASSWORD + "\n", check=False).returncode == 4
+    finally:
+        with open(path, "w") as file:
+            file.write(before)
+        scene.warren.apply()
+    netlab.wait_until(lambda: scene.get("/api/v1/system").json()["users_file"]["error"] is None, 10)
+
+
+# --- events and streams -------------------------------------------------------------------------------------------------------------------
+
+def test_a_stream_brings_deltas_and_resumes(scene):
+    stream = scene.page.stream(f"/api/v1/events?customer={OWN}", token=scene.tokens["operator"])
+    assert stream.status == 200
+    first, second = stream.message(), stream.message()
+    stream.close()
+    for message in (first, second):
+        assert message["event"] == "delta"
+        conforms(message["data"], "Delta")
+    assert first["id"] != second["id"]
+    scene.office.ping(STACK4, "-c", "5", "-i", "0.2")
+    time.sleep(2.5)
+    resumed = scene.page.stream(f"/api/v1/events?customer={OWN}", token=scene.tokens["operator"], last_event_id=second["id"])
+    message = resumed.message()
+    assert message["event"] == "delta" and "graz" in [row["name"] for row in message["data"]["peers"]], "what changed meanwhile is in it"
+    resumed.close()
+    forgotten = scene.page.stream("/api/v1/events", token=scene.tokens["operator"], last_event_id="someoneelse-5-5")
+    assert forgotten.message()["event"] == "reset"
+    assert forgotten.message()["event"] == "delta"
+    forgotten.close()
+
+
+def test_a_customers_stream_is_his(scene):
+    stream = scene.page.stream(f"/api/v1/events?watch={FOREIGN},{OWN}", token=scene.tokens["customer"], last_event_id=None)
+    text = json.dumps([stream.message()["data"], stream.message()["data"]])
+    stream.close()
+    assert FOREIGN not in text
+
+
+def test_a_stream_ends_with_its_session(scene):
+    cookie = scene.page.login("viewer", PASSWORD).cookie()
+    stream = scene.page.stream(cookie=cookie)
+    stream.message()
+    assert scene.page.ask("/api/v1/logout", "POST", cookie=cookie).status == 204
+    with pytest.raises((EOFError, OSError)):
+        for _ in range(4):
+            stream.message()
+
+
+def test_added_and_removed_customers_are_events(scene):
+    _, peer = scene.town.raw_peer("brief")
+    scene.warren.put(warren.Customer("initech", [f"{STACK4}/24"], [peer], name="Initech"))
+    netlab.wait_until(lambda: scene.get("/api/v1/customers/initech").status == 200, 10, "a new customer is shown")
+    scene.warren.remove("initech")
+    netlab.wait_until(lambda: scene.get("/api/v1/customers/initech").status == 404, 10, "a removed one is not")
+    kinds = [event["kind"] for event in scene.get("/api/v1/events?customer=initech").json()["items"]]
+    assert kinds == ["removed", "added"]
+    assert "online" in [event["kind"] for event in scene.get(f"/api/v1/events?customer={OWN}&peer=graz").json()["items"]]
