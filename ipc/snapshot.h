@@ -65,6 +65,7 @@ struct CustomerSnapshot {
     std::uint64_t rate_down = 0;  // and from the stack to his sites
     std::uint16_t share = 1;
     std::vector<DropCount> drops;
+    bool all_peers = true;  // those that follow are all there are; false: those that changed
 };
 
 // online: a handshake within 180 s; idle: one before that; never: none yet (contract: vpnctl status --json).

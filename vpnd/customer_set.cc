@@ -269,6 +269,7 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
         held.listener = listener;
     }
     held.config = std::move(customer.put);
+    held.put = ++puts_;
     if (replace_peers(held, std::move(customer.peers), was_served, changes)) view_changed = true;
     if (customer.tun.valid()) held.tun = customer.tun.get();
     if (view_changed) changes.swap_views.push_back({held.worker, make_view(held), std::move(customer.tun)});

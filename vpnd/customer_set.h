@@ -29,6 +29,7 @@ struct HeldCustomer {
     std::uint32_t worker = 0;
     ipc::PutCustomer config;
     std::vector<HeldPeer> peers;
+    std::uint64_t put = 0;  // grows with every configuration of a customer that is taken
     int tun = -1;  // owned by the data worker, ours to pass on until DropCustomer is posted
 };
 struct HeldListener {
@@ -125,6 +126,7 @@ class CustomerSet {
 
     std::uint32_t workers_;
     std::uint64_t generation_ = 0;
+    std::uint64_t puts_ = 0;
     std::unordered_map<std::string, HeldListener> listeners_;
     std::unordered_map<std::string, HeldCustomer> customers_;
     std::unordered_map<CustomerIndex, HeldCustomer*> customers_by_index_;  // nodes of customers_ do not move

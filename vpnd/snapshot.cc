@@ -18,6 +18,20 @@ std::vector<ipc::DropCount> occurred(const Counters::Drops& drops) {
     return out;
 }
 
+// Not against an adversary: what is mixed in are our own counters and clocks.
+class Digest {
+  public:
+    void add(std::uint64_t value) {
+        value_ ^= value + 0x9e3779b97f4a7c15 + (value_ << 6) + (value_ >> 2);
+        value_ *= 0xff51afd7ed558ccd;
+        value_ ^= value_ >> 33;
+    }
+    [[nodiscard]] std::uint64_t value() const { return value_; }
+
+  private:
+    std::uint64_t value_ = 0x243f6a8885a308d3;
+};
+
 wireguard::PeerStatus status_of(const io::ControlWorker& control, const HeldCustomer& customer, const HeldPeer& peer) {
     const wireguard::Engine* engine = control.engine(customer.listener);
     auto status = engine != nullptr ? engine->peer_status(peer.index) : std::nullopt;
@@ -118,6 +132,33 @@ ipc::PeerSnapshot Snapshot::peer(Now now, const HeldCustomer& customer, std::siz
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(now.instant - status.latest_handshake).count();
     out.latest_handshake_seconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX));
     return out;
+}
+
+std::uint64_t Snapshot::digest(const HeldCustomer& customer) const {
+    Digest digest;
+    const dataplane::Meters meters = counters_.meters(customer.index);
+    for (const auto* direction : {&meters.up, &meters.down}) {
+        digest.add(direction->bytes);
+        digest.add(direction->packets);
+    }
+    for (const std::uint64_t count : counters_.drops(customer.index)) digest.add(count);
+    return digest.value();
+}
+
+std::uint64_t Snapshot::digest(const HeldCustomer& customer, std::size_t position) const {
+    const HeldPeer& peer = customer.peers[position];
+    const wireguard::PeerStatus status = status_of(control_, customer, peer);
+    const io::PeerCounters counters = counters_.peer(customer.index, position, peer.index);
+    Digest digest;
+    digest.add(counters.rx_bytes);
+    digest.add(counters.tx_bytes);
+    digest.add(static_cast<std::uint64_t>(status.latest_handshake.nanoseconds));
+    if (status.endpoint) {
+        digest.add(load_le<std::uint64_t>(status.endpoint->address.octets.data()));
+        digest.add(load_le<std::uint64_t>(status.endpoint->address.octets.data() + 8));
+        digest.add(std::uint64_t{status.endpoint->port} << 32 | status.endpoint->scope_id);
+    }
+    return digest.value();
 }
 
 }  // namespace warren::vpnd

@@ -12,6 +12,8 @@ constexpr std::uint64_t kListenerToken = 0;
 constexpr std::size_t kMaxRequestSize = 256;
 // To one client in one run, so that the answer about 100,000 peers does not keep handshakes waiting.
 constexpr std::size_t kMessagesPerRun = 256;
+// Customers whose counters are asked of the data workers at once, and that are looked at in one run.
+constexpr std::size_t kCustomersPerRefresh = 64;
 
 void append(std::deque<std::vector<std::uint8_t>>& wires, const ipc::SnapshotMessage& message) {
     std::vector<std::uint8_t> wire;
@@ -85,15 +87,28 @@ void SnapshotServer::read_request(Now now, Clients::iterator client) {
 }
 
 void SnapshotServer::begin(Now now, Client& client, ipc::SnapshotRequest request) {
+    if (epoch_ == 0) epoch_ = static_cast<std::uint64_t>(now.wall.nanoseconds);
     Answer& answer = client.answer.emplace();
     answer.progress = now.instant;
     answer.request = std::move(request);
-    std::vector<const HeldCustomer*> wanted;
-    for (const auto& [id, customer] : customers_.customers()) {
-        if (answer.request.customer.empty() || answer.request.customer == id) wanted.push_back(&customer);
+    answer.revision = book_.begin(customers_);
+    const std::uint64_t since = answer.request.since;
+    if (answer.request.epoch == epoch_ && since < answer.revision && book_.tells_all_since(since)) answer.since = since;
+    if (!answer.request.customer.empty()) {
+        if (customers_.customer(answer.request.customer) != nullptr) answer.customers.push_back(answer.request.customer);
+    } else {
+        for (const auto& [id, customer] : customers_.customers()) answer.customers.push_back(id);
+        std::sort(answer.customers.begin(), answer.customers.end());
     }
-    std::sort(wanted.begin(), wanted.end(), [](const auto* a, const auto* b) { return a->config.id < b->config.id; });
-    for (const HeldCustomer* customer : wanted) answer.customers.push_back(customer->config.id);
+    refresh_more(now, answer);
+}
+
+void SnapshotServer::refresh_more(Now now, Answer& answer) {
+    std::vector<const HeldCustomer*> wanted;
+    const std::size_t end = std::min(answer.refreshed + kCustomersPerRefresh, answer.customers.size());
+    for (; answer.refreshed < end; ++answer.refreshed) {
+        if (const HeldCustomer* customer = customers_.customer(answer.customers[answer.refreshed])) wanted.push_back(customer);
+    }
     answer.ticket = counters_.refresh(now, wanted);
 }
 
@@ -101,23 +116,60 @@ bool SnapshotServer::advance(Now now, Clients::iterator at) {
     Client& client = at->second;
     if (!client.answer || !counters_.ready(client.answer->ticket)) return true;
     Answer& answer = *client.answer;
-    for (std::size_t sent = 0; sent < kMessagesPerRun; ++sent) {
-        if (answer.wires.empty() && !encode_more(now, answer)) {
-            client.answer.reset();
-            loop_.change(client.channel.fd(), at->first, EPOLLIN);
-            return true;
+    std::size_t looked = 0;
+    for (std::size_t sent = 0; sent < kMessagesPerRun && looked < kCustomersPerRefresh;) {
+        if (answer.wires.empty()) {
+            if (answer.started && answer.next == answer.refreshed && answer.next < answer.customers.size()) {
+                refresh_more(now, answer);
+                if (!counters_.ready(answer.ticket)) {
+                    loop_.change(client.channel.fd(), at->first, 0);  // the report wakes us
+                    return true;
+                }
+            }
+            if (!encode_more(now, answer)) {
+                client.answer.reset();
+                loop_.change(client.channel.fd(), at->first, EPOLLIN);
+                return true;
+            }
+            ++looked;
+            continue;
         }
         const Status status = client.channel.send(answer.wires.front());
         if (!status && status.error().code != ErrorCode::kUnavailable) return false;
         if (!status) break;
         answer.progress = now.instant;
         answer.wires.pop_front();
+        ++sent;
     }
+    if (answer.wires.empty()) answer.progress = now.instant;  // it is not the client who keeps us
     loop_.change(client.channel.fd(), at->first, EPOLLOUT);
     return now.instant - answer.progress < kPatience;
 }
 
-bool SnapshotServer::encode_more(Now now, Answer& answer) const {
+void SnapshotServer::encode_header(Now now, Answer& answer) {
+    ipc::SnapshotHeader header = snapshot_.header(now);
+    header.customer_count = static_cast<std::uint32_t>(answer.customers.size());
+    header.epoch = epoch_;
+    header.revision = answer.revision;
+    header.full = answer.since == 0;
+    append(answer.wires, header);
+}
+
+void SnapshotServer::encode_customer(Now now, Answer& answer, const HeldCustomer& customer) {
+    const bool in_full = answer.since == 0;
+    // Who asks once has no use for the book.
+    const bool is_watched = answer.request.customer.empty() && answer.request.with_peers;
+    const ChangeBook::Stamps* stamps = is_watched ? &book_.look(customer, snapshot_) : nullptr;
+    if (!in_full && stamps != nullptr && stamps->customer <= answer.since) return;
+    ipc::CustomerSnapshot shown = snapshot_.customer(now, customer);
+    shown.all_peers = in_full || stamps == nullptr || stamps->config > answer.since;
+    append(answer.wires, shown);
+    for (std::size_t i = 0; answer.request.with_peers && i < customer.peers.size(); ++i) {
+        if (shown.all_peers || stamps->peers[i] > answer.since) append(answer.wires, snapshot_.peer(now, customer, i));
+    }
+}
+
+bool SnapshotServer::encode_more(Now now, Answer& answer) {
     if (!answer.started) {
         answer.started = true;
         if (answer.customers.empty() && !answer.request.customer.empty()) {
@@ -125,18 +177,12 @@ bool SnapshotServer::encode_more(Now now, Answer& answer) const {
             answer.next = answer.customers.size() + 1;
             return true;
         }
-        ipc::SnapshotHeader header = snapshot_.header(now);
-        header.customer_count = static_cast<std::uint32_t>(answer.customers.size());
-        append(answer.wires, header);
+        encode_header(now, answer);
         return true;
     }
-    while (answer.next < answer.customers.size()) {
+    if (answer.next < answer.customers.size()) {
         const HeldCustomer* customer = customers_.customer(answer.customers[answer.next++]);
-        if (customer == nullptr) continue;  // gone since the header
-        append(answer.wires, snapshot_.customer(now, *customer));
-        for (std::size_t i = 0; answer.request.with_peers && i < customer->peers.size(); ++i) {
-            append(answer.wires, snapshot_.peer(now, *customer, i));
-        }
+        if (customer != nullptr) encode_customer(now, answer, *customer);  // else gone since the header
         return true;
     }
     if (answer.next++ > answer.customers.size()) return false;

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "ipc/channel.h"
 #include "ipc/snapshot.h"
+#include "vpnd/change_book.h"
 #include "vpnd/counters.h"
 #include "vpnd/customer_set.h"
 #include "vpnd/io/event_loop.h"
@@ -45,6 +46,9 @@ class SnapshotServer {
         bool started = false;
         std::vector<std::string> customers;  // by id, as some may go while we are at it
         std::size_t next = 0;
+        std::size_t refreshed = 0;  // up to here the data workers were asked for counters
+        std::uint64_t since = 0;    // revision; 0 = everything
+        std::uint64_t revision = 0;
         std::deque<std::vector<std::uint8_t>> wires;  // encoded, not yet taken
         Instant progress;
     };
@@ -60,8 +64,12 @@ class SnapshotServer {
     void begin(Now now, Client& client, ipc::SnapshotRequest request);
     // Sends a share of the answer, as far as the client takes it; false when the client is gone or has no patience left.
     [[nodiscard]] bool advance(Now now, Clients::iterator at);
-    // Encodes the next piece of the answer; false when there is none.
-    [[nodiscard]] bool encode_more(Now now, Answer& answer) const;
+    // Asks the data workers for the counters of the next customers; only some at once, so that packets do not wait for it.
+    void refresh_more(Now now, Answer& answer);
+    // Encodes the next piece of the answer, which may be nothing; false when it is complete.
+    [[nodiscard]] bool encode_more(Now now, Answer& answer);
+    void encode_header(Now now, Answer& answer);
+    void encode_customer(Now now, Answer& answer, const HeldCustomer& customer);
     void drop(Clients::iterator client);
 
     io::EventLoop loop_;
@@ -70,6 +78,8 @@ class SnapshotServer {
     Counters& counters_;
     const Snapshot& snapshot_;
     Clients clients_;
+    ChangeBook book_;
+    std::uint64_t epoch_ = 0;       // of this vpnd's life: when it began
     std::uint64_t next_token_ = 1;  // 0 is the listener
 };
 

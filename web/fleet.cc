@@ -18,7 +18,8 @@ double rate_of(std::uint64_t before, std::uint64_t after, double seconds) {
 }
 
 bool is_limit(std::string_view reason) {
-    return reason == "rate_limited" || reason == "customer_rate_limited" || reason == "cookie_required";
+    return reason == "rate_limited" || reason == "customer_rate_limited" || reason == "cookie_required" || reason == "rate_up_exceeded" ||
+           reason == "rate_down_exceeded";
 }
 
 std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
@@ -135,6 +136,7 @@ void Fleet::take_customer(Now now, double seconds, SnapshotRound::Customer round
     customer.drops_total = sum_of(customer.shown.drops);
     if (!is_new) take_drops(now, customer, drops);
     for (ipc::PeerSnapshot& peer : round.peers) take_peer(now, seconds, customer, std::move(peer), is_new);
+    if (customer.shown.all_peers) remove_gone_peers(now, customer);
 }
 
 void Fleet::take_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before) {
@@ -235,25 +237,27 @@ void Fleet::recount(Now now, CustomerEntry& customer) {
     customer.state_tick = tick_;
 }
 
+void Fleet::remove_gone_peers(Now now, CustomerEntry& customer) {
+    for (auto peer = customer.peers.begin(); peer != customer.peers.end();) {
+        if (peer->second.seen == round_) {
+            ++peer;
+            continue;
+        }
+        tell(now, EventKind::kRemoved, customer.shown.id, peer->first);
+        if (peer->second.series != nullptr) --peer_series_;
+        customer.peers_tick = tick_;
+        peer = customer.peers.erase(peer);
+    }
+}
+
 void Fleet::remove_gone(Now now) {
     for (auto at = customers_.begin(); at != customers_.end();) {
-        CustomerEntry& customer = at->second;
-        for (auto peer = customer.peers.begin(); peer != customer.peers.end();) {
-            if (peer->second.seen == round_ || customer.seen != round_) {
-                ++peer;
-                continue;
-            }
-            tell(now, EventKind::kRemoved, at->first, peer->first);
-            if (peer->second.series != nullptr) --peer_series_;
-            customer.peers_tick = tick_;
-            peer = customer.peers.erase(peer);
-        }
-        if (customer.seen == round_) {
+        if (at->second.seen == round_) {
             ++at;
             continue;
         }
         tell(now, EventKind::kRemoved, at->first);
-        for (const auto& [name, peer] : customer.peers) peer_series_ -= peer.series != nullptr ? 1U : 0U;
+        for (const auto& [name, peer] : at->second.peers) peer_series_ -= peer.series != nullptr ? 1U : 0U;
         list_tick_ = tick_;
         at = customers_.erase(at);
     }

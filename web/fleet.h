@@ -111,6 +111,7 @@ class Fleet {
     void take_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before);
     void settle_silent(Now now);
     void remove_gone(Now now);
+    void remove_gone_peers(Now now, CustomerEntry& customer);
     void age_peer(Now now, CustomerEntry& customer, PeerEntry& peer);
     void recount(Now now, CustomerEntry& customer);
     void tell(Now now, EventKind kind, const std::string& customer, const std::string& peer = {}, std::string from = {},
