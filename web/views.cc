@@ -232,6 +232,8 @@ std::string customer_json(const CustomerEntry& customer) {
     out["listener_public_key"] = customer.shown.listener_public_key;
     out["rx_packets"] = customer.shown.rx_packets;
     out["tx_packets"] = customer.shown.tx_packets;
+    out["cpu_seconds"] = static_cast<double>(customer.shown.rx_cpu_nanoseconds + customer.shown.tx_cpu_nanoseconds) / 1e9;
+    out["rate_limit"] = {{"in_bits_per_second", customer.shown.rate_up}, {"out_bits_per_second", customer.shown.rate_down}};
     Json routes = Json::array();
     for (const auto& [name, peer] : customer.peers) {
         for (const Prefix& prefix : peer.shown.allowed_ips) {

@@ -1,0 +1,193 @@
+// What time shows of snapshots: states, rates, events, series.
+#include "web/fleet.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace warren;
+using namespace warren::web;
+using std::chrono::seconds;
+
+namespace {
+
+Now at(std::int64_t second) {
+    return {{(10'000 + second) * 1'000'000'000}, {(1'700'000'000 + second) * 1'000'000'000}};
+}
+
+struct Vpnd {
+    SnapshotRound round;
+    Vpnd() {
+        round.header.epoch = 7;
+        round.customers.resize(1);
+        round.customers[0].customer.id = "acme";
+        round.customers[0].peers.resize(1);
+        round.customers[0].peers[0].name = "graz";
+    }
+    ipc::CustomerSnapshot& customer() { return round.customers[0].customer; }
+    ipc::PeerSnapshot& peer() { return round.customers[0].peers[0]; }
+    void handshake(std::uint32_t age) {
+        peer().latest_handshake_seconds = age;
+        peer().latest_handshake = {1};
+    }
+};
+
+std::vector<std::string> kinds(const Fleet& fleet, const std::string& customer = "acme") {
+    std::vector<std::string> out;
+    for (const Event* event : fleet.events().find(customer, 0, UINT64_MAX, 100, [](const Event&) { return true; }))
+        out.insert(out.begin(), std::string(name_of(event->kind)));
+    return out;
+}
+
+const PeerEntry& peer_of(const Fleet& fleet) {
+    return fleet.find("acme")->peers.begin()->second;
+}
+
+}  // namespace
+
+TEST_CASE("a peer goes idle 180 s after its handshake though vpnd says nothing new") {
+    Fleet fleet;
+    Vpnd vpnd;
+    vpnd.handshake(0);
+    fleet.take(at(0), vpnd.round);
+    CHECK(peer_of(fleet).state == ipc::PeerState::kOnline);
+    CHECK(fleet.find("acme")->state == CustomerState::kUp);
+    SnapshotRound nothing;
+    nothing.header.epoch = 7;
+    nothing.header.full = false;
+    fleet.take(at(179), nothing);
+    CHECK(peer_of(fleet).state == ipc::PeerState::kOnline);
+    fleet.take(at(180), nothing);
+    CHECK(peer_of(fleet).state == ipc::PeerState::kIdle);
+    CHECK(fleet.find("acme")->state == CustomerState::kDown);
+    CHECK(kinds(fleet) == std::vector<std::string>{"idle"});
+    CHECK(peer_of(fleet).state_since == at(180).wall);
+    CHECK(peer_of(fleet).tick == fleet.tick());
+}
+
+TEST_CASE("coming, roaming, changing and going are events with what was before") {
+    Fleet fleet;
+    Vpnd vpnd;
+    fleet.take(at(0), vpnd.round);
+    vpnd.handshake(0);
+    vpnd.peer().endpoint = Endpoint{IpAddress::v4(192, 0, 2, 1), 1000};
+    fleet.take(at(2), vpnd.round);
+    vpnd.peer().endpoint->port = 2000;
+    fleet.take(at(4), vpnd.round);
+    vpnd.peer().persistent_keepalive_seconds = 25;
+    vpnd.customer().mtu = 1400;
+    fleet.take(at(6), vpnd.round);
+    vpnd.customer().suspended = true;
+    fleet.take(at(8), vpnd.round);
+    vpnd.round.customers[0].peers.clear();
+    fleet.take(at(10), vpnd.round);
+    vpnd.round.customers.clear();
+    fleet.take(at(12), vpnd.round);
+    CHECK(kinds(fleet) == std::vector<std::string>{"online", "roamed", "changed", "changed", "suspended", "removed", "removed"});
+    const auto roamed = fleet.events().find("acme", 0, UINT64_MAX, 1, [](const Event& event) { return event.kind == EventKind::kRoamed; });
+    CHECK(roamed[0]->from == "192.0.2.1:1000");
+    CHECK(roamed[0]->to == "192.0.2.1:2000");
+}
+
+TEST_CASE("rates are of the time between two snapshots; who is not in an answer had no traffic") {
+    Fleet fleet;
+    Vpnd vpnd;
+    fleet.take(at(0), vpnd.round);
+    vpnd.customer().rx_bytes = vpnd.peer().rx_bytes = 1000;
+    fleet.take(at(2), vpnd.round);
+    CHECK(peer_of(fleet).rates.in == doctest::Approx(4000));
+    CHECK(fleet.find("acme")->rates.in == doctest::Approx(4000));
+    SnapshotRound nothing;
+    nothing.header.epoch = 7;
+    nothing.header.full = false;
+    fleet.take(at(4), nothing);
+    CHECK(peer_of(fleet).rates.in == 0);
+    CHECK(fleet.find("acme")->rates.in == 0);
+    CHECK(fleet.find("acme")->tick == fleet.tick());
+}
+
+TEST_CASE("an answer that is not full removes nobody; one that names all of a customer's peers removes the others") {
+    Fleet fleet;
+    Vpnd vpnd;
+    vpnd.round.customers[0].peers.resize(2);
+    vpnd.round.customers[0].peers[1].name = "linz";
+    fleet.take(at(0), vpnd.round);
+    vpnd.round.header.full = false;
+    vpnd.round.customers[0].peers.pop_back();
+    vpnd.customer().all_peers = false;
+    fleet.take(at(2), vpnd.round);
+    CHECK(fleet.find("acme")->peers.size() == 2);
+    vpnd.customer().all_peers = true;
+    fleet.take(at(4), vpnd.round);
+    CHECK(fleet.find("acme")->peers.size() == 1);
+    CHECK(kinds(fleet) == std::vector<std::string>{"removed"});
+}
+
+TEST_CASE("drops are an event when their reason was quiet for a minute, and not again while they go on") {
+    Fleet fleet;
+    Vpnd vpnd;
+    fleet.take(at(0), vpnd.round);
+    for (int second = 2; second < 120; second += 2) {
+        vpnd.customer().drops = {{"source_not_allowed", static_cast<std::uint64_t>(second)}};
+        fleet.take(at(second), vpnd.round);
+    }
+    CHECK(kinds(fleet) == std::vector<std::string>{"drops"});
+    fleet.take(at(190), vpnd.round);
+    vpnd.customer().drops = {{"source_not_allowed", 500}, {"customer_rate_limited", 1}};
+    fleet.take(at(192), vpnd.round);
+    CHECK(kinds(fleet) == std::vector<std::string>{"drops", "drops", "rate_limited"});
+}
+
+TEST_CASE("silence of vpnd is told once, and its return too") {
+    Fleet fleet;
+    Vpnd vpnd;
+    fleet.take(at(0), vpnd.round);
+    fleet.age(at(9));
+    CHECK_FALSE(fleet.is_stale(at(10).instant));
+    fleet.age(at(11));
+    fleet.age(at(13));
+    fleet.take(at(15), vpnd.round);
+    std::vector<std::string> all = kinds(fleet, "");
+    CHECK(all == std::vector<std::string>{"vpnd_started", "vpnd_lost", "vpnd_started"});
+}
+
+TEST_CASE("a flapping customer does not push out another's past") {
+    EventLog log;
+    log.add({0, {}, EventKind::kIdle, "quiet", "p", {}, {}, {}});
+    for (std::size_t i = 0; i < EventLog::kOverall + 10; ++i) log.add({0, {}, EventKind::kOnline, "flaps", "p", {}, {}, {}});
+    const auto any = [](const Event&) { return true; };
+    CHECK(log.find("quiet", 0, UINT64_MAX, 10, any).size() == 1);
+    CHECK(log.find("flaps", 0, UINT64_MAX, 10'000, any).size() == EventLog::kPerCustomer);
+    CHECK(log.find("", 0, UINT64_MAX, 100'000, any).size() == EventLog::kOverall);
+}
+
+TEST_CASE("a series keeps its steps, its gaps and its bound, and costs nothing while all is silent") {
+    Ring ring(5);
+    for (std::int64_t step = 100; step < 200; ++step) ring.add(step, {0, 0});
+    CHECK(ring.memory() == 0);
+    CHECK(ring.column().values.size() == 5);
+    CHECK(ring.column().first_step == 195);
+    ring.add(200, {8, 9});
+    ring.add(202, {1, 2});
+    ring.add(202, {7, 7});  // not newer
+    const auto column = ring.column();
+    REQUIRE(column.values.size() == 5);
+    CHECK(column.first_step == 198);
+    CHECK(column.values[2].in == 8);
+    CHECK_FALSE(column.values[3].is_known());
+    CHECK(column.values[4].out == 2);
+    for (std::int64_t step = 203; step < 230; ++step) ring.add(step, {0, 0});
+    CHECK(ring.memory() == 0);
+    CHECK(ring.column().values.size() == 5);
+}
+
+TEST_CASE("a minute is the mean of what was seen of it") {
+    Series series;
+    for (std::int64_t second = 600; second < 660; second += 2) series.add(second, {static_cast<float>(second - 600), 4});
+    series.add(660, {0, 0});
+    const auto minutes = series.coarse().column();
+    REQUIRE(minutes.values.size() == 1);
+    CHECK(minutes.first_step == 10);
+    CHECK(minutes.values[0].in == doctest::Approx(29));
+    CHECK(minutes.values[0].out == doctest::Approx(4));
+}

@@ -1,0 +1,197 @@
+// The rules of access, each of which must go red when it is inverted.
+#include "web/gate.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "access/secrets.h"
+
+using namespace warren;
+using namespace warren::web;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+namespace {
+
+const std::string kAnna = "$argon2id$anna";
+
+Now at(Duration since) {
+    return {Instant{} + hours(100) + since, WallTime{1'700'000'000'000'000'000 + since.count()}};
+}
+
+IpAddress from(std::uint8_t last) {
+    return IpAddress::v4(203, 0, 113, last);
+}
+
+access::Users users() {
+    access::Users out;
+    out.users = {{"anna", {access::Role::kOperator, {}}, kAnna}, {"acme", {access::Role::kCustomer, {"acme"}}, "$argon2id$acme"}};
+    out.tokens = {{"grafana", {access::Role::kViewer, {}}, access::sha256_hex("the token")}};
+    return out;
+}
+
+struct Fixture {
+    Gate gate{"$argon2id$nobody"};
+    Fixture() {
+        (void)access::start_libsodium();
+        gate.set_users(users());
+    }
+    // Logs in with the right password.
+    std::string login(Now now, const std::string& user) {
+        const auto attempt = gate.begin_login(now, user, "x", from(1));
+        REQUIRE(attempt.check);
+        const auto token = gate.finish_login(now, *attempt.check, true);
+        REQUIRE(token);
+        return *token;
+    }
+    bool is_in(Now now, const std::string& token) { return gate.admit(now, {token, false}, true).has_value(); }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a session lasts 30 minutes from its last use, and 8 hours at most") {
+    const std::string token = login(at(seconds(0)), "anna");
+    CHECK(is_in(at(minutes(29)), token));
+    CHECK(is_in(at(minutes(58)), token));
+    CHECK_FALSE(is_in(at(minutes(88)), token));
+    CHECK_FALSE(is_in(at(minutes(58)), token));  // over is over
+
+    const std::string busy = login(at(seconds(0)), "anna");
+    for (int minute = 20; minute < 480; minute += 20) REQUIRE(is_in(at(minutes(minute)), busy));
+    CHECK_FALSE(is_in(at(hours(8)), busy));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a look does not keep a session alive") {
+    const std::string token = login(at(seconds(0)), "anna");
+    for (int minute = 1; minute < 30; ++minute) CHECK(gate.admit(at(minutes(minute)), {token, false}, false));
+    CHECK_FALSE(gate.admit(at(minutes(30)), {token, false}, false));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a session ends with its user, his password or his role") {
+    const std::string token = login(at(seconds(0)), "anna");
+    SUBCASE("nothing changed") {
+        gate.set_users(users());
+        CHECK(is_in(at(seconds(1)), token));
+    }
+    SUBCASE("gone") {
+        gate.set_users({});
+        CHECK_FALSE(is_in(at(seconds(1)), token));
+    }
+    SUBCASE("another password") {
+        auto changed = users();
+        changed.users[0].password += "x";
+        gate.set_users(changed);
+        CHECK_FALSE(is_in(at(seconds(1)), token));
+    }
+    SUBCASE("another role") {
+        auto changed = users();
+        changed.users[0].grant.role = access::Role::kViewer;
+        gate.set_users(changed);
+        CHECK_FALSE(is_in(at(seconds(1)), token));
+    }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a token is not a session and a session is no token") {
+    CHECK(gate.admit(at(seconds(0)), {"the token", true}, true)->name == "grafana");
+    CHECK_FALSE(gate.admit(at(seconds(0)), {"the token", false}, true));
+    CHECK_FALSE(gate.admit(at(seconds(0)), {access::sha256_hex("the token"), true}, true));
+    CHECK_FALSE(gate.admit(at(seconds(0)), {"", true}, true));
+    const std::string session = login(at(seconds(0)), "anna");
+    CHECK_FALSE(gate.admit(at(seconds(0)), {session, true}, true));
+    CHECK_FALSE(gate.admit(at(seconds(0)), {access::sha256_hex(session), false}, true));
+}
+
+TEST_CASE("a wrong header is not passed over for the cookie") {
+    Request request;
+    request.cookie = "__Host-warren=abc";
+    CHECK(Gate::credential_of(request)->text == "abc");
+    request.authorization = "Basic abc";
+    CHECK_FALSE(Gate::credential_of(request));
+    request.authorization = "bearer  xyz ";
+    CHECK(Gate::credential_of(request)->text == "xyz");
+    CHECK(Gate::credential_of(request)->is_token);
+    request.authorization.clear();
+    request.cookie = "warren=abc; __Host-warren2=def";
+    CHECK_FALSE(Gate::credential_of(request));
+}
+
+TEST_CASE_FIXTURE(Fixture, "an unknown user's password is compared with one that nothing matches, and opens nothing even if it did") {
+    const auto attempt = gate.begin_login(at(seconds(0)), "nobody", "x", from(1));
+    REQUIRE(attempt.check);
+    CHECK(attempt.check->argon2id == "$argon2id$nobody");
+    CHECK_FALSE(gate.finish_login(at(seconds(0)), *attempt.check, true));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a password that was changed while it was checked opens nothing") {
+    const auto attempt = gate.begin_login(at(seconds(0)), "anna", "x", from(1));
+    auto changed = users();
+    changed.users[0].password += "x";
+    gate.set_users(changed);
+    CHECK_FALSE(gate.finish_login(at(seconds(0)), *attempt.check, true));
+}
+
+TEST_CASE_FIXTURE(Fixture, "after five wrong passwords each try waits longer, from other addresses too, and success forgets") {
+    for (std::uint8_t i = 0; i < 5; ++i) {
+        const auto attempt = gate.begin_login(at(milliseconds(i)), "anna", "x", from(i));
+        REQUIRE(attempt.check);
+        CHECK_FALSE(gate.finish_login(at(milliseconds(i)), *attempt.check, false));
+    }
+    CHECK_FALSE(gate.begin_login(at(milliseconds(900)), "anna", "x", from(99)).check);
+    CHECK(gate.begin_login(at(milliseconds(900)), "acme", "x", from(98)).check);
+    REQUIRE(gate.begin_login(at(seconds(2)), "anna", "x", from(99)).check);
+    CHECK(gate.begin_login(at(seconds(3)), "anna", "x", from(99)).wait > milliseconds(900));
+    const auto right = gate.begin_login(at(seconds(5)), "anna", "x", from(99));
+    REQUIRE(right.check);
+    REQUIRE(gate.finish_login(at(seconds(5)), *right.check, true));
+    CHECK(gate.begin_login(at(seconds(5)), "anna", "x", from(99)).check);
+}
+
+TEST_CASE("tries that are on their way count: a hundred at once are five") {
+    Backoff backoff;
+    int let_in = 0;
+    for (int i = 0; i < 100; ++i) let_in += backoff.attempt(at(seconds(0)).instant, "anna", from(1)) == Duration::zero() ? 1 : 0;
+    CHECK(let_in == 5);
+}
+
+TEST_CASE("an address that tries many users waits, an IPv6 site as one; the wait is bounded and forgotten") {
+    Backoff backoff;
+    const auto v6 = [](std::uint8_t last) {
+        std::array<std::uint8_t, 16> octets{0x20, 0x01, 0x0d, 0xb8};
+        octets[15] = last;
+        return IpAddress::from_bytes(octets);
+    };
+    for (std::uint8_t i = 0; i < 5; ++i)
+        REQUIRE(backoff.attempt(at(seconds(0)).instant, "user" + std::to_string(i), v6(i)) == Duration::zero());
+    CHECK(backoff.attempt(at(seconds(0)).instant, "another", v6(77)) > Duration::zero());
+    CHECK(backoff.attempt(at(seconds(0)).instant, "another", from(1)) == Duration::zero());
+    Duration most{};
+    for (int i = 0; i < 40; ++i) {
+        Backoff tried;
+        Instant now = at(seconds(0)).instant;
+        for (int n = 0; n < i; ++n) {
+            now = now + tried.attempt(now, "u", from(2));
+            (void)tried.attempt(now, "u", from(2));
+        }
+        most = std::max(most, tried.attempt(now, "u", from(3)));
+    }
+    CHECK(most <= Backoff::kMaxForUser);
+    CHECK(backoff.attempt(at(minutes(31)).instant, "another", v6(77)) == Duration::zero());
+}
+
+TEST_CASE("a user has a bounded number of sessions: the longest unused one goes") {
+    (void)access::start_libsodium();
+    SessionStore store;
+    const access::Users known = users();
+    store.begin(at(seconds(0)), "other", known.users[1]);
+    for (std::size_t i = 0; i < SessionStore::kMaxPerUser; ++i)
+        store.begin(at(seconds(1 + static_cast<int>(i))), "t" + std::to_string(i), known.users[0]);
+    REQUIRE(store.find(at(seconds(60)), "t0", known, true) != nullptr);
+    store.begin(at(seconds(61)), "one more", known.users[0]);
+    CHECK(store.size() == SessionStore::kMaxPerUser + 1);
+    CHECK(store.find(at(seconds(62)), "t0", known, true) != nullptr);
+    CHECK(store.find(at(seconds(62)), "t1", known, true) == nullptr);
+    CHECK(store.find(at(seconds(62)), "other", known, true) != nullptr);
+}

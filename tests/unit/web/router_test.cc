@@ -1,0 +1,225 @@
+// Every route and what it asks for first, without a network. The same over real HTTPS: tests/e2e/test_status_page.py.
+#include "web/router.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "access/secrets.h"
+#include "web/page.h"
+
+using namespace warren;
+using namespace warren::web;
+
+namespace {
+
+constexpr Now kNow{{1'000'000'000'000}, {1'700'000'000'000'000'000}};
+
+SnapshotRound round_of(std::initializer_list<const char*> ids) {
+    SnapshotRound round;
+    round.header.epoch = 1;
+    for (const char* id : ids) {
+        SnapshotRound::Customer customer;
+        customer.customer.id = id;
+        customer.customer.name = std::string("The ") + id;
+        ipc::PeerSnapshot peer;
+        peer.name = "p";
+        customer.peers.push_back(peer);
+        round.customers.push_back(customer);
+    }
+    return round;
+}
+
+struct Fixture {
+    Fleet fleet;
+    Gate gate{"$argon2id$nobody"};
+    SystemFacts facts;
+    Router router{fleet, gate, facts, {}, "life"};
+
+    Fixture() {
+        (void)access::start_libsodium();
+        access::Users users;
+        const auto add = [&](const char* name, access::Grant grant) {
+            users.tokens.push_back({name, std::move(grant), access::sha256_hex(name)});
+        };
+        add("operator", {access::Role::kOperator, {}});
+        add("viewer", {access::Role::kViewer, {}});
+        add("customer", {access::Role::kCustomer, {"acme", "gone"}});
+        gate.set_users(users);
+        facts.certificate = CertificateFacts{"AA", "CN=pop", {}, {}, true, {"pop-1", "*.vpn.example.net"}};
+        fleet.take(kNow, round_of({"acme", "globex"}));
+    }
+    static Request request(const std::string& target, const std::string& token = {}) {
+        Request out;
+        out.method = "GET";
+        out.target = target;
+        out.host = "127.0.0.1:8443";
+        if (!token.empty()) out.authorization = "Bearer " + token;
+        return out;
+    }
+    Reply ask(const Request& request) {
+        Outcome outcome = router.handle(kNow, request);
+        REQUIRE(std::holds_alternative<Reply>(outcome));
+        return std::get<Reply>(outcome);
+    }
+    Reply get(const std::string& target, const std::string& token = {}) { return ask(request(target, token)); }
+};
+
+bool same(const Reply& a, const Reply& b) {
+    return a.status == b.status && a.body == b.body && a.headers == b.headers && a.content_type == b.content_type;
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "only healthz and the page's files are open") {
+    CHECK(get("/healthz").status == 200);
+    CHECK(get("/").status == 200);
+    for (const char* path :
+         {"/api/v1/overview", "/api/v1/customers/acme", "/api/v1/none", "/api", "/metrics", "/readyz", "/%61pi/v1/system"}) {
+        CAPTURE(path);
+        CHECK(get(path).status == 401);
+        CHECK(get(path, "unknown").status == 401);
+    }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a customer sees his own; foreign and absent are the same bytes") {
+    for (const char* rest : {"", "/peers", "/peers/p", "/peers/p/timeseries", "/timeseries"}) {
+        CAPTURE(rest);
+        const std::string at = "/api/v1/customers/";
+        CHECK(get(at + "acme" + rest, "customer").status == 200);
+        CHECK(get(at + "globex" + rest, "customer").status == 404);
+        CHECK(same(get(at + "globex" + rest, "customer"), get(at + "absent" + rest, "customer")));
+        CHECK(same(get(at + "gone" + rest, "customer"), get(at + "absent" + rest, "operator")));
+        CHECK(get(at + "globex" + rest, "viewer").status == 200);
+    }
+    CHECK(get("/api/v1/events?customer=globex", "customer").status == 404);
+    CHECK(get("/api/v1/events?customer=acme", "customer").status == 200);
+    for (const char* path : {"/api/v1/system", "/api/v1/timeseries"}) {
+        CHECK(get(path, "customer").status == 404);
+        CHECK(get(path, "viewer").status == 200);
+    }
+    for (const char* path : {"/api/v1/customers", "/api/v1/overview", "/api/v1/events", "/metrics"}) {
+        CAPTURE(path);
+        CHECK(get(path, "customer").body.find("globex") == std::string::npos);
+        CHECK(get(path, "customer").status == 200);
+    }
+    CHECK(get("/api/v1/system", "operator").body.find("\"users_file\":{") != std::string::npos);
+    CHECK(get("/api/v1/system", "viewer").body.find("\"users_file\":null") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a write comes from this page or is refused") {
+    Request login = request("/api/v1/login");
+    login.method = "POST";
+    login.content_type = "application/json";
+    login.body = R"({"user":"a","password":"b"})";
+    for (const char* origin :
+         {"", "null", "https://evil.example", "http://127.0.0.1:8443", "https://127.0.0.1", "https://127.0.0.1:8443.evil"}) {
+        CAPTURE(origin);
+        login.origin = origin;
+        CHECK(ask(login).status == 403);
+    }
+    login.origin = "https://127.0.0.1:8443";
+    CHECK(std::holds_alternative<PasswordCheck>(router.handle(kNow, login)));
+    login.content_type = "text/plain";
+    CHECK(ask(login).status == 415);
+    Request other = request("/api/v1/customers", "operator");
+    other.method = "POST";
+    CHECK(ask(other).status == 405);
+    other.method = "DELETE";
+    CHECK(ask(other).status == 405);
+}
+
+TEST_CASE_FIXTURE(Fixture, "only names of ours are answered to") {
+    const auto status = [this](const char* host) {
+        Request asked = request("/healthz");
+        asked.host = host;
+        return ask(asked).status;
+    };
+    for (const char* host : {"127.0.0.1", "[::1]:8443", "localhost:1", "LOCALHOST", "pop-1", "a.vpn.example.net:8443", "198.51.100.1"}) {
+        CAPTURE(host);
+        CHECK(status(host) == 200);
+    }
+    for (const char* host :
+         {"", ":8443", "pop-1.evil.example", "vpn.example.net", ".vpn.example.net", "a.b.vpn.example.net", "evil", "[::1"}) {
+        CAPTURE(host);
+        CHECK(status(host) == 421);
+    }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a stream resumes where it was, begins anew when that is forgotten, and ends with its credential") {
+    Request asked = request("/api/v1/events", "operator");
+    asked.accept = "text/event-stream";
+    Outcome outcome = router.handle(kNow, asked);
+    auto& stream = std::get<Stream>(outcome);
+    const auto first = router.next_message(kNow, stream);
+    REQUIRE(first);
+    CHECK(first->starts_with("id: life-1-"));
+    const std::string id = first->substr(4, first->find('\n') - 4);
+
+    SnapshotRound more = round_of({"acme", "globex"});
+    more.customers[1].customer.suspended = true;
+    fleet.take(kNow, more);
+    asked.last_event_id = id;
+    outcome = router.handle(kNow, asked);
+    const auto resumed = router.next_message(kNow, std::get<Stream>(outcome));
+    CHECK(resumed->find("\"kind\":\"suspended\"") != std::string::npos);
+    CHECK(resumed->find("event: reset") == std::string::npos);
+
+    for (const char* wrong :
+         {"life", "life-", "life-x-1", "life-1", "life-1-1x", "life-999-1", "life-1-999", "other-1-1", "life-99999999999999999999-1"}) {
+        CAPTURE(wrong);
+        asked.last_event_id = wrong;
+        outcome = router.handle(kNow, asked);
+        CHECK(router.next_message(kNow, std::get<Stream>(outcome))->starts_with("event: reset\n"));
+    }
+    gate.set_users({});
+    CHECK_FALSE(router.next_message(kNow, stream));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a customer's stream has nothing of another, whatever he watches") {
+    Request asked = request("/api/v1/events?watch=globex,acme", "customer");
+    asked.accept = "text/event-stream";
+    Outcome outcome = router.handle(kNow, asked);
+    auto& stream = std::get<Stream>(outcome);
+    SnapshotRound more = round_of({"acme", "globex"});
+    for (auto& customer : more.customers) customer.customer.suspended = true;
+    fleet.take(kNow, more);
+    const auto message = router.next_message(kNow, stream);
+    CHECK(message->find("acme") != std::string::npos);
+    CHECK(message->find("globex") == std::string::npos);
+    asked.target = "/api/v1/events?customer=globex";
+    CHECK(std::get<Reply>(router.handle(kNow, asked)).status == 404);
+}
+
+TEST_CASE_FIXTURE(Fixture, "there is a bound on streams") {
+    facts.viewers = Router::kMaxStreams;
+    Request asked = request("/api/v1/events", "operator");
+    asked.accept = "text/event-stream";
+    CHECK(ask(asked).status == 429);
+}
+
+TEST_CASE("the target of a request is taken apart, or refused") {
+    const auto target = parse_target("/a%20b/c?x=1+2&y=%26&z");
+    REQUIRE(target);
+    CHECK(target->segments == std::vector<std::string>{"a b", "c"});
+    CHECK(*target->find("x") == "1 2");
+    CHECK(*target->find("y") == "&");
+    CHECK(target->find("z")->empty());
+    for (const char* bad :
+         {"", "a", "http://x/", "*", "/%", "/%2", "/%zz", "/%00", "/a%0a", "//x", "/a//b", "/..", "/a/../b", "/%2e%2e/x", "/?a=%g0"}) {
+        CAPTURE(bad);
+        CHECK_FALSE(parse_target(bad));
+    }
+    CHECK(parse_target("/")->segments == std::vector<std::string>{""});
+}
+
+TEST_CASE("a page file is found by its path; a view of the page is its index; a missing file is missing") {
+    const std::array<PageFile, 2> files{{{"/assets/app-1.js", {}}, {"/index.html", {}}}};
+    CHECK(find_page(files, "/assets/app-1.js") == &files[0]);
+    CHECK(find_page(files, "/") == &files[1]);
+    CHECK(find_page(files, "/customers/acme/peers/a.b") == &files[1]);
+    CHECK(find_page(files, "/assets/app-2.js") == nullptr);
+    CHECK(find_page({}, "/") == nullptr);
+    CHECK(is_immutable("/assets/app-1.js"));
+    CHECK_FALSE(is_immutable("/index.html"));
+}
