@@ -33,7 +33,7 @@ void Ring::add(std::int64_t step, Throughput value) {
     if (value.is_zero() && head_ == 0 && values_.size() == capacity_ &&
         std::all_of(values_.begin(), values_.end(), [](const Throughput& one) { return one.is_zero(); })) {
         since_ = step - static_cast<std::int64_t>(capacity_) + 1;
-        values_ = {};
+        values_ = std::vector<Throughput>();  // its memory too
     }
 }
 
