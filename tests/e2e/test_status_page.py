@@ -1,9 +1,7 @@
 """The status page over real HTTPS: every route for every role, what the answers look like, and who is refused."""
 
 import json
-import os
 import re
-import signal
 import subprocess
 import time
 
@@ -11,11 +9,10 @@ import jsonschema
 import pytest
 
 from tests.lab import netlab, page as client, warren
-from tests.lab.town import STACK4, Town
+from tests.lab.town import STACK4
+from tests.lab.watched import FOREIGN, LISTEN, OWN, PASSWORD, Scene
 
-LISTEN = "127.0.0.1:8443"
-PASSWORD = "a long enough password"
-FOREIGN, ABSENT, OWN = "globex", "nobody-has-this-id", "acme"
+ABSENT = "nobody-has-this-id"
 
 with open(f"{warren.ROOT}/web/openapi.json") as file:
     CONTRACT = json.load(file)
@@ -29,38 +26,6 @@ def pointed(schema):
 def conforms(document, name):
     jsonschema.Draft202012Validator(pointed({"$ref": f"#/components/schemas/{name}"})).validate(document)
     return document
-
-
-class Scene:
-    """A Warren of its own with a status page, two customers, and one who may log in for each role."""
-
-    def __init__(self, lab):
-        self.town = Town(lab, name="paged")
-        self.town.warren.status_listen = LISTEN
-        self.warren = self.town.warren
-        self.office = self.town.office("graz", networks=["10.0.1.0/24"])
-        _, idle = self.town.raw_peer("idle")
-        _, other = self.town.raw_peer("other")
-        for id_, peers in ((OWN, [self.office.peer, idle]), (FOREIGN, [other])):
-            self.warren.customers[id_] = warren.Customer(id_, [f"{STACK4}/24"], peers, name=f"{id_.capitalize()} Ltd")
-        self.warren.start()
-        self.page = client.Page(self.town.hub, LISTEN)
-        self.tokens = {}
-        for role in ("operator", "viewer", "customer"):
-            grant = [role, OWN] if role == "customer" else [role]
-            self.warren.configure("user", "add", role, *grant, input=PASSWORD + "\n")
-            self.tokens[role] = self.warren.configure("token", "add", role, *grant).stdout.strip()
-        netlab.wait_until(lambda: self.page.ask("/api/v1/session", token=self.tokens["customer"]).status == 200, 20, "the users are known")
-        netlab.wait_until(lambda: self.get("/readyz").status == 200, 20, "the page is ready")
-
-    def get(self, path, role="operator", **more):
-        return self.page.ask(path, token=self.tokens.get(role), **more)
-
-    def statusd(self):
-        return netlab.wait_until(lambda: self.warren.children("statusd"), 10, "a statusd runs")[0]
-
-    def log(self, event):
-        return [line for line in self.warren.output().splitlines() if f"event={event} " in line + " "]
 
 
 @pytest.fixture(scope="module")

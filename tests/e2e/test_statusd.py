@@ -1,0 +1,235 @@
+"""statusd as a process that strangers can reach: what it may do, what it bears, and that no packet notices."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from tests.lab import netlab
+from tests.lab.town import STACK4
+from tests.lab.watched import LISTEN, OWN, Scene
+
+
+@pytest.fixture(scope="module")
+def scene():
+    before = netlab.baseline()
+    with netlab.Lab() as lab:
+        made = Scene(lab)
+        made.office.connect()
+        yield made
+        output = made.warren.output()
+    assert netlab.leaks(before) == []
+    for bad in ("WARREN_CHECK", "check failed", "Sanitizer"):
+        assert bad not in output
+
+
+def is_up(scene):
+    with contextlib.suppress(OSError, EOFError):
+        return scene.page.ask("/healthz").status == 200
+
+
+@contextlib.contextmanager
+def no_packet_is_lost(scene):
+    """200 pings run through the tunnel meanwhile; every one is answered."""
+    ping = subprocess.Popen(scene.office.ns.command("ping", "-q", "-c", "200", "-i", "0.02", "-W", "2", STACK4), stdout=subprocess.PIPE, text=True)
+    yield
+    said = ping.communicate(timeout=30)[0]
+    assert "200 received" in said, said
+
+
+# --- what it may do -----------------------------------------------------------------------------------------------------------------------
+
+def test_statusd_has_no_privileges(scene):
+    pid = scene.statusd()
+    with open(f"/proc/{pid}/status") as lines:
+        status = dict(line.rstrip().split(":\t", 1) for line in lines if ":\t" in line)
+    assert "0" not in status["Uid"].split() and "0" not in status["Gid"].split()
+    assert all(int(status[name], 16) == 0 for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    assert os.stat(f"/proc/{pid}/fd").st_uid == 0, "dumpable: its own user could read its memory"
+    with open(f"/proc/{pid}/oom_score_adj") as score:
+        assert int(score.read()) > 0
+
+
+def test_it_holds_no_file_of_a_customer(scene):
+    pid = scene.statusd()
+    held = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    assert not [path for path in held if path.startswith(scene.warren.config) and not path.endswith("status.pem")], held
+    assert os.stat(f"{scene.warren.config}/secrets/status.pem").st_mode & 0o777 == 0o600
+    assert os.stat(f"{scene.warren.config}/users.toml").st_mode & 0o777 == 0o600
+
+
+# --- it dies, hangs, is stopped ---------------------------------------------------------------------------------------------------------
+
+def test_a_killed_statusd_costs_no_packet_and_is_back(scene):
+    pid, vpnd = scene.statusd(), scene.warren.vpnd()
+    with no_packet_is_lost(scene):
+        os.kill(pid, signal.SIGKILL)
+    netlab.wait_until(lambda: is_up(scene), 20, "statusd is back")
+    assert scene.statusd() != pid and scene.warren.vpnd() == vpnd
+    assert [line for line in scene.log("statusd_lost") if "signal 9" in line]
+    netlab.wait_until(lambda: scene.get("/readyz").status == 200, 20)
+
+
+def test_a_stopped_statusd_costs_no_packet_and_goes_on(scene):
+    pid, vpnd = scene.statusd(), scene.warren.vpnd()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with no_packet_is_lost(scene):
+            assert scene.warren.status()["customers"], "vpnctl is answered"
+            scene.warren.apply()
+            time.sleep(12)  # longer than vpnd's patience with a client
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    netlab.wait_until(lambda: scene.get("/readyz").status == 200, 20, "it goes on, with a new connection to vpnd")
+    assert scene.statusd() == pid and scene.warren.vpnd() == vpnd
+
+
+def test_when_vpnd_dies_the_page_says_so_and_recovers(scene):
+    os.kill(scene.warren.vpnd(), signal.SIGKILL)
+    scene.office.connect(timeout=60)
+    netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{OWN}/peers/graz").json()["state"] == "online", 20)
+    netlab.wait_until(lambda: "vpnd_started" in [event["kind"] for event in scene.get("/api/v1/events").json()["items"]], 20)
+
+
+# --- strangers ---------------------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("sent, status", [
+    (b"\x00\x01\x02\r\n\r\n", 400), (b"GET\r\n\r\n", 400), (b"GET / HTTP/9.9\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nNo colon\r\n\r\n", 400),
+    (b"GET /%zz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400), (b"GET //etc/passwd HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400),
+    (b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400), (b"GET http://evil/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400),
+    (b"BREW / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 405), (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 431),
+    (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n", 431),
+    (b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n", 413),
+    (b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", 400)])
+def test_what_is_no_request_is_answered_shortly(scene, sent, status):
+    answer = scene.page.raw(sent)
+    assert int(answer.split()[1]) == status, answer
+    assert b"Content-Security-Policy: default-src 'none'" in answer and is_up(scene)
+
+
+def test_plain_http_gets_nothing(scene):
+    with scene.page.connect() as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"HTTP" not in sock.recv(4096)
+
+
+def test_half_open_and_slow_clients_are_dropped_and_disturb_nobody(scene):
+    silent, slow = scene.page.connect(), scene.page.tls()
+    try:
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        started = time.monotonic()
+        silent.settimeout(20)
+        assert silent.recv(1) == b"", "no TLS within 10 s"
+        assert time.monotonic() - started < 15
+        slow.settimeout(40)
+        with contextlib.suppress(OSError):
+            while time.monotonic() - started < 40:
+                slow.sendall(b"a")  # alive, but never done
+                time.sleep(0.5)
+        assert time.monotonic() - started < 38, "a request takes 30 s at most"
+        assert is_up(scene)
+    finally:
+        silent.close()
+        slow.close()
+
+
+def test_a_reader_who_does_not_read_is_dropped(scene):
+    sock = scene.page.tls(timeout=60)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    request = f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {scene.tokens['operator']}\r\n\r\n".encode()
+    with contextlib.suppress(OSError):
+        for _ in range(3000):  # pipelined: far more answers than the kernel holds
+            sock.sendall(request)
+    netlab.wait_until(lambda: scene.get("/api/v1/system").json()["statusd"]["connections"] <= 2, 60, "the connection is gone")
+    sock.close()
+
+
+def test_a_flood_of_connections_leaves_packets_and_vpnctl_alone(scene):
+    memory = scene.get("/api/v1/system").json()["statusd"]["memory_bytes"]
+    with no_packet_is_lost(scene), contextlib.ExitStack() as stack:
+        for _ in range(600):
+            with contextlib.suppress(OSError):
+                stack.enter_context(scene.page.connect(2))
+        assert scene.warren.status()["customers"]
+    netlab.wait_until(lambda: is_up(scene), 30, "the page is there again")
+    assert scene.get("/api/v1/system").json()["statusd"]["memory_bytes"] < memory + 100_000_000
+
+
+def test_a_flood_of_logins_is_bounded(scene):
+    socks = [scene.page.tls(30) for _ in range(30)]
+    body = b'{"user": "nobody-%d", "password": "x"}'
+    for number, sock in enumerate(socks):
+        text = body % number
+        sock.sendall(b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nOrigin: https://localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
+    statuses = [int(sock.recv(65536).split()[1]) for sock in socks]
+    for sock in socks:
+        sock.close()
+    assert set(statuses) <= {401, 429, 503} and statuses.count(401) <= 5 + 8, statuses
+    assert is_up(scene)
+
+
+def test_tls_is_what_a_scanner_calls_sound(scene):
+    said = scene.town.hub.run("sslscan", "--no-colour", "--show-certificate", LISTEN, timeout=60).stdout
+    for version in ("SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1"):
+        assert [line for line in said.splitlines() if line.startswith(version) and "disabled" in line], version
+    for version in ("TLSv1.2", "TLSv1.3"):
+        assert [line for line in said.splitlines() if line.startswith(version) and "enabled" in line], version
+    accepted = [line for line in said.splitlines() if line.startswith(("Accepted", "Preferred")) and "bits" in line]
+    assert accepted and all("GCM" in line or "CHACHA20" in line for line in accepted), said
+    for bad in ("Compression enabled", "Insecure session renegotiation"):
+        assert bad not in said, said
+    assert not [line for line in said.splitlines() if "vulnerable" in line and "not vulnerable" not in line], said
+    assert "ecdsa-with-SHA256" in said and "prime256v1" in said, said
+
+
+# --- configuration -------------------------------------------------------------------------------------------------------------------------
+
+def test_a_port_in_use_is_a_line_in_the_log_and_nothing_else(scene):
+    taken = scene.town.hub.inside(lambda: socket.create_server(("127.0.0.1", 8444)))
+    vpnd = scene.warren.vpnd()
+    scene.warren.status_listen = "127.0.0.1:8444"
+    try:
+        scene.warren.write()
+        with no_packet_is_lost(scene):
+            scene.warren.apply()
+        assert [line for line in scene.log("statusd_lost") if "127.0.0.1:8444" in line and "in use" in line]
+        assert scene.warren.vpnd() == vpnd and scene.warren.ctl("peers").stdout
+    finally:
+        taken.close()
+        scene.warren.status_listen = LISTEN
+        scene.warren.write()
+        scene.warren.apply()
+    netlab.wait_until(lambda: is_up(scene), 20, "the page is at its old place")
+
+
+def test_a_certificate_that_cannot_be_read_is_said_and_the_page_stays(scene):
+    path, before = f"{scene.warren.config}/secrets/status.pem", scene.page.fingerprint()
+    with open(path) as file:
+        good = file.read()
+    try:
+        with open(path, "w") as file:
+            file.write("not a certificate\n")
+        scene.warren.apply()
+        netlab.wait_until(lambda: scene.log("certificate_not_taken"), 10, "the error is in the log")
+        assert scene.page.fingerprint() == before
+    finally:
+        with open(path, "w") as file:
+            file.write(good)
+
+
+def test_a_page_that_is_not_configured_any_more_is_gone(scene):
+    scene.warren.status_listen = ""
+    scene.warren.write()
+    scene.warren.apply()
+    netlab.wait_until(lambda: not scene.warren.children("statusd"), 10, "statusd ended")
+    with pytest.raises(OSError):
+        scene.page.connect(2)
+    scene.warren.status_listen = LISTEN
+    scene.warren.write()
+    scene.warren.apply()
+    netlab.wait_until(lambda: is_up(scene), 20, "the page is back")

@@ -1,0 +1,1 @@
+warren_fuzz(users_toml LINK access)

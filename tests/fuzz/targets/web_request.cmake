@@ -1,0 +1,1 @@
+warren_fuzz(web_request LINK web)

@@ -1,0 +1,60 @@
+// A stranger's request: the parts are separated by a zero byte (target, host, cookie, authorization, origin, Last-Event-ID, body). Whatever
+// comes, he sees no data without a credential, and logs in nobody.
+#include <array>
+#include <string>
+
+#include "base/check.h"
+#include "web/page.h"
+#include "web/router.h"
+
+namespace {
+
+using namespace warren;
+using namespace warren::web;
+
+constexpr Now kNow{{1'000'000'000'000}, {1'700'000'000'000'000'000}};
+
+std::string take(std::string& text) {
+    const auto end = std::min(text.find('\0'), text.size());
+    std::string out = text.substr(0, end);
+    text.erase(0, end + 1);
+    return out;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    std::string rest(data, data + size);
+    Request request;
+    request.target = take(rest);
+    request.host = take(rest);
+    request.cookie = take(rest);
+    request.authorization = take(rest);
+    request.origin = take(rest);
+    request.last_event_id = take(rest);
+    request.body = rest;
+    request.accept = "text/event-stream";
+    request.content_type = "application/json";
+
+    Fleet fleet;
+    Gate gate("$argon2id$nobody");
+    SystemFacts facts;
+    Router router(fleet, gate, facts, {}, "life");
+    if (const auto target = parse_target(request.target)) {
+        WARREN_CHECK(target->path.starts_with('/') && !target->segments.empty());
+        for (const std::string& segment : target->segments) WARREN_CHECK(segment != "..");
+    }
+    for (const char* method : {"GET", "POST", "OPTIONS"}) {
+        request.method = method;
+        const Outcome outcome = router.handle(kNow, request);
+        WARREN_CHECK(!std::holds_alternative<Stream>(outcome));
+        if (const auto* check = std::get_if<PasswordCheck>(&outcome)) {
+            WARREN_CHECK(check->argon2id == "$argon2id$nobody");
+            WARREN_CHECK(router.finish_login(kNow, *check, true).status == 401);
+        }
+        const auto* reply = std::get_if<Reply>(&outcome);
+        // 200 without a credential: the page that was not built, and "ok".
+        if (reply != nullptr && reply->status == 200) WARREN_CHECK(reply->body == kPageNotBuilt || reply->body == "ok\n");
+    }
+    return 0;
+}
