@@ -78,6 +78,10 @@ Status add_rules(scmp_filter_ctx filter) {
 }  // namespace
 
 Status drop_privileges() {
+    // While the file is still ours: a process that is not dumpable belongs to root below /proc.
+    const UniqueFd score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    constexpr std::string_view kFirst = "500";
+    if (score.valid()) (void)!::write(score.get(), kFirst.data(), kFirst.size());
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail_errno("no_new_privs", errno);
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return fail_errno("dumpable", errno);
     // Its port and its channel are for the next one; a statusd that hangs must not keep them.
@@ -85,9 +89,6 @@ Status drop_privileges() {
     const rlimit no_core{0, 0};
     if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return fail_errno("core limit", errno);
     (void)::setpriority(PRIO_PROCESS, 0, kNice);
-    const UniqueFd score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
-    constexpr std::string_view kFirst = "500";
-    if (score.valid()) (void)!::write(score.get(), kFirst.data(), kFirst.size());
 
     for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
         ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
