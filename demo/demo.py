@@ -22,7 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 sys.dont_write_bytecode = True
 
-from demo.relay import Relay  # noqa: E402
+from relay import Relay  # noqa: E402  (beside this file)
 from tests.lab import netlab, page, warren, wireguard_go  # noqa: E402
 
 PREFIX = "demo-"

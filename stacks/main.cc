@@ -73,10 +73,11 @@ int serve(const Arguments& arguments, bool with_web) {
     if (!vpnd) return refuse(vpnd.error());
     std::optional<warren::stacks::WebKeeper::Options> web;
     if (with_web) {
+        // Tunnels do not wait for a page.
         auto statusd = find_program(arguments.libexec, "statusd");
-        if (!statusd) return refuse(statusd.error());
+        if (!statusd) warren::log(LogLevel::kError, "no_status_page", {{"reason", statusd.error().what}});
         const auto web_user = warren::stacks::find_user(kWebUser);
-        web = {std::move(*statusd), web_user ? *web_user : *user, arguments.config, arguments.run_dir + "/snapshot.sock"};
+        if (statusd) web = {std::move(*statusd), web_user ? *web_user : *user, arguments.config, arguments.run_dir + "/snapshot.sock"};
     }
     const auto run_dir = warren::stacks::RunDir::claim(arguments.run_dir);
     if (!run_dir) return refuse(run_dir.error());

@@ -62,6 +62,7 @@ PURE = {
     "wireguard": {"except": []},
     "dataplane": {"except": []},
     "stacks": {"only": ["desired", "plan"]},
+    "web": {"only": ["backoff", "events", "fleet", "page", "sentences", "series"]},
 }
 # No class with virtual functions: a packet is not to pay for a call through a pointer.
 NO_VIRTUAL_CLASSES = ["dataplane"]
