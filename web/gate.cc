@@ -7,11 +7,6 @@
 
 namespace warren::web {
 
-void Gate::set_users(access::Users users) {
-    users_ = std::move(users);
-    sessions_.keep_only(users_);
-}
-
 std::optional<Gate::Credential> Gate::credential_of(const Request& request) {
     if (!request.authorization.empty()) {
         auto token = bearer_token(request.authorization);

@@ -30,7 +30,7 @@ class Gate {
     explicit Gate(std::string unmatchable) : unmatchable_(std::move(unmatchable)) {}
 
     // Sessions of users who are gone or changed end.
-    void set_users(access::Users users);
+    void set_users(access::Users users) { users_ = std::move(users); }
     [[nodiscard]] const access::Users& users() const { return users_; }
     [[nodiscard]] std::size_t sessions() const { return sessions_.size(); }
 

@@ -54,11 +54,4 @@ void SessionStore::end(const std::string& token) {
     sessions_.erase(access::sha256_hex(token));
 }
 
-void SessionStore::keep_only(const access::Users& users) {
-    std::erase_if(sessions_, [&](const auto& one) {
-        const access::User* user = users.find_user(one.second.user.name);
-        return user == nullptr || *user != one.second.user;
-    });
-}
-
 }  // namespace warren::web

@@ -31,8 +31,6 @@ class SessionStore {
     // The session of a token; nullptr when there is none, or it has expired, or its user is not as he was. `is_use`: it was used now.
     [[nodiscard]] const Session* find(Now now, const std::string& token, const access::Users& users, bool is_use);
     void end(const std::string& token);
-    // Those whose user is gone or changed end.
-    void keep_only(const access::Users& users);
     [[nodiscard]] std::size_t size() const { return sessions_.size(); }
 
   private:
