@@ -24,11 +24,11 @@ def commit(root):
 
 
 def memory_kb(pids):
-    """Proportional set size of processes."""
+    """Anonymous memory of processes: what their data takes, without programs and libraries."""
     total = 0
     for pid in pids:
         with open(f"/proc/{pid}/smaps_rollup") as rollup:
-            total += next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+            total += next(int(line.split()[1]) for line in rollup if line.startswith("Anonymous:"))
     return total
 
 

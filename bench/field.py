@@ -17,7 +17,7 @@ from tests.lab import netlab
 MODES = ("kept", "seg-gro", "seg")
 UPLINK, FIELD, PORT, FAR_PORT = "198.51.100.1", "198.51.100.2", f"hb{os.getpid() % 10000}", f"fd{os.getpid() % 10000}"
 SOURCES = "198.18.0.0/15"  # RFC 2544; the field takes them all for its own
-FIRST_SOURCE = "198.18.0.1"
+FIRST_SOURCE, FLOOD_SOURCE = "198.18.0.1", "198.19.0.0"  # of peers, and of floods
 
 
 class Field:

@@ -3,7 +3,7 @@
 import os
 
 from bench import field as fields
-from bench import generator
+from bench import generator, sink
 from tests.lab import netlab, warren, wireguard_go
 
 SEED = "warren bench"
@@ -20,6 +20,7 @@ class Hub:
     """What all have: a key, a port, the peers' keys, a stack for each customer, and a generator once `connect` was called."""
 
     name = ""
+    is_played = True  # its peers are played by wgblast; else by a client program in `site`
 
     def __init__(self, field, tools, customers=1, peers=2, public_keys=None, pinned=True):
         """`public_keys`: of peers that are not played by wgblast. `pinned`: to the hub's core."""
@@ -35,17 +36,16 @@ class Hub:
                                              sockets=sockets or min(count, 4096), first_source=fields.FIRST_SOURCE, sources=sources)
         return self
 
-    def count_arrivals(self):
-        """TCP and UDP to the stack's own address are counted and dropped from now on: a sink that costs all hubs the same."""
+    def lay_sinks(self):
         for stack in self.stacks():
-            stack.run("nft", "-f", "-", input="table inet bench {\nchain sink {\ntype filter hook prerouting priority -400\n"
-                      f"meta l4proto {{ tcp, udp }} ip daddr {STACK} counter drop\n}}\n}}\n")
+            sink.lay(stack, STACK)
+        return self
 
-    def arrived(self, customer=0):
-        """(super-packets, bytes of IP) that came out of the tunnel for the stack."""
-        words = self.stacks()[customer].run("nft", "list", "chain", "inet", "bench", "sink").stdout.split()
-        at = words.index("counter")
-        return int(words[at + 2]), int(words[at + 4])
+    def ends(self, way):
+        """Of a hub with a real site: whose device a packet enters, its source and its destination."""
+        if way == "in":
+            return {"device": self.site_tunnel, "source": peer_address(0), "destination": STACK}
+        return {"device": self.tunnel, "source": STACK, "destination": peer_address(0)}
 
     def measured_pids(self):
         return self.pids() + self.field.poll_threads()
@@ -66,22 +66,33 @@ class PinnedWarren(warren.Warren):
 class Warren(Hub):
     """stackd and vpnd."""
 
-    name, port, tunnel = "warren", 51820, "vpn0"
+    tunnel = "vpn0"
+
+    def __init__(self, *arguments, tag="c", port=51820, name="warren", **more):
+        """`tag`: with which its customers' names begin; of several Warrens in one field each has its own, and its own port."""
+        super().__init__(*arguments, **more)
+        self.tag, self.port, self.name = tag, port, name
 
     def start(self):
         each = [[warren.Peer(f"p{place}", self.public_keys[number * self.peers + place], [f"{peer_address(place)}/32"]) for place in range(self.peers)]
                 for number in range(self.customers)]
-        customers = [warren.Customer(f"c{number}", [f"{STACK}/32"], peers) for number, peers in enumerate(each)]
-        self.warren = PinnedWarren(self.field.lab, self.field.uplink, key=self.key, listen_port=self.port, customers=customers)
+        customers = [warren.Customer(f"{self.tag}{number}", [f"{STACK}/32"], peers) for number, peers in enumerate(each)]
+        self.warren = PinnedWarren(self.field.lab, self.field.uplink, name=f"hub-{self.tag}", key=self.key, listen_port=self.port,
+                                   customers=customers)
         self.warren.pin = self.pin()
         self.warren.start(timeout=300)
+        self.vpnd = next(pid for pid in self.warren.children("vpnd") if _parent(pid) == self.warren.process.pid)
         return self
 
     def pids(self):
-        return [self.warren.process.pid, self.warren.vpnd()]
+        return [self.warren.process.pid, self.vpnd]
+
+    def received(self):
+        """Data messages of all customers so far, as the hub itself counts them."""
+        return sum(customer["rx_packets"] for customer in self.warren.status()["customers"])
 
     def stacks(self):
-        return [self.warren.stack(f"c{number}") for number in range(self.customers)]
+        return [self.warren.stack(f"{self.tag}{number}") for number in range(self.customers)]
 
 
 class WireguardGo(Hub):
@@ -115,6 +126,11 @@ class WireguardGo(Hub):
 
     def stacks(self):
         return [self.stack]
+
+
+def _parent(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        return int(stat.read().rpartition(")")[2].split()[1])
 
 
 class Tools:

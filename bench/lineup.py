@@ -18,9 +18,7 @@ class Lineup:
         """The hubs that were asked for, on their core, each with all its peers played and connected by wgblast."""
         made = []
         for name in self.names:
-            hub = self.hub(name, customers, peers).start()
-            hub.count_arrivals()
-            made.append(hub.connect(**connect))
+            made.append(self.hub(name, customers, peers).start().lay_sinks().connect(**connect))
         return made
 
     def hub(self, name, customers=1, peers=2, **more):

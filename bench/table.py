@@ -14,6 +14,7 @@ class Table:
         self.figures = {}  # (row, figure) -> hub -> values
         self.blocks = []
         self.disturbed = 0
+        self.derived = {}
 
     def add(self, row, hub, cost=None, **figures):
         """One block's figures. `cost` is kept beside them and says how steady the block was."""
@@ -28,6 +29,21 @@ class Table:
         noise = "" if cost is None or cost.is_clean() else f"   (disturbed: foreign {cost.foreign / cost.seconds:.0%})"
         print(f"  {row:28} {hub:14} {shown}{noise}", flush=True)
 
+    def compare(self, title, figure, base, hub=None):
+        """The median of one (row, figure) over that of another, at one hub (ours when none is named)."""
+        hub = hub or self.ours
+        one, other = (self.figures[key][hub] for key in (figure, base))
+        if statistics.median(other):
+            self.derive(title, statistics.median(one) / statistics.median(other))
+
+    def derive(self, title, value):
+        """A figure that follows from several rows."""
+        self.derived[title] = value
+
+    def growth(self, figure, small, large, small_hub, large_hub=None):
+        """How much more the median is in row `large`."""
+        return statistics.median(self.figures[(large, figure)][large_hub or small_hub]) - statistics.median(self.figures[(small, figure)][small_hub])
+
     def document(self):
         rows = {}
         for (row, figure), hubs in self.figures.items():
@@ -37,7 +53,7 @@ class Table:
                 entry["ratio"] = {hub: mine["median"] / other["median"] for hub, other in entry.items()
                                   if hub != self.ours and other["median"]}
             rows.setdefault(row, {})[figure] = entry
-        return {"rows": rows, "disturbed_blocks": self.disturbed, "blocks": self.blocks}
+        return {"rows": rows, "derived": self.derived, "disturbed_blocks": self.disturbed, "blocks": self.blocks}
 
     def print(self):
         """Median (smallest-largest) of each hub, and ours over each other."""
@@ -48,6 +64,8 @@ class Table:
                 cells = "".join(f"{_cell(entry[hub]) if hub in entry else '':>30}" for hub in hubs)
                 ratios = "".join(f"{_ratio(entry, hub):>20}" for hub in hubs if hub != self.ours)
                 print(f"{row:28} {figure:18}{cells}{ratios}")
+        for title, value in self.derived.items():
+            print(f"{title:60} {value:.2f}")
         if self.disturbed:
             print(f"\n{self.disturbed} of {len(self.blocks)} blocks were disturbed by other work on this machine: take the figures for a direction only")
 

@@ -1,6 +1,6 @@
 // What one packet costs in the pipeline, between the socket and the TUN, system calls left out.
 //
-//   bench-pipeline [--benchmark_repetitions=9] [--benchmark_format=json]
+//   bench-pipeline [--batches=N] [--benchmark_repetitions=9] [--benchmark_format=json]
 //
 // `none` seals and opens nothing: what is left is our own logic, checksums and copies. A TCP train is 45 full segments of one flow, which
 // become one super-packet, or are made from one; `flows` are 64 small UDP packets of as many flows, which nothing joins. Build with the
@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "vpnd/dataplane/checksum.h"
@@ -179,12 +181,17 @@ void outbound(benchmark::State& state, const std::string& backend, bool is_train
     if (world.out.trains.size() != 1) state.SkipWithError("not sent as it should be");
 }
 
-void register_all() {
+// `batches` 0: as many as it takes for a steady figure.
+void register_all(std::int64_t batches) {
     for (const char* backend : {"none", "ipsec-mb", "openssl", "sodium"}) {
         for (const bool is_train : {true, false}) {
             const std::string what = std::string(is_train ? "/tcp_train/" : "/flows/") + backend;
-            benchmark::RegisterBenchmark(("inbound" + what).c_str(), inbound, std::string(backend), is_train)->UseManualTime();
-            benchmark::RegisterBenchmark(("outbound" + what).c_str(), outbound, std::string(backend), is_train)->UseManualTime();
+            auto* const in = benchmark::RegisterBenchmark(("inbound" + what).c_str(), inbound, std::string(backend), is_train);
+            auto* const out = benchmark::RegisterBenchmark(("outbound" + what).c_str(), outbound, std::string(backend), is_train);
+            for (auto* const one : {in, out}) {
+                one->UseManualTime();
+                if (batches > 0) one->Iterations(batches);
+            }
         }
     }
 }
@@ -194,7 +201,10 @@ void register_all() {
 
 int main(int argc, char** argv) {
     benchmark::Initialize(&argc, argv);
-    warren::dataplane::register_all();
+    constexpr std::string_view kBatches = "--batches=";
+    const std::string_view argument = argc == 2 ? argv[1] : "";
+    if (argc > 2 || (argc == 2 && !argument.starts_with(kBatches))) return 2;
+    warren::dataplane::register_all(argument.empty() ? 0 : std::atoll(argument.substr(kBatches.size()).data()));
     benchmark::RunSpecifiedBenchmarks();
     return 0;
 }

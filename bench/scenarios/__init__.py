@@ -1,1 +1,1 @@
-"""One module for each scenario: TITLE, and run(options) which returns (rows of the table, document)."""
+"""One module for each scenario: what it is in its first lines, and run(stage, table, options), where stage() opens a lineup of hubs."""

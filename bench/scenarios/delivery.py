@@ -1,6 +1,8 @@
-"""What a block delivered, counted where it came out: at the stack's sink, or at the peers."""
+"""What a block delivered, counted where it came out: by the sink of a namespace, or by the peers."""
 
 from dataclasses import dataclass
+
+from bench import sink as sinks
 
 HEADERS = {"tcp": 40, "udp": 28}
 
@@ -16,18 +18,18 @@ class Delivered:
 
 
 class Sink:
-    """Counts what reaches the stack in one block.  with Sink(hub, ...) as sink: ...;  sink.delivered"""
+    """Counts what reaches a namespace in one block.  with Sink(stack, ...) as sink: ...;  sink.delivered"""
 
-    def __init__(self, hub, transport, sizes, customer=0):
-        self.hub, self.headers, self.customer = hub, HEADERS[transport], customer
+    def __init__(self, ns, transport, sizes):
+        self.ns, self.headers = ns, HEADERS[transport]
         self.payload = sum(sizes) / len(sizes) - self.headers  # of one packet, the mean
 
     def __enter__(self):
-        self.before = self.hub.arrived(self.customer)
+        self.before = sinks.arrived(self.ns)
         return self
 
     def __exit__(self, kind, error, trace):
-        packets, size = (new - old for new, old in zip(self.hub.arrived(self.customer), self.before))
+        packets, size = (new - old for new, old in zip(sinks.arrived(self.ns), self.before))
         payload = size - self.headers * packets  # a super-packet has one set of headers
         self.delivered = Delivered(payload / self.payload if self.payload else packets, payload)
 

@@ -8,22 +8,23 @@ from tests.lab import netlab, wireguard_go
 STACK = hubs.STACK
 
 
-def run(lineup, table, options):
-    seconds = max(1, round(options.seconds))
-    sites = [lineup.field.site(number) for number in (1, 2)]
-    keys = [wireguard_go.new_key() for _ in sites]
-    lineup_hubs = [lineup.hub(name, public_keys=[key.public for key in keys], pinned=False).start() for name in lineup.names]
-    program = lineup.tools.wireguard_go()
-    for turn, hub in enumerate(blocks.turns(lineup_hubs, options.rounds)):
-        clients = start_clients(hub, sites, keys, program, turn)
-        first, second = (site for site, _ in sites)
-        ends = {"in": (hub.stacks()[0], first, STACK), "out": (first, hub.stacks()[0], hubs.peer_address(0)),
-                "through": (second, first, hubs.peer_address(1))}
-        for way, (server, client, address) in ends.items():
-            received, cost = blocks.measured(hub, lambda: iperf(server, client, address, seconds))
-            table.add(f"iperf3 {way}", hub.name, cost, cpu_s_gb=cost.threads / (received / 1e9), gbit_s=received * 8 / seconds / 1e9)
-        for client in clients:
-            client.stop()
+def run(stage, table, options):
+    with stage() as lineup:
+        seconds = max(1, round(options.seconds))
+        sites = [lineup.field.site(number) for number in (1, 2)]
+        keys = [wireguard_go.new_key() for _ in sites]
+        lineup_hubs = [lineup.hub(name, public_keys=[key.public for key in keys], pinned=False).start() for name in lineup.names]
+        program = lineup.tools.wireguard_go()
+        for turn, hub in enumerate(blocks.turns(lineup_hubs, options.rounds)):
+            clients = start_clients(hub, sites, keys, program, turn)
+            first, second = (site for site, _ in sites)
+            ends = {"in": (hub.stacks()[0], first, STACK), "out": (first, hub.stacks()[0], hubs.peer_address(0)),
+                    "through": (second, first, hubs.peer_address(1))}
+            for way, (server, client, address) in ends.items():
+                received, cost = blocks.measured(hub, lambda: iperf(server, client, address, seconds))
+                table.add(f"iperf3 {way}", hub.name, cost, cpu_s_gb=cost.threads / (received / 1e9), gbit_s=received * 8 / seconds / 1e9)
+            for client in clients:
+                client.stop()
 
 
 def start_clients(hub, sites, keys, program, turn):

@@ -3,32 +3,44 @@
 from bench import blocks
 from bench.scenarios import delivery
 
-WINDOW = 1024  # packets under way: 1.5 MB of full ones
-WARM_UP = 0.1  # seconds
+WINDOW = 1024    # packets under way: 1.5 MB of full ones
+WARM_UP = 0.1    # seconds, not measured: page faults and first packets
 WAYS = ("in", "out", "through")  # site to stack, stack to site, site to site
 AEAD = {"in": ["open"], "out": ["seal"], "through": ["open", "seal"]}
 
 
-def offer(hub, way, seconds, *, transport="tcp", sizes=(1420,), flows=1, peers=1, train=44, rate=0, window=WINDOW, customer=0):
+def mix(transport="tcp", sizes=(1420,), flows=1, peers=1, train=44, rate=0, window=WINDOW, **more):
+    """A load as bench/wgblast/spec.h describes it. With a rate there is no window."""
+    return {"transport": transport, "sizes": list(sizes), "flows": flows, "peers": peers, "train": train, "rate": rate,
+            "window": 0 if rate else window, **more}
+
+
+def offer(hub, way, seconds, customer=0, **load):
     """One block of load; returns (Delivered, wgblast's answer)."""
-    mix = {"transport": transport, "sizes": list(sizes), "flows": flows, "peers": peers, "train": train, "burst": train, "rate": rate,
-           "window": window if rate == 0 else 0}
-    if way == "in":
-        with delivery.Sink(hub, transport, sizes, customer) as sink:
-            answer = hub.generator.run(seconds, load=[mix])
-        return sink.delivered, answer
+    offered = mix(**load)
+    transport, sizes = offered["transport"], offered["sizes"]
     if way == "through":
-        answer = hub.generator.run(seconds, load=[{**mix, "to_neighbour": True}])
-    else:
-        inject = {**mix, "network_namespace": hub.stacks()[customer].path, "device": hub.tunnel}
-        inject.pop("burst")
+        answer = hub.generator.run(seconds, load=[{**offered, "burst": offered["train"], "to_neighbour": True}])
+        return delivery.at_peers(answer, transport, sizes), answer
+    if way == "in" and hub.is_played:
+        with delivery.Sink(hub.stacks()[customer], transport, sizes) as sink:
+            answer = hub.generator.run(seconds, load=[{**offered, "burst": offered["train"]}])
+        return sink.delivered, answer
+    if way == "out" and hub.is_played:
+        inject = {**offered, "network_namespace": hub.stacks()[customer].path, "device": hub.tunnel}
         answer = hub.generator.run(seconds, inject=[inject])
-    return delivery.at_peers(answer, transport, sizes), answer
+        return delivery.at_peers(answer, transport, sizes), answer
+    source, sink_at = (hub.site, hub.stacks()[0]) if way == "in" else (hub.stacks()[0], hub.site)
+    inject = {**offered, **hub.ends(way), "network_namespace": source.path, "to_peers": False, "window": 0}
+    with delivery.Sink(sink_at, transport, sizes) as sink:
+        answer = hub.generator.run(seconds, inject=[inject])
+    return sink.delivered, answer
 
 
 def measure(hub, way, seconds, **load):
-    """One block with its cost: ({figure: value}, Cost). ns_packet and s_gb are of the hub's threads; core_ns is what its core was busy with."""
-    offer(hub, way, WARM_UP, **load)  # page faults and first packets
+    """One block with its cost: ({figure: value}, Cost). ns_packet and cpu_s_gb are of the hub's threads; core_ns_packet is what its core was busy
+    with; lost counts datagrams that found the hub's socket full, and stalls of the window."""
+    offer(hub, way, WARM_UP, **load)
     lost_before = hub.field.lost_datagrams()
     (delivered, answer), cost = blocks.measured(hub, lambda: offer(hub, way, seconds, **load))
     if delivered.packets == 0:
@@ -42,3 +54,10 @@ def measure(hub, way, seconds, **load):
     activity = (answer.get("load") or answer.get("inject"))[0]
     figures["lost"] = hub.field.lost_datagrams() - lost_before + activity["stalls"]
     return figures, cost
+
+
+def capacity(hub, seconds=0.5, **load):
+    """Packets a second that the hub takes in when it is kept busy."""
+    offer(hub, "in", WARM_UP, **load)
+    delivered, answer = offer(hub, "in", seconds, **load)
+    return delivered.packets / answer["seconds"]

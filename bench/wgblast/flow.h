@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bench/wgblast/inner.h"
+#include "bench/wgblast/roster.h"
 
 namespace warren::bench {
 
@@ -14,8 +15,9 @@ struct Mix {
     std::uint32_t flows = 1;         // of each peer, a packet each in turn
     std::uint32_t first_peer = 0;
     std::uint32_t peers = 1;
-    std::uint32_t burst = 44;   // packets of one peer before it is another's turn
-    bool to_neighbour = false;  // else to the stack
+    std::uint32_t burst = 44;                   // packets of one peer before it is another's turn
+    bool to_neighbour = false;                  // to another peer of the customer, else:
+    std::uint32_t destination = kStackAddress;  // host byte order
 };
 
 // One packet to be made.

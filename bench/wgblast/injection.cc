@@ -31,7 +31,7 @@ void Injection::step(Instant now) {
     if (window_.packets() > 0) window_.arrived(now, received_of(false) - packets_before_);
     if (!window_.is_open(now) || now < pace_.due(window_.sent())) return;
     const std::uint32_t peer = spec_.mix.first_peer + turn_ % spec_.mix.peers;
-    build(spec_.destination != 0 ? spec_.destination : roster_.address_of(peer), spec_.train);
+    build(spec_.to_peers ? roster_.address_of(peer) : spec_.mix.destination, spec_.train);
     if (!socket_.send(packet_)) {
         ++refused_;
         return;

@@ -17,7 +17,7 @@ struct InjectionSpec {
     std::string network_namespace;
     std::string device;
     std::uint32_t source = kStackAddress;  // host byte order
-    std::uint32_t destination = 0;         // 0: the peers of `mix`, in turn
+    bool to_peers = true;                  // of `mix`, in turn; else to its destination
     Mix mix;                               // one size
     double rate = 0;
     std::uint64_t window = 0;

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <csignal>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -18,8 +19,8 @@ using namespace warren;
 using namespace warren::bench;
 using namespace std::chrono_literals;
 
-constexpr Duration kSessionAge = 50s;  // older ones are renewed before a run of at most 60 s
-constexpr Duration kDrain = 100ms;     // after the last packet is sent
+constexpr double kSessionSeconds = 100;  // a session is renewed before a run at whose end it would be older
+constexpr Duration kDrain = 100ms;       // after the last packet is sent
 constexpr std::uint32_t kParallelHandshakes = 32;
 
 int refuse(const Error& error) {
@@ -47,9 +48,10 @@ Result<std::unique_ptr<Crowd>> gather(const TownSpec& town) {
     return std::make_unique<Crowd>(town.roster, town.peers, town.hub_key, std::move(*wire), std::move(*aead));
 }
 
-nlohmann::json connect(Crowd& crowd, std::uint32_t peers) {
+nlohmann::json connect(Crowd& crowd, std::uint32_t peers, double run_seconds) {
+    const Duration age(static_cast<std::int64_t>((kSessionSeconds - run_seconds) * 1e9));
     const Instant start = monotonic_now();
-    const std::uint32_t missing = crowd.connect(kSessionAge, kParallelHandshakes, 10s + peers * 5ms);
+    const std::uint32_t missing = crowd.connect(age, kParallelHandshakes, 10s + peers * 5ms);
     return {{"peers", peers}, {"missing", missing}, {"seconds", to_seconds(monotonic_now() - start)}};
 }
 
@@ -68,6 +70,12 @@ Result<Cast> assemble(RunSpec& run, const TownSpec& town, Crowd* crowd, Instant 
         if (!socket) return tl::unexpected(std::move(socket.error()));
         cast.activities.emplace_back("inject", std::make_unique<Injection>(spec, std::move(*socket), crowd, town.roster, start));
     }
+    for (auto& spec : run.pings) {
+        auto pings = Pings::create(spec, identifier++, start);
+        if (!pings) return tl::unexpected(std::move(pings.error()));
+        cast.activities.emplace_back("ping", std::move(*pings));
+    }
+    for (auto& spec : run.roams) cast.activities.emplace_back("roam", std::make_unique<Roaming>(spec, *crowd, start));
     for (auto& spec : run.floods) {
         auto flood = Flood::create(spec, *crowd, *town.hub, town.hub_key, start);
         if (!flood) return tl::unexpected(std::move(flood.error()));
@@ -79,7 +87,7 @@ Result<Cast> assemble(RunSpec& run, const TownSpec& town, Crowd* crowd, Instant 
 
 Result<nlohmann::json> perform(RunSpec run, const TownSpec& town, Crowd* crowd) {
     nlohmann::json result;
-    if (crowd != nullptr) result["connected"] = connect(*crowd, town.peers);
+    if (crowd != nullptr) result["connected"] = connect(*crowd, town.peers, run.seconds);
     const Duration cpu_before = own_cpu();
     const Instant start = monotonic_now();
     auto cast = assemble(run, town, crowd, start);
@@ -119,7 +127,7 @@ int blast() {
         auto made = gather(*town);
         if (!made) return refuse(made.error());
         crowd = std::move(*made);
-        gathered = connect(*crowd, town->peers);
+        gathered = connect(*crowd, town->peers, 0);
     }
     std::cout << gathered.dump() << std::endl;
     while (std::getline(std::cin, line)) {
@@ -146,6 +154,7 @@ int main(int argc, char** argv) {
     ::getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &files);
-    ::prctl(PR_SET_PDEATHSIG, 15);
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    ::prctl(PR_SET_TIMERSLACK, 1);
     return blast();
 }

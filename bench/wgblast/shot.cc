@@ -35,7 +35,7 @@ void Shot::load(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint32_
 void Shot::append(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint32_t longest) {
     ShotTrain train{walk.peer(), used_, 0, message_size(walk.size()), 0};
     Client& client = crowd.client(train.peer);
-    const std::uint32_t destination = walk.mix().to_neighbour ? roster.address_of(roster.neighbour_of(train.peer)) : kStackAddress;
+    const std::uint32_t destination = walk.mix().to_neighbour ? roster.address_of(roster.neighbour_of(train.peer)) : walk.mix().destination;
     while (train.packets < longest && walk.peer() == train.peer) {
         const std::size_t size = message_size(walk.size());
         if (size > train.segment_size || train.size + size > kTrainMaximum) break;

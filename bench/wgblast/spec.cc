@@ -38,6 +38,13 @@ class Members {
     std::set<std::string> taken_;
 };
 
+void take_address(Members& members, const char* name, std::uint32_t& into) {
+    IpAddress address;
+    store_be(address.octets.data(), into);
+    members.take(name, address);
+    into = load_be<std::uint32_t>(address.octets.data());
+}
+
 void take_mix(Members& members, Mix& mix) {
     std::string transport = "tcp";
     members.take("transport", transport);
@@ -50,6 +57,7 @@ void take_mix(Members& members, Mix& mix) {
     members.take("peers", mix.peers);
     members.take("burst", mix.burst);
     members.take("to_neighbour", mix.to_neighbour);
+    take_address(members, "destination", mix.destination);
     if (mix.sizes.empty() || mix.flows == 0 || mix.peers == 0 || mix.burst == 0) throw std::runtime_error("a load of nothing");
     for (const std::size_t size : mix.sizes) {
         if (size < InnerShape::minimum_size(mix.transport) || size > 1420) throw std::runtime_error("sizes are 40 (UDP: 28) to 1420");
@@ -75,12 +83,8 @@ InjectionSpec injection_of(const json& object) {
     members.take("name", spec.name);
     members.take("network_namespace", spec.network_namespace);
     members.take("device", spec.device);
-    IpAddress source = IpAddress::v4(10, 0, 0, 1);
-    IpAddress destination;
-    members.take("source", source);
-    members.take("destination", destination);
-    spec.source = load_be<std::uint32_t>(source.octets.data());
-    spec.destination = load_be<std::uint32_t>(destination.octets.data());
+    take_address(members, "source", spec.source);
+    members.take("to_peers", spec.to_peers);
     take_mix(members, spec.mix);
     members.take("rate", spec.rate);
     members.take("window", spec.window);
@@ -95,6 +99,27 @@ EchoSpec echo_of(const json& object) {
     members.take("name", spec.name);
     members.take("peer", spec.peer);
     members.take("rate", spec.rate);
+    members.finish();
+    return spec;
+}
+
+PingSpec ping_of(const json& object) {
+    Members members(object);
+    PingSpec spec;
+    members.take("name", spec.name);
+    members.take("destination", spec.destination);
+    members.take("rate", spec.rate);
+    members.finish();
+    return spec;
+}
+
+RoamSpec roam_of(const json& object) {
+    Members members(object);
+    RoamSpec spec;
+    members.take("name", spec.name);
+    members.take("rate", spec.rate);
+    members.take("first_peer", spec.first_peer);
+    members.take("peers", spec.peers);
     members.finish();
     return spec;
 }
@@ -180,16 +205,21 @@ RunSpec run_of(const json& object, const TownSpec& town) {
     run.loads = list_of<LoadSpec>(members, "load", load_of);
     run.injections = list_of<InjectionSpec>(members, "inject", injection_of);
     run.echoes = list_of<EchoSpec>(members, "echo", echo_of);
+    run.pings = list_of<PingSpec>(members, "ping", ping_of);
     run.floods = list_of<FloodSpec>(members, "flood", flood_of);
     run.renewals = list_of<RenewalSpec>(members, "renew", renewal_of);
+    run.roams = list_of<RoamSpec>(members, "roam", roam_of);
     members.finish();
     if (run.seconds <= 0 || run.seconds > 60) throw std::runtime_error("seconds are up to 60");  // sessions live for 120
+    const std::size_t others = run.loads.size() + run.injections.size() + run.echoes.size() + run.floods.size();
+    if (!run.pings.empty() && (run.pings.size() > 1 || others > 0)) throw std::runtime_error("a ping is alone in its run");
     for (const auto& load : run.loads) check_peers(town, load.mix.first_peer, load.mix.peers);
     for (const auto& injection : run.injections) {
         if (town.hub) check_peers(town, injection.mix.first_peer, injection.mix.peers);
     }
     for (const auto& echo : run.echoes) check_peers(town, echo.peer, 1);
     for (const auto& flood : run.floods) check_peers(town, flood.victim, 1);
+    for (const auto& roam : run.roams) check_peers(town, roam.first_peer, roam.peers);
     for (const auto& renewal : run.renewals) check_peers(town, renewal.first_peer, renewal.peers);
     return run;
 }

@@ -8,7 +8,9 @@
 #include "bench/wgblast/flood.h"
 #include "bench/wgblast/injection.h"
 #include "bench/wgblast/load.h"
+#include "bench/wgblast/pings.h"
 #include "bench/wgblast/renewals.h"
+#include "bench/wgblast/roaming.h"
 
 namespace warren::bench {
 
@@ -25,15 +27,17 @@ struct TownSpec {
 };
 [[nodiscard]] Result<TownSpec> parse_town(std::string_view line);
 
-// {"seconds": 3, "load": [...], "inject": [...], "echo": [...], "flood": [...], "renew": [...]}: what runs at the same time. The members of
-// each are those of its struct, by their names. An unknown member is an error.
+// {"seconds": 3, "load": [...], "inject": [...], "echo": [...], "ping": [...], "flood": [...], "renew": [...], "roam": [...]}: what runs at
+// the same time. The members of each are those of its struct, by their names. An unknown member is an error.
 struct RunSpec {
     double seconds = 1;
     std::vector<LoadSpec> loads;
     std::vector<InjectionSpec> injections;
     std::vector<EchoSpec> echoes;
+    std::vector<PingSpec> pings;
     std::vector<FloodSpec> floods;
     std::vector<RenewalSpec> renewals;
+    std::vector<RoamSpec> roams;
 };
 [[nodiscard]] Result<RunSpec> parse_run(std::string_view line, const TownSpec& town);
 

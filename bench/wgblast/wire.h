@@ -35,7 +35,7 @@ class Wire {
 
   private:
     static constexpr std::size_t kMessages = 16;
-    static constexpr std::size_t kHead = 2048;
+    static constexpr std::size_t kHead = 8192;  // a whole train of echo replies
     static constexpr std::size_t kWhole = 65'536;
     static constexpr std::uint64_t kSample = 1000;
 

@@ -34,7 +34,7 @@ std::size_t writes_after_joining(std::vector<Packet> packets) {
 TEST_CASE("packets of every size and transport are intact, and a flipped bit is noticed") {
     for (const auto transport : {Transport::kTcp, Transport::kUdp}) {
         for (const std::size_t size : {std::size_t{40}, std::size_t{41}, std::size_t{64}, std::size_t{575}, std::size_t{1420}}) {
-            for (Packet& packet : walk({transport, {size}, 3, 0, 1, 44, false}, 5)) {
+            for (Packet& packet : walk({transport, {size}, 3, 0, 1, 44}, 5)) {
                 REQUIRE(packet.size() == size);
                 REQUIRE(is_intact(packet));
                 packet[size - 1] ^= 1;
@@ -45,13 +45,13 @@ TEST_CASE("packets of every size and transport are intact, and a flipped bit is 
 }
 
 TEST_CASE("segments of one TCP flow are joined into one super-packet, those of several into several") {
-    CHECK(writes_after_joining(walk({Transport::kTcp, {1420}, 1, 0, 1, 44, false}, 44)) == 1);
-    CHECK(writes_after_joining(walk({Transport::kTcp, {1420}, 4, 0, 1, 44, false}, 44)) == 4);
-    CHECK(writes_after_joining(walk({Transport::kUdp, {92}, 1, 0, 1, 44, false}, 44)) == 1);
+    CHECK(writes_after_joining(walk({Transport::kTcp, {1420}, 1, 0, 1, 44}, 44)) == 1);
+    CHECK(writes_after_joining(walk({Transport::kTcp, {1420}, 4, 0, 1, 44}, 44)) == 4);
+    CHECK(writes_after_joining(walk({Transport::kUdp, {92}, 1, 0, 1, 44}, 44)) == 1);
 }
 
 TEST_CASE("a walk visits every peer, each for one burst") {
-    FlowWalk flows({Transport::kUdp, {64}, 1, 5, 10, 3, false});
+    FlowWalk flows({Transport::kUdp, {64}, 1, 5, 10, 3});
     std::vector<unsigned> visits(15);
     for (int i = 0; i < 30; ++i) {
         const std::uint32_t before = flows.peer();

@@ -1,0 +1,50 @@
+"""A victim at 5 % of what the hub takes, alone and beside noisy neighbours: one that sends twice what the hub takes (forty times the victim's load),
+a hundred that send as much together, and one whose firewall has 2,000 rules. The victim's share of what he has alone, and his round trips."""
+
+from bench import blocks, sink
+from bench.scenarios import delivery, traffic
+from bench.scenarios.s11 import round_trips
+
+HUNDRED, RULED, RULES = 100, 101, 2000
+
+
+def run(stage, table, options):
+    with stage() as lineup:
+        hubs = [hub.start().lay_sinks().connect() for hub in [lineup.hub("warren", customers=RULED + 1, peers=1)]]
+        for hub in hubs:
+            ruled = hub.stacks()[RULED]
+            ruled.run("nft", "delete", "table", "inet", sink.TABLE)
+            sink.lay(ruled, "10.0.0.1", extra_rules=RULES)
+            capacity = traffic.capacity(hub)
+            cases = list(neighbours(capacity).items())
+            for name, load in [one for _ in range(options.rounds) for one in (*cases, *reversed(cases))]:
+                figures, cost = measure(hub, capacity, load, options.seconds)
+                table.add(name, hub.name, cost, **figures)
+    compare(table)
+
+
+def neighbours(capacity):
+    # Packets that nothing joins make every one of them pass the long firewall.
+    unjoined = {"transport": "udp", "sizes": [512], "flows": 64, "train": 16, "burst": 16}
+    return {"alone": [], "one neighbour": [traffic.mix(first_peer=1, rate=2 * capacity, burst=44)],
+            "100 neighbours": [traffic.mix(first_peer=1, peers=HUNDRED, rate=2 * capacity, burst=44)],
+            "neighbour, 2,000 rules": [traffic.mix(first_peer=RULED, rate=capacity / 2, **unjoined)]}
+
+
+def measure(hub, capacity, noise, seconds):
+    victim = traffic.mix(rate=capacity / 20, train=10, burst=10)
+
+    def block():
+        with delivery.Sink(hub.stacks()[0], "tcp", [1420]) as victims:
+            answer = hub.generator.run(seconds, load=[victim, *noise], echo=[{"peer": 0, "rate": 500}])
+        return victims.delivered, answer
+
+    (delivered, answer), cost = blocks.measured(hub, block)
+    return {"delivered_kpps": delivered.packets / answer["seconds"] / 1e3, "delivered_share": delivered.packets / answer["load"][0]["sent_packets"],
+            "offered_noise_kpps": sum(load["sent_packets"] for load in answer["load"][1:]) / answer["seconds"] / 1e3, **round_trips(answer["echo"][0])}, cost
+
+
+def compare(table):
+    for name in ("one neighbour", "100 neighbours", "neighbour, 2,000 rules"):
+        table.compare(f"{name}: victim's throughput over alone", (name, "delivered_kpps"), ("alone", "delivered_kpps"))
+        table.compare(f"{name}: victim's p99 over alone", (name, "p99_us"), ("alone", "p99_us"))

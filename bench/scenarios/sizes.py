@@ -1,0 +1,55 @@
+"""Warrens of several sizes side by side in one field, so that what size costs is a ratio of one run. Used by S3 and S4."""
+
+from bench import blocks, facts, hubs
+from bench.scenarios import traffic
+
+TRANSPORT = {"transport": "udp", "sizes": [512], "destination": "192.0.2.1"}  # nothing routes it: the stack drops it and answers nobody
+SHAPES = {  # of the load: who is active, packets in a row of one peer, packets a second in all
+    "one active": {"all": False, "burst": 16, "rate": 80_000},
+    "all active, bursts of 16": {"all": True, "burst": 16, "rate": 80_000},
+    "all active, single": {"all": True, "burst": 1, "rate": 40_000},
+}
+
+
+def compare(stage, table, options, sizes, title, shapes=tuple(SHAPES)):
+    """`sizes`: (customers, peers of each). The rows are shapes of load, the columns sizes; the last size is set against the others."""
+    names = {size: f"{title} {max(size)}" for size in sizes}
+    table.ours = names[sizes[-1]]
+    with stage() as lineup:
+        made = [start(lineup, number, size, names[size], table) for number, size in enumerate(sizes)]
+        for hub in blocks.turns(made, options.rounds):
+            for shape in shapes:
+                figures, cost = measure(hub, SHAPES[shape], options.seconds)
+                table.add(shape, hub.name, cost, **figures)
+    small, large = sizes[0], sizes[-1]
+    added = large[0] * large[1] - small[0] * small[1]
+    for figure, what in (("ready_mb", "without a session"), ("connected_mb", "with one")) if added else ():
+        table.derive(f"KB that one more of the {title} takes, {what}", table.growth(figure, "memory", "memory", names[small], names[large]) * 1024 / added)
+
+
+def start(lineup, number, size, name, table):
+    customers, peers = size
+    hub = hubs.Warren(lineup.field, lineup.tools, customers=customers, peers=peers, tag=f"n{number}-", port=51820 + number, name=name).start()
+    idle = facts.memory_kb(hub.pids())
+    hub.connect(sockets=min(customers * peers, 2048))
+    table.add("memory", name, None, ready_mb=idle / 1024, connected_mb=facts.memory_kb(hub.pids()) / 1024,
+              handshakes_s=customers * peers / max(hub.generator.connected["seconds"], 1e-3))
+    return hub
+
+
+def measure(hub, shape, seconds):
+    peers = hub.customers * hub.peers if shape["all"] else 1
+    load = traffic.mix(**TRANSPORT, peers=peers, train=shape["burst"], burst=shape["burst"], rate=shape["rate"])
+    hub.generator.run(traffic.WARM_UP, load=[load])
+
+    def block():
+        before = hub.received()
+        answer = hub.generator.run(seconds, load=[load])
+        return hub.received() - before, answer
+
+    (received, answer), cost = blocks.measured(hub, block)
+    sent = answer["load"][0]["sent_packets"]
+    if received < sent / 2:
+        raise RuntimeError(f"{hub.name}: only {received} of {sent} packets arrived")
+    # Asking for the counters costs too, and costs more with more customers; it is a few milliseconds of a block.
+    return {"ns_packet": cost.threads / received * 1e9, "core_ns_packet": cost.core / received * 1e9, "lost_percent": 100 * (1 - received / sent)}, cost

@@ -1,0 +1,52 @@
+"""The generator of bench/ against the real hub: what it sends arrives, on all three ways, and what it offers is what it says."""
+
+import os
+
+import pytest
+
+from bench import field, hubs
+from bench.scenarios import traffic
+from tests.lab import netlab, warren
+
+pytestmark = pytest.mark.skipif(not os.path.exists(f"{warren.programs()}/wgblast"), reason="wgblast is not built")
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with netlab.Lab() as lab:
+        made = hubs.Warren(field.Field(lab, "kept", 0, 0), hubs.Tools(warren.ROOT), peers=2, tag="blast", port=51877)
+        yield made.start().lay_sinks().connect()
+
+
+@pytest.mark.parametrize("way", traffic.WAYS)
+def test_every_packet_of_a_paced_load_arrives(hub, way):
+    delivered, answer = traffic.offer(hub, way, 0.5, transport="udp", sizes=[512], train=4, rate=2000)
+    sent = (answer.get("load") or answer["inject"])[0]["sent_packets"]
+    assert 900 <= sent <= 1004
+    assert delivered.packets == sent
+    assert answer["samples"]["broken"] == 0
+
+
+@pytest.mark.parametrize("way", traffic.WAYS)
+def test_a_window_keeps_bulk_segments_from_being_lost(hub, way):
+    delivered, answer = traffic.offer(hub, way, 0.5)
+    activity = (answer.get("load") or answer["inject"])[0]
+    assert delivered.packets == activity["sent_packets"] > 1000
+    assert activity["stalls"] == 0
+
+
+def test_echoes_come_back_and_floods_do_not_stop_them(hub):
+    before = hub.warren.status("blast0")["peers"][0]["rx_bytes"]
+    flood = {"rate": 2000, "first_source": field.FLOOD_SOURCE, "sources": 1000, "victim": 0}
+    answer = hub.generator.run(0.5, echo=[{"peer": 1, "rate": 100}],
+                               flood=[{**flood, "kind": kind} for kind in ("initiations", "bad_mac1", "forged_data")])
+    assert answer["echo"][0]["heard"] == answer["echo"][0]["sent"] >= 45
+    assert all(flood["sent"] > 500 for flood in answer["flood"])
+    assert hub.warren.status("blast0")["peers"][0]["rx_bytes"] == before  # nothing forged was taken for his
+
+
+def test_sessions_are_renewed_and_peers_roam_without_loss(hub):
+    answer = hub.generator.run(0.5, load=[traffic.mix(rate=2000, train=4, burst=4, peers=2)], renew=[{"rate": 10, "peers": 2}],
+                               roam=[{"rate": 20, "peers": 2}])
+    assert answer["renew"][0]["completed"] >= 4
+    assert answer["roam"][0]["moves"] >= 9
