@@ -235,6 +235,7 @@ class Symbols(unittest.TestCase):
             "wireguard": {"engine": ""},
             "dataplane": {"fib": ""},
             "stacks": {"desired": "", "plan": "", "apply": ""},
+            "web": {"backoff": "", "events": "", "fleet": "", "page": "", "sentences": "", "series": ""},
         }
         if library:
             clean[library].update({source: text, **(others or {})})
