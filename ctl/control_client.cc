@@ -7,21 +7,51 @@
 
 namespace warren::ctl {
 
-Result<ipc::ControlDone> ask_stackd(const std::string& run_dir, ipc::ControlVerb verb,
-                                    const std::function<void(const ipc::ControlText&)>& on_text) {
-    auto channel = connect_daemon("stackd", run_dir + "/control.sock");
-    if (!channel) return tl::unexpected<Error>(channel.error());
+namespace {
+
+constexpr int kStatusPatienceSeconds = 3;
+
+Result<ipc::ControlDone> converse(ipc::Channel& channel, ipc::ControlVerb verb,
+                                  const std::function<void(const ipc::ControlText&)>& on_text) {
     std::vector<std::uint8_t> wire;
     WARREN_TRY(ipc::encode(ipc::ControlRequest{verb}, wire));
-    WARREN_TRY(channel->send(wire));
+    WARREN_TRY(channel.send(wire));
     while (true) {
-        const auto bytes = receive_from(*channel, "stackd", wire);
+        const auto bytes = receive_from(channel, "stackd", wire);
         if (!bytes) return tl::unexpected<Error>(bytes.error());
         auto message = ipc::decode_control(*bytes);
         if (!message) return with_context("stackd", message.error());
         if (const auto* text = std::get_if<ipc::ControlText>(&*message)) on_text(*text);
         if (auto* done = std::get_if<ipc::ControlDone>(&*message)) return std::move(*done);
     }
+}
+
+}  // namespace
+
+Result<ipc::ControlDone> ask_stackd(const std::string& run_dir, ipc::ControlVerb verb,
+                                    const std::function<void(const ipc::ControlText&)>& on_text) {
+    auto channel = connect_daemon("stackd", run_dir + "/control.sock");
+    if (!channel) return tl::unexpected<Error>(channel.error());
+    return converse(*channel, verb, on_text);
+}
+
+StackdStatus ask_status(const std::string& run_dir) {
+    StackdStatus status;
+    auto channel = connect_daemon("stackd", run_dir + "/control.sock");
+    const Status limited = channel ? limit_waiting(*channel, kStatusPatienceSeconds) : Status(tl::unexpected<Error>(channel.error()));
+    if (!limited) {
+        status.silence = limited.error().what;
+        return status;
+    }
+    const auto done = converse(*channel, ipc::ControlVerb::kStatus, [&status](const ipc::ControlText& text) {
+        if (text.kind == ipc::ControlText::Kind::kFact) {
+            status.facts.push_back(text.text);
+        } else {
+            status.problems.push_back(text);
+        }
+    });
+    if (!done) status.silence = done.error().what;
+    return status;
 }
 
 }  // namespace warren::ctl

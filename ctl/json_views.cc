@@ -70,7 +70,7 @@ Json diagnostic_of(const config::Diagnostic& diagnostic) {
 
 }  // namespace
 
-std::string status_json(const Snapshot& snapshot) {
+std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd) {
     Json out;
     out["appliance"] = snapshot.header.appliance;
     out["version"] = snapshot.header.version;
@@ -80,6 +80,12 @@ std::string status_json(const Snapshot& snapshot) {
     out["handshakes_initiated"] = snapshot.header.handshakes_initiated;
     out["handshakes_completed"] = snapshot.header.handshakes_completed;
     out["drops"] = drops_of(snapshot.header.drops);
+    out["stackd"]["answers"] = stackd.silence.empty();
+    out["stackd"]["facts"] = stackd.facts;
+    out["problems"] = Json::array();
+    if (!stackd.silence.empty()) out["problems"].push_back({{"customer", nullptr}, {"text", stackd.silence}});
+    for (const ipc::ControlText& problem : stackd.problems)
+        out["problems"].push_back({{"customer", problem.customer.empty() ? Json() : Json(problem.customer)}, {"text", problem.text}});
     out["customers"] = Json::array();
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;

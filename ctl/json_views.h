@@ -7,13 +7,14 @@
 #include "config/diagnostic.h"
 #include "config/load.h"
 #include "config/schema.h"
+#include "ctl/control_client.h"
 #include "ctl/routes.h"
 #include "ctl/snapshot_client.h"
 #include "ipc/control_messages.h"
 
 namespace warren::ctl {
 
-[[nodiscard]] std::string status_json(const Snapshot& snapshot);
+[[nodiscard]] std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd);
 [[nodiscard]] std::string customers_json(const Snapshot& snapshot);
 [[nodiscard]] std::string peers_json(const Snapshot& snapshot);
 [[nodiscard]] std::string counters_json(const Snapshot& snapshot);

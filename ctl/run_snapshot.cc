@@ -3,6 +3,7 @@
 
 #include <ostream>
 
+#include "ctl/control_client.h"
 #include "ctl/json_views.h"
 #include "ctl/runners.h"
 #include "ctl/text_views.h"
@@ -48,13 +49,20 @@ int print(Output& output, const std::string& text) {
 }  // namespace
 
 int run_status(const Invocation& invocation, Output& output) {
+    const StackdStatus stackd = ask_status(invocation.run_dir);
     if (invocation.json) {
-        return with_snapshot(invocation, true, output, [&](const Snapshot& snapshot) { return print(output, status_json(snapshot)); });
+        return with_snapshot(invocation, true, output,
+                             [&](const Snapshot& snapshot) { return print(output, status_json(snapshot, stackd)); });
     }
+    // Also when vpnd does not answer: then more than ever.
+    if (stackd.silence.empty()) output.out << stackd_text(stackd, customer_of(invocation));
+    const std::string silence = stackd.silence.empty() ? "" : stackd_text(stackd, "");
     if (!invocation.arguments.empty()) {
-        return with_customer(invocation, output, [&](const CustomerStatus& customer) { return print(output, customer_text(customer)); });
+        return with_customer(invocation, output,
+                             [&](const CustomerStatus& customer) { return print(output, silence + customer_text(customer)); });
     }
-    return with_snapshot(invocation, false, output, [&](const Snapshot& snapshot) { return print(output, status_text(snapshot)); });
+    return with_snapshot(invocation, false, output,
+                         [&](const Snapshot& snapshot) { return print(output, silence + status_text(snapshot)); });
 }
 
 int run_customers(const Invocation& invocation, Output& output) {

@@ -57,6 +57,20 @@ std::string_view state_of(const ipc::CustomerSnapshot& customer) {
     return customer.suspended ? "suspended" : "active";
 }
 
+std::string stackd_text(const StackdStatus& stackd, const std::string& customer) {
+    std::string out = fmt::format("stackd      {}\n", printable(stackd.silence.empty() ? fmt::to_string(fmt::join(stackd.facts, "; "))
+                                                                                       : stackd.silence + "; tunnels go on, changes wait"));
+    std::string_view label = "attention";
+    for (const ipc::ControlText& problem : stackd.problems) {
+        if (!customer.empty() && problem.customer != customer) continue;
+        const bool is_named = problem.kind == ipc::ControlText::Kind::kNote && !problem.customer.empty();
+        const std::string first_line = problem.text.substr(0, problem.text.find('\n'));
+        out += fmt::format("{:<12}{}\n", label, printable(is_named ? problem.customer + ": " + first_line : first_line));
+        label = "";
+    }
+    return out;
+}
+
 std::string status_text(const Snapshot& snapshot) {
     const ipc::SnapshotHeader& header = snapshot.header;
     std::uint64_t peers = 0;

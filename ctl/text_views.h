@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ctl/control_client.h"
 #include "ctl/snapshot_client.h"
 
 namespace warren::ctl {
@@ -15,6 +16,8 @@ namespace warren::ctl {
 // All packets dropped, whatever the reason.
 [[nodiscard]] std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops);
 
+// How stackd is, in a line; then what it could not do: of `customer`, or of all when that is "".
+[[nodiscard]] std::string stackd_text(const StackdStatus& stackd, const std::string& customer);
 // The appliance in some lines, then the customers' table.
 [[nodiscard]] std::string status_text(const Snapshot& snapshot);
 // One customer in some lines, then his peers.

@@ -10,7 +10,7 @@ struct LastOf<ControlVerb> {
 };
 template <>
 struct LastOf<ControlText::Kind> {
-    static constexpr auto value = ControlText::Kind::kNote;
+    static constexpr auto value = ControlText::Kind::kFact;
 };
 
 // Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.

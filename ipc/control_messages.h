@@ -14,7 +14,7 @@ namespace warren::ipc {
 enum class ControlVerb : std::uint8_t {
     kApply,   // load the config again and apply it
     kDiff,    // what kApply would do, without doing it
-    kStatus,  // generation, uptime, children
+    kStatus,  // facts, and every problem that stands since the last apply
     kUsers,   // users.toml changed: statusd is to read it again
 };
 
@@ -24,10 +24,11 @@ struct ControlRequest {
 
 // A piece of the answer, in order; then one ControlDone.
 struct ControlText {
-    enum class Kind : std::uint8_t { kStep, kDiagnostic, kNote };
+    enum class Kind : std::uint8_t { kStep, kDiagnostic, kNote, kFact };
     Kind kind = Kind::kNote;
     std::string customer;  // "" = the appliance
-    std::string text;      // kStep: one planned step; kDiagnostic: file:line:column: error: ... with its line and caret
+    std::string text;      // kStep: one planned step; kDiagnostic: file:line:column: error: ... with its line and caret;
+                           // kNote: what could not be done; kFact: how stackd is, "pid 12, up 60 s"
 };
 
 struct ControlDone {

@@ -1,6 +1,7 @@
 #include "stacks/reconciler.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/log.h"
 #include "config/diff.h"
@@ -269,29 +270,37 @@ void Reconciler::close_unused_listeners() {
 
 Report Reconciler::apply(VpndLink& link) {
     Report report;
+    carry_out(link, report);
+    problems_.clear();
+    std::copy_if(report.texts.begin(), report.texts.end(), std::back_inserter(problems_),
+                 [](const ipc::ControlText& text) { return text.kind != Kind::kStep; });
+    if (!report.accepted) problems_.push_back({Kind::kNote, "", report.summary});
+    return report;
+}
+
+void Reconciler::carry_out(VpndLink& link, Report& report) {
     Round round;
     const bool loaded = load(round, report);
     for (const ipc::ControlText& text : report.texts)
         log(LogLevel::kWarn, "config_diagnostic", {{"customer", text.customer}, {"text", first_line(text.text)}});
-    if (!loaded) return report;
+    if (!loaded) return;
     say_changes(round.next, report);
     if (const Status seen = stacks_.look_around(); !seen) {
         report.exit_status = kFailed;
         report.summary = seen.error().what;
-        return report;
+        return;
     }
     if (!bind_listeners(round, report) || !bring_up_stacks(round, report)) {
         close_unused_listeners();
-        return report;
+        return;
     }
     if (!hand_over(link, round, report)) {
         roll_back(round);
         close_unused_listeners();
-        return report;
+        return;
     }
     remove_gone(round, report);
     accept(link, round, report);
-    return report;
 }
 
 Report Reconciler::preview() {
@@ -356,6 +365,7 @@ void Reconciler::mend(VpndLink& link) {
         note_problems(id, outcome->problems);
         if (!outcome->problems.empty()) continue;
         log(LogLevel::kInfo, "stack_complete", {{"customer", id}});
+        std::erase_if(problems_, [&id](const ipc::ControlText& text) { return text.kind == Kind::kNote && text.customer == id; });
         if (!outcome->has_new_tunnel) continue;
         view_.forget_tunnel(id);
         is_stale = true;

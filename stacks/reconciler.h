@@ -52,6 +52,8 @@ class Reconciler {
     // Tries again what could not be done for want of a device in the uplink.
     void mend(VpndLink& link);
     [[nodiscard]] bool needs_mending() const { return !incomplete_.empty(); }
+    // What the last apply() could not do, and nobody mended since.
+    [[nodiscard]] const std::vector<ipc::ControlText>& problems() const { return problems_; }
 
     // Closes all listeners and removes their files.
     void close_listeners() { sockets_.keep_only({}); }
@@ -69,6 +71,7 @@ class Reconciler {
         bool invalid = false;              // some file has errors
     };
 
+    void carry_out(VpndLink& link, Report& report);
     [[nodiscard]] bool load(Round& round, Report& report) const;
     void say_changes(const config::Generation& next, Report& report) const;
     [[nodiscard]] bool is_changed(const config::Tenant& tenant) const;
@@ -93,6 +96,7 @@ class Reconciler {
     config::Generation current_;                     // in force
     std::set<std::string> present_;                  // customers who had a file when it came into force
     std::map<std::string, std::string> incomplete_;  // customers whose stack lacks something, and why
+    std::vector<ipc::ControlText> problems_;
     std::uint64_t number_ = 0;
 };
 

@@ -292,11 +292,12 @@ Report Supervisor::answer(ipc::ControlVerb verb) {
 
 Report Supervisor::status() const {
     Report report;
-    const auto note = [&report](const std::string& text) { report.texts.push_back({ipc::ControlText::Kind::kNote, "", text}); };
+    const auto fact = [&report](const std::string& text) { report.texts.push_back({ipc::ControlText::Kind::kFact, "", text}); };
     const auto uptime = std::chrono::duration_cast<seconds>(now() - serving_since_).count();
-    note("stackd " WARREN_VERSION ", pid " + std::to_string(::getpid()) + ", up " + std::to_string(uptime) + " s");
-    note(process_ ? "vpnd pid " + std::to_string(process_->pid()) : std::string("vpnd is not running"));
-    note(std::to_string(reconciler_.current().customers.size()) + " customers");
+    fact("pid " + std::to_string(::getpid()) + ", up " + std::to_string(uptime) + " s");
+    fact(process_ ? "vpnd pid " + std::to_string(process_->pid())
+                  : std::string(link_.is_connected() ? "vpnd runs" : "vpnd is not running"));
+    report.texts.insert(report.texts.end(), reconciler_.problems().begin(), reconciler_.problems().end());
     report.summary = "generation " + std::to_string(reconciler_.generation());
     return report;
 }

@@ -1,6 +1,7 @@
 """What vpnctl promises to people and programs: exit statuses, tables, JSON with stable keys."""
 
 import json
+import signal
 
 import pytest
 
@@ -85,6 +86,33 @@ def test_check_needs_no_daemon_and_shows_the_line(tmp_path):
     said = netlab.run(f"{scenery.warren.programs()}/vpnctl", "check", str(tmp_path), check=False)
     text = said.stdout + said.stderr
     assert "warren.toml:4:1: error:" in text and 'naem = "y"' in text and "^" in text and "name" in text
+
+
+def test_status_says_what_is_wrong_until_it_is_right(town, office):
+    customer = town.warren.customers["shown"]
+    assert town.warren.status()["problems"] == [] and "attention" not in town.warren.ctl("status").stdout
+    with open(f"{town.warren.config}/customers/shown.toml", "a") as file:
+        file.write("adresses = 1\n")
+    assert town.warren.apply(check=False).returncode == 1
+    try:
+        problem, = town.warren.status()["problems"]
+        assert problem["customer"] == "shown" and "shown.toml:" in problem["text"]
+        assert "attention   " in town.warren.ctl("status").stdout and "attention   " in town.warren.ctl("status", "shown").stdout
+    finally:
+        town.warren.write_customer(customer)
+        town.warren.apply()
+    assert town.warren.status()["problems"] == []
+
+
+def test_status_without_stackd_shows_the_tunnels_and_says_so(town, office):
+    town.warren.process.kill(signal.SIGKILL)
+    town.warren.process.wait()
+    document = town.warren.status()
+    assert document["stackd"]["answers"] is False and "stackd" in document["problems"][0]["text"] and document["customers"]
+    shown = town.warren.ctl("status").stdout
+    assert "nobody listens there" in shown.splitlines()[0] and "shown" in shown
+    town.warren.start()
+    assert town.warren.status()["stackd"]["answers"] is True
 
 
 def test_counters_grow_with_traffic(town, office):

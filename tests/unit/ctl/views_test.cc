@@ -39,6 +39,24 @@ TEST_CASE("the status at a glance") {
               customers_text(samples::snapshot()));
 }
 
+TEST_CASE("what stackd could not do stands first, each problem in a line that does not steer the terminal") {
+    using Kind = warren::ipc::ControlText::Kind;
+    const StackdStatus stackd{"",
+                              {"pid 12, up 60 s", "vpnd pid 13"},
+                              {{Kind::kDiagnostic, "acme", "/etc/warren/customers/acme.toml:2:1: error: no\033[31m\n  2 | x\n    | ^"},
+                               {Kind::kNote, "globex", "handoff: no device eth7 in the uplink"},
+                               {Kind::kNote, "", "nothing applied"}}};
+    CHECK(stackd_text(stackd, "") ==
+          "stackd      pid 12, up 60 s; vpnd pid 13\n"
+          "attention   /etc/warren/customers/acme.toml:2:1: error: no?[31m\n"
+          "            globex: handoff: no device eth7 in the uplink\n"
+          "            nothing applied\n");
+    CHECK(stackd_text(stackd, "globex") ==
+          "stackd      pid 12, up 60 s; vpnd pid 13\n"
+          "attention   globex: handoff: no device eth7 in the uplink\n");
+    CHECK(stackd_text({"no such file", {}, {}}, "") == "stackd      no such file; tunnels go on, changes wait\n");
+}
+
 TEST_CASE("one customer's status; his name does not steer the terminal") {
     CHECK(customer_text(samples::snapshot().customers[1]) ==
           "customer    globex  Globex ?[31m\n"
