@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
+
 namespace warren {
 
 namespace {
@@ -22,20 +24,17 @@ std::string_view name_of(LogLevel level) {
 }
 
 void append_value(std::string& line, std::string_view value) {
-    const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
-        return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\';
-    });
+    const bool plain = !value.empty() && std::all_of(value.begin(), value.end(),
+                                                     [](char c) { return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\'; });
     if (plain) {
         line += value;
         return;
     }
     line += '"';
-    for (const char c : value) {
+    for (const char c : printable(value, "\n")) {
         if (c == '"' || c == '\\') line += '\\';
         if (c == '\n') {
             line += "\\n";
-        } else if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) {
-            line += '?';
         } else {
             line += c;
         }
@@ -45,8 +44,12 @@ void append_value(std::string& line, std::string_view value) {
 
 }  // namespace
 
-void set_log_program(std::string_view program) { program_name = program; }
-void set_log_level(LogLevel level) { threshold = level; }
+void set_log_program(std::string_view program) {
+    program_name = program;
+}
+void set_log_level(LogLevel level) {
+    threshold = level;
+}
 
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
     if (level < threshold) return;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/printable.h"
+
 namespace warren::config {
 
 namespace {
@@ -48,14 +50,6 @@ std::string caret_line(std::string_view line, const Place& place) {
     return out;
 }
 
-// A file may hold anything: nothing of it shall steer the terminal.
-std::string printable(std::string_view text) {
-    std::string out(text);
-    std::replace_if(
-        out.begin(), out.end(), [](char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f; }, '?');
-    return out;
-}
-
 }  // namespace
 
 std::string format(const Diagnostic& diagnostic) {
@@ -63,7 +57,7 @@ std::string format(const Diagnostic& diagnostic) {
     std::string out = fmt::format("{}:{}:{}: {}: {}", printable(diagnostic.file), diagnostic.place.line, diagnostic.place.column, severity,
                                   printable(diagnostic.message));
     if (diagnostic.source_line.empty() || diagnostic.place.width == 0) return out;
-    out += fmt::format("\n{:5} | {}\n      | {}", diagnostic.place.line, printable(diagnostic.source_line),
+    out += fmt::format("\n{:5} | {}\n      | {}", diagnostic.place.line, printable(diagnostic.source_line, "\t"),
                        caret_line(diagnostic.source_line, diagnostic.place));
     return out;
 }

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <ostream>
 
+#include "base/printable.h"
 #include "config/schema.h"
 #include "ctl/options.h"
 #include "ctl/runners.h"
@@ -99,7 +100,7 @@ const Command* find_command(std::string_view name) {
 }
 
 int complain(Output& output, int status, std::string_view message) {
-    output.err << "vpnctl: " << message << '\n';
+    output.err << "vpnctl: " << printable(message, "\n") << '\n';  // a daemon's words may be in it
     return status;
 }
 

@@ -3,6 +3,7 @@
 
 #include <ostream>
 
+#include "base/printable.h"
 #include "ctl/control_client.h"
 #include "ctl/json_views.h"
 #include "ctl/runners.h"
@@ -12,8 +13,9 @@ namespace warren::ctl {
 namespace {
 
 std::string line_of(const ipc::ControlText& text) {
-    if (text.kind == ipc::ControlText::Kind::kDiagnostic || text.customer.empty()) return text.text;
-    return fmt::format("{}: {}", text.customer, text.text);
+    // What vpnd refused is said in vpnd's words.
+    if (text.kind == ipc::ControlText::Kind::kDiagnostic || text.customer.empty()) return printable(text.text, "\n\t");
+    return fmt::format("{}: {}", text.customer, printable(text.text));
 }
 
 int ask(ipc::ControlVerb verb, const Invocation& invocation, Output& output) {
@@ -29,7 +31,7 @@ int ask(ipc::ControlVerb verb, const Invocation& invocation, Output& output) {
     if (invocation.json) {
         output.out << control_json(texts, *done);
     } else if (!done->summary.empty()) {
-        output.out << done->summary << '\n';
+        output.out << printable(done->summary) << '\n';
     }
     return done->exit_status;
 }

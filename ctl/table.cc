@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/printable.h"
 
 namespace warren::ctl {
 
@@ -15,13 +16,6 @@ std::size_t width_of(std::string_view text) {
 }
 
 }  // namespace
-
-std::string printable(std::string_view text) {
-    std::string out(text);
-    std::replace_if(
-        out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, '?');
-    return out;
-}
 
 void Table::add(std::vector<std::string> cells) {
     WARREN_CHECK(cells.size() == columns_.size());

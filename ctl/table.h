@@ -28,7 +28,4 @@ class Table {
     std::vector<std::vector<std::string>> rows_;
 };
 
-// For terminals: control characters become "?", so that a customer's name cannot steer one.
-[[nodiscard]] std::string printable(std::string_view text);
-
 }  // namespace warren::ctl

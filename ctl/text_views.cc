@@ -6,6 +6,7 @@
 #include <numeric>
 #include <set>
 
+#include "base/printable.h"
 #include "config/rate.h"
 #include "ctl/table.h"
 #include "ctl/units.h"
