@@ -12,6 +12,7 @@
 #include <memory>
 #include <system_error>
 
+#include "base/kernel_names.h"
 #include "config/parse.h"
 
 namespace warren::ctl {
@@ -19,7 +20,7 @@ namespace warren::ctl {
 namespace {
 
 std::string name_of_stack(const std::string& customer) {
-    return "warren-" + customer;
+    return kNamespacePrefix + customer;
 }
 
 // Lays the files of /etc/netns/NAME over those of /etc with the same name. A file that has no counterpart is skipped.
@@ -59,7 +60,7 @@ Result<UniqueFd> open_stack(const std::string& customer) {
         return fail(ErrorCode::kInvalid,
                     fmt::format("\"{}\" is no customer's id (a lower-case letter, then up to 30 of a-z, 0-9, \"-\")", customer));
     }
-    const std::string path = "/run/netns/" + name_of_stack(customer);
+    const std::string path = std::string(kNamespaceDirectory) + "/" + name_of_stack(customer);
     UniqueFd stack(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (stack.valid()) return stack;
     if (errno == ENOENT)

@@ -13,6 +13,7 @@
 #include <thread>
 #include <tuple>
 
+#include "base/kernel_names.h"
 #include "ctl/netns.h"
 #include "ctl/table.h"
 
@@ -43,7 +44,6 @@ std::string type_text(unsigned type) {
 }
 
 constexpr std::size_t kDumpSpace = 32768;  // what the kernel fills at most in one piece of a dump
-constexpr unsigned kWarrenProtocol = 87;   // what stackd marks its routes with
 
 std::string protocol_text(unsigned protocol) {
     switch (protocol) {
@@ -54,7 +54,7 @@ std::string protocol_text(unsigned protocol) {
         case RTPROT_BIRD: return "bird";
         case RTPROT_BGP: return "bgp";
         case RTPROT_OSPF: return "ospf";
-        case kWarrenProtocol: return "warren";
+        case kRouteProtocol: return "warren";
         default: return fmt::format("{}", protocol);
     }
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/kernel_names.h"
 #include "config/customer.h"
 #include "stacks/firewall.h"
 #include "stacks/sysctls.h"
@@ -17,11 +18,7 @@ namespace warren::stacks {
 inline constexpr const char* kTunnelDevice = "vpn0";
 inline constexpr const char* kHandoffDevice = "lan0";
 inline constexpr const char* kLoopback = "lo";
-// Every stack is the network namespace kNamespacePrefix + customer id.
-inline constexpr const char* kNamespacePrefix = "warren-";
 
-// Marks our routes, so that what an operator adds by hand is left alone (a free number of rtnetlink(7)'s rtm_protocol).
-inline constexpr std::uint8_t kRouteProtocol = 87;
 // Behind the kernel's own connected routes (0 for IPv4, 256 for IPv6), before the guards.
 inline constexpr std::uint32_t kRouteMetric = 512;
 // Guards catch what a missing route would let leak to a less specific one.

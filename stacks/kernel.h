@@ -28,7 +28,7 @@ class Kernel {
     [[nodiscard]] virtual Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) = 0;
     // Only the mark on lo; "" when the namespace has none or does not exist. Cheaper than observe().
     [[nodiscard]] virtual Result<std::string> owner_of(const std::string& name) = 0;
-    // Carries out the steps in order; stops at the first that fails and says which.
+    // Carries out the steps in order; stops at the first that fails and says which. `name` "": steps in the uplink only.
     [[nodiscard]] virtual Status carry_out(const std::string& name, std::span<const Step> steps) = 0;
     // The descriptor of vpn0, which CreateTunnel left or which is opened now. kConflict when another process holds it.
     [[nodiscard]] virtual Result<UniqueFd> take_tunnel(const std::string& name) = 0;

@@ -76,7 +76,7 @@ Result<std::string> LinuxKernel::owner_of(const std::string& name) {
 Status LinuxKernel::carry_out(const std::string& name, std::span<const Step> steps) {
     if (steps.empty()) return {};
     StackSession session(name, uplink_);
-    if (!std::holds_alternative<CreateNamespace>(steps.front())) WARREN_TRY(session.enter());
+    if (!name.empty() && !std::holds_alternative<CreateNamespace>(steps.front())) WARREN_TRY(session.enter());
     for (const Step& step : steps) {
         if (Status done = session.carry_out(step); !done) return with_context(describe(step), std::move(done).error());
         if (std::holds_alternative<CreateTunnel>(step)) tunnels_[name] = session.take_tunnel();

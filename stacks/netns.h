@@ -5,11 +5,10 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/kernel_names.h"
 #include "base/result.h"
 
 namespace warren::stacks {
-
-inline constexpr const char* kNamespaceDirectory = "/run/netns";
 
 // Moves the calling thread into another network namespace, and back at the end. If the way back fails the process aborts: it must
 // never go on in the wrong namespace.

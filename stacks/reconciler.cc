@@ -243,6 +243,20 @@ void Reconciler::remove_gone(Round& round, Report& report) {
     }
 }
 
+void Reconciler::bring_home(Round& round, Report& report) {
+    const auto steps = stacks_.bring_home();
+    if (!steps) {
+        log(LogLevel::kError, "device_not_home", {{"reason", steps.error().what}});
+        say(report, Kind::kNote, "", steps.error().what);
+        round.failed = true;
+        return;
+    }
+    for (const std::string& step : *steps) {
+        say(report, Kind::kStep, "", step);
+        log(LogLevel::kInfo, "device_home", {{"step", step}});
+    }
+}
+
 void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     current_ = std::move(round.next);
     present_ = std::move(round.present);
@@ -300,6 +314,7 @@ void Reconciler::carry_out(VpndLink& link, Report& report) {
         return;
     }
     remove_gone(round, report);
+    bring_home(round, report);
     accept(link, round, report);
 }
 

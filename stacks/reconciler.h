@@ -86,6 +86,7 @@ class Reconciler {
     [[nodiscard]] Status deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present, bool full);
     void roll_back(const Round& round);
     void remove_gone(Round& round, Report& report);
+    void bring_home(Round& round, Report& report);
     void close_unused_listeners();
     void accept(VpndLink& link, Round& round, Report& report);
 

@@ -95,6 +95,16 @@ Status StackKeeper::take_down(const std::string& customer) {
     return kernel_.carry_out(name, planned->steps);
 }
 
+Result<std::vector<std::string>> StackKeeper::bring_home() {
+    WARREN_TRY(look_around());
+    const std::vector<Step> steps = plan_homecoming(uplink_);
+    WARREN_TRY(kernel_.carry_out("", steps));
+    uplink_changed_ = !steps.empty();
+    std::vector<std::string> done;
+    for (const Step& step : steps) done.push_back(describe(step));
+    return done;
+}
+
 Result<std::vector<std::string>> StackKeeper::others(const std::set<std::string>& known) {
     const auto names = kernel_.stack_names();
     if (!names) return tl::unexpected(names.error());

@@ -37,6 +37,9 @@ class StackKeeper {
     [[nodiscard]] Result<Outcome> bring_up(const config::Customer& customer);
     // Closes the tunnel and removes the stack. No error when there is none.
     [[nodiscard]] Status take_down(const std::string& customer);
+    // Physical devices that came back to the uplink by themselves, because their stack was removed under us, get their names back. Returns
+    // the steps that were taken. Call it when every stack has what it wants.
+    [[nodiscard]] Result<std::vector<std::string>> bring_home();
     // Customers, besides those of `known`, who have a stack that belongs to this instance.
     [[nodiscard]] Result<std::vector<std::string>> others(const std::set<std::string>& known);
 

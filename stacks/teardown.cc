@@ -16,6 +16,7 @@ Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel) {
     for (const std::string& customer : *customers) {
         if (Status removed = stacks.take_down(customer); !removed) return with_context("customer " + customer, std::move(removed).error());
     }
+    if (const auto home = stacks.bring_home(); !home) return tl::unexpected(home.error());
     for (const std::string& directory : {std::string(kUapiDirectory), run_dir.file("wireguard")}) {
         remove_stale_uapi(directory + "/" + uapi_name("") + ".sock");
         for (const std::string& customer : *customers) remove_stale_uapi(directory + "/" + uapi_name(customer) + ".sock");

@@ -360,6 +360,26 @@ def test_a_physical_device_comes_home_by_down_after_a_kill(lab, uplink, acme):
     assert "alias" not in uplink.run("ip", "link", "show", "port1").stdout
 
 
+def test_a_physical_device_that_lost_its_stack_gets_its_name_back(lab, uplink, acme):
+    def lose():
+        uplink.ip("link set dev port1 down", "link set dev port1 name dev42", "link set dev dev42 alias \"warren handoff=physical parent=port1\"")
+
+    lan(lab, uplink, "one", "port1")
+    lose()
+    assert "rename dev42 to port1" in acme.apply().stdout
+    assert "port1" in devices(uplink) and "alias" not in uplink.run("ip", "link", "show", "port1").stdout
+    lose()
+    acme.put(handed_off("physical", "port1"))  # he who wants it has it, whatever it is called
+    assert "lan0" in inside("acme", "ip", "link") and not {"port1", "dev42"} & devices(uplink)
+    acme.put(customer("acme"))
+    lose()
+    acme.process.kill(signal.SIGKILL)
+    acme.process.wait()
+    uplink.run(*acme.stackd("--down"))
+    acme.process = None
+    assert "port1" in devices(uplink)
+
+
 def test_only_tunnels_and_lan_talk_and_nobody_speaks_as_another(lab, uplink, acme):
     host = lan(lab, uplink, "one", "port1")
     lab.bridge(uplink, "br0")
