@@ -74,7 +74,8 @@ constexpr Key kSchema[] = {
      .doc = "How the customer's LAN reaches the stack: the device `lan0` inside it. Without this table there is none."},
     {.document = kCustomer, .path = "handoff.type", .type = Type::kChoice, .required = true, .choices = kHandoffTypes,
      .doc = "`veth`: a pair of devices, the far end joins the bridge `parent` or is left free. `macvlan`: a device with a MAC address of its own on "
-            "`parent`. `vlan`: the 802.1Q VLAN `vlan_id` of `parent`. `physical`: the device `parent` itself moves into the stack.",
+            "`parent`. `vlan`: the 802.1Q VLAN `vlan_id` of `parent`. `physical`: the device `parent` itself moves into the stack; it comes back "
+            "down and without addresses.",
      .example = "\"veth\""},
     {.document = kCustomer, .path = "handoff.parent", .type = Type::kDevice,
      .doc = "A network device of the uplink namespace. For veth a bridge, and optional; required for the other types.", .example = "\"lan0\""},
