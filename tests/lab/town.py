@@ -63,6 +63,10 @@ class Office:
         return next(iter(self.client.show().values()))
 
 
+# Never the same name twice: wireguard-go's sockets lie in one directory, and two towns may stand at a time.
+_devices = itertools.count(1)
+
+
 class Town:
     def __init__(self, lab, name="warren"):
         self.lab, self._numbers, self._ids = lab, itertools.count(1), itertools.count(1)
@@ -91,7 +95,7 @@ class Town:
         place = place or self.place(host)
         key = wireguard_go.new_key()
         remote = wireguard_go.Peer((hub_key or self.warren.key).public, list(reach), endpoint=endpoint(hub, port) if hub else "", psk=psk, keepalive=keepalive)
-        client = wireguard_go.Client(place.ns, f"wg{place.number}", key, list(addresses), [remote], mtu=mtu, listen_port=listen_port, **more)
+        client = wireguard_go.Client(place.ns, f"wg{next(_devices)}", key, list(addresses), [remote], mtu=mtu, listen_port=listen_port, **more)
         entry = warren.Peer(host, key.public, [*addresses, *networks], **{"psk": psk, **(peer or {})})
         if start:
             client.start()

@@ -204,10 +204,10 @@ class Warren:
             try:
                 with open(f"/proc/{entry}/comm") as comm, open(f"/proc/{entry}/stat") as stat:
                     name, fields = comm.read().strip(), stat.read().rpartition(")")[2].split()
-            except OSError:
+                if name == program and fields[0] != "Z" and os.path.samefile(f"/proc/{entry}/ns/net", self.uplink.path):
+                    found.append(int(entry))
+            except OSError:  # it ended while we looked
                 continue
-            if name == program and fields[0] != "Z" and os.path.samefile(f"/proc/{entry}/ns/net", self.uplink.path):
-                found.append(int(entry))
         return found
 
     def vpnd(self):
