@@ -85,14 +85,21 @@ class Client:
     process: netlab.Process = None
 
     def start(self):
-        self.process = self.ns.start(self.program, "-f", self.device, name=f"{self.ns.host}-wireguard-go",
-                                     env={"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": self.log_level})
-        netlab.wait_until(self._answers, 10, f"wireguard-go {self.device} answers", every=0.01)
+        # Rarely wireguard-go loses the socket that it just made: its garbage collector closes, and so removes, the first of two handles.
+        for attempt in range(3):
+            self.process = self.ns.start(self.program, "-f", self.device, name=f"{self.ns.host}-wireguard-go",
+                                         env={"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": self.log_level})
+            netlab.wait_until(self._answers_or_lost_its_socket, 10, f"wireguard-go {self.device} answers", every=0.01)
+            if self.process.running():
+                break
         self.configure()
         self.ns.ip(*[f"addr add {address} dev {self.device}{' nodad' if ':' in address else ''}" for address in self.addresses],
                    f"link set dev {self.device} mtu {self.mtu} up",
                    *[f"route replace {prefix} dev {self.device}" for peer in self.peers for prefix in peer.allowed_ips])
         return self
+
+    def _answers_or_lost_its_socket(self):
+        return (not self.process.running() and "listen on uapi socket: no such file" in self.process.tail()) or self._answers()
 
     def _answers(self):
         if not self.process.running():
