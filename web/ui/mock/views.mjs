@@ -67,6 +67,8 @@ export function detailView(customer) {
     ...customerView(customer),
     addresses: ["10.0.0.1/24", "fd00:77::1/64"],
     mtu: 1420,
+    cpu_seconds: customer.rx / 4e9,
+    rate_limit: { in_bits_per_second: 200e6, out_bits_per_second: 0 },
     listen_port: 51820,
     own_listener: false,
     listener_public_key: "mXr0r2Vb8i9cQyq3hJ6nXk1B0Yw5o3d8TzE4lKfVxQI=",

@@ -186,6 +186,9 @@ export interface CustomerDetail {
   routes: Route[];
   /** The most frequent first. */
   drops: Drop[];
+  /** Processor time of the packet workers for him, since vpnd started. */
+  cpu_seconds: number;
+  rate_limit: RateLimit;
 }
 
 /** One peer. */
@@ -223,7 +226,7 @@ export interface Event {
   id: number;
   /** When this page saw it, within 2 s. ISO 8601, UTC, ending in Z. */
   at: string;
-  /** online: a handshake; idle: none for 180 s; roamed: another endpoint; added, removed, changed: by configuration; drops: packets dropped for a reason that had been quiet for a minute; rate_limited: likewise, handshakes that were too many; suspended, resumed: a customer; vpnd_started, vpnd_lost: the tunnel daemon. */
+  /** online: a handshake; idle: none for 180 s; roamed: another endpoint; added, removed, changed: by configuration; drops: packets dropped for a reason that had been quiet for a minute; rate_limited: likewise, for a limit: handshakes or traffic that were too much; suspended, resumed: a customer; vpnd_started, vpnd_lost: the tunnel daemon. */
   kind: "online" | "idle" | "roamed" | "added" | "removed" | "changed" | "drops" | "rate_limited" | "suspended" | "resumed" | "vpnd_started" | "vpnd_lost";
   /** His id. */
   customer: string | null;
@@ -368,4 +371,12 @@ export interface Ready {
   ready: boolean;
   /** Why not. */
   reasons: string[];
+}
+
+/** From his file; 0: none. */
+export interface RateLimit {
+  /** From the network to the stack. */
+  in_bits_per_second: number;
+  /** The other way. */
+  out_bits_per_second: number;
 }

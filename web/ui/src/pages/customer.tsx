@@ -2,8 +2,9 @@
 import { useCallback, useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
-import type { CustomerDetail, Delta } from "../api/types";
+import type { CustomerDetail, Delta, RateLimit } from "../api/types";
 import { bytesText, countText, plural } from "../format/amount";
+import { spanText } from "../format/time";
 import { customerLooks, customerRule, peerRule } from "../format/words";
 import { Ago } from "../parts/ago";
 import { Badge } from "../parts/badge";
@@ -15,7 +16,7 @@ import { Fact, Facts } from "../parts/facts";
 import { Heading } from "../parts/heading";
 import { Hint } from "../parts/hint";
 import { Empty, Failed, Loading, NotThere } from "../parts/notice";
-import { RatePair } from "../parts/rates";
+import { bitsText, RatePair } from "../parts/rates";
 import { peerHref } from "../router";
 import { onDelta, setSubject } from "../state/live";
 import { useResource } from "../state/resource";
@@ -163,11 +164,25 @@ function Stack({ data }: { data: CustomerDetail }) {
         <Fact name="Listens on">
           UDP port {data.listen_port}, {data.own_listener ? "the customer's own" : "shared by all"}
         </Fact>
+        <Fact name="Limited to">
+          <Limit limit={data.rate_limit} />
+        </Fact>
+        <Fact name="Processor">{data.cpu_seconds < 1 ? "less than 1 s" : spanText(data.cpu_seconds)} for its packets so far</Fact>
         <Fact name="Public key">
           <Copy text={data.listener_public_key} what="the public key" />
         </Fact>
       </Facts>
     </Card>
+  );
+}
+
+function Limit({ limit }: { limit: RateLimit }) {
+  if (limit.in_bits_per_second === 0 && limit.out_bits_per_second === 0) return <>no rate of its own</>;
+  const text = (bits: number) => (bits === 0 ? "no limit" : bitsText(bits));
+  return (
+    <>
+      {text(limit.in_bits_per_second)} in, {text(limit.out_bits_per_second)} out
+    </>
   );
 }
 
