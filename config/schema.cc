@@ -60,7 +60,7 @@ constexpr Key kSchema[] = {
     {.document = kCustomer, .path = "stack.route[].via", .type = Type::kAddress, .required = true,
      .doc = "The next hop: an address in one of the networks of stack.addresses or handoff.address.", .example = "\"10.42.0.254\""},
     {.document = kCustomer, .path = "traffic", .type = Type::kTable,
-     .doc = "How much of the appliance the customer may use. Without this table he has no limit."},
+     .doc = "How much of the appliance the customer may use. Without this table he has no limit, and an equal share when there is not enough for all."},
     {.document = kCustomer, .path = "traffic.rate_up", .type = Type::kRate,
      .doc = "The most that comes from all his sites and devices into the stack, counted as encrypted messages without UDP and IP headers. What is "
             "over it is dropped before it is decrypted; bursts of a tenth of a second, at least 64 KiB, pass. Absent: no limit.",
@@ -69,9 +69,7 @@ constexpr Key kSchema[] = {
      .doc = "The most that goes from the stack to all his sites and devices, counted and limited likewise, before it is encrypted. Absent: no limit.",
      .example = "\"100 Mbit/s\""},
     {.document = kCustomer, .path = "traffic.share", .type = Type::kInteger, .min = 1, .max = kMaxShare, .default_text = "1",
-     .doc = "His weight against other customers when the processor is not enough for all. Read and shown, but not acted upon in this version: today "
-            "every customer has the same turn.",
-     .example = "2"},
+     .doc = "His weight against other customers when the processor is not enough for all: with 2 he gets twice the time of one with 1.", .example = "2"},
     {.document = kCustomer, .path = "handoff", .type = Type::kTable,
      .doc = "How the customer's LAN reaches the stack: the device `lan0` inside it. Without this table there is none."},
     {.document = kCustomer, .path = "handoff.type", .type = Type::kChoice, .required = true, .choices = kHandoffTypes,

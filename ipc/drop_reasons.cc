@@ -10,6 +10,7 @@ namespace {
 // clang-format off
 constexpr DropExplanation kExplanations[] = {
     {"authentication_failed", "A data message whose tag is wrong: damaged on the way, forged, or of a session with other keys.", "If it grows steadily, look for a broken link or a device that rewrites packets on the way."},
+    {"backlog_full", "There was not enough processor time, and this customer's sites sent more than his share of it (traffic.share) was enough for.", "If it stays, look at what his packets cost (vpnctl counters; his firewall is part of it), or move to a machine with more or faster cores."},
     {"bad_cookie_reply", "A cookie reply that does not open: not made by the peer we asked.", ""},
     {"bad_initiation", "A handshake initiation that does not open with our key: the client has another server key, or it is forged.", "Give the client the right server key."},
     {"bad_length", "A handshake message that has not the length of its type: no WireGuard client sends that.", ""},

@@ -114,3 +114,43 @@ def test_processor_time_is_shown_for_each_customer(town, direction):
         time.sleep(1)
     counters = next(entry for entry in town.warren.json("counters", customer.id)["counters"] if entry["customer"] == customer.id)
     assert counters[key.replace("bytes", "cpu_ns")] > 1_000_000
+
+
+# --- a noisy neighbour ------------------------------------------------------------------------------------------------------------
+
+SLOW_FIREWALL = "table inet slow {{ chain in {{ type filter hook input priority 0; {rules}; }}; }}\n"
+
+
+@pytest.fixture
+def neighbours(town, visit):
+    """(victim, noisy): two customers, the packets of one of which go through a firewall of 20,000 rules."""
+    victim, noisy = town.office("victim"), town.office("noisy")
+    for office in (victim, noisy):
+        office.customer = visit([office])
+        office.connect()
+    rules = "; ".join(f"udp dport {20000 + number} drop" for number in range(20_000))
+    town.stack(noisy.customer).run("nft", "-f", "-", input=SLOW_FIREWALL.format(rules=rules))
+    return victim, noisy
+
+
+def test_a_flood_through_a_costly_firewall_is_charged_to_its_customer_and_costs_the_other_nothing(town, neighbours):
+    victim, noisy = neighbours
+
+    def transfer():
+        start = time.monotonic()
+        arrived, in_order = scenery.send_udp(victim.ns, town.stack(victim.customer), STACK4, [1200] * 3000)
+        return arrived, in_order, time.monotonic() - start
+
+    _, _, alone = transfer()
+    with Flood(noisy.ns, STACK4, size=64), Flood(noisy.ns, STACK4, size=64, port=10):
+        time.sleep(0.5)
+        pinging = scenery.Pinging(victim.ns, STACK4, interval=0.02)
+        arrived, in_order, took = transfer()
+    time.sleep(1)
+    sent, answered = pinging.stop()
+    assert answered >= 0.9 * sent
+    assert arrived >= 0.9 * 3000 and in_order
+    assert took < 10 * alone + 2
+    his, hers = town.warren.status(noisy.customer.id), town.warren.status(victim.customer.id)
+    assert his["drops"]["backlog_full"] > 0 and "backlog_full" not in hers["drops"]
+    assert his["rx_cpu_ns"] > 2 * hers["rx_cpu_ns"]

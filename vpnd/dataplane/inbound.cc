@@ -8,15 +8,53 @@ namespace warren::dataplane {
 
 namespace {
 constexpr std::size_t kStraysPerCall = 64;
+
+// Both are transport messages, or neither; then type and receiver index are the same eight bytes.
+bool names_same_session(Bytes datagram, Bytes other) {
+    if (datagram.size() < kTransportOverhead || other.size() < kTransportOverhead) return false;
+    return load_le<std::uint64_t>(datagram.data()) == load_le<std::uint64_t>(other.data());
+}
+
+// The next part begins here.
+void cut_at(CustomerTrain& part, Bytes next) {
+    part.train.bytes = part.train.bytes.first(static_cast<std::size_t>(next.data() - part.train.bytes.data()));
+    part.whole = false;
+}
+}  // namespace
+
+// Usually a train is one session's, and one look at each header says so. It may hold two customers' when they are behind one address.
+void Pipeline::sort(std::span<const Train> trains, std::vector<CustomerTrain>& out) const {
+    for (std::size_t i = 0; i < trains.size(); ++i) {
+        const Train& train = trains[i];
+        const std::size_t before = out.size();
+        CustomerIndex owner;
+        Bytes header;  // of the datagram that `owner` was found by
+        for (std::size_t at = 0; at < train.bytes.size(); at += train.stride()) {
+            const Bytes datagram = train.datagram_at(at);
+            if (!header.empty() && names_same_session(datagram, header)) continue;
+            const CustomerIndex other = owner_of(datagram);
+            if (at == 0 || other != owner) {
+                out.push_back({other, train, i, at == 0});
+                out.back().train.bytes = train.bytes.subspan(at);
+                if (at > 0) cut_at(out[out.size() - 2], datagram);
+            }
+            owner = other;
+            header = datagram;
+        }
+        if (out.size() == before) out.push_back({{}, train, i, true});
+    }
+}
+
+CustomerIndex Pipeline::owner_of(Bytes datagram) const {
+    if (classify(datagram) != MessageClass::kTransport) return {};
+    const Session* const session = sessions_.find(parse_transport_header(datagram).receiver);
+    return session == nullptr ? CustomerIndex{} : find(session->peer)->customer;
 }
 
 void Pipeline::inbound(Instant now, std::span<const Train> trains, Output& out) {
     for (std::size_t i = 0; i < trains.size(); ++i) {
         const Train& train = trains[i];
-        const std::size_t step = train.segment_size == 0 ? train.bytes.size() : train.segment_size;
-        for (std::size_t at = 0; at < train.bytes.size(); at += step) {
-            collect(now, i, train, train.bytes.subspan(at, std::min(step, train.bytes.size() - at)), out);
-        }
+        for (std::size_t at = 0; at < train.bytes.size(); at += train.stride()) collect(now, i, train, train.datagram_at(at), out);
         if (train.bytes.empty()) own_drops_.add(DropReason::kDatagramMalformed);
     }
     open_batch(now, out);

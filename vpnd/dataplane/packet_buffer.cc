@@ -15,7 +15,7 @@ void PacketBuffer::release() {
     if (memory_ != nullptr) pool_->give_back(std::exchange(memory_, nullptr));
 }
 
-BufferPool::BufferPool(std::size_t capacity) : capacity_(capacity) {
+BufferPool::BufferPool(std::size_t capacity, std::size_t size) : capacity_(capacity), size_(size) {
     slabs_.reserve(capacity);
     free_.reserve(capacity);
 }
@@ -23,7 +23,7 @@ BufferPool::BufferPool(std::size_t capacity) : capacity_(capacity) {
 PacketBuffer BufferPool::take() {
     if (taken_ == capacity_) return {};
     if (free_.empty()) {
-        slabs_.push_back(std::make_unique<std::uint8_t[]>(PacketBuffer::kHeadroom + PacketBuffer::kSize));
+        slabs_.push_back(std::make_unique<std::uint8_t[]>(PacketBuffer::kHeadroom + size_));
         free_.push_back(slabs_.back().get());
     }
     std::uint8_t* memory = free_.back();

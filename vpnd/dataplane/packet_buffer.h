@@ -17,7 +17,7 @@ class BufferPool;
 class PacketBuffer {
   public:
     static constexpr std::size_t kHeadroom = 256;
-    static constexpr std::size_t kSize = 65'536;
+    static constexpr std::size_t kSize = 65'536;  // of most pools
 
     PacketBuffer() = default;
     PacketBuffer(PacketBuffer&& other) noexcept
@@ -28,8 +28,8 @@ class PacketBuffer {
     ~PacketBuffer() { release(); }
 
     [[nodiscard]] bool valid() const { return memory_ != nullptr; }
-    // kSize bytes, with kHeadroom more before them.
-    [[nodiscard]] MutableBytes bytes() const { return {memory_ + kHeadroom, kSize}; }
+    // As many as the pool's buffers have, with kHeadroom more before them.
+    [[nodiscard]] MutableBytes bytes() const;
 
   private:
     friend class BufferPool;
@@ -44,7 +44,8 @@ class PacketBuffer {
 // One thread.
 class BufferPool {
   public:
-    explicit BufferPool(std::size_t capacity);
+    // `size`: bytes of one buffer, without the headroom.
+    explicit BufferPool(std::size_t capacity, std::size_t size = PacketBuffer::kSize);
     BufferPool(const BufferPool&) = delete;
     BufferPool& operator=(const BufferPool&) = delete;
 
@@ -56,10 +57,15 @@ class BufferPool {
     friend class PacketBuffer;
     void give_back(std::uint8_t* memory);
 
-    std::size_t capacity_;
+    const std::size_t capacity_;
+    const std::size_t size_;
     std::size_t taken_ = 0;
     std::vector<std::unique_ptr<std::uint8_t[]>> slabs_;
     std::vector<std::uint8_t*> free_;
 };
+
+inline MutableBytes PacketBuffer::bytes() const {
+    return {memory_ + kHeadroom, pool_->size_};
+}
 
 }  // namespace warren::dataplane

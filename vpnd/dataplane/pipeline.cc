@@ -2,9 +2,6 @@
 
 #include <algorithm>
 
-#include "vpnd/dataplane/classify.h"
-#include "vpnd/dataplane/wg_transport.h"
-
 namespace warren::dataplane {
 
 namespace {
@@ -213,14 +210,6 @@ void Pipeline::forget_local_address(PeerIndex index) {
 void Pipeline::count_drop(CustomerIndex index, DropReason reason, std::uint64_t packets) {
     Customer* const customer = find(index);
     (customer == nullptr ? own_drops_ : customer->drops).add(reason, packets);
-}
-
-CustomerIndex Pipeline::owner_of(const Train& train) const {
-    const Bytes first =
-        Bytes(train.bytes).first(train.segment_size == 0 ? train.bytes.size() : std::min(train.segment_size, train.bytes.size()));
-    if (classify(first) != MessageClass::kTransport) return {};
-    const Session* const session = sessions_.find(parse_transport_header(first).receiver);
-    return session == nullptr ? CustomerIndex{} : find(session->peer)->customer;
 }
 
 void Pipeline::charge(CustomerIndex index, Direction direction, Duration time) {

@@ -11,17 +11,16 @@
 #include "vpnd/dataplane/peer.h"
 #include "vpnd/dataplane/segment.h"
 #include "vpnd/dataplane/session_table.h"
+#include "vpnd/dataplane/train.h"
 
 namespace warren::dataplane {
 
-// What one receive from the uplink gave: datagrams of one size from one sender, the last may be shorter (UDP_GRO), or a single one.
-struct Train {
-    ListenerIndex listener;
-    Endpoint from;
-    LocalAddress to;
-    std::uint8_t traffic_class = 0;  // outer, with the ECN field
-    std::size_t segment_size = 0;    // 0: a single datagram
-    MutableBytes bytes;              // opened in place
+// A train, or a part of one, whose datagrams are one customer's.
+struct CustomerTrain {
+    CustomerIndex customer;  // invalid: nobody's; handshake messages, unknown sessions, junk
+    Train train;
+    std::size_t source = 0;  // which of the trains given to sort()
+    bool whole = true;       // it is all of that
 };
 
 // Owns the worker's customers, peers and sessions. Every call appends to an Output which the caller empties. In steady state a packet costs
@@ -44,6 +43,8 @@ class Pipeline {
     [[nodiscard]] Instant next_deadline() const { return dirty_peers_.empty() ? kNever : report_at_; }
 
     // --- packets --------------------------------------------------------------------------------------------------------------
+    // Whose the datagrams are, by the sessions they name; nothing else is checked. Appends to `out`, in order.
+    void sort(std::span<const Train> trains, std::vector<CustomerTrain>& out) const;
     // Network to stack. What `out` refers to lives in the trains' bytes. May leave sealed trains (staged packets of a confirmed session).
     void inbound(Instant now, std::span<const Train> trains, Output& out);
     // Stack to network: one read of the customer's TUN, offload header first. The bytes may be reused after the call.
@@ -56,9 +57,6 @@ class Pipeline {
     void send_ungrouped(PeerIndex peer, Instant until);
     // The address that he was answered from is not ours any more: the kernel chooses (wireguard.md E2).
     void forget_local_address(PeerIndex peer);
-
-    // Whose session the first datagram of a train names, if any; nothing is checked but that.
-    [[nodiscard]] CustomerIndex owner_of(const Train& train) const;
 
     // --- counters ---------------------------------------------------------------------------------------------------------------
     // Drops of the rim. An invalid or unknown customer: the worker's own counters.
@@ -98,6 +96,7 @@ class Pipeline {
     void mark_dirty(Instant now, Peer& peer);
 
     // inbound.cc
+    [[nodiscard]] CustomerIndex owner_of(Bytes datagram) const;
     void collect(Instant now, std::size_t train_number, const Train& train, MutableBytes datagram, Output& out);
     void open_batch(Instant now, Output& out);
     void accept(Instant now, const Candidate& message, Output& out);

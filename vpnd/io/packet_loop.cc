@@ -9,9 +9,6 @@ namespace warren::io {
 
 namespace {
 
-constexpr int kReceivesPerTurn = 4;                            // of ReceiveBatch::kMessages trains each
-constexpr int kReadsPerTurn = 64;                              // packets or super-packets of one TUN
-constexpr std::size_t kBytesPerTurn = std::size_t{512} << 10;  // of one TUN
 constexpr std::size_t kTunSpace = dataplane::kOffloadHeaderSize + 65'535;
 constexpr std::size_t kWaitingTrains = 8;  // of one socket, the oldest is dropped
 constexpr Duration kUngroupedFor = std::chrono::seconds(60);
@@ -31,20 +28,23 @@ PacketLoop::PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aea
       events_(std::move(events)),
       aead_(std::move(aead)),
       pipeline_(*aead_),
+      received_(backlog_.receive_pool()),
       tun_space_(std::make_unique<std::uint8_t[]>(kTunSpace)) {}
 
 void PacketLoop::run() {
     while (!mailbox_.stopped()) {
-        const auto ready = events_.wait(time_to_wait());
-        for (const epoll_event& event : ready) {
-            now_ = read_instant();
-            serve(event);
-        }
-        now_ = read_instant();
+        const auto ready = events_.wait(scheduler_.idle() ? time_to_wait() : Duration::zero());
+        begin_round(read_instant());
+        for (const epoll_event& event : ready) serve(event);
+        take_turns();
         pipeline_.tick(now_, mailbox_.room_for_events(), out_);
         deliver({});
         mailbox_.publish_waiting();
     }
+}
+
+MutableBytes PacketLoop::tun_space() const {
+    return {tun_space_.get(), kTunSpace};
 }
 
 Duration PacketLoop::time_to_wait() const {
@@ -57,75 +57,25 @@ Duration PacketLoop::time_to_wait() const {
 void PacketLoop::serve(const epoll_event& ready) {
     const auto index = static_cast<std::uint32_t>(ready.data.u64 >> 8);
     switch (static_cast<Source>(ready.data.u64 & 0xff)) {
-        case Source::kCommands: mailbox_.clear_command_bell(); return run_commands();
+        case Source::kCommands:
+            mailbox_.clear_command_bell();
+            (void)run_commands();
+            return;
         case Source::kTun: return serve_tun(CustomerIndex{index}, ready.events);
         case Source::kUplinkV4: return serve_uplink({index}, Family::kV4, ready);
         case Source::kUplinkV6: return serve_uplink({index}, Family::kV6, ready);
     }
 }
 
-void PacketLoop::serve_uplink(ListenerIndex listener, Family family, const epoll_event& ready) {
-    for (int i = 0; i < kReceivesPerTurn; ++i) {
-        // Looked up each time: a command may have closed it.
-        Uplink* const uplink = find_uplink(listener, family);
-        if (uplink == nullptr) return;
-        if (i == 0 && (ready.events & EPOLLOUT) != 0) send_waiting(*uplink, ready.data.u64);
-        const ReceiveBatch::Received received = received_.receive(uplink->sender.fd(), listener);
-        if (received.truncated > 0) pipeline_.count_drop({}, dataplane::DropReason::kDatagramTruncated, received.truncated);
-        // A session was posted before the response that lets its first message come, so whatever was received by now finds its session.
-        run_commands();
-        now_ = read_instant();
-        for (std::size_t first = 0; first < received.trains.size();) first += take_in(received.trains.subspan(first));
-        if (!received.more) return;
-    }
-}
-
-// The first of `trains` and those after it that are the same customer's. Returns how many.
-std::size_t PacketLoop::take_in(std::span<const dataplane::Train> trains) {
-    const CustomerIndex customer = pipeline_.owner_of(trains[0]);
-    std::size_t count = 1;
-    while (count < trains.size() && pipeline_.owner_of(trains[count]) == customer) ++count;
-    const auto run = trains.first(count);
-    pipeline_.inbound(now_, run, out_);
-    deliver(run);
-    charge(customer, dataplane::Direction::kUp);
-    return count;
-}
-
-// The time since it was last looked at the clock went into this customer's packets.
-void PacketLoop::charge(CustomerIndex customer, dataplane::Direction direction) {
-    const Instant now = read_instant();
-    pipeline_.charge(customer, direction, now - now_);
-    now_ = now;
-}
-
-void PacketLoop::serve_tun(CustomerIndex customer, std::uint32_t events) {
-    if (customer.value >= tuns_.size() || !tuns_[customer.value].valid()) return;
-    const TunDevice& tun = tuns_[customer.value];
-    // The device was deleted, and would be ready for ever. The event may be about one that has been replaced since.
-    if ((events & EPOLLERR) != 0 && tun.is_gone()) {
-        events_.remove(tun.fd());
-        return log(LogLevel::kWarn, "tun_gone", {{"customer_index", std::to_string(customer.value)}});
-    }
-    std::size_t bytes = 0;
-    for (int i = 0; i < kReadsPerTurn && bytes < kBytesPerTurn; ++i) {
-        const std::size_t size = tun.read({tun_space_.get(), kTunSpace});
-        if (size == 0) break;
-        bytes += size;
-        pipeline_.outbound(now_, customer, {tun_space_.get(), size}, out_);
-        if (pipeline_.has_room() && out_.icmp_used < dataplane::Output::kIcmpSlots) continue;
-        pipeline_.finish(out_);
-        deliver({});
-    }
-    pipeline_.finish(out_);
-    deliver({});
-    charge(customer, dataplane::Direction::kDown);
-}
-
 // --- commands -------------------------------------------------------------------------------------------------------------------
 
-void PacketLoop::run_commands() {
-    while (auto command = mailbox_.next_command()) run_command(std::move(*command));
+bool PacketLoop::run_commands() {
+    bool any = false;
+    while (auto command = mailbox_.next_command()) {
+        run_command(std::move(*command));
+        any = true;
+    }
+    return any;
 }
 
 void PacketLoop::run_command(WorkerCommand command) {
@@ -140,6 +90,8 @@ void PacketLoop::run_command(WorkerCommand command) {
         swap_customer(std::move(*swapped));
     } else if (const auto* const gone = std::get_if<DropCustomer>(&command)) {
         pipeline_.drop_customer(gone->index);
+        backlog_.drop(gone->index);
+        scheduler_.forget(gone->index);
         close_tun(gone->index);
     } else if (auto* const asked = std::get_if<FillReport>(&command)) {
         fill_report(std::move(asked->report));
@@ -175,6 +127,8 @@ void PacketLoop::add_uplink(Uplink& uplink, UniqueFd fd, Family family, std::uin
 void PacketLoop::swap_customer(SwapCustomer command) {
     const CustomerIndex index = command.view->index;
     if (index.value >= tuns_.size()) tuns_.resize(index.value + std::size_t{1});
+    if (index.value >= lanes_.size()) lanes_.resize(index.value + std::size_t{1});
+    scheduler_.set_share(index, command.view->share);
     if (command.tun.valid()) set_tun(*command.view, std::move(command.tun));
     pipeline_.swap_customer(std::move(command.view), tuns_[index.value].takes_udp_segments());
 }
@@ -192,6 +146,7 @@ void PacketLoop::close_tun(CustomerIndex index) {
     if (index.value >= tuns_.size()) return;
     events_.remove(tuns_[index.value].fd());
     tuns_[index.value] = TunDevice();
+    lanes_[index.value] = Lane();
 }
 
 void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {

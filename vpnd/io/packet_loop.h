@@ -5,7 +5,10 @@
 #include <memory>
 #include <vector>
 
+#include "vpnd/dataplane/backlog.h"
+#include "vpnd/dataplane/pace.h"
 #include "vpnd/dataplane/pipeline.h"
+#include "vpnd/dataplane/scheduler.h"
 #include "vpnd/io/event_loop.h"
 #include "vpnd/io/mailbox.h"
 #include "vpnd/io/tun_device.h"
@@ -13,7 +16,7 @@
 
 namespace warren::io {
 
-// One thread. Every ready descriptor gets a bounded turn, so that no customer and no flood keeps the others waiting.
+// One thread. Customers take turns by processor time when there is much to do, so that no customer and no flood keeps the others waiting.
 class PacketLoop {
   public:
     // Both outlive it.
@@ -33,6 +36,13 @@ class PacketLoop {
         Uplink v4;
         Uplink v6;
     };
+    // What there is of a customer to be done, and how fast it goes.
+    struct Lane {
+        bool tun_ready = false;  // his TUN may hold packets
+        bool tun_is_next = false;
+        dataplane::Pace up;
+        dataplane::Pace down;
+    };
     enum class Source : std::uint8_t { kCommands, kUplinkV4, kUplinkV6, kTun };
 
     PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox);
@@ -41,13 +51,26 @@ class PacketLoop {
     }
 
     void serve(const epoll_event& ready);
-    void serve_uplink(ListenerIndex listener, Family family, const epoll_event& ready);
-    [[nodiscard]] std::size_t take_in(std::span<const dataplane::Train> trains);
-    void serve_tun(CustomerIndex customer, std::uint32_t events);
-    void charge(CustomerIndex customer, dataplane::Direction direction);
     [[nodiscard]] Duration time_to_wait() const;
 
-    void run_commands();
+    // packet_loop_turns.cc
+    void begin_round(Instant now);
+    void serve_uplink(ListenerIndex listener, Family family, const epoll_event& ready);
+    void charge_receiving(Duration took);
+    [[nodiscard]] bool runs_at_once();
+    void take_all_in();
+    void put_into_backlog();
+    void serve_tun(CustomerIndex customer, std::uint32_t events);
+    void take_turns();
+    [[nodiscard]] Duration work_for(const dataplane::Scheduler::Turn& turn);
+    [[nodiscard]] Duration take_in(CustomerIndex customer, std::span<const dataplane::Train> trains);
+    [[nodiscard]] Duration send_out(CustomerIndex customer, std::size_t packets);
+    Duration charge(CustomerIndex customer, dataplane::Direction direction);
+    [[nodiscard]] Lane& lane(CustomerIndex customer) { return lanes_[customer.value]; }
+    [[nodiscard]] MutableBytes tun_space() const;
+
+    // True when there were any.
+    bool run_commands();
     void run_command(WorkerCommand command);
     void add_listener(AddListener command);
     void drop_listener(ListenerIndex index);
@@ -75,11 +98,17 @@ class PacketLoop {
     std::unique_ptr<crypto::PacketAead> aead_;
     dataplane::Pipeline pipeline_;
     dataplane::Output out_;  // holds buffers of the pipeline, as do the uplinks
-    ReceiveBatch received_;
+    dataplane::Backlog backlog_;
+    dataplane::Scheduler scheduler_;
+    ReceiveBatch received_;                         // into buffers of the backlog
+    std::vector<dataplane::CustomerTrain> sorted_;  // the trains of one receive
     std::unique_ptr<std::uint8_t[]> tun_space_;
     std::vector<std::unique_ptr<Listener>> listeners_;  // by ListenerIndex
     std::vector<TunDevice> tuns_;                       // by CustomerIndex
+    std::vector<Lane> lanes_;                           // likewise
     Instant now_{};
+    Instant round_began_{};
+    Duration at_once_{};  // what is left of it in this round
 };
 
 }  // namespace warren::io

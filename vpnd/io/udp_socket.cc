@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/check.h"
 #include "vpnd/io/socket_address.h"
 
 namespace warren::io {
@@ -139,19 +140,20 @@ struct ReceiveBatch::Space {
         sockaddr_storage from;
         iovec part;
         alignas(cmsghdr) std::array<unsigned char, kControlSize> control;
-        alignas(64) std::array<std::uint8_t, kBufferSize> bytes;
     };
     std::array<Message, kMessages> messages;
     std::array<mmsghdr, kMessages> headers;
 };
 
-ReceiveBatch::ReceiveBatch() : space_(std::make_unique<Space>()) {}
+ReceiveBatch::ReceiveBatch(dataplane::BufferPool& pool) : pool_(pool), space_(std::make_unique<Space>()) {}
 ReceiveBatch::~ReceiveBatch() = default;
 
 void ReceiveBatch::arm() {
     for (std::size_t i = 0; i < kMessages; ++i) {
         Space::Message& message = space_->messages[i];
-        message.part = {message.bytes.data(), message.bytes.size()};
+        if (!buffers_[i].valid()) buffers_[i] = pool_.take();
+        WARREN_CHECK(buffers_[i].valid());
+        message.part = {buffers_[i].bytes().data(), buffers_[i].bytes().size()};
         msghdr& header = space_->headers[i].msg_hdr;
         header = {};
         header.msg_name = &message.from;
@@ -178,10 +180,11 @@ ReceiveBatch::Received ReceiveBatch::receive(int fd, ListenerIndex listener) {
             ++out.truncated;
             continue;
         }
+        message_of_[used] = i;
         dataplane::Train& train = trains_[used++] = {};
         train.listener = listener;
         train.from = endpoint_of(space_->messages[i].from);
-        train.bytes = MutableBytes(space_->messages[i].bytes).first(space_->headers[i].msg_len);
+        train.bytes = buffers_[i].bytes().first(space_->headers[i].msg_len);
         read_control(header, train);
     }
     out.trains = std::span(trains_).first(used);

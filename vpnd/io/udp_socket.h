@@ -19,33 +19,38 @@ namespace warren::io {
 // fragment (no DF, no path MTU taken from ICMP: wireguard.md D10). The family is the socket's own.
 [[nodiscard]] Status prepare_data_socket(int fd, Family family);
 
-// The space that datagrams are received into, shared by all sockets of a worker. One thread.
+// Receives trains into buffers of a pool, for all sockets of a worker. One thread.
 class ReceiveBatch {
   public:
     static constexpr std::size_t kMessages = 8;
 
-    ReceiveBatch();
+    // `pool` outlives it, and always has kMessages buffers of PacketBuffer::kSize for it.
+    explicit ReceiveBatch(dataplane::BufferPool& pool);
     ~ReceiveBatch();
     ReceiveBatch(const ReceiveBatch&) = delete;
     ReceiveBatch& operator=(const ReceiveBatch&) = delete;
 
     struct Received {
-        std::span<const dataplane::Train> trains;  // good until the next receive
+        std::span<const dataplane::Train> trains;  // each in a buffer of its own; good until the next receive
         std::size_t truncated = 0;                 // datagrams that did not fit, left out
         bool more = false;                         // the socket may hold more
     };
     // Takes what waits, at most kMessages trains, without blocking. Errors that the network reported about earlier sends are taken
     // away and mean nothing (wireguard.md E7).
     [[nodiscard]] Received receive(int fd, ListenerIndex listener);
+    // The buffer of train number `train` of the last receive. Who takes it keeps the train's bytes.
+    [[nodiscard]] dataplane::PacketBuffer& buffer_of(std::size_t train) { return buffers_[message_of_[train]]; }
 
   private:
-    static constexpr std::size_t kBufferSize = 65'536;
     static constexpr std::size_t kControlSize = 256;
     struct Space;
 
     void arm();
+    dataplane::BufferPool& pool_;
     std::unique_ptr<Space> space_;
+    std::array<dataplane::PacketBuffer, kMessages> buffers_;
     std::array<dataplane::Train, kMessages> trains_;
+    std::array<std::size_t, kMessages> message_of_{};  // by train
 };
 
 // What a send could not do.

@@ -52,7 +52,8 @@ struct DataSocket {
 
     Endpoint endpoint;
     TrainSender sender;
-    ReceiveBatch batch;
+    dataplane::BufferPool pool{ReceiveBatch::kMessages};
+    ReceiveBatch batch{pool};
     dataplane::Train last;
     std::size_t trains = 0;
 };

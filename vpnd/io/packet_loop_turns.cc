@@ -1,0 +1,181 @@
+// Who is served when. What came is handled where it lies while there is little of it; else each customer's waits for his turn.
+#include "vpnd/io/packet_loop.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/log.h"
+#include "vpnd/io/clock.h"
+
+namespace warren::io {
+
+namespace {
+
+constexpr int kReceivesPerRound = 32;  // of one socket, each of ReceiveBatch::kMessages trains
+// Work of one round that is done without a turn.
+constexpr Duration kAtOnce = dataplane::Scheduler::kQuantum * 2;
+// After so long of turns the sockets are looked at again.
+constexpr Duration kTurns = std::chrono::microseconds(200);
+constexpr std::size_t kUsualPacket = 1'400;  // bytes, to guess how many packets a super-packet is
+
+}  // namespace
+
+void PacketLoop::begin_round(Instant now) {
+    now_ = round_began_ = now;
+    at_once_ = scheduler_.idle() ? kAtOnce : Duration::zero();
+}
+
+// All that is there, so that nobody's packets are behind those of somebody who sends more than his share.
+void PacketLoop::serve_uplink(ListenerIndex listener, Family family, const epoll_event& ready) {
+    for (int i = 0; i < kReceivesPerRound; ++i) {
+        // Looked up each time: a command may have closed it.
+        Uplink* const uplink = find_uplink(listener, family);
+        if (uplink == nullptr) return;
+        if (i == 0 && (ready.events & EPOLLOUT) != 0) send_waiting(*uplink, ready.data.u64);
+        now_ = read_instant();
+        const ReceiveBatch::Received received = received_.receive(uplink->sender.fd(), listener);
+        const Instant before = now_;
+        now_ = read_instant();
+        const Duration took = now_ - before;
+        if (received.truncated > 0) pipeline_.count_drop({}, dataplane::DropReason::kDatagramTruncated, received.truncated);
+        // A session was posted before the response that lets its first message come, so whatever was received by now finds its session.
+        if (run_commands()) now_ = read_instant();
+        sorted_.clear();
+        pipeline_.sort(received.trains, sorted_);
+        charge_receiving(took);
+        runs_at_once() ? take_all_in() : put_into_backlog();
+        if (!received.more) return;
+    }
+}
+
+// The time of a receive, to each by his bytes.
+void PacketLoop::charge_receiving(Duration took) {
+    Duration::rep bytes = 1;
+    for (const dataplane::CustomerTrain& part : sorted_) bytes += static_cast<Duration::rep>(part.train.bytes.size());
+    for (const dataplane::CustomerTrain& part : sorted_) {
+        const Duration mine = took * static_cast<Duration::rep>(part.train.bytes.size()) / bytes;
+        pipeline_.charge(part.customer, dataplane::Direction::kUp, mine);
+        scheduler_.charge(part.customer, mine);
+    }
+}
+
+bool PacketLoop::runs_at_once() {
+    if (!backlog_.empty()) return false;
+    Duration estimate{};
+    for (const dataplane::CustomerTrain& part : sorted_) {
+        if (part.customer.valid()) estimate += lane(part.customer).up.time_for(part.train.count());
+    }
+    if (estimate > at_once_) return false;
+    at_once_ -= estimate;
+    return true;
+}
+
+// Consecutive trains of a customer together.
+void PacketLoop::take_all_in() {
+    std::array<dataplane::Train, dataplane::Backlog::kMostTaken> run;
+    for (std::size_t first = 0; first < sorted_.size();) {
+        const CustomerIndex customer = sorted_[first].customer;
+        std::size_t count = 0;
+        std::size_t packets = 0;
+        for (; first < sorted_.size() && sorted_[first].customer == customer && count < run.size(); ++first) {
+            packets += sorted_[first].train.count();
+            run[count++] = sorted_[first].train;
+        }
+        const Duration used = take_in(customer, std::span(run).first(count));
+        if (customer.valid()) lane(customer).up.note(packets, used);
+    }
+}
+
+void PacketLoop::put_into_backlog() {
+    for (const dataplane::CustomerTrain& part : sorted_) {
+        if (!part.customer.valid()) {
+            (void)take_in({}, std::span(&part.train, 1));  // nothing to open in it
+            continue;
+        }
+        dataplane::PacketBuffer* const buffer = part.whole ? &received_.buffer_of(part.source) : nullptr;
+        if (backlog_.push(part.customer, part.train, buffer)) {
+            scheduler_.wake(part.customer);
+        } else {
+            pipeline_.count_drop(part.customer, dataplane::DropReason::kBacklogFull, part.train.count());
+        }
+    }
+}
+
+void PacketLoop::serve_tun(CustomerIndex customer, std::uint32_t events) {
+    if (customer.value >= tuns_.size() || !tuns_[customer.value].valid()) return;
+    // The device was deleted, and would be ready for ever. The event may be about one that has been replaced since.
+    if ((events & EPOLLERR) != 0 && tuns_[customer.value].is_gone()) {
+        events_.remove(tuns_[customer.value].fd());
+        return log(LogLevel::kWarn, "tun_gone", {{"customer_index", std::to_string(customer.value)}});
+    }
+    lane(customer).tun_ready = true;
+    scheduler_.wake(customer);
+}
+
+// At least half as long as it took to see what there is to do: however much comes, a third of the time goes into doing it.
+void PacketLoop::take_turns() {
+    now_ = read_instant();
+    const Instant end = now_ + std::max(kTurns, (now_ - round_began_) / 2);
+    while (!scheduler_.idle() && now_ < end) {
+        const dataplane::Scheduler::Turn turn = scheduler_.next();
+        const Duration used = work_for(turn);
+        scheduler_.end(turn, used, backlog_.has(turn.customer) || lane(turn.customer).tun_ready);
+    }
+}
+
+// Some trains, or some reads of his TUN, in turn when he has both.
+Duration PacketLoop::work_for(const dataplane::Scheduler::Turn& turn) {
+    Lane& his = lane(turn.customer);
+    const Duration time = scheduler_.is_for_one() ? kTurns : std::min(turn.allowance, dataplane::Scheduler::kQuantum);
+    if (his.tun_ready && (his.tun_is_next || !backlog_.has(turn.customer))) {
+        his.tun_is_next = false;
+        return send_out(turn.customer, his.down.packets_in(time));
+    }
+    his.tun_is_next = true;
+    const auto trains = backlog_.take(turn.customer, his.up.packets_in(time));
+    std::size_t packets = 0;
+    for (const dataplane::Train& train : trains) packets += train.count();
+    const Duration used = take_in(turn.customer, trains);
+    backlog_.release();
+    his.up.note(packets, used);
+    return used;
+}
+
+Duration PacketLoop::take_in(CustomerIndex customer, std::span<const dataplane::Train> trains) {
+    pipeline_.inbound(now_, trains, out_);
+    deliver(trains);
+    return charge(customer, dataplane::Direction::kUp);
+}
+
+Duration PacketLoop::send_out(CustomerIndex customer, std::size_t packets) {
+    const TunDevice& tun = tuns_[customer.value];
+    std::size_t sent = 0;
+    while (sent < packets) {
+        const std::size_t size = tun.read(tun_space());
+        if (size == 0) {
+            lane(customer).tun_ready = false;
+            break;
+        }
+        sent += 1 + size / kUsualPacket;
+        pipeline_.outbound(now_, customer, tun_space().first(size), out_);
+        if (pipeline_.has_room() && out_.icmp_used < dataplane::Output::kIcmpSlots) continue;
+        pipeline_.finish(out_);
+        deliver({});
+    }
+    pipeline_.finish(out_);
+    deliver({});
+    const Duration used = charge(customer, dataplane::Direction::kDown);
+    lane(customer).down.note(sent, used);
+    return used;
+}
+
+// The time since the clock was looked at last went into this customer's packets.
+Duration PacketLoop::charge(CustomerIndex customer, dataplane::Direction direction) {
+    const Instant now = read_instant();
+    const Duration used = now - now_;
+    now_ = now;
+    pipeline_.charge(customer, direction, used);
+    return used;
+}
+
+}  // namespace warren::io
