@@ -192,7 +192,7 @@ void Supervisor::lose_vpnd(const std::string& reason) {
         if (process_->ended()) {
             ended = process_->reap();
         } else {
-            process_->stop(kStopPatience);
+            ended += "; " + process_->stop(kStopPatience);
         }
     }
     process_.reset();

@@ -196,13 +196,13 @@ void VpndProcess::signal(int number) const {
     (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
 }
 
-void VpndProcess::stop(Duration patience) {
+std::string VpndProcess::stop(Duration patience) {
     signal(SIGTERM);
     if (!wait_ended(patience)) {
         signal(SIGKILL);
         (void)wait_ended(std::chrono::seconds(10));
     }
-    if (is_child_) (void)reap();
+    return reap();
 }
 
 }  // namespace warren::stacks

@@ -38,8 +38,9 @@ class VpndProcess {
     [[nodiscard]] bool ended() const;
     // What it ended with, for a log line: "exit status 4", "signal 9". Reaps a child. Only after it has ended.
     [[nodiscard]] std::string reap();
-    // SIGTERM, and SIGKILL when it has not ended after `patience`. Waits for the end.
-    void stop(Duration patience);
+    // SIGTERM, and SIGKILL when it has not ended after `patience`. Waits for the end and says it as reap() does: what was ending already
+    // keeps its own reason.
+    std::string stop(Duration patience);
 
   private:
     VpndProcess(pid_t pid, UniqueFd pidfd, bool is_child) : pid_(pid), pidfd_(std::move(pidfd)), is_child_(is_child) {}

@@ -50,13 +50,14 @@ Status bind_to(int socket, const Endpoint& to) {
 }  // namespace
 
 WebKeeper::~WebKeeper() {
-    stop_process();
+    (void)stop_process();
 }
 
-void WebKeeper::stop_process() {
+std::string WebKeeper::stop_process() {
     channel_ = {};
-    if (process_) process_->stop(kStopPatience);
+    const std::string ended = process_ ? process_->stop(kStopPatience) : std::string();
     process_.reset();
+    return ended;
 }
 
 void WebKeeper::configure(Instant now, const config::Appliance& appliance) {
@@ -65,7 +66,7 @@ void WebKeeper::configure(Instant now, const config::Appliance& appliance) {
     appliance_ = appliance.name;
     if (moved) listener_.reset();
     if (!listen_) {
-        stop_process();
+        (void)stop_process();
         start_at_ = kNever;
         return;
     }
@@ -88,12 +89,9 @@ Report WebKeeper::reload_users() {
 }
 
 void WebKeeper::run(Instant now) {
-    if (process_ && process_->ended()) {
-        const std::string ended = process_->reap();
-        process_.reset();
-        lose(now, ended);
-    }
-    if (channel_.valid() && !hear(now)) lose(now, "it sent what nobody asked for, or hung up");
+    if (process_ && process_->ended()) lose(now, stop_process());
+    // The end of a process is seen at its channel first, at times: what stop_process() says is why.
+    if (channel_.valid() && !hear(now)) lose(now, "it hung up, or sent what nobody asked for: " + stop_process());
     if (now < start_at_) return;
     start_at_ = kNever;
     since_ = now;
@@ -144,7 +142,7 @@ Status WebKeeper::start() {
 }
 
 void WebKeeper::lose(Instant now, const std::string& reason) {
-    stop_process();
+    (void)stop_process();
     quick_deaths_ = now - since_ < kQuickDeath ? quick_deaths_ + 1 : 0;
     const Duration pause = std::min<Duration>(kFirstPause * (1U << std::min(quick_deaths_, 10U)), kMaxPause);
     start_at_ = now + pause;

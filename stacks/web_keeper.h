@@ -47,7 +47,8 @@ class WebKeeper {
     [[nodiscard]] Status open_listener();
     [[nodiscard]] Status start();
     void lose(Instant now, const std::string& reason);
-    void stop_process();
+    // What it ended with; "" when there was none.
+    std::string stop_process();
     // False: it does not listen, and is stopped.
     [[nodiscard]] bool hear(Instant now);
     [[nodiscard]] Status send(const ipc::WebMessage& message, int descriptor);
