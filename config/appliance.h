@@ -24,6 +24,7 @@ struct Listener {
 
 struct Appliance {
     std::string name = "warren";
+    std::optional<std::uint16_t> workers;        // data workers of vpnd, 1..kMaxWorkers; absent: one for each CPU
     std::optional<Listener> wireguard;           // the shared listener; without it every customer needs one of his own
     std::optional<std::string> public_endpoint;  // "vpn.example.net:51820", what exported client profiles say
     std::optional<Endpoint> status_listen;       // the status page

@@ -41,6 +41,7 @@ void flatten(const Listener& listener, Flat& out) {
 Flat flatten(const Appliance& appliance) {
     Flat out;
     out["appliance.name"] = appliance.name;
+    if (appliance.workers) out["workers"] = fmt::format("{}", *appliance.workers);
     if (appliance.wireguard) flatten(*appliance.wireguard, out);
     if (appliance.public_endpoint) out["wireguard.endpoint"] = *appliance.public_endpoint;
     if (appliance.status_listen) out["status.listen"] = to_string(*appliance.status_listen);

@@ -83,7 +83,11 @@ class ShapeCheck {
         const std::string near = suggest_key(document_, schema_path, entry.key);
         const std::string where = schema_path.empty() ? "at the top" : fmt::format("in {}", display_path(schema_path));
         std::string message = fmt::format("unknown key {} {}; accepted: {}", found_text(entry.key), where, fmt::join(known, ", "));
-        if (!near.empty()) message += fmt::format(" (did you mean \"{}\"?)", display_path(near));
+        // A key that is not in this table, and has no table in its path, stands before all of them.
+        const bool is_here = std::find(known.begin(), known.end(), near) != known.end();
+        const bool is_at_top = !schema_path.empty() && !is_here && near.find('.') == std::string::npos;
+        if (!near.empty())
+            message += fmt::format(" (did you mean \"{}\"{}?)", display_path(near), is_at_top ? ", before the first table" : "");
         out_.push_back(source_.diagnose(Severity::kError, entry.key_place, std::move(message)));
     }
 
@@ -216,6 +220,7 @@ void read(const Node* node, Listener& to) {
 }
 
 void read_appliance(const Node& root, Appliance& to) {
+    read(root.find("workers"), to.workers);
     read(root.at("appliance.name"), to.name);
     read(root.find("wireguard"), to.wireguard);
     read(root.at("wireguard.endpoint"), to.public_endpoint);

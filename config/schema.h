@@ -73,6 +73,7 @@ inline constexpr std::size_t kMaxStackAddresses = 64;
 inline constexpr std::size_t kMaxStackRoutes = 2000;
 inline constexpr std::size_t kMaxPeersPerCustomer = 65536;
 inline constexpr std::uint16_t kMaxShare = 100;
+inline constexpr std::uint16_t kMaxWorkers = 63;  // what a receiver index and the steering program can name
 inline constexpr std::uint16_t kMinMtuV4 = 576;   // RFC 791: every host takes 576
 inline constexpr std::uint16_t kMinMtuV6 = 1280;  // RFC 8200 §5
 inline constexpr std::uint16_t kMaxMtu = 65455;   // 65535 - 80: outer IPv6 (40), UDP (8), WireGuard data header and tag (32)

@@ -17,7 +17,7 @@ static void fields(auto& codec, Is<Holding> auto& m) {
     codec(m.kind, m.id, m.port, m.has_v6);
 }
 static void fields(auto& codec, Is<HoldingEnd> auto& m) {
-    codec(m.generation);
+    codec(m.generation, m.workers);
 }
 static void fields(auto& codec, Is<Begin> auto& m) {
     codec(m.generation, m.full);

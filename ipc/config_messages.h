@@ -26,6 +26,9 @@
 
 namespace warren::ipc {
 
+// As many as a receiver index can name beside the handshake socket.
+inline constexpr std::uint32_t kMaxWorkers = 63;
+
 // The first message of stackd, once per connection. Descriptors on the first connection, none later: the snapshot listener, then the
 // adoption listener (both SEQPACKET, non-blocking), then RUN_DIR/timestamps: a regular file (0600, opened read-write, made empty when
 // absent, never removed while the run-dir lives) in which vpnd keeps each peer's latest TAI64N over restarts of either process
@@ -46,6 +49,7 @@ struct Holding {
 };
 struct HoldingEnd {
     std::uint64_t generation = 0;  // the last Applied, 0 = none
+    std::uint32_t workers = 1;     // data workers, as the Hello that started vpnd said; a later Hello does not change them
 };
 
 struct Begin {

@@ -88,10 +88,10 @@ Status inspect_tunnel(const std::string& customer, const UniqueFd& tunnel) {
 
 }  // namespace
 
-Status inspect(const Holdings& holdings, std::uint32_t workers, const std::string& run_dir) {
+Status inspect(const Holdings& holdings, const std::string& run_dir) {
     const auto home = current_namespace();
     if (!home) return tl::unexpected(home.error());
-    for (const auto& [id, held] : holdings.listeners) WARREN_TRY(inspect_listener(id, held, workers, run_dir, *home));
+    for (const auto& [id, held] : holdings.listeners) WARREN_TRY(inspect_listener(id, held, holdings.workers, run_dir, *home));
     for (const auto& [customer, tunnel] : holdings.tunnels) WARREN_TRY(inspect_tunnel(customer, tunnel));
     return {};
 }

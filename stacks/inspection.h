@@ -2,7 +2,6 @@
 // every vpnd that follows.
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "base/result.h"
@@ -13,6 +12,6 @@ namespace warren::stacks {
 // kInvalid, saying what is wrong, unless each listener has the sockets of one that we bound: UDP of this namespace, in PutListener's order,
 // on the port it says, and a UAPI socket where ours are; and each tunnel that still has a device has one of that customer's own stack.
 // Call it in the namespace of the uplink.
-[[nodiscard]] Status inspect(const Holdings& holdings, std::uint32_t workers, const std::string& run_dir);
+[[nodiscard]] Status inspect(const Holdings& holdings, const std::string& run_dir);
 
 }  // namespace warren::stacks

@@ -23,6 +23,9 @@ class ListenerTable {
 
     // Binds what the listener lacks. On failure nothing is half-bound.
     [[nodiscard]] Status bind(const std::string& id, std::uint16_t port);
+    // How many data sockets a listener has from now on; those that are bound stay as they are, so before the first.
+    void set_workers(std::uint32_t workers) { workers_ = workers; }
+    [[nodiscard]] std::uint32_t workers() const { return workers_; }
     // What vpnd held for us: as bind() left it, in PutListener's order.
     void adopt(const std::string& id, std::uint16_t port, bool has_v6, std::vector<UniqueFd> descriptors);
     // Closes what none of these listeners needs, and removes the files of their UAPI sockets.

@@ -96,6 +96,18 @@ void Reconciler::mark_changes(const config::Generation& next) {
     }
 }
 
+std::uint32_t Reconciler::wanted_workers(const config::Generation& generation) const {
+    return generation.appliance.workers.value_or(static_cast<std::uint16_t>(options_.cores));
+}
+
+void Reconciler::note_workers(const config::Generation& next, Report& report) const {
+    const std::uint32_t wanted = wanted_workers(next);
+    if (wanted == workers()) return;
+    say(report, Kind::kNote, "",
+        "workers: " + std::to_string(wanted) + " takes effect when Warren is restarted, which sets all tunnels up anew; until then " +
+            std::to_string(workers()) + (workers() == 1 ? " goes on" : " go on"));
+}
+
 // --- making -------------------------------------------------------------------------------------------------------------------------
 
 bool Reconciler::bind_listeners(Round& round, Report& report) {
@@ -299,6 +311,9 @@ void Reconciler::carry_out(VpndLink& link, Report& report) {
         log(LogLevel::kWarn, "config_diagnostic", {{"customer", text.customer}, {"text", first_line(text.text)}});
     if (!loaded) return;
     say_changes(round.next, report);
+    // Later the sockets of a running vpnd are bound, one for each worker that it has.
+    if (number_ == 0 && !link.is_connected()) sockets_.set_workers(wanted_workers(round.next));
+    note_workers(round.next, report);
     if (const Status seen = stacks_.look_around(); !seen) {
         report.exit_status = kFailed;
         report.summary = seen.error().what;
@@ -323,6 +338,7 @@ Report Reconciler::preview() {
     Round round;
     if (!load(round, report)) return report;
     say_changes(round.next, report);
+    note_workers(round.next, report);
     std::set<std::string> known = round.present;
     const Status seen = stacks_.look_around();
     bool failed = !seen;
@@ -362,6 +378,7 @@ void Reconciler::adopt(Holdings holdings) {
     }
     view_ = VpndView(std::move(ports), std::move(tunnels));
     number_ = std::max(number_, holdings.generation);
+    sockets_.set_workers(holdings.workers);
 }
 
 Status Reconciler::deliver_all(VpndLink& link) {

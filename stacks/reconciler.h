@@ -32,12 +32,12 @@ class Reconciler {
     struct Options {
         std::string config_directory;
         std::string run_dir;
-        std::uint32_t workers = 1;
+        std::uint32_t cores = 1;                                   // `workers` when the configuration does not say
         std::function<bool()> should_stop = [] { return false; };  // asked between customers: a signal waits
     };
     // `kernel` must outlive it.
     Reconciler(Kernel& kernel, Options options)
-        : options_(std::move(options)), stacks_(kernel, options_.run_dir), sockets_(options_.run_dir, options_.workers) {}
+        : options_(std::move(options)), stacks_(kernel, options_.run_dir), sockets_(options_.run_dir, options_.cores) {}
 
     // What the directory says becomes what is. A customer whose file has errors, or whose stack cannot be made, stays as he was; the others
     // apply. Without a connection (vpnd is down) vpnd gets all of it from deliver_all() later. A link that breaks is closed.
@@ -59,6 +59,8 @@ class Reconciler {
     void close_listeners() { sockets_.keep_only({}); }
 
     [[nodiscard]] std::uint64_t generation() const { return number_; }
+    // Data workers that vpnd has or is to be started with: as the first generation said, or as the adopted vpnd has them.
+    [[nodiscard]] std::uint32_t workers() const { return sockets_.workers(); }
     [[nodiscard]] const config::Generation& current() const { return current_; }
 
   private:
@@ -76,6 +78,9 @@ class Reconciler {
     void say_changes(const config::Generation& next, Report& report) const;
     [[nodiscard]] bool is_changed(const config::Tenant& tenant) const;
     void mark_changes(const config::Generation& next);
+    [[nodiscard]] std::uint32_t wanted_workers(const config::Generation& generation) const;
+    // Says that another number of workers waits for a restart.
+    void note_workers(const config::Generation& next, Report& report) const;
 
     [[nodiscard]] bool bind_listeners(Round& round, Report& report);
     [[nodiscard]] bool bring_up_stacks(Round& round, Report& report);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +22,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::uint32_t kWorkers = 1;           // data workers of vpnd
 constexpr Duration kMendInterval = seconds(5);  // between two looks for a missing uplink device
 constexpr Duration kQuickDeath = seconds(5);    // a vpnd that lived shorter is not started again at once every time
 constexpr Duration kMaxBackoff = seconds(10);
@@ -35,6 +35,13 @@ Instant now() {
     // Stands still while the machine sleeps: nobody could answer then.
     ::clock_gettime(CLOCK_MONOTONIC, &time);
     return {std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec};
+}
+
+// CPUs that we, and so vpnd, may run on.
+std::uint32_t usable_cores() {
+    cpu_set_t usable;
+    const bool fits = ::sched_getaffinity(0, sizeof usable, &usable) == 0;  // it does not beyond 1024 CPUs
+    return fits ? std::clamp<std::uint32_t>(static_cast<std::uint32_t>(CPU_COUNT(&usable)), 1, ipc::kMaxWorkers) : ipc::kMaxWorkers;
 }
 
 int milliseconds_until(Instant deadline) {
@@ -55,7 +62,7 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
     : run_dir_(run_dir),
       signals_(signals),
       options_(std::move(options)),
-      reconciler_(kernel, {options_.config_directory, run_dir.path(), kWorkers, Signals::stop_waits}) {
+      reconciler_(kernel, {options_.config_directory, run_dir.path(), usable_cores(), Signals::stop_waits}) {
     if (options_.web) web_.emplace(*options_.web);
 }
 
@@ -116,7 +123,7 @@ void Supervisor::stop() {
 // --- vpnd ---------------------------------------------------------------------------------------------------------------------------
 
 ipc::Hello Supervisor::hello() const {
-    return {reconciler_.current().appliance.name, WARREN_VERSION, kWorkers};
+    return {reconciler_.current().appliance.name, WARREN_VERSION, reconciler_.workers()};
 }
 
 // An earlier stackd was killed: its vpnd goes on, and holds all descriptors.
@@ -130,7 +137,7 @@ Status Supervisor::adopt_vpnd() {
     }
     VpndLink link(std::move(*channel));
     auto holdings = link.greet(hello(), {});
-    const Status sound = holdings ? inspect(*holdings, kWorkers, run_dir_.path()) : Status(tl::unexpected(holdings.error()));
+    const Status sound = holdings ? inspect(*holdings, run_dir_.path()) : Status(tl::unexpected(holdings.error()));
     if (!sound) {
         link.close();
         holdings = tl::unexpected(sound.error());  // what it holds is closed before its successor opens it

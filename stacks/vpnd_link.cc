@@ -57,7 +57,9 @@ Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>
         auto message = receive();
         if (!message) return tl::unexpected(message.error());
         if (const auto* end = std::get_if<ipc::HoldingEnd>(&message->content)) {
+            if (end->workers < 1 || end->workers > ipc::kMaxWorkers) return fail(ErrorCode::kInvalid, "vpnd has no or too many workers");
             holdings.generation = applied_ = end->generation;
+            holdings.workers = end->workers;
             return holdings;
         }
         const auto* holding = std::get_if<ipc::Holding>(&message->content);

@@ -23,6 +23,7 @@ struct Holdings {
     std::map<std::string, HeldListener> listeners;  // by id, "" = the shared one
     std::map<std::string, UniqueFd> tunnels;        // by customer
     std::uint64_t generation = 0;
+    std::uint32_t workers = 1;
 };
 
 // Belongs to one thread. Every call that fails leaves a link that is of no more use.

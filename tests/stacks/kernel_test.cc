@@ -348,9 +348,9 @@ TEST_CASE("what a vpnd hands back is taken only if it is what vpnd says it is") 
     const auto refused = [&](const std::function<void(Holdings&)>& change) {
         Holdings holdings = sound();
         change(holdings);
-        return !inspect(holdings, 1, kTestRunDir).has_value();
+        return !inspect(holdings, kTestRunDir).has_value();
     };
-    const Status taken = inspect(sound(), 1, kTestRunDir);
+    const Status taken = inspect(sound(), kTestRunDir);
     REQUIRE_MESSAGE(taken.has_value(), taken.error().what);
     CHECK(refused([](Holdings& all) { std::swap(all.tunnels["acme"], all.tunnels["globex"]); }));
     CHECK(refused([](Holdings& all) { all.tunnels["acme"] = UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)); }));
@@ -368,9 +368,9 @@ TEST_CASE("what a vpnd hands back is taken only if it is what vpnd says it is") 
         const auto inside = InNamespace::enter(stack->get(), home->get());
         all.listeners[""].descriptors.front() = std::move(bind_listener(51820, 1)->sockets.front());
     }));
-    CHECK_FALSE(inspect(sound(), 2, kTestRunDir).has_value());
+    CHECK(refused([](Holdings& all) { all.workers = 2; }));
     run("ip -n warren-acme link del vpn0");  // by hand: harmless, and mended by the next plan
-    CHECK(inspect(sound(), 1, kTestRunDir).has_value());
+    CHECK(inspect(sound(), kTestRunDir).has_value());
     for (const char* id : {"acme", "globex"}) REQUIRE(keeper.take_down(id).has_value());
     run("umount -l /run/wireguard");
 }

@@ -36,13 +36,15 @@ class Room {
         std::filesystem::create_directories(directory_ + "/secrets");
         ::chmod((directory_ + "/secrets").c_str(), 0700);
         write("secrets/uplink", "QMVQJKVHw0MRfGgZyvFoBEEtCyQkDKvBhJ3mLWdkdGE=\n");
-        write("warren.toml",
-              "schema = 1\n[appliance]\nname = \"unit\"\n[wireguard]\nlisten_port = 51820\nprivate_key = { secret = \"uplink\" }\n");
+        write("warren.toml", appliance());
     }
     ~Room() { std::filesystem::remove_all(directory_); }
     Room(const Room&) = delete;
     Room& operator=(const Room&) = delete;
 
+    static std::string appliance() {
+        return "schema = 1\n[appliance]\nname = \"unit\"\n[wireguard]\nlisten_port = 51820\nprivate_key = { secret = \"uplink\" }\n";
+    }
     void write(const std::string& name, const std::string& text) const {
         const std::string path = directory_ + "/" + name;
         std::ofstream(path) << text;
@@ -58,8 +60,9 @@ class Room {
     void break_customer(const std::string& id) const { write("customers/" + id + ".toml", "schema = 1\nadresses = 3\n"); }
 
     // A vpnd that an earlier stackd left, with the shared listener and these customers.
-    void adopt(const Lines& customers = {}) {
+    void adopt(const Lines& customers = {}, std::uint32_t workers = 1) {
         Holdings holdings;
+        holdings.workers = workers;
         HeldListener& shared = holdings.listeners[""];
         shared.port = 51820;
         for (int i = 0; i < 3; ++i) shared.descriptors.push_back(some_descriptor());
@@ -270,6 +273,56 @@ TEST_CASE("preview says the steps, changes nothing, and agrees with apply") {
     report = room.reconciler.preview();
     CHECK(report.exit_status == 1);
     CHECK(mentions(report, "acme", "remove the stack"));
+}
+
+// The data sockets that a fresh vpnd gets for the shared listener: all but two handshake sockets and the UAPI socket.
+std::size_t data_sockets_of(Room& room) {
+    FakeVpnd next;
+    VpndLink link(next.take_channel());
+    REQUIRE(room.reconciler.deliver_all(link).has_value());
+    const Lines told = next.told();
+    REQUIRE(told.size() > 1);
+    return std::stoul(told[1].substr(told[1].find('+') + 1)) - 3;
+}
+
+TEST_CASE("workers are as the first generation says, and a reload keeps them and says so") {
+    Room room;
+    room.link.close();
+    const std::string appliance = room.appliance();
+    room.write("warren.toml", "workers = 3\n" + appliance);
+    Report report = room.apply();
+    REQUIRE_MESSAGE(report.accepted, report.summary);
+    CHECK_FALSE(mentions(report, "", "restarted"));
+    CHECK(room.reconciler.workers() == 3);
+    CHECK(data_sockets_of(room) == 2 * 3);
+
+    room.write("warren.toml", "workers = 5\n" + appliance);
+    CHECK(mentions(room.reconciler.preview(), "", "workers: 5 takes effect when Warren is restarted"));
+    report = room.apply();
+    CHECK(report.exit_status == 0);
+    CHECK(mentions(report, "", "workers: 5 takes effect when Warren is restarted"));
+    CHECK(mentions(report, "", "until then 3 go on"));
+    CHECK(room.reconciler.workers() == 3);
+    CHECK(data_sockets_of(room) == 2 * 3);  // a vpnd that died is started again with what is bound
+
+    room.write("warren.toml", "workers = 3\n" + appliance);
+    CHECK_FALSE(mentions(room.apply(), "", "restarted"));
+}
+
+TEST_CASE("an adopted vpnd keeps its workers, whatever the configuration says") {
+    Room room;
+    room.write("warren.toml", "workers = 7\n" + room.appliance());
+    room.adopt({}, 2);
+    const Report report = room.apply();
+    CHECK(report.accepted);
+    CHECK(mentions(report, "", "until then 2 go on"));
+    CHECK(room.reconciler.workers() == 2);
+}
+
+TEST_CASE("without `workers` there is one for each core") {
+    Room room;
+    room.adopt({}, 2);
+    CHECK(mentions(room.apply(), "", "workers: 1 takes effect"));
 }
 
 TEST_CASE("a bridge that comes later completes the stack without another apply") {
