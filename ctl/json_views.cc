@@ -165,6 +165,15 @@ std::string counters_json(const Snapshot& snapshot) {
         entry["drops"] = drops_of(customer.drops);
         out["counters"].push_back(std::move(entry));
     }
+    out["workers"] = Json::array();
+    for (const ipc::WorkerSnapshot& worker : snapshot.header.workers) {
+        Json entry;
+        entry["worker"] = out["workers"].size();
+        entry["handed_over"] = worker.handed_over;
+        entry["taken_over"] = worker.taken_over;
+        entry["ring_full"] = worker.ring_full;
+        out["workers"].push_back(std::move(entry));
+    }
     return dump(out);
 }
 

@@ -160,7 +160,14 @@ std::string counters_text(const Snapshot& snapshot) {
                    processor_text(customer.rx_cpu_nanoseconds), processor_text(customer.tx_cpu_nanoseconds),
                    fmt::format("{}", sum_of(customer.drops))});
     }
-    return table.text();
+    const std::vector<ipc::WorkerSnapshot>& workers = snapshot.header.workers;
+    if (workers.size() < 2) return table.text();
+    Table by_worker({{"WORKER"}, {"HANDED OVER", Align::kRight}, {"TAKEN OVER", Align::kRight}, {"RING FULL", Align::kRight}});
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+        by_worker.add({fmt::format("data-{}", i), fmt::format("{}", workers[i].handed_over), fmt::format("{}", workers[i].taken_over),
+                       fmt::format("{}", workers[i].ring_full)});
+    }
+    return table.text() + '\n' + by_worker.text();
 }
 
 std::string drops_text(const Snapshot& snapshot) {

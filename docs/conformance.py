@@ -107,7 +107,7 @@ ROWS = {
     "E5": ("Tunnels in their own tunnel do not grow", [], "Cannot happen: stacks have no way to the uplink (`test_a_stack_has_no_way_to_the_uplink_or_to_another_stack`)"),
     "E6": ("A changed port keeps sessions", ["test_listeners_come_move_change_places_and_go"], ""),
     "E7": ("ICMP errors on sending are not fatal", ["test_a_peer_whose_port_is_closed_does_not_disturb_the_others"], ""),
-    "E8": ("Any worker's socket may get any session's packet", [], "One worker here; what comes to the wrong socket is a counted drop until there are more"),
+    "E8": ("Any worker's socket may get any session's packet", [], ""),
 }
 
 

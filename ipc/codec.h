@@ -78,6 +78,10 @@ class FieldWriter {
     void put(const std::pair<A, B>& pair) {
         (*this)(pair.first, pair.second);
     }
+    // A part of a message that has fields of its own.
+    template <typename T>
+    requires requires(FieldWriter& codec, const T& part) { fields(codec, part); }
+    void put(const T& part) { fields(*this, part); }
     template <typename T>
     void put(const std::optional<T>& field) {
         put(field.has_value());
@@ -135,6 +139,9 @@ class FieldReader {
     void get(std::pair<A, B>& pair) {
         (*this)(pair.first, pair.second);
     }
+    template <typename T>
+    requires requires(FieldReader& codec, T& part) { fields(codec, part); }
+    void get(T& part) { fields(*this, part); }
     template <typename T>
     void get(std::optional<T>& field) {
         field.reset();

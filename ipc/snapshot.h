@@ -29,6 +29,13 @@ struct SnapshotRequest {
 
 using DropCount = std::pair<std::string, std::uint64_t>;  // reason, packets; only reasons that occurred
 
+// What one data worker gave to and took from the others, in packets (datagrams, or reads of a TUN): a few around a change, else none.
+struct WorkerSnapshot {
+    std::uint64_t handed_over = 0;
+    std::uint64_t taken_over = 0;
+    std::uint64_t ring_full = 0;  // was to be handed over, but there was no room: dropped
+};
+
 struct SnapshotHeader {
     std::string appliance;
     std::string version;
@@ -42,6 +49,7 @@ struct SnapshotHeader {
     std::uint64_t epoch = 0;     // of this vpnd's life: revisions of another mean nothing
     std::uint64_t revision = 0;  // of what follows
     bool full = true;            // false: only what changed since the revision that was asked with, and nothing has gone since
+    std::vector<WorkerSnapshot> workers;  // by number
 };
 
 struct CustomerSnapshot {

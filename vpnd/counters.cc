@@ -15,7 +15,7 @@ Counters::Drops drops_of(const io::CustomerReport& report) {
 
 }  // namespace
 
-Counters::Counters(io::ControlWorker& control) : control_(control), own_(control.worker_count()) {}
+Counters::Counters(io::ControlWorker& control) : control_(control), own_(control.worker_count()), handovers_(control.worker_count()) {}
 
 Counters::Ticket Counters::refresh(Now now, std::span<const HeldCustomer* const> customers) {
     for (const HeldCustomer* customer : customers) {
@@ -49,6 +49,7 @@ void Counters::take(std::unique_ptr<io::CustomerReport> report) {
     asked_.erase(report->token);
     if (const auto own = own_tickets_.find(report->token); own != own_tickets_.end()) {
         own_[own->second] = drops_of(*report);
+        handovers_[own->second] = report->handovers;
         own_tickets_.erase(own);
         return;
     }

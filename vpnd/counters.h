@@ -39,6 +39,8 @@ class Counters {
     [[nodiscard]] dataplane::Meters meters(CustomerIndex customer) const;
     // Before a customer was known, over all data workers.
     [[nodiscard]] Drops own_drops() const;
+    // By worker.
+    [[nodiscard]] const std::vector<io::HandoverCounters>& handovers() const { return handovers_; }
 
   private:
     struct Kept {
@@ -50,6 +52,7 @@ class Counters {
     io::ControlWorker& control_;
     std::unordered_map<CustomerIndex, Kept> customers_;
     std::vector<Drops> own_;  // by worker
+    std::vector<io::HandoverCounters> handovers_;
     Instant own_asked_ = kLongAgo;
     Ticket last_ = 0;
     std::set<Ticket> asked_;                                 // on their way

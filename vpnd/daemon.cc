@@ -39,7 +39,8 @@ Result<std::unique_ptr<Daemon>> Daemon::make(Parts parts, crypto::RandomSource& 
 }
 
 Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, ConfigLink link, Parts& parts)
-    : control_(std::move(control)),
+    : exchange_(std::move(parts.exchange)),
+      control_(std::move(control)),
       loop_(std::move(loop)),
       link_(std::move(link)),
       customers_(control_->worker_count()),
@@ -118,7 +119,7 @@ void Daemon::show_holdings(const ipc::Hello& hello) {
     for (const auto& [id, customer] : customers_.customers()) {
         link_.send(ipc::Holding{ipc::Holding::Kind::kCustomer, id}, {customer.tun});
     }
-    link_.send(ipc::HoldingEnd{customers_.generation()});
+    link_.send(ipc::HoldingEnd{customers_.generation(), control_->worker_count()});
     log(LogLevel::kInfo, "ready", {{"appliance", hello.appliance}, {"generation", std::to_string(customers_.generation())}});
 }
 

@@ -15,6 +15,7 @@
 #include "vpnd/customer_set.h"
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
+#include "vpnd/io/handover.h"
 #include "vpnd/log_gate.h"
 #include "vpnd/memory_lock.h"
 #include "vpnd/news_log.h"
@@ -33,8 +34,9 @@ class Daemon {
         ipc::Channel channel;  // past its Hello
         UniqueFd snapshot_listener;
         UniqueFd adoption_listener;
-        UniqueFd timestamps;  // invalid: timestamps are kept in memory only
-        UniqueFd signals;     // a signalfd; what comes there ends run()
+        UniqueFd timestamps;                             // invalid: timestamps are kept in memory only
+        UniqueFd signals;                                // a signalfd; what comes there ends run()
+        std::unique_ptr<io::HandoverExchange> exchange;  // of the workers; null when there is one
         std::vector<std::unique_ptr<io::DataWorker>> workers;
         std::string aead_backend;
         std::optional<MemoryLock> memory_lock;  // nothing: memory is not locked
@@ -65,6 +67,7 @@ class Daemon {
     void watch_load(Now now);
     void keep(Now now, ListenerIndex listener, const wireguard::TimestampAccepted& accepted);
 
+    std::unique_ptr<io::HandoverExchange> exchange_;  // outlives the data workers, which control_ owns
     std::unique_ptr<io::ControlWorker> control_;
     io::EventLoop loop_;
     ConfigLink link_;

@@ -70,8 +70,8 @@ Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
     auto* hello = std::get_if<ipc::Hello>(&*message);
     if (hello == nullptr) return fail(ErrorCode::kInvalid, "the first message is not Hello");
     if (received->descriptors.size() != 3) return fail(ErrorCode::kInvalid, "Hello without its three descriptors");
-    constexpr std::uint32_t max_workers = (1U << ReceiverIndex::kWorkerBits) - 1;
-    if (hello->workers == 0 || hello->workers > max_workers) return fail(ErrorCode::kInvalid, "Hello asks for no or too many workers");
+    static_assert(ipc::kMaxWorkers < 1U << ReceiverIndex::kWorkerBits);
+    if (hello->workers == 0 || hello->workers > ipc::kMaxWorkers) return fail(ErrorCode::kInvalid, "Hello asks for no or too many workers");
     parts.snapshot_listener = std::move(received->descriptors[0]);
     parts.adoption_listener = std::move(received->descriptors[1]);
     parts.timestamps = std::move(received->descriptors[2]);
@@ -98,8 +98,13 @@ Status serve(int channel) {
     auto hello = receive_hello(parts);
     if (!hello) return with_context("channel", hello.error());
     parts.hello = std::move(*hello);
+    if (parts.hello.workers > 1) {
+        auto exchange = io::HandoverExchange::make(parts.hello.workers);
+        if (!exchange) return with_context("data workers", exchange.error());
+        parts.exchange = std::move(*exchange);
+    }
     for (std::uint32_t i = 0; i < parts.hello.workers; ++i) {
-        auto worker = io::DataWorker::start(i, aead->backend);
+        auto worker = io::DataWorker::start(i, aead->backend, parts.exchange.get());
         if (!worker) return with_context("data worker", worker.error());
         parts.workers.push_back(std::move(*worker));
     }

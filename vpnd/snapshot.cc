@@ -76,6 +76,9 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
         out.handshakes_initiated += counters.initiations_sent + counters.initiations_accepted;
         out.handshakes_completed += counters.handshakes_completed;
     }
+    for (const io::HandoverCounters& worker : counters_.handovers()) {
+        out.workers.push_back({worker.given, worker.taken, worker.refused});
+    }
     for (auto& [reason, count] : drops) {
         if (count != 0) out.drops.emplace_back(reason, count);
     }

@@ -68,7 +68,7 @@ _devices = itertools.count(1)
 
 
 class Town:
-    def __init__(self, lab, name="warren"):
+    def __init__(self, lab, name="warren", workers=0):
         self.lab, self._numbers, self._ids = lab, itertools.count(1), itertools.count(1)
         self.hub, self.internet = lab.namespace("hub"), lab.router("internet")
         for ns in (self.hub, self.internet):
@@ -77,7 +77,7 @@ class Town:
         lab.wire(self.hub, "up0", [f"{HUB4}/24", f"{HUB4_SECOND}/24", f"{HUB6}/64"], self.internet, "hub0", ["198.51.100.254/24", "2001:db8:100::fe/64"])
         lab.wire(self.hub, "up1", [f"{OTHER4}/24", f"{OTHER6}/64"], self.internet, "hub1", ["192.0.2.254/24", "2001:db8:200::fe/64"])
         self.hub.ip("route add default via 198.51.100.254", "route add ::/0 via 2001:db8:100::fe")
-        self.warren = warren.Warren(lab, self.hub, name=name, listen_port=PORT)
+        self.warren = warren.Warren(lab, self.hub, name=name, listen_port=PORT, workers=workers)
 
     # --- people ---------------------------------------------------------------------------------------------------------------
 

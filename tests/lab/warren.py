@@ -85,8 +85,9 @@ class Warren:
     """A config directory, a run directory, and stackd in `uplink`. Stacks and daemons are gone when the lab closes."""
 
     def __init__(self, lab, uplink, name="warren", listen_port=51820, key=None, customers=(), public_endpoint="", config=None,
-                 run_dir=None, status_listen=""):
+                 run_dir=None, status_listen="", workers=0):
         self.lab, self.uplink, self.name = lab, uplink, name
+        self.workers = workers or int(os.environ.get("WARREN_WORKERS", 0))  # 0: as Warren chooses
         self.listen_port, self.key, self.public_endpoint = listen_port, key or wireguard_go.new_key(), public_endpoint
         self.status_listen = status_listen  # "ADDRESS:PORT" of the status page; empty: none
         self.customers = {customer.id: customer for customer in customers}
@@ -101,7 +102,7 @@ class Warren:
         """Writes the whole config directory as the values are now."""
         os.makedirs(f"{self.config}/customers", exist_ok=True)
         os.makedirs(f"{self.config}/secrets", mode=0o700, exist_ok=True)
-        lines = ["schema = 1", "[appliance]", f"name = {_toml(self.name)}", "", "[wireguard]", f"listen_port = {self.listen_port}",
+        lines = ["schema = 1", *([f"workers = {self.workers}"] if self.workers else []), "[appliance]", f"name = {_toml(self.name)}", "", "[wireguard]", f"listen_port = {self.listen_port}",
                  'private_key = { secret = "uplink" }']
         if self.public_endpoint:
             lines.append(f"endpoint = {_toml(self.public_endpoint)}")

@@ -15,6 +15,8 @@ enum class DropReason : std::uint8_t {
     kDatagramTruncated,
     kHandshakeQueueFull,
     kReceiverIndexUnknown,
+    kHandoverFull,     // likewise, or the customer's
+    kHandoverRefused,  // likewise
     // Inbound: network to stack.
     kListenerMismatch,
     kCustomerSuspended,
@@ -57,6 +59,10 @@ inline constexpr std::array kDropReasons{
     DropReasonText{DropReason::kHandshakeQueueFull, "handshake_queue_full", "Handshake messages came faster than they can be handled."},
     DropReasonText{DropReason::kReceiverIndexUnknown, "receiver_index_unknown",
                    "The message names a session that does not exist (any more)."},
+    DropReasonText{DropReason::kHandoverFull, "handover_full",
+                   "The packet belongs to another data worker, which did not take packets over fast enough."},
+    DropReasonText{DropReason::kHandoverRefused, "handover_refused",
+                   "The data worker that the packet was handed to has no such customer or peer (any more)."},
     DropReasonText{DropReason::kListenerMismatch, "listener_mismatch",
                    "The session belongs to another listener than the one it arrived on."},
     DropReasonText{DropReason::kCustomerSuspended, "customer_suspended", "The customer is suspended."},

@@ -73,6 +73,8 @@ void Pipeline::collect(Instant now, std::size_t train_number, const Train& train
         case MessageClass::kTransport: break;
     }
     const TransportHeader header = parse_transport_header(datagram);
+    const std::uint32_t owner = header.receiver.worker();
+    if (owner != place_.worker && owner < place_.workers) return hand_over(owner, train, datagram, out);
     Session* const session = sessions_.find(header.receiver);
     if (session == nullptr) return own_drops_.add(DropReason::kReceiverIndexUnknown);
     Peer& peer = *find(session->peer);
@@ -88,6 +90,21 @@ void Pipeline::collect(Instant now, std::size_t train_number, const Train& train
     batch_[batched_] = {session, &peer, &customer, &train, header.counter, text};
     jobs_[batched_] = {&session->receive_key, header.counter, text.data(), static_cast<std::uint32_t>(text.size()), false};
     if (++batched_ == kBatch) open_batch(now, out);
+}
+
+// The kernel steers a train by its first datagram, and another session of the same sender may be another worker's. Datagrams that follow
+// each other stay together.
+void Pipeline::hand_over(std::uint32_t worker, const Train& train, MutableBytes datagram, Output& out) {
+    if (!out.handovers.empty()) {
+        Handover& last = out.handovers.back();
+        MutableBytes& bytes = last.train.bytes;
+        if (last.worker == worker && bytes.data() + bytes.size() == datagram.data() && bytes.data() >= train.bytes.data()) {
+            bytes = MutableBytes(bytes.data(), bytes.size() + datagram.size());
+            return;
+        }
+    }
+    Handover& next = out.handovers.emplace_back(Handover{worker, {}, train});
+    next.train.bytes = datagram;
 }
 
 void Pipeline::open_batch(Instant now, Output& out) {

@@ -22,6 +22,14 @@ void Pipeline::outbound(Instant now, CustomerIndex index, MutableBytes super_pac
 
     const PeerIndex* const owner = customer->view->allowed_ips.find(packet->inner().destination());
     Peer* const peer = owner == nullptr ? nullptr : find(*owner);
+    if (peer == nullptr && owner != nullptr) {
+        const auto elsewhere = customer->view->elsewhere.find(*owner);
+        if (elsewhere != customer->view->elsewhere.end()) {
+            Handover& given = out.handovers.emplace_back(Handover{elsewhere->second, index, {}});
+            given.train.bytes = super_packet;
+            return;
+        }
+    }
     if (peer == nullptr) {
         customer->drops.add(DropReason::kNoPeerForDestination, packet->count());
         return refuse(now, IcmpError::kNoPeer, packet->inner(), *customer, 0, out);

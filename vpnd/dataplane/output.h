@@ -8,6 +8,7 @@
 #include "vpnd/dataplane/install.h"
 #include "vpnd/dataplane/offload_header.h"
 #include "vpnd/dataplane/packet_buffer.h"
+#include "vpnd/dataplane/train.h"
 
 namespace warren::dataplane {
 
@@ -63,6 +64,7 @@ struct Output {
     std::vector<Piece> pieces;
     std::vector<EgressTrain> trains;
     std::vector<Stray> strays;
+    std::vector<Handover> handovers;  // in the order they came; the bytes live where they were read into
     std::vector<Event> events;
     std::array<IcmpPacket, kIcmpSlots> icmp;
     std::size_t icmp_used = 0;
@@ -72,6 +74,7 @@ struct Output {
         pieces.clear();
         trains.clear();
         strays.clear();
+        handovers.clear();
         events.clear();
         icmp_used = 0;
     }

@@ -14,7 +14,7 @@ constexpr Duration kRetryDelay = std::chrono::milliseconds(5);
 
 }  // namespace
 
-Pipeline::Pipeline(crypto::PacketAead& aead) : aead_(aead), egress_(aead) {}
+Pipeline::Pipeline(crypto::PacketAead& aead, Place place) : aead_(aead), place_(place), egress_(aead) {}
 
 Customer* Pipeline::find(CustomerIndex customer) const {
     return customer.value < customers_.size() ? customers_[customer.value].get() : nullptr;

@@ -27,8 +27,14 @@ struct CustomerTrain {
 // no allocation. `now` never goes back. One data worker.
 class Pipeline {
   public:
+    // Which of how many data workers this one is.
+    struct Place {
+        std::uint32_t worker = 0;
+        std::uint32_t workers = 1;
+    };
     // `aead` outlives the pipeline; every Output that holds trains is emptied before it ends.
-    explicit Pipeline(crypto::PacketAead& aead);
+    explicit Pipeline(crypto::PacketAead& aead, Place place);
+    explicit Pipeline(crypto::PacketAead& aead) : Pipeline(aead, Place{}) {}
 
     // --- control --------------------------------------------------------------------------------------------------------------
     // As SwapCustomer and DropCustomer of vpnd/io/worker_messages.h say. `takes_udp_segments`: his TUN takes UDP super-packets.
@@ -47,7 +53,8 @@ class Pipeline {
     void sort(std::span<const Train> trains, std::vector<CustomerTrain>& out) const;
     // Network to stack. What `out` refers to lives in the trains' bytes. May leave sealed trains (staged packets of a confirmed session).
     void inbound(Instant now, std::span<const Train> trains, Output& out);
-    // Stack to network: one read of the customer's TUN, offload header first. The bytes may be reused after the call.
+    // Stack to network: one read of the customer's TUN, offload header first. The bytes may be reused after the call, unless they are in
+    // `out.handovers`: those have to go first.
     void outbound(Instant now, CustomerIndex customer, MutableBytes super_packet, Output& out);
     // Seals what outbound() collected. To be called when no more room is left for another outbound(), and at the end of a round.
     void finish(Output& out) { egress_.seal(out); }
@@ -97,6 +104,7 @@ class Pipeline {
 
     // inbound.cc
     [[nodiscard]] CustomerIndex owner_of(Bytes datagram) const;
+    void hand_over(std::uint32_t worker, const Train& train, MutableBytes datagram, Output& out);
     void collect(Instant now, std::size_t train_number, const Train& train, MutableBytes datagram, Output& out);
     void open_batch(Instant now, Output& out);
     void accept(Instant now, const Candidate& message, Output& out);
@@ -116,6 +124,7 @@ class Pipeline {
     void refuse(Instant now, IcmpError error, const InnerPacket& packet, Customer& customer, std::size_t mtu, Output& out);
 
     crypto::PacketAead& aead_;
+    const Place place_;
     Egress egress_;
     Coalescer coalescer_;
     SessionTable sessions_;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 
 #include "base/bytes.h"
 #include "base/ids.h"
@@ -24,6 +26,17 @@ struct Train {
     [[nodiscard]] MutableBytes datagram_at(std::size_t offset) const {
         return bytes.subspan(offset, std::min(stride(), bytes.size() - offset));
     }
+};
+
+// What came to a data worker that does not own it: datagrams whose receiver index names another worker, or what was read from a TUN for a
+// peer of another one. One worker hands it over to the other, which sees it as if it had come there.
+struct Handover {
+    std::uint32_t worker = 0;  // who owns it
+    CustomerIndex customer;    // valid: train.bytes is one read of this customer's TUN, and the rest of the train means nothing
+    Train train;
+
+    // Datagrams, or one read of a TUN.
+    [[nodiscard]] std::uint64_t packets() const { return customer.valid() ? 1 : train.count(); }
 };
 
 }  // namespace warren::dataplane

@@ -15,7 +15,7 @@ struct DataWorker::State {
     std::thread thread;
 };
 
-Result<std::unique_ptr<DataWorker>> DataWorker::start(std::uint32_t worker, crypto::AeadBackend backend) {
+Result<std::unique_ptr<DataWorker>> DataWorker::start(std::uint32_t worker, crypto::AeadBackend backend, HandoverExchange* exchange) {
     auto aead = crypto::make_packet_aead(backend);
     if (!aead) return with_context("data worker " + std::to_string(worker), std::move(aead).error());
     auto command_bell = Doorbell::make_fd();
@@ -23,7 +23,7 @@ Result<std::unique_ptr<DataWorker>> DataWorker::start(std::uint32_t worker, cryp
     auto event_bell = Doorbell::make_fd();
     if (!event_bell) return tl::unexpected(std::move(event_bell).error());
     auto state = std::make_unique<State>(std::move(*command_bell), std::move(*event_bell));
-    auto loop = PacketLoop::make(std::move(*aead), state->mailbox);
+    auto loop = PacketLoop::make(std::move(*aead), state->mailbox, exchange == nullptr ? HandoverPort() : HandoverPort(*exchange, worker));
     if (!loop) return tl::unexpected(std::move(loop).error());
 
     // Signals are for the control worker's thread.
@@ -33,6 +33,7 @@ Result<std::unique_ptr<DataWorker>> DataWorker::start(std::uint32_t worker, cryp
     pthread_sigmask(SIG_SETMASK, &all, &before);
     state->thread = std::thread([packets = std::move(*loop)] { packets->run(); });
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_setname_np(state->thread.native_handle(), ("data-" + std::to_string(worker)).c_str());
     return std::unique_ptr<DataWorker>(new DataWorker(std::move(state)));
 }
 

@@ -16,18 +16,20 @@ constexpr Duration kRetryEvents = std::chrono::milliseconds(5);
 
 }  // namespace
 
-Result<std::unique_ptr<PacketLoop>> PacketLoop::make(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox) {
+Result<std::unique_ptr<PacketLoop>> PacketLoop::make(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port) {
     auto events = EventLoop::make();
     if (!events) return tl::unexpected(std::move(events).error());
     WARREN_TRY(events->add(mailbox.command_fd(), token(Source::kCommands, 0)));
-    return std::unique_ptr<PacketLoop>(new PacketLoop(std::move(*events), std::move(aead), mailbox));
+    if (port.bell_fd() >= 0) WARREN_TRY(events->add(port.bell_fd(), token(Source::kHandover, 0)));
+    return std::unique_ptr<PacketLoop>(new PacketLoop(std::move(*events), std::move(aead), mailbox, port));
 }
 
-PacketLoop::PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox)
+PacketLoop::PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port)
     : mailbox_(mailbox),
+      port_(port),
       events_(std::move(events)),
       aead_(std::move(aead)),
-      pipeline_(*aead_),
+      pipeline_(*aead_, {port.worker(), port.workers()}),
       received_(backlog_.receive_pool()),
       tun_space_(std::make_unique<std::uint8_t[]>(kTunSpace)) {}
 
@@ -62,6 +64,7 @@ void PacketLoop::serve(const epoll_event& ready) {
             (void)run_commands();
             return;
         case Source::kTun: return serve_tun(CustomerIndex{index}, ready.events);
+        case Source::kHandover: return serve_handovers();
         case Source::kUplinkV4: return serve_uplink({index}, Family::kV4, ready);
         case Source::kUplinkV6: return serve_uplink({index}, Family::kV6, ready);
     }
@@ -156,6 +159,7 @@ void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {
         row = {row.peer, traffic->rx_bytes, traffic->tx_bytes, traffic->rx_packets, traffic->tx_packets};
     }
     if (const dataplane::Meters* const meters = pipeline_.meters(report->customer)) report->meters = *meters;
+    if (!report->customer.valid()) report->handovers = port_.counters();
     const dataplane::DropCounters* const drops = report->customer.valid() ? pipeline_.drops(report->customer) : &pipeline_.own_drops();
     if (drops != nullptr) std::copy_n(drops->all().begin(), std::min(report->drops.size(), drops->all().size()), report->drops.begin());
     mailbox_.publish(ReportFilled{std::move(report)});
@@ -164,6 +168,7 @@ void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {
 // --- what the pipeline left -----------------------------------------------------------------------------------------------------
 
 void PacketLoop::deliver(std::span<const dataplane::Train> trains) {
+    hand_over();
     write_to_tuns();
     send_trains();
     publish_events(trains);

@@ -10,6 +10,7 @@
 #include "vpnd/dataplane/pipeline.h"
 #include "vpnd/dataplane/scheduler.h"
 #include "vpnd/io/event_loop.h"
+#include "vpnd/io/handover.h"
 #include "vpnd/io/mailbox.h"
 #include "vpnd/io/tun_device.h"
 #include "vpnd/io/udp_socket.h"
@@ -20,7 +21,8 @@ namespace warren::io {
 class PacketLoop {
   public:
     // Both outlive it.
-    [[nodiscard]] static Result<std::unique_ptr<PacketLoop>> make(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox);
+    [[nodiscard]] static Result<std::unique_ptr<PacketLoop>> make(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox,
+                                                                  HandoverPort port = {});
     PacketLoop(const PacketLoop&) = delete;
     PacketLoop& operator=(const PacketLoop&) = delete;
 
@@ -43,9 +45,9 @@ class PacketLoop {
         dataplane::Pace up;
         dataplane::Pace down;
     };
-    enum class Source : std::uint8_t { kCommands, kUplinkV4, kUplinkV6, kTun };
+    enum class Source : std::uint8_t { kCommands, kUplinkV4, kUplinkV6, kTun, kHandover };
 
-    PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox);
+    PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port);
     [[nodiscard]] static std::uint64_t token(Source source, std::uint32_t index) {
         return (std::uint64_t{index} << 8) | static_cast<std::uint8_t>(source);
     }
@@ -68,6 +70,13 @@ class PacketLoop {
     Duration charge(CustomerIndex customer, dataplane::Direction direction);
     [[nodiscard]] Lane& lane(CustomerIndex customer) { return lanes_[customer.value]; }
     [[nodiscard]] MutableBytes tun_space() const;
+
+    // packet_loop_handover.cc
+    // Gives away what belongs to other workers.
+    void hand_over();
+    void serve_handovers();
+    void receive_from_another(const dataplane::Train& train);
+    void send_for_another(const dataplane::Handover& packet);
 
     // True when there were any.
     bool run_commands();
@@ -94,6 +103,7 @@ class PacketLoop {
     [[nodiscard]] Uplink* uplink_of(const dataplane::EgressTrain& train, std::uint64_t& name);
 
     Mailbox& mailbox_;
+    HandoverPort port_;
     EventLoop events_;
     std::unique_ptr<crypto::PacketAead> aead_;
     dataplane::Pipeline pipeline_;

@@ -38,6 +38,13 @@ struct DropCustomer {
     CustomerIndex index;
 };
 
+// What went from and to other data workers, in packets (datagrams, or reads of a TUN).
+struct HandoverCounters {
+    std::uint64_t given = 0;
+    std::uint64_t taken = 0;
+    std::uint64_t refused = 0;  // the other worker's ring was full: dropped
+};
+
 struct PeerCounters {
     PeerIndex peer;
     std::uint64_t rx_bytes = 0, tx_bytes = 0;      // encrypted payload messages, headers included
@@ -50,6 +57,7 @@ struct CustomerReport {
     std::uint64_t token = 0;          // the control worker's, untouched
     std::vector<PeerCounters> peers;  // .peer set by the control worker
     dataplane::Meters meters;
+    HandoverCounters handovers;        // the worker's, when `customer` is invalid
     std::vector<std::uint64_t> drops;  // by DropReason, sized kDropReasonCount by the control worker
 };
 struct FillReport {

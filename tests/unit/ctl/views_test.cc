@@ -83,6 +83,18 @@ TEST_CASE("the counters' table has plain numbers") {
           "globex           0           0           0           0  0.000 s  0.000 s        0\n");
 }
 
+TEST_CASE("with several workers the counters tell what went from one to another") {
+    auto snapshot = samples::snapshot();
+    const std::string alone = counters_text(snapshot);
+    snapshot.header.workers = {{}};
+    CHECK(counters_text(snapshot) == alone);
+    snapshot.header.workers = {{7, 0, 2}, {0, 7, 0}};
+    CHECK(counters_text(snapshot) == alone +
+                                         "\nWORKER  HANDED OVER  TAKEN OVER  RING FULL\n"
+                                         "data-0            7           0          2\n"
+                                         "data-1            0           7          0\n");
+}
+
 TEST_CASE("drops are explained, unknown reasons too") {
     CHECK(drops_text(samples::snapshot()) ==
           "CUSTOMER  PACKETS  REASON\n"

@@ -160,6 +160,58 @@ TEST_CASE("processor time is charged to the customer, each way") {
     }
 }
 
+TEST_CASE("E8: what comes to another worker than the owner is handed over: whole, in order, both ways, and counted") {
+    if (!can_run()) return;
+    for (const Family outer : {Family::kV4, Family::kV6}) {
+        TunnelOptions options{outer};
+        options.has_detour = true;
+        Tunnel tunnel(options);
+        if (!tunnel.is_ready()) {
+            MESSAGE("skipped: no bpf(2)");
+            return;
+        }
+        tunnel.install(0, 1);
+        for (const bool is_v4 : {true, false}) {
+            for (const std::size_t size : {1U, 1000U, 1372U, 8000U, 60'000U}) echo(tunnel, is_v4, size);
+            stream(tunnel, is_v4, 4 << 20);
+        }
+        const auto detour = tunnel.detour_report();
+        auto owner = tunnel.own_report(1);
+        for (int i = 0; i < 100 && owner->handovers.taken < detour->handovers.given; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+            owner = tunnel.own_report(1);
+        }
+        CHECK(detour->handovers.given >= tunnel.report(1)->peers[0].rx_packets);
+        CHECK(detour->handovers.given <= owner->handovers.taken);
+        CHECK(detour->handovers.taken == 0);
+        CHECK(owner->handovers.given == 0);
+        const auto full = static_cast<std::size_t>(dataplane::DropReason::kHandoverFull);
+        CHECK(detour->drops[full] + tunnel.detour_report({0})->drops[full] >= detour->handovers.refused);
+        CHECK(owner->drops[static_cast<std::size_t>(dataplane::DropReason::kHandoverRefused)] == 0);
+        CHECK(detour->drops[static_cast<std::size_t>(dataplane::DropReason::kReceiverIndexUnknown)] == 0);
+    }
+}
+
+TEST_CASE("a packet handed over for a customer who is gone is a counted drop, and the owner lives") {
+    if (!can_run()) return;
+    TunnelOptions options;
+    options.has_detour = true;
+    Tunnel tunnel(options);
+    if (!tunnel.is_ready()) return;
+    tunnel.install(0, 1);
+    echo(tunnel, true, 100);
+    tunnel.worker(1).post(DropCustomer{{0}});
+    UniqueFd socket;
+    tunnel.stack(1).run([&] { socket = bound_socket(SOCK_DGRAM, inside(1, true, 9)); });
+    connect_to(socket.get(), inside(0, true, 9));
+    const auto refused = static_cast<std::size_t>(dataplane::DropReason::kHandoverRefused);
+    for (int i = 0; i < 100 && tunnel.own_report(1)->drops[refused] == 0; ++i) {
+        REQUIRE(::send(socket.get(), "x", 1, 0) == 1);
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    CHECK(tunnel.own_report(1)->drops[refused] > 0);
+}
+
 TEST_CASE("D12: packets as large as a datagram holds") {
     if (!can_run()) return;
     Tunnel tunnel({Family::kV4, 65'400});
@@ -266,8 +318,9 @@ TEST_CASE("a handshake message that came to a data socket is handed to the contr
     Tunnel tunnel;
     std::array<std::uint8_t, 148> initiation{1};
     initiation[147] = 9;
-    send_to(tunnel.endpoint(0), initiation);
     std::vector<WorkerEvent> events;
+    tunnel.barrier(0, events);  // the socket tells where a datagram was sent to
+    send_to(tunnel.endpoint(0), initiation);
     const StrayHandshake* stray = nullptr;
     while (stray == nullptr) {
         tunnel.wait_for_events(0, events);

@@ -2,16 +2,19 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <linux/ipv6.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -33,10 +36,10 @@ ifreq request() {
     return out;
 }
 
-UniqueFd open_tun() {
+UniqueFd open_tun(int more_flags = 0) {
     UniqueFd fd(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
     ifreq what = request();
-    what.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR);
+    what.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | more_flags);
     if (!fd.valid() || ::ioctl(fd.get(), TUNSETIFF, &what) != 0) return {};
     return fd;
 }
@@ -80,12 +83,13 @@ bool Stack::is_possible(std::string& reason) {
     return possible;
 }
 
-Stack::Stack(const char* v4, unsigned length_v4, const char* v6, unsigned length_v6, int mtu) {
+Stack::Stack(const char* v4, unsigned length_v4, const char* v6, unsigned length_v6, int mtu, bool has_two_queues) {
     std::thread([&] {
         WARREN_CHECK(::unshare(CLONE_NEWNET) == 0);
         namespace_ = UniqueFd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-        tun_ = open_tun();
+        tun_ = open_tun(has_two_queues ? IFF_MULTI_QUEUE : 0);
         WARREN_CHECK(tun_.valid());
+        if (has_two_queues) second_queue_ = open_tun(IFF_MULTI_QUEUE);
         const UniqueFd control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
         set_v4(control.get(), v4, length_v4);
         ifreq what = request();
@@ -96,6 +100,21 @@ Stack::Stack(const char* v4, unsigned length_v4, const char* v6, unsigned length
         WARREN_CHECK(::ioctl(control.get(), SIOCSIFFLAGS, &what) == 0);
         set_v6(control.get(), v6, length_v6);
     }).join();
+}
+
+bool Stack::use_second_queue() const {
+    std::array<bpf_insn, 2> program{};
+    program[0].code = BPF_ALU64 | BPF_MOV | BPF_K;  // r0 = 1
+    program[0].imm = 1;
+    program[1].code = BPF_JMP | BPF_EXIT;
+    bpf_attr load{};
+    load.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+    load.insns = reinterpret_cast<std::uint64_t>(program.data());
+    load.insn_cnt = static_cast<std::uint32_t>(program.size());
+    load.license = reinterpret_cast<std::uint64_t>("");
+    const UniqueFd loaded(static_cast<int>(::syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load)));
+    const int fd = loaded.get();
+    return loaded.valid() && ::ioctl(second_queue_.get(), TUNSETSTEERINGEBPF, &fd) == 0;
 }
 
 void Stack::run(const std::function<void()>& inside) const {

@@ -15,17 +15,21 @@ class Stack {
     [[nodiscard]] static bool is_possible(std::string& reason);
 
     // vpn0 with these addresses, up.
-    Stack(const char* v4, unsigned length_v4, const char* v6, unsigned length_v6, int mtu = 1420);
+    Stack(const char* v4, unsigned length_v4, const char* v6, unsigned length_v6, int mtu = 1420, bool has_two_queues = false);
 
     // Runs inside the namespace, on a thread of its own, to its end. Descriptors opened there stay good outside.
     void run(const std::function<void()>& inside) const;
     // Packets and super-packets that vpn0 was given so far.
     [[nodiscard]] std::uint64_t packets_received() const;
     [[nodiscard]] UniqueFd take_tun() { return std::move(tun_); }
+    // Whatever the stack sends comes out of the second queue from now on. False where that cannot be had (no bpf(2)).
+    [[nodiscard]] bool use_second_queue() const;
+    [[nodiscard]] UniqueFd second_queue() const { return second_queue_.duplicate(); }
 
   private:
     UniqueFd namespace_;
     UniqueFd tun_;
+    UniqueFd second_queue_;
 };
 
 // Inside a namespace: its loopback device, up.

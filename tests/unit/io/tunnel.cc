@@ -1,6 +1,7 @@
 #include "tunnel.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -35,8 +36,15 @@ Tunnel::Tunnel(TunnelOptions options) : options_(options) {
     }
     for (int side = 0; side < 2; ++side) {
         const auto at = static_cast<std::size_t>(side);
-        stacks_[at] = std::make_unique<Stack>(side == 0 ? "10.0.0.1" : "10.0.0.2", 24, side == 0 ? "fd00::1" : "fd00::2", 64, options.mtu);
-        auto worker = DataWorker::start(0, crypto::AeadBackend::kSodium);
+        const bool has_detour = side == 1 && options.has_detour;
+        stacks_[at] = std::make_unique<Stack>(side == 0 ? "10.0.0.1" : "10.0.0.2", 24, side == 0 ? "fd00::1" : "fd00::2", 64, options.mtu,
+                                              has_detour);
+        if (has_detour) {
+            exchange_ = std::move(*HandoverExchange::make(2));
+            detour_ = std::move(*DataWorker::start(1, crypto::AeadBackend::kSodium, exchange_.get()));
+            is_ready_ = stacks_[at]->use_second_queue();
+        }
+        auto worker = DataWorker::start(0, crypto::AeadBackend::kSodium, exchange_.get());
         WARREN_CHECK(worker.has_value());
         workers_[at] = std::move(*worker);
         tuns_[at] = stacks_[at]->take_tun();
@@ -51,17 +59,28 @@ Tunnel::Tunnel(TunnelOptions options) : options_(options) {
 void Tunnel::move_listener(int side) {
     const IpAddress loopback = options_.outer == Family::kV4 ? IpAddress::v4(127, 0, 0, 1) : *parse_ip("::1");
     UniqueFd socket;
-    const auto open = [&] { socket = bound_socket(SOCK_DGRAM, {loopback, 0, 0}); };
+    const bool has_detour = side == 1 && options_.has_detour;
+    const auto open = [&] { socket = bound_socket(SOCK_DGRAM, {loopback, 0, 0}, has_detour); };
     uplink_ == nullptr ? open() : uplink_->run(open);
     ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
     endpoints_[static_cast<std::size_t>(side)] = bound_to(socket.get());
     AddListener listener{{0}, {}, {}};
     (options_.outer == Family::kV4 ? listener.v4 : listener.v6) = std::move(socket);
     worker(side).post(std::move(listener));
+    if (!has_detour) return;
+    socket = bound_socket(SOCK_DGRAM, endpoint(side), true);
+    ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
+    sock_filter second = BPF_STMT(BPF_RET | BPF_K, 1);  // of the group's sockets
+    const sock_fprog always{1, &second};
+    WARREN_CHECK(::setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &always, sizeof always) == 0);
+    AddListener other{{0}, {}, {}};
+    (options_.outer == Family::kV4 ? other.v4 : other.v6) = std::move(socket);
+    detour_->post(std::move(other));
 }
 
 void Tunnel::stop() {
     for (auto& worker : workers_) worker.reset();
+    detour_.reset();
 }
 
 void Tunnel::put_customer(int side, bool suspended) {
@@ -78,6 +97,12 @@ void Tunnel::put_customer(int side, bool suspended) {
     const char* const other_v4 = side == 0 ? "10.0.0.2/32" : "10.0.0.1/32";
     const char* const other_v6 = side == 0 ? "fd00::2/128" : "fd00::1/128";
     view->allowed_ips = Lpm<PeerIndex>({{*parse_prefix(other_v4), {0}}, {*parse_prefix(other_v6), {0}}});
+    if (side == 1 && options_.has_detour) {
+        auto elsewhere = std::make_unique<dataplane::CustomerView>(*view);
+        elsewhere->peers.clear();
+        elsewhere->elsewhere[{0}] = 0;
+        detour_->post(SwapCustomer{std::move(elsewhere), first ? stack(side).second_queue() : UniqueFd()});
+    }
     worker(side).post(SwapCustomer{std::move(view), first ? other_tun(side) : UniqueFd()});
 }
 
@@ -98,17 +123,17 @@ void Tunnel::install(int initiator, std::uint32_t number) {
     }
 }
 
-std::unique_ptr<CustomerReport> Tunnel::fill(int side, CustomerIndex customer) {
+std::unique_ptr<CustomerReport> Tunnel::fill(DataWorker& by, CustomerIndex customer) {
     auto wanted = std::make_unique<CustomerReport>();
     wanted->customer = customer;
     wanted->token = ++tokens_;
     wanted->peers.resize(1);
     wanted->peers[0].peer = {0};
     wanted->drops.resize(dataplane::kDropReasonCount);
-    worker(side).post(FillReport{std::move(wanted)});
+    by.post(FillReport{std::move(wanted)});
     std::vector<WorkerEvent> events;
     for (;;) {
-        wait_for_events(side, events);
+        wait_for_events(by, events);
         for (WorkerEvent& event : events) {
             if (auto* const filled = std::get_if<ReportFilled>(&event); filled != nullptr && filled->report != nullptr)
                 return std::move(filled->report);
@@ -128,10 +153,10 @@ void Tunnel::barrier(int side, std::vector<WorkerEvent>& events) {
     }
 }
 
-void Tunnel::wait_for_events(int side, std::vector<WorkerEvent>& events) {
-    pollfd waiting{worker(side).event_fd(), POLLIN, 0};
+void Tunnel::wait_for_events(DataWorker& from, std::vector<WorkerEvent>& events) {
+    pollfd waiting{from.event_fd(), POLLIN, 0};
     WARREN_CHECK(::poll(&waiting, 1, 5'000) == 1);
-    worker(side).take_events(events);
+    from.take_events(events);
 }
 
 }  // namespace warren::io::test

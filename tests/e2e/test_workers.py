@@ -1,0 +1,113 @@
+"""Several data workers: customers spread over them, and what an operator and a crash do to them."""
+
+import os
+import signal
+
+import pytest
+
+from tests.lab import netlab, town as scenery
+from tests.lab.town import STACK4, Town
+
+WORKERS = 4
+
+
+@pytest.fixture(scope="module")
+def crowd():
+    """A Warren of its own with four workers and a customer on each, all with the same addresses."""
+    with netlab.Lab() as lab:
+        town = Town(lab, name="crowd", workers=WORKERS)
+        town.warren.start()
+        offices = []
+        for number in range(WORKERS):
+            office = town.office(f"crowd{number}")
+            office.customer = town.customer([office.peer], f"crowd-{number}")
+            offices.append(office)
+        for office in offices:
+            office.connect()
+        yield town, offices
+
+
+def threads(pid):
+    names = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/comm") as comm:
+            names.append(comm.read().strip())
+    return sorted(name for name in names if name.startswith("data-"))
+
+
+def handed_over(warren):
+    return [worker["handed_over"] + worker["ring_full"] for worker in warren.json("counters")["workers"]]
+
+
+def test_each_worker_is_a_thread_with_its_name(crowd):
+    assert threads(crowd[0].warren.vpnd()) == [f"data-{number}" for number in range(WORKERS)]
+
+
+def test_customers_of_different_workers_have_the_same_addresses_and_never_each_others_packets(crowd):
+    town, offices = crowd
+    sizes = [100, 1392, 700, 4] * 25
+    before = {office.customer.id: town.warren.status(office.customer.id) for office in offices}
+    for office in offices:
+        stack = town.stack(office.customer)
+        assert scenery.send_udp(office.ns, stack, STACK4, sizes) == (len(sizes), True)  # each datagram has bytes of its own
+        assert scenery.send_udp(stack, office.ns, "10.0.0.2", sizes) == (len(sizes), True)
+        assert scenery.send_tcp(office.ns, stack, STACK4, 1 << 20)
+    netlab.wait_until(lambda: all(town.warren.status(id_)["rx_packets"] > then["rx_packets"] for id_, then in before.items()), 5)
+    assert handed_over(town.warren) == [0] * WORKERS  # the kernel brought every packet to its owner
+
+
+def test_customers_who_come_and_go_disturb_nobody_on_any_worker(crowd):
+    town, offices = crowd
+    pinging = [scenery.Pinging(office.ns, STACK4) for office in offices]
+    for _ in range(2):
+        guests = [town.office(f"guest{number}") for number in range(WORKERS)]
+        ids = [town.customer([guest.peer], f"crowd-guest-{number}").id for number, guest in enumerate(guests)]
+        guests[-1].connect()
+        town.warren.remove(*ids)
+    assert [each.lost() for each in pinging] == [0] * WORKERS
+
+
+def test_another_number_of_workers_waits_for_a_restart_and_says_so(crowd):
+    town, offices = crowd
+    pinging, vpnd = scenery.Pinging(offices[0].ns, STACK4), town.warren.vpnd()
+    town.warren.workers = 2
+    town.warren.write()
+    said = town.warren.apply()
+    assert "workers: 2 takes effect when Warren is restarted" in said.stdout + said.stderr
+    assert (town.warren.vpnd(), len(threads(vpnd))) == (vpnd, WORKERS)
+    assert pinging.lost() == 0
+
+
+def test_a_new_stackd_adopts_all_workers_and_goes_on_with_their_number(crowd):
+    town, offices = crowd
+    vpnd, pinging = town.warren.vpnd(), [scenery.Pinging(office.ns, STACK4) for office in offices]
+    town.warren.workers = 2  # changed while nobody looked
+    town.warren.process.kill(signal.SIGKILL)
+    town.warren.process.wait()
+    town.warren.start()
+    assert (town.warren.vpnd(), len(threads(vpnd))) == (vpnd, WORKERS)
+    guest = town.office("adopted")
+    town.customer([guest.peer], "crowd-adopted")  # new tunnels find their sockets and workers
+    guest.connect()
+    town.warren.remove("crowd-adopted")
+    assert [each.lost() for each in pinging] == [0] * WORKERS
+
+
+def test_a_killed_vpnd_is_back_with_all_its_workers(crowd):
+    town, offices = crowd
+    vpnd = town.warren.vpnd()
+    os.kill(vpnd, signal.SIGKILL)
+    for office in offices:
+        netlab.wait_until(lambda: office.ping(timeout=1), 40, "the client is back")
+    assert town.warren.vpnd() != vpnd and len(threads(town.warren.vpnd())) == WORKERS
+
+
+def test_a_restart_brings_the_new_number(crowd):
+    town, offices = crowd
+    town.warren.workers = 2
+    assert town.warren.stop() == 0
+    town.warren.start()
+    assert threads(town.warren.vpnd()) == ["data-0", "data-1"]
+    for office in offices:
+        netlab.wait_until(lambda: office.ping(timeout=1), 40, "the client is back")
+    assert "restarted" not in town.warren.apply().stdout

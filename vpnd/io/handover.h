@@ -1,0 +1,96 @@
+// How data workers hand packets to the one that owns them: a bounded ring for each pair of workers, and a bell for each receiver.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/result.h"
+#include "vpnd/dataplane/train.h"
+#include "vpnd/io/doorbell.h"
+#include "vpnd/io/worker_messages.h"
+
+namespace warren::io {
+
+// Packets with their bytes, first in first out, between exactly two threads. No lock; the memory is taken at the first push, because
+// hardly any pair ever needs it.
+class HandoverRing {
+  public:
+    static constexpr std::size_t kSize = std::size_t{512} << 10;  // seven of the largest TUN reads, or 330 full datagrams
+
+    // Sending worker: copies the packet in. False when it does not fit now: nothing happened.
+    [[nodiscard]] bool push(const dataplane::Handover& packet);
+    // Receiving worker: the oldest, its bytes in the ring and free to be written; good until release(). Nothing when empty.
+    [[nodiscard]] std::optional<dataplane::Handover> pop();
+    // Receiving worker: the room of everything popped is free again.
+    void release() { head_.store(popped_); }
+
+  private:
+    static constexpr std::size_t kAlignment = 16;
+    struct Record {
+        std::uint32_t size = 0;  // of all of it, a multiple of kAlignment
+        bool is_padding = false;
+        dataplane::Handover packet;
+    };
+    static_assert(std::is_trivially_copyable_v<Record>);
+    // The largest record behind the largest padding always fits into an empty ring.
+    static_assert(kSize % kAlignment == 0 && kSize > 3 * (sizeof(Record) + 65'536 + 64));
+
+    std::unique_ptr<std::uint8_t[]> memory_;  // the sender's until tail_ moves for the first time
+    std::uint64_t popped_ = 0;                // the receiver's
+    // Sequentially consistent, so that with the bell nothing is overlooked (base/bounded.h).
+    alignas(64) std::atomic<std::uint64_t> head_{0};  // bytes released so far
+    alignas(64) std::atomic<std::uint64_t> tail_{0};  // bytes pushed so far
+};
+
+// Everything that the data workers of a process share. It outlives them.
+class HandoverExchange {
+  public:
+    [[nodiscard]] static Result<std::unique_ptr<HandoverExchange>> make(std::uint32_t workers);
+
+    [[nodiscard]] std::uint32_t workers() const { return static_cast<std::uint32_t>(bells_.size()); }
+    [[nodiscard]] HandoverRing& ring(std::uint32_t from, std::uint32_t to) { return rings_[from * bells_.size() + to]; }
+    [[nodiscard]] Doorbell& bell(std::uint32_t worker) { return *bells_[worker]; }
+
+  private:
+    HandoverExchange() = default;
+    std::vector<std::unique_ptr<Doorbell>> bells_;
+    std::unique_ptr<HandoverRing[]> rings_;
+};
+
+// One worker's place in the exchange. That worker's thread only.
+class HandoverPort {
+  public:
+    // A worker that is alone.
+    HandoverPort() = default;
+    // `exchange` outlives it.
+    HandoverPort(HandoverExchange& exchange, std::uint32_t worker) : exchange_(&exchange), worker_(worker) {}
+
+    [[nodiscard]] std::uint32_t worker() const { return worker_; }
+    [[nodiscard]] std::uint32_t workers() const { return exchange_ == nullptr ? 1 : exchange_->workers(); }
+
+    // False when the owner's ring is full. The owner wakes at wake().
+    [[nodiscard]] bool give(const dataplane::Handover& packet);
+    void wake();
+
+    // Readable when something was handed to this worker; -1 when nobody can.
+    [[nodiscard]] int bell_fd() const { return exchange_ == nullptr ? -1 : exchange_->bell(worker_).fd(); }
+    void clear_bell() { exchange_->bell(worker_).clear(); }
+    // For what was left in the rings.
+    void raise_bell() { exchange_->bell(worker_).raise(); }
+    // The oldest from one worker; good until release() of the same.
+    [[nodiscard]] std::optional<dataplane::Handover> take(std::uint32_t from);
+    void release(std::uint32_t from) { exchange_->ring(from, worker_).release(); }
+
+    [[nodiscard]] const HandoverCounters& counters() const { return counters_; }
+
+  private:
+    HandoverExchange* exchange_ = nullptr;
+    std::uint32_t worker_ = 0;
+    std::uint64_t to_wake_ = 0;  // a bit for each worker
+    HandoverCounters counters_;
+};
+
+}  // namespace warren::io

@@ -1,0 +1,62 @@
+// What a data worker got that is another's, and what another got that is its own.
+#include "vpnd/io/clock.h"
+#include "vpnd/io/packet_loop.h"
+
+namespace warren::io {
+
+namespace {
+constexpr int kHandoversPerTurn = 64;  // from each worker
+}
+
+void PacketLoop::hand_over() {
+    if (out_.handovers.empty()) return;
+    for (const dataplane::Handover& packet : out_.handovers) {
+        if (!port_.give(packet)) pipeline_.count_drop(packet.customer, dataplane::DropReason::kHandoverFull, packet.packets());
+    }
+    out_.handovers.clear();
+    port_.wake();
+}
+
+void PacketLoop::serve_handovers() {
+    port_.clear_bell();
+    // As in serve_uplink(): what was received by now finds its session.
+    (void)run_commands();
+    now_ = read_instant();
+    bool more = false;
+    for (std::uint32_t from = 0; from < port_.workers(); ++from) {
+        if (from == port_.worker()) continue;
+        int taken = 0;
+        while (taken < kHandoversPerTurn) {
+            const auto packet = port_.take(from);
+            if (!packet) break;
+            ++taken;
+            packet->customer.valid() ? send_for_another(*packet) : receive_from_another(packet->train);
+            port_.release(from);
+        }
+        more = more || taken == kHandoversPerTurn;
+    }
+    if (more) port_.raise_bell();
+}
+
+// Behind what waits of the same customer, as if it had come from the socket.
+void PacketLoop::receive_from_another(const dataplane::Train& train) {
+    sorted_.clear();
+    pipeline_.sort(std::span(&train, 1), sorted_);
+    for (dataplane::CustomerTrain& part : sorted_) part.whole = false;  // the memory is the ring's
+    runs_at_once() ? take_all_in() : put_into_backlog();
+}
+
+void PacketLoop::send_for_another(const dataplane::Handover& packet) {
+    if (pipeline_.drops(packet.customer) == nullptr) return pipeline_.count_drop({}, dataplane::DropReason::kHandoverRefused);
+    pipeline_.outbound(now_, packet.customer, packet.train.bytes, out_);
+    pipeline_.finish(out_);
+    // A peer that moves while the packet is on its way could send it round in circles.
+    for (const dataplane::Handover& again : out_.handovers) {
+        pipeline_.count_drop(packet.customer, dataplane::DropReason::kHandoverRefused, again.packets());
+    }
+    out_.handovers.clear();
+    deliver({});
+    scheduler_.charge(packet.customer, charge(packet.customer, dataplane::Direction::kDown));
+}
+
+}  // namespace warren::io
