@@ -135,6 +135,13 @@ class Demo:
         verdict = "" if answer == expected else f"   <-- WRONG, should be {expected}"
         say(f"   asked from {who:<32} http://{address}/ answers: {answer}{verdict}")
 
+    def keep_talking(self):
+        """A little traffic all the time, so that there is something to see: each office pings the other one of its company, acme's busily."""
+        for site in self.sites:
+            other = next(one for one in self.sites if one.customer == site.customer and one is not site)
+            pause = "0.02" if site.customer == "acme" else "0.1"
+            site.server.start("/usr/bin/ping", "-q", "-i", pause, "-s", "1000", other.server_address, name=f"{site.customer}-{site.town}-ping")
+
     def invite(self):
         vpnctl = f"{os.path.relpath(self.warren.bin, ROOT)}/vpnctl --run-dir {self.warren.run_dir}"
         relay = Relay(self.warren.uplink, ("127.0.0.1", STATUS_PORT), STATUS_PORT)
@@ -230,6 +237,7 @@ def main():
         if demo.failed:
             lab.print_logs()
         if "--once" not in sys.argv:
+            demo.keep_talking()
             demo.invite()
             say("Ctrl-C ends the demo and takes everything down.")
             signal.pause()
