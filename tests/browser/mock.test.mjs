@@ -108,15 +108,15 @@ test("10,000 customers scroll to the end, few rows drawn, each frame in little t
       },
       [from, step, frames],
     );
-  for (const [how, step, frames] of [
-    ["by the wheel", 120, 100],
-    ["by dragging the bar", 5500, 101],
+  for (const [how, step, frames, most] of [
+    ["by the wheel", 120, 100, 10],
+    ["by dragging the bar", 5500, 101, 30], // all rows are others at each frame
   ]) {
     const before = await spent();
     await scroll(0, step, frames);
     const perFrame = ((await spent()) - before) * (1000 / frames);
     t.diagnostic(`${how}: ${perFrame.toFixed(1)} ms of script, style and layout a frame`);
-    assert.ok(perFrame < 14, `${how}: ${perFrame} ms`);
+    assert.ok(perFrame < most, `${how}: ${perFrame} ms`);
     assert.ok((await rowsDrawn()) < 60);
   }
   await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));

@@ -16,13 +16,14 @@ const event = (id: number, minute: number, kind: Event["kind"], from: string | n
   from,
   to: kind,
 });
-const minutes = (stretches: ReturnType<typeof stretchesOf>) => stretches.map((one) => [one.state, one.from / 60_000, one.to / 60_000]);
+const minutes = (stretches: ReturnType<typeof stretchesOf>) =>
+  stretches.map((one) => [one.state, one.from / 60_000, one.to / 60_000, ...(one.before ? ["before"] : [])]);
 
 describe("when a tunnel was in which state", () => {
   it("follows from the events, newest first", () => {
     const events = [event(3, 50, "online", "idle"), event(2, 45, "roamed"), event(1, 30, "idle", "online")];
     expect(minutes(stretchesOf(events, "online", at(50), 0, 60 * 60_000))).toEqual([
-      ["online", 0, 30],
+      ["online", 0, 30, "before"],
       ["idle", 30, 50],
       ["online", 50, 60],
     ]);
@@ -48,7 +49,9 @@ describe("when a tunnel was in which state", () => {
   });
 
   it("gives the share of the time that is known", () => {
-    const stretches = stretchesOf([event(1, 40, "idle", "online")], "idle", at(40), 20 * 60_000, 60 * 60_000);
+    const events = [event(2, 40, "idle", "online"), event(1, 20, "online", "idle")];
+    const stretches = stretchesOf(events, "idle", at(40), 0, 60 * 60_000);
+    expect(stretches[0]).toMatchObject({ state: "idle", before: true });
     expect(shareOf(stretches, "online")).toBe(0.5);
     expect(
       shareOf(

@@ -87,7 +87,7 @@ export function Peer({ customer, name }: { customer: string; name: string }) {
           ) : events.value.value.length === 0 ? (
             <Empty title="Nothing has changed">Since this page began to watch, all is as it was.</Empty>
           ) : (
-            <EventList events={events.value.value.slice(0, shownEvents)} withSubject={false} />
+            <EventList events={events.value.value.slice(0, shownEvents)} subject="none" />
           )}
         </Card>
         <Configuration data={data} />

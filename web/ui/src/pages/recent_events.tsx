@@ -36,7 +36,7 @@ export function RecentEvents({ customer }: { customer: string }) {
       ) : shown.length === 0 ? (
         <Empty title="Nothing has changed">Since this page began to watch, all is as it was.</Empty>
       ) : (
-        <EventList events={shown} withSubject={false} />
+        <EventList events={shown} subject="peer" />
       )}
     </Card>
   );

@@ -38,9 +38,7 @@ export function Timeline({ peer, events }: { peer: Peer; events: readonly Event[
       </figcaption>
       <ol class="visually-hidden">
         {stretches.slice(-spoken).map((stretch) => (
-          <li key={stretch.from}>
-            {stateLook(stretch.state).word} from {isoText(stretch.from)} for {spanText((stretch.to - stretch.from) / 1000)}
-          </li>
+          <li key={stretch.from}>{sentenceOf(stretch)}</li>
         ))}
       </ol>
     </figure>
@@ -53,12 +51,13 @@ function Band({ stretch, from }: { stretch: Stretch; from: number }) {
     band.current?.style.setProperty("left", `${((stretch.from - from) / day) * 100}%`);
     band.current?.style.setProperty("width", `${((stretch.to - stretch.from) / day) * 100}%`);
   }, [stretch.from, stretch.to, from]);
-  const { word } = stateLook(stretch.state);
   return (
-    <span
-      ref={band}
-      class={`band band-${stretch.state ?? "unknown"}`}
-      title={`${word}, ${clockText(stretch.from).slice(0, 5)} to ${clockText(stretch.to).slice(0, 5)} (${spanText((stretch.to - stretch.from) / 1000)})`}
-    />
+    <span ref={band} class={`band band-${stretch.state ?? "unknown"}${stretch.before ? " band-before" : ""}`} title={sentenceOf(stretch)} />
   );
+}
+
+function sentenceOf({ state, from, to, before }: Stretch): string {
+  const { word } = stateLook(state);
+  if (before) return `${word} until ${isoText(to)}, it is not known since when`;
+  return `${word} from ${isoText(from)} for ${spanText((to - from) / 1000)}`;
 }

@@ -8,11 +8,11 @@ import { Badge } from "./badge";
 
 interface Props {
   events: readonly Event[];
-  /** Whose they are is clear from the page. */
-  withSubject?: boolean;
+  /** What the page does not say already: customer and peer, the peer, or nothing. */
+  subject?: "all" | "peer" | "none";
 }
 
-export function EventList({ events, withSubject = true }: Props) {
+export function EventList({ events, subject = "all" }: Props) {
   const today = now.peek();
   const days: { day: string; events: Event[] }[] = [];
   for (const event of events) {
@@ -27,7 +27,7 @@ export function EventList({ events, withSubject = true }: Props) {
           <h3 class="day">{day}</h3>
           <ol>
             {those.map((event) => (
-              <Row key={event.id} event={event} withSubject={withSubject} />
+              <Row key={event.id} event={event} subject={subject} />
             ))}
           </ol>
         </section>
@@ -36,7 +36,7 @@ export function EventList({ events, withSubject = true }: Props) {
   );
 }
 
-function Row({ event, withSubject }: { event: Event; withSubject: boolean }) {
+function Row({ event, subject }: { event: Event; subject: "all" | "peer" | "none" }) {
   const at = Date.parse(event.at);
   const iso = isoText(at);
   return (
@@ -46,7 +46,7 @@ function Row({ event, withSubject }: { event: Event; withSubject: boolean }) {
       </time>
       <Badge look={eventLooks[event.kind]} />
       <span class="event-text">
-        {withSubject && event.customer !== null && <Subject event={event} customer={event.customer} />}
+        {subject !== "none" && <Subject customer={event.customer} peer={event.peer} withCustomer={subject === "all"} />}
         {event.sentence}
         {event.kind === "roamed" && event.from !== null && event.to !== null && (
           <span class="event-change soft">
@@ -58,16 +58,13 @@ function Row({ event, withSubject }: { event: Event; withSubject: boolean }) {
   );
 }
 
-function Subject({ event, customer }: { event: Event; customer: string }) {
+function Subject({ customer, peer, withCustomer }: { customer: string | null; peer: string | null; withCustomer: boolean }) {
+  if (customer === null || (!withCustomer && peer === null)) return null;
   return (
     <>
-      <a href={customerHref(customer)}>{customer}</a>
-      {event.peer !== null && (
-        <>
-          {" / "}
-          <a href={peerHref(customer, event.peer)}>{event.peer}</a>
-        </>
-      )}
+      {withCustomer && <a href={customerHref(customer)}>{customer}</a>}
+      {withCustomer && peer !== null && " / "}
+      {peer !== null && <a href={peerHref(customer, peer)}>{peer}</a>}
       {" · "}
     </>
   );

@@ -9,6 +9,8 @@ export interface Stretch {
   /** Milliseconds since 1970. */
   from: number;
   to: number;
+  /** It held at the end, but the page does not remember when it began. */
+  before: boolean;
 }
 
 function isState(text: string | null): text is PeerState {
@@ -19,33 +21,29 @@ function isState(text: string | null): text is PeerState {
 export function stretchesOf(events: readonly Event[], state: PeerState, since: string | null, from: number, to: number): Stretch[] {
   const stretches: Stretch[] = [];
   let end = to;
-  let held: PeerState | undefined = state;
-  const push = (begin: number) => {
+  const push = (held: PeerState | undefined, begin: number, before = false) => {
     const start = Math.max(from, begin);
-    if (start < end) stretches.push({ state: held, from: start, to: end });
+    if (start < end) stretches.push({ state: held, from: start, to: end, before });
     end = Math.min(end, start);
   };
+  let earlier: PeerState | undefined = state;
   for (const event of events) {
     if (event.kind !== "online" && event.kind !== "idle") continue;
-    held = event.kind;
-    push(Date.parse(event.at));
-    held = isState(event.from) ? event.from : undefined;
-    if (end <= from) return stretches.reverse();
+    push(event.kind, Date.parse(event.at));
+    earlier = isState(event.from) ? event.from : undefined;
   }
-  if (stretches.length === 0 && since !== null) {
-    push(Date.parse(since));
-    held = undefined;
-  }
-  push(from);
+  if (stretches.length > 0) push(earlier, from, earlier !== undefined);
+  if (since !== null) push(state, Date.parse(since));
+  push(undefined, from);
   return stretches.reverse();
 }
 
-/** The share of `stretches` in which `state` held, 0..1, of the time that is known; undefined: nothing is. */
+/** The share of `stretches` in which `state` held, 0..1, of the time that the page remembers; undefined: none. */
 export function shareOf(stretches: readonly Stretch[], state: PeerState): number | undefined {
   let known = 0;
   let held = 0;
   for (const stretch of stretches) {
-    if (stretch.state === undefined) continue;
+    if (stretch.state === undefined || stretch.before) continue;
     known += stretch.to - stretch.from;
     if (stretch.state === state) held += stretch.to - stretch.from;
   }
