@@ -7,8 +7,6 @@ import { fileURLToPath } from "node:url";
 
 import { axeFindings, complaintsOf, launch, logIn, overflowOf, shoot, sizes, visit } from "./browser.mjs";
 
-const port = 8471;
-const origin = `http://127.0.0.1:${port}`;
 const server = fileURLToPath(new URL("../../web/ui/mock/server.mjs", import.meta.url));
 const pages = {
   overview: "#/",
@@ -19,14 +17,17 @@ const pages = {
   system: "#/system",
 };
 
+let origin;
 let mock;
 let browser;
 let page;
 let complaints;
 
 before(async () => {
-  mock = spawn(process.execPath, [server, String(port), "10000"], { stdio: ["ignore", "pipe", "inherit"] });
-  await once(mock.stdout, "data");
+  mock = spawn(process.execPath, [server, "0", "10000"], { stdio: ["ignore", "pipe", "inherit"] });
+  const [said] = await Promise.race([once(mock.stdout, "data"), once(mock, "exit")]);
+  origin = /http:\/\/[\d.]+:\d+/.exec(said)?.[0];
+  assert.ok(origin, `the stand-in server did not start: ${said}`);
   browser = await launch();
   page = browser.pages()[0] ?? (await browser.newPage());
   page.setDefaultTimeout(15_000);

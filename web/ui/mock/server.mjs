@@ -1,5 +1,5 @@
 // Stands in for statusd while one works on the page: the built page, the API of web/openapi.json, and 10,000 made-up customers.
-// Usage: node mock/server.mjs [PORT [CUSTOMERS]]; users operator, viewer and acme, password as the name. Never shipped.
+// Usage: node mock/server.mjs [PORT [CUSTOMERS]], port 0 = any; users operator, viewer and acme, password as the name. Never shipped.
 // POST /mock/cut, /mock/stale, /mock/expire, /mock/turn?customer=&peer=&state=: what a test wants to happen.
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
@@ -238,4 +238,6 @@ createServer((request, response) => {
     if (!response.headersSent)
       send(response, error.body?.status ?? 500, error.body ?? { type: "about:blank", title: "Broken", status: 500 });
   });
-}).listen(port, "127.0.0.1", () => console.log(`http://127.0.0.1:${port}/ with ${world.customers.length} customers`));
+}).listen(port, "127.0.0.1", function () {
+  console.log(`http://127.0.0.1:${this.address().port}/ with ${world.customers.length} customers`);
+});
