@@ -18,6 +18,7 @@ MODES = ("kept", "seg-gro", "seg")
 UPLINK, FIELD, PORT, FAR_PORT = "198.51.100.1", "198.51.100.2", f"hb{os.getpid() % 10000}", f"fd{os.getpid() % 10000}"
 SOURCES = "198.18.0.0/15"  # RFC 2544; the field takes them all for its own
 FIRST_SOURCE, FLOOD_SOURCE = "198.18.0.1", "198.19.0.0"  # of peers, and of floods
+CLOSED_PORT = 9  # what comes to it at the uplink goes no further than the first rule
 
 
 class Field:
@@ -27,6 +28,7 @@ class Field:
         lab.wire(self.uplink, PORT, f"{UPLINK}/24", self.field, FAR_PORT, f"{FIELD}/24")
         self.uplink.ip(f"route add {SOURCES} via {FIELD}")
         self.field.ip(f"route add local {SOURCES} dev lo")
+        self.uplink.run("nft", f"table ip door {{ chain door {{ type filter hook prerouting priority raw; udp dport {CLOSED_PORT} drop; }}; }}")
         for ns, device, core in ((self.uplink, PORT, hub_core), (self.field, FAR_PORT, generator_core)):
             self._offloads(ns, device)
             self._steer(ns, device, core)

@@ -24,6 +24,7 @@ struct FloodSpec {
     std::uint32_t sources = 65'536;  // addresses, from first_source on; the namespace must take them for its own
     std::uint32_t victim = 0;        // peer, of kForgedData
     std::size_t size = 1420;         // inner packet, of kForgedData
+    std::uint16_t port = 0;          // where to; 0: the hub's own
 };
 
 class Flood final : public Activity {

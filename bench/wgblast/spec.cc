@@ -144,6 +144,7 @@ FloodSpec flood_of(const json& object) {
     members.take("sources", spec.sources);
     members.take("victim", spec.victim);
     members.take("size", spec.size);
+    members.take("port", spec.port);
     members.finish();
     return spec;
 }
