@@ -1,0 +1,237 @@
+"""Order within a flow never changes, with 1, 2 and 4 data workers: numbered datagrams through real tunnels, in trains, all customers at once,
+from one session into the next. A datagram may be lost; none may overtake another of its flow."""
+
+import ctypes
+import os
+import socket
+import struct
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.lab import inner, netlab, rawpeer
+from tests.lab.town import SO_RCVBUFFORCE, STACK4, Town
+
+CUSTOMERS = 4
+FLOWS = 8
+DATAGRAMS = 3200
+TRAIN = 40
+PAYLOAD = 200
+PAUSE = 0.001  # after each train, or the sender's own queues overflow
+FIRST_PORT = 7000
+SITE4 = "10.0.0.9"
+
+UDP_SEGMENT = 103            # linux/udp.h
+SO_DETACH_REUSEPORT_BPF = 68  # asm-generic/socket.h
+SYS_PIDFD_GETFD = 438        # asm-generic/unistd.h
+
+
+@pytest.fixture(scope="module", params=[1, 2, 4], ids="{}-workers".format)
+def crowd(request):
+    """(town, customers): as many customers as may be on different workers, a scripted peer in each."""
+    with netlab.Lab() as lab:
+        town = Town(lab, name=f"order{request.param}", workers=request.param)
+        town.warren.start()
+        customers = []
+        for number in range(CUSTOMERS):
+            peer, entry = town.raw_peer(f"order{number}", addresses=(f"{SITE4}/32",))
+            customers.append((town.customer([entry], f"order-{number}"), peer))
+        yield town, customers
+
+
+def numbered(flow, number):
+    return struct.pack("!II", flow, number).ljust(PAYLOAD, b"\0")
+
+
+def overtaken(arrived):
+    """Of (flow, number) in the order they arrived: how many came after a later one of their flow."""
+    newest, late = {}, 0
+    for flow, number in arrived:
+        late += number <= newest.get(flow, -1)
+        newest[flow] = max(number, newest.get(flow, -1))
+    return late
+
+
+def send_trains(sock, messages):
+    """Messages of one size, in order, in trains as a client with segmentation offload sends them."""
+    for first in range(0, len(messages), TRAIN):
+        train = messages[first:first + TRAIN]
+        sock.sendmsg(train, [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", len(train[0])))])
+        time.sleep(PAUSE)
+
+
+def listen(ns, address, port):
+    receiver = ns.socket()
+    receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+    receiver.bind((address, port))
+    receiver.settimeout(1)
+    return receiver
+
+
+def everything_in(receiver):
+    arrived = []
+    while True:
+        try:
+            arrived.append(struct.unpack("!II", receiver.recv(65536)[:8]))
+        except socket.timeout:
+            return arrived
+
+
+def into_the_stack(town, customer, peer):
+    """Sends from the site, half on one session and half on the next; what arrived, in order."""
+    sessions = [peer.handshake()]
+    peer.confirm(sessions[0])
+    sessions.append(peer.handshake())
+    messages = []
+    for number in range(DATAGRAMS):
+        flow, session = number % FLOWS, sessions[number >= DATAGRAMS // 2]
+        messages.append(session.data(inner.udp(SITE4, STACK4, FIRST_PORT + flow, FIRST_PORT, numbered(flow, number))))
+    with listen(town.stack(customer), STACK4, FIRST_PORT) as receiver:
+        peer.sock.connect(peer.remote)
+        send_trains(peer.sock, messages)
+        return everything_in(receiver)
+
+
+class Collector(threading.Thread):
+    """Takes everything off a peer's socket in the order it comes; finish() when no more is sent."""
+
+    def __init__(self, peer):
+        super().__init__()
+        self.peer, self.messages, self._all_sent = peer, [], False
+        self.start()
+
+    def run(self):
+        while (got := self.peer.receive(1)) is not None or not self._all_sent:
+            if got is not None:
+                self.messages.append(got[0])
+
+    def finish(self):
+        self._all_sent = True
+        self.join()
+        return self.messages
+
+    def response(self, sent):
+        """The session of our initiation, when the answer has come between the data."""
+        def found():
+            for message in list(self.messages):
+                if message[0] == rawpeer.RESPONSE and message[8:12] == struct.pack("<I", sent.index):
+                    return message
+        return self.peer.consume_response(sent, netlab.wait_until(found, 5, "a response", every=0.005))
+
+
+def out_of_the_stack(town, customer, peer):
+    """Sends from the stack while the site renews its session; what came to the site, in order."""
+    sessions = [peer.handshake()]
+    peer.confirm(sessions[0])
+    stack = town.stack(customer)
+    with stack.socket() as probe:
+        netlab.wait_until(lambda: probe.sendto(b"", (SITE4, 9)) == 0 and peer.receive_inner(sessions[0], 0.2), 5, "the session is used")
+    collector = Collector(peer)
+    senders = [stack.socket() for _ in range(FLOWS)]
+    for flow, sender in enumerate(senders):
+        sender.bind((STACK4, FIRST_PORT + flow))
+        sender.connect((SITE4, FIRST_PORT))
+
+    def send(numbers):
+        for first in range(0, len(numbers), TRAIN):
+            for flow, sender in enumerate(senders):
+                mine = [number for number in numbers[first:first + TRAIN] if number % FLOWS == flow]
+                if mine:
+                    sender.sendmsg([numbered(flow, number) for number in mine], [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", PAYLOAD))])
+            time.sleep(PAUSE)
+
+    sending = threading.Thread(target=send, args=(range(DATAGRAMS),))
+    sending.start()
+    time.sleep(0.02)
+    sent = peer.initiation()
+    peer.send(sent.message)
+    sessions.append(collector.response(sent))
+    peer.confirm(sessions[1])
+    sending.join()
+    messages = collector.finish()
+    for sender in senders:
+        sender.close()
+    by_index = {session.local_index: session for session in sessions}
+    arrived, used = [], set()
+    for message in messages:
+        if message[0] == rawpeer.DATA and (packet := by_index[struct.unpack("<I", message[4:8])[0]].open(message)):
+            arrived.append(struct.unpack("!II", packet[28:36]))
+            used.add(message[4:8])
+    assert len(used) == 2, "the session was not renewed on the way"
+    return arrived
+
+
+def all_at_once(crowd, way):
+    """What arrived, by customer."""
+    town, customers = crowd
+    with ThreadPoolExecutor(len(customers)) as threads:
+        runs = [threads.submit(way, town, customer, peer) for customer, peer in customers]
+        return [run.result() for run in runs]
+
+
+def check_order(arrived):
+    assert [overtaken(each) for each in arrived] == [0] * len(arrived)
+    # Enough of them, and on both sessions, for the claim to mean something.
+    assert all(len(each) > DATAGRAMS / 2 for each in arrived), [len(each) for each in arrived]
+    assert all(each[-1][1] > DATAGRAMS * 0.75 for each in arrived)
+
+
+def handed_over(warren):
+    return sum(worker["handed_over"] for worker in warren.json("counters")["workers"])
+
+
+def test_into_the_stack_over_a_rekey(crowd):
+    check_order(all_at_once(crowd, into_the_stack))
+    assert handed_over(crowd[0].warren) == 0
+
+
+def test_out_of_the_stack_over_a_rekey(crowd):
+    check_order(all_at_once(crowd, out_of_the_stack))
+
+
+def detach_steering(pid):
+    """Takes the steering programs off vpnd's sockets, as on a kernel that has none: the address of the sender decides then."""
+    detached, libc, process = 0, ctypes.CDLL(None, use_errno=True), os.pidfd_open(pid)
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        if not os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:"):
+            continue
+        copy = libc.syscall(SYS_PIDFD_GETFD, process, int(number), 0)
+        assert copy >= 0, os.strerror(ctypes.get_errno())
+        with socket.socket(fileno=copy) as sock:
+            try:
+                sock.setsockopt(socket.SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, 0)
+                detached += 1
+            except OSError:
+                pass  # not of a group, or another of its group was first
+    os.close(process)
+    assert detached
+
+
+def move_to_a_data_socket(town, customer, peer):
+    """Until the sender's address leads to a data worker and not to the socket for handshakes."""
+    peer.sock.close()
+    with listen(town.stack(customer), STACK4, FIRST_PORT) as receiver:
+        for _ in range(20):
+            peer.sock = peer.place.ns.socket()
+            peer.sock.bind((peer.place.ipv4, 0))
+            peer.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
+            session = peer.handshake()
+            peer.send(session.data(inner.udp(SITE4, STACK4, FIRST_PORT, FIRST_PORT, numbered(0, 0))))
+            if everything_in(receiver):
+                return
+            peer.sock.close()
+    raise AssertionError("no address leads to a data worker")
+
+
+def test_what_the_kernel_brings_to_the_wrong_worker_is_handed_over_in_order(crowd):
+    town, customers = crowd
+    workers = len(town.warren.json("counters")["workers"])
+    if workers == 1:
+        pytest.skip("there is no other worker")
+    detach_steering(town.warren.vpnd())
+    for customer, peer in customers:
+        move_to_a_data_socket(town, customer, peer)
+    check_order(all_at_once(crowd, into_the_stack))
+    assert handed_over(town.warren) > DATAGRAMS // 2
