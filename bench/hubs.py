@@ -73,13 +73,13 @@ class Warren(Hub):
         super().__init__(*arguments, **more)
         self.tag, self.port, self.name = tag, port, name
 
-    def start(self):
+    def start(self, status_listen=None):
         each = [[warren.Peer(f"p{place}", self.public_keys[number * self.peers + place], [f"{peer_address(place)}/32"]) for place in range(self.peers)]
                 for number in range(self.customers)]
         customers = [warren.Customer(f"{self.tag}{number}", [f"{STACK}/32"], peers) for number, peers in enumerate(each)]
         self.warren = PinnedWarren(self.field.lab, self.field.uplink, name=f"hub-{self.tag}", key=self.key, listen_port=self.port,
                                    customers=customers)
-        self.warren.pin = self.pin()
+        self.warren.pin, self.warren.status_listen = self.pin(), status_listen
         self.warren.start(timeout=300)
         self.vpnd = next(pid for pid in self.warren.children("vpnd") if _parent(pid) == self.warren.process.pid)
         return self
