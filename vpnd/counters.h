@@ -19,7 +19,7 @@ namespace warren::vpnd {
 // Asks the data workers at most once in kFresh for each customer, however many ask. One thread.
 class Counters {
   public:
-    static constexpr Duration kFresh = std::chrono::milliseconds(500);
+    static constexpr Duration kFresh = std::chrono::milliseconds(50);
     // Names a moment: everything asked for up to it.
     using Ticket = std::uint64_t;
     using Drops = std::array<std::uint64_t, dataplane::kDropReasonCount>;

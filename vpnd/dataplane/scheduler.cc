@@ -25,7 +25,8 @@ void Scheduler::wake(CustomerIndex customer) {
     entry.has_work = true;
     ++working_;
     if (is_listed(entry)) return;  // he had work a moment ago
-    entry.deficit = kQuantum * entry.share;
+    entry.deficit = Duration::zero();
+    replenish(entry);
     append(fresh_, customer.value);
 }
 
@@ -36,7 +37,7 @@ Scheduler::Turn Scheduler::next() {
         const std::uint32_t index = list.first;
         Entry& entry = entries_[index];
         if (entry.deficit <= Duration::zero()) {
-            entry.deficit += kQuantum * entry.share;
+            replenish(entry);
             append(steady_, take_first(list));
         } else if (!entry.has_work) {
             (void)take_first(list);
@@ -56,7 +57,16 @@ void Scheduler::end(const Turn& turn, Duration used, bool has_more_work) {
 }
 
 void Scheduler::charge(CustomerIndex customer, Duration used) {
-    if (customer.value < entries_.size() && is_listed(entries_[customer.value])) owe(entries_[customer.value], used);
+    if (customer.value >= entries_.size() || !is_listed(entries_[customer.value])) return;
+    Entry& entry = entries_[customer.value];
+    const Duration his = std::min(used, kMostCharged * entry.share - entry.charged);
+    entry.charged += his;
+    owe(entry, his);
+}
+
+void Scheduler::replenish(Entry& entry) {
+    entry.deficit += kQuantum * entry.share;
+    entry.charged = Duration::zero();
 }
 
 void Scheduler::append(List& list, std::uint32_t index) {

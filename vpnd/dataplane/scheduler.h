@@ -19,6 +19,8 @@ class Scheduler {
     static constexpr Duration kQuantum = std::chrono::microseconds(30);  // about one train
     // No more is owed: the clock also runs while the machine stands still.
     static constexpr Duration kMostOwed = std::chrono::milliseconds(20);
+    // Of each round's quantum, what charge() may take: who is sent more than his share can pay for is still served.
+    static constexpr Duration kMostCharged = kQuantum / 2;
 
     // At least 1. Known from then on.
     void set_share(CustomerIndex customer, std::uint32_t share);
@@ -37,7 +39,7 @@ class Scheduler {
     // Whose turn it is; not when idle. To be ended before the next one.
     [[nodiscard]] Turn next();
     void end(const Turn& turn, Duration used, bool has_more_work);
-    // Time that went into his packets outside of a turn. Unknown customers are ignored.
+    // Time that went into his packets outside of a turn, whether they were wanted or not. Unknown customers are ignored.
     void charge(CustomerIndex customer, Duration used);
 
   private:
@@ -47,6 +49,7 @@ class Scheduler {
         std::uint32_t share = 0;
         std::uint32_t next = kNobody;
         Duration deficit{};
+        Duration charged{};             // since his latest quantum
         std::uint32_t busy_period = 0;  // is in a list when it is the present one and `listed`
         bool listed = false;
         bool has_work = false;
@@ -58,6 +61,7 @@ class Scheduler {
     };
 
     [[nodiscard]] bool is_listed(const Entry& entry) const { return entry.listed && entry.busy_period == busy_period_; }
+    static void replenish(Entry& entry);
     void append(List& list, std::uint32_t index);
     std::uint32_t take_first(List& list);
     static void owe(Entry& entry, Duration used);

@@ -112,10 +112,10 @@ void PacketLoop::serve_tun(CustomerIndex customer, std::uint32_t events) {
     scheduler_.wake(customer);
 }
 
-// At least half as long as it took to see what there is to do: however much comes, a third of the time goes into doing it.
+// At least as long as it took to see what there is to do: however much comes, half of the time goes into doing it.
 void PacketLoop::take_turns() {
     now_ = read_instant();
-    const Instant end = now_ + std::max(kTurns, (now_ - round_began_) / 2);
+    const Instant end = now_ + std::max(kTurns, now_ - round_began_);
     while (!scheduler_.idle() && now_ < end) {
         const dataplane::Scheduler::Turn turn = scheduler_.next();
         const Duration used = work_for(turn);

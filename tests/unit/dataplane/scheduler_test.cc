@@ -135,13 +135,23 @@ TEST_CASE("a costly piece of work is paid for before the next, also by who had n
     CHECK(world.used[0] - before < milliseconds(3) + 2 * kQuantum);
 }
 
-TEST_CASE("time outside of a turn counts too, and is forgotten when nobody has work") {
-    World world({{kQuantum, 1}, {kQuantum, 1}});
-    world.scheduler.charge({0}, 10 * kQuantum);
-    world.scheduler.charge({7}, kQuantum);  // nobody
-    for (int i = 0; i < 10; ++i) CHECK(world.turn() == 1);
+TEST_CASE("time outside of a turn counts too, for half of a customer's time and no more") {
+    for (const Duration outside : {kQuantum / 4, kQuantum * 10}) {
+        World world({{kQuantum, 1}, {kQuantum, 1}});
+        world.scheduler.charge({7}, kQuantum);  // nobody
+        for (int i = 0; i < 3'000; ++i) {
+            world.scheduler.charge({0}, outside);
+            world.turn();
+        }
+        CHECK(world.part(0) < 0.45);
+        CHECK(world.part(0) > 0.32);
+    }
+}
+
+TEST_CASE("what somebody owes is forgotten when nobody has work") {
+    World world({{10 * kQuantum, 1}, {kQuantum, 1}});
     CHECK(world.turn() == 0);
-    world.scheduler.charge({0}, 10 * kQuantum);
+    for (int i = 0; i < 9; ++i) CHECK(world.turn() == 1);
     for (int i = 0; i < 2; ++i) {
         const auto turn = world.scheduler.next();
         world.scheduler.end(turn, Duration(1), false);
