@@ -83,6 +83,7 @@ void Pipeline::collect(Instant now, std::size_t train_number, const Train& train
     if (session->expired(now)) return customer.drops.add(DropReason::kSessionExpired);
     if (header.counter >= session->limits.reject_after_messages) return customer.drops.add(DropReason::kCounterExhausted);
     if (session->received.is_too_old(header.counter)) return customer.drops.add(DropReason::kReplayTooOld);
+    if (!session->forgeries.is_open(now) && train.from != peer.remote) return customer.drops.add(DropReason::kForgeryBudgetSpent);
 
     const MutableBytes text = datagram.subspan(kTransportHeaderSize, datagram.size() - kTransportOverhead);
     // Keepalives pass, so that a customer over his rate does not lose his sessions too.
@@ -114,6 +115,7 @@ void Pipeline::open_batch(Instant now, Output& out) {
         const Candidate& message = batch_[i];
         // Until here nothing was changed by the message, and a forged one changes nothing but a counter (wireguard.md S8).
         if (!jobs[i].authentic) {
+            (void)kForgeries.take(message.session->forgeries, now);
             refuse(message, DropReason::kAuthenticationFailed);
             continue;
         }

@@ -3,8 +3,13 @@
 
 #include "vpnd/dataplane/install.h"
 #include "vpnd/dataplane/replay_window.h"
+#include "vpnd/dataplane/token_bucket.h"
 
 namespace warren::dataplane {
+
+// Messages with a wrong tag that a session opens in vain, a thousandth of a core; then only what comes from the peer's endpoint is opened.
+// Who knows a receiver index can so delay a roaming peer until his next handshake, and cannot buy time with forged messages.
+inline constexpr TokenRate kForgeries{.per_second = 1'000, .burst = 256};
 
 // The keys are wiped with it. One data worker.
 struct Session {
@@ -26,6 +31,7 @@ struct Session {
     SessionLimits limits;
     std::uint64_t next_counter = 0;  // of the next message sent: 64 bits on every machine (wireguard.md S6)
     ReplayWindow received;
+    TokenBucket forgeries;  // at kForgeries
     bool has_received = false;
     bool asked_on_receiving = false;  // limits.rekey_after_receiving has been acted upon
 

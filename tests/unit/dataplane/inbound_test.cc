@@ -99,6 +99,38 @@ TEST_CASE("a session is served by its own listener only") {
     CHECK(rig.delivered().size() == 1);
 }
 
+TEST_CASE("forged messages cost a session's budget and no more; who comes from the peer's endpoint is heard all the same") {
+    Rig rig = ready_rig();
+    const Endpoint home = rig.from;
+    const Endpoint elsewhere = *parse_endpoint("192.0.2.66:6666");
+    std::uint64_t counter = 0;
+    const auto forge = [&](const Endpoint& from, int count) {
+        rig.from = from;
+        Packet message = rig.seal(100, 1'000, hello_from("10.0.0.2"));
+        message.back() ^= 1;
+        for (int i = 0; i < count; ++i) rig.receive(message);
+    };
+    const auto is_heard_from = [&](const Endpoint& from) {
+        rig.from = from;
+        rig.receive(rig.seal(100, ++counter, hello_from("10.0.0.2")));
+        return !rig.delivered().empty();
+    };
+    REQUIRE(is_heard_from(home));
+
+    const auto budget = static_cast<std::uint64_t>(kForgeries.burst);
+    forge(elsewhere, 2'000);
+    CHECK(rig.drops(DropReason::kAuthenticationFailed) <= budget + 1);
+    CHECK(rig.drops(DropReason::kAuthenticationFailed) >= budget);
+    CHECK(rig.drops(DropReason::kAuthenticationFailed) + rig.drops(DropReason::kForgeryBudgetSpent) == 2'000);
+    CHECK_FALSE(is_heard_from(elsewhere));
+    CHECK(is_heard_from(home));
+
+    // From his own address they are looked at, and lend nothing for later.
+    forge(home, 2'000);
+    rig.now = rig.now + std::chrono::milliseconds(5);
+    CHECK(is_heard_from(elsewhere));
+}
+
 TEST_CASE("S8: a forged message changes nothing but a counter") {
     Rig rig = ready_rig();
     rig.receive(rig.seal(100, 5, hello_from("10.0.0.2")));
