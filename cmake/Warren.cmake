@@ -66,9 +66,10 @@ function(warren_ring label name)
   add_dependencies(ring-${label} ${name})
 endfunction()
 
-# warren_doctest(NAME LABEL label [LINK lib...]): one doctest program of every .cc file in the current directory, run by ctest.
+# warren_doctest(NAME LABEL label [THREADS] [LINK lib...]): one doctest program of every .cc file in the current directory, run by ctest. THREADS: what
+# it tests has several, so it is built and run under the thread sanitizer too, as the ring `threads`.
 function(warren_doctest name)
-  cmake_parse_arguments(ARG "" "LABEL" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "LABEL" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE warren_flags doctest_main ${ARG_LINK})
@@ -76,4 +77,8 @@ function(warren_doctest name)
   add_test(NAME ${name} COMMAND ${name} --no-intro WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
   warren_ring(${ARG_LABEL} ${name})
+  if(ARG_THREADS)
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL};threads")
+    warren_ring(threads ${name})
+  endif()
 endfunction()
