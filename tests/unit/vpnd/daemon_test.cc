@@ -143,11 +143,12 @@ class Hub {
         send(ipc::Hello{"test", "1", 1});
     }
 
-    std::vector<ipc::SnapshotMessage> snapshot(const std::string& customer = "") {
+    std::vector<ipc::SnapshotMessage> snapshot(const std::string& customer = "") { return answer_to(ipc::SnapshotRequest{customer, true}); }
+    std::vector<ipc::SnapshotMessage> answer_to(const ipc::SnapshotRequest& request) {
         auto client = ipc::Channel::connect(directory_.path + "/snapshot.sock");
         REQUIRE(client);
         std::vector<std::uint8_t> wire;
-        REQUIRE(encode(ipc::SnapshotMessage(ipc::SnapshotRequest{customer, true}), wire));
+        REQUIRE(encode(ipc::SnapshotMessage(request), wire));
         REQUIRE(client->send(wire));
         std::vector<ipc::SnapshotMessage> out;
         std::vector<std::uint8_t> space(ipc::kMaxMessageSize);
@@ -250,6 +251,77 @@ TEST_CASE("two hubs with a configuration each make a session, and both say so") 
     CHECK(std::get<ipc::CustomerSnapshot>(all[1]).peers_online == 1);
     CHECK(std::get<ipc::CustomerSnapshot>(all[1]).listen_port == responder.port());
     CHECK(std::holds_alternative<ipc::SnapshotError>(responder.snapshot("globex").back()));
+}
+
+namespace {
+
+// Somebody who asks again and again for what is new.
+struct Watcher {
+    explicit Watcher(Hub& hub) : hub_(hub) {}
+    // {customers, peers} that were told.
+    std::pair<std::size_t, std::size_t> ask() {
+        const auto answer = hub_.answer_to({"", true, header.epoch, header.revision});
+        header = std::get<ipc::SnapshotHeader>(answer.front());
+        std::pair<std::size_t, std::size_t> told;
+        for (const auto& message : answer) {
+            told.first += std::holds_alternative<ipc::CustomerSnapshot>(message) ? 1U : 0U;
+            told.second += std::holds_alternative<ipc::PeerSnapshot>(message) ? 1U : 0U;
+            if (const auto* customer = std::get_if<ipc::CustomerSnapshot>(&message)) all_peers = customer->all_peers;
+        }
+        return told;
+    }
+    ipc::SnapshotHeader header;
+    bool all_peers = false;
+
+  private:
+    Hub& hub_;
+};
+
+constexpr std::pair<std::size_t, std::size_t> kNothing{0, 0};
+constexpr std::pair<std::size_t, std::size_t> kTheOne{1, 1};
+
+}  // namespace
+
+TEST_CASE("who asks again is told what has changed, and everything when that does not tell it all") {
+    Hub hub(1);
+    Hub site(2);
+    hub.configure(1, peer_at(2, 0));
+    Watcher watcher(hub);
+    CHECK(watcher.ask() == kTheOne);
+    CHECK(watcher.header.full);
+    CHECK(watcher.ask() == kNothing);
+    CHECK_FALSE(watcher.header.full);
+    CHECK(watcher.header.customer_count == 1);
+
+    Watcher second(hub);  // who comes later is told everything, and takes nothing from the first
+    CHECK(second.ask() == kTheOne);
+    CHECK(watcher.ask() == kNothing);
+
+    ipc::PutPeer peer = peer_at(1, hub.port());
+    peer.persistent_keepalive_seconds = 1;
+    site.configure(1, std::move(peer));
+    CHECK(eventually([&] { return watcher.ask() == kTheOne; }));  // the handshake
+    CHECK_FALSE(watcher.header.full);
+    CHECK_FALSE(watcher.all_peers);
+
+    hub.configure(2, peer_at(3, 0));
+    CHECK(watcher.ask() == kTheOne);
+    CHECK(watcher.all_peers);  // whoever is not among them is gone
+
+    Watcher stranger(hub);
+    stranger.header = watcher.header;
+    ++stranger.header.epoch;
+    CHECK(stranger.ask() == kTheOne);  // of another vpnd's life
+    CHECK(stranger.header.full);
+    stranger.header = watcher.header;
+    stranger.header.revision += 1'000;
+    CHECK(stranger.ask() == kTheOne);  // of no time that was
+    CHECK(stranger.header.full);
+
+    CHECK(second.ask() == kTheOne);
+    hub.remove_all(3);
+    CHECK(second.ask() == kNothing);
+    CHECK(second.header.full);  // so that he notices
 }
 
 TEST_CASE("wg show gets what it wants, set is refused, nonsense is answered and hung up on") {
