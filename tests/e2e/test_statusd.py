@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -136,6 +137,44 @@ def test_half_open_and_slow_clients_are_dropped_and_disturb_nobody(scene):
     finally:
         silent.close()
         slow.close()
+
+
+def narrow_tls(scene):
+    """TLS to the page over a connection that holds little of what is not read."""
+    def connect():
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        sock.connect(scene.page.where)
+        return sock
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(scene.town.hub.inside(connect))
+
+
+def test_a_viewer_who_does_not_read_is_dropped_and_others_see_on(scene):
+    viewers = lambda: scene.get("/api/v1/system").json()["statusd"]["viewers"]
+    before = viewers()
+    scene.town.hub.sysctl("net.ipv4.tcp_wmem", "4096 4096 4096")
+    request = f"GET /api/v1/events?customer={OWN} HTTP/1.1\r\nHost: {LISTEN}\r\nAccept: text/event-stream\r\n"
+    talk = subprocess.Popen(scene.office.ns.command("ping", "-q", "-i", "0.2", STACK4), stdout=subprocess.DEVNULL)
+    idle, reading = narrow_tls(scene), scene.page.stream(token=scene.tokens["operator"])
+    try:
+        idle.sendall(f"{request}Authorization: Bearer {scene.tokens['operator']}\r\n\r\n".encode())
+        netlab.wait_until(lambda: viewers() == before + 2, 10, "both look")
+
+        def is_dropped():
+            assert "data" in reading.message()
+            return viewers() == before + 1
+
+        netlab.wait_until(is_dropped, 120, "who does not read is dropped")
+        assert "data" in reading.message()
+    finally:
+        talk.kill()
+        talk.wait()
+        idle.close()
+        reading.close()
+        scene.town.hub.sysctl("net.ipv4.tcp_wmem", "4096 16384 4194304")
 
 
 def test_a_reader_who_does_not_read_is_dropped(scene):
