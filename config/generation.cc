@@ -13,22 +13,24 @@ namespace {
 // What one customer may become: `next` is the loaded one, the previous one, or nothing.
 struct Candidate {
     const LoadedCustomer* loaded = nullptr;
-    const Tenant* before = nullptr;
+    std::shared_ptr<const Tenant> before;
     bool is_kept = false;
 
     [[nodiscard]] const Customer* next() const {
-        if (!is_kept) return &loaded->customer;
+        if (!is_kept) return &loaded->value();
         return before == nullptr ? nullptr : &before->customer;
     }
 };
 
 Diagnostic complaint(const Candidate& candidate, std::string message) {
-    return {Severity::kError, candidate.loaded->file, candidate.loaded->customer.id, {1, 1, 0}, std::move(message), ""};
+    return {Severity::kError, candidate.loaded->file, candidate.loaded->value().id, {1, 1, 0}, std::move(message), ""};
 }
 
-Tenant tenant_from(const Candidate& candidate, const Secrets& loaded_secrets) {
-    const Customer& customer = *candidate.next();
-    return {customer, (candidate.is_kept ? candidate.before->secrets : loaded_secrets).only(secrets_of(customer))};
+std::shared_ptr<const Tenant> tenant_from(const Candidate& candidate, const Secrets& loaded_secrets) {
+    if (candidate.is_kept) return candidate.before;
+    if (candidate.loaded->unchanged != nullptr) return candidate.loaded->unchanged;
+    const Customer& customer = candidate.loaded->customer;
+    return std::make_shared<const Tenant>(Tenant{customer, loaded_secrets.only(secrets_of(customer)), candidate.loaded->stamps});
 }
 
 // Customers who use the shared listener that the new appliance does not have, or clash with it.
@@ -71,10 +73,14 @@ bool give_way(const Appliance& appliance, std::vector<Candidate>& candidates, bo
 
 }  // namespace
 
-const Tenant* Generation::find(std::string_view id) const {
+std::shared_ptr<const Tenant> Generation::share(std::string_view id) const {
     const auto found = std::lower_bound(customers.begin(), customers.end(), id,
-                                        [](const Tenant& tenant, std::string_view wanted) { return tenant.customer.id < wanted; });
-    return found == customers.end() || found->customer.id != id ? nullptr : &*found;
+                                        [](const auto& tenant, std::string_view wanted) { return tenant->customer.id < wanted; });
+    return found == customers.end() || (*found)->customer.id != id ? nullptr : *found;
+}
+
+const Tenant* Generation::find(std::string_view id) const {
+    return share(id).get();
 }
 
 std::vector<SecretRef> secrets_of(const Customer& customer) {
@@ -93,14 +99,14 @@ Succession succeed(const Generation& previous, const Loaded& loaded) {
 
     std::vector<Candidate> candidates;
     for (const LoadedCustomer& customer : loaded.customers)
-        candidates.push_back({&customer, previous.find(customer.customer.id), !customer.valid});
+        candidates.push_back({&customer, previous.share(customer.value().id), !customer.valid});
     bool refused = false;
     while (give_way(loaded.appliance, candidates, refused, out.diagnostics)) {
     }
     for (const Candidate& candidate : candidates) {
         if (!candidate.is_kept || candidate.before == nullptr) continue;
         if (!can_live_with(loaded.appliance, candidate, out.diagnostics)) refused = true;
-        out.kept.push_back(candidate.loaded->customer.id);
+        out.kept.push_back(candidate.loaded->value().id);
     }
     sort(out.diagnostics);
     if (refused) return out;

@@ -1,25 +1,23 @@
 // From one accepted configuration to the next: what is valid is taken, what is not stays as it was. Pure.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "config/load.h"
+#include "config/tenant.h"
 
 namespace warren::config {
-
-// A customer with the keys he names. They travel together: a kept customer keeps the keys he had, whatever the files say now.
-struct Tenant {
-    Customer customer;
-    Secrets secrets;
-};
 
 // One accepted configuration. Movable, not copyable.
 struct Generation {
     Appliance appliance;
-    Secrets secrets;                // the shared listener's key
-    std::vector<Tenant> customers;  // by id
+    Secrets secrets;                                       // the shared listener's key
+    std::vector<std::shared_ptr<const Tenant>> customers;  // by id; who did not change is shared with the generation before
 
+    // Null when there is none.
+    [[nodiscard]] std::shared_ptr<const Tenant> share(std::string_view id) const;
     [[nodiscard]] const Tenant* find(std::string_view id) const;
 };
 
@@ -34,8 +32,5 @@ struct Succession {
 // him, or is left out when it has nothing. A valid customer that clashes with what a kept one goes on running is an error of the valid one,
 // who is then kept too. When a kept customer cannot live with the new appliance, nothing is accepted.
 [[nodiscard]] Succession succeed(const Generation& previous, const Loaded& loaded);
-
-// The names of all secrets a customer has.
-[[nodiscard]] std::vector<SecretRef> secrets_of(const Customer& customer);
 
 }  // namespace warren::config

@@ -8,11 +8,18 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
+#include <iterator>
+#include <map>
 #include <memory>
+#include <set>
 #include <system_error>
 
 #include "base/fd.h"
+#include "base/parallel.h"
 #include "base/result.h"
+#include "config/clash.h"
+#include "config/generation.h"
 #include "config/parse.h"
 #include "config/validate.h"
 #include "crypto/secret.h"
@@ -22,6 +29,7 @@ namespace warren::config {
 namespace {
 
 constexpr std::size_t kMaxSecretFile = 4096;
+constexpr std::size_t kMaxThreads = 4;
 
 std::string text_of(int system_error) {
     return std::generic_category().message(system_error);
@@ -31,8 +39,28 @@ Diagnostic file_error(const std::string& file, const std::string& customer, std:
     return {Severity::kError, file, customer, {1, 1, 0}, std::move(message), ""};
 }
 
+std::int64_t nanoseconds(const timespec& time) {
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+FileStamp stamp_of(const struct stat& status) {
+    return {status.st_dev, status.st_ino, status.st_size, nanoseconds(status.st_mtim), nanoseconds(status.st_ctim)};
+}
+
+// The file of the name in a directory is still the one with the stamp.
+bool is_untouched(int directory, const std::string& name, int flags, const FileStamp& stamp) {
+    struct stat status {};
+    return ::fstatat(directory, name.c_str(), &status, flags) == 0 && stamp_of(status) == stamp;
+}
+
+std::int64_t wall_clock() {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return nanoseconds(now);
+}
+
 // The whole file, which must be a regular one of at most `limit` bytes. `fd` may be invalid: then errno says why.
-Result<std::string> read_all(const UniqueFd& fd, std::size_t limit) {
+Result<std::string> read_all(const UniqueFd& fd, std::size_t limit, FileStamp& stamp) {
     if (!fd.valid()) return fail_errno("cannot be opened", errno);
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return fail_errno("cannot be examined", errno);
@@ -40,6 +68,7 @@ Result<std::string> read_all(const UniqueFd& fd, std::size_t limit) {
     if (static_cast<std::size_t>(status.st_size) > limit) {
         return fail(ErrorCode::kInvalid, fmt::format("has {} bytes; accepted: up to {}", status.st_size, limit));
     }
+    stamp = stamp_of(status);
     // One byte more than there should be, so that growing meanwhile is seen and never reallocates what may be a key.
     std::string text(static_cast<std::size_t>(status.st_size) + 1, '\0');
     std::size_t used = 0;
@@ -68,13 +97,13 @@ class SecretReader {
 
     [[nodiscard]] bool absent() const { return open_error_ == ENOENT; }
 
-    void read(const SecretRef& ref, bool is_private_key, Secrets& to) const {
+    void read(const SecretRef& ref, bool is_private_key, Secrets& to) {
         if (!is_secret_name(ref.name) || to.find(ref) != nullptr || to.problem(ref) != nullptr) return;
         const std::string_view command = is_private_key ? "wg genkey" : "wg genpsk";
         const UniqueFd fd = open(ref.name);
         if (!fd.valid()) return to.put_problem(ref, describe(ref, open_problem(errno, command)));
         if (const std::string problem = access_problem(fd); !problem.empty()) return to.put_problem(ref, describe(ref, problem));
-        auto text = read_all(fd, kMaxSecretFile);
+        auto text = read_all(fd, kMaxSecretFile, stamps_[ref.name]);
         if (!text) return to.put_problem(ref, describe(ref, text.error().what));
         auto secret = parse_secret_text(*text);
         wipe(*text);
@@ -84,6 +113,15 @@ class SecretReader {
         if (secret->is_zero())
             return to.put_problem(ref, describe(ref, fmt::format("holds the all-zero key; make one with `{}`", command)));
         to.put(ref, std::move(*secret));
+    }
+
+    // Of what was read.
+    [[nodiscard]] FileStamp stamp(const SecretRef& ref) const {
+        const auto found = stamps_.find(ref.name);
+        return found == stamps_.end() ? FileStamp{} : found->second;
+    }
+    [[nodiscard]] bool untouched(const SecretRef& ref, const FileStamp& stamp) const {
+        return root_.valid() && is_untouched(root_.get(), ref.name, AT_SYMLINK_NOFOLLOW, stamp);
     }
 
   private:
@@ -134,6 +172,7 @@ class SecretReader {
     std::string directory_;
     UniqueFd root_;
     int open_error_ = 0;
+    std::map<std::string, FileStamp> stamps_;
 };
 
 // The names in a directory, sorted; an error when it cannot be read.
@@ -150,7 +189,8 @@ Result<std::vector<std::string>> list(const std::string& directory) {
 
 Parsed<Appliance> load_appliance(const std::string& directory, std::vector<Diagnostic>& out) {
     const std::string file = directory + "/warren.toml";
-    auto text = read_all(UniqueFd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), kMaxDocumentSize);
+    FileStamp stamp;
+    auto text = read_all(UniqueFd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), kMaxDocumentSize, stamp);
     if (text) return parse_appliance(file, std::move(*text), out);
     out.push_back(file_error(file, "", text.error().what));
     Parsed<Appliance> unread;
@@ -158,76 +198,187 @@ Parsed<Appliance> load_appliance(const std::string& directory, std::vector<Diagn
     return unread;
 }
 
-Parsed<Customer> load_customer(const std::string& file, const std::string& id, std::vector<Diagnostic>& out) {
-    auto text = read_all(UniqueFd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), kMaxDocumentSize);
-    if (text) return parse_customer(file, id, std::move(*text), out);
-    out.push_back(file_error(file, id, text.error().what));
-    Parsed<Customer> unread;
-    unread.value.id = id;
-    unread.source.file = file;
-    unread.source.customer = id;
-    return unread;
-}
+// One customer on his way in: as his file says, or as he is in force.
+struct Entry {
+    std::string id;
+    std::string file;
+    std::shared_ptr<const Tenant> unchanged;
+    Parsed<Customer> parsed;  // when not unchanged
+    FileStamp stamp;
+    std::vector<Diagnostic> found;  // by parsing
 
-// False when the directory cannot be listed.
-bool load_customers(const std::string& directory, std::vector<Parsed<Customer>>& customers, std::vector<Diagnostic>& out) {
-    constexpr std::string_view kSuffix = ".toml";
-    const auto names = list(directory);
-    if (!names) {
-        out.push_back(
-            file_error(directory, "", names.error().what + "; without it nobody knows which customers to keep, so nothing is applied"));
-        return false;
-    }
-    for (const std::string& name : *names) {
-        if (!name.ends_with(kSuffix) || name.starts_with('.')) continue;  // an editor's leftovers
-        const std::string file = fmt::format("{}/{}", directory, name);
-        const std::string id = name.substr(0, name.size() - kSuffix.size());
-        if (!is_customer_id(id)) {
-            out.push_back(file_error(file, "",
-                                     fmt::format("the file's name is the customer's id, and \"{}\" is none; accepted: a lower-case letter, "
-                                                 "then up to {} of a-z, 0-9 and \"-\"",
-                                                 id, kMaxCustomerId - 1)));
-            continue;
-        }
-        customers.push_back(load_customer(file, id, out));
-    }
-    return true;
-}
+    [[nodiscard]] const Customer& value() const { return unchanged != nullptr ? unchanged->customer : parsed.value; }
+};
 
-void load_secrets(const std::string& directory, const LoadOptions& options, const Appliance& appliance,
-                  const std::vector<Parsed<Customer>>& customers, Secrets& to, std::vector<Diagnostic>& out) {
-    const SecretReader reader(directory);
-    if (reader.absent() && options.secrets_may_be_absent) {
-        out.push_back({Severity::kWarning, directory, "", {1, 1, 0}, "is not here: what needs the keys is not checked", ""});
+void parse(Entry& entry) {
+    entry.unchanged.reset();
+    auto text = read_all(UniqueFd(::open(entry.file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), kMaxDocumentSize, entry.stamp);
+    if (text) {
+        entry.parsed = parse_customer(entry.file, entry.id, std::move(*text), entry.found);
         return;
     }
-    if (appliance.wireguard) reader.read(appliance.wireguard->private_key, true, to);
-    for (const Parsed<Customer>& customer : customers) {
-        if (customer.value.listener) reader.read(customer.value.listener->private_key, true, to);
-        for (const Peer& peer : customer.value.peers) {
-            if (peer.preshared_key) reader.read(*peer.preshared_key, false, to);
+    entry.found.push_back(file_error(entry.file, entry.id, text.error().what));
+    entry.parsed.value.id = entry.id;
+    entry.parsed.source.file = entry.file;
+    entry.parsed.source.customer = entry.id;
+}
+
+// Reads one configuration, of which most may be what is in force.
+class Loading {
+  public:
+    Loading(const std::string& directory, const LoadOptions& options)
+        : directory_(directory), options_(options), secrets_(directory + "/secrets"), began_(wall_clock()) {}
+
+    Loaded run() {
+        appliance_ = load_appliance(directory_, out_.diagnostics);
+        if (!list_customers()) appliance_.valid = false;
+        read_shared_key();
+        find_unchanged();
+        std::vector<Entry*> fresh;
+        for (Entry& entry : entries_) {
+            if (entry.unchanged == nullptr) fresh.push_back(&entry);
+        }
+        in_parallel(fresh.size(), threads_for(fresh.size(), kMaxThreads), [&](std::size_t, std::size_t i) { parse(*fresh[i]); });
+        if (fresh.size() < entries_.size()) parse_those_who_clash();
+        read_secrets();
+        check();
+        out_.appliance = std::move(appliance_.value);
+        out_.appliance_valid = appliance_.valid;
+        sort(out_.diagnostics);
+        return std::move(out_);
+    }
+
+  private:
+    // False when the directory cannot be listed.
+    bool list_customers() {
+        constexpr std::string_view kSuffix = ".toml";
+        const std::string directory = directory_ + "/customers";
+        const auto names = list(directory);
+        if (!names) {
+            out_.diagnostics.push_back(
+                file_error(directory, "", names.error().what + "; without it nobody knows which customers to keep, so nothing is applied"));
+            return false;
+        }
+        for (const std::string& name : *names) {
+            if (!name.ends_with(kSuffix) || name.starts_with('.')) continue;  // an editor's leftovers
+            std::string file = fmt::format("{}/{}", directory, name);
+            std::string id = name.substr(0, name.size() - kSuffix.size());
+            if (is_customer_id(id)) {
+                entries_.push_back({std::move(id), std::move(file), nullptr, {}, {}, {}});
+                continue;
+            }
+            out_.diagnostics.push_back(
+                file_error(file, "",
+                           fmt::format("the file's name is the customer's id, and \"{}\" is none; accepted: a lower-case letter, "
+                                       "then up to {} of a-z, 0-9 and \"-\"",
+                                       id, kMaxCustomerId - 1)));
+        }
+        std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.id < b.id; });
+        return true;
+    }
+
+    [[nodiscard]] bool has_no_secrets() const { return secrets_.absent() && options_.secrets_may_be_absent; }
+
+    void read_shared_key() {
+        if (has_no_secrets()) {
+            out_.diagnostics.push_back(
+                {Severity::kWarning, directory_ + "/secrets", "", {1, 1, 0}, "is not here: what needs the keys is not checked", ""});
+        } else if (appliance_.value.wireguard) {
+            secrets_.read(appliance_.value.wireguard->private_key, true, out_.secrets);
         }
     }
-}
+
+    // A customer was checked against the shared listener and its key: they have to be what they were.
+    void find_unchanged() {
+        const Generation* previous = options_.previous;
+        if (previous == nullptr || !appliance_.valid || appliance_.value.wireguard != previous->appliance.wireguard) return;
+        const auto& listener = appliance_.value.wireguard;
+        if (listener && !out_.secrets.same(listener->private_key, previous->secrets, listener->private_key)) return;
+        for (Entry& entry : entries_) {
+            auto tenant = previous->share(entry.id);
+            if (tenant != nullptr && is_unchanged(*tenant, entry.file)) entry.unchanged = std::move(tenant);
+        }
+    }
+
+    [[nodiscard]] bool is_unchanged(const Tenant& tenant, const std::string& file) const {
+        if (tenant.stamps.empty() || !is_untouched(AT_FDCWD, file, 0, tenant.stamps.front())) return false;
+        const std::vector<SecretRef> names = secrets_of(tenant.customer);
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            if (!secrets_.untouched(names[i], tenant.stamps[1 + i])) return false;
+        }
+        return true;
+    }
+
+    // What is said of a clash cites the lines of both files.
+    void parse_those_who_clash() {
+        std::vector<const Customer*> all;
+        for (const Entry& entry : entries_) all.push_back(&entry.value());
+        std::set<std::size_t> clashing;
+        for (const Clash& clash : find_clashes(appliance_.value, all)) {
+            clashing.insert(clash.second.customer);
+            if (clash.first.customer != Clash::kAppliance) clashing.insert(clash.first.customer);
+        }
+        for (const std::size_t place : clashing) {
+            if (entries_[place].unchanged != nullptr) parse(entries_[place]);
+        }
+    }
+
+    void read_secrets() {
+        if (has_no_secrets()) return;
+        for (const Entry& entry : entries_) {
+            if (entry.unchanged != nullptr) continue;
+            const Customer& customer = entry.value();
+            if (customer.listener) secrets_.read(customer.listener->private_key, true, out_.secrets);
+            for (const Peer& peer : customer.peers) {
+                if (peer.preshared_key) secrets_.read(*peer.preshared_key, false, out_.secrets);
+            }
+        }
+    }
+
+    void check() {
+        std::vector<Parsed<Customer>> fresh;
+        for (Entry& entry : entries_) {
+            std::move(entry.found.begin(), entry.found.end(), std::back_inserter(out_.diagnostics));
+            if (entry.unchanged == nullptr) fresh.push_back(std::move(entry.parsed));
+        }
+        validate(appliance_, fresh, out_.secrets, out_.diagnostics);
+        std::set<std::string> spoken_of;
+        for (const Diagnostic& diagnostic : out_.diagnostics) spoken_of.insert(diagnostic.customer);
+        auto next = fresh.begin();
+        for (Entry& entry : entries_) {
+            if (entry.unchanged != nullptr) {
+                out_.customers.push_back({{}, true, std::move(entry.file), {}, std::move(entry.unchanged)});
+                continue;
+            }
+            Parsed<Customer>& parsed = *next++;
+            std::vector<FileStamp> stamps;
+            if (parsed.valid && !spoken_of.contains(entry.id)) stamps = stamps_of(entry.stamp, parsed.value);
+            out_.customers.push_back({std::move(parsed.value), parsed.valid, std::move(entry.file), std::move(stamps), nullptr});
+        }
+    }
+
+    // None when one of the files was written just now.
+    [[nodiscard]] std::vector<FileStamp> stamps_of(const FileStamp& file, const Customer& customer) const {
+        std::vector<FileStamp> stamps{file};
+        for (const SecretRef& ref : secrets_of(customer)) stamps.push_back(secrets_.stamp(ref));
+        const bool settled =
+            std::all_of(stamps.begin(), stamps.end(), [&](const FileStamp& stamp) { return stamp.changed < began_ - options_.tick; });
+        return settled ? stamps : std::vector<FileStamp>();
+    }
+
+    const std::string& directory_;
+    const LoadOptions& options_;
+    SecretReader secrets_;
+    std::int64_t began_;
+    Parsed<Appliance> appliance_;
+    std::vector<Entry> entries_;  // by id
+    Loaded out_;
+};
 
 }  // namespace
 
 Loaded load(const std::string& directory, const LoadOptions& options) {
-    Loaded out;
-    Parsed<Appliance> appliance = load_appliance(directory, out.diagnostics);
-    std::vector<Parsed<Customer>> customers;
-    if (!load_customers(directory + "/customers", customers, out.diagnostics)) appliance.valid = false;
-    load_secrets(directory + "/secrets", options, appliance.value, customers, out.secrets, out.diagnostics);
-    validate(appliance, customers, out.secrets, out.diagnostics);
-
-    out.appliance = std::move(appliance.value);
-    out.appliance_valid = appliance.valid;
-    std::sort(customers.begin(), customers.end(), [](const auto& a, const auto& b) { return a.value.id < b.value.id; });
-    for (Parsed<Customer>& customer : customers) {
-        out.customers.push_back({std::move(customer.value), customer.valid, std::move(customer.source.file)});
-    }
-    sort(out.diagnostics);
-    return out;
+    return Loading(directory, options).run();
 }
 
 }  // namespace warren::config

@@ -61,7 +61,7 @@ PURE = {
     "config": {"except": ["load"]},
     "wireguard": {"except": []},
     "dataplane": {"except": []},
-    "stacks": {"only": ["desired", "plan"]},
+    "stacks": {"only": ["desired", "plan", "patrol"]},
     "web": {"only": ["backoff", "events", "fleet", "page", "sentences", "series"]},
 }
 # No class with virtual functions: a packet is not to pay for a call through a pointer.

@@ -17,7 +17,7 @@ Loaded loaded_from(const std::string& appliance, const std::vector<samples::Name
     Loaded out;
     out.appliance = checked.appliance.value;
     out.appliance_valid = checked.appliance.valid;
-    for (auto& customer : checked.customers) out.customers.push_back({customer.value, customer.valid, customer.source.file});
+    for (auto& customer : checked.customers) out.customers.push_back({customer.value, customer.valid, customer.source.file, {}, nullptr});
     out.diagnostics = checked.diagnostics;
     out.secrets = std::move(secrets);
     return out;
@@ -27,7 +27,7 @@ const std::string kBroken = "typo = 1\n";
 
 std::string names(const Generation& generation) {
     std::string out;
-    for (const Tenant& tenant : generation.customers) out += (out.empty() ? "" : " ") + tenant.customer.id;
+    for (const auto& tenant : generation.customers) out += (out.empty() ? "" : " ") + tenant->customer.id;
     return out;
 }
 
@@ -137,5 +137,5 @@ TEST_CASE("the same files again make the same generation") {
     REQUIRE(second.accepted);
     CHECK(second.next.appliance == first.next.appliance);
     REQUIRE(second.next.customers.size() == 2);
-    for (std::size_t i = 0; i < 2; ++i) CHECK(second.next.customers[i].customer == first.next.customers[i].customer);
+    for (std::size_t i = 0; i < 2; ++i) CHECK(second.next.customers[i]->customer == first.next.customers[i]->customer);
 }

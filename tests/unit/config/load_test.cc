@@ -2,12 +2,16 @@
 #include "config/load.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
+#include <random>
 
+#include "config/generation.h"
 #include "samples.h"
 
 using namespace warren::config;
@@ -43,8 +47,9 @@ class Directory {
     void remove(const std::string& name) const { std::filesystem::remove_all(root_ / name); }
     [[nodiscard]] std::filesystem::path path(const std::string& name) const { return root_ / name; }
     [[nodiscard]] Loaded load(bool secrets_may_be_absent = false) const {
-        return warren::config::load(root_.string(), {.secrets_may_be_absent = secrets_may_be_absent});
+        return load({.secrets_may_be_absent = secrets_may_be_absent});
     }
+    [[nodiscard]] Loaded load(const LoadOptions& options) const { return warren::config::load(root_.string(), options); }
     // All messages, with the directory's name taken out.
     [[nodiscard]] std::string text(const Loaded& loaded) const {
         std::string out;
@@ -234,4 +239,143 @@ TEST_CASE("a file whose name is no customer's id is an error and no customer") {
     CHECK(directory.text(loaded).find(
               "DIR/customers/Acme.toml:1:1: error: the file's name is the customer's id, and \"Acme\" is none; accepted: a lower-case "
               "letter, then up to 30 of a-z, 0-9 and \"-\"\n") != std::string::npos);
+}
+
+// --- what is in force already ---------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::int64_t kNoTick = -1'000'000'000;  // the tests take care that what they write again looks different
+
+// A directory and what is in force of it.
+struct InForce {
+    Directory directory;
+    Generation generation;
+
+    [[nodiscard]] Loaded load(std::int64_t tick = kNoTick) const {
+        return directory.load({.previous = &generation, .tick = tick});
+    }
+    // What load() finds comes into force.
+    void take(std::int64_t tick = kNoTick) {
+        Succession next = succeed(generation, load(tick));
+        REQUIRE(next.accepted);
+        generation = std::move(next.next);
+    }
+    // Who is not read again.
+    [[nodiscard]] std::string unchanged() const {
+        std::string out;
+        for (const LoadedCustomer& customer : load().customers) {
+            if (customer.unchanged != nullptr) out += customer.value().id + " ";
+        }
+        return out;
+    }
+};
+
+std::string peer_of(char id, std::uint8_t key) {
+    return customer_text(peer_text(std::string("p") + id, key));
+}
+
+}  // namespace
+
+TEST_CASE("who is in force and whose files were not touched is not read again, and shared with the next generation") {
+    InForce room;
+    room.directory.write("customers/acme.toml", kWithPsk);
+    room.directory.write_secret("acme/p.psk", kKeyText + "\n");
+    room.directory.write("customers/globex.toml", peer_of('b', 2));
+    CHECK(room.unchanged().empty());
+    room.take();
+    CHECK(room.unchanged() == "acme globex ");
+    const Tenant* before = room.generation.find("acme");
+    room.take();
+    CHECK(room.generation.find("acme") == before);
+
+    SUBCASE("a changed file") {
+        room.directory.write("customers/acme.toml", kWithPsk + " ");
+        CHECK(room.unchanged() == "globex ");
+        room.take();
+        CHECK(room.unchanged() == "acme globex ");
+    }
+    SUBCASE("another file of the same name, size and time of writing") {
+        const auto path = room.directory.path("customers/acme.toml");
+        struct stat was {};
+        REQUIRE(::stat(path.c_str(), &was) == 0);
+        std::string text = kWithPsk;
+        text.replace(text.find("Somebody"), 8, "Somebudy");
+        room.directory.write("customers/new", text);
+        std::filesystem::rename(room.directory.path("customers/new"), path);
+        const std::array<timespec, 2> times{was.st_atim, was.st_mtim};
+        REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times.data(), 0) == 0);
+        CHECK(room.unchanged() == "globex ");
+        CHECK(room.load().customers[0].value().name == "Somebudy");
+    }
+    SUBCASE("a changed secret") {
+        room.directory.write_secret("acme/p.psk", "bLcLWRK5KKe54BlK4Nqz8AXF9WCLZDBjxJMIKYqE0kI= \n");
+        CHECK(room.unchanged() == "globex ");
+    }
+    SUBCASE("a secret that others may read now") {
+        REQUIRE(::chmod(room.directory.path("secrets/acme/p.psk").c_str(), 0644) == 0);
+        const Loaded loaded = room.load();
+        CHECK_FALSE(loaded.customers[0].valid);
+        CHECK(loaded.customers[1].unchanged != nullptr);
+    }
+    SUBCASE("a secret that is a symbolic link now") {
+        std::filesystem::rename(room.directory.path("secrets/acme/p.psk"), room.directory.path("secrets/elsewhere"));
+        std::filesystem::create_symlink(room.directory.path("secrets/elsewhere"), room.directory.path("secrets/acme/p.psk"));
+        CHECK_FALSE(room.load().customers[0].valid);
+    }
+    SUBCASE("the server's key is another, which may be a peer's own") {
+        room.directory.write_secret("uplink", "bLcLWRK5KKe54BlK4Nqz8AXF9WCLZDBjxJMIKYqE0kI= \n");
+        CHECK(room.unchanged().empty());
+    }
+    SUBCASE("the appliance has errors") {
+        room.directory.write("warren.toml", "schema = 1\ntypo = 1\n");
+        CHECK(room.unchanged().empty());
+    }
+}
+
+TEST_CASE("what was written just now is read again, for it may be written again within the same tick of the clock") {
+    InForce room;
+    room.directory.write("customers/acme.toml", peer_of('a', 1));
+    room.take(LoadOptions{}.tick);
+    CHECK(room.unchanged().empty());
+}
+
+TEST_CASE("what is said of a customer is said every time") {
+    InForce room;
+    room.directory.write("customers/acme.toml", customer_text(peer_text("p", 1, "allowed_ips = []\n")));
+    room.take();
+    CHECK(room.directory.text(room.load()).find("warning: wireguard.peer.allowed_ips is empty") != std::string::npos);
+}
+
+TEST_CASE("what is in force or not makes no difference to what a directory says: random edits, read both ways") {
+    InForce room;
+    std::mt19937 dice(1);
+    const auto roll = [&dice](unsigned sides) { return static_cast<unsigned>(dice() % sides); };
+    std::string padding;
+    for (int turn = 0; turn < 150; ++turn) {
+        const std::string file = std::string("customers/") + static_cast<char>('a' + roll(6)) + ".toml";
+        padding += ' ';  // no two texts have the same size
+        // Few keys and ports, so that many clash.
+        const std::string peer = peer_of('x', static_cast<std::uint8_t>(1 + roll(5)));
+        switch (roll(6)) {
+            case 0: room.directory.remove(file); break;
+            case 1: room.directory.write(file, kWithPsk + padding); break;
+            case 2: room.directory.write(file, "schema = 1\ntypo = " + std::to_string(turn) + padding + "\n"); break;
+            case 3:
+                room.directory.write_secret("acme/p.psk", (roll(3) == 0 ? "no key" : kKeyText) + padding, roll(3) == 0 ? 0644 : 0600);
+                break;
+            default: room.directory.write(file, peer + padding); break;
+        }
+        const Loaded fresh = room.directory.load();
+        const Loaded loaded = room.load();
+        CAPTURE(turn);
+        REQUIRE(room.directory.text(loaded) == room.directory.text(fresh));
+        REQUIRE(loaded.customers.size() == fresh.customers.size());
+        for (std::size_t i = 0; i < fresh.customers.size(); ++i) {
+            REQUIRE(loaded.customers[i].value().id == fresh.customers[i].customer.id);
+            REQUIRE(loaded.customers[i].valid == fresh.customers[i].valid);
+            if (fresh.customers[i].valid) REQUIRE(loaded.customers[i].value() == fresh.customers[i].customer);
+        }
+        room.take();
+    }
 }
