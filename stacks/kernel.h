@@ -13,7 +13,7 @@
 
 namespace warren::stacks {
 
-// Belongs to one thread, which stays in the uplink's namespace between calls.
+// Of one thread at a time, which is in the uplink's namespace between calls.
 class Kernel {
   public:
     Kernel() = default;
@@ -32,6 +32,8 @@ class Kernel {
     [[nodiscard]] virtual Status carry_out(const std::string& name, std::span<const Step> steps) = 0;
     // The descriptor of vpn0, which CreateTunnel left or which is opened now. kConflict when another process holds it.
     [[nodiscard]] virtual Result<UniqueFd> take_tunnel(const std::string& name) = 0;
+    // The same kernel and uplink for another thread, which may work on other stacks at the same time. Call it in the uplink.
+    [[nodiscard]] virtual Result<std::unique_ptr<Kernel>> another() = 0;
 };
 
 }  // namespace warren::stacks

@@ -35,11 +35,21 @@ Status check_machine() {
 
 Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open() {
     WARREN_TRY(check_machine());
+    return open_here();
+}
+
+Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open_here() {
     auto uplink = current_namespace();
     if (!uplink) return tl::unexpected(uplink.error());
     auto socket = NetlinkSocket::open(NETLINK_ROUTE);
     if (!socket) return tl::unexpected(socket.error());
     return std::unique_ptr<LinuxKernel>(new LinuxKernel(Uplink{std::move(*uplink), std::move(*socket), {}}));
+}
+
+Result<std::unique_ptr<Kernel>> LinuxKernel::another() {
+    auto kernel = open_here();
+    if (!kernel) return tl::unexpected(kernel.error());
+    return std::unique_ptr<Kernel>(std::move(*kernel));
 }
 
 Result<std::vector<std::string>> LinuxKernel::stack_names() {

@@ -10,7 +10,7 @@
 
 namespace warren::stacks {
 
-// The uplink is the network namespace of the thread that calls open(); all later calls come from that thread.
+// The uplink is the network namespace of the thread that calls open().
 class LinuxKernel final : public Kernel {
   public:
     // Fails, saying what to do, when this machine cannot have stacks: not root, no /dev/net/tun, no nf_tables.
@@ -22,8 +22,10 @@ class LinuxKernel final : public Kernel {
     [[nodiscard]] Result<std::string> owner_of(const std::string& name) override;
     [[nodiscard]] Status carry_out(const std::string& name, std::span<const Step> steps) override;
     [[nodiscard]] Result<UniqueFd> take_tunnel(const std::string& name) override;
+    [[nodiscard]] Result<std::unique_ptr<Kernel>> another() override;
 
   private:
+    [[nodiscard]] static Result<std::unique_ptr<LinuxKernel>> open_here();
     explicit LinuxKernel(Uplink uplink) : uplink_(std::move(uplink)) {}
 
     Uplink uplink_;

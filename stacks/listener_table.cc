@@ -1,7 +1,7 @@
 #include "stacks/listener_table.h"
 
-#include <algorithm>
 #include <optional>
+#include <set>
 
 #include "base/log.h"
 
@@ -39,9 +39,9 @@ void ListenerTable::adopt(const std::string& id, std::uint16_t port, bool has_v6
 }
 
 void ListenerTable::keep_only(const ListenerPorts& listeners) {
-    std::erase_if(groups_, [&](const auto& entry) {
-        return std::none_of(listeners.begin(), listeners.end(), [&](const auto& listener) { return listener.second == entry.first; });
-    });
+    std::set<std::uint16_t> ports;
+    for (const auto& [id, port] : listeners) ports.insert(port);
+    std::erase_if(groups_, [&](const auto& entry) { return !ports.contains(entry.first); });
     for (auto it = uapi_.begin(); it != uapi_.end();) {
         if (listeners.contains(it->first)) {
             ++it;

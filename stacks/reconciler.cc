@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
+#include <unordered_set>
 
 #include "base/log.h"
 #include "config/diff.h"
@@ -15,6 +17,7 @@ using Kind = ipc::ControlText::Kind;
 
 constexpr std::uint8_t kAnswerIsNo = 1;
 constexpr std::uint8_t kFailed = 4;
+constexpr std::size_t kStacksAtOnce = 64;  // between two looks whether a signal waits
 
 void say(Report& report, Kind kind, const std::string& customer, const std::string& text) {
     report.texts.push_back({kind, customer, text});
@@ -23,8 +26,8 @@ void say(Report& report, Kind kind, const std::string& customer, const std::stri
 ListenerPorts listeners_of(const config::Generation& generation) {
     ListenerPorts listeners;
     if (generation.appliance.wireguard) listeners[""] = generation.appliance.wireguard->port;
-    for (const config::Tenant& tenant : generation.customers) {
-        if (tenant.customer.listener) listeners[tenant.customer.id] = tenant.customer.listener->port;
+    for (const auto& tenant : generation.customers) {
+        if (tenant->customer.listener) listeners[tenant->customer.id] = tenant->customer.listener->port;
     }
     return listeners;
 }
@@ -42,13 +45,13 @@ std::string counted(std::size_t count, const std::string& noun) {
 // --- loading ------------------------------------------------------------------------------------------------------------------------
 
 bool Reconciler::load(Round& round, Report& report) const {
-    const config::Loaded loaded = config::load(options_.config_directory);
+    const config::Loaded loaded = config::load(options_.config_directory, {.secrets_may_be_absent = false, .previous = &current_});
     config::Succession succession = config::succeed(current_, loaded);
     for (const config::Diagnostic& diagnostic : succession.diagnostics) {
         say(report, Kind::kDiagnostic, diagnostic.customer, config::format(diagnostic));
         round.invalid = round.invalid || diagnostic.severity == config::Severity::kError;
     }
-    for (const config::LoadedCustomer& customer : loaded.customers) round.present.insert(customer.customer.id);
+    for (const config::LoadedCustomer& customer : loaded.customers) round.present.insert(customer.value().id);
     if (!succession.accepted) {
         report.exit_status = kAnswerIsNo;
         report.summary = "nothing applied: the configuration in " + options_.config_directory + " has errors";
@@ -60,6 +63,7 @@ bool Reconciler::load(Round& round, Report& report) const {
 
 bool Reconciler::is_changed(const config::Tenant& tenant) const {
     const config::Tenant* before = current_.find(tenant.customer.id);
+    if (before == &tenant) return false;
     if (before == nullptr || before->customer != tenant.customer) return true;
     const std::vector<config::SecretRef> names = config::secrets_of(tenant.customer);
     return !std::all_of(names.begin(), names.end(),
@@ -69,18 +73,19 @@ bool Reconciler::is_changed(const config::Tenant& tenant) const {
 void Reconciler::say_changes(const config::Generation& next, Report& report) const {
     for (const config::FieldChange& change : config::diff(current_.appliance, current_.secrets, next.appliance, next.secrets))
         say(report, Kind::kStep, "", config::format(change));
-    for (const config::Tenant& tenant : next.customers) {
-        const config::Tenant* before = current_.find(tenant.customer.id);
+    for (const auto& tenant : next.customers) {
+        const std::string& id = tenant->customer.id;
+        const config::Tenant* before = current_.find(id);
         if (before == nullptr) {
-            say(report, Kind::kStep, tenant.customer.id, "add the customer with " + counted(tenant.customer.peers.size(), "peer"));
+            say(report, Kind::kStep, id, "add the customer with " + counted(tenant->customer.peers.size(), "peer"));
             continue;
         }
-        if (!is_changed(tenant)) continue;
-        for (const config::FieldChange& change : config::diff(before->customer, before->secrets, tenant.customer, tenant.secrets))
-            say(report, Kind::kStep, tenant.customer.id, config::format(change));
+        if (!is_changed(*tenant)) continue;
+        for (const config::FieldChange& change : config::diff(before->customer, before->secrets, tenant->customer, tenant->secrets))
+            say(report, Kind::kStep, id, config::format(change));
     }
-    for (const config::Tenant& tenant : current_.customers) {
-        if (next.find(tenant.customer.id) == nullptr) say(report, Kind::kStep, tenant.customer.id, "remove the customer");
+    for (const auto& tenant : current_.customers) {
+        if (next.find(tenant->customer.id) == nullptr) say(report, Kind::kStep, tenant->customer.id, "remove the customer");
     }
 }
 
@@ -89,10 +94,10 @@ void Reconciler::mark_changes(const config::Generation& next) {
         return generation.appliance.wireguard ? generation.appliance.wireguard->private_key : config::SecretRef{};
     };
     if (!next.secrets.same(key_of(next), current_.secrets, key_of(current_))) view_.mark_listener_changed("");
-    for (const config::Tenant& tenant : next.customers) {
-        if (!is_changed(tenant)) continue;
-        view_.mark_changed(tenant.customer.id);
-        view_.mark_listener_changed(tenant.customer.id);
+    for (const auto& tenant : next.customers) {
+        if (!is_changed(*tenant)) continue;
+        view_.mark_changed(tenant->customer.id);
+        view_.mark_listener_changed(tenant->customer.id);
     }
 }
 
@@ -111,7 +116,7 @@ void Reconciler::note_workers(const config::Generation& next, Report& report) co
 // --- making -------------------------------------------------------------------------------------------------------------------------
 
 bool Reconciler::bind_listeners(Round& round, Report& report) {
-    std::vector<std::string> refused;
+    std::set<std::string> refused;
     for (const auto& [id, port] : listeners_of(round.next)) {
         const Status bound = sockets_.bind(id, port);
         if (bound) continue;
@@ -123,28 +128,26 @@ bool Reconciler::bind_listeners(Round& round, Report& report) {
         }
         say(report, Kind::kNote, id, "refused: " + bound.error().what);
         round.failed = true;
-        refused.push_back(id);
+        refused.insert(id);
     }
     go_back(refused, round);
     return true;
 }
 
 // These customers stay as they were; those who were not there are left out.
-void Reconciler::go_back(const std::vector<std::string>& customers, Round& round) {
-    for (const std::string& id : customers) {
-        std::erase_if(round.next.customers, [&id](const config::Tenant& tenant) { return tenant.customer.id == id; });
-        const config::Tenant* before = current_.find(id);
-        if (before == nullptr) continue;
-        const auto place = std::find_if(round.next.customers.begin(), round.next.customers.end(),
-                                        [&id](const config::Tenant& tenant) { return tenant.customer.id > id; });
-        round.next.customers.insert(place, {before->customer, before->secrets.only(config::secrets_of(before->customer))});
+void Reconciler::go_back(const std::set<std::string>& customers, Round& round) {
+    if (customers.empty()) return;
+    for (auto& tenant : round.next.customers) {
+        if (customers.contains(tenant->customer.id)) tenant = current_.share(tenant->customer.id);
     }
+    std::erase(round.next.customers, nullptr);
 }
 
-bool Reconciler::bring_up(const config::Tenant& tenant, Round& round, Report& report) {
+// What came of one customer's stack. False when he cannot have it.
+bool Reconciler::take(const config::Tenant& tenant, const Result<StackKeeper::Outcome>& outcome, Round& round, Report& report) {
     const std::string& id = tenant.customer.id;
-    const auto outcome = stacks_.bring_up(tenant.customer);
     if (!outcome) {
+        unsound_.insert(id);
         log(LogLevel::kError, "customer_refused", {{"customer", id}, {"reason", outcome.error().what}});
         say(report, Kind::kNote, id, "refused: " + outcome.error().what);
         round.failed = true;
@@ -153,6 +156,7 @@ bool Reconciler::bring_up(const config::Tenant& tenant, Round& round, Report& re
         }
         return false;
     }
+    unsound_.erase(id);
     for (const std::string& step : outcome->steps) say(report, Kind::kStep, id, step);
     if (outcome->is_new) round.created.push_back(id);
     if (outcome->has_new_tunnel) view_.forget_tunnel(id);
@@ -168,16 +172,38 @@ void Reconciler::note_problems(const std::string& customer, const std::vector<st
     if (!problems.empty()) incomplete_[customer] = problems.front();
 }
 
+// Who has to be looked at, and as many more as one round may take, in the order of their ids.
+std::vector<std::shared_ptr<const config::Tenant>> Reconciler::whose_turn(const config::Generation& next) {
+    std::unordered_set<std::string> turn;
+    for (const auto& tenant : next.customers) {
+        const std::string& id = tenant->customer.id;
+        if (is_changed(*tenant) || incomplete_.contains(id) || unsound_.contains(id)) turn.insert(id);
+    }
+    patrol_.begin(next, turn);
+    for (std::string& id : patrol_.take(kLooksPerApply)) turn.insert(std::move(id));
+    std::vector<std::shared_ptr<const config::Tenant>> out;
+    std::copy_if(next.customers.begin(), next.customers.end(), std::back_inserter(out),
+                 [&turn](const auto& tenant) { return turn.contains(tenant->customer.id); });
+    return out;
+}
+
 // False when a signal asks to stop.
 bool Reconciler::bring_up_stacks(Round& round, Report& report) {
-    std::vector<std::string> refused;
-    for (const config::Tenant& tenant : round.next.customers) {
+    std::set<std::string> refused;
+    const auto turn = whose_turn(round.next);
+    for (std::size_t begin = 0; begin < turn.size(); begin += kStacksAtOnce) {
         if (options_.should_stop()) {
             report.exit_status = kFailed;
             report.summary = "interrupted";
             return false;
         }
-        if (!bring_up(tenant, round, report)) refused.push_back(tenant.customer.id);
+        const auto some = std::span(turn).subspan(begin, std::min(kStacksAtOnce, turn.size() - begin));
+        std::vector<const config::Customer*> customers;
+        for (const auto& tenant : some) customers.push_back(&tenant->customer);
+        const auto outcomes = stacks_.bring_up(customers);
+        for (std::size_t i = 0; i < some.size(); ++i) {
+            if (!take(*some[i], outcomes[i], round, report)) refused.insert(some[i]->customer.id);
+        }
     }
     go_back(refused, round);
     return true;
@@ -223,18 +249,18 @@ void Reconciler::roll_back(const Round& round) {
     for (const std::string& id : round.created) {
         if (current_.find(id) == nullptr) (void)stacks_.take_down(id);
     }
-    for (const config::Tenant& tenant : round.next.customers) {
-        if (!is_changed(tenant)) continue;
-        const config::Tenant* before = current_.find(tenant.customer.id);
+    for (const auto& tenant : round.next.customers) {
+        if (!is_changed(*tenant)) continue;
+        const config::Tenant* before = current_.find(tenant->customer.id);
         if (before == nullptr) continue;
         if (const auto back = stacks_.bring_up(before->customer); !back)
-            log(LogLevel::kError, "roll_back_failed", {{"customer", tenant.customer.id}, {"reason", back.error().what}});
+            log(LogLevel::kError, "roll_back_failed", {{"customer", tenant->customer.id}, {"reason", back.error().what}});
     }
 }
 
 void Reconciler::remove_gone(Round& round, Report& report) {
     std::set<std::string> known = round.present;
-    for (const config::Tenant& tenant : round.next.customers) known.insert(tenant.customer.id);
+    for (const auto& tenant : round.next.customers) known.insert(tenant->customer.id);
     const auto gone = stacks_.others(known);
     if (!gone) {
         log(LogLevel::kError, "stacks_unreadable", {{"reason", gone.error().what}});
@@ -252,6 +278,7 @@ void Reconciler::remove_gone(Round& round, Report& report) {
         say(report, Kind::kStep, id, "remove the stack");
         log(LogLevel::kInfo, "stack_removed", {{"customer", id}});
         incomplete_.erase(id);
+        unsound_.erase(id);
     }
 }
 
@@ -283,6 +310,7 @@ void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     }
     report.exit_status = round.failed ? kFailed : (round.invalid ? kAnswerIsNo : 0);
     report.summary = "generation " + std::to_string(number_) + ": " + counted(current_.customers.size(), "customer");
+    if (has_patrol()) report.summary += "; " + counted(patrol_.waiting(), "unchanged stack") + " to be looked at in the background";
     if (round.invalid) report.summary += "; customers whose files have errors stay as they were";
     if (round.failed) report.summary += "; not everything could be done";
 }
@@ -342,16 +370,17 @@ Report Reconciler::preview() {
     std::set<std::string> known = round.present;
     const Status seen = stacks_.look_around();
     bool failed = !seen;
-    for (const config::Tenant& tenant : round.next.customers) {
-        known.insert(tenant.customer.id);
-        const auto outcome = stacks_.preview(tenant.customer);
+    for (const auto& tenant : round.next.customers) {
+        const std::string& id = tenant->customer.id;
+        known.insert(id);
+        const auto outcome = stacks_.preview(tenant->customer);
         if (!outcome) {
-            say(report, Kind::kNote, tenant.customer.id, "would be refused: " + outcome.error().what);
+            say(report, Kind::kNote, id, "would be refused: " + outcome.error().what);
             failed = true;
             continue;
         }
-        for (const std::string& step : outcome->steps) say(report, Kind::kStep, tenant.customer.id, step);
-        for (const std::string& problem : outcome->problems) say(report, Kind::kNote, tenant.customer.id, problem);
+        for (const std::string& step : outcome->steps) say(report, Kind::kStep, id, step);
+        for (const std::string& problem : outcome->problems) say(report, Kind::kNote, id, problem);
         round.invalid = round.invalid || !outcome->problems.empty();
     }
     if (const auto gone = stacks_.others(known)) {
@@ -389,10 +418,10 @@ Status Reconciler::deliver_all(VpndLink& link) {
 void Reconciler::mend(VpndLink& link) {
     if (!stacks_.look_around()) return;
     bool is_stale = false;
-    for (const config::Tenant& tenant : current_.customers) {
-        const std::string& id = tenant.customer.id;
+    for (const auto& tenant : current_.customers) {
+        const std::string& id = tenant->customer.id;
         if (!incomplete_.contains(id)) continue;
-        const auto outcome = stacks_.bring_up(tenant.customer);
+        const auto outcome = stacks_.bring_up(tenant->customer);
         if (!outcome) continue;
         note_problems(id, outcome->problems);
         if (!outcome->problems.empty()) continue;
@@ -402,10 +431,40 @@ void Reconciler::mend(VpndLink& link) {
         view_.forget_tunnel(id);
         is_stale = true;
     }
-    if (!is_stale || !link.is_connected()) return;
+    if (is_stale) deliver_tunnels(link);
+}
+
+void Reconciler::deliver_tunnels(VpndLink& link) {
+    if (!link.is_connected()) return;
     ++number_;
     if (const Status delivered = deliver(link, current_, present_, false); !delivered)
         log(LogLevel::kError, "generation_not_applied", {{"reason", delivered.error().what}});
+}
+
+void Reconciler::patrol(VpndLink& link, std::size_t count) {
+    bool is_stale = false;
+    for (const std::string& id : patrol_.take(count)) {
+        const config::Tenant* tenant = current_.find(id);
+        if (tenant == nullptr) continue;
+        const auto outcome = stacks_.bring_up(tenant->customer);
+        if (!outcome) {
+            unsound_.insert(id);
+            problems_.push_back({Kind::kNote, id, outcome.error().what});
+            log(LogLevel::kError, "stack_not_mended", {{"customer", id}, {"reason", outcome.error().what}});
+            continue;
+        }
+        note_problems(id, outcome->problems);
+        if (!outcome->problems.empty()) {
+            problems_.push_back({Kind::kNote, id, outcome->problems.front() + "; the stack runs without it, and it is tried again"});
+            log(LogLevel::kWarn, "stack_incomplete", {{"customer", id}, {"reason", outcome->problems.front()}});
+        }
+        if (outcome->has_new_tunnel) {
+            view_.forget_tunnel(id);
+            is_stale = true;
+        }
+        for (const std::string& step : outcome->steps) log(LogLevel::kWarn, "stack_mended", {{"customer", id}, {"step", step}});
+    }
+    if (is_stale) deliver_tunnels(link);
 }
 
 }  // namespace warren::stacks

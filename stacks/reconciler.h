@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "config/generation.h"
 #include "ipc/control_messages.h"
 #include "stacks/listener_table.h"
+#include "stacks/patrol.h"
 #include "stacks/stack_keeper.h"
 #include "stacks/vpnd_link.h"
 #include "stacks/vpnd_view.h"
@@ -39,8 +41,12 @@ class Reconciler {
     Reconciler(Kernel& kernel, Options options)
         : options_(std::move(options)), stacks_(kernel, options_.run_dir), sockets_(options_.run_dir, options_.cores) {}
 
+    // How many stacks apply() looks at although nothing of their configuration changed.
+    static constexpr std::size_t kLooksPerApply = 128;
+
     // What the directory says becomes what is. A customer whose file has errors, or whose stack cannot be made, stays as he was; the others
     // apply. Without a connection (vpnd is down) vpnd gets all of it from deliver_all() later. A link that breaks is closed.
+    // The stacks of who is new, changed or lacks something are looked at here, and up to kLooksPerApply others; the rest wait for patrol().
     [[nodiscard]] Report apply(VpndLink& link);
     // What apply() would do; changes nothing.
     [[nodiscard]] Report preview();
@@ -54,6 +60,10 @@ class Reconciler {
     [[nodiscard]] bool needs_mending() const { return !incomplete_.empty(); }
     // What the last apply() could not do, and nobody mended since.
     [[nodiscard]] const std::vector<ipc::ControlText>& problems() const { return problems_; }
+
+    // Looks at the next of the stacks that wait since the last apply(), at most `count`, and mends what somebody broke by hand.
+    void patrol(VpndLink& link, std::size_t count);
+    [[nodiscard]] bool has_patrol() const { return patrol_.waiting() > 0; }
 
     // Closes all listeners and removes their files.
     void close_listeners() { sockets_.keep_only({}); }
@@ -76,6 +86,7 @@ class Reconciler {
     void carry_out(VpndLink& link, Report& report);
     [[nodiscard]] bool load(Round& round, Report& report) const;
     void say_changes(const config::Generation& next, Report& report) const;
+    [[nodiscard]] std::vector<std::shared_ptr<const config::Tenant>> whose_turn(const config::Generation& next);
     [[nodiscard]] bool is_changed(const config::Tenant& tenant) const;
     void mark_changes(const config::Generation& next);
     [[nodiscard]] std::uint32_t wanted_workers(const config::Generation& generation) const;
@@ -84,11 +95,12 @@ class Reconciler {
 
     [[nodiscard]] bool bind_listeners(Round& round, Report& report);
     [[nodiscard]] bool bring_up_stacks(Round& round, Report& report);
-    [[nodiscard]] bool bring_up(const config::Tenant& tenant, Round& round, Report& report);
+    [[nodiscard]] bool take(const config::Tenant& tenant, const Result<StackKeeper::Outcome>& outcome, Round& round, Report& report);
     void note_problems(const std::string& customer, const std::vector<std::string>& problems);
-    void go_back(const std::vector<std::string>& customers, Round& round);
+    void go_back(const std::set<std::string>& customers, Round& round);
     [[nodiscard]] bool hand_over(VpndLink& link, Round& round, Report& report);
     [[nodiscard]] Status deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present, bool full);
+    void deliver_tunnels(VpndLink& link);
     void roll_back(const Round& round);
     void remove_gone(Round& round, Report& report);
     void bring_home(Round& round, Report& report);
@@ -102,6 +114,8 @@ class Reconciler {
     config::Generation current_;                     // in force
     std::set<std::string> present_;                  // customers who had a file when it came into force
     std::map<std::string, std::string> incomplete_;  // customers whose stack lacks something, and why
+    std::set<std::string> unsound_;                  // customers whose stack could not be looked at or mended
+    Patrol patrol_;
     std::vector<ipc::ControlText> problems_;
     std::uint64_t number_ = 0;
 };

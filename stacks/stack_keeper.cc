@@ -2,9 +2,14 @@
 
 #include <algorithm>
 
+#include "base/parallel.h"
+
 namespace warren::stacks {
 
 namespace {
+
+// The kernel makes devices of all namespaces under one lock: more threads only wait for it.
+constexpr std::size_t kMaxThreads = 4;
 
 std::vector<Sysctl> watched_sysctls(const DesiredStack& desired) {
     std::vector<Sysctl> all = desired.sysctls;
@@ -39,10 +44,23 @@ Status StackKeeper::look_around() {
     return {};
 }
 
-Result<StackKeeper::Prospect> StackKeeper::look_at(const config::Customer& customer) {
-    if (uplink_changed_) WARREN_TRY(look_around());
+std::vector<Kernel*> StackKeeper::kernels_for(std::size_t count) {
+    const std::size_t threads = threads_for(count, kMaxThreads);
+    while (others_.size() + 1 < threads) {
+        auto other = kernel_.another();
+        if (!other) break;
+        others_.push_back(std::move(*other));
+    }
+    std::vector<Kernel*> kernels{&kernel_};
+    for (const auto& other : others_) {
+        if (kernels.size() < threads) kernels.push_back(other.get());
+    }
+    return kernels;
+}
+
+Result<StackKeeper::Prospect> StackKeeper::look_at(Kernel& kernel, const config::Customer& customer) const {
     Prospect prospect{desired_stack(customer, run_dir_), {}, {}};
-    auto observed = kernel_.observe(prospect.desired.name, watched_sysctls(prospect.desired));
+    auto observed = kernel.observe(prospect.desired.name, watched_sysctls(prospect.desired));
     if (!observed) return tl::unexpected(observed.error());
     prospect.observed = std::move(*observed);
     auto planned = plan(prospect.desired, prospect.observed, uplink_);
@@ -52,7 +70,8 @@ Result<StackKeeper::Prospect> StackKeeper::look_at(const config::Customer& custo
 }
 
 Result<StackKeeper::Outcome> StackKeeper::preview(const config::Customer& customer) {
-    auto prospect = look_at(customer);
+    if (uplink_changed_) WARREN_TRY(look_around());
+    auto prospect = look_at(kernel_, customer);
     if (!prospect) return tl::unexpected(prospect.error());
     Outcome outcome;
     for (const Step& step : prospect->plan.steps) outcome.steps.push_back(describe(step));
@@ -61,38 +80,89 @@ Result<StackKeeper::Outcome> StackKeeper::preview(const config::Customer& custom
     return outcome;
 }
 
-Result<StackKeeper::Outcome> StackKeeper::bring_up(const config::Customer& customer) {
-    auto prospect = look_at(customer);
+Result<StackKeeper::Outcome> StackKeeper::make(Kernel& kernel, const config::Customer& customer, UniqueFd& tunnel,
+                                               bool& moves_uplink) const {
+    auto prospect = look_at(kernel, customer);
     if (!prospect) return tl::unexpected(prospect.error());
     const std::vector<Step>& steps = prospect->plan.steps;
-    uplink_changed_ = uplink_changed_ || moves_uplink_devices(steps);
+    moves_uplink = moves_uplink || moves_uplink_devices(steps);
     Outcome outcome;
     for (const Step& step : steps) outcome.steps.push_back(describe(step));
     outcome.problems = std::move(prospect->plan.problems);
     outcome.is_new = !prospect->observed.exists;
-    outcome.has_new_tunnel = contains<CreateTunnel>(steps) || tunnel(customer.id) < 0;
-    if (Status done = kernel_.carry_out(prospect->desired.name, steps); !done) {
-        if (outcome.is_new) (void)take_down(customer.id);
+    outcome.has_new_tunnel = contains<CreateTunnel>(steps) || !tunnel.valid();
+    if (Status done = kernel.carry_out(prospect->desired.name, steps); !done) {
+        if (outcome.is_new) {
+            tunnel.reset();
+            (void)remove(kernel, customer.id, moves_uplink);
+        }
         return tl::unexpected(std::move(done).error());
     }
     if (!outcome.has_new_tunnel) return outcome;
     // The descriptor of a device that is gone is of no use, and while it is open its namespace cannot go.
-    tunnels_.erase(customer.id);
-    auto opened = kernel_.take_tunnel(prospect->desired.name);
+    tunnel.reset();
+    auto opened = kernel.take_tunnel(prospect->desired.name);
     if (!opened) return tl::unexpected(opened.error());
-    tunnels_[customer.id] = std::move(*opened);
+    tunnel = std::move(*opened);
     return outcome;
+}
+
+Result<StackKeeper::Outcome> StackKeeper::bring_up(const config::Customer& customer) {
+    if (uplink_changed_) WARREN_TRY(look_around());
+    return make(kernel_, customer, tunnels_[customer.id], uplink_changed_);
+}
+
+std::vector<Result<StackKeeper::Outcome>> StackKeeper::bring_up(std::span<const config::Customer* const> customers) {
+    std::vector<Result<Outcome>> outcomes(customers.size());
+    std::vector<std::size_t> apart;
+    std::vector<UniqueFd*> tunnels;  // each thread has its own to put into
+    for (std::size_t i = 0; i < customers.size(); ++i) {
+        if (!customers[i]->handoff) apart.push_back(i);
+        tunnels.push_back(&tunnels_[customers[i]->id]);
+    }
+    const std::vector<Kernel*> kernels = kernels_for(apart.size());
+    std::vector<char> moves(kernels.size(), 0);
+    in_parallel(apart.size(), kernels.size(), [&](std::size_t thread, std::size_t round) {
+        const std::size_t i = apart[round];
+        bool moves_uplink = false;
+        outcomes[i] = make(*kernels[thread], *customers[i], *tunnels[i], moves_uplink);
+        if (moves_uplink) moves[thread] = 1;
+    });
+    uplink_changed_ = uplink_changed_ || std::find(moves.begin(), moves.end(), 1) != moves.end();
+    for (std::size_t i = 0; i < customers.size(); ++i) {
+        if (customers[i]->handoff) outcomes[i] = bring_up(*customers[i]);
+    }
+    return outcomes;
+}
+
+Status StackKeeper::remove(Kernel& kernel, const std::string& customer, bool& moves_uplink) const {
+    const std::string name = namespace_name(customer);
+    const auto observed = kernel.observe(name, {});
+    if (!observed) return tl::unexpected(observed.error());
+    const auto planned = plan_removal(owner_mark(run_dir_, customer), *observed);
+    if (!planned) return tl::unexpected(planned.error());
+    moves_uplink = moves_uplink || moves_uplink_devices(planned->steps);
+    return kernel.carry_out(name, planned->steps);
 }
 
 Status StackKeeper::take_down(const std::string& customer) {
     tunnels_.erase(customer);
-    const std::string name = namespace_name(customer);
-    const auto observed = kernel_.observe(name, {});
-    if (!observed) return tl::unexpected(observed.error());
-    const auto planned = plan_removal(owner_mark(run_dir_, customer), *observed);
-    if (!planned) return tl::unexpected(planned.error());
-    uplink_changed_ = uplink_changed_ || moves_uplink_devices(planned->steps);
-    return kernel_.carry_out(name, planned->steps);
+    return remove(kernel_, customer, uplink_changed_);
+}
+
+Status StackKeeper::take_down(std::span<const std::string> customers) {
+    for (const std::string& customer : customers) tunnels_.erase(customer);
+    const std::vector<Kernel*> kernels = kernels_for(customers.size());
+    std::vector<Status> done(customers.size());
+    in_parallel(customers.size(), kernels.size(), [&](std::size_t thread, std::size_t i) {
+        bool moves_uplink = false;
+        done[i] = remove(*kernels[thread], customers[i], moves_uplink);
+    });
+    uplink_changed_ = true;
+    for (std::size_t i = 0; i < done.size(); ++i) {
+        if (!done[i]) return with_context("customer " + customers[i], std::move(done[i]).error());
+    }
+    return {};
 }
 
 Result<std::vector<std::string>> StackKeeper::bring_home() {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,7 +17,7 @@
 
 namespace warren::stacks {
 
-// Belongs to one thread.
+// Belongs to one thread; starts others for the time of a call.
 class StackKeeper {
   public:
     // `kernel` must outlive it.
@@ -35,8 +37,12 @@ class StackKeeper {
     // Brings the stack to what `customer` says and takes hold of its tunnel. When it fails, a stack
     // that was not there before is removed again; what was there is half-way, and the next call goes on from it.
     [[nodiscard]] Result<Outcome> bring_up(const config::Customer& customer);
+    // bring_up() for each, several at the same time. Those with a handoff come last, one by one: they share the devices of the uplink.
+    [[nodiscard]] std::vector<Result<Outcome>> bring_up(std::span<const config::Customer* const> customers);
     // Closes the tunnel and removes the stack. No error when there is none.
     [[nodiscard]] Status take_down(const std::string& customer);
+    // take_down() for each, several at the same time. The first error.
+    [[nodiscard]] Status take_down(std::span<const std::string> customers);
     // Physical devices that came back to the uplink by themselves, because their stack was removed under us, get their names back. Returns
     // the steps that were taken. Call it when every stack has what it wants.
     [[nodiscard]] Result<std::vector<std::string>> bring_home();
@@ -54,9 +60,15 @@ class StackKeeper {
         ObservedStack observed;
         Plan plan;
     };
-    [[nodiscard]] Result<Prospect> look_at(const config::Customer& customer);
+    // These may run on any thread: they change nothing of the keeper. `moves_uplink`: set when a device of the uplink came or went.
+    [[nodiscard]] Result<Prospect> look_at(Kernel& kernel, const config::Customer& customer) const;
+    [[nodiscard]] Result<Outcome> make(Kernel& kernel, const config::Customer& customer, UniqueFd& tunnel, bool& moves_uplink) const;
+    [[nodiscard]] Status remove(Kernel& kernel, const std::string& customer, bool& moves_uplink) const;
+    // At most as many kernels, one a thread, as `count` rounds are worth; at least one.
+    [[nodiscard]] std::vector<Kernel*> kernels_for(std::size_t count);
 
     Kernel& kernel_;
+    std::vector<std::unique_ptr<Kernel>> others_;  // for other threads
     std::string run_dir_;
     ObservedUplink uplink_;
     bool uplink_changed_ = true;

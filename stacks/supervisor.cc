@@ -23,7 +23,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration kMendInterval = seconds(5);  // between two looks for a missing uplink device
-constexpr Duration kQuickDeath = seconds(5);    // a vpnd that lived shorter is not started again at once every time
+constexpr std::size_t kStacksPerPatrol = 8;     // about 10 ms, in which nobody else is answered
+constexpr Duration kPatrolInterval = milliseconds(30);
+constexpr Duration kQuickDeath = seconds(5);  // a vpnd that lived shorter is not started again at once every time
 constexpr Duration kMaxBackoff = seconds(10);
 constexpr Duration kStopPatience = seconds(5);
 constexpr Duration kWatchInterval = seconds(5);   // between two questions whether vpnd is alive
@@ -104,7 +106,7 @@ int Supervisor::start() {
     }
     control_ = std::move(*control);
     serving_since_ = now();
-    if (reconciler_.needs_mending()) mend_at_ = now() + kMendInterval;
+    plan_care();
     log(LogLevel::kInfo, "ready", {{"summary", report.summary}, {"vpnd", adopted ? "adopted" : "started"}});
     announce();
     configure_web();
@@ -234,7 +236,8 @@ void Supervisor::serve() {
                                        {web_ ? web_->fd() : -1, POLLIN, 0},
                                        {web_ ? web_->ended_fd() : -1, POLLIN, 0}}};
         const Instant watch_at = link_.is_connected() ? watch_at_ : kNever;
-        const int timeout = milliseconds_until(std::min({restart_at_, mend_at_, watch_at, web_ ? web_->next_deadline() : kNever}));
+        const int timeout =
+            milliseconds_until(std::min({restart_at_, mend_at_, patrol_at_, watch_at, web_ ? web_->next_deadline() : kNever}));
         if (::poll(waiting.data(), waiting.size(), timeout) < 0 && errno != EINTR) return;
         if (Signals::stop_waits()) return;
         if (waiting[kProcess].revents != 0) {
@@ -250,13 +253,26 @@ void Supervisor::serve() {
         if (web_) web_->run(now());
         if (waiting[kControl].revents != 0)
             control_->serve_one([this](ipc::ControlVerb verb) { return answer(verb); }, [this] { return reconciler_.generation(); });
-        // apply() and mend() close a link that broke under them.
+        // apply(), mend() and patrol() close a link that broke under them.
         if (!link_.is_connected() && restart_at_ == kNever) lose_vpnd("stopped answering");
-        if (now() >= mend_at_) {
-            reconciler_.mend(link_);
-            mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;
-        }
+        take_care();
     }
+}
+
+void Supervisor::plan_care() {
+    mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;
+    patrol_at_ = reconciler_.has_patrol() ? now() + kPatrolInterval : kNever;
+}
+
+void Supervisor::take_care() {
+    if (now() >= mend_at_) {
+        reconciler_.mend(link_);
+        mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;
+    }
+    if (now() < patrol_at_) return;
+    reconciler_.patrol(link_, kStacksPerPatrol);
+    patrol_at_ = reconciler_.has_patrol() ? now() + kPatrolInterval : kNever;
+    if (reconciler_.needs_mending()) mend_at_ = std::min(mend_at_, now() + kMendInterval);
 }
 
 void Supervisor::take_signals() {
@@ -276,7 +292,7 @@ void Supervisor::take_signals() {
 Report Supervisor::apply() {
     notify_reloading();
     Report report = reconciler_.apply(link_);
-    mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;
+    plan_care();
     log(report.exit_status == 0 ? LogLevel::kInfo : LogLevel::kWarn, "applied", {{"summary", report.summary}});
     announce();
     configure_web();

@@ -47,6 +47,9 @@ class Supervisor {
 
     void serve();
     void take_signals();
+    // Sets when to look after stacks again.
+    void plan_care();
+    void take_care();
     [[nodiscard]] Report apply();
     [[nodiscard]] Report answer(ipc::ControlVerb verb);
     [[nodiscard]] Report status() const;
@@ -69,6 +72,7 @@ class Supervisor {
     Instant restart_at_ = kNever;
     Instant watch_at_{};  // when to ask next; while asked, by when the answer must be here
     Instant mend_at_ = kNever;
+    Instant patrol_at_ = kNever;
     Instant serving_since_{};
     bool stopping_ = false;
 };

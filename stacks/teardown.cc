@@ -13,9 +13,7 @@ Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel) {
     StackKeeper stacks(kernel, run_dir.path());
     const auto customers = stacks.others({});
     if (!customers) return tl::unexpected(customers.error());
-    for (const std::string& customer : *customers) {
-        if (Status removed = stacks.take_down(customer); !removed) return with_context("customer " + customer, std::move(removed).error());
-    }
+    WARREN_TRY(stacks.take_down(std::span(*customers)));
     if (const auto home = stacks.bring_home(); !home) return tl::unexpected(home.error());
     for (const std::string& directory : {std::string(kUapiDirectory), run_dir.file("wireguard")}) {
         remove_stale_uapi(directory + "/" + uapi_name("") + ".sock");

@@ -77,14 +77,14 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     }
 
     std::set<std::string> served;
-    for (const config::Tenant& tenant : generation.customers) {
-        const std::string& id = tenant.customer.id;
-        const auto listener = listener_of(tenant.customer, delivery.listeners);
+    for (const auto& tenant : generation.customers) {
+        const std::string& id = tenant->customer.id;
+        const auto listener = listener_of(tenant->customer, delivery.listeners);
         const int tunnel = delivery.stacks.tunnel(id);
         if (!listener || tunnel < 0) continue;
         served.insert(id);
         if (!delivery.full && current_.contains(id) && tunnels_.contains(id)) continue;
-        WARREN_TRY(send_customer(link, tenant, *listener, tunnels_.contains(id) ? -1 : tunnel));
+        WARREN_TRY(send_customer(link, *tenant, *listener, tunnels_.contains(id) ? -1 : tunnel));
     }
 
     // Who has a file with errors, and is not in the generation, stays with what vpnd knows of him.

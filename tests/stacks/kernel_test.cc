@@ -1,7 +1,9 @@
 // The plans of tests/unit/stacks, carried out by the real kernel.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +13,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "stacks/inspection.h"
 #include "stacks/linux_kernel.h"
@@ -309,6 +312,70 @@ TEST_CASE("two hundred comings and goings leave no descriptor, no mount and no d
     CHECK(descriptors() == before);
     CHECK(mounts() == mounts_before);
     CHECK(links() == links_before);
+}
+
+TEST_CASE("many stacks made and removed at the same time are the same as one by one, and leave nothing") {
+    if (!enter_room()) return;
+    const Uplink uplink;
+    const auto kernel = open_kernel();
+    StackKeeper keeper(*kernel, kTestRunDir);
+    const auto mounts = [] { return output_of("cat /proc/self/mountinfo"); };
+    const auto links = [] { return output_of("ip -o link | cut -d: -f2 | sort"); };
+    std::vector<config::Customer> customers;
+    std::vector<const config::Customer*> all;
+    std::vector<std::string> ids;
+    for (int i = 0; i < 90; ++i) {
+        customers.push_back(acme());
+        customers.back().id = "many-" + std::to_string(i);
+        customers.back().handoff.reset();
+        if (i % 30 == 7) customers.back().handoff = handoff(config::HandoffType::kVeth, "br0", {"10.42.0.1/24"});
+        if (i == 50) customers.back().handoff = handoff(config::HandoffType::kPhysical, "eth1", {"10.42.0.1/24"});
+        ids.push_back(customers.back().id);
+    }
+    for (const config::Customer& customer : customers) all.push_back(&customer);
+    std::size_t descriptors_before = 0;
+    std::string mounts_before;
+    std::string links_before;
+    const struct stat home = [] {
+        struct stat about {};
+        REQUIRE(::stat("/proc/thread-self/ns/net", &about) == 0);
+        return about;
+    }();
+    for (int cycle = 0; cycle < 3; ++cycle) {
+        const auto made = keeper.bring_up(std::span<const config::Customer* const>(all));
+        REQUIRE(made.size() == all.size());
+        REQUIRE(keeper.look_around().has_value());
+        for (std::size_t i = 0; i < made.size(); ++i) {
+            REQUIRE_MESSAGE(made[i].has_value(), ids[i] << ": " << made[i].error().what);
+            CHECK(made[i]->is_new);
+            CHECK(made[i]->has_new_tunnel);
+            CHECK(made[i]->problems.empty());
+            // His tunnel and nobody else's.
+            const UniqueFd space(::ioctl(keeper.tunnel(ids[i]), TUNGETDEVNETNS));
+            const auto named = open_namespace("warren-" + ids[i]);
+            struct stat a {};
+            struct stat b {};
+            REQUIRE(named.has_value());
+            REQUIRE((::fstat(space.get(), &a) == 0 && ::fstat(named->get(), &b) == 0));
+            CHECK(a.st_ino == b.st_ino);
+            const auto again = keeper.preview(customers[i]);
+            REQUIRE(again.has_value());
+            CHECK_MESSAGE(again->steps.empty(), ids[i] << ": " << again->steps.front());
+        }
+        struct stat here {};
+        REQUIRE(::stat("/proc/thread-self/ns/net", &here) == 0);
+        CHECK(here.st_ino == home.st_ino);
+        REQUIRE(keeper.take_down(std::span<const std::string>(ids)).has_value());
+        if (cycle == 0) {
+            descriptors_before = descriptors();
+            mounts_before = mounts();
+            links_before = links();
+        }
+    }
+    CHECK(descriptors() == descriptors_before);
+    CHECK(mounts() == mounts_before);
+    CHECK(links() == links_before);
+    CHECK(keeper.others({})->empty());
 }
 
 UniqueFd copy_of(int descriptor) {

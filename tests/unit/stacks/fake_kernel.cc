@@ -77,25 +77,27 @@ Result<std::vector<std::string>> FakeKernel::stack_names() {
 }
 
 Result<ObservedStack> FakeKernel::observe(const std::string& name, std::span<const Sysctl> sysctls) {
-    ObservedStack observed;
+    observed.push_back(name);
+    ObservedStack seen;
     const auto found = stacks.find(name);
-    if (found == stacks.end()) return observed;
+    if (found == stacks.end()) return seen;
     const FakeStack& stack = found->second;
-    observed.exists = true;
-    observed.links = stack.links;
-    observed.addresses = stack.addresses;
-    observed.routes = stack.routes;
-    observed.firewall = stack.firewall;
+    seen.exists = true;
+    seen.links = stack.links;
+    seen.addresses = stack.addresses;
+    seen.routes = stack.routes;
+    seen.firewall = stack.firewall;
     for (const Sysctl& sysctl : sysctls) {
         const auto value = stack.sysctls.find(sysctl.path);
-        if (value != stack.sysctls.end()) observed.sysctls.insert(*value);
+        if (value != stack.sysctls.end()) seen.sysctls.insert(*value);
     }
-    return observed;
+    return seen;
 }
 
 Result<std::string> FakeKernel::owner_of(const std::string& name) {
-    const auto observed = observe(name, {});
-    return observed->owner();
+    const auto found = stacks.find(name);
+    const Link* lo = found == stacks.end() ? nullptr : found->second.link(kLoopback);
+    return lo == nullptr ? "" : lo->alias;
 }
 
 Result<UniqueFd> FakeKernel::take_tunnel(const std::string& name) {

@@ -25,6 +25,7 @@ class FakeKernel final : public Kernel {
     ObservedUplink uplink;
     std::size_t steps_until_crash = SIZE_MAX;  // carry_out() fails before this step
     std::vector<std::string> broken_rules;     // what no plan may ever do
+    std::vector<std::string> observed;         // namespaces that were looked at, in order
 
     // Adds a device to the uplink.
     void add_uplink(const std::string& name, const std::string& kind, const std::string& alias = "");
@@ -38,6 +39,7 @@ class FakeKernel final : public Kernel {
     Result<std::string> owner_of(const std::string& name) override;
     Status carry_out(const std::string& name, std::span<const Step> steps) override;
     Result<UniqueFd> take_tunnel(const std::string& name) override;
+    Result<std::unique_ptr<Kernel>> another() override { return fail(ErrorCode::kUnsupported, "one thread is enough"); }
 
   private:
     struct Runner;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -353,6 +354,99 @@ TEST_CASE("a generation that follows the question whether vpnd lives waits for t
     REQUIRE(room.link.ask().has_value());
     CHECK(room.link.hear().has_value());
     CHECK_FALSE(room.link.hear().has_value());  // nobody asked
+}
+
+// A configuration of more customers than one apply() looks at.
+class Crowd : public Room {
+  public:
+    static constexpr int kCustomers = static_cast<int>(Reconciler::kLooksPerApply) * 2 + 10;
+
+    Crowd() {
+        for (int i = 0; i < kCustomers; ++i) write_member(i);
+        adopt();
+        REQUIRE(apply().exit_status == 0);
+        (void)told();
+        kernel.observed.clear();
+    }
+    [[nodiscard]] static std::string member(int number) { return "c" + std::to_string(1000 + number); }
+    void write_member(int number, const std::string& more = "") const {
+        // 42 letters of base64, of which two count.
+        std::string key(42, 'A');
+        key[0] = static_cast<char>('A' + number / 26);
+        key[1] = static_cast<char>('A' + number % 26);
+        write("customers/" + member(number) + ".toml", "schema = 1\nname = \"x\"\n" + more +
+                                                           "[stack]\naddresses = [\"10.0.0.1/24\"]\n[[wireguard.peer]]\nname = \"p\"\n"
+                                                           "public_key = \"" +
+                                                           key + "E=\"\nallowed_ips = [\"10.43.0.0/16\"]\n");
+    }
+    void patrol_to_the_end() {
+        for (int turns = 0; reconciler.has_patrol(); ++turns) {
+            REQUIRE(turns < kCustomers);
+            reconciler.patrol(link, 7);
+        }
+    }
+    [[nodiscard]] long looks_at(int number) const {
+        return std::count(kernel.observed.begin(), kernel.observed.end(), "warren-" + member(number));
+    }
+};
+
+TEST_CASE("of many customers one changed: his stack is looked at, a bounded number of others too, and vpnd hears of him alone") {
+    Crowd room;
+    const int last = Crowd::kCustomers - 1;
+    room.write_member(last, "state = \"suspended\"\n");
+    const Report report = room.apply();
+    CHECK(report.exit_status == 0);
+    CHECK(mentions(report, Crowd::member(last), "suspended"));
+    CHECK(room.looks_at(last) == 1);
+    CHECK(room.kernel.observed.size() == Reconciler::kLooksPerApply + 1);
+    CHECK(joined(room.told()) == joined(Lines{"begin", "customer " + Crowd::member(last) + " suspended", "peer p", "commit"}));
+}
+
+TEST_CASE("stacks that one apply did not look at are looked at afterwards, each once, also when applies follow one another") {
+    Crowd room;
+    room.apply();
+    CHECK(room.reconciler.has_patrol());
+    SUBCASE("in the background") {
+        room.patrol_to_the_end();
+        CHECK(room.kernel.observed.size() == Crowd::kCustomers);
+    }
+    SUBCASE("by the next applies, which begin where the last one ended") {
+        room.apply();
+        CHECK(room.kernel.observed.size() == 2 * Reconciler::kLooksPerApply);
+        room.apply();
+    }
+    for (int number = 0; number < Crowd::kCustomers; ++number) CHECK(room.looks_at(number) >= 1);
+}
+
+TEST_CASE("what somebody broke by hand is mended in the background, and a new tunnel handed over") {
+    Crowd room;
+    const int last = Crowd::kCustomers - 1;
+    FakeStack& stack = room.kernel.stacks.at("warren-" + Crowd::member(last));
+    stack.addresses.clear();
+    room.kernel.stacks.erase("warren-" + Crowd::member(last - 1));
+    room.apply();
+    CHECK(room.looks_at(last) == 0);
+    CHECK(stack.addresses.empty());
+    (void)room.told();
+    room.patrol_to_the_end();
+    CHECK(stack.addresses.size() == 1);
+    CHECK(room.has_stack(Crowd::member(last - 1)));
+    CHECK(joined(room.told()) ==
+          joined(Lines{"begin", "customer " + Crowd::member(last - 1) + " with tun +1 descriptors", "peer p", "commit"}));
+}
+
+TEST_CASE("a stack that cannot be mended is said, and the next apply tries it first") {
+    Crowd room;
+    const int last = Crowd::kCustomers - 1;
+    room.kernel.stacks["warren-" + Crowd::member(last)] = FakeKernel::fresh_stack("somebody");
+    room.apply();
+    room.patrol_to_the_end();
+    REQUIRE(room.reconciler.problems().size() == 1);
+    CHECK(room.reconciler.problems().front().customer == Crowd::member(last));
+    room.kernel.stacks.erase("warren-" + Crowd::member(last));
+    room.apply();
+    CHECK(room.kernel.stacks.at("warren-" + Crowd::member(last)).link("vpn0") != nullptr);
+    CHECK(room.reconciler.problems().empty());
 }
 
 }  // namespace

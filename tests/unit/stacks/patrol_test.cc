@@ -1,0 +1,53 @@
+// In which order stacks are looked at that nobody changed.
+#include "stacks/patrol.h"
+
+#include <doctest/doctest.h>
+
+namespace warren::stacks {
+namespace {
+
+config::Generation generation_of(std::string_view ids) {
+    config::Generation generation;
+    for (const char id : ids) {
+        config::Tenant tenant;
+        tenant.customer.id = std::string(1, id);
+        generation.customers.push_back(std::make_shared<const config::Tenant>(std::move(tenant)));
+    }
+    return generation;
+}
+
+std::string next(Patrol& patrol, std::size_t count) {
+    std::string out;
+    for (const std::string& id : patrol.take(count)) out += id;
+    return out;
+}
+
+TEST_CASE("everybody is looked at once, besides those who just were") {
+    Patrol patrol;
+    CHECK(next(patrol, 3).empty());
+    patrol.begin(generation_of("abcde"), {"b"});
+    CHECK(patrol.waiting() == 4);
+    CHECK(next(patrol, 3) == "acd");
+    CHECK(next(patrol, 3) == "e");
+    CHECK(patrol.waiting() == 0);
+}
+
+TEST_CASE("who waits longest is looked at first, however often it begins anew") {
+    Patrol patrol;
+    std::string seen;
+    for (int round = 0; round < 3; ++round) {
+        patrol.begin(generation_of("abcdef"), {});
+        seen += next(patrol, 2);
+    }
+    CHECK(seen == "abcdef");
+}
+
+TEST_CASE("who was looked at in between, or is gone, does not wait any more") {
+    Patrol patrol;
+    patrol.begin(generation_of("abcd"), {});
+    patrol.begin(generation_of("abde"), {"b"});
+    CHECK(next(patrol, 9) == "ade");
+}
+
+}  // namespace
+}  // namespace warren::stacks
