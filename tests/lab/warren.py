@@ -190,13 +190,13 @@ class Warren:
 
     def stop(self):
         """SIGTERM: stackd ends, the stacks stay. Returns its exit status."""
-        return self.process.stop(20)
+        return self.process.stop(60)
 
     def down(self):
         """Ends stackd and removes its stacks."""
         if self.process:
             self.stop()
-            self.uplink.run(*self.stackd("--down"))
+            self.uplink.run(*self.stackd("--down"), timeout=600)
 
     def children(self, program):
         """The pids of stackd's children that run `program`. vpnd outlives a killed stackd, so the run directory is what tells ours."""

@@ -537,3 +537,46 @@ def test_signals_in_the_middle_of_anything_are_mended_by_the_next_start(lab, upl
         assert acme.ctl("diff").returncode == 0
         assert {name for name in os.listdir(netlab.NETNS_DIR) if name.startswith("warren-")} == {f"warren-{id_}" for id_ in acme.customers}
         assert len(peers_of_vpnd(acme).split()) == len(acme.customers)
+
+
+# --- many -------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def crowd(lab, uplink):
+    """More customers than one apply looks at. Not started."""
+    return warren.Warren(lab, uplink, customers=[customer(f"c{number}") for number in range(160)])
+
+
+def names_of_stacks():
+    return {name for name in os.listdir(netlab.NETNS_DIR) if name.startswith("warren-")}
+
+
+def test_one_changed_among_many_is_one_stack_changed_and_what_somebody_broke_is_mended_later(crowd):
+    crowd.start()
+    before = len(events(crowd, "stack_changed"))
+    inside("c99", "ip", "addr", "flush", "dev", "vpn0")  # of those that the next apply does not look at: the last in the order of names
+    crowd.customers["c7"].mtu = 1380
+    crowd.write_customer(crowd.customers["c7"])
+    said = crowd.apply().stdout.splitlines()
+    assert said[0] == "c7: stack.mtu: 1420 -> 1380" and "c7: set vpn0 mtu 1380" in said and not [line for line in said if line.startswith("c99")]
+    assert "to be looked at in the background" in said[-1]
+    netlab.wait_until(lambda: events(crowd, "stack_mended", customer="c99"), 20)
+    assert [line.split("customer=")[1].split()[0] for line in events(crowd, "stack_changed")[before:]] == ["c7"]
+    assert "10.0.0.1/24" in inside("c99", "ip", "-o", "addr")
+    assert crowd.ctl("diff").returncode == 0
+
+
+def test_a_stackd_that_is_killed_while_it_makes_many_stacks_goes_on_where_it_was(crowd):
+    mounts = open("/proc/self/mountinfo").read()
+    crowd.start(wait=False)
+    netlab.wait_until(lambda: len(names_of_stacks()) > 40, 20, every=0.001)
+    crowd.process.kill(signal.SIGKILL)
+    crowd.process.wait()
+    assert len(names_of_stacks()) < 160
+    crowd.start()
+    assert names_of_stacks() == {f"warren-{id_}" for id_ in crowd.customers}
+    assert crowd.ctl("diff").returncode == 0
+    crowd.down()
+    crowd.process = None
+    assert not names_of_stacks() and open("/proc/self/mountinfo").read() == mounts
