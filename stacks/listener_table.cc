@@ -52,6 +52,12 @@ void ListenerTable::keep_only(const ListenerPorts& listeners) {
     }
 }
 
+std::size_t ListenerTable::size() const {
+    std::size_t count = uapi_.size();
+    for (const auto& [port, group] : groups_) count += group.sockets.size();
+    return count;
+}
+
 std::vector<int> ListenerTable::descriptors(const std::string& id, std::uint16_t port) const {
     std::vector<int> numbers;
     for (const UniqueFd& socket : groups_.at(port).sockets) numbers.push_back(socket.get());

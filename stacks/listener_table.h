@@ -32,6 +32,8 @@ class ListenerTable {
     void keep_only(const ListenerPorts& listeners);
 
     // In PutListener's order; both sockets must be bound.
+    // How many descriptors it holds.
+    [[nodiscard]] std::size_t size() const;
     [[nodiscard]] std::vector<int> descriptors(const std::string& id, std::uint16_t port) const;
     [[nodiscard]] bool has_v6(std::uint16_t port) const { return groups_.at(port).has_v6; }
 

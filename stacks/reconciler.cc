@@ -191,6 +191,8 @@ std::vector<std::shared_ptr<const config::Tenant>> Reconciler::whose_turn(const 
 bool Reconciler::bring_up_stacks(Round& round, Report& report) {
     std::set<std::string> refused;
     const auto turn = whose_turn(round.next);
+    const std::size_t others = sockets_.size() + kSpareDescriptors;
+    stacks_.limit_tunnels(options_.max_descriptors > others ? options_.max_descriptors - others : 0);
     for (std::size_t begin = 0; begin < turn.size(); begin += kStacksAtOnce) {
         if (options_.should_stop()) {
             report.exit_status = kFailed;

@@ -36,11 +36,14 @@ class Reconciler {
         std::string run_dir;
         std::uint32_t cores = 1;                                   // `workers` when the configuration does not say
         std::function<bool()> should_stop = [] { return false; };  // asked between customers: a signal waits
+        std::size_t max_descriptors = SIZE_MAX;                    // that stackd may have open, and vpnd too
     };
     // `kernel` must outlive it.
     Reconciler(Kernel& kernel, Options options)
         : options_(std::move(options)), stacks_(kernel, options_.run_dir), sockets_(options_.run_dir, options_.cores) {}
 
+    // Of max_descriptors, for all but tunnels and listeners: files, requests, vpnctl and statusd at vpnd.
+    static constexpr std::size_t kSpareDescriptors = 256;
     // How many stacks apply() looks at although nothing of their configuration changed.
     static constexpr std::size_t kLooksPerApply = 128;
 

@@ -26,6 +26,12 @@ bool contains(const std::vector<Step>& steps) {
     return std::any_of(steps.begin(), steps.end(), [](const Step& step) { return std::holds_alternative<T>(step); });
 }
 
+tl::unexpected<Error> no_room(std::size_t tunnels) {
+    return fail(ErrorCode::kUnavailable,
+                "no descriptor is left for this tunnel; the limit of open files with which stackd was started allows " +
+                    std::to_string(tunnels) + " (raise it: ulimit -Hn, or LimitNOFILE= of the service)");
+}
+
 // Other stacks may have a use for what comes home or goes away.
 bool moves_uplink_devices(const std::vector<Step>& steps) {
     return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
@@ -116,9 +122,17 @@ std::vector<Result<StackKeeper::Outcome>> StackKeeper::bring_up(std::span<const 
     std::vector<Result<Outcome>> outcomes(customers.size());
     std::vector<std::size_t> apart;
     std::vector<UniqueFd*> tunnels;  // each thread has its own to put into
+    auto held =
+        static_cast<std::size_t>(std::count_if(tunnels_.begin(), tunnels_.end(), [](const auto& tunnel) { return tunnel.second.valid(); }));
     for (std::size_t i = 0; i < customers.size(); ++i) {
-        if (!customers[i]->handoff) apart.push_back(i);
         tunnels.push_back(&tunnels_[customers[i]->id]);
+        const bool is_one_more = !tunnels.back()->valid();
+        if (is_one_more && held >= most_tunnels_) {
+            outcomes[i] = no_room(most_tunnels_);
+            continue;
+        }
+        held += is_one_more ? 1 : 0;
+        if (!customers[i]->handoff) apart.push_back(i);
     }
     const std::vector<Kernel*> kernels = kernels_for(apart.size());
     std::vector<char> moves(kernels.size(), 0);
@@ -130,7 +144,7 @@ std::vector<Result<StackKeeper::Outcome>> StackKeeper::bring_up(std::span<const 
     });
     uplink_changed_ = uplink_changed_ || std::find(moves.begin(), moves.end(), 1) != moves.end();
     for (std::size_t i = 0; i < customers.size(); ++i) {
-        if (customers[i]->handoff) outcomes[i] = bring_up(*customers[i]);
+        if (customers[i]->handoff && outcomes[i]) outcomes[i] = bring_up(*customers[i]);
     }
     return outcomes;
 }

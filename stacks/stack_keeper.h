@@ -1,6 +1,8 @@
 // The stacks of this instance: brings each to what its customer's configuration says, and holds the descriptors of their tunnel devices.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <set>
@@ -39,6 +41,8 @@ class StackKeeper {
     [[nodiscard]] Result<Outcome> bring_up(const config::Customer& customer);
     // bring_up() for each, several at the same time. Those with a handoff come last, one by one: they share the devices of the uplink.
     [[nodiscard]] std::vector<Result<Outcome>> bring_up(std::span<const config::Customer* const> customers);
+    // How many tunnels there may be: who would be one too many gets an error from the call above, and no stack.
+    void limit_tunnels(std::size_t most) { most_tunnels_ = most; }
     // Closes the tunnel and removes the stack. No error when there is none.
     [[nodiscard]] Status take_down(const std::string& customer);
     // take_down() for each, several at the same time. The first error.
@@ -72,6 +76,7 @@ class StackKeeper {
     std::string run_dir_;
     ObservedUplink uplink_;
     bool uplink_changed_ = true;
+    std::size_t most_tunnels_ = SIZE_MAX;
     std::unordered_map<std::string, UniqueFd> tunnels_;  // by customer
 };
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,6 +47,11 @@ std::uint32_t usable_cores() {
     return fits ? std::clamp<std::uint32_t>(static_cast<std::uint32_t>(CPU_COUNT(&usable)), 1, ipc::kMaxWorkers) : ipc::kMaxWorkers;
 }
 
+std::size_t max_descriptors() {
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
 int milliseconds_until(Instant deadline) {
     if (deadline == kNever) return -1;
     const auto left = std::chrono::ceil<milliseconds>(deadline - now()).count();
@@ -64,7 +70,7 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
     : run_dir_(run_dir),
       signals_(signals),
       options_(std::move(options)),
-      reconciler_(kernel, {options_.config_directory, run_dir.path(), usable_cores(), Signals::stop_waits}) {
+      reconciler_(kernel, {options_.config_directory, run_dir.path(), usable_cores(), Signals::stop_waits, max_descriptors()}) {
     if (options_.web) web_.emplace(*options_.web);
 }
 

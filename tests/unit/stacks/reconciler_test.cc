@@ -32,7 +32,7 @@ std::string fresh_directory() {
 // A configuration on the disk, a kernel of values, a vpnd that holds the shared listener, and a reconciler between them.
 class Room {
   public:
-    Room() {
+    explicit Room(std::size_t max_descriptors = SIZE_MAX) : max_descriptors_(max_descriptors) {
         std::filesystem::create_directories(directory_ + "/customers");
         std::filesystem::create_directories(directory_ + "/secrets");
         ::chmod((directory_ + "/secrets").c_str(), 0700);
@@ -74,11 +74,12 @@ class Room {
     Lines told() { return vpnd.told(); }
     [[nodiscard]] bool has_stack(const std::string& id) const { return kernel.stacks.contains("warren-" + id); }
 
+    std::size_t max_descriptors_;
     std::string directory_ = fresh_directory();
     FakeKernel kernel;
     FakeVpnd vpnd;
     VpndLink link{vpnd.take_channel()};
-    Reconciler reconciler{kernel, {directory_, kTestRunDir, 1}};
+    Reconciler reconciler{kernel, {directory_, kTestRunDir, 1, [] { return false; }, max_descriptors_}};
 };
 
 // doctest prints no vectors.
@@ -400,6 +401,24 @@ TEST_CASE("of many customers one changed: his stack is looked at, a bounded numb
     CHECK(room.looks_at(last) == 1);
     CHECK(room.kernel.observed.size() == Reconciler::kLooksPerApply + 1);
     CHECK(joined(room.told()) == joined(Lines{"begin", "customer " + Crowd::member(last) + " suspended", "peer p", "commit"}));
+}
+
+TEST_CASE("who has no descriptor left for his tunnel is refused by name, the others are served, and he is when there is one") {
+    constexpr std::size_t kListenerDescriptors = 3;  // as adopt() leaves them
+    Room room(Reconciler::kSpareDescriptors + kListenerDescriptors + 1);
+    room.write_customer("acme", 'A');
+    room.write_customer("globex", 'B');
+    room.adopt();
+    const Report report = room.apply();
+    CHECK(report.accepted);
+    CHECK(report.exit_status == 4);
+    CHECK(mentions(report, "globex", "refused: no descriptor is left for this tunnel"));
+    CHECK(room.has_stack("acme"));
+    CHECK_FALSE(room.has_stack("globex"));
+    room.remove_customer("acme");
+    (void)room.apply();
+    CHECK(room.apply().exit_status == 0);
+    CHECK(room.has_stack("globex"));
 }
 
 TEST_CASE("stacks that one apply did not look at are looked at afterwards, each once, also when applies follow one another") {
