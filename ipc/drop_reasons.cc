@@ -26,7 +26,7 @@ constexpr DropExplanation kExplanations[] = {
     {"datagram_truncated", "A datagram larger than any WireGuard message we take.", ""},
     {"ecn_congestion_lost", "Congestion was marked on the way and the packet inside cannot carry the mark, so it is dropped (RFC 6040).", "Look for congestion on the way to the peer."},
     {"forgery_budget_spent", "Somebody sends forged messages in the name of a peer's session, so only what comes from the peer's known address is opened for a while.", "If a peer roamed just now, his next handshake lets him in; if it stays, look who sends them and filter it upstream."},
-    {"handover_full", "A packet came to another data worker than its session's, which could not take it over fast enough.", "See vpnctl counters; a kernel without SO_ATTACH_REUSEPORT_CBPF makes this usual."},
+    {"handover_full", "A packet came to another data worker than its session's, which could not take it over fast enough.", "See vpnctl counters: the worker that takes over has too much to do."},
     {"handover_refused", "A packet was handed to a data worker that does not serve its peer any more: he was just moved or removed.", ""},
     {"handshake_queue_full", "Handshake messages came faster than they can be handled: a flood, or very many clients coming back at once.", "Look at the rate of datagrams on the uplink: if it is a flood, filter it upstream."},
     {"initiation_too_soon", "A peer started a handshake within 20 ms of his last one.", "Look for two machines that use one peer's key."},

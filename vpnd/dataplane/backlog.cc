@@ -8,31 +8,39 @@ namespace warren::dataplane {
 
 namespace {
 
-// With its headroom two kilobytes: a datagram that fits an uplink of 1500 bytes.
-constexpr std::size_t kSmallSize = 2'048 - PacketBuffer::kHeadroom;
+// With its headroom two kilobytes: a datagram that fits an uplink of 1500 bytes; five of them; twenty.
+constexpr std::array<std::size_t, 3> kCopySizes{2'048 - PacketBuffer::kHeadroom, 8'192 - PacketBuffer::kHeadroom,
+                                                32'768 - PacketBuffer::kHeadroom};
 
 }  // namespace
 
 Backlog::Backlog(Bounds bounds)
-    : bounds_(bounds), large_(bounds.in_all / PacketBuffer::kSize + kExtraBuffers), small_(bounds.in_all / kSmallSize + 1, kSmallSize) {}
+    : bounds_(bounds),
+      large_(bounds.in_all / PacketBuffer::kSize + kExtraBuffers),
+      copies_{BufferPool(bounds.in_all / kCopySizes[0] + 1, kCopySizes[0]), BufferPool(bounds.in_all / kCopySizes[1] + 1, kCopySizes[1]),
+              BufferPool(bounds.in_all / kCopySizes[2] + 1, kCopySizes[2])} {}
 
 bool Backlog::push(CustomerIndex customer, const Train& train, PacketBuffer* buffer) {
     if (customer.value >= queues_.size()) queues_.resize(customer.value + std::size_t{1});
     Queue& queue = queues_[customer.value];
-    const bool is_small = train.bytes.size() <= kSmallSize;
-    const std::size_t cost = is_small ? kSmallSize : PacketBuffer::kSize;
+    std::size_t fit = 0;  // of copies_; else large
+    while (fit < kCopySizes.size() && train.bytes.size() > kCopySizes[fit]) ++fit;
+    const bool is_large = fit == kCopySizes.size();
+    const std::size_t cost = is_large ? PacketBuffer::kSize : kCopySizes[fit];
     const bool is_alone = queue.held == held_;
-    const std::size_t allowed = std::min(is_alone ? bounds_.alone : bounds_.of_customer, bounds_.in_all - held_);
+    const std::size_t kept_back = fit == 0 && queue.held == 0 ? 0 : bounds_.in_all / 32;
+    const std::size_t in_all = bounds_.in_all - std::min(bounds_.in_all, held_ + kept_back);
+    const std::size_t allowed = std::min(is_alone ? bounds_.alone : bounds_.of_customer, in_all);
     if (queue.held + cost > allowed) return false;
 
     const std::uint32_t index = new_node();
     Node& node = nodes_[index];
     node.train = train;
     node.next = kNone;
-    if (!is_small && buffer != nullptr) {
+    if (is_large && buffer != nullptr) {
         node.buffer = std::move(*buffer);
     } else {
-        node.buffer = (is_small ? small_ : large_).take();
+        node.buffer = (is_large ? large_ : copies_[fit]).take();
         WARREN_CHECK(node.buffer.valid());  // the pools hold as much as the bounds allow
         node.train.bytes = node.buffer.bytes().first(train.bytes.size());
         std::copy(train.bytes.begin(), train.bytes.end(), node.train.bytes.begin());

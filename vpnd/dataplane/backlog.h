@@ -10,9 +10,10 @@
 
 namespace warren::dataplane {
 
-// Bounded in memory for each customer and in all. A large train keeps the buffer that it was received into; a small one is copied, so that
-// it does not hold 64 KB. The more is held in all, the less one customer may hold: so there is always room for who holds nothing yet
-// (A. K. Choudhury, E. L. Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", 1998). One data worker.
+// Bounded in memory for each customer and in all. A large train keeps the buffer that it was received into; a smaller one is copied into
+// one of the next size, so that it does not hold 64 KB. The more is held in all, the less one customer may hold (A. K. Choudhury, E. L.
+// Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", 1998), and the last of it is for single datagrams of those
+// who hold nothing yet. One data worker.
 class Backlog {
   public:
     struct Bounds {
@@ -65,7 +66,7 @@ class Backlog {
 
     const Bounds bounds_;
     BufferPool large_;
-    BufferPool small_;
+    std::array<BufferPool, 3> copies_;  // by size
     std::vector<Node> nodes_;
     std::uint32_t free_ = kNone;
     std::vector<Queue> queues_;  // by CustomerIndex

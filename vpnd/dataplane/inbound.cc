@@ -15,6 +15,11 @@ bool names_same_session(Bytes datagram, Bytes other) {
     return load_le<std::uint64_t>(datagram.data()) == load_le<std::uint64_t>(other.data());
 }
 
+// The session's budget is spent, and it does not come from where the peer is.
+bool is_likely_forged(Instant now, const Session& session, const Peer& peer, const Train& train) {
+    return !session.forgeries.is_open(now) && train.from != peer.remote;
+}
+
 // The next part begins here.
 void cut_at(CustomerTrain& part, Bytes next) {
     part.train.bytes = part.train.bytes.first(static_cast<std::size_t>(next.data() - part.train.bytes.data()));
@@ -23,18 +28,18 @@ void cut_at(CustomerTrain& part, Bytes next) {
 }  // namespace
 
 // Usually a train is one session's, and one look at each header says so. It may hold two customers' when they are behind one address.
-void Pipeline::sort(std::span<const Train> trains, std::vector<CustomerTrain>& out) const {
+void Pipeline::sort(Instant now, std::span<const Train> trains, std::vector<CustomerTrain>& out) const {
     for (std::size_t i = 0; i < trains.size(); ++i) {
         const Train& train = trains[i];
         const std::size_t before = out.size();
-        CustomerIndex owner;
+        Owner owner;
         Bytes header;  // of the datagram that `owner` was found by
         for (std::size_t at = 0; at < train.bytes.size(); at += train.stride()) {
             const Bytes datagram = train.datagram_at(at);
             if (!header.empty() && names_same_session(datagram, header)) continue;
-            const CustomerIndex other = owner_of(datagram);
+            const Owner other = owner_of(now, train, datagram);
             if (at == 0 || other != owner) {
-                out.push_back({other, train, i, at == 0});
+                out.push_back({other.customer, train, i, at == 0, other.is_forged});
                 out.back().train.bytes = train.bytes.subspan(at);
                 if (at > 0) cut_at(out[out.size() - 2], datagram);
             }
@@ -45,10 +50,12 @@ void Pipeline::sort(std::span<const Train> trains, std::vector<CustomerTrain>& o
     }
 }
 
-CustomerIndex Pipeline::owner_of(Bytes datagram) const {
+Pipeline::Owner Pipeline::owner_of(Instant now, const Train& train, Bytes datagram) const {
     if (classify(datagram) != MessageClass::kTransport) return {};
     const Session* const session = sessions_.find(parse_transport_header(datagram).receiver);
-    return session == nullptr ? CustomerIndex{} : find(session->peer)->customer;
+    if (session == nullptr) return {};
+    const Peer& peer = *find(session->peer);
+    return {peer.customer, is_likely_forged(now, *session, peer, train)};
 }
 
 void Pipeline::inbound(Instant now, std::span<const Train> trains, Output& out) {
@@ -83,7 +90,7 @@ void Pipeline::collect(Instant now, std::size_t train_number, const Train& train
     if (session->expired(now)) return customer.drops.add(DropReason::kSessionExpired);
     if (header.counter >= session->limits.reject_after_messages) return customer.drops.add(DropReason::kCounterExhausted);
     if (session->received.is_too_old(header.counter)) return customer.drops.add(DropReason::kReplayTooOld);
-    if (!session->forgeries.is_open(now) && train.from != peer.remote) return customer.drops.add(DropReason::kForgeryBudgetSpent);
+    if (is_likely_forged(now, *session, peer, train)) return customer.drops.add(DropReason::kForgeryBudgetSpent);
 
     const MutableBytes text = datagram.subspan(kTransportHeaderSize, datagram.size() - kTransportOverhead);
     // Keepalives pass, so that a customer over his rate does not lose his sessions too.

@@ -12,6 +12,8 @@ namespace warren::dataplane {
 class Pace {
   public:
     static constexpr Duration kAtFirst = std::chrono::nanoseconds(700);
+    // Whatever the mean says: cheap packets before dear ones must not buy a long time.
+    static constexpr std::size_t kMostPackets = 32;
 
     void note(std::size_t packets, Duration took) {
         if (packets == 0) return;
@@ -22,9 +24,9 @@ class Pace {
         per_packet_ = std::clamp(per_packet_, kFastest, kSlowest);
     }
     [[nodiscard]] Duration time_for(std::size_t packets) const { return per_packet_ * static_cast<Duration::rep>(packets); }
-    // At least one.
+    // At least one, at most kMostPackets: then the clock is looked at again.
     [[nodiscard]] std::size_t packets_in(Duration time) const {
-        return static_cast<std::size_t>(std::max(time / per_packet_, Duration::rep{1}));
+        return std::min(static_cast<std::size_t>(std::max(time / per_packet_, Duration::rep{1})), kMostPackets);
     }
 
   private:

@@ -21,6 +21,8 @@ struct CustomerTrain {
     Train train;
     std::size_t source = 0;  // which of the trains given to sort()
     bool whole = true;       // it is all of that
+    bool is_forged =
+        false;  // most likely: the session's budget of forged messages is spent, and this does not come from its peer's endpoint
 };
 
 // Owns the worker's customers, peers and sessions. Every call appends to an Output which the caller empties. In steady state a packet costs
@@ -50,7 +52,7 @@ class Pipeline {
 
     // --- packets --------------------------------------------------------------------------------------------------------------
     // Whose the datagrams are, by the sessions they name; nothing else is checked. Appends to `out`, in order.
-    void sort(std::span<const Train> trains, std::vector<CustomerTrain>& out) const;
+    void sort(Instant now, std::span<const Train> trains, std::vector<CustomerTrain>& out) const;
     // Network to stack. What `out` refers to lives in the trains' bytes. May leave sealed trains (staged packets of a confirmed session).
     void inbound(Instant now, std::span<const Train> trains, Output& out);
     // Stack to network: one read of the customer's TUN, offload header first. The bytes may be reused after the call, unless they are in
@@ -103,7 +105,12 @@ class Pipeline {
     void mark_dirty(Instant now, Peer& peer);
 
     // inbound.cc
-    [[nodiscard]] CustomerIndex owner_of(Bytes datagram) const;
+    struct Owner {
+        CustomerIndex customer;
+        bool is_forged = false;  // as in CustomerTrain
+        bool operator==(const Owner&) const = default;
+    };
+    [[nodiscard]] Owner owner_of(Instant now, const Train& train, Bytes datagram) const;
     void hand_over(std::uint32_t worker, const Train& train, MutableBytes datagram, Output& out);
     void collect(Instant now, std::size_t train_number, const Train& train, MutableBytes datagram, Output& out);
     void open_batch(Instant now, Output& out);

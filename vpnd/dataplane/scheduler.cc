@@ -16,7 +16,7 @@ void Scheduler::forget(CustomerIndex customer) {
     Entry& entry = entries_[customer.value];
     if (entry.has_work) lose_work(entry);
     entry.share = 1;  // he may still be in a list, and leaves it when it comes to him
-    entry.deficit = Duration::zero();
+    entry.deficit = entry.charged = Duration::zero();
 }
 
 void Scheduler::wake(CustomerIndex customer) {
@@ -59,7 +59,7 @@ void Scheduler::end(const Turn& turn, Duration used, bool has_more_work) {
 void Scheduler::charge(CustomerIndex customer, Duration used) {
     if (customer.value >= entries_.size() || !is_listed(entries_[customer.value])) return;
     Entry& entry = entries_[customer.value];
-    const Duration his = std::min(used, kMostCharged * entry.share - entry.charged);
+    const Duration his = std::clamp(kMostCharged * entry.share - entry.charged, Duration::zero(), used);
     entry.charged += his;
     owe(entry, his);
 }

@@ -41,7 +41,7 @@ void PacketLoop::serve_handovers() {
 // Behind what waits of the same customer, as if it had come from the socket.
 void PacketLoop::receive_from_another(const dataplane::Train& train) {
     sorted_.clear();
-    pipeline_.sort(std::span(&train, 1), sorted_);
+    pipeline_.sort(now_, std::span(&train, 1), sorted_);
     for (dataplane::CustomerTrain& part : sorted_) part.whole = false;  // the memory is the ring's
     runs_at_once() ? take_all_in() : put_into_backlog();
 }

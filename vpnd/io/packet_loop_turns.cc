@@ -12,8 +12,9 @@ namespace warren::io {
 namespace {
 
 constexpr int kReceivesPerRound = 32;  // of one socket, each of ReceiveBatch::kMessages trains
-// Work of one round that is done without a turn.
+// Work of one round that is done without a turn, and how much of it before the clock is looked at again.
 constexpr Duration kAtOnce = dataplane::Scheduler::kQuantum * 2;
+constexpr std::size_t kPacketsAtOnce = 2 * dataplane::Pace::kMostPackets;
 // After so long of turns the sockets are looked at again.
 constexpr Duration kTurns = std::chrono::microseconds(200);
 constexpr std::size_t kUsualPacket = 1'400;  // bytes, to guess how many packets a super-packet is
@@ -41,7 +42,7 @@ void PacketLoop::serve_uplink(ListenerIndex listener, Family family, const epoll
         // A session was posted before the response that lets its first message come, so whatever was received by now finds its session.
         if (run_commands()) now_ = read_instant();
         sorted_.clear();
-        pipeline_.sort(received.trains, sorted_);
+        pipeline_.sort(now_, received.trains, sorted_);
         charge_receiving(took);
         runs_at_once() ? take_all_in() : put_into_backlog();
         if (!received.more) return;
@@ -62,12 +63,13 @@ void PacketLoop::charge_receiving(Duration took) {
 bool PacketLoop::runs_at_once() {
     if (!backlog_.empty()) return false;
     Duration estimate{};
+    std::size_t packets = 0;
     for (const dataplane::CustomerTrain& part : sorted_) {
-        if (part.customer.valid()) estimate += lane(part.customer).up.time_for(part.train.count());
+        if (!part.customer.valid()) continue;
+        packets += part.train.count();
+        estimate += lane(part.customer).up.time_for(part.train.count());
     }
-    if (estimate > at_once_) return false;
-    at_once_ -= estimate;
-    return true;
+    return packets <= kPacketsAtOnce && estimate <= at_once_;
 }
 
 // Consecutive trains of a customer together.
@@ -82,6 +84,7 @@ void PacketLoop::take_all_in() {
             run[count++] = sorted_[first].train;
         }
         const Duration used = take_in(customer, std::span(run).first(count));
+        at_once_ -= used;
         if (customer.valid()) lane(customer).up.note(packets, used);
     }
 }
@@ -90,6 +93,10 @@ void PacketLoop::put_into_backlog() {
     for (const dataplane::CustomerTrain& part : sorted_) {
         if (!part.customer.valid()) {
             (void)take_in({}, std::span(&part.train, 1));  // nothing to open in it
+            continue;
+        }
+        if (part.is_forged) {
+            pipeline_.count_drop(part.customer, dataplane::DropReason::kForgeryBudgetSpent, part.train.count());
             continue;
         }
         dataplane::PacketBuffer* const buffer = part.whole ? &received_.buffer_of(part.source) : nullptr;

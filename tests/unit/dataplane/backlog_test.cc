@@ -135,6 +135,29 @@ TEST_CASE("when many hold much, each may hold less, and who holds nothing always
     }
 }
 
+TEST_CASE("who holds nothing finds room beside three hundred others, and for a datagram beside as many as there can be") {
+    Backlog backlog;
+    for (std::uint32_t customer = 10; customer < 310; ++customer) (void)push(backlog, {customer}, 16);
+    CHECK(push(backlog, kOne, 16));
+    for (std::uint32_t customer = 310; customer < 2'000; ++customer) (void)push(backlog, {customer}, 16);
+    CHECK_FALSE(push(backlog, kTwo, 16));
+    CHECK(push(backlog, kTwo, 1));
+    while (push(backlog, kTwo, 1)) {
+    }
+    CHECK(push(backlog, {3}, 1));
+}
+
+TEST_CASE("datagrams that came in short trains may wait about as many as those that came alone") {
+    for (const std::size_t count : {1U, 2U, 3U, 8U, 16U, 44U}) {
+        Backlog backlog;
+        REQUIRE(push(backlog, kTwo, 1));  // so that nobody is alone
+        std::size_t datagrams = 0;
+        while (push(backlog, kOne, count)) datagrams += count;
+        CAPTURE(count);
+        CHECK(datagrams >= 128);
+    }
+}
+
 TEST_CASE("what is refused is left with the caller, and everything that was held comes back") {
     Backlog backlog({.of_customer = kLarge, .alone = kLarge, .in_all = 4 * kLarge});
     const std::size_t before = backlog.receive_pool().available();
@@ -219,7 +242,7 @@ struct TwoCustomers : Rig {
     std::vector<CustomerTrain> sorted(const std::vector<std::uint32_t>& sessions) {
         train = train_of(sessions);
         std::vector<CustomerTrain> parts;
-        pipeline->sort(std::span(&train, 1), parts);
+        pipeline->sort(now, std::span(&train, 1), parts);
         return parts;
     }
     Packet bytes;
@@ -267,7 +290,7 @@ TEST_CASE("what is no transport message is nobody's: junk, short ends, handshake
     initiation[0] = 1;
     const Train handshake{{0}, rig.from, rig.to, 0, 0, initiation};
     std::vector<CustomerTrain> parts;
-    rig.pipeline->sort(std::vector<Train>{train, empty, handshake}, parts);
+    rig.pipeline->sort(rig.now, std::vector<Train>{train, empty, handshake}, parts);
     REQUIRE(parts.size() == 3);
     for (std::size_t i = 0; i < 3; ++i) {
         CHECK_FALSE(parts[i].customer.valid());
@@ -277,7 +300,7 @@ TEST_CASE("what is no transport message is nobody's: junk, short ends, handshake
     parts.clear();
     Train cut = rig.train_of({0, 0});
     cut.bytes = cut.bytes.first(rig.size + 20);  // the last is too short to be a message
-    rig.pipeline->sort(std::span(&cut, 1), parts);
+    rig.pipeline->sort(rig.now, std::span(&cut, 1), parts);
     REQUIRE(parts.size() == 2);
     CHECK(parts[0].customer == CustomerIndex{0});
     CHECK_FALSE(parts[1].customer.valid());

@@ -124,6 +124,15 @@ TEST_CASE("forged messages cost a session's budget and no more; who comes from t
     CHECK(rig.drops(DropReason::kAuthenticationFailed) + rig.drops(DropReason::kForgeryBudgetSpent) == 2'000);
     CHECK_FALSE(is_heard_from(elsewhere));
     CHECK(is_heard_from(home));
+    // Nor do they take a place among what waits for the customer's turn.
+    for (const bool is_home : {false, true}) {
+        Packet message = rig.seal(100, counter + 1, hello_from("10.0.0.2"));
+        const Train train{{0}, is_home ? home : elsewhere, rig.to, 0, 0, message};
+        std::vector<CustomerTrain> parts;
+        rig.pipeline->sort(rig.now, std::span(&train, 1), parts);
+        REQUIRE(parts.size() == 1);
+        CHECK(parts[0].is_forged == !is_home);
+    }
 
     // From his own address they are looked at, and lend nothing for later.
     forge(home, 2'000);
