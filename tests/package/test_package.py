@@ -1,0 +1,109 @@
+"""The Debian package: what is in it, what lintian says, how its unit scores, and that a purge leaves nothing of it."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.lab import netlab
+from tests.lab.warren import ROOT, programs
+
+MOST_EXPOSED = 4.8  # of 10; why not less: docs/decisions, "one unit for three daemons"
+
+
+@pytest.fixture(scope="module")
+def package():
+    """The .deb of the build whose programs the tests use."""
+    preset = os.path.basename(os.path.dirname(programs()))
+    return netlab.run(f"{ROOT}/package/build", preset, timeout=300).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def debian(tmp_path_factory):
+    """The root of a Debian 12 with systemd and what the package depends on."""
+    tar = netlab.run(f"{ROOT}/image/base", "vm", timeout=1000).stdout.strip()
+    root = str(tmp_path_factory.mktemp("debian") / "root")
+    os.mkdir(root, 0o755)
+    netlab.run("tar", "-C", root, "-xpf", tar, "--exclude=./dev/*", "--exclude=./usr/lib/modules", "--exclude=./boot")
+    yield root
+    shutil.rmtree(root)
+
+
+def listing(package):
+    """{path: (mode, owner)} of what is in the package."""
+    lines = netlab.run("dpkg-deb", "--contents", package).stdout.splitlines()
+    return {line.split(None, 5)[5].removeprefix("."): tuple(line.split()[:2]) for line in lines}
+
+
+def test_lintian_has_nothing_to_say(package):
+    said = netlab.run("lintian", "--allow-root", "--fail-on", "error,warning", package, check=False, timeout=120)
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+def test_every_file_is_where_it_belongs(package):
+    files = listing(package)
+    for path in ("/usr/sbin/stackd", "/usr/sbin/vpnd", "/usr/sbin/statusd", "/usr/bin/vpnctl"):
+        assert files[path] == ("-rwxr-xr-x", "root/root"), path
+    for path in ("/lib/systemd/system/warren.service", "/usr/lib/sysusers.d/warren.conf", "/usr/share/bash-completion/completions/vpnctl",
+                 "/usr/share/zsh/vendor-completions/_vpnctl", "/usr/share/fish/vendor_completions.d/vpnctl.fish",
+                 "/usr/share/man/man1/vpnctl.1.gz", "/usr/share/man/man5/warren.toml.5.gz", "/usr/share/man/man5/warren-customer.5.gz",
+                 "/usr/share/man/man8/stackd.8.gz", "/usr/share/man/man8/vpnd.8.gz", "/usr/share/man/man8/statusd.8.gz"):
+        assert files[path] == ("-rw-r--r--", "root/root"), path
+    assert files["/etc/warren/secrets/"] == ("drwx------", "root/root")
+
+
+def test_nothing_can_be_written_by_others_and_nothing_changes_its_user(package):
+    for path, (mode, owner) in listing(package).items():
+        assert owner == "root/root" and "s" not in mode and "w" not in mode[5:], f"{mode} {owner} {path}"
+
+
+def exposure(unit, directory):
+    said = netlab.run("systemd-analyze", "security", "--offline=true", "--no-pager", unit, check=False, cwd=directory)
+    return float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", said.stdout).group(1))
+
+
+def test_the_unit_gives_away_what_stackd_can_do_without(package):
+    assert exposure(f"{ROOT}/package/warren.service", ROOT) <= MOST_EXPOSED
+
+
+def test_the_unit_has_no_mount_namespace(package):
+    """One would hide the names of the stacks from the host and from the next stackd."""
+    with open(f"{ROOT}/package/warren.service") as text:
+        settings = re.findall(r"^(\w+)=", text.read(), re.M)
+    implying = ("ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateMounts", "ProtectKernelTunables", "ProtectKernelModules",
+                "ProtectKernelLogs", "ProtectControlGroups", "ProtectProc", "ProcSubset", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths",
+                "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "RootDirectory", "RootImage", "DynamicUser", "MountFlags")
+    assert not set(implying) & set(settings)
+
+
+def test_it_installs_runs_and_a_purge_leaves_nothing(package, debian):
+    def chroot(*command, **more):
+        return netlab.run("chroot", debian, *command, timeout=120, **more)
+
+    def state():
+        files = subprocess.run(["find", ".", "-xdev", "(", "-path", "./var/lib/dpkg", "-o", "-path", "./var/log", "-o", "-path", "./dev", ")", "-prune",
+                                "-o", "-print"],
+                               cwd=debian, capture_output=True, text=True, check=True).stdout.splitlines()
+        with open(f"{debian}/etc/passwd") as users, open(f"{debian}/etc/group") as groups:
+            return set(files), sorted(users), sorted(groups)
+
+    # systemd-sysusers keeps copies of the files that it changed, as every tool does that changes them.
+    chroot("sh", "-c", "for f in passwd group shadow gshadow; do cp -p /etc/$f /etc/$f-; done")
+    before = state()
+    shutil.copy(package, f"{debian}/warren.deb")
+    chroot("dpkg", "-i", "/warren.deb")
+    os.unlink(f"{debian}/warren.deb")
+    assert chroot("stackd", "--version").stdout.startswith("stackd ")
+    assert chroot("vpnctl", "check", "/etc/warren", check=False).returncode == 1  # it runs; there is no warren.toml yet
+    assert {line.split(":")[0] for line in state()[1]} - {line.split(":")[0] for line in before[1]} == {"warren", "warren-web"}
+    assert os.path.islink(f"{debian}/etc/systemd/system/multi-user.target.wants/warren.service")
+    with open(f"{debian}/etc/warren/warren.toml", "w") as text:
+        text.write("# the operator's\n")
+    chroot("dpkg", "-r", "warren")
+    assert os.path.exists(f"{debian}/etc/warren/warren.toml")
+    chroot("dpkg", "-P", "warren")
+    after = state()
+    assert after[0] == before[0], sorted(after[0] ^ before[0])
+    assert after[1:] == before[1:]
