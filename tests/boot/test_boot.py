@@ -1,0 +1,107 @@
+"""The firmware image, from power on to a stock client's ping.
+
+    client 100.64.1.2 ── internet ── tap ── guest 198.51.100.1 (the image: systemd-boot, verified root, Warren)
+"""
+
+import os
+import re
+
+import pytest
+
+from tests.lab import guest, netlab, warren, wireguard_go
+
+IMAGE = os.environ.get("WARREN_IMAGE", "")
+READY_SECONDS = 240  # 45 s on an idle machine; others may build beside us
+
+
+@pytest.fixture(scope="module")
+def place():
+    """A running guest that was configured by a seed disk with one customer, and a client's namespace."""
+    assert IMAGE, "WARREN_IMAGE names the qcow2 to boot"
+    with netlab.Lab() as lab:
+        internet, client = lab.router("internet"), lab.namespace("client")
+        lab.wire(client, "eth0", "100.64.1.2/24", internet, "to-client", "100.64.1.1/24")
+        client.ip("route add default via 100.64.1.1")
+        key = wireguard_go.new_key()
+        acme = warren.Customer("acme", ["10.0.0.1/24"], [warren.Peer("branch", key.public, ["10.0.1.0/24"])])
+        server = warren.Warren(lab, internet, customers=[acme], config=lab.path("seed/warren"), status_listen="198.51.100.1:8443")
+        server.write()
+        lab.write("seed/network/10-uplink.network",
+                  "[Match]\nType=ether\n[Network]\nAddress=198.51.100.1/24\nGateway=198.51.100.254\n")
+        machine = guest.Guest(lab, internet, IMAGE, "tap0", seed=lab.path("seed"))
+        internet.ip("addr add 198.51.100.254/24 dev tap0")
+        peer = wireguard_go.Peer(server.key.public, ["10.0.0.0/24"], endpoint="198.51.100.1:51820")
+        tunnel = wireguard_go.Client(client, "wgboot0", key, ["10.0.1.1/24"], [peer])
+        machine.start()
+        yield machine, tunnel, client
+        machine.stop()
+
+
+def test_the_image_boots_to_ready_and_its_daemons_run(place):
+    machine, _, _ = place
+    ready = machine.expect(r"warren: READY slot=(\w) version=(\S+) uptime=(\S+)", READY_SECONDS)
+    assert ready.group(1) == "a"
+    console = machine.console()
+    assert "configured by the seed disk" in console
+    for what in ("root is verified and read-only", "the data partition is prepared", "the uplink's firewall is loaded", "stackd is ready", "vpnd runs", "statusd runs", "the daemons answer", "customers: 1 of 1 up"):
+        assert f"health: {what}: ok" in console
+    assert "FAILED" not in console
+
+
+def test_a_stock_client_reaches_the_seeded_customer(place):
+    _, tunnel, client = place
+    tunnel.start()
+    netlab.wait_until(lambda: client.ping("10.0.0.1", timeout=2, check=False), 30, "a ping through the tunnel")
+    assert client.ping("10.0.0.1", count=3, timeout=5)
+
+
+def test_the_status_page_answers_on_the_uplink(place):
+    _, _, client = place
+    health = client.run("curl", "-sk", "-m", "20", "https://198.51.100.1:8443/healthz", timeout=30)
+    assert health.stdout.strip()
+
+
+def test_nothing_else_answers_on_the_uplink(place):
+    _, _, client = place
+    for port in (22, 53, 111):
+        refused = client.run("curl", "-s", "-m", "2", f"telnet://198.51.100.1:{port}", check=False)
+        assert refused.returncode in (7, 28)  # refused, or no answer
+
+
+def test_the_inside_is_as_it_should_be(place):
+    """Logged in on the console with the code of the first boot."""
+    machine, _, _ = place
+    machine.log_in()
+    facts = {
+        "ls /efi/EFI/Linux": r"^warren_[0-9.]+-a\.efi\s*$",  # blessed: no tries counted any more
+        "systemctl --failed --no-legend | wc -l": r"^0\s*$",
+        "touch /usr/x 2>&1": "Read-only file system",
+        "ip netns": "warren-acme",
+        "vpnctl customers": "acme",
+        "cat /proc/$(pgrep -x vpnd)/status | grep -E 'Cap(Prm|Eff|Bnd)|Seccomp:|NoNewPrivs'":
+            r"CapPrm:\s0+\s+CapEff:\s0+\s+CapBnd:\s0+\s+NoNewPrivs:\s1\s+Seccomp:\s2",
+    }
+    for command, wanted in facts.items():
+        _, said = machine.run(command)
+        assert re.search(wanted, said), f"{command}: {said}"
+    _, blocks = machine.run("df --output=size -BM /data | tail -n 1")
+    assert int(blocks.strip().rstrip("M")) > 500  # 64 MB in the image, grown to the disk's end
+
+
+def test_a_restart_of_the_service_leaves_the_stacks_up(place):
+    machine, _, client = place
+    _, before = machine.run("ls -i /run/netns/warren-acme; ip -n warren-acme -o link show vpn0 | cut -d: -f1")
+    status, said = machine.run("systemctl restart warren", timeout=60)
+    assert status == 0, said
+    _, after = machine.run("ls -i /run/netns/warren-acme; ip -n warren-acme -o link show vpn0 | cut -d: -f1")
+    assert after == before
+    netlab.wait_until(lambda: client.ping("10.0.0.1", timeout=2, check=False), 60, "a ping through the tunnel after the restart")
+
+
+def test_a_killed_stackd_leaves_vpnd_forwarding_and_the_next_adopts_it(place):
+    machine, _, client = place
+    _, before = machine.run("pgrep -x vpnd")
+    machine.run("kill -KILL $(pgrep -x stackd); sleep 4; systemctl is-active warren", timeout=60)
+    _, after = machine.run("pgrep -x vpnd")
+    assert after == before
+    assert client.ping("10.0.0.1", count=2, timeout=5)

@@ -1,0 +1,24 @@
+"""The same sources make the same image, bit by bit."""
+
+import filecmp
+import os
+
+import pytest
+
+from tests.lab import netlab
+from tests.lab.warren import ROOT
+
+IMAGE = os.environ.get("WARREN_IMAGE", "")
+PACKAGE = os.environ.get("WARREN_PACKAGE", "")
+
+
+@pytest.mark.slow
+def test_a_second_build_has_the_same_bytes(tmp_path):
+    assert IMAGE and PACKAGE, "WARREN_IMAGE names the qcow2, WARREN_PACKAGE the package that it was made of"
+    first, second = os.path.dirname(IMAGE), str(tmp_path / "second")
+    netlab.run(f"{ROOT}/image/build", "--package", PACKAGE, "--out", second, timeout=600)
+    files = sorted(os.listdir(first))
+    assert files == sorted(os.listdir(second))
+    assert "sbom.tsv" in files and "SHA256SUMS" in files
+    for name in files:
+        assert filecmp.cmp(f"{first}/{name}", f"{second}/{name}", shallow=False), name

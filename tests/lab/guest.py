@@ -1,0 +1,110 @@
+"""A firmware image in QEMU, without KVM: its console is a file to read and a socket to write to."""
+
+import os
+import re
+import select
+import shutil
+import socket
+
+from . import netlab
+
+FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
+VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+CONTROL = re.compile(r"\x1b\[[0-9;?=]*[a-zA-Z]|\r")
+
+
+class Guest:
+    """A machine with a fresh disk on top of `image`, its uplink on device `tap` of namespace `ns`. `seed`: a directory for the seed disk."""
+
+    def __init__(self, lab, ns, image, tap, seed=None, name="guest", disk_size="2G"):
+        self.lab, self.ns, self.name = lab, ns, name
+        self.console_path, self._socket_path = lab.path(f"{name}.console"), lab.path(f"{name}.sock")
+        self.disk, self._seen, self.process, self._socket = lab.path(f"{name}.qcow2"), 0, None, None
+        netlab.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image, self.disk, disk_size)
+        self.variables = shutil.copy(VARIABLES, lab.path(f"{name}.vars"))
+        self.drives = [self.disk]
+        if seed:
+            self.drives.append(make_seed(lab, seed, name))
+        ns.ip(f"tuntap add dev {tap} mode tap", f"link set {tap} up")
+        self.tap = tap
+
+    def start(self):
+        command = ["nice", "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "768", "-smp", "1", "-display", "none",
+                   "-monitor", "none", "-device", "virtio-rng-pci", "-device", "i6300esb",
+                   "-chardev", f"socket,id=console,path={self._socket_path},server=on,wait=off,logfile={self.console_path}", "-serial", "chardev:console",
+                   "-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}", "-drive", f"if=pflash,format=raw,file={self.variables}",
+                   "-netdev", f"tap,id=uplink,ifname={self.tap},script=no,downscript=no", "-device", "virtio-net-pci,netdev=uplink"]
+        for drive in self.drives:
+            command += ["-drive", f"if=virtio,cache=unsafe,format={'qcow2' if drive.endswith('.qcow2') else 'raw'},file={drive}"]
+        self.process = self.ns.start(*command, name=self.name)
+        return self
+
+    def console(self):
+        """All that it printed so far."""
+        try:
+            with open(self.console_path, errors="replace") as text:
+                return CONTROL.sub("", text.read())
+        except FileNotFoundError:
+            return ""
+
+    def expect(self, pattern, timeout):
+        """Waits until the console shows `pattern`, behind what an earlier call found; returns the match."""
+        def found():
+            self._drain()
+            match = re.compile(pattern).search(self.console(), self._seen)
+            if not match and not self.process.running():
+                raise netlab.LabError(f"{self.name} ended: {self.process.tail()}\n{self.console()[-2000:]}")
+            return match
+        try:
+            match = netlab.wait_until(found, timeout, f"{self.name} prints {pattern!r}", every=0.2)
+        except netlab.LabError as error:
+            raise netlab.LabError(f"{error}; the console's last lines:\n{self.console()[-3000:]}") from None
+        self._seen = match.end()
+        return match
+
+    def _drain(self):
+        """What is read is in the log; what is not read would hold the guest up."""
+        while self._socket and select.select([self._socket], [], [], 0)[0] and self._socket.recv(65536):
+            pass
+
+    def type(self, line):
+        if not self._socket:
+            self._socket = socket.socket(socket.AF_UNIX)
+            self._socket.connect(self._socket_path)
+        self._socket.sendall(line.encode() + b"\n")
+
+    def log_in(self, timeout=60):
+        """With the one-time code that the first boot printed."""
+        code = re.search(r"with the code (\S+)", self.console()).group(1)
+        self.type("")
+        self.expect(r"login: ", timeout)
+        self.type("root")
+        self.expect(r"Password: ", timeout)
+        self.type(code)
+        self.expect(r":~# ", timeout)
+        self.type("stty -echo; export PAGER=cat PS1=")
+        self.run("true")
+
+    def run(self, command, timeout=30):
+        """Runs a command in the logged-in shell; returns (exit status, output)."""
+        self.type(f"echo BE''GIN; {command}; echo E''ND=$?.")
+        self.expect(r"BEGIN\n", timeout)
+        start = self._seen
+        match = self.expect(r"END=(\d+)\.", timeout)
+        return int(match.group(1)), self.console()[start:match.start()]
+
+    def stop(self):
+        """As a power cut does."""
+        if self.process:
+            self.process.kill()
+            self.process = None
+
+
+def make_seed(lab, directory, name):
+    """The raw image of a disk labelled WARREN-SEED with what is in `directory`."""
+    path = lab.path(f"{name}-seed.raw")
+    with open(path, "wb") as image:
+        image.truncate(8 << 20)
+    netlab.run("mkfs.ext4", "-q", "-L", "WARREN-SEED", "-d", directory, path)
+    return path
+
