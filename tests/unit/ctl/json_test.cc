@@ -89,7 +89,7 @@ TEST_CASE("a name that is no UTF-8 does not take the document down") {
 TEST_CASE("check tells programs where each error is and who is valid") {
     config::Loaded loaded;
     loaded.appliance_valid = true;
-    loaded.customers.push_back({{}, false, "acme.toml"});
+    loaded.customers.push_back({{}, false, "acme.toml", {}, nullptr});
     loaded.customers[0].customer.id = "acme";
     loaded.diagnostics.push_back({config::Severity::kError, "acme.toml", "acme", {3, 9, 1}, "wrong", "line"});
     const json document = json::parse(check_json(loaded));
