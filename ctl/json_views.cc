@@ -165,6 +165,8 @@ std::string counters_json(const Snapshot& snapshot) {
         entry["drops"] = drops_of(customer.drops);
         out["counters"].push_back(std::move(entry));
     }
+    out["vpnd"]["cpu_ns"] = snapshot.header.cpu_nanoseconds;
+    out["vpnd"]["resident_bytes"] = snapshot.header.resident_bytes;
     out["workers"] = Json::array();
     for (const ipc::WorkerSnapshot& worker : snapshot.header.workers) {
         Json entry;
@@ -172,6 +174,7 @@ std::string counters_json(const Snapshot& snapshot) {
         entry["handed_over"] = worker.handed_over;
         entry["taken_over"] = worker.taken_over;
         entry["ring_full"] = worker.ring_full;
+        entry["cpu_ns"] = worker.cpu_nanoseconds;
         out["workers"].push_back(std::move(entry));
     }
     return dump(out);

@@ -162,10 +162,11 @@ std::string counters_text(const Snapshot& snapshot) {
     }
     const std::vector<ipc::WorkerSnapshot>& workers = snapshot.header.workers;
     if (workers.size() < 2) return table.text();
-    Table by_worker({{"WORKER"}, {"HANDED OVER", Align::kRight}, {"TAKEN OVER", Align::kRight}, {"RING FULL", Align::kRight}});
+    Table by_worker(
+        {{"WORKER"}, {"HANDED OVER", Align::kRight}, {"TAKEN OVER", Align::kRight}, {"RING FULL", Align::kRight}, {"CPU", Align::kRight}});
     for (std::size_t i = 0; i < workers.size(); ++i) {
         by_worker.add({fmt::format("data-{}", i), fmt::format("{}", workers[i].handed_over), fmt::format("{}", workers[i].taken_over),
-                       fmt::format("{}", workers[i].ring_full)});
+                       fmt::format("{}", workers[i].ring_full), processor_text(workers[i].cpu_nanoseconds)});
     }
     return table.text() + '\n' + by_worker.text();
 }

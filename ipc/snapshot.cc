@@ -11,7 +11,7 @@ struct LastOf<PeerState> {
 
 // Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.
 static void fields(auto& codec, Is<WorkerSnapshot> auto& m) {
-    codec(m.handed_over, m.taken_over, m.ring_full);
+    codec(m.handed_over, m.taken_over, m.ring_full, m.cpu_nanoseconds);
 }
 static void fields(auto& codec, Is<SnapshotRequest> auto& m) {
     codec(m.customer, m.with_peers, m.epoch, m.since);
@@ -19,6 +19,7 @@ static void fields(auto& codec, Is<SnapshotRequest> auto& m) {
 static void fields(auto& codec, Is<SnapshotHeader> auto& m) {
     codec(m.appliance, m.version, m.generation, m.customer_count, m.drops, m.aead_backend, m.under_load);
     codec(m.handshakes_initiated, m.handshakes_completed, m.epoch, m.revision, m.full, m.workers);
+    codec(m.cpu_nanoseconds, m.resident_bytes);
 }
 static void fields(auto& codec, Is<CustomerSnapshot> auto& m) {
     codec(m.id, m.name, m.listener, m.listen_port, m.listener_public_key, m.suspended, m.mtu, m.addresses, m.peer_count, m.peers_online);

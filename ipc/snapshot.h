@@ -29,11 +29,12 @@ struct SnapshotRequest {
 
 using DropCount = std::pair<std::string, std::uint64_t>;  // reason, packets; only reasons that occurred
 
-// What one data worker gave to and took from the others, in packets (datagrams, or reads of a TUN): a few around a change, else none.
+// One data worker. What it gave to and took from the others is in packets (datagrams, or reads of a TUN): a few around a change, else none.
 struct WorkerSnapshot {
     std::uint64_t handed_over = 0;
     std::uint64_t taken_over = 0;
     std::uint64_t ring_full = 0;  // was to be handed over, but there was no room: dropped
+    std::uint64_t cpu_nanoseconds = 0;
 };
 
 struct SnapshotHeader {
@@ -46,10 +47,12 @@ struct SnapshotHeader {
     bool under_load = false;  // of any listener
     std::uint64_t handshakes_initiated = 0;
     std::uint64_t handshakes_completed = 0;
-    std::uint64_t epoch = 0;     // of this vpnd's life: revisions of another mean nothing
-    std::uint64_t revision = 0;  // of what follows
-    bool full = true;            // false: only what changed since the revision that was asked with, and nothing has gone since
+    std::uint64_t epoch = 0;              // of this vpnd's life: revisions of another mean nothing
+    std::uint64_t revision = 0;           // of what follows
+    bool full = true;                     // false: only what changed since the revision that was asked with, and nothing has gone since
     std::vector<WorkerSnapshot> workers;  // by number
+    std::uint64_t cpu_nanoseconds = 0;    // of the process: the workers' included
+    std::uint64_t resident_bytes = 0;     // memory of the process that is in RAM; 0 = not known
 };
 
 struct CustomerSnapshot {

@@ -15,7 +15,7 @@ Counters::Drops drops_of(const io::CustomerReport& report) {
 
 }  // namespace
 
-Counters::Counters(io::ControlWorker& control) : control_(control), own_(control.worker_count()), handovers_(control.worker_count()) {}
+Counters::Counters(io::ControlWorker& control) : control_(control), workers_(control.worker_count()) {}
 
 Counters::Ticket Counters::refresh(Now now, std::span<const HeldCustomer* const> customers) {
     for (const HeldCustomer* customer : customers) {
@@ -48,8 +48,7 @@ void Counters::ask(std::uint32_t worker, CustomerIndex customer, std::unique_ptr
 void Counters::take(std::unique_ptr<io::CustomerReport> report) {
     asked_.erase(report->token);
     if (const auto own = own_tickets_.find(report->token); own != own_tickets_.end()) {
-        own_[own->second] = drops_of(*report);
-        handovers_[own->second] = report->handovers;
+        workers_[own->second] = {drops_of(*report), report->handovers, report->processor};
         own_tickets_.erase(own);
         return;
     }
@@ -80,8 +79,8 @@ dataplane::Meters Counters::meters(CustomerIndex customer) const {
 
 Counters::Drops Counters::own_drops() const {
     Drops sum{};
-    for (const Drops& drops : own_) {
-        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += drops[i];
+    for (const Worker& worker : workers_) {
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += worker.drops[i];
     }
     return sum;
 }

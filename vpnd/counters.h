@@ -23,6 +23,12 @@ class Counters {
     // Names a moment: everything asked for up to it.
     using Ticket = std::uint64_t;
     using Drops = std::array<std::uint64_t, dataplane::kDropReasonCount>;
+    // What a data worker counts that is no customer's.
+    struct Worker {
+        Drops drops{};  // before a customer was known
+        io::HandoverCounters handovers;
+        Duration processor{};
+    };
 
     explicit Counters(io::ControlWorker& control);
 
@@ -39,8 +45,8 @@ class Counters {
     [[nodiscard]] dataplane::Meters meters(CustomerIndex customer) const;
     // Before a customer was known, over all data workers.
     [[nodiscard]] Drops own_drops() const;
-    // By worker.
-    [[nodiscard]] const std::vector<io::HandoverCounters>& handovers() const { return handovers_; }
+    // By number.
+    [[nodiscard]] const std::vector<Worker>& workers() const { return workers_; }
 
   private:
     struct Kept {
@@ -51,8 +57,7 @@ class Counters {
 
     io::ControlWorker& control_;
     std::unordered_map<CustomerIndex, Kept> customers_;
-    std::vector<Drops> own_;  // by worker
-    std::vector<io::HandoverCounters> handovers_;
+    std::vector<Worker> workers_;
     Instant own_asked_ = kLongAgo;
     Ticket last_ = 0;
     std::set<Ticket> asked_;                                 // on their way

@@ -45,7 +45,7 @@ Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, C
       link_(std::move(link)),
       customers_(control_->worker_count()),
       counters_(*control_),
-      snapshot_(customers_, *control_, counters_, parts.hello.appliance, parts.aead_backend),
+      snapshot_(customers_, *control_, counters_, parts.hello.appliance, parts.aead_backend, std::move(parts.usage)),
       signals_(std::move(parts.signals)),
       memory_lock_(parts.memory_lock) {}
 

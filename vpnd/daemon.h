@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/process_usage.h"
 #include "base/result.h"
 #include "crypto/random.h"
 #include "vpnd/config_link.h"
@@ -39,6 +40,7 @@ class Daemon {
         std::unique_ptr<io::HandoverExchange> exchange;  // of the workers; null when there is one
         std::vector<std::unique_ptr<io::DataWorker>> workers;
         std::string aead_backend;
+        ProcessUsage usage;
         std::optional<MemoryLock> memory_lock;  // nothing: memory is not locked
     };
     // `random` must outlive the daemon.

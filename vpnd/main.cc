@@ -91,6 +91,7 @@ Status serve(int channel) {
     } else {
         log(LogLevel::kWarn, "memory_not_locked", {{"reason", memory_lock.error().what}, {"risk", "keys may be swapped out"}});
     }
+    parts.usage = ProcessUsage::open();
     const auto aead = crypto::choose_backend(monotonic_nanoseconds);
     if (!aead) return with_context("aead", aead.error());
     parts.aead_backend = crypto::name_of(aead->backend);

@@ -46,12 +46,13 @@ ipc::PeerState state_of(Now now, const wireguard::PeerStatus& status) {
 }
 
 Snapshot::Snapshot(const CustomerSet& customers, const io::ControlWorker& control, const Counters& counters, std::string appliance,
-                   std::string aead_backend)
+                   std::string aead_backend, ProcessUsage usage)
     : customers_(customers),
       control_(control),
       counters_(counters),
       appliance_(std::move(appliance)),
-      aead_backend_(std::move(aead_backend)) {}
+      aead_backend_(std::move(aead_backend)),
+      usage_(std::move(usage)) {}
 
 ipc::SnapshotHeader Snapshot::header(Now now) const {
     ipc::SnapshotHeader out;
@@ -76,9 +77,12 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
         out.handshakes_initiated += counters.initiations_sent + counters.initiations_accepted;
         out.handshakes_completed += counters.handshakes_completed;
     }
-    for (const io::HandoverCounters& worker : counters_.handovers()) {
-        out.workers.push_back({worker.given, worker.taken, worker.refused});
+    for (const Counters::Worker& worker : counters_.workers()) {
+        const io::HandoverCounters& packets = worker.handovers;
+        out.workers.push_back({packets.given, packets.taken, packets.refused, static_cast<std::uint64_t>(worker.processor.count())});
     }
+    out.cpu_nanoseconds = static_cast<std::uint64_t>(usage_.processor_time().count());
+    out.resident_bytes = usage_.resident_bytes();
     for (auto& [reason, count] : drops) {
         if (count != 0) out.drops.emplace_back(reason, count);
     }

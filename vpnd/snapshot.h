@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/process_usage.h"
 #include "ipc/snapshot.h"
 #include "vpnd/counters.h"
 #include "vpnd/customer_set.h"
@@ -20,7 +21,7 @@ inline constexpr Duration kOnline = std::chrono::seconds(180);
 class Snapshot {
   public:
     Snapshot(const CustomerSet& customers, const io::ControlWorker& control, const Counters& counters, std::string appliance,
-             std::string aead_backend);
+             std::string aead_backend, ProcessUsage usage);
 
     // customer_count is for the caller to set.
     [[nodiscard]] ipc::SnapshotHeader header(Now now) const;
@@ -37,6 +38,7 @@ class Snapshot {
     const Counters& counters_;
     std::string appliance_;
     std::string aead_backend_;
+    ProcessUsage usage_;
 };
 
 }  // namespace warren::vpnd

@@ -3,10 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <charconv>
-#include <ctime>
 
 #include "access/secrets.h"
 #include "base/log.h"
@@ -38,30 +35,12 @@ Result<std::string> read_file(int fd) {
     return text;
 }
 
-std::uint64_t resident_bytes(int statm) {
-    std::array<char, 64> text{};
-    const ssize_t size = ::pread(statm, text.data(), text.size() - 1, 0);
-    if (size <= 0) return 0;
-    // "total resident ...", in pages.
-    const std::string_view line(text.data(), static_cast<std::size_t>(size));
-    const auto space = line.find(' ');
-    std::uint64_t pages = 0;
-    if (space != std::string_view::npos) std::from_chars(line.data() + space + 1, line.data() + line.size(), pages);
-    return pages * 4096;
-}
-
-double cpu_seconds() {
-    timespec used{};
-    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec / 10'000'000) / 100;
-}
-
 }  // namespace
 
-Daemon::Daemon(ipc::Channel channel, UniqueFd statm, UniqueFd signals, std::string unmatchable)
+Daemon::Daemon(ipc::Channel channel, ProcessUsage usage, UniqueFd signals, std::string unmatchable)
     : channel_(std::move(channel)),
       space_(ipc::kMaxMessageSize),
-      statm_(std::move(statm)),
+      usage_(std::move(usage)),
       signals_(std::move(signals)),
       gate_(std::move(unmatchable)),
       router_(fleet_, gate_, facts_, page_files(), access::random_token().substr(0, 8)),
@@ -218,8 +197,8 @@ void Daemon::ask_for_snapshots() {
 }
 
 void Daemon::refresh_facts() {
-    facts_.memory_bytes = statm_.valid() ? resident_bytes(statm_.get()) : 0;
-    facts_.cpu_seconds = cpu_seconds();
+    facts_.memory_bytes = usage_.resident_bytes();
+    facts_.cpu_seconds = std::chrono::duration<double>(usage_.processor_time()).count();
     facts_.sessions = gate_.sessions();
 }
 

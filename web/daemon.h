@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/fd.h"
+#include "base/process_usage.h"
 #include "base/result.h"
 #include "ipc/channel.h"
 #include "ipc/web_messages.h"
@@ -22,8 +23,8 @@ class Daemon {
   public:
     static constexpr Duration kPoll = std::chrono::seconds(2);
 
-    // `channel`: to stackd. `statm`: /proc/self/statm, or invalid. `unmatchable`: access::unmatchable_password().
-    Daemon(ipc::Channel channel, UniqueFd statm, UniqueFd signals, std::string unmatchable);
+    // `channel`: to stackd. `unmatchable`: access::unmatchable_password().
+    Daemon(ipc::Channel channel, ProcessUsage usage, UniqueFd signals, std::string unmatchable);
 
     // Serves until a signal, or until stackd is gone.
     void run();
@@ -46,7 +47,7 @@ class Daemon {
 
     ipc::Channel channel_;
     std::vector<std::uint8_t> space_;
-    UniqueFd statm_;
+    ProcessUsage usage_;
     UniqueFd signals_;
     Fleet fleet_;
     Gate gate_;

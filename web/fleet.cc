@@ -17,6 +17,19 @@ double rate_of(std::uint64_t before, std::uint64_t after, double seconds) {
     return seconds > 0 ? static_cast<double>(bytes) * 8 / seconds : 0;
 }
 
+std::optional<CpuShares> shares_between(const ipc::SnapshotHeader& before, const ipc::SnapshotHeader& after, double seconds) {
+    if (seconds <= 0 || before.epoch != after.epoch || before.workers.size() != after.workers.size()) return std::nullopt;
+    const auto share = [seconds](std::uint64_t then, std::uint64_t now) {
+        return now > then ? static_cast<double>(now - then) / 1e9 / seconds : 0;
+    };
+    CpuShares out{share(before.cpu_nanoseconds, after.cpu_nanoseconds), {}};
+    for (std::size_t i = 0; i < after.workers.size(); ++i) {
+        // The two clocks are not read at once.
+        out.workers.push_back(std::min(1.0, share(before.workers[i].cpu_nanoseconds, after.workers[i].cpu_nanoseconds)));
+    }
+    return out;
+}
+
 bool is_limit(std::string_view reason) {
     return reason == "rate_limited" || reason == "customer_rate_limited" || reason == "cookie_required" || reason == "rate_up_exceeded" ||
            reason == "rate_down_exceeded";
@@ -104,6 +117,7 @@ void Fleet::take(Now now, SnapshotRound round) {
     ++round_;
     if (lost_ || is_new_vpnd || is_first) tell(now, EventKind::kVpndStarted, {}, {}, {}, round.header.version);
     lost_ = false;
+    cpu_shares_ = shares_between(header_, round.header, seconds);
     header_ = std::move(round.header);
     taken_ = now.instant;
     as_of_ = now.wall;

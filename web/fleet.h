@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,13 @@ struct CustomerEntry {
     std::uint64_t seen = 0;
 };
 
+// CPU time of vpnd from one snapshot to the next, in parts of one core: of the process, all threads together, and of each data worker
+// (0..1).
+struct CpuShares {
+    double process = 0;
+    std::vector<double> workers;  // by number
+};
+
 // One answer of vpnd, complete.
 struct SnapshotRound {
     ipc::SnapshotHeader header;
@@ -94,6 +102,8 @@ class Fleet {
     [[nodiscard]] const Customers& customers() const { return customers_; }
     [[nodiscard]] const CustomerEntry* find(std::string_view id) const;
     [[nodiscard]] const ipc::SnapshotHeader& header() const { return header_; }
+    // Of the last two snapshots; nothing while there are no two of the same vpnd.
+    [[nodiscard]] const std::optional<CpuShares>& cpu_shares() const { return cpu_shares_; }
     [[nodiscard]] const EventLog& events() const { return events_; }
     [[nodiscard]] const Series& series() const { return series_; }
     [[nodiscard]] bool has_snapshot() const { return taken_ != kLongAgo; }
@@ -119,6 +129,7 @@ class Fleet {
 
     Customers customers_;
     ipc::SnapshotHeader header_;
+    std::optional<CpuShares> cpu_shares_;
     EventLog events_;
     Series series_;
     Instant taken_ = kLongAgo;

@@ -1,5 +1,4 @@
 // statusd: the status page's server. Started by stackd, which passes a channel; everything else comes over it.
-#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -16,6 +15,7 @@
 
 #include "access/secrets.h"
 #include "base/log.h"
+#include "base/process_usage.h"
 #include "ipc/channel.h"
 #include "web/daemon.h"
 #include "web/sandbox.h"
@@ -59,8 +59,7 @@ Status serve(int descriptor) {
     ::tzset();
     auto unmatchable = access::unmatchable_password();
     if (!unmatchable) return tl::unexpected<Error>(unmatchable.error());
-    UniqueFd statm(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
-    web::Daemon daemon(std::move(channel), std::move(statm), std::move(*signals), std::move(*unmatchable));
+    web::Daemon daemon(std::move(channel), ProcessUsage::open(), std::move(*signals), std::move(*unmatchable));
     WARREN_TRY(web::confine_system_calls());
     daemon.run();
     log(LogLevel::kInfo, "stopped");

@@ -70,6 +70,19 @@ void write_customers(Writer& writer, const std::vector<const CustomerEntry*>& cu
          [](const CustomerEntry& one) { return one.drops_total; });
 }
 
+void write_processor(Writer& writer, const ipc::SnapshotHeader& header) {
+    const auto seconds = [](std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e9; };
+    writer.family("warren_vpnd_cpu_seconds_total", "counter", "CPU time of vpnd, user and system, all threads.");
+    writer.one("warren_vpnd_cpu_seconds_total", {}, seconds(header.cpu_nanoseconds));
+    if (header.resident_bytes != 0) {
+        writer.family("warren_vpnd_resident_memory_bytes", "gauge", "Resident memory of vpnd.");
+        writer.one("warren_vpnd_resident_memory_bytes", {}, header.resident_bytes);
+    }
+    writer.family("warren_worker_cpu_seconds_total", "counter", "CPU time of a data worker of vpnd, part of the process's.");
+    for (std::size_t i = 0; i < header.workers.size(); ++i)
+        writer.one("warren_worker_cpu_seconds_total", fmt::format("{{worker=\"{}\"}}", i), seconds(header.workers[i].cpu_nanoseconds));
+}
+
 void write_appliance(Writer& writer, const Fleet& fleet, const SystemFacts& facts, Now now) {
     const ipc::SnapshotHeader& header = fleet.header();
     const auto one = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
@@ -81,6 +94,7 @@ void write_appliance(Writer& writer, const Fleet& fleet, const SystemFacts& fact
     one("warren_under_load", "gauge", "1: handshakes are answered with cookies first.", header.under_load ? 1 : 0);
     one("warren_handshakes_initiated_total", "counter", "Handshakes begun by either side.", header.handshakes_initiated);
     one("warren_handshakes_completed_total", "counter", "Handshakes that gave a session.", header.handshakes_completed);
+    write_processor(writer, header);
     one("warren_statusd_viewers", "gauge", "Open event streams.", facts.viewers);
     one("warren_statusd_memory_bytes", "gauge", "Resident memory of statusd.", facts.memory_bytes);
     std::map<std::string, std::uint64_t> drops(header.drops.begin(), header.drops.end());

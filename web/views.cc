@@ -61,6 +61,15 @@ Json texts_of(const std::vector<T>& things) {
     return out;
 }
 
+double seconds_of(Duration span) {
+    return std::chrono::duration<double>(span).count();
+}
+
+// To a `parts`th.
+double rounded(double value, double parts) {
+    return std::round(value * parts) / parts;
+}
+
 Json row_of(const CustomerEntry& customer) {
     return {{"id", customer.shown.id},
             {"name", customer.shown.name},
@@ -189,6 +198,40 @@ Json certificate_of(const std::optional<CertificateFacts>& facts) {
             {"self_signed", facts->self_signed}};
 }
 
+Json workers_of(const Fleet& fleet, bool has_shares) {
+    Json out = Json::array();
+    const std::vector<ipc::WorkerSnapshot>& workers = fleet.header().workers;
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+        out.push_back({{"worker", i},
+                       {"cpu_seconds", rounded(static_cast<double>(workers[i].cpu_nanoseconds) / 1e9, 100)},
+                       {"cpu_share", has_shares ? Json(rounded(fleet.cpu_shares()->workers[i], 1000)) : Json()},
+                       {"handed_over", workers[i].handed_over},
+                       {"taken_over", workers[i].taken_over},
+                       {"ring_full", workers[i].ring_full}});
+    }
+    return out;
+}
+
+Json tunnels_of(const Fleet& fleet, Instant now) {
+    const ipc::SnapshotHeader& header = fleet.header();
+    const bool reachable = fleet.has_snapshot() && !fleet.is_stale(now);
+    const bool has_shares = reachable && fleet.cpu_shares().has_value();
+    std::size_t peers = 0;
+    for (const auto& [id, customer] : fleet.customers()) peers += customer.peers.size();
+    return {{"reachable", reachable},
+            {"snapshot_age_seconds", fleet.has_snapshot() ? Json(rounded(seconds_of(now - fleet.taken()), 10)) : Json()},
+            {"encryption", header.aead_backend},
+            {"under_load", header.under_load},
+            {"handshakes_initiated", header.handshakes_initiated},
+            {"handshakes_completed", header.handshakes_completed},
+            {"customers", fleet.customers().size()},
+            {"peers", peers},
+            {"cpu_seconds", rounded(static_cast<double>(header.cpu_nanoseconds) / 1e9, 100)},
+            {"cpu_share", has_shares ? Json(rounded(fleet.cpu_shares()->process, 1000)) : Json()},
+            {"memory_bytes", header.resident_bytes != 0 ? Json(header.resident_bytes) : Json()},
+            {"workers", workers_of(fleet, has_shares)}};
+}
+
 }  // namespace
 
 bool Viewer::may_see(std::string_view customer) const {
@@ -277,22 +320,9 @@ std::string events_json(const std::vector<const Event*>& events, bool has_more) 
 
 std::string system_json(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now) {
     const ipc::SnapshotHeader& header = fleet.header();
-    const bool reachable = fleet.has_snapshot() && !fleet.is_stale(now.instant);
-    std::size_t peers = 0;
-    for (const auto& [id, customer] : fleet.customers()) peers += customer.peers.size();
-    const auto seconds = [](Duration span) { return std::chrono::duration<double>(span).count(); };
-    const Json vpnd{
-        {"reachable", reachable},
-        {"snapshot_age_seconds", fleet.has_snapshot() ? Json(std::round(seconds(now.instant - fleet.taken()) * 10) / 10) : Json()},
-        {"encryption", header.aead_backend},
-        {"under_load", header.under_load},
-        {"handshakes_initiated", header.handshakes_initiated},
-        {"handshakes_completed", header.handshakes_completed},
-        {"customers", fleet.customers().size()},
-        {"peers", peers}};
-    const Json self{{"uptime_seconds", static_cast<std::uint64_t>(seconds(now.instant - facts.started))},
+    const Json self{{"uptime_seconds", static_cast<std::uint64_t>(seconds_of(now.instant - facts.started))},
                     {"memory_bytes", facts.memory_bytes},
-                    {"cpu_seconds", facts.cpu_seconds},
+                    {"cpu_seconds", rounded(facts.cpu_seconds, 100)},
                     {"viewers", facts.viewers},
                     {"sessions", facts.sessions},
                     {"connections", facts.connections}};
@@ -303,7 +333,7 @@ std::string system_json(const Fleet& fleet, const SystemFacts& facts, const View
                  {"slot", text_or_null(facts.slot)},
                  {"listen", facts.listen},
                  {"certificate", certificate_of(facts.certificate)},
-                 {"vpnd", vpnd},
+                 {"vpnd", tunnels_of(fleet, now.instant)},
                  {"statusd", self},
                  {"users_file", viewer.grant.role == access::Role::kOperator ? users : Json()}});
 }

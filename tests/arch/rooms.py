@@ -67,7 +67,7 @@ PURE = {
 # No class with virtual functions: a packet is not to pay for a call through a pointer.
 NO_VIRTUAL_CLASSES = ["dataplane"]
 # base is used by everybody; of it, these do I/O.
-IMPURE_BASE = ["log", "fd"]
+IMPURE_BASE = ["log", "fd", "process_usage"]
 # A failed WARREN_CHECK writes a line and aborts; that is the end of the process, not I/O of its code.
 LAST_WORDS = ("base", "check")
 

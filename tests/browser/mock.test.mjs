@@ -205,6 +205,14 @@ test("the chart moves", async () => {
   await page.getByRole("img", { name: /over the last 24 hours: now / }).waitFor();
 });
 
+test("the system's page shows how busy each worker is, and what vpnd uses", async () => {
+  await visit(page, "#/system");
+  await page.getByText("71 % of a core now").waitFor();
+  const rows = page.getByRole("table", { name: "Data workers" }).getByRole("row");
+  assert.deepEqual(await rows.nth(2).getByRole("cell").allTextContents(), ["1", "24 %", "1,204,331", "120", "7"]);
+  await page.getByText("135 MiB").waitFor();
+});
+
 test("dark mode can be chosen, and is remembered", async () => {
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await ground();

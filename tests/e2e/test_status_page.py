@@ -1,6 +1,7 @@
 """The status page over real HTTPS: every route for every role, what the answers look like, and who is refused."""
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -112,6 +113,21 @@ def test_metrics_are_what_promtool_accepts(scene):
     for name in ("wireguard_peer_last_handshake_seconds", "wireguard_peer_received_bytes_total", "wireguard_peer_transmit_bytes_total"):
         assert re.search(rf'^{name}{{customer="{OWN}",peer="graz"}} [1-9]\d+$', text, re.MULTILINE), name
     assert FOREIGN in text
+    workers = len(scene.get("/api/v1/system").json()["vpnd"]["workers"])
+    assert re.findall(r'^warren_worker_cpu_seconds_total{worker="(\d+)"} \d', text, re.MULTILINE) == [str(each) for each in range(workers)]
+    assert float(re.search(r"^warren_vpnd_cpu_seconds_total (\S+)$", text, re.MULTILINE)[1]) > 0
+
+
+def test_the_system_tells_what_vpnd_uses(scene):
+    with open(f"/proc/{scene.warren.vpnd()}/statm") as file:
+        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+    shown = scene.get("/api/v1/system").json()["vpnd"]
+    assert resident / 2 < shown["memory_bytes"] < resident * 2
+    assert [each["worker"] for each in shown["workers"]] == list(range(len(scene.warren.json("counters")["workers"])))
+    assert sum(each["cpu_seconds"] for each in shown["workers"]) <= shown["cpu_seconds"] + 0.01 * len(shown["workers"])
+    scene.office.ping(STACK4, "-f", "-c", "20000", "-s", "1000", timeout=20)
+    netlab.wait_until(lambda: scene.get("/api/v1/system").json()["vpnd"]["cpu_seconds"] > shown["cpu_seconds"], 10, "the traffic cost time")
+    assert 0 <= scene.get("/api/v1/system").json()["vpnd"]["cpu_share"] <= os.cpu_count()
 
 
 # --- who may see what ------------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/process_usage.h"
 #include "vpnd/io/clock.h"
 
 namespace warren::io {
@@ -159,7 +160,10 @@ void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {
         row = {row.peer, traffic->rx_bytes, traffic->tx_bytes, traffic->rx_packets, traffic->tx_packets};
     }
     if (const dataplane::Meters* const meters = pipeline_.meters(report->customer)) report->meters = *meters;
-    if (!report->customer.valid()) report->handovers = port_.counters();
+    if (!report->customer.valid()) {
+        report->handovers = port_.counters();
+        report->processor = thread_processor_time();
+    }
     const dataplane::DropCounters* const drops = report->customer.valid() ? pipeline_.drops(report->customer) : &pipeline_.own_drops();
     if (drops != nullptr) std::copy_n(drops->all().begin(), std::min(report->drops.size(), drops->all().size()), report->drops.begin());
     mailbox_.publish(ReportFilled{std::move(report)});

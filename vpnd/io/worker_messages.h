@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/ids.h"
 #include "base/ip.h"
+#include "base/time.h"
 #include "vpnd/dataplane/customer_view.h"
 #include "vpnd/dataplane/install.h"
 #include "vpnd/dataplane/meter.h"
@@ -58,6 +59,7 @@ struct CustomerReport {
     std::vector<PeerCounters> peers;  // .peer set by the control worker
     dataplane::Meters meters;
     HandoverCounters handovers;        // the worker's, when `customer` is invalid
+    Duration processor{};              // likewise: CPU time of its thread
     std::vector<std::uint64_t> drops;  // by DropReason, sized kDropReasonCount by the control worker
 };
 struct FillReport {

@@ -54,10 +54,13 @@ TEST_CASE("every table has its document") {
     CHECK(json::parse(counters_json(snapshot))["counters"][0]["dropped"] == 4);
     CHECK(json::parse(counters_json(snapshot))["counters"][0]["tx_cpu_ns"] == 3'500'000'000);
     auto with_workers = snapshot;
-    with_workers.header.workers = {{7, 0, 2}, {0, 7, 0}};
+    with_workers.header.cpu_nanoseconds = 2'000'000'000;
+    with_workers.header.resident_bytes = 50'000'000;
+    with_workers.header.workers = {{7, 0, 2, 1'500'000'000}, {0, 7, 0, 20'000'000}};
     CHECK(json::parse(counters_json(with_workers))["workers"] ==
-          json::parse(R"([{"worker": 0, "handed_over": 7, "taken_over": 0, "ring_full": 2},
-                          {"worker": 1, "handed_over": 0, "taken_over": 7, "ring_full": 0}])"));
+          json::parse(R"([{"worker": 0, "handed_over": 7, "taken_over": 0, "ring_full": 2, "cpu_ns": 1500000000},
+                          {"worker": 1, "handed_over": 0, "taken_over": 7, "ring_full": 0, "cpu_ns": 20000000}])"));
+    CHECK(json::parse(counters_json(with_workers))["vpnd"] == json::parse(R"({"cpu_ns": 2000000000, "resident_bytes": 50000000})"));
     const json drops = json::parse(drops_json(snapshot))["drops"];
     CHECK(drops[0]["customer"].is_null());
     CHECK(drops[2]["customer"] == "acme");

@@ -88,11 +88,11 @@ TEST_CASE("with several workers the counters tell what went from one to another"
     const std::string alone = counters_text(snapshot);
     snapshot.header.workers = {{}};
     CHECK(counters_text(snapshot) == alone);
-    snapshot.header.workers = {{7, 0, 2}, {0, 7, 0}};
+    snapshot.header.workers = {{7, 0, 2, 1'500'000'000}, {0, 7, 0, 20'000'000}};
     CHECK(counters_text(snapshot) == alone +
-                                         "\nWORKER  HANDED OVER  TAKEN OVER  RING FULL\n"
-                                         "data-0            7           0          2\n"
-                                         "data-1            0           7          0\n");
+                                         "\nWORKER  HANDED OVER  TAKEN OVER  RING FULL      CPU\n"
+                                         "data-0            7           0          2  1.500 s\n"
+                                         "data-1            0           7          0  0.020 s\n");
 }
 
 TEST_CASE("drops are explained, unknown reasons too") {

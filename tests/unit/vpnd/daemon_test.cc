@@ -87,6 +87,7 @@ class Hub {
         REQUIRE(worker);
         parts.workers.push_back(std::move(*worker));
         parts.aead_backend = "libsodium";
+        parts.usage = ProcessUsage::open();
         auto daemon = vpnd::Daemon::make(std::move(parts), random_);
         REQUIRE(daemon);
         daemon_ = std::move(*daemon);
@@ -322,6 +323,21 @@ TEST_CASE("who asks again is told what has changed, and everything when that doe
     hub.remove_all(3);
     CHECK(second.ask() == kNothing);
     CHECK(second.header.full);  // so that he notices
+}
+
+TEST_CASE("the header tells the processor time of the process and of each worker, and memory") {
+    Hub hub(1);
+    hub.configure(1, peer_at(2, 0));
+    const auto header = [&] { return std::get<ipc::SnapshotHeader>(hub.snapshot().front()); };
+    const ipc::SnapshotHeader before = header();
+    REQUIRE(before.workers.size() == 1);
+    CHECK(before.workers[0].cpu_nanoseconds > 0);
+    CHECK(before.workers[0].cpu_nanoseconds < before.cpu_nanoseconds);
+    CHECK(before.resident_bytes > 1'000'000);
+    CHECK(before.resident_bytes < 64'000'000'000);
+    // Each question costs the worker a report.
+    CHECK(eventually([&] { return header().workers[0].cpu_nanoseconds > before.workers[0].cpu_nanoseconds; }));
+    CHECK(header().cpu_nanoseconds > before.cpu_nanoseconds);
 }
 
 TEST_CASE("wg show gets what it wants, set is refused, nonsense is answered and hung up on") {

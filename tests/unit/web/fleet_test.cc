@@ -151,6 +151,31 @@ TEST_CASE("silence of vpnd is told once, and its return too") {
     CHECK(all == std::vector<std::string>{"vpnd_started", "vpnd_lost", "vpnd_started"});
 }
 
+TEST_CASE("shares of a core are of the time between two snapshots of the same vpnd") {
+    Fleet fleet;
+    Vpnd vpnd;
+    vpnd.round.header.workers = {{0, 0, 0, 1'000'000'000}, {0, 0, 0, 0}};
+    vpnd.round.header.cpu_nanoseconds = 5'000'000'000;
+    fleet.take(at(0), vpnd.round);
+    CHECK_FALSE(fleet.cpu_shares());
+    vpnd.round.header.workers[0].cpu_nanoseconds += 500'000'000;
+    vpnd.round.header.workers[1].cpu_nanoseconds += 2'100'000'000;  // more than there is: its clock was read later
+    vpnd.round.header.cpu_nanoseconds += 3'000'000'000;
+    fleet.take(at(2), vpnd.round);
+    REQUIRE(fleet.cpu_shares());
+    CHECK(fleet.cpu_shares()->process == doctest::Approx(1.5));
+    REQUIRE(fleet.cpu_shares()->workers.size() == 2);
+    CHECK(fleet.cpu_shares()->workers[0] == doctest::Approx(0.25));
+    CHECK(fleet.cpu_shares()->workers[1] == 1);
+    ++vpnd.round.header.epoch;  // another vpnd, though it used more than that one
+    fleet.take(at(4), vpnd.round);
+    CHECK_FALSE(fleet.cpu_shares());
+    fleet.take(at(6), vpnd.round);
+    CHECK(fleet.cpu_shares()->process == 0);
+    fleet.take(at(600), vpnd.round);  // too long ago to be about now
+    CHECK_FALSE(fleet.cpu_shares());
+}
+
 TEST_CASE("a flapping customer does not push out another's past") {
     EventLog log;
     log.add({0, {}, EventKind::kIdle, "quiet", "p", {}, {}, {}});

@@ -65,6 +65,10 @@ struct Fixture {
     Reply get(const std::string& target, const std::string& token = {}) { return ask(request(target, token)); }
 };
 
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
 bool same(const Reply& a, const Reply& b) {
     return a.status == b.status && a.body == b.body && a.headers == b.headers && a.content_type == b.content_type;
 }
@@ -105,6 +109,33 @@ TEST_CASE_FIXTURE(Fixture, "a customer sees his own; foreign and absent are the 
     }
     CHECK(get("/api/v1/system", "operator").body.find("\"users_file\":{") != std::string::npos);
     CHECK(get("/api/v1/system", "viewer").body.find("\"users_file\":null") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the system's answer and the metrics tell vpnd's processor time and memory; a customer is told none of it") {
+    const auto said = [&](const char* target) { return get(target, "viewer").body; };
+    CHECK(contains(said("/api/v1/system"), R"("cpu_seconds":0.0,"cpu_share":null,"memory_bytes":null,"workers":[])"));
+    CHECK_FALSE(contains(said("/metrics"), "warren_vpnd_resident_memory_bytes"));
+    SnapshotRound round = round_of({"acme", "globex"});
+    round.header.workers = {{7, 0, 2, 1'500'000'000}, {0, 7, 0, 0}};
+    round.header.cpu_nanoseconds = 2'250'000'000;
+    round.header.resident_bytes = 50'000'000;
+    const auto later = [](int seconds) { return Now{kNow.instant + std::chrono::seconds(seconds), kNow.wall}; };
+    fleet.take(later(-4), round);
+    round.header.workers[0].cpu_nanoseconds += 500'000'000;
+    round.header.cpu_nanoseconds += 1'000'000'000;
+    fleet.take(later(-2), round);
+    CHECK(contains(said("/api/v1/system"),
+                   R"("cpu_seconds":3.25,"cpu_share":0.5,"memory_bytes":50000000,"workers":[)"
+                   R"({"worker":0,"cpu_seconds":2.0,"cpu_share":0.25,"handed_over":7,"taken_over":0,"ring_full":2},)"
+                   R"({"worker":1,"cpu_seconds":0.0,"cpu_share":0.0,"handed_over":0,"taken_over":7,"ring_full":0}])"));
+    CHECK(contains(said("/metrics"), "\nwarren_vpnd_cpu_seconds_total 3.25\n"));
+    CHECK(contains(said("/metrics"), "\nwarren_vpnd_resident_memory_bytes 50000000\n"));
+    CHECK(contains(said("/metrics"), "\nwarren_worker_cpu_seconds_total{worker=\"0\"} 2\n"));
+    CHECK(contains(said("/metrics"), "\nwarren_worker_cpu_seconds_total{worker=\"1\"} 0\n"));
+    CHECK_FALSE(contains(get("/metrics", "customer").body, "cpu_seconds"));
+    CHECK(get("/api/v1/system", "customer").status == 404);
+    fleet.take(later(-30), round);
+    CHECK(contains(said("/api/v1/system"), R"("cpu_share":null)"));  // not of now
 }
 
 TEST_CASE_FIXTURE(Fixture, "a write comes from this page or is refused") {

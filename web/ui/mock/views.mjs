@@ -184,6 +184,13 @@ export function systemView(world, role, now) {
       handshakes_completed: 81_422,
       customers: world.customers.length,
       peers: world.customers.reduce((sum, customer) => sum + customer.peers.length, 0),
+      cpu_seconds: 48_211.4,
+      cpu_share: world.stale ? null : 0.71,
+      memory_bytes: 142e6,
+      workers: [
+        { worker: 0, cpu_seconds: 30_120.2, cpu_share: world.stale ? null : 0.46, handed_over: 120, taken_over: 1_204_331, ring_full: 0 },
+        { worker: 1, cpu_seconds: 17_980.1, cpu_share: world.stale ? null : 0.24, handed_over: 1_204_331, taken_over: 120, ring_full: 7 },
+      ],
     },
     statusd: {
       uptime_seconds: Math.round((now - world.started) / 1000) + 93_784,

@@ -32,7 +32,7 @@ describe("amounts", () => {
   });
 
   it("never calls something nothing", () => {
-    expect([0, 0.004, 0.5, 1].map(shareText)).toEqual(["0 %", "< 1 %", "50 %", "100 %"]);
+    expect([0, 0.004, 0.5, 1, 1.5].map(shareText)).toEqual(["0 %", "< 1 %", "50 %", "100 %", "150 %"]);
   });
 });
 

@@ -314,6 +314,22 @@ export interface WebProcess {
   connections: number;
 }
 
+/** A thread of vpnd that carries packets. */
+export interface Worker {
+  /** Its number. */
+  worker: number;
+  /** CPU time so far. */
+  cpu_seconds: number;
+  /** Of one core, in the last interval (2 s); null: not known. */
+  cpu_share: number | null;
+  /** Packets that came here and went to the worker whose customer they are. */
+  handed_over: number;
+  /** Packets that came to another worker. */
+  taken_over: number;
+  /** Packets dropped because the other worker had no room for them. */
+  ring_full: number;
+}
+
 /** vpnd. */
 export interface TunnelProcess {
   reachable: boolean;
@@ -326,6 +342,14 @@ export interface TunnelProcess {
   handshakes_completed: number;
   customers: number;
   peers: number;
+  /** CPU time of the process so far, all threads. */
+  cpu_seconds: number;
+  /** Of one core, in the last interval (2 s), all threads together; null: not known. */
+  cpu_share: number | null;
+  /** Resident memory; null: not known. */
+  memory_bytes: number | null;
+  /** The data workers, by number. */
+  workers: Worker[];
 }
 
 /** users.toml. */

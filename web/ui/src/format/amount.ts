@@ -38,7 +38,7 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${countText(count)} ${count === 1 ? one : many}`;
 }
 
-/** 0..1 as "42 %"; more than nothing is never "0 %". */
+/** A part of one as "42 %"; more than nothing is never "0 %". */
 export function shareText(share: number): string {
   const percent = share * 100;
   if (percent > 0 && percent < 1) return "< 1 %";

@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
 import type { System as SystemData } from "../api/types";
-import { bytesText, countText, plural } from "../format/amount";
+import { bytesText, countText, plural, shareText } from "../format/amount";
 import { spanText } from "../format/time";
 import type { Look } from "../format/words";
 import { Ago } from "../parts/ago";
@@ -17,6 +17,7 @@ import { now } from "../state/clock";
 import { onDelta, setSubject } from "../state/live";
 import { useResource } from "../state/resource";
 import { attended } from "../state/screen";
+import { Workers } from "./workers";
 
 const refreshMilliseconds = 10_000;
 const soon = 30 * 24 * 3600 * 1000;
@@ -101,6 +102,7 @@ function Filled({ data }: { data: SystemData }) {
       </div>
       <div>
         <Tunnels data={data} />
+        <Workers workers={data.vpnd.workers} />
         <Certificate data={data} />
       </div>
     </div>
@@ -120,6 +122,11 @@ function Tunnels({ data }: { data: SystemData }) {
         </Fact>
         <Fact name="Handshakes">
           {countText(vpnd.handshakes_completed)} completed, {countText(vpnd.handshakes_initiated)} begun here
+        </Fact>
+        <Fact name="Memory">{vpnd.memory_bytes === null ? "not known" : bytesText(vpnd.memory_bytes)}</Fact>
+        <Fact name="Processor">
+          {vpnd.cpu_share !== null && <>{shareText(vpnd.cpu_share)} of a core now, </>}
+          {spanText(vpnd.cpu_seconds)} used so far
         </Fact>
         {vpnd.under_load && (
           <Fact name="Under load">
