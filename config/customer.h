@@ -23,6 +23,7 @@ struct StaticRoute {
 struct Stack {
     std::vector<Prefix> addresses;  // of vpn0, with host bits
     std::uint16_t mtu = 1420;       // of vpn0
+    std::uint16_t queues = 1;       // of vpn0, 1..kMaxWorkers: so many data workers share his peers
     std::vector<StaticRoute> routes;
     bool operator==(const Stack&) const = default;
 };

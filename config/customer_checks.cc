@@ -26,6 +26,7 @@ class CustomerCheck {
     void check(const Parsed<Appliance>& appliance, const std::optional<crypto::PublicKey>& shared_key) {
         check_addresses();
         check_mtu();
+        check_queues();
         check_peers();
         check_prefixes();
         check_handoff();
@@ -61,6 +62,14 @@ class CustomerCheck {
         };
         check(customer_.stack.addresses, "stack.addresses");
         if (customer_.handoff) check(customer_.handoff->addresses, "handoff.address");
+    }
+
+    // Each data worker meters what it carries; no two of them look at one bucket.
+    void check_queues() {
+        if (customer_.stack.queues == 1 || !(customer_.traffic.rate_up || customer_.traffic.rate_down)) return;
+        error("stack.queues",
+              fmt::format("stack.queues: {} does not go together with traffic.rate_up and traffic.rate_down; accepted: 1, or no rate",
+                          customer_.stack.queues));
     }
 
     void check_mtu() {

@@ -186,6 +186,7 @@ void read(const Node* node, Stack& to) {
     if (node == nullptr) return;
     read(node->find("addresses"), to.addresses);
     read(node->find("mtu"), to.mtu);
+    read(node->find("queues"), to.queues);
     read(node->find("route"), to.routes);
 }
 

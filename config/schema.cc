@@ -57,6 +57,11 @@ constexpr Key kSchema[] = {
      .example = "[\"10.0.0.1/24\", \"fd00:42::1/64\"]"},
     {.document = kCustomer, .path = "stack.mtu", .type = Type::kInteger, .min = kMinMtuV4, .max = kMaxMtu, .unit = "bytes", .default_text = "1420",
      .doc = "The MTU of vpn0. 1420 fits an uplink of 1500 over IPv6; with IPv6 inside the tunnel at least 1280.", .example = "1420"},
+    {.document = kCustomer, .path = "stack.queues", .type = Type::kInteger, .min = 1, .max = kMaxWorkers, .default_text = "1",
+     .doc = "On how many data workers a large customer's packets are spread: vpn0 gets as many queues, and each peer belongs to one of them by his "
+            "public key, so the order of packets stays as it is. No more than `workers` of warren.toml are used. Does not go together with "
+            "traffic.rate_up and rate_down. A change makes vpn0 and the customer's tunnels anew.",
+     .example = "4"},
     {.document = kCustomer, .path = "stack.route", .type = Type::kTables, .max = kMaxStackRoutes,
      .doc = "A static route inside the stack. What peers have in allowed_ips is routed to vpn0 without one."},
     {.document = kCustomer, .path = "stack.route[].to", .type = Type::kPrefix, .required = true, .doc = "The destination.",

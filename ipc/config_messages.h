@@ -69,7 +69,8 @@ struct PutListener {
     bool has_v6 = true;
 };
 
-// Followed by `peer_count` PutPeer messages. Descriptor: the customer's TUN, non-blocking, when `has_tun`; else the present one stays.
+// Followed by `peer_count` PutPeer messages. Descriptors: the queues of the customer's TUN in their order, non-blocking, when `has_tun`;
+// else the present ones stay, as many.
 struct PutCustomer {
     std::string id;
     std::string name;
@@ -82,6 +83,7 @@ struct PutCustomer {
     std::uint16_t share = 1;        // weight against other customers, at least 1
     std::uint32_t peer_count = 0;
     bool has_tun = true;
+    std::uint16_t queues = 1;  // of the TUN, at most as many as there are data workers
 };
 
 // Belongs to the last PutCustomer. Only enabled peers are sent.
@@ -92,6 +94,7 @@ struct PutPeer {
     std::vector<Prefix> allowed_ips;
     std::optional<Endpoint> endpoint;
     std::uint16_t persistent_keepalive_seconds = 0;
+    std::uint16_t queue = 0;  // of the customer's TUN: what is for this peer is read there, and what he sends is written there
 };
 
 struct RemoveCustomer {

@@ -97,6 +97,15 @@ std::vector<Route> routes_to_use(const config::Customer& customer, const Desired
     return routes;
 }
 
+std::vector<SteeringEntry> steering_of(const config::Customer& customer, std::uint16_t queues) {
+    std::vector<SteeringEntry> entries;
+    for (const config::Peer& peer : customer.peers) {
+        if (!peer.enabled) continue;
+        for (const Prefix& prefix : peer.allowed_ips) entries.push_back({prefix.network(), queue_of(peer.public_key, queues)});
+    }
+    return entries;
+}
+
 // While a device is down its routes are gone, and a less specific route over another device would carry the traffic: a guard stays.
 void add_guards(const DesiredStack& stack, std::vector<Route>& routes) {
     std::vector<Way> ways = connected(stack);
@@ -145,13 +154,19 @@ std::optional<std::string> home_of(const std::string& handoff_mark) {
     return handoff_mark.substr(prefix.size());
 }
 
-DesiredStack desired_stack(const config::Customer& customer, const std::string& run_dir) {
+std::uint16_t queue_of(const crypto::PublicKey& peer, std::size_t queues) {
+    return static_cast<std::uint16_t>(load_le<std::uint64_t>(peer.bytes.data()) % queues);
+}
+
+DesiredStack desired_stack(const config::Customer& customer, const std::string& run_dir, std::uint32_t workers) {
     DesiredStack stack;
     stack.customer = customer.id;
     stack.name = namespace_name(customer.id);
     stack.owner = owner_mark(run_dir, customer.id);
     stack.mtu = customer.stack.mtu;
+    stack.queues = static_cast<std::uint16_t>(std::min<std::uint32_t>(customer.stack.queues, workers));
     stack.addresses = customer.stack.addresses;
+    if (stack.queues > 1) stack.steering = steering_of(customer, stack.queues);
     if (customer.handoff) stack.handoff = desired_handoff(*customer.handoff, customer.id);
     stack.routes = routes_to_use(customer, stack);
     add_guards(stack, stack.routes);

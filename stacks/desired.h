@@ -38,6 +38,13 @@ struct Route {
     auto operator<=>(const Route&) const = default;
 };
 
+// A queue of vpn0, and a network behind a peer of it.
+struct SteeringEntry {
+    Prefix to;  // no host bits
+    std::uint16_t queue = 0;
+    bool operator==(const SteeringEntry&) const = default;
+};
+
 struct Handoff {
     config::HandoffType type = config::HandoffType::kVeth;
     std::string parent;  // a device of the uplink; may be empty for veth
@@ -54,7 +61,9 @@ struct DesiredStack {
     std::string name;   // of the namespace
     std::string owner;  // the alias of lo: whose stack this is
     std::uint16_t mtu = 1420;
-    std::vector<Prefix> addresses;  // of vpn0
+    std::uint16_t queues = 1;             // of vpn0
+    std::vector<Prefix> addresses;        // of vpn0
+    std::vector<SteeringEntry> steering;  // of vpn0, when it has several queues
     std::optional<Handoff> handoff;
     std::vector<Route> routes;    // in an order in which the kernel accepts them
     std::vector<Sysctl> sysctls;  // those of the namespace, before any device is made
@@ -73,6 +82,10 @@ struct DesiredStack {
 
 // `run_dir` is absolute and at most kMaxRunDir characters: it must fit into an alias with the rest.
 inline constexpr std::size_t kMaxRunDir = 180;
-[[nodiscard]] DesiredStack desired_stack(const config::Customer& customer, const std::string& run_dir);
+// `workers`: data workers of vpnd, each of which reads at most one queue.
+[[nodiscard]] DesiredStack desired_stack(const config::Customer& customer, const std::string& run_dir, std::uint32_t workers = 1);
+
+// Which of so many queues of vpn0 is the peer's: always the same, and about as often one as another.
+[[nodiscard]] std::uint16_t queue_of(const crypto::PublicKey& peer, std::size_t queues);
 
 }  // namespace warren::stacks

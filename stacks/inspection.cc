@@ -92,7 +92,11 @@ Status inspect(const Holdings& holdings, const std::string& run_dir) {
     const auto home = current_namespace();
     if (!home) return tl::unexpected(home.error());
     for (const auto& [id, held] : holdings.listeners) WARREN_TRY(inspect_listener(id, held, holdings.workers, run_dir, *home));
-    for (const auto& [customer, tunnel] : holdings.tunnels) WARREN_TRY(inspect_tunnel(customer, tunnel));
+    for (const auto& [customer, tunnel] : holdings.tunnels) {
+        if (tunnel.empty() || tunnel.size() > holdings.workers)
+            return invalid("customer " + customer + " has a tunnel with no or too many queues");
+        for (const UniqueFd& queue : tunnel) WARREN_TRY(inspect_tunnel(customer, queue));
+    }
     return {};
 }
 

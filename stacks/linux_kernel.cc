@@ -10,6 +10,7 @@
 #include "stacks/netns.h"
 #include "stacks/rtnetlink.h"
 #include "stacks/tunnel_device.h"
+#include "stacks/tunnel_steering.h"
 
 namespace warren::stacks {
 
@@ -95,13 +96,17 @@ Status LinuxKernel::carry_out(const std::string& name, std::span<const Step> ste
     return {};
 }
 
-Result<UniqueFd> LinuxKernel::take_tunnel(const std::string& name) {
+Result<std::vector<UniqueFd>> LinuxKernel::take_tunnel(const std::string& name, std::uint16_t queues) {
     if (auto made = tunnels_.extract(name); !made.empty()) return std::move(made.mapped());
     auto target = open_namespace(name);
     if (!target) return tl::unexpected(target.error());
     const auto inside = InNamespace::enter(target->get(), uplink_.home.get());
     if (!inside) return tl::unexpected(inside.error());
-    return open_tunnel_device();
+    return open_tunnel_device(queues);
+}
+
+Status LinuxKernel::steer(int tunnel, std::span<const SteeringEntry> entries) {
+    return steer_tunnel(tunnel, entries);
 }
 
 }  // namespace warren::stacks

@@ -21,7 +21,8 @@ class LinuxKernel final : public Kernel {
     [[nodiscard]] Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) override;
     [[nodiscard]] Result<std::string> owner_of(const std::string& name) override;
     [[nodiscard]] Status carry_out(const std::string& name, std::span<const Step> steps) override;
-    [[nodiscard]] Result<UniqueFd> take_tunnel(const std::string& name) override;
+    [[nodiscard]] Result<std::vector<UniqueFd>> take_tunnel(const std::string& name, std::uint16_t queues) override;
+    Status steer(int tunnel, std::span<const SteeringEntry> entries) override;
     [[nodiscard]] Result<std::unique_ptr<Kernel>> another() override;
 
   private:
@@ -29,7 +30,7 @@ class LinuxKernel final : public Kernel {
     explicit LinuxKernel(Uplink uplink) : uplink_(std::move(uplink)) {}
 
     Uplink uplink_;
-    std::unordered_map<std::string, UniqueFd> tunnels_;  // made by CreateTunnel, not taken yet, by namespace
+    std::unordered_map<std::string, std::vector<UniqueFd>> tunnels_;  // made by CreateTunnel, not taken yet, by namespace
 };
 
 }  // namespace warren::stacks

@@ -23,6 +23,8 @@ struct Link {
     std::uint32_t queue_length = 0;
     std::uint32_t master = 0;  // index of the bridge it is a port of, 0 = none
     bool up = false;
+    bool is_multi_queue = false;  // a TUN that was made for several queues
+    std::uint32_t queues = 0;     // of such: those that are open
     bool operator==(const Link&) const = default;
 };
 

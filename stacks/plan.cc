@@ -87,10 +87,20 @@ class Planner {
         }
     }
 
+    // Those of a device that nobody has open are counted when it is opened.
+    [[nodiscard]] bool has_right_queues(const Link& tunnel) const {
+        if (tunnel.is_multi_queue != (desired_.queues > 1)) return false;
+        return !tunnel.is_multi_queue || tunnel.queues == 0 || tunnel.queues == desired_.queues;
+    }
+
     void prepare_tunnel() {
         tunnel_ = observed_.link(kTunnelDevice);
+        if (tunnel_ != nullptr && !has_right_queues(*tunnel_)) {
+            step(RemoveTunnel{});
+            tunnel_ = nullptr;
+        }
         if (tunnel_ == nullptr) {
-            step(CreateTunnel{});
+            step(CreateTunnel{desired_.queues});
             disturbed_.insert(kTunnelDevice);
         }
         if (tunnel_ == nullptr || tunnel_->qdisc != "noqueue") step(SetNoQueue{kTunnelDevice});

@@ -343,6 +343,7 @@ void Reconciler::carry_out(VpndLink& link, Report& report) {
     say_changes(round.next, report);
     // Later the sockets of a running vpnd are bound, one for each worker that it has.
     if (number_ == 0 && !link.is_connected()) sockets_.set_workers(wanted_workers(round.next));
+    stacks_.set_workers(workers());
     note_workers(round.next, report);
     if (const Status seen = stacks_.look_around(); !seen) {
         report.exit_status = kFailed;
@@ -369,6 +370,7 @@ Report Reconciler::preview() {
     if (!load(round, report)) return report;
     say_changes(round.next, report);
     note_workers(round.next, report);
+    stacks_.set_workers(workers());
     std::set<std::string> known = round.present;
     const Status seen = stacks_.look_around();
     bool failed = !seen;
@@ -410,6 +412,7 @@ void Reconciler::adopt(Holdings holdings) {
     view_ = VpndView(std::move(ports), std::move(tunnels));
     number_ = std::max(number_, holdings.generation);
     sockets_.set_workers(holdings.workers);
+    stacks_.set_workers(holdings.workers);
 }
 
 Status Reconciler::deliver_all(VpndLink& link) {

@@ -29,12 +29,21 @@ std::optional<IpAddress> address_in(const NetlinkAttribute& attribute, Family fa
     return IpAddress::from_bytes(attribute.value);
 }
 
-std::string kind_in(Bytes link_info) {
+// Of a TUN; other kinds number their attributes otherwise.
+void parse_tun(Bytes info, Link& link) {
     NetlinkAttribute attribute;
-    while (next_attribute(link_info, attribute)) {
-        if (attribute.type == IFLA_INFO_KIND) return attribute.text();
+    while (next_attribute(info, attribute)) {
+        if (attribute.type == IFLA_TUN_MULTI_QUEUE) link.is_multi_queue = attribute.host<std::uint8_t>() != 0;
+        if (attribute.type == IFLA_TUN_NUM_QUEUES) link.queues = attribute.host<std::uint32_t>();
     }
-    return {};
+}
+
+void parse_info(Bytes info, Link& link) {
+    NetlinkAttribute attribute;
+    while (next_attribute(info, attribute)) {
+        if (attribute.type == IFLA_INFO_KIND) link.kind = attribute.text();
+        if (attribute.type == IFLA_INFO_DATA && link.kind == "tun") parse_tun(attribute.value, link);
+    }
 }
 
 std::optional<Link> parse_link(Bytes payload) {
@@ -55,7 +64,7 @@ std::optional<Link> parse_link(Bytes payload) {
             case IFLA_MTU: link.mtu = attribute.host<std::uint32_t>(); break;
             case IFLA_TXQLEN: link.queue_length = attribute.host<std::uint32_t>(); break;
             case IFLA_MASTER: link.master = attribute.host<std::uint32_t>(); break;
-            case IFLA_LINKINFO: link.kind = kind_in(attribute.value); break;
+            case IFLA_LINKINFO: parse_info(attribute.value, link); break;
             default: break;
         }
     }

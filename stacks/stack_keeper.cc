@@ -65,7 +65,7 @@ std::vector<Kernel*> StackKeeper::kernels_for(std::size_t count) {
 }
 
 Result<StackKeeper::Prospect> StackKeeper::look_at(Kernel& kernel, const config::Customer& customer) const {
-    Prospect prospect{desired_stack(customer, run_dir_), {}, {}};
+    Prospect prospect{desired_stack(customer, run_dir_, workers_), {}, {}};
     auto observed = kernel.observe(prospect.desired.name, watched_sysctls(prospect.desired));
     if (!observed) return tl::unexpected(observed.error());
     prospect.observed = std::move(*observed);
@@ -86,7 +86,7 @@ Result<StackKeeper::Outcome> StackKeeper::preview(const config::Customer& custom
     return outcome;
 }
 
-Result<StackKeeper::Outcome> StackKeeper::make(Kernel& kernel, const config::Customer& customer, UniqueFd& tunnel,
+Result<StackKeeper::Outcome> StackKeeper::make(Kernel& kernel, const config::Customer& customer, std::vector<UniqueFd>& tunnel,
                                                bool& moves_uplink) const {
     auto prospect = look_at(kernel, customer);
     if (!prospect) return tl::unexpected(prospect.error());
@@ -96,20 +96,24 @@ Result<StackKeeper::Outcome> StackKeeper::make(Kernel& kernel, const config::Cus
     for (const Step& step : steps) outcome.steps.push_back(describe(step));
     outcome.problems = std::move(prospect->plan.problems);
     outcome.is_new = !prospect->observed.exists;
-    outcome.has_new_tunnel = contains<CreateTunnel>(steps) || !tunnel.valid();
-    if (Status done = kernel.carry_out(prospect->desired.name, steps); !done) {
+    outcome.has_new_tunnel = contains<CreateTunnel>(steps) || tunnel.empty();
+    Status done = kernel.carry_out(prospect->desired.name, steps);
+    if (done && outcome.has_new_tunnel) {
+        // The descriptor of a device that is gone is of no use, and while it is open its namespace cannot go.
+        tunnel.clear();
+        auto opened = kernel.take_tunnel(prospect->desired.name, prospect->desired.queues);
+        if (!opened) return tl::unexpected(opened.error());
+        tunnel = std::move(*opened);
+    }
+    // Before vpnd hears of a new peer, so that what is for him comes to his worker from the first packet on.
+    if (done && prospect->desired.queues > 1) done = kernel.steer(tunnel.front().get(), prospect->desired.steering);
+    if (!done) {
         if (outcome.is_new) {
-            tunnel.reset();
+            tunnel.clear();
             (void)remove(kernel, customer.id, moves_uplink);
         }
         return tl::unexpected(std::move(done).error());
     }
-    if (!outcome.has_new_tunnel) return outcome;
-    // The descriptor of a device that is gone is of no use, and while it is open its namespace cannot go.
-    tunnel.reset();
-    auto opened = kernel.take_tunnel(prospect->desired.name);
-    if (!opened) return tl::unexpected(opened.error());
-    tunnel = std::move(*opened);
     return outcome;
 }
 
@@ -121,17 +125,18 @@ Result<StackKeeper::Outcome> StackKeeper::bring_up(const config::Customer& custo
 std::vector<Result<StackKeeper::Outcome>> StackKeeper::bring_up(std::span<const config::Customer* const> customers) {
     std::vector<Result<Outcome>> outcomes(customers.size());
     std::vector<std::size_t> apart;
-    std::vector<UniqueFd*> tunnels;  // each thread has its own to put into
-    auto held =
-        static_cast<std::size_t>(std::count_if(tunnels_.begin(), tunnels_.end(), [](const auto& tunnel) { return tunnel.second.valid(); }));
+    std::vector<std::vector<UniqueFd>*> tunnels;  // each thread has its own to put into
+    std::size_t held = 0;
+    for (const auto& [id, tunnel] : tunnels_) held += tunnel.size();
     for (std::size_t i = 0; i < customers.size(); ++i) {
         tunnels.push_back(&tunnels_[customers[i]->id]);
-        const bool is_one_more = !tunnels.back()->valid();
-        if (is_one_more && held >= most_tunnels_) {
+        const std::size_t has = tunnels.back()->size();
+        const std::size_t wants = std::min<std::size_t>(customers[i]->stack.queues, workers_);
+        if (wants > has && held - has + wants > most_tunnels_) {
             outcomes[i] = no_room(most_tunnels_);
             continue;
         }
-        held += is_one_more ? 1 : 0;
+        held += std::max(wants, has) - has;
         if (!customers[i]->handoff) apart.push_back(i);
     }
     const std::vector<Kernel*> kernels = kernels_for(apart.size());
@@ -204,9 +209,12 @@ Result<std::vector<std::string>> StackKeeper::others(const std::set<std::string>
     return out;
 }
 
-int StackKeeper::tunnel(const std::string& customer) const {
+std::vector<int> StackKeeper::tunnel(const std::string& customer) const {
+    std::vector<int> out;
     const auto found = tunnels_.find(customer);
-    return found == tunnels_.end() ? -1 : found->second.get();
+    if (found == tunnels_.end()) return out;
+    for (const UniqueFd& queue : found->second) out.push_back(queue.get());
+    return out;
 }
 
 }  // namespace warren::stacks

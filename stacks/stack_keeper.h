@@ -30,7 +30,7 @@ class StackKeeper {
         std::vector<std::string> steps;
         std::vector<std::string> problems;  // what could not be done; the stack runs without it
         bool is_new = false;                // the stack did not exist
-        bool has_new_tunnel = false;        // tunnel() is another descriptor than before
+        bool has_new_tunnel = false;        // tunnel() are other descriptors than before
     };
 
     // Looks at the uplink afresh. Call before a round of the calls below.
@@ -41,7 +41,8 @@ class StackKeeper {
     [[nodiscard]] Result<Outcome> bring_up(const config::Customer& customer);
     // bring_up() for each, several at the same time. Those with a handoff come last, one by one: they share the devices of the uplink.
     [[nodiscard]] std::vector<Result<Outcome>> bring_up(std::span<const config::Customer* const> customers);
-    // How many tunnels there may be: who would be one too many gets an error from the call above, and no stack.
+    // How many queues of tunnels there may be in all, a descriptor each: who would be one too many gets an error from the call above, and
+    // no stack.
     void limit_tunnels(std::size_t most) { most_tunnels_ = most; }
     // Closes the tunnel and removes the stack. No error when there is none.
     [[nodiscard]] Status take_down(const std::string& customer);
@@ -53,10 +54,13 @@ class StackKeeper {
     // Customers, besides those of `known`, who have a stack that belongs to this instance.
     [[nodiscard]] Result<std::vector<std::string>> others(const std::set<std::string>& known);
 
-    // -1 when there is none.
-    [[nodiscard]] int tunnel(const std::string& customer) const;
-    // A descriptor that vpnd kept for us.
-    void adopt_tunnel(const std::string& customer, UniqueFd tunnel) { tunnels_[customer] = std::move(tunnel); }
+    // A descriptor for each queue; empty when there is none.
+    [[nodiscard]] std::vector<int> tunnel(const std::string& customer) const;
+    // Descriptors that vpnd kept for us.
+    void adopt_tunnel(const std::string& customer, std::vector<UniqueFd> tunnel) { tunnels_[customer] = std::move(tunnel); }
+
+    // Data workers of vpnd: a tunnel has no more queues than that.
+    void set_workers(std::uint32_t workers) { workers_ = workers; }
 
   private:
     struct Prospect {
@@ -66,7 +70,8 @@ class StackKeeper {
     };
     // These may run on any thread: they change nothing of the keeper. `moves_uplink`: set when a device of the uplink came or went.
     [[nodiscard]] Result<Prospect> look_at(Kernel& kernel, const config::Customer& customer) const;
-    [[nodiscard]] Result<Outcome> make(Kernel& kernel, const config::Customer& customer, UniqueFd& tunnel, bool& moves_uplink) const;
+    [[nodiscard]] Result<Outcome> make(Kernel& kernel, const config::Customer& customer, std::vector<UniqueFd>& tunnel,
+                                       bool& moves_uplink) const;
     [[nodiscard]] Status remove(Kernel& kernel, const std::string& customer, bool& moves_uplink) const;
     // At most as many kernels, one a thread, as `count` rounds are worth; at least one.
     [[nodiscard]] std::vector<Kernel*> kernels_for(std::size_t count);
@@ -77,7 +82,8 @@ class StackKeeper {
     ObservedUplink uplink_;
     bool uplink_changed_ = true;
     std::size_t most_tunnels_ = SIZE_MAX;
-    std::unordered_map<std::string, UniqueFd> tunnels_;  // by customer
+    std::uint32_t workers_ = 1;
+    std::unordered_map<std::string, std::vector<UniqueFd>> tunnels_;  // by customer
 };
 
 }  // namespace warren::stacks

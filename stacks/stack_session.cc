@@ -82,11 +82,16 @@ struct StepRunner {
         return socket->batch(batch);
     }
 
-    Status operator()(const CreateTunnel&) const {
-        auto tunnel = open_tunnel_device();
+    Status operator()(const CreateTunnel& step) const {
+        auto tunnel = open_tunnel_device(step.queues);
         if (!tunnel) return tl::unexpected(tunnel.error());
         session.tunnel_ = std::move(*tunnel);
         return {};
+    }
+    Status operator()(const RemoveTunnel&) const {
+        const Status removed = on_device(kTunnelDevice, rtnetlink::delete_link);
+        session.indexes_.erase(kTunnelDevice);
+        return unless_gone(removed);
     }
 
     Status operator()(const SetNoQueue& step) const { return on_device(step.device, rtnetlink::set_no_queue); }

@@ -39,7 +39,7 @@ class StackSession {
     [[nodiscard]] Result<std::string> owner();
 
     // What CreateTunnel made, once.
-    [[nodiscard]] UniqueFd take_tunnel() { return std::move(tunnel_); }
+    [[nodiscard]] std::vector<UniqueFd> take_tunnel() { return std::move(tunnel_); }
 
   private:
     friend struct StepRunner;
@@ -57,7 +57,7 @@ class StackSession {
     std::optional<NetlinkSocket> socket_;  // rtnetlink inside
     std::optional<SysctlFiles> sysctls_;   // inside
     std::unordered_map<std::string, std::uint32_t> indexes_;
-    UniqueFd tunnel_;
+    std::vector<UniqueFd> tunnel_;
 };
 
 // The index of a device in the namespace of the socket; kNotFound when there is none.

@@ -36,7 +36,10 @@ struct Describer {
     std::string operator()(const SetFirewall& step) const {
         return (step.replaces ? "replace the firewall: " : "load the firewall: ") + std::to_string(rule_count(step.firewall)) + " rules";
     }
-    std::string operator()(const CreateTunnel&) const { return "create vpn0"; }
+    std::string operator()(const CreateTunnel& step) const {
+        return step.queues == 1 ? "create vpn0" : "create vpn0 with " + std::to_string(step.queues) + " queues";
+    }
+    std::string operator()(const RemoveTunnel&) const { return "remove vpn0"; }
     std::string operator()(const SetNoQueue& step) const { return "set " + step.device + " qdisc noqueue"; }
     std::string operator()(const SetQueueLength& step) const {
         return "set " + step.device + " queue length " + std::to_string(step.packets);

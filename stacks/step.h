@@ -29,9 +29,14 @@ struct SetFirewall {
     bool replaces = false;  // there is one now
     bool operator==(const SetFirewall&) const = default;
 };
-// A persistent TUN device.
+// A persistent TUN device with so many queues.
 struct CreateTunnel {
+    std::uint16_t queues = 1;
     bool operator==(const CreateTunnel&) const = default;
+};
+// It has another number of queues, which cannot be changed.
+struct RemoveTunnel {
+    bool operator==(const RemoveTunnel&) const = default;
 };
 // The root queueing discipline `noqueue`: it must be there before the device comes up, or the default one allocates its rings.
 struct SetNoQueue {
@@ -110,9 +115,9 @@ struct RenameUplink {
     bool operator==(const RenameUplink&) const = default;
 };
 
-using Step = std::variant<CreateNamespace, RemoveNamespace, SetSysctls, SetFirewall, CreateTunnel, SetNoQueue, SetQueueLength, SetMtu,
-                          SetUp, AddAddress, RemoveAddress, PutRoute, RemoveRoute, CreateHandoff, RemoveHandoff, ReturnHandoff, SetBridge,
-                          SetUplinkUp, RemoveUplink, RenameUplink>;
+using Step = std::variant<CreateNamespace, RemoveNamespace, SetSysctls, SetFirewall, CreateTunnel, RemoveTunnel, SetNoQueue, SetQueueLength,
+                          SetMtu, SetUp, AddAddress, RemoveAddress, PutRoute, RemoveRoute, CreateHandoff, RemoveHandoff, ReturnHandoff,
+                          SetBridge, SetUplinkUp, RemoveUplink, RenameUplink>;
 
 // One line for a person.
 [[nodiscard]] std::string describe(const Step& step);

@@ -66,8 +66,8 @@ Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>
         if (holding == nullptr) return fail(ErrorCode::kInvalid, "vpnd answered Hello with something else");
         if (holding->kind == ipc::Holding::Kind::kListener) {
             holdings.listeners[holding->id] = {holding->port, holding->has_v6, std::move(message->descriptors)};
-        } else if (message->descriptors.size() == 1) {
-            holdings.tunnels[holding->id] = std::move(message->descriptors.front());
+        } else if (!message->descriptors.empty()) {
+            holdings.tunnels[holding->id] = std::move(message->descriptors);
         } else {
             return fail(ErrorCode::kInvalid, "vpnd's customer " + holding->id + " came without his tunnel");
         }

@@ -20,8 +20,8 @@ struct HeldListener {
     std::vector<UniqueFd> descriptors;  // in PutListener's order
 };
 struct Holdings {
-    std::map<std::string, HeldListener> listeners;  // by id, "" = the shared one
-    std::map<std::string, UniqueFd> tunnels;        // by customer
+    std::map<std::string, HeldListener> listeners;         // by id, "" = the shared one
+    std::map<std::string, std::vector<UniqueFd>> tunnels;  // by customer, a descriptor for each queue
     std::uint64_t generation = 0;
     std::uint32_t workers = 1;
 };

@@ -24,7 +24,7 @@ crypto::PrivateKey key_of(const std::string& listener, const config::Generation&
     return std::move(*key);
 }
 
-ipc::PutPeer put_peer(const config::Peer& peer, const config::Secrets& secrets) {
+ipc::PutPeer put_peer(const config::Peer& peer, const config::Secrets& secrets, std::size_t queues) {
     ipc::PutPeer put;
     put.name = peer.name;
     put.public_key = peer.public_key;
@@ -36,10 +36,12 @@ ipc::PutPeer put_peer(const config::Peer& peer, const config::Secrets& secrets) 
     put.allowed_ips = peer.allowed_ips;
     put.endpoint = peer.endpoint;
     put.persistent_keepalive_seconds = peer.persistent_keepalive_seconds;
+    put.queue = queue_of(peer.public_key, queues);
     return put;
 }
 
-Status send_customer(VpndLink& link, const config::Tenant& tenant, const std::string& listener, int tunnel) {
+Status send_customer(VpndLink& link, const config::Tenant& tenant, const std::string& listener, const std::vector<int>& tunnel,
+                     bool has_tun) {
     const config::Customer& customer = tenant.customer;
     ipc::PutCustomer put;
     put.id = customer.id;
@@ -53,10 +55,11 @@ Status send_customer(VpndLink& link, const config::Tenant& tenant, const std::st
     put.share = customer.traffic.share;
     put.peer_count = static_cast<std::uint32_t>(
         std::count_if(customer.peers.begin(), customer.peers.end(), [](const config::Peer& peer) { return peer.enabled; }));
-    put.has_tun = tunnel >= 0;
-    WARREN_TRY(link.send(std::move(put), tunnel >= 0 ? std::vector<int>{tunnel} : std::vector<int>{}));
+    put.has_tun = has_tun;
+    put.queues = static_cast<std::uint16_t>(tunnel.size());
+    WARREN_TRY(link.send(std::move(put), has_tun ? tunnel : std::vector<int>{}));
     for (const config::Peer& peer : customer.peers) {
-        if (peer.enabled) WARREN_TRY(link.send(put_peer(peer, tenant.secrets)));
+        if (peer.enabled) WARREN_TRY(link.send(put_peer(peer, tenant.secrets, tunnel.size())));
     }
     return {};
 }
@@ -80,11 +83,11 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     for (const auto& tenant : generation.customers) {
         const std::string& id = tenant->customer.id;
         const auto listener = listener_of(tenant->customer, delivery.listeners);
-        const int tunnel = delivery.stacks.tunnel(id);
-        if (!listener || tunnel < 0) continue;
+        const std::vector<int> tunnel = delivery.stacks.tunnel(id);
+        if (!listener || tunnel.empty()) continue;
         served.insert(id);
         if (!delivery.full && current_.contains(id) && tunnels_.contains(id)) continue;
-        WARREN_TRY(send_customer(link, *tenant, *listener, tunnels_.contains(id) ? -1 : tunnel));
+        WARREN_TRY(send_customer(link, *tenant, *listener, tunnel, !tunnels_.contains(id)));
     }
 
     // Who has a file with errors, and is not in the generation, stays with what vpnd knows of him.

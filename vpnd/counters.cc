@@ -13,6 +13,24 @@ Counters::Drops drops_of(const io::CustomerReport& report) {
     return out;
 }
 
+void add(Counters::Drops& sum, const Counters::Drops& more) {
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += more[i];
+}
+
+void add(dataplane::Meter& sum, const dataplane::Meter& more) {
+    sum.bytes += more.bytes;
+    sum.packets += more.packets;
+    sum.processor += more.processor;
+}
+
+io::PeerCounters row_of(const io::CustomerReport& report, std::size_t position, PeerIndex peer) {
+    const auto& rows = report.peers;
+    // Rows were asked for in the order of the customer's peers, so it is there unless the peers changed since.
+    if (position < rows.size() && rows[position].peer == peer) return rows[position];
+    const auto row = std::find_if(rows.begin(), rows.end(), [peer](const io::PeerCounters& candidate) { return candidate.peer == peer; });
+    return row == rows.end() ? io::PeerCounters{peer} : *row;
+}
+
 }  // namespace
 
 Counters::Counters(io::ControlWorker& control) : control_(control), workers_(control.worker_count()) {}
@@ -22,10 +40,8 @@ Counters::Ticket Counters::refresh(Now now, std::span<const HeldCustomer* const>
         Kept& kept = customers_[customer->index];
         if (now.instant - kept.asked < kFresh) continue;
         kept.asked = now.instant;
-        auto report = std::make_unique<io::CustomerReport>();
-        report->peers.reserve(customer->peers.size());
-        for (const HeldPeer& peer : customer->peers) report->peers.push_back({peer.index});
-        ask(customer->worker, customer->index, std::move(report));
+        kept.reports.resize(customer->workers.size());
+        for (std::size_t queue = 0; queue < customer->workers.size(); ++queue) ask(*customer, queue);
     }
     if (now.instant - own_asked_ >= kFresh) {
         own_asked_ = now.instant;
@@ -35,6 +51,14 @@ Counters::Ticket Counters::refresh(Now now, std::span<const HeldCustomer* const>
         }
     }
     return last_;
+}
+
+void Counters::ask(const HeldCustomer& customer, std::size_t queue) {
+    auto report = std::make_unique<io::CustomerReport>();
+    report->queue = queue;
+    report->peers.reserve(customer.peers.size());
+    for (const HeldPeer& peer : customer.peers) report->peers.push_back({peer.index});
+    ask(customer.workers[queue], customer.index, std::move(report));
 }
 
 void Counters::ask(std::uint32_t worker, CustomerIndex customer, std::unique_ptr<io::CustomerReport> report) {
@@ -53,35 +77,49 @@ void Counters::take(std::unique_ptr<io::CustomerReport> report) {
         return;
     }
     const auto found = customers_.find(report->customer);
-    if (found == customers_.end()) return;  // forgotten meanwhile
-    found->second.report = std::move(report);
+    if (found == customers_.end() || report->queue >= found->second.reports.size()) return;  // forgotten meanwhile
+    found->second.reports[report->queue] = std::move(report);
 }
 
+// One worker has the peer; the others' rows of him are zero.
 io::PeerCounters Counters::peer(CustomerIndex customer, std::size_t position, PeerIndex peer) const {
-    const auto found = customers_.find(customer);
-    if (found == customers_.end() || found->second.report == nullptr) return {peer};
-    const auto& rows = found->second.report->peers;
-    // Rows were asked for in the order of the customer's peers, so it is there unless the peers changed since.
-    if (position < rows.size() && rows[position].peer == peer) return rows[position];
-    const auto row = std::find_if(rows.begin(), rows.end(), [peer](const io::PeerCounters& candidate) { return candidate.peer == peer; });
-    return row == rows.end() ? io::PeerCounters{peer} : *row;
+    io::PeerCounters sum{peer};
+    for_each_report(customer, [&](const io::CustomerReport& report) {
+        const io::PeerCounters row = row_of(report, position, peer);
+        sum.rx_bytes += row.rx_bytes;
+        sum.tx_bytes += row.tx_bytes;
+        sum.rx_packets += row.rx_packets;
+        sum.tx_packets += row.tx_packets;
+    });
+    return sum;
 }
 
 Counters::Drops Counters::drops(CustomerIndex customer) const {
-    const auto found = customers_.find(customer);
-    return found == customers_.end() || found->second.report == nullptr ? Drops{} : drops_of(*found->second.report);
+    Drops sum{};
+    for_each_report(customer, [&](const io::CustomerReport& report) { add(sum, drops_of(report)); });
+    return sum;
 }
 
 dataplane::Meters Counters::meters(CustomerIndex customer) const {
+    dataplane::Meters sum;
+    for_each_report(customer, [&](const io::CustomerReport& report) {
+        add(sum.up, report.meters.up);
+        add(sum.down, report.meters.down);
+    });
+    return sum;
+}
+
+void Counters::for_each_report(CustomerIndex customer, const std::function<void(const io::CustomerReport&)>& use) const {
     const auto found = customers_.find(customer);
-    return found == customers_.end() || found->second.report == nullptr ? dataplane::Meters{} : found->second.report->meters;
+    if (found == customers_.end()) return;
+    for (const auto& report : found->second.reports) {
+        if (report != nullptr) use(*report);
+    }
 }
 
 Counters::Drops Counters::own_drops() const {
     Drops sum{};
-    for (const Worker& worker : workers_) {
-        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += worker.drops[i];
-    }
+    for (const Worker& worker : workers_) add(sum, worker.drops);
     return sum;
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <set>
 #include <span>
@@ -51,9 +52,12 @@ class Counters {
   private:
     struct Kept {
         Instant asked = kLongAgo;
-        std::unique_ptr<io::CustomerReport> report;
+        std::vector<std::unique_ptr<io::CustomerReport>> reports;  // by queue of his TUN; null before the first answer
     };
     void ask(std::uint32_t worker, CustomerIndex customer, std::unique_ptr<io::CustomerReport> report);
+    void ask(const HeldCustomer& customer, std::size_t queue);
+
+    void for_each_report(CustomerIndex customer, const std::function<void(const io::CustomerReport&)>& use) const;
 
     io::ControlWorker& control_;
     std::unordered_map<CustomerIndex, Kept> customers_;

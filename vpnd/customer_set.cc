@@ -52,7 +52,7 @@ std::unordered_set<std::string> taken_away(const Generation& generation, const s
 
 bool same_settings(const ipc::PutPeer& a, const ipc::PutPeer& b) {
     return a.preshared_key.secret.equals(b.preshared_key.secret) && a.endpoint == b.endpoint &&
-           a.persistent_keepalive_seconds == b.persistent_keepalive_seconds;
+           a.persistent_keepalive_seconds == b.persistent_keepalive_seconds && a.queue == b.queue;
 }
 
 // Nothing changed that make_view() takes from here, but for the peers.
@@ -73,7 +73,8 @@ Status check_peers(const NewCustomer& customer) {
     return invalid(fmt::format("customer {}: {} is allowed twice", customer.put.id, to_string(*twice)));
 }
 
-std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& customer) {
+// As the worker of this queue sees him.
+std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& customer, std::size_t queue) {
     auto view = std::make_unique<dataplane::CustomerView>();
     view->index = customer.index;
     view->id = customer.config.id;
@@ -87,9 +88,13 @@ std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& cus
     if (customer.config.suspended) return view;
 
     std::vector<Lpm<PeerIndex>::Entry> entries;
-    view->peers.reserve(customer.peers.size());
+    if (customer.workers.size() == 1) view->peers.reserve(customer.peers.size());
     for (const HeldPeer& peer : customer.peers) {
-        view->peers.push_back(peer.index);
+        if (peer.config.queue == queue) {
+            view->peers.push_back(peer.index);
+        } else {
+            view->elsewhere[peer.index] = customer.workers[peer.config.queue];
+        }
         for (const Prefix& prefix : peer.config.allowed_ips) entries.push_back({prefix, peer.index});
     }
     view->allowed_ips = Lpm<PeerIndex>(std::move(entries));
@@ -100,12 +105,18 @@ Changes::PutPeer make_put(const HeldCustomer& customer, const HeldPeer& peer) {
     wireguard::PeerConfig config;
     config.index = peer.index;
     config.customer = customer.index;
-    config.worker = customer.worker;
+    config.worker = customer.workers[peer.config.queue];
     config.public_key = peer.config.public_key;
     config.preshared_key = peer.config.preshared_key.clone();
     config.endpoint = peer.config.endpoint;
     config.persistent_keepalive_seconds = peer.config.persistent_keepalive_seconds;
     return {customer.listener, std::move(config)};
+}
+
+std::vector<int> numbers_of(const std::vector<UniqueFd>& descriptors) {
+    std::vector<int> out;
+    for (const UniqueFd& fd : descriptors) out.push_back(fd.get());
+    return out;
 }
 
 std::vector<int> numbers_of(const ListenerSockets& sockets) {
@@ -205,6 +216,10 @@ Status CustomerSet::check_customers(const Generation& generation) const {
         if (!config.has_tun && customers_.find(config.id) == customers_.end()) {
             return invalid(fmt::format("customer {} comes without its tun", config.id));
         }
+        const auto held = customers_.find(config.id);
+        if (held != customers_.end() && !config.has_tun && held->second.tuns.size() != config.queues) {
+            return invalid(fmt::format("customer {}: {} queues come without their tun", config.id, config.queues));
+        }
         if (!listener_stays(config.listener)) return invalid(fmt::format("customer {}: no listener '{}'", config.id, config.listener));
         WARREN_TRY(check_peers(customer));
 
@@ -256,7 +271,6 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
     const ListenerIndex listener = listeners_.at(customer.put.listener).index;
     if (is_new) {
         held.index = customer_indexes_.allocate();
-        held.worker = held.index.value % workers_;
         held.listener = listener;
         customers_by_index_[held.index] = &held;
     }
@@ -270,9 +284,21 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
     }
     held.config = std::move(customer.put);
     held.put = ++puts_;
+    spread(held, changes);
     if (replace_peers(held, std::move(customer.peers), was_served, changes)) view_changed = true;
-    if (customer.tun.valid()) held.tun = customer.tun.get();
-    if (view_changed) changes.swap_views.push_back({held.worker, make_view(held), std::move(customer.tun)});
+    if (!customer.tuns.empty()) held.tuns = numbers_of(customer.tuns);
+    if (!view_changed) return;
+    customer.tuns.resize(held.workers.size());
+    for (std::size_t i = 0; i < held.workers.size(); ++i) {
+        changes.swap_views.push_back({held.workers[i], make_view(held, i), std::move(customer.tuns[i])});
+    }
+}
+
+// Over as many workers as his TUN has queues. The first stays the same.
+void CustomerSet::spread(HeldCustomer& held, Changes& changes) const {
+    for (std::size_t i = held.config.queues; i < held.workers.size(); ++i) changes.drop_customers.push_back({held.workers[i], held.index});
+    held.workers.resize(held.config.queues);
+    for (std::uint32_t i = 0; i < held.config.queues; ++i) held.workers[i] = (held.index.value + i) % workers_;
 }
 
 bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served, Changes& changes) {
@@ -291,7 +317,8 @@ bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& 
         if (known != nullptr) before.erase(found);
         const PeerIndex index = known != nullptr ? known->index : peer_indexes_.allocate();
         const bool put = is_served && (known == nullptr || !was_served || !same_settings(known->config, config));
-        view_changed = view_changed || known == nullptr || known->config.allowed_ips != config.allowed_ips;
+        view_changed =
+            view_changed || known == nullptr || known->config.allowed_ips != config.allowed_ips || known->config.queue != config.queue;
         if (!is_served && was_served && known != nullptr) changes.remove_peers.push_back({held.listener, index});
         owners[config.public_key] = held.index;
         if (places_.size() <= index.value) places_.resize(index.value + 1);
@@ -309,7 +336,7 @@ bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& 
 void CustomerSet::remove_customer(const std::string& id, Changes& changes) {
     HeldCustomer& held = customers_.at(id);
     for (const HeldPeer& peer : held.peers) forget_peer(held, peer, changes);
-    changes.drop_customers.push_back({held.worker, held.index});
+    for (const std::uint32_t worker : held.workers) changes.drop_customers.push_back({worker, held.index});
     customer_indexes_.release(held.index);
     customers_by_index_.erase(held.index);
     customers_.erase(id);

@@ -26,11 +26,11 @@ struct HeldPeer {
 struct HeldCustomer {
     CustomerIndex index;
     ListenerIndex listener;
-    std::uint32_t worker = 0;
+    std::vector<std::uint32_t> workers;  // of each queue of his TUN; all different
     ipc::PutCustomer config;
     std::vector<HeldPeer> peers;
     std::uint64_t put = 0;  // grows with every configuration of a customer that is taken
-    int tun = -1;  // owned by the data worker, ours to pass on until DropCustomer is posted
+    std::vector<int> tuns;  // its queues; owned by their data workers, ours to pass on until DropCustomer is posted
 };
 struct HeldListener {
     ListenerIndex index;
@@ -112,6 +112,7 @@ class CustomerSet {
     [[nodiscard]] Status check_customers(const Generation& generation) const;
     void put_listener(NewListener&& listener, Changes& changes);
     void put_customer(NewCustomer&& customer, Changes& changes);
+    void spread(HeldCustomer& held, Changes& changes) const;
     // True when the data plane must know: other peers or other allowed_ips.
     bool replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served, Changes& changes);
     void remove_customer(const std::string& id, Changes& changes);

@@ -117,7 +117,7 @@ void Daemon::show_holdings(const ipc::Hello& hello) {
         link_.send(ipc::Holding{ipc::Holding::Kind::kListener, id, listener.port, listener.has_v6}, listener.descriptors);
     }
     for (const auto& [id, customer] : customers_.customers()) {
-        link_.send(ipc::Holding{ipc::Holding::Kind::kCustomer, id}, {customer.tun});
+        link_.send(ipc::Holding{ipc::Holding::Kind::kCustomer, id}, customer.tuns);
     }
     link_.send(ipc::HoldingEnd{customers_.generation(), control_->worker_count()});
     log(LogLevel::kInfo, "ready", {{"appliance", hello.appliance}, {"generation", std::to_string(customers_.generation())}});

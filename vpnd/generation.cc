@@ -85,12 +85,14 @@ Status Staging::take_listener(ipc::PutListener put, std::vector<UniqueFd> descri
 }
 
 Status Staging::take_customer(ipc::PutCustomer put, std::vector<UniqueFd> descriptors) {
-    const std::size_t expected = put.has_tun ? 1 : 0;
+    if (put.queues < 1 || put.queues > workers_)
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: {} queues", put.id, put.queues));
+    const std::size_t expected = put.has_tun ? put.queues : 0;
     if (descriptors.size() != expected) {
         return fail(ErrorCode::kInvalid, fmt::format("customer {}: {} descriptors instead of {}", put.id, descriptors.size(), expected));
     }
     NewCustomer customer;
-    if (put.has_tun) customer.tun = std::move(descriptors.front());
+    customer.tuns = std::move(descriptors);
     customer.put = std::move(put);
     staged_->customers.push_back(std::move(customer));
     return {};
@@ -102,6 +104,9 @@ Status Staging::take_peer(ipc::PutPeer put) {
     if (customer.peers.size() == customer.put.peer_count) {
         return fail(ErrorCode::kInvalid,
                     fmt::format("customer {}: more peers than the {} announced", customer.put.id, customer.put.peer_count));
+    }
+    if (put.queue >= customer.put.queues) {
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: peer {} belongs to no queue", customer.put.id, put.name));
     }
     customer.peers.push_back(std::move(put));
     return {};

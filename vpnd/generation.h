@@ -28,7 +28,7 @@ struct NewListener {
 struct NewCustomer {
     ipc::PutCustomer put;
     std::vector<ipc::PutPeer> peers;
-    UniqueFd tun;  // when put.has_tun
+    std::vector<UniqueFd> tuns;  // its queues, when put.has_tun
 };
 
 struct Generation {

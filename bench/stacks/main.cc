@@ -119,7 +119,7 @@ void print(const char* name, const Memory& memory) {
 warren::UniqueFd create(LinuxKernel& kernel, const warren::stacks::DesiredStack& desired, const warren::stacks::ObservedUplink& uplink) {
     const auto plan = must(warren::stacks::plan(desired, {}, uplink));
     must(kernel.carry_out(desired.name, plan.steps));
-    return must(kernel.take_tunnel(desired.name));
+    return std::move(must(kernel.take_tunnel(desired.name, 1)).front());
 }
 
 void remove(LinuxKernel& kernel, const warren::stacks::DesiredStack& desired) {

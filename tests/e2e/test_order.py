@@ -1,6 +1,7 @@
 """Order within a flow never changes, with 1, 2 and 4 data workers: numbered datagrams through real tunnels, in trains, all customers at once,
 from one session into the next. A datagram may be lost; none may overtake another of its flow."""
 
+import contextlib
 import ctypes
 import os
 import socket
@@ -8,37 +9,62 @@ import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 
-from tests.lab import inner, netlab, rawpeer
+from tests.lab import inner, netlab, rawpeer, warren
 from tests.lab.town import SO_RCVBUFFORCE, STACK4, Town
 
 CUSTOMERS = 4
 FLOWS = 8
-DATAGRAMS = 3200
+DATAGRAMS = 2400
 TRAIN = 40
 PAYLOAD = 200
-PAUSE = 0.001  # after each train, or the sender's own queues overflow
-FIRST_PORT = 7000
-SITE4 = "10.0.0.9"
+PAUSE = 0.003  # after each train, or the sender's own queues overflow
+LARGE_SITES = 6  # of the customer with several queues
 
 UDP_SEGMENT = 103            # linux/udp.h
 SO_DETACH_REUSEPORT_BPF = 68  # asm-generic/socket.h
 SYS_PIDFD_GETFD = 438        # asm-generic/unistd.h
 
 
+@dataclass
+class Site:
+    town: Town
+    customer: warren.Customer
+    peer: rawpeer.RawPeer
+    address: str
+    port: int  # of both ends; flows are the site's ports from here on
+
+    @property
+    def stack(self):
+        return self.town.stack(self.customer)
+
+
 @pytest.fixture(scope="module", params=[1, 2, 4], ids="{}-workers".format)
 def crowd(request):
-    """(town, customers): as many customers as may be on different workers, a scripted peer in each."""
+    """Sites of as many customers as may be on different workers, all with the same addresses."""
     with netlab.Lab() as lab:
         town = Town(lab, name=f"order{request.param}", workers=request.param)
         town.warren.start()
-        customers = []
+        sites = []
         for number in range(CUSTOMERS):
-            peer, entry = town.raw_peer(f"order{number}", addresses=(f"{SITE4}/32",))
-            customers.append((town.customer([entry], f"order-{number}"), peer))
-        yield town, customers
+            peer, entry = town.raw_peer(f"order{number}", addresses=("10.0.0.9/32",))
+            sites.append(Site(town, town.customer([entry], f"order-{number}"), peer, "10.0.0.9", 7000))
+        yield sites
+
+
+@pytest.fixture(scope="module", params=[2, 4], ids="{}-queues".format)
+def large(request):
+    """Sites of one customer on several workers."""
+    with netlab.Lab() as lab:
+        town = Town(lab, name=f"large{request.param}", workers=4)
+        town.warren.start()
+        addresses = [f"10.0.0.{10 + number}" for number in range(LARGE_SITES)]
+        peers = [town.raw_peer(f"large{number}", addresses=(f"{address}/32",)) for number, address in enumerate(addresses)]
+        customer = town.customer([entry for _, entry in peers], "large", queues=request.param)
+        yield [Site(town, customer, peer, address, 7000 + 100 * number) for number, ((peer, _), address) in enumerate(zip(peers, addresses))]
 
 
 def numbered(flow, number):
@@ -79,16 +105,25 @@ def everything_in(receiver):
             return arrived
 
 
-def into_the_stack(town, customer, peer):
+def new_session(peer):
+    """Tries again, as any client does: on a busy machine an answer may be late."""
+    for _ in range(4):
+        with contextlib.suppress(ValueError):
+            return peer.handshake()
+    return peer.handshake()
+
+
+def into_the_stack(site):
     """Sends from the site, half on one session and half on the next; what arrived, in order."""
-    sessions = [peer.handshake()]
+    peer = site.peer
+    sessions = [new_session(peer)]
     peer.confirm(sessions[0])
-    sessions.append(peer.handshake())
+    sessions.append(new_session(peer))
     messages = []
     for number in range(DATAGRAMS):
         flow, session = number % FLOWS, sessions[number >= DATAGRAMS // 2]
-        messages.append(session.data(inner.udp(SITE4, STACK4, FIRST_PORT + flow, FIRST_PORT, numbered(flow, number))))
-    with listen(town.stack(customer), STACK4, FIRST_PORT) as receiver:
+        messages.append(session.data(inner.udp(site.address, STACK4, site.port + flow, site.port, numbered(flow, number))))
+    with listen(site.stack, STACK4, site.port) as receiver:
         peer.sock.connect(peer.remote)
         send_trains(peer.sock, messages)
         return everything_in(receiver)
@@ -121,18 +156,18 @@ class Collector(threading.Thread):
         return self.peer.consume_response(sent, netlab.wait_until(found, 5, "a response", every=0.005))
 
 
-def out_of_the_stack(town, customer, peer):
+def out_of_the_stack(site):
     """Sends from the stack while the site renews its session; what came to the site, in order."""
-    sessions = [peer.handshake()]
+    peer, stack = site.peer, site.stack
+    sessions = [new_session(peer)]
     peer.confirm(sessions[0])
-    stack = town.stack(customer)
     with stack.socket() as probe:
-        netlab.wait_until(lambda: probe.sendto(b"", (SITE4, 9)) == 0 and peer.receive_inner(sessions[0], 0.2), 5, "the session is used")
+        netlab.wait_until(lambda: probe.sendto(b"", (site.address, 9)) == 0 and peer.receive_inner(sessions[0], 0.2), 5, "the session is used")
     collector = Collector(peer)
     senders = [stack.socket() for _ in range(FLOWS)]
     for flow, sender in enumerate(senders):
-        sender.bind((STACK4, FIRST_PORT + flow))
-        sender.connect((SITE4, FIRST_PORT))
+        sender.bind((STACK4, site.port + flow))
+        sender.connect((site.address, site.port))
 
     def send(numbers):
         for first in range(0, len(numbers), TRAIN):
@@ -163,28 +198,26 @@ def out_of_the_stack(town, customer, peer):
     return arrived
 
 
-def all_at_once(crowd, way):
-    """What arrived, by customer."""
-    town, customers = crowd
-    with ThreadPoolExecutor(len(customers)) as threads:
-        runs = [threads.submit(way, town, customer, peer) for customer, peer in customers]
-        return [run.result() for run in runs]
+def all_at_once(sites, way):
+    """What arrived, by site."""
+    with ThreadPoolExecutor(len(sites)) as threads:
+        return list(threads.map(way, sites))
 
 
 def check_order(arrived):
     assert [overtaken(each) for each in arrived] == [0] * len(arrived)
     # Enough of them, and on both sessions, for the claim to mean something.
-    assert all(len(each) > DATAGRAMS / 2 for each in arrived), [len(each) for each in arrived]
-    assert all(each[-1][1] > DATAGRAMS * 0.75 for each in arrived)
+    assert all(len(each) > DATAGRAMS / 3 for each in arrived), [len(each) for each in arrived]
+    assert all(each[-1][1] > DATAGRAMS * 0.6 for each in arrived)
 
 
-def handed_over(warren):
-    return sum(worker["handed_over"] for worker in warren.json("counters")["workers"])
+def handed_over(sites):
+    return sum(worker["handed_over"] for worker in sites[0].town.warren.json("counters")["workers"])
 
 
 def test_into_the_stack_over_a_rekey(crowd):
     check_order(all_at_once(crowd, into_the_stack))
-    assert handed_over(crowd[0].warren) == 0
+    assert handed_over(crowd) == 0
 
 
 def test_out_of_the_stack_over_a_rekey(crowd):
@@ -209,29 +242,44 @@ def detach_steering(pid):
     assert detached
 
 
-def move_to_a_data_socket(town, customer, peer):
-    """Until the sender's address leads to a data worker and not to the socket for handshakes."""
+def move_to_a_wrong_worker(site):
+    """Until the sender's address leads to a data worker that has to hand over, and not to the right one or to the socket for handshakes."""
+    peer, before = site.peer, handed_over([site])
     peer.sock.close()
-    with listen(town.stack(customer), STACK4, FIRST_PORT) as receiver:
-        for _ in range(20):
+    with listen(site.stack, STACK4, site.port) as receiver:
+        for _ in range(30):
             peer.sock = peer.place.ns.socket()
             peer.sock.bind((peer.place.ipv4, 0))
             peer.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
-            session = peer.handshake()
-            peer.send(session.data(inner.udp(SITE4, STACK4, FIRST_PORT, FIRST_PORT, numbered(0, 0))))
-            if everything_in(receiver):
+            session = new_session(peer)
+            peer.send(session.data(inner.udp(site.address, STACK4, site.port, site.port, numbered(0, 0))))
+            if everything_in(receiver) and handed_over([site]) > before:
                 return
             peer.sock.close()
-    raise AssertionError("no address leads to a data worker")
+    raise AssertionError("no address leads to a wrong worker")
 
 
 def test_what_the_kernel_brings_to_the_wrong_worker_is_handed_over_in_order(crowd):
-    town, customers = crowd
-    workers = len(town.warren.json("counters")["workers"])
-    if workers == 1:
+    town = crowd[0].town
+    if len(town.warren.json("counters")["workers"]) == 1:
         pytest.skip("there is no other worker")
     detach_steering(town.warren.vpnd())
-    for customer, peer in customers:
-        move_to_a_data_socket(town, customer, peer)
+    for site in crowd:
+        move_to_a_wrong_worker(site)
     check_order(all_at_once(crowd, into_the_stack))
-    assert handed_over(town.warren) > DATAGRAMS // 2
+    assert handed_over(crowd) > DATAGRAMS
+
+
+# --- a customer with several queues ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_large_customer_is_carried_by_several_workers_in_order(large):
+    workers = set()
+    for site in large:
+        session = new_session(site.peer)
+        site.peer.confirm(session)
+        workers.add(session.remote_index & 63)  # the low bits of a receiver index
+    assert len(workers) > 1
+    check_order(all_at_once(large, into_the_stack))
+    check_order(all_at_once(large, out_of_the_stack))
+    assert handed_over(large) == 0  # the kernel put what is for a site into the queue of the site's worker

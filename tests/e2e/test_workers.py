@@ -1,6 +1,7 @@
 """Several data workers: customers spread over them, and what an operator and a crash do to them."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -13,7 +14,7 @@ WORKERS = 4
 
 @pytest.fixture(scope="module")
 def crowd():
-    """A Warren of its own with four workers and a customer on each, all with the same addresses."""
+    """A Warren of its own with four workers: a customer on each, all with the same addresses, and one with two sites on three of them."""
     with netlab.Lab() as lab:
         town = Town(lab, name="crowd", workers=WORKERS)
         town.warren.start()
@@ -22,6 +23,9 @@ def crowd():
             office = town.office(f"crowd{number}")
             office.customer = town.customer([office.peer], f"crowd-{number}")
             offices.append(office)
+        large = [town.office(f"large{number}", addresses=[f"10.0.0.{20 + number}/32"]) for number in range(2)]
+        large[0].customer = large[1].customer = town.customer(large, "crowd-large", queues=3)
+        offices += large
         for office in offices:
             office.connect()
         yield town, offices
@@ -50,7 +54,7 @@ def test_customers_of_different_workers_have_the_same_addresses_and_never_each_o
     for office in offices:
         stack = town.stack(office.customer)
         assert scenery.send_udp(office.ns, stack, STACK4, sizes) == (len(sizes), True)  # each datagram has bytes of its own
-        assert scenery.send_udp(stack, office.ns, "10.0.0.2", sizes) == (len(sizes), True)
+        assert scenery.send_udp(stack, office.ns, office.client.addresses[0].split("/")[0], sizes) == (len(sizes), True)
         assert scenery.send_tcp(office.ns, stack, STACK4, 1 << 20)
     netlab.wait_until(lambda: all(town.warren.status(id_)["rx_packets"] > then["rx_packets"] for id_, then in before.items()), 5)
     assert handed_over(town.warren) == [0] * WORKERS  # the kernel brought every packet to its owner
@@ -64,7 +68,27 @@ def test_customers_who_come_and_go_disturb_nobody_on_any_worker(crowd):
         ids = [town.customer([guest.peer], f"crowd-guest-{number}").id for number, guest in enumerate(guests)]
         guests[-1].connect()
         town.warren.remove(*ids)
-    assert [each.lost() for each in pinging] == [0] * WORKERS
+    assert [each.lost() for each in pinging] == [0] * len(offices)
+
+
+def queues_of(town, customer):
+    """How many vpn0 has open; 1 for an ordinary one."""
+    return int(re.search(r"numtxqueues (\d+)", town.stack(customer).run("ip", "-d", "link", "show", "vpn0").stdout).group(1))
+
+
+def test_a_large_customer_gets_another_number_of_queues_and_nobody_else_notices(crowd):
+    town, offices = crowd
+    others = [scenery.Pinging(office.ns, STACK4) for office in offices if office.customer.id != "crowd-large"]
+    large = [office for office in offices if office.customer.id == "crowd-large"]
+    customer = large[0].customer
+    assert queues_of(town, customer) > 1
+    for queues in (1, 3):
+        customer.queues = queues
+        town.warren.put(customer)
+        assert (queues_of(town, customer) > 1) == (queues > 1)
+        for office in large:
+            netlab.wait_until(lambda: office.ping(timeout=1), 40, "the client is back")
+    assert [each.lost() for each in others] == [0] * len(others)
 
 
 def test_another_number_of_workers_waits_for_a_restart_and_says_so(crowd):
@@ -90,7 +114,7 @@ def test_a_new_stackd_adopts_all_workers_and_goes_on_with_their_number(crowd):
     town.customer([guest.peer], "crowd-adopted")  # new tunnels find their sockets and workers
     guest.connect()
     town.warren.remove("crowd-adopted")
-    assert [each.lost() for each in pinging] == [0] * WORKERS
+    assert [each.lost() for each in pinging] == [0] * len(offices)
 
 
 def test_a_killed_vpnd_is_back_with_all_its_workers(crowd):

@@ -61,6 +61,7 @@ class Customer:
     name: str = ""
     state: str = "active"
     mtu: int = 1420
+    queues: int = 1
     traffic: dict = None  # rate_up, rate_down, share
     routes: list = field(default_factory=list)  # (to, via)
     handoff: dict = None
@@ -69,7 +70,7 @@ class Customer:
 
     def text(self):
         lines = ["schema = 1", f"name = {_toml(self.name or self.id)}", f"state = {_toml(self.state)}", "", "[stack]",
-                 f"addresses = {_toml(self.addresses)}", f"mtu = {self.mtu}"]
+                 f"addresses = {_toml(self.addresses)}", f"mtu = {self.mtu}", *([f"queues = {self.queues}"] if self.queues > 1 else [])]
         for to, via in self.routes:
             lines += ["", "[[stack.route]]", f"to = {_toml(to)}", f"via = {_toml(via)}"]
         if self.traffic:

@@ -1,6 +1,7 @@
 // The plans of tests/unit/stacks, carried out by the real kernel.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/if_tun.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -8,11 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <set>
 #include <span>
 
 #include "stacks/inspection.h"
@@ -279,6 +282,64 @@ TEST_CASE("an empty file of the name is what a crash left, and stands in nobody'
     CHECK(keeper.take_down("acme").has_value());
 }
 
+// What lies in each queue of the tunnel: the last byte of the destinations.
+std::vector<std::set<int>> queued(const std::vector<int>& tunnel) {
+    std::vector<std::set<int>> out;
+    for (const int queue : tunnel) {
+        std::array<std::uint8_t, 2048> space{};
+        std::set<int>& found = out.emplace_back();
+        constexpr std::size_t kHeader = 10;  // virtio_net_hdr
+        for (ssize_t size = 0; (size = ::read(queue, space.data(), space.size())) > 0;) {
+            const bool is_v4 = space[kHeader] >> 4 == 4;
+            const int last = space[kHeader + (is_v4 ? 19 : 39)];
+            if (last >= 100) found.insert(last);  // else it is the kernel's own
+        }
+    }
+    return out;
+}
+
+TEST_CASE("a tunnel with several queues: no rings of a queueing discipline, and each packet in the queue of its peer") {
+    if (!enter_room()) return;
+    const auto kernel = open_kernel();
+    StackKeeper keeper(*kernel, kTestRunDir);
+    keeper.set_workers(4);
+    config::Customer customer = acme();
+    customer.stack.queues = 3;
+    customer.peers.clear();
+    std::vector<std::set<int>> expected(3);
+    for (std::uint8_t i = 100; i < 112; ++i) {
+        config::Peer peer;
+        peer.name = "p" + std::to_string(i);
+        peer.public_key.bytes[0] = i;
+        peer.allowed_ips = {prefix("10.77.0." + std::to_string(i) + "/32"), prefix(fmt::format("fd00:77::{:x}/128", i))};
+        expected[queue_of(peer.public_key, 3)].insert(i);
+        customer.peers.push_back(peer);
+    }
+    const auto made = keeper.bring_up(customer);
+    REQUIRE_MESSAGE(made.has_value(), made.error().what);
+    REQUIRE(keeper.tunnel("acme").size() == 3);
+    CHECK(output_of("ip -n warren-acme -d link show vpn0").find("qdisc noqueue") != std::string::npos);
+    CHECK(plan_now(*kernel, desired_stack(customer, kTestRunDir, 4)).steps.empty());
+
+    for (const char* address : {"10.77.0.", "fd00:77::"}) {
+        CAPTURE(address);
+        (void)queued(keeper.tunnel("acme"));
+        for (int i = 100; i < 112; ++i)
+            run(fmt::format("ip netns exec warren-acme bash -c 'echo > /dev/udp/{}{}/9'", address,
+                            *address == 'f' ? fmt::format("{:x}", i) : std::to_string(i)));
+        CHECK(queued(keeper.tunnel("acme")) == expected);
+    }
+
+    // One queue less is another device, and one queue is an ordinary one.
+    customer.stack.queues = 2;
+    CHECK(keeper.bring_up(customer)->has_new_tunnel);
+    CHECK(keeper.tunnel("acme").size() == 2);
+    customer.stack.queues = 1;
+    CHECK(keeper.bring_up(customer)->has_new_tunnel);
+    CHECK(keeper.tunnel("acme").size() == 1);
+    CHECK(keeper.take_down("acme").has_value());
+}
+
 std::size_t descriptors() {
     const auto all = std::filesystem::directory_iterator("/proc/self/fd");
     return static_cast<std::size_t>(std::distance(begin(all), end(all)));
@@ -295,7 +356,7 @@ TEST_CASE("two hundred comings and goings leave no descriptor, no mount and no d
     const auto cycle = [&] {
         const auto made = keeper.bring_up(customer);
         REQUIRE_MESSAGE(made.has_value(), made.error().what);
-        REQUIRE(keeper.tunnel("acme") >= 0);
+        REQUIRE(keeper.tunnel("acme").size() == 1);
         REQUIRE(keeper.take_down("acme").has_value());
     };
     cycle();
@@ -351,7 +412,7 @@ TEST_CASE("many stacks made and removed at the same time are the same as one by 
             CHECK(made[i]->has_new_tunnel);
             CHECK(made[i]->problems.empty());
             // His tunnel and nobody else's.
-            const UniqueFd space(::ioctl(keeper.tunnel(ids[i]), TUNGETDEVNETNS));
+            const UniqueFd space(::ioctl(keeper.tunnel(ids[i]).front(), TUNGETDEVNETNS));
             const auto named = open_namespace("warren-" + ids[i]);
             struct stat a {};
             struct stat b {};
@@ -391,7 +452,7 @@ Holdings holdings_of(const StackKeeper& keeper, const SocketGroup& group, const 
     listener.has_v6 = group.has_v6;
     for (const UniqueFd& socket : group.sockets) listener.descriptors.push_back(socket.duplicate());
     listener.descriptors.push_back(uapi.listener.duplicate());
-    for (const std::string& id : customers) holdings.tunnels[id] = copy_of(keeper.tunnel(id));
+    for (const std::string& id : customers) holdings.tunnels[id].push_back(copy_of(keeper.tunnel(id).front()));
     return holdings;
 }
 
@@ -420,7 +481,7 @@ TEST_CASE("what a vpnd hands back is taken only if it is what vpnd says it is") 
     const Status taken = inspect(sound(), kTestRunDir);
     REQUIRE_MESSAGE(taken.has_value(), taken.error().what);
     CHECK(refused([](Holdings& all) { std::swap(all.tunnels["acme"], all.tunnels["globex"]); }));
-    CHECK(refused([](Holdings& all) { all.tunnels["acme"] = UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)); }));
+    CHECK(refused([](Holdings& all) { all.tunnels["acme"].front() = UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)); }));
     CHECK(refused([](Holdings& all) { all.tunnels["../acme"] = std::move(all.tunnels["acme"]); }));
     CHECK(refused([](Holdings& all) { all.tunnels["nobody"] = std::move(all.tunnels["acme"]); }));
     CHECK(refused([](Holdings& all) { all.listeners["/etc"] = std::move(all.listeners[""]); }));

@@ -56,6 +56,7 @@ struct PeerCounters {
 struct CustomerReport {
     CustomerIndex customer;           // invalid: the worker's own counters (drops before a customer was known)
     std::uint64_t token = 0;          // the control worker's, untouched
+    std::size_t queue = 0;            // likewise
     std::vector<PeerCounters> peers;  // .peer set by the control worker
     dataplane::Meters meters;
     HandoverCounters handovers;        // the worker's, when `customer` is invalid

@@ -196,7 +196,7 @@ TEST_CASE("values out of range are refused") {
     PutPeer peer;
     peer.allowed_ips = {*parse_prefix("10.0.0.0/8")};
     Wire wire = wire_of(ConfigMessage(std::move(peer)));
-    const std::size_t length_at = wire.size() - 2 - 1 - 1;  // keepalive, no endpoint, prefix length
+    const std::size_t length_at = wire.size() - 2 - 2 - 1 - 1;  // queue, keepalive, no endpoint, prefix length
     REQUIRE(wire[length_at] == 8);
     wire[length_at] = 33;
     CHECK_FALSE(decode(wire));

@@ -100,9 +100,19 @@ Result<std::string> FakeKernel::owner_of(const std::string& name) {
     return lo == nullptr ? "" : lo->alias;
 }
 
-Result<UniqueFd> FakeKernel::take_tunnel(const std::string& name) {
-    if (stacks.at(name).link(kTunnelDevice) == nullptr) return fail(ErrorCode::kNotFound, "no vpn0");
-    return UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+Result<std::vector<UniqueFd>> FakeKernel::take_tunnel(const std::string& name, std::uint16_t queues) {
+    Link* const link = stacks.at(name).link(kTunnelDevice);
+    if (link == nullptr) return fail(ErrorCode::kNotFound, "no vpn0");
+    if (link->is_multi_queue != (queues > 1)) return fail(ErrorCode::kInvalid, "vpn0 was made otherwise", EINVAL);
+    if (queues > 1) link->queues = queues;
+    std::vector<UniqueFd> out;
+    while (out.size() < queues) out.emplace_back(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    return out;
+}
+
+Status FakeKernel::steer(int /*tunnel*/, std::span<const SteeringEntry> entries) {
+    steered.assign(entries.begin(), entries.end());
+    return {};
 }
 
 struct FakeKernel::Runner {
@@ -140,9 +150,15 @@ struct FakeKernel::Runner {
         stack().firewall = ObservedFirewall{identity(step.firewall), rule_count(step.firewall)};
         return {};
     }
-    Status operator()(const CreateTunnel&) const {
+    Status operator()(const CreateTunnel& step) const {
         if (stack().link(kTunnelDevice) != nullptr) return fail(ErrorCode::kConflict, "exists", EBUSY);
-        kernel.add_link(stack(), {kTunnelDevice, 0, "tun", "", "noop", 1500, 500, 0, false});
+        const bool is_multi_queue = step.queues > 1;
+        kernel.add_link(stack(),
+                        {kTunnelDevice, 0, "tun", "", "noop", 1500, 500, 0, false, is_multi_queue, is_multi_queue ? step.queues : 0U});
+        return {};
+    }
+    Status operator()(const RemoveTunnel&) const {
+        drop_link(stack(), kTunnelDevice);
         return {};
     }
     Status operator()(const SetNoQueue& step) const {

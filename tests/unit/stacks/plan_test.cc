@@ -87,7 +87,7 @@ TEST_CASE("from any start, planning after applying gives no steps") {
         RandomScenery random(seed);
         FakeKernel kernel;
         random.furnish(kernel);
-        const DesiredStack desired = desired_stack(random.customer(), kTestRunDir);
+        const DesiredStack desired = desired_stack(random.customer(), kTestRunDir, 4);
         random.disturb(kernel, desired);
         const auto planned = plan_in(kernel, desired);
         REQUIRE_MESSAGE(planned.has_value(), planned.error().what);
@@ -107,7 +107,7 @@ TEST_CASE("from a crash after any step, the next plan goes on to the end") {
         RandomScenery random(seed);
         FakeKernel start;
         random.furnish(start);
-        const DesiredStack desired = desired_stack(random.customer(), kTestRunDir);
+        const DesiredStack desired = desired_stack(random.customer(), kTestRunDir, 4);
         random.disturb(start, desired);
         const auto planned = plan_in(start, desired);
         REQUIRE(planned.has_value());
@@ -206,6 +206,32 @@ TEST_CASE("a customer whose configuration did not change is not touched; one add
     CHECK(plan_in(kernel, desired_stack(customer, kTestRunDir))->steps.empty());
     customer.stack.addresses.push_back(prefix("10.0.0.2/24"));
     CHECK(printed(plan_in(kernel, desired_stack(customer, kTestRunDir))->steps) == "add address 10.0.0.2/24 to vpn0\n");
+}
+
+TEST_CASE("another number of queues is another vpn0, and never more than there are data workers") {
+    FakeKernel kernel;
+    config::Customer customer = acme();
+    apply(kernel, desired_stack(customer, kTestRunDir, 4));
+    FakeStack& stack = kernel.stacks.at("warren-acme");
+    CHECK_FALSE(stack.link(kTunnelDevice)->is_multi_queue);
+
+    customer.stack.queues = 3;
+    const DesiredStack three = desired_stack(customer, kTestRunDir, 4);
+    const std::string steps = printed(plan_in(kernel, three)->steps);
+    CHECK(steps.find("remove vpn0\ncreate vpn0 with 3 queues\nset vpn0 qdisc noqueue\n") != std::string::npos);
+    apply(kernel, three);
+    check_is_as_desired(kernel, three, false);
+    CHECK(plan_in(kernel, three)->steps.empty());
+    stack.link(kTunnelDevice)->queues = 0;  // nobody has it open
+    CHECK(plan_in(kernel, three)->steps.empty());
+    stack.link(kTunnelDevice)->queues = 4;
+    CHECK_FALSE(plan_in(kernel, three)->steps.empty());
+
+    CHECK(desired_stack(customer, kTestRunDir, 2).queues == 2);
+    CHECK(desired_stack(customer, kTestRunDir, 1).queues == 1);
+    CHECK(desired_stack(customer, kTestRunDir, 1).steering.empty());
+    for (const SteeringEntry& entry : three.steering) CHECK(entry.queue < 3);
+    CHECK_FALSE(three.steering.empty());
 }
 
 TEST_CASE("a physical device that came home under a wrong name gets its own back, unless that is taken") {

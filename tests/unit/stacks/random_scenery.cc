@@ -42,6 +42,7 @@ config::Customer RandomScenery::customer() {
     config::Customer out;
     out.id = chance(50) ? "acme" : "a-customer-with-a-long-name";
     out.stack.mtu = static_cast<std::uint16_t>(pick(kMtus));
+    if (chance(30)) out.stack.queues = static_cast<std::uint16_t>(pick<std::uint32_t>({2, 3}));
     out.stack.addresses = some(kTunnelAddresses, 40);
     if (out.stack.mtu < 1280) std::erase_if(out.stack.addresses, [](const Prefix& address) { return !address.address.is_v4(); });
     for (int i = 0; i < 3; ++i) {

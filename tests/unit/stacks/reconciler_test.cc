@@ -67,7 +67,7 @@ class Room {
         HeldListener& shared = holdings.listeners[""];
         shared.port = 51820;
         for (int i = 0; i < 3; ++i) shared.descriptors.push_back(some_descriptor());
-        for (const std::string& id : customers) holdings.tunnels[id] = some_descriptor();
+        for (const std::string& id : customers) holdings.tunnels[id].push_back(some_descriptor());
         reconciler.adopt(std::move(holdings));
     }
     Report apply() { return reconciler.apply(link); }

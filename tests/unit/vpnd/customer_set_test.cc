@@ -103,7 +103,7 @@ TEST_CASE("a first generation opens, swaps and puts everything") {
         REQUIRE(held != nullptr);
         CHECK(swap.view->index == held->index);
         CHECK(swap.view->peers.size() == held->peers.size());
-        CHECK(swap.tun.get() == held->tun);
+        CHECK(std::vector{swap.tun.get()} == held->tuns);
     }
     const auto [customer, peer] = set.find(index_of(set, "acme", 1));
     REQUIRE(peer != nullptr);
@@ -407,5 +407,62 @@ TEST_CASE("customers are spread over data workers and stay where they are") {
     std::array<int, 3> used{};
     for (const auto& swap : changes.swap_views) ++used[swap.worker];
     CHECK(used == std::array<int, 3>{3, 3, 3});
-    for (const auto& put : changes.put_peers) CHECK(put.config.worker == set.find(put.config.index).customer->worker);
+    for (const auto& put : changes.put_peers) CHECK(put.config.worker == set.find(put.config.index).customer->workers.front());
+}
+
+// Peers 10, 11, ... of queues 0, 1, 0, ...
+NewCustomer large(std::size_t count, std::uint16_t queues, bool has_tun = true) {
+    std::vector<ipc::PutPeer> list;
+    for (std::size_t i = 0; i < count; ++i) {
+        list.push_back(std::move(peers({static_cast<std::uint8_t>(10 + i)}).front()));
+        list.back().queue = static_cast<std::uint16_t>(i % queues);
+    }
+    NewCustomer customer = test::new_customer("large", std::move(list), "", has_tun);
+    customer.put.queues = queues;
+    if (has_tun) customer.tuns = test::any_descriptors(queues);
+    return customer;
+}
+
+TEST_CASE("a customer with several queues: each worker has its queue and its peers, and knows whose the others are") {
+    CustomerSet set(4);
+    const Changes changes = accept(set, Draft(1, true).listener("", 1).customer(large(5, 3)));
+    REQUIRE(changes.swap_views.size() == 3);
+    std::set<std::uint32_t> workers;
+    for (std::size_t queue = 0; queue < 3; ++queue) {
+        const Changes::SwapView& swap = changes.swap_views[queue];
+        workers.insert(swap.worker);
+        CHECK(swap.tun.get() == set.customer("large")->tuns[queue]);
+        CHECK(swap.view->peers.size() == (queue == 2 ? 1 : 2));
+        CHECK(swap.view->peers.size() + swap.view->elsewhere.size() == 5);
+        for (const auto& [peer, worker] : swap.view->elsewhere)
+            CHECK(worker == set.customer("large")->workers[set.find(peer).peer->config.queue]);
+        for (const PeerIndex peer : swap.view->peers) CHECK(set.find(peer).peer->config.queue == queue);
+    }
+    CHECK(workers.size() == 3);
+    for (const auto& put : changes.put_peers)
+        CHECK(put.config.worker == changes.swap_views[set.find(put.config.index).peer->config.queue].worker);
+    CHECK(accept(set, Draft(2).customer(large(5, 3, false))).empty());
+
+    const Changes gone = accept(set, Draft(3).remove("large"));
+    std::set<std::uint32_t> left;
+    for (const auto& drop : gone.drop_customers) left.insert(drop.worker);
+    CHECK(left == workers);
+}
+
+TEST_CASE("another number of queues comes with another tun, moves peers, and leaves no worker behind") {
+    CustomerSet set(4);
+    accept(set, Draft(1, true).listener("", 1).customer(large(4, 4)));
+    const std::vector<std::uint32_t> before = set.customer("large")->workers;
+    set.settle();
+    auto without = Draft(2);
+    without.customer(large(4, 2, false));
+    refuse(set, without);
+
+    const Changes changes = accept(set, Draft(2).customer(large(4, 2)));
+    CHECK(changes.swap_views.size() == 2);
+    CHECK(changes.put_peers.size() == 2);  // those of the third and fourth queue
+    for (const auto& put : changes.put_peers) CHECK(put.config.worker == before[set.find(put.config.index).peer->config.queue]);
+    REQUIRE(changes.drop_customers.size() == 2);
+    CHECK(changes.drop_customers[0].worker == before[2]);
+    CHECK(changes.drop_customers[1].worker == before[3]);
 }

@@ -71,7 +71,7 @@ vpnd::NewCustomer new_customer(const std::string& id, std::vector<ipc::PutPeer> 
     customer.put = put_customer(id, static_cast<std::uint32_t>(peers.size()), listener);
     customer.put.has_tun = has_tun;
     customer.peers = std::move(peers);
-    if (has_tun) customer.tun = any_descriptor();
+    if (has_tun) customer.tuns = any_descriptors(customer.put.queues);
     return customer;
 }
 

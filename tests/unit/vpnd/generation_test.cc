@@ -81,7 +81,7 @@ TEST_CASE("a generation comes out as it was put in, with its descriptors in thei
     CHECK(sockets.uapi.valid());
     REQUIRE(generation->customers.size() == 2);
     CHECK(generation->customers[0].peers.size() == 2);
-    CHECK(generation->customers[0].tun.valid());
+    CHECK(generation->customers[0].tuns.size() == 1);
     CHECK(generation->customers[1].peers.empty());
     CHECK(generation->removed_customers == std::vector<std::string>{"initech"});
     CHECK(generation->removed_listeners == std::vector<std::string>{"initech"});
@@ -90,6 +90,28 @@ TEST_CASE("a generation comes out as it was put in, with its descriptors in thei
 TEST_CASE("what does not belong spoils the generation it stands in and no other") {
     SUBCASE("a peer before any customer") {
         check_spoils(one(test::put_peer(2, {}), 0));
+    }
+    SUBCASE("more queues than workers") {
+        auto customer = test::put_customer("acme", 0);
+        customer.queues = kWorkers + 1;
+        check_spoils(one(std::move(customer), kWorkers + 1));
+    }
+    SUBCASE("no queue") {
+        auto customer = test::put_customer("acme", 0);
+        customer.queues = 0;
+        check_spoils(one(std::move(customer), 0));
+    }
+    SUBCASE("fewer descriptors than queues") {
+        auto customer = test::put_customer("acme", 0);
+        customer.queues = 2;
+        check_spoils(one(std::move(customer), 1));
+    }
+    SUBCASE("a peer of no queue") {
+        auto wrong = one(test::put_customer("acme", 1), 1);
+        auto peer = test::put_peer(2, {});
+        peer.queue = 1;
+        wrong.emplace_back(std::move(peer), 0);
+        check_spoils(std::move(wrong));
     }
     SUBCASE("a peer more than announced") {
         auto wrong = one(test::put_customer("acme", 1), 1);
