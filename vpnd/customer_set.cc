@@ -77,6 +77,7 @@ Status check_peers(const NewCustomer& customer) {
 std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& customer, std::size_t queue) {
     auto view = std::make_unique<dataplane::CustomerView>();
     view->index = customer.index;
+    view->life = customer.life;
     view->id = customer.config.id;
     view->listener = customer.listener;
     view->suspended = customer.config.suspended;
@@ -284,6 +285,7 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
     }
     held.config = std::move(customer.put);
     held.put = ++puts_;
+    if (is_new) held.life = held.put;
     spread(held, changes);
     if (replace_peers(held, std::move(customer.peers), was_served, changes)) view_changed = true;
     if (!customer.tuns.empty()) held.tuns = numbers_of(customer.tuns);

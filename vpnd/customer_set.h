@@ -29,8 +29,9 @@ struct HeldCustomer {
     std::vector<std::uint32_t> workers;  // of each queue of his TUN; all different
     ipc::PutCustomer config;
     std::vector<HeldPeer> peers;
-    std::uint64_t put = 0;  // grows with every configuration of a customer that is taken
-    std::vector<int> tuns;  // its queues; owned by their data workers, ours to pass on until DropCustomer is posted
+    std::uint64_t put = 0;   // grows with every configuration of a customer that is taken
+    std::uint64_t life = 0;  // his first `put`: no other customer has had it, whatever index he has
+    std::vector<int> tuns;   // its queues; owned by their data workers, ours to pass on until DropCustomer is posted
 };
 struct HeldListener {
     ListenerIndex index;

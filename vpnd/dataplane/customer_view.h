@@ -13,6 +13,7 @@ namespace warren::dataplane {
 
 struct CustomerView {
     CustomerIndex index;
+    std::uint64_t life = 0;  // tells him from another customer who has the index before or after him
     std::string id;          // for reports only
     ListenerIndex listener;  // his datagrams arrive there and leave from there, nowhere else
     bool suspended = false;

@@ -27,6 +27,7 @@ void Pipeline::outbound(Instant now, CustomerIndex index, MutableBytes super_pac
         if (elsewhere != customer->view->elsewhere.end()) {
             Handover& given = out.handovers.emplace_back(Handover{elsewhere->second, index, {}});
             given.train.bytes = super_packet;
+            given.life = customer->view->life;
             return;
         }
     }

@@ -226,6 +226,11 @@ const TrafficCounters* Pipeline::traffic(PeerIndex index) const {
     return peer == nullptr ? nullptr : &peer->traffic;
 }
 
+bool Pipeline::serves(CustomerIndex index, std::uint64_t life) const {
+    const Customer* const customer = find(index);
+    return customer != nullptr && customer->view->life == life;
+}
+
 const DropCounters* Pipeline::drops(CustomerIndex index) const {
     const Customer* const customer = find(index);
     return customer == nullptr ? nullptr : &customer->drops;

@@ -76,6 +76,8 @@ class Pipeline {
     [[nodiscard]] const Meters* meters(CustomerIndex customer) const;
     [[nodiscard]] const TrafficCounters* traffic(PeerIndex peer) const;
     [[nodiscard]] const DropCounters* drops(CustomerIndex customer) const;
+    // The customer who has this index now is the one of that life.
+    [[nodiscard]] bool serves(CustomerIndex customer, std::uint64_t life) const;
     [[nodiscard]] const DropCounters& own_drops() const { return own_drops_; }
 
   private:

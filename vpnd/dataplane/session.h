@@ -7,8 +7,8 @@
 
 namespace warren::dataplane {
 
-// Messages with a wrong tag that a session opens in vain, about a thousandth of a core; then only what comes from the peer's endpoint is opened.
-// Who knows a receiver index can so delay a roaming peer until his next handshake, and cannot buy time with forged messages.
+// Messages with a wrong tag that a session opens in vain, about a thousandth of a core; then only what comes from the peer's endpoint is
+// opened. Who knows a receiver index can so delay a roaming peer until his next handshake, and cannot buy time with forged messages.
 inline constexpr TokenRate kForgeries{.per_second = 1'000, .burst = 256};
 
 // The keys are wiped with it. One data worker.

@@ -34,6 +34,7 @@ struct Handover {
     std::uint32_t worker = 0;  // who owns it
     CustomerIndex customer;    // valid: train.bytes is one read of this customer's TUN, and the rest of the train means nothing
     Train train;
+    std::uint64_t life = 0;  // CustomerView::life, of a TUN read: what was handed over may be taken after its customer went
 
     // Datagrams, or one read of a TUN.
     [[nodiscard]] std::uint64_t packets() const { return customer.valid() ? 1 : train.count(); }

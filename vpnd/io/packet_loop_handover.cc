@@ -47,7 +47,7 @@ void PacketLoop::receive_from_another(const dataplane::Train& train) {
 }
 
 void PacketLoop::send_for_another(const dataplane::Handover& packet) {
-    if (pipeline_.drops(packet.customer) == nullptr) return pipeline_.count_drop({}, dataplane::DropReason::kHandoverRefused);
+    if (!pipeline_.serves(packet.customer, packet.life)) return pipeline_.count_drop({}, dataplane::DropReason::kHandoverRefused);
     pipeline_.outbound(now_, packet.customer, packet.train.bytes, out_);
     pipeline_.finish(out_);
     // A peer that moves while the packet is on its way could send it round in circles.

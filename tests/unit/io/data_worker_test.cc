@@ -212,6 +212,28 @@ TEST_CASE("a packet handed over for a customer who is gone is a counted drop, an
     CHECK(tunnel.own_report(1)->drops[refused] > 0);
 }
 
+TEST_CASE("what was handed over for a customer is not sent as another's who has his index now") {
+    if (!can_run()) return;
+    TunnelOptions options;
+    options.has_detour = true;
+    Tunnel tunnel(options);
+    if (!tunnel.is_ready()) return;
+    tunnel.install(0, 1);
+    echo(tunnel, true, 100);
+    const std::uint64_t before = tunnel.report(1)->peers[0].tx_packets;
+    tunnel.begin_another_life();  // with the worker that hands over, the one before is still there
+    UniqueFd socket;
+    tunnel.stack(1).run([&] { socket = bound_socket(SOCK_DGRAM, inside(1, true, 9)); });
+    connect_to(socket.get(), inside(0, true, 9));
+    const auto refused = static_cast<std::size_t>(dataplane::DropReason::kHandoverRefused);
+    for (int i = 0; i < 100 && tunnel.own_report(1)->drops[refused] == 0; ++i) {
+        REQUIRE(::send(socket.get(), "x", 1, 0) == 1);
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    CHECK(tunnel.own_report(1)->drops[refused] > 0);
+    CHECK(tunnel.report(1)->peers[0].tx_packets == before);
+}
+
 TEST_CASE("D12: packets as large as a datagram holds") {
     if (!can_run()) return;
     Tunnel tunnel({Family::kV4, 65'400});

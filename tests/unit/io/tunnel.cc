@@ -83,10 +83,8 @@ void Tunnel::stop() {
     detour_.reset();
 }
 
-void Tunnel::put_customer(int side, bool suspended) {
+std::unique_ptr<dataplane::CustomerView> Tunnel::view_of(int side, bool suspended) const {
     auto view = std::make_unique<dataplane::CustomerView>();
-    const bool first = !has_tun_[static_cast<std::size_t>(side)];
-    has_tun_[static_cast<std::size_t>(side)] = true;
     view->index = {0};
     view->id = "test";
     view->listener = {0};
@@ -97,6 +95,19 @@ void Tunnel::put_customer(int side, bool suspended) {
     const char* const other_v4 = side == 0 ? "10.0.0.2/32" : "10.0.0.1/32";
     const char* const other_v6 = side == 0 ? "fd00::2/128" : "fd00::1/128";
     view->allowed_ips = Lpm<PeerIndex>({{*parse_prefix(other_v4), {0}}, {*parse_prefix(other_v6), {0}}});
+    return view;
+}
+
+void Tunnel::begin_another_life() {
+    auto view = view_of(1, false);
+    view->life = 1;
+    worker(1).post(SwapCustomer{std::move(view), UniqueFd()});
+}
+
+void Tunnel::put_customer(int side, bool suspended) {
+    auto view = view_of(side, suspended);
+    const bool first = !has_tun_[static_cast<std::size_t>(side)];
+    has_tun_[static_cast<std::size_t>(side)] = true;
     if (side == 1 && options_.has_detour) {
         auto elsewhere = std::make_unique<dataplane::CustomerView>(*view);
         elsewhere->peers.clear();

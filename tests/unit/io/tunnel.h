@@ -27,6 +27,8 @@ class Tunnel {
     [[nodiscard]] Endpoint endpoint(int side) const { return endpoints_[static_cast<std::size_t>(side)]; }
     // Posts the customer's view (again, without a TUN).
     void put_customer(int side, bool suspended);
+    // Side 1's customer is another one from now on, with the same index; the detour does not know it yet.
+    void begin_another_life();
     // A session in the direction initiator -> responder, under an index that each side has chosen; the initiator's keepalive confirms it.
     void install(int initiator, std::uint32_t number);
     // Counters of the side's customer; waits for them.
@@ -48,6 +50,7 @@ class Tunnel {
     [[nodiscard]] bool is_ready() const { return is_ready_; }
 
   private:
+    [[nodiscard]] std::unique_ptr<dataplane::CustomerView> view_of(int side, bool suspended) const;
     [[nodiscard]] std::unique_ptr<CustomerReport> fill(DataWorker& by, CustomerIndex customer);
     std::array<std::unique_ptr<Stack>, 2> stacks_;
     std::unique_ptr<HandoverExchange> exchange_;  // of side 1
