@@ -88,7 +88,7 @@ class Warren:
     def __init__(self, lab, uplink, name="warren", listen_port=51820, key=None, customers=(), public_endpoint="", config=None,
                  run_dir=None, status_listen="", workers=0):
         self.lab, self.uplink, self.name = lab, uplink, name
-        self.workers = workers or int(os.environ.get("WARREN_WORKERS", 0))  # 0: as Warren chooses
+        self.workers = workers or int(os.environ.get("WARREN_WORKERS") or 0)  # 0: as Warren chooses
         self.listen_port, self.key, self.public_endpoint = listen_port, key or wireguard_go.new_key(), public_endpoint
         self.status_listen = status_listen  # "ADDRESS:PORT" of the status page; empty: none
         self.customers = {customer.id: customer for customer in customers}
