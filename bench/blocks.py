@@ -13,15 +13,23 @@ def turns(hubs, rounds):
     return [hub for _ in range(rounds) for hub in (*hubs, *reversed(hubs))]
 
 
-def measured(hub, work, settle=None):
+def measured(hub, work):
     """Calls work() under the meter, again when it was disturbed. Returns (what work returned, Cost)."""
+    outcome, spent, _ = counted(hub, work, lambda: 0)
+    return outcome, spent
+
+
+def counted(hub, work, count):
+    """The same for what takes time to count: count() is asked before and after, not under the meter. Returns (..., Cost, by how much it grew)."""
     for _ in range(1 + RETRIES):
+        before = count()
         meter = cost.Meter(hub.measured_pids(), [hub.generator.pid] if hub.generator else [], hub.field.hub_core)
         with meter:
             outcome = work()
+        grown = count() - before
         if meter.cost.is_clean():
             break
-    return outcome, meter.cost
+    return outcome, meter.cost, grown
 
 
 def aead_nanoseconds(tools, core, directions, size=1420):

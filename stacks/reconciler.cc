@@ -17,7 +17,8 @@ using Kind = ipc::ControlText::Kind;
 
 constexpr std::uint8_t kAnswerIsNo = 1;
 constexpr std::uint8_t kFailed = 4;
-constexpr std::size_t kStacksAtOnce = 64;  // between two looks whether a signal waits
+constexpr const char* kOwed = "vpnd gets this as soon as it is back";  // ends the problem that goes when it has got it
+constexpr std::size_t kStacksAtOnce = 64;                              // between two looks whether a signal waits
 
 void say(Report& report, Kind kind, const std::string& customer, const std::string& text) {
     report.texts.push_back({kind, customer, text});
@@ -224,7 +225,7 @@ Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const
 bool Reconciler::hand_over(VpndLink& link, Round& round, Report& report) {
     ++number_;
     if (!link.is_connected()) {
-        say(report, Kind::kNote, "", "vpnd is not running; it gets this as soon as it is back");
+        say(report, Kind::kNote, "", std::string("vpnd is not running; ") + kOwed);
         return true;
     }
     mark_changes(round.next);
@@ -239,7 +240,7 @@ bool Reconciler::hand_over(VpndLink& link, Round& round, Report& report) {
     if (delivered) return true;
     log(LogLevel::kError, "generation_not_applied", {{"generation", std::to_string(number_)}, {"reason", delivered.error().what}});
     if (!link.is_connected()) {
-        say(report, Kind::kNote, "", delivered.error().what + "; vpnd gets this as soon as it is back");
+        say(report, Kind::kNote, "", delivered.error().what + "; " + kOwed);
         return true;
     }
     report.exit_status = kFailed;
@@ -417,7 +418,10 @@ void Reconciler::adopt(Holdings holdings) {
 
 Status Reconciler::deliver_all(VpndLink& link) {
     view_ = VpndView();
-    return deliver(link, current_, present_, true);
+    Status delivered = deliver(link, current_, present_, true);
+    if (delivered)
+        std::erase_if(problems_, [](const ipc::ControlText& text) { return text.customer.empty() && text.text.ends_with(kOwed); });
+    return delivered;
 }
 
 void Reconciler::mend(VpndLink& link) {

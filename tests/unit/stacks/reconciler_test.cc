@@ -204,9 +204,11 @@ TEST_CASE("a vpnd that hangs up gets everything when it is back") {
     Report report = room.apply();
     CHECK(report.accepted);
     CHECK_FALSE(room.link.is_connected());
+    CHECK(room.reconciler.problems().size() == 1);
     FakeVpnd next;
     VpndLink link(next.take_channel());
     CHECK(room.reconciler.deliver_all(link).has_value());
+    CHECK(room.reconciler.problems().empty());
     CHECK(joined(next.told()) == joined(Lines{"begin full", "listener '' 51820 with sockets +3 descriptors",
                                               "customer acme with tun +1 descriptors", "peer acme-site", "commit"}));
 }
