@@ -11,9 +11,11 @@ std::uint64_t ChangeBook::begin(const CustomerSet& customers) {
     return revision_;
 }
 
-const ChangeBook::Stamps& ChangeBook::look(const HeldCustomer& customer, const Snapshot& snapshot) {
+const ChangeBook::Stamps& ChangeBook::look(const HeldCustomer& customer, std::uint64_t mark, const Snapshot& snapshot) {
     Entry& entry = entries_[customer.config.id];
     Stamps& stamps = entry.stamps;
+    if (entry.put == customer.put && entry.mark == mark) return stamps;
+    entry.mark = mark;
     if (entry.put != customer.put) {
         entry.put = customer.put;
         entry.peer_digests.assign(customer.peers.size(), 0);

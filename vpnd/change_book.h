@@ -26,12 +26,13 @@ class ChangeBook {
     [[nodiscard]] std::uint64_t begin(const CustomerSet& customers);
     // A customer went after this revision: changes alone cannot tell it.
     [[nodiscard]] bool tells_all_since(std::uint64_t revision) const { return revision >= gone_; }
-    // Looks at a customer. Good until the next call.
-    [[nodiscard]] const Stamps& look(const HeldCustomer& customer, const Snapshot& snapshot);
+    // Looks at a customer, but when his mark (Counters::mark) is what it was. Good until the next call.
+    [[nodiscard]] const Stamps& look(const HeldCustomer& customer, std::uint64_t mark, const Snapshot& snapshot);
 
   private:
     struct Entry {
         std::uint64_t put = 0;  // HeldCustomer::put
+        std::uint64_t mark = 0;
         std::uint64_t digest = 0;
         std::vector<std::uint64_t> peer_digests;
         Stamps stamps;

@@ -36,21 +36,35 @@ io::PeerCounters row_of(const io::CustomerReport& report, std::size_t position, 
 Counters::Counters(io::ControlWorker& control) : control_(control), workers_(control.worker_count()) {}
 
 Counters::Ticket Counters::refresh(Now now, std::span<const HeldCustomer* const> customers) {
+    for (const HeldCustomer* customer : customers) ask(now, *customer, customers_[customer->index]);
+    return look(now);
+}
+
+Counters::Ticket Counters::refresh_touched(Now now, std::span<const HeldCustomer* const> customers) {
     for (const HeldCustomer* customer : customers) {
-        Kept& kept = customers_[customer->index];
-        if (now.instant - kept.asked < kFresh) continue;
-        kept.asked = now.instant;
-        kept.reports.resize(customer->workers.size());
-        for (std::size_t queue = 0; queue < customer->workers.size(); ++queue) ask(*customer, queue);
-    }
-    if (now.instant - own_asked_ >= kFresh) {
-        own_asked_ = now.instant;
-        for (std::uint32_t worker = 0; worker < control_.worker_count(); ++worker) {
-            own_tickets_[last_ + 1] = worker;
-            ask(worker, CustomerIndex{}, std::make_unique<io::CustomerReport>());
-        }
+        if (Kept& kept = customers_[customer->index]; kept.is_touched) ask(now, *customer, kept);
     }
     return last_;
+}
+
+Counters::Ticket Counters::look(Now now) {
+    if (now.instant - own_asked_ < kFresh) return last_;
+    own_asked_ = now.instant;
+    for (std::uint32_t worker = 0; worker < control_.worker_count(); ++worker) {
+        own_tickets_[last_ + 1] = worker;
+        auto report = std::make_unique<io::CustomerReport>();
+        report->touched.reserve(customers_.size());
+        ask(worker, CustomerIndex{}, std::move(report));
+    }
+    return last_;
+}
+
+void Counters::ask(Now now, const HeldCustomer& customer, Kept& kept) {
+    if (now.instant - kept.asked < kFresh) return;
+    kept.asked = now.instant;
+    kept.is_touched = false;
+    kept.reports.resize(customer.workers.size());
+    for (std::size_t queue = 0; queue < customer.workers.size(); ++queue) ask(customer, queue);
 }
 
 void Counters::ask(const HeldCustomer& customer, std::size_t queue) {
@@ -73,12 +87,21 @@ void Counters::take(std::unique_ptr<io::CustomerReport> report) {
     asked_.erase(report->token);
     if (const auto own = own_tickets_.find(report->token); own != own_tickets_.end()) {
         workers_[own->second] = {drops_of(*report), report->handovers, report->processor};
+        for (const CustomerIndex customer : report->touched) {
+            if (const auto kept = customers_.find(customer); kept != customers_.end()) kept->second.is_touched = true;
+        }
         own_tickets_.erase(own);
         return;
     }
     const auto found = customers_.find(report->customer);
     if (found == customers_.end() || report->queue >= found->second.reports.size()) return;  // forgotten meanwhile
+    found->second.mark = ++last_mark_;
     found->second.reports[report->queue] = std::move(report);
+}
+
+std::uint64_t Counters::mark(CustomerIndex customer) const {
+    const auto found = customers_.find(customer);
+    return found == customers_.end() ? 0 : found->second.mark;
 }
 
 // One worker has the peer; the others' rows of him are zero.

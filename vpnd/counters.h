@@ -35,10 +35,18 @@ class Counters {
 
     // Asks for the counters of these customers, and for the workers' own, unless they are fresh. ready(ticket) tells when they are here.
     [[nodiscard]] Ticket refresh(Now now, std::span<const HeldCustomer* const> customers);
+    // The same in two steps, for who wants to know many of whom few have changed: first the workers' own, which tell who that is; when they
+    // are here, those among these customers.
+    [[nodiscard]] Ticket look(Now now);
+    [[nodiscard]] Ticket refresh_touched(Now now, std::span<const HeldCustomer* const> customers);
     [[nodiscard]] bool ready(Ticket ticket) const { return asked_.empty() || *asked_.begin() > ticket; }
     // What came back from a data worker.
     void take(std::unique_ptr<io::CustomerReport> report);
     void forget(CustomerIndex customer) { customers_.erase(customer); }
+    // Something else about him or his peers has changed.
+    void note_change(CustomerIndex customer) { customers_[customer].mark = ++last_mark_; }
+    // Another one than before when anything that is not configuration may have changed.
+    [[nodiscard]] std::uint64_t mark(CustomerIndex customer) const;
 
     // As of the last answer; zeros when there was none.
     [[nodiscard]] io::PeerCounters peer(CustomerIndex customer, std::size_t position, PeerIndex peer) const;
@@ -52,10 +60,13 @@ class Counters {
   private:
     struct Kept {
         Instant asked = kLongAgo;
+        bool is_touched = true;  // since he was asked for
+        std::uint64_t mark = 0;
         std::vector<std::unique_ptr<io::CustomerReport>> reports;  // by queue of his TUN; null before the first answer
     };
     void ask(std::uint32_t worker, CustomerIndex customer, std::unique_ptr<io::CustomerReport> report);
     void ask(const HeldCustomer& customer, std::size_t queue);
+    void ask(Now now, const HeldCustomer& customer, Kept& kept);
 
     void for_each_report(CustomerIndex customer, const std::function<void(const io::CustomerReport&)>& use) const;
 
@@ -64,6 +75,7 @@ class Counters {
     std::vector<Worker> workers_;
     Instant own_asked_ = kLongAgo;
     Ticket last_ = 0;
+    std::uint64_t last_mark_ = 0;
     std::set<Ticket> asked_;                                 // on their way
     std::unordered_map<Ticket, std::uint32_t> own_tickets_;  // which worker's own
 };

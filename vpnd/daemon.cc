@@ -200,6 +200,9 @@ void Daemon::take_news() {
     for (const auto& [listener, what] : control_->take_news()) {
         if (const auto* completed = std::get_if<wireguard::HandshakeCompleted>(&what)) news_log_.completed(customers_, *completed);
         if (const auto* gave_up = std::get_if<wireguard::HandshakeGaveUp>(&what)) news_log_.gave_up(customers_, *gave_up);
+        const PeerIndex peer = std::visit([](const auto& any) { return any.peer; }, what);
+        if (const CustomerSet::PeerRef about = customers_.find(peer); about.customer != nullptr)
+            counters_.note_change(about.customer->index);
     }
 }
 

@@ -100,7 +100,7 @@ void SnapshotServer::begin(Now now, Client& client, ipc::SnapshotRequest request
         for (const auto& [id, customer] : customers_.customers()) answer.customers.push_back(id);
         std::sort(answer.customers.begin(), answer.customers.end());
     }
-    refresh_more(now, answer);
+    answer.ticket = counters_.look(now);
 }
 
 void SnapshotServer::refresh_more(Now now, Answer& answer) {
@@ -109,7 +109,7 @@ void SnapshotServer::refresh_more(Now now, Answer& answer) {
     for (; answer.refreshed < end; ++answer.refreshed) {
         if (const HeldCustomer* customer = customers_.customer(answer.customers[answer.refreshed])) wanted.push_back(customer);
     }
-    answer.ticket = counters_.refresh(now, wanted);
+    answer.ticket = counters_.refresh_touched(now, wanted);
 }
 
 bool SnapshotServer::advance(Now now, Clients::iterator at) {
@@ -159,7 +159,7 @@ void SnapshotServer::encode_customer(Now now, Answer& answer, const HeldCustomer
     const bool in_full = answer.since == 0;
     // Who asks once has no use for the book.
     const bool is_watched = answer.request.customer.empty() && answer.request.with_peers;
-    const ChangeBook::Stamps* stamps = is_watched ? &book_.look(customer, snapshot_) : nullptr;
+    const ChangeBook::Stamps* stamps = is_watched ? &book_.look(customer, counters_.mark(customer.index), snapshot_) : nullptr;
     if (!in_full && stamps != nullptr && stamps->customer <= answer.since) return;
     ipc::CustomerSnapshot shown = snapshot_.customer(now, customer);
     shown.all_peers = in_full || stamps == nullptr || stamps->config > answer.since;

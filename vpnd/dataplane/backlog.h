@@ -18,9 +18,7 @@ class Backlog {
   public:
     struct Bounds {
         std::size_t of_customer = 8 * PacketBuffer::kSize;  // bytes of memory: eight trains, or 256 small datagrams
-        std::size_t alone =
-            128 *
-            PacketBuffer::kSize;  // of a customer while no other has trains here: tens of milliseconds, in which the machine stood still
+        std::size_t alone = 96 * PacketBuffer::kSize;  // of a customer while no other has trains here: so long may the machine stand still
         std::size_t in_all = 256 * PacketBuffer::kSize;
     };
     static constexpr std::size_t kMostTaken = 64;  // trains

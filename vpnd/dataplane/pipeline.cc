@@ -26,7 +26,12 @@ Peer* Pipeline::find(PeerIndex peer) const {
 
 void Pipeline::swap_customer(std::unique_ptr<const CustomerView> view, bool takes_udp_segments) {
     const CustomerIndex index = view->index;
-    if (index.value >= customers_.size()) customers_.resize(index.value + std::size_t{1});
+    if (index.value >= customers_.size()) {
+        customers_.resize(index.value + std::size_t{1});
+        is_touched_.resize(customers_.size());
+        if (touched_.capacity() < customers_.size()) touched_.reserve(2 * customers_.size());  // packets allocate nothing
+    }
+    touch(index);
     if (customers_[index.value] == nullptr) customers_[index.value] = std::make_unique<Customer>();
     Customer& customer = *customers_[index.value];
     const std::unique_ptr<const CustomerView> before = std::exchange(customer.view, std::move(view));
@@ -49,6 +54,24 @@ void Pipeline::drop_customer(CustomerIndex index) {
     if (customer == nullptr) return;
     for (const PeerIndex peer : customer->view->peers) remove_peer(peer, index);
     customers_[index.value].reset();
+}
+
+void Pipeline::touch(CustomerIndex customer) {
+    if (std::exchange(is_touched_[customer.value], 1) == 0) touched_.push_back(customer);
+}
+
+void Pipeline::touch_whom(const Command& command) {
+    const auto peer_of = [](const auto& any) {
+        if constexpr (requires { any.peer; }) return any.peer;
+        return PeerIndex{};  // the end of a session counts nothing
+    };
+    if (const Peer* const peer = find(std::visit(peer_of, command))) touch(peer->customer);
+}
+
+void Pipeline::take_touched(std::vector<CustomerIndex>& out) {
+    out.assign(touched_.begin(), touched_.end());
+    for (const CustomerIndex customer : touched_) is_touched_[customer.value] = 0;
+    touched_.clear();
 }
 
 // A peer that is there already keeps what it has, but what it learnt from the old view is forgotten.
@@ -104,6 +127,7 @@ void Pipeline::purge_staged(Peer& peer) {
 }
 
 void Pipeline::apply(Instant now, Command command, Output& out) {
+    touch_whom(command);
     if (auto* const installed = std::get_if<InstallSession>(&command)) {
         install(now, std::move(*installed), out);
     } else if (const auto* const retired = std::get_if<RetireSession>(&command)) {
@@ -210,10 +234,14 @@ void Pipeline::forget_local_address(PeerIndex index) {
 void Pipeline::count_drop(CustomerIndex index, DropReason reason, std::uint64_t packets) {
     Customer* const customer = find(index);
     (customer == nullptr ? own_drops_ : customer->drops).add(reason, packets);
+    if (customer != nullptr) touch(index);
 }
 
 void Pipeline::charge(CustomerIndex index, Direction direction, Duration time) {
-    if (Customer* const customer = find(index)) customer->meters.of(direction).processor += time;
+    Customer* const customer = find(index);
+    if (customer == nullptr) return;
+    customer->meters.of(direction).processor += time;
+    touch(index);
 }
 
 const Meters* Pipeline::meters(CustomerIndex index) const {

@@ -79,6 +79,8 @@ class Pipeline {
     // The customer who has this index now is the one of that life.
     [[nodiscard]] bool serves(CustomerIndex customer, std::uint64_t life) const;
     [[nodiscard]] const DropCounters& own_drops() const { return own_drops_; }
+    // Customers who were charged, dropped for or commanded since the last call, each once: nobody else's counters have changed.
+    void take_touched(std::vector<CustomerIndex>& out);
 
   private:
     // A message whose session was found, on its way through one AEAD batch.
@@ -95,6 +97,8 @@ class Pipeline {
     // pipeline.cc
     [[nodiscard]] Customer* find(CustomerIndex customer) const;
     [[nodiscard]] Peer* find(PeerIndex peer) const;
+    void touch(CustomerIndex customer);
+    void touch_whom(const Command& command);
     void add_peer(PeerIndex peer, CustomerIndex customer);
     void remove_peer(PeerIndex peer, CustomerIndex customer);
     void forget_sessions(Peer& peer);
@@ -138,7 +142,9 @@ class Pipeline {
     Coalescer coalescer_;
     SessionTable sessions_;
     std::vector<std::unique_ptr<Customer>> customers_;  // by CustomerIndex
-    std::vector<std::unique_ptr<Peer>> peers_;          // by PeerIndex
+    std::vector<std::uint8_t> is_touched_;              // by CustomerIndex
+    std::vector<CustomerIndex> touched_;
+    std::vector<std::unique_ptr<Peer>> peers_;  // by PeerIndex
     DropCounters own_drops_;
     std::size_t staged_bytes_ = 0;
 

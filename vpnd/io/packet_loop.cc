@@ -163,6 +163,7 @@ void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {
     if (!report->customer.valid()) {
         report->handovers = port_.counters();
         report->processor = thread_processor_time();
+        pipeline_.take_touched(report->touched);
     }
     const dataplane::DropCounters* const drops = report->customer.valid() ? pipeline_.drops(report->customer) : &pipeline_.own_drops();
     if (drops != nullptr) std::copy_n(drops->all().begin(), std::min(report->drops.size(), drops->all().size()), report->drops.begin());

@@ -59,8 +59,10 @@ struct CustomerReport {
     std::size_t queue = 0;            // likewise
     std::vector<PeerCounters> peers;  // .peer set by the control worker
     dataplane::Meters meters;
-    HandoverCounters handovers;        // the worker's, when `customer` is invalid
-    Duration processor{};              // likewise: CPU time of its thread
+    HandoverCounters handovers;  // the worker's, when `customer` is invalid
+    Duration processor{};        // likewise: CPU time of its thread
+    std::vector<CustomerIndex>
+        touched;  // likewise: whose counters may have changed since its last such report, or whom it was told to change
     std::vector<std::uint64_t> drops;  // by DropReason, sized kDropReasonCount by the control worker
 };
 struct FillReport {

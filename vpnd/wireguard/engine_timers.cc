@@ -40,6 +40,7 @@ void Engine::handle_event(Now now, const dataplane::Event& event, Output& out) {
     if (const auto* roamed = std::get_if<dataplane::PeerRoamed>(&event)) {
         peer->endpoint = roamed->remote;
         peer->local = roamed->local;
+        out.news.emplace_back(PeerMoved{peer->config.index});
     }
     state_->schedule(*peer);
 }

@@ -53,7 +53,11 @@ struct TimestampAccepted {
     crypto::PublicKey public_key;
     Tai64n timestamp;
 };
-using PeerNews = std::variant<HandshakeCompleted, HandshakeGaveUp, TimestampAccepted>;
+// The peer is somewhere else now.
+struct PeerMoved {
+    PeerIndex peer;
+};
+using PeerNews = std::variant<HandshakeCompleted, HandshakeGaveUp, TimestampAccepted, PeerMoved>;
 
 // The engine appends, the rim empties. Carry out: first all commands (a session is received on before the message that lets the
 // peer use it leaves), then the messages, then the news.

@@ -36,6 +36,34 @@ PeerActivity activity(Rig& rig) {
     return reported[0];
 }
 
+TEST_CASE("whose counters may have changed is told once, and nobody else") {
+    Rig rig;
+    rig.put({});
+    rig.put({.index = 1, .peers = {{1, {"10.0.0.2/32"}}}});
+    rig.put({.index = 2, .peers = {{2, {"10.0.0.2/32"}}}});
+    using Customers = std::vector<CustomerIndex>;
+    const auto touched = [&rig] {
+        Customers out;
+        rig.pipeline->take_touched(out);
+        return out;
+    };
+    CHECK(touched() == Customers{{0}, {1}, {2}});  // who is new
+    CHECK(touched().empty());
+    rig.set_endpoint(1, "198.51.100.7:1111");
+    rig.install(1, 100, true);
+    rig.pipeline->charge({2}, Direction::kUp, Duration(1));
+    rig.pipeline->charge({2}, Direction::kDown, Duration(1));
+    rig.pipeline->charge({9}, Direction::kDown, Duration(1));  // nobody
+    CHECK(touched() == Customers{{1}, {2}});
+    rig.pipeline->count_drop({0}, DropReason::kBacklogFull);
+    rig.pipeline->count_drop({}, DropReason::kDatagramTruncated);
+    CHECK(touched() == Customers{{0}});
+    rig.apply(PurgeStaged{{1}});
+    rig.pipeline->drop_customer({1});
+    rig.put({.index = 1, .peers = {{1, {"10.0.0.2/32"}}}});  // another one with the index of who is gone
+    CHECK(touched() == Customers{{1}});
+}
+
 TEST_CASE("S3: an initiator's session is confirmed by an empty keepalive when nothing waits") {
     Rig rig = ready_rig();
     rig.install(0, 100, true);

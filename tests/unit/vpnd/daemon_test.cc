@@ -304,6 +304,8 @@ TEST_CASE("who asks again is told what has changed, and everything when that doe
     CHECK(eventually([&] { return watcher.ask() == kTheOne; }));  // the handshake
     CHECK_FALSE(watcher.header.full);
     CHECK_FALSE(watcher.all_peers);
+    CHECK(eventually([&] { return watcher.ask() == kNothing; }));
+    CHECK(eventually([&] { return watcher.ask() == kTheOne; }));  // the next keepalive
 
     hub.configure(2, peer_at(3, 0));
     CHECK(watcher.ask() == kTheOne);

@@ -212,7 +212,7 @@ TEST_CASE("E1: where the data plane heard a peer is where the next handshake goe
     hub.put_with_endpoint(peer, endpoint_at(1));
     const LocalAddress second{IpAddress::v4(203, 0, 113, 2), 3};
     hub.tell(dataplane::PeerRoamed{PeerIndex{0}, endpoint_at(8), second});
-    CHECK(hub.is_silent());
+    CHECK(hub.news<PeerMoved>() == 1);
     hub.need_session();
     CHECK(hub.out.messages.at(0).to == endpoint_at(8));
     CHECK(hub.out.messages.at(0).from == second);
