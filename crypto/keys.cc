@@ -26,11 +26,19 @@ bool decode(std::string_view text, std::span<std::uint8_t, kKeySize> out) {
 
 }  // namespace
 
+static_assert(sodium_base64_ENCODED_LEN(kKeySize, sodium_base64_VARIANT_ORIGINAL) == kTextSize + 1);
+
 std::string to_base64(const PublicKey& key) {
-    static_assert(sodium_base64_ENCODED_LEN(kKeySize, sodium_base64_VARIANT_ORIGINAL) == kTextSize + 1);
     std::array<char, kTextSize + 1> text{};
     ::sodium_bin2base64(text.data(), text.size(), key.bytes.data(), key.bytes.size(), kVariant);
     return {text.data(), kTextSize};
+}
+
+Secret<44> to_base64(const PrivateKey& key) {
+    Secret<kTextSize + 1> text;  // libsodium ends it with a zero
+    const auto bytes = key.secret.reveal();
+    ::sodium_bin2base64(reinterpret_cast<char*>(text.writable().data()), kTextSize + 1, bytes.data(), bytes.size(), kVariant);
+    return Secret<kTextSize>(text.reveal().first<kTextSize>());
 }
 
 std::optional<PublicKey> parse_public_key(std::string_view text) {

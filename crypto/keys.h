@@ -40,6 +40,8 @@ struct AeadKey {
 // 44 characters of base64, exactly as `wg` prints and accepts them: canonical, padded.
 [[nodiscard]] std::string to_base64(const PublicKey& key);
 [[nodiscard]] std::optional<PublicKey> parse_public_key(std::string_view text);
+// The text of a private key as `wg genkey` prints it, without the newline; as secret as the key.
+[[nodiscard]] Secret<44> to_base64(const PrivateKey& key);
 // The caller wipes the text it passes in.
 [[nodiscard]] std::optional<Secret<32>> parse_secret_key(std::string_view text);
 
@@ -48,7 +50,5 @@ struct AeadKey {
 template <>
 struct std::hash<warren::crypto::PublicKey> {
     // Public keys of strangers never enter a table before they proved themselves, so the first bytes are hash enough.
-    std::size_t operator()(const warren::crypto::PublicKey& key) const noexcept {
-        return warren::load_le<std::uint64_t>(key.bytes.data());
-    }
+    std::size_t operator()(const warren::crypto::PublicKey& key) const noexcept { return warren::load_le<std::uint64_t>(key.bytes.data()); }
 };
