@@ -35,6 +35,7 @@ constexpr Command kCommands[] = {
     {"drops", "", "what was dropped, for whom, and what that means", {}, 0, false, run_drops},
     {"routes", "CUSTOMER", "the routes of a customer's stack", kOneCustomer, 1, false, run_routes},
     {"exec", "CUSTOMER -- CMD...", "run a program inside a customer's stack", kOneCustomer, 1, true, run_exec},
+    {"setup", "", "ask for name, port, uplink, status page and first operator, and write the first warren.toml", {}, 0, false, run_setup},
     {"check", "[DIR]", "find every error in a configuration; needs no root and no daemon", kOneDirectory, 0, false, run_check},
     {"diff", "", "what `apply` would change", {}, 0, false, run_diff},
     {"apply", "", "load the configuration again and apply it", {}, 0, false, run_apply},

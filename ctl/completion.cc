@@ -25,11 +25,11 @@ _vpnctl() {
     local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" command="" i
     COMPREPLY=()
     case "$previous" in
-        --run-dir|--config) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
+        --run-dir|--config|--network-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "${COMP_WORDS[i]}" in
-            --run-dir|--config) ((i++)) ;;
+            --run-dir|--config|--network-dir) ((i++)) ;;
             --) mapfile -t COMPREPLY < <(compgen -c -f -- "$word"); return ;;
             -*) ;;
             *) command="${command:-${COMP_WORDS[i]}}" ;;
@@ -69,6 +69,7 @@ _vpnctl() {
   _arguments -S \
     '--run-dir[the run directory of the instance]:directory:_files -/' \
     '--config[the configuration]:directory:_files -/' \
+    '--network-dir[where setup writes the file of the uplink]:directory:_files -/' \
     '--json[print one JSON document]' \
     '(- *)'{-h,--help}'[help]' \
     '(- *)'{-V,--version}'[print the version]' \
@@ -175,6 +176,7 @@ std::string fish() {
     std::string out = "# fish completion for vpnctl, made by `vpnctl completion fish`\ncomplete -c vpnctl -f\n";
     out += "complete -c vpnctl -l run-dir -r -a '(__fish_complete_directories)' -d 'the run directory of the instance'\n";
     out += "complete -c vpnctl -l config -r -a '(__fish_complete_directories)' -d 'the configuration'\n";
+    out += "complete -c vpnctl -l network-dir -r -a '(__fish_complete_directories)' -d 'where setup writes the file of the uplink'\n";
     out += "complete -c vpnctl -l json -d 'print one JSON document'\ncomplete -c vpnctl -s h -l help -d 'help'\n";
     out += "complete -c vpnctl -s V -l version -d 'print the version'\n";
     for (const Command& command : commands()) {

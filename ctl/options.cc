@@ -14,7 +14,8 @@ namespace po = boost::program_options;
 po::options_description visible_options() {
     po::options_description out("Options");
     out.add_options()("run-dir", po::value<std::string>()->value_name("DIR"), "the instance's run directory (default /run/warren)")(
-        "config", po::value<std::string>()->value_name("DIR"), "check, user, token, web: the configuration (default /etc/warren)")(
+        "config", po::value<std::string>()->value_name("DIR"), "check, setup, user, token, web: the configuration (default /etc/warren)")(
+        "network-dir", po::value<std::string>()->value_name("DIR"), "setup: write the uplink's systemd.network file there")(
         "json", po::bool_switch(), "print one JSON document with stable keys")(
         "help,h", po::bool_switch(), "help, of a command when one is given")("version,V", po::bool_switch(), "print the version");
     return out;
@@ -42,6 +43,7 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
         const po::variables_map map = parse({arguments.begin(), separator});
         if (map.count("run-dir") != 0) out.invocation.run_dir = map["run-dir"].as<std::string>();
         if (map.count("config") != 0) out.invocation.config_dir = map["config"].as<std::string>();
+        if (map.count("network-dir") != 0) out.invocation.network_dir = map["network-dir"].as<std::string>();
         out.invocation.json = map["json"].as<bool>();
         if (map.count("format") != 0) out.invocation.format = map["format"].as<std::string>();
         out.help = map["help"].as<bool>();

@@ -2,13 +2,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <sstream>
@@ -18,60 +13,18 @@
 #include "access/users_text.h"
 #include "base/fd.h"
 #include "ctl/control_client.h"
+#include "ctl/files.h"
 #include "ctl/runners.h"
+#include "ctl/terminal.h"
 
 namespace warren::ctl {
 
 namespace {
 
-constexpr std::size_t kLeastPassword = 10;
-
-// Reads a line without showing it when a person types it.
 Result<std::string> read_password(Output& output) {
-    termios shown{};
-    const bool is_terminal = ::isatty(STDIN_FILENO) != 0 && ::tcgetattr(STDIN_FILENO, &shown) == 0;
-    if (is_terminal) {
-        termios hidden = shown;
-        hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-        (void)::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-        output.err << "Password: " << std::flush;
-    }
-    std::string password;
-    std::getline(std::cin, password);
-    if (is_terminal) {
-        (void)::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-        output.err << '\n';
-    }
-    if (password.size() < kLeastPassword)
-        return fail(ErrorCode::kInvalid,
-                    fmt::format("a password has at least {} characters; it is read from standard input", kLeastPassword));
+    const std::string password = read_line("Password: ", Echo::kHidden, output).value_or("");
+    if (const std::string problem = password_problem(password); !problem.empty()) return fail(ErrorCode::kInvalid, problem);
     return password;
-}
-
-Result<std::string> read_text(const std::string& path) {
-    std::ifstream in(path);
-    if (!in) {
-        if (errno == ENOENT) return std::string();
-        return fail_errno("read " + path, errno);
-    }
-    std::ostringstream text;
-    text << in.rdbuf();
-    return text.str();
-}
-
-// As a whole or not at all, 0600.
-Status replace_file(const std::string& path, const std::string& text) {
-    const std::string fresh = path + ".new";
-    (void)::unlink(fresh.c_str());
-    const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.valid()) return fail_errno("write " + fresh, errno);
-    if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) || ::fsync(file.get()) != 0 ||
-        ::rename(fresh.c_str(), path.c_str()) != 0) {
-        const int error = errno;
-        (void)::unlink(fresh.c_str());
-        return fail_errno("write " + path, error);
-    }
-    return {};
 }
 
 // Changes users.toml by `change`, one vpnctl after the other, and has statusd read it. vpnctl's exit status.

@@ -9,6 +9,9 @@ namespace warren::ctl {
 int run_check(const Invocation&, Output&);
 int run_explain(const Invocation&, Output&);
 
+// Asks the operator, and writes the first configuration.
+int run_setup(const Invocation&, Output&);
+
 // Asked of vpnd.
 int run_status(const Invocation&, Output&);
 int run_customers(const Invocation&, Output&);

@@ -17,7 +17,8 @@ MAY_INCLUDE = {
     "vpnd/io": ["base/", "crypto/", "vpnd/dataplane/", "vpnd/wireguard/", "vpnd/ike/"],
     "vpnd": ["base/", "crypto/", "ipc/", "vpnd/"],
     "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "config/", "ipc/"],
-    "ctl": ["base/", "config/", "ipc/channel.h", "ipc/control_messages.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "access/"],
+    "ctl": ["base/", "config/", "ipc/channel.h", "ipc/control_messages.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "access/",
+            "crypto/keys.h", "crypto/random.h", "crypto/x25519.h"],  # setup makes the server's key
     "access": ["base/", "config/document.h"],
     "web": ["base/", "access/", "ipc/channel.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "ipc/web_messages.h"],
 }

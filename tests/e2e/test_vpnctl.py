@@ -1,6 +1,7 @@
 """What vpnctl promises to people and programs: exit statuses, tables, JSON with stable keys."""
 
 import json
+import os
 import signal
 
 import pytest
@@ -123,3 +124,21 @@ def test_counters_grow_with_traffic(town, office):
 
 def test_explain_knows_a_key(town):
     assert "mtu" in town.warren.ctl("explain", "stack.mtu").stdout.lower()
+
+
+def test_setup_writes_what_stackd_serves(town, tmp_path):
+    """An appliance of answers alone: `check` accepts it, and a second setup leaves it as it is."""
+    config, network = tmp_path / "etc", tmp_path / "network"
+    network.mkdir()
+    device = next((name for name in sorted(os.listdir("/sys/class/net")) if os.path.exists(f"/sys/class/net/{name}/device")), "eth0")
+    answers = ["pop-1", "51833", "198.51.100.7/24", device, "198.51.100.1", "none", "127.0.0.1:8449", "alice", "correct horse", "correct horse"]
+    vpnctl = [f"{town.warren.bin}/vpnctl", "--config", str(config), "--network-dir", str(network)]
+    done = netlab.run(*vpnctl, "--json", "setup", input="\n".join(answers) + "\n")
+    secret = (config / "secrets/uplink").read_text()
+    assert json.loads(done.stdout)["public_key"] == netlab.run("wg", "pubkey", input=secret).stdout.strip()
+    assert netlab.run(*vpnctl, "check").returncode == 0
+    assert (config / "secrets/uplink").stat().st_mode & 0o777 == 0o600 and (config / "users.toml").stat().st_mode & 0o777 == 0o600
+    assert "Address=198.51.100.7/24\nGateway=198.51.100.1\n" in (network / "10-uplink.network").read_text()
+    before = (config / "warren.toml").read_text()
+    again = netlab.run(*vpnctl, "setup", input="\n" * 20, check=False)
+    assert again.returncode == 4 and "is there already" in again.stderr and (config / "warren.toml").read_text() == before

@@ -34,7 +34,8 @@ bash_words() {  # the command line, then what completes its last word
 expect "bash: commands" "$(bash_words vpnctl '')" status peers exec completion help
 expect "bash: s" "$(bash_words vpnctl s)" status
 refuse "bash: s" "$(bash_words vpnctl s)" peers
-expect "bash: options" "$(bash_words vpnctl --)" --json --run-dir --config
+expect "bash: options" "$(bash_words vpnctl --)" --json --run-dir --config --network-dir
+expect "bash: the value of --network-dir" "$(bash_words vpnctl --network-dir /us)" /usr
 expect "bash: keys" "$(bash_words vpnctl explain stack.m)" stack.mtu
 expect "bash: keys behind an option" "$(bash_words vpnctl --run-dir /tmp explain stack.m)" stack.mtu
 expect "bash: shells" "$(bash_words vpnctl completion '')" bash zsh fish

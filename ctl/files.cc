@@ -1,0 +1,89 @@
+#include "ctl/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include "base/fd.h"
+
+namespace warren::ctl {
+
+namespace {
+
+Status write_all(int file, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(file, text.data(), text.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return fail_errno("write", written < 0 ? errno : ENOSPC);
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+}
+
+Status write_and_sync(int file, std::string_view text, mode_t mode) {
+    WARREN_TRY(write_all(file, text));
+    if (::fchmod(file, mode) != 0 || ::fsync(file) != 0) return fail_errno("write", errno);
+    return {};
+}
+
+// The name lasts through a power cut only when its directory was synced too.
+void sync_directory_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+    const UniqueFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (opened.valid()) (void)::fsync(opened.get());
+}
+
+Status put(const std::string& path, std::string_view text, mode_t mode, unsigned rename_flags) {
+    const std::string fresh = path + ".new";
+    (void)::unlink(fresh.c_str());
+    const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.valid()) return fail_errno("write " + fresh, errno);
+    Status done = write_and_sync(file.get(), text, mode);
+    if (done && ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), rename_flags) != 0) done = fail_errno("rename", errno);
+    if (done) {
+        sync_directory_of(path);
+        return {};
+    }
+    (void)::unlink(fresh.c_str());
+    if (done.error().system_error == EEXIST) return fail(ErrorCode::kConflict, path + " is there already", EEXIST);
+    return fail_errno("write " + path, done.error().system_error);
+}
+
+}  // namespace
+
+Result<std::string> read_text(const std::string& path) {
+    std::ifstream in(path);
+    if (!in) {
+        if (errno == ENOENT) return std::string();
+        return fail_errno("read " + path, errno);
+    }
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+}
+
+Status replace_file(const std::string& path, std::string_view text, mode_t mode) {
+    return put(path, text, mode, 0);
+}
+
+Status create_file(const std::string& path, std::string_view text, mode_t mode) {
+    return put(path, text, mode, RENAME_NOREPLACE);
+}
+
+Status ensure_directory(const std::string& path, mode_t mode) {
+    if (::mkdir(path.c_str(), mode) == 0) {
+        if (::chmod(path.c_str(), mode) != 0) return fail_errno("make " + path, errno);  // the umask may have taken something
+        return {};
+    }
+    struct stat found {};
+    if (errno == EEXIST && ::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode)) return {};
+    return fail_errno("make the directory " + path, errno);
+}
+
+}  // namespace warren::ctl
