@@ -15,6 +15,7 @@ namespace warren::stacks::rtnetlink {
 // Requests. A device is named by its index in the namespace of the socket that the request is sent on.
 [[nodiscard]] NetlinkRequest set_alias(std::uint32_t index, const std::string& alias);
 [[nodiscard]] NetlinkRequest set_up(std::uint32_t index, bool up);
+[[nodiscard]] NetlinkRequest set_multicast_off(std::uint32_t index);
 [[nodiscard]] NetlinkRequest set_mtu(std::uint32_t index, std::uint32_t mtu);
 [[nodiscard]] NetlinkRequest set_queue_length(std::uint32_t index, std::uint32_t packets);
 [[nodiscard]] NetlinkRequest set_name(std::uint32_t index, const std::string& name);

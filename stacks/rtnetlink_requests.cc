@@ -75,6 +75,12 @@ NetlinkRequest set_up(std::uint32_t index, bool up) {
     return {RTM_SETLINK, kChange, header};
 }
 
+NetlinkRequest set_multicast_off(std::uint32_t index) {
+    ifinfomsg header = link_header(index);
+    header.ifi_change = IFF_MULTICAST;
+    return {RTM_SETLINK, kChange, header};
+}
+
 NetlinkRequest set_mtu(std::uint32_t index, std::uint32_t mtu) {
     return change_link(index).put_host(IFLA_MTU, mtu);
 }

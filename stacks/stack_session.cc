@@ -83,11 +83,17 @@ struct StepRunner {
     }
 
     Status operator()(const CreateTunnel& step) const {
+        // As a kernel's own WireGuard device does no multicast: reports of groups into the tunnel would be drops that nobody caused. A
+        // device that is made where routers are made joins the routers' group, and would report that it left it.
+        WARREN_TRY(session.sysctls().write({forwarding_of("default"), "0"}));
         auto tunnel = open_tunnel_device(step.queues);
         if (!tunnel) return tl::unexpected(tunnel.error());
         session.tunnel_ = std::move(*tunnel);
-        return {};
+        WARREN_TRY(on_device(kTunnelDevice, rtnetlink::set_multicast_off));
+        WARREN_TRY(session.sysctls().write({forwarding_of("default"), "1"}));
+        return session.sysctls().write({forwarding_of(kTunnelDevice), "1"});
     }
+    static std::string forwarding_of(const std::string& device) { return "ipv6/conf/" + device + "/forwarding"; }
     Status operator()(const RemoveTunnel&) const {
         const Status removed = on_device(kTunnelDevice, rtnetlink::delete_link);
         session.indexes_.erase(kTunnelDevice);

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 
 import pytest
 
@@ -142,3 +143,19 @@ def test_setup_writes_what_stackd_serves(town, tmp_path):
     before = (config / "warren.toml").read_text()
     again = netlab.run(*vpnctl, "setup", input="\n" * 20, check=False)
     assert again.returncode == 4 and "is there already" in again.stderr and (config / "warren.toml").read_text() == before
+
+
+def test_a_stack_says_nothing_of_its_own_into_the_tunnel(town, visit):
+    """What the kernel would tell a LAN (router solicitations, reports of multicast groups) would be drops that nobody caused."""
+    _, entry = town.raw_peer("absent")
+    customer = visit([entry])
+    stack = town.stack(customer)
+
+    def drops():
+        return next(one["drops"] for one in town.warren.status()["customers"] if one["id"] == customer.id)
+
+    time.sleep(2)  # the first report of a group comes within a second
+    assert drops() == {}
+    assert "MULTICAST" not in stack.run("ip", "link", "show", "vpn0").stdout
+    stack.run("ping", "-c", "1", "-W", "1", "-I", "vpn0", "224.0.0.251", check=False)  # what is sent on purpose is counted
+    assert drops() == {"no_peer_for_destination": 1}

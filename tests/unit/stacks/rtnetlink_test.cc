@@ -25,6 +25,12 @@ TEST_CASE("set_up: RTM_SETLINK with IFF_UP in flags and mask") {
           "00000000 03000000 00000000 01000000");
 }
 
+TEST_CASE("set_multicast_off: IFF_MULTICAST in the mask, not in the flags") {
+    CHECK(hex(rtnetlink::set_multicast_off(3).bytes()) ==
+          "20000000 13000500 00000000 00000000 "
+          "00000000 03000000 00000000 00100000");
+}
+
 TEST_CASE("set_mtu and set_queue_length: one attribute each") {
     CHECK(hex(rtnetlink::set_mtu(2, 1420).bytes()) ==
           "28000000 13000500 00000000 00000000 "
