@@ -9,5 +9,6 @@ namespace warren::io {
 [[nodiscard]] Now read_clock();
 // The first of them alone, which is all that the data path needs.
 [[nodiscard]] Instant read_instant();
+using Clock = Instant (*)();
 
 }  // namespace warren::io

@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 #include "base/process_usage.h"
-#include "vpnd/io/clock.h"
 
 namespace warren::io {
 
@@ -17,17 +16,19 @@ constexpr Duration kRetryEvents = std::chrono::milliseconds(5);
 
 }  // namespace
 
-Result<std::unique_ptr<PacketLoop>> PacketLoop::make(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port) {
+Result<std::unique_ptr<PacketLoop>> PacketLoop::make(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port,
+                                                     Clock clock) {
     auto events = EventLoop::make();
     if (!events) return tl::unexpected(std::move(events).error());
     WARREN_TRY(events->add(mailbox.command_fd(), token(Source::kCommands, 0)));
     if (port.bell_fd() >= 0) WARREN_TRY(events->add(port.bell_fd(), token(Source::kHandover, 0)));
-    return std::unique_ptr<PacketLoop>(new PacketLoop(std::move(*events), std::move(aead), mailbox, port));
+    return std::unique_ptr<PacketLoop>(new PacketLoop(std::move(*events), std::move(aead), mailbox, port, clock));
 }
 
-PacketLoop::PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port)
+PacketLoop::PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port, Clock clock)
     : mailbox_(mailbox),
       port_(port),
+      clock_(clock),
       events_(std::move(events)),
       aead_(std::move(aead)),
       pipeline_(*aead_, {port.worker(), port.workers()}),
@@ -35,15 +36,17 @@ PacketLoop::PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aea
       tun_space_(std::make_unique<std::uint8_t[]>(kTunSpace)) {}
 
 void PacketLoop::run() {
-    while (!mailbox_.stopped()) {
-        const auto ready = events_.wait(scheduler_.idle() ? time_to_wait() : Duration::zero());
-        begin_round(read_instant());
-        for (const epoll_event& event : ready) serve(event);
-        take_turns();
-        pipeline_.tick(now_, mailbox_.room_for_events(), out_);
-        deliver({});
-        mailbox_.publish_waiting();
-    }
+    while (!mailbox_.stopped()) round();
+}
+
+void PacketLoop::round() {
+    const auto ready = events_.wait(scheduler_.idle() ? time_to_wait() : Duration::zero());
+    begin_round(clock_());
+    for (const epoll_event& event : ready) serve(event);
+    take_turns();
+    pipeline_.tick(now_, mailbox_.room_for_events(), out_);
+    deliver({});
+    mailbox_.publish_waiting();
 }
 
 MutableBytes PacketLoop::tun_space() const {
@@ -52,7 +55,7 @@ MutableBytes PacketLoop::tun_space() const {
 
 Duration PacketLoop::time_to_wait() const {
     const Instant deadline = pipeline_.next_deadline();
-    Duration out = deadline == kNever ? Duration(-1) : std::max(deadline - read_instant(), Duration::zero());
+    Duration out = deadline == kNever ? Duration(-1) : std::max(deadline - clock_(), Duration::zero());
     if (mailbox_.room_for_events() == 0) out = out < Duration::zero() ? kRetryEvents : std::min(out, kRetryEvents);
     return out;
 }

@@ -9,6 +9,7 @@
 #include "vpnd/dataplane/pace.h"
 #include "vpnd/dataplane/pipeline.h"
 #include "vpnd/dataplane/scheduler.h"
+#include "vpnd/io/clock.h"
 #include "vpnd/io/event_loop.h"
 #include "vpnd/io/handover.h"
 #include "vpnd/io/mailbox.h"
@@ -20,14 +21,16 @@ namespace warren::io {
 // One thread. Customers take turns by processor time when there is much to do, so that no customer and no flood keeps the others waiting.
 class PacketLoop {
   public:
-    // Both outlive it.
+    // The mailbox, and what the port leads to, outlive it. A test gives a clock of its own.
     [[nodiscard]] static Result<std::unique_ptr<PacketLoop>> make(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox,
-                                                                  HandoverPort port = {});
+                                                                  HandoverPort port = {}, Clock clock = read_instant);
     PacketLoop(const PacketLoop&) = delete;
     PacketLoop& operator=(const PacketLoop&) = delete;
 
-    // Until the mailbox says stop.
+    // Rounds until the mailbox says stop.
     void run();
+    // Waits until there is something to do, and does some of it.
+    void round();
 
   private:
     struct Uplink {
@@ -47,7 +50,7 @@ class PacketLoop {
     };
     enum class Source : std::uint8_t { kCommands, kUplinkV4, kUplinkV6, kTun, kHandover };
 
-    PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port);
+    PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port, Clock clock);
     [[nodiscard]] static std::uint64_t token(Source source, std::uint32_t index) {
         return (std::uint64_t{index} << 8) | static_cast<std::uint8_t>(source);
     }
@@ -104,6 +107,7 @@ class PacketLoop {
 
     Mailbox& mailbox_;
     HandoverPort port_;
+    const Clock clock_;
     EventLoop events_;
     std::unique_ptr<crypto::PacketAead> aead_;
     dataplane::Pipeline pipeline_;

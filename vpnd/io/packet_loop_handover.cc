@@ -1,5 +1,4 @@
 // What a data worker got that is another's, and what another got that is its own.
-#include "vpnd/io/clock.h"
 #include "vpnd/io/packet_loop.h"
 
 namespace warren::io {
@@ -21,7 +20,7 @@ void PacketLoop::serve_handovers() {
     port_.clear_bell();
     // As in serve_uplink(): what was received by now finds its session.
     (void)run_commands();
-    now_ = read_instant();
+    now_ = clock_();
     bool more = false;
     for (std::uint32_t from = 0; from < port_.workers(); ++from) {
         if (from == port_.worker()) continue;

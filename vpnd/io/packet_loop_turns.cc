@@ -5,7 +5,6 @@
 #include <array>
 
 #include "base/log.h"
-#include "vpnd/io/clock.h"
 
 namespace warren::io {
 
@@ -33,14 +32,14 @@ void PacketLoop::serve_uplink(ListenerIndex listener, Family family, const epoll
         Uplink* const uplink = find_uplink(listener, family);
         if (uplink == nullptr) return;
         if (i == 0 && (ready.events & EPOLLOUT) != 0) send_waiting(*uplink, ready.data.u64);
-        now_ = read_instant();
+        now_ = clock_();
         const ReceiveBatch::Received received = received_.receive(uplink->sender.fd(), listener);
         const Instant before = now_;
-        now_ = read_instant();
+        now_ = clock_();
         const Duration took = now_ - before;
         if (received.truncated > 0) pipeline_.count_drop({}, dataplane::DropReason::kDatagramTruncated, received.truncated);
         // A session was posted before the response that lets its first message come, so whatever was received by now finds its session.
-        if (run_commands()) now_ = read_instant();
+        if (run_commands()) now_ = clock_();
         sorted_.clear();
         pipeline_.sort(now_, received.trains, sorted_);
         charge_receiving(took);
@@ -121,7 +120,7 @@ void PacketLoop::serve_tun(CustomerIndex customer, std::uint32_t events) {
 
 // At least as long as it took to see what there is to do: however much comes, half of the time goes into doing it.
 void PacketLoop::take_turns() {
-    now_ = read_instant();
+    now_ = clock_();
     const Instant end = now_ + std::max(kTurns, now_ - round_began_);
     while (!scheduler_.idle() && now_ < end) {
         const dataplane::Scheduler::Turn turn = scheduler_.next();
@@ -179,7 +178,7 @@ Duration PacketLoop::send_out(CustomerIndex customer, std::size_t packets) {
 
 // The time since the clock was looked at last went into this customer's packets.
 Duration PacketLoop::charge(CustomerIndex customer, dataplane::Direction direction) {
-    const Instant now = read_instant();
+    const Instant now = clock_();
     const Duration used = now - now_;
     now_ = now;
     pipeline_.charge(customer, direction, used);
