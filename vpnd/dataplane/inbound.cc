@@ -94,7 +94,12 @@ void Pipeline::collect(Instant now, std::size_t train_number, const Train& train
 
     const MutableBytes text = datagram.subspan(kTransportHeaderSize, datagram.size() - kTransportOverhead);
     // Keepalives pass, so that a customer over his rate does not lose his sessions too.
-    if (!text.empty() && !customer.up.pass(now, datagram.size())) return customer.drops.add(DropReason::kRateUpExceeded);
+    const auto may_pass = [&] { return text.empty() || customer.up.pass(now, datagram.size()); };
+    if (!may_pass()) {
+        // Those before it may have been forged, and give back what they took of his rate.
+        open_batch(now, out);
+        if (!may_pass()) return customer.drops.add(DropReason::kRateUpExceeded);
+    }
     batch_[batched_] = {session, &peer, &customer, &train, header.counter, text};
     jobs_[batched_] = {&session->receive_key, header.counter, text.data(), static_cast<std::uint32_t>(text.size()), false};
     if (++batched_ == kBatch) open_batch(now, out);

@@ -153,6 +153,32 @@ TEST_CASE("forged and replayed messages use up nobody's rate") {
     CHECK(rig.delivered().size() == 1);
 }
 
+TEST_CASE("forged messages that came in the same moment keep no good one out, and those over the rate are still not opened") {
+    LimitedRig rig(kRate, 0);
+    const auto some = [&](std::size_t count, bool forged) {
+        std::vector<Packet> out;
+        for (std::size_t i = 0; i < count; ++i) {
+            out.push_back(rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000)));
+            if (forged) out.back().back() ^= 1;
+        }
+        return out;
+    };
+    rig.receive(some(kBurst / 1'056 - 5, false));  // a few more may pass
+    (void)rig.delivered();
+    auto mixed = some(40, true);
+    for (Packet& good : some(3, false)) mixed.push_back(std::move(good));
+    rig.receive(mixed);
+    CHECK(rig.delivered().size() == 3);
+    CHECK(rig.drops(DropReason::kAuthenticationFailed) == 40);
+    CHECK(rig.drops(DropReason::kRateUpExceeded) == 0);
+    rig.receive(some(40, false));
+    CHECK(rig.delivered().size() <= 4);
+    const std::uint64_t over = rig.drops(DropReason::kRateUpExceeded);
+    rig.receive(some(40, true));
+    CHECK(rig.drops(DropReason::kAuthenticationFailed) == 40);
+    CHECK(rig.drops(DropReason::kRateUpExceeded) == over + 40);
+}
+
 TEST_CASE("over rate_down packets are dropped before they are sealed: no counter is used, no send is noted") {
     LimitedRig rig(0, kRate);
     const std::uint64_t in_burst = kBurst / 1'056 + 1;
