@@ -113,8 +113,9 @@ struct OutgoingMessage {
     }
 };
 
+// Not ENOBUFS or ENOMEM: the socket does take more then, so to wait for it would be to try again and again.
 bool is_full(int error) {
-    return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM;
+    return error == EAGAIN || error == EWOULDBLOCK;
 }
 
 }  // namespace

@@ -150,10 +150,10 @@ void loopback_up(int mtu) {
     WARREN_CHECK(::ioctl(control.get(), SIOCSIFFLAGS, &what) == 0);
 }
 
-bool slow_loopback(const char* rate) {
+bool slow_loopback(const char* rate, const char* latency) {
     const pid_t child = ::fork();
     if (child == 0) {
-        ::execlp("tc", "tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", rate, "burst", "128kb", "latency", "60s", nullptr);
+        ::execlp("tc", "tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", rate, "burst", "128kb", "latency", latency, nullptr);
         ::_exit(127);
     }
     int status = -1;

@@ -35,8 +35,9 @@ class Stack {
 // Inside a namespace: its loopback device, up.
 void loopback_up(int mtu);
 
-// Inside a namespace: lets its loopback device pass only so much, as `tc` says it ("100mbit"). False where that cannot be done.
-[[nodiscard]] bool slow_loopback(const char* rate);
+// Inside a namespace: lets its loopback device pass only so much, as `tc` says it ("100mbit"), and hold the rest for so long. False where
+// that cannot be done.
+[[nodiscard]] bool slow_loopback(const char* rate, const char* latency = "60s");
 
 // A socket bound to an address, with a timeout of five seconds on every receive.
 [[nodiscard]] UniqueFd bound_socket(int type, const Endpoint& endpoint, bool reuse_port = false);

@@ -278,5 +278,36 @@ TEST_CASE("a full socket: what did not go waits, and nothing goes twice, in trai
     });
 }
 
+TEST_CASE("what a queue behind the socket had no room for is refused: the socket takes more, so nobody waits for it") {
+    std::string reason;
+    if (!Stack::is_possible(reason)) {
+        MESSAGE("skipped: needs root for namespaces: " << reason);
+        return;
+    }
+    Stack stack("10.0.0.1", 24, "fd00::1", 64);
+    stack.run([] {
+        loopback_up(1'500);
+        if (!slow_loopback("1mbit", "1ms")) {
+            MESSAGE("skipped: no tc, or no tbf in this kernel");
+            return;
+        }
+        for (const bool ungrouped : {false, true}) {
+            DataSocket from(kLoopbackV4);
+            DataSocket to(kLoopbackV4);
+            const int on = 1;  // or else the kernel keeps quiet about its queues (ip(7))
+            REQUIRE(::setsockopt(from.sender.fd(), IPPROTO_IP, IP_RECVERR, &on, sizeof on) == 0);
+            TrainMaker maker;
+            std::vector<dataplane::EgressTrain> trains;
+            for (int i = 0; i < 8; ++i) {
+                trains.push_back(maker.make(to.endpoint, 45, 1'400, 1'400));
+                trains.back().ungrouped = ungrouped;
+            }
+            std::array<SendOutcome, 8> outcomes{};
+            CHECK(from.sender.send(trains, outcomes) == trains.size());
+            CHECK(outcomes.back() == SendOutcome::kRefused);
+        }
+    });
+}
+
 }  // namespace
 }  // namespace warren::io::test
