@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::array<ArgumentKind, 1> kOneCustomer{ArgumentKind::kCustomer};
 constexpr std::array<ArgumentKind, 1> kOneDirectory{ArgumentKind::kDirectory};
+constexpr std::array<ArgumentKind, 1> kOneFile{ArgumentKind::kFile};
 constexpr std::array<ArgumentKind, 1> kOneKey{ArgumentKind::kKey};
 constexpr std::array<ArgumentKind, 1> kOneShell{ArgumentKind::kShell};
 constexpr std::array<ArgumentKind, 1> kOneCommand{ArgumentKind::kCommand};
@@ -43,6 +44,7 @@ constexpr Command kCommands[] = {
     {"token", "add|del NAME [ROLE [ID,ID]]", "tokens for programs that ask the status page; a new one is printed once", kVerbNameRole, 2, false, run_token},
     {"web", "fingerprint", "the fingerprint of the status page's certificate", kOneVerb, 1, false, run_web},
     {"explain", "[KEY]", "what a key of the configuration means", kOneKey, 0, false, run_explain},
+    {"support-bundle", "FILE", "all that helps others to help, without secrets, in one .tar.gz", kOneFile, 1, false, run_support_bundle},
     {"completion", "SHELL", "print the completion for bash, zsh or fish", kOneShell, 1, false, run_completion},
     {"help", "[COMMAND]", "this help, or a command's", kOneCommand, 0, false, run_help},
 };

@@ -19,7 +19,7 @@ enum ExitStatus : int {
 };
 
 // What an argument names, for completion. A verb's choices stand in the synopsis: "add|del NAME".
-enum class ArgumentKind { kCustomer, kDirectory, kKey, kShell, kCommand, kVerb, kName };
+enum class ArgumentKind { kCustomer, kDirectory, kFile, kKey, kShell, kCommand, kVerb, kName };
 
 struct Command;
 

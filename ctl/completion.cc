@@ -43,6 +43,7 @@ _vpnctl() {
         '') mapfile -t COMPREPLY < <(compgen -W '@commands@' -- "$word") ;;
         @customer@) mapfile -t COMPREPLY < <(compgen -W "$(command ls /run/netns 2>/dev/null | sed -n 's/^warren-//p')" -- "$word") ;;
         @directory@) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+        @file@) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
         @key@) mapfile -t COMPREPLY < <(compgen -W '@keys@' -- "$word") ;;
         @shell@) mapfile -t COMPREPLY < <(compgen -W '@shells@' -- "$word") ;;
         @command@) mapfile -t COMPREPLY < <(compgen -W '@commands@' -- "$word") ;;
@@ -86,6 +87,7 @@ _vpnctl() {
         _vpnctl_customers
       fi ;;
     @directory@) _files -/ ;;
+    @file@) _files ;;
     @key@) compadd @keys@ ;;
     @shell@) compadd @shells@ ;;
     @command@) _vpnctl_commands ;;
@@ -150,7 +152,7 @@ std::string filled(std::string_view script) {
         bash_verbs += fmt::format("        {}) mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$word\") ;;\n", name, verbs);
         zsh_verbs += fmt::format("    {}) (( CURRENT == 2 )) && compadd {} ;;\n", name, verbs);
     }
-    const std::array<std::pair<std::string_view, std::string>, 12> words{{
+    const std::array<std::pair<std::string_view, std::string>, 13> words{{
         {"@bash_verbs@", bash_verbs},
         {"@zsh_verbs@", zsh_verbs},
         {"@options@", fmt::format("{}", fmt::join(option_names(), " "))},
@@ -160,6 +162,7 @@ std::string filled(std::string_view script) {
         {"@shells@", fmt::format("{}", fmt::join(kShells, " "))},
         {"@customer@", with(ArgumentKind::kCustomer)},
         {"@directory@", with(ArgumentKind::kDirectory)},
+        {"@file@", with(ArgumentKind::kFile)},
         {"@key@", with(ArgumentKind::kKey)},
         {"@shell@", with(ArgumentKind::kShell)},
         {"@command@", with(ArgumentKind::kCommand)},
@@ -189,6 +192,7 @@ std::string fish() {
     };
     arguments(ArgumentKind::kCustomer, "(command ls /run/netns 2>/dev/null | string replace -rf '^warren-' '')");
     arguments(ArgumentKind::kDirectory, "(__fish_complete_directories)");
+    arguments(ArgumentKind::kFile, "(__fish_complete_path)");
     arguments(ArgumentKind::kKey, fmt::format("{}", fmt::join(keys(), " ")));
     arguments(ArgumentKind::kShell, fmt::format("{}", fmt::join(kShells, " ")));
     arguments(ArgumentKind::kCommand, names);

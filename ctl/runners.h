@@ -33,6 +33,9 @@ int run_web(const Invocation&, Output&);
 int run_routes(const Invocation&, Output&);
 int run_exec(const Invocation&, Output&);
 
+// Of everything.
+int run_support_bundle(const Invocation&, Output&);
+
 int run_completion(const Invocation&, Output&);
 int run_help(const Invocation&, Output&);
 

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import signal
+import tarfile
 import time
 
 import pytest
@@ -159,3 +161,34 @@ def test_a_stack_says_nothing_of_its_own_into_the_tunnel(town, visit):
     assert "MULTICAST" not in stack.run("ip", "link", "show", "vpn0").stdout
     stack.run("ping", "-c", "1", "-W", "1", "-I", "vpn0", "224.0.0.251", check=False)  # what is sent on purpose is counted
     assert drops() == {"no_peer_for_destination": 1}
+
+
+def test_a_support_bundle_shows_the_stacks_and_no_secret(town, office, tmp_path):
+    bundle = tmp_path / "bundle.tar.gz"
+    town.warren.configure("user", "add", "bundled", "viewer", input="correct horse\n")
+    token = town.warren.configure("token", "add", "bundled", "viewer").stdout.strip()
+    town.warren.configure("support-bundle", str(bundle))
+    assert bundle.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(bundle) as archive:
+        files = {member.name.removeprefix("warren-support/"): archive.extractfile(member).read().decode(errors="replace") for member in archive}
+    with open(f"{town.warren.config}/users.toml") as users:
+        hashes = re.findall(r'(?:password|sha256) = "([^"]+)"', users.read())
+    secrets = [token, "correct horse", *hashes]
+    for directory, _, names in os.walk(f"{town.warren.config}/secrets"):
+        for name in names:
+            with open(f"{directory}/{name}") as secret:
+                secrets += [line for line in secret.read().split("\n") if line and not line.startswith("-----")]
+    assert len(hashes) == 2 and len(secrets) >= 5
+    for name, text in files.items():
+        for secret in secrets:
+            assert secret not in text, name
+    assert json.loads(files["status.json"])["stackd"]["answers"] is True and office.client.key.public in files["status.json"]
+    assert STACK4 in files["stacks/shown/addresses.txt"] and "vpn0" in files["stacks/shown/routes.txt"] and "chain" in files["stacks/shown/nftables.txt"]
+    town.warren.configure("user", "del", "bundled")
+    town.warren.configure("token", "del", "bundled")
+
+
+def test_a_support_bundle_on_a_full_disk_says_so_and_leaves_nothing(town, tmp_path):
+    command = f"mount -t tmpfs -o size=8k tmpfs {tmp_path} && {town.warren.bin}/vpnctl --run-dir {town.warren.run_dir} --config {town.warren.config} support-bundle {tmp_path}/x.tar.gz; echo $?; ls -A {tmp_path}"
+    done = netlab.run("unshare", "-m", "sh", "-c", command)
+    assert done.stdout == "4\n" and done.stderr == f"vpnctl: write {tmp_path}/x.tar.gz: No space left on device\n"
