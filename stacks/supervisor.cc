@@ -70,7 +70,7 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
     : run_dir_(run_dir),
       signals_(signals),
       options_(std::move(options)),
-      reconciler_(kernel, {options_.config_directory, run_dir.path(), usable_cores(), Signals::stop_waits, max_descriptors()}) {
+      reconciler_(kernel, {options_.config_directory, run_dir.path(), usable_cores(), [this] { return must_stop(); }, max_descriptors()}) {
     if (options_.web) web_.emplace(*options_.web);
 }
 
@@ -242,10 +242,10 @@ void Supervisor::serve() {
                                        {web_ ? web_->fd() : -1, POLLIN, 0},
                                        {web_ ? web_->ended_fd() : -1, POLLIN, 0}}};
         const Instant watch_at = link_.is_connected() ? watch_at_ : kNever;
-        const int timeout =
-            milliseconds_until(std::min({restart_at_, mend_at_, patrol_at_, watch_at, web_ ? web_->next_deadline() : kNever}));
+        const int timeout = milliseconds_until(
+            std::min({restart_at_, mend_at_, patrol_at_, watch_at, web_ ? web_->next_deadline() : kNever, watchdog_.next_deadline()}));
         if (::poll(waiting.data(), waiting.size(), timeout) < 0 && errno != EINTR) return;
-        if (Signals::stop_waits()) return;
+        if (must_stop()) return;
         if (waiting[kProcess].revents != 0) {
             lose_vpnd("ended");
         } else if (waiting[kLink].revents != 0) {
@@ -263,6 +263,12 @@ void Supervisor::serve() {
         if (!link_.is_connected() && restart_at_ == kNever) lose_vpnd("stopped answering");
         take_care();
     }
+}
+
+// Asked after every wait and between customers: often enough to show that we do not hang.
+bool Supervisor::must_stop() {
+    watchdog_.feed(now());
+    return Signals::stop_waits();
 }
 
 void Supervisor::plan_care() {

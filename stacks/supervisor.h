@@ -13,6 +13,7 @@
 #include "stacks/signals.h"
 #include "stacks/vpnd_link.h"
 #include "stacks/vpnd_process.h"
+#include "stacks/watchdog.h"
 #include "stacks/web_keeper.h"
 
 namespace warren::stacks {
@@ -46,6 +47,7 @@ class Supervisor {
     void stop();
 
     void serve();
+    [[nodiscard]] bool must_stop();
     void take_signals();
     // Sets when to look after stacks again.
     void plan_care();
@@ -59,6 +61,7 @@ class Supervisor {
     const RunDir& run_dir_;
     const Signals& signals_;
     Options options_;
+    Watchdog watchdog_;
     Reconciler reconciler_;
     std::optional<ControlServer> control_;
     UniqueFd snapshot_listener_;  // these three are for vpnd, and kept for the next one

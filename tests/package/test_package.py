@@ -68,6 +68,12 @@ def test_the_unit_gives_away_what_stackd_can_do_without(package):
     assert exposure(f"{ROOT}/package/warren.service", ROOT) <= MOST_EXPOSED
 
 
+def test_a_stackd_that_hangs_is_started_again_and_leaves_vpnd_alone(package):
+    with open(f"{ROOT}/package/warren.service") as text:
+        settings = dict(re.findall(r"^(\w+)=(.*)", text.read(), re.M))
+    assert settings["Type"] == "notify" and settings["WatchdogSec"] == "3min" and settings["Restart"] == "always" and settings["KillMode"] == "process"
+
+
 def test_the_unit_has_no_mount_namespace(package):
     """One would hide the names of the stacks from the host and from the next stackd."""
     with open(f"{ROOT}/package/warren.service") as text:

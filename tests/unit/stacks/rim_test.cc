@@ -16,6 +16,7 @@
 #include "stacks/notify.h"
 #include "stacks/run_dir.h"
 #include "stacks/vpnd_process.h"
+#include "stacks/watchdog.h"
 
 namespace warren::stacks {
 namespace {
@@ -88,6 +89,45 @@ TEST_CASE("the service manager is told at a path and at an abstract address") {
     }
     ::unsetenv("NOTIFY_SOCKET");
     notify("READY=1");  // nobody to tell: nothing happens
+}
+
+TEST_CASE("the watchdog is told twice in its time, and only when it asks") {
+    CHECK(Watchdog::interval_of("3000000", nullptr, 7) == std::chrono::milliseconds(1500));
+    CHECK(Watchdog::interval_of("3000000", "7", 7) == std::chrono::milliseconds(1500));
+    CHECK(Watchdog::interval_of("3000000", "8", 7) == Duration(0));
+    for (const char* text : {"", "x", "-1", "0", "3s", "99999999999999999999"})
+        CHECK(Watchdog::interval_of(text, nullptr, 7) == Duration(0));
+    CHECK(Watchdog::interval_of(nullptr, nullptr, 7) == Duration(0));
+
+    const Directory directory;
+    const std::string where = directory.path + "/notify";
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, where.data(), where.size());
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+    REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    ::setenv("NOTIFY_SOCKET", where.c_str(), 1);
+    ::setenv("WATCHDOG_USEC", "2000000", 1);
+    Watchdog watchdog;
+    ::unsetenv("WATCHDOG_USEC");
+    Watchdog unasked;
+    const auto told = [&] {
+        std::array<char, 64> got{};
+        const ssize_t size = ::recv(socket.get(), got.data(), got.size(), 0);
+        return size < 0 ? std::string() : std::string(got.data(), static_cast<std::size_t>(size));
+    };
+    const Instant start = Instant{} + std::chrono::seconds(100);
+    watchdog.feed(start);
+    CHECK(told() == "WATCHDOG=1");
+    CHECK(watchdog.next_deadline() == start + std::chrono::seconds(1));
+    watchdog.feed(start + std::chrono::milliseconds(999));
+    CHECK(told() == "");
+    watchdog.feed(start + std::chrono::seconds(1));
+    CHECK(told() == "WATCHDOG=1");
+    CHECK(unasked.next_deadline() == kNever);
+    unasked.feed(start);
+    CHECK(told() == "");
+    ::unsetenv("NOTIFY_SOCKET");
 }
 
 TEST_CASE("a pid file names a process only while it is that very process") {
