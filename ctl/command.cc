@@ -38,6 +38,7 @@ constexpr Command kCommands[] = {
     {"exec", "CUSTOMER -- CMD...", "run a program inside a customer's stack", kOneCustomer, 1, true, run_exec},
     {"setup", "", "ask for name, port, uplink, status page and first operator, and write the first warren.toml", {}, 0, false, run_setup},
     {"check", "[DIR]", "find every error in a configuration; needs no root and no daemon", kOneDirectory, 0, false, run_check},
+    {"listeners", "", "the ports that the configuration listens at, for a firewall", {}, 0, false, run_listeners},
     {"diff", "", "what `apply` would change", {}, 0, false, run_diff},
     {"apply", "", "load the configuration again and apply it", {}, 0, false, run_apply},
     {"user", "add|passwd|del NAME [ROLE [ID,ID]]", "who may log in to the status page; the password is read from standard input", kVerbNameRole, 2, false, run_user},

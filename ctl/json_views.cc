@@ -240,6 +240,18 @@ std::string check_json(const config::Loaded& loaded) {
     return dump(out);
 }
 
+std::string listeners_json(const std::vector<Listening>& listeners) {
+    Json out;
+    out["listeners"] = Json::array();
+    for (const Listening& each : listeners) {
+        out["listeners"].push_back({{"protocol", each.protocol},
+                                    {"port", each.port},
+                                    {"address", each.address.empty() ? Json() : Json(each.address)},
+                                    {"purpose", each.purpose}});
+    }
+    return dump(out);
+}
+
 std::string explain_json(const std::vector<const config::Key*>& keys) {
     Json out;
     out["keys"] = Json::array();

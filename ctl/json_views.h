@@ -8,6 +8,7 @@
 #include "config/load.h"
 #include "config/schema.h"
 #include "ctl/control_client.h"
+#include "ctl/listeners.h"
 #include "ctl/routes.h"
 #include "ctl/snapshot_client.h"
 #include "ipc/control_messages.h"
@@ -22,6 +23,7 @@ namespace warren::ctl {
 [[nodiscard]] std::string wg_json(const CustomerStatus& customer);
 [[nodiscard]] std::string routes_json(const std::string& customer, const std::vector<StackRoute>& routes);
 [[nodiscard]] std::string check_json(const config::Loaded& loaded);
+[[nodiscard]] std::string listeners_json(const std::vector<Listening>& listeners);
 [[nodiscard]] std::string explain_json(const std::vector<const config::Key*>& keys);
 [[nodiscard]] std::string control_json(const std::vector<ipc::ControlText>& texts, const ipc::ControlDone& done);
 

@@ -15,7 +15,7 @@ po::options_description visible_options() {
     po::options_description out("Options");
     out.add_options()("run-dir", po::value<std::string>()->value_name("DIR"), "the instance's run directory (default /run/warren)")(
         "config", po::value<std::string>()->value_name("DIR"),
-        "check, setup, user, token, web, support-bundle: the configuration (default /etc/warren)")(
+        "check, listeners, setup, user, token, web, support-bundle: the configuration (default /etc/warren)")(
         "network-dir", po::value<std::string>()->value_name("DIR"), "setup: write the uplink's systemd.network file there")(
         "json", po::bool_switch(), "print one JSON document with stable keys")(
         "help,h", po::bool_switch(), "help, of a command when one is given")("version,V", po::bool_switch(), "print the version");

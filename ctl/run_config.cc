@@ -8,6 +8,7 @@
 #include "config/manual.h"
 #include "config/values.h"
 #include "ctl/json_views.h"
+#include "ctl/listeners.h"
 #include "ctl/runners.h"
 #include "ctl/table.h"
 
@@ -54,6 +55,19 @@ int run_check(const Invocation& invocation, Output& output) {
     const std::size_t customers = loaded.customers.size();
     output.out << fmt::format("{}: {} customer{}, {}\n", directory, customers, customers == 1 ? "" : "s", count_text(loaded.diagnostics));
     return valid ? kDone : kAnswerIsNo;
+}
+
+int run_listeners(const Invocation& invocation, Output& output) {
+    const config::Loaded loaded = config::load(invocation.config_dir, {.secrets_may_be_absent = true});
+    const std::vector<Listening> listeners = listeners_of(loaded);
+    if (invocation.json) {
+        output.out << listeners_json(listeners);
+    } else {
+        for (const Listening& each : listeners)
+            output.out << fmt::format("{} {} {} {}\n", each.protocol, each.port, each.address.empty() ? "*" : each.address, each.purpose);
+    }
+    const bool valid = loaded.appliance_valid && !config::has_errors(loaded.diagnostics);
+    return valid ? kDone : complain(output, kAnswerIsNo, "the configuration has errors, a port may be missing; see vpnctl check");
 }
 
 int run_explain(const Invocation& invocation, Output& output) {

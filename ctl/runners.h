@@ -7,6 +7,7 @@ namespace warren::ctl {
 
 // Of the configuration's files; no daemon is asked.
 int run_check(const Invocation&, Output&);
+int run_listeners(const Invocation&, Output&);
 int run_explain(const Invocation&, Output&);
 
 // Asks the operator, and writes the first configuration.

@@ -219,6 +219,32 @@ TEST_CASE("addresses of the uplink and its gateway are checked") {
     CHECK(device_problem("enp0s3.17").empty());
 }
 
+TEST_CASE("listeners are those of the valid files that the uplink can reach") {
+    const Room room;
+    REQUIRE(room.setup({"", "51900", "198.51.100.1:8444", "", kPassword, kPassword}).status == kDone);
+    fs::copy(room.config() + "/secrets/uplink", room.config() + "/secrets/own");
+    std::ofstream(room.config() + "/customers/acme.toml") << "schema = 1\nname = \"Acme\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n"
+                                                             "[wireguard]\nlisten_port = 51842\nprivate_key = { secret = \"own\" }\n";
+    const auto run = [&](std::vector<std::string> more = {}) {
+        more.insert(more.begin(), {"--config", room.config(), "listeners"});
+        return vpnctl(more);
+    };
+    const auto all = run();
+    CAPTURE(all.err);
+    CHECK(all.status == kDone);
+    CHECK(all.out == "udp 51900 * wireguard\ntcp 8444 198.51.100.1 status\nudp 51842 * acme\n");
+    const auto document = nlohmann::json::parse(run({"--json"}).out);
+    CHECK(document["listeners"].size() == 3);
+    CHECK(document["listeners"][0]["address"].is_null());
+    std::ofstream(room.config() + "/customers/globex.toml") << "schema = 2\n";
+    const auto with_errors = run();
+    CHECK(with_errors.status == kAnswerIsNo);
+    CHECK(with_errors.out == all.out);
+    const Room other;
+    REQUIRE(other.setup({"", "", "", "", kPassword, kPassword}).status == kDone);  // the page stays on the box
+    CHECK(vpnctl({"--config", other.config(), "listeners"}).out == "udp 51820 * wireguard\n");
+}
+
 TEST_CASE("no answer breaks out of its place in warren.toml") {
     ApplianceAnswers answers;
     for (const char* text : {"a\"\n[status]", "a\\", "\x7f", "\xff", "name = 1"}) {

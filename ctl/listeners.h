@@ -1,0 +1,24 @@
+// Where the appliance listens, as its configuration says. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/load.h"
+
+namespace warren::ctl {
+
+struct Listening {
+    std::string protocol;  // "udp", "tcp"
+    std::uint16_t port = 0;
+    std::string address;  // "" = all
+    std::string purpose;  // "wireguard", "status", or the id of the customer who has a listener of his own
+    bool operator==(const Listening&) const = default;
+};
+
+// The shared listener, the status page, the customers' own by id; of valid files, suspended customers too. Without what the uplink cannot
+// reach.
+[[nodiscard]] std::vector<Listening> listeners_of(const config::Loaded& loaded);
+
+}  // namespace warren::ctl
