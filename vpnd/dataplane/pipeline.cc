@@ -60,12 +60,10 @@ void Pipeline::touch(CustomerIndex customer) {
     if (std::exchange(is_touched_[customer.value], 1) == 0) touched_.push_back(customer);
 }
 
-void Pipeline::touch_whom(const Command& command) {
-    const auto peer_of = [](const auto& any) {
-        if constexpr (requires { any.peer; }) return any.peer;
-        return PeerIndex{};  // the end of a session counts nothing
-    };
-    if (const Peer* const peer = find(std::visit(peer_of, command))) touch(peer->customer);
+Peer* Pipeline::find_to_change(PeerIndex index) {
+    Peer* const peer = find(index);
+    if (peer != nullptr) touch(peer->customer);
+    return peer;
 }
 
 void Pipeline::take_touched(std::vector<CustomerIndex>& out) {
@@ -127,27 +125,26 @@ void Pipeline::purge_staged(Peer& peer) {
 }
 
 void Pipeline::apply(Instant now, Command command, Output& out) {
-    touch_whom(command);
     if (auto* const installed = std::get_if<InstallSession>(&command)) {
         install(now, std::move(*installed), out);
     } else if (const auto* const retired = std::get_if<RetireSession>(&command)) {
         retire(retired->local_index);
     } else if (const auto* const stopped = std::get_if<StopSending>(&command)) {
-        if (Peer* peer = find(stopped->peer)) peer->sending = peer->unconfirmed = nullptr;
+        if (Peer* peer = find_to_change(stopped->peer)) peer->sending = peer->unconfirmed = nullptr;
     } else if (const auto* const endpoint = std::get_if<SetEndpoint>(&command)) {
-        if (Peer* peer = find(endpoint->peer)) peer->move_to(endpoint->remote, endpoint->local);
+        if (Peer* peer = find_to_change(endpoint->peer)) peer->move_to(endpoint->remote, endpoint->local);
     } else if (const auto* const cleared = std::get_if<ClearLocalAddress>(&command)) {
-        if (Peer* peer = find(cleared->peer)) peer->local = {};
+        if (Peer* peer = find_to_change(cleared->peer)) peer->local = {};
     } else if (const auto* const keepalive = std::get_if<SendKeepalive>(&command)) {
         send_keepalive(now, *keepalive, out);
     } else if (const auto* const purge = std::get_if<PurgeStaged>(&command)) {
-        if (Peer* peer = find(purge->peer)) purge_staged(*peer);
+        if (Peer* peer = find_to_change(purge->peer)) purge_staged(*peer);
     }
     egress_.seal(out);
 }
 
 void Pipeline::install(Instant now, InstallSession&& command, Output& out) {
-    Peer* const peer = find(command.peer);
+    Peer* const peer = find_to_change(command.peer);
     if (peer == nullptr) return;
     Customer& customer = *find(peer->customer);
     if (customer.view->suspended) return;
@@ -182,7 +179,7 @@ void Pipeline::retire(ReceiverIndex index) {
 }
 
 void Pipeline::send_keepalive(Instant now, const SendKeepalive& command, Output& out) {
-    Peer* const peer = find(command.peer);
+    Peer* const peer = find_to_change(command.peer);
     if (peer == nullptr || peer->sending == nullptr || !peer->has_endpoint || !peer->sending->can_send(now, 1)) return;
     if (peer->activity.last_sent >= command.unless_sent_since || peer->activity.last_received >= command.unless_received_since) return;
     send_empty(now, *peer, *find(peer->customer), out);

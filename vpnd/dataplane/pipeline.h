@@ -98,7 +98,7 @@ class Pipeline {
     [[nodiscard]] Customer* find(CustomerIndex customer) const;
     [[nodiscard]] Peer* find(PeerIndex peer) const;
     void touch(CustomerIndex customer);
-    void touch_whom(const Command& command);
+    [[nodiscard]] Peer* find_to_change(PeerIndex peer);
     void add_peer(PeerIndex peer, CustomerIndex customer);
     void remove_peer(PeerIndex peer, CustomerIndex customer);
     void forget_sessions(Peer& peer);
