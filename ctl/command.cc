@@ -25,6 +25,7 @@ constexpr std::array<ArgumentKind, 1> kOneCommand{ArgumentKind::kCommand};
 
 constexpr std::array<ArgumentKind, 4> kVerbNameRole{ArgumentKind::kVerb, ArgumentKind::kName, ArgumentKind::kName, ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 1> kOneVerb{ArgumentKind::kVerb};
+constexpr std::array<ArgumentKind, 2> kVerbFile{ArgumentKind::kVerb, ArgumentKind::kName};
 
 // clang-format off
 constexpr Command kCommands[] = {
@@ -44,6 +45,7 @@ constexpr Command kCommands[] = {
     {"user", "add|passwd|del NAME [ROLE [ID,ID]]", "who may log in to the status page; the password is read from standard input", kVerbNameRole, 2, false, run_user},
     {"token", "add|del NAME [ROLE [ID,ID]]", "tokens for programs that ask the status page; a new one is printed once", kVerbNameRole, 2, false, run_token},
     {"web", "fingerprint", "the fingerprint of the status page's certificate", kOneVerb, 1, false, run_web},
+    {"update", "install|status|rollback|mark-good [FILE]", "the firmware image's two slots: install a signed bundle, go back", kVerbFile, 1, false, run_update},
     {"explain", "[KEY]", "what a key of the configuration means", kOneKey, 0, false, run_explain},
     {"support-bundle", "FILE", "all that helps others to help, without secrets, in one .tar.gz", kOneFile, 1, false, run_support_bundle},
     {"completion", "SHELL", "print the completion for bash, zsh or fish", kOneShell, 1, false, run_completion},

@@ -37,6 +37,9 @@ int run_exec(const Invocation&, Output&);
 // Of everything.
 int run_support_bundle(const Invocation&, Output&);
 
+// Of the firmware image.
+int run_update(const Invocation&, Output&);
+
 int run_completion(const Invocation&, Output&);
 int run_help(const Invocation&, Output&);
 

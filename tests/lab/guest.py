@@ -14,21 +14,25 @@ CONTROL = re.compile(r"\x1b\[[0-9;?=]*[a-zA-Z]|\r")
 
 
 class Guest:
-    """A machine with a fresh disk on top of `image`, its uplink on device `tap` of namespace `ns`. `seed`: a directory for the seed disk."""
+    """A machine with a fresh disk on top of `image`, its uplink on device `tap` of namespace `ns`. `seed`: a directory for the seed disk; `drives`: more disks."""
 
-    def __init__(self, lab, ns, image, tap, seed=None, name="guest", disk_size="2G"):
+    def __init__(self, lab, ns, image, tap, seed=None, name="guest", disk_size="2G", drives=()):
         self.lab, self.ns, self.name = lab, ns, name
         self.console_path, self._socket_path = lab.path(f"{name}.console"), lab.path(f"{name}.sock")
         self.disk, self._seen, self.process, self._socket = lab.path(f"{name}.qcow2"), 0, None, None
         netlab.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image, self.disk, disk_size)
         self.variables = shutil.copy(VARIABLES, lab.path(f"{name}.vars"))
-        self.drives = [self.disk]
+        self._code, self.drives = None, [self.disk, *drives]
         if seed:
-            self.drives.append(make_seed(lab, seed, name))
+            self.drives.append(make_disk(lab.path(f"{name}-seed.raw"), "WARREN-SEED", seed, megabytes=8))
         ns.ip(f"tuntap add dev {tap} mode tap", f"link set {tap} up")
         self.tap = tap
 
     def start(self):
+        """Power on; also after stop(). The console begins anew."""
+        self._seen, self._socket = 0, None
+        if os.path.exists(self.console_path):
+            os.remove(self.console_path)
         command = ["nice", "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "768", "-smp", "1", "-display", "none",
                    "-monitor", "none", "-device", "virtio-rng-pci", "-device", "i6300esb",
                    "-chardev", f"socket,id=console,path={self._socket_path},server=on,wait=off,logfile={self.console_path}", "-serial", "chardev:console",
@@ -75,12 +79,12 @@ class Guest:
 
     def log_in(self, timeout=60):
         """With the one-time code that the first boot printed."""
-        code = re.search(r"with the code (\S+)", self.console()).group(1)
+        self._code = self._code or re.search(r"with the code (\S+)", self.console()).group(1)
         self.type("")
         self.expect(r"login: ", timeout)
         self.type("root")
         self.expect(r"Password: ", timeout)
-        self.type(code)
+        self.type(self._code)
         self.expect(r":~# ", timeout)
         self.type("stty -echo; export PAGER=cat PS1=")
         self.run("true")
@@ -97,14 +101,14 @@ class Guest:
         """As a power cut does."""
         if self.process:
             self.process.kill()
+            self.process.wait()
             self.process = None
 
 
-def make_seed(lab, directory, name):
-    """The raw image of a disk labelled WARREN-SEED with what is in `directory`."""
-    path = lab.path(f"{name}-seed.raw")
+def make_disk(path, label, directory, megabytes):
+    """The raw image of a disk labelled `label` with what is in `directory`."""
     with open(path, "wb") as image:
-        image.truncate(8 << 20)
-    netlab.run("mkfs.ext4", "-q", "-L", "WARREN-SEED", "-d", directory, path)
+        image.truncate(megabytes << 20)
+    netlab.run("mkfs.ext4", "-q", "-L", label, "-d", directory, path)
     return path
 

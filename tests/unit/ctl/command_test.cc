@@ -31,6 +31,13 @@ samples::Ran ask_vpnd(std::vector<std::string> arguments) {
 
 }  // namespace
 
+TEST_CASE("update says that a package has no slots") {
+    const auto ran = vpnctl({"update", "status"});
+    CHECK(ran.status == kFailed);
+    CHECK(ran.err == "vpnctl: this is not the firmware image: it has no slots; a package is updated with apt\n");
+    CHECK(ran.out == "");
+}
+
 TEST_CASE("usage errors exit with 2, say what is wrong, and print nothing to stdout") {
     const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
         {{"statsu"}, "vpnctl: there is no command \"statsu\"; did you mean \"status\"?\n"},
@@ -44,6 +51,9 @@ TEST_CASE("usage errors exit with 2, say what is wrong, and print nothing to std
         {{"exec", "acme", "ls"},
          "vpnctl: \"ls\" is one argument too many; the program stands behind \"--\"; usage: vpnctl [OPTIONS] exec CUSTOMER -- CMD...\n"},
         {{"status", "--", "ls"}, "vpnctl: this command takes no \"--\"; usage: vpnctl [OPTIONS] status [CUSTOMER]\n"},
+        {{"update", "isntall"}, "vpnctl: update {install|status|rollback|mark-good}\n"},
+        {{"update", "install"}, "vpnctl: update install needs the bundle's FILE\n"},
+        {{"update", "rollback", "x"}, "vpnctl: update rollback takes no FILE\n"},
         {{"completion", "tcsh"}, "vpnctl: no completion for \"tcsh\"; accepted: bash, zsh, fish\n"},
         {{"help", "statsu"}, "vpnctl: there is no command \"statsu\"; did you mean \"status\"?\n"},
     };

@@ -39,6 +39,7 @@ expect "bash: the value of --network-dir" "$(bash_words vpnctl --network-dir /us
 expect "bash: keys" "$(bash_words vpnctl explain stack.m)" stack.mtu
 expect "bash: keys behind an option" "$(bash_words vpnctl --run-dir /tmp explain stack.m)" stack.mtu
 expect "bash: shells" "$(bash_words vpnctl completion '')" bash zsh fish
+expect "bash: verbs" "$(bash_words vpnctl update '')" install status rollback mark-good
 expect "bash: programs" "$(bash_words vpnctl exec acme -- bas)" bash
 expect "bash: files" "$(bash_words vpnctl support-bundle /etc/pass)" /etc/passwd
 expect "bash: directories" "$(bash_words vpnctl check /us)" /usr

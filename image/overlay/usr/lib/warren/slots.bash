@@ -1,0 +1,59 @@
+# The two slots and what the boot loader knows of them. Sourced by update and health, with `root` set to "" (or, in tests, to a directory).
+# A slot is a root, its hash tree, and a program on the ESP: warren_VERSION-SLOT.efi when it is good, ...+LEFT[-DONE].efi while it is on trial.
+# Source: systemd's automatic boot assessment; the loader takes the newest version of those that have tries left.
+readonly programs=$root/efi/EFI/Linux
+readonly before=$root/data/update/before  # what was well before the machine was started into another slot
+
+running_slot() { sed -n 's/.*warren\.slot=\([ab]\).*/\1/p' "$root/proc/cmdline"; }
+running_version() { sed -n 's/^IMAGE_VERSION=//p' "$root/usr/lib/os-release"; }
+other_slot() { [[ $(running_slot) == a ]] && echo b || echo a; }
+
+# program_of SLOT: the path of its program, or nothing.
+program_of() { find "$programs" -maxdepth 1 -name "warren_*-$1.efi" -o -maxdepth 1 -name "warren_*-$1+*.efi" | sort -V | tail -n 1; }
+# version_of PROGRAM, tries_of PROGRAM: how often it may still be tried; nothing when it is good.
+version_of() { sed -n 's|.*/warren_\(.*\)-[ab]\(+[0-9-]*\)\?\.efi$|\1|p' <<<"$1"; }
+tries_of() { sed -n 's|.*-[ab]+\([0-9]*\)\(-[0-9]*\)\?\.efi$|\1|p' <<<"$1"; }
+
+# state_of SLOT: empty, good, trial, failed.
+state_of() {
+  local program tries
+  program=$(program_of "$1")
+  [[ -n $program ]] || { echo empty; return; }
+  tries=$(tries_of "$program")
+  if [[ -z $tries ]]; then echo good; elif ((10#$tries > 0)); then echo trial; else echo failed; fi
+}
+
+# The slot that the loader takes next.
+next_slot() {
+  local slot rank
+  for slot in a b; do
+    case $(state_of "$slot") in empty) continue ;; failed) rank=0 ;; *) rank=1 ;; esac
+    echo "$rank $(version_of "$(program_of "$slot")") $slot"
+  done | sort -k1,1n -k2,2V -k3,3 | tail -n 1 | cut -d' ' -f3
+}
+
+# mark SLOT TRIES: its tries are counted from now on; without TRIES it is good. One rename, on the disk before this returns.
+mark() {
+  local program to
+  program=$(program_of "$1")
+  to=$programs/warren_$(version_of "$program")-$1${2:++$2}.efi
+  [[ $program == "$to" ]] || mv "$program" "$to"
+  sync -f "$programs"
+}
+
+customers_up() { { vpnctl customers 2>/dev/null || true; } | tail -n +2 | wc -l; }
+# Whether the first default gateway is a neighbour that answers; it need not answer a ping. Without a gateway there is nothing to ask.
+gateway_answers() {
+  local gateway device
+  read -r gateway device < <(ip route show default | sed -n 's/.*via \([^ ]*\) dev \([^ ]*\).*/\1 \2/p') || return 0
+  ping -c 1 -W 3 "$gateway" >/dev/null 2>&1 && return 0
+  ip neigh show to "$gateway" dev "$device" | grep -qE 'REACHABLE|STALE|DELAY|PROBE|PERMANENT'
+}
+
+# What the next slot has to do as well as this one does.
+remember_vitals() {
+  mkdir -p "${before%/*}"
+  echo "customers=$(customers_up) gateway=$(gateway_answers && echo yes || echo no)" >"$before.new"
+  sync "$before.new"
+  mv "$before.new" "$before"
+}

@@ -1,0 +1,135 @@
+"""An update of a whole machine, one guest all the way: refused bundles, a power cut in an install, the new slot, a slot that is damaged, a
+version whose vpnd does not work. The tests are one story, in this order; each boot takes minutes without KVM.
+
+The tries that a slot loses before it is given up are counted by the loader; the story takes two of three away by hand, to save boots.
+"""
+
+import os
+
+import pytest
+
+from tests.lab import guest, netlab, warren
+from tests.lab.warren import ROOT
+
+IMAGE = os.environ.get("WARREN_IMAGE", "")
+PACKAGE = os.environ.get("WARREN_PACKAGE", "")
+READY_SECONDS = 480
+GOOD, SICK = "90.1.0", "90.2.0"
+
+pytestmark = pytest.mark.slow
+
+
+def build(lab, version, *options):
+    """The path of a real bundle of this version."""
+    out = lab.path(f"release-{version}")
+    netlab.run(f"{ROOT}/image/build", "--package", PACKAGE, "--version", version, "--only", "bundle", "--out", out, *options, timeout=600)
+    return f"{out}/warren-{version}-vm.update"
+
+
+@pytest.fixture(scope="module")
+def machine():
+    """A running guest with one customer, the bundles on a disk mounted at /run/bundles."""
+    assert IMAGE and PACKAGE, "WARREN_IMAGE names the qcow2 to boot, WARREN_PACKAGE the package that it was made of"
+    with netlab.Lab() as lab:
+        os.makedirs(lab.path("bundles"))
+        os.rename(build(lab, GOOD), lab.path("bundles/good"))
+        lab.write("overlay/usr/sbin/vpnd", "#!/bin/sh\nexit 1\n", mode=0o755)
+        os.rename(build(lab, SICK, "--overlay", lab.path("overlay")), lab.path("bundles/sick"))
+        netlab.run("openssl", "genpkey", "-algorithm", "ed25519", "-out", lab.path("other.key"))
+        manifest = netlab.run("tar", "-xOf", lab.path("bundles/good"), "manifest").stdout
+        lab.write("forged/manifest", manifest)
+        netlab.run(f"{ROOT}/image/sign", lab.path("other.key"), lab.path("forged/manifest"), lab.path("forged/manifest.sig"))
+        netlab.run("tar", "-C", lab.path("forged"), "-cf", lab.path("bundles/forged"), "manifest", "manifest.sig")
+
+        internet = lab.namespace("internet")
+        server = warren.Warren(lab, internet, customers=[warren.Customer("acme", ["10.0.0.1/24"], [])], config=lab.path("seed/warren"),
+                               status_listen="198.51.100.1:8443")
+        server.write()
+        lab.write("seed/network/10-uplink.network",
+                  "[Match]\nType=ether\n[Network]\nAddress=198.51.100.1/24\nGateway=198.51.100.254\n")
+        bundles = guest.make_disk(lab.path("bundles.raw"), "BUNDLES", lab.path("bundles"), megabytes=480)
+        machine = guest.Guest(lab, internet, IMAGE, "tap0", seed=lab.path("seed"), drives=[bundles])
+        internet.ip("addr add 198.51.100.254/24 dev tap0")
+        machine.start()
+        arrive(machine, "a")
+        yield machine
+        machine.stop()
+
+
+def arrive(machine, slot):
+    """Waits until this slot is up and blessed, and logs in."""
+    ready = machine.expect(r"warren: READY slot=(\w) version=(\S+)", READY_SECONDS)
+    assert ready.group(1) == slot
+    machine.log_in(timeout=120)
+    status, said = machine.run("mkdir -p /run/bundles && mount -o ro /dev/disk/by-label/BUNDLES /run/bundles")
+    assert status == 0, said
+    machine.run("systemctl is-active --wait systemd-bless-boot; true", timeout=60)
+
+
+def programs(machine):
+    return machine.run("ls /efi/EFI/Linux")[1].split()
+
+
+def restart(machine):
+    machine.type("systemctl --no-block reboot")
+
+
+def test_a_bundle_signed_by_somebody_else_is_refused(machine):
+    before = programs(machine)
+    status, said = machine.run("vpnctl update install /run/bundles/forged", timeout=60)
+    assert status == 4 and "is not signed with a key that this appliance trusts" in said
+    assert programs(machine) == before and len(before) == 1 and before[0].endswith("-a.efi")
+
+
+def test_a_power_cut_while_the_root_is_written_leaves_the_old_version(machine):
+    before = os.path.getsize(machine.disk)
+    machine.type("vpnctl update install /run/bundles/good")
+    machine.expect(rf"writing {GOOD} to slot b", 300)
+    netlab.wait_until(lambda: os.path.getsize(machine.disk) > before + (30 << 20), 120, "the root is being written")
+    machine.stop()
+    assert "is tried at the next start" not in machine.console()
+    machine.start()
+    arrive(machine, "a")
+    assert len(programs(machine)) == 1
+    assert "empty" in machine.run("vpnctl update status")[1]
+
+
+def test_an_update_outlives_a_power_cut_at_its_end_comes_up_in_the_other_slot_and_is_blessed(machine):
+    machine.type("vpnctl update install /run/bundles/good")
+    machine.expect(rf"version {GOOD} is in slot b and is tried at the next start", 300)
+    machine.stop()
+    machine.start()
+    arrive(machine, "b")
+    assert f"warren_{GOOD}-b.efi" in programs(machine)  # had three tries; the good one is not counted any more
+    assert machine.run(". /usr/lib/os-release; echo $IMAGE_VERSION")[1].strip() == GOOD
+    for check in ("the gateway answers, as before", "the status page answers", "customers: 1 of 1 up"):
+        assert f"warren: health: {check}: ok" in machine.console()
+    assert "warren-acme" in machine.run("ip netns")[1]
+
+
+def install_last_try(machine):
+    """Installs the sick version into slot a, as if it had failed twice already."""
+    status, said = machine.run("vpnctl update install /run/bundles/sick", timeout=300)
+    assert status == 0, said
+    assert f"warren_{SICK}-a+3.efi" in programs(machine)
+    machine.run(f"mv /efi/EFI/Linux/warren_{SICK}-a+3.efi /efi/EFI/Linux/warren_{SICK}-a+1-2.efi; sync")
+
+
+def test_a_damaged_root_falls_back(machine):
+    install_last_try(machine)
+    status, said = machine.run("dd if=/dev/urandom of=/dev/disk/by-partlabel/root-a bs=1M count=100 conv=fsync,notrunc 2>&1", timeout=120)
+    assert status == 0, said
+    restart(machine)
+    machine.expect("is not the root that this kernel was signed with|panic", READY_SECONDS)
+    arrive(machine, "b")
+    assert set(programs(machine)) == {f"warren_{SICK}-a+0-3.efi", f"warren_{GOOD}-b.efi"}
+    assert "failed" in machine.run("vpnctl update status")[1]
+
+
+def test_a_version_whose_vpnd_does_not_work_falls_back(machine):
+    install_last_try(machine)
+    restart(machine)
+    machine.expect(r"health: vpnd runs: FAILED", READY_SECONDS)
+    machine.expect(rf"UNHEALTHY slot=a version={SICK}", 120)
+    arrive(machine, "b")
+    assert set(programs(machine)) == {f"warren_{SICK}-a+0-3.efi", f"warren_{GOOD}-b.efi"}
