@@ -56,4 +56,5 @@ remember_vitals() {
   echo "customers=$(customers_up) gateway=$(gateway_answers && echo yes || echo no)" >"$before.new"
   sync "$before.new"
   mv "$before.new" "$before"
+  sync -f "$before"  # its new name too: the machine may be cut off next
 }
