@@ -41,7 +41,9 @@ constexpr std::array kTable = std::to_array<SysctlRow>({
     {kEveryInterface, "ipv4", "arp_ignore", "1", "and to the LAN only for those of lan0: vpn0's are the tunnels' business"},
     {kEveryInterface, "ipv4", "arp_announce", "2", "likewise when it asks"},
     {kEveryInterface, "ipv4", "arp_notify", "1", "a handoff that changed has another hardware address: the LAN is told when it comes up"},
-    {kHandoffOnly, "ipv6", "ndisc_notify", "1", "likewise; the end of a tunnel is told nothing, as that would count as a drop"},
+    {kNamespace, "ipv6", "conf/default/ndisc_notify", "1", "likewise for lan0"},
+    {kNamespace, "ipv6", "conf/all/ndisc_notify", "0", "it would mean vpn0 too"},
+    {kTunnelOnly, "ipv6", "ndisc_notify", "0", "the end of a tunnel is told nothing: that would count as a drop"},
     {kEveryInterface, "ipv4", "promote_secondaries", "1", "removing one address of a network must not take its other addresses with it"},
     {kEveryInterface, "ipv6", "keep_addr_on_down", "1", "a device set down and up again keeps its addresses, as IPv4 does"},
     {kEveryInterface, "ipv4", "log_martians", "0", "a customer must not be able to fill the host's log"},
@@ -75,8 +77,7 @@ std::vector<Sysctl> stack_sysctls() {
 std::vector<Sysctl> new_device_sysctls(const std::string& device, bool with_ipv6) {
     std::vector<Sysctl> out;
     for (const SysctlRow& row : kTable) {
-        const bool is_its_own = row.scope == (device == kTunnelDevice ? kTunnelOnly : kHandoffOnly);
-        if (!is_its_own || (!with_ipv6 && is_ipv6(row))) continue;
+        if (row.scope != kTunnelOnly || device != kTunnelDevice || (!with_ipv6 && is_ipv6(row))) continue;
         out.push_back({interface_path(row, device), row.value});
     }
     return out;

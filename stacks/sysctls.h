@@ -21,7 +21,6 @@ enum class SysctlScope {
     kNamespace,       // the path as it is
     kEveryInterface,  // conf/all, conf/default (what is made later), conf/vpn0 and conf/lan0
     kTunnelOnly,      // conf/vpn0
-    kHandoffOnly,     // conf/lan0
 };
 
 struct SysctlRow {

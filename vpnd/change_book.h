@@ -33,6 +33,7 @@ class ChangeBook {
     struct Entry {
         std::uint64_t put = 0;  // HeldCustomer::put
         std::uint64_t mark = 0;
+        std::uint64_t looked = 0;
         std::uint64_t digest = 0;
         std::vector<std::uint64_t> peer_digests;
         Stamps stamps;

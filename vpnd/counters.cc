@@ -33,7 +33,8 @@ io::PeerCounters row_of(const io::CustomerReport& report, std::size_t position, 
 
 }  // namespace
 
-Counters::Counters(io::ControlWorker& control) : control_(control), workers_(control.worker_count()) {}
+Counters::Counters(io::ControlWorker& control, const CustomerSet& customers)
+    : control_(control), customer_set_(customers), workers_(control.worker_count()) {}
 
 Counters::Ticket Counters::refresh(Now now, std::span<const HeldCustomer* const> customers) {
     for (const HeldCustomer* customer : customers) ask(now, *customer, customers_[customer->index]);
@@ -53,7 +54,7 @@ Counters::Ticket Counters::look(Now now) {
     for (std::uint32_t worker = 0; worker < control_.worker_count(); ++worker) {
         own_tickets_[last_ + 1] = worker;
         auto report = std::make_unique<io::CustomerReport>();
-        report->touched.reserve(customers_.size());
+        report->touched.reserve(customer_set_.customers().size());
         ask(worker, CustomerIndex{}, std::move(report));
     }
     return last_;

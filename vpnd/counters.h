@@ -31,7 +31,7 @@ class Counters {
         Duration processor{};
     };
 
-    explicit Counters(io::ControlWorker& control);
+    Counters(io::ControlWorker& control, const CustomerSet& customers);
 
     // Asks for the counters of these customers, and for the workers' own, unless they are fresh. ready(ticket) tells when they are here.
     [[nodiscard]] Ticket refresh(Now now, std::span<const HeldCustomer* const> customers);
@@ -71,6 +71,7 @@ class Counters {
     void for_each_report(CustomerIndex customer, const std::function<void(const io::CustomerReport&)>& use) const;
 
     io::ControlWorker& control_;
+    const CustomerSet& customer_set_;
     std::unordered_map<CustomerIndex, Kept> customers_;
     std::vector<Worker> workers_;
     Instant own_asked_ = kLongAgo;

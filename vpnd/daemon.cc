@@ -44,7 +44,7 @@ Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, C
       loop_(std::move(loop)),
       link_(std::move(link)),
       customers_(control_->worker_count()),
-      counters_(*control_),
+      counters_(*control_, customers_),
       snapshot_(customers_, *control_, counters_, parts.hello.appliance, parts.aead_backend, std::move(parts.usage)),
       signals_(std::move(parts.signals)),
       memory_lock_(parts.memory_lock) {}
@@ -141,6 +141,7 @@ void Daemon::carry_out(Now now, Changes changes) {
     for (Changes::OpenListener& open : changes.open_listeners) open_listener(open);
     for (Changes::ChangeKey& change : changes.change_keys) {
         control_->change_private_key(now, change.listener, std::move(change.private_key));
+        note_listener(change.listener);
     }
     for (const Changes::RemovePeer& remove : changes.remove_peers) control_->remove_peer(now, remove.listener, remove.peer);
     for (Changes::SwapView& swap : changes.swap_views) {
@@ -160,8 +161,15 @@ void Daemon::carry_out(Now now, Changes changes) {
     }
 }
 
+void Daemon::note_listener(ListenerIndex listener) {
+    for (const auto& [id, customer] : customers_.customers()) {
+        if (customer.listener == listener) counters_.note_change(customer.index);
+    }
+}
+
 void Daemon::open_listener(Changes::OpenListener& open) {
     ListenerSockets& sockets = open.sockets;
+    note_listener(open.index);
     const Status opened = control_->open_listener(open.index, std::move(open.private_key), std::move(sockets.handshake_v4),
                                                   std::move(sockets.handshake_v6), std::move(sockets.data_v4), std::move(sockets.data_v6));
     if (!opened) log(LogLevel::kError, "listener_not_served", {{"error", opened.error().what}});

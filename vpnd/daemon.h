@@ -60,6 +60,7 @@ class Daemon {
     void show_holdings(const ipc::Hello& hello);
     void commit(ConfigLink::Committed committed);
     void carry_out(Now now, Changes changes);
+    void note_listener(ListenerIndex listener);
     void open_listener(Changes::OpenListener& open);
     // Answers Applied when the data workers have carried out what was posted.
     void finish_commit();

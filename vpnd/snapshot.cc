@@ -149,6 +149,10 @@ std::uint64_t Snapshot::digest(const HeldCustomer& customer) const {
         digest.add(direction->packets);
     }
     for (const std::uint64_t count : counters_.drops(customer.index)) digest.add(count);
+    if (const HeldListener* listener = customers_.listener(customer.listener)) {
+        digest.add(listener->port);
+        digest.add(load_le<std::uint64_t>(listener->public_key.bytes.data()));
+    }
     return digest.value();
 }
 

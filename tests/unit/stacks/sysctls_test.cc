@@ -47,8 +47,9 @@ TEST_CASE("vpn0 differs where it must, lan0 does not") {
     CHECK(by_path(device_sysctls("vpn0", true)).at("ipv6/conf/vpn0/addr_gen_mode") == "1");
     CHECK(by_path(device_sysctls("lan0", true)).at("ipv4/conf/lan0/accept_local") == "0");
     CHECK_FALSE(by_path(device_sysctls("lan0", true)).contains("ipv6/conf/lan0/addr_gen_mode"));
-    CHECK(by_path(device_sysctls("lan0", true)).at("ipv6/conf/lan0/ndisc_notify") == "1");
-    CHECK_FALSE(by_path(device_sysctls("vpn0", true)).contains("ipv6/conf/vpn0/ndisc_notify"));
+    CHECK(by_path(stack_sysctls()).at("ipv6/conf/default/ndisc_notify") == "1");
+    CHECK(by_path(stack_sysctls()).at("ipv6/conf/all/ndisc_notify") == "0");
+    CHECK(by_path(device_sysctls("vpn0", true)).at("ipv6/conf/vpn0/ndisc_notify") == "0");
 }
 
 TEST_CASE("a device too narrow for IPv6 has no IPv6 parameters to set") {

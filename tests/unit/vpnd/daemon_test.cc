@@ -327,6 +327,49 @@ TEST_CASE("who asks again is told what has changed, and everything when that doe
     CHECK(second.header.full);  // so that he notices
 }
 
+TEST_CASE("another key of the listener is told to who watches its customers") {
+    Hub hub(1);
+    hub.configure(1, peer_at(2, 0));
+    Watcher watcher(hub);
+    CHECK(watcher.ask() == kTheOne);
+    CHECK(watcher.ask() == kNothing);
+    const auto key_of = [&] { return std::get<ipc::CustomerSnapshot>(hub.snapshot()[1]).listener_public_key; };
+    const std::string before = key_of();
+    hub.send(ipc::Begin{2, false});
+    auto listener = test::put_listener("", 9, hub.port());
+    listener.has_v6 = false;
+    listener.has_sockets = false;
+    hub.send(std::move(listener));
+    hub.send(ipc::Commit{2});
+    REQUIRE(std::holds_alternative<ipc::Applied>(hub.receive()));
+    CHECK(key_of() != before);
+    CHECK(watcher.ask().first == 1);
+}
+
+TEST_CASE("a peer that the listener's new key makes ourselves is told") {
+    Hub hub(1);
+    Hub site(2);
+    hub.configure(1, peer_at(2, 0));
+    ipc::PutPeer peer = peer_at(1, hub.port());
+    peer.persistent_keepalive_seconds = 100;
+    site.configure(1, std::move(peer));
+    Watcher watcher(hub);
+    CHECK(eventually([&] { return hub.first_peer().state == ipc::PeerState::kOnline && hub.first_peer().rx_bytes >= 32; }));
+    CHECK(watcher.ask() == kTheOne);
+    CHECK(eventually([&] { return watcher.ask() == kNothing; }));
+    site.remove_all(2);
+    CHECK(eventually([&] { return watcher.ask() == kNothing; }));
+    hub.send(ipc::Begin{2, false});
+    auto listener = test::put_listener("", 2, hub.port());  // the peer's own
+    listener.has_v6 = false;
+    listener.has_sockets = false;
+    hub.send(std::move(listener));
+    hub.send(ipc::Commit{2});
+    REQUIRE(std::holds_alternative<ipc::Applied>(hub.receive()));
+    CHECK(hub.first_peer().state == ipc::PeerState::kNever);
+    CHECK(watcher.ask() == kTheOne);
+}
+
 TEST_CASE("the header tells the processor time of the process and of each worker, and memory") {
     Hub hub(1);
     hub.configure(1, peer_at(2, 0));
