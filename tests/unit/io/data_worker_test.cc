@@ -298,7 +298,7 @@ TEST_CASE("D13: UDP super-packets go through both ways, and come out as the data
 
 TEST_CASE("an uplink that is too slow: datagrams wait in bounds, the oldest are dropped and counted, then all is well again") {
     if (!can_run()) return;
-    Tunnel tunnel({Family::kV4, 1420, "200mbit"});
+    Tunnel tunnel({Family::kV4, 1420, "50mbit"});
     if (!tunnel.is_ready()) {
         MESSAGE("skipped: no tc, or no tbf in this kernel");
         return;

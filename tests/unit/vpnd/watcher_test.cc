@@ -1,0 +1,127 @@
+// Whoever asks for snapshots again and again is told what is new.
+#include <doctest/doctest.h>
+
+#include <utility>
+
+#include "tests/unit/vpnd/hub.h"
+
+using namespace warren;
+using test::eventually;
+using test::Hub;
+using test::peer_at;
+
+namespace {
+
+// Somebody who asks again and again for what is new.
+struct Watcher {
+    explicit Watcher(Hub& hub) : hub_(hub) {}
+    // {customers, peers} that were told.
+    std::pair<std::size_t, std::size_t> ask() {
+        const auto answer = hub_.answer_to({"", true, header.epoch, header.revision});
+        header = std::get<ipc::SnapshotHeader>(answer.front());
+        std::pair<std::size_t, std::size_t> told;
+        for (const auto& message : answer) {
+            told.first += std::holds_alternative<ipc::CustomerSnapshot>(message) ? 1U : 0U;
+            told.second += std::holds_alternative<ipc::PeerSnapshot>(message) ? 1U : 0U;
+            if (const auto* customer = std::get_if<ipc::CustomerSnapshot>(&message)) all_peers = customer->all_peers;
+        }
+        return told;
+    }
+    ipc::SnapshotHeader header;
+    bool all_peers = false;
+
+  private:
+    Hub& hub_;
+};
+
+constexpr std::pair<std::size_t, std::size_t> kNothing{0, 0};
+constexpr std::pair<std::size_t, std::size_t> kTheOne{1, 1};
+
+}  // namespace
+
+TEST_CASE("who asks again is told what has changed, and everything when that does not tell it all") {
+    Hub hub(1);
+    Hub site(2);
+    hub.configure(1, peer_at(2, 0));
+    Watcher watcher(hub);
+    CHECK(watcher.ask() == kTheOne);
+    CHECK(watcher.header.full);
+    CHECK(watcher.ask() == kNothing);
+    CHECK_FALSE(watcher.header.full);
+    CHECK(watcher.header.customer_count == 1);
+
+    Watcher second(hub);  // who comes later is told everything, and takes nothing from the first
+    CHECK(second.ask() == kTheOne);
+    CHECK(watcher.ask() == kNothing);
+
+    ipc::PutPeer peer = peer_at(1, hub.port());
+    peer.persistent_keepalive_seconds = 1;
+    site.configure(1, std::move(peer));
+    CHECK(eventually([&] { return watcher.ask() == kTheOne; }));  // the handshake
+    CHECK_FALSE(watcher.header.full);
+    CHECK_FALSE(watcher.all_peers);
+    CHECK(eventually([&] { return watcher.ask() == kNothing; }));
+    CHECK(eventually([&] { return watcher.ask() == kTheOne; }));  // the next keepalive
+
+    hub.configure(2, peer_at(3, 0));
+    CHECK(watcher.ask() == kTheOne);
+    CHECK(watcher.all_peers);  // whoever is not among them is gone
+
+    Watcher stranger(hub);
+    stranger.header = watcher.header;
+    ++stranger.header.epoch;
+    CHECK(stranger.ask() == kTheOne);  // of another vpnd's life
+    CHECK(stranger.header.full);
+    stranger.header = watcher.header;
+    stranger.header.revision += 1'000;
+    CHECK(stranger.ask() == kTheOne);  // of no time that was
+    CHECK(stranger.header.full);
+
+    CHECK(second.ask() == kTheOne);
+    hub.remove_all(3);
+    CHECK(second.ask() == kNothing);
+    CHECK(second.header.full);  // so that he notices
+}
+
+TEST_CASE("another key of the listener is told to who watches its customers") {
+    Hub hub(1);
+    hub.configure(1, peer_at(2, 0));
+    Watcher watcher(hub);
+    CHECK(watcher.ask() == kTheOne);
+    CHECK(watcher.ask() == kNothing);
+    const auto key_of = [&] { return std::get<ipc::CustomerSnapshot>(hub.snapshot()[1]).listener_public_key; };
+    const std::string before = key_of();
+    hub.send(ipc::Begin{2, false});
+    auto listener = test::put_listener("", 9, hub.port());
+    listener.has_v6 = false;
+    listener.has_sockets = false;
+    hub.send(std::move(listener));
+    hub.send(ipc::Commit{2});
+    REQUIRE(std::holds_alternative<ipc::Applied>(hub.receive()));
+    CHECK(key_of() != before);
+    CHECK(watcher.ask().first == 1);
+}
+
+TEST_CASE("a peer that the listener's new key makes ourselves is told") {
+    Hub hub(1);
+    Hub site(2);
+    hub.configure(1, peer_at(2, 0));
+    ipc::PutPeer peer = peer_at(1, hub.port());
+    peer.persistent_keepalive_seconds = 100;
+    site.configure(1, std::move(peer));
+    Watcher watcher(hub);
+    CHECK(eventually([&] { return hub.first_peer().state == ipc::PeerState::kOnline && hub.first_peer().rx_bytes >= 32; }));
+    CHECK(watcher.ask() == kTheOne);
+    CHECK(eventually([&] { return watcher.ask() == kNothing; }));
+    site.remove_all(2);
+    CHECK(eventually([&] { return watcher.ask() == kNothing; }));
+    hub.send(ipc::Begin{2, false});
+    auto listener = test::put_listener("", 2, hub.port());  // the peer's own
+    listener.has_v6 = false;
+    listener.has_sockets = false;
+    hub.send(std::move(listener));
+    hub.send(ipc::Commit{2});
+    REQUIRE(std::holds_alternative<ipc::Applied>(hub.receive()));
+    CHECK(hub.first_peer().state == ipc::PeerState::kNever);
+    CHECK(watcher.ask() == kTheOne);
+}
