@@ -213,15 +213,16 @@ def send_udp(source, target, address, sizes, port=5001, burst=32):
         receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
         receiver.bind((address, port))
         receiver.settimeout(2)
-        arrived = []
+        arrived, under_way = [], {}
         for first in range(0, len(sizes), burst):
-            expected = {number: struct.pack("!I", number) + os.urandom(max(0, size - 4)) for number, size in enumerate(sizes[first:first + burst], first)}
-            for datagram in expected.values():
+            sent = {number: struct.pack("!I", number) + os.urandom(max(0, size - 4)) for number, size in enumerate(sizes[first:first + burst], first)}
+            under_way |= sent
+            for datagram in sent.values():
                 sender.sendto(datagram, (address, port))
             with contextlib.suppress(socket.timeout):
-                for _ in expected:
+                while sent.keys() & under_way.keys():  # and those of earlier bursts that come late
                     datagram = receiver.recv(65536)
                     number, = struct.unpack("!I", datagram[:4])
-                    if expected.get(number) == datagram:
+                    if under_way.pop(number, None) == datagram:
                         arrived.append(number)
     return len(set(arrived)), arrived == sorted(arrived)

@@ -85,7 +85,8 @@ class Client:
     process: netlab.Process = None
 
     def start(self):
-        # Rarely wireguard-go loses the socket that it just made: its garbage collector closes, and so removes, the first of two handles.
+        # Rarely wireguard-go loses the socket that it just made: its garbage collector closes, and so removes, the first of two handles. And rarely one
+        # that was killed took its socket away just when the next one wanted to.
         for attempt in range(3):
             self.process = self.ns.start(self.program, "-f", self.device, name=f"{self.ns.host}-wireguard-go",
                                          env={"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": self.log_level})
@@ -99,7 +100,8 @@ class Client:
         return self
 
     def _answers_or_lost_its_socket(self):
-        return (not self.process.running() and "listen on uapi socket: no such file" in self.process.tail()) or self._answers()
+        lost = ("listen on uapi socket: no such file", "UAPI listen error: remove")
+        return (not self.process.running() and any(text in self.process.tail() for text in lost)) or self._answers()
 
     def _answers(self):
         if not self.process.running():
