@@ -16,7 +16,7 @@ READY_SECONDS = 480  # 60 s alone; others may build, and a second image is made,
 
 @pytest.fixture(scope="module")
 def place():
-    """A running guest that was configured by a seed disk with one customer, and a client's namespace."""
+    """A running guest, and a client's namespace. A seed disk has the guest's configuration with one customer, its firmware's tables the uplink's."""
     assert IMAGE, "WARREN_IMAGE names the qcow2 to boot"
     with netlab.Lab() as lab:
         internet, client = lab.router("internet"), lab.namespace("client")
@@ -26,9 +26,9 @@ def place():
         acme = warren.Customer("acme", ["10.0.0.1/24"], [warren.Peer("branch", key.public, ["10.0.1.0/24"])])
         server = warren.Warren(lab, internet, customers=[acme], config=lab.path("seed/warren"), status_listen="198.51.100.1:8443")
         server.write()
-        lab.write("seed/network/10-uplink.network",
+        lab.write("credential/network/10-uplink.network",
                   "[Match]\nType=ether\n[Network]\nAddress=198.51.100.1/24\nGateway=198.51.100.254\n")
-        machine = guest.Guest(lab, internet, IMAGE, "tap0", seed=lab.path("seed"))
+        machine = guest.Guest(lab, internet, IMAGE, "tap0", seed=lab.path("seed"), credential=lab.path("credential"))
         internet.ip("addr add 198.51.100.254/24 dev tap0")
         peer = wireguard_go.Peer(server.key.public, ["10.0.0.0/24"], endpoint="198.51.100.1:51820")
         tunnel = wireguard_go.Client(client, "wgboot0", key, ["10.0.1.1/24"], [peer])
@@ -42,7 +42,7 @@ def test_the_image_boots_to_ready_and_its_daemons_run(place):
     ready = machine.expect(r"warren: READY slot=(\w) version=(\S+) uptime=(\S+)", READY_SECONDS)
     assert ready.group(1) == "a"
     console = machine.console()
-    assert "configured by the seed disk" in console
+    assert "configured by the seed disk" in console and "configured by the seed credential" in console
     for what in ("root is verified and read-only", "the data partition is prepared", "the uplink's firewall is loaded", "stackd is ready", "vpnd runs", "statusd runs", "the daemons answer", "customers: 1 of 1 up"):
         assert f"health: {what}: ok" in console
     assert "FAILED" not in console
@@ -61,6 +61,13 @@ def test_the_status_page_answers_on_the_uplink(place):
     assert health.stdout.strip()
 
 
+def test_the_console_says_where_the_page_is_and_how_to_know_it(place):
+    machine, _, client = place
+    said = machine.expect(r"warren: status page https://198\.51\.100\.1:8443/\s+(?:\[.*\] \S+ )?warren: its certificate is ([0-9A-F:]{95})", 120)
+    certificate = client.run("sh", "-c", "openssl s_client -connect 198.51.100.1:8443 </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256", timeout=30)
+    assert certificate.stdout.strip().endswith("=" + said.group(1))
+
+
 def test_nothing_else_answers_on_the_uplink(place):
     _, _, client = place
     for port in (22, 53, 111):
@@ -77,6 +84,13 @@ def test_the_inside_is_as_it_should_be(place):
         "systemctl --failed --no-legend | wc -l": r"^0\s*$",
         "touch /usr/x 2>&1": "Read-only file system",
         "ip netns": "warren-acme",
+        "nft list set inet uplink udp_listeners": r"elements = \{ 51820 \}",
+        "nft list set inet uplink tcp_listeners": r"elements = \{ 8443 \}",
+        "nft list chain inet uplink input | grep -c 'dport'": r"^4\s*$",  # DHCP, DHCPv6 and the two sets
+        "cat /run/issue.d/warren.issue": r"https://198\.51\.100\.1:8443/",
+        "systemctl show warren -p WatchdogUSec": "3min",
+        "vpnctl support-bundle /tmp/b.tar.gz && tar -tzf /tmp/b.tar.gz": r"stacks/acme/nftables\.txt",
+        "vpnctl setup 2>&1": "is there already",
         "vpnctl customers": "acme",
         "cat /proc/$(pgrep -x vpnd)/status | grep -E 'Cap(Prm|Eff|Bnd)|Seccomp:|NoNewPrivs'":
             r"CapPrm:\s0+\s+CapEff:\s0+\s+CapBnd:\s0+\s+NoNewPrivs:\s1\s+Seccomp:\s2",

@@ -1,10 +1,12 @@
 """A firmware image in QEMU, without KVM: its console is a file to read and a socket to write to."""
 
+import base64
 import os
 import re
 import select
 import shutil
 import socket
+import subprocess
 
 from . import netlab
 
@@ -14,9 +16,10 @@ CONTROL = re.compile(r"\x1b\[[0-9;?=]*[a-zA-Z]|\r")
 
 
 class Guest:
-    """A machine with a fresh disk on top of `image`, its uplink on device `tap` of namespace `ns`. `seed`: a directory for the seed disk; `drives`: more disks."""
+    """A machine with a fresh disk on top of `image`, its uplink on device `tap` of namespace `ns`. `seed`: a directory for the seed disk; `drives`: more disks;
+    `credential`: a directory for the credential warren.seed, which the machine finds in its firmware's tables."""
 
-    def __init__(self, lab, ns, image, tap, seed=None, name="guest", disk_size="2G", drives=()):
+    def __init__(self, lab, ns, image, tap, seed=None, name="guest", disk_size="2G", drives=(), credential=None):
         self.lab, self.ns, self.name = lab, ns, name
         self.console_path, self._socket_path = lab.path(f"{name}.console"), lab.path(f"{name}.sock")
         self.disk, self._seen, self.process, self._socket = lab.path(f"{name}.qcow2"), 0, None, None
@@ -25,6 +28,7 @@ class Guest:
         self._code, self.drives = None, [self.disk, *drives]
         if seed:
             self.drives.append(make_disk(lab.path(f"{name}-seed.raw"), "WARREN-SEED", seed, megabytes=8))
+        self.credential = make_credential(lab, credential, name) if credential else None
         ns.ip(f"tuntap add dev {tap} mode tap", f"link set {tap} up")
         self.tap = tap
 
@@ -38,6 +42,8 @@ class Guest:
                    "-chardev", f"socket,id=console,path={self._socket_path},server=on,wait=off,logfile={self.console_path}", "-serial", "chardev:console",
                    "-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}", "-drive", f"if=pflash,format=raw,file={self.variables}",
                    "-netdev", f"tap,id=uplink,ifname={self.tap},script=no,downscript=no", "-device", "virtio-net-pci,netdev=uplink"]
+        if self.credential:
+            command += ["-smbios", f"type=11,path={self.credential}"]
         for drive in self.drives:
             command += ["-drive", f"if=virtio,cache=unsafe,format={'qcow2' if drive.endswith('.qcow2') else 'raw'},file={drive}"]
         self.process = self.ns.start(*command, name=self.name)
@@ -112,3 +118,11 @@ def make_disk(path, label, directory, megabytes):
     netlab.run("mkfs.ext4", "-q", "-L", label, "-d", directory, path)
     return path
 
+
+def make_credential(lab, directory, name):
+    """A file with the string of SMBIOS type 11 that systemd takes for the credential warren.seed (systemd.system-credentials(7))."""
+    packed = subprocess.run(["tar", "-C", directory, "-cz", "."], check=True, capture_output=True).stdout
+    path = lab.path(f"{name}-credential")
+    with open(path, "w") as out:
+        out.write("io.systemd.credential.binary:warren.seed=" + base64.b64encode(packed).decode())
+    return path
