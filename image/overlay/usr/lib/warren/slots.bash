@@ -9,7 +9,7 @@ running_version() { sed -n 's/^IMAGE_VERSION=//p' "$root/usr/lib/os-release"; }
 other_slot() { [[ $(running_slot) == a ]] && echo b || echo a; }
 
 # program_of SLOT: the path of its program, or nothing.
-program_of() { find "$programs" -maxdepth 1 -name "warren_*-$1.efi" -o -maxdepth 1 -name "warren_*-$1+*.efi" | sort -V | tail -n 1; }
+program_of() { find "$programs" -maxdepth 1 \( -name "warren_*-$1.efi" -o -name "warren_*-$1+*.efi" \) | sort -V | tail -n 1; }
 # version_of PROGRAM, tries_of PROGRAM: how often it may still be tried; nothing when it is good.
 version_of() { sed -n 's|.*/warren_\(.*\)-[ab]\(+[0-9-]*\)\?\.efi$|\1|p' <<<"$1"; }
 tries_of() { sed -n 's|.*-[ab]+\([0-9]*\)\(-[0-9]*\)\?\.efi$|\1|p' <<<"$1"; }
