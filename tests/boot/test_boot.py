@@ -96,7 +96,7 @@ def test_the_inside_is_as_it_should_be(place):
             r"CapPrm:\s0+\s+CapEff:\s0+\s+CapBnd:\s0+\s+NoNewPrivs:\s1\s+Seccomp:\s2",
     }
     for command, wanted in facts.items():
-        _, said = machine.run(command)
+        _, said = machine.run(command, timeout=180)  # the bundle starts some dozen programs, in a machine that is emulated
         assert re.search(wanted, said), f"{command}: {said}"
     _, blocks = machine.run("df --output=size -BM /data | tail -n 1")
     assert int(blocks.strip().rstrip("M")) > 500  # 64 MB in the image, grown to the disk's end
