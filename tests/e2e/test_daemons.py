@@ -140,7 +140,7 @@ def test_the_service_manager_hears_in_time_that_stackd_does_not_hang(second):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(path)
         notify.settimeout(20)
-        second.process = second.uplink.start(*second.stackd(), name="watched", env={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1000000"})
+        second.process = second.uplink.start(*second.stackd(), name="watched", env={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "2000000"})
 
         def next_feed():
             while notify.recv(4096) != b"WATCHDOG=1":
@@ -149,14 +149,14 @@ def test_the_service_manager_hears_in_time_that_stackd_does_not_hang(second):
 
         while b"READY=1" not in notify.recv(4096):
             pass
-        feeds = [next_feed() for _ in range(4)]
-        assert all(0.2 < later - earlier < 0.95 for earlier, later in zip(feeds, feeds[1:]))
+        feeds = [next_feed() for _ in range(3)]
+        assert all(0.4 < later - earlier < 2 for earlier, later in zip(feeds, feeds[1:]))
         second.process.kill(signal.SIGSTOP)
         notify.setblocking(False)
         with pytest.raises(BlockingIOError):
             while True:
                 notify.recv(4096)
-        time.sleep(1.2)
+        time.sleep(2.2)
         with pytest.raises(BlockingIOError):  # what hangs says nothing
             notify.recv(4096)
         second.process.kill(signal.SIGCONT)

@@ -21,8 +21,8 @@ struct CustomerTrain {
     Train train;
     std::size_t source = 0;  // which of the trains given to sort()
     bool whole = true;       // it is all of that
-    bool is_forged =
-        false;  // most likely: the session's budget of forged messages is spent, and this does not come from its peer's endpoint
+    // Most likely: the session's budget of forged messages is spent, and this does not come from its peer's endpoint.
+    bool is_forged = false;
 };
 
 // Owns the worker's customers, peers and sessions. Every call appends to an Output which the caller empties. In steady state a packet costs

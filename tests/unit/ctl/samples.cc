@@ -80,11 +80,16 @@ Snapshot snapshot() {
     return out;
 }
 
+TemporaryDirectory::TemporaryDirectory() : path((std::filesystem::temp_directory_path() / "warren-ctl-XXXXXX").string()) {
+    REQUIRE(::mkdtemp(path.data()) != nullptr);
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+    std::filesystem::remove_all(path);
+}
+
 FakeDaemon::FakeDaemon(const std::string& socket, std::function<void(ipc::Channel&)> serve) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "warren-ctl-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    run_dir_ = pattern;
-    auto listener = ipc::listen_at(run_dir_ + "/" + socket, 0600);
+    auto listener = ipc::listen_at(run_dir() + "/" + socket, 0600);
     REQUIRE(listener.has_value());
     listener_ = std::move(*listener);
     stop_ = UniqueFd(::eventfd(0, EFD_CLOEXEC));
@@ -100,7 +105,6 @@ FakeDaemon::~FakeDaemon() {
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(stop_.get(), &one, sizeof one);
     thread_.join();
-    std::filesystem::remove_all(run_dir_);
 }
 
 void ignore_request(ipc::Channel& channel) {

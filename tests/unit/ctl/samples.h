@@ -17,6 +17,15 @@ ipc::PeerSnapshot peer(const std::string& name, ipc::PeerState state);
 // Two customers: acme with three peers, globex suspended with none.
 Snapshot snapshot();
 
+// Empty at first, gone at the end.
+struct TemporaryDirectory {
+    TemporaryDirectory();
+    ~TemporaryDirectory();
+    TemporaryDirectory(const TemporaryDirectory&) = delete;
+    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+    std::string path;
+};
+
 // A run directory of its own, gone at the end, with a daemon's socket in it that serves one connection in a thread.
 class FakeDaemon {
   public:
@@ -25,10 +34,10 @@ class FakeDaemon {
     ~FakeDaemon();
     FakeDaemon(const FakeDaemon&) = delete;
     FakeDaemon& operator=(const FakeDaemon&) = delete;
-    [[nodiscard]] const std::string& run_dir() const { return run_dir_; }
+    [[nodiscard]] const std::string& run_dir() const { return run_dir_.path; }
 
   private:
-    std::string run_dir_;
+    TemporaryDirectory run_dir_;
     UniqueFd listener_;
     UniqueFd stop_;
     std::thread thread_;

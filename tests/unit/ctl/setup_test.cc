@@ -31,15 +31,7 @@ const std::string kPassword = "correct horse";
 
 class Room {
   public:
-    Room() {
-        std::string pattern = (fs::temp_directory_path() / "warren-setup-XXXXXX").string();
-        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        root = pattern;
-        fs::create_directory(network());
-    }
-    ~Room() { fs::remove_all(root); }
-    Room(const Room&) = delete;
-    Room& operator=(const Room&) = delete;
+    Room() { fs::create_directory(network()); }
 
     [[nodiscard]] std::string config() const { return root + "/etc"; }
     [[nodiscard]] std::string network() const { return root + "/network"; }
@@ -61,7 +53,8 @@ class Room {
         return ran;
     }
 
-    std::string root;
+    samples::TemporaryDirectory directory;
+    const std::string& root = directory.path;
 };
 
 std::string some_device() {

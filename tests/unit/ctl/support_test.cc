@@ -43,9 +43,6 @@ std::string tar(const std::vector<std::string>& arguments) {
 class Room {
   public:
     Room() {
-        std::string pattern = (fs::temp_directory_path() / "warren-support-XXXXXX").string();
-        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        root = pattern;
         fs::create_directories(root + "/etc/customers");
         fs::create_directories(root + "/etc/secrets/acme");
         REQUIRE(access::start_libsodium().has_value());
@@ -64,9 +61,6 @@ class Room {
                                         "[[token]]\nname = \"prometheus\"\nrole = \"viewer\"\nsha256 = \"{}\"\n",
                                         hash, token_hash));
     }
-    ~Room() { fs::remove_all(root); }
-    Room(const Room&) = delete;
-    Room& operator=(const Room&) = delete;
 
     void write(const std::string& name, const std::string& text) const { std::ofstream(root + "/etc/" + name, std::ios::binary) << text; }
     [[nodiscard]] samples::Ran make() const {
@@ -74,7 +68,9 @@ class Room {
     }
     [[nodiscard]] std::string bundle() const { return root + "/bundle.tar.gz"; }
 
-    std::string root, token, token_hash, hash;
+    samples::TemporaryDirectory directory;
+    const std::string& root = directory.path;
+    std::string token, token_hash, hash;
 };
 
 }  // namespace
