@@ -14,9 +14,16 @@ from tests.lab.town import Town  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes minutes; runs beside the others")
+    config.addinivalue_line("markers", "losses: counts lost packets or time on cores that others use too; has a second try, which the summary names")
     if os.geteuid() != 0:
         raise SystemExit("these tests make network namespaces: run them as root")
     netlab.private_names()
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("losses"):
+            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
 
 
 @pytest.fixture(scope="session")

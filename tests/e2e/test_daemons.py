@@ -67,6 +67,7 @@ def test_vpnd_has_no_privileges(town):
 # --- stackd dies ------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.losses
 def test_a_killed_stackd_stops_no_packet_and_adopts_what_it_finds(town, office):
     vpnd, inode = town.warren.vpnd(), os.stat(town.stack(office.customer).path).st_ino
     pinging = scenery.Pinging(office.ns, STACK4)

@@ -21,6 +21,7 @@ def some_peer(name="p", last=9):
     return warren.Peer(name, wireguard_go.new_key().public, [f"10.0.0.{last}/32"])
 
 
+@pytest.mark.losses
 def test_fifty_changes_of_others_lose_no_ping_of_this_one(town, steady):
     handshake = steady.shown().latest_handshake
     pinging = scenery.Pinging(steady.ns, STACK4)
@@ -34,6 +35,7 @@ def test_fifty_changes_of_others_lose_no_ping_of_this_one(town, steady):
     assert steady.shown().latest_handshake == handshake
 
 
+@pytest.mark.losses
 def test_a_peer_added_to_a_customer_disturbs_none_of_his_others(town, steady):
     pinging = scenery.Pinging(steady.ns, STACK4)
     late = town.office("late", addresses=["10.0.0.7/32"])

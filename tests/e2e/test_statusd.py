@@ -66,6 +66,7 @@ def test_it_holds_no_file_of_a_customer(scene):
 
 # --- it dies, hangs, is stopped ---------------------------------------------------------------------------------------------------------
 
+@pytest.mark.losses
 def test_a_killed_statusd_costs_no_packet_and_is_back(scene):
     pid, vpnd = scene.statusd(), scene.warren.vpnd()
     with no_packet_is_lost(scene):
@@ -76,6 +77,7 @@ def test_a_killed_statusd_costs_no_packet_and_is_back(scene):
     netlab.wait_until(lambda: scene.get("/readyz").status == 200, 20)
 
 
+@pytest.mark.losses
 def test_a_stopped_statusd_costs_no_packet_and_goes_on(scene):
     pid, vpnd = scene.statusd(), scene.warren.vpnd()
     os.kill(pid, signal.SIGSTOP)
@@ -119,6 +121,7 @@ def test_plain_http_gets_nothing(scene):
         assert b"HTTP" not in sock.recv(4096)
 
 
+@pytest.mark.losses
 def test_half_open_and_slow_clients_are_dropped_and_disturb_nobody(scene):
     silent, slow = scene.page.connect(), scene.page.tls()
     try:
@@ -152,6 +155,7 @@ def narrow_tls(scene):
     return context.wrap_socket(scene.town.hub.inside(connect))
 
 
+@pytest.mark.losses
 def test_a_viewer_who_does_not_read_is_dropped_and_others_see_on(scene):
     viewers = lambda: scene.get("/api/v1/system").json()["statusd"]["viewers"]
     before = viewers()
@@ -188,6 +192,7 @@ def test_a_reader_who_does_not_read_is_dropped(scene):
     sock.close()
 
 
+@pytest.mark.losses
 def test_a_flood_of_connections_leaves_packets_and_vpnctl_alone(scene):
     memory = scene.get("/api/v1/system").json()["statusd"]["memory_bytes"]
     with no_packet_is_lost(scene), contextlib.ExitStack() as stack:

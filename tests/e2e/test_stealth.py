@@ -158,6 +158,7 @@ class Flood:
         return self._raw.drain()
 
 
+@pytest.mark.losses
 def test_under_a_flood_a_cookie_is_asked_for_and_honoured(town, known):
     """Established tunnels notice nothing, a peer that sends the cookie back is let in, and so is a stock client."""
     flood = Flood(town.raw_peer("attacker")[0])

@@ -31,6 +31,17 @@ def crowd():
         yield town, offices
 
 
+def come_back(offices):
+    """In turns: a client that sends nothing does not notice that his session is gone, which takes him 15 s."""
+    away = list(offices)
+
+    def all_back():
+        away[:] = [office for office in away if not office.ping(timeout=1)]
+        return not away
+
+    netlab.wait_until(all_back, 60, "all clients are back")
+
+
 def threads(pid):
     names = []
     for task in os.listdir(f"/proc/{pid}/task"):
@@ -60,6 +71,7 @@ def test_customers_of_different_workers_have_the_same_addresses_and_never_each_o
     assert handed_over(town.warren) == [0] * WORKERS  # the kernel brought every packet to its owner
 
 
+@pytest.mark.losses
 def test_customers_who_come_and_go_disturb_nobody_on_any_worker(crowd):
     town, offices = crowd
     pinging = [scenery.Pinging(office.ns, STACK4) for office in offices]
@@ -76,6 +88,7 @@ def queues_of(town, customer):
     return int(re.search(r"numtxqueues (\d+)", town.stack(customer).run("ip", "-d", "link", "show", "vpn0").stdout).group(1))
 
 
+@pytest.mark.losses
 def test_a_large_customer_gets_another_number_of_queues_and_nobody_else_notices(crowd):
     town, offices = crowd
     others = [scenery.Pinging(office.ns, STACK4) for office in offices if office.customer.id != "crowd-large"]
@@ -86,11 +99,11 @@ def test_a_large_customer_gets_another_number_of_queues_and_nobody_else_notices(
         customer.queues = queues
         town.warren.put(customer)
         assert (queues_of(town, customer) > 1) == (queues > 1)
-        for office in large:
-            netlab.wait_until(lambda: office.ping(timeout=1), 40, "the client is back")
+        come_back(large)
     assert [each.lost() for each in others] == [0] * len(others)
 
 
+@pytest.mark.losses
 def test_another_number_of_workers_waits_for_a_restart_and_says_so(crowd):
     town, offices = crowd
     pinging, vpnd = scenery.Pinging(offices[0].ns, STACK4), town.warren.vpnd()
@@ -102,6 +115,7 @@ def test_another_number_of_workers_waits_for_a_restart_and_says_so(crowd):
     assert pinging.lost() == 0
 
 
+@pytest.mark.losses
 def test_a_new_stackd_adopts_all_workers_and_goes_on_with_their_number(crowd):
     town, offices = crowd
     vpnd, pinging = town.warren.vpnd(), [scenery.Pinging(office.ns, STACK4) for office in offices]
@@ -117,21 +131,21 @@ def test_a_new_stackd_adopts_all_workers_and_goes_on_with_their_number(crowd):
     assert [each.lost() for each in pinging] == [0] * len(offices)
 
 
+@pytest.mark.losses
 def test_a_killed_vpnd_is_back_with_all_its_workers(crowd):
     town, offices = crowd
     vpnd = town.warren.vpnd()
     os.kill(vpnd, signal.SIGKILL)
-    for office in offices:
-        netlab.wait_until(lambda: office.ping(timeout=1), 40, "the client is back")
+    come_back(offices)
     assert town.warren.vpnd() != vpnd and len(threads(town.warren.vpnd())) == WORKERS
 
 
+@pytest.mark.losses
 def test_a_restart_brings_the_new_number(crowd):
     town, offices = crowd
     town.warren.workers = 2
     assert town.warren.stop() == 0
     town.warren.start()
     assert threads(town.warren.vpnd()) == ["data-0", "data-1"]
-    for office in offices:
-        netlab.wait_until(lambda: office.ping(timeout=1), 40, "the client is back")
+    come_back(offices)
     assert "restarted" not in town.warren.apply().stdout

@@ -66,6 +66,7 @@ def test_every_small_size_passes(firm):
         assert firm.one.ns.ping(STACK4, "-s", size), size
 
 
+@pytest.mark.losses
 def test_flood_pings_are_all_answered(firm):
     for ns, address in ((firm.one.ns, STACK4), (firm.stack, "10.0.0.2"), (firm.one.ns, "fd00:42::3")):
         done = ns.run("ping", "-n", "-q", "-f", "-c", 1000, "-W", 2, address)
@@ -96,6 +97,7 @@ def test_a_narrow_path_in_the_middle_is_passed_in_outer_fragments(town, visit):
     assert scenery.send_tcp(office.ns, town.stack(customer), STACK4, 3 * MEGABYTE)
 
 
+@pytest.mark.losses
 def test_giant_datagrams_at_the_port_disturb_nobody(town, firm):
     pinging = scenery.Pinging(firm.one.ns, STACK4)
     place = town.place("giant")

@@ -39,6 +39,7 @@ def test_another_preshared_key_does_not_connect(town, visit, ours, theirs):
     assert office.shown().latest_handshake == 0
 
 
+@pytest.mark.losses
 def test_a_psk_that_changes_keeps_the_session_and_counts_from_the_next_handshake(town, visit):
     office = town.office("psk", psk=wireguard_go.new_psk())
     customer = visit([office])

@@ -142,6 +142,7 @@ def test_no_peer_and_no_endpoint_are_told_by_icmp(town, visit):
             assert "nreachable" in answer, (address, answer)
 
 
+@pytest.mark.losses
 def test_a_peer_whose_port_is_closed_does_not_disturb_the_others(town, visit):
     gone = town.office("gone", addresses=["10.0.0.4/32"], listen_port=4604)
     stays = town.office("stays")
