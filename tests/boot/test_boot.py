@@ -28,7 +28,7 @@ def place():
         server.write()
         lab.write("credential/network/10-uplink.network",
                   "[Match]\nType=ether\n[Network]\nAddress=198.51.100.1/24\nGateway=198.51.100.254\n")
-        machine = guest.Guest(lab, internet, IMAGE, "tap0", seed=lab.path("seed"), credential=lab.path("credential"))
+        machine = guest.Guest(lab, internet, IMAGE, "tap0", seed=lab.path("seed"), credential=lab.path("credential"), secure_boot=True)
         internet.ip("addr add 198.51.100.254/24 dev tap0")
         peer = wireguard_go.Peer(server.key.public, ["10.0.0.0/24"], endpoint="198.51.100.1:51820")
         tunnel = wireguard_go.Client(client, "wgboot0", key, ["10.0.1.1/24"], [peer])
@@ -87,6 +87,7 @@ def test_the_inside_is_as_it_should_be(place):
         "nft list set inet uplink udp_listeners": r"elements = \{ 51820 \}",
         "nft list set inet uplink tcp_listeners": r"elements = \{ 8443 \}",
         "nft list chain inet uplink input | grep -c 'dport'": r"^4\s*$",  # DHCP, DHCPv6 and the two sets
+        "cat /sys/kernel/security/lockdown": r"\[integrity\]",  # the firmware started it as signed
         "cat /run/issue.d/warren.issue": r"https://198\.51\.100\.1:8443/",
         "systemctl show warren -p WatchdogUSec": "3min",
         "vpnctl support-bundle /tmp/b.tar.gz && tar -tzf /tmp/b.tar.gz": r"stacks/acme/nftables\.txt",

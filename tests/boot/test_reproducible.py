@@ -1,11 +1,11 @@
-"""The same sources make the same image, bit by bit."""
+"""The same sources, and the same keys, make the same image, bit by bit: every signature included."""
 
 import filecmp
 import os
 
 import pytest
 
-from tests.lab import netlab
+from tests.lab import guest, netlab
 from tests.lab.warren import ROOT
 
 IMAGE = os.environ.get("WARREN_IMAGE", "")
@@ -16,7 +16,7 @@ PACKAGE = os.environ.get("WARREN_PACKAGE", "")
 def test_a_second_build_has_the_same_bytes(tmp_path):
     assert IMAGE and PACKAGE, "WARREN_IMAGE names the qcow2, WARREN_PACKAGE the package that it was made of"
     first, second = os.path.dirname(IMAGE), str(tmp_path / "second")
-    netlab.run(f"{ROOT}/image/build", "--package", PACKAGE, "--out", second, timeout=600)
+    netlab.run(f"{ROOT}/image/build", "--package", PACKAGE, "--out", second, *guest.SIGNED, timeout=600)
     files = sorted(os.listdir(first))
     assert files == sorted(os.listdir(second))
     assert "sbom.tsv" in files and "SHA256SUMS" in files

@@ -1,5 +1,5 @@
 """An update of a whole machine, one guest all the way: refused bundles, a power cut in an install, the new slot, a slot that is damaged, a
-version whose vpnd does not work. The tests are one story, in this order; each boot takes minutes without KVM.
+version whose vpnd does not work; all of it under Secure Boot. The tests are one story, in this order; each boot takes minutes without KVM.
 
 The tries that a slot loses before it is given up are counted by the loader; the story takes two of three away by hand, to save boots.
 """
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 def build(lab, version, *options):
     """The path of a real bundle of this version."""
     out = lab.path(f"release-{version}")
-    netlab.run(f"{ROOT}/image/build", "--package", PACKAGE, "--version", version, "--only", "bundle", "--out", out, *options, timeout=600)
+    netlab.run(f"{ROOT}/image/build", "--package", PACKAGE, "--version", version, "--only", "bundle", "--out", out, *guest.SIGNED, *options, timeout=600)
     return f"{out}/warren-{version}-vm.update"
 
 
@@ -48,7 +48,7 @@ def machine():
         lab.write("seed/network/10-uplink.network",
                   "[Match]\nType=ether\n[Network]\nAddress=198.51.100.1/24\nGateway=198.51.100.254\n")
         bundles = guest.make_disk(lab.path("bundles.raw"), "BUNDLES", lab.path("bundles"), megabytes=480)
-        machine = guest.Guest(lab, internet, IMAGE, "tap0", seed=lab.path("seed"), drives=[bundles])
+        machine = guest.Guest(lab, internet, IMAGE, "tap0", seed=lab.path("seed"), drives=[bundles], secure_boot=True)
         internet.ip("addr add 198.51.100.254/24 dev tap0")
         machine.start()
         arrive(machine, "a")

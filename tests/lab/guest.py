@@ -9,22 +9,27 @@ import socket
 import subprocess
 
 from . import netlab
+from .warren import ROOT
 
-FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
-VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+# The firmware and its variables; with Secure Boot the variables have enrolled the certificate that SIGNED names.
+FIRMWARE = {False: ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+            True: ("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd")}
+SIGNED = ("--secure-boot-key", f"{ROOT}/build/image/snakeoil.key", "--secure-boot-certificate", "/usr/share/ovmf/PkKek-1-snakeoil.pem")  # for image/build
 CONTROL = re.compile(r"\x1b\[[0-9;?=]*[a-zA-Z]|\r")
 
 
 class Guest:
     """A machine with a fresh disk on top of `image`, its uplink on device `tap` of namespace `ns`. `seed`: a directory for the seed disk; `drives`: more disks;
-    `credential`: a directory for the credential warren.seed, which the machine finds in its firmware's tables."""
+    `credential`: a directory for the credential warren.seed, which the machine finds in its firmware's tables;
+    `secure_boot`: it starts signed programs only."""
 
-    def __init__(self, lab, ns, image, tap, seed=None, name="guest", disk_size="2G", drives=(), credential=None):
+    def __init__(self, lab, ns, image, tap, seed=None, name="guest", disk_size="2G", drives=(), credential=None, secure_boot=False):
         self.lab, self.ns, self.name = lab, ns, name
         self.console_path, self._socket_path = lab.path(f"{name}.console"), lab.path(f"{name}.sock")
         self.disk, self._seen, self.process, self._socket = lab.path(f"{name}.qcow2"), 0, None, None
         netlab.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image, self.disk, disk_size)
-        self.variables = shutil.copy(VARIABLES, lab.path(f"{name}.vars"))
+        self.firmware, variables = FIRMWARE[secure_boot]
+        self.variables = shutil.copy(variables, lab.path(f"{name}.vars"))
         self._code, self.drives = None, [self.disk, *drives]
         if seed:
             self.drives.append(make_disk(lab.path(f"{name}-seed.raw"), "WARREN-SEED", seed, megabytes=8))
@@ -37,10 +42,10 @@ class Guest:
         self._seen, self._socket = 0, None
         if os.path.exists(self.console_path):
             os.remove(self.console_path)
-        command = ["nice", "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "768", "-smp", "1", "-display", "none",
+        command = ["nice", "qemu-system-x86_64", "-machine", "q35,smm=on", "-accel", "tcg", "-cpu", "max", "-m", "768", "-smp", "1", "-display", "none",
                    "-monitor", "none", "-device", "virtio-rng-pci", "-device", "i6300esb",
                    "-chardev", f"socket,id=console,path={self._socket_path},server=on,wait=off,logfile={self.console_path}", "-serial", "chardev:console",
-                   "-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}", "-drive", f"if=pflash,format=raw,file={self.variables}",
+                   "-drive", f"if=pflash,format=raw,readonly=on,file={self.firmware}", "-drive", f"if=pflash,format=raw,file={self.variables}",
                    "-netdev", f"tap,id=uplink,ifname={self.tap},script=no,downscript=no", "-device", "virtio-net-pci,netdev=uplink"]
         if self.credential:
             command += ["-smbios", f"type=11,path={self.credential}"]
