@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import pathlib
 import re
 import subprocess
 
@@ -24,15 +25,15 @@ def key_at(path):
     return path
 
 
-def bundle_of(directory, version, key, flavour="vm", salt=b""):
-    """A real bundle with small files; the slot's program says which root and hash tree it starts."""
+def bundle_of(directory, version, key, flavour="vm", salt=b"", program=None):
+    """A real bundle with small files; the slot's program says which root and hash tree it starts, or is the file `program`."""
     work = directory / f"work-{version}-{flavour}-{key.name}"
     work.mkdir()
     files = {name: hashlib.sha512(f"{name} {version}".encode() + salt).digest() * (size // 64) for name, size in SIZES.items()}
     (work / "root.erofs").write_bytes(files["root"])
     (work / "root.verity").write_bytes(files["verity"])
     for slot in "ab":
-        (work / f"warren-{slot}.efi").write_text(program_text(slot, files["root"], files["verity"]))
+        (work / f"warren-{slot}.efi").write_bytes(program.read_bytes() if program else program_text(slot, files["root"], files["verity"]).encode())
     path = work / "bundle.update"
     env = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
     subprocess.run([f"{ROOT}/image/bundle", work, version, flavour, key, path], check=True, env=env, timeout=30)
@@ -186,6 +187,37 @@ def test_what_is_refused_changes_nothing(appliance, bundle, key, tmp_path, case,
     assert said.stderr.startswith("vpnctl: ")
     assert appliance.names() == [name]
     assert before == [appliance.content("b", what) for what in SIZES]
+
+
+LOADER = pathlib.Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")  # an EFI program that is at hand
+
+
+def signed_program(directory, name):
+    """The loader, signed for Secure Boot by a new key of this name."""
+    key, certificate, program = directory / f"{name}.key", directory / f"{name}.pem", directory / f"{name}.efi"
+    netlab.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", "-subj", f"/CN={name}", "-keyout", str(key), "-out", str(certificate))
+    netlab.run("sbsign", "--key", str(key), "--cert", str(certificate), "--output", str(program), str(LOADER))
+    return program
+
+
+@pytest.mark.parametrize("secure_boot, signer, message", [
+    (True, "ours", ""), (True, "other", "signed for Secure Boot with another key"), (True, None, "is not signed for Secure Boot"),
+    (False, None, ""), (False, "other", "")])
+def test_under_secure_boot_a_program_that_the_firmware_would_not_start_is_refused(appliance, key, tmp_path, secure_boot, signer, message):
+    variables = appliance.root / "sys/firmware/efi/efivars"
+    variables.mkdir(parents=True)
+    (variables / "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c").write_bytes(bytes([6, 0, 0, 0, secure_boot]))
+    ours = signed_program(tmp_path, "ours")
+    (appliance.programs / "warren_1.0.0-a.efi").write_bytes(ours.read_bytes())
+    program = {"ours": ours, None: LOADER}.get(signer) or signed_program(tmp_path, signer)
+    before = [appliance.content("b", what) for what in SIZES]
+    said = appliance.update("install", bundle_of(tmp_path, "2.0.0", key, program=program))
+    if message:
+        assert said.returncode == 4 and message in said.stderr, said
+        assert appliance.names() == ["warren_1.0.0-a.efi"] and before == [appliance.content("b", what) for what in SIZES]
+    else:
+        assert said.returncode == 0, said.stderr
+        assert appliance.names() == ["warren_1.0.0-a.efi", "warren_2.0.0-b+3.efi"]
 
 
 @pytest.mark.slow
