@@ -3,10 +3,10 @@
 import base64
 import os
 import re
-import select
 import shutil
 import socket
 import subprocess
+import threading
 
 from . import netlab
 from .warren import ROOT
@@ -20,11 +20,13 @@ CONTROL = re.compile(r"\x1b\[[0-9;?=]*[a-zA-Z]|\r")
 
 class Guest:
     """A machine with a fresh disk on top of `image`, its uplink on device `tap` of namespace `ns`. `seed`: a directory for the seed disk; `drives`: more disks;
-    `credential`: a directory for the credential warren.seed, which the machine finds in its firmware's tables;
-    `secure_boot`: it starts signed programs only."""
+    `credential`: a directory for the credential warren.seed, which the machine finds in its firmware's tables; `secure_boot`: it starts signed
+    programs only; `trunk`: a cable.Cable, whose card is cable.DEVICE in the guest; `options`: more of QEMU's."""
 
-    def __init__(self, lab, ns, image, tap, seed=None, name="guest", disk_size="2G", drives=(), credential=None, secure_boot=False):
-        self.lab, self.ns, self.name = lab, ns, name
+    def __init__(self, lab, ns, image, tap, seed=None, name="guest", disk_size="2G", drives=(), credential=None, secure_boot=False, trunk=None,
+                 memory=768, options=()):
+        self.lab, self.ns, self.name, self.memory = lab, ns, name, memory
+        self.options = [*options, *(trunk.options() if trunk else [])]
         self.console_path, self._socket_path = lab.path(f"{name}.console"), lab.path(f"{name}.sock")
         self.disk, self._seen, self.process, self._socket = lab.path(f"{name}.qcow2"), 0, None, None
         netlab.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image, self.disk, disk_size)
@@ -39,20 +41,28 @@ class Guest:
 
     def start(self):
         """Power on; also after stop(). The console begins anew."""
-        self._seen, self._socket = 0, None
-        if os.path.exists(self.console_path):
-            os.remove(self.console_path)
-        command = ["nice", "qemu-system-x86_64", "-machine", "q35,smm=on", "-accel", "tcg", "-cpu", "max", "-m", "768", "-smp", "1", "-display", "none",
+        self._seen, self._socket = 0, socket.socket(socket.AF_UNIX)
+        for path in (self._socket_path, self.console_path):
+            if os.path.exists(path):
+                os.remove(path)
+        command = ["nice", "qemu-system-x86_64", "-machine", "q35,smm=on", "-accel", "tcg", "-cpu", "max", "-m", str(self.memory), "-smp", "1", "-display", "none",
                    "-monitor", "none", "-device", "virtio-rng-pci", "-device", "i6300esb",
-                   "-chardev", f"socket,id=console,path={self._socket_path},server=on,wait=off,logfile={self.console_path}", "-serial", "chardev:console",
+                   "-chardev", f"socket,id=console,path={self._socket_path},server=on,wait=on", "-serial", "chardev:console",
                    "-drive", f"if=pflash,format=raw,readonly=on,file={self.firmware}", "-drive", f"if=pflash,format=raw,file={self.variables}",
-                   "-netdev", f"tap,id=uplink,ifname={self.tap},script=no,downscript=no", "-device", "virtio-net-pci,netdev=uplink"]
+                   "-netdev", f"tap,id=uplink,ifname={self.tap},script=no,downscript=no", "-device", "virtio-net-pci,netdev=uplink", *self.options]
         if self.credential:
             command += ["-smbios", f"type=11,path={self.credential}"]
         for drive in self.drives:
             command += ["-drive", f"if=virtio,cache=unsafe,format={'qcow2' if drive.endswith('.qcow2') else 'raw'},file={drive}"]
         self.process = self.ns.start(*command, name=self.name)
+        netlab.wait_until(self._is_connected, 20, f"{self.name} has a console")
+        threading.Thread(target=_keep, args=(self._socket, self.console_path), daemon=True).start()
         return self
+
+    def _is_connected(self):
+        if not self.process.running():
+            raise netlab.LabError(f"{self.name} does not start: {self.process.tail()}")
+        return self._socket.connect_ex(self._socket_path) == 0
 
     def console(self):
         """All that it printed so far."""
@@ -65,7 +75,6 @@ class Guest:
     def expect(self, pattern, timeout):
         """Waits until the console shows `pattern`, behind what an earlier call found; returns the match."""
         def found():
-            self._drain()
             match = re.compile(pattern).search(self.console(), self._seen)
             if not match and not self.process.running():
                 raise netlab.LabError(f"{self.name} ended: {self.process.tail()}\n{self.console()[-2000:]}")
@@ -77,15 +86,7 @@ class Guest:
         self._seen = match.end()
         return match
 
-    def _drain(self):
-        """What is read is in the log; what is not read would hold the guest up."""
-        while self._socket and select.select([self._socket], [], [], 0)[0] and self._socket.recv(65536):
-            pass
-
     def type(self, line):
-        if not self._socket:
-            self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.connect(self._socket_path)
         self._socket.sendall(line.encode() + b"\n")
 
     def log_in(self, timeout=60):
@@ -114,6 +115,16 @@ class Guest:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+
+def _keep(console, path):
+    """Reads all that the machine prints into a file. QEMU's own log has some of it twice, when nobody reads in time."""
+    with open(path, "wb", buffering=0) as out:
+        try:
+            while piece := console.recv(65536):
+                out.write(piece)
+        except OSError:
+            pass  # the machine was switched off
 
 
 def make_disk(path, label, directory, megabytes):
