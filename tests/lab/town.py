@@ -5,21 +5,17 @@
 """
 
 import contextlib
-import hashlib
 import itertools
-import os
 import re
 import socket
-import struct
-import threading
 from dataclasses import dataclass
 
 from . import netlab, rawpeer, warren, wireguard_go
+from .traffic import SO_RCVBUFFORCE, send_tcp, send_udp  # noqa: F401: part of the scenery
 
 HUB4, HUB4_SECOND, HUB6 = "198.51.100.1", "198.51.100.2", "2001:db8:100::1"
 OTHER4, OTHER6 = "192.0.2.1", "2001:db8:200::1"  # the hub's second uplink
 PORT = 51820
-SO_RCVBUFFORCE = 33
 STACK4, STACK6 = "10.0.0.1", "fd00:42::1"  # of every customer: the point of the exercise
 
 
@@ -158,71 +154,3 @@ class Pinging:
     def lost(self):
         sent, received = self.stop()
         return max(0, sent - received - 1)  # the last one may have been under way when ping was told to stop
-
-
-def send_tcp(source, target, address, size, port=5000):
-    """Sends `size` random bytes over TCP from namespace to namespace, and some back; True when both ends saw the same."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = target.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((address, port))
-    listener.listen(1)
-    listener.settimeout(10)
-    got = {}
-
-    def serve():
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(60)
-            digest = hashlib.sha256()
-            left = size
-            while left and (piece := connection.recv(min(left, 1 << 18))):
-                digest.update(piece)
-                left -= len(piece)
-            got["there"] = digest.digest()
-            connection.sendall(digest.digest())
-
-    server = threading.Thread(target=serve)
-    server.start()
-    block = os.urandom(1 << 20)
-    sent = hashlib.sha256()
-    try:
-        with source.socket(family, socket.SOCK_STREAM) as out:
-            out.settimeout(60)
-            out.connect((address, port))
-            left = size
-            while left:
-                piece = block[:min(left, len(block))]
-                out.sendall(piece)
-                sent.update(piece)
-                left -= len(piece)
-            echoed = b""
-            while len(echoed) < 32 and (piece := out.recv(32)):
-                echoed += piece
-    finally:
-        server.join(70)
-        listener.close()
-    return sent.digest() == got.get("there") == echoed
-
-
-def send_udp(source, target, address, sizes, port=5001, burst=32):
-    """Sends one datagram of each size, marked with its number, in bursts that every queue on the way holds. Returns how many arrived whole and
-    unchanged, and whether in order."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with target.socket(family) as receiver, source.socket(family) as sender:
-        receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
-        receiver.bind((address, port))
-        receiver.settimeout(2)
-        arrived, under_way = [], {}
-        for first in range(0, len(sizes), burst):
-            sent = {number: struct.pack("!I", number) + os.urandom(max(0, size - 4)) for number, size in enumerate(sizes[first:first + burst], first)}
-            under_way |= sent
-            for datagram in sent.values():
-                sender.sendto(datagram, (address, port))
-            with contextlib.suppress(socket.timeout):
-                while sent.keys() & under_way.keys():  # and those of earlier bursts that come late
-                    datagram = receiver.recv(65536)
-                    number, = struct.unpack("!I", datagram[:4])
-                    if under_way.pop(number, None) == datagram:
-                        arrived.append(number)
-    return len(set(arrived)), arrived == sorted(arrived)
