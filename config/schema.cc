@@ -93,7 +93,7 @@ constexpr Key kSchema[] = {
     {.document = kCustomer, .path = "handoff.address", .type = Type::kInterfaceAddresses, .max = kMaxStackAddresses,
      .doc = "The stack's addresses on the customer's LAN.", .example = "[\"10.42.0.1/24\"]"},
     {.document = kCustomer, .path = "handoff.mtu", .type = Type::kInteger, .min = kMinMtuV4, .max = 65535, .unit = "bytes",
-     .doc = "The MTU of lan0; absent: as the kernel or the parent has it.", .example = "1500"},
+     .doc = "The MTU of lan0, for macvlan and vlan at most the one of the parent; absent: as the kernel or the parent has it.", .example = "1500"},
     {.document = kCustomer, .path = "wireguard", .type = Type::kTable, .doc = "The customer's WireGuard tunnels."},
     {.document = kCustomer, .path = "wireguard.listen_port", .type = Type::kInteger, .min = 1, .max = 65535,
      .doc = "The UDP port of a listener of the customer's own. Goes together with private_key; without both the shared listener serves him.",

@@ -149,15 +149,27 @@ class Planner {
             has_handoff_ = true;
             disturbed_.insert(kHandoffDevice);
         }
-        if (desired_.handoff->mtu) set_mtu(kHandoffDevice, *desired_.handoff->mtu, handoff_);
+        if (desired_.handoff->mtu) set_mtu(kHandoffDevice, handoff_mtu(), handoff_);
+        if (is_wider_than_parent())
+            plan_.problems.push_back("handoff: the mtu " + std::to_string(*desired_.handoff->mtu) + " is more than its parent " +
+                                     desired_.handoff->parent + " has; that of lan0 is " + std::to_string(handoff_mtu()));
         set_device_sysctls(kHandoffDevice, handoff_mtu() >= kMinIpv6Mtu, handoff_);
+    }
+
+    // What is on a parent sends through it, frame by frame: the kernel refuses an MTU that does not pass there.
+    [[nodiscard]] bool is_wider_than_parent() const {
+        const Handoff& wanted = *desired_.handoff;
+        if (wanted.type != config::HandoffType::kMacvlan && wanted.type != config::HandoffType::kVlan) return false;
+        const Link* parent = uplink_.link(wanted.parent);
+        return wanted.mtu && parent != nullptr && *wanted.mtu > parent->mtu;
     }
 
     // Of lan0 when its sysctls are set: as configured, as it is, or as it comes from its parent.
     [[nodiscard]] std::uint32_t handoff_mtu() const {
+        const Link* parent = uplink_.link(desired_.handoff->parent);
+        if (is_wider_than_parent()) return parent->mtu;
         if (desired_.handoff->mtu) return *desired_.handoff->mtu;
         if (handoff_ != nullptr) return handoff_->mtu;
-        const Link* parent = uplink_.link(desired_.handoff->parent);
         return parent == nullptr || desired_.handoff->type == config::HandoffType::kVeth ? kMinIpv6Mtu : parent->mtu;
     }
 

@@ -1,6 +1,7 @@
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/if_vlan.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -15,6 +16,7 @@ constexpr std::uint16_t kChange = NLM_F_ACK;
 constexpr std::uint16_t kCreate = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
 constexpr std::uint16_t kReplace = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
 constexpr std::uint8_t kVlanId = 1;          // IFLA_VLAN_ID
+constexpr std::uint8_t kVlanFlags = 2;       // IFLA_VLAN_FLAGS
 constexpr std::uint8_t kMacvlanMode = 1;     // IFLA_MACVLAN_MODE
 constexpr std::uint32_t kMacvlanBridge = 4;  // MACVLAN_MODE_BRIDGE
 
@@ -143,9 +145,13 @@ NetlinkRequest create_macvlan(const std::string& name, std::uint32_t parent, int
 
 NetlinkRequest create_vlan(const std::string& name, std::uint32_t parent, std::uint16_t vlan_id, int namespace_fd) {
     NetlinkRequest request = create_on_parent(name, parent, namespace_fd);
+    const ifla_vlan_flags flags{VLAN_FLAG_LOOSE_BINDING, VLAN_FLAG_LOOSE_BINDING};
     return request.nest(IFLA_LINKINFO, [&] {
         request.put(IFLA_INFO_KIND, std::string_view("vlan"));
-        request.nest(IFLA_INFO_DATA, [&] { request.put_host(kVlanId, vlan_id); });
+        request.nest(IFLA_INFO_DATA, [&] {
+            request.put_host(kVlanId, vlan_id);
+            request.put(kVlanFlags, Bytes(reinterpret_cast<const std::uint8_t*>(&flags), sizeof flags));
+        });
     });
 }
 

@@ -10,6 +10,8 @@ namespace warren::stacks {
 
 namespace {
 
+constexpr const char* kUnfinished = "lan0.new";
+
 // The thing is gone already: what a removal wanted.
 Status unless_gone(Status status) {
     if (status) return status;
@@ -150,14 +152,17 @@ struct StepRunner {
         return ask(uplink(), rtnetlink::move_link(*index, session.namespace_.get(), kHandoffDevice, step.handoff.mark));
     }
 
+    // Made under another name: a kernel before 6.14 refuses one that a device of the uplink has, though it is for the stack.
     [[nodiscard]] Status create_on_parent(const CreateHandoff& step) const {
         const auto parent = find_index(uplink(), step.handoff.parent);
         if (!parent) return tl::unexpected(parent.error());
+        WARREN_TRY(unless_gone(on_device(kUnfinished, rtnetlink::delete_link)));  // of a stackd that was killed in here
+        session.indexes_.erase(kUnfinished);
         const int target = session.namespace_.get();
         const bool is_vlan = step.handoff.type == config::HandoffType::kVlan;
         const Status created =
-            ask(uplink(), is_vlan ? rtnetlink::create_vlan(kHandoffDevice, *parent, step.handoff.vlan_id.value_or(0), target)
-                                  : rtnetlink::create_macvlan(kHandoffDevice, *parent, target));
+            ask(uplink(), is_vlan ? rtnetlink::create_vlan(kUnfinished, *parent, step.handoff.vlan_id.value_or(0), target)
+                                  : rtnetlink::create_macvlan(kUnfinished, *parent, target));
         if (!created && created.error().system_error == EOPNOTSUPP) {
             return fail(ErrorCode::kUnsupported,
                         is_vlan ? "this kernel has no 802.1Q VLANs; load the module 8021q or choose another handoff type"
@@ -165,7 +170,11 @@ struct StepRunner {
                         EOPNOTSUPP);
         }
         WARREN_TRY(created);
-        return mark(step);
+        const auto index = session.index_of(kUnfinished);
+        if (!index) return tl::unexpected(index.error());
+        session.indexes_.erase(kUnfinished);
+        WARREN_TRY(ask(inside(), rtnetlink::set_alias(*index, step.handoff.mark)));
+        return ask(inside(), rtnetlink::set_name(*index, kHandoffDevice));
     }
 
     [[nodiscard]] Status mark(const CreateHandoff& step) const {

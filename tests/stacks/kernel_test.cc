@@ -137,6 +137,7 @@ const std::vector<std::string> kAccidents{
     "ip -n NS link del vpn0",
     "ip -n NS link set lan0 down",
     "ip -n NS addr flush dev lan0",
+    "ip link add link eth0 name lan0.new netns NS type macvlan",
     "ip -n NS addr add 10.0.0.77/24 dev vpn0",
     "ip -n NS route add 10.99.0.0/16 dev vpn0 proto 87 metric 512",
     "ip netns exec NS nft flush ruleset",

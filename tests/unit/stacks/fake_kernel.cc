@@ -173,9 +173,18 @@ struct FakeKernel::Runner {
         link->queue_length = step.packets;
         return {};
     }
+    // What is on a parent, which its mark names, is at most as wide.
+    [[nodiscard]] std::uint32_t widest(const Link& link) const {
+        const std::size_t at = link.alias.find(" parent=");
+        if (at == std::string::npos || (link.kind != "macvlan" && link.kind != "vlan")) return 65535;
+        const std::string rest = link.alias.substr(at + 8);
+        const auto parent = kernel.uplink.links.find(rest.substr(0, rest.find(' ')));
+        return parent == kernel.uplink.links.end() ? 65535 : parent->second.mtu;
+    }
     Status operator()(const SetMtu& step) const {
         Link* link = stack().link(step.device);
         if (link == nullptr) return no_device(step.device);
+        if (step.mtu > widest(*link)) return fail(ErrorCode::kInvalid, "wider than its parent", ERANGE);
         const bool had_v6 = link->mtu >= kMinIpv6Mtu;
         const bool has_v6 = step.mtu >= kMinIpv6Mtu;
         link->mtu = step.mtu;

@@ -186,6 +186,29 @@ TEST_CASE("what cannot be handed off now is a problem, and the rest of the stack
     CHECK(kernel.uplink.link("wr-acme")->alias == "somebody's");
 }
 
+TEST_CASE("an mtu that does not pass through the parent is a problem, and lan0 is as wide as the parent") {
+    FakeKernel kernel;
+    kernel.add_uplink("eth0", "");
+    config::Customer customer = acme();
+    for (const HandoffType type : {HandoffType::kVlan, HandoffType::kMacvlan}) {
+        customer.handoff = handoff(type, "eth0", {"10.42.0.1/24", "fd00:42::1/64"});
+        customer.handoff->mtu = 9000;
+        if (type == HandoffType::kVlan) customer.handoff->vlan_id = 42;
+        const DesiredStack desired = desired_stack(customer, kTestRunDir);
+        const auto planned = plan_in(kernel, desired);
+        REQUIRE(planned.has_value());
+        CHECK(planned->problems ==
+              std::vector<std::string>{"handoff: the mtu 9000 is more than its parent eth0 has; that of lan0 is 1500"});
+        REQUIRE(kernel.carry_out(desired.name, planned->steps).has_value());
+        CHECK(kernel.stacks.at(desired.name).link(kHandoffDevice)->mtu == 1500);
+        CHECK(plan_in(kernel, desired)->steps.empty());
+    }
+    kernel.uplink.links["eth0"].mtu = 9216;
+    const DesiredStack desired = desired_stack(customer, kTestRunDir);
+    CHECK(printed(plan_in(kernel, desired)->steps) == "set lan0 mtu 9000\n");
+    CHECK(plan_in(kernel, desired)->problems.empty());
+}
+
 TEST_CASE("a handoff that cannot be changed now stays as it was") {
     FakeKernel kernel;
     kernel.add_uplink("eth0", "");
