@@ -67,11 +67,14 @@ bool Channel::is_channel(int fd) {
            ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) == 0 && peer.sun_family == AF_UNIX;
 }
 
-Result<Channel> Channel::connect(const std::string& path) {
+Result<Channel> Channel::connect(const std::string& path, bool with_credentials) {
     const auto address = address_of(path);
     if (!address) return tl::unexpected<Error>(address.error());
     UniqueFd socket = open_socket(0);
     if (!socket.valid()) return fail_errno("socket", errno);
+    const int on = 1;
+    if (with_credentials && ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0)
+        return fail_errno("SO_PASSCRED", errno);
     if (::connect(socket.get(), generic(*address), sizeof *address) != 0) {
         if (errno == ENOENT) return fail(ErrorCode::kUnavailable, "connect " + path + ": nobody listens there", ENOENT);
         return fail_errno("connect " + path, errno);

@@ -28,7 +28,8 @@ struct Arguments {
     std::string config;
     std::string run_dir;
     std::string user;
-    std::string libexec;  // where vpnd and statusd are; "" = beside stackd
+    std::string libexec;   // where vpnd and statusd are; "" = beside stackd
+    std::string launcher;  // where the sockets are at which somebody else starts them; "" = stackd does
 };
 
 // The same directory is to have the same name in every run, whatever the current directory or a slash at its end.
@@ -42,13 +43,16 @@ int refuse(const warren::Error& error) {
     return kFailed;
 }
 
-warren::Result<std::string> find_program(const std::string& libexec, const std::string& name) {
+// The program `name`, which runs as `user`: where it is, or who starts it.
+warren::Result<warren::stacks::Program> find_program(const Arguments& arguments, const std::string& name,
+                                                     const warren::stacks::ServiceUser& user) {
+    if (!arguments.launcher.empty()) return warren::stacks::Program{"", user, arguments.launcher + "/" + name + ".sock"};
     std::error_code error;
     const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-    const std::string path = libexec.empty() ? (self.parent_path() / name).string() : libexec + "/" + name;
+    const std::string path = arguments.libexec.empty() ? (self.parent_path() / name).string() : arguments.libexec + "/" + name;
     if (::access(path.c_str(), X_OK) != 0)
         return warren::fail(warren::ErrorCode::kNotFound, "no program " + path + "; say with --libexec in which directory " + name + " is");
-    return path;
+    return warren::stacks::Program{path, user, ""};
 }
 
 int take_down(const Arguments& arguments) {
@@ -69,22 +73,21 @@ int serve(const Arguments& arguments, bool with_web) {
     if (!kernel) return refuse(kernel.error());
     auto user = warren::stacks::find_user(arguments.user);
     if (!user) return refuse(user.error());
-    auto vpnd = find_program(arguments.libexec, "vpnd");
+    auto vpnd = find_program(arguments, "vpnd", *user);
     if (!vpnd) return refuse(vpnd.error());
     std::optional<warren::stacks::WebKeeper::Options> web;
     if (with_web) {
         // Tunnels do not wait for a page.
-        auto statusd = find_program(arguments.libexec, "statusd");
-        if (!statusd) warren::log(LogLevel::kError, "no_status_page", {{"reason", statusd.error().what}});
         const auto web_user = warren::stacks::find_user(kWebUser);
-        if (statusd) web = {std::move(*statusd), web_user ? *web_user : *user, arguments.config, arguments.run_dir + "/snapshot.sock"};
+        auto statusd = find_program(arguments, "statusd", web_user ? *web_user : *user);
+        if (!statusd) warren::log(LogLevel::kError, "no_status_page", {{"reason", statusd.error().what}});
+        if (statusd) web = {std::move(*statusd), arguments.config, arguments.run_dir + "/snapshot.sock"};
     }
     const auto run_dir = warren::stacks::RunDir::claim(arguments.run_dir);
     if (!run_dir) return refuse(run_dir.error());
     warren::stacks::raise_limits();
-    if (const Status dropped = warren::stacks::drop_capabilities(); !dropped) return refuse(dropped.error());
-    return warren::stacks::Supervisor(*run_dir, **kernel, *signals, {arguments.config, std::move(*vpnd), std::move(*user), std::move(web)})
-        .run();
+    if (const Status dropped = warren::stacks::drop_capabilities(arguments.launcher.empty()); !dropped) return refuse(dropped.error());
+    return warren::stacks::Supervisor(*run_dir, **kernel, *signals, {arguments.config, std::move(*vpnd), std::move(web)}).run();
 }
 
 }  // namespace
@@ -96,9 +99,12 @@ int main(int argc, char** argv) {
         "it is started in. Options");
     const auto text = [](const char* value) { return options::value<std::string>()->default_value(value)->value_name("X"); };
     description.add_options()("config", text("/etc/warren"), "directory of the configuration")(
-        "run-dir", text("/run/warren"), "directory for the sockets and the lock of this instance")("user", text("warren"),
-                                                                                                   "unprivileged user that vpnd runs as")(
-        "libexec", text(""), "directory of vpnd and statusd (empty: beside stackd)")("no-web", "do not start the status page")(
+        "run-dir", text("/run/warren"), "directory for the sockets and the lock of this instance")(
+        "user", text("warren"), "unprivileged user that vpnd runs as")("libexec", text(""),
+                                                                       "directory of vpnd and statusd (empty: beside stackd)")(
+        "launcher", text(""),
+        "directory of vpnd.sock and statusd.sock, whose listener "
+        "starts them (empty: stackd starts them itself)")("no-web", "do not start the status page")(
         "down", "remove all stacks of this run-dir, and exit")("version", "print the version")("help", "print this");
     options::variables_map chosen;
     try {
@@ -117,7 +123,8 @@ int main(int argc, char** argv) {
         return kDone;
     }
     const auto chosen_text = [&chosen](const char* name) { return chosen[name].as<std::string>(); };
-    Arguments arguments{absolute(chosen_text("config")), absolute(chosen_text("run-dir")), chosen_text("user"), chosen_text("libexec")};
+    Arguments arguments{absolute(chosen_text("config")), absolute(chosen_text("run-dir")), chosen_text("user"), chosen_text("libexec"),
+                        chosen_text("launcher")};
     if (chosen.count("down") != 0) return take_down(arguments);
     return serve(arguments, chosen.count("no-web") == 0);
 }

@@ -22,15 +22,19 @@ constexpr std::array kKept = {
     CAP_NET_ADMIN,         // devices, addresses, routes, firewall, sysctls, SO_RCVBUFFORCE
     CAP_SYS_ADMIN,         // network namespaces and the mounts that name them
     CAP_NET_BIND_SERVICE,  // a listen_port below 1024
-    CAP_SETUID,            // vpnd runs as another user
-    CAP_SETGID,            // likewise
-    CAP_SETPCAP,           // and without a bounding set
-    CAP_KILL,              // and is stopped by us all the same
+    CAP_KILL,              // vpnd is another user's, and is stopped by us all the same
+};
+constexpr std::array kKeptToBecomeOthers = {
+    CAP_SETUID,   // vpnd runs as another user
+    CAP_SETGID,   // likewise
+    CAP_SETPCAP,  // and without a bounding set
 };
 
-std::uint64_t kept_mask() {
+std::uint64_t kept_mask(bool becomes_others) {
     std::uint64_t mask = 0;
     for (const int capability : kKept) mask |= std::uint64_t{1} << capability;
+    if (!becomes_others) return mask;
+    for (const int capability : kKeptToBecomeOthers) mask |= std::uint64_t{1} << capability;
     return mask;
 }
 
@@ -53,8 +57,8 @@ void raise_limits() {
     if (score.valid()) (void)!::write(score.get(), kUnlikely.data(), kUnlikely.size());
 }
 
-Status drop_capabilities() {
-    const std::uint64_t mask = kept_mask();
+Status drop_capabilities(bool becomes_others) {
+    const std::uint64_t mask = kept_mask(becomes_others);
     for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability) >= 0; ++capability) {
         if ((mask >> capability & 1) != 0) continue;
         if (::prctl(PR_CAPBSET_DROP, capability) != 0) return fail_errno("drop capabilities", errno);

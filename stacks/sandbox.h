@@ -10,7 +10,8 @@ namespace warren::stacks {
 // without.
 void raise_limits();
 
-// Keeps the few capabilities that later reloads need, for this process and whatever it starts; not dumpable. Source: capabilities(7).
-[[nodiscard]] Status drop_capabilities();
+// Keeps the few capabilities that later reloads need, for this process and whatever it starts; not dumpable. `becomes_others`: it starts
+// vpnd and statusd itself, as users of their own. Source: capabilities(7).
+[[nodiscard]] Status drop_capabilities(bool becomes_others);
 
 }  // namespace warren::stacks

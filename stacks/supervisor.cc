@@ -178,13 +178,11 @@ Status Supervisor::open_vpnd_files() {
 Status Supervisor::start_vpnd() {
     vpnd_since_ = now();  // a start that fails is a quick death too
     WARREN_TRY(open_vpnd_files());
-    auto ends = ipc::Channel::pair();
-    if (!ends) return tl::unexpected(ends.error());
-    auto process = VpndProcess::start(options_.vpnd, options_.user, ends->second.fd(), run_dir_.file("vpnd.pid"));
-    if (!process) return tl::unexpected(process.error());
-    process_ = std::move(*process);
-    ends->second = ipc::Channel();
-    VpndLink link(std::move(ends->first));
+    auto launched = launch(options_.vpnd);
+    if (!launched) return tl::unexpected(launched.error());
+    process_ = std::move(launched->process);
+    process_->keep(run_dir_.file("vpnd.pid"));
+    VpndLink link(std::move(launched->channel));
     const auto holdings = link.greet(hello(), {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get()});
     Status ready = holdings ? reconciler_.deliver_all(link) : Status(tl::unexpected(holdings.error()));
     if (!ready) {

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "stacks/control_server.h"
+#include "stacks/launch.h"
 #include "stacks/reconciler.h"
 #include "stacks/run_dir.h"
 #include "stacks/signals.h"
@@ -23,8 +24,7 @@ class Supervisor {
   public:
     struct Options {
         std::string config_directory;
-        std::string vpnd;  // the executable
-        ServiceUser user;
+        Program vpnd;
         std::optional<WebKeeper::Options> web;  // nothing: no status page
     };
     // All references must outlive it.

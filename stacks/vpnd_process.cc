@@ -135,7 +135,7 @@ Result<ServiceUser> find_user(const std::string& name) {
     return user;
 }
 
-Result<VpndProcess> VpndProcess::start(const std::string& executable, const ServiceUser& user, int channel, const std::string& pid_file) {
+Result<VpndProcess> VpndProcess::start(const std::string& executable, const ServiceUser& user, int channel) {
     std::vector<std::string> arguments{executable, "--channel", std::to_string(kChannelDescriptor)};
     std::vector<std::string> environment = child_environment();
     const UniqueFd file(::open(executable.c_str(), O_PATH | O_CLOEXEC));
@@ -155,10 +155,18 @@ Result<VpndProcess> VpndProcess::start(const std::string& executable, const Serv
         (void)process.reap();
         return fail_errno("start " + executable + " as user " + user.name, error);
     }
-    if (pid_file.empty()) return process;
-    if (const Status written = write_pid_file(pid_file, pid); !written)
-        log(LogLevel::kWarn, "vpnd_pid_not_kept", {{"reason", written.error().what}, {"risk", "a stackd after us may not find this vpnd"}});
     return process;
+}
+
+Result<VpndProcess> VpndProcess::watch(pid_t pid) {
+    UniqueFd pidfd = open_pidfd(pid);
+    if (!pidfd.valid()) return fail_errno("watch process " + std::to_string(pid), errno);
+    return VpndProcess(pid, std::move(pidfd), false);
+}
+
+void VpndProcess::keep(const std::string& pid_file) const {
+    if (const Status written = write_pid_file(pid_file, pid_); !written)
+        log(LogLevel::kWarn, "vpnd_pid_not_kept", {{"reason", written.error().what}, {"risk", "a stackd after us may not find this vpnd"}});
 }
 
 Result<VpndProcess> VpndProcess::find(const std::string& pid_file) {

@@ -25,12 +25,15 @@ struct ServiceUser {
 // A running vpnd: our child, or one that an earlier stackd left.
 class VpndProcess {
   public:
-    // Starts `executable --channel 3` with `channel` as descriptor 3, as `user`, with no capability and no new privileges, and writes its
-    // pid to `pid_file` for our successor; where that cannot be written, vpnd runs all the same. "": no pid file (statusd ends with us).
-    [[nodiscard]] static Result<VpndProcess> start(const std::string& executable, const ServiceUser& user, int channel,
-                                                   const std::string& pid_file);
+    // Starts `executable --channel 3` with `channel` as descriptor 3, as `user`, with no capability and no new privileges.
+    [[nodiscard]] static Result<VpndProcess> start(const std::string& executable, const ServiceUser& user, int channel);
+    // One that somebody else started, and that holds the other end of a channel of ours. kUnavailable when it has ended.
+    [[nodiscard]] static Result<VpndProcess> watch(pid_t pid);
     // The one that the pid file names, if it still is that very process; else kNotFound.
     [[nodiscard]] static Result<VpndProcess> find(const std::string& pid_file);
+
+    // Writes its pid to `pid_file` for our successor; where that cannot be done it is logged, and vpnd runs all the same.
+    void keep(const std::string& pid_file) const;
 
     [[nodiscard]] pid_t pid() const { return pid_; }
     // Readable when the process has ended.

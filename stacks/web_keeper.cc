@@ -125,19 +125,17 @@ Status WebKeeper::open_listener() {
 
 Status WebKeeper::start() {
     WARREN_TRY(open_listener());
-    auto ends = ipc::Channel::pair();
-    if (!ends) return tl::unexpected(ends.error());
-    auto process = VpndProcess::start(options_.statusd, options_.user, ends->second.fd(), "");
-    if (!process) return tl::unexpected(process.error());
-    process_ = std::move(*process);
-    channel_ = std::move(ends->first);
+    auto launched = launch(options_.statusd);
+    if (!launched) return tl::unexpected(launched.error());
+    process_ = std::move(launched->process);
+    channel_ = std::move(launched->channel);
     WARREN_TRY(channel_.set_non_blocking());
     WARREN_TRY(send_users());
     WARREN_TRY(send_certificate());
     WARREN_TRY(send(ipc::WebListener{to_string(*listen_)}, listener_.get()));
     connected_ = kLongAgo;
     told_.clear();
-    log(LogLevel::kInfo, "statusd_started", {{"pid", std::to_string(process_->pid())}, {"user", options_.user.name}});
+    log(LogLevel::kInfo, "statusd_started", {{"pid", std::to_string(process_->pid())}, {"user", options_.statusd.user.name}});
     return {};
 }
 

@@ -11,6 +11,7 @@
 #include "config/appliance.h"
 #include "ipc/channel.h"
 #include "ipc/web_messages.h"
+#include "stacks/launch.h"
 #include "stacks/reconciler.h"
 #include "stacks/vpnd_process.h"
 
@@ -20,8 +21,7 @@ namespace warren::stacks {
 class WebKeeper {
   public:
     struct Options {
-        std::string statusd;  // the executable
-        ServiceUser user;
+        Program statusd;
         std::string config_directory;
         std::string snapshot_socket;
     };

@@ -5,11 +5,9 @@
 #include <sys/signalfd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +18,7 @@
 #include "crypto/random.h"
 #include "ipc/channel.h"
 #include "ipc/config_messages.h"
+#include "ipc/start.h"
 #include "vpnd/daemon.h"
 #include "vpnd/memory_lock.h"
 #include "vpnd/sandbox.h"
@@ -36,13 +35,6 @@ std::int64_t monotonic_nanoseconds() {
     timespec at{};
     ::clock_gettime(CLOCK_MONOTONIC, &at);
     return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
-}
-
-std::optional<int> parse_descriptor(std::string_view text) {
-    int fd = -1;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), fd);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size() || fd < 0) return std::nullopt;
-    return fd;
 }
 
 // SIGTERM and SIGINT become readable; a hang-up or a broken pipe is nothing to us. Before threads start, so that none takes a signal.
@@ -78,9 +70,9 @@ Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
     return std::move(*hello);
 }
 
-Status serve(int channel) {
+Status serve(ipc::Channel channel) {
     vpnd::Daemon::Parts parts;
-    parts.channel = ipc::Channel(UniqueFd(channel));
+    parts.channel = std::move(channel);
     auto signals = take_signals();
     if (!signals) return tl::unexpected<Error>(signals.error());
     parts.signals = std::move(*signals);
@@ -129,14 +121,14 @@ int main(int argc, char** argv) {
         std::puts("vpnd " WARREN_VERSION);
         return 0;
     }
-    const auto channel = arguments.size() == 2 && arguments[0] == "--channel" ? parse_descriptor(arguments[1]) : std::nullopt;
-    if (!channel || !ipc::Channel::is_channel(*channel)) {
+    auto channel = ipc::channel_of(arguments);
+    if (!channel) {
         std::fputs("vpnd is started by stackd, which passes it a channel (vpnd --channel FD). Start stackd instead.\n", stderr);
         return kUsage;
     }
     set_log_program("vpnd");
     ::prctl(PR_SET_NAME, "vpnd");  // started by a descriptor, older kernels call us by its number
-    const Status served = serve(*channel);
+    const Status served = serve(std::move(*channel));
     if (served) return 0;
     log(LogLevel::kError, "failed", {{"error", served.error().what}});
     return kFailed;

@@ -5,10 +5,8 @@
 #include <sys/signalfd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <ctime>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -17,6 +15,7 @@
 #include "base/log.h"
 #include "base/process_usage.h"
 #include "ipc/channel.h"
+#include "ipc/start.h"
 #include "web/daemon.h"
 #include "web/sandbox.h"
 
@@ -26,13 +25,6 @@ using namespace warren;
 
 constexpr int kUsage = 2;
 constexpr int kFailed = 4;
-
-std::optional<int> parse_descriptor(std::string_view text) {
-    int fd = -1;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), fd);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size() || fd < 0) return std::nullopt;
-    return fd;
-}
 
 Result<UniqueFd> take_signals() {
     ::signal(SIGHUP, SIG_IGN);
@@ -47,8 +39,7 @@ Result<UniqueFd> take_signals() {
     return fd;
 }
 
-Status serve(int descriptor) {
-    ipc::Channel channel{UniqueFd(descriptor)};
+Status serve(ipc::Channel channel) {
     WARREN_TRY(channel.set_non_blocking());
     auto signals = take_signals();
     if (!signals) return tl::unexpected<Error>(signals.error());
@@ -74,14 +65,14 @@ int main(int argc, char** argv) {
         std::puts("statusd " WARREN_VERSION);
         return 0;
     }
-    const auto channel = arguments.size() == 2 && arguments[0] == "--channel" ? parse_descriptor(arguments[1]) : std::nullopt;
-    if (!channel || !ipc::Channel::is_channel(*channel)) {
+    auto channel = ipc::channel_of(arguments);
+    if (!channel) {
         std::fputs("statusd is started by stackd, which passes it a channel (statusd --channel FD). Start stackd instead.\n", stderr);
         return kUsage;
     }
     set_log_program("statusd");
     ::prctl(PR_SET_NAME, "statusd");  // started by a descriptor, older kernels call us by its number
-    const Status served = serve(*channel);
+    const Status served = serve(std::move(*channel));
     if (served) return 0;
     log(LogLevel::kError, "failed", {{"error", served.error().what}});
     return kFailed;

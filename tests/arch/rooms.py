@@ -20,7 +20,7 @@ MAY_INCLUDE = {
     "ctl": ["base/", "config/", "ipc/channel.h", "ipc/control_messages.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "access/",
             "crypto/keys.h", "crypto/random.h", "crypto/x25519.h"],  # setup makes the server's key
     "access": ["base/", "config/document.h"],
-    "web": ["base/", "access/", "ipc/channel.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "ipc/web_messages.h"],
+    "web": ["base/", "access/", "ipc/channel.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "ipc/start.h", "ipc/web_messages.h"],
 }
 
 # Rooms that see all others.

@@ -91,6 +91,7 @@ class Warren:
         self.workers = workers or int(os.environ.get("WARREN_WORKERS") or 0)  # 0: as Warren chooses
         self.listen_port, self.key, self.public_endpoint = listen_port, key or wireguard_go.new_key(), public_endpoint
         self.status_listen = status_listen  # "ADDRESS:PORT" of the status page; empty: none
+        self.launcher = ""  # directory of the sockets at which somebody else starts the daemons; empty: stackd does
         self.customers = {customer.id: customer for customer in customers}
         self.config, self.run_dir = config or lab.path(f"{name}-etc"), run_dir or lab.path(f"{name}-run")
         self.bin = programs()
@@ -162,6 +163,8 @@ class Warren:
 
     def stackd(self, *options):
         web = [] if self.status_listen else ["--no-web"]
+        if self.launcher:
+            web += ["--launcher", self.launcher]
         return [f"{self.bin}/stackd", "--config", self.config, "--run-dir", self.run_dir, "--user", UNPRIVILEGED, *web, *options]
 
     def start(self, timeout=30, wait=True):

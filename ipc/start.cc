@@ -1,0 +1,72 @@
+#include "ipc/start.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <string>
+
+namespace warren::ipc {
+
+namespace {
+
+constexpr std::uint8_t kHere = '!';  // all that a daemon says of itself; the kernel adds who it is
+
+std::optional<int> parse_descriptor(std::string_view text) {
+    int fd = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), fd);
+    if (text.empty() || error != std::errc() || end != text.data() + text.size() || fd < 0) return std::nullopt;
+    return fd;
+}
+
+Result<Channel::Credentials> receive_credentials(const Channel& channel) {
+    std::uint8_t said = 0;
+    iovec part{&said, sizeof said};
+    alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(ucred))> space{};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = space.data();
+    header.msg_controllen = space.size();
+    const ssize_t size = ::recvmsg(channel.fd(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (size < 0) return fail_errno("receive", errno);
+    if (size == 0) return fail(ErrorCode::kUnavailable, "what was started ended before it said anything");
+    const cmsghdr* control = CMSG_FIRSTHDR(&header);
+    if (said != kHere || control == nullptr || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_CREDENTIALS)
+        return fail(ErrorCode::kInvalid, "what was started is no daemon of ours");
+    ucred who{};
+    std::memcpy(&who, CMSG_DATA(control), sizeof who);
+    return Channel::Credentials{who.pid, who.uid, who.gid};
+}
+
+}  // namespace
+
+Result<Channel> channel_of(const std::vector<std::string_view>& arguments) {
+    const bool accepted = arguments.size() == 2 && arguments[0] == "--accepted";
+    const bool given = arguments.size() == 2 && arguments[0] == "--channel";
+    const auto fd = accepted || given ? parse_descriptor(arguments[1]) : std::nullopt;
+    if (!fd || !Channel::is_channel(*fd)) return fail(ErrorCode::kInvalid, "no channel was passed");
+    Channel channel{UniqueFd(*fd)};
+    if (accepted) WARREN_TRY(channel.send(Bytes(&kHere, 1)));
+    return channel;
+}
+
+Result<Started> start_by_connecting(const std::string& path, Duration patience) {
+    auto channel = Channel::connect(path, true);
+    if (!channel) return tl::unexpected<Error>(channel.error());
+    pollfd waiting{channel->fd(), POLLIN, 0};
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
+    if (::poll(&waiting, 1, static_cast<int>(milliseconds)) <= 0)
+        return fail(ErrorCode::kUnavailable, path + ": nothing was started within " + std::to_string(milliseconds / 1000) + " s");
+    auto who = receive_credentials(*channel);
+    if (!who) return with_context(path, std::move(who).error());
+    const int no_more = 0;
+    if (::setsockopt(channel->fd(), SOL_SOCKET, SO_PASSCRED, &no_more, sizeof no_more) != 0) return fail_errno("SO_PASSCRED", errno);
+    return Started{std::move(*channel), *who};
+}
+
+}  // namespace warren::ipc

@@ -1,0 +1,135 @@
+"""vpnd and statusd started by somebody else, as systemd does it for the package: socket units with Accept=yes. systemd-socket-activate stands in."""
+
+import os
+import re
+import signal
+
+import pytest
+
+from tests.lab import netlab, town as scenery
+from tests.lab.town import STACK4, Town
+from tests.lab.warren import UNPRIVILEGED, programs
+
+FORBIDDEN = {"setgid": 6, "setuid": 7, "setpcap": 8}  # capabilities(7): what it takes to start a program as somebody else
+
+
+def listen(ns, directory, name, command=None, user=UNPRIVILEGED):
+    """Starts `command` for each connection to directory/name.sock, which is open to all: stackd, without CAP_DAC_OVERRIDE, is a user like any other."""
+    path = f"{directory}/{name}.sock"
+    become = ["setpriv", f"--reuid={user}", f"--regid={'nogroup' if user == UNPRIVILEGED else user}", "--clear-groups", "--bounding-set=-all", "--no-new-privs"]
+    process = ns.start(*become, "systemd-socket-activate", "--seqpacket", "--accept", "--listen", path, *(command or [f"{programs()}/{name}", "--accepted", "3"]),
+                       name=f"launch-{name}")
+    netlab.wait_until(lambda: os.path.exists(path), 5, f"{name}'s launcher listens")
+    os.chmod(path, 0o666)
+    return process
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """Where launchers may make their sockets; only root and they get there."""
+    os.chmod(tmp_path, 0o777)
+    for above in (tmp_path.parent, tmp_path.parent.parent):
+        os.chmod(above, 0o711)
+    return str(tmp_path)
+
+
+@pytest.fixture
+def launched(directory):
+    """(town, office, launcher of vpnd): a Warren whose daemons are started by launchers, with one customer."""
+    before = netlab.baseline()
+    with netlab.Lab() as lab:
+        town = Town(lab, name="launched")
+        town.warren.launcher, town.warren.status_listen = directory, "127.0.0.1:8443"
+        launchers = [listen(town.hub, directory, name) for name in ("vpnd", "statusd")]
+        town.warren.start()
+        office = town.office("branch")
+        office.customer = town.customer([office.peer], "launched")
+        yield town, office.connect(), launchers
+    assert netlab.leaks(before) == []
+
+
+def fields(pid):
+    with open(f"/proc/{pid}/status") as lines:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def test_the_daemons_are_the_launchers_children_and_stackd_can_become_nobody(launched):
+    town, _, launchers = launched
+    statusd = netlab.wait_until(lambda: town.warren.children("statusd"), 10, "a statusd runs")[0]
+    assert [int(fields(pid)["PPid"]) for pid in (town.warren.vpnd(), statusd)] == [launcher.pid for launcher in launchers]
+    kept = int(fields(town.warren.process.pid)["CapBnd"], 16)
+    assert not [name for name, bit in FORBIDDEN.items() if kept >> bit & 1]
+
+
+def test_a_vpnd_that_dies_is_launched_again(launched):
+    town, office, _ = launched
+    first = town.warren.vpnd()
+    os.kill(first, signal.SIGKILL)
+    netlab.wait_until(lambda: office.ping(timeout=1), 40, "the client is back")
+    assert town.warren.vpnd() != first
+
+
+def test_a_statusd_that_dies_is_launched_again(launched):
+    town, _, _ = launched
+    first = netlab.wait_until(lambda: town.warren.children("statusd"), 10, "a statusd runs")[0]
+    os.kill(first, signal.SIGKILL)
+    netlab.wait_until(lambda: [pid for pid in town.warren.children("statusd") if pid != first], 15, "another statusd runs")
+
+
+@pytest.mark.losses
+def test_a_killed_stackd_leaves_vpnd_to_its_successor(launched):
+    town, office, _ = launched
+    vpnd, pinging = town.warren.vpnd(), scenery.Pinging(office.ns, STACK4)
+    town.warren.process.kill(signal.SIGKILL)
+    town.warren.process.wait()
+    town.warren.start()
+    assert town.warren.vpnd() == vpnd
+    assert pinging.lost() == 0
+
+
+def test_who_stops_stackd_stops_both_daemons_and_leaves_the_stack(launched):
+    town, _, launchers = launched
+    assert town.warren.stop() == 0
+    assert not town.warren.children("vpnd") and not town.warren.children("statusd")
+    assert all(launcher.running() for launcher in launchers)
+    assert os.path.exists(f"{netlab.NETNS_DIR}/warren-launched")
+    town.warren.start()
+
+
+# --- launchers that are none ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unstarted(directory):
+    """One with nothing started yet."""
+    with netlab.Lab() as lab:
+        made = Town(lab, name="launched")
+        made.warren.launcher = directory
+        yield made
+
+
+def refused(town):
+    town.warren.write()
+    done = town.hub.run(*town.warren.stackd(), check=False, timeout=60)
+    assert done.returncode == 4
+    return (done.stderr + done.stdout).splitlines()[-1]
+
+
+def test_nobody_who_listens_is_named(unstarted, directory):
+    assert re.search(f"{directory}/vpnd.sock.*nobody listens", refused(unstarted))
+
+
+def test_what_ends_at_once_is_named(unstarted, directory):
+    listen(unstarted.hub, directory, "vpnd", ["/bin/true"])
+    assert re.search(f"{directory}/vpnd.sock.*ended before it said anything", refused(unstarted))
+
+
+def test_what_is_no_daemon_of_ours_is_refused(unstarted, directory):
+    listen(unstarted.hub, directory, "vpnd", ["/bin/sh", "-c", "echo hello >&3; exec sleep 30"])
+    assert re.search(f"{directory}/vpnd.sock.*no daemon of ours", refused(unstarted))
+
+
+def test_a_daemon_of_another_user_is_refused_and_stopped(unstarted, directory):
+    listen(unstarted.hub, directory, "vpnd", user="daemon")
+    assert re.search(f"{directory}/vpnd.sock.*runs as user .*, not as {UNPRIVILEGED}", refused(unstarted))
+    assert not unstarted.warren.children("vpnd")
