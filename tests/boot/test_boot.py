@@ -93,6 +93,10 @@ def test_the_inside_is_as_it_should_be(place):
         "vpnctl support-bundle /tmp/b.tar.gz && tar -tzf /tmp/b.tar.gz": r"stacks/acme/nftables\.txt",
         "vpnctl setup 2>&1": "is there already",
         "vpnctl customers": "acme",
+        # Each in a sandbox that systemd made: no network of its own, nothing to write, and stackd cannot become anybody.
+        "for d in vpnd statusd; do p=$(pgrep -x $d); systemctl status $p | head -n 1; [ $(readlink /proc/$p/ns/net) != $(readlink /proc/1/ns/net) ] && echo $d is apart; done":
+            r"(?s)warren-vpnd@.*vpnd is apart.*warren-statusd@.*statusd is apart",
+        "grep CapBnd /proc/$(pgrep -x stackd)/status": r"CapBnd:\s0000000000201420",
         "cat /proc/$(pgrep -x vpnd)/status | grep -E 'Cap(Prm|Eff|Bnd)|Seccomp:|NoNewPrivs'":
             r"CapPrm:\s0+\s+CapEff:\s0+\s+CapBnd:\s0+\s+NoNewPrivs:\s1\s+Seccomp:\s2",
     }
