@@ -60,7 +60,8 @@ void raise_limits() {
 Status drop_capabilities(bool becomes_others) {
     const std::uint64_t mask = kept_mask(becomes_others);
     for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability) >= 0; ++capability) {
-        if ((mask >> capability & 1) != 0) continue;
+        // What a service manager has taken already needs no dropping, which we may not be allowed any more.
+        if ((mask >> capability & 1) != 0 || ::prctl(PR_CAPBSET_READ, capability) == 0) continue;
         if (::prctl(PR_CAPBSET_DROP, capability) != 0) return fail_errno("drop capabilities", errno);
     }
     __user_cap_header_struct header{};

@@ -163,9 +163,11 @@ class Warren:
 
     def stackd(self, *options):
         web = [] if self.status_listen else ["--no-web"]
-        if self.launcher:
+        given = []
+        if self.launcher:  # with as little as the package's unit gives it
             web += ["--launcher", self.launcher]
-        return [f"{self.bin}/stackd", "--config", self.config, "--run-dir", self.run_dir, "--user", UNPRIVILEGED, *web, *options]
+            given = ["setpriv", "--bounding-set=-all,+net_admin,+sys_admin,+net_bind_service,+kill", "--no-new-privs"]
+        return [*given, f"{self.bin}/stackd", "--config", self.config, "--run-dir", self.run_dir, "--user", UNPRIVILEGED, *web, *options]
 
     def start(self, timeout=30, wait=True):
         """Writes the config, starts stackd and waits until it says READY=1."""
