@@ -24,6 +24,7 @@ def office(town, visit):
 # --- vpnd dies --------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_killed_vpnd_is_back_at_once_and_clients_return(town, office):
     vpnd, inode = town.warren.vpnd(), os.stat(town.stack(office.customer).path).st_ino
     addresses = town.stack(office.customer).run("ip", "-o", "addr").stdout
@@ -85,6 +86,7 @@ def test_a_killed_stackd_stops_no_packet_and_adopts_what_it_finds(town, office):
         other.connect()
 
 
+@pytest.mark.slow
 def test_a_stackd_told_to_stop_leaves_the_stacks_and_finds_them_again(town, office):
     inode = os.stat(town.stack(office.customer).path).st_ino
     assert town.warren.stop() == 0

@@ -10,6 +10,8 @@ from tests.lab import netlab, town as scenery
 from tests.lab.town import STACK4, Town
 from tests.lab.warren import UNPRIVILEGED, programs
 
+pytestmark = pytest.mark.slow  # a client comes back only after 15 s
+
 
 def listen(ns, directory, name, command=None, user=UNPRIVILEGED):
     """Starts `command` for each connection to directory/name.sock, which is open to all: stackd, without CAP_DAC_OVERRIDE, is a user like any other."""

@@ -92,6 +92,7 @@ def test_a_stopped_statusd_costs_no_packet_and_goes_on(scene):
     assert scene.statusd() == pid and scene.warren.vpnd() == vpnd
 
 
+@pytest.mark.slow
 def test_when_vpnd_dies_the_page_says_so_and_recovers(scene):
     os.kill(scene.warren.vpnd(), signal.SIGKILL)
     scene.office.connect(timeout=60)
@@ -122,6 +123,7 @@ def test_plain_http_gets_nothing(scene):
 
 
 @pytest.mark.losses
+@pytest.mark.slow
 def test_half_open_and_slow_clients_are_dropped_and_disturb_nobody(scene):
     silent, slow = scene.page.connect(), scene.page.tls()
     try:
@@ -156,6 +158,7 @@ def narrow_tls(scene):
 
 
 @pytest.mark.losses
+@pytest.mark.slow
 def test_a_viewer_who_does_not_read_is_dropped_and_others_see_on(scene):
     viewers = lambda: scene.get("/api/v1/system").json()["statusd"]["viewers"]
     before = viewers()
