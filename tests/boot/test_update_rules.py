@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 
-from tests.lab import netlab
+from tests.lab import loader, netlab
 from tests.lab.warren import ROOT
 
 UPDATE = f"{ROOT}/image/overlay/usr/lib/warren/update"
@@ -80,10 +80,7 @@ class Appliance:
         return sorted(path.name for path in self.programs.iterdir() if not path.name.startswith("."))
 
     def chosen(self):
-        """What systemd-boot takes: of those with tries left the newest version, then the greatest name."""
-        found = [(m["tries"] is None or int(m["tries"]) > 0, tuple(map(int, m["version"].split("."))), m[0])
-                 for m in (re.fullmatch(r"warren_(?P<version>[0-9.]+)-[ab](\+(?P<tries>\d+)(-\d+)?)?\.efi", name) for name in self.names()) if m]
-        return max(found)[2]
+        return loader.chosen(self.names())
 
     def boots(self, name):
         """Whether this program finds the root and the hash tree that it was made for."""
