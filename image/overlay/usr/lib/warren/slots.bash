@@ -32,13 +32,16 @@ next_slot() {
   done | sort -k1,1n -k2,2V -k3,3 | tail -n 1 | cut -d' ' -f3
 }
 
+# What was written to the ESP, on the disk. For FAT, syncfs leaves it in the disk's cache, and fsync does not write all of a renamed file.
+flush_programs() { sync -f "$programs" && sync "$programs"; }
+
 # mark SLOT TRIES: its tries are counted from now on; without TRIES it is good. One rename, on the disk before this returns.
 mark() {
   local program to
   program=$(program_of "$1")
   to=$programs/warren_$(version_of "$program")-$1${2:++$2}.efi
   [[ $program == "$to" ]] || mv "$program" "$to"
-  sync -f "$programs"
+  flush_programs
 }
 
 customers_up() { { vpnctl customers 2>/dev/null || true; } | tail -n +2 | wc -l; }
