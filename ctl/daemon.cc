@@ -34,10 +34,10 @@ Result<Bytes> receive_from(ipc::Channel& channel, const std::string& daemon, std
     space.resize(kSpace);
     const auto received = channel.receive(space);
     if (!received && received.error().code == ErrorCode::kUnavailable) {
-        return fail(ErrorCode::kUnavailable, fmt::format("{} does not answer; see journalctl -u warren", daemon));
+        return fail(ErrorCode::kUnavailable, fmt::format("{} does not answer; see journalctl -u 'warren*'", daemon));
     }
     if (!received) return with_context(daemon, received.error());
-    if (received->closed) return fail(ErrorCode::kUnavailable, fmt::format("{} closed the connection; see journalctl -u warren", daemon));
+    if (received->closed) return fail(ErrorCode::kUnavailable, fmt::format("{} closed the connection; see journalctl -u 'warren*'", daemon));
     return Bytes(space).first(received->size);
 }
 

@@ -51,7 +51,8 @@ std::vector<Question> questions() {
         {"uplink/routes6.txt", {"ip", "-6", "route", "show", "table", "all"}},
         {"uplink/nftables.txt", {"nft", "list", "ruleset"}},
         {"uplink/sockets.txt", {"ss", "-lntup"}},
-        {"journal/warren.txt", {"journalctl", "--no-pager", "-o", "short-iso", "-n", "5000", "-u", "warren"}},
+        {"journal/warren.txt",
+         {"journalctl", "--no-pager", "-o", "short-iso", "-n", "5000", "-u", "warren", "-u", "warren-vpnd@*", "-u", "warren-statusd@*"}},
         {"journal/boot.txt", {"journalctl", "--no-pager", "-o", "short-iso", "-n", "3000", "-b", "-p", "warning"}},
         {"journal/clock.txt", {"timedatectl", "--no-pager", "show"}},
     };

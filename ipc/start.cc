@@ -14,6 +14,7 @@ namespace warren::ipc {
 
 namespace {
 
+constexpr std::chrono::duration<int, std::milli> kSlice(100);
 constexpr std::uint8_t kHere = '!';  // all that a daemon says of itself; the kernel adds who it is
 
 std::optional<int> parse_descriptor(std::string_view text) {
@@ -55,13 +56,17 @@ Result<Channel> channel_of(const std::vector<std::string_view>& arguments) {
     return channel;
 }
 
-Result<Started> start_by_connecting(const std::string& path, Duration patience) {
+Result<Started> start_by_connecting(const std::string& path, Duration patience, const std::function<bool()>& must_stop) {
     auto channel = Channel::connect(path, true);
     if (!channel) return tl::unexpected<Error>(channel.error());
     pollfd waiting{channel->fd(), POLLIN, 0};
-    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
-    if (::poll(&waiting, 1, static_cast<int>(milliseconds)) <= 0)
-        return fail(ErrorCode::kUnavailable, path + ": nothing was started within " + std::to_string(milliseconds / 1000) + " s");
+    for (Duration waited{}; ::poll(&waiting, 1, kSlice.count()) <= 0; waited += kSlice) {
+        if (must_stop()) return fail(ErrorCode::kUnavailable, path + ": told to stop while it was started");
+        if (waited >= patience) {
+            const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience).count();
+            return fail(ErrorCode::kUnavailable, path + ": nothing was started within " + std::to_string(seconds) + " s");
+        }
+    }
     auto who = receive_credentials(*channel);
     if (!who) return with_context(path, std::move(who).error());
     const int no_more = 0;

@@ -8,7 +8,6 @@ namespace warren::stacks {
 
 namespace {
 
-constexpr Duration kPatience = std::chrono::seconds(30);  // a sandbox on a machine that is just starting
 constexpr Duration kStopPatience = std::chrono::seconds(1);
 
 Result<Launched> fork_it(const Program& program) {
@@ -26,14 +25,15 @@ bool hung_up(const ipc::Channel& channel) {
 
 }  // namespace
 
-Result<Launched> launch(const Program& program) {
+Result<Launched> launch(const Program& program, Duration patience, const std::function<bool()>& must_stop) {
     if (program.launcher.empty()) return fork_it(program);
-    auto started = ipc::start_by_connecting(program.launcher, kPatience);
+    auto started = ipc::start_by_connecting(program.launcher, patience, must_stop);
     if (!started) return tl::unexpected(started.error());
     auto process = VpndProcess::watch(started->who.pid);
     if (!process) return tl::unexpected(process.error());
-    // Its number may have come to mean another process only if it ended, and then its end of the channel is gone.
-    if (hung_up(started->channel)) return fail(ErrorCode::kUnavailable, program.launcher + ": what was started has ended");
+    // Only if it ended may its number have come to mean another process. systemd holds the other end of the channel until it noticed that.
+    if (process->ended() || hung_up(started->channel))
+        return fail(ErrorCode::kUnavailable, program.launcher + ": what was started has ended");
     if (started->who.uid != program.user.uid) {
         process->stop(kStopPatience);
         return fail(ErrorCode::kPermission, program.launcher + ": what was started runs as user " + std::to_string(started->who.uid) +

@@ -1,9 +1,11 @@
 // How vpnd and statusd come into being: as our children, or by systemd, each in a sandbox of its own.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "ipc/channel.h"
 #include "stacks/vpnd_process.h"
 
@@ -20,7 +22,7 @@ struct Launched {
     VpndProcess process;
     ipc::Channel channel;
 };
-// Waits for the launcher, at most 30 s. One that runs as somebody else than `user` is stopped and refused.
-[[nodiscard]] Result<Launched> launch(const Program& program);
+// Waits for a launcher, at most `patience`, or until `must_stop`. One that runs as somebody else than `user` is stopped and refused.
+[[nodiscard]] Result<Launched> launch(const Program& program, Duration patience, const std::function<bool()>& must_stop);
 
 }  // namespace warren::stacks

@@ -81,7 +81,9 @@ int serve(const Arguments& arguments, bool with_web) {
         const auto web_user = warren::stacks::find_user(kWebUser);
         auto statusd = find_program(arguments, "statusd", web_user ? *web_user : *user);
         if (!statusd) warren::log(LogLevel::kError, "no_status_page", {{"reason", statusd.error().what}});
-        if (statusd) web = {std::move(*statusd), arguments.config, arguments.run_dir + "/snapshot.sock"};
+        if (statusd)
+            web = {std::move(*statusd), arguments.config, arguments.run_dir + "/snapshot.sock", arguments.run_dir + "/statusd.pid",
+                   [] { return warren::stacks::Signals::stop_waits(); }};
     }
     const auto run_dir = warren::stacks::RunDir::claim(arguments.run_dir);
     if (!run_dir) return refuse(run_dir.error());

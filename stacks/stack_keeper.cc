@@ -29,7 +29,7 @@ bool contains(const std::vector<Step>& steps) {
 tl::unexpected<Error> no_room(std::size_t tunnels) {
     return fail(ErrorCode::kUnavailable,
                 "no descriptor is left for this tunnel; the limit of open files with which stackd was started allows " +
-                    std::to_string(tunnels) + " (raise it: ulimit -Hn, or LimitNOFILE= of the service)");
+                    std::to_string(tunnels) + " (raise it: ulimit -Hn, or LimitNOFILE= of warren.service and warren-vpnd@.service)");
 }
 
 // Other stacks may have a use for what comes home or goes away.

@@ -31,6 +31,7 @@ constexpr Duration kMaxBackoff = seconds(10);
 constexpr Duration kStopPatience = seconds(5);
 constexpr Duration kWatchInterval = seconds(5);   // between two questions whether vpnd is alive
 constexpr Duration kWatchPatience = seconds(10);  // far longer than a living vpnd needs, also a busy one
+constexpr Duration kStartPatience = seconds(30);  // a sandbox on a machine that is just starting
 constexpr int kFailed = 4;
 
 Instant now() {
@@ -124,7 +125,8 @@ void Supervisor::stop() {
     link_.close();
     if (process_) process_->stop(kStopPatience);
     reconciler_.close_listeners();
-    for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid"}) ::unlink(run_dir_.file(name).c_str());
+    for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid", "statusd.pid"})
+        ::unlink(run_dir_.file(name).c_str());
     log(LogLevel::kInfo, "stopped", {{"stacks", "stay up"}});
 }
 
@@ -178,7 +180,7 @@ Status Supervisor::open_vpnd_files() {
 Status Supervisor::start_vpnd() {
     vpnd_since_ = now();  // a start that fails is a quick death too
     WARREN_TRY(open_vpnd_files());
-    auto launched = launch(options_.vpnd);
+    auto launched = launch(options_.vpnd, kStartPatience, [this] { return must_stop(); });
     if (!launched) return tl::unexpected(launched.error());
     process_ = std::move(launched->process);
     process_->keep(run_dir_.file("vpnd.pid"));
@@ -218,7 +220,12 @@ void Supervisor::lose_vpnd(const std::string& reason) {
 
 void Supervisor::restart_vpnd() {
     restart_at_ = kNever;
-    if (const Status started = start_vpnd(); !started) lose_vpnd(started.error().what);
+    const Status started = start_vpnd();
+    if (started) return;
+    lose_vpnd(started.error().what);
+    // Where nobody listens at the launcher's socket, systemd gave it up, and makes it anew when it starts us again.
+    const int error = started.error().system_error;
+    stopping_ = stopping_ || (!options_.vpnd.launcher.empty() && (error == ENOENT || error == ECONNREFUSED));
 }
 
 void Supervisor::watch_vpnd() {

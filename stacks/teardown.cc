@@ -9,7 +9,9 @@
 namespace warren::stacks {
 
 Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel) {
-    if (auto vpnd = VpndProcess::find(run_dir.file("vpnd.pid"))) vpnd->stop(std::chrono::seconds(5));
+    for (const char* daemon : {"vpnd.pid", "statusd.pid"}) {
+        if (auto left = VpndProcess::find(run_dir.file(daemon))) left->stop(std::chrono::seconds(5));
+    }
     StackKeeper stacks(kernel, run_dir.path());
     const auto customers = stacks.others({});
     if (!customers) return tl::unexpected(customers.error());
@@ -19,7 +21,8 @@ Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel) {
         remove_stale_uapi(directory + "/" + uapi_name("") + ".sock");
         for (const std::string& customer : *customers) remove_stale_uapi(directory + "/" + uapi_name(customer) + ".sock");
     }
-    for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid"}) ::unlink(run_dir.file(name).c_str());
+    for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid", "statusd.pid"})
+        ::unlink(run_dir.file(name).c_str());
     ::rmdir(run_dir.file("wireguard").c_str());
     return customers->size();
 }

@@ -166,7 +166,7 @@ Result<VpndProcess> VpndProcess::watch(pid_t pid) {
 
 void VpndProcess::keep(const std::string& pid_file) const {
     if (const Status written = write_pid_file(pid_file, pid_); !written)
-        log(LogLevel::kWarn, "vpnd_pid_not_kept", {{"reason", written.error().what}, {"risk", "a stackd after us may not find this vpnd"}});
+        log(LogLevel::kWarn, "pid_not_kept", {{"reason", written.error().what}, {"risk", "a stackd after us may not find this process"}});
 }
 
 Result<VpndProcess> VpndProcess::find(const std::string& pid_file) {

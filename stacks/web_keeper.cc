@@ -24,6 +24,7 @@ constexpr Duration kQuickDeath = seconds(5);
 constexpr Duration kFirstPause = seconds(1);
 constexpr Duration kMaxPause = seconds(60);
 constexpr Duration kStopPatience = seconds(2);
+constexpr Duration kStartPatience = seconds(5);       // tunnels wait meanwhile; what comes later finds its channel closed, and ends
 constexpr Duration kBetweenConnections = seconds(1);  // a statusd that was taken over does not fill vpnd's list of clients at once
 constexpr int kBacklog = 128;
 
@@ -124,10 +125,13 @@ Status WebKeeper::open_listener() {
 }
 
 Status WebKeeper::start() {
+    // One of a stackd that was killed may hold the port, and hang.
+    if (auto left = VpndProcess::find(options_.pid_file)) left->stop(kStopPatience);
     WARREN_TRY(open_listener());
-    auto launched = launch(options_.statusd);
+    auto launched = launch(options_.statusd, kStartPatience, options_.must_stop);
     if (!launched) return tl::unexpected(launched.error());
     process_ = std::move(launched->process);
+    process_->keep(options_.pid_file);
     channel_ = std::move(launched->channel);
     WARREN_TRY(channel_.set_non_blocking());
     WARREN_TRY(send_users());

@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -24,6 +25,8 @@ class WebKeeper {
         Program statusd;
         std::string config_directory;
         std::string snapshot_socket;
+        std::string pid_file;             // for a stackd after us
+        std::function<bool()> must_stop;  // ends waiting for a launcher
     };
     explicit WebKeeper(Options options) : options_(std::move(options)) {}
     // statusd ends too.

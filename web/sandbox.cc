@@ -84,7 +84,8 @@ Status drop_privileges() {
     if (score.valid()) (void)!::write(score.get(), kFirst.data(), kFirst.size());
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail_errno("no_new_privs", errno);
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return fail_errno("dumpable", errno);
-    // Its port and its channel are for the next one; a statusd that hangs must not keep them.
+    // Its port and its channel are for the next one; a statusd that hangs must not keep them. (Where systemd is the parent, the next stackd
+    // ends it.)
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return fail_errno("parent death signal", errno);
     const rlimit no_core{0, 0};
     if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return fail_errno("core limit", errno);

@@ -124,3 +124,13 @@ def test_a_killed_stackd_leaves_vpnd_forwarding_and_the_next_adopts_it(place):
     _, after = machine.run("pgrep -x vpnd")
     assert after == before
     assert client.ping("10.0.0.1", count=2, timeout=5)
+
+
+def test_a_killed_vpnd_is_back_soon_beside_many_stacks(place):
+    """A sandbox made by a walk over the names of all stacks takes longer than anybody waits: its time grows with their number's square."""
+    machine, _, client = place
+    machine.run("for i in $(seq 400); do ip netns add x$i; done", timeout=300)
+    _, said = machine.run("old=$(pgrep -x vpnd); kill -KILL $old; for i in $(seq 50); do sleep 0.2; vpnctl status 2>&1 | grep -q acme && break; done; "
+                          "[ $(pgrep -x vpnd) != $old ] && echo back in $i", timeout=120)
+    assert int(re.search(r"back in (\d+)", said).group(1)) < 50, said
+    netlab.wait_until(lambda: client.ping("10.0.0.1", timeout=2, check=False), 60, "a ping through the tunnel")

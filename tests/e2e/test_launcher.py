@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 
 import pytest
 
@@ -85,6 +86,16 @@ def test_a_killed_stackd_leaves_vpnd_to_its_successor(launched):
     assert pinging.lost() == 0
 
 
+def test_a_statusd_that_hangs_leaves_its_port_to_the_next_stackds(launched):
+    town, _, _ = launched
+    first = netlab.wait_until(lambda: town.warren.children("statusd"), 10, "a statusd runs")[0]
+    os.kill(first, signal.SIGSTOP)
+    town.warren.process.kill(signal.SIGKILL)
+    town.warren.process.wait()
+    town.warren.start()
+    netlab.wait_until(lambda: town.warren.children("statusd") not in ([], [first]) and not os.path.exists(f"/proc/{first}"), 15, "another statusd, and no other")
+
+
 def test_who_stops_stackd_stops_both_daemons_and_leaves_the_stack(launched):
     town, _, launchers = launched
     assert town.warren.stop() == 0
@@ -120,6 +131,15 @@ def test_nobody_who_listens_is_named(unstarted, directory):
 def test_what_ends_at_once_is_named(unstarted, directory):
     listen(unstarted.hub, directory, "vpnd", ["/bin/true"])
     assert re.search(f"{directory}/vpnd.sock.*ended before it said anything", refused(unstarted))
+
+
+def test_a_stackd_that_waits_for_a_launcher_can_be_stopped(unstarted, directory):
+    listen(unstarted.hub, directory, "vpnd", ["/bin/sleep", "60"])
+    unstarted.warren.start(wait=False)
+    time.sleep(1)
+    asked = time.monotonic()
+    unstarted.warren.stop()
+    assert time.monotonic() - asked < 10  # its patience is 30 s
 
 
 def test_what_is_no_daemon_of_ours_is_refused(unstarted, directory):

@@ -11,7 +11,7 @@ from tests.lab import netlab
 from tests.lab.warren import ROOT, programs
 
 # The unit, and how exposed it may be, of 10.
-UNITS = {"warren.service": 4.5, "warren-vpnd@.service": 2.0, "warren-statusd@.service": 2.0}
+UNITS = {"warren.service": 4.5, "warren-vpnd@.service": 1.0, "warren-statusd@.service": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,12 @@ def test_every_file_is_where_it_belongs(package):
 
 def test_nothing_can_be_written_by_others_and_nothing_changes_its_user(package):
     for path, (mode, owner) in listing(package).items():
-        assert owner == "root/root" and "s" not in mode and "w" not in mode[5:], f"{mode} {owner} {path}"
+        assert owner == "root/root" and (mode[0] == "l" or ("s" not in mode and "w" not in mode[5:])), f"{mode} {owner} {path}"
+
+
+def settings_of(unit):
+    with open(f"{ROOT}/package/{unit}") as text:
+        return dict(re.findall(r"^(\w+)=(.*)", text.read(), re.M))
 
 
 def exposure(unit, directory):
@@ -71,9 +76,23 @@ def test_the_units_give_away_what_the_daemons_can_do_without(unit, most):
     assert exposure(f"{ROOT}/package/{unit}", ROOT) <= most
 
 
+@pytest.mark.parametrize("daemon", ["vpnd", "statusd"])
+def test_the_daemons_have_no_network_no_capability_and_a_root_of_their_own(daemon):
+    settings = settings_of(f"warren-{daemon}@.service")
+    wanted = {"CapabilityBoundingSet": "", "NoNewPrivileges": "yes", "PrivateNetwork": "yes", "RootDirectory": "/usr/lib/warren/root", "BindReadOnlyPaths": "/usr",
+              "ProtectSystem": "strict", "ProtectHome": "yes", "RestrictAddressFamilies": "none", "IgnoreOnIsolate": "yes", "LimitCORE": "0"}
+    assert {key: settings.get(key) for key in wanted} == wanted
+    assert settings["User"] == settings["Group"] == {"vpnd": "warren", "statusd": "warren-web"}[daemon]
+
+
+@pytest.mark.parametrize("daemon", ["vpnd", "statusd"])
+def test_only_root_can_have_a_daemon_started(daemon):
+    settings = settings_of(f"warren-{daemon}.socket")
+    assert (settings["SocketMode"], settings["DirectoryMode"], settings["Accept"]) == ("0600", "0700", "yes")
+
+
 def test_a_stackd_that_hangs_is_started_again_and_leaves_vpnd_alone(package):
-    with open(f"{ROOT}/package/warren.service") as text:
-        settings = dict(re.findall(r"^(\w+)=(.*)", text.read(), re.M))
+    settings = settings_of("warren.service")
     assert settings["Type"] == "notify" and settings["WatchdogSec"] == "3min" and settings["Restart"] == "always" and settings["KillMode"] == "process"
 
 

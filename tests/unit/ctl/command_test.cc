@@ -192,7 +192,7 @@ TEST_CASE("a vpnd that hangs up half-way is unreachable, one that talks nonsense
     };
     const auto gone = ask([](ipc::Channel& channel) { samples::send(channel, ipc::SnapshotMessage(ipc::SnapshotHeader{})); });
     CHECK(gone.status == kUnreachable);
-    CHECK(gone.err == "vpnctl: vpnd closed the connection; see journalctl -u warren\n");
+    CHECK(gone.err == "vpnctl: vpnd closed the connection; see journalctl -u 'warren*'\n");
     const auto nonsense = ask([](ipc::Channel& channel) { (void)channel.send(as_bytes("nonsense")); });
     CHECK(nonsense.status == kFailed);
     CHECK(nonsense.err.starts_with("vpnctl: vpnd: "));
@@ -229,7 +229,7 @@ TEST_CASE("a stackd that goes away in the middle is unreachable") {
     });
     const auto ran = vpnctl({"--run-dir", daemon.run_dir(), "apply"});
     CHECK(ran.status == kUnreachable);
-    CHECK(ran.err == "vpnctl: stackd closed the connection; see journalctl -u warren\n");
+    CHECK(ran.err == "vpnctl: stackd closed the connection; see journalctl -u 'warren*'\n");
 }
 
 TEST_CASE("routes and exec refuse what is no customer and say who has no stack") {
