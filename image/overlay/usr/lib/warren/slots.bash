@@ -8,6 +8,9 @@ running_slot() { sed -n 's/.*warren\.slot=\([ab]\).*/\1/p' "$root/proc/cmdline";
 running_version() { sed -n 's/^IMAGE_VERSION=//p' "$root/usr/lib/os-release"; }
 other_slot() { [[ $(running_slot) == a ]] && echo b || echo a; }
 
+# Whether the loader counted a try for this start.
+on_trial() { compgen -G "$root/sys/firmware/efi/efivars/LoaderBootCountPath-*" >/dev/null; }
+
 # program_of SLOT: the path of its program, or nothing.
 program_of() { find "$programs" -maxdepth 1 \( -name "warren_*-$1.efi" -o -name "warren_*-$1+*.efi" \) | sort -V | tail -n 1; }
 # version_of PROGRAM, tries_of PROGRAM: how often it may still be tried; nothing when it is good.

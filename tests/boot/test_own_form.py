@@ -1,0 +1,99 @@
+"""A version whose configuration has another form: it works on a copy, and the version in the other slot finds its own. On a directory that looks like an appliance."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from tests.lab.warren import ROOT
+
+OWN_FORM = f"{ROOT}/image/overlay/usr/lib/warren/own-form"
+OLD = {"warren.toml": "port = 1\n", "customers/acme.toml": "mtu = 1400\n"}
+NEW = {"warren.toml": "port = 1\nform = 2\n", "customers/acme.toml": "mtu = 1400\nform = 2\n"}
+KILLED_AT = 'n=0; set -T; trap \'[[ $BASHPID != $$ ]] || { n=$((n + 1)); echo $n >"$STEP"; [[ $n != "$CUT" ]] || kill -KILL $$; }\' DEBUG; . "$0"'  # the n-th command is not run
+
+
+class Appliance:
+    """One that runs a version with form 2 in /data/etc/warren-2; the other slot's version has form 1."""
+
+    def __init__(self, root):
+        self.root, self.first, self.own = root, root / "data/etc/warren", root / "data/etc/warren-2"
+        for path in ("etc", "usr/lib/warren", "sys/firmware/efi/efivars", "data/etc/warren/customers", "data/update"):
+            (root / path).mkdir(parents=True)
+        os.symlink("/data/etc/warren-2", root / "etc/warren")
+        migrate = root / "usr/lib/warren/migrate"
+        migrate.write_text('#!/bin/sh\nset -e\nfor file in "$1"/*.toml "$1"/customers/*.toml; do echo "form = 2" >>"$file"; done\n')
+        migrate.chmod(0o755)
+        write(self.first, OLD)
+
+    def on_trial(self, trial):
+        variable = self.root / "sys/firmware/efi/efivars/LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+        variable.write_text("") if trial else variable.unlink(missing_ok=True)
+
+    def start(self, cut_at=None):
+        """The number of commands that it ran."""
+        step = self.root / "step"
+        done = subprocess.run(["bash", "-c", KILLED_AT, OWN_FORM], env={**os.environ, "WARREN_ROOT": str(self.root), "CUT": str(cut_at), "STEP": str(step)},
+                              capture_output=True, text=True, timeout=30)
+        assert done.returncode == (-9 if cut_at else 0), done.stderr
+        return int(step.read_text())
+
+
+def write(directory, files):
+    for name, text in files.items():
+        (directory / name).write_text(text)
+
+
+def read(directory):
+    return {str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*.toml")}
+
+
+@pytest.fixture
+def appliance(tmp_path):
+    return Appliance(tmp_path)
+
+
+def test_the_first_start_makes_a_copy_and_leaves_what_the_other_version_reads(appliance):
+    appliance.on_trial(True)
+    appliance.start()
+    assert read(appliance.own) == NEW and read(appliance.first) == OLD
+
+
+def test_while_on_trial_it_takes_what_was_changed_under_the_other_version(appliance):
+    appliance.on_trial(True)
+    appliance.start()
+    write(appliance.first, {"warren.toml": "port = 9\n"})
+    appliance.start()
+    assert read(appliance.own)["warren.toml"] == "port = 9\nform = 2\n"
+
+
+def test_a_good_version_keeps_what_was_changed_under_it(appliance):
+    appliance.on_trial(True)
+    appliance.start()
+    appliance.on_trial(False)
+    write(appliance.own, {"warren.toml": "port = 7\nform = 2\n"})
+    write(appliance.first, {"warren.toml": "port = 9\n"})
+    appliance.start()
+    assert read(appliance.own)["warren.toml"] == "port = 7\nform = 2\n" and read(appliance.first)["warren.toml"] == "port = 9\n"
+
+
+def test_a_version_with_the_first_form_changes_nothing(appliance):
+    os.unlink(appliance.root / "etc/warren")
+    os.symlink("/data/etc/warren", appliance.root / "etc/warren")
+    appliance.on_trial(True)
+    appliance.start()
+    assert read(appliance.first) == OLD and not appliance.own.exists()
+
+
+def test_a_cut_at_any_step_leaves_both_whole(appliance):
+    whole = appliance.start()
+    assert whole > 12
+    for cut_at in range(1, whole + 1):
+        appliance = Appliance(pathlib.Path(f"{appliance.root}-{cut_at}"))
+        appliance.on_trial(True)
+        appliance.start(cut_at)
+        assert read(appliance.first) == OLD
+        assert not appliance.own.exists() or read(appliance.own) == NEW, cut_at
+        appliance.start()
+        assert read(appliance.first) == OLD and read(appliance.own) == NEW, cut_at
