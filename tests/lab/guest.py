@@ -32,15 +32,15 @@ class Guest:
         netlab.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image, self.disk, disk_size)
         self.firmware, variables = FIRMWARE[secure_boot]
         self.variables = shutil.copy(variables, lab.path(f"{name}.vars"))
-        self._code, self.drives = None, [self.disk, *drives]
+        self.code, self.drives = None, [self.disk, *drives]
         if seed:
             self.drives.append(make_disk(lab.path(f"{name}-seed.raw"), "WARREN-SEED", seed, megabytes=8))
         self.credential = make_credential(lab, credential, name) if credential else None
         ns.ip(f"tuntap add dev {tap} mode tap", f"link set {tap} up")
         self.tap = tap
 
-    def start(self):
-        """Power on; also after stop(). The console begins anew."""
+    def start(self, log=None):
+        """Power on; also after stop(). The console begins anew. `log`: a powercut.Log of what is written to the disk from now on."""
         self._seen, self._socket = 0, socket.socket(socket.AF_UNIX)
         for path in (self._socket_path, self.console_path):
             if os.path.exists(path):
@@ -52,7 +52,9 @@ class Guest:
                    "-netdev", f"tap,id=uplink,ifname={self.tap},script=no,downscript=no", "-device", "virtio-net-pci,netdev=uplink", *self.options]
         if self.credential:
             command += ["-smbios", f"type=11,path={self.credential}"]
-        for drive in self.drives:
+        if log:
+            command += log.options(self.disk)
+        for drive in self.drives[1 if log else 0:]:
             command += ["-drive", f"if=virtio,cache=unsafe,format={'qcow2' if drive.endswith('.qcow2') else 'raw'},file={drive}"]
         self.process = self.ns.start(*command, name=self.name)
         netlab.wait_until(self._is_connected, 20, f"{self.name} has a console")
@@ -90,13 +92,13 @@ class Guest:
         self._socket.sendall(line.encode() + b"\n")
 
     def log_in(self, timeout=60):
-        """With the one-time code that the first boot printed."""
-        self._code = self._code or re.search(r"with the code (\S+)", self.console()).group(1)
+        """With the one-time code that the first boot printed, or that was set."""
+        self.code = self.code or re.search(r"with the code (\S+)", self.console()).group(1)
         self.type("")
         self.expect(r"login: ", timeout)
         self.type("root")
         self.expect(r"Password: ", timeout)
-        self.type(self._code)
+        self.type(self.code)
         self.expect(r":~# ", timeout)
         self.type("stty -echo; export PAGER=cat PS1=")
         self.run("true")
