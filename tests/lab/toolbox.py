@@ -1,0 +1,40 @@
+"""A disk with what a test needs inside a guest and the firmware does not have: Python, this project's tests and bench, and programs with
+their libraries. `MOUNT` makes it usable there."""
+
+import os
+import re
+import shutil
+
+from . import guest, netlab
+from .warren import ROOT
+
+PYTHON = "/usr/bin/python3.11"
+LIBRARY = "/usr/lib/python3.11"
+HERE = "/run/tools"
+MOUNT = (f"mkdir -p {HERE} && mount /dev/disk/by-label/TOOLS {HERE} && cd {HERE} && "
+         f"export PYTHONHOME={HERE}/usr PYTHONDONTWRITEBYTECODE=1 LD_LIBRARY_PATH={HERE}/lib PATH=$PATH:{HERE}/bin")
+C_LIBRARY = re.compile(r"/(libc|libm|ld-linux-x86-64|libgcc_s|libpthread|librt|libdl)\.so")  # the guest's own: a Debian 12 as we are
+
+
+def _libraries(program):
+    return [path for path in re.findall(r"=> (/\S+)", netlab.run("ldd", program).stdout) if not C_LIBRARY.search(path)]
+
+
+def pack(lab, programs=(), files=None, megabytes=160):
+    """The path of the disk. `programs` go into bin/, `files` ({name: text}) into the root."""
+    tree = lab.path("tools")
+    os.makedirs(f"{tree}/bin")
+    os.makedirs(f"{tree}/lib")
+    skip = shutil.ignore_patterns("__pycache__", "test", "tests", "idlelib", "lib2to3", "ensurepip", "pydoc_data", "tkinter", "config-*", "*.a", "turtle*")
+    shutil.copytree(LIBRARY, f"{tree}{LIBRARY}", symlinks=True, ignore=skip)
+    for part in ("tests/lab", "bench"):
+        shutil.copytree(f"{ROOT}/{part}", f"{tree}/{part}", ignore=shutil.ignore_patterns("__pycache__", "*.cc", "*.h"))
+    for program in (PYTHON, *programs):
+        shutil.copy(program, f"{tree}/bin")
+        for library in _libraries(program):
+            shutil.copy(library, f"{tree}/lib")
+    os.symlink(os.path.basename(PYTHON), f"{tree}/bin/python3")
+    for name, text in (files or {}).items():
+        with open(f"{tree}/{name}", "w") as out:
+            out.write(text)
+    return guest.make_disk(lab.path("tools.raw"), "TOOLS", tree, megabytes)
