@@ -50,6 +50,15 @@ def _cores():
     return [((int(f[4]) + int(f[5])) * TICK, int(f[8]) * TICK, int(f[7]) * TICK) for f in lines]
 
 
+def busy_seconds(work):
+    """(what work returned, seconds in which a core of this machine was not idle while it ran)."""
+    before, start = _cores(), time.monotonic()
+    outcome = work()
+    seconds = time.monotonic() - start
+    idle = sum(new[0] - old[0] for new, old in zip(_cores(), before))
+    return outcome, max(0.0, seconds * len(before) - idle)
+
+
 @dataclass
 class Cost:
     """Of one block, in seconds."""

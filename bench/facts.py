@@ -19,7 +19,10 @@ def machine():
 
 
 def commit(root):
-    done = subprocess.run(["git", "-C", root, "describe", "--always", "--dirty"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        done = subprocess.run(["git", "-C", root, "describe", "--always", "--dirty"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except FileNotFoundError:  # in a guest
+        return "unknown"
     return done.stdout.strip() or "unknown"
 
 

@@ -107,12 +107,20 @@ class WireguardGo(Hub):
 
     def start(self):
         uplink = self.field.uplink
-        self.stack = self.field.lab.router(f"{self.name}-stack")
-        for scope in ("all", "default"):
-            self.stack.sysctl(f"net.ipv4.conf.{scope}.send_redirects", 0)  # Warren's stacks send none either
+        self._make_stack()
         self.process = uplink.start(*self.pin(), self.program, "-f", self.tunnel, name=f"hub-{self.name}",
                                     env={"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"})
         netlab.wait_until(lambda: uplink.run("wg", "show", self.tunnel, check=False).returncode == 0, 10, f"{self.name} answers")
+        return self._configure()
+
+    def _make_stack(self):
+        self.stack = self.field.lab.router(f"{self.name}-stack")
+        for scope in ("all", "default"):
+            self.stack.sysctl(f"net.ipv4.conf.{scope}.send_redirects", 0)  # Warren's stacks send none either
+
+    def _configure(self):
+        """Keys and peers, then into the stack; the socket stays in the uplink."""
+        uplink = self.field.uplink
         lines = ["[Interface]", f"PrivateKey = {self.key.private}", f"ListenPort = {self.port}"]
         for place, public in enumerate(self.public_keys):
             lines += ["[Peer]", f"PublicKey = {public}", f"AllowedIPs = {peer_address(place)}/32"]
@@ -126,6 +134,21 @@ class WireguardGo(Hub):
 
     def stacks(self):
         return [self.stack]
+
+
+class KernelWireguard(WireguardGo):
+    """The kernel's own, as wireguard-go in all that is around it. It has no process."""
+
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, name="kernel", port=51823, **more)
+
+    def start(self):
+        self._make_stack()
+        self.field.uplink.ip(f"link add {self.tunnel} type wireguard")
+        return self._configure()
+
+    def pids(self):
+        return []
 
 
 def _parent(pid):

@@ -1,5 +1,7 @@
 """The hubs of one run, side by side in one field, all ready to be measured."""
 
+import os
+
 from bench import field, hubs
 from tests.lab import netlab
 
@@ -9,7 +11,8 @@ VERSIONS = {"go": ("wireguard-go", "bookworm-backports", 51821), "go-sid": ("wir
 class Lineup:
     """Owns the lab. The hubs stand idle while another is measured."""
 
-    def __init__(self, root, names, mode, cores=(0, 1)):
+    def __init__(self, root, names, mode):
+        cores = (0, min(1, os.cpu_count() - 1))
         self.tools, self.names, self.mode, self.cores = hubs.Tools(root), names, mode, cores
         self.lab = netlab.Lab()
         self.field = field.Field(self.lab, mode, *cores)
@@ -23,8 +26,9 @@ class Lineup:
 
     def hub(self, name, customers=1, peers=2, **more):
         """One hub, not started. wireguard-go has one device for the peers of all customers."""
-        if name == "warren":
-            return hubs.Warren(self.field, self.tools, customers=customers, peers=peers, **more)
+        if name in ("warren", "kernel"):
+            made = hubs.Warren if name == "warren" else hubs.KernelWireguard
+            return made(self.field, self.tools, customers=customers, peers=peers, **more)
         title, suite, port = VERSIONS[name]
         return hubs.WireguardGo(self.field, self.tools, customers=1, peers=customers * peers, name=title, port=port,
                                 program=self.tools.wireguard_go(suite), **more)

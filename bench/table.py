@@ -15,6 +15,7 @@ class Table:
         self.blocks = []
         self.disturbed = 0
         self.derived = {}
+        self.facts = {}  # beside the figures, in the document only
 
     def add(self, row, hub, cost=None, **figures):
         """One block's figures. `cost` is kept beside them and says how steady the block was."""
@@ -53,7 +54,7 @@ class Table:
                 entry["ratio"] = {hub: mine["median"] / other["median"] for hub, other in entry.items()
                                   if hub != self.ours and other["median"]}
             rows.setdefault(row, {})[figure] = entry
-        return {"rows": rows, "derived": self.derived, "disturbed_blocks": self.disturbed, "blocks": self.blocks}
+        return {"rows": rows, "derived": self.derived, "disturbed_blocks": self.disturbed, "blocks": self.blocks, **self.facts}
 
     def print(self):
         """Median (smallest-largest) of each hub, and ours over each other."""

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 
 #include "bench/wgblast/clock.h"
 #include "bench/wgblast/spec.h"
@@ -97,6 +98,9 @@ Result<nlohmann::json> perform(RunSpec run, const TownSpec& town, Crowd* crowd) 
     const auto hear = [&](Instant now) {
         if (crowd != nullptr) crowd->receive({now, {}});
     };
+    const auto nap = [&run] {
+        if (run.nap_us > 0) std::this_thread::sleep_for(std::chrono::microseconds(run.nap_us));
+    };
     Instant now = start;
     while (now < end) {
         for (auto& [kind, activity] : cast->activities) {
@@ -104,9 +108,14 @@ Result<nlohmann::json> perform(RunSpec run, const TownSpec& town, Crowd* crowd) 
             now = monotonic_now();
             hear(now);
         }
+        nap();
+        now = monotonic_now();
     }
     result["seconds"] = to_seconds(now - start);
-    while (monotonic_now() < end + kDrain) hear(monotonic_now());
+    while (monotonic_now() < end + kDrain) {
+        hear(monotonic_now());
+        nap();
+    }
     result["generator_cpu_s"] = to_seconds(own_cpu() - cpu_before);
     for (const auto& [kind, activity] : cast->activities) result[kind].push_back(activity->result());
     if (crowd != nullptr) {

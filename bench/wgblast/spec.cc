@@ -203,6 +203,7 @@ RunSpec run_of(const json& object, const TownSpec& town) {
     Members members(object);
     RunSpec run;
     members.take("seconds", run.seconds);
+    members.take("nap_us", run.nap_us);
     run.loads = list_of<LoadSpec>(members, "load", load_of);
     run.injections = list_of<InjectionSpec>(members, "inject", injection_of);
     run.echoes = list_of<EchoSpec>(members, "echo", echo_of);

@@ -31,6 +31,8 @@ struct TownSpec {
 // the same time. The members of each are those of its struct, by their names. An unknown member is an error.
 struct RunSpec {
     double seconds = 1;
+    std::uint32_t nap_us =
+        0;  // between two rounds: where one core has to do for all, who looks at the clock without pause takes it from the others
     std::vector<LoadSpec> loads;
     std::vector<InjectionSpec> injections;
     std::vector<EchoSpec> echoes;

@@ -48,6 +48,13 @@ def test_bulk_segments_arrive_as_they_were_sent(hub, way):
     assert answer["samples"]["broken"] == 0
 
 
+def test_a_generator_that_naps_sends_all_the_same_and_leaves_the_core_to_others(hub):
+    load = {"transport": "udp", "sizes": [512], "flows": 1, "peers": 1, "burst": 4, "train": 4, "rate": 2000, "window": 0}
+    answer = hub.generator.run(0.5, nap_us=500, load=[load])
+    assert 900 <= answer["load"][0]["sent_packets"] <= 1004
+    assert answer["generator_cpu_s"] < 0.3
+
+
 def test_echoes_come_back_and_floods_do_not_stop_them(hub):
     before = settled_bytes(hub)
     flood = {"rate": 2000, "first_source": field.FLOOD_SOURCE, "sources": 1000, "victim": 0}

@@ -1,0 +1,38 @@
+"""The scenario KERNEL inside a guest with Debian's kernel, since this host's may have no WireGuard. One emulated core whose clock counts instructions
+(QEMU's -icount): a CPU-second is 500 million instructions, whatever this host is busy with. So the figures compare instructions, not cycles: an AVX2
+instruction counts as any other, a cache miss counts nothing, and there is no AVX-512 for either side."""
+
+import json
+import os
+
+from bench import table as tables
+from tests.lab import guest, netlab, toolbox
+
+READY_SECONDS = 480
+ICOUNT = ("-icount", "shift=1")
+PROGRAMS = ("stackd", "vpnd", "vpnctl", "wgblast")
+
+
+def run(stage, table, options):
+    image = os.environ.get("WARREN_IMAGE")
+    if not image:
+        raise SystemExit("bench/run GUEST: WARREN_IMAGE names the qcow2 to boot; image/build makes one")
+    built = os.environ["WARREN_BIN"]
+    with netlab.Lab() as lab:
+        ns = lab.namespace("internet")
+        tools = toolbox.pack(lab, [*(f"{built}/{name}" for name in PROGRAMS), netlab.run("which", "ethtool").stdout.strip()])
+        machine = guest.Guest(lab, ns, image, "tap0", drives=[tools], memory=1024, options=ICOUNT)
+        lab.at_end(machine.stop)
+        machine.start()
+        machine.expect(r"warren: READY slot=a", READY_SECONDS)
+        machine.log_in(timeout=300)
+        status, said = machine.run(f"{toolbox.MOUNT} && export WARREN_BIN={toolbox.HERE}/bin", 120)
+        assert status == 0, said
+        command = f"python3 bench/run KERNEL --hubs warren kernel --mode {options.mode} --seconds {options.seconds} --rounds {options.rounds}"
+        status, said = machine.run(f"{command}; sync", 1500)
+        if status:
+            raise SystemExit(said)
+        document = json.loads(netlab.run("debugfs", "-R", f"cat /build/bench/KERNEL-{options.mode}.json", tools).stdout)
+    for block in document["blocks"]:
+        table.add(block.pop("row"), block.pop("hub"), **block)
+    table.facts["guest"] = {**document["machine"], "encryption": document["encryption"]}
