@@ -443,7 +443,7 @@ def test_vpnd_comes_back_though_the_run_dir_is_gone(acme):
     shutil.rmtree(acme.run_dir)
     os.kill(acme.vpnd(), signal.SIGKILL)
     netlab.wait_until(lambda: acme.customers["acme"].peers[0].public_key in acme.uplink.run("wg", "show", "warren", "peers", check=False).stdout, 10)
-    assert events(acme, "vpnd_pid_not_kept")
+    assert events(acme, "pid_not_kept")
     assert acme.stop() == 0 and acme.children("vpnd") == []
     acme.start()
     acme.apply()
