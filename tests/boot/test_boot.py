@@ -142,5 +142,5 @@ def test_a_vpnd_starts_soon_beside_many_stacks(place):
                 ">/run/systemd/system/warren-vpnd@.service.d/host-root.conf && systemctl daemon-reload", timeout=120)
     late = start_again()
     machine.run("rm -r /run/systemd/system/warren-vpnd@.service.d && systemctl daemon-reload", timeout=120)
-    assert soon * 2 < late, f"{soon} ms, and {late} ms in the host's root"
+    assert soon * 1.4 < late, f"{soon} ms, and {late} ms in the host's root"
     netlab.wait_until(lambda: client.ping("10.0.0.1", timeout=2, check=False), 60, "a ping through the tunnel")

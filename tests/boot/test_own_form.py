@@ -78,6 +78,18 @@ def test_a_good_version_keeps_what_was_changed_under_it(appliance):
     assert read(appliance.own)["warren.toml"] == "port = 7\nform = 2\n" and read(appliance.first)["warren.toml"] == "port = 9\n"
 
 
+def test_a_newer_version_of_the_same_form_takes_over_what_is_in_force(appliance):
+    appliance.on_trial(True)
+    appliance.start()
+    write(appliance.own, {"warren.toml": "port = 7\nform = 2\n"})
+    (appliance.root / "data/update/before").write_text("customers=1 gateway=yes form=/data/etc/warren-2\n")  # as an install leaves it
+    appliance.start()
+    assert read(appliance.own)["warren.toml"] == "port = 7\nform = 2\n"
+    (appliance.root / "data/update/before").write_text("customers=1 gateway=yes form=/data/etc/warren\n")
+    appliance.start()
+    assert read(appliance.own) == NEW
+
+
 def test_a_version_with_the_first_form_changes_nothing(appliance):
     os.unlink(appliance.root / "etc/warren")
     os.symlink("/data/etc/warren", appliance.root / "etc/warren")

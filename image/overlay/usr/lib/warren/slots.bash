@@ -56,10 +56,13 @@ gateway_answers() {
   ip neigh show to "$gateway" dev "$device" | grep -qE 'REACHABLE|STALE|DELAY|PROBE|PERMANENT'
 }
 
+# The directory of the configuration that was in force then.
+form_before() { sed -n 's/.* form=//p' "$before" 2>/dev/null || true; }
+
 # What the next slot has to do as well as this one does.
 remember_vitals() {
   mkdir -p "${before%/*}"
-  echo "customers=$(customers_up) gateway=$(gateway_answers && echo yes || echo no)" >"$before.new"
+  echo "customers=$(customers_up) gateway=$(gateway_answers && echo yes || echo no) form=$(readlink "$root/etc/warren")" >"$before.new"
   sync "$before.new"
   mv "$before.new" "$before"
   sync -f "$before"  # its new name too: the machine may be cut off next
