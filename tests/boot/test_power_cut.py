@@ -170,7 +170,7 @@ def test_a_cut_while_users_are_added_leaves_the_old_file_or_the_new(record):
         assert len(users) >= sum(index >= at for at in done), f"after {index} writes a user is lost of whom vpnctl had said that he is added"
         assert files["etc/warren/customers/acme.toml"] == read(record.lab.path("seed/warren/customers/acme.toml"))
         seen.add(len(users))
-    assert seen == set(range(USERS + 1)) and cached > 40  # the cuts met every version, and a cache that had something to lose
+    assert seen == set(range(USERS + 1)) and cached > 10  # the cuts met every version, and a cache that had something to lose
 
 
 def flushes_of_installs(cuts, record):
