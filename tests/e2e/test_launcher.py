@@ -136,7 +136,7 @@ def test_what_ends_at_once_is_named(unstarted, directory):
 def test_a_stackd_that_waits_for_a_launcher_can_be_stopped(unstarted, directory):
     listen(unstarted.hub, directory, "vpnd", ["/bin/sleep", "60"])
     unstarted.warren.start(wait=False)
-    time.sleep(1)
+    netlab.wait_until(lambda: unstarted.warren.children("sleep"), 10, "the launcher started something")
     asked = time.monotonic()
     unstarted.warren.stop()
     assert time.monotonic() - asked < 10  # its patience is 30 s
