@@ -17,6 +17,7 @@ namespace warren::stacks {
 // The device names inside every stack.
 inline constexpr const char* kTunnelDevice = "vpn0";
 inline constexpr const char* kHandoffDevice = "lan0";
+inline constexpr const char* kUnfinishedHandoff = "lan0.new";  // until it is whole, when it comes from a parent
 inline constexpr const char* kLoopback = "lo";
 
 // Behind the kernel's own connected routes (0 for IPv4, 256 for IPv6), before the guards.

@@ -129,6 +129,7 @@ class Planner {
     }
 
     void prepare_handoff() {
+        if (observed_.link(kUnfinishedHandoff) != nullptr) step(RemoveHandoff{kUnfinishedHandoff});
         const Link* now = observed_.link(kHandoffDevice);
         if (!desired_.handoff) {
             if (now != nullptr) remove_handoff(*now);

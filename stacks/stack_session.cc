@@ -10,8 +10,6 @@ namespace warren::stacks {
 
 namespace {
 
-constexpr const char* kUnfinished = "lan0.new";
-
 // The thing is gone already: what a removal wanted.
 Status unless_gone(Status status) {
     if (status) return status;
@@ -156,13 +154,11 @@ struct StepRunner {
     [[nodiscard]] Status create_on_parent(const CreateHandoff& step) const {
         const auto parent = find_index(uplink(), step.handoff.parent);
         if (!parent) return tl::unexpected(parent.error());
-        WARREN_TRY(unless_gone(on_device(kUnfinished, rtnetlink::delete_link)));  // of a stackd that was killed in here
-        session.indexes_.erase(kUnfinished);
         const int target = session.namespace_.get();
         const bool is_vlan = step.handoff.type == config::HandoffType::kVlan;
         const Status created =
-            ask(uplink(), is_vlan ? rtnetlink::create_vlan(kUnfinished, *parent, step.handoff.vlan_id.value_or(0), target)
-                                  : rtnetlink::create_macvlan(kUnfinished, *parent, target));
+            ask(uplink(), is_vlan ? rtnetlink::create_vlan(kUnfinishedHandoff, *parent, step.handoff.vlan_id.value_or(0), target)
+                                  : rtnetlink::create_macvlan(kUnfinishedHandoff, *parent, target));
         if (!created && created.error().system_error == EOPNOTSUPP) {
             return fail(ErrorCode::kUnsupported,
                         is_vlan ? "this kernel has no 802.1Q VLANs; load the module 8021q or choose another handoff type"
@@ -170,9 +166,9 @@ struct StepRunner {
                         EOPNOTSUPP);
         }
         WARREN_TRY(created);
-        const auto index = session.index_of(kUnfinished);
+        const auto index = session.index_of(kUnfinishedHandoff);
         if (!index) return tl::unexpected(index.error());
-        session.indexes_.erase(kUnfinished);
+        session.indexes_.erase(kUnfinishedHandoff);
         WARREN_TRY(ask(inside(), rtnetlink::set_alias(*index, step.handoff.mark)));
         return ask(inside(), rtnetlink::set_name(*index, kHandoffDevice));
     }
@@ -181,9 +177,9 @@ struct StepRunner {
         return on_device(kHandoffDevice, [&](std::uint32_t index) { return rtnetlink::set_alias(index, step.handoff.mark); });
     }
 
-    Status operator()(const RemoveHandoff&) const {
-        const Status removed = on_device(kHandoffDevice, rtnetlink::delete_link);
-        session.indexes_.erase(kHandoffDevice);
+    Status operator()(const RemoveHandoff& step) const {
+        const Status removed = on_device(step.device, rtnetlink::delete_link);
+        session.indexes_.erase(step.device);
         return unless_gone(removed);
     }
 

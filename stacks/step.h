@@ -85,7 +85,9 @@ struct CreateHandoff {
     std::string owner;  // the alias of a veth's far end
     bool operator==(const CreateHandoff&) const = default;
 };
+// lan0, or what a stackd that was killed left of one.
 struct RemoveHandoff {
+    std::string device = kHandoffDevice;
     bool operator==(const RemoveHandoff&) const = default;
 };
 // lan0 goes back to the uplink under its own name.

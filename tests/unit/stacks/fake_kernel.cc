@@ -265,15 +265,15 @@ struct FakeKernel::Runner {
         kernel.add_link(stack(), link);
         return {};
     }
-    Status operator()(const RemoveHandoff&) const {
-        const Link* link = stack().link(kHandoffDevice);
+    Status operator()(const RemoveHandoff& step) const {
+        const Link* link = stack().link(step.device);
         if (link == nullptr) return {};
         if (home_of(link->alias)) broken("a physical device is deleted");
         const std::string owner = stack().link(kLoopback)->alias;
         if (link->kind == "veth")
             std::erase_if(kernel.uplink.links,
                           [&](const auto& entry) { return entry.second.kind == "veth" && entry.second.alias == owner; });
-        drop_link(stack(), kHandoffDevice);
+        drop_link(stack(), step.device);
         return {};
     }
     Status operator()(const ReturnHandoff& step) const {

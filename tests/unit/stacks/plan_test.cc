@@ -221,6 +221,22 @@ TEST_CASE("a handoff that cannot be changed now stays as it was") {
     CHECK_MESSAGE(planned->steps.empty(), printed(planned->steps));
 }
 
+TEST_CASE("what a stackd that was killed left of a handoff goes, and the one that is there stays") {
+    for (const bool wanted : {true, false}) {
+        CAPTURE(wanted);
+        FakeKernel kernel;
+        kernel.add_uplink("eth0", "");
+        config::Customer customer = acme();
+        if (wanted) customer.handoff = handoff(HandoffType::kMacvlan, "eth0", {"10.42.0.1/24"});
+        const DesiredStack desired = desired_stack(customer, kTestRunDir);
+        apply(kernel, desired);
+        kernel.add_link(kernel.stacks.at("warren-acme"), {kUnfinishedHandoff, 0, "macvlan", "", "noqueue", 1500, 1000, 0, false});
+        CHECK(printed(plan_in(kernel, desired)->steps) == "remove lan0.new\n");
+        apply(kernel, desired);
+        check_is_as_desired(kernel, desired, wanted);
+    }
+}
+
 TEST_CASE("a customer whose configuration did not change is not touched; one address more is one step") {
     FakeKernel kernel;
     config::Customer customer = acme();
