@@ -1,0 +1,2 @@
+# What a fresh image has in a sector that is nobody's, before the first partition: its data partition has no file system yet.
+readonly unmade="warren: data has no file system yet" unmade_sector=2047
