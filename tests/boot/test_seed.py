@@ -1,0 +1,108 @@
+"""What a seed becomes on a machine without a configuration, and what it may not touch. On a directory that looks like an appliance; real ones are in test_boot.py."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from tests.lab.warren import ROOT
+
+PREPARE = f"{ROOT}/image/overlay/usr/lib/warren/prepare-data"
+KILLED_AT = 'n=0; set -T; trap \'[[ $BASHPID != $$ ]] || { n=$((n + 1)); echo $n >"$STEP"; [[ $n != "$CUT" ]] || kill -KILL $$; }\' DEBUG; . "$0"'  # the n-th command is not run
+SEED = {"warren/warren.toml": "port = 1\n", "warren/customers/acme.toml": "mtu = 1400\n", "network/10-uplink.network": "[Match]\n",
+        "network/10-uplink.network.d/more.conf": "[Network]\n"}
+
+
+class Appliance:
+    def __init__(self, root):
+        self.root, self.etc = root, root / "data/etc"
+        for path in ("etc", "data", "run/credentials/@system", "seed"):
+            (root / path).mkdir(parents=True)
+        os.symlink("/data/etc/warren", root / "etc/warren")
+
+    def seed(self, files, directories=()):
+        for name in directories:
+            (self.root / "seed" / name).mkdir(parents=True)
+        write(self.root / "seed", files)
+        subprocess.run(["tar", "-C", self.root / "seed", "-czf", self.credential, "."], check=True, timeout=30)
+
+    @property
+    def credential(self):
+        return self.root / "run/credentials/@system/warren.seed"
+
+    def start(self, cut_at=None):
+        """(what it said, the number of commands that it ran)"""
+        step = self.root / "step"
+        done = subprocess.run(["bash", "-c", KILLED_AT, PREPARE], env={**os.environ, "WARREN_ROOT": str(self.root), "CUT": str(cut_at), "STEP": str(step)},
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == (-9 if cut_at else 0), done.stderr
+        return done.stdout, int(step.read_text())
+
+    def files(self):
+        return {str(path.relative_to(self.etc)): path.read_text() for path in self.etc.rglob("*") if path.is_file() and path.name != "shadow"}
+
+
+def write(directory, files):
+    for name, text in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+
+
+def mode(path):
+    return path.stat().st_mode & 0o7777
+
+
+@pytest.fixture
+def appliance(tmp_path):
+    return Appliance(tmp_path / "root")
+
+
+def test_a_seed_is_taken_with_its_rights(appliance):
+    appliance.seed(SEED)
+    said, _ = appliance.start()
+    assert "configured by the seed credential" in said and "log in on this console as root with the code" in said
+    assert appliance.files() == SEED
+    assert mode(appliance.etc / "warren/customers") == 0o700 and mode(appliance.etc / "warren/warren.toml") == 0o600
+    assert mode(appliance.etc / "network/10-uplink.network.d") == 0o755 and mode(appliance.etc / "network/10-uplink.network") == 0o644
+
+
+def test_an_empty_network_is_no_error(appliance):
+    appliance.seed({"warren/warren.toml": "port = 1\n"}, ["network"])
+    said, _ = appliance.start()
+    assert "with the code" in said and appliance.files() == {"warren/warren.toml": "port = 1\n"}
+
+
+@pytest.mark.parametrize("content, message", [(b"no archive", "is no .tar.gz"), (None, "has neither warren/ nor network/")])
+def test_a_seed_that_cannot_be_taken_says_so_and_one_can_log_in_and_the_next_is_taken(appliance, content, message):
+    appliance.seed({"hints.txt": "x\n"})
+    if content:
+        appliance.credential.write_bytes(content)
+    said, _ = appliance.start()
+    assert message in said and "with the code" in said and appliance.files() == {}
+    appliance.seed(SEED)
+    said, _ = appliance.start()
+    assert "configured by the seed credential" in said and "with the code" not in said
+    assert appliance.files() == SEED
+
+
+def test_a_configured_machine_takes_no_seed(appliance):
+    own = {"warren/customers/acme.toml": "mtu = 1300\n", "network/20-own.network": "[Match]\n"}
+    write(appliance.etc, own)
+    appliance.seed(SEED)
+    said, _ = appliance.start()
+    assert "seed" not in said and appliance.files() == own
+
+
+def test_a_cut_at_any_step_leaves_a_machine_that_takes_all_of_it_at_the_next_start(appliance):
+    appliance.seed(SEED)
+    _, whole = appliance.start()
+    assert whole > 20
+    for cut_at in range(1, whole + 1):
+        cut = Appliance(pathlib.Path(f"{appliance.root}-{cut_at}"))
+        cut.seed(SEED)
+        cut.start(cut_at)
+        warren = {name: text for name, text in cut.files().items() if name.startswith("warren/")}
+        assert warren in ({}, {name: text for name, text in SEED.items() if name.startswith("warren/")}), cut_at
+        cut.start()
+        assert cut.files() == SEED and (cut.etc / "shadow").read_text().startswith("root:$6$"), cut_at
