@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from tests.lab import netlab
 from tests.lab.warren import ROOT
 
 OWN_FORM = f"{ROOT}/image/overlay/usr/lib/warren/own-form"
@@ -31,18 +32,27 @@ class Appliance:
         variable = self.root / "sys/firmware/efi/efivars/LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
         variable.write_text("") if trial else variable.unlink(missing_ok=True)
 
-    def start(self, cut_at=None):
+    def remember(self, why, form="/data/etc/warren", customers=1):
+        """As an install, or a rollback, leaves it."""
+        (self.root / "data/update/before").write_text(f"for={why} customers={customers} gateway=yes form={form}\n")
+
+    def start(self, cut_at=None, fails=False):
         """The number of commands that it ran."""
         step = self.root / "step"
         done = subprocess.run(["bash", "-c", KILLED_AT, OWN_FORM], env={**os.environ, "WARREN_ROOT": str(self.root), "CUT": str(cut_at), "STEP": str(step)},
                               capture_output=True, text=True, timeout=30)
-        assert done.returncode == (-9 if cut_at else 0), done.stderr
+        assert done.returncode == (-9 if cut_at else 1 if fails else 0), done.stderr
         return int(step.read_text())
 
 
 def write(directory, files):
     for name, text in files.items():
         (directory / name).write_text(text)
+
+
+def write_all(directory, files):
+    (directory / "customers").mkdir(parents=True)
+    write(directory, files)
 
 
 def read(directory):
@@ -82,12 +92,51 @@ def test_a_newer_version_of_the_same_form_takes_over_what_is_in_force(appliance)
     appliance.on_trial(True)
     appliance.start()
     write(appliance.own, {"warren.toml": "port = 7\nform = 2\n"})
-    (appliance.root / "data/update/before").write_text("customers=1 gateway=yes form=/data/etc/warren-2\n")  # as an install leaves it
+    appliance.remember("install", "/data/etc/warren-2")
     appliance.start()
     assert read(appliance.own)["warren.toml"] == "port = 7\nform = 2\n"
-    (appliance.root / "data/update/before").write_text("customers=1 gateway=yes form=/data/etc/warren\n")
+    appliance.remember("install")
     appliance.start()
     assert read(appliance.own) == NEW
+
+
+def test_a_third_form_is_made_of_the_second_when_that_was_in_force(appliance):
+    write_all(appliance.root / "data/etc/warren-3", {"warren.toml": "port = 3\n", "customers/acme.toml": "mtu = 3\n"})
+    appliance.on_trial(True)
+    appliance.remember("install", "/data/etc/warren-3")
+    appliance.start()
+    assert read(appliance.own) == {"warren.toml": "port = 3\nform = 2\n", "customers/acme.toml": "mtu = 3\nform = 2\n"}
+
+
+def test_a_version_that_one_went_back_to_finds_its_own(appliance):
+    appliance.on_trial(True)
+    appliance.start()
+    write(appliance.own, {"warren.toml": "port = 7\nform = 2\n"})
+    write_all(appliance.root / "data/etc/warren-3", {"warren.toml": "port = 3\n", "customers/acme.toml": "mtu = 3\n"})
+    for form in ("/data/etc/warren-3", "/data/etc/warren"):
+        appliance.remember("rollback", form)
+        appliance.start()
+        assert read(appliance.own)["warren.toml"] == "port = 7\nform = 2\n"
+
+
+@pytest.mark.parametrize("trial, why, form, wanted", [
+    (True, "install", "/data/etc/warren", 3), (True, "install", "/data/etc/warren-2", 3), (True, "rollback", "/data/etc/warren-2", 3),
+    (True, "rollback", "/data/etc/warren-3", 1), (False, "install", "/data/etc/warren-2", 1), (True, None, None, 1)])
+def test_as_many_customers_as_before_have_to_be_up_but_no_more_than_a_version_that_one_went_back_to_has(appliance, trial, why, form, wanted):
+    write_all(appliance.own, OLD)
+    appliance.on_trial(trial)
+    if why:
+        appliance.remember(why, form, customers=3)
+    said = netlab.run("bash", "-euc", f'root={appliance.root}; . {os.path.dirname(OWN_FORM)}/slots.bash; customers_wanted')
+    assert said.stdout == f"{wanted}\n"
+
+
+def test_a_migration_that_fails_leaves_nothing_of_its_copy(appliance):
+    migrate = appliance.root / "usr/lib/warren/migrate"
+    migrate.write_text('#!/bin/sh\necho half >"$1/warren.toml"\nexit 1\n')
+    appliance.on_trial(True)
+    appliance.start(fails=True)
+    assert sorted(path.name for path in (appliance.root / "data/etc").iterdir()) == ["warren"] and read(appliance.first) == OLD
 
 
 def test_a_version_with_the_first_form_changes_nothing(appliance):

@@ -198,7 +198,7 @@ def signed_program(directory, name):
 
 
 @pytest.mark.parametrize("secure_boot, signer, message", [
-    (True, "ours", ""), (True, "other", "signed for Secure Boot with another key"), (True, None, "is not signed for Secure Boot"),
+    (True, "ours", ""), (True, "other", "signed for Secure Boot with another certificate"), (True, None, "is not signed for Secure Boot"),
     (False, None, ""), (False, "other", "")])
 def test_under_secure_boot_a_program_that_the_firmware_would_not_start_is_refused(appliance, key, tmp_path, secure_boot, signer, message):
     variables = appliance.root / "sys/firmware/efi/efivars"
@@ -264,6 +264,30 @@ def test_mark_good_takes_the_counter_away(appliance):
     assert state(appliance)["slots"][0] == {"slot": "a", "running": True, "version": "1.0.0", "state": "trial", "tries_left": 1}
     assert appliance.update("mark-good").returncode == 0
     assert appliance.names() == ["warren_1.0.0-a.efi"]
+
+
+def test_bless_takes_the_counter_away_unless_the_operator_went_back_meanwhile(appliance, bundle):
+    appliance.update("install", bundle)
+    appliance.runs("b", "1.10.0")
+    os.rename(appliance.programs / "warren_1.10.0-b+3.efi", appliance.programs / "warren_1.10.0-b+2-1.efi")  # as the loader does at its first start
+    assert appliance.update("rollback").returncode == 0
+    assert "given up by a rollback" in appliance.update("bless").stdout
+    assert appliance.names() == ["warren_1.0.0-a+3.efi", "warren_1.10.0-b+0.efi"] and appliance.chosen() == "warren_1.0.0-a+3.efi"
+    # The old one fails, and the loader comes back, counting one more.
+    os.rename(appliance.programs / "warren_1.0.0-a+3.efi", appliance.programs / "warren_1.0.0-a+0-3.efi")
+    os.rename(appliance.programs / "warren_1.10.0-b+0.efi", appliance.programs / "warren_1.10.0-b+0-1.efi")
+    assert appliance.update("bless").stdout == "slot b is good\n"
+    assert appliance.names() == ["warren_1.0.0-a+0-3.efi", "warren_1.10.0-b.efi"]
+
+
+def test_bless_waits_for_another_update(appliance):
+    os.rename(appliance.programs / "warren_1.0.0-a.efi", appliance.programs / "warren_1.0.0-a+2-1.efi")
+    with open(appliance.root / "run/warren-update.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = subprocess.Popen([UPDATE, "bless"], env={**os.environ, "WARREN_ROOT": str(appliance.root)}, stdout=subprocess.PIPE, text=True)
+        netlab.wait_until(lambda: netlab.run("pgrep", "-P", str(waiting.pid), "-x", "flock", check=False).returncode == 0, 20, "it waits")
+        assert appliance.names() == ["warren_1.0.0-a+2-1.efi"]
+    assert waiting.communicate(timeout=20)[0] == "slot a is good\n"
 
 
 def test_one_update_at_a_time(appliance, bundle):

@@ -38,6 +38,9 @@ next_slot() {
 # What was written to the ESP, on the disk. For FAT, syncfs leaves it in the disk's cache, and fsync does not write all of a renamed file.
 flush_programs() { sync -f "$programs" && sync "$programs"; }
 
+# Whether SLOT, which runs, was given up by a rollback: it has no tries left, and none was counted.
+is_given_up() { [[ $(program_of "$1") == *+0.efi ]]; }
+
 # mark SLOT TRIES: its tries are counted from now on; without TRIES it is good. One rename, on the disk before this returns.
 mark() {
   local program to
@@ -47,7 +50,20 @@ mark() {
   flush_programs
 }
 
+# vital NAME: one of those that were remembered; nothing when it was not.
+vital() { sed -n "s/\(.* \)\?$1=\([^ ]*\).*/\2/p" "$before" 2>/dev/null || true; }
+
 customers_up() { { vpnctl customers 2>/dev/null || true; } | tail -n +2 | wc -l; }
+# How many have to be up. On trial as many as before: a file that was wrong then says nothing about the update. But what was changed under another form is not
+# here after a rollback.
+customers_wanted() {
+  local here was_up=''
+  here=$(find "$root$(readlink "$root/etc/warren")/customers" -name '*.toml' | wc -l)
+  if on_trial; then was_up=$(vital customers); fi
+  if [[ $(vital for) == rollback && $(vital form) != "$(readlink "$root/etc/warren")" ]] && ((here < ${was_up:-0})); then was_up=$here; fi
+  echo "${was_up:-$here}"
+}
+
 # Whether the first default gateway is a neighbour that answers; it need not answer a ping. Without a gateway there is nothing to ask.
 gateway_answers() {
   local gateway device
@@ -56,13 +72,10 @@ gateway_answers() {
   ip neigh show to "$gateway" dev "$device" | grep -qE 'REACHABLE|STALE|DELAY|PROBE|PERMANENT'
 }
 
-# The directory of the configuration that was in force then.
-form_before() { sed -n 's/.* form=//p' "$before" 2>/dev/null || true; }
-
-# What the next slot has to do as well as this one does.
+# What the next slot has to do as well as this one does, and what it is started for: install or rollback. form: the directory of the configuration in force.
 remember_vitals() {
   mkdir -p "${before%/*}"
-  echo "customers=$(customers_up) gateway=$(gateway_answers && echo yes || echo no) form=$(readlink "$root/etc/warren")" >"$before.new"
+  echo "for=$1 customers=$(customers_up) gateway=$(gateway_answers && echo yes || echo no) form=$(readlink "$root/etc/warren")" >"$before.new"
   sync "$before.new"
   mv "$before.new" "$before"
   sync -f "$before"  # its new name too: the machine may be cut off next
