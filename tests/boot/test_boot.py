@@ -5,6 +5,7 @@
 
 import os
 import re
+import shutil
 
 import pytest
 
@@ -26,6 +27,9 @@ def place():
         acme = warren.Customer("acme", ["10.0.0.1/24"], [warren.Peer("branch", key.public, ["10.0.1.0/24"])])
         server = warren.Warren(lab, internet, customers=[acme], config=lab.path("seed/warren"), status_listen="198.51.100.1:8443")
         server.write()
+        for name in ("key", "other-key"):
+            netlab.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", lab.path(name))
+        shutil.copy(lab.path("key.pub"), lab.path("seed/warren/authorized_keys"))
         lab.write("credential/network/10-uplink.network",
                   "[Match]\nType=ether\n[Network]\nAddress=198.51.100.1/24\nGateway=198.51.100.254\n")
         machine = guest.Guest(lab, internet, IMAGE, "tap0", seed=lab.path("seed"), credential=lab.path("credential"), secure_boot=True)
@@ -68,9 +72,26 @@ def test_the_console_says_where_the_page_is_and_how_to_know_it(place):
     assert certificate.stdout.strip().endswith("=" + said.group(1))
 
 
+def test_ssh_lets_in_whoever_has_a_key_and_nobody_else(place):
+    machine, _, client = place
+    known, at = machine.lab.path("known-hosts"), "198.51.100.1"
+    netlab.wait_until(lambda: "its host key is" in machine.console(), 120, "the console names the host key")
+    with open(known, "w") as file:
+        file.write(client.run("ssh-keyscan", "-t", "ed25519", at, timeout=30).stdout)
+    assert f"warren: ssh root@{at}; its host key is {netlab.run('ssh-keygen', '-lf', known).stdout.split()[1]}" in machine.console()
+
+    def ssh(key, *options):
+        return client.run("ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", f"UserKnownHostsFile={known}", "-i", machine.lab.path(key), *options,
+                          f"root@{at}", "vpnctl customers", timeout=60, check=False)
+
+    assert "acme" in ssh("key").stdout
+    for refused in (ssh("other-key"), ssh("key", "-o", "PubkeyAuthentication=no"), ssh("key", "-l", "warren")):
+        assert refused.returncode == 255 and "Permission denied (publickey)" in refused.stderr and not refused.stdout, refused
+
+
 def test_nothing_else_answers_on_the_uplink(place):
     _, _, client = place
-    for port in (22, 53, 111):
+    for port in (23, 53, 111):
         refused = client.run("curl", "-s", "-m", "2", f"telnet://198.51.100.1:{port}", check=False)
         assert refused.returncode in (7, 28)  # refused, or no answer
 
@@ -85,7 +106,7 @@ def test_the_inside_is_as_it_should_be(place):
         "touch /usr/x 2>&1": "Read-only file system",
         "ip netns": "warren-acme",
         "nft list set inet uplink udp_listeners": r"elements = \{ 51820 \}",
-        "nft list set inet uplink tcp_listeners": r"elements = \{ 8443 \}",
+        "nft list set inet uplink tcp_listeners": r"elements = \{ 22, 8443 \}",
         "nft list chain inet uplink input | grep -c 'dport'": r"^4\s*$",  # DHCP, DHCPv6 and the two sets
         "cat /sys/kernel/security/lockdown": r"\[integrity\]",  # the firmware started it as signed
         "cat /run/issue.d/warren.issue": r"https://198\.51\.100\.1:8443/",

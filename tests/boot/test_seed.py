@@ -2,13 +2,14 @@
 
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
 
 from tests.lab.warren import ROOT
 
-PREPARE = f"{ROOT}/image/overlay/usr/lib/warren/prepare-data"
+PREPARE, NEW_PASSWORD, HOST_KEY = (f"{ROOT}/image/overlay/usr/lib/warren/{name}" for name in ("prepare-data", "new-password", "host-key"))
 KILLED_AT = 'n=0; set -T; trap \'[[ $BASHPID != $$ ]] || { n=$((n + 1)); echo $n >"$STEP"; [[ $n != "$CUT" ]] || kill -KILL $$; }\' DEBUG; . "$0"'  # the n-th command is not run
 SEED = {"warren/warren.toml": "port = 1\n", "warren/customers/acme.toml": "mtu = 1400\n", "network/10-uplink.network": "[Match]\n",
         "network/10-uplink.network.d/more.conf": "[Network]\n"}
@@ -40,7 +41,7 @@ class Appliance:
         return done.stdout, int(step.read_text())
 
     def files(self):
-        return {str(path.relative_to(self.etc)): path.read_text() for path in self.etc.rglob("*") if path.is_file() and path.name != "shadow"}
+        return {str(path.relative_to(self.etc)): path.read_text() for path in self.etc.rglob("*") if path.is_file() and path.name not in ("shadow", "one-time-code")}
 
 
 def write(directory, files):
@@ -92,6 +93,40 @@ def test_a_configured_machine_takes_no_seed(appliance):
     appliance.seed(SEED)
     said, _ = appliance.start()
     assert "seed" not in said and appliance.files() == own
+
+
+def logs_in(appliance, password):
+    hashed = (appliance.etc / "shadow").read_text().splitlines()[0].split(":")[1]
+    return subprocess.run(["openssl", "passwd", "-6", "-salt", hashed.split("$")[2], password], check=True, capture_output=True, text=True, timeout=30).stdout.strip() == hashed
+
+
+def test_the_code_is_good_for_one_login_and_a_password_takes_its_place(appliance):
+    said, _ = appliance.start()
+    code = re.search(r"with the code (\S+)", said).group(1)
+    assert logs_in(appliance, code)
+    others = (appliance.etc / "shadow").read_text().splitlines()[1:]
+    env = {**os.environ, "WARREN_ROOT": str(appliance.root)}
+    gone = subprocess.run([NEW_PASSWORD], input="too short\nlong enough it is\n", env=env, capture_output=True, text=True, timeout=30)
+    assert gone.returncode != 0 and (appliance.etc / "one-time-code").exists()  # whoever hangs up is asked again
+    assert logs_in(appliance, code)
+    done = subprocess.run([NEW_PASSWORD], input="short\nlong enough : $it\nanother one it is\nlong enough : $it\nlong enough : $it\n", env=env, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and "12 are needed" in done.stdout and "two different ones" in done.stdout
+    assert logs_in(appliance, "long enough : $it") and not logs_in(appliance, code)
+    assert not (appliance.etc / "one-time-code").exists() and (appliance.etc / "shadow").read_text().splitlines()[1:] == others
+    assert mode(appliance.etc / "shadow") == 0o600
+
+
+def test_the_host_key_is_made_once(appliance):
+    appliance.start()
+    key = appliance.etc / "ssh/ssh_host_ed25519_key"
+
+    def made():
+        subprocess.run([HOST_KEY], env={**os.environ, "WARREN_ROOT": str(appliance.root)}, check=True, timeout=30)
+        return key.read_text()
+
+    first = made()
+    assert "OPENSSH PRIVATE KEY" in first and mode(key) == 0o600
+    assert made() == first
 
 
 def test_a_cut_at_any_step_leaves_a_machine_that_takes_all_of_it_at_the_next_start(appliance):

@@ -32,7 +32,7 @@ class Guest:
         netlab.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image, self.disk, disk_size)
         self.firmware, variables = FIRMWARE[secure_boot]
         self.variables = shutil.copy(variables, lab.path(f"{name}.vars"))
-        self.code, self.drives = None, [self.disk, *drives]
+        self.password, self.drives = None, [self.disk, *drives]
         if seed:
             self.drives.append(make_disk(lab.path(f"{name}-seed.raw"), "WARREN-SEED", seed, megabytes=8))
         self.credential = make_credential(lab, credential, name) if credential else None
@@ -92,13 +92,16 @@ class Guest:
         self._socket.sendall(line.encode() + b"\n")
 
     def log_in(self, timeout=60):
-        """With the one-time code that the first boot printed, or that was set."""
-        self.code = self.code or re.search(r"with the code (\S+)", self.console()).group(1)
+        """With the one-time code that the first boot printed, in whose place a password is given, or with that."""
+        first, self.password = self.password is None, self.password or "correct horse battery"
         self.type("")
         self.expect(r"login: ", timeout)
         self.type("root")
         self.expect(r"Password: ", timeout)
-        self.type(self.code)
+        self.type(re.search(r"with the code (\S+)", self.console()).group(1) if first else self.password)
+        for prompt in ("New password: ", "Again: ") if first else ():
+            self.expect(prompt, timeout)
+            self.type(self.password)
         self.expect(r":~# ", timeout)
         self.type("stty -echo; export PAGER=cat PS1=")
         self.run("true")
