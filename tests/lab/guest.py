@@ -21,18 +21,18 @@ CONTROL = re.compile(r"\x1b\[[0-9;?=]*[a-zA-Z]|\r")
 class Guest:
     """A machine with a fresh disk on top of `image`, its uplink on device `tap` of namespace `ns`. `seed`: a directory for the seed disk; `drives`: more disks;
     `credential`: a directory for the credential warren.seed, which the machine finds in its firmware's tables; `secure_boot`: it starts signed
-    programs only; `trunk`: a cable.Cable, whose card is cable.DEVICE in the guest; `options`: more of QEMU's."""
+    programs only; `trunk`: a cable.Cable, whose card is cable.DEVICE in the guest; `parts`: (disk, network card) as QEMU calls them; `options`: more of QEMU's."""
 
     def __init__(self, lab, ns, image, tap, seed=None, name="guest", disk_size="2G", drives=(), credential=None, secure_boot=False, trunk=None,
-                 memory=768, options=()):
-        self.lab, self.ns, self.name, self.memory = lab, ns, name, memory
+                 memory=768, parts=("virtio-blk-pci", "virtio-net-pci"), options=()):
+        self.lab, self.ns, self.name, self.memory, self.parts = lab, ns, name, memory, parts
         self.options = [*options, *(trunk.options() if trunk else [])]
         self.console_path, self._socket_path = lab.path(f"{name}.console"), lab.path(f"{name}.sock")
         self.disk, self._seen, self.process, self._socket = lab.path(f"{name}.qcow2"), 0, None, None
         netlab.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image, self.disk, disk_size)
         self.firmware, variables = FIRMWARE[secure_boot]
         self.variables = shutil.copy(variables, lab.path(f"{name}.vars"))
-        self.password, self.drives = None, [self.disk, *drives]
+        self.password, self.drives = None, [*drives]
         if seed:
             self.drives.append(make_disk(lab.path(f"{name}-seed.raw"), "WARREN-SEED", seed, megabytes=8))
         self.credential = make_credential(lab, credential, name) if credential else None
@@ -49,13 +49,15 @@ class Guest:
                    "-monitor", "none", "-device", "virtio-rng-pci", "-device", "i6300esb",
                    "-chardev", f"socket,id=console,path={self._socket_path},server=on,wait=on", "-serial", "chardev:console",
                    "-drive", f"if=pflash,format=raw,readonly=on,file={self.firmware}", "-drive", f"if=pflash,format=raw,file={self.variables}",
-                   "-netdev", f"tap,id=uplink,ifname={self.tap},script=no,downscript=no", "-device", "virtio-net-pci,netdev=uplink", *self.options]
+                   "-netdev", f"tap,id=uplink,ifname={self.tap},script=no,downscript=no", "-device", f"{self.parts[1]},netdev=uplink", *self.options]
         if self.credential:
             command += ["-smbios", f"type=11,path={self.credential}"]
         if log:
             command += log.options(self.disk)
-        for drive in self.drives[1 if log else 0:]:
-            command += ["-drive", f"if=virtio,cache=unsafe,format={'qcow2' if drive.endswith('.qcow2') else 'raw'},file={drive}"]
+        else:
+            command += ["-drive", f"if=none,id=disk,cache=unsafe,format=qcow2,file={self.disk}", "-device", f"{self.parts[0]},drive=disk,serial=disk"]
+        for drive in self.drives:
+            command += ["-drive", f"if=virtio,cache=unsafe,format=raw,file={drive}"]
         self.process = self.ns.start(*command, name=self.name)
         netlab.wait_until(self._is_connected, 20, f"{self.name} has a console")
         threading.Thread(target=_keep, args=(self._socket, self.console_path), daemon=True).start()
