@@ -19,8 +19,6 @@ STACK4, STACK6, SITE4, SITE6 = "10.0.0.1", "fd00:42::1", "10.0.1.1", "fd00:42:1:
 LAN_GATEWAY, LAN_MACHINE = "10.42.0.1", "10.42.0.10"
 LOST = re.compile(r"(\d+) packets transmitted, (\d+) received")
 
-pytestmark = pytest.mark.slow
-
 
 def lan(tag, parent=cable.DEVICE, address=f"{LAN_GATEWAY}/24", **more):
     return {"type": "vlan", "parent": parent, "vlan_id": tag, "address": [address], **more}

@@ -2,15 +2,11 @@
 
 import os
 
-import pytest
-
 from tests.lab import guest, netlab, warren
 from tests.lab.warren import ROOT
 
 PACKAGE = os.environ.get("WARREN_PACKAGE", "")
 READY_SECONDS = 480
-
-pytestmark = pytest.mark.slow
 
 
 def test_it_boots_from_a_raw_disk_to_ready_and_is_blessed():

@@ -23,8 +23,6 @@ BUNDLES = ("91.0.0", "91.1.0")
 USERS = 5
 PASSWORD = re.compile(r"\$argon2id\$v=19\$m=\d+,t=\d+,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}")
 
-pytestmark = pytest.mark.slow
-
 
 @dataclass
 class Record:

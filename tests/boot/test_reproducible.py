@@ -3,8 +3,6 @@
 import filecmp
 import os
 
-import pytest
-
 from tests.lab import guest, netlab
 from tests.lab.warren import ROOT
 
@@ -12,7 +10,6 @@ IMAGE = os.environ.get("WARREN_IMAGE", "")
 PACKAGE = os.environ.get("WARREN_PACKAGE", "")
 
 
-@pytest.mark.slow
 def test_a_second_build_has_the_same_bytes(tmp_path):
     assert IMAGE and PACKAGE, "WARREN_IMAGE names the qcow2, WARREN_PACKAGE the package that it was made of"
     first, second = os.path.dirname(IMAGE), str(tmp_path / "second")

@@ -16,8 +16,6 @@ PACKAGE = os.environ.get("WARREN_PACKAGE", "")
 READY_SECONDS = 480
 GOOD, SICK = "90.1.0", "90.2.0"
 
-pytestmark = pytest.mark.slow
-
 
 def build(lab, version, *options):
     """The path of a real bundle of this version."""

@@ -217,7 +217,6 @@ def test_under_secure_boot_a_program_that_the_firmware_would_not_start_is_refuse
         assert appliance.names() == ["warren_1.0.0-a.efi", "warren_2.0.0-b+3.efi"]
 
 
-@pytest.mark.slow
 def test_a_cut_at_any_step_of_an_install_leaves_a_machine_that_boots(tmp_path, key, bundle):
     """From a slot b that holds an older, failed version. The last step's number comes from a run that is not cut."""
     whole = Appliance(tmp_path / "whole", key)
