@@ -21,6 +21,10 @@ PACKAGE = os.environ.get("WARREN_PACKAGE", "")
 READY_SECONDS = 480
 BUNDLES = ("91.0.0", "91.1.0")
 USERS = 5
+# On the ESP, while everything is written back again and again.
+RENAMES = ("mkdir /efi/try && echo 'all of it' >/efi/try/one && sync",
+           "(for i in $(seq 60); do sync; done & for i in $(seq 30); do mv /efi/try/one /efi/try/two && sleep 0.05 && mv /efi/try/two /efi/try/one || exit; done; wait)",
+           "rm -r /efi/try")
 PASSWORD = re.compile(r"\$argon2id\$v=19\$m=\d+,t=\d+,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}")
 
 
@@ -30,6 +34,7 @@ class Record:
     machine: guest.Guest
     log: powercut.Log
     seeded: int       # the moment when it was up
+    renames: list     # when the renaming began and ended, and when the file was gone
     users: list       # when the n-th user was added, as vpnctl said
     installs: list    # when it began, and when each was done, as vpnctl said
     programs: dict    # version -> the bytes of its program
@@ -80,7 +85,11 @@ def record():
 
         slot, version = start(machine, log)
         assert slot == "a"
-        seeded, users = log.moment(), []
+        seeded, users, renames = log.moment(), [], []
+        for command in RENAMES:
+            status, said = machine.run(command, timeout=120)
+            assert status == 0, said
+            renames.append(log.moment())
         for number in range(USERS):
             status, said = machine.run(f"echo 'a long pass phrase {number}' | vpnctl user add user{number} operator", timeout=60)
             assert status == 0, said
@@ -95,7 +104,7 @@ def record():
         programs = {version: program_on(before, programs_on(before)[0])}
         for bundle in BUNDLES:
             programs[bundle] = netlab.run("tar", "-xOf", lab.path(f"bundles/{bundle}"), "warren-b.efi", text=False).stdout
-        yield Record(lab, machine, log, seeded, users, installs, programs)
+        yield Record(lab, machine, log, seeded, renames, users, installs, programs)
 
 
 def judge(record, disk):
@@ -164,6 +173,18 @@ def test_a_cut_of_the_first_boot_leaves_all_of_the_seed_or_nothing(record):
         assert judge(record, disk) not in BUNDLES
     assert made == {False, True} and {(False, False), (True, True)} <= seen
     assert len(shadows) == 3  # none, the one-time code's, and the password's, all of them whole
+
+
+def test_a_cut_while_a_file_of_the_esp_is_renamed_leaves_it_whole_under_one_name_at_least(record):
+    cuts, disk, seen = record.cuts(), record.lab.path("cut.raw"), set()
+    first, last = (cuts.index_of(moment) for moment in record.renames[:2])
+    for index in spread(first, last, 80):
+        cuts.leave(index, disk)
+        listed = netlab.run("mdir", "-b", "-i", esp_of(disk), "::/try", check=False).stdout.split()
+        names = {name.rsplit("/", 1)[1] for name in listed if netlab.run("mtype", "-i", esp_of(disk), name).stdout == "all of it\n"}
+        assert names, (index, listed)
+        seen |= names
+    assert seen == {"one", "two"}
 
 
 def test_a_cut_while_users_are_added_leaves_the_old_file_or_the_new(record):
