@@ -66,19 +66,25 @@ function(warren_ring label name)
   add_dependencies(ring-${label} ${name})
 endfunction()
 
-# warren_doctest(NAME LABEL label [THREADS] [LINK lib...]): one doctest program of every .cc file in the current directory, run by ctest. THREADS: what
-# it tests has several, so it is built and run under the thread sanitizer too, as the ring `threads`.
+# warren_doctest(NAME LABEL label [THREADS] [PLAIN] [LINK lib...]): one doctest program of every .cc file in the current directory, run by ctest. Under the
+# address sanitizer; THREADS: what it tests has several, so under the thread sanitizer too, as the ring `threads`; PLAIN: some of it can be tested without a
+# sanitizer only, so there too, as the ring `plain`.
 function(warren_doctest name)
-  cmake_parse_arguments(ARG "THREADS" "LABEL" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS;PLAIN" "LABEL" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE warren_flags doctest_main ${ARG_LINK})
   # Where the compiler ran: a ccache with base_dir makes __FILE__ relative to it.
   add_test(NAME ${name} COMMAND ${name} --no-intro WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
-  warren_ring(${ARG_LABEL} ${name})
+  set(labels ${ARG_LABEL})
   if(ARG_THREADS)
-    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL};threads")
-    warren_ring(threads ${name})
+    list(APPEND labels threads)
   endif()
+  if(ARG_PLAIN)
+    list(APPEND labels plain)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 300)
+  foreach(label ${labels})
+    warren_ring(${label} ${name})
+  endforeach()
 endfunction()
