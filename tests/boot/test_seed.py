@@ -10,7 +10,8 @@ import pytest
 from tests.lab.warren import ROOT
 
 PREPARE, NEW_PASSWORD, HOST_KEY = (f"{ROOT}/image/overlay/usr/lib/warren/{name}" for name in ("prepare-data", "new-password", "host-key"))
-KILLED_AT = 'n=0; set -T; trap \'[[ $BASHPID != $$ ]] || { n=$((n + 1)); echo $n >"$STEP"; [[ $n != "$CUT" ]] || kill -KILL $$; }\' DEBUG; . "$0"'  # the n-th command is not run
+# Sourced by each bash: counts the commands of all of them, and does not run the n-th.
+TRACE = 'set -T; trap \'read -r TRACED <"$STEP"; echo $((++TRACED)) >"$STEP"; [[ $TRACED != "$CUT" ]] || kill -KILL 0\' DEBUG\n'
 SEED = {"warren/warren.toml": "port = 1\n", "warren/customers/acme.toml": "mtu = 1400\n", "network/10-uplink.network": "[Match]\n",
         "network/10-uplink.network.d/more.conf": "[Network]\n"}
 
@@ -32,11 +33,13 @@ class Appliance:
     def credential(self):
         return self.root / "run/credentials/@system/warren.seed"
 
-    def start(self, cut_at=None):
-        """(what it said, the number of commands that it ran)"""
-        step = self.root / "step"
-        done = subprocess.run(["bash", "-c", KILLED_AT, PREPARE], env={**os.environ, "WARREN_ROOT": str(self.root), "CUT": str(cut_at), "STEP": str(step)},
-                              capture_output=True, text=True, timeout=60)
+    def start(self, cut_at=None, broken=None):
+        """(what it said, the number of commands that it ran); the program `broken` fails."""
+        step, trace = self.root / "step", self.root / "trace"
+        step.write_text("0\n")
+        trace.write_text(TRACE + (f"{broken}() {{ return 1; }}\n" if broken else ""))
+        done = subprocess.run([PREPARE], env={**os.environ, "WARREN_ROOT": str(self.root), "CUT": str(cut_at), "STEP": str(step), "BASH_ENV": str(trace)},
+                              capture_output=True, text=True, timeout=60, start_new_session=True)
         assert done.returncode == (-9 if cut_at else 0), done.stderr
         return done.stdout, int(step.read_text())
 
@@ -74,7 +77,7 @@ def test_an_empty_network_is_no_error(appliance):
     assert "with the code" in said and appliance.files() == {"warren/warren.toml": "port = 1\n"}
 
 
-@pytest.mark.parametrize("content, message", [(b"no archive", "is no .tar.gz"), (None, "has neither warren/ nor network/")])
+@pytest.mark.parametrize("content, message", [(b"no archive", "cannot be unpacked"), (None, "has neither warren/ nor network/")])
 def test_a_seed_that_cannot_be_taken_says_so_and_one_can_log_in_and_the_next_is_taken(appliance, content, message):
     appliance.seed({"hints.txt": "x\n"})
     if content:
@@ -83,8 +86,35 @@ def test_a_seed_that_cannot_be_taken_says_so_and_one_can_log_in_and_the_next_is_
     assert message in said and "with the code" in said and appliance.files() == {}
     appliance.seed(SEED)
     said, _ = appliance.start()
-    assert "configured by the seed credential" in said and "with the code" not in said
-    assert appliance.files() == SEED
+    assert "configured by the seed credential" in said and appliance.files() == SEED
+
+
+def test_a_seed_that_cannot_be_copied_is_named_and_one_can_log_in(appliance):
+    appliance.seed(SEED)
+    said, _ = appliance.start(broken="cp")
+    assert "with the code" in said and "the seed was not taken" in said and appliance.files() == {}
+    said, _ = appliance.start()
+    assert "configured by the seed credential" in said and appliance.files() == SEED
+
+
+def test_a_network_alone_is_taken_once(appliance):
+    appliance.seed({"network/10-uplink.network": "[Match]\n"})
+    assert "configured by the seed" in appliance.start()[0]
+    own = {"network/10-uplink.network": "[Match]\nName=eth0\n", "network/20-own.network": "[Match]\n"}
+    write(appliance.etc, own)
+    assert "configured by the seed" not in appliance.start()[0] and appliance.files() == own
+
+
+def test_a_configuration_that_is_a_link_or_has_links_stays(appliance):
+    write(appliance.root / "elsewhere", {"warren.toml": "port = 7\n"})
+    appliance.seed(SEED)
+    appliance.etc.mkdir()
+    (appliance.etc / "warren").symlink_to(appliance.root / "elsewhere")
+    assert "configured by the seed" not in appliance.start()[0] and (appliance.etc / "warren/warren.toml").read_text() == "port = 7\n"
+    (appliance.etc / "warren").unlink()
+    (appliance.etc / "warren").mkdir()
+    (appliance.etc / "warren/warren.toml").symlink_to(appliance.root / "elsewhere/warren.toml")
+    assert "configured by the seed" not in appliance.start()[0] and (appliance.etc / "warren/warren.toml").read_text() == "port = 7\n"
 
 
 def test_a_configured_machine_takes_no_seed(appliance):
@@ -95,25 +125,30 @@ def test_a_configured_machine_takes_no_seed(appliance):
     assert "seed" not in said and appliance.files() == own
 
 
+def code_of(said):
+    return re.search(r"with the code (\S+)", said).group(1)
+
+
 def logs_in(appliance, password):
     hashed = (appliance.etc / "shadow").read_text().splitlines()[0].split(":")[1]
     return subprocess.run(["openssl", "passwd", "-6", "-salt", hashed.split("$")[2], password], check=True, capture_output=True, text=True, timeout=30).stdout.strip() == hashed
 
 
 def test_the_code_is_good_for_one_login_and_a_password_takes_its_place(appliance):
-    said, _ = appliance.start()
-    code = re.search(r"with the code (\S+)", said).group(1)
-    assert logs_in(appliance, code)
+    missed = code_of(appliance.start()[0])  # nobody looked at the console
+    code = code_of(appliance.start()[0])
+    assert logs_in(appliance, code) and not logs_in(appliance, missed)
     others = (appliance.etc / "shadow").read_text().splitlines()[1:]
     env = {**os.environ, "WARREN_ROOT": str(appliance.root)}
-    gone = subprocess.run([NEW_PASSWORD], input="too short\nlong enough it is\n", env=env, capture_output=True, text=True, timeout=30)
-    assert gone.returncode != 0 and (appliance.etc / "one-time-code").exists()  # whoever hangs up is asked again
+    hung_up = subprocess.run([NEW_PASSWORD], input="too short\nlong enough it is\n", env=env, capture_output=True, text=True, timeout=30)
+    assert hung_up.returncode == 1 and (appliance.etc / "one-time-code").exists()  # whoever hangs up is asked again
     assert logs_in(appliance, code)
-    done = subprocess.run([NEW_PASSWORD], input="short\nlong enough : $it\nanother one it is\nlong enough : $it\nlong enough : $it\n", env=env, capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0 and "12 are needed" in done.stdout and "two different ones" in done.stdout
+    done = subprocess.run([NEW_PASSWORD], input="short\n" + 129 * "x" + "\nlong enough : $it\nanother one it is\nlong enough : $it\nlong enough : $it\n", env=env, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and "It has 5 characters" in done.stdout and "It has 129 characters" in done.stdout and "two different ones" in done.stdout
     assert logs_in(appliance, "long enough : $it") and not logs_in(appliance, code)
     assert not (appliance.etc / "one-time-code").exists() and (appliance.etc / "shadow").read_text().splitlines()[1:] == others
     assert mode(appliance.etc / "shadow") == 0o600
+    assert "with the code" not in appliance.start()[0]
 
 
 def test_the_host_key_is_made_once(appliance):
@@ -139,5 +174,5 @@ def test_a_cut_at_any_step_leaves_a_machine_that_takes_all_of_it_at_the_next_sta
         cut.start(cut_at)
         warren = {name: text for name, text in cut.files().items() if name.startswith("warren/")}
         assert warren in ({}, {name: text for name, text in SEED.items() if name.startswith("warren/")}), cut_at
-        cut.start()
-        assert cut.files() == SEED and (cut.etc / "shadow").read_text().startswith("root:$6$"), cut_at
+        said, _ = cut.start()
+        assert cut.files() == SEED and logs_in(cut, code_of(said)), cut_at

@@ -270,6 +270,7 @@ def test_bless_takes_the_counter_away_unless_the_operator_went_back_meanwhile(ap
     appliance.runs("b", "1.10.0")
     os.rename(appliance.programs / "warren_1.10.0-b+3.efi", appliance.programs / "warren_1.10.0-b+2-1.efi")  # as the loader does at its first start
     assert appliance.update("rollback").returncode == 0
+    assert "is tried at the next start already" in appliance.update("rollback").stdout
     assert "given up by a rollback" in appliance.update("bless").stdout
     assert appliance.names() == ["warren_1.0.0-a+3.efi", "warren_1.10.0-b+0.efi"] and appliance.chosen() == "warren_1.0.0-a+3.efi"
     # The old one fails, and the loader comes back, counting one more.

@@ -173,6 +173,10 @@ class Namespace:
         done = self.run("ping", "-n", "-q", "-c", count, "-W", timeout, *options, address, check=False)
         return done.returncode == 0 and f" {count} received" in done.stdout
 
+    def answers(self, address, port, timeout=2):
+        """Whether a TCP connection comes about."""
+        return self.run("timeout", timeout, "bash", "-c", f"</dev/tcp/{address}/{port}", check=False).returncode == 0
+
     def devices(self):
         return self.inside(lambda: sorted(name for _, name in socket.if_nameindex()))
 

@@ -38,8 +38,8 @@ next_slot() {
 # What was written to the ESP, on the disk. For FAT, syncfs leaves it in the disk's cache, and fsync does not write all of a renamed file.
 flush_programs() { sync -f "$programs" && sync "$programs"; }
 
-# Whether SLOT, which runs, was given up by a rollback: it has no tries left, and none was counted.
-is_given_up() { [[ $(program_of "$1") == *+0.efi ]]; }
+# Whether SLOT, which runs, was given up by a rollback: it has no tries left, none was counted, and the other slot is next.
+is_given_up() { [[ $(program_of "$1") == *+0.efi && $(next_slot) != "$1" ]]; }
 
 # mark SLOT TRIES: its tries are counted from now on; without TRIES it is good. One rename, on the disk before this returns.
 mark() {
