@@ -189,8 +189,8 @@ def test_a_cut_while_a_file_of_the_esp_is_renamed_leaves_it_whole_under_one_name
 
 def test_a_cut_while_users_are_added_leaves_the_old_file_or_the_new(record):
     cuts, seen, cached, disk = record.cuts(), set(), 0, record.lab.path("cut.raw")
-    begin, done = cuts.index_of(record.seeded), [cuts.index_of(moment) for moment in record.users]
-    for index in spread(begin, done[-1], 40):
+    begin, done = cuts.index_of(record.renames[-1]), [cuts.index_of(moment) for moment in record.users]
+    for index in sorted({*spread(begin, done[-1], 40), *done}):
         cached += cuts.leave(index, disk)
         files = configuration(record, disk)
         users = tomllib.loads(files.get("etc/warren/users.toml", "")).get("user", [])

@@ -220,6 +220,7 @@ def test_under_secure_boot_a_program_that_the_firmware_would_not_start_is_refuse
 def test_a_cut_at_any_step_of_an_install_leaves_a_machine_that_boots(tmp_path, key, bundle):
     """From a slot b that holds an older, failed version. The last step's number comes from a run that is not cut."""
     whole = Appliance(tmp_path / "whole", key)
+    whole.put_program("warren_1.5.0-b+0-3.efi")
     assert whole.update("install", bundle, trace=tmp_path / "steps").returncode == 0
     steps = int((tmp_path / "steps").read_text())
     assert steps > 60

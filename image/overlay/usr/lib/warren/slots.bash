@@ -53,6 +53,18 @@ mark() {
 # vital NAME: one of those that were remembered; nothing when it was not.
 vital() { sed -n "s/\(.* \)\?$1=\([^ ]*\).*/\2/p" "$before" 2>/dev/null || true; }
 
+# discard SLOT: its programs, and what a cut left of an earlier one. Out of the loader's sight first, and on the disk so: FAT may lose a file's content before its name.
+discard() {
+  local program
+  rm -f "$programs/.new" "$programs/.old"
+  while program=$(program_of "$1") && [[ -n $program ]]; do
+    mv "$program" "$programs/.old"
+    flush_programs
+    rm -f "$programs/.old"
+  done
+  flush_programs
+}
+
 customers_up() { { vpnctl customers 2>/dev/null || true; } | tail -n +2 | wc -l; }
 # How many have to be up. On trial as many as before: a file that was wrong then says nothing about the update. But what was changed under another form is not
 # here after a rollback.
