@@ -42,10 +42,15 @@ if(WARREN_FUZZ)
   target_compile_options(warren_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# warren_library(NAME [LINK lib...]): a static library of every .cc file in the current directory, not of its subdirectories.
+# warren_library(NAME [FOLDERS folder...] [LINK lib...]): a static library of every .cc file in the current directory and
+# in `folders`, not of their subdirectories.
 function(warren_library name)
-  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  cmake_parse_arguments(ARG "" "" "FOLDERS;LINK" ${ARGN})
+  set(sources)
+  foreach(folder . ${ARG_FOLDERS})
+    file(GLOB found CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cc)
+    list(APPEND sources ${found})
+  endforeach()
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC warren_flags ${ARG_LINK})

@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "ipc/channel.h"
 #include "ipc/config_messages.h"
-#include "vpnd/generation.h"
+#include "vpnd/customers/generation.h"
 #include "vpnd/io/event_loop.h"
 
 namespace warren::vpnd {

@@ -125,8 +125,8 @@ class World {
     }
 
     crypto::SystemRandom random_;
-    IndexTable hub_indexes_;
-    IndexTable client_indexes_;
+    control::IndexTable hub_indexes_;
+    control::IndexTable client_indexes_;
     EphemeralPool pool_;
     Engine hub_;
     std::vector<Engine> clients_;

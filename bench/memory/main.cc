@@ -18,7 +18,7 @@
 #include "base/check.h"
 #include "crypto/aead.h"
 #include "crypto/x25519.h"
-#include "vpnd/customer_set.h"
+#include "vpnd/customers/customer_set.h"
 #include "vpnd/dataplane/pipeline.h"
 #include "vpnd/wireguard/engine.h"
 
@@ -119,7 +119,7 @@ class House {
 
     // Peers are put, and so numbered, in the order of keys_.
     void connect(std::uint32_t peer) {
-        wireguard::IndexTable indexes;
+        control::IndexTable indexes;
         wireguard::Engine client({0}, std::move(keys_[peer]), indexes, random_);
         wireguard::PeerConfig hub;
         hub.index = {0};

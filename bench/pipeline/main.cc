@@ -14,9 +14,9 @@
 #include <string_view>
 #include <vector>
 
-#include "vpnd/dataplane/checksum.h"
+#include "vpnd/packet/checksum.h"
 #include "vpnd/dataplane/pipeline.h"
-#include "vpnd/dataplane/transport_header.h"
+#include "vpnd/packet/transport_header.h"
 #include "vpnd/dataplane/wg_transport.h"
 
 namespace warren::dataplane {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "vpnd/dataplane/inner_packet.h"
-#include "vpnd/dataplane/offload_header.h"
-#include "vpnd/dataplane/transport_header.h"
+#include "vpnd/packet/inner_packet.h"
+#include "vpnd/packet/offload_header.h"
+#include "vpnd/packet/transport_header.h"
 
 namespace warren::bench {
 

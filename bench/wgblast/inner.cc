@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "bench/wgblast/roster.h"
-#include "vpnd/dataplane/inner_packet.h"
-#include "vpnd/dataplane/transport_header.h"
+#include "vpnd/packet/inner_packet.h"
+#include "vpnd/packet/transport_header.h"
 
 namespace warren::bench {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "vpnd/dataplane/checksum.h"
+#include "vpnd/packet/checksum.h"
 
 namespace warren::bench {
 

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "vpnd/dataplane/coalesce.h"
-#include "vpnd/dataplane/segment.h"
+#include "vpnd/packet/segment.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "vpnd/dataplane/icmp.h"
-#include "vpnd/dataplane/segment.h"
+#include "vpnd/packet/segment.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "vpnd/uapi.h"
+#include "vpnd/listeners/wireguard/uapi.h"
 
 namespace {
 

@@ -142,7 +142,7 @@ class Script {
         WARREN_CHECK(installed_.size() <= 3 * engine_.peer_count());
         WARREN_CHECK(indexes_.size() >= installed_.size());
         WARREN_CHECK(indexes_.size() <= 4 * engine_.peer_count());
-        for (const ReceiverIndex index : installed_) WARREN_CHECK(indexes_.find(index)->kind == IndexKind::kKeypair);
+        for (const ReceiverIndex index : installed_) WARREN_CHECK(indexes_.find(index)->kind == control::IndexKind::kKeypair);
         // One call does what is due: the clock need not stand still for another.
         if (engine_.next_deadline() <= now_.instant) {
             engine_.handle_timeout(now_, out_);
@@ -153,7 +153,7 @@ class Script {
 
     ByteReader script_;
     SeededRandom random_{1};
-    IndexTable indexes_;
+    control::IndexTable indexes_;
     Engine engine_{ListenerIndex{0}, crypto::generate_private_key(random_), indexes_, random_};
     Now now_{Instant{1'000'000'000'000}, WallTime{1'800'000'000'000'000'000}};
     Output out_;

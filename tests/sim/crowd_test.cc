@@ -12,14 +12,14 @@ namespace warren::sim {
 namespace {
 
 using wireguard::Engine;
-using wireguard::IndexTable;
+using control::IndexTable;
 using wireguard::MessageType;
 using wireguard::testing::ScriptedPeer;
 
 TEST_CASE("T8: ten thousand peers connect within one second, and their renewals are spread") {
     constexpr std::uint32_t kPeers = 10'000;
     test::SeededRandom random(seed_for("ten thousand peers"));
-    IndexTable indexes;
+    control::IndexTable indexes;
     Engine hub(ListenerIndex{0}, crypto::generate_private_key(random), indexes, random);
     wireguard::Output out;
     const auto at = [](Duration since) {

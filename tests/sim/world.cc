@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "crypto/x25519.h"
-#include "vpnd/dataplane/offload_header.h"
+#include "vpnd/packet/offload_header.h"
 
 namespace warren::sim {
 

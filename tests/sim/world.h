@@ -102,7 +102,7 @@ class Node {
     Endpoint endpoint;
     IpAddress inner;
     Duration wall_offset{};  // of the wall clock; may jump
-    wireguard::IndexTable indexes;
+    control::IndexTable indexes;
     std::unique_ptr<wireguard::Engine> engine;
     std::unique_ptr<dataplane::Pipeline> pipeline;
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "vpnd/dataplane/checksum.h"
+#include "vpnd/packet/checksum.h"
 #include "vpnd/dataplane/egress.h"
-#include "vpnd/dataplane/transport_header.h"
+#include "vpnd/packet/transport_header.h"
 #include "vpnd/dataplane/wg_transport.h"
 
 namespace warren::dataplane {

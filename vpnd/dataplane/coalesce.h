@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "vpnd/dataplane/inner_packet.h"
+#include "vpnd/packet/inner_packet.h"
 #include "vpnd/dataplane/output.h"
 
 namespace warren::dataplane {

@@ -1,6 +1,6 @@
 #include "vpnd/dataplane/icmp.h"
 
-#include "vpnd/dataplane/checksum.h"
+#include "vpnd/packet/checksum.h"
 
 namespace warren::dataplane {
 

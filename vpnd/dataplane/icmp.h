@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "vpnd/dataplane/customer_view.h"
-#include "vpnd/dataplane/inner_packet.h"
-#include "vpnd/dataplane/token_bucket.h"
+#include "vpnd/packet/inner_packet.h"
+#include "base/token_bucket.h"
 
 namespace warren::dataplane {
 

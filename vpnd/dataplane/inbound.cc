@@ -1,6 +1,6 @@
 // Network to stack, in the order a packet meets it.
 #include "vpnd/dataplane/classify.h"
-#include "vpnd/dataplane/ecn.h"
+#include "vpnd/packet/ecn.h"
 #include "vpnd/dataplane/pipeline.h"
 #include "vpnd/dataplane/wg_transport.h"
 
@@ -127,7 +127,7 @@ void Pipeline::open_batch(Instant now, Output& out) {
         const Candidate& message = batch_[i];
         // Until here nothing was changed by the message, and a forged one changes nothing but a counter (wireguard.md S8).
         if (!jobs[i].authentic) {
-            (void)kForgeries.take(message.session->forgeries, now);
+            (void)message.session->forgeries.take(now, kForgeries);
             refuse(message, DropReason::kAuthenticationFailed);
             continue;
         }

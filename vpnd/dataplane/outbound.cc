@@ -1,8 +1,8 @@
 // Stack to network, in the order a packet meets it.
 #include "base/check.h"
-#include "vpnd/dataplane/ecn.h"
+#include "vpnd/packet/ecn.h"
 #include "vpnd/dataplane/pipeline.h"
-#include "vpnd/dataplane/segment.h"
+#include "vpnd/packet/segment.h"
 #include "vpnd/dataplane/wg_transport.h"
 
 namespace warren::dataplane {
@@ -159,7 +159,7 @@ void Pipeline::refuse(Instant now, IcmpError error, const InnerPacket& packet, C
     if (error == IcmpError::kTooBig && !packet.dont_fragment()) return;
     IcmpPacket& icmp = out.icmp[out.icmp_used];
     if (!write_icmp_error(error, packet, *customer.view, mtu, icmp)) return;
-    (void)kIcmpErrorRate.take(customer.icmp_errors, now);
+    (void)customer.icmp_errors.take(now, kIcmpErrorRate);
     ++out.icmp_used;
     TunWrite& write = out.tun_writes.emplace_back();
     write.customer = customer.view->index;

@@ -6,9 +6,9 @@
 
 #include "vpnd/dataplane/icmp.h"
 #include "vpnd/dataplane/install.h"
-#include "vpnd/dataplane/offload_header.h"
-#include "vpnd/dataplane/packet_buffer.h"
-#include "vpnd/dataplane/train.h"
+#include "vpnd/packet/offload_header.h"
+#include "vpnd/packet/packet_buffer.h"
+#include "vpnd/turns/train.h"
 
 namespace warren::dataplane {
 

@@ -6,10 +6,10 @@
 
 #include "base/bounded.h"
 #include "vpnd/dataplane/customer_view.h"
-#include "vpnd/dataplane/drop_reason.h"
+#include "vpnd/packet/drop_reason.h"
 #include "vpnd/dataplane/icmp.h"
-#include "vpnd/dataplane/meter.h"
-#include "vpnd/dataplane/policer.h"
+#include "vpnd/turns/meter.h"
+#include "vpnd/turns/policer.h"
 #include "vpnd/dataplane/session.h"
 
 namespace warren::dataplane {

@@ -9,9 +9,9 @@
 #include "vpnd/dataplane/egress.h"
 #include "vpnd/dataplane/output.h"
 #include "vpnd/dataplane/peer.h"
-#include "vpnd/dataplane/segment.h"
+#include "vpnd/packet/segment.h"
 #include "vpnd/dataplane/session_table.h"
-#include "vpnd/dataplane/train.h"
+#include "vpnd/turns/train.h"
 
 namespace warren::dataplane {
 

@@ -3,7 +3,7 @@
 
 #include "vpnd/dataplane/install.h"
 #include "vpnd/dataplane/replay_window.h"
-#include "vpnd/dataplane/token_bucket.h"
+#include "base/token_bucket.h"
 
 namespace warren::dataplane {
 

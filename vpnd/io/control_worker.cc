@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "vpnd/io/clock.h"
-#include "vpnd/io/steering.h"
+#include "vpnd/listeners/steering.h"
 
 namespace warren::io {
 

@@ -18,8 +18,8 @@
 #include "crypto/random.h"
 #include "vpnd/io/data_worker.h"
 #include "vpnd/io/event_loop.h"
-#include "vpnd/io/handshake_queue.h"
-#include "vpnd/io/handshake_socket.h"
+#include "vpnd/listeners/message_queue.h"
+#include "vpnd/listeners/message_socket.h"
 #include "vpnd/io/worker_messages.h"
 #include "vpnd/wireguard/engine.h"
 #include "vpnd/wireguard/ephemeral_pool.h"
@@ -45,7 +45,7 @@ class ControlWorker {
     // --- what is served; unknown listeners and peers are a mistake of the caller ----------------------------------------------------
 
     // A new listener, or new sockets of a present one: then its engine and all sessions stay. `data_*`: one per data worker.
-    // The sockets are a reuseport group each (vpnd/io/steering.h). Fails when they cannot be used; the listener is there nevertheless.
+    // The sockets are a reuseport group each (vpnd/listeners/steering.h). Fails when they cannot be used; the listener is there nevertheless.
     [[nodiscard]] Status open_listener(ListenerIndex index, crypto::PrivateKey private_key, UniqueFd handshake_v4, UniqueFd handshake_v6,
                                        std::vector<UniqueFd> data_v4, std::vector<UniqueFd> data_v6);
     // Its peers were removed before.
@@ -86,7 +86,7 @@ class ControlWorker {
 
   private:
     struct Listener {
-        Listener(wireguard::Engine made, const wireguard::KeyedHash& hash) : engine(std::move(made)), queue(hash) {}
+        Listener(wireguard::Engine made, const control::KeyedHash& hash) : engine(std::move(made)), queue(hash) {}
         wireguard::Engine engine;
         HandshakeSocket v4;
         HandshakeSocket v6;
@@ -115,8 +115,8 @@ class ControlWorker {
     std::vector<std::unique_ptr<DataWorker>> workers_;
     crypto::RandomSource& random_;
     EventLoop loop_;
-    wireguard::KeyedHash source_hash_;
-    wireguard::IndexTable indexes_;
+    control::KeyedHash source_hash_;
+    control::IndexTable indexes_;
     wireguard::EphemeralPool ephemerals_;
     Instant refill_at_ = kLongAgo;                           // kNever: the pool is full
     std::vector<std::unique_ptr<Listener>> listeners_;       // by ListenerIndex

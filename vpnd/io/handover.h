@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "vpnd/dataplane/train.h"
+#include "vpnd/turns/train.h"
 #include "vpnd/io/doorbell.h"
 #include "vpnd/io/worker_messages.h"
 

@@ -5,10 +5,10 @@
 #include <memory>
 #include <vector>
 
-#include "vpnd/dataplane/backlog.h"
-#include "vpnd/dataplane/pace.h"
+#include "vpnd/turns/backlog.h"
+#include "vpnd/turns/pace.h"
 #include "vpnd/dataplane/pipeline.h"
-#include "vpnd/dataplane/scheduler.h"
+#include "vpnd/turns/scheduler.h"
 #include "vpnd/io/clock.h"
 #include "vpnd/io/event_loop.h"
 #include "vpnd/io/handover.h"

@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "vpnd/io/socket_address.h"
+#include "base/socket_address.h"
 
 namespace warren::io {
 

@@ -13,7 +13,7 @@
 #include "base/time.h"
 #include "vpnd/dataplane/customer_view.h"
 #include "vpnd/dataplane/install.h"
-#include "vpnd/dataplane/meter.h"
+#include "vpnd/turns/meter.h"
 
 namespace warren::io {
 

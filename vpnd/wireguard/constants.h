@@ -59,8 +59,6 @@ inline constexpr std::uint32_t kSourceRate = 20;                  // a second pe
 inline constexpr std::uint32_t kSourceBurst = 5;                  // Linux drivers/net/wireguard/ratelimiter.c
 inline constexpr std::size_t kSourceTableLimit = 65'536;          // Linux drivers/net/wireguard/ratelimiter.c
 inline constexpr Duration kSourceIdle = std::chrono::seconds(1);  // Linux drivers/net/wireguard/ratelimiter.c
-inline constexpr unsigned kSourcePrefixV4 = 32;                   // Linux drivers/net/wireguard/ratelimiter.c
-inline constexpr unsigned kSourcePrefixV6 = 64;                   // Linux drivers/net/wireguard/ratelimiter.c
 
 // A source from which a handshake was completed this recently is served without a cookie, out of a budget of its own: a peer asks
 // at most once in kRekeyTimeout, so one a second is enough for the few peers behind one address, and little for a liar.

@@ -17,7 +17,7 @@ Duration keepalive_interval(const PeerConfig& config) {
 
 // --- the face ---------------------------------------------------------------------------------------------------------------------
 
-Engine::Engine(ListenerIndex listener, crypto::PrivateKey private_key, IndexTable& indexes, crypto::RandomSource& random,
+Engine::Engine(ListenerIndex listener, crypto::PrivateKey private_key, control::IndexTable& indexes, crypto::RandomSource& random,
                EphemeralPool* ephemerals)
     : state_(std::make_unique<State>(listener, std::move(private_key), indexes, random, ephemerals)) {}
 Engine::Engine(Engine&&) noexcept = default;
@@ -103,7 +103,7 @@ std::vector<std::pair<crypto::PublicKey, Tai64n>> Engine::export_timestamps() co
 
 // --- peers ------------------------------------------------------------------------------------------------------------------------
 
-Engine::State::State(ListenerIndex of, crypto::PrivateKey private_key, IndexTable& index_table, crypto::RandomSource& random_source,
+Engine::State::State(ListenerIndex of, crypto::PrivateKey private_key, control::IndexTable& index_table, crypto::RandomSource& random_source,
                      EphemeralPool* pool)
     : listener(of),
       indexes(index_table),
@@ -113,7 +113,7 @@ Engine::State::State(ListenerIndex of, crypto::PrivateKey private_key, IndexTabl
       cookies(ours.public_key, random),
       seen_initiations(random),
       sources({kSourceRate, kSourceBurst}, kSourceTableLimit, kSourceIdle, random),
-      known_sources(random),
+      known_sources({kKnownSourceRate, kKnownSourceBurst}, kKnownSourceLimit, kKnownSourceLife, random),
       customers({kCustomerRate, kCustomerBurst}, kCustomerTableLimit, kSourceIdle, random) {}
 
 Engine::State::~State() {

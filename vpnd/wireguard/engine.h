@@ -15,7 +15,7 @@
 #include "crypto/random.h"
 #include "vpnd/dataplane/install.h"
 #include "vpnd/wireguard/drops.h"
-#include "vpnd/wireguard/index_table.h"
+#include "vpnd/control/index_table.h"
 #include "vpnd/wireguard/output.h"
 #include "vpnd/wireguard/tai64n.h"
 
@@ -58,7 +58,7 @@ struct PeerStatus {
 class Engine {
   public:
     // `indexes`, `random` and `ephemerals` must outlive the engine. Without a pool each ephemeral key is made when it is needed.
-    Engine(ListenerIndex listener, crypto::PrivateKey private_key, IndexTable& indexes, crypto::RandomSource& random,
+    Engine(ListenerIndex listener, crypto::PrivateKey private_key, control::IndexTable& indexes, crypto::RandomSource& random,
            EphemeralPool* ephemerals = nullptr);
     Engine(Engine&&) noexcept;
     ~Engine();

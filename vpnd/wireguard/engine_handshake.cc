@@ -89,7 +89,7 @@ bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, std::
     if (!is_under_load(now.instant)) return true;
 
     if (cookies.is_mac2_valid(now.instant, datagram, arrival.from)) {
-        if (sources.allow(now.instant, source_prefix_of(arrival.from.address))) return true;
+        if (sources.allow(now.instant, control::source_prefix_of(arrival.from.address))) return true;
         count(HandshakeDrop::kRateLimited);
         return false;
     }
@@ -164,7 +164,7 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
         peer.keypairs.previous = std::exchange(peer.keypairs.next, std::nullopt);
     }
     retire(peer.keypairs.next, out);
-    const ReceiverIndex index = indexes.allocate({IndexKind::kKeypair, listener, peer.config.index}, peer.config.worker, random);
+    const ReceiverIndex index = indexes.allocate({control::IndexKind::kKeypair, listener, peer.config.index}, peer.config.worker, random);
     peer.keypairs.next = Keypair{index, now.instant, true};
     post(peer.config, install(now.instant, peer.config.index, index, initiation.sender, false, state), out);
 
@@ -185,7 +185,7 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     const auto entry = indexes.find(ReceiverIndex{response->receiver});
     if (!entry || entry->listener != listener) return count(HandshakeDrop::kUnknownIndex);
     Peer* const peer = awake(entry->peer);
-    const bool is_awaited = entry->kind == IndexKind::kHandshake && peer != nullptr && peer->pending != nullptr;
+    const bool is_awaited = entry->kind == control::IndexKind::kHandshake && peer != nullptr && peer->pending != nullptr;
     if (!is_awaited) return count(HandshakeDrop::kWrongState);
 
     // On a copy: a response that is not authentic must not end the handshake.
@@ -247,7 +247,7 @@ void Engine::State::initiate(Now now, Peer& peer, bool is_retry, Output& out) {
 
 void Engine::State::send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out) {
     drop_pending(peer);
-    const ReceiverIndex index = indexes.allocate({IndexKind::kHandshake, listener, peer.config.index}, peer.config.worker, random);
+    const ReceiverIndex index = indexes.allocate({control::IndexKind::kHandshake, listener, peer.config.index}, peer.config.worker, random);
     peer.pending = std::make_unique<PendingInitiation>(PendingInitiation{index, begin_handshake(), new_ephemeral()});
     peer.latest_timestamp_sent = tai64n_after(peer.latest_timestamp_sent, now.wall);
 

@@ -8,20 +8,20 @@
 #include "base/slot_table.h"
 #include "vpnd/wireguard/constants.h"
 #include "vpnd/wireguard/cookie.h"
-#include "vpnd/wireguard/deadline_heap.h"
+#include "vpnd/control/deadline_heap.h"
 #include "vpnd/wireguard/engine.h"
 #include "vpnd/wireguard/ephemeral_pool.h"
 #include "vpnd/wireguard/initiation_budget.h"
 #include "vpnd/wireguard/initiation_filter.h"
 #include "vpnd/wireguard/noise.h"
 #include "vpnd/wireguard/peer.h"
-#include "vpnd/wireguard/rate_limiter.h"
-#include "vpnd/wireguard/token_bucket.h"
+#include "vpnd/control/rate_limiter.h"
+#include "base/token_bucket.h"
 
 namespace warren::wireguard {
 
 struct Engine::State {
-    State(ListenerIndex of, crypto::PrivateKey private_key, IndexTable& index_table, crypto::RandomSource& random_source,
+    State(ListenerIndex of, crypto::PrivateKey private_key, control::IndexTable& index_table, crypto::RandomSource& random_source,
           EphemeralPool* pool);
     State(const State&) = delete;
     State& operator=(const State&) = delete;
@@ -88,7 +88,7 @@ struct Engine::State {
     void schedule(const Peer& peer);
 
     ListenerIndex listener;
-    IndexTable& indexes;
+    control::IndexTable& indexes;
     crypto::RandomSource& random;
     EphemeralPool* ephemerals;
     crypto::KeyPair ours;
@@ -98,18 +98,18 @@ struct Engine::State {
     SlotTable by_index;
     SlotTable by_key;
 
-    DeadlineHeap deadlines;
+    control::DeadlineHeap deadlines;
     std::vector<std::uint32_t> due;  // emptied after use, kept for its memory
     TokenBucket pacer;
     InitiationBudget absent{{kAbsentPerSecond, kAbsentBurst}};
 
     CookieChecker cookies;
     InitiationFilter seen_initiations;
-    RateLimiter<IpAddress> sources;
-    KnownSources known_sources;
+    control::RateLimiter<IpAddress> sources;
+    control::KnownSources known_sources;
     TokenBucket all_known_sources;
     TokenBucket cookie_replies;
-    RateLimiter<CustomerIndex> customers;
+    control::RateLimiter<CustomerIndex> customers;
     bool queue_is_long = false;
     TokenBucket dear;
     std::uint32_t handled_in_window = 0;  // since the queue became long, or since the last full window

@@ -6,14 +6,14 @@
 
 #include "base/ids.h"
 #include "base/time.h"
-#include "vpnd/wireguard/token_bucket.h"
+#include "base/token_bucket.h"
 
 namespace warren::wireguard {
 
 // A bucket for each customer who asked lately: at once within the burst, then one after the other. Nobody waits for another customer.
 class InitiationBudget {
   public:
-    explicit InitiationBudget(Rate rate) : rate_(rate) {}
+    explicit InitiationBudget(TokenRate rate) : rate_(rate) {}
 
     // The turn of one more initiation of this customer: now, or later.
     [[nodiscard]] Instant reserve(Instant now, CustomerIndex customer);
@@ -21,7 +21,7 @@ class InitiationBudget {
     [[nodiscard]] std::size_t size() const { return buckets_.size(); }
 
   private:
-    Rate rate_;
+    TokenRate rate_;
     std::unordered_map<CustomerIndex, TokenBucket> buckets_;
     Instant last_sweep_ = kLongAgo;
 };

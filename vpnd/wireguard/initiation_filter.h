@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "vpnd/wireguard/keyed_hash.h"
+#include "vpnd/control/keyed_hash.h"
 #include "vpnd/wireguard/messages.h"
 
 namespace warren::wireguard {
@@ -31,7 +31,7 @@ class InitiationFilter {
     };
     [[nodiscard]] Place place_of(const Mac& mac1) const;
 
-    KeyedHash hash_;
+    control::KeyedHash hash_;
     std::vector<Set> sets_;
 };
 

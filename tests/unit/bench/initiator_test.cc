@@ -11,7 +11,7 @@ namespace {
 
 TEST_CASE("a handshake with the engine makes one session for both") {
     crypto::SystemRandom random;
-    wireguard::IndexTable indexes;
+    control::IndexTable indexes;
     const Roster roster{"test", 4};
     const crypto::KeyPair hub = roster.keys_of(1000);
     wireguard::Engine engine({0}, hub.private_key.clone(), indexes, random);

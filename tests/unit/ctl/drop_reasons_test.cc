@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "vpnd/dataplane/drop_reason.h"
+#include "vpnd/packet/drop_reason.h"
 #include "vpnd/wireguard/drops.h"
 
 using namespace warren;

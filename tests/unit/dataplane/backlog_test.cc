@@ -1,4 +1,4 @@
-#include "vpnd/dataplane/backlog.h"
+#include "vpnd/turns/backlog.h"
 
 #include <doctest/doctest.h>
 

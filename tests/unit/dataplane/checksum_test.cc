@@ -1,4 +1,4 @@
-#include "vpnd/dataplane/checksum.h"
+#include "vpnd/packet/checksum.h"
 
 #include <doctest/doctest.h>
 

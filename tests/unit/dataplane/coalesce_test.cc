@@ -7,7 +7,7 @@
 #include <map>
 
 #include "rig.h"
-#include "vpnd/dataplane/segment.h"
+#include "vpnd/packet/segment.h"
 #include "vpnd/dataplane/wg_transport.h"
 
 namespace warren::dataplane::test {

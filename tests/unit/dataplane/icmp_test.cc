@@ -156,7 +156,7 @@ TEST_CASE("D6: the limit gives a burst, then one a hundredth of a second, and ne
     const auto taken = [&](int tries) {
         int count = 0;
         for (int i = 0; i < tries; ++i) {
-            if (kIcmpErrorRate.take(bucket, now)) ++count;
+            if (bucket.take(now, kIcmpErrorRate)) ++count;
         }
         return count;
     };

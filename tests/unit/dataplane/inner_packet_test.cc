@@ -1,4 +1,4 @@
-#include "vpnd/dataplane/inner_packet.h"
+#include "vpnd/packet/inner_packet.h"
 
 #include <doctest/doctest.h>
 

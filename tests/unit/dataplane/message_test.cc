@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "vpnd/dataplane/classify.h"
-#include "vpnd/dataplane/drop_reason.h"
-#include "vpnd/dataplane/packet_buffer.h"
+#include "vpnd/packet/drop_reason.h"
+#include "vpnd/packet/packet_buffer.h"
 #include "vpnd/dataplane/wg_transport.h"
 
 namespace warren::dataplane::test {

@@ -1,5 +1,5 @@
 // Token buckets and a customer's limits, without a pipeline and in one.
-#include "vpnd/dataplane/policer.h"
+#include "vpnd/turns/policer.h"
 
 #include <doctest/doctest.h>
 

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "vpnd/dataplane/segment.h"
+#include "vpnd/packet/segment.h"
 #include "vpnd/dataplane/wg_transport.h"
 
 namespace warren::dataplane::test {

@@ -1,4 +1,4 @@
-#include "vpnd/dataplane/scheduler.h"
+#include "vpnd/turns/scheduler.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "vpnd/dataplane/pace.h"
+#include "vpnd/turns/pace.h"
 
 namespace warren::dataplane::test {
 namespace {

@@ -11,8 +11,8 @@
 #include "crypto/random.h"
 #include "crypto/x25519.h"
 #include "stack.h"
-#include "vpnd/io/handshake_queue.h"
-#include "vpnd/io/socket_address.h"
+#include "vpnd/listeners/message_queue.h"
+#include "base/socket_address.h"
 #include "vpnd/wireguard/cookie.h"
 #include "vpnd/wireguard/messages.h"
 

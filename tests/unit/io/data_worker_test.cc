@@ -16,8 +16,8 @@
 #include <thread>
 
 #include "tunnel.h"
-#include "vpnd/dataplane/drop_reason.h"
-#include "vpnd/io/socket_address.h"
+#include "vpnd/packet/drop_reason.h"
+#include "base/socket_address.h"
 #include "vpnd/io/tun_device.h"
 
 namespace warren::io::test {

@@ -1,4 +1,4 @@
-#include "vpnd/io/handshake_queue.h"
+#include "vpnd/listeners/message_queue.h"
 
 #include <doctest/doctest.h>
 
@@ -35,7 +35,7 @@ struct Rig {
         return popped;
     }
     test::SeededRandom random{1};
-    wireguard::KeyedHash hash{random};
+    control::KeyedHash hash{random};
     HandshakeQueue queue{hash};
 };
 

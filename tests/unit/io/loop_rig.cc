@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "stack.h"
 #include "vpnd/dataplane/wg_transport.h"
-#include "vpnd/io/socket_address.h"
+#include "base/socket_address.h"
 
 namespace warren::io::test {
 

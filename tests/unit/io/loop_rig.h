@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "vpnd/dataplane/drop_reason.h"
+#include "vpnd/packet/drop_reason.h"
 #include "vpnd/io/packet_loop.h"
 
 namespace warren::io::test {

@@ -22,7 +22,7 @@
 #include <thread>
 
 #include "base/check.h"
-#include "vpnd/io/socket_address.h"
+#include "base/socket_address.h"
 
 namespace warren::io::test {
 

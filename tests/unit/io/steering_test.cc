@@ -1,4 +1,4 @@
-#include "vpnd/io/steering.h"
+#include "vpnd/listeners/steering.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 #include "base/ids.h"
 #include "stack.h"
-#include "vpnd/io/socket_address.h"
+#include "base/socket_address.h"
 
 namespace warren::io::test {
 namespace {

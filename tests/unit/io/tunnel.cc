@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
-#include "vpnd/dataplane/drop_reason.h"
+#include "vpnd/packet/drop_reason.h"
 #include "vpnd/io/clock.h"
 
 namespace warren::io::test {

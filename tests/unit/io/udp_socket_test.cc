@@ -13,7 +13,7 @@
 #include <random>
 
 #include "stack.h"
-#include "vpnd/io/socket_address.h"
+#include "base/socket_address.h"
 
 namespace warren::io::test {
 namespace {

@@ -1,5 +1,5 @@
 // What changes is changed, what did not change is not touched, and what is wrong changes nothing.
-#include "vpnd/customer_set.h"
+#include "vpnd/customers/customer_set.h"
 
 #include <doctest/doctest.h>
 

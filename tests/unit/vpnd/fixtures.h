@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "crypto/keys.h"
 #include "ipc/config_messages.h"
-#include "vpnd/generation.h"
+#include "vpnd/customers/generation.h"
 
 namespace warren::test {
 

@@ -1,5 +1,5 @@
 // A generation is whole or not at all, whatever order the messages come in.
-#include "vpnd/generation.h"
+#include "vpnd/customers/generation.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // What was stored is there after a restart, for each peer of each listener, in any file that comes.
-#include "vpnd/timestamp_store.h"
+#include "vpnd/listeners/wireguard/timestamp_store.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

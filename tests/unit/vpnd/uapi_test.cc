@@ -1,5 +1,5 @@
 // The UAPI's words: what is understood, what is not, and what `wg show` gets.
-#include "vpnd/uapi.h"
+#include "vpnd/listeners/wireguard/uapi.h"
 
 #include <doctest/doctest.h>
 

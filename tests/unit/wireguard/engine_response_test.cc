@@ -130,7 +130,7 @@ TEST_CASE("I2: the right response under the wrong index is dropped, even while a
     InitiatingHub hub;
     hub.deliver(hub.answer().bytes);
     const ReceiverIndex session = hub.commands<dataplane::InstallSession>().at(0)->local_index;
-    CHECK(hub.indexes.find(session)->kind == IndexKind::kKeypair);
+    CHECK(hub.indexes.find(session)->kind == control::IndexKind::kKeypair);
     hub.advance(10s);
     hub.start();
     const auto good = hub.answer();
@@ -261,7 +261,7 @@ TEST_CASE("S1, H12: of crossing sessions ours is sent on, the peer's and the one
     hub.deliver(hub.answer().bytes);
     CHECK(hub.commands<dataplane::RetireSession>().empty());
     CHECK(hub.indexes.find(old).has_value());
-    CHECK(hub.indexes.find(theirs)->kind == IndexKind::kKeypair);
+    CHECK(hub.indexes.find(theirs)->kind == control::IndexKind::kKeypair);
     CHECK(hub.indexes.size() == 3);
     // The peer's first packet on its own session came before the data plane had ours.
     hub.tell(dataplane::SessionConfirmed{PeerIndex{0}, theirs});

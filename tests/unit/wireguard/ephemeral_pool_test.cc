@@ -33,7 +33,7 @@ TEST_CASE("an engine takes its ephemeral keys from the pool, one for each messag
     test::SeededRandom random(2);
     EphemeralPool pool(random);
     pool.refill(2);
-    IndexTable indexes;
+    control::IndexTable indexes;
     Engine engine(ListenerIndex{0}, crypto::generate_private_key(random), indexes, random, &pool);
     testing::ScriptedPeer peer(random, engine.public_key());
     PeerConfig config;

@@ -131,7 +131,7 @@ struct Hub {
     }
 
     SeededRandom random;
-    IndexTable indexes;
+    control::IndexTable indexes;
     Engine engine;
     Now now = at(0s);
     LocalAddress local{IpAddress::v4(203, 0, 113, 1), 2};

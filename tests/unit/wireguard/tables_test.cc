@@ -3,9 +3,9 @@
 #include <set>
 
 #include "tests/unit/wireguard/harness.h"
-#include "vpnd/wireguard/deadline_heap.h"
+#include "vpnd/control/deadline_heap.h"
 #include "vpnd/wireguard/initiation_filter.h"
-#include "vpnd/wireguard/rate_limiter.h"
+#include "vpnd/control/rate_limiter.h"
 
 namespace warren::wireguard {
 namespace {
@@ -26,10 +26,10 @@ IpAddress numbered(std::uint32_t number) {
 
 TEST_CASE("I1: indexes are random in all bits but the worker's, and unique") {
     SeededRandom random(7);
-    IndexTable table;
+    control::IndexTable table;
     std::set<std::uint32_t> seen;
     for (std::uint32_t i = 0; i < 10'000; ++i) {
-        const ReceiverIndex index = table.allocate({IndexKind::kHandshake, ListenerIndex{0}, PeerIndex{i}}, i % 64, random);
+        const ReceiverIndex index = table.allocate({control::IndexKind::kHandshake, ListenerIndex{0}, PeerIndex{i}}, i % 64, random);
         CHECK(index.worker() == i % 64);
         CHECK(seen.insert(index.value).second);
     }
@@ -53,20 +53,20 @@ TEST_CASE("I1: an index that is in use is not given out again") {
       private:
         unsigned calls_ = 0;
     } random;
-    IndexTable table;
+    control::IndexTable table;
     std::set<std::uint32_t> seen;
     for (int i = 0; i < 20; ++i) CHECK(seen.insert(table.allocate({}, 0, random).value).second);
 }
 
 TEST_CASE("I2, I3: an index is a handshake's, then a session's, then nobody's") {
     SeededRandom random(7);
-    IndexTable table;
-    const ReceiverIndex index = table.allocate({IndexKind::kHandshake, ListenerIndex{2}, PeerIndex{3}}, 0, random);
-    CHECK(table.find(index)->kind == IndexKind::kHandshake);
+    control::IndexTable table;
+    const ReceiverIndex index = table.allocate({control::IndexKind::kHandshake, ListenerIndex{2}, PeerIndex{3}}, 0, random);
+    CHECK(table.find(index)->kind == control::IndexKind::kHandshake);
     CHECK(table.find(index)->listener == ListenerIndex{2});
     CHECK(table.find(index)->peer == PeerIndex{3});
     table.become_keypair(index);
-    CHECK(table.find(index)->kind == IndexKind::kKeypair);
+    CHECK(table.find(index)->kind == control::IndexKind::kKeypair);
     table.release(index);
     CHECK_FALSE(table.find(index).has_value());
 }
@@ -93,7 +93,7 @@ TEST_CASE("C13: the filter knows what it saw, forgets the oldest, and takes noth
 
 TEST_CASE("C3: a limiter lets a burst of 5 through, then 20 a second") {
     SeededRandom random(9);
-    RateLimiter<IpAddress> limiter({20, 5}, 100, 1s, random);
+    control::RateLimiter<IpAddress> limiter({20, 5}, 100, 1s, random);
     const IpAddress source = numbered(1);
     for (int i = 0; i < 5; ++i) CHECK(limiter.allow(after(0s), source));
     CHECK_FALSE(limiter.allow(after(0s), source));
@@ -107,15 +107,15 @@ TEST_CASE("C3: a limiter lets a burst of 5 through, then 20 a second") {
 }
 
 TEST_CASE("C3: an IPv6 /64 is one source, an IPv4 address is one, a v4-mapped one is the IPv4 address") {
-    CHECK(source_prefix_of(*parse_ip("2001:db8:1:2::1")) == source_prefix_of(*parse_ip("2001:db8:1:2:ffff::9")));
-    CHECK(source_prefix_of(*parse_ip("2001:db8:1:2::1")) != source_prefix_of(*parse_ip("2001:db8:1:3::1")));
-    CHECK(source_prefix_of(*parse_ip("192.0.2.1")) != source_prefix_of(*parse_ip("192.0.2.2")));
-    CHECK(source_prefix_of(*parse_ip("::ffff:192.0.2.1")) == *parse_ip("192.0.2.1"));
+    CHECK(control::source_prefix_of(*parse_ip("2001:db8:1:2::1")) == control::source_prefix_of(*parse_ip("2001:db8:1:2:ffff::9")));
+    CHECK(control::source_prefix_of(*parse_ip("2001:db8:1:2::1")) != control::source_prefix_of(*parse_ip("2001:db8:1:3::1")));
+    CHECK(control::source_prefix_of(*parse_ip("192.0.2.1")) != control::source_prefix_of(*parse_ip("192.0.2.2")));
+    CHECK(control::source_prefix_of(*parse_ip("::ffff:192.0.2.1")) == *parse_ip("192.0.2.1"));
 }
 
 TEST_CASE("C12: a full limiter refuses new sources, and has room again when the old ones went silent") {
     SeededRandom random(9);
-    RateLimiter<IpAddress> limiter({20, 5}, 1000, 1s, random);
+    control::RateLimiter<IpAddress> limiter({20, 5}, 1000, 1s, random);
     for (std::uint32_t i = 0; i < 1000; ++i) CHECK(limiter.allow(after(0s), numbered(i)));
     for (std::uint32_t i = 1000; i < 3000; ++i) CHECK_FALSE(limiter.allow(after(500ms), numbered(i)));
     CHECK(limiter.size() == 1000);
@@ -127,7 +127,7 @@ TEST_CASE("C12: a full limiter refuses new sources, and has room again when the 
 
 TEST_CASE("C11: a known source is known for ten minutes, with a budget of its own") {
     SeededRandom random(9);
-    KnownSources known(random);
+    control::KnownSources known({kKnownSourceRate, kKnownSourceBurst}, kKnownSourceLimit, kKnownSourceLife, random);
     CHECK_FALSE(known.allow(after(0s), numbered(1)));
     known.note(after(0s), numbered(1));
     for (int i = 0; i < 5; ++i) CHECK(known.allow(after(1s), numbered(1)));
@@ -140,7 +140,7 @@ TEST_CASE("C11: a known source is known for ten minutes, with a budget of its ow
 
 TEST_CASE("T8: reserved tokens come one after the other") {
     TokenBucket bucket;
-    const Rate rate{10, 3};
+    const TokenRate rate{10, 3};
     for (int i = 0; i < 3; ++i) CHECK(bucket.reserve(after(0s), rate) == after(0s));
     CHECK(bucket.reserve(after(0s), rate) == after(100ms));
     CHECK(bucket.reserve(after(0s), rate) == after(200ms));
@@ -151,7 +151,7 @@ TEST_CASE("T8: reserved tokens come one after the other") {
 
 TEST_CASE("T8: the heap of deadlines agrees with a sorted map") {
     SeededRandom random(10);
-    DeadlineHeap heap;
+    control::DeadlineHeap heap;
     std::map<std::uint32_t, Instant> oracle;
     const auto oracle_next = [&] {
         Instant next = kNever;

@@ -1,0 +1,37 @@
+// Which receiver index is whose, over all listeners (wireguard.md I1-I5).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+
+#include "base/ids.h"
+#include "crypto/random.h"
+
+namespace warren::control {
+
+// What an index stands for: a handshake takes a response, a keypair takes data, a cookie reply may go to both.
+enum class IndexKind : std::uint8_t { kHandshake, kKeypair };
+
+struct IndexEntry {
+    IndexKind kind = IndexKind::kHandshake;
+    ListenerIndex listener;
+    PeerIndex peer;
+};
+
+// All indexes that this process gave out and still listens to. One for all engines of the control worker, which owns it.
+class IndexTable {
+  public:
+    // A new random index whose low bits name `worker`, unique while it is in the table.
+    [[nodiscard]] ReceiverIndex allocate(const IndexEntry& entry, std::uint32_t worker, crypto::RandomSource& random);
+    // The handshake became a session under the same index.
+    void become_keypair(ReceiverIndex index);
+    void release(ReceiverIndex index);
+    [[nodiscard]] std::optional<IndexEntry> find(ReceiverIndex index) const;
+    [[nodiscard]] std::size_t size() const { return entries_.size(); }
+
+  private:
+    std::unordered_map<ReceiverIndex, IndexEntry> entries_;
+};
+
+}  // namespace warren::control

@@ -1,0 +1,142 @@
+// What vpnd has been told to serve: listeners, customers, peers, and what must change to serve a new generation instead.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "ipc/config_messages.h"
+#include "vpnd/dataplane/customer_view.h"
+#include "vpnd/customers/generation.h"
+#include "vpnd/customers/index_pool.h"
+#include "vpnd/wireguard/engine.h"
+
+namespace warren::vpnd {
+
+struct HeldPeer {
+    PeerIndex index;
+    ipc::PutPeer config;
+};
+struct HeldCustomer {
+    CustomerIndex index;
+    ListenerIndex listener;
+    std::vector<std::uint32_t> workers;  // of each queue of his TUN; all different
+    ipc::PutCustomer config;
+    std::vector<HeldPeer> peers;
+    std::uint64_t put = 0;   // grows with every configuration of a customer that is taken
+    std::uint64_t life = 0;  // his first `put`: no other customer has had it, whatever index he has
+    std::vector<int> tuns;   // its queues; owned by their data workers, ours to pass on until DropCustomer is posted
+};
+struct HeldListener {
+    ListenerIndex index;
+    std::string id;
+    std::uint16_t port = 0;
+    crypto::PrivateKey private_key;
+    crypto::PublicKey public_key;
+    bool has_v6 = false;
+    std::vector<int> descriptors;                                 // in the order of PutListener; owned by those who use them
+    std::unordered_map<crypto::PublicKey, CustomerIndex> owners;  // whose each peer key is
+};
+
+// What an accepted generation asks for, in the order in which it is to be carried out.
+struct Changes {
+    struct OpenListener {  // new, or new sockets of a present one
+        ListenerIndex index;
+        bool is_new = false;
+        crypto::PrivateKey private_key;
+        ListenerSockets sockets;
+    };
+    struct ChangeKey {
+        ListenerIndex listener;
+        crypto::PrivateKey private_key;
+    };
+    struct RemovePeer {
+        ListenerIndex listener;
+        PeerIndex peer;
+    };
+    struct SwapView {
+        std::uint32_t worker = 0;
+        std::unique_ptr<const dataplane::CustomerView> view;
+        UniqueFd tun;  // invalid: the present one stays
+    };
+    struct PutPeer {
+        ListenerIndex listener;
+        wireguard::PeerConfig config;
+    };
+    struct DropCustomer {
+        std::uint32_t worker = 0;
+        CustomerIndex customer;
+    };
+
+    std::vector<OpenListener> open_listeners;
+    std::vector<ChangeKey> change_keys;
+    std::vector<RemovePeer> remove_peers;
+    std::vector<SwapView> swap_views;
+    std::vector<PutPeer> put_peers;
+    std::vector<DropCustomer> drop_customers;
+    std::vector<ListenerIndex> close_listeners;
+
+    [[nodiscard]] bool empty() const;
+};
+
+// One thread. Pure: holds values and the numbers of descriptors, does nothing with them.
+class CustomerSet {
+  public:
+    explicit CustomerSet(std::uint32_t workers) : workers_(workers) {}
+
+    // All or nothing: an error changes nothing. A customer whose config did not change gets no change.
+    [[nodiscard]] Result<Changes> apply(Generation&& generation);
+    // The changes were carried out by engines and data workers: freed indexes may be given out again.
+    void settle();
+
+    [[nodiscard]] std::uint64_t generation() const { return generation_; }
+    [[nodiscard]] const std::unordered_map<std::string, HeldCustomer>& customers() const { return customers_; }
+    [[nodiscard]] const std::unordered_map<std::string, HeldListener>& listeners() const { return listeners_; }
+    [[nodiscard]] const HeldCustomer* customer(const std::string& id) const;
+    [[nodiscard]] const HeldListener* listener(ListenerIndex index) const;
+
+    struct PeerRef {
+        const HeldCustomer* customer = nullptr;
+        const HeldPeer* peer = nullptr;
+    };
+    // Nulls when there is no such peer (any more). Good until the next apply().
+    [[nodiscard]] PeerRef find(PeerIndex index) const;
+
+  private:
+    [[nodiscard]] Status check_listeners(const Generation& generation) const;
+    [[nodiscard]] Status check_customers(const Generation& generation) const;
+    void put_listener(NewListener&& listener, Changes& changes);
+    void put_customer(NewCustomer&& customer, Changes& changes);
+    void spread(HeldCustomer& held, Changes& changes) const;
+    // True when the data plane must know: other peers or other allowed_ips.
+    bool replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served, Changes& changes);
+    void remove_customer(const std::string& id, Changes& changes);
+    void remove_listener(const std::string& id, Changes& changes);
+    void forget_peer(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes);
+    [[nodiscard]] std::unordered_map<crypto::PublicKey, CustomerIndex>& owners_of(ListenerIndex index);
+
+    struct Place {
+        CustomerIndex customer;
+        std::uint32_t position = 0;  // in HeldCustomer::peers
+    };
+
+    std::uint32_t workers_;
+    std::uint64_t generation_ = 0;
+    std::uint64_t puts_ = 0;
+    std::unordered_map<std::string, HeldListener> listeners_;
+    std::unordered_map<std::string, HeldCustomer> customers_;
+    std::unordered_map<CustomerIndex, HeldCustomer*> customers_by_index_;  // nodes of customers_ do not move
+    std::unordered_map<ListenerIndex, HeldListener*> listeners_by_index_;
+    std::vector<Place> places_;                     // by PeerIndex
+    IndexPool<ListenerIndex> listener_indexes_{1};  // 0 is the shared listener
+    IndexPool<CustomerIndex> customer_indexes_;
+    IndexPool<PeerIndex> peer_indexes_;
+};
+
+}  // namespace warren::vpnd

@@ -1,0 +1,47 @@
+// When each customer and peer last changed, as far as somebody looked: so that who asks again and again is told what is new only. Costs the
+// same however many ask.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "vpnd/customers/customer_set.h"
+#include "vpnd/show/snapshot.h"
+
+namespace warren::vpnd {
+
+// One thread. Revisions only grow.
+class ChangeBook {
+  public:
+    // Of the last change that was seen.
+    struct Stamps {
+        std::uint64_t customer = 0;  // of anything of his, his peers too
+        std::uint64_t config = 0;    // of his configuration: who his peers are
+        std::vector<std::uint64_t> peers;
+    };
+
+    // The revision of a look at all that begins now. Customers who are gone are forgotten.
+    [[nodiscard]] std::uint64_t begin(const CustomerSet& customers);
+    // A customer went after this revision: changes alone cannot tell it.
+    [[nodiscard]] bool tells_all_since(std::uint64_t revision) const { return revision >= gone_; }
+    // Looks at a customer, but when his mark (Counters::mark) is what it was. Good until the next call.
+    [[nodiscard]] const Stamps& look(const HeldCustomer& customer, std::uint64_t mark, const Snapshot& snapshot);
+
+  private:
+    struct Entry {
+        std::uint64_t put = 0;  // HeldCustomer::put
+        std::uint64_t mark = 0;
+        std::uint64_t looked = 0;
+        std::uint64_t digest = 0;
+        std::vector<std::uint64_t> peer_digests;
+        Stamps stamps;
+    };
+    std::unordered_map<std::string, Entry> entries_;  // by customer
+    std::uint64_t revision_ = 0;
+    std::uint64_t gone_ = 0;
+    std::uint64_t generation_ = 0;  // when entries_ was last compared with who there is
+};
+
+}  // namespace warren::vpnd

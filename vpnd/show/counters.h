@@ -1,0 +1,84 @@
+// What the data workers counted, asked for when somebody wants to know and kept for a moment.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "base/time.h"
+#include "vpnd/customers/customer_set.h"
+#include "vpnd/packet/drop_reason.h"
+#include "vpnd/io/control_worker.h"
+
+namespace warren::vpnd {
+
+// Asks the data workers at most once in kFresh for each customer, however many ask. One thread.
+class Counters {
+  public:
+    static constexpr Duration kFresh = std::chrono::milliseconds(50);
+    // Names a moment: everything asked for up to it.
+    using Ticket = std::uint64_t;
+    using Drops = std::array<std::uint64_t, dataplane::kDropReasonCount>;
+    // What a data worker counts that is no customer's.
+    struct Worker {
+        Drops drops{};  // before a customer was known
+        io::HandoverCounters handovers;
+        Duration processor{};
+    };
+
+    Counters(io::ControlWorker& control, const CustomerSet& customers);
+
+    // Asks for the counters of these customers, and for the workers' own, unless they are fresh. ready(ticket) tells when they are here.
+    [[nodiscard]] Ticket refresh(Now now, std::span<const HeldCustomer* const> customers);
+    // The same in two steps, for who wants to know many of whom few have changed: first the workers' own, which tell who that is; when they
+    // are here, those among these customers.
+    [[nodiscard]] Ticket look(Now now);
+    [[nodiscard]] Ticket refresh_touched(Now now, std::span<const HeldCustomer* const> customers);
+    [[nodiscard]] bool ready(Ticket ticket) const { return asked_.empty() || *asked_.begin() > ticket; }
+    // What came back from a data worker.
+    void take(std::unique_ptr<io::CustomerReport> report);
+    void forget(CustomerIndex customer) { customers_.erase(customer); }
+    // Something else about him or his peers has changed.
+    void note_change(CustomerIndex customer) { customers_[customer].mark = ++last_mark_; }
+    // Another one than before when anything that is not configuration may have changed.
+    [[nodiscard]] std::uint64_t mark(CustomerIndex customer) const;
+
+    // As of the last answer; zeros when there was none.
+    [[nodiscard]] io::PeerCounters peer(CustomerIndex customer, std::size_t position, PeerIndex peer) const;
+    [[nodiscard]] Drops drops(CustomerIndex customer) const;
+    [[nodiscard]] dataplane::Meters meters(CustomerIndex customer) const;
+    // Before a customer was known, over all data workers.
+    [[nodiscard]] Drops own_drops() const;
+    // By number.
+    [[nodiscard]] const std::vector<Worker>& workers() const { return workers_; }
+
+  private:
+    struct Kept {
+        Instant asked = kLongAgo;
+        bool is_touched = true;  // since he was asked for
+        std::uint64_t mark = 0;
+        std::vector<std::unique_ptr<io::CustomerReport>> reports;  // by queue of his TUN; null before the first answer
+    };
+    void ask(std::uint32_t worker, CustomerIndex customer, std::unique_ptr<io::CustomerReport> report);
+    void ask(const HeldCustomer& customer, std::size_t queue);
+    void ask(Now now, const HeldCustomer& customer, Kept& kept);
+
+    void for_each_report(CustomerIndex customer, const std::function<void(const io::CustomerReport&)>& use) const;
+
+    io::ControlWorker& control_;
+    const CustomerSet& customer_set_;
+    std::unordered_map<CustomerIndex, Kept> customers_;
+    std::vector<Worker> workers_;
+    Instant own_asked_ = kLongAgo;
+    Ticket last_ = 0;
+    std::uint64_t last_mark_ = 0;
+    std::set<Ticket> asked_;                                 // on their way
+    std::unordered_map<Ticket, std::uint32_t> own_tickets_;  // which worker's own
+};
+
+}  // namespace warren::vpnd

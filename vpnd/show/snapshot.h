@@ -1,0 +1,44 @@
+// Puts together what vpnctl and statusd see, from the customer set, the engines and the counters.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/process_usage.h"
+#include "ipc/snapshot.h"
+#include "vpnd/show/counters.h"
+#include "vpnd/customers/customer_set.h"
+#include "vpnd/io/control_worker.h"
+
+namespace warren::vpnd {
+
+// A handshake within this time means online (contract: vpnctl status --json).
+inline constexpr Duration kOnline = std::chrono::seconds(180);
+
+[[nodiscard]] ipc::PeerState state_of(Now now, const wireguard::PeerStatus& status);
+
+// Reads from the things it was made of, which must outlive it. One thread.
+class Snapshot {
+  public:
+    Snapshot(const CustomerSet& customers, const io::ControlWorker& control, const Counters& counters, std::string appliance,
+             std::string aead_backend, ProcessUsage usage);
+
+    // customer_count is for the caller to set.
+    [[nodiscard]] ipc::SnapshotHeader header(Now now) const;
+    [[nodiscard]] ipc::CustomerSnapshot customer(Now now, const HeldCustomer& customer) const;
+    [[nodiscard]] ipc::PeerSnapshot peer(Now now, const HeldCustomer& customer, std::size_t position) const;
+    // Differs, but for one chance in 2^64, when anything but configuration differs: of a customer, and of one of his peers.
+    [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer) const;
+    [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer, std::size_t position) const;
+    void rename(std::string appliance) { appliance_ = std::move(appliance); }
+
+  private:
+    const CustomerSet& customers_;
+    const io::ControlWorker& control_;
+    const Counters& counters_;
+    std::string appliance_;
+    std::string aead_backend_;
+    ProcessUsage usage_;
+};
+
+}  // namespace warren::vpnd
