@@ -7,7 +7,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "ipc/control_messages.h"
-#include "stacks/reconciler.h"
+#include "stacks/plan/report.h"
 
 namespace warren::stacks {
 

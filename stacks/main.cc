@@ -6,13 +6,13 @@
 #include <iostream>
 
 #include "base/log.h"
-#include "stacks/linux_kernel.h"
-#include "stacks/run_dir.h"
-#include "stacks/sandbox.h"
-#include "stacks/signals.h"
+#include "stacks/kernel/linux_kernel.h"
+#include "stacks/host/run_dir.h"
+#include "stacks/host/sandbox.h"
+#include "stacks/host/signals.h"
 #include "stacks/supervisor.h"
 #include "stacks/teardown.h"
-#include "stacks/vpnd_process.h"
+#include "stacks/children/vpnd_process.h"
 
 namespace {
 

@@ -12,21 +12,14 @@
 #include "base/result.h"
 #include "config/generation.h"
 #include "ipc/control_messages.h"
-#include "stacks/listener_table.h"
-#include "stacks/patrol.h"
+#include "stacks/listeners/listener_table.h"
+#include "stacks/plan/report.h"
+#include "stacks/plan/patrol.h"
 #include "stacks/stack_keeper.h"
-#include "stacks/vpnd_link.h"
+#include "stacks/children/vpnd_link.h"
 #include "stacks/vpnd_view.h"
 
 namespace warren::stacks {
-
-// What came of a request, for the operator.
-struct Report {
-    std::vector<ipc::ControlText> texts;
-    bool accepted = false;         // a configuration came into force
-    std::uint8_t exit_status = 0;  // as ipc::ControlDone has it
-    std::string summary;
-};
 
 // Belongs to one thread. Logs what a customer could notice.
 class Reconciler {

@@ -14,8 +14,8 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "config/customer.h"
-#include "stacks/kernel.h"
-#include "stacks/plan.h"
+#include "stacks/kernel/kernel.h"
+#include "stacks/plan/plan.h"
 
 namespace warren::stacks {
 

@@ -13,8 +13,8 @@
 #include <iostream>
 
 #include "base/log.h"
-#include "stacks/inspection.h"
-#include "stacks/notify.h"
+#include "stacks/children/inspection.h"
+#include "stacks/host/notify.h"
 
 namespace warren::stacks {
 

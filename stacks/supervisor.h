@@ -8,14 +8,14 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "stacks/control_server.h"
-#include "stacks/launch.h"
+#include "stacks/children/launch.h"
 #include "stacks/reconciler.h"
-#include "stacks/run_dir.h"
-#include "stacks/signals.h"
-#include "stacks/vpnd_link.h"
-#include "stacks/vpnd_process.h"
-#include "stacks/watchdog.h"
-#include "stacks/web_keeper.h"
+#include "stacks/host/run_dir.h"
+#include "stacks/host/signals.h"
+#include "stacks/children/vpnd_link.h"
+#include "stacks/children/vpnd_process.h"
+#include "stacks/host/watchdog.h"
+#include "stacks/children/web_keeper.h"
 
 namespace warren::stacks {
 

@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "stacks/stack_keeper.h"
-#include "stacks/uapi_socket.h"
-#include "stacks/vpnd_process.h"
+#include "stacks/listeners/uapi_socket.h"
+#include "stacks/children/vpnd_process.h"
 
 namespace warren::stacks {
 

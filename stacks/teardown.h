@@ -4,8 +4,8 @@
 #include <cstddef>
 
 #include "base/result.h"
-#include "stacks/kernel.h"
-#include "stacks/run_dir.h"
+#include "stacks/kernel/kernel.h"
+#include "stacks/host/run_dir.h"
 
 namespace warren::stacks {
 

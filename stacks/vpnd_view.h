@@ -9,9 +9,9 @@
 
 #include "base/result.h"
 #include "config/generation.h"
-#include "stacks/listener_table.h"
+#include "stacks/listeners/listener_table.h"
 #include "stacks/stack_keeper.h"
-#include "stacks/vpnd_link.h"
+#include "stacks/children/vpnd_link.h"
 
 namespace warren::stacks {
 

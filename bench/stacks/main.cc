@@ -14,8 +14,8 @@
 #include <iostream>
 #include <thread>
 
-#include "stacks/linux_kernel.h"
-#include "stacks/plan.h"
+#include "stacks/kernel/linux_kernel.h"
+#include "stacks/plan/plan.h"
 
 namespace {
 

@@ -34,11 +34,11 @@ CLEAN = {
     "vpnd/wireguard/engine.h": '#pragma once\n#include "vpnd/dataplane/install.h"\n',
     "vpnd/io/worker.h": '#pragma once\n#include "vpnd/dataplane/session.h"\n#include "vpnd/wireguard/engine.h"\n#include <sys/socket.h>\n',
     "vpnd/main.cc": '#include "vpnd/io/worker.h"\n#include "ipc/config_messages.h"\n',
-    "stacks/plan.h": '#pragma once\n#include "config/customer.h"\n',
-    "stacks/netlink.cc": "#include <sys/socket.h>\n",
+    "stacks/plan/plan.h": '#pragma once\n#include "config/customer.h"\n',
+    "stacks/kernel/netlink.cc": "#include <sys/socket.h>\n",
     "ctl/table.cc": '#include "ipc/snapshot.h"\n',
     "web/api.cc": '#include "ipc/snapshot.h"\n',
-    "tests/unit/any_test.cc": '#include "vpnd/dataplane/session.h"\n#include "stacks/plan.h"\n',
+    "tests/unit/any_test.cc": '#include "vpnd/dataplane/session.h"\n#include "stacks/plan/plan.h"\n',
     "crypto/CMakeLists.txt": "warren_library(crypto LINK base PkgConfig::SODIUM)\n",
     "vpnd/dataplane/CMakeLists.txt": "warren_library(dataplane LINK base crypto)\n",
     "vpnd/CMakeLists.txt": "warren_library(vpnd_core LINK base crypto ipc wireguard dataplane io)\n",
@@ -82,7 +82,7 @@ class Layers(FakeTree):
             ("vpnd/wireguard/noise.cc", "vpnd/io/worker.h"),
             ("vpnd/io/clock.cc", "ipc/config_messages.h"),
             ("vpnd/main.cc", "config/customer.h"),
-            ("vpnd/main.cc", "stacks/plan.h"),
+            ("vpnd/main.cc", "stacks/plan/plan.h"),
             ("stacks/main.cc", "vpnd/dataplane/install.h"),
             ("ctl/status.cc", "ipc/config_messages.h"),
             ("web/api.cc", "ipc/config_messages.h"),
@@ -124,7 +124,7 @@ class Layers(FakeTree):
             with self.subTest(header=header):
                 self.assert_sees(layers.violations, {"vpnd/wireguard/timers.cc": f"#include <{header}>\n"}, "pure", f"<{header}>")
         self.assert_sees(layers.violations, {"vpnd/dataplane/fib.cc": '#include "base/log.h"\n'}, "pure", "base/log.h")
-        self.assert_sees(layers.violations, {"stacks/plan.cc": "#include <unistd.h>\n"}, "stacks/plan.cc", "<unistd.h>")
+        self.assert_sees(layers.violations, {"stacks/plan/plan.cc": "#include <unistd.h>\n"}, "stacks/plan/plan.cc", "<unistd.h>")
         self.assert_sees(layers.violations, {"config/parse.cc": "#include <fstream>\n"}, "config/parse.cc", "<fstream>")
 
     def test_what_is_not_pure_may_have_them(self):

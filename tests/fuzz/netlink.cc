@@ -1,8 +1,8 @@
 // What the kernel could say on netlink, or somebody in its place: every parser of stacks/ on the same bytes.
 #include <cstdint>
 
-#include "stacks/firewall_netlink.h"
-#include "stacks/rtnetlink.h"
+#include "stacks/kernel/firewall_netlink.h"
+#include "stacks/kernel/rtnetlink.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace warren;

@@ -18,12 +18,12 @@
 #include <set>
 #include <span>
 
-#include "stacks/inspection.h"
-#include "stacks/linux_kernel.h"
-#include "stacks/listeners.h"
-#include "stacks/netns.h"
+#include "stacks/children/inspection.h"
+#include "stacks/kernel/linux_kernel.h"
+#include "stacks/listeners/udp_group.h"
+#include "stacks/kernel/netns.h"
 #include "stacks/stack_keeper.h"
-#include "stacks/uapi_socket.h"
+#include "stacks/listeners/uapi_socket.h"
 #include "tests/unit/stacks/random_scenery.h"
 #include "tests/unit/stacks/scenery.h"
 

@@ -1,4 +1,4 @@
-#include "stacks/desired.h"
+#include "stacks/plan/desired.h"
 
 #include <algorithm>
 #include <set>

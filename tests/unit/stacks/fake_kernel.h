@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "stacks/kernel.h"
+#include "stacks/kernel/kernel.h"
 
 namespace warren::stacks {
 

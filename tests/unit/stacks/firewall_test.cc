@@ -1,8 +1,8 @@
-#include "stacks/firewall.h"
+#include "stacks/plan/firewall.h"
 
 #include <doctest/doctest.h>
 
-#include "stacks/firewall_netlink.h"
+#include "stacks/kernel/firewall_netlink.h"
 
 namespace warren::stacks {
 namespace {

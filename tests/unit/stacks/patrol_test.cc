@@ -1,5 +1,5 @@
 // In which order stacks are looked at that nobody changed.
-#include "stacks/patrol.h"
+#include "stacks/plan/patrol.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "stacks/plan.h"
+#include "stacks/plan/plan.h"
 
 #include <set>
 

@@ -13,10 +13,10 @@
 #include <fstream>
 #include <sstream>
 
-#include "stacks/notify.h"
-#include "stacks/run_dir.h"
-#include "stacks/vpnd_process.h"
-#include "stacks/watchdog.h"
+#include "stacks/host/notify.h"
+#include "stacks/host/run_dir.h"
+#include "stacks/children/vpnd_process.h"
+#include "stacks/host/watchdog.h"
 
 namespace warren::stacks {
 namespace {

@@ -1,4 +1,4 @@
-#include "stacks/rtnetlink.h"
+#include "stacks/kernel/rtnetlink.h"
 
 #include "scenery.h"
 

@@ -9,7 +9,7 @@
 
 #include "config/customer.h"
 #include "fake_kernel.h"
-#include "stacks/desired.h"
+#include "stacks/plan/desired.h"
 
 namespace warren::stacks {
 

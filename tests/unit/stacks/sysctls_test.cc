@@ -1,4 +1,4 @@
-#include "stacks/sysctls.h"
+#include "stacks/plan/sysctls.h"
 
 #include <doctest/doctest.h>
 

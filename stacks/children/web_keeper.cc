@@ -1,0 +1,197 @@
+#include "stacks/children/web_keeper.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/log.h"
+
+namespace warren::stacks {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration kQuickDeath = seconds(5);
+constexpr Duration kFirstPause = seconds(1);
+constexpr Duration kMaxPause = seconds(60);
+constexpr Duration kStopPatience = seconds(2);
+constexpr Duration kStartPatience = seconds(5);       // tunnels wait meanwhile; what comes later finds its channel closed, and ends
+constexpr Duration kBetweenConnections = seconds(1);  // a statusd that was taken over does not fill vpnd's list of clients at once
+constexpr int kBacklog = 128;
+
+Status bind_to(int socket, const Endpoint& to) {
+    if (to.address.is_v4()) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(to.port);
+        std::memcpy(&address.sin_addr, to.address.octets.data(), sizeof address.sin_addr);
+        if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+            return fail_errno("listen at " + to_string(to), errno);
+        return {};
+    }
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    address.sin6_port = htons(to.port);
+    address.sin6_scope_id = to.scope_id;
+    std::memcpy(&address.sin6_addr, to.address.octets.data(), sizeof address.sin6_addr);
+    if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return fail_errno("listen at " + to_string(to), errno);
+    return {};
+}
+
+}  // namespace
+
+WebKeeper::~WebKeeper() {
+    (void)stop_process();
+}
+
+std::string WebKeeper::stop_process() {
+    channel_ = {};
+    const std::string ended = process_ ? process_->stop(kStopPatience) : std::string();
+    process_.reset();
+    return ended;
+}
+
+void WebKeeper::configure(Instant now, const config::Appliance& appliance) {
+    const bool moved = appliance.status_listen != listen_;
+    listen_ = appliance.status_listen;
+    appliance_ = appliance.name;
+    if (moved) listener_.reset();
+    if (!listen_) {
+        (void)stop_process();
+        start_at_ = kNever;
+        return;
+    }
+    if (!process_ || !channel_.valid()) {
+        start_at_ = now;
+        return run(now);
+    }
+    Status sent = open_listener();
+    if (sent && moved) sent = send(ipc::WebListener{to_string(*listen_)}, listener_.get());
+    if (sent) sent = send_certificate();
+    if (sent) sent = send_users();
+    if (!sent) lose(now, sent.error().what);
+}
+
+Report WebKeeper::reload_users() {
+    if (!process_) return {{}, false, 0, "the status page does not run; it reads users.toml when it starts"};
+    const Status sent = send_users();
+    if (!sent) return {{}, false, 4, sent.error().what};
+    return {{}, false, 0, "the status page reads users.toml again"};
+}
+
+void WebKeeper::run(Instant now) {
+    if (process_ && process_->ended()) lose(now, stop_process());
+    // The end of a process is seen at its channel first, at times: what stop_process() says is why.
+    if (channel_.valid() && !hear(now)) lose(now, "it hung up, or sent what nobody asked for: " + stop_process());
+    if (now < start_at_) return;
+    start_at_ = kNever;
+    since_ = now;
+    if (const Status started = start(); !started) lose(now, started.error().what);
+}
+
+// A statusd that is stopped or slow is left alone: it costs nothing.
+bool WebKeeper::hear(Instant now) {
+    std::array<std::uint8_t, 64> space{};
+    auto received = channel_.receive(space);
+    if (!received) return received.error().code == ErrorCode::kUnavailable;
+    if (received->closed) return false;
+    const auto message = ipc::decode_web(Bytes(space).first(received->size));
+    if (!message || !std::holds_alternative<ipc::WebAsks>(*message)) return false;
+    if (now - connected_ < kBetweenConnections) return false;
+    connected_ = now;
+    return send_snapshots().has_value();
+}
+
+Status WebKeeper::open_listener() {
+    if (listener_.valid()) return {};
+    UniqueFd socket(::socket(listen_->address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!socket.valid()) return fail_errno("socket", errno);
+    const int on = 1;
+    (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    WARREN_TRY(bind_to(socket.get(), *listen_));
+    if (::listen(socket.get(), kBacklog) != 0) return fail_errno("listen at " + to_string(*listen_), errno);
+    listener_ = std::move(socket);
+    return {};
+}
+
+Status WebKeeper::start() {
+    // One of a stackd that was killed may hold the port, and hang.
+    if (auto left = VpndProcess::find(options_.pid_file)) left->stop(kStopPatience);
+    WARREN_TRY(open_listener());
+    auto launched = launch(options_.statusd, kStartPatience, options_.must_stop);
+    if (!launched) return tl::unexpected(launched.error());
+    process_ = std::move(launched->process);
+    process_->keep(options_.pid_file);
+    channel_ = std::move(launched->channel);
+    WARREN_TRY(channel_.set_non_blocking());
+    WARREN_TRY(send_users());
+    WARREN_TRY(send_certificate());
+    WARREN_TRY(send(ipc::WebListener{to_string(*listen_)}, listener_.get()));
+    connected_ = kLongAgo;
+    told_.clear();
+    log(LogLevel::kInfo, "statusd_started", {{"pid", std::to_string(process_->pid())}, {"user", options_.statusd.user.name}});
+    return {};
+}
+
+void WebKeeper::lose(Instant now, const std::string& reason) {
+    (void)stop_process();
+    quick_deaths_ = now - since_ < kQuickDeath ? quick_deaths_ + 1 : 0;
+    const Duration pause = std::min<Duration>(kFirstPause * (1U << std::min(quick_deaths_, 10U)), kMaxPause);
+    start_at_ = now + pause;
+    // A port that somebody else has may stay so for days.
+    if (std::exchange(told_, reason) == reason) return;
+    log(LogLevel::kError, "statusd_lost",
+        {{"reason", reason}, {"restart_in_ms", std::to_string(std::chrono::duration_cast<milliseconds>(pause).count())}});
+}
+
+// --- what it is given -------------------------------------------------------------------------------------------------------------------
+
+Status WebKeeper::send(const ipc::WebMessage& message, int descriptor) {
+    std::vector<std::uint8_t> wire;
+    WARREN_TRY(ipc::encode(message, wire));
+    return channel_.send(wire, descriptor < 0 ? std::vector<int>{} : std::vector<int>{descriptor});
+}
+
+Status WebKeeper::send_users() {
+    const std::string path = options_.config_directory + "/users.toml";
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!file.valid() && errno != ENOENT) return send(ipc::WebUsers{fail_errno("open " + path, errno).value().what}, -1);
+    struct stat about {};
+    // Who may write there decides who may log in.
+    if (file.valid() &&
+        (::fstat(file.get(), &about) != 0 || about.st_uid != ::geteuid() || (about.st_mode & (S_IWGRP | S_IWOTH | S_IROTH)) != 0))
+        return send(ipc::WebUsers{path + " must belong to root and be closed to others (chmod 600)"}, -1);
+    return send(ipc::WebUsers{}, file.get());
+}
+
+Status WebKeeper::send_certificate() {
+    const std::string path = options_.config_directory + "/secrets/status.pem";
+    UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+    struct stat about {};
+    // One that is there is only lent.
+    if (file.valid() && ::fstat(file.get(), &about) == 0 && about.st_size > 0)
+        file = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file.valid())
+        log(LogLevel::kWarn, "certificate_not_opened",
+            {{"file", path}, {"error", std::strerror(errno)}, {"meaning", "a new one is made at every start"}});
+    return send(ipc::WebCertificate{appliance_}, file.get());
+}
+
+Status WebKeeper::send_snapshots() {
+    // Goes into the backlog of the listener that we hold, whether vpnd runs or not.
+    auto channel = ipc::Channel::connect(options_.snapshot_socket);
+    if (!channel) return tl::unexpected(channel.error());
+    return send(ipc::WebSnapshots{}, channel->fd());
+}
+
+}  // namespace warren::stacks

@@ -1,0 +1,75 @@
+// Keeps statusd running and gives it what it needs: the port, the certificate, users.toml, connections to vpnd. Nothing of vpnd depends on
+// it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "config/appliance.h"
+#include "ipc/channel.h"
+#include "ipc/web_messages.h"
+#include "stacks/children/launch.h"
+#include "stacks/plan/report.h"
+#include "stacks/children/vpnd_process.h"
+
+namespace warren::stacks {
+
+// Belongs to one thread. Never waits for statusd, but at its end.
+class WebKeeper {
+  public:
+    struct Options {
+        Program statusd;
+        std::string config_directory;
+        std::string snapshot_socket;
+        std::string pid_file;             // for a stackd after us
+        std::function<bool()> must_stop;  // ends waiting for a launcher
+    };
+    explicit WebKeeper(Options options) : options_(std::move(options)) {}
+    // statusd ends too.
+    ~WebKeeper();
+    WebKeeper(const WebKeeper&) = delete;
+    WebKeeper& operator=(const WebKeeper&) = delete;
+
+    // Brings the page to what the configuration says: another address, or none. users.toml and the certificate are read again.
+    void configure(Instant now, const config::Appliance& appliance);
+    [[nodiscard]] Report reload_users();
+
+    // Readable when statusd asks for something; -1: it does not run.
+    [[nodiscard]] int fd() const { return channel_.fd(); }
+    // Readable when it has ended.
+    [[nodiscard]] int ended_fd() const { return process_ ? process_->ended_fd() : -1; }
+    [[nodiscard]] Instant next_deadline() const { return start_at_; }
+    // Hears what it asks for, notices its end, starts it when it is time.
+    void run(Instant now);
+
+  private:
+    [[nodiscard]] Status open_listener();
+    [[nodiscard]] Status start();
+    void lose(Instant now, const std::string& reason);
+    // What it ended with; "" when there was none.
+    std::string stop_process();
+    // False: it does not listen, and is stopped.
+    [[nodiscard]] bool hear(Instant now);
+    [[nodiscard]] Status send(const ipc::WebMessage& message, int descriptor);
+    [[nodiscard]] Status send_users();
+    [[nodiscard]] Status send_certificate();
+    [[nodiscard]] Status send_snapshots();
+
+    Options options_;
+    std::string appliance_;
+    std::optional<Endpoint> listen_;  // nothing: no page
+    UniqueFd listener_;
+    std::optional<VpndProcess> process_;
+    ipc::Channel channel_;
+    Instant since_{};
+    unsigned quick_deaths_ = 0;  // in a row
+    Instant start_at_ = kNever;
+    Instant connected_ = kLongAgo;  // when it got its last connection to vpnd
+    std::string told_;              // the last reason why it is not there, so that it stands in the log once
+};
+
+}  // namespace warren::stacks

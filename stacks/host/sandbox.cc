@@ -1,0 +1,82 @@
+#include "stacks/host/sandbox.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <string_view>
+
+#include "base/fd.h"
+
+namespace warren::stacks {
+
+namespace {
+
+constexpr std::array kKept = {
+    CAP_NET_ADMIN,         // devices, addresses, routes, firewall, sysctls, SO_RCVBUFFORCE
+    CAP_SYS_ADMIN,         // network namespaces and the mounts that name them
+    CAP_NET_BIND_SERVICE,  // a listen_port below 1024
+    CAP_KILL,              // vpnd is another user's, and is stopped by us all the same
+};
+constexpr std::array kKeptToBecomeOthers = {
+    CAP_SETUID,   // vpnd runs as another user
+    CAP_SETGID,   // likewise
+    CAP_SETPCAP,  // and without a bounding set
+};
+
+std::uint64_t kept_mask(bool becomes_others) {
+    std::uint64_t mask = 0;
+    for (const int capability : kKept) mask |= std::uint64_t{1} << capability;
+    if (!becomes_others) return mask;
+    for (const int capability : kKeptToBecomeOthers) mask |= std::uint64_t{1} << capability;
+    return mask;
+}
+
+void raise(__rlimit_resource resource, rlim_t to) {
+    rlimit limit{to, to};
+    if (::setrlimit(resource, &limit) == 0) return;
+    if (::getrlimit(resource, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(resource, &limit);
+}
+
+}  // namespace
+
+void raise_limits() {
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) raise(RLIMIT_NOFILE, files.rlim_max);
+    raise(RLIMIT_MEMLOCK, RLIM_INFINITY);
+    const UniqueFd score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    constexpr std::string_view kUnlikely = "-900";
+    if (score.valid()) (void)!::write(score.get(), kUnlikely.data(), kUnlikely.size());
+}
+
+Status drop_capabilities(bool becomes_others) {
+    const std::uint64_t mask = kept_mask(becomes_others);
+    for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability) >= 0; ++capability) {
+        // What a service manager has taken already needs no dropping, which we may not be allowed any more.
+        if ((mask >> capability & 1) != 0 || ::prctl(PR_CAPBSET_READ, capability) == 0) continue;
+        if (::prctl(PR_CAPBSET_DROP, capability) != 0) return fail_errno("drop capabilities", errno);
+    }
+    __user_cap_header_struct header{};
+    header.version = _LINUX_CAPABILITY_VERSION_3;
+    std::array<__user_cap_data_struct, 2> sets{};
+    if (::syscall(SYS_capget, &header, sets.data()) != 0) return fail_errno("read capabilities", errno);
+    for (std::size_t i = 0; i < sets.size(); ++i) {
+        const auto word = static_cast<std::uint32_t>(mask >> (32 * i));
+        sets[i].permitted &= word;
+        sets[i].effective = sets[i].permitted;
+        sets[i].inheritable = 0;
+    }
+    if (::syscall(SYS_capset, &header, sets.data()) != 0) return fail_errno("drop capabilities", errno);
+    if (::prctl(PR_SET_DUMPABLE, 0) != 0) return fail_errno("PR_SET_DUMPABLE", errno);
+    return {};
+}
+
+}  // namespace warren::stacks

@@ -1,0 +1,42 @@
+// What stackd asks of the kernel about stacks, and nothing else: the seam between deciding and doing.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "stacks/plan/observed.h"
+#include "stacks/plan/step.h"
+
+namespace warren::stacks {
+
+// Of one thread at a time, which is in the uplink's namespace between calls.
+class Kernel {
+  public:
+    Kernel() = default;
+    Kernel(const Kernel&) = delete;
+    Kernel& operator=(const Kernel&) = delete;
+    virtual ~Kernel() = default;
+
+    // The namespaces whose names begin with kNamespacePrefix, whoever made them.
+    [[nodiscard]] virtual Result<std::vector<std::string>> stack_names() = 0;
+    [[nodiscard]] virtual Result<ObservedUplink> observe_uplink() = 0;
+    // `sysctls` says which parameters to read. A name that does not exist is no error: `exists` is false then.
+    [[nodiscard]] virtual Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) = 0;
+    // Only the mark on lo; "" when the namespace has none or does not exist. Cheaper than observe().
+    [[nodiscard]] virtual Result<std::string> owner_of(const std::string& name) = 0;
+    // Carries out the steps in order; stops at the first that fails and says which. `name` "": steps in the uplink only.
+    [[nodiscard]] virtual Status carry_out(const std::string& name, std::span<const Step> steps) = 0;
+    // The descriptors of vpn0, one for each queue, which CreateTunnel left or which are opened now. kConflict when another process holds
+    // it.
+    [[nodiscard]] virtual Result<std::vector<UniqueFd>> take_tunnel(const std::string& name, std::uint16_t queues) = 0;
+    // tunnel_steering.h
+    [[nodiscard]] virtual Status steer(int tunnel, std::span<const SteeringEntry> entries) = 0;
+    // The same kernel and uplink for another thread, which may work on other stacks at the same time. Call it in the uplink.
+    [[nodiscard]] virtual Result<std::unique_ptr<Kernel>> another() = 0;
+};
+
+}  // namespace warren::stacks

@@ -1,0 +1,112 @@
+#include "stacks/kernel/linux_kernel.h"
+
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "stacks/kernel/firewall_netlink.h"
+#include "stacks/kernel/netns.h"
+#include "stacks/kernel/rtnetlink.h"
+#include "stacks/kernel/tunnel_device.h"
+#include "stacks/kernel/tunnel_steering.h"
+
+namespace warren::stacks {
+
+namespace {
+
+Status check_machine() {
+    if (::geteuid() != 0) return fail(ErrorCode::kPermission, "stackd makes network namespaces and must be started as root");
+    const UniqueFd tun(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+    if (!tun.valid()) {
+        const int error = errno;
+        return fail_errno("open /dev/net/tun (load the module tun, or give the container this device)", error);
+    }
+    auto netfilter = NetlinkSocket::open(NETLINK_NETFILTER);
+    if (!netfilter)
+        return fail(ErrorCode::kUnsupported, "this kernel has no netfilter netlink; it needs CONFIG_NF_TABLES with the inet family");
+    NetlinkRequest tables = dump_firewall_tables();
+    if (const auto dumped = netfilter->dump(tables); !dumped)
+        return fail(ErrorCode::kUnsupported, "this kernel has no nf_tables (" + dumped.error().what + "); load the module nf_tables");
+    return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open() {
+    WARREN_TRY(check_machine());
+    return open_here();
+}
+
+Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open_here() {
+    auto uplink = current_namespace();
+    if (!uplink) return tl::unexpected(uplink.error());
+    auto socket = NetlinkSocket::open(NETLINK_ROUTE);
+    if (!socket) return tl::unexpected(socket.error());
+    return std::unique_ptr<LinuxKernel>(new LinuxKernel(Uplink{std::move(*uplink), std::move(*socket), {}}));
+}
+
+Result<std::unique_ptr<Kernel>> LinuxKernel::another() {
+    auto kernel = open_here();
+    if (!kernel) return tl::unexpected(kernel.error());
+    return std::unique_ptr<Kernel>(std::move(*kernel));
+}
+
+Result<std::vector<std::string>> LinuxKernel::stack_names() {
+    return namespace_names(kNamespacePrefix);
+}
+
+Result<ObservedUplink> LinuxKernel::observe_uplink() {
+    NetlinkRequest request = rtnetlink::dump_links();
+    const auto messages = uplink_.socket.dump(request);
+    if (!messages) return with_context("uplink: dump links", messages.error());
+    ObservedUplink uplink;
+    for (Link& link : rtnetlink::parse_links(*messages)) uplink.links.emplace(link.name, link);
+    return uplink;
+}
+
+Result<ObservedStack> LinuxKernel::observe(const std::string& name, std::span<const Sysctl> sysctls) {
+    StackSession session(name, uplink_);
+    if (const Status entered = session.enter(); !entered) {
+        if (entered.error().code == ErrorCode::kNotFound) return ObservedStack{};
+        return tl::unexpected(entered.error());
+    }
+    return session.observe(sysctls);
+}
+
+Result<std::string> LinuxKernel::owner_of(const std::string& name) {
+    StackSession session(name, uplink_);
+    if (const Status entered = session.enter(); !entered) {
+        if (entered.error().code == ErrorCode::kNotFound) return std::string();
+        return tl::unexpected(entered.error());
+    }
+    return session.owner();
+}
+
+Status LinuxKernel::carry_out(const std::string& name, std::span<const Step> steps) {
+    if (steps.empty()) return {};
+    StackSession session(name, uplink_);
+    if (!name.empty() && !std::holds_alternative<CreateNamespace>(steps.front())) WARREN_TRY(session.enter());
+    for (const Step& step : steps) {
+        if (Status done = session.carry_out(step); !done) return with_context(describe(step), std::move(done).error());
+        if (std::holds_alternative<CreateTunnel>(step)) tunnels_[name] = session.take_tunnel();
+        if (std::holds_alternative<RemoveNamespace>(step)) tunnels_.erase(name);
+    }
+    return {};
+}
+
+Result<std::vector<UniqueFd>> LinuxKernel::take_tunnel(const std::string& name, std::uint16_t queues) {
+    if (auto made = tunnels_.extract(name); !made.empty()) return std::move(made.mapped());
+    auto target = open_namespace(name);
+    if (!target) return tl::unexpected(target.error());
+    const auto inside = InNamespace::enter(target->get(), uplink_.home.get());
+    if (!inside) return tl::unexpected(inside.error());
+    return open_tunnel_device(queues);
+}
+
+Status LinuxKernel::steer(int tunnel, std::span<const SteeringEntry> entries) {
+    return steer_tunnel(tunnel, entries);
+}
+
+}  // namespace warren::stacks

@@ -1,0 +1,36 @@
+// The kernel itself, by direct system calls: a stack costs well under a millisecond this way.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "stacks/kernel/kernel.h"
+#include "stacks/kernel/stack_session.h"
+
+namespace warren::stacks {
+
+// The uplink is the network namespace of the thread that calls open().
+class LinuxKernel final : public Kernel {
+  public:
+    // Fails, saying what to do, when this machine cannot have stacks: not root, no /dev/net/tun, no nf_tables.
+    [[nodiscard]] static Result<std::unique_ptr<LinuxKernel>> open();
+
+    [[nodiscard]] Result<std::vector<std::string>> stack_names() override;
+    [[nodiscard]] Result<ObservedUplink> observe_uplink() override;
+    [[nodiscard]] Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) override;
+    [[nodiscard]] Result<std::string> owner_of(const std::string& name) override;
+    [[nodiscard]] Status carry_out(const std::string& name, std::span<const Step> steps) override;
+    [[nodiscard]] Result<std::vector<UniqueFd>> take_tunnel(const std::string& name, std::uint16_t queues) override;
+    Status steer(int tunnel, std::span<const SteeringEntry> entries) override;
+    [[nodiscard]] Result<std::unique_ptr<Kernel>> another() override;
+
+  private:
+    [[nodiscard]] static Result<std::unique_ptr<LinuxKernel>> open_here();
+    explicit LinuxKernel(Uplink uplink) : uplink_(std::move(uplink)) {}
+
+    Uplink uplink_;
+    std::unordered_map<std::string, std::vector<UniqueFd>> tunnels_;  // made by CreateTunnel, not taken yet, by namespace
+};
+
+}  // namespace warren::stacks

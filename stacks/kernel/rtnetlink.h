@@ -1,0 +1,51 @@
+// The rtnetlink messages that stackd uses: requests as bytes, dumps as values. PURE. Source: rtnetlink(7).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stacks/kernel/netlink_message.h"
+#include "stacks/plan/observed.h"
+
+namespace warren::stacks::rtnetlink {
+
+// Requests. A device is named by its index in the namespace of the socket that the request is sent on.
+[[nodiscard]] NetlinkRequest set_alias(std::uint32_t index, const std::string& alias);
+[[nodiscard]] NetlinkRequest set_up(std::uint32_t index, bool up);
+[[nodiscard]] NetlinkRequest set_multicast_off(std::uint32_t index);
+[[nodiscard]] NetlinkRequest set_mtu(std::uint32_t index, std::uint32_t mtu);
+[[nodiscard]] NetlinkRequest set_queue_length(std::uint32_t index, std::uint32_t packets);
+[[nodiscard]] NetlinkRequest set_name(std::uint32_t index, const std::string& name);
+// `master` 0: of none.
+[[nodiscard]] NetlinkRequest set_master(std::uint32_t index, std::uint32_t master);
+[[nodiscard]] NetlinkRequest set_no_queue(std::uint32_t index);
+// Moves a device to the namespace of this descriptor, where it gets this name and alias, all in one call.
+[[nodiscard]] NetlinkRequest move_link(std::uint32_t index, int namespace_fd, const std::string& name, const std::string& alias);
+[[nodiscard]] NetlinkRequest delete_link(std::uint32_t index);
+[[nodiscard]] NetlinkRequest create_veth(const std::string& name, const std::string& peer);
+// Made in the namespace of the descriptor, on `parent` of the socket's own.
+[[nodiscard]] NetlinkRequest create_macvlan(const std::string& name, std::uint32_t parent, int namespace_fd);
+// The VLAN may be up while `parent` is down, and is of use as soon as that is up.
+[[nodiscard]] NetlinkRequest create_vlan(const std::string& name, std::uint32_t parent, std::uint16_t vlan_id, int namespace_fd);
+// `no_dad`: usable at once, without looking for a neighbour that has it too (IPv6).
+[[nodiscard]] NetlinkRequest add_address(std::uint32_t index, const Prefix& prefix, bool no_dad);
+[[nodiscard]] NetlinkRequest remove_address(std::uint32_t index, const Prefix& prefix);
+// `index` of route.device; 0 for an unreachable one.
+[[nodiscard]] NetlinkRequest put_route(const Route& route, std::uint32_t index);
+[[nodiscard]] NetlinkRequest remove_route(const Route& route);
+
+[[nodiscard]] NetlinkRequest dump_links();
+[[nodiscard]] NetlinkRequest dump_addresses();
+// Only routes of kRouteProtocol, where the kernel filters.
+[[nodiscard]] NetlinkRequest dump_routes(Family family);
+[[nodiscard]] NetlinkRequest find_link(const std::string& name);
+
+// Replies. What is malformed is left out.
+[[nodiscard]] std::vector<Link> parse_links(Bytes messages);
+[[nodiscard]] std::vector<DeviceAddress> parse_addresses(Bytes messages, const std::vector<Link>& links);
+[[nodiscard]] std::vector<Route> parse_routes(Bytes messages, const std::vector<Link>& links);
+
+}  // namespace warren::stacks::rtnetlink

@@ -1,0 +1,105 @@
+#include "stacks/listeners/udp_group.h"
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/ip.h"
+
+namespace warren::stacks {
+
+namespace {
+
+// Bursts of whole trains wait here while a worker is busy.
+constexpr int kSocketBuffer = 8 * 1024 * 1024;
+
+Status set_option(int socket, int level, int option, int value, const char* name) {
+    if (::setsockopt(socket, level, option, &value, sizeof value) == 0) return {};
+    return fail_errno(std::string("set ") + name, errno);
+}
+
+Status bind_any(int socket, Family family, std::uint16_t port) {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+    if (family == Family::kV4) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = byte_swap(port);
+        size = sizeof address;
+        std::memcpy(&storage, &address, size);
+    } else {
+        sockaddr_in6 address{};
+        address.sin6_family = AF_INET6;
+        address.sin6_port = byte_swap(port);
+        size = sizeof address;
+        std::memcpy(&storage, &address, size);
+    }
+    if (::bind(socket, reinterpret_cast<const sockaddr*>(&storage), size) == 0) return {};
+    const int error = errno;
+    const std::string what = "bind UDP port " + std::to_string(port) + (family == Family::kV4 ? " (IPv4)" : " (IPv6)");
+    if (error == EADDRINUSE)
+        return fail(ErrorCode::kConflict, what + ": in use by another program; stop it or choose another listen_port", error);
+    return fail_errno(what, error);
+}
+
+Result<UniqueFd> open_udp(Family family) {
+    UniqueFd socket(::socket(family == Family::kV4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!socket.valid()) return fail_errno("open UDP socket", errno);
+    if (family == Family::kV6) WARREN_TRY(set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY"));
+    return socket;
+}
+
+// Without SO_REUSEPORT: fails when anybody has the port, also somebody who would share it with us.
+Status check_free(Family family, std::uint16_t port) {
+    const auto socket = open_udp(family);
+    if (!socket) return tl::unexpected(socket.error());
+    return bind_any(socket->get(), family, port);
+}
+
+Result<UniqueFd> bind_member(Family family, std::uint16_t port) {
+    auto socket = open_udp(family);
+    if (!socket) return socket;
+    const int fd = socket->get();
+    WARREN_TRY(set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT"));
+    WARREN_TRY(set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer, "SO_RCVBUFFORCE"));
+    WARREN_TRY(set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, kSocketBuffer, "SO_SNDBUFFORCE"));
+    if (family == Family::kV4) {
+        WARREN_TRY(set_option(fd, IPPROTO_IP, IP_PKTINFO, 1, "IP_PKTINFO"));
+    } else {
+        WARREN_TRY(set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO"));
+    }
+    // Linux before 5.0 has none; datagrams then come one by one.
+    (void)set_option(fd, SOL_UDP, UDP_GRO, 1, "UDP_GRO");
+    WARREN_TRY(bind_any(fd, family, port));
+    return socket;
+}
+
+Status bind_group(Family family, std::uint16_t port, std::uint32_t workers, std::vector<UniqueFd>& out) {
+    WARREN_TRY(check_free(family, port));
+    for (std::uint32_t i = 0; i < 1 + workers; ++i) {
+        auto socket = bind_member(family, port);
+        if (!socket) return tl::unexpected(socket.error());
+        out.push_back(std::move(*socket));
+    }
+    return {};
+}
+
+bool has_ipv6() {
+    const UniqueFd socket(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    return socket.valid();
+}
+
+}  // namespace
+
+Result<SocketGroup> bind_listener(std::uint16_t port, std::uint32_t workers) {
+    SocketGroup group;
+    group.has_v6 = has_ipv6();
+    WARREN_TRY(bind_group(Family::kV4, port, workers, group.sockets));
+    if (group.has_v6) WARREN_TRY(bind_group(Family::kV6, port, workers, group.sockets));
+    return group;
+}
+
+}  // namespace warren::stacks

@@ -1,0 +1,178 @@
+#include "stacks/plan/desired.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/bytes.h"
+#include "stacks/plan/fingerprint.h"
+
+namespace warren::stacks {
+
+namespace {
+
+constexpr std::size_t kMaxDeviceName = 15;  // IFNAMSIZ - 1
+constexpr const char* kOwnerPrefix = "warren run-dir=";
+constexpr const char* kOwnerMiddle = " customer=";
+constexpr const char* kPhysicalPrefix = "warren handoff=physical parent=";
+
+const char* name_of(config::HandoffType type) {
+    switch (type) {
+        case config::HandoffType::kVeth: return "veth";
+        case config::HandoffType::kMacvlan: return "macvlan";
+        case config::HandoffType::kVlan: return "vlan";
+        case config::HandoffType::kPhysical: return "physical";
+    }
+    return "veth";
+}
+
+std::string outer_name(const std::string& customer) {
+    const std::string plain = "wr-" + customer;
+    if (plain.size() <= kMaxDeviceName) return plain;
+    return "wr-" + fingerprint(as_bytes(customer)).substr(0, kMaxDeviceName - 3);
+}
+
+Handoff desired_handoff(const config::Handoff& from, const std::string& customer) {
+    Handoff handoff;
+    handoff.type = from.type;
+    handoff.parent = from.parent;
+    handoff.vlan_id = from.vlan_id;
+    handoff.addresses = from.addresses;
+    handoff.mtu = from.mtu;
+    // The bridge of a veth's far end can be changed in place, so it is no part of the mark.
+    handoff.mark = std::string("warren handoff=") + name_of(from.type);
+    if (from.type == config::HandoffType::kVeth) {
+        handoff.outer = outer_name(customer);
+    } else {
+        handoff.mark += " parent=" + from.parent;
+    }
+    if (from.vlan_id) handoff.mark += " vlan=" + std::to_string(*from.vlan_id);
+    return handoff;
+}
+
+// Where a prefix leads: a connected network or a route, by the device it leaves on.
+struct Way {
+    Prefix prefix;
+    std::string device;
+};
+
+bool covers(const Prefix& wide, const Prefix& narrow) {
+    return wide.address.family == narrow.address.family && wide.length < narrow.length && wide.contains(narrow.address);
+}
+
+std::vector<Way> connected(const DesiredStack& stack) {
+    std::vector<Way> ways;
+    for (const Prefix& address : stack.addresses) ways.push_back({address.network(), kTunnelDevice});
+    if (!stack.handoff) return ways;
+    for (const Prefix& address : stack.handoff->addresses) ways.push_back({address.network(), kHandoffDevice});
+    return ways;
+}
+
+// The device behind which a gateway is: the longest match; the tunnels when nothing matches (the kernel then says what is wrong).
+std::string device_towards(const IpAddress& gateway, const std::vector<Way>& ways) {
+    const Way* best = nullptr;
+    for (const Way& way : ways) {
+        if (way.prefix.contains(gateway) && (best == nullptr || way.prefix.length > best->prefix.length)) best = &way;
+    }
+    return best == nullptr ? kTunnelDevice : best->device;
+}
+
+// AllowedIPs lead to vpn0, static routes to the device behind which their gateway is. A static route wins over the same AllowedIP.
+std::vector<Route> routes_to_use(const config::Customer& customer, const DesiredStack& stack) {
+    std::map<Prefix, Route> by_prefix;
+    std::vector<Way> ways = connected(stack);
+    for (const config::Peer& peer : customer.peers) {
+        if (!peer.enabled) continue;
+        for (const Prefix& prefix : peer.allowed_ips) {
+            by_prefix[prefix.network()] = {prefix.network(), RouteType::kUnicast, kTunnelDevice, std::nullopt, kRouteMetric};
+            ways.push_back({prefix.network(), kTunnelDevice});
+        }
+    }
+    for (const config::StaticRoute& route : customer.stack.routes) {
+        by_prefix[route.to.network()] = {route.to.network(), RouteType::kUnicast, device_towards(route.via, ways), route.via, kRouteMetric};
+    }
+    std::vector<Route> routes;
+    for (auto& [prefix, route] : by_prefix) routes.push_back(std::move(route));
+    // The kernel wants a gateway's own route first.
+    std::stable_partition(routes.begin(), routes.end(), [](const Route& route) { return !route.via; });
+    return routes;
+}
+
+std::vector<SteeringEntry> steering_of(const config::Customer& customer, std::uint16_t queues) {
+    std::vector<SteeringEntry> entries;
+    for (const config::Peer& peer : customer.peers) {
+        if (!peer.enabled) continue;
+        for (const Prefix& prefix : peer.allowed_ips) entries.push_back({prefix.network(), queue_of(peer.public_key, queues)});
+    }
+    return entries;
+}
+
+// While a device is down its routes are gone, and a less specific route over another device would carry the traffic: a guard stays.
+void add_guards(const DesiredStack& stack, std::vector<Route>& routes) {
+    std::vector<Way> ways = connected(stack);
+    for (const Route& route : routes) ways.push_back({route.to, route.device});
+    std::map<std::string, std::vector<Prefix>> by_device;
+    for (const Way& way : ways) by_device[way.device].push_back(way.prefix);
+    std::map<Prefix, Route> guards;
+    const auto guard = [&guards](const Prefix& prefix) {
+        guards[prefix] = {prefix, RouteType::kUnreachable, "", std::nullopt, kGuardMetric};
+    };
+    guard({IpAddress{Family::kV4, {}}, 0});
+    guard({IpAddress{Family::kV6, {}}, 0});
+    for (const Way& narrow : ways) {
+        for (const auto& [device, wide_prefixes] : by_device) {
+            if (device == narrow.device) continue;
+            const auto leaks = [&narrow](const Prefix& wide) { return covers(wide, narrow.prefix); };
+            if (std::any_of(wide_prefixes.begin(), wide_prefixes.end(), leaks)) guard(narrow.prefix);
+        }
+    }
+    std::vector<Route> all;
+    for (auto& [prefix, route] : guards) all.push_back(std::move(route));
+    std::move(routes.begin(), routes.end(), std::back_inserter(all));
+    routes = std::move(all);
+}
+
+}  // namespace
+
+std::string namespace_name(const std::string& customer) {
+    return kNamespacePrefix + customer;
+}
+
+std::string owner_mark(const std::string& run_dir, const std::string& customer) {
+    return kOwnerPrefix + run_dir + kOwnerMiddle + customer;
+}
+
+std::optional<std::string> run_dir_of(const std::string& owner) {
+    const std::string prefix = kOwnerPrefix;
+    const std::size_t middle = owner.rfind(kOwnerMiddle);
+    if (!owner.starts_with(prefix) || middle == std::string::npos || middle < prefix.size()) return std::nullopt;
+    return owner.substr(prefix.size(), middle - prefix.size());
+}
+
+std::optional<std::string> home_of(const std::string& handoff_mark) {
+    const std::string prefix = kPhysicalPrefix;
+    if (!handoff_mark.starts_with(prefix)) return std::nullopt;
+    return handoff_mark.substr(prefix.size());
+}
+
+std::uint16_t queue_of(const crypto::PublicKey& peer, std::size_t queues) {
+    return static_cast<std::uint16_t>(load_le<std::uint64_t>(peer.bytes.data()) % queues);
+}
+
+DesiredStack desired_stack(const config::Customer& customer, const std::string& run_dir, std::uint32_t workers) {
+    DesiredStack stack;
+    stack.customer = customer.id;
+    stack.name = namespace_name(customer.id);
+    stack.owner = owner_mark(run_dir, customer.id);
+    stack.mtu = customer.stack.mtu;
+    stack.queues = static_cast<std::uint16_t>(std::min<std::uint32_t>(customer.stack.queues, workers));
+    stack.addresses = customer.stack.addresses;
+    if (stack.queues > 1) stack.steering = steering_of(customer, stack.queues);
+    if (customer.handoff) stack.handoff = desired_handoff(*customer.handoff, customer.id);
+    stack.routes = routes_to_use(customer, stack);
+    add_guards(stack, stack.routes);
+    stack.sysctls = stack_sysctls();
+    stack.firewall = default_firewall();
+    return stack;
+}
+
+}  // namespace warren::stacks

@@ -1,0 +1,92 @@
+// What one customer's stack shall be, as plain values: a function of his configuration and of who we are. PURE.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/kernel_names.h"
+#include "config/customer.h"
+#include "stacks/plan/firewall.h"
+#include "stacks/plan/sysctls.h"
+
+namespace warren::stacks {
+
+// The device names inside every stack.
+inline constexpr const char* kTunnelDevice = "vpn0";
+inline constexpr const char* kHandoffDevice = "lan0";
+inline constexpr const char* kUnfinishedHandoff = "lan0.new";  // until it is whole, when it comes from a parent
+inline constexpr const char* kLoopback = "lo";
+
+// Behind the kernel's own connected routes (0 for IPv4, 256 for IPv6), before the guards.
+inline constexpr std::uint32_t kRouteMetric = 512;
+// Guards catch what a missing route would let leak to a less specific one.
+inline constexpr std::uint32_t kGuardMetric = 4278198272;
+// Entries are super-packets; the kernel's 500 drop under bursts of them.
+inline constexpr std::uint32_t kTunnelQueueLength = 1000;
+
+enum class RouteType : std::uint8_t { kUnicast, kUnreachable };
+
+// A route of the main table.
+struct Route {
+    Prefix to;
+    RouteType type = RouteType::kUnicast;
+    std::string device;            // kUnicast only
+    std::optional<IpAddress> via;  // kUnicast only
+    std::uint32_t metric = kRouteMetric;
+    auto operator<=>(const Route&) const = default;
+};
+
+// A queue of vpn0, and a network behind a peer of it.
+struct SteeringEntry {
+    Prefix to;  // no host bits
+    std::uint16_t queue = 0;
+    bool operator==(const SteeringEntry&) const = default;
+};
+
+struct Handoff {
+    config::HandoffType type = config::HandoffType::kVeth;
+    std::string parent;  // a device of the uplink; may be empty for veth
+    std::optional<std::uint16_t> vlan_id;
+    std::string outer;  // veth: the name of the far end in the uplink
+    std::string mark;   // the alias of lan0: which handoff this is
+    std::vector<Prefix> addresses;
+    std::optional<std::uint16_t> mtu;  // absent: as the kernel made it
+    bool operator==(const Handoff&) const = default;
+};
+
+struct DesiredStack {
+    std::string customer;
+    std::string name;   // of the namespace
+    std::string owner;  // the alias of lo: whose stack this is
+    std::uint16_t mtu = 1420;
+    std::uint16_t queues = 1;             // of vpn0
+    std::vector<Prefix> addresses;        // of vpn0
+    std::vector<SteeringEntry> steering;  // of vpn0, when it has several queues
+    std::optional<Handoff> handoff;
+    std::vector<Route> routes;    // in an order in which the kernel accepts them
+    std::vector<Sysctl> sysctls;  // those of the namespace, before any device is made
+    Firewall firewall;
+    bool operator==(const DesiredStack&) const = default;
+};
+
+[[nodiscard]] std::string namespace_name(const std::string& customer);
+// "warren run-dir=/run/warren customer=acme": kept as an alias in the kernel, so that a stack remembers to which instance it belongs.
+[[nodiscard]] std::string owner_mark(const std::string& run_dir, const std::string& customer);
+// The run-dir in an owner mark; nothing when it is no mark of ours.
+[[nodiscard]] std::optional<std::string> run_dir_of(const std::string& owner);
+
+// The home name in the alias of a physical device that was moved into a stack; nothing when it is no such alias.
+[[nodiscard]] std::optional<std::string> home_of(const std::string& handoff_mark);
+
+// `run_dir` is absolute and at most kMaxRunDir characters: it must fit into an alias with the rest.
+inline constexpr std::size_t kMaxRunDir = 180;
+// `workers`: data workers of vpnd, each of which reads at most one queue.
+[[nodiscard]] DesiredStack desired_stack(const config::Customer& customer, const std::string& run_dir, std::uint32_t workers = 1);
+
+// Which of so many queues of vpn0 is the peer's: always the same, and about as often one as another.
+[[nodiscard]] std::uint16_t queue_of(const crypto::PublicKey& peer, std::size_t queues);
+
+}  // namespace warren::stacks

@@ -1,0 +1,27 @@
+#include "stacks/plan/observed.h"
+
+#include <algorithm>
+
+namespace warren::stacks {
+
+const Link* ObservedStack::link(const std::string& name) const {
+    const auto found = std::find_if(links.begin(), links.end(), [&name](const Link& link) { return link.name == name; });
+    return found == links.end() ? nullptr : &*found;
+}
+
+std::string ObservedStack::owner() const {
+    const Link* lo = link(kLoopback);
+    return lo == nullptr ? std::string() : lo->alias;
+}
+
+const Link* ObservedUplink::link(const std::string& name) const {
+    const auto found = links.find(name);
+    return found == links.end() ? nullptr : &found->second;
+}
+
+const Link* ObservedUplink::link_with_alias(const std::string& alias) const {
+    const auto found = std::find_if(links.begin(), links.end(), [&alias](const auto& entry) { return entry.second.alias == alias; });
+    return found == links.end() ? nullptr : &found->second;
+}
+
+}  // namespace warren::stacks

@@ -1,0 +1,64 @@
+// What the kernel says a stack and the uplink are now, as plain values: what plan() compares with what shall be.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "stacks/plan/desired.h"
+
+namespace warren::stacks {
+
+// One network device of a namespace.
+struct Link {
+    std::string name;
+    std::uint32_t index = 0;
+    std::string kind;  // "tun", "veth", "macvlan", "vlan", "bridge", ...; "" for a physical device
+    std::string alias;
+    std::string qdisc;
+    std::uint32_t mtu = 0;
+    std::uint32_t queue_length = 0;
+    std::uint32_t master = 0;  // index of the bridge it is a port of, 0 = none
+    bool up = false;
+    bool is_multi_queue = false;  // a TUN that was made for several queues
+    std::uint32_t queues = 0;     // of such: those that are open
+    bool operator==(const Link&) const = default;
+};
+
+struct DeviceAddress {
+    std::string device;
+    Prefix prefix;
+    auto operator<=>(const DeviceAddress&) const = default;
+};
+
+struct ObservedFirewall {
+    std::string identity;
+    std::size_t rules = 0;
+    bool operator==(const ObservedFirewall&) const = default;
+};
+
+struct ObservedStack {
+    bool exists = false;
+    std::vector<Link> links;
+    std::vector<DeviceAddress> addresses;        // IPv6 link-local ones left out
+    std::vector<Route> routes;                   // ours: of kRouteProtocol in the main table
+    std::map<std::string, std::string> sysctls;  // by path; what does not exist is absent
+    std::optional<ObservedFirewall> firewall;
+
+    [[nodiscard]] const Link* link(const std::string& name) const;
+    // The mark on lo; "" when there is none.
+    [[nodiscard]] std::string owner() const;
+};
+
+// The namespace that stackd was started in.
+struct ObservedUplink {
+    std::map<std::string, Link> links;  // by name
+
+    [[nodiscard]] const Link* link(const std::string& name) const;
+    [[nodiscard]] const Link* link_with_alias(const std::string& alias) const;
+};
+
+}  // namespace warren::stacks

@@ -1,0 +1,127 @@
+// The steps from what is to what shall be: each is one change of the kernel's state, can be printed, and can be repeated after a crash.
+// PURE.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "stacks/plan/desired.h"
+
+namespace warren::stacks {
+
+// Makes the namespace, marks it as ours and only then gives it its name, so that no crash leaves a stack without an owner.
+struct CreateNamespace {
+    std::string owner;
+    bool operator==(const CreateNamespace&) const = default;
+};
+// Takes the name away; what is in the namespace goes with the last descriptor in it.
+struct RemoveNamespace {
+    bool operator==(const RemoveNamespace&) const = default;
+};
+struct SetSysctls {
+    std::vector<Sysctl> sysctls;
+    bool operator==(const SetSysctls&) const = default;
+};
+// Replaces our table whole, in one transaction.
+struct SetFirewall {
+    Firewall firewall;
+    bool replaces = false;  // there is one now
+    bool operator==(const SetFirewall&) const = default;
+};
+// A persistent TUN device with so many queues.
+struct CreateTunnel {
+    std::uint16_t queues = 1;
+    bool operator==(const CreateTunnel&) const = default;
+};
+// It has another number of queues, which cannot be changed.
+struct RemoveTunnel {
+    bool operator==(const RemoveTunnel&) const = default;
+};
+// The root queueing discipline `noqueue`: it must be there before the device comes up, or the default one allocates its rings.
+struct SetNoQueue {
+    std::string device;
+    bool operator==(const SetNoQueue&) const = default;
+};
+struct SetQueueLength {
+    std::string device;
+    std::uint32_t packets;
+    bool operator==(const SetQueueLength&) const = default;
+};
+struct SetMtu {
+    std::string device;
+    std::uint32_t mtu;
+    bool operator==(const SetMtu&) const = default;
+};
+struct SetUp {
+    std::string device;
+    bool up;
+    bool operator==(const SetUp&) const = default;
+};
+struct AddAddress {
+    std::string device;
+    Prefix prefix;
+    bool operator==(const AddAddress&) const = default;
+};
+// No error when it is gone already, as with RemoveRoute: an earlier step may have taken it along.
+struct RemoveAddress {
+    std::string device;
+    Prefix prefix;
+    bool operator==(const RemoveAddress&) const = default;
+};
+// Adds the route or replaces the one of the same prefix and metric.
+struct PutRoute {
+    Route route;
+    bool operator==(const PutRoute&) const = default;
+};
+struct RemoveRoute {
+    Route route;
+    bool operator==(const RemoveRoute&) const = default;
+};
+// Makes lan0, or moves it in from the uplink where it is called `source` (macvlan and vlan: the parent).
+struct CreateHandoff {
+    Handoff handoff;
+    std::string source;
+    std::string owner;  // the alias of a veth's far end
+    bool operator==(const CreateHandoff&) const = default;
+};
+// lan0, or what a stackd that was killed left of one.
+struct RemoveHandoff {
+    std::string device = kHandoffDevice;
+    bool operator==(const RemoveHandoff&) const = default;
+};
+// lan0 goes back to the uplink under its own name.
+struct ReturnHandoff {
+    std::string home;
+    bool operator==(const ReturnHandoff&) const = default;
+};
+// In the uplink: makes the far end of a veth a port of a bridge ("": of none).
+struct SetBridge {
+    std::string device;
+    std::string bridge;
+    bool operator==(const SetBridge&) const = default;
+};
+struct SetUplinkUp {
+    std::string device;
+    bool operator==(const SetUplinkUp&) const = default;
+};
+// In the uplink: the far end of a veth whose stack's name was taken away under us.
+struct RemoveUplink {
+    std::string device;
+    bool operator==(const RemoveUplink&) const = default;
+};
+// In the uplink: a device that came home under another name gets its own back.
+struct RenameUplink {
+    std::string device;
+    std::string name;
+    bool operator==(const RenameUplink&) const = default;
+};
+
+using Step = std::variant<CreateNamespace, RemoveNamespace, SetSysctls, SetFirewall, CreateTunnel, RemoveTunnel, SetNoQueue, SetQueueLength,
+                          SetMtu, SetUp, AddAddress, RemoveAddress, PutRoute, RemoveRoute, CreateHandoff, RemoveHandoff, ReturnHandoff,
+                          SetBridge, SetUplinkUp, RemoveUplink, RenameUplink>;
+
+// One line for a person.
+[[nodiscard]] std::string describe(const Step& step);
+
+}  // namespace warren::stacks
