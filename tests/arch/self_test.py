@@ -36,7 +36,7 @@ CLEAN = {
     "vpnd/main.cc": '#include "vpnd/io/worker.h"\n#include "ipc/config_messages.h"\n',
     "stacks/plan/plan.h": '#pragma once\n#include "config/customer.h"\n',
     "stacks/kernel/netlink.cc": "#include <sys/socket.h>\n",
-    "ctl/table.cc": '#include "ipc/snapshot.h"\n',
+    "ctl/show/table.cc": '#include "ipc/snapshot.h"\n',
     "web/api.cc": '#include "ipc/snapshot.h"\n',
     "tests/unit/any_test.cc": '#include "vpnd/dataplane/session.h"\n#include "stacks/plan/plan.h"\n',
     "crypto/CMakeLists.txt": "warren_library(crypto LINK base PkgConfig::SODIUM)\n",

@@ -8,10 +8,10 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "ctl/completion.h"
+#include "ctl/commands/completion.h"
 #include "ctl/options.h"
-#include "ctl/text_views.h"
-#include "ctl/wg_show.h"
+#include "ctl/show/text_views.h"
+#include "ctl/show/wg_show.h"
 #include "samples.h"
 
 using namespace warren;

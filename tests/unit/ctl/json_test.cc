@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/manual.h"
-#include "ctl/json_views.h"
+#include "ctl/show/json_views.h"
 #include "samples.h"
 
 using namespace warren;

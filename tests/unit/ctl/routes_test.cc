@@ -1,5 +1,5 @@
 // rtnetlink messages -> routes.
-#include "ctl/routes.h"
+#include "ctl/show/routes.h"
 
 #include <doctest/doctest.h>
 #include <libmnl/libmnl.h>

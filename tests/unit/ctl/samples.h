@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "ctl/snapshot_client.h"
+#include "ctl/ask/snapshot_client.h"
 #include "ipc/channel.h"
 #include "ipc/control_messages.h"
 

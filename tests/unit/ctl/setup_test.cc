@@ -1,5 +1,5 @@
 // setup: questions, answers, and what it leaves on the disk.
-#include "ctl/setup.h"
+#include "ctl/commands/setup.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -16,7 +16,7 @@
 #include "config/load.h"
 #include "crypto/keys.h"
 #include "ctl/command.h"
-#include "ctl/files.h"
+#include "ctl/files/files.h"
 #include "samples.h"
 
 using namespace warren;

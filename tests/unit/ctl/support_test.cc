@@ -10,10 +10,10 @@
 
 #include "access/secrets.h"
 #include "ctl/command.h"
-#include "ctl/files.h"
-#include "ctl/program.h"
-#include "ctl/redact.h"
-#include "ctl/tar.h"
+#include "ctl/files/files.h"
+#include "ctl/ask/program.h"
+#include "ctl/files/redact.h"
+#include "ctl/files/tar.h"
 #include "samples.h"
 
 using namespace warren;

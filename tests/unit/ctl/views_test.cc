@@ -1,10 +1,10 @@
 // Tables and `wg show`, word for word.
 #include <doctest/doctest.h>
 
-#include "ctl/table.h"
-#include "ctl/text_views.h"
-#include "ctl/units.h"
-#include "ctl/wg_show.h"
+#include "ctl/show/table.h"
+#include "ctl/show/text_views.h"
+#include "ctl/show/units.h"
+#include "ctl/show/wg_show.h"
 #include "samples.h"
 
 using namespace warren::ctl;

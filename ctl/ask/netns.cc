@@ -1,4 +1,4 @@
-#include "ctl/netns.h"
+#include "ctl/ask/netns.h"
 
 #include <dirent.h>
 #include <fcntl.h>

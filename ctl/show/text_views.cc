@@ -1,4 +1,4 @@
-#include "ctl/text_views.h"
+#include "ctl/show/text_views.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 
 #include "base/printable.h"
 #include "config/rate.h"
-#include "ctl/table.h"
-#include "ctl/units.h"
+#include "ctl/show/table.h"
+#include "ctl/show/units.h"
 #include "ipc/drop_reasons.h"
 
 namespace warren::ctl {

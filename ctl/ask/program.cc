@@ -1,4 +1,4 @@
-#include "ctl/program.h"
+#include "ctl/ask/program.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

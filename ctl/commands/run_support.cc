@@ -12,14 +12,14 @@
 #include "access/users.h"
 #include "base/kernel_names.h"
 #include "config/parse.h"
-#include "ctl/files.h"
-#include "ctl/netns.h"
-#include "ctl/program.h"
-#include "ctl/redact.h"
-#include "ctl/routes.h"
+#include "ctl/files/files.h"
+#include "ctl/ask/netns.h"
+#include "ctl/ask/program.h"
+#include "ctl/files/redact.h"
+#include "ctl/show/routes.h"
 #include "ctl/runners.h"
-#include "ctl/tar.h"
-#include "ctl/units.h"
+#include "ctl/files/tar.h"
+#include "ctl/show/units.h"
 
 namespace warren::ctl {
 

@@ -1,10 +1,10 @@
-#include "ctl/wg_show.h"
+#include "ctl/show/wg_show.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "ctl/units.h"
+#include "ctl/show/units.h"
 
 namespace warren::ctl {
 

@@ -1,4 +1,4 @@
-#include "ctl/setup.h"
+#include "ctl/commands/setup.h"
 
 #include <fmt/format.h>
 

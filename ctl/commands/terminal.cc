@@ -1,4 +1,4 @@
-#include "ctl/terminal.h"
+#include "ctl/commands/terminal.h"
 
 #include <fmt/format.h>
 #include <termios.h>

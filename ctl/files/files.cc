@@ -1,4 +1,4 @@
-#include "ctl/files.h"
+#include "ctl/files/files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

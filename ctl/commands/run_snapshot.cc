@@ -3,11 +3,11 @@
 
 #include <ostream>
 
-#include "ctl/control_client.h"
-#include "ctl/json_views.h"
+#include "ctl/ask/control_client.h"
+#include "ctl/show/json_views.h"
 #include "ctl/runners.h"
-#include "ctl/text_views.h"
-#include "ctl/wg_show.h"
+#include "ctl/show/text_views.h"
+#include "ctl/show/wg_show.h"
 
 namespace warren::ctl {
 

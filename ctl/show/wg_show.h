@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "ctl/snapshot_client.h"
+#include "ctl/ask/snapshot_client.h"
 
 namespace warren::ctl {
 

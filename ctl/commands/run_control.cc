@@ -4,8 +4,8 @@
 #include <ostream>
 
 #include "base/printable.h"
-#include "ctl/control_client.h"
-#include "ctl/json_views.h"
+#include "ctl/ask/control_client.h"
+#include "ctl/show/json_views.h"
 #include "ctl/runners.h"
 
 namespace warren::ctl {

@@ -1,4 +1,4 @@
-#include "ctl/routes.h"
+#include "ctl/show/routes.h"
 
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
@@ -14,8 +14,8 @@
 #include <tuple>
 
 #include "base/kernel_names.h"
-#include "ctl/netns.h"
-#include "ctl/table.h"
+#include "ctl/ask/netns.h"
+#include "ctl/show/table.h"
 
 namespace warren::ctl {
 

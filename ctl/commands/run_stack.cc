@@ -1,9 +1,9 @@
 // routes, exec
 #include <ostream>
 
-#include "ctl/json_views.h"
-#include "ctl/netns.h"
-#include "ctl/routes.h"
+#include "ctl/show/json_views.h"
+#include "ctl/ask/netns.h"
+#include "ctl/show/routes.h"
 #include "ctl/runners.h"
 
 namespace warren::ctl {

@@ -7,10 +7,10 @@
 #include "config/load.h"
 #include "config/manual.h"
 #include "config/values.h"
-#include "ctl/json_views.h"
-#include "ctl/listeners.h"
+#include "ctl/show/json_views.h"
+#include "ctl/show/listeners.h"
 #include "ctl/runners.h"
-#include "ctl/table.h"
+#include "ctl/show/table.h"
 
 namespace warren::ctl {
 

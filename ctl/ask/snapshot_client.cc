@@ -1,9 +1,9 @@
-#include "ctl/snapshot_client.h"
+#include "ctl/ask/snapshot_client.h"
 
 #include <algorithm>
 #include <variant>
 
-#include "ctl/daemon.h"
+#include "ctl/ask/daemon.h"
 
 namespace warren::ctl {
 

@@ -1,4 +1,4 @@
-#include "ctl/units.h"
+#include "ctl/show/units.h"
 
 #include <fmt/format.h>
 

@@ -22,10 +22,10 @@
 #include "crypto/keys.h"
 #include "crypto/random.h"
 #include "crypto/x25519.h"
-#include "ctl/files.h"
+#include "ctl/files/files.h"
 #include "ctl/runners.h"
-#include "ctl/setup.h"
-#include "ctl/terminal.h"
+#include "ctl/commands/setup.h"
+#include "ctl/commands/terminal.h"
 
 namespace warren::ctl {
 

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ctl/control_client.h"
-#include "ctl/snapshot_client.h"
+#include "ctl/ask/control_client.h"
+#include "ctl/ask/snapshot_client.h"
 
 namespace warren::ctl {
 

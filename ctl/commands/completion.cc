@@ -1,4 +1,4 @@
-#include "ctl/completion.h"
+#include "ctl/commands/completion.h"
 
 #include <fmt/format.h>
 

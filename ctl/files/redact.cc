@@ -1,4 +1,4 @@
-#include "ctl/redact.h"
+#include "ctl/files/redact.h"
 
 #include <algorithm>
 #include <functional>

@@ -1,9 +1,9 @@
-#include "ctl/control_client.h"
+#include "ctl/ask/control_client.h"
 
 #include <variant>
 #include <vector>
 
-#include "ctl/daemon.h"
+#include "ctl/ask/daemon.h"
 
 namespace warren::ctl {
 

@@ -1,4 +1,4 @@
-#include "ctl/listeners.h"
+#include "ctl/show/listeners.h"
 
 namespace warren::ctl {
 

@@ -1,10 +1,10 @@
-#include "ctl/json_views.h"
+#include "ctl/show/json_views.h"
 
 #include <nlohmann/json.hpp>
 
 #include "config/manual.h"
 #include "config/values.h"
-#include "ctl/text_views.h"
+#include "ctl/show/text_views.h"
 #include "ipc/drop_reasons.h"
 
 namespace warren::ctl {

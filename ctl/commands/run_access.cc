@@ -12,10 +12,10 @@
 #include "access/users.h"
 #include "access/users_text.h"
 #include "base/fd.h"
-#include "ctl/control_client.h"
-#include "ctl/files.h"
+#include "ctl/ask/control_client.h"
+#include "ctl/files/files.h"
 #include "ctl/runners.h"
-#include "ctl/terminal.h"
+#include "ctl/commands/terminal.h"
 
 namespace warren::ctl {
 

@@ -1,4 +1,4 @@
-#include "ctl/daemon.h"
+#include "ctl/ask/daemon.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>

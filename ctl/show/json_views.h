@@ -7,10 +7,10 @@
 #include "config/diagnostic.h"
 #include "config/load.h"
 #include "config/schema.h"
-#include "ctl/control_client.h"
-#include "ctl/listeners.h"
-#include "ctl/routes.h"
-#include "ctl/snapshot_client.h"
+#include "ctl/ask/control_client.h"
+#include "ctl/show/listeners.h"
+#include "ctl/show/routes.h"
+#include "ctl/ask/snapshot_client.h"
 #include "ipc/control_messages.h"
 
 namespace warren::ctl {
