@@ -7,9 +7,9 @@
 
 #include "access/secrets.h"
 #include "base/log.h"
-#include "web/certificate.h"
-#include "web/clock.h"
-#include "web/page.h"
+#include "web/rim/certificate.h"
+#include "web/rim/clock.h"
+#include "web/model/page.h"
 
 namespace warren::web {
 

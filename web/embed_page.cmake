@@ -1,4 +1,4 @@
-# Writes OUTPUT: the files below DIST, gzipped, as the table that web/page.h declares. DIST may be absent.
+# Writes OUTPUT: the files below DIST, gzipped, as the table that web/model/page.h declares. DIST may be absent.
 find_program(GZIP gzip REQUIRED)
 file(GLOB_RECURSE files RELATIVE ${DIST} ${DIST}/*)
 list(SORT files)
@@ -14,6 +14,6 @@ foreach(file ${files})
   math(EXPR number "${number} + 1")
 endforeach()
 file(REMOVE ${OUTPUT}.gz)
-file(WRITE ${OUTPUT} "#include \"web/page.h\"\n\nnamespace warren::web {\n\nnamespace {\n${data}
+file(WRITE ${OUTPUT} "#include \"web/model/page.h\"\n\nnamespace warren::web {\n\nnamespace {\n${data}
 const std::array<PageFile, ${number}> kFiles{{\n${table}}};\n}  // namespace\n
 std::span<const PageFile> page_files() {\n    return kFiles;\n}\n\n}  // namespace warren::web\n")

@@ -17,7 +17,7 @@
 #include "ipc/channel.h"
 #include "ipc/start.h"
 #include "web/daemon.h"
-#include "web/sandbox.h"
+#include "web/rim/sandbox.h"
 
 namespace {
 

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "base/check.h"
-#include "web/page.h"
-#include "web/router.h"
+#include "web/model/page.h"
+#include "web/api/router.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // What time shows of snapshots: states, rates, events, series.
-#include "web/fleet.h"
+#include "web/model/fleet.h"
 
 #include <doctest/doctest.h>
 

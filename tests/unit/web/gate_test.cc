@@ -1,5 +1,5 @@
 // The rules of access, each of which must go red when it is inverted.
-#include "web/gate.h"
+#include "web/login/gate.h"
 
 #include <doctest/doctest.h>
 

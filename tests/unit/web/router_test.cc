@@ -1,12 +1,12 @@
 // Every route and what it asks for first, without a network. The same over real HTTPS: tests/e2e/test_status_page.py.
-#include "web/router.h"
+#include "web/api/router.h"
 
 #include <doctest/doctest.h>
 
 #include <string>
 
 #include "access/secrets.h"
-#include "web/page.h"
+#include "web/model/page.h"
 
 using namespace warren;
 using namespace warren::web;

@@ -1,4 +1,4 @@
-// Stands in for statusd while one works on the page: the built page, the API of web/openapi.json, and 10,000 made-up customers.
+// Stands in for statusd while one works on the page: the built page, the API of web/api/openapi.json, and 10,000 made-up customers.
 // Usage: node mock/server.mjs [PORT [CUSTOMERS]], port 0 = any; users operator, viewer and acme, password as the name. Never shipped.
 // POST /mock/cut, /mock/stale, /mock/expire, /mock/turn?customer=&peer=&state=: what a test wants to happen.
 import { createReadStream, existsSync, statSync } from "node:fs";

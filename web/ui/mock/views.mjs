@@ -1,4 +1,4 @@
-// The made-up world as statusd would answer it: the shapes of web/openapi.json.
+// The made-up world as statusd would answer it: the shapes of web/api/openapi.json.
 import { addRates, drop, iso, states, stateSentences } from "./world.mjs";
 
 const zero = () => ({ in_bits_per_second: 0, out_bits_per_second: 0 });

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const contract = fileURLToPath(new URL("../../openapi.json", import.meta.url));
+const contract = fileURLToPath(new URL("../../api/openapi.json", import.meta.url));
 const target = fileURLToPath(new URL("../src/api/types.ts", import.meta.url));
 
 const scalars = { string: "string", integer: "number", number: "number", boolean: "boolean", null: "null" };
@@ -40,7 +40,7 @@ function interfaceOf(name, schema) {
 export function typesText() {
   const schemas = JSON.parse(readFileSync(contract, "utf8")).components.schemas;
   const parts = Object.entries(schemas).map(([name, schema]) => interfaceOf(name, schema));
-  return `// Made by scripts/types.mjs from web/openapi.json; do not edit.\n\n${parts.join("\n")}`;
+  return `// Made by scripts/types.mjs from web/api/openapi.json; do not edit.\n\n${parts.join("\n")}`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(target, typesText());

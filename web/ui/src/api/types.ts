@@ -1,4 +1,4 @@
-// Made by scripts/types.mjs from web/openapi.json; do not edit.
+// Made by scripts/types.mjs from web/api/openapi.json; do not edit.
 
 /** An error (RFC 9457). Two answers of one status that must not be told apart are the same bytes. */
 export interface Problem {

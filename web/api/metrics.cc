@@ -1,0 +1,135 @@
+#include "web/api/metrics.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <map>
+#include <vector>
+
+namespace warren::web {
+
+namespace {
+
+// A label's value: backslash, quote and line feed are escaped (Prometheus text format).
+std::string escaped(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '\\' || c == '"') out += '\\';
+        if (c == '\n') {
+            out += "\\n";
+        } else {
+            out += c;
+        }
+    }
+    return out;
+}
+
+struct Writer {
+    std::string out;
+
+    void family(std::string_view name, std::string_view type, std::string_view help) {
+        fmt::format_to(std::back_inserter(out), "# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+    }
+    template <typename Value>
+    void one(std::string_view name, const std::string& labels, Value value) {
+        fmt::format_to(std::back_inserter(out), "{}{} {}\n", name, labels, value);
+    }
+};
+
+struct Row {
+    std::string labels;
+    const PeerEntry* peer;
+};
+
+void write_peers(Writer& writer, const std::vector<Row>& rows) {
+    writer.family("wireguard_peer_last_handshake_seconds", "gauge", "Time of the last handshake, seconds since 1970; 0 = never.");
+    for (const Row& row : rows)
+        writer.one("wireguard_peer_last_handshake_seconds", row.labels, row.peer->shown.latest_handshake.nanoseconds / 1'000'000'000);
+    writer.family("wireguard_peer_received_bytes_total", "counter", "Bytes received from the peer, as wg show counts.");
+    for (const Row& row : rows) writer.one("wireguard_peer_received_bytes_total", row.labels, row.peer->shown.rx_bytes);
+    writer.family("wireguard_peer_transmit_bytes_total", "counter", "Bytes sent to the peer, as wg show counts.");
+    for (const Row& row : rows) writer.one("wireguard_peer_transmit_bytes_total", row.labels, row.peer->shown.tx_bytes);
+    writer.family("wireguard_peer_up", "gauge", "1: a handshake within 180 s.");
+    for (const Row& row : rows) writer.one("wireguard_peer_up", row.labels, row.peer->state == ipc::PeerState::kOnline ? 1 : 0);
+}
+
+void write_customers(Writer& writer, const std::vector<const CustomerEntry*>& customers) {
+    const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
+        writer.family(name, type, help);
+        for (const CustomerEntry* customer : customers)
+            writer.one(name, fmt::format("{{customer=\"{}\"}}", escaped(customer->shown.id)), value(*customer));
+    };
+    each("warren_customer_peers", "gauge", "Peers of a customer.", [](const CustomerEntry& one) { return one.counts.total(); });
+    each("warren_customer_peers_online", "gauge", "Peers with a handshake within 180 s.",
+         [](const CustomerEntry& one) { return one.counts.online; });
+    each("warren_customer_received_bytes_total", "counter", "Bytes received from all peers.",
+         [](const CustomerEntry& one) { return one.shown.rx_bytes; });
+    each("warren_customer_transmit_bytes_total", "counter", "Bytes sent to all peers.",
+         [](const CustomerEntry& one) { return one.shown.tx_bytes; });
+    each("warren_customer_dropped_packets_total", "counter", "Packets dropped, for any reason.",
+         [](const CustomerEntry& one) { return one.drops_total; });
+}
+
+void write_processor(Writer& writer, const ipc::SnapshotHeader& header) {
+    const auto seconds = [](std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e9; };
+    writer.family("warren_vpnd_cpu_seconds_total", "counter", "CPU time of vpnd, user and system, all threads.");
+    writer.one("warren_vpnd_cpu_seconds_total", {}, seconds(header.cpu_nanoseconds));
+    if (header.resident_bytes != 0) {
+        writer.family("warren_vpnd_resident_memory_bytes", "gauge", "Resident memory of vpnd.");
+        writer.one("warren_vpnd_resident_memory_bytes", {}, header.resident_bytes);
+    }
+    writer.family("warren_worker_cpu_seconds_total", "counter", "CPU time of a data worker of vpnd, part of the process's.");
+    for (std::size_t i = 0; i < header.workers.size(); ++i)
+        writer.one("warren_worker_cpu_seconds_total", fmt::format("{{worker=\"{}\"}}", i), seconds(header.workers[i].cpu_nanoseconds));
+}
+
+void write_appliance(Writer& writer, const Fleet& fleet, const SystemFacts& facts, Now now) {
+    const ipc::SnapshotHeader& header = fleet.header();
+    const auto one = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
+        writer.family(name, type, help);
+        writer.one(name, {}, value);
+    };
+    one("warren_vpnd_up", "gauge", "1: the tunnel daemon answers.", fleet.has_snapshot() && !fleet.is_stale(now.instant) ? 1 : 0);
+    one("warren_generation", "gauge", "The configuration in force.", header.generation);
+    one("warren_under_load", "gauge", "1: handshakes are answered with cookies first.", header.under_load ? 1 : 0);
+    one("warren_handshakes_initiated_total", "counter", "Handshakes begun by either side.", header.handshakes_initiated);
+    one("warren_handshakes_completed_total", "counter", "Handshakes that gave a session.", header.handshakes_completed);
+    write_processor(writer, header);
+    one("warren_statusd_viewers", "gauge", "Open event streams.", facts.viewers);
+    one("warren_statusd_memory_bytes", "gauge", "Resident memory of statusd.", facts.memory_bytes);
+    std::map<std::string, std::uint64_t> drops(header.drops.begin(), header.drops.end());
+    for (const auto& [id, customer] : fleet.customers()) {
+        for (const auto& [reason, packets] : customer.shown.drops) drops[reason] += packets;
+    }
+    writer.family("warren_dropped_packets_total", "counter", "Packets dropped, by reason, over all customers.");
+    for (const auto& [reason, packets] : drops)
+        writer.one("warren_dropped_packets_total", fmt::format("{{reason=\"{}\"}}", escaped(reason)), packets);
+}
+
+}  // namespace
+
+std::string metrics_text(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now) {
+    std::vector<const CustomerEntry*> customers;
+    std::vector<Row> rows;
+    std::size_t left_out = 0;
+    for (const auto& [id, customer] : fleet.customers()) {
+        if (!viewer.may_see(id)) continue;
+        customers.push_back(&customer);
+        for (const auto& [name, peer] : customer.peers) {
+            if (rows.size() >= kMaxMetricPeers) {
+                ++left_out;
+                continue;
+            }
+            rows.push_back({fmt::format("{{customer=\"{}\",peer=\"{}\"}}", escaped(id), escaped(name)), &peer});
+        }
+    }
+    Writer writer;
+    write_peers(writer, rows);
+    write_customers(writer, customers);
+    writer.family("warren_metrics_peers_left_out", "gauge", "Peers that are not listed one by one because there are too many.");
+    writer.one("warren_metrics_peers_left_out", {}, left_out);
+    if (viewer.sees_all()) write_appliance(writer, fleet, facts, now);
+    return writer.out;
+}
+
+}  // namespace warren::web

@@ -1,0 +1,44 @@
+#include "web/api/query.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace warren::web {
+
+std::string lower(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    }
+    return out;
+}
+
+std::uint64_t Query::number(std::string_view name, std::uint64_t least, std::uint64_t most, std::uint64_t fallback) {
+    const std::string* text = target_.find(name);
+    if (text == nullptr) return fallback;
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (error == std::errc() && end == text->data() + text->size() && value >= least && value <= most) return value;
+    if (ok()) complaint_ = fmt::format("{}: accepted: {} to {}", name, least, most);
+    return fallback;
+}
+
+std::optional<std::size_t> Query::choice(std::string_view name, std::span<const std::string_view> accepted) {
+    const std::string* text = target_.find(name);
+    if (text == nullptr) return std::nullopt;
+    const auto found = std::find(accepted.begin(), accepted.end(), *text);
+    if (found != accepted.end()) return static_cast<std::size_t>(found - accepted.begin());
+    if (ok()) complaint_ = fmt::format("{}: accepted: {}", name, fmt::join(accepted, ", "));
+    return std::nullopt;
+}
+
+std::string Query::search(std::string_view name, std::size_t most) {
+    const std::string* text = target_.find(name);
+    if (text == nullptr) return {};
+    if (text->size() > most && ok()) complaint_ = fmt::format("{}: accepted: up to {} bytes", name, most);
+    return lower(*text);
+}
+
+}  // namespace warren::web

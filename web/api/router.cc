@@ -1,0 +1,192 @@
+#include "web/api/router.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "web/api/metrics.h"
+
+namespace warren::web {
+
+namespace {
+
+constexpr std::size_t kMaxPassword = 1024;
+constexpr std::string_view kApi = "/api/v1/";
+
+Reply json(std::string body) {
+    return {200, "application/json", std::move(body), {{"Cache-Control", "no-store"}}};
+}
+
+Reply unauthorized(std::string detail) {
+    Reply reply = problem(401, std::move(detail));
+    reply.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return reply;
+}
+
+Reply too_many(Duration wait, std::string detail) {
+    Reply reply = problem(429, std::move(detail));
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+    reply.headers.emplace_back("Retry-After", std::to_string(std::max<std::int64_t>(seconds, 1)));
+    return reply;
+}
+
+Reply wrong_method(std::string_view allowed) {
+    Reply reply = problem(405);
+    reply.headers.emplace_back("Allow", allowed);
+    return reply;
+}
+
+std::string session_cookie(const std::string& token, bool ends) {
+    return std::string(kCookie) + "=" + token + "; Path=/; Secure; HttpOnly; SameSite=Strict" + (ends ? "; Max-Age=0" : "");
+}
+
+}  // namespace
+
+bool Router::is_our_host(const std::string& name) const {
+    // A name that somebody else's DNS leads here is not ours; an address cannot be lent.
+    if (parse_ip(name) || name == "localhost") return true;
+    if (!facts_.certificate) return false;
+    const auto& names = facts_.certificate->names;
+    return std::any_of(names.begin(), names.end(), [&](const std::string& ours) {
+        if (!ours.starts_with("*.")) return name == ours;
+        const auto dot = name.find('.');
+        return dot != std::string::npos && dot > 0 && name.substr(dot) == ours.substr(1);
+    });
+}
+
+Outcome Router::handle(Now now, const Request& request) {
+    const auto target = parse_target(request.target);
+    if (!target) return problem(400, "The request target cannot be read.");
+    if (!is_our_host(host_name(request.host))) return problem(421);
+    if (request.method == "POST") return post(now, request, *target);
+    if (request.method != "GET" && request.method != "HEAD") return wrong_method("GET, HEAD, POST");
+    if (target->path == "/healthz") return Reply{200, "text/plain; charset=utf-8", "ok\n", {{"Cache-Control", "no-store"}}};
+    const bool is_data = target->segments.front() == "api" || target->path == "/metrics" || target->path == "/readyz";
+    if (!is_data) return page_file(*target);
+
+    const auto credential = Gate::credential_of(request);
+    const auto viewer = credential ? gate_.admit(now, *credential, true) : std::nullopt;
+    if (!viewer) return unauthorized("Log in, or send a token.");
+    return get({now, request, *target, *viewer, *credential});
+}
+
+Reply Router::page_file(const Target& target) const {
+    if (page_.empty()) return {200, "text/html; charset=utf-8", std::string(kPageNotBuilt), {{"Cache-Control", "no-store"}}};
+    const PageFile* file = find_page(page_, target.path);
+    if (file == nullptr) return problem(404);
+    return {
+        200,
+        std::string(content_type_of(file->path)),
+        std::string(file->gzipped.begin(), file->gzipped.end()),
+        {{"Content-Encoding", "gzip"}, {"Cache-Control", is_immutable(file->path) ? "public, max-age=31536000, immutable" : "no-cache"}}};
+}
+
+// --- logging in and out ------------------------------------------------------------------------------------------------------------------
+
+Outcome Router::post(Now now, const Request& request, const Target& target) {
+    const bool is_login = target.path == "/api/v1/login";
+    const bool is_logout = target.path == "/api/v1/logout";
+    if (!is_login && !is_logout) return wrong_method("GET, HEAD");
+    if (request.origin != "https://" + request.host) return problem(403, "The request does not come from this page.");
+    if (is_login) return login(now, request);
+    const auto credential = Gate::credential_of(request);
+    const auto viewer = credential ? gate_.admit(now, *credential, true) : std::nullopt;
+    if (!viewer) return unauthorized("Nobody is logged in.");
+    gate_.log_out(*credential);
+    audits_.push_back({"logout", viewer->name, to_string(request.remote)});
+    return Reply{204, {}, {}, {{"Set-Cookie", session_cookie({}, true)}, {"Cache-Control", "no-store"}}};
+}
+
+Outcome Router::login(Now now, const Request& request) {
+    if (!request.content_type.starts_with("application/json")) return problem(415, "Send application/json.");
+    const auto body = nlohmann::json::parse(request.body, nullptr, false);
+    const auto text_of = [&body](const char* key, std::size_t most) -> std::optional<std::string> {
+        if (!body.is_object() || !body.contains(key) || !body[key].is_string()) return std::nullopt;
+        auto text = body[key].get<std::string>();
+        if (text.empty() || text.size() > most) return std::nullopt;
+        return text;
+    };
+    auto user = text_of("user", access::kMaxUserName);
+    auto password = text_of("password", kMaxPassword);
+    if (!user || !password || body.size() != 2) return problem(400, "Send {\"user\": ..., \"password\": ...}.");
+    auto attempt = gate_.begin_login(now, *user, std::move(*password), request.remote);
+    if (attempt.check) return std::move(*attempt.check);
+    audits_.push_back({"login_delayed", *user, to_string(request.remote)});
+    return too_many(attempt.wait, "Too many tries. Wait, then try again.");
+}
+
+Reply Router::finish_login(Now now, const PasswordCheck& check, bool matched) {
+    const auto token = gate_.finish_login(now, check, matched);
+    audits_.push_back({token ? "login" : "login_failed", check.user, to_string(check.remote)});
+    if (!token) return unauthorized("The user or the password is wrong.");
+    Reply reply = json(session_json(*gate_.admit(now, {*token, false}, true)));
+    reply.headers.emplace_back("Set-Cookie", session_cookie(*token, false));
+    return reply;
+}
+
+// --- what is shown
+// ------------------------------------------------------------------------------------------------------------------------
+
+Outcome Router::get(const Asked& asked) {
+    const std::string& path = asked.target.path;
+    const bool sees_all = asked.viewer.sees_all();
+    if (path == "/metrics")
+        return Reply{200,
+                     "text/plain; version=0.0.4; charset=utf-8",
+                     metrics_text(fleet_, facts_, asked.viewer, asked.now),
+                     {{"Cache-Control", "no-store"}}};
+    if (path == "/readyz") return ready(asked.now);
+    if (!path.starts_with(kApi)) return problem(404);
+    const std::string_view rest = std::string_view(path).substr(kApi.size());
+    if (rest == "login" || rest == "logout") return wrong_method("POST");
+    if (rest == "session") return json(session_json(asked.viewer));
+    if (rest == "overview") return json(overview_json(fleet_, facts_, asked.viewer, asked.now));
+    if (rest == "timeseries" && sees_all) return timeseries(asked, fleet_.series());
+    if (rest == "system" && sees_all) return json(system_json(fleet_, facts_, asked.viewer, asked.now));
+    if (rest == "events") return events(asked);
+    if (rest == "customers") return customers(asked);
+    if (asked.target.segments.size() >= 4 && asked.target.segments[2] == "customers") return get_customer(asked);
+    return problem(404);
+}
+
+// /api/v1/customers/ID/...: segments 3 and on.
+Outcome Router::get_customer(const Asked& asked) {
+    const std::vector<std::string>& segments = asked.target.segments;
+    // Asked before anything is looked up: whether another's customer exists shows neither in bytes nor in time.
+    if (!asked.viewer.may_see(segments[3])) return problem(404);
+    const CustomerEntry* customer = fleet_.find(segments[3]);
+    if (customer == nullptr) return problem(404);
+    if (segments.size() == 4) return json(customer_json(*customer));
+    if (segments.size() == 5 && segments[4] == "timeseries") return timeseries(asked, customer->series);
+    if (segments[4] != "peers") return problem(404);
+    if (segments.size() == 5) return peers(asked, *customer);
+    const auto peer = customer->peers.find(segments[5]);
+    if (peer == customer->peers.end()) return problem(404);
+    if (segments.size() == 6) return json(peer_json(customer->shown.id, peer->second, asked.now));
+    if (segments.size() != 7 || segments[6] != "timeseries") return problem(404);
+    // Without traffic of its own since we looked, it is as silent as a new one.
+    static const Series kSilent;
+    return timeseries(asked, peer->second.series != nullptr ? *peer->second.series : kSilent);
+}
+
+Reply Router::timeseries(const Asked& asked, const Series& series) const {
+    const std::string* step = asked.target.find("step");
+    if (step == nullptr || *step == "2") return json(timeseries_json(series.fine(), Series::kFineSeconds));
+    if (*step == "60") return json(timeseries_json(series.coarse(), Series::kCoarseSeconds));
+    return problem(400, "step: accepted: 2, 60");
+}
+
+Reply Router::ready(Now now) const {
+    std::vector<std::string> reasons;
+    if (!fleet_.has_snapshot()) {
+        reasons.emplace_back("the tunnel daemon has not answered yet");
+    } else if (fleet_.is_stale(now.instant)) {
+        reasons.emplace_back("the tunnel daemon does not answer");
+    }
+    Reply reply = json(ready_json(reasons));
+    if (!reasons.empty()) reply.status = 503;
+    return reply;
+}
+
+}  // namespace warren::web

@@ -1,0 +1,87 @@
+// From a request to its answer: every route, and who may ask it. Pure: what must wait or go on (a password, a stream) is a value.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "web/model/fleet.h"
+#include "web/login/gate.h"
+#include "web/model/http.h"
+#include "web/model/page.h"
+#include "web/model/system_facts.h"
+#include "web/api/views.h"
+
+namespace warren::web {
+
+// An event stream that was granted. What it has seen is in it; the server keeps it as long as the connection lives.
+struct Stream {
+    Scope scope;
+    Gate::Credential credential;
+    std::uint64_t since = 0;  // tick
+    std::uint64_t since_event = 0;
+    bool must_reset = false;  // what the client has cannot be brought up to date
+};
+
+using Outcome = std::variant<Reply, Stream, PasswordCheck>;
+
+// A line for the log: who did what.
+struct Audit {
+    std::string event;  // "login", "login_failed", "login_delayed", "logout"
+    std::string user;
+    std::string remote;
+};
+
+// The references must outlive it. One thread.
+class Router {
+  public:
+    static constexpr std::size_t kMaxStreams = 256;
+    static constexpr std::size_t kMaxPage = 500;
+
+    // `life`: names this run of statusd in the ids of streams.
+    Router(const Fleet& fleet, Gate& gate, const SystemFacts& facts, std::span<const PageFile> page, std::string life)
+        : fleet_(fleet), gate_(gate), facts_(facts), page_(page), life_(std::move(life)) {}
+
+    [[nodiscard]] Outcome handle(Now now, const Request& request);
+    [[nodiscard]] Reply finish_login(Now now, const PasswordCheck& check, bool matched);
+
+    // The next message of a stream, and notes that it was made. Nothing when its credential is not good any more: the stream ends.
+    [[nodiscard]] std::optional<std::string> next_message(Now now, Stream& stream);
+
+    [[nodiscard]] std::vector<Audit> take_audits() { return std::exchange(audits_, {}); }
+
+  private:
+    struct Asked {
+        Now now;
+        const Request& request;
+        const Target& target;
+        const Viewer& viewer;
+        const Gate::Credential& credential;
+    };
+
+    [[nodiscard]] bool is_our_host(const std::string& name) const;
+    [[nodiscard]] Reply page_file(const Target& target) const;
+    [[nodiscard]] Outcome post(Now now, const Request& request, const Target& target);
+    [[nodiscard]] Outcome login(Now now, const Request& request);
+    [[nodiscard]] Outcome get(const Asked& asked);
+    [[nodiscard]] Outcome get_customer(const Asked& asked);
+    [[nodiscard]] Reply customers(const Asked& asked) const;
+    [[nodiscard]] Reply peers(const Asked& asked, const CustomerEntry& customer) const;
+    [[nodiscard]] Reply timeseries(const Asked& asked, const Series& series) const;
+    [[nodiscard]] Outcome events(const Asked& asked);
+    [[nodiscard]] Reply event_list(const Asked& asked, const std::string& customer) const;
+    [[nodiscard]] Outcome open_stream(const Asked& asked, const std::string& customer);
+    [[nodiscard]] Reply ready(Now now) const;
+
+    const Fleet& fleet_;
+    Gate& gate_;
+    const SystemFacts& facts_;
+    std::span<const PageFile> page_;
+    std::string life_;
+    std::vector<Audit> audits_;
+};
+
+}  // namespace warren::web

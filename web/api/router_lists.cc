@@ -1,0 +1,243 @@
+// The routes that search, sort and page: customers, peers, events.
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <tuple>
+
+#include "web/api/query.h"
+#include "web/api/router.h"
+
+namespace warren::web {
+
+namespace {
+
+constexpr std::size_t kMaxSearch = 100;
+constexpr std::size_t kMaxWatch = 100;
+constexpr std::array<std::string_view, 2> kOrders{"asc", "desc"};
+
+Reply json(std::string body) {
+    return {200, "application/json", std::move(body), {{"Cache-Control", "no-store"}}};
+}
+
+bool contains(std::string_view text, const std::string& wanted) {
+    return lower(text).find(wanted) != std::string::npos;
+}
+
+bool matches(const PeerEntry& peer, const std::string& wanted) {
+    if (wanted.empty() || contains(peer.shown.name, wanted) || contains(peer.shown.public_key, wanted)) return true;
+    if (peer.shown.endpoint && contains(to_string(*peer.shown.endpoint), wanted)) return true;
+    return std::any_of(peer.shown.allowed_ips.begin(), peer.shown.allowed_ips.end(),
+                       [&](const Prefix& prefix) { return contains(to_string(prefix), wanted); });
+}
+
+// Sorts by `key`, equal ones by their place before, and cuts the page out.
+template <typename Row, typename Key>
+std::vector<const Row*> page_of(std::vector<const Row*> rows, Key key, bool descending, PageOf& page) {
+    std::stable_sort(rows.begin(), rows.end(),
+                     [&](const Row* a, const Row* b) { return descending ? key(*b) < key(*a) : key(*a) < key(*b); });
+    page.total = rows.size();
+    const auto begin = std::min(page.offset, rows.size());
+    const auto end = std::min(begin + page.limit, rows.size());
+    return {rows.begin() + static_cast<std::ptrdiff_t>(begin), rows.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
+std::vector<const CustomerEntry*> sorted(std::vector<const CustomerEntry*> rows, std::size_t sort, bool descending, PageOf& page) {
+    using Row = CustomerEntry;
+    switch (sort) {
+        case 1:
+            return page_of(
+                std::move(rows), [](const Row& row) { return std::string_view(row.shown.name); }, descending, page);
+        case 2:
+            return page_of(
+                std::move(rows), [](const Row& row) { return row.state; }, descending, page);
+        case 3:
+            return page_of(
+                std::move(rows), [](const Row& row) { return std::tuple(row.counts.online, row.counts.total()); }, descending, page);
+        case 4:
+            return page_of(
+                std::move(rows), [](const Row& row) { return row.rates.in + row.rates.out; }, descending, page);
+        case 5:
+            return page_of(
+                std::move(rows), [](const Row& row) { return row.drops_total; }, descending, page);
+        default:
+            return page_of(
+                std::move(rows), [](const Row& row) { return std::string_view(row.shown.id); }, descending, page);
+    }
+}
+
+std::vector<const PeerEntry*> sorted(std::vector<const PeerEntry*> rows, std::size_t sort, bool descending, PageOf& page) {
+    using Row = PeerEntry;
+    switch (sort) {
+        // As people list them: online first.
+        case 1:
+            return page_of(
+                std::move(rows), [](const Row& row) { return -static_cast<int>(row.state); }, descending, page);
+        case 2:
+            return page_of(
+                std::move(rows), [](const Row& row) { return row.shown.latest_handshake; }, descending, page);
+        case 3:
+            return page_of(
+                std::move(rows), [](const Row& row) { return row.rates.in + row.rates.out; }, descending, page);
+        case 4:
+            return page_of(
+                std::move(rows), [](const Row& row) { return row.shown.endpoint; }, descending, page);
+        default:
+            return page_of(
+                std::move(rows), [](const Row& row) { return std::string_view(row.shown.name); }, descending, page);
+    }
+}
+
+PageOf read_page(Query& query) {
+    PageOf page;
+    page.limit = query.number("limit", 1, Router::kMaxPage, page.limit);
+    page.offset = query.number("offset", 0, UINT32_MAX, 0);
+    return page;
+}
+
+std::vector<std::string> split_ids(const std::string& text) {
+    std::vector<std::string> out;
+    for (std::size_t at = 0; at <= text.size() && out.size() < kMaxWatch;) {
+        const auto end = std::min(text.find(',', at), text.size());
+        if (end > at) out.push_back(text.substr(at, end - at));
+        at = end + 1;
+    }
+    return out;
+}
+
+std::optional<std::uint64_t> take_number(std::string_view& text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc()) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return value;
+}
+
+}  // namespace
+
+Reply Router::customers(const Asked& asked) const {
+    constexpr std::array<std::string_view, 6> kSorts{"id", "name", "state", "peers", "rate", "drops"};
+    constexpr std::array<std::string_view, 5> kStates{"up", "degraded", "down", "never", "suspended"};
+    Query query(asked.target);
+    PageOf page = read_page(query);
+    const std::string wanted = query.search("search", kMaxSearch);
+    const auto state = query.choice("state", kStates);
+    const auto sort = query.choice("sort", kSorts).value_or(0);
+    const bool descending = query.choice("order", kOrders).value_or(0) == 1;
+    if (!query.ok()) return query.complaint();
+
+    std::vector<const CustomerEntry*> rows;
+    for (const auto& [id, customer] : fleet_.customers()) {
+        if (!asked.viewer.may_see(id)) continue;
+        if (state && static_cast<std::size_t>(customer.state) != *state) continue;
+        if (wanted.empty() || contains(id, wanted) || contains(customer.shown.name, wanted)) rows.push_back(&customer);
+    }
+    rows = sorted(std::move(rows), sort, descending, page);
+    return json(customers_json(fleet_, rows, page));
+}
+
+Reply Router::peers(const Asked& asked, const CustomerEntry& customer) const {
+    constexpr std::array<std::string_view, 5> kSorts{"name", "state", "last_handshake", "rate", "endpoint"};
+    constexpr std::array<std::string_view, 3> kStates{"never", "idle", "online"};  // in the order of PeerState
+    Query query(asked.target);
+    PageOf page = read_page(query);
+    const std::string wanted = query.search("search", kMaxSearch);
+    const auto state = query.choice("state", kStates);
+    const auto sort = query.choice("sort", kSorts).value_or(0);
+    const bool descending = query.choice("order", kOrders).value_or(0) == 1;
+    if (!query.ok()) return query.complaint();
+
+    std::vector<const PeerEntry*> rows;
+    for (const auto& [name, peer] : customer.peers) {
+        if (state && static_cast<std::size_t>(peer.state) != *state) continue;
+        if (matches(peer, wanted)) rows.push_back(&peer);
+    }
+    rows = sorted(std::move(rows), sort, descending, page);
+    return json(peers_json(fleet_, customer.shown.id, rows, page, asked.now));
+}
+
+// --- events -----------------------------------------------------------------------------------------------------------------------------
+
+Outcome Router::events(const Asked& asked) {
+    const std::string* customer = asked.target.find("customer");
+    // As in get_customer: before anything is looked up.
+    if (customer != nullptr && !asked.viewer.may_see(*customer)) return problem(404);
+    const std::string id = customer == nullptr ? std::string() : *customer;
+    const auto nothing = [](const Event&) { return true; };
+    if (customer != nullptr && fleet_.find(id) == nullptr && (id.empty() || fleet_.events().find(id, 0, UINT64_MAX, 1, nothing).empty()))
+        return problem(404);
+    if (asked.request.accept.find("text/event-stream") != std::string::npos) return open_stream(asked, id);
+    return event_list(asked, id);
+}
+
+Reply Router::event_list(const Asked& asked, const std::string& customer) const {
+    Query query(asked.target);
+    const std::uint64_t before = query.number("before", 0, UINT64_MAX, UINT64_MAX);
+    const std::size_t limit = query.number("limit", 1, kMaxPage, 100);
+    if (!query.ok()) return query.complaint();
+    const std::string* peer = asked.target.find("peer");
+    const std::string* kind_text = asked.target.find("kind");
+    EventKind kind{};
+    if (kind_text != nullptr && !parse_event_kind(*kind_text, kind)) return problem(400, "kind: there is no such kind");
+    const auto wanted = [&](const Event& event) {
+        return (peer == nullptr || event.peer == *peer) && (kind_text == nullptr || event.kind == kind);
+    };
+    const EventLog& log = fleet_.events();
+    std::vector<const Event*> found;
+    if (!customer.empty() || asked.viewer.sees_all()) {
+        found = log.find(customer, 0, before, limit + 1, wanted);
+    } else {
+        for (const std::string& id : asked.viewer.grant.customers) {
+            const auto his = log.find(id, 0, before, limit + 1, wanted);
+            found.insert(found.end(), his.begin(), his.end());
+        }
+        std::sort(found.begin(), found.end(), [](const Event* a, const Event* b) { return a->id > b->id; });
+    }
+    const bool has_more = found.size() > limit;
+    found.resize(std::min(found.size(), limit));
+    return json(events_json(found, has_more));
+}
+
+Outcome Router::open_stream(const Asked& asked, const std::string& customer) {
+    if (facts_.viewers >= kMaxStreams) {
+        Reply reply = problem(429, "Too many pages are open.");
+        reply.headers.emplace_back("Retry-After", "10");
+        return reply;
+    }
+    Stream stream;
+    stream.scope = {asked.viewer, customer, {}};
+    if (const std::string* watch = asked.target.find("watch")) stream.scope.watch = split_ids(*watch);
+    stream.credential = asked.credential;
+    stream.since = fleet_.tick();
+    stream.since_event = fleet_.events().last_id();
+    // "LIFE-TICK-EVENT", as next_message() wrote it.
+    std::string_view last = asked.request.last_event_id;
+    if (last.empty()) return stream;
+    stream.must_reset = true;
+    if (!last.starts_with(life_ + "-")) return stream;
+    last.remove_prefix(life_.size() + 1);
+    const auto tick = take_number(last);
+    if (!tick || !last.starts_with('-')) return stream;
+    last.remove_prefix(1);
+    const auto event = take_number(last);
+    if (!event || !last.empty() || *tick > stream.since || *event > stream.since_event) return stream;
+    stream.since = *tick;
+    stream.since_event = *event;
+    stream.must_reset = false;
+    return stream;
+}
+
+std::optional<std::string> Router::next_message(Now now, Stream& stream) {
+    // Watching is not use: a session that nobody works with ends, and its stream with it.
+    auto viewer = gate_.admit(now, stream.credential, false);
+    if (!viewer || viewer->grant != stream.scope.viewer.grant) return std::nullopt;
+    std::string out;
+    if (std::exchange(stream.must_reset, false)) out += "event: reset\ndata: {}\n\n";
+    const std::string data = delta_json(fleet_, facts_, stream.scope, stream.since, stream.since_event, now);
+    stream.since = fleet_.tick();
+    stream.since_event = fleet_.events().last_id();
+    out += "id: " + life_ + "-" + std::to_string(stream.since) + "-" + std::to_string(stream.since_event) +
+           "\nevent: delta\ndata: " + data + "\n\n";
+    return out;
+}
+
+}  // namespace warren::web

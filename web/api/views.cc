@@ -1,0 +1,383 @@
+#include "web/api/views.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "ipc/drop_reasons.h"
+#include "web/model/sentences.h"
+
+namespace warren::web {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxRoutes = 1000;
+constexpr std::size_t kMaxDeltaRows = 500;
+constexpr std::size_t kMaxDeltaEvents = 500;
+
+std::string dump(const Json& document) {
+    // A name that is no UTF-8 must not take the whole document down.
+    return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json time_or_null(WallTime at, bool is_known = true) {
+    return is_known && at.nanoseconds != 0 ? Json(iso_time(at)) : Json();
+}
+
+Json text_or_null(const std::string& text) {
+    return text.empty() ? Json() : Json(text);
+}
+
+Json rates_of(const Rates& rates) {
+    return {{"in_bits_per_second", std::round(rates.in)}, {"out_bits_per_second", std::round(rates.out)}};
+}
+
+Json counts_of(const PeerCounts& counts) {
+    return {{"total", counts.total()}, {"online", counts.online}, {"idle", counts.idle}, {"never", counts.never}};
+}
+
+Json drops_of(std::vector<ipc::DropCount> drops) {
+    std::stable_sort(drops.begin(), drops.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    Json out = Json::array();
+    for (const auto& [reason, packets] : drops) {
+        const ipc::DropExplanation* known = ipc::explain_drop(reason);
+        out.push_back({{"name", reason},
+                       {"packets", packets},
+                       {"sentence", known == nullptr ? "" : known->sentence},
+                       {"what_to_do", known == nullptr ? "" : known->what_to_do}});
+    }
+    return out;
+}
+
+template <typename T>
+Json texts_of(const std::vector<T>& things) {
+    Json out = Json::array();
+    for (const T& thing : things) out.push_back(to_string(thing));
+    return out;
+}
+
+double seconds_of(Duration span) {
+    return std::chrono::duration<double>(span).count();
+}
+
+// To a `parts`th.
+double rounded(double value, double parts) {
+    return std::round(value * parts) / parts;
+}
+
+Json row_of(const CustomerEntry& customer) {
+    return {{"id", customer.shown.id},
+            {"name", customer.shown.name},
+            {"state", name_of(customer.state)},
+            {"state_sentence", sentence_of(customer)},
+            {"state_since", time_or_null(customer.state_since, customer.has_state_since)},
+            {"peers", counts_of(customer.counts)},
+            {"rates", rates_of(customer.rates)},
+            {"rx_bytes", customer.shown.rx_bytes},
+            {"tx_bytes", customer.shown.tx_bytes},
+            {"drops_total", customer.drops_total},
+            {"last_handshake", time_or_null(customer.last_handshake)}};
+}
+
+Json row_of(const std::string& customer, const PeerEntry& peer, Instant now) {
+    const ipc::PeerSnapshot& shown = peer.shown;
+    return {{"customer", customer},
+            {"name", shown.name},
+            {"public_key", shown.public_key},
+            {"state", name_of(peer.state)},
+            {"state_sentence", sentence_of(peer, now)},
+            {"stale", peer.state == ipc::PeerState::kIdle && now - peer.handshake > kStale},
+            {"state_since", time_or_null(peer.state_since, peer.has_state_since)},
+            {"last_handshake", time_or_null(shown.latest_handshake)},
+            {"endpoint", shown.endpoint ? Json(to_string(*shown.endpoint)) : Json()},
+            {"rates", rates_of(peer.rates)},
+            {"rx_bytes", shown.rx_bytes},
+            {"tx_bytes", shown.tx_bytes},
+            {"allowed_ips", texts_of(shown.allowed_ips)},
+            {"has_preshared_key", shown.has_preshared_key},
+            {"persistent_keepalive_seconds", shown.persistent_keepalive_seconds}};
+}
+
+Json row_of(const Event& event) {
+    return {{"id", event.id},
+            {"at", iso_time(event.at)},
+            {"kind", name_of(event.kind)},
+            {"customer", text_or_null(event.customer)},
+            {"peer", text_or_null(event.peer)},
+            {"sentence", sentence_of(event)},
+            {"reason", text_or_null(event.reason)},
+            {"from", text_or_null(event.from)},
+            {"to", text_or_null(event.to)}};
+}
+
+Json row_of(const Alarm& alarm) {
+    return {{"kind", alarm.kind},
+            {"severity", alarm.critical ? "critical" : "warning"},
+            {"since", iso_time(alarm.since)},
+            {"customer", text_or_null(alarm.customer)},
+            {"sentence", alarm.sentence},
+            {"what_to_do", alarm.what_to_do}};
+}
+
+std::vector<const CustomerEntry*> visible(const Fleet& fleet, const Viewer& viewer) {
+    std::vector<const CustomerEntry*> out;
+    if (viewer.sees_all()) {
+        out.reserve(fleet.customers().size());
+        for (const auto& [id, customer] : fleet.customers()) out.push_back(&customer);
+        return out;
+    }
+    for (const std::string& id : viewer.grant.customers) {
+        if (const CustomerEntry* customer = fleet.find(id)) out.push_back(customer);
+    }
+    return out;
+}
+
+Json overview_of(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now) {
+    const auto customers = visible(fleet, viewer);
+    std::array<std::uint64_t, 5> states{};
+    PeerCounts peers;
+    Rates rates;
+    std::uint64_t rx_bytes = 0;
+    std::uint64_t tx_bytes = 0;
+    for (const CustomerEntry* customer : customers) {
+        ++states[static_cast<std::size_t>(customer->state)];
+        peers.online += customer->counts.online;
+        peers.idle += customer->counts.idle;
+        peers.never += customer->counts.never;
+        rates.in += customer->rates.in;
+        rates.out += customer->rates.out;
+        rx_bytes += customer->shown.rx_bytes;
+        tx_bytes += customer->shown.tx_bytes;
+    }
+    Json counts{{"total", customers.size()}};
+    for (const CustomerState state :
+         {CustomerState::kUp, CustomerState::kDegraded, CustomerState::kDown, CustomerState::kNever, CustomerState::kSuspended}) {
+        counts[std::string(name_of(state))] = states[static_cast<std::size_t>(state)];
+    }
+    Json alarms = Json::array();
+    for (const Alarm& alarm : alarms_of(fleet, customers, facts, viewer.sees_all(), now)) alarms.push_back(row_of(alarm));
+    const ipc::SnapshotHeader& header = fleet.header();
+    const bool all = viewer.sees_all();
+    return {{"appliance", header.appliance},
+            {"version", WARREN_VERSION},
+            {"slot", text_or_null(facts.slot)},
+            {"generation", header.generation},
+            {"as_of", iso_time(fleet.as_of())},
+            {"stale", fleet.is_stale(now.instant)},
+            {"customers", counts},
+            {"peers", counts_of(peers)},
+            {"rates", rates_of(rates)},
+            {"rx_bytes", rx_bytes},
+            {"tx_bytes", tx_bytes},
+            {"under_load", all && header.under_load},
+            {"handshakes_completed", all ? header.handshakes_completed : 0},
+            {"handshakes_initiated", all ? header.handshakes_initiated : 0},
+            {"drops", all ? drops_of(header.drops) : Json::array()},
+            {"alarms", alarms}};
+}
+
+Json page_json(Json items, PageOf page, const Fleet& fleet) {
+    return {{"items", std::move(items)},
+            {"total", page.total},
+            {"limit", page.limit},
+            {"offset", page.offset},
+            {"as_of", iso_time(fleet.as_of())}};
+}
+
+Json certificate_of(const std::optional<CertificateFacts>& facts) {
+    if (!facts) return {};
+    return {{"fingerprint_sha256", facts->fingerprint_sha256},
+            {"subject", facts->subject},
+            {"not_before", iso_time(facts->not_before)},
+            {"not_after", iso_time(facts->not_after)},
+            {"self_signed", facts->self_signed}};
+}
+
+Json workers_of(const Fleet& fleet, bool has_shares) {
+    Json out = Json::array();
+    const std::vector<ipc::WorkerSnapshot>& workers = fleet.header().workers;
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+        out.push_back({{"worker", i},
+                       {"cpu_seconds", rounded(static_cast<double>(workers[i].cpu_nanoseconds) / 1e9, 100)},
+                       {"cpu_share", has_shares ? Json(rounded(fleet.cpu_shares()->workers[i], 1000)) : Json()},
+                       {"handed_over", workers[i].handed_over},
+                       {"taken_over", workers[i].taken_over},
+                       {"ring_full", workers[i].ring_full}});
+    }
+    return out;
+}
+
+Json tunnels_of(const Fleet& fleet, Instant now) {
+    const ipc::SnapshotHeader& header = fleet.header();
+    const bool reachable = fleet.has_snapshot() && !fleet.is_stale(now);
+    const bool has_shares = reachable && fleet.cpu_shares().has_value();
+    std::size_t peers = 0;
+    for (const auto& [id, customer] : fleet.customers()) peers += customer.peers.size();
+    return {{"reachable", reachable},
+            {"snapshot_age_seconds", fleet.has_snapshot() ? Json(rounded(seconds_of(now - fleet.taken()), 10)) : Json()},
+            {"encryption", header.aead_backend},
+            {"under_load", header.under_load},
+            {"handshakes_initiated", header.handshakes_initiated},
+            {"handshakes_completed", header.handshakes_completed},
+            {"customers", fleet.customers().size()},
+            {"peers", peers},
+            {"cpu_seconds", rounded(static_cast<double>(header.cpu_nanoseconds) / 1e9, 100)},
+            {"cpu_share", has_shares ? Json(rounded(fleet.cpu_shares()->process, 1000)) : Json()},
+            {"memory_bytes", header.resident_bytes != 0 ? Json(header.resident_bytes) : Json()},
+            {"workers", workers_of(fleet, has_shares)}};
+}
+
+}  // namespace
+
+std::string iso_time(WallTime at) {
+    const std::time_t seconds = static_cast<std::time_t>(at.nanoseconds / 1'000'000'000);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    std::array<char, 32> text{};
+    std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text.data();
+}
+
+std::string session_json(const Viewer& viewer) {
+    return dump({{"user", viewer.name},
+                 {"role", name_of(viewer.grant.role)},
+                 {"customers", viewer.sees_all() ? Json() : Json(viewer.grant.customers)},
+                 {"kind", viewer.is_token ? "token" : "cookie"},
+                 {"expires_at", viewer.expires ? Json(iso_time(*viewer.expires)) : Json()},
+                 {"idle_expires_at", viewer.idle_expires ? Json(iso_time(*viewer.idle_expires)) : Json()}});
+}
+
+std::string overview_json(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now) {
+    return dump(overview_of(fleet, facts, viewer, now));
+}
+
+std::string customers_json(const Fleet& fleet, const std::vector<const CustomerEntry*>& rows, PageOf page) {
+    Json items = Json::array();
+    for (const CustomerEntry* customer : rows) items.push_back(row_of(*customer));
+    return dump(page_json(std::move(items), page, fleet));
+}
+
+std::string customer_json(const CustomerEntry& customer) {
+    Json out = row_of(customer);
+    out["addresses"] = texts_of(customer.shown.addresses);
+    out["mtu"] = customer.shown.mtu;
+    out["listen_port"] = customer.shown.listen_port;
+    out["own_listener"] = !customer.shown.listener.empty();
+    out["listener_public_key"] = customer.shown.listener_public_key;
+    out["rx_packets"] = customer.shown.rx_packets;
+    out["tx_packets"] = customer.shown.tx_packets;
+    out["cpu_seconds"] = static_cast<double>(customer.shown.rx_cpu_nanoseconds + customer.shown.tx_cpu_nanoseconds) / 1e9;
+    out["rate_limit"] = {{"in_bits_per_second", customer.shown.rate_up}, {"out_bits_per_second", customer.shown.rate_down}};
+    Json routes = Json::array();
+    for (const auto& [name, peer] : customer.peers) {
+        for (const Prefix& prefix : peer.shown.allowed_ips) {
+            if (routes.size() < kMaxRoutes) routes.push_back({{"to", to_string(prefix)}, {"peer", name}});
+        }
+    }
+    out["routes"] = std::move(routes);
+    out["drops"] = drops_of(customer.shown.drops);
+    return dump(out);
+}
+
+std::string peers_json(const Fleet& fleet, const std::string& customer, const std::vector<const PeerEntry*>& rows, PageOf page, Now now) {
+    Json items = Json::array();
+    for (const PeerEntry* peer : rows) items.push_back(row_of(customer, *peer, now.instant));
+    return dump(page_json(std::move(items), page, fleet));
+}
+
+std::string peer_json(const std::string& customer, const PeerEntry& peer, Now now) {
+    return dump(row_of(customer, peer, now.instant));
+}
+
+std::string timeseries_json(const Ring& ring, std::int64_t step_seconds) {
+    const Ring::Column column = ring.column();
+    Json times = Json::array();
+    Json in = Json::array();
+    Json out = Json::array();
+    std::int64_t step = column.first_step;
+    for (const Throughput& value : column.values) {
+        times.push_back(++step * step_seconds);
+        in.push_back(value.is_known() ? Json(std::round(value.in)) : Json());
+        out.push_back(value.is_known() ? Json(std::round(value.out)) : Json());
+    }
+    return dump({{"step_seconds", step_seconds}, {"times", times}, {"in_bits_per_second", in}, {"out_bits_per_second", out}});
+}
+
+std::string events_json(const std::vector<const Event*>& events, bool has_more) {
+    Json items = Json::array();
+    for (const Event* event : events) items.push_back(row_of(*event));
+    return dump({{"items", items}, {"next_before", has_more && !events.empty() ? Json(events.back()->id) : Json()}});
+}
+
+std::string system_json(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now) {
+    const ipc::SnapshotHeader& header = fleet.header();
+    const Json self{{"uptime_seconds", static_cast<std::uint64_t>(seconds_of(now.instant - facts.started))},
+                    {"memory_bytes", facts.memory_bytes},
+                    {"cpu_seconds", rounded(facts.cpu_seconds, 100)},
+                    {"viewers", facts.viewers},
+                    {"sessions", facts.sessions},
+                    {"connections", facts.connections}};
+    const Json users{{"users", facts.users}, {"tokens", facts.tokens}, {"error", text_or_null(facts.users_problem)}};
+    return dump({{"appliance", header.appliance},
+                 {"version", WARREN_VERSION},
+                 {"generation", header.generation},
+                 {"slot", text_or_null(facts.slot)},
+                 {"listen", facts.listen},
+                 {"certificate", certificate_of(facts.certificate)},
+                 {"vpnd", tunnels_of(fleet, now.instant)},
+                 {"statusd", self},
+                 {"users_file", viewer.grant.role == access::Role::kOperator ? users : Json()}});
+}
+
+std::string ready_json(const std::vector<std::string>& reasons) {
+    return dump({{"ready", reasons.empty()}, {"reasons", reasons}});
+}
+
+std::string delta_json(const Fleet& fleet, const SystemFacts& facts, const Scope& scope, std::uint64_t since, std::uint64_t since_event,
+                       Now now) {
+    bool reload = fleet.list_tick() > since;
+    Json customers = Json::array();
+    for (const CustomerEntry* customer : visible(fleet, scope.viewer)) {
+        const std::string& id = customer->shown.id;
+        const bool watched = id == scope.customer || std::find(scope.watch.begin(), scope.watch.end(), id) != scope.watch.end();
+        if ((watched ? customer->tick : customer->state_tick) <= since) continue;
+        if (customers.size() < kMaxDeltaRows) {
+            customers.push_back(row_of(*customer));
+        } else {
+            reload = true;
+        }
+    }
+    Json peers = Json::array();
+    const CustomerEntry* shown = scope.customer.empty() ? nullptr : fleet.find(scope.customer);
+    if (shown != nullptr) {
+        reload = reload || shown->peers_tick > since;
+        for (const auto& [name, peer] : shown->peers) {
+            if (peer.tick <= since) continue;
+            if (peers.size() < kMaxDeltaRows) {
+                peers.push_back(row_of(scope.customer, peer, now.instant));
+            } else {
+                reload = true;
+            }
+        }
+    }
+    const auto wanted = [&](const Event& event) {
+        return event.customer.empty() ? scope.viewer.sees_all() && scope.customer.empty() : scope.viewer.may_see(event.customer);
+    };
+    auto news = fleet.events().find(scope.customer, since_event, UINT64_MAX, kMaxDeltaEvents, wanted);
+    std::reverse(news.begin(), news.end());
+    Json events = Json::array();
+    for (const Event* event : news) events.push_back(row_of(*event));
+    return dump({{"as_of", iso_time(fleet.as_of())},
+                 {"overview", overview_of(fleet, facts, scope.viewer, now)},
+                 {"customers", customers},
+                 {"peers", peers},
+                 {"events", events},
+                 {"reload", reload}});
+}
+
+}  // namespace warren::web

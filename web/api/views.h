@@ -1,0 +1,48 @@
+// What the API answers, as JSON texts. The shapes are web/api/openapi.json's. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "access/users.h"
+#include "base/time.h"
+#include "web/login/viewer.h"
+#include "web/model/fleet.h"
+#include "web/model/series.h"
+#include "web/model/system_facts.h"
+
+namespace warren::web {
+
+// Which customers a stream brings in full.
+struct Scope {
+    Viewer viewer;
+    std::string customer;            // with his peers
+    std::vector<std::string> watch;  // ids
+};
+
+struct PageOf {
+    std::size_t limit = 50;
+    std::size_t offset = 0;
+    std::size_t total = 0;
+};
+
+// "2026-11-23T06:55:10Z"
+[[nodiscard]] std::string iso_time(WallTime at);
+
+[[nodiscard]] std::string session_json(const Viewer& viewer);
+[[nodiscard]] std::string overview_json(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now);
+[[nodiscard]] std::string customers_json(const Fleet& fleet, const std::vector<const CustomerEntry*>& rows, PageOf page);
+[[nodiscard]] std::string customer_json(const CustomerEntry& customer);
+[[nodiscard]] std::string peers_json(const Fleet& fleet, const std::string& customer, const std::vector<const PeerEntry*>& rows,
+                                     PageOf page, Now now);
+[[nodiscard]] std::string peer_json(const std::string& customer, const PeerEntry& peer, Now now);
+[[nodiscard]] std::string timeseries_json(const Ring& ring, std::int64_t step_seconds);
+[[nodiscard]] std::string events_json(const std::vector<const Event*>& events, bool has_more);
+[[nodiscard]] std::string system_json(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now);
+[[nodiscard]] std::string ready_json(const std::vector<std::string>& reasons);
+// What changed after the tick `since` and the event `since_event`.
+[[nodiscard]] std::string delta_json(const Fleet& fleet, const SystemFacts& facts, const Scope& scope, std::uint64_t since,
+                                     std::uint64_t since_event, Now now);
+
+}  // namespace warren::web

@@ -1,0 +1,24 @@
+// Who asks, and what it may see.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "access/users.h"
+#include "base/time.h"
+
+namespace warren::web {
+
+struct Viewer {
+    std::string name;
+    access::Grant grant;
+    bool is_token = false;
+    std::optional<WallTime> expires;
+    std::optional<WallTime> idle_expires;
+
+    [[nodiscard]] bool sees_all() const { return grant.role != access::Role::kCustomer; }
+    [[nodiscard]] bool may_see(std::string_view customer) const;
+};
+
+}  // namespace warren::web

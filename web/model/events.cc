@@ -1,0 +1,54 @@
+#include "web/model/events.h"
+
+#include <array>
+#include <utility>
+
+namespace warren::web {
+
+namespace {
+
+constexpr std::array<std::string_view, kEventKinds> kNames{"online", "idle",         "roamed",    "added",   "removed",      "changed",
+                                                           "drops",  "rate_limited", "suspended", "resumed", "vpnd_started", "vpnd_lost"};
+
+}  // namespace
+
+std::string_view name_of(EventKind kind) {
+    return kNames[static_cast<std::size_t>(kind)];
+}
+
+bool parse_event_kind(std::string_view text, EventKind& out) {
+    for (std::size_t i = 0; i < kNames.size(); ++i) {
+        if (kNames[i] != text) continue;
+        out = static_cast<EventKind>(i);
+        return true;
+    }
+    return false;
+}
+
+void EventLog::add(Event event) {
+    event.id = next_id_++;
+    if (!event.customer.empty() && (by_customer_.contains(event.customer) || by_customer_.size() < kMaxCustomers)) {
+        std::deque<Event>& his = by_customer_[event.customer];
+        his.push_back(event);
+        if (his.size() > kPerCustomer) his.pop_front();
+    }
+    all_.push_back(std::move(event));
+    if (all_.size() > kOverall) all_.pop_front();
+}
+
+std::vector<const Event*> EventLog::find(const std::string& customer, std::uint64_t after, std::uint64_t before, std::size_t limit,
+                                         const std::function<bool(const Event&)>& wanted) const {
+    const std::deque<Event>* from = &all_;
+    if (!customer.empty()) {
+        const auto his = by_customer_.find(customer);
+        if (his == by_customer_.end()) return {};
+        from = &his->second;
+    }
+    std::vector<const Event*> out;
+    for (auto event = from->rbegin(); event != from->rend() && out.size() < limit && event->id > after; ++event) {
+        if (event->id < before && wanted(*event)) out.push_back(&*event);
+    }
+    return out;
+}
+
+}  // namespace warren::web

@@ -1,0 +1,287 @@
+#include "web/model/fleet.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace warren::web {
+
+namespace {
+
+// A reason that had been quiet for so long is news when it drops again.
+constexpr Duration kQuiet = std::chrono::seconds(60);
+constexpr double kSlowestRound = 60;  // seconds between two snapshots that still make a rate
+
+double rate_of(std::uint64_t before, std::uint64_t after, double seconds) {
+    // Counters begin anew with a new vpnd.
+    const std::uint64_t bytes = after >= before ? after - before : after;
+    return seconds > 0 ? static_cast<double>(bytes) * 8 / seconds : 0;
+}
+
+std::optional<CpuShares> shares_between(const ipc::SnapshotHeader& before, const ipc::SnapshotHeader& after, double seconds) {
+    if (seconds <= 0 || before.epoch != after.epoch || before.workers.size() != after.workers.size()) return std::nullopt;
+    const auto share = [seconds](std::uint64_t then, std::uint64_t now) {
+        return now > then ? static_cast<double>(now - then) / 1e9 / seconds : 0;
+    };
+    CpuShares out{share(before.cpu_nanoseconds, after.cpu_nanoseconds), {}};
+    for (std::size_t i = 0; i < after.workers.size(); ++i) {
+        // The two clocks are not read at once.
+        out.workers.push_back(std::min(1.0, share(before.workers[i].cpu_nanoseconds, after.workers[i].cpu_nanoseconds)));
+    }
+    return out;
+}
+
+bool is_limit(std::string_view reason) {
+    return reason == "rate_limited" || reason == "customer_rate_limited" || reason == "cookie_required" || reason == "rate_up_exceeded" ||
+           reason == "rate_down_exceeded";
+}
+
+std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
+    std::uint64_t sum = 0;
+    for (const auto& [reason, packets] : drops) sum += packets;
+    return sum;
+}
+
+bool same_row(const ipc::PeerSnapshot& a, const ipc::PeerSnapshot& b) {
+    return a.public_key == b.public_key && a.has_preshared_key == b.has_preshared_key && a.allowed_ips == b.allowed_ips &&
+           a.endpoint == b.endpoint && a.latest_handshake == b.latest_handshake && a.rx_bytes == b.rx_bytes && a.tx_bytes == b.tx_bytes &&
+           a.persistent_keepalive_seconds == b.persistent_keepalive_seconds;
+}
+
+bool same_config(const ipc::PeerSnapshot& a, const ipc::PeerSnapshot& b) {
+    return a.public_key == b.public_key && a.has_preshared_key == b.has_preshared_key && a.allowed_ips == b.allowed_ips &&
+           a.persistent_keepalive_seconds == b.persistent_keepalive_seconds;
+}
+
+bool same_config(const ipc::CustomerSnapshot& a, const ipc::CustomerSnapshot& b) {
+    return a.name == b.name && a.listener == b.listener && a.listen_port == b.listen_port &&
+           a.listener_public_key == b.listener_public_key && a.mtu == b.mtu && a.addresses == b.addresses;
+}
+
+bool same_row(const ipc::CustomerSnapshot& a, const ipc::CustomerSnapshot& b) {
+    return same_config(a, b) && a.suspended == b.suspended && a.rx_bytes == b.rx_bytes && a.tx_bytes == b.tx_bytes && a.drops == b.drops;
+}
+
+ipc::PeerState state_at(Instant now, Instant handshake) {
+    if (handshake == kLongAgo) return ipc::PeerState::kNever;
+    return now - handshake < kOnline ? ipc::PeerState::kOnline : ipc::PeerState::kIdle;
+}
+
+CustomerState state_of(const CustomerEntry& customer) {
+    if (customer.shown.suspended) return CustomerState::kSuspended;
+    if (customer.counts.online == 0) return customer.counts.idle == 0 ? CustomerState::kNever : CustomerState::kDown;
+    return customer.counts.idle == 0 ? CustomerState::kUp : CustomerState::kDegraded;
+}
+
+Throughput throughput(const Rates& rates) {
+    return {static_cast<float>(rates.in), static_cast<float>(rates.out)};
+}
+
+}  // namespace
+
+std::string_view name_of(CustomerState state) {
+    switch (state) {
+        case CustomerState::kUp: return "up";
+        case CustomerState::kDegraded: return "degraded";
+        case CustomerState::kDown: return "down";
+        case CustomerState::kNever: return "never";
+        case CustomerState::kSuspended: return "suspended";
+    }
+    return "never";
+}
+
+std::string_view name_of(ipc::PeerState state) {
+    switch (state) {
+        case ipc::PeerState::kOnline: return "online";
+        case ipc::PeerState::kIdle: return "idle";
+        case ipc::PeerState::kNever: return "never";
+    }
+    return "never";
+}
+
+const CustomerEntry* Fleet::find(std::string_view id) const {
+    const auto found = customers_.find(id);
+    return found == customers_.end() ? nullptr : &found->second;
+}
+
+void Fleet::tell(Now now, EventKind kind, const std::string& customer, const std::string& peer, std::string from, std::string to,
+                 std::string reason) {
+    events_.add({0, now.wall, kind, customer, peer, std::move(reason), std::move(from), std::move(to)});
+}
+
+void Fleet::take(Now now, SnapshotRound round) {
+    const bool is_first = !has_snapshot();
+    const bool is_new_vpnd = !is_first && round.header.epoch != header_.epoch;
+    const double gap = is_first ? 0 : std::chrono::duration<double>(now.instant - taken_).count();
+    const double seconds = gap <= kSlowestRound ? gap : 0;
+    ++tick_;
+    ++round_;
+    if (lost_ || is_new_vpnd || is_first) tell(now, EventKind::kVpndStarted, {}, {}, {}, round.header.version);
+    lost_ = false;
+    cpu_shares_ = shares_between(header_, round.header, seconds);
+    header_ = std::move(round.header);
+    taken_ = now.instant;
+    as_of_ = now.wall;
+    for (SnapshotRound::Customer& customer : round.customers) take_customer(now, seconds, std::move(customer));
+    if (header_.full) remove_gone(now);
+    settle_silent(now);
+}
+
+void Fleet::take_customer(Now now, double seconds, SnapshotRound::Customer round) {
+    const std::string id = round.customer.id;
+    const auto [at, is_new] = customers_.try_emplace(id);
+    CustomerEntry& customer = at->second;
+    const bool is_news = is_new && tick_ > 1;  // at the first look everybody is new
+    if (is_new) {
+        list_tick_ = tick_;
+        customer.peers_tick = tick_;
+        if (is_news) tell(now, EventKind::kAdded, id);
+    } else {
+        if (!same_config(customer.shown, round.customer)) tell(now, EventKind::kChanged, id);
+        if (customer.shown.suspended != round.customer.suspended)
+            tell(now, round.customer.suspended ? EventKind::kSuspended : EventKind::kResumed, id);
+    }
+    const Rates before = customer.rates;
+    customer.rates = is_new ? Rates{}
+                            : Rates{rate_of(customer.shown.rx_bytes, round.customer.rx_bytes, seconds),
+                                    rate_of(customer.shown.tx_bytes, round.customer.tx_bytes, seconds)};
+    if (is_new || !same_row(customer.shown, round.customer) || before != customer.rates) customer.tick = tick_;
+    customer.seen = round_;
+    const std::vector<ipc::DropCount> drops = std::exchange(customer.shown, std::move(round.customer)).drops;
+    customer.drops_total = sum_of(customer.shown.drops);
+    if (!is_new) take_drops(now, customer, drops);
+    for (ipc::PeerSnapshot& peer : round.peers) take_peer(now, seconds, customer, std::move(peer), is_new);
+    if (customer.shown.all_peers) remove_gone_peers(now, customer);
+}
+
+void Fleet::take_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before) {
+    for (const auto& [reason, packets] : customer.shown.drops) {
+        const auto old = std::find_if(before.begin(), before.end(), [&r = reason](const ipc::DropCount& one) { return one.first == r; });
+        if (old != before.end() && old->second >= packets) continue;
+        const auto [told, is_new] = customer.drops_told.try_emplace(reason, kLongAgo);
+        const bool was_quiet = now.instant - told->second > kQuiet;
+        told->second = now.instant;
+        if (was_quiet) tell(now, is_limit(reason) ? EventKind::kRateLimited : EventKind::kDrops, customer.shown.id, {}, {}, {}, reason);
+    }
+}
+
+void Fleet::take_peer(Now now, double seconds, CustomerEntry& customer, ipc::PeerSnapshot shown, bool is_new_customer) {
+    const auto [at, is_new] = customer.peers.try_emplace(shown.name);
+    PeerEntry& peer = at->second;
+    const std::string& id = customer.shown.id;
+    if (is_new) {
+        customer.peers_tick = tick_;
+        if (!is_new_customer) tell(now, EventKind::kAdded, id, shown.name);
+    } else if (!same_config(peer.shown, shown)) {
+        tell(now, EventKind::kChanged, id, shown.name);
+    }
+    if (!is_new && peer.shown.endpoint && shown.endpoint && *peer.shown.endpoint != *shown.endpoint &&
+        peer.shown.public_key == shown.public_key)
+        tell(now, EventKind::kRoamed, id, shown.name, to_string(*peer.shown.endpoint), to_string(*shown.endpoint));
+    const Rates before = peer.rates;
+    peer.rates = is_new
+                     ? Rates{}
+                     : Rates{rate_of(peer.shown.rx_bytes, shown.rx_bytes, seconds), rate_of(peer.shown.tx_bytes, shown.tx_bytes, seconds)};
+    if (is_new || before != peer.rates || !same_row(peer.shown, shown)) peer.tick = tick_;
+    peer.handshake = shown.latest_handshake_seconds ? now.instant - std::chrono::seconds(*shown.latest_handshake_seconds) : kLongAgo;
+    if (is_new) peer.state = state_at(now.instant, peer.handshake);
+    peer.seen = round_;
+    peer.shown = std::move(shown);
+}
+
+// Who was not in the answer had no traffic; all grow older; sums are made anew.
+void Fleet::settle_silent(Now now) {
+    Rates all;
+    const std::int64_t wall_seconds = now.wall.nanoseconds / 1'000'000'000;
+    for (auto& [id, customer] : customers_) {
+        if (customer.seen != round_ && customer.rates != Rates{}) {
+            customer.rates = {};
+            customer.tick = tick_;
+        }
+        for (auto& [name, peer] : customer.peers) {
+            if (peer.seen != round_ && peer.rates != Rates{}) {
+                peer.rates = {};
+                peer.tick = tick_;
+            }
+            age_peer(now, customer, peer);
+            if (peer.series == nullptr && peer.rates != Rates{} && peer_series_ < kMaxPeerSeries) {
+                peer.series = std::make_unique<Series>();
+                ++peer_series_;
+            }
+            if (peer.series != nullptr) peer.series->add(wall_seconds, throughput(peer.rates));
+        }
+        recount(now, customer);
+        customer.series.add(wall_seconds, throughput(customer.rates));
+        all.in += customer.rates.in;
+        all.out += customer.rates.out;
+    }
+    series_.add(wall_seconds, throughput(all));
+}
+
+void Fleet::age_peer(Now now, CustomerEntry& customer, PeerEntry& peer) {
+    const ipc::PeerState state = state_at(now.instant, peer.handshake);
+    if (state == peer.state) return;
+    const std::string before(name_of(peer.state));
+    peer.state = state;
+    peer.state_since = now.wall;
+    peer.has_state_since = true;
+    peer.tick = tick_;
+    const EventKind kind = state == ipc::PeerState::kOnline ? EventKind::kOnline : EventKind::kIdle;
+    tell(now, kind, customer.shown.id, peer.shown.name, before, std::string(name_of(state)));
+}
+
+void Fleet::recount(Now now, CustomerEntry& customer) {
+    PeerCounts counts;
+    WallTime last_handshake;
+    for (const auto& [name, peer] : customer.peers) {
+        ++(peer.state == ipc::PeerState::kOnline ? counts.online : peer.state == ipc::PeerState::kIdle ? counts.idle : counts.never);
+        last_handshake = std::max(last_handshake, peer.shown.latest_handshake);
+    }
+    customer.last_handshake = last_handshake;
+    const bool changed_counts = counts != customer.counts;
+    customer.counts = counts;
+    const CustomerState state = state_of(customer);
+    const bool is_first = customer.state_tick == 0;
+    if (state != customer.state && !is_first) {
+        customer.state_since = now.wall;
+        customer.has_state_since = true;
+    }
+    if (!changed_counts && state == customer.state && !is_first) return;
+    customer.state = state;
+    customer.tick = tick_;
+    customer.state_tick = tick_;
+}
+
+void Fleet::remove_gone_peers(Now now, CustomerEntry& customer) {
+    for (auto peer = customer.peers.begin(); peer != customer.peers.end();) {
+        if (peer->second.seen == round_) {
+            ++peer;
+            continue;
+        }
+        tell(now, EventKind::kRemoved, customer.shown.id, peer->first);
+        if (peer->second.series != nullptr) --peer_series_;
+        customer.peers_tick = tick_;
+        peer = customer.peers.erase(peer);
+    }
+}
+
+void Fleet::remove_gone(Now now) {
+    for (auto at = customers_.begin(); at != customers_.end();) {
+        if (at->second.seen == round_) {
+            ++at;
+            continue;
+        }
+        tell(now, EventKind::kRemoved, at->first);
+        for (const auto& [name, peer] : at->second.peers) peer_series_ -= peer.series != nullptr ? 1U : 0U;
+        list_tick_ = tick_;
+        at = customers_.erase(at);
+    }
+}
+
+void Fleet::age(Now now) {
+    if (!has_snapshot() || lost_ || !is_stale(now.instant)) return;
+    ++tick_;
+    lost_ = true;
+    tell(now, EventKind::kVpndLost, {});
+}
+
+}  // namespace warren::web

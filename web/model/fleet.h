@@ -1,0 +1,144 @@
+// All that is known of customers and peers: made from vpnd's snapshots, with what only time shows (rates, states, history). Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "ipc/snapshot.h"
+#include "web/model/events.h"
+#include "web/model/series.h"
+
+namespace warren::web {
+
+// A handshake within this time means online (contract: vpnctl status --json).
+inline constexpr Duration kOnline = std::chrono::seconds(180);
+// Idle for longer is stale.
+inline constexpr Duration kStale = std::chrono::hours(24);
+// vpnd has not answered for so long: what is shown is old.
+inline constexpr Duration kSilence = std::chrono::seconds(10);
+
+struct Rates {
+    double in = 0;  // bits per second
+    double out = 0;
+    bool operator==(const Rates&) const = default;
+};
+
+struct PeerEntry {
+    ipc::PeerSnapshot shown;
+    Instant handshake = kLongAgo;
+    ipc::PeerState state = ipc::PeerState::kNever;
+    WallTime state_since;
+    bool has_state_since = false;  // else: from before we looked
+    Rates rates;
+    std::uint64_t tick = 0;          // of the last change of anything a row shows
+    std::unique_ptr<Series> series;  // of the busy ones
+    std::uint64_t seen = 0;          // the round that brought it
+};
+
+enum class CustomerState : std::uint8_t { kUp, kDegraded, kDown, kNever, kSuspended };
+[[nodiscard]] std::string_view name_of(CustomerState state);
+[[nodiscard]] std::string_view name_of(ipc::PeerState state);
+
+struct PeerCounts {
+    std::uint32_t online = 0;
+    std::uint32_t idle = 0;
+    std::uint32_t never = 0;
+    [[nodiscard]] std::uint32_t total() const { return online + idle + never; }
+    bool operator==(const PeerCounts&) const = default;
+};
+
+struct CustomerEntry {
+    ipc::CustomerSnapshot shown;
+    std::map<std::string, PeerEntry, std::less<>> peers;  // by name
+    PeerCounts counts;
+    CustomerState state = CustomerState::kNever;
+    WallTime state_since;
+    bool has_state_since = false;
+    Rates rates;
+    Series series;
+    std::uint64_t drops_total = 0;
+    WallTime last_handshake;
+    std::map<std::string, Instant, std::less<>> drops_told;  // by reason: when an event last said so, or the count last grew
+    std::uint64_t tick = 0;                                  // of the last change of anything a row shows
+    std::uint64_t state_tick = 0;                            // of the last change of state or counts
+    std::uint64_t peers_tick = 0;                            // of the last peer that came or went
+    std::uint64_t seen = 0;
+};
+
+// CPU time of vpnd from one snapshot to the next, in parts of one core: of the process, all threads together, and of each data worker
+// (0..1).
+struct CpuShares {
+    double process = 0;
+    std::vector<double> workers;  // by number
+};
+
+// One answer of vpnd, complete.
+struct SnapshotRound {
+    ipc::SnapshotHeader header;
+    struct Customer {
+        ipc::CustomerSnapshot customer;
+        std::vector<ipc::PeerSnapshot> peers;
+    };
+    std::vector<Customer> customers;
+};
+
+// One thread.
+class Fleet {
+  public:
+    using Customers = std::map<std::string, CustomerEntry, std::less<>>;
+    // Peers with a series of their own, over all.
+    static constexpr std::size_t kMaxPeerSeries = 8192;
+
+    // Takes what vpnd said; everything that changed is of the tick after the last.
+    void take(Now now, SnapshotRound round);
+    // Called every 2 s when nothing comes either: states age, and silence is an event.
+    void age(Now now);
+
+    [[nodiscard]] const Customers& customers() const { return customers_; }
+    [[nodiscard]] const CustomerEntry* find(std::string_view id) const;
+    [[nodiscard]] const ipc::SnapshotHeader& header() const { return header_; }
+    // Of the last two snapshots; nothing while there are no two of the same vpnd.
+    [[nodiscard]] const std::optional<CpuShares>& cpu_shares() const { return cpu_shares_; }
+    [[nodiscard]] const EventLog& events() const { return events_; }
+    [[nodiscard]] const Series& series() const { return series_; }
+    [[nodiscard]] bool has_snapshot() const { return taken_ != kLongAgo; }
+    [[nodiscard]] Instant taken() const { return taken_; }
+    [[nodiscard]] WallTime as_of() const { return as_of_; }
+    [[nodiscard]] bool is_stale(Instant now) const { return now - taken_ > kSilence; }
+    [[nodiscard]] WallTime silent_since() const { return as_of_; }
+    // The last tick, and the last at which a customer came or went.
+    [[nodiscard]] std::uint64_t tick() const { return tick_; }
+    [[nodiscard]] std::uint64_t list_tick() const { return list_tick_; }
+
+  private:
+    void take_customer(Now now, double seconds, SnapshotRound::Customer round);
+    void take_peer(Now now, double seconds, CustomerEntry& customer, ipc::PeerSnapshot peer, bool is_new_customer);
+    void take_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before);
+    void settle_silent(Now now);
+    void remove_gone(Now now);
+    void remove_gone_peers(Now now, CustomerEntry& customer);
+    void age_peer(Now now, CustomerEntry& customer, PeerEntry& peer);
+    void recount(Now now, CustomerEntry& customer);
+    void tell(Now now, EventKind kind, const std::string& customer, const std::string& peer = {}, std::string from = {},
+              std::string to = {}, std::string reason = {});
+
+    Customers customers_;
+    ipc::SnapshotHeader header_;
+    std::optional<CpuShares> cpu_shares_;
+    EventLog events_;
+    Series series_;
+    Instant taken_ = kLongAgo;
+    WallTime as_of_;
+    bool lost_ = false;  // was told
+    std::uint64_t tick_ = 0;
+    std::uint64_t list_tick_ = 0;
+    std::uint64_t round_ = 0;
+    std::size_t peer_series_ = 0;
+};
+
+}  // namespace warren::web

@@ -1,0 +1,126 @@
+#include "web/model/sentences.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ipc/drop_reasons.h"
+
+namespace warren::web {
+
+namespace {
+
+constexpr Duration kCertificateWarning = std::chrono::hours(24 * 30);
+
+std::string plural(std::uint64_t count, std::string_view what) {
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+void add_system_alarms(const Fleet& fleet, const SystemFacts& facts, Now now, std::vector<Alarm>& out) {
+    if (!fleet.has_snapshot() || fleet.is_stale(now.instant)) {
+        out.push_back({"vpnd_unreachable",
+                       true,
+                       fleet.silent_since(),
+                       {},
+                       "The tunnel daemon does not answer: what is shown is old.",
+                       "Look at journalctl -u warren; stackd starts vpnd again by itself."});
+    }
+    if (fleet.header().under_load) {
+        out.push_back({"under_load",
+                       false,
+                       facts.under_load_since,
+                       {},
+                       "More handshakes arrive than can be handled at once, so clients must prove their address first.",
+                       "If it stays, look at who floods the port."});
+    }
+    if (!facts.users_problem.empty()) {
+        out.push_back({"users_file_invalid",
+                       false,
+                       facts.users_problem_since,
+                       {},
+                       "users.toml has an error, so the users from before stay: " + facts.users_problem,
+                       "Correct the file, then: vpnctl apply."});
+    }
+    if (facts.certificate && facts.certificate->not_after.nanoseconds - now.wall.nanoseconds < kCertificateWarning.count()) {
+        out.push_back({"certificate_expiring",
+                       now.wall > facts.certificate->not_after,
+                       facts.certificate->not_after,
+                       {},
+                       "The certificate of this page ends soon, or has ended.",
+                       facts.certificate->self_signed ? "Remove secrets/status.pem and restart: a new one is made."
+                                                      : "Put a new one into secrets/status.pem."});
+    }
+}
+
+}  // namespace
+
+std::string span_text(Duration span) {
+    const auto seconds = std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(span).count(), 0);
+    if (seconds < 120) return fmt::format("{} s", seconds);
+    if (seconds < 2 * 3600) return fmt::format("{} min", seconds / 60);
+    if (seconds < 48 * 3600) return fmt::format("{} h", seconds / 3600);
+    return fmt::format("{} days", seconds / 86400);
+}
+
+std::string sentence_of(const PeerEntry& peer, Instant now) {
+    if (peer.state == ipc::PeerState::kNever) return "No handshake since the tunnel daemon was started.";
+    const std::string ago = span_text(now - peer.handshake);
+    if (peer.state == ipc::PeerState::kOnline) return fmt::format("The last handshake was {} ago; up to 180 s count as online.", ago);
+    return fmt::format("The last handshake was {} ago, longer than the 180 s that count as online: it is gone, or has nothing to send.",
+                       ago);
+}
+
+std::string sentence_of(const CustomerEntry& customer) {
+    const PeerCounts& counts = customer.counts;
+    switch (customer.state) {
+        case CustomerState::kSuspended: return "Suspended by configuration: all tunnels are down, the stack is kept.";
+        case CustomerState::kNever:
+            return counts.total() == 0 ? "No peers are configured." : "No peer has had a handshake since the tunnel daemon was started.";
+        case CustomerState::kUp: return fmt::format("Every peer that was ever there is online ({}).", counts.online);
+        case CustomerState::kDegraded: return fmt::format("{} online, {} not any more.", plural(counts.online, "peer"), counts.idle);
+        case CustomerState::kDown: return fmt::format("No peer is online; {} had been.", counts.idle);
+    }
+    return {};
+}
+
+std::string sentence_of(const Event& event) {
+    const bool is_peer = !event.peer.empty();
+    switch (event.kind) {
+        case EventKind::kOnline: return "A handshake: the peer is online.";
+        case EventKind::kIdle:
+            return event.to == "never" ? "The tunnel daemon was started again, and the peer has had no handshake since."
+                                       : "No handshake for 180 s: the peer is gone, or has nothing to send.";
+        case EventKind::kRoamed: return fmt::format("The peer moved from {} to {}.", event.from, event.to);
+        case EventKind::kAdded: return is_peer ? "The peer was added by configuration." : "The customer was added by configuration.";
+        case EventKind::kRemoved: return is_peer ? "The peer was removed by configuration." : "The customer was removed by configuration.";
+        case EventKind::kChanged: return is_peer ? "The peer's configuration changed." : "The customer's configuration changed.";
+        case EventKind::kSuspended: return "The customer was suspended by configuration.";
+        case EventKind::kResumed: return "The customer is active again.";
+        case EventKind::kVpndStarted: return fmt::format("The tunnel daemon answers (version {}).", event.to);
+        case EventKind::kVpndLost: return "The tunnel daemon does not answer any more.";
+        case EventKind::kDrops:
+        case EventKind::kRateLimited: {
+            const ipc::DropExplanation* known = ipc::explain_drop(event.reason);
+            return fmt::format("Packets are dropped: {}", known == nullptr ? event.reason : std::string(known->sentence));
+        }
+    }
+    return {};
+}
+
+std::vector<Alarm> alarms_of(const Fleet& fleet, const std::vector<const CustomerEntry*>& customers, const SystemFacts& facts,
+                             bool sees_all, Now now) {
+    std::vector<Alarm> out;
+    if (sees_all) add_system_alarms(fleet, facts, now, out);
+    for (const CustomerEntry* customer : customers) {
+        if (out.size() >= kMaxAlarms) break;
+        // Who was down before we looked may have been so for ever.
+        if (customer->state != CustomerState::kDown || !customer->has_state_since) continue;
+        out.push_back({"customer_down", true, customer->state_since, customer->shown.id,
+                       customer->shown.name + ": " + sentence_of(*customer),
+                       "See the customer's events; then ask whether his side is up."});
+    }
+    std::stable_sort(out.begin(), out.end(), [](const Alarm& a, const Alarm& b) { return a.critical && !b.critical; });
+    return out;
+}
+
+}  // namespace warren::web

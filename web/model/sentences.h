@@ -1,0 +1,31 @@
+// Why things are as they are, in sentences a person understands. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "web/model/fleet.h"
+#include "web/model/system_facts.h"
+
+namespace warren::web {
+
+// "20 s", "3 min", "26 h", "4 days"
+[[nodiscard]] std::string span_text(Duration span);
+[[nodiscard]] std::string sentence_of(const PeerEntry& peer, Instant now);
+[[nodiscard]] std::string sentence_of(const CustomerEntry& customer);
+[[nodiscard]] std::string sentence_of(const Event& event);
+
+struct Alarm {
+    std::string_view kind;
+    bool critical = false;
+    WallTime since;
+    std::string customer;  // "" = the appliance
+    std::string sentence;
+    std::string what_to_do;
+};
+inline constexpr std::size_t kMaxAlarms = 100;
+// The worst first. `sees_all` false: only those of customers.
+[[nodiscard]] std::vector<Alarm> alarms_of(const Fleet& fleet, const std::vector<const CustomerEntry*>& customers, const SystemFacts& facts,
+                                           bool sees_all, Now now);
+
+}  // namespace warren::web

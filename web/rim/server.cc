@@ -1,0 +1,373 @@
+#include "web/rim/server.h"
+
+#include <fcntl.h>
+#include <openssl/ssl.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "access/secrets.h"
+#include "base/log.h"
+#include "web/rim/clock.h"
+
+namespace warren::web {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+namespace ssl = asio::ssl;
+using tcp = asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr Duration kAcceptPause = std::chrono::milliseconds(200);  // after an accept that failed: descriptors may be used up
+
+beast::string_view view(std::string_view text) {
+    return {text.data(), text.size()};
+}
+
+IpAddress address_of(const asio::ip::address& address) {
+    if (address.is_v4()) return IpAddress::from_bytes(address.to_v4().to_bytes());
+    const auto v6 = address.to_v6();
+    if (v6.is_v4_mapped()) return IpAddress::from_bytes(asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_bytes());
+    return IpAddress::from_bytes(v6.to_bytes());
+}
+
+IpAddress site_of(const IpAddress& address) {
+    return address.is_v4() ? address : address.masked(64);
+}
+
+Request request_of(http::request<http::string_body>& from, const IpAddress& remote) {
+    const auto text = [&from](http::field field) { return std::string(from[field]); };
+    Request out;
+    out.method = std::string(from.method_string());
+    out.target = std::string(from.target());
+    out.host = text(http::field::host);
+    out.origin = text(http::field::origin);
+    out.cookie = text(http::field::cookie);
+    out.authorization = text(http::field::authorization);
+    out.accept = text(http::field::accept);
+    out.content_type = text(http::field::content_type);
+    out.last_event_id = std::string(from["Last-Event-ID"]);
+    out.body = std::move(from.body());
+    out.remote = remote;
+    return out;
+}
+
+void write_audits(Router& router) {
+    for (const Audit& audit : router.take_audits()) {
+        const LogLevel level = audit.event == "login" || audit.event == "logout" ? LogLevel::kInfo : LogLevel::kWarn;
+        log(level, audit.event, {{"user", audit.user}, {"remote", audit.remote}});
+    }
+}
+
+// RFC 9325: TLS 1.2 and up, forward secrecy and AEAD only.
+Status configure(ssl::context& context, const std::string& pem) {
+    error_code error;
+    context.set_options(ssl::context::default_workarounds | ssl::context::no_compression, error);
+    SSL_CTX* raw = context.native_handle();
+    SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
+    SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
+    if (SSL_CTX_set_cipher_list(raw, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 || SSL_CTX_set1_groups_list(raw, "X25519:P-256:P-384") != 1)
+        return fail(ErrorCode::kFailed, "TLS cannot be set up");
+    const auto text = asio::buffer(pem);
+    context.use_certificate_chain(text, error);
+    if (!error) context.use_private_key(text, ssl::context::pem, error);
+    if (error) return fail(ErrorCode::kInvalid, "certificate: " + error.message());
+    return {};
+}
+
+}  // namespace
+
+class Server::Rim {
+  public:
+    class Connection;
+
+    Rim(Router& routes, SystemFacts& known, ServerLimits bounds) : router(routes), facts(known), limits(bounds) {}
+
+    void accept_next();
+    void accepted(const error_code& error, tcp::socket socket);
+    void pause_accepting();
+    void watch(std::shared_ptr<asio::posix::stream_descriptor> descriptor, std::function<bool()> ready);
+    void repeat(std::shared_ptr<asio::steady_timer> timer, Duration interval, std::function<void()> call);
+
+    Router& router;
+    SystemFacts& facts;
+    const ServerLimits limits;
+    asio::io_context loop{1};
+    asio::thread_pool passwords{1};
+    std::size_t waiting_passwords = 0;
+    std::shared_ptr<ssl::context> tls;  // connections keep the one they began with
+    std::optional<tcp::acceptor> acceptor;
+    std::map<IpAddress, std::size_t> per_address;
+    std::unordered_map<Connection*, std::weak_ptr<Connection>> streams;
+};
+
+// One TCP connection: TLS, then requests one after the other, or one stream. Kept alive by its own pending operations.
+class Server::Rim::Connection : public std::enable_shared_from_this<Connection> {
+  public:
+    Connection(Rim& rim, tcp::socket socket, const IpAddress& remote)
+        : rim_(rim), tls_(rim.tls), stream_(std::move(socket), *tls_), remote_(remote) {
+        ++rim_.facts.connections;
+        ++rim_.per_address[site_of(remote_)];
+    }
+    ~Connection() {
+        --rim_.facts.connections;
+        const auto counted = rim_.per_address.find(site_of(remote_));
+        if (--counted->second == 0) rim_.per_address.erase(counted);
+        if (granted_) {
+            --rim_.facts.viewers;
+            rim_.streams.erase(this);
+        }
+    }
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    void start() {
+        beast::get_lowest_layer(stream_).expires_after(rim_.limits.handshake);
+        stream_.async_handshake(ssl::stream_base::server, [self = shared_from_this()](const error_code& error) {
+            if (!error) self->read();
+        });
+    }
+
+    // Sends the stream's next message, unless the last is still on its way.
+    void send_news() {
+        if (writing_ || !granted_) return;
+        auto message = rim_.router.next_message(read_clock(), *granted_);
+        if (!message) return close();
+        send_raw(std::move(*message));
+    }
+
+  private:
+    void read() {
+        parser_.emplace();
+        parser_->header_limit(rim_.limits.header_bytes);
+        parser_->body_limit(rim_.limits.body_bytes);
+        beast::get_lowest_layer(stream_).expires_after(rim_.limits.request);
+        http::async_read(stream_, buffer_, *parser_,
+                         [self = shared_from_this()](const error_code& error, std::size_t) { self->was_read(error); });
+    }
+
+    void was_read(const error_code& error) {
+        if (error) return refuse(error);
+        http::request<http::string_body> request = parser_->release();
+        keep_alive_ = request.keep_alive();
+        is_head_ = request.method() == http::verb::head;
+        Outcome outcome = rim_.router.handle(read_clock(), request_of(request, remote_));
+        write_audits(rim_.router);
+        if (auto* reply = std::get_if<Reply>(&outcome)) return send(std::move(*reply));
+        if (auto* check = std::get_if<PasswordCheck>(&outcome)) return check_password(std::move(*check));
+        begin_stream(std::move(std::get<Stream>(outcome)));
+    }
+
+    // What was no request is answered when it can be, and the connection ends.
+    void refuse(const error_code& error) {
+        keep_alive_ = false;
+        if (error == http::error::header_limit) return send(problem(431));
+        if (error == http::error::body_limit) return send(problem(413));
+        if (error.category() == make_error_code(http::error::bad_method).category() && error != http::error::end_of_stream &&
+            error != http::error::partial_message)
+            return send(problem(400));
+        close();
+    }
+
+    void check_password(PasswordCheck check) {
+        if (rim_.waiting_passwords >= rim_.limits.waiting_passwords) {
+            Reply reply = problem(503, "Too many are logging in just now. Try again.");
+            reply.headers.emplace_back("Retry-After", "2");
+            return send(std::move(reply));
+        }
+        ++rim_.waiting_passwords;
+        beast::get_lowest_layer(stream_).expires_never();
+        asio::post(rim_.passwords, [self = shared_from_this(), check = std::move(check)]() mutable {
+            const bool matched = access::verify_password(check.argon2id, check.password);
+            asio::io_context& loop = self->rim_.loop;
+            // The connection goes back to its own thread, to be let go there.
+            asio::post(loop, [self = std::move(self), check = std::move(check), matched] {
+                --self->rim_.waiting_passwords;
+                Reply reply = self->rim_.router.finish_login(read_clock(), check, matched);
+                write_audits(self->rim_.router);
+                self->send(std::move(reply));
+            });
+        });
+    }
+
+    void send(Reply reply) {
+        response_ = {};
+        response_.version(11);
+        response_.result(reply.status);
+        response_.reason(view(reason_phrase(reply.status)));
+        for (const auto& [name, value] : security_headers()) response_.set(view(name), view(value));
+        for (const auto& [name, value] : reply.headers) response_.insert(view(name), view(value));
+        if (!reply.content_type.empty()) response_.set(http::field::content_type, reply.content_type);
+        response_.keep_alive(keep_alive_);
+        if (reply.status != 204) response_.content_length(reply.body.size());
+        if (!is_head_) response_.body() = std::move(reply.body);
+        serializer_.emplace(response_);
+        beast::get_lowest_layer(stream_).expires_after(rim_.limits.write);
+        const auto written = [self = shared_from_this()](const error_code& error, std::size_t) {
+            if (error || !self->keep_alive_) return self->close();
+            self->response_ = {};
+            self->read();
+        };
+        // The header of an answer to HEAD tells of a body that does not come.
+        if (is_head_) {
+            http::async_write_header(stream_, *serializer_, written);
+        } else {
+            http::async_write(stream_, *serializer_, written);
+        }
+    }
+
+    void begin_stream(Stream stream) {
+        granted_ = std::move(stream);
+        ++rim_.facts.viewers;
+        rim_.streams[this] = weak_from_this();
+        std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n";
+        for (const auto& [name, value] : security_headers()) head.append(name).append(": ").append(value).append("\r\n");
+        head += "\r\n";
+        if (auto message = rim_.router.next_message(read_clock(), *granted_)) head += *message;
+        // A stream's client has nothing more to say: whatever comes, also its end, ends it.
+        beast::get_lowest_layer(stream_).expires_never();
+        stream_.async_read_some(asio::buffer(&ignored_, 1), [self = shared_from_this()](const error_code&, std::size_t) { self->close(); });
+        send_raw(std::move(head));
+    }
+
+    void send_raw(std::string text) {
+        raw_ = std::move(text);
+        writing_ = true;
+        beast::get_lowest_layer(stream_).expires_after(rim_.limits.write);
+        asio::async_write(stream_, asio::buffer(raw_), [self = shared_from_this()](const error_code& error, std::size_t) {
+            self->writing_ = false;
+            self->raw_ = {};
+            if (error) self->close();
+        });
+    }
+
+    void close() { beast::get_lowest_layer(stream_).close(); }
+
+    Rim& rim_;
+    std::shared_ptr<ssl::context> tls_;
+    beast::ssl_stream<beast::tcp_stream> stream_;
+    IpAddress remote_;
+    beast::flat_buffer buffer_{16 * 1024};
+    std::optional<http::request_parser<http::string_body>> parser_;
+    http::response<http::string_body> response_;
+    std::optional<http::response_serializer<http::string_body>> serializer_;
+    bool keep_alive_ = false;
+    bool is_head_ = false;
+    std::optional<Stream> granted_;
+    std::string raw_;
+    bool writing_ = false;
+    char ignored_ = 0;
+};
+
+void Server::Rim::accept_next() {
+    if (!acceptor) return;
+    acceptor->async_accept([this](const error_code& error, tcp::socket socket) { accepted(error, std::move(socket)); });
+}
+
+void Server::Rim::pause_accepting() {
+    auto timer = std::make_shared<asio::steady_timer>(loop, kAcceptPause);
+    timer->async_wait([this, timer](const error_code&) { accept_next(); });
+}
+
+void Server::Rim::accepted(const error_code& error, tcp::socket socket) {
+    if (error == asio::error::operation_aborted) return;  // the listener was replaced
+    if (error && error != asio::error::connection_aborted) return pause_accepting();
+    error_code unknown;
+    const auto remote = socket.remote_endpoint(unknown);
+    if (!error && !unknown && tls != nullptr && facts.connections < limits.connections) {
+        const IpAddress address = address_of(remote.address());
+        const auto counted = per_address.find(site_of(address));
+        if (counted == per_address.end() || counted->second < limits.connections_per_address) {
+            socket.set_option(tcp::no_delay(true), unknown);
+            std::make_shared<Connection>(*this, std::move(socket), address)->start();
+        }
+    }
+    accept_next();
+}
+
+void Server::Rim::watch(std::shared_ptr<asio::posix::stream_descriptor> descriptor, std::function<bool()> ready) {
+    auto& waiting = *descriptor;
+    waiting.async_wait(asio::posix::stream_descriptor::wait_read,
+                       [this, descriptor = std::move(descriptor), ready = std::move(ready)](const error_code& error) mutable {
+                           if (!error && ready()) return watch(std::move(descriptor), std::move(ready));
+                       });
+}
+
+void Server::Rim::repeat(std::shared_ptr<asio::steady_timer> timer, Duration interval, std::function<void()> call) {
+    auto& waiting = *timer;
+    waiting.expires_after(interval);
+    waiting.async_wait([this, timer = std::move(timer), interval, call = std::move(call)](const error_code& error) mutable {
+        if (error) return;
+        call();
+        repeat(std::move(timer), interval, std::move(call));
+    });
+}
+
+Server::Server(Router& router, SystemFacts& facts, ServerLimits limits) : rim_(std::make_unique<Rim>(router, facts, limits)) {}
+
+Server::~Server() {
+    rim_->passwords.join();
+}
+
+Status Server::set_certificate(const std::string& pem) {
+    auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
+    WARREN_TRY(configure(*context, pem));
+    rim_->tls = std::move(context);
+    return {};
+}
+
+Status Server::listen(UniqueFd listener) {
+    error_code error;
+    tcp::acceptor acceptor(rim_->loop);
+    // Only for Asio's own books: an IPv6 socket says its real family in every address.
+    acceptor.assign(tcp::v6(), listener.get(), error);
+    if (error) return fail(ErrorCode::kFailed, "listener: " + error.message());
+    (void)listener.release();
+    acceptor.non_blocking(true, error);
+    rim_->acceptor.emplace(std::move(acceptor));
+    rim_->accept_next();
+    return {};
+}
+
+void Server::watch(int fd, std::function<bool()> ready) {
+    // A descriptor of its own, so that the caller may close his when he likes.
+    auto descriptor = std::make_shared<asio::posix::stream_descriptor>(rim_->loop);
+    error_code error;
+    descriptor->assign(::fcntl(fd, F_DUPFD_CLOEXEC, 0), error);
+    if (!error) rim_->watch(std::move(descriptor), std::move(ready));
+}
+
+void Server::every(Duration interval, std::function<void()> call) {
+    rim_->repeat(std::make_shared<asio::steady_timer>(rim_->loop), interval, std::move(call));
+}
+
+void Server::tick() {
+    std::vector<std::shared_ptr<Rim::Connection>> open;
+    for (const auto& [key, stream] : rim_->streams) {
+        if (auto connection = stream.lock()) open.push_back(std::move(connection));
+    }
+    for (const auto& connection : open) connection->send_news();
+}
+
+void Server::run() {
+    rim_->loop.run();
+}
+
+void Server::stop() {
+    rim_->loop.stop();
+}
+
+}  // namespace warren::web
