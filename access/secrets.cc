@@ -69,7 +69,8 @@ Result<std::string> certificate_fingerprint(std::string_view pem) {
     const std::string_view text = pem.substr(begin + kBegin.size(), end - begin - kBegin.size());
     std::vector<unsigned char> der(text.size());
     std::size_t size = 0;
-    if (sodium_base642bin(der.data(), der.size(), text.data(), text.size(), "\r\n", &size, nullptr, sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (sodium_base642bin(der.data(), der.size(), text.data(), text.size(), "\r\n", &size, nullptr,
+                          sodium_base64_VARIANT_ORIGINAL) != 0)
         return fail(ErrorCode::kInvalid, "its certificate is not base64");
     const Digest digest = sha256(Bytes(der).first(size));
     return fmt::format("{:02X}", fmt::join(digest, ":"));

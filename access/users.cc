@@ -21,7 +21,8 @@ tl::unexpected<Error> wrong(config::Place place, const std::string& what) {
 Result<std::string> text_of(const Node& entry, std::string_view key) {
     const Node* node = entry.find(key);
     if (node == nullptr) return wrong(entry.place, fmt::format("{} is missing", key));
-    if (node->kind != Node::Kind::kString) return wrong(node->place, fmt::format("{} is {}; accepted: a string", key, name_of(node->kind)));
+    if (node->kind != Node::Kind::kString)
+        return wrong(node->place, fmt::format("{} is {}; accepted: a string", key, name_of(node->kind)));
     return node->text;
 }
 
@@ -39,7 +40,8 @@ Result<Grant> grant_of(const Node& entry) {
     if (customers == nullptr || customers->kind != Node::Kind::kArray || customers->items.empty())
         return wrong(entry.place, "the role customer needs customers = [\"id\", ...]");
     for (const Node& item : customers->items) {
-        if (item.kind != Node::Kind::kString || item.text.empty()) return wrong(item.place, "a customer's id is a string");
+        if (item.kind != Node::Kind::kString || item.text.empty())
+            return wrong(item.place, "a customer's id is a string");
         grant.customers.push_back(item.text);
     }
     return grant;
@@ -48,7 +50,8 @@ Result<Grant> grant_of(const Node& entry) {
 Status check_keys(const Node& table, const std::set<std::string_view>& known) {
     for (const Node::Entry& entry : table.entries) {
         if (!known.contains(entry.key))
-            return wrong(entry.key_place, fmt::format("there is no key \"{}\"; accepted: {}", entry.key, fmt::join(known, ", ")));
+            return wrong(entry.key_place,
+                         fmt::format("there is no key \"{}\"; accepted: {}", entry.key, fmt::join(known, ", ")));
     }
     return {};
 }
@@ -76,7 +79,8 @@ Result<Token> token_of(const Node& entry) {
     if (!hash) return tl::unexpected<Error>(hash.error());
     const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
     if (hash->size() != 64 || !std::all_of(hash->begin(), hash->end(), is_hex))
-        return wrong(entry.find("sha256")->place, "sha256 is not 64 digits of lower-case hexadecimal; vpnctl token add makes it");
+        return wrong(entry.find("sha256")->place,
+                     "sha256 is not 64 digits of lower-case hexadecimal; vpnctl token add makes it");
     return Token{std::move(*name), std::move(*grant), std::move(*hash)};
 }
 
@@ -85,12 +89,14 @@ template <typename T, typename Read>
 Status read_all(const Node& root, std::string_view key, Read read, std::vector<T>& out) {
     const Node* list = root.find(key);
     if (list == nullptr) return {};
-    if (list->kind != Node::Kind::kArray) return wrong(list->place, fmt::format("{0} is {1}; accepted: [[{0}]]", key, name_of(list->kind)));
+    if (list->kind != Node::Kind::kArray)
+        return wrong(list->place, fmt::format("{0} is {1}; accepted: [[{0}]]", key, name_of(list->kind)));
     for (const Node& entry : list->items) {
         if (entry.kind != Node::Kind::kTable) return wrong(entry.place, fmt::format("accepted: [[{}]]", key));
         auto thing = read(entry);
         if (!thing) return tl::unexpected<Error>(thing.error());
-        if (!is_user_name(thing->name)) return wrong(entry.place, "a name is 1 to 64 letters, digits, dots, dashes, underscores, or @");
+        if (!is_user_name(thing->name))
+            return wrong(entry.place, "a name is 1 to 64 letters, digits, dots, dashes, underscores, or @");
         if (std::any_of(out.begin(), out.end(), [&](const T& other) { return other.name == thing->name; }))
             return wrong(entry.place, fmt::format("the name \"{}\" stands here twice", thing->name));
         out.push_back(std::move(*thing));
@@ -119,7 +125,8 @@ Result<Role> parse_role(std::string_view text) {
     for (const Role role : {Role::kOperator, Role::kViewer, Role::kCustomer}) {
         if (text == name_of(role)) return role;
     }
-    return fail(ErrorCode::kInvalid, fmt::format("there is no role \"{}\"; accepted: operator, viewer, customer", text));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("there is no role \"{}\"; accepted: operator, viewer, customer", text));
 }
 
 bool is_user_name(std::string_view text) {
@@ -138,7 +145,8 @@ const Token* Users::find_token(std::string_view name) const {
 }
 
 const Token* Users::find_token_by_hash(std::string_view sha256) const {
-    const auto found = std::find_if(tokens.begin(), tokens.end(), [sha256](const Token& token) { return token.sha256 == sha256; });
+    const auto found =
+        std::find_if(tokens.begin(), tokens.end(), [sha256](const Token& token) { return token.sha256 == sha256; });
     return found == tokens.end() ? nullptr : &*found;
 }
 
@@ -148,10 +156,12 @@ Result<Users> parse_users(std::string text) {
     source.file = "users.toml";
     source.text = std::move(text);
     std::vector<config::Diagnostic> diagnostics;
-    if (!config::read_document(source, diagnostics)) return wrong(diagnostics.front().place, diagnostics.front().message);
+    if (!config::read_document(source, diagnostics))
+        return wrong(diagnostics.front().place, diagnostics.front().message);
     WARREN_TRY(check_keys(source.root, {"schema", "user", "token"}));
     const Node* schema = source.root.find("schema");
-    if (!source.root.entries.empty() && (schema == nullptr || schema->kind != Node::Kind::kInteger || schema->integer != 1))
+    if (!source.root.entries.empty() &&
+        (schema == nullptr || schema->kind != Node::Kind::kInteger || schema->integer != 1))
         return wrong(schema == nullptr ? config::Place{} : schema->place, "schema = 1 must stand first");
     Users out;
     WARREN_TRY(read_all(source.root, "user", user_of, out.users));

@@ -19,8 +19,8 @@ std::string_view trimmed(std::string_view line) {
     return first == std::string_view::npos ? std::string_view() : line.substr(first);
 }
 
-// From each [[kind]] to the next heading, in the order of the file, which is the order of the parsed list. Whoever wrote the file may have
-// written it in ways this does not see; every caller parses the result and compares.
+// From each [[kind]] to the next heading, in the order of the file, which is the order of the parsed list. Whoever
+// wrote the file may have written it in ways this does not see; every caller parses the result and compares.
 std::vector<Block> blocks(std::string_view text, std::string_view kind) {
     const std::string heading = fmt::format("[[{}]]", kind);
     std::vector<Block> out;
@@ -58,7 +58,8 @@ std::string append(std::string text, const std::string& block) {
 Result<std::string> checked(std::string text, const Users& expected) {
     const auto users = parse_users(text);
     if (!users) return tl::unexpected<Error>(users.error());
-    if (*users != expected) return fail(ErrorCode::kFailed, "users.toml is written in a way that cannot be edited here; edit it by hand");
+    if (*users != expected)
+        return fail(ErrorCode::kFailed, "users.toml is written in a way that cannot be edited here; edit it by hand");
     return text;
 }
 
@@ -81,29 +82,33 @@ Result<std::string> without(const std::string& text, Users users, std::vector<T>
 Result<std::string> with_user(const std::string& text, const User& user) {
     auto users = parse_users(text);
     if (!users) return tl::unexpected<Error>(users.error());
-    if (users->find_user(user.name) != nullptr) return fail(ErrorCode::kConflict, "there is a user " + user.name + " already");
+    if (users->find_user(user.name) != nullptr)
+        return fail(ErrorCode::kConflict, "there is a user " + user.name + " already");
     users->users.push_back(user);
-    return checked(
-        append(text, fmt::format("[[user]]\nname = \"{}\"\n{}password = \"{}\"\n", user.name, grant_text(user.grant), user.password)),
-        *users);
+    return checked(append(text, fmt::format("[[user]]\nname = \"{}\"\n{}password = \"{}\"\n", user.name,
+                                            grant_text(user.grant), user.password)),
+                   *users);
 }
 
 Result<std::string> with_token(const std::string& text, const Token& token) {
     auto users = parse_users(text);
     if (!users) return tl::unexpected<Error>(users.error());
-    if (users->find_token(token.name) != nullptr) return fail(ErrorCode::kConflict, "there is a token " + token.name + " already");
+    if (users->find_token(token.name) != nullptr)
+        return fail(ErrorCode::kConflict, "there is a token " + token.name + " already");
     users->tokens.push_back(token);
-    return checked(
-        append(text, fmt::format("[[token]]\nname = \"{}\"\n{}sha256 = \"{}\"\n", token.name, grant_text(token.grant), token.sha256)),
-        *users);
+    return checked(append(text, fmt::format("[[token]]\nname = \"{}\"\n{}sha256 = \"{}\"\n", token.name,
+                                            grant_text(token.grant), token.sha256)),
+                   *users);
 }
 
 Result<std::string> with_password(const std::string& text, std::string_view name, std::string_view password) {
     auto users = parse_users(text);
     if (!users) return tl::unexpected<Error>(users.error());
-    const auto found = std::find_if(users->users.begin(), users->users.end(), [name](const User& one) { return one.name == name; });
+    const auto found =
+        std::find_if(users->users.begin(), users->users.end(), [name](const User& one) { return one.name == name; });
     if (found == users->users.end()) return fail(ErrorCode::kNotFound, fmt::format("there is no user {}", name));
-    // The old string occurs once, or in another user's entry with the same salt and password, which check() would notice.
+    // The old string occurs once, or in another user's entry with the same salt and password, which check() would
+    // notice.
     const std::string old = found->password;
     const auto all = blocks(text, "user");
     const auto position = static_cast<std::size_t>(found - users->users.begin());

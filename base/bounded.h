@@ -45,7 +45,8 @@ class BoundedQueue {
 };
 
 // The same between exactly two threads, one that pushes and one that pops. No lock, no allocation after construction.
-// Every access is sequentially consistent, so that a flag stored before a push that failed is seen by the thread that makes room.
+// Every access is sequentially consistent, so that a flag stored before a push that failed is seen by the thread that
+// makes room.
 template <typename T>
 class SpscQueue {
   public:
@@ -70,7 +71,8 @@ class SpscQueue {
         head_.store(head + 1);
         return out;
     }
-    // Either thread; a moment later it may be wrong, but the pushing thread sees no less room than said, the popping one no fewer values.
+    // Either thread; a moment later it may be wrong, but the pushing thread sees no less room than said, the popping
+    // one no fewer values.
     [[nodiscard]] bool empty() const { return size() == 0; }
     [[nodiscard]] std::size_t size() const {
         const std::size_t head = head_.load();

@@ -109,7 +109,8 @@ class ByteWriter {
     }
     void u8(std::uint8_t value) { le(value); }
     void bytes(Bytes from) {
-        if (std::uint8_t* to = reserve(from.size()); to != nullptr && !from.empty()) std::memcpy(to, from.data(), from.size());
+        if (std::uint8_t* to = reserve(from.size()); to != nullptr && !from.empty())
+            std::memcpy(to, from.data(), from.size());
     }
 
     [[nodiscard]] std::size_t size() const { return used_; }

@@ -1,7 +1,7 @@
 #include "base/check.h"
 
-#include <cstdlib>
 #include <unistd.h>
+#include <cstdlib>
 
 #include <fmt/format.h>
 

@@ -7,7 +7,8 @@ namespace warren {
 
 }  // namespace warren
 
-#define WARREN_CHECK(claim) \
-    do {                    \
-        if (!(claim)) [[unlikely]] ::warren::check_failed(#claim, __FILE__, __LINE__); \
+#define WARREN_CHECK(claim)                                     \
+    do {                                                        \
+        if (!(claim)) [[unlikely]]                              \
+            ::warren::check_failed(#claim, __FILE__, __LINE__); \
     } while (false)

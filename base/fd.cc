@@ -10,6 +10,8 @@ void UniqueFd::reset() {
     fd_ = -1;
 }
 
-UniqueFd UniqueFd::duplicate() const { return UniqueFd(fd_ < 0 ? -1 : ::fcntl(fd_, F_DUPFD_CLOEXEC, 0)); }
+UniqueFd UniqueFd::duplicate() const {
+    return UniqueFd(fd_ < 0 ? -1 : ::fcntl(fd_, F_DUPFD_CLOEXEC, 0));
+}
 
 }  // namespace warren

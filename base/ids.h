@@ -21,7 +21,8 @@ using PeerIndex = Index<struct PeerTag>;          // a peer inside vpnd, unique 
 using ListenerIndex = Index<struct ListenerTag>;  // a port with a static key inside vpnd; 0 is the shared listener
 
 // What we chose and the other side puts into messages to us: WireGuard's sender index, later ESP's SPI.
-// Layout: the low kWorkerBits name the data worker that owns the session, the rest is random (WireGuard whitepaper §5.4).
+// Layout: the low kWorkerBits name the data worker that owns the session, the rest is random (WireGuard whitepaper
+// §5.4).
 struct ReceiverIndex {
     static constexpr std::uint32_t kWorkerBits = 6;
     std::uint32_t value = 0;
@@ -34,9 +35,13 @@ struct ReceiverIndex {
 
 template <typename Tag>
 struct std::hash<warren::Index<Tag>> {
-    std::size_t operator()(const warren::Index<Tag>& index) const noexcept { return std::hash<std::uint32_t>()(index.value); }
+    std::size_t operator()(const warren::Index<Tag>& index) const noexcept {
+        return std::hash<std::uint32_t>()(index.value);
+    }
 };
 template <>
 struct std::hash<warren::ReceiverIndex> {
-    std::size_t operator()(const warren::ReceiverIndex& index) const noexcept { return std::hash<std::uint32_t>()(index.value); }
+    std::size_t operator()(const warren::ReceiverIndex& index) const noexcept {
+        return std::hash<std::uint32_t>()(index.value);
+    }
 };

@@ -2,9 +2,9 @@
 
 #include <arpa/inet.h>
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <charconv>
-#include <fmt/format.h>
 
 #include "base/check.h"
 
@@ -15,7 +15,8 @@ namespace {
 std::optional<unsigned> parse_number(std::string_view text, unsigned maximum) {
     unsigned value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size() || value > maximum) return std::nullopt;
+    if (text.empty() || error != std::errc() || end != text.data() + text.size() || value > maximum)
+        return std::nullopt;
     return value;
 }
 
@@ -35,10 +36,13 @@ bool IpAddress::is_unspecified() const {
 
 bool IpAddress::is_loopback() const {
     if (is_v4()) return octets[0] == 127;
-    return octets[15] == 1 && std::all_of(octets.begin(), octets.end() - 1, [](std::uint8_t octet) { return octet == 0; });
+    return octets[15] == 1 &&
+           std::all_of(octets.begin(), octets.end() - 1, [](std::uint8_t octet) { return octet == 0; });
 }
 
-bool IpAddress::is_multicast() const { return is_v4() ? (octets[0] & 0xf0) == 0xe0 : octets[0] == 0xff; }
+bool IpAddress::is_multicast() const {
+    return is_v4() ? (octets[0] & 0xf0) == 0xe0 : octets[0] == 0xff;
+}
 
 bool IpAddress::is_link_local() const {
     if (is_v4()) return octets[0] == 169 && octets[1] == 254;
@@ -103,7 +107,9 @@ std::string to_string(const IpAddress& address) {
     return text.data();
 }
 
-std::string to_string(const Prefix& prefix) { return fmt::format("{}/{}", to_string(prefix.address), prefix.length); }
+std::string to_string(const Prefix& prefix) {
+    return fmt::format("{}/{}", to_string(prefix.address), prefix.length);
+}
 
 std::string to_string(const Endpoint& endpoint) {
     if (endpoint.address.is_v4()) return fmt::format("{}:{}", to_string(endpoint.address), endpoint.port);

@@ -29,7 +29,9 @@ struct IpAddress {
         return family == other.family && (differs(0) | differs(8)) == 0;
     }
 
-    static IpAddress v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) { return {Family::kV4, {a, b, c, d}}; }
+    static IpAddress v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) {
+        return {Family::kV4, {a, b, c, d}};
+    }
     // `octets` has 4 or 16 bytes.
     static IpAddress from_bytes(Bytes octets);
 

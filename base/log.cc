@@ -24,8 +24,9 @@ std::string_view name_of(LogLevel level) {
 }
 
 void append_value(std::string& line, std::string_view value) {
-    const bool plain = !value.empty() && std::all_of(value.begin(), value.end(),
-                                                     [](char c) { return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\'; });
+    const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
+        return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\';
+    });
     if (plain) {
         line += value;
         return;

@@ -1,4 +1,5 @@
-// One line per event on stderr: "level=info event=customer_applied customer=acme ...". Only the rim logs, never pure code.
+// One line per event on stderr: "level=info event=customer_applied customer=acme ...". Only the rim logs, never pure
+// code.
 #pragma once
 
 #include <initializer_list>
@@ -19,8 +20,8 @@ void set_log_program(std::string_view program);
 // Lines below this level are left out. Default kInfo. Call before threads start.
 void set_log_level(LogLevel level);
 
-// Writes one line with one write(2), so that lines of several threads do not mix. `event` is snake_case; values that need it
-// are quoted. Never fails. Any thread.
+// Writes one line with one write(2), so that lines of several threads do not mix. `event` is snake_case; values that
+// need it are quoted. Never fails. Any thread.
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {});
 
 }  // namespace warren

@@ -13,9 +13,9 @@
 
 namespace warren {
 
-// Maps an address to the value of the longest prefix that contains it. The prefixes are flattened into disjoint ranges at
-// construction, so a lookup is one binary search: no recursion, no depth that depends on the input, at most two ranges
-// (16 bytes for IPv4, 40 for IPv6) and one value a prefix. Immutable, so any number of threads may read.
+// Maps an address to the value of the longest prefix that contains it. The prefixes are flattened into disjoint ranges
+// at construction, so a lookup is one binary search: no recursion, no depth that depends on the input, at most two
+// ranges (16 bytes for IPv4, 40 for IPv6) and one value a prefix. Immutable, so any number of threads may read.
 template <typename T>
 class Lpm {
   public:
@@ -67,7 +67,9 @@ class Lpm {
         std::uint64_t low = 0;
         auto operator<=>(const KeyV6&) const = default;
         [[nodiscard]] KeyV6 next() const { return {low + 1 == 0 ? high + 1 : high, low + 1}; }
-        static KeyV6 maximum() { return {std::numeric_limits<std::uint64_t>::max(), std::numeric_limits<std::uint64_t>::max()}; }
+        static KeyV6 maximum() {
+            return {std::numeric_limits<std::uint64_t>::max(), std::numeric_limits<std::uint64_t>::max()};
+        }
     };
     template <typename Key>
     struct Range {
@@ -81,7 +83,9 @@ class Lpm {
         return {load_be<std::uint64_t>(address.octets.data()), load_be<std::uint64_t>(address.octets.data() + 8)};
     }
     // Ones in all but the first `length` bits.
-    static std::uint64_t host_bits(unsigned length) { return length >= 64 ? 0 : std::numeric_limits<std::uint64_t>::max() >> length; }
+    static std::uint64_t host_bits(unsigned length) {
+        return length >= 64 ? 0 : std::numeric_limits<std::uint64_t>::max() >> length;
+    }
     static Range<KeyV4> range_v4(const Prefix& prefix, std::uint32_t entry) {
         const KeyV4 first = key_v4(prefix.network().address);
         return {first, {first.value | static_cast<std::uint32_t>(host_bits(32U + prefix.length))}, entry};

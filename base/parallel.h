@@ -10,15 +10,17 @@
 
 namespace warren {
 
-// How many threads a loop of `count` rounds is worth: at most `most`, at most one a processor, and none for a few rounds.
+// How many threads a loop of `count` rounds is worth: at most `most`, at most one a processor, and none for a few
+// rounds.
 inline std::size_t threads_for(std::size_t count, std::size_t most) {
     constexpr std::size_t kRoundsPerThread = 16;  // below, starting a thread costs more than it saves
     const std::size_t processors = std::max(std::thread::hardware_concurrency(), 1U);
     return std::clamp(count / kRoundsPerThread, std::size_t{1}, std::min(most, processors));
 }
 
-// Calls `work(thread, i)` once for each i below `count`, from `threads` threads at a time, of which the caller's is number 0; returns when
-// all are done. Rounds begin in their order. `work` shall not throw, and what it changes shall belong to its round or its thread.
+// Calls `work(thread, i)` once for each i below `count`, from `threads` threads at a time, of which the caller's is
+// number 0; returns when all are done. Rounds begin in their order. `work` shall not throw, and what it changes shall
+// belong to its round or its thread.
 template <typename Work>
 void in_parallel(std::size_t count, std::size_t threads, const Work& work) {
     std::atomic<std::size_t> next = 0;

@@ -42,8 +42,8 @@ using Status = Result<void>;
 }  // namespace warren
 
 // Returns from the enclosing function with the error of a Status or Result expression, if it is one.
-#define WARREN_TRY(expression)                                                       \
-    do {                                                                             \
-        if (auto warren_try_result = (expression); !warren_try_result)               \
+#define WARREN_TRY(expression)                                                            \
+    do {                                                                                  \
+        if (auto warren_try_result = (expression); !warren_try_result)                    \
             return tl::unexpected<::warren::Error>(std::move(warren_try_result).error()); \
     } while (false)

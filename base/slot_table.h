@@ -1,4 +1,5 @@
-// Finds values that are kept elsewhere by a key that is kept with them: an index in 4 bytes a slot, where a node of a map costs 40 or more.
+// Finds values that are kept elsewhere by a key that is kept with them: an index in 4 bytes a slot, where a node of a
+// map costs 40 or more.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +9,10 @@
 
 namespace warren {
 
-// A set of places (dense numbers below 2^32 - 1) with open addressing and linear probing, at most two thirds full. The table knows neither
-// keys nor values: each call brings `hash_of`, which gives the hash of the key at a place, or `is`, which says whether the key looked for
-// is at a place. Keys must be such that strangers cannot make their hashes collide. One thread.
+// A set of places (dense numbers below 2^32 - 1) with open addressing and linear probing, at most two thirds full. The
+// table knows neither keys nor values: each call brings `hash_of`, which gives the hash of the key at a place, or `is`,
+// which says whether the key looked for is at a place. Keys must be such that strangers cannot make their hashes
+// collide. One thread.
 class SlotTable {
   public:
     static constexpr std::uint32_t kNone = UINT32_MAX;
@@ -32,7 +34,8 @@ class SlotTable {
         ++size_;
     }
 
-    // `place` is in the table; hash_of(place) is still what it was. Later ones of the same run move up, so that no search ends early.
+    // `place` is in the table; hash_of(place) is still what it was. Later ones of the same run move up, so that no
+    // search ends early.
     template <typename HashOf>
     void erase(std::uint32_t place, const HashOf& hash_of) {
         std::size_t hole = home_of(hash_of(place));
@@ -54,7 +57,9 @@ class SlotTable {
     static constexpr std::size_t kFirstSlots = 4;
 
     // Dense numbers and the first bytes of keys alike are spread over all bits (Fibonacci hashing, Knuth 6.4).
-    [[nodiscard]] std::size_t home_of(std::size_t hash) const { return (hash * 0x9e3779b97f4a7c15U >> 32) & (slots_.size() - 1); }
+    [[nodiscard]] std::size_t home_of(std::size_t hash) const {
+        return (hash * 0x9e3779b97f4a7c15U >> 32) & (slots_.size() - 1);
+    }
     [[nodiscard]] std::size_t next(std::size_t at) const { return (at + 1) & (slots_.size() - 1); }
 
     void put(std::uint32_t place, std::size_t hash) {

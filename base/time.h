@@ -16,7 +16,9 @@ struct Instant {
     auto operator<=>(const Instant&) const = default;
     friend Instant operator+(Instant at, Duration by) { return {at.nanoseconds + by.count()}; }
     friend Instant operator-(Instant at, Duration by) { return {at.nanoseconds - by.count()}; }
-    friend Duration operator-(Instant later, Instant earlier) { return Duration(later.nanoseconds - earlier.nanoseconds); }
+    friend Duration operator-(Instant later, Instant earlier) {
+        return Duration(later.nanoseconds - earlier.nanoseconds);
+    }
 };
 
 inline constexpr Instant kNever{INT64_MAX};

@@ -1,4 +1,5 @@
-// warren.toml as plain values: what the appliance is. Made by config/parse, checked by config/validate, never half-valid outside config/.
+// warren.toml as plain values: what the appliance is. Made by config/parse, checked by config/validate, never
+// half-valid outside config/.
 #pragma once
 
 #include <cstdint>

@@ -39,13 +39,15 @@ void clash_over_keys(std::span<const Customer* const> customers, std::vector<Cla
 
 void clash_over_ports(const Appliance& appliance, std::span<const Customer* const> customers, std::vector<Clash>& out) {
     std::map<std::uint16_t, Side> seen;
-    if (appliance.wireguard) seen.emplace(appliance.wireguard->port, Side{Clash::kAppliance, "wireguard", "the shared listener"});
+    if (appliance.wireguard)
+        seen.emplace(appliance.wireguard->port, Side{Clash::kAppliance, "wireguard", "the shared listener"});
     for (std::size_t i = 0; i < customers.size(); ++i) {
         if (!customers[i]->listener) continue;
         Side here{i, "wireguard.listen_port", fmt::format("the listener of customer {}", customers[i]->id)};
         const auto [found, is_new] = seen.try_emplace(customers[i]->listener->port, here);
         if (!is_new)
-            out.push_back({found->second, here, fmt::format("UDP port {}", found->first), "each listener needs a port of its own"});
+            out.push_back({found->second, here, fmt::format("UDP port {}", found->first),
+                           "each listener needs a port of its own"});
     }
 }
 
@@ -62,13 +64,14 @@ void clash_over_devices(std::span<const Customer* const> customers, std::vector<
         if (handoff->type == HandoffType::kPhysical) {
             const auto [found, is_new] = moved.try_emplace(handoff->parent, side(i, "parent"));
             if (!is_new)
-                out.push_back(
-                    {found->second, side(i, "parent"), "device " + handoff->parent, "a physical device moves into one stack only"});
+                out.push_back({found->second, side(i, "parent"), "device " + handoff->parent,
+                               "a physical device moves into one stack only"});
         }
         if (handoff->type == HandoffType::kVlan && handoff->vlan_id) {
             const auto [found, is_new] = vlans.try_emplace({handoff->parent, *handoff->vlan_id}, side(i, "vlan_id"));
             if (!is_new)
-                out.push_back({found->second, side(i, "vlan_id"), fmt::format("VLAN {} of {}", *handoff->vlan_id, handoff->parent),
+                out.push_back({found->second, side(i, "vlan_id"),
+                               fmt::format("VLAN {} of {}", *handoff->vlan_id, handoff->parent),
                                "a VLAN exists once on its parent"});
         }
     }

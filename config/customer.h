@@ -33,7 +33,7 @@ enum class HandoffType { kVeth, kMacvlan, kVlan, kPhysical };
 // How the customer's LAN reaches the stack. The device is called lan0 inside the stack.
 struct Handoff {
     HandoffType type = HandoffType::kVeth;
-    std::string parent;                    // a device of the uplink namespace; for veth a bridge, or empty: the far end is left free
+    std::string parent;  // a device of the uplink namespace; for veth a bridge, or empty: the far end is left free
     std::optional<std::uint16_t> vlan_id;  // 1..4094, type vlan only
     std::vector<Prefix> addresses;
     std::optional<std::uint16_t> mtu;

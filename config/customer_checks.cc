@@ -36,8 +36,12 @@ class CustomerCheck {
     }
 
   private:
-    void error(const std::string& path, std::string message) { out_.push_back(source_.error(path, std::move(message))); }
-    void warning(const std::string& path, std::string message) { out_.push_back(source_.warning(path, std::move(message))); }
+    void error(const std::string& path, std::string message) {
+        out_.push_back(source_.error(path, std::move(message)));
+    }
+    void warning(const std::string& path, std::string message) {
+        out_.push_back(source_.warning(path, std::move(message)));
+    }
 
     [[nodiscard]] bool has_v6() const {
         const auto is_v6 = [](const Prefix& prefix) { return !prefix.address.is_v4() && readable(prefix); };
@@ -56,8 +60,8 @@ class CustomerCheck {
                 const std::string path = fmt::format("{}[{}]", key, i);
                 const auto [found, is_new] = seen.try_emplace(addresses[i].address, path);
                 if (!is_new)
-                    error(path, fmt::format("{}: {} is also at {}; the stack has an address once", key, to_string(addresses[i].address),
-                                            source_.cite(found->second)));
+                    error(path, fmt::format("{}: {} is also at {}; the stack has an address once", key,
+                                            to_string(addresses[i].address), source_.cite(found->second)));
             }
         };
         check(customer_.stack.addresses, "stack.addresses");
@@ -67,23 +71,26 @@ class CustomerCheck {
     // Each data worker meters what it carries; no two of them look at one bucket.
     void check_queues() {
         if (customer_.stack.queues == 1 || !(customer_.traffic.rate_up || customer_.traffic.rate_down)) return;
-        error("stack.queues",
-              fmt::format("stack.queues: {} does not go together with traffic.rate_up and traffic.rate_down; accepted: 1, or no rate",
-                          customer_.stack.queues));
+        error("stack.queues", fmt::format("stack.queues: {} does not go together with traffic.rate_up and "
+                                          "traffic.rate_down; accepted: 1, or no rate",
+                                          customer_.stack.queues));
     }
 
     void check_mtu() {
         if (has_v6() && customer_.stack.mtu < kMinMtuV6 && customer_.stack.mtu >= kMinMtuV4) {
-            error("stack.mtu",
-                  fmt::format("stack.mtu: {} is too small: this customer has IPv6, whose links carry at least {} bytes (RFC 8200 §5)",
-                              customer_.stack.mtu, kMinMtuV6));
+            error("stack.mtu", fmt::format("stack.mtu: {} is too small: this customer has IPv6, whose links carry at "
+                                           "least {} bytes (RFC 8200 §5)",
+                                           customer_.stack.mtu, kMinMtuV6));
         }
         if (!customer_.handoff || !customer_.handoff->mtu || *customer_.handoff->mtu >= kMinMtuV6) return;
         const auto& lan = customer_.handoff->addresses;
-        if (std::any_of(lan.begin(), lan.end(), [](const Prefix& prefix) { return !prefix.address.is_v4() && readable(prefix); })) {
-            error("handoff.mtu", fmt::format("handoff.mtu: {} is too small: handoff.address has IPv6, whose links carry at least {} bytes "
-                                             "(RFC 8200 §5)",
-                                             *customer_.handoff->mtu, kMinMtuV6));
+        if (std::any_of(lan.begin(), lan.end(),
+                        [](const Prefix& prefix) { return !prefix.address.is_v4() && readable(prefix); })) {
+            error("handoff.mtu",
+                  fmt::format(
+                      "handoff.mtu: {} is too small: handoff.address has IPv6, whose links carry at least {} bytes "
+                      "(RFC 8200 §5)",
+                      *customer_.handoff->mtu, kMinMtuV6));
         }
     }
 
@@ -95,12 +102,14 @@ class CustomerCheck {
             if (!peer.name.empty()) {
                 const auto [found, is_new] = seen.try_emplace(peer.name, i);
                 if (!is_new) {
-                    error(path + ".name", fmt::format("wireguard.peer.name: \"{}\" is also at {}; a name occurs once per customer",
-                                                      peer.name, source_.cite(fmt::format("wireguard.peer[{}].name", found->second))));
+                    error(path + ".name",
+                          fmt::format("wireguard.peer.name: \"{}\" is also at {}; a name occurs once per customer",
+                                      peer.name, source_.cite(fmt::format("wireguard.peer[{}].name", found->second))));
                 }
             }
             if (peer.enabled && peer.allowed_ips.empty() && source_.root.at(path + ".allowed_ips") != nullptr) {
-                warning(path + ".allowed_ips", "wireguard.peer.allowed_ips is empty: nothing is routed to this peer or accepted from it");
+                warning(path + ".allowed_ips",
+                        "wireguard.peer.allowed_ips is empty: nothing is routed to this peer or accepted from it");
             }
         }
     }
@@ -122,13 +131,14 @@ class CustomerCheck {
                 const auto [found, is_new] = seen.try_emplace(prefix.network(), Where{p, i});
                 if (is_new) continue;
                 if (found->second.peer == p) {
-                    warning(path({p, i}), fmt::format("wireguard.peer.allowed_ips: {} is listed twice", to_string(prefix)));
+                    warning(path({p, i}),
+                            fmt::format("wireguard.peer.allowed_ips: {} is listed twice", to_string(prefix)));
                     continue;
                 }
-                error(path({p, i}),
-                      fmt::format(
-                          "wireguard.peer.allowed_ips: {} is also given to peer \"{}\" at {}; a prefix belongs to one peer of a customer",
-                          to_string(prefix), customer_.peers[found->second.peer].name, source_.cite(path(found->second))));
+                error(path({p, i}), fmt::format("wireguard.peer.allowed_ips: {} is also given to peer \"{}\" at {}; a "
+                                                "prefix belongs to one peer of a customer",
+                                                to_string(prefix), customer_.peers[found->second.peer].name,
+                                                source_.cite(path(found->second))));
             }
         }
         allowed_.clear();
@@ -139,31 +149,34 @@ class CustomerCheck {
         const auto is_it = [&prefix](const Prefix& own) { return is_host(prefix) && own.address == prefix.address; };
         const auto& vpn = customer_.stack.addresses;
         const bool on_vpn = std::any_of(vpn.begin(), vpn.end(), is_it);
-        const bool on_lan =
-            customer_.handoff && std::any_of(customer_.handoff->addresses.begin(), customer_.handoff->addresses.end(), is_it);
+        const bool on_lan = customer_.handoff && std::any_of(customer_.handoff->addresses.begin(),
+                                                             customer_.handoff->addresses.end(), is_it);
         if (!on_vpn && !on_lan) return;
-        error(path, fmt::format("wireguard.peer.allowed_ips: {} is the stack's own address ({}); a peer cannot have it", to_string(prefix),
-                                on_vpn ? "stack.addresses" : "handoff.address"));
+        error(path, fmt::format("wireguard.peer.allowed_ips: {} is the stack's own address ({}); a peer cannot have it",
+                                to_string(prefix), on_vpn ? "stack.addresses" : "handoff.address"));
     }
 
     void check_handoff() {
         if (!customer_.handoff || source_.root.at("handoff.type") == nullptr) return;
         const Handoff& handoff = *customer_.handoff;
-        if (handoff.parent.empty() && source_.root.at("handoff.parent") == nullptr && handoff.type != HandoffType::kVeth) {
-            error("handoff.type", "handoff.parent is missing: this type needs the device in the uplink namespace that it is made of");
+        if (handoff.parent.empty() && source_.root.at("handoff.parent") == nullptr &&
+            handoff.type != HandoffType::kVeth) {
+            error("handoff.type",
+                  "handoff.parent is missing: this type needs the device in the uplink namespace that it is made of");
         }
         const bool is_vlan = handoff.type == HandoffType::kVlan;
         const bool has_vlan_id = source_.root.at("handoff.vlan_id") != nullptr;
-        if (is_vlan && !has_vlan_id) error("handoff.type", "handoff.vlan_id is missing: type \"vlan\" needs it; accepted: 1 to 4094");
+        if (is_vlan && !has_vlan_id)
+            error("handoff.type", "handoff.vlan_id is missing: type \"vlan\" needs it; accepted: 1 to 4094");
         if (!is_vlan && has_vlan_id) error("handoff.vlan_id", "handoff.vlan_id goes with type \"vlan\" only");
         for (std::size_t i = 0; i < handoff.addresses.size(); ++i) {
             if (!readable(handoff.addresses[i])) continue;
             const auto found = allowed_.find(handoff.addresses[i].network());
             if (found == allowed_.end()) continue;
             error(fmt::format("handoff.address[{}]", i),
-                  fmt::format(
-                      "handoff.address: the network {} is also a peer's allowed_ips at {}; it is either on the LAN or behind the peer",
-                      to_string(found->first), source_.cite(found->second)));
+                  fmt::format("handoff.address: the network {} is also a peer's allowed_ips at {}; it is either on the "
+                              "LAN or behind the peer",
+                              to_string(found->first), source_.cite(found->second)));
         }
     }
 
@@ -180,8 +193,10 @@ class CustomerCheck {
                                                     source_.cite(fmt::format("stack.route[{}].to", found->second))));
                 }
                 if (const auto allowed = allowed_.find(route.to.network()); allowed != allowed_.end()) {
-                    error(path + ".to", fmt::format("stack.route.to: {} is a peer's allowed_ips at {} and is routed to vpn0 by itself",
-                                                    to_string(route.to), source_.cite(allowed->second)));
+                    error(
+                        path + ".to",
+                        fmt::format("stack.route.to: {} is a peer's allowed_ips at {} and is routed to vpn0 by itself",
+                                    to_string(route.to), source_.cite(allowed->second)));
                 }
             }
             if (has_to && !route.via.is_unspecified()) check_gateway(route, path + ".via");
@@ -191,32 +206,39 @@ class CustomerCheck {
     void check_gateway(const StaticRoute& route, const std::string& path) {
         const std::string via = to_string(route.via);
         if (route.via.family != route.to.address.family) {
-            return error(path, fmt::format("stack.route.via: {} and {} are of different families", via, to_string(route.to)));
+            return error(path,
+                         fmt::format("stack.route.via: {} and {} are of different families", via, to_string(route.to)));
         }
         if (route.via.is_link_local() && !route.via.is_v4()) {
-            return error(path, fmt::format("stack.route.via: {} is link-local and names no device; accepted: an address of a network in "
-                                           "stack.addresses or handoff.address",
-                                           via));
+            return error(
+                path, fmt::format(
+                          "stack.route.via: {} is link-local and names no device; accepted: an address of a network in "
+                          "stack.addresses or handoff.address",
+                          via));
         }
         const auto holds = [&route](const Prefix& own) { return readable(own) && own.contains(route.via); };
         const auto equals = [&route](const Prefix& own) { return own.address == route.via; };
         const auto& vpn = customer_.stack.addresses;
         const std::vector<Prefix> lan = customer_.handoff ? customer_.handoff->addresses : std::vector<Prefix>();
         if (std::any_of(vpn.begin(), vpn.end(), equals) || std::any_of(lan.begin(), lan.end(), equals)) {
-            return error(path, fmt::format("stack.route.via: {} is the stack's own address; accepted: another host in that network", via));
+            return error(
+                path,
+                fmt::format("stack.route.via: {} is the stack's own address; accepted: another host in that network",
+                            via));
         }
         if (std::any_of(lan.begin(), lan.end(), holds)) return;
         if (std::none_of(vpn.begin(), vpn.end(), holds)) {
-            return error(
-                path,
-                fmt::format("stack.route.via: {} is in no network of stack.addresses or handoff.address, so it cannot be reached", via));
+            return error(path, fmt::format("stack.route.via: {} is in no network of stack.addresses or "
+                                           "handoff.address, so it cannot be reached",
+                                           via));
         }
         // vpn0 has no neighbours: which peer gets a packet is decided by its destination alone.
         const bool somebody_takes_it = std::any_of(allowed_.begin(), allowed_.end(), [&route](const auto& entry) {
             return entry.first.contains(route.to.address) || route.to.contains(entry.first.address);
         });
         if (!somebody_takes_it) {
-            warning(path, fmt::format("stack.route.via: {} leads into vpn0, where the destination chooses the peer, and no peer has {} in "
+            warning(path, fmt::format("stack.route.via: {} leads into vpn0, where the destination chooses the peer, "
+                                      "and no peer has {} in "
                                       "allowed_ips: such packets are dropped",
                                       via, to_string(route.to)));
         }
@@ -235,8 +257,9 @@ class CustomerCheck {
         for (std::size_t i = 0; i < customer_.peers.size(); ++i) {
             if (!customer_.peers[i].enabled || customer_.peers[i].public_key != *own_key) continue;
             error(fmt::format("wireguard.peer[{}].public_key", i),
-                  fmt::format("wireguard.peer.public_key: this is the key of {} itself; accepted: the peer's own public key",
-                              customer_.listener ? "the customer's listener" : "the shared listener"));
+                  fmt::format(
+                      "wireguard.peer.public_key: this is the key of {} itself; accepted: the peer's own public key",
+                      customer_.listener ? "the customer's listener" : "the shared listener"));
         }
     }
 
@@ -263,7 +286,8 @@ class CustomerCheck {
 }  // namespace
 
 void check_customer(const Parsed<Customer>& customer, const Parsed<Appliance>& appliance,
-                    const std::optional<crypto::PublicKey>& shared_key, const Secrets& secrets, std::vector<Diagnostic>& out) {
+                    const std::optional<crypto::PublicKey>& shared_key, const Secrets& secrets,
+                    std::vector<Diagnostic>& out) {
     if (customer.source.root.entries.empty()) return;  // not TOML, or nothing in it: that was said already
     CustomerCheck(customer, secrets, out).check(appliance, shared_key);
 }

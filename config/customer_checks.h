@@ -9,9 +9,11 @@
 
 namespace warren::config {
 
-// Everything that concerns this customer and the appliance only: addresses, MTU, prefixes, routes, handoff, peers, listener, secrets.
-// `shared_key` is the public key of the shared listener, when it is known. Appends errors and warnings.
+// Everything that concerns this customer and the appliance only: addresses, MTU, prefixes, routes, handoff, peers,
+// listener, secrets. `shared_key` is the public key of the shared listener, when it is known. Appends errors and
+// warnings.
 void check_customer(const Parsed<Customer>& customer, const Parsed<Appliance>& appliance,
-                    const std::optional<crypto::PublicKey>& shared_key, const Secrets& secrets, std::vector<Diagnostic>& out);
+                    const std::optional<crypto::PublicKey>& shared_key, const Secrets& secrets,
+                    std::vector<Diagnostic>& out);
 
 }  // namespace warren::config

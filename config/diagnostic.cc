@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t kShortestKeyText = 40;  // a key is 44 characters of base64, perhaps with some lost
 
 bool is_base64(char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '=';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/' ||
+           c == '=';
 }
 
 bool is_continuation(char c) {
@@ -44,7 +45,8 @@ std::string caret_line(std::string_view line, const Place& place) {
         ++column;
     }
     out += '^';
-    const auto characters = static_cast<unsigned>(std::count_if(line.begin(), line.end(), [](char c) { return !is_continuation(c); }));
+    const auto characters =
+        static_cast<unsigned>(std::count_if(line.begin(), line.end(), [](char c) { return !is_continuation(c); }));
     const unsigned last = std::min(place.column + std::max(place.width, 1U) - 1, characters);
     for (unsigned i = place.column; i < last; ++i) out += '~';
     return out;
@@ -54,8 +56,8 @@ std::string caret_line(std::string_view line, const Place& place) {
 
 std::string format(const Diagnostic& diagnostic) {
     const std::string_view severity = diagnostic.severity == Severity::kError ? "error" : "warning";
-    std::string out = fmt::format("{}:{}:{}: {}: {}", printable(diagnostic.file), diagnostic.place.line, diagnostic.place.column, severity,
-                                  printable(diagnostic.message));
+    std::string out = fmt::format("{}:{}:{}: {}: {}", printable(diagnostic.file), diagnostic.place.line,
+                                  diagnostic.place.column, severity, printable(diagnostic.message));
     if (diagnostic.source_line.empty() || diagnostic.place.width == 0) return out;
     out += fmt::format("\n{:5} | {}\n      | {}", diagnostic.place.line, printable(diagnostic.source_line, "\t"),
                        caret_line(diagnostic.source_line, diagnostic.place));
@@ -63,13 +65,17 @@ std::string format(const Diagnostic& diagnostic) {
 }
 
 void sort(std::vector<Diagnostic>& diagnostics) {
-    const auto key = [](const Diagnostic& d) { return std::tie(d.file, d.place.line, d.place.column, d.severity, d.message); };
-    std::stable_sort(diagnostics.begin(), diagnostics.end(), [&key](const auto& a, const auto& b) { return key(a) < key(b); });
+    const auto key = [](const Diagnostic& d) {
+        return std::tie(d.file, d.place.line, d.place.column, d.severity, d.message);
+    };
+    std::stable_sort(diagnostics.begin(), diagnostics.end(),
+                     [&key](const auto& a, const auto& b) { return key(a) < key(b); });
     diagnostics.erase(std::unique(diagnostics.begin(), diagnostics.end()), diagnostics.end());
 }
 
 bool has_errors(const std::vector<Diagnostic>& diagnostics) {
-    return std::any_of(diagnostics.begin(), diagnostics.end(), [](const auto& d) { return d.severity == Severity::kError; });
+    return std::any_of(diagnostics.begin(), diagnostics.end(),
+                       [](const auto& d) { return d.severity == Severity::kError; });
 }
 
 std::string mask_keys(std::string_view line) {
@@ -78,7 +84,8 @@ std::string mask_keys(std::string_view line) {
         std::size_t end = begin;
         while (end < line.size() && is_base64(line[end])) ++end;
         if (end - begin >= kShortestKeyText && !names_public_key(line.substr(0, begin))) {
-            std::fill(out.begin() + static_cast<std::ptrdiff_t>(begin), out.begin() + static_cast<std::ptrdiff_t>(end), '*');
+            std::fill(out.begin() + static_cast<std::ptrdiff_t>(begin), out.begin() + static_cast<std::ptrdiff_t>(end),
+                      '*');
         }
         begin = end + 1;
     }

@@ -101,14 +101,16 @@ std::vector<FieldChange> compare(const Flat& before, const Flat& after) {
 }
 
 // The same name, but the file has another key in it.
-bool key_changed(const SecretRef& before, const Secrets& before_secrets, const SecretRef& after, const Secrets& after_secrets) {
+bool key_changed(const SecretRef& before, const Secrets& before_secrets, const SecretRef& after,
+                 const Secrets& after_secrets) {
     return before == after && !before_secrets.same(before, after_secrets, after);
 }
 
 // A peer that came or went is one line, not six.
 void summarise_peers(const Customer& before, const Customer& after, std::vector<FieldChange>& changes) {
     const auto has = [](const Customer& customer, const std::string& name) {
-        return std::any_of(customer.peers.begin(), customer.peers.end(), [&name](const Peer& peer) { return peer.name == name; });
+        return std::any_of(customer.peers.begin(), customer.peers.end(),
+                           [&name](const Peer& peer) { return peer.name == name; });
     };
     const auto summarise = [&](const Peer& peer, bool added) {
         const std::string at = fmt::format("peer {}", peer.name);
@@ -136,7 +138,8 @@ std::vector<FieldChange> diff(const Appliance& before, const Secrets& before_sec
     return out;
 }
 
-std::vector<FieldChange> diff(const Customer& before, const Secrets& before_secrets, const Customer& after, const Secrets& after_secrets) {
+std::vector<FieldChange> diff(const Customer& before, const Secrets& before_secrets, const Customer& after,
+                              const Secrets& after_secrets) {
     auto out = compare(flatten(before), flatten(after));
     summarise_peers(before, after, out);
     if (before.listener && after.listener &&
@@ -144,11 +147,12 @@ std::vector<FieldChange> diff(const Customer& before, const Secrets& before_secr
         out.push_back({"wireguard.private_key", std::string(kChangedSecret), std::string(kChangedSecret)});
     }
     for (const Peer& peer : after.peers) {
-        const auto old =
-            std::find_if(before.peers.begin(), before.peers.end(), [&peer](const Peer& other) { return other.name == peer.name; });
+        const auto old = std::find_if(before.peers.begin(), before.peers.end(),
+                                      [&peer](const Peer& other) { return other.name == peer.name; });
         if (old == before.peers.end() || !old->preshared_key || !peer.preshared_key) continue;
         if (key_changed(*old->preshared_key, before_secrets, *peer.preshared_key, after_secrets)) {
-            out.push_back({fmt::format("peer {} preshared_key", peer.name), std::string(kChangedSecret), std::string(kChangedSecret)});
+            out.push_back({fmt::format("peer {} preshared_key", peer.name), std::string(kChangedSecret),
+                           std::string(kChangedSecret)});
         }
     }
     return out;

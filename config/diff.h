@@ -10,7 +10,8 @@
 
 namespace warren::config {
 
-// One field: "stack.mtu", "1420" -> "1380". Added things have an empty `before`, removed ones an empty `after`. Secrets are never shown:
+// One field: "stack.mtu", "1420" -> "1380". Added things have an empty `before`, removed ones an empty `after`. Secrets
+// are never shown:
 // "(changed)".
 struct FieldChange {
     std::string field;
@@ -27,10 +28,10 @@ struct CustomerChange {
 };
 
 // `before_secrets` and `after_secrets` hold what the two sides name: a key file with new content is a change too.
-[[nodiscard]] std::vector<FieldChange> diff(const Appliance& before, const Secrets& before_secrets, const Appliance& after,
-                                            const Secrets& after_secrets);
-[[nodiscard]] std::vector<FieldChange> diff(const Customer& before, const Secrets& before_secrets, const Customer& after,
-                                            const Secrets& after_secrets);
+[[nodiscard]] std::vector<FieldChange> diff(const Appliance& before, const Secrets& before_secrets,
+                                            const Appliance& after, const Secrets& after_secrets);
+[[nodiscard]] std::vector<FieldChange> diff(const Customer& before, const Secrets& before_secrets,
+                                            const Customer& after, const Secrets& after_secrets);
 
 // "stack.mtu: 1420 -> 1380"
 [[nodiscard]] std::string format(const FieldChange& change);

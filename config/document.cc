@@ -4,8 +4,8 @@
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_ENABLE_WINDOWS_COMPAT 0
-// The library's assertions can be reached by text ("[,]" is enough) and it reports an error right after them; with NDEBUG it would assume
-// them to hold.
+// The library's assertions can be reached by text ("[,]" is enough) and it reports an error right after them; with
+// NDEBUG it would assume them to hold.
 #define TOML_ASSERT(claim) static_assert(true)
 #pragma push_macro("NDEBUG")
 #undef NDEBUG
@@ -97,7 +97,8 @@ const Node* step_into(const Node& node, std::string_view step) {
 }  // namespace
 
 const Node* Node::find(std::string_view key) const {
-    const auto found = std::find_if(entries.begin(), entries.end(), [key](const Entry& entry) { return entry.key == key; });
+    const auto found =
+        std::find_if(entries.begin(), entries.end(), [key](const Entry& entry) { return entry.key == key; });
     return found == entries.end() ? nullptr : &found->value;
 }
 
@@ -151,8 +152,9 @@ std::string Source::cite(std::string_view path) const {
 bool read_document(Source& source, std::vector<Diagnostic>& out) {
     source.root = {};
     if (source.text.size() > kMaxDocumentSize) {
-        out.push_back(source.diagnose(Severity::kError, {1, 1, 0},
-                                      fmt::format("the file has {} bytes; accepted: up to {}", source.text.size(), kMaxDocumentSize)));
+        out.push_back(source.diagnose(
+            Severity::kError, {1, 1, 0},
+            fmt::format("the file has {} bytes; accepted: up to {}", source.text.size(), kMaxDocumentSize)));
         return false;
     }
     if (const auto refused = prescan(source.text)) {
@@ -162,8 +164,8 @@ bool read_document(Source& source, std::vector<Diagnostic>& out) {
     const toml::parse_result parsed = toml::parse(std::string_view(source.text), std::string_view(source.file));
     if (!parsed) {
         const toml::parse_error& error = parsed.error();
-        out.push_back(
-            source.diagnose(Severity::kError, place_from(error.source()), fmt::format("not TOML: {}", mask_keys(error.description()))));
+        out.push_back(source.diagnose(Severity::kError, place_from(error.source()),
+                                      fmt::format("not TOML: {}", mask_keys(error.description()))));
         return false;
     }
     source.root = node_from(parsed.table());

@@ -55,8 +55,8 @@ struct Source {
     [[nodiscard]] std::string cite(std::string_view path) const;
 };
 
-// Fills source.root from source.text. A syntax error is appended to `out` and leaves the tree empty; the library stops at the first.
-// Never aborts, whatever the text: nesting and size are bounded (kMaxDocumentSize, config/prescan.h).
+// Fills source.root from source.text. A syntax error is appended to `out` and leaves the tree empty; the library stops
+// at the first. Never aborts, whatever the text: nesting and size are bounded (kMaxDocumentSize, config/prescan.h).
 [[nodiscard]] bool read_document(Source& source, std::vector<Diagnostic>& out);
 
 inline constexpr std::size_t kMaxDocumentSize = 16 * 1024 * 1024;  // 2000 prefixes for each of some 300 peers

@@ -30,19 +30,23 @@ std::shared_ptr<const Tenant> tenant_from(const Candidate& candidate, const Secr
     if (candidate.is_kept) return candidate.before;
     if (candidate.loaded->unchanged != nullptr) return candidate.loaded->unchanged;
     const Customer& customer = candidate.loaded->customer;
-    return std::make_shared<const Tenant>(Tenant{customer, loaded_secrets.only(secrets_of(customer)), candidate.loaded->stamps});
+    return std::make_shared<const Tenant>(
+        Tenant{customer, loaded_secrets.only(secrets_of(customer)), candidate.loaded->stamps});
 }
 
 // Customers who use the shared listener that the new appliance does not have, or clash with it.
 bool can_live_with(const Appliance& appliance, const Candidate& kept, std::vector<Diagnostic>& out) {
     if (appliance.wireguard || kept.before->customer.listener || kept.before->customer.peers.empty()) return true;
-    out.push_back(complaint(
-        kept, "warren.toml has no [wireguard] any more, which this customer, whose file has errors, goes on using: nothing is applied"));
+    out.push_back(complaint(kept,
+                            "warren.toml has no [wireguard] any more, which this customer, whose file has errors, goes "
+                            "on using: nothing is applied"));
     return false;
 }
 
-// A valid customer who clashes with a kept one becomes kept. True when that happened; `refused` when neither side can give way.
-bool give_way(const Appliance& appliance, std::vector<Candidate>& candidates, bool& refused, std::vector<Diagnostic>& out) {
+// A valid customer who clashes with a kept one becomes kept. True when that happened; `refused` when neither side can
+// give way.
+bool give_way(const Appliance& appliance, std::vector<Candidate>& candidates, bool& refused,
+              std::vector<Diagnostic>& out) {
     std::vector<const Customer*> customers;
     std::vector<Candidate*> origins;
     for (Candidate& candidate : candidates) {
@@ -55,16 +59,18 @@ bool give_way(const Appliance& appliance, std::vector<Candidate>& candidates, bo
         Candidate* first = clash.first.customer == Clash::kAppliance ? nullptr : origins[clash.first.customer];
         Candidate* yielding = !second.is_kept ? &second : (first != nullptr && !first->is_kept ? first : nullptr);
         if (yielding == nullptr) {
-            out.push_back(
-                complaint(second, fmt::format("{} is also used by {}, and this customer goes on with it because his file has errors: "
-                                              "nothing is applied",
-                                              clash.thing, clash.first.what)));
+            out.push_back(complaint(
+                second,
+                fmt::format("{} is also used by {}, and this customer goes on with it because his file has errors: "
+                            "nothing is applied",
+                            clash.thing, clash.first.what)));
             refused = true;
             return false;
         }
         const Clash::Side& other = yielding == &second ? clash.first : clash.second;
-        out.push_back(complaint(*yielding, fmt::format("{} is also used by {}, who goes on as before because of errors; {}", clash.thing,
-                                                       other.what, clash.reason)));
+        out.push_back(
+            complaint(*yielding, fmt::format("{} is also used by {}, who goes on as before because of errors; {}",
+                                             clash.thing, other.what, clash.reason)));
         yielding->is_kept = true;
         return true;  // what he goes back to may clash with others: look again
     }
@@ -74,8 +80,9 @@ bool give_way(const Appliance& appliance, std::vector<Candidate>& candidates, bo
 }  // namespace
 
 std::shared_ptr<const Tenant> Generation::share(std::string_view id) const {
-    const auto found = std::lower_bound(customers.begin(), customers.end(), id,
-                                        [](const auto& tenant, std::string_view wanted) { return tenant->customer.id < wanted; });
+    const auto found =
+        std::lower_bound(customers.begin(), customers.end(), id,
+                         [](const auto& tenant, std::string_view wanted) { return tenant->customer.id < wanted; });
     return found == customers.end() || (*found)->customer.id != id ? nullptr : *found;
 }
 

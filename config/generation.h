@@ -13,8 +13,9 @@ namespace warren::config {
 // One accepted configuration. Movable, not copyable.
 struct Generation {
     Appliance appliance;
-    Secrets secrets;                                       // the shared listener's key
-    std::vector<std::shared_ptr<const Tenant>> customers;  // by id; who did not change is shared with the generation before
+    Secrets secrets;  // the shared listener's key
+    std::vector<std::shared_ptr<const Tenant>>
+        customers;  // by id; who did not change is shared with the generation before
 
     // Null when there is none.
     [[nodiscard]] std::shared_ptr<const Tenant> share(std::string_view id) const;
@@ -28,9 +29,10 @@ struct Succession {
     std::vector<Diagnostic> diagnostics;  // those of loading, and of new customers that clash with kept ones; sorted
 };
 
-// What follows `previous` (empty at the start) when `loaded` was found on the disk. A customer with errors keeps what `previous` has for
-// him, or is left out when it has nothing. A valid customer that clashes with what a kept one goes on running is an error of the valid one,
-// who is then kept too. When a kept customer cannot live with the new appliance, nothing is accepted.
+// What follows `previous` (empty at the start) when `loaded` was found on the disk. A customer with errors keeps what
+// `previous` has for him, or is left out when it has nothing. A valid customer that clashes with what a kept one goes
+// on running is an error of the valid one, who is then kept too. When a kept customer cannot live with the new
+// appliance, nothing is accepted.
 [[nodiscard]] Succession succeed(const Generation& previous, const Loaded& loaded);
 
 }  // namespace warren::config

@@ -102,16 +102,19 @@ class SecretReader {
         const std::string_view command = is_private_key ? "wg genkey" : "wg genpsk";
         const UniqueFd fd = open(ref.name);
         if (!fd.valid()) return to.put_problem(ref, describe(ref, open_problem(errno, command)));
-        if (const std::string problem = access_problem(fd); !problem.empty()) return to.put_problem(ref, describe(ref, problem));
+        if (const std::string problem = access_problem(fd); !problem.empty())
+            return to.put_problem(ref, describe(ref, problem));
         auto text = read_all(fd, kMaxSecretFile, stamps_[ref.name]);
         if (!text) return to.put_problem(ref, describe(ref, text.error().what));
         auto secret = parse_secret_text(*text);
         wipe(*text);
         if (!secret)
             return to.put_problem(
-                ref, describe(ref, fmt::format("holds no key; accepted: 44 characters of base64, as `{}` prints them", command)));
+                ref, describe(ref, fmt::format("holds no key; accepted: 44 characters of base64, as `{}` prints them",
+                                               command)));
         if (secret->is_zero())
-            return to.put_problem(ref, describe(ref, fmt::format("holds the all-zero key; make one with `{}`", command)));
+            return to.put_problem(ref,
+                                  describe(ref, fmt::format("holds the all-zero key; make one with `{}`", command)));
         to.put(ref, std::move(*secret));
     }
 
@@ -131,7 +134,8 @@ class SecretReader {
 
     [[nodiscard]] static std::string open_problem(int system_error, std::string_view command) {
         if (system_error == ENOENT) return fmt::format("is missing; make it: (umask 077; {} > FILE)", command);
-        if (system_error == ELOOP || system_error == ENOTDIR) return "is or goes through a symbolic link or a file, which is not followed";
+        if (system_error == ELOOP || system_error == ENOTDIR)
+            return "is or goes through a symbolic link or a file, which is not followed";
         return fmt::format("cannot be opened: {}", text_of(system_error));
     }
 
@@ -164,7 +168,8 @@ class SecretReader {
             return fmt::format("may be used by others (mode {:04o}); accepted: 0600 (chmod 600)", mode);
         }
         if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
-            return fmt::format("belongs to user {}; accepted: root or the user that runs this (chown root)", status.st_uid);
+            return fmt::format("belongs to user {}; accepted: root or the user that runs this (chown root)",
+                               status.st_uid);
         }
         return {};
     }
@@ -212,7 +217,8 @@ struct Entry {
 
 void parse(Entry& entry) {
     entry.unchanged.reset();
-    auto text = read_all(UniqueFd(::open(entry.file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), kMaxDocumentSize, entry.stamp);
+    auto text = read_all(UniqueFd(::open(entry.file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), kMaxDocumentSize,
+                         entry.stamp);
     if (text) {
         entry.parsed = parse_customer(entry.file, entry.id, std::move(*text), entry.found);
         return;
@@ -238,7 +244,8 @@ class Loading {
         for (Entry& entry : entries_) {
             if (entry.unchanged == nullptr) fresh.push_back(&entry);
         }
-        in_parallel(fresh.size(), threads_for(fresh.size(), kMaxThreads), [&](std::size_t, std::size_t i) { parse(*fresh[i]); });
+        in_parallel(fresh.size(), threads_for(fresh.size(), kMaxThreads),
+                    [&](std::size_t, std::size_t i) { parse(*fresh[i]); });
         if (fresh.size() < entries_.size()) parse_those_who_clash();
         read_secrets();
         check();
@@ -255,8 +262,9 @@ class Loading {
         const std::string directory = directory_ + "/customers";
         const auto names = list(directory);
         if (!names) {
-            out_.diagnostics.push_back(
-                file_error(directory, "", names.error().what + "; without it nobody knows which customers to keep, so nothing is applied"));
+            out_.diagnostics.push_back(file_error(
+                directory, "",
+                names.error().what + "; without it nobody knows which customers to keep, so nothing is applied"));
             return false;
         }
         for (const std::string& name : *names) {
@@ -267,11 +275,11 @@ class Loading {
                 entries_.push_back({std::move(id), std::move(file), nullptr, {}, {}, {}});
                 continue;
             }
-            out_.diagnostics.push_back(
-                file_error(file, "",
-                           fmt::format("the file's name is the customer's id, and \"{}\" is none; accepted: a lower-case letter, "
-                                       "then up to {} of a-z, 0-9 and \"-\"",
-                                       id, kMaxCustomerId - 1)));
+            out_.diagnostics.push_back(file_error(
+                file, "",
+                fmt::format("the file's name is the customer's id, and \"{}\" is none; accepted: a lower-case letter, "
+                            "then up to {} of a-z, 0-9 and \"-\"",
+                            id, kMaxCustomerId - 1)));
         }
         std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.id < b.id; });
         return true;
@@ -281,8 +289,12 @@ class Loading {
 
     void read_shared_key() {
         if (has_no_secrets()) {
-            out_.diagnostics.push_back(
-                {Severity::kWarning, directory_ + "/secrets", "", {1, 1, 0}, "is not here: what needs the keys is not checked", ""});
+            out_.diagnostics.push_back({Severity::kWarning,
+                                        directory_ + "/secrets",
+                                        "",
+                                        {1, 1, 0},
+                                        "is not here: what needs the keys is not checked",
+                                        ""});
         } else if (appliance_.value.wireguard) {
             secrets_.read(appliance_.value.wireguard->private_key, true, out_.secrets);
         }
@@ -291,7 +303,8 @@ class Loading {
     // A customer was checked against the shared listener and its key: they have to be what they were.
     void find_unchanged() {
         const Generation* previous = options_.previous;
-        if (previous == nullptr || !appliance_.valid || appliance_.value.wireguard != previous->appliance.wireguard) return;
+        if (previous == nullptr || !appliance_.valid || appliance_.value.wireguard != previous->appliance.wireguard)
+            return;
         const auto& listener = appliance_.value.wireguard;
         if (listener && !out_.secrets.same(listener->private_key, previous->secrets, listener->private_key)) return;
         for (Entry& entry : entries_) {
@@ -353,7 +366,8 @@ class Loading {
             Parsed<Customer>& parsed = *next++;
             std::vector<FileStamp> stamps;
             if (parsed.valid && !spoken_of.contains(entry.id)) stamps = stamps_of(entry.stamp, parsed.value);
-            out_.customers.push_back({std::move(parsed.value), parsed.valid, std::move(entry.file), std::move(stamps), nullptr});
+            out_.customers.push_back(
+                {std::move(parsed.value), parsed.valid, std::move(entry.file), std::move(stamps), nullptr});
         }
     }
 
@@ -361,8 +375,9 @@ class Loading {
     [[nodiscard]] std::vector<FileStamp> stamps_of(const FileStamp& file, const Customer& customer) const {
         std::vector<FileStamp> stamps{file};
         for (const SecretRef& ref : secrets_of(customer)) stamps.push_back(secrets_.stamp(ref));
-        const bool settled =
-            std::all_of(stamps.begin(), stamps.end(), [&](const FileStamp& stamp) { return stamp.changed < began_ - options_.tick; });
+        const bool settled = std::all_of(stamps.begin(), stamps.end(), [&](const FileStamp& stamp) {
+            return stamp.changed < began_ - options_.tick;
+        });
         return settled ? stamps : std::vector<FileStamp>();
     }
 

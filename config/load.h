@@ -17,7 +17,8 @@ namespace warren::config {
 // config/generation.h makes the next generation of it.
 struct Generation;
 
-// One customers/ID.toml. Valid: apply it. Not valid: only customer.id means something; report it and keep the customer as it was.
+// One customers/ID.toml. Valid: apply it. Not valid: only customer.id means something; report it and keep the customer
+// as it was.
 struct LoadedCustomer {
     Customer customer;
     bool valid = false;
@@ -28,7 +29,8 @@ struct LoadedCustomer {
     [[nodiscard]] const Customer& value() const { return unchanged != nullptr ? unchanged->customer : customer; }
 };
 
-// What the directory says now. A customer that was here before and is not in `customers` had his file removed: remove him.
+// What the directory says now. A customer that was here before and is not in `customers` had his file removed: remove
+// him.
 struct Loaded {
     Appliance appliance;
     bool appliance_valid = false;           // false: nothing may be applied, all stays as it was
@@ -38,17 +40,18 @@ struct Loaded {
 };
 
 struct LoadOptions {
-    // Off the box the secrets are elsewhere: a missing secrets/ directory is then one warning, and what needs the keys is not checked.
+    // Off the box the secrets are elsewhere: a missing secrets/ directory is then one warning, and what needs the keys
+    // is not checked.
     bool secrets_may_be_absent = false;
     // What is in force; shall outlive the call. A customer there whose files were not touched is not read again.
     const Generation* previous = nullptr;
-    // How coarsely the clock of the files may tick, in nanoseconds: what was written within the last tick may be written again and look the
-    // same, so it is read again the next time.
+    // How coarsely the clock of the files may tick, in nanoseconds: what was written within the last tick may be
+    // written again and look the same, so it is read again the next time.
     std::int64_t tick = 2'000'000'000;
 };
 
-// Never fails: what cannot be read is a diagnostic. A missing customers/ directory makes the appliance invalid (an unmounted disk must not
-// remove everybody).
+// Never fails: what cannot be read is a diagnostic. A missing customers/ directory makes the appliance invalid (an
+// unmounted disk must not remove everybody).
 [[nodiscard]] Loaded load(const std::string& directory, const LoadOptions& options = {});
 
 }  // namespace warren::config

@@ -44,9 +44,13 @@ void append_keys(Document document, std::string_view table, std::string& out) {
     out += "| Key | Accepted | Default | Meaning |\n|---|---|---|---|\n";
     for (const Key* key : keys_of(document, table)) {
         if (is_table(*key) || key->type == Type::kReserved) continue;
-        const std::string fallback = key->required ? "required" : key->default_text.empty() ? "none" : code(key->default_text);
-        const std::string example = key->example.empty() ? "" : fmt::format(" Example: `{} = {}`", key->leaf(), key->example);
-        out += fmt::format("| `{}` | {} | {} | {}{} |\n", key->leaf(), cell(accepted(*key)), fallback, cell(key->doc), cell(example));
+        const std::string fallback = key->required               ? "required"
+                                     : key->default_text.empty() ? "none"
+                                                                 : code(key->default_text);
+        const std::string example =
+            key->example.empty() ? "" : fmt::format(" Example: `{} = {}`", key->leaf(), key->example);
+        out += fmt::format("| `{}` | {} | {} | {}{} |\n", key->leaf(), cell(accepted(*key)), fallback, cell(key->doc),
+                           cell(example));
     }
     out += '\n';
 }
@@ -111,8 +115,8 @@ std::string suggest_path(std::string_view path) {
 }
 
 std::string explain(const Key& key) {
-    std::string out =
-        fmt::format("{} ({}, {})\n", is_table(key) ? header_of(key) : display_path(key.path), file_of(key.document), need_of(key));
+    std::string out = fmt::format("{} ({}, {})\n", is_table(key) ? header_of(key) : display_path(key.path),
+                                  file_of(key.document), need_of(key));
     out += fmt::format("  {}\n", key.doc);
     if (!is_table(key)) out += fmt::format("  Accepted: {}\n", accepted(key));
     if (!key.default_text.empty()) out += fmt::format("  Default:  {}\n", key.default_text);
@@ -128,18 +132,22 @@ std::string explain(const Key& key) {
 std::string manual_markdown() {
     std::string out =
         "# The configuration\n\n"
-        "Made from the schema (`config/schema.cc`) by `vpnctl explain --format markdown`; a test compares. Complete examples are in "
+        "Made from the schema (`config/schema.cc`) by `vpnctl explain --format markdown`; a test compares. Complete "
+        "examples are in "
         "`config/examples/`.\n\n"
         "A directory, `/etc/warren` on an appliance, holds:\n\n"
         "| File | What |\n|---|---|\n"
         "| `warren.toml` | the appliance |\n"
-        "| `customers/ID.toml` | one file = one customer = one stack; the file's name is the customer's id: a lower-case letter, then up "
+        "| `customers/ID.toml` | one file = one customer = one stack; the file's name is the customer's id: a "
+        "lower-case letter, then up "
         "to 30 of a-z, 0-9 "
         "and \"-\" |\n"
-        "| `secrets/...` | private and preshared keys, one in a file, as `wg genkey` and `wg genpsk` print them; owned by root, mode 0600. "
+        "| `secrets/...` | private and preshared keys, one in a file, as `wg genkey` and `wg genpsk` print them; owned "
+        "by root, mode 0600. "
         "The other files name "
         "them and never hold them. Symbolic links are not followed |\n\n"
-        "`vpnctl check DIR` reports every error at once; `vpnctl explain KEY` prints what follows for one key. Unknown keys are errors. "
+        "`vpnctl check DIR` reports every error at once; `vpnctl explain KEY` prints what follows for one key. Unknown "
+        "keys are errors. "
         "Two customers may have the "
         "same addresses, networks and names of peers.\n\n";
     append_document(Document::kAppliance, out);
@@ -149,8 +157,10 @@ std::string manual_markdown() {
         "- A peer's public key occurs once on a listener: it names the customer. The listener's own key is nobody's.\n"
         "- Every listener has a UDP port of its own.\n"
         "- A device of `handoff.type = \"physical\"` belongs to one customer; a VLAN occurs once on its parent.\n"
-        "- When two files clash, both are reported and both customers stay as they were. Peers with `enabled = false` clash with nobody.\n"
-        "- A customer with errors goes on with the configuration and the keys he had; the others are applied. An error in `warren.toml`, "
+        "- When two files clash, both are reported and both customers stay as they were. Peers with `enabled = false` "
+        "clash with nobody.\n"
+        "- A customer with errors goes on with the configuration and the keys he had; the others are applied. An error "
+        "in `warren.toml`, "
         "or a missing "
         "`customers/`, applies nothing. Removing a customer's file removes the customer.\n";
     return out;
@@ -161,7 +171,8 @@ std::string manual_scdoc(Document document) {
     append_scdoc_keys(document, "", out);
     for (const Key& key : schema()) {
         if (key.document != document || !is_table(key)) continue;
-        out += fmt::format("## {}\n\n{}{}\n\n", scdoc(header_of(key)), scdoc(key.doc), key.required ? " Required." : "");
+        out +=
+            fmt::format("## {}\n\n{}{}\n\n", scdoc(header_of(key)), scdoc(key.doc), key.required ? " Required." : "");
         append_scdoc_keys(document, inside(key), out);
     }
     return out;

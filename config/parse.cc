@@ -12,11 +12,13 @@ namespace warren::config {
 
 namespace {
 
-// --- The shape: every key is known, has the right type, and what is required is there ------------------------------------------------
+// --- The shape: every key is known, has the right type, and what is required is there
+// ------------------------------------------------
 
 class ShapeCheck {
   public:
-    ShapeCheck(Document document, const Source& source, std::vector<Diagnostic>& out) : document_(document), source_(source), out_(out) {}
+    ShapeCheck(Document document, const Source& source, std::vector<Diagnostic>& out)
+        : document_(document), source_(source), out_(out) {}
 
     // `schema_path` is the table's path in the schema, "" for the top.
     void check_table(const Node& table, const std::string& schema_path) {
@@ -38,8 +40,9 @@ class ShapeCheck {
     void check_entry(const Key& key, const Node::Entry& entry) {
         const std::string path(key.path);
         if (key.type == Type::kReserved) {
-            out_.push_back(source_.diagnose(Severity::kError, entry.key_place,
-                                            fmt::format("{} is kept for a later version of Warren; this one has WireGuard only", path)));
+            out_.push_back(source_.diagnose(
+                Severity::kError, entry.key_place,
+                fmt::format("{} is kept for a later version of Warren; this one has WireGuard only", path)));
         } else if (key.type == Type::kTable) {
             if (entry.value.kind == Node::Kind::kTable) return check_table(entry.value, path);
             complain_type(key, entry.value);
@@ -53,9 +56,9 @@ class ShapeCheck {
     void check_tables(const Key& key, const Node& value) {
         if (value.kind != Node::Kind::kArray) return complain_type(key, value);
         if (static_cast<std::int64_t>(value.items.size()) > key.max) {
-            out_.push_back(source_.diagnose(
-                Severity::kError, value.place,
-                fmt::format("{}: found {} of them; accepted: up to {}", display_path(key.path), value.items.size(), key.max)));
+            out_.push_back(source_.diagnose(Severity::kError, value.place,
+                                            fmt::format("{}: found {} of them; accepted: up to {}",
+                                                        display_path(key.path), value.items.size(), key.max)));
             return;
         }
         for (const Node& item : value.items) {
@@ -71,8 +74,9 @@ class ShapeCheck {
         std::string accepts = accepted(key);
         if (key.type == Type::kTable) accepts = fmt::format("a table, begun with [{}]", key.path);
         const std::string hint = key.type == Type::kTables && value.kind == Node::Kind::kTable ? " (two brackets)" : "";
-        out_.push_back(source_.diagnose(Severity::kError, value.place,
-                                        fmt::format("{}: found {}; accepted: {}{}", display_path(key.path), found(value), accepts, hint)));
+        out_.push_back(source_.diagnose(
+            Severity::kError, value.place,
+            fmt::format("{}: found {}; accepted: {}{}", display_path(key.path), found(value), accepts, hint)));
     }
 
     void complain_unknown(const Node::Entry& entry, const std::string& schema_path) {
@@ -82,12 +86,14 @@ class ShapeCheck {
         }
         const std::string near = suggest_key(document_, schema_path, entry.key);
         const std::string where = schema_path.empty() ? "at the top" : fmt::format("in {}", display_path(schema_path));
-        std::string message = fmt::format("unknown key {} {}; accepted: {}", found_text(entry.key), where, fmt::join(known, ", "));
+        std::string message =
+            fmt::format("unknown key {} {}; accepted: {}", found_text(entry.key), where, fmt::join(known, ", "));
         // A key that is not in this table, and has no table in its path, stands before all of them.
         const bool is_here = std::find(known.begin(), known.end(), near) != known.end();
         const bool is_at_top = !schema_path.empty() && !is_here && near.find('.') == std::string::npos;
         if (!near.empty())
-            message += fmt::format(" (did you mean \"{}\"{}?)", display_path(near), is_at_top ? ", before the first table" : "");
+            message += fmt::format(" (did you mean \"{}\"{}?)", display_path(near),
+                                   is_at_top ? ", before the first table" : "");
         out_.push_back(source_.diagnose(Severity::kError, entry.key_place, std::move(message)));
     }
 
@@ -105,7 +111,8 @@ class ShapeCheck {
     std::vector<Diagnostic>& out_;
 };
 
-// --- The values: each reader takes what is good and leaves the default otherwise; the shape check has complained ----------------------
+// --- The values: each reader takes what is good and leaves the default otherwise; the shape check has complained
+// ----------------------
 
 void read(const Node* node, std::string& to) {
     if (node != nullptr && node->kind == Node::Kind::kString) to = node->text;
@@ -247,11 +254,11 @@ void check_own_listener(const Source& source, std::vector<Diagnostic>& out) {
     if (has_port == has_key) return;
     const std::string_view here = has_port ? "listen_port" : "private_key";
     const std::string_view lacking = has_port ? "private_key" : "listen_port";
-    out.push_back(
-        source.error(fmt::format("wireguard.{}", here),
-                     fmt::format("wireguard.{} without wireguard.{}: a listener of the customer's own needs both; without both the "
-                                 "shared listener serves him",
-                                 here, lacking)));
+    out.push_back(source.error(
+        fmt::format("wireguard.{}", here),
+        fmt::format("wireguard.{} without wireguard.{}: a listener of the customer's own needs both; without both the "
+                    "shared listener serves him",
+                    here, lacking)));
 }
 
 bool check_shape(Document document, Source& source, std::vector<Diagnostic>& out) {
@@ -283,7 +290,8 @@ Parsed<Customer> parse_customer(std::string file, std::string id, std::string te
 
 bool is_customer_id(std::string_view text) {
     if (text.empty() || text.size() > kMaxCustomerId || text.front() < 'a' || text.front() > 'z') return false;
-    return std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
 bool is_secret_name(std::string_view text) {
@@ -293,7 +301,8 @@ bool is_secret_name(std::string_view text) {
         const auto part = text.substr(0, slash);
         if (part.empty() || part == "." || part == "..") return false;
         const bool plain = std::all_of(part.begin(), part.end(), [](char c) {
-            return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+            return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+                   c == '-';
         });
         if (!plain) return false;
         if (slash == std::string_view::npos) return true;

@@ -15,7 +15,8 @@ namespace warren::config {
 // Stands for a prefix that could not be read, in values that are not valid.
 inline constexpr Prefix kUnreadablePrefix{{}, 255};
 
-// A file's value with the text it came from. When `valid` is false the value holds what could be read and must not be used.
+// A file's value with the text it came from. When `valid` is false the value holds what could be read and must not be
+// used.
 template <typename T>
 struct Parsed {
     T value;
@@ -25,7 +26,8 @@ struct Parsed {
 
 // `file` is the name used in diagnostics, which are appended to `out`.
 [[nodiscard]] Parsed<Appliance> parse_appliance(std::string file, std::string text, std::vector<Diagnostic>& out);
-[[nodiscard]] Parsed<Customer> parse_customer(std::string file, std::string id, std::string text, std::vector<Diagnostic>& out);
+[[nodiscard]] Parsed<Customer> parse_customer(std::string file, std::string id, std::string text,
+                                              std::vector<Diagnostic>& out);
 
 // [a-z][a-z0-9-]{0,30}
 [[nodiscard]] bool is_customer_id(std::string_view text);

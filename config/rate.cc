@@ -15,7 +15,8 @@ struct Unit {
     std::uint64_t bits_per_second;
 };
 // The longest name first: all of them end in "bit/s".
-constexpr std::array<Unit, 4> kUnits{{{"Gbit/s", 1'000'000'000}, {"Mbit/s", 1'000'000}, {"kbit/s", 1'000}, {"bit/s", 1}}};
+constexpr std::array<Unit, 4> kUnits{
+    {{"Gbit/s", 1'000'000'000}, {"Mbit/s", 1'000'000}, {"kbit/s", 1'000}, {"bit/s", 1}}};
 
 constexpr std::size_t kMostDigits = 13;  // before the point: those of kMaxRate in bit/s
 constexpr std::size_t kMostDecimals = 3;
@@ -26,7 +27,9 @@ std::optional<std::uint64_t> parse_thousandths(std::string_view text) {
     const std::string_view whole = text.substr(0, point);
     const std::string_view decimals = point == std::string_view::npos ? std::string_view() : text.substr(point + 1);
     const bool has_decimals = point != std::string_view::npos;
-    if (whole.empty() || whole.size() > kMostDigits || decimals.size() > kMostDecimals || (has_decimals && decimals.empty())) return {};
+    if (whole.empty() || whole.size() > kMostDigits || decimals.size() > kMostDecimals ||
+        (has_decimals && decimals.empty()))
+        return {};
     std::string digits(whole);
     digits += decimals;
     digits.append(kMostDecimals - decimals.size(), '0');
@@ -39,14 +42,16 @@ std::optional<std::uint64_t> parse_thousandths(std::string_view text) {
 }  // namespace
 
 std::optional<std::uint64_t> parse_rate(std::string_view text) {
-    const auto* const unit = std::find_if(kUnits.begin(), kUnits.end(), [text](const Unit& known) { return text.ends_with(known.name); });
+    const auto* const unit =
+        std::find_if(kUnits.begin(), kUnits.end(), [text](const Unit& known) { return text.ends_with(known.name); });
     if (unit == kUnits.end()) return {};
     text.remove_suffix(unit->name.size());
     if (text.ends_with(' ')) text.remove_suffix(1);
     const auto thousandths = parse_thousandths(text);
     // Before it is multiplied, so that nothing overflows.
     if (!thousandths || *thousandths / 1000 > kMaxRate / unit->bits_per_second) return {};
-    const std::uint64_t rate = *thousandths / 1000 * unit->bits_per_second + *thousandths % 1000 * unit->bits_per_second / 1000;
+    const std::uint64_t rate =
+        *thousandths / 1000 * unit->bits_per_second + *thousandths % 1000 * unit->bits_per_second / 1000;
     if (rate < kMinRate || rate > kMaxRate) return {};
     return rate;
 }

@@ -170,8 +170,8 @@ std::span<const Key> schema() {
 }
 
 const Key* find_key(Document document, std::string_view path) {
-    const auto* found =
-        std::find_if(std::begin(kSchema), std::end(kSchema), [&](const Key& key) { return key.document == document && key.path == path; });
+    const auto* found = std::find_if(std::begin(kSchema), std::end(kSchema),
+                                     [&](const Key& key) { return key.document == document && key.path == path; });
     return found == std::end(kSchema) ? nullptr : found;
 }
 
@@ -192,7 +192,8 @@ std::string accepted(const Key& key) {
         case Type::kSchemaNumber: return "1";
         case Type::kTitle: return "a string of 1 to 128 characters without control characters";
         case Type::kIdentifier:
-            return "a string of 1 to 63 letters, digits, \".\", \"_\", \"-\", \"@\", which begins with a letter or digit";
+            return "a string of 1 to 63 letters, digits, \".\", \"_\", \"-\", \"@\", which begins with a letter or "
+                   "digit";
         case Type::kDevice: return "a network device's name of 1 to 15 characters";
         case Type::kChoice: return fmt::format("one of \"{}\"", fmt::join(key.choices, "\", \""));
         case Type::kInteger: return fmt::format("a whole number from {} to {}{}", key.min, key.max, unit);
@@ -201,13 +202,14 @@ std::string accepted(const Key& key) {
         case Type::kInterfaceAddresses: return "a list of host addresses with prefix length, such as \"10.0.0.1/24\"";
         case Type::kPrefix: return "a network with prefix length, such as \"10.42.0.0/16\"";
         case Type::kPrefixes: return "a list of networks with prefix length, such as \"10.43.0.0/16\"";
-        case Type::kEndpoint: return "a numeric address and port, such as \"198.51.100.77:51820\" or \"[2001:db8::1]:51820\"";
+        case Type::kEndpoint:
+            return "a numeric address and port, such as \"198.51.100.77:51820\" or \"[2001:db8::1]:51820\"";
         case Type::kListenEndpoint: return "a numeric address and port, such as \"127.0.0.1:8443\" or \"[::]:8443\"";
         case Type::kHostPort: return "a name or address and a port, such as \"vpn.example.net:51820\"";
         case Type::kPublicKey: return "44 characters of base64, as `wg pubkey` prints them";
         case Type::kRate:
-            return fmt::format("a rate in bit/s, kbit/s, Mbit/s or Gbit/s from {} to {}, such as \"100 Mbit/s\"", rate_text(kMinRate),
-                               rate_text(kMaxRate));
+            return fmt::format("a rate in bit/s, kbit/s, Mbit/s or Gbit/s from {} to {}, such as \"100 Mbit/s\"",
+                               rate_text(kMinRate), rate_text(kMaxRate));
         case Type::kSecret: return "{ secret = \"NAME\" }, NAME being a file below secrets/";
     }
     return {};

@@ -62,13 +62,15 @@ struct Key {
 // "a whole number from 576 to 65455 (bytes)": what a key takes, in words.
 [[nodiscard]] std::string accepted(const Key& key);
 
-// The known key that was probably meant by `written` in `table`, as a full path if it belongs elsewhere; "" when nothing is near.
+// The known key that was probably meant by `written` in `table`, as a full path if it belongs elsewhere; "" when
+// nothing is near.
 [[nodiscard]] std::string suggest_key(Document document, std::string_view table, std::string_view written);
 // The candidate within a small edit distance of `written`; "" when nothing is near.
 [[nodiscard]] std::string suggest(std::string_view written, std::span<const std::string_view> candidates);
 
 // Limits that several checks share.
-inline constexpr std::size_t kMaxAllowedIpsPerPeer = 2000;  // so that a peer fits one ipc message (ipc::kMaxMessageSize)
+inline constexpr std::size_t kMaxAllowedIpsPerPeer =
+    2000;  // so that a peer fits one ipc message (ipc::kMaxMessageSize)
 inline constexpr std::size_t kMaxStackAddresses = 64;
 inline constexpr std::size_t kMaxStackRoutes = 2000;
 inline constexpr std::size_t kMaxPeersPerCustomer = 65536;
@@ -76,6 +78,7 @@ inline constexpr std::uint16_t kMaxShare = 100;
 inline constexpr std::uint16_t kMaxWorkers = 63;  // what a receiver index and the steering program can name
 inline constexpr std::uint16_t kMinMtuV4 = 576;   // RFC 791: every host takes 576
 inline constexpr std::uint16_t kMinMtuV6 = 1280;  // RFC 8200 §5
-inline constexpr std::uint16_t kMaxMtu = 65455;   // 65535 - 80: outer IPv6 (40), UDP (8), WireGuard data header and tag (32)
+inline constexpr std::uint16_t kMaxMtu =
+    65455;  // 65535 - 80: outer IPv6 (40), UDP (8), WireGuard data header and tag (32)
 
 }  // namespace warren::config

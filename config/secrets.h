@@ -12,8 +12,8 @@
 
 namespace warren::config {
 
-// Reads the text of a secret file: one key in base64 as `wg genkey` prints it, white space around it is allowed. The caller wipes `text`.
-// Nothing when it is no key.
+// Reads the text of a secret file: one key in base64 as `wg genkey` prints it, white space around it is allowed. The
+// caller wipes `text`. Nothing when it is no key.
 [[nodiscard]] std::optional<crypto::Secret<32>> parse_secret_text(std::string_view text);
 
 // Movable, not copyable.

@@ -11,8 +11,8 @@
 
 namespace warren::config {
 
-// Which file it was that was read, and in which state: equal stamps, equal content. The kernel moves the time of change on at every write,
-// and nobody can set it.
+// Which file it was that was read, and in which state: equal stamps, equal content. The kernel moves the time of change
+// on at every write, and nobody can set it.
 struct FileStamp {
     dev_t device = 0;
     ino_t inode = 0;
@@ -22,13 +22,13 @@ struct FileStamp {
     bool operator==(const FileStamp&) const = default;
 };
 
-// A customer with the keys he names. They travel together: a kept customer keeps the keys he had, whatever the files say now. Never
-// changes, so one generation shares him with the next.
+// A customer with the keys he names. They travel together: a kept customer keeps the keys he had, whatever the files
+// say now. Never changes, so one generation shares him with the next.
 struct Tenant {
     Customer customer;
     Secrets secrets;
-    // Of his file, then of the secrets in the order of secrets_of(). None: what is on the disk has to be read again, because there was
-    // something to say about it, or because it was written a moment ago.
+    // Of his file, then of the secrets in the order of secrets_of(). None: what is on the disk has to be read again,
+    // because there was something to say about it, or because it was written a moment ago.
     std::vector<FileStamp> stamps;
 };
 

@@ -33,8 +33,10 @@ bool is_device_name(std::string_view text) {
 }
 
 bool is_title(std::string_view text) {
-    const bool printable = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; });
-    const auto characters = std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+    const bool printable =
+        std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; });
+    const auto characters =
+        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
     return printable && characters >= 1 && characters <= 128 && text.find_first_not_of(' ') != std::string_view::npos;
 }
 
@@ -47,8 +49,10 @@ bool is_host_port(std::string_view text) {
     unsigned port = 0;
     const auto [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
     if (error != std::errc() || end != port_text.data() + port_text.size() || port == 0 || port > 65535) return false;
-    const bool has_letter = std::any_of(host.begin(), host.end(), [](char c) { return is_letter_or_digit(c) && !(c >= '0' && c <= '9'); });
-    return has_letter && std::all_of(host.begin(), host.end(), [](char c) { return is_letter_or_digit(c) || c == '.' || c == '-'; });
+    const bool has_letter =
+        std::any_of(host.begin(), host.end(), [](char c) { return is_letter_or_digit(c) && !(c >= '0' && c <= '9'); });
+    return has_letter &&
+           std::all_of(host.begin(), host.end(), [](char c) { return is_letter_or_digit(c) || c == '.' || c == '-'; });
 }
 
 std::optional<std::string> address_kind_problem(const IpAddress& address) {
@@ -57,7 +61,8 @@ std::optional<std::string> address_kind_problem(const IpAddress& address) {
     if (address.is_multicast()) return "is a multicast address";
     if (address.is_v4_mapped()) return "is an IPv4 address in IPv6 clothes";
     if (address == IpAddress::v4(255, 255, 255, 255)) return "is the broadcast address";
-    if (address.is_v4() && address.octets[0] == 0) return "is in 0.0.0.0/8, which is no host address (RFC 1122 §3.2.1.3)";
+    if (address.is_v4() && address.octets[0] == 0)
+        return "is in 0.0.0.0/8, which is no host address (RFC 1122 §3.2.1.3)";
     return std::nullopt;
 }
 
@@ -126,7 +131,8 @@ void check_text(const Key& key, const Node& value, const Source& source, std::ve
         out.push_back(source.diagnose(
             Severity::kError, value.place,
             fmt::format("{}: found {}; accepted: {}", path, found(value),
-                        key.type == Type::kPrefixes || key.type == Type::kInterfaceAddresses ? "strings in this list" : accepted(key))));
+                        key.type == Type::kPrefixes || key.type == Type::kInterfaceAddresses ? "strings in this list"
+                                                                                             : accepted(key))));
         return;
     }
     const auto problem = text_problem(key, value.text);
@@ -134,24 +140,24 @@ void check_text(const Key& key, const Node& value, const Source& source, std::ve
     // What looks like a key is not repeated; the source line shows it where it is a public one.
     const std::string what = key.type == Type::kPublicKey ? "this" : found(value);
     const bool says_accepted_only = problem->starts_with("accepted");
-    out.push_back(source.diagnose(
-        Severity::kError, value.place,
-        says_accepted_only ? fmt::format("{}: found {}; {}", path, what, *problem) : fmt::format("{}: {} {}", path, what, *problem)));
+    out.push_back(source.diagnose(Severity::kError, value.place,
+                                  says_accepted_only ? fmt::format("{}: found {}; {}", path, what, *problem)
+                                                     : fmt::format("{}: {} {}", path, what, *problem)));
 }
 
 void check_list(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out) {
     if (value.kind != Node::Kind::kArray) {
         const std::string hint = value.kind == Node::Kind::kString ? fmt::format("; write [{}]", found(value)) : "";
-        out.push_back(
-            source.diagnose(Severity::kError, value.place,
-                            fmt::format("{}: found {}; accepted: {}{}", display_path(key.path), found(value), accepted(key), hint)));
+        out.push_back(source.diagnose(
+            Severity::kError, value.place,
+            fmt::format("{}: found {}; accepted: {}{}", display_path(key.path), found(value), accepted(key), hint)));
         return;
     }
     const auto size = static_cast<std::int64_t>(value.items.size());
     if (size < key.min || size > key.max) {
-        out.push_back(
-            source.diagnose(Severity::kError, value.place,
-                            fmt::format("{}: found {} elements; accepted: {} to {}", display_path(key.path), size, key.min, key.max)));
+        out.push_back(source.diagnose(
+            Severity::kError, value.place,
+            fmt::format("{}: found {} elements; accepted: {} to {}", display_path(key.path), size, key.min, key.max)));
         return;
     }
     for (const Node& item : value.items) check_text(key, item, source, out);
@@ -160,9 +166,11 @@ void check_list(const Key& key, const Node& value, const Source& source, std::ve
 void check_secret(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out) {
     const std::string path = display_path(key.path);
     const auto complain = [&](Place place, std::string message) {
-        out.push_back(source.diagnose(Severity::kError, place, fmt::format("{}: {}; accepted: {}", path, message, accepted(key))));
+        out.push_back(source.diagnose(Severity::kError, place,
+                                      fmt::format("{}: {}; accepted: {}", path, message, accepted(key))));
     };
-    if (value.kind == Node::Kind::kString) return complain(value.place, "found a string: a key is never written into this file");
+    if (value.kind == Node::Kind::kString)
+        return complain(value.place, "found a string: a key is never written into this file");
     if (value.kind != Node::Kind::kTable) return complain(value.place, fmt::format("found {}", found(value)));
     for (const Node::Entry& entry : value.entries) {
         if (entry.key != "secret") complain(entry.key_place, fmt::format("unknown key {}", found_text(entry.key)));
@@ -171,9 +179,11 @@ void check_secret(const Key& key, const Node& value, const Source& source, std::
     if (name == nullptr) return value.entries.empty() ? complain(value.place, "found an empty table") : void();
     if (name->kind != Node::Kind::kString) return complain(name->place, fmt::format("found {}", found(*name)));
     if (!is_secret_name(name->text)) {
-        complain(name->place,
-                 fmt::format("{} is no name of a file below secrets/ (relative, letters, digits, \".\", \"_\", \"-\", no \"..\")",
-                             found(*name)));
+        complain(
+            name->place,
+            fmt::format(
+                "{} is no name of a file below secrets/ (relative, letters, digits, \".\", \"_\", \"-\", no \"..\")",
+                found(*name)));
     }
 }
 
@@ -181,14 +191,16 @@ void check_secret(const Key& key, const Node& value, const Source& source, std::
 
 void check_value(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out) {
     const auto complain = [&](std::string message) {
-        out.push_back(source.diagnose(Severity::kError, value.place, fmt::format("{}: {}", display_path(key.path), message)));
+        out.push_back(
+            source.diagnose(Severity::kError, value.place, fmt::format("{}: {}", display_path(key.path), message)));
     };
     switch (key.type) {
         case Type::kSchemaNumber:
             if (value.kind == Node::Kind::kInteger && value.integer == 1) return;
             return complain(fmt::format("found {}; this version of Warren reads schema 1", found(value)));
         case Type::kInteger:
-            if (value.kind != Node::Kind::kInteger) return complain(fmt::format("found {}; accepted: {}", found(value), accepted(key)));
+            if (value.kind != Node::Kind::kInteger)
+                return complain(fmt::format("found {}; accepted: {}", found(value), accepted(key)));
             if (value.integer >= key.min && value.integer <= key.max) return;
             return complain(fmt::format("{} is out of range; accepted: {}", value.integer, accepted(key)));
         case Type::kBoolean:
@@ -207,13 +219,16 @@ void check_value(const Key& key, const Node& value, const Source& source, std::v
 std::optional<std::string> host_address_problem(const Prefix& address) {
     if (auto problem = address_kind_problem(address.address)) return with_accepted(problem, "a host's address");
     if (address.length == 0) return "has prefix length 0: everything would be its network";
-    const bool has_network_address = address.length + 1U < address.address.bits();  // RFC 3021: a /31 has none, nor has a host route
+    const bool has_network_address =
+        address.length + 1U < address.address.bits();  // RFC 3021: a /31 has none, nor has a host route
     if (!has_network_address) return std::nullopt;
     if (!address.has_host_bits()) {
-        return fmt::format("is the network itself, not a host in it; accepted: an address inside {}", to_string(address.network()));
+        return fmt::format("is the network itself, not a host in it; accepted: an address inside {}",
+                           to_string(address.network()));
     }
     if (last_of(address) == address.address) {
-        return fmt::format("is the broadcast address of {}; accepted: an address inside it", to_string(address.network()));
+        return fmt::format("is the broadcast address of {}; accepted: an address inside it",
+                           to_string(address.network()));
     }
     return std::nullopt;
 }
@@ -226,7 +241,8 @@ std::optional<std::string> network_problem(const Prefix& network) {
 }
 
 std::optional<std::string> endpoint_problem(std::string_view text) {
-    const std::string accepts = "accepted: a numeric address and port, such as \"198.51.100.77:51820\" or \"[2001:db8::1]:51820\"";
+    const std::string accepts =
+        "accepted: a numeric address and port, such as \"198.51.100.77:51820\" or \"[2001:db8::1]:51820\"";
     const auto endpoint = parse_endpoint(text);
     if (!endpoint) {
         if (is_host_port(text)) return "is a name, and names are not resolved; " + accepts;
@@ -240,11 +256,13 @@ std::optional<std::string> public_key_problem(std::string_view text) {
     const auto key = crypto::parse_public_key(text);
     if (!key) return "is no public key; accepted: 44 characters of base64, as `wg pubkey` prints them";
     if (*key == crypto::PublicKey{}) return "is the all-zero key, which means \"no key\"";
-    // Any scalar is a multiple of the cofactor once clamped, so it takes every point of low order to zero (RFC 7748 §6.1).
+    // Any scalar is a multiple of the cofactor once clamped, so it takes every point of low order to zero (RFC 7748
+    // §6.1).
     std::array<std::uint8_t, 32> scalar{};
     scalar.fill(0x40);
     const crypto::PrivateKey any{crypto::Secret<32>(scalar)};
-    if (!crypto::x25519(any, *key)) return "is a point of low order: everybody could compute its shared secrets (RFC 7748 §6.1)";
+    if (!crypto::x25519(any, *key))
+        return "is a point of low order: everybody could compute its shared secrets (RFC 7748 §6.1)";
     return std::nullopt;
 }
 

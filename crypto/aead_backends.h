@@ -30,6 +30,7 @@ struct AeadCandidate {
     Result<std::unique_ptr<PacketAead>> aead;
 };
 // What choose_backend does, over these: those that exist and pass self_test are timed, the fastest is the choice.
-[[nodiscard]] Result<AeadChoice> choose_among(std::span<const AeadCandidate> candidates, std::int64_t (*monotonic_nanoseconds)());
+[[nodiscard]] Result<AeadChoice> choose_among(std::span<const AeadCandidate> candidates,
+                                              std::int64_t (*monotonic_nanoseconds)());
 
 }  // namespace warren::crypto

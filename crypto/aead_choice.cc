@@ -23,7 +23,8 @@ double measure(PacketAead& aead, std::int64_t (*monotonic_nanoseconds)()) {
     const AeadKey key;
     std::vector<std::uint8_t> packets(kBatchSize * (kPacketSize + kTagSize));
     std::vector<AeadJob> jobs;
-    for (std::size_t i = 0; i < kBatchSize; ++i) jobs.push_back({&key, i, &packets[i * (kPacketSize + kTagSize)], kPacketSize, false});
+    for (std::size_t i = 0; i < kBatchSize; ++i)
+        jobs.push_back({&key, i, &packets[i * (kPacketSize + kTagSize)], kPacketSize, false});
 
     std::int64_t best = std::numeric_limits<std::int64_t>::max();
     const std::int64_t begin = monotonic_nanoseconds();
@@ -61,13 +62,16 @@ Result<AeadChoice> choose_among(std::span<const AeadCandidate> candidates, std::
     std::optional<AeadChoice> fastest;
     std::string reasons;
     for (const AeadCandidate& candidate : candidates) {
-        const Status tested = candidate.aead ? self_test(**candidate.aead) : Status(tl::unexpected<Error>(candidate.aead.error()));
+        const Status tested =
+            candidate.aead ? self_test(**candidate.aead) : Status(tl::unexpected<Error>(candidate.aead.error()));
         if (!tested) {
-            reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", name_of(candidate.backend), tested.error().what);
+            reasons +=
+                fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", name_of(candidate.backend), tested.error().what);
             continue;
         }
         const double nanoseconds = measure(**candidate.aead, monotonic_nanoseconds);
-        if (!fastest || nanoseconds < fastest->nanoseconds_per_packet) fastest = AeadChoice{candidate.backend, nanoseconds};
+        if (!fastest || nanoseconds < fastest->nanoseconds_per_packet)
+            fastest = AeadChoice{candidate.backend, nanoseconds};
     }
     if (!fastest) return fail(ErrorCode::kUnsupported, "no AEAD backend works: " + reasons);
     return *fastest;

@@ -28,7 +28,8 @@ struct FreeManager {
 };
 using Manager = std::unique_ptr<IMB_MGR, FreeManager>;
 
-// The library finishes each ChaCha20-Poly1305 job within the call that submits it, so nonce and tag may live on the stack.
+// The library finishes each ChaCha20-Poly1305 job within the call that submits it, so nonce and tag may live on the
+// stack.
 class IpsecMbAead final : public PacketAead {
   public:
     explicit IpsecMbAead(Manager manager) : manager_(std::move(manager)) {}

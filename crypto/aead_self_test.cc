@@ -14,14 +14,19 @@ constexpr std::string_view kRfcKey = "1c9240a5eb55d38af333888604f6b5f0473917c140
 constexpr std::uint64_t kRfcCounter = 0x0807060504030201;
 constexpr std::string_view kRfcAssociated = "f33388860000000000004e91";
 constexpr std::string_view kRfcPlaintext =
-    "Internet-Drafts are draft documents valid for a maximum of six months and may be updated, replaced, or obsoleted by other documents "
+    "Internet-Drafts are draft documents valid for a maximum of six months and may be updated, replaced, or obsoleted "
+    "by other documents "
     "at any time. It is inappropriate to use Internet-Drafts as reference material or to cite them other than as "
     "/\xe2\x80\x9cwork in progress./\xe2\x80\x9d";
 constexpr std::string_view kRfcCiphertext =
-    "64a0861575861af460f062c79be643bd5e805cfd345cf389f108670ac76c8cb24c6cfc18755d43eea09ee94e382d26b0bdb7b73c321b0100d4f03b7f355894cf"
-    "332f830e710b97ce98c8a84abd0b948114ad176e008d33bd60f982b1ff37c8559797a06ef4f0ef61c186324e2b3506383606907b6a7c02b0f9f6157b53c867e4"
-    "b9166c767b804d46a59b5216cde7a4e99040c5a40433225ee282a1b0a06c523eaf4534d7f83fa1155b0047718cbc546a0d072b04b3564eea1b422273f548271a"
-    "0bb2316053fa76991955ebd63159434ecebb4e466dae5a1073a6727627097a1049e617d91d361094fa68f0ff77987130305beaba2eda04df997b714d6c6f2c29"
+    "64a0861575861af460f062c79be643bd5e805cfd345cf389f108670ac76c8cb24c6cfc18755d43eea09ee94e382d26b0bdb7b73c321b0100d4"
+    "f03b7f355894cf"
+    "332f830e710b97ce98c8a84abd0b948114ad176e008d33bd60f982b1ff37c8559797a06ef4f0ef61c186324e2b3506383606907b6a7c02b0f9"
+    "f6157b53c867e4"
+    "b9166c767b804d46a59b5216cde7a4e99040c5a40433225ee282a1b0a06c523eaf4534d7f83fa1155b0047718cbc546a0d072b04b3564eea1b"
+    "422273f548271a"
+    "0bb2316053fa76991955ebd63159434ecebb4e466dae5a1073a6727627097a1049e617d91d361094fa68f0ff77987130305beaba2eda04df99"
+    "7b714d6c6f2c29"
     "a6ad5cb4022b02709b";
 constexpr std::string_view kRfcTag = "eead9d67890cbb22392336fea1851f38";
 // The tag of the same text without associated data.
@@ -35,7 +40,8 @@ using Buffer = std::vector<std::uint8_t>;
 Buffer from_hex(std::string_view hex) {
     const auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
     Buffer out(hex.size() / 2);
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint8_t>(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
+    for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = static_cast<std::uint8_t>(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
     return out;
 }
 
@@ -73,7 +79,9 @@ struct Sample {
         std::copy(text.begin(), text.end(), packet.begin());
     }
     [[nodiscard]] AeadJob job() { return {&key, counter, packet.data(), static_cast<std::uint32_t>(size), false}; }
-    [[nodiscard]] bool packet_is(Bytes expected) const { return std::equal(expected.begin(), expected.end(), packet.begin()); }
+    [[nodiscard]] bool packet_is(Bytes expected) const {
+        return std::equal(expected.begin(), expected.end(), packet.begin());
+    }
     [[nodiscard]] bool text_is_zero() const {
         return std::all_of(packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(size),
                            [](std::uint8_t octet) { return octet == 0; });
@@ -160,7 +168,9 @@ Status test_damage(PacketAead& aead, std::vector<Sample>& samples) {
         const std::size_t bit = i * 37 % (8 * sample.sealed.size());
         switch (i / 2 % 4) {
             case 0: sample.packet[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8)); break;
-            case 1: sample.packet[sample.size + i / 8 % kTagSize] ^= static_cast<std::uint8_t>(1U << (i / 16 % 8)); break;
+            case 1:
+                sample.packet[sample.size + i / 8 % kTagSize] ^= static_cast<std::uint8_t>(1U << (i / 16 % 8));
+                break;
             case 2: jobs.back().key = &other_key; break;
             default: jobs.back().counter ^= std::uint64_t{1} << (i % 64); break;
         }
@@ -170,8 +180,10 @@ Status test_damage(PacketAead& aead, std::vector<Sample>& samples) {
         const bool damaged = i % 2 == 1;
         if (jobs[i].authentic == damaged)
             return wrong(damaged ? "open accepts a damaged packet" : "open refuses a true tag", samples[i].size);
-        if (damaged && !samples[i].text_is_zero()) return wrong("text of a damaged packet is not zeroed", samples[i].size);
-        if (!damaged && !samples[i].packet_is(samples[i].plaintext)) return wrong("a damaged neighbour changes a packet", samples[i].size);
+        if (damaged && !samples[i].text_is_zero())
+            return wrong("text of a damaged packet is not zeroed", samples[i].size);
+        if (!damaged && !samples[i].packet_is(samples[i].plaintext))
+            return wrong("a damaged neighbour changes a packet", samples[i].size);
     }
     return {};
 }

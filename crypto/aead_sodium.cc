@@ -12,8 +12,9 @@ class SodiumAead final : public PacketAead {
     void seal(std::span<AeadJob> jobs) override {
         for (AeadJob& job : jobs) {
             const AeadNonce nonce = nonce_of(job.counter);
-            ::crypto_aead_chacha20poly1305_ietf_encrypt_detached(job.text, job.text + job.size, nullptr, job.text, job.size, nullptr, 0,
-                                                                 nullptr, nonce.data(), job.key->secret.reveal().data());
+            ::crypto_aead_chacha20poly1305_ietf_encrypt_detached(job.text, job.text + job.size, nullptr, job.text,
+                                                                 job.size, nullptr, 0, nullptr, nonce.data(),
+                                                                 job.key->secret.reveal().data());
         }
     }
 
@@ -21,7 +22,8 @@ class SodiumAead final : public PacketAead {
         for (AeadJob& job : jobs) {
             const AeadNonce nonce = nonce_of(job.counter);
             const int status = ::crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-                job.text, nullptr, job.text, job.size, job.text + job.size, nullptr, 0, nonce.data(), job.key->secret.reveal().data());
+                job.text, nullptr, job.text, job.size, job.text + job.size, nullptr, 0, nonce.data(),
+                job.key->secret.reveal().data());
             job.authentic = status == 0;
             if (!job.authentic) wipe({job.text, job.size});
         }

@@ -37,7 +37,8 @@ MutableBytes bytes_of(std::array<T, N>& words) {
 }
 
 // The mixing function G (RFC 7693 §3.1).
-inline void mix(std::array<std::uint32_t, 16>& v, unsigned a, unsigned b, unsigned c, unsigned d, std::uint32_t x, std::uint32_t y) {
+inline void mix(std::array<std::uint32_t, 16>& v, unsigned a, unsigned b, unsigned c, unsigned d, std::uint32_t x,
+                std::uint32_t y) {
     v[a] = v[a] + v[b] + x;
     v[d] = std::rotr(v[d] ^ v[a], 16);
     v[c] = v[c] + v[d];
@@ -62,7 +63,8 @@ inline void mix_round(std::array<std::uint32_t, 16>& v, const std::array<std::ui
     mix(v, 3, 4, 9, 14, m[sigma[14]], m[sigma[15]]);
 }
 template <std::size_t... Rounds>
-inline void mix_rounds(std::array<std::uint32_t, 16>& v, const std::array<std::uint32_t, 16>& m, std::index_sequence<Rounds...>) {
+inline void mix_rounds(std::array<std::uint32_t, 16>& v, const std::array<std::uint32_t, 16>& m,
+                       std::index_sequence<Rounds...>) {
     (mix_round<Rounds>(v, m), ...);
 }
 

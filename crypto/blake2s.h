@@ -38,7 +38,8 @@ using Hash = std::array<std::uint8_t, 32>;
 // MAC(key, a || b || ...): keyed BLAKE2s with 16 bytes of output (WireGuard whitepaper §5.4). key: 1..32 bytes.
 [[nodiscard]] std::array<std::uint8_t, 16> blake2s_mac(Bytes key, std::initializer_list<Bytes> parts);
 
-// HMAC-BLAKE2s (RFC 2104) with a key that is used more than once: what depends on the key alone is hashed once. 32 bytes of output.
+// HMAC-BLAKE2s (RFC 2104) with a key that is used more than once: what depends on the key alone is hashed once. 32
+// bytes of output.
 class Hmac {
   public:
     explicit Hmac(Bytes key);

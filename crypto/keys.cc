@@ -12,15 +12,17 @@ constexpr std::size_t kKeySize = 32;
 constexpr std::size_t kTextSize = 44;
 constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL;
 
-// libsodium decodes without secret-dependent branches and refuses padding that is missing or trailing bits that are not zero.
+// libsodium decodes without secret-dependent branches and refuses padding that is missing or trailing bits that are not
+// zero.
 bool decode(std::string_view text, std::span<std::uint8_t, kKeySize> out) {
     if (text.size() != kTextSize) return false;
     // libsodium 1.0.18 takes some bytes above 0x7f for letters. All are looked at, so that the time tells nothing.
-    const unsigned all =
-        std::accumulate(text.begin(), text.end(), 0U, [](unsigned seen, char c) { return seen | static_cast<unsigned char>(c); });
+    const unsigned all = std::accumulate(text.begin(), text.end(), 0U,
+                                         [](unsigned seen, char c) { return seen | static_cast<unsigned char>(c); });
     if (all >= 0x80) return false;
     std::size_t size = 0;
-    const int status = ::sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr, &size, nullptr, kVariant);
+    const int status =
+        ::sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr, &size, nullptr, kVariant);
     return status == 0 && size == kKeySize;
 }
 
@@ -37,7 +39,8 @@ std::string to_base64(const PublicKey& key) {
 Secret<44> to_base64(const PrivateKey& key) {
     Secret<kTextSize + 1> text;  // libsodium ends it with a zero
     const auto bytes = key.secret.reveal();
-    ::sodium_bin2base64(reinterpret_cast<char*>(text.writable().data()), kTextSize + 1, bytes.data(), bytes.size(), kVariant);
+    ::sodium_bin2base64(reinterpret_cast<char*>(text.writable().data()), kTextSize + 1, bytes.data(), bytes.size(),
+                        kVariant);
     return Secret<kTextSize>(text.reveal().first<kTextSize>());
 }
 

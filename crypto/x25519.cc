@@ -28,7 +28,8 @@ KeyPair key_pair_of(PrivateKey key) {
 std::optional<Secret<32>> x25519(const PrivateKey& ours, const PublicKey& theirs) {
     ensure_sodium_ready();
     Secret<32> shared;
-    const int status = ::crypto_scalarmult_curve25519(shared.writable().data(), ours.secret.reveal().data(), theirs.bytes.data());
+    const int status =
+        ::crypto_scalarmult_curve25519(shared.writable().data(), ours.secret.reveal().data(), theirs.bytes.data());
     if (status != 0 || shared.is_zero()) return std::nullopt;
     return shared;
 }

@@ -1,5 +1,6 @@
-// Diffie-Hellman over Curve25519 (RFC 7748 §5, §6.1), from libsodium. OpenSSL's costs the same where both have assembler (31.3 us against
-// 30.6 us a multiplication on an AMD EPYC with ADX, and 43 us more for the key objects that its interface asks for), so there is one.
+// Diffie-Hellman over Curve25519 (RFC 7748 §5, §6.1), from libsodium. OpenSSL's costs the same where both have
+// assembler (31.3 us against 30.6 us a multiplication on an AMD EPYC with ADX, and 43 us more for the key objects that
+// its interface asks for), so there is one.
 #pragma once
 
 #include <optional>
@@ -18,7 +19,8 @@ struct KeyPair {
 [[nodiscard]] PrivateKey generate_private_key(RandomSource& random);
 [[nodiscard]] PublicKey public_key_of(const PrivateKey& key);
 [[nodiscard]] KeyPair key_pair_of(PrivateKey key);
-// The shared secret; nothing when it is all zero (a low-order public key, RFC 7748 §6.1), which every caller must refuse.
+// The shared secret; nothing when it is all zero (a low-order public key, RFC 7748 §6.1), which every caller must
+// refuse.
 [[nodiscard]] std::optional<Secret<32>> x25519(const PrivateKey& ours, const PublicKey& theirs);
 
 }  // namespace warren::crypto

@@ -23,7 +23,8 @@ constexpr std::array<ArgumentKind, 1> kOneKey{ArgumentKind::kKey};
 constexpr std::array<ArgumentKind, 1> kOneShell{ArgumentKind::kShell};
 constexpr std::array<ArgumentKind, 1> kOneCommand{ArgumentKind::kCommand};
 
-constexpr std::array<ArgumentKind, 4> kVerbNameRole{ArgumentKind::kVerb, ArgumentKind::kName, ArgumentKind::kName, ArgumentKind::kName};
+constexpr std::array<ArgumentKind, 4> kVerbNameRole{ArgumentKind::kVerb, ArgumentKind::kName, ArgumentKind::kName,
+                                                    ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 1> kOneVerb{ArgumentKind::kVerb};
 constexpr std::array<ArgumentKind, 2> kVerbFile{ArgumentKind::kVerb, ArgumentKind::kName};
 
@@ -58,12 +59,15 @@ std::string usage_of(const Command& command) {
 }
 
 std::string help_text() {
-    std::string out = "vpnctl: the operator's hand of a Warren VPN concentrator\n\nUsage: vpnctl [OPTIONS] COMMAND\n\nCommands:\n";
+    std::string out =
+        "vpnctl: the operator's hand of a Warren VPN concentrator\n\nUsage: vpnctl [OPTIONS] COMMAND\n\nCommands:\n";
     for (const Command& command : kCommands) {
         out += fmt::format("  {:<26}{}\n", fmt::format("{} {}", command.name, command.synopsis), command.summary);
     }
     out += '\n' + describe_options();
-    out += "\nExit status: 0 done, 1 the answer is no, 2 usage, 3 the daemon cannot be reached, 4 refused or failed.\nMore: man vpnctl\n";
+    out +=
+        "\nExit status: 0 done, 1 the answer is no, 2 usage, 3 the daemon cannot be reached, 4 refused or "
+        "failed.\nMore: man vpnctl\n";
     return out;
 }
 
@@ -75,9 +79,10 @@ int complain_unknown(Output& output, const std::string& name) {
     std::vector<std::string_view> names;
     for (const Command& command : kCommands) names.push_back(command.name);
     const std::string near = config::suggest(name, names);
-    return complain(output, kUsage,
-                    fmt::format("there is no command \"{}\"{}", name,
-                                near.empty() ? "; vpnctl help lists them" : fmt::format("; did you mean \"{}\"?", near)));
+    return complain(
+        output, kUsage,
+        fmt::format("there is no command \"{}\"{}", name,
+                    near.empty() ? "; vpnctl help lists them" : fmt::format("; did you mean \"{}\"?", near)));
 }
 
 // What is wrong with the arguments, "" for nothing.
@@ -85,7 +90,8 @@ std::string argument_problem(const Command& command, const Invocation& invocatio
     if (invocation.arguments.size() < command.required) return "an argument is missing";
     if (invocation.arguments.size() > command.arguments.size()) {
         const std::string first = invocation.arguments[command.arguments.size()];
-        if (command.takes_program) return fmt::format("\"{}\" is one argument too many; the program stands behind \"--\"", first);
+        if (command.takes_program)
+            return fmt::format("\"{}\" is one argument too many; the program stands behind \"--\"", first);
         return fmt::format("\"{}\" is one argument too many", first);
     }
     if (command.takes_program && invocation.program.empty()) return "the program is missing";
@@ -100,8 +106,8 @@ std::span<const Command> commands() {
 }
 
 const Command* find_command(std::string_view name) {
-    const auto* found =
-        std::find_if(std::begin(kCommands), std::end(kCommands), [name](const Command& command) { return command.name == name; });
+    const auto* found = std::find_if(std::begin(kCommands), std::end(kCommands),
+                                     [name](const Command& command) { return command.name == name; });
     return found == std::end(kCommands) ? nullptr : found;
 }
 

@@ -27,7 +27,8 @@ struct Command;
 struct Invocation {
     std::string run_dir = "/run/warren";
     std::string config_dir = "/etc/warren";
-    std::string network_dir;  // setup: where the uplink's file goes; "": where the firmware image has it, elsewhere nowhere
+    std::string
+        network_dir;  // setup: where the uplink's file goes; "": where the firmware image has it, elsewhere nowhere
     bool json = false;
     std::string format;                  // explain only: "markdown", or "scdoc" for the man page of a file
     std::vector<std::string> arguments;  // behind the command's name

@@ -13,12 +13,15 @@ namespace po = boost::program_options;
 
 po::options_description visible_options() {
     po::options_description out("Options");
-    out.add_options()("run-dir", po::value<std::string>()->value_name("DIR"), "the instance's run directory (default /run/warren)")(
+    out.add_options()("run-dir", po::value<std::string>()->value_name("DIR"),
+                      "the instance's run directory (default /run/warren)")(
         "config", po::value<std::string>()->value_name("DIR"),
         "check, listeners, setup, user, token, web, support-bundle: the configuration (default /etc/warren)")(
-        "network-dir", po::value<std::string>()->value_name("DIR"), "setup: write the uplink's systemd.network file there")(
-        "json", po::bool_switch(), "print one JSON document with stable keys")(
-        "help,h", po::bool_switch(), "help, of a command when one is given")("version,V", po::bool_switch(), "print the version");
+        "network-dir", po::value<std::string>()->value_name("DIR"),
+        "setup: write the uplink's systemd.network file there")("json", po::bool_switch(),
+                                                                "print one JSON document with stable keys")(
+        "help,h", po::bool_switch(), "help, of a command when one is given")("version,V", po::bool_switch(),
+                                                                             "print the version");
     return out;
 }
 
@@ -28,7 +31,8 @@ po::variables_map parse(const std::vector<std::string>& arguments) {
     po::positional_options_description positional;
     positional.add("words", -1);
     namespace style = po::command_line_style;
-    const int strict = style::default_style & ~style::allow_guessing;  // "--con" shall not depend on what options there are
+    const int strict =
+        style::default_style & ~style::allow_guessing;  // "--con" shall not depend on what options there are
     po::variables_map out;
     po::store(po::command_line_parser(arguments).options(all).positional(positional).style(strict).run(), out);
     return out;

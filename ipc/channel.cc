@@ -54,7 +54,8 @@ std::vector<UniqueFd> take_descriptors(msghdr& message) {
 
 Result<std::pair<Channel, Channel>> Channel::pair() {
     std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return fail_errno("socketpair", errno);
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+        return fail_errno("socketpair", errno);
     return std::pair<Channel, Channel>(Channel(UniqueFd(ends[0])), Channel(UniqueFd(ends[1])));
 }
 
@@ -83,7 +84,8 @@ Result<Channel> Channel::connect(const std::string& path, bool with_credentials)
 }
 
 Status Channel::send(Bytes message, std::vector<int> descriptors) {
-    if (message.empty() || message.size() > kMaxMessageSize) return fail(ErrorCode::kInvalid, "message is empty or too large");
+    if (message.empty() || message.size() > kMaxMessageSize)
+        return fail(ErrorCode::kInvalid, "message is empty or too large");
     if (descriptors.size() > kMaxDescriptors) return fail(ErrorCode::kInvalid, "too many descriptors for one message");
     iovec part{const_cast<std::uint8_t*>(message.data()), message.size()};  // sendmsg only reads it
     msghdr header{};
@@ -125,7 +127,8 @@ Result<Received> Channel::receive(MutableBytes space) {
 
     Received received;
     received.descriptors = take_descriptors(header);
-    if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return fail(ErrorCode::kInvalid, "receive: message or descriptors truncated");
+    if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+        return fail(ErrorCode::kInvalid, "receive: message or descriptors truncated");
     received.size = static_cast<std::size_t>(size);
     received.closed = size == 0;
     return received;
@@ -140,7 +143,8 @@ Status Channel::set_non_blocking() {
 Result<Channel::Credentials> Channel::peer_credentials() const {
     ucred credentials{};
     socklen_t size = sizeof credentials;
-    if (::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return fail_errno("SO_PEERCRED", errno);
+    if (::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
+        return fail_errno("SO_PEERCRED", errno);
     return Credentials{credentials.pid, credentials.uid, credentials.gid};
 }
 
@@ -154,7 +158,8 @@ Result<UniqueFd> listen_at(const std::string& path, mode_t mode) {
     }
     UniqueFd socket = open_socket(SOCK_NONBLOCK);
     if (!socket.valid()) return fail_errno("socket", errno);
-    // Before bind, so that the file never has more permissions than asked for; after it, so that the umask does not take any away.
+    // Before bind, so that the file never has more permissions than asked for; after it, so that the umask does not
+    // take any away.
     if (::fchmod(socket.get(), mode) != 0) return fail_errno("fchmod " + path, errno);
     if (::bind(socket.get(), generic(*address), sizeof *address) != 0) return fail_errno("bind " + path, errno);
     if (::chmod(path.c_str(), mode) != 0) return fail_errno("chmod " + path, errno);

@@ -35,14 +35,14 @@ class Channel {
     [[nodiscard]] static Result<std::pair<Channel, Channel>> pair();
     // Whether a descriptor that somebody passed is a connected SEQPACKET Unix socket.
     [[nodiscard]] static bool is_channel(int fd);
-    // Connects to a listener; ErrorCode::kUnavailable when nobody listens. `with_credentials`: SO_PASSCRED is set, from the first message
-    // on.
+    // Connects to a listener; ErrorCode::kUnavailable when nobody listens. `with_credentials`: SO_PASSCRED is set, from
+    // the first message on.
     [[nodiscard]] static Result<Channel> connect(const std::string& path, bool with_credentials = false);
 
     // Sends one message whole, 1..kMaxMessageSize bytes. Blocks unless the socket is non-blocking (then kUnavailable).
     [[nodiscard]] Status send(Bytes message, std::vector<int> descriptors = {});
-    // Receives one message into `space`. A message that does not fit is an error, never truncated silently; its descriptors are closed.
-    // kUnavailable when non-blocking and nothing is there.
+    // Receives one message into `space`. A message that does not fit is an error, never truncated silently; its
+    // descriptors are closed. kUnavailable when non-blocking and nothing is there.
     [[nodiscard]] Result<Received> receive(MutableBytes space);
 
     struct Credentials {

@@ -1,6 +1,6 @@
-// How messages become bytes: each message lists its fields once, the writer and the reader walk the same list, so that encode and decode
-// cannot drift apart. Layout: version (1 byte), position in the variant (1 byte), then the fields; integers little-endian, lengths and
-// counts as u32.
+// How messages become bytes: each message lists its fields once, the writer and the reader walk the same list, so that
+// encode and decode cannot drift apart. Layout: version (1 byte), position in the variant (1 byte), then the fields;
+// integers little-endian, lengths and counts as u32.
 #pragma once
 
 #include <concepts>
@@ -97,8 +97,8 @@ class FieldWriter {
     bool ok_ = true;
 };
 
-// Reads fields from bytes nobody vouches for. After the first that is short or out of range, ok() is false and all others are left zero or
-// empty.
+// Reads fields from bytes nobody vouches for. After the first that is short or out of range, ok() is false and all
+// others are left zero or empty.
 class FieldReader {
   public:
     explicit FieldReader(Bytes wire) : reader_(wire) {}
@@ -114,7 +114,8 @@ class FieldReader {
   private:
     // Reads an integer that must not be larger than `last`.
     std::uint8_t bounded(std::uint8_t last);
-    // Reads a count of elements of at least one byte each; more than there are bytes left is refused before anything is allocated.
+    // Reads a count of elements of at least one byte each; more than there are bytes left is refused before anything is
+    // allocated.
     std::uint32_t count();
 
     template <std::unsigned_integral T>
@@ -183,7 +184,8 @@ template <typename Variant>
     if (!reader.ok()) return fail(ErrorCode::kInvalid, "message is too short");
     if (version != kWireVersion)
         return fail(ErrorCode::kInvalid, "message of version " + std::to_string(version) + " from another release");
-    if (position >= std::variant_size_v<Variant>) return fail(ErrorCode::kInvalid, "unknown message type " + std::to_string(position));
+    if (position >= std::variant_size_v<Variant>)
+        return fail(ErrorCode::kInvalid, "unknown message type " + std::to_string(position));
 
     Variant message;
     const auto read_if = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {

@@ -26,7 +26,8 @@ static void fields(auto& codec, Is<PutListener> auto& m) {
     codec(m.id, m.port, m.private_key, m.has_sockets, m.has_v6);
 }
 static void fields(auto& codec, Is<PutCustomer> auto& m) {
-    codec(m.id, m.name, m.listener, m.suspended, m.mtu, m.addresses, m.rate_up, m.rate_down, m.share, m.peer_count, m.has_tun, m.queues);
+    codec(m.id, m.name, m.listener, m.suspended, m.mtu, m.addresses, m.rate_up, m.rate_down, m.share, m.peer_count,
+          m.has_tun, m.queues);
 }
 static void fields(auto& codec, Is<PutPeer> auto& m) {
     codec(m.name, m.public_key, m.preshared_key, m.allowed_ips, m.endpoint, m.persistent_keepalive_seconds, m.queue);

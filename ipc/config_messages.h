@@ -1,15 +1,18 @@
-// stackd <-> vpnd: one configuration generation as a sequence of messages on a SEQPACKET channel. vpnd never asks for anything.
+// stackd <-> vpnd: one configuration generation as a sequence of messages on a SEQPACKET channel. vpnd never asks for
+// anything.
 //
-//   stackd: Hello                                                                             vpnd: Holding*, HoldingEnd
-//   stackd: Begin, (PutListener | PutCustomer PutPeer* | RemoveCustomer | RemoveListener)*, Commit      vpnd: Applied or Rejected
+//   stackd: Hello                                                                             vpnd: Holding*,
+//   HoldingEnd stackd: Begin, (PutListener | PutCustomer PutPeer* | RemoveCustomer | RemoveListener)*, Commit vpnd:
+//   Applied or Rejected
 //
-// A Put replaces what has the same name; a Put of something unchanged keeps its sessions. Nothing takes effect before Commit;
-// a Rejected generation changes nothing. A fresh vpnd gets everything (Begin.full), an established one only what changed. Applied is said
-// when every data worker has passed it, so an empty generation with the number of the last one is how stackd asks for a sign of life.
+// A Put replaces what has the same name; a Put of something unchanged keeps its sessions. Nothing takes effect before
+// Commit; a Rejected generation changes nothing. A fresh vpnd gets everything (Begin.full), an established one only
+// what changed. Applied is said when every data worker has passed it, so an empty generation with the number of the
+// last one is how stackd asks for a sign of life.
 //
-// vpnd outlives stackd: when the channel breaks it goes on forwarding and waits on the adoption listener that Hello brought. A new stackd
-// connects there, says Hello, gets back the descriptors that vpnd holds (Holding), and puts its generation with has_tun and has_sockets
-// false for those.
+// vpnd outlives stackd: when the channel breaks it goes on forwarding and waits on the adoption listener that Hello
+// brought. A new stackd connects there, says Hello, gets back the descriptors that vpnd holds (Holding), and puts its
+// generation with has_tun and has_sockets false for those.
 #pragma once
 
 #include <cstdint>
@@ -29,10 +32,10 @@ namespace warren::ipc {
 // As many as a receiver index can name beside the handshake socket.
 inline constexpr std::uint32_t kMaxWorkers = 63;
 
-// The first message of stackd, once per connection. Descriptors on the first connection, none later: the snapshot listener, then the
-// adoption listener (both SEQPACKET, non-blocking), then RUN_DIR/timestamps: a regular file (0600, opened read-write, made empty when
-// absent, never removed while the run-dir lives) in which vpnd keeps each peer's latest TAI64N over restarts of either process
-// (wireguard.md H7).
+// The first message of stackd, once per connection. Descriptors on the first connection, none later: the snapshot
+// listener, then the adoption listener (both SEQPACKET, non-blocking), then RUN_DIR/timestamps: a regular file (0600,
+// opened read-write, made empty when absent, never removed while the run-dir lives) in which vpnd keeps each peer's
+// latest TAI64N over restarts of either process (wireguard.md H7).
 struct Hello {
     std::string appliance;
     std::string version;
@@ -49,7 +52,7 @@ struct Holding {
 };
 struct HoldingEnd {
     std::uint64_t generation = 0;  // the last Applied, 0 = none
-    std::uint32_t workers = 1;     // data workers, as the Hello that started vpnd said; a later Hello does not change them
+    std::uint32_t workers = 1;  // data workers, as the Hello that started vpnd said; a later Hello does not change them
 };
 
 struct Begin {
@@ -57,10 +60,10 @@ struct Begin {
     bool full = false;  // everything that is not put again before Commit is to be removed
 };
 
-// Descriptors, in this order: for IPv4, then for IPv6 when `has_v6`: the handshake socket, then one data socket per worker (the order they
-// were bound in, which the steering program relies on); last the UAPI listener (stream). All are bound, non-blocking, with UDP_GRO and
-// PKTINFO on. When a listener of this name exists and the port is the same, no sockets are passed (`has_sockets` false) and the present
-// ones stay.
+// Descriptors, in this order: for IPv4, then for IPv6 when `has_v6`: the handshake socket, then one data socket per
+// worker (the order they were bound in, which the steering program relies on); last the UAPI listener (stream). All are
+// bound, non-blocking, with UDP_GRO and PKTINFO on. When a listener of this name exists and the port is the same, no
+// sockets are passed (`has_sockets` false) and the present ones stay.
 struct PutListener {
     std::string id;  // "" = the shared one, else the customer's id
     std::uint16_t port = 0;
@@ -69,8 +72,8 @@ struct PutListener {
     bool has_v6 = true;
 };
 
-// Followed by `peer_count` PutPeer messages. Descriptors: the queues of the customer's TUN in their order, non-blocking, when `has_tun`;
-// else the present ones stay, as many.
+// Followed by `peer_count` PutPeer messages. Descriptors: the queues of the customer's TUN in their order,
+// non-blocking, when `has_tun`; else the present ones stay, as many.
 struct PutCustomer {
     std::string id;
     std::string name;
@@ -94,7 +97,8 @@ struct PutPeer {
     std::vector<Prefix> allowed_ips;
     std::optional<Endpoint> endpoint;
     std::uint16_t persistent_keepalive_seconds = 0;
-    std::uint16_t queue = 0;  // of the customer's TUN: what is for this peer is read there, and what he sends is written there
+    std::uint16_t queue =
+        0;  // of the customer's TUN: what is for this peer is read there, and what he sends is written there
 };
 
 struct RemoveCustomer {
@@ -115,10 +119,11 @@ struct Rejected {
     std::string reason;
 };
 
-using ConfigMessage = std::variant<Hello, Holding, HoldingEnd, Begin, PutListener, PutCustomer, PutPeer, RemoveCustomer, RemoveListener,
-                                   Commit, Applied, Rejected>;
+using ConfigMessage = std::variant<Hello, Holding, HoldingEnd, Begin, PutListener, PutCustomer, PutPeer, RemoveCustomer,
+                                   RemoveListener, Commit, Applied, Rejected>;
 
-// `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize (ipc/channel.h).
+// `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize
+// (ipc/channel.h).
 [[nodiscard]] Status encode(const ConfigMessage& message, std::vector<std::uint8_t>& wire);
 // Refuses trailing bytes, unknown types, lengths and values out of range; never aborts.
 [[nodiscard]] Result<ConfigMessage> decode(Bytes wire);

@@ -27,12 +27,13 @@ struct ControlText {
     enum class Kind : std::uint8_t { kStep, kDiagnostic, kNote, kFact };
     Kind kind = Kind::kNote;
     std::string customer;  // "" = the appliance
-    std::string text;      // kStep: one planned step; kDiagnostic: file:line:column: error: ... with its line and caret;
-                           // kNote: what could not be done; kFact: how stackd is, "pid 12, up 60 s"
+    std::string text;  // kStep: one planned step; kDiagnostic: file:line:column: error: ... with its line and caret;
+                       // kNote: what could not be done; kFact: how stackd is, "pid 12, up 60 s"
 };
 
 struct ControlDone {
-    std::uint8_t exit_status = 0;  // as vpnctl shall exit: 0 done, 1 the answer is no (differences, invalid files), 4 refused or failed
+    std::uint8_t exit_status =
+        0;  // as vpnctl shall exit: 0 done, 1 the answer is no (differences, invalid files), 4 refused or failed
     std::uint64_t generation = 0;
     std::string summary;
 };

@@ -71,8 +71,9 @@ std::span<const DropExplanation> drop_explanations() {
 }
 
 const DropExplanation* explain_drop(std::string_view reason) {
-    const auto* found = std::lower_bound(std::begin(kExplanations), std::end(kExplanations), reason,
-                                         [](const DropExplanation& entry, std::string_view wanted) { return entry.reason < wanted; });
+    const auto* found =
+        std::lower_bound(std::begin(kExplanations), std::end(kExplanations), reason,
+                         [](const DropExplanation& entry, std::string_view wanted) { return entry.reason < wanted; });
     return found != std::end(kExplanations) && found->reason == reason ? found : nullptr;
 }
 

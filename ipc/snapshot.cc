@@ -22,12 +22,14 @@ static void fields(auto& codec, Is<SnapshotHeader> auto& m) {
     codec(m.cpu_nanoseconds, m.resident_bytes);
 }
 static void fields(auto& codec, Is<CustomerSnapshot> auto& m) {
-    codec(m.id, m.name, m.listener, m.listen_port, m.listener_public_key, m.suspended, m.mtu, m.addresses, m.peer_count, m.peers_online);
+    codec(m.id, m.name, m.listener, m.listen_port, m.listener_public_key, m.suspended, m.mtu, m.addresses, m.peer_count,
+          m.peers_online);
     codec(m.rx_bytes, m.tx_bytes, m.rx_packets, m.tx_packets, m.rx_cpu_nanoseconds, m.tx_cpu_nanoseconds);
     codec(m.rate_up, m.rate_down, m.share, m.drops, m.all_peers);
 }
 static void fields(auto& codec, Is<PeerSnapshot> auto& m) {
-    codec(m.name, m.public_key, m.has_preshared_key, m.allowed_ips, m.endpoint, m.latest_handshake, m.latest_handshake_seconds);
+    codec(m.name, m.public_key, m.has_preshared_key, m.allowed_ips, m.endpoint, m.latest_handshake,
+          m.latest_handshake_seconds);
     codec(m.rx_bytes, m.tx_bytes, m.persistent_keepalive_seconds, m.state);
 }
 static void fields(auto&, Is<SnapshotEnd> auto&) {}

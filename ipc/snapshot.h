@@ -2,8 +2,8 @@
 //
 //   client: SnapshotRequest        vpnd: SnapshotHeader, (CustomerSnapshot PeerSnapshot*)*, SnapshotEnd
 //
-// A client who asks again and again names what it has (`since`), and gets what changed: a customer with those of its peers that did.
-// Nothing changes by itself as time passes: a state grows old at the client.
+// A client who asks again and again names what it has (`since`), and gets what changed: a customer with those of its
+// peers that did. Nothing changes by itself as time passes: a state grows old at the client.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ struct SnapshotRequest {
 
 using DropCount = std::pair<std::string, std::uint64_t>;  // reason, packets; only reasons that occurred
 
-// One data worker. What it gave to and took from the others is in packets (datagrams, or reads of a TUN): a few around a change, else none.
+// One data worker. What it gave to and took from the others is in packets (datagrams, or reads of a TUN): a few around
+// a change, else none.
 struct WorkerSnapshot {
     std::uint64_t handed_over = 0;
     std::uint64_t taken_over = 0;
@@ -47,9 +48,9 @@ struct SnapshotHeader {
     bool under_load = false;  // of any listener
     std::uint64_t handshakes_initiated = 0;
     std::uint64_t handshakes_completed = 0;
-    std::uint64_t epoch = 0;              // of this vpnd's life: revisions of another mean nothing
-    std::uint64_t revision = 0;           // of what follows
-    bool full = true;                     // false: only what changed since the revision that was asked with, and nothing has gone since
+    std::uint64_t epoch = 0;     // of this vpnd's life: revisions of another mean nothing
+    std::uint64_t revision = 0;  // of what follows
+    bool full = true;  // false: only what changed since the revision that was asked with, and nothing has gone since
     std::vector<WorkerSnapshot> workers;  // by number
     std::uint64_t cpu_nanoseconds = 0;    // of the process: the workers' included
     std::uint64_t resident_bytes = 0;     // memory of the process that is in RAM; 0 = not known
@@ -102,7 +103,8 @@ struct SnapshotError {
     std::string reason;  // "no such customer"
 };
 
-using SnapshotMessage = std::variant<SnapshotRequest, SnapshotHeader, CustomerSnapshot, PeerSnapshot, SnapshotEnd, SnapshotError>;
+using SnapshotMessage =
+    std::variant<SnapshotRequest, SnapshotHeader, CustomerSnapshot, PeerSnapshot, SnapshotEnd, SnapshotError>;
 
 [[nodiscard]] Status encode(const SnapshotMessage& message, std::vector<std::uint8_t>& wire);
 [[nodiscard]] Result<SnapshotMessage> decode_snapshot(Bytes wire);

@@ -37,7 +37,8 @@ Result<Channel::Credentials> receive_credentials(const Channel& channel) {
     if (size < 0) return fail_errno("receive", errno);
     if (size == 0) return fail(ErrorCode::kUnavailable, "what was started ended before it said anything");
     const cmsghdr* control = CMSG_FIRSTHDR(&header);
-    if (said != kHere || control == nullptr || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_CREDENTIALS)
+    if (said != kHere || control == nullptr || control->cmsg_level != SOL_SOCKET ||
+        control->cmsg_type != SCM_CREDENTIALS)
         return fail(ErrorCode::kInvalid, "what was started is no daemon of ours");
     ucred who{};
     std::memcpy(&who, CMSG_DATA(control), sizeof who);
@@ -56,7 +57,8 @@ Result<Channel> channel_of(const std::vector<std::string_view>& arguments) {
     return channel;
 }
 
-Result<Started> start_by_connecting(const std::string& path, Duration patience, const std::function<bool()>& must_stop) {
+Result<Started> start_by_connecting(const std::string& path, Duration patience,
+                                    const std::function<bool()>& must_stop) {
     auto channel = Channel::connect(path, true);
     if (!channel) return tl::unexpected<Error>(channel.error());
     pollfd waiting{channel->fd(), POLLIN, 0};
@@ -64,13 +66,15 @@ Result<Started> start_by_connecting(const std::string& path, Duration patience, 
         if (must_stop()) return fail(ErrorCode::kUnavailable, path + ": told to stop while it was started");
         if (waited >= patience) {
             const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience).count();
-            return fail(ErrorCode::kUnavailable, path + ": nothing was started within " + std::to_string(seconds) + " s");
+            return fail(ErrorCode::kUnavailable,
+                        path + ": nothing was started within " + std::to_string(seconds) + " s");
         }
     }
     auto who = receive_credentials(*channel);
     if (!who) return with_context(path, std::move(who).error());
     const int no_more = 0;
-    if (::setsockopt(channel->fd(), SOL_SOCKET, SO_PASSCRED, &no_more, sizeof no_more) != 0) return fail_errno("SO_PASSCRED", errno);
+    if (::setsockopt(channel->fd(), SOL_SOCKET, SO_PASSCRED, &no_more, sizeof no_more) != 0)
+        return fail_errno("SO_PASSCRED", errno);
     return Started{std::move(*channel), *who};
 }
 

@@ -1,5 +1,5 @@
-// stackd -> statusd: what it needs, as descriptors, each replaced by a later one of its kind. statusd asks for one thing only: a connection
-// to vpnd when it has none.
+// stackd -> statusd: what it needs, as descriptors, each replaced by a later one of its kind. statusd asks for one
+// thing only: a connection to vpnd when it has none.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ struct WebSnapshots {};
 struct WebUsers {
     std::string problem;  // "" unless it is there and cannot be opened
 };
-// One descriptor: the certificate and its key, PEM. Open for writing when it is empty: statusd then makes both. None when there can be no
-// file: statusd makes both and forgets them with its end.
+// One descriptor: the certificate and its key, PEM. Open for writing when it is empty: statusd then makes both. None
+// when there can be no file: statusd makes both and forgets them with its end.
 struct WebCertificate {
     std::string appliance;  // a name the certificate is made for
 };

@@ -18,8 +18,10 @@ class ControlServer {
 
     // Readable when a client waits.
     [[nodiscard]] int fd() const { return listener_.get(); }
-    // Lets the next client in, if there is one, and sends him what `answer` says to his request, and `generation()` after it.
-    void serve_one(const std::function<Report(ipc::ControlVerb)>& answer, const std::function<std::uint64_t()>& generation) const;
+    // Lets the next client in, if there is one, and sends him what `answer` says to his request, and `generation()`
+    // after it.
+    void serve_one(const std::function<Report(ipc::ControlVerb)>& answer,
+                   const std::function<std::uint64_t()>& generation) const;
 
   private:
     explicit ControlServer(UniqueFd listener) : listener_(std::move(listener)) {}

@@ -6,13 +6,13 @@
 #include <iostream>
 
 #include "base/log.h"
-#include "stacks/kernel/linux_kernel.h"
+#include "stacks/children/vpnd_process.h"
 #include "stacks/host/run_dir.h"
 #include "stacks/host/sandbox.h"
 #include "stacks/host/signals.h"
+#include "stacks/kernel/linux_kernel.h"
 #include "stacks/supervisor.h"
 #include "stacks/teardown.h"
-#include "stacks/children/vpnd_process.h"
 
 namespace {
 
@@ -46,12 +46,15 @@ int refuse(const warren::Error& error) {
 // The program `name`, which runs as `user`: where it is, or who starts it.
 warren::Result<warren::stacks::Program> find_program(const Arguments& arguments, const std::string& name,
                                                      const warren::stacks::ServiceUser& user) {
-    if (!arguments.launcher.empty()) return warren::stacks::Program{"", user, arguments.launcher + "/" + name + ".sock"};
+    if (!arguments.launcher.empty())
+        return warren::stacks::Program{"", user, arguments.launcher + "/" + name + ".sock"};
     std::error_code error;
     const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-    const std::string path = arguments.libexec.empty() ? (self.parent_path() / name).string() : arguments.libexec + "/" + name;
+    const std::string path =
+        arguments.libexec.empty() ? (self.parent_path() / name).string() : arguments.libexec + "/" + name;
     if (::access(path.c_str(), X_OK) != 0)
-        return warren::fail(warren::ErrorCode::kNotFound, "no program " + path + "; say with --libexec in which directory " + name + " is");
+        return warren::fail(warren::ErrorCode::kNotFound,
+                            "no program " + path + "; say with --libexec in which directory " + name + " is");
     return warren::stacks::Program{path, user, ""};
 }
 
@@ -82,14 +85,17 @@ int serve(const Arguments& arguments, bool with_web) {
         auto statusd = find_program(arguments, "statusd", web_user ? *web_user : *user);
         if (!statusd) warren::log(LogLevel::kError, "no_status_page", {{"reason", statusd.error().what}});
         if (statusd)
-            web = {std::move(*statusd), arguments.config, arguments.run_dir + "/snapshot.sock", arguments.run_dir + "/statusd.pid",
-                   [] { return warren::stacks::Signals::stop_waits(); }};
+            web = {std::move(*statusd), arguments.config, arguments.run_dir + "/snapshot.sock",
+                   arguments.run_dir + "/statusd.pid", [] { return warren::stacks::Signals::stop_waits(); }};
     }
     const auto run_dir = warren::stacks::RunDir::claim(arguments.run_dir);
     if (!run_dir) return refuse(run_dir.error());
     warren::stacks::raise_limits();
-    if (const Status dropped = warren::stacks::drop_capabilities(arguments.launcher.empty()); !dropped) return refuse(dropped.error());
-    return warren::stacks::Supervisor(*run_dir, **kernel, *signals, {arguments.config, std::move(*vpnd), std::move(web)}).run();
+    if (const Status dropped = warren::stacks::drop_capabilities(arguments.launcher.empty()); !dropped)
+        return refuse(dropped.error());
+    return warren::stacks::Supervisor(*run_dir, **kernel, *signals,
+                                      {arguments.config, std::move(*vpnd), std::move(web)})
+        .run();
 }
 
 }  // namespace
@@ -99,11 +105,13 @@ int main(int argc, char** argv) {
     options::options_description description(
         "stackd makes the customers' stacks and keeps vpnd running. The uplink is the network namespace\n"
         "it is started in. Options");
-    const auto text = [](const char* value) { return options::value<std::string>()->default_value(value)->value_name("X"); };
+    const auto text = [](const char* value) {
+        return options::value<std::string>()->default_value(value)->value_name("X");
+    };
     description.add_options()("config", text("/etc/warren"), "directory of the configuration")(
         "run-dir", text("/run/warren"), "directory for the sockets and the lock of this instance")(
-        "user", text("warren"), "unprivileged user that vpnd runs as")("libexec", text(""),
-                                                                       "directory of vpnd and statusd (empty: beside stackd)")(
+        "user", text("warren"), "unprivileged user that vpnd runs as")(
+        "libexec", text(""), "directory of vpnd and statusd (empty: beside stackd)")(
         "launcher", text(""),
         "directory of vpnd.sock and statusd.sock, whose listener "
         "starts them (empty: stackd starts them itself)")("no-web", "do not start the status page")(
@@ -125,8 +133,8 @@ int main(int argc, char** argv) {
         return kDone;
     }
     const auto chosen_text = [&chosen](const char* name) { return chosen[name].as<std::string>(); };
-    Arguments arguments{absolute(chosen_text("config")), absolute(chosen_text("run-dir")), chosen_text("user"), chosen_text("libexec"),
-                        chosen_text("launcher")};
+    Arguments arguments{absolute(chosen_text("config")), absolute(chosen_text("run-dir")), chosen_text("user"),
+                        chosen_text("libexec"), chosen_text("launcher")};
     if (chosen.count("down") != 0) return take_down(arguments);
     return serve(arguments, chosen.count("no-web") == 0);
 }

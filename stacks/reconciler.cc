@@ -43,10 +43,12 @@ std::string counted(std::size_t count, const std::string& noun) {
 
 }  // namespace
 
-// --- loading ------------------------------------------------------------------------------------------------------------------------
+// --- loading
+// ------------------------------------------------------------------------------------------------------------------------
 
 bool Reconciler::load(Round& round, Report& report) const {
-    const config::Loaded loaded = config::load(options_.config_directory, {.secrets_may_be_absent = false, .previous = &current_});
+    const config::Loaded loaded =
+        config::load(options_.config_directory, {.secrets_may_be_absent = false, .previous = &current_});
     config::Succession succession = config::succeed(current_, loaded);
     for (const config::Diagnostic& diagnostic : succession.diagnostics) {
         say(report, Kind::kDiagnostic, diagnostic.customer, config::format(diagnostic));
@@ -67,12 +69,14 @@ bool Reconciler::is_changed(const config::Tenant& tenant) const {
     if (before == &tenant) return false;
     if (before == nullptr || before->customer != tenant.customer) return true;
     const std::vector<config::SecretRef> names = config::secrets_of(tenant.customer);
-    return !std::all_of(names.begin(), names.end(),
-                        [&](const config::SecretRef& name) { return tenant.secrets.same(name, before->secrets, name); });
+    return !std::all_of(names.begin(), names.end(), [&](const config::SecretRef& name) {
+        return tenant.secrets.same(name, before->secrets, name);
+    });
 }
 
 void Reconciler::say_changes(const config::Generation& next, Report& report) const {
-    for (const config::FieldChange& change : config::diff(current_.appliance, current_.secrets, next.appliance, next.secrets))
+    for (const config::FieldChange& change :
+         config::diff(current_.appliance, current_.secrets, next.appliance, next.secrets))
         say(report, Kind::kStep, "", config::format(change));
     for (const auto& tenant : next.customers) {
         const std::string& id = tenant->customer.id;
@@ -82,11 +86,13 @@ void Reconciler::say_changes(const config::Generation& next, Report& report) con
             continue;
         }
         if (!is_changed(*tenant)) continue;
-        for (const config::FieldChange& change : config::diff(before->customer, before->secrets, tenant->customer, tenant->secrets))
+        for (const config::FieldChange& change :
+             config::diff(before->customer, before->secrets, tenant->customer, tenant->secrets))
             say(report, Kind::kStep, id, config::format(change));
     }
     for (const auto& tenant : current_.customers) {
-        if (next.find(tenant->customer.id) == nullptr) say(report, Kind::kStep, tenant->customer.id, "remove the customer");
+        if (next.find(tenant->customer.id) == nullptr)
+            say(report, Kind::kStep, tenant->customer.id, "remove the customer");
     }
 }
 
@@ -110,11 +116,13 @@ void Reconciler::note_workers(const config::Generation& next, Report& report) co
     const std::uint32_t wanted = wanted_workers(next);
     if (wanted == workers()) return;
     say(report, Kind::kNote, "",
-        "workers: " + std::to_string(wanted) + " takes effect when Warren is restarted, which sets all tunnels up anew; until then " +
+        "workers: " + std::to_string(wanted) +
+            " takes effect when Warren is restarted, which sets all tunnels up anew; until then " +
             std::to_string(workers()) + (workers() == 1 ? " goes on" : " go on"));
 }
 
-// --- making -------------------------------------------------------------------------------------------------------------------------
+// --- making
+// -------------------------------------------------------------------------------------------------------------------------
 
 bool Reconciler::bind_listeners(Round& round, Report& report) {
     std::set<std::string> refused;
@@ -145,7 +153,8 @@ void Reconciler::go_back(const std::set<std::string>& customers, Round& round) {
 }
 
 // What came of one customer's stack. False when he cannot have it.
-bool Reconciler::take(const config::Tenant& tenant, const Result<StackKeeper::Outcome>& outcome, Round& round, Report& report) {
+bool Reconciler::take(const config::Tenant& tenant, const Result<StackKeeper::Outcome>& outcome, Round& round,
+                      Report& report) {
     const std::string& id = tenant.customer.id;
     if (!outcome) {
         unsound_.insert(id);
@@ -153,7 +162,8 @@ bool Reconciler::take(const config::Tenant& tenant, const Result<StackKeeper::Ou
         say(report, Kind::kNote, id, "refused: " + outcome.error().what);
         round.failed = true;
         if (const config::Tenant* before = current_.find(id)) {
-            if (const auto back = stacks_.bring_up(before->customer); back && back->has_new_tunnel) view_.forget_tunnel(id);
+            if (const auto back = stacks_.bring_up(before->customer); back && back->has_new_tunnel)
+                view_.forget_tunnel(id);
         }
         return false;
     }
@@ -164,7 +174,9 @@ bool Reconciler::take(const config::Tenant& tenant, const Result<StackKeeper::Ou
     note_problems(id, outcome->problems);
     if (!outcome->steps.empty())
         log(LogLevel::kInfo, "stack_changed",
-            {{"customer", id}, {"steps", std::to_string(outcome->steps.size())}, {"new", outcome->is_new ? "true" : "false"}});
+            {{"customer", id},
+             {"steps", std::to_string(outcome->steps.size())},
+             {"new", outcome->is_new ? "true" : "false"}});
     return true;
 }
 
@@ -212,9 +224,11 @@ bool Reconciler::bring_up_stacks(Round& round, Report& report) {
     return true;
 }
 
-// --- handing over -------------------------------------------------------------------------------------------------------------------
+// --- handing over
+// -------------------------------------------------------------------------------------------------------------------
 
-Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present, bool full) {
+Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present,
+                           bool full) {
     const ListenerPorts listeners = listeners_of(next);
     Status delivered = view_.deliver(link, {number_, next, listeners, sockets_, stacks_, present, full});
     if (!delivered && delivered.error().code != ErrorCode::kInvalid) link.close();
@@ -230,15 +244,16 @@ bool Reconciler::hand_over(VpndLink& link, Round& round, Report& report) {
     }
     mark_changes(round.next);
     Status delivered = deliver(link, round.next, round.present, false);
-    const bool keeps_unknown =
-        std::any_of(round.present.begin(), round.present.end(), [&](const std::string& id) { return round.next.find(id) == nullptr; });
+    const bool keeps_unknown = std::any_of(round.present.begin(), round.present.end(),
+                                           [&](const std::string& id) { return round.next.find(id) == nullptr; });
     if (!delivered && link.is_connected() && keeps_unknown) {
         // What vpnd still has of customers whose files have errors does not go together with the rest.
         log(LogLevel::kWarn, "kept_customers_dropped", {{"reason", delivered.error().what}});
         delivered = deliver(link, round.next, round.present, true);
     }
     if (delivered) return true;
-    log(LogLevel::kError, "generation_not_applied", {{"generation", std::to_string(number_)}, {"reason", delivered.error().what}});
+    log(LogLevel::kError, "generation_not_applied",
+        {{"generation", std::to_string(number_)}, {"reason", delivered.error().what}});
     if (!link.is_connected()) {
         say(report, Kind::kNote, "", delivered.error().what + "; " + kOwed);
         return true;
@@ -257,7 +272,8 @@ void Reconciler::roll_back(const Round& round) {
         const config::Tenant* before = current_.find(tenant->customer.id);
         if (before == nullptr) continue;
         if (const auto back = stacks_.bring_up(before->customer); !back)
-            log(LogLevel::kError, "roll_back_failed", {{"customer", tenant->customer.id}, {"reason", back.error().what}});
+            log(LogLevel::kError, "roll_back_failed",
+                {{"customer", tenant->customer.id}, {"reason", back.error().what}});
     }
 }
 
@@ -313,7 +329,8 @@ void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     }
     report.exit_status = round.failed ? kFailed : (round.invalid ? kAnswerIsNo : 0);
     report.summary = "generation " + std::to_string(number_) + ": " + counted(current_.customers.size(), "customer");
-    if (has_patrol()) report.summary += "; " + counted(patrol_.waiting(), "unchanged stack") + " to be looked at in the background";
+    if (has_patrol())
+        report.summary += "; " + counted(patrol_.waiting(), "unchanged stack") + " to be looked at in the background";
     if (round.invalid) report.summary += "; customers whose files have errors stay as they were";
     if (round.failed) report.summary += "; not everything could be done";
 }
@@ -391,13 +408,15 @@ Report Reconciler::preview() {
     if (const auto gone = stacks_.others(known)) {
         for (const std::string& id : *gone) say(report, Kind::kStep, id, "remove the stack");
     }
-    const auto steps = std::count_if(report.texts.begin(), report.texts.end(), [](const auto& text) { return text.kind == Kind::kStep; });
+    const auto steps = std::count_if(report.texts.begin(), report.texts.end(),
+                                     [](const auto& text) { return text.kind == Kind::kStep; });
     report.exit_status = failed ? kFailed : (steps > 0 || round.invalid ? kAnswerIsNo : 0);
     report.summary = steps == 0 ? "nothing to do" : counted(static_cast<std::size_t>(steps), "step");
     return report;
 }
 
-// --- vpnd comes, the uplink changes, all goes ---------------------------------------------------------------------------------------
+// --- vpnd comes, the uplink changes, all goes
+// ---------------------------------------------------------------------------------------
 
 void Reconciler::adopt(Holdings holdings) {
     ListenerPorts ports;
@@ -420,7 +439,8 @@ Status Reconciler::deliver_all(VpndLink& link) {
     view_ = VpndView();
     Status delivered = deliver(link, current_, present_, true);
     if (delivered)
-        std::erase_if(problems_, [](const ipc::ControlText& text) { return text.customer.empty() && text.text.ends_with(kOwed); });
+        std::erase_if(problems_,
+                      [](const ipc::ControlText& text) { return text.customer.empty() && text.text.ends_with(kOwed); });
     return delivered;
 }
 
@@ -435,7 +455,8 @@ void Reconciler::mend(VpndLink& link) {
         note_problems(id, outcome->problems);
         if (!outcome->problems.empty()) continue;
         log(LogLevel::kInfo, "stack_complete", {{"customer", id}});
-        std::erase_if(problems_, [&id](const ipc::ControlText& text) { return text.kind == Kind::kNote && text.customer == id; });
+        std::erase_if(problems_,
+                      [&id](const ipc::ControlText& text) { return text.kind == Kind::kNote && text.customer == id; });
         if (!outcome->has_new_tunnel) continue;
         view_.forget_tunnel(id);
         is_stale = true;
@@ -464,14 +485,16 @@ void Reconciler::patrol(VpndLink& link, std::size_t count) {
         }
         note_problems(id, outcome->problems);
         if (!outcome->problems.empty()) {
-            problems_.push_back({Kind::kNote, id, outcome->problems.front() + "; the stack runs without it, and it is tried again"});
+            problems_.push_back(
+                {Kind::kNote, id, outcome->problems.front() + "; the stack runs without it, and it is tried again"});
             log(LogLevel::kWarn, "stack_incomplete", {{"customer", id}, {"reason", outcome->problems.front()}});
         }
         if (outcome->has_new_tunnel) {
             view_.forget_tunnel(id);
             is_stale = true;
         }
-        for (const std::string& step : outcome->steps) log(LogLevel::kWarn, "stack_mended", {{"customer", id}, {"step", step}});
+        for (const std::string& step : outcome->steps)
+            log(LogLevel::kWarn, "stack_mended", {{"customer", id}, {"step", step}});
     }
     if (is_stale) deliver_tunnels(link);
 }

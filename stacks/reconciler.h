@@ -1,4 +1,5 @@
-// One configuration after the other: loads it, brings stacks and listeners to what it says, hands it to vpnd, removes what is gone.
+// One configuration after the other: loads it, brings stacks and listeners to what it says, hands it to vpnd, removes
+// what is gone.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +13,11 @@
 #include "base/result.h"
 #include "config/generation.h"
 #include "ipc/control_messages.h"
-#include "stacks/listeners/listener_table.h"
-#include "stacks/plan/report.h"
-#include "stacks/plan/patrol.h"
-#include "stacks/stack_keeper.h"
 #include "stacks/children/vpnd_link.h"
+#include "stacks/listeners/listener_table.h"
+#include "stacks/plan/patrol.h"
+#include "stacks/plan/report.h"
+#include "stacks/stack_keeper.h"
 #include "stacks/vpnd_view.h"
 
 namespace warren::stacks {
@@ -40,9 +41,10 @@ class Reconciler {
     // How many stacks apply() looks at although nothing of their configuration changed.
     static constexpr std::size_t kLooksPerApply = 128;
 
-    // What the directory says becomes what is. A customer whose file has errors, or whose stack cannot be made, stays as he was; the others
-    // apply. Without a connection (vpnd is down) vpnd gets all of it from deliver_all() later. A link that breaks is closed.
-    // The stacks of who is new, changed or lacks something are looked at here, and up to kLooksPerApply others; the rest wait for patrol().
+    // What the directory says becomes what is. A customer whose file has errors, or whose stack cannot be made, stays
+    // as he was; the others apply. Without a connection (vpnd is down) vpnd gets all of it from deliver_all() later. A
+    // link that breaks is closed. The stacks of who is new, changed or lacks something are looked at here, and up to
+    // kLooksPerApply others; the rest wait for patrol().
     [[nodiscard]] Report apply(VpndLink& link);
     // What apply() would do; changes nothing.
     [[nodiscard]] Report preview();
@@ -57,7 +59,8 @@ class Reconciler {
     // What the last apply() could not do, and nobody mended since.
     [[nodiscard]] const std::vector<ipc::ControlText>& problems() const { return problems_; }
 
-    // Looks at the next of the stacks that wait since the last apply(), at most `count`, and mends what somebody broke by hand.
+    // Looks at the next of the stacks that wait since the last apply(), at most `count`, and mends what somebody broke
+    // by hand.
     void patrol(VpndLink& link, std::size_t count);
     [[nodiscard]] bool has_patrol() const { return patrol_.waiting() > 0; }
 
@@ -65,7 +68,8 @@ class Reconciler {
     void close_listeners() { sockets_.keep_only({}); }
 
     [[nodiscard]] std::uint64_t generation() const { return number_; }
-    // Data workers that vpnd has or is to be started with: as the first generation said, or as the adopted vpnd has them.
+    // Data workers that vpnd has or is to be started with: as the first generation said, or as the adopted vpnd has
+    // them.
     [[nodiscard]] std::uint32_t workers() const { return sockets_.workers(); }
     [[nodiscard]] const config::Generation& current() const { return current_; }
 
@@ -91,11 +95,13 @@ class Reconciler {
 
     [[nodiscard]] bool bind_listeners(Round& round, Report& report);
     [[nodiscard]] bool bring_up_stacks(Round& round, Report& report);
-    [[nodiscard]] bool take(const config::Tenant& tenant, const Result<StackKeeper::Outcome>& outcome, Round& round, Report& report);
+    [[nodiscard]] bool take(const config::Tenant& tenant, const Result<StackKeeper::Outcome>& outcome, Round& round,
+                            Report& report);
     void note_problems(const std::string& customer, const std::vector<std::string>& problems);
     void go_back(const std::set<std::string>& customers, Round& round);
     [[nodiscard]] bool hand_over(VpndLink& link, Round& round, Report& report);
-    [[nodiscard]] Status deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present, bool full);
+    [[nodiscard]] Status deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present,
+                                 bool full);
     void deliver_tunnels(VpndLink& link);
     void roll_back(const Round& round);
     void remove_gone(Round& round, Report& report);

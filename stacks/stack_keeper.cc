@@ -29,14 +29,16 @@ bool contains(const std::vector<Step>& steps) {
 tl::unexpected<Error> no_room(std::size_t tunnels) {
     return fail(ErrorCode::kUnavailable,
                 "no descriptor is left for this tunnel; the limit of open files with which stackd was started allows " +
-                    std::to_string(tunnels) + " (raise it: ulimit -Hn, or LimitNOFILE= of warren.service and warren-vpnd@.service)");
+                    std::to_string(tunnels) +
+                    " (raise it: ulimit -Hn, or LimitNOFILE= of warren.service and warren-vpnd@.service)");
 }
 
 // Other stacks may have a use for what comes home or goes away.
 bool moves_uplink_devices(const std::vector<Step>& steps) {
     return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
         const auto* create = std::get_if<CreateHandoff>(&step);
-        return std::holds_alternative<ReturnHandoff>(step) || (create != nullptr && create->handoff.type == config::HandoffType::kPhysical);
+        return std::holds_alternative<ReturnHandoff>(step) ||
+               (create != nullptr && create->handoff.type == config::HandoffType::kPhysical);
     });
 }
 
@@ -86,8 +88,8 @@ Result<StackKeeper::Outcome> StackKeeper::preview(const config::Customer& custom
     return outcome;
 }
 
-Result<StackKeeper::Outcome> StackKeeper::make(Kernel& kernel, const config::Customer& customer, std::vector<UniqueFd>& tunnel,
-                                               bool& moves_uplink) const {
+Result<StackKeeper::Outcome> StackKeeper::make(Kernel& kernel, const config::Customer& customer,
+                                               std::vector<UniqueFd>& tunnel, bool& moves_uplink) const {
     auto prospect = look_at(kernel, customer);
     if (!prospect) return tl::unexpected(prospect.error());
     const std::vector<Step>& steps = prospect->plan.steps;

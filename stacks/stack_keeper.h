@@ -1,4 +1,5 @@
-// The stacks of this instance: brings each to what its customer's configuration says, and holds the descriptors of their tunnel devices.
+// The stacks of this instance: brings each to what its customer's configuration says, and holds the descriptors of
+// their tunnel devices.
 #pragma once
 
 #include <cstddef>
@@ -39,17 +40,18 @@ class StackKeeper {
     // Brings the stack to what `customer` says and takes hold of its tunnel. When it fails, a stack
     // that was not there before is removed again; what was there is half-way, and the next call goes on from it.
     [[nodiscard]] Result<Outcome> bring_up(const config::Customer& customer);
-    // bring_up() for each, several at the same time. Those with a handoff come last, one by one: they share the devices of the uplink.
+    // bring_up() for each, several at the same time. Those with a handoff come last, one by one: they share the devices
+    // of the uplink.
     [[nodiscard]] std::vector<Result<Outcome>> bring_up(std::span<const config::Customer* const> customers);
-    // How many queues of tunnels there may be in all, a descriptor each: who would be one too many gets an error from the call above, and
-    // no stack.
+    // How many queues of tunnels there may be in all, a descriptor each: who would be one too many gets an error from
+    // the call above, and no stack.
     void limit_tunnels(std::size_t most) { most_tunnels_ = most; }
     // Closes the tunnel and removes the stack. No error when there is none.
     [[nodiscard]] Status take_down(const std::string& customer);
     // take_down() for each, several at the same time. The first error.
     [[nodiscard]] Status take_down(std::span<const std::string> customers);
-    // Physical devices that came back to the uplink by themselves, because their stack was removed under us, get their names back. Returns
-    // the steps that were taken. Call it when every stack has what it wants.
+    // Physical devices that came back to the uplink by themselves, because their stack was removed under us, get their
+    // names back. Returns the steps that were taken. Call it when every stack has what it wants.
     [[nodiscard]] Result<std::vector<std::string>> bring_home();
     // Customers, besides those of `known`, who have a stack that belongs to this instance.
     [[nodiscard]] Result<std::vector<std::string>> others(const std::set<std::string>& known);
@@ -57,7 +59,9 @@ class StackKeeper {
     // A descriptor for each queue; empty when there is none.
     [[nodiscard]] std::vector<int> tunnel(const std::string& customer) const;
     // Descriptors that vpnd kept for us.
-    void adopt_tunnel(const std::string& customer, std::vector<UniqueFd> tunnel) { tunnels_[customer] = std::move(tunnel); }
+    void adopt_tunnel(const std::string& customer, std::vector<UniqueFd> tunnel) {
+        tunnels_[customer] = std::move(tunnel);
+    }
 
     // Data workers of vpnd: a tunnel has no more queues than that.
     void set_workers(std::uint32_t workers) { workers_ = workers; }
@@ -68,7 +72,8 @@ class StackKeeper {
         ObservedStack observed;
         Plan plan;
     };
-    // These may run on any thread: they change nothing of the keeper. `moves_uplink`: set when a device of the uplink came or went.
+    // These may run on any thread: they change nothing of the keeper. `moves_uplink`: set when a device of the uplink
+    // came or went.
     [[nodiscard]] Result<Prospect> look_at(Kernel& kernel, const config::Customer& customer) const;
     [[nodiscard]] Result<Outcome> make(Kernel& kernel, const config::Customer& customer, std::vector<UniqueFd>& tunnel,
                                        bool& moves_uplink) const;

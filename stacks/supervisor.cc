@@ -45,7 +45,8 @@ Instant now() {
 std::uint32_t usable_cores() {
     cpu_set_t usable;
     const bool fits = ::sched_getaffinity(0, sizeof usable, &usable) == 0;  // it does not beyond 1024 CPUs
-    return fits ? std::clamp<std::uint32_t>(static_cast<std::uint32_t>(CPU_COUNT(&usable)), 1, ipc::kMaxWorkers) : ipc::kMaxWorkers;
+    return fits ? std::clamp<std::uint32_t>(static_cast<std::uint32_t>(CPU_COUNT(&usable)), 1, ipc::kMaxWorkers)
+                : ipc::kMaxWorkers;
 }
 
 std::size_t max_descriptors() {
@@ -71,7 +72,8 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
     : run_dir_(run_dir),
       signals_(signals),
       options_(std::move(options)),
-      reconciler_(kernel, {options_.config_directory, run_dir.path(), usable_cores(), [this] { return must_stop(); }, max_descriptors()}) {
+      reconciler_(kernel, {options_.config_directory, run_dir.path(), usable_cores(), [this] { return must_stop(); },
+                           max_descriptors()}) {
     if (options_.web) web_.emplace(*options_.web);
 }
 
@@ -83,7 +85,8 @@ int Supervisor::run() {
     return failed;
 }
 
-// --- starting and stopping ----------------------------------------------------------------------------------------------------------
+// --- starting and stopping
+// ----------------------------------------------------------------------------------------------------------
 
 int Supervisor::start() {
     const Status adopted = adopt_vpnd();
@@ -130,7 +133,8 @@ void Supervisor::stop() {
     log(LogLevel::kInfo, "stopped", {{"stacks", "stay up"}});
 }
 
-// --- vpnd ---------------------------------------------------------------------------------------------------------------------------
+// --- vpnd
+// ---------------------------------------------------------------------------------------------------------------------------
 
 ipc::Hello Supervisor::hello() const {
     return {reconciler_.current().appliance.name, WARREN_VERSION, reconciler_.workers()};
@@ -143,7 +147,8 @@ Status Supervisor::adopt_vpnd() {
     if (!channel) {
         // It cannot be spoken to, and must not hold the ports and tunnels of its successor.
         if (process) process->stop(kStopPatience);
-        return fail(channel.error().code, process ? "it could not be reached: " + channel.error().what : process.error().what);
+        return fail(channel.error().code,
+                    process ? "it could not be reached: " + channel.error().what : process.error().what);
     }
     VpndLink link(std::move(*channel));
     auto holdings = link.greet(hello(), {});
@@ -215,7 +220,8 @@ void Supervisor::lose_vpnd(const std::string& reason) {
     const Duration delay = backoff(quick_deaths_);
     restart_at_ = now() + delay;
     log(LogLevel::kError, "vpnd_lost",
-        {{"reason", ended}, {"restart_in_ms", std::to_string(std::chrono::duration_cast<milliseconds>(delay).count())}});
+        {{"reason", ended},
+         {"restart_in_ms", std::to_string(std::chrono::duration_cast<milliseconds>(delay).count())}});
 }
 
 void Supervisor::restart_vpnd() {
@@ -235,7 +241,8 @@ void Supervisor::watch_vpnd() {
     watch_at_ = now() + kWatchPatience;
 }
 
-// --- serving ------------------------------------------------------------------------------------------------------------------------
+// --- serving
+// ------------------------------------------------------------------------------------------------------------------------
 
 void Supervisor::serve() {
     while (!stopping_) {
@@ -247,8 +254,9 @@ void Supervisor::serve() {
                                        {web_ ? web_->fd() : -1, POLLIN, 0},
                                        {web_ ? web_->ended_fd() : -1, POLLIN, 0}}};
         const Instant watch_at = link_.is_connected() ? watch_at_ : kNever;
-        const int timeout = milliseconds_until(
-            std::min({restart_at_, mend_at_, patrol_at_, watch_at, web_ ? web_->next_deadline() : kNever, watchdog_.next_deadline()}));
+        const int timeout =
+            milliseconds_until(std::min({restart_at_, mend_at_, patrol_at_, watch_at,
+                                         web_ ? web_->next_deadline() : kNever, watchdog_.next_deadline()}));
         if (::poll(waiting.data(), waiting.size(), timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
         if (waiting[kProcess].revents != 0) {
@@ -263,7 +271,8 @@ void Supervisor::serve() {
         if (now() >= restart_at_) restart_vpnd();
         if (web_) web_->run(now());
         if (waiting[kControl].revents != 0)
-            control_->serve_one([this](ipc::ControlVerb verb) { return answer(verb); }, [this] { return reconciler_.generation(); });
+            control_->serve_one([this](ipc::ControlVerb verb) { return answer(verb); },
+                                [this] { return reconciler_.generation(); });
         // apply(), mend() and patrol() close a link that broke under them.
         if (!link_.is_connected() && restart_at_ == kNever) lose_vpnd("stopped answering");
         take_care();
@@ -325,14 +334,17 @@ Report Supervisor::answer(ipc::ControlVerb verb) {
         case ipc::ControlVerb::kApply: return apply();
         case ipc::ControlVerb::kDiff: return reconciler_.preview();
         case ipc::ControlVerb::kStatus: return status();
-        case ipc::ControlVerb::kUsers: return web_ ? web_->reload_users() : Report{{}, false, 0, "there is no status page (--no-web)"};
+        case ipc::ControlVerb::kUsers:
+            return web_ ? web_->reload_users() : Report{{}, false, 0, "there is no status page (--no-web)"};
     }
     return {};
 }
 
 Report Supervisor::status() const {
     Report report;
-    const auto fact = [&report](const std::string& text) { report.texts.push_back({ipc::ControlText::Kind::kFact, "", text}); };
+    const auto fact = [&report](const std::string& text) {
+        report.texts.push_back({ipc::ControlText::Kind::kFact, "", text});
+    };
     const auto uptime = std::chrono::duration_cast<seconds>(now() - serving_since_).count();
     fact("pid " + std::to_string(::getpid()) + ", up " + std::to_string(uptime) + " s");
     fact(process_ ? "vpnd pid " + std::to_string(process_->pid())

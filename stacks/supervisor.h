@@ -7,15 +7,15 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "base/time.h"
-#include "stacks/control_server.h"
 #include "stacks/children/launch.h"
-#include "stacks/reconciler.h"
-#include "stacks/host/run_dir.h"
-#include "stacks/host/signals.h"
 #include "stacks/children/vpnd_link.h"
 #include "stacks/children/vpnd_process.h"
-#include "stacks/host/watchdog.h"
 #include "stacks/children/web_keeper.h"
+#include "stacks/control_server.h"
+#include "stacks/host/run_dir.h"
+#include "stacks/host/signals.h"
+#include "stacks/host/watchdog.h"
+#include "stacks/reconciler.h"
 
 namespace warren::stacks {
 
@@ -30,8 +30,8 @@ class Supervisor {
     // All references must outlive it.
     Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& signals, Options options);
 
-    // Takes over or starts vpnd, applies the configuration, and serves until SIGTERM. Returns stackd's exit status; what went wrong was
-    // logged.
+    // Takes over or starts vpnd, applies the configuration, and serves until SIGTERM. Returns stackd's exit status;
+    // what went wrong was logged.
     [[nodiscard]] int run();
 
   private:

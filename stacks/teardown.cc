@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
-#include "stacks/stack_keeper.h"
-#include "stacks/listeners/uapi_socket.h"
 #include "stacks/children/vpnd_process.h"
+#include "stacks/listeners/uapi_socket.h"
+#include "stacks/stack_keeper.h"
 
 namespace warren::stacks {
 
@@ -19,7 +19,8 @@ Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel) {
     if (const auto home = stacks.bring_home(); !home) return tl::unexpected(home.error());
     for (const std::string& directory : {std::string(kUapiDirectory), run_dir.file("wireguard")}) {
         remove_stale_uapi(directory + "/" + uapi_name("") + ".sock");
-        for (const std::string& customer : *customers) remove_stale_uapi(directory + "/" + uapi_name(customer) + ".sock");
+        for (const std::string& customer : *customers)
+            remove_stale_uapi(directory + "/" + uapi_name(customer) + ".sock");
     }
     for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid", "statusd.pid"})
         ::unlink(run_dir.file(name).c_str());

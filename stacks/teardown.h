@@ -4,13 +4,13 @@
 #include <cstddef>
 
 #include "base/result.h"
-#include "stacks/kernel/kernel.h"
 #include "stacks/host/run_dir.h"
+#include "stacks/kernel/kernel.h"
 
 namespace warren::stacks {
 
-// Ends a vpnd that outlived its stackd, removes every stack of the run-dir and the sockets in it. Returns how many stacks there were. What
-// vpnd remembers against replays (RUN_DIR/timestamps) stays.
+// Ends a vpnd that outlived its stackd, removes every stack of the run-dir and the sockets in it. Returns how many
+// stacks there were. What vpnd remembers against replays (RUN_DIR/timestamps) stays.
 [[nodiscard]] Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel);
 
 }  // namespace warren::stacks

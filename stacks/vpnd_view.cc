@@ -40,8 +40,8 @@ ipc::PutPeer put_peer(const config::Peer& peer, const config::Secrets& secrets, 
     return put;
 }
 
-Status send_customer(VpndLink& link, const config::Tenant& tenant, const std::string& listener, const std::vector<int>& tunnel,
-                     bool has_tun) {
+Status send_customer(VpndLink& link, const config::Tenant& tenant, const std::string& listener,
+                     const std::vector<int>& tunnel, bool has_tun) {
     const config::Customer& customer = tenant.customer;
     ipc::PutCustomer put;
     put.id = customer.id;
@@ -53,8 +53,8 @@ Status send_customer(VpndLink& link, const config::Tenant& tenant, const std::st
     put.rate_up = customer.traffic.rate_up.value_or(0);
     put.rate_down = customer.traffic.rate_down.value_or(0);
     put.share = customer.traffic.share;
-    put.peer_count = static_cast<std::uint32_t>(
-        std::count_if(customer.peers.begin(), customer.peers.end(), [](const config::Peer& peer) { return peer.enabled; }));
+    put.peer_count = static_cast<std::uint32_t>(std::count_if(customer.peers.begin(), customer.peers.end(),
+                                                              [](const config::Peer& peer) { return peer.enabled; }));
     put.has_tun = has_tun;
     put.queues = static_cast<std::uint16_t>(tunnel.size());
     WARREN_TRY(link.send(std::move(put), has_tun ? tunnel : std::vector<int>{}));
@@ -76,7 +76,8 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
         const bool has_sockets = held == listeners_.end() || held->second != port;
         if (!has_sockets && !delivery.full && current_listeners_.contains(id)) continue;
         ipc::PutListener put{id, port, key_of(id, generation), has_sockets, delivery.sockets.has_v6(port)};
-        WARREN_TRY(link.send(std::move(put), has_sockets ? delivery.sockets.descriptors(id, port) : std::vector<int>{}));
+        WARREN_TRY(
+            link.send(std::move(put), has_sockets ? delivery.sockets.descriptors(id, port) : std::vector<int>{}));
     }
 
     std::set<std::string> served;

@@ -1,5 +1,5 @@
-// What vpnd has and still needs: turns a configuration generation into messages. A fresh vpnd gets everything, an established one what
-// changed.
+// What vpnd has and still needs: turns a configuration generation into messages. A fresh vpnd gets everything, an
+// established one what changed.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,9 @@
 
 #include "base/result.h"
 #include "config/generation.h"
+#include "stacks/children/vpnd_link.h"
 #include "stacks/listeners/listener_table.h"
 #include "stacks/stack_keeper.h"
-#include "stacks/children/vpnd_link.h"
 
 namespace warren::stacks {
 
@@ -21,7 +21,8 @@ class VpndView {
     // A vpnd that has nothing.
     VpndView() = default;
     // One that an earlier stackd left: it has these, but nobody knows with which configuration.
-    VpndView(ListenerPorts listeners, std::set<std::string> tunnels) : listeners_(std::move(listeners)), tunnels_(std::move(tunnels)) {}
+    VpndView(ListenerPorts listeners, std::set<std::string> tunnels)
+        : listeners_(std::move(listeners)), tunnels_(std::move(tunnels)) {}
 
     struct Delivery {
         std::uint64_t number = 0;
@@ -32,8 +33,8 @@ class VpndView {
         const std::set<std::string>& present;  // customers who have a file, valid or not: nobody else is kept
         bool full = false;                     // whoever is not put is removed, also who is only present
     };
-    // Sends what is missing and waits until it is applied. kInvalid: vpnd refused and everything is as before; other errors: the link is
-    // broken.
+    // Sends what is missing and waits until it is applied. kInvalid: vpnd refused and everything is as before; other
+    // errors: the link is broken.
     [[nodiscard]] Status deliver(VpndLink& link, const Delivery& delivery);
 
     [[nodiscard]] const ListenerPorts& listeners() const { return listeners_; }

@@ -28,7 +28,10 @@ Result<ConfigLink> ConfigLink::make(ipc::Channel channel, UniqueFd adoption_list
 }
 
 ConfigLink::ConfigLink(io::EventLoop loop, UniqueFd adoption_listener, std::uint32_t workers)
-    : loop_(std::move(loop)), adoption_listener_(std::move(adoption_listener)), staging_(workers), space_(ipc::kMaxMessageSize) {}
+    : loop_(std::move(loop)),
+      adoption_listener_(std::move(adoption_listener)),
+      staging_(workers),
+      space_(ipc::kMaxMessageSize) {}
 
 Status ConfigLink::attach(ipc::Channel channel, bool greeted) {
     WARREN_TRY(channel.set_non_blocking());
@@ -54,7 +57,8 @@ void ConfigLink::accept_adopter() {
         log(LogLevel::kWarn, "adoption_refused", {{"reason", "not root"}});
         return;
     }
-    // The old one may have died a moment ago, with words of his still unread: they were not finished by a Commit, or are put again.
+    // The old one may have died a moment ago, with words of his still unread: they were not finished by a Commit, or
+    // are put again.
     if (channel_.valid() && is_hung_up(channel_.fd())) hang_up("stackd is gone");
     if (channel_.valid()) {
         log(LogLevel::kWarn, "adoption_refused", {{"reason", "a stackd is connected"}});
@@ -113,7 +117,8 @@ std::optional<ConfigLink::Event> ConfigLink::handle(ipc::ConfigMessage message, 
 }
 
 void ConfigLink::send(const ipc::ConfigMessage& message, std::vector<int> descriptors) {
-    if (std::holds_alternative<ipc::Applied>(message) || std::holds_alternative<ipc::Rejected>(message)) answer_due_ = false;
+    if (std::holds_alternative<ipc::Applied>(message) || std::holds_alternative<ipc::Rejected>(message))
+        answer_due_ = false;
     if (!channel_.valid()) return;
     Outgoing outgoing;
     if (Status encoded = encode(message, outgoing.wire); !encoded) {
@@ -151,7 +156,9 @@ void ConfigLink::hang_up(std::string_view why) {
 
 void ConfigLink::update_interest() {
     if (!channel_.valid()) return;
-    const std::uint32_t interest = !outgoing_.empty() ? std::uint32_t{EPOLLOUT} : answer_due_ ? 0 : std::uint32_t{EPOLLIN};
+    const std::uint32_t interest = !outgoing_.empty() ? std::uint32_t{EPOLLOUT}
+                                   : answer_due_      ? 0
+                                                      : std::uint32_t{EPOLLIN};
     loop_.change(channel_.fd(), kChannel, interest);
 }
 

@@ -1,5 +1,5 @@
-// vpnd's end of the channel to stackd: whole generations come in, holdings and answers go out; a new stackd is let in when the old one is
-// gone.
+// vpnd's end of the channel to stackd: whole generations come in, holdings and answers go out; a new stackd is let in
+// when the old one is gone.
 #pragma once
 
 #include <cstdint>
@@ -21,21 +21,25 @@ namespace warren::vpnd {
 class ConfigLink {
   public:
     // `channel` is past its Hello. Only root may adopt.
-    [[nodiscard]] static Result<ConfigLink> make(ipc::Channel channel, UniqueFd adoption_listener, std::uint32_t workers);
+    [[nodiscard]] static Result<ConfigLink> make(ipc::Channel channel, UniqueFd adoption_listener,
+                                                 std::uint32_t workers);
 
     struct Committed {
         std::uint64_t number = 0;  // to answer with; 0 when not even that is known
         Result<Generation> generation;
     };
-    // Hello of a new stackd: answer with Holding* and HoldingEnd. Committed: answer with Applied or Rejected, now or later.
+    // Hello of a new stackd: answer with Holding* and HoldingEnd. Committed: answer with Applied or Rejected, now or
+    // later.
     using Event = std::variant<ipc::Hello, Committed>;
 
     // Readable when run() has something to do.
     [[nodiscard]] int fd() const { return loop_.fd(); }
-    // The next event, nothing when none waits. Reads at most kMessagesPerRun messages; call again while it returns events.
+    // The next event, nothing when none waits. Reads at most kMessagesPerRun messages; call again while it returns
+    // events.
     [[nodiscard]] std::optional<Event> run();
 
-    // Answers. `descriptors` must stay open until the message left; they are not taken away before the next generation is answered.
+    // Answers. `descriptors` must stay open until the message left; they are not taken away before the next generation
+    // is answered.
     void send(const ipc::ConfigMessage& message, std::vector<int> descriptors = {});
 
     [[nodiscard]] bool is_connected() const { return channel_.valid(); }

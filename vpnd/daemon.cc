@@ -55,8 +55,9 @@ Status Daemon::start(Parts& parts) {
         if (!store) return tl::unexpected<Error>(store.error());
         timestamps_ = std::move(*store);
     }
-    control_->set_keep_timestamp(
-        [this](ListenerIndex listener, const wireguard::TimestampAccepted& accepted) { keep(io::read_clock(), listener, accepted); });
+    control_->set_keep_timestamp([this](ListenerIndex listener, const wireguard::TimestampAccepted& accepted) {
+        keep(io::read_clock(), listener, accepted);
+    });
     auto snapshots = SnapshotServer::make(std::move(parts.snapshot_listener), customers_, counters_, snapshot_);
     if (!snapshots) return with_context("snapshot listener", snapshots.error());
     snapshot_server_.emplace(std::move(*snapshots));
@@ -101,7 +102,8 @@ void Daemon::serve() {
     uapi_server_->run(now);
 }
 
-// --- configuration -----------------------------------------------------------------------------------------------------------------------
+// --- configuration
+// -----------------------------------------------------------------------------------------------------------------------
 
 void Daemon::handle(ConfigLink::Event event) {
     if (const auto* hello = std::get_if<ipc::Hello>(&event)) {
@@ -114,21 +116,25 @@ void Daemon::handle(ConfigLink::Event event) {
 
 void Daemon::show_holdings(const ipc::Hello& hello) {
     for (const auto& [id, listener] : customers_.listeners()) {
-        link_.send(ipc::Holding{ipc::Holding::Kind::kListener, id, listener.port, listener.has_v6}, listener.descriptors);
+        link_.send(ipc::Holding{ipc::Holding::Kind::kListener, id, listener.port, listener.has_v6},
+                   listener.descriptors);
     }
     for (const auto& [id, customer] : customers_.customers()) {
         link_.send(ipc::Holding{ipc::Holding::Kind::kCustomer, id}, customer.tuns);
     }
     link_.send(ipc::HoldingEnd{customers_.generation(), control_->worker_count()});
-    log(LogLevel::kInfo, "ready", {{"appliance", hello.appliance}, {"generation", std::to_string(customers_.generation())}});
+    log(LogLevel::kInfo, "ready",
+        {{"appliance", hello.appliance}, {"generation", std::to_string(customers_.generation())}});
 }
 
 void Daemon::commit(ConfigLink::Committed committed) {
-    const bool is_news = !committed.generation || !committed.generation->is_empty() || committed.number != customers_.generation();
+    const bool is_news =
+        !committed.generation || !committed.generation->is_empty() || committed.number != customers_.generation();
     auto changes = committed.generation ? customers_.apply(std::move(*committed.generation))
                                         : Result<Changes>(tl::unexpected<Error>(committed.generation.error()));
     if (!changes) {
-        log(LogLevel::kWarn, "generation_rejected", {{"generation", std::to_string(committed.number)}, {"reason", changes.error().what}});
+        log(LogLevel::kWarn, "generation_rejected",
+            {{"generation", std::to_string(committed.number)}, {"reason", changes.error().what}});
         link_.send(ipc::Rejected{committed.number, changes.error().what});
         return;
     }
@@ -143,12 +149,14 @@ void Daemon::carry_out(Now now, Changes changes) {
         control_->change_private_key(now, change.listener, std::move(change.private_key));
         note_listener(change.listener);
     }
-    for (const Changes::RemovePeer& remove : changes.remove_peers) control_->remove_peer(now, remove.listener, remove.peer);
+    for (const Changes::RemovePeer& remove : changes.remove_peers)
+        control_->remove_peer(now, remove.listener, remove.peer);
     for (Changes::SwapView& swap : changes.swap_views) {
         control_->post(swap.worker, io::SwapCustomer{std::move(swap.view), std::move(swap.tun)});
     }
     for (Changes::PutPeer& put : changes.put_peers) {
-        put.config.timestamp_floor = timestamps_.find(control_->engine(put.listener)->public_key(), put.config.public_key);
+        put.config.timestamp_floor =
+            timestamps_.find(control_->engine(put.listener)->public_key(), put.config.public_key);
         control_->put_peer(now, put.listener, std::move(put.config));
     }
     for (const Changes::DropCustomer& drop : changes.drop_customers) {
@@ -170,8 +178,9 @@ void Daemon::note_listener(ListenerIndex listener) {
 void Daemon::open_listener(Changes::OpenListener& open) {
     ListenerSockets& sockets = open.sockets;
     note_listener(open.index);
-    const Status opened = control_->open_listener(open.index, std::move(open.private_key), std::move(sockets.handshake_v4),
-                                                  std::move(sockets.handshake_v6), std::move(sockets.data_v4), std::move(sockets.data_v6));
+    const Status opened = control_->open_listener(open.index, std::move(open.private_key),
+                                                  std::move(sockets.handshake_v4), std::move(sockets.handshake_v6),
+                                                  std::move(sockets.data_v4), std::move(sockets.data_v6));
     if (!opened) log(LogLevel::kError, "listener_not_served", {{"error", opened.error().what}});
     if (const Status served = uapi_server_->open(open.index, std::move(sockets.uapi)); !served) {
         log(LogLevel::kWarn, "uapi_not_served", {{"error", served.error().what}});
@@ -202,12 +211,15 @@ void Daemon::lock_memory() {
     memory_lock_.reset();  // once is enough
 }
 
-// --- news of peers -----------------------------------------------------------------------------------------------------------------------
+// --- news of peers
+// -----------------------------------------------------------------------------------------------------------------------
 
 void Daemon::take_news() {
     for (const auto& [listener, what] : control_->take_news()) {
-        if (const auto* completed = std::get_if<wireguard::HandshakeCompleted>(&what)) news_log_.completed(customers_, *completed);
-        if (const auto* gave_up = std::get_if<wireguard::HandshakeGaveUp>(&what)) news_log_.gave_up(customers_, *gave_up);
+        if (const auto* completed = std::get_if<wireguard::HandshakeCompleted>(&what))
+            news_log_.completed(customers_, *completed);
+        if (const auto* gave_up = std::get_if<wireguard::HandshakeGaveUp>(&what))
+            news_log_.gave_up(customers_, *gave_up);
         const PeerIndex peer = std::visit([](const auto& any) { return any.peer; }, what);
         if (const CustomerSet::PeerRef about = customers_.find(peer); about.customer != nullptr)
             counters_.note_change(about.customer->index);
@@ -235,7 +247,8 @@ void Daemon::keep(Now now, ListenerIndex listener, const wireguard::TimestampAcc
     const Status stored = timestamps_.store(engine->public_key(), accepted.public_key, accepted.timestamp);
     if (stored) return;
     if (const auto suppressed = timestamps_failed_.pass(now.instant)) {
-        log(LogLevel::kWarn, "timestamp_not_kept", {{"error", stored.error().what}, {"suppressed", std::to_string(*suppressed)}});
+        log(LogLevel::kWarn, "timestamp_not_kept",
+            {{"error", stored.error().what}, {"suppressed", std::to_string(*suppressed)}});
     }
 }
 

@@ -8,22 +8,22 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/log_gate.h"
 #include "base/process_usage.h"
 #include "base/result.h"
 #include "crypto/random.h"
 #include "vpnd/config_link.h"
-#include "vpnd/show/counters.h"
 #include "vpnd/customers/customer_set.h"
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
 #include "vpnd/io/handover.h"
-#include "vpnd/log_gate.h"
+#include "vpnd/listeners/wireguard/timestamp_store.h"
+#include "vpnd/listeners/wireguard/uapi_server.h"
 #include "vpnd/memory_lock.h"
+#include "vpnd/show/counters.h"
 #include "vpnd/show/news_log.h"
 #include "vpnd/show/snapshot.h"
 #include "vpnd/show/snapshot_server.h"
-#include "vpnd/listeners/wireguard/timestamp_store.h"
-#include "vpnd/listeners/wireguard/uapi_server.h"
 
 namespace warren::vpnd {
 

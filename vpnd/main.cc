@@ -29,7 +29,8 @@ using namespace warren;
 
 constexpr int kUsage = 2;
 constexpr int kFailed = 4;
-constexpr int kControlNice = 10;  // of the control worker's thread alone; its weight is then 110 to a data worker's 1024 (sched(7))
+constexpr int kControlNice =
+    10;  // of the control worker's thread alone; its weight is then 110 to a data worker's 1024 (sched(7))
 
 std::int64_t monotonic_nanoseconds() {
     timespec at{};
@@ -37,7 +38,8 @@ std::int64_t monotonic_nanoseconds() {
     return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
 }
 
-// SIGTERM and SIGINT become readable; a hang-up or a broken pipe is nothing to us. Before threads start, so that none takes a signal.
+// SIGTERM and SIGINT become readable; a hang-up or a broken pipe is nothing to us. Before threads start, so that none
+// takes a signal.
 Result<UniqueFd> take_signals() {
     ::signal(SIGHUP, SIG_IGN);
     ::signal(SIGPIPE, SIG_IGN);
@@ -63,7 +65,8 @@ Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
     if (hello == nullptr) return fail(ErrorCode::kInvalid, "the first message is not Hello");
     if (received->descriptors.size() != 3) return fail(ErrorCode::kInvalid, "Hello without its three descriptors");
     static_assert(ipc::kMaxWorkers < 1U << ReceiverIndex::kWorkerBits);
-    if (hello->workers == 0 || hello->workers > ipc::kMaxWorkers) return fail(ErrorCode::kInvalid, "Hello asks for no or too many workers");
+    if (hello->workers == 0 || hello->workers > ipc::kMaxWorkers)
+        return fail(ErrorCode::kInvalid, "Hello asks for no or too many workers");
     parts.snapshot_listener = std::move(received->descriptors[0]);
     parts.adoption_listener = std::move(received->descriptors[1]);
     parts.timestamps = std::move(received->descriptors[2]);
@@ -81,7 +84,8 @@ Status serve(ipc::Channel channel) {
     if (memory_lock) {
         parts.memory_lock = *memory_lock;
     } else {
-        log(LogLevel::kWarn, "memory_not_locked", {{"reason", memory_lock.error().what}, {"risk", "keys may be swapped out"}});
+        log(LogLevel::kWarn, "memory_not_locked",
+            {{"reason", memory_lock.error().what}, {"risk", "keys may be swapped out"}});
     }
     parts.usage = ProcessUsage::open();
     const auto aead = crypto::choose_backend(monotonic_nanoseconds);
@@ -101,9 +105,10 @@ Status serve(ipc::Channel channel) {
         if (!worker) return with_context("data worker", worker.error());
         parts.workers.push_back(std::move(*worker));
     }
-    // From here on this is the control worker. Where packets and handshakes want the same core, packets come first, and a flood of
-    // handshakes gets a tenth of it.
-    if (::setpriority(PRIO_PROCESS, 0, kControlNice) != 0) log(LogLevel::kWarn, "no_priority", {{"reason", std::strerror(errno)}});
+    // From here on this is the control worker. Where packets and handshakes want the same core, packets come first, and
+    // a flood of handshakes gets a tenth of it.
+    if (::setpriority(PRIO_PROCESS, 0, kControlNice) != 0)
+        log(LogLevel::kWarn, "no_priority", {{"reason", std::strerror(errno)}});
     crypto::SystemRandom random;
     auto daemon = vpnd::Daemon::make(std::move(parts), random);
     if (!daemon) return tl::unexpected<Error>(daemon.error());
@@ -123,7 +128,8 @@ int main(int argc, char** argv) {
     }
     auto channel = ipc::channel_of(arguments);
     if (!channel) {
-        std::fputs("vpnd is started by stackd, which passes it a channel (vpnd --channel FD). Start stackd instead.\n", stderr);
+        std::fputs("vpnd is started by stackd, which passes it a channel (vpnd --channel FD). Start stackd instead.\n",
+                   stderr);
         return kUsage;
     }
     set_log_program("vpnd");

@@ -34,7 +34,8 @@ Result<MemoryLock> MemoryLock::start() {
         return lock;
     }
     // One heap for all threads, and nothing allocated beside it, so that one range holds every key.
-    if (::mallopt(M_ARENA_MAX, 1) == 0 || ::mallopt(M_MMAP_MAX, 0) == 0) return fail(ErrorCode::kUnsupported, "mallopt");
+    if (::mallopt(M_ARENA_MAX, 1) == 0 || ::mallopt(M_MMAP_MAX, 0) == 0)
+        return fail(ErrorCode::kUnsupported, "mallopt");
     lock.heap_ = find_heap();
     if (lock.heap_ == 0) return fail(ErrorCode::kUnsupported, "no heap in /proc/self/maps");
     WARREN_TRY(lock.extend());
@@ -45,7 +46,8 @@ Status MemoryLock::extend() {
     if (heap_ == 0) return {};
     const auto end = reinterpret_cast<std::uintptr_t>(::sbrk(0));
     if (::mlock2(reinterpret_cast<const void*>(heap_), end - heap_, MLOCK_ONFAULT) == 0) return {};
-    return fail(ErrorCode::kUnavailable, "the heap is larger than RLIMIT_MEMLOCK; raise it, or start as root with CAP_SYS_RESOURCE", errno);
+    return fail(ErrorCode::kUnavailable,
+                "the heap is larger than RLIMIT_MEMLOCK; raise it, or start as root with CAP_SYS_RESOURCE", errno);
 }
 
 }  // namespace warren::vpnd

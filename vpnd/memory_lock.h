@@ -7,9 +7,9 @@
 
 namespace warren::vpnd {
 
-// All memory where RLIMIT_MEMLOCK is unlimited, as stackd sets it where it may; else the heap, in which all keys are, as far as the limit
-// goes. Locking all memory under a limit is no choice: an allocation beyond it would fail in the middle of work. One thread.
-// Source: mlockall(2), mlock2(2), MCL_ONFAULT: pages count when they are touched.
+// All memory where RLIMIT_MEMLOCK is unlimited, as stackd sets it where it may; else the heap, in which all keys are,
+// as far as the limit goes. Locking all memory under a limit is no choice: an allocation beyond it would fail in the
+// middle of work. One thread. Source: mlockall(2), mlock2(2), MCL_ONFAULT: pages count when they are touched.
 class MemoryLock {
   public:
     // Before threads start and before the first key comes in.

@@ -7,9 +7,9 @@
 
 #include "access/secrets.h"
 #include "base/log.h"
+#include "web/model/page.h"
 #include "web/rim/certificate.h"
 #include "web/rim/clock.h"
-#include "web/model/page.h"
 
 namespace warren::web {
 
@@ -85,7 +85,8 @@ void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) 
     if (const auto* listener = std::get_if<ipc::WebListener>(&message)) take_listener(*listener, std::move(first));
     if (std::holds_alternative<ipc::WebSnapshots>(message)) take_snapshots(std::move(first));
     if (const auto* users = std::get_if<ipc::WebUsers>(&message)) take_users(*users, std::move(first));
-    if (const auto* certificate = std::get_if<ipc::WebCertificate>(&message)) take_certificate(*certificate, std::move(first));
+    if (const auto* certificate = std::get_if<ipc::WebCertificate>(&message))
+        take_certificate(*certificate, std::move(first));
 }
 
 void Daemon::take_listener(const ipc::WebListener& message, UniqueFd listener) {
@@ -122,9 +123,11 @@ void Daemon::take_users(const ipc::WebUsers& message, UniqueFd file) {
     facts_.tokens = users->tokens.size();
     gate_.set_users(std::move(*users));
     if (facts_.users + facts_.tokens > 0) {
-        log(LogLevel::kInfo, "users_taken", {{"users", std::to_string(facts_.users)}, {"tokens", std::to_string(facts_.tokens)}});
+        log(LogLevel::kInfo, "users_taken",
+            {{"users", std::to_string(facts_.users)}, {"tokens", std::to_string(facts_.tokens)}});
     } else if (!std::exchange(told_of_no_users_, true)) {
-        log(LogLevel::kWarn, "no_users", {{"meaning", "nobody can log in to the status page"}, {"do", "vpnctl user add NAME operator"}});
+        log(LogLevel::kWarn, "no_users",
+            {{"meaning", "nobody can log in to the status page"}, {"do", "vpnctl user add NAME operator"}});
     }
 }
 
@@ -133,7 +136,8 @@ void Daemon::take_certificate(const ipc::WebCertificate& message, UniqueFd file)
     if (pem && pem->empty()) {
         pem = make_certificate(message.appliance);
         const auto size = pem ? static_cast<ssize_t>(pem->size()) : 0;
-        const bool kept = pem && file.valid() && ::pwrite(file.get(), pem->data(), pem->size(), 0) == size && ::fsync(file.get()) == 0;
+        const bool kept = pem && file.valid() && ::pwrite(file.get(), pem->data(), pem->size(), 0) == size &&
+                          ::fsync(file.get()) == 0;
         if (pem) log(kept ? LogLevel::kInfo : LogLevel::kWarn, "certificate_made", {{"kept", kept ? "yes" : "no"}});
     }
     auto facts = pem ? read_certificate(*pem) : Result<CertificateFacts>(tl::unexpected<Error>(pem.error()));

@@ -9,12 +9,12 @@
 #include "base/result.h"
 #include "ipc/channel.h"
 #include "ipc/web_messages.h"
-#include "web/model/fleet.h"
-#include "web/login/gate.h"
 #include "web/api/router.h"
+#include "web/login/gate.h"
+#include "web/model/fleet.h"
+#include "web/model/system_facts.h"
 #include "web/rim/server.h"
 #include "web/rim/snapshot_client.h"
-#include "web/model/system_facts.h"
 
 namespace warren::web {
 

@@ -67,7 +67,9 @@ int main(int argc, char** argv) {
     }
     auto channel = ipc::channel_of(arguments);
     if (!channel) {
-        std::fputs("statusd is started by stackd, which passes it a channel (statusd --channel FD). Start stackd instead.\n", stderr);
+        std::fputs(
+            "statusd is started by stackd, which passes it a channel (statusd --channel FD). Start stackd instead.\n",
+            stderr);
         return kUsage;
     }
     set_log_program("statusd");

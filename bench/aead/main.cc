@@ -2,8 +2,9 @@
 //
 //   bench-aead [--benchmark_repetitions=9] [--benchmark_format=json]
 //
-// A batch is 44 packets in place, each with a key of its own, as a receive train of as many peers would be. Build with the
-// preset `release`. ns_per_packet is the mean; on a machine that others use too, best_ns_per_packet (of one batch) says more.
+// A batch is 44 packets in place, each with a key of its own, as a receive train of as many peers would be. Build with
+// the preset `release`. ns_per_packet is the mean; on a machine that others use too, best_ns_per_packet (of one batch)
+// says more.
 
 #include <benchmark/benchmark.h>
 
@@ -78,8 +79,8 @@ void register_all() {
         if (!make_packet_aead(backend)) continue;
         for (const Direction direction : {Direction::kSeal, Direction::kOpen}) {
             for (const std::uint32_t size : {64U, 512U, 1420U}) {
-                const std::string name =
-                    std::string(name_of(backend)) + (direction == Direction::kSeal ? "/seal/" : "/open/") + std::to_string(size);
+                const std::string name = std::string(name_of(backend)) +
+                                         (direction == Direction::kSeal ? "/seal/" : "/open/") + std::to_string(size);
                 benchmark::RegisterBenchmark(name.c_str(), run, backend, direction, size)->UseManualTime();
             }
         }

@@ -2,10 +2,10 @@
 //
 //   bench-handshakes [--peers 2000] [--rounds 9]
 //
-// The clients' initiations are made beforehand by engines of their own; the clock runs while the hub's engine takes them, answers, and
-// hears that each session was confirmed. `pool` has ephemeral keys in store, as after a quiet while; `no_pool` makes each when it is
-// needed, as late in a storm. `x25519` is four multiplications of the same library, measured around each round. One JSON document; build
-// with the preset `release`.
+// The clients' initiations are made beforehand by engines of their own; the clock runs while the hub's engine takes
+// them, answers, and hears that each session was confirmed. `pool` has ephemeral keys in store, as after a quiet while;
+// `no_pool` makes each when it is needed, as late in a storm. `x25519` is four multiplications of the same library,
+// measured around each round. One JSON document; build with the preset `release`.
 #include <time.h>
 
 #include <algorithm>
@@ -62,7 +62,8 @@ Endpoint endpoint_of(std::uint32_t number) {
 class World {
   public:
     World(std::uint32_t peers, bool has_pool)
-        : pool_(random_), hub_({0}, crypto::generate_private_key(random_), hub_indexes_, random_, has_pool ? &pool_ : nullptr) {
+        : pool_(random_),
+          hub_({0}, crypto::generate_private_key(random_), hub_indexes_, random_, has_pool ? &pool_ : nullptr) {
         for (std::uint32_t i = 0; i < peers; ++i) {
             crypto::PrivateKey key = crypto::generate_private_key(random_);
             PeerConfig config;
@@ -112,7 +113,8 @@ class World {
         hub_.handle_datagram(now_, {endpoint_of(peer), {}}, initiation.view(), out_);
         WARREN_CHECK(out_.messages.size() == 1);
         const OutgoingMessage response = out_.messages.front();
-        hub_.handle_event(now_, dataplane::SessionConfirmed{{peer}, {load_le<std::uint32_t>(response.bytes.data() + 4)}}, out_);
+        hub_.handle_event(
+            now_, dataplane::SessionConfirmed{{peer}, {load_le<std::uint32_t>(response.bytes.data() + 4)}}, out_);
         return response;
     }
 
@@ -151,10 +153,11 @@ void measure(const char* name, std::uint32_t peers, std::size_t rounds, bool has
     std::sort(figures.begin(), figures.end(), [](const Figure& a, const Figure& b) { return a.ratio < b.ratio; });
     const Figure& median = figures[figures.size() / 2];
     std::printf(
-        "  \"%s\": {\"handshakes_per_second\": %.0f, \"handshake_us\": %.1f, \"multiplication_us\": %.2f, \"over_x25519_limit\": %.3f, "
+        "  \"%s\": {\"handshakes_per_second\": %.0f, \"handshake_us\": %.1f, \"multiplication_us\": %.2f, "
+        "\"over_x25519_limit\": %.3f, "
         "\"lowest\": %.3f, \"highest\": %.3f}%s\n",
-        name, 1e6 / median.handshake_us, median.handshake_us, median.multiplication_us, median.ratio, figures.front().ratio,
-        figures.back().ratio, is_last ? "" : ",");
+        name, 1e6 / median.handshake_us, median.handshake_us, median.multiplication_us, median.ratio,
+        figures.front().ratio, figures.back().ratio, is_last ? "" : ",");
 }
 
 }  // namespace

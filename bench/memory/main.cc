@@ -2,9 +2,10 @@
 //
 //   bench-memory [--customers 10000] [--peers 10] [--sessions 10000]
 //
-// Puts a configuration into the customer set, the data plane and the engine, as vpnd does: once of customers without peers, once with
-// peers, once with peers of whom some get a session by a real handshake. Then takes it down part by part and reads what the allocator gets
-// back: bytes handed out, with the allocator's heads. Kernel memory and descriptors are bench/scale.py's. One JSON document.
+// Puts a configuration into the customer set, the data plane and the engine, as vpnd does: once of customers without
+// peers, once with peers, once with peers of whom some get a session by a real handshake. Then takes it down part by
+// part and reads what the allocator gets back: bytes handed out, with the allocator's heads. Kernel memory and
+// descriptors are bench/scale.py's. One JSON document.
 #include <malloc.h>
 
 #include <algorithm>
@@ -133,7 +134,8 @@ class House {
         const ReceiverIndex index{load_le<std::uint32_t>(out_.messages.at(0).bytes.data() + 4)};
         engine_->handle_event(now_, dataplane::SessionConfirmed{{peer}, index}, out_);
         dataplane::Output packets;
-        for (wireguard::PostedCommand& posted : out_.commands) pipeline_->apply(now_.instant, std::move(posted.command), packets);
+        for (wireguard::PostedCommand& posted : out_.commands)
+            pipeline_->apply(now_.instant, std::move(posted.command), packets);
     }
 
     Size size_;
@@ -143,8 +145,9 @@ class House {
     std::vector<crypto::PrivateKey> keys_;
     std::unique_ptr<CustomerSet> customers_ = std::make_unique<CustomerSet>(1);
     std::unique_ptr<dataplane::Pipeline> pipeline_ = std::make_unique<dataplane::Pipeline>(aead_);
-    std::unique_ptr<wireguard::IndexTable> indexes_ = std::make_unique<wireguard::IndexTable>();
-    std::unique_ptr<wireguard::Engine> engine_ = std::make_unique<wireguard::Engine>(ListenerIndex{0}, key_.clone(), *indexes_, random_);
+    std::unique_ptr<control::IndexTable> indexes_ = std::make_unique<control::IndexTable>();
+    std::unique_ptr<wireguard::Engine> engine_ =
+        std::make_unique<wireguard::Engine>(ListenerIndex{0}, key_.clone(), *indexes_, random_);
     wireguard::Output out_;
     Now now_{Instant{1'000'000'000'000}, WallTime{1'800'000'000'000'000'000}};
 };

@@ -2,9 +2,10 @@
 //
 //   bench-pipeline [--batches=N] [--benchmark_repetitions=9] [--benchmark_format=json]
 //
-// `none` seals and opens nothing: what is left is our own logic, checksums and copies. A TCP train is 45 full segments of one flow, which
-// become one super-packet, or are made from one; `flows` are 64 small UDP packets of as many flows, which nothing joins. Build with the
-// preset `release`. ns_per_packet is the mean; on a machine that others use too, best_ns_per_packet (of one batch) says more.
+// `none` seals and opens nothing: what is left is our own logic, checksums and copies. A TCP train is 45 full segments
+// of one flow, which become one super-packet, or are made from one; `flows` are 64 small UDP packets of as many flows,
+// which nothing joins. Build with the preset `release`. ns_per_packet is the mean; on a machine that others use too,
+// best_ns_per_packet (of one batch) says more.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -14,10 +15,10 @@
 #include <string_view>
 #include <vector>
 
-#include "vpnd/packet/checksum.h"
 #include "vpnd/dataplane/pipeline.h"
-#include "vpnd/packet/transport_header.h"
 #include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/packet/checksum.h"
+#include "vpnd/packet/transport_header.h"
 
 namespace warren::dataplane {
 namespace {
@@ -35,7 +36,8 @@ class NoAead final : public crypto::PacketAead {
 };
 
 std::unique_ptr<crypto::PacketAead> make_aead(const std::string& name) {
-    for (const auto backend : {crypto::AeadBackend::kIpsecMb, crypto::AeadBackend::kOpenssl, crypto::AeadBackend::kSodium}) {
+    for (const auto backend :
+         {crypto::AeadBackend::kIpsecMb, crypto::AeadBackend::kOpenssl, crypto::AeadBackend::kSodium}) {
         if (name != crypto::name_of(backend)) continue;
         auto made = crypto::make_packet_aead(backend);
         return made ? std::move(*made) : nullptr;
@@ -44,7 +46,8 @@ std::unique_ptr<crypto::PacketAead> make_aead(const std::string& name) {
 }
 
 // 10.0.0.2 -> 10.0.0.1 or back, checksums right.
-Packet ip_packet(std::uint8_t protocol, std::size_t transport_header, std::size_t payload, bool inbound, std::uint32_t number) {
+Packet ip_packet(std::uint8_t protocol, std::size_t transport_header, std::size_t payload, bool inbound,
+                 std::uint32_t number) {
     Packet out(kIpV4HeaderMinimum + transport_header + payload);
     out[0] = 0x45;
     store_be(out.data() + 2, static_cast<std::uint16_t>(out.size()));
@@ -66,7 +69,8 @@ Packet ip_packet(std::uint8_t protocol, std::size_t transport_header, std::size_
     } else {
         store_be(transport + kUdpLength, static_cast<std::uint16_t>(length));
     }
-    const ChecksumSum sum = checksum_pseudo_header(Bytes(out).subspan(12, 8), protocol, length) + checksum_sum(Bytes(transport, length));
+    const ChecksumSum sum =
+        checksum_pseudo_header(Bytes(out).subspan(12, 8), protocol, length) + checksum_sum(Bytes(transport, length));
     store_le(transport + (is_tcp ? kTcpChecksum : kUdpChecksum), checksum_finish(sum));
     return out;
 }
@@ -145,13 +149,15 @@ void inbound(benchmark::State& state, const std::string& backend, bool is_train)
                 std::uint8_t* const message = buffer.data() + i * stride;
                 write_transport_header(message, kIndex, counter);
                 std::copy(plain[i].begin(), plain[i].end(), message + kTransportHeaderSize);
-                jobs.push_back({&key, counter++, message + kTransportHeaderSize, static_cast<std::uint32_t>(padded), false});
+                jobs.push_back(
+                    {&key, counter++, message + kTransportHeaderSize, static_cast<std::uint32_t>(padded), false});
             }
             aead->seal(jobs);
             world.out.clear();
         },
         [&] { world.pipeline.inbound(kNow, std::span(&train, 1), world.out); });
-    if (world.out.tun_writes.size() != (is_train ? 1U : plain.size())) state.SkipWithError("not delivered as it should be");
+    if (world.out.tun_writes.size() != (is_train ? 1U : plain.size()))
+        state.SkipWithError("not delivered as it should be");
 }
 
 void outbound(benchmark::State& state, const std::string& backend, bool is_train) {
@@ -163,7 +169,8 @@ void outbound(benchmark::State& state, const std::string& backend, bool is_train
     if (is_train) {
         Packet whole = ip_packet(kProtocolTcp, kTcpHeaderMinimum, 1'380 * plain.size(), false, 0);
         const auto header =
-            OffloadHeader{OffloadHeader::kNeedsChecksum, static_cast<std::uint8_t>(GsoType::kTcpV4), 40, 1'380, 20, 16}.encode();
+            OffloadHeader{OffloadHeader::kNeedsChecksum, static_cast<std::uint8_t>(GsoType::kTcpV4), 40, 1'380, 20, 16}
+                .encode();
         whole.insert(whole.begin(), header.begin(), header.end());
         reads.push_back(std::move(whole));
     } else {
@@ -186,8 +193,10 @@ void register_all(std::int64_t batches) {
     for (const char* backend : {"none", "ipsec-mb", "openssl", "sodium"}) {
         for (const bool is_train : {true, false}) {
             const std::string what = std::string(is_train ? "/tcp_train/" : "/flows/") + backend;
-            auto* const in = benchmark::RegisterBenchmark(("inbound" + what).c_str(), inbound, std::string(backend), is_train);
-            auto* const out = benchmark::RegisterBenchmark(("outbound" + what).c_str(), outbound, std::string(backend), is_train);
+            auto* const in =
+                benchmark::RegisterBenchmark(("inbound" + what).c_str(), inbound, std::string(backend), is_train);
+            auto* const out =
+                benchmark::RegisterBenchmark(("outbound" + what).c_str(), outbound, std::string(backend), is_train);
             for (auto* const one : {in, out}) {
                 one->UseManualTime();
                 if (batches > 0) one->Iterations(batches);

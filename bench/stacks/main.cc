@@ -1,5 +1,6 @@
-// What a stack costs: makes N stacks and takes them down, in a network namespace of its own, and prints one JSON document. With --cycles it
-// makes and removes the same few stacks over and over and shows that memory, descriptors and mounts come back to where they were.
+// What a stack costs: makes N stacks and takes them down, in a network namespace of its own, and prints one JSON
+// document. With --cycles it makes and removes the same few stacks over and over and shows that memory, descriptors and
+// mounts come back to where they were.
 #include <dirent.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -36,7 +37,8 @@ warren::stacks::DesiredStack stack_number(unsigned number, unsigned peers) {
     for (unsigned i = 0; i < peers; ++i) {
         warren::config::Peer peer;
         peer.name = "peer-" + std::to_string(i);
-        peer.allowed_ips = {*warren::parse_prefix("10." + std::to_string(1 + i / 256) + "." + std::to_string(i % 256) + ".0/24")};
+        peer.allowed_ips = {
+            *warren::parse_prefix("10." + std::to_string(1 + i / 256) + "." + std::to_string(i % 256) + ".0/24")};
         customer.peers.push_back(std::move(peer));
     }
     return warren::stacks::desired_stack(customer, kRunDir);
@@ -111,12 +113,15 @@ struct Memory {
 
 void print(const char* name, const Memory& memory) {
     std::printf(
-        "  \"%s\": {\"rss_kb\": %ld, \"slab_unreclaimable_kb\": %ld, \"percpu_kb\": %ld, \"available_kb\": %ld, \"fds\": %zu, \"mounts\": "
+        "  \"%s\": {\"rss_kb\": %ld, \"slab_unreclaimable_kb\": %ld, \"percpu_kb\": %ld, \"available_kb\": %ld, "
+        "\"fds\": %zu, \"mounts\": "
         "%zu}",
-        name, memory.resident, memory.slab_unreclaimable, memory.percpu, memory.available, memory.fds, memory.mount_points);
+        name, memory.resident, memory.slab_unreclaimable, memory.percpu, memory.available, memory.fds,
+        memory.mount_points);
 }
 
-warren::UniqueFd create(LinuxKernel& kernel, const warren::stacks::DesiredStack& desired, const warren::stacks::ObservedUplink& uplink) {
+warren::UniqueFd create(LinuxKernel& kernel, const warren::stacks::DesiredStack& desired,
+                        const warren::stacks::ObservedUplink& uplink) {
     const auto plan = must(warren::stacks::plan(desired, {}, uplink));
     must(kernel.carry_out(desired.name, plan.steps));
     return std::move(must(kernel.take_tunnel(desired.name, 1)).front());
@@ -141,7 +146,9 @@ void measure_once(LinuxKernel& kernel, unsigned stacks, unsigned peers) {
     std::size_t leftover_steps = 0;
     for (unsigned i = 0; i < stacks; ++i) {
         const auto desired = stack_number(i, peers);
-        leftover_steps += must(warren::stacks::plan(desired, must(kernel.observe(desired.name, watched(desired))), uplink)).steps.size();
+        leftover_steps +=
+            must(warren::stacks::plan(desired, must(kernel.observe(desired.name, watched(desired))), uplink))
+                .steps.size();
     }
     const double observe_ms = milliseconds_since(observe_start);
 
@@ -152,8 +159,10 @@ void measure_once(LinuxKernel& kernel, unsigned stacks, unsigned peers) {
     settle();
     const double gone_ms = milliseconds_since(remove_start);
     const Memory after;
-    std::printf("  \"create_ms_per_stack\": %.3f,\n  \"observe_and_plan_ms_per_stack\": %.3f,\n  \"remove_ms_per_stack\": %.3f,\n",
-                create_ms / stacks, observe_ms / stacks, remove_ms / stacks);
+    std::printf(
+        "  \"create_ms_per_stack\": %.3f,\n  \"observe_and_plan_ms_per_stack\": %.3f,\n  \"remove_ms_per_stack\": "
+        "%.3f,\n",
+        create_ms / stacks, observe_ms / stacks, remove_ms / stacks);
     std::printf("  \"all_memory_back_ms\": %.0f,\n  \"steps_planned_after_applying\": %zu,\n", gone_ms, leftover_steps);
     std::printf("  \"kernel_kb_per_stack\": %.1f,\n", static_cast<double>(before.available - with.available) / stacks);
     print("before", before);
@@ -220,8 +229,8 @@ int main(int argc, char** argv) {
     const auto kernel = must(LinuxKernel::open());
     utsname machine{};
     ::uname(&machine);
-    std::printf("{\n  \"kernel\": \"%s\", \"cpus\": %u, \"stacks\": %u, \"cycles\": %u, \"peers_per_stack\": %u,\n", machine.release,
-                std::thread::hardware_concurrency(), stacks, cycles, peers);
+    std::printf("{\n  \"kernel\": \"%s\", \"cpus\": %u, \"stacks\": %u, \"cycles\": %u, \"peers_per_stack\": %u,\n",
+                machine.release, std::thread::hardware_concurrency(), stacks, cycles, peers);
     if (cycles > 0) {
         measure_cycles(*kernel, cycles, peers);
     } else {

@@ -22,11 +22,13 @@ bool is_data(Bytes datagram) {
 
 }  // namespace
 
-Crowd::Crowd(const Roster& roster, std::uint32_t peers, const crypto::PublicKey& hub, Wire wire, std::unique_ptr<crypto::PacketAead> aead)
+Crowd::Crowd(const Roster& roster, std::uint32_t peers, const crypto::PublicKey& hub, Wire wire,
+             std::unique_ptr<crypto::PacketAead> aead)
     : wire_(std::move(wire)), aead_(std::move(aead)) {
     clients_.reserve(peers);
     for (std::uint32_t i = 0; i < peers; ++i) {
-        clients_.push_back(std::make_unique<Client>(Initiator(roster.keys_of(i), hub), i % wire_.count(), roster.address_of(i)));
+        clients_.push_back(
+            std::make_unique<Client>(Initiator(roster.keys_of(i), hub), i % wire_.count(), roster.address_of(i)));
     }
 }
 
@@ -120,7 +122,8 @@ void Crowd::take_data(Now now, const Arrival& arrival) {
     if (one == nullptr) return;
     std::vector<std::uint8_t> packet;
     constexpr std::size_t kEchoMessage = (kEchoSize + 15) / 16 * 16 + dataplane::kTransportOverhead;
-    if (one->hears_echoes && arrival.segment_size == kEchoMessage && take_echoes(now, *one, arrival.head, packet)) return;
+    if (one->hears_echoes && arrival.segment_size == kEchoMessage && take_echoes(now, *one, arrival.head, packet))
+        return;
     if (arrival.size == dataplane::kTransportOverhead) return;  // a keepalive
     one->received_packets += arrival.count();
     one->received_bytes += arrival.size;

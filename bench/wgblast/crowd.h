@@ -48,7 +48,8 @@ struct SampleTally {
 // One thread. Client n's sender indexes are n and a generation above it.
 class Crowd {
   public:
-    Crowd(const Roster& roster, std::uint32_t peers, const crypto::PublicKey& hub, Wire wire, std::unique_ptr<crypto::PacketAead> aead);
+    Crowd(const Roster& roster, std::uint32_t peers, const crypto::PublicKey& hub, Wire wire,
+          std::unique_ptr<crypto::PacketAead> aead);
 
     [[nodiscard]] Client& client(std::uint32_t peer) { return *clients_[peer]; }
     [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(clients_.size()); }
@@ -61,11 +62,13 @@ class Crowd {
     void initiate(Now now, std::uint32_t peer);
     // Takes in all that waits on the sockets.
     void receive(Now now);
-    // Handshakes of all whose session is older than `age`, at most `parallel` at a time. Returns how many have none after `patience`.
+    // Handshakes of all whose session is older than `age`, at most `parallel` at a time. Returns how many have none
+    // after `patience`.
     [[nodiscard]] std::uint32_t connect(Duration age, std::uint32_t parallel, Duration patience);
     // A small packet of this peer, now. False when the socket took nothing.
     bool send_packet(std::uint32_t peer, Bytes inner);
-    // `listener` gets the replies to echo requests with this identifier; null: nobody. He outlives the crowd or is taken away.
+    // `listener` gets the replies to echo requests with this identifier; null: nobody. He outlives the crowd or is
+    // taken away.
     void listen(std::uint16_t identifier, EchoListener* listener);
 
   private:

@@ -36,7 +36,8 @@ nlohmann::json Echoes::result() const {
 
 nlohmann::json percentiles(std::vector<Duration> trips, std::uint64_t sent) {
     std::sort(trips.begin(), trips.end());
-    nlohmann::json out{{"sent", sent}, {"heard", trips.size()}, {"lost", sent - std::min<std::uint64_t>(sent, trips.size())}};
+    nlohmann::json out{
+        {"sent", sent}, {"heard", trips.size()}, {"lost", sent - std::min<std::uint64_t>(sent, trips.size())}};
     if (trips.empty()) return out;
     const auto at = [&](double share) {
         const auto place = static_cast<std::size_t>(share * static_cast<double>(trips.size()));

@@ -1,5 +1,5 @@
-// Round trips: echo requests on a fixed schedule, each measured from the moment at which it was due, so that a stall counts for every one
-// that had to wait in it.
+// Round trips: echo requests on a fixed schedule, each measured from the moment at which it was due, so that a stall
+// counts for every one that had to wait in it.
 #pragma once
 
 #include <vector>

@@ -12,8 +12,8 @@
 
 namespace warren::bench {
 
-Result<std::unique_ptr<Flood>> Flood::create(FloodSpec spec, Crowd& crowd, const Endpoint& hub, const crypto::PublicKey& hub_key,
-                                             Instant start) {
+Result<std::unique_ptr<Flood>> Flood::create(FloodSpec spec, Crowd& crowd, const Endpoint& hub,
+                                             const crypto::PublicKey& hub_key, Instant start) {
     UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd.valid()) return fail_errno("flood socket", errno);
     // Answers are not wanted: they fill a small buffer and are dropped there.
@@ -27,11 +27,17 @@ Result<std::unique_ptr<Flood>> Flood::create(FloodSpec spec, Crowd& crowd, const
 }
 
 Flood::Flood(FloodSpec spec, Crowd& crowd, const Endpoint& hub, UniqueFd fd, Instant start)
-    : spec_(std::move(spec)), crowd_(crowd), hub_(hub), fd_(std::move(fd)), pace_(start, spec_.rate), messages_(kBatch) {
+    : spec_(std::move(spec)),
+      crowd_(crowd),
+      hub_(hub),
+      fd_(std::move(fd)),
+      pace_(start, spec_.rate),
+      messages_(kBatch) {
     const bool is_data = spec_.kind == FloodKind::kForgedData;
     crypto::SystemRandom random;
     for (auto& message : messages_) {
-        message.resize(is_data ? dataplane::padded_size(spec_.size, 0) + dataplane::kTransportOverhead : wireguard::kInitiationSize);
+        message.resize(is_data ? dataplane::padded_size(spec_.size, 0) + dataplane::kTransportOverhead
+                               : wireguard::kInitiationSize);
         random.fill(message);
     }
 }

@@ -4,7 +4,8 @@
 
 namespace warren::bench {
 
-FlowWalk::FlowWalk(Mix mix) : mix_(std::move(mix)), sequences_(std::size_t{mix_.peers} * mix_.flows), flow_of_(mix_.peers) {
+FlowWalk::FlowWalk(Mix mix)
+    : mix_(std::move(mix)), sequences_(std::size_t{mix_.peers} * mix_.flows), flow_of_(mix_.peers) {
     for (const std::size_t size : mix_.sizes) shapes_.emplace_back(mix_.transport, size);
     step_ = mix_.peers / 2 + 1;
     while (std::gcd(step_, mix_.peers) != 1) ++step_;

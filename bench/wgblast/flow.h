@@ -28,8 +28,8 @@ struct NextPacket {
     std::uint32_t sequence = 0;
 };
 
-// Walks through peers, flows and sizes for ever. Neighbours in the order of peers are far apart in number, so that nothing is cached by
-// luck.
+// Walks through peers, flows and sizes for ever. Neighbours in the order of peers are far apart in number, so that
+// nothing is cached by luck.
 class FlowWalk {
   public:
     explicit FlowWalk(Mix mix);

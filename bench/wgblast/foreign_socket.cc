@@ -20,7 +20,8 @@ Result<UniqueFd> open_here(const std::string& device, int& number) {
     number = static_cast<int>(::if_nametoindex(device.c_str()));
     if (number == 0) return fail_errno("device " + device, errno);
     const int on = 1;
-    if (::setsockopt(fd.get(), SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on) != 0) return fail_errno("PACKET_VNET_HDR", errno);
+    if (::setsockopt(fd.get(), SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on) != 0)
+        return fail_errno("PACKET_VNET_HDR", errno);
     return fd;
 }
 
@@ -31,7 +32,8 @@ Result<ForeignSocket> ForeignSocket::open(const std::string& network_namespace, 
     const UniqueFd home(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
     if (!network_namespace.empty()) {
         const UniqueFd there(::open(network_namespace.c_str(), O_RDONLY | O_CLOEXEC));
-        if (!there.valid() || ::setns(there.get(), CLONE_NEWNET) != 0) return fail_errno("entering " + network_namespace, errno);
+        if (!there.valid() || ::setns(there.get(), CLONE_NEWNET) != 0)
+            return fail_errno("entering " + network_namespace, errno);
     }
     auto fd = open_here(device, socket.device_);
     if (!network_namespace.empty() && ::setns(home.get(), CLONE_NEWNET) != 0) return fail_errno("coming home", errno);

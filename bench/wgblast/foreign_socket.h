@@ -1,5 +1,5 @@
-// A packet socket on a device, often one of another network namespace: what is written to it the device's owner reads as if its host had
-// sent it.
+// A packet socket on a device, often one of another network namespace: what is written to it the device's owner reads
+// as if its host had sent it.
 #pragma once
 
 #include <string>

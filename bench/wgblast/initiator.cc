@@ -16,8 +16,9 @@ std::optional<InitiationBytes> Initiator::initiate(Now now, std::uint32_t index,
 
     wireguard::Initiation message;
     message.sender = index;
-    if (!wireguard::create_first_message(pending_->state, ours_, pending_->ephemeral, hub_, *static_static_, timestamp_.bytes,
-                                         message.ephemeral, message.sealed_static, message.sealed_timestamp)) {
+    if (!wireguard::create_first_message(pending_->state, ours_, pending_->ephemeral, hub_, *static_static_,
+                                         timestamp_.bytes, message.ephemeral, message.sealed_static,
+                                         message.sealed_timestamp)) {
         return std::nullopt;
     }
     InitiationBytes bytes{};

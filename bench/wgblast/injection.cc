@@ -58,7 +58,8 @@ void Injection::build(std::uint32_t destination, std::uint32_t packets) {
         const std::size_t length = size - kIpV4HeaderMinimum;
         const std::size_t field = is_tcp ? dataplane::kTcpChecksum : dataplane::kUdpChecksum;
         if (!is_tcp) store_be(ip + kIpV4HeaderMinimum + dataplane::kUdpLength, static_cast<std::uint16_t>(length));
-        store_le(ip + kIpV4HeaderMinimum + field, checksum_fold(dataplane::checksum_pseudo_header(Bytes(ip + 12, 8), ip[9], length)));
+        store_le(ip + kIpV4HeaderMinimum + field,
+                 checksum_fold(dataplane::checksum_pseudo_header(Bytes(ip + 12, 8), ip[9], length)));
         header = {OffloadHeader::kNeedsChecksum,
                   static_cast<std::uint8_t>(is_tcp ? dataplane::GsoType::kTcpV4 : dataplane::GsoType::kUdp),
                   static_cast<std::uint16_t>(headers),

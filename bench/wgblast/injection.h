@@ -1,4 +1,5 @@
-// Packets out of a host into its tunnel device, unsealed: super-packets as a TCP of the host would hand them down, or UDP packets.
+// Packets out of a host into its tunnel device, unsealed: super-packets as a TCP of the host would hand them down, or
+// UDP packets.
 #pragma once
 
 #include <string>

@@ -58,7 +58,8 @@ std::size_t InnerShape::payload() const {
     return bytes_.size() - minimum_size(transport_);
 }
 
-InnerShape::InnerShape(Transport transport, std::size_t size) : transport_(transport), bytes_(std::max(size, minimum_size(transport))) {
+InnerShape::InnerShape(Transport transport, std::size_t size)
+    : transport_(transport), bytes_(std::max(size, minimum_size(transport))) {
     const bool is_tcp = transport == Transport::kTcp;
     const std::uint8_t protocol = is_tcp ? kProtocolTcp : kProtocolUdp;
     for (std::size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<std::uint8_t>(i * 167);
@@ -76,7 +77,8 @@ InnerShape::InnerShape(Transport transport, std::size_t size) : transport_(trans
     } else {
         store_be(header + dataplane::kUdpLength, static_cast<std::uint16_t>(length));
     }
-    transport_sum_ = checksum_sum(Bytes(header, length)) + checksum_number(protocol) + checksum_number(static_cast<std::uint16_t>(length));
+    transport_sum_ = checksum_sum(Bytes(header, length)) + checksum_number(protocol) +
+                     checksum_number(static_cast<std::uint16_t>(length));
 }
 
 void InnerShape::write(const InnerFields& fields, std::uint8_t* to) const {
@@ -112,7 +114,8 @@ void write_echo_request(std::uint32_t source, const Echo& echo, MutableBytes to)
 }
 
 std::optional<Echo> parse_echo_reply(Bytes packet) {
-    if (packet.size() < kIpV4HeaderMinimum + kEchoHeader + 8 || packet[0] != 0x45 || packet[9] != kProtocolIcmp) return std::nullopt;
+    if (packet.size() < kIpV4HeaderMinimum + kEchoHeader + 8 || packet[0] != 0x45 || packet[9] != kProtocolIcmp)
+        return std::nullopt;
     const std::uint8_t* const icmp = packet.data() + kIpV4HeaderMinimum;
     if (icmp[0] != 0) return std::nullopt;
     return Echo{load_be<std::uint16_t>(icmp + 4), load_be<std::uint64_t>(icmp + kEchoHeader)};
@@ -125,7 +128,8 @@ bool is_intact(Bytes packet) {
     if (checksum_fold(checksum_sum(packet.first(kIpV4HeaderMinimum))) != 0xffff) return false;
     const Bytes rest = packet.first(total).subspan(kIpV4HeaderMinimum);
     const ChecksumSum pseudo_header =
-        packet[9] == kProtocolIcmp ? 0 : dataplane::checksum_pseudo_header(packet.subspan(12, 8), packet[9], rest.size());
+        packet[9] == kProtocolIcmp ? 0
+                                   : dataplane::checksum_pseudo_header(packet.subspan(12, 8), packet[9], rest.size());
     return checksum_fold(pseudo_header + checksum_sum(rest)) == 0xffff;
 }
 

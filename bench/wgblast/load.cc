@@ -16,7 +16,8 @@ Load::Load(LoadSpec spec, Crowd& crowd, const Roster& roster, std::uint16_t iden
       window_(spec_.window),
       packets_before_(received_of(false)),
       bytes_before_(received_of(true)) {
-    for (std::uint32_t i = 0; i < spec_.mix.peers && spec_.window > 0; ++i) crowd_.client(spec_.mix.first_peer + i).hears_echoes = true;
+    for (std::uint32_t i = 0; i < spec_.mix.peers && spec_.window > 0; ++i)
+        crowd_.client(spec_.mix.first_peer + i).hears_echoes = true;
     crowd_.listen(identifier_, this);
 }
 

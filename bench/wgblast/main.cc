@@ -1,7 +1,9 @@
-// wgblast: plays many WireGuard peers against a hub. See spec.h for what it reads; each answer is one JSON document on a line.
+// wgblast: plays many WireGuard peers against a hub. See spec.h for what it reads; each answer is one JSON document on
+// a line.
 //
 //   wgblast keys SEED COUNT     public keys of peers 0..COUNT-1, one a line
-//   wgblast < SPECIFICATION     {"hub": ...} first: handshakes of all peers; then one line a run, until the end of input
+//   wgblast < SPECIFICATION     {"hub": ...} first: handshakes of all peers; then one line a run, until the end of
+//   input
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -63,13 +65,15 @@ struct Cast {
 Result<Cast> assemble(RunSpec& run, const TownSpec& town, Crowd* crowd, Instant start) {
     Cast cast;
     std::uint16_t identifier = 1;
-    for (auto& spec : run.echoes) cast.activities.emplace_back("echo", std::make_unique<Echoes>(spec, *crowd, identifier++, start));
+    for (auto& spec : run.echoes)
+        cast.activities.emplace_back("echo", std::make_unique<Echoes>(spec, *crowd, identifier++, start));
     for (auto& spec : run.loads)
         cast.activities.emplace_back("load", std::make_unique<Load>(spec, *crowd, town.roster, identifier++, start));
     for (auto& spec : run.injections) {
         auto socket = ForeignSocket::open(spec.network_namespace, spec.device);
         if (!socket) return tl::unexpected(std::move(socket.error()));
-        cast.activities.emplace_back("inject", std::make_unique<Injection>(spec, std::move(*socket), crowd, town.roster, start));
+        cast.activities.emplace_back("inject",
+                                     std::make_unique<Injection>(spec, std::move(*socket), crowd, town.roster, start));
     }
     for (auto& spec : run.pings) {
         auto pings = Pings::create(spec, identifier++, start);
@@ -82,7 +86,8 @@ Result<Cast> assemble(RunSpec& run, const TownSpec& town, Crowd* crowd, Instant 
         if (!flood) return tl::unexpected(std::move(flood.error()));
         cast.activities.emplace_back("flood", std::move(*flood));
     }
-    for (auto& spec : run.renewals) cast.activities.emplace_back("renew", std::make_unique<Renewals>(spec, *crowd, start));
+    for (auto& spec : run.renewals)
+        cast.activities.emplace_back("renew", std::make_unique<Renewals>(spec, *crowd, start));
     return cast;
 }
 

@@ -1,4 +1,5 @@
-// A fixed schedule: item k is due at start + k / rate, however late the ones before were, so that a stall is seen by all who had to wait.
+// A fixed schedule: item k is due at start + k / rate, however late the ones before were, so that a stall is seen by
+// all who had to wait.
 #pragma once
 
 #include "base/time.h"

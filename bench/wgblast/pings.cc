@@ -35,7 +35,8 @@ void Pings::step(Instant now) {
     std::array<std::uint8_t, 256> packet{};
     for (ssize_t size = 0; (size = ::recv(fd_.get(), packet.data(), packet.size(), MSG_DONTWAIT)) > 0;) {
         const auto echo = parse_echo_reply(Bytes(packet).first(static_cast<std::size_t>(size)));
-        if (echo && echo->identifier == identifier_ && echo->stamp < sent_.size()) trips_.push_back(now - sent_[echo->stamp]);
+        if (echo && echo->identifier == identifier_ && echo->stamp < sent_.size())
+            trips_.push_back(now - sent_[echo->stamp]);
     }
     if (now < pace_.due(sent_.size())) return;
     write_echo_request(0, {identifier_, sent_.size()}, MutableBytes(packet).first(kEchoSize));
@@ -44,7 +45,8 @@ void Pings::step(Instant now) {
     std::memcpy(&to.sin_addr, spec_.destination.octets.data(), sizeof to.sin_addr);
     const Bytes icmp = Bytes(packet).first(kEchoSize).subspan(kIpHeader);  // the host writes the IP header
     sent_.push_back(monotonic_now());
-    if (::sendto(fd_.get(), icmp.data(), icmp.size(), MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0)
+    if (::sendto(fd_.get(), icmp.data(), icmp.size(), MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to), sizeof to) <
+        0)
         sent_.pop_back();
 }
 

@@ -17,8 +17,8 @@ struct PingSpec {
     double rate = 1000;     // per second, on a fixed schedule
 };
 
-// Sleeps between its steps, so that client programs have the core; alone in its run. A late reply delays no later request, so each is
-// measured from when it was sent.
+// Sleeps between its steps, so that client programs have the core; alone in its run. A late reply delays no later
+// request, so each is measured from when it was sent.
 class Pings final : public Activity {
   public:
     [[nodiscard]] static Result<std::unique_ptr<Pings>> create(PingSpec spec, std::uint16_t identifier, Instant start);

@@ -25,7 +25,8 @@ void Renewals::step(Instant now) {
         if (completed != completed_last_) moved_ = now;
         completed_last_ = completed;
         // One that was given up may complete after all.
-        const auto under_way = static_cast<std::int64_t>(sent_ - lost_) - static_cast<std::int64_t>(completed - before_.completed);
+        const auto under_way =
+            static_cast<std::int64_t>(sent_ - lost_) - static_cast<std::int64_t>(completed - before_.completed);
         if (under_way >= static_cast<std::int64_t>(spec_.parallel)) {
             if (now - moved_ < kLost) return;
             lost_ += static_cast<std::uint64_t>(under_way);

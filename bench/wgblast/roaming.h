@@ -18,7 +18,8 @@ struct RoamSpec {
 
 class Roaming final : public Activity {
   public:
-    Roaming(RoamSpec spec, Crowd& crowd, Instant start) : spec_(std::move(spec)), crowd_(crowd), pace_(start, spec_.rate) {}
+    Roaming(RoamSpec spec, Crowd& crowd, Instant start)
+        : spec_(std::move(spec)), crowd_(crowd), pace_(start, spec_.rate) {}
 
     void step(Instant now) override {
         if (now < pace_.due(moves_)) return;

@@ -1,4 +1,5 @@
-// Who the peers are: keys and inner addresses by number, so that the generator and the hub's configuration agree without a file.
+// Who the peers are: keys and inner addresses by number, so that the generator and the hub's configuration agree
+// without a file.
 #pragma once
 
 #include <cstdint>

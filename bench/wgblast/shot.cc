@@ -35,7 +35,8 @@ void Shot::load(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint32_
 void Shot::append(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint32_t longest) {
     ShotTrain train{walk.peer(), used_, 0, message_size(walk.size()), 0};
     Client& client = crowd.client(train.peer);
-    const std::uint32_t destination = walk.mix().to_neighbour ? roster.address_of(roster.neighbour_of(train.peer)) : walk.mix().destination;
+    const std::uint32_t destination =
+        walk.mix().to_neighbour ? roster.address_of(roster.neighbour_of(train.peer)) : walk.mix().destination;
     while (train.packets < longest && walk.peer() == train.peer) {
         const std::size_t size = message_size(walk.size());
         if (size > train.segment_size || train.size + size > kTrainMaximum) break;
@@ -43,9 +44,10 @@ void Shot::append(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint3
         std::uint8_t* const message = bytes_.data() + used_;
         const std::size_t text = size - dataplane::kTransportOverhead;
         dataplane::write_transport_header(message, client.session.remote_index, client.session.counter);
-        packet.shape->write({client.address, destination, packet.source_port, packet.sequence}, message + dataplane::kTransportHeaderSize);
-        std::fill(message + dataplane::kTransportHeaderSize + packet.shape->size(), message + dataplane::kTransportHeaderSize + text,
-                  std::uint8_t{0});
+        packet.shape->write({client.address, destination, packet.source_port, packet.sequence},
+                            message + dataplane::kTransportHeaderSize);
+        std::fill(message + dataplane::kTransportHeaderSize + packet.shape->size(),
+                  message + dataplane::kTransportHeaderSize + text, std::uint8_t{0});
         jobs_.push_back({&client.session.send_key, client.session.counter++, message + dataplane::kTransportHeaderSize,
                          static_cast<std::uint32_t>(text), false});
         used_ += size;

@@ -21,7 +21,8 @@ struct ShotTrain {
 // Memory is kept from shot to shot. Messages of a train are of one size, the last may be shorter.
 class Shot {
   public:
-    // Fills an empty shot with at least `packets` packets in trains of at most `longest`, sealed with the sessions as they are now.
+    // Fills an empty shot with at least `packets` packets in trains of at most `longest`, sealed with the sessions as
+    // they are now.
     void load(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint32_t packets, std::uint32_t longest);
 
     [[nodiscard]] bool empty() const { return next_ == trains_.size(); }

@@ -9,7 +9,8 @@ namespace {
 
 using nlohmann::json;
 
-// An object whose members are taken by name, and which knows those that nobody took. Throws what nlohmann's json throws, and runtime_error.
+// An object whose members are taken by name, and which knows those that nobody took. Throws what nlohmann's json
+// throws, and runtime_error.
 class Members {
   public:
     explicit Members(const json& object) : object_(object) {}
@@ -58,9 +59,11 @@ void take_mix(Members& members, Mix& mix) {
     members.take("burst", mix.burst);
     members.take("to_neighbour", mix.to_neighbour);
     take_address(members, "destination", mix.destination);
-    if (mix.sizes.empty() || mix.flows == 0 || mix.peers == 0 || mix.burst == 0) throw std::runtime_error("a load of nothing");
+    if (mix.sizes.empty() || mix.flows == 0 || mix.peers == 0 || mix.burst == 0)
+        throw std::runtime_error("a load of nothing");
     for (const std::size_t size : mix.sizes) {
-        if (size < InnerShape::minimum_size(mix.transport) || size > 1420) throw std::runtime_error("sizes are 40 (UDP: 28) to 1420");
+        if (size < InnerShape::minimum_size(mix.transport) || size > 1420)
+            throw std::runtime_error("sizes are 40 (UDP: 28) to 1420");
     }
 }
 
@@ -187,7 +190,8 @@ TownSpec town_of(const json& object) {
     members.take("first_source", town.first_source);
     members.take("sources", town.sources);
     members.finish();
-    if (town.roster.peers_per_customer == 0 || town.sockets == 0 || town.sources == 0) throw std::runtime_error("a town of nothing");
+    if (town.roster.peers_per_customer == 0 || town.sockets == 0 || town.sources == 0)
+        throw std::runtime_error("a town of nothing");
     if (hub.empty()) {
         town.peers = 0;
         return town;
@@ -212,9 +216,11 @@ RunSpec run_of(const json& object, const TownSpec& town) {
     run.renewals = list_of<RenewalSpec>(members, "renew", renewal_of);
     run.roams = list_of<RoamSpec>(members, "roam", roam_of);
     members.finish();
-    if (run.seconds <= 0 || run.seconds > 60) throw std::runtime_error("seconds are up to 60");  // sessions live for 120
+    if (run.seconds <= 0 || run.seconds > 60)
+        throw std::runtime_error("seconds are up to 60");  // sessions live for 120
     const std::size_t others = run.loads.size() + run.injections.size() + run.echoes.size() + run.floods.size();
-    if (!run.pings.empty() && (run.pings.size() > 1 || others > 0)) throw std::runtime_error("a ping is alone in its run");
+    if (!run.pings.empty() && (run.pings.size() > 1 || others > 0))
+        throw std::runtime_error("a ping is alone in its run");
     for (const auto& load : run.loads) check_peers(town, load.mix.first_peer, load.mix.peers);
     for (const auto& injection : run.injections) {
         if (town.hub) check_peers(town, injection.mix.first_peer, injection.mix.peers);

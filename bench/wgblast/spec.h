@@ -27,12 +27,13 @@ struct TownSpec {
 };
 [[nodiscard]] Result<TownSpec> parse_town(std::string_view line);
 
-// {"seconds": 3, "load": [...], "inject": [...], "echo": [...], "ping": [...], "flood": [...], "renew": [...], "roam": [...]}: what runs at
-// the same time. The members of each are those of its struct, by their names. An unknown member is an error.
+// {"seconds": 3, "load": [...], "inject": [...], "echo": [...], "ping": [...], "flood": [...], "renew": [...], "roam":
+// [...]}: what runs at the same time. The members of each are those of its struct, by their names. An unknown member is
+// an error.
 struct RunSpec {
     double seconds = 1;
-    std::uint32_t nap_us =
-        0;  // between two rounds: where one core has to do for all, who looks at the clock without pause takes it from the others
+    std::uint32_t nap_us = 0;  // between two rounds: where one core has to do for all, who looks at the clock without
+                               // pause takes it from the others
     std::vector<LoadSpec> loads;
     std::vector<InjectionSpec> injections;
     std::vector<EchoSpec> echoes;

@@ -1,4 +1,5 @@
-// How much may be under way: the closed loop that keeps a load as fast as the hub is, and no faster, so that nothing is lost in queues.
+// How much may be under way: the closed loop that keeps a load as fast as the hub is, and no faster, so that nothing is
+// lost in queues.
 #pragma once
 
 #include <algorithm>

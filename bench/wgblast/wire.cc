@@ -31,8 +31,10 @@ Result<UniqueFd> open_socket(const sockaddr_in& source, const sockaddr_in& hub) 
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kSocketBuffer, sizeof kSocketBuffer);
     ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &kSocketBuffer, sizeof kSocketBuffer);
     if (::setsockopt(fd.get(), SOL_UDP, UDP_GRO, &on, sizeof on) != 0) return fail_errno("UDP_GRO", errno);
-    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0) return fail_errno("bind", errno);
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&hub), sizeof hub) != 0) return fail_errno("connect", errno);
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0)
+        return fail_errno("bind", errno);
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&hub), sizeof hub) != 0)
+        return fail_errno("connect", errno);
     return fd;
 }
 
@@ -48,16 +50,19 @@ std::size_t segment_size_of(const msghdr& header, std::size_t whole) {
 
 }  // namespace
 
-Result<Wire> Wire::open(const Endpoint& hub, std::uint32_t count, const IpAddress& first_source, std::uint32_t sources) {
+Result<Wire> Wire::open(const Endpoint& hub, std::uint32_t count, const IpAddress& first_source,
+                        std::uint32_t sources) {
     Wire wire;
     wire.epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
     for (std::uint32_t i = 0; i < count; ++i) {
         auto fd = open_socket(address_of(first_source, 0, i % sources), address_of(hub.address, hub.port));
-        if (!fd) return tl::unexpected(with_context("socket " + std::to_string(i) + " to the hub", std::move(fd.error())));
+        if (!fd)
+            return tl::unexpected(with_context("socket " + std::to_string(i) + " to the hub", std::move(fd.error())));
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.fd = fd->get();
-        if (::epoll_ctl(wire.epoll_.get(), EPOLL_CTL_ADD, fd->get(), &event) != 0) return fail_errno("epoll_ctl", errno);
+        if (::epoll_ctl(wire.epoll_.get(), EPOLL_CTL_ADD, fd->get(), &event) != 0)
+            return fail_errno("epoll_ctl", errno);
         wire.sockets_.push_back(std::move(*fd));
     }
     return wire;
@@ -116,8 +121,10 @@ void Wire::drain(int fd, const std::function<void(const Arrival&)>& take) {
         const std::size_t size = messages[i].msg_len;
         if (size == 0) continue;
         const auto* const bytes = static_cast<const std::uint8_t*>(vectors[i].iov_base);
-        const Arrival arrival{
-            {bytes, std::min(size, vectors[i].iov_len)}, size, segment_size_of(messages[i].msg_hdr, size), i == 0 && sample};
+        const Arrival arrival{{bytes, std::min(size, vectors[i].iov_len)},
+                              size,
+                              segment_size_of(messages[i].msg_hdr, size),
+                              i == 0 && sample};
         since_sample_ = arrival.sample ? 0 : since_sample_ + arrival.count();
         take(arrival);
     }

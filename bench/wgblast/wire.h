@@ -1,4 +1,5 @@
-// The generator's UDP sockets: trains out with UDP_SEGMENT, trains in with UDP_GRO, all in the namespace it was started in.
+// The generator's UDP sockets: trains out with UDP_SEGMENT, trains in with UDP_GRO, all in the namespace it was started
+// in.
 #pragma once
 
 #include <functional>
@@ -24,11 +25,13 @@ struct Arrival {
 class Wire {
   public:
     // `sources`: the sockets bind to so many addresses from `first_source` on, which the namespace takes for its own.
-    [[nodiscard]] static Result<Wire> open(const Endpoint& hub, std::uint32_t count, const IpAddress& first_source, std::uint32_t sources);
+    [[nodiscard]] static Result<Wire> open(const Endpoint& hub, std::uint32_t count, const IpAddress& first_source,
+                                           std::uint32_t sources);
 
     // Sends one train; false when the socket took nothing.
     [[nodiscard]] bool send(std::uint32_t socket, Bytes train, std::size_t segment_size);
-    // Hands over all that waits, at most a few trains of each socket. Every kSample-th datagram or so comes with all its bytes.
+    // Hands over all that waits, at most a few trains of each socket. Every kSample-th datagram or so comes with all
+    // its bytes.
     void receive(const std::function<void(const Arrival&)>& take);
     [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(sockets_.size()); }
     [[nodiscard]] std::uint64_t refused() const { return refused_; }

@@ -38,7 +38,8 @@ Result<ipc::ControlDone> ask_stackd(const std::string& run_dir, ipc::ControlVerb
 StackdStatus ask_status(const std::string& run_dir) {
     StackdStatus status;
     auto channel = connect_daemon("stackd", run_dir + "/control.sock");
-    const Status limited = channel ? limit_waiting(*channel, kStatusPatienceSeconds) : Status(tl::unexpected<Error>(channel.error()));
+    const Status limited =
+        channel ? limit_waiting(*channel, kStatusPatienceSeconds) : Status(tl::unexpected<Error>(channel.error()));
     if (!limited) {
         status.silence = limited.error().what;
         return status;

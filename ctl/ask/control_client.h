@@ -10,8 +10,8 @@
 
 namespace warren::ctl {
 
-// Over RUN_DIR/control.sock. `on_text` gets each piece of the answer as it arrives; a change of many customers takes its time, so there is
-// no limit on it. kUnavailable: stackd cannot be reached or went away.
+// Over RUN_DIR/control.sock. `on_text` gets each piece of the answer as it arrives; a change of many customers takes
+// its time, so there is no limit on it. kUnavailable: stackd cannot be reached or went away.
 [[nodiscard]] Result<ipc::ControlDone> ask_stackd(const std::string& run_dir, ipc::ControlVerb verb,
                                                   const std::function<void(const ipc::ControlText&)>& on_text);
 

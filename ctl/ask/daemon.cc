@@ -27,7 +27,8 @@ std::string reason_of(const Error& error) {
 Result<ipc::Channel> connect_daemon(const std::string& daemon, const std::string& path) {
     auto channel = ipc::Channel::connect(path);
     if (channel) return channel;
-    return fail(ErrorCode::kUnavailable, fmt::format("cannot reach {} at {}: {}", daemon, path, reason_of(channel.error())));
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("cannot reach {} at {}: {}", daemon, path, reason_of(channel.error())));
 }
 
 Result<Bytes> receive_from(ipc::Channel& channel, const std::string& daemon, std::vector<std::uint8_t>& space) {
@@ -37,13 +38,16 @@ Result<Bytes> receive_from(ipc::Channel& channel, const std::string& daemon, std
         return fail(ErrorCode::kUnavailable, fmt::format("{} does not answer; see journalctl -u 'warren*'", daemon));
     }
     if (!received) return with_context(daemon, received.error());
-    if (received->closed) return fail(ErrorCode::kUnavailable, fmt::format("{} closed the connection; see journalctl -u 'warren*'", daemon));
+    if (received->closed)
+        return fail(ErrorCode::kUnavailable,
+                    fmt::format("{} closed the connection; see journalctl -u 'warren*'", daemon));
     return Bytes(space).first(received->size);
 }
 
 Status limit_waiting(ipc::Channel& channel, int seconds) {
     const timeval limit{seconds, 0};
-    if (::setsockopt(channel.fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0) return fail_errno("SO_RCVTIMEO", errno);
+    if (::setsockopt(channel.fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0)
+        return fail_errno("SO_RCVTIMEO", errno);
     return {};
 }
 

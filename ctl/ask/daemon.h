@@ -15,7 +15,8 @@ namespace warren::ctl {
 [[nodiscard]] Result<ipc::Channel> connect_daemon(const std::string& daemon, const std::string& path);
 
 // Receives the next message into `space`, which is made large enough for every message. `daemon` names it in errors.
-[[nodiscard]] Result<Bytes> receive_from(ipc::Channel& channel, const std::string& daemon, std::vector<std::uint8_t>& space);
+[[nodiscard]] Result<Bytes> receive_from(ipc::Channel& channel, const std::string& daemon,
+                                         std::vector<std::uint8_t>& space);
 
 // From now on receive_from fails when nothing comes for so long.
 [[nodiscard]] Status limit_waiting(ipc::Channel& channel, int seconds);

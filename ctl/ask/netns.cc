@@ -58,21 +58,24 @@ Status enter_mounts(const std::string& name) {
 Result<UniqueFd> open_stack(const std::string& customer) {
     if (!config::is_customer_id(customer)) {
         return fail(ErrorCode::kInvalid,
-                    fmt::format("\"{}\" is no customer's id (a lower-case letter, then up to 30 of a-z, 0-9, \"-\")", customer));
+                    fmt::format("\"{}\" is no customer's id (a lower-case letter, then up to 30 of a-z, 0-9, \"-\")",
+                                customer));
     }
     const std::string path = std::string(kNamespaceDirectory) + "/" + name_of_stack(customer);
     UniqueFd stack(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (stack.valid()) return stack;
     if (errno == ENOENT)
-        return fail(ErrorCode::kNotFound,
-                    fmt::format("customer {} has no stack here ({}: no such file); see vpnctl customers", customer, path));
+        return fail(
+            ErrorCode::kNotFound,
+            fmt::format("customer {} has no stack here ({}: no such file); see vpnctl customers", customer, path));
     return fail_errno(path, errno);
 }
 
 Status enter(const UniqueFd& stack, const std::string& customer) {
     if (::setns(stack.get(), CLONE_NEWNET) == 0) return {};
     if (errno == EPERM)
-        return fail(ErrorCode::kPermission, fmt::format("not allowed to enter the stack of customer {}; run this as root", customer));
+        return fail(ErrorCode::kPermission,
+                    fmt::format("not allowed to enter the stack of customer {}; run this as root", customer));
     return fail_errno(fmt::format("enter the stack of customer {}", customer), errno);
 }
 
@@ -82,7 +85,8 @@ Error become_in_stack(const std::string& customer, const std::vector<std::string
     if (const auto entered = enter(*stack, customer); !entered) return entered.error();
     if (const auto mounted = enter_mounts(name_of_stack(customer)); !mounted) return mounted.error();
     std::vector<char*> arguments;
-    for (const std::string& argument : program) arguments.push_back(const_cast<char*>(argument.c_str()));  // execvp does not write to them
+    for (const std::string& argument : program)
+        arguments.push_back(const_cast<char*>(argument.c_str()));  // execvp does not write to them
     arguments.push_back(nullptr);
     ::execvp(arguments[0], arguments.data());
     return fail_errno(program[0], errno).value();

@@ -15,8 +15,9 @@ namespace warren::ctl {
 // Puts the calling thread into it. Needs root.
 [[nodiscard]] Status enter(const UniqueFd& stack, const std::string& customer);
 
-// Becomes `program` (found by PATH) inside the stack: the network is the stack's, /sys shows its devices, and what /etc/netns/warren-ID/
-// holds lies over /etc, all as `ip netns exec` does it. Returns only when that fails. Needs root and a process of one thread.
+// Becomes `program` (found by PATH) inside the stack: the network is the stack's, /sys shows its devices, and what
+// /etc/netns/warren-ID/ holds lies over /etc, all as `ip netns exec` does it. Returns only when that fails. Needs root
+// and a process of one thread.
 [[nodiscard]] Error become_in_stack(const std::string& customer, const std::vector<std::string>& program);
 
 }  // namespace warren::ctl

@@ -43,7 +43,8 @@ Result<pid_t> spawn(const std::vector<std::string>& command, int input, int outp
 }
 
 // Gives and takes until the program has closed its output, or the time is over: then false.
-bool converse(UniqueFd& input, const UniqueFd& output, std::string_view left, std::size_t most, Clock::time_point until, Ran& ran) {
+bool converse(UniqueFd& input, const UniqueFd& output, std::string_view left, std::size_t most, Clock::time_point until,
+              Ran& ran) {
     std::array<char, 65536> space{};
     while (true) {
         if (left.empty()) input.reset();
@@ -52,7 +53,8 @@ bool converse(UniqueFd& input, const UniqueFd& output, std::string_view left, st
         std::array<pollfd, 2> ready{{{output.get(), POLLIN, 0}, {left.empty() ? -1 : input.get(), POLLOUT, 0}}};
         if (::poll(ready.data(), ready.size(), static_cast<int>(rest)) < 0 && errno != EINTR) return false;
         if (ready[1].revents != 0) {
-            const ssize_t sent = ::send(input.get(), left.data(), std::min(left.size(), space.size()), MSG_NOSIGNAL | MSG_DONTWAIT);
+            const ssize_t sent =
+                ::send(input.get(), left.data(), std::min(left.size(), space.size()), MSG_NOSIGNAL | MSG_DONTWAIT);
             if (sent < 0 && errno != EAGAIN && errno != EINTR) left = {};  // it does not want more
             if (sent > 0) left.remove_prefix(static_cast<std::size_t>(sent));
         }
@@ -86,7 +88,9 @@ Result<Ran> run_program(const std::vector<std::string>& command, std::string_vie
     if (!ended) (void)::kill(*pid, SIGKILL);
     int status = 0;
     while (::waitpid(*pid, &status, 0) < 0 && errno == EINTR) continue;
-    if (!ended) return fail(ErrorCode::kUnavailable, fmt::format("{} did not end within {} s", command[0], limits.time.count()));
+    if (!ended)
+        return fail(ErrorCode::kUnavailable,
+                    fmt::format("{} did not end within {} s", command[0], limits.time.count()));
     ran.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return ran;
 }

@@ -21,8 +21,8 @@ struct Ran {
     bool was_cut = false;
 };
 
-// Runs `command` (found by PATH) with `input` and without an environment but PATH and LC_ALL=C. Killed when its time is over. kNotFound:
-// there is no such program; kUnavailable: its time was over.
+// Runs `command` (found by PATH) with `input` and without an environment but PATH and LC_ALL=C. Killed when its time is
+// over. kNotFound: there is no such program; kUnavailable: its time was over.
 [[nodiscard]] Result<Ran> run_program(const std::vector<std::string>& command, std::string_view input = {},
                                       const ProgramLimits& limits = {});
 

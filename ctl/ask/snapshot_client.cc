@@ -50,7 +50,8 @@ Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotR
         if (!finished) return tl::unexpected<Error>(finished.error());
         if (*finished) break;
     }
-    std::sort(out.customers.begin(), out.customers.end(), [](const auto& a, const auto& b) { return a.customer.id < b.customer.id; });
+    std::sort(out.customers.begin(), out.customers.end(),
+              [](const auto& a, const auto& b) { return a.customer.id < b.customer.id; });
     return out;
 }
 

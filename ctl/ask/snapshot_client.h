@@ -19,8 +19,8 @@ struct Snapshot {
     std::vector<CustomerStatus> customers;  // by id
 };
 
-// Over RUN_DIR/snapshot.sock. kUnavailable: vpnd cannot be reached or does not answer in time; kNotFound: no such customer;
-// otherwise what it said makes no sense. Blocks for at most kSnapshotTimeoutSeconds between two messages.
+// Over RUN_DIR/snapshot.sock. kUnavailable: vpnd cannot be reached or does not answer in time; kNotFound: no such
+// customer; otherwise what it said makes no sense. Blocks for at most kSnapshotTimeoutSeconds between two messages.
 [[nodiscard]] Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotRequest& request);
 
 inline constexpr int kSnapshotTimeoutSeconds = 10;

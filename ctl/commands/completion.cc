@@ -149,7 +149,8 @@ std::string filled(std::string_view script) {
     std::string zsh_verbs;
     for (const std::string_view name : commands_with(ArgumentKind::kVerb)) {
         const std::string verbs = verbs_of(*find_command(name));
-        bash_verbs += fmt::format("        {}) mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$word\") ;;\n", name, verbs);
+        bash_verbs +=
+            fmt::format("        {}) mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$word\") ;;\n", name, verbs);
         zsh_verbs += fmt::format("    {}) (( CURRENT == 2 )) && compadd {} ;;\n", name, verbs);
     }
     const std::array<std::pair<std::string_view, std::string>, 13> words{{
@@ -169,7 +170,8 @@ std::string filled(std::string_view script) {
     }};
     std::string out(script);
     for (const auto& [word, text] : words) {
-        for (auto at = out.find(word); at != std::string::npos; at = out.find(word, at + text.size())) out.replace(at, word.size(), text);
+        for (auto at = out.find(word); at != std::string::npos; at = out.find(word, at + text.size()))
+            out.replace(at, word.size(), text);
     }
     return out;
 }
@@ -177,18 +179,21 @@ std::string filled(std::string_view script) {
 std::string fish() {
     const std::string names = fmt::format("{}", fmt::join(command_names(), " "));
     std::string out = "# fish completion for vpnctl, made by `vpnctl completion fish`\ncomplete -c vpnctl -f\n";
-    out += "complete -c vpnctl -l run-dir -r -a '(__fish_complete_directories)' -d 'the run directory of the instance'\n";
+    out +=
+        "complete -c vpnctl -l run-dir -r -a '(__fish_complete_directories)' -d 'the run directory of the instance'\n";
     out += "complete -c vpnctl -l config -r -a '(__fish_complete_directories)' -d 'the configuration'\n";
-    out += "complete -c vpnctl -l network-dir -r -a '(__fish_complete_directories)' -d 'where setup writes the file of the uplink'\n";
+    out +=
+        "complete -c vpnctl -l network-dir -r -a '(__fish_complete_directories)' -d 'where setup writes the file of "
+        "the uplink'\n";
     out += "complete -c vpnctl -l json -d 'print one JSON document'\ncomplete -c vpnctl -s h -l help -d 'help'\n";
     out += "complete -c vpnctl -s V -l version -d 'print the version'\n";
     for (const Command& command : commands()) {
-        out += fmt::format("complete -c vpnctl -n 'not __fish_seen_subcommand_from {}' -a {} -d {}\n", names, command.name,
-                           quoted(command.summary));
+        out += fmt::format("complete -c vpnctl -n 'not __fish_seen_subcommand_from {}' -a {} -d {}\n", names,
+                           command.name, quoted(command.summary));
     }
     const auto arguments = [&out](ArgumentKind kind, std::string_view words) {
-        out += fmt::format("complete -c vpnctl -n '__fish_seen_subcommand_from {}' -a {}\n", fmt::join(commands_with(kind), " "),
-                           quoted(words));
+        out += fmt::format("complete -c vpnctl -n '__fish_seen_subcommand_from {}' -a {}\n",
+                           fmt::join(commands_with(kind), " "), quoted(words));
     };
     arguments(ArgumentKind::kCustomer, "(command ls /run/netns 2>/dev/null | string replace -rf '^warren-' '')");
     arguments(ArgumentKind::kDirectory, "(__fish_complete_directories)");
@@ -197,7 +202,8 @@ std::string fish() {
     arguments(ArgumentKind::kShell, fmt::format("{}", fmt::join(kShells, " ")));
     arguments(ArgumentKind::kCommand, names);
     for (const std::string_view name : commands_with(ArgumentKind::kVerb))
-        out += fmt::format("complete -c vpnctl -n '__fish_seen_subcommand_from {}' -a {}\n", name, quoted(verbs_of(*find_command(name))));
+        out += fmt::format("complete -c vpnctl -n '__fish_seen_subcommand_from {}' -a {}\n", name,
+                           quoted(verbs_of(*find_command(name))));
     return out;
 }
 
@@ -213,8 +219,9 @@ std::string completion_for(std::string_view shell) {
 int run_completion(const Invocation& invocation, Output& output) {
     const std::string script = completion_for(invocation.arguments[0]);
     if (script.empty()) {
-        return complain(output, kUsage,
-                        fmt::format("no completion for \"{}\"; accepted: {}", invocation.arguments[0], fmt::join(kShells, ", ")));
+        return complain(
+            output, kUsage,
+            fmt::format("no completion for \"{}\"; accepted: {}", invocation.arguments[0], fmt::join(kShells, ", ")));
     }
     output.out << script;
     return kDone;

@@ -6,7 +6,8 @@
 
 namespace warren::ctl {
 
-// "" for a shell that is not known. Customers are completed from the stacks in /run/netns, which needs neither root nor a daemon.
+// "" for a shell that is not known. Customers are completed from the stacks in /run/netns, which needs neither root nor
+// a daemon.
 [[nodiscard]] std::string completion_for(std::string_view shell);
 
 }  // namespace warren::ctl

@@ -13,9 +13,9 @@
 #include "access/users_text.h"
 #include "base/fd.h"
 #include "ctl/ask/control_client.h"
+#include "ctl/commands/terminal.h"
 #include "ctl/files/files.h"
 #include "ctl/runners.h"
-#include "ctl/commands/terminal.h"
 
 namespace warren::ctl {
 
@@ -23,7 +23,8 @@ namespace {
 
 Result<std::string> read_password(Output& output) {
     const std::string password = read_line("Password: ", Echo::kHidden, output).value_or("");
-    if (const std::string problem = password_problem(password); !problem.empty()) return fail(ErrorCode::kInvalid, problem);
+    if (const std::string problem = password_problem(password); !problem.empty())
+        return fail(ErrorCode::kInvalid, problem);
     return password;
 }
 
@@ -38,7 +39,8 @@ int edit(const Invocation& invocation, Output& output, Change change) {
     if (!before) return complain(output, kFailed, before.error().what);
     const Result<std::string> after = change(*before);
     if (!after) return complain(output, kFailed, after.error().what);
-    if (const Status written = replace_file(path, *after); !written) return complain(output, kFailed, written.error().what);
+    if (const Status written = replace_file(path, *after); !written)
+        return complain(output, kFailed, written.error().what);
     const auto done = ask_stackd(invocation.run_dir, ipc::ControlVerb::kUsers, [](const ipc::ControlText&) {});
     if (!done) output.err << "vpnctl: written; stackd does not run, the status page will read it when it starts\n";
     return kDone;
@@ -46,7 +48,8 @@ int edit(const Invocation& invocation, Output& output, Change change) {
 
 // ROLE [ID,ID...] behind the name.
 Result<access::Grant> read_grant(const Invocation& invocation) {
-    if (invocation.arguments.size() < 3) return fail(ErrorCode::kInvalid, "the role is missing: operator, viewer or customer");
+    if (invocation.arguments.size() < 3)
+        return fail(ErrorCode::kInvalid, "the role is missing: operator, viewer or customer");
     const auto role = access::parse_role(invocation.arguments[2]);
     if (!role) return tl::unexpected<Error>(role.error());
     access::Grant grant{*role, {}};
@@ -67,7 +70,9 @@ int add_user(const Invocation& invocation, const std::string& name, Output& outp
     if (!password) return complain(output, kFailed, password.error().what);
     const auto hash = access::hash_password(*password);
     if (!hash) return complain(output, kFailed, hash.error().what);
-    return edit(invocation, output, [&](const std::string& text) { return access::with_user(text, {name, *grant, *hash}); });
+    return edit(invocation, output, [&](const std::string& text) {
+        return access::with_user(text, {name, *grant, *hash});
+    });
 }
 
 int change_password(const Invocation& invocation, const std::string& name, Output& output) {
@@ -83,7 +88,8 @@ int add_token(const Invocation& invocation, const std::string& name, Output& out
     if (!grant) return complain(output, kUsage, grant.error().what);
     const std::string token = access::random_token();
     const access::Token kept{name, std::move(*grant), access::sha256_hex(token)};
-    const int status = edit(invocation, output, [&](const std::string& text) { return access::with_token(text, kept); });
+    const int status =
+        edit(invocation, output, [&](const std::string& text) { return access::with_token(text, kept); });
     if (status != kDone) return status;
     // The only time that it is shown: the file has its hash.
     if (invocation.json) {
@@ -101,23 +107,29 @@ int misuse(Output& output, const std::string& what, const std::string& verbs) {
 }  // namespace
 
 int run_user(const Invocation& invocation, Output& output) {
-    if (const Status started = access::start_libsodium(); !started) return complain(output, kFailed, started.error().what);
+    if (const Status started = access::start_libsodium(); !started)
+        return complain(output, kFailed, started.error().what);
     const std::string& verb = invocation.arguments[0];
     const std::string& name = invocation.arguments[1];
-    if (!access::is_user_name(name)) return complain(output, kUsage, "a name is 1 to 64 letters, digits, dots, dashes, underscores, or @");
+    if (!access::is_user_name(name))
+        return complain(output, kUsage, "a name is 1 to 64 letters, digits, dots, dashes, underscores, or @");
     if (verb == "add") return add_user(invocation, name, output);
     if (verb == "passwd") return change_password(invocation, name, output);
-    if (verb == "del") return edit(invocation, output, [&](const std::string& text) { return access::without_user(text, name); });
+    if (verb == "del")
+        return edit(invocation, output, [&](const std::string& text) { return access::without_user(text, name); });
     return misuse(output, "user", "add|passwd|del");
 }
 
 int run_token(const Invocation& invocation, Output& output) {
-    if (const Status started = access::start_libsodium(); !started) return complain(output, kFailed, started.error().what);
+    if (const Status started = access::start_libsodium(); !started)
+        return complain(output, kFailed, started.error().what);
     const std::string& verb = invocation.arguments[0];
     const std::string& name = invocation.arguments[1];
-    if (!access::is_user_name(name)) return complain(output, kUsage, "a name is 1 to 64 letters, digits, dots, dashes, underscores, or @");
+    if (!access::is_user_name(name))
+        return complain(output, kUsage, "a name is 1 to 64 letters, digits, dots, dashes, underscores, or @");
     if (verb == "add") return add_token(invocation, name, output);
-    if (verb == "del") return edit(invocation, output, [&](const std::string& text) { return access::without_token(text, name); });
+    if (verb == "del")
+        return edit(invocation, output, [&](const std::string& text) { return access::without_token(text, name); });
     return misuse(output, "token", "add|del");
 }
 
@@ -127,7 +139,8 @@ int run_web(const Invocation& invocation, Output& output) {
     const auto text = read_text(path);
     if (!text) return complain(output, kFailed, text.error().what);
     if (text->empty())
-        return complain(output, kFailed, "there is no certificate yet: it is made when the status page starts for the first time");
+        return complain(output, kFailed,
+                        "there is no certificate yet: it is made when the status page starts for the first time");
     const auto fingerprint = access::certificate_fingerprint(*text);
     if (!fingerprint) return complain(output, kFailed, path + ": " + fingerprint.error().what);
     if (invocation.json) {

@@ -7,9 +7,9 @@
 #include "config/load.h"
 #include "config/manual.h"
 #include "config/values.h"
+#include "ctl/runners.h"
 #include "ctl/show/json_views.h"
 #include "ctl/show/listeners.h"
-#include "ctl/runners.h"
 #include "ctl/show/table.h"
 
 namespace warren::ctl {
@@ -18,8 +18,8 @@ namespace {
 
 // "3 errors, 1 warning"
 std::string count_text(const std::vector<config::Diagnostic>& diagnostics) {
-    const auto errors =
-        std::count_if(diagnostics.begin(), diagnostics.end(), [](const auto& d) { return d.severity == config::Severity::kError; });
+    const auto errors = std::count_if(diagnostics.begin(), diagnostics.end(),
+                                      [](const auto& d) { return d.severity == config::Severity::kError; });
     const auto warnings = static_cast<std::ptrdiff_t>(diagnostics.size()) - errors;
     std::string out = fmt::format("{} error{}", errors, errors == 1 ? "" : "s");
     if (warnings != 0) out += fmt::format(", {} warning{}", warnings, warnings == 1 ? "" : "s");
@@ -53,7 +53,8 @@ int run_check(const Invocation& invocation, Output& output) {
     }
     for (const config::Diagnostic& diagnostic : loaded.diagnostics) output.out << config::format(diagnostic) << '\n';
     const std::size_t customers = loaded.customers.size();
-    output.out << fmt::format("{}: {} customer{}, {}\n", directory, customers, customers == 1 ? "" : "s", count_text(loaded.diagnostics));
+    output.out << fmt::format("{}: {} customer{}, {}\n", directory, customers, customers == 1 ? "" : "s",
+                              count_text(loaded.diagnostics));
     return valid ? kDone : kAnswerIsNo;
 }
 
@@ -64,10 +65,13 @@ int run_listeners(const Invocation& invocation, Output& output) {
         output.out << listeners_json(listeners);
     } else {
         for (const Listening& each : listeners)
-            output.out << fmt::format("{} {} {} {}\n", each.protocol, each.port, each.address.empty() ? "*" : each.address, each.purpose);
+            output.out << fmt::format("{} {} {} {}\n", each.protocol, each.port,
+                                      each.address.empty() ? "*" : each.address, each.purpose);
     }
     const bool valid = loaded.appliance_valid && !config::has_errors(loaded.diagnostics);
-    return valid ? kDone : complain(output, kAnswerIsNo, "the configuration has errors, a port may be missing; see vpnctl check");
+    return valid
+               ? kDone
+               : complain(output, kAnswerIsNo, "the configuration has errors, a port may be missing; see vpnctl check");
 }
 
 int run_explain(const Invocation& invocation, Output& output) {
@@ -76,9 +80,10 @@ int run_explain(const Invocation& invocation, Output& output) {
     const auto keys = config::keys_matching(wanted);
     if (keys.empty()) {
         const std::string near = config::suggest_path(wanted);
-        return complain(output, kAnswerIsNo,
-                        fmt::format("there is no key \"{}\"{}", wanted,
-                                    near.empty() ? "; vpnctl explain lists them" : fmt::format("; did you mean \"{}\"?", near)));
+        return complain(
+            output, kAnswerIsNo,
+            fmt::format("there is no key \"{}\"{}", wanted,
+                        near.empty() ? "; vpnctl explain lists them" : fmt::format("; did you mean \"{}\"?", near)));
     }
     if (invocation.json) {
         output.out << explain_json(keys);
@@ -88,7 +93,8 @@ int run_explain(const Invocation& invocation, Output& output) {
         Table table({{"FILE"}, {"KEY"}, {"ACCEPTED"}});
         for (const config::Key* key : keys) {
             if (key->type == config::Type::kTable || key->type == config::Type::kTables) continue;
-            table.add({std::string(config::file_of(key->document)), config::display_path(key->path), config::accepted(*key)});
+            table.add(
+                {std::string(config::file_of(key->document)), config::display_path(key->path), config::accepted(*key)});
         }
         output.out << table.text();
         return kDone;

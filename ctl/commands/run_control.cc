@@ -5,8 +5,8 @@
 
 #include "base/printable.h"
 #include "ctl/ask/control_client.h"
-#include "ctl/show/json_views.h"
 #include "ctl/runners.h"
+#include "ctl/show/json_views.h"
 
 namespace warren::ctl {
 
@@ -27,7 +27,9 @@ int ask(ipc::ControlVerb verb, const Invocation& invocation, Output& output) {
             output.out << line_of(text) << '\n' << std::flush;
         }
     });
-    if (!done) return complain(output, done.error().code == ErrorCode::kUnavailable ? kUnreachable : kFailed, done.error().what);
+    if (!done)
+        return complain(output, done.error().code == ErrorCode::kUnavailable ? kUnreachable : kFailed,
+                        done.error().what);
     if (invocation.json) {
         output.out << control_json(texts, *done);
     } else if (!done->summary.empty()) {

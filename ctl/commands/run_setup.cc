@@ -22,16 +22,16 @@
 #include "crypto/keys.h"
 #include "crypto/random.h"
 #include "crypto/x25519.h"
-#include "ctl/files/files.h"
-#include "ctl/runners.h"
 #include "ctl/commands/setup.h"
 #include "ctl/commands/terminal.h"
+#include "ctl/files/files.h"
+#include "ctl/runners.h"
 
 namespace warren::ctl {
 
 namespace {
 
-constexpr int kMostTries = 20;                   // of one question: a program that pipes something else shall come to an end
+constexpr int kMostTries = 20;  // of one question: a program that pipes something else shall come to an end
 constexpr const char* kImageMark = "/data/etc";  // only the firmware image has its data partition there
 constexpr const char* kImageNetworkDirectory = "/etc/systemd/network";
 constexpr std::string_view kUplinkFile = "/10-uplink.network";
@@ -73,23 +73,25 @@ std::vector<std::string> ethernet_devices() {
 using Problem = std::function<std::string(const std::string&)>;
 
 // Asks until `problem` has nothing against the answer. An empty line is `standard`.
-Result<std::string> ask(const std::string& question, const std::string& standard, const Problem& problem, Output& output,
-                        Echo echo = Echo::kShown) {
+Result<std::string> ask(const std::string& question, const std::string& standard, const Problem& problem,
+                        Output& output, Echo echo = Echo::kShown) {
     const std::string prompt = standard.empty() ? question + ": " : fmt::format("{} [{}]: ", question, standard);
     for (int i = 0; i < kMostTries; ++i) {
         auto answer = read_line(prompt, echo, output);
-        if (!answer) return fail(ErrorCode::kInvalid, fmt::format("\"{}\" has no answer; nothing was written", question));
+        if (!answer)
+            return fail(ErrorCode::kInvalid, fmt::format("\"{}\" has no answer; nothing was written", question));
         if (answer->empty()) *answer = standard;
         const std::string wrong = problem(*answer);
         if (wrong.empty()) return *answer;
         output.err << fmt::format("{}: {}\n", question, printable(wrong));
     }
-    return fail(ErrorCode::kInvalid, fmt::format("\"{}\" was answered wrongly {} times; nothing was written", question, kMostTries));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("\"{}\" was answered wrongly {} times; nothing was written", question, kMostTries));
 }
 
 // Into `place`, which is checked with all that was answered before.
-Status ask_appliance(const std::string& question, ApplianceAnswers& answers, std::string& place, const std::string& standard,
-                     Output& output) {
+Status ask_appliance(const std::string& question, ApplianceAnswers& answers, std::string& place,
+                     const std::string& standard, Output& output) {
     const auto answer = ask(
         question, standard,
         [&](const std::string& text) {
@@ -105,7 +107,8 @@ template <typename T>
 Result<std::optional<T>> ask_optional(const std::string& question, const std::string& standard, const Problem& problem,
                                       std::optional<T> (*parse)(std::string_view), Output& output) {
     const auto answer = ask(
-        question, standard, [&](const std::string& text) { return text == "none" ? std::string() : problem(text); }, output);
+        question, standard, [&](const std::string& text) { return text == "none" ? std::string() : problem(text); },
+        output);
     if (!answer) return tl::unexpected<Error>(answer.error());
     return *answer == "none" ? std::nullopt : parse(*answer);
 }
@@ -113,7 +116,8 @@ Result<std::optional<T>> ask_optional(const std::string& question, const std::st
 Result<std::optional<UplinkAnswers>> ask_uplink(const std::string& directory, Output& output) {
     const bool is_there = exists(directory + std::string(kUplinkFile));
     const auto address = ask(
-        "Uplink address (with its prefix length), or dhcp" + std::string(is_there ? ", or keep" : ""), is_there ? "keep" : "dhcp",
+        "Uplink address (with its prefix length), or dhcp" + std::string(is_there ? ", or keep" : ""),
+        is_there ? "keep" : "dhcp",
         [&](const std::string& text) {
             return text == "dhcp" || (is_there && text == "keep") ? std::string() : uplink_address_problem(text);
         },
@@ -124,7 +128,8 @@ Result<std::optional<UplinkAnswers>> ask_uplink(const std::string& directory, Ou
     const auto device = ask(
         "Uplink device", devices.empty() ? "eth0" : devices.front(),
         [&](const std::string& text) {
-            if (devices.empty() || std::find(devices.begin(), devices.end(), text) != devices.end()) return device_problem(text);
+            if (devices.empty() || std::find(devices.begin(), devices.end(), text) != devices.end())
+                return device_problem(text);
             return fmt::format("there is no such device; there are: {}", fmt::join(devices, ", "));
         },
         output);
@@ -133,11 +138,13 @@ Result<std::optional<UplinkAnswers>> ask_uplink(const std::string& directory, Ou
     if (out.address) {
         const Prefix uplink = *out.address;
         const auto gateway = ask_optional<IpAddress>(
-            "Gateway, or none", "", [uplink](const std::string& text) { return gateway_problem(text, uplink); }, parse_ip, output);
+            "Gateway, or none", "", [uplink](const std::string& text) { return gateway_problem(text, uplink); },
+            parse_ip, output);
         if (!gateway) return tl::unexpected<Error>(gateway.error());
         out.gateway = *gateway;
     }
-    const auto time_server = ask_optional<IpAddress>("Time server's address (NTP), or none", "none", time_server_problem, parse_ip, output);
+    const auto time_server =
+        ask_optional<IpAddress>("Time server's address (NTP), or none", "none", time_server_problem, parse_ip, output);
     if (!time_server) return tl::unexpected<Error>(time_server.error());
     out.time_server = *time_server;
     return std::optional<UplinkAnswers>(out);
@@ -148,7 +155,8 @@ Status ask_operator(Answers& answers, Output& output) {
     const auto name = ask(
         "First operator of the status page", "admin",
         [](const std::string& text) {
-            return access::is_user_name(text) ? "" : "a name is 1 to 64 letters, digits, dots, dashes, underscores, or @";
+            return access::is_user_name(text) ? ""
+                                              : "a name is 1 to 64 letters, digits, dots, dashes, underscores, or @";
         },
         output);
     if (!name) return tl::unexpected<Error>(name.error());
@@ -227,7 +235,8 @@ int report(const Invocation& invocation, const std::string& network, const Answe
     const config::Loaded loaded = config::load(invocation.config_dir);
     const auto key = loaded.secrets.public_key({"uplink"});
     if (!loaded.appliance_valid || !key) {
-        for (const config::Diagnostic& diagnostic : loaded.diagnostics) output.err << config::format(diagnostic) << '\n';
+        for (const config::Diagnostic& diagnostic : loaded.diagnostics)
+            output.err << config::format(diagnostic) << '\n';
         return complain(output, kFailed, "written, but not valid as it is");
     }
     const std::string toml = invocation.config_dir + "/warren.toml";
@@ -235,12 +244,13 @@ int report(const Invocation& invocation, const std::string& network, const Answe
         output.out << nlohmann::ordered_json{{"file", toml}, {"public_key", crypto::to_base64(*key)}}.dump(2) << '\n';
         return kDone;
     }
-    output.out << fmt::format("\nWritten: {}\nThe appliance's public key, which every client needs:\n  {}\n\nNext:\n", toml,
-                              crypto::to_base64(*key));
+    output.out << fmt::format("\nWritten: {}\nThe appliance's public key, which every client needs:\n  {}\n\nNext:\n",
+                              toml, crypto::to_base64(*key));
     output.out << (network.empty() ? "  systemctl restart warren\n"
                                    : "  systemctl restart systemd-networkd warren     # from now on as answered\n");
     if (!answers.appliance.status_listen.empty())
-        output.out << "  vpnctl web fingerprint                        # what the browser must show for the status page\n";
+        output.out
+            << "  vpnctl web fingerprint                        # what the browser must show for the status page\n";
     output.out << "  vpnctl explain stack                          # for the first customer: " << invocation.config_dir
                << "/customers/ID.toml\n";
     return kDone;
@@ -249,9 +259,11 @@ int report(const Invocation& invocation, const std::string& network, const Answe
 }  // namespace
 
 int run_setup(const Invocation& invocation, Output& output) {
-    if (const Status started = access::start_libsodium(); !started) return complain(output, kFailed, started.error().what);
+    if (const Status started = access::start_libsodium(); !started)
+        return complain(output, kFailed, started.error().what);
     const std::string toml = invocation.config_dir + "/warren.toml";
-    if (exists(toml)) return complain(output, kFailed, toml + " is there already; setup is for an appliance without one");
+    if (exists(toml))
+        return complain(output, kFailed, toml + " is there already; setup is for an appliance without one");
     const std::string network = network_directory(invocation);
     const auto answers = ask_all(network, output);
     if (!answers) return complain(output, kFailed, answers.error().what);

@@ -4,8 +4,8 @@
 #include <ostream>
 
 #include "ctl/ask/control_client.h"
-#include "ctl/show/json_views.h"
 #include "ctl/runners.h"
+#include "ctl/show/json_views.h"
 #include "ctl/show/text_views.h"
 #include "ctl/show/wg_show.h"
 
@@ -26,7 +26,9 @@ int with_snapshot(const Invocation& invocation, bool with_peers, Output& output,
     const Error& error = snapshot.error();
     if (error.code == ErrorCode::kUnavailable) return complain(output, kUnreachable, error.what);
     if (error.code == ErrorCode::kNotFound) {
-        return complain(output, kFailed, fmt::format("customer {}: {}; vpnctl customers lists them", customer_of(invocation), error.what));
+        return complain(
+            output, kFailed,
+            fmt::format("customer {}: {}; vpnctl customers lists them", customer_of(invocation), error.what));
     }
     return complain(output, kFailed, error.what);
 }
@@ -36,8 +38,9 @@ template <typename Show>
 int with_customer(const Invocation& invocation, Output& output, Show show) {
     return with_snapshot(invocation, true, output, [&](const Snapshot& snapshot) {
         if (snapshot.customers.size() == 1) return show(snapshot.customers[0]);
-        return complain(output, kFailed,
-                        fmt::format("customer {}: vpnd does not know him; vpnctl customers lists them", customer_of(invocation)));
+        return complain(
+            output, kFailed,
+            fmt::format("customer {}: vpnd does not know him; vpnctl customers lists them", customer_of(invocation)));
     });
 }
 
@@ -58,8 +61,9 @@ int run_status(const Invocation& invocation, Output& output) {
     if (stackd.silence.empty()) output.out << stackd_text(stackd, customer_of(invocation));
     const std::string silence = stackd.silence.empty() ? "" : stackd_text(stackd, "");
     if (!invocation.arguments.empty()) {
-        return with_customer(invocation, output,
-                             [&](const CustomerStatus& customer) { return print(output, silence + customer_text(customer)); });
+        return with_customer(invocation, output, [&](const CustomerStatus& customer) {
+            return print(output, silence + customer_text(customer));
+        });
     }
     return with_snapshot(invocation, false, output,
                          [&](const Snapshot& snapshot) { return print(output, silence + status_text(snapshot)); });
@@ -73,7 +77,8 @@ int run_customers(const Invocation& invocation, Output& output) {
 
 int run_peers(const Invocation& invocation, Output& output) {
     return with_snapshot(invocation, true, output, [&](const Snapshot& snapshot) {
-        return print(output, invocation.json ? peers_json(snapshot) : peers_text(snapshot, invocation.arguments.empty()));
+        return print(output,
+                     invocation.json ? peers_json(snapshot) : peers_text(snapshot, invocation.arguments.empty()));
     });
 }
 

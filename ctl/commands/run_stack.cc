@@ -1,10 +1,10 @@
 // routes, exec
 #include <ostream>
 
-#include "ctl/show/json_views.h"
 #include "ctl/ask/netns.h"
-#include "ctl/show/routes.h"
 #include "ctl/runners.h"
+#include "ctl/show/json_views.h"
+#include "ctl/show/routes.h"
 
 namespace warren::ctl {
 

@@ -12,13 +12,13 @@
 #include "access/users.h"
 #include "base/kernel_names.h"
 #include "config/parse.h"
-#include "ctl/files/files.h"
 #include "ctl/ask/netns.h"
 #include "ctl/ask/program.h"
+#include "ctl/files/files.h"
 #include "ctl/files/redact.h"
-#include "ctl/show/routes.h"
-#include "ctl/runners.h"
 #include "ctl/files/tar.h"
+#include "ctl/runners.h"
+#include "ctl/show/routes.h"
 #include "ctl/show/units.h"
 
 namespace warren::ctl {
@@ -42,7 +42,8 @@ std::vector<Question> questions() {
     return {
         {"kernel/uname.txt", {"uname", "-a"}},
         {"kernel/uptime.txt", {"uptime"}},
-        {"kernel/sysctl.txt", {"sysctl", "net.core", "net.ipv4.ip_forward", "fs.mount-max", "fs.nr_open", "user.max_net_namespaces"}},
+        {"kernel/sysctl.txt",
+         {"sysctl", "net.core", "net.ipv4.ip_forward", "fs.mount-max", "fs.nr_open", "user.max_net_namespaces"}},
         {"kernel/processes.txt", {"ps", "-eo", "pid,ppid,user:16,rss,pcpu,stat,start,comm"}},
         {"kernel/disks.txt", {"df", "-h"}},
         {"kernel/dmesg.txt", {"dmesg"}},
@@ -52,14 +53,16 @@ std::vector<Question> questions() {
         {"uplink/nftables.txt", {"nft", "list", "ruleset"}},
         {"uplink/sockets.txt", {"ss", "-lntup"}},
         {"journal/warren.txt",
-         {"journalctl", "--no-pager", "-o", "short-iso", "-n", "5000", "-u", "warren", "-u", "warren-vpnd@*", "-u", "warren-statusd@*"}},
+         {"journalctl", "--no-pager", "-o", "short-iso", "-n", "5000", "-u", "warren", "-u", "warren-vpnd@*", "-u",
+          "warren-statusd@*"}},
         {"journal/boot.txt", {"journalctl", "--no-pager", "-o", "short-iso", "-n", "3000", "-b", "-p", "warning"}},
         {"journal/clock.txt", {"timedatectl", "--no-pager", "show"}},
     };
 }
 
-constexpr std::array<const char*, 7> kKernelFiles{"/proc/cpuinfo",     "/proc/meminfo",          "/proc/loadavg",     "/proc/net/snmp",
-                                                  "/proc/net/netstat", "/proc/net/softnet_stat", "/proc/pressure/cpu"};
+constexpr std::array<const char*, 7> kKernelFiles{"/proc/cpuinfo",     "/proc/meminfo",     "/proc/loadavg",
+                                                  "/proc/net/snmp",    "/proc/net/netstat", "/proc/net/softnet_stat",
+                                                  "/proc/pressure/cpu"};
 
 // What goes into the archive. Everything passes through redact().
 class Bundle {
@@ -95,7 +98,8 @@ Result<std::vector<std::string>> files_below(const std::string& directory) {
     std::error_code error;
     if (!fs::exists(directory, error)) return out;
     for (fs::recursive_directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
-        if (at->is_regular_file(error) && !at->is_symlink(error)) out.push_back(at->path().lexically_relative(directory).string());
+        if (at->is_regular_file(error) && !at->is_symlink(error))
+            out.push_back(at->path().lexically_relative(directory).string());
     }
     if (error) return fail_errno("read " + directory, error.value());
     std::sort(out.begin(), out.end());
@@ -125,12 +129,16 @@ Result<std::vector<std::string>> known_secrets(const std::string& config, const 
 std::string users_text(const std::string& config) {
     const auto text = read_text(config + "/users.toml");
     const auto users = text ? access::parse_users(*text) : Result<access::Users>(tl::unexpected<Error>(text.error()));
-    if (!users) return users.error().code == ErrorCode::kInvalid ? "users.toml cannot be read as it is\n" : users.error().what + '\n';
+    if (!users)
+        return users.error().code == ErrorCode::kInvalid ? "users.toml cannot be read as it is\n"
+                                                         : users.error().what + '\n';
     std::string out;
     for (const auto& user : users->users)
-        out += fmt::format("user {} {} {}\n", user.name, name_of(user.grant.role), fmt::join(user.grant.customers, ","));
+        out +=
+            fmt::format("user {} {} {}\n", user.name, name_of(user.grant.role), fmt::join(user.grant.customers, ","));
     for (const auto& token : users->tokens)
-        out += fmt::format("token {} {} {}\n", token.name, name_of(token.grant.role), fmt::join(token.grant.customers, ","));
+        out += fmt::format("token {} {} {}\n", token.name, name_of(token.grant.role),
+                           fmt::join(token.grant.customers, ","));
     return out;
 }
 
@@ -167,8 +175,8 @@ void add_stacks(const std::vector<std::string>& customers, Bundle& bundle) {
         const std::string path = fmt::format("--net={}/{}", kNamespaceDirectory, name);
         bundle.ask({fmt::format("stacks/{}/nftables.txt", id), {"nsenter", path, "nft", "list", "ruleset"}});
     }
-    bundle.add("stacks/README.txt", fmt::format("{} customers have a file, {} of them a stack; the first {} are here\n", customers.size(),
-                                                seen, std::min(seen, kMostStacks)));
+    bundle.add("stacks/README.txt", fmt::format("{} customers have a file, {} of them a stack; the first {} are here\n",
+                                                customers.size(), seen, std::min(seen, kMostStacks)));
 }
 
 // What other commands of vpnctl print.
@@ -183,7 +191,8 @@ void add_answers(const Invocation& invocation, Bundle& bundle) {
     };
     answer("versions.txt", {"--version"});
     answer("check.txt", {"check"});
-    for (const char* command : {"status", "counters", "drops"}) answer(fmt::format("{}.json", command), {"--json", command});
+    for (const char* command : {"status", "counters", "drops"})
+        answer(fmt::format("{}.json", command), {"--json", command});
     answer("status.txt", {"status"});
     answer("diff.txt", {"diff"});
 }
@@ -206,7 +215,8 @@ Result<Bundle> collect(const Invocation& invocation) {
     bundle.add("config/users.txt", users_text(config));
     bundle.add("config/secrets.txt", secrets_text(config, *secret_files));
     add_stacks(customers_in(*customer_files), bundle);
-    for (const char* path : kKernelFiles) bundle.add("kernel/" + fs::path(path).filename().string() + ".txt", read_text(path).value_or(""));
+    for (const char* path : kKernelFiles)
+        bundle.add("kernel/" + fs::path(path).filename().string() + ".txt", read_text(path).value_or(""));
     for (const Question& question : questions()) bundle.ask(question);
     return bundle;
 }
@@ -214,7 +224,8 @@ Result<Bundle> collect(const Invocation& invocation) {
 Result<std::string> pack(const Bundle& bundle) {
     auto ran = run_program({"gzip", "-6n"}, tar_of(bundle.files(), std::time(nullptr)), kPacking);
     if (!ran) return tl::unexpected<Error>(ran.error());
-    if (ran->exit_status != 0 || ran->was_cut) return fail(ErrorCode::kFailed, fmt::format("gzip failed with status {}", ran->exit_status));
+    if (ran->exit_status != 0 || ran->was_cut)
+        return fail(ErrorCode::kFailed, fmt::format("gzip failed with status {}", ran->exit_status));
     return std::move(ran->output);
 }
 
@@ -226,13 +237,19 @@ int run_support_bundle(const Invocation& invocation, Output& output) {
     if (!bundle) return complain(output, kFailed, bundle.error().what);
     const auto packed = pack(*bundle);
     if (!packed) return complain(output, kFailed, packed.error().what);
-    if (const Status written = create_file(path, *packed); !written) return complain(output, kFailed, written.error().what);
+    if (const Status written = create_file(path, *packed); !written)
+        return complain(output, kFailed, written.error().what);
     if (invocation.json) {
-        output.out << nlohmann::ordered_json{{"file", path}, {"files", bundle->files().size()}, {"bytes", packed->size()}}.dump(2) << '\n';
+        output.out << nlohmann::ordered_json{{"file", path},
+                                             {"files", bundle->files().size()},
+                                             {"bytes", packed->size()}}
+                          .dump(2)
+                   << '\n';
         return kDone;
     }
-    output.out << fmt::format("{}: {} files, {}; without keys, passwords and tokens, but with addresses and names of customers\n", path,
-                              bundle->files().size(), bytes_text(packed->size()));
+    output.out << fmt::format(
+        "{}: {} files, {}; without keys, passwords and tokens, but with addresses and names of customers\n", path,
+        bundle->files().size(), bytes_text(packed->size()));
     return kDone;
 }
 

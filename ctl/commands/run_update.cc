@@ -1,4 +1,5 @@
-// update: the firmware image's two slots. Thin: the image has a program that does it, /usr/lib/warren/update, which a package has not.
+// update: the firmware image's two slots. Thin: the image has a program that does it, /usr/lib/warren/update, which a
+// package has not.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -21,7 +22,8 @@ std::string misuse_of(const Invocation& invocation) {
     const std::string& verb = invocation.arguments[0];
     const bool has_file = invocation.arguments.size() > 1;
     if (verb == "install") return has_file ? "" : "update install needs the bundle's FILE";
-    if (verb != "status" && verb != "rollback" && verb != "mark-good") return "update {install|status|rollback|mark-good}";
+    if (verb != "status" && verb != "rollback" && verb != "mark-good")
+        return "update {install|status|rollback|mark-good}";
     return has_file ? fmt::format("update {} takes no FILE", verb) : "";
 }
 
@@ -30,7 +32,8 @@ std::string misuse_of(const Invocation& invocation) {
 int run_update(const Invocation& invocation, Output& output) {
     if (const std::string misuse = misuse_of(invocation); !misuse.empty()) return complain(output, kUsage, misuse);
     if (::access(kUpdater, X_OK) != 0)
-        return complain(output, kFailed, "this is not the firmware image: it has no slots; a package is updated with apt");
+        return complain(output, kFailed,
+                        "this is not the firmware image: it has no slots; a package is updated with apt");
     if (::geteuid() != 0) return complain(output, kFailed, "not allowed to see the slots; run this as root");
     std::vector<std::string> words{kUpdater};
     words.insert(words.end(), invocation.arguments.begin(), invocation.arguments.end());

@@ -32,7 +32,8 @@ std::string toml_string(std::string_view text) {
 }
 
 bool is_number(std::string_view text) {
-    return !text.empty() && text.size() <= 18 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return !text.empty() && text.size() <= 18 &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 }  // namespace
@@ -41,12 +42,14 @@ std::string appliance_text(const ApplianceAnswers& answers) {
     // What is no number stands there as text, for the checks to say so.
     const std::string port = is_number(answers.listen_port) ? answers.listen_port : toml_string(answers.listen_port);
     std::string out = fmt::format(
-        "# Made by vpnctl setup. `vpnctl explain` says what else there is; `vpnctl check` finds every mistake.\nschema = 1\n\n"
+        "# Made by vpnctl setup. `vpnctl explain` says what else there is; `vpnctl check` finds every mistake.\nschema "
+        "= 1\n\n"
         "[appliance]\nname = {}\n\n"
         "# One port and one key for all customers; the key is in secrets/uplink.\n"
         "[wireguard]\nlisten_port = {}\nprivate_key = {{ secret = \"uplink\" }}\n",
         toml_string(answers.name), port);
-    if (!answers.status_listen.empty()) out += fmt::format("\n[status]\nlisten = {}\n", toml_string(answers.status_listen));
+    if (!answers.status_listen.empty())
+        out += fmt::format("\n[status]\nlisten = {}\n", toml_string(answers.status_listen));
     return out;
 }
 
@@ -72,9 +75,11 @@ std::string uplink_text(const UplinkAnswers& answers) {
 std::string device_problem(std::string_view text) {
     // Neither a path nor a pattern: Name= of systemd.network(5) takes several words, and "*", "?", "[" and "!" in them.
     const auto is_plain = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' || c == '@';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+               c == '.' || c == '@';
     };
-    if (!text.empty() && text.size() <= kMaxDeviceName && text != "." && text != ".." && std::all_of(text.begin(), text.end(), is_plain))
+    if (!text.empty() && text.size() <= kMaxDeviceName && text != "." && text != ".." &&
+        std::all_of(text.begin(), text.end(), is_plain))
         return {};
     return fmt::format("a device's name has 1 to {} letters, digits, dots, dashes or underscores", kMaxDeviceName);
 }
@@ -90,7 +95,8 @@ std::string gateway_problem(std::string_view text, const Prefix& uplink) {
     const auto gateway = parse_ip(text);
     if (!gateway) return "accepted: an address, such as 198.51.100.1, or \"none\"";
     if (*gateway == uplink.address) return "this is the uplink's own address";
-    const bool is_neighbour = uplink.contains(*gateway) || (gateway->is_link_local() && !gateway->is_v4() && !uplink.address.is_v4());
+    const bool is_neighbour =
+        uplink.contains(*gateway) || (gateway->is_link_local() && !gateway->is_v4() && !uplink.address.is_v4());
     if (!is_neighbour) return fmt::format("is not in {}, the uplink's network", to_string(uplink.network()));
     if (gateway->is_link_local()) return {};
     return config::host_address_problem({*gateway, uplink.length}).value_or("");
@@ -98,7 +104,8 @@ std::string gateway_problem(std::string_view text, const Prefix& uplink) {
 
 std::string time_server_problem(std::string_view text) {
     const auto address = parse_ip(text);
-    if (!address || address->is_unspecified() || address->is_multicast()) return "accepted: an address, such as 198.51.100.1, or \"none\"";
+    if (!address || address->is_unspecified() || address->is_multicast())
+        return "accepted: an address, such as 198.51.100.1, or \"none\"";
     return {};
 }
 

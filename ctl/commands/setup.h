@@ -40,6 +40,7 @@ struct UplinkAnswers {
 
 // All other Ethernet devices belong to customers: nothing is asked for or announced on them by the machine itself.
 inline constexpr std::string_view kOtherDevicesText =
-    "# Made by vpnctl setup: devices that are not the uplink are the customers'.\n[Match]\nType=ether\n\n[Link]\nUnmanaged=yes\n";
+    "# Made by vpnctl setup: devices that are not the uplink are the "
+    "customers'.\n[Match]\nType=ether\n\n[Link]\nUnmanaged=yes\n";
 
 }  // namespace warren::ctl

@@ -45,7 +45,8 @@ Status put(const std::string& path, std::string_view text, mode_t mode, unsigned
     const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file.valid()) return fail_errno("write " + fresh, errno);
     Status done = write_and_sync(file.get(), text, mode);
-    if (done && ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), rename_flags) != 0) done = fail_errno("rename", errno);
+    if (done && ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), rename_flags) != 0)
+        done = fail_errno("rename", errno);
     if (done) {
         sync_directory_of(path);
         return {};
@@ -78,7 +79,8 @@ Status create_file(const std::string& path, std::string_view text, mode_t mode) 
 
 Status ensure_directory(const std::string& path, mode_t mode) {
     if (::mkdir(path.c_str(), mode) == 0) {
-        if (::chmod(path.c_str(), mode) != 0) return fail_errno("make " + path, errno);  // the umask may have taken something
+        if (::chmod(path.c_str(), mode) != 0)
+            return fail_errno("make " + path, errno);  // the umask may have taken something
         return {};
     }
     struct stat found {};

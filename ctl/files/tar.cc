@@ -13,7 +13,8 @@ constexpr std::size_t kBlock = 512;
 
 // Fields of a ustar header: where, and how many bytes.
 constexpr std::size_t kName = 0, kNameSize = 100;
-constexpr std::size_t kMode = 100, kUid = 108, kGid = 116, kSize = 124, kTime = 136, kChecksum = 148, kType = 156, kMagic = 257;
+constexpr std::size_t kMode = 100, kUid = 108, kGid = 116, kSize = 124, kTime = 136, kChecksum = 148, kType = 156,
+                      kMagic = 257;
 
 void put(std::string& header, std::size_t at, std::string_view text) {
     std::copy(text.begin(), text.end(), header.begin() + static_cast<std::ptrdiff_t>(at));
@@ -30,7 +31,8 @@ std::string header_of(const TarFile& file, std::int64_t time) {
     put(out, kChecksum, "        ");  // counts as blanks
     put(out, kType, "0");
     put(out, kMagic, std::string_view("ustar\00000", 8));
-    const auto sum = std::accumulate(out.begin(), out.end(), 0U, [](unsigned all, char c) { return all + static_cast<unsigned char>(c); });
+    const auto sum = std::accumulate(out.begin(), out.end(), 0U,
+                                     [](unsigned all, char c) { return all + static_cast<unsigned char>(c); });
     put(out, kChecksum, fmt::format("{:06o}", sum) + '\0');
     return out;
 }

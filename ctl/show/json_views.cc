@@ -85,7 +85,8 @@ std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd) {
     out["problems"] = Json::array();
     if (!stackd.silence.empty()) out["problems"].push_back({{"customer", nullptr}, {"text", stackd.silence}});
     for (const ipc::ControlText& problem : stackd.problems)
-        out["problems"].push_back({{"customer", problem.customer.empty() ? Json() : Json(problem.customer)}, {"text", problem.text}});
+        out["problems"].push_back(
+            {{"customer", problem.customer.empty() ? Json() : Json(problem.customer)}, {"text", problem.text}});
     out["customers"] = Json::array();
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;
@@ -236,7 +237,8 @@ std::string check_json(const config::Loaded& loaded) {
         out["customers"].push_back(Json{{"id", customer.customer.id}, {"valid", customer.valid}});
     }
     out["diagnostics"] = Json::array();
-    for (const config::Diagnostic& diagnostic : loaded.diagnostics) out["diagnostics"].push_back(diagnostic_of(diagnostic));
+    for (const config::Diagnostic& diagnostic : loaded.diagnostics)
+        out["diagnostics"].push_back(diagnostic_of(diagnostic));
     return dump(out);
 }
 
@@ -280,7 +282,8 @@ std::string control_json(const std::vector<ipc::ControlText>& texts, const ipc::
         const char* list = text.kind == ipc::ControlText::Kind::kStep         ? "steps"
                            : text.kind == ipc::ControlText::Kind::kDiagnostic ? "diagnostics"
                                                                               : "notes";
-        out[list].push_back(Json{{"customer", text.customer.empty() ? Json() : Json(text.customer)}, {"text", text.text}});
+        out[list].push_back(
+            Json{{"customer", text.customer.empty() ? Json() : Json(text.customer)}, {"text", text.text}});
     }
     return dump(out);
 }

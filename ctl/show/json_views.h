@@ -8,9 +8,9 @@
 #include "config/load.h"
 #include "config/schema.h"
 #include "ctl/ask/control_client.h"
+#include "ctl/ask/snapshot_client.h"
 #include "ctl/show/listeners.h"
 #include "ctl/show/routes.h"
-#include "ctl/ask/snapshot_client.h"
 #include "ipc/control_messages.h"
 
 namespace warren::ctl {

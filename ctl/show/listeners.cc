@@ -9,7 +9,8 @@ std::vector<Listening> listeners_of(const config::Loaded& loaded) {
     if (const auto& page = loaded.appliance.status_listen; page && !page->address.is_loopback())
         out.push_back({"tcp", page->port, page->address.is_unspecified() ? "" : to_string(page->address), "status"});
     for (const config::LoadedCustomer& customer : loaded.customers) {
-        if (customer.valid && customer.value().listener) out.push_back({"udp", customer.value().listener->port, "", customer.value().id});
+        if (customer.valid && customer.value().listener)
+            out.push_back({"udp", customer.value().listener->port, "", customer.value().id});
     }
     return out;
 }

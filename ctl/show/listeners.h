@@ -17,8 +17,8 @@ struct Listening {
     bool operator==(const Listening&) const = default;
 };
 
-// The shared listener, the status page, the customers' own by id; of valid files, suspended customers too. Without what the uplink cannot
-// reach.
+// The shared listener, the status page, the customers' own by id; of valid files, suspended customers too. Without what
+// the uplink cannot reach.
 [[nodiscard]] std::vector<Listening> listeners_of(const config::Loaded& loaded);
 
 }  // namespace warren::ctl

@@ -98,7 +98,8 @@ Result<std::vector<StackRoute>> dump_all() {
     constexpr int kAttempts = 5;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         // A socket per attempt: what is left of an interrupted dump goes with it.
-        const std::unique_ptr<mnl_socket, int (*)(mnl_socket*)> socket(mnl_socket_open(NETLINK_ROUTE), &mnl_socket_close);
+        const std::unique_ptr<mnl_socket, int (*)(mnl_socket*)> socket(mnl_socket_open(NETLINK_ROUTE),
+                                                                       &mnl_socket_close);
         if (socket == nullptr) return fail_errno("netlink socket", errno);
         if (mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) return fail_errno("netlink bind", errno);
         std::vector<StackRoute> out;
@@ -108,7 +109,8 @@ Result<std::vector<StackRoute>> dump_all() {
         if (interrupted) continue;
         for (StackRoute& route : out) {
             std::array<char, IF_NAMESIZE> name{};
-            if (route.interface_index != 0 && if_indextoname(route.interface_index, name.data()) != nullptr) route.device = name.data();
+            if (route.interface_index != 0 && if_indextoname(route.interface_index, name.data()) != nullptr)
+                route.device = name.data();
         }
         return out;
     }
@@ -149,7 +151,9 @@ Result<std::vector<StackRoute>> routes_of(const std::string& customer) {
         out = entered ? dump_all() : tl::unexpected<Error>(entered.error());
     }).join();
     if (!out) return out;
-    const auto key = [](const StackRoute& route) { return std::tie(route.to.address, route.to.length, route.metric, route.device); };
+    const auto key = [](const StackRoute& route) {
+        return std::tie(route.to.address, route.to.length, route.metric, route.device);
+    };
     std::sort(out->begin(), out->end(), [&key](const StackRoute& a, const StackRoute& b) { return key(a) < key(b); });
     return out;
 }
@@ -157,8 +161,8 @@ Result<std::vector<StackRoute>> routes_of(const std::string& customer) {
 std::string routes_text(const std::vector<StackRoute>& routes) {
     Table table({{"TO"}, {"TYPE"}, {"VIA"}, {"DEVICE"}, {"METRIC", Align::kRight}, {"MADE BY"}});
     for (const StackRoute& route : routes) {
-        table.add({to_string(route.to), route.type, route.via ? to_string(*route.via) : "-", route.device.empty() ? "-" : route.device,
-                   fmt::format("{}", route.metric), route.protocol});
+        table.add({to_string(route.to), route.type, route.via ? to_string(*route.via) : "-",
+                   route.device.empty() ? "-" : route.device, fmt::format("{}", route.metric), route.protocol});
     }
     return table.text();
 }

@@ -24,10 +24,12 @@ struct StackRoute {
     bool operator==(const StackRoute&) const = default;
 };
 
-// The main table's IPv4 and IPv6 routes, by family, prefix and metric. Enters the stack in a thread of its own; needs root.
+// The main table's IPv4 and IPv6 routes, by family, prefix and metric. Enters the stack in a thread of its own; needs
+// root.
 [[nodiscard]] Result<std::vector<StackRoute>> routes_of(const std::string& customer);
 
-// One RTM_NEWROUTE message (rtnetlink(7)) whose lengths libmnl has checked; nothing when it is no route of the main table.
+// One RTM_NEWROUTE message (rtnetlink(7)) whose lengths libmnl has checked; nothing when it is no route of the main
+// table.
 [[nodiscard]] std::optional<StackRoute> parse_route(const nlmsghdr& message);
 
 [[nodiscard]] std::string routes_text(const std::vector<StackRoute>& routes);

@@ -21,7 +21,8 @@ constexpr std::string_view kBeforeCustomer = "(none)";  // drops before the cust
 
 std::string join(const std::vector<Prefix>& prefixes, std::size_t most) {
     std::string out;
-    for (std::size_t i = 0; i < std::min(prefixes.size(), most); ++i) out += (i == 0 ? "" : ", ") + to_string(prefixes[i]);
+    for (std::size_t i = 0; i < std::min(prefixes.size(), most); ++i)
+        out += (i == 0 ? "" : ", ") + to_string(prefixes[i]);
     if (prefixes.size() > most) out += fmt::format(", +{}", prefixes.size() - most);
     return out.empty() ? "-" : out;
 }
@@ -59,14 +60,16 @@ std::string_view state_of(const ipc::CustomerSnapshot& customer) {
 }
 
 std::string stackd_text(const StackdStatus& stackd, const std::string& customer) {
-    std::string out = fmt::format("stackd      {}\n", printable(stackd.silence.empty() ? fmt::to_string(fmt::join(stackd.facts, "; "))
-                                                                                       : stackd.silence + "; tunnels go on, changes wait"));
+    std::string out = fmt::format("stackd      {}\n",
+                                  printable(stackd.silence.empty() ? fmt::to_string(fmt::join(stackd.facts, "; "))
+                                                                   : stackd.silence + "; tunnels go on, changes wait"));
     std::string_view label = "attention";
     for (const ipc::ControlText& problem : stackd.problems) {
         if (!customer.empty() && problem.customer != customer) continue;
         const bool is_named = problem.kind == ipc::ControlText::Kind::kNote && !problem.customer.empty();
         const std::string first_line = problem.text.substr(0, problem.text.find('\n'));
-        out += fmt::format("{:<12}{}\n", label, printable(is_named ? problem.customer + ": " + first_line : first_line));
+        out +=
+            fmt::format("{:<12}{}\n", label, printable(is_named ? problem.customer + ": " + first_line : first_line));
         label = "";
     }
     return out;
@@ -85,8 +88,8 @@ std::string status_text(const Snapshot& snapshot) {
     std::string out = fmt::format("appliance   {}\nversion     {}\ngeneration  {}\n", printable(header.appliance),
                                   printable(header.version), header.generation);
     out += fmt::format("customers   {}\npeers       {} of {} online\n", snapshot.customers.size(), online, peers);
-    out += fmt::format("handshakes  {} initiated here, {} completed{}\n", header.handshakes_initiated, header.handshakes_completed,
-                       header.under_load ? "; under load, cookies are asked for" : "");
+    out += fmt::format("handshakes  {} initiated here, {} completed{}\n", header.handshakes_initiated,
+                       header.handshakes_completed, header.under_load ? "; under load, cookies are asked for" : "");
     out += fmt::format("encryption  {}\ndropped     {} packets{}\n", printable(header.aead_backend), dropped,
                        dropped == 0 ? "" : " (vpnctl drops)");
     if (snapshot.customers.empty()) return out;
@@ -96,24 +99,32 @@ std::string status_text(const Snapshot& snapshot) {
 std::string customer_text(const CustomerStatus& status) {
     const ipc::CustomerSnapshot& customer = status.customer;
     const std::string listener = customer.listener.empty() ? "the shared one" : "the customer's own";
-    std::string out = fmt::format("customer    {}  {}\nstate       {}\n", customer.id, printable(customer.name), state_of(customer));
+    std::string out =
+        fmt::format("customer    {}  {}\nstate       {}\n", customer.id, printable(customer.name), state_of(customer));
     out += fmt::format("addresses   {}  (vpn0, mtu {})\n", join(customer.addresses, SIZE_MAX), customer.mtu);
-    out += fmt::format("listener    {}, UDP port {}, key {}\n", listener, customer.listen_port, printable(customer.listener_public_key));
+    out += fmt::format("listener    {}, UDP port {}, key {}\n", listener, customer.listen_port,
+                       printable(customer.listener_public_key));
     out += fmt::format("peers       {} of {} online\n", customer.peers_online, customer.peer_count);
-    out += fmt::format("received    {} in {} packets\nsent        {} in {} packets\n", bytes_text(customer.rx_bytes), customer.rx_packets,
-                       bytes_text(customer.tx_bytes), customer.tx_packets);
+    out += fmt::format("received    {} in {} packets\nsent        {} in {} packets\n", bytes_text(customer.rx_bytes),
+                       customer.rx_packets, bytes_text(customer.tx_bytes), customer.tx_packets);
     out += fmt::format("processor   {} receiving, {} sending\n", processor_text(customer.rx_cpu_nanoseconds),
                        processor_text(customer.tx_cpu_nanoseconds));
-    out +=
-        fmt::format("limits      up {}, down {}, share {}\n", limit_text(customer.rate_up), limit_text(customer.rate_down), customer.share);
+    out += fmt::format("limits      up {}, down {}, share {}\n", limit_text(customer.rate_up),
+                       limit_text(customer.rate_down), customer.share);
     out += fmt::format("dropped     {} packets\n", sum_of(customer.drops));
-    for (const auto& [reason, packets] : customer.drops) out += fmt::format("            {} {}\n", packets, printable(reason));
+    for (const auto& [reason, packets] : customer.drops)
+        out += fmt::format("            {} {}\n", packets, printable(reason));
     if (status.peers.empty()) return out;
     return out + '\n' + peers_text({{}, {status}}, false);
 }
 
 std::string customers_text(const Snapshot& snapshot) {
-    Table table({{"CUSTOMER"}, {"STATE"}, {"ONLINE", Align::kRight}, {"RECEIVED", Align::kRight}, {"SENT", Align::kRight}, {"ADDRESSES"}});
+    Table table({{"CUSTOMER"},
+                 {"STATE"},
+                 {"ONLINE", Align::kRight},
+                 {"RECEIVED", Align::kRight},
+                 {"SENT", Align::kRight},
+                 {"ADDRESSES"}});
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;
         table.add({customer.id, std::string(state_of(customer)), online_text(customer), bytes_text(customer.rx_bytes),
@@ -123,9 +134,13 @@ std::string customers_text(const Snapshot& snapshot) {
 }
 
 std::string peers_text(const Snapshot& snapshot, bool with_customer) {
-    std::vector<Column> columns{
-        {"PEER"},     {"STATE"},      {"HANDSHAKE", Align::kRight}, {"RECEIVED", Align::kRight}, {"SENT", Align::kRight},
-        {"ENDPOINT"}, {"ALLOWED IPS"}};
+    std::vector<Column> columns{{"PEER"},
+                                {"STATE"},
+                                {"HANDSHAKE", Align::kRight},
+                                {"RECEIVED", Align::kRight},
+                                {"SENT", Align::kRight},
+                                {"ENDPOINT"},
+                                {"ALLOWED IPS"}};
     if (with_customer) columns.insert(columns.begin(), Column{"CUSTOMER"});
     Table table(std::move(columns));
     for (const CustomerStatus& status : snapshot.customers) {
@@ -162,11 +177,15 @@ std::string counters_text(const Snapshot& snapshot) {
     }
     const std::vector<ipc::WorkerSnapshot>& workers = snapshot.header.workers;
     if (workers.size() < 2) return table.text();
-    Table by_worker(
-        {{"WORKER"}, {"HANDED OVER", Align::kRight}, {"TAKEN OVER", Align::kRight}, {"RING FULL", Align::kRight}, {"CPU", Align::kRight}});
+    Table by_worker({{"WORKER"},
+                     {"HANDED OVER", Align::kRight},
+                     {"TAKEN OVER", Align::kRight},
+                     {"RING FULL", Align::kRight},
+                     {"CPU", Align::kRight}});
     for (std::size_t i = 0; i < workers.size(); ++i) {
-        by_worker.add({fmt::format("data-{}", i), fmt::format("{}", workers[i].handed_over), fmt::format("{}", workers[i].taken_over),
-                       fmt::format("{}", workers[i].ring_full), processor_text(workers[i].cpu_nanoseconds)});
+        by_worker.add({fmt::format("data-{}", i), fmt::format("{}", workers[i].handed_over),
+                       fmt::format("{}", workers[i].taken_over), fmt::format("{}", workers[i].ring_full),
+                       processor_text(workers[i].cpu_nanoseconds)});
     }
     return table.text() + '\n' + by_worker.text();
 }
@@ -191,7 +210,8 @@ std::string drops_text(const Snapshot& snapshot) {
             out += fmt::format("{}: no explanation here; newer than this vpnctl\n", printable(reason));
             continue;
         }
-        out += fmt::format("{}: {}{}{}\n", reason, known->sentence, known->what_to_do.empty() ? "" : " ", known->what_to_do);
+        out += fmt::format("{}: {}{}{}\n", reason, known->sentence, known->what_to_do.empty() ? "" : " ",
+                           known->what_to_do);
     }
     return out;
 }

@@ -17,7 +17,8 @@ std::string peer_text(const ipc::PeerSnapshot& peer) {
     if (peer.has_preshared_key) out += "  preshared key: (hidden)\n";
     if (peer.endpoint) out += fmt::format("  endpoint: {}\n", to_string(*peer.endpoint));
     out += fmt::format("  allowed ips: {}\n", allowed.empty() ? "(none)" : allowed);
-    if (peer.latest_handshake_seconds) out += fmt::format("  latest handshake: {}\n", ago_text(*peer.latest_handshake_seconds));
+    if (peer.latest_handshake_seconds)
+        out += fmt::format("  latest handshake: {}\n", ago_text(*peer.latest_handshake_seconds));
     if (peer.rx_bytes != 0 || peer.tx_bytes != 0) {
         out += fmt::format("  transfer: {} received, {} sent\n", bytes_text(peer.rx_bytes), bytes_text(peer.tx_bytes));
     }
@@ -37,8 +38,9 @@ std::string wg_show_text(const CustomerStatus& status) {
     if (customer.listen_port != 0) out += fmt::format("  listening port: {}\n", customer.listen_port);
 
     std::vector<ipc::PeerSnapshot> peers = status.peers;
-    std::stable_sort(peers.begin(), peers.end(),
-                     [](const auto& a, const auto& b) { return a.latest_handshake.nanoseconds > b.latest_handshake.nanoseconds; });
+    std::stable_sort(peers.begin(), peers.end(), [](const auto& a, const auto& b) {
+        return a.latest_handshake.nanoseconds > b.latest_handshake.nanoseconds;
+    });
     for (const ipc::PeerSnapshot& peer : peers) out += '\n' + peer_text(peer);
     return out;
 }

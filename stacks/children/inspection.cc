@@ -13,9 +13,9 @@
 
 #include "base/ip.h"
 #include "config/parse.h"
-#include "stacks/plan/desired.h"
 #include "stacks/kernel/netns.h"
 #include "stacks/listeners/uapi_socket.h"
+#include "stacks/plan/desired.h"
 
 namespace warren::stacks {
 
@@ -49,8 +49,8 @@ std::optional<std::uint16_t> port_of(int socket) {
 bool is_our_udp(const UniqueFd& socket, int family, std::uint16_t port, const UniqueFd& home) {
     const int fd = socket.get();
     const UniqueFd space(::ioctl(fd, SIOCGSKNS));
-    return option(fd, SO_DOMAIN) == family && option(fd, SO_TYPE) == SOCK_DGRAM && option(fd, SO_PROTOCOL) == IPPROTO_UDP &&
-           port_of(fd) == port && space.valid() && same_file(space, home);
+    return option(fd, SO_DOMAIN) == family && option(fd, SO_TYPE) == SOCK_DGRAM &&
+           option(fd, SO_PROTOCOL) == IPPROTO_UDP && port_of(fd) == port && space.valid() && same_file(space, home);
 }
 
 bool is_our_uapi(const UniqueFd& socket, const std::string& id, const std::string& run_dir) {
@@ -61,12 +61,13 @@ bool is_our_uapi(const UniqueFd& socket, const std::string& id, const std::strin
            (path == kUapiDirectory + file || path == run_dir + "/wireguard" + file);
 }
 
-Status inspect_listener(const std::string& id, const HeldListener& held, std::uint32_t workers, const std::string& run_dir,
-                        const UniqueFd& home) {
+Status inspect_listener(const std::string& id, const HeldListener& held, std::uint32_t workers,
+                        const std::string& run_dir, const UniqueFd& home) {
     const std::string who = "listener '" + id + "'";
     if (!id.empty() && !config::is_customer_id(id)) return invalid(who + " has a name that is none");
     const std::size_t per_family = 1 + workers;
-    if (held.descriptors.size() != per_family * (held.has_v6 ? 2 : 1) + 1) return invalid(who + " has not the sockets it should have");
+    if (held.descriptors.size() != per_family * (held.has_v6 ? 2 : 1) + 1)
+        return invalid(who + " has not the sockets it should have");
     for (std::size_t i = 0; i + 1 < held.descriptors.size(); ++i) {
         if (!is_our_udp(held.descriptors[i], i < per_family ? AF_INET : AF_INET6, held.port, home))
             return invalid(who + " has a socket that is not of UDP port " + std::to_string(held.port));
@@ -82,7 +83,8 @@ Status inspect_tunnel(const std::string& customer, const UniqueFd& tunnel) {
     if (!space.valid() && errno == EBADFD) return {};
     if (!space.valid()) return invalid("customer " + customer + " has a tunnel that is none");
     const auto stack = open_namespace(namespace_name(customer));
-    if (!stack || !same_file(space, *stack)) return invalid("customer " + customer + " has a tunnel that is not in his stack");
+    if (!stack || !same_file(space, *stack))
+        return invalid("customer " + customer + " has a tunnel that is not in his stack");
     return {};
 }
 
@@ -91,7 +93,8 @@ Status inspect_tunnel(const std::string& customer, const UniqueFd& tunnel) {
 Status inspect(const Holdings& holdings, const std::string& run_dir) {
     const auto home = current_namespace();
     if (!home) return tl::unexpected(home.error());
-    for (const auto& [id, held] : holdings.listeners) WARREN_TRY(inspect_listener(id, held, holdings.workers, run_dir, *home));
+    for (const auto& [id, held] : holdings.listeners)
+        WARREN_TRY(inspect_listener(id, held, holdings.workers, run_dir, *home));
     for (const auto& [customer, tunnel] : holdings.tunnels) {
         if (tunnel.empty() || tunnel.size() > holdings.workers)
             return invalid("customer " + customer + " has a tunnel with no or too many queues");

@@ -14,7 +14,8 @@ namespace warren::stacks {
 struct Program {
     std::string executable;
     ServiceUser user;
-    // Not empty: whoever listens there starts the program for each connection, as `user`; the executable is his to choose.
+    // Not empty: whoever listens there starts the program for each connection, as `user`; the executable is his to
+    // choose.
     std::string launcher;
 };
 
@@ -22,7 +23,9 @@ struct Launched {
     VpndProcess process;
     ipc::Channel channel;
 };
-// Waits for a launcher, at most `patience`, or until `must_stop`. One that runs as somebody else than `user` is stopped and refused.
-[[nodiscard]] Result<Launched> launch(const Program& program, Duration patience, const std::function<bool()>& must_stop);
+// Waits for a launcher, at most `patience`, or until `must_stop`. One that runs as somebody else than `user` is stopped
+// and refused.
+[[nodiscard]] Result<Launched> launch(const Program& program, Duration patience,
+                                      const std::function<bool()>& must_stop);
 
 }  // namespace warren::stacks

@@ -40,7 +40,8 @@ Result<VpndLink::Message> VpndLink::receive() {
     space_.resize(ipc::kMaxMessageSize);
     auto received = channel_.receive(space_);
     if (!received) {
-        if (received.error().code == ErrorCode::kUnavailable) return fail(ErrorCode::kUnavailable, "vpnd does not answer");
+        if (received.error().code == ErrorCode::kUnavailable)
+            return fail(ErrorCode::kUnavailable, "vpnd does not answer");
         return with_context("vpnd", received.error());
     }
     if (received->closed) return fail(ErrorCode::kUnavailable, "vpnd hung up");
@@ -53,11 +54,13 @@ Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>
     WARREN_TRY(send(hello, descriptors));
     Holdings holdings;
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(kPatience.tv_sec);
-    while (holdings.listeners.size() + holdings.tunnels.size() <= kMaxHoldings && std::chrono::steady_clock::now() < deadline) {
+    while (holdings.listeners.size() + holdings.tunnels.size() <= kMaxHoldings &&
+           std::chrono::steady_clock::now() < deadline) {
         auto message = receive();
         if (!message) return tl::unexpected(message.error());
         if (const auto* end = std::get_if<ipc::HoldingEnd>(&message->content)) {
-            if (end->workers < 1 || end->workers > ipc::kMaxWorkers) return fail(ErrorCode::kInvalid, "vpnd has no or too many workers");
+            if (end->workers < 1 || end->workers > ipc::kMaxWorkers)
+                return fail(ErrorCode::kInvalid, "vpnd has no or too many workers");
             holdings.generation = applied_ = end->generation;
             holdings.workers = end->workers;
             return holdings;
@@ -78,7 +81,8 @@ Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>
 Status VpndLink::await_applied(std::uint64_t generation) {
     auto message = receive();
     if (!message) return tl::unexpected(message.error());
-    if (const auto* applied = std::get_if<ipc::Applied>(&message->content); applied != nullptr && applied->generation == generation) {
+    if (const auto* applied = std::get_if<ipc::Applied>(&message->content);
+        applied != nullptr && applied->generation == generation) {
         applied_ = generation;
         return {};
     }

@@ -1,4 +1,5 @@
-// stackd's end of the channel to vpnd: says Hello, takes back what vpnd holds, sends generations and waits for the answer.
+// stackd's end of the channel to vpnd: says Hello, takes back what vpnd holds, sends generations and waits for the
+// answer.
 #pragma once
 
 #include <map>
@@ -32,16 +33,17 @@ class VpndLink {
     VpndLink() = default;
     explicit VpndLink(ipc::Channel channel);
 
-    // `descriptors`: on the first connection what Hello needs, none when adopting. What vpnd says that it holds is bounded, in number and
-    // in the time it may take to say it; whether it is what it says is not known (inspection.h).
+    // `descriptors`: on the first connection what Hello needs, none when adopting. What vpnd says that it holds is
+    // bounded, in number and in the time it may take to say it; whether it is what it says is not known (inspection.h).
     [[nodiscard]] Result<Holdings> greet(const ipc::Hello& hello, const std::vector<int>& descriptors);
     // One message of a generation. Keys in it are wiped from the send buffer.
     [[nodiscard]] Status send(const ipc::ConfigMessage& message, const std::vector<int>& descriptors = {});
-    // Waits for the answer to Commit. kInvalid with vpnd's reason when it was rejected; every other error: the link is broken.
+    // Waits for the answer to Commit. kInvalid with vpnd's reason when it was rejected; every other error: the link is
+    // broken.
     [[nodiscard]] Status await_applied(std::uint64_t generation);
 
-    // Asks for a sign of life, and does not wait: the generation that is applied once more, with nothing in it, which vpnd answers when
-    // each of its threads has passed it.
+    // Asks for a sign of life, and does not wait: the generation that is applied once more, with nothing in it, which
+    // vpnd answers when each of its threads has passed it.
     [[nodiscard]] Status ask();
     // The answer is still to come.
     [[nodiscard]] bool is_asked() const { return is_asked_; }

@@ -92,7 +92,8 @@ bool become(const ServiceUser& user) {
     const int channel = ::fcntl(launch.channel, F_DUPFD_CLOEXEC, kChannelDescriptor + 1);
     const int executable = ::fcntl(launch.executable, F_DUPFD_CLOEXEC, kChannelDescriptor + 1);
     if (channel < 0 || executable < 0 || ::dup2(channel, kChannelDescriptor) < 0) give_up(report);
-    if (::syscall(SYS_close_range, kChannelDescriptor + 1, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) != 0) give_up(report);
+    if (::syscall(SYS_close_range, kChannelDescriptor + 1, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) != 0)
+        give_up(report);
     if (!become(launch.user)) give_up(report);
     // By descriptor: the way to the file may lead through a directory that is closed to the user.
     ::execveat(executable, "", launch.arguments.data(), launch.environment.data(), AT_EMPTY_PATH);
@@ -104,7 +105,8 @@ std::vector<std::string> child_environment() {
     std::vector<std::string> out;
     for (char** entry = environ; *entry != nullptr; ++entry) {
         const std::string text = *entry;
-        if (!text.starts_with("NOTIFY_SOCKET=") && !text.starts_with("WATCHDOG_") && !text.starts_with("LISTEN_")) out.push_back(text);
+        if (!text.starts_with("NOTIFY_SOCKET=") && !text.starts_with("WATCHDOG_") && !text.starts_with("LISTEN_"))
+            out.push_back(text);
     }
     return out;
 }
@@ -122,14 +124,17 @@ Result<ServiceUser> find_user(const std::string& name) {
     errno = 0;
     const passwd* entry = ::getpwnam(name.c_str());
     if (entry == nullptr) {
-        return fail(ErrorCode::kNotFound, "there is no user " + name + ", whom vpnd shall run as; make one (adduser --system --group " +
-                                              name + ") or name another with --user");
+        return fail(ErrorCode::kNotFound, "there is no user " + name +
+                                              ", whom vpnd shall run as; make one (adduser --system --group " + name +
+                                              ") or name another with --user");
     }
-    if (entry->pw_uid == 0) return fail(ErrorCode::kInvalid, "vpnd must not run as root; name another user with --user");
+    if (entry->pw_uid == 0)
+        return fail(ErrorCode::kInvalid, "vpnd must not run as root; name another user with --user");
     ServiceUser user{name, entry->pw_uid, entry->pw_gid, {}};
     int count = 64;
     user.groups.resize(static_cast<std::size_t>(count));
-    if (::getgrouplist(name.c_str(), user.gid, user.groups.data(), &count) < 0) count = 1;  // an absurd number of groups: only his own
+    if (::getgrouplist(name.c_str(), user.gid, user.groups.data(), &count) < 0)
+        count = 1;  // an absurd number of groups: only his own
     user.groups.resize(static_cast<std::size_t>(count));
     user.groups.front() = user.gid;
     return user;
@@ -166,7 +171,8 @@ Result<VpndProcess> VpndProcess::watch(pid_t pid) {
 
 void VpndProcess::keep(const std::string& pid_file) const {
     if (const Status written = write_pid_file(pid_file, pid_); !written)
-        log(LogLevel::kWarn, "pid_not_kept", {{"reason", written.error().what}, {"risk", "a stackd after us may not find this process"}});
+        log(LogLevel::kWarn, "pid_not_kept",
+            {{"reason", written.error().what}, {"risk", "a stackd after us may not find this process"}});
 }
 
 Result<VpndProcess> VpndProcess::find(const std::string& pid_file) {
@@ -176,7 +182,8 @@ Result<VpndProcess> VpndProcess::find(const std::string& pid_file) {
     if (!(in >> pid >> started) || pid <= 1) return fail(ErrorCode::kNotFound, "no vpnd was left");
     UniqueFd pidfd = open_pidfd(pid);
     // The descriptor is taken first: from then on the number cannot come to mean another process.
-    if (!pidfd.valid() || start_time(pid) != started) return fail(ErrorCode::kNotFound, "the vpnd that was left has ended");
+    if (!pidfd.valid() || start_time(pid) != started)
+        return fail(ErrorCode::kNotFound, "the vpnd that was left has ended");
     return VpndProcess(pid, std::move(pidfd), false);
 }
 

@@ -25,14 +25,17 @@ struct ServiceUser {
 // A running vpnd: our child, or one that an earlier stackd left.
 class VpndProcess {
   public:
-    // Starts `executable --channel 3` with `channel` as descriptor 3, as `user`, with no capability and no new privileges.
+    // Starts `executable --channel 3` with `channel` as descriptor 3, as `user`, with no capability and no new
+    // privileges.
     [[nodiscard]] static Result<VpndProcess> start(const std::string& executable, const ServiceUser& user, int channel);
-    // One that somebody else started, and that holds the other end of a channel of ours. kUnavailable when it has ended.
+    // One that somebody else started, and that holds the other end of a channel of ours. kUnavailable when it has
+    // ended.
     [[nodiscard]] static Result<VpndProcess> watch(pid_t pid);
     // The one that the pid file names, if it still is that very process; else kNotFound.
     [[nodiscard]] static Result<VpndProcess> find(const std::string& pid_file);
 
-    // Writes its pid to `pid_file` for our successor; where that cannot be done it is logged, and vpnd runs all the same.
+    // Writes its pid to `pid_file` for our successor; where that cannot be done it is logged, and vpnd runs all the
+    // same.
     void keep(const std::string& pid_file) const;
 
     [[nodiscard]] pid_t pid() const { return pid_; }
@@ -41,8 +44,8 @@ class VpndProcess {
     [[nodiscard]] bool ended() const;
     // What it ended with, for a log line: "exit status 4", "signal 9". Reaps a child. Only after it has ended.
     [[nodiscard]] std::string reap();
-    // SIGTERM, and SIGKILL when it has not ended after `patience`. Waits for the end and says it as reap() does: what was ending already
-    // keeps its own reason.
+    // SIGTERM, and SIGKILL when it has not ended after `patience`. Waits for the end and says it as reap() does: what
+    // was ending already keeps its own reason.
     std::string stop(Duration patience);
 
   private:

@@ -24,8 +24,10 @@ constexpr Duration kQuickDeath = seconds(5);
 constexpr Duration kFirstPause = seconds(1);
 constexpr Duration kMaxPause = seconds(60);
 constexpr Duration kStopPatience = seconds(2);
-constexpr Duration kStartPatience = seconds(5);       // tunnels wait meanwhile; what comes later finds its channel closed, and ends
-constexpr Duration kBetweenConnections = seconds(1);  // a statusd that was taken over does not fill vpnd's list of clients at once
+constexpr Duration kStartPatience =
+    seconds(5);  // tunnels wait meanwhile; what comes later finds its channel closed, and ends
+constexpr Duration kBetweenConnections =
+    seconds(1);  // a statusd that was taken over does not fill vpnd's list of clients at once
 constexpr int kBacklog = 128;
 
 Status bind_to(int socket, const Endpoint& to) {
@@ -114,7 +116,8 @@ bool WebKeeper::hear(Instant now) {
 
 Status WebKeeper::open_listener() {
     if (listener_.valid()) return {};
-    UniqueFd socket(::socket(listen_->address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    UniqueFd socket(
+        ::socket(listen_->address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket.valid()) return fail_errno("socket", errno);
     const int on = 1;
     (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -139,7 +142,8 @@ Status WebKeeper::start() {
     WARREN_TRY(send(ipc::WebListener{to_string(*listen_)}, listener_.get()));
     connected_ = kLongAgo;
     told_.clear();
-    log(LogLevel::kInfo, "statusd_started", {{"pid", std::to_string(process_->pid())}, {"user", options_.statusd.user.name}});
+    log(LogLevel::kInfo, "statusd_started",
+        {{"pid", std::to_string(process_->pid())}, {"user", options_.statusd.user.name}});
     return {};
 }
 
@@ -151,10 +155,12 @@ void WebKeeper::lose(Instant now, const std::string& reason) {
     // A port that somebody else has may stay so for days.
     if (std::exchange(told_, reason) == reason) return;
     log(LogLevel::kError, "statusd_lost",
-        {{"reason", reason}, {"restart_in_ms", std::to_string(std::chrono::duration_cast<milliseconds>(pause).count())}});
+        {{"reason", reason},
+         {"restart_in_ms", std::to_string(std::chrono::duration_cast<milliseconds>(pause).count())}});
 }
 
-// --- what it is given -------------------------------------------------------------------------------------------------------------------
+// --- what it is given
+// -------------------------------------------------------------------------------------------------------------------
 
 Status WebKeeper::send(const ipc::WebMessage& message, int descriptor) {
     std::vector<std::uint8_t> wire;
@@ -165,11 +171,12 @@ Status WebKeeper::send(const ipc::WebMessage& message, int descriptor) {
 Status WebKeeper::send_users() {
     const std::string path = options_.config_directory + "/users.toml";
     const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    if (!file.valid() && errno != ENOENT) return send(ipc::WebUsers{fail_errno("open " + path, errno).value().what}, -1);
+    if (!file.valid() && errno != ENOENT)
+        return send(ipc::WebUsers{fail_errno("open " + path, errno).value().what}, -1);
     struct stat about {};
     // Who may write there decides who may log in.
-    if (file.valid() &&
-        (::fstat(file.get(), &about) != 0 || about.st_uid != ::geteuid() || (about.st_mode & (S_IWGRP | S_IWOTH | S_IROTH)) != 0))
+    if (file.valid() && (::fstat(file.get(), &about) != 0 || about.st_uid != ::geteuid() ||
+                         (about.st_mode & (S_IWGRP | S_IWOTH | S_IROTH)) != 0))
         return send(ipc::WebUsers{path + " must belong to root and be closed to others (chmod 600)"}, -1);
     return send(ipc::WebUsers{}, file.get());
 }

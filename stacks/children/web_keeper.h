@@ -1,5 +1,5 @@
-// Keeps statusd running and gives it what it needs: the port, the certificate, users.toml, connections to vpnd. Nothing of vpnd depends on
-// it.
+// Keeps statusd running and gives it what it needs: the port, the certificate, users.toml, connections to vpnd. Nothing
+// of vpnd depends on it.
 #pragma once
 
 #include <functional>
@@ -13,8 +13,8 @@
 #include "ipc/channel.h"
 #include "ipc/web_messages.h"
 #include "stacks/children/launch.h"
-#include "stacks/plan/report.h"
 #include "stacks/children/vpnd_process.h"
+#include "stacks/plan/report.h"
 
 namespace warren::stacks {
 
@@ -34,7 +34,8 @@ class WebKeeper {
     WebKeeper(const WebKeeper&) = delete;
     WebKeeper& operator=(const WebKeeper&) = delete;
 
-    // Brings the page to what the configuration says: another address, or none. users.toml and the certificate are read again.
+    // Brings the page to what the configuration says: another address, or none. users.toml and the certificate are read
+    // again.
     void configure(Instant now, const config::Appliance& appliance);
     [[nodiscard]] Report reload_users();
 

@@ -10,8 +10,8 @@ class Watchdog {
   public:
     // As the environment says: WATCHDOG_USEC, and WATCHDOG_PID when it is there.
     Watchdog();
-    // How often to speak when a silence of `microseconds` is taken for a hang: twice in that time. Zero: nobody asks, or asks another
-    // process than `pid`.
+    // How often to speak when a silence of `microseconds` is taken for a hang: twice in that time. Zero: nobody asks,
+    // or asks another process than `pid`.
     [[nodiscard]] static Duration interval_of(const char* microseconds, const char* asked_pid, int pid);
 
     // Speaks when it is time to. Cheap.

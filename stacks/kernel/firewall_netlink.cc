@@ -106,8 +106,9 @@ class RuleWriter {
         expression("immediate", [&] {
             request_.put_be32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
             request_.nest(NLA_F_NESTED | NFTA_IMMEDIATE_DATA, [&] {
-                request_.nest(NLA_F_NESTED | NFTA_DATA_VERDICT,
-                              [&] { request_.put_be32(NFTA_VERDICT_CODE, verdict == Verdict::kAccept ? NF_ACCEPT : NF_DROP); });
+                request_.nest(NLA_F_NESTED | NFTA_DATA_VERDICT, [&] {
+                    request_.put_be32(NFTA_VERDICT_CODE, verdict == Verdict::kAccept ? NF_ACCEPT : NF_DROP);
+                });
             });
         });
     }
@@ -214,7 +215,8 @@ std::optional<ObservedFirewall> parse_firewall(Bytes tables, Bytes rules) {
     }
     if (!observed) return observed;
     while (next_message(rules, message)) {
-        if (message.type == message_type(NFT_MSG_NEWRULE) && parse_table(message.payload).name == kFirewallTable) ++observed->rules;
+        if (message.type == message_type(NFT_MSG_NEWRULE) && parse_table(message.payload).name == kFirewallTable)
+            ++observed->rules;
     }
     return observed;
 }

@@ -1,11 +1,12 @@
-// A firewall as one nf_tables transaction, and what a dump says is loaded. PURE. Source: Linux include/uapi/linux/netfilter/nf_tables.h.
+// A firewall as one nf_tables transaction, and what a dump says is loaded. PURE. Source: Linux
+// include/uapi/linux/netfilter/nf_tables.h.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "stacks/plan/firewall.h"
 #include "stacks/kernel/netlink_message.h"
+#include "stacks/plan/firewall.h"
 #include "stacks/plan/observed.h"
 
 namespace warren::stacks {

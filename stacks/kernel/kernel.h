@@ -28,14 +28,16 @@ class Kernel {
     [[nodiscard]] virtual Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) = 0;
     // Only the mark on lo; "" when the namespace has none or does not exist. Cheaper than observe().
     [[nodiscard]] virtual Result<std::string> owner_of(const std::string& name) = 0;
-    // Carries out the steps in order; stops at the first that fails and says which. `name` "": steps in the uplink only.
+    // Carries out the steps in order; stops at the first that fails and says which. `name` "": steps in the uplink
+    // only.
     [[nodiscard]] virtual Status carry_out(const std::string& name, std::span<const Step> steps) = 0;
-    // The descriptors of vpn0, one for each queue, which CreateTunnel left or which are opened now. kConflict when another process holds
-    // it.
+    // The descriptors of vpn0, one for each queue, which CreateTunnel left or which are opened now. kConflict when
+    // another process holds it.
     [[nodiscard]] virtual Result<std::vector<UniqueFd>> take_tunnel(const std::string& name, std::uint16_t queues) = 0;
     // tunnel_steering.h
     [[nodiscard]] virtual Status steer(int tunnel, std::span<const SteeringEntry> entries) = 0;
-    // The same kernel and uplink for another thread, which may work on other stacks at the same time. Call it in the uplink.
+    // The same kernel and uplink for another thread, which may work on other stacks at the same time. Call it in the
+    // uplink.
     [[nodiscard]] virtual Result<std::unique_ptr<Kernel>> another() = 0;
 };
 

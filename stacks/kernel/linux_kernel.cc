@@ -17,7 +17,8 @@ namespace warren::stacks {
 namespace {
 
 Status check_machine() {
-    if (::geteuid() != 0) return fail(ErrorCode::kPermission, "stackd makes network namespaces and must be started as root");
+    if (::geteuid() != 0)
+        return fail(ErrorCode::kPermission, "stackd makes network namespaces and must be started as root");
     const UniqueFd tun(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
     if (!tun.valid()) {
         const int error = errno;
@@ -25,10 +26,12 @@ Status check_machine() {
     }
     auto netfilter = NetlinkSocket::open(NETLINK_NETFILTER);
     if (!netfilter)
-        return fail(ErrorCode::kUnsupported, "this kernel has no netfilter netlink; it needs CONFIG_NF_TABLES with the inet family");
+        return fail(ErrorCode::kUnsupported,
+                    "this kernel has no netfilter netlink; it needs CONFIG_NF_TABLES with the inet family");
     NetlinkRequest tables = dump_firewall_tables();
     if (const auto dumped = netfilter->dump(tables); !dumped)
-        return fail(ErrorCode::kUnsupported, "this kernel has no nf_tables (" + dumped.error().what + "); load the module nf_tables");
+        return fail(ErrorCode::kUnsupported,
+                    "this kernel has no nf_tables (" + dumped.error().what + "); load the module nf_tables");
     return {};
 }
 

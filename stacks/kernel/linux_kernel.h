@@ -30,7 +30,8 @@ class LinuxKernel final : public Kernel {
     explicit LinuxKernel(Uplink uplink) : uplink_(std::move(uplink)) {}
 
     Uplink uplink_;
-    std::unordered_map<std::string, std::vector<UniqueFd>> tunnels_;  // made by CreateTunnel, not taken yet, by namespace
+    std::unordered_map<std::string, std::vector<UniqueFd>>
+        tunnels_;  // made by CreateTunnel, not taken yet, by namespace
 };
 
 }  // namespace warren::stacks

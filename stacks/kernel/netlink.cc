@@ -10,7 +10,8 @@ namespace warren::stacks {
 
 namespace {
 
-constexpr std::size_t kReceiveSpace = 32 * 1024;  // what the kernel fills at most per dump datagram (NLMSG_GOODSIZE, netlink_dump())
+constexpr std::size_t kReceiveSpace =
+    32 * 1024;  // what the kernel fills at most per dump datagram (NLMSG_GOODSIZE, netlink_dump())
 constexpr int kDumpTries = 20;
 
 tl::unexpected<Error> refused(const NetlinkAnswer& answer) {
@@ -48,7 +49,8 @@ Result<Bytes> NetlinkSocket::receive() {
         const ssize_t size = ::recv(socket_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC);
         if (size < 0 && errno == EINTR) continue;
         if (size < 0) return fail_errno("netlink receive", errno);
-        if (static_cast<std::size_t>(size) > buffer_.size()) return fail(ErrorCode::kFailed, "netlink receive: message too large");
+        if (static_cast<std::size_t>(size) > buffer_.size())
+            return fail(ErrorCode::kFailed, "netlink receive: message too large");
         return Bytes(buffer_).first(static_cast<std::size_t>(size));
     }
 }

@@ -22,7 +22,8 @@ class NetlinkSocket {
     [[nodiscard]] Status request(NetlinkRequest& request);
     // Sends the requests as one transaction. Those with NLM_F_ACK are waited for; the first error is returned.
     [[nodiscard]] Status batch(std::span<NetlinkRequest> requests);
-    // Asks for a dump (set NLM_F_DUMP) and returns its messages one after the other. Asks again when a change interrupted it.
+    // Asks for a dump (set NLM_F_DUMP) and returns its messages one after the other. Asks again when a change
+    // interrupted it.
     [[nodiscard]] Result<std::vector<std::uint8_t>> dump(NetlinkRequest& request);
     // Sends a question that one message answers.
     [[nodiscard]] Result<std::vector<std::uint8_t>> ask(NetlinkRequest& request);

@@ -19,7 +19,8 @@ NetlinkRequest::NetlinkRequest(std::uint16_t type, std::uint16_t flags) {
     bytes_.reserve(256);
     bytes_.resize(sizeof(nlmsghdr));
     store_le<std::uint16_t>(bytes_.data() + offsetof(nlmsghdr, nlmsg_type), type);
-    store_le<std::uint16_t>(bytes_.data() + offsetof(nlmsghdr, nlmsg_flags), static_cast<std::uint16_t>(flags | NLM_F_REQUEST));
+    store_le<std::uint16_t>(bytes_.data() + offsetof(nlmsghdr, nlmsg_flags),
+                            static_cast<std::uint16_t>(flags | NLM_F_REQUEST));
     update_length();
 }
 

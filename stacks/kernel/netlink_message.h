@@ -1,4 +1,5 @@
-// Netlink messages as bytes: written into a request, read from a reply. PURE. Source: Linux Documentation/userspace-api/netlink/intro.rst.
+// Netlink messages as bytes: written into a request, read from a reply. PURE. Source: Linux
+// Documentation/userspace-api/netlink/intro.rst.
 #pragma once
 
 #include <linux/netlink.h>
@@ -14,7 +15,8 @@
 
 namespace warren::stacks {
 
-// One request being written: nlmsghdr, the family's header, attributes. All integers in host byte order unless said otherwise.
+// One request being written: nlmsghdr, the family's header, attributes. All integers in host byte order unless said
+// otherwise.
 class NetlinkRequest {
   public:
     // `flags` besides NLM_F_REQUEST; the sequence number is set by who sends it.
@@ -86,7 +88,8 @@ struct NetlinkAttribute {
 // Takes the next attribute off `stream`; false at the end or when what is left is malformed.
 [[nodiscard]] bool next_attribute(Bytes& stream, NetlinkAttribute& attribute);
 
-// What an NLMSG_ERROR says. `error` is an errno, 0 for an acknowledgement; `text` is the kernel's own words, often absent.
+// What an NLMSG_ERROR says. `error` is an errno, 0 for an acknowledgement; `text` is the kernel's own words, often
+// absent.
 struct NetlinkAnswer {
     int error = 0;
     std::string text;

@@ -30,7 +30,8 @@ bool is_namespace(int fd) {
 
 // Makes the directory a mount point whose mounts other mount namespaces see, as ip-netns(8) does.
 Status prepare_directory() {
-    if (::mkdir(kNamespaceDirectory, 0755) != 0 && errno != EEXIST) return fail_errno(std::string("create ") + kNamespaceDirectory, errno);
+    if (::mkdir(kNamespaceDirectory, 0755) != 0 && errno != EEXIST)
+        return fail_errno(std::string("create ") + kNamespaceDirectory, errno);
     if (::mount("", kNamespaceDirectory, "none", MS_SHARED | MS_REC, nullptr) == 0) return {};
     if (errno != EINVAL) return fail_errno(std::string("share mounts of ") + kNamespaceDirectory, errno);
     if (::mount(kNamespaceDirectory, kNamespaceDirectory, "none", MS_BIND | MS_REC, nullptr) != 0)
@@ -47,7 +48,8 @@ Status create_mount_point(const std::string& path) {
         if (file.valid()) return {};
         if (errno != EEXIST) return fail_errno("create " + path, errno);
         const UniqueFd present(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-        if (present.valid() && is_namespace(present.get())) return fail(ErrorCode::kConflict, path + " exists already", EEXIST);
+        if (present.valid() && is_namespace(present.get()))
+            return fail(ErrorCode::kConflict, path + " exists already", EEXIST);
         if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove " + path, errno);
     }
     return fail(ErrorCode::kConflict, path + " exists already", EEXIST);
@@ -98,7 +100,8 @@ Status name_current_namespace(const std::string& name) {
 
 Status remove_namespace_name(const std::string& name) {
     const std::string path = path_of(name);
-    if (::umount2(path.c_str(), MNT_DETACH) != 0 && errno != EINVAL && errno != ENOENT) return fail_errno("unmount " + path, errno);
+    if (::umount2(path.c_str(), MNT_DETACH) != 0 && errno != EINVAL && errno != ENOENT)
+        return fail_errno("unmount " + path, errno);
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove " + path, errno);
     return {};
 }
@@ -106,8 +109,8 @@ Status remove_namespace_name(const std::string& name) {
 Result<std::vector<std::string>> namespace_names(const std::string& prefix) {
     std::vector<std::string> names;
     std::error_code error;
-    for (auto it = std::filesystem::directory_iterator(kNamespaceDirectory, error); !error && it != std::filesystem::directory_iterator();
-         it.increment(error)) {
+    for (auto it = std::filesystem::directory_iterator(kNamespaceDirectory, error);
+         !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
         std::string name = it->path().filename().string();
         if (name.starts_with(prefix)) names.push_back(std::move(name));
     }

@@ -10,8 +10,8 @@
 
 namespace warren::stacks {
 
-// Moves the calling thread into another network namespace, and back at the end. If the way back fails the process aborts: it must
-// never go on in the wrong namespace.
+// Moves the calling thread into another network namespace, and back at the end. If the way back fails the process
+// aborts: it must never go on in the wrong namespace.
 class InNamespace {
   public:
     // `home` must outlive it.

@@ -23,13 +23,15 @@ namespace warren::stacks::rtnetlink {
 [[nodiscard]] NetlinkRequest set_master(std::uint32_t index, std::uint32_t master);
 [[nodiscard]] NetlinkRequest set_no_queue(std::uint32_t index);
 // Moves a device to the namespace of this descriptor, where it gets this name and alias, all in one call.
-[[nodiscard]] NetlinkRequest move_link(std::uint32_t index, int namespace_fd, const std::string& name, const std::string& alias);
+[[nodiscard]] NetlinkRequest move_link(std::uint32_t index, int namespace_fd, const std::string& name,
+                                       const std::string& alias);
 [[nodiscard]] NetlinkRequest delete_link(std::uint32_t index);
 [[nodiscard]] NetlinkRequest create_veth(const std::string& name, const std::string& peer);
 // Made in the namespace of the descriptor, on `parent` of the socket's own.
 [[nodiscard]] NetlinkRequest create_macvlan(const std::string& name, std::uint32_t parent, int namespace_fd);
 // The VLAN may be up while `parent` is down, and is of use as soon as that is up.
-[[nodiscard]] NetlinkRequest create_vlan(const std::string& name, std::uint32_t parent, std::uint16_t vlan_id, int namespace_fd);
+[[nodiscard]] NetlinkRequest create_vlan(const std::string& name, std::uint32_t parent, std::uint16_t vlan_id,
+                                         int namespace_fd);
 // `no_dad`: usable at once, without looking for a neighbour that has it too (IPv6).
 [[nodiscard]] NetlinkRequest add_address(std::uint32_t index, const Prefix& prefix, bool no_dad);
 [[nodiscard]] NetlinkRequest remove_address(std::uint32_t index, const Prefix& prefix);

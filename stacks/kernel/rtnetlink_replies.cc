@@ -13,7 +13,8 @@ namespace warren::stacks::rtnetlink {
 namespace {
 
 const std::string* name_of(std::uint32_t index, const std::vector<Link>& links) {
-    const auto found = std::find_if(links.begin(), links.end(), [index](const Link& link) { return link.index == index; });
+    const auto found =
+        std::find_if(links.begin(), links.end(), [index](const Link& link) { return link.index == index; });
     return found == links.end() ? nullptr : &found->name;
 }
 
@@ -107,7 +108,8 @@ std::optional<Route> parse_route(Bytes payload, const std::vector<Link>& links) 
     reader.u8();  // scope
     const std::uint8_t type = reader.u8();
     reader.le<std::uint32_t>();  // flags
-    if (!reader.ok() || !family || protocol != kRouteProtocol || (type != RTN_UNICAST && type != RTN_UNREACHABLE)) return std::nullopt;
+    if (!reader.ok() || !family || protocol != kRouteProtocol || (type != RTN_UNICAST && type != RTN_UNREACHABLE))
+        return std::nullopt;
     route.type = type == RTN_UNICAST ? RouteType::kUnicast : RouteType::kUnreachable;
     route.to.address.family = *family;
     route.metric = 0;
@@ -124,7 +126,8 @@ std::optional<Route> parse_route(Bytes payload, const std::vector<Link>& links) 
             case RTA_TABLE: table = attribute.host<std::uint32_t>(); break;
             case RTA_OIF:
                 // IPv6 ties unreachable routes to lo.
-                if (const std::string* device = name_of(attribute.host<std::uint32_t>(), links); device != nullptr && type == RTN_UNICAST)
+                if (const std::string* device = name_of(attribute.host<std::uint32_t>(), links);
+                    device != nullptr && type == RTN_UNICAST)
                     route.device = *device;
                 break;
             default: break;

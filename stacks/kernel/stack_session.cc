@@ -83,8 +83,9 @@ struct StepRunner {
     }
 
     Status operator()(const CreateTunnel& step) const {
-        // As a kernel's own WireGuard device does no multicast: reports of groups into the tunnel would be drops that nobody caused. A
-        // device that is made where routers are made joins the routers' group, and would report that it left it.
+        // As a kernel's own WireGuard device does no multicast: reports of groups into the tunnel would be drops that
+        // nobody caused. A device that is made where routers are made joins the routers' group, and would report that
+        // it left it.
         WARREN_TRY(session.sysctls().write({forwarding_of("default"), "0"}));
         auto tunnel = open_tunnel_device(step.queues);
         if (!tunnel) return tl::unexpected(tunnel.error());
@@ -102,7 +103,8 @@ struct StepRunner {
 
     Status operator()(const SetNoQueue& step) const { return on_device(step.device, rtnetlink::set_no_queue); }
     Status operator()(const SetQueueLength& step) const {
-        return on_device(step.device, [&](std::uint32_t index) { return rtnetlink::set_queue_length(index, step.packets); });
+        return on_device(step.device,
+                         [&](std::uint32_t index) { return rtnetlink::set_queue_length(index, step.packets); });
     }
     Status operator()(const SetMtu& step) const {
         return on_device(step.device, [&](std::uint32_t index) { return rtnetlink::set_mtu(index, step.mtu); });
@@ -113,16 +115,21 @@ struct StepRunner {
     Status operator()(const AddAddress& step) const {
         // Nobody else can have an address of a tunnel; on a LAN somebody can.
         const bool no_dad = step.device == kTunnelDevice;
-        return on_device(step.device, [&](std::uint32_t index) { return rtnetlink::add_address(index, step.prefix, no_dad); });
+        return on_device(step.device,
+                         [&](std::uint32_t index) { return rtnetlink::add_address(index, step.prefix, no_dad); });
     }
     Status operator()(const RemoveAddress& step) const {
-        return unless_gone(on_device(step.device, [&](std::uint32_t index) { return rtnetlink::remove_address(index, step.prefix); }));
+        return unless_gone(
+            on_device(step.device, [&](std::uint32_t index) { return rtnetlink::remove_address(index, step.prefix); }));
     }
     Status operator()(const PutRoute& step) const {
         if (step.route.type == RouteType::kUnreachable) return ask(inside(), rtnetlink::put_route(step.route, 0));
-        return on_device(step.route.device, [&](std::uint32_t index) { return rtnetlink::put_route(step.route, index); });
+        return on_device(step.route.device,
+                         [&](std::uint32_t index) { return rtnetlink::put_route(step.route, index); });
     }
-    Status operator()(const RemoveRoute& step) const { return unless_gone(ask(inside(), rtnetlink::remove_route(step.route))); }
+    Status operator()(const RemoveRoute& step) const {
+        return unless_gone(ask(inside(), rtnetlink::remove_route(step.route)));
+    }
 
     Status operator()(const CreateHandoff& step) const {
         session.indexes_.erase(kHandoffDevice);
@@ -150,19 +157,21 @@ struct StepRunner {
         return ask(uplink(), rtnetlink::move_link(*index, session.namespace_.get(), kHandoffDevice, step.handoff.mark));
     }
 
-    // Made under another name: a kernel before 6.14 refuses one that a device of the uplink has, though it is for the stack.
+    // Made under another name: a kernel before 6.14 refuses one that a device of the uplink has, though it is for the
+    // stack.
     [[nodiscard]] Status create_on_parent(const CreateHandoff& step) const {
         const auto parent = find_index(uplink(), step.handoff.parent);
         if (!parent) return tl::unexpected(parent.error());
         const int target = session.namespace_.get();
         const bool is_vlan = step.handoff.type == config::HandoffType::kVlan;
-        const Status created =
-            ask(uplink(), is_vlan ? rtnetlink::create_vlan(kUnfinishedHandoff, *parent, step.handoff.vlan_id.value_or(0), target)
-                                  : rtnetlink::create_macvlan(kUnfinishedHandoff, *parent, target));
+        const Status created = ask(uplink(), is_vlan ? rtnetlink::create_vlan(kUnfinishedHandoff, *parent,
+                                                                              step.handoff.vlan_id.value_or(0), target)
+                                                     : rtnetlink::create_macvlan(kUnfinishedHandoff, *parent, target));
         if (!created && created.error().system_error == EOPNOTSUPP) {
             return fail(ErrorCode::kUnsupported,
-                        is_vlan ? "this kernel has no 802.1Q VLANs; load the module 8021q or choose another handoff type"
-                                : "this kernel has no macvlan; load the module macvlan or choose another handoff type",
+                        is_vlan
+                            ? "this kernel has no 802.1Q VLANs; load the module 8021q or choose another handoff type"
+                            : "this kernel has no macvlan; load the module macvlan or choose another handoff type",
                         EOPNOTSUPP);
         }
         WARREN_TRY(created);
@@ -174,7 +183,8 @@ struct StepRunner {
     }
 
     [[nodiscard]] Status mark(const CreateHandoff& step) const {
-        return on_device(kHandoffDevice, [&](std::uint32_t index) { return rtnetlink::set_alias(index, step.handoff.mark); });
+        return on_device(kHandoffDevice,
+                         [&](std::uint32_t index) { return rtnetlink::set_alias(index, step.handoff.mark); });
     }
 
     Status operator()(const RemoveHandoff& step) const {
@@ -184,8 +194,9 @@ struct StepRunner {
     }
 
     Status operator()(const ReturnHandoff& step) const {
-        const Status moved = on_device(
-            kHandoffDevice, [&](std::uint32_t index) { return rtnetlink::move_link(index, session.uplink_.home.get(), step.home, ""); });
+        const Status moved = on_device(kHandoffDevice, [&](std::uint32_t index) {
+            return rtnetlink::move_link(index, session.uplink_.home.get(), step.home, "");
+        });
         session.indexes_.erase(kHandoffDevice);
         return moved;
     }

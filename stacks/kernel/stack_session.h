@@ -12,9 +12,9 @@
 #include "base/result.h"
 #include "stacks/kernel/netlink.h"
 #include "stacks/kernel/netns.h"
+#include "stacks/kernel/sysctl_files.h"
 #include "stacks/plan/observed.h"
 #include "stacks/plan/step.h"
-#include "stacks/kernel/sysctl_files.h"
 
 namespace warren::stacks {
 
@@ -31,7 +31,8 @@ class StackSession {
     // `uplink` must outlive it.
     StackSession(std::string name, Uplink& uplink) : name_(std::move(name)), uplink_(uplink) {}
 
-    // Enters the namespace of the name; kNotFound when there is none. Every step but CreateNamespace and RemoveNamespace needs it.
+    // Enters the namespace of the name; kNotFound when there is none. Every step but CreateNamespace and
+    // RemoveNamespace needs it.
     [[nodiscard]] Status enter();
     [[nodiscard]] Status carry_out(const Step& step);
 

@@ -45,7 +45,8 @@ Status SysctlFiles::write(const Sysctl& sysctl) const {
     const UniqueFd file = open(sysctl.path, O_WRONLY);
     if (!file.valid()) return fail_errno("open sysctl " + sysctl.path, errno);
     const ssize_t written = ::write(file.get(), sysctl.value.data(), sysctl.value.size());
-    if (written != static_cast<ssize_t>(sysctl.value.size())) return fail_errno("set sysctl " + sysctl.path + "=" + sysctl.value, errno);
+    if (written != static_cast<ssize_t>(sysctl.value.size()))
+        return fail_errno("set sysctl " + sysctl.path + "=" + sysctl.value, errno);
     return {};
 }
 

@@ -24,9 +24,9 @@ class SysctlFiles {
     UniqueFd ipv6_;
 };
 
-// Where the files are. In one instance of procfs the directories of all namespaces share a name, and thus a chain of the kernel's name
-// cache, which every lookup walks: with a thousand stacks each lookup costs more than all else. So this is an instance of our own, replaced
-// now and then.
+// Where the files are. In one instance of procfs the directories of all namespaces share a name, and thus a chain of
+// the kernel's name cache, which every lookup walks: with a thousand stacks each lookup costs more than all else. So
+// this is an instance of our own, replaced now and then.
 class SysctlTree {
   public:
     // Those of the namespace that the calling thread is in. What cannot be opened shows when it is used.

@@ -1,4 +1,5 @@
-// The sockets of all listeners of this instance: UDP groups by port, UAPI sockets by listener, so that a port may change its listener.
+// The sockets of all listeners of this instance: UDP groups by port, UAPI sockets by listener, so that a port may
+// change its listener.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +9,8 @@
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "stacks/listeners/udp_group.h"
 #include "stacks/listeners/uapi_socket.h"
+#include "stacks/listeners/udp_group.h"
 
 namespace warren::stacks {
 

@@ -50,7 +50,8 @@ Result<UapiSocket> listen_in(const std::string& directory, const std::string& na
     }
     // The file gets its permissions from the socket's, so it is never open to others.
     if (::fchmod(socket.listener.get(), 0600) != 0) return fail_errno("set permissions of " + socket.path, errno);
-    if (::bind(socket.listener.get(), generic(*address), sizeof *address) != 0) return fail_errno("bind " + socket.path, errno);
+    if (::bind(socket.listener.get(), generic(*address), sizeof *address) != 0)
+        return fail_errno("bind " + socket.path, errno);
     if (::chmod(socket.path.c_str(), 0600) != 0) return fail_errno("set permissions of " + socket.path, errno);
     if (::listen(socket.listener.get(), SOMAXCONN) != 0) return fail_errno("listen at " + socket.path, errno);
     return socket;
@@ -83,7 +84,9 @@ void remove_stale_uapi(const std::string& path) {
 std::string path_of_socket(int socket) {
     sockaddr_un address{};
     socklen_t size = sizeof address;
-    if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0 || size <= offsetof(sockaddr_un, sun_path)) return {};
+    if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+        size <= offsetof(sockaddr_un, sun_path))
+        return {};
     address.sun_path[sizeof address.sun_path - 1] = 0;
     return address.sun_path;
 }

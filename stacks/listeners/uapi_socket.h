@@ -18,8 +18,8 @@ struct UapiSocket {
 // "warren", or "warren-ID" for a customer's own listener.
 [[nodiscard]] std::string uapi_name(const std::string& listener);
 
-// A listening stream socket, 0600, that vpnd accepts on. A file that nobody listens at is replaced; where somebody does, the socket is made
-// below `run_dir`/wireguard instead, and `path` says so.
+// A listening stream socket, 0600, that vpnd accepts on. A file that nobody listens at is replaced; where somebody
+// does, the socket is made below `run_dir`/wireguard instead, and `path` says so.
 [[nodiscard]] Result<UapiSocket> listen_uapi(const std::string& listener, const std::string& run_dir);
 
 // Closes the listener and removes its file; the file stays while somebody else (vpnd) listens there.

@@ -41,7 +41,8 @@ Status bind_any(int socket, Family family, std::uint16_t port) {
     const int error = errno;
     const std::string what = "bind UDP port " + std::to_string(port) + (family == Family::kV4 ? " (IPv4)" : " (IPv6)");
     if (error == EADDRINUSE)
-        return fail(ErrorCode::kConflict, what + ": in use by another program; stop it or choose another listen_port", error);
+        return fail(ErrorCode::kConflict, what + ": in use by another program; stop it or choose another listen_port",
+                    error);
     return fail_errno(what, error);
 }
 

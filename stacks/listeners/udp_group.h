@@ -15,8 +15,8 @@ struct SocketGroup {
     std::vector<UniqueFd> sockets;  // for IPv4, then for IPv6: the handshake socket, then one data socket per worker
 };
 
-// Binds one SO_REUSEPORT group per family, in the order that the steering program relies on. kConflict, naming the port, when it is in use,
-// also by somebody who would share it. Without IPv6 in the kernel `has_v6` is false.
+// Binds one SO_REUSEPORT group per family, in the order that the steering program relies on. kConflict, naming the
+// port, when it is in use, also by somebody who would share it. Without IPv6 in the kernel `has_v6` is false.
 [[nodiscard]] Result<SocketGroup> bind_listener(std::uint16_t port, std::uint32_t workers);
 
 }  // namespace warren::stacks

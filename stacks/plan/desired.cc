@@ -67,7 +67,8 @@ std::vector<Way> connected(const DesiredStack& stack) {
     return ways;
 }
 
-// The device behind which a gateway is: the longest match; the tunnels when nothing matches (the kernel then says what is wrong).
+// The device behind which a gateway is: the longest match; the tunnels when nothing matches (the kernel then says what
+// is wrong).
 std::string device_towards(const IpAddress& gateway, const std::vector<Way>& ways) {
     const Way* best = nullptr;
     for (const Way& way : ways) {
@@ -76,19 +77,22 @@ std::string device_towards(const IpAddress& gateway, const std::vector<Way>& way
     return best == nullptr ? kTunnelDevice : best->device;
 }
 
-// AllowedIPs lead to vpn0, static routes to the device behind which their gateway is. A static route wins over the same AllowedIP.
+// AllowedIPs lead to vpn0, static routes to the device behind which their gateway is. A static route wins over the same
+// AllowedIP.
 std::vector<Route> routes_to_use(const config::Customer& customer, const DesiredStack& stack) {
     std::map<Prefix, Route> by_prefix;
     std::vector<Way> ways = connected(stack);
     for (const config::Peer& peer : customer.peers) {
         if (!peer.enabled) continue;
         for (const Prefix& prefix : peer.allowed_ips) {
-            by_prefix[prefix.network()] = {prefix.network(), RouteType::kUnicast, kTunnelDevice, std::nullopt, kRouteMetric};
+            by_prefix[prefix.network()] = {prefix.network(), RouteType::kUnicast, kTunnelDevice, std::nullopt,
+                                           kRouteMetric};
             ways.push_back({prefix.network(), kTunnelDevice});
         }
     }
     for (const config::StaticRoute& route : customer.stack.routes) {
-        by_prefix[route.to.network()] = {route.to.network(), RouteType::kUnicast, device_towards(route.via, ways), route.via, kRouteMetric};
+        by_prefix[route.to.network()] = {route.to.network(), RouteType::kUnicast, device_towards(route.via, ways),
+                                         route.via, kRouteMetric};
     }
     std::vector<Route> routes;
     for (auto& [prefix, route] : by_prefix) routes.push_back(std::move(route));
@@ -101,12 +105,14 @@ std::vector<SteeringEntry> steering_of(const config::Customer& customer, std::ui
     std::vector<SteeringEntry> entries;
     for (const config::Peer& peer : customer.peers) {
         if (!peer.enabled) continue;
-        for (const Prefix& prefix : peer.allowed_ips) entries.push_back({prefix.network(), queue_of(peer.public_key, queues)});
+        for (const Prefix& prefix : peer.allowed_ips)
+            entries.push_back({prefix.network(), queue_of(peer.public_key, queues)});
     }
     return entries;
 }
 
-// While a device is down its routes are gone, and a less specific route over another device would carry the traffic: a guard stays.
+// While a device is down its routes are gone, and a less specific route over another device would carry the traffic: a
+// guard stays.
 void add_guards(const DesiredStack& stack, std::vector<Route>& routes) {
     std::vector<Way> ways = connected(stack);
     for (const Route& route : routes) ways.push_back({route.to, route.device});

@@ -73,7 +73,8 @@ struct DesiredStack {
 };
 
 [[nodiscard]] std::string namespace_name(const std::string& customer);
-// "warren run-dir=/run/warren customer=acme": kept as an alias in the kernel, so that a stack remembers to which instance it belongs.
+// "warren run-dir=/run/warren customer=acme": kept as an alias in the kernel, so that a stack remembers to which
+// instance it belongs.
 [[nodiscard]] std::string owner_mark(const std::string& run_dir, const std::string& customer);
 // The run-dir in an owner mark; nothing when it is no mark of ours.
 [[nodiscard]] std::optional<std::string> run_dir_of(const std::string& owner);
@@ -84,7 +85,8 @@ struct DesiredStack {
 // `run_dir` is absolute and at most kMaxRunDir characters: it must fit into an alias with the rest.
 inline constexpr std::size_t kMaxRunDir = 180;
 // `workers`: data workers of vpnd, each of which reads at most one queue.
-[[nodiscard]] DesiredStack desired_stack(const config::Customer& customer, const std::string& run_dir, std::uint32_t workers = 1);
+[[nodiscard]] DesiredStack desired_stack(const config::Customer& customer, const std::string& run_dir,
+                                         std::uint32_t workers = 1);
 
 // Which of so many queues of vpn0 is the peer's: always the same, and about as often one as another.
 [[nodiscard]] std::uint16_t queue_of(const crypto::PublicKey& peer, std::size_t queues);

@@ -29,7 +29,8 @@ std::string render_chains(const Firewall& firewall) {
     for (const FirewallChain& chain : firewall.chains) {
         const std::string hook = name_of(chain.hook);
         if (!text.empty()) text += "\n";
-        text += "\tchain " + hook + " {\n\t\ttype filter hook " + hook + " priority filter; policy " + name_of(chain.policy) + ";\n";
+        text += "\tchain " + hook + " {\n\t\ttype filter hook " + hook + " priority filter; policy " +
+                name_of(chain.policy) + ";\n";
         for (const FirewallRule& rule : chain.rules) text += render_rule(rule);
         text += "\t}\n";
     }
@@ -50,7 +51,8 @@ const char* name_of(FirewallChain::Hook hook) {
 Firewall default_firewall() {
     using enum FirewallChain::Hook;
     Firewall firewall;
-    firewall.chains.push_back({kInput, Verdict::kDrop, {accept(kTunnelDevice, ""), accept(kHandoffDevice, ""), accept(kLoopback, "")}});
+    firewall.chains.push_back(
+        {kInput, Verdict::kDrop, {accept(kTunnelDevice, ""), accept(kHandoffDevice, ""), accept(kLoopback, "")}});
     firewall.chains.push_back({kForward,
                                Verdict::kDrop,
                                {{"", "", true, Verdict::kDrop},
@@ -66,7 +68,8 @@ std::string identity(const Firewall& firewall) {
 }
 
 std::string render(const Firewall& firewall) {
-    return std::string("table inet ") + kFirewallTable + " {\n\tcomment \"" + identity(firewall) + "\"\n" + render_chains(firewall) + "}\n";
+    return std::string("table inet ") + kFirewallTable + " {\n\tcomment \"" + identity(firewall) + "\"\n" +
+           render_chains(firewall) + "}\n";
 }
 
 std::size_t rule_count(const Firewall& firewall) {

@@ -1,4 +1,5 @@
-// A stack's base ruleset as a value: rendered as nftables text for people, encoded for the kernel in firewall_netlink.h. PURE.
+// A stack's base ruleset as a value: rendered as nftables text for people, encoded for the kernel in
+// firewall_netlink.h. PURE.
 #pragma once
 
 #include <string>
@@ -13,9 +14,10 @@ enum class Verdict { kAccept, kDrop };
 
 // Every condition that is set must hold.
 struct FirewallRule {
-    std::string in_device;              // "" = any
-    std::string out_device;             // "" = any
-    bool ipv6_source_unrouted = false;  // the source is not routed back over the device the packet came by (RFC 3704, strict)
+    std::string in_device;   // "" = any
+    std::string out_device;  // "" = any
+    bool ipv6_source_unrouted =
+        false;  // the source is not routed back over the device the packet came by (RFC 3704, strict)
     Verdict verdict = Verdict::kDrop;
     bool operator==(const FirewallRule&) const = default;
 };
@@ -33,7 +35,8 @@ struct Firewall {
     bool operator==(const Firewall&) const = default;
 };
 
-// Tunnels and handoff may talk to each other and to the stack's own programs; nothing else. No rule needs connection tracking.
+// Tunnels and handoff may talk to each other and to the stack's own programs; nothing else. No rule needs connection
+// tracking.
 [[nodiscard]] Firewall default_firewall();
 
 // As `nft list table inet warren` prints it.

@@ -5,7 +5,8 @@
 namespace warren::stacks {
 
 const Link* ObservedStack::link(const std::string& name) const {
-    const auto found = std::find_if(links.begin(), links.end(), [&name](const Link& link) { return link.name == name; });
+    const auto found =
+        std::find_if(links.begin(), links.end(), [&name](const Link& link) { return link.name == name; });
     return found == links.end() ? nullptr : &*found;
 }
 
@@ -20,7 +21,8 @@ const Link* ObservedUplink::link(const std::string& name) const {
 }
 
 const Link* ObservedUplink::link_with_alias(const std::string& alias) const {
-    const auto found = std::find_if(links.begin(), links.end(), [&alias](const auto& entry) { return entry.second.alias == alias; });
+    const auto found =
+        std::find_if(links.begin(), links.end(), [&alias](const auto& entry) { return entry.second.alias == alias; });
     return found == links.end() ? nullptr : &found->second;
 }
 

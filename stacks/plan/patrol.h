@@ -1,4 +1,5 @@
-// Whose stack is to be looked at again though nothing of his configuration changed: somebody may have changed it by hand. PURE.
+// Whose stack is to be looked at again though nothing of his configuration changed: somebody may have changed it by
+// hand. PURE.
 #pragma once
 
 #include <deque>

@@ -19,8 +19,8 @@ const char* kind_of(config::HandoffType type) {
     return nullptr;
 }
 
-// Plans one stack. The functions follow in the order of the steps: the firewall before the first device is up, devices before addresses,
-// addresses before routes.
+// Plans one stack. The functions follow in the order of the steps: the firewall before the first device is up, devices
+// before addresses, addresses before routes.
 class Planner {
   public:
     Planner(const DesiredStack& desired, const ObservedStack& observed, const ObservedUplink& uplink)
@@ -104,7 +104,8 @@ class Planner {
             disturbed_.insert(kTunnelDevice);
         }
         if (tunnel_ == nullptr || tunnel_->qdisc != "noqueue") step(SetNoQueue{kTunnelDevice});
-        if (tunnel_ == nullptr || tunnel_->queue_length != kTunnelQueueLength) step(SetQueueLength{kTunnelDevice, kTunnelQueueLength});
+        if (tunnel_ == nullptr || tunnel_->queue_length != kTunnelQueueLength)
+            step(SetQueueLength{kTunnelDevice, kTunnelQueueLength});
         set_mtu(kTunnelDevice, desired_.mtu, tunnel_);
         set_device_sysctls(kTunnelDevice, desired_.mtu >= kMinIpv6Mtu, tunnel_);
     }
@@ -152,8 +153,9 @@ class Planner {
         }
         if (desired_.handoff->mtu) set_mtu(kHandoffDevice, handoff_mtu(), handoff_);
         if (is_wider_than_parent())
-            plan_.problems.push_back("handoff: the mtu " + std::to_string(*desired_.handoff->mtu) + " is more than its parent " +
-                                     desired_.handoff->parent + " has; that of lan0 is " + std::to_string(handoff_mtu()));
+            plan_.problems.push_back("handoff: the mtu " + std::to_string(*desired_.handoff->mtu) +
+                                     " is more than its parent " + desired_.handoff->parent + " has; that of lan0 is " +
+                                     std::to_string(handoff_mtu()));
         set_device_sysctls(kHandoffDevice, handoff_mtu() >= kMinIpv6Mtu, handoff_);
     }
 
@@ -179,7 +181,8 @@ class Planner {
         std::vector<Prefix> addresses = desired_.handoff->addresses;
         if (handoff_mtu() >= kMinIpv6Mtu) return addresses;
         if (std::erase_if(addresses, [](const Prefix& address) { return !address.address.is_v4(); }) > 0)
-            plan_.problems.push_back("handoff: the mtu of lan0 is " + std::to_string(handoff_mtu()) + ", too small for IPv6");
+            plan_.problems.push_back("handoff: the mtu of lan0 is " + std::to_string(handoff_mtu()) +
+                                     ", too small for IPv6");
         return addresses;
     }
 
@@ -189,12 +192,14 @@ class Planner {
         if (wanted.type == config::HandoffType::kVeth) {
             const Link* outer = uplink_.link(wanted.outer);
             if (outer != nullptr && outer->alias != desired_.owner)
-                return fail(ErrorCode::kConflict, "a device named " + wanted.outer + " exists and is not ours; rename or remove it");
+                return fail(ErrorCode::kConflict,
+                            "a device named " + wanted.outer + " exists and is not ours; rename or remove it");
             WARREN_TRY(check_bridge());
             return create;
         }
         if (uplink_.link(wanted.parent) != nullptr || is_here(wanted)) return create;
-        if (const Link* lost = uplink_.link_with_alias(wanted.mark); lost != nullptr && wanted.type == config::HandoffType::kPhysical) {
+        if (const Link* lost = uplink_.link_with_alias(wanted.mark);
+            lost != nullptr && wanted.type == config::HandoffType::kPhysical) {
             create.source = lost->name;
             return create;
         }
@@ -212,7 +217,8 @@ class Planner {
         if (parent.empty()) return {};
         const Link* bridge = uplink_.link(parent);
         if (bridge == nullptr) return fail(ErrorCode::kNotFound, "no bridge " + parent + " in the uplink");
-        if (bridge->kind != "bridge") return fail(ErrorCode::kInvalid, "the parent of a veth must be a bridge, and " + parent + " is none");
+        if (bridge->kind != "bridge")
+            return fail(ErrorCode::kInvalid, "the parent of a veth must be a bridge, and " + parent + " is none");
         return {};
     }
 
@@ -223,7 +229,8 @@ class Planner {
             return true;
         }
         if (now.kind.empty()) {
-            plan_.problems.push_back("handoff: lan0 in the stack is a device that was not put there by us; move it out");
+            plan_.problems.push_back(
+                "handoff: lan0 in the stack is a device that was not put there by us; move it out");
             return false;
         }
         step(RemoveHandoff{});
@@ -254,8 +261,9 @@ class Planner {
 
     // IPv6 holds an address once per device, whatever its prefix length.
     static bool blocks(const Prefix& present, const std::vector<Prefix>& wanted) {
-        return !present.address.is_v4() &&
-               std::any_of(wanted.begin(), wanted.end(), [&present](const Prefix& prefix) { return prefix.address == present.address; });
+        return !present.address.is_v4() && std::any_of(wanted.begin(), wanted.end(), [&present](const Prefix& prefix) {
+            return prefix.address == present.address;
+        });
     }
 
     void remove_address(const std::string& device, const Prefix& prefix) {
@@ -267,13 +275,15 @@ class Planner {
     void set_routes() {
         for (const Route& route : desired_.routes) {
             if (route.type == RouteType::kUnreachable) continue;
-            if (route.device == kHandoffDevice && !(has_handoff_ && (route.to.address.is_v4() || handoff_mtu() >= kMinIpv6Mtu))) continue;
+            if (route.device == kHandoffDevice &&
+                !(has_handoff_ && (route.to.address.is_v4() || handoff_mtu() >= kMinIpv6Mtu)))
+                continue;
             if (!is_observed(route) || disturbed_.contains(route.device)) step(PutRoute{route});
         }
         for (const Route& route : observed_.routes) {
-            const bool is_replaced = std::any_of(desired_.routes.begin(), desired_.routes.end(), [&route](const Route& wanted) {
-                return wanted.to == route.to && wanted.metric == route.metric;
-            });
+            const bool is_replaced = std::any_of(
+                desired_.routes.begin(), desired_.routes.end(),
+                [&route](const Route& wanted) { return wanted.to == route.to && wanted.metric == route.metric; });
             if (!is_replaced) step(RemoveRoute{route});
         }
     }
@@ -307,9 +317,10 @@ class Planner {
 Result<Plan> plan(const DesiredStack& desired, const ObservedStack& observed, const ObservedUplink& uplink) {
     if (observed.exists && observed.owner() != desired.owner) {
         const auto other = run_dir_of(observed.owner());
-        return fail(ErrorCode::kConflict, "the namespace " + desired.name +
-                                              (other ? " belongs to the instance with run-dir " + *other : " exists and is not ours") +
-                                              "; it was not touched. Remove it or name the customer otherwise");
+        return fail(ErrorCode::kConflict,
+                    "the namespace " + desired.name +
+                        (other ? " belongs to the instance with run-dir " + *other : " exists and is not ours") +
+                        "; it was not touched. Remove it or name the customer otherwise");
     }
     return Planner(desired, observed, uplink).run();
 }

@@ -1,4 +1,5 @@
-// From what is to what shall be. PURE and idempotent: planning after applying gives no steps, from any start, also after a crash half-way.
+// From what is to what shall be. PURE and idempotent: planning after applying gives no steps, from any start, also
+// after a crash half-way.
 #pragma once
 
 #include <string>
@@ -11,12 +12,14 @@
 namespace warren::stacks {
 
 struct Plan {
-    std::vector<Step> steps;            // in the order in which they must be carried out
-    std::vector<std::string> problems;  // what cannot be done now ("handoff: no device eth7"); the rest is planned, what was there stays
+    std::vector<Step> steps;  // in the order in which they must be carried out
+    std::vector<std::string>
+        problems;  // what cannot be done now ("handoff: no device eth7"); the rest is planned, what was there stays
 };
 
 // Fails, and nothing may be touched, when the namespace is not ours.
-[[nodiscard]] Result<Plan> plan(const DesiredStack& desired, const ObservedStack& observed, const ObservedUplink& uplink);
+[[nodiscard]] Result<Plan> plan(const DesiredStack& desired, const ObservedStack& observed,
+                                const ObservedUplink& uplink);
 
 // Takes the stack down. A physical device goes home first. Fails when the namespace is not of `owner`.
 [[nodiscard]] Result<Plan> plan_removal(const std::string& owner, const ObservedStack& observed);

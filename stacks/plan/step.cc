@@ -34,7 +34,8 @@ struct Describer {
         return text;
     }
     std::string operator()(const SetFirewall& step) const {
-        return (step.replaces ? "replace the firewall: " : "load the firewall: ") + std::to_string(rule_count(step.firewall)) + " rules";
+        return (step.replaces ? "replace the firewall: " : "load the firewall: ") +
+               std::to_string(rule_count(step.firewall)) + " rules";
     }
     std::string operator()(const CreateTunnel& step) const {
         return step.queues == 1 ? "create vpn0" : "create vpn0 with " + std::to_string(step.queues) + " queues";
@@ -44,10 +45,16 @@ struct Describer {
     std::string operator()(const SetQueueLength& step) const {
         return "set " + step.device + " queue length " + std::to_string(step.packets);
     }
-    std::string operator()(const SetMtu& step) const { return "set " + step.device + " mtu " + std::to_string(step.mtu); }
+    std::string operator()(const SetMtu& step) const {
+        return "set " + step.device + " mtu " + std::to_string(step.mtu);
+    }
     std::string operator()(const SetUp& step) const { return "set " + step.device + (step.up ? " up" : " down"); }
-    std::string operator()(const AddAddress& step) const { return "add address " + to_string(step.prefix) + " to " + step.device; }
-    std::string operator()(const RemoveAddress& step) const { return "remove address " + to_string(step.prefix) + " from " + step.device; }
+    std::string operator()(const AddAddress& step) const {
+        return "add address " + to_string(step.prefix) + " to " + step.device;
+    }
+    std::string operator()(const RemoveAddress& step) const {
+        return "remove address " + to_string(step.prefix) + " from " + step.device;
+    }
     std::string operator()(const PutRoute& step) const { return "put route " + describe_route(step.route); }
     std::string operator()(const RemoveRoute& step) const { return "remove route " + describe_route(step.route); }
     std::string operator()(const CreateHandoff& step) const { return describe_handoff(step); }
@@ -59,7 +66,9 @@ struct Describer {
     }
     std::string operator()(const SetUplinkUp& step) const { return "set " + step.device + " up (uplink)"; }
     std::string operator()(const RemoveUplink& step) const { return "remove stale " + step.device + " (uplink)"; }
-    std::string operator()(const RenameUplink& step) const { return "rename " + step.device + " to " + step.name + " (uplink)"; }
+    std::string operator()(const RenameUplink& step) const {
+        return "rename " + step.device + " to " + step.name + " (uplink)";
+    }
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The steps from what is to what shall be: each is one change of the kernel's state, can be printed, and can be repeated after a crash.
-// PURE.
+// The steps from what is to what shall be: each is one change of the kernel's state, can be printed, and can be
+// repeated after a crash. PURE.
 #pragma once
 
 #include <string>
@@ -10,7 +10,8 @@
 
 namespace warren::stacks {
 
-// Makes the namespace, marks it as ours and only then gives it its name, so that no crash leaves a stack without an owner.
+// Makes the namespace, marks it as ours and only then gives it its name, so that no crash leaves a stack without an
+// owner.
 struct CreateNamespace {
     std::string owner;
     bool operator==(const CreateNamespace&) const = default;
@@ -38,7 +39,8 @@ struct CreateTunnel {
 struct RemoveTunnel {
     bool operator==(const RemoveTunnel&) const = default;
 };
-// The root queueing discipline `noqueue`: it must be there before the device comes up, or the default one allocates its rings.
+// The root queueing discipline `noqueue`: it must be there before the device comes up, or the default one allocates its
+// rings.
 struct SetNoQueue {
     std::string device;
     bool operator==(const SetNoQueue&) const = default;
@@ -117,9 +119,10 @@ struct RenameUplink {
     bool operator==(const RenameUplink&) const = default;
 };
 
-using Step = std::variant<CreateNamespace, RemoveNamespace, SetSysctls, SetFirewall, CreateTunnel, RemoveTunnel, SetNoQueue, SetQueueLength,
-                          SetMtu, SetUp, AddAddress, RemoveAddress, PutRoute, RemoveRoute, CreateHandoff, RemoveHandoff, ReturnHandoff,
-                          SetBridge, SetUplinkUp, RemoveUplink, RenameUplink>;
+using Step =
+    std::variant<CreateNamespace, RemoveNamespace, SetSysctls, SetFirewall, CreateTunnel, RemoveTunnel, SetNoQueue,
+                 SetQueueLength, SetMtu, SetUp, AddAddress, RemoveAddress, PutRoute, RemoveRoute, CreateHandoff,
+                 RemoveHandoff, ReturnHandoff, SetBridge, SetUplinkUp, RemoveUplink, RenameUplink>;
 
 // One line for a person.
 [[nodiscard]] std::string describe(const Step& step);

@@ -35,7 +35,8 @@ struct SysctlRow {
 
 // What is set before the first device is made.
 [[nodiscard]] std::vector<Sysctl> stack_sysctls();
-// What is set on a device before it comes up. Without `with_ipv6` (an MTU below 1280, RFC 8200 §5) the kernel has no IPv6 on it.
+// What is set on a device before it comes up. Without `with_ipv6` (an MTU below 1280, RFC 8200 §5) the kernel has no
+// IPv6 on it.
 [[nodiscard]] std::vector<Sysctl> device_sysctls(const std::string& device, bool with_ipv6);
 // Those of them that a new device does not get by itself, from conf/default.
 [[nodiscard]] std::vector<Sysctl> new_device_sysctls(const std::string& device, bool with_ipv6);

@@ -1,45 +1,85 @@
-"""Who may use whom, as data. The picture is in docs/architecture.md; the tests of this directory read the tree against it."""
+"""Who may use whom, as data: one row a folder. The picture is in docs/architecture.md; the tests of this directory
+read the tree against it."""
 
 import os
 
 # Types of keys, for those who carry keys and never use them.
 KEY_TYPES = ["crypto/keys.h", "crypto/secret.h"]
 
-# Room -> what its files may include: directories end in "/", everything else is one file. A room always may include itself.
+# What an engine may see of the data plane: the conversation with it.
+ENGINE = ["base/", "crypto/", "vpnd/control/", "vpnd/dataplane/install.h"]
+
+# Room -> what its files may include: directories end in "/" (all below them), everything else is one file. A room
+# always may include itself. A folder without a row belongs to the room above it.
 MAY_INCLUDE = {
     "base": [],
     "crypto": ["base/"],
     "config": ["base/", *KEY_TYPES, "crypto/x25519.h"],  # to refuse the server's own public key as a peer's
     "ipc": ["base/", *KEY_TYPES],
-    "vpnd/dataplane": ["base/", "crypto/"],
-    "vpnd/wireguard": ["base/", "crypto/", "vpnd/dataplane/install.h"],
-    "vpnd/ike": ["base/", "crypto/", "vpnd/dataplane/install.h"],
-    "vpnd/io": ["base/", "crypto/", "vpnd/dataplane/", "vpnd/wireguard/", "vpnd/ike/"],
-    "vpnd": ["base/", "crypto/", "ipc/", "vpnd/"],
-    "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "config/", "ipc/"],
-    "ctl": ["base/", "config/", "ipc/channel.h", "ipc/control_messages.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "access/",
-            "crypto/keys.h", "crypto/random.h", "crypto/x25519.h"],  # setup makes the server's key
     "access": ["base/", "config/document.h"],
-    "web": ["base/", "access/", "ipc/channel.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "ipc/start.h", "ipc/web_messages.h"],
+    "vpnd/packet": ["base/"],
+    "vpnd/turns": ["base/", "vpnd/packet/"],
+    "vpnd/dataplane": ["base/", "crypto/", "vpnd/packet/", "vpnd/turns/"],
+    "vpnd/control": ["base/", "crypto/", "vpnd/dataplane/install.h"],
+    "vpnd/wireguard": ENGINE,
+    "vpnd/ike": ENGINE,
+    "vpnd/listeners": ["base/", "crypto/", "vpnd/control/", "vpnd/wireguard/"],
+    "vpnd/io": ["base/", "crypto/", "vpnd/packet/", "vpnd/turns/", "vpnd/dataplane/", "vpnd/control/", "vpnd/wireguard/",
+                "vpnd/listeners/message_queue.h", "vpnd/listeners/message_socket.h", "vpnd/listeners/steering.h"],
+    "vpnd/customers": ["base/", "crypto/", "ipc/", "vpnd/dataplane/customer_view.h", "vpnd/wireguard/engine.h"],
+    "vpnd/show": ["base/", "crypto/", "ipc/", "vpnd/customers/", "vpnd/io/", "vpnd/dataplane/", "vpnd/packet/", "vpnd/turns/",
+                  "vpnd/wireguard/"],
+    "vpnd/listeners/wireguard": ["base/", "crypto/", "vpnd/customers/", "vpnd/io/", "vpnd/show/counters.h", "vpnd/wireguard/"],
+    "vpnd": ["base/", "crypto/", "ipc/", "vpnd/"],
+    "stacks/plan": ["base/", "config/", "ipc/"],
+    "stacks/kernel": ["base/", "stacks/plan/"],
+    "stacks/listeners": ["base/", *KEY_TYPES, "config/", "ipc/"],
+    "stacks/host": ["base/", "stacks/plan/desired.h"],
+    "stacks/children": ["base/", *KEY_TYPES, "config/", "ipc/", "stacks/plan/", "stacks/kernel/netns.h", "stacks/listeners/uapi_socket.h"],
+    "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "config/", "ipc/", "stacks/"],
+    "ctl/files": ["base/", "config/", "ctl/command.h"],
+    "ctl/ask": ["base/", "config/parse.h", "ipc/channel.h", "ipc/control_messages.h", "ipc/snapshot.h"],
+    "ctl/show": ["base/", "config/", "ipc/control_messages.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "ctl/ask/"],
+    "ctl/commands": ["base/", "config/", "ipc/control_messages.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "access/", "crypto/keys.h",
+                     "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
+                     "ctl/"],
+    "ctl": ["base/", "config/schema.h"],
+    "web/model": ["base/", "access/", "ipc/snapshot.h", "ipc/drop_reasons.h"],
+    "web/login": ["base/", "access/", "web/model/"],
+    "web/api": ["base/", "access/", "ipc/drop_reasons.h", "ipc/snapshot.h", "web/model/", "web/login/"],
+    "web/rim": ["base/", "access/secrets.h", "ipc/channel.h", "ipc/snapshot.h", "web/model/", "web/api/"],
+    "web": ["base/", "access/", "ipc/channel.h", "ipc/start.h", "ipc/web_messages.h", "web/"],
 }
 
 # Rooms that see all others.
 OPEN_ROOMS = ["tests", "bench", "demo", "image", "tools"]
 
-# The library of each room (warren_library in its CMakeLists.txt), and the rooms whose libraries it may link.
+# The library that each room's sources are in (warren_library in a CMakeLists.txt).
 LIBRARY_OF = {
     "base": "base",
     "crypto": "crypto",
     "config": "config",
     "ipc": "ipc",
+    "access": "access",
+    "vpnd/packet": "packet",
+    "vpnd/turns": "turns",
     "vpnd/dataplane": "dataplane",
+    "vpnd/control": "control",
     "vpnd/wireguard": "wireguard",
     "vpnd/ike": "ike",
     "vpnd/io": "io",
+    "vpnd/listeners": "io",
+    "vpnd/customers": "vpnd_core",
+    "vpnd/show": "vpnd_core",
+    "vpnd/listeners/wireguard": "vpnd_core",
     "vpnd": "vpnd_core",
+    "stacks/plan": "stacks_plan",
+    **{f"stacks/{folder}": "stacks" for folder in ("kernel", "listeners", "host", "children")},
     "stacks": "stacks",
+    **{f"ctl/{folder}": "ctl" for folder in ("files", "ask", "show", "commands")},
     "ctl": "ctl",
-    "access": "access",
+    "web/model": "web_model",
+    **{f"web/{folder}": "web" for folder in ("login", "api", "rim")},
     "web": "web",
 }
 
@@ -55,35 +95,42 @@ MUST_NOT_REACH = {
     "vpnd/dataplane/": ["vpnd/wireguard/", "vpnd/io/"],  # knows nothing of handshakes
 }
 
-# PURE code: no sockets, clock, threads, files, environment or logging. Library -> the sources it is true for. What these use of
-# other sources must be pure as well.
+# PURE rooms: no sockets, clock, threads, files, environment or logging. Room -> its sources that are not. What pure code
+# uses of other sources must be pure as well. Each has an archive of its own, whose symbols are read.
 PURE = {
-    "crypto": {"except": ["random"]},
-    "config": {"except": ["load"]},
-    "wireguard": {"except": []},
-    "dataplane": {"except": []},
-    "stacks": {"only": ["desired", "plan", "patrol"]},
-    "web": {"only": ["backoff", "events", "fleet", "page", "sentences", "series"]},
+    "crypto": ["random"],
+    "config": ["load"],
+    "vpnd/packet": [],
+    "vpnd/turns": [],
+    "vpnd/dataplane": [],
+    "vpnd/control": [],
+    "vpnd/wireguard": [],
+    "stacks/plan": [],
+    "web/model": [],
 }
 # No class with virtual functions: a packet is not to pay for a call through a pointer.
-NO_VIRTUAL_CLASSES = ["dataplane"]
+NO_VIRTUAL_CLASSES = ["packet", "turns", "dataplane"]
 # base is used by everybody; of it, these do I/O.
-IMPURE_BASE = ["log", "fd", "process_usage"]
+IMPURE_BASE = ["log", "fd", "process_usage", "socket_address"]
 # A failed WARREN_CHECK writes a line and aborts; that is the end of the process, not I/O of its code.
 LAST_WORDS = ("base", "check")
+
+PURE_LIBRARIES = {LIBRARY_OF[room]: sources for room, sources in PURE.items()}
+
+
+def rooms_in(library):
+    """The rooms whose sources are in a library."""
+    return [room for room, name in LIBRARY_OF.items() if name == library]
 
 
 def must_be_pure(library, source):
     """Whether the source file `source` (no suffix) of `library` promises to be pure by itself."""
-    rule = PURE.get(library)
-    if rule is None:
-        return False
-    return source in rule["only"] if "only" in rule else source not in rule["except"]
+    return library in PURE_LIBRARIES and source not in PURE_LIBRARIES[library]
 
 
 def is_impure(library, source):
     """Whether a source file is named as one that does I/O."""
-    return source in (IMPURE_BASE if library == "base" else PURE.get(library, {}).get("except", []))
+    return source in (IMPURE_BASE if library == "base" else PURE_LIBRARIES.get(library, []))
 
 
 def room_of(path):

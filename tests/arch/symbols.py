@@ -108,8 +108,8 @@ def why_not(library, name):
 
 def missing_objects(libraries):
     """The table must stay true: what it names has to exist."""
-    for library, rule in rooms.PURE.items():
-        for source in rule.get("only", []) + rule.get("except", []):
+    for library, sources in rooms.PURE_LIBRARIES.items():
+        for source in sources:
             if source not in libraries.get(library, {}):
                 yield f"{library}: no object {source}; mend rooms.py"
     for source in rooms.IMPURE_BASE:

@@ -15,7 +15,7 @@ from tests.lab.watched import FOREIGN, LISTEN, OWN, PASSWORD, Scene
 
 ABSENT = "nobody-has-this-id"
 
-with open(f"{warren.ROOT}/web/openapi.json") as file:
+with open(f"{warren.ROOT}/web/api/openapi.json") as file:
     CONTRACT = json.load(file)
 
 

@@ -1,4 +1,5 @@
-// TOML text -> structs -> cross-checks -> diagnostics, as a customer's file and as warren.toml. The text may be anything.
+// TOML text -> structs -> cross-checks -> diagnostics, as a customer's file and as warren.toml. The text may be
+// anything.
 #include <array>
 #include <cstdint>
 #include <string>

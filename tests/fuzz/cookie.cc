@@ -28,7 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
 
-    // The secret is random, so a mac2 that is right by itself would be a wonder; signed with the cookie it is right, until a bit changes.
+    // The secret is random, so a mac2 that is right by itself would be a wonder; signed with the cookie it is right,
+    // until a bit changes.
     WARREN_CHECK(!checker.is_mac2_valid(now, input, from));
     std::vector<std::uint8_t> message(input.begin(), input.end());
     MacWriter macs;

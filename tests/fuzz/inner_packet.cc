@@ -1,4 +1,5 @@
-// Any bytes as an inner packet, and as a TUN's packet with its offload header: checked, answered with ICMP, taken apart.
+// Any bytes as an inner packet, and as a TUN's packet with its offload header: checked, answered with ICMP, taken
+// apart.
 #include <vector>
 
 #include "base/check.h"

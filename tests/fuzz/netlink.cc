@@ -11,7 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)stacks::rtnetlink::parse_addresses(input, links);
     (void)stacks::rtnetlink::parse_routes(input, links);
     // Devices by which addresses and routes can be found, whatever the input's own links are.
-    const std::vector<stacks::Link> known{{"lo", 1, "", "", "", 0, 0, 0, true}, {"vpn0", 2, "tun", "", "", 0, 0, 0, true}};
+    const std::vector<stacks::Link> known{{"lo", 1, "", "", "", 0, 0, 0, true},
+                                          {"vpn0", 2, "tun", "", "", 0, 0, 0, true}};
     for (const stacks::DeviceAddress& address : stacks::rtnetlink::parse_addresses(input, known)) {
         if (address.prefix.length > address.prefix.address.bits()) __builtin_trap();
     }

@@ -70,13 +70,15 @@ class World {
     Packet sealed(std::uint32_t customer, Bytes plain) {
         Packet message(kTransportOverhead + plain.size());
         write_transport_header(message.data(), index_of(customer, counter_ % 4), counter_);
-        crypto::aead_seal(crypto::AeadKey().secret, counter_++, {}, plain, MutableBytes(message).subspan(kTransportHeaderSize));
+        crypto::aead_seal(crypto::AeadKey().secret, counter_++, {}, plain,
+                          MutableBytes(message).subspan(kTransportHeaderSize));
         return message;
     }
 
     void receive(Packet bytes, std::size_t segment_size) {
         received_ = std::move(bytes);
-        const Train train{{counter_ % 2 == 0 ? 0U : 1U}, *parse_endpoint("192.0.2.9:9"), {}, traffic_class_, segment_size, received_};
+        const Train train{
+            {counter_ % 2 == 0 ? 0U : 1U}, *parse_endpoint("192.0.2.9:9"), {}, traffic_class_, segment_size, received_};
         const Train both[] = {train, {{1 - train.listener.value}, train.from, {}, traffic_class_, segment_size, {}}};
         pipeline_.inbound(now_, both, out_);
     }

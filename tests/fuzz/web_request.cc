@@ -1,11 +1,11 @@
-// A stranger's request: the parts are separated by a zero byte (target, host, cookie, authorization, origin, Last-Event-ID, body). Whatever
-// comes, he sees no data without a credential, and logs in nobody.
+// A stranger's request: the parts are separated by a zero byte (target, host, cookie, authorization, origin,
+// Last-Event-ID, body). Whatever comes, he sees no data without a credential, and logs in nobody.
 #include <array>
 #include <string>
 
 #include "base/check.h"
-#include "web/model/page.h"
 #include "web/api/router.h"
+#include "web/model/page.h"
 
 namespace {
 
@@ -54,7 +54,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         const auto* reply = std::get_if<Reply>(&outcome);
         // 200 without a credential: the page that was not built, and "ok".
-        if (reply != nullptr && reply->status == 200) WARREN_CHECK(reply->body == kPageNotBuilt || reply->body == "ok\n");
+        if (reply != nullptr && reply->status == 200)
+            WARREN_CHECK(reply->body == kPageNotBuilt || reply->body == "ok\n");
     }
     return 0;
 }

@@ -1,5 +1,5 @@
-// The input is a script: what strangers, peers, the data plane, the operator and the clock do to one engine. Whatever they do, its
-// indexes and sessions stay bounded and consistent, time moves on, and strangers change nothing.
+// The input is a script: what strangers, peers, the data plane, the operator and the clock do to one engine. Whatever
+// they do, its indexes and sessions stay bounded and consistent, time moves on, and strangers change nothing.
 #include <algorithm>
 #include <set>
 #include <variant>
@@ -86,7 +86,8 @@ class Script {
         const bool changed = change != 0 && place % message.size() >= 4 && place % message.size() < message.size() - 32;
         if (changed) testing::fix_mac1(message, engine_.public_key());
         engine_.handle_datagram(now_, {from(source), {}}, message, out_);
-        // A changed sender index is the peer's own business, a changed receiver index one of ours with luck; all else is authenticated.
+        // A changed sender index is the peer's own business, a changed receiver index one of ours with luck; all else
+        // is authenticated.
         if (changed && place % message.size() >= 12) WARREN_CHECK(out_.commands.empty() && out_.news.empty());
     }
     void deliver_initiation(std::uint32_t peer, std::uint8_t argument) {
@@ -101,7 +102,8 @@ class Script {
         if (last_initiation_.size != kInitiationSize) return;
         CookieChecker theirs(peers_[peer].keys.public_key, random_);
         std::array<std::uint8_t, kCookieReplySize> message{};
-        format(theirs.create_reply(now_.instant, last_initiation_.view(), from(1), parse_initiation(last_initiation_.view())->sender),
+        format(theirs.create_reply(now_.instant, last_initiation_.view(), from(1),
+                                   parse_initiation(last_initiation_.view())->sender),
                message);
         engine_.handle_datagram(now_, {from(1), {}}, message, out_);
         WARREN_CHECK(out_.commands.empty() && out_.messages.empty() && out_.news.empty());
@@ -142,7 +144,8 @@ class Script {
         WARREN_CHECK(installed_.size() <= 3 * engine_.peer_count());
         WARREN_CHECK(indexes_.size() >= installed_.size());
         WARREN_CHECK(indexes_.size() <= 4 * engine_.peer_count());
-        for (const ReceiverIndex index : installed_) WARREN_CHECK(indexes_.find(index)->kind == control::IndexKind::kKeypair);
+        for (const ReceiverIndex index : installed_)
+            WARREN_CHECK(indexes_.find(index)->kind == control::IndexKind::kKeypair);
         // One call does what is due: the clock need not stand still for another.
         if (engine_.next_deadline() <= now_.instant) {
             engine_.handle_timeout(now_, out_);

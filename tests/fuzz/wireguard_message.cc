@@ -30,8 +30,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     WARREN_CHECK(parse_cookie_reply(datagram).has_value() == (fits && classified.type == MessageType::kCookieReply));
     if (!fits) return 0;
     switch (classified.type) {
-        case MessageType::kInitiation: check_round_trip<kInitiationSize>(datagram, parse_initiation(datagram), kInitiationSize - 32); break;
-        case MessageType::kResponse: check_round_trip<kResponseSize>(datagram, parse_response(datagram), kResponseSize - 32); break;
+        case MessageType::kInitiation:
+            check_round_trip<kInitiationSize>(datagram, parse_initiation(datagram), kInitiationSize - 32);
+            break;
+        case MessageType::kResponse:
+            check_round_trip<kResponseSize>(datagram, parse_response(datagram), kResponseSize - 32);
+            break;
         case MessageType::kCookieReply:
             check_round_trip<kCookieReplySize>(datagram, parse_cookie_reply(datagram), kCookieReplySize);
             return 0;

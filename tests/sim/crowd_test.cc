@@ -11,8 +11,8 @@
 namespace warren::sim {
 namespace {
 
-using wireguard::Engine;
 using control::IndexTable;
+using wireguard::Engine;
 using wireguard::MessageType;
 using wireguard::testing::ScriptedPeer;
 
@@ -33,7 +33,8 @@ TEST_CASE("T8: ten thousand peers connect within one second, and their renewals 
         config.index = PeerIndex{i};
         config.customer = CustomerIndex{i / 100};
         config.public_key = peer.keys.public_key;
-        config.endpoint = Endpoint{IpAddress::v4(10, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)), 51820, 0};
+        config.endpoint =
+            Endpoint{IpAddress::v4(10, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)), 51820, 0};
         hub.put_peer(at(elapsed), std::move(config), out);
         out.clear();
         hub.handle_event(at(elapsed), dataplane::NeedSession{PeerIndex{i}}, out);
@@ -72,7 +73,8 @@ TEST_CASE("T8: ten thousand peers connect within one second, and their renewals 
 // Initiations with a right mac1 and nothing behind it, from addresses all over.
 class Flood {
   public:
-    Flood(World& world, Node& victim) : world_(world), victim_(victim), stranger_(random_, victim.engine->public_key()) {
+    Flood(World& world, Node& victim)
+        : world_(world), victim_(victim), stranger_(random_, victim.engine->public_key()) {
         message_ = stranger_.initiate(1, wireguard::Tai64n{});
     }
     // `per_burst` of them every 10 ms for `time`; the victim's queue is as long as that.
@@ -93,7 +95,10 @@ class Flood {
         wireguard::testing::fix_mac1(message_, victim_.engine->public_key());
         std::array<std::uint8_t, 4> address{};
         store_be(address.data(), 0x64000000U + number_ % 0x10000U);
-        victim_.receive({world_.now, {IpAddress::from_bytes(address), 4000, 0}, victim_.endpoint, {message_.begin(), message_.end()}});
+        victim_.receive({world_.now,
+                         {IpAddress::from_bytes(address), 4000, 0},
+                         victim_.endpoint,
+                         {message_.begin(), message_.end()}});
     }
     World& world_;
     Node& victim_;
@@ -159,7 +164,8 @@ TEST_CASE("C13: fifty thousand replays a second cost no Diffie-Hellman, and nobo
     for (int i = 0; i < 100; ++i) {
         world.at(world.now + i * 10ms, [&] {
             hub.engine->note_queue(500);
-            for (int j = 0; j < 500; ++j) hub.receive({world.now, *parse_endpoint("198.51.100.9:9"), hub.endpoint, captured});
+            for (int j = 0; j < 500; ++j)
+                hub.receive({world.now, *parse_endpoint("198.51.100.9:9"), hub.endpoint, captured});
         });
     }
     world.run(500ms);

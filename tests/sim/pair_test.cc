@@ -25,7 +25,8 @@ struct Pair {
     // No key ever seals two messages under one counter: as seen from outside, no receiver index has a counter twice.
     bool see(const Wire& wire) {
         if (wire.type() == kData) {
-            const auto key = std::pair(load_le<std::uint32_t>(wire.bytes.data() + 4), load_le<std::uint64_t>(wire.bytes.data() + 8));
+            const auto key =
+                std::pair(load_le<std::uint32_t>(wire.bytes.data() + 4), load_le<std::uint64_t>(wire.bytes.data() + 8));
             if (!counters.insert(key).second) ++counters_repeated;
         }
         if (wire.type() == kInitiation) initiations.push_back(wire.at);
@@ -40,12 +41,15 @@ struct Pair {
         }
         world.run(1s);
     }
-    static std::size_t distinct(const Node& node) { return std::set(node.received.begin(), node.received.end()).size(); }
+    static std::size_t distinct(const Node& node) {
+        return std::set(node.received.begin(), node.received.end()).size();
+    }
     // What arrived was sent, and arrived once.
     void check_honest() const {
         for (const Node* node : {&a, &b}) {
             CHECK(distinct(*node) == node->received.size());
-            CHECK(std::all_of(node->received.begin(), node->received.end(), [&](std::uint64_t number) { return number <= sent; }));
+            CHECK(std::all_of(node->received.begin(), node->received.end(),
+                              [&](std::uint64_t number) { return number <= sent; }));
             CHECK(node->most_indexes <= 4);
         }
         CHECK(counters_repeated == 0);
@@ -66,7 +70,8 @@ struct Pair {
     std::function<bool(const Wire&)> filter;
 };
 
-TEST_CASE("H18, S2, S3: one packet one way takes one initiation, one response, one message and one keepalive, then silence") {
+TEST_CASE(
+    "H18, S2, S3: one packet one way takes one initiation, one response, one message and one keepalive, then silence") {
     Pair pair(seed_for("clean start"));
     pair.a.send(pair.b, 7);
     pair.world.run(3600s);
@@ -236,7 +241,9 @@ TEST_CASE("S12, H9: an initiator whose clock went back a day still gets through"
     CHECK(pair.b.received.size() == 2);
 }
 
-TEST_CASE("T1: to a peer that is off go twenty initiations, then none; a new packet starts again, and gets through when the peer is back") {
+TEST_CASE(
+    "T1: to a peer that is off go twenty initiations, then none; a new packet starts again, and gets through when the "
+    "peer is back") {
     Pair pair(seed_for("peer off"));
     pair.filter = [](const Wire&) { return false; };
     pair.a.send(pair.b, 1);
@@ -261,7 +268,8 @@ TEST_CASE("T2: a stream to a peer that is off makes one initiation in 5 s") {
         pair.a.send(pair.b, ++pair.sent);
         pair.world.run(100ms);
     }
-    for (std::size_t i = 1; i < pair.initiations.size(); ++i) CHECK(pair.initiations[i] - pair.initiations[i - 1] >= 5s);
+    for (std::size_t i = 1; i < pair.initiations.size(); ++i)
+        CHECK(pair.initiations[i] - pair.initiations[i - 1] >= 5s);
     CHECK(pair.initiations.size() >= 55);
     CHECK(pair.a.gave_up >= 2);
 }

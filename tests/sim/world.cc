@@ -47,18 +47,21 @@ std::vector<std::uint8_t> inner_packet(const IpAddress& from, const IpAddress& t
 std::uint64_t seed_for(std::string_view test, std::uint64_t standard) {
     const char* const given = std::getenv("WARREN_SIM_SEED");
     const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 0) : standard;
-    std::printf("%.*s: WARREN_SIM_SEED=%llu\n", static_cast<int>(test.size()), test.data(), static_cast<unsigned long long>(seed));
+    std::printf("%.*s: WARREN_SIM_SEED=%llu\n", static_cast<int>(test.size()), test.data(),
+                static_cast<unsigned long long>(seed));
     return seed;
 }
 
-// --- World ------------------------------------------------------------------------------------------------------------------------
+// --- World
+// ------------------------------------------------------------------------------------------------------------------------
 
 void World::at(Instant when, std::function<void()> action) {
     events_.push({std::max(when, now), order_++, std::move(action)});
 }
 
 Duration World::between(Duration shortest, Duration longest) {
-    return shortest + Duration(static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>((longest - shortest).count()) + 1)));
+    return shortest + Duration(static_cast<std::int64_t>(
+                          random.below(static_cast<std::uint64_t>((longest - shortest).count()) + 1)));
 }
 
 void World::carry(Wire wire) {
@@ -67,7 +70,8 @@ void World::carry(Wire wire) {
     const int copies = happens(weather.doubled) ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
         Wire copy = wire;
-        if (happens(weather.damaged)) copy.bytes[random.below(copy.bytes.size())] ^= static_cast<std::uint8_t>(1U << random.below(8));
+        if (happens(weather.damaged))
+            copy.bytes[random.below(copy.bytes.size())] ^= static_cast<std::uint8_t>(1U << random.below(8));
         at(now + between(weather.shortest, weather.longest), [this, copy = std::move(copy)] {
             for (Node* node : nodes) {
                 if (node->endpoint == copy.to) return node->receive(copy);
@@ -95,10 +99,14 @@ void World::run(Duration by) {
     now = end;
 }
 
-// --- Node -------------------------------------------------------------------------------------------------------------------------
+// --- Node
+// -------------------------------------------------------------------------------------------------------------------------
 
 Node::Node(World& world, const char* address, const char* inner_address)
-    : endpoint(*parse_endpoint(address)), inner(*parse_ip(inner_address)), world_(world), random_(world.random.below(UINT64_MAX)) {
+    : endpoint(*parse_endpoint(address)),
+      inner(*parse_ip(inner_address)),
+      world_(world),
+      random_(world.random.below(UINT64_MAX)) {
     engine = std::make_unique<wireguard::Engine>(kListener, crypto::generate_private_key(random_), indexes, random_);
     auto aead = crypto::make_packet_aead(crypto::AeadBackend::kSodium);
     WARREN_CHECK(aead.has_value());

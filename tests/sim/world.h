@@ -1,5 +1,5 @@
-// Whole concentrators without a kernel: real control engines and real packet pipelines on one fake clock, over a network that loses,
-// doubles, delays and damages what it carries. Everything follows from a seed.
+// Whole concentrators without a kernel: real control engines and real packet pipelines on one fake clock, over a
+// network that loses, doubles, delays and damages what it carries. Everything follows from a seed.
 #pragma once
 
 #include <deque>
@@ -65,15 +65,17 @@ class World {
         std::function<void()> action;
         bool operator<(const Event& other) const { return std::tie(other.when, other.order) < std::tie(when, order); }
     };
-    [[nodiscard]] bool happens(double share) { return random.below(1'000'000) < static_cast<std::uint64_t>(share * 1e6); }
+    [[nodiscard]] bool happens(double share) {
+        return random.below(1'000'000) < static_cast<std::uint64_t>(share * 1e6);
+    }
     [[nodiscard]] Duration between(Duration shortest, Duration longest);
 
     std::priority_queue<Event> events_;
     std::uint64_t order_ = 0;
 };
 
-// One vpnd: a control worker with one engine, a data worker with one pipeline and one customer, two queues between them that take
-// a little time.
+// One vpnd: a control worker with one engine, a data worker with one pipeline and one customer, two queues between them
+// that take a little time.
 class Node {
   public:
     Node(World& world, const char* address, const char* inner_address);

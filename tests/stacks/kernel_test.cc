@@ -20,10 +20,10 @@
 
 #include "stacks/children/inspection.h"
 #include "stacks/kernel/linux_kernel.h"
-#include "stacks/listeners/udp_group.h"
 #include "stacks/kernel/netns.h"
-#include "stacks/stack_keeper.h"
 #include "stacks/listeners/uapi_socket.h"
+#include "stacks/listeners/udp_group.h"
+#include "stacks/stack_keeper.h"
 #include "tests/unit/stacks/random_scenery.h"
 #include "tests/unit/stacks/scenery.h"
 
@@ -33,7 +33,9 @@ namespace {
 // Once per process: an uplink of its own and a /run/netns of its own. False when this is not root.
 bool enter_room() {
     static const bool entered = [] {
-        if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+        if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 ||
+            ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+            return false;
         ::mkdir("/run/netns", 0755);
         if (::mount("tmpfs", "/run/netns", "tmpfs", 0, "mode=0755") != 0) return false;
         return std::system("ip link set lo up") == 0;
@@ -149,7 +151,8 @@ const std::vector<std::string> kAccidents{
     "ip link set wr-acme down",
 };
 
-TEST_CASE("from one random configuration to the next, through accidents and crashes, the kernel ends where the plan says") {
+TEST_CASE(
+    "from one random configuration to the next, through accidents and crashes, the kernel ends where the plan says") {
     if (!enter_room()) return;
     const Uplink uplink;
     const auto kernel = open_kernel();
@@ -160,14 +163,16 @@ TEST_CASE("from one random configuration to the next, through accidents and cras
         RandomScenery random(seed);
         config::Customer customer = random.customer();
         customer.id = "acme";
-        if (customer.handoff && customer.handoff->type == config::HandoffType::kVlan && !with_vlans) customer.handoff.reset();
+        if (customer.handoff && customer.handoff->type == config::HandoffType::kVlan && !with_vlans)
+            customer.handoff.reset();
         // A gateway must be on a network of the stack, else the kernel refuses, and it is right.
         customer.stack.routes.clear();
         const DesiredStack desired = desired_stack(customer, kTestRunDir);
         std::mt19937 dice(seed);
         for (int accidents = static_cast<int>(dice() % 4); accidents > 0; --accidents) {
             std::string accident = kAccidents[dice() % kAccidents.size()];
-            for (auto at = accident.find("NS"); at != std::string::npos; at = accident.find("NS")) accident.replace(at, 2, desired.name);
+            for (auto at = accident.find("NS"); at != std::string::npos; at = accident.find("NS"))
+                accident.replace(at, 2, desired.name);
             CAPTURE(accident);
             try_to_run(accident);
         }
@@ -241,10 +246,12 @@ TEST_CASE("an error of the kernel comes with the kernel's words and the step") {
     const auto kernel = open_kernel();
     const DesiredStack desired = desired_stack(acme(), kTestRunDir);
     carry_out(*kernel, desired, plan_now(*kernel, desired));
-    const std::vector<Step> steps{PutRoute{{prefix("10.9.0.0/16"), RouteType::kUnicast, kTunnelDevice, ip("172.16.0.1"), kRouteMetric}}};
+    const std::vector<Step> steps{
+        PutRoute{{prefix("10.9.0.0/16"), RouteType::kUnicast, kTunnelDevice, ip("172.16.0.1"), kRouteMetric}}};
     const Status done = kernel->carry_out(desired.name, steps);
     REQUIRE_FALSE(done.has_value());
-    CHECK(done.error().what == "put route 10.9.0.0/16 via 172.16.0.1 dev vpn0: Nexthop has invalid gateway: Network is unreachable");
+    CHECK(done.error().what ==
+          "put route 10.9.0.0/16 via 172.16.0.1 dev vpn0: Nexthop has invalid gateway: Network is unreachable");
     remove(*kernel, desired);
 }
 
@@ -312,7 +319,8 @@ TEST_CASE("a tunnel with several queues: no rings of a queueing discipline, and 
         config::Peer peer;
         peer.name = "p" + std::to_string(i);
         peer.public_key.bytes[0] = i;
-        peer.allowed_ips = {prefix("10.77.0." + std::to_string(i) + "/32"), prefix(fmt::format("fd00:77::{:x}/128", i))};
+        peer.allowed_ips = {prefix("10.77.0." + std::to_string(i) + "/32"),
+                            prefix(fmt::format("fd00:77::{:x}/128", i))};
         expected[queue_of(peer.public_key, 3)].insert(i);
         customer.peers.push_back(peer);
     }
@@ -482,14 +490,17 @@ TEST_CASE("what a vpnd hands back is taken only if it is what vpnd says it is") 
     const Status taken = inspect(sound(), kTestRunDir);
     REQUIRE_MESSAGE(taken.has_value(), taken.error().what);
     CHECK(refused([](Holdings& all) { std::swap(all.tunnels["acme"], all.tunnels["globex"]); }));
-    CHECK(refused([](Holdings& all) { all.tunnels["acme"].front() = UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)); }));
+    CHECK(refused(
+        [](Holdings& all) { all.tunnels["acme"].front() = UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)); }));
     CHECK(refused([](Holdings& all) { all.tunnels["../acme"] = std::move(all.tunnels["acme"]); }));
     CHECK(refused([](Holdings& all) { all.tunnels["nobody"] = std::move(all.tunnels["acme"]); }));
     CHECK(refused([](Holdings& all) { all.listeners["/etc"] = std::move(all.listeners[""]); }));
     CHECK(refused([](Holdings& all) { all.listeners[""].port = 51821; }));
     CHECK(refused([](Holdings& all) { all.listeners[""].descriptors.pop_back(); }));
-    CHECK(refused([](Holdings& all) { std::swap(all.listeners[""].descriptors.front(), all.listeners[""].descriptors.back()); }));
-    CHECK(refused([&](Holdings& all) { all.listeners[""].descriptors.front() = other_group->sockets.front().duplicate(); }));
+    CHECK(refused(
+        [](Holdings& all) { std::swap(all.listeners[""].descriptors.front(), all.listeners[""].descriptors.back()); }));
+    CHECK(refused(
+        [&](Holdings& all) { all.listeners[""].descriptors.front() = other_group->sockets.front().duplicate(); }));
     CHECK(refused([&](Holdings& all) { all.listeners[""].descriptors.back() = other_uapi->listener.duplicate(); }));
     CHECK(refused([](Holdings& all) {
         const auto stack = open_namespace("warren-acme");

@@ -12,7 +12,8 @@
 
 namespace warren::test {
 
-// Two digits per byte, either case; spaces and line breaks are skipped. Aborts on anything else: vectors are our own text.
+// Two digits per byte, either case; spaces and line breaks are skipped. Aborts on anything else: vectors are our own
+// text.
 [[nodiscard]] std::vector<std::uint8_t> from_hex(std::string_view text);
 [[nodiscard]] std::string to_hex(Bytes bytes);
 

@@ -17,7 +17,9 @@ class SeededRandom final : public crypto::RandomSource {
         for (std::uint8_t& octet : out) octet = static_cast<std::uint8_t>(engine_() >> 32);
     }
     // Uniform in 0..limit - 1; limit > 0.
-    [[nodiscard]] std::uint64_t below(std::uint64_t limit) { return std::uniform_int_distribution<std::uint64_t>(0, limit - 1)(engine_); }
+    [[nodiscard]] std::uint64_t below(std::uint64_t limit) {
+        return std::uniform_int_distribution<std::uint64_t>(0, limit - 1)(engine_);
+    }
     [[nodiscard]] std::vector<std::uint8_t> bytes(std::size_t size) {
         std::vector<std::uint8_t> out(size);
         fill(out);

@@ -43,8 +43,9 @@ std::optional<std::string> find_vectors(std::string_view file_name) {
 std::vector<AeadVector> load_aead_vectors(std::string_view file_name) {
     std::vector<AeadVector> out;
     for_each_test(file_name, [&out](const nlohmann::json& test) {
-        out.push_back({test.at("tcId").get<int>(), test.at("result").get<std::string>() == "valid", field(test, "key"), field(test, "iv"),
-                       field(test, "aad"), field(test, "msg"), field(test, "ct"), field(test, "tag")});
+        out.push_back({test.at("tcId").get<int>(), test.at("result").get<std::string>() == "valid", field(test, "key"),
+                       field(test, "iv"), field(test, "aad"), field(test, "msg"), field(test, "ct"),
+                       field(test, "tag")});
     });
     return out;
 }
@@ -52,7 +53,8 @@ std::vector<AeadVector> load_aead_vectors(std::string_view file_name) {
 std::vector<X25519Vector> load_x25519_vectors(std::string_view file_name) {
     std::vector<X25519Vector> out;
     for_each_test(file_name, [&out](const nlohmann::json& test) {
-        out.push_back({test.at("tcId").get<int>(), field(test, "public"), field(test, "private"), field(test, "shared")});
+        out.push_back(
+            {test.at("tcId").get<int>(), field(test, "public"), field(test, "private"), field(test, "shared")});
     });
     return out;
 }

@@ -1,4 +1,5 @@
-// The next deadline of each of many timers: an indexed binary heap, one entry per timer, nothing allocated while it runs.
+// The next deadline of each of many timers: an indexed binary heap, one entry per timer, nothing allocated while it
+// runs.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,8 @@
 
 namespace warren::control {
 
-// Timers are small dense numbers. set() costs a comparison when nothing changed and log n otherwise: 17 steps for 100,000 peers.
+// Timers are small dense numbers. set() costs a comparison when nothing changed and log n otherwise: 17 steps for
+// 100,000 peers.
 class DeadlineHeap {
   public:
     // kNever takes the timer out.

@@ -19,7 +19,8 @@ struct IndexEntry {
     PeerIndex peer;
 };
 
-// All indexes that this process gave out and still listens to. One for all engines of the control worker, which owns it.
+// All indexes that this process gave out and still listens to. One for all engines of the control worker, which owns
+// it.
 class IndexTable {
   public:
     // A new random index whose low bits name `worker`, unique while it is in the table.

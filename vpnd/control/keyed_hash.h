@@ -17,7 +17,9 @@ class KeyedHash {
   public:
     explicit KeyedHash(crypto::RandomSource& random) { random.fill(key_); }
 
-    [[nodiscard]] std::uint64_t of(Bytes data) const { return load_le<std::uint64_t>(crypto::blake2s_mac(key_, {data}).data()); }
+    [[nodiscard]] std::uint64_t of(Bytes data) const {
+        return load_le<std::uint64_t>(crypto::blake2s_mac(key_, {data}).data());
+    }
 
     // As the hash function of a standard table.
     std::size_t operator()(const IpAddress& address) const { return of(address.bytes()); }

@@ -7,8 +7,8 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/time.h"
-#include "vpnd/control/keyed_hash.h"
 #include "base/token_bucket.h"
+#include "vpnd/control/keyed_hash.h"
 
 namespace warren::control {
 
@@ -16,11 +16,12 @@ namespace warren::control {
 inline constexpr unsigned kSourcePrefixV4 = 32;
 inline constexpr unsigned kSourcePrefixV6 = 64;
 
-// An IPv4 address, or the /64 of an IPv6 address; a v4-mapped address (RFC 4291 §2.5.5.2) counts as the IPv4 address that it is.
+// An IPv4 address, or the /64 of an IPv6 address; a v4-mapped address (RFC 4291 §2.5.5.2) counts as the IPv4 address
+// that it is.
 [[nodiscard]] IpAddress source_prefix_of(const IpAddress& address);
 
-// An asker is remembered until it was silent for `idle`. With `limit` askers remembered, new ones are refused. `idle` must be
-// longer than a bucket takes to fill, or forgetting would be generous.
+// An asker is remembered until it was silent for `idle`. With `limit` askers remembered, new ones are refused. `idle`
+// must be longer than a bucket takes to fill, or forgetting would be generous.
 template <typename Key>
 class RateLimiter {
   public:
@@ -44,7 +45,8 @@ class RateLimiter {
         Instant last_asked;
     };
 
-    // Forgets the idle, at most once in `idle_`, so that a flood of new askers costs one walk a second. Memory goes back when all are gone.
+    // Forgets the idle, at most once in `idle_`, so that a flood of new askers costs one walk a second. Memory goes
+    // back when all are gone.
     [[nodiscard]] bool make_room(Instant now) {
         if (now - last_sweep_ >= idle_) {
             std::erase_if(entries_, [&](const auto& entry) { return now - entry.second.last_asked >= idle_; });
@@ -60,8 +62,8 @@ class RateLimiter {
     std::unordered_map<Key, Entry, KeyedHash> entries_;
 };
 
-// Sources from which a handshake was completed not long ago. Under load they are served out of a small budget each, so that a flood
-// does not make a peer wait that is where it was before (wireguard.md C11).
+// Sources from which a handshake was completed not long ago. Under load they are served out of a small budget each, so
+// that a flood does not make a peer wait that is where it was before (wireguard.md C11).
 class KnownSources {
   public:
     // A source is known for `life`; with `limit` of them new ones are not remembered.

@@ -37,8 +37,8 @@ std::unordered_set<std::string> put_customers(const Generation& generation) {
 
 // Those a generation takes away: the named ones, and in a full one everything that is not put.
 template <typename Held>
-std::unordered_set<std::string> taken_away(const Generation& generation, const std::vector<std::string>& named, const Held& held,
-                                           const std::unordered_set<std::string>& put) {
+std::unordered_set<std::string> taken_away(const Generation& generation, const std::vector<std::string>& named,
+                                           const Held& held, const std::unordered_set<std::string>& put) {
     std::unordered_set<std::string> out;
     for (const std::string& id : named) {
         if (held.find(id) != held.end()) out.insert(id);
@@ -62,7 +62,8 @@ bool same_view(const ipc::PutCustomer& a, const ipc::PutCustomer& b) {
 }
 
 Status check_peers(const NewCustomer& customer) {
-    if (customer.peers.size() > kMaxPeersPerCustomer) return invalid(fmt::format("customer {}: too many peers", customer.put.id));
+    if (customer.peers.size() > kMaxPeersPerCustomer)
+        return invalid(fmt::format("customer {}: too many peers", customer.put.id));
     std::vector<Prefix> prefixes;
     for (const ipc::PutPeer& peer : customer.peers) {
         for (const Prefix& prefix : peer.allowed_ips) prefixes.push_back(prefix.network());
@@ -132,8 +133,8 @@ std::vector<int> numbers_of(const ListenerSockets& sockets) {
 }  // namespace
 
 bool Changes::empty() const {
-    return open_listeners.empty() && change_keys.empty() && remove_peers.empty() && swap_views.empty() && put_peers.empty() &&
-           drop_customers.empty() && close_listeners.empty();
+    return open_listeners.empty() && change_keys.empty() && remove_peers.empty() && swap_views.empty() &&
+           put_peers.empty() && drop_customers.empty() && close_listeners.empty();
 }
 
 Result<Changes> CustomerSet::apply(Generation&& generation) {
@@ -141,8 +142,10 @@ Result<Changes> CustomerSet::apply(Generation&& generation) {
     WARREN_TRY(check_customers(generation));
 
     Changes changes;
-    const auto gone_customers = taken_away(generation, generation.removed_customers, customers_, put_customers(generation));
-    const auto gone_listeners = taken_away(generation, generation.removed_listeners, listeners_, put_listeners(generation));
+    const auto gone_customers =
+        taken_away(generation, generation.removed_customers, customers_, put_customers(generation));
+    const auto gone_listeners =
+        taken_away(generation, generation.removed_listeners, listeners_, put_listeners(generation));
     for (NewListener& listener : generation.listeners) put_listener(std::move(listener), changes);
     for (const std::string& id : gone_customers) remove_customer(id, changes);
     for (NewCustomer& customer : generation.customers) put_customer(std::move(customer), changes);
@@ -177,7 +180,8 @@ CustomerSet::PeerRef CustomerSet::find(PeerIndex index) const {
     return {&customer, &customer.peers[place.position]};
 }
 
-// --- checks: nothing below this line and above the next changes anything --------------------------------------------------------------
+// --- checks: nothing below this line and above the next changes anything
+// --------------------------------------------------------------
 
 Status CustomerSet::check_listeners(const Generation& generation) const {
     std::unordered_set<std::string> put;
@@ -185,10 +189,12 @@ Status CustomerSet::check_listeners(const Generation& generation) const {
         const std::string& id = listener.put.id;
         if (!put.insert(id).second) return invalid(fmt::format("listener '{}' is put twice", id));
         if (listener.put.port == 0) return invalid(fmt::format("listener '{}' has no port", id));
-        if (listener.put.private_key.secret.is_zero()) return invalid(fmt::format("listener '{}' has no private key", id));
+        if (listener.put.private_key.secret.is_zero())
+            return invalid(fmt::format("listener '{}' has no private key", id));
         const auto held = listeners_.find(id);
         const bool keeps_sockets = held != listeners_.end() && held->second.port == listener.put.port;
-        if (!listener.put.has_sockets && !keeps_sockets) return invalid(fmt::format("listener '{}' comes without sockets", id));
+        if (!listener.put.has_sockets && !keeps_sockets)
+            return invalid(fmt::format("listener '{}' comes without sockets", id));
     }
     for (const std::string& id : generation.removed_listeners) {
         if (contains(put, id)) return invalid(fmt::format("listener '{}' is put and removed", id));
@@ -202,7 +208,8 @@ Status CustomerSet::check_customers(const Generation& generation) const {
     const auto listeners_put = put_listeners(generation);
     const auto listeners_gone = taken_away(generation, generation.removed_listeners, listeners_, listeners_put);
     const auto listener_stays = [&](const std::string& id) {
-        return contains(listeners_put, id) || (listeners_.find(id) != listeners_.end() && !contains(listeners_gone, id));
+        return contains(listeners_put, id) ||
+               (listeners_.find(id) != listeners_.end() && !contains(listeners_gone, id));
     };
 
     std::unordered_set<std::string> seen;
@@ -213,7 +220,8 @@ Status CustomerSet::check_customers(const Generation& generation) const {
         if (!seen.insert(config.id).second) return invalid(fmt::format("customer {} is put twice", config.id));
         if (contains(gone, config.id)) return invalid(fmt::format("customer {} is put and removed", config.id));
         if (config.share == 0) return invalid(fmt::format("customer {}: a share of 0", config.id));
-        if (config.mtu < kMinMtu) return invalid(fmt::format("customer {}: mtu {} is below {}", config.id, config.mtu, kMinMtu));
+        if (config.mtu < kMinMtu)
+            return invalid(fmt::format("customer {}: mtu {} is below {}", config.id, config.mtu, kMinMtu));
         if (!config.has_tun && customers_.find(config.id) == customers_.end()) {
             return invalid(fmt::format("customer {} comes without its tun", config.id));
         }
@@ -221,7 +229,8 @@ Status CustomerSet::check_customers(const Generation& generation) const {
         if (held != customers_.end() && !config.has_tun && held->second.tuns.size() != config.queues) {
             return invalid(fmt::format("customer {}: {} queues come without their tun", config.id, config.queues));
         }
-        if (!listener_stays(config.listener)) return invalid(fmt::format("customer {}: no listener '{}'", config.id, config.listener));
+        if (!listener_stays(config.listener))
+            return invalid(fmt::format("customer {}: no listener '{}'", config.id, config.listener));
         WARREN_TRY(check_peers(customer));
 
         const auto held_listener = listeners_.find(config.listener);
@@ -235,7 +244,8 @@ Status CustomerSet::check_customers(const Generation& generation) const {
                     is_taken = is_taken || (!contains(put, owner_id) && !contains(gone, owner_id));
                 }
             }
-            if (is_taken) return invalid(fmt::format("customer {}: peer {} has a key that is taken", config.id, peer.name));
+            if (is_taken)
+                return invalid(fmt::format("customer {}: peer {} has a key that is taken", config.id, peer.name));
         }
     }
     for (const auto& [id, customer] : customers_) {
@@ -245,7 +255,8 @@ Status CustomerSet::check_customers(const Generation& generation) const {
     return {};
 }
 
-// --- changes: nothing below this line can fail -----------------------------------------------------------------------------------------
+// --- changes: nothing below this line can fail
+// -----------------------------------------------------------------------------------------
 
 void CustomerSet::put_listener(NewListener&& listener, Changes& changes) {
     const auto [at, is_new] = listeners_.try_emplace(listener.put.id);
@@ -276,7 +287,8 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
         customers_by_index_[held.index] = &held;
     }
     const bool was_served = !is_new && !held.config.suspended;
-    bool view_changed = is_new || customer.put.has_tun || held.listener != listener || !same_view(held.config, customer.put);
+    bool view_changed =
+        is_new || customer.put.has_tun || held.listener != listener || !same_view(held.config, customer.put);
     if (held.listener != listener) {
         // Another port, another server key: to a peer that is another tunnel.
         for (const HeldPeer& peer : held.peers) forget_peer(held, peer, changes);
@@ -298,12 +310,14 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
 
 // Over as many workers as his TUN has queues. The first stays the same.
 void CustomerSet::spread(HeldCustomer& held, Changes& changes) const {
-    for (std::size_t i = held.config.queues; i < held.workers.size(); ++i) changes.drop_customers.push_back({held.workers[i], held.index});
+    for (std::size_t i = held.config.queues; i < held.workers.size(); ++i)
+        changes.drop_customers.push_back({held.workers[i], held.index});
     held.workers.resize(held.config.queues);
     for (std::uint32_t i = 0; i < held.config.queues; ++i) held.workers[i] = (held.index.value + i) % workers_;
 }
 
-bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served, Changes& changes) {
+bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served,
+                                Changes& changes) {
     const std::vector<HeldPeer> old = std::move(held.peers);
     held.peers.clear();
     held.peers.reserve(peers.size());  // what grows by doubling keeps half a customer's peers in reserve
@@ -319,8 +333,8 @@ bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& 
         if (known != nullptr) before.erase(found);
         const PeerIndex index = known != nullptr ? known->index : peer_indexes_.allocate();
         const bool put = is_served && (known == nullptr || !was_served || !same_settings(known->config, config));
-        view_changed =
-            view_changed || known == nullptr || known->config.allowed_ips != config.allowed_ips || known->config.queue != config.queue;
+        view_changed = view_changed || known == nullptr || known->config.allowed_ips != config.allowed_ips ||
+                       known->config.queue != config.queue;
         if (!is_served && was_served && known != nullptr) changes.remove_peers.push_back({held.listener, index});
         owners[config.public_key] = held.index;
         if (places_.size() <= index.value) places_.resize(index.value + 1);

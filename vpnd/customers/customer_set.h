@@ -1,4 +1,5 @@
-// What vpnd has been told to serve: listeners, customers, peers, and what must change to serve a new generation instead.
+// What vpnd has been told to serve: listeners, customers, peers, and what must change to serve a new generation
+// instead.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +13,9 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "ipc/config_messages.h"
-#include "vpnd/dataplane/customer_view.h"
 #include "vpnd/customers/generation.h"
 #include "vpnd/customers/index_pool.h"
+#include "vpnd/dataplane/customer_view.h"
 #include "vpnd/wireguard/engine.h"
 
 namespace warren::vpnd {
@@ -40,7 +41,7 @@ struct HeldListener {
     crypto::PrivateKey private_key;
     crypto::PublicKey public_key;
     bool has_v6 = false;
-    std::vector<int> descriptors;                                 // in the order of PutListener; owned by those who use them
+    std::vector<int> descriptors;  // in the order of PutListener; owned by those who use them
     std::unordered_map<crypto::PublicKey, CustomerIndex> owners;  // whose each peer key is
 };
 

@@ -48,8 +48,10 @@ Status Staging::take(ipc::ConfigMessage message, std::vector<UniqueFd> descripto
         return take_peer(std::move(*put));
     }
     WARREN_TRY(check_peers_complete());
-    if (auto* put = std::get_if<ipc::PutListener>(&message)) return take_listener(std::move(*put), std::move(descriptors));
-    if (auto* put = std::get_if<ipc::PutCustomer>(&message)) return take_customer(std::move(*put), std::move(descriptors));
+    if (auto* put = std::get_if<ipc::PutListener>(&message))
+        return take_listener(std::move(*put), std::move(descriptors));
+    if (auto* put = std::get_if<ipc::PutCustomer>(&message))
+        return take_customer(std::move(*put), std::move(descriptors));
     if (!descriptors.empty()) return fail(ErrorCode::kInvalid, "message with descriptors that it does not need");
     if (auto* remove = std::get_if<ipc::RemoveCustomer>(&message)) {
         staged_->removed_customers.push_back(std::move(remove->id));
@@ -66,7 +68,8 @@ Status Staging::take_listener(ipc::PutListener put, std::vector<UniqueFd> descri
     const std::size_t per_family = 1 + workers_;
     const std::size_t expected = put.has_sockets ? per_family * (put.has_v6 ? 2 : 1) + 1 : 0;
     if (descriptors.size() != expected) {
-        return fail(ErrorCode::kInvalid, fmt::format("listener '{}': {} descriptors instead of {}", put.id, descriptors.size(), expected));
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("listener '{}': {} descriptors instead of {}", put.id, descriptors.size(), expected));
     }
     NewListener listener;
     if (put.has_sockets) {
@@ -89,7 +92,8 @@ Status Staging::take_customer(ipc::PutCustomer put, std::vector<UniqueFd> descri
         return fail(ErrorCode::kInvalid, fmt::format("customer {}: {} queues", put.id, put.queues));
     const std::size_t expected = put.has_tun ? put.queues : 0;
     if (descriptors.size() != expected) {
-        return fail(ErrorCode::kInvalid, fmt::format("customer {}: {} descriptors instead of {}", put.id, descriptors.size(), expected));
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("customer {}: {} descriptors instead of {}", put.id, descriptors.size(), expected));
     }
     NewCustomer customer;
     customer.tuns = std::move(descriptors);
@@ -102,11 +106,12 @@ Status Staging::take_peer(ipc::PutPeer put) {
     if (staged_->customers.empty()) return fail(ErrorCode::kInvalid, "PutPeer before any PutCustomer");
     NewCustomer& customer = staged_->customers.back();
     if (customer.peers.size() == customer.put.peer_count) {
-        return fail(ErrorCode::kInvalid,
-                    fmt::format("customer {}: more peers than the {} announced", customer.put.id, customer.put.peer_count));
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: more peers than the {} announced", customer.put.id,
+                                                     customer.put.peer_count));
     }
     if (put.queue >= customer.put.queues) {
-        return fail(ErrorCode::kInvalid, fmt::format("customer {}: peer {} belongs to no queue", customer.put.id, put.name));
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("customer {}: peer {} belongs to no queue", customer.put.id, put.name));
     }
     customer.peers.push_back(std::move(put));
     return {};
@@ -116,15 +121,16 @@ Status Staging::check_peers_complete() const {
     if (staged_->customers.empty()) return {};
     const NewCustomer& customer = staged_->customers.back();
     if (customer.peers.size() == customer.put.peer_count) return {};
-    return fail(ErrorCode::kInvalid,
-                fmt::format("customer {}: {} peers instead of {}", customer.put.id, customer.peers.size(), customer.put.peer_count));
+    return fail(ErrorCode::kInvalid, fmt::format("customer {}: {} peers instead of {}", customer.put.id,
+                                                 customer.peers.size(), customer.put.peer_count));
 }
 
 Result<Generation> Staging::finish(const ipc::Commit& commit) {
     if (spoiled_) return tl::unexpected<Error>(std::move(*spoiled_));
     if (!staged_) return fail(ErrorCode::kInvalid, "Commit without Begin");
     if (commit.generation != staged_->number) {
-        return fail(ErrorCode::kInvalid, fmt::format("Commit of generation {} ends generation {}", commit.generation, staged_->number));
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("Commit of generation {} ends generation {}", commit.generation, staged_->number));
     }
     WARREN_TRY(check_peers_complete());
     return std::move(*staged_);

@@ -41,18 +41,20 @@ struct Generation {
 
     // It changes nothing: stackd asks for a sign of life.
     [[nodiscard]] bool is_empty() const {
-        return !full && listeners.empty() && customers.empty() && removed_customers.empty() && removed_listeners.empty();
+        return !full && listeners.empty() && customers.empty() && removed_customers.empty() &&
+               removed_listeners.empty();
     }
 };
 
-// Collects the messages between Begin and Commit. A message that does not belong where it stands spoils the generation it stands in:
-// the rest is swallowed, and Commit answers with the first thing that was wrong. One answer for each Commit, whatever came before it.
+// Collects the messages between Begin and Commit. A message that does not belong where it stands spoils the generation
+// it stands in: the rest is swallowed, and Commit answers with the first thing that was wrong. One answer for each
+// Commit, whatever came before it.
 class Staging {
   public:
     explicit Staging(std::uint32_t workers) : workers_(workers) {}
 
-    // A message other than Hello. Nothing, unless it was a Commit: then the generation it finishes, or why there is none.
-    // Descriptors that nobody asked for are closed and spoil the generation.
+    // A message other than Hello. Nothing, unless it was a Commit: then the generation it finishes, or why there is
+    // none. Descriptors that nobody asked for are closed and spoil the generation.
     [[nodiscard]] std::optional<Result<Generation>> feed(ipc::ConfigMessage message, std::vector<UniqueFd> descriptors);
     // Forgets a generation that was not committed: the channel broke.
     void reset();

@@ -18,7 +18,8 @@ enum class MessageClass : std::uint8_t {
         case 1: return datagram.size() == 148 ? MessageClass::kHandshake : MessageClass::kUnknown;  // §5.4.2
         case 2: return datagram.size() == 92 ? MessageClass::kHandshake : MessageClass::kUnknown;   // §5.4.3
         case 3: return datagram.size() == 64 ? MessageClass::kHandshake : MessageClass::kUnknown;   // §5.4.7
-        case 4: return datagram.size() >= 32 ? MessageClass::kTransport : MessageClass::kUnknown;   // §5.4.6: header and tag
+        case 4:
+            return datagram.size() >= 32 ? MessageClass::kTransport : MessageClass::kUnknown;  // §5.4.6: header and tag
         default: return MessageClass::kUnknown;
     }
 }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "vpnd/packet/checksum.h"
 #include "vpnd/dataplane/egress.h"
-#include "vpnd/packet/transport_header.h"
 #include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/packet/checksum.h"
+#include "vpnd/packet/transport_header.h"
 
 namespace warren::dataplane {
 
@@ -32,7 +32,8 @@ bool has_same_addresses(Bytes a, Bytes b, bool is_v4) {
 // Acknowledgement, header length, window, urgent pointer and options; not the flags, which were looked at.
 bool has_same_tcp_fields(Bytes a, Bytes b, std::size_t transport, std::size_t headers) {
     return is_equal<std::uint32_t>(a, b, transport + kTcpAcknowledgement) &&
-           a[transport + kTcpDataOffset] == b[transport + kTcpDataOffset] && is_equal<std::uint16_t>(a, b, transport + kTcpWindow) &&
+           a[transport + kTcpDataOffset] == b[transport + kTcpDataOffset] &&
+           is_equal<std::uint16_t>(a, b, transport + kTcpWindow) &&
            is_equal<std::uint16_t>(a, b, transport + kTcpUrgentPointer) &&
            (headers == transport + kTcpHeaderMinimum || is_equal(a, b, transport + kTcpHeaderMinimum, headers));
 }
@@ -71,7 +72,8 @@ void Coalescer::add(const Way& way, const InnerPacket& packet, Output& out) {
     if (has_flow && layout.joinable && is_right) open(way, packet, layout, out);
 }
 
-// False when the packet belongs to no flow that we can name: other protocols, fragments, IPv6 extension headers, nonsense.
+// False when the packet belongs to no flow that we can name: other protocols, fragments, IPv6 extension headers,
+// nonsense.
 bool Coalescer::find_layout(const InnerPacket& packet, Layout& layout) {
     const std::uint8_t protocol = packet.protocol();
     if ((protocol != kProtocolTcp && protocol != kProtocolUdp) || packet.is_v4_fragment()) return false;
@@ -104,7 +106,8 @@ bool Coalescer::is_joinable(const InnerPacket& packet, const Layout& layout) {
 Coalescer::Flow* Coalescer::find(const Way& way, const InnerPacket& packet, const Layout& layout) {
     const Bytes bytes = packet.bytes();
     for (Flow& flow : std::span(flows_).first(open_)) {
-        if (flow.way.customer != way.customer || flow.way.peer != way.peer || flow.layout.is_tcp != layout.is_tcp) continue;
+        if (flow.way.customer != way.customer || flow.way.peer != way.peer || flow.layout.is_tcp != layout.is_tcp)
+            continue;
         if (flow.first[0] >> 4 != bytes[0] >> 4 || !has_same_addresses(flow.first, bytes, packet.is_v4())) continue;
         const auto ports = load_le<std::uint32_t>(bytes.data() + layout.transport);
         if (load_le<std::uint32_t>(flow.first.data() + flow.layout.transport) == ports) return &flow;
@@ -114,17 +117,21 @@ Coalescer::Flow* Coalescer::find(const Way& way, const InnerPacket& packet, cons
 
 // The packet is what segmentation of the flow's super-packet would give next; only checksums are not looked at.
 bool Coalescer::continues(const Flow& flow, const InnerPacket& packet, const Layout& layout) {
-    if (!layout.joinable || layout.transport != flow.layout.transport || layout.headers != flow.layout.headers) return false;
+    if (!layout.joinable || layout.transport != flow.layout.transport || layout.headers != flow.layout.headers)
+        return false;
     const Bytes bytes = packet.bytes();
     const Bytes first = flow.first;
     const std::size_t payload = bytes.size() - layout.headers;
-    if (payload > flow.segment_payload || flow.count == Egress::kTrainDatagrams || flow.size + payload > kSuperPacketMaximum) return false;
+    if (payload > flow.segment_payload || flow.count == Egress::kTrainDatagrams ||
+        flow.size + payload > kSuperPacketMaximum)
+        return false;
     // The super-packet must fit into one train when the stack sends it on into another tunnel.
     const std::size_t message = padded_size(first.size(), flow.way.mtu) + kTransportOverhead;
     if ((flow.count + 1) * message > kDatagramMaximum) return false;
 
     if (packet.is_v4()) {
-        // Traffic class; flags and offset, lifetime, protocol. The identification counts up, where it means something (RFC 6864 §4.1).
+        // Traffic class; flags and offset, lifetime, protocol. The identification counts up, where it means something
+        // (RFC 6864 §4.1).
         if (first[1] != bytes[1] || !is_equal<std::uint32_t>(first, bytes, 6)) return false;
         const auto expected = static_cast<std::uint16_t>(load_be<std::uint16_t>(first.data() + 4) + flow.count);
         if (!packet.dont_fragment() && load_be<std::uint16_t>(bytes.data() + 4) != expected) return false;
@@ -134,8 +141,8 @@ bool Coalescer::continues(const Flow& flow, const InnerPacket& packet, const Lay
     }
     if (!layout.is_tcp) return true;
     const std::size_t transport = layout.transport;
-    const auto sequence =
-        static_cast<std::uint32_t>(load_be<std::uint32_t>(first.data() + transport + kTcpSequence) + flow.size - layout.headers);
+    const auto sequence = static_cast<std::uint32_t>(load_be<std::uint32_t>(first.data() + transport + kTcpSequence) +
+                                                     flow.size - layout.headers);
     return load_be<std::uint32_t>(bytes.data() + transport + kTcpSequence) == sequence &&
            has_same_tcp_fields(first, bytes, transport, layout.headers);
 }
@@ -156,7 +163,8 @@ void Coalescer::join(Flow& flow, const InnerPacket& packet, const Layout& layout
 // The packet was just appended to `out`.
 void Coalescer::open(const Way& way, const InnerPacket& packet, const Layout& layout, Output& out) {
     const MutableBytes bytes = packet.bytes();
-    if (layout.is_tcp && (bytes[layout.transport + kTcpFlags] & kTcpPush) != 0) return;  // it would end the super-packet at once
+    if (layout.is_tcp && (bytes[layout.transport + kTcpFlags] & kTcpPush) != 0)
+        return;  // it would end the super-packet at once
     if (open_ == kFlows) close(flows_[0], out);
     Flow& flow = flows_[open_++] = {};
     flow.way = way;
@@ -180,8 +188,8 @@ void Coalescer::finish(Output& out) {
     open_ = 0;
 }
 
-// The first packet's headers become those of the whole: lengths, PSH, and a checksum that covers the pseudo-header only, for the kernel
-// to complete (virtio 1.1 §5.1.6.2).
+// The first packet's headers become those of the whole: lengths, PSH, and a checksum that covers the pseudo-header
+// only, for the kernel to complete (virtio 1.1 §5.1.6.2).
 void Coalescer::complete(const Flow& flow, Output& out) {
     if (flow.count == 1) return;
     const Layout& layout = flow.layout;
@@ -200,11 +208,14 @@ void Coalescer::complete(const Flow& flow, Output& out) {
     if (!layout.is_tcp) store_be(transport + kUdpLength, static_cast<std::uint16_t>(length));
     const Bytes addresses = is_v4 ? Bytes(packet + 12, 8) : Bytes(packet + 8, 32);
     const std::size_t field = layout.is_tcp ? kTcpChecksum : kUdpChecksum;
-    store_le(transport + field, checksum_fold(checksum_pseudo_header(addresses, layout.is_tcp ? kProtocolTcp : kProtocolUdp, length)));
+    store_le(transport + field,
+             checksum_fold(checksum_pseudo_header(addresses, layout.is_tcp ? kProtocolTcp : kProtocolUdp, length)));
 
     OffloadHeader header;
     header.flags = OffloadHeader::kNeedsChecksum;
-    header.gso_type = static_cast<std::uint8_t>(!layout.is_tcp ? GsoType::kUdp : is_v4 ? GsoType::kTcpV4 : GsoType::kTcpV6);
+    header.gso_type = static_cast<std::uint8_t>(!layout.is_tcp ? GsoType::kUdp
+                                                : is_v4        ? GsoType::kTcpV4
+                                                               : GsoType::kTcpV6);
     header.header_size = static_cast<std::uint16_t>(layout.headers);
     header.gso_size = static_cast<std::uint16_t>(flow.segment_payload);
     header.checksum_start = static_cast<std::uint16_t>(layout.transport);

@@ -3,17 +3,17 @@
 
 #include <array>
 
-#include "vpnd/packet/inner_packet.h"
 #include "vpnd/dataplane/output.h"
+#include "vpnd/packet/inner_packet.h"
 
 namespace warren::dataplane {
 
-// A joined super-packet carries exactly the packets it was made of: taken apart at its segment size it gives them back byte for byte (but
-// for the IPv4 identification of packets that may not be fragmented, which means nothing: RFC 6864 §4.1). So only packets are joined that
-// follow each other in one flow and differ in nothing else: TCP with ACK alone, PSH on the last; UDP; of equal size, the last may be
-// shorter. Checksums are verified before joining, since a joined packet gets a new one and a corrupt packet would pass for a good one; a
-// packet that is wrong goes on alone and untouched, for the stack to judge. One data worker; until finish() it refers to the packets added
-// and to `out`.
+// A joined super-packet carries exactly the packets it was made of: taken apart at its segment size it gives them back
+// byte for byte (but for the IPv4 identification of packets that may not be fragmented, which means nothing: RFC 6864
+// §4.1). So only packets are joined that follow each other in one flow and differ in nothing else: TCP with ACK alone,
+// PSH on the last; UDP; of equal size, the last may be shorter. Checksums are verified before joining, since a joined
+// packet gets a new one and a corrupt packet would pass for a good one; a packet that is wrong goes on alone and
+// untouched, for the stack to judge. One data worker; until finish() it refers to the packets added and to `out`.
 class Coalescer {
   public:
     // Where a packet came from and goes to.

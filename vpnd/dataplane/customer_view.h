@@ -1,4 +1,5 @@
-// What the data plane knows of one customer: an immutable snapshot, built by the control worker, swapped in between two batches.
+// What the data plane knows of one customer: an immutable snapshot, built by the control worker, swapped in between two
+// batches.
 #pragma once
 
 #include <string>
@@ -17,13 +18,13 @@ struct CustomerView {
     std::string id;          // for reports only
     ListenerIndex listener;  // his datagrams arrive there and leave from there, nowhere else
     bool suspended = false;
-    std::uint16_t mtu = 1420;                                // of vpn0
-    std::vector<Prefix> addresses;                           // of the stack: sources of ICMP errors into it
-    std::uint64_t rate_up = 0;                               // bits per second into the stack, 0 = no limit
-    std::uint64_t rate_down = 0;                             // and out of it
-    std::uint32_t share = 1;                                 // weight against other customers
-    std::vector<PeerIndex> peers;                            // his enabled peers whose sessions are this worker's
-    Lpm<PeerIndex> allowed_ips;                              // over all peers, also other workers': inbound source check and outbound FIB
+    std::uint16_t mtu = 1420;       // of vpn0
+    std::vector<Prefix> addresses;  // of the stack: sources of ICMP errors into it
+    std::uint64_t rate_up = 0;      // bits per second into the stack, 0 = no limit
+    std::uint64_t rate_down = 0;    // and out of it
+    std::uint32_t share = 1;        // weight against other customers
+    std::vector<PeerIndex> peers;   // his enabled peers whose sessions are this worker's
+    Lpm<PeerIndex> allowed_ips;     // over all peers, also other workers': inbound source check and outbound FIB
     std::unordered_map<PeerIndex, std::uint32_t> elsewhere;  // his enabled peers of other workers, and whose they are
 };
 

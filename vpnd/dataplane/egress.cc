@@ -6,8 +6,8 @@ namespace warren::dataplane {
 
 static_assert(kDatagramMaximum <= PacketBuffer::kSize);
 
-std::uint8_t* Egress::append(Instant now, const Peer& peer, const CustomerView& customer, std::uint8_t traffic_class, std::size_t padded,
-                             Output& out) {
+std::uint8_t* Egress::append(Instant now, const Peer& peer, const CustomerView& customer, std::uint8_t traffic_class,
+                             std::size_t padded, Output& out) {
     const std::size_t message = padded + kTransportOverhead;
     EgressTrain* train = find_open(peer, traffic_class, message, out);
     if (train == nullptr) train = begin(now, peer, customer, traffic_class, message, out);
@@ -28,17 +28,17 @@ EgressTrain* Egress::find_open(const Peer& peer, std::uint8_t traffic_class, std
     for (std::size_t i = out.trains.size(); i-- > stop;) {
         EgressTrain& train = out.trains[i];
         if (train.peer != peer.index) continue;
-        const bool fits =
-            !train.closed && train.count < kTrainDatagrams && message <= train.segment_size && train.size + message <= kDatagramMaximum;
-        const bool same_way = train.key == &peer.sending->send_key && train.traffic_class == traffic_class && train.remote == peer.remote &&
-                              train.local == peer.local;
+        const bool fits = !train.closed && train.count < kTrainDatagrams && message <= train.segment_size &&
+                          train.size + message <= kDatagramMaximum;
+        const bool same_way = train.key == &peer.sending->send_key && train.traffic_class == traffic_class &&
+                              train.remote == peer.remote && train.local == peer.local;
         return fits && same_way ? &train : nullptr;
     }
     return nullptr;
 }
 
-EgressTrain* Egress::begin(Instant now, const Peer& peer, const CustomerView& customer, std::uint8_t traffic_class, std::size_t message,
-                           Output& out) {
+EgressTrain* Egress::begin(Instant now, const Peer& peer, const CustomerView& customer, std::uint8_t traffic_class,
+                           std::size_t message, Output& out) {
     PacketBuffer buffer = pool_.take();
     if (!buffer.valid()) return nullptr;
     EgressTrain& train = out.trains.emplace_back();
@@ -66,7 +66,8 @@ void Egress::seal(Output& out) {
         if (train.key == nullptr) continue;
         const MutableBytes bytes = train.bytes();
         for (std::size_t at = 0; at < bytes.size(); at += train.segment_size) {
-            const MutableBytes message = bytes.subspan(at, std::min<std::size_t>(train.segment_size, bytes.size() - at));
+            const MutableBytes message =
+                bytes.subspan(at, std::min<std::size_t>(train.segment_size, bytes.size() - at));
             jobs[used++] = {train.key, parse_transport_header(message).counter, message.data() + kTransportHeaderSize,
                             static_cast<std::uint32_t>(message.size() - kTransportOverhead), false};
             if (used == jobs.size()) run();

@@ -13,8 +13,8 @@ constexpr std::uint8_t kPrecedenceInternetControl = 0xc0;  // RFC 1812 §4.3.2.5
 
 // ICMP messages that answer a question rather than report an error (IANA, ICMP parameters).
 bool is_icmp_error(std::uint8_t type) {
-    constexpr std::array<std::uint8_t, 5> kErrors{3, 4, 5, 11,
-                                                  12};  // unreachable, source quench, redirect, time exceeded, parameter problem
+    constexpr std::array<std::uint8_t, 5> kErrors{
+        3, 4, 5, 11, 12};  // unreachable, source quench, redirect, time exceeded, parameter problem
     return std::find(kErrors.begin(), kErrors.end(), type) != kErrors.end();
 }
 bool is_icmp_v6_error(std::uint8_t type) {
@@ -36,7 +36,8 @@ bool may_answer_v6(const InnerPacket& offender) {
     constexpr std::uint8_t kDestinationOptions = 60;
     constexpr int kMaximumExtensions = 8;
     const auto is_extension = [](std::uint8_t header) {
-        return header == kFragment || header == kProtocolHopByHop || header == kRouting || header == kDestinationOptions;
+        return header == kFragment || header == kProtocolHopByHop || header == kRouting ||
+               header == kDestinationOptions;
     };
     std::uint8_t next = offender.protocol();
     ByteReader rest(Bytes(offender.bytes()).subspan(kIpV6HeaderSize));
@@ -69,7 +70,8 @@ std::optional<IpAddress> own_address(const CustomerView& customer, const IpAddre
     const Prefix* best = nullptr;
     for (const Prefix& own : customer.addresses) {
         if (own.address.family != towards.family || (!own.address.is_v4() && own.address.is_link_local())) continue;
-        const bool nearer = best == nullptr || (own.contains(towards) && (!best->contains(towards) || own.length > best->length));
+        const bool nearer =
+            best == nullptr || (own.contains(towards) && (!best->contains(towards) || own.length > best->length));
         if (nearer) best = &own;
     }
     if (best == nullptr) return std::nullopt;
@@ -113,7 +115,8 @@ void write_icmp_header(std::uint8_t* to, IcmpError error, bool is_v4, std::size_
 
 }  // namespace
 
-bool write_icmp_error(IcmpError error, const InnerPacket& offender, const CustomerView& customer, std::size_t mtu, IcmpPacket& out) {
+bool write_icmp_error(IcmpError error, const InnerPacket& offender, const CustomerView& customer, std::size_t mtu,
+                      IcmpPacket& out) {
     const IpAddress source = offender.source();
     const IpAddress destination = offender.destination();
     if (is_martian_source(source) || is_broadcast(source, customer)) return false;

@@ -4,9 +4,9 @@
 #include <array>
 #include <optional>
 
+#include "base/token_bucket.h"
 #include "vpnd/dataplane/customer_view.h"
 #include "vpnd/packet/inner_packet.h"
-#include "base/token_bucket.h"
 
 namespace warren::dataplane {
 
@@ -28,10 +28,10 @@ struct IcmpPacket {
     [[nodiscard]] Bytes bytes() const { return Bytes(space).first(size); }
 };
 
-// Writes the error about `offender` to be sent back to its source, from the stack's own address of that family. False, when there must be
-// none: about ICMP errors, multicast, broadcast, fragments but the first, or a source that is no host (RFC 1122 §3.2.2, RFC 4443 §2.4(e));
-// or when the stack has no such address. `mtu` is told with kTooBig.
-[[nodiscard]] bool write_icmp_error(IcmpError error, const InnerPacket& offender, const CustomerView& customer, std::size_t mtu,
-                                    IcmpPacket& out);
+// Writes the error about `offender` to be sent back to its source, from the stack's own address of that family. False,
+// when there must be none: about ICMP errors, multicast, broadcast, fragments but the first, or a source that is no
+// host (RFC 1122 §3.2.2, RFC 4443 §2.4(e)); or when the stack has no such address. `mtu` is told with kTooBig.
+[[nodiscard]] bool write_icmp_error(IcmpError error, const InnerPacket& offender, const CustomerView& customer,
+                                    std::size_t mtu, IcmpPacket& out);
 
 }  // namespace warren::dataplane

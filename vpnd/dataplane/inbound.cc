@@ -1,8 +1,8 @@
 // Network to stack, in the order a packet meets it.
 #include "vpnd/dataplane/classify.h"
-#include "vpnd/packet/ecn.h"
 #include "vpnd/dataplane/pipeline.h"
 #include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/packet/ecn.h"
 
 namespace warren::dataplane {
 
@@ -27,7 +27,8 @@ void cut_at(CustomerTrain& part, Bytes next) {
 }
 }  // namespace
 
-// Usually a train is one session's, and one look at each header says so. It may hold two customers' when they are behind one address.
+// Usually a train is one session's, and one look at each header says so. It may hold two customers' when they are
+// behind one address.
 void Pipeline::sort(Instant now, std::span<const Train> trains, std::vector<CustomerTrain>& out) const {
     for (std::size_t i = 0; i < trains.size(); ++i) {
         const Train& train = trains[i];
@@ -61,7 +62,8 @@ Pipeline::Owner Pipeline::owner_of(Instant now, const Train& train, Bytes datagr
 void Pipeline::inbound(Instant now, std::span<const Train> trains, Output& out) {
     for (std::size_t i = 0; i < trains.size(); ++i) {
         const Train& train = trains[i];
-        for (std::size_t at = 0; at < train.bytes.size(); at += train.stride()) collect(now, i, train, train.datagram_at(at), out);
+        for (std::size_t at = 0; at < train.bytes.size(); at += train.stride())
+            collect(now, i, train, train.datagram_at(at), out);
         if (train.bytes.empty()) own_drops_.add(DropReason::kDatagramMalformed);
     }
     open_batch(now, out);
@@ -88,7 +90,8 @@ void Pipeline::collect(Instant now, std::size_t train_number, const Train& train
     Customer& customer = *find(peer.customer);
     if (customer.view->listener != train.listener) return customer.drops.add(DropReason::kListenerMismatch);
     if (session->expired(now)) return customer.drops.add(DropReason::kSessionExpired);
-    if (header.counter >= session->limits.reject_after_messages) return customer.drops.add(DropReason::kCounterExhausted);
+    if (header.counter >= session->limits.reject_after_messages)
+        return customer.drops.add(DropReason::kCounterExhausted);
     if (session->received.is_too_old(header.counter)) return customer.drops.add(DropReason::kReplayTooOld);
     if (is_likely_forged(now, *session, peer, train)) return customer.drops.add(DropReason::kForgeryBudgetSpent);
 
@@ -101,17 +104,19 @@ void Pipeline::collect(Instant now, std::size_t train_number, const Train& train
         if (!may_pass()) return customer.drops.add(DropReason::kRateUpExceeded);
     }
     batch_[batched_] = {session, &peer, &customer, &train, header.counter, text};
-    jobs_[batched_] = {&session->receive_key, header.counter, text.data(), static_cast<std::uint32_t>(text.size()), false};
+    jobs_[batched_] = {&session->receive_key, header.counter, text.data(), static_cast<std::uint32_t>(text.size()),
+                       false};
     if (++batched_ == kBatch) open_batch(now, out);
 }
 
-// The kernel steers a train by its first datagram, and another session of the same sender may be another worker's. Datagrams that follow
-// each other stay together.
+// The kernel steers a train by its first datagram, and another session of the same sender may be another worker's.
+// Datagrams that follow each other stay together.
 void Pipeline::hand_over(std::uint32_t worker, const Train& train, MutableBytes datagram, Output& out) {
     if (!out.handovers.empty()) {
         Handover& last = out.handovers.back();
         MutableBytes& bytes = last.train.bytes;
-        if (last.worker == worker && bytes.data() + bytes.size() == datagram.data() && bytes.data() >= train.bytes.data()) {
+        if (last.worker == worker && bytes.data() + bytes.size() == datagram.data() &&
+            bytes.data() >= train.bytes.data()) {
             bytes = MutableBytes(bytes.data(), bytes.size() + datagram.size());
             return;
         }
@@ -125,7 +130,8 @@ void Pipeline::open_batch(Instant now, Output& out) {
     if (!jobs.empty()) aead_.open(jobs);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const Candidate& message = batch_[i];
-        // Until here nothing was changed by the message, and a forged one changes nothing but a counter (wireguard.md S8).
+        // Until here nothing was changed by the message, and a forged one changes nothing but a counter (wireguard.md
+        // S8).
         if (!jobs[i].authentic) {
             (void)message.session->forgeries.take(now, kForgeries);
             refuse(message, DropReason::kAuthenticationFailed);
@@ -205,13 +211,14 @@ void Pipeline::deliver(const Candidate& message, Output& out) {
     const auto ecn = decapsulated_ecn(ecn_of(message.train->traffic_class), before);
     if (!ecn) return customer.drops.add(DropReason::kEcnCongestionLost);
     if (*ecn != before) inner->set_ecn(*ecn);
-    if (const auto allowed = check_source(*inner, *message.peer, customer); !allowed) return customer.drops.add(allowed.error());
+    if (const auto allowed = check_source(*inner, *message.peer, customer); !allowed)
+        return customer.drops.add(allowed.error());
     const CustomerView& view = *customer.view;
     coalescer_.add({message.peer->index, view.index, view.mtu, customer.takes_udp_segments}, *inner, out);
 }
 
-// The longest prefix over all peers of the customer must lead to this one: a source within this peer's prefixes that belongs to another
-// peer's longer one is refused (wireguard.md D4).
+// The longest prefix over all peers of the customer must lead to this one: a source within this peer's prefixes that
+// belongs to another peer's longer one is refused (wireguard.md D4).
 Checked<void> Pipeline::check_source(const InnerPacket& inner, Peer& peer, const Customer& customer) const {
     const IpAddress source = inner.source();
     if (peer.has_last_source && peer.last_source == source) return {};

@@ -1,7 +1,8 @@
 // The whole conversation between control engines (vpnd/wireguard, later vpnd/ike) and the data plane, as values.
-// To a packet a WireGuard keypair and an IPsec CHILD_SA are the same, so every engine ends in InstallSession and RetireSession.
-// Commands go from the control worker to the data worker that owns the session, events come back, each through a bounded
-// queue that keeps order. The data plane knows nothing of handshakes; an engine knows nothing of packets.
+// To a packet a WireGuard keypair and an IPsec CHILD_SA are the same, so every engine ends in InstallSession and
+// RetireSession. Commands go from the control worker to the data worker that owns the session, events come back, each
+// through a bounded queue that keeps order. The data plane knows nothing of handshakes; an engine knows nothing of
+// packets.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +17,16 @@ namespace warren::dataplane {
 
 // When a session must be renewed or not used any more. WireGuard's numbers: whitepaper §6.1.
 struct SessionLimits {
-    Duration rekey_after_sending = Duration::max();    // age at which a send asks for a new session (initiator: 120 s)
-    Duration rekey_after_receiving = Duration::max();  // age at which a receive asks, once per session (initiator: 165 s)
-    Duration reject_after = Duration::max();           // age at which the session is neither sent on nor received on (180 s)
+    Duration rekey_after_sending = Duration::max();  // age at which a send asks for a new session (initiator: 120 s)
+    Duration rekey_after_receiving =
+        Duration::max();                      // age at which a receive asks, once per session (initiator: 165 s)
+    Duration reject_after = Duration::max();  // age at which the session is neither sent on nor received on (180 s)
     std::uint64_t rekey_after_messages = UINT64_MAX;   // 2^60
     std::uint64_t reject_after_messages = UINT64_MAX;  // 2^64 - 2^13 - 1: counters at or above are refused both ways
 };
 
-// --- Commands: control worker -> data worker -----------------------------------------------------------------------------------
+// --- Commands: control worker -> data worker
+// -----------------------------------------------------------------------------------
 
 // A session with both directions' keys. From now on local_index is received on. Ownership of the keys moves.
 struct InstallSession {
@@ -34,9 +37,10 @@ struct InstallSession {
     crypto::AeadKey receive_key;
     Instant created;
     SessionLimits limits;
-    // True (initiator): send on it from now on; staged packets go out, or an empty keepalive when there are none, which confirms
-    // the session to the responder. False (responder): nothing is sent on it until the first authentic packet arrived on it, which
-    // makes it the sending session and emits SessionConfirmed (WireGuard whitepaper §5.4.5, wireguard.md S1-S3).
+    // True (initiator): send on it from now on; staged packets go out, or an empty keepalive when there are none, which
+    // confirms the session to the responder. False (responder): nothing is sent on it until the first authentic packet
+    // arrived on it, which makes it the sending session and emits SessionConfirmed (WireGuard whitepaper §5.4.5,
+    // wireguard.md S1-S3).
     bool confirmed = false;
 };
 
@@ -45,7 +49,8 @@ struct RetireSession {
     ReceiverIndex local_index;
 };
 
-// The peer's sending session is not used for sending any more, its receiving side stays (our private key changed, wireguard.md H15).
+// The peer's sending session is not used for sending any more, its receiving side stays (our private key changed,
+// wireguard.md H15).
 struct StopSending {
     PeerIndex peer;
 };
@@ -75,9 +80,11 @@ struct PurgeStaged {
     PeerIndex peer;
 };
 
-using Command = std::variant<InstallSession, RetireSession, StopSending, SetEndpoint, ClearLocalAddress, SendKeepalive, PurgeStaged>;
+using Command = std::variant<InstallSession, RetireSession, StopSending, SetEndpoint, ClearLocalAddress, SendKeepalive,
+                             PurgeStaged>;
 
-// --- Events: data worker -> control worker ---------------------------------------------------------------------------------------
+// --- Events: data worker -> control worker
+// ---------------------------------------------------------------------------------------
 
 // The peer needs a (new) session: a packet is staged for it, or its sending session is past a rekey limit.
 // Repeated at most once a second per peer while the need lasts.
@@ -95,12 +102,14 @@ struct SessionConfirmed {
 // Stamps are the time of the batch; kLongAgo = never.
 struct PeerActivity {
     PeerIndex peer;
-    Instant first_unanswered_data_sent = kLongAgo;      // first non-empty packet sent since anything authentic was received; kLongAgo: none
-    Instant last_data_sent = kLongAgo;                  // non-empty
-    Instant last_sent = kLongAgo;                       // anything, keepalives included
-    Instant first_unanswered_data_received = kLongAgo;  // first non-empty packet received since anything was sent; kLongAgo: none
-    Instant last_data_received = kLongAgo;              // non-empty
-    Instant last_received = kLongAgo;                   // anything authentic
+    Instant first_unanswered_data_sent =
+        kLongAgo;  // first non-empty packet sent since anything authentic was received; kLongAgo: none
+    Instant last_data_sent = kLongAgo;  // non-empty
+    Instant last_sent = kLongAgo;       // anything, keepalives included
+    Instant first_unanswered_data_received =
+        kLongAgo;                           // first non-empty packet received since anything was sent; kLongAgo: none
+    Instant last_data_received = kLongAgo;  // non-empty
+    Instant last_received = kLongAgo;       // anything authentic
 };
 
 // The peer was heard from another outer address than before (authentic packet, wireguard.md E1).
@@ -112,7 +121,8 @@ struct PeerRoamed {
 
 using Event = std::variant<NeedSession, SessionConfirmed, PeerActivity, PeerRoamed>;
 
-// PeerActivity lags at most this long behind, so an engine lets a deadline pass by this much before it acts on old stamps.
+// PeerActivity lags at most this long behind, so an engine lets a deadline pass by this much before it acts on old
+// stamps.
 inline constexpr Duration kActivityInterval = std::chrono::milliseconds(100);
 
 }  // namespace warren::dataplane

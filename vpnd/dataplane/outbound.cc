@@ -1,9 +1,9 @@
 // Stack to network, in the order a packet meets it.
 #include "base/check.h"
-#include "vpnd/packet/ecn.h"
 #include "vpnd/dataplane/pipeline.h"
-#include "vpnd/packet/segment.h"
 #include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/packet/ecn.h"
+#include "vpnd/packet/segment.h"
 
 namespace warren::dataplane {
 
@@ -148,13 +148,15 @@ void Pipeline::flush_staged(Instant now, Peer& peer, Customer& customer, Output&
 }
 
 void Pipeline::send_empty(Instant now, Peer& peer, Customer& customer, Output& out) {
-    if (egress_.append(now, peer, *customer.view, 0, 0, out) == nullptr) return customer.drops.add(DropReason::kBuffersExhausted);
+    if (egress_.append(now, peer, *customer.view, 0, 0, out) == nullptr)
+        return customer.drops.add(DropReason::kBuffersExhausted);
     count_sent(peer, customer, kTransportOverhead);
     note_sent(now, peer, false);
 }
 
 // Tells the sender in the stack, if he may be told (wireguard.md D6).
-void Pipeline::refuse(Instant now, IcmpError error, const InnerPacket& packet, Customer& customer, std::size_t mtu, Output& out) {
+void Pipeline::refuse(Instant now, IcmpError error, const InnerPacket& packet, Customer& customer, std::size_t mtu,
+                      Output& out) {
     if (out.icmp_used == Output::kIcmpSlots || !customer.icmp_errors.is_open(now)) return;
     if (error == IcmpError::kTooBig && !packet.dont_fragment()) return;
     IcmpPacket& icmp = out.icmp[out.icmp_used];

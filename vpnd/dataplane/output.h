@@ -1,4 +1,5 @@
-// What the pipeline hands to the rim, as values: writes to TUN devices, trains for the uplink, events for the control worker.
+// What the pipeline hands to the rim, as values: writes to TUN devices, trains for the uplink, events for the control
+// worker.
 #pragma once
 
 #include <array>
@@ -19,8 +20,8 @@ struct Piece {
     std::uint32_t next = kLast;  // in Output::pieces
 };
 
-// One write to a customer's TUN: the offload header, the first piece, and the others by their links. The bytes live in the buffers that
-// the datagrams were read into, or in Output::icmp.
+// One write to a customer's TUN: the offload header, the first piece, and the others by their links. The bytes live in
+// the buffers that the datagrams were read into, or in Output::icmp.
 struct TunWrite {
     CustomerIndex customer;
     std::array<std::uint8_t, kOffloadHeaderSize> header{};

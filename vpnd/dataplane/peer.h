@@ -6,11 +6,11 @@
 
 #include "base/bounded.h"
 #include "vpnd/dataplane/customer_view.h"
-#include "vpnd/packet/drop_reason.h"
 #include "vpnd/dataplane/icmp.h"
+#include "vpnd/dataplane/session.h"
+#include "vpnd/packet/drop_reason.h"
 #include "vpnd/turns/meter.h"
 #include "vpnd/turns/policer.h"
-#include "vpnd/dataplane/session.h"
 
 namespace warren::dataplane {
 
@@ -36,8 +36,9 @@ struct Peer {
     Instant endpoint_session = kLongAgo;  // creation of the newest session that the endpoint was learnt from
     Instant ungrouped_until = kLongAgo;   // the path refused a train: datagrams go one by one
 
-    Session* sending = nullptr;           // the table owns it
-    Session* unconfirmed = nullptr;       // waits for its first authentic packet, which makes it the sending one (wireguard.md S1)
+    Session* sending = nullptr;  // the table owns it
+    Session* unconfirmed =
+        nullptr;  // waits for its first authentic packet, which makes it the sending one (wireguard.md S1)
     std::vector<ReceiverIndex> sessions;  // all of them, three at most in practice
 
     IpAddress last_source;  // of an accepted packet, spares the lookup; good while has_last_source

@@ -29,7 +29,8 @@ void Pipeline::swap_customer(std::unique_ptr<const CustomerView> view, bool take
     if (index.value >= customers_.size()) {
         customers_.resize(index.value + std::size_t{1});
         is_touched_.resize(customers_.size());
-        if (touched_.capacity() < customers_.size()) touched_.reserve(2 * customers_.size());  // packets allocate nothing
+        if (touched_.capacity() < customers_.size())
+            touched_.reserve(2 * customers_.size());  // packets allocate nothing
     }
     touch(index);
     if (customers_[index.value] == nullptr) customers_[index.value] = std::make_unique<Customer>();
@@ -181,12 +182,15 @@ void Pipeline::retire(ReceiverIndex index) {
 void Pipeline::send_keepalive(Instant now, const SendKeepalive& command, Output& out) {
     Peer* const peer = find_to_change(command.peer);
     if (peer == nullptr || peer->sending == nullptr || !peer->has_endpoint || !peer->sending->can_send(now, 1)) return;
-    if (peer->activity.last_sent >= command.unless_sent_since || peer->activity.last_received >= command.unless_received_since) return;
+    if (peer->activity.last_sent >= command.unless_sent_since ||
+        peer->activity.last_received >= command.unless_received_since)
+        return;
     send_empty(now, *peer, *find(peer->customer), out);
 }
 
 bool Pipeline::ask_for_session(Instant now, Peer& peer, Output& out) {
-    if (!has_room_for_events_ || (peer.need_reported != kLongAgo && now - peer.need_reported < kNeedInterval)) return false;
+    if (!has_room_for_events_ || (peer.need_reported != kLongAgo && now - peer.need_reported < kNeedInterval))
+        return false;
     peer.need_reported = now;
     // The control worker starts a handshake with the peer where he is now.
     if (peer.roamed) {
@@ -213,7 +217,8 @@ void Pipeline::tick(Instant now, std::size_t room, Output& out) {
         Peer* const peer = find(index);
         if (peer == nullptr || !peer->dirty) continue;  // removed since, or there twice after its index was used again
         peer->dirty = false;
-        if (std::exchange(peer->roamed, false)) out.events.emplace_back(PeerRoamed{peer->index, peer->remote, peer->local});
+        if (std::exchange(peer->roamed, false))
+            out.events.emplace_back(PeerRoamed{peer->index, peer->remote, peer->local});
         if (std::exchange(peer->activity_changed, false)) out.events.emplace_back(peer->activity);
     }
     dirty_peers_.erase(dirty_peers_.begin(), dirty_peers_.begin() + static_cast<std::ptrdiff_t>(count));

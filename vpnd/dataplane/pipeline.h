@@ -1,4 +1,5 @@
-// The packet work of one data worker: batches in, batches out. No socket, clock, thread or lock (docs/life-of-a-packet.md).
+// The packet work of one data worker: batches in, batches out. No socket, clock, thread or lock
+// (docs/life-of-a-packet.md).
 #pragma once
 
 #include <memory>
@@ -9,8 +10,8 @@
 #include "vpnd/dataplane/egress.h"
 #include "vpnd/dataplane/output.h"
 #include "vpnd/dataplane/peer.h"
-#include "vpnd/packet/segment.h"
 #include "vpnd/dataplane/session_table.h"
+#include "vpnd/packet/segment.h"
 #include "vpnd/turns/train.h"
 
 namespace warren::dataplane {
@@ -25,8 +26,8 @@ struct CustomerTrain {
     bool is_forged = false;
 };
 
-// Owns the worker's customers, peers and sessions. Every call appends to an Output which the caller empties. In steady state a packet costs
-// no allocation. `now` never goes back. One data worker.
+// Owns the worker's customers, peers and sessions. Every call appends to an Output which the caller empties. In steady
+// state a packet costs no allocation. `now` never goes back. One data worker.
 class Pipeline {
   public:
     // Which of how many data workers this one is.
@@ -38,27 +39,33 @@ class Pipeline {
     explicit Pipeline(crypto::PacketAead& aead, Place place);
     explicit Pipeline(crypto::PacketAead& aead) : Pipeline(aead, Place{}) {}
 
-    // --- control --------------------------------------------------------------------------------------------------------------
-    // As SwapCustomer and DropCustomer of vpnd/io/worker_messages.h say. `takes_udp_segments`: his TUN takes UDP super-packets.
+    // --- control
+    // -------------------------------------------------------------------------------------------------------------- As
+    // SwapCustomer and DropCustomer of vpnd/io/worker_messages.h say. `takes_udp_segments`: his TUN takes UDP
+    // super-packets.
     void swap_customer(std::unique_ptr<const CustomerView> view, bool takes_udp_segments);
     void drop_customer(CustomerIndex customer);
-    // Carries out one command; staged packets and keepalives that it sets free are in `out`, sealed. Not between outbound() and finish().
+    // Carries out one command; staged packets and keepalives that it sets free are in `out`, sealed. Not between
+    // outbound() and finish().
     void apply(Instant now, Command command, Output& out);
-    // Emits what is due: PeerActivity and PeerRoamed of peers with changes. The receiver has room for `room` more events; what does
-    // not fit waits, and while there is no room nothing asks for a session.
+    // Emits what is due: PeerActivity and PeerRoamed of peers with changes. The receiver has room for `room` more
+    // events; what does not fit waits, and while there is no room nothing asks for a session.
     void tick(Instant now, std::size_t room, Output& out);
     // When tick() has something to do, kNever when idle.
     [[nodiscard]] Instant next_deadline() const { return dirty_peers_.empty() ? kNever : report_at_; }
 
-    // --- packets --------------------------------------------------------------------------------------------------------------
+    // --- packets
+    // --------------------------------------------------------------------------------------------------------------
     // Whose the datagrams are, by the sessions they name; nothing else is checked. Appends to `out`, in order.
     void sort(Instant now, std::span<const Train> trains, std::vector<CustomerTrain>& out) const;
-    // Network to stack. What `out` refers to lives in the trains' bytes. May leave sealed trains (staged packets of a confirmed session).
+    // Network to stack. What `out` refers to lives in the trains' bytes. May leave sealed trains (staged packets of a
+    // confirmed session).
     void inbound(Instant now, std::span<const Train> trains, Output& out);
-    // Stack to network: one read of the customer's TUN, offload header first. The bytes may be reused after the call, unless they are in
-    // `out.handovers`: those have to go first.
+    // Stack to network: one read of the customer's TUN, offload header first. The bytes may be reused after the call,
+    // unless they are in `out.handovers`: those have to go first.
     void outbound(Instant now, CustomerIndex customer, MutableBytes super_packet, Output& out);
-    // Seals what outbound() collected. To be called when no more room is left for another outbound(), and at the end of a round.
+    // Seals what outbound() collected. To be called when no more room is left for another outbound(), and at the end of
+    // a round.
     void finish(Output& out) { egress_.seal(out); }
     // One more outbound() of the worst kind fits.
     [[nodiscard]] bool has_room() const { return egress_.available() >= Egress::kBuffers / 2; }
@@ -67,7 +74,8 @@ class Pipeline {
     // The address that he was answered from is not ours any more: the kernel chooses (wireguard.md E2).
     void forget_local_address(PeerIndex peer);
 
-    // --- counters ---------------------------------------------------------------------------------------------------------------
+    // --- counters
+    // ---------------------------------------------------------------------------------------------------------------
     // Drops of the rim. An invalid or unknown customer: the worker's own counters.
     void count_drop(CustomerIndex customer, DropReason reason, std::uint64_t packets = 1);
     // Processor time that went into the customer's packets. Unknown customers are ignored.
@@ -79,7 +87,8 @@ class Pipeline {
     // The customer who has this index now is the one of that life.
     [[nodiscard]] bool serves(CustomerIndex customer, std::uint64_t life) const;
     [[nodiscard]] const DropCounters& own_drops() const { return own_drops_; }
-    // Customers who were charged, dropped for or commanded since the last call, each once: nobody else's counters have changed.
+    // Customers who were charged, dropped for or commanded since the last call, each once: nobody else's counters have
+    // changed.
     void take_touched(std::vector<CustomerIndex>& out);
 
   private:
@@ -134,7 +143,8 @@ class Pipeline {
     void send_empty(Instant now, Peer& peer, Customer& customer, Output& out);
     static void count_sent(Peer& peer, Customer& customer, std::size_t size);
     void note_sent(Instant now, Peer& peer, bool has_data);
-    void refuse(Instant now, IcmpError error, const InnerPacket& packet, Customer& customer, std::size_t mtu, Output& out);
+    void refuse(Instant now, IcmpError error, const InnerPacket& packet, Customer& customer, std::size_t mtu,
+                Output& out);
 
     crypto::PacketAead& aead_;
     const Place place_;

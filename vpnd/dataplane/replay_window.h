@@ -7,8 +7,8 @@
 
 namespace warren::dataplane {
 
-// A ring of 8192 bits, of which one 64-bit word is always being refilled: 8128 counters behind the newest can be told apart.
-// A fresh window accepts every counter. Not for concurrent use. Source: RFC 6479.
+// A ring of 8192 bits, of which one 64-bit word is always being refilled: 8128 counters behind the newest can be told
+// apart. A fresh window accepts every counter. Not for concurrent use. Source: RFC 6479.
 class ReplayWindow {
   public:
     static constexpr std::uint64_t kRingBits = 8192;
@@ -16,8 +16,11 @@ class ReplayWindow {
     // How far behind the newest a counter may be; older ones are refused unseen.
     static constexpr std::uint64_t kSize = kRingBits - kWordBits;
 
-    // True when `counter` is certainly refused: too far behind the newest. May be asked before authentication, changes nothing.
-    [[nodiscard]] bool is_too_old(std::uint64_t counter) const { return counter < newest_ && newest_ - counter > kSize; }
+    // True when `counter` is certainly refused: too far behind the newest. May be asked before authentication, changes
+    // nothing.
+    [[nodiscard]] bool is_too_old(std::uint64_t counter) const {
+        return counter < newest_ && newest_ - counter > kSize;
+    }
 
     // Marks an authentic message's counter. False when it is too old or was marked before; then nothing changes.
     [[nodiscard]] bool mark(std::uint64_t counter) {

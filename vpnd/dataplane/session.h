@@ -1,14 +1,15 @@
 // One session: what a packet needs to be opened or sealed.
 #pragma once
 
+#include "base/token_bucket.h"
 #include "vpnd/dataplane/install.h"
 #include "vpnd/dataplane/replay_window.h"
-#include "base/token_bucket.h"
 
 namespace warren::dataplane {
 
-// Messages with a wrong tag that a session opens in vain, about a thousandth of a core; then only what comes from the peer's endpoint is
-// opened. Who knows a receiver index can so delay a roaming peer until his next handshake, and cannot buy time with forged messages.
+// Messages with a wrong tag that a session opens in vain, about a thousandth of a core; then only what comes from the
+// peer's endpoint is opened. Who knows a receiver index can so delay a roaming peer until his next handshake, and
+// cannot buy time with forged messages.
 inline constexpr TokenRate kForgeries{.per_second = 1'000, .burst = 256};
 
 // The keys are wiped with it. One data worker.
@@ -39,7 +40,8 @@ struct Session {
     [[nodiscard]] bool expired(Instant now) const { return now - created >= limits.reject_after; }
     // `packets` more may be sent.
     [[nodiscard]] bool can_send(Instant now, std::uint64_t packets) const {
-        return !expired(now) && next_counter < limits.reject_after_messages && packets <= limits.reject_after_messages - next_counter;
+        return !expired(now) && next_counter < limits.reject_after_messages &&
+               packets <= limits.reject_after_messages - next_counter;
     }
     // A send now should be followed by a new handshake.
     [[nodiscard]] bool should_renew_after_sending(Instant now) const {

@@ -8,8 +8,9 @@
 
 namespace warren::dataplane {
 
-// Owns the sessions. Open addressing with linear probing; keys are random numbers that we chose ourselves (whitepaper §5.4), so a stranger
-// cannot make them collide. Only sessions are in it, so that a handshake's index never opens a packet (wireguard.md I2). One thread.
+// Owns the sessions. Open addressing with linear probing; keys are random numbers that we chose ourselves (whitepaper
+// §5.4), so a stranger cannot make them collide. Only sessions are in it, so that a handshake's index never opens a
+// packet (wireguard.md I2). One thread.
 class SessionTable {
   public:
     SessionTable();
@@ -35,7 +36,9 @@ class SessionTable {
     };
 
     // The worker's bits are the same in all of them.
-    [[nodiscard]] std::size_t home_of(ReceiverIndex index) const { return (index.value >> ReceiverIndex::kWorkerBits) & mask_; }
+    [[nodiscard]] std::size_t home_of(ReceiverIndex index) const {
+        return (index.value >> ReceiverIndex::kWorkerBits) & mask_;
+    }
     void grow();
 
     std::vector<Slot> slots_;

@@ -14,7 +14,8 @@ inline constexpr std::size_t kTransportHeaderSize = 16;
 inline constexpr std::size_t kTransportOverhead = kTransportHeaderSize + crypto::kTagSize;
 inline constexpr std::size_t kPaddingMultiple = 16;      // whitepaper §5.4.6
 inline constexpr std::size_t kDatagramMaximum = 65'507;  // UDP payload over IPv4, RFC 791 and RFC 768
-inline constexpr std::size_t kInnerMaximum = (kDatagramMaximum - kTransportOverhead) / kPaddingMultiple * kPaddingMultiple;
+inline constexpr std::size_t kInnerMaximum =
+    (kDatagramMaximum - kTransportOverhead) / kPaddingMultiple * kPaddingMultiple;
 
 struct TransportHeader {
     ReceiverIndex receiver;
@@ -33,8 +34,8 @@ inline void write_transport_header(std::uint8_t* to, std::uint32_t receiver, std
     store_le(to + 8, counter);
 }
 
-// The size a packet is padded to before it is sealed: a multiple of 16, but not beyond the tunnel's MTU; a packet larger than
-// the MTU is padded as its last MTU-sized unit would be (wireguard.md D1).
+// The size a packet is padded to before it is sealed: a multiple of 16, but not beyond the tunnel's MTU; a packet
+// larger than the MTU is padded as its last MTU-sized unit would be (wireguard.md D1).
 [[nodiscard]] inline std::size_t padded_size(std::size_t size, std::size_t mtu) {
     const auto aligned = [](std::size_t n) { return (n + kPaddingMultiple - 1) / kPaddingMultiple * kPaddingMultiple; };
     if (mtu == 0) return aligned(size);

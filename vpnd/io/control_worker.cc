@@ -35,7 +35,8 @@ bool may_be_dear(Bytes datagram) {
 
 }  // namespace
 
-Result<std::unique_ptr<ControlWorker>> ControlWorker::make(std::vector<std::unique_ptr<DataWorker>> workers, crypto::RandomSource& random) {
+Result<std::unique_ptr<ControlWorker>> ControlWorker::make(std::vector<std::unique_ptr<DataWorker>> workers,
+                                                           crypto::RandomSource& random) {
     auto loop = EventLoop::make();
     if (!loop) return tl::unexpected<Error>(loop.error());
     std::unique_ptr<ControlWorker> out(new ControlWorker(std::move(workers), random, std::move(*loop)));
@@ -45,7 +46,8 @@ Result<std::unique_ptr<ControlWorker>> ControlWorker::make(std::vector<std::uniq
     return out;
 }
 
-ControlWorker::ControlWorker(std::vector<std::unique_ptr<DataWorker>> workers, crypto::RandomSource& random, EventLoop loop)
+ControlWorker::ControlWorker(std::vector<std::unique_ptr<DataWorker>> workers, crypto::RandomSource& random,
+                             EventLoop loop)
     : workers_(std::move(workers)),
       random_(random),
       loop_(std::move(loop)),
@@ -72,17 +74,20 @@ ControlWorker::Listener& ControlWorker::at(ListenerIndex index) {
     return *listeners_[index.value];
 }
 
-// --- what is served ----------------------------------------------------------------------------------------------------------------------
+// --- what is served
+// ----------------------------------------------------------------------------------------------------------------------
 
-Status ControlWorker::open_listener(ListenerIndex index, crypto::PrivateKey private_key, UniqueFd handshake_v4, UniqueFd handshake_v6,
-                                    std::vector<UniqueFd> data_v4, std::vector<UniqueFd> data_v6) {
+Status ControlWorker::open_listener(ListenerIndex index, crypto::PrivateKey private_key, UniqueFd handshake_v4,
+                                    UniqueFd handshake_v6, std::vector<UniqueFd> data_v4,
+                                    std::vector<UniqueFd> data_v6) {
     if (listeners_.size() <= index.value) listeners_.resize(index.value + 1);
     if (listeners_[index.value] == nullptr) {
-        listeners_[index.value] =
-            std::make_unique<Listener>(wireguard::Engine(index, std::move(private_key), indexes_, random_, &ephemerals_), source_hash_);
+        listeners_[index.value] = std::make_unique<Listener>(
+            wireguard::Engine(index, std::move(private_key), indexes_, random_, &ephemerals_), source_hash_);
     }
     for (std::uint32_t i = 0; i < worker_count(); ++i) {
-        workers_[i]->post(AddListener{index, std::move(data_v4[i]), i < data_v6.size() ? std::move(data_v6[i]) : UniqueFd()});
+        workers_[i]->post(
+            AddListener{index, std::move(data_v4[i]), i < data_v6.size() ? std::move(data_v6[i]) : UniqueFd()});
     }
     Listener& listener = at(index);
     WARREN_TRY(set_socket(listener.v4, std::move(handshake_v4), name_of(Source::kHandshakeV4, index.value)));
@@ -139,7 +144,8 @@ bool ControlWorker::barrier_passed(std::uint64_t token) const {
     return barrier_token_ == token && barrier_missing_ == 0;
 }
 
-// --- the loop ----------------------------------------------------------------------------------------------------------------------------
+// --- the loop
+// ----------------------------------------------------------------------------------------------------------------------------
 
 void ControlWorker::run() {
     read_ready(read_clock());
@@ -165,9 +171,11 @@ void ControlWorker::read_ready(Now now) {
     }
 }
 
-// Reads as many as may wait, so that the queue, and not the socket's buffer, shows how many they are, and who sent them.
+// Reads as many as may wait, so that the queue, and not the socket's buffer, shows how many they are, and who sent
+// them.
 void ControlWorker::read_socket(Now now, Listener& listener, HandshakeSocket& socket) {
-    for (std::size_t datagrams = 0, reads = 0; datagrams < HandshakeQueue::kCapacity && reads < HandshakeQueue::kCapacity; ++reads) {
+    for (std::size_t datagrams = 0, reads = 0;
+         datagrams < HandshakeQueue::kCapacity && reads < HandshakeQueue::kCapacity; ++reads) {
         auto train = socket.receive(space_);
         if (!train) {
             if (train.error().code == ErrorCode::kUnavailable) return;
@@ -203,7 +211,8 @@ void ControlWorker::read_events(Now now, DataWorker& worker) {
 void ControlWorker::handle_event(Now now, WorkerEvent& event) {
     if (const auto* peer_event = std::get_if<dataplane::Event>(&event)) {
         const PeerIndex peer = std::visit([](const auto& any) { return any.peer; }, *peer_event);
-        const ListenerIndex index = peer.value < listener_of_peer_.size() ? listener_of_peer_[peer.value] : ListenerIndex{};
+        const ListenerIndex index =
+            peer.value < listener_of_peer_.size() ? listener_of_peer_[peer.value] : ListenerIndex{};
         if (!index.valid()) return;  // removed while the event was on its way
         Listener& listener = at(index);
         listener.engine.handle_event(now, *peer_event, output_);
@@ -240,7 +249,8 @@ void ControlWorker::handle_batch(Now now, Listener& listener) {
         const WaitingHandshake& waiting = listener.queue.front();
         listener.engine.handle_datagram(now, waiting.arrival, waiting.view(), output_);
         listener.queue.pop();
-        // Before the next datagram: a session is installed before the response leaves, and the next datagram may be about it.
+        // Before the next datagram: a session is installed before the response leaves, and the next datagram may be
+        // about it.
         carry_out(listener);
     }
 }
@@ -270,9 +280,11 @@ void ControlWorker::refill_ephemerals() {
 
 void ControlWorker::carry_out(Listener& listener) {
     for (wireguard::PostedCommand& posted : output_.commands) post(posted.worker, std::move(posted.command));
-    // Kept before the response leaves: who has it must not be able to replay the initiation to a vpnd that was killed meanwhile.
+    // Kept before the response leaves: who has it must not be able to replay the initiation to a vpnd that was killed
+    // meanwhile.
     for (const wireguard::PeerNews& news : output_.news) {
-        if (const auto* accepted = std::get_if<wireguard::TimestampAccepted>(&news); accepted != nullptr && keep_timestamp_) {
+        if (const auto* accepted = std::get_if<wireguard::TimestampAccepted>(&news);
+            accepted != nullptr && keep_timestamp_) {
             keep_timestamp_(listener.engine.listener(), *accepted);
         }
     }

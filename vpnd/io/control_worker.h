@@ -18,9 +18,9 @@
 #include "crypto/random.h"
 #include "vpnd/io/data_worker.h"
 #include "vpnd/io/event_loop.h"
+#include "vpnd/io/worker_messages.h"
 #include "vpnd/listeners/message_queue.h"
 #include "vpnd/listeners/message_socket.h"
-#include "vpnd/io/worker_messages.h"
 #include "vpnd/wireguard/engine.h"
 #include "vpnd/wireguard/ephemeral_pool.h"
 
@@ -32,7 +32,8 @@ struct ListenerCounters {
     std::uint64_t handshake_send_failed = 0;
 };
 
-// Belongs to one thread. Everything waits in fd(), which the owner puts into its own epoll; run() does a bounded share of it.
+// Belongs to one thread. Everything waits in fd(), which the owner puts into its own epoll; run() does a bounded share
+// of it.
 class ControlWorker {
   public:
     // `random` must outlive this.
@@ -42,12 +43,15 @@ class ControlWorker {
     ControlWorker(const ControlWorker&) = delete;
     ControlWorker& operator=(const ControlWorker&) = delete;
 
-    // --- what is served; unknown listeners and peers are a mistake of the caller ----------------------------------------------------
+    // --- what is served; unknown listeners and peers are a mistake of the caller
+    // ----------------------------------------------------
 
-    // A new listener, or new sockets of a present one: then its engine and all sessions stay. `data_*`: one per data worker.
-    // The sockets are a reuseport group each (vpnd/listeners/steering.h). Fails when they cannot be used; the listener is there nevertheless.
-    [[nodiscard]] Status open_listener(ListenerIndex index, crypto::PrivateKey private_key, UniqueFd handshake_v4, UniqueFd handshake_v6,
-                                       std::vector<UniqueFd> data_v4, std::vector<UniqueFd> data_v6);
+    // A new listener, or new sockets of a present one: then its engine and all sessions stay. `data_*`: one per data
+    // worker. The sockets are a reuseport group each (vpnd/listeners/steering.h). Fails when they cannot be used; the
+    // listener is there nevertheless.
+    [[nodiscard]] Status open_listener(ListenerIndex index, crypto::PrivateKey private_key, UniqueFd handshake_v4,
+                                       UniqueFd handshake_v6, std::vector<UniqueFd> data_v4,
+                                       std::vector<UniqueFd> data_v6);
     // Its peers were removed before.
     void close_listener(ListenerIndex index);
     void change_private_key(Now now, ListenerIndex index, crypto::PrivateKey private_key);
@@ -57,16 +61,18 @@ class ControlWorker {
     // Posts a Barrier to every data worker. One at a time.
     void post_barrier(std::uint64_t token);
 
-    // --- the loop -----------------------------------------------------------------------------------------------------------------
+    // --- the loop
+    // -----------------------------------------------------------------------------------------------------------------
 
     [[nodiscard]] int fd() const { return loop_.fd(); }
     // Reads what waits, handles a bounded number of handshake datagrams, does what is due.
     void run();
-    // When to call run() again though fd() is quiet: at once while datagrams wait, else at the engines' next deadline, or when ephemeral
-    // keys are to be made.
+    // When to call run() again though fd() is quiet: at once while datagrams wait, else at the engines' next deadline,
+    // or when ephemeral keys are to be made.
     [[nodiscard]] Instant next_deadline() const;
 
-    // --- what happened -----------------------------------------------------------------------------------------------------------------
+    // --- what happened
+    // -----------------------------------------------------------------------------------------------------------------
 
     struct News {
         ListenerIndex listener;

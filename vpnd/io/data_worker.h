@@ -11,11 +11,12 @@ namespace warren::io {
 
 class HandoverExchange;
 
-// Commands are carried out in the order posted. Owned and driven by the control worker's thread; the work happens on a thread of its own.
+// Commands are carried out in the order posted. Owned and driven by the control worker's thread; the work happens on a
+// thread of its own.
 class DataWorker {
   public:
-    // `worker` is this worker's number in receiver indexes (ReceiverIndex::worker()). `exchange`, which outlives it, leads to the others;
-    // null: it is alone.
+    // `worker` is this worker's number in receiver indexes (ReceiverIndex::worker()). `exchange`, which outlives it,
+    // leads to the others; null: it is alone.
     [[nodiscard]] static Result<std::unique_ptr<DataWorker>> start(std::uint32_t worker, crypto::AeadBackend backend,
                                                                    HandoverExchange* exchange = nullptr);
     // Stops the thread and waits for it; every descriptor is closed, every key wiped.
@@ -23,7 +24,8 @@ class DataWorker {
     DataWorker(const DataWorker&) = delete;
     DataWorker& operator=(const DataWorker&) = delete;
 
-    // Never blocks and never drops: the control worker's side of the queue grows when the ring is full. Wakes the worker.
+    // Never blocks and never drops: the control worker's side of the queue grows when the ring is full. Wakes the
+    // worker.
     void post(WorkerCommand command);
     // Readable when events wait.
     [[nodiscard]] int event_fd() const;

@@ -16,7 +16,8 @@ Result<UniqueFd> Doorbell::make_fd() {
 void Doorbell::raise() {
     if (raised_.exchange(true)) return;
     const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = ::write(fd_.get(), &one, sizeof one);  // cannot overflow: written once until cleared
+    [[maybe_unused]] const ssize_t written =
+        ::write(fd_.get(), &one, sizeof one);  // cannot overflow: written once until cleared
 }
 
 void Doorbell::clear() {

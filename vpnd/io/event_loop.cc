@@ -34,7 +34,8 @@ void EventLoop::remove(int fd) {
 std::span<const epoll_event> EventLoop::wait(Duration timeout) {
     // Rounded up: waking early would spin.
     const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-    const int bounded = timeout < Duration::zero() ? -1 : static_cast<int>(std::min<std::int64_t>(milliseconds, 60'000));
+    const int bounded =
+        timeout < Duration::zero() ? -1 : static_cast<int>(std::min<std::int64_t>(milliseconds, 60'000));
     const int count = ::epoll_wait(epoll_.get(), ready_.data(), static_cast<int>(ready_.size()), bounded);
     return std::span(ready_).first(static_cast<std::size_t>(std::max(count, 0)));
 }

@@ -13,8 +13,8 @@
 
 namespace warren::io {
 
-// `token` comes back with the descriptor's events. A descriptor must be removed before it is closed: stackd may hold another for the same
-// file, and then closing ours does not end its events. One thread.
+// `token` comes back with the descriptor's events. A descriptor must be removed before it is closed: stackd may hold
+// another for the same file, and then closing ours does not end its events. One thread.
 class EventLoop {
   public:
     [[nodiscard]] static Result<EventLoop> make();
@@ -23,8 +23,8 @@ class EventLoop {
     void change(int fd, std::uint64_t token, std::uint32_t events);
     // -1 is ignored.
     void remove(int fd);
-    // Until something is ready or `timeout` has passed (negative: for ever). What is left out of one call comes first in the next,
-    // so that no descriptor starves. Good until the next wait.
+    // Until something is ready or `timeout` has passed (negative: for ever). What is left out of one call comes first
+    // in the next, so that no descriptor starves. Good until the next wait.
     [[nodiscard]] std::span<const epoll_event> wait(Duration timeout);
 
     // Readable when wait() would return something: one loop may wait in another.

@@ -22,7 +22,8 @@ bool HandoverRing::push(const dataplane::Handover& packet) {
     std::uint8_t* const to = memory_.get() + (at + skipped) % kSize;
     record = {static_cast<std::uint32_t>(need), false, packet};
     std::memcpy(to, &record, sizeof record);
-    if (!packet.train.bytes.empty()) std::memcpy(to + sizeof record, packet.train.bytes.data(), packet.train.bytes.size());
+    if (!packet.train.bytes.empty())
+        std::memcpy(to + sizeof record, packet.train.bytes.data(), packet.train.bytes.size());
     tail_.store(tail + skipped + need);
     return true;
 }
@@ -63,7 +64,8 @@ bool HandoverPort::give(const dataplane::Handover& packet) {
 }
 
 void HandoverPort::wake() {
-    for (; to_wake_ != 0; to_wake_ &= to_wake_ - 1) exchange_->bell(static_cast<std::uint32_t>(std::countr_zero(to_wake_))).raise();
+    for (; to_wake_ != 0; to_wake_ &= to_wake_ - 1)
+        exchange_->bell(static_cast<std::uint32_t>(std::countr_zero(to_wake_))).raise();
 }
 
 std::optional<dataplane::Handover> HandoverPort::take(std::uint32_t from) {

@@ -1,4 +1,5 @@
-// How data workers hand packets to the one that owns them: a bounded ring for each pair of workers, and a bell for each receiver.
+// How data workers hand packets to the one that owns them: a bounded ring for each pair of workers, and a bell for each
+// receiver.
 #pragma once
 
 #include <array>
@@ -8,21 +9,23 @@
 #include <vector>
 
 #include "base/result.h"
-#include "vpnd/turns/train.h"
 #include "vpnd/io/doorbell.h"
 #include "vpnd/io/worker_messages.h"
+#include "vpnd/turns/train.h"
 
 namespace warren::io {
 
-// Packets with their bytes, first in first out, between exactly two threads. No lock; the memory is taken at the first push, because
-// hardly any pair ever needs it.
+// Packets with their bytes, first in first out, between exactly two threads. No lock; the memory is taken at the first
+// push, because hardly any pair ever needs it.
 class HandoverRing {
   public:
-    static constexpr std::size_t kSize = std::size_t{512} << 10;  // seven of the largest TUN reads, or 330 full datagrams
+    static constexpr std::size_t kSize = std::size_t{512}
+                                         << 10;  // seven of the largest TUN reads, or 330 full datagrams
 
     // Sending worker: copies the packet in. False when it does not fit now: nothing happened.
     [[nodiscard]] bool push(const dataplane::Handover& packet);
-    // Receiving worker: the oldest, its bytes in the ring and free to be written; good until release(). Nothing when empty.
+    // Receiving worker: the oldest, its bytes in the ring and free to be written; good until release(). Nothing when
+    // empty.
     [[nodiscard]] std::optional<dataplane::Handover> pop();
     // Receiving worker: the room of everything popped is free again.
     void release() { head_.store(popped_); }

@@ -19,7 +19,8 @@ class Mailbox {
     // Handshake messages that went astray may fill this much of the events.
     static constexpr std::size_t kStrays = kEvents / 8;
 
-    Mailbox(UniqueFd command_bell, UniqueFd event_bell) : command_bell_(std::move(command_bell)), event_bell_(std::move(event_bell)) {}
+    Mailbox(UniqueFd command_bell, UniqueFd event_bell)
+        : command_bell_(std::move(command_bell)), event_bell_(std::move(event_bell)) {}
 
     // --- control ---
     // Never fails: what does not fit waits on this side.

@@ -16,8 +16,8 @@ constexpr Duration kRetryEvents = std::chrono::milliseconds(5);
 
 }  // namespace
 
-Result<std::unique_ptr<PacketLoop>> PacketLoop::make(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port,
-                                                     Clock clock) {
+Result<std::unique_ptr<PacketLoop>> PacketLoop::make(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox,
+                                                     HandoverPort port, Clock clock) {
     auto events = EventLoop::make();
     if (!events) return tl::unexpected(std::move(events).error());
     WARREN_TRY(events->add(mailbox.command_fd(), token(Source::kCommands, 0)));
@@ -25,7 +25,8 @@ Result<std::unique_ptr<PacketLoop>> PacketLoop::make(std::unique_ptr<crypto::Pac
     return std::unique_ptr<PacketLoop>(new PacketLoop(std::move(*events), std::move(aead), mailbox, port, clock));
 }
 
-PacketLoop::PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port, Clock clock)
+PacketLoop::PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port,
+                       Clock clock)
     : mailbox_(mailbox),
       port_(port),
       clock_(clock),
@@ -74,7 +75,8 @@ void PacketLoop::serve(const epoll_event& ready) {
     }
 }
 
-// --- commands -------------------------------------------------------------------------------------------------------------------
+// --- commands
+// -------------------------------------------------------------------------------------------------------------------
 
 bool PacketLoop::run_commands() {
     bool any = false;
@@ -168,12 +170,15 @@ void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {
         report->processor = thread_processor_time();
         pipeline_.take_touched(report->touched);
     }
-    const dataplane::DropCounters* const drops = report->customer.valid() ? pipeline_.drops(report->customer) : &pipeline_.own_drops();
-    if (drops != nullptr) std::copy_n(drops->all().begin(), std::min(report->drops.size(), drops->all().size()), report->drops.begin());
+    const dataplane::DropCounters* const drops =
+        report->customer.valid() ? pipeline_.drops(report->customer) : &pipeline_.own_drops();
+    if (drops != nullptr)
+        std::copy_n(drops->all().begin(), std::min(report->drops.size(), drops->all().size()), report->drops.begin());
     mailbox_.publish(ReportFilled{std::move(report)});
 }
 
-// --- what the pipeline left -----------------------------------------------------------------------------------------------------
+// --- what the pipeline left
+// -----------------------------------------------------------------------------------------------------
 
 void PacketLoop::deliver(std::span<const dataplane::Train> trains) {
     hand_over();
@@ -245,7 +250,9 @@ std::size_t PacketLoop::send_now(Uplink& uplink, std::span<dataplane::EgressTrai
                 break;
             case SendOutcome::kSentFromElsewhere: pipeline_.forget_local_address(train.peer); break;
             case SendOutcome::kFull:
-            case SendOutcome::kRefused: pipeline_.count_drop(train.customer, dataplane::DropReason::kUplinkRefused, train.count); break;
+            case SendOutcome::kRefused:
+                pipeline_.count_drop(train.customer, dataplane::DropReason::kUplinkRefused, train.count);
+                break;
         }
     }
     return done;
@@ -254,7 +261,8 @@ std::size_t PacketLoop::send_now(Uplink& uplink, std::span<dataplane::EgressTrai
 void PacketLoop::keep_waiting(Uplink& uplink, std::span<dataplane::EgressTrain> trains) {
     for (dataplane::EgressTrain& train : trains) {
         if (uplink.waiting.size() == kWaitingTrains) {
-            pipeline_.count_drop(uplink.waiting.front().customer, dataplane::DropReason::kUplinkFull, uplink.waiting.front().count);
+            pipeline_.count_drop(uplink.waiting.front().customer, dataplane::DropReason::kUplinkFull,
+                                 uplink.waiting.front().count);
             uplink.waiting.pop_front();
         }
         uplink.waiting.push_back(std::move(train));

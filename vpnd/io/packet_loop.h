@@ -5,25 +5,27 @@
 #include <memory>
 #include <vector>
 
-#include "vpnd/turns/backlog.h"
-#include "vpnd/turns/pace.h"
 #include "vpnd/dataplane/pipeline.h"
-#include "vpnd/turns/scheduler.h"
 #include "vpnd/io/clock.h"
 #include "vpnd/io/event_loop.h"
 #include "vpnd/io/handover.h"
 #include "vpnd/io/mailbox.h"
 #include "vpnd/io/tun_device.h"
 #include "vpnd/io/udp_socket.h"
+#include "vpnd/turns/backlog.h"
+#include "vpnd/turns/pace.h"
+#include "vpnd/turns/scheduler.h"
 
 namespace warren::io {
 
-// One thread. Customers take turns by processor time when there is much to do, so that no customer and no flood keeps the others waiting.
+// One thread. Customers take turns by processor time when there is much to do, so that no customer and no flood keeps
+// the others waiting.
 class PacketLoop {
   public:
     // The mailbox, and what the port leads to, outlive it. A test gives a clock of its own.
-    [[nodiscard]] static Result<std::unique_ptr<PacketLoop>> make(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox,
-                                                                  HandoverPort port = {}, Clock clock = read_instant);
+    [[nodiscard]] static Result<std::unique_ptr<PacketLoop>> make(std::unique_ptr<crypto::PacketAead> aead,
+                                                                  Mailbox& mailbox, HandoverPort port = {},
+                                                                  Clock clock = read_instant);
     PacketLoop(const PacketLoop&) = delete;
     PacketLoop& operator=(const PacketLoop&) = delete;
 
@@ -50,7 +52,8 @@ class PacketLoop {
     };
     enum class Source : std::uint8_t { kCommands, kUplinkV4, kUplinkV6, kTun, kHandover };
 
-    PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port, Clock clock);
+    PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port,
+               Clock clock);
     [[nodiscard]] static std::uint64_t token(Source source, std::uint32_t index) {
         return (std::uint64_t{index} << 8) | static_cast<std::uint8_t>(source);
     }

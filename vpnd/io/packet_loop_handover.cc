@@ -10,7 +10,8 @@ constexpr int kHandoversPerTurn = 64;  // from each worker
 void PacketLoop::hand_over() {
     if (out_.handovers.empty()) return;
     for (const dataplane::Handover& packet : out_.handovers) {
-        if (!port_.give(packet)) pipeline_.count_drop(packet.customer, dataplane::DropReason::kHandoverFull, packet.packets());
+        if (!port_.give(packet))
+            pipeline_.count_drop(packet.customer, dataplane::DropReason::kHandoverFull, packet.packets());
     }
     out_.handovers.clear();
     port_.wake();
@@ -46,7 +47,8 @@ void PacketLoop::receive_from_another(const dataplane::Train& train) {
 }
 
 void PacketLoop::send_for_another(const dataplane::Handover& packet) {
-    if (!pipeline_.serves(packet.customer, packet.life)) return pipeline_.count_drop({}, dataplane::DropReason::kHandoverRefused);
+    if (!pipeline_.serves(packet.customer, packet.life))
+        return pipeline_.count_drop({}, dataplane::DropReason::kHandoverRefused);
     pipeline_.outbound(now_, packet.customer, packet.train.bytes, out_);
     pipeline_.finish(out_);
     // A peer that moves while the packet is on its way could send it round in circles.

@@ -1,4 +1,5 @@
-// Who is served when. What came is handled where it lies while there is little of it; else each customer's waits for his turn.
+// Who is served when. What came is handled where it lies while there is little of it; else each customer's waits for
+// his turn.
 #include "vpnd/io/packet_loop.h"
 
 #include <algorithm>
@@ -37,8 +38,10 @@ void PacketLoop::serve_uplink(ListenerIndex listener, Family family, const epoll
         const Instant before = now_;
         now_ = clock_();
         const Duration took = now_ - before;
-        if (received.truncated > 0) pipeline_.count_drop({}, dataplane::DropReason::kDatagramTruncated, received.truncated);
-        // A session was posted before the response that lets its first message come, so whatever was received by now finds its session.
+        if (received.truncated > 0)
+            pipeline_.count_drop({}, dataplane::DropReason::kDatagramTruncated, received.truncated);
+        // A session was posted before the response that lets its first message come, so whatever was received by now
+        // finds its session.
         if (run_commands()) now_ = clock_();
         sorted_.clear();
         pipeline_.sort(now_, received.trains, sorted_);

@@ -41,7 +41,9 @@ bool TunDevice::is_gone() const {
 
 bool TunDevice::write(const dataplane::TunWrite& write, const std::vector<dataplane::Piece>& pieces) const {
     std::array<iovec, dataplane::Egress::kTrainDatagrams + 2> parts;
-    const auto part_of = [](Bytes bytes) { return iovec{const_cast<std::uint8_t*>(bytes.data()), bytes.size()}; };  // writev only reads
+    const auto part_of = [](Bytes bytes) {
+        return iovec{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+    };  // writev only reads
     parts[0] = part_of(write.header);
     std::size_t used = 1;
     const dataplane::Piece* piece = &write.first;

@@ -12,8 +12,9 @@ class TunDevice {
   public:
     TunDevice() = default;
     explicit TunDevice(UniqueFd fd) : fd_(std::move(fd)) {}
-    // Turns on the offloads that this kernel has: checksums, TCP segmentation, and from Linux 6.2 UDP segmentation. Needs no privilege.
-    // Fails when the descriptor is no such device; it stays open all the same, as its number is known to others.
+    // Turns on the offloads that this kernel has: checksums, TCP segmentation, and from Linux 6.2 UDP segmentation.
+    // Needs no privilege. Fails when the descriptor is no such device; it stays open all the same, as its number is
+    // known to others.
     [[nodiscard]] Status set_offloads();
 
     // One packet or super-packet, offload header first. Size 0: nothing waits (or the device is down).

@@ -102,7 +102,8 @@ struct OutgoingMessage {
         header.msg_iovlen = 1;
         header.msg_control = control.data();
         const bool is_v4 = train.remote.address.is_v4();
-        if (from_local && train.local.address.family == train.remote.address.family) append_local(header, train.local.address);
+        if (from_local && train.local.address.family == train.remote.address.family)
+            append_local(header, train.local.address);
         if (train.traffic_class != 0) {
             append(header, is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_TOS : IPV6_TCLASS, int{train.traffic_class});
         }
@@ -232,8 +233,8 @@ std::size_t TrainSender::send(std::span<dataplane::EgressTrain> trains, std::spa
 // `error` is what sending the whole train gave, 0 when that was not tried.
 SendOutcome TrainSender::send_slowly(dataplane::EgressTrain& train, int error) {
     if (error == EIO && train.count > 1) segmentation_is_off_ = true;  // no checksum offload on the way out (udp(7))
-    const bool may_help = error == 0 || error == EINVAL || error == EMSGSIZE || error == EIO || error == EADDRNOTAVAIL ||
-                          error == ENETUNREACH || error == EHOSTUNREACH;
+    const bool may_help = error == 0 || error == EINVAL || error == EMSGSIZE || error == EIO ||
+                          error == EADDRNOTAVAIL || error == ENETUNREACH || error == EHOSTUNREACH;
     if (!may_help) return SendOutcome::kRefused;
     int alone = error;
     if (train.count > 1) {
@@ -253,7 +254,8 @@ SendOutcome TrainSender::send_slowly(dataplane::EgressTrain& train, int error) {
 int TrainSender::send_one_by_one(dataplane::EgressTrain& train, bool from_local) {
     const MutableBytes bytes = train.bytes();
     while (train.gone < bytes.size()) {
-        const MutableBytes datagram = bytes.subspan(train.gone, std::min<std::size_t>(train.segment_size, bytes.size() - train.gone));
+        const MutableBytes datagram =
+            bytes.subspan(train.gone, std::min<std::size_t>(train.segment_size, bytes.size() - train.gone));
         OutgoingMessage message;
         msghdr header;
         message.fill(header, train, datagram, from_local);

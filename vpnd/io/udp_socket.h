@@ -1,4 +1,5 @@
-// The data sockets of the uplink: trains in with UDP_GRO, trains out with UDP_SEGMENT (Linux Documentation/networking, udp(7)).
+// The data sockets of the uplink: trains in with UDP_GRO, trains out with UDP_SEGMENT (Linux Documentation/networking,
+// udp(7)).
 #pragma once
 
 #include <sys/socket.h>
@@ -15,8 +16,8 @@
 
 namespace warren::io {
 
-// Sets what a data socket needs: UDP_GRO, PKTINFO, the traffic class of what comes in, large buffers, and outer packets that the path may
-// fragment (no DF, no path MTU taken from ICMP: wireguard.md D10). The family is the socket's own.
+// Sets what a data socket needs: UDP_GRO, PKTINFO, the traffic class of what comes in, large buffers, and outer packets
+// that the path may fragment (no DF, no path MTU taken from ICMP: wireguard.md D10). The family is the socket's own.
 [[nodiscard]] Status prepare_data_socket(int fd, Family family);
 
 // Receives trains into buffers of a pool, for all sockets of a worker. One thread.
@@ -35,8 +36,8 @@ class ReceiveBatch {
         std::size_t truncated = 0;                 // datagrams that did not fit, left out
         bool more = false;                         // the socket may hold more
     };
-    // Takes what waits, at most kMessages trains, without blocking. Errors that the network reported about earlier sends are taken
-    // away and mean nothing (wireguard.md E7).
+    // Takes what waits, at most kMessages trains, without blocking. Errors that the network reported about earlier
+    // sends are taken away and mean nothing (wireguard.md E7).
     [[nodiscard]] Received receive(int fd, ListenerIndex listener);
     // The buffer of train number `train` of the last receive. Who takes it keeps the train's bytes.
     [[nodiscard]] dataplane::PacketBuffer& buffer_of(std::size_t train) { return buffers_[message_of_[train]]; }
@@ -68,8 +69,8 @@ class TrainSender {
     TrainSender() = default;
     TrainSender(UniqueFd fd, Family family) : fd_(std::move(fd)), family_(family) {}
 
-    // Sends as many of `trains` as the socket takes, in order: outcomes[i] tells about trains[i]. Returns how many were dealt with; the
-    // one after them, if any, found the socket full, and remembers what of it is gone.
+    // Sends as many of `trains` as the socket takes, in order: outcomes[i] tells about trains[i]. Returns how many were
+    // dealt with; the one after them, if any, found the socket full, and remembers what of it is gone.
     [[nodiscard]] std::size_t send(std::span<dataplane::EgressTrain> trains, std::span<SendOutcome> outcomes);
 
     [[nodiscard]] int fd() const { return fd_.get(); }

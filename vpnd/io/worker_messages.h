@@ -1,4 +1,5 @@
-// What the control worker and a data worker tell each other: dataplane/install.h's values, and what needs descriptors or memory of the rim.
+// What the control worker and a data worker tell each other: dataplane/install.h's values, and what needs descriptors
+// or memory of the rim.
 #pragma once
 
 #include <array>
@@ -17,9 +18,11 @@
 
 namespace warren::io {
 
-// --- control worker -> data worker ---------------------------------------------------------------------------------------------
+// --- control worker -> data worker
+// ---------------------------------------------------------------------------------------------
 
-// This worker's data sockets of a listener; the control worker keeps the handshake sockets. A listener of the same index is replaced.
+// This worker's data sockets of a listener; the control worker keeps the handshake sockets. A listener of the same
+// index is replaced.
 struct AddListener {
     ListenerIndex index;
     UniqueFd v4;
@@ -29,8 +32,8 @@ struct DropListener {
     ListenerIndex index;
 };
 
-// A new customer (with his TUN) or a new view of a present one (tun invalid: the present one stays). Peers that are not in the new view
-// lose their sessions, endpoints and staged packets; the others keep theirs.
+// A new customer (with his TUN) or a new view of a present one (tun invalid: the present one stays). Peers that are not
+// in the new view lose their sessions, endpoints and staged packets; the others keep theirs.
 struct SwapCustomer {
     std::unique_ptr<const dataplane::CustomerView> view;
     UniqueFd tun;
@@ -52,7 +55,8 @@ struct PeerCounters {
     std::uint64_t rx_packets = 0, tx_packets = 0;  // likewise, keepalives included
 };
 
-// Counters of one customer. The control worker allocates, with peers.size() rows to fill; the data worker fills and sends it back.
+// Counters of one customer. The control worker allocates, with peers.size() rows to fill; the data worker fills and
+// sends it back.
 struct CustomerReport {
     CustomerIndex customer;           // invalid: the worker's own counters (drops before a customer was known)
     std::uint64_t token = 0;          // the control worker's, untouched
@@ -74,9 +78,11 @@ struct Barrier {
     std::uint64_t token = 0;
 };
 
-using WorkerCommand = std::variant<dataplane::Command, AddListener, DropListener, SwapCustomer, DropCustomer, FillReport, Barrier>;
+using WorkerCommand =
+    std::variant<dataplane::Command, AddListener, DropListener, SwapCustomer, DropCustomer, FillReport, Barrier>;
 
-// --- data worker -> control worker ---------------------------------------------------------------------------------------------
+// --- data worker -> control worker
+// ---------------------------------------------------------------------------------------------
 
 struct BarrierReached {
     std::uint64_t token = 0;
@@ -84,7 +90,8 @@ struct BarrierReached {
 struct ReportFilled {
     std::unique_ptr<CustomerReport> report;
 };
-// A handshake message that came to a data socket (a kernel without the steering program). Bounded, the rest are counted drops.
+// A handshake message that came to a data socket (a kernel without the steering program). Bounded, the rest are counted
+// drops.
 struct StrayHandshake {
     ListenerIndex listener;
     Endpoint from;

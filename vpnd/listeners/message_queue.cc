@@ -14,8 +14,8 @@ bool HandshakeQueue::push(const wireguard::Arrival& arrival, Bytes message) {
     const std::size_t number = hash_(control::source_prefix_of(arrival.from.address)) % kBuckets;
     const bool is_full = size_ == kCapacity;
     if (is_full) {
-        const auto longest =
-            std::max_element(buckets_.begin(), buckets_.end(), [](const Bucket& a, const Bucket& b) { return a.size < b.size; });
+        const auto longest = std::max_element(buckets_.begin(), buckets_.end(),
+                                              [](const Bucket& a, const Bucket& b) { return a.size < b.size; });
         drop_oldest(static_cast<std::size_t>(longest - buckets_.begin()));
     }
     std::uint16_t at = free_;

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "vpnd/wireguard/engine.h"
 #include "vpnd/control/keyed_hash.h"
+#include "vpnd/wireguard/engine.h"
 #include "vpnd/wireguard/messages.h"
 
 namespace warren::io {
@@ -21,8 +21,9 @@ struct WaitingHandshake {
     [[nodiscard]] Bytes view() const { return Bytes(bytes).first(size); }
 };
 
-// A first-in first-out queue for each of a few buckets of source prefixes (IPv4 address, IPv6 /64), served in turn. When all together are
-// full, the longest gives up its oldest, so that who floods pushes out himself and not the others. One thread.
+// A first-in first-out queue for each of a few buckets of source prefixes (IPv4 address, IPv6 /64), served in turn.
+// When all together are full, the longest gives up its oldest, so that who floods pushes out himself and not the
+// others. One thread.
 class HandshakeQueue {
   public:
     static constexpr std::size_t kCapacity = 1024;

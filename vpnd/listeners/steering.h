@@ -1,4 +1,5 @@
-// Which socket of a reuseport group a datagram goes to: the kernel reads the owner's number from the payload (architecture, decision 1).
+// Which socket of a reuseport group a datagram goes to: the kernel reads the owner's number from the payload
+// (architecture, decision 1).
 #pragma once
 
 #include <cstdint>
@@ -7,10 +8,11 @@
 
 namespace warren::io {
 
-// The group, in the order the sockets were bound: the handshake socket, then the data sockets of workers 0 .. workers-1. A transport data
-// message goes to the worker that its receiver index names; everything else, and what names no worker, goes to the handshake socket.
-// `fd` is any socket of the group; the program holds for the whole group and for sockets that are bound later. 1 <= workers <= 63.
-// Needs no privilege. Source: Linux socket(7), SO_ATTACH_REUSEPORT_CBPF.
+// The group, in the order the sockets were bound: the handshake socket, then the data sockets of workers 0 ..
+// workers-1. A transport data message goes to the worker that its receiver index names; everything else, and what names
+// no worker, goes to the handshake socket. `fd` is any socket of the group; the program holds for the whole group and
+// for sockets that are bound later. 1 <= workers <= 63. Needs no privilege. Source: Linux socket(7),
+// SO_ATTACH_REUSEPORT_CBPF.
 [[nodiscard]] Status attach_steering(int fd, std::uint32_t workers);
 
 }  // namespace warren::io

@@ -37,7 +37,8 @@ template <typename Word, bool kCopy>
 
 // What is shorter than a word lies at an even offset, so it adds like a word that ends in zeros.
 template <typename Part, bool kCopy>
-[[gnu::always_inline]] inline void take_part(Accumulator<std::uint64_t>& sum, std::uint8_t*& to, const std::uint8_t*& from) {
+[[gnu::always_inline]] inline void take_part(Accumulator<std::uint64_t>& sum, std::uint8_t*& to,
+                                             const std::uint8_t*& from) {
     Part part;
     std::memcpy(&part, from, sizeof part);
     if constexpr (kCopy) {

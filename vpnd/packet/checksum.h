@@ -31,7 +31,8 @@ using ChecksumSum = std::uint64_t;
     return byte_swap(value);
 }
 
-// The pseudo-header of TCP and UDP: addresses, protocol and length (RFC 9293 §3.1, RFC 8200 §8.1). `addresses` are both, as in the header.
+// The pseudo-header of TCP and UDP: addresses, protocol and length (RFC 9293 §3.1, RFC 8200 §8.1). `addresses` are
+// both, as in the header.
 [[nodiscard]] inline ChecksumSum checksum_pseudo_header(Bytes addresses, std::uint8_t protocol, std::size_t length) {
     return checksum_sum(addresses) + checksum_number(protocol) + checksum_number(static_cast<std::uint16_t>(length)) +
            checksum_number(static_cast<std::uint16_t>(length >> 16));

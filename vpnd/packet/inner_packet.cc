@@ -11,7 +11,8 @@ Checked<InnerPacket> InnerPacket::parse(MutableBytes bytes) {
         if (bytes.size() < kIpV4HeaderMinimum) return drop(DropReason::kInnerMalformed);
         const std::size_t header = (bytes[0] & 0x0fU) * 4U;
         const std::size_t total = load_be<std::uint16_t>(bytes.data() + 2);
-        if (header < kIpV4HeaderMinimum || total < header || total > bytes.size()) return drop(DropReason::kInnerMalformed);
+        if (header < kIpV4HeaderMinimum || total < header || total > bytes.size())
+            return drop(DropReason::kInnerMalformed);
         return InnerPacket(bytes.first(total), true);
     }
     if (version == 6) {
@@ -36,7 +37,8 @@ void InnerPacket::set_ecn(Ecn ecn) const {
     const auto after = load_le<std::uint16_t>(bytes_.data());
     // RFC 1624 §3, equation 3: HC' = ~(~HC + ~m + m').
     const auto checksum = load_le<std::uint16_t>(bytes_.data() + 10);
-    const ChecksumSum sum = static_cast<std::uint16_t>(~checksum) + ChecksumSum{static_cast<std::uint16_t>(~before)} + after;
+    const ChecksumSum sum =
+        static_cast<std::uint16_t>(~checksum) + ChecksumSum{static_cast<std::uint16_t>(~before)} + after;
     store_le(bytes_.data() + 10, checksum_finish(sum));
 }
 

@@ -22,8 +22,8 @@ inline constexpr std::size_t kIpV6HeaderSize = 40;     // RFC 8200 §3
 // Refers to bytes that somebody else owns.
 class InnerPacket {
   public:
-    // Version 4 with at least 20 bytes or 6 with at least 40; header length and total length within what is there; what follows
-    // the total length (padding) is cut off. Source: wireguard.md D3, RFC 791 §3.1, RFC 8200 §3.
+    // Version 4 with at least 20 bytes or 6 with at least 40; header length and total length within what is there; what
+    // follows the total length (padding) is cut off. Source: wireguard.md D3, RFC 791 §3.1, RFC 8200 §3.
     [[nodiscard]] static Checked<InnerPacket> parse(MutableBytes bytes);
 
     [[nodiscard]] MutableBytes bytes() const { return bytes_; }
@@ -36,13 +36,17 @@ class InnerPacket {
     [[nodiscard]] IpAddress source() const { return address_at(is_v4_ ? 12 : 8); }
     [[nodiscard]] IpAddress destination() const { return address_at(is_v4_ ? 16 : 24); }
     // Both addresses as they lie in the header.
-    [[nodiscard]] Bytes addresses() const { return is_v4_ ? Bytes(bytes_).subspan(12, 8) : Bytes(bytes_).subspan(8, 32); }
+    [[nodiscard]] Bytes addresses() const {
+        return is_v4_ ? Bytes(bytes_).subspan(12, 8) : Bytes(bytes_).subspan(8, 32);
+    }
     // IPv4 TOS or IPv6 traffic class: DSCP and ECN.
     [[nodiscard]] std::uint8_t traffic_class() const {
         return is_v4_ ? bytes_[1] : static_cast<std::uint8_t>((bytes_[0] << 4) | (bytes_[1] >> 4));
     }
     // IPv4 only: a fragment, first or later.
-    [[nodiscard]] bool is_v4_fragment() const { return is_v4_ && (load_be<std::uint16_t>(bytes_.data() + 6) & 0x3fffU) != 0; }
+    [[nodiscard]] bool is_v4_fragment() const {
+        return is_v4_ && (load_be<std::uint16_t>(bytes_.data() + 6) & 0x3fffU) != 0;
+    }
     [[nodiscard]] bool dont_fragment() const { return !is_v4_ || (bytes_[6] & 0x40U) != 0; }
 
     // Writes the ECN field, and keeps the IPv4 header checksum as right or wrong as it was (RFC 1624).
@@ -58,8 +62,8 @@ class InnerPacket {
     bool is_v4_;
 };
 
-// True for sources that no host can have, whatever AllowedIPs say: unspecified and 0.0.0.0/8, loopback, multicast, limited broadcast,
-// v4-mapped (RFC 1122 §3.2.1.3, RFC 4291 §2.5, §2.7).
+// True for sources that no host can have, whatever AllowedIPs say: unspecified and 0.0.0.0/8, loopback, multicast,
+// limited broadcast, v4-mapped (RFC 1122 §3.2.1.3, RFC 4291 §2.5, §2.7).
 [[nodiscard]] bool is_martian_source(const IpAddress& source);
 
 }  // namespace warren::dataplane

@@ -1,4 +1,5 @@
-// The header that a TUN device with IFF_VNET_HDR puts before each packet (virtio 1.1 §5.1.6, Linux include/uapi/linux/virtio_net.h).
+// The header that a TUN device with IFF_VNET_HDR puts before each packet (virtio 1.1 §5.1.6, Linux
+// include/uapi/linux/virtio_net.h).
 #pragma once
 
 #include <array>

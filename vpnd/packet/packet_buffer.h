@@ -40,8 +40,8 @@ class PacketBuffer {
     std::uint8_t* memory_ = nullptr;
 };
 
-// Last in, first out, so that the next packet finds a buffer that is still in the cache. Grows in use up to its capacity, never shrinks.
-// One thread.
+// Last in, first out, so that the next packet finds a buffer that is still in the cache. Grows in use up to its
+// capacity, never shrinks. One thread.
 class BufferPool {
   public:
     // `size`: bytes of one buffer, without the headroom.

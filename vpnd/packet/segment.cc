@@ -105,7 +105,8 @@ void SuperPacket::write_whole(std::uint8_t* to) const {
     const ChecksumSum sum = checksum_copy(to + header_.checksum_start, packet.subspan(header_.checksum_start));
     const std::uint16_t checksum = checksum_finish(sum);
     const bool is_udp = inner_.protocol() == kProtocolUdp;
-    store_le<std::uint16_t>(to + header_.checksum_start + header_.checksum_offset, checksum == 0 && is_udp ? 0xffff : checksum);
+    store_le<std::uint16_t>(to + header_.checksum_start + header_.checksum_offset,
+                            checksum == 0 && is_udp ? 0xffff : checksum);
 }
 
 }  // namespace warren::dataplane

@@ -6,11 +6,12 @@
 
 namespace warren::dataplane {
 
-// A packet read from a TUN, which the kernel may have left unsegmented and without a checksum. Refers to bytes that somebody else owns.
-// Source: virtio 1.1 §5.1.6.2; RFC 9293 for what segments of one TCP stream look like.
+// A packet read from a TUN, which the kernel may have left unsegmented and without a checksum. Refers to bytes that
+// somebody else owns. Source: virtio 1.1 §5.1.6.2; RFC 9293 for what segments of one TCP stream look like.
 class SuperPacket {
   public:
-    // `bytes`: offload header, then the packet. The header's own lengths are not believed: header_size is often wrong on forwarded packets.
+    // `bytes`: offload header, then the packet. The header's own lengths are not believed: header_size is often wrong
+    // on forwarded packets.
     [[nodiscard]] static Checked<SuperPacket> parse(MutableBytes bytes);
 
     [[nodiscard]] const InnerPacket& inner() const { return inner_; }
@@ -20,11 +21,13 @@ class SuperPacket {
     [[nodiscard]] std::size_t size_of(std::size_t i) const { return headers_ + payload_of(i); }
     // The largest, which is the first.
     [[nodiscard]] std::size_t largest() const { return size_of(0); }
-    // Writes packet number i, complete with lengths and checksums; `to` has room for size_of(i) bytes and does not overlap the source.
+    // Writes packet number i, complete with lengths and checksums; `to` has room for size_of(i) bytes and does not
+    // overlap the source.
     void write(std::size_t i, std::uint8_t* to) const;
 
   private:
-    SuperPacket(InnerPacket inner, OffloadHeader header) : inner_(inner), header_(header), headers_(inner.bytes().size()) {}
+    SuperPacket(InnerPacket inner, OffloadHeader header)
+        : inner_(inner), header_(header), headers_(inner.bytes().size()) {}
     [[nodiscard]] bool accept_checksum();
     [[nodiscard]] bool accept_segmentation();
     [[nodiscard]] std::uint8_t transport_protocol() const { return is_tcp_ ? kProtocolTcp : kProtocolUdp; }

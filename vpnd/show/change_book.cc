@@ -6,7 +6,8 @@ std::uint64_t ChangeBook::begin(const CustomerSet& customers) {
     ++revision_;
     if (customers.generation() == generation_) return revision_;
     generation_ = customers.generation();
-    const auto gone = std::erase_if(entries_, [&](const auto& entry) { return customers.customer(entry.first) == nullptr; });
+    const auto gone =
+        std::erase_if(entries_, [&](const auto& entry) { return customers.customer(entry.first) == nullptr; });
     if (gone > 0) gone_ = revision_;
     return revision_;
 }

@@ -1,5 +1,5 @@
-// When each customer and peer last changed, as far as somebody looked: so that who asks again and again is told what is new only. Costs the
-// same however many ask.
+// When each customer and peer last changed, as far as somebody looked: so that who asks again and again is told what is
+// new only. Costs the same however many ask.
 #pragma once
 
 #include <cstdint>

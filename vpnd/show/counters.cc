@@ -27,7 +27,8 @@ io::PeerCounters row_of(const io::CustomerReport& report, std::size_t position, 
     const auto& rows = report.peers;
     // Rows were asked for in the order of the customer's peers, so it is there unless the peers changed since.
     if (position < rows.size() && rows[position].peer == peer) return rows[position];
-    const auto row = std::find_if(rows.begin(), rows.end(), [peer](const io::PeerCounters& candidate) { return candidate.peer == peer; });
+    const auto row = std::find_if(rows.begin(), rows.end(),
+                                  [peer](const io::PeerCounters& candidate) { return candidate.peer == peer; });
     return row == rows.end() ? io::PeerCounters{peer} : *row;
 }
 
@@ -133,7 +134,8 @@ dataplane::Meters Counters::meters(CustomerIndex customer) const {
     return sum;
 }
 
-void Counters::for_each_report(CustomerIndex customer, const std::function<void(const io::CustomerReport&)>& use) const {
+void Counters::for_each_report(CustomerIndex customer,
+                               const std::function<void(const io::CustomerReport&)>& use) const {
     const auto found = customers_.find(customer);
     if (found == customers_.end()) return;
     for (const auto& report : found->second.reports) {

@@ -12,8 +12,8 @@
 
 #include "base/time.h"
 #include "vpnd/customers/customer_set.h"
-#include "vpnd/packet/drop_reason.h"
 #include "vpnd/io/control_worker.h"
+#include "vpnd/packet/drop_reason.h"
 
 namespace warren::vpnd {
 
@@ -33,10 +33,11 @@ class Counters {
 
     Counters(io::ControlWorker& control, const CustomerSet& customers);
 
-    // Asks for the counters of these customers, and for the workers' own, unless they are fresh. ready(ticket) tells when they are here.
+    // Asks for the counters of these customers, and for the workers' own, unless they are fresh. ready(ticket) tells
+    // when they are here.
     [[nodiscard]] Ticket refresh(Now now, std::span<const HeldCustomer* const> customers);
-    // The same in two steps, for who wants to know many of whom few have changed: first the workers' own, which tell who that is; when they
-    // are here, those among these customers.
+    // The same in two steps, for who wants to know many of whom few have changed: first the workers' own, which tell
+    // who that is; when they are here, those among these customers.
     [[nodiscard]] Ticket look(Now now);
     [[nodiscard]] Ticket refresh_touched(Now now, std::span<const HeldCustomer* const> customers);
     [[nodiscard]] bool ready(Ticket ticket) const { return asked_.empty() || *asked_.begin() > ticket; }

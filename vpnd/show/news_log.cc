@@ -16,12 +16,16 @@ void NewsLog::completed(const CustomerSet& customers, const wireguard::Handshake
     const bool renewed = before != kLongAgo && news.at.instant - before < kOnline;
     const char* role = news.is_initiator ? "initiator" : "responder";
     if (renewed) {
-        log(LogLevel::kDebug, "session_renewed", {{"customer", customer->config.id}, {"peer", peer->config.name}, {"role", role}});
+        log(LogLevel::kDebug, "session_renewed",
+            {{"customer", customer->config.id}, {"peer", peer->config.name}, {"role", role}});
         return;
     }
     if (const auto suppressed = sessions_.pass(news.at.instant)) {
         log(LogLevel::kInfo, "session_up",
-            {{"customer", customer->config.id}, {"peer", peer->config.name}, {"role", role}, {"suppressed", std::to_string(*suppressed)}});
+            {{"customer", customer->config.id},
+             {"peer", peer->config.name},
+             {"role", role},
+             {"suppressed", std::to_string(*suppressed)}});
     }
     log(LogLevel::kDebug, "session_endpoint",
         {{"customer", customer->config.id}, {"peer", peer->config.name}, {"endpoint", to_string(news.endpoint)}});
@@ -32,7 +36,9 @@ void NewsLog::gave_up(const CustomerSet& customers, const wireguard::HandshakeGa
     if (peer == nullptr) return;
     if (const auto suppressed = given_up_.pass(news.at.instant)) {
         log(LogLevel::kInfo, "handshake_gave_up",
-            {{"customer", customer->config.id}, {"peer", peer->config.name}, {"suppressed", std::to_string(*suppressed)}});
+            {{"customer", customer->config.id},
+             {"peer", peer->config.name},
+             {"suppressed", std::to_string(*suppressed)}});
     }
 }
 

@@ -3,9 +3,9 @@
 
 #include <vector>
 
+#include "base/log_gate.h"
 #include "base/time.h"
 #include "vpnd/customers/customer_set.h"
-#include "vpnd/log_gate.h"
 #include "vpnd/wireguard/output.h"
 
 namespace warren::vpnd {

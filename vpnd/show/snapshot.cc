@@ -45,8 +45,8 @@ ipc::PeerState state_of(Now now, const wireguard::PeerStatus& status) {
     return now.instant - status.latest_handshake < kOnline ? ipc::PeerState::kOnline : ipc::PeerState::kIdle;
 }
 
-Snapshot::Snapshot(const CustomerSet& customers, const io::ControlWorker& control, const Counters& counters, std::string appliance,
-                   std::string aead_backend, ProcessUsage usage)
+Snapshot::Snapshot(const CustomerSet& customers, const io::ControlWorker& control, const Counters& counters,
+                   std::string appliance, std::string aead_backend, ProcessUsage usage)
     : customers_(customers),
       control_(control),
       counters_(counters),
@@ -79,7 +79,8 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
     }
     for (const Counters::Worker& worker : counters_.workers()) {
         const io::HandoverCounters& packets = worker.handovers;
-        out.workers.push_back({packets.given, packets.taken, packets.refused, static_cast<std::uint64_t>(worker.processor.count())});
+        out.workers.push_back(
+            {packets.given, packets.taken, packets.refused, static_cast<std::uint64_t>(worker.processor.count())});
     }
     out.cpu_nanoseconds = static_cast<std::uint64_t>(usage_.processor_time().count());
     out.resident_bytes = usage_.resident_bytes();

@@ -6,9 +6,9 @@
 
 #include "base/process_usage.h"
 #include "ipc/snapshot.h"
-#include "vpnd/show/counters.h"
 #include "vpnd/customers/customer_set.h"
 #include "vpnd/io/control_worker.h"
+#include "vpnd/show/counters.h"
 
 namespace warren::vpnd {
 
@@ -20,14 +20,15 @@ inline constexpr Duration kOnline = std::chrono::seconds(180);
 // Reads from the things it was made of, which must outlive it. One thread.
 class Snapshot {
   public:
-    Snapshot(const CustomerSet& customers, const io::ControlWorker& control, const Counters& counters, std::string appliance,
-             std::string aead_backend, ProcessUsage usage);
+    Snapshot(const CustomerSet& customers, const io::ControlWorker& control, const Counters& counters,
+             std::string appliance, std::string aead_backend, ProcessUsage usage);
 
     // customer_count is for the caller to set.
     [[nodiscard]] ipc::SnapshotHeader header(Now now) const;
     [[nodiscard]] ipc::CustomerSnapshot customer(Now now, const HeldCustomer& customer) const;
     [[nodiscard]] ipc::PeerSnapshot peer(Now now, const HeldCustomer& customer, std::size_t position) const;
-    // Differs, but for one chance in 2^64, when anything but configuration differs: of a customer, and of one of his peers.
+    // Differs, but for one chance in 2^64, when anything but configuration differs: of a customer, and of one of his
+    // peers.
     [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer) const;
     [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer, std::size_t position) const;
     void rename(std::string appliance) { appliance_ = std::move(appliance); }

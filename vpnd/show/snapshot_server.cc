@@ -23,7 +23,8 @@ void append(std::deque<std::vector<std::uint8_t>>& wires, const ipc::SnapshotMes
 
 }  // namespace
 
-Result<SnapshotServer> SnapshotServer::make(UniqueFd listener, const CustomerSet& customers, Counters& counters, const Snapshot& snapshot) {
+Result<SnapshotServer> SnapshotServer::make(UniqueFd listener, const CustomerSet& customers, Counters& counters,
+                                            const Snapshot& snapshot) {
     auto loop = io::EventLoop::make();
     if (!loop) return tl::unexpected<Error>(loop.error());
     SnapshotServer server(std::move(*loop), std::move(listener), customers, counters, snapshot);
@@ -33,13 +34,18 @@ Result<SnapshotServer> SnapshotServer::make(UniqueFd listener, const CustomerSet
 
 SnapshotServer::SnapshotServer(io::EventLoop loop, UniqueFd listener, const CustomerSet& customers, Counters& counters,
                                const Snapshot& snapshot)
-    : loop_(std::move(loop)), listener_(std::move(listener)), customers_(customers), counters_(counters), snapshot_(snapshot) {}
+    : loop_(std::move(loop)),
+      listener_(std::move(listener)),
+      customers_(customers),
+      counters_(counters),
+      snapshot_(snapshot) {}
 
 void SnapshotServer::run(Now now) {
     for (const epoll_event& ready : loop_.wait(Duration::zero())) {
         if (ready.data.u64 == kListenerToken) {
             accept_clients();
-        } else if (const auto client = clients_.find(ready.data.u64); client != clients_.end() && !client->second.answer) {
+        } else if (const auto client = clients_.find(ready.data.u64);
+                   client != clients_.end() && !client->second.answer) {
             read_request(now, client);
         }
     }
@@ -95,7 +101,8 @@ void SnapshotServer::begin(Now now, Client& client, ipc::SnapshotRequest request
     const std::uint64_t since = answer.request.since;
     if (answer.request.epoch == epoch_ && since < answer.revision && book_.tells_all_since(since)) answer.since = since;
     if (!answer.request.customer.empty()) {
-        if (customers_.customer(answer.request.customer) != nullptr) answer.customers.push_back(answer.request.customer);
+        if (customers_.customer(answer.request.customer) != nullptr)
+            answer.customers.push_back(answer.request.customer);
     } else {
         for (const auto& [id, customer] : customers_.customers()) answer.customers.push_back(id);
         std::sort(answer.customers.begin(), answer.customers.end());
@@ -107,7 +114,8 @@ void SnapshotServer::refresh_more(Now now, Answer& answer) {
     std::vector<const HeldCustomer*> wanted;
     const std::size_t end = std::min(answer.refreshed + kCustomersPerRefresh, answer.customers.size());
     for (; answer.refreshed < end; ++answer.refreshed) {
-        if (const HeldCustomer* customer = customers_.customer(answer.customers[answer.refreshed])) wanted.push_back(customer);
+        if (const HeldCustomer* customer = customers_.customer(answer.customers[answer.refreshed]))
+            wanted.push_back(customer);
     }
     answer.ticket = counters_.refresh_touched(now, wanted);
 }
@@ -159,7 +167,8 @@ void SnapshotServer::encode_customer(Now now, Answer& answer, const HeldCustomer
     const bool in_full = answer.since == 0;
     // Who asks once has no use for the book.
     const bool is_watched = answer.request.customer.empty() && answer.request.with_peers;
-    const ChangeBook::Stamps* stamps = is_watched ? &book_.look(customer, counters_.mark(customer.index), snapshot_) : nullptr;
+    const ChangeBook::Stamps* stamps =
+        is_watched ? &book_.look(customer, counters_.mark(customer.index), snapshot_) : nullptr;
     if (!in_full && stamps != nullptr && stamps->customer <= answer.since) return;
     ipc::CustomerSnapshot shown = snapshot_.customer(now, customer);
     shown.all_peers = in_full || stamps == nullptr || stamps->config > answer.since;

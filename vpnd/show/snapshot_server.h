@@ -13,24 +13,24 @@
 #include "base/time.h"
 #include "ipc/channel.h"
 #include "ipc/snapshot.h"
-#include "vpnd/show/change_book.h"
-#include "vpnd/show/counters.h"
 #include "vpnd/customers/customer_set.h"
 #include "vpnd/io/event_loop.h"
+#include "vpnd/show/change_book.h"
+#include "vpnd/show/counters.h"
 #include "vpnd/show/snapshot.h"
 
 namespace warren::vpnd {
 
-// What does not depend on a client's good will is bounded: clients, what is encoded ahead for each (one customer), and the time without
-// progress. The references must outlive this. One thread.
+// What does not depend on a client's good will is bounded: clients, what is encoded ahead for each (one customer), and
+// the time without progress. The references must outlive this. One thread.
 class SnapshotServer {
   public:
     static constexpr std::size_t kMaxClients = 32;
     // A client that has an answer to take and takes nothing for so long is dropped.
     static constexpr Duration kPatience = std::chrono::seconds(10);
 
-    [[nodiscard]] static Result<SnapshotServer> make(UniqueFd listener, const CustomerSet& customers, Counters& counters,
-                                                     const Snapshot& snapshot);
+    [[nodiscard]] static Result<SnapshotServer> make(UniqueFd listener, const CustomerSet& customers,
+                                                     Counters& counters, const Snapshot& snapshot);
 
     // Readable when run() has something to do.
     [[nodiscard]] int fd() const { return loop_.fd(); }
@@ -58,13 +58,16 @@ class SnapshotServer {
     };
     using Clients = std::map<std::uint64_t, Client>;  // by token
 
-    SnapshotServer(io::EventLoop loop, UniqueFd listener, const CustomerSet& customers, Counters& counters, const Snapshot& snapshot);
+    SnapshotServer(io::EventLoop loop, UniqueFd listener, const CustomerSet& customers, Counters& counters,
+                   const Snapshot& snapshot);
     void accept_clients();
     void read_request(Now now, Clients::iterator client);
     void begin(Now now, Client& client, ipc::SnapshotRequest request);
-    // Sends a share of the answer, as far as the client takes it; false when the client is gone or has no patience left.
+    // Sends a share of the answer, as far as the client takes it; false when the client is gone or has no patience
+    // left.
     [[nodiscard]] bool advance(Now now, Clients::iterator at);
-    // Asks the data workers for the counters of the next customers; only some at once, so that packets do not wait for it.
+    // Asks the data workers for the counters of the next customers; only some at once, so that packets do not wait for
+    // it.
     void refresh_more(Now now, Answer& answer);
     // Encodes the next piece of the answer, which may be nothing; false when it is complete.
     [[nodiscard]] bool encode_more(Now now, Answer& answer);

@@ -17,7 +17,8 @@ constexpr std::array<std::size_t, 3> kCopySizes{2'048 - PacketBuffer::kHeadroom,
 Backlog::Backlog(Bounds bounds)
     : bounds_(bounds),
       large_(bounds.in_all / PacketBuffer::kSize + kExtraBuffers),
-      copies_{BufferPool(bounds.in_all / kCopySizes[0] + 1, kCopySizes[0]), BufferPool(bounds.in_all / kCopySizes[1] + 1, kCopySizes[1]),
+      copies_{BufferPool(bounds.in_all / kCopySizes[0] + 1, kCopySizes[0]),
+              BufferPool(bounds.in_all / kCopySizes[1] + 1, kCopySizes[1]),
               BufferPool(bounds.in_all / kCopySizes[2] + 1, kCopySizes[2])} {}
 
 bool Backlog::push(CustomerIndex customer, const Train& train, PacketBuffer* buffer) {

@@ -10,15 +10,17 @@
 
 namespace warren::dataplane {
 
-// Bounded in memory for each customer and in all. A large train keeps the buffer that it was received into; a smaller one is copied into
-// one of the next size, so that it does not hold 64 KB. The more is held in all, the less one customer may hold (A. K. Choudhury, E. L.
-// Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", 1998), and the last of it is for single datagrams of those
-// who hold nothing yet. One data worker.
+// Bounded in memory for each customer and in all. A large train keeps the buffer that it was received into; a smaller
+// one is copied into one of the next size, so that it does not hold 64 KB. The more is held in all, the less one
+// customer may hold (A. K. Choudhury, E. L. Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches",
+// 1998), and the last of it is for single datagrams of those who hold nothing yet. One data worker.
 class Backlog {
   public:
     struct Bounds {
         std::size_t of_customer = 8 * PacketBuffer::kSize;  // bytes of memory: eight trains, or 256 small datagrams
-        std::size_t alone = 96 * PacketBuffer::kSize;  // of a customer while no other has trains here: so long may the machine stand still
+        std::size_t alone =
+            96 *
+            PacketBuffer::kSize;  // of a customer while no other has trains here: so long may the machine stand still
         std::size_t in_all = 256 * PacketBuffer::kSize;
     };
     static constexpr std::size_t kMostTaken = 64;  // trains
@@ -30,11 +32,11 @@ class Backlog {
     static constexpr std::size_t kExtraBuffers = 16;
     [[nodiscard]] BufferPool& receive_pool() { return large_; }
 
-    // `buffer` is the one that all of the train lies in, and nothing else; it is taken when the train is large. Null: the train is copied.
-    // False when the customer holds too much: the train is for the caller to drop and count.
+    // `buffer` is the one that all of the train lies in, and nothing else; it is taken when the train is large. Null:
+    // the train is copied. False when the customer holds too much: the train is for the caller to drop and count.
     [[nodiscard]] bool push(CustomerIndex customer, const Train& train, PacketBuffer* buffer);
-    // His oldest, whole trains of `packets` datagrams together, at least one. A train of more than twice as many is divided. The bytes are
-    // good until release(), which goes before the next take().
+    // His oldest, whole trains of `packets` datagrams together, at least one. A train of more than twice as many is
+    // divided. The bytes are good until release(), which goes before the next take().
     [[nodiscard]] std::span<const Train> take(CustomerIndex customer, std::size_t packets);
     void release();
     // He is gone: so are his trains.

@@ -23,7 +23,9 @@ class Pace {
         per_packet_ += (sample - per_packet_) / kWeight;
         per_packet_ = std::clamp(per_packet_, kFastest, kSlowest);
     }
-    [[nodiscard]] Duration time_for(std::size_t packets) const { return per_packet_ * static_cast<Duration::rep>(packets); }
+    [[nodiscard]] Duration time_for(std::size_t packets) const {
+        return per_packet_ * static_cast<Duration::rep>(packets);
+    }
     // At least one, at most kMostPackets: then the clock is looked at again.
     [[nodiscard]] std::size_t packets_in(Duration time) const {
         return std::min(static_cast<std::size_t>(std::max(time / per_packet_, Duration::rep{1})), kMostPackets);

@@ -8,7 +8,8 @@ namespace warren::dataplane {
 // Sizes are those of whole messages, headers and tags included. One data worker.
 class Policer {
   public:
-    // A burst of this long passes, or of this many bytes when that is more: what TCP sends at once must not all be lost at a low rate.
+    // A burst of this long passes, or of this many bytes when that is more: what TCP sends at once must not all be lost
+    // at a low rate.
     static constexpr Duration kBurst = std::chrono::milliseconds(100);
     static constexpr std::size_t kLeastBurst = std::size_t{64} << 10;
 

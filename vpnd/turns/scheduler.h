@@ -9,11 +9,12 @@
 
 namespace warren::dataplane {
 
-// Each customer with work gets kQuantum times his share of processor time a round. What a piece of work takes is known only afterwards, so
-// who took too long owes it and is passed over until it is paid. Who begins to have work comes before those who had some all along, once a
-// round: so a little traffic does not wait for the others' much. When nobody has work all debts are void. No allocation in steady state;
-// every call takes constant time, apart from debts. One data worker.
-// Source: M. Shreedhar, G. Varghese, "Efficient Fair Queueing using Deficit Round Robin", 1995; the two lists are those of RFC 8290 §4.
+// Each customer with work gets kQuantum times his share of processor time a round. What a piece of work takes is known
+// only afterwards, so who took too long owes it and is passed over until it is paid. Who begins to have work comes
+// before those who had some all along, once a round: so a little traffic does not wait for the others' much. When
+// nobody has work all debts are void. No allocation in steady state; every call takes constant time, apart from debts.
+// One data worker. Source: M. Shreedhar, G. Varghese, "Efficient Fair Queueing using Deficit Round Robin", 1995; the
+// two lists are those of RFC 8290 §4.
 class Scheduler {
   public:
     static constexpr Duration kQuantum = std::chrono::microseconds(30);  // about one train
@@ -39,7 +40,8 @@ class Scheduler {
     // Whose turn it is; not when idle. To be ended before the next one.
     [[nodiscard]] Turn next();
     void end(const Turn& turn, Duration used, bool has_more_work);
-    // Time that went into his packets outside of a turn, whether they were wanted or not. Unknown customers are ignored.
+    // Time that went into his packets outside of a turn, whether they were wanted or not. Unknown customers are
+    // ignored.
     void charge(CustomerIndex customer, Duration used);
 
   private:

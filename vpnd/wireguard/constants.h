@@ -9,30 +9,35 @@
 
 namespace warren::wireguard {
 
-// --- The protocol's ---------------------------------------------------------------------------------------------------------------
+// --- The protocol's
+// ---------------------------------------------------------------------------------------------------------------
 
 inline constexpr std::string_view kConstruction = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";  // WireGuard whitepaper §5.4
-inline constexpr std::string_view kIdentifier = "WireGuard v1 zx2c4 Jason@zx2c4.com";       // WireGuard whitepaper §5.4
-inline constexpr std::string_view kLabelMac1 = "mac1----";                                  // WireGuard whitepaper §5.4
-inline constexpr std::string_view kLabelCookie = "cookie--";                                // WireGuard whitepaper §5.4
+inline constexpr std::string_view kIdentifier = "WireGuard v1 zx2c4 Jason@zx2c4.com";  // WireGuard whitepaper §5.4
+inline constexpr std::string_view kLabelMac1 = "mac1----";                             // WireGuard whitepaper §5.4
+inline constexpr std::string_view kLabelCookie = "cookie--";                           // WireGuard whitepaper §5.4
 
-inline constexpr std::uint64_t kRekeyAfterMessages = 1ULL << 60;                     // WireGuard whitepaper §6.1
-inline constexpr std::uint64_t kRejectAfterMessages = UINT64_MAX - (1ULL << 13);     // 2^64 - 2^13 - 1, WireGuard whitepaper §6.1
-inline constexpr Duration kRekeyAfterTime = std::chrono::seconds(120);               // WireGuard whitepaper §6.1
-inline constexpr Duration kRejectAfterTime = std::chrono::seconds(180);              // WireGuard whitepaper §6.1
-inline constexpr Duration kRekeyAttemptTime = std::chrono::seconds(90);              // WireGuard whitepaper §6.1
-inline constexpr Duration kRekeyTimeout = std::chrono::seconds(5);                   // WireGuard whitepaper §6.1
-inline constexpr Duration kKeepaliveTimeout = std::chrono::seconds(10);              // WireGuard whitepaper §6.1
-inline constexpr Duration kMaxJitter = std::chrono::milliseconds(333);               // WireGuard whitepaper §6.1: a third of a second
+inline constexpr std::uint64_t kRekeyAfterMessages = 1ULL << 60;  // WireGuard whitepaper §6.1
+inline constexpr std::uint64_t kRejectAfterMessages =
+    UINT64_MAX - (1ULL << 13);                                           // 2^64 - 2^13 - 1, WireGuard whitepaper §6.1
+inline constexpr Duration kRekeyAfterTime = std::chrono::seconds(120);   // WireGuard whitepaper §6.1
+inline constexpr Duration kRejectAfterTime = std::chrono::seconds(180);  // WireGuard whitepaper §6.1
+inline constexpr Duration kRekeyAttemptTime = std::chrono::seconds(90);  // WireGuard whitepaper §6.1
+inline constexpr Duration kRekeyTimeout = std::chrono::seconds(5);       // WireGuard whitepaper §6.1
+inline constexpr Duration kKeepaliveTimeout = std::chrono::seconds(10);  // WireGuard whitepaper §6.1
+inline constexpr Duration kMaxJitter =
+    std::chrono::milliseconds(333);  // WireGuard whitepaper §6.1: a third of a second
 inline constexpr Duration kNewHandshakeTimeout = kKeepaliveTimeout + kRekeyTimeout;  // WireGuard whitepaper §6.5
-// Receive side, initiator: the last moment at which a rekey still ends before kRejectAfterTime (WireGuard whitepaper §6.2).
+// Receive side, initiator: the last moment at which a rekey still ends before kRejectAfterTime (WireGuard whitepaper
+// §6.2).
 inline constexpr Duration kRekeyAfterReceiving = kRejectAfterTime - kKeepaliveTimeout - kRekeyTimeout;
 // A first initiation and this many more, each kRekeyTimeout + jitter after the one before: 20 in all (Linux
 // drivers/net/wireguard/timers.c).
 inline constexpr std::uint32_t kMaxInitiationRetries = kRekeyAttemptTime / kRekeyTimeout + 1;
 
 inline constexpr Duration kCookieSecretLife = std::chrono::seconds(120);  // WireGuard whitepaper §5.4.7
-// A cookie we got is used for this long: kCookieSecretLife less what the reply may have been under way (Linux messages.h).
+// A cookie we got is used for this long: kCookieSecretLife less what the reply may have been under way (Linux
+// messages.h).
 inline constexpr Duration kCookieLife = kCookieSecretLife - std::chrono::seconds(5);
 
 // Accepted initiations of one peer are at least this far apart: 50 a second (Linux drivers/net/wireguard/messages.h).
@@ -40,18 +45,20 @@ inline constexpr Duration kInitiationSpacing = std::chrono::milliseconds(20);
 
 inline constexpr std::uint8_t kHandshakeTrafficClass = 0x88;  // AF41, no ECN (Linux drivers/net/wireguard/messages.h)
 
-// --- Under load ---------------------------------------------------------------------------------------------------------------------
+// --- Under load
+// ---------------------------------------------------------------------------------------------------------------------
 
-inline constexpr std::size_t kUnderLoadQueue = 128;                  // waiting datagrams, an eighth of 1024 (wireguard-go)
+inline constexpr std::size_t kUnderLoadQueue = 128;  // waiting datagrams, an eighth of 1024 (wireguard-go)
 inline constexpr Duration kUnderLoadHold = std::chrono::seconds(1);  // Linux drivers/net/wireguard/receive.c
 // Diffie-Hellman work that one control worker does without calling it load: two thousand a second, a quarter of a core.
 inline constexpr std::uint32_t kDearPerSecond = 2000;
 inline constexpr std::uint32_t kDearBurst = 256;
-// On a machine that does not get that far: so many dear ones among this many handled while the queue stays long. A dear message costs some
-// thirty cheap ones, so at one in sixteen they take two thirds of the time.
+// On a machine that does not get that far: so many dear ones among this many handled while the queue stays long. A dear
+// message costs some thirty cheap ones, so at one in sixteen they take two thirds of the time.
 inline constexpr std::uint32_t kDearWindow = 16 * kDearBurst;
 
-// Cookie replies that one listener sends: a fifteenth of a core. Beyond that a flood is dropped after mac1, and who is new asks again.
+// Cookie replies that one listener sends: a fifteenth of a core. Beyond that a flood is dropped after mac1, and who is
+// new asks again.
 inline constexpr std::uint32_t kCookieRepliesPerSecond = 20'000;
 inline constexpr std::uint32_t kCookieRepliesBurst = 1024;
 
@@ -60,8 +67,9 @@ inline constexpr std::uint32_t kSourceBurst = 5;                  // Linux drive
 inline constexpr std::size_t kSourceTableLimit = 65'536;          // Linux drivers/net/wireguard/ratelimiter.c
 inline constexpr Duration kSourceIdle = std::chrono::seconds(1);  // Linux drivers/net/wireguard/ratelimiter.c
 
-// A source from which a handshake was completed this recently is served without a cookie, out of a budget of its own: a peer asks
-// at most once in kRekeyTimeout, so one a second is enough for the few peers behind one address, and little for a liar.
+// A source from which a handshake was completed this recently is served without a cookie, out of a budget of its own: a
+// peer asks at most once in kRekeyTimeout, so one a second is enough for the few peers behind one address, and little
+// for a liar.
 inline constexpr Duration kKnownSourceLife = std::chrono::seconds(600);
 inline constexpr std::uint32_t kKnownSourceRate = 1;
 inline constexpr std::uint32_t kKnownSourceBurst = 5;
@@ -75,20 +83,22 @@ inline constexpr std::uint32_t kCustomerRate = 1000;
 inline constexpr std::uint32_t kCustomerBurst = 500;
 inline constexpr std::size_t kCustomerTableLimit = 65'536;
 
-// --- Our own initiations ---------------------------------------------------------------------------------------------------
+// --- Our own initiations
+// ---------------------------------------------------------------------------------------------------
 
 // Timers that one call serves; a dear one costs two Diffie-Hellmans.
 inline constexpr std::size_t kTimersPerCall = 64;
-// To peers of one customer with whom there is no session, repetitions included: a customer whose hosts scan the networks of ten thousand
-// absent peers costs a thirtieth of a core, and who is asked for first is called first.
+// To peers of one customer with whom there is no session, repetitions included: a customer whose hosts scan the
+// networks of ten thousand absent peers costs a thirtieth of a core, and who is asked for first is called first.
 inline constexpr std::uint32_t kAbsentPerSecond = 500;
 inline constexpr std::uint32_t kAbsentBurst = 256;
-// Rekeys and persistent keepalives of a crowd start at this rate; a hundred thousand rekeys fit between 120 s and 170 s.
+// Rekeys and persistent keepalives of a crowd start at this rate; a hundred thousand rekeys fit between 120 s and 170
+// s.
 inline constexpr std::uint32_t kPacedPerSecond = 2000;
 inline constexpr std::uint32_t kPacedBurst = 64;
 
-// Where both sides initiated at once both would renew at once again and again. The one with the smaller public key waits this much
-// longer, and by then has the other's session.
+// Where both sides initiated at once both would renew at once again and again. The one with the smaller public key
+// waits this much longer, and by then has the other's session.
 inline constexpr Duration kCrossedRekeyDelay = std::chrono::seconds(10);
 
 }  // namespace warren::wireguard

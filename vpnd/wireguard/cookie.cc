@@ -84,7 +84,8 @@ void MacWriter::sign(Instant now, MutableBytes message, const crypto::PublicKey&
 CookieVerdict MacWriter::consume(Instant now, const CookieReply& reply, const crypto::PublicKey& sender) {
     if (!last_mac1_) return CookieVerdict::kUnexpected;
     Cookie cookie{};
-    if (!crypto::xaead_open(cookie_key_of(sender), reply.nonce, *last_mac1_, reply.sealed_cookie, cookie)) return CookieVerdict::kBad;
+    if (!crypto::xaead_open(cookie_key_of(sender), reply.nonce, *last_mac1_, reply.sealed_cookie, cookie))
+        return CookieVerdict::kBad;
     last_mac1_.reset();
     cookie_ = cookie;
     cookie_received_ = now;

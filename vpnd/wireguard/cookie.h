@@ -1,4 +1,5 @@
-// mac1, mac2 and cookies: who may make us work, and how we show that we may (WireGuard whitepaper §5.3, §5.4.4, §5.4.7).
+// mac1, mac2 and cookies: who may make us work, and how we show that we may (WireGuard whitepaper §5.3, §5.4.4,
+// §5.4.7).
 #pragma once
 
 #include <optional>
@@ -14,7 +15,8 @@
 
 namespace warren::wireguard {
 
-// HASH("mac1----" || key) and HASH("cookie--" || key): the receiver's public key makes the keys of both macs. Not secret.
+// HASH("mac1----" || key) and HASH("cookie--" || key): the receiver's public key makes the keys of both macs. Not
+// secret.
 [[nodiscard]] crypto::Hash mac1_key_of(const crypto::PublicKey& receiver);
 [[nodiscard]] crypto::Hash cookie_key_of(const crypto::PublicKey& receiver);
 
@@ -27,7 +29,8 @@ class CookieChecker {
 
     // `message` is a whole initiation or response. Constant time.
     [[nodiscard]] bool is_mac1_valid(Bytes message) const;
-    // Against the present secret and the one before, so that a cookie is good for its whole life, whenever it was given out.
+    // Against the present secret and the one before, so that a cookie is good for its whole life, whenever it was given
+    // out.
     [[nodiscard]] bool is_mac2_valid(Instant now, Bytes message, const Endpoint& from);
     // The answer to `message`, whose sender index is `receiver`.
     [[nodiscard]] CookieReply create_reply(Instant now, Bytes message, const Endpoint& from, std::uint32_t receiver);

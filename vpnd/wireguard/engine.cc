@@ -15,10 +15,11 @@ Duration keepalive_interval(const PeerConfig& config) {
 
 }  // namespace
 
-// --- the face ---------------------------------------------------------------------------------------------------------------------
+// --- the face
+// ---------------------------------------------------------------------------------------------------------------------
 
-Engine::Engine(ListenerIndex listener, crypto::PrivateKey private_key, control::IndexTable& indexes, crypto::RandomSource& random,
-               EphemeralPool* ephemerals)
+Engine::Engine(ListenerIndex listener, crypto::PrivateKey private_key, control::IndexTable& indexes,
+               crypto::RandomSource& random, EphemeralPool* ephemerals)
     : state_(std::make_unique<State>(listener, std::move(private_key), indexes, random, ephemerals)) {}
 Engine::Engine(Engine&&) noexcept = default;
 Engine::~Engine() = default;
@@ -29,8 +30,8 @@ void Engine::put_peer(Now now, PeerConfig&& config, Output& out) {
         if (present != nullptr) state_->remove_peer(*present, out);
         return;
     }
-    const bool is_same = present != nullptr && present->config.public_key == config.public_key && present->config.worker == config.worker &&
-                         present->config.customer == config.customer;
+    const bool is_same = present != nullptr && present->config.public_key == config.public_key &&
+                         present->config.worker == config.worker && present->config.customer == config.customer;
     if (is_same) return state_->update_peer(now, *present, std::move(config), out);
 
     if (present != nullptr) state_->remove_peer(*present, out);
@@ -101,10 +102,11 @@ std::vector<std::pair<crypto::PublicKey, Tai64n>> Engine::export_timestamps() co
     return all;
 }
 
-// --- peers ------------------------------------------------------------------------------------------------------------------------
+// --- peers
+// ------------------------------------------------------------------------------------------------------------------------
 
-Engine::State::State(ListenerIndex of, crypto::PrivateKey private_key, control::IndexTable& index_table, crypto::RandomSource& random_source,
-                     EphemeralPool* pool)
+Engine::State::State(ListenerIndex of, crypto::PrivateKey private_key, control::IndexTable& index_table,
+                     crypto::RandomSource& random_source, EphemeralPool* pool)
     : listener(of),
       indexes(index_table),
       random(random_source),
@@ -123,13 +125,14 @@ Engine::State::~State() {
 }
 
 PeerEntry* Engine::State::find(PeerIndex peer) {
-    const std::uint32_t place = by_index.find(peer.value, [&](std::uint32_t at) { return entries[at].config.index == peer; });
+    const std::uint32_t place =
+        by_index.find(peer.value, [&](std::uint32_t at) { return entries[at].config.index == peer; });
     return place == SlotTable::kNone ? nullptr : &entries[place];
 }
 
 PeerEntry* Engine::State::find(const crypto::PublicKey& key) {
-    const std::uint32_t place =
-        by_key.find(std::hash<crypto::PublicKey>()(key), [&](std::uint32_t at) { return entries[at].config.public_key == key; });
+    const std::uint32_t place = by_key.find(std::hash<crypto::PublicKey>()(key),
+                                            [&](std::uint32_t at) { return entries[at].config.public_key == key; });
     return place == SlotTable::kNone ? nullptr : &entries[place];
 }
 
@@ -170,7 +173,8 @@ void Engine::State::add_peer(Now now, PeerConfig&& config, Output& out) {
     by_index.insert(place, [this](std::uint32_t at) { return hash_of_index(at); });
     by_key.insert(place, [this](std::uint32_t at) { return hash_of_key(at); });
 
-    if (entry.config.endpoint) post(entry.config, dataplane::SetEndpoint{entry.config.index, *entry.config.endpoint, {}}, out);
+    if (entry.config.endpoint)
+        post(entry.config, dataplane::SetEndpoint{entry.config.index, *entry.config.endpoint, {}}, out);
     if (entry.config.persistent_keepalive_seconds == 0) return;
     Peer& peer = wake(entry);
     on_persistent_keepalive(now, peer, out);
@@ -184,7 +188,8 @@ void Engine::State::update_peer(Now now, PeerEntry& entry, PeerConfig&& config, 
     entry.config = std::move(config);
     const bool keeps_alive = entry.config.persistent_keepalive_seconds != 0;
     if (entry.awake == nullptr && !keeps_alive) {
-        if (endpoint_changed) post(entry.config, dataplane::SetEndpoint{entry.config.index, *entry.config.endpoint, {}}, out);
+        if (endpoint_changed)
+            post(entry.config, dataplane::SetEndpoint{entry.config.index, *entry.config.endpoint, {}}, out);
         return;
     }
     Peer& peer = wake(entry);
@@ -247,7 +252,8 @@ crypto::KeyPair Engine::State::new_ephemeral() {
     return ephemerals != nullptr ? ephemerals->take() : crypto::key_pair_of(crypto::generate_private_key(random));
 }
 
-// --- sessions ---------------------------------------------------------------------------------------------------------------------
+// --- sessions
+// ---------------------------------------------------------------------------------------------------------------------
 
 void Engine::State::post(const PeerConfig& peer, dataplane::Command command, Output& out) {
     out.commands.push_back({peer.worker, std::move(command)});

@@ -1,4 +1,5 @@
-// The WireGuard control protocol of one listener (a port with a static key): handshakes, cookies, timers, of all its peers.
+// The WireGuard control protocol of one listener (a port with a static key): handshakes, cookies, timers, of all its
+// peers.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +14,9 @@
 #include "base/time.h"
 #include "crypto/keys.h"
 #include "crypto/random.h"
+#include "vpnd/control/index_table.h"
 #include "vpnd/dataplane/install.h"
 #include "vpnd/wireguard/drops.h"
-#include "vpnd/control/index_table.h"
 #include "vpnd/wireguard/output.h"
 #include "vpnd/wireguard/tai64n.h"
 
@@ -32,7 +33,8 @@ struct PeerConfig {
     crypto::PresharedKey preshared_key;              // all zero: none
     std::optional<Endpoint> endpoint;                // absent: the peer must come to us first
     std::uint16_t persistent_keepalive_seconds = 0;  // 0: off
-    Tai64n timestamp_floor;  // initiations up to here are old: what was kept over a restart of this peer's latest (wireguard.md H7)
+    Tai64n timestamp_floor;  // initiations up to here are old: what was kept over a restart of this peer's latest
+                             // (wireguard.md H7)
 };
 
 // How a datagram came in.
@@ -52,28 +54,31 @@ struct PeerStatus {
     bool is_handshaking = false;          // we initiated and wait for the response
 };
 
-// No I/O, no clock: time, bytes and randomness come in, values go out. Every call appends to `out` and never empties it; a peer that
-// was removed or never known is ignored. After every call, next_deadline() may be earlier.
-// Thread rule: the control worker only. Source: WireGuard whitepaper §5, §6.
+// No I/O, no clock: time, bytes and randomness come in, values go out. Every call appends to `out` and never empties
+// it; a peer that was removed or never known is ignored. After every call, next_deadline() may be earlier. Thread rule:
+// the control worker only. Source: WireGuard whitepaper §5, §6.
 class Engine {
   public:
-    // `indexes`, `random` and `ephemerals` must outlive the engine. Without a pool each ephemeral key is made when it is needed.
-    Engine(ListenerIndex listener, crypto::PrivateKey private_key, control::IndexTable& indexes, crypto::RandomSource& random,
-           EphemeralPool* ephemerals = nullptr);
+    // `indexes`, `random` and `ephemerals` must outlive the engine. Without a pool each ephemeral key is made when it
+    // is needed.
+    Engine(ListenerIndex listener, crypto::PrivateKey private_key, control::IndexTable& indexes,
+           crypto::RandomSource& random, EphemeralPool* ephemerals = nullptr);
     Engine(Engine&&) noexcept;
     ~Engine();
 
-    // A new peer, or new settings of a present one (same index): sessions stay, a new preshared key counts from the next handshake
-    // (wireguard.md H14), an endpoint only when it differs from the one configured before. A new public key or worker means a new peer.
-    // A public key that another index has moves here. Our own public key is ignored without a word (wireguard.md H15).
+    // A new peer, or new settings of a present one (same index): sessions stay, a new preshared key counts from the
+    // next handshake (wireguard.md H14), an endpoint only when it differs from the one configured before. A new public
+    // key or worker means a new peer. A public key that another index has moves here. Our own public key is ignored
+    // without a word (wireguard.md H15).
     void put_peer(Now now, PeerConfig&& config, Output& out);
     // Its sessions are retired.
     void remove_peer(Now now, PeerIndex peer, Output& out);
-    // Peers stay, but nothing is sent any more on sessions of the old key; new handshakes are possible at once (wireguard.md H15).
+    // Peers stay, but nothing is sent any more on sessions of the old key; new handshakes are possible at once
+    // (wireguard.md H15).
     void set_private_key(Now now, crypto::PrivateKey private_key, Output& out);
 
-    // Form and mac1 alone, in half a microsecond: false, and counted, when handle_datagram() would drop it for that. The rim asks before a
-    // datagram may wait.
+    // Form and mac1 alone, in half a microsecond: false, and counted, when handle_datagram() would drop it for that.
+    // The rim asks before a datagram may wait.
     [[nodiscard]] bool is_genuine(Bytes datagram);
     // A datagram that is no data message: cheap checks first, nothing changes but counters unless it is authentic.
     void handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out);
@@ -82,9 +87,9 @@ class Engine {
     void handle_timeout(Now now, Output& out);
     [[nodiscard]] Instant next_deadline() const;  // kNever when idle
 
-    // How many handshake datagrams wait at this listener, the ones just read included; the rim says so before it hands over a batch.
-    // Many of them together with many dear ones (valid mac1, no replay) put the listener under load, until a second after the last
-    // such moment (wireguard.md C8, C11, C13).
+    // How many handshake datagrams wait at this listener, the ones just read included; the rim says so before it hands
+    // over a batch. Many of them together with many dear ones (valid mac1, no replay) put the listener under load,
+    // until a second after the last such moment (wireguard.md C8, C11, C13).
     void note_queue(std::size_t waiting);
     [[nodiscard]] bool under_load(Now now) const;
 
@@ -93,7 +98,8 @@ class Engine {
     [[nodiscard]] std::optional<PeerStatus> peer_status(PeerIndex peer) const;
     [[nodiscard]] std::size_t peer_count() const;
     [[nodiscard]] const HandshakeCounters& counters() const;
-    // The latest accepted timestamp of each peer that has one; give it back as PeerConfig::timestamp_floor after a restart.
+    // The latest accepted timestamp of each peer that has one; give it back as PeerConfig::timestamp_floor after a
+    // restart.
     [[nodiscard]] std::vector<std::pair<crypto::PublicKey, Tai64n>> export_timestamps() const;
 
   private:

@@ -1,4 +1,5 @@
-// Datagrams in, in the order of their checks: form, mac1, replay, load, Diffie-Hellman, peer, timestamp. And our own initiations.
+// Datagrams in, in the order of their checks: form, mac1, replay, load, Diffie-Hellman, peer, timestamp. And our own
+// initiations.
 #include <algorithm>
 
 #include "crypto/x25519.h"
@@ -14,7 +15,8 @@ SymmetricState begin_handshake() {
 }
 
 template <std::size_t N>
-OutgoingMessage outgoing(const Endpoint& to, const LocalAddress& from, std::uint8_t traffic_class, std::span<const std::uint8_t, N> bytes) {
+OutgoingMessage outgoing(const Endpoint& to, const LocalAddress& from, std::uint8_t traffic_class,
+                         std::span<const std::uint8_t, N> bytes) {
     static_assert(N <= kMaxHandshakeSize);
     OutgoingMessage message{to, from, traffic_class, static_cast<std::uint8_t>(N), {}};
     std::copy(bytes.begin(), bytes.end(), message.bytes.begin());
@@ -34,8 +36,8 @@ dataplane::SessionLimits limits_of(bool is_initiator) {
     return limits;
 }
 
-dataplane::InstallSession install(Instant now, PeerIndex peer, ReceiverIndex ours, std::uint32_t theirs, bool is_initiator,
-                                  SymmetricState& state) {
+dataplane::InstallSession install(Instant now, PeerIndex peer, ReceiverIndex ours, std::uint32_t theirs,
+                                  bool is_initiator, SymmetricState& state) {
     auto [initiator_sends, responder_sends] = state.split();
     dataplane::InstallSession session;
     session.local_index = ours;
@@ -104,7 +106,8 @@ bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, std::
     }
     std::array<std::uint8_t, kCookieReplySize> bytes{};
     format(cookies.create_reply(now.instant, datagram, arrival.from, sender), bytes);
-    out.messages.push_back(outgoing(arrival.from, arrival.to, 0, std::span<const std::uint8_t, kCookieReplySize>(bytes)));
+    out.messages.push_back(
+        outgoing(arrival.from, arrival.to, 0, std::span<const std::uint8_t, kCookieReplySize>(bytes)));
     ++counters.cookie_replies_sent;
     count(HandshakeDrop::kCookieRequired);
     return false;
@@ -132,7 +135,8 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
         return count(HandshakeDrop::kBadInitiation);
     }
     if (timestamp <= entry->latest_timestamp) return count(HandshakeDrop::kOldTimestamp);
-    if (now.instant - peer->last_initiation_accepted < kInitiationSpacing) return count(HandshakeDrop::kInitiationTooSoon);
+    if (now.instant - peer->last_initiation_accepted < kInitiationSpacing)
+        return count(HandshakeDrop::kInitiationTooSoon);
     // Only now: the static key alone can be claimed by anybody who knows it, and must not use up the customer's budget.
     if (is_under_load(now.instant) && !customers.allow(now.instant, peer->config.customer)) {
         return count(HandshakeDrop::kCustomerRateLimited);
@@ -148,23 +152,25 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
     schedule(*peer);
 }
 
-void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const Initiation& initiation, SymmetricState state, Output& out) {
+void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const Initiation& initiation,
+                            SymmetricState state, Output& out) {
     Response response;
     response.receiver = initiation.sender;
     const crypto::KeyPair ephemeral = new_ephemeral();
-    if (!create_second_message(state, ephemeral, {initiation.ephemeral}, peer.config.public_key, peer.config.preshared_key, {},
-                               response.ephemeral, response.sealed_nothing)) {
+    if (!create_second_message(state, ephemeral, {initiation.ephemeral}, peer.config.public_key,
+                               peer.config.preshared_key, {}, response.ephemeral, response.sealed_nothing)) {
         return count(HandshakeDrop::kBadInitiation);
     }
 
-    // WireGuard whitepaper §5.4.5, wireguard.md S1: the new session waits in `next`; one that waited there, and the previous, are gone.
-    // But a session that our own overtook is one the peer may be sending on until it has this one.
+    // WireGuard whitepaper §5.4.5, wireguard.md S1: the new session waits in `next`; one that waited there, and the
+    // previous, are gone. But a session that our own overtook is one the peer may be sending on until it has this one.
     retire(peer.keypairs.previous, out);
     if (peer.keypairs.next && !peer.keypairs.next->awaits_confirmation) {
         peer.keypairs.previous = std::exchange(peer.keypairs.next, std::nullopt);
     }
     retire(peer.keypairs.next, out);
-    const ReceiverIndex index = indexes.allocate({control::IndexKind::kKeypair, listener, peer.config.index}, peer.config.worker, random);
+    const ReceiverIndex index =
+        indexes.allocate({control::IndexKind::kKeypair, listener, peer.config.index}, peer.config.worker, random);
     peer.keypairs.next = Keypair{index, now.instant, true};
     post(peer.config, install(now.instant, peer.config.index, index, initiation.sender, false, state), out);
 
@@ -172,7 +178,8 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
     std::array<std::uint8_t, kResponseSize> bytes{};
     format(response, bytes);
     peer.macs.sign(now.instant, bytes, peer.config.public_key);
-    out.messages.push_back(outgoing(arrival.from, arrival.to, kHandshakeTrafficClass, std::span<const std::uint8_t, kResponseSize>(bytes)));
+    out.messages.push_back(outgoing(arrival.from, arrival.to, kHandshakeTrafficClass,
+                                    std::span<const std::uint8_t, kResponseSize>(bytes)));
     peer.timers.last_handshake_sent = now.instant;
     ++counters.responses_sent;
 }
@@ -185,13 +192,14 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     const auto entry = indexes.find(ReceiverIndex{response->receiver});
     if (!entry || entry->listener != listener) return count(HandshakeDrop::kUnknownIndex);
     Peer* const peer = awake(entry->peer);
-    const bool is_awaited = entry->kind == control::IndexKind::kHandshake && peer != nullptr && peer->pending != nullptr;
+    const bool is_awaited =
+        entry->kind == control::IndexKind::kHandshake && peer != nullptr && peer->pending != nullptr;
     if (!is_awaited) return count(HandshakeDrop::kWrongState);
 
     // On a copy: a response that is not authentic must not end the handshake.
     SymmetricState state = peer->pending->state.clone();
-    if (!consume_second_message(state, ours, peer->pending->ephemeral.private_key, {response->ephemeral}, peer->config.preshared_key,
-                                response->sealed_nothing, {})) {
+    if (!consume_second_message(state, ours, peer->pending->ephemeral.private_key, {response->ephemeral},
+                                peer->config.preshared_key, response->sealed_nothing, {})) {
         return count(HandshakeDrop::kBadResponse);
     }
     const ReceiverIndex index = peer->pending->index;
@@ -208,7 +216,8 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     peer->keypairs.current = Keypair{index, now.instant};
     dataplane::InstallSession session = install(now.instant, peer->config.index, index, response->sender, true, state);
     if (peer->keypairs.next) {
-        // Our initiations crossed. Theirs is received on too, but not waited for, and only one side is to renew in time.
+        // Our initiations crossed. Theirs is received on too, but not waited for, and only one side is to renew in
+        // time.
         peer->keypairs.next->awaits_confirmation = false;
         if (ours.public_key < peer->config.public_key) session.limits.rekey_after_sending += kCrossedRekeyDelay;
     }
@@ -247,7 +256,8 @@ void Engine::State::initiate(Now now, Peer& peer, bool is_retry, Output& out) {
 
 void Engine::State::send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out) {
     drop_pending(peer);
-    const ReceiverIndex index = indexes.allocate({control::IndexKind::kHandshake, listener, peer.config.index}, peer.config.worker, random);
+    const ReceiverIndex index =
+        indexes.allocate({control::IndexKind::kHandshake, listener, peer.config.index}, peer.config.worker, random);
     peer.pending = std::make_unique<PendingInitiation>(PendingInitiation{index, begin_handshake(), new_ephemeral()});
     peer.latest_timestamp_sent = tai64n_after(peer.latest_timestamp_sent, now.wall);
 
@@ -261,8 +271,8 @@ void Engine::State::send_initiation(Now now, Peer& peer, const crypto::Secret<32
     std::array<std::uint8_t, kInitiationSize> bytes{};
     format(initiation, bytes);
     peer.macs.sign(now.instant, bytes, peer.config.public_key);
-    out.messages.push_back(
-        outgoing(*peer.endpoint, peer.local, kHandshakeTrafficClass, std::span<const std::uint8_t, kInitiationSize>(bytes)));
+    out.messages.push_back(outgoing(*peer.endpoint, peer.local, kHandshakeTrafficClass,
+                                    std::span<const std::uint8_t, kInitiationSize>(bytes)));
     peer.timers.last_handshake_sent = now.instant;
     peer.timers.retransmit_at = now.instant + kRekeyTimeout + random_jitter(random);
     ++counters.initiations_sent;

@@ -1,4 +1,5 @@
-// The inside of an engine, shared by engine.cc (peers and questions), engine_handshake.cc (datagrams) and engine_timers.cc (time, events).
+// The inside of an engine, shared by engine.cc (peers and questions), engine_handshake.cc (datagrams) and
+// engine_timers.cc (time, events).
 #pragma once
 
 #include <deque>
@@ -6,23 +7,23 @@
 #include <vector>
 
 #include "base/slot_table.h"
+#include "base/token_bucket.h"
+#include "vpnd/control/deadline_heap.h"
+#include "vpnd/control/rate_limiter.h"
 #include "vpnd/wireguard/constants.h"
 #include "vpnd/wireguard/cookie.h"
-#include "vpnd/control/deadline_heap.h"
 #include "vpnd/wireguard/engine.h"
 #include "vpnd/wireguard/ephemeral_pool.h"
 #include "vpnd/wireguard/initiation_budget.h"
 #include "vpnd/wireguard/initiation_filter.h"
 #include "vpnd/wireguard/noise.h"
 #include "vpnd/wireguard/peer.h"
-#include "vpnd/control/rate_limiter.h"
-#include "base/token_bucket.h"
 
 namespace warren::wireguard {
 
 struct Engine::State {
-    State(ListenerIndex of, crypto::PrivateKey private_key, control::IndexTable& index_table, crypto::RandomSource& random_source,
-          EphemeralPool* pool);
+    State(ListenerIndex of, crypto::PrivateKey private_key, control::IndexTable& index_table,
+          crypto::RandomSource& random_source, EphemeralPool* pool);
     State(const State&) = delete;
     State& operator=(const State&) = delete;
     ~State();
@@ -39,7 +40,8 @@ struct Engine::State {
     void update_peer(Now now, PeerEntry& entry, PeerConfig&& config, Output& out);
     void remove_peer(PeerEntry& entry, Output& out);
     void set_private_key(Now now, crypto::PrivateKey private_key, Output& out);
-    // DH(our static key, theirs), computed once. Nothing when it is zero: such a peer never causes a packet (wireguard.md H4).
+    // DH(our static key, theirs), computed once. Nothing when it is zero: such a peer never causes a packet
+    // (wireguard.md H4).
     const crypto::Secret<32>* static_static_of(Peer& peer);
     [[nodiscard]] crypto::KeyPair new_ephemeral();
     // Notes where an authentic message came from, and tells the data plane (wireguard.md E1, E2).
@@ -59,10 +61,12 @@ struct Engine::State {
     void handle_initiation(Now now, const Arrival& arrival, Bytes datagram, Output& out);
     void handle_response(Now now, const Arrival& arrival, Bytes datagram, Output& out);
     void handle_cookie_reply(Now now, Bytes datagram);
-    // May a message with a valid mac1 cost Diffie-Hellman? When not, its cookie reply is in `out` and the drop is counted.
+    // May a message with a valid mac1 cost Diffie-Hellman? When not, its cookie reply is in `out` and the drop is
+    // counted.
     bool admit(Now now, const Arrival& arrival, Bytes datagram, std::uint32_t sender, Output& out);
     // The initiation is authentic and new: answers it, with a session that waits for confirmation.
-    void respond(Now now, Peer& peer, const Arrival& arrival, const Initiation& initiation, SymmetricState state, Output& out);
+    void respond(Now now, Peer& peer, const Arrival& arrival, const Initiation& initiation, SymmetricState state,
+                 Output& out);
     // Starts a handshake, or notes when it may start (wireguard.md T2). Without an endpoint: nothing.
     void initiate(Now now, Peer& peer, bool is_retry, Output& out);
     void send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out);

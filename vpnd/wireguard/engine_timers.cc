@@ -20,7 +20,8 @@ Instant rejected_at(const std::optional<Keypair>& keypair) {
 }  // namespace
 
 void Engine::handle_timeout(Now now, Output& out) {
-    // Some timers, each once: the rest, and what falls due meanwhile, wait for the next call, so that datagrams come in between.
+    // Some timers, each once: the rest, and what falls due meanwhile, wait for the next call, so that datagrams come in
+    // between.
     state_->deadlines.take_due(now.instant, kTimersPerCall, state_->due);
     for (const std::uint32_t timer : state_->due) state_->on_due(now, *state_->entries[timer].awake, out);
     state_->due.clear();
@@ -110,7 +111,8 @@ void Engine::State::on_keepalive(Now now, Peer& peer, Output& out) {
     PeerTimers& timers = peer.timers;
     const Instant owed_since = timers.keepalive_owed_since();
     const bool owed = owed_since != kLongAgo && owed_since > timers.keepalive_answered;
-    const Instant last_first = timers.second_keepalive_at == kNever ? kLongAgo : timers.second_keepalive_at - kKeepaliveTimeout;
+    const Instant last_first =
+        timers.second_keepalive_at == kNever ? kLongAgo : timers.second_keepalive_at - kKeepaliveTimeout;
     const Instant unless_sent_since = owed ? just_after(owed_since) : last_first + dataplane::kActivityInterval;
     const bool more_came = timers.activity.last_data_received > (owed ? owed_since : last_first);
 
@@ -151,8 +153,8 @@ bool Engine::State::can_send(Instant now, const Peer& peer) const {
 }
 
 void Engine::State::schedule(const Peer& peer) {
-    const Instant rejected =
-        std::min({rejected_at(peer.keypairs.next), rejected_at(peer.keypairs.current), rejected_at(peer.keypairs.previous)});
+    const Instant rejected = std::min(
+        {rejected_at(peer.keypairs.next), rejected_at(peer.keypairs.current), rejected_at(peer.keypairs.previous)});
     deadlines.set(peer.entry.timer, std::min(peer.timers.next(), rejected));
 }
 

@@ -9,8 +9,9 @@
 
 namespace warren::wireguard {
 
-// Each pair is given out once and leaves no copy here. They live in this process's memory only: none survives a crash, and vpnd's system
-// call filter, which is in place before the first is made, ends a process that forks. One for all engines of the control worker.
+// Each pair is given out once and leaves no copy here. They live in this process's memory only: none survives a crash,
+// and vpnd's system call filter, which is in place before the first is made, ends a process that forks. One for all
+// engines of the control worker.
 class EphemeralPool {
   public:
     // 256 KB; with a full pool so many handshakes cost three multiplications instead of four.

@@ -10,8 +10,8 @@
 
 namespace warren::wireguard {
 
-// The last few thousand, in a fixed 32 KB that is taken with the first. mac1 covers all of an initiation but mac2, so equal macs are
-// equal initiations. A new initiation is taken for an old one with a probability of 2^-30.
+// The last few thousand, in a fixed 32 KB that is taken with the first. mac1 covers all of an initiation but mac2, so
+// equal macs are equal initiations. A new initiation is taken for an old one with a probability of 2^-30.
 class InitiationFilter {
   public:
     explicit InitiationFilter(crypto::RandomSource& random) : hash_(random) {}

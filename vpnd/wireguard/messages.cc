@@ -33,7 +33,8 @@ Classified classify(Bytes datagram) {
     switch (static_cast<MessageType>(type)) {
         case MessageType::kInitiation:
             return {datagram.size() == kInitiationSize ? Misfit::kNone : Misfit::kLength, MessageType::kInitiation};
-        case MessageType::kResponse: return {datagram.size() == kResponseSize ? Misfit::kNone : Misfit::kLength, MessageType::kResponse};
+        case MessageType::kResponse:
+            return {datagram.size() == kResponseSize ? Misfit::kNone : Misfit::kLength, MessageType::kResponse};
         case MessageType::kCookieReply:
             return {datagram.size() == kCookieReplySize ? Misfit::kNone : Misfit::kLength, MessageType::kCookieReply};
         case MessageType::kData: break;

@@ -47,7 +47,8 @@ struct CookieReply {
 // Why a datagram is no handshake message.
 enum class Misfit : std::uint8_t { kNone, kType, kLength };
 
-// The type of a datagram whose type, reserved bits and length are those of a handshake message; `type` counts only with Misfit::kNone.
+// The type of a datagram whose type, reserved bits and length are those of a handshake message; `type` counts only with
+// Misfit::kNone.
 struct Classified {
     Misfit misfit = Misfit::kNone;
     MessageType type = MessageType::kInitiation;

@@ -18,14 +18,16 @@ void mix_key(SymmetricState& state, KeyIs key, Bytes input) {
 }
 
 // MixKey(DH(ours, theirs)). False when the result is zero.
-bool mix_shared_secret(SymmetricState& state, KeyIs key, const crypto::PrivateKey& ours, const crypto::PublicKey& theirs) {
+bool mix_shared_secret(SymmetricState& state, KeyIs key, const crypto::PrivateKey& ours,
+                       const crypto::PublicKey& theirs) {
     const auto shared = crypto::x25519(ours, theirs);
     if (!shared) return false;
     mix_key(state, key, shared->reveal());
     return true;
 }
 
-// The token e: in a handshake with a preshared key the ephemeral is mixed into the key as well (Noise §9.2). A DH token follows.
+// The token e: in a handshake with a preshared key the ephemeral is mixed into the key as well (Noise §9.2). A DH token
+// follows.
 void mix_ephemeral(SymmetricState& state, const crypto::PublicKey& ephemeral) {
     state.mix_hash(ephemeral.bytes);
     state.mix_chaining_key(ephemeral.bytes);
@@ -90,7 +92,8 @@ bool SymmetricState::decrypt_and_hash(Bytes sealed, MutableBytes out) {
 
 SymmetricState::Keys SymmetricState::split() {
     Keys keys;
-    crypto::blake2s_kdf(keys.initiator_sends.secret.writable(), keys.responder_sends.secret.writable(), {}, chaining_key_.reveal(), {});
+    crypto::blake2s_kdf(keys.initiator_sends.secret.writable(), keys.responder_sends.secret.writable(), {},
+                        chaining_key_.reveal(), {});
     chaining_key_ = {};
     key_ = {};
     return keys;
@@ -98,7 +101,8 @@ SymmetricState::Keys SymmetricState::split() {
 
 bool create_first_message(SymmetricState& state, const crypto::KeyPair& ours, const crypto::KeyPair& ephemeral,
                           const crypto::PublicKey& responder, const crypto::Secret<32>& static_static, Bytes payload,
-                          std::span<std::uint8_t, 32> out_ephemeral, std::span<std::uint8_t, 48> out_static, MutableBytes out_payload) {
+                          std::span<std::uint8_t, 32> out_ephemeral, std::span<std::uint8_t, 48> out_static,
+                          MutableBytes out_payload) {
     state.mix_hash(responder.bytes);  // <- s, known before
     std::copy(ephemeral.public_key.bytes.begin(), ephemeral.public_key.bytes.end(), out_ephemeral.begin());
     mix_ephemeral(state, ephemeral.public_key);                                                   // e
@@ -111,8 +115,8 @@ bool create_first_message(SymmetricState& state, const crypto::KeyPair& ours, co
 
 std::optional<crypto::PublicKey> consume_first_message_static(SymmetricState& state, const crypto::KeyPair& ours,
                                                               const crypto::PublicKey& ephemeral, Bytes sealed_static) {
-    state.mix_hash(ours.public_key.bytes);                                                          // <- s, known before
-    mix_ephemeral(state, ephemeral);                                                                // e
+    state.mix_hash(ours.public_key.bytes);  // <- s, known before
+    mix_ephemeral(state, ephemeral);        // e
     if (!mix_shared_secret(state, KeyIs::kUsed, ours.private_key, ephemeral)) return std::nullopt;  // es
     crypto::PublicKey initiator;
     if (!state.decrypt_and_hash(sealed_static, initiator.bytes)) return std::nullopt;  // s
@@ -125,8 +129,9 @@ bool consume_first_message_payload(SymmetricState& state, const crypto::Secret<3
     return state.decrypt_and_hash(sealed_payload, payload);
 }
 
-bool create_second_message(SymmetricState& state, const crypto::KeyPair& ephemeral, const crypto::PublicKey& initiator_ephemeral,
-                           const crypto::PublicKey& initiator_static, const crypto::PresharedKey& preshared_key, Bytes payload,
+bool create_second_message(SymmetricState& state, const crypto::KeyPair& ephemeral,
+                           const crypto::PublicKey& initiator_ephemeral, const crypto::PublicKey& initiator_static,
+                           const crypto::PresharedKey& preshared_key, Bytes payload,
                            std::span<std::uint8_t, 32> out_ephemeral, MutableBytes out_payload) {
     std::copy(ephemeral.public_key.bytes.begin(), ephemeral.public_key.bytes.end(), out_ephemeral.begin());
     mix_ephemeral(state, ephemeral.public_key);                                                               // e
@@ -138,8 +143,8 @@ bool create_second_message(SymmetricState& state, const crypto::KeyPair& ephemer
 }
 
 bool consume_second_message(SymmetricState& state, const crypto::KeyPair& ours, const crypto::PrivateKey& ephemeral,
-                            const crypto::PublicKey& responder_ephemeral, const crypto::PresharedKey& preshared_key, Bytes sealed_payload,
-                            MutableBytes payload) {
+                            const crypto::PublicKey& responder_ephemeral, const crypto::PresharedKey& preshared_key,
+                            Bytes sealed_payload, MutableBytes payload) {
     mix_ephemeral(state, responder_ephemeral);                                                           // e
     if (!mix_shared_secret(state, KeyIs::kUnused, ephemeral, responder_ephemeral)) return false;         // ee
     if (!mix_shared_secret(state, KeyIs::kUnused, ours.private_key, responder_ephemeral)) return false;  // se

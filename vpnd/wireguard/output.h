@@ -34,7 +34,8 @@ struct PostedCommand {
     dataplane::Command command;
 };
 
-// A session is ready in both directions: as initiator when the response was consumed, as responder when the peer confirmed it.
+// A session is ready in both directions: as initiator when the response was consumed, as responder when the peer
+// confirmed it.
 struct HandshakeCompleted {
     PeerIndex peer;
     bool is_initiator = false;
@@ -47,7 +48,8 @@ struct HandshakeGaveUp {
     Now at;
     Endpoint endpoint;
 };
-// An initiation of this peer was accepted. Whoever keeps timestamps over a restart writes this one down (wireguard.md H7).
+// An initiation of this peer was accepted. Whoever keeps timestamps over a restart writes this one down (wireguard.md
+// H7).
 struct TimestampAccepted {
     PeerIndex peer;
     crypto::PublicKey public_key;
@@ -59,8 +61,8 @@ struct PeerMoved {
 };
 using PeerNews = std::variant<HandshakeCompleted, HandshakeGaveUp, TimestampAccepted, PeerMoved>;
 
-// The engine appends, the rim empties. Carry out: first all commands (a session is received on before the message that lets the
-// peer use it leaves), then the messages, then the news.
+// The engine appends, the rim empties. Carry out: first all commands (a session is received on before the message that
+// lets the peer use it leaves), then the messages, then the news.
 struct Output {
     std::vector<PostedCommand> commands;
     std::vector<OutgoingMessage> messages;

@@ -30,10 +30,11 @@ struct Keypair {
     bool awaits_confirmation = false;
 };
 
-// The three slots (wireguard.md S1), each retired when it is kRejectAfterTime old: long before the 540 s of S9 nothing is left to wipe.
-// With the pending initiation a peer has four indexes at most.
+// The three slots (wireguard.md S1), each retired when it is kRejectAfterTime old: long before the 540 s of S9 nothing
+// is left to wipe. With the pending initiation a peer has four indexes at most.
 struct Keypairs {
-    std::optional<Keypair> next;      // we responded, and it is not confirmed, or one that we initiated overtook it: not sent on
+    std::optional<Keypair>
+        next;  // we responded, and it is not confirmed, or one that we initiated overtook it: not sent on
     std::optional<Keypair> current;   // sent on
     std::optional<Keypair> previous;  // received on until its last packets are in
 };

@@ -6,8 +6,9 @@ namespace warren::wireguard {
 
 namespace {
 
-constexpr std::uint64_t kEpoch = 0x400000000000000aU;  // 1970-01-01 00:00:00 UTC as TAI, without leap seconds since (TAI64N)
-constexpr std::uint32_t kStep = 1U << 24;              // nanoseconds; Linux drivers/net/wireguard/noise.c, wireguard-go tai64n
+constexpr std::uint64_t kEpoch =
+    0x400000000000000aU;                   // 1970-01-01 00:00:00 UTC as TAI, without leap seconds since (TAI64N)
+constexpr std::uint32_t kStep = 1U << 24;  // nanoseconds; Linux drivers/net/wireguard/noise.c, wireguard-go tai64n
 constexpr std::uint32_t kNanosecondsPerSecond = 1'000'000'000;
 
 struct Parts {
@@ -23,7 +24,8 @@ Tai64n encode(Parts parts) {
 }
 
 Parts decode(const Tai64n& timestamp) {
-    return {load_be<std::uint64_t>(timestamp.bytes.data()), load_be<std::uint32_t>(timestamp.bytes.data() + sizeof(std::uint64_t))};
+    return {load_be<std::uint64_t>(timestamp.bytes.data()),
+            load_be<std::uint32_t>(timestamp.bytes.data() + sizeof(std::uint64_t))};
 }
 
 }  // namespace
@@ -36,7 +38,8 @@ Tai64n tai64n_whitened(WallTime wall) {
         nanoseconds += kNanosecondsPerSecond;
         --seconds;
     }
-    return encode({kEpoch + static_cast<std::uint64_t>(seconds), static_cast<std::uint32_t>(nanoseconds) & ~(kStep - 1)});
+    return encode(
+        {kEpoch + static_cast<std::uint64_t>(seconds), static_cast<std::uint32_t>(nanoseconds) & ~(kStep - 1)});
 }
 
 Tai64n tai64n_after(const Tai64n& previous, WallTime wall) {

@@ -9,13 +9,15 @@
 
 namespace warren::wireguard {
 
-// 8 bytes of seconds, 4 bytes of nanoseconds, big-endian: the order of the bytes is the order of time. All zero: before every other.
+// 8 bytes of seconds, 4 bytes of nanoseconds, big-endian: the order of the bytes is the order of time. All zero: before
+// every other.
 struct Tai64n {
     std::array<std::uint8_t, 12> bytes{};
     auto operator<=>(const Tai64n&) const = default;
 };
 
-// The timestamp of a moment, its nanoseconds rounded down to a multiple of 2^24 (about 16.8 ms), so that it tells little about our clock.
+// The timestamp of a moment, its nanoseconds rounded down to a multiple of 2^24 (about 16.8 ms), so that it tells
+// little about our clock.
 [[nodiscard]] Tai64n tai64n_whitened(WallTime wall);
 // Our next timestamp to one peer: the clock's, or one step after `previous` where the clock stands still or went back.
 [[nodiscard]] Tai64n tai64n_after(const Tai64n& previous, WallTime wall);

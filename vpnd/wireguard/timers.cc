@@ -10,8 +10,8 @@ namespace warren::wireguard {
 
 namespace {
 
-// Of a run of packets that began at `first` and went on until `last`: where it begins when only what came after `after` counts.
-// kLongAgo: nothing of it does.
+// Of a run of packets that began at `first` and went on until `last`: where it begins when only what came after `after`
+// counts. kLongAgo: nothing of it does.
 Instant run_after(Instant first, Instant last, Instant after) {
     if (first == kLongAgo || last <= after) return kLongAgo;
     return std::max(first, after);
@@ -44,7 +44,8 @@ Instant PeerTimers::keepalive_at() const {
 }
 
 Instant PeerTimers::persistent_base() const {
-    return std::max({activity.last_sent, activity.last_received, last_handshake_sent, last_handshake_received, persistent_fired});
+    return std::max(
+        {activity.last_sent, activity.last_received, last_handshake_sent, last_handshake_received, persistent_fired});
 }
 
 Instant PeerTimers::persistent_keepalive_at() const {

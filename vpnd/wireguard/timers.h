@@ -12,11 +12,12 @@ namespace warren::wireguard {
 // A random duration in [0, kMaxJitter].
 [[nodiscard]] Duration random_jitter(crypto::RandomSource& random);
 
-// The stamps of one peer, and what follows from them. Plain values: the engine writes stamps, asks for deadlines, and says what it did.
+// The stamps of one peer, and what follows from them. Plain values: the engine writes stamps, asks for deadlines, and
+// says what it did.
 struct PeerTimers {
     // --- stamps ---
-    dataplane::PeerActivity activity;            // what the data plane said last, at most kActivityInterval ago
-    Instant last_handshake_sent = kLongAgo;      // initiation or response; opens the next initiation kRekeyTimeout later
+    dataplane::PeerActivity activity;        // what the data plane said last, at most kActivityInterval ago
+    Instant last_handshake_sent = kLongAgo;  // initiation or response; opens the next initiation kRekeyTimeout later
     Instant last_handshake_received = kLongAgo;  // initiation or response, authentic
 
     // --- set when something was started ---
@@ -36,13 +37,14 @@ struct PeerTimers {
     Instant persistent_fired = kLongAgo;
     Duration persistent_interval{};  // zero: off
 
-    // Data was sent at a time, and nothing authentic came back for kNewHandshakeTimeout and a jitter (wireguard.md T5). Stamps lag, so
-    // this waits for kActivityInterval longer. kNever: all was answered.
+    // Data was sent at a time, and nothing authentic came back for kNewHandshakeTimeout and a jitter (wireguard.md T5).
+    // Stamps lag, so this waits for kActivityInterval longer. kNever: all was answered.
     [[nodiscard]] Instant new_handshake_at() const;
 
     // The data that a passive keepalive would be for: when the first of it came. kLongAgo: none.
     [[nodiscard]] Instant keepalive_owed_since() const;
-    // Data was received and nothing sent for kKeepaliveTimeout (wireguard.md T3, T4). The data plane looks again before it sends.
+    // Data was received and nothing sent for kKeepaliveTimeout (wireguard.md T3, T4). The data plane looks again before
+    // it sends.
     [[nodiscard]] Instant keepalive_at() const;
 
     // The last authentic packet either way, or the last time this timer fired.

@@ -42,15 +42,18 @@ struct Row {
 };
 
 void write_peers(Writer& writer, const std::vector<Row>& rows) {
-    writer.family("wireguard_peer_last_handshake_seconds", "gauge", "Time of the last handshake, seconds since 1970; 0 = never.");
+    writer.family("wireguard_peer_last_handshake_seconds", "gauge",
+                  "Time of the last handshake, seconds since 1970; 0 = never.");
     for (const Row& row : rows)
-        writer.one("wireguard_peer_last_handshake_seconds", row.labels, row.peer->shown.latest_handshake.nanoseconds / 1'000'000'000);
+        writer.one("wireguard_peer_last_handshake_seconds", row.labels,
+                   row.peer->shown.latest_handshake.nanoseconds / 1'000'000'000);
     writer.family("wireguard_peer_received_bytes_total", "counter", "Bytes received from the peer, as wg show counts.");
     for (const Row& row : rows) writer.one("wireguard_peer_received_bytes_total", row.labels, row.peer->shown.rx_bytes);
     writer.family("wireguard_peer_transmit_bytes_total", "counter", "Bytes sent to the peer, as wg show counts.");
     for (const Row& row : rows) writer.one("wireguard_peer_transmit_bytes_total", row.labels, row.peer->shown.tx_bytes);
     writer.family("wireguard_peer_up", "gauge", "1: a handshake within 180 s.");
-    for (const Row& row : rows) writer.one("wireguard_peer_up", row.labels, row.peer->state == ipc::PeerState::kOnline ? 1 : 0);
+    for (const Row& row : rows)
+        writer.one("wireguard_peer_up", row.labels, row.peer->state == ipc::PeerState::kOnline ? 1 : 0);
 }
 
 void write_customers(Writer& writer, const std::vector<const CustomerEntry*>& customers) {
@@ -59,7 +62,8 @@ void write_customers(Writer& writer, const std::vector<const CustomerEntry*>& cu
         for (const CustomerEntry* customer : customers)
             writer.one(name, fmt::format("{{customer=\"{}\"}}", escaped(customer->shown.id)), value(*customer));
     };
-    each("warren_customer_peers", "gauge", "Peers of a customer.", [](const CustomerEntry& one) { return one.counts.total(); });
+    each("warren_customer_peers", "gauge", "Peers of a customer.",
+         [](const CustomerEntry& one) { return one.counts.total(); });
     each("warren_customer_peers_online", "gauge", "Peers with a handshake within 180 s.",
          [](const CustomerEntry& one) { return one.counts.online; });
     each("warren_customer_received_bytes_total", "counter", "Bytes received from all peers.",
@@ -78,9 +82,11 @@ void write_processor(Writer& writer, const ipc::SnapshotHeader& header) {
         writer.family("warren_vpnd_resident_memory_bytes", "gauge", "Resident memory of vpnd.");
         writer.one("warren_vpnd_resident_memory_bytes", {}, header.resident_bytes);
     }
-    writer.family("warren_worker_cpu_seconds_total", "counter", "CPU time of a data worker of vpnd, part of the process's.");
+    writer.family("warren_worker_cpu_seconds_total", "counter",
+                  "CPU time of a data worker of vpnd, part of the process's.");
     for (std::size_t i = 0; i < header.workers.size(); ++i)
-        writer.one("warren_worker_cpu_seconds_total", fmt::format("{{worker=\"{}\"}}", i), seconds(header.workers[i].cpu_nanoseconds));
+        writer.one("warren_worker_cpu_seconds_total", fmt::format("{{worker=\"{}\"}}", i),
+                   seconds(header.workers[i].cpu_nanoseconds));
 }
 
 void write_appliance(Writer& writer, const Fleet& fleet, const SystemFacts& facts, Now now) {
@@ -89,10 +95,12 @@ void write_appliance(Writer& writer, const Fleet& fleet, const SystemFacts& fact
         writer.family(name, type, help);
         writer.one(name, {}, value);
     };
-    one("warren_vpnd_up", "gauge", "1: the tunnel daemon answers.", fleet.has_snapshot() && !fleet.is_stale(now.instant) ? 1 : 0);
+    one("warren_vpnd_up", "gauge", "1: the tunnel daemon answers.",
+        fleet.has_snapshot() && !fleet.is_stale(now.instant) ? 1 : 0);
     one("warren_generation", "gauge", "The configuration in force.", header.generation);
     one("warren_under_load", "gauge", "1: handshakes are answered with cookies first.", header.under_load ? 1 : 0);
-    one("warren_handshakes_initiated_total", "counter", "Handshakes begun by either side.", header.handshakes_initiated);
+    one("warren_handshakes_initiated_total", "counter", "Handshakes begun by either side.",
+        header.handshakes_initiated);
     one("warren_handshakes_completed_total", "counter", "Handshakes that gave a session.", header.handshakes_completed);
     write_processor(writer, header);
     one("warren_statusd_viewers", "gauge", "Open event streams.", facts.viewers);
@@ -126,7 +134,8 @@ std::string metrics_text(const Fleet& fleet, const SystemFacts& facts, const Vie
     Writer writer;
     write_peers(writer, rows);
     write_customers(writer, customers);
-    writer.family("warren_metrics_peers_left_out", "gauge", "Peers that are not listed one by one because there are too many.");
+    writer.family("warren_metrics_peers_left_out", "gauge",
+                  "Peers that are not listed one by one because there are too many.");
     writer.one("warren_metrics_peers_left_out", {}, left_out);
     if (viewer.sees_all()) write_appliance(writer, fleet, facts, now);
     return writer.out;

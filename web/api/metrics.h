@@ -3,9 +3,9 @@
 
 #include <string>
 
+#include "web/api/views.h"
 #include "web/model/fleet.h"
 #include "web/model/system_facts.h"
-#include "web/api/views.h"
 
 namespace warren::web {
 

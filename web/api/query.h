@@ -16,7 +16,8 @@ class Query {
     explicit Query(const Target& target) : target_(target) {}
 
     // `fallback` when absent.
-    [[nodiscard]] std::uint64_t number(std::string_view name, std::uint64_t least, std::uint64_t most, std::uint64_t fallback);
+    [[nodiscard]] std::uint64_t number(std::string_view name, std::uint64_t least, std::uint64_t most,
+                                       std::uint64_t fallback);
     // The position in `accepted`; nothing when absent.
     [[nodiscard]] std::optional<std::size_t> choice(std::string_view name, std::span<const std::string_view> accepted);
     // In lower case; "" when absent.

@@ -38,7 +38,8 @@ Reply wrong_method(std::string_view allowed) {
 }
 
 std::string session_cookie(const std::string& token, bool ends) {
-    return std::string(kCookie) + "=" + token + "; Path=/; Secure; HttpOnly; SameSite=Strict" + (ends ? "; Max-Age=0" : "");
+    return std::string(kCookie) + "=" + token + "; Path=/; Secure; HttpOnly; SameSite=Strict" +
+           (ends ? "; Max-Age=0" : "");
 }
 
 }  // namespace
@@ -61,7 +62,8 @@ Outcome Router::handle(Now now, const Request& request) {
     if (!is_our_host(host_name(request.host))) return problem(421);
     if (request.method == "POST") return post(now, request, *target);
     if (request.method != "GET" && request.method != "HEAD") return wrong_method("GET, HEAD, POST");
-    if (target->path == "/healthz") return Reply{200, "text/plain; charset=utf-8", "ok\n", {{"Cache-Control", "no-store"}}};
+    if (target->path == "/healthz")
+        return Reply{200, "text/plain; charset=utf-8", "ok\n", {{"Cache-Control", "no-store"}}};
     const bool is_data = target->segments.front() == "api" || target->path == "/metrics" || target->path == "/readyz";
     if (!is_data) return page_file(*target);
 
@@ -72,17 +74,19 @@ Outcome Router::handle(Now now, const Request& request) {
 }
 
 Reply Router::page_file(const Target& target) const {
-    if (page_.empty()) return {200, "text/html; charset=utf-8", std::string(kPageNotBuilt), {{"Cache-Control", "no-store"}}};
+    if (page_.empty())
+        return {200, "text/html; charset=utf-8", std::string(kPageNotBuilt), {{"Cache-Control", "no-store"}}};
     const PageFile* file = find_page(page_, target.path);
     if (file == nullptr) return problem(404);
-    return {
-        200,
-        std::string(content_type_of(file->path)),
-        std::string(file->gzipped.begin(), file->gzipped.end()),
-        {{"Content-Encoding", "gzip"}, {"Cache-Control", is_immutable(file->path) ? "public, max-age=31536000, immutable" : "no-cache"}}};
+    return {200,
+            std::string(content_type_of(file->path)),
+            std::string(file->gzipped.begin(), file->gzipped.end()),
+            {{"Content-Encoding", "gzip"},
+             {"Cache-Control", is_immutable(file->path) ? "public, max-age=31536000, immutable" : "no-cache"}}};
 }
 
-// --- logging in and out ------------------------------------------------------------------------------------------------------------------
+// --- logging in and out
+// ------------------------------------------------------------------------------------------------------------------
 
 Outcome Router::post(Now now, const Request& request, const Target& target) {
     const bool is_login = target.path == "/api/v1/login";

@@ -1,4 +1,5 @@
-// From a request to its answer: every route, and who may ask it. Pure: what must wait or go on (a password, a stream) is a value.
+// From a request to its answer: every route, and who may ask it. Pure: what must wait or go on (a password, a stream)
+// is a value.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +9,12 @@
 #include <variant>
 #include <vector>
 
-#include "web/model/fleet.h"
+#include "web/api/views.h"
 #include "web/login/gate.h"
+#include "web/model/fleet.h"
 #include "web/model/http.h"
 #include "web/model/page.h"
 #include "web/model/system_facts.h"
-#include "web/api/views.h"
 
 namespace warren::web {
 
@@ -48,7 +49,8 @@ class Router {
     [[nodiscard]] Outcome handle(Now now, const Request& request);
     [[nodiscard]] Reply finish_login(Now now, const PasswordCheck& check, bool matched);
 
-    // The next message of a stream, and notes that it was made. Nothing when its credential is not good any more: the stream ends.
+    // The next message of a stream, and notes that it was made. Nothing when its credential is not good any more: the
+    // stream ends.
     [[nodiscard]] std::optional<std::string> next_message(Now now, Stream& stream);
 
     [[nodiscard]] std::vector<Audit> take_audits() { return std::exchange(audits_, {}); }

@@ -41,7 +41,8 @@ std::vector<const Row*> page_of(std::vector<const Row*> rows, Key key, bool desc
     return {rows.begin() + static_cast<std::ptrdiff_t>(begin), rows.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
-std::vector<const CustomerEntry*> sorted(std::vector<const CustomerEntry*> rows, std::size_t sort, bool descending, PageOf& page) {
+std::vector<const CustomerEntry*> sorted(std::vector<const CustomerEntry*> rows, std::size_t sort, bool descending,
+                                         PageOf& page) {
     using Row = CustomerEntry;
     switch (sort) {
         case 1:
@@ -52,7 +53,8 @@ std::vector<const CustomerEntry*> sorted(std::vector<const CustomerEntry*> rows,
                 std::move(rows), [](const Row& row) { return row.state; }, descending, page);
         case 3:
             return page_of(
-                std::move(rows), [](const Row& row) { return std::tuple(row.counts.online, row.counts.total()); }, descending, page);
+                std::move(rows), [](const Row& row) { return std::tuple(row.counts.online, row.counts.total()); },
+                descending, page);
         case 4:
             return page_of(
                 std::move(rows), [](const Row& row) { return row.rates.in + row.rates.out; }, descending, page);
@@ -65,7 +67,8 @@ std::vector<const CustomerEntry*> sorted(std::vector<const CustomerEntry*> rows,
     }
 }
 
-std::vector<const PeerEntry*> sorted(std::vector<const PeerEntry*> rows, std::size_t sort, bool descending, PageOf& page) {
+std::vector<const PeerEntry*> sorted(std::vector<const PeerEntry*> rows, std::size_t sort, bool descending,
+                                     PageOf& page) {
     using Row = PeerEntry;
     switch (sort) {
         // As people list them: online first.
@@ -155,7 +158,8 @@ Reply Router::peers(const Asked& asked, const CustomerEntry& customer) const {
     return json(peers_json(fleet_, customer.shown.id, rows, page, asked.now));
 }
 
-// --- events -----------------------------------------------------------------------------------------------------------------------------
+// --- events
+// -----------------------------------------------------------------------------------------------------------------------------
 
 Outcome Router::events(const Asked& asked) {
     const std::string* customer = asked.target.find("customer");
@@ -163,7 +167,8 @@ Outcome Router::events(const Asked& asked) {
     if (customer != nullptr && !asked.viewer.may_see(*customer)) return problem(404);
     const std::string id = customer == nullptr ? std::string() : *customer;
     const auto nothing = [](const Event&) { return true; };
-    if (customer != nullptr && fleet_.find(id) == nullptr && (id.empty() || fleet_.events().find(id, 0, UINT64_MAX, 1, nothing).empty()))
+    if (customer != nullptr && fleet_.find(id) == nullptr &&
+        (id.empty() || fleet_.events().find(id, 0, UINT64_MAX, 1, nothing).empty()))
         return problem(404);
     if (asked.request.accept.find("text/event-stream") != std::string::npos) return open_stream(asked, id);
     return event_list(asked, id);

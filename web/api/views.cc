@@ -155,12 +155,13 @@ Json overview_of(const Fleet& fleet, const SystemFacts& facts, const Viewer& vie
         tx_bytes += customer->shown.tx_bytes;
     }
     Json counts{{"total", customers.size()}};
-    for (const CustomerState state :
-         {CustomerState::kUp, CustomerState::kDegraded, CustomerState::kDown, CustomerState::kNever, CustomerState::kSuspended}) {
+    for (const CustomerState state : {CustomerState::kUp, CustomerState::kDegraded, CustomerState::kDown,
+                                      CustomerState::kNever, CustomerState::kSuspended}) {
         counts[std::string(name_of(state))] = states[static_cast<std::size_t>(state)];
     }
     Json alarms = Json::array();
-    for (const Alarm& alarm : alarms_of(fleet, customers, facts, viewer.sees_all(), now)) alarms.push_back(row_of(alarm));
+    for (const Alarm& alarm : alarms_of(fleet, customers, facts, viewer.sees_all(), now))
+        alarms.push_back(row_of(alarm));
     const ipc::SnapshotHeader& header = fleet.header();
     const bool all = viewer.sees_all();
     return {{"appliance", header.appliance},
@@ -218,18 +219,19 @@ Json tunnels_of(const Fleet& fleet, Instant now) {
     const bool has_shares = reachable && fleet.cpu_shares().has_value();
     std::size_t peers = 0;
     for (const auto& [id, customer] : fleet.customers()) peers += customer.peers.size();
-    return {{"reachable", reachable},
-            {"snapshot_age_seconds", fleet.has_snapshot() ? Json(rounded(seconds_of(now - fleet.taken()), 10)) : Json()},
-            {"encryption", header.aead_backend},
-            {"under_load", header.under_load},
-            {"handshakes_initiated", header.handshakes_initiated},
-            {"handshakes_completed", header.handshakes_completed},
-            {"customers", fleet.customers().size()},
-            {"peers", peers},
-            {"cpu_seconds", rounded(static_cast<double>(header.cpu_nanoseconds) / 1e9, 100)},
-            {"cpu_share", has_shares ? Json(rounded(fleet.cpu_shares()->process, 1000)) : Json()},
-            {"memory_bytes", header.resident_bytes != 0 ? Json(header.resident_bytes) : Json()},
-            {"workers", workers_of(fleet, has_shares)}};
+    return {
+        {"reachable", reachable},
+        {"snapshot_age_seconds", fleet.has_snapshot() ? Json(rounded(seconds_of(now - fleet.taken()), 10)) : Json()},
+        {"encryption", header.aead_backend},
+        {"under_load", header.under_load},
+        {"handshakes_initiated", header.handshakes_initiated},
+        {"handshakes_completed", header.handshakes_completed},
+        {"customers", fleet.customers().size()},
+        {"peers", peers},
+        {"cpu_seconds", rounded(static_cast<double>(header.cpu_nanoseconds) / 1e9, 100)},
+        {"cpu_share", has_shares ? Json(rounded(fleet.cpu_shares()->process, 1000)) : Json()},
+        {"memory_bytes", header.resident_bytes != 0 ? Json(header.resident_bytes) : Json()},
+        {"workers", workers_of(fleet, has_shares)}};
 }
 
 }  // namespace
@@ -271,8 +273,10 @@ std::string customer_json(const CustomerEntry& customer) {
     out["listener_public_key"] = customer.shown.listener_public_key;
     out["rx_packets"] = customer.shown.rx_packets;
     out["tx_packets"] = customer.shown.tx_packets;
-    out["cpu_seconds"] = static_cast<double>(customer.shown.rx_cpu_nanoseconds + customer.shown.tx_cpu_nanoseconds) / 1e9;
-    out["rate_limit"] = {{"in_bits_per_second", customer.shown.rate_up}, {"out_bits_per_second", customer.shown.rate_down}};
+    out["cpu_seconds"] =
+        static_cast<double>(customer.shown.rx_cpu_nanoseconds + customer.shown.tx_cpu_nanoseconds) / 1e9;
+    out["rate_limit"] = {{"in_bits_per_second", customer.shown.rate_up},
+                         {"out_bits_per_second", customer.shown.rate_down}};
     Json routes = Json::array();
     for (const auto& [name, peer] : customer.peers) {
         for (const Prefix& prefix : peer.shown.allowed_ips) {
@@ -284,7 +288,8 @@ std::string customer_json(const CustomerEntry& customer) {
     return dump(out);
 }
 
-std::string peers_json(const Fleet& fleet, const std::string& customer, const std::vector<const PeerEntry*>& rows, PageOf page, Now now) {
+std::string peers_json(const Fleet& fleet, const std::string& customer, const std::vector<const PeerEntry*>& rows,
+                       PageOf page, Now now) {
     Json items = Json::array();
     for (const PeerEntry* peer : rows) items.push_back(row_of(customer, *peer, now.instant));
     return dump(page_json(std::move(items), page, fleet));
@@ -305,7 +310,8 @@ std::string timeseries_json(const Ring& ring, std::int64_t step_seconds) {
         in.push_back(value.is_known() ? Json(std::round(value.in)) : Json());
         out.push_back(value.is_known() ? Json(std::round(value.out)) : Json());
     }
-    return dump({{"step_seconds", step_seconds}, {"times", times}, {"in_bits_per_second", in}, {"out_bits_per_second", out}});
+    return dump(
+        {{"step_seconds", step_seconds}, {"times", times}, {"in_bits_per_second", in}, {"out_bits_per_second", out}});
 }
 
 std::string events_json(const std::vector<const Event*>& events, bool has_more) {
@@ -338,13 +344,14 @@ std::string ready_json(const std::vector<std::string>& reasons) {
     return dump({{"ready", reasons.empty()}, {"reasons", reasons}});
 }
 
-std::string delta_json(const Fleet& fleet, const SystemFacts& facts, const Scope& scope, std::uint64_t since, std::uint64_t since_event,
-                       Now now) {
+std::string delta_json(const Fleet& fleet, const SystemFacts& facts, const Scope& scope, std::uint64_t since,
+                       std::uint64_t since_event, Now now) {
     bool reload = fleet.list_tick() > since;
     Json customers = Json::array();
     for (const CustomerEntry* customer : visible(fleet, scope.viewer)) {
         const std::string& id = customer->shown.id;
-        const bool watched = id == scope.customer || std::find(scope.watch.begin(), scope.watch.end(), id) != scope.watch.end();
+        const bool watched =
+            id == scope.customer || std::find(scope.watch.begin(), scope.watch.end(), id) != scope.watch.end();
         if ((watched ? customer->tick : customer->state_tick) <= since) continue;
         if (customers.size() < kMaxDeltaRows) {
             customers.push_back(row_of(*customer));
@@ -366,7 +373,8 @@ std::string delta_json(const Fleet& fleet, const SystemFacts& facts, const Scope
         }
     }
     const auto wanted = [&](const Event& event) {
-        return event.customer.empty() ? scope.viewer.sees_all() && scope.customer.empty() : scope.viewer.may_see(event.customer);
+        return event.customer.empty() ? scope.viewer.sees_all() && scope.customer.empty()
+                                      : scope.viewer.may_see(event.customer);
     };
     auto news = fleet.events().find(scope.customer, since_event, UINT64_MAX, kMaxDeltaEvents, wanted);
     std::reverse(news.begin(), news.end());

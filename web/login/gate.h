@@ -6,10 +6,10 @@
 
 #include "access/users.h"
 #include "base/time.h"
-#include "web/model/backoff.h"
-#include "web/model/http.h"
 #include "web/login/sessions.h"
 #include "web/login/viewer.h"
+#include "web/model/backoff.h"
+#include "web/model/http.h"
 
 namespace warren::web {
 
@@ -34,8 +34,8 @@ class Gate {
     [[nodiscard]] const access::Users& users() const { return users_; }
     [[nodiscard]] std::size_t sessions() const { return sessions_.size(); }
 
-    // How somebody showed who he is: a bearer token if there is one, else the cookie. `is_use` false: only a look, a session does not
-    // live longer by it.
+    // How somebody showed who he is: a bearer token if there is one, else the cookie. `is_use` false: only a look, a
+    // session does not live longer by it.
     struct Credential {
         std::string text;
         bool is_token = false;
@@ -49,7 +49,8 @@ class Gate {
         Duration wait = Duration::zero();
     };
     [[nodiscard]] Attempt begin_login(Now now, std::string user, std::string password, const IpAddress& remote);
-    // The check is made. The token of the new session; nothing when the password was wrong, or the user changed meanwhile.
+    // The check is made. The token of the new session; nothing when the password was wrong, or the user changed
+    // meanwhile.
     [[nodiscard]] std::optional<std::string> finish_login(Now now, const PasswordCheck& check, bool matched);
     void log_out(const Credential& credential);
 

@@ -12,7 +12,9 @@ void SessionStore::make_room(Instant now, const std::string& user) {
     std::size_t his = 0;
     auto oldest = sessions_.end();
     auto oldest_his = sessions_.end();
-    const auto is_older = [this](auto a, auto b) { return b == sessions_.end() || a->second.used.instant < b->second.used.instant; };
+    const auto is_older = [this](auto a, auto b) {
+        return b == sessions_.end() || a->second.used.instant < b->second.used.instant;
+    };
     for (auto at = sessions_.begin(); at != sessions_.end();) {
         if (is_over(now, at->second)) {
             at = sessions_.erase(at);

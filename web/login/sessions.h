@@ -1,5 +1,5 @@
-// Who is logged in. Sessions are known by the hash of what the browser holds: a look into this memory gives nobody a session. Pure but for
-// the token, which the caller brings.
+// Who is logged in. Sessions are known by the hash of what the browser holds: a look into this memory gives nobody a
+// session. Pure but for the token, which the caller brings.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,8 @@ class SessionStore {
 
     // `token`: 32 random bytes as text, for the cookie.
     void begin(Now now, const std::string& token, const access::User& user);
-    // The session of a token; nullptr when there is none, or it has expired, or its user is not as he was. `is_use`: it was used now.
+    // The session of a token; nullptr when there is none, or it has expired, or its user is not as he was. `is_use`: it
+    // was used now.
     [[nodiscard]] const Session* find(Now now, const std::string& token, const access::Users& users, bool is_use);
     void end(const std::string& token);
     [[nodiscard]] std::size_t size() const { return sessions_.size(); }

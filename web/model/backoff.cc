@@ -15,7 +15,8 @@ std::string key_of(const IpAddress& address) {
 
 Duration Backoff::wait_of(Instant now, const Entries& entries, const std::string& key, Duration most) {
     const auto found = entries.find(key);
-    if (found == entries.end() || found->second.tries < kFree || now - found->second.last >= kForget) return Duration::zero();
+    if (found == entries.end() || found->second.tries < kFree || now - found->second.last >= kForget)
+        return Duration::zero();
     const auto doublings = std::min(found->second.tries - kFree, 20U);
     const Duration wait = std::min<Duration>(std::chrono::seconds(1) * (std::int64_t{1} << doublings), most);
     return std::max(found->second.last + wait - now, Duration::zero());
@@ -37,7 +38,8 @@ void Backoff::count(Instant now, Entries& entries, const std::string& key) {
 
 Duration Backoff::attempt(Instant now, const std::string& user, const IpAddress& address) {
     const std::string from = key_of(address);
-    const Duration wait = std::max(wait_of(now, users_, user, kMaxForUser), wait_of(now, addresses_, from, kMaxForAddress));
+    const Duration wait =
+        std::max(wait_of(now, users_, user, kMaxForUser), wait_of(now, addresses_, from, kMaxForAddress));
     if (wait > Duration::zero()) return wait;
     count(now, users_, user);
     count(now, addresses_, from);

@@ -7,8 +7,9 @@ namespace warren::web {
 
 namespace {
 
-constexpr std::array<std::string_view, kEventKinds> kNames{"online", "idle",         "roamed",    "added",   "removed",      "changed",
-                                                           "drops",  "rate_limited", "suspended", "resumed", "vpnd_started", "vpnd_lost"};
+constexpr std::array<std::string_view, kEventKinds> kNames{"online",    "idle",    "roamed",       "added",
+                                                           "removed",   "changed", "drops",        "rate_limited",
+                                                           "suspended", "resumed", "vpnd_started", "vpnd_lost"};
 
 }  // namespace
 
@@ -36,8 +37,8 @@ void EventLog::add(Event event) {
     if (all_.size() > kOverall) all_.pop_front();
 }
 
-std::vector<const Event*> EventLog::find(const std::string& customer, std::uint64_t after, std::uint64_t before, std::size_t limit,
-                                         const std::function<bool(const Event&)>& wanted) const {
+std::vector<const Event*> EventLog::find(const std::string& customer, std::uint64_t after, std::uint64_t before,
+                                         std::size_t limit, const std::function<bool(const Event&)>& wanted) const {
     const std::deque<Event>* from = &all_;
     if (!customer.empty()) {
         const auto his = by_customer_.find(customer);

@@ -54,7 +54,8 @@ class EventLog {
     void add(Event event);  // gives it its id
 
     // Newest first, up to `limit`, with ids in (after, before), that `wanted` accepts. `customer` "" = all.
-    [[nodiscard]] std::vector<const Event*> find(const std::string& customer, std::uint64_t after, std::uint64_t before, std::size_t limit,
+    [[nodiscard]] std::vector<const Event*> find(const std::string& customer, std::uint64_t after, std::uint64_t before,
+                                                 std::size_t limit,
                                                  const std::function<bool(const Event&)>& wanted) const;
     [[nodiscard]] std::uint64_t last_id() const { return next_id_ - 1; }
 

@@ -17,22 +17,25 @@ double rate_of(std::uint64_t before, std::uint64_t after, double seconds) {
     return seconds > 0 ? static_cast<double>(bytes) * 8 / seconds : 0;
 }
 
-std::optional<CpuShares> shares_between(const ipc::SnapshotHeader& before, const ipc::SnapshotHeader& after, double seconds) {
-    if (seconds <= 0 || before.epoch != after.epoch || before.workers.size() != after.workers.size()) return std::nullopt;
+std::optional<CpuShares> shares_between(const ipc::SnapshotHeader& before, const ipc::SnapshotHeader& after,
+                                        double seconds) {
+    if (seconds <= 0 || before.epoch != after.epoch || before.workers.size() != after.workers.size())
+        return std::nullopt;
     const auto share = [seconds](std::uint64_t then, std::uint64_t now) {
         return now > then ? static_cast<double>(now - then) / 1e9 / seconds : 0;
     };
     CpuShares out{share(before.cpu_nanoseconds, after.cpu_nanoseconds), {}};
     for (std::size_t i = 0; i < after.workers.size(); ++i) {
         // The two clocks are not read at once.
-        out.workers.push_back(std::min(1.0, share(before.workers[i].cpu_nanoseconds, after.workers[i].cpu_nanoseconds)));
+        out.workers.push_back(
+            std::min(1.0, share(before.workers[i].cpu_nanoseconds, after.workers[i].cpu_nanoseconds)));
     }
     return out;
 }
 
 bool is_limit(std::string_view reason) {
-    return reason == "rate_limited" || reason == "customer_rate_limited" || reason == "cookie_required" || reason == "rate_up_exceeded" ||
-           reason == "rate_down_exceeded";
+    return reason == "rate_limited" || reason == "customer_rate_limited" || reason == "cookie_required" ||
+           reason == "rate_up_exceeded" || reason == "rate_down_exceeded";
 }
 
 std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
@@ -42,14 +45,15 @@ std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
 }
 
 bool same_row(const ipc::PeerSnapshot& a, const ipc::PeerSnapshot& b) {
-    return a.public_key == b.public_key && a.has_preshared_key == b.has_preshared_key && a.allowed_ips == b.allowed_ips &&
-           a.endpoint == b.endpoint && a.latest_handshake == b.latest_handshake && a.rx_bytes == b.rx_bytes && a.tx_bytes == b.tx_bytes &&
+    return a.public_key == b.public_key && a.has_preshared_key == b.has_preshared_key &&
+           a.allowed_ips == b.allowed_ips && a.endpoint == b.endpoint && a.latest_handshake == b.latest_handshake &&
+           a.rx_bytes == b.rx_bytes && a.tx_bytes == b.tx_bytes &&
            a.persistent_keepalive_seconds == b.persistent_keepalive_seconds;
 }
 
 bool same_config(const ipc::PeerSnapshot& a, const ipc::PeerSnapshot& b) {
-    return a.public_key == b.public_key && a.has_preshared_key == b.has_preshared_key && a.allowed_ips == b.allowed_ips &&
-           a.persistent_keepalive_seconds == b.persistent_keepalive_seconds;
+    return a.public_key == b.public_key && a.has_preshared_key == b.has_preshared_key &&
+           a.allowed_ips == b.allowed_ips && a.persistent_keepalive_seconds == b.persistent_keepalive_seconds;
 }
 
 bool same_config(const ipc::CustomerSnapshot& a, const ipc::CustomerSnapshot& b) {
@@ -58,7 +62,8 @@ bool same_config(const ipc::CustomerSnapshot& a, const ipc::CustomerSnapshot& b)
 }
 
 bool same_row(const ipc::CustomerSnapshot& a, const ipc::CustomerSnapshot& b) {
-    return same_config(a, b) && a.suspended == b.suspended && a.rx_bytes == b.rx_bytes && a.tx_bytes == b.tx_bytes && a.drops == b.drops;
+    return same_config(a, b) && a.suspended == b.suspended && a.rx_bytes == b.rx_bytes && a.tx_bytes == b.tx_bytes &&
+           a.drops == b.drops;
 }
 
 ipc::PeerState state_at(Instant now, Instant handshake) {
@@ -103,8 +108,8 @@ const CustomerEntry* Fleet::find(std::string_view id) const {
     return found == customers_.end() ? nullptr : &found->second;
 }
 
-void Fleet::tell(Now now, EventKind kind, const std::string& customer, const std::string& peer, std::string from, std::string to,
-                 std::string reason) {
+void Fleet::tell(Now now, EventKind kind, const std::string& customer, const std::string& peer, std::string from,
+                 std::string to, std::string reason) {
     events_.add({0, now.wall, kind, customer, peer, std::move(reason), std::move(from), std::move(to)});
 }
 
@@ -155,12 +160,15 @@ void Fleet::take_customer(Now now, double seconds, SnapshotRound::Customer round
 
 void Fleet::take_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before) {
     for (const auto& [reason, packets] : customer.shown.drops) {
-        const auto old = std::find_if(before.begin(), before.end(), [&r = reason](const ipc::DropCount& one) { return one.first == r; });
+        const auto old = std::find_if(before.begin(), before.end(),
+                                      [&r = reason](const ipc::DropCount& one) { return one.first == r; });
         if (old != before.end() && old->second >= packets) continue;
         const auto [told, is_new] = customer.drops_told.try_emplace(reason, kLongAgo);
         const bool was_quiet = now.instant - told->second > kQuiet;
         told->second = now.instant;
-        if (was_quiet) tell(now, is_limit(reason) ? EventKind::kRateLimited : EventKind::kDrops, customer.shown.id, {}, {}, {}, reason);
+        if (was_quiet)
+            tell(now, is_limit(reason) ? EventKind::kRateLimited : EventKind::kDrops, customer.shown.id, {}, {}, {},
+                 reason);
     }
 }
 
@@ -178,11 +186,12 @@ void Fleet::take_peer(Now now, double seconds, CustomerEntry& customer, ipc::Pee
         peer.shown.public_key == shown.public_key)
         tell(now, EventKind::kRoamed, id, shown.name, to_string(*peer.shown.endpoint), to_string(*shown.endpoint));
     const Rates before = peer.rates;
-    peer.rates = is_new
-                     ? Rates{}
-                     : Rates{rate_of(peer.shown.rx_bytes, shown.rx_bytes, seconds), rate_of(peer.shown.tx_bytes, shown.tx_bytes, seconds)};
+    peer.rates = is_new ? Rates{}
+                        : Rates{rate_of(peer.shown.rx_bytes, shown.rx_bytes, seconds),
+                                rate_of(peer.shown.tx_bytes, shown.tx_bytes, seconds)};
     if (is_new || before != peer.rates || !same_row(peer.shown, shown)) peer.tick = tick_;
-    peer.handshake = shown.latest_handshake_seconds ? now.instant - std::chrono::seconds(*shown.latest_handshake_seconds) : kLongAgo;
+    peer.handshake =
+        shown.latest_handshake_seconds ? now.instant - std::chrono::seconds(*shown.latest_handshake_seconds) : kLongAgo;
     if (is_new) peer.state = state_at(now.instant, peer.handshake);
     peer.seen = round_;
     peer.shown = std::move(shown);
@@ -233,7 +242,9 @@ void Fleet::recount(Now now, CustomerEntry& customer) {
     PeerCounts counts;
     WallTime last_handshake;
     for (const auto& [name, peer] : customer.peers) {
-        ++(peer.state == ipc::PeerState::kOnline ? counts.online : peer.state == ipc::PeerState::kIdle ? counts.idle : counts.never);
+        ++(peer.state == ipc::PeerState::kOnline ? counts.online
+           : peer.state == ipc::PeerState::kIdle ? counts.idle
+                                                 : counts.never);
         last_handshake = std::max(last_handshake, peer.shown.latest_handshake);
     }
     customer.last_handshake = last_handshake;

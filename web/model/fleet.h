@@ -1,4 +1,5 @@
-// All that is known of customers and peers: made from vpnd's snapshots, with what only time shows (rates, states, history). Pure.
+// All that is known of customers and peers: made from vpnd's snapshots, with what only time shows (rates, states,
+// history). Pure.
 #pragma once
 
 #include <cstdint>
@@ -63,15 +64,16 @@ struct CustomerEntry {
     Series series;
     std::uint64_t drops_total = 0;
     WallTime last_handshake;
-    std::map<std::string, Instant, std::less<>> drops_told;  // by reason: when an event last said so, or the count last grew
-    std::uint64_t tick = 0;                                  // of the last change of anything a row shows
-    std::uint64_t state_tick = 0;                            // of the last change of state or counts
-    std::uint64_t peers_tick = 0;                            // of the last peer that came or went
+    std::map<std::string, Instant, std::less<>>
+        drops_told;                // by reason: when an event last said so, or the count last grew
+    std::uint64_t tick = 0;        // of the last change of anything a row shows
+    std::uint64_t state_tick = 0;  // of the last change of state or counts
+    std::uint64_t peers_tick = 0;  // of the last peer that came or went
     std::uint64_t seen = 0;
 };
 
-// CPU time of vpnd from one snapshot to the next, in parts of one core: of the process, all threads together, and of each data worker
-// (0..1).
+// CPU time of vpnd from one snapshot to the next, in parts of one core: of the process, all threads together, and of
+// each data worker (0..1).
 struct CpuShares {
     double process = 0;
     std::vector<double> workers;  // by number

@@ -55,7 +55,8 @@ std::string_view trimmed(std::string_view text) {
 const Headers& security_headers() {
     static const Headers headers{
         {"Content-Security-Policy",
-         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; "
+         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+         "frame-ancestors 'none'; "
          "form-action 'self'; base-uri 'none'"},
         {"X-Content-Type-Options", "nosniff"},
         {"X-Frame-Options", "DENY"},
@@ -90,7 +91,10 @@ std::string_view reason_phrase(unsigned status) {
 Reply problem(unsigned status, std::string detail) {
     nlohmann::ordered_json body{{"type", "about:blank"}, {"title", reason_phrase(status)}, {"status", status}};
     if (!detail.empty()) body["detail"] = std::move(detail);
-    return {status, "application/problem+json", body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n", {}};
+    return {status,
+            "application/problem+json",
+            body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n",
+            {}};
 }
 
 const std::string* Target::find(std::string_view name) const {
@@ -140,14 +144,16 @@ std::optional<std::string> cookie_value(std::string_view header, std::string_vie
 std::optional<std::string> bearer_token(std::string_view header) {
     constexpr std::string_view kScheme = "bearer ";
     if (header.size() <= kScheme.size()) return std::nullopt;
-    const bool is_bearer = std::equal(kScheme.begin(), kScheme.end(), header.begin(),
-                                      [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b); });
+    const bool is_bearer = std::equal(kScheme.begin(), kScheme.end(), header.begin(), [](char a, char b) {
+        return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b);
+    });
     if (!is_bearer) return std::nullopt;
     return std::string(trimmed(header.substr(kScheme.size())));
 }
 
 std::string host_name(std::string_view header) {
-    const auto colon = header.starts_with('[') ? header.find(':', std::min(header.find(']'), header.size())) : header.find(':');
+    const auto colon =
+        header.starts_with('[') ? header.find(':', std::min(header.find(']'), header.size())) : header.find(':');
     std::string out(header.substr(0, colon));
     if (out.starts_with('[')) {
         if (!out.ends_with(']')) return {};

@@ -1,4 +1,5 @@
-// An HTTP request and its answer as plain values, and how the parts of a request are read. Pure; the wire is server.cc's.
+// An HTTP request and its answer as plain values, and how the parts of a request are read. Pure; the wire is
+// server.cc's.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +45,8 @@ using Headers = std::vector<std::pair<std::string_view, std::string_view>>;
 
 // A request target in origin form, percent-decoded.
 struct Target {
-    std::string path;                                        // begins with "/"
-    std::vector<std::string> segments;                       // of the path, decoded each by itself; none is empty but the last
+    std::string path;                   // begins with "/"
+    std::vector<std::string> segments;  // of the path, decoded each by itself; none is empty but the last
     std::vector<std::pair<std::string, std::string>> query;  // in order
     [[nodiscard]] const std::string* find(std::string_view name) const;
 };

@@ -21,7 +21,8 @@ constexpr std::pair<std::string_view, std::string_view> kTypes[] = {
 };
 
 const PageFile* find_file(std::span<const PageFile> files, std::string_view path) {
-    const auto found = std::find_if(files.begin(), files.end(), [path](const PageFile& file) { return file.path == path; });
+    const auto found =
+        std::find_if(files.begin(), files.end(), [path](const PageFile& file) { return file.path == path; });
     return found == files.end() ? nullptr : &*found;
 }
 

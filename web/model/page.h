@@ -28,7 +28,8 @@ struct PageFile {
 // What is shown when the page was not built.
 inline constexpr std::string_view kPageNotBuilt =
     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Warren</title><h1>The page was not built</h1>"
-    "<p>This statusd was built without Node.js, so the page is not in it. The API answers under /api/v1, the metrics under "
+    "<p>This statusd was built without Node.js, so the page is not in it. The API answers under /api/v1, the metrics "
+    "under "
     "/metrics.</p></html>\n";
 
 }  // namespace warren::web

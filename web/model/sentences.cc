@@ -41,7 +41,8 @@ void add_system_alarms(const Fleet& fleet, const SystemFacts& facts, Now now, st
                        "users.toml has an error, so the users from before stay: " + facts.users_problem,
                        "Correct the file, then: vpnctl apply."});
     }
-    if (facts.certificate && facts.certificate->not_after.nanoseconds - now.wall.nanoseconds < kCertificateWarning.count()) {
+    if (facts.certificate &&
+        facts.certificate->not_after.nanoseconds - now.wall.nanoseconds < kCertificateWarning.count()) {
         out.push_back({"certificate_expiring",
                        now.wall > facts.certificate->not_after,
                        facts.certificate->not_after,
@@ -65,9 +66,12 @@ std::string span_text(Duration span) {
 std::string sentence_of(const PeerEntry& peer, Instant now) {
     if (peer.state == ipc::PeerState::kNever) return "No handshake since the tunnel daemon was started.";
     const std::string ago = span_text(now - peer.handshake);
-    if (peer.state == ipc::PeerState::kOnline) return fmt::format("The last handshake was {} ago; up to 180 s count as online.", ago);
-    return fmt::format("The last handshake was {} ago, longer than the 180 s that count as online: it is gone, or has nothing to send.",
-                       ago);
+    if (peer.state == ipc::PeerState::kOnline)
+        return fmt::format("The last handshake was {} ago; up to 180 s count as online.", ago);
+    return fmt::format(
+        "The last handshake was {} ago, longer than the 180 s that count as online: it is gone, or has nothing to "
+        "send.",
+        ago);
 }
 
 std::string sentence_of(const CustomerEntry& customer) {
@@ -75,9 +79,11 @@ std::string sentence_of(const CustomerEntry& customer) {
     switch (customer.state) {
         case CustomerState::kSuspended: return "Suspended by configuration: all tunnels are down, the stack is kept.";
         case CustomerState::kNever:
-            return counts.total() == 0 ? "No peers are configured." : "No peer has had a handshake since the tunnel daemon was started.";
+            return counts.total() == 0 ? "No peers are configured."
+                                       : "No peer has had a handshake since the tunnel daemon was started.";
         case CustomerState::kUp: return fmt::format("Every peer that was ever there is online ({}).", counts.online);
-        case CustomerState::kDegraded: return fmt::format("{} online, {} not any more.", plural(counts.online, "peer"), counts.idle);
+        case CustomerState::kDegraded:
+            return fmt::format("{} online, {} not any more.", plural(counts.online, "peer"), counts.idle);
         case CustomerState::kDown: return fmt::format("No peer is online; {} had been.", counts.idle);
     }
     return {};
@@ -91,9 +97,12 @@ std::string sentence_of(const Event& event) {
             return event.to == "never" ? "The tunnel daemon was started again, and the peer has had no handshake since."
                                        : "No handshake for 180 s: the peer is gone, or has nothing to send.";
         case EventKind::kRoamed: return fmt::format("The peer moved from {} to {}.", event.from, event.to);
-        case EventKind::kAdded: return is_peer ? "The peer was added by configuration." : "The customer was added by configuration.";
-        case EventKind::kRemoved: return is_peer ? "The peer was removed by configuration." : "The customer was removed by configuration.";
-        case EventKind::kChanged: return is_peer ? "The peer's configuration changed." : "The customer's configuration changed.";
+        case EventKind::kAdded:
+            return is_peer ? "The peer was added by configuration." : "The customer was added by configuration.";
+        case EventKind::kRemoved:
+            return is_peer ? "The peer was removed by configuration." : "The customer was removed by configuration.";
+        case EventKind::kChanged:
+            return is_peer ? "The peer's configuration changed." : "The customer's configuration changed.";
         case EventKind::kSuspended: return "The customer was suspended by configuration.";
         case EventKind::kResumed: return "The customer is active again.";
         case EventKind::kVpndStarted: return fmt::format("The tunnel daemon answers (version {}).", event.to);
@@ -101,14 +110,15 @@ std::string sentence_of(const Event& event) {
         case EventKind::kDrops:
         case EventKind::kRateLimited: {
             const ipc::DropExplanation* known = ipc::explain_drop(event.reason);
-            return fmt::format("Packets are dropped: {}", known == nullptr ? event.reason : std::string(known->sentence));
+            return fmt::format("Packets are dropped: {}",
+                               known == nullptr ? event.reason : std::string(known->sentence));
         }
     }
     return {};
 }
 
-std::vector<Alarm> alarms_of(const Fleet& fleet, const std::vector<const CustomerEntry*>& customers, const SystemFacts& facts,
-                             bool sees_all, Now now) {
+std::vector<Alarm> alarms_of(const Fleet& fleet, const std::vector<const CustomerEntry*>& customers,
+                             const SystemFacts& facts, bool sees_all, Now now) {
     std::vector<Alarm> out;
     if (sees_all) add_system_alarms(fleet, facts, now, out);
     for (const CustomerEntry* customer : customers) {

@@ -25,7 +25,7 @@ struct Alarm {
 };
 inline constexpr std::size_t kMaxAlarms = 100;
 // The worst first. `sees_all` false: only those of customers.
-[[nodiscard]] std::vector<Alarm> alarms_of(const Fleet& fleet, const std::vector<const CustomerEntry*>& customers, const SystemFacts& facts,
-                                           bool sees_all, Now now);
+[[nodiscard]] std::vector<Alarm> alarms_of(const Fleet& fleet, const std::vector<const CustomerEntry*>& customers,
+                                           const SystemFacts& facts, bool sees_all, Now now);
 
 }  // namespace warren::web

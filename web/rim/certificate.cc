@@ -49,17 +49,22 @@ bool fill(X509* certificate, EVP_PKEY* key, const std::string& appliance) {
     if (RAND_bytes(serial.data(), serial.size()) != 1) return false;
     serial[0] = static_cast<unsigned char>((serial[0] & 0x7f) | 0x01);  // positive, RFC 5280 §4.1.2.2
     BIGNUM* number = BN_bin2bn(serial.data(), serial.size(), nullptr);
-    const bool has_serial = number != nullptr && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != nullptr;
+    const bool has_serial =
+        number != nullptr && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != nullptr;
     BN_free(number);
     X509_NAME* name = X509_get_subject_name(certificate);
     const auto* text = reinterpret_cast<const unsigned char*>(appliance.data());
     return has_serial && X509_set_version(certificate, X509_VERSION_3) == 1 &&
            // An hour back, for clocks that are behind ours.
            X509_gmtime_adj(X509_getm_notBefore(certificate), -3600) != nullptr &&
-           X509_gmtime_adj(X509_getm_notAfter(certificate), kTenYears) != nullptr && X509_set_pubkey(certificate, key) == 1 &&
-           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, text, static_cast<int>(appliance.size()), -1, 0) == 1 &&
-           X509_set_issuer_name(certificate, name) == 1 && extend(certificate, NID_basic_constraints, "critical,CA:FALSE") &&
-           extend(certificate, NID_key_usage, "critical,digitalSignature") && extend(certificate, NID_ext_key_usage, "serverAuth") &&
+           X509_gmtime_adj(X509_getm_notAfter(certificate), kTenYears) != nullptr &&
+           X509_set_pubkey(certificate, key) == 1 &&
+           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, text, static_cast<int>(appliance.size()), -1, 0) ==
+               1 &&
+           X509_set_issuer_name(certificate, name) == 1 &&
+           extend(certificate, NID_basic_constraints, "critical,CA:FALSE") &&
+           extend(certificate, NID_key_usage, "critical,digitalSignature") &&
+           extend(certificate, NID_ext_key_usage, "serverAuth") &&
            extend(certificate, NID_subject_alt_name, "DNS:" + appliance + ",DNS:localhost,IP:127.0.0.1,IP:::1");
 }
 
@@ -71,7 +76,8 @@ WallTime time_of(const ASN1_TIME* time) {
 
 std::string subject_of(X509* certificate) {
     const Bio out(BIO_new(BIO_s_mem()));
-    if (out == nullptr || X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) < 0) return {};
+    if (out == nullptr || X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) < 0)
+        return {};
     char* text = nullptr;
     const long size = BIO_get_mem_data(out.get(), &text);
     return {text, static_cast<std::size_t>(size)};
@@ -117,7 +123,8 @@ Result<CertificateFacts> read_certificate(const std::string& pem) {
     // A passphrase cannot be asked for: an empty one fails where the default would prompt.
     char none[] = "";
     const Key key(PEM_read_bio_PrivateKey(open().get(), nullptr, nullptr, none));
-    if (key == nullptr) return fail(ErrorCode::kInvalid, "there is no private key (BEGIN PRIVATE KEY, without a passphrase) in it");
+    if (key == nullptr)
+        return fail(ErrorCode::kInvalid, "there is no private key (BEGIN PRIVATE KEY, without a passphrase) in it");
     if (X509_check_private_key(certificate.get(), key.get()) != 1)
         return fail(ErrorCode::kInvalid, "the key does not belong to the certificate");
     auto fingerprint = access::certificate_fingerprint(pem);
@@ -127,7 +134,8 @@ Result<CertificateFacts> read_certificate(const std::string& pem) {
     out.subject = subject_of(certificate.get());
     out.not_before = time_of(X509_get0_notBefore(certificate.get()));
     out.not_after = time_of(X509_get0_notAfter(certificate.get()));
-    out.self_signed = X509_NAME_cmp(X509_get_subject_name(certificate.get()), X509_get_issuer_name(certificate.get())) == 0;
+    out.self_signed =
+        X509_NAME_cmp(X509_get_subject_name(certificate.get()), X509_get_issuer_name(certificate.get())) == 0;
     out.names = names_of(certificate.get());
     return out;
 }

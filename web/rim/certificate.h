@@ -8,7 +8,8 @@
 
 namespace warren::web {
 
-// A fresh ECDSA P-256 key and a certificate that it signs itself, for ten years, for `appliance`, localhost and the loopback addresses.
+// A fresh ECDSA P-256 key and a certificate that it signs itself, for ten years, for `appliance`, localhost and the
+// loopback addresses.
 [[nodiscard]] Result<std::string> make_certificate(const std::string& appliance);
 
 // What is in it. kInvalid, saying what is wrong, when there is no certificate, no key, or they do not belong together.

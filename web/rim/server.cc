@@ -30,7 +30,8 @@ namespace ssl = asio::ssl;
 using tcp = asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr Duration kAcceptPause = std::chrono::milliseconds(200);  // after an accept that failed: descriptors may be used up
+constexpr Duration kAcceptPause =
+    std::chrono::milliseconds(200);  // after an accept that failed: descriptors may be used up
 
 beast::string_view view(std::string_view text) {
     return {text.data(), text.size()};
@@ -79,7 +80,8 @@ Status configure(ssl::context& context, const std::string& pem) {
     SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
     SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
-    if (SSL_CTX_set_cipher_list(raw, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 || SSL_CTX_set1_groups_list(raw, "X25519:P-256:P-384") != 1)
+    if (SSL_CTX_set_cipher_list(raw, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 ||
+        SSL_CTX_set1_groups_list(raw, "X25519:P-256:P-384") != 1)
         return fail(ErrorCode::kFailed, "TLS cannot be set up");
     const auto text = asio::buffer(pem);
     context.use_certificate_chain(text, error);
@@ -176,8 +178,8 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
         keep_alive_ = false;
         if (error == http::error::header_limit) return send(problem(431));
         if (error == http::error::body_limit) return send(problem(413));
-        if (error.category() == make_error_code(http::error::bad_method).category() && error != http::error::end_of_stream &&
-            error != http::error::partial_message)
+        if (error.category() == make_error_code(http::error::bad_method).category() &&
+            error != http::error::end_of_stream && error != http::error::partial_message)
             return send(problem(400));
         close();
     }
@@ -233,13 +235,16 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
         granted_ = std::move(stream);
         ++rim_.facts.viewers;
         rim_.streams[this] = weak_from_this();
-        std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n";
-        for (const auto& [name, value] : security_headers()) head.append(name).append(": ").append(value).append("\r\n");
+        std::string head =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n";
+        for (const auto& [name, value] : security_headers())
+            head.append(name).append(": ").append(value).append("\r\n");
         head += "\r\n";
         if (auto message = rim_.router.next_message(read_clock(), *granted_)) head += *message;
         // A stream's client has nothing more to say: whatever comes, also its end, ends it.
         beast::get_lowest_layer(stream_).expires_never();
-        stream_.async_read_some(asio::buffer(&ignored_, 1), [self = shared_from_this()](const error_code&, std::size_t) { self->close(); });
+        stream_.async_read_some(asio::buffer(&ignored_, 1),
+                                [self = shared_from_this()](const error_code&, std::size_t) { self->close(); });
         send_raw(std::move(head));
     }
 
@@ -247,11 +252,12 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
         raw_ = std::move(text);
         writing_ = true;
         beast::get_lowest_layer(stream_).expires_after(rim_.limits.write);
-        asio::async_write(stream_, asio::buffer(raw_), [self = shared_from_this()](const error_code& error, std::size_t) {
-            self->writing_ = false;
-            self->raw_ = {};
-            if (error) self->close();
-        });
+        asio::async_write(stream_, asio::buffer(raw_),
+                          [self = shared_from_this()](const error_code& error, std::size_t) {
+                              self->writing_ = false;
+                              self->raw_ = {};
+                              if (error) self->close();
+                          });
     }
 
     void close() { beast::get_lowest_layer(stream_).close(); }
@@ -300,23 +306,26 @@ void Server::Rim::accepted(const error_code& error, tcp::socket socket) {
 
 void Server::Rim::watch(std::shared_ptr<asio::posix::stream_descriptor> descriptor, std::function<bool()> ready) {
     auto& waiting = *descriptor;
-    waiting.async_wait(asio::posix::stream_descriptor::wait_read,
-                       [this, descriptor = std::move(descriptor), ready = std::move(ready)](const error_code& error) mutable {
-                           if (!error && ready()) return watch(std::move(descriptor), std::move(ready));
-                       });
+    waiting.async_wait(
+        asio::posix::stream_descriptor::wait_read,
+        [this, descriptor = std::move(descriptor), ready = std::move(ready)](const error_code& error) mutable {
+            if (!error && ready()) return watch(std::move(descriptor), std::move(ready));
+        });
 }
 
 void Server::Rim::repeat(std::shared_ptr<asio::steady_timer> timer, Duration interval, std::function<void()> call) {
     auto& waiting = *timer;
     waiting.expires_after(interval);
-    waiting.async_wait([this, timer = std::move(timer), interval, call = std::move(call)](const error_code& error) mutable {
-        if (error) return;
-        call();
-        repeat(std::move(timer), interval, std::move(call));
-    });
+    waiting.async_wait(
+        [this, timer = std::move(timer), interval, call = std::move(call)](const error_code& error) mutable {
+            if (error) return;
+            call();
+            repeat(std::move(timer), interval, std::move(call));
+        });
 }
 
-Server::Server(Router& router, SystemFacts& facts, ServerLimits limits) : rim_(std::make_unique<Rim>(router, facts, limits)) {}
+Server::Server(Router& router, SystemFacts& facts, ServerLimits limits)
+    : rim_(std::make_unique<Rim>(router, facts, limits)) {}
 
 Server::~Server() {
     rim_->passwords.join();

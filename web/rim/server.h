@@ -1,4 +1,5 @@
-// The rim of statusd: HTTPS and event streams over TCP, and the loop that everything runs in. server.cc is the only user of Boost.Beast.
+// The rim of statusd: HTTPS and event streams over TCP, and the loop that everything runs in. server.cc is the only
+// user of Boost.Beast.
 #pragma once
 
 #include <functional>
@@ -38,7 +39,8 @@ class Server {
     [[nodiscard]] Status set_certificate(const std::string& pem);
     // Replaces the listener. Connections that are open stay.
     [[nodiscard]] Status listen(UniqueFd listener);
-    // Calls `ready` whenever the descriptor is readable, until it says false. The descriptor is the caller's, and outlives the watch.
+    // Calls `ready` whenever the descriptor is readable, until it says false. The descriptor is the caller's, and
+    // outlives the watch.
     void watch(int fd, std::function<bool()> ready);
     void every(Duration interval, std::function<void()> call);
 

@@ -12,10 +12,11 @@ using namespace warren::access;
 namespace {
 
 const std::string kHash = "$argon2id$v=19$m=65536,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g";
-const std::string kFile = "# ours\nschema = 1\n\n[[user]] # the boss\nname = \"anna\"\nrole = \"operator\"\npassword = \"" + kHash +
-                          "\"\n\n[[token]]\nname = \"grafana\"\nrole = \"viewer\"\nsha256 = \"" + std::string(64, 'a') +
-                          "\"\n\n[[user]]\nname = \"acme\"\nrole = \"customer\"\ncustomers = [\"acme\", \"acme-lab\"]\npassword = \"" +
-                          kHash + "x\"\n";
+const std::string kFile =
+    "# ours\nschema = 1\n\n[[user]] # the boss\nname = \"anna\"\nrole = \"operator\"\npassword = \"" + kHash +
+    "\"\n\n[[token]]\nname = \"grafana\"\nrole = \"viewer\"\nsha256 = \"" + std::string(64, 'a') +
+    "\"\n\n[[user]]\nname = \"acme\"\nrole = \"customer\"\ncustomers = [\"acme\", \"acme-lab\"]\npassword = \"" +
+    kHash + "x\"\n";
 
 std::string problem_of(const std::string& text) {
     const auto users = parse_users(text);
@@ -45,10 +46,14 @@ TEST_CASE("an error in users.toml is named with its line, and nothing of the fil
     CHECK(problem_of("[[user]]\n" + good).find("schema") != std::string::npos);
     CHECK(problem_of("schema = 2\n").find(":1:") != std::string::npos);
     CHECK(problem_of(user_with("name = 1\n")).find(":3:") != std::string::npos);
-    CHECK(problem_of(user_with("name = \"a b\"\nrole = \"viewer\"\npassword = \"" + kHash + "\"\n")).find("letters") != std::string::npos);
-    CHECK(problem_of(user_with("name = \"a\"\nrole = \"root\"\npassword = \"" + kHash + "\"\n")).find("root") != std::string::npos);
-    CHECK(problem_of(user_with("name = \"a\"\nrole = \"viewer\"\npassword = \"secret\"\n")).find("argon2id") != std::string::npos);
-    CHECK(problem_of(user_with("name = \"a\"\nrole = \"viewer\"\npassword = \"secret\"\n")).find("secret") == std::string::npos);
+    CHECK(problem_of(user_with("name = \"a b\"\nrole = \"viewer\"\npassword = \"" + kHash + "\"\n")).find("letters") !=
+          std::string::npos);
+    CHECK(problem_of(user_with("name = \"a\"\nrole = \"root\"\npassword = \"" + kHash + "\"\n")).find("root") !=
+          std::string::npos);
+    CHECK(problem_of(user_with("name = \"a\"\nrole = \"viewer\"\npassword = \"secret\"\n")).find("argon2id") !=
+          std::string::npos);
+    CHECK(problem_of(user_with("name = \"a\"\nrole = \"viewer\"\npassword = \"secret\"\n")).find("secret") ==
+          std::string::npos);
     CHECK(problem_of(user_with(good + "admin = true\n")).find("admin") != std::string::npos);
     CHECK(problem_of(user_with(good) + "[[user]]\n" + good).find("twice") != std::string::npos);
     CHECK(problem_of("schema = 1\nuser = 3\n").find("[[user]]") != std::string::npos);
@@ -58,7 +63,8 @@ TEST_CASE("an error in users.toml is named with its line, and nothing of the fil
 
 TEST_CASE("only the role customer has customers, and it has at least one") {
     const auto with = [](const std::string& role, const std::string& customers) {
-        return problem_of(user_with("name = \"a\"\nrole = \"" + role + "\"\n" + customers + "password = \"" + kHash + "\"\n"));
+        return problem_of(
+            user_with("name = \"a\"\nrole = \"" + role + "\"\n" + customers + "password = \"" + kHash + "\"\n"));
     };
     CHECK(with("customer", "customers = [\"x\"]\n").empty());
     CHECK_FALSE(with("customer", "").empty());
@@ -90,7 +96,8 @@ TEST_CASE("a change that cannot be made is refused") {
     CHECK(with_password(kFile, "nobody", "$argon2id$x").error().code == warren::ErrorCode::kNotFound);
     CHECK_FALSE(with_user("broken", {"x", {Role::kViewer, {}}, kHash}));
     // Right as TOML, but not in blocks.
-    CHECK_FALSE(without_user("schema = 1\nuser = [{name = \"a\", role = \"viewer\", password = \"" + kHash + "\"}]\n", "a"));
+    CHECK_FALSE(
+        without_user("schema = 1\nuser = [{name = \"a\", role = \"viewer\", password = \"" + kHash + "\"}]\n", "a"));
 }
 
 TEST_CASE("a password opens its own hash and no other") {

@@ -34,8 +34,8 @@ IpAddress random_address(std::mt19937& random, Family family) {
 }  // namespace
 
 TEST_CASE("addresses are printed as they are read, IPv6 as RFC 5952 wants it") {
-    for (const char* text : {"0.0.0.0", "10.0.0.1", "255.255.255.255", "::", "::1", "fd00:42::1", "2001:db8::ff00:42:8329", "fe80::1",
-                             "1:2:3:4:5:6:7:8", "::ffff:192.0.2.1"}) {
+    for (const char* text : {"0.0.0.0", "10.0.0.1", "255.255.255.255", "::", "::1", "fd00:42::1",
+                             "2001:db8::ff00:42:8329", "fe80::1", "1:2:3:4:5:6:7:8", "::ffff:192.0.2.1"}) {
         CHECK(to_string(ip(text)) == text);
     }
     CHECK(to_string(ip("2001:0DB8:0000:0000:0000:0000:0000:0001")) == "2001:db8::1");
@@ -135,7 +135,8 @@ TEST_CASE("a prefix contains an address when their first bits agree, and never t
 }
 
 TEST_CASE("prefixes are printed as they are read, with their host bits") {
-    for (const char* text : {"0.0.0.0/0", "10.0.0.1/24", "10.0.0.0/8", "192.0.2.1/32", "::/0", "fd00:42::1/64", "2001:db8::/127"}) {
+    for (const char* text :
+         {"0.0.0.0/0", "10.0.0.1/24", "10.0.0.0/8", "192.0.2.1/32", "::/0", "fd00:42::1/64", "2001:db8::/127"}) {
         CHECK(to_string(prefix(text)) == text);
     }
     CHECK(to_string(prefix("192.0.2.1")) == "192.0.2.1/32");
@@ -147,9 +148,10 @@ TEST_CASE("prefixes are printed as they are read, with their host bits") {
 
 TEST_CASE("what is no prefix is refused") {
     using namespace std::string_view_literals;
-    for (const std::string_view text : {""sv, "/"sv, "/24"sv, "10.0.0.0/"sv, "10.0.0.0/33"sv, "::/129"sv, "10.0.0.0/-1"sv, "10.0.0.0/+8"sv,
-                                        "10.0.0.0/8 "sv, "10.0.0.0/ 8"sv, "10.0.0.0/8/8"sv, "10.0.0.0/255.0.0.0"sv,
-                                        "10.0.0.0/99999999999999999999"sv, "10.0.0.0/8\0"sv, "10.0.0.0\0/8"sv, "10/8"sv}) {
+    for (const std::string_view text :
+         {""sv, "/"sv, "/24"sv, "10.0.0.0/"sv, "10.0.0.0/33"sv, "::/129"sv, "10.0.0.0/-1"sv, "10.0.0.0/+8"sv,
+          "10.0.0.0/8 "sv, "10.0.0.0/ 8"sv, "10.0.0.0/8/8"sv, "10.0.0.0/255.0.0.0"sv, "10.0.0.0/99999999999999999999"sv,
+          "10.0.0.0/8\0"sv, "10.0.0.0\0/8"sv, "10/8"sv}) {
         CAPTURE(text);
         CHECK_FALSE(parse_prefix(text));
     }

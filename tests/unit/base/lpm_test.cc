@@ -25,7 +25,8 @@ int find(const Table& table, const char* address) {
 const int* linear(const std::vector<Table::Entry>& entries, const IpAddress& address) {
     const Table::Entry* best = nullptr;
     for (const Table::Entry& entry : entries) {
-        if (entry.prefix.contains(address) && (best == nullptr || entry.prefix.length >= best->prefix.length)) best = &entry;
+        if (entry.prefix.contains(address) && (best == nullptr || entry.prefix.length >= best->prefix.length))
+            best = &entry;
     }
     return best == nullptr ? nullptr : &best->value;
 }
@@ -59,8 +60,12 @@ std::vector<IpAddress> edges(const Prefix& prefix) {
 }
 
 TEST_CASE("A2: the longest prefix wins, IPv4 and IPv6 apart") {
-    const Table table =
-        table_of({{"0.0.0.0/0", 1}, {"10.0.0.0/8", 2}, {"10.1.0.0/16", 3}, {"10.1.2.3/32", 4}, {"fd00::/8", 5}, {"fd00::1/128", 6}});
+    const Table table = table_of({{"0.0.0.0/0", 1},
+                                  {"10.0.0.0/8", 2},
+                                  {"10.1.0.0/16", 3},
+                                  {"10.1.2.3/32", 4},
+                                  {"fd00::/8", 5},
+                                  {"fd00::1/128", 6}});
     CHECK(find(table, "192.0.2.1") == 1);
     CHECK(find(table, "10.255.255.255") == 2);
     CHECK(find(table, "10.1.255.255") == 3);
@@ -121,7 +126,8 @@ TEST_CASE("A2: agrees with a linear scan on random prefixes") {
         for (auto n = random() % 120; n-- > 0;) {
             const Family family = random() % 2 == 0 ? Family::kV4 : Family::kV6;
             const IpAddress address = random_address(random, family);
-            entries.push_back({{address, static_cast<std::uint8_t>(random() % (address.bits() + 1))}, static_cast<int>(random() % 1000)});
+            entries.push_back({{address, static_cast<std::uint8_t>(random() % (address.bits() + 1))},
+                               static_cast<int>(random() % 1000)});
         }
         const Table table(entries);
         std::vector<IpAddress> probes;

@@ -7,7 +7,8 @@
 using warren::printable;
 
 TEST_CASE("text stays as it is") {
-    for (const char* text : {"", "acme GmbH", "Zürich", "日本", "😀", "\xc2\xa0", "a\"b\\c"}) CHECK(printable(text) == text);
+    for (const char* text : {"", "acme GmbH", "Zürich", "日本", "😀", "\xc2\xa0", "a\"b\\c"})
+        CHECK(printable(text) == text);
 }
 
 TEST_CASE("what steers a terminal does not pass") {

@@ -1,4 +1,5 @@
-// The generator's packets are what hosts send: intact, and TCP ones follow each other so that a data path can join them.
+// The generator's packets are what hosts send: intact, and TCP ones follow each other so that a data path can join
+// them.
 #include "bench/wgblast/inner.h"
 
 #include <doctest/doctest.h>
@@ -33,7 +34,8 @@ std::size_t writes_after_joining(std::vector<Packet> packets) {
 
 TEST_CASE("packets of every size and transport are intact, and a flipped bit is noticed") {
     for (const auto transport : {Transport::kTcp, Transport::kUdp}) {
-        for (const std::size_t size : {std::size_t{40}, std::size_t{41}, std::size_t{64}, std::size_t{575}, std::size_t{1420}}) {
+        for (const std::size_t size :
+             {std::size_t{40}, std::size_t{41}, std::size_t{64}, std::size_t{575}, std::size_t{1420}}) {
             for (Packet& packet : walk({transport, {size}, 3, 0, 1, 44}, 5)) {
                 REQUIRE(packet.size() == size);
                 REQUIRE(is_intact(packet));

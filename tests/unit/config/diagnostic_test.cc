@@ -83,8 +83,11 @@ TEST_CASE("keys with very many dots, deep nesting and huge files are refused and
     CHECK_FALSE(reads("x = " + braces));
     CHECK_FALSE(reads(std::string(kMaxDocumentSize + 1, '\n')));
     // Dots in strings, comments and values are no keys.
-    CHECK(reads("a = [\"1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18.19\"] # 1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18.19\n"));
-    CHECK(reads("a = [1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6, 2.7, 2.8, 2.9]\n"));
+    CHECK(
+        reads("a = [\"1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18.19\"] # "
+              "1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18.19\n"));
+    CHECK(
+        reads("a = [1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6, 2.7, 2.8, 2.9]\n"));
 }
 
 TEST_CASE("what TOML forbids, and what no key needs, does not reach the library") {
@@ -98,8 +101,9 @@ TEST_CASE("what TOML forbids, and what no key needs, does not reach the library"
     CHECK(refused("# \x01\n").starts_with("f:1:3: error: not TOML: a control character (0x01)\n"));
     CHECK(refused("a = 1\rb = 2\n").starts_with("f:1:6: error: not TOML: a control character (0x0d)\n"));
     CHECK(refused(std::string("a = 1\0", 6)).starts_with("f:1:6: error: not TOML: a control character (0x00)\n"));
-    CHECK(refused("m\xc3\xa4 = 1\n")
-              .starts_with("f:1:2: error: not TOML: a character that is no ASCII stands in strings and comments only\n"));
+    CHECK(
+        refused("m\xc3\xa4 = 1\n")
+            .starts_with("f:1:2: error: not TOML: a character that is no ASCII stands in strings and comments only\n"));
     CHECK(refused("a = \"\"\"\nx\"\"\"\n")
               .starts_with("f:1:5: error: a string of several lines; accepted: strings that end on their line\n"));
     CHECK(refused("a = '''x'''\n") != "");

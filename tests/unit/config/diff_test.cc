@@ -30,18 +30,20 @@ TEST_CASE("equal customers have no difference") {
 
 TEST_CASE("changed, added and removed fields are named as in the file") {
     const auto before = customer(peer_text("p", 1) + "endpoint = \"192.0.2.1:1\"\n");
-    const auto after =
-        customer("mtu = 1380\n[traffic]\nrate_up = \"1.5 Gbit/s\"\nshare = 3\n" + peer_text("p", 1) + "persistent_keepalive = 25\n",
-                 "state = \"suspended\"\n");
+    const auto after = customer("mtu = 1380\n[traffic]\nrate_up = \"1.5 Gbit/s\"\nshare = 3\n" + peer_text("p", 1) +
+                                    "persistent_keepalive = 25\n",
+                                "state = \"suspended\"\n");
     CHECK(diff_text(before, after) ==
-          "peer p endpoint: - 192.0.2.1:1\npeer p persistent_keepalive: 0 -> 25\nstack.mtu: 1420 -> 1380\nstate: active -> suspended\n"
+          "peer p endpoint: - 192.0.2.1:1\npeer p persistent_keepalive: 0 -> 25\nstack.mtu: 1420 -> 1380\nstate: "
+          "active -> suspended\n"
           "traffic.rate_up: + 1.5 Gbit/s\ntraffic.share: 1 -> 3\n");
 }
 
 TEST_CASE("a peer that came or went is one line") {
     const auto before = customer(peer_text("old", 1));
     const auto after = customer(peer_text("new", 2));
-    CHECK(diff_text(before, after) == "peer old: - " + samples::public_text(1) + "\npeer new: + " + samples::public_text(2) + "\n");
+    CHECK(diff_text(before, after) ==
+          "peer old: - " + samples::public_text(1) + "\npeer new: + " + samples::public_text(2) + "\n");
 }
 
 TEST_CASE("the order of allowed_ips makes no difference, that of addresses does") {

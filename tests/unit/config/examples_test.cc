@@ -38,7 +38,8 @@ TEST_CASE("the examples mean what they say") {
     CHECK(acme.state == config::CustomerState::kActive);
     CHECK(acme.stack.addresses == std::vector<Prefix>{*parse_prefix("10.0.0.1/24"), *parse_prefix("fd00:42::1/64")});
     CHECK(acme.stack.mtu == 1420);
-    CHECK(acme.stack.routes == std::vector<config::StaticRoute>{{*parse_prefix("10.99.0.0/16"), *parse_ip("10.42.0.254")}});
+    CHECK(acme.stack.routes ==
+          std::vector<config::StaticRoute>{{*parse_prefix("10.99.0.0/16"), *parse_ip("10.42.0.254")}});
     CHECK(acme.traffic == config::Traffic{500'000'000, 1'000'000'000, 2});
     REQUIRE(acme.handoff);
     CHECK(acme.handoff->type == config::HandoffType::kVeth);

@@ -12,12 +12,14 @@ using samples::peer_text;
 
 namespace {
 
-Loaded loaded_from(const std::string& appliance, const std::vector<samples::NamedText>& customers, Secrets secrets = samples::secrets()) {
+Loaded loaded_from(const std::string& appliance, const std::vector<samples::NamedText>& customers,
+                   Secrets secrets = samples::secrets()) {
     samples::Checked checked = samples::check(appliance, customers, secrets);
     Loaded out;
     out.appliance = checked.appliance.value;
     out.appliance_valid = checked.appliance.valid;
-    for (auto& customer : checked.customers) out.customers.push_back({customer.value, customer.valid, customer.source.file, {}, nullptr});
+    for (auto& customer : checked.customers)
+        out.customers.push_back({customer.value, customer.valid, customer.source.file, {}, nullptr});
     out.diagnostics = checked.diagnostics;
     out.secrets = std::move(secrets);
     return out;
@@ -33,13 +35,16 @@ std::string names(const Generation& generation) {
 
 std::string key_of(const Generation& generation, std::string_view id) {
     const Tenant* tenant = generation.find(id);
-    return tenant == nullptr || tenant->customer.peers.empty() ? "" : warren::crypto::to_base64(tenant->customer.peers[0].public_key);
+    return tenant == nullptr || tenant->customer.peers.empty()
+               ? ""
+               : warren::crypto::to_base64(tenant->customer.peers[0].public_key);
 }
 
 }  // namespace
 
 TEST_CASE("a first generation has the valid customers only") {
-    const auto first = succeed({}, loaded_from(kApplianceText, {{"acme", customer_text(peer_text("p", 1))}, {"globex", kBroken}}));
+    const auto first =
+        succeed({}, loaded_from(kApplianceText, {{"acme", customer_text(peer_text("p", 1))}, {"globex", kBroken}}));
     CHECK(first.accepted);
     CHECK(names(first.next) == "acme");
     CHECK(first.kept.empty());
@@ -59,7 +64,8 @@ TEST_CASE("a customer with errors stays as he was, with the keys he had; others 
     Secrets new_keys = samples::secrets();
     new_keys.put({"psk"}, samples::private_key(0x78).secret.clone());
     const auto second = succeed(
-        first.next, loaded_from(kApplianceText, {{"acme", kBroken}, {"globex", customer_text(peer_text("p", 4))}}, std::move(new_keys)));
+        first.next, loaded_from(kApplianceText, {{"acme", kBroken}, {"globex", customer_text(peer_text("p", 4))}},
+                                std::move(new_keys)));
     REQUIRE(second.accepted);
     CHECK(names(second.next) == "acme globex");
     CHECK(second.kept == std::vector<std::string>{"acme"});
@@ -85,53 +91,57 @@ TEST_CASE("an invalid appliance applies nothing") {
 TEST_CASE("of two new files that clash with each other both stay as they were") {
     const auto first = succeed({}, loaded_from(kApplianceText, {{"acme", customer_text(peer_text("p", 1))}}));
     const auto second =
-        succeed(first.next,
-                loaded_from(kApplianceText, {{"acme", customer_text(peer_text("p", 9))}, {"globex", customer_text(peer_text("p", 9))}}));
+        succeed(first.next, loaded_from(kApplianceText, {{"acme", customer_text(peer_text("p", 9))},
+                                                         {"globex", customer_text(peer_text("p", 9))}}));
     REQUIRE(second.accepted);
     CHECK(names(second.next) == "acme");
     CHECK(key_of(second.next, "acme") == samples::public_text(1));
 }
 
-TEST_CASE("who takes over a key that a kept customer still uses has to wait, and so has who clashes with what he goes back to") {
+TEST_CASE(
+    "who takes over a key that a kept customer still uses has to wait, and so has who clashes with what he goes back "
+    "to") {
     const auto first = succeed({}, loaded_from(kApplianceText, {{"acme", customer_text(peer_text("p", 1))},
                                                                 {"globex", customer_text(peer_text("p", 2))},
                                                                 {"initech", customer_text(peer_text("p", 3))}}));
     REQUIRE(first.accepted);
     // globex takes acme's key 1, initech takes globex's key 2; acme's file is broken and keeps 1.
-    const auto second = succeed(first.next, loaded_from(kApplianceText, {{"acme", kBroken},
-                                                                         {"globex", customer_text(peer_text("p", 1))},
-                                                                         {"initech", customer_text(peer_text("p", 2))}}));
+    const auto second =
+        succeed(first.next, loaded_from(kApplianceText, {{"acme", kBroken},
+                                                         {"globex", customer_text(peer_text("p", 1))},
+                                                         {"initech", customer_text(peer_text("p", 2))}}));
     REQUIRE(second.accepted);
     CHECK(second.kept == std::vector<std::string>{"acme", "globex", "initech"});
     CHECK(key_of(second.next, "acme") == samples::public_text(1));
     CHECK(key_of(second.next, "globex") == samples::public_text(2));
     CHECK(key_of(second.next, "initech") == samples::public_text(3));
-    const auto complaint =
-        std::find_if(second.diagnostics.begin(), second.diagnostics.end(), [](const Diagnostic& d) { return d.customer == "globex"; });
+    const auto complaint = std::find_if(second.diagnostics.begin(), second.diagnostics.end(),
+                                        [](const Diagnostic& d) { return d.customer == "globex"; });
     REQUIRE(complaint != second.diagnostics.end());
-    CHECK(
-        format(*complaint) ==
-        "globex.toml:1:1: error: public_key " + samples::public_text(1) +
-            " is also used by peer \"p\" of customer acme, who goes on as before because of errors; a peer's key names the customer, so it "
-            "occurs once on a listener");
+    CHECK(format(*complaint) == "globex.toml:1:1: error: public_key " + samples::public_text(1) +
+                                    " is also used by peer \"p\" of customer acme, who goes on as before because of "
+                                    "errors; a peer's key names the customer, so it "
+                                    "occurs once on a listener");
 }
 
 TEST_CASE("nothing is accepted when a kept customer cannot live with the new appliance") {
     const std::string own = "[wireguard]\nlisten_port = 51842\nprivate_key = { secret = \"own\" }\n";
-    const auto first =
-        succeed({}, loaded_from(kApplianceText, {{"acme", customer_text(own)}, {"globex", customer_text(peer_text("p", 2))}}));
+    const auto first = succeed(
+        {}, loaded_from(kApplianceText, {{"acme", customer_text(own)}, {"globex", customer_text(peer_text("p", 2))}}));
     REQUIRE(first.accepted);
-    const auto port_taken =
-        succeed(first.next, loaded_from("schema = 1\n[wireguard]\nlisten_port = 51842\nprivate_key = { secret = \"uplink\" }\n",
-                                        {{"acme", kBroken}, {"globex", customer_text(peer_text("p", 2))}}));
+    const auto port_taken = succeed(
+        first.next, loaded_from("schema = 1\n[wireguard]\nlisten_port = 51842\nprivate_key = { secret = \"uplink\" }\n",
+                                {{"acme", kBroken}, {"globex", customer_text(peer_text("p", 2))}}));
     CHECK_FALSE(port_taken.accepted);
-    const auto listener_gone = succeed(first.next, loaded_from("schema = 1\n", {{"acme", customer_text(own)}, {"globex", kBroken}}));
+    const auto listener_gone =
+        succeed(first.next, loaded_from("schema = 1\n", {{"acme", customer_text(own)}, {"globex", kBroken}}));
     CHECK_FALSE(listener_gone.accepted);
     CHECK(listener_gone.diagnostics.back().message.find("warren.toml has no [wireguard] any more") == 0);
 }
 
 TEST_CASE("the same files again make the same generation") {
-    const std::vector<samples::NamedText> files{{"acme", customer_text(peer_text("p", 1))}, {"globex", customer_text(peer_text("p", 2))}};
+    const std::vector<samples::NamedText> files{{"acme", customer_text(peer_text("p", 1))},
+                                                {"globex", customer_text(peer_text("p", 2))}};
     const auto first = succeed({}, loaded_from(kApplianceText, files));
     const auto second = succeed(first.next, loaded_from(kApplianceText, files));
     REQUIRE(second.accepted);

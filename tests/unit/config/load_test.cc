@@ -39,7 +39,9 @@ class Directory {
     Directory(const Directory&) = delete;
     Directory& operator=(const Directory&) = delete;
 
-    void write(const std::string& name, const std::string& text) const { std::ofstream(root_ / name, std::ios::binary) << text; }
+    void write(const std::string& name, const std::string& text) const {
+        std::ofstream(root_ / name, std::ios::binary) << text;
+    }
     void write_secret(const std::string& name, const std::string& text, mode_t mode = 0600) const {
         write("secrets/" + name, text);
         REQUIRE(::chmod((root_ / "secrets" / name).c_str(), mode) == 0);
@@ -49,7 +51,9 @@ class Directory {
     [[nodiscard]] Loaded load(bool secrets_may_be_absent = false) const {
         return load({.secrets_may_be_absent = secrets_may_be_absent});
     }
-    [[nodiscard]] Loaded load(const LoadOptions& options) const { return warren::config::load(root_.string(), options); }
+    [[nodiscard]] Loaded load(const LoadOptions& options) const {
+        return warren::config::load(root_.string(), options);
+    }
     // All messages, with the directory's name taken out.
     [[nodiscard]] std::string text(const Loaded& loaded) const {
         std::string out;
@@ -83,7 +87,8 @@ TEST_CASE("a good directory is loaded with its customers in order of their ids a
     REQUIRE(loaded.secrets.find({"uplink"}) != nullptr);
     CHECK(loaded.secrets.find({"uplink"})->equals(*warren::crypto::parse_secret_key(kKeyText)));
     CHECK(loaded.secrets.preshared_key({"acme/p.psk"}).has_value());
-    CHECK(loaded.secrets.public_key({"uplink"}) == warren::crypto::public_key_of(*loaded.secrets.private_key({"uplink"})));
+    CHECK(loaded.secrets.public_key({"uplink"}) ==
+          warren::crypto::public_key_of(*loaded.secrets.private_key({"uplink"})));
 }
 
 TEST_CASE("one customer's bad file is his alone") {
@@ -122,7 +127,8 @@ TEST_CASE("a secret that belongs to another user is refused") {
     REQUIRE(::chown(directory.path("secrets/uplink").c_str(), 12345, 12345) == 0);
     const Loaded loaded = directory.load();
     CHECK_FALSE(loaded.appliance_valid);
-    CHECK(directory.text(loaded).find("DIR/secrets/uplink belongs to user 12345; accepted: root or the user that runs this (chown root)") !=
+    CHECK(directory.text(loaded).find(
+              "DIR/secrets/uplink belongs to user 12345; accepted: root or the user that runs this (chown root)") !=
           std::string::npos);
 }
 
@@ -131,7 +137,8 @@ TEST_CASE("a missing secret is reported where it is named") {
     directory.write("customers/acme.toml", kWithPsk);
     const Loaded loaded = directory.load();
     CHECK(directory.text(loaded) ==
-          "DIR/customers/acme.toml:9:28: error: DIR/secrets/acme/p.psk is missing; make it: (umask 077; wg genpsk > FILE)\n"
+          "DIR/customers/acme.toml:9:28: error: DIR/secrets/acme/p.psk is missing; make it: (umask 077; wg genpsk > "
+          "FILE)\n"
           "    9 | preshared_key = { secret = \"acme/p.psk\" }\n      |                            ^~~~~~~~~~~~\n");
     CHECK_FALSE(loaded.customers[0].valid);
     CHECK(loaded.appliance_valid);
@@ -147,7 +154,8 @@ TEST_CASE("what is no key is refused and nothing of it shows") {
         const Loaded loaded = directory.load();
         CHECK_FALSE(loaded.customers[0].valid);
         CHECK(directory.text(loaded).find(half) == std::string::npos);
-        CHECK(directory.text(loaded).find("DIR/secrets/acme/p.psk h") != std::string::npos);  // holds no key, has 4097 bytes
+        CHECK(directory.text(loaded).find("DIR/secrets/acme/p.psk h") !=
+              std::string::npos);  // holds no key, has 4097 bytes
     }
 }
 
@@ -159,7 +167,8 @@ TEST_CASE("the all-zero key is refused") {
     CHECK(directory.text(loaded).find("holds the all-zero key; make one with `wg genkey`") != std::string::npos);
 }
 
-TEST_CASE("symbolic links below secrets/ are not followed, neither a file nor a directory; what is no file is refused") {
+TEST_CASE(
+    "symbolic links below secrets/ are not followed, neither a file nor a directory; what is no file is refused") {
     const Directory directory;
     directory.write("customers/acme.toml", kWithPsk);
     directory.write("elsewhere", kKeyText);
@@ -204,7 +213,8 @@ TEST_CASE("without customers/ nothing may be applied, for nobody knows whom to k
     directory.remove("customers");
     const Loaded loaded = directory.load();
     CHECK_FALSE(loaded.appliance_valid);
-    CHECK(directory.text(loaded).find("DIR/customers:1:1: error: cannot be read: No such file or directory; without it") == 0);
+    CHECK(directory.text(loaded).find(
+              "DIR/customers:1:1: error: cannot be read: No such file or directory; without it") == 0);
 }
 
 TEST_CASE("a missing or unreadable warren.toml is an error that says so") {
@@ -236,12 +246,13 @@ TEST_CASE("a file whose name is no customer's id is an error and no customer") {
     CHECK(loaded.diagnostics.size() == 7);
     REQUIRE(loaded.customers.size() == 1);
     CHECK(loaded.customers[0].valid);
-    CHECK(directory.text(loaded).find(
-              "DIR/customers/Acme.toml:1:1: error: the file's name is the customer's id, and \"Acme\" is none; accepted: a lower-case "
-              "letter, then up to 30 of a-z, 0-9 and \"-\"\n") != std::string::npos);
+    CHECK(directory.text(loaded).find("DIR/customers/Acme.toml:1:1: error: the file's name is the customer's id, and "
+                                      "\"Acme\" is none; accepted: a lower-case "
+                                      "letter, then up to 30 of a-z, 0-9 and \"-\"\n") != std::string::npos);
 }
 
-// --- what is in force already ---------------------------------------------------------------------------------------------------------
+// --- what is in force already
+// ---------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -320,7 +331,8 @@ TEST_CASE("who is in force and whose files were not touched is not read again, a
     }
     SUBCASE("a secret that is a symbolic link now") {
         std::filesystem::rename(room.directory.path("secrets/acme/p.psk"), room.directory.path("secrets/elsewhere"));
-        std::filesystem::create_symlink(room.directory.path("secrets/elsewhere"), room.directory.path("secrets/acme/p.psk"));
+        std::filesystem::create_symlink(room.directory.path("secrets/elsewhere"),
+                                        room.directory.path("secrets/acme/p.psk"));
         CHECK_FALSE(room.load().customers[0].valid);
     }
     SUBCASE("the server's key is another, which may be a peer's own") {
@@ -362,7 +374,8 @@ TEST_CASE("what is in force or not makes no difference to what a directory says:
             case 1: room.directory.write(file, kWithPsk + padding); break;
             case 2: room.directory.write(file, "schema = 1\ntypo = " + std::to_string(turn) + padding + "\n"); break;
             case 3:
-                room.directory.write_secret("acme/p.psk", (roll(3) == 0 ? "no key" : kKeyText) + padding, roll(3) == 0 ? 0644 : 0600);
+                room.directory.write_secret("acme/p.psk", (roll(3) == 0 ? "no key" : kKeyText) + padding,
+                                            roll(3) == 0 ? 0644 : 0600);
                 break;
             default: room.directory.write(file, peer + padding); break;
         }

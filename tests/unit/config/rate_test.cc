@@ -50,8 +50,8 @@ TEST_CASE("a rate is written as it can be read, in the largest unit that fits") 
     CHECK(rate_text(1'500'000'000) == "1.5 Gbit/s");
     CHECK(rate_text(1'000'001'000) == "1000.001 Mbit/s");
     CHECK(rate_text(64'001) == "64.001 kbit/s");
-    for (const std::uint64_t rate :
-         {kMinRate, kMaxRate, std::uint64_t{123'456'789}, std::uint64_t{1'234'567'890'1}, std::uint64_t{999'999'999'999}}) {
+    for (const std::uint64_t rate : {kMinRate, kMaxRate, std::uint64_t{123'456'789}, std::uint64_t{1'234'567'890'1},
+                                     std::uint64_t{999'999'999'999}}) {
         CHECK(parse_rate(rate_text(rate)) == rate);
     }
 }

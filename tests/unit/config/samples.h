@@ -38,7 +38,8 @@ inline std::string customer_text(const std::string& more) {
     return "schema = 1\nname = \"Somebody\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n" + more;
 }
 
-inline std::string peer_text(const std::string& name, std::uint8_t key, const std::string& more = "allowed_ips = [\"10.43.0.0/16\"]\n") {
+inline std::string peer_text(const std::string& name, std::uint8_t key,
+                             const std::string& more = "allowed_ips = [\"10.43.0.0/16\"]\n") {
     return "[[wireguard.peer]]\nname = \"" + name + "\"\npublic_key = \"" + public_text(key) + "\"\n" + more;
 }
 
@@ -60,7 +61,8 @@ struct Checked {
     }
 };
 
-inline Checked check(const std::string& appliance, const std::vector<NamedText>& customers, const Secrets& keys = secrets()) {
+inline Checked check(const std::string& appliance, const std::vector<NamedText>& customers,
+                     const Secrets& keys = secrets()) {
     Checked out;
     out.appliance = parse_appliance("warren.toml", appliance, out.diagnostics);
     for (const NamedText& customer : customers) {

@@ -18,7 +18,8 @@ bool is_table(const Key& key) {
     return key.type == Type::kTable || key.type == Type::kTables || key.type == Type::kReserved;
 }
 
-// A document with every table and every key of it, each with the value that `value` gives; keys without one are left out.
+// A document with every table and every key of it, each with the value that `value` gives; keys without one are left
+// out.
 template <typename Value>
 std::string document_with(Document document, Value value) {
     std::string out;
@@ -65,7 +66,8 @@ TEST_CASE("every key is documented, with an example that is accepted") {
         if (key.type == Type::kInteger) CHECK(key.min < key.max);
     }
     for (const Document document : {Document::kAppliance, Document::kCustomer}) {
-        CHECK(text_of(shape_of(document, document_with(document, [](const Key& key) { return std::string(key.example); }))) == "");
+        CHECK(text_of(shape_of(
+                  document, document_with(document, [](const Key& key) { return std::string(key.example); }))) == "");
     }
 }
 
@@ -82,7 +84,9 @@ TEST_CASE("a path occurs once in a document, and below a table that is there") {
 
 TEST_CASE("the documented defaults are those of the parser") {
     const auto required_only = [](const Key& key) { return key.required ? std::string(key.example) : std::string(); };
-    const auto with_defaults = [](const Key& key) { return key.required ? std::string(key.example) : std::string(key.default_text); };
+    const auto with_defaults = [](const Key& key) {
+        return key.required ? std::string(key.example) : std::string(key.default_text);
+    };
     std::vector<Diagnostic> ignored;
     const auto appliance = [&](const auto& value) {
         return parse_appliance("f", document_with(Document::kAppliance, value), ignored).value;
@@ -100,11 +104,13 @@ TEST_CASE("every key is read: another value than the default changes the result"
         if (key.type == Type::kBoolean) return "false";
         if (key.path == "state") return "\"suspended\"";
         if (key.path == "handoff.type") return "\"vlan\"";
-        if (key.path == "stack.mtu" || key.path == "wireguard.peer[].persistent_keepalive") return fmt::format("{}", key.min + 1000);
+        if (key.path == "stack.mtu" || key.path == "wireguard.peer[].persistent_keepalive")
+            return fmt::format("{}", key.min + 1000);
         return std::string(key.example);
     };
     for (const Key& left_out : schema()) {
-        if (is_table(left_out) || left_out.type == Type::kSchemaNumber || left_out.path == "wireguard.listen_port") continue;
+        if (is_table(left_out) || left_out.type == Type::kSchemaNumber || left_out.path == "wireguard.listen_port")
+            continue;
         CAPTURE(left_out.path);
         const auto without = [&](const Key& key) { return &key == &left_out ? std::string() : other(key); };
         std::vector<Diagnostic> ignored;
@@ -179,6 +185,7 @@ TEST_CASE("the manual has every key") {
     for (const Key& key : schema()) {
         if (key.type == Type::kReserved) continue;
         CAPTURE(key.path);
-        CHECK(manual.find(is_table(key) ? std::string(key.path) : fmt::format("| `{}` |", key.leaf())) != std::string::npos);
+        CHECK(manual.find(is_table(key) ? std::string(key.path) : fmt::format("| `{}` |", key.leaf())) !=
+              std::string::npos);
     }
 }

@@ -21,9 +21,9 @@ std::string own_listener(int port) {
 }  // namespace
 
 TEST_CASE("two customers may have the same addresses, prefixes, peer names and routes") {
-    const std::string more =
-        peer_text("branch", 1) +
-        "[handoff]\ntype = \"veth\"\naddress = [\"10.42.0.1/24\"]\n[[stack.route]]\nto = \"10.99.0.0/16\"\nvia = \"10.42.0.2\"\n";
+    const std::string more = peer_text("branch", 1) +
+                             "[handoff]\ntype = \"veth\"\naddress = [\"10.42.0.1/24\"]\n[[stack.route]]\nto = "
+                             "\"10.99.0.0/16\"\nvia = \"10.42.0.2\"\n";
     const std::string other = peer_text("branch", 2) + more.substr(more.find("[handoff]"));
     const auto checked = check(kApplianceText, {{"acme", customer_text(more)}, {"globex", customer_text(other)}});
     CHECK(checked.text() == "");
@@ -31,28 +31,32 @@ TEST_CASE("two customers may have the same addresses, prefixes, peer names and r
     CHECK(checked.customers[1].valid);
 }
 
-TEST_CASE("a peer key of two customers on the shared listener is an error of both, each naming the other's place; others stay valid") {
+TEST_CASE(
+    "a peer key of two customers on the shared listener is an error of both, each naming the other's place; others "
+    "stay valid") {
     const auto checked = check(kApplianceText, {{"acme", customer_text(peer_text("one", 7))},
                                                 {"globex", customer_text(peer_text("two", 7))},
                                                 {"initech", customer_text(peer_text("three", 8))}});
     const std::string key = samples::public_text(7);
-    CHECK(checked.text() ==
-          "acme.toml:7:14: error: public_key " + key +
-              " is also used by peer \"two\" of customer globex at globex.toml:7:14; a peer's key names the customer, so it occurs once "
-              "on a listener\n    7 | public_key = \"" +
-              key + "\"\n      |              ^" + std::string(45, '~') + "\nglobex.toml:7:14: error: public_key " + key +
-              " is also used by peer \"one\" of customer acme at acme.toml:7:14; a peer's key names the customer, so it occurs once on a "
-              "listener\n    7 | public_key = \"" +
-              key + "\"\n      |              ^" + std::string(45, '~') + "\n");
+    CHECK(checked.text() == "acme.toml:7:14: error: public_key " + key +
+                                " is also used by peer \"two\" of customer globex at globex.toml:7:14; a peer's key "
+                                "names the customer, so it occurs once "
+                                "on a listener\n    7 | public_key = \"" +
+                                key + "\"\n      |              ^" + std::string(45, '~') +
+                                "\nglobex.toml:7:14: error: public_key " + key +
+                                " is also used by peer \"one\" of customer acme at acme.toml:7:14; a peer's key names "
+                                "the customer, so it occurs once on a "
+                                "listener\n    7 | public_key = \"" +
+                                key + "\"\n      |              ^" + std::string(45, '~') + "\n");
     CHECK_FALSE(checked.customers[0].valid);
     CHECK_FALSE(checked.customers[1].valid);
     CHECK(checked.customers[2].valid);
 }
 
 TEST_CASE("a peer key at three customers makes all three invalid") {
-    const auto checked =
-        check(kApplianceText,
-              {{"a", customer_text(peer_text("p", 7))}, {"b", customer_text(peer_text("p", 7))}, {"c", customer_text(peer_text("p", 7))}});
+    const auto checked = check(kApplianceText, {{"a", customer_text(peer_text("p", 7))},
+                                                {"b", customer_text(peer_text("p", 7))},
+                                                {"c", customer_text(peer_text("p", 7))}});
     for (const auto& customer : checked.customers) CHECK_FALSE(customer.valid);
 }
 
@@ -64,8 +68,8 @@ TEST_CASE("the same peer key on two listeners is fine: the port tells the custom
 }
 
 TEST_CASE("a disabled peer clashes with nobody, a suspended customer's peers do") {
-    const auto moved = check(
-        kApplianceText, {{"acme", customer_text(peer_text("p", 7) + "enabled = false\n")}, {"globex", customer_text(peer_text("p", 7))}});
+    const auto moved = check(kApplianceText, {{"acme", customer_text(peer_text("p", 7) + "enabled = false\n")},
+                                              {"globex", customer_text(peer_text("p", 7))}});
     CHECK(moved.text() == "");
     const std::string suspended = "state = \"suspended\"\n" + customer_text(peer_text("p", 7));
     const auto asleep = check(kApplianceText, {{"acme", suspended}, {"globex", customer_text(peer_text("p", 7))}});
@@ -74,40 +78,47 @@ TEST_CASE("a disabled peer clashes with nobody, a suspended customer's peers do"
 }
 
 TEST_CASE("a customer whose file has errors takes part in no clash") {
-    const auto checked =
-        check(kApplianceText, {{"acme", "typo = 1\n" + customer_text(peer_text("p", 7))}, {"globex", customer_text(peer_text("p", 7))}});
+    const auto checked = check(kApplianceText, {{"acme", "typo = 1\n" + customer_text(peer_text("p", 7))},
+                                                {"globex", customer_text(peer_text("p", 7))}});
     CHECK_FALSE(checked.customers[0].valid);
     CHECK(checked.customers[1].valid);
 }
 
 TEST_CASE("the shared listener's own key is nobody's peer key") {
     const auto checked = check(kApplianceText, {{"acme", customer_text(peer_text("p", samples::kServer))}});
-    CHECK(
-        checked.text().starts_with("acme.toml:7:14: error: wireguard.peer.public_key: this is the key of the shared listener itself; "
-                                   "accepted: the peer's own public key\n"));
+    CHECK(checked.text().starts_with(
+        "acme.toml:7:14: error: wireguard.peer.public_key: this is the key of the shared listener itself; "
+        "accepted: the peer's own public key\n"));
     CHECK_FALSE(checked.customers[0].valid);
     CHECK(checked.appliance.valid);
 }
 
 TEST_CASE("a customer's own listener's key is none of his peers', but the shared one may be") {
-    const auto own = check(kApplianceText, {{"acme", customer_text(own_listener(51842) + peer_text("p", samples::kOwnServer))}});
-    CHECK(own.text().starts_with("acme.toml:10:14: error: wireguard.peer.public_key: this is the key of the customer's listener itself;"));
-    const auto other = check(kApplianceText, {{"acme", customer_text(own_listener(51842) + peer_text("p", samples::kServer))}});
+    const auto own =
+        check(kApplianceText, {{"acme", customer_text(own_listener(51842) + peer_text("p", samples::kOwnServer))}});
+    CHECK(own.text().starts_with(
+        "acme.toml:10:14: error: wireguard.peer.public_key: this is the key of the customer's listener itself;"));
+    const auto other =
+        check(kApplianceText, {{"acme", customer_text(own_listener(51842) + peer_text("p", samples::kServer))}});
     CHECK(other.text() == "");
 }
 
 TEST_CASE("two listeners on one port are an error of both customers; on the shared port, of the customer alone") {
-    const auto both = check(kApplianceText, {{"acme", customer_text(own_listener(51842))}, {"globex", customer_text(own_listener(51842))}});
+    const auto both = check(
+        kApplianceText, {{"acme", customer_text(own_listener(51842))}, {"globex", customer_text(own_listener(51842))}});
     CHECK(both.text() ==
-          "acme.toml:6:15: error: UDP port 51842 is also used by the listener of customer globex at globex.toml:6:15; each listener needs "
+          "acme.toml:6:15: error: UDP port 51842 is also used by the listener of customer globex at globex.toml:6:15; "
+          "each listener needs "
           "a port of its own\n"
           "    6 | listen_port = 51842\n      |               ^~~~~\n"
-          "globex.toml:6:15: error: UDP port 51842 is also used by the listener of customer acme at acme.toml:6:15; each listener needs a "
+          "globex.toml:6:15: error: UDP port 51842 is also used by the listener of customer acme at acme.toml:6:15; "
+          "each listener needs a "
           "port of its own\n"
           "    6 | listen_port = 51842\n      |               ^~~~~\n");
     const auto shared = check(kApplianceText, {{"acme", customer_text(own_listener(51820))}});
     CHECK(shared.text() ==
-          "acme.toml:6:15: error: UDP port 51820 is also used by the shared listener at warren.toml:2:1; each listener needs a port of its "
+          "acme.toml:6:15: error: UDP port 51820 is also used by the shared listener at warren.toml:2:1; each listener "
+          "needs a port of its "
           "own\n"
           "    6 | listen_port = 51820\n      |               ^~~~~\n");
     CHECK(shared.appliance.valid);
@@ -117,14 +128,16 @@ TEST_CASE("two listeners on one port are an error of both customers; on the shar
 TEST_CASE("a physical device belongs to one customer, and to nobody else's macvlan or vlan") {
     const std::string physical = "[handoff]\ntype = \"physical\"\nparent = \"eth5\"\n";
     const auto both = check(kApplianceText, {{"acme", customer_text(physical)}, {"globex", customer_text(physical)}});
-    CHECK(both.text().starts_with(
-        "acme.toml:7:10: error: device eth5 is also used by the handoff of customer globex at globex.toml:7:10; a physical device "
-        "moves into one stack only\n"));
+    CHECK(
+        both.text().starts_with("acme.toml:7:10: error: device eth5 is also used by the handoff of customer globex at "
+                                "globex.toml:7:10; a physical device "
+                                "moves into one stack only\n"));
     CHECK_FALSE(both.customers[0].valid);
     CHECK_FALSE(both.customers[1].valid);
 
-    const auto mixed = check(kApplianceText, {{"acme", customer_text("[handoff]\ntype = \"macvlan\"\nparent = \"eth5\"\n")},
-                                              {"globex", customer_text(physical)}});
+    const auto mixed =
+        check(kApplianceText, {{"acme", customer_text("[handoff]\ntype = \"macvlan\"\nparent = \"eth5\"\n")},
+                               {"globex", customer_text(physical)}});
     CHECK_FALSE(mixed.customers[0].valid);
     CHECK_FALSE(mixed.customers[1].valid);
 
@@ -143,8 +156,10 @@ TEST_CASE("a VLAN occurs once on its parent") {
 }
 
 TEST_CASE("without any listener a customer with peers is invalid, one without peers is not") {
-    const auto checked = check("schema = 1\n", {{"acme", customer_text(peer_text("p", 1))}, {"globex", customer_text("")}});
-    CHECK(checked.text().starts_with("acme.toml:5:1: error: no listener for this customer: warren.toml has no [wireguard],"));
+    const auto checked =
+        check("schema = 1\n", {{"acme", customer_text(peer_text("p", 1))}, {"globex", customer_text("")}});
+    CHECK(checked.text().starts_with(
+        "acme.toml:5:1: error: no listener for this customer: warren.toml has no [wireguard],"));
     CHECK_FALSE(checked.customers[0].valid);
     CHECK(checked.customers[1].valid);
 }
@@ -158,25 +173,29 @@ TEST_CASE("an unreadable warren.toml is not held against the customers") {
 TEST_CASE("more allowed_ips than a message to vpnd carries are refused, as many as it carries are not") {
     const auto peer_with = [](std::size_t count) {
         std::string list = "allowed_ips = [";
-        for (std::size_t i = 0; i < count; ++i) list += "\"10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".0/24\", ";
+        for (std::size_t i = 0; i < count; ++i)
+            list += "\"10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".0/24\", ";
         return samples::customer_text(peer_text("p", 1, list + "]\n"));
     };
     CHECK(check(kApplianceText, {{"acme", peer_with(kMaxAllowedIpsPerPeer)}}).text() == "");
     const auto checked = check(kApplianceText, {{"acme", peer_with(kMaxAllowedIpsPerPeer + 1)}});
-    CHECK(checked.text().find("wireguard.peer.allowed_ips: found 2001 elements; accepted: 0 to 2000\n") != std::string::npos);
+    CHECK(checked.text().find("wireguard.peer.allowed_ips: found 2001 elements; accepted: 0 to 2000\n") !=
+          std::string::npos);
 }
 
 TEST_CASE("every point of low order is refused as a public key") {
     // RFC 7748 §6.1 and https://cr.yp.to/ecdh.html#validate; the last byte's top bit is ignored.
-    const std::array<const char*, 7> points{"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "4Ot6fDtBuK4WVuP68Z/EatoJjeucMrH9hmIFFl9JuAA=",
-                                            "X5yVvKNQjCSx0LFVnIPvWwREXMRYHI6G2CJO3dCfEVc=", "7P///////////////////////////////////////38=",
-                                            "7f///////////////////////////////////////38=", "7v///////////////////////////////////////38=",
-                                            "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA="};
+    const std::array<const char*, 7> points{
+        "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "4Ot6fDtBuK4WVuP68Z/EatoJjeucMrH9hmIFFl9JuAA=",
+        "X5yVvKNQjCSx0LFVnIPvWwREXMRYHI6G2CJO3dCfEVc=", "7P///////////////////////////////////////38=",
+        "7f///////////////////////////////////////38=", "7v///////////////////////////////////////38=",
+        "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA="};
     for (const char* point : points) {
         CAPTURE(point);
-        const auto checked = check(
-            kApplianceText,
-            {{"acme", customer_text("[[wireguard.peer]]\nname = \"p\"\nallowed_ips = []\npublic_key = \"" + std::string(point) + "\"\n")}});
+        const auto checked =
+            check(kApplianceText,
+                  {{"acme", customer_text("[[wireguard.peer]]\nname = \"p\"\nallowed_ips = []\npublic_key = \"" +
+                                          std::string(point) + "\"\n")}});
         CHECK(checked.text().find("this is a point of low order") != std::string::npos);
         CHECK_FALSE(checked.customers[0].valid);
     }

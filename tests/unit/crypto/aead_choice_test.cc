@@ -207,8 +207,8 @@ TEST_CASE("a backend nobody knows is unsupported") {
 }
 
 TEST_CASE("the fastest backend is chosen, whichever it is") {
-    // A clock on which the backend of this turn has batches of 10 us and all others of 50 us. Each is timed for 20 ms; away from
-    // the edges of a turn it is certain whose batch it is.
+    // A clock on which the backend of this turn has batches of 10 us and all others of 50 us. Each is timed for 20 ms;
+    // away from the edges of a turn it is certain whose batch it is.
     static std::int64_t now;
     static std::size_t calls;
     static std::size_t fast_turn;

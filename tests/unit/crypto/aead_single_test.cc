@@ -30,10 +30,14 @@ const Buffer kKey = test::from_hex("1c9240a5eb55d38af333888604f6b5f0473917c1402b
 constexpr std::uint64_t kCounter = 0x0807060504030201;
 const Buffer kAssociated = test::from_hex("f33388860000000000004e91");
 const Buffer kSealed = test::from_hex(
-    "64a0861575861af460f062c79be643bd 5e805cfd345cf389f108670ac76c8cb2 4c6cfc18755d43eea09ee94e382d26b0 bdb7b73c321b0100d4f03b7f355894cf"
-    "332f830e710b97ce98c8a84abd0b9481 14ad176e008d33bd60f982b1ff37c855 9797a06ef4f0ef61c186324e2b350638 3606907b6a7c02b0f9f6157b53c867e4"
-    "b9166c767b804d46a59b5216cde7a4e9 9040c5a40433225ee282a1b0a06c523e af4534d7f83fa1155b0047718cbc546a 0d072b04b3564eea1b422273f548271a"
-    "0bb2316053fa76991955ebd63159434e cebb4e466dae5a1073a6727627097a10 49e617d91d361094fa68f0ff77987130 305beaba2eda04df997b714d6c6f2c29"
+    "64a0861575861af460f062c79be643bd 5e805cfd345cf389f108670ac76c8cb2 4c6cfc18755d43eea09ee94e382d26b0 "
+    "bdb7b73c321b0100d4f03b7f355894cf"
+    "332f830e710b97ce98c8a84abd0b9481 14ad176e008d33bd60f982b1ff37c855 9797a06ef4f0ef61c186324e2b350638 "
+    "3606907b6a7c02b0f9f6157b53c867e4"
+    "b9166c767b804d46a59b5216cde7a4e9 9040c5a40433225ee282a1b0a06c523e af4534d7f83fa1155b0047718cbc546a "
+    "0d072b04b3564eea1b422273f548271a"
+    "0bb2316053fa76991955ebd63159434e cebb4e466dae5a1073a6727627097a10 49e617d91d361094fa68f0ff77987130 "
+    "305beaba2eda04df997b714d6c6f2c29"
     "a6ad5cb4022b02709b eead9d67890cbb22392336fea1851f38");
 constexpr std::string_view kPlaintextBegin = "Internet-Drafts are draft documents valid for a maximum of six months";
 
@@ -58,10 +62,13 @@ TEST_CASE("any flipped bit of text, tag, key, counter or associated data is refu
         bytes[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
         return bytes;
     };
-    for (std::size_t bit = 0; bit < 8 * kSealed.size(); ++bit) REQUIRE(refused(kKey, kCounter, kAssociated, flipped(kSealed, bit)));
-    for (std::size_t bit = 0; bit < 8 * kKey.size(); ++bit) REQUIRE(refused(flipped(kKey, bit), kCounter, kAssociated, kSealed));
+    for (std::size_t bit = 0; bit < 8 * kSealed.size(); ++bit)
+        REQUIRE(refused(kKey, kCounter, kAssociated, flipped(kSealed, bit)));
+    for (std::size_t bit = 0; bit < 8 * kKey.size(); ++bit)
+        REQUIRE(refused(flipped(kKey, bit), kCounter, kAssociated, kSealed));
     for (std::size_t bit = 0; bit < 96; ++bit) REQUIRE(refused(kKey, kCounter, flipped(kAssociated, bit), kSealed));
-    for (unsigned bit = 0; bit < 64; ++bit) REQUIRE(refused(kKey, kCounter ^ std::uint64_t{1} << bit, kAssociated, kSealed));
+    for (unsigned bit = 0; bit < 64; ++bit)
+        REQUIRE(refused(kKey, kCounter ^ std::uint64_t{1} << bit, kAssociated, kSealed));
     CHECK(refused(kKey, kCounter, {}, kSealed));
 }
 
@@ -92,9 +99,11 @@ TEST_CASE("XChaCha20-Poly1305 gives the result of draft-irtf-cfrg-xchacha A.3.1"
     const auto nonce = test::array_from_hex<24>("404142434445464748494a4b4c4d4e4f5051525354555657");
     const Buffer associated = test::from_hex("50515253c0c1c2c3c4c5c6c7");
     constexpr std::string_view kText =
-        "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.";
+        "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would "
+        "be it.";
     const Buffer expected = test::from_hex(
-        "bd6d179d3e83d43b9576579493c0e939572a1700252bfaccbed2902c21396cbb731c7f1b0b4aa6440bf3a82f4eda7e39ae64c6708c54c216cb96b72e1213b4522f"
+        "bd6d179d3e83d43b9576579493c0e939572a1700252bfaccbed2902c21396cbb731c7f1b0b4aa6440bf3a82f4eda7e39ae64c6708c54c2"
+        "16cb96b72e1213b4522f"
         "8c9ba40db5d945b11b69b982c1bb9e3f3fac2bc369488f76b2383565d3fff921f9664c97637da9768812f615c68b13b52e"
         "c0875924c1c7987947deafd8780acf49");
     Buffer sealed(kText.size() + kTagSize);

@@ -37,8 +37,10 @@ OSSL_PARAM bytes_parameter(const char* name, Bytes value) {
 
 // OpenSSL's MAC named `algorithm`, as the oracle.
 Buffer openssl_mac(const char* algorithm, Bytes key, Bytes data, std::size_t size, OSSL_PARAM parameter) {
-    const std::unique_ptr<EVP_MAC, decltype(&::EVP_MAC_free)> mac(::EVP_MAC_fetch(nullptr, algorithm, nullptr), ::EVP_MAC_free);
-    const std::unique_ptr<EVP_MAC_CTX, decltype(&::EVP_MAC_CTX_free)> context(::EVP_MAC_CTX_new(mac.get()), ::EVP_MAC_CTX_free);
+    const std::unique_ptr<EVP_MAC, decltype(&::EVP_MAC_free)> mac(::EVP_MAC_fetch(nullptr, algorithm, nullptr),
+                                                                  ::EVP_MAC_free);
+    const std::unique_ptr<EVP_MAC_CTX, decltype(&::EVP_MAC_CTX_free)> context(::EVP_MAC_CTX_new(mac.get()),
+                                                                              ::EVP_MAC_CTX_free);
     const std::array<OSSL_PARAM, 2> parameters = {parameter, ::OSSL_PARAM_construct_end()};
     Buffer out(size);
     std::size_t written = 0;
@@ -64,11 +66,13 @@ Buffer openssl_blake2s(Bytes data) {
 }
 
 Buffer openssl_hkdf(Bytes salt, Bytes input, std::size_t size) {
-    const std::unique_ptr<EVP_KDF, decltype(&::EVP_KDF_free)> kdf(::EVP_KDF_fetch(nullptr, "HKDF", nullptr), ::EVP_KDF_free);
-    const std::unique_ptr<EVP_KDF_CTX, decltype(&::EVP_KDF_CTX_free)> context(::EVP_KDF_CTX_new(kdf.get()), ::EVP_KDF_CTX_free);
-    const std::array<OSSL_PARAM, 4> parameters = {text_parameter(OSSL_KDF_PARAM_DIGEST, "BLAKE2s-256"),
-                                                  bytes_parameter(OSSL_KDF_PARAM_SALT, salt), bytes_parameter(OSSL_KDF_PARAM_KEY, input),
-                                                  ::OSSL_PARAM_construct_end()};
+    const std::unique_ptr<EVP_KDF, decltype(&::EVP_KDF_free)> kdf(::EVP_KDF_fetch(nullptr, "HKDF", nullptr),
+                                                                  ::EVP_KDF_free);
+    const std::unique_ptr<EVP_KDF_CTX, decltype(&::EVP_KDF_CTX_free)> context(::EVP_KDF_CTX_new(kdf.get()),
+                                                                              ::EVP_KDF_CTX_free);
+    const std::array<OSSL_PARAM, 4> parameters = {
+        text_parameter(OSSL_KDF_PARAM_DIGEST, "BLAKE2s-256"), bytes_parameter(OSSL_KDF_PARAM_SALT, salt),
+        bytes_parameter(OSSL_KDF_PARAM_KEY, input), ::OSSL_PARAM_construct_end()};
     Buffer out(size);
     REQUIRE(::EVP_KDF_derive(context.get(), out.data(), out.size(), parameters.data()) == 1);
     return out;
@@ -97,7 +101,8 @@ Buffer counting(std::size_t size) {
 }  // namespace
 
 TEST_CASE("BLAKE2s-256 of \"abc\" is the one of RFC 7693 Appendix B") {
-    CHECK(test::to_hex(blake2s({as_bytes("abc")})) == "508c5e8c327c14e2e1a72ba34eeb452f37458b209ed63a294d999b4c86675982");
+    CHECK(test::to_hex(blake2s({as_bytes("abc")})) ==
+          "508c5e8c327c14e2e1a72ba34eeb452f37458b209ed63a294d999b4c86675982");
 }
 
 TEST_CASE("the self-test of RFC 7693 Appendix E gives its grand hash") {
@@ -117,9 +122,12 @@ TEST_CASE("the self-test of RFC 7693 Appendix E gives its grand hash") {
 TEST_CASE("keyed BLAKE2s of counting bytes matches the reference's known answers") {
     const Buffer key = counting(32);
     CHECK(test::to_hex(hash_of(32, key, {})) == "48a8997da407876b3d79c0d92325ad3b89cbb754d86ab71aee047ad345fd2c49");
-    CHECK(test::to_hex(hash_of(32, key, counting(1))) == "40d15fee7c328830166ac3f918650f807e7e01e177258cdc0a39b11f598066f1");
-    CHECK(test::to_hex(hash_of(32, key, counting(64))) == "8975b0577fd35566d750b362b0897a26c399136df07bababbde6203ff2954ed4");
-    CHECK(test::to_hex(hash_of(32, key, counting(65))) == "21fe0ceb0052be7fb0f004187cacd7de67fa6eb0938d927677f2398c132317a8");
+    CHECK(test::to_hex(hash_of(32, key, counting(1))) ==
+          "40d15fee7c328830166ac3f918650f807e7e01e177258cdc0a39b11f598066f1");
+    CHECK(test::to_hex(hash_of(32, key, counting(64))) ==
+          "8975b0577fd35566d750b362b0897a26c399136df07bababbde6203ff2954ed4");
+    CHECK(test::to_hex(hash_of(32, key, counting(65))) ==
+          "21fe0ceb0052be7fb0f004187cacd7de67fa6eb0938d927677f2398c132317a8");
 }
 
 TEST_CASE("BLAKE2s agrees with OpenSSL at every length through four blocks") {

@@ -17,7 +17,8 @@ constexpr std::string_view kCountingText = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBka
 
 std::string openssl_base64(Bytes bytes) {
     std::string out(45, '\0');
-    const int size = ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(), static_cast<int>(bytes.size()));
+    const int size =
+        ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(), static_cast<int>(bytes.size()));
     out.resize(static_cast<std::size_t>(size));
     return out;
 }

@@ -53,14 +53,17 @@ AeadJob job_of(const AeadKey& key, std::uint64_t counter, Buffer& packet) {
 
 // Ciphertext and tag by OpenSSL, with a context of its own: the oracle.
 Buffer openssl_sealed(const AeadKey& key, std::uint64_t counter, Bytes plaintext) {
-    const std::unique_ptr<EVP_CIPHER_CTX, decltype(&::EVP_CIPHER_CTX_free)> context(::EVP_CIPHER_CTX_new(), ::EVP_CIPHER_CTX_free);
+    const std::unique_ptr<EVP_CIPHER_CTX, decltype(&::EVP_CIPHER_CTX_free)> context(::EVP_CIPHER_CTX_new(),
+                                                                                    ::EVP_CIPHER_CTX_free);
     std::array<std::uint8_t, 12> nonce{};
     store_le(nonce.data() + 4, counter);
     Buffer out(plaintext.size() + kTagSize);
     int size = 0;
-    REQUIRE(::EVP_EncryptInit_ex(context.get(), ::EVP_chacha20_poly1305(), nullptr, key.secret.reveal().data(), nonce.data()) == 1);
+    REQUIRE(::EVP_EncryptInit_ex(context.get(), ::EVP_chacha20_poly1305(), nullptr, key.secret.reveal().data(),
+                                 nonce.data()) == 1);
     if (!plaintext.empty()) {
-        REQUIRE(::EVP_EncryptUpdate(context.get(), out.data(), &size, plaintext.data(), static_cast<int>(plaintext.size())) == 1);
+        REQUIRE(::EVP_EncryptUpdate(context.get(), out.data(), &size, plaintext.data(),
+                                    static_cast<int>(plaintext.size())) == 1);
     }
     REQUIRE(::EVP_EncryptFinal_ex(context.get(), out.data() + size, &size) == 1);
     REQUIRE(::EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kTagSize, out.data() + plaintext.size()) == 1);
@@ -71,7 +74,8 @@ bool text_is_zero(const Buffer& packet) {
     return std::all_of(packet.begin(), packet.end() - kTagSize, [](std::uint8_t octet) { return octet == 0; });
 }
 
-void check_both_ways(PacketAead& aead, const AeadKey& key, std::uint64_t counter, const Buffer& plaintext, const Buffer& sealed) {
+void check_both_ways(PacketAead& aead, const AeadKey& key, std::uint64_t counter, const Buffer& plaintext,
+                     const Buffer& sealed) {
     Buffer packet = plaintext;
     packet.resize(sealed.size());
     AeadJob job = job_of(key, counter, packet);
@@ -265,7 +269,8 @@ TEST_CASE("two backends of one kind share nothing") {
     }
 }
 
-// How often `wanted` is in the heap, as proc(5)'s maps and mem show it. -1 when this build keeps its heap elsewhere (sanitizers).
+// How often `wanted` is in the heap, as proc(5)'s maps and mem show it. -1 when this build keeps its heap elsewhere
+// (sanitizers).
 int times_in_heap(Bytes wanted) {
     std::ifstream maps("/proc/self/maps");
     for (std::string line; std::getline(maps, line);) {

@@ -24,7 +24,8 @@ namespace {
 const std::string kExamples = (std::filesystem::path(__FILE__).parent_path() / "../../../config/examples").string();
 
 samples::Ran ask_vpnd(std::vector<std::string> arguments) {
-    const FakeDaemon daemon("snapshot.sock", [](ipc::Channel& channel) { samples::serve_snapshot(samples::snapshot(), channel); });
+    const FakeDaemon daemon("snapshot.sock",
+                            [](ipc::Channel& channel) { samples::serve_snapshot(samples::snapshot(), channel); });
     arguments.insert(arguments.begin(), {"--run-dir", daemon.run_dir()});
     return vpnctl(arguments);
 }
@@ -44,12 +45,14 @@ TEST_CASE("usage errors exit with 2, say what is wrong, and print nothing to std
         {{"frobnicate"}, "vpnctl: there is no command \"frobnicate\"; vpnctl help lists them\n"},
         {{"--frob"}, "vpnctl: unrecognised option '--frob'; vpnctl help says what there is\n"},
         {{"--js", "status"}, "vpnctl: unrecognised option '--js'; vpnctl help says what there is\n"},
-        {{"--run-dir"}, "vpnctl: the required argument for option '--run-dir' is missing; vpnctl help says what there is\n"},
+        {{"--run-dir"},
+         "vpnctl: the required argument for option '--run-dir' is missing; vpnctl help says what there is\n"},
         {{"routes"}, "vpnctl: an argument is missing; usage: vpnctl [OPTIONS] routes CUSTOMER\n"},
         {{"drops", "acme"}, "vpnctl: \"acme\" is one argument too many; usage: vpnctl [OPTIONS] drops\n"},
         {{"exec", "acme"}, "vpnctl: the program is missing; usage: vpnctl [OPTIONS] exec CUSTOMER -- CMD...\n"},
         {{"exec", "acme", "ls"},
-         "vpnctl: \"ls\" is one argument too many; the program stands behind \"--\"; usage: vpnctl [OPTIONS] exec CUSTOMER -- CMD...\n"},
+         "vpnctl: \"ls\" is one argument too many; the program stands behind \"--\"; usage: vpnctl [OPTIONS] exec "
+         "CUSTOMER -- CMD...\n"},
         {{"status", "--", "ls"}, "vpnctl: this command takes no \"--\"; usage: vpnctl [OPTIONS] status [CUSTOMER]\n"},
         {{"update", "isntall"}, "vpnctl: update {install|status|rollback|mark-good}\n"},
         {{"update", "install"}, "vpnctl: update install needs the bundle's FILE\n"},
@@ -92,7 +95,8 @@ TEST_CASE("help and version exit with 0; the help names every command") {
     for (const Command& command : commands()) {
         CAPTURE(command.name);
         CHECK(help.out.find(fmt::format("\n  {} ", command.name)) != std::string::npos);
-        CHECK(vpnctl({"help", std::string(command.name)}).out.find(fmt::format("vpnctl [OPTIONS] {}", command.name)) != std::string::npos);
+        CHECK(vpnctl({"help", std::string(command.name)}).out.find(fmt::format("vpnctl [OPTIONS] {}", command.name)) !=
+              std::string::npos);
         CHECK((command.run != nullptr));
         CHECK(command.required <= command.arguments.size());
     }
@@ -104,8 +108,8 @@ TEST_CASE("help and version exit with 0; the help names every command") {
 TEST_CASE("check exits with 0 for a good configuration and 1 for a bad one, with the errors on stdout") {
     const auto good = vpnctl({"check", kExamples});
     CHECK(good.status == kDone);
-    CHECK(good.out == kExamples + "/secrets:1:1: warning: is not here: what needs the keys is not checked\n" + kExamples +
-                          ": 1 customer, 0 errors, 1 warning\n");
+    CHECK(good.out == kExamples + "/secrets:1:1: warning: is not here: what needs the keys is not checked\n" +
+                          kExamples + ": 1 customer, 0 errors, 1 warning\n");
     CHECK(vpnctl({"--config", kExamples, "check"}).out == good.out);
     const auto bad = vpnctl({"check", kExamples + "/customers"});
     CHECK(bad.status == kAnswerIsNo);
@@ -118,8 +122,8 @@ TEST_CASE("check exits with 0 for a good configuration and 1 for a bad one, with
 
 TEST_CASE("explain knows keys, suggests, and lists all without one") {
     CHECK(vpnctl({"explain", "stack.mtu"}).out.starts_with("stack.mtu (customers/ID.toml, optional)\n"));
-    CHECK(vpnctl({"explain", "wireguard.listen_port"}).out.find("\n\nwireguard.listen_port (customers/ID.toml, optional)\n") !=
-          std::string::npos);
+    CHECK(vpnctl({"explain", "wireguard.listen_port"})
+              .out.find("\n\nwireguard.listen_port (customers/ID.toml, optional)\n") != std::string::npos);
     const auto unknown = vpnctl({"explain", "mtu"});
     CHECK(unknown.status == kAnswerIsNo);
     CHECK(unknown.err == "vpnctl: there is no key \"mtu\"; did you mean \"stack.mtu\"?\n");
@@ -133,7 +137,8 @@ TEST_CASE("without a daemon the exit status is 3 and the line says what to do") 
         const auto ran = vpnctl({"--run-dir", "/nonexistent", command});
         CHECK(ran.status == kUnreachable);
         CHECK(ran.err ==
-              "vpnctl: cannot reach vpnd at /nonexistent/snapshot.sock: no such file; is stackd running? (systemctl status warren)\n");
+              "vpnctl: cannot reach vpnd at /nonexistent/snapshot.sock: no such file; is stackd running? (systemctl "
+              "status warren)\n");
         CHECK(ran.out == "");
     }
     CHECK(vpnctl({"--run-dir", "/nonexistent", "wg", "acme"}).status == kUnreachable);
@@ -141,13 +146,15 @@ TEST_CASE("without a daemon the exit status is 3 and the line says what to do") 
         const auto ran = vpnctl({"--run-dir", "/nonexistent", command});
         CHECK(ran.status == kUnreachable);
         CHECK(ran.err ==
-              "vpnctl: cannot reach stackd at /nonexistent/control.sock: no such file; is stackd running? (systemctl status warren)\n");
+              "vpnctl: cannot reach stackd at /nonexistent/control.sock: no such file; is stackd running? (systemctl "
+              "status warren)\n");
     }
 }
 
 TEST_CASE("a socket that nobody listens at is unreachable too") {
     const FakeDaemon elsewhere("other.sock", [](ipc::Channel&) {});
-    REQUIRE(ipc::listen_at(elsewhere.run_dir() + "/snapshot.sock", 0600).has_value());  // closed again at once, the file stays
+    REQUIRE(ipc::listen_at(elsewhere.run_dir() + "/snapshot.sock", 0600)
+                .has_value());  // closed again at once, the file stays
     const auto ran = vpnctl({"--run-dir", elsewhere.run_dir(), "status"});
     CHECK(ran.status == kUnreachable);
     CHECK(ran.err.find("/snapshot.sock: nobody listens there; is stackd running?") != std::string::npos);
@@ -158,7 +165,8 @@ TEST_CASE("what vpnd says is shown by each command") {
     Snapshot without_peers = snapshot;
     for (auto& customer : without_peers.customers) customer.peers.clear();
     CHECK(ask_vpnd({"status"}).out.ends_with("; tunnels go on, changes wait\n" + status_text(snapshot)));
-    CHECK(ask_vpnd({"status", "acme"}).out.ends_with("; tunnels go on, changes wait\n" + customer_text(snapshot.customers[0])));
+    CHECK(ask_vpnd({"status", "acme"})
+              .out.ends_with("; tunnels go on, changes wait\n" + customer_text(snapshot.customers[0])));
     CHECK(ask_vpnd({"customers"}).out == customers_text(snapshot));
     CHECK(ask_vpnd({"peers"}).out == peers_text(snapshot, true));
     CHECK(ask_vpnd({"peers", "acme"}).out == peers_text({snapshot.header, {snapshot.customers[0]}}, false));
@@ -190,14 +198,18 @@ TEST_CASE("a vpnd that hangs up half-way is unreachable, one that talks nonsense
         });
         return vpnctl({"--run-dir", daemon.run_dir(), "status"});
     };
-    const auto gone = ask([](ipc::Channel& channel) { samples::send(channel, ipc::SnapshotMessage(ipc::SnapshotHeader{})); });
+    const auto gone =
+        ask([](ipc::Channel& channel) { samples::send(channel, ipc::SnapshotMessage(ipc::SnapshotHeader{})); });
     CHECK(gone.status == kUnreachable);
     CHECK(gone.err == "vpnctl: vpnd closed the connection; see journalctl -u 'warren*'\n");
     const auto nonsense = ask([](ipc::Channel& channel) { (void)channel.send(as_bytes("nonsense")); });
     CHECK(nonsense.status == kFailed);
     CHECK(nonsense.err.starts_with("vpnctl: vpnd: "));
-    CHECK(ask([](ipc::Channel& channel) { samples::send(channel, ipc::SnapshotMessage(ipc::PeerSnapshot{})); }).status == kFailed);
-    CHECK(ask([](ipc::Channel& channel) { samples::send(channel, ipc::SnapshotMessage(ipc::SnapshotEnd{})); }).status == kFailed);
+    CHECK(ask([](ipc::Channel& channel) {
+              samples::send(channel, ipc::SnapshotMessage(ipc::PeerSnapshot{}));
+          }).status == kFailed);
+    CHECK(ask([](ipc::Channel& channel) { samples::send(channel, ipc::SnapshotMessage(ipc::SnapshotEnd{})); }).status ==
+          kFailed);
 }
 
 TEST_CASE("apply and diff print stackd's answer as it comes and exit as it says") {
@@ -209,11 +221,12 @@ TEST_CASE("apply and diff print stackd's answer as it comes and exit as it says"
             if (!received) return;
             const auto message = ipc::decode_control(Bytes(space).first(received->size));
             if (message) asked = std::get<ipc::ControlRequest>(*message).verb;
-            samples::send(
-                channel, ipc::ControlMessage(ipc::ControlText{ipc::ControlText::Kind::kDiagnostic, "globex", "globex.toml:1:1: error: x"}));
-            samples::send(channel,
-                          ipc::ControlMessage(ipc::ControlText{ipc::ControlText::Kind::kStep, "acme", "make namespace warren-acme"}));
-            samples::send(channel, ipc::ControlMessage(ipc::ControlDone{static_cast<std::uint8_t>(status), 8, "generation 8: 1 step"}));
+            samples::send(channel, ipc::ControlMessage(ipc::ControlText{ipc::ControlText::Kind::kDiagnostic, "globex",
+                                                                        "globex.toml:1:1: error: x"}));
+            samples::send(channel, ipc::ControlMessage(ipc::ControlText{ipc::ControlText::Kind::kStep, "acme",
+                                                                        "make namespace warren-acme"}));
+            samples::send(channel, ipc::ControlMessage(
+                                       ipc::ControlDone{static_cast<std::uint8_t>(status), 8, "generation 8: 1 step"}));
         });
         const auto ran = vpnctl({"--run-dir", daemon.run_dir(), status == 1 ? "diff" : "apply"});
         CHECK(ran.status == status);
@@ -225,7 +238,8 @@ TEST_CASE("apply and diff print stackd's answer as it comes and exit as it says"
 TEST_CASE("a stackd that goes away in the middle is unreachable") {
     const FakeDaemon daemon("control.sock", [](ipc::Channel& channel) {
         samples::ignore_request(channel);
-        samples::send(channel, ipc::ControlMessage(ipc::ControlText{ipc::ControlText::Kind::kStep, "acme", "make namespace"}));
+        samples::send(channel,
+                      ipc::ControlMessage(ipc::ControlText{ipc::ControlText::Kind::kStep, "acme", "make namespace"}));
     });
     const auto ran = vpnctl({"--run-dir", daemon.run_dir(), "apply"});
     CHECK(ran.status == kUnreachable);
@@ -242,6 +256,7 @@ TEST_CASE("routes and exec refuse what is no customer and say who has no stack")
     const auto ran = vpnctl({"routes", "nobody-of-that-name"});
     CHECK(ran.status == kFailed);
     CHECK(ran.err ==
-          "vpnctl: customer nobody-of-that-name has no stack here (/run/netns/warren-nobody-of-that-name: no such file); see vpnctl "
+          "vpnctl: customer nobody-of-that-name has no stack here (/run/netns/warren-nobody-of-that-name: no such "
+          "file); see vpnctl "
           "customers\n");
 }

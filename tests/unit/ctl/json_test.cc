@@ -60,7 +60,8 @@ TEST_CASE("every table has its document") {
     CHECK(json::parse(counters_json(with_workers))["workers"] ==
           json::parse(R"([{"worker": 0, "handed_over": 7, "taken_over": 0, "ring_full": 2, "cpu_ns": 1500000000},
                           {"worker": 1, "handed_over": 0, "taken_over": 7, "ring_full": 0, "cpu_ns": 20000000}])"));
-    CHECK(json::parse(counters_json(with_workers))["vpnd"] == json::parse(R"({"cpu_ns": 2000000000, "resident_bytes": 50000000})"));
+    CHECK(json::parse(counters_json(with_workers))["vpnd"] ==
+          json::parse(R"({"cpu_ns": 2000000000, "resident_bytes": 50000000})"));
     const json drops = json::parse(drops_json(snapshot))["drops"];
     CHECK(drops[0]["customer"].is_null());
     CHECK(drops[2]["customer"] == "acme");
@@ -99,15 +100,20 @@ TEST_CASE("check tells programs where each error is and who is valid") {
     CHECK(document["valid"] == false);
     CHECK(document["appliance_valid"] == true);
     CHECK(document["customers"][0] == json({{"id", "acme"}, {"valid", false}}));
-    CHECK(document["diagnostics"][0] ==
-          json({{"file", "acme.toml"}, {"line", 3}, {"column", 9}, {"severity", "error"}, {"customer", "acme"}, {"message", "wrong"}}));
+    CHECK(document["diagnostics"][0] == json({{"file", "acme.toml"},
+                                              {"line", 3},
+                                              {"column", 9},
+                                              {"severity", "error"},
+                                              {"customer", "acme"},
+                                              {"message", "wrong"}}));
 }
 
 TEST_CASE("apply and diff tell programs steps, diagnostics and notes apart") {
-    const json document = json::parse(control_json({{ipc::ControlText::Kind::kStep, "acme", "make namespace"},
-                                                    {ipc::ControlText::Kind::kDiagnostic, "globex", "globex.toml:1:1: error: x"},
-                                                    {ipc::ControlText::Kind::kNote, "", "hello"}},
-                                                   {1, 8, "1 step"}));
+    const json document =
+        json::parse(control_json({{ipc::ControlText::Kind::kStep, "acme", "make namespace"},
+                                  {ipc::ControlText::Kind::kDiagnostic, "globex", "globex.toml:1:1: error: x"},
+                                  {ipc::ControlText::Kind::kNote, "", "hello"}},
+                                 {1, 8, "1 step"}));
     CHECK(document["exit_status"] == 1);
     CHECK(document["generation"] == 8);
     CHECK(document["summary"] == "1 step");

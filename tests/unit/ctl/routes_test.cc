@@ -15,7 +15,8 @@ namespace {
 // A message in the making.
 class Message {
   public:
-    Message(unsigned char family, unsigned char length, unsigned char type = RTN_UNICAST, unsigned char table = RT_TABLE_MAIN) {
+    Message(unsigned char family, unsigned char length, unsigned char type = RTN_UNICAST,
+            unsigned char table = RT_TABLE_MAIN) {
         header_ = mnl_nlmsg_put_header(space_.data());
         header_->nlmsg_type = RTM_NEWROUTE;
         route_ = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(header_, sizeof(rtmsg)));
@@ -91,7 +92,8 @@ TEST_CASE("other tables, cloned routes and other families are left out") {
 }
 
 TEST_CASE("attributes of a wrong size are not read") {
-    const auto route = Message(AF_INET, 8).raw(RTA_DST, 16).raw(RTA_GATEWAY, 3).raw(RTA_OIF, 2).raw(RTA_PRIORITY, 8).parse();
+    const auto route =
+        Message(AF_INET, 8).raw(RTA_DST, 16).raw(RTA_GATEWAY, 3).raw(RTA_OIF, 2).raw(RTA_PRIORITY, 8).parse();
     REQUIRE(route);
     CHECK(to_string(route->to) == "0.0.0.0/8");
     CHECK_FALSE(route->via);

@@ -80,7 +80,8 @@ Snapshot snapshot() {
     return out;
 }
 
-TemporaryDirectory::TemporaryDirectory() : path((std::filesystem::temp_directory_path() / "warren-ctl-XXXXXX").string()) {
+TemporaryDirectory::TemporaryDirectory()
+    : path((std::filesystem::temp_directory_path() / "warren-ctl-XXXXXX").string()) {
     REQUIRE(::mkdtemp(path.data()) != nullptr);
 }
 

@@ -59,7 +59,8 @@ class Room {
 
 std::string some_device() {
     for (const auto& entry : fs::directory_iterator("/sys/class/net")) {
-        if (fs::exists(entry.path() / "device") && read_text(entry.path() / "type").value() == "1\n") return entry.path().filename();
+        if (fs::exists(entry.path() / "device") && read_text(entry.path() / "type").value() == "1\n")
+            return entry.path().filename();
     }
     return "eth0";  // where there is none, any name is taken
 }
@@ -97,8 +98,8 @@ TEST_CASE("setup with its own answers writes a configuration that check accepts"
 
 TEST_CASE("setup asks again after a bad answer and says what is accepted") {
     const Room room;
-    const auto ran = room.setup({"no spaces here", "pop-1", "70000", "x", "0", "51900", "8443", "[::]:8444", "a/b", "alice", "short",
-                                 kPassword, kPassword + "!", kPassword, kPassword});
+    const auto ran = room.setup({"no spaces here", "pop-1", "70000", "x", "0", "51900", "8443", "[::]:8444", "a/b",
+                                 "alice", "short", kPassword, kPassword + "!", kPassword, kPassword});
     CAPTURE(ran.err);
     REQUIRE(ran.status == kDone);
     const config::Loaded loaded = config::load(room.config());
@@ -133,7 +134,8 @@ TEST_CASE("an appliance that has a warren.toml is left alone") {
     std::ofstream(room.config() + "/warren.toml") << "# mine\n";
     const auto ran = room.setup({"", "", "none"});
     CHECK(ran.status == kFailed);
-    CHECK(ran.err == "vpnctl: " + room.config() + "/warren.toml is there already; setup is for an appliance without one\n");
+    CHECK(ran.err ==
+          "vpnctl: " + room.config() + "/warren.toml is there already; setup is for an appliance without one\n");
     CHECK(room.text("etc/warren.toml") == "# mine\n");
     CHECK_FALSE(fs::exists(room.config() + "/secrets"));
 }
@@ -158,8 +160,10 @@ TEST_CASE("the key of a setup that was cut off is kept") {
     REQUIRE(room.setup({"", "", "", "", kPassword, kPassword}).status == kDone);
     CHECK(room.text("etc/secrets/uplink") == key);
     fs::remove(room.config() + "/warren.toml");
-    REQUIRE(room.setup({"", "", "", "", kPassword + "2", kPassword + "2"}).status == kDone);  // the same operator once more
-    CHECK(access::verify_password(access::parse_users(room.text("etc/users.toml"))->find_user("admin")->password, kPassword + "2"));
+    REQUIRE(room.setup({"", "", "", "", kPassword + "2", kPassword + "2"}).status ==
+            kDone);  // the same operator once more
+    CHECK(access::verify_password(access::parse_users(room.text("etc/users.toml"))->find_user("admin")->password,
+                                  kPassword + "2"));
     const Room other;
     REQUIRE(other.setup({"", "", "none"}).status == kDone);
     CHECK(other.text("etc/secrets/uplink") != key);
@@ -168,14 +172,15 @@ TEST_CASE("the key of a setup that was cut off is kept") {
 TEST_CASE("the uplink's file is written where it is asked for, and only there") {
     const Room room;
     const std::string device = some_device();
-    const auto ran = room.setup({"", "", "198.51.100.0/24", "198.51.100.7/24", "no such device", device, "203.0.113.1", "198.51.100.1",
-                                 "time.example", "192.0.2.123", "none"},
+    const auto ran = room.setup({"", "", "198.51.100.0/24", "198.51.100.7/24", "no such device", device, "203.0.113.1",
+                                 "198.51.100.1", "time.example", "192.0.2.123", "none"},
                                 {"--network-dir", room.network()});
     CAPTURE(ran.err);
     REQUIRE(ran.status == kDone);
-    CHECK(room.text("network/10-uplink.network") == fmt::format("# Made by vpnctl setup.\n[Match]\nName={}\n\n[Network]\n"
-                                                                "Address=198.51.100.7/24\nGateway=198.51.100.1\nNTP=192.0.2.123\n",
-                                                                device));
+    CHECK(room.text("network/10-uplink.network") ==
+          fmt::format("# Made by vpnctl setup.\n[Match]\nName={}\n\n[Network]\n"
+                      "Address=198.51.100.7/24\nGateway=198.51.100.1\nNTP=192.0.2.123\n",
+                      device));
     CHECK(room.mode("network/10-uplink.network") == 0644);  // systemd-networkd is not root
     CHECK(room.text("network/70-others.network").find("Unmanaged=yes") != std::string::npos);
     CHECK(ran.err.find("the network itself") != std::string::npos);
@@ -191,7 +196,8 @@ TEST_CASE("the uplink's file is written where it is asked for, and only there") 
 }
 
 TEST_CASE("addresses of the uplink and its gateway are checked") {
-    for (const char* text : {"198.51.100.7", "x", "", "198.51.100.255/24", "127.0.0.1/8", "224.0.0.1/24", "198.51.100.7/33"}) {
+    for (const char* text :
+         {"198.51.100.7", "x", "", "198.51.100.255/24", "127.0.0.1/8", "224.0.0.1/24", "198.51.100.7/33"}) {
         CAPTURE(text);
         CHECK_FALSE(uplink_address_problem(text).empty());
     }
@@ -216,8 +222,9 @@ TEST_CASE("listeners are those of the valid files that the uplink can reach") {
     const Room room;
     REQUIRE(room.setup({"", "51900", "198.51.100.1:8444", "", kPassword, kPassword}).status == kDone);
     fs::copy(room.config() + "/secrets/uplink", room.config() + "/secrets/own");
-    std::ofstream(room.config() + "/customers/acme.toml") << "schema = 1\nname = \"Acme\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n"
-                                                             "[wireguard]\nlisten_port = 51842\nprivate_key = { secret = \"own\" }\n";
+    std::ofstream(room.config() + "/customers/acme.toml")
+        << "schema = 1\nname = \"Acme\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n"
+           "[wireguard]\nlisten_port = 51842\nprivate_key = { secret = \"own\" }\n";
     const auto run = [&](std::vector<std::string> more = {}) {
         more.insert(more.begin(), {"--config", room.config(), "listeners"});
         return vpnctl(more);

@@ -9,9 +9,9 @@
 #include <sstream>
 
 #include "access/secrets.h"
+#include "ctl/ask/program.h"
 #include "ctl/command.h"
 #include "ctl/files/files.h"
-#include "ctl/ask/program.h"
 #include "ctl/files/redact.h"
 #include "ctl/files/tar.h"
 #include "samples.h"
@@ -52,17 +52,22 @@ class Room {
         write("secrets/uplink", kPrivate + "\n");
         write("secrets/acme/branch.psk", "  " + kPreshared + "\r\n");
         write("secrets/status.pem", "-----BEGIN PRIVATE KEY-----\n" + kPem + "\n-----END PRIVATE KEY-----\n");
-        write("warren.toml", "schema = 1\n[appliance]\nname = \"pop-1\"\n# was " + kPreshared + " before, token " + token + "\n");
+        write("warren.toml",
+              "schema = 1\n[appliance]\nname = \"pop-1\"\n# was " + kPreshared + " before, token " + token + "\n");
         write("customers/acme.toml",
-              fmt::format("schema = 1\nname = \"Acme {}\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n[[wireguard.peer]]\n"
-                          "name = \"branch\"\npublic_key = \"{}\"\npreshared_key = \"{}\"\nallowed_ips = [\"10.0.1.0/24\"]\n",
-                          kPrivate, kPublic, kPrivate));
-        write("users.toml", fmt::format("schema = 1\n[[user]]\nname = \"alice\"\nrole = \"operator\"\npassword = \"{}\"\n"
-                                        "[[token]]\nname = \"prometheus\"\nrole = \"viewer\"\nsha256 = \"{}\"\n",
-                                        hash, token_hash));
+              fmt::format(
+                  "schema = 1\nname = \"Acme {}\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n[[wireguard.peer]]\n"
+                  "name = \"branch\"\npublic_key = \"{}\"\npreshared_key = \"{}\"\nallowed_ips = [\"10.0.1.0/24\"]\n",
+                  kPrivate, kPublic, kPrivate));
+        write("users.toml",
+              fmt::format("schema = 1\n[[user]]\nname = \"alice\"\nrole = \"operator\"\npassword = \"{}\"\n"
+                          "[[token]]\nname = \"prometheus\"\nrole = \"viewer\"\nsha256 = \"{}\"\n",
+                          hash, token_hash));
     }
 
-    void write(const std::string& name, const std::string& text) const { std::ofstream(root + "/etc/" + name, std::ios::binary) << text; }
+    void write(const std::string& name, const std::string& text) const {
+        std::ofstream(root + "/etc/" + name, std::ios::binary) << text;
+    }
     [[nodiscard]] samples::Ran make() const {
         return vpnctl({"--config", root + "/etc", "--run-dir", root + "/run", "support-bundle", bundle()});
     }
@@ -84,21 +89,24 @@ TEST_CASE("no secret occurs in any file of a bundle") {
     REQUIRE(::lstat(room.bundle().c_str(), &found) == 0);
     CHECK((found.st_mode & 07777) == 0600);
     const std::string all = tar({"-xzOf", room.bundle()});
-    for (const std::string& secret : {kPrivate, kPreshared, kPem, room.token, room.token_hash, room.hash, std::string("$argon2")}) {
+    for (const std::string& secret :
+         {kPrivate, kPreshared, kPem, room.token, room.token_hash, room.hash, std::string("$argon2")}) {
         CAPTURE(secret);
         CHECK(all.find(secret) == std::string::npos);
     }
     // What makes it worth having.
     for (const std::string& wanted :
-         {std::string("name = \"pop-1\""), kPublic, std::string("user alice operator"), std::string("token prometheus viewer"),
-          std::string("acme/branch.psk"), std::string(WARREN_VERSION), std::string("cannot reach vpnd"), std::string(kRedacted)}) {
+         {std::string("name = \"pop-1\""), kPublic, std::string("user alice operator"),
+          std::string("token prometheus viewer"), std::string("acme/branch.psk"), std::string(WARREN_VERSION),
+          std::string("cannot reach vpnd"), std::string(kRedacted)}) {
         CAPTURE(wanted);
         CHECK(all.find(wanted) != std::string::npos);
     }
     const std::string names = tar({"-tzf", room.bundle()});
-    for (const char* name : {"versions.txt", "os-release.txt", "config/warren.toml", "config/customers/acme.toml", "config/users.txt",
-                             "status.json", "counters.json", "drops.json", "kernel/uname.txt", "kernel/meminfo.txt", "uplink/routes.txt",
-                             "uplink/nftables.txt", "stacks/README.txt", "journal/warren.txt"}) {
+    for (const char* name :
+         {"versions.txt", "os-release.txt", "config/warren.toml", "config/customers/acme.toml", "config/users.txt",
+          "status.json", "counters.json", "drops.json", "kernel/uname.txt", "kernel/meminfo.txt", "uplink/routes.txt",
+          "uplink/nftables.txt", "stacks/README.txt", "journal/warren.txt"}) {
         CAPTURE(name);
         CHECK(names.find(fmt::format("warren-support/{}\n", name)) != std::string::npos);
     }
@@ -112,7 +120,8 @@ TEST_CASE("a bundle replaces nothing, and one that cannot be written leaves noth
     const auto again = room.make();
     CHECK(again.status == kFailed);
     CHECK(again.err == "vpnctl: " + room.bundle() + " is there already\n");
-    const auto nowhere = vpnctl({"--config", room.root + "/etc", "--run-dir", room.root, "support-bundle", room.root + "/none/x.tar.gz"});
+    const auto nowhere = vpnctl(
+        {"--config", room.root + "/etc", "--run-dir", room.root, "support-bundle", room.root + "/none/x.tar.gz"});
     CHECK(nowhere.status == kFailed);
     CHECK(nowhere.err == fmt::format("vpnctl: write {}/none/x.tar.gz.new: No such file or directory\n", room.root));
 }
@@ -134,8 +143,10 @@ TEST_CASE("secrets are found inside of other text, tokens and password hashes by
 }
 
 TEST_CASE("tar reads back what was packed") {
-    const std::vector<TarFile> files{
-        {"a/empty", ""}, {"a/" + std::string(200, 'n'), "cut"}, {"a/b", std::string(512, 'x')}, {"a/c", std::string(513, 'y')}};
+    const std::vector<TarFile> files{{"a/empty", ""},
+                                     {"a/" + std::string(200, 'n'), "cut"},
+                                     {"a/b", std::string(512, 'x')},
+                                     {"a/c", std::string(513, 'y')}};
     const std::string archive = tar_of(files, 1'700'000'000);
     CHECK(archive.size() % 512 == 0);
     const auto names = run_program({"tar", "-tvf", "-"}, archive);
@@ -148,7 +159,8 @@ TEST_CASE("tar reads back what was packed") {
 }
 
 TEST_CASE("a program is asked within limits") {
-    CHECK(run_program({"cat"}, std::string(3'000'000, 'z'), {std::chrono::seconds(20), 4'000'000})->output.size() == 3'000'000);
+    CHECK(run_program({"cat"}, std::string(3'000'000, 'z'), {std::chrono::seconds(20), 4'000'000})->output.size() ==
+          3'000'000);
     const auto cut = run_program({"cat"}, std::string(3'000'000, 'z'));
     CHECK(cut->output.size() == 1024 * 1024);
     CHECK(cut->was_cut);
@@ -156,6 +168,7 @@ TEST_CASE("a program is asked within limits") {
     CHECK(run_program({"sh", "-c", "echo out; echo err >&2; exit 7"})->exit_status == 7);
     CHECK(run_program({"sh", "-c", "kill -9 $$"})->exit_status == 137);
     CHECK(run_program({"no-such-program"}).error().code == ErrorCode::kNotFound);
-    CHECK(run_program({"sleep", "30"}, "", {std::chrono::seconds(1), 10}).error().what == "sleep did not end within 1 s");
+    CHECK(run_program({"sleep", "30"}, "", {std::chrono::seconds(1), 10}).error().what ==
+          "sleep did not end within 1 s");
     CHECK(run_program({"env"})->output.find("HOME") == std::string::npos);
 }

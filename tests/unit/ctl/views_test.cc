@@ -41,11 +41,12 @@ TEST_CASE("the status at a glance") {
 
 TEST_CASE("what stackd could not do stands first, each problem in a line that does not steer the terminal") {
     using Kind = warren::ipc::ControlText::Kind;
-    const StackdStatus stackd{"",
-                              {"pid 12, up 60 s", "vpnd pid 13"},
-                              {{Kind::kDiagnostic, "acme", "/etc/warren/customers/acme.toml:2:1: error: no\033[31m\n  2 | x\n    | ^"},
-                               {Kind::kNote, "globex", "handoff: no device eth7 in the uplink"},
-                               {Kind::kNote, "", "nothing applied"}}};
+    const StackdStatus stackd{
+        "",
+        {"pid 12, up 60 s", "vpnd pid 13"},
+        {{Kind::kDiagnostic, "acme", "/etc/warren/customers/acme.toml:2:1: error: no\033[31m\n  2 | x\n    | ^"},
+         {Kind::kNote, "globex", "handoff: no device eth7 in the uplink"},
+         {Kind::kNote, "", "nothing applied"}}};
     CHECK(stackd_text(stackd, "") ==
           "stackd      pid 12, up 60 s; vpnd pid 13\n"
           "attention   /etc/warren/customers/acme.toml:2:1: error: no?[31m\n"
@@ -72,8 +73,8 @@ TEST_CASE("one customer's status; his name does not steer the terminal") {
     CHECK(customer_text(samples::snapshot().customers[0])
               .find("processor   0.001 s receiving, 3.500 s sending\n"
                     "limits      up 100 Mbit/s, down none, share 2\n") != std::string::npos);
-    CHECK(customer_text(samples::snapshot().customers[0]).find("dropped     4 packets\n            4 source_not_allowed\n\nPEER") !=
-          std::string::npos);
+    CHECK(customer_text(samples::snapshot().customers[0])
+              .find("dropped     4 packets\n            4 source_not_allowed\n\nPEER") != std::string::npos);
 }
 
 TEST_CASE("the counters' table has plain numbers") {
@@ -96,18 +97,19 @@ TEST_CASE("with several workers the counters tell what went from one to another"
 }
 
 TEST_CASE("drops are explained, unknown reasons too") {
-    CHECK(
-        drops_text(samples::snapshot()) ==
-        "CUSTOMER  PACKETS  REASON\n"
-        "(none)         12  bad_mac1\n"
-        "(none)          1  from_the_future\n"
-        "acme            4  source_not_allowed\n"
-        "\n"
-        "bad_mac1: A handshake message by somebody who does not know our public key: a scanner, or a client with the wrong server key. "
-        "If a customer complains, compare the server key in his client with the one shown here; else ignore it.\n"
-        "from_the_future: no explanation here; newer than this vpnctl\n"
-        "source_not_allowed: A packet from a peer whose source is not in his allowed_ips: the network is missing there, or it is spoofed. "
-        "Add the network to the peer's allowed_ips if it is his; else find out who spoofs it.\n");
+    CHECK(drops_text(samples::snapshot()) ==
+          "CUSTOMER  PACKETS  REASON\n"
+          "(none)         12  bad_mac1\n"
+          "(none)          1  from_the_future\n"
+          "acme            4  source_not_allowed\n"
+          "\n"
+          "bad_mac1: A handshake message by somebody who does not know our public key: a scanner, or a client with the "
+          "wrong server key. "
+          "If a customer complains, compare the server key in his client with the one shown here; else ignore it.\n"
+          "from_the_future: no explanation here; newer than this vpnctl\n"
+          "source_not_allowed: A packet from a peer whose source is not in his allowed_ips: the network is missing "
+          "there, or it is spoofed. "
+          "Add the network to the peer's allowed_ips if it is his; else find out who spoofs it.\n");
     CHECK(drops_text({}) == "nothing was dropped\n");
 }
 

@@ -44,7 +44,8 @@ struct World {
         const std::size_t stride = packet.size() + kTransportOverhead;
         for (std::size_t i = 0; i < kTrain; ++i) {
             write_transport_header(incoming.data() + i * stride, 64, counter++);
-            std::copy(packet.begin(), packet.end(), incoming.begin() + static_cast<std::ptrdiff_t>(i * stride + kTransportHeaderSize));
+            std::copy(packet.begin(), packet.end(),
+                      incoming.begin() + static_cast<std::ptrdiff_t>(i * stride + kTransportHeaderSize));
         }
         const Train train{{0}, remote, {}, 0, stride, incoming};
         pipeline.inbound(now, std::span(&train, 1), out);
@@ -59,7 +60,8 @@ struct World {
     // Two times 20 bytes of headers; the length is a multiple of 16, so nothing is padded.
     Packet packet = udp_packet({}, 1, 2, Packet(kPayload + 12));
     Packet incoming = Packet(kTrain * (packet.size() + kTransportOverhead));
-    Packet outgoing = from_tun(udp_packet({IpAddress::v4(10, 0, 1, 10), IpAddress::v4(10, 0, 0, 2)}, 2, 1, Packet(kPayload)));
+    Packet outgoing =
+        from_tun(udp_packet({IpAddress::v4(10, 0, 1, 10), IpAddress::v4(10, 0, 0, 2)}, 2, 1, Packet(kPayload)));
 };
 
 }  // namespace

@@ -28,7 +28,8 @@ struct Received {
     Train train;
 };
 
-bool push(Backlog& backlog, CustomerIndex customer, std::size_t count, std::uint8_t mark = 0, std::size_t segment = kSegment) {
+bool push(Backlog& backlog, CustomerIndex customer, std::size_t count, std::uint8_t mark = 0,
+          std::size_t segment = kSegment) {
     Received received(backlog, count, mark, segment);
     return backlog.push(customer, received.train, &received.buffer);
 }
@@ -135,7 +136,8 @@ TEST_CASE("when many hold much, each may hold less, and who holds nothing always
     }
 }
 
-TEST_CASE("who holds nothing finds room beside three hundred others, and for a datagram beside as many as there can be") {
+TEST_CASE(
+    "who holds nothing finds room beside three hundred others, and for a datagram beside as many as there can be") {
     Backlog backlog;
     for (std::uint32_t customer = 10; customer < 310; ++customer) (void)push(backlog, {customer}, 16);
     CHECK(push(backlog, kOne, 16));
@@ -214,7 +216,8 @@ TEST_CASE("a train far too long for a turn is divided at a datagram, one that is
     backlog.release();
 }
 
-// --- whose a train is -------------------------------------------------------------------------------------------------------------------
+// --- whose a train is
+// -------------------------------------------------------------------------------------------------------------------
 
 struct TwoCustomers : Rig {
     TwoCustomers() {
@@ -233,7 +236,8 @@ struct TwoCustomers : Rig {
     Train train_of(const std::vector<std::uint32_t>& sessions) {
         bytes.clear();
         for (const std::uint32_t session : sessions) {
-            const Packet message = seal(session == 9 ? 0x7777 : index_of(session), counter++, udp_packet({}, 1, 2, Packet(100)));
+            const Packet message =
+                seal(session == 9 ? 0x7777 : index_of(session), counter++, udp_packet({}, 1, 2, Packet(100)));
             size = message.size();
             bytes.insert(bytes.end(), message.begin(), message.end());
         }
@@ -275,7 +279,8 @@ TEST_CASE("a train that holds messages of two customers and of none is taken apa
     }
     for (const CustomerTrain& part : parts) rig.pipeline->inbound(rig.now, std::span(&part.train, 1), rig.out);
     std::vector<std::uint32_t> delivered;
-    for (const TunWrite& write : rig.out.tun_writes) delivered.insert(delivered.end(), write.packets, write.customer.value);
+    for (const TunWrite& write : rig.out.tun_writes)
+        delivered.insert(delivered.end(), write.packets, write.customer.value);
     CHECK(delivered == std::vector<std::uint32_t>{0, 0, 1, 1, 0});
     CHECK(rig.own_drops(DropReason::kReceiverIndexUnknown) == 1);
     rig.out.clear();

@@ -49,10 +49,10 @@ TEST_CASE("the pseudo-header of IPv4 and IPv6 makes a right transport checksum a
     v6.destination = *parse_ip("fd00::2");
     const Packet packet_v4 = udp_packet({}, 1, 2, payload);
     const Packet packet_v6 = udp_packet(v6, 1, 2, payload);
-    CHECK(checksum_fold(checksum_pseudo_header(Bytes(packet_v4).subspan(12, 8), 17, 11) + checksum_sum(Bytes(packet_v4).subspan(20))) ==
-          0xffff);
-    CHECK(checksum_fold(checksum_pseudo_header(Bytes(packet_v6).subspan(8, 32), 17, 11) + checksum_sum(Bytes(packet_v6).subspan(40))) ==
-          0xffff);
+    CHECK(checksum_fold(checksum_pseudo_header(Bytes(packet_v4).subspan(12, 8), 17, 11) +
+                        checksum_sum(Bytes(packet_v4).subspan(20))) == 0xffff);
+    CHECK(checksum_fold(checksum_pseudo_header(Bytes(packet_v6).subspan(8, 32), 17, 11) +
+                        checksum_sum(Bytes(packet_v6).subspan(40))) == 0xffff);
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 #include <map>
 
 #include "rig.h"
-#include "vpnd/packet/segment.h"
 #include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/packet/segment.h"
 
 namespace warren::dataplane::test {
 namespace {
@@ -139,11 +139,12 @@ TEST_CASE("nothing is joined that differs in any field but length, sequence, ide
         [](Flow& f) { f.ip.traffic_class = 4; },     [](Flow& f) { f.ip.traffic_class = 3; },
         [](Flow& f) { f.ip.hop_limit = 63; },        [](Flow& f) { f.tcp.source_port = 1; },
         [](Flow& f) { f.ip.source.octets[3] ^= 1; }, [](Flow& f) { f.ip.destination.octets[3] ^= 1; }};
-    const std::vector<Change> changes_for_tcp{[](Flow& f) { f.tcp.sequence += 1; }, [](Flow& f) { f.tcp.sequence -= 1; },
-                                              [](Flow& f) { f.tcp.acknowledgement += 1; }, [](Flow& f) { f.tcp.window += 1; },
-                                              [](Flow& f) {
-                                                  f.tcp.options = {1, 1, 1, 1};
-                                              }};
+    const std::vector<Change> changes_for_tcp{
+        [](Flow& f) { f.tcp.sequence += 1; }, [](Flow& f) { f.tcp.sequence -= 1; },
+        [](Flow& f) { f.tcp.acknowledgement += 1; }, [](Flow& f) { f.tcp.window += 1; },
+        [](Flow& f) {
+            f.tcp.options = {1, 1, 1, 1};
+        }};
     for (const bool is_v4 : {true, false}) {
         for (const bool is_tcp : {true, false}) {
             auto changes = changes_for_all;
@@ -295,7 +296,8 @@ TEST_CASE("a super-packet goes back into one train: 64 packets, and no more than
 TEST_CASE("flows side by side are joined apart; more than eight at once stay right") {
     for (const std::size_t flows : {2U, 8U, 9U, 30U}) {
         std::vector<Flow> all;
-        for (std::size_t i = 0; i < flows; ++i) all.emplace_back(i % 2 == 0, i % 3 != 0, static_cast<std::uint16_t>(1'000 + i));
+        for (std::size_t i = 0; i < flows; ++i)
+            all.emplace_back(i % 2 == 0, i % 3 != 0, static_cast<std::uint16_t>(1'000 + i));
         std::vector<Packet> packets;
         for (int round = 0; round < 5; ++round) {
             for (Flow& flow : all) packets.push_back(flow.next(200));
@@ -318,7 +320,8 @@ std::map<Packet, std::vector<Packet>> by_flow(const std::vector<Packet>& packets
     return out;
 }
 
-// Without the identification of IPv4 packets that may not be fragmented: it means nothing, and joining does not keep it (RFC 6864 §4.1).
+// Without the identification of IPv4 packets that may not be fragmented: it means nothing, and joining does not keep it
+// (RFC 6864 §4.1).
 std::vector<Packet> without_identification(std::vector<Packet> packets) {
     for (Packet& packet : packets) {
         if (packet[0] >> 4 == 4 && (packet[6] & 0x40) != 0) packet[4] = packet[5] = packet[10] = packet[11] = 0;
@@ -354,7 +357,8 @@ TEST_CASE("random flows with all kinds of packets: every packet comes out once, 
     }
 }
 
-// --- super-packets from a stack ---------------------------------------------------------------------------------------------------
+// --- super-packets from a stack
+// ---------------------------------------------------------------------------------------------------
 
 // A TCP packet of `payload` bytes as a stack hands it over: checksum not complete, to be segmented at `gso_size`.
 Packet super_tcp(bool is_v4, std::size_t payload, std::uint16_t gso_size, std::uint8_t flags) {
@@ -363,7 +367,8 @@ Packet super_tcp(bool is_v4, std::size_t payload, std::uint16_t gso_size, std::u
     Packet packet = flow.next(payload, flags);
     const std::uint16_t start = is_v4 ? 20 : 40;
     store_be<std::uint16_t>(packet.data() + start + 16, 0xdead);  // whatever was there
-    OffloadHeader header{OffloadHeader::kNeedsChecksum, static_cast<std::uint8_t>(is_v4 ? 1 : 4), 9'999, gso_size, start, 16};
+    OffloadHeader header{
+        OffloadHeader::kNeedsChecksum, static_cast<std::uint8_t>(is_v4 ? 1 : 4), 9'999, gso_size, start, 16};
     const auto encoded = header.encode();
     Packet out(encoded.begin(), encoded.end());
     out.insert(out.end(), packet.begin(), packet.end());
@@ -461,7 +466,8 @@ TEST_CASE("offload headers that make no sense are refused") {
     CHECK(refused({kNeeds, 0, 0, 0, 19, 6}, datagram));    // a checksum inside the IP header
     CHECK(refused({kNeeds, 0, 0, 0, 20, 107}, datagram));  // beyond the end
     CHECK(refused({kNeeds, 0, 0, 0, 65'535, 65'535}, datagram));
-    CHECK(refused({kNeeds, 1, 0, 10, 20, 16}, Packet(tcp_v4.begin(), tcp_v4.begin() + 40)) == false);  // shorter than it says: malformed
+    CHECK(refused({kNeeds, 1, 0, 10, 20, 16}, Packet(tcp_v4.begin(), tcp_v4.begin() + 40)) ==
+          false);  // shorter than it says: malformed
     Packet no_payload = v4.next(0);
     CHECK(refused({kNeeds, 1, 0, 10, 20, 16}, no_payload));
     Packet bad_offset = tcp_v4;

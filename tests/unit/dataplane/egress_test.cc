@@ -16,7 +16,9 @@ Session session(std::uint32_t index) {
     return Session(std::move(install));
 }
 
-TEST_CASE("D13: a train holds messages of one session, endpoint, local address and traffic class, and each is sealed with its own key") {
+TEST_CASE(
+    "D13: a train holds messages of one session, endpoint, local address and traffic class, and each is sealed with "
+    "its own key") {
     const auto aead = *crypto::make_packet_aead(crypto::AeadBackend::kSodium);
     Egress egress(*aead);
     Output out;
@@ -54,7 +56,8 @@ TEST_CASE("D13: a train holds messages of one session, endpoint, local address a
             const TransportHeader header = parse_transport_header(message);
             const Session& sealer = header.receiver.value == 2 ? first : second;
             std::array<std::uint8_t, 32> plain{};
-            CHECK(crypto::aead_open(sealer.send_key.secret, header.counter, {}, message.subspan(kTransportHeaderSize), plain));
+            CHECK(crypto::aead_open(sealer.send_key.secret, header.counter, {}, message.subspan(kTransportHeaderSize),
+                                    plain));
             CHECK(plain[31] == 0x55);
         }
     }

@@ -23,7 +23,8 @@ IpFields from_to(const char* source, const char* destination) {
     return fields;
 }
 
-std::optional<Packet> answer(Packet offender, IcmpError error = IcmpError::kNoPeer, const CustomerView& view = customer()) {
+std::optional<Packet> answer(Packet offender, IcmpError error = IcmpError::kNoPeer,
+                             const CustomerView& view = customer()) {
     IcmpPacket out;
     const auto inner = InnerPacket::parse(offender);
     REQUIRE(inner.has_value());
@@ -67,7 +68,8 @@ TEST_CASE("D6: packet too big tells the size, in the words of either family") {
     CHECK((*v4)[20] == 3);
     CHECK((*v4)[21] == 4);
     CHECK(load_be<std::uint16_t>(v4->data() + 26) == 1'300);
-    const auto v6 = answer(udp_packet(from_to("fd00:42::9", "2001:db8::1"), 1, 2, Packet(300, 'x')), IcmpError::kTooBig);
+    const auto v6 =
+        answer(udp_packet(from_to("fd00:42::9", "2001:db8::1"), 1, 2, Packet(300, 'x')), IcmpError::kTooBig);
     CHECK((*v6)[40] == 2);
     CHECK((*v6)[41] == 0);
     CHECK(load_be<std::uint32_t>(v6->data() + 44) == 1'300);
@@ -91,7 +93,8 @@ TEST_CASE("D6: it comes from the stack's address nearest to the sender") {
     CHECK(source_for("2001:db8::7", "2001:db8::1") == *parse_ip("fd00:42::1"));
     CustomerView v4_only = customer();
     v4_only.addresses.resize(2);
-    CHECK_FALSE(answer(udp_packet(from_to("fd00::1", "2001:db8::1"), 1, 2, Packet(9)), IcmpError::kNoPeer, v4_only).has_value());
+    CHECK_FALSE(answer(udp_packet(from_to("fd00::1", "2001:db8::1"), 1, 2, Packet(9)), IcmpError::kNoPeer, v4_only)
+                    .has_value());
 }
 
 TEST_CASE("D6: never about an ICMP error; about a question, yes") {
@@ -100,8 +103,10 @@ TEST_CASE("D6: never about an ICMP error; about a question, yes") {
         const bool v4_error = type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
         const bool v6_error = type < 128 || type == 137;
         CAPTURE(type);
-        CHECK(answer(icmp_packet(from_to("10.0.0.9", "172.16.0.1"), static_cast<std::uint8_t>(type), 0, rest)).has_value() == !v4_error);
-        CHECK(answer(icmp_packet(from_to("fd00:42::9", "2001:db8::1"), static_cast<std::uint8_t>(type), 0, rest)).has_value() == !v6_error);
+        CHECK(answer(icmp_packet(from_to("10.0.0.9", "172.16.0.1"), static_cast<std::uint8_t>(type), 0, rest))
+                  .has_value() == !v4_error);
+        CHECK(answer(icmp_packet(from_to("fd00:42::9", "2001:db8::1"), static_cast<std::uint8_t>(type), 0, rest))
+                  .has_value() == !v6_error);
     }
     CHECK_FALSE(answer(ip_packet(from_to("10.0.0.9", "172.16.0.1"), 1, {})).has_value());  // too short to tell
 }

@@ -13,7 +13,9 @@ const Packet kHello{'h', 'e', 'l', 'l', 'o'};
 Packet hello_from(const char* source, const char* destination = nullptr, std::uint8_t traffic_class = 0) {
     IpFields fields;
     fields.source = *parse_ip(source);
-    fields.destination = *parse_ip(destination != nullptr ? destination : fields.source.is_v4() ? "10.0.0.1" : "fd00:42::1");
+    fields.destination = *parse_ip(destination != nullptr  ? destination
+                                   : fields.source.is_v4() ? "10.0.0.1"
+                                                           : "fd00:42::1");
     fields.traffic_class = traffic_class;
     return udp_packet(fields, 1000, 2000, kHello);
 }
@@ -46,8 +48,8 @@ TEST_CASE("a packet of an allowed source reaches the stack as it was sent, witho
 
 TEST_CASE("D14: what is no message of ours is counted and goes nowhere") {
     Rig rig = ready_rig();
-    for (const Packet& junk :
-         {Packet{}, Packet{4}, Packet(31, 4), Packet(148, 9), Packet{4, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}) {
+    for (const Packet& junk : {Packet{}, Packet{4}, Packet(31, 4), Packet(148, 9),
+                               Packet{4, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}) {
         rig.receive(junk);
     }
     CHECK(rig.own_drops(DropReason::kDatagramMalformed) == 5);
@@ -99,7 +101,8 @@ TEST_CASE("a session is served by its own listener only") {
     CHECK(rig.delivered().size() == 1);
 }
 
-TEST_CASE("forged messages cost a session's budget and no more; who comes from the peer's endpoint is heard all the same") {
+TEST_CASE(
+    "forged messages cost a session's budget and no more; who comes from the peer's endpoint is heard all the same") {
     Rig rig = ready_rig();
     const Endpoint home = rig.from;
     const Endpoint elsewhere = *parse_endpoint("192.0.2.66:6666");
@@ -357,7 +360,8 @@ TEST_CASE("D4: everything is allowed, and still no source that cannot be, nor th
     rig.put({.peers = {{0, {"0.0.0.0/0", "::/0"}}}});
     rig.install(0, 100, true);
     std::uint64_t counter = 0;
-    for (const char* martian : {"0.0.0.0", "127.0.0.1", "224.0.0.5", "255.255.255.255", "::", "::1", "ff02::5", "::ffff:10.0.0.2"}) {
+    for (const char* martian :
+         {"0.0.0.0", "127.0.0.1", "224.0.0.5", "255.255.255.255", "::", "::1", "ff02::5", "::ffff:10.0.0.2"}) {
         rig.receive(rig.seal(100, counter++, hello_from(martian)));
     }
     CHECK(rig.drops(DropReason::kSourceMartian) == 8);
@@ -397,7 +401,8 @@ TEST_CASE("D9: the outer congestion mark comes in as RFC 6040 says, DSCP untouch
         for (unsigned inner = 0; inner < 4; ++inner) {
             for (unsigned outer = 0; outer < 4; ++outer) {
                 rig.traffic_class = static_cast<std::uint8_t>(0x88 | outer);
-                rig.receive(rig.seal(100, counter++, hello_from(source, nullptr, static_cast<std::uint8_t>(0x2c << 2 | inner))));
+                rig.receive(rig.seal(100, counter++,
+                                     hello_from(source, nullptr, static_cast<std::uint8_t>(0x2c << 2 | inner))));
                 const auto expected = decapsulated_ecn(static_cast<Ecn>(outer), static_cast<Ecn>(inner));
                 const auto delivered = rig.delivered();
                 REQUIRE(delivered.size() == (expected ? 1 : 0));

@@ -118,12 +118,14 @@ TEST_CASE("D9: setting the ECN field leaves DSCP and a right header checksum, an
 }
 
 TEST_CASE("D4: sources that no host can have") {
-    for (const char* martian : {"0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.255", "224.0.0.1", "239.255.255.255", "255.255.255.255",
-                                "::", "::1", "ff02::1", "ff0e::1", "::ffff:10.0.0.2", "::ffff:127.0.0.1"}) {
+    for (const char* martian :
+         {"0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.255", "224.0.0.1", "239.255.255.255", "255.255.255.255",
+          "::", "::1", "ff02::1", "ff0e::1", "::ffff:10.0.0.2", "::ffff:127.0.0.1"}) {
         CHECK_MESSAGE(is_martian_source(*parse_ip(martian)), martian);
     }
-    for (const char* host : {"10.0.0.2", "1.0.0.0", "126.255.255.255", "128.0.0.1", "223.255.255.255", "240.0.0.1", "255.255.255.254",
-                             "::2", "fd00::1", "fe80::1", "2001:db8::1", "::fffe:10.0.0.2", "1::ffff:10.0.0.2"}) {
+    for (const char* host :
+         {"10.0.0.2", "1.0.0.0", "126.255.255.255", "128.0.0.1", "223.255.255.255", "240.0.0.1", "255.255.255.254",
+          "::2", "fd00::1", "fe80::1", "2001:db8::1", "::fffe:10.0.0.2", "1::ffff:10.0.0.2"}) {
         CHECK_MESSAGE(!is_martian_source(*parse_ip(host)), host);
     }
 }
@@ -140,7 +142,8 @@ TEST_CASE("D9: the table of RFC 6040, figure 4") {
                         {kEct1, {kEct1, kEct1, kEct1, kCe}},
                         {kCe, {kCe, kCe, kCe, kCe}}};
     for (const Row& row : rows) {
-        for (std::size_t outer = 0; outer < 4; ++outer) CHECK(decapsulated_ecn(static_cast<Ecn>(outer), row.inner) == row.outer[outer]);
+        for (std::size_t outer = 0; outer < 4; ++outer)
+            CHECK(decapsulated_ecn(static_cast<Ecn>(outer), row.inner) == row.outer[outer]);
     }
     for (unsigned traffic_class = 0; traffic_class < 256; ++traffic_class) {
         CHECK(encapsulated_traffic_class(static_cast<std::uint8_t>(traffic_class)) == (traffic_class & 3));

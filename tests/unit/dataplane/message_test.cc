@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "vpnd/dataplane/classify.h"
+#include "vpnd/dataplane/wg_transport.h"
 #include "vpnd/packet/drop_reason.h"
 #include "vpnd/packet/packet_buffer.h"
-#include "vpnd/dataplane/wg_transport.h"
 
 namespace warren::dataplane::test {
 namespace {
@@ -20,7 +20,8 @@ TEST_CASE("H1: only the exact type, length and reserved bytes are ours") {
             if (size > 0) datagram[0] = static_cast<std::uint8_t>(type);
             MessageClass expected = MessageClass::kUnknown;
             if (type == 4 && size >= 32) expected = MessageClass::kTransport;
-            if ((type == 1 && size == 148) || (type == 2 && size == 92) || (type == 3 && size == 64)) expected = MessageClass::kHandshake;
+            if ((type == 1 && size == 148) || (type == 2 && size == 92) || (type == 3 && size == 64))
+                expected = MessageClass::kHandshake;
             wrong += classify(datagram) == expected ? 0 : 1;
             for (std::size_t reserved = 1; reserved < 4 && reserved < size; ++reserved) {
                 for (unsigned bit = 0; bit < 8; ++bit) {

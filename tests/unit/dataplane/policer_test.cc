@@ -94,7 +94,8 @@ TEST_CASE("the same rate again keeps what is owed, another one forgives it") {
     CHECK(policer.pass(kStart, 1));
 }
 
-// --- in the pipeline ----------------------------------------------------------------------------------------------------------------
+// --- in the pipeline
+// ----------------------------------------------------------------------------------------------------------------
 
 constexpr std::uint32_t kIndex = 1 << 6;
 
@@ -110,7 +111,8 @@ struct LimitedRig : Rig {
     }
     static Packet from_site(std::size_t payload) { return udp_packet({}, 1, 2, Packet(payload)); }
     static Packet to_site(std::size_t payload) {
-        return udp_packet({.source = IpAddress::v4(10, 0, 1, 10), .destination = IpAddress::v4(10, 0, 0, 2)}, 2, 1, Packet(payload));
+        return udp_packet({.source = IpAddress::v4(10, 0, 1, 10), .destination = IpAddress::v4(10, 0, 0, 2)}, 2, 1,
+                          Packet(payload));
     }
     std::uint64_t next = 0;
 };
@@ -118,7 +120,8 @@ struct LimitedRig : Rig {
 TEST_CASE("over rate_up messages are dropped before they are opened, each counted, and keepalives pass") {
     LimitedRig rig(kRate, 0);
     const std::size_t in_burst = kBurst / 1'056 + 1;  // 1,000 bytes, headers of UDP, IP and WireGuard, padding
-    for (std::size_t i = 0; i < 2 * in_burst; ++i) rig.receive(rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000)));
+    for (std::size_t i = 0; i < 2 * in_burst; ++i)
+        rig.receive(rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000)));
     const std::size_t arrived = rig.delivered().size();
     CHECK(arrived >= in_burst - 2);
     CHECK(arrived <= in_burst + 2);
@@ -153,7 +156,8 @@ TEST_CASE("forged and replayed messages use up nobody's rate") {
     CHECK(rig.delivered().size() == 1);
 }
 
-TEST_CASE("forged messages that came in the same moment keep no good one out, and those over the rate are still not opened") {
+TEST_CASE(
+    "forged messages that came in the same moment keep no good one out, and those over the rate are still not opened") {
     LimitedRig rig(kRate, 0);
     const auto some = [&](std::size_t count, bool forged) {
         std::vector<Packet> out;

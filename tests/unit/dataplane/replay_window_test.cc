@@ -40,7 +40,8 @@ TEST_CASE("S7: a counter is accepted once") {
 
 TEST_CASE("S7: 8128 counters behind the newest are accepted, 8129 are not") {
     CHECK(kSize == 8128);
-    for (const std::uint64_t newest : {std::uint64_t{8129}, std::uint64_t{10'000}, std::uint64_t{1} << 40, UINT64_MAX}) {
+    for (const std::uint64_t newest :
+         {std::uint64_t{8129}, std::uint64_t{10'000}, std::uint64_t{1} << 40, UINT64_MAX}) {
         for (std::uint64_t phase = 0; phase < 64; ++phase) {
             ReplayWindow window;
             const std::uint64_t at = newest - phase % 2 * 63;
@@ -74,8 +75,9 @@ TEST_CASE("S7: the newest on every bit of a word, the oldest still told apart") 
 }
 
 TEST_CASE("S7: a jump beyond the window forgets what was marked, and only that") {
-    for (const std::uint64_t jump : {std::uint64_t{63}, std::uint64_t{64}, std::uint64_t{8127}, std::uint64_t{8128}, std::uint64_t{8129},
-                                     std::uint64_t{8192}, std::uint64_t{8256}, std::uint64_t{1} << 50}) {
+    for (const std::uint64_t jump :
+         {std::uint64_t{63}, std::uint64_t{64}, std::uint64_t{8127}, std::uint64_t{8128}, std::uint64_t{8129},
+          std::uint64_t{8192}, std::uint64_t{8256}, std::uint64_t{1} << 50}) {
         CAPTURE(jump);
         ReplayWindow window;
         CHECK(window.mark(100));

@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "vpnd/packet/segment.h"
 #include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/packet/segment.h"
 
 namespace warren::dataplane::test {
 
@@ -30,7 +30,8 @@ Packet gather(const TunWrite& write, const Output& out) {
     return bytes;
 }
 
-Rig::Rig() : aead(*crypto::make_packet_aead(crypto::AeadBackend::kSodium)), pipeline(std::make_unique<Pipeline>(*aead)) {
+Rig::Rig()
+    : aead(*crypto::make_packet_aead(crypto::AeadBackend::kSodium)), pipeline(std::make_unique<Pipeline>(*aead)) {
     from = *parse_endpoint("198.51.100.7:1111");
     to = {*parse_ip("203.0.113.1"), 2};
 }
@@ -87,7 +88,8 @@ Packet Rig::seal(std::uint32_t local_index, std::uint64_t counter, Bytes inner) 
     padded.resize((inner.size() + 15) / 16 * 16);
     Packet message(kTransportOverhead + padded.size());
     write_transport_header(message.data(), local_index, counter);
-    crypto::aead_seal(key_of(local_index, true).secret, counter, {}, padded, MutableBytes(message).subspan(kTransportHeaderSize));
+    crypto::aead_seal(key_of(local_index, true).secret, counter, {}, padded,
+                      MutableBytes(message).subspan(kTransportHeaderSize));
     return message;
 }
 
@@ -133,9 +135,10 @@ void Rig::collect() {
     for (const EgressTrain& train : out.trains) {
         std::size_t datagrams = 0;
         for (std::size_t at = 0; at < train.size; at += train.segment_size) {
-            const Bytes bytes = Bytes(train.bytes()).subspan(at, std::min<std::size_t>(train.segment_size, train.size - at));
-            sent_.push_back(
-                {train.peer, train.listener, train.remote, train.local, train.traffic_class, Packet(bytes.begin(), bytes.end())});
+            const Bytes bytes =
+                Bytes(train.bytes()).subspan(at, std::min<std::size_t>(train.segment_size, train.size - at));
+            sent_.push_back({train.peer, train.listener, train.remote, train.local, train.traffic_class,
+                             Packet(bytes.begin(), bytes.end())});
             ++datagrams;
         }
         CHECK(datagrams == train.count);
@@ -161,8 +164,8 @@ Packet Rig::open(std::uint32_t local_index, const Sent& sent) const {
     CHECK(load_le<std::uint32_t>(sent.bytes.data()) == 4);
     if (header.receiver.value != local_index + 0x1000'0000) return {};
     Packet plain(sent.bytes.size() - kTransportOverhead);
-    const bool opened =
-        crypto::aead_open(key_of(local_index, false).secret, header.counter, {}, Bytes(sent.bytes).subspan(kTransportHeaderSize), plain);
+    const bool opened = crypto::aead_open(key_of(local_index, false).secret, header.counter, {},
+                                          Bytes(sent.bytes).subspan(kTransportHeaderSize), plain);
     CHECK(opened);
     return plain;
 }

@@ -75,7 +75,9 @@ class Rig {
     [[nodiscard]] std::uint64_t own_drops(DropReason reason) const { return pipeline->own_drops().of(reason); }
     // All drops but of the reasons given; 0 says that nothing else was refused.
     [[nodiscard]] std::uint64_t all_drops(std::uint32_t customer = 0) const;
-    [[nodiscard]] const TrafficCounters& traffic(std::uint32_t peer) const { return *pipeline->traffic(PeerIndex{peer}); }
+    [[nodiscard]] const TrafficCounters& traffic(std::uint32_t peer) const {
+        return *pipeline->traffic(PeerIndex{peer});
+    }
 
     template <typename T>
     static std::vector<T> only(const std::vector<Event>& events) {

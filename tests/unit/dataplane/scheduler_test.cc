@@ -40,7 +40,9 @@ struct World {
     void run(Duration for_time) {
         for (const Duration end = time + for_time; time < end;) turn();
     }
-    double part(std::size_t index) const { return static_cast<double>(used[index].count()) / static_cast<double>(time.count()); }
+    double part(std::size_t index) const {
+        return static_cast<double>(used[index].count()) / static_cast<double>(time.count());
+    }
 
     Scheduler scheduler;
     std::vector<Duration> costs;
@@ -93,7 +95,8 @@ TEST_CASE("shares hold for random costs, customers who come and go, and any numb
             CAPTURE(count);
             CAPTURE(i);
             const double wanted = static_cast<double>(i % 3 + 1) / shares;
-            CHECK(static_cast<double>(used[i].count()) / static_cast<double>(time.count()) == doctest::Approx(wanted).epsilon(0.05));
+            CHECK(static_cast<double>(used[i].count()) / static_cast<double>(time.count()) ==
+                  doctest::Approx(wanted).epsilon(0.05));
         }
     }
 }

@@ -23,7 +23,8 @@ TEST_CASE("agrees with a map through random inserts, replacements and erases, in
         std::map<std::uint32_t, std::uint32_t> oracle;
         for (std::uint32_t step = 0; step < 2'000; ++step) {
             // Few distinct homes, so that runs form, wrap round and are cut.
-            const std::uint32_t index = static_cast<std::uint32_t>(random() % 16) << 6 | static_cast<std::uint32_t>(random() % 64) |
+            const std::uint32_t index = static_cast<std::uint32_t>(random() % 16) << 6 |
+                                        static_cast<std::uint32_t>(random() % 64) |
                                         (random() % 4 == 0 ? 0xffff'fc00U : 0U);
             if (random() % 5 < (step < 1'000 ? 3U : 2U)) {
                 CHECK(table.insert(session(index, step)).local_index == ReceiverIndex{index});
@@ -40,7 +41,8 @@ TEST_CASE("agrees with a map through random inserts, replacements and erases, in
                     const Session* const found = table.find({high | low});
                     const auto expected = oracle.find(high | low);
                     agrees = agrees && (found == nullptr) == (expected == oracle.end());
-                    if (found != nullptr && expected != oracle.end()) agrees = agrees && found->peer.value == expected->second;
+                    if (found != nullptr && expected != oracle.end())
+                        agrees = agrees && found->peer.value == expected->second;
                 }
             }
             REQUIRE(agrees);

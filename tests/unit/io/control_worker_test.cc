@@ -7,12 +7,12 @@
 #include <array>
 #include <vector>
 
+#include "base/socket_address.h"
 #include "crypto/blake2s.h"
 #include "crypto/random.h"
 #include "crypto/x25519.h"
 #include "stack.h"
 #include "vpnd/listeners/message_queue.h"
-#include "base/socket_address.h"
 #include "vpnd/wireguard/cookie.h"
 #include "vpnd/wireguard/messages.h"
 
@@ -37,8 +37,8 @@ struct World {
             has_room = ::setsockopt(handshakes[family].get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) == 0;
         }
         REQUIRE(control
-                    ->open_listener({0}, std::move(key), std::move(handshakes[0]), std::move(handshakes[1]), std::move(data[0]),
-                                    std::move(data[1]))
+                    ->open_listener({0}, std::move(key), std::move(handshakes[0]), std::move(handshakes[1]),
+                                    std::move(data[0]), std::move(data[1]))
                     .has_value());
     }
 
@@ -55,7 +55,8 @@ struct World {
         sockaddr_storage to{};
         const socklen_t size = fill_address(hub[family], to);
         for (std::size_t i = 0; i < HandshakeQueue::kCapacity; ++i) {
-            REQUIRE(::sendto(sender.get(), message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&to), size) > 0);
+            REQUIRE(::sendto(sender.get(), message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&to),
+                             size) > 0);
         }
     }
     [[nodiscard]] std::uint64_t pushed_out() const { return control->counters({0})->handshake_queue_full; }

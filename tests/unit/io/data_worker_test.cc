@@ -15,10 +15,10 @@
 #include <numeric>
 #include <thread>
 
-#include "tunnel.h"
-#include "vpnd/packet/drop_reason.h"
 #include "base/socket_address.h"
+#include "tunnel.h"
 #include "vpnd/io/tun_device.h"
+#include "vpnd/packet/drop_reason.h"
 
 namespace warren::io::test {
 namespace {
@@ -77,7 +77,8 @@ void stream(const Tunnel& tunnel, bool is_v4, std::size_t size) {
         server = bound_socket(SOCK_STREAM, inside(1, is_v4, 8));
         REQUIRE(::listen(server.get(), 1) == 0);
     });
-    tunnel.stack(0).run([&] { client = UniqueFd(::socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)); });
+    tunnel.stack(0).run(
+        [&] { client = UniqueFd(::socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)); });
     const auto byte_at = [](std::size_t i) { return static_cast<std::uint8_t>(i * 2654435761U >> 13); };
     std::thread sender([&] {
         connect_to(client.get(), inside(1, is_v4, 8));
@@ -104,7 +105,8 @@ void stream(const Tunnel& tunnel, bool is_v4, std::size_t size) {
         for (;;) {
             const ssize_t got = ::recv(accepted.get(), chunk.data(), chunk.size(), 0);
             if (got <= 0) break;
-            for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) equal = equal && chunk[i] == byte_at(received + i);
+            for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i)
+                equal = equal && chunk[i] == byte_at(received + i);
             received += static_cast<std::size_t>(got);
         }
     }
@@ -296,7 +298,9 @@ TEST_CASE("D13: UDP super-packets go through both ways, and come out as the data
     CHECK(tunnel.report(1)->drops[static_cast<std::size_t>(dataplane::DropReason::kTunWriteFailed)] == 0);
 }
 
-TEST_CASE("an uplink that is too slow: datagrams wait in bounds, the oldest are dropped and counted, then all is well again") {
+TEST_CASE(
+    "an uplink that is too slow: datagrams wait in bounds, the oldest are dropped and counted, then all is well "
+    "again") {
     if (!can_run()) return;
     Tunnel tunnel({Family::kV4, 1420, "50mbit"});
     if (!tunnel.is_ready()) {
@@ -330,7 +334,8 @@ TEST_CASE("events come back: confirmed, roamed, active; a session is asked for w
     tunnel.install(0, 1);
     events.clear();
     while (find_event<dataplane::PeerActivity>(events) == nullptr) tunnel.wait_for_events(1, events);
-    CHECK(find_event<dataplane::SessionConfirmed>(events)->local_index == ReceiverIndex{3U << ReceiverIndex::kWorkerBits});
+    CHECK(find_event<dataplane::SessionConfirmed>(events)->local_index ==
+          ReceiverIndex{3U << ReceiverIndex::kWorkerBits});
     CHECK(find_event<dataplane::PeerRoamed>(events)->remote == tunnel.endpoint(0));
     CHECK(find_event<dataplane::PeerActivity>(events)->last_received > kLongAgo);
 }
@@ -355,7 +360,8 @@ TEST_CASE("a handshake message that came to a data socket is handed to the contr
     initiation[0] = 77;
     send_to(tunnel.endpoint(0), initiation);
     const auto malformed = static_cast<std::size_t>(dataplane::DropReason::kDatagramMalformed);
-    for (int i = 0; i < 100 && tunnel.own_report(0)->drops[malformed] == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    for (int i = 0; i < 100 && tunnel.own_report(0)->drops[malformed] == 0; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
     CHECK(tunnel.own_report(0)->drops[malformed] == 1);
 }
 
@@ -367,7 +373,8 @@ TEST_CASE("a customer suspended and resumed: nothing, then everything again with
     tunnel.put_customer(0, true);
     const auto suspended = static_cast<std::size_t>(dataplane::DropReason::kCustomerSuspended);
     send_in_vain(tunnel);
-    for (int i = 0; i < 100 && tunnel.report(0)->drops[suspended] == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    for (int i = 0; i < 100 && tunnel.report(0)->drops[suspended] == 0; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
     CHECK(tunnel.report(0)->drops[suspended] > 0);
     tunnel.put_customer(0, false);
     tunnel.install(0, 2);

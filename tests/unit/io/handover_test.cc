@@ -60,7 +60,8 @@ TEST_CASE("a ring gives what it was given, in order, round and round its end") {
             sizes.push_back(size);
             ++pushed;
         }
-        for (std::uint32_t i = random() % 40; i > 0 && popped < pushed; --i, ++popped) check_is(ring.pop(), popped, sizes[popped]);
+        for (std::uint32_t i = random() % 40; i > 0 && popped < pushed; --i, ++popped)
+            check_is(ring.pop(), popped, sizes[popped]);
         ring.release();
     }
 }

@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
+#include "base/socket_address.h"
 #include "stack.h"
 #include "vpnd/dataplane/wg_transport.h"
-#include "base/socket_address.h"
 
 namespace warren::io::test {
 
@@ -42,7 +42,8 @@ crypto::AeadKey key_of(std::uint32_t customer) {
 // The real one, but that it takes as long as the test says.
 class LoopRig::CostlyAead : public crypto::PacketAead {
   public:
-    explicit CostlyAead(LoopRig& rig) : rig_(rig), real_(std::move(*crypto::make_packet_aead(crypto::AeadBackend::kSodium))) {}
+    explicit CostlyAead(LoopRig& rig)
+        : rig_(rig), real_(std::move(*crypto::make_packet_aead(crypto::AeadBackend::kSodium))) {}
     void seal(std::span<crypto::AeadJob> jobs) override { real_->seal(jobs); }
     void open(std::span<crypto::AeadJob> jobs) override {
         real_->open(jobs);
@@ -67,7 +68,8 @@ LoopRig::LoopRig()
       sender_(bound_socket(SOCK_DGRAM, {IpAddress::v4(127, 0, 0, 1), 0, 0})) {
     now = kStart;
     cost_of_look = {};
-    auto loop = PacketLoop::make(std::make_unique<CostlyAead>(*this), *mailbox_, HandoverPort(*exchange_, kWorker), look);
+    auto loop =
+        PacketLoop::make(std::make_unique<CostlyAead>(*this), *mailbox_, HandoverPort(*exchange_, kWorker), look);
     WARREN_CHECK(loop.has_value());
     loop_ = std::move(*loop);
     UniqueFd socket = bound_socket(SOCK_DGRAM, {IpAddress::v4(127, 0, 0, 1), 0, 0});
@@ -155,7 +157,8 @@ void LoopRig::send(std::uint32_t customer, std::size_t count) {
     WARREN_CHECK(::setsockopt(sender_.get(), IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment) == 0);
     sockaddr_storage address{};
     const socklen_t size = fill_address(bound_to(uplink_.get()), address);
-    const ssize_t sent = ::sendto(sender_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<const sockaddr*>(&address), size);
+    const ssize_t sent =
+        ::sendto(sender_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<const sockaddr*>(&address), size);
     WARREN_CHECK(sent == static_cast<ssize_t>(bytes.size()));
     pollfd waiting{uplink_.get(), POLLIN, 0};
     WARREN_CHECK(::poll(&waiting, 1, 5'000) == 1);
@@ -180,7 +183,8 @@ std::uint64_t LoopRig::drops(dataplane::DropReason reason) {
     std::vector<WorkerEvent> events;
     mailbox_->take_events(events);
     for (const WorkerEvent& event : events) {
-        if (const auto* const filled = std::get_if<ReportFilled>(&event)) return filled->report->drops[static_cast<std::size_t>(reason)];
+        if (const auto* const filled = std::get_if<ReportFilled>(&event))
+            return filled->report->drops[static_cast<std::size_t>(reason)];
     }
     WARREN_CHECK(false);
     return 0;

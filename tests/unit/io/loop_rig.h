@@ -1,5 +1,5 @@
-// One packet loop, run round by round on the test's thread, at a time that the test makes: so whose turn it is does not depend on the
-// machine.
+// One packet loop, run round by round on the test's thread, at a time that the test makes: so whose turn it is does not
+// depend on the machine.
 #pragma once
 
 #include <atomic>
@@ -7,13 +7,14 @@
 #include <memory>
 #include <vector>
 
-#include "vpnd/packet/drop_reason.h"
 #include "vpnd/io/packet_loop.h"
+#include "vpnd/packet/drop_reason.h"
 
 namespace warren::io::test {
 
-// Customers without a TUN, a peer and a session each. Their messages are keepalives: they come from another worker, or on a data socket.
-// Time passes only when a message is opened, as long as its customer's messages cost, and when the clock is looked at.
+// Customers without a TUN, a peer and a session each. Their messages are keepalives: they come from another worker, or
+// on a data socket. Time passes only when a message is opened, as long as its customer's messages cost, and when the
+// clock is looked at.
 class LoopRig {
   public:
     LoopRig();
@@ -29,7 +30,8 @@ class LoopRig {
     // From now on, of each message and of each look at the clock.
     void set_cost(std::uint32_t customer, Duration cost);
     void set_cost_of_look(Duration cost);
-    // A customer, or another who has the index of one who went; with a session when `has_session`. Done at the next round.
+    // A customer, or another who has the index of one who went; with a session when `has_session`. Done at the next
+    // round.
     void put(std::uint32_t customer, bool has_session = true);
     void install(std::uint32_t customer);
     void drop(std::uint32_t customer);
@@ -49,7 +51,8 @@ class LoopRig {
     // Ends loop().run(). Any thread.
     void stop() { mailbox_->stop(); }
 
-    // Messages that were opened or turned out to be forged, in the order of that. Once the loop rests, but for the number.
+    // Messages that were opened or turned out to be forged, in the order of that. Once the loop rests, but for the
+    // number.
     [[nodiscard]] const std::vector<Opened>& opened() const { return opened_; }
     [[nodiscard]] std::size_t opened_count() const { return opened_count_; }
     // Of the worker itself.

@@ -52,7 +52,8 @@ TEST_CASE("more commands than fit wait on the poster's side, who hears when ther
     CHECK_FALSE(is_raised(mailbox->event_fd()));
 }
 
-TEST_CASE("more events than fit wait on the worker's side; meanwhile there is no room for reports and none for strays") {
+TEST_CASE(
+    "more events than fit wait on the worker's side; meanwhile there is no room for reports and none for strays") {
     const auto mailbox = make();
     CHECK(mailbox->room_for_events() == Mailbox::kEvents);
     constexpr std::uint64_t kCount = Mailbox::kEvents + 100;
@@ -111,7 +112,8 @@ TEST_CASE("between two threads nothing is lost, doubled or stuck, however full t
     data.join();
     CHECK(events.size() == kCount);
     bool ordered = true;
-    for (std::uint64_t i = 0; i < events.size(); ++i) ordered = ordered && std::get<BarrierReached>(events[i]).token == i + 1;
+    for (std::uint64_t i = 0; i < events.size(); ++i)
+        ordered = ordered && std::get<BarrierReached>(events[i]).token == i + 1;
     CHECK(ordered);
 }
 

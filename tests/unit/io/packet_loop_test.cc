@@ -19,8 +19,9 @@ using std::chrono::milliseconds;
 constexpr std::size_t kMany = 100;
 
 std::size_t opened_of(const LoopRig& rig, std::uint32_t customer) {
-    return static_cast<std::size_t>(std::count_if(rig.opened().begin(), rig.opened().end(),
-                                                  [&](const LoopRig::Opened& message) { return message.customer == customer; }));
+    return static_cast<std::size_t>(
+        std::count_if(rig.opened().begin(), rig.opened().end(),
+                      [&](const LoopRig::Opened& message) { return message.customer == customer; }));
 }
 
 bool is_in_order(const LoopRig& rig, std::uint32_t customer) {
@@ -42,7 +43,8 @@ TEST_CASE("customers get the same time, whatever their packets cost, and each hi
     rig.rounds_until([&] { return rig.opened().size() == 10 * kMany; });
     REQUIRE(rig.opened().size() == 10 * kMany);
     const auto& opened = rig.opened();
-    const auto last = std::find_if(opened.begin(), opened.end(), [](const auto& message) { return message.counter == 5 * kMany - 1; });
+    const auto last = std::find_if(opened.begin(), opened.end(),
+                                   [](const auto& message) { return message.counter == 5 * kMany - 1; });
     CHECK(last->customer == 1);
     const auto of_dear = std::count_if(opened.begin(), last, [](const auto& message) { return message.customer == 0; });
     const Duration dear = microseconds(20) * of_dear;
@@ -71,7 +73,8 @@ TEST_CASE("the loop does not sleep while something waits, though no descriptor i
     rig.hand_over_forged(0, kMany);  // of which there is nothing to report, which would be a deadline
     std::thread loop([&] { rig.loop().run(); });
     const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (rig.opened_count() < kMany && std::chrono::steady_clock::now() < patience) std::this_thread::sleep_for(milliseconds(1));
+    while (rig.opened_count() < kMany && std::chrono::steady_clock::now() < patience)
+        std::this_thread::sleep_for(milliseconds(1));
     CHECK(rig.opened_count() == kMany);
     rig.stop();
     loop.join();

@@ -153,7 +153,8 @@ void loopback_up(int mtu) {
 bool slow_loopback(const char* rate, const char* latency) {
     const pid_t child = ::fork();
     if (child == 0) {
-        ::execlp("tc", "tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", rate, "burst", "128kb", "latency", latency, nullptr);
+        ::execlp("tc", "tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", rate, "burst", "128kb", "latency",
+                 latency, nullptr);
         ::_exit(127);
     }
     int status = -1;

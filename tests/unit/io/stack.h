@@ -1,4 +1,5 @@
-// A customer's stack for tests: a network namespace without a name, that goes when its last descriptor does, and a TUN in it.
+// A customer's stack for tests: a network namespace without a name, that goes when its last descriptor does, and a TUN
+// in it.
 #pragma once
 
 #include <functional>
@@ -15,7 +16,8 @@ class Stack {
     [[nodiscard]] static bool is_possible(std::string& reason);
 
     // vpn0 with these addresses, up.
-    Stack(const char* v4, unsigned length_v4, const char* v6, unsigned length_v6, int mtu = 1420, bool has_two_queues = false);
+    Stack(const char* v4, unsigned length_v4, const char* v6, unsigned length_v6, int mtu = 1420,
+          bool has_two_queues = false);
 
     // Runs inside the namespace, on a thread of its own, to its end. Descriptors opened there stay good outside.
     void run(const std::function<void()>& inside) const;
@@ -35,8 +37,8 @@ class Stack {
 // Inside a namespace: its loopback device, up.
 void loopback_up(int mtu);
 
-// Inside a namespace: lets its loopback device pass only so much, as `tc` says it ("100mbit"), and hold the rest for so long. False where
-// that cannot be done.
+// Inside a namespace: lets its loopback device pass only so much, as `tc` says it ("100mbit"), and hold the rest for so
+// long. False where that cannot be done.
 [[nodiscard]] bool slow_loopback(const char* rate, const char* latency = "60s");
 
 // A socket bound to an address, with a timeout of five seconds on every receive.

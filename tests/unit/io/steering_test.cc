@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/ids.h"
-#include "stack.h"
 #include "base/socket_address.h"
+#include "stack.h"
 
 namespace warren::io::test {
 namespace {
@@ -28,7 +28,9 @@ class Group {
         const UniqueFd sender(::socket(endpoint_.address.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
         sockaddr_storage address{};
         const socklen_t size = fill_address(endpoint_, address);
-        if (::sendto(sender.get(), datagram.data(), datagram.size(), 0, reinterpret_cast<const sockaddr*>(&address), size) < 0) return -1;
+        if (::sendto(sender.get(), datagram.data(), datagram.size(), 0, reinterpret_cast<const sockaddr*>(&address),
+                     size) < 0)
+            return -1;
         std::vector<pollfd> waiting;
         for (const UniqueFd& socket : sockets_) waiting.push_back({socket.get(), POLLIN, 0});
         if (::poll(waiting.data(), waiting.size(), 2'000) != 1) return -2;

@@ -6,8 +6,8 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
-#include "vpnd/packet/drop_reason.h"
 #include "vpnd/io/clock.h"
+#include "vpnd/packet/drop_reason.h"
 
 namespace warren::io::test {
 
@@ -37,8 +37,8 @@ Tunnel::Tunnel(TunnelOptions options) : options_(options) {
     for (int side = 0; side < 2; ++side) {
         const auto at = static_cast<std::size_t>(side);
         const bool has_detour = side == 1 && options.has_detour;
-        stacks_[at] = std::make_unique<Stack>(side == 0 ? "10.0.0.1" : "10.0.0.2", 24, side == 0 ? "fd00::1" : "fd00::2", 64, options.mtu,
-                                              has_detour);
+        stacks_[at] = std::make_unique<Stack>(side == 0 ? "10.0.0.1" : "10.0.0.2", 24,
+                                              side == 0 ? "fd00::1" : "fd00::2", 64, options.mtu, has_detour);
         if (has_detour) {
             exchange_ = std::move(*HandoverExchange::make(2));
             detour_ = std::move(*DataWorker::start(1, crypto::AeadBackend::kSodium, exchange_.get()));
@@ -90,7 +90,8 @@ std::unique_ptr<dataplane::CustomerView> Tunnel::view_of(int side, bool suspende
     view->listener = {0};
     view->suspended = suspended;
     view->mtu = static_cast<std::uint16_t>(options_.mtu);
-    view->addresses = {*parse_prefix(side == 0 ? "10.0.0.1/24" : "10.0.0.2/24"), *parse_prefix(side == 0 ? "fd00::1/64" : "fd00::2/64")};
+    view->addresses = {*parse_prefix(side == 0 ? "10.0.0.1/24" : "10.0.0.2/24"),
+                       *parse_prefix(side == 0 ? "fd00::1/64" : "fd00::2/64")};
     view->peers = {{0}};
     const char* const other_v4 = side == 0 ? "10.0.0.2/32" : "10.0.0.1/32";
     const char* const other_v6 = side == 0 ? "fd00::2/128" : "fd00::1/128";

@@ -1,4 +1,5 @@
-// Two data workers, each with a customer's stack, joined by a tunnel over loopback: what two WireGuard peers are to packets.
+// Two data workers, each with a customer's stack, joined by a tunnel over loopback: what two WireGuard peers are to
+// packets.
 #pragma once
 
 #include <memory>
@@ -14,7 +15,8 @@ struct TunnelOptions {
     Family outer = Family::kV4;
     int mtu = 1420;
     const char* uplink_rate = nullptr;  // the uplink is a loopback device that passes only so much
-    bool has_detour = false;  // whatever comes to side 1, datagrams and the stack's packets, comes to another worker than the owner
+    bool has_detour =
+        false;  // whatever comes to side 1, datagrams and the stack's packets, comes to another worker than the owner
 };
 
 // Side 0 has 10.0.0.1 and fd00::1, side 1 10.0.0.2 and fd00::2.
@@ -29,12 +31,15 @@ class Tunnel {
     void put_customer(int side, bool suspended);
     // Side 1's customer is another one from now on, with the same index; the detour does not know it yet.
     void begin_another_life();
-    // A session in the direction initiator -> responder, under an index that each side has chosen; the initiator's keepalive confirms it.
+    // A session in the direction initiator -> responder, under an index that each side has chosen; the initiator's
+    // keepalive confirms it.
     void install(int initiator, std::uint32_t number);
     // Counters of the side's customer; waits for them.
     [[nodiscard]] std::unique_ptr<CustomerReport> report(int side) { return fill(worker(side), {0}); }
     // Of the worker that side 1 has for a detour.
-    [[nodiscard]] std::unique_ptr<CustomerReport> detour_report(CustomerIndex customer = {}) { return fill(*detour_, customer); }
+    [[nodiscard]] std::unique_ptr<CustomerReport> detour_report(CustomerIndex customer = {}) {
+        return fill(*detour_, customer);
+    }
     // Of the worker itself.
     [[nodiscard]] std::unique_ptr<CustomerReport> own_report(int side) { return fill(worker(side), {}); }
     // Everything posted before was done. Events that came meanwhile are appended to `events`.

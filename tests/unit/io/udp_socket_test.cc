@@ -12,8 +12,8 @@
 #include <cstring>
 #include <random>
 
-#include "stack.h"
 #include "base/socket_address.h"
+#include "stack.h"
 
 namespace warren::io::test {
 namespace {
@@ -264,7 +264,8 @@ TEST_CASE("a full socket: what did not go waits, and nothing goes twice, in trai
             int rounds = 0;
             while (done < trains.size() && ++rounds < 1'000) {
                 done += from.sender.send(std::span(trains).subspan(done), outcomes);
-                for (auto& datagram : to.receive(got.size() < expected.size() ? 1 : 0)) got.push_back(std::move(datagram));
+                for (auto& datagram : to.receive(got.size() < expected.size() ? 1 : 0))
+                    got.push_back(std::move(datagram));
             }
             CHECK(done == trains.size());
             CHECK(rounds > 1);  // it was full at least once

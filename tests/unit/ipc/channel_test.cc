@@ -1,4 +1,5 @@
-// The channel carries whole messages with their descriptors, or says that it did not; descriptors are never left behind.
+// The channel carries whole messages with their descriptors, or says that it did not; descriptors are never left
+// behind.
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -79,10 +79,24 @@ std::vector<ConfigMessage> every_config_message() {
 
 std::vector<SnapshotMessage> every_snapshot_message() {
     return {SnapshotRequest{"acme", false},
-            SnapshotHeader{
-                "pop", "0.1.0", 3, 2, {{"bad mac1", 5}}, "ipsec-mb", true, 10, 9, 11, 12, false, {{1, 2, 3, 4}, {4, 5, 6, 7}}, 13, 14},
-            CustomerSnapshot{"acme", "Acme", "", 51820, "key=", true, 1420,      {*parse_prefix("fd00:42::1/64")}, 2, 1, 3, 4, 5,
-                             6,      7,      8,  9,     10,     11,   {{"x", 1}}},
+            SnapshotHeader{"pop",
+                           "0.1.0",
+                           3,
+                           2,
+                           {{"bad mac1", 5}},
+                           "ipsec-mb",
+                           true,
+                           10,
+                           9,
+                           11,
+                           12,
+                           false,
+                           {{1, 2, 3, 4}, {4, 5, 6, 7}},
+                           13,
+                           14},
+            CustomerSnapshot{"acme", "Acme", "", 51820,     "key=", true, 1420, {*parse_prefix("fd00:42::1/64")},
+                             2,      1,      3,  4,         5,      6,    7,    8,
+                             9,      10,     11, {{"x", 1}}},
             PeerSnapshot{"graz",
                          "key=",
                          true,
@@ -99,7 +113,8 @@ std::vector<SnapshotMessage> every_snapshot_message() {
 }
 
 std::vector<ControlMessage> every_control_message() {
-    return {ControlRequest{ControlVerb::kDiff}, ControlText{ControlText::Kind::kStep, "acme", "create namespace warren-acme"},
+    return {ControlRequest{ControlVerb::kDiff},
+            ControlText{ControlText::Kind::kStep, "acme", "create namespace warren-acme"},
             ControlDone{4, 12, "refused"}};
 }
 

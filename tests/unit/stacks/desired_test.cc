@@ -32,15 +32,16 @@ TEST_CASE("AllowedIPs of enabled peers lead to vpn0; whatever has no route is un
     config::Customer customer = acme();
     customer.peers.push_back(peer("off", {"10.99.0.0/16"}, false));
     const auto routes = printed(desired_stack(customer, kTestRunDir).routes);
-    CHECK(routes ==
-          std::vector<std::string>{"unreachable 0.0.0.0/0", "unreachable ::/0", "10.43.0.0/16 dev vpn0", "fd00:43::/64 dev vpn0"});
+    CHECK(routes == std::vector<std::string>{"unreachable 0.0.0.0/0", "unreachable ::/0", "10.43.0.0/16 dev vpn0",
+                                             "fd00:43::/64 dev vpn0"});
 }
 
 TEST_CASE("a static route leaves on the device behind which its gateway is, and comes after the route to the gateway") {
     config::Customer customer = acme();
     customer.handoff = handoff(HandoffType::kVeth, "", {"10.42.0.1/24"});
-    customer.stack.routes = {
-        {prefix("10.50.0.0/16"), ip("10.42.0.254")}, {prefix("10.51.0.0/16"), ip("10.0.0.254")}, {prefix("10.1.0.0/16"), ip("10.43.0.9")}};
+    customer.stack.routes = {{prefix("10.50.0.0/16"), ip("10.42.0.254")},
+                             {prefix("10.51.0.0/16"), ip("10.0.0.254")},
+                             {prefix("10.1.0.0/16"), ip("10.43.0.9")}};
     const auto routes = desired_stack(customer, kTestRunDir).routes;
     CHECK(contains(routes, "10.50.0.0/16 via 10.42.0.254 dev lan0"));
     CHECK(contains(routes, "10.51.0.0/16 via 10.0.0.254 dev vpn0"));
@@ -59,7 +60,8 @@ TEST_CASE("a static route wins over the same AllowedIP") {
     CHECK_FALSE(contains(routes, "10.43.0.0/16 dev vpn0"));
 }
 
-TEST_CASE("a tunnel's network does not leak to the LAN's default route while vpn0 is down, nor the LAN's into a tunnel's") {
+TEST_CASE(
+    "a tunnel's network does not leak to the LAN's default route while vpn0 is down, nor the LAN's into a tunnel's") {
     config::Customer customer = acme();
     customer.handoff = handoff(HandoffType::kVeth, "", {"10.42.0.1/24"});
     CHECK_FALSE(contains(desired_stack(customer, kTestRunDir).routes, "unreachable 10.43.0.0/16"));

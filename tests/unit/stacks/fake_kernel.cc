@@ -12,7 +12,8 @@ namespace {
 constexpr std::uint32_t kMinIpv6Mtu = 1280;
 
 void drop_routes_of(FakeStack& stack, const std::string& device, bool v4, bool v6) {
-    std::erase_if(stack.routes, [&](const Route& route) { return route.device == device && (route.to.address.is_v4() ? v4 : v6); });
+    std::erase_if(stack.routes,
+                  [&](const Route& route) { return route.device == device && (route.to.address.is_v4() ? v4 : v6); });
 }
 
 void set_device_sysctls(FakeStack& stack, const std::string& device, bool v4, bool v6) {
@@ -130,7 +131,8 @@ struct FakeKernel::Runner {
     Status operator()(const RemoveNamespace&) const {
         for (const Link& link : stack().links) {
             if (link.up && link.name != kLoopback) broken("removed while " + link.name + " is up");
-            if (link.kind.empty() && link.name != kLoopback && home_of(link.alias)) broken("removed with a physical device inside");
+            if (link.kind.empty() && link.name != kLoopback && home_of(link.alias))
+                broken("removed with a physical device inside");
         }
         kernel.stacks.erase(name);
         return {};
@@ -153,8 +155,8 @@ struct FakeKernel::Runner {
     Status operator()(const CreateTunnel& step) const {
         if (stack().link(kTunnelDevice) != nullptr) return fail(ErrorCode::kConflict, "exists", EBUSY);
         const bool is_multi_queue = step.queues > 1;
-        kernel.add_link(stack(),
-                        {kTunnelDevice, 0, "tun", "", "noop", 1500, 500, 0, false, is_multi_queue, is_multi_queue ? step.queues : 0U});
+        kernel.add_link(stack(), {kTunnelDevice, 0, "tun", "", "noop", 1500, 500, 0, false, is_multi_queue,
+                                  is_multi_queue ? step.queues : 0U});
         return {};
     }
     Status operator()(const RemoveTunnel&) const {
@@ -189,8 +191,9 @@ struct FakeKernel::Runner {
         const bool has_v6 = step.mtu >= kMinIpv6Mtu;
         link->mtu = step.mtu;
         if (had_v6 && !has_v6) {
-            std::erase_if(stack().addresses,
-                          [&](const DeviceAddress& address) { return address.device == step.device && !address.prefix.address.is_v4(); });
+            std::erase_if(stack().addresses, [&](const DeviceAddress& address) {
+                return address.device == step.device && !address.prefix.address.is_v4();
+            });
             drop_routes_of(stack(), step.device, false, true);
             drop_device_sysctls(stack(), "ipv6/conf/" + step.device + "/");
         }
@@ -201,7 +204,8 @@ struct FakeKernel::Runner {
         Link* link = stack().link(step.device);
         if (link == nullptr) return no_device(step.device);
         if (step.up && !stack().firewall) broken(step.device + " is up before the firewall is in place");
-        if (step.up && !link->up && step.device == kTunnelDevice && link->qdisc != "noqueue") broken("vpn0 is up without noqueue");
+        if (step.up && !link->up && step.device == kTunnelDevice && link->qdisc != "noqueue")
+            broken("vpn0 is up without noqueue");
         if (!step.up) drop_routes_of(stack(), step.device, true, true);
         link->up = step.up;
         return {};
@@ -222,9 +226,10 @@ struct FakeKernel::Runner {
     Status operator()(const RemoveAddress& step) const {
         std::erase(stack().addresses, DeviceAddress{step.device, step.prefix});
         const bool v4 = step.prefix.address.is_v4();
-        const bool has_more = std::any_of(stack().addresses.begin(), stack().addresses.end(), [&](const DeviceAddress& address) {
-            return address.device == step.device && address.prefix.address.is_v4() == v4;
-        });
+        const bool has_more =
+            std::any_of(stack().addresses.begin(), stack().addresses.end(), [&](const DeviceAddress& address) {
+                return address.device == step.device && address.prefix.address.is_v4() == v4;
+            });
         // The last IPv4 address takes all routes of the device along.
         if (!has_more && v4) drop_routes_of(stack(), step.device, true, false);
         return {};
@@ -235,12 +240,16 @@ struct FakeKernel::Runner {
             if (link == nullptr) return no_device(step.route.device);
             if (!link->up) return fail(ErrorCode::kFailed, "device is down", ENETDOWN);
         }
-        std::erase_if(stack().routes, [&](const Route& route) { return route.to == step.route.to && route.metric == step.route.metric; });
+        std::erase_if(stack().routes, [&](const Route& route) {
+            return route.to == step.route.to && route.metric == step.route.metric;
+        });
         stack().routes.push_back(step.route);
         return {};
     }
     Status operator()(const RemoveRoute& step) const {
-        std::erase_if(stack().routes, [&](const Route& route) { return route.to == step.route.to && route.metric == step.route.metric; });
+        std::erase_if(stack().routes, [&](const Route& route) {
+            return route.to == step.route.to && route.metric == step.route.metric;
+        });
         return {};
     }
     Status operator()(const CreateHandoff& step) const {
@@ -271,8 +280,9 @@ struct FakeKernel::Runner {
         if (home_of(link->alias)) broken("a physical device is deleted");
         const std::string owner = stack().link(kLoopback)->alias;
         if (link->kind == "veth")
-            std::erase_if(kernel.uplink.links,
-                          [&](const auto& entry) { return entry.second.kind == "veth" && entry.second.alias == owner; });
+            std::erase_if(kernel.uplink.links, [&](const auto& entry) {
+                return entry.second.kind == "veth" && entry.second.alias == owner;
+            });
         drop_link(stack(), step.device);
         return {};
     }
@@ -288,7 +298,8 @@ struct FakeKernel::Runner {
         const auto device = kernel.uplink.links.find(step.device);
         if (device == kernel.uplink.links.end()) return no_device(step.device);
         const Link* bridge = kernel.uplink.link(step.bridge);
-        if (!step.bridge.empty() && (bridge == nullptr || bridge->kind != "bridge")) return fail(ErrorCode::kInvalid, "no bridge", EINVAL);
+        if (!step.bridge.empty() && (bridge == nullptr || bridge->kind != "bridge"))
+            return fail(ErrorCode::kInvalid, "no bridge", EINVAL);
         device->second.master = step.bridge.empty() ? 0 : bridge->index;
         return {};
     }
@@ -305,7 +316,8 @@ struct FakeKernel::Runner {
         // The other end goes too, in whatever stack it is.
         for (auto& [owner, other] : kernel.stacks) {
             const Link* end = other.link(kHandoffDevice);
-            if (end != nullptr && end->kind == "veth" && other.link(kLoopback)->alias == link->alias) drop_link(other, kHandoffDevice);
+            if (end != nullptr && end->kind == "veth" && other.link(kLoopback)->alias == link->alias)
+                drop_link(other, kHandoffDevice);
         }
         kernel.uplink.links.erase(step.device);
         return {};
@@ -325,7 +337,8 @@ Status FakeKernel::carry_out(const std::string& name, std::span<const Step> step
     for (const Step& step : steps) {
         if (steps_until_crash == 0) return fail(ErrorCode::kFailed, "crash");
         --steps_until_crash;
-        if (Status done = std::visit(Runner{*this, name}, step); !done) return with_context(describe(step), std::move(done).error());
+        if (Status done = std::visit(Runner{*this, name}, step); !done)
+            return with_context(describe(step), std::move(done).error());
     }
     return {};
 }

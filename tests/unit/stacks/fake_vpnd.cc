@@ -11,9 +11,11 @@ std::string line_of(const ipc::ConfigMessage& message, std::size_t descriptors) 
     const std::string brought = descriptors == 0 ? "" : " +" + std::to_string(descriptors) + " descriptors";
     if (const auto* begin = std::get_if<ipc::Begin>(&message)) return begin->full ? "begin full" : "begin";
     if (const auto* put = std::get_if<ipc::PutListener>(&message))
-        return "listener '" + put->id + "' " + std::to_string(put->port) + (put->has_sockets ? " with sockets" : "") + brought;
+        return "listener '" + put->id + "' " + std::to_string(put->port) + (put->has_sockets ? " with sockets" : "") +
+               brought;
     if (const auto* put = std::get_if<ipc::PutCustomer>(&message))
-        return "customer " + put->id + (put->suspended ? " suspended" : "") + (put->has_tun ? " with tun" : "") + brought;
+        return "customer " + put->id + (put->suspended ? " suspended" : "") + (put->has_tun ? " with tun" : "") +
+               brought;
     if (const auto* put = std::get_if<ipc::PutPeer>(&message)) return "peer " + put->name;
     if (const auto* remove = std::get_if<ipc::RemoveCustomer>(&message)) return "remove customer " + remove->id;
     if (const auto* remove = std::get_if<ipc::RemoveListener>(&message)) return "remove listener '" + remove->id + "'";
@@ -76,8 +78,8 @@ bool FakeVpnd::answer(std::uint64_t generation) {
         ::shutdown(far_.fd(), SHUT_RDWR);
         return false;
     }
-    const ipc::ConfigMessage message =
-        with.empty() ? ipc::ConfigMessage(ipc::Applied{generation}) : ipc::ConfigMessage(ipc::Rejected{generation, with});
+    const ipc::ConfigMessage message = with.empty() ? ipc::ConfigMessage(ipc::Applied{generation})
+                                                    : ipc::ConfigMessage(ipc::Rejected{generation, with});
     std::vector<std::uint8_t> wire;
     return ipc::encode(message, wire).has_value() && far_.send(wire).has_value();
 }

@@ -59,10 +59,12 @@ void check_is_as_desired(FakeKernel& kernel, const DesiredStack& desired, bool w
         CHECK(stack.link(kHandoffDevice)->alias == desired.handoff->mark);
         for (const Prefix& address : desired.handoff->addresses) addresses.insert({kHandoffDevice, address});
         CHECK(std::set<DeviceAddress>(stack.addresses.begin(), stack.addresses.end()) == addresses);
-        CHECK(std::set<Route>(stack.routes.begin(), stack.routes.end()) == std::set<Route>(desired.routes.begin(), desired.routes.end()));
+        CHECK(std::set<Route>(stack.routes.begin(), stack.routes.end()) ==
+              std::set<Route>(desired.routes.begin(), desired.routes.end()));
     }
     for (const Sysctl& sysctl : desired.sysctls) CHECK(stack.sysctls.at(sysctl.path) == sysctl.value);
-    for (const Sysctl& sysctl : device_sysctls(kTunnelDevice, desired.mtu >= 1280)) CHECK(stack.sysctls.at(sysctl.path) == sysctl.value);
+    for (const Sysctl& sysctl : device_sysctls(kTunnelDevice, desired.mtu >= 1280))
+        CHECK(stack.sysctls.at(sysctl.path) == sysctl.value);
     CHECK(kernel.broken_rules == std::vector<std::string>{});
 }
 
@@ -230,7 +232,8 @@ TEST_CASE("what a stackd that was killed left of a handoff goes, and the one tha
         if (wanted) customer.handoff = handoff(HandoffType::kMacvlan, "eth0", {"10.42.0.1/24"});
         const DesiredStack desired = desired_stack(customer, kTestRunDir);
         apply(kernel, desired);
-        kernel.add_link(kernel.stacks.at("warren-acme"), {kUnfinishedHandoff, 0, "macvlan", "", "noqueue", 1500, 1000, 0, false});
+        kernel.add_link(kernel.stacks.at("warren-acme"),
+                        {kUnfinishedHandoff, 0, "macvlan", "", "noqueue", 1500, 1000, 0, false});
         CHECK(printed(plan_in(kernel, desired)->steps) == "remove lan0.new\n");
         apply(kernel, desired);
         check_is_as_desired(kernel, desired, wanted);

@@ -20,7 +20,8 @@ std::vector<Prefix> RandomScenery::some(const std::vector<std::string>& texts, u
     std::vector<Prefix> out;
     for (const std::string& text : texts) {
         const Prefix candidate = prefix(text);
-        const bool is_there = std::any_of(out.begin(), out.end(), [&](const Prefix& other) { return other.address == candidate.address; });
+        const bool is_there = std::any_of(out.begin(), out.end(),
+                                          [&](const Prefix& other) { return other.address == candidate.address; });
         if (chance(percent) && !is_there) out.push_back(candidate);
     }
     return out;
@@ -44,11 +45,13 @@ config::Customer RandomScenery::customer() {
     out.stack.mtu = static_cast<std::uint16_t>(pick(kMtus));
     if (chance(30)) out.stack.queues = static_cast<std::uint16_t>(pick<std::uint32_t>({2, 3}));
     out.stack.addresses = some(kTunnelAddresses, 40);
-    if (out.stack.mtu < 1280) std::erase_if(out.stack.addresses, [](const Prefix& address) { return !address.address.is_v4(); });
+    if (out.stack.mtu < 1280)
+        std::erase_if(out.stack.addresses, [](const Prefix& address) { return !address.address.is_v4(); });
     for (int i = 0; i < 3; ++i) {
         config::Peer next = peer("peer-" + std::to_string(i), {}, chance(80));
         next.allowed_ips = some(kNetworks, 30);
-        if (out.stack.mtu < 1280) std::erase_if(next.allowed_ips, [](const Prefix& network) { return !network.address.is_v4(); });
+        if (out.stack.mtu < 1280)
+            std::erase_if(next.allowed_ips, [](const Prefix& network) { return !network.address.is_v4(); });
         out.peers.push_back(std::move(next));
     }
     if (chance(60)) out.handoff = some_handoff();
@@ -85,7 +88,8 @@ void RandomScenery::add_handoff(FakeKernel& kernel, FakeStack& stack, const Desi
             break;
     }
     if (made.type == kVeth && chance(70)) {
-        const std::string outer = desired.handoff && !desired.handoff->outer.empty() ? desired.handoff->outer : made.outer;
+        const std::string outer =
+            desired.handoff && !desired.handoff->outer.empty() ? desired.handoff->outer : made.outer;
         kernel.add_uplink(outer, "veth", desired.owner);
         Link& end = kernel.uplink.links[outer];
         end.up = chance(50);
@@ -99,12 +103,13 @@ void RandomScenery::disturb(FakeKernel& kernel, const DesiredStack& desired) {
     FakeStack stack = FakeKernel::fresh_stack(desired.owner);
     stack.link(kLoopback)->up = chance(50);
     if (chance(70)) {
-        kernel.add_link(
-            stack, {kTunnelDevice, 0, "tun", "", chance(50) ? "noqueue" : "noop", pick(kMtus), chance(50) ? 1000U : 500U, 0, chance(50)});
+        kernel.add_link(stack, {kTunnelDevice, 0, "tun", "", chance(50) ? "noqueue" : "noop", pick(kMtus),
+                                chance(50) ? 1000U : 500U, 0, chance(50)});
         if (stack.link(kTunnelDevice)->qdisc == "noop") stack.link(kTunnelDevice)->up = false;
     }
     if (chance(60)) add_handoff(kernel, stack, desired);
-    for (const auto& [device, texts] : {std::pair{kTunnelDevice, kTunnelAddresses}, std::pair{kHandoffDevice, kLanAddresses}}) {
+    for (const auto& [device, texts] :
+         {std::pair{kTunnelDevice, kTunnelAddresses}, std::pair{kHandoffDevice, kLanAddresses}}) {
         const Link* link = stack.link(device);
         if (link == nullptr) continue;
         for (const Prefix& address : some(texts, 40)) {
@@ -112,8 +117,8 @@ void RandomScenery::disturb(FakeKernel& kernel, const DesiredStack& desired) {
         }
         if (!link->up) continue;
         for (const Prefix& network : some(kNetworks, 30)) {
-            const bool is_there =
-                std::any_of(stack.routes.begin(), stack.routes.end(), [&](const Route& route) { return route.to == network; });
+            const bool is_there = std::any_of(stack.routes.begin(), stack.routes.end(),
+                                              [&](const Route& route) { return route.to == network; });
             if (!is_there) stack.routes.push_back({network, RouteType::kUnicast, device, std::nullopt, kRouteMetric});
         }
     }

@@ -29,7 +29,8 @@ std::string fresh_directory() {
     return pattern;
 }
 
-// A configuration on the disk, a kernel of values, a vpnd that holds the shared listener, and a reconciler between them.
+// A configuration on the disk, a kernel of values, a vpnd that holds the shared listener, and a reconciler between
+// them.
 class Room {
   public:
     explicit Room(std::size_t max_descriptors = SIZE_MAX) : max_descriptors_(max_descriptors) {
@@ -44,7 +45,8 @@ class Room {
     Room& operator=(const Room&) = delete;
 
     static std::string appliance() {
-        return "schema = 1\n[appliance]\nname = \"unit\"\n[wireguard]\nlisten_port = 51820\nprivate_key = { secret = \"uplink\" }\n";
+        return "schema = 1\n[appliance]\nname = \"unit\"\n[wireguard]\nlisten_port = 51820\nprivate_key = { secret = "
+               "\"uplink\" }\n";
     }
     void write(const std::string& name, const std::string& text) const {
         const std::string path = directory_ + "/" + name;
@@ -53,12 +55,17 @@ class Room {
     }
     // One peer whose key follows from `key`, which is a letter.
     void write_customer(const std::string& id, char key, const std::string& more = "") const {
-        write("customers/" + id + ".toml",
-              "schema = 1\nname = \"" + id + "\"\n" + more + "[stack]\naddresses = [\"10.0.0.1/24\"]\n[[wireguard.peer]]\nname = \"" + id +
-                  "-site\"\npublic_key = \"" + std::string(42, key) + "E=\"\nallowed_ips = [\"10.43.0.0/16\"]\n");
+        write("customers/" + id + ".toml", "schema = 1\nname = \"" + id + "\"\n" + more +
+                                               "[stack]\naddresses = [\"10.0.0.1/24\"]\n[[wireguard.peer]]\nname = \"" +
+                                               id + "-site\"\npublic_key = \"" + std::string(42, key) +
+                                               "E=\"\nallowed_ips = [\"10.43.0.0/16\"]\n");
     }
-    void remove_customer(const std::string& id) const { std::filesystem::remove(directory_ + "/customers/" + id + ".toml"); }
-    void break_customer(const std::string& id) const { write("customers/" + id + ".toml", "schema = 1\nadresses = 3\n"); }
+    void remove_customer(const std::string& id) const {
+        std::filesystem::remove(directory_ + "/customers/" + id + ".toml");
+    }
+    void break_customer(const std::string& id) const {
+        write("customers/" + id + ".toml", "schema = 1\nadresses = 3\n");
+    }
 
     // A vpnd that an earlier stackd left, with the shared listener and these customers.
     void adopt(const Lines& customers = {}, std::uint32_t workers = 1) {
@@ -104,8 +111,9 @@ TEST_CASE("the first generation puts everything, the next ones only what changed
     Report report = room.apply();
     REQUIRE_MESSAGE(report.accepted, report.summary);
     CHECK(report.exit_status == 0);
-    CHECK(joined(room.told()) == joined(Lines{"begin", "listener '' 51820", "customer acme with tun +1 descriptors", "peer acme-site",
-                                              "customer globex with tun +1 descriptors", "peer globex-site", "commit"}));
+    CHECK(joined(room.told()) ==
+          joined(Lines{"begin", "listener '' 51820", "customer acme with tun +1 descriptors", "peer acme-site",
+                       "customer globex with tun +1 descriptors", "peer globex-site", "commit"}));
     room.apply();
     CHECK(joined(room.told()) == joined(Lines{"begin", "commit"}));
     room.write_customer("globex", 'C');
@@ -140,7 +148,8 @@ TEST_CASE("what vpnd refuses changes nothing: new stacks go, changed ones go bac
     room.adopt();
     room.apply();
     const auto before = room.kernel.stacks.at("warren-acme").routes;
-    room.write("customers/acme.toml", "schema = 1\nname = \"acme\"\n[stack]\naddresses = [\"10.7.0.1/24\"]\nmtu = 1300\n");
+    room.write("customers/acme.toml",
+               "schema = 1\nname = \"acme\"\n[stack]\naddresses = [\"10.7.0.1/24\"]\nmtu = 1300\n");
     room.write_customer("globex", 'B');
     room.vpnd.answer_with({"no"});
     const Report report = room.apply();
@@ -166,7 +175,8 @@ TEST_CASE("a customer whose file broke stays as he was, and the others apply") {
     CHECK(report.accepted);
     CHECK(report.exit_status == 1);
     CHECK(room.has_stack("acme"));
-    CHECK(joined(room.told()) == joined(Lines{"begin", "customer globex with tun +1 descriptors", "peer globex-site", "commit"}));
+    CHECK(joined(room.told()) ==
+          joined(Lines{"begin", "customer globex with tun +1 descriptors", "peer globex-site", "commit"}));
 }
 
 TEST_CASE("after a restart a customer whose file is broken is neither removed from vpnd nor from the kernel") {
@@ -180,8 +190,8 @@ TEST_CASE("after a restart a customer whose file is broken is neither removed fr
     CHECK(room.has_stack("acme"));
     CHECK_FALSE(room.has_stack("gone"));
     // globex's stack is new, so vpnd's old descriptor is worthless.
-    CHECK(joined(room.told()) == joined(Lines{"begin", "listener '' 51820", "customer globex with tun +1 descriptors", "peer globex-site",
-                                              "remove customer gone", "commit"}));
+    CHECK(joined(room.told()) == joined(Lines{"begin", "listener '' 51820", "customer globex with tun +1 descriptors",
+                                              "peer globex-site", "remove customer gone", "commit"}));
 }
 
 TEST_CASE("what vpnd kept of a broken customer gives way when it does not go with the rest") {
@@ -224,7 +234,8 @@ TEST_CASE("a tunnel device that was made anew is handed over though the file did
     std::erase_if(stack.routes, [](const Route& route) { return route.device == "vpn0"; });
     stack.addresses.clear();
     CHECK(room.apply().exit_status == 0);
-    CHECK(joined(room.told()) == joined(Lines{"begin", "customer acme with tun +1 descriptors", "peer acme-site", "commit"}));
+    CHECK(joined(room.told()) ==
+          joined(Lines{"begin", "customer acme with tun +1 descriptors", "peer acme-site", "commit"}));
 }
 
 TEST_CASE("an appliance with errors changes nothing and says where") {
@@ -332,7 +343,8 @@ TEST_CASE("without `workers` there is one for each core") {
 TEST_CASE("a bridge that comes later completes the stack without another apply") {
     Room room;
     room.write("customers/acme.toml",
-               "schema = 1\nname = \"acme\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n[handoff]\ntype = \"veth\"\nparent = \"br0\"\naddress "
+               "schema = 1\nname = \"acme\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n[handoff]\ntype = "
+               "\"veth\"\nparent = \"br0\"\naddress "
                "= [\"10.42.0.1/24\"]\n");
     room.adopt();
     const Report report = room.apply();
@@ -377,10 +389,11 @@ class Crowd : public Room {
         std::string key(42, 'A');
         key[0] = static_cast<char>('A' + number / 26);
         key[1] = static_cast<char>('A' + number % 26);
-        write("customers/" + member(number) + ".toml", "schema = 1\nname = \"x\"\n" + more +
-                                                           "[stack]\naddresses = [\"10.0.0.1/24\"]\n[[wireguard.peer]]\nname = \"p\"\n"
-                                                           "public_key = \"" +
-                                                           key + "E=\"\nallowed_ips = [\"10.43.0.0/16\"]\n");
+        write("customers/" + member(number) + ".toml",
+              "schema = 1\nname = \"x\"\n" + more +
+                  "[stack]\naddresses = [\"10.0.0.1/24\"]\n[[wireguard.peer]]\nname = \"p\"\n"
+                  "public_key = \"" +
+                  key + "E=\"\nallowed_ips = [\"10.43.0.0/16\"]\n");
     }
     void patrol_to_the_end() {
         for (int turns = 0; reconciler.has_patrol(); ++turns) {
@@ -393,7 +406,9 @@ class Crowd : public Room {
     }
 };
 
-TEST_CASE("of many customers one changed: his stack is looked at, a bounded number of others too, and vpnd hears of him alone") {
+TEST_CASE(
+    "of many customers one changed: his stack is looked at, a bounded number of others too, and vpnd hears of him "
+    "alone") {
     Crowd room;
     const int last = Crowd::kCustomers - 1;
     room.write_member(last, "state = \"suspended\"\n");
@@ -402,10 +417,13 @@ TEST_CASE("of many customers one changed: his stack is looked at, a bounded numb
     CHECK(mentions(report, Crowd::member(last), "suspended"));
     CHECK(room.looks_at(last) == 1);
     CHECK(room.kernel.observed.size() == Reconciler::kLooksPerApply + 1);
-    CHECK(joined(room.told()) == joined(Lines{"begin", "customer " + Crowd::member(last) + " suspended", "peer p", "commit"}));
+    CHECK(joined(room.told()) ==
+          joined(Lines{"begin", "customer " + Crowd::member(last) + " suspended", "peer p", "commit"}));
 }
 
-TEST_CASE("who has no descriptor left for his tunnel is refused by name, the others are served, and he is when there is one") {
+TEST_CASE(
+    "who has no descriptor left for his tunnel is refused by name, the others are served, and he is when there is "
+    "one") {
     constexpr std::size_t kListenerDescriptors = 3;  // as adopt() leaves them
     Room room(Reconciler::kSpareDescriptors + kListenerDescriptors + 1);
     room.write_customer("acme", 'A');
@@ -423,7 +441,8 @@ TEST_CASE("who has no descriptor left for his tunnel is refused by name, the oth
     CHECK(room.has_stack("globex"));
 }
 
-TEST_CASE("stacks that one apply did not look at are looked at afterwards, each once, also when applies follow one another") {
+TEST_CASE(
+    "stacks that one apply did not look at are looked at afterwards, each once, also when applies follow one another") {
     Crowd room;
     room.apply();
     CHECK(room.reconciler.has_patrol());
@@ -452,8 +471,9 @@ TEST_CASE("what somebody broke by hand is mended in the background, and a new tu
     room.patrol_to_the_end();
     CHECK(stack.addresses.size() == 1);
     CHECK(room.has_stack(Crowd::member(last - 1)));
-    CHECK(joined(room.told()) ==
-          joined(Lines{"begin", "customer " + Crowd::member(last - 1) + " with tun +1 descriptors", "peer p", "commit"}));
+    CHECK(
+        joined(room.told()) ==
+        joined(Lines{"begin", "customer " + Crowd::member(last - 1) + " with tun +1 descriptors", "peer p", "commit"}));
 }
 
 TEST_CASE("a stack that cannot be mended is said, and the next apply tries it first") {

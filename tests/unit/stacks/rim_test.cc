@@ -13,9 +13,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "stacks/children/vpnd_process.h"
 #include "stacks/host/notify.h"
 #include "stacks/host/run_dir.h"
-#include "stacks/children/vpnd_process.h"
 #include "stacks/host/watchdog.h"
 
 namespace warren::stacks {

@@ -100,7 +100,8 @@ TEST_CASE("a link as the kernel sends it") {
     bytes[4] = 16;  // RTM_NEWLINK
     const auto links = rtnetlink::parse_links(bytes);
     REQUIRE(links.size() == 1);
-    CHECK(links[0] == Link{"vpn0", 4, "tun", "warren run-dir=/run/warren customer=acme", "noqueue", 1420, 1000, 0, true});
+    CHECK(links[0] ==
+          Link{"vpn0", 4, "tun", "warren run-dir=/run/warren customer=acme", "noqueue", 1420, 1000, 0, true});
 }
 
 std::vector<Route> parsed_back(const Route& route, std::uint32_t index, const std::vector<Link>& links) {
@@ -121,7 +122,8 @@ TEST_CASE("a route that is put is the route that is read") {
 
 TEST_CASE("a route of another protocol or table is not ours") {
     const std::vector<Link> links{{"vpn0", 2, "tun", "", "", 0, 0, 0, true}};
-    const auto request = rtnetlink::put_route({prefix("10.43.0.0/16"), RouteType::kUnicast, "vpn0", std::nullopt, 512}, 2);
+    const auto request =
+        rtnetlink::put_route({prefix("10.43.0.0/16"), RouteType::kUnicast, "vpn0", std::nullopt, 512}, 2);
     std::vector<std::uint8_t> bytes(request.bytes().begin(), request.bytes().end());
     CHECK(rtnetlink::parse_routes(bytes, links).size() == 1);
     bytes[16 + 5] = 4;  // RTPROT_STATIC
@@ -151,7 +153,8 @@ TEST_CASE("an error comes with the kernel's words, with and without the request 
     payload.insert(payload.end(), sent.begin(), sent.begin() + 16);
     std::vector<std::uint8_t> capped = payload;
     payload.insert(payload.end(), sent.begin() + 16, sent.end());
-    for (std::vector<std::uint8_t>* each : {&payload, &capped}) each->insert(each->end(), {8, 0, 1, 0, 'b', 'a', 'd', 0});
+    for (std::vector<std::uint8_t>* each : {&payload, &capped})
+        each->insert(each->end(), {8, 0, 1, 0, 'b', 'a', 'd', 0});
     NetlinkAnswer answer = parse_answer({2, 0x200, 0, payload});
     CHECK(answer.error == 22);
     CHECK(answer.text == "bad");

@@ -35,7 +35,8 @@ inline config::Peer peer(const std::string& name, const std::vector<std::string>
     return out;
 }
 
-inline config::Handoff handoff(config::HandoffType type, const std::string& parent, const std::vector<std::string>& addresses) {
+inline config::Handoff handoff(config::HandoffType type, const std::string& parent,
+                               const std::vector<std::string>& addresses) {
     config::Handoff out;
     out.type = type;
     out.parent = parent;

@@ -11,7 +11,8 @@ namespace {
 
 std::map<std::string, std::string> by_path(const std::vector<Sysctl>& sysctls) {
     std::map<std::string, std::string> out;
-    for (const Sysctl& sysctl : sysctls) CHECK_MESSAGE(out.emplace(sysctl.path, sysctl.value).second, sysctl.path << " is set twice");
+    for (const Sysctl& sysctl : sysctls)
+        CHECK_MESSAGE(out.emplace(sysctl.path, sysctl.value).second, sysctl.path << " is set twice");
     return out;
 }
 

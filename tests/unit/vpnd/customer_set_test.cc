@@ -33,7 +33,8 @@ struct Draft {
         generation.customers.push_back(std::move(customer));
         return *this;
     }
-    Draft& customer(const std::string& id, std::vector<ipc::PutPeer> list, const std::string& listener = "", bool has_tun = true) {
+    Draft& customer(const std::string& id, std::vector<ipc::PutPeer> list, const std::string& listener = "",
+                    bool has_tun = true) {
         return customer(test::new_customer(id, std::move(list), listener, has_tun));
     }
     Draft& remove(const std::string& id) {
@@ -85,7 +86,8 @@ PeerIndex index_of(const CustomerSet& set, const std::string& customer, std::siz
 
 TEST_CASE("a first generation opens, swaps and puts everything") {
     CustomerSet set(1);
-    const Changes changes = accept(set, Draft(1, true).listener("", 1).customer("acme", peers({10, 11})).customer("globex", peers({20})));
+    const Changes changes =
+        accept(set, Draft(1, true).listener("", 1).customer("acme", peers({10, 11})).customer("globex", peers({20})));
     REQUIRE(changes.open_listeners.size() == 1);
     CHECK(changes.open_listeners[0].index == ListenerIndex{0});
     CHECK(changes.open_listeners[0].is_new);
@@ -233,7 +235,8 @@ TEST_CASE("a customer that goes frees everything, and nothing of it is given out
 TEST_CASE("a full generation removes what it does not name") {
     CustomerSet set = two_customers();
     accept(set, Draft(2).listener("globex", 2, 51821));
-    const Changes changes = accept(set, Draft(3, true).listener("", 1, 51820, false).customer("acme", peers({10, 11}), "", false));
+    const Changes changes =
+        accept(set, Draft(3, true).listener("", 1, 51820, false).customer("acme", peers({10, 11}), "", false));
     CHECK(changes.drop_customers.size() == 1);
     CHECK(changes.close_listeners.size() == 1);
     CHECK(changes.swap_views.empty());
@@ -264,7 +267,8 @@ TEST_CASE("a suspended customer loses his tunnels, keeps his device, and comes b
 TEST_CASE("a customer moves to a listener of his own with new peers, as to the peers it is another tunnel") {
     CustomerSet set = two_customers();
     const PeerIndex before = index_of(set, "acme", 0);
-    const Changes changes = accept(set, Draft(2).listener("acme", 5, 51842).customer("acme", peers({10, 11}), "acme", false));
+    const Changes changes =
+        accept(set, Draft(2).listener("acme", 5, 51842).customer("acme", peers({10, 11}), "acme", false));
     REQUIRE(changes.remove_peers.size() == 2);
     for (const auto& remove : changes.remove_peers) CHECK(remove.listener == ListenerIndex{0});
     REQUIRE(changes.put_peers.size() == 2);
@@ -281,7 +285,8 @@ TEST_CASE("a customer moves to a listener of his own with new peers, as to the p
 
 TEST_CASE("a key moves from one customer to another within a generation") {
     CustomerSet set = two_customers();
-    const Changes changes = accept(set, Draft(2).customer("globex", peers({20, 10}), "", false).customer("acme", peers({11}), "", false));
+    const Changes changes =
+        accept(set, Draft(2).customer("globex", peers({20, 10}), "", false).customer("acme", peers({11}), "", false));
     CHECK(changes.remove_peers.size() == 1);
     CHECK(changes.put_peers.size() == 1);
     refuse(set, Draft(3).customer("acme", peers({10, 11}), "", false));
@@ -386,7 +391,8 @@ TEST_CASE("what is wrong is refused whole") {
         refuse(set, Draft(2).customer(std::move(small)));
     }
     // Nothing changed: the present generation again asks for nothing.
-    CHECK(accept(set, Draft(9).customer("acme", peers({10, 11}), "", false).customer("globex", peers({20}), "", false)).empty());
+    CHECK(accept(set, Draft(9).customer("acme", peers({10, 11}), "", false).customer("globex", peers({20}), "", false))
+              .empty());
 }
 
 TEST_CASE("the same prefixes at two customers are the point") {
@@ -402,12 +408,14 @@ TEST_CASE("customers are spread over data workers and stay where they are") {
     CustomerSet set(3);
     Draft draft(1, true);
     draft.listener("", 1);
-    for (std::uint8_t i = 0; i < 9; ++i) draft.customer("c" + std::to_string(i), peers({static_cast<std::uint8_t>(10 + i)}));
+    for (std::uint8_t i = 0; i < 9; ++i)
+        draft.customer("c" + std::to_string(i), peers({static_cast<std::uint8_t>(10 + i)}));
     const Changes changes = accept(set, draft);
     std::array<int, 3> used{};
     for (const auto& swap : changes.swap_views) ++used[swap.worker];
     CHECK(used == std::array<int, 3>{3, 3, 3});
-    for (const auto& put : changes.put_peers) CHECK(put.config.worker == set.find(put.config.index).customer->workers.front());
+    for (const auto& put : changes.put_peers)
+        CHECK(put.config.worker == set.find(put.config.index).customer->workers.front());
 }
 
 // Peers 10, 11, ... of queues 0, 1, 0, ...
@@ -461,7 +469,8 @@ TEST_CASE("another number of queues comes with another tun, moves peers, and lea
     const Changes changes = accept(set, Draft(2).customer(large(4, 2)));
     CHECK(changes.swap_views.size() == 2);
     CHECK(changes.put_peers.size() == 2);  // those of the third and fourth queue
-    for (const auto& put : changes.put_peers) CHECK(put.config.worker == before[set.find(put.config.index).peer->config.queue]);
+    for (const auto& put : changes.put_peers)
+        CHECK(put.config.worker == before[set.find(put.config.index).peer->config.queue]);
     REQUIRE(changes.drop_customers.size() == 2);
     CHECK(changes.drop_customers[0].worker == before[2]);
     CHECK(changes.drop_customers[1].worker == before[3]);

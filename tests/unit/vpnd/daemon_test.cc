@@ -49,7 +49,8 @@ TEST_CASE("two hubs with a configuration each make a session, and both say so") 
     CHECK(seen.has_preshared_key);
     CHECK(seen.endpoint == Endpoint{IpAddress::v4(127, 0, 0, 1), initiator.port(), 0});
     CHECK(seen.latest_handshake_seconds.has_value());
-    CHECK(eventually([&] { return responder.first_peer().rx_bytes >= 32; }));  // the keepalive that confirmed the session
+    CHECK(
+        eventually([&] { return responder.first_peer().rx_bytes >= 32; }));  // the keepalive that confirmed the session
 
     const auto all = responder.snapshot();
     REQUIRE(all.size() == 4);
@@ -81,7 +82,8 @@ TEST_CASE("wg show gets what it wants, set is refused, nonsense is answered and 
     hub.configure(1, peer_at(2, 4242));
     const std::string answer = hub.ask_uapi(1, "get=1\n\n");
     CHECK(answer.find("listen_port=" + std::to_string(hub.port()) + "\n") != std::string::npos);
-    CHECK(answer.find("\nprotocol_version=1\nendpoint=127.0.0.1:4242\nlast_handshake_time_sec=0\n") != std::string::npos);
+    CHECK(answer.find("\nprotocol_version=1\nendpoint=127.0.0.1:4242\nlast_handshake_time_sec=0\n") !=
+          std::string::npos);
     CHECK(answer.find("allowed_ip=10.1.0.0/16\nallowed_ip=fd00::/8\n") != std::string::npos);
     CHECK(answer.ends_with("errno=0\n\n"));
     const bool is_root = ::geteuid() == 0;
@@ -182,10 +184,13 @@ class Stranger {
         REQUIRE(::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address_), sizeof address_) == 0);
     }
     void send(const std::vector<std::uint8_t>& datagram) const {
-        (void)!::send(socket_.get(), datagram.data(), datagram.size(), 0);  // an ICMP error about an earlier one is no concern of ours
+        (void)!::send(socket_.get(), datagram.data(), datagram.size(),
+                      0);  // an ICMP error about an earlier one is no concern of ours
     }
     // What follows goes out as trains of datagrams of this size, 0: as single ones.
-    void segment(int size) const { REQUIRE(::setsockopt(socket_.get(), IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size) == 0); }
+    void segment(int size) const {
+        REQUIRE(::setsockopt(socket_.get(), IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size) == 0);
+    }
     [[nodiscard]] bool was_answered() const {
         std::uint8_t byte = 0;
         return ::recv(socket_.get(), &byte, 1, MSG_DONTWAIT) >= 0;
@@ -227,7 +232,8 @@ TEST_CASE("junk of every size and in trains is counted, never answered, and keep
     Hub hub(1);
     hub.configure(1, peer_at(2, 0));
     const Stranger stranger(hub.port());
-    for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 4, 147, 149, 1000, 65507}) stranger.send(junk(size));
+    for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 4, 147, 149, 1000, 65507})
+        stranger.send(junk(size));
     stranger.segment(148);
     std::atomic<bool> stop = false;
     std::thread flood([&] {
@@ -237,14 +243,16 @@ TEST_CASE("junk of every size and in trains is counted, never answered, and keep
     for (int i = 0; i < 20; ++i) {
         const auto start = std::chrono::steady_clock::now();
         CHECK(hub.snapshot().size() == 4);
-        slowest = std::max(slowest, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start));
+        slowest = std::max(
+            slowest, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start));
         std::this_thread::sleep_for(20ms);
     }
     stop = true;
     flood.join();
     CHECK(slowest < 2000ms);
     CHECK(eventually([&] { return drops_of(hub.snapshot()[0], "bad_mac1") > 1000; }));
-    CHECK(drops_of(hub.snapshot()[0], "bad_length") >= 4);  // what is shorter than a type or too short for one may be counted otherwise
+    CHECK(drops_of(hub.snapshot()[0], "bad_length") >=
+          4);  // what is shorter than a type or too short for one may be counted otherwise
     CHECK_FALSE(stranger.was_answered());
 }
 
@@ -292,7 +300,9 @@ TEST_CASE("who is not root sees no key") {
     const int hidden = as_nobody([&] {
         const std::string answer = hub.ask_uapi(1, "get=1\n\n");
         if (!answer.ends_with("errno=0\n\n") || answer.find("\npublic_key=") == std::string::npos) return 1;
-        return answer.find("private_key=") == std::string::npos && answer.find("preshared_key=") == std::string::npos ? 0 : 2;
+        return answer.find("private_key=") == std::string::npos && answer.find("preshared_key=") == std::string::npos
+                   ? 0
+                   : 2;
     });
     CHECK(hidden == 0);
 }

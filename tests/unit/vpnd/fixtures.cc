@@ -66,7 +66,8 @@ vpnd::NewListener new_listener(const std::string& id, std::uint8_t key, std::uin
     return listener;
 }
 
-vpnd::NewCustomer new_customer(const std::string& id, std::vector<ipc::PutPeer> peers, const std::string& listener, bool has_tun) {
+vpnd::NewCustomer new_customer(const std::string& id, std::vector<ipc::PutPeer> peers, const std::string& listener,
+                               bool has_tun) {
     vpnd::NewCustomer customer;
     customer.put = put_customer(id, static_cast<std::uint32_t>(peers.size()), listener);
     customer.put.has_tun = has_tun;

@@ -20,12 +20,14 @@ namespace warren::test {
 [[nodiscard]] std::vector<UniqueFd> any_descriptors(std::size_t count);
 
 [[nodiscard]] ipc::PutListener put_listener(const std::string& id, std::uint8_t key, std::uint16_t port = 51820);
-[[nodiscard]] ipc::PutCustomer put_customer(const std::string& id, std::uint32_t peers, const std::string& listener = "");
+[[nodiscard]] ipc::PutCustomer put_customer(const std::string& id, std::uint32_t peers,
+                                            const std::string& listener = "");
 [[nodiscard]] ipc::PutPeer put_peer(std::uint8_t key, std::vector<std::string> allowed_ips);
 
 // Staged values, with descriptors that are open but good for nothing.
-[[nodiscard]] vpnd::NewListener new_listener(const std::string& id, std::uint8_t key, std::uint16_t port = 51820, bool has_sockets = true);
-[[nodiscard]] vpnd::NewCustomer new_customer(const std::string& id, std::vector<ipc::PutPeer> peers, const std::string& listener = "",
-                                             bool has_tun = true);
+[[nodiscard]] vpnd::NewListener new_listener(const std::string& id, std::uint8_t key, std::uint16_t port = 51820,
+                                             bool has_sockets = true);
+[[nodiscard]] vpnd::NewCustomer new_customer(const std::string& id, std::vector<ipc::PutPeer> peers,
+                                             const std::string& listener = "", bool has_tun = true);
 
 }  // namespace warren::test

@@ -71,7 +71,8 @@ inline UniqueFd stream_listener(const std::string& path) {
 // A vpnd in a thread of its own, and the stackd that feeds it.
 class Hub {
   public:
-    explicit Hub(std::uint8_t key) : key_(key), handshake_(udp_socket(0)), port_(port_of(handshake_)), data_(udp_socket(port_)) {
+    explicit Hub(std::uint8_t key)
+        : key_(key), handshake_(udp_socket(0)), port_(port_of(handshake_)), data_(udp_socket(port_)) {
         auto ends = ipc::Channel::pair();
         REQUIRE(ends);
         channel_ = std::move(ends->first);
@@ -82,7 +83,8 @@ class Hub {
         parts.channel = std::move(ends->second);
         parts.snapshot_listener = std::move(*ipc::listen_at(directory_.path + "/snapshot.sock", 0600));
         parts.adoption_listener = std::move(*ipc::listen_at(directory_.path + "/adopt.sock", 0600));
-        parts.timestamps = UniqueFd(::open((directory_.path + "/timestamps").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+        parts.timestamps =
+            UniqueFd(::open((directory_.path + "/timestamps").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
         stop_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
         parts.signals = stop_.duplicate();
         auto worker = io::DataWorker::start(0, crypto::AeadBackend::kSodium);
@@ -146,7 +148,9 @@ class Hub {
         send(ipc::Hello{"test", "1", 1});
     }
 
-    std::vector<ipc::SnapshotMessage> snapshot(const std::string& customer = "") { return answer_to(ipc::SnapshotRequest{customer, true}); }
+    std::vector<ipc::SnapshotMessage> snapshot(const std::string& customer = "") {
+        return answer_to(ipc::SnapshotRequest{customer, true});
+    }
     std::vector<ipc::SnapshotMessage> answer_to(const ipc::SnapshotRequest& request) {
         auto client = ipc::Channel::connect(directory_.path + "/snapshot.sock");
         REQUIRE(client);
@@ -155,8 +159,8 @@ class Hub {
         REQUIRE(client->send(wire));
         std::vector<ipc::SnapshotMessage> out;
         std::vector<std::uint8_t> space(ipc::kMaxMessageSize);
-        while (out.empty() ||
-               !(std::holds_alternative<ipc::SnapshotEnd>(out.back()) || std::holds_alternative<ipc::SnapshotError>(out.back()))) {
+        while (out.empty() || !(std::holds_alternative<ipc::SnapshotEnd>(out.back()) ||
+                                std::holds_alternative<ipc::SnapshotError>(out.back()))) {
             auto received = client->receive(space);
             REQUIRE(received);
             REQUIRE_FALSE(received->closed);

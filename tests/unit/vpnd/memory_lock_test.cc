@@ -1,4 +1,5 @@
-// Keys are kept out of swap: all memory where that is allowed, the heap where there is a limit, and a word where there is not enough.
+// Keys are kept out of swap: all memory where that is allowed, the heap where there is a limit, and a word where there
+// is not enough.
 #include "vpnd/memory_lock.h"
 
 #include <doctest/doctest.h>

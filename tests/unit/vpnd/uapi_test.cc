@@ -107,7 +107,8 @@ TEST_CASE("the room that is reserved is always enough") {
     HeldPeer peer;
     peer.config = test::put_peer(5, {});
     peer.config.persistent_keepalive_seconds = UINT16_MAX;
-    for (int i = 0; i < 1000; ++i) peer.config.allowed_ips.push_back(*parse_prefix("fd00:1111:2222:3333:4444:5555:6666:7777/128"));
+    for (int i = 0; i < 1000; ++i)
+        peer.config.allowed_ips.push_back(*parse_prefix("fd00:1111:2222:3333:4444:5555:6666:7777/128"));
     wireguard::PeerStatus status;
     status.endpoint = Endpoint{*parse_ip("fd00:1111:2222:3333:4444:5555:6666:7777"), UINT16_MAX, 0};
     status.latest_handshake = Instant{1};

@@ -110,7 +110,8 @@ TEST_CASE("a peer that the listener's new key makes ourselves is told") {
     peer.persistent_keepalive_seconds = 100;
     site.configure(1, std::move(peer));
     Watcher watcher(hub);
-    CHECK(eventually([&] { return hub.first_peer().state == ipc::PeerState::kOnline && hub.first_peer().rx_bytes >= 32; }));
+    CHECK(eventually(
+        [&] { return hub.first_peer().state == ipc::PeerState::kOnline && hub.first_peer().rx_bytes >= 32; }));
     CHECK(watcher.ask() == kTheOne);
     CHECK(eventually([&] { return watcher.ask() == kNothing; }));
     site.remove_all(2);

@@ -83,8 +83,10 @@ TEST_CASE("coming, roaming, changing and going are events with what was before")
     fleet.take(at(10), vpnd.round);
     vpnd.round.customers.clear();
     fleet.take(at(12), vpnd.round);
-    CHECK(kinds(fleet) == std::vector<std::string>{"online", "roamed", "changed", "changed", "suspended", "removed", "removed"});
-    const auto roamed = fleet.events().find("acme", 0, UINT64_MAX, 1, [](const Event& event) { return event.kind == EventKind::kRoamed; });
+    CHECK(kinds(fleet) ==
+          std::vector<std::string>{"online", "roamed", "changed", "changed", "suspended", "removed", "removed"});
+    const auto roamed = fleet.events().find("acme", 0, UINT64_MAX, 1,
+                                            [](const Event& event) { return event.kind == EventKind::kRoamed; });
     CHECK(roamed[0]->from == "192.0.2.1:1000");
     CHECK(roamed[0]->to == "192.0.2.1:2000");
 }
@@ -179,7 +181,8 @@ TEST_CASE("shares of a core are of the time between two snapshots of the same vp
 TEST_CASE("a flapping customer does not push out another's past") {
     EventLog log;
     log.add({0, {}, EventKind::kIdle, "quiet", "p", {}, {}, {}});
-    for (std::size_t i = 0; i < EventLog::kOverall + 10; ++i) log.add({0, {}, EventKind::kOnline, "flaps", "p", {}, {}, {}});
+    for (std::size_t i = 0; i < EventLog::kOverall + 10; ++i)
+        log.add({0, {}, EventKind::kOnline, "flaps", "p", {}, {}, {}});
     const auto any = [](const Event&) { return true; };
     CHECK(log.find("quiet", 0, UINT64_MAX, 10, any).size() == 1);
     CHECK(log.find("flaps", 0, UINT64_MAX, 10'000, any).size() == EventLog::kPerCustomer);
@@ -208,7 +211,8 @@ TEST_CASE("a series keeps its steps, its gaps and its bound, and costs nothing w
 
 TEST_CASE("a minute is the mean of what was seen of it") {
     Series series;
-    for (std::int64_t second = 600; second < 660; second += 2) series.add(second, {static_cast<float>(second - 600), 4});
+    for (std::int64_t second = 600; second < 660; second += 2)
+        series.add(second, {static_cast<float>(second - 600), 4});
     series.add(660, {0, 0});
     const auto minutes = series.coarse().column();
     REQUIRE(minutes.values.size() == 1);

@@ -28,7 +28,8 @@ IpAddress from(std::uint8_t last) {
 
 access::Users users() {
     access::Users out;
-    out.users = {{"anna", {access::Role::kOperator, {}}, kAnna}, {"acme", {access::Role::kCustomer, {"acme"}}, "$argon2id$acme"}};
+    out.users = {{"anna", {access::Role::kOperator, {}}, kAnna},
+                 {"acme", {access::Role::kCustomer, {"acme"}}, "$argon2id$acme"}};
     out.tokens = {{"grafana", {access::Role::kViewer, {}}, access::sha256_hex("the token")}};
     return out;
 }
@@ -118,7 +119,8 @@ TEST_CASE("a wrong header is not passed over for the cookie") {
     CHECK_FALSE(Gate::credential_of(request));
 }
 
-TEST_CASE_FIXTURE(Fixture, "an unknown user's password is compared with one that nothing matches, and opens nothing even if it did") {
+TEST_CASE_FIXTURE(
+    Fixture, "an unknown user's password is compared with one that nothing matches, and opens nothing even if it did") {
     const auto attempt = gate.begin_login(at(seconds(0)), "nobody", "x", from(1));
     REQUIRE(attempt.check);
     CHECK(attempt.check->argon2id == "$argon2id$nobody");
@@ -133,7 +135,8 @@ TEST_CASE_FIXTURE(Fixture, "a password that was changed while it was checked ope
     CHECK_FALSE(gate.finish_login(at(seconds(0)), *attempt.check, true));
 }
 
-TEST_CASE_FIXTURE(Fixture, "after five wrong passwords each try waits longer, from other addresses too, and success forgets") {
+TEST_CASE_FIXTURE(Fixture,
+                  "after five wrong passwords each try waits longer, from other addresses too, and success forgets") {
     for (std::uint8_t i = 0; i < 5; ++i) {
         const auto attempt = gate.begin_login(at(milliseconds(i)), "anna", "x", from(i));
         REQUIRE(attempt.check);
@@ -152,7 +155,8 @@ TEST_CASE_FIXTURE(Fixture, "after five wrong passwords each try waits longer, fr
 TEST_CASE("tries that are on their way count: a hundred at once are five") {
     Backoff backoff;
     int let_in = 0;
-    for (int i = 0; i < 100; ++i) let_in += backoff.attempt(at(seconds(0)).instant, "anna", from(1)) == Duration::zero() ? 1 : 0;
+    for (int i = 0; i < 100; ++i)
+        let_in += backoff.attempt(at(seconds(0)).instant, "anna", from(1)) == Duration::zero() ? 1 : 0;
     CHECK(let_in == 5);
 }
 

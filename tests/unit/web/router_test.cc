@@ -78,8 +78,8 @@ bool same(const Reply& a, const Reply& b) {
 TEST_CASE_FIXTURE(Fixture, "only healthz and the page's files are open") {
     CHECK(get("/healthz").status == 200);
     CHECK(get("/").status == 200);
-    for (const char* path :
-         {"/api/v1/overview", "/api/v1/customers/acme", "/api/v1/none", "/api", "/metrics", "/readyz", "/%61pi/v1/system"}) {
+    for (const char* path : {"/api/v1/overview", "/api/v1/customers/acme", "/api/v1/none", "/api", "/metrics",
+                             "/readyz", "/%61pi/v1/system"}) {
         CAPTURE(path);
         CHECK(get(path).status == 401);
         CHECK(get(path, "unknown").status == 401);
@@ -111,7 +111,9 @@ TEST_CASE_FIXTURE(Fixture, "a customer sees his own; foreign and absent are the 
     CHECK(get("/api/v1/system", "viewer").body.find("\"users_file\":null") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Fixture, "the system's answer and the metrics tell vpnd's processor time and memory; a customer is told none of it") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "the system's answer and the metrics tell vpnd's processor time and memory; a customer is told none of it") {
     const auto said = [&](const char* target) { return get(target, "viewer").body; };
     CHECK(contains(said("/api/v1/system"), R"("cpu_seconds":0.0,"cpu_share":null,"memory_bytes":null,"workers":[])"));
     CHECK_FALSE(contains(said("/metrics"), "warren_vpnd_resident_memory_bytes"));
@@ -143,8 +145,8 @@ TEST_CASE_FIXTURE(Fixture, "a write comes from this page or is refused") {
     login.method = "POST";
     login.content_type = "application/json";
     login.body = R"({"user":"a","password":"b"})";
-    for (const char* origin :
-         {"", "null", "https://evil.example", "http://127.0.0.1:8443", "https://127.0.0.1", "https://127.0.0.1:8443.evil"}) {
+    for (const char* origin : {"", "null", "https://evil.example", "http://127.0.0.1:8443", "https://127.0.0.1",
+                               "https://127.0.0.1:8443.evil"}) {
         CAPTURE(origin);
         login.origin = origin;
         CHECK(ask(login).status == 403);
@@ -166,18 +168,20 @@ TEST_CASE_FIXTURE(Fixture, "only names of ours are answered to") {
         asked.host = host;
         return ask(asked).status;
     };
-    for (const char* host : {"127.0.0.1", "[::1]:8443", "localhost:1", "LOCALHOST", "pop-1", "a.vpn.example.net:8443", "198.51.100.1"}) {
+    for (const char* host :
+         {"127.0.0.1", "[::1]:8443", "localhost:1", "LOCALHOST", "pop-1", "a.vpn.example.net:8443", "198.51.100.1"}) {
         CAPTURE(host);
         CHECK(status(host) == 200);
     }
-    for (const char* host :
-         {"", ":8443", "pop-1.evil.example", "vpn.example.net", ".vpn.example.net", "a.b.vpn.example.net", "evil", "[::1"}) {
+    for (const char* host : {"", ":8443", "pop-1.evil.example", "vpn.example.net", ".vpn.example.net",
+                             "a.b.vpn.example.net", "evil", "[::1"}) {
         CAPTURE(host);
         CHECK(status(host) == 421);
     }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a stream resumes where it was, begins anew when that is forgotten, and ends with its credential") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a stream resumes where it was, begins anew when that is forgotten, and ends with its credential") {
     Request asked = request("/api/v1/events", "operator");
     asked.accept = "text/event-stream";
     Outcome outcome = router.handle(kNow, asked);
@@ -196,8 +200,8 @@ TEST_CASE_FIXTURE(Fixture, "a stream resumes where it was, begins anew when that
     CHECK(resumed->find("\"kind\":\"suspended\"") != std::string::npos);
     CHECK(resumed->find("event: reset") == std::string::npos);
 
-    for (const char* wrong :
-         {"life", "life-", "life-x-1", "life-1", "life-1-1x", "life-999-1", "life-1-999", "other-1-1", "life-99999999999999999999-1"}) {
+    for (const char* wrong : {"life", "life-", "life-x-1", "life-1", "life-1-1x", "life-999-1", "life-1-999",
+                              "other-1-1", "life-99999999999999999999-1"}) {
         CAPTURE(wrong);
         asked.last_event_id = wrong;
         outcome = router.handle(kNow, asked);
@@ -236,8 +240,8 @@ TEST_CASE("the target of a request is taken apart, or refused") {
     CHECK(*target->find("x") == "1 2");
     CHECK(*target->find("y") == "&");
     CHECK(target->find("z")->empty());
-    for (const char* bad :
-         {"", "a", "http://x/", "*", "/%", "/%2", "/%zz", "/%00", "/a%0a", "//x", "/a//b", "/..", "/a/../b", "/%2e%2e/x", "/?a=%g0"}) {
+    for (const char* bad : {"", "a", "http://x/", "*", "/%", "/%2", "/%zz", "/%00", "/a%0a", "//x", "/a//b", "/..",
+                            "/a/../b", "/%2e%2e/x", "/?a=%g0"}) {
         CAPTURE(bad);
         CHECK_FALSE(parse_target(bad));
     }

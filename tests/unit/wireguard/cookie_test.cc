@@ -8,7 +8,8 @@ namespace {
 using namespace testing;
 using test::array_from_hex;
 
-// Expected bytes come from a second implementation, in Python with hashlib's BLAKE2s and libsodium's XChaCha20-Poly1305.
+// Expected bytes come from a second implementation, in Python with hashlib's BLAKE2s and libsodium's
+// XChaCha20-Poly1305.
 crypto::PublicKey responder_key() {
     return {array_from_hex<32>("5869aff450549732cbaaed5e5df9b30a6da31cb0e5742bad5ad4a1a768f1a67b")};
 }
@@ -27,8 +28,10 @@ class Counting final : public crypto::RandomSource {
 };
 
 TEST_CASE("H2, C5: the keys of mac1 and of cookie replies have known answers") {
-    CHECK(mac1_key_of(responder_key()) == array_from_hex<32>("5c5cbbfd0c782a2539047315dc2b629f825570bc6a8686d245dd060463b85e1b"));
-    CHECK(cookie_key_of(responder_key()) == array_from_hex<32>("17728e626505a9a7054fda9a980a5209fb72714de5d9e476848ec7214cc83713"));
+    CHECK(mac1_key_of(responder_key()) ==
+          array_from_hex<32>("5c5cbbfd0c782a2539047315dc2b629f825570bc6a8686d245dd060463b85e1b"));
+    CHECK(cookie_key_of(responder_key()) ==
+          array_from_hex<32>("17728e626505a9a7054fda9a980a5209fb72714de5d9e476848ec7214cc83713"));
 }
 
 TEST_CASE("C4, C5: a cookie reply has a known answer") {

@@ -95,7 +95,9 @@ TEST_CASE("H3: an initiation that claims another's static key is not opened") {
     CHECK(hub.dropped(HandshakeDrop::kBadInitiation) == 1);
 }
 
-TEST_CASE("H10: a good initiation is answered with a session that waits for confirmation, installed before the answer leaves") {
+TEST_CASE(
+    "H10: a good initiation is answered with a session that waits for confirmation, installed before the answer "
+    "leaves") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     peer.preshared_key = generate_preshared_key(hub.random);

@@ -55,7 +55,8 @@ TEST_CASE("C2, C5, C9, E3: under load an initiation without a cookie gets one, a
     const auto other = peer.initiate(0xabcd, hub.timestamp());
     Cookie cookie{};
     const auto message = *parse_cookie_reply(reply.view());
-    CHECK_FALSE(crypto::xaead_open(cookie_key_of(hub.engine.public_key()), message.nonce, mac1_of(other), message.sealed_cookie, cookie));
+    CHECK_FALSE(crypto::xaead_open(cookie_key_of(hub.engine.public_key()), message.nonce, mac1_of(other),
+                                   message.sealed_cookie, cookie));
 }
 
 TEST_CASE("C2: under load a response without a cookie gets one too") {
@@ -214,7 +215,9 @@ TEST_CASE("C6, I2: a cookie reply to a response of ours comes under the session'
     const OutgoingMessage response = hub.out.messages.at(0);
     CookieChecker theirs(peer.keys.public_key, hub.random);
     std::array<std::uint8_t, kCookieReplySize> reply{};
-    format(theirs.create_reply(hub.now.instant, response.view(), endpoint_at(1), parse_response(response.view())->sender), reply);
+    format(
+        theirs.create_reply(hub.now.instant, response.view(), endpoint_at(1), parse_response(response.view())->sender),
+        reply);
     hub.deliver(reply);
     CHECK(hub.engine.counters().cookie_replies_accepted == 1);
     hub.advance(1s);
@@ -230,7 +233,8 @@ TEST_CASE("C7: a cookie reply never moves the endpoint") {
     const OutgoingMessage first = hub.out.messages.at(0);
     CookieChecker theirs(peer.keys.public_key, hub.random);
     std::array<std::uint8_t, kCookieReplySize> reply{};
-    format(theirs.create_reply(hub.now.instant, first.view(), endpoint_at(1), parse_initiation(first.view())->sender), reply);
+    format(theirs.create_reply(hub.now.instant, first.view(), endpoint_at(1), parse_initiation(first.view())->sender),
+           reply);
     hub.deliver(reply, endpoint_at(77));
     CHECK(hub.engine.counters().cookie_replies_accepted == 1);
     CHECK(hub.out.commands.empty());
@@ -322,7 +326,8 @@ TEST_CASE("C11: under load the peers of one customer together have a budget, oth
     hub.put_under_load();
     std::size_t answered = 0;
     for (std::uint32_t i = 0; i < count; ++i) {
-        const Endpoint from{IpAddress::v4(10, 9, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)), 51820, 0};
+        const Endpoint from{IpAddress::v4(10, 9, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)),
+                            51820, 0};
         const Cookie cookie = get_cookie(hub, from);
         auto initiation = peers[i].initiate(7, hub.timestamp());
         put_mac2(initiation, cookie);
@@ -367,7 +372,8 @@ TEST_CASE("C11, C13: a long queue of junk and replays alone is no load, and dear
     CHECK_FALSE(hub.engine.under_load(hub.now));
 }
 
-TEST_CASE("C2: a machine too slow for the flood comes under load all the same, and not by junk with a few good ones in it") {
+TEST_CASE(
+    "C2: a machine too slow for the flood comes under load all the same, and not by junk with a few good ones in it") {
     Hub hub;
     ScriptedPeer stranger = hub.make_peer();
     auto dear = stranger.initiate(1, hub.timestamp());

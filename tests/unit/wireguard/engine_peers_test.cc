@@ -93,7 +93,8 @@ TEST_CASE("A key that moves to another index takes its latest timestamp along an
     CHECK(hub.engine.peer_count() == 1);
 }
 
-TEST_CASE("H15: a new private key: no more sending on old sessions, a handshake is possible at once, with the new key only") {
+TEST_CASE(
+    "H15: a new private key: no more sending on old sessions, a handshake is possible at once, with the new key only") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put_with_endpoint(peer, endpoint_at(1));

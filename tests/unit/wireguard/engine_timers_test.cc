@@ -29,8 +29,9 @@ struct TimedHub : Hub {
         connect(peer);
     }
     void report(const Stamps& stamps) {
-        tell(dataplane::PeerActivity{PeerIndex{0}, stamps.first_unanswered_data_sent, stamps.last_data_sent, stamps.last_sent,
-                                     stamps.first_unanswered_data_received, stamps.last_data_received, stamps.last_received});
+        tell(dataplane::PeerActivity{PeerIndex{0}, stamps.first_unanswered_data_sent, stamps.last_data_sent,
+                                     stamps.last_sent, stamps.first_unanswered_data_received, stamps.last_data_received,
+                                     stamps.last_received});
     }
     ScriptedPeer peer;
 };
@@ -125,7 +126,9 @@ TEST_CASE("T2: whatever asks for it, a peer gets one initiation in 5 s") {
         };
         hub.need_session();
         look();
-        hub.report({.first_unanswered_data_sent = at(0s).instant, .last_data_sent = hub.now.instant, .last_sent = hub.now.instant});
+        hub.report({.first_unanswered_data_sent = at(0s).instant,
+                    .last_data_sent = hub.now.instant,
+                    .last_sent = hub.now.instant});
         look();
         hub.out.clear();
         hub.advance(100ms);
@@ -327,7 +330,8 @@ TEST_CASE("T3: a stream in one direction is answered every 10 s") {
     std::size_t keepalives = 0;
     for (int i = 0; i < 600; ++i) {  // a minute, a packet every 100 ms
         activity.last_data_received = activity.last_received = hub.now.instant;
-        if (activity.first_unanswered_data_received == kLongAgo) activity.first_unanswered_data_received = hub.now.instant;
+        if (activity.first_unanswered_data_received == kLongAgo)
+            activity.first_unanswered_data_received = hub.now.instant;
         hub.report(activity);
         hub.run(100ms);
         for (const SendKeepalive* keepalive : hub.commands<SendKeepalive>()) {
@@ -348,8 +352,10 @@ TEST_CASE("T3: data that was sent meanwhile takes the keepalive's place") {
     const Instant received = hub.now.instant;
     hub.report({.first_unanswered_data_received = received, .last_data_received = received, .last_received = received});
     hub.run(9s);
-    hub.report(
-        {.last_data_sent = hub.now.instant, .last_data_received = received, .last_sent = hub.now.instant, .last_received = received});
+    hub.report({.last_data_sent = hub.now.instant,
+                .last_data_received = received,
+                .last_sent = hub.now.instant,
+                .last_received = received});
     hub.run(60s);
     CHECK(hub.commands<SendKeepalive>().empty());
 }
@@ -468,7 +474,8 @@ TEST_CASE("T8: a customer whose hosts look for many absent peers waits for himse
         sent += now_sent;
         if (second == 11) {  // 256 + 12 * 500: everybody had his first, before anybody's repetitions
             std::size_t handshaking = 0;
-            for (std::uint32_t i = 0; i < kPeers; ++i) handshaking += hub.engine.peer_status(PeerIndex{i})->is_handshaking ? 1U : 0U;
+            for (std::uint32_t i = 0; i < kPeers; ++i)
+                handshaking += hub.engine.peer_status(PeerIndex{i})->is_handshaking ? 1U : 0U;
             CHECK(handshaking == kPeers);
         }
     }
@@ -477,7 +484,8 @@ TEST_CASE("T8: a customer whose hosts look for many absent peers waits for himse
 TEST_CASE("T8: the budget of a customer who is quiet again is forgotten") {
     InitiationBudget budget({.per_second = 100, .burst = 10});
     const Instant start{1'000'000'000'000};
-    for (std::uint32_t customer = 0; customer < 50; ++customer) CHECK(budget.reserve(start, CustomerIndex{customer}) == start);
+    for (std::uint32_t customer = 0; customer < 50; ++customer)
+        CHECK(budget.reserve(start, CustomerIndex{customer}) == start);
     for (int i = 1; i < 10; ++i) CHECK(budget.reserve(start, CustomerIndex{7}) == start);
     CHECK(budget.reserve(start, CustomerIndex{7}) == start + 10ms);
     CHECK(budget.size() == 50);

@@ -29,7 +29,8 @@ inline Now at(Duration since_start) {
 
 // One engine, its clock, and what it said last.
 struct Hub {
-    explicit Hub(std::uint64_t seed = 1) : random(seed), engine(ListenerIndex{0}, crypto::generate_private_key(random), indexes, random) {}
+    explicit Hub(std::uint64_t seed = 1)
+        : random(seed), engine(ListenerIndex{0}, crypto::generate_private_key(random), indexes, random) {}
 
     PeerConfig config_of(const ScriptedPeer& peer, std::uint32_t index = 0) const {
         PeerConfig config;

@@ -19,7 +19,9 @@ Key secret_of(const nlohmann::json& text) {
 }
 
 void run(const nlohmann::json& vector) {
-    const auto key_pair = [](const nlohmann::json& text) { return crypto::key_pair_of(secret_of<crypto::PrivateKey>(text)); };
+    const auto key_pair = [](const nlohmann::json& text) {
+        return crypto::key_pair_of(secret_of<crypto::PrivateKey>(text));
+    };
     const crypto::KeyPair initiator = key_pair(vector["init_static"]);
     const crypto::KeyPair responder = key_pair(vector["resp_static"]);
     const crypto::KeyPair initiator_ephemeral = key_pair(vector["init_ephemeral"]);
@@ -37,26 +39,28 @@ void run(const nlohmann::json& vector) {
 
     std::vector<std::uint8_t> first(32 + 48 + payload(0).size() + crypto::kTagSize);
     const MutableBytes first_bytes(first);
-    REQUIRE(create_first_message(initiator_state, initiator, initiator_ephemeral, responder.public_key, *static_static, payload(0),
-                                 first_bytes.subspan<0, 32>(), first_bytes.subspan<32, 48>(), first_bytes.subspan(80)));
+    REQUIRE(create_first_message(initiator_state, initiator, initiator_ephemeral, responder.public_key, *static_static,
+                                 payload(0), first_bytes.subspan<0, 32>(), first_bytes.subspan<32, 48>(),
+                                 first_bytes.subspan(80)));
     CHECK(first == ciphertext(0));
 
     crypto::PublicKey sent_ephemeral;
     std::copy_n(first.begin(), 32, sent_ephemeral.bytes.begin());
-    CHECK(consume_first_message_static(responder_state, responder, sent_ephemeral, first_bytes.subspan(32, 48)) == initiator.public_key);
+    CHECK(consume_first_message_static(responder_state, responder, sent_ephemeral, first_bytes.subspan(32, 48)) ==
+          initiator.public_key);
     std::vector<std::uint8_t> got(payload(0).size());
     REQUIRE(consume_first_message_payload(responder_state, *static_static, first_bytes.subspan(80), got));
     CHECK(got == payload(0));
 
     std::vector<std::uint8_t> second(32 + payload(1).size() + crypto::kTagSize);
     const MutableBytes second_bytes(second);
-    REQUIRE(create_second_message(responder_state, responder_ephemeral, sent_ephemeral, initiator.public_key, preshared_key, payload(1),
-                                  second_bytes.subspan<0, 32>(), second_bytes.subspan(32)));
+    REQUIRE(create_second_message(responder_state, responder_ephemeral, sent_ephemeral, initiator.public_key,
+                                  preshared_key, payload(1), second_bytes.subspan<0, 32>(), second_bytes.subspan(32)));
     CHECK(second == ciphertext(1));
     std::copy_n(second.begin(), 32, sent_ephemeral.bytes.begin());
     got.resize(payload(1).size());
-    REQUIRE(consume_second_message(initiator_state, initiator, initiator_ephemeral.private_key, sent_ephemeral, preshared_key,
-                                   second_bytes.subspan(32), got));
+    REQUIRE(consume_second_message(initiator_state, initiator, initiator_ephemeral.private_key, sent_ephemeral,
+                                   preshared_key, second_bytes.subspan(32), got));
     CHECK(got == payload(1));
 
     const auto hash = test::from_hex(vector["handshake_hash"].get<std::string>());

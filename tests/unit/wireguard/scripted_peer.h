@@ -1,4 +1,5 @@
-// A WireGuard peer with every value in the test's hand, so that it can misbehave. No test framework: fuzz targets use it too.
+// A WireGuard peer with every value in the test's hand, so that it can misbehave. No test framework: fuzz targets use
+// it too.
 #pragma once
 
 #include <algorithm>
@@ -47,18 +48,20 @@ class ScriptedPeer {
     using InitiationBytes = std::array<std::uint8_t, kInitiationSize>;
     using ResponseBytes = std::array<std::uint8_t, kResponseSize>;
 
-    ScriptedPeer(SeededRandom& random, crypto::PublicKey hub_key) : hub(hub_key), keys(generate_key_pair(random)), random_(random) {}
+    ScriptedPeer(SeededRandom& random, crypto::PublicKey hub_key)
+        : hub(hub_key), keys(generate_key_pair(random)), random_(random) {}
 
     // An initiation with a right mac1. `ephemeral` absent: a random one.
-    InitiationBytes initiate(std::uint32_t sender, const Tai64n& timestamp, std::optional<crypto::PublicKey> sent_ephemeral = {}) {
+    InitiationBytes initiate(std::uint32_t sender, const Tai64n& timestamp,
+                             std::optional<crypto::PublicKey> sent_ephemeral = {}) {
         state_.emplace(as_bytes(kIdentifier));
         ephemeral_ = generate_key_pair(random_);
         const auto static_static = crypto::x25519(keys.private_key, hub);
         WARREN_CHECK(static_static.has_value());
         Initiation message;
         message.sender = sender;
-        WARREN_CHECK(create_first_message(*state_, keys, ephemeral_, hub, *static_static, timestamp.bytes, message.ephemeral,
-                                          message.sealed_static, message.sealed_timestamp));
+        WARREN_CHECK(create_first_message(*state_, keys, ephemeral_, hub, *static_static, timestamp.bytes,
+                                          message.ephemeral, message.sealed_static, message.sealed_timestamp));
         if (sent_ephemeral) message.ephemeral = sent_ephemeral->bytes;
         InitiationBytes bytes{};
         format(message, bytes);
@@ -71,8 +74,8 @@ class ScriptedPeer {
         const auto message = parse_response(response);
         if (!message || !state_) return std::nullopt;
         SymmetricState state = state_->clone();
-        if (!consume_second_message(state, keys, ephemeral_.private_key, {message->ephemeral}, preshared_key, message->sealed_nothing,
-                                    {})) {
+        if (!consume_second_message(state, keys, ephemeral_.private_key, {message->ephemeral}, preshared_key,
+                                    message->sealed_nothing, {})) {
             return std::nullopt;
         }
         return state.split();
@@ -84,7 +87,8 @@ class ScriptedPeer {
         SymmetricState::Keys keys;
     };
     // The response to an initiation of the hub, when that is right.
-    std::optional<Answer> respond(Bytes initiation, std::uint32_t sender, std::optional<crypto::PublicKey> sent_ephemeral = {}) {
+    std::optional<Answer> respond(Bytes initiation, std::uint32_t sender,
+                                  std::optional<crypto::PublicKey> sent_ephemeral = {}) {
         const auto message = parse_initiation(initiation);
         if (!message) return std::nullopt;
         SymmetricState state(as_bytes(kIdentifier));
@@ -93,14 +97,15 @@ class ScriptedPeer {
         if (!initiator || *initiator != hub) return std::nullopt;
         const auto static_static = crypto::x25519(keys.private_key, hub);
         Answer answer;
-        if (!static_static || !consume_first_message_payload(state, *static_static, message->sealed_timestamp, answer.timestamp.bytes)) {
+        if (!static_static ||
+            !consume_first_message_payload(state, *static_static, message->sealed_timestamp, answer.timestamp.bytes)) {
             return std::nullopt;
         }
         Response response;
         response.sender = sender;
         response.receiver = message->sender;
-        if (!create_second_message(state, generate_key_pair(random_), theirs, hub, preshared_key, {}, response.ephemeral,
-                                   response.sealed_nothing)) {
+        if (!create_second_message(state, generate_key_pair(random_), theirs, hub, preshared_key, {},
+                                   response.ephemeral, response.sealed_nothing)) {
             return std::nullopt;
         }
         if (sent_ephemeral) response.ephemeral = sent_ephemeral->bytes;

@@ -4,8 +4,8 @@
 
 #include "tests/unit/wireguard/harness.h"
 #include "vpnd/control/deadline_heap.h"
-#include "vpnd/wireguard/initiation_filter.h"
 #include "vpnd/control/rate_limiter.h"
+#include "vpnd/wireguard/initiation_filter.h"
 
 namespace warren::wireguard {
 namespace {
@@ -29,7 +29,8 @@ TEST_CASE("I1: indexes are random in all bits but the worker's, and unique") {
     control::IndexTable table;
     std::set<std::uint32_t> seen;
     for (std::uint32_t i = 0; i < 10'000; ++i) {
-        const ReceiverIndex index = table.allocate({control::IndexKind::kHandshake, ListenerIndex{0}, PeerIndex{i}}, i % 64, random);
+        const ReceiverIndex index =
+            table.allocate({control::IndexKind::kHandshake, ListenerIndex{0}, PeerIndex{i}}, i % 64, random);
         CHECK(index.worker() == i % 64);
         CHECK(seen.insert(index.value).second);
     }
@@ -61,7 +62,8 @@ TEST_CASE("I1: an index that is in use is not given out again") {
 TEST_CASE("I2, I3: an index is a handshake's, then a session's, then nobody's") {
     SeededRandom random(7);
     control::IndexTable table;
-    const ReceiverIndex index = table.allocate({control::IndexKind::kHandshake, ListenerIndex{2}, PeerIndex{3}}, 0, random);
+    const ReceiverIndex index =
+        table.allocate({control::IndexKind::kHandshake, ListenerIndex{2}, PeerIndex{3}}, 0, random);
     CHECK(table.find(index)->kind == control::IndexKind::kHandshake);
     CHECK(table.find(index)->listener == ListenerIndex{2});
     CHECK(table.find(index)->peer == PeerIndex{3});
@@ -107,8 +109,10 @@ TEST_CASE("C3: a limiter lets a burst of 5 through, then 20 a second") {
 }
 
 TEST_CASE("C3: an IPv6 /64 is one source, an IPv4 address is one, a v4-mapped one is the IPv4 address") {
-    CHECK(control::source_prefix_of(*parse_ip("2001:db8:1:2::1")) == control::source_prefix_of(*parse_ip("2001:db8:1:2:ffff::9")));
-    CHECK(control::source_prefix_of(*parse_ip("2001:db8:1:2::1")) != control::source_prefix_of(*parse_ip("2001:db8:1:3::1")));
+    CHECK(control::source_prefix_of(*parse_ip("2001:db8:1:2::1")) ==
+          control::source_prefix_of(*parse_ip("2001:db8:1:2:ffff::9")));
+    CHECK(control::source_prefix_of(*parse_ip("2001:db8:1:2::1")) !=
+          control::source_prefix_of(*parse_ip("2001:db8:1:3::1")));
     CHECK(control::source_prefix_of(*parse_ip("192.0.2.1")) != control::source_prefix_of(*parse_ip("192.0.2.2")));
     CHECK(control::source_prefix_of(*parse_ip("::ffff:192.0.2.1")) == *parse_ip("192.0.2.1"));
 }

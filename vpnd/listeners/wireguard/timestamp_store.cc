@@ -47,7 +47,8 @@ bool is_named(const std::uint8_t* slot, const crypto::Hash& name) {
     return std::memcmp(slot, name.data(), name.size()) == 0;
 }
 
-// Where a name's timestamp goes: its own slot, else the one with the smallest timestamp, which is a free one where there is one.
+// Where a name's timestamp goes: its own slot, else the one with the smallest timestamp, which is a free one where
+// there is one.
 std::size_t place_for(const Window& window, const crypto::Hash& name) {
     std::size_t best = 0;
     for (std::size_t i = 0; i < kProbes; ++i) {
@@ -68,11 +69,13 @@ Result<TimestampStore> TimestampStore::open(UniqueFd file) {
 
     Slot header{};
     const bool is_ours = static_cast<std::size_t>(status.st_size) == kFileSize &&
-                         ::pread(file.get(), header.data(), header.size(), 0) == static_cast<ssize_t>(header.size()) && header == kHeader;
+                         ::pread(file.get(), header.data(), header.size(), 0) == static_cast<ssize_t>(header.size()) &&
+                         header == kHeader;
     if (!is_ours) {
         // To nothing first, so that no byte of another format is left.
         if (::ftruncate(file.get(), 0) != 0) return fail_errno("timestamps: ftruncate", errno);
-        if (::ftruncate(file.get(), static_cast<off_t>(kFileSize)) != 0) return fail_errno("timestamps: ftruncate", errno);
+        if (::ftruncate(file.get(), static_cast<off_t>(kFileSize)) != 0)
+            return fail_errno("timestamps: ftruncate", errno);
         if (::pwrite(file.get(), kHeader.data(), kHeader.size(), 0) != static_cast<ssize_t>(kHeader.size())) {
             return fail_errno("timestamps: write", errno);
         }
@@ -92,7 +95,8 @@ wireguard::Tai64n TimestampStore::find(const crypto::PublicKey& listener, const 
     return out;
 }
 
-Status TimestampStore::store(const crypto::PublicKey& listener, const crypto::PublicKey& peer, const wireguard::Tai64n& timestamp) {
+Status TimestampStore::store(const crypto::PublicKey& listener, const crypto::PublicKey& peer,
+                             const wireguard::Tai64n& timestamp) {
     if (!file_.valid()) return {};
     const crypto::Hash name = name_of(listener, peer);
     Window window;

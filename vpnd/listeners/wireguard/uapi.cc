@@ -11,7 +11,8 @@ namespace warren::vpnd {
 namespace {
 
 void wipe_line(std::string& line) {
-    crypto::wipe(MutableBytes(reinterpret_cast<std::uint8_t*>(line.data()), line.size()));  // char and uint8_t may alias
+    crypto::wipe(
+        MutableBytes(reinterpret_cast<std::uint8_t*>(line.data()), line.size()));  // char and uint8_t may alias
     line.clear();
 }
 
@@ -60,7 +61,9 @@ std::optional<UapiOperation> UapiReader::end_line() {
             if (!is_get && !is_set) return UapiOperation::kMalformed;
             state_ = is_get ? State::kGetEnd : State::kSetLines;
             return std::nullopt;
-        case State::kGetEnd: state_ = State::kOperation; return is_empty ? UapiOperation::kGet : UapiOperation::kMalformed;
+        case State::kGetEnd:
+            state_ = State::kOperation;
+            return is_empty ? UapiOperation::kGet : UapiOperation::kMalformed;
         case State::kSetLines:
             if (!is_empty) return std::nullopt;
             state_ = State::kOperation;
@@ -74,18 +77,20 @@ void append_uapi_listener(std::string& out, const HeldListener& listener, bool w
     fmt::format_to(std::back_inserter(out), "listen_port={}\n", listener.port);
 }
 
-void append_uapi_peer(std::string& out, const HeldPeer& peer, const wireguard::PeerStatus& status, const io::PeerCounters& counters,
-                      bool with_secrets) {
+void append_uapi_peer(std::string& out, const HeldPeer& peer, const wireguard::PeerStatus& status,
+                      const io::PeerCounters& counters, bool with_secrets) {
     const auto to = std::back_inserter(out);
     append_key(out, "public_key", peer.config.public_key.bytes);
     if (with_secrets) append_key(out, "preshared_key", peer.config.preshared_key.secret.reveal());
     out += "protocol_version=1\n";
     if (status.endpoint) fmt::format_to(to, "endpoint={}\n", to_string(*status.endpoint));
     const std::int64_t at = status.latest_handshake == kLongAgo ? 0 : status.latest_handshake_wall.nanoseconds;
-    fmt::format_to(to, "last_handshake_time_sec={}\nlast_handshake_time_nsec={}\n", at / 1'000'000'000, at % 1'000'000'000);
+    fmt::format_to(to, "last_handshake_time_sec={}\nlast_handshake_time_nsec={}\n", at / 1'000'000'000,
+                   at % 1'000'000'000);
     fmt::format_to(to, "tx_bytes={}\nrx_bytes={}\n", counters.tx_bytes, counters.rx_bytes);
     fmt::format_to(to, "persistent_keepalive_interval={}\n", peer.config.persistent_keepalive_seconds);
-    for (const Prefix& prefix : peer.config.allowed_ips) fmt::format_to(to, "allowed_ip={}\n", to_string(prefix.network()));
+    for (const Prefix& prefix : peer.config.allowed_ips)
+        fmt::format_to(to, "allowed_ip={}\n", to_string(prefix.network()));
 }
 
 std::size_t uapi_room(const HeldPeer& peer) {

@@ -1,4 +1,5 @@
-// The words of WireGuard's cross-platform UAPI, read-only: requests in, the answer to `get=1` out (wireguard.com/xplatform).
+// The words of WireGuard's cross-platform UAPI, read-only: requests in, the answer to `get=1` out
+// (wireguard.com/xplatform).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ enum class UapiOperation : std::uint8_t {
     kMalformed,  // anything else: answer and hang up
 };
 
-// Takes a client's bytes as they come. Holds at most one line of kMaxLine bytes; the lines of a set, which may hold keys, are wiped unread.
+// Takes a client's bytes as they come. Holds at most one line of kMaxLine bytes; the lines of a set, which may hold
+// keys, are wiped unread.
 class UapiReader {
   public:
     static constexpr std::size_t kMaxLine = 256;
@@ -35,10 +37,11 @@ class UapiReader {
     std::string line_;
 };
 
-// Append what `wg show` wants to know; keys in lower-case hex. `out` holds secrets then: reserve first and wipe afterwards.
+// Append what `wg show` wants to know; keys in lower-case hex. `out` holds secrets then: reserve first and wipe
+// afterwards.
 void append_uapi_listener(std::string& out, const HeldListener& listener, bool with_secrets);
-void append_uapi_peer(std::string& out, const HeldPeer& peer, const wireguard::PeerStatus& status, const io::PeerCounters& counters,
-                      bool with_secrets);
+void append_uapi_peer(std::string& out, const HeldPeer& peer, const wireguard::PeerStatus& status,
+                      const io::PeerCounters& counters, bool with_secrets);
 // Room that append_uapi_peer() needs at most.
 [[nodiscard]] std::size_t uapi_room(const HeldPeer& peer);
 // "errno=N\n\n": 0 done, -1 (EPERM) refused, -22 (EINVAL) malformed.

@@ -19,19 +19,22 @@ constexpr std::uint64_t kListenerBit = std::uint64_t{1} << 63;
 constexpr std::size_t kPeersPerRun = 64;
 
 void wipe_text(std::string& text) {
-    crypto::wipe(MutableBytes(reinterpret_cast<std::uint8_t*>(text.data()), text.size()));  // char and uint8_t may alias
+    crypto::wipe(
+        MutableBytes(reinterpret_cast<std::uint8_t*>(text.data()), text.size()));  // char and uint8_t may alias
     text.clear();
 }
 
 }  // namespace
 
-Result<UapiServer> UapiServer::make(const CustomerSet& customers, Counters& counters, const io::ControlWorker& control) {
+Result<UapiServer> UapiServer::make(const CustomerSet& customers, Counters& counters,
+                                    const io::ControlWorker& control) {
     auto loop = io::EventLoop::make();
     if (!loop) return tl::unexpected<Error>(loop.error());
     return UapiServer(std::move(*loop), customers, counters, control);
 }
 
-UapiServer::UapiServer(io::EventLoop loop, const CustomerSet& customers, Counters& counters, const io::ControlWorker& control)
+UapiServer::UapiServer(io::EventLoop loop, const CustomerSet& customers, Counters& counters,
+                       const io::ControlWorker& control)
     : loop_(std::move(loop)), customers_(customers), counters_(counters), control_(control) {}
 
 Status UapiServer::open(ListenerIndex listener, UniqueFd socket) {
@@ -61,7 +64,8 @@ void UapiServer::run(Now now) {
             if (const auto socket = sockets_.find(index); socket != sockets_.end()) {
                 accept_clients(now, ListenerIndex{index}, socket->second.get());
             }
-        } else if (const auto client = clients_.find(token); client != clients_.end() && (ready.events & ~std::uint32_t{EPOLLOUT}) != 0) {
+        } else if (const auto client = clients_.find(token);
+                   client != clients_.end() && (ready.events & ~std::uint32_t{EPOLLOUT}) != 0) {
             if (!read(now, client->second)) drop(client);
         }
     }
@@ -105,7 +109,8 @@ bool UapiServer::read(Now now, Client& client) {
     Bytes bytes = Bytes(space).first(static_cast<std::size_t>(size));
     const auto operation = client.reader.feed(bytes);
     const std::size_t consumed = static_cast<std::size_t>(size) - bytes.size();
-    const bool taken = ::recv(client.socket.get(), space.data(), consumed, MSG_DONTWAIT) == static_cast<ssize_t>(consumed);
+    const bool taken =
+        ::recv(client.socket.get(), space.data(), consumed, MSG_DONTWAIT) == static_cast<ssize_t>(consumed);
     crypto::wipe(space);
     client.progress = now.instant;
     if (operation) answer(now, client, *operation);
@@ -135,7 +140,8 @@ void UapiServer::begin_get(Now now, Client& client) {
     for (const auto& [id, customer] : customers_.customers()) {
         if (customer.listener == client.listener && !customer.config.suspended) customers.push_back(&customer);
     }
-    std::sort(customers.begin(), customers.end(), [](const auto* a, const auto* b) { return a->config.id < b->config.id; });
+    std::sort(customers.begin(), customers.end(),
+              [](const auto* a, const auto* b) { return a->config.id < b->config.id; });
     Answer& answer = client.answer.emplace();
     for (const HeldCustomer* customer : customers) {
         for (const HeldPeer& peer : customer->peers) answer.peers.push_back(peer.index);
@@ -149,7 +155,8 @@ bool UapiServer::advance(Now now, Clients::iterator at) {
     if (!waits && client.text.empty() && client.answer) format_more(client);
     if (!waits && !client.text.empty()) {
         const std::size_t left = client.text.size() - client.sent;
-        const ssize_t sent = ::send(client.socket.get(), client.text.data() + client.sent, left, MSG_DONTWAIT | MSG_NOSIGNAL);
+        const ssize_t sent =
+            ::send(client.socket.get(), client.text.data() + client.sent, left, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0 && errno != EAGAIN && errno != EINTR) return false;
         if (sent > 0) {
             client.sent += static_cast<std::size_t>(sent);
@@ -163,7 +170,10 @@ bool UapiServer::advance(Now now, Clients::iterator at) {
         if (client.answer && client.answer->ended) client.answer.reset();
     }
     const bool writes = !waits && (client.answer || !client.text.empty());
-    loop_.change(client.socket.get(), at->first, waits ? 0U : writes ? std::uint32_t{EPOLLOUT} : std::uint32_t{EPOLLIN});
+    loop_.change(client.socket.get(), at->first,
+                 waits    ? 0U
+                 : writes ? std::uint32_t{EPOLLOUT}
+                          : std::uint32_t{EPOLLIN});
     return now.instant - client.progress < kPatience;
 }
 

@@ -1,4 +1,5 @@
-// One read-only UAPI socket per listener, so that stock `wg show` works; whoever wants to change something is told where.
+// One read-only UAPI socket per listener, so that stock `wg show` works; whoever wants to change something is told
+// where.
 #pragma once
 
 #include <sys/types.h>
@@ -10,24 +11,26 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/log_gate.h"
 #include "base/result.h"
 #include "base/time.h"
-#include "vpnd/show/counters.h"
 #include "vpnd/customers/customer_set.h"
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
-#include "vpnd/log_gate.h"
 #include "vpnd/listeners/wireguard/uapi.h"
+#include "vpnd/show/counters.h"
 
 namespace warren::vpnd {
 
-// Clients, what is formatted ahead for each, and the time without progress are bounded. The references must outlive this. One thread.
+// Clients, what is formatted ahead for each, and the time without progress are bounded. The references must outlive
+// this. One thread.
 class UapiServer {
   public:
     static constexpr std::size_t kMaxClients = 32;
     static constexpr Duration kPatience = std::chrono::seconds(10);
 
-    [[nodiscard]] static Result<UapiServer> make(const CustomerSet& customers, Counters& counters, const io::ControlWorker& control);
+    [[nodiscard]] static Result<UapiServer> make(const CustomerSet& customers, Counters& counters,
+                                                 const io::ControlWorker& control);
 
     // A listening stream socket for this listener; replaces the one before.
     [[nodiscard]] Status open(ListenerIndex listener, UniqueFd socket);
@@ -64,7 +67,8 @@ class UapiServer {
     [[nodiscard]] bool read(Now now, Client& client);
     void answer(Now now, Client& client, UapiOperation operation);
     void begin_get(Now now, Client& client);
-    // Sends a share of the answer, as far as the client takes it; false when the client is gone or has no patience left.
+    // Sends a share of the answer, as far as the client takes it; false when the client is gone or has no patience
+    // left.
     [[nodiscard]] bool advance(Now now, Clients::iterator at);
     void format_more(Client& client) const;
     void drop(Clients::iterator client);

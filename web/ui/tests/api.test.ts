@@ -8,7 +8,7 @@ import { api, Failure, onUnauthorized, pathOf } from "../src/api/client";
 import { customerLooks, eventLooks } from "../src/format/words";
 import { customerHref, parse, peerHref } from "../src/router";
 
-const contract = JSON.parse(readFileSync(new URL("../../openapi.json", import.meta.url), "utf8"));
+const contract = JSON.parse(readFileSync(new URL("../../api/openapi.json", import.meta.url), "utf8"));
 
 describe("the contract with statusd", () => {
   it("is what the types say (else: node scripts/types.mjs)", () => {

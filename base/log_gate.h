@@ -8,7 +8,7 @@
 
 #include "base/time.h"
 
-namespace warren::vpnd {
+namespace warren {
 
 // Lets a burst of lines through, then one a second. One per kind of line, one thread.
 class LogGate {
@@ -33,4 +33,4 @@ class LogGate {
     std::uint64_t suppressed_ = 0;
 };
 
-}  // namespace warren::vpnd
+}  // namespace warren
