@@ -15,7 +15,7 @@ import rooms
 ALLOWED = re.compile(
     r"^(mem(cpy|move|set|cmp|chr|mem)|bcmp|explicit_bzero|str(len|nlen|cmp|ncmp|chr|rchr|spn|cspn|str|pbrk|tol|toul|toll|toull|tod)"
     r"|v?snprintf|__v?snprintf_chk|__(mem|str)\w+_chk|qsort|bsearch|inet_(pton|ntop)|malloc|calloc|realloc|free|abort|__assert_fail"
-    r"|is(alnum|alpha|digit|print|space|upper|xdigit)|to(lower|upper)|__ctype_\w+|__errno_location"
+    r"|localeconv|is(alnum|alpha|digit|print|space|upper|xdigit)|to(lower|upper)|__ctype_\w+|__errno_location"
     r"|(ld|fr)exp[fl]?|(ceil|floor|round|trunc|fmod|log2?|pow|l?lround)[fl]?"
     r"|_Unwind_\w+|__cxa_\w+|__gxx_personality_v0|__dso_handle|__dynamic_cast|__tls_get_addr|_GLOBAL_OFFSET_TABLE_|__libc_single_threaded"
     r"|__cpu_model|__stack_chk_(fail|guard)|__(u|)(div|mod|mul)\w*[dt]i\d|__popcount\w*"
