@@ -35,7 +35,7 @@ inline constexpr std::uint32_t kMaxWorkers = 63;
 // The first message of stackd, once per connection. Descriptors on the first connection, none later: the snapshot
 // listener, then the adoption listener (both SEQPACKET, non-blocking), then RUN_DIR/timestamps: a regular file (0600,
 // opened read-write, made empty when absent, never removed while the run-dir lives) in which vpnd keeps each peer's
-// latest TAI64N over restarts of either process (wireguard.md H7).
+// latest TAI64N over restarts of either process (conformance H7).
 struct Hello {
     std::string appliance;
     std::string version;

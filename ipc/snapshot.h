@@ -80,7 +80,7 @@ struct CustomerSnapshot {
     bool all_peers = true;  // those that follow are all there are; false: those that changed
 };
 
-// online: a handshake within 180 s; idle: one before that; never: none yet (contract: vpnctl status --json).
+// online: a handshake within 180 s; idle: one before that; never: none yet.
 enum class PeerState : std::uint8_t { kNever, kIdle, kOnline };
 
 struct PeerSnapshot {

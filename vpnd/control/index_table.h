@@ -1,4 +1,4 @@
-// Which receiver index is whose, over all listeners (wireguard.md I1-I5).
+// Which receiver index is whose, over all listeners (conformance I1-I5).
 #pragma once
 
 #include <cstdint>

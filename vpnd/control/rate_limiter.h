@@ -1,4 +1,4 @@
-// Who may ask how often: a token bucket for each of a bounded number of askers (wireguard.md C3, C11, C12).
+// Who may ask how often: a token bucket for each of a bounded number of askers (conformance C3, C11, C12).
 #pragma once
 
 #include <cstddef>
@@ -63,7 +63,7 @@ class RateLimiter {
 };
 
 // Sources from which a handshake was completed not long ago. Under load they are served out of a small budget each, so
-// that a flood does not make a peer wait that is where it was before (wireguard.md C11).
+// that a flood does not make a peer wait that is where it was before (conformance C11).
 class KnownSources {
   public:
     // A source is known for `life`; with `limit` of them new ones are not remembered.

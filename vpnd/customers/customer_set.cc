@@ -13,7 +13,7 @@ namespace warren::vpnd {
 namespace {
 
 constexpr std::uint16_t kMinMtu = 576;                 // RFC 791: every host takes 576 octets
-constexpr std::size_t kMaxPeersPerCustomer = 1 << 16;  // wireguard-go's limit of a device, wireguard.md §0
+constexpr std::size_t kMaxPeersPerCustomer = 1 << 16;  // wireguard-go's limit of a device
 
 Status invalid(std::string what) {
     return fail(ErrorCode::kInvalid, std::move(what));
@@ -235,7 +235,7 @@ Status CustomerSet::check_customers(const Generation& generation) const {
 
         const auto held_listener = listeners_.find(config.listener);
         for (const ipc::PutPeer& peer : customer.peers) {
-            // The key names the customer (docs/architecture.md, decision 2), so on one listener it has one owner.
+            // The key names the customer (decision 0001), so on one listener it has one owner.
             bool is_taken = !keys[config.listener].insert(peer.public_key).second;
             if (held_listener != listeners_.end()) {
                 const auto owner = held_listener->second.owners.find(peer.public_key);

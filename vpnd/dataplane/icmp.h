@@ -1,4 +1,4 @@
-// ICMP errors that the tunnel owes a stack (wireguard.md D6): destination unreachable and packet too big.
+// ICMP errors that the tunnel owes a stack (conformance D6): destination unreachable and packet too big.
 #pragma once
 
 #include <array>

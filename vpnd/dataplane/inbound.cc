@@ -130,8 +130,8 @@ void Pipeline::open_batch(Instant now, Output& out) {
     if (!jobs.empty()) aead_.open(jobs);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const Candidate& message = batch_[i];
-        // Until here nothing was changed by the message, and a forged one changes nothing but a counter (wireguard.md
-        // S8).
+        // Until here nothing was changed by the message, and a forged one changes nothing but a counter
+        // (conformance S8).
         if (!jobs[i].authentic) {
             (void)message.session->forgeries.take(now, kForgeries);
             refuse(message, DropReason::kAuthenticationFailed);
@@ -150,9 +150,9 @@ void Pipeline::accept(Instant now, const Candidate& message, Output& out) {
         return refuse(message, too_old ? DropReason::kReplayTooOld : DropReason::kReplayDuplicate);
     }
     session.has_received = true;
-    // Also when the packet inside is refused below: the peer has proved who and where he is (wireguard.md D5).
+    // Also when the packet inside is refused below: the peer has proved who and where he is (conformance D5).
     note_received(now, message, newest, out);
-    if (message.text.empty()) return;  // a keepalive (wireguard.md D2)
+    if (message.text.empty()) return;  // a keepalive (conformance D2)
     deliver(message, out);
 }
 
@@ -218,7 +218,7 @@ void Pipeline::deliver(const Candidate& message, Output& out) {
 }
 
 // The longest prefix over all peers of the customer must lead to this one: a source within this peer's prefixes that
-// belongs to another peer's longer one is refused (wireguard.md D4).
+// belongs to another peer's longer one is refused (conformance D4).
 Checked<void> Pipeline::check_source(const InnerPacket& inner, Peer& peer, const Customer& customer) const {
     const IpAddress source = inner.source();
     if (peer.has_last_source && peer.last_source == source) return {};

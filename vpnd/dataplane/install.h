@@ -40,7 +40,7 @@ struct InstallSession {
     // True (initiator): send on it from now on; staged packets go out, or an empty keepalive when there are none, which
     // confirms the session to the responder. False (responder): nothing is sent on it until the first authentic packet
     // arrived on it, which makes it the sending session and emits SessionConfirmed (WireGuard whitepaper §5.4.5,
-    // wireguard.md S1-S3).
+    // conformance S1-S3).
     bool confirmed = false;
 };
 
@@ -50,7 +50,7 @@ struct RetireSession {
 };
 
 // The peer's sending session is not used for sending any more, its receiving side stays (our private key changed,
-// wireguard.md H15).
+// conformance H15).
 struct StopSending {
     PeerIndex peer;
 };
@@ -62,7 +62,7 @@ struct SetEndpoint {
     LocalAddress local;  // unspecified address: let the kernel choose
 };
 
-// The cached local address is forgotten, the kernel chooses again (wireguard.md T5, E2).
+// The cached local address is forgotten, the kernel chooses again (conformance T5, E2).
 struct ClearLocalAddress {
     PeerIndex peer;
 };
@@ -75,7 +75,7 @@ struct SendKeepalive {
     Instant unless_received_since = kNever;
 };
 
-// Packets that wait for a session are dropped (wireguard.md T1, D7).
+// Packets that wait for a session are dropped (conformance T1, D7).
 struct PurgeStaged {
     PeerIndex peer;
 };
@@ -112,7 +112,7 @@ struct PeerActivity {
     Instant last_received = kLongAgo;       // anything authentic
 };
 
-// The peer was heard from another outer address than before (authentic packet, wireguard.md E1).
+// The peer was heard from another outer address than before (authentic packet, conformance E1).
 struct PeerRoamed {
     PeerIndex peer;
     Endpoint remote;

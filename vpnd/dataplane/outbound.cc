@@ -154,7 +154,7 @@ void Pipeline::send_empty(Instant now, Peer& peer, Customer& customer, Output& o
     note_sent(now, peer, false);
 }
 
-// Tells the sender in the stack, if he may be told (wireguard.md D6).
+// Tells the sender in the stack, if he may be told (conformance D6).
 void Pipeline::refuse(Instant now, IcmpError error, const InnerPacket& packet, Customer& customer, std::size_t mtu,
                       Output& out) {
     if (out.icmp_used == Output::kIcmpSlots || !customer.icmp_errors.is_open(now)) return;

@@ -23,7 +23,7 @@ struct TrafficCounters {
 };
 
 using StagedPacket = std::vector<std::uint8_t>;
-inline constexpr std::size_t kStagedPackets = 128;  // per peer, the oldest is dropped (wireguard.md D7)
+inline constexpr std::size_t kStagedPackets = 128;  // per peer, the oldest is dropped (conformance D7)
 inline constexpr std::size_t kStagedQueueBytes = kStagedPackets * sizeof(StagedPacket);  // of an empty queue
 
 struct Peer {
@@ -38,7 +38,7 @@ struct Peer {
 
     Session* sending = nullptr;  // the table owns it
     Session* unconfirmed =
-        nullptr;  // waits for its first authentic packet, which makes it the sending one (wireguard.md S1)
+        nullptr;  // waits for its first authentic packet, which makes it the sending one (conformance S1)
     std::vector<ReceiverIndex> sessions;  // all of them, three at most in practice
 
     IpAddress last_source;  // of an accepted packet, spares the lookup; good while has_last_source

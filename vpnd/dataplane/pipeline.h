@@ -71,7 +71,7 @@ class Pipeline {
     [[nodiscard]] bool has_room() const { return egress_.available() >= Egress::kBuffers / 2; }
     // The path to the peer refused a train: until then his datagrams are marked to be sent one by one.
     void send_ungrouped(PeerIndex peer, Instant until);
-    // The address that he was answered from is not ours any more: the kernel chooses (wireguard.md E2).
+    // The address that he was answered from is not ours any more: the kernel chooses (conformance E2).
     void forget_local_address(PeerIndex peer);
 
     // --- counters

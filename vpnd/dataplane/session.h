@@ -30,7 +30,7 @@ struct Session {
     crypto::AeadKey receive_key;
     Instant created;
     SessionLimits limits;
-    std::uint64_t next_counter = 0;  // of the next message sent: 64 bits on every machine (wireguard.md S6)
+    std::uint64_t next_counter = 0;  // of the next message sent: 64 bits on every machine (conformance S6)
     ReplayWindow received;
     TokenBucket forgeries;  // at kForgeries
     bool has_received = false;

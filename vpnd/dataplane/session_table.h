@@ -10,7 +10,7 @@ namespace warren::dataplane {
 
 // Owns the sessions. Open addressing with linear probing; keys are random numbers that we chose ourselves (whitepaper
 // §5.4), so a stranger cannot make them collide. Only sessions are in it, so that a handshake's index never opens a
-// packet (wireguard.md I2). One thread.
+// packet (conformance I2). One thread.
 class SessionTable {
   public:
     SessionTable();

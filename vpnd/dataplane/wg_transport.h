@@ -35,7 +35,7 @@ inline void write_transport_header(std::uint8_t* to, std::uint32_t receiver, std
 }
 
 // The size a packet is padded to before it is sealed: a multiple of 16, but not beyond the tunnel's MTU; a packet
-// larger than the MTU is padded as its last MTU-sized unit would be (wireguard.md D1).
+// larger than the MTU is padded as its last MTU-sized unit would be (conformance D1).
 [[nodiscard]] inline std::size_t padded_size(std::size_t size, std::size_t mtu) {
     const auto aligned = [](std::size_t n) { return (n + kPaddingMultiple - 1) / kPaddingMultiple * kPaddingMultiple; };
     if (mtu == 0) return aligned(size);

@@ -179,7 +179,7 @@ void ControlWorker::read_socket(Now now, Listener& listener, HandshakeSocket& so
         auto train = socket.receive(space_);
         if (!train) {
             if (train.error().code == ErrorCode::kUnavailable) return;
-            continue;  // what the network said about an earlier send (wireguard.md E7)
+            continue;  // what the network said about an earlier send (conformance E7)
         }
         do {
             const Bytes datagram = train->bytes.first(std::min(train->segment_size, train->bytes.size()));

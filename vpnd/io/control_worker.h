@@ -78,7 +78,7 @@ class ControlWorker {
         ListenerIndex listener;
         wireguard::PeerNews what;
     };
-    // Called for each accepted timestamp, before the response is sent (wireguard.md H7).
+    // Called for each accepted timestamp, before the response is sent (conformance H7).
     using KeepTimestamp = std::function<void(ListenerIndex, const wireguard::TimestampAccepted&)>;
     void set_keep_timestamp(KeepTimestamp keep) { keep_timestamp_ = std::move(keep); }
     [[nodiscard]] std::vector<News> take_news() { return std::exchange(news_, {}); }

@@ -17,7 +17,7 @@
 namespace warren::io {
 
 // Sets what a data socket needs: UDP_GRO, PKTINFO, the traffic class of what comes in, large buffers, and outer packets
-// that the path may fragment (no DF, no path MTU taken from ICMP: wireguard.md D10). The family is the socket's own.
+// that the path may fragment (no DF, no path MTU taken from ICMP: conformance D10). The family is the socket's own.
 [[nodiscard]] Status prepare_data_socket(int fd, Family family);
 
 // Receives trains into buffers of a pool, for all sockets of a worker. One thread.
@@ -37,7 +37,7 @@ class ReceiveBatch {
         bool more = false;                         // the socket may hold more
     };
     // Takes what waits, at most kMessages trains, without blocking. Errors that the network reported about earlier
-    // sends are taken away and mean nothing (wireguard.md E7).
+    // sends are taken away and mean nothing (conformance E7).
     [[nodiscard]] Received receive(int fd, ListenerIndex listener);
     // The buffer of train number `train` of the last receive. Who takes it keeps the train's bytes.
     [[nodiscard]] dataplane::PacketBuffer& buffer_of(std::size_t train) { return buffers_[message_of_[train]]; }

@@ -24,11 +24,11 @@ class HandshakeSocket {
     HandshakeSocket() = default;
     explicit HandshakeSocket(UniqueFd socket) : socket_(std::move(socket)) {}
 
-    // kUnavailable when nothing waits. An error that the network reported about an earlier send (wireguard.md E7) is
+    // kUnavailable when nothing waits. An error that the network reported about an earlier send (conformance E7) is
     // one of the others, and taken away by reading it.
     [[nodiscard]] Result<HandshakeTrain> receive(MutableBytes space);
     // Leaves from message.from where that address is still ours, else from the one that the kernel chooses
-    // (wireguard.md E2, E3).
+    // (conformance E2, E3).
     [[nodiscard]] Status send(const wireguard::OutgoingMessage& message);
 
     [[nodiscard]] int fd() const { return socket_.get(); }

@@ -1,5 +1,5 @@
 // Which socket of a reuseport group a datagram goes to: the kernel reads the owner's number from the payload
-// (architecture, decision 1).
+// (docs/architecture.md, "Threads of vpnd").
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,7 @@ enum class Ecn : std::uint8_t { kNotEct = 0, kEct1 = 1, kEct0 = 2, kCe = 3 };
     return static_cast<Ecn>(traffic_class & 3U);
 }
 
-// The outer traffic class of a packet to send: its ECN field copied, DSCP 0 (RFC 6040 §4.1, wireguard.md D9).
+// The outer traffic class of a packet to send: its ECN field copied, DSCP 0 (RFC 6040 §4.1, conformance D9).
 [[nodiscard]] constexpr std::uint8_t encapsulated_traffic_class(std::uint8_t inner) {
     return inner & 3U;
 }

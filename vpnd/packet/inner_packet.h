@@ -23,7 +23,7 @@ inline constexpr std::size_t kIpV6HeaderSize = 40;     // RFC 8200 §3
 class InnerPacket {
   public:
     // Version 4 with at least 20 bytes or 6 with at least 40; header length and total length within what is there; what
-    // follows the total length (padding) is cut off. Source: wireguard.md D3, RFC 791 §3.1, RFC 8200 §3.
+    // follows the total length (padding) is cut off. Source: conformance D3, RFC 791 §3.1, RFC 8200 §3.
     [[nodiscard]] static Checked<InnerPacket> parse(MutableBytes bytes);
 
     [[nodiscard]] MutableBytes bytes() const { return bytes_; }

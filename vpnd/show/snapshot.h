@@ -12,7 +12,7 @@
 
 namespace warren::vpnd {
 
-// A handshake within this time means online (contract: vpnctl status --json).
+// A handshake within this time means online.
 inline constexpr Duration kOnline = std::chrono::seconds(180);
 
 [[nodiscard]] ipc::PeerState state_of(Now now, const wireguard::PeerStatus& status);

@@ -20,7 +20,7 @@ namespace warren::wireguard {
 [[nodiscard]] crypto::Hash mac1_key_of(const crypto::PublicKey& receiver);
 [[nodiscard]] crypto::Hash cookie_key_of(const crypto::PublicKey& receiver);
 
-// The receiving side: checks macs, gives out cookies. A cookie is bound to address and port (wireguard.md C4).
+// The receiving side: checks macs, gives out cookies. A cookie is bound to address and port (conformance C4).
 class CookieChecker {
   public:
     CookieChecker(const crypto::PublicKey& ours, crypto::RandomSource& random);

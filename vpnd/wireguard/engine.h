@@ -34,7 +34,7 @@ struct PeerConfig {
     std::optional<Endpoint> endpoint;                // absent: the peer must come to us first
     std::uint16_t persistent_keepalive_seconds = 0;  // 0: off
     Tai64n timestamp_floor;  // initiations up to here are old: what was kept over a restart of this peer's latest
-                             // (wireguard.md H7)
+                             // (conformance H7)
 };
 
 // How a datagram came in.
@@ -67,14 +67,14 @@ class Engine {
     ~Engine();
 
     // A new peer, or new settings of a present one (same index): sessions stay, a new preshared key counts from the
-    // next handshake (wireguard.md H14), an endpoint only when it differs from the one configured before. A new public
+    // next handshake (conformance H14), an endpoint only when it differs from the one configured before. A new public
     // key or worker means a new peer. A public key that another index has moves here. Our own public key is ignored
-    // without a word (wireguard.md H15).
+    // without a word (conformance H15).
     void put_peer(Now now, PeerConfig&& config, Output& out);
     // Its sessions are retired.
     void remove_peer(Now now, PeerIndex peer, Output& out);
     // Peers stay, but nothing is sent any more on sessions of the old key; new handshakes are possible at once
-    // (wireguard.md H15).
+    // (conformance H15).
     void set_private_key(Now now, crypto::PrivateKey private_key, Output& out);
 
     // Form and mac1 alone, in half a microsecond: false, and counted, when handle_datagram() would drop it for that.
@@ -89,7 +89,7 @@ class Engine {
 
     // How many handshake datagrams wait at this listener, the ones just read included; the rim says so before it hands
     // over a batch. Many of them together with many dear ones (valid mac1, no replay) put the listener under load,
-    // until a second after the last such moment (wireguard.md C8, C11, C13).
+    // until a second after the last such moment (conformance C8, C11, C13).
     void note_queue(std::size_t waiting);
     [[nodiscard]] bool under_load(Now now) const;
 

@@ -162,7 +162,7 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
         return count(HandshakeDrop::kBadInitiation);
     }
 
-    // WireGuard whitepaper §5.4.5, wireguard.md S1: the new session waits in `next`; one that waited there, and the
+    // WireGuard whitepaper §5.4.5, conformance S1: the new session waits in `next`; one that waited there, and the
     // previous, are gone. But a session that our own overtook is one the peer may be sending on until it has this one.
     retire(peer.keypairs.previous, out);
     if (peer.keypairs.next && !peer.keypairs.next->awaits_confirmation) {
@@ -210,7 +210,7 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     peer->timers.last_handshake_received = now.instant;
     set_endpoint(*peer, arrival.from, arrival.to, out);
 
-    // wireguard.md S1: what was sent on until now is still received on, nothing older.
+    // What was sent on until now is still received on, nothing older (conformance S1).
     retire(peer->keypairs.previous, out);
     peer->keypairs.previous = peer->keypairs.current;
     peer->keypairs.current = Keypair{index, now.instant};

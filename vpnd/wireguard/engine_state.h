@@ -41,10 +41,10 @@ struct Engine::State {
     void remove_peer(PeerEntry& entry, Output& out);
     void set_private_key(Now now, crypto::PrivateKey private_key, Output& out);
     // DH(our static key, theirs), computed once. Nothing when it is zero: such a peer never causes a packet
-    // (wireguard.md H4).
+    // (conformance H4).
     const crypto::Secret<32>* static_static_of(Peer& peer);
     [[nodiscard]] crypto::KeyPair new_ephemeral();
-    // Notes where an authentic message came from, and tells the data plane (wireguard.md E1, E2).
+    // Notes where an authentic message came from, and tells the data plane (conformance E1, E2).
     void set_endpoint(Peer& peer, const Endpoint& remote, const LocalAddress& local, Output& out);
     void clear_local_address(Peer& peer, Output& out);
 
@@ -67,7 +67,7 @@ struct Engine::State {
     // The initiation is authentic and new: answers it, with a session that waits for confirmation.
     void respond(Now now, Peer& peer, const Arrival& arrival, const Initiation& initiation, SymmetricState state,
                  Output& out);
-    // Starts a handshake, or notes when it may start (wireguard.md T2). Without an endpoint: nothing.
+    // Starts a handshake, or notes when it may start (conformance T2). Without an endpoint: nothing.
     void initiate(Now now, Peer& peer, bool is_retry, Output& out);
     void send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out);
     bool is_under_load(Instant now) const { return now < loaded_until; }

@@ -1,4 +1,4 @@
-// What time and the data plane's events bring about (WireGuard whitepaper §6, wireguard.md section 5).
+// What time and the data plane's events bring about (WireGuard whitepaper §6; conformance T).
 #include <algorithm>
 #include <variant>
 

@@ -1,4 +1,4 @@
-// When a customer's next initiation to a peer that is not there may leave (architecture: no customer feels another).
+// When a customer's next initiation to a peer that is not there may leave: no customer delays another (conformance T8).
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Remembers initiations by their mac1, so that a replayed one costs no Diffie-Hellman (wireguard.md C13).
+// Remembers initiations by their mac1, so that a replayed one costs no Diffie-Hellman (conformance C13).
 #pragma once
 
 #include <array>

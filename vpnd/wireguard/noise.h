@@ -51,7 +51,7 @@ class SymmetricState {
     crypto::Secret<32> key_;
 };
 
-// One side's Diffie-Hellman results must not be zero (wireguard.md H4): every function that may find one returns false
+// One side's Diffie-Hellman results must not be zero (conformance H4): every function that may find one returns false
 // or nothing, and then the handshake is over.
 
 // `ours` are static keys. <- s, then the first message: -> e, es, s, ss, payload. `static_static` is DH(ours, theirs).

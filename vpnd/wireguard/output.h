@@ -42,14 +42,14 @@ struct HandshakeCompleted {
     Now at;
     Endpoint endpoint;
 };
-// The peer did not answer for kRekeyAttemptTime; its staged packets are dropped (wireguard.md T1, T7).
+// The peer did not answer for kRekeyAttemptTime; its staged packets are dropped (conformance T1, T7).
 struct HandshakeGaveUp {
     PeerIndex peer;
     Now at;
     Endpoint endpoint;
 };
-// An initiation of this peer was accepted. Whoever keeps timestamps over a restart writes this one down (wireguard.md
-// H7).
+// An initiation of this peer was accepted. Whoever keeps timestamps over a restart writes this one down
+// (conformance H7).
 struct TimestampAccepted {
     PeerIndex peer;
     crypto::PublicKey public_key;

@@ -30,8 +30,8 @@ struct Keypair {
     bool awaits_confirmation = false;
 };
 
-// The three slots (wireguard.md S1), each retired when it is kRejectAfterTime old: long before the 540 s of S9 nothing
-// is left to wipe. With the pending initiation a peer has four indexes at most.
+// The three slots (conformance S1), each retired when it is kRejectAfterTime old: long before the 540 s of whitepaper
+// §6.3 nothing is left to wipe. With the pending initiation a peer has four indexes at most.
 struct Keypairs {
     std::optional<Keypair>
         next;  // we responded, and it is not confirmed, or one that we initiated overtook it: not sent on
@@ -45,7 +45,7 @@ struct Peer;
 struct PeerEntry {
     PeerConfig config;
     std::uint32_t timer = 0;      // its number among the entries, and in the engine's heap of deadlines
-    Tai64n latest_timestamp;      // of the peer; initiations must be later (wireguard.md H5)
+    Tai64n latest_timestamp;      // of the peer; initiations must be later (conformance H5)
     std::unique_ptr<Peer> awake;  // null until the first handshake is tried, by either side, or a keepalive is due
 };
 
@@ -62,7 +62,7 @@ struct Peer {
     LocalAddress local;                // ours that the peer sends to; unspecified: let the kernel choose
 
     Tai64n latest_timestamp_sent;                 // ours
-    Instant last_initiation_accepted = kLongAgo;  // wireguard.md H8
+    Instant last_initiation_accepted = kLongAgo;  // conformance H8
 
     std::unique_ptr<PendingInitiation> pending;
     Keypairs keypairs;

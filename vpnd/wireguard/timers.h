@@ -31,19 +31,19 @@ struct PeerTimers {
 
     // --- passive keepalive ---
     Instant keepalive_answered = kLongAgo;  // the received data that the last keepalive was for
-    Instant second_keepalive_at = kNever;   // more data came while that one was due (wireguard.md T3)
+    Instant second_keepalive_at = kNever;   // more data came while that one was due (conformance T3)
 
     // --- persistent keepalive ---
     Instant persistent_fired = kLongAgo;
     Duration persistent_interval{};  // zero: off
 
-    // Data was sent at a time, and nothing authentic came back for kNewHandshakeTimeout and a jitter (wireguard.md T5).
+    // Data was sent at a time, and nothing authentic came back for kNewHandshakeTimeout and a jitter (conformance T5).
     // Stamps lag, so this waits for kActivityInterval longer. kNever: all was answered.
     [[nodiscard]] Instant new_handshake_at() const;
 
     // The data that a passive keepalive would be for: when the first of it came. kLongAgo: none.
     [[nodiscard]] Instant keepalive_owed_since() const;
-    // Data was received and nothing sent for kKeepaliveTimeout (wireguard.md T3, T4). The data plane looks again before
+    // Data was received and nothing sent for kKeepaliveTimeout (conformance T3, T4). The data plane looks again before
     // it sends.
     [[nodiscard]] Instant keepalive_at() const;
 

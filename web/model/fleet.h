@@ -16,7 +16,7 @@
 
 namespace warren::web {
 
-// A handshake within this time means online (contract: vpnctl status --json).
+// A handshake within this time means online.
 inline constexpr Duration kOnline = std::chrono::seconds(180);
 // Idle for longer is stale.
 inline constexpr Duration kStale = std::chrono::hours(24);

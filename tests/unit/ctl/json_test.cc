@@ -1,4 +1,4 @@
-// The documents that programs read: every key the contract promises, and what stands in it.
+// The JSON that programs read: every key that vpnctl(1) promises, and its value.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>

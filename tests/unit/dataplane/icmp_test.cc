@@ -1,4 +1,4 @@
-// wireguard.md D6: errors into the stack.
+// Errors into the stack (conformance D6).
 #include "vpnd/dataplane/icmp.h"
 
 #include <doctest/doctest.h>

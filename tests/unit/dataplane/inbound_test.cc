@@ -1,4 +1,4 @@
-// wireguard.md sections 2, 4, 6 and 8 for packets from the network to a stack.
+// Packets from the network to a stack (conformance I, S, D and E).
 #include <doctest/doctest.h>
 
 #include <numeric>

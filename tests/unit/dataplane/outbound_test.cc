@@ -1,4 +1,4 @@
-// wireguard.md sections 4 and 6 for packets from a stack to the network.
+// Packets from a stack to the network (conformance S and D).
 #include <doctest/doctest.h>
 
 #include "rig.h"

@@ -55,7 +55,7 @@ std::vector<std::uint8_t> transport(std::uint32_t receiver, std::size_t size = 3
     return out;
 }
 
-TEST_CASE("decision 1: a transport message goes to the worker that its receiver index names, wherever it comes from") {
+TEST_CASE("a transport message goes to the worker that its receiver index names, wherever it comes from") {
     for (const char* address : {"127.0.0.1", "::1"}) {
         Group group(address, 3);
         REQUIRE(attach_steering(group.first(), 3).has_value());
@@ -67,7 +67,7 @@ TEST_CASE("decision 1: a transport message goes to the worker that its receiver 
     }
 }
 
-TEST_CASE("decision 1: everything else goes to the handshake socket") {
+TEST_CASE("everything else goes to the handshake socket") {
     for (const char* address : {"127.0.0.1", "::1"}) {
         Group group(address, 2);
         REQUIRE(attach_steering(group.first(), 2).has_value());

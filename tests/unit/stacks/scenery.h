@@ -44,7 +44,7 @@ inline config::Handoff handoff(config::HandoffType type, const std::string& pare
     return out;
 }
 
-// The customer of contract.md.
+// A customer with one peer that is a site.
 inline config::Customer acme() {
     config::Customer customer;
     customer.id = "acme";

@@ -1,5 +1,5 @@
 // Each peer's latest accepted TAI64N, in a file that outlives this process, so that a replayed initiation is old also
-// after a restart (wireguard.md H7).
+// after a restart (conformance H7).
 #pragma once
 
 #include <cstddef>
