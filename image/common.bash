@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts of this directory; each is run from the project's root.
 set -euo pipefail
 export LC_ALL=C

@@ -45,6 +45,7 @@ expect "bash: files" "$(bash_words vpnctl support-bundle /etc/pass)" /etc/passwd
 expect "bash: directories" "$(bash_words vpnctl check /us)" /usr
 
 if command -v fish >/dev/null; then
+    # shellcheck disable=SC2016  # fish expands them
     fish_words() { HOME="$scratch" fish --no-config -c 'source $argv[1]; complete -C "$argv[2]" | string replace -r "\t.*" ""' "$scratch/vpnctl.fish" "$1" 2>&1; }
     expect "fish: commands" "$(fish_words 'vpnctl ')" status peers exec completion help
     expect "fish: options" "$(fish_words 'vpnctl --')" --json --run-dir --config

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154  # root is set by the script that sources it
 # The two slots and what the boot loader knows of them. Sourced by update and health, with `root` set to "" (or, in tests, to a directory).
 # A slot is a root, its hash tree, and a program on the ESP: warren_VERSION-SLOT.efi when it is good, ...+LEFT[-DONE].efi while it is on trial.
 # Source: systemd's automatic boot assessment; the loader takes the newest version of those that have tries left.
