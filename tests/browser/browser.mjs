@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
 
-const screens = process.env.WARREN_SCREENS ?? fileURLToPath(new URL("../../build/test-results/screens", import.meta.url));
+const screens =
+  process.env.WARREN_SCREENS ?? fileURLToPath(new URL("../../build/test-results/screens", import.meta.url));
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export const sizes = { desk: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
@@ -44,7 +45,8 @@ export function complaintsOf(page, origin) {
     if (message.type() === "error" && !/Failed to load resource|ERR_/.test(text)) complaints.push(`console: ${text}`);
   });
   page.on("request", (request) => {
-    if (!request.url().startsWith(origin) && !request.url().startsWith("data:")) complaints.push(`elsewhere: ${request.url()}`);
+    if (!request.url().startsWith(origin) && !request.url().startsWith("data:"))
+      complaints.push(`elsewhere: ${request.url()}`);
   });
   return complaints;
 }
@@ -74,7 +76,9 @@ export async function axeFindings(page) {
   return result.violations
     .filter((violation) => ["serious", "critical"].includes(violation.impact))
     .flatMap((violation) =>
-      violation.nodes.map((node) => `${violation.id}: ${violation.help}: ${node.target.join(" ")}: ${node.failureSummary ?? ""}`),
+      violation.nodes.map(
+        (node) => `${violation.id}: ${violation.help}: ${node.target.join(" ")}: ${node.failureSummary ?? ""}`,
+      ),
     );
 }
 

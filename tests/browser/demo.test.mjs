@@ -32,7 +32,10 @@ let silencedAt;
 /** Starts the demo; resolves with what it said once it is up. */
 async function startDemo() {
   const state = join(mkdtempSync(join(tmpdir(), "warren-demo-")), "state");
-  demo = spawn("/usr/bin/python3", [script], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, WARREN_DEMO_STATE: state } });
+  demo = spawn("/usr/bin/python3", [script], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, WARREN_DEMO_STATE: state },
+  });
   let said = "";
   demo.stdout.setEncoding("utf8");
   for await (const text of demo.stdout.iterator({ destroyOnReturn: false })) {

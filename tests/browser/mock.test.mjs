@@ -67,7 +67,9 @@ test("every page is well to look at and to hear, in both sizes and both schemes"
       for (const [name, hash] of Object.entries(pages)) {
         await visit(page, hash);
         await page.locator("h1").waitFor();
-        await page.waitForFunction(() => !document.querySelector("main .loading, main td .skeleton") && document.querySelector("main"));
+        await page.waitForFunction(
+          () => !document.querySelector("main .loading, main td .skeleton") && document.querySelector("main"),
+        );
         if (name === "customer" || name === "peer" || name === "overview") await page.locator(".plot canvas").waitFor();
         await shoot(page, `${name}-${width}-${scheme}`, { fullPage: !["customers", "events"].includes(name) });
         assert.equal(await overflowOf(page), 0, `${name} is wider than ${width} px`);
@@ -138,7 +140,11 @@ test("a customer is found by the keyboard alone", async () => {
   }
   await page.keyboard.press("Enter");
   await heading("Globex Ltd").waitFor();
-  assert.equal(await page.evaluate(() => document.activeElement?.tagName), "H1", "the new page's heading has the focus");
+  assert.equal(
+    await page.evaluate(() => document.activeElement?.tagName),
+    "H1",
+    "the new page's heading has the focus",
+  );
 });
 
 test("the skip link leads past the header", async () => {
@@ -156,9 +162,13 @@ test("the skip link leads past the header", async () => {
 test("filters and sorting go to the server and into the address", async () => {
   await visit(page, "#/customers");
   await page.getByRole("button", { name: /^Down/ }).click();
-  await page.waitForFunction(() => /matches/.test(document.querySelector(".page-head [role=status]")?.textContent ?? ""));
+  await page.waitForFunction(() =>
+    /matches/.test(document.querySelector(".page-head [role=status]")?.textContent ?? ""),
+  );
   assert.match(page.url(), /state=down/);
-  await page.waitForFunction(() => [...document.querySelectorAll("tbody .badge")].every((badge) => badge.textContent === "Down"));
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll("tbody .badge")].every((badge) => badge.textContent === "Down"),
+  );
   await page.getByRole("button", { name: "Drops" }).click();
   assert.match(page.url(), /sort=drops&order=desc/);
   await page.waitForFunction(() => document.querySelector("[aria-sort=descending]")?.textContent?.startsWith("Drops"));

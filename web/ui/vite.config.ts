@@ -12,7 +12,9 @@ function licences(): Plugin {
   return {
     name: "licences",
     generateBundle() {
-      const texts = shipped.map((name) => `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8").trim()}\n`);
+      const texts = shipped.map(
+        (name) => `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8").trim()}\n`,
+      );
       this.emitFile({ type: "asset", fileName: "licences.txt", source: texts.join("\n----\n\n") });
     },
   };

@@ -20,7 +20,12 @@ let rows = world.customers.map(customerView);
 
 const csp =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'";
-const types = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const types = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
 
 class Refusal extends Error {
   constructor(status, title, detail) {
@@ -32,7 +37,10 @@ class Refusal extends Error {
 const missing = () => new Refusal(404, "Not Found");
 
 function send(response, status, body, headers = {}) {
-  response.writeHead(status, { "Content-Type": status < 400 ? "application/json" : "application/problem+json", ...headers });
+  response.writeHead(status, {
+    "Content-Type": status < 400 ? "application/json" : "application/problem+json",
+    ...headers,
+  });
   response.end(body === undefined ? "" : JSON.stringify(body));
 }
 
@@ -47,10 +55,18 @@ async function login(request, response) {
   let text = "";
   for await (const piece of request) text += piece;
   const { user, password } = JSON.parse(text);
-  if (!Object.hasOwn(roles, user) || password !== user) throw new Refusal(401, "Unauthorized", "User or password is wrong.");
+  if (!Object.hasOwn(roles, user) || password !== user)
+    throw new Refusal(401, "Unauthorized", "User or password is wrong.");
   const token = Math.random().toString(36).slice(2);
   const role = roles[user];
-  const session = { user, role, customers: role === "customer" ? ["acme"] : null, kind: "cookie", expires_at: null, idle_expires_at: null };
+  const session = {
+    user,
+    role,
+    customers: role === "customer" ? ["acme"] : null,
+    kind: "cookie",
+    expires_at: null,
+    idle_expires_at: null,
+  };
   sessions.set(token, session);
   send(response, 200, session, { "Set-Cookie": `mock=${token}; HttpOnly; SameSite=Strict; Path=/` });
 }
@@ -77,13 +93,21 @@ const orders = {
 function paged(all, query, textOf, first) {
   const search = (query.get("search") ?? "").toLowerCase();
   const state = query.get("state");
-  const found = all.filter((row) => (!state || row.state === state) && (search === "" || textOf(row).toLowerCase().includes(search)));
+  const found = all.filter(
+    (row) => (!state || row.state === state) && (search === "" || textOf(row).toLowerCase().includes(search)),
+  );
   const value = orders[query.get("sort") ?? first];
   const sign = query.get("order") === "desc" ? -1 : 1;
   found.sort((a, b) => (value(a) < value(b) ? -sign : value(a) > value(b) ? sign : 0));
   const limit = Math.min(500, Number(query.get("limit") ?? 50));
   const offset = Number(query.get("offset") ?? 0);
-  return { items: found.slice(offset, offset + limit), total: found.length, limit, offset, as_of: new Date().toISOString() };
+  return {
+    items: found.slice(offset, offset + limit),
+    total: found.length,
+    limit,
+    offset,
+    as_of: new Date().toISOString(),
+  };
 }
 
 function eventsOf(session, query) {
@@ -94,7 +118,8 @@ function eventsOf(session, query) {
   for (let index = world.events.length - 1; index >= 0 && items.length < limit; index -= 1) {
     const event = world.events[index];
     if (session.customers && !session.customers.includes(event.customer)) continue;
-    if ((customer && event.customer !== customer) || (peer && event.peer !== peer) || (kind && event.kind !== kind)) continue;
+    if ((customer && event.customer !== customer) || (peer && event.peer !== peer) || (kind && event.kind !== kind))
+      continue;
     if (!before || event.id < Number(before)) items.push(event);
   }
   return { items, next_before: items.length === limit ? items.at(-1).id : null };
@@ -148,7 +173,8 @@ function answer(session, path, query, now) {
   if (sub === "timeseries") return series(customerView(customer).rates, query);
   if (sub !== "peers") throw missing();
   const peers = customer.peers.map((peer) => peerView(customer, peer, now));
-  if (name === undefined) return paged(peers, query, (row) => `${row.name} ${row.public_key} ${row.endpoint} ${row.allowed_ips}`, "name");
+  if (name === undefined)
+    return paged(peers, query, (row) => `${row.name} ${row.public_key} ${row.endpoint} ${row.allowed_ips}`, "name");
   const peer = peers.find((one) => one.name === name);
   if (!peer) throw missing();
   return tail === "timeseries" ? series(peer.rates, query) : peer;
@@ -194,7 +220,8 @@ async function handle(request, response) {
     sessions.clear();
     return send(response, 204);
   }
-  if (path === "/api/v1/events" && request.headers.accept === "text/event-stream") return stream(request, response, session, query);
+  if (path === "/api/v1/events" && request.headers.accept === "text/event-stream")
+    return stream(request, response, session, query);
   send(response, 200, answer(session, path, query, Date.now()));
 }
 
@@ -224,7 +251,9 @@ function tell(one, now, before, peers) {
     events,
     reload: false,
     peers: customer
-      ? customer.peers.filter((peer) => peers.has(peer) || peer.since > now - 4000).map((peer) => peerView(customer, peer, now))
+      ? customer.peers
+          .filter((peer) => peers.has(peer) || peer.since > now - 4000)
+          .map((peer) => peerView(customer, peer, now))
       : [],
   };
   one.seen = world.eventId;

@@ -169,7 +169,8 @@ export function systemView(world, role, now) {
     slot: null,
     listen: "127.0.0.1:8443",
     certificate: {
-      fingerprint_sha256: "9F:0A:5C:11:7D:E2:44:B8:02:6E:91:3C:AA:57:F0:1B:C8:3D:62:7E:15:94:D0:2F:8B:46:E7:A9:30:5D:C1:74",
+      fingerprint_sha256:
+        "9F:0A:5C:11:7D:E2:44:B8:02:6E:91:3C:AA:57:F0:1B:C8:3D:62:7E:15:94:D0:2F:8B:46:E7:A9:30:5D:C1:74",
       subject: "CN=demo-hub",
       not_before: iso(now - 9e9),
       not_after: iso(now + 3e10),
@@ -188,8 +189,22 @@ export function systemView(world, role, now) {
       cpu_share: world.stale ? null : 0.71,
       memory_bytes: 142e6,
       workers: [
-        { worker: 0, cpu_seconds: 30_120.2, cpu_share: world.stale ? null : 0.46, handed_over: 120, taken_over: 1_204_331, ring_full: 0 },
-        { worker: 1, cpu_seconds: 17_980.1, cpu_share: world.stale ? null : 0.24, handed_over: 1_204_331, taken_over: 120, ring_full: 7 },
+        {
+          worker: 0,
+          cpu_seconds: 30_120.2,
+          cpu_share: world.stale ? null : 0.46,
+          handed_over: 120,
+          taken_over: 1_204_331,
+          ring_full: 0,
+        },
+        {
+          worker: 1,
+          cpu_seconds: 17_980.1,
+          cpu_share: world.stale ? null : 0.24,
+          handed_over: 1_204_331,
+          taken_over: 120,
+          ring_full: 7,
+        },
       ],
     },
     statusd: {

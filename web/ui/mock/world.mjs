@@ -2,9 +2,14 @@
 
 export const states = ["up", "degraded", "down", "never", "suspended"];
 
-const towns = "Graz Linz Wien Oslo Bergen Lyon Turin Porto Gent Basel Ulm Brno Cork Leeds Vilnius Tartu Malmö Aarhus".split(" ");
-const trades = "Bakery Logistics Dental Print Timber Marine Optics Clinic Foods Tools Law Media Energy Textiles Pharma Motors".split(" ");
-const families = "Huber Novak Rossi Berg Lund Silva Moreau Kovacs Fischer Petrov Olsen Garcia Marin Weber Dubois Hansen".split(" ");
+const towns =
+  "Graz Linz Wien Oslo Bergen Lyon Turin Porto Gent Basel Ulm Brno Cork Leeds Vilnius Tartu Malmö Aarhus".split(" ");
+const trades =
+  "Bakery Logistics Dental Print Timber Marine Optics Clinic Foods Tools Law Media Energy Textiles Pharma Motors".split(
+    " ",
+  );
+const families =
+  "Huber Novak Rossi Berg Lund Silva Moreau Kovacs Fischer Petrov Olsen Garcia Marin Weber Dubois Hansen".split(" ");
 
 const dropKinds = [
   [
@@ -58,7 +63,8 @@ export class World {
     this.byId = new Map(this.customers.map((customer) => [customer.id, customer]));
     this.day = this.makeDay(now);
     for (let count = 0; count < 400; count += 1) this.changeSomething(now - (400 - count) * 150_000);
-    for (const customer of this.customers) for (const peer of customer.peers) if (peer.state === "online") this.flow(customer, peer, now);
+    for (const customer of this.customers)
+      for (const peer of customer.peers) if (peer.state === "online") this.flow(customer, peer, now);
     this.history = this.makeHistory(now);
   }
 
@@ -88,7 +94,8 @@ export class World {
         ? { acme: ["graz", "linz"], globex: ["oslo", "bergen"] }[special][number]
         : `${pick(towns).toLowerCase()}-${number + 1}`;
       const state = mood >= 3 ? "never" : mood === 2 ? "idle" : mood === 1 && random() < 0.4 ? "idle" : "online";
-      const age = state === "online" ? random() * 110_000 : state === "idle" ? 200_000 + random() ** 4 * 60 * 3600_000 : null;
+      const age =
+        state === "online" ? random() * 110_000 : state === "idle" ? 200_000 + random() ** 4 * 60 * 3600_000 : null;
       customer.peers.push({
         name: town,
         state,
@@ -96,7 +103,8 @@ export class World {
         psk: random() < 0.4,
         handshake: age === null ? null : now - age,
         base: random() ** 6 * 6e7,
-        endpoint: age === null ? null : `203.0.113.${Math.floor(random() * 250) + 1}:${1024 + Math.floor(random() * 60000)}`,
+        endpoint:
+          age === null ? null : `203.0.113.${Math.floor(random() * 250) + 1}:${1024 + Math.floor(random() * 60000)}`,
         rates: { in_bits_per_second: 0, out_bits_per_second: 0 },
         rx: random() * 4e10,
         tx: random() * 9e10,
@@ -105,7 +113,9 @@ export class World {
       });
     }
     if (random() < 0.3)
-      customer.drops = dropKinds.filter(() => random() < 0.6).map((kind) => drop(kind, Math.floor(random() ** 3 * 90_000) + 1));
+      customer.drops = dropKinds
+        .filter(() => random() < 0.6)
+        .map((kind) => drop(kind, Math.floor(random() ** 3 * 90_000) + 1));
     return customer;
   }
 
@@ -127,7 +137,10 @@ export class World {
 
   flow(customer, peer, now) {
     const wave = 0.7 + 0.3 * Math.sin(now / 37_000 + peer.since) + this.random() * 0.3;
-    peer.rates = { in_bits_per_second: Math.round(peer.base * wave), out_bits_per_second: Math.round(peer.base * wave * 2.3) };
+    peer.rates = {
+      in_bits_per_second: Math.round(peer.base * wave),
+      out_bits_per_second: Math.round(peer.base * wave * 2.3),
+    };
     peer.rx += peer.rates.in_bits_per_second / 4;
     peer.tx += peer.rates.out_bits_per_second / 4;
     customer.rx += peer.rates.in_bits_per_second / 4;
@@ -138,13 +151,15 @@ export class World {
   changeSomething(now) {
     const customer = this.customers[2 + Math.floor(this.random() ** 4 * (this.customers.length - 2))]; // the first two are the tests'
     const peer = customer.peers[Math.floor(this.random() * customer.peers.length)];
-    if (customer.suspended || peer.state === "never") return this.tell(now, "changed", customer, null, "Changed by the configuration.");
+    if (customer.suspended || peer.state === "never")
+      return this.tell(now, "changed", customer, null, "Changed by the configuration.");
     if (this.random() < 0.25) {
       const from = peer.endpoint;
       peer.endpoint = `198.51.100.${Math.floor(this.random() * 250) + 1}:${1024 + Math.floor(this.random() * 60000)}`;
       return this.tell(now, "roamed", customer, peer, "Is heard from another address.", from, peer.endpoint);
     }
-    if (this.random() < 0.1) return this.tell(now, "drops", customer, null, dropKinds[0][1], null, null, dropKinds[0][0]);
+    if (this.random() < 0.1)
+      return this.tell(now, "drops", customer, null, dropKinds[0][1], null, null, dropKinds[0][0]);
     return this.turn(now, customer, peer, peer.state === "online" ? "idle" : "online");
   }
 
@@ -193,7 +208,10 @@ export class World {
     const total = this.total();
     return Array.from({ length: 300 }, (_, index) => {
       const wave = 0.8 + 0.2 * Math.sin(index / 14) + this.random() * 0.08;
-      const rates = { in_bits_per_second: total.in_bits_per_second * wave, out_bits_per_second: total.out_bits_per_second * wave };
+      const rates = {
+        in_bits_per_second: total.in_bits_per_second * wave,
+        out_bits_per_second: total.out_bits_per_second * wave,
+      };
       return [now - (300 - index) * 2000, rates];
     });
   }

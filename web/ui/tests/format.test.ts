@@ -28,7 +28,11 @@ describe("amounts", () => {
 
   it("groups counts and knows one from many", () => {
     expect(countText(1234567)).toBe("1,234,567");
-    expect([plural(1, "peer"), plural(0, "peer"), plural(2, "match", "matches")]).toEqual(["1 peer", "0 peers", "2 matches"]);
+    expect([plural(1, "peer"), plural(0, "peer"), plural(2, "match", "matches")]).toEqual([
+      "1 peer",
+      "0 peers",
+      "2 matches",
+    ]);
   });
 
   it("never calls something nothing", () => {

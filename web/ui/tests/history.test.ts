@@ -72,6 +72,8 @@ describe("events that the stream brings", () => {
 
   it("are told to a screen reader together", () => {
     expect(sentenceOf([event(1, 1, "idle")])).toBe("acme, linz: sentence 1");
-    expect(sentenceOf([event(1, 1, "idle"), event(2, 2, "online")])).toBe("2 changes. The latest: acme, linz: sentence 2");
+    expect(sentenceOf([event(1, 1, "idle"), event(2, 2, "online")])).toBe(
+      "2 changes. The latest: acme, linz: sentence 2",
+    );
   });
 });

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { grown, reachOf, seriesOf, summaryOf, type Series } from "../src/state/series";
 
 const rates = (value: number) => ({ in_bits_per_second: value, out_bits_per_second: 2 * value });
-const empty = (step: number): Series => seriesOf({ step_seconds: step, times: [], in_bits_per_second: [], out_bits_per_second: [] });
+const empty = (step: number): Series =>
+  seriesOf({ step_seconds: step, times: [], in_bits_per_second: [], out_bits_per_second: [] });
 
 describe("a throughput series", () => {
   it("grows by what the stream says", () => {

@@ -4,7 +4,8 @@ import { longestMessage, StreamParser } from "../src/api/sse";
 import { backoff } from "../src/state/backoff";
 
 describe("the event stream's text", () => {
-  const text = ': hello\n\nevent: delta\r\nid: 7\r\ndata: {"a":\r\ndata: 1}\r\n\r\nid: 8\ndata: x\n\nevent: reset\ndata: {}\n\n';
+  const text =
+    ': hello\n\nevent: delta\r\nid: 7\r\ndata: {"a":\r\ndata: 1}\r\n\r\nid: 8\ndata: x\n\nevent: reset\ndata: {}\n\n';
   const messages = [
     { id: "7", type: "delta", data: '{"a":\n1}' },
     { id: "8", type: "message", data: "x" },
@@ -42,7 +43,9 @@ describe("the event stream's text", () => {
 
 describe("waiting before the next try", () => {
   it("grows to half a minute, and differs between browsers", () => {
-    expect([1, 2, 3, 4, 5, 6, 60].map((tries) => backoff(tries, 0.5))).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+    expect([1, 2, 3, 4, 5, 6, 60].map((tries) => backoff(tries, 0.5))).toEqual([
+      1000, 2000, 4000, 8000, 16_000, 30_000, 30_000,
+    ]);
     expect(backoff(1, 0)).toBeLessThan(backoff(1, 1));
   });
 

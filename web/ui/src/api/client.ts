@@ -1,5 +1,16 @@
 // The API of statusd as functions. Every failure is a Failure; a 401 also tells the session that it is over.
-import type { CustomerDetail, CustomerPage, EventList, Overview, Peer, PeerPage, Problem, Session, System, Timeseries } from "./types";
+import type {
+  CustomerDetail,
+  CustomerPage,
+  EventList,
+  Overview,
+  Peer,
+  PeerPage,
+  Problem,
+  Session,
+  System,
+  Timeseries,
+} from "./types";
 
 /** A request that brought no answer to show. `status` 0: the network, not the server. */
 export class Failure extends Error {
@@ -49,11 +60,18 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
 async function failureOf(answer: Response): Promise<Failure> {
   const problem = (await answer.json().catch(() => ({}))) as Partial<Problem>;
   const retryAfter = Number(answer.headers.get("Retry-After")) || 0;
-  return new Failure(answer.status, problem.detail ?? problem.title ?? `The server answered ${answer.status}.`, retryAfter);
+  return new Failure(
+    answer.status,
+    problem.detail ?? problem.title ?? `The server answered ${answer.status}.`,
+    retryAfter,
+  );
 }
 
 async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
-  const answer = await request(pathOf(path, query), { headers: { Accept: "application/json" }, ...(signal && { signal }) });
+  const answer = await request(pathOf(path, query), {
+    headers: { Accept: "application/json" },
+    ...(signal && { signal }),
+  });
   return (await answer.json()) as T;
 }
 
@@ -65,8 +83,10 @@ export const api = {
   system: (signal?: AbortSignal) => get<System>("/system", {}, signal),
   customers: (query: Query, signal?: AbortSignal) => get<CustomerPage>("/customers", query, signal),
   customer: (customer: string, signal?: AbortSignal) => get<CustomerDetail>(`/customers/${id(customer)}`, {}, signal),
-  peers: (customer: string, query: Query, signal?: AbortSignal) => get<PeerPage>(`/customers/${id(customer)}/peers`, query, signal),
-  peer: (customer: string, peer: string, signal?: AbortSignal) => get<Peer>(`/customers/${id(customer)}/peers/${id(peer)}`, {}, signal),
+  peers: (customer: string, query: Query, signal?: AbortSignal) =>
+    get<PeerPage>(`/customers/${id(customer)}/peers`, query, signal),
+  peer: (customer: string, peer: string, signal?: AbortSignal) =>
+    get<Peer>(`/customers/${id(customer)}/peers/${id(peer)}`, {}, signal),
   events: (query: Query, signal?: AbortSignal) => get<EventList>("/events", query, signal),
 
   /** `subject`: nobody = all customers together. */
@@ -78,7 +98,11 @@ export const api = {
 
   async login(user: string, password: string): Promise<Session> {
     const body = JSON.stringify({ user, password });
-    const answer = await request(pathOf("/login"), { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    const answer = await request(pathOf("/login"), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body,
+    });
     return (await answer.json()) as Session;
   },
 

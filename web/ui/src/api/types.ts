@@ -47,9 +47,9 @@ export interface Drop {
 
 /** Now. in: from the network to the stack, out: the other way. */
 export interface Rates {
-  /** Bits per second of encrypted payload messages, over the last 2 s. */
+  /**  Bits per second of encrypted payload messages, over the last 2 s. */
   in_bits_per_second: number;
-  /** Bits per second of encrypted payload messages, over the last 2 s. */
+  /**  Bits per second of encrypted payload messages, over the last 2 s. */
   out_bits_per_second: number;
 }
 
@@ -122,7 +122,10 @@ export interface Customer {
   id: string;
   /** For people. */
   name: string;
-  /** up: every peer that was ever there is online; degraded: some are; down: none is, though one was; never: none ever was; suspended: by his file. */
+  /**
+   * up: every peer that was ever there is online; degraded: some are; down: none is, though one was; never: none ever
+   * was; suspended: by his file.
+   */
   state: "up" | "degraded" | "down" | "never" | "suspended";
   /** Why this state, for a tooltip. */
   state_sentence: string;
@@ -154,7 +157,10 @@ export interface CustomerDetail {
   id: string;
   /** For people. */
   name: string;
-  /** up: every peer that was ever there is online; degraded: some are; down: none is, though one was; never: none ever was; suspended: by his file. */
+  /**
+   * up: every peer that was ever there is online; degraded: some are; down: none is, though one was; never: none ever
+   * was; suspended: by his file.
+   */
   state: "up" | "degraded" | "down" | "never" | "suspended";
   /** Why this state, for a tooltip. */
   state_sentence: string;
@@ -226,8 +232,25 @@ export interface Event {
   id: number;
   /** When this page saw it, within 2 s. ISO 8601, UTC, ending in Z. */
   at: string;
-  /** online: a handshake; idle: none for 180 s; roamed: another endpoint; added, removed, changed: by configuration; drops: packets dropped for a reason that had been quiet for a minute; rate_limited: likewise, for a limit: handshakes or traffic that were too much; suspended, resumed: a customer; vpnd_started, vpnd_lost: the tunnel daemon. */
-  kind: "online" | "idle" | "roamed" | "added" | "removed" | "changed" | "drops" | "rate_limited" | "suspended" | "resumed" | "vpnd_started" | "vpnd_lost";
+  /**
+   * online: a handshake; idle: none for 180 s; roamed: another endpoint; added, removed, changed: by configuration;
+   * drops: packets dropped for a reason that had been quiet for a minute; rate_limited: likewise, for a limit:
+   * handshakes or traffic that were too much; suspended, resumed: a customer; vpnd_started, vpnd_lost: the tunnel
+   * daemon.
+   */
+  kind:
+    | "online"
+    | "idle"
+    | "roamed"
+    | "added"
+    | "removed"
+    | "changed"
+    | "drops"
+    | "rate_limited"
+    | "suspended"
+    | "resumed"
+    | "vpnd_started"
+    | "vpnd_lost";
   /** His id. */
   customer: string | null;
   /** Its name. */
@@ -378,10 +401,13 @@ export interface System {
 
 /** The data of an event stream's messages of type delta: what changed since the one before. */
 export interface Delta {
-  /** ISO 8601, UTC, ending in Z. */
+  /**  ISO 8601, UTC, ending in Z. */
   as_of: string;
   overview: Overview;
-  /** Whole rows that changed, of those that are watched (watch=, customer=); for others only when the state or the number of peers online changed. */
+  /**
+   * Whole rows that changed, of those that are watched (watch=, customer=); for others only when the state or the
+   * number of peers online changed.
+   */
   customers: Customer[];
   /** With customer=: whole rows of his peers that changed; else empty. */
   peers: Peer[];

@@ -9,7 +9,8 @@ export function spanText(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
   if (whole < minute) return `${whole} s`;
   if (whole < hour) return `${Math.floor(whole / minute)} min`;
-  const [large, small, names] = whole < day ? ([hour, minute, ["h", "min"]] as const) : ([day, hour, ["d", "h"]] as const);
+  const [large, small, names] =
+    whole < day ? ([hour, minute, ["h", "min"]] as const) : ([day, hour, ["d", "h"]] as const);
   const rest = Math.floor((whole % large) / small);
   return `${Math.floor(whole / large)} ${names[0]}${rest > 0 ? ` ${rest} ${names[1]}` : ""}`;
 }
@@ -29,7 +30,9 @@ export function isoText(at: number): string {
 /** The time of day where the reader is: "14:05:09". */
 export function clockText(at: number): string {
   const date = new Date(at);
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => part.toString().padStart(2, "0")).join(":");
+  return [date.getHours(), date.getMinutes(), date.getSeconds()]
+    .map((part) => part.toString().padStart(2, "0"))
+    .join(":");
 }
 
 /** "Today", "Yesterday", or "2026-11-03"; of the reader's calendar. */
@@ -42,5 +45,7 @@ export function dayText(at: number, now: number): string {
 
 function dayKey(at: number): string {
   const date = new Date(at);
-  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => part.toString().padStart(2, "0")).join("-");
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()]
+    .map((part) => part.toString().padStart(2, "0"))
+    .join("-");
 }

@@ -1,7 +1,8 @@
 // What the states and kinds of the API are called on the screen, and which shape and colour stand beside the word.
 import type { Alarm, Customer, Event, Peer } from "../api/types";
 
-export type ShapeName = "full" | "half" | "ring" | "dots" | "triangle" | "cross" | "pause" | "arrow" | "plus" | "minus" | "drop";
+export type ShapeName =
+  "full" | "half" | "ring" | "dots" | "triangle" | "cross" | "pause" | "arrow" | "plus" | "minus" | "drop";
 export type Tone = "good" | "wait" | "bad" | "quiet" | "plain";
 
 export interface Look {

@@ -167,7 +167,9 @@ function Stack({ data }: { data: CustomerDetail }) {
         <Fact name="Limited to">
           <Limit limit={data.rate_limit} />
         </Fact>
-        <Fact name="Processor">{data.cpu_seconds < 1 ? "less than 1 s" : spanText(data.cpu_seconds)} for its packets so far</Fact>
+        <Fact name="Processor">
+          {data.cpu_seconds < 1 ? "less than 1 s" : spanText(data.cpu_seconds)} for its packets so far
+        </Fact>
         <Fact name="Public key">
           <Copy text={data.listener_public_key} what="the public key" />
         </Fact>

@@ -57,7 +57,14 @@ const columns: readonly Column<Customer>[] = [
       </>
     ),
   },
-  { key: "rates", title: "Throughput", sort: "rate", descending: true, number: true, cell: (row) => <RatePair rates={row.rates} /> },
+  {
+    key: "rates",
+    title: "Throughput",
+    sort: "rate",
+    descending: true,
+    number: true,
+    cell: (row) => <RatePair rates={row.rates} />,
+  },
   { key: "last", title: "Last handshake", number: true, cell: (row) => <Ago at={row.last_handshake} /> },
   {
     key: "drops",
@@ -88,7 +95,8 @@ export function Customers() {
   const list = usePagedList<Customer>(
     "customers",
     question,
-    (offset, limit, signal) => api.customers({ search, state, sort: sorting.by, order: sorting.order, offset, limit }, signal),
+    (offset, limit, signal) =>
+      api.customers({ search, state, sort: sorting.by, order: sorting.order, offset, limit }, signal),
     idOf,
   );
 
@@ -101,7 +109,10 @@ export function Customers() {
     [list],
   );
   const watch = useCallback((rows: Customer[]) => setSubject({ watch: rows.map(idOf) }), []);
-  const sort = useCallback((next: Sorting) => setQuery({ sort: next.by, order: next.order === "desc" ? "desc" : "" }), []);
+  const sort = useCallback(
+    (next: Sorting) => setQuery({ sort: next.by, order: next.order === "desc" ? "desc" : "" }),
+    [],
+  );
 
   const total = list.total.value;
   const searched = search !== "" || state !== "";
@@ -114,7 +125,12 @@ export function Customers() {
         </p>
       </div>
       <div class="tools">
-        <Search label="Search name or id" placeholder="Name or id" value={search} onChange={(value) => setQuery({ q: value })} />
+        <Search
+          label="Search name or id"
+          placeholder="Name or id"
+          value={search}
+          onChange={(value) => setQuery({ q: value })}
+        />
         <StateFilter value={state} />
         <SortSelect columns={columns} sorting={sorting} onSort={sort} />
       </div>
@@ -132,7 +148,9 @@ export function Customers() {
             </button>
           </Empty>
         ) : (
-          <Empty title="No customers yet">One file in the configuration's customers directory makes one; vpnctl apply brings it up.</Empty>
+          <Empty title="No customers yet">
+            One file in the configuration's customers directory makes one; vpnctl apply brings it up.
+          </Empty>
         )
       ) : (
         <WindowedTable

@@ -42,7 +42,9 @@ export function Events() {
     return onDelta((delta) => {
       const news = delta.events.filter(
         (event) =>
-          (customer === "" || event.customer === customer) && (peer === "" || event.peer === peer) && (kind === "" || event.kind === kind),
+          (customer === "" || event.customer === customer) &&
+          (peer === "" || event.peer === peer) &&
+          (kind === "" || event.kind === kind),
       );
       if (news.length === 0) return;
       announce(news);
@@ -83,7 +85,12 @@ export function Events() {
         <label class="visually-hidden" for="event-kind">
           Kind
         </label>
-        <select id="event-kind" class="field" value={kind} onChange={(event) => setQuery({ kind: event.currentTarget.value })}>
+        <select
+          id="event-kind"
+          class="field"
+          value={kind}
+          onChange={(event) => setQuery({ kind: event.currentTarget.value })}
+        >
           <option value="">All kinds</option>
           {kinds.map((one) => (
             <option key={one} value={one}>
@@ -128,8 +135,17 @@ export function Events() {
           <EventList events={data.items} />
           {data.next_before !== null && data.items.length < most && (
             <p class="more">
-              <button type="button" class="button" aria-disabled={older.value === "loading"} onClick={() => void loadOlder()}>
-                {older.value === "loading" ? "Loading …" : older.value === "" ? "Older events" : "That failed: try again"}
+              <button
+                type="button"
+                class="button"
+                aria-disabled={older.value === "loading"}
+                onClick={() => void loadOlder()}
+              >
+                {older.value === "loading"
+                  ? "Loading …"
+                  : older.value === ""
+                    ? "Older events"
+                    : "That failed: try again"}
               </button>
             </p>
           )}

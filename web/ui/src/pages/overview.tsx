@@ -114,7 +114,9 @@ function Alarms({ alarms }: { alarms: readonly Alarm[] }) {
 }
 
 function Figures({ data }: { data: OverviewData }) {
-  const states = (["up", "degraded", "down", "never", "suspended"] as const).filter((state) => data.customers[state] > 0);
+  const states = (["up", "degraded", "down", "never", "suspended"] as const).filter(
+    (state) => data.customers[state] > 0,
+  );
   return (
     <div class="figures">
       <section class="figure-card" aria-label="Customers">
@@ -162,7 +164,9 @@ function Figures({ data }: { data: OverviewData }) {
 }
 
 function Busiest() {
-  const busy = useResource("busiest", (signal) => api.customers({ sort: "rate", order: "desc", limit: shownBusy }, signal));
+  const busy = useResource("busiest", (signal) =>
+    api.customers({ sort: "rate", order: "desc", limit: shownBusy }, signal),
+  );
   const rows = busy.value.value?.items;
   useEffect(() => {
     if (rows) setSubject({ watch: rows.map((row) => row.id) });
@@ -185,7 +189,9 @@ function Busiest() {
           <Loading what="the busiest customers" lines={shownBusy} />
         )
       ) : rows.length === 0 ? (
-        <Empty title="No customers yet">One file in the configuration's customers directory makes one; vpnctl apply brings it up.</Empty>
+        <Empty title="No customers yet">
+          One file in the configuration's customers directory makes one; vpnctl apply brings it up.
+        </Empty>
       ) : (
         <ul class="lines">
           {rows.map((row) => (
@@ -204,7 +210,9 @@ function Busiest() {
 }
 
 function Latest() {
-  const events = useResource("latest", (signal) => api.events({ limit: shownEvents }, signal).then((list) => list.items));
+  const events = useResource("latest", (signal) =>
+    api.events({ limit: shownEvents }, signal).then((list) => list.items),
+  );
   const update = useCallback((delta: Delta) => {
     if (delta.events.length > 0) events.update((shown) => withNews(shown, delta.events, shownEvents));
   }, []);
@@ -219,7 +227,9 @@ function Latest() {
           <Loading what="the latest events" lines={shownEvents} />
         )
       ) : shown.length === 0 ? (
-        <Empty title="Nothing has changed yet">Handshakes, roaming, drops and changes of the configuration appear here.</Empty>
+        <Empty title="Nothing has changed yet">
+          Handshakes, roaming, drops and changes of the configuration appear here.
+        </Empty>
       ) : (
         <EventList events={shown} />
       )}

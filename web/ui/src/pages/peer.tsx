@@ -80,7 +80,11 @@ export function Peer({ customer, name }: { customer: string; name: string }) {
       <div class="columns">
         <Card
           title="What happened"
-          aside={<a href={`#/events?customer=${encodeURIComponent(customer)}&peer=${encodeURIComponent(name)}`}>All events</a>}
+          aside={
+            <a href={`#/events?customer=${encodeURIComponent(customer)}&peer=${encodeURIComponent(name)}`}>
+              All events
+            </a>
+          }
         >
           {events.value.value === undefined ? (
             <Loading what="the events" lines={4} />
@@ -104,7 +108,8 @@ function Head({ data }: { data: PeerData }) {
   return (
     <div class="page-head">
       <nav class="trail small" aria-label="Where you are">
-        <a href="#/customers">Customers</a> <span aria-hidden="true">/</span> <a href={customerHref(data.customer)}>{data.customer}</a>
+        <a href="#/customers">Customers</a> <span aria-hidden="true">/</span>{" "}
+        <a href={customerHref(data.customer)}>{data.customer}</a>
       </nav>
       <Heading>{data.name}</Heading>
       <p class="page-state">
@@ -172,7 +177,9 @@ function Configuration({ data }: { data: PeerData }) {
               ))}
         </Fact>
         <Fact name="Preshared key">{data.has_preshared_key ? "yes" : "no"}</Fact>
-        <Fact name="Keepalive">{data.persistent_keepalive_seconds === 0 ? "off" : `every ${data.persistent_keepalive_seconds} s`}</Fact>
+        <Fact name="Keepalive">
+          {data.persistent_keepalive_seconds === 0 ? "off" : `every ${data.persistent_keepalive_seconds} s`}
+        </Fact>
       </Facts>
     </Card>
   );

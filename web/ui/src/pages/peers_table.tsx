@@ -61,13 +61,22 @@ function columnsOf(customer: string): readonly Column<Peer>[] {
       number: true,
       cell: (peer) => <Ago at={peer.last_handshake} />,
     },
-    { key: "rates", title: "Throughput", sort: "rate", descending: true, number: true, cell: (peer) => <RatePair rates={peer.rates} /> },
+    {
+      key: "rates",
+      title: "Throughput",
+      sort: "rate",
+      descending: true,
+      number: true,
+      cell: (peer) => <RatePair rates={peer.rates} />,
+    },
     {
       key: "bytes",
       title: "Carried",
       number: true,
       cell: (peer) => (
-        <span title={`${bytesText(peer.rx_bytes)} in, ${bytesText(peer.tx_bytes)} out`}>{bytesText(peer.rx_bytes + peer.tx_bytes)}</span>
+        <span title={`${bytesText(peer.rx_bytes)} in, ${bytesText(peer.tx_bytes)} out`}>
+          {bytesText(peer.rx_bytes + peer.tx_bytes)}
+        </span>
       ),
     },
     {
@@ -94,7 +103,8 @@ export function PeersTable({ customer }: { customer: string }) {
   const list = usePagedList<Peer>(
     customer,
     JSON.stringify([search, state, sorting]),
-    (offset, limit, signal) => api.peers(customer, { search, state, sort: sorting.by, order: sorting.order, offset, limit }, signal),
+    (offset, limit, signal) =>
+      api.peers(customer, { search, state, sort: sorting.by, order: sorting.order, offset, limit }, signal),
     nameOf,
   );
   useEffect(
@@ -121,7 +131,12 @@ export function PeersTable({ customer }: { customer: string }) {
     >
       {tools && (
         <div class="tools tools-inside">
-          <Search label="Search peers" placeholder="Name, key, endpoint or address" value={search} onChange={setSearch} />
+          <Search
+            label="Search peers"
+            placeholder="Name, key, endpoint or address"
+            value={search}
+            onChange={setSearch}
+          />
           <Choice label="State" options={choices} value={state} onChange={setState} />
           <SortSelect columns={columns} sorting={sorting} onSort={setSorting} />
         </div>
@@ -135,7 +150,15 @@ export function PeersTable({ customer }: { customer: string }) {
           {!searched && "A [[wireguard.peer]] in the customer's file makes one."}
         </Empty>
       ) : (
-        <WindowedTable label="Peers" kind="peers" list={list} columns={columns} heights={heights} sorting={sorting} onSort={setSorting} />
+        <WindowedTable
+          label="Peers"
+          kind="peers"
+          list={list}
+          columns={columns}
+          heights={heights}
+          sorting={sorting}
+          onSort={setSorting}
+        />
       )}
     </Card>
   );

@@ -13,7 +13,9 @@ import { useResource } from "../state/resource";
 const shownEvents = 12;
 
 export function RecentEvents({ customer }: { customer: string }) {
-  const events = useResource(customer, (signal) => api.events({ customer, limit: shownEvents }, signal).then((list) => list.items));
+  const events = useResource(customer, (signal) =>
+    api.events({ customer, limit: shownEvents }, signal).then((list) => list.items),
+  );
   useEffect(
     () =>
       onDelta((delta) => {

@@ -86,7 +86,10 @@ function Filled({ data }: { data: SystemData }) {
           </Facts>
         </Card>
         {data.users_file && (
-          <Card title="Who may log in" aside={<Badge look={data.users_file.error === null ? well("Valid") : broken("Not taken")} />}>
+          <Card
+            title="Who may log in"
+            aside={<Badge look={data.users_file.error === null ? well("Valid") : broken("Not taken")} />}
+          >
             {data.users_file.error !== null && (
               <div class="notice notice-bad">
                 <p class="notice-title">users.toml has an error; who was let in before still is</p>
@@ -115,7 +118,9 @@ function Tunnels({ data }: { data: SystemData }) {
   return (
     <Card title="Tunnels" aside={<Badge look={look} />}>
       <Facts>
-        <Fact name="Last heard">{vpnd.snapshot_age_seconds === null ? "never" : `${vpnd.snapshot_age_seconds.toFixed(1)} s ago`}</Fact>
+        <Fact name="Last heard">
+          {vpnd.snapshot_age_seconds === null ? "never" : `${vpnd.snapshot_age_seconds.toFixed(1)} s ago`}
+        </Fact>
         <Fact name="Encryption">{vpnd.encryption || "not known"}</Fact>
         <Fact name="Serves">
           {plural(vpnd.customers, "customer")}, {plural(vpnd.peers, "peer")}
@@ -130,7 +135,8 @@ function Tunnels({ data }: { data: SystemData }) {
         </Fact>
         {vpnd.under_load && (
           <Fact name="Under load">
-            Clients are asked to prove their address by a cookie before a handshake: many come back at once, or somebody floods the port.
+            Clients are asked to prove their address by a cookie before a handshake: many come back at once, or somebody
+            floods the port.
           </Fact>
         )}
       </Facts>
@@ -149,7 +155,9 @@ function Certificate({ data }: { data: SystemData }) {
       <Facts>
         <Fact name="For">{certificate.subject}</Fact>
         <Fact name="Made by">
-          {certificate.self_signed ? "this appliance itself: compare the fingerprint before you trust it" : "somebody else"}
+          {certificate.self_signed
+            ? "this appliance itself: compare the fingerprint before you trust it"
+            : "somebody else"}
         </Fact>
         <Fact name="Expires">
           <Ago at={certificate.not_after} />

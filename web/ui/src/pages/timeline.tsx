@@ -52,7 +52,11 @@ function Band({ stretch, from }: { stretch: Stretch; from: number }) {
     band.current?.style.setProperty("width", `${((stretch.to - stretch.from) / day) * 100}%`);
   }, [stretch.from, stretch.to, from]);
   return (
-    <span ref={band} class={`band band-${stretch.state ?? "unknown"}${stretch.before ? " band-before" : ""}`} title={sentenceOf(stretch)} />
+    <span
+      ref={band}
+      class={`band band-${stretch.state ?? "unknown"}${stretch.before ? " band-before" : ""}`}
+      title={sentenceOf(stretch)}
+    />
   );
 }
 

@@ -11,7 +11,11 @@ const patience = 3000; // a hiccup is not worth a line
 
 export function Banner() {
   const broken = useComputed(() => link.value.kind === "waiting" && now.value - link.value.since > patience);
-  return <div role="status">{broken.value ? <Disconnected /> : outdated.value && link.value.kind === "live" ? <Outdated /> : null}</div>;
+  return (
+    <div role="status">
+      {broken.value ? <Disconnected /> : outdated.value && link.value.kind === "live" ? <Outdated /> : null}
+    </div>
+  );
 }
 
 function Disconnected() {
@@ -19,8 +23,8 @@ function Disconnected() {
     <div class="banner">
       <Shape name="half" />
       <p>
-        The appliance cannot be reached. The figures are from {overview.value ? <Ago at={overview.value.as_of} /> : "before"}; they go on by
-        themselves as soon as it answers.
+        The appliance cannot be reached. The figures are from{" "}
+        {overview.value ? <Ago at={overview.value.as_of} /> : "before"}; they go on by themselves as soon as it answers.
       </p>
       <button type="button" class="button-quiet" onClick={retryNow}>
         Try now
@@ -34,8 +38,8 @@ function Outdated() {
     <div class="banner">
       <Shape name="triangle" />
       <p>
-        The tunnel daemon does not answer this page. The figures are from <Ago at={overview.value?.as_of ?? null} />; tunnels may well be
-        working.
+        The tunnel daemon does not answer this page. The figures are from <Ago at={overview.value?.as_of ?? null} />;
+        tunnels may well be working.
       </p>
     </div>
   );

@@ -45,7 +45,9 @@ export function Chart({ title, customer, peer, ratesOf }: Props) {
     [ratesOf],
   );
 
-  const aside = <Choice label="Time shown" options={reaches} value={step.value} onChange={(value) => (step.value = value)} />;
+  const aside = (
+    <Choice label="Time shown" options={reaches} value={step.value} onChange={(value) => (step.value = value)} />
+  );
   return (
     <Card title={title} aside={aside}>
       {series.value.value !== undefined ? (
@@ -71,7 +73,8 @@ function Figure({ series, title }: { series: Series; title: string }) {
   useEffect(() => {
     let gone = false;
     void import("./plot").then(({ Plot }) => {
-      if (!gone && host.current) plot.current = new Plot(host.current, latest.current, (index) => (cursor.value = index));
+      if (!gone && host.current)
+        plot.current = new Plot(host.current, latest.current, (index) => (cursor.value = index));
     });
     return () => {
       gone = true;

@@ -11,7 +11,9 @@ export function Ended() {
   return (
     <dialog class="dialog" ref={dialog} aria-labelledby="ended-title" onCancel={(event) => event.preventDefault()}>
       <h2 id="ended-title">Your session has ended</h2>
-      <p class="soft">Sessions end after half an hour without use, and after eight hours in any case. Log in to go on where you are.</p>
+      <p class="soft">
+        Sessions end after half an hour without use, and after eight hours in any case. Log in to go on where you are.
+      </p>
       <LoginForm user={session.value?.user ?? ""} />
       <button type="button" class="button-quiet" onClick={() => void logout()}>
         Log in as somebody else

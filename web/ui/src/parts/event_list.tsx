@@ -58,7 +58,15 @@ function Row({ event, subject }: { event: Event; subject: "all" | "peer" | "none
   );
 }
 
-function Subject({ customer, peer, withCustomer }: { customer: string | null; peer: string | null; withCustomer: boolean }) {
+function Subject({
+  customer,
+  peer,
+  withCustomer,
+}: {
+  customer: string | null;
+  peer: string | null;
+  withCustomer: boolean;
+}) {
   if (customer === null || (!withCustomer && peer === null)) return null;
   return (
     <>

@@ -7,7 +7,8 @@ let wanted = false;
 /** The next heading takes the focus, and the one after it too (a page's own follows the one that was shown while it loaded), until the reader does something. */
 export function claimFocus(): void {
   wanted = true;
-  for (const event of ["keydown", "pointerdown"]) addEventListener(event, () => (wanted = false), { once: true, capture: true });
+  for (const event of ["keydown", "pointerdown"])
+    addEventListener(event, () => (wanted = false), { once: true, capture: true });
 }
 
 export function Heading({ children }: { children: ComponentChildren }) {

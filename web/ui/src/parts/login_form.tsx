@@ -12,7 +12,10 @@ export function LoginForm({ user: known = "" }: { user?: string }) {
   const busy = useSignal(false);
   const trouble = useSignal("");
 
-  useEffect(() => form.current?.querySelector<HTMLInputElement>(known === "" ? "[name=user]" : "[name=password]")?.focus(), []);
+  useEffect(
+    () => form.current?.querySelector<HTMLInputElement>(known === "" ? "[name=user]" : "[name=password]")?.focus(),
+    [],
+  );
 
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();

@@ -3,7 +3,13 @@ import type { JSX } from "preact";
 
 import type { ShapeName } from "../format/words";
 
-const stroke = { fill: "none", stroke: "currentColor", "stroke-width": 2, "stroke-linecap": "round", "stroke-linejoin": "round" } as const;
+const stroke = {
+  fill: "none",
+  stroke: "currentColor",
+  "stroke-width": 2,
+  "stroke-linecap": "round",
+  "stroke-linejoin": "round",
+} as const;
 
 const drawings: Record<ShapeName, JSX.Element> = {
   full: <circle cx="7" cy="7" r="5" fill="currentColor" />,

@@ -21,9 +21,25 @@ interface Goal {
 
 const goals: Goal[] = [
   { href: "#/", text: "Overview", pages: ["overview"], sign: <path d="M3 11.5 10 4l7 7.5M5 10v6h10v-6" /> },
-  { href: "#/customers", text: "Customers", pages: ["customers", "customer", "peer"], sign: <path d="M3 5h14M3 10h14M3 15h14" /> },
-  { href: "#/events", text: "Events", pages: ["events"], sign: <path d="M10 5v5l3 2M17 10a7 7 0 1 1-14 0 7 7 0 0 1 14 0z" /> },
-  { href: "#/system", text: "System", pages: ["system"], sign: <path d="M4 4h12v5H4zM4 11h12v5H4zM7 6.5h.01M7 13.5h.01" />, onlyAll: true },
+  {
+    href: "#/customers",
+    text: "Customers",
+    pages: ["customers", "customer", "peer"],
+    sign: <path d="M3 5h14M3 10h14M3 15h14" />,
+  },
+  {
+    href: "#/events",
+    text: "Events",
+    pages: ["events"],
+    sign: <path d="M10 5v5l3 2M17 10a7 7 0 1 1-14 0 7 7 0 0 1 14 0z" />,
+  },
+  {
+    href: "#/system",
+    text: "System",
+    pages: ["system"],
+    sign: <path d="M4 4h12v5H4zM4 11h12v5H4zM7 6.5h.01M7 13.5h.01" />,
+    onlyAll: true,
+  },
 ];
 
 export function Shell({ children }: { children: ComponentChildren }) {

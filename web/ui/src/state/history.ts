@@ -18,7 +18,13 @@ function isState(text: string | null): text is PeerState {
 }
 
 /** `events`: of one peer, newest first. `since`: how long `state` is known to hold, null: not known. Stretches cover [from, to], oldest first. */
-export function stretchesOf(events: readonly Event[], state: PeerState, since: string | null, from: number, to: number): Stretch[] {
+export function stretchesOf(
+  events: readonly Event[],
+  state: PeerState,
+  since: string | null,
+  from: number,
+  to: number,
+): Stretch[] {
   const stretches: Stretch[] = [];
   let end = to;
   const push = (held: PeerState | undefined, begin: number, before = false) => {

@@ -7,7 +7,8 @@ import type { Delta } from "../api/types";
 import { backoff } from "./backoff";
 import { adjustClock } from "./clock";
 
-export type Link = { kind: "off" } | { kind: "connecting" } | { kind: "live" } | { kind: "waiting"; since: number; until: number };
+export type Link =
+  { kind: "off" } | { kind: "connecting" } | { kind: "live" } | { kind: "waiting"; since: number; until: number };
 
 /** What the stream brings besides the overview: a customer with his peers, or some rows of the list. */
 export interface Subject {
@@ -124,7 +125,10 @@ async function read(mine: AbortController): Promise<void> {
   asked = true;
   const { customer, watch } = subject;
   const query = { ...(customer !== undefined && { customer }), ...(watch?.length && { watch: watch.join(",") }) };
-  const headers: Record<string, string> = { Accept: "text/event-stream", ...(lastId !== "" && { "Last-Event-ID": lastId }) };
+  const headers: Record<string, string> = {
+    Accept: "text/event-stream",
+    ...(lastId !== "" && { "Last-Event-ID": lastId }),
+  };
   const answer = await request(pathOf("/events", query), { headers, signal: mine.signal });
   if (!answer.body) throw new Failure(0, "The stream has no body.");
 

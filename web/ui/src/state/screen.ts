@@ -28,5 +28,6 @@ export function onAttention(callback: () => void, gap: number): void {
     callback();
   };
   lastInput = Date.now();
-  for (const event of ["pointerdown", "keydown", "wheel", "touchstart"]) addEventListener(event, used, { passive: true });
+  for (const event of ["pointerdown", "keydown", "wheel", "touchstart"])
+    addEventListener(event, used, { passive: true });
 }

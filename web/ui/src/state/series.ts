@@ -32,7 +32,12 @@ export function grown(series: Series, at: number, rates: Rates): Series {
   const end = Math.ceil(at / series.step) * series.step;
   const last = series.times.at(-1);
   if (last !== undefined && end < last) return series;
-  const next: Series = { ...series, times: [...series.times], inward: [...series.inward], outward: [...series.outward] };
+  const next: Series = {
+    ...series,
+    times: [...series.times],
+    inward: [...series.inward],
+    outward: [...series.outward],
+  };
   if (last === end) fold(next, rates);
   else append(next, end, last, rates);
   const oldest = end - reachOf(series.step);

@@ -13,7 +13,9 @@ export type Access =
   | { kind: "unreachable"; failure: Failure };
 
 export const access = signal<Access>({ kind: "asking" });
-export const session = computed(() => (access.value.kind === "in" || access.value.kind === "ended" ? access.value.session : undefined));
+export const session = computed(() =>
+  access.value.kind === "in" || access.value.kind === "ended" ? access.value.session : undefined,
+);
 /** Sees the appliance itself, not only what is his. */
 export const seesAll = computed(() => session.value !== undefined && session.value.role !== "customer");
 

@@ -50,7 +50,9 @@ export function WindowedTable<T>({ label, kind, list, columns, heights, sorting,
   const height = narrow.value ? heights.card : heights.row;
   const total = list.total.value ?? 0;
   const version = list.version.value;
-  const slice = useComputed(() => sliceOf(list.total.value ?? 0, narrow.value ? heights.card : heights.row, viewport.value));
+  const slice = useComputed(() =>
+    sliceOf(list.total.value ?? 0, narrow.value ? heights.card : heights.row, viewport.value),
+  );
   const { first, end, before, after } = slice.value;
 
   // Whoever drags the bar passes over thousands of rows that he does not want to see.
@@ -69,7 +71,8 @@ export function WindowedTable<T>({ label, kind, list, columns, heights, sorting,
   useLayoutEffect(() => table.current?.style.setProperty("--row-height", `${height}px`), [height]);
 
   const rows = [];
-  for (let index = first; index < end; index += 1) rows.push(<Row key={index} index={index} row={list.row(index)} columns={columns} />);
+  for (let index = first; index < end; index += 1)
+    rows.push(<Row key={index} index={index} row={list.row(index)} columns={columns} />);
   return (
     <table
       class={`windowed windowed-${kind}${list.outdated.value ? " outdated" : ""}`}
@@ -115,7 +118,15 @@ function Row<T>({ index, row, columns }: { index: number; row: T | undefined; co
   );
 }
 
-function Head<T>({ column, sorting, onSort }: { column: Column<T>; sorting: Sorting; onSort: (sorting: Sorting) => void }) {
+function Head<T>({
+  column,
+  sorting,
+  onSort,
+}: {
+  column: Column<T>;
+  sorting: Sorting;
+  onSort: (sorting: Sorting) => void;
+}) {
   const by = column.sort;
   const active = by !== undefined && sorting.by === by;
   const press = () => {
@@ -126,7 +137,12 @@ function Head<T>({ column, sorting, onSort }: { column: Column<T>; sorting: Sort
   };
   const sorted = active ? (sorting.order === "asc" ? "ascending" : "descending") : undefined;
   return (
-    <th role="columnheader" scope="col" aria-sort={sorted} class={`cell-${column.key}${column.number ? " number" : ""}`}>
+    <th
+      role="columnheader"
+      scope="col"
+      aria-sort={sorted}
+      class={`cell-${column.key}${column.number ? " number" : ""}`}
+    >
       <span class="head">
         {by === undefined ? (
           column.title
