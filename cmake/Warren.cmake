@@ -1,5 +1,13 @@
 # How every part of Warren is built: flags, libraries, programs, tests.
 
+# What the programs print, and what dpkg, `sort -V` and the boot loader compare: to them "~" comes before the release.
+set(WARREN_VERSION ${PROJECT_VERSION})
+set(WARREN_SORTABLE_VERSION ${PROJECT_VERSION})
+if(WARREN_PRERELEASE)
+  string(APPEND WARREN_VERSION "-${WARREN_PRERELEASE}")
+  string(APPEND WARREN_SORTABLE_VERSION "~${WARREN_PRERELEASE}")
+endif()
+
 option(WARREN_WERROR "Warnings are errors" OFF)
 option(WARREN_FUZZ "Link fuzz targets with libFuzzer instead of the replay main" OFF)
 set(WARREN_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
@@ -28,7 +36,7 @@ find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
 
 add_library(warren_flags INTERFACE)
 target_include_directories(warren_flags INTERFACE ${CMAKE_SOURCE_DIR})
-target_compile_definitions(warren_flags INTERFACE WARREN_VERSION="${PROJECT_VERSION}")
+target_compile_definitions(warren_flags INTERFACE WARREN_VERSION="${WARREN_VERSION}")
 target_compile_options(warren_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
   -Wcast-align -Wnull-dereference -Wimplicit-fallthrough -fno-strict-aliasing -fstack-protector-strong

@@ -121,6 +121,15 @@ def test_an_install_fills_the_other_slot_and_leaves_the_running_one(appliance, b
         {"slot": "b", "running": False, "version": "1.10.0", "state": "trial", "tries_left": 3}]}
 
 
+def test_a_release_is_newer_than_its_development_version(appliance, key, tmp_path):
+    appliance.runs("a", "1.0.0~dev")
+    os.rename(appliance.programs / "warren_1.0.0-a.efi", appliance.programs / "warren_1.0.0~dev-a.efi")
+    assert [slot["version"] for slot in state(appliance)["slots"]] == ["1.0.0~dev", ""]
+    done = appliance.update("install", bundle_of(tmp_path, "1.0.0", key))
+    assert done.returncode == 0, done.stderr
+    assert appliance.chosen() == "warren_1.0.0-b+3.efi" and state(appliance)["next"] == "b"
+
+
 def test_status_for_people(appliance, bundle):
     appliance.update("install", bundle)
     assert appliance.update("status").stdout == ("running  slot a  1.0.0      good\n"
@@ -136,6 +145,7 @@ def test_status_for_people(appliance, bundle):
     ("cut short", "is damaged: root.erofs"),
     ("another flavour", 'is for the flavour "hw"'),
     ("older", "version 0.9.0 is older than 1.0.0"),
+    ("older: a development version", "version 1.0.0~dev is older than 1.0.0"),
     ("the same", "version 1.0.0 is running already"),
     ("no trusted key", "is not signed with a key that this appliance trusts"),
     ("no bundle", "it has no signed manifest"),
@@ -165,8 +175,8 @@ def test_what_is_refused_changes_nothing(appliance, bundle, key, tmp_path, case,
         data = data[: len(data) - SIZES["root"] // 2]
     elif case == "another flavour":
         data = bundle_of(tmp_path, "2.0.0", key, flavour="hw").read_bytes()
-    elif case in ("older", "the same"):
-        data = bundle_of(tmp_path, "0.9.0" if case == "older" else "1.0.0", key).read_bytes()
+    elif case in (versions := {"older": "0.9.0", "older: a development version": "1.0.0~dev", "the same": "1.0.0"}):
+        data = bundle_of(tmp_path, versions[case], key).read_bytes()
     elif case == "no trusted key":
         os.remove(appliance.root / "usr/share/warren/update-keys/release.pem")
     elif case == "no bundle":

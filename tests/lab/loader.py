@@ -2,10 +2,16 @@
 
 import re
 
-PROGRAM = re.compile(r"warren_(?P<version>[0-9.]+)-(?P<slot>[ab])(\+(?P<tries>\d+)(-\d+)?)?\.efi")
+PROGRAM = re.compile(r"warren_(?P<version>[0-9.]+(~\w+)?)-(?P<slot>[ab])(\+(?P<tries>\d+)(-\d+)?)?\.efi")
+
+
+def order(version):
+    """A value that compares as the loader compares versions: 1.9.0 < 1.10.0~dev < 1.10.0."""
+    numbers, _, prerelease = version.partition("~")
+    return tuple(map(int, numbers.split("."))), not prerelease, prerelease
 
 
 def chosen(names):
     """The program that is started next: of those with tries left the newest version, then the greatest name."""
-    found = [(m["tries"] is None or int(m["tries"]) > 0, tuple(map(int, m["version"].split("."))), m[0]) for m in map(PROGRAM.fullmatch, names) if m]
+    found = [(m["tries"] is None or int(m["tries"]) > 0, order(m["version"]), m[0]) for m in map(PROGRAM.fullmatch, names) if m]
     return max(found)[2]
