@@ -43,7 +43,7 @@ Daemon::Daemon(ipc::Channel channel, ProcessUsage usage, UniqueFd signals, std::
       usage_(std::move(usage)),
       signals_(std::move(signals)),
       gate_(std::move(unmatchable)),
-      router_(fleet_, gate_, facts_, page_files(), access::random_token().substr(0, 8)),
+      router_(census_, gate_, facts_, page_files(), access::random_token().substr(0, 8)),
       server_(router_, facts_) {
     facts_.started = read_clock().instant;
 }
@@ -82,14 +82,14 @@ bool Daemon::read_channel() {
 
 void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) {
     UniqueFd first = descriptors.empty() ? UniqueFd() : std::move(descriptors.front());
-    if (const auto* listener = std::get_if<ipc::WebListener>(&message)) take_listener(*listener, std::move(first));
-    if (std::holds_alternative<ipc::WebSnapshots>(message)) take_snapshots(std::move(first));
-    if (const auto* users = std::get_if<ipc::WebUsers>(&message)) take_users(*users, std::move(first));
+    if (const auto* listener = std::get_if<ipc::WebListener>(&message)) handle_listener(*listener, std::move(first));
+    if (std::holds_alternative<ipc::WebSnapshots>(message)) handle_snapshots(std::move(first));
+    if (const auto* users = std::get_if<ipc::WebUsers>(&message)) handle_users(*users, std::move(first));
     if (const auto* certificate = std::get_if<ipc::WebCertificate>(&message))
-        take_certificate(*certificate, std::move(first));
+        handle_certificate(*certificate, std::move(first));
 }
 
-void Daemon::take_listener(const ipc::WebListener& message, UniqueFd listener) {
+void Daemon::handle_listener(const ipc::WebListener& message, UniqueFd listener) {
     facts_.listen = message.address;
     listener_ = std::move(listener);
     listen_when_ready();
@@ -106,18 +106,18 @@ void Daemon::listen_when_ready() {
         {{"url", "https://" + facts_.listen + "/"}, {"fingerprint_sha256", facts_.certificate->fingerprint_sha256}});
 }
 
-void Daemon::keep_users(std::string problem) {
+void Daemon::keep_previous_users(std::string problem) {
     log(LogLevel::kError, "users_not_taken", {{"error", problem}, {"users", std::to_string(facts_.users)}});
     if (facts_.users_problem.empty()) facts_.users_problem_since = read_clock().wall;
     facts_.users_problem = std::move(problem);
 }
 
-void Daemon::take_users(const ipc::WebUsers& message, UniqueFd file) {
-    if (!message.problem.empty()) return keep_users(message.problem);
+void Daemon::handle_users(const ipc::WebUsers& message, UniqueFd file) {
+    if (!message.problem.empty()) return keep_previous_users(message.problem);
     auto text = file.valid() ? read_file(file.get()) : Result<std::string>("");
-    if (!text) return keep_users("users.toml: " + text.error().what);
+    if (!text) return keep_previous_users("users.toml: " + text.error().what);
     auto users = access::parse_users(std::move(*text));
-    if (!users) return keep_users(users.error().what);
+    if (!users) return keep_previous_users(users.error().what);
     facts_.users_problem.clear();
     facts_.users = users->users.size();
     facts_.tokens = users->tokens.size();
@@ -125,13 +125,13 @@ void Daemon::take_users(const ipc::WebUsers& message, UniqueFd file) {
     if (facts_.users + facts_.tokens > 0) {
         log(LogLevel::kInfo, "users_taken",
             {{"users", std::to_string(facts_.users)}, {"tokens", std::to_string(facts_.tokens)}});
-    } else if (!std::exchange(told_of_no_users_, true)) {
+    } else if (!std::exchange(logged_no_users_, true)) {
         log(LogLevel::kWarn, "no_users",
             {{"meaning", "nobody can log in to the status page"}, {"do", "vpnctl user add NAME operator"}});
     }
 }
 
-void Daemon::take_certificate(const ipc::WebCertificate& message, UniqueFd file) {
+void Daemon::handle_certificate(const ipc::WebCertificate& message, UniqueFd file) {
     auto pem = file.valid() ? read_file(file.get()) : Result<std::string>("");
     if (pem && pem->empty()) {
         pem = make_certificate(message.appliance);
@@ -154,8 +154,8 @@ void Daemon::take_certificate(const ipc::WebCertificate& message, UniqueFd file)
 // --- what vpnd says
 // -----------------------------------------------------------------------------------------------------------------------
 
-void Daemon::take_snapshots(UniqueFd socket) {
-    asked_for_snapshots_ = false;
+void Daemon::handle_snapshots(UniqueFd socket) {
+    snapshots_requested_ = false;
     ipc::Channel channel(std::move(socket));
     if (!channel.valid() || !channel.set_non_blocking()) return;
     snapshots_.connect(std::move(channel));
@@ -165,16 +165,16 @@ void Daemon::take_snapshots(UniqueFd socket) {
 
 bool Daemon::read_snapshots(std::uint64_t connection) {
     if (connection != connection_) return false;
-    auto round = snapshots_.read();
+    auto round = snapshots_.receive();
     if (!round) {
         log(LogLevel::kWarn, "snapshots_lost", {{"reason", round.error().what}});
         return false;
     }
     if (!*round) return true;
     const Now now = read_clock();
-    const bool was_under_load = fleet_.header().under_load;
-    fleet_.take(now, std::move(**round));
-    if (fleet_.header().under_load && !was_under_load) facts_.under_load_since = now.wall;
+    const bool was_under_load = census_.header().under_load;
+    census_.apply_snapshot(now, std::move(**round));
+    if (census_.header().under_load && !was_under_load) facts_.under_load_since = now.wall;
     refresh_facts();
     server_.tick();
     return true;
@@ -182,22 +182,22 @@ bool Daemon::read_snapshots(std::uint64_t connection) {
 
 void Daemon::poll() {
     const Now now = read_clock();
-    fleet_.age(now);
-    if (fleet_.is_stale(now.instant)) {
+    census_.check_silence(now);
+    if (census_.is_stale(now.instant)) {
         refresh_facts();
         server_.tick();
     }
-    if (snapshots_.fd() < 0) return ask_for_snapshots();
-    if (const Status asked = snapshots_.ask(); !asked) {
+    if (snapshots_.fd() < 0) return request_snapshots();
+    if (const Status asked = snapshots_.send_request(); !asked) {
         log(LogLevel::kWarn, "snapshots_lost", {{"reason", asked.error().what}});
         snapshots_.close();
     }
 }
 
-void Daemon::ask_for_snapshots() {
+void Daemon::request_snapshots() {
     std::vector<std::uint8_t> wire;
-    if (asked_for_snapshots_ || !ipc::encode(ipc::WebAsks{}, wire)) return;
-    asked_for_snapshots_ = channel_.send(wire).has_value();
+    if (snapshots_requested_ || !ipc::encode(ipc::WebAsks{}, wire)) return;
+    snapshots_requested_ = channel_.send(wire).has_value();
 }
 
 void Daemon::refresh_facts() {

@@ -11,7 +11,7 @@
 #include "ipc/web_messages.h"
 #include "web/api/router.h"
 #include "web/login/gate.h"
-#include "web/model/fleet.h"
+#include "web/model/census.h"
 #include "web/model/system_facts.h"
 #include "web/rim/server.h"
 #include "web/rim/snapshot_client.h"
@@ -33,15 +33,15 @@ class Daemon {
     // False: no more of it.
     [[nodiscard]] bool read_channel();
     void handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors);
-    void take_listener(const ipc::WebListener& message, UniqueFd listener);
-    void take_snapshots(UniqueFd socket);
-    void take_users(const ipc::WebUsers& message, UniqueFd file);
-    void take_certificate(const ipc::WebCertificate& message, UniqueFd file);
-    void keep_users(std::string problem);
+    void handle_listener(const ipc::WebListener& message, UniqueFd listener);
+    void handle_snapshots(UniqueFd socket);
+    void handle_users(const ipc::WebUsers& message, UniqueFd file);
+    void handle_certificate(const ipc::WebCertificate& message, UniqueFd file);
+    void keep_previous_users(std::string problem);
 
     [[nodiscard]] bool read_snapshots(std::uint64_t connection);
     void poll();
-    void ask_for_snapshots();
+    void request_snapshots();
     void refresh_facts();
     void listen_when_ready();
 
@@ -49,17 +49,17 @@ class Daemon {
     std::vector<std::uint8_t> space_;
     ProcessUsage usage_;
     UniqueFd signals_;
-    Fleet fleet_;
+    Census census_;
     Gate gate_;
     SystemFacts facts_;
     Router router_;
     Server server_;
     SnapshotClient snapshots_;
     std::uint64_t connection_ = 0;  // which one snapshots_ has
-    bool asked_for_snapshots_ = false;
+    bool snapshots_requested_ = false;
     UniqueFd listener_;  // until there is a certificate
     bool has_certificate_ = false;
-    bool told_of_no_users_ = false;
+    bool logged_no_users_ = false;
 };
 
 }  // namespace warren::web

@@ -26,7 +26,7 @@ using namespace warren;
 constexpr int kUsage = 2;
 constexpr int kFailed = 4;
 
-Result<UniqueFd> take_signals() {
+Result<UniqueFd> open_signals() {
     ::signal(SIGHUP, SIG_IGN);
     ::signal(SIGPIPE, SIG_IGN);
     sigset_t set;
@@ -41,7 +41,7 @@ Result<UniqueFd> take_signals() {
 
 Status serve(ipc::Channel channel) {
     WARREN_TRY(channel.set_non_blocking());
-    auto signals = take_signals();
+    auto signals = open_signals();
     if (!signals) return tl::unexpected<Error>(signals.error());
     WARREN_TRY(web::drop_privileges());
     // Whatever libraries read from files, they read now.

@@ -14,7 +14,7 @@ using namespace warren::web;
 
 constexpr Now kNow{{1'000'000'000'000}, {1'700'000'000'000'000'000}};
 
-std::string take(std::string& text) {
+std::string cut(std::string& text) {
     const auto end = std::min(text.find('\0'), text.size());
     std::string out = text.substr(0, end);
     text.erase(0, end + 1);
@@ -26,20 +26,20 @@ std::string take(std::string& text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     std::string rest(data, data + size);
     Request request;
-    request.target = take(rest);
-    request.host = take(rest);
-    request.cookie = take(rest);
-    request.authorization = take(rest);
-    request.origin = take(rest);
-    request.last_event_id = take(rest);
+    request.target = cut(rest);
+    request.host = cut(rest);
+    request.cookie = cut(rest);
+    request.authorization = cut(rest);
+    request.origin = cut(rest);
+    request.last_event_id = cut(rest);
     request.body = rest;
     request.accept = "text/event-stream";
     request.content_type = "application/json";
 
-    Fleet fleet;
+    Census census;
     Gate gate("$argon2id$nobody");
     SystemFacts facts;
-    Router router(fleet, gate, facts, {}, "life");
+    Router router(census, gate, facts, {}, "life");
     if (const auto target = parse_target(request.target)) {
         WARREN_CHECK(target->path.starts_with('/') && !target->segments.empty());
         for (const std::string& segment : target->segments) WARREN_CHECK(segment != "..");

@@ -89,14 +89,14 @@ void write_processor(Writer& writer, const ipc::SnapshotHeader& header) {
                    seconds(header.workers[i].cpu_nanoseconds));
 }
 
-void write_appliance(Writer& writer, const Fleet& fleet, const SystemFacts& facts, Now now) {
-    const ipc::SnapshotHeader& header = fleet.header();
+void write_appliance(Writer& writer, const Census& census, const SystemFacts& facts, Now now) {
+    const ipc::SnapshotHeader& header = census.header();
     const auto one = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
         writer.family(name, type, help);
         writer.one(name, {}, value);
     };
     one("warren_vpnd_up", "gauge", "1: the tunnel daemon answers.",
-        fleet.has_snapshot() && !fleet.is_stale(now.instant) ? 1 : 0);
+        census.has_snapshot() && !census.is_stale(now.instant) ? 1 : 0);
     one("warren_generation", "gauge", "The configuration in force.", header.generation);
     one("warren_under_load", "gauge", "1: handshakes are answered with cookies first.", header.under_load ? 1 : 0);
     one("warren_handshakes_initiated_total", "counter", "Handshakes begun by either side.",
@@ -106,7 +106,7 @@ void write_appliance(Writer& writer, const Fleet& fleet, const SystemFacts& fact
     one("warren_statusd_viewers", "gauge", "Open event streams.", facts.viewers);
     one("warren_statusd_memory_bytes", "gauge", "Resident memory of statusd.", facts.memory_bytes);
     std::map<std::string, std::uint64_t> drops(header.drops.begin(), header.drops.end());
-    for (const auto& [id, customer] : fleet.customers()) {
+    for (const auto& [id, customer] : census.customers()) {
         for (const auto& [reason, packets] : customer.shown.drops) drops[reason] += packets;
     }
     writer.family("warren_dropped_packets_total", "counter", "Packets dropped, by reason, over all customers.");
@@ -116,11 +116,11 @@ void write_appliance(Writer& writer, const Fleet& fleet, const SystemFacts& fact
 
 }  // namespace
 
-std::string metrics_text(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now) {
+std::string metrics_text(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now) {
     std::vector<const CustomerEntry*> customers;
     std::vector<Row> rows;
     std::size_t left_out = 0;
-    for (const auto& [id, customer] : fleet.customers()) {
+    for (const auto& [id, customer] : census.customers()) {
         if (!viewer.may_see(id)) continue;
         customers.push_back(&customer);
         for (const auto& [name, peer] : customer.peers) {
@@ -137,7 +137,7 @@ std::string metrics_text(const Fleet& fleet, const SystemFacts& facts, const Vie
     writer.family("warren_metrics_peers_left_out", "gauge",
                   "Peers that are not listed one by one because there are too many.");
     writer.one("warren_metrics_peers_left_out", {}, left_out);
-    if (viewer.sees_all()) write_appliance(writer, fleet, facts, now);
+    if (viewer.sees_all()) write_appliance(writer, census, facts, now);
     return writer.out;
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "web/api/views.h"
-#include "web/model/fleet.h"
+#include "web/model/census.h"
 #include "web/model/system_facts.h"
 
 namespace warren::web {
@@ -12,6 +12,6 @@ namespace warren::web {
 // Peers that are listed one by one; how many are left out is a metric too. Sums per customer are of all.
 inline constexpr std::size_t kMaxMetricPeers = 20'000;
 
-[[nodiscard]] std::string metrics_text(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now);
+[[nodiscard]] std::string metrics_text(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now);
 
 }  // namespace warren::web

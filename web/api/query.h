@@ -23,12 +23,12 @@ class Query {
     // In lower case; "" when absent.
     [[nodiscard]] std::string search(std::string_view name, std::size_t most);
 
-    [[nodiscard]] bool ok() const { return complaint_.empty(); }
-    [[nodiscard]] Reply complaint() const { return problem(400, complaint_); }
+    [[nodiscard]] bool ok() const { return problem_.empty(); }
+    [[nodiscard]] Reply error_reply() const { return problem(400, problem_); }
 
   private:
     const Target& target_;
-    std::string complaint_;
+    std::string problem_;
 };
 
 [[nodiscard]] std::string lower(std::string_view text);

@@ -132,50 +132,50 @@ Reply Router::finish_login(Now now, const PasswordCheck& check, bool matched) {
 // --- what is shown
 // ------------------------------------------------------------------------------------------------------------------------
 
-Outcome Router::get(const Asked& asked) {
-    const std::string& path = asked.target.path;
-    const bool sees_all = asked.viewer.sees_all();
+Outcome Router::get(const Call& call) {
+    const std::string& path = call.target.path;
+    const bool sees_all = call.viewer.sees_all();
     if (path == "/metrics")
         return Reply{200,
                      "text/plain; version=0.0.4; charset=utf-8",
-                     metrics_text(fleet_, facts_, asked.viewer, asked.now),
+                     metrics_text(census_, facts_, call.viewer, call.now),
                      {{"Cache-Control", "no-store"}}};
-    if (path == "/readyz") return ready(asked.now);
+    if (path == "/readyz") return ready(call.now);
     if (!path.starts_with(kApi)) return problem(404);
     const std::string_view rest = std::string_view(path).substr(kApi.size());
     if (rest == "login" || rest == "logout") return wrong_method("POST");
-    if (rest == "session") return json(session_json(asked.viewer));
-    if (rest == "overview") return json(overview_json(fleet_, facts_, asked.viewer, asked.now));
-    if (rest == "timeseries" && sees_all) return timeseries(asked, fleet_.series());
-    if (rest == "system" && sees_all) return json(system_json(fleet_, facts_, asked.viewer, asked.now));
-    if (rest == "events") return events(asked);
-    if (rest == "customers") return customers(asked);
-    if (asked.target.segments.size() >= 4 && asked.target.segments[2] == "customers") return get_customer(asked);
+    if (rest == "session") return json(session_json(call.viewer));
+    if (rest == "overview") return json(overview_json(census_, facts_, call.viewer, call.now));
+    if (rest == "timeseries" && sees_all) return timeseries(call, census_.series());
+    if (rest == "system" && sees_all) return json(system_json(census_, facts_, call.viewer, call.now));
+    if (rest == "events") return events(call);
+    if (rest == "customers") return customers(call);
+    if (call.target.segments.size() >= 4 && call.target.segments[2] == "customers") return get_customer(call);
     return problem(404);
 }
 
 // /api/v1/customers/ID/...: segments 3 and on.
-Outcome Router::get_customer(const Asked& asked) {
-    const std::vector<std::string>& segments = asked.target.segments;
-    // Asked before anything is looked up: whether another's customer exists shows neither in bytes nor in time.
-    if (!asked.viewer.may_see(segments[3])) return problem(404);
-    const CustomerEntry* customer = fleet_.find(segments[3]);
+Outcome Router::get_customer(const Call& call) {
+    const std::vector<std::string>& segments = call.target.segments;
+    // Call before anything is looked up: whether another's customer exists shows neither in bytes nor in time.
+    if (!call.viewer.may_see(segments[3])) return problem(404);
+    const CustomerEntry* customer = census_.find(segments[3]);
     if (customer == nullptr) return problem(404);
     if (segments.size() == 4) return json(customer_json(*customer));
-    if (segments.size() == 5 && segments[4] == "timeseries") return timeseries(asked, customer->series);
+    if (segments.size() == 5 && segments[4] == "timeseries") return timeseries(call, customer->series);
     if (segments[4] != "peers") return problem(404);
-    if (segments.size() == 5) return peers(asked, *customer);
+    if (segments.size() == 5) return peers(call, *customer);
     const auto peer = customer->peers.find(segments[5]);
     if (peer == customer->peers.end()) return problem(404);
-    if (segments.size() == 6) return json(peer_json(customer->shown.id, peer->second, asked.now));
+    if (segments.size() == 6) return json(peer_json(customer->shown.id, peer->second, call.now));
     if (segments.size() != 7 || segments[6] != "timeseries") return problem(404);
     // Without traffic of its own since we looked, it is as silent as a new one.
     static const Series kSilent;
-    return timeseries(asked, peer->second.series != nullptr ? *peer->second.series : kSilent);
+    return timeseries(call, peer->second.series != nullptr ? *peer->second.series : kSilent);
 }
 
-Reply Router::timeseries(const Asked& asked, const Series& series) const {
-    const std::string* step = asked.target.find("step");
+Reply Router::timeseries(const Call& call, const Series& series) const {
+    const std::string* step = call.target.find("step");
     if (step == nullptr || *step == "2") return json(timeseries_json(series.fine(), Series::kFineSeconds));
     if (*step == "60") return json(timeseries_json(series.coarse(), Series::kCoarseSeconds));
     return problem(400, "step: accepted: 2, 60");
@@ -183,9 +183,9 @@ Reply Router::timeseries(const Asked& asked, const Series& series) const {
 
 Reply Router::ready(Now now) const {
     std::vector<std::string> reasons;
-    if (!fleet_.has_snapshot()) {
+    if (!census_.has_snapshot()) {
         reasons.emplace_back("the tunnel daemon has not answered yet");
-    } else if (fleet_.is_stale(now.instant)) {
+    } else if (census_.is_stale(now.instant)) {
         reasons.emplace_back("the tunnel daemon does not answer");
     }
     Reply reply = json(ready_json(reasons));

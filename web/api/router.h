@@ -11,7 +11,7 @@
 
 #include "web/api/views.h"
 #include "web/login/gate.h"
-#include "web/model/fleet.h"
+#include "web/model/census.h"
 #include "web/model/http.h"
 #include "web/model/page.h"
 #include "web/model/system_facts.h"
@@ -43,8 +43,8 @@ class Router {
     static constexpr std::size_t kMaxPage = 500;
 
     // `life`: names this run of statusd in the ids of streams.
-    Router(const Fleet& fleet, Gate& gate, const SystemFacts& facts, std::span<const PageFile> page, std::string life)
-        : fleet_(fleet), gate_(gate), facts_(facts), page_(page), life_(std::move(life)) {}
+    Router(const Census& census, Gate& gate, const SystemFacts& facts, std::span<const PageFile> page, std::string life)
+        : census_(census), gate_(gate), facts_(facts), page_(page), life_(std::move(life)) {}
 
     [[nodiscard]] Outcome handle(Now now, const Request& request);
     [[nodiscard]] Reply finish_login(Now now, const PasswordCheck& check, bool matched);
@@ -53,10 +53,10 @@ class Router {
     // stream ends.
     [[nodiscard]] std::optional<std::string> next_message(Now now, Stream& stream);
 
-    [[nodiscard]] std::vector<Audit> take_audits() { return std::exchange(audits_, {}); }
+    [[nodiscard]] std::vector<Audit> drain_audits() { return std::exchange(audits_, {}); }
 
   private:
-    struct Asked {
+    struct Call {
         Now now;
         const Request& request;
         const Target& target;
@@ -68,17 +68,17 @@ class Router {
     [[nodiscard]] Reply page_file(const Target& target) const;
     [[nodiscard]] Outcome post(Now now, const Request& request, const Target& target);
     [[nodiscard]] Outcome login(Now now, const Request& request);
-    [[nodiscard]] Outcome get(const Asked& asked);
-    [[nodiscard]] Outcome get_customer(const Asked& asked);
-    [[nodiscard]] Reply customers(const Asked& asked) const;
-    [[nodiscard]] Reply peers(const Asked& asked, const CustomerEntry& customer) const;
-    [[nodiscard]] Reply timeseries(const Asked& asked, const Series& series) const;
-    [[nodiscard]] Outcome events(const Asked& asked);
-    [[nodiscard]] Reply event_list(const Asked& asked, const std::string& customer) const;
-    [[nodiscard]] Outcome open_stream(const Asked& asked, const std::string& customer);
+    [[nodiscard]] Outcome get(const Call& call);
+    [[nodiscard]] Outcome get_customer(const Call& call);
+    [[nodiscard]] Reply customers(const Call& call) const;
+    [[nodiscard]] Reply peers(const Call& call, const CustomerEntry& customer) const;
+    [[nodiscard]] Reply timeseries(const Call& call, const Series& series) const;
+    [[nodiscard]] Outcome events(const Call& call);
+    [[nodiscard]] Reply event_list(const Call& call, const std::string& customer) const;
+    [[nodiscard]] Outcome open_stream(const Call& call, const std::string& customer);
     [[nodiscard]] Reply ready(Now now) const;
 
-    const Fleet& fleet_;
+    const Census& census_;
     Gate& gate_;
     const SystemFacts& facts_;
     std::span<const PageFile> page_;

@@ -57,7 +57,8 @@ std::vector<const CustomerEntry*> sorted(std::vector<const CustomerEntry*> rows,
                 descending, page);
         case 4:
             return page_of(
-                std::move(rows), [](const Row& row) { return row.rates.in + row.rates.out; }, descending, page);
+                std::move(rows), [](const Row& row) { return row.rates.inbound + row.rates.outbound; }, descending,
+                page);
         case 5:
             return page_of(
                 std::move(rows), [](const Row& row) { return row.drops_total; }, descending, page);
@@ -80,7 +81,8 @@ std::vector<const PeerEntry*> sorted(std::vector<const PeerEntry*> rows, std::si
                 std::move(rows), [](const Row& row) { return row.shown.latest_handshake; }, descending, page);
         case 3:
             return page_of(
-                std::move(rows), [](const Row& row) { return row.rates.in + row.rates.out; }, descending, page);
+                std::move(rows), [](const Row& row) { return row.rates.inbound + row.rates.outbound; }, descending,
+                page);
         case 4:
             return page_of(
                 std::move(rows), [](const Row& row) { return row.shown.endpoint; }, descending, page);
@@ -107,7 +109,7 @@ std::vector<std::string> split_ids(const std::string& text) {
     return out;
 }
 
-std::optional<std::uint64_t> take_number(std::string_view& text) {
+std::optional<std::uint64_t> read_number(std::string_view& text) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc()) return std::nullopt;
@@ -117,37 +119,37 @@ std::optional<std::uint64_t> take_number(std::string_view& text) {
 
 }  // namespace
 
-Reply Router::customers(const Asked& asked) const {
+Reply Router::customers(const Call& call) const {
     constexpr std::array<std::string_view, 6> kSorts{"id", "name", "state", "peers", "rate", "drops"};
     constexpr std::array<std::string_view, 5> kStates{"up", "degraded", "down", "never", "suspended"};
-    Query query(asked.target);
+    Query query(call.target);
     PageOf page = read_page(query);
     const std::string wanted = query.search("search", kMaxSearch);
     const auto state = query.choice("state", kStates);
     const auto sort = query.choice("sort", kSorts).value_or(0);
     const bool descending = query.choice("order", kOrders).value_or(0) == 1;
-    if (!query.ok()) return query.complaint();
+    if (!query.ok()) return query.error_reply();
 
     std::vector<const CustomerEntry*> rows;
-    for (const auto& [id, customer] : fleet_.customers()) {
-        if (!asked.viewer.may_see(id)) continue;
+    for (const auto& [id, customer] : census_.customers()) {
+        if (!call.viewer.may_see(id)) continue;
         if (state && static_cast<std::size_t>(customer.state) != *state) continue;
         if (wanted.empty() || contains(id, wanted) || contains(customer.shown.name, wanted)) rows.push_back(&customer);
     }
     rows = sorted(std::move(rows), sort, descending, page);
-    return json(customers_json(fleet_, rows, page));
+    return json(customers_json(census_, rows, page));
 }
 
-Reply Router::peers(const Asked& asked, const CustomerEntry& customer) const {
+Reply Router::peers(const Call& call, const CustomerEntry& customer) const {
     constexpr std::array<std::string_view, 5> kSorts{"name", "state", "last_handshake", "rate", "endpoint"};
     constexpr std::array<std::string_view, 3> kStates{"never", "idle", "online"};  // in the order of PeerState
-    Query query(asked.target);
+    Query query(call.target);
     PageOf page = read_page(query);
     const std::string wanted = query.search("search", kMaxSearch);
     const auto state = query.choice("state", kStates);
     const auto sort = query.choice("sort", kSorts).value_or(0);
     const bool descending = query.choice("order", kOrders).value_or(0) == 1;
-    if (!query.ok()) return query.complaint();
+    if (!query.ok()) return query.error_reply();
 
     std::vector<const PeerEntry*> rows;
     for (const auto& [name, peer] : customer.peers) {
@@ -155,43 +157,43 @@ Reply Router::peers(const Asked& asked, const CustomerEntry& customer) const {
         if (matches(peer, wanted)) rows.push_back(&peer);
     }
     rows = sorted(std::move(rows), sort, descending, page);
-    return json(peers_json(fleet_, customer.shown.id, rows, page, asked.now));
+    return json(peers_json(census_, customer.shown.id, rows, page, call.now));
 }
 
 // --- events
 // -----------------------------------------------------------------------------------------------------------------------------
 
-Outcome Router::events(const Asked& asked) {
-    const std::string* customer = asked.target.find("customer");
+Outcome Router::events(const Call& call) {
+    const std::string* customer = call.target.find("customer");
     // As in get_customer: before anything is looked up.
-    if (customer != nullptr && !asked.viewer.may_see(*customer)) return problem(404);
+    if (customer != nullptr && !call.viewer.may_see(*customer)) return problem(404);
     const std::string id = customer == nullptr ? std::string() : *customer;
     const auto nothing = [](const Event&) { return true; };
-    if (customer != nullptr && fleet_.find(id) == nullptr &&
-        (id.empty() || fleet_.events().find(id, 0, UINT64_MAX, 1, nothing).empty()))
+    if (customer != nullptr && census_.find(id) == nullptr &&
+        (id.empty() || census_.events().find(id, 0, UINT64_MAX, 1, nothing).empty()))
         return problem(404);
-    if (asked.request.accept.find("text/event-stream") != std::string::npos) return open_stream(asked, id);
-    return event_list(asked, id);
+    if (call.request.accept.find("text/event-stream") != std::string::npos) return open_stream(call, id);
+    return event_list(call, id);
 }
 
-Reply Router::event_list(const Asked& asked, const std::string& customer) const {
-    Query query(asked.target);
+Reply Router::event_list(const Call& call, const std::string& customer) const {
+    Query query(call.target);
     const std::uint64_t before = query.number("before", 0, UINT64_MAX, UINT64_MAX);
     const std::size_t limit = query.number("limit", 1, kMaxPage, 100);
-    if (!query.ok()) return query.complaint();
-    const std::string* peer = asked.target.find("peer");
-    const std::string* kind_text = asked.target.find("kind");
+    if (!query.ok()) return query.error_reply();
+    const std::string* peer = call.target.find("peer");
+    const std::string* kind_text = call.target.find("kind");
     EventKind kind{};
     if (kind_text != nullptr && !parse_event_kind(*kind_text, kind)) return problem(400, "kind: there is no such kind");
     const auto wanted = [&](const Event& event) {
         return (peer == nullptr || event.peer == *peer) && (kind_text == nullptr || event.kind == kind);
     };
-    const EventLog& log = fleet_.events();
+    const EventLog& log = census_.events();
     std::vector<const Event*> found;
-    if (!customer.empty() || asked.viewer.sees_all()) {
+    if (!customer.empty() || call.viewer.sees_all()) {
         found = log.find(customer, 0, before, limit + 1, wanted);
     } else {
-        for (const std::string& id : asked.viewer.grant.customers) {
+        for (const std::string& id : call.viewer.grant.customers) {
             const auto his = log.find(id, 0, before, limit + 1, wanted);
             found.insert(found.end(), his.begin(), his.end());
         }
@@ -202,28 +204,28 @@ Reply Router::event_list(const Asked& asked, const std::string& customer) const 
     return json(events_json(found, has_more));
 }
 
-Outcome Router::open_stream(const Asked& asked, const std::string& customer) {
+Outcome Router::open_stream(const Call& call, const std::string& customer) {
     if (facts_.viewers >= kMaxStreams) {
         Reply reply = problem(429, "Too many pages are open.");
         reply.headers.emplace_back("Retry-After", "10");
         return reply;
     }
     Stream stream;
-    stream.scope = {asked.viewer, customer, {}};
-    if (const std::string* watch = asked.target.find("watch")) stream.scope.watch = split_ids(*watch);
-    stream.credential = asked.credential;
-    stream.since = fleet_.tick();
-    stream.since_event = fleet_.events().last_id();
+    stream.scope = {call.viewer, customer, {}};
+    if (const std::string* watch = call.target.find("watch")) stream.scope.watch = split_ids(*watch);
+    stream.credential = call.credential;
+    stream.since = census_.tick();
+    stream.since_event = census_.events().last_id();
     // "LIFE-TICK-EVENT", as next_message() wrote it.
-    std::string_view last = asked.request.last_event_id;
+    std::string_view last = call.request.last_event_id;
     if (last.empty()) return stream;
     stream.must_reset = true;
     if (!last.starts_with(life_ + "-")) return stream;
     last.remove_prefix(life_.size() + 1);
-    const auto tick = take_number(last);
+    const auto tick = read_number(last);
     if (!tick || !last.starts_with('-')) return stream;
     last.remove_prefix(1);
-    const auto event = take_number(last);
+    const auto event = read_number(last);
     if (!event || !last.empty() || *tick > stream.since || *event > stream.since_event) return stream;
     stream.since = *tick;
     stream.since_event = *event;
@@ -237,9 +239,9 @@ std::optional<std::string> Router::next_message(Now now, Stream& stream) {
     if (!viewer || viewer->grant != stream.scope.viewer.grant) return std::nullopt;
     std::string out;
     if (std::exchange(stream.must_reset, false)) out += "event: reset\ndata: {}\n\n";
-    const std::string data = delta_json(fleet_, facts_, stream.scope, stream.since, stream.since_event, now);
-    stream.since = fleet_.tick();
-    stream.since_event = fleet_.events().last_id();
+    const std::string data = delta_json(census_, facts_, stream.scope, stream.since, stream.since_event, now);
+    stream.since = census_.tick();
+    stream.since_event = census_.events().last_id();
     out += "id: " + life_ + "-" + std::to_string(stream.since) + "-" + std::to_string(stream.since_event) +
            "\nevent: delta\ndata: " + data + "\n\n";
     return out;

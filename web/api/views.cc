@@ -34,7 +34,7 @@ Json text_or_null(const std::string& text) {
 }
 
 Json rates_of(const Rates& rates) {
-    return {{"in_bits_per_second", std::round(rates.in)}, {"out_bits_per_second", std::round(rates.out)}};
+    return {{"in_bits_per_second", std::round(rates.inbound)}, {"out_bits_per_second", std::round(rates.outbound)}};
 }
 
 Json counts_of(const PeerCounts& counts) {
@@ -124,21 +124,21 @@ Json row_of(const Alarm& alarm) {
             {"what_to_do", alarm.what_to_do}};
 }
 
-std::vector<const CustomerEntry*> visible(const Fleet& fleet, const Viewer& viewer) {
+std::vector<const CustomerEntry*> visible(const Census& census, const Viewer& viewer) {
     std::vector<const CustomerEntry*> out;
     if (viewer.sees_all()) {
-        out.reserve(fleet.customers().size());
-        for (const auto& [id, customer] : fleet.customers()) out.push_back(&customer);
+        out.reserve(census.customers().size());
+        for (const auto& [id, customer] : census.customers()) out.push_back(&customer);
         return out;
     }
     for (const std::string& id : viewer.grant.customers) {
-        if (const CustomerEntry* customer = fleet.find(id)) out.push_back(customer);
+        if (const CustomerEntry* customer = census.find(id)) out.push_back(customer);
     }
     return out;
 }
 
-Json overview_of(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now) {
-    const auto customers = visible(fleet, viewer);
+Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now) {
+    const auto customers = visible(census, viewer);
     std::array<std::uint64_t, 5> states{};
     PeerCounts peers;
     Rates rates;
@@ -149,8 +149,8 @@ Json overview_of(const Fleet& fleet, const SystemFacts& facts, const Viewer& vie
         peers.online += customer->counts.online;
         peers.idle += customer->counts.idle;
         peers.never += customer->counts.never;
-        rates.in += customer->rates.in;
-        rates.out += customer->rates.out;
+        rates.inbound += customer->rates.inbound;
+        rates.outbound += customer->rates.outbound;
         rx_bytes += customer->shown.rx_bytes;
         tx_bytes += customer->shown.tx_bytes;
     }
@@ -160,16 +160,16 @@ Json overview_of(const Fleet& fleet, const SystemFacts& facts, const Viewer& vie
         counts[std::string(name_of(state))] = states[static_cast<std::size_t>(state)];
     }
     Json alarms = Json::array();
-    for (const Alarm& alarm : alarms_of(fleet, customers, facts, viewer.sees_all(), now))
+    for (const Alarm& alarm : alarms_of(census, customers, facts, viewer.sees_all(), now))
         alarms.push_back(row_of(alarm));
-    const ipc::SnapshotHeader& header = fleet.header();
+    const ipc::SnapshotHeader& header = census.header();
     const bool all = viewer.sees_all();
     return {{"appliance", header.appliance},
             {"version", WARREN_VERSION},
             {"slot", text_or_null(facts.slot)},
             {"generation", header.generation},
-            {"as_of", iso_time(fleet.as_of())},
-            {"stale", fleet.is_stale(now.instant)},
+            {"as_of", iso_time(census.as_of())},
+            {"stale", census.is_stale(now.instant)},
             {"customers", counts},
             {"peers", counts_of(peers)},
             {"rates", rates_of(rates)},
@@ -182,12 +182,12 @@ Json overview_of(const Fleet& fleet, const SystemFacts& facts, const Viewer& vie
             {"alarms", alarms}};
 }
 
-Json page_json(Json items, PageOf page, const Fleet& fleet) {
+Json page_json(Json items, PageOf page, const Census& census) {
     return {{"items", std::move(items)},
             {"total", page.total},
             {"limit", page.limit},
             {"offset", page.offset},
-            {"as_of", iso_time(fleet.as_of())}};
+            {"as_of", iso_time(census.as_of())}};
 }
 
 Json certificate_of(const std::optional<CertificateFacts>& facts) {
@@ -199,13 +199,13 @@ Json certificate_of(const std::optional<CertificateFacts>& facts) {
             {"self_signed", facts->self_signed}};
 }
 
-Json workers_of(const Fleet& fleet, bool has_shares) {
+Json workers_of(const Census& census, bool has_shares) {
     Json out = Json::array();
-    const std::vector<ipc::WorkerSnapshot>& workers = fleet.header().workers;
+    const std::vector<ipc::WorkerSnapshot>& workers = census.header().workers;
     for (std::size_t i = 0; i < workers.size(); ++i) {
         out.push_back({{"worker", i},
                        {"cpu_seconds", rounded(static_cast<double>(workers[i].cpu_nanoseconds) / 1e9, 100)},
-                       {"cpu_share", has_shares ? Json(rounded(fleet.cpu_shares()->workers[i], 1000)) : Json()},
+                       {"cpu_share", has_shares ? Json(rounded(census.cpu_shares()->workers[i], 1000)) : Json()},
                        {"handed_over", workers[i].handed_over},
                        {"taken_over", workers[i].taken_over},
                        {"ring_full", workers[i].ring_full}});
@@ -213,25 +213,25 @@ Json workers_of(const Fleet& fleet, bool has_shares) {
     return out;
 }
 
-Json tunnels_of(const Fleet& fleet, Instant now) {
-    const ipc::SnapshotHeader& header = fleet.header();
-    const bool reachable = fleet.has_snapshot() && !fleet.is_stale(now);
-    const bool has_shares = reachable && fleet.cpu_shares().has_value();
+Json tunnels_of(const Census& census, Instant now) {
+    const ipc::SnapshotHeader& header = census.header();
+    const bool reachable = census.has_snapshot() && !census.is_stale(now);
+    const bool has_shares = reachable && census.cpu_shares().has_value();
     std::size_t peers = 0;
-    for (const auto& [id, customer] : fleet.customers()) peers += customer.peers.size();
-    return {
-        {"reachable", reachable},
-        {"snapshot_age_seconds", fleet.has_snapshot() ? Json(rounded(seconds_of(now - fleet.taken()), 10)) : Json()},
-        {"encryption", header.aead_backend},
-        {"under_load", header.under_load},
-        {"handshakes_initiated", header.handshakes_initiated},
-        {"handshakes_completed", header.handshakes_completed},
-        {"customers", fleet.customers().size()},
-        {"peers", peers},
-        {"cpu_seconds", rounded(static_cast<double>(header.cpu_nanoseconds) / 1e9, 100)},
-        {"cpu_share", has_shares ? Json(rounded(fleet.cpu_shares()->process, 1000)) : Json()},
-        {"memory_bytes", header.resident_bytes != 0 ? Json(header.resident_bytes) : Json()},
-        {"workers", workers_of(fleet, has_shares)}};
+    for (const auto& [id, customer] : census.customers()) peers += customer.peers.size();
+    return {{"reachable", reachable},
+            {"snapshot_age_seconds",
+             census.has_snapshot() ? Json(rounded(seconds_of(now - census.last_snapshot()), 10)) : Json()},
+            {"encryption", header.aead_backend},
+            {"under_load", header.under_load},
+            {"handshakes_initiated", header.handshakes_initiated},
+            {"handshakes_completed", header.handshakes_completed},
+            {"customers", census.customers().size()},
+            {"peers", peers},
+            {"cpu_seconds", rounded(static_cast<double>(header.cpu_nanoseconds) / 1e9, 100)},
+            {"cpu_share", has_shares ? Json(rounded(census.cpu_shares()->process, 1000)) : Json()},
+            {"memory_bytes", header.resident_bytes != 0 ? Json(header.resident_bytes) : Json()},
+            {"workers", workers_of(census, has_shares)}};
 }
 
 }  // namespace
@@ -254,14 +254,14 @@ std::string session_json(const Viewer& viewer) {
                  {"idle_expires_at", viewer.idle_expires ? Json(iso_time(*viewer.idle_expires)) : Json()}});
 }
 
-std::string overview_json(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now) {
-    return dump(overview_of(fleet, facts, viewer, now));
+std::string overview_json(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now) {
+    return dump(overview_of(census, facts, viewer, now));
 }
 
-std::string customers_json(const Fleet& fleet, const std::vector<const CustomerEntry*>& rows, PageOf page) {
+std::string customers_json(const Census& census, const std::vector<const CustomerEntry*>& rows, PageOf page) {
     Json items = Json::array();
     for (const CustomerEntry* customer : rows) items.push_back(row_of(*customer));
-    return dump(page_json(std::move(items), page, fleet));
+    return dump(page_json(std::move(items), page, census));
 }
 
 std::string customer_json(const CustomerEntry& customer) {
@@ -288,11 +288,11 @@ std::string customer_json(const CustomerEntry& customer) {
     return dump(out);
 }
 
-std::string peers_json(const Fleet& fleet, const std::string& customer, const std::vector<const PeerEntry*>& rows,
+std::string peers_json(const Census& census, const std::string& customer, const std::vector<const PeerEntry*>& rows,
                        PageOf page, Now now) {
     Json items = Json::array();
     for (const PeerEntry* peer : rows) items.push_back(row_of(customer, *peer, now.instant));
-    return dump(page_json(std::move(items), page, fleet));
+    return dump(page_json(std::move(items), page, census));
 }
 
 std::string peer_json(const std::string& customer, const PeerEntry& peer, Now now) {
@@ -307,8 +307,8 @@ std::string timeseries_json(const Ring& ring, std::int64_t step_seconds) {
     std::int64_t step = column.first_step;
     for (const Throughput& value : column.values) {
         times.push_back(++step * step_seconds);
-        in.push_back(value.is_known() ? Json(std::round(value.in)) : Json());
-        out.push_back(value.is_known() ? Json(std::round(value.out)) : Json());
+        in.push_back(value.is_known() ? Json(std::round(value.inbound)) : Json());
+        out.push_back(value.is_known() ? Json(std::round(value.outbound)) : Json());
     }
     return dump(
         {{"step_seconds", step_seconds}, {"times", times}, {"in_bits_per_second", in}, {"out_bits_per_second", out}});
@@ -320,8 +320,8 @@ std::string events_json(const std::vector<const Event*>& events, bool has_more) 
     return dump({{"items", items}, {"next_before", has_more && !events.empty() ? Json(events.back()->id) : Json()}});
 }
 
-std::string system_json(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now) {
-    const ipc::SnapshotHeader& header = fleet.header();
+std::string system_json(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now) {
+    const ipc::SnapshotHeader& header = census.header();
     const Json self{{"uptime_seconds", static_cast<std::uint64_t>(seconds_of(now.instant - facts.started))},
                     {"memory_bytes", facts.memory_bytes},
                     {"cpu_seconds", rounded(facts.cpu_seconds, 100)},
@@ -335,7 +335,7 @@ std::string system_json(const Fleet& fleet, const SystemFacts& facts, const View
                  {"slot", text_or_null(facts.slot)},
                  {"listen", facts.listen},
                  {"certificate", certificate_of(facts.certificate)},
-                 {"vpnd", tunnels_of(fleet, now.instant)},
+                 {"vpnd", tunnels_of(census, now.instant)},
                  {"statusd", self},
                  {"users_file", viewer.grant.role == access::Role::kOperator ? users : Json()}});
 }
@@ -344,11 +344,11 @@ std::string ready_json(const std::vector<std::string>& reasons) {
     return dump({{"ready", reasons.empty()}, {"reasons", reasons}});
 }
 
-std::string delta_json(const Fleet& fleet, const SystemFacts& facts, const Scope& scope, std::uint64_t since,
+std::string delta_json(const Census& census, const SystemFacts& facts, const Scope& scope, std::uint64_t since,
                        std::uint64_t since_event, Now now) {
-    bool reload = fleet.list_tick() > since;
+    bool reload = census.list_tick() > since;
     Json customers = Json::array();
-    for (const CustomerEntry* customer : visible(fleet, scope.viewer)) {
+    for (const CustomerEntry* customer : visible(census, scope.viewer)) {
         const std::string& id = customer->shown.id;
         const bool watched =
             id == scope.customer || std::find(scope.watch.begin(), scope.watch.end(), id) != scope.watch.end();
@@ -360,7 +360,7 @@ std::string delta_json(const Fleet& fleet, const SystemFacts& facts, const Scope
         }
     }
     Json peers = Json::array();
-    const CustomerEntry* shown = scope.customer.empty() ? nullptr : fleet.find(scope.customer);
+    const CustomerEntry* shown = scope.customer.empty() ? nullptr : census.find(scope.customer);
     if (shown != nullptr) {
         reload = reload || shown->peers_tick > since;
         for (const auto& [name, peer] : shown->peers) {
@@ -376,12 +376,12 @@ std::string delta_json(const Fleet& fleet, const SystemFacts& facts, const Scope
         return event.customer.empty() ? scope.viewer.sees_all() && scope.customer.empty()
                                       : scope.viewer.may_see(event.customer);
     };
-    auto news = fleet.events().find(scope.customer, since_event, UINT64_MAX, kMaxDeltaEvents, wanted);
+    auto news = census.events().find(scope.customer, since_event, UINT64_MAX, kMaxDeltaEvents, wanted);
     std::reverse(news.begin(), news.end());
     Json events = Json::array();
     for (const Event* event : news) events.push_back(row_of(*event));
-    return dump({{"as_of", iso_time(fleet.as_of())},
-                 {"overview", overview_of(fleet, facts, scope.viewer, now)},
+    return dump({{"as_of", iso_time(census.as_of())},
+                 {"overview", overview_of(census, facts, scope.viewer, now)},
                  {"customers", customers},
                  {"peers", peers},
                  {"events", events},

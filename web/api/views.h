@@ -8,7 +8,7 @@
 #include "access/users.h"
 #include "base/time.h"
 #include "web/login/viewer.h"
-#include "web/model/fleet.h"
+#include "web/model/census.h"
 #include "web/model/series.h"
 #include "web/model/system_facts.h"
 
@@ -31,19 +31,19 @@ struct PageOf {
 [[nodiscard]] std::string iso_time(WallTime at);
 
 [[nodiscard]] std::string session_json(const Viewer& viewer);
-[[nodiscard]] std::string overview_json(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now);
-[[nodiscard]] std::string customers_json(const Fleet& fleet, const std::vector<const CustomerEntry*>& rows,
+[[nodiscard]] std::string overview_json(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now);
+[[nodiscard]] std::string customers_json(const Census& census, const std::vector<const CustomerEntry*>& rows,
                                          PageOf page);
 [[nodiscard]] std::string customer_json(const CustomerEntry& customer);
-[[nodiscard]] std::string peers_json(const Fleet& fleet, const std::string& customer,
+[[nodiscard]] std::string peers_json(const Census& census, const std::string& customer,
                                      const std::vector<const PeerEntry*>& rows, PageOf page, Now now);
 [[nodiscard]] std::string peer_json(const std::string& customer, const PeerEntry& peer, Now now);
 [[nodiscard]] std::string timeseries_json(const Ring& ring, std::int64_t step_seconds);
 [[nodiscard]] std::string events_json(const std::vector<const Event*>& events, bool has_more);
-[[nodiscard]] std::string system_json(const Fleet& fleet, const SystemFacts& facts, const Viewer& viewer, Now now);
+[[nodiscard]] std::string system_json(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now);
 [[nodiscard]] std::string ready_json(const std::vector<std::string>& reasons);
 // What changed after the tick `since` and the event `since_event`.
-[[nodiscard]] std::string delta_json(const Fleet& fleet, const SystemFacts& facts, const Scope& scope,
+[[nodiscard]] std::string delta_json(const Census& census, const SystemFacts& facts, const Scope& scope,
                                      std::uint64_t since, std::uint64_t since_event, Now now);
 
 }  // namespace warren::web

@@ -16,16 +16,16 @@ std::string plural(std::uint64_t count, std::string_view what) {
     return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-void add_system_alarms(const Fleet& fleet, const SystemFacts& facts, Now now, std::vector<Alarm>& out) {
-    if (!fleet.has_snapshot() || fleet.is_stale(now.instant)) {
+void add_system_alarms(const Census& census, const SystemFacts& facts, Now now, std::vector<Alarm>& out) {
+    if (!census.has_snapshot() || census.is_stale(now.instant)) {
         out.push_back({"vpnd_unreachable",
                        true,
-                       fleet.silent_since(),
+                       census.silent_since(),
                        {},
                        "The tunnel daemon does not answer: what is shown is old.",
                        "Look at journalctl -u warren; stackd starts vpnd again by itself."});
     }
-    if (fleet.header().under_load) {
+    if (census.header().under_load) {
         out.push_back({"under_load",
                        false,
                        facts.under_load_since,
@@ -117,10 +117,10 @@ std::string sentence_of(const Event& event) {
     return {};
 }
 
-std::vector<Alarm> alarms_of(const Fleet& fleet, const std::vector<const CustomerEntry*>& customers,
+std::vector<Alarm> alarms_of(const Census& census, const std::vector<const CustomerEntry*>& customers,
                              const SystemFacts& facts, bool sees_all, Now now) {
     std::vector<Alarm> out;
-    if (sees_all) add_system_alarms(fleet, facts, now, out);
+    if (sees_all) add_system_alarms(census, facts, now, out);
     for (const CustomerEntry* customer : customers) {
         if (out.size() >= kMaxAlarms) break;
         // Who was down before we looked may have been so for ever.

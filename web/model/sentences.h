@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "web/model/fleet.h"
+#include "web/model/census.h"
 #include "web/model/system_facts.h"
 
 namespace warren::web {
@@ -25,7 +25,7 @@ struct Alarm {
 };
 inline constexpr std::size_t kMaxAlarms = 100;
 // The worst first. `sees_all` false: only those of customers.
-[[nodiscard]] std::vector<Alarm> alarms_of(const Fleet& fleet, const std::vector<const CustomerEntry*>& customers,
+[[nodiscard]] std::vector<Alarm> alarms_of(const Census& census, const std::vector<const CustomerEntry*>& customers,
                                            const SystemFacts& facts, bool sees_all, Now now);
 
 }  // namespace warren::web

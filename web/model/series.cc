@@ -56,14 +56,14 @@ void Series::add(std::int64_t seconds, Throughput value) {
     fine_.add(seconds / kFineSeconds, value);
     const std::int64_t minute = seconds / kCoarseSeconds;
     if (minute != minute_ && count_ > 0) {
-        coarse_.add(minute_, {static_cast<float>(in_ / count_), static_cast<float>(out_ / count_)});
-        in_ = out_ = 0;
+        coarse_.add(minute_, {static_cast<float>(inbound_ / count_), static_cast<float>(outbound_ / count_)});
+        inbound_ = outbound_ = 0;
         count_ = 0;
     }
     minute_ = minute;
     if (!value.is_known()) return;
-    in_ += static_cast<double>(value.in);
-    out_ += static_cast<double>(value.out);
+    inbound_ += static_cast<double>(value.inbound);
+    outbound_ += static_cast<double>(value.outbound);
     ++count_;
 }
 

@@ -9,11 +9,11 @@ namespace warren::web {
 
 // Bits per second of one step; NaN: nobody looked.
 struct Throughput {
-    float in = NAN;
-    float out = NAN;
+    float inbound = NAN;
+    float outbound = NAN;
 
-    [[nodiscard]] bool is_known() const { return !std::isnan(in); }
-    [[nodiscard]] bool is_zero() const { return in == 0 && out == 0; }
+    [[nodiscard]] bool is_known() const { return !std::isnan(inbound); }
+    [[nodiscard]] bool is_zero() const { return inbound == 0 && outbound == 0; }
 };
 
 // The last `capacity` steps. Takes memory only once there was traffic: a thousand silent customers cost nothing.
@@ -59,8 +59,8 @@ class Series {
     Ring fine_{kFineSteps};
     Ring coarse_{kCoarseSteps};
     std::int64_t minute_ = -1;  // that is being summed up
-    double in_ = 0;
-    double out_ = 0;
+    double inbound_ = 0;
+    double outbound_ = 0;
     int count_ = 0;
 };
 

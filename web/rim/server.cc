@@ -66,7 +66,7 @@ Request request_of(http::request<http::string_body>& from, const IpAddress& remo
 }
 
 void write_audits(Router& router) {
-    for (const Audit& audit : router.take_audits()) {
+    for (const Audit& audit : router.drain_audits()) {
         const LogLevel level = audit.event == "login" || audit.event == "logout" ? LogLevel::kInfo : LogLevel::kWarn;
         log(level, audit.event, {{"user", audit.user}, {"remote", audit.remote}});
     }
@@ -144,7 +144,7 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
     }
 
     // Sends the stream's next message, unless the last is still on its way.
-    void send_news() {
+    void send_update() {
         if (writing_ || !granted_) return;
         auto message = rim_.router.next_message(read_clock(), *granted_);
         if (!message) return close();
@@ -158,10 +158,10 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
         parser_->body_limit(rim_.limits.body_bytes);
         beast::get_lowest_layer(stream_).expires_after(rim_.limits.request);
         http::async_read(stream_, buffer_, *parser_,
-                         [self = shared_from_this()](const error_code& error, std::size_t) { self->was_read(error); });
+                         [self = shared_from_this()](const error_code& error, std::size_t) { self->on_read(error); });
     }
 
-    void was_read(const error_code& error) {
+    void on_read(const error_code& error) {
         if (error) return refuse(error);
         http::request<http::string_body> request = parser_->release();
         keep_alive_ = request.keep_alive();
@@ -368,7 +368,7 @@ void Server::tick() {
     for (const auto& [key, stream] : rim_->streams) {
         if (auto connection = stream.lock()) open.push_back(std::move(connection));
     }
-    for (const auto& connection : open) connection->send_news();
+    for (const auto& connection : open) connection->send_update();
 }
 
 void Server::run() {

@@ -13,7 +13,7 @@ void SnapshotClient::connect(ipc::Channel channel) {
     epoch_ = revision_ = 0;
 }
 
-Status SnapshotClient::ask() {
+Status SnapshotClient::send_request() {
     if (!channel_.valid() || waiting_) return {};
     std::vector<std::uint8_t> wire;
     WARREN_TRY(ipc::encode(ipc::SnapshotRequest{"", true, epoch_, revision_}, wire));
@@ -24,7 +24,7 @@ Status SnapshotClient::ask() {
     return {};
 }
 
-Result<bool> SnapshotClient::take(ipc::SnapshotMessage message) {
+Result<bool> SnapshotClient::add_message(ipc::SnapshotMessage message) {
     if (auto* header = std::get_if<ipc::SnapshotHeader>(&message); header != nullptr && !has_header_) {
         round_.header = std::move(*header);
         has_header_ = true;
@@ -42,19 +42,19 @@ Result<bool> SnapshotClient::take(ipc::SnapshotMessage message) {
     return fail(ErrorCode::kFailed, "vpnd sent its messages in an order that makes no sense");
 }
 
-Result<std::optional<SnapshotRound>> SnapshotClient::read() {
+Result<std::optional<SnapshotRound>> SnapshotClient::receive() {
     const auto broken = [this](Error error) {
         close();
         return tl::unexpected<Error>(std::move(error));
     };
-    for (std::size_t i = 0; i < kMessagesPerRead && channel_.valid(); ++i) {
+    for (std::size_t i = 0; i < kMessagesPerCall && channel_.valid(); ++i) {
         const auto received = channel_.receive(space_);
         if (!received && received.error().code == ErrorCode::kUnavailable) return std::nullopt;
         if (!received) return broken(received.error());
         if (received->closed) return broken({ErrorCode::kUnavailable, "vpnd hung up"});
         auto message = ipc::decode_snapshot(Bytes(space_).first(received->size));
         if (!message) return broken(message.error());
-        const auto finished = take(std::move(*message));
+        const auto finished = add_message(std::move(*message));
         if (!finished) return broken(finished.error());
         if (!*finished) continue;
         waiting_ = has_header_ = false;

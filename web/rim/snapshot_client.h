@@ -7,29 +7,29 @@
 
 #include "base/result.h"
 #include "ipc/channel.h"
-#include "web/model/fleet.h"
+#include "web/model/census.h"
 
 namespace warren::web {
 
 // One thread.
 class SnapshotClient {
   public:
-    // Messages that are taken in one call of read(), so that 100,000 peers do not keep viewers waiting.
-    static constexpr std::size_t kMessagesPerRead = 512;
+    // Messages that are taken in one call of receive(), so that 100,000 peers do not keep viewers waiting.
+    static constexpr std::size_t kMessagesPerCall = 512;
 
     // A connection to a vpnd, perhaps a new one: everything is asked for again.
     void connect(ipc::Channel channel);
     // Asks for what changed, unless an answer is on its way.
-    [[nodiscard]] Status ask();
+    [[nodiscard]] Status send_request();
     // Takes what is there. A round when one is complete; an error: the connection is of no use any more and was closed.
-    [[nodiscard]] Result<std::optional<SnapshotRound>> read();
+    [[nodiscard]] Result<std::optional<SnapshotRound>> receive();
 
     // -1: not connected.
     [[nodiscard]] int fd() const { return channel_.fd(); }
     void close() { channel_ = {}; }
 
   private:
-    [[nodiscard]] Result<bool> take(ipc::SnapshotMessage message);
+    [[nodiscard]] Result<bool> add_message(ipc::SnapshotMessage message);
 
     ipc::Channel channel_;
     std::vector<std::uint8_t> space_;

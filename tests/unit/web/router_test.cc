@@ -31,10 +31,10 @@ SnapshotRound round_of(std::initializer_list<const char*> ids) {
 }
 
 struct Fixture {
-    Fleet fleet;
+    Census census;
     Gate gate{"$argon2id$nobody"};
     SystemFacts facts;
-    Router router{fleet, gate, facts, {}, "life"};
+    Router router{census, gate, facts, {}, "life"};
 
     Fixture() {
         (void)access::start_libsodium();
@@ -47,7 +47,7 @@ struct Fixture {
         add("customer", {access::Role::kCustomer, {"acme", "gone"}});
         gate.set_users(users);
         facts.certificate = CertificateFacts{"AA", "CN=pop", {}, {}, true, {"pop-1", "*.vpn.example.net"}};
-        fleet.take(kNow, round_of({"acme", "globex"}));
+        census.apply_snapshot(kNow, round_of({"acme", "globex"}));
     }
     static Request request(const std::string& target, const std::string& token = {}) {
         Request out;
@@ -57,12 +57,12 @@ struct Fixture {
         if (!token.empty()) out.authorization = "Bearer " + token;
         return out;
     }
-    Reply ask(const Request& request) {
+    Reply reply_to(const Request& request) {
         Outcome outcome = router.handle(kNow, request);
         REQUIRE(std::holds_alternative<Reply>(outcome));
         return std::get<Reply>(outcome);
     }
-    Reply get(const std::string& target, const std::string& token = {}) { return ask(request(target, token)); }
+    Reply get(const std::string& target, const std::string& token = {}) { return reply_to(request(target, token)); }
 };
 
 bool contains(const std::string& text, const std::string& part) {
@@ -122,10 +122,10 @@ TEST_CASE_FIXTURE(
     round.header.cpu_nanoseconds = 2'250'000'000;
     round.header.resident_bytes = 50'000'000;
     const auto later = [](int seconds) { return Now{kNow.instant + std::chrono::seconds(seconds), kNow.wall}; };
-    fleet.take(later(-4), round);
+    census.apply_snapshot(later(-4), round);
     round.header.workers[0].cpu_nanoseconds += 500'000'000;
     round.header.cpu_nanoseconds += 1'000'000'000;
-    fleet.take(later(-2), round);
+    census.apply_snapshot(later(-2), round);
     CHECK(contains(said("/api/v1/system"),
                    R"("cpu_seconds":3.25,"cpu_share":0.5,"memory_bytes":50000000,"workers":[)"
                    R"({"worker":0,"cpu_seconds":2.0,"cpu_share":0.25,"handed_over":7,"taken_over":0,"ring_full":2},)"
@@ -136,7 +136,7 @@ TEST_CASE_FIXTURE(
     CHECK(contains(said("/metrics"), "\nwarren_worker_cpu_seconds_total{worker=\"1\"} 0\n"));
     CHECK_FALSE(contains(get("/metrics", "customer").body, "cpu_seconds"));
     CHECK(get("/api/v1/system", "customer").status == 404);
-    fleet.take(later(-30), round);
+    census.apply_snapshot(later(-30), round);
     CHECK(contains(said("/api/v1/system"), R"("cpu_share":null)"));  // not of now
 }
 
@@ -149,24 +149,24 @@ TEST_CASE_FIXTURE(Fixture, "a write comes from this page or is refused") {
                                "https://127.0.0.1:8443.evil"}) {
         CAPTURE(origin);
         login.origin = origin;
-        CHECK(ask(login).status == 403);
+        CHECK(reply_to(login).status == 403);
     }
     login.origin = "https://127.0.0.1:8443";
     CHECK(std::holds_alternative<PasswordCheck>(router.handle(kNow, login)));
     login.content_type = "text/plain";
-    CHECK(ask(login).status == 415);
+    CHECK(reply_to(login).status == 415);
     Request other = request("/api/v1/customers", "operator");
     other.method = "POST";
-    CHECK(ask(other).status == 405);
+    CHECK(reply_to(other).status == 405);
     other.method = "DELETE";
-    CHECK(ask(other).status == 405);
+    CHECK(reply_to(other).status == 405);
 }
 
 TEST_CASE_FIXTURE(Fixture, "only names of ours are answered to") {
     const auto status = [this](const char* host) {
         Request asked = request("/healthz");
         asked.host = host;
-        return ask(asked).status;
+        return reply_to(asked).status;
     };
     for (const char* host :
          {"127.0.0.1", "[::1]:8443", "localhost:1", "LOCALHOST", "pop-1", "a.vpn.example.net:8443", "198.51.100.1"}) {
@@ -193,7 +193,7 @@ TEST_CASE_FIXTURE(Fixture,
 
     SnapshotRound more = round_of({"acme", "globex"});
     more.customers[1].customer.suspended = true;
-    fleet.take(kNow, more);
+    census.apply_snapshot(kNow, more);
     asked.last_event_id = id;
     outcome = router.handle(kNow, asked);
     const auto resumed = router.next_message(kNow, std::get<Stream>(outcome));
@@ -218,7 +218,7 @@ TEST_CASE_FIXTURE(Fixture, "a customer's stream has nothing of another, whatever
     auto& stream = std::get<Stream>(outcome);
     SnapshotRound more = round_of({"acme", "globex"});
     for (auto& customer : more.customers) customer.customer.suspended = true;
-    fleet.take(kNow, more);
+    census.apply_snapshot(kNow, more);
     const auto message = router.next_message(kNow, stream);
     CHECK(message->find("acme") != std::string::npos);
     CHECK(message->find("globex") == std::string::npos);
@@ -230,7 +230,7 @@ TEST_CASE_FIXTURE(Fixture, "there is a bound on streams") {
     facts.viewers = Router::kMaxStreams;
     Request asked = request("/api/v1/events", "operator");
     asked.accept = "text/event-stream";
-    CHECK(ask(asked).status == 429);
+    CHECK(reply_to(asked).status == 429);
 }
 
 TEST_CASE("the target of a request is taken apart, or refused") {

@@ -1,4 +1,4 @@
-#include "web/model/fleet.h"
+#include "web/model/census.h"
 
 #include <algorithm>
 #include <utility>
@@ -78,7 +78,7 @@ CustomerState state_of(const CustomerEntry& customer) {
 }
 
 Throughput throughput(const Rates& rates) {
-    return {static_cast<float>(rates.in), static_cast<float>(rates.out)};
+    return {static_cast<float>(rates.inbound), static_cast<float>(rates.outbound)};
 }
 
 }  // namespace
@@ -103,35 +103,36 @@ std::string_view name_of(ipc::PeerState state) {
     return "never";
 }
 
-const CustomerEntry* Fleet::find(std::string_view id) const {
+const CustomerEntry* Census::find(std::string_view id) const {
     const auto found = customers_.find(id);
     return found == customers_.end() ? nullptr : &found->second;
 }
 
-void Fleet::tell(Now now, EventKind kind, const std::string& customer, const std::string& peer, std::string from,
-                 std::string to, std::string reason) {
+void Census::record_event(Now now, EventKind kind, const std::string& customer, const std::string& peer,
+                          std::string from, std::string to, std::string reason) {
     events_.add({0, now.wall, kind, customer, peer, std::move(reason), std::move(from), std::move(to)});
 }
 
-void Fleet::take(Now now, SnapshotRound round) {
+void Census::apply_snapshot(Now now, SnapshotRound round) {
     const bool is_first = !has_snapshot();
     const bool is_new_vpnd = !is_first && round.header.epoch != header_.epoch;
-    const double gap = is_first ? 0 : std::chrono::duration<double>(now.instant - taken_).count();
+    const double gap = is_first ? 0 : std::chrono::duration<double>(now.instant - last_snapshot_).count();
     const double seconds = gap <= kSlowestRound ? gap : 0;
     ++tick_;
     ++round_;
-    if (lost_ || is_new_vpnd || is_first) tell(now, EventKind::kVpndStarted, {}, {}, {}, round.header.version);
-    lost_ = false;
+    if (is_lost_ || is_new_vpnd || is_first)
+        record_event(now, EventKind::kVpndStarted, {}, {}, {}, round.header.version);
+    is_lost_ = false;
     cpu_shares_ = shares_between(header_, round.header, seconds);
     header_ = std::move(round.header);
-    taken_ = now.instant;
+    last_snapshot_ = now.instant;
     as_of_ = now.wall;
-    for (SnapshotRound::Customer& customer : round.customers) take_customer(now, seconds, std::move(customer));
-    if (header_.full) remove_gone(now);
-    settle_silent(now);
+    for (SnapshotRound::Customer& customer : round.customers) apply_customer(now, seconds, std::move(customer));
+    if (header_.full) remove_absent_customers(now);
+    finish_round(now);
 }
 
-void Fleet::take_customer(Now now, double seconds, SnapshotRound::Customer round) {
+void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer round) {
     const std::string id = round.customer.id;
     const auto [at, is_new] = customers_.try_emplace(id);
     CustomerEntry& customer = at->second;
@@ -139,11 +140,11 @@ void Fleet::take_customer(Now now, double seconds, SnapshotRound::Customer round
     if (is_new) {
         list_tick_ = tick_;
         customer.peers_tick = tick_;
-        if (is_news) tell(now, EventKind::kAdded, id);
+        if (is_news) record_event(now, EventKind::kAdded, id);
     } else {
-        if (!same_config(customer.shown, round.customer)) tell(now, EventKind::kChanged, id);
+        if (!same_config(customer.shown, round.customer)) record_event(now, EventKind::kChanged, id);
         if (customer.shown.suspended != round.customer.suspended)
-            tell(now, round.customer.suspended ? EventKind::kSuspended : EventKind::kResumed, id);
+            record_event(now, round.customer.suspended ? EventKind::kSuspended : EventKind::kResumed, id);
     }
     const Rates before = customer.rates;
     customer.rates = is_new ? Rates{}
@@ -153,38 +154,40 @@ void Fleet::take_customer(Now now, double seconds, SnapshotRound::Customer round
     customer.seen = round_;
     const std::vector<ipc::DropCount> drops = std::exchange(customer.shown, std::move(round.customer)).drops;
     customer.drops_total = sum_of(customer.shown.drops);
-    if (!is_new) take_drops(now, customer, drops);
-    for (ipc::PeerSnapshot& peer : round.peers) take_peer(now, seconds, customer, std::move(peer), is_new);
-    if (customer.shown.all_peers) remove_gone_peers(now, customer);
+    if (!is_new) record_drops(now, customer, drops);
+    for (ipc::PeerSnapshot& peer : round.peers) apply_peer(now, seconds, customer, std::move(peer), is_new);
+    if (customer.shown.all_peers) remove_absent_peers(now, customer);
 }
 
-void Fleet::take_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before) {
+void Census::record_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before) {
     for (const auto& [reason, packets] : customer.shown.drops) {
         const auto old = std::find_if(before.begin(), before.end(),
                                       [&r = reason](const ipc::DropCount& one) { return one.first == r; });
         if (old != before.end() && old->second >= packets) continue;
-        const auto [told, is_new] = customer.drops_told.try_emplace(reason, kLongAgo);
+        const auto [told, is_new] = customer.last_drops.try_emplace(reason, kLongAgo);
         const bool was_quiet = now.instant - told->second > kQuiet;
         told->second = now.instant;
         if (was_quiet)
-            tell(now, is_limit(reason) ? EventKind::kRateLimited : EventKind::kDrops, customer.shown.id, {}, {}, {},
-                 reason);
+            record_event(now, is_limit(reason) ? EventKind::kRateLimited : EventKind::kDrops, customer.shown.id, {}, {},
+                         {}, reason);
     }
 }
 
-void Fleet::take_peer(Now now, double seconds, CustomerEntry& customer, ipc::PeerSnapshot shown, bool is_new_customer) {
+void Census::apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::PeerSnapshot shown,
+                        bool is_new_customer) {
     const auto [at, is_new] = customer.peers.try_emplace(shown.name);
     PeerEntry& peer = at->second;
     const std::string& id = customer.shown.id;
     if (is_new) {
         customer.peers_tick = tick_;
-        if (!is_new_customer) tell(now, EventKind::kAdded, id, shown.name);
+        if (!is_new_customer) record_event(now, EventKind::kAdded, id, shown.name);
     } else if (!same_config(peer.shown, shown)) {
-        tell(now, EventKind::kChanged, id, shown.name);
+        record_event(now, EventKind::kChanged, id, shown.name);
     }
     if (!is_new && peer.shown.endpoint && shown.endpoint && *peer.shown.endpoint != *shown.endpoint &&
         peer.shown.public_key == shown.public_key)
-        tell(now, EventKind::kRoamed, id, shown.name, to_string(*peer.shown.endpoint), to_string(*shown.endpoint));
+        record_event(now, EventKind::kRoamed, id, shown.name, to_string(*peer.shown.endpoint),
+                     to_string(*shown.endpoint));
     const Rates before = peer.rates;
     peer.rates = is_new ? Rates{}
                         : Rates{rate_of(peer.shown.rx_bytes, shown.rx_bytes, seconds),
@@ -198,7 +201,7 @@ void Fleet::take_peer(Now now, double seconds, CustomerEntry& customer, ipc::Pee
 }
 
 // Who was not in the answer had no traffic; all grow older; sums are made anew.
-void Fleet::settle_silent(Now now) {
+void Census::finish_round(Now now) {
     Rates all;
     const std::int64_t wall_seconds = now.wall.nanoseconds / 1'000'000'000;
     for (auto& [id, customer] : customers_) {
@@ -211,22 +214,22 @@ void Fleet::settle_silent(Now now) {
                 peer.rates = {};
                 peer.tick = tick_;
             }
-            age_peer(now, customer, peer);
+            update_state(now, customer, peer);
             if (peer.series == nullptr && peer.rates != Rates{} && peer_series_ < kMaxPeerSeries) {
                 peer.series = std::make_unique<Series>();
                 ++peer_series_;
             }
             if (peer.series != nullptr) peer.series->add(wall_seconds, throughput(peer.rates));
         }
-        recount(now, customer);
+        update_counts(now, customer);
         customer.series.add(wall_seconds, throughput(customer.rates));
-        all.in += customer.rates.in;
-        all.out += customer.rates.out;
+        all.inbound += customer.rates.inbound;
+        all.outbound += customer.rates.outbound;
     }
     series_.add(wall_seconds, throughput(all));
 }
 
-void Fleet::age_peer(Now now, CustomerEntry& customer, PeerEntry& peer) {
+void Census::update_state(Now now, CustomerEntry& customer, PeerEntry& peer) {
     const ipc::PeerState state = state_at(now.instant, peer.handshake);
     if (state == peer.state) return;
     const std::string before(name_of(peer.state));
@@ -235,10 +238,10 @@ void Fleet::age_peer(Now now, CustomerEntry& customer, PeerEntry& peer) {
     peer.has_state_since = true;
     peer.tick = tick_;
     const EventKind kind = state == ipc::PeerState::kOnline ? EventKind::kOnline : EventKind::kIdle;
-    tell(now, kind, customer.shown.id, peer.shown.name, before, std::string(name_of(state)));
+    record_event(now, kind, customer.shown.id, peer.shown.name, before, std::string(name_of(state)));
 }
 
-void Fleet::recount(Now now, CustomerEntry& customer) {
+void Census::update_counts(Now now, CustomerEntry& customer) {
     PeerCounts counts;
     WallTime last_handshake;
     for (const auto& [name, peer] : customer.peers) {
@@ -262,37 +265,37 @@ void Fleet::recount(Now now, CustomerEntry& customer) {
     customer.state_tick = tick_;
 }
 
-void Fleet::remove_gone_peers(Now now, CustomerEntry& customer) {
+void Census::remove_absent_peers(Now now, CustomerEntry& customer) {
     for (auto peer = customer.peers.begin(); peer != customer.peers.end();) {
         if (peer->second.seen == round_) {
             ++peer;
             continue;
         }
-        tell(now, EventKind::kRemoved, customer.shown.id, peer->first);
+        record_event(now, EventKind::kRemoved, customer.shown.id, peer->first);
         if (peer->second.series != nullptr) --peer_series_;
         customer.peers_tick = tick_;
         peer = customer.peers.erase(peer);
     }
 }
 
-void Fleet::remove_gone(Now now) {
+void Census::remove_absent_customers(Now now) {
     for (auto at = customers_.begin(); at != customers_.end();) {
         if (at->second.seen == round_) {
             ++at;
             continue;
         }
-        tell(now, EventKind::kRemoved, at->first);
+        record_event(now, EventKind::kRemoved, at->first);
         for (const auto& [name, peer] : at->second.peers) peer_series_ -= peer.series != nullptr ? 1U : 0U;
         list_tick_ = tick_;
         at = customers_.erase(at);
     }
 }
 
-void Fleet::age(Now now) {
-    if (!has_snapshot() || lost_ || !is_stale(now.instant)) return;
+void Census::check_silence(Now now) {
+    if (!has_snapshot() || is_lost_ || !is_stale(now.instant)) return;
     ++tick_;
-    lost_ = true;
-    tell(now, EventKind::kVpndLost, {});
+    is_lost_ = true;
+    record_event(now, EventKind::kVpndLost, {});
 }
 
 }  // namespace warren::web

@@ -24,8 +24,8 @@ inline constexpr Duration kStale = std::chrono::hours(24);
 inline constexpr Duration kSilence = std::chrono::seconds(10);
 
 struct Rates {
-    double in = 0;  // bits per second
-    double out = 0;
+    double inbound = 0;  // bits per second
+    double outbound = 0;
     bool operator==(const Rates&) const = default;
 };
 
@@ -65,7 +65,7 @@ struct CustomerEntry {
     std::uint64_t drops_total = 0;
     WallTime last_handshake;
     std::map<std::string, Instant, std::less<>>
-        drops_told;                // by reason: when an event last said so, or the count last grew
+        last_drops;                // by reason: when an event last said so, or the count last grew
     std::uint64_t tick = 0;        // of the last change of anything a row shows
     std::uint64_t state_tick = 0;  // of the last change of state or counts
     std::uint64_t peers_tick = 0;  // of the last peer that came or went
@@ -90,16 +90,16 @@ struct SnapshotRound {
 };
 
 // One thread.
-class Fleet {
+class Census {
   public:
     using Customers = std::map<std::string, CustomerEntry, std::less<>>;
     // Peers with a series of their own, over all.
     static constexpr std::size_t kMaxPeerSeries = 8192;
 
     // Takes what vpnd said; everything that changed is of the tick after the last.
-    void take(Now now, SnapshotRound round);
+    void apply_snapshot(Now now, SnapshotRound round);
     // Called every 2 s when nothing comes either: states age, and silence is an event.
-    void age(Now now);
+    void check_silence(Now now);
 
     [[nodiscard]] const Customers& customers() const { return customers_; }
     [[nodiscard]] const CustomerEntry* find(std::string_view id) const;
@@ -108,35 +108,35 @@ class Fleet {
     [[nodiscard]] const std::optional<CpuShares>& cpu_shares() const { return cpu_shares_; }
     [[nodiscard]] const EventLog& events() const { return events_; }
     [[nodiscard]] const Series& series() const { return series_; }
-    [[nodiscard]] bool has_snapshot() const { return taken_ != kLongAgo; }
-    [[nodiscard]] Instant taken() const { return taken_; }
+    [[nodiscard]] bool has_snapshot() const { return last_snapshot_ != kLongAgo; }
+    [[nodiscard]] Instant last_snapshot() const { return last_snapshot_; }
     [[nodiscard]] WallTime as_of() const { return as_of_; }
-    [[nodiscard]] bool is_stale(Instant now) const { return now - taken_ > kSilence; }
+    [[nodiscard]] bool is_stale(Instant now) const { return now - last_snapshot_ > kSilence; }
     [[nodiscard]] WallTime silent_since() const { return as_of_; }
     // The last tick, and the last at which a customer came or went.
     [[nodiscard]] std::uint64_t tick() const { return tick_; }
     [[nodiscard]] std::uint64_t list_tick() const { return list_tick_; }
 
   private:
-    void take_customer(Now now, double seconds, SnapshotRound::Customer round);
-    void take_peer(Now now, double seconds, CustomerEntry& customer, ipc::PeerSnapshot peer, bool is_new_customer);
-    void take_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before);
-    void settle_silent(Now now);
-    void remove_gone(Now now);
-    void remove_gone_peers(Now now, CustomerEntry& customer);
-    void age_peer(Now now, CustomerEntry& customer, PeerEntry& peer);
-    void recount(Now now, CustomerEntry& customer);
-    void tell(Now now, EventKind kind, const std::string& customer, const std::string& peer = {}, std::string from = {},
-              std::string to = {}, std::string reason = {});
+    void apply_customer(Now now, double seconds, SnapshotRound::Customer round);
+    void apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::PeerSnapshot peer, bool is_new_customer);
+    void record_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before);
+    void finish_round(Now now);
+    void remove_absent_customers(Now now);
+    void remove_absent_peers(Now now, CustomerEntry& customer);
+    void update_state(Now now, CustomerEntry& customer, PeerEntry& peer);
+    void update_counts(Now now, CustomerEntry& customer);
+    void record_event(Now now, EventKind kind, const std::string& customer, const std::string& peer = {},
+                      std::string from = {}, std::string to = {}, std::string reason = {});
 
     Customers customers_;
     ipc::SnapshotHeader header_;
     std::optional<CpuShares> cpu_shares_;
     EventLog events_;
     Series series_;
-    Instant taken_ = kLongAgo;
+    Instant last_snapshot_ = kLongAgo;
     WallTime as_of_;
-    bool lost_ = false;  // was told
+    bool is_lost_ = false;  // was told
     std::uint64_t tick_ = 0;
     std::uint64_t list_tick_ = 0;
     std::uint64_t round_ = 0;

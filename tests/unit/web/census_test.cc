@@ -1,5 +1,5 @@
 // What time shows of snapshots: states, rates, events, series.
-#include "web/model/fleet.h"
+#include "web/model/census.h"
 
 #include <doctest/doctest.h>
 
@@ -32,150 +32,150 @@ struct Vpnd {
     }
 };
 
-std::vector<std::string> kinds(const Fleet& fleet, const std::string& customer = "acme") {
+std::vector<std::string> kinds(const Census& census, const std::string& customer = "acme") {
     std::vector<std::string> out;
-    for (const Event* event : fleet.events().find(customer, 0, UINT64_MAX, 100, [](const Event&) { return true; }))
+    for (const Event* event : census.events().find(customer, 0, UINT64_MAX, 100, [](const Event&) { return true; }))
         out.insert(out.begin(), std::string(name_of(event->kind)));
     return out;
 }
 
-const PeerEntry& peer_of(const Fleet& fleet) {
-    return fleet.find("acme")->peers.begin()->second;
+const PeerEntry& peer_of(const Census& census) {
+    return census.find("acme")->peers.begin()->second;
 }
 
 }  // namespace
 
 TEST_CASE("a peer goes idle 180 s after its handshake though vpnd says nothing new") {
-    Fleet fleet;
+    Census census;
     Vpnd vpnd;
     vpnd.handshake(0);
-    fleet.take(at(0), vpnd.round);
-    CHECK(peer_of(fleet).state == ipc::PeerState::kOnline);
-    CHECK(fleet.find("acme")->state == CustomerState::kUp);
+    census.apply_snapshot(at(0), vpnd.round);
+    CHECK(peer_of(census).state == ipc::PeerState::kOnline);
+    CHECK(census.find("acme")->state == CustomerState::kUp);
     SnapshotRound nothing;
     nothing.header.epoch = 7;
     nothing.header.full = false;
-    fleet.take(at(179), nothing);
-    CHECK(peer_of(fleet).state == ipc::PeerState::kOnline);
-    fleet.take(at(180), nothing);
-    CHECK(peer_of(fleet).state == ipc::PeerState::kIdle);
-    CHECK(fleet.find("acme")->state == CustomerState::kDown);
-    CHECK(kinds(fleet) == std::vector<std::string>{"idle"});
-    CHECK(peer_of(fleet).state_since == at(180).wall);
-    CHECK(peer_of(fleet).tick == fleet.tick());
+    census.apply_snapshot(at(179), nothing);
+    CHECK(peer_of(census).state == ipc::PeerState::kOnline);
+    census.apply_snapshot(at(180), nothing);
+    CHECK(peer_of(census).state == ipc::PeerState::kIdle);
+    CHECK(census.find("acme")->state == CustomerState::kDown);
+    CHECK(kinds(census) == std::vector<std::string>{"idle"});
+    CHECK(peer_of(census).state_since == at(180).wall);
+    CHECK(peer_of(census).tick == census.tick());
 }
 
 TEST_CASE("coming, roaming, changing and going are events with what was before") {
-    Fleet fleet;
+    Census census;
     Vpnd vpnd;
-    fleet.take(at(0), vpnd.round);
+    census.apply_snapshot(at(0), vpnd.round);
     vpnd.handshake(0);
     vpnd.peer().endpoint = Endpoint{IpAddress::v4(192, 0, 2, 1), 1000};
-    fleet.take(at(2), vpnd.round);
+    census.apply_snapshot(at(2), vpnd.round);
     vpnd.peer().endpoint->port = 2000;
-    fleet.take(at(4), vpnd.round);
+    census.apply_snapshot(at(4), vpnd.round);
     vpnd.peer().persistent_keepalive_seconds = 25;
     vpnd.customer().mtu = 1400;
-    fleet.take(at(6), vpnd.round);
+    census.apply_snapshot(at(6), vpnd.round);
     vpnd.customer().suspended = true;
-    fleet.take(at(8), vpnd.round);
+    census.apply_snapshot(at(8), vpnd.round);
     vpnd.round.customers[0].peers.clear();
-    fleet.take(at(10), vpnd.round);
+    census.apply_snapshot(at(10), vpnd.round);
     vpnd.round.customers.clear();
-    fleet.take(at(12), vpnd.round);
-    CHECK(kinds(fleet) ==
+    census.apply_snapshot(at(12), vpnd.round);
+    CHECK(kinds(census) ==
           std::vector<std::string>{"online", "roamed", "changed", "changed", "suspended", "removed", "removed"});
-    const auto roamed = fleet.events().find("acme", 0, UINT64_MAX, 1,
-                                            [](const Event& event) { return event.kind == EventKind::kRoamed; });
+    const auto roamed = census.events().find("acme", 0, UINT64_MAX, 1,
+                                             [](const Event& event) { return event.kind == EventKind::kRoamed; });
     CHECK(roamed[0]->from == "192.0.2.1:1000");
     CHECK(roamed[0]->to == "192.0.2.1:2000");
 }
 
 TEST_CASE("rates are of the time between two snapshots; who is not in an answer had no traffic") {
-    Fleet fleet;
+    Census census;
     Vpnd vpnd;
-    fleet.take(at(0), vpnd.round);
+    census.apply_snapshot(at(0), vpnd.round);
     vpnd.customer().rx_bytes = vpnd.peer().rx_bytes = 1000;
-    fleet.take(at(2), vpnd.round);
-    CHECK(peer_of(fleet).rates.in == doctest::Approx(4000));
-    CHECK(fleet.find("acme")->rates.in == doctest::Approx(4000));
+    census.apply_snapshot(at(2), vpnd.round);
+    CHECK(peer_of(census).rates.inbound == doctest::Approx(4000));
+    CHECK(census.find("acme")->rates.inbound == doctest::Approx(4000));
     SnapshotRound nothing;
     nothing.header.epoch = 7;
     nothing.header.full = false;
-    fleet.take(at(4), nothing);
-    CHECK(peer_of(fleet).rates.in == 0);
-    CHECK(fleet.find("acme")->rates.in == 0);
-    CHECK(fleet.find("acme")->tick == fleet.tick());
+    census.apply_snapshot(at(4), nothing);
+    CHECK(peer_of(census).rates.inbound == 0);
+    CHECK(census.find("acme")->rates.inbound == 0);
+    CHECK(census.find("acme")->tick == census.tick());
 }
 
 TEST_CASE("an answer that is not full removes nobody; one that names all of a customer's peers removes the others") {
-    Fleet fleet;
+    Census census;
     Vpnd vpnd;
     vpnd.round.customers[0].peers.resize(2);
     vpnd.round.customers[0].peers[1].name = "linz";
-    fleet.take(at(0), vpnd.round);
+    census.apply_snapshot(at(0), vpnd.round);
     vpnd.round.header.full = false;
     vpnd.round.customers[0].peers.pop_back();
     vpnd.customer().all_peers = false;
-    fleet.take(at(2), vpnd.round);
-    CHECK(fleet.find("acme")->peers.size() == 2);
+    census.apply_snapshot(at(2), vpnd.round);
+    CHECK(census.find("acme")->peers.size() == 2);
     vpnd.customer().all_peers = true;
-    fleet.take(at(4), vpnd.round);
-    CHECK(fleet.find("acme")->peers.size() == 1);
-    CHECK(kinds(fleet) == std::vector<std::string>{"removed"});
+    census.apply_snapshot(at(4), vpnd.round);
+    CHECK(census.find("acme")->peers.size() == 1);
+    CHECK(kinds(census) == std::vector<std::string>{"removed"});
 }
 
 TEST_CASE("drops are an event when their reason was quiet for a minute, and not again while they go on") {
-    Fleet fleet;
+    Census census;
     Vpnd vpnd;
-    fleet.take(at(0), vpnd.round);
+    census.apply_snapshot(at(0), vpnd.round);
     for (int second = 2; second < 120; second += 2) {
         vpnd.customer().drops = {{"source_not_allowed", static_cast<std::uint64_t>(second)}};
-        fleet.take(at(second), vpnd.round);
+        census.apply_snapshot(at(second), vpnd.round);
     }
-    CHECK(kinds(fleet) == std::vector<std::string>{"drops"});
-    fleet.take(at(190), vpnd.round);
+    CHECK(kinds(census) == std::vector<std::string>{"drops"});
+    census.apply_snapshot(at(190), vpnd.round);
     vpnd.customer().drops = {{"source_not_allowed", 500}, {"customer_rate_limited", 1}};
-    fleet.take(at(192), vpnd.round);
-    CHECK(kinds(fleet) == std::vector<std::string>{"drops", "drops", "rate_limited"});
+    census.apply_snapshot(at(192), vpnd.round);
+    CHECK(kinds(census) == std::vector<std::string>{"drops", "drops", "rate_limited"});
 }
 
 TEST_CASE("silence of vpnd is told once, and its return too") {
-    Fleet fleet;
+    Census census;
     Vpnd vpnd;
-    fleet.take(at(0), vpnd.round);
-    fleet.age(at(9));
-    CHECK_FALSE(fleet.is_stale(at(10).instant));
-    fleet.age(at(11));
-    fleet.age(at(13));
-    fleet.take(at(15), vpnd.round);
-    std::vector<std::string> all = kinds(fleet, "");
+    census.apply_snapshot(at(0), vpnd.round);
+    census.check_silence(at(9));
+    CHECK_FALSE(census.is_stale(at(10).instant));
+    census.check_silence(at(11));
+    census.check_silence(at(13));
+    census.apply_snapshot(at(15), vpnd.round);
+    std::vector<std::string> all = kinds(census, "");
     CHECK(all == std::vector<std::string>{"vpnd_started", "vpnd_lost", "vpnd_started"});
 }
 
 TEST_CASE("shares of a core are of the time between two snapshots of the same vpnd") {
-    Fleet fleet;
+    Census census;
     Vpnd vpnd;
     vpnd.round.header.workers = {{0, 0, 0, 1'000'000'000}, {0, 0, 0, 0}};
     vpnd.round.header.cpu_nanoseconds = 5'000'000'000;
-    fleet.take(at(0), vpnd.round);
-    CHECK_FALSE(fleet.cpu_shares());
+    census.apply_snapshot(at(0), vpnd.round);
+    CHECK_FALSE(census.cpu_shares());
     vpnd.round.header.workers[0].cpu_nanoseconds += 500'000'000;
     vpnd.round.header.workers[1].cpu_nanoseconds += 2'100'000'000;  // more than there is: its clock was read later
     vpnd.round.header.cpu_nanoseconds += 3'000'000'000;
-    fleet.take(at(2), vpnd.round);
-    REQUIRE(fleet.cpu_shares());
-    CHECK(fleet.cpu_shares()->process == doctest::Approx(1.5));
-    REQUIRE(fleet.cpu_shares()->workers.size() == 2);
-    CHECK(fleet.cpu_shares()->workers[0] == doctest::Approx(0.25));
-    CHECK(fleet.cpu_shares()->workers[1] == 1);
+    census.apply_snapshot(at(2), vpnd.round);
+    REQUIRE(census.cpu_shares());
+    CHECK(census.cpu_shares()->process == doctest::Approx(1.5));
+    REQUIRE(census.cpu_shares()->workers.size() == 2);
+    CHECK(census.cpu_shares()->workers[0] == doctest::Approx(0.25));
+    CHECK(census.cpu_shares()->workers[1] == 1);
     ++vpnd.round.header.epoch;  // another vpnd, though it used more than that one
-    fleet.take(at(4), vpnd.round);
-    CHECK_FALSE(fleet.cpu_shares());
-    fleet.take(at(6), vpnd.round);
-    CHECK(fleet.cpu_shares()->process == 0);
-    fleet.take(at(600), vpnd.round);  // too long ago to be about now
-    CHECK_FALSE(fleet.cpu_shares());
+    census.apply_snapshot(at(4), vpnd.round);
+    CHECK_FALSE(census.cpu_shares());
+    census.apply_snapshot(at(6), vpnd.round);
+    CHECK(census.cpu_shares()->process == 0);
+    census.apply_snapshot(at(600), vpnd.round);  // too long ago to be about now
+    CHECK_FALSE(census.cpu_shares());
 }
 
 TEST_CASE("a flapping customer does not push out another's past") {
@@ -201,9 +201,9 @@ TEST_CASE("a series keeps its steps, its gaps and its bound, and costs nothing w
     const auto column = ring.column();
     REQUIRE(column.values.size() == 5);
     CHECK(column.first_step == 198);
-    CHECK(column.values[2].in == 8);
+    CHECK(column.values[2].inbound == 8);
     CHECK_FALSE(column.values[3].is_known());
-    CHECK(column.values[4].out == 2);
+    CHECK(column.values[4].outbound == 2);
     for (std::int64_t step = 203; step < 230; ++step) ring.add(step, {0, 0});
     CHECK(ring.memory() == 0);
     CHECK(ring.column().values.size() == 5);
@@ -217,6 +217,6 @@ TEST_CASE("a minute is the mean of what was seen of it") {
     const auto minutes = series.coarse().column();
     REQUIRE(minutes.values.size() == 1);
     CHECK(minutes.first_step == 10);
-    CHECK(minutes.values[0].in == doctest::Approx(29));
-    CHECK(minutes.values[0].out == doctest::Approx(4));
+    CHECK(minutes.values[0].inbound == doctest::Approx(29));
+    CHECK(minutes.values[0].outbound == doctest::Approx(4));
 }
