@@ -20,14 +20,16 @@ using CustomerIndex = Index<struct CustomerTag>;  // a customer inside vpnd
 using PeerIndex = Index<struct PeerTag>;          // a peer inside vpnd, unique over all customers and listeners
 using ListenerIndex = Index<struct ListenerTag>;  // a port with a static key inside vpnd; 0 is the shared listener
 
-// What we chose and the other side puts into messages to us: WireGuard's sender index, later ESP's SPI.
-// Layout: the low kWorkerBits name the data worker that owns the session, the rest is random (WireGuard whitepaper
-// §5.4).
-struct ReceiverIndex {
+// Names a session in the messages that carry packets to us. We choose it: a WireGuard receiver index, an ESP SPI.
+// Layout: the low kWorkerBits name the data worker that owns the session, the rest is random. A protocol writes it in
+// its own byte order (WireGuard little-endian, ESP big-endian).
+struct SessionId {
     static constexpr std::uint32_t kWorkerBits = 6;
+    static constexpr std::uint32_t kLeast = 256;  // below are no sessions: ESP reserves SPIs 0 to 255 (RFC 4303 §2.1)
     std::uint32_t value = 0;
 
-    auto operator<=>(const ReceiverIndex&) const = default;
+    auto operator<=>(const SessionId&) const = default;
+    [[nodiscard]] bool valid() const { return value != 0; }
     [[nodiscard]] std::uint32_t worker() const { return value & ((1U << kWorkerBits) - 1); }
 };
 
@@ -40,8 +42,8 @@ struct std::hash<warren::Index<Tag>> {
     }
 };
 template <>
-struct std::hash<warren::ReceiverIndex> {
-    std::size_t operator()(const warren::ReceiverIndex& index) const noexcept {
+struct std::hash<warren::SessionId> {
+    std::size_t operator()(const warren::SessionId& index) const noexcept {
         return std::hash<std::uint32_t>()(index.value);
     }
 };

@@ -64,7 +64,7 @@ Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
     auto* hello = std::get_if<ipc::Hello>(&*message);
     if (hello == nullptr) return fail(ErrorCode::kInvalid, "the first message is not Hello");
     if (received->descriptors.size() != 3) return fail(ErrorCode::kInvalid, "Hello without its three descriptors");
-    static_assert(ipc::kMaxWorkers < 1U << ReceiverIndex::kWorkerBits);
+    static_assert(ipc::kMaxWorkers < 1U << SessionId::kWorkerBits);
     if (hello->workers == 0 || hello->workers > ipc::kMaxWorkers)
         return fail(ErrorCode::kInvalid, "Hello asks for no or too many workers");
     parts.snapshot_listener = std::move(received->descriptors[0]);

@@ -131,7 +131,7 @@ class House {
         client.handle_event(now_, dataplane::NeedSession{{0}}, said);
         out_.clear();
         engine_->handle_datagram(now_, {endpoint_of(peer), {}}, said.messages.at(0).view(), out_);
-        const ReceiverIndex index{load_le<std::uint32_t>(out_.messages.at(0).bytes.data() + 4)};
+        const SessionId index{load_le<std::uint32_t>(out_.messages.at(0).bytes.data() + 4)};
         engine_->handle_event(now_, dataplane::SessionConfirmed{{peer}, index}, out_);
         dataplane::Output packets;
         for (wireguard::PostedCommand& posted : out_.commands)

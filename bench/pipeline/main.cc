@@ -99,7 +99,7 @@ struct World {
         pipeline.swap_customer(std::move(view), true);
         pipeline.apply(kNow, SetEndpoint{{0}, *parse_endpoint("192.0.2.1:1"), {}}, out);
         InstallSession install;
-        install.local_index = {kIndex};
+        install.local_id = {kIndex};
         install.peer = {0};
         install.created = kNow;
         install.confirmed = true;

@@ -48,7 +48,7 @@ std::uint32_t Crowd::connect(Duration age, std::uint32_t parallel, Duration pati
     const Instant give_up = monotonic_now() + patience;
     const Instant oldest = monotonic_now() - age;
     const auto is_fresh = [&](std::uint32_t peer) {
-        return client(peer).session.local_index != 0 && client(peer).session.created >= oldest;
+        return client(peer).session.local_id != 0 && client(peer).session.created >= oldest;
     };
     std::deque<std::uint32_t> waiting;
     for (std::uint32_t i = 0; i < size(); ++i) {
@@ -78,7 +78,7 @@ bool Crowd::send_packet(std::uint32_t peer, Bytes inner) {
     scratch_.assign(padded + dataplane::kTransportOverhead, 0);
     crypto::AeadJob job{&one.session.send_key, one.session.counter++, scratch_.data() + dataplane::kTransportHeaderSize,
                         static_cast<std::uint32_t>(padded), false};
-    dataplane::write_transport_header(scratch_.data(), one.session.remote_index, job.counter);
+    dataplane::write_transport_header(scratch_.data(), one.session.remote_id, job.counter);
     std::copy(inner.begin(), inner.end(), job.text);
     aead_->seal(std::span(&job, 1));
     return wire_.send(one.socket, scratch_, scratch_.size());
@@ -89,8 +89,8 @@ void Crowd::listen(std::uint16_t identifier, EchoListener* listener) {
     listeners_[identifier] = listener;
 }
 
-Client* Crowd::owner_of(std::uint32_t local_index) {
-    const std::uint32_t peer = local_index & kPeerMask;
+Client* Crowd::owner_of(std::uint32_t local_id) {
+    const std::uint32_t peer = local_id & kPeerMask;
     return peer < clients_.size() ? clients_[peer].get() : nullptr;
 }
 
@@ -148,7 +148,7 @@ bool Crowd::take_echoes(Now now, Client& client, Bytes train, std::vector<std::u
 
 bool Crowd::open(Client& client, Bytes message, std::vector<std::uint8_t>& packet) {
     const std::uint32_t index = load_le<std::uint32_t>(message.data() + 4);
-    const Session& session = client.session.local_index == index ? client.session : client.previous;
+    const Session& session = client.session.local_id == index ? client.session : client.previous;
     packet.assign(message.begin() + dataplane::kTransportHeaderSize, message.end());
     crypto::AeadJob job{&session.receive_key, load_le<std::uint64_t>(message.data() + 8), packet.data(),
                         static_cast<std::uint32_t>(packet.size() - crypto::kTagSize), false};

@@ -26,7 +26,7 @@ struct Client {
     Initiator initiator;
     std::uint32_t socket;
     std::uint32_t address;  // inner, host byte order
-    Session session;        // local_index 0: none yet
+    Session session;        // local_id 0: none yet
     Session previous;
     Instant asked = kLongAgo;  // the last initiation
     std::uint32_t attempts = 0;
@@ -78,7 +78,7 @@ class Crowd {
     // True when the train was of echo replies.
     bool take_echoes(Now now, Client& client, Bytes train, std::vector<std::uint8_t>& packet);
     bool open(Client& client, Bytes message, std::vector<std::uint8_t>& packet);
-    [[nodiscard]] Client* owner_of(std::uint32_t local_index);
+    [[nodiscard]] Client* owner_of(std::uint32_t local_id);
 
     crypto::SystemRandom random_;
     Wire wire_;

@@ -47,7 +47,7 @@ void Flood::refresh(std::vector<std::uint8_t>& message) {
     ++number_;
     if (spec_.kind == FloodKind::kForgedData) {
         const Session& session = crowd_.client(spec_.victim).session;
-        dataplane::write_transport_header(message.data(), session.remote_index, session.counter + number_ % 1000);
+        dataplane::write_transport_header(message.data(), session.remote_id, session.counter + number_ % 1000);
         return;
     }
     store_le(message.data(), static_cast<std::uint32_t>(wireguard::MessageType::kInitiation));

@@ -16,8 +16,8 @@ namespace warren::bench {
 struct Session {
     crypto::AeadKey send_key;
     crypto::AeadKey receive_key;
-    std::uint32_t local_index = 0;
-    std::uint32_t remote_index = 0;
+    std::uint32_t local_id = 0;
+    std::uint32_t remote_id = 0;
     std::uint64_t counter = 0;  // the next to be sent
     Instant created;
 };

@@ -43,7 +43,7 @@ void Shot::append(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint3
         const NextPacket packet = walk.take();
         std::uint8_t* const message = bytes_.data() + used_;
         const std::size_t text = size - dataplane::kTransportOverhead;
-        dataplane::write_transport_header(message, client.session.remote_index, client.session.counter);
+        dataplane::write_transport_header(message, client.session.remote_id, client.session.counter);
         packet.shape->write({client.address, destination, packet.source_port, packet.sequence},
                             message + dataplane::kTransportHeaderSize);
         std::fill(message + dataplane::kTransportHeaderSize + packet.shape->size(),

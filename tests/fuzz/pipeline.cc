@@ -57,7 +57,7 @@ class World {
 
     void install(std::uint32_t customer, std::uint32_t number, bool confirmed) {
         InstallSession install;
-        install.local_index = {index_of(customer, number)};
+        install.local_id = {index_of(customer, number)};
         install.peer = {customer};
         install.created = now_;
         install.limits.reject_after = std::chrono::seconds(180);

@@ -121,17 +121,17 @@ class Script {
         };
         return {PeerIndex{peer}, stamp(), stamp(), stamp(), stamp(), stamp(), stamp()};
     }
-    ReceiverIndex newest_installed(std::uint32_t peer) const { return newest_[peer]; }
+    SessionId newest_installed(std::uint32_t peer) const { return newest_[peer]; }
 
     void check() {
         for (const auto& posted : out_.commands) {
             if (const auto* installed = std::get_if<dataplane::InstallSession>(&posted.command)) {
-                WARREN_CHECK(installed_.insert(installed->local_index).second);
+                WARREN_CHECK(installed_.insert(installed->local_id).second);
                 WARREN_CHECK(!installed->send_key.secret.equals(installed->receive_key.secret));
-                newest_[installed->peer.value] = installed->local_index;
+                newest_[installed->peer.value] = installed->local_id;
             }
             if (const auto* retired = std::get_if<dataplane::RetireSession>(&posted.command)) {
-                WARREN_CHECK(installed_.erase(retired->local_index) == 1);
+                WARREN_CHECK(installed_.erase(retired->local_id) == 1);
             }
         }
         for (const OutgoingMessage& message : out_.messages) {
@@ -144,7 +144,7 @@ class Script {
         WARREN_CHECK(installed_.size() <= 3 * engine_.peer_count());
         WARREN_CHECK(indexes_.size() >= installed_.size());
         WARREN_CHECK(indexes_.size() <= 4 * engine_.peer_count());
-        for (const ReceiverIndex index : installed_)
+        for (const SessionId index : installed_)
             WARREN_CHECK(indexes_.find(index)->kind == control::IndexKind::kKeypair);
         // One call does what is due: the clock need not stand still for another.
         if (engine_.next_deadline() <= now_.instant) {
@@ -162,8 +162,8 @@ class Script {
     Output out_;
     std::vector<ScriptedPeer> peers_;
     OutgoingMessage last_initiation_;
-    std::set<ReceiverIndex> installed_;
-    std::array<ReceiverIndex, kPeers> newest_{};
+    std::set<SessionId> installed_;
+    std::array<SessionId, kPeers> newest_{};
 };
 
 }  // namespace

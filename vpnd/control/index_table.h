@@ -24,15 +24,15 @@ struct IndexEntry {
 class IndexTable {
   public:
     // A new random index whose low bits name `worker`, unique while it is in the table.
-    [[nodiscard]] ReceiverIndex allocate(const IndexEntry& entry, std::uint32_t worker, crypto::RandomSource& random);
+    [[nodiscard]] SessionId allocate(const IndexEntry& entry, std::uint32_t worker, crypto::RandomSource& random);
     // The handshake became a session under the same index.
-    void become_keypair(ReceiverIndex index);
-    void release(ReceiverIndex index);
-    [[nodiscard]] std::optional<IndexEntry> find(ReceiverIndex index) const;
+    void become_keypair(SessionId index);
+    void release(SessionId index);
+    [[nodiscard]] std::optional<IndexEntry> find(SessionId index) const;
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
   private:
-    std::unordered_map<ReceiverIndex, IndexEntry> entries_;
+    std::unordered_map<SessionId, IndexEntry> entries_;
 };
 
 }  // namespace warren::control

@@ -17,7 +17,7 @@ std::uint8_t* Egress::append(Instant now, const Peer& peer, const CustomerView& 
     train->closed = message < train->segment_size;
     ++train->count;
     Session& session = *peer.sending;
-    write_transport_header(at, session.remote_index, session.next_counter++);
+    write_transport_header(at, session.remote_id, session.next_counter++);
     return at + kTransportHeaderSize;
 }
 

@@ -199,7 +199,7 @@ void Pipeline::note_received(Instant now, const Candidate& message, bool newest,
 void Pipeline::confirm(Instant now, Session& session, Peer& peer, Customer& customer, Output& out) {
     peer.sending = &session;
     peer.unconfirmed = nullptr;
-    out.events.emplace_back(SessionConfirmed{peer.index, session.local_index});
+    out.events.emplace_back(SessionConfirmed{peer.index, session.local_id});
     flush_staged(now, peer, customer, out);
 }
 

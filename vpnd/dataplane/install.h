@@ -28,10 +28,10 @@ struct SessionLimits {
 // --- Commands: control worker -> data worker
 // -----------------------------------------------------------------------------------
 
-// A session with both directions' keys. From now on local_index is received on. Ownership of the keys moves.
+// A session with both directions' keys. From now on local_id is received on. Ownership of the keys moves.
 struct InstallSession {
-    ReceiverIndex local_index;       // in packets to us
-    std::uint32_t remote_index = 0;  // in packets from us
+    SessionId local_id;           // in packets to us
+    std::uint32_t remote_id = 0;  // in packets from us
     PeerIndex peer;
     crypto::AeadKey send_key;
     crypto::AeadKey receive_key;
@@ -46,7 +46,7 @@ struct InstallSession {
 
 // The session is gone at once, its keys are wiped. Unknown indexes are ignored.
 struct RetireSession {
-    ReceiverIndex local_index;
+    SessionId local_id;
 };
 
 // The peer's sending session is not used for sending any more, its receiving side stays (our private key changed,
@@ -95,7 +95,7 @@ struct NeedSession {
 // The first authentic packet arrived on a session that was installed with confirmed = false.
 struct SessionConfirmed {
     PeerIndex peer;
-    ReceiverIndex local_index;
+    SessionId local_id;
 };
 
 // What happened on a peer's sessions since the last report; sent within kActivityInterval of the first change.

@@ -39,7 +39,7 @@ struct Peer {
     Session* sending = nullptr;  // the table owns it
     Session* unconfirmed =
         nullptr;  // waits for its first authentic packet, which makes it the sending one (conformance S1)
-    std::vector<ReceiverIndex> sessions;  // all of them, three at most in practice
+    std::vector<SessionId> sessions;  // all of them, three at most in practice
 
     IpAddress last_source;  // of an accepted packet, spares the lookup; good while has_last_source
     bool has_last_source = false;

@@ -107,7 +107,7 @@ void Pipeline::forget_sessions(Peer& peer) {
     peer.sending = nullptr;
     peer.unconfirmed = nullptr;
     if (peer.sessions.empty()) return;
-    for (const ReceiverIndex session : peer.sessions) sessions_.erase(session);
+    for (const SessionId session : peer.sessions) sessions_.erase(session);
     aead_.forget_keys();
     peer.sessions.clear();
 }
@@ -129,7 +129,7 @@ void Pipeline::apply(Instant now, Command command, Output& out) {
     if (auto* const installed = std::get_if<InstallSession>(&command)) {
         install(now, std::move(*installed), out);
     } else if (const auto* const retired = std::get_if<RetireSession>(&command)) {
-        retire(retired->local_index);
+        retire(retired->local_id);
     } else if (const auto* const stopped = std::get_if<StopSending>(&command)) {
         if (Peer* peer = find_to_change(stopped->peer)) peer->sending = peer->unconfirmed = nullptr;
     } else if (const auto* const endpoint = std::get_if<SetEndpoint>(&command)) {
@@ -149,10 +149,10 @@ void Pipeline::install(Instant now, InstallSession&& command, Output& out) {
     if (peer == nullptr) return;
     Customer& customer = *find(peer->customer);
     if (customer.view->suspended) return;
-    retire(command.local_index);
+    retire(command.local_id);
     const bool confirmed = command.confirmed;
     Session& session = sessions_.insert(std::make_unique<Session>(std::move(command)));
-    peer->sessions.push_back(session.local_index);
+    peer->sessions.push_back(session.local_id);
     if (!confirmed) {
         peer->unconfirmed = &session;
         return;
@@ -167,7 +167,7 @@ void Pipeline::install(Instant now, InstallSession&& command, Output& out) {
     }
 }
 
-void Pipeline::retire(ReceiverIndex index) {
+void Pipeline::retire(SessionId index) {
     const Session* const session = sessions_.find(index);
     if (session == nullptr) return;
     if (Peer* const peer = find(session->peer)) {

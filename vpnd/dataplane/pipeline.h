@@ -113,7 +113,7 @@ class Pipeline {
     void forget_sessions(Peer& peer);
     void purge_staged(Peer& peer);
     void install(Instant now, InstallSession&& command, Output& out);
-    void retire(ReceiverIndex index);
+    void retire(SessionId index);
     void send_keepalive(Instant now, const SendKeepalive& command, Output& out);
     // False when it must wait.
     bool ask_for_session(Instant now, Peer& peer, Output& out);

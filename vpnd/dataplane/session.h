@@ -15,16 +15,16 @@ inline constexpr TokenRate kForgeries{.per_second = 1'000, .burst = 256};
 // The keys are wiped with it. One data worker.
 struct Session {
     explicit Session(InstallSession&& install)
-        : local_index(install.local_index),
-          remote_index(install.remote_index),
+        : local_id(install.local_id),
+          remote_id(install.remote_id),
           peer(install.peer),
           send_key(std::move(install.send_key)),
           receive_key(std::move(install.receive_key)),
           created(install.created),
           limits(install.limits) {}
 
-    ReceiverIndex local_index;
-    std::uint32_t remote_index;
+    SessionId local_id;
+    std::uint32_t remote_id;
     PeerIndex peer;
     crypto::AeadKey send_key;
     crypto::AeadKey receive_key;

@@ -12,7 +12,7 @@ SessionTable::SessionTable() : slots_(kFirstSlots), mask_(kFirstSlots - 1) {}
 
 Session& SessionTable::insert(std::unique_ptr<Session> session) {
     if ((size_ + 1) * 2 > slots_.size()) grow();
-    const ReceiverIndex index = session->local_index;
+    const SessionId index = session->local_id;
     std::size_t at = home_of(index);
     while (slots_[at].session != nullptr && slots_[at].index != index) at = (at + 1) & mask_;
     if (slots_[at].session == nullptr) ++size_;
@@ -20,7 +20,7 @@ Session& SessionTable::insert(std::unique_ptr<Session> session) {
     return *slots_[at].session;
 }
 
-void SessionTable::erase(ReceiverIndex index) {
+void SessionTable::erase(SessionId index) {
     std::size_t hole = home_of(index);
     while (slots_[hole].session != nullptr && slots_[hole].index != index) hole = (hole + 1) & mask_;
     if (slots_[hole].session == nullptr) return;

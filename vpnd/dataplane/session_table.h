@@ -16,7 +16,7 @@ class SessionTable {
     SessionTable();
 
     // Null when there is none. The pointer is good until erase.
-    [[nodiscard]] Session* find(ReceiverIndex index) const {
+    [[nodiscard]] Session* find(SessionId index) const {
         for (std::size_t at = home_of(index);; at = (at + 1) & mask_) {
             const Slot& slot = slots_[at];
             if (slot.session == nullptr) return nullptr;
@@ -26,19 +26,17 @@ class SessionTable {
     // Replaces a session of the same index.
     Session& insert(std::unique_ptr<Session> session);
     // The session is destroyed, its keys wiped. Unknown indexes are ignored.
-    void erase(ReceiverIndex index);
+    void erase(SessionId index);
     [[nodiscard]] std::size_t size() const { return size_; }
 
   private:
     struct Slot {
-        ReceiverIndex index;
+        SessionId index;
         std::unique_ptr<Session> session;
     };
 
     // The worker's bits are the same in all of them.
-    [[nodiscard]] std::size_t home_of(ReceiverIndex index) const {
-        return (index.value >> ReceiverIndex::kWorkerBits) & mask_;
-    }
+    [[nodiscard]] std::size_t home_of(SessionId index) const { return (index.value >> SessionId::kWorkerBits) & mask_; }
     void grow();
 
     std::vector<Slot> slots_;

@@ -18,13 +18,13 @@ inline constexpr std::size_t kInnerMaximum =
     (kDatagramMaximum - kTransportOverhead) / kPaddingMultiple * kPaddingMultiple;
 
 struct TransportHeader {
-    ReceiverIndex receiver;
+    SessionId receiver;
     std::uint64_t counter = 0;
 };
 
 // `message` was classified as kTransport.
 [[nodiscard]] inline TransportHeader parse_transport_header(Bytes message) {
-    return {ReceiverIndex{load_le<std::uint32_t>(message.data() + 4)}, load_le<std::uint64_t>(message.data() + 8)};
+    return {SessionId{load_le<std::uint32_t>(message.data() + 4)}, load_le<std::uint64_t>(message.data() + 8)};
 }
 
 // Writes kTransportHeaderSize bytes.

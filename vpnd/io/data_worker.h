@@ -15,7 +15,7 @@ class HandoverExchange;
 // thread of its own.
 class DataWorker {
   public:
-    // `worker` is this worker's number in receiver indexes (ReceiverIndex::worker()). `exchange`, which outlives it,
+    // `worker` is this worker's number in receiver indexes (SessionId::worker()). `exchange`, which outlives it,
     // leads to the others; null: it is alone.
     [[nodiscard]] static Result<std::unique_ptr<DataWorker>> start(std::uint32_t worker, crypto::AeadBackend backend,
                                                                    HandoverExchange* exchange = nullptr);

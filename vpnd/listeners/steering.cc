@@ -13,8 +13,8 @@ namespace warren::io {
 Status attach_steering(int fd, std::uint32_t workers) {
     constexpr std::uint32_t kTransportType = 0x04000000;  // bytes 04 00 00 00, as BPF loads them
     constexpr std::uint32_t kReceiverOffset = 4;          // its least significant byte comes first (whitepaper §5.4.6)
-    constexpr std::uint32_t kWorkerMask = (1U << ReceiverIndex::kWorkerBits) - 1;
-    static_assert(ReceiverIndex::kWorkerBits <= 8, "the worker's bits lie in one byte");
+    constexpr std::uint32_t kWorkerMask = (1U << SessionId::kWorkerBits) - 1;
+    static_assert(SessionId::kWorkerBits <= 8, "the worker's bits lie in one byte");
     // Offset 0 is the UDP payload. A load beyond a short datagram ends the program with 0: the handshake socket.
     std::array<sock_filter, 8> program{{
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),

@@ -36,12 +36,12 @@ dataplane::SessionLimits limits_of(bool is_initiator) {
     return limits;
 }
 
-dataplane::InstallSession install(Instant now, PeerIndex peer, ReceiverIndex ours, std::uint32_t theirs,
-                                  bool is_initiator, SymmetricState& state) {
+dataplane::InstallSession install(Instant now, PeerIndex peer, SessionId ours, std::uint32_t theirs, bool is_initiator,
+                                  SymmetricState& state) {
     auto [initiator_sends, responder_sends] = state.split();
     dataplane::InstallSession session;
-    session.local_index = ours;
-    session.remote_index = theirs;
+    session.local_id = ours;
+    session.remote_id = theirs;
     session.peer = peer;
     session.send_key = std::move(is_initiator ? initiator_sends : responder_sends);
     session.receive_key = std::move(is_initiator ? responder_sends : initiator_sends);
@@ -169,7 +169,7 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
         peer.keypairs.previous = std::exchange(peer.keypairs.next, std::nullopt);
     }
     retire(peer.keypairs.next, out);
-    const ReceiverIndex index =
+    const SessionId index =
         indexes.allocate({control::IndexKind::kKeypair, listener, peer.config.index}, peer.config.worker, random);
     peer.keypairs.next = Keypair{index, now.instant, true};
     post(peer.config, install(now.instant, peer.config.index, index, initiation.sender, false, state), out);
@@ -189,7 +189,7 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     if (!response) return count(HandshakeDrop::kBadLength);
     if (!admit(now, arrival, datagram, response->sender, out)) return;
 
-    const auto entry = indexes.find(ReceiverIndex{response->receiver});
+    const auto entry = indexes.find(SessionId{response->receiver});
     if (!entry || entry->listener != listener) return count(HandshakeDrop::kUnknownIndex);
     Peer* const peer = awake(entry->peer);
     const bool is_awaited =
@@ -202,7 +202,7 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
                                 peer->config.preshared_key, response->sealed_nothing, {})) {
         return count(HandshakeDrop::kBadResponse);
     }
-    const ReceiverIndex index = peer->pending->index;
+    const SessionId index = peer->pending->index;
     peer->pending.reset();
     peer->timers.retransmit_at = kNever;
     indexes.become_keypair(index);
@@ -229,7 +229,7 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
 void Engine::State::handle_cookie_reply(Now now, Bytes datagram) {
     const auto reply = parse_cookie_reply(datagram);
     if (!reply) return count(HandshakeDrop::kBadLength);
-    const auto entry = indexes.find(ReceiverIndex{reply->receiver});
+    const auto entry = indexes.find(SessionId{reply->receiver});
     Peer* peer = entry && entry->listener == listener ? awake(entry->peer) : nullptr;
     if (peer == nullptr) return count(HandshakeDrop::kUnknownIndex);
     // The next message carries it, when its time comes; nothing is sent now (WireGuard whitepaper §6.6).
@@ -256,7 +256,7 @@ void Engine::State::initiate(Now now, Peer& peer, bool is_retry, Output& out) {
 
 void Engine::State::send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out) {
     drop_pending(peer);
-    const ReceiverIndex index =
+    const SessionId index =
         indexes.allocate({control::IndexKind::kHandshake, listener, peer.config.index}, peer.config.worker, random);
     peer.pending = std::make_unique<PendingInitiation>(PendingInitiation{index, begin_handshake(), new_ephemeral()});
     peer.latest_timestamp_sent = tai64n_after(peer.latest_timestamp_sent, now.wall);

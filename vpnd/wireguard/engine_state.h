@@ -77,7 +77,7 @@ struct Engine::State {
 
     // --- engine_timers.cc ---
     void on_need_session(Now now, Peer& peer, Output& out);
-    void on_confirmed(Now now, Peer& peer, ReceiverIndex index, Output& out);
+    void on_confirmed(Now now, Peer& peer, SessionId index, Output& out);
     void on_activity(Peer& peer, const dataplane::PeerActivity& activity);
     void on_due(Now now, Peer& peer, Output& out);
     void on_retransmit(Now now, Peer& peer, Output& out);

@@ -35,7 +35,7 @@ void Engine::handle_event(Now now, const dataplane::Event& event, Output& out) {
     Peer* const peer = &state_->wake(*entry);
     if (std::holds_alternative<dataplane::NeedSession>(event)) state_->on_need_session(now, *peer, out);
     if (const auto* confirmed = std::get_if<dataplane::SessionConfirmed>(&event)) {
-        state_->on_confirmed(now, *peer, confirmed->local_index, out);
+        state_->on_confirmed(now, *peer, confirmed->local_id, out);
     }
     if (const auto* activity = std::get_if<dataplane::PeerActivity>(&event)) state_->on_activity(*peer, *activity);
     if (const auto* roamed = std::get_if<dataplane::PeerRoamed>(&event)) {
@@ -54,7 +54,7 @@ void Engine::State::on_need_session(Now now, Peer& peer, Output& out) {
     initiate_paced(now, peer, out);
 }
 
-void Engine::State::on_confirmed(Now now, Peer& peer, ReceiverIndex index, Output& out) {
+void Engine::State::on_confirmed(Now now, Peer& peer, SessionId index, Output& out) {
     if (!peer.keypairs.next || peer.keypairs.next->index != index || !peer.keypairs.next->awaits_confirmation) return;
     retire(peer.keypairs.previous, out);
     peer.keypairs.previous = peer.keypairs.current;

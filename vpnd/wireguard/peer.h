@@ -18,14 +18,14 @@ namespace warren::wireguard {
 
 // Our initiation that waits for its response. Its keys are wiped with it.
 struct PendingInitiation {
-    ReceiverIndex index;
+    SessionId index;
     SymmetricState state;
     crypto::KeyPair ephemeral;
 };
 
 // A session that the data plane holds the keys of.
 struct Keypair {
-    ReceiverIndex index;
+    SessionId index;
     Instant created;
     bool awaits_confirmation = false;
 };

@@ -30,14 +30,14 @@ TEST_CASE("a handshake with the engine makes one session for both") {
     REQUIRE(out.messages.size() == 1);
     const auto session = initiator.consume_response(now.instant, out.messages[0].view());
     REQUIRE(session.has_value());
-    CHECK(session->local_index == 77);
+    CHECK(session->local_id == 77);
 
     const dataplane::InstallSession* installed = nullptr;
     for (const auto& posted : out.commands) {
         if (const auto* one = std::get_if<dataplane::InstallSession>(&posted.command)) installed = one;
     }
     REQUIRE(installed != nullptr);
-    CHECK(installed->local_index.value == session->remote_index);
+    CHECK(installed->local_id.value == session->remote_id);
     CHECK(installed->receive_key.secret.equals(session->send_key.secret));
     CHECK(installed->send_key.secret.equals(session->receive_key.secret));
 

@@ -31,7 +31,7 @@ struct World {
         pipeline.swap_customer(std::move(view), true);
         pipeline.apply(now, SetEndpoint{{0}, *parse_endpoint("192.0.2.1:1"), {}}, out);
         InstallSession install;
-        install.local_index = {64};
+        install.local_id = {64};
         install.peer = {0};
         install.created = now;
         install.confirmed = true;

@@ -230,7 +230,7 @@ struct TwoCustomers : Rig {
         }
         (void)sent();
     }
-    static std::uint32_t index_of(std::uint32_t number) { return (number + 1) << ReceiverIndex::kWorkerBits; }
+    static std::uint32_t index_of(std::uint32_t number) { return (number + 1) << SessionId::kWorkerBits; }
 
     // One train of messages of these sessions; 9: of none.
     Train train_of(const std::vector<std::uint32_t>& sessions) {

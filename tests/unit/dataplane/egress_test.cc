@@ -10,8 +10,8 @@ namespace {
 
 Session session(std::uint32_t index) {
     InstallSession install;
-    install.local_index = {index};
-    install.remote_index = index + 1;
+    install.local_id = {index};
+    install.remote_id = index + 1;
     install.send_key.secret.writable()[0] = static_cast<std::uint8_t>(index);
     return Session(std::move(install));
 }

@@ -256,7 +256,7 @@ TEST_CASE("S1, S2: a responder's session is sent on after its first message, and
     rig.receive(rig.seal(100, 0, {}));
     const auto confirmed = Rig::only<SessionConfirmed>(rig.events());
     REQUIRE(confirmed.size() == 1);
-    CHECK(confirmed[0].local_index == ReceiverIndex{100});
+    CHECK(confirmed[0].local_id == SessionId{100});
     const auto sent = rig.sent();
     REQUIRE(sent.size() == 1);
     CHECK(rig.open(100, sent[0]).size() == 48);
@@ -286,7 +286,7 @@ TEST_CASE("S1: of two unconfirmed sessions only the newest becomes the sending o
     rig.receive(rig.seal(200, 0, {}));
     CHECK(Rig::only<SessionConfirmed>(rig.events()).empty());
     rig.receive(rig.seal(300, 0, {}));
-    CHECK(Rig::only<SessionConfirmed>(rig.events()).at(0).local_index == ReceiverIndex{300});
+    CHECK(Rig::only<SessionConfirmed>(rig.events()).at(0).local_id == SessionId{300});
     // Nor an unconfirmed one that a session of ours has overtaken.
     rig.install(0, 400, false);
     rig.install(0, 500, true);

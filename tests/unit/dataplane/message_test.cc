@@ -42,7 +42,7 @@ TEST_CASE("the transport header is little-endian, as whitepaper §5.4.6 draws it
     message.resize(16);
     CHECK(message == expected);
     const TransportHeader header = parse_transport_header(message);
-    CHECK(header.receiver == ReceiverIndex{0x04030201});
+    CHECK(header.receiver == SessionId{0x04030201});
     CHECK(header.counter == 0x0807060504030201);
 }
 

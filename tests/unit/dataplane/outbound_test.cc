@@ -77,8 +77,8 @@ TEST_CASE("S4: a session is not sent on beyond REJECT_AFTER_MESSAGES, and a supe
     rig.put({});
     rig.set_endpoint(0, "198.51.100.7:1111");
     InstallSession install;
-    install.local_index = {100};
-    install.remote_index = 0x10000064;
+    install.local_id = {100};
+    install.remote_id = 0x10000064;
     install.peer = {0};
     install.created = rig.now;
     install.limits.reject_after_messages = 3;

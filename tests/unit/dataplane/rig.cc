@@ -9,10 +9,10 @@ namespace warren::dataplane::test {
 
 namespace {
 
-crypto::AeadKey key_of(std::uint32_t local_index, bool towards_us) {
+crypto::AeadKey key_of(std::uint32_t local_id, bool towards_us) {
     crypto::AeadKey key;
     key.secret.writable()[0] = towards_us ? 1 : 2;
-    store_le(key.secret.writable().data() + 4, local_index);
+    store_le(key.secret.writable().data() + 4, local_id);
     return key;
 }
 
@@ -55,13 +55,13 @@ void Rig::put(const CustomerSpec& spec) {
     pipeline->swap_customer(std::move(view), merges_udp);
 }
 
-void Rig::install(std::uint32_t peer, std::uint32_t local_index, bool confirmed, bool is_initiator) {
+void Rig::install(std::uint32_t peer, std::uint32_t local_id, bool confirmed, bool is_initiator) {
     InstallSession install;
-    install.local_index = {local_index};
-    install.remote_index = local_index + 0x1000'0000;
+    install.local_id = {local_id};
+    install.remote_id = local_id + 0x1000'0000;
     install.peer = {peer};
-    install.send_key = key_of(local_index, false);
-    install.receive_key = key_of(local_index, true);
+    install.send_key = key_of(local_id, false);
+    install.receive_key = key_of(local_id, true);
     install.created = now;
     install.limits.reject_after = std::chrono::seconds(180);
     install.limits.rekey_after_messages = std::uint64_t{1} << 60;
@@ -83,12 +83,12 @@ void Rig::apply(Command command) {
     collect();
 }
 
-Packet Rig::seal(std::uint32_t local_index, std::uint64_t counter, Bytes inner) const {
+Packet Rig::seal(std::uint32_t local_id, std::uint64_t counter, Bytes inner) const {
     Packet padded(inner.begin(), inner.end());
     padded.resize((inner.size() + 15) / 16 * 16);
     Packet message(kTransportOverhead + padded.size());
-    write_transport_header(message.data(), local_index, counter);
-    crypto::aead_seal(key_of(local_index, true).secret, counter, {}, padded,
+    write_transport_header(message.data(), local_id, counter);
+    crypto::aead_seal(key_of(local_id, true).secret, counter, {}, padded,
                       MutableBytes(message).subspan(kTransportHeaderSize));
     return message;
 }
@@ -159,12 +159,12 @@ std::vector<Event> Rig::events() {
     return std::exchange(events_, {});
 }
 
-Packet Rig::open(std::uint32_t local_index, const Sent& sent) const {
+Packet Rig::open(std::uint32_t local_id, const Sent& sent) const {
     const TransportHeader header = parse_transport_header(sent.bytes);
     CHECK(load_le<std::uint32_t>(sent.bytes.data()) == 4);
-    if (header.receiver.value != local_index + 0x1000'0000) return {};
+    if (header.receiver.value != local_id + 0x1000'0000) return {};
     Packet plain(sent.bytes.size() - kTransportOverhead);
-    const bool opened = crypto::aead_open(key_of(local_index, false).secret, header.counter, {},
+    const bool opened = crypto::aead_open(key_of(local_id, false).secret, header.counter, {},
                                           Bytes(sent.bytes).subspan(kTransportHeaderSize), plain);
     CHECK(opened);
     return plain;

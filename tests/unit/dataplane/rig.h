@@ -49,13 +49,13 @@ class Rig {
     };
     void put(const CustomerSpec& spec);
 
-    // A session of `peer` under `local_index`, its limits WireGuard's.
-    void install(std::uint32_t peer, std::uint32_t local_index, bool confirmed, bool is_initiator = true);
+    // A session of `peer` under `local_id`, its limits WireGuard's.
+    void install(std::uint32_t peer, std::uint32_t local_id, bool confirmed, bool is_initiator = true);
     void set_endpoint(std::uint32_t peer, const char* endpoint);
     void apply(Command command);
 
     // A message from the far end of a session, `inner` padded and sealed.
-    [[nodiscard]] Packet seal(std::uint32_t local_index, std::uint64_t counter, Bytes inner) const;
+    [[nodiscard]] Packet seal(std::uint32_t local_id, std::uint64_t counter, Bytes inner) const;
     // Takes it in as one datagram.
     void receive(Bytes datagram);
     void receive(std::vector<Packet> datagrams);
@@ -68,8 +68,8 @@ class Rig {
     std::vector<Delivered> delivered();
     std::vector<Sent> sent();
     std::vector<Event> events();
-    // The packet in a message that we sent on the session `local_index`; empty when it does not open. Padding included.
-    [[nodiscard]] Packet open(std::uint32_t local_index, const Sent& sent) const;
+    // The packet in a message that we sent on the session `local_id`; empty when it does not open. Padding included.
+    [[nodiscard]] Packet open(std::uint32_t local_id, const Sent& sent) const;
 
     [[nodiscard]] std::uint64_t drops(DropReason reason, std::uint32_t customer = 0) const;
     [[nodiscard]] std::uint64_t own_drops(DropReason reason) const { return pipeline->own_drops().of(reason); }

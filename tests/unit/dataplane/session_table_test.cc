@@ -10,7 +10,7 @@ namespace {
 
 std::unique_ptr<Session> session(std::uint32_t index, std::uint32_t peer) {
     InstallSession install;
-    install.local_index = {index};
+    install.local_id = {index};
     install.peer = {peer};
     return std::make_unique<Session>(std::move(install));
 }
@@ -27,7 +27,7 @@ TEST_CASE("agrees with a map through random inserts, replacements and erases, in
                                         static_cast<std::uint32_t>(random() % 64) |
                                         (random() % 4 == 0 ? 0xffff'fc00U : 0U);
             if (random() % 5 < (step < 1'000 ? 3U : 2U)) {
-                CHECK(table.insert(session(index, step)).local_index == ReceiverIndex{index});
+                CHECK(table.insert(session(index, step)).local_id == SessionId{index});
                 oracle[index] = step;
             } else {
                 table.erase({index});

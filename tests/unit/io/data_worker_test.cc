@@ -334,8 +334,7 @@ TEST_CASE("events come back: confirmed, roamed, active; a session is asked for w
     tunnel.install(0, 1);
     events.clear();
     while (find_event<dataplane::PeerActivity>(events) == nullptr) tunnel.wait_for_events(1, events);
-    CHECK(find_event<dataplane::SessionConfirmed>(events)->local_index ==
-          ReceiverIndex{3U << ReceiverIndex::kWorkerBits});
+    CHECK(find_event<dataplane::SessionConfirmed>(events)->local_id == SessionId{3U << SessionId::kWorkerBits});
     CHECK(find_event<dataplane::PeerRoamed>(events)->remote == tunnel.endpoint(0));
     CHECK(find_event<dataplane::PeerActivity>(events)->last_received > kLongAgo);
 }

@@ -28,7 +28,7 @@ Instant look() {
 }
 
 std::uint32_t index_of(std::uint32_t customer, std::uint32_t life) {
-    return ((life + 1) << 16 | customer << ReceiverIndex::kWorkerBits) | LoopRig::kWorker;
+    return ((life + 1) << 16 | customer << SessionId::kWorkerBits) | LoopRig::kWorker;
 }
 
 crypto::AeadKey key_of(std::uint32_t customer) {
@@ -104,7 +104,7 @@ void LoopRig::put(std::uint32_t customer, bool has_session) {
 
 void LoopRig::install(std::uint32_t customer) {
     dataplane::InstallSession install;
-    install.local_index = {index_of(customer, customers_[customer].life)};
+    install.local_id = {index_of(customer, customers_[customer].life)};
     install.peer = {customer};
     install.send_key = key_of(customer);
     install.receive_key = key_of(customer);

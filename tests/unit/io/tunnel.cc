@@ -21,7 +21,7 @@ crypto::AeadKey key(std::uint32_t number, int sender) {
 }
 
 constexpr std::uint32_t index_of(std::uint32_t number, int side) {
-    return (number * 2 + static_cast<std::uint32_t>(side)) << ReceiverIndex::kWorkerBits;
+    return (number * 2 + static_cast<std::uint32_t>(side)) << SessionId::kWorkerBits;
 }
 
 }  // namespace
@@ -122,8 +122,8 @@ void Tunnel::install(int initiator, std::uint32_t number) {
     std::vector<WorkerEvent> events;
     for (const int side : {1 - initiator, initiator}) {  // receiving is installed before the first packet can come
         dataplane::InstallSession install;
-        install.local_index = {index_of(number, side)};
-        install.remote_index = index_of(number, 1 - side);
+        install.local_id = {index_of(number, side)};
+        install.remote_id = index_of(number, 1 - side);
         install.peer = {0};
         install.send_key = key(number, side);
         install.receive_key = key(number, 1 - side);

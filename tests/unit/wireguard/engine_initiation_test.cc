@@ -118,10 +118,10 @@ TEST_CASE(
 
     const auto installed = hub.commands<dataplane::InstallSession>();
     REQUIRE(installed.size() == 1);
-    CHECK(installed[0]->local_index.value == response->sender);
-    CHECK(installed[0]->local_index.worker() == 5);
+    CHECK(installed[0]->local_id.value == response->sender);
+    CHECK(installed[0]->local_id.worker() == 5);
     CHECK(hub.out.commands[0].worker == 5);
-    CHECK(installed[0]->remote_index == 0xdeadbeef);
+    CHECK(installed[0]->remote_id == 0xdeadbeef);
     CHECK(installed[0]->peer == PeerIndex{0});
     CHECK(installed[0]->receive_key.secret.equals(keys->initiator_sends.secret));
     CHECK(installed[0]->send_key.secret.equals(keys->responder_sends.secret));

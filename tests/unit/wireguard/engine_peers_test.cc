@@ -10,7 +10,7 @@ TEST_CASE("I3, S9: a removed peer's sessions and indexes are gone at once, and i
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put_with_endpoint(peer, endpoint_at(1));
-    const ReceiverIndex session = hub.connect(peer);
+    const SessionId session = hub.connect(peer);
     hub.advance(10s);
     hub.need_session();
     hub.deliver(peer.initiate(5, hub.timestamp()));
@@ -19,7 +19,7 @@ TEST_CASE("I3, S9: a removed peer's sessions and indexes are gone at once, and i
     hub.engine.remove_peer(hub.now, PeerIndex{0}, hub.out);
     const auto retired = hub.commands<dataplane::RetireSession>();
     REQUIRE(retired.size() == 2);
-    CHECK((retired[0]->local_index == session || retired[1]->local_index == session));
+    CHECK((retired[0]->local_id == session || retired[1]->local_id == session));
     CHECK(hub.indexes.size() == 0);
     CHECK(hub.engine.peer_count() == 0);
     CHECK(hub.engine.next_deadline() == kNever);
@@ -101,14 +101,14 @@ TEST_CASE(
     hub.connect(peer);
     hub.advance(1s);
     hub.deliver(peer.initiate(5, hub.timestamp()));  // an unconfirmed one beside it
-    const ReceiverIndex next = hub.commands<dataplane::InstallSession>().at(0)->local_index;
+    const SessionId next = hub.commands<dataplane::InstallSession>().at(0)->local_id;
     const crypto::PublicKey old_key = hub.engine.public_key();
     hub.out.clear();
     hub.engine.set_private_key(hub.now, crypto::generate_private_key(hub.random), hub.out);
     CHECK(hub.engine.public_key() != old_key);
     CHECK(hub.commands<dataplane::StopSending>().size() == 1);
     REQUIRE(hub.commands<dataplane::RetireSession>().size() == 1);
-    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_index == next);
+    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_id == next);
 
     hub.advance(1s);
     hub.deliver(peer.initiate(6, hub.timestamp()));  // to the old key

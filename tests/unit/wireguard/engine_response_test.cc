@@ -34,8 +34,8 @@ TEST_CASE("H10: our initiation can be answered, and the answer makes a session t
     const auto installed = hub.commands<dataplane::InstallSession>();
     REQUIRE(installed.size() == 1);
     CHECK(installed[0]->confirmed);
-    CHECK(installed[0]->remote_index == 0xcafe);
-    CHECK(installed[0]->local_index.value == parse_initiation(hub.initiation.view())->sender);
+    CHECK(installed[0]->remote_id == 0xcafe);
+    CHECK(installed[0]->local_id.value == parse_initiation(hub.initiation.view())->sender);
     CHECK(installed[0]->send_key.secret.equals(answer.keys.initiator_sends.secret));
     CHECK(installed[0]->receive_key.secret.equals(answer.keys.responder_sends.secret));
     CHECK(installed[0]->limits.rekey_after_sending == 120s);
@@ -115,7 +115,7 @@ TEST_CASE("I2: a response to the index of a session, and to no index at all, is 
     InitiatingHub hub;
     auto answer = hub.answer();
     hub.deliver(answer.bytes);
-    const ReceiverIndex session = hub.commands<dataplane::InstallSession>().at(0)->local_index;
+    const SessionId session = hub.commands<dataplane::InstallSession>().at(0)->local_id;
     store_le(answer.bytes.data() + 8, session.value);
     fix_mac1(answer.bytes, hub.engine.public_key());
     hub.deliver(answer.bytes);
@@ -129,7 +129,7 @@ TEST_CASE("I2: a response to the index of a session, and to no index at all, is 
 TEST_CASE("I2: the right response under the wrong index is dropped, even while a handshake waits") {
     InitiatingHub hub;
     hub.deliver(hub.answer().bytes);
-    const ReceiverIndex session = hub.commands<dataplane::InstallSession>().at(0)->local_index;
+    const SessionId session = hub.commands<dataplane::InstallSession>().at(0)->local_id;
     CHECK(hub.indexes.find(session)->kind == control::IndexKind::kKeypair);
     hub.advance(10s);
     hub.start();
@@ -196,19 +196,19 @@ TEST_CASE("H9: our timestamps are whitened and grow, whatever the clock does") {
 
 TEST_CASE("S1: as initiator the new session is current, the one before is previous, older ones go") {
     InitiatingHub hub;
-    std::vector<ReceiverIndex> sessions;
+    std::vector<SessionId> sessions;
     for (int i = 0; i < 4; ++i) {
         if (i > 0) {
             hub.advance(10s);
             hub.start();
         }
         hub.deliver(hub.answer().bytes);
-        sessions.push_back(hub.commands<dataplane::InstallSession>().at(0)->local_index);
+        sessions.push_back(hub.commands<dataplane::InstallSession>().at(0)->local_id);
         const auto retired = hub.commands<dataplane::RetireSession>();
         if (i < 2) CHECK(retired.empty());
         if (i >= 2) {
             REQUIRE(retired.size() == 1);
-            CHECK(retired[0]->local_index == sessions[static_cast<std::size_t>(i) - 2]);
+            CHECK(retired[0]->local_id == sessions[static_cast<std::size_t>(i) - 2]);
         }
         CHECK(hub.indexes.size() == (i == 0 ? 1 : 2));
     }
@@ -218,16 +218,16 @@ TEST_CASE("S1: as responder a new session waits, and takes over when it is confi
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
-    const ReceiverIndex first = hub.connect(peer);
+    const SessionId first = hub.connect(peer);
     hub.advance(1s);
-    const ReceiverIndex second = hub.connect(peer);
+    const SessionId second = hub.connect(peer);
     CHECK(hub.out.commands.empty());  // the first is previous now
     hub.advance(1s);
     hub.deliver(peer.initiate(7, hub.timestamp()));
     // A new `next` costs the previous one, before it is known whether it will be confirmed.
     REQUIRE(hub.commands<dataplane::RetireSession>().size() == 1);
-    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_index == first);
-    const ReceiverIndex third = hub.commands<dataplane::InstallSession>().at(0)->local_index;
+    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_id == first);
+    const SessionId third = hub.commands<dataplane::InstallSession>().at(0)->local_id;
     hub.tell(dataplane::SessionConfirmed{PeerIndex{0}, third});
     CHECK(hub.commands<dataplane::RetireSession>().empty());
     CHECK(hub.indexes.find(second).has_value());
@@ -239,11 +239,11 @@ TEST_CASE("S1c: of two unconfirmed sessions only the newest is good") {
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
     hub.deliver(peer.initiate(7, hub.timestamp()));
-    const ReceiverIndex first = hub.commands<dataplane::InstallSession>().at(0)->local_index;
+    const SessionId first = hub.commands<dataplane::InstallSession>().at(0)->local_id;
     hub.advance(1s);
     hub.deliver(peer.initiate(8, hub.timestamp()));
     REQUIRE(hub.commands<dataplane::RetireSession>().size() == 1);
-    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_index == first);
+    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_id == first);
     hub.tell(dataplane::SessionConfirmed{PeerIndex{0}, first});  // was under way when it was retired
     CHECK(hub.is_silent());
     CHECK(hub.engine.peer_status(PeerIndex{0})->latest_handshake == kLongAgo);
@@ -252,11 +252,11 @@ TEST_CASE("S1c: of two unconfirmed sessions only the newest is good") {
 TEST_CASE("S1, H12: of crossing sessions ours is sent on, the peer's and the one before are still received on") {
     InitiatingHub hub;
     hub.deliver(hub.answer().bytes);
-    const ReceiverIndex old = hub.commands<dataplane::InstallSession>().at(0)->local_index;
+    const SessionId old = hub.commands<dataplane::InstallSession>().at(0)->local_id;
     hub.advance(10s);
     hub.start();
     hub.deliver(hub.peer.initiate(7, hub.timestamp()));
-    const ReceiverIndex theirs = hub.commands<dataplane::InstallSession>().at(0)->local_index;
+    const SessionId theirs = hub.commands<dataplane::InstallSession>().at(0)->local_id;
     CHECK(hub.indexes.size() == 3);  // our pending initiation, next, current
     hub.deliver(hub.answer().bytes);
     CHECK(hub.commands<dataplane::RetireSession>().empty());
@@ -270,7 +270,7 @@ TEST_CASE("S1, H12: of crossing sessions ours is sent on, the peer's and the one
     hub.advance(1s);
     hub.deliver(hub.peer.initiate(8, hub.timestamp()));
     REQUIRE(hub.commands<dataplane::RetireSession>().size() == 1);
-    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_index == old);
+    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_id == old);
 }
 
 TEST_CASE("H12, S5: after crossing initiations the side with the smaller public key renews later") {
@@ -300,7 +300,7 @@ TEST_CASE("H12: an initiation of the peer that crosses ours does not spoil ours"
 TEST_CASE("H12: when the peer's initiation wins, ours is given up") {
     InitiatingHub hub;
     hub.deliver(hub.peer.initiate(7, hub.timestamp()));
-    const ReceiverIndex next = hub.commands<dataplane::InstallSession>().at(0)->local_index;
+    const SessionId next = hub.commands<dataplane::InstallSession>().at(0)->local_id;
     hub.tell(dataplane::SessionConfirmed{PeerIndex{0}, next});
     CHECK(hub.news<HandshakeCompleted>() == 1);
     CHECK(hub.indexes.size() == 1);
@@ -316,15 +316,15 @@ TEST_CASE("I1, I5: a thousand handshakes: a new random index each time, never mo
         hub.advance(6s);
         if (!hub.engine.peer_status(PeerIndex{0})->is_handshaking) hub.start();
         hub.deliver(hub.peer.initiate(7, hub.timestamp()));
-        seen.push_back(hub.commands<dataplane::InstallSession>().at(0)->local_index.value);
+        seen.push_back(hub.commands<dataplane::InstallSession>().at(0)->local_id.value);
         most = std::max(most, hub.indexes.size());
         hub.deliver(hub.answer().bytes);
-        seen.push_back(hub.commands<dataplane::InstallSession>().at(0)->local_index.value);
+        seen.push_back(hub.commands<dataplane::InstallSession>().at(0)->local_id.value);
         most = std::max(most, hub.indexes.size());
     }
     CHECK(most <= 4);
     // Chi-square over each of the 26 random bits: with one degree of freedom 15.1 is the one-in-ten-thousand level.
-    for (unsigned bit = ReceiverIndex::kWorkerBits; bit < 32; ++bit) {
+    for (unsigned bit = SessionId::kWorkerBits; bit < 32; ++bit) {
         double ones = 0;
         for (const std::uint32_t index : seen) ones += index >> bit & 1;
         const double half = static_cast<double>(seen.size()) / 2;
@@ -339,18 +339,18 @@ TEST_CASE("S9: a session is retired when it may not be used any more, its index 
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
-    const ReceiverIndex first = hub.connect(peer);
+    const SessionId first = hub.connect(peer);
     hub.run(60s);
-    const ReceiverIndex second = hub.connect(peer);
+    const SessionId second = hub.connect(peer);
     hub.deliver(peer.initiate(9, hub.timestamp()));  // too soon after: same moment
     hub.run(119s);
     CHECK(hub.commands<dataplane::RetireSession>().empty());
     hub.run(1s);
     REQUIRE(hub.commands<dataplane::RetireSession>().size() == 1);
-    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_index == first);
+    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_id == first);
     hub.run(60s);
     REQUIRE(hub.commands<dataplane::RetireSession>().size() == 1);
-    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_index == second);
+    CHECK(hub.commands<dataplane::RetireSession>()[0]->local_id == second);
     CHECK(hub.indexes.size() == 0);
     CHECK(hub.engine.next_deadline() == kNever);
 }

@@ -156,7 +156,7 @@ TEST_CASE("A need that a new session has met meanwhile starts nothing") {
     TimedHub hub;
     hub.put(hub.peer);
     hub.deliver(hub.peer.initiate(7, hub.timestamp()));
-    const ReceiverIndex index = hub.commands<dataplane::InstallSession>().at(0)->local_index;
+    const SessionId index = hub.commands<dataplane::InstallSession>().at(0)->local_id;
     hub.need_session();
     hub.tell(dataplane::SessionConfirmed{PeerIndex{0}, index});
     hub.need_session();

@@ -76,11 +76,11 @@ struct Hub {
     Tai64n timestamp() const { return tai64n_whitened(now.wall); }
 
     // A whole handshake that the peer starts, confirmed as the data plane would; the index we gave is returned.
-    ReceiverIndex connect(ScriptedPeer& peer, std::uint32_t index = 0, const Endpoint& from = endpoint_at(1)) {
+    SessionId connect(ScriptedPeer& peer, std::uint32_t index = 0, const Endpoint& from = endpoint_at(1)) {
         deliver(peer.initiate(0x1000 + index, timestamp()), from);
         REQUIRE(out.messages.size() == 1);
         REQUIRE(peer.consume(out.messages[0].view()).has_value());
-        const ReceiverIndex ours{parse_response(out.messages[0].view())->sender};
+        const SessionId ours{parse_response(out.messages[0].view())->sender};
         tell(dataplane::SessionConfirmed{PeerIndex{index}, ours});
         return ours;
     }

@@ -1,4 +1,5 @@
 // The bounded tables: indexes, seen initiations, limiters, deadlines, timestamps.
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -29,17 +30,33 @@ TEST_CASE("I1: indexes are random in all bits but the worker's, and unique") {
     control::IndexTable table;
     std::set<std::uint32_t> seen;
     for (std::uint32_t i = 0; i < 10'000; ++i) {
-        const ReceiverIndex index =
+        const SessionId index =
             table.allocate({control::IndexKind::kHandshake, ListenerIndex{0}, PeerIndex{i}}, i % 64, random);
         CHECK(index.worker() == i % 64);
         CHECK(seen.insert(index.value).second);
     }
     CHECK(table.size() == 10'000);
-    for (unsigned bit = ReceiverIndex::kWorkerBits; bit < 32; ++bit) {
+    for (unsigned bit = SessionId::kWorkerBits; bit < 32; ++bit) {
         double ones = 0;
         for (const std::uint32_t index : seen) ones += index >> bit & 1;
         CHECK((ones - 5000) * (ones - 5000) / 5000 * 2 < 15.1);
     }
+}
+
+TEST_CASE("No index below 256 is given out: ESP reserves these SPIs (RFC 4303 §2.1)") {
+    // 300 values: the first 100 are below 256 in all but the worker's bits.
+    class Small final : public crypto::RandomSource {
+      public:
+        void fill(MutableBytes out) override {
+            std::fill(out.begin(), out.end(), std::uint8_t{0});
+            out[calls_ < 100 ? 0 : 1] = static_cast<std::uint8_t>(calls_);
+            ++calls_;
+        }
+        unsigned calls_ = 1;
+    } random;
+    control::IndexTable table;
+    CHECK(table.allocate({}, 5, random).value >= SessionId::kLeast);
+    CHECK(random.calls_ == 101);
 }
 
 TEST_CASE("I1: an index that is in use is not given out again") {
@@ -62,8 +79,7 @@ TEST_CASE("I1: an index that is in use is not given out again") {
 TEST_CASE("I2, I3: an index is a handshake's, then a session's, then nobody's") {
     SeededRandom random(7);
     control::IndexTable table;
-    const ReceiverIndex index =
-        table.allocate({control::IndexKind::kHandshake, ListenerIndex{2}, PeerIndex{3}}, 0, random);
+    const SessionId index = table.allocate({control::IndexKind::kHandshake, ListenerIndex{2}, PeerIndex{3}}, 0, random);
     CHECK(table.find(index)->kind == control::IndexKind::kHandshake);
     CHECK(table.find(index)->listener == ListenerIndex{2});
     CHECK(table.find(index)->peer == PeerIndex{3});
