@@ -1,4 +1,5 @@
-"""Shared by every Python test: root's own view of namespace names, so that runs beside each other and the host never meet."""
+"""Shared by every Python test: root's own view of namespace names, so that runs beside each other and the host never
+meet."""
 
 import contextlib
 import os
@@ -14,7 +15,9 @@ from tests.lab.town import Town  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes minutes; runs beside the others")
-    config.addinivalue_line("markers", "losses: counts lost packets or time on cores that others use too; has a second try, which the summary names")
+    config.addinivalue_line(
+        "markers",
+        "losses: counts lost packets or time on cores that others use too; has a second try, which the summary names")
     if os.geteuid() != 0:
         raise SystemExit("these tests make network namespaces: run them as root")
     netlab.private_names()

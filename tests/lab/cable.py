@@ -1,5 +1,5 @@
-"""A guest's second network card and what is at the other end of its cable: machines on VLANs, frame by frame, so that the tags are seen as they
-are on the wire (IEEE 802.1Q) and this host's kernel needs to know nothing of them."""
+"""A guest's second network card and what is at the other end of its cable: machines on VLANs, frame by frame, so that
+the tags are seen as they are on the wire (IEEE 802.1Q) and this host's kernel needs to know nothing of them."""
 
 import os
 import socket
@@ -53,7 +53,8 @@ class Machine:
             if frame.payload[9] == 1 and frame.payload[20] == 8:
                 identifier, sequence = struct.unpack("!HH", frame.payload[24:28])
                 length = struct.unpack("!H", frame.payload[2:4])[0]
-                self._send(frame.source, ETHERTYPE_IPV4, echo_reply(destination, source, frame.payload[28:length], identifier, sequence))
+                self._send(frame.source, ETHERTYPE_IPV4,
+                           echo_reply(destination, source, frame.payload[28:length], identifier, sequence))
 
     def _take_arp(self, frame):
         operation, = struct.unpack("!H", frame.payload[6:8])
@@ -63,7 +64,8 @@ class Machine:
             self._send(frame.source, ETHERTYPE_ARP, self._arp(2, sender_mac, sender))
 
     def _arp(self, operation, mac, address):
-        return struct.pack("!HHBBH", 1, ETHERTYPE_IPV4, 6, 4, operation) + self.mac + self.address.packed + mac + address
+        head = struct.pack("!HHBBH", 1, ETHERTYPE_IPV4, 6, 4, operation)
+        return head + self.mac + self.address.packed + mac + address
 
     def _send(self, target, ethertype, payload):
         self.cable.send(Frame(target, self.mac, self.tag, ethertype, payload))
@@ -72,10 +74,12 @@ class Machine:
         """True when the answer came back, by way of `gateway`, with this payload."""
         self._send(b"\xff" * 6, ETHERTYPE_ARP, self._arp(1, bytes(6), ip_address(gateway).packed))
         netlab.wait_until(lambda: gateway in self.neighbours, timeout, f"{gateway} answers on VLAN {self.tag}")
-        self._send(self.neighbours[gateway], ETHERTYPE_IPV4, inner.echo_request(str(self.address), destination, payload))
+        self._send(self.neighbours[gateway], ETHERTYPE_IPV4,
+                   inner.echo_request(str(self.address), destination, payload))
 
         def answered():
-            return any(inner.is_echo_reply(packet) and inner.addresses(packet)[0] == destination and payload in packet for packet in self.heard)
+            return any(inner.is_echo_reply(packet) and inner.addresses(packet)[0] == destination
+                       and payload in packet for packet in self.heard)
         try:
             return netlab.wait_until(answered, timeout, "the echo's answer")
         except netlab.LabError:
@@ -102,7 +106,8 @@ class Cable:
         lab.at_end(self.close)
 
     def options(self):
-        return ["-netdev", f"dgram,id=trunk,local.type=unix,local.path={self._theirs},remote.type=unix,remote.path={self._ours}",
+        return ["-netdev",
+                f"dgram,id=trunk,local.type=unix,local.path={self._theirs},remote.type=unix,remote.path={self._ours}",
                 "-device", f"virtio-net-pci,netdev=trunk,mac={MAC},addr=0x10"]
 
     def machine(self, tag, address):

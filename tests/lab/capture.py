@@ -28,9 +28,9 @@ class Packet:
     @property
     def wireguard_type(self):
         """The message type when this is a UDP payload that begins as a WireGuard message does, else 0."""
-        if self.protocol == 17 and len(self.payload) >= 4 and 1 <= self.payload[0] <= 4 and self.payload[1:4] == b"\0\0\0":
-            return self.payload[0]
-        return 0
+        if self.protocol != 17 or len(self.payload) < 4 or self.payload[1:4] != b"\0\0\0":
+            return 0
+        return self.payload[0] if 1 <= self.payload[0] <= 4 else 0
 
 
 def parse_packet(time, frame, linktype):
@@ -62,7 +62,8 @@ def parse_packet(time, frame, linktype):
 
 
 def parse_pcap(data):
-    """The packets of a pcap file's bytes; an incomplete last record is left out, so that a file still being written can be read."""
+    """The packets of a pcap file's bytes; an incomplete last record is left out, so that a file still being written can
+    be read."""
     if len(data) < 24:
         return []
     nanoseconds = data[:4] == b"\x4d\x3c\xb2\xa1"
@@ -72,20 +73,24 @@ def parse_pcap(data):
         seconds, fraction, kept, _ = struct.unpack("<IIII", data[at:at + 16])
         if at + 16 + kept > len(data):
             break
-        packets.append(parse_packet(seconds + fraction / (1e9 if nanoseconds else 1e6), data[at + 16:at + 16 + kept], linktype))
+        packets.append(parse_packet(seconds + fraction / (1e9 if nanoseconds else 1e6), data[at + 16:at + 16 + kept],
+                                    linktype))
         at += 16 + kept
     return packets
 
 
 class Capture:
-    """tcpdump on one device of a namespace, from construction (which waits until it listens) to stop(). A context manager too. A packet is kept
-    up to `snap` bytes; tcpdump reserves as much for each, so a large one makes for a short queue."""
+    """tcpdump on one device of a namespace, from construction (which waits until it listens) to stop(). A context
+    manager too. A packet is kept up to `snap` bytes; tcpdump reserves as much for each, so a large one makes for a
+    short queue."""
 
     def __init__(self, ns, device, expression="", snap=2048):
         self.file = ns.lab.path(f"{ns.host}-{device}-{len(ns.lab.processes)}.pcap")
-        self._process = ns.start("tcpdump", "-Z", "root", "-i", device, "-n", "-U", "--immediate-mode", "-B", "32768", "-s", snap, "-w", self.file,
-                                 *([expression] if expression else []), name=f"{ns.host}-{device}-tcpdump")
-        netlab.wait_until(lambda: "listening on" in self._process.output() or not self._process.running(), 10, "tcpdump listens", every=0.01)
+        self._process = ns.start("tcpdump", "-Z", "root", "-i", device, "-n", "-U", "--immediate-mode", "-B", "32768",
+                                 "-s", snap, "-w", self.file, *([expression] if expression else []),
+                                 name=f"{ns.host}-{device}-tcpdump")
+        netlab.wait_until(lambda: "listening on" in self._process.output() or not self._process.running(), 10,
+                          "tcpdump listens", every=0.01)
         if not self._process.running():
             raise netlab.LabError(self._process.output())
 
@@ -110,7 +115,8 @@ class Capture:
         self._process.wait()
 
     def stop(self):
-        """Ends the recording; LabError when the kernel could not keep up, for then nothing is proved. Returns the packets."""
+        """Ends the recording; LabError when the kernel could not keep up, for then nothing is proved. Returns the
+        packets."""
         self.kill()
         report = self._process.output()
         lost = [line for line in report.splitlines() if "dropped by kernel" in line]

@@ -14,17 +14,20 @@ from .warren import ROOT
 # The firmware and its variables; with Secure Boot the variables have enrolled the certificate that SIGNED names.
 FIRMWARE = {False: ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
             True: ("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd")}
-SIGNED = ("--secure-boot-key", f"{ROOT}/build/image/snakeoil.key", "--secure-boot-certificate", "/usr/share/ovmf/PkKek-1-snakeoil.pem")  # for image/build
+# Options for image/build.
+SIGNED = ("--secure-boot-key", f"{ROOT}/build/image/snakeoil.key",
+          "--secure-boot-certificate", "/usr/share/ovmf/PkKek-1-snakeoil.pem")
 CONTROL = re.compile(r"\x1b\[[0-9;?=]*[a-zA-Z]|\r")
 
 
 class Guest:
-    """A machine with a fresh disk on top of `image`, its uplink on device `tap` of namespace `ns`. `seed`: a directory for the seed disk; `drives`: more disks;
-    `credential`: a directory for the credential warren.seed, which the machine finds in its firmware's tables; `secure_boot`: it starts signed
-    programs only; `trunk`: a cable.Cable, whose card is cable.DEVICE in the guest; `parts`: (disk, network card) as QEMU calls them; `options`: more of QEMU's."""
+    """A machine with a fresh disk on top of `image`, its uplink on device `tap` of namespace `ns`. `seed`: a directory
+    for the seed disk; `drives`: more disks; `credential`: a directory for the credential warren.seed, which the machine
+    finds in its firmware's tables; `secure_boot`: it starts signed programs only; `trunk`: a cable.Cable, whose card is
+    cable.DEVICE in the guest; `parts`: (disk, network card) as QEMU calls them; `options`: more of QEMU's."""
 
-    def __init__(self, lab, ns, image, tap, seed=None, name="guest", disk_size="2G", drives=(), credential=None, secure_boot=False, trunk=None,
-                 memory=768, parts=("virtio-blk-pci", "virtio-net-pci"), options=()):
+    def __init__(self, lab, ns, image, tap, seed=None, name="guest", disk_size="2G", drives=(), credential=None,
+                 secure_boot=False, trunk=None, memory=768, parts=("virtio-blk-pci", "virtio-net-pci"), options=()):
         self.lab, self.ns, self.name, self.memory, self.parts = lab, ns, name, memory, parts
         self.options = [*options, *(trunk.options() if trunk else [])]
         self.console_path, self._socket_path = lab.path(f"{name}.console"), lab.path(f"{name}.sock")
@@ -40,22 +43,28 @@ class Guest:
         self.tap = tap
 
     def start(self, log=None):
-        """Power on; also after stop(). The console begins anew. `log`: a powercut.Log of what is written to the disk from now on."""
+        """Power on; also after stop(). The console begins anew. `log`: a powercut.Log of what is written to the disk
+        from now on."""
         self._seen, self._socket = 0, socket.socket(socket.AF_UNIX)
         for path in (self._socket_path, self.console_path):
             if os.path.exists(path):
                 os.remove(path)
-        command = ["nice", "qemu-system-x86_64", "-machine", "q35,smm=on", "-accel", "tcg", "-cpu", "max", "-m", str(self.memory), "-smp", "1", "-display", "none",
-                   "-monitor", "none", "-device", "virtio-rng-pci", "-device", "i6300esb",
-                   "-chardev", f"socket,id=console,path={self._socket_path},server=on,wait=on", "-serial", "chardev:console",
-                   "-drive", f"if=pflash,format=raw,readonly=on,file={self.firmware}", "-drive", f"if=pflash,format=raw,file={self.variables}",
-                   "-netdev", f"tap,id=uplink,ifname={self.tap},script=no,downscript=no", "-device", f"{self.parts[1]},netdev=uplink", *self.options]
+        command = ["nice", "qemu-system-x86_64", "-machine", "q35,smm=on", "-accel", "tcg", "-cpu", "max",
+                   "-m", str(self.memory), "-smp", "1", "-display", "none", "-monitor", "none",
+                   "-device", "virtio-rng-pci", "-device", "i6300esb",
+                   "-chardev", f"socket,id=console,path={self._socket_path},server=on,wait=on",
+                   "-serial", "chardev:console",
+                   "-drive", f"if=pflash,format=raw,readonly=on,file={self.firmware}",
+                   "-drive", f"if=pflash,format=raw,file={self.variables}",
+                   "-netdev", f"tap,id=uplink,ifname={self.tap},script=no,downscript=no",
+                   "-device", f"{self.parts[1]},netdev=uplink", *self.options]
         if self.credential:
             command += ["-smbios", f"type=11,path={self.credential}"]
         if log:
             command += log.options(self.disk)
         else:
-            command += ["-drive", f"if=none,id=disk,cache=unsafe,format=qcow2,file={self.disk}", "-device", f"{self.parts[0]},drive=disk,serial=disk"]
+            command += ["-drive", f"if=none,id=disk,cache=unsafe,format=qcow2,file={self.disk}",
+                        "-device", f"{self.parts[0]},drive=disk,serial=disk"]
         for drive in self.drives:
             command += ["-drive", f"if=virtio,cache=unsafe,format=raw,file={drive}"]
         self.process = self.ns.start(*command, name=self.name)
@@ -143,7 +152,8 @@ def make_disk(path, label, directory, megabytes):
 
 
 def make_credential(lab, directory, name):
-    """A file with the string of SMBIOS type 11 that systemd takes for the credential warren.seed (systemd.system-credentials(7))."""
+    """A file with the string of SMBIOS type 11 that systemd takes for the credential warren.seed
+    (systemd.system-credentials(7))."""
     packed = subprocess.run(["tar", "-C", directory, "-cz", "."], check=True, capture_output=True).stdout
     path = lab.path(f"{name}-credential")
     with open(path, "w") as out:

@@ -24,10 +24,11 @@ def ip(source, destination, protocol, payload, *, tos=0, ttl=64, total=None, ver
     source, destination = ip_address(source), ip_address(destination)
     if source.version == 6:
         length = len(payload) if total is None else total
-        return struct.pack("!IHBB", (6 if version is None else version) << 28 | tos << 20, length, protocol, ttl) + source.packed + destination.packed + payload
+        first = (6 if version is None else version) << 28 | tos << 20
+        return struct.pack("!IHBB", first, length, protocol, ttl) + source.packed + destination.packed + payload
     total = 20 + len(payload) if total is None else total
-    head = struct.pack("!BBHHHBBH4s4s", (4 if version is None else version) << 4 | ihl, tos, total, 0, flags, ttl, protocol, 0, source.packed,
-                       destination.packed)
+    head = struct.pack("!BBHHHBBH4s4s", (4 if version is None else version) << 4 | ihl, tos, total, 0, flags, ttl,
+                       protocol, 0, source.packed, destination.packed)
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 
@@ -53,4 +54,6 @@ def addresses(packet):
 
 
 def is_echo_reply(packet):
-    return packet[0] >> 4 == 4 and packet[9] == 1 and packet[20] == 0 or packet[0] >> 4 == 6 and packet[6] == 58 and packet[40] == 129
+    if packet[0] >> 4 == 4:
+        return packet[9] == 1 and packet[20] == 0
+    return packet[0] >> 4 == 6 and packet[6] == 58 and packet[40] == 129

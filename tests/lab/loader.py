@@ -13,5 +13,6 @@ def order(version):
 
 def chosen(names):
     """The program that is started next: of those with tries left the newest version, then the greatest name."""
-    found = [(m["tries"] is None or int(m["tries"]) > 0, order(m["version"]), m[0]) for m in map(PROGRAM.fullmatch, names) if m]
+    found = [(m["tries"] is None or int(m["tries"]) > 0, order(m["version"]), m[0])
+             for m in map(PROGRAM.fullmatch, names) if m]
     return max(found)[2]

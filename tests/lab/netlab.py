@@ -38,7 +38,8 @@ def _check(result, what):
 
 
 def wait_until(predicate, timeout=10.0, what="", every=0.02):
-    """Polls until `predicate()` is true and returns its value; LabError after `timeout` seconds. The only way a test waits."""
+    """Polls until `predicate()` is true and returns its value; LabError after `timeout` seconds. The only way a test
+    waits."""
     deadline = time.monotonic() + timeout
     while True:
         value = predicate()
@@ -50,20 +51,22 @@ def wait_until(predicate, timeout=10.0, what="", every=0.02):
 
 
 def private_names():
-    """Gives this process, and what it starts, its own /run/netns and /run/wireguard: names then cannot clash with the host's, and all of them
-    vanish with the last process. Call it once, early, while single-threaded."""
+    """Gives this process, and what it starts, its own /run/netns and /run/wireguard: names then cannot clash with the
+    host's, and all of them vanish with the last process. Call it once, early, while single-threaded."""
     for directory in (NETNS_DIR, "/run/wireguard"):
         os.makedirs(directory, mode=0o755, exist_ok=True)
     _check(_libc.unshare(CLONE_NEWNS), "unshare")
     _check(_libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "making mounts private")
     for directory in (NETNS_DIR, "/run/wireguard"):
-        _check(_libc.mount(b"tmpfs", directory.encode(), b"tmpfs", ctypes.c_ulong(0), b"mode=0755"), f"tmpfs on {directory}")
+        _check(_libc.mount(b"tmpfs", directory.encode(), b"tmpfs", ctypes.c_ulong(0), b"mode=0755"),
+               f"tmpfs on {directory}")
 
 
 def run(*command, check=True, timeout=60, text=True, **more):
-    """Runs a command to its end and returns the CompletedProcess; LabError with its output when it fails and `check`."""
-    done = subprocess.run(command, stdin=more.pop("stdin", None if "input" in more else subprocess.DEVNULL), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=text, timeout=timeout, **more)
+    """Runs a command to its end and returns the CompletedProcess; LabError with its output when it fails and
+    `check`."""
+    done = subprocess.run(command, stdin=more.pop("stdin", None if "input" in more else subprocess.DEVNULL),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=text, timeout=timeout, **more)
     if check and done.returncode != 0:
         raise LabError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done
@@ -75,8 +78,8 @@ class Process:
     def __init__(self, name, command, log, env=None, pass_fds=(), cwd=None):
         self.name, self.log = name, log
         with open(log, "ab") as out:
-            self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, pass_fds=pass_fds, cwd=cwd,
-                                          env={**os.environ, **(env or {})}, start_new_session=True)
+            self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, pass_fds=pass_fds,
+                                          cwd=cwd, env={**os.environ, **(env or {})}, start_new_session=True)
 
     @property
     def pid(self):
@@ -114,7 +117,8 @@ class Process:
 
 
 class Namespace:
-    """A network namespace. `host` is the short name, `name` what `ip netns` shows. Made by Lab.namespace, or by somebody else (`adopt`)."""
+    """A network namespace. `host` is the short name, `name` what `ip netns` shows. Made by Lab.namespace, or by
+    somebody else (`adopt`)."""
 
     def __init__(self, lab, host, name):
         self.lab, self.host, self.name = lab, host, name
@@ -135,7 +139,8 @@ class Namespace:
 
     def start(self, *command, name=None, **more):
         """Starts a program in here; the lab ends it. Returns the Process."""
-        return self.lab.start(self.command(*command), name or f"{self.host}-{os.path.basename(str(command[0]))}", **more)
+        return self.lab.start(self.command(*command), name or f"{self.host}-{os.path.basename(str(command[0]))}",
+                              **more)
 
     def inside(self, function, *arguments):
         """Calls function(*arguments) in a thread that is in this namespace, and returns or raises what it does."""
@@ -182,7 +187,8 @@ class Namespace:
 
     def set_offloads(self, device, state):
         """Segmentation offloads on or off, so that a capture shows packets as a wire would."""
-        self.run("ethtool", "-K", device, *itertools.chain.from_iterable((what, state) for what in ("gso", "gro", "tso", "tx-udp-segmentation")),
+        self.run("ethtool", "-K", device,
+                 *itertools.chain.from_iterable((what, state) for what in ("gso", "gro", "tso", "tx-udp-segmentation")),
                  check=False)
 
 
@@ -242,14 +248,16 @@ class Lab:
 
     def wire(self, left, left_device, left_addresses, right, right_device, right_addresses, mtu=1500):
         """A veth pair between two namespaces; addresses are one string or a list. Both ends are up afterwards."""
-        run("ip", "link", "add", "name", left_device, "netns", left.name, "mtu", str(mtu), "type", "veth", "peer", "name", right_device, "netns", right.name,
-            "mtu", str(mtu))
+        run("ip", "link", "add", "name", left_device, "netns", left.name, "mtu", str(mtu), "type", "veth", "peer",
+            "name", right_device, "netns", right.name, "mtu", str(mtu))
         for ns, device, addresses in ((left, left_device, left_addresses), (right, right_device, right_addresses)):
             addresses = [addresses] if isinstance(addresses, str) else addresses
-            ns.ip(*[f"addr add {address} dev {device}{' nodad' if ':' in address else ''}" for address in addresses], f"link set dev {device} up")
+            ns.ip(*[f"addr add {address} dev {device}{' nodad' if ':' in address else ''}" for address in addresses],
+                  f"link set dev {device} up")
 
     def bridge(self, ns, device, addresses=()):
-        ns.ip(f"link add name {device} type bridge", *[f"addr add {address} dev {device}" for address in addresses], f"link set dev {device} up")
+        ns.ip(f"link add name {device} type bridge", *[f"addr add {address} dev {device}" for address in addresses],
+              f"link set dev {device} up")
 
     def start(self, command, name, **more):
         process = Process(name, [str(word) for word in command], self.path(f"{name}.{len(self.processes)}.log"), **more)
@@ -263,7 +271,8 @@ class Lab:
                 print(f"--- {process.name} (pid {process.pid}), last lines ---\n{text}", file=sys.stderr)
 
     def close(self):
-        """Ends what it started and removes what it made. Every step is tried, whatever the one before did; the first failure is raised at the end."""
+        """Ends what it started and removes what it made. Every step is tried, whatever the one before did; the first
+        failure is raised at the end."""
         failures = []
 
         def attempt(step, *arguments):
@@ -303,7 +312,8 @@ def remove_namespace(name):
 
 
 def baseline():
-    """What is on this machine, seen from here: named namespaces, devices, processes other than this one. Compare before and after."""
+    """What is on this machine, seen from here: named namespaces, devices, processes other than this one. Compare before
+    and after."""
     processes = set()
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -323,5 +333,6 @@ def leaks(before, ours=("wlab-", "warren")):
     found = [f"namespace {name}" for name in now["namespaces"] - before["namespaces"] if name.startswith(tuple(ours))]
     found += [f"device {name}" for name in now["devices"] - before["devices"]]
     marks = (*ours, "stackd", "vpnd", "wireguard-go")
-    found += [f"process {pid}: {command}" for pid, command in now["processes"] - before["processes"] if any(mark in command for mark in marks)]
+    found += [f"process {pid}: {command}"
+              for pid, command in now["processes"] - before["processes"] if any(mark in command for mark in marks)]
     return found

@@ -75,8 +75,10 @@ class Page:
         with self.tls() as sock:
             return ":".join(f"{byte:02X}" for byte in hashlib.sha256(sock.getpeercert(True)).digest())
 
-    def ask(self, path, method="GET", cookie=None, token=None, body=None, host=None, origin=None, headers=None, sock=None):
-        """One request on a connection of its own (or on `sock`, which stays open). `origin` "" leaves the header out of a write."""
+    def ask(self, path, method="GET", cookie=None, token=None, body=None, host=None, origin=None, headers=None,
+            sock=None):
+        """One request on a connection of its own (or on `sock`, which stays open). `origin` "" leaves the header out of
+        a write."""
         sent = {"Host": host or self.address, **(headers or {})}
         if cookie:
             sent["Cookie"] = f"{COOKIE}={cookie}"

@@ -1,8 +1,9 @@
 """What a power cut leaves of a disk, at any moment of what a machine wrote to it.
 
-QEMU's blklogwrites records every write and flush that the guest's disk completed, in their order (the form is dm-log-writes': one sector about each, then its
-data). A disk keeps what it completed before the last flush that it completed. What came after lies in its cache, of which a cut leaves any part: here each of these
-writes is lost, kept, or kept in some of its sectors, as a generator of random numbers with a known seed says.
+QEMU's blklogwrites records every write and flush that the guest's disk completed, in their order (the form is
+dm-log-writes': one sector about each, then its data). A disk keeps what it completed before the last flush that it
+completed. What came after lies in its cache, of which a cut leaves any part: here each of these writes is lost, kept,
+or kept in some of its sectors, as a generator of random numbers with a known seed says.
 """
 
 import json
@@ -35,8 +36,9 @@ class Log:
             pass
 
     def options(self, disk):
-        """For a QEMU whose virtio disk is the qcow2 `disk`. Without discards: what they leave is the disk's to say. Without merging: the filter adds two segments
-        to each request, and fails those that have as many as the host takes."""
+        """For a QEMU whose virtio disk is the qcow2 `disk`. Without discards: what they leave is the disk's to say.
+        Without merging: the filter adds two segments to each request, and fails those that have as many as the host
+        takes."""
         return ["-blockdev", f"driver=qcow2,node-name=disk,cache.no-flush=on,file.driver=file,file.filename={disk}",
                 "-blockdev", f"driver=file,node-name=log,cache.no-flush=on,filename={self.path}",
                 "-blockdev", "driver=blklogwrites,node-name=logged,file=disk,log=log",
@@ -63,7 +65,8 @@ class Log:
 
 
 class Cuts:
-    """The disk that was `before` (a raw file) after cuts at later and later moments; `durable` is a path for its own use."""
+    """The disk that was `before` (a raw file) after cuts at later and later moments; `durable` is a path for its own
+    use."""
 
     def __init__(self, before, durable, log, seed=1):
         netlab.run("cp", "--sparse=always", before, durable)
@@ -75,14 +78,16 @@ class Cuts:
         return sum(write.place + write.size <= moment for write in self.writes)
 
     def leave(self, index, path):
-        """Makes at `path` what a cut after `index` of the writes leaves; returns how many of them the disk's cache still had."""
+        """Makes at `path` what a cut after `index` of the writes leaves; returns how many of them the disk's cache
+        still had."""
         flushed = max((i for i in range(index) if self.writes[i].size == 0), default=0)
         assert flushed >= self._done, "cuts go forward only"
         self._apply(self.durable, [(write, True) for write in self.writes[self._done:flushed]])
         self._done = flushed
         netlab.run("cp", "--sparse=always", self.durable, path)
         cached = [write for write in self.writes[flushed:index] if write.size]
-        self._apply(path, [(write, fate == "kept") for write in cached if (fate := self._random.choice(["lost", "kept", "torn"])) != "lost"])
+        self._apply(path, [(write, fate == "kept")
+                           for write in cached if (fate := self._random.choice(["lost", "kept", "torn"])) != "lost"])
         return len(cached)
 
     def _apply(self, path, writes):
@@ -103,6 +108,7 @@ def partitions(disk):
 
 def extract(disk, name, path):
     offset, size = partitions(disk)[name]
-    netlab.run("dd", f"if={disk}", f"of={path}", "bs=1M", "iflag=skip_bytes,count_bytes", f"skip={offset}", f"count={size}", "conv=sparse", "status=none")
+    netlab.run("dd", f"if={disk}", f"of={path}", "bs=1M", "iflag=skip_bytes,count_bytes", f"skip={offset}",
+               f"count={size}", "conv=sparse", "status=none")
     os.truncate(path, size)  # which ends at its last byte that is not zero
     return path

@@ -1,5 +1,6 @@
-"""A WireGuard peer with every screw in reach: written from the formulas of the WireGuard whitepaper (sections 5.4.1 to 5.4.7), as an
-oracle that shares no code with Warren, and able to misbehave. Every field of every message can be overridden.
+"""A WireGuard peer with every screw in reach: written from the formulas of the WireGuard whitepaper (sections 5.4.1 to
+5.4.7), as an oracle that shares no code with Warren, and able to misbehave. Every field of every message can be
+overridden.
 
     peer = RawPeer(private, server_public, sock, ("198.51.100.1", 51820))
     session = peer.handshake()
@@ -55,7 +56,8 @@ def dh(private, public):
 
 
 def public_of(private):
-    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    key = X25519PrivateKey.from_private_bytes(private).public_key()
+    return key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
 
 def seal(key, counter, plain, associated=b""):
@@ -185,7 +187,7 @@ class RawPeer:
         self.cookie = None  # the last one received, used for mac2 when set
         self._next_handshake = 0.0
 
-    # --- messages -------------------------------------------------------------------------------------------------------------
+    # --- messages -----------------------------------------------------------------------------------------------------
 
     def _finish(self, body, mac1=None, mac2=None):
         """Appends both MACs: mac1 keyed by whom we talk to, mac2 by the cookie (zero without)."""
@@ -194,10 +196,10 @@ class RawPeer:
             mac2 = mac(self.cookie, body + mac1) if self.cookie else bytes(16)
         return body + mac1 + mac2
 
-    def initiation(self, *, index=None, timestamp=None, ephemeral=None, ephemeral_public=None, static_private=None, static_public=None,
-                   head=b"\1\0\0\0", mac1=None, mac2=None):
-        """First message. `ephemeral` is a private key; `ephemeral_public` overrides what is sent for it (a low-order point, say), and
-        `static_private`/`static_public` claim another identity."""
+    def initiation(self, *, index=None, timestamp=None, ephemeral=None, ephemeral_public=None, static_private=None,
+                   static_public=None, head=b"\1\0\0\0", mac1=None, mac2=None):
+        """First message. `ephemeral` is a private key; `ephemeral_public` overrides what is sent for it (a low-order
+        point, say), and `static_private`/`static_public` claim another identity."""
         index = random_index() if index is None else index
         ephemeral = ephemeral or os.urandom(32)
         ephemeral_public = ephemeral_public or public_of(ephemeral)
@@ -251,22 +253,27 @@ class RawPeer:
         timestamp = open_(key, 0, sealed_time, digest)
         return Initiation(sender, ephemeral, static, timestamp, chain, hash_(digest + sealed_time))
 
-    def response(self, initiation, *, index=None, receiver=None, psk=None, head=b"\2\0\0\0", mac1=None, mac2=None, empty=b"", ephemeral_public=None):
+    def response(self, initiation, *, index=None, receiver=None, psk=None, head=b"\2\0\0\0", mac1=None, mac2=None,
+                 empty=b"", ephemeral_public=None):
         """(Sent, Session): the second message, and the session it makes."""
         index = random_index() if index is None else index
         ephemeral = os.urandom(32)
         public = ephemeral_public or public_of(ephemeral)
-        ee, se = (ZERO, ZERO) if ephemeral_public else (dh(ephemeral, initiation.ephemeral), dh(ephemeral, initiation.static))
+        ee, se = ZERO, ZERO
+        if not ephemeral_public:
+            ee, se = dh(ephemeral, initiation.ephemeral), dh(ephemeral, initiation.static)
         chain, digest = kdf(1, initiation.chain, public), hash_(initiation.digest + public)  # e
         chain = kdf(1, kdf(1, chain, ee), se)  # ee, se
         chain, mixed, key = kdf(3, chain, self.psk if psk is None else psk)  # psk
         digest = hash_(digest + mixed)
-        body = head + struct.pack("<II", index, initiation.sender if receiver is None else receiver) + public + seal(key, 0, empty, digest)
+        receiver = initiation.sender if receiver is None else receiver
+        body = head + struct.pack("<II", index, receiver) + public + seal(key, 0, empty, digest)
         receive_key, send_key = kdf(2, chain, b"")
         return Sent(self._finish(body, mac1, mac2), index), Session(send_key, receive_key, index, initiation.sender)
 
     def consume_cookie_reply(self, message, mac1):
-        """Opens a cookie reply to the message with this mac1 and keeps the cookie; ValueError when it is not authentic."""
+        """Opens a cookie reply to the message with this mac1 and keeps the cookie; ValueError when it is not
+        authentic."""
         if len(message) != SIZES[COOKIE_REPLY] or message[:4] != b"\3\0\0\0":
             raise ValueError("no cookie reply")
         key = hash_(LABEL_COOKIE + self.remote_public)
@@ -277,7 +284,7 @@ class RawPeer:
         if mac(hash_(LABEL_MAC1 + self.public), message[:-32]) != message[-32:-16]:
             raise ValueError("wrong mac1")
 
-    # --- the wire ---------------------------------------------------------------------------------------------------------------
+    # --- the wire -----------------------------------------------------------------------------------------------------
 
     def send(self, message, to=None):
         self.sock.sendto(message, to or self.remote)
@@ -305,9 +312,10 @@ class RawPeer:
         return messages
 
     def handshake(self, timeout=2.0, **fields):
-        """Initiates and returns the session; ValueError without an answer. A cookie reply to this initiation is obeyed once, one to an
-        earlier initiation that comes late is passed over: its cookie is sealed to another mac1. The responder uses the session
-        only after we sent on it: see `confirm`. Keeps the 20 ms that a responder wants between two initiations of one peer."""
+        """Initiates and returns the session; ValueError without an answer. A cookie reply to this initiation is obeyed
+        once, one to an earlier initiation that comes late is passed over: its cookie is sealed to another mac1. The
+        responder uses the session only after we sent on it: see `confirm`. Keeps the 20 ms that a responder wants
+        between two initiations of one peer."""
         for _ in range(2):
             time.sleep(max(0.0, self._next_handshake - time.monotonic()))
             self._next_handshake = time.monotonic() + 0.05

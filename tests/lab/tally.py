@@ -1,4 +1,5 @@
-"""Adds up the results of ctest and pytest (JUnit files) and prints 'N passed, N failed, N skipped'. Exit 1 when any failed."""
+"""Adds up the results of ctest and pytest (JUnit files) and prints 'N passed, N failed, N skipped'. Exit 1 when any
+failed."""
 
 import os
 import re

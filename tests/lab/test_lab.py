@@ -11,7 +11,8 @@ from tests.lab.capture import Capture
 
 XCHACHA_KEY = bytes(range(32))
 XCHACHA_NONCE = bytes.fromhex("000000090000004a0000000031415927")
-XCHACHA_SUBKEY = bytes.fromhex("82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc")  # draft-irtf-cfrg-xchacha-03 section 2.2.1
+# draft-irtf-cfrg-xchacha-03 section 2.2.1
+XCHACHA_SUBKEY = bytes.fromhex("82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc")
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +28,13 @@ class Ends:
 
     def __init__(self, lab, psk=""):
         self.far, self.near = lab.namespace("far"), lab.namespace("near")
-        lab.wire(self.far, "up0", ["198.51.100.1/24", "2001:db8::1/64"], self.near, "up0", ["198.51.100.2/24", "2001:db8::2/64"])
+        lab.wire(self.far, "up0", ["198.51.100.1/24", "2001:db8::1/64"], self.near, "up0",
+                 ["198.51.100.2/24", "2001:db8::2/64"])
         self.far_key, self.near_key = wireguard_go.new_key(), wireguard_go.new_key()
         self.client = wireguard_go.Client(
             self.far, "wlab-far", self.far_key, ["10.0.0.1/24"], listen_port=51820,
-            peers=[wireguard_go.Peer(self.near_key.public, ["10.0.0.2/32"], endpoint="198.51.100.2:4000", psk=psk)]).start()
+            peers=[wireguard_go.Peer(self.near_key.public, ["10.0.0.2/32"], endpoint="198.51.100.2:4000",
+                                     psk=psk)]).start()
         self.sock = self.near.socket()
         self.sock.bind(("198.51.100.2", 4000))
         self.peer = rawpeer.RawPeer(self.near_key.private, self.far_key.public, self.sock, ("198.51.100.1", 51820), psk)
@@ -80,14 +83,16 @@ def test_a_session_takes_a_counter_once_and_only_its_own_key(ends):
     assert echo(ends.peer, session, counter=9, receiver=session.remote_index ^ 1) is None
 
 
-@pytest.mark.parametrize("fields", [{"mac1": bytes(16)}, {"static_private": os.urandom(32)}, {"timestamp": bytes(12)}, {"head": b"\1\0\0\1"}])
+@pytest.mark.parametrize("fields", [{"mac1": bytes(16)}, {"static_private": os.urandom(32)}, {"timestamp": bytes(12)},
+                                    {"head": b"\1\0\0\1"}])
 def test_a_wrong_initiation_gets_no_answer(ends, fields):
     with pytest.raises(ValueError):
         ends.peer.handshake(timeout=0.3, **fields)
 
 
 def test_another_psk_makes_no_session(ends):
-    stranger = rawpeer.RawPeer(ends.near_key.private, ends.far_key.public, ends.sock, ends.peer.remote, wireguard_go.new_psk())
+    stranger = rawpeer.RawPeer(ends.near_key.private, ends.far_key.public, ends.sock, ends.peer.remote,
+                               wireguard_go.new_psk())
     with pytest.raises(ValueError):
         stranger.handshake(timeout=0.3)
 
@@ -116,14 +121,16 @@ def test_a_capture_sees_what_was_sent_and_nothing_else(ends):
         ends.peer.send(ends.peer.initiation(mac1=bytes(16)).message)
         ends.peer.send(b"junk")
         netlab.wait_until(lambda: len(capture.packets()) >= 2, 5)
-    assert [(packet.wireguard_type, packet.source, packet.source_port, len(packet.payload)) for packet in capture.packets()] == [
-        (1, "198.51.100.2", 4000, 148), (0, "198.51.100.2", 4000, 4)]
+    assert [(packet.wireguard_type, packet.source, packet.source_port, len(packet.payload))
+            for packet in capture.packets()] == [
+                (1, "198.51.100.2", 4000, 148), (0, "198.51.100.2", 4000, 4)]
 
 
 def test_an_outer_ipv6_address_works_too(ends):
     with ends.near.socket(socket.AF_INET6) as sock:
         sock.bind(("2001:db8::2", 4006))
-        peer = rawpeer.RawPeer(ends.near_key.private, ends.far_key.public, sock, ("2001:db8::1", 51820), rawpeer.base64.b64encode(ends.peer.psk))
+        peer = rawpeer.RawPeer(ends.near_key.private, ends.far_key.public, sock, ("2001:db8::1", 51820),
+                               rawpeer.base64.b64encode(ends.peer.psk))
         session = peer.handshake()
         assert inner.is_echo_reply(echo(peer, session))
         assert ends.client.show()[ends.near_key.public].endpoint == "[2001:db8::2]:4006"

@@ -1,5 +1,5 @@
-"""A disk with what a test needs inside a guest and the firmware does not have: Python, this project's tests and bench, and programs with
-their libraries. `MOUNT` makes it usable there."""
+"""A disk with what a test needs inside a guest and the firmware does not have: Python, this project's tests and bench,
+and programs with their libraries. `MOUNT` makes it usable there."""
 
 import os
 import re
@@ -13,7 +13,8 @@ LIBRARY = "/usr/lib/python3.11"
 HERE = "/run/tools"
 MOUNT = (f"mkdir -p {HERE} && mount /dev/disk/by-label/TOOLS {HERE} && cd {HERE} && "
          f"export PYTHONHOME={HERE}/usr PYTHONDONTWRITEBYTECODE=1 LD_LIBRARY_PATH={HERE}/lib PATH=$PATH:{HERE}/bin")
-C_LIBRARY = re.compile(r"/(libc|libm|ld-linux-x86-64|libgcc_s|libpthread|librt|libdl)\.so")  # the guest's own: a Debian 12 as we are
+# The guest's own: a Debian 12 as we are.
+C_LIBRARY = re.compile(r"/(libc|libm|ld-linux-x86-64|libgcc_s|libpthread|librt|libdl)\.so")
 
 
 def _libraries(program):
@@ -25,7 +26,8 @@ def pack(lab, programs=(), files=None, megabytes=160):
     tree = lab.path("tools")
     os.makedirs(f"{tree}/bin")
     os.makedirs(f"{tree}/lib")
-    skip = shutil.ignore_patterns("__pycache__", "test", "tests", "idlelib", "lib2to3", "ensurepip", "pydoc_data", "tkinter", "config-*", "*.a", "turtle*")
+    skip = shutil.ignore_patterns("__pycache__", "test", "tests", "idlelib", "lib2to3", "ensurepip", "pydoc_data",
+                                  "tkinter", "config-*", "*.a", "turtle*")
     shutil.copytree(LIBRARY, f"{tree}{LIBRARY}", symlinks=True, ignore=skip)
     for part in ("tests/lab", "bench"):
         shutil.copytree(f"{ROOT}/{part}", f"{tree}/{part}", ignore=shutil.ignore_patterns("__pycache__", "*.cc", "*.h"))

@@ -1,7 +1,7 @@
 """The usual scenery of the tests against a real Warren.
 
     hub (Warren)  up0 198.51.100.1, .2, 2001:db8:100::1 ──┐
-                  up1 192.0.2.1, 2001:db8:200::1 ─────────┤ internet ├── one link for each place: 100.64.N.2, 2001:db8:1:N::2
+                  up1 192.0.2.1, 2001:db8:200::1 ─────────┤ internet ├── each place: 100.64.N.2, 2001:db8:1:N::2
 """
 
 import contextlib
@@ -70,34 +70,42 @@ class Town:
         for ns in (self.hub, self.internet):
             for scope in ("all", "default"):
                 ns.sysctl(f"net.ipv4.conf.{scope}.rp_filter", 0)
-        lab.wire(self.hub, "up0", [f"{HUB4}/24", f"{HUB4_SECOND}/24", f"{HUB6}/64"], self.internet, "hub0", ["198.51.100.254/24", "2001:db8:100::fe/64"])
-        lab.wire(self.hub, "up1", [f"{OTHER4}/24", f"{OTHER6}/64"], self.internet, "hub1", ["192.0.2.254/24", "2001:db8:200::fe/64"])
+        lab.wire(self.hub, "up0", [f"{HUB4}/24", f"{HUB4_SECOND}/24", f"{HUB6}/64"], self.internet, "hub0",
+                 ["198.51.100.254/24", "2001:db8:100::fe/64"])
+        lab.wire(self.hub, "up1", [f"{OTHER4}/24", f"{OTHER6}/64"], self.internet, "hub1",
+                 ["192.0.2.254/24", "2001:db8:200::fe/64"])
         self.hub.ip("route add default via 198.51.100.254", "route add ::/0 via 2001:db8:100::fe")
         self.warren = warren.Warren(lab, self.hub, name=name, listen_port=PORT, workers=workers)
 
-    # --- people ---------------------------------------------------------------------------------------------------------------
+    # --- people -------------------------------------------------------------------------------------------------------
 
     def place(self, host, mtu=1500):
         number = next(self._numbers)
         ns = self.lab.namespace(f"{host}-{number}")
         device, v4, v6 = f"place{number}", f"100.64.{number}", f"2001:db8:1:{number:x}:"
-        self.lab.wire(self.internet, device, [f"{v4}.1/24", f"{v6}:1/64"], ns, "wan0", [f"{v4}.2/24", f"{v6}:2/64"], mtu=mtu)
+        self.lab.wire(self.internet, device, [f"{v4}.1/24", f"{v6}:1/64"], ns, "wan0", [f"{v4}.2/24", f"{v6}:2/64"],
+                      mtu=mtu)
         ns.ip(f"route add default via {v4}.1", f"route add ::/0 via {v6}:1")
         return Place(ns, number, f"{v4}.2", f"{v6}:2", device)
 
-    def office(self, host, addresses=("10.0.0.2/32", "fd00:42::2/128"), networks=(), hub=HUB4, hub_key=None, port=PORT, place=None, start=True,
-               peer=None, mtu=1420, listen_port=0, keepalive=0, psk="", reach=("10.0.0.0/16", "fd00:42::/64"), **more):
-        """A stock client at a place of its own. `peer` are more fields for Warren's config; `hub` "" means that Warren has to call."""
+    def office(self, host, addresses=("10.0.0.2/32", "fd00:42::2/128"), networks=(), hub=HUB4, hub_key=None, port=PORT,
+               place=None, start=True, peer=None, mtu=1420, listen_port=0, keepalive=0, psk="",
+               reach=("10.0.0.0/16", "fd00:42::/64"), **more):
+        """A stock client at a place of its own. `peer` are more fields for Warren's config; `hub` "" means that Warren
+        has to call."""
         place = place or self.place(host)
         key = wireguard_go.new_key()
-        remote = wireguard_go.Peer((hub_key or self.warren.key).public, list(reach), endpoint=endpoint(hub, port) if hub else "", psk=psk, keepalive=keepalive)
-        client = wireguard_go.Client(place.ns, f"wg{next(_devices)}", key, list(addresses), [remote], mtu=mtu, listen_port=listen_port, **more)
+        remote = wireguard_go.Peer((hub_key or self.warren.key).public, list(reach),
+                                   endpoint=endpoint(hub, port) if hub else "", psk=psk, keepalive=keepalive)
+        client = wireguard_go.Client(place.ns, f"wg{next(_devices)}", key, list(addresses), [remote], mtu=mtu,
+                                     listen_port=listen_port, **more)
         entry = warren.Peer(host, key.public, [*addresses, *networks], **{"psk": psk, **(peer or {})})
         if start:
             client.start()
         return Office(place, client, entry)
 
-    def raw_peer(self, host, addresses=("10.0.0.9/32", "fd00:42::9/128"), place=None, remote=(HUB4, PORT), hub_key=None, psk=""):
+    def raw_peer(self, host, addresses=("10.0.0.9/32", "fd00:42::9/128"), place=None, remote=(HUB4, PORT), hub_key=None,
+                 psk=""):
         """(RawPeer, warren.Peer): a scripted peer at `place`, and Warren's entry for it."""
         place = place or self.place(host)
         key = wireguard_go.new_key()
@@ -113,9 +121,11 @@ class Town:
         return f"{word}-{next(self._ids)}"
 
     def customer(self, peers, id_=None, **more):
-        """Adds a customer whose stack has the addresses that all have; `peers` are Offices or warren.Peers. Returns the Customer, applied."""
+        """Adds a customer whose stack has the addresses that all have; `peers` are Offices or warren.Peers. Returns the
+        Customer, applied."""
         peers = [peer.peer if isinstance(peer, Office) else peer for peer in peers]
-        customer = warren.Customer(id_ or self.new_id(), more.pop("addresses", [f"{STACK4}/24", f"{STACK6}/64"]), peers, **more)
+        customer = warren.Customer(id_ or self.new_id(), more.pop("addresses", [f"{STACK4}/24", f"{STACK6}/64"]), peers,
+                                   **more)
         self.warren.put(customer)
         return customer
 
@@ -133,7 +143,7 @@ class Town:
         return self.warren.stack(customer.id)
 
 
-# --- traffic ----------------------------------------------------------------------------------------------------------------------
+# --- traffic ----------------------------------------------------------------------------------------------------------
 
 
 class Pinging:
@@ -141,7 +151,8 @@ class Pinging:
 
     def __init__(self, ns, address, interval=0.01):
         self.process = ns.start("ping", "-n", "-i", interval, "-W", 2, address, name=f"{ns.host}-ping")
-        netlab.wait_until(lambda: "icmp_seq" in self.process.output() or not self.process.running(), 5, "first ping is answered")
+        netlab.wait_until(lambda: "icmp_seq" in self.process.output() or not self.process.running(), 5,
+                          "first ping is answered")
 
     def stop(self):
         """(sent, received). Waits for stragglers; answers that came twice count once."""

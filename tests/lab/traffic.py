@@ -1,5 +1,5 @@
-"""Bytes that have to arrive as they were sent, from namespace to namespace. Alone, `python3 -m tests.lab.traffic SOURCE TARGET ADDRESS` does it
-between namespaces that somebody else made, and fails when something is lost or changed."""
+"""Bytes that have to arrive as they were sent, from namespace to namespace. Alone, `python3 -m tests.lab.traffic SOURCE
+TARGET ADDRESS` does it between namespaces that somebody else made, and fails when something is lost or changed."""
 
 import contextlib
 import hashlib
@@ -15,7 +15,8 @@ SO_RCVBUFFORCE = 33
 
 
 def send_tcp(source, target, address, size, port=5000):
-    """Sends `size` random bytes over TCP from namespace to namespace, and some back; True when both ends saw the same."""
+    """Sends `size` random bytes over TCP from namespace to namespace, and some back; True when both ends saw the
+    same."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = target.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -60,8 +61,8 @@ def send_tcp(source, target, address, size, port=5000):
 
 
 def send_udp(source, target, address, sizes, port=5001, burst=32):
-    """Sends one datagram of each size, marked with its number, in bursts that every queue on the way holds. Returns how many arrived whole and
-    unchanged, and whether in order."""
+    """Sends one datagram of each size, marked with its number, in bursts that every queue on the way holds. Returns how
+    many arrived whole and unchanged, and whether in order."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with target.socket(family) as receiver, source.socket(family) as sender:
         receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
@@ -69,7 +70,8 @@ def send_udp(source, target, address, sizes, port=5001, burst=32):
         receiver.settimeout(2)
         arrived, under_way = [], {}
         for first in range(0, len(sizes), burst):
-            sent = {number: struct.pack("!I", number) + os.urandom(max(0, size - 4)) for number, size in enumerate(sizes[first:first + burst], first)}
+            sent = {number: struct.pack("!I", number) + os.urandom(max(0, size - 4))
+                    for number, size in enumerate(sizes[first:first + burst], first)}
             under_way |= sent
             for datagram in sent.values():
                 sender.sendto(datagram, (address, port))

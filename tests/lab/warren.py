@@ -1,4 +1,5 @@
-"""A real Warren, from the outside: a config directory written from values, stackd in an uplink namespace, vpnctl as the operator's hand."""
+"""A real Warren, from the outside: a config directory written from values, stackd in an uplink namespace, vpnctl as the
+operator's hand."""
 
 import json
 import os
@@ -39,7 +40,8 @@ class Peer:
     enabled: bool = True
 
     def text(self, customer):
-        lines = ["[[wireguard.peer]]", f"name = {_toml(self.name)}", f"public_key = {_toml(self.public_key)}", f"allowed_ips = {_toml(self.allowed_ips)}"]
+        lines = ["[[wireguard.peer]]", f"name = {_toml(self.name)}", f"public_key = {_toml(self.public_key)}",
+                 f"allowed_ips = {_toml(self.allowed_ips)}"]
         if self.psk:
             lines.append(f"preshared_key = {{ secret = {_toml(f'{customer}/{self.name}.psk')} }}")
         if self.endpoint:
@@ -70,7 +72,8 @@ class Customer:
 
     def text(self):
         lines = ["schema = 1", f"name = {_toml(self.name or self.id)}", f"state = {_toml(self.state)}", "", "[stack]",
-                 f"addresses = {_toml(self.addresses)}", f"mtu = {self.mtu}", *([f"queues = {self.queues}"] if self.queues > 1 else [])]
+                 f"addresses = {_toml(self.addresses)}", f"mtu = {self.mtu}",
+                 *([f"queues = {self.queues}"] if self.queues > 1 else [])]
         for to, via in self.routes:
             lines += ["", "[[stack.route]]", f"to = {_toml(to)}", f"via = {_toml(via)}"]
         if self.traffic:
@@ -78,15 +81,16 @@ class Customer:
         if self.handoff:
             lines += ["", "[handoff]"] + [f"{key} = {_toml(value)}" for key, value in self.handoff.items()]
         if self.listen_port:
-            lines += ["", "[wireguard]", f"listen_port = {self.listen_port}", f"private_key = {{ secret = {_toml(f'{self.id}/listener')} }}"]
+            lines += ["", "[wireguard]", f"listen_port = {self.listen_port}",
+                      f"private_key = {{ secret = {_toml(f'{self.id}/listener')} }}"]
         return "\n".join(lines) + "\n\n" + "\n".join(peer.text(self.id) for peer in self.peers)
 
 
 class Warren:
     """A config directory, a run directory, and stackd in `uplink`. Stacks and daemons are gone when the lab closes."""
 
-    def __init__(self, lab, uplink, name="warren", listen_port=51820, key=None, customers=(), public_endpoint="", config=None,
-                 run_dir=None, status_listen="", workers=0):
+    def __init__(self, lab, uplink, name="warren", listen_port=51820, key=None, customers=(), public_endpoint="",
+                 config=None, run_dir=None, status_listen="", workers=0):
         self.lab, self.uplink, self.name = lab, uplink, name
         self.workers = workers or int(os.environ.get("WARREN_WORKERS") or 0)  # 0: as Warren chooses
         self.listen_port, self.key, self.public_endpoint = listen_port, key or wireguard_go.new_key(), public_endpoint
@@ -98,13 +102,14 @@ class Warren:
         self.process = None
         lab.at_end(self.down)
 
-    # --- config -----------------------------------------------------------------------------------------------------------------
+    # --- config -------------------------------------------------------------------------------------------------------
 
     def write(self):
         """Writes the whole config directory as the values are now."""
         os.makedirs(f"{self.config}/customers", exist_ok=True)
         os.makedirs(f"{self.config}/secrets", mode=0o700, exist_ok=True)
-        lines = ["schema = 1", *([f"workers = {self.workers}"] if self.workers else []), "[appliance]", f"name = {_toml(self.name)}", "", "[wireguard]", f"listen_port = {self.listen_port}",
+        lines = ["schema = 1", *([f"workers = {self.workers}"] if self.workers else []), "[appliance]",
+                 f"name = {_toml(self.name)}", "", "[wireguard]", f"listen_port = {self.listen_port}",
                  'private_key = { secret = "uplink" }']
         if self.public_endpoint:
             lines.append(f"endpoint = {_toml(self.public_endpoint)}")
@@ -136,7 +141,8 @@ class Warren:
         os.replace(path + ".new", path)
 
     def put(self, *customers):
-        """Adds or replaces customers and applies; what cannot be applied is taken back, so that it fails one test and not the next ones."""
+        """Adds or replaces customers and applies; what cannot be applied is taken back, so that it fails one test and
+        not the next ones."""
         for customer in customers:
             self.customers[customer.id] = customer
             self.write_customer(customer)
@@ -159,7 +165,7 @@ class Warren:
     def apply(self, check=True):
         return self.ctl("apply", check=check)
 
-    # --- stackd -----------------------------------------------------------------------------------------------------------------
+    # --- stackd -------------------------------------------------------------------------------------------------------
 
     def stackd(self, *options):
         web = [] if self.status_listen else ["--no-web"]
@@ -167,7 +173,8 @@ class Warren:
         if self.launcher:  # with as little as the package's unit gives it
             web += ["--launcher", self.launcher]
             given = ["setpriv", "--bounding-set=-all,+net_admin,+sys_admin,+net_bind_service,+kill", "--no-new-privs"]
-        return [*given, f"{self.bin}/stackd", "--config", self.config, "--run-dir", self.run_dir, "--user", UNPRIVILEGED, *web, *options]
+        return [*given, f"{self.bin}/stackd", "--config", self.config, "--run-dir", self.run_dir,
+                "--user", UNPRIVILEGED, *web, *options]
 
     def start(self, timeout=30, wait=True):
         """Writes the config, starts stackd and waits until it says READY=1."""
@@ -178,7 +185,8 @@ class Warren:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(notify_path)
             notify.setblocking(False)
-            self.process = self.uplink.start(*self.stackd(), name=f"{self.name}-stackd", env={"NOTIFY_SOCKET": notify_path})
+            self.process = self.uplink.start(*self.stackd(), name=f"{self.name}-stackd",
+                                             env={"NOTIFY_SOCKET": notify_path})
             if wait:
                 netlab.wait_until(lambda: self._ready(notify), timeout, "stackd is ready")
         return self
@@ -205,7 +213,8 @@ class Warren:
             self.uplink.run(*self.stackd("--down"), timeout=600)
 
     def children(self, program):
-        """The pids of stackd's children that run `program`. vpnd outlives a killed stackd, so the run directory is what tells ours."""
+        """The pids of stackd's children that run `program`. vpnd outlives a killed stackd, so the run directory is what
+        tells ours."""
         found = []
         for entry in filter(str.isdigit, os.listdir("/proc")):
             try:
@@ -221,14 +230,16 @@ class Warren:
         """vpnd's pid."""
         return netlab.wait_until(lambda: self.children("vpnd"), 10, "a vpnd runs")[0]
 
-    # --- vpnctl -----------------------------------------------------------------------------------------------------------------
+    # --- vpnctl -------------------------------------------------------------------------------------------------------
 
     def ctl(self, *arguments, check=True, timeout=60):
-        return self.uplink.run(f"{self.bin}/vpnctl", "--run-dir", self.run_dir, *arguments, check=check, timeout=timeout)
+        return self.uplink.run(f"{self.bin}/vpnctl", "--run-dir", self.run_dir, *arguments, check=check,
+                               timeout=timeout)
 
     def configure(self, *arguments, input=None, check=True):
         """vpnctl with the config directory: user, token, web."""
-        return self.uplink.run(f"{self.bin}/vpnctl", "--run-dir", self.run_dir, "--config", self.config, *arguments, input=input, check=check)
+        return self.uplink.run(f"{self.bin}/vpnctl", "--run-dir", self.run_dir, "--config", self.config, *arguments,
+                               input=input, check=check)
 
     def json(self, *arguments):
         return json.loads(self.ctl("--json", *arguments).stdout)

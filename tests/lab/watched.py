@@ -27,7 +27,8 @@ class Scene:
             grant = [role, OWN] if role == "customer" else [role]
             self.warren.configure("user", "add", role, *grant, input=PASSWORD + "\n")
             self.tokens[role] = self.warren.configure("token", "add", role, *grant).stdout.strip()
-        netlab.wait_until(lambda: self.page.ask("/api/v1/session", token=self.tokens["customer"]).status == 200, 20, "the users are known")
+        netlab.wait_until(lambda: self.page.ask("/api/v1/session", token=self.tokens["customer"]).status == 200, 20,
+                          "the users are known")
         netlab.wait_until(lambda: self.get("/readyz").status == 200, 20, "the page is ready")
 
     def get(self, path, role="operator", **more):

@@ -85,8 +85,8 @@ class Client:
     process: netlab.Process = None
 
     def start(self):
-        # Rarely wireguard-go loses the socket that it just made: its garbage collector closes, and so removes, the first of two handles. And rarely one
-        # that was killed took its socket away just when the next one wanted to.
+        # Rarely wireguard-go loses the socket that it just made: its garbage collector closes, and so removes, the
+        # first of two handles. And rarely one that was killed took its socket away just when the next one wanted to.
         for attempt in range(3):
             self.process = self.ns.start(self.program, "-f", self.device, name=f"{self.ns.host}-wireguard-go",
                                          env={"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": self.log_level})
@@ -94,8 +94,8 @@ class Client:
             if self.process.running():
                 break
         self.configure()
-        self.ns.ip(*[f"addr add {address} dev {self.device}{' nodad' if ':' in address else ''}" for address in self.addresses],
-                   f"link set dev {self.device} mtu {self.mtu} up",
+        self.ns.ip(*[f"addr add {address} dev {self.device}{' nodad' if ':' in address else ''}"
+                     for address in self.addresses], f"link set dev {self.device} mtu {self.mtu} up",
                    *[f"route replace {prefix} dev {self.device}" for peer in self.peers for prefix in peer.allowed_ips])
         return self
 
@@ -117,8 +117,11 @@ class Client:
         self.wg("syncconf", self.device, self._file())
 
     def _file(self):
-        head = ["[Interface]", f"PrivateKey = {self.key.private}"] + ([f"ListenPort = {self.listen_port}"] if self.listen_port else [])
-        return self.ns.lab.write(f"{self.device}.conf", "\n".join(head) + "\n" + "".join(peer.text() for peer in self.peers))
+        head = ["[Interface]", f"PrivateKey = {self.key.private}"]
+        if self.listen_port:
+            head.append(f"ListenPort = {self.listen_port}")
+        return self.ns.lab.write(f"{self.device}.conf",
+                                 "\n".join(head) + "\n" + "".join(peer.text() for peer in self.peers))
 
     def wg(self, *arguments, **more):
         return self.ns.run("wg", *arguments, **more)
