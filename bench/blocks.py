@@ -20,7 +20,8 @@ def measured(hub, work):
 
 
 def counted(hub, work, count):
-    """The same for what takes time to count: count() is asked before and after, not under the meter. Returns (..., Cost, by how much it grew)."""
+    """The same for what takes time to count: count() is asked before and after, not under the meter. Returns (...,
+    Cost, by how much it grew)."""
     for _ in range(1 + RETRIES):
         before = count()
         meter = cost.Meter(hub.measured_pids(), [hub.generator.pid] if hub.generator else [], hub.field.hub_core)
@@ -33,11 +34,13 @@ def counted(hub, work, count):
 
 
 def aead_nanoseconds(tools, core, directions, size=1420):
-    """What the fastest AEAD of this machine takes for one packet of each direction together, just now, on the hub's core (the best of five)."""
+    """What the fastest AEAD of this machine takes for one packet of each direction together, just now, on the hub's
+    core (the best of five)."""
     sizes = (64, 512, 1420)
     nearest = min(sizes, key=lambda one: abs(one - size))
-    done = subprocess.run(["taskset", "-c", str(core), tools.aead, f"--benchmark_filter=/({'|'.join(directions)})/{nearest}/",
-                           "--benchmark_min_time=0.02", "--benchmark_repetitions=5", "--benchmark_format=json"], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                          text=True)
+    done = subprocess.run(["taskset", "-c", str(core), tools.aead,
+                           f"--benchmark_filter=/({'|'.join(directions)})/{nearest}/", "--benchmark_min_time=0.02",
+                           "--benchmark_repetitions=5", "--benchmark_format=json"], check=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True)
     runs = [run for run in json.loads(done.stdout)["benchmarks"] if run["run_type"] == "iteration"]
     return sum(min(run["ns_per_packet"] for run in runs if f"/{direction}/" in run["name"]) for direction in directions)

@@ -1,12 +1,14 @@
 """What a hub's work costs the machine: CPU time of its threads, and of its core as a whole, over a block.
 
 Two figures, because each is blind where the other sees:
-  threads   what schedstat counts for the hub's threads and for the kernel thread that polls its uplink. Softirq work done in their time is in
-            it (this kernel does not account it apart), softirq work done in others' time is not.
-  core      the time in which the hub's core was not idle, from idle time, since the busy columns of /proc/stat are sampled at the tick and
-            miss paced work. All softirq work is in it, and so is everything foreign.
-`foreign` is what the machine was busy with besides the hub, the generator and softirqs on an otherwise idle core: a block with much of it is
-measured again. Where real clients run beside the hub it is not known (None), and nothing is measured again.
+  threads   what schedstat counts for the hub's threads and for the kernel thread that polls its uplink. Softirq work
+            done in their time is in it (this kernel does not account it apart), softirq work done in others' time is
+            not.
+  core      the time in which the hub's core was not idle, from idle time, since the busy columns of /proc/stat are
+            sampled at the tick and miss paced work. All softirq work is in it, and so is everything foreign.
+`foreign` is what the machine was busy with besides the hub, the generator and softirqs on an otherwise idle core: a
+block with much of it is measured again. Where real clients run beside the hub it is not known (None), and nothing is
+measured again.
 """
 
 import glob

@@ -14,13 +14,14 @@ def machine():
     flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
     wanted = ("avx2", "avx512f", "avx512ifma", "vaes", "vpclmulqdq")
     memory = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemTotal"))
-    return {"cpu": model, "cores": os.cpu_count(), "features": [flag for flag in wanted if flag in flags], "memory_mb": memory // 1024,
-            "kernel": platform.release(), "date": time.strftime("%Y-%m-%d")}
+    return {"cpu": model, "cores": os.cpu_count(), "features": [flag for flag in wanted if flag in flags],
+            "memory_mb": memory // 1024, "kernel": platform.release(), "date": time.strftime("%Y-%m-%d")}
 
 
 def commit(root):
     try:
-        done = subprocess.run(["git", "-C", root, "describe", "--always", "--dirty"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        done = subprocess.run(["git", "-C", root, "describe", "--always", "--dirty"], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True)
     except FileNotFoundError:  # in a guest
         return "unknown"
     return done.stdout.strip() or "unknown"

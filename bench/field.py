@@ -1,9 +1,10 @@
-"""Where hubs are measured: an uplink namespace with the hubs, and the field, where the generator plays all of the Internet.
+"""Where hubs are measured: an uplink namespace with the hubs, and the field, where the generator plays all of the
+Internet.
 
     field ── port ═════ hub0 ── uplink ── hub ── vpn0 ── stack
 
-The uplink's side of the wire is dealt with on the hub's core, the field's side on the generator's, as an interrupt of a network card would be.
-Modes, since veth keeps super-packets whole, which no wire does:
+The uplink's side of the wire is dealt with on the hub's core, the field's side on the generator's, as an interrupt of a
+network card would be. Modes, since veth keeps super-packets whole, which no wire does:
   kept         UDP_SEGMENT trains go through as one
   seg-gro      both ends send real datagrams; the receiving end puts them together again (GRO)
   seg          both ends send real datagrams; nobody puts them together
@@ -28,7 +29,8 @@ class Field:
         lab.wire(self.uplink, PORT, f"{UPLINK}/24", self.field, FAR_PORT, f"{FIELD}/24")
         self.uplink.ip(f"route add {SOURCES} via {FIELD}")
         self.field.ip(f"route add local {SOURCES} dev lo")
-        self.uplink.run("nft", f"table ip door {{ chain door {{ type filter hook prerouting priority raw; udp dport {CLOSED_PORT} drop; }}; }}")
+        self.uplink.run("nft", "table ip door { chain door { type filter hook prerouting priority raw; "
+                               f"udp dport {CLOSED_PORT} drop; }}; }}")
         for ns, device, core in ((self.uplink, PORT, hub_core), (self.field, FAR_PORT, generator_core)):
             self._offloads(ns, device)
             self._steer(ns, device, core)
@@ -47,7 +49,8 @@ class Field:
         netlab.run("ip", "netns", "exec", ns.name, "sh", "-c", script)
         for pid in cost.kernel_thread(f"napi/{device}-"):
             os.sched_setaffinity(pid, {core})
-            os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))  # goes before programs, as the softirq that it stands for
+            # Goes before programs, as the softirq that it stands for.
+            os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
 
     def site(self, number):
         """A namespace of its own for a real client, with a wire of its own, and the hub's address on it."""

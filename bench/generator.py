@@ -16,7 +16,8 @@ class Generator:
 
     def __init__(self, ns, program, core, **town):
         command = ns.command("taskset", "-c", core, program)
-        self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      text=True)
         ns.lab.at_end(self.stop)
         self.connected = self._ask(town, 30 + town.get("peers", 0) * 0.02)
         if self.connected.get("missing"):

@@ -17,7 +17,8 @@ def peer_address(place):
 
 
 class Hub:
-    """What all have: a key, a port, the peers' keys, a stack for each customer, and a generator once `connect` was called."""
+    """What all have: a key, a port, the peers' keys, a stack for each customer, and a generator once `connect` was
+    called."""
 
     name = ""
     is_played = True  # its peers are played by wgblast; else by a client program in `site`
@@ -31,9 +32,10 @@ class Hub:
 
     def connect(self, sockets=None, sources=1):
         count = self.customers * self.peers
-        self.generator = generator.Generator(self.field.field, self.tools.wgblast, self.field.generator_core, seed=SEED, peers=count,
-                                             peers_per_customer=self.peers, hub=f"{fields.UPLINK}:{self.port}", hub_key=self.key.public,
-                                             sockets=sockets or min(count, 4096), first_source=fields.FIRST_SOURCE, sources=sources)
+        self.generator = generator.Generator(
+            self.field.field, self.tools.wgblast, self.field.generator_core, seed=SEED, peers=count,
+            peers_per_customer=self.peers, hub=f"{fields.UPLINK}:{self.port}", hub_key=self.key.public,
+            sockets=sockets or min(count, 4096), first_source=fields.FIRST_SOURCE, sources=sources)
         return self
 
     def lay_sinks(self):
@@ -69,16 +71,18 @@ class Warren(Hub):
     tunnel = "vpn0"
 
     def __init__(self, *arguments, tag="c", port=51820, name="warren", **more):
-        """`tag`: with which its customers' names begin; of several Warrens in one field each has its own, and its own port."""
+        """`tag`: with which its customers' names begin; of several Warrens in one field each has its own, and its own
+        port."""
         super().__init__(*arguments, **more)
         self.tag, self.port, self.name = tag, port, name
 
     def start(self, status_listen=None):
-        each = [[warren.Peer(f"p{place}", self.public_keys[number * self.peers + place], [f"{peer_address(place)}/32"]) for place in range(self.peers)]
-                for number in range(self.customers)]
-        customers = [warren.Customer(f"{self.tag}{number}", [f"{STACK}/32"], peers) for number, peers in enumerate(each)]
-        self.warren = PinnedWarren(self.field.lab, self.field.uplink, name=f"hub-{self.tag}", key=self.key, listen_port=self.port,
-                                   customers=customers)
+        each = [[warren.Peer(f"p{place}", self.public_keys[number * self.peers + place], [f"{peer_address(place)}/32"])
+                 for place in range(self.peers)] for number in range(self.customers)]
+        customers = [warren.Customer(f"{self.tag}{number}", [f"{STACK}/32"], peers)
+                     for number, peers in enumerate(each)]
+        self.warren = PinnedWarren(self.field.lab, self.field.uplink, name=f"hub-{self.tag}", key=self.key,
+                                   listen_port=self.port, customers=customers)
         self.warren.pin, self.warren.status_listen = self.pin(), status_listen
         self.warren.start(timeout=300)
         self.vpnd = next(pid for pid in self.warren.children("vpnd") if _parent(pid) == self.warren.process.pid)
@@ -110,7 +114,8 @@ class WireguardGo(Hub):
         self._make_stack()
         self.process = uplink.start(*self.pin(), self.program, "-f", self.tunnel, name=f"hub-{self.name}",
                                     env={"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"})
-        netlab.wait_until(lambda: uplink.run("wg", "show", self.tunnel, check=False).returncode == 0, 10, f"{self.name} answers")
+        netlab.wait_until(lambda: uplink.run("wg", "show", self.tunnel, check=False).returncode == 0, 10,
+                          f"{self.name} answers")
         return self._configure()
 
     def _make_stack(self):
@@ -126,7 +131,8 @@ class WireguardGo(Hub):
             lines += ["[Peer]", f"PublicKey = {public}", f"AllowedIPs = {peer_address(place)}/32"]
         uplink.run("wg", "setconf", self.tunnel, self.field.lab.write(f"{self.tunnel}.conf", "\n".join(lines) + "\n"))
         uplink.ip(f"link set {self.tunnel} netns {self.stack.name}")
-        self.stack.ip(f"addr add {STACK}/32 dev {self.tunnel}", f"link set {self.tunnel} mtu 1420 up", f"route add 10.0.0.0/8 dev {self.tunnel}")
+        self.stack.ip(f"addr add {STACK}/32 dev {self.tunnel}", f"link set {self.tunnel} mtu 1420 up",
+                      f"route add 10.0.0.0/8 dev {self.tunnel}")
         return self
 
     def pids(self):

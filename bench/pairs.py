@@ -12,7 +12,10 @@ def make_pairs(lineup):
     for number, name in enumerate([*lineup.names, "openvpn"]):
         site, hub_side = lineup.field.site(number)
         key = wireguard_go.new_key()
-        hub = openvpn.OpenVpn(lineup.field, lineup.tools) if name == "openvpn" else lineup.hub(name, peers=1, public_keys=[key.public])
+        if name == "openvpn":
+            hub = openvpn.OpenVpn(lineup.field, lineup.tools)
+        else:
+            hub = lineup.hub(name, peers=1, public_keys=[key.public])
         hub.start()
         start = {"openvpn": _openvpn_site, "warren": _warren_site}.get(name, _go_site)
         hub.site, hub.site_tunnel = start(lineup, hub, site, hub_side, key)
@@ -27,7 +30,8 @@ def make_pairs(lineup):
 
 def _openvpn_site(lineup, hub, site, hub_side, key):
     site, device = hub.start_site(site, hub_side)
-    site.ip(f"addr add {SITE}/32 dev {device}", f"link set {device} mtu 1420 up", f"route add {hubs.STACK}/32 dev {device}")
+    site.ip(f"addr add {SITE}/32 dev {device}", f"link set {device} mtu 1420 up",
+            f"route add {hubs.STACK}/32 dev {device}")
     return site, device
 
 
@@ -41,7 +45,8 @@ def _go_site(lineup, hub, site, hub_side, key):
 def _warren_site(lineup, hub, site, hub_side, key):
     """A Warren of one customer that calls the hub; its stack is the site's host."""
     peer = warren.Peer("hub", hub.key.public, [f"{hubs.STACK}/32"], endpoint=f"{hub_side}:{hub.port}", keepalive=5)
-    client = hubs.PinnedWarren(lineup.lab, site, name="site-warren", key=key, listen_port=51899, customers=[warren.Customer("site", [f"{SITE}/32"], [peer])])
+    client = hubs.PinnedWarren(lineup.lab, site, name="site-warren", key=key, listen_port=51899,
+                               customers=[warren.Customer("site", [f"{SITE}/32"], [peer])])
     client.pin = ["taskset", "-c", str(lineup.field.generator_core)]
     client.start()
     return client.stack("site"), "vpn0"

@@ -1,4 +1,5 @@
-"""Where packets end: TCP and UDP to one address of a namespace are counted and dropped before anything looks at them, at the same cost for all."""
+"""Where packets end: TCP and UDP to one address of a namespace are counted and dropped before anything looks at them,
+at the same cost for all."""
 
 TABLE = "warren_bench"
 

@@ -43,7 +43,8 @@ class Table:
 
     def growth(self, figure, small, large, small_hub, large_hub=None):
         """How much more the median is in row `large`."""
-        return statistics.median(self.figures[(large, figure)][large_hub or small_hub]) - statistics.median(self.figures[(small, figure)][small_hub])
+        most = statistics.median(self.figures[(large, figure)][large_hub or small_hub])
+        return most - statistics.median(self.figures[(small, figure)][small_hub])
 
     def document(self):
         rows = {}
@@ -54,12 +55,14 @@ class Table:
                 entry["ratio"] = {hub: mine["median"] / other["median"] for hub, other in entry.items()
                                   if hub != self.ours and other["median"]}
             rows.setdefault(row, {})[figure] = entry
-        return {"rows": rows, "derived": self.derived, "disturbed_blocks": self.disturbed, "blocks": self.blocks, **self.facts}
+        return {"rows": rows, "derived": self.derived, "disturbed_blocks": self.disturbed, "blocks": self.blocks,
+                **self.facts}
 
     def print(self):
         """Median (smallest-largest) of each hub, and ours over each other."""
         hubs = list(dict.fromkeys(hub for by_hub in self.figures.values() for hub in by_hub))
-        print(f"\n{'':28} {'':18}" + "".join(f"{hub:>30}" for hub in hubs) + "".join(f"{'/ ' + hub:>20}" for hub in hubs if hub != self.ours))
+        print(f"\n{'':28} {'':18}" + "".join(f"{hub:>30}" for hub in hubs)
+              + "".join(f"{'/ ' + hub:>20}" for hub in hubs if hub != self.ours))
         for row, figures in self.document()["rows"].items():
             for figure, entry in figures.items():
                 cells = "".join(f"{_cell(entry[hub]) if hub in entry else '':>30}" for hub in hubs)
@@ -68,7 +71,8 @@ class Table:
         for title, value in self.derived.items():
             print(f"{title:60} {value:.2f}")
         if self.disturbed:
-            print(f"\n{self.disturbed} of {len(self.blocks)} blocks were disturbed by other work on this machine: take the figures for a direction only")
+            print(f"\nOther work on this machine disturbed {self.disturbed} of {len(self.blocks)} blocks: "
+                  "the figures show a direction only")
 
 
 def short(value):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""People who look at the status page: COUNT open event streams at HOST PORT, with the token that stdin brings in its first line. Says "open" when all
-of them are, and when stdin ends what they received, as JSON."""
+"""People who look at the status page: COUNT open event streams at HOST PORT, with the token that stdin brings in its
+first line. Says "open" when all of them are, and when stdin ends what they received, as JSON."""
 
 import asyncio
 import json
@@ -15,7 +15,8 @@ class Viewer:
 
     async def open(self, host, port, token, context):
         self.reader, self.writer = await asyncio.open_connection(host, port, ssl=context, limit=1 << 24)
-        request = f"GET /api/v1/events HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {token}\r\nAccept: text/event-stream\r\n\r\n"
+        request = (f"GET /api/v1/events HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {token}\r\n"
+                   "Accept: text/event-stream\r\n\r\n")
         self.writer.write(request.encode())
         head = await self.reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in head.split(b"\r\n")[0]:
@@ -39,7 +40,8 @@ async def main(host, port, count):
     looking = [asyncio.create_task(viewer.look()) for viewer in viewers]
     print("open", flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
-    print(json.dumps({"bytes": sum(viewer.bytes for viewer in viewers), "messages": sum(viewer.messages for viewer in viewers),
+    print(json.dumps({"bytes": sum(viewer.bytes for viewer in viewers),
+                      "messages": sum(viewer.messages for viewer in viewers),
                       "ended": sum(viewer.ended for viewer in viewers)}), flush=True)
     for task in looking:
         task.cancel()

@@ -5,7 +5,8 @@ from bench.scenarios import delivery, traffic
 
 
 def compare(stage, table, options, cases, peers, limit=None, **connect):
-    """`cases`: name -> what wgblast does besides (the first is calm; `limit` is the best that can be). Peer 0's bulk TCP is the established traffic."""
+    """`cases`: name -> what wgblast does besides (the first is calm; `limit` is the best that can be). Peer 0's bulk
+    TCP is the established traffic."""
     with stage() as lineup:
         hubs = lineup.hubs(peers=peers, **connect)
         order = [*cases.items(), *reversed(cases.items())]
@@ -16,9 +17,11 @@ def compare(stage, table, options, cases, peers, limit=None, **connect):
     calm, *hostile = cases
     for name in hostile:
         for hub in dict.fromkeys(hub.name for hub in hubs):
-            table.compare(f"{hub}: goodput under {name}, over calm", (name, "goodput_kpps"), (calm, "goodput_kpps"), hub)
+            table.compare(f"{hub}: goodput under {name}, over calm", (name, "goodput_kpps"), (calm, "goodput_kpps"),
+                          hub)
             if limit in hostile and name != limit:
-                table.compare(f"{hub}: goodput under {name}, over {limit}", (name, "goodput_kpps"), (limit, "goodput_kpps"), hub)
+                table.compare(f"{hub}: goodput under {name}, over {limit}", (name, "goodput_kpps"),
+                              (limit, "goodput_kpps"), hub)
 
 
 def measure(hub, besides, seconds):

@@ -1,6 +1,7 @@
-"""The scenario KERNEL inside a guest with Debian's kernel, since this host's may have no WireGuard. One emulated core whose clock counts instructions
-(QEMU's -icount): a CPU-second is 500 million instructions, whatever this host is busy with. So the figures compare instructions, not cycles: an AVX2
-instruction counts as any other, a cache miss counts nothing, and there is no AVX-512 for either side."""
+"""The scenario KERNEL inside a guest with Debian's kernel, since this host's may have no WireGuard. One emulated core
+whose clock counts instructions (QEMU's -icount): a CPU-second is 500 million instructions, whatever this host is busy
+with. So the figures compare instructions, not cycles: an AVX2 instruction counts as any other, a cache miss counts
+nothing, and there is no AVX-512 for either side."""
 
 import json
 import os
@@ -20,7 +21,8 @@ def run(stage, table, options):
     built = os.environ["WARREN_BIN"]
     with netlab.Lab() as lab:
         ns = lab.namespace("internet")
-        tools = toolbox.pack(lab, [*(f"{built}/{name}" for name in PROGRAMS), netlab.run("which", "ethtool").stdout.strip()])
+        ethtool = netlab.run("which", "ethtool").stdout.strip()
+        tools = toolbox.pack(lab, [*(f"{built}/{name}" for name in PROGRAMS), ethtool])
         machine = guest.Guest(lab, ns, image, "tap0", drives=[tools], memory=1024, options=ICOUNT)
         lab.at_end(machine.stop)
         machine.start()
@@ -28,7 +30,8 @@ def run(stage, table, options):
         machine.log_in(timeout=300)
         status, said = machine.run(f"{toolbox.MOUNT} && export WARREN_BIN={toolbox.HERE}/bin", 120)
         assert status == 0, said
-        command = f"python3 bench/run KERNEL --hubs warren kernel --mode {options.mode} --seconds {options.seconds} --rounds {options.rounds}"
+        command = (f"python3 bench/run KERNEL --hubs warren kernel --mode {options.mode} "
+                   f"--seconds {options.seconds} --rounds {options.rounds}")
         status, said = machine.run(f"{command}; sync", 1500)
         if status:
             raise SystemExit(said)

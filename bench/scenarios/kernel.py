@@ -1,8 +1,10 @@
-"""Warren and the kernel's WireGuard as the hub of one stock client, which is the kernel's WireGuard too: bulk TCP segments at a fixed rate, in and out.
+"""Warren and the kernel's WireGuard as the hub of one stock client, which is the kernel's WireGuard too: bulk TCP
+segments at a fixed rate, in and out.
 
-What counts is the time in which no core was idle, since the kernel's work is done in everybody's name. The client's and the generator's part of it is
-measured by itself, the same packets dropped at the first rule behind the client, and subtracted (`cpu_s_gb`); `whole_cpu_s_gb` has all of it. On the way
-out the packets are dropped at the client's door, so only the generator is in it, the same for both."""
+What counts is the time in which no core was idle, since the kernel's work is done in everybody's name. The client's and
+the generator's part of it is measured by itself, the same packets dropped at the first rule behind the client, and
+subtracted (`cpu_s_gb`); `whole_cpu_s_gb` has all of it. On the way out the packets are dropped at the client's door, so
+only the generator is in it, the same for both."""
 
 import time
 
@@ -52,7 +54,8 @@ def with_site(lineup, name, number):
     key = wireguard_go.new_key()
     hub = lineup.hub(name, peers=1, public_keys=[key.public]).start()
     peer = wireguard_go.Peer(hub.key.public, [f"{hubs.STACK}/32"], f"{hub_side}:{hub.port}")
-    configuration = lineup.lab.write(f"site-{name}.conf", f"[Interface]\nPrivateKey = {key.private}\nListenPort = 51900\n{peer.text()}")
+    configuration = lineup.lab.write(f"site-{name}.conf",
+                                     f"[Interface]\nPrivateKey = {key.private}\nListenPort = 51900\n{peer.text()}")
     device = f"wgsite{number}"
     site.ip(f"link add {device} type wireguard", f"addr add {SITE}/32 dev {device}")
     site.run("wg", "setconf", device, configuration)
@@ -84,8 +87,9 @@ def measure(table, hub, way, seconds):
 
 def offered(hub, way, seconds, count):
     """(busy seconds, bytes of payload) of one block. All that was sent has to be counted at the other end."""
-    inject = {"transport": "tcp", "sizes": [SIZE], "flows": 1, "peers": 1, "train": TRAIN, "rate": RATE, "window": 0, **hub.ends(way),
-              "network_namespace": (hub.site if way == "in" else hub.stacks()[0]).path, "to_peers": False}
+    inject = {"transport": "tcp", "sizes": [SIZE], "flows": 1, "peers": 1, "train": TRAIN, "rate": RATE, "window": 0,
+              **hub.ends(way), "network_namespace": (hub.site if way == "in" else hub.stacks()[0]).path,
+              "to_peers": False}
     before = count()
     answer, spent = cost.busy_seconds(lambda: hub.generator.run(seconds, nap_us=NAP_US, inject=[inject]))
     sent, arrived = answer["inject"][0]["sent_packets"], count() - before

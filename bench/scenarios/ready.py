@@ -1,6 +1,6 @@
-"""Customers of 10 peers each: time from the start of stackd to READY=1 with every stack made and vpnd's configuration applied, the files already on
-disk; a reload in which nothing changed; one in which one customer's file did; taking all down. User memory is anonymous memory, kernel memory what
-else is gone from MemAvailable."""
+"""Customers of 10 peers each: time from the start of stackd to READY=1 with every stack made and vpnd's configuration
+applied, the files already on disk; a reload in which nothing changed; one in which one customer's file did; taking all
+down. User memory is anonymous memory, kernel memory what else is gone from MemAvailable."""
 
 import base64
 import os
@@ -18,8 +18,9 @@ def run(stage, table, options):
         table.add(f"{count} customer{'s' * (count > 1)}", "warren", None, **measure(count))
     fewest, most = min(options.customers), max(options.customers)
     for figure in ("stackd_mb", "vpnd_mb", "kernel_mb") if most > fewest else ():
-        table.derive(f"KB that a customer of {PEERS} peers adds, {figure[:-3]}", table.growth(figure, f"{fewest} customer{'s' * (fewest > 1)}",
-                                                                                         f"{most} customers", "warren") / (most - fewest) * 1024)
+        table.derive(f"KB that a customer of {PEERS} peers adds, {figure[:-3]}",
+                     table.growth(figure, f"{fewest} customer{'s' * (fewest > 1)}", f"{most} customers",
+                                  "warren") / (most - fewest) * 1024)
 
 
 def measure(count):
@@ -45,8 +46,9 @@ def measure(count):
         reload_one = time.monotonic() - began
         began = time.monotonic()
         hub.down()
-        return {"ready_s": ready, "reload_unchanged_s": reload_unchanged, "reload_one_s": reload_one, "down_s": time.monotonic() - began, "stackd_mb": stackd / 1024,
-                "vpnd_mb": vpnd / 1024, "kernel_mb": kernel / 1024}
+        return {"ready_s": ready, "reload_unchanged_s": reload_unchanged, "reload_one_s": reload_one,
+                "down_s": time.monotonic() - began, "stackd_mb": stackd / 1024, "vpnd_mb": vpnd / 1024,
+                "kernel_mb": kernel / 1024}
 
 
 def customers_of(count):

@@ -1,4 +1,5 @@
-"""Round trips by echo, sent on a fixed schedule by wgblast itself: idle, and while the hub has 10, 50 and 90 % of the load that it can take."""
+"""Round trips by echo, sent on a fixed schedule by wgblast itself: idle, and while the hub has 10, 50 and 90 % of the
+load that it can take."""
 
 from bench import blocks
 from bench.scenarios import traffic
@@ -14,8 +15,10 @@ def run(stage, table, options):
         for hub in blocks.turns(hubs, options.rounds):
             for percent in LOADS:
                 load = [traffic.mix(rate=capacity[hub.name] * percent / 100, burst=44)] if percent else []
-                answer, cost = blocks.measured(hub, lambda: hub.generator.run(options.seconds, load=load, echo=[{"peer": 1, "rate": RATE}]))
-                table.add(f"echo, {percent} % load" if percent else "echo, idle", hub.name, cost, **round_trips(answer["echo"][0]))
+                answer, cost = blocks.measured(
+                    hub, lambda: hub.generator.run(options.seconds, load=load, echo=[{"peer": 1, "rate": RATE}]))
+                table.add(f"echo, {percent} % load" if percent else "echo, idle", hub.name, cost,
+                          **round_trips(answer["echo"][0]))
 
 
 def round_trips(echo):

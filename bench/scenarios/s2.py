@@ -1,4 +1,5 @@
-"""UDP of 64 to 1420 bytes and IMIX, one flow and 64 flows in turn, as fast as it goes; and 92-byte packets (64 of payload), one by one, at 50,000/s."""
+"""UDP of 64 to 1420 bytes and IMIX, one flow and 64 flows in turn, as fast as it goes; and 92-byte packets (64 of
+payload), one by one, at 50,000/s."""
 
 from bench import blocks
 from bench.scenarios import traffic
@@ -12,7 +13,8 @@ def run(stage, table, options):
         for hub in blocks.turns(lineup.hubs(peers=2), options.rounds):
             for name, sizes in SIZES.items():
                 for flows in (1, 64):
-                    figures, cost = traffic.measure(hub, "in", options.seconds, transport="udp", sizes=sizes, flows=flows)
+                    figures, cost = traffic.measure(hub, "in", options.seconds, transport="udp", sizes=sizes,
+                                                    flows=flows)
                     table.add(f"udp {name} in, {flows} flow{'s' * (flows > 1)}", hub.name, cost, **figures)
             for way in ("in", "out"):
                 figures, cost = traffic.measure(hub, way, options.seconds, **PACED)

@@ -1,6 +1,7 @@
-"""A victim, alone and beside noisy neighbours. At 5 % of what the hub takes: beside one that sends twice what the hub takes (forty times as much), and
-one whose firewall has 2,000 rules. At a quarter of a hundredth, which is what is left when each packet costs more in
-a crowd: beside a hundred who together send twice what the hub takes. The victim's share of what he has alone, and his round trips."""
+"""A victim, alone and beside noisy neighbours. At 5 % of what the hub takes: beside one that sends twice what the hub
+takes (forty times as much), and one whose firewall has 2,000 rules. At a quarter of a hundredth, which is what is left
+when each packet costs more in a crowd: beside a hundred who together send twice what the hub takes. The victim's share
+of what he has alone, and his round trips."""
 
 from bench import blocks, sink
 from bench.scenarios import delivery, traffic
@@ -40,15 +41,19 @@ def measure(hub, capacity, rate, noise, seconds):
 
     def block():
         with delivery.Sink(hub.stacks()[0], "tcp", [1420]) as victims:
-            answer = hub.generator.run(seconds, load=[victim, *noise], echo=[{"peer": 0, "rate": 100 if rate < capacity / HUNDRED else 500}])
+            answer = hub.generator.run(seconds, load=[victim, *noise],
+                                       echo=[{"peer": 0, "rate": 100 if rate < capacity / HUNDRED else 500}])
         return victims.delivered, answer
 
     (delivered, answer), cost = blocks.measured(hub, block)
-    return {"delivered_kpps": delivered.packets / answer["seconds"] / 1e3, "delivered_share": delivered.packets / answer["load"][0]["sent_packets"],
-            "offered_noise_kpps": sum(load["sent_packets"] for load in answer["load"][1:]) / answer["seconds"] / 1e3, **round_trips(answer["echo"][0])}, cost
+    return {"delivered_kpps": delivered.packets / answer["seconds"] / 1e3,
+            "delivered_share": delivered.packets / answer["load"][0]["sent_packets"],
+            "offered_noise_kpps": sum(load["sent_packets"] for load in answer["load"][1:]) / answer["seconds"] / 1e3,
+            **round_trips(answer["echo"][0])}, cost
 
 
 def compare(table):
-    for name, alone in (("one neighbour", "alone"), ("neighbour, 2,000 rules", "alone"), ("little, 100 neighbours", "little, alone")):
+    for name, alone in (("one neighbour", "alone"), ("neighbour, 2,000 rules", "alone"),
+                        ("little, 100 neighbours", "little, alone")):
         table.compare(f"{name}: victim's throughput over alone", (name, "delivered_kpps"), (alone, "delivered_kpps"))
         table.compare(f"{name}: victim's p99 over alone", (name, "p99_us"), (alone, "p99_us"))

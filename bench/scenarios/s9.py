@@ -1,5 +1,5 @@
-"""Changes while traffic flows at a fifth of what the hub takes: customers added and removed as fast as they are applied, 200 rekeys a second, and peers
-that roam 20 times a second. The longest round trip, and what was lost."""
+"""Changes while traffic flows at a fifth of what the hub takes: customers added and removed as fast as they are
+applied, 200 rekeys a second, and peers that roam 20 times a second. The longest round trip, and what was lost."""
 
 import threading
 
@@ -57,7 +57,8 @@ def run(stage, table, options):
     with stage() as lineup:
         hub = lineup.hub("warren", peers=PEERS).start().lay_sinks().connect()
         rate = traffic.capacity(hub) / 5
-        for name, (changing, besides) in [one for _ in range(options.rounds) for one in (*CASES.items(), *reversed(CASES.items()))]:
+        for name, (changing, besides) in [one for _ in range(options.rounds)
+                                          for one in (*CASES.items(), *reversed(CASES.items()))]:
             figures, cost = measure(hub, rate, changing, besides, options.seconds)
             table.add(name, hub.name, cost, **figures)
 
@@ -65,10 +66,12 @@ def run(stage, table, options):
 def measure(hub, rate, changing, besides, seconds):
     def block():
         with changing(hub) as change, delivery.Sink(hub.stacks()[0], "tcp", [1420]) as sink:
-            answer = hub.generator.run(seconds, load=[traffic.mix(rate=rate, burst=44)], echo=[{"peer": 1, "rate": 1000}], **besides)
+            answer = hub.generator.run(seconds, load=[traffic.mix(rate=rate, burst=44)],
+                                       echo=[{"peer": 1, "rate": 1000}], **besides)
         return sink.delivered, answer, change.changes
 
     (delivered, answer, changes), cost = blocks.measured(hub, block)
     echo = answer["echo"][0]
-    return {"worst_us": echo.get("worst_us", float("nan")), **round_trips(echo), "changes_s": changes / answer["seconds"],
+    return {"worst_us": echo.get("worst_us", float("nan")), **round_trips(echo),
+            "changes_s": changes / answer["seconds"],
             "lost_packets": answer["load"][0]["sent_packets"] - delivered.packets}, cost

@@ -1,9 +1,11 @@
-"""Warrens of several sizes side by side in one field, so that what size costs is a ratio of one run. Used by S3 and S4."""
+"""Warrens of several sizes side by side in one field, so that what size costs is a ratio of one run. Used by S3 and
+S4."""
 
 from bench import blocks, facts, hubs
 from bench.scenarios import traffic
 
-TRANSPORT = {"transport": "udp", "sizes": [512], "destination": "239.192.0.1"}  # a group nobody joined: the stack drops it and answers nobody
+# A group nobody joined: the stack drops it and answers nobody.
+TRANSPORT = {"transport": "udp", "sizes": [512], "destination": "239.192.0.1"}
 SHAPES = {  # of the load: who is active, packets in a row of one peer, packets a second in all
     "one active": {"all": False, "burst": 16, "rate": 80_000},
     "all active, bursts of 16": {"all": True, "burst": 16, "rate": 80_000},
@@ -12,7 +14,8 @@ SHAPES = {  # of the load: who is active, packets in a row of one peer, packets 
 
 
 def compare(stage, table, options, sizes, title, shapes=tuple(SHAPES)):
-    """`sizes`: (customers, peers of each). The rows are shapes of load, the columns sizes; the last size is set against the others."""
+    """`sizes`: (customers, peers of each). The rows are shapes of load, the columns sizes; the last size is set against
+    the others."""
     names = {size: f"{title} {max(size)}" for size in sizes}
     table.ours = names[sizes[-1]]
     with stage() as lineup:
@@ -24,12 +27,14 @@ def compare(stage, table, options, sizes, title, shapes=tuple(SHAPES)):
     small, large = sizes[0], sizes[-1]
     added = large[0] * large[1] - small[0] * small[1]
     for figure, what in (("ready_mb", "without a session"), ("connected_mb", "with one")) if added else ():
-        table.derive(f"KB that one more of the {title} takes, {what}", table.growth(figure, "memory", "memory", names[small], names[large]) * 1024 / added)
+        table.derive(f"KB that one more of the {title} takes, {what}",
+                     table.growth(figure, "memory", "memory", names[small], names[large]) * 1024 / added)
 
 
 def start(lineup, number, size, name, table):
     customers, peers = size
-    hub = hubs.Warren(lineup.field, lineup.tools, customers=customers, peers=peers, tag=f"n{number}-", port=51820 + number, name=name).start()
+    hub = hubs.Warren(lineup.field, lineup.tools, customers=customers, peers=peers, tag=f"n{number}-",
+                      port=51820 + number, name=name).start()
     idle = facts.memory_kb(hub.pids())
     hub.connect(sockets=min(customers * peers, 2048))
     table.add("memory", name, None, ready_mb=idle / 1024, connected_mb=facts.memory_kb(hub.pids()) / 1024,
@@ -47,4 +52,5 @@ def measure(hub, shape, seconds):
     sent = answer["load"][0]["sent_packets"]
     if received < sent / 2:
         raise RuntimeError(f"{hub.name}: only {received} of {sent} packets arrived")
-    return {"ns_packet": cost.threads / received * 1e9, "core_ns_packet": cost.core / received * 1e9, "lost_percent": 100 * (1 - received / sent)}, cost
+    return {"ns_packet": cost.threads / received * 1e9, "core_ns_packet": cost.core / received * 1e9,
+            "lost_percent": 100 * (1 - received / sent)}, cost

@@ -1,4 +1,5 @@
-"""Real TCP, the cross-check of S1: iperf3 through wireguard-go 0.0.20231211 sites, nothing pinned; only the hub changes."""
+"""Real TCP, the cross-check of S1: iperf3 through wireguard-go 0.0.20231211 sites, nothing pinned; only the hub
+changes."""
 
 import json
 
@@ -13,7 +14,8 @@ def run(stage, table, options):
         seconds = max(1, round(options.seconds))
         sites = [lineup.field.site(number) for number in (1, 2)]
         keys = [wireguard_go.new_key() for _ in sites]
-        lineup_hubs = [lineup.hub(name, public_keys=[key.public for key in keys], pinned=False).start() for name in lineup.names]
+        lineup_hubs = [lineup.hub(name, public_keys=[key.public for key in keys], pinned=False).start()
+                       for name in lineup.names]
         program = lineup.tools.wireguard_go()
         for turn, hub in enumerate(blocks.turns(lineup_hubs, options.rounds)):
             clients = start_clients(hub, sites, keys, program, turn)
@@ -22,7 +24,8 @@ def run(stage, table, options):
                     "through": (second, first, hubs.peer_address(1))}
             for way, (server, client, address) in ends.items():
                 received, cost = blocks.measured(hub, lambda: iperf(server, client, address, seconds))
-                table.add(f"iperf3 {way}", hub.name, cost, cpu_s_gb=cost.threads / (received / 1e9), gbit_s=received * 8 / seconds / 1e9)
+                table.add(f"iperf3 {way}", hub.name, cost, cpu_s_gb=cost.threads / (received / 1e9),
+                          gbit_s=received * 8 / seconds / 1e9)
             for client in clients:
                 client.stop()
 
@@ -32,7 +35,8 @@ def start_clients(hub, sites, keys, program, turn):
     clients = []
     for number, (site, hub_side) in enumerate(sites):
         peer = wireguard_go.Peer(hub.key.public, ["10.0.0.0/16"], f"{hub_side}:{hub.port}", keepalive=5)
-        client = wireguard_go.Client(site, f"wgs{turn % 100}{number}", keys[number], [f"{hubs.peer_address(number)}/32"], [peer], program=program)
+        client = wireguard_go.Client(site, f"wgs{turn % 100}{number}", keys[number],
+                                     [f"{hubs.peer_address(number)}/32"], [peer], program=program)
         clients.append(client.start())
     for site, _ in sites:
         netlab.wait_until(lambda: site.ping(STACK), 15, "the tunnel is up")

@@ -38,8 +38,8 @@ def offer(hub, way, seconds, customer=0, **load):
 
 
 def measure(hub, way, seconds, **load):
-    """One block with its cost: ({figure: value}, Cost). ns_packet and cpu_s_gb are of the hub's threads; core_ns_packet is what its core was busy
-    with; lost counts datagrams that found the hub's socket full, and stalls of the window."""
+    """One block with its cost: ({figure: value}, Cost). ns_packet and cpu_s_gb are of the hub's threads; core_ns_packet
+    is what its core was busy with; lost counts datagrams that found the hub's socket full, and stalls of the window."""
     offer(hub, way, WARM_UP, **load)
     lost_before = hub.field.lost_datagrams()
     (delivered, answer), cost = blocks.measured(hub, lambda: offer(hub, way, seconds, **load))
@@ -47,7 +47,8 @@ def measure(hub, way, seconds, **load):
         raise RuntimeError(f"{hub.name}: nothing arrived ({way}, {load})")
     if answer.get("samples", {}).get("broken"):
         raise RuntimeError(f"{hub.name}: broken packets arrived: {answer['samples']}")
-    figures = {"ns_packet": cost.threads / delivered.packets * 1e9, "core_ns_packet": cost.core / delivered.packets * 1e9,
+    figures = {"ns_packet": cost.threads / delivered.packets * 1e9,
+               "core_ns_packet": cost.core / delivered.packets * 1e9,
                "kpps": delivered.packets / answer["seconds"] / 1e3}
     if delivered.payload:
         figures["cpu_s_gb"] = cost.threads / delivered.gigabytes

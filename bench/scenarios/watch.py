@@ -1,6 +1,7 @@
-"""The status page with many customers of 10 peers, one of them half as busy as it can be. Watched: 100 open event streams, statusd on the generator's core; unwatched: statusd
-stands still. The hub's cost of a packet watched and unwatched, and what statusd itself takes: CPU, memory, bytes to a viewer, and the time from its
-start to its first answer about the customers."""
+"""The status page with many customers of 10 peers, one of them half as busy as it can be. Watched: 100 open event
+streams, statusd on the generator's core; unwatched: statusd stands still. The hub's cost of a packet watched and
+unwatched, and what statusd itself takes: CPU, memory, bytes to a viewer, and the time from its start to its first
+answer about the customers."""
 
 import contextlib
 import json
@@ -38,13 +39,15 @@ def measure(hub, table, options, size):
                 table.add(f"{size}: {name}", "warren", spent, **figures)
                 if name == "watched":
                     share = (hub.statusd_seconds() - before[0]) / (time.monotonic() - before[1])
-                    table.add(f"{size}: statusd", "warren", None, cores=share, memory_mb=facts.memory_kb([hub.statusd()]) / 1024)
+                    table.add(f"{size}: statusd", "warren", None, cores=share,
+                              memory_mb=facts.memory_kb([hub.statusd()]) / 1024)
         hub.let(True)
         seen = viewers()
     if seen["ended"]:
         raise RuntimeError(f"{seen['ended']} of {VIEWERS} viewers were sent away")
     table.add(f"{size}: statusd", "warren", None, kb_each_s=seen["bytes"] / VIEWERS / seen["seconds"] / 1024)
-    table.compare(f"{size}: hub's cost of a packet, watched over unwatched", (f"{size}: watched", "ns_packet"), (f"{size}: unwatched", "ns_packet"))
+    table.compare(f"{size}: hub's cost of a packet, watched over unwatched", (f"{size}: watched", "ns_packet"),
+                  (f"{size}: unwatched", "ns_packet"))
 
 
 class Watched(hubs.Warren):
@@ -52,7 +55,8 @@ class Watched(hubs.Warren):
 
     def __init__(self, lineup, count):
         played = generator.public_keys(lineup.tools.wgblast, hubs.SEED, PEERS)
-        others = generator.public_keys(lineup.tools.wgblast, hubs.SEED + " others", (count - 1) * PEERS) if count > 1 else []
+        others = generator.public_keys(lineup.tools.wgblast, hubs.SEED + " others",
+                                       (count - 1) * PEERS) if count > 1 else []
         super().__init__(lineup.field, lineup.tools, customers=count, peers=PEERS, public_keys=played + others)
         self.start(status_listen=LISTEN)
         self.token = self.warren.configure("token", "add", "bench", "viewer").stdout.strip()
@@ -74,7 +78,8 @@ class Watched(hubs.Warren):
         return cost.thread_seconds([self.statusd()])
 
     def first_answer(self):
-        """Seconds from the end of a statusd to the next one's answer about the customers; stackd's pause before the restart is in it."""
+        """Seconds from the end of a statusd to the next one's answer about the customers; stackd's pause before the
+        restart is in it."""
         os.kill(self.statusd(), signal.SIGKILL)
         began = time.monotonic()
         netlab.wait_until(self.answers, 60, "the page is ready again", every=0.02)
@@ -87,8 +92,8 @@ class Watched(hubs.Warren):
     def viewers(self):
         host, port = LISTEN.split(":")
         script = os.path.join(os.path.dirname(__file__), "..", "viewers.py")
-        crowd = subprocess.Popen(self.field.uplink.command("taskset", "-c", self.field.generator_core, script, host, port, VIEWERS),
-                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = self.field.uplink.command("taskset", "-c", self.field.generator_core, script, host, port, VIEWERS)
+        crowd = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             crowd.stdin.write(self.token + "\n")
             crowd.stdin.flush()
