@@ -1,4 +1,5 @@
-"""What this host's kernel may not have and Debian's in the image has: kernel WireGuard as the stock client, and 802.1Q. One guest, one story.
+"""What this host's kernel may not have and Debian's in the image has: kernel WireGuard as the stock client, and 802.1Q.
+One guest, one story.
 
     guest  Warren 198.51.100.1 ── veth ── site-acme, site-beta: kernel WireGuard, the same addresses inside
            enp0s16 ── trunk ── this test: machines on VLANs 42 and 43, the same addresses too
@@ -29,15 +30,21 @@ def customer(id_, peers=(), handoff=None, routes=()):
 
 
 def site_script(name, number):
-    """Makes a stock client: a namespace, a wire to the uplink, and the kernel's WireGuard with the configuration NAME.conf beside it."""
-    outside = [f"netns add {name}", f"link add wan-{name} type veth peer name wan0 netns {name}", f"addr add 203.0.113.{4 * number + 1}/30 dev wan-{name}",
+    """Makes a stock client: a namespace, a wire to the uplink, and the kernel's WireGuard with the configuration
+    NAME.conf beside it."""
+    outside = [f"netns add {name}", f"link add wan-{name} type veth peer name wan0 netns {name}",
+               f"addr add 203.0.113.{4 * number + 1}/30 dev wan-{name}",
                f"addr add 2001:db8:{number}::1/64 dev wan-{name} nodad", f"link set wan-{name} up"]
-    inside = ["link set lo up", f"addr add 203.0.113.{4 * number + 2}/30 dev wan0", f"addr add 2001:db8:{number}::2/64 dev wan0 nodad", "link set wan0 up",
-              f"route add default via 203.0.113.{4 * number + 1}", "link add wg0 type wireguard", f"addr add {SITE4}/24 dev wg0", f"addr add {SITE6}/64 dev wg0 nodad"]
-    after = ["link set wg0 mtu 1420 up", "route add 10.0.0.0/24 dev wg0", "route add 10.42.0.0/24 dev wg0", "route add fd00:42::/64 dev wg0"]
+    inside = ["link set lo up", f"addr add 203.0.113.{4 * number + 2}/30 dev wan0",
+              f"addr add 2001:db8:{number}::2/64 dev wan0 nodad", "link set wan0 up",
+              f"route add default via 203.0.113.{4 * number + 1}", "link add wg0 type wireguard",
+              f"addr add {SITE4}/24 dev wg0", f"addr add {SITE6}/64 dev wg0 nodad"]
+    after = ["link set wg0 mtu 1420 up", "route add 10.0.0.0/24 dev wg0", "route add 10.42.0.0/24 dev wg0",
+             "route add fd00:42::/64 dev wg0"]
     batch = "ip{} -batch - <<END\n{}\nEND\n"
     return ("set -e\n" + batch.format("", "\n".join(outside)) + batch.format(f" -n {name}", "\n".join(inside)) +
-            f"ip netns exec {name} wg setconf wg0 {toolbox.HERE}/{name}.conf\n" + batch.format(f" -n {name}", "\n".join(after)))
+            f"ip netns exec {name} wg setconf wg0 {toolbox.HERE}/{name}.conf\n"
+            + batch.format(f" -n {name}", "\n".join(after)))
 
 
 @pytest.fixture(scope="module")
@@ -47,20 +54,26 @@ def place():
     with netlab.Lab() as lab:
         internet = lab.namespace("internet")
         keys = {name: wireguard_go.new_key() for name in TAGS}
-        customers = [customer(name, [warren.Peer("site", key.public, ["10.0.1.0/24", "fd00:42:1::/64"])], lan(TAGS[name])) for name, key in keys.items()]
+        customers = [customer(name, [warren.Peer("site", key.public, ["10.0.1.0/24", "fd00:42:1::/64"])],
+                              lan(TAGS[name])) for name, key in keys.items()]
         server = warren.Warren(lab, internet, customers=customers, config=lab.path("seed/warren"))
         server.write()
-        lab.write("seed/network/10-uplink.network", "[Match]\nMACAddress=52:54:00:12:34:56\n[Network]\nAddress=198.51.100.1/24\nGateway=198.51.100.254\n")
-        lab.write("seed/network/20-trunk.network", f"[Match]\nMACAddress={cable.MAC}\n[Network]\nLinkLocalAddressing=no\n")
+        lab.write("seed/network/10-uplink.network",
+                  "[Match]\nMACAddress=52:54:00:12:34:56\n[Network]\nAddress=198.51.100.1/24\nGateway=198.51.100.254\n")
+        lab.write("seed/network/20-trunk.network",
+                  f"[Match]\nMACAddress={cable.MAC}\n[Network]\nLinkLocalAddressing=no\n")
         files = {}
         for number, (name, key) in enumerate(keys.items(), 1):
             endpoint = "198.51.100.1:51820" if name == "acme" else f"[2001:db8:{number}::1]:51820"
-            peer = wireguard_go.Peer(server.key.public, ["10.0.0.0/24", "10.42.0.0/24", "fd00:42::/64"], endpoint=endpoint)
+            peer = wireguard_go.Peer(server.key.public, ["10.0.0.0/24", "10.42.0.0/24", "fd00:42::/64"],
+                                     endpoint=endpoint)
             files[f"site-{name}.conf"] = f"[Interface]\nPrivateKey = {key.private}\n{peer.text()}"
             files[f"site-{name}.sh"] = site_script(f"site-{name}", number)
-            files[f"{name}-without-lan.toml"] = customer(name, next(one.peers for one in customers if one.id == name)).text()
-        for name, handoff in {"missing": lan(7, "nosuch0", "10.43.0.1/24"), "narrow": lan(7, address="10.43.0.1/24", mtu=1400),
-                              "wide": lan(7, address="10.43.0.1/24", mtu=9000), "namesake": lan(7, "lan0", "10.43.0.1/24")}.items():
+            peers = next(one.peers for one in customers if one.id == name)
+            files[f"{name}-without-lan.toml"] = customer(name, peers).text()
+        handoffs = {"missing": lan(7, "nosuch0", "10.43.0.1/24"), "narrow": lan(7, address="10.43.0.1/24", mtu=1400),
+                    "wide": lan(7, address="10.43.0.1/24", mtu=9000), "namesake": lan(7, "lan0", "10.43.0.1/24")}
+        for name, handoff in handoffs.items():
             files[f"{name}.toml"] = customer("guest", handoff=handoff, routes=[("10.50.0.0/16", "10.43.0.254")]).text()
         tools = toolbox.pack(lab, files=files)
         trunk = cable.Cable(lab)
@@ -114,9 +127,11 @@ def test_the_kernels_wireguard_gets_a_session_over_ipv4_and_over_ipv6(place):
         until_pings(machine, f"site-{name}", STACK4)
         assert shown(machine, f"site-{name}")["handshake"] > 0
     peers = {peer["customer"]: peer for peer in document(machine, "peers")["peers"]}
-    assert peers["acme"]["endpoint"].startswith("203.0.113.6:") and peers["beta"]["endpoint"].startswith("[2001:db8:2::2]:")
+    assert peers["acme"]["endpoint"].startswith("203.0.113.6:")
+    assert peers["beta"]["endpoint"].startswith("[2001:db8:2::2]:")
     # Runs beside all that follows, over the kernel's renewal of the session after two minutes.
-    done(machine, f"ip netns exec site-acme ping -n -q -i 0.5 {STACK4} >/tmp/steady 2>&1 & echo $! >/tmp/steady.pid; date +%s >/tmp/steady.since")
+    done(machine, f"ip netns exec site-acme ping -n -q -i 0.5 {STACK4} >/tmp/steady 2>&1 & "
+                  "echo $! >/tmp/steady.pid; date +%s >/tmp/steady.since")
 
 
 def test_site_and_stack_reach_each_other_with_ipv4_and_ipv6(place):
@@ -125,14 +140,17 @@ def test_site_and_stack_reach_each_other_with_ipv4_and_ipv6(place):
         for ns, addresses in ((f"site-{name}", (STACK4, STACK6)), (f"warren-{name}", (SITE4, SITE6))):
             for address in addresses:
                 assert pings(machine, ns, address, count=3), (ns, address)
-        assert pings(machine, f"site-{name}", STACK4, "-M", "do", "-s", "1392")  # 1420 with its headers: the device's MTU
+        # 1420 with its headers: the device's MTU.
+        assert pings(machine, f"site-{name}", STACK4, "-M", "do", "-s", "1392")
 
 
-@pytest.mark.parametrize("source, target, address", [("site-acme", "warren-acme", STACK4), ("warren-acme", "site-acme", SITE4),
-                                                     ("site-acme", "warren-acme", STACK6), ("warren-beta", "site-beta", SITE6)])
+@pytest.mark.parametrize("source, target, address",
+                         [("site-acme", "warren-acme", STACK4), ("warren-acme", "site-acme", SITE4),
+                          ("site-acme", "warren-acme", STACK6), ("warren-beta", "site-beta", SITE6)])
 def test_tcp_and_udp_arrive_unchanged(place, source, target, address):
     machine, _ = place
-    assert "tcp ok, udp 70 of 70" in done(machine, f"python3 -m tests.lab.traffic {source} {target} {address}", timeout=240)
+    assert "tcp ok, udp 70 of 70" in done(machine, f"python3 -m tests.lab.traffic {source} {target} {address}",
+                                          timeout=240)
 
 
 def test_what_is_sent_for_one_customer_reaches_nobody_else(place):
@@ -141,8 +159,10 @@ def test_what_is_sent_for_one_customer_reaches_nobody_else(place):
     before = {name: counted(machine, name) for name in TAGS}
     assert pings(machine, "site-acme", STACK4, count=10)
     after = {name: counted(machine, name) for name in TAGS}
-    assert after["acme"]["rx_packets"] >= before["acme"]["rx_packets"] + 10 and after["acme"]["tx_packets"] >= before["acme"]["tx_packets"] + 10
-    assert (after["beta"]["rx_packets"], after["beta"]["tx_packets"]) == (before["beta"]["rx_packets"], before["beta"]["tx_packets"])
+    assert after["acme"]["rx_packets"] >= before["acme"]["rx_packets"] + 10
+    assert after["acme"]["tx_packets"] >= before["acme"]["tx_packets"] + 10
+    assert (after["beta"]["rx_packets"],
+            after["beta"]["tx_packets"]) == (before["beta"]["rx_packets"], before["beta"]["tx_packets"])
 
 
 def test_warren_and_the_kernel_count_the_same_bytes(place):
@@ -153,7 +173,8 @@ def test_warren_and_the_kernel_count_the_same_bytes(place):
 def _agree(machine):
     peer = next(peer for peer in document(machine, "peers")["peers"] if peer["customer"] == "beta")
     there = shown(machine, "site-beta")
-    initiations, responses = (there["tx"] - peer["rx_bytes"]) / 148, (there["rx"] - peer["tx_bytes"]) / 92  # the kernel counts handshakes, too
+    # The kernel counts handshakes, too.
+    initiations, responses = (there["tx"] - peer["rx_bytes"]) / 148, (there["rx"] - peer["tx_bytes"]) / 92
     return (initiations, responses) in ((1, 1), (2, 1), (2, 2))
 
 
@@ -221,12 +242,14 @@ def test_a_lan_that_is_taken_away_is_gone_and_the_other_stays(place):
     assert pings(machine, "site-beta", LAN_MACHINE)
     done(machine, "rm /etc/warren/customers/beta.toml /etc/warren/customers/guest.toml && vpnctl apply")
     assert "warren-acme" in done(machine, "ip netns") and "warren-beta" not in done(machine, "ip netns")
-    assert "8021q" not in done(machine, f"ip -d link show {cable.DEVICE}") and not pings(machine, "site-beta", LAN_MACHINE)
+    assert "8021q" not in done(machine, f"ip -d link show {cable.DEVICE}")
+    assert not pings(machine, "site-beta", LAN_MACHINE)
 
 
 def test_the_kernel_renews_its_session_and_nothing_is_lost(place):
     machine, _ = place
-    netlab.wait_until(lambda: int(done(machine, "echo $(($(date +%s) - $(cat /tmp/steady.since)))")) > 130, 180, "two minutes have gone by", every=2)
+    netlab.wait_until(lambda: int(done(machine, "echo $(($(date +%s) - $(cat /tmp/steady.since)))")) > 130, 180,
+                      "two minutes have gone by", every=2)
     since = int(done(machine, "cat /tmp/steady.since"))
     assert shown(machine, "site-acme")["handshake"] > since + 100
     done(machine, "kill -INT $(cat /tmp/steady.pid); sleep 1")

@@ -13,13 +13,16 @@ def test_it_boots_from_a_raw_disk_to_ready_and_is_blessed():
     assert PACKAGE, "WARREN_PACKAGE names the package that the image is made of"
     with netlab.Lab() as lab:
         out, disk = lab.path("release"), lab.path("disk.qcow2")
-        netlab.run(f"{ROOT}/image/build", "--flavour", "hw", "--package", PACKAGE, "--out", out, *guest.SIGNED, timeout=1200)
+        netlab.run(f"{ROOT}/image/build", "--flavour", "hw", "--package", PACKAGE, "--out", out, *guest.SIGNED,
+                   timeout=1200)
         raw = next(name for name in os.listdir(out) if name.endswith("-hw.raw"))
         netlab.run("qemu-img", "convert", "-O", "qcow2", f"{out}/{raw}", disk)
         uplink = lab.namespace("uplink")
-        warren.Warren(lab, uplink, customers=[warren.Customer("acme", ["10.0.0.1/24"], [])], config=lab.path("seed/warren")).write()
+        warren.Warren(lab, uplink, customers=[warren.Customer("acme", ["10.0.0.1/24"], [])],
+                      config=lab.path("seed/warren")).write()
         lab.write("seed/network/10-uplink.network", "[Match]\nType=ether\n[Network]\nAddress=198.51.100.1/24\n")
-        machine = guest.Guest(lab, uplink, disk, "tap0", seed=lab.path("seed"), secure_boot=True, memory=1024, parts=("nvme", "e1000e"))
+        machine = guest.Guest(lab, uplink, disk, "tap0", seed=lab.path("seed"), secure_boot=True, memory=1024,
+                              parts=("nvme", "e1000e"))
         uplink.ip("addr add 198.51.100.254/24 dev tap0")
         machine.start()
         try:

@@ -1,4 +1,5 @@
-"""A version whose configuration has another form: it works on a copy, and the version in the other slot finds its own. On a directory that looks like an appliance."""
+"""A version whose configuration has another form: it works on a copy, and the version in the other slot finds its own.
+On a directory that looks like an appliance."""
 
 import os
 import pathlib
@@ -12,7 +13,8 @@ from tests.lab.warren import ROOT
 OWN_FORM = f"{ROOT}/image/overlay/usr/lib/warren/own-form"
 OLD = {"warren.toml": "port = 1\n", "customers/acme.toml": "mtu = 1400\n"}
 NEW = {"warren.toml": "port = 1\nform = 2\n", "customers/acme.toml": "mtu = 1400\nform = 2\n"}
-KILLED_AT = 'n=0; set -T; trap \'[[ $BASHPID != $$ ]] || { n=$((n + 1)); echo $n >"$STEP"; [[ $n != "$CUT" ]] || kill -KILL $$; }\' DEBUG; . "$0"'  # the n-th command is not run
+KILLED_AT = ('n=0; set -T; trap \'[[ $BASHPID != $$ ]] || '
+             '{ n=$((n + 1)); echo $n >"$STEP"; [[ $n != "$CUT" ]] || kill -KILL $$; }\' DEBUG; . "$0"')
 
 
 class Appliance:
@@ -24,7 +26,8 @@ class Appliance:
             (root / path).mkdir(parents=True)
         os.symlink("/data/etc/warren-2", root / "etc/warren")
         migrate = root / "usr/lib/warren/migrate"
-        migrate.write_text('#!/bin/sh\nset -e\nfor file in "$1"/*.toml "$1"/customers/*.toml; do echo "form = 2" >>"$file"; done\n')
+        migrate.write_text(
+            '#!/bin/sh\nset -e\nfor file in "$1"/*.toml "$1"/customers/*.toml; do echo "form = 2" >>"$file"; done\n')
         migrate.chmod(0o755)
         write(self.first, OLD)
 
@@ -39,7 +42,8 @@ class Appliance:
     def start(self, cut_at=None, fails=False):
         """The number of commands that it ran."""
         step = self.root / "step"
-        done = subprocess.run(["bash", "-c", KILLED_AT, OWN_FORM], env={**os.environ, "WARREN_ROOT": str(self.root), "CUT": str(cut_at), "STEP": str(step)},
+        done = subprocess.run(["bash", "-c", KILLED_AT, OWN_FORM],
+                              env={**os.environ, "WARREN_ROOT": str(self.root), "CUT": str(cut_at), "STEP": str(step)},
                               capture_output=True, text=True, timeout=30)
         assert done.returncode == (-9 if cut_at else 1 if fails else 0), done.stderr
         return int(step.read_text())
@@ -85,7 +89,8 @@ def test_a_good_version_keeps_what_was_changed_under_it(appliance):
     write(appliance.own, {"warren.toml": "port = 7\nform = 2\n"})
     write(appliance.first, {"warren.toml": "port = 9\n"})
     appliance.start()
-    assert read(appliance.own)["warren.toml"] == "port = 7\nform = 2\n" and read(appliance.first)["warren.toml"] == "port = 9\n"
+    assert read(appliance.own)["warren.toml"] == "port = 7\nform = 2\n"
+    assert read(appliance.first)["warren.toml"] == "port = 9\n"
 
 
 def test_a_newer_version_of_the_same_form_takes_over_what_is_in_force(appliance):
@@ -120,14 +125,17 @@ def test_a_version_that_one_went_back_to_finds_its_own(appliance):
 
 
 @pytest.mark.parametrize("trial, why, form, wanted", [
-    (True, "install", "/data/etc/warren", 3), (True, "install", "/data/etc/warren-2", 3), (True, "rollback", "/data/etc/warren-2", 3),
-    (True, "rollback", "/data/etc/warren-3", 1), (False, "install", "/data/etc/warren-2", 1), (True, None, None, 1)])
-def test_as_many_customers_as_before_have_to_be_up_but_no_more_than_a_version_that_one_went_back_to_has(appliance, trial, why, form, wanted):
+    (True, "install", "/data/etc/warren", 3), (True, "install", "/data/etc/warren-2", 3),
+    (True, "rollback", "/data/etc/warren-2", 3), (True, "rollback", "/data/etc/warren-3", 1),
+    (False, "install", "/data/etc/warren-2", 1), (True, None, None, 1)])
+def test_as_many_customers_as_before_have_to_be_up_but_no_more_than_a_version_that_one_went_back_to_has(
+    appliance, trial, why, form, wanted):
     write_all(appliance.own, OLD)
     appliance.on_trial(trial)
     if why:
         appliance.remember(why, form, customers=3)
-    said = netlab.run("bash", "-euc", f'root={appliance.root}; . {os.path.dirname(OWN_FORM)}/slots.bash; customers_wanted')
+    said = netlab.run("bash",
+                      "-euc", f'root={appliance.root}; . {os.path.dirname(OWN_FORM)}/slots.bash; customers_wanted')
     assert said.stdout == f"{wanted}\n"
 
 
@@ -136,7 +144,8 @@ def test_a_migration_that_fails_leaves_nothing_of_its_copy(appliance):
     migrate.write_text('#!/bin/sh\necho half >"$1/warren.toml"\nexit 1\n')
     appliance.on_trial(True)
     appliance.start(fails=True)
-    assert sorted(path.name for path in (appliance.root / "data/etc").iterdir()) == ["warren"] and read(appliance.first) == OLD
+    assert sorted(path.name for path in (appliance.root / "data/etc").iterdir()) == ["warren"]
+    assert read(appliance.first) == OLD
 
 
 def test_a_version_with_the_first_form_changes_nothing(appliance):

@@ -1,8 +1,10 @@
-"""Power cuts at many moments of a first boot, of changes of the configuration, and of two installs, the second over the first.
+"""Power cuts at many moments of a first boot, of changes of the configuration, and of two installs, the second over the
+first.
 
-One real machine is recorded while it does all that. What a cut at a moment leaves is made from the record, with whatever the disk's cache may lose
-(tests/lab/powercut.py), and judged as the loader, the kernel and e2fsck would judge it: which program is started, whether it is whole, whether its root is the one
-that its hash names. Two of these disks are booted.
+One real machine is recorded while it does all that. What a cut at a moment leaves is made from the record, with
+whatever the disk's cache may lose (tests/lab/powercut.py), and judged as the loader, the kernel and e2fsck would judge
+it: which program is started, whether it is whole, whether its root is the one that its hash names. Two of these disks
+are booted.
 """
 
 import os
@@ -23,7 +25,8 @@ BUNDLES = ("91.0.0", "91.1.0")
 USERS = 5
 # On the ESP, while everything is written back again and again.
 RENAMES = ("mkdir /efi/try && echo 'all of it' >/efi/try/one && sync",
-           "(for i in $(seq 60); do sync; done & for i in $(seq 30); do mv /efi/try/one /efi/try/two && sleep 0.05 && mv /efi/try/two /efi/try/one || exit; done; wait)",
+           "(for i in $(seq 60); do sync; done & for i in $(seq 30); do mv /efi/try/one /efi/try/two && "
+           "sleep 0.05 && mv /efi/try/two /efi/try/one || exit; done; wait)",
            "rm -r /efi/try")
 PASSWORD = re.compile(r"\$argon2id\$v=19\$m=\d+,t=\d+,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}")
 
@@ -59,7 +62,8 @@ def esp_of(disk):
 
 
 def programs_on(disk):
-    return [line.rsplit("/", 1)[1] for line in netlab.run("mdir", "-b", "-i", esp_of(disk), "::/EFI/Linux").stdout.split()]
+    return [line.rsplit("/", 1)[1]
+            for line in netlab.run("mdir", "-b", "-i", esp_of(disk), "::/EFI/Linux").stdout.split()]
 
 
 def program_on(disk, name):
@@ -73,10 +77,12 @@ def record():
         os.makedirs(lab.path("bundles"))
         for version in BUNDLES:
             out = lab.path("release")
-            netlab.run(f"{ROOT}/image/build", "--package", PACKAGE, "--version", version, "--only", "bundle", "--out", out, *guest.SIGNED, timeout=600)
+            netlab.run(f"{ROOT}/image/build", "--package", PACKAGE, "--version", version, "--only", "bundle",
+                       "--out", out, *guest.SIGNED, timeout=600)
             os.rename(f"{out}/warren-{version}-vm.update", lab.path(f"bundles/{version}"))
         internet = lab.namespace("internet")
-        warren.Warren(lab, internet, customers=[warren.Customer("acme", ["10.0.0.1/24"], [])], config=lab.path("seed/warren")).write()
+        warren.Warren(lab, internet, customers=[warren.Customer("acme", ["10.0.0.1/24"], [])],
+                      config=lab.path("seed/warren")).write()
         lab.write("seed/network/10-uplink.network", "[Match]\nType=ether\n[Network]\nAddress=198.51.100.1/24\n")
         bundles = guest.make_disk(lab.path("bundles.raw"), "BUNDLES", lab.path("bundles"), megabytes=480)
         machine = guest.Guest(lab, internet, IMAGE, "tap0", seed=lab.path("seed"), drives=[bundles])
@@ -91,7 +97,8 @@ def record():
             assert status == 0, said
             renames.append(log.moment())
         for number in range(USERS):
-            status, said = machine.run(f"echo 'a long pass phrase {number}' | vpnctl user add user{number} operator", timeout=60)
+            status, said = machine.run(f"echo 'a long pass phrase {number}' | vpnctl user add user{number} operator",
+                                       timeout=60)
             assert status == 0, said
             users.append(log.moment())
         installs = [log.moment()]
@@ -103,20 +110,24 @@ def record():
 
         programs = {version: program_on(before, programs_on(before)[0])}
         for bundle in BUNDLES:
-            programs[bundle] = netlab.run("tar", "-xOf", lab.path(f"bundles/{bundle}"), "warren-b.efi", text=False).stdout
+            programs[bundle] = netlab.run("tar", "-xOf", lab.path(f"bundles/{bundle}"), "warren-b.efi",
+                                          text=False).stdout
         yield Record(lab, machine, log, seeded, renames, users, installs, programs)
 
 
 def judge(record, disk):
-    """The version that the loader starts from this raw disk; fails unless it has a whole program, and the root that the program's hash names."""
+    """The version that the loader starts from this raw disk; fails unless it has a whole program, and the root that the
+    program's hash names."""
     names = programs_on(disk)
     assert all(loader.PROGRAM.fullmatch(name) for name in names if name.lower().endswith(".efi")), names
     # One without content is no program to the loader. A rename that was cut off may leave a name like that.
-    chosen = loader.PROGRAM.fullmatch(loader.chosen([name for name in names if loader.PROGRAM.fullmatch(name) and program_on(disk, name)]))
+    chosen = loader.PROGRAM.fullmatch(loader.chosen([name for name in names if loader.PROGRAM.fullmatch(name)
+                                                     and program_on(disk, name)]))
     program = program_on(disk, chosen[0])
     assert program == record.programs[chosen["version"]], names
     roothash = re.search(rb"warren\.roothash=([0-9a-f]{64})", program)[1].decode()
-    root, tree = (powercut.extract(disk, f"{what}-{chosen['slot']}", record.lab.path(what)) for what in ("root", "verity"))
+    root, tree = (powercut.extract(disk, f"{what}-{chosen['slot']}", record.lab.path(what))
+                  for what in ("root", "verity"))
     netlab.run("veritysetup", "verify", root, tree, roothash)
     return chosen["version"]
 
@@ -127,7 +138,8 @@ def read(path):
 
 
 def tree(top):
-    return {os.path.relpath(path, top): read(path) for directory, _, names in os.walk(top) for path in (os.path.join(directory, name) for name in names)}
+    return {os.path.relpath(path, top): read(path) for directory, _, names in os.walk(top)
+            for path in (os.path.join(directory, name) for name in names)}
 
 
 def is_unmade(disk):
@@ -160,9 +172,11 @@ def spread(first, last, count):
 
 def test_a_cut_of_the_first_boot_leaves_all_of_the_seed_or_nothing(record):
     cuts, made, seen, shadows, disk = record.cuts(), set(), set(), set(), record.lab.path("cut.raw")
-    seed = {f"etc/{name}/{path}": text for name in ("warren", "network") for path, text in tree(record.lab.path(f"seed/{name}")).items()}
+    seed = {f"etc/{name}/{path}": text for name in ("warren", "network")
+            for path, text in tree(record.lab.path(f"seed/{name}")).items()}
     last = cuts.index_of(record.seeded)
-    for index in sorted({*spread(1, last, 20), *range(last - 40, last)}):  # its last act is to rename the only program that the machine has
+    # Its last act is to rename the only program that the machine has.
+    for index in sorted({*spread(1, last, 20), *range(last - 40, last)}):
         cuts.leave(index, disk)
         files = configuration(record, disk)
         for directory in ("etc/warren", "etc/network"):
@@ -181,7 +195,8 @@ def test_a_cut_while_a_file_of_the_esp_is_renamed_leaves_it_whole_under_one_name
     for index in spread(first, last, 80):
         cuts.leave(index, disk)
         listed = netlab.run("mdir", "-b", "-i", esp_of(disk), "::/try", check=False).stdout.split()
-        names = {name.rsplit("/", 1)[1] for name in listed if netlab.run("mtype", "-i", esp_of(disk), name).stdout == "all of it\n"}
+        names = {name.rsplit("/", 1)[1]
+                 for name in listed if netlab.run("mtype", "-i", esp_of(disk), name).stdout == "all of it\n"}
         assert names, (index, listed)
         seen |= names
     assert seen == {"one", "two"}
@@ -196,10 +211,12 @@ def test_a_cut_while_users_are_added_leaves_the_old_file_or_the_new(record):
         users = tomllib.loads(files.get("etc/warren/users.toml", "")).get("user", [])
         assert [user["name"] for user in users] == [f"user{number}" for number in range(len(users))]
         assert all(user["role"] == "operator" and PASSWORD.fullmatch(user["password"]) for user in users)
-        assert len(users) >= sum(index >= at for at in done), f"after {index} writes a user is lost of whom vpnctl had said that he is added"
+        assert len(users) >= sum(
+            index >= at for at in done), f"after {index} writes a user is lost of whom vpnctl had said that he is added"
         assert files["etc/warren/customers/acme.toml"] == read(record.lab.path("seed/warren/customers/acme.toml"))
         seen.add(len(users))
-    assert seen == set(range(USERS + 1)) and cached > 10  # the cuts met every version, and a cache that had something to lose
+    # The cuts met every version, and a cache that had something to lose.
+    assert seen == set(range(USERS + 1)) and cached > 10
 
 
 def flushes_of_installs(cuts, record):
@@ -211,7 +228,8 @@ def test_a_cut_of_an_install_leaves_one_version_or_the_other(record):
     cuts, disk, seen = record.cuts(), record.lab.path("cut.raw"), set()
     old = next(iter(record.programs))
     done = [cuts.index_of(moment) for moment in record.installs]
-    # Some evenly spread, and for each flush the moment before it, when there is the most to lose, and the one behind it.
+    # Some evenly spread, and for each flush the moment before it, when there is the most to lose, and the one behind
+    # it.
     flushes = flushes_of_installs(cuts, record)
     moments = sorted({*spread(done[0], done[-1], 20), *flushes, *(at + 1 for at in flushes), *done})
     for index in moments:
@@ -228,11 +246,13 @@ def test_a_cut_of_an_install_leaves_one_version_or_the_other(record):
 def test_what_a_cut_leaves_boots_and_the_install_can_be_repeated(record, moment):
     lab, cuts, disk = record.lab, record.cuts(), record.lab.path("cut.raw")
     flushes = flushes_of_installs(cuts, record)
-    cuts.leave(flushes[-1] if moment == "before the last flush" else (cuts.index_of(record.installs[0]) + flushes[0]) // 2, disk)
+    cuts.leave(flushes[-1] if moment == "before the last flush"
+               else (cuts.index_of(record.installs[0]) + flushes[0]) // 2, disk)
     version = judge(record, disk)
     image = lab.path(f"cut-{len(moment)}.qcow2")
     netlab.run("qemu-img", "convert", "-O", "qcow2", disk, image)
-    machine = guest.Guest(lab, lab.namespace(f"after-{len(moment)}"), image, "tap0", name=f"after-{len(moment)}", drives=[lab.path("bundles.raw")])
+    machine = guest.Guest(lab, lab.namespace(f"after-{len(moment)}"), image, "tap0", name=f"after-{len(moment)}",
+                          drives=[lab.path("bundles.raw")])
     machine.password = record.machine.password
     try:
         assert start(machine)[1] == version

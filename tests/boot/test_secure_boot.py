@@ -1,7 +1,7 @@
 """Secure Boot: the firmware has the certificate enrolled that the test image is signed for, and starts nothing else.
 
-That signed programs boot, and that all of Warren works under the lockdown of the kernel that comes with it, is shown by test_boot.py and test_update.py:
-their machines are of this kind too.
+That signed programs boot, and that all of Warren works under the lockdown of the kernel that comes with it, is shown by
+test_boot.py and test_update.py: their machines are of this kind too.
 """
 
 import os
@@ -23,7 +23,8 @@ def without_signature(path):
 
 def with_another_signature(path):
     key = f"{path}.key"
-    netlab.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", "-subj", "/CN=Somebody", "-keyout", key, "-out", f"{path}.pem")
+    netlab.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", "-subj", "/CN=Somebody", "-keyout", key,
+               "-out", f"{path}.pem")
     without_signature(path)
     netlab.run("sbsign", "--key", key, "--cert", f"{path}.pem", "--output", path, path)
 
@@ -37,7 +38,8 @@ def with_another_byte(path):
 
 
 @pytest.mark.parametrize("change, what", [
-    (with_another_byte, LOADER), (with_another_byte, "program"), (without_signature, "program"), (with_another_signature, "program")])
+    (with_another_byte, LOADER), (with_another_byte, "program"), (without_signature, "program"),
+    (with_another_signature, "program")])
 def test_the_firmware_refuses(change, what):
     assert IMAGE, "WARREN_IMAGE names the qcow2 to boot"
     with netlab.Lab() as lab:

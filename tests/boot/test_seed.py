@@ -1,4 +1,5 @@
-"""What a seed becomes on a machine without a configuration, and what it may not touch. On a directory that looks like an appliance; real ones are in test_boot.py."""
+"""What a seed becomes on a machine without a configuration, and what it may not touch. On a directory that looks like
+an appliance; real ones are in test_boot.py."""
 
 import os
 import pathlib
@@ -9,11 +10,13 @@ import pytest
 
 from tests.lab.warren import ROOT
 
-PREPARE, NEW_PASSWORD, HOST_KEY = (f"{ROOT}/image/overlay/usr/lib/warren/{name}" for name in ("prepare-data", "new-password", "host-key"))
+PREPARE, NEW_PASSWORD, HOST_KEY = (f"{ROOT}/image/overlay/usr/lib/warren/{name}"
+                                   for name in ("prepare-data", "new-password", "host-key"))
 # Sourced by each bash: counts the commands of all of them, and does not run the n-th.
-TRACE = 'set -T; trap \'read -r TRACED <"$STEP"; echo $((++TRACED)) >"$STEP"; [[ $TRACED != "$CUT" ]] || kill -KILL 0\' DEBUG\n'
-SEED = {"warren/warren.toml": "port = 1\n", "warren/customers/acme.toml": "mtu = 1400\n", "network/10-uplink.network": "[Match]\n",
-        "network/10-uplink.network.d/more.conf": "[Network]\n"}
+TRACE = ('set -T; trap \'read -r TRACED <"$STEP"; echo $((++TRACED)) >"$STEP"; '
+         '[[ $TRACED != "$CUT" ]] || kill -KILL 0\' DEBUG\n')
+SEED = {"warren/warren.toml": "port = 1\n", "warren/customers/acme.toml": "mtu = 1400\n",
+        "network/10-uplink.network": "[Match]\n", "network/10-uplink.network.d/more.conf": "[Network]\n"}
 
 
 class Appliance:
@@ -38,13 +41,15 @@ class Appliance:
         step, trace = self.root / "step", self.root / "trace"
         step.write_text("0\n")
         trace.write_text(TRACE + (f"{broken}() {{ return 1; }}\n" if broken else ""))
-        done = subprocess.run([PREPARE], env={**os.environ, "WARREN_ROOT": str(self.root), "CUT": str(cut_at), "STEP": str(step), "BASH_ENV": str(trace)},
-                              capture_output=True, text=True, timeout=60, start_new_session=True)
+        env = {**os.environ, "WARREN_ROOT": str(self.root), "CUT": str(cut_at), "STEP": str(step),
+               "BASH_ENV": str(trace)}
+        done = subprocess.run([PREPARE], env=env, capture_output=True, text=True, timeout=60, start_new_session=True)
         assert done.returncode == (-9 if cut_at else 0), done.stderr
         return done.stdout, int(step.read_text())
 
     def files(self):
-        return {str(path.relative_to(self.etc)): path.read_text() for path in self.etc.rglob("*") if path.is_file() and path.name not in ("shadow", "one-time-code")}
+        return {str(path.relative_to(self.etc)): path.read_text() for path in self.etc.rglob("*") if path.is_file()
+                and path.name not in ("shadow", "one-time-code")}
 
 
 def write(directory, files):
@@ -68,7 +73,8 @@ def test_a_seed_is_taken_with_its_rights(appliance):
     assert "configured by the seed credential" in said and "log in on this console as root with the code" in said
     assert appliance.files() == SEED
     assert mode(appliance.etc / "warren/customers") == 0o700 and mode(appliance.etc / "warren/warren.toml") == 0o600
-    assert mode(appliance.etc / "network/10-uplink.network.d") == 0o755 and mode(appliance.etc / "network/10-uplink.network") == 0o644
+    assert mode(appliance.etc / "network/10-uplink.network.d") == 0o755
+    assert mode(appliance.etc / "network/10-uplink.network") == 0o644
 
 
 def test_an_empty_network_is_no_error(appliance):
@@ -77,7 +83,8 @@ def test_an_empty_network_is_no_error(appliance):
     assert "with the code" in said and appliance.files() == {"warren/warren.toml": "port = 1\n"}
 
 
-@pytest.mark.parametrize("content, message", [(b"no archive", "cannot be unpacked"), (None, "has neither warren/ nor network/")])
+@pytest.mark.parametrize("content, message",
+                         [(b"no archive", "cannot be unpacked"), (None, "has neither warren/ nor network/")])
 def test_a_seed_that_cannot_be_taken_says_so_and_one_can_log_in_and_the_next_is_taken(appliance, content, message):
     appliance.seed({"hints.txt": "x\n"})
     if content:
@@ -110,11 +117,13 @@ def test_a_configuration_that_is_a_link_or_has_links_stays(appliance):
     appliance.seed(SEED)
     appliance.etc.mkdir()
     (appliance.etc / "warren").symlink_to(appliance.root / "elsewhere")
-    assert "configured by the seed" not in appliance.start()[0] and (appliance.etc / "warren/warren.toml").read_text() == "port = 7\n"
+    assert "configured by the seed" not in appliance.start()[0]
+    assert (appliance.etc / "warren/warren.toml").read_text() == "port = 7\n"
     (appliance.etc / "warren").unlink()
     (appliance.etc / "warren").mkdir()
     (appliance.etc / "warren/warren.toml").symlink_to(appliance.root / "elsewhere/warren.toml")
-    assert "configured by the seed" not in appliance.start()[0] and (appliance.etc / "warren/warren.toml").read_text() == "port = 7\n"
+    assert "configured by the seed" not in appliance.start()[0]
+    assert (appliance.etc / "warren/warren.toml").read_text() == "port = 7\n"
 
 
 def test_a_configured_machine_takes_no_seed(appliance):
@@ -131,7 +140,8 @@ def code_of(said):
 
 def logs_in(appliance, password):
     hashed = (appliance.etc / "shadow").read_text().splitlines()[0].split(":")[1]
-    return subprocess.run(["openssl", "passwd", "-6", "-salt", hashed.split("$")[2], password], check=True, capture_output=True, text=True, timeout=30).stdout.strip() == hashed
+    return subprocess.run(["openssl", "passwd", "-6", "-salt", hashed.split("$")[2], password], check=True,
+                          capture_output=True, text=True, timeout=30).stdout.strip() == hashed
 
 
 def test_the_code_is_good_for_one_login_and_a_password_takes_its_place(appliance):
@@ -140,13 +150,20 @@ def test_the_code_is_good_for_one_login_and_a_password_takes_its_place(appliance
     assert logs_in(appliance, code) and not logs_in(appliance, missed)
     others = (appliance.etc / "shadow").read_text().splitlines()[1:]
     env = {**os.environ, "WARREN_ROOT": str(appliance.root)}
-    hung_up = subprocess.run([NEW_PASSWORD], input="too short\nlong enough it is\n", env=env, capture_output=True, text=True, timeout=30)
+    hung_up = subprocess.run([NEW_PASSWORD], input="too short\nlong enough it is\n", env=env, capture_output=True,
+                             text=True, timeout=30)
     assert hung_up.returncode == 1 and (appliance.etc / "one-time-code").exists()  # whoever hangs up is asked again
     assert logs_in(appliance, code)
-    done = subprocess.run([NEW_PASSWORD], input="short\n" + 129 * "x" + "\nlong enough : $it\nanother one it is\nlong enough : $it\nlong enough : $it\n", env=env, capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0 and "It has 5 characters" in done.stdout and "It has 129 characters" in done.stdout and "two different ones" in done.stdout
+    done = subprocess.run([NEW_PASSWORD], input="short\n" + 129 * "x"
+                          + "\nlong enough : $it\nanother one it is\nlong enough : $it\nlong enough : $it\n", env=env,
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0
+    assert "It has 5 characters" in done.stdout
+    assert "It has 129 characters" in done.stdout
+    assert "two different ones" in done.stdout
     assert logs_in(appliance, "long enough : $it") and not logs_in(appliance, code)
-    assert not (appliance.etc / "one-time-code").exists() and (appliance.etc / "shadow").read_text().splitlines()[1:] == others
+    assert not (appliance.etc / "one-time-code").exists()
+    assert (appliance.etc / "shadow").read_text().splitlines()[1:] == others
     assert mode(appliance.etc / "shadow") == 0o600
     assert "with the code" not in appliance.start()[0]
 

@@ -1,7 +1,9 @@
-"""An update of a whole machine, one guest all the way: refused bundles, a power cut behind an install, the new slot, a slot that is damaged, a
-version whose vpnd does not work and whose configuration has a new form; all of it under Secure Boot. The tests are one story, in this order; each boot takes minutes without KVM.
+"""An update of a whole machine, one guest all the way: refused bundles, a power cut behind an install, the new slot, a
+slot that is damaged, a version whose vpnd does not work and whose configuration has a new form; all of it under Secure
+Boot. The tests are one story, in this order; each boot takes minutes without KVM.
 
-The tries that a slot loses before it is given up are counted by the loader; the story takes two of three away by hand, to save boots.
+The tries that a slot loses before it is given up are counted by the loader; the story takes two of three away by hand,
+to save boots.
 """
 
 import os
@@ -20,7 +22,8 @@ GOOD, SICK = "90.1.0", "90.2.0"
 def build(lab, version, *options):
     """The path of a real bundle of this version."""
     out = lab.path(f"release-{version}")
-    netlab.run(f"{ROOT}/image/build", "--package", PACKAGE, "--version", version, "--only", "bundle", "--out", out, *guest.SIGNED, *options, timeout=600)
+    netlab.run(f"{ROOT}/image/build", "--package", PACKAGE, "--version", version, "--only", "bundle", "--out", out,
+               *guest.SIGNED, *options, timeout=600)
     return f"{out}/warren-{version}-vm.update"
 
 
@@ -40,12 +43,13 @@ def machine():
         netlab.run("openssl", "genpkey", "-algorithm", "ed25519", "-out", lab.path("other.key"))
         manifest = netlab.run("tar", "-xOf", lab.path("bundles/good"), "manifest").stdout
         lab.write("forged/manifest", manifest)
-        netlab.run(f"{ROOT}/image/sign", lab.path("other.key"), lab.path("forged/manifest"), lab.path("forged/manifest.sig"))
+        netlab.run(f"{ROOT}/image/sign", lab.path("other.key"), lab.path("forged/manifest"),
+                   lab.path("forged/manifest.sig"))
         netlab.run("tar", "-C", lab.path("forged"), "-cf", lab.path("bundles/forged"), "manifest", "manifest.sig")
 
         internet = lab.namespace("internet")
-        server = warren.Warren(lab, internet, customers=[warren.Customer("acme", ["10.0.0.1/24"], [])], config=lab.path("seed/warren"),
-                               status_listen="198.51.100.1:8443")
+        server = warren.Warren(lab, internet, customers=[warren.Customer("acme", ["10.0.0.1/24"], [])],
+                               config=lab.path("seed/warren"), status_listen="198.51.100.1:8443")
         server.write()
         lab.write("seed/network/10-uplink.network",
                   "[Match]\nType=ether\n[Network]\nAddress=198.51.100.1/24\nGateway=198.51.100.254\n")
@@ -109,7 +113,8 @@ def install_last_try(machine):
 
 def test_a_damaged_root_falls_back(machine):
     install_last_try(machine)
-    status, said = machine.run("dd if=/dev/urandom of=/dev/disk/by-partlabel/root-a bs=1M count=100 conv=fsync,notrunc 2>&1", timeout=120)
+    status, said = machine.run(
+        "dd if=/dev/urandom of=/dev/disk/by-partlabel/root-a bs=1M count=100 conv=fsync,notrunc 2>&1", timeout=120)
     assert status == 0, said
     restart(machine)
     machine.expect("is not the root that this kernel was signed with|panic", READY_SECONDS)
@@ -127,5 +132,6 @@ def test_a_version_whose_vpnd_does_not_work_falls_back_and_the_old_one_finds_its
     machine.expect(rf"UNHEALTHY slot=a version={SICK}", 120)
     arrive(machine, "b")
     assert set(programs(machine)) == {f"warren_{SICK}-a+0-3.efi", f"warren_{GOOD}-b.efi"}
-    assert machine.run("sha256sum /etc/warren/warren.toml")[1] == before and "acme" in machine.run("vpnctl customers")[1]
+    assert machine.run("sha256sum /etc/warren/warren.toml")[1] == before
+    assert "acme" in machine.run("vpnctl customers")[1]
     assert machine.run("tail -n 1 /data/etc/warren-2/warren.toml")[1].strip() == "# form 2"

@@ -1,4 +1,5 @@
-"""The updater on a directory that looks like an appliance: what it refuses, what the loader would take next, and cuts at every step.
+"""The updater on a directory that looks like an appliance: what it refuses, what the loader would take next, and cuts
+at every step.
 
 The bundles are made by image/bundle, which also makes the real ones. The machine itself is in test_update.py.
 """
@@ -26,14 +27,17 @@ def key_at(path):
 
 
 def bundle_of(directory, version, key, flavour="vm", salt=b"", program=None):
-    """A real bundle with small files; the slot's program says which root and hash tree it starts, or is the file `program`."""
+    """A real bundle with small files; the slot's program says which root and hash tree it starts, or is the file
+    `program`."""
     work = directory / f"work-{version}-{flavour}-{key.name}"
     work.mkdir()
-    files = {name: hashlib.sha512(f"{name} {version}".encode() + salt).digest() * (size // 64) for name, size in SIZES.items()}
+    files = {name: hashlib.sha512(f"{name} {version}".encode() + salt).digest() * (size // 64)
+             for name, size in SIZES.items()}
     (work / "root.erofs").write_bytes(files["root"])
     (work / "root.verity").write_bytes(files["verity"])
     for slot in "ab":
-        (work / f"warren-{slot}.efi").write_bytes(program.read_bytes() if program else program_text(slot, files["root"], files["verity"]).encode())
+        (work / f"warren-{slot}.efi").write_bytes(program.read_bytes() if program
+                                                  else program_text(slot, files["root"], files["verity"]).encode())
     path = work / "bundle.update"
     env = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
     subprocess.run([f"{ROOT}/image/bundle", work, version, flavour, key, path], check=True, env=env, timeout=30)
@@ -44,18 +48,27 @@ def program_text(slot, root, verity):
     return f"slot={slot} root={hashlib.sha256(root).hexdigest()} verity={hashlib.sha256(verity).hexdigest()} " * 40
 
 
+# Counts the shell's own commands, and kills it before the n-th.
+KILLED_AT = ('n=0; set -T; trap \'[[ $BASHPID != $$ ]] || '
+             '{ n=$((n + 1)); echo $n >"$TRACE"; [[ $n != "$CUT" ]] || kill -KILL 0; }\' DEBUG; . "$0" "$@"')
+
+
 class Appliance:
     """Slot a runs version 1.0.0, slot b is empty."""
 
     def __init__(self, directory, key):
-        self.root, self.programs, self.disk = directory, directory / "efi/EFI/Linux", directory / "dev/disk/by-partlabel"
-        for name in ("proc", "usr/lib", "usr/share/warren/update-keys", "run", "data", "efi/EFI/Linux", "dev/disk/by-partlabel"):
+        self.root, self.programs = directory, directory / "efi/EFI/Linux"
+        self.disk = directory / "dev/disk/by-partlabel"
+        for name in ("proc", "usr/lib", "usr/share/warren/update-keys", "run", "data", "efi/EFI/Linux",
+                     "dev/disk/by-partlabel"):
             (directory / name).mkdir(parents=True)
         self.runs("a", "1.0.0")
-        netlab.run("openssl", "pkey", "-in", str(key), "-pubout", "-out", str(directory / "usr/share/warren/update-keys/release.pem"))
+        netlab.run("openssl", "pkey", "-in", str(key), "-pubout",
+                   "-out", str(directory / "usr/share/warren/update-keys/release.pem"))
         for slot in "ab":
             for name, size in SIZES.items():
-                (self.disk / f"{name}-{slot}").write_bytes(os.urandom(size) + bytes(size))  # a partition is larger than what is in it
+                # A partition is larger than what is in it.
+                (self.disk / f"{name}-{slot}").write_bytes(os.urandom(size) + bytes(size))
         self.put_program("warren_1.0.0-a.efi")
 
     def runs(self, slot, version):
@@ -72,9 +85,10 @@ class Appliance:
     def update(self, *arguments, cut_at=None, trace=None):
         command = [UPDATE, *map(str, arguments)]
         if trace:  # the shell's own trap is called before each command; the n-th is the last
-            command = ["bash", "-c", 'n=0; set -T; trap \'[[ $BASHPID != $$ ]] || { n=$((n + 1)); echo $n >"$TRACE"; [[ $n != "$CUT" ]] || kill -KILL 0; }\' DEBUG; . "$0" "$@"', *command]
+            command = ["bash", "-c", KILLED_AT, *command]
         env = {**os.environ, "WARREN_ROOT": str(self.root), "CUT": str(cut_at), "TRACE": str(trace)}
-        return subprocess.run(["unshare", "-n", *command], capture_output=True, text=True, env=env, timeout=60, start_new_session=True)
+        return subprocess.run(["unshare", "-n", *command], capture_output=True, text=True, env=env, timeout=60,
+                              start_new_session=True)
 
     def names(self):
         return sorted(path.name for path in self.programs.iterdir() if not path.name.startswith("."))
@@ -85,7 +99,8 @@ class Appliance:
     def boots(self, name):
         """Whether this program finds the root and the hash tree that it was made for."""
         slot = re.search(r"-([ab])(\+|\.efi)", name).group(1)
-        return (self.programs / name).read_text() == program_text(slot, self.content(slot, "root"), self.content(slot, "verity"))
+        return (self.programs / name).read_text() == program_text(slot, self.content(slot, "root"),
+                                                                  self.content(slot, "verity"))
 
 
 @pytest.fixture(scope="module")
@@ -202,15 +217,17 @@ LOADER = pathlib.Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")  # an EFI
 def signed_program(directory, name):
     """The loader, signed for Secure Boot by a new key of this name."""
     key, certificate, program = directory / f"{name}.key", directory / f"{name}.pem", directory / f"{name}.efi"
-    netlab.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", "-subj", f"/CN={name}", "-keyout", str(key), "-out", str(certificate))
+    netlab.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", "-subj", f"/CN={name}", "-keyout", str(key),
+               "-out", str(certificate))
     netlab.run("sbsign", "--key", str(key), "--cert", str(certificate), "--output", str(program), str(LOADER))
     return program
 
 
 @pytest.mark.parametrize("secure_boot, signer, message", [
-    (True, "ours", ""), (True, "other", "signed for Secure Boot with another certificate"), (True, None, "is not signed for Secure Boot"),
-    (False, None, ""), (False, "other", "")])
-def test_under_secure_boot_a_program_that_the_firmware_would_not_start_is_refused(appliance, key, tmp_path, secure_boot, signer, message):
+    (True, "ours", ""), (True, "other", "signed for Secure Boot with another certificate"),
+    (True, None, "is not signed for Secure Boot"), (False, None, ""), (False, "other", "")])
+def test_under_secure_boot_a_program_that_the_firmware_would_not_start_is_refused(appliance, key, tmp_path, secure_boot,
+                                                                                  signer, message):
     variables = appliance.root / "sys/firmware/efi/efivars"
     variables.mkdir(parents=True)
     (variables / "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c").write_bytes(bytes([6, 0, 0, 0, secure_boot]))
@@ -221,7 +238,8 @@ def test_under_secure_boot_a_program_that_the_firmware_would_not_start_is_refuse
     said = appliance.update("install", bundle_of(tmp_path, "2.0.0", key, program=program))
     if message:
         assert said.returncode == 4 and message in said.stderr, said
-        assert appliance.names() == ["warren_1.0.0-a.efi"] and before == [appliance.content("b", what) for what in SIZES]
+        assert appliance.names() == ["warren_1.0.0-a.efi"]
+        assert before == [appliance.content("b", what) for what in SIZES]
     else:
         assert said.returncode == 0, said.stderr
         assert appliance.names() == ["warren_1.0.0-a.efi", "warren_2.0.0-b+3.efi"]
@@ -245,7 +263,8 @@ def test_a_cut_at_any_step_of_an_install_leaves_a_machine_that_boots(tmp_path, k
         outcomes.add(appliance.chosen())
         if cut_at % 10 == 1:  # and the next attempt is not in the way of the last
             assert appliance.update("install", bundle).returncode == 0, cut_at
-            assert appliance.names() == ["warren_1.0.0-a.efi", "warren_1.10.0-b+3.efi"] and appliance.boots(appliance.chosen())
+            assert appliance.names() == ["warren_1.0.0-a.efi", "warren_1.10.0-b+3.efi"]
+            assert appliance.boots(appliance.chosen())
     assert outcomes == {"warren_1.0.0-a.efi", "warren_1.10.0-b+3.efi"}  # both sides of the moment of change were met
 
 
@@ -260,7 +279,8 @@ def test_a_rollback_from_the_new_version_tries_the_old_one_and_comes_back_when_t
     appliance.update("install", bundle)
     appliance.runs("b", "1.10.0")
     assert appliance.update("mark-good").returncode == 0
-    assert appliance.names() == ["warren_1.0.0-a.efi", "warren_1.10.0-b.efi"] and appliance.chosen() == "warren_1.10.0-b.efi"
+    assert appliance.names() == ["warren_1.0.0-a.efi", "warren_1.10.0-b.efi"]
+    assert appliance.chosen() == "warren_1.10.0-b.efi"
     assert appliance.update("rollback").returncode == 0
     assert appliance.names() == ["warren_1.0.0-a+3.efi", "warren_1.10.0-b+0.efi"]
     assert appliance.chosen() == "warren_1.0.0-a+3.efi" and state(appliance)["next"] == "a"
@@ -271,7 +291,8 @@ def test_a_rollback_from_the_new_version_tries_the_old_one_and_comes_back_when_t
 
 def test_mark_good_takes_the_counter_away(appliance):
     os.rename(appliance.programs / "warren_1.0.0-a.efi", appliance.programs / "warren_1.0.0-a+1-2.efi")
-    assert state(appliance)["slots"][0] == {"slot": "a", "running": True, "version": "1.0.0", "state": "trial", "tries_left": 1}
+    assert state(appliance)["slots"][0] == {"slot": "a", "running": True, "version": "1.0.0", "state": "trial",
+                                            "tries_left": 1}
     assert appliance.update("mark-good").returncode == 0
     assert appliance.names() == ["warren_1.0.0-a.efi"]
 
@@ -279,11 +300,13 @@ def test_mark_good_takes_the_counter_away(appliance):
 def test_bless_takes_the_counter_away_unless_the_operator_went_back_meanwhile(appliance, bundle):
     appliance.update("install", bundle)
     appliance.runs("b", "1.10.0")
-    os.rename(appliance.programs / "warren_1.10.0-b+3.efi", appliance.programs / "warren_1.10.0-b+2-1.efi")  # as the loader does at its first start
+    # As the loader does at its first start.
+    os.rename(appliance.programs / "warren_1.10.0-b+3.efi", appliance.programs / "warren_1.10.0-b+2-1.efi")
     assert appliance.update("rollback").returncode == 0
     assert "is tried at the next start already" in appliance.update("rollback").stdout
     assert "given up by a rollback" in appliance.update("bless").stdout
-    assert appliance.names() == ["warren_1.0.0-a+3.efi", "warren_1.10.0-b+0.efi"] and appliance.chosen() == "warren_1.0.0-a+3.efi"
+    assert appliance.names() == ["warren_1.0.0-a+3.efi", "warren_1.10.0-b+0.efi"]
+    assert appliance.chosen() == "warren_1.0.0-a+3.efi"
     # The old one fails, and the loader comes back, counting one more.
     os.rename(appliance.programs / "warren_1.0.0-a+3.efi", appliance.programs / "warren_1.0.0-a+0-3.efi")
     os.rename(appliance.programs / "warren_1.10.0-b+0.efi", appliance.programs / "warren_1.10.0-b+0-1.efi")
@@ -295,8 +318,10 @@ def test_bless_waits_for_another_update(appliance):
     os.rename(appliance.programs / "warren_1.0.0-a.efi", appliance.programs / "warren_1.0.0-a+2-1.efi")
     with open(appliance.root / "run/warren-update.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        waiting = subprocess.Popen([UPDATE, "bless"], env={**os.environ, "WARREN_ROOT": str(appliance.root)}, stdout=subprocess.PIPE, text=True)
-        netlab.wait_until(lambda: netlab.run("pgrep", "-P", str(waiting.pid), "-x", "flock", check=False).returncode == 0, 20, "it waits")
+        waiting = subprocess.Popen([UPDATE, "bless"], env={**os.environ, "WARREN_ROOT": str(appliance.root)},
+                                   stdout=subprocess.PIPE, text=True)
+        netlab.wait_until(lambda: netlab.run("pgrep", "-P", str(waiting.pid), "-x", "flock",
+                                             check=False).returncode == 0, 20, "it waits")
         assert appliance.names() == ["warren_1.0.0-a+2-1.efi"]
     assert waiting.communicate(timeout=20)[0] == "slot a is good\n"
 

@@ -47,18 +47,21 @@ def test_every_file_is_where_it_belongs(package):
     files = listing(package)
     for path in ("/usr/sbin/stackd", "/usr/sbin/vpnd", "/usr/sbin/statusd", "/usr/bin/vpnctl"):
         assert files[path] == ("-rwxr-xr-x", "root/root"), path
-    for path in (*(f"/lib/systemd/system/{unit}" for unit in UNITS), "/lib/systemd/system/warren-vpnd.socket", "/lib/systemd/system/warren-statusd.socket",
-                 "/usr/lib/sysusers.d/warren.conf", "/usr/share/bash-completion/completions/vpnctl",
-                 "/usr/share/zsh/vendor-completions/_vpnctl", "/usr/share/fish/vendor_completions.d/vpnctl.fish",
-                 "/usr/share/man/man1/vpnctl.1.gz", "/usr/share/man/man5/warren.toml.5.gz", "/usr/share/man/man5/warren-customer.5.gz",
-                 "/usr/share/man/man8/stackd.8.gz", "/usr/share/man/man8/vpnd.8.gz", "/usr/share/man/man8/statusd.8.gz"):
+    for path in (*(f"/lib/systemd/system/{unit}" for unit in UNITS), "/lib/systemd/system/warren-vpnd.socket",
+                 "/lib/systemd/system/warren-statusd.socket", "/usr/lib/sysusers.d/warren.conf",
+                 "/usr/share/bash-completion/completions/vpnctl", "/usr/share/zsh/vendor-completions/_vpnctl",
+                 "/usr/share/fish/vendor_completions.d/vpnctl.fish", "/usr/share/man/man1/vpnctl.1.gz",
+                 "/usr/share/man/man5/warren.toml.5.gz", "/usr/share/man/man5/warren-customer.5.gz",
+                 "/usr/share/man/man8/stackd.8.gz", "/usr/share/man/man8/vpnd.8.gz",
+                 "/usr/share/man/man8/statusd.8.gz"):
         assert files[path] == ("-rw-r--r--", "root/root"), path
     assert files["/etc/warren/secrets/"] == ("drwx------", "root/root")
 
 
 def test_nothing_can_be_written_by_others_and_nothing_changes_its_user(package):
     for path, (mode, owner) in listing(package).items():
-        assert owner == "root/root" and (mode[0] == "l" or ("s" not in mode and "w" not in mode[5:])), f"{mode} {owner} {path}"
+        assert owner == "root/root", f"{owner} {path}"
+        assert mode[0] == "l" or ("s" not in mode and "w" not in mode[5:]), f"{mode} {path}"
 
 
 def settings_of(unit):
@@ -79,8 +82,9 @@ def test_the_units_give_away_what_the_daemons_can_do_without(unit, most):
 @pytest.mark.parametrize("daemon", ["vpnd", "statusd"])
 def test_the_daemons_have_no_network_no_capability_and_a_root_of_their_own(daemon):
     settings = settings_of(f"warren-{daemon}@.service")
-    wanted = {"CapabilityBoundingSet": "", "NoNewPrivileges": "yes", "PrivateNetwork": "yes", "RootDirectory": "/usr/lib/warren/root", "BindReadOnlyPaths": "/usr",
-              "ProtectSystem": "strict", "ProtectHome": "yes", "RestrictAddressFamilies": "none", "IgnoreOnIsolate": "yes", "LimitCORE": "0"}
+    wanted = {"CapabilityBoundingSet": "", "NoNewPrivileges": "yes", "PrivateNetwork": "yes",
+              "RootDirectory": "/usr/lib/warren/root", "BindReadOnlyPaths": "/usr", "ProtectSystem": "strict",
+              "ProtectHome": "yes", "RestrictAddressFamilies": "none", "IgnoreOnIsolate": "yes", "LimitCORE": "0"}
     assert {key: settings.get(key) for key in wanted} == wanted
     assert settings["User"] == settings["Group"] == {"vpnd": "warren", "statusd": "warren-web"}[daemon]
 
@@ -93,16 +97,20 @@ def test_only_root_can_have_a_daemon_started(daemon):
 
 def test_a_stackd_that_hangs_is_started_again_and_leaves_vpnd_alone(package):
     settings = settings_of("warren.service")
-    assert settings["Type"] == "notify" and settings["WatchdogSec"] == "3min" and settings["Restart"] == "always" and settings["KillMode"] == "process"
+    assert settings["Type"] == "notify"
+    assert settings["WatchdogSec"] == "3min"
+    assert settings["Restart"] == "always"
+    assert settings["KillMode"] == "process"
 
 
 def test_the_unit_has_no_mount_namespace(package):
     """One would hide the names of the stacks from the host and from the next stackd."""
     with open(f"{ROOT}/package/warren.service") as text:
         settings = re.findall(r"^(\w+)=", text.read(), re.M)
-    implying = ("ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateMounts", "ProtectKernelTunables", "ProtectKernelModules",
-                "ProtectKernelLogs", "ProtectControlGroups", "ProtectProc", "ProcSubset", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths",
-                "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "RootDirectory", "RootImage", "DynamicUser", "MountFlags")
+    implying = ("ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateMounts",
+                "ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs", "ProtectControlGroups",
+                "ProtectProc", "ProcSubset", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "BindPaths",
+                "BindReadOnlyPaths", "TemporaryFileSystem", "RootDirectory", "RootImage", "DynamicUser", "MountFlags")
     assert not set(implying) & set(settings)
 
 
@@ -111,8 +119,8 @@ def test_it_installs_runs_and_a_purge_leaves_nothing(package, debian):
         return netlab.run("chroot", debian, *command, timeout=120, **more)
 
     def state():
-        files = subprocess.run(["find", ".", "-xdev", "(", "-path", "./var/lib/dpkg", "-o", "-path", "./var/log", "-o", "-path", "./dev", ")", "-prune",
-                                "-o", "-print"],
+        files = subprocess.run(["find", ".", "-xdev", "(", "-path", "./var/lib/dpkg", "-o", "-path", "./var/log", "-o",
+                                "-path", "./dev", ")", "-prune", "-o", "-print"],
                                cwd=debian, capture_output=True, text=True, check=True).stdout.splitlines()
         with open(f"{debian}/etc/passwd") as users, open(f"{debian}/etc/group") as groups:
             return set(files), sorted(users), sorted(groups)
@@ -126,7 +134,8 @@ def test_it_installs_runs_and_a_purge_leaves_nothing(package, debian):
     version = chroot("dpkg-query", "-W", "-f", "${Version}", "warren").stdout.removesuffix("-1")
     assert chroot("stackd", "--version").stdout == f"stackd {version.replace('~', '-')}\n"
     assert chroot("vpnctl", "check", "/etc/warren", check=False).returncode == 1  # it runs; there is no warren.toml yet
-    assert {line.split(":")[0] for line in state()[1]} - {line.split(":")[0] for line in before[1]} == {"warren", "warren-web"}
+    users, earlier = ({line.split(":")[0] for line in lines} for lines in (state()[1], before[1]))
+    assert users - earlier == {"warren", "warren-web"}
     assert os.path.islink(f"{debian}/etc/systemd/system/multi-user.target.wants/warren.service")
     with open(f"{debian}/etc/warren/warren.toml", "w") as text:
         text.write("# the operator's\n")
