@@ -1,4 +1,5 @@
-"""The generator of bench/ against the real hub: what it sends arrives, on all three ways, and what it offers is what it says."""
+"""The generator of bench/ against the real hub: what it sends arrives, on all three ways, and what it offers is what it
+says."""
 
 import os
 
@@ -49,7 +50,8 @@ def test_bulk_segments_arrive_as_they_were_sent(hub, way):
 
 
 def test_a_generator_that_naps_sends_all_the_same_and_leaves_the_core_to_others(hub):
-    load = {"transport": "udp", "sizes": [512], "flows": 1, "peers": 1, "burst": 4, "train": 4, "rate": 2000, "window": 0}
+    load = {"transport": "udp", "sizes": [512], "flows": 1, "peers": 1, "burst": 4, "train": 4, "rate": 2000,
+            "window": 0}
     answer = hub.generator.run(0.5, nap_us=500, load=[load])
     assert 900 <= answer["load"][0]["sent_packets"] <= 1004
     assert answer["generator_cpu_s"] < 0.3
@@ -68,7 +70,7 @@ def test_echoes_come_back_and_floods_do_not_stop_them(hub):
 
 def test_sessions_are_renewed_and_peers_roam(hub):
     # Each peer has a second before the next initiation voids his last.
-    answer = hub.generator.run(2.5, load=[traffic.mix(rate=2000, train=4, burst=4, peers=2)], renew=[{"rate": 2, "peers": 2}],
-                               roam=[{"rate": 20, "peers": 2}])
+    answer = hub.generator.run(2.5, load=[traffic.mix(rate=2000, train=4, burst=4, peers=2)],
+                               renew=[{"rate": 2, "peers": 2}], roam=[{"rate": 20, "peers": 2}])
     assert answer["renew"][0]["completed"] >= 1
     assert answer["roam"][0]["moves"] >= 1

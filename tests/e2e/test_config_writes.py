@@ -1,6 +1,8 @@
-"""Every file below the configuration that vpnctl writes is the old one or the new one after a power cut: written beside its name, synced, renamed, and its directory synced.
+"""Every file below the configuration that vpnctl writes is the old one or the new one after a power cut: written beside
+its name, synced, renamed, and its directory synced.
 
-Seen by strace, because no file system shows what it happens to make good. That a machine's ext4 keeps the promise is shown by tests/boot/test_power_cut.py.
+Seen by strace, because no file system shows what it happens to make good. That a machine's ext4 keeps the promise is
+shown by tests/boot/test_power_cut.py.
 """
 
 import os
@@ -54,16 +56,21 @@ def traced(tmp_path):
 
     def run(*arguments, answers=()):
         trace = tmp_path / "trace"
-        netlab.run("strace", "-f", "-y", "-s", "0", "-o", str(trace), "-e", "trace=openat,write,pwrite64,ftruncate,fsync,fdatasync,rename,renameat,renameat2",
-                   f"{warren.programs()}/vpnctl", "--config", str(config), "--network-dir", str(network), *arguments, input="\n".join(answers) + "\n")
+        netlab.run("strace", "-f", "-y", "-s", "0", "-o", str(trace),
+                   "-e", "trace=openat,write,pwrite64,ftruncate,fsync,fdatasync,rename,renameat,renameat2",
+                   f"{warren.programs()}/vpnctl", "--config", str(config), "--network-dir", str(network), *arguments,
+                   input="\n".join(answers) + "\n")
         return [os.path.relpath(name, tmp_path) for name in check_order(writes_of(trace.read_text(), tmp_path))]
     return run
 
 
 def test_every_file_is_written_whole_before_it_has_its_name(traced):
     device = sorted(os.listdir("/sys/class/net"))[0]
-    answers = ["pop-1", "51833", "198.51.100.7/24", device, "198.51.100.1", "none", "127.0.0.1:8449", "alice", "correct horse", "correct horse"]
-    assert traced("setup", answers=answers) == ["etc/secrets/uplink", "etc/users.toml", "network/10-uplink.network", "network/70-others.network", "etc/warren.toml"]
-    for arguments, answer in ((["user", "add", "bob", "viewer"], "another horse"), (["user", "passwd", "bob"], "a third horse"), (["user", "del", "bob"], ""),
+    answers = ["pop-1", "51833", "198.51.100.7/24", device, "198.51.100.1", "none", "127.0.0.1:8449", "alice",
+               "correct horse", "correct horse"]
+    assert traced("setup", answers=answers) == ["etc/secrets/uplink", "etc/users.toml", "network/10-uplink.network",
+                                                "network/70-others.network", "etc/warren.toml"]
+    for arguments, answer in ((["user", "add", "bob", "viewer"], "another horse"),
+                              (["user", "passwd", "bob"], "a third horse"), (["user", "del", "bob"], ""),
                               (["token", "add", "prometheus", "viewer"], ""), (["token", "del", "prometheus"], "")):
         assert traced(*arguments, answers=[answer]) == ["etc/users.toml"], arguments

@@ -54,7 +54,8 @@ def test_a_killed_demo_is_swept_up_by_the_next(tmp_path):
 
 def test_ctrl_c_takes_everything_down():
     before = netlab.baseline()
-    with subprocess.Popen(COMMAND, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+    with subprocess.Popen(COMMAND, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True) as running:
         for line in running.stdout:
             if "Ctrl-C ends" in line:
                 running.send_signal(signal.SIGINT)

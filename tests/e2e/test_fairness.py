@@ -1,4 +1,5 @@
-"""What one customer sends costs another nothing, and nobody gets more than his file allows. Bytes are counted, and windows are wide."""
+"""What one customer sends costs another nothing, and nobody gets more than his file allows. Bytes are counted, and
+windows are wide."""
 
 import contextlib
 import threading
@@ -14,7 +15,8 @@ pytestmark = pytest.mark.losses
 
 
 class Flood:
-    """Datagrams from one namespace to an address as fast as a thread can, or `rate` bits a second of payload, while the `with` lasts."""
+    """Datagrams from one namespace to an address as fast as a thread can, or `rate` bits a second of payload, while the
+    `with` lasts."""
 
     def __init__(self, ns, address, rate=None, size=1200, port=9):
         self.address, self.rate, self.size = (address, port), rate, size
@@ -71,7 +73,8 @@ def direction(request, town, visit):
     office.connect()
     up = request.param == "up"
     source, target = (office.ns, STACK4) if up else (town.stack(customer), "10.0.0.2")
-    return office, customer, "rx_bytes" if up else "tx_bytes", f"rate_{request.param}", lambda rate: Flood(source, target, rate)
+    counter = "rx_bytes" if up else "tx_bytes"
+    return office, customer, counter, f"rate_{request.param}", lambda rate: Flood(source, target, rate)
 
 
 def test_a_rate_holds_and_what_is_over_it_is_counted(town, direction):
@@ -114,11 +117,12 @@ def test_processor_time_is_shown_for_each_customer(town, direction):
     _, customer, key, _, flood = direction
     with flood(8 * MEGABIT):
         time.sleep(1)
-    counters = next(entry for entry in town.warren.json("counters", customer.id)["counters"] if entry["customer"] == customer.id)
+    counters = next(entry for entry in town.warren.json("counters", customer.id)["counters"]
+                    if entry["customer"] == customer.id)
     assert counters[key.replace("bytes", "cpu_ns")] > 1_000_000
 
 
-# --- a noisy neighbour ------------------------------------------------------------------------------------------------------------
+# --- a noisy neighbour ------------------------------------------------------------------------------------------------
 
 SLOW_FIREWALL = "table inet slow {{ chain in {{ type filter hook input priority 0; {rules}; }}; }}\n"
 
@@ -157,7 +161,8 @@ def test_a_flood_through_a_costly_firewall_is_charged_to_its_customer_and_costs_
         arrived, in_order = scenery.send_udp(victim.ns, town.stack(victim.customer), STACK4, [1200] * 3000)
     time.sleep(1)
     sent, answered = pinging.stop()
-    assert answered >= 0.6 * sent  # who waits in one line with the flood gets a tenth; the rest is for a machine that others use too
+    # Who waits in one line with the flood gets a tenth; the rest is for a machine that others use too.
+    assert answered >= 0.6 * sent
     assert arrived >= 0.6 * 3000 and in_order
     his, hers = town.warren.status(noisy.customer.id), town.warren.status(victim.customer.id)
     assert his["drops"]["backlog_full"] > 0 and "backlog_full" not in hers["drops"]
@@ -165,7 +170,8 @@ def test_a_flood_through_a_costly_firewall_is_charged_to_its_customer_and_costs_
 
 
 def test_two_who_both_want_more_than_there_is_get_the_same_time_whatever_their_packets_cost(neighbours):
-    """The time is vpnd's own, so it does not matter what else the machine does. Where a turn is not paid for by what it took, it is 1 : 3 or worse."""
+    """The time is vpnd's own, so it does not matter what else the machine does. Where a turn is not paid for by what it
+    took, it is 1 : 3 or worse."""
     town, *offices = neighbours
     slow_down(town, offices[0], 3_000)
 

@@ -1,4 +1,5 @@
-"""From a site through the tunnel and the stack into the customer's LAN, with two customers whose LANs have the same addresses too."""
+"""From a site through the tunnel and the stack into the customer's LAN, with two customers whose LANs have the same
+addresses too."""
 
 import os
 
@@ -11,7 +12,8 @@ LAN = "10.42.0"
 
 
 class Lan:
-    """A machine with one cable, whose other end is `device` in the hub: an interface of its own, or a port of a bridge."""
+    """A machine with one cable, whose other end is `device` in the hub: an interface of its own, or a port of a
+    bridge."""
 
     def __init__(self, town, name, device, bridge=""):
         self.host = town.lab.namespace(f"lan-{name}")
@@ -64,7 +66,8 @@ def test_two_lans_with_the_same_addresses_never_meet(town, visit):
 def test_a_physical_device_comes_home_when_the_customer_goes(town):
     Lan(town, "home", "port-home")
     office = town.office("home")
-    with town.visiting([office], handoff={"type": "physical", "parent": "port-home", "address": [f"{LAN}.1/24"]}) as customer:
+    with town.visiting([office],
+                       handoff={"type": "physical", "parent": "port-home", "address": [f"{LAN}.1/24"]}) as customer:
         assert "port-home" not in town.hub.devices()
         assert town.stack(customer).devices() == ["lan0", "lo", "vpn0"]
     netlab.wait_until(lambda: "port-home" in town.hub.devices(), 5)

@@ -1,5 +1,5 @@
-"""What one customer sends reaches nobody else, whatever is tried. Both customers have the same addresses in every place; each payload carries
-a canary that names its owner. These tests are never skipped."""
+"""What one customer sends reaches nobody else, whatever is tried. Both customers have the same addresses in every
+place; each payload carries a canary that names its owner. These tests are never skipped."""
 
 import os
 import random
@@ -83,8 +83,9 @@ def test_payload_is_seen_by_its_owner_alone_and_never_in_clear_on_the_uplink(tow
     for name, twin in twins.items():
         one, two, stack = f"{name} {twin.one.ns.host}", f"{name} {twin.two.ns.host}", f"{name} stack"
         for v4, v6, source, places in (
-                (STACK4, STACK6, twin.one.ns, {one, stack}), ("10.0.0.2", "fd00:42::2", twin.stack, {stack, one}),
-                ("10.0.0.3", "fd00:42::3", twin.one.ns, {one, stack, two}), ("10.0.0.2", "fd00:42::2", twin.two.ns, {two, stack, one})):
+            (STACK4, STACK6, twin.one.ns, {one, stack}), ("10.0.0.2", "fd00:42::2", twin.stack, {stack, one}),
+            ("10.0.0.3", "fd00:42::3", twin.one.ns, {one, stack, two}),
+            ("10.0.0.2", "fd00:42::2", twin.two.ns, {two, stack, one})):
             for address in (v4, v6):
                 canary = twin.canary("udp")
                 expected[canary] = places
@@ -110,7 +111,8 @@ def test_bulk_of_both_at_once_stays_apart(town, twins):
         with twin.one.ns.socket(socket.AF_INET, socket.SOCK_STREAM) as out:
             out.connect(("10.0.0.3", 7000))
             connection, _ = listener.accept()
-            sender = threading.Thread(target=lambda: (out.sendall(canaries[name] * 30000), out.shutdown(socket.SHUT_WR)))
+            sender = threading.Thread(target=lambda: (out.sendall(canaries[name] * 30000),
+                                                      out.shutdown(socket.SHUT_WR)))
             sender.start()
             received[name] = b"".join(iter(lambda: connection.recv(1 << 16), b""))
             sender.join()
@@ -126,13 +128,15 @@ def test_bulk_of_both_at_once_stays_apart(town, twins):
     for capture in captures.values():
         capture.kill()
     for name, twin in twins.items():
-        assert seen(captures, canaries[name]) == {f"{name} stack", f"{name} {twin.one.ns.host}", f"{name} {twin.two.ns.host}"}
+        places = {f"{name} stack", f"{name} {twin.one.ns.host}", f"{name} {twin.two.ns.host}"}
+        assert seen(captures, canaries[name]) == places
 
 
 SPOOFED = {
-    "another peer's": "10.0.0.2", "another peer's, v6": "fd00:42::2", "nobody's": "10.9.9.9", "nobody's, v6": "fd00:99::1",
-    "only the other customer's": "10.77.0.1", "the stack's own": STACK4, "the stack's own, v6": STACK6, "loopback": "127.0.0.1", "loopback, v6": "::1",
-    "multicast": "224.0.0.1", "multicast, v6": "ff02::1", "unspecified": "0.0.0.0", "unspecified, v6": "::", "broadcast": "255.255.255.255",
+    "another peer's": "10.0.0.2", "another peer's, v6": "fd00:42::2", "nobody's": "10.9.9.9",
+    "nobody's, v6": "fd00:99::1", "only the other customer's": "10.77.0.1", "the stack's own": STACK4,
+    "the stack's own, v6": STACK6, "loopback": "127.0.0.1", "loopback, v6": "::1", "multicast": "224.0.0.1",
+    "multicast, v6": "ff02::1", "unspecified": "0.0.0.0", "unspecified, v6": "::", "broadcast": "255.255.255.255",
     "v4-mapped": "::ffff:10.0.0.9", "link-local, v6": "fe80::1"}
 
 
@@ -152,7 +156,8 @@ def test_a_spoofed_inner_source_is_dropped_and_counted(town, twins):
     good = acme.canary("good")
     acme.raw.send(session.data(inner.udp("10.0.0.9", STACK4, 9, 9, good)))
     netlab.wait_until(lambda: seen(captures, good) == {"acme stack"}, 5, "the honest packet arrives")
-    netlab.wait_until(lambda: dropped(town, "acme", "source_") - before >= len(canaries), 5, "every spoofed packet is counted")
+    netlab.wait_until(lambda: dropped(town, "acme", "source_") - before >= len(canaries), 5,
+                      "every spoofed packet is counted")
     for capture in captures.values():
         capture.stop()
     assert dropped(town, "acme", "source_") - before == len(canaries)
@@ -176,7 +181,8 @@ def test_a_message_under_another_customers_index_reaches_nobody(town, twins):
     good = {acme: acme.canary("good"), globex: globex.canary("good")}
     acme.raw.send(ours.data(inner.udp("10.0.0.9", STACK4, 9, 9, good[acme])))
     globex.raw.send(theirs.data(inner.udp("10.0.0.9", STACK4, 9, 9, good[globex])))
-    netlab.wait_until(lambda: seen(captures, good[acme]) == {"acme stack"} and seen(captures, good[globex]) == {"globex stack"}, 5)
+    netlab.wait_until(lambda: seen(captures, good[acme]) == {"acme stack"}
+                      and seen(captures, good[globex]) == {"globex stack"}, 5)
     netlab.wait_until(lambda: town.warren.drops("globex").get("authentication_failed", 0) - before == 20, 5)
     for capture in captures.values():
         capture.stop()
@@ -230,7 +236,8 @@ class Stream:
 
 
 def test_packets_in_flight_do_not_reach_the_customer_that_comes_next(town):
-    """One customer is deleted and another with the same addresses made, again and again, while the first one's peer goes on sending."""
+    """One customer is deleted and another with the same addresses made, again and again, while the first one's peer
+    goes on sending."""
     raw, entry = town.raw_peer("leaver")
     for turn in range(8):
         old = town.customer([entry], f"old-{turn}")
@@ -249,7 +256,8 @@ def test_packets_in_flight_do_not_reach_the_customer_that_comes_next(town):
             good = f"<canary new-{turn} {os.urandom(6).hex()}>".encode()
             heir.send(heirs.data(inner.udp("10.0.0.9", STACK4, 9, 9, good)))
             sent = stream.sent
-            netlab.wait_until(lambda: good in capture.bytes() and stream.sent > sent + 500, 5, "the heir's own packet arrives")
+            netlab.wait_until(lambda: good in capture.bytes() and stream.sent > sent + 500, 5,
+                              "the heir's own packet arrives")
         stream.stop()
         assert canary not in capture.bytes()
         town.warren.remove(new.id)

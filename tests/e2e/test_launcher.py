@@ -1,4 +1,5 @@
-"""vpnd and statusd started by somebody else, as systemd does it for the package: socket units with Accept=yes. systemd-socket-activate stands in."""
+"""vpnd and statusd started by somebody else, as systemd does it for the package: socket units with Accept=yes.
+systemd-socket-activate stands in."""
 
 import os
 import re
@@ -15,11 +16,13 @@ pytestmark = pytest.mark.slow  # a client comes back only after 15 s
 
 
 def listen(ns, directory, name, command=None, user=UNPRIVILEGED):
-    """Starts `command` for each connection to directory/name.sock, which is open to all: stackd, without CAP_DAC_OVERRIDE, is a user like any other."""
+    """Starts `command` for each connection to directory/name.sock, which is open to all: stackd, without
+    CAP_DAC_OVERRIDE, is a user like any other."""
     path = f"{directory}/{name}.sock"
-    become = ["setpriv", f"--reuid={user}", f"--regid={'nogroup' if user == UNPRIVILEGED else user}", "--clear-groups", "--bounding-set=-all", "--no-new-privs"]
-    process = ns.start(*become, "systemd-socket-activate", "--seqpacket", "--accept", "--listen", path, *(command or [f"{programs()}/{name}", "--accepted", "3"]),
-                       name=f"launch-{name}")
+    become = ["setpriv", f"--reuid={user}", f"--regid={'nogroup' if user == UNPRIVILEGED else user}", "--clear-groups",
+              "--bounding-set=-all", "--no-new-privs"]
+    process = ns.start(*become, "systemd-socket-activate", "--seqpacket", "--accept", "--listen", path,
+                       *(command or [f"{programs()}/{name}", "--accepted", "3"]), name=f"launch-{name}")
     netlab.wait_until(lambda: os.path.exists(path), 5, f"{name}'s launcher listens")
     os.chmod(path, 0o666)
     return process
@@ -57,7 +60,8 @@ def fields(pid):
 def test_the_daemons_are_the_launchers_children(launched):
     town, _, launchers = launched
     statusd = netlab.wait_until(lambda: town.warren.children("statusd"), 10, "a statusd runs")[0]
-    assert [int(fields(pid)["PPid"]) for pid in (town.warren.vpnd(), statusd)] == [launcher.pid for launcher in launchers]
+    parents = [int(fields(pid)["PPid"]) for pid in (town.warren.vpnd(), statusd)]
+    assert parents == [launcher.pid for launcher in launchers]
 
 
 def test_a_vpnd_that_dies_is_launched_again(launched):
@@ -72,7 +76,8 @@ def test_a_statusd_that_dies_is_launched_again(launched):
     town, _, _ = launched
     first = netlab.wait_until(lambda: town.warren.children("statusd"), 10, "a statusd runs")[0]
     os.kill(first, signal.SIGKILL)
-    netlab.wait_until(lambda: [pid for pid in town.warren.children("statusd") if pid != first], 15, "another statusd runs")
+    netlab.wait_until(lambda: [pid for pid in town.warren.children("statusd") if pid != first], 15,
+                      "another statusd runs")
 
 
 @pytest.mark.losses
@@ -93,7 +98,8 @@ def test_a_statusd_that_hangs_leaves_its_port_to_the_next_stackds(launched):
     town.warren.process.kill(signal.SIGKILL)
     town.warren.process.wait()
     town.warren.start()
-    netlab.wait_until(lambda: town.warren.children("statusd") not in ([], [first]) and not os.path.exists(f"/proc/{first}"), 15, "another statusd, and no other")
+    netlab.wait_until(lambda: town.warren.children("statusd") not in ([], [first])
+                      and not os.path.exists(f"/proc/{first}"), 15, "another statusd, and no other")
 
 
 def test_who_stops_stackd_stops_both_daemons_and_leaves_the_stack(launched):
@@ -105,7 +111,7 @@ def test_who_stops_stackd_stops_both_daemons_and_leaves_the_stack(launched):
     town.warren.start()
 
 
-# --- launchers that are none ------------------------------------------------------------------------------------------------------------
+# --- launchers that are none ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

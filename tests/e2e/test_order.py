@@ -1,5 +1,5 @@
-"""Order within a flow never changes, with 1, 2 and 4 data workers: numbered datagrams through real tunnels, in trains, all customers at once,
-from one session into the next. A datagram may be lost; none may overtake another of its flow."""
+"""Order within a flow never changes, with 1, 2 and 4 data workers: numbered datagrams through real tunnels, in trains,
+all customers at once, from one session into the next. A datagram may be lost; none may overtake another of its flow."""
 
 import contextlib
 import ctypes
@@ -62,9 +62,11 @@ def large(request):
         town = Town(lab, name=f"large{request.param}", workers=4)
         town.warren.start()
         addresses = [f"10.0.0.{10 + number}" for number in range(LARGE_SITES)]
-        peers = [town.raw_peer(f"large{number}", addresses=(f"{address}/32",)) for number, address in enumerate(addresses)]
+        peers = [town.raw_peer(f"large{number}", addresses=(f"{address}/32",))
+                 for number, address in enumerate(addresses)]
         customer = town.customer([entry for _, entry in peers], "large", queues=request.param)
-        yield [Site(town, customer, peer, address, 7000 + 100 * number) for number, ((peer, _), address) in enumerate(zip(peers, addresses))]
+        yield [Site(town, customer, peer, address, 7000 + 100 * number)
+               for number, ((peer, _), address) in enumerate(zip(peers, addresses))]
 
 
 def numbered(flow, number):
@@ -122,7 +124,8 @@ def into_the_stack(site):
     messages = []
     for number in range(DATAGRAMS):
         flow, session = number % FLOWS, sessions[number >= DATAGRAMS // 2]
-        messages.append(session.data(inner.udp(site.address, STACK4, site.port + flow, site.port, numbered(flow, number))))
+        messages.append(session.data(inner.udp(site.address, STACK4, site.port + flow, site.port,
+                                               numbered(flow, number))))
     with listen(site.stack, STACK4, site.port) as receiver:
         peer.sock.connect(peer.remote)
         send_trains(peer.sock, messages)
@@ -162,7 +165,8 @@ def out_of_the_stack(site):
     sessions = [new_session(peer)]
     peer.confirm(sessions[0])
     with stack.socket() as probe:
-        netlab.wait_until(lambda: probe.sendto(b"", (site.address, 9)) == 0 and peer.receive_inner(sessions[0], 0.2), 5, "the session is used")
+        netlab.wait_until(lambda: probe.sendto(b"", (site.address, 9)) == 0 and peer.receive_inner(sessions[0], 0.2), 5,
+                          "the session is used")
     collector = Collector(peer)
     senders = [stack.socket() for _ in range(FLOWS)]
     for flow, sender in enumerate(senders):
@@ -174,7 +178,8 @@ def out_of_the_stack(site):
             for flow, sender in enumerate(senders):
                 mine = [number for number in numbers[first:first + TRAIN] if number % FLOWS == flow]
                 if mine:
-                    sender.sendmsg([numbered(flow, number) for number in mine], [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", PAYLOAD))])
+                    sender.sendmsg([numbered(flow, number) for number in mine],
+                                   [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", PAYLOAD))])
             time.sleep(PAUSE)
 
     sending = threading.Thread(target=send, args=(range(DATAGRAMS),))
@@ -225,7 +230,8 @@ def test_out_of_the_stack_over_a_rekey(crowd):
 
 
 def detach_steering(pid):
-    """Takes the steering programs off vpnd's sockets, as on a kernel that has none: the address of the sender decides then."""
+    """Takes the steering programs off vpnd's sockets, as on a kernel that has none: the address of the sender decides
+    then."""
     detached, libc, process = 0, ctypes.CDLL(None, use_errno=True), os.pidfd_open(pid)
     for number in os.listdir(f"/proc/{pid}/fd"):
         if not os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:"):
@@ -243,7 +249,8 @@ def detach_steering(pid):
 
 
 def move_to_a_wrong_worker(site):
-    """Until the sender's address leads to a data worker that has to hand over, and not to the right one or to the socket for handshakes."""
+    """Until the sender's address leads to a data worker that has to hand over, and not to the right one or to the
+    socket for handshakes."""
     peer, before = site.peer, handed_over([site])
     peer.sock.close()
     with listen(site.stack, STACK4, site.port) as receiver:
@@ -270,7 +277,7 @@ def test_what_the_kernel_brings_to_the_wrong_worker_is_handed_over_in_order(crow
     assert handed_over(crowd) > DATAGRAMS
 
 
-# --- a customer with several queues ---------------------------------------------------------------------------------------------------------
+# --- a customer with several queues -----------------------------------------------------------------------------------
 
 
 def test_a_large_customer_is_carried_by_several_workers_in_order(large):

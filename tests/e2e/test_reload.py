@@ -86,7 +86,8 @@ def break_file(town, customer, text):
     return path
 
 
-@pytest.mark.parametrize("text, line", [("schema = 1\nname = \n", 2), ("schema = 1\nadresses = 3\n", 2), ("", 1), ("\0\1\2", 1), ("schema = 99\n", 1)],
+@pytest.mark.parametrize("text, line", [("schema = 1\nname = \n", 2), ("schema = 1\nadresses = 3\n", 2), ("", 1),
+                                        ("\0\1\2", 1), ("schema = 99\n", 1)],
                          ids=["syntax", "unknown key", "empty", "binary", "schema"])
 def test_a_bad_file_is_reported_and_that_customer_stays_while_others_apply(town, visit, text, line):
     office, other = town.office("kept"), town.office("other", addresses=["10.0.0.5/32"])
@@ -155,7 +156,8 @@ def test_a_peer_whose_key_changes_is_cut_off(town, visit):
 
 
 def test_a_prefix_that_moves_between_peers_is_at_exactly_one_of_them(town, visit):
-    one, two = town.office("one", addresses=["10.0.0.2/32", "10.0.9.1/32"]), town.office("two", addresses=["10.0.0.3/32", "10.0.9.1/32"])
+    one = town.office("one", addresses=["10.0.0.2/32", "10.0.9.1/32"])
+    two = town.office("two", addresses=["10.0.0.3/32", "10.0.9.1/32"])
     one.peer.allowed_ips, two.peer.allowed_ips = ["10.0.0.2/32", "10.0.9.0/24"], ["10.0.0.3/32"]
     customer = visit([one, two])
     one.connect()

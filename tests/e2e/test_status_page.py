@@ -42,10 +42,11 @@ def scene():
         assert bad not in output
 
 
-# --- what is answered ------------------------------------------------------------------------------------------------------------------
+# --- what is answered -------------------------------------------------------------------------------------------------
 
-SHAPES = {"/api/v1/session": "Session", "/api/v1/overview": "Overview", "/api/v1/timeseries": "Timeseries", "/api/v1/timeseries?step=60": "Timeseries",
-          "/api/v1/customers": "CustomerPage", f"/api/v1/customers/{OWN}": "CustomerDetail", f"/api/v1/customers/{OWN}/peers": "PeerPage",
+SHAPES = {"/api/v1/session": "Session", "/api/v1/overview": "Overview", "/api/v1/timeseries": "Timeseries",
+          "/api/v1/timeseries?step=60": "Timeseries", "/api/v1/customers": "CustomerPage",
+          f"/api/v1/customers/{OWN}": "CustomerDetail", f"/api/v1/customers/{OWN}/peers": "PeerPage",
           f"/api/v1/customers/{OWN}/peers/graz": "Peer", f"/api/v1/customers/{OWN}/timeseries": "Timeseries",
           f"/api/v1/customers/{OWN}/peers/graz/timeseries": "Timeseries", "/api/v1/events": "EventList",
           f"/api/v1/events?customer={OWN}": "EventList", "/api/v1/system": "System", "/readyz": "Ready"}
@@ -70,7 +71,8 @@ def test_every_path_of_the_contract_is_tested():
 
 
 def test_what_is_shown_is_what_vpnctl_shows(scene):
-    netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{OWN}/peers/graz").json()["state"] == "online", 10, "the peer is shown online")
+    netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{OWN}/peers/graz").json()["state"] == "online", 10,
+                      "the peer is shown online")
     shown = scene.get(f"/api/v1/customers/{OWN}/peers/graz").json()
     truth = scene.warren.peer(OWN, "graz")
     assert shown["state"] == truth["state"] == "online"
@@ -84,21 +86,25 @@ def test_what_is_shown_is_what_vpnctl_shows(scene):
 
 def test_traffic_moves_the_rates_and_the_series(scene):
     scene.office.ping(STACK4, "-c", "200", "-i", "0.02", "-s", "1000", timeout=20)
-    netlab.wait_until(lambda: max(filter(None, scene.get(f"/api/v1/customers/{OWN}/timeseries").json()["in_bits_per_second"]), default=0) > 10_000,
-                      10, "the series shows the traffic")
-    assert max(filter(None, scene.get(f"/api/v1/customers/{OWN}/peers/graz/timeseries").json()["in_bits_per_second"])) > 10_000
+    netlab.wait_until(lambda: max(filter(None,
+                                         scene.get(f"/api/v1/customers/{OWN}/timeseries").json()["in_bits_per_second"]),
+                                  default=0) > 10_000, 10, "the series shows the traffic")
+    assert max(
+        filter(None, scene.get(f"/api/v1/customers/{OWN}/peers/graz/timeseries").json()["in_bits_per_second"])) > 10_000
     assert max(filter(None, scene.get("/api/v1/timeseries").json()["in_bits_per_second"])) > 10_000
     assert not any(scene.get(f"/api/v1/customers/{FOREIGN}/timeseries").json()["in_bits_per_second"])
 
 
-@pytest.mark.parametrize("query, ids", [("search=ACM", [OWN]), ("search=Globex%20L", [FOREIGN]), ("search=zzz", []), ("sort=id&order=desc", [FOREIGN, OWN]),
-                                        ("limit=1&offset=1", [FOREIGN]), ("state=up", [OWN]), ("state=never", [FOREIGN]), ("sort=peers&order=desc", [OWN, FOREIGN])])
+@pytest.mark.parametrize("query, ids", [
+    ("search=ACM", [OWN]), ("search=Globex%20L", [FOREIGN]), ("search=zzz", []), ("sort=id&order=desc", [FOREIGN, OWN]),
+    ("limit=1&offset=1", [FOREIGN]), ("state=up", [OWN]), ("state=never", [FOREIGN]),
+    ("sort=peers&order=desc", [OWN, FOREIGN])])
 def test_lists_are_searched_sorted_and_paged(scene, query, ids):
     assert [row["id"] for row in scene.get(f"/api/v1/customers?{query}").json()["items"]] == ids
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "limit=-1", "offset=99999999999999999999", "sort=password", "state=ill", "order=up",
-                                   "search=" + "x" * 101])
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "limit=-1", "offset=99999999999999999999",
+                                   "sort=password", "state=ill", "order=up", "search=" + "x" * 101])
 def test_a_wrong_parameter_is_named(scene, query):
     answer = scene.get(f"/api/v1/customers?{query}")
     assert answer.status == 400 and answer.header("content-type") == "application/problem+json"
@@ -110,11 +116,13 @@ def test_metrics_are_what_promtool_accepts(scene):
     done = subprocess.run(["promtool", "check", "metrics"], input=answer.body, capture_output=True, timeout=30)
     assert done.returncode == 0, done.stdout + done.stderr
     text = answer.body.decode()
-    for name in ("wireguard_peer_last_handshake_seconds", "wireguard_peer_received_bytes_total", "wireguard_peer_transmit_bytes_total"):
+    for name in ("wireguard_peer_last_handshake_seconds", "wireguard_peer_received_bytes_total",
+                 "wireguard_peer_transmit_bytes_total"):
         assert re.search(rf'^{name}{{customer="{OWN}",peer="graz"}} [1-9]\d+$', text, re.MULTILINE), name
     assert FOREIGN in text
     workers = len(scene.get("/api/v1/system").json()["vpnd"]["workers"])
-    assert re.findall(r'^warren_worker_cpu_seconds_total{worker="(\d+)"} \d', text, re.MULTILINE) == [str(each) for each in range(workers)]
+    assert re.findall(r'^warren_worker_cpu_seconds_total{worker="(\d+)"} \d', text,
+                      re.MULTILINE) == [str(each) for each in range(workers)]
     assert float(re.search(r"^warren_vpnd_cpu_seconds_total (\S+)$", text, re.MULTILINE)[1]) > 0
 
 
@@ -126,19 +134,22 @@ def test_the_system_tells_what_vpnd_uses(scene):
     assert [each["worker"] for each in shown["workers"]] == list(range(len(scene.warren.json("counters")["workers"])))
     assert sum(each["cpu_seconds"] for each in shown["workers"]) <= shown["cpu_seconds"] + 0.01 * len(shown["workers"])
     scene.office.ping(STACK4, "-f", "-c", "20000", "-s", "1000", timeout=20)
-    netlab.wait_until(lambda: scene.get("/api/v1/system").json()["vpnd"]["cpu_seconds"] > shown["cpu_seconds"], 10, "the traffic cost time")
+    netlab.wait_until(lambda: scene.get("/api/v1/system").json()["vpnd"]["cpu_seconds"] > shown["cpu_seconds"], 10,
+                      "the traffic cost time")
     assert 0 <= scene.get("/api/v1/system").json()["vpnd"]["cpu_share"] <= os.cpu_count()
 
 
-# --- who may see what ------------------------------------------------------------------------------------------------------------------
+# --- who may see what -------------------------------------------------------------------------------------------------
 
-FOREIGN_ROUTES = ["/api/v1/customers/{}", "/api/v1/customers/{}/peers", "/api/v1/customers/{}/peers/other", "/api/v1/customers/{}/timeseries",
-                  "/api/v1/customers/{}/peers/other/timeseries", "/api/v1/events?customer={}"]
+FOREIGN_ROUTES = ["/api/v1/customers/{}", "/api/v1/customers/{}/peers", "/api/v1/customers/{}/peers/other",
+                  "/api/v1/customers/{}/timeseries", "/api/v1/customers/{}/peers/other/timeseries",
+                  "/api/v1/events?customer={}"]
 
 
 @pytest.mark.parametrize("path", [*SHAPES, "/metrics", "/api/v1/nothing", "/api/v1/customers/" + ABSENT])
 def test_nothing_is_open(scene, path):
-    for how in ({}, {"token": "x" * 43}, {"cookie": "x" * 43}, {"headers": {"Authorization": "Basic b3BlcmF0b3I6eA=="}}):
+    for how in ({}, {"token": "x" * 43}, {"cookie": "x" * 43},
+                {"headers": {"Authorization": "Basic b3BlcmF0b3I6eA=="}}):
         answer = scene.page.ask(path, **how)
         assert answer.status == 401 and conforms(answer.json(), "Problem")
 
@@ -154,7 +165,8 @@ def test_a_customer_cannot_tell_a_foreign_id_from_an_absent_one(scene, path):
     foreign, absent = (scene.get(path.format(id_), "customer") for id_ in (FOREIGN, ABSENT))
     assert foreign.status == absent.status == 404
     ignored = {"date"}
-    assert foreign.body == absent.body and [h for h in foreign.headers if h[0] not in ignored] == [h for h in absent.headers if h[0] not in ignored]
+    assert foreign.body == absent.body
+    assert [h for h in foreign.headers if h[0] not in ignored] == [h for h in absent.headers if h[0] not in ignored]
     stream = {"headers": {"Accept": "text/event-stream"}}
     if path.startswith("/api/v1/events"):
         assert scene.get(path.format(FOREIGN), "customer", **stream).status == 404
@@ -189,13 +201,14 @@ def test_only_an_operator_sees_who_may_log_in(scene):
     assert scene.get("/api/v1/system", "viewer").json()["users_file"] is None
 
 
-# --- logging in ---------------------------------------------------------------------------------------------------------------------------
+# --- logging in -------------------------------------------------------------------------------------------------------
 
 def test_a_session_begins_and_ends(scene):
     answer = scene.page.login("customer", PASSWORD)
     assert answer.status == 200 and conforms(answer.json(), "Session")["customers"] == [OWN]
     said = answer.header("set-cookie")
-    assert said.startswith(f"{client.COOKIE}=") and all(part in said for part in ("; Path=/", "; Secure", "; HttpOnly", "; SameSite=Strict"))
+    assert said.startswith(f"{client.COOKIE}=")
+    assert all(part in said for part in ("; Path=/", "; Secure", "; HttpOnly", "; SameSite=Strict"))
     cookie = answer.cookie()
     assert scene.page.ask("/api/v1/session", cookie=cookie).json()["kind"] == "cookie"
     ended = scene.page.ask("/api/v1/logout", "POST", cookie=cookie)
@@ -219,8 +232,9 @@ def test_a_write_from_elsewhere_is_refused(scene, origin):
     assert scene.page.ask("/api/v1/session", cookie=cookie).status == 200
 
 
-@pytest.mark.parametrize("host, status", [("evil.example", 421), ("evil.example:8443", 421), ("", 421), ("localhost:8443", 200), ("paged", 200), ("[::1]:8443", 200),
-                                          ("127.0.0.1.evil.example", 421)])
+@pytest.mark.parametrize("host, status",
+                         [("evil.example", 421), ("evil.example:8443", 421), ("", 421), ("localhost:8443", 200),
+                          ("paged", 200), ("[::1]:8443", 200), ("127.0.0.1.evil.example", 421)])
 def test_only_our_own_names_are_answered(scene, host, status):
     with scene.page.tls() as sock:
         sock.sendall(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
@@ -228,10 +242,12 @@ def test_only_our_own_names_are_answered(scene, host, status):
 
 
 @pytest.mark.parametrize("body, content_type, status", [
-    ("{}", "application/json", 400), ("[]", "application/json", 400), ("{", "application/json", 400), ("", "application/json", 400),
-    ('{"user": "operator", "password": 1}', "application/json", 400), ('{"user": "operator", "password": ""}', "application/json", 400),
-    ('{"user": "operator", "password": "x", "more": 1}', "application/json", 400), ("[" * 3000, "application/json", 400),
-    ("\xff\xfe", "application/json", 400), ('{"user": "operator", "password": "x"}', "text/plain", 415), ("x" * 5000, "application/json", 413)])
+    ("{}", "application/json", 400), ("[]", "application/json", 400), ("{", "application/json", 400),
+    ("", "application/json", 400), ('{"user": "operator", "password": 1}', "application/json", 400),
+    ('{"user": "operator", "password": ""}', "application/json", 400),
+    ('{"user": "operator", "password": "x", "more": 1}', "application/json", 400),
+    ("[" * 3000, "application/json", 400), ("\xff\xfe", "application/json", 400),
+    ('{"user": "operator", "password": "x"}', "text/plain", 415), ("x" * 5000, "application/json", 413)])
 def test_a_login_that_is_none_is_refused(scene, body, content_type, status):
     assert scene.page.ask("/api/v1/login", "POST", body=body, headers={"Content-Type": content_type}).status == status
 
@@ -244,7 +260,8 @@ def test_who_guesses_has_to_wait(scene):
         assert [answer.status for answer in answers].index(429) <= 5 and int(late.header("retry-after")) >= 1
         assert scene.page.login("guessed", PASSWORD).status == 429, "the right one has to wait as well"
         assert scene.log("login_delayed")
-        netlab.wait_until(lambda: scene.page.login("guessed", PASSWORD).status == 200, 40, "after waiting, the right password opens")
+        netlab.wait_until(lambda: scene.page.login("guessed", PASSWORD).status == 200, 40,
+                          "after waiting, the right password opens")
     finally:
         scene.warren.configure("user", "del", "guessed")
 
@@ -253,10 +270,12 @@ def test_a_session_ends_when_its_user_changes(scene):
     scene.warren.configure("user", "add", "changing", "viewer", input=PASSWORD + "\n")
     cookie = netlab.wait_until(lambda: scene.page.login("changing", PASSWORD).cookie(), 10)
     scene.warren.configure("user", "passwd", "changing", input="another " + PASSWORD + "\n")
-    netlab.wait_until(lambda: scene.page.ask("/api/v1/session", cookie=cookie).status == 401, 10, "the session ends with the password")
+    netlab.wait_until(lambda: scene.page.ask("/api/v1/session", cookie=cookie).status == 401, 10,
+                      "the session ends with the password")
     cookie = scene.page.login("changing", "another " + PASSWORD).cookie()
     scene.warren.configure("user", "del", "changing")
-    netlab.wait_until(lambda: scene.page.ask("/api/v1/session", cookie=cookie).status == 401, 10, "the session ends with the user")
+    netlab.wait_until(lambda: scene.page.ask("/api/v1/session", cookie=cookie).status == 401, 10,
+                      "the session ends with the user")
 
 
 def test_a_removed_token_opens_nothing(scene):
@@ -276,11 +295,13 @@ def test_a_users_file_with_an_error_changes_nothing_and_is_shown(scene):
         with open(path, "w") as file:
             file.write(before + "\n[[user]]\nname = 1\n")
         scene.warren.apply(check=False)
-        shown = netlab.wait_until(lambda: scene.get("/api/v1/system").json()["users_file"]["error"], 10, "the error is shown")
+        shown = netlab.wait_until(lambda: scene.get("/api/v1/system").json()["users_file"]["error"], 10,
+                                  "the error is shown")
         assert "users.toml:" in shown and scene.log("users_not_taken")
         assert scene.get("/api/v1/session", "customer").status == 200
         assert "users_file_invalid" in [alarm["kind"] for alarm in scene.get("/api/v1/overview").json()["alarms"]]
-        assert scene.warren.configure("user", "add", "more", "viewer", input=PASSWORD + "\n", check=False).returncode == 4
+        assert scene.warren.configure("user", "add", "more", "viewer", input=PASSWORD + "\n",
+                                      check=False).returncode == 4
     finally:
         with open(path, "w") as file:
             file.write(before)
@@ -288,7 +309,7 @@ def test_a_users_file_with_an_error_changes_nothing_and_is_shown(scene):
     netlab.wait_until(lambda: scene.get("/api/v1/system").json()["users_file"]["error"] is None, 10)
 
 
-# --- events and streams -------------------------------------------------------------------------------------------------------------------
+# --- events and streams -----------------------------------------------------------------------------------------------
 
 def test_a_stream_brings_deltas_and_resumes(scene):
     stream = scene.page.stream(f"/api/v1/events?customer={OWN}", token=scene.tokens["operator"])
@@ -301,9 +322,11 @@ def test_a_stream_brings_deltas_and_resumes(scene):
     assert first["id"] != second["id"]
     scene.office.ping(STACK4, "-c", "5", "-i", "0.2")
     time.sleep(2.5)
-    resumed = scene.page.stream(f"/api/v1/events?customer={OWN}", token=scene.tokens["operator"], last_event_id=second["id"])
+    resumed = scene.page.stream(f"/api/v1/events?customer={OWN}", token=scene.tokens["operator"],
+                                last_event_id=second["id"])
     message = resumed.message()
-    assert message["event"] == "delta" and "graz" in [row["name"] for row in message["data"]["peers"]], "what changed meanwhile is in it"
+    assert message["event"] == "delta"
+    assert "graz" in [row["name"] for row in message["data"]["peers"]], "the change made meanwhile is in it"
     resumed.close()
     forgotten = scene.page.stream("/api/v1/events", token=scene.tokens["operator"], last_event_id="someoneelse-5-5")
     assert forgotten.message()["event"] == "reset"
@@ -312,7 +335,8 @@ def test_a_stream_brings_deltas_and_resumes(scene):
 
 
 def test_a_customers_stream_is_his(scene):
-    stream = scene.page.stream(f"/api/v1/events?watch={FOREIGN},{OWN}", token=scene.tokens["customer"], last_event_id=None)
+    stream = scene.page.stream(f"/api/v1/events?watch={FOREIGN},{OWN}", token=scene.tokens["customer"],
+                               last_event_id=None)
     text = json.dumps([stream.message()["data"], stream.message()["data"]])
     stream.close()
     assert FOREIGN not in text
@@ -336,4 +360,5 @@ def test_added_and_removed_customers_are_events(scene):
     netlab.wait_until(lambda: scene.get("/api/v1/customers/initech").status == 404, 10, "a removed one is not")
     kinds = [event["kind"] for event in scene.get("/api/v1/events?customer=initech").json()["items"]]
     assert kinds == ["removed", "added"]
-    assert "online" in [event["kind"] for event in scene.get(f"/api/v1/events?customer={OWN}&peer=graz").json()["items"]]
+    assert "online" in [event["kind"]
+                        for event in scene.get(f"/api/v1/events?customer={OWN}&peer=graz").json()["items"]]

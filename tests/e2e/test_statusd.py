@@ -36,13 +36,14 @@ def is_up(scene):
 @contextlib.contextmanager
 def no_packet_is_lost(scene):
     """200 pings run through the tunnel meanwhile; every one is answered."""
-    ping = subprocess.Popen(scene.office.ns.command("ping", "-q", "-c", "200", "-i", "0.02", "-W", "2", STACK4), stdout=subprocess.PIPE, text=True)
+    ping = subprocess.Popen(scene.office.ns.command("ping", "-q", "-c", "200", "-i", "0.02", "-W", "2", STACK4),
+                            stdout=subprocess.PIPE, text=True)
     yield
     said = ping.communicate(timeout=30)[0]
     assert "200 received" in said, said
 
 
-# --- what it may do -----------------------------------------------------------------------------------------------------------------------
+# --- what it may do ---------------------------------------------------------------------------------------------------
 
 def test_statusd_has_no_privileges(scene):
     pid = scene.statusd()
@@ -64,7 +65,7 @@ def test_it_holds_no_file_of_a_customer(scene):
     assert os.stat(f"{scene.warren.config}/users.toml").st_mode & 0o777 == 0o600
 
 
-# --- it dies, hangs, is stopped ---------------------------------------------------------------------------------------------------------
+# --- it dies, hangs, is stopped ---------------------------------------------------------------------------------------
 
 @pytest.mark.losses
 def test_a_killed_statusd_costs_no_packet_and_is_back(scene):
@@ -97,19 +98,30 @@ def test_when_vpnd_dies_the_page_says_so_and_recovers(scene):
     os.kill(scene.warren.vpnd(), signal.SIGKILL)
     scene.office.connect(timeout=60)
     netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{OWN}/peers/graz").json()["state"] == "online", 20)
-    netlab.wait_until(lambda: "vpnd_started" in [event["kind"] for event in scene.get("/api/v1/events").json()["items"]], 20)
+    netlab.wait_until(lambda: "vpnd_started" in [event["kind"]
+                                                 for event in scene.get("/api/v1/events").json()["items"]], 20)
 
 
-# --- strangers ---------------------------------------------------------------------------------------------------------------------------
+# --- strangers --------------------------------------------------------------------------------------------------------
+
+HOST = b"Host: localhost\r\n"
+LAST = HOST + b"Connection: close\r\n\r\n"
+
 
 @pytest.mark.parametrize("sent, status", [
-    (b"\x00\x01\x02\r\n\r\n", 400), (b"GET\r\n\r\n", 400), (b"GET / HTTP/9.9\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nNo colon\r\n\r\n", 400),
-    (b"GET /%zz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400), (b"GET //etc/passwd HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400),
-    (b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400), (b"GET http://evil/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400),
-    (b"BREW / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 405), (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 431),
+    (b"\x00\x01\x02\r\n\r\n", 400),
+    (b"GET\r\n\r\n", 400),
+    (b"GET / HTTP/9.9\r\n\r\n", 400),
+    (b"GET / HTTP/1.1\r\nNo colon\r\n\r\n", 400),
+    (b"GET /%zz HTTP/1.1\r\n" + LAST, 400),
+    (b"GET //etc/passwd HTTP/1.1\r\n" + LAST, 400),
+    (b"GET /../../etc/passwd HTTP/1.1\r\n" + LAST, 400),
+    (b"GET http://evil/ HTTP/1.1\r\n" + LAST, 400),
+    (b"BREW / HTTP/1.1\r\n" + LAST, 405),
+    (b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 9000 + b"\r\n\r\n", 431),
     (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n", 431),
-    (b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n", 413),
-    (b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", 400)])
+    (b"POST /api/v1/login HTTP/1.1\r\n" + HOST + b"Content-Length: 99999999999\r\n\r\n", 413),
+    (b"POST /api/v1/login HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", 400)])
 def test_what_is_no_request_is_answered_shortly(scene, sent, status):
     answer = scene.page.raw(sent)
     assert int(answer.split()[1]) == status, answer
@@ -187,11 +199,13 @@ def test_a_viewer_who_does_not_read_is_dropped_and_others_see_on(scene):
 def test_a_reader_who_does_not_read_is_dropped(scene):
     sock = scene.page.tls(timeout=60)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    request = f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {scene.tokens['operator']}\r\n\r\n".encode()
+    token = scene.tokens["operator"]
+    request = f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
     with contextlib.suppress(OSError):
         for _ in range(3000):  # pipelined: far more answers than the kernel holds
             sock.sendall(request)
-    netlab.wait_until(lambda: scene.get("/api/v1/system").json()["statusd"]["connections"] <= 2, 60, "the connection is gone")
+    netlab.wait_until(lambda: scene.get("/api/v1/system").json()["statusd"]["connections"] <= 2, 60,
+                      "the connection is gone")
     sock.close()
 
 
@@ -212,7 +226,8 @@ def test_a_flood_of_logins_is_bounded(scene):
     body = b'{"user": "nobody-%d", "password": "x"}'
     for number, sock in enumerate(socks):
         text = body % number
-        sock.sendall(b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nOrigin: https://localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
+        sock.sendall(b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nOrigin: https://localhost\r\n"
+                     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
     statuses = [int(sock.recv(65536).split()[1]) for sock in socks]
     for sock in socks:
         sock.close()
@@ -234,7 +249,7 @@ def test_tls_is_what_a_scanner_calls_sound(scene):
     assert "ecdsa-with-SHA256" in said and "prime256v1" in said, said
 
 
-# --- configuration -------------------------------------------------------------------------------------------------------------------------
+# --- configuration ----------------------------------------------------------------------------------------------------
 
 def test_a_port_in_use_is_a_line_in_the_log_and_nothing_else(scene):
     taken = scene.town.hub.inside(lambda: socket.create_server(("127.0.0.1", 8444)))

@@ -13,9 +13,12 @@ from tests.lab.capture import Capture
 from tests.lab.town import STACK4
 
 LOW_ORDER = [bytes.fromhex(point) for point in (  # the points of small order on Curve25519, and what reduces to them
-    "0000000000000000000000000000000000000000000000000000000000000000", "0100000000000000000000000000000000000000000000000000000000000000",
-    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800", "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
-    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
     "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f")]
 
 
@@ -28,7 +31,8 @@ def known(town):
 
 
 def answered(town, raw, messages, pace=200):
-    """Sends the messages; then a good initiation, whose answer shows that all before were handled. Returns the answers that came before it."""
+    """Sends the messages; then a good initiation, whose answer shows that all before were handled. Returns the answers
+    that came before it."""
     with Capture(town.internet, raw.place.router_device, f"udp and dst host {raw.place.ipv4}") as capture:
         raw.drain()
         for number, message in enumerate(messages, 1):
@@ -38,7 +42,8 @@ def answered(town, raw, messages, pace=200):
         netlab.wait_until(lambda: queue_is_empty(town), 5, "the hub has read its sockets")
         sent = raw.initiation()
         raw.send(sent.message)
-        netlab.wait_until(lambda: any(packet.payload[8:12] == struct.pack("<I", sent.index) for packet in capture.packets()), 5, "a good initiation is answered")
+        netlab.wait_until(lambda: any(packet.payload[8:12] == struct.pack("<I", sent.index)
+                                      for packet in capture.packets()), 5, "a good initiation is answered")
     return [packet for packet in capture.packets() if packet.payload[8:12] != struct.pack("<I", sent.index)]
 
 
@@ -54,7 +59,8 @@ def queue_is_empty(town):
 
 
 def test_junk_of_every_length_and_type_gets_no_answer(town, known):
-    messages = [bytes([kind]) * (length > 0) + bytes(max(0, length - 1)) for length in range(201) for kind in (0, 1, 2, 3, 4, 5, 255)]
+    messages = [bytes([kind]) * (length > 0) + bytes(max(0, length - 1)) for length in range(201)
+                for kind in (0, 1, 2, 3, 4, 5, 255)]
     messages += [bytes([kind]) + bytes(length - 1) for length in (32, 64, 92, 148) for kind in range(256)]
     assert answered(town, known, messages) == []
 
@@ -62,19 +68,22 @@ def test_junk_of_every_length_and_type_gets_no_answer(town, known):
 def test_valid_messages_with_a_wrong_length_or_reserved_bits_get_no_answer(town, known):
     good = known.initiation().message
     messages = [good[:length] for length in range(148)] + [good + bytes(1), good + bytes(100)]
-    messages += [known.initiation(head=bytes([1, *reserved])).message for reserved in ((1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 128), (255, 255, 255))]
+    messages += [known.initiation(head=bytes([1, *reserved])).message
+                 for reserved in ((1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 128), (255, 255, 255))]
     assert answered(town, known, messages) == []
 
 
 def test_no_bit_of_mac1_may_be_wrong(town, known):
     messages = [rawpeer.flip(known.initiation().message, 116 * 8 + bit) for bit in range(128)]
-    messages += [known.initiation(mac1=rawpeer.mac(rawpeer.hash_(rawpeer.LABEL_MAC1 + os.urandom(32)), known.initiation().message[:116])).message]
+    messages += [known.initiation(mac1=rawpeer.mac(rawpeer.hash_(rawpeer.LABEL_MAC1 + os.urandom(32)),
+                                                   known.initiation().message[:116])).message]
     assert answered(town, known, messages) == []
 
 
 def test_a_stranger_who_knows_the_public_key_gets_no_answer(town, known):
     messages = [known.initiation(static_private=os.urandom(32)).message for _ in range(20)]
-    messages += [known.initiation(static_public=rawpeer.public_of(os.urandom(32))).message for _ in range(5)]  # somebody else's name
+    # Somebody else's name
+    messages += [known.initiation(static_public=rawpeer.public_of(os.urandom(32))).message for _ in range(5)]
     assert answered(town, known, messages) == []
 
 
@@ -141,7 +150,8 @@ def test_a_data_message_that_is_not_authentic_moves_nothing(town, known):
 
 
 class Flood:
-    """Somebody who knows our public key and nothing else: each message new, with a valid mac1, 64 of them in one system call."""
+    """Somebody who knows our public key and nothing else: each message new, with a valid mac1, 64 of them in one system
+    call."""
 
     UDP_SEGMENT, AT_ONCE = 103, 64
 
@@ -150,7 +160,8 @@ class Flood:
         raw.sock.setsockopt(socket.IPPROTO_UDP, self.UDP_SEGMENT, rawpeer.SIZES[rawpeer.INITIATION])
 
     def burst(self, trains=24):
-        made = [b"".join(self._raw._finish(b"\1\0\0\0" + os.urandom(112)) for _ in range(self.AT_ONCE)) for _ in range(trains)]
+        made = [b"".join(self._raw._finish(b"\1\0\0\0" + os.urandom(112)) for _ in range(self.AT_ONCE))
+                for _ in range(trains)]
         for train in made:
             self._raw.send(train)
 
@@ -197,6 +208,8 @@ def test_a_flood_does_not_keep_a_known_source_out(town, known):
     stamps = itertools.count(int(time.time()) + 60, 1)
     known.confirm(known.handshake(timestamp=rawpeer.tai64n(next(stamps))))
     flood = Flood(town.raw_peer("attacker")[0])
-    netlab.wait_until(lambda: (flood.burst(), any(message[0] == rawpeer.COOKIE_REPLY for message in flood.answers()))[1], 20, "the hub is under load")
+    netlab.wait_until(lambda: (flood.burst(),
+                               any(message[0] == rawpeer.COOKIE_REPLY for message in flood.answers()))[1], 20,
+                      "the hub is under load")
     flood.burst()
     assert known.handshake(timestamp=rawpeer.tai64n(next(stamps))) and known.cookie is None

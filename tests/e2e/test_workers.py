@@ -14,7 +14,8 @@ WORKERS = 4
 
 @pytest.fixture(scope="module")
 def crowd():
-    """A Warren of its own with four workers: a customer on each, all with the same addresses, and one with two sites on three of them."""
+    """A Warren of its own with four workers: a customer on each, all with the same addresses, and one with two sites on
+    three of them."""
     with netlab.Lab() as lab:
         town = Town(lab, name="crowd", workers=WORKERS)
         town.warren.start()
@@ -64,10 +65,12 @@ def test_customers_of_different_workers_have_the_same_addresses_and_never_each_o
     before = {office.customer.id: town.warren.status(office.customer.id) for office in offices}
     for office in offices:
         stack = town.stack(office.customer)
-        assert scenery.send_udp(office.ns, stack, STACK4, sizes) == (len(sizes), True)  # each datagram has bytes of its own
+        # Each datagram has bytes of its own.
+        assert scenery.send_udp(office.ns, stack, STACK4, sizes) == (len(sizes), True)
         assert scenery.send_udp(stack, office.ns, office.client.addresses[0].split("/")[0], sizes) == (len(sizes), True)
         assert scenery.send_tcp(office.ns, stack, STACK4, 1 << 20)
-    netlab.wait_until(lambda: all(town.warren.status(id_)["rx_packets"] > then["rx_packets"] for id_, then in before.items()), 5)
+    netlab.wait_until(lambda: all(town.warren.status(id_)["rx_packets"] > then["rx_packets"]
+                                  for id_, then in before.items()), 5)
     assert handed_over(town.warren) == [0] * WORKERS  # the kernel brought every packet to its owner
 
 
@@ -85,7 +88,8 @@ def test_customers_who_come_and_go_disturb_nobody_on_any_worker(crowd):
 
 def queues_of(town, customer):
     """How many vpn0 has open; 1 for an ordinary one."""
-    return int(re.search(r"numtxqueues (\d+)", town.stack(customer).run("ip", "-d", "link", "show", "vpn0").stdout).group(1))
+    return int(re.search(r"numtxqueues (\d+)",
+                         town.stack(customer).run("ip", "-d", "link", "show", "vpn0").stdout).group(1))
 
 
 @pytest.mark.losses

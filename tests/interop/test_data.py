@@ -39,7 +39,8 @@ def test_tcp_in_bulk_goes_from_site_to_site(firm, address):
 
 def test_udp_of_every_size_arrives_whole_and_in_order(firm):
     sizes = list(range(4, 1393, 7)) + [1392] * 40 + [5, 1392, 6, 1000, 1000, 7]
-    for source, target, address in ((firm.one.ns, firm.stack, STACK4), (firm.stack, firm.one.ns, "10.0.0.2"), (firm.one.ns, firm.two.ns, "10.0.0.3")):
+    for source, target, address in ((firm.one.ns, firm.stack, STACK4), (firm.stack, firm.one.ns, "10.0.0.2"),
+                                    (firm.one.ns, firm.two.ns, "10.0.0.3")):
         assert scenery.send_udp(source, target, address, sizes) == (len(sizes), True)
 
 
@@ -78,7 +79,8 @@ def test_a_big_mtu_passes_over_an_uplink_that_fragments(town, visit):
     customer = visit([office], mtu=8000)
     office.connect()
     with Capture(town.internet, "hub0", "host " + office.place.ipv4) as capture:
-        assert office.ping(STACK4, "-M", "do", "-s", "7972") and town.stack(customer).ping("10.0.0.2", "-M", "do", "-s", "7972")
+        assert office.ping(STACK4, "-M", "do", "-s", "7972")
+        assert town.stack(customer).ping("10.0.0.2", "-M", "do", "-s", "7972")
         assert scenery.send_tcp(office.ns, town.stack(customer), STACK4, 5 * MEGABYTE)
         assert scenery.send_tcp(town.stack(customer), office.ns, "10.0.0.2", 5 * MEGABYTE)
     packets = capture.packets()
@@ -119,7 +121,8 @@ def test_the_clients_and_warrens_byte_counters_agree(town, visit):
 
     def agree():
         ours, theirs = town.warren.peer(customer.id, "count"), office.shown()
-        # wireguard-go counts its handshake messages too: 148 out, 92 in, or the other way round; Warren and the kernel count data alone.
+        # wireguard-go counts its handshake messages too: 148 out, 92 in, or the other way round; Warren and the kernel
+        # count data alone.
         return abs(ours["rx_bytes"] - theirs.tx) in (0, 148) and abs(ours["tx_bytes"] - theirs.rx) in (0, 92)
 
     netlab.wait_until(agree, 5, "the counters agree")

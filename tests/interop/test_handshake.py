@@ -19,7 +19,8 @@ def test_a_client_connects_and_both_families_pass_both_ways(town, visit, hub):
 def test_warren_calls_a_peer_that_has_an_endpoint(town, visit, family):
     place = town.place("answers")
     address = place.ipv4 if family == 4 else place.ipv6
-    office = town.office("answers", hub="", place=place, listen_port=4500, peer={"endpoint": scenery.endpoint(address, 4500)})
+    office = town.office("answers", hub="", place=place, listen_port=4500,
+                         peer={"endpoint": scenery.endpoint(address, 4500)})
     customer = visit([office])
     netlab.wait_until(lambda: town.stack(customer).ping("10.0.0.2"), 10, "the stack reaches the client")
     assert office.shown().endpoint == scenery.endpoint(HUB4 if family == 4 else HUB6)
@@ -31,9 +32,11 @@ def test_the_same_preshared_key_connects(town, visit):
     office.connect()
 
 
-@pytest.mark.parametrize("ours, theirs", [(True, True), (True, False), (False, True)], ids=["different", "only-warren", "only-client"])
+@pytest.mark.parametrize("ours, theirs", [(True, True), (True, False), (False, True)],
+                         ids=["different", "only-warren", "only-client"])
 def test_another_preshared_key_does_not_connect(town, visit, ours, theirs):
-    office = town.office("psk", psk=wireguard_go.new_psk() if theirs else "", peer={"psk": wireguard_go.new_psk() if ours else ""})
+    office = town.office("psk", psk=wireguard_go.new_psk() if theirs else "",
+                         peer={"psk": wireguard_go.new_psk() if ours else ""})
     visit([office])
     assert not office.ping(timeout=3)
     assert office.shown().latest_handshake == 0
@@ -76,6 +79,7 @@ def test_a_customer_with_a_listener_of_his_own_has_his_own_port_and_key(town, vi
 
 def test_persistent_keepalive_of_warren_makes_the_handshake_without_traffic(town, visit):
     place = town.place("quiet")
-    office = town.office("quiet", hub="", place=place, listen_port=4501, peer={"endpoint": scenery.endpoint(place.ipv4, 4501), "keepalive": 1})
+    office = town.office("quiet", hub="", place=place, listen_port=4501,
+                         peer={"endpoint": scenery.endpoint(place.ipv4, 4501), "keepalive": 1})
     visit([office])
     netlab.wait_until(lambda: office.shown().latest_handshake > 0, 10)

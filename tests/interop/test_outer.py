@@ -23,7 +23,8 @@ def test_a_client_that_changes_address_and_port_is_followed(town, visit):
     becomes(town, customer, "mover", f"{office.place.ipv4}:4600")
     v4 = office.place.ipv4
     new = v4.rsplit(".", 1)[0] + ".77"
-    office.ns.ip(f"addr del {v4}/24 dev wan0", f"addr add {new}/24 dev wan0", f"route replace default via {v4.rsplit('.', 1)[0]}.1")
+    office.ns.ip(f"addr del {v4}/24 dev wan0", f"addr add {new}/24 dev wan0",
+                 f"route replace default via {v4.rsplit('.', 1)[0]}.1")
     office.client.wg("set", office.client.device, "listen-port", 4601)
     office.connect()
     becomes(town, customer, "mover", f"{new}:4601")
@@ -64,7 +65,8 @@ def test_traffic_goes_on_when_the_hubs_local_address_vanishes(town, visit):
     office.connect()
     town.hub.ip(f"addr del {HUB4_SECOND}/24 dev up0")
     try:
-        netlab.wait_until(lambda: town.stack(customer).ping("10.0.0.2"), 10, "the hub answers from the address it has left")
+        netlab.wait_until(lambda: town.stack(customer).ping("10.0.0.2"), 10,
+                          "the hub answers from the address it has left")
     finally:
         town.hub.ip(f"addr add {HUB4_SECOND}/24 dev up0")
 
@@ -74,7 +76,9 @@ def test_a_client_behind_nat_stays_reachable_by_its_keepalive(town, visit):
     gateway.ns.sysctl("net.ipv4.ip_forward", 1)
     gateway.ns.sysctl("net.netfilter.nf_conntrack_udp_timeout", 2)
     gateway.ns.sysctl("net.netfilter.nf_conntrack_udp_timeout_stream", 2)
-    gateway.ns.run("nft", "-f", "-", input="table ip nat { chain out { type nat hook postrouting priority 100; oifname wan0 masquerade; }; }")
+    gateway.ns.run(
+        "nft", "-f", "-",
+        input="table ip nat { chain out { type nat hook postrouting priority 100; oifname wan0 masquerade; }; }")
     home = town.lab.namespace(f"home-{gateway.number}")
     town.lab.wire(gateway.ns, "lan0", "192.168.1.1/24", home, "wan0", "192.168.1.2/24")
     home.ip("route add default via 192.168.1.1")
@@ -96,7 +100,8 @@ def test_a_client_behind_nat_stays_reachable_by_its_keepalive(town, visit):
 
 def test_marks_on_the_uplink_handshakes_af41_data_only_the_inner_ecn(town, visit):
     place = town.place("marks")
-    office = town.office("marks", place=place, hub="", listen_port=4603, peer={"endpoint": scenery.endpoint(place.ipv4, 4603)})
+    office = town.office("marks", place=place, hub="", listen_port=4603,
+                         peer={"endpoint": scenery.endpoint(place.ipv4, 4603)})
     customer = visit([office])
     stack = town.stack(customer)
     with Capture(town.internet, "hub0", f"udp and dst host {place.ipv4}") as capture:
@@ -121,12 +126,14 @@ def test_congestion_marked_on_the_way_reaches_the_inner_packet(town, visit):
     office = town.office("ecn")
     customer = visit([office])
     office.connect()
-    town.internet.run("nft", "-f", "-", input=f"table ip congestion {{ chain forwarded {{ type filter hook forward priority 0; ip saddr {office.place.ipv4} ip ecn set ce; }}; }}")
+    marks = f"type filter hook forward priority 0; ip saddr {office.place.ipv4} ip ecn set ce;"
+    town.internet.run("nft", "-f", "-", input=f"table ip congestion {{ chain forwarded {{ {marks} }}; }}")
     try:
         with Capture(town.stack(customer), "vpn0", "icmp and src host 10.0.0.2") as capture:
             office.ping(STACK4, "-Q", "2")
             office.ping(STACK4, "-Q", "0", timeout=1)
-        assert [packet.tos for packet in capture.packets()] == [3]  # the one that could not say "congested" was dropped, as RFC 6040 wants
+        # The one that could not say "congested" was dropped, as RFC 6040 wants.
+        assert [packet.tos for packet in capture.packets()] == [3]
     finally:
         town.internet.run("nft", "delete", "table", "ip", "congestion")
 

@@ -1,4 +1,5 @@
-"""Two minutes in the life of three tunnels: two carry traffic all the time, one begun by the client and one by Warren; the third is idle."""
+"""Two minutes in the life of three tunnels: two carry traffic all the time, one begun by the client and one by Warren;
+the third is idle."""
 
 import time
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ class Observed:
 def observed(town):
     client_calls, idle = town.office("calls"), town.office("idle", addresses=["10.0.0.4/32"])
     place = town.place("called")
-    warren_calls = town.office("called", place=place, hub="", listen_port=4700, peer={"endpoint": scenery.endpoint(place.ipv4, 4700)},
-                               addresses=["10.0.0.3/32"])
+    warren_calls = town.office("called", place=place, hub="", listen_port=4700,
+                               peer={"endpoint": scenery.endpoint(place.ipv4, 4700)}, addresses=["10.0.0.3/32"])
     busy = [client_calls, warren_calls]
     with town.visiting([*busy, idle]) as customer:
         stack = town.stack(customer)
@@ -35,11 +36,14 @@ def observed(town):
         settled = time.monotonic() + 30
         netlab.wait_until(lambda: time.monotonic() > settled, 60, every=1)
         idle_bytes = town.warren.peer(customer.id, "idle")["rx_bytes"]
-        netlab.wait_until(lambda: all(office.shown().latest_handshake > then for office, then in zip(busy, first)), 150, "both have new keys", every=1)
+        netlab.wait_until(lambda: all(office.shown().latest_handshake > then for office, then in zip(busy, first)), 150,
+                          "both have new keys", every=1)
         on_new_keys = time.monotonic() + 8
         netlab.wait_until(lambda: time.monotonic() > on_new_keys, 20, every=1)
-        yield Observed([stream.lost() for stream in streams], [(then, office.shown().latest_handshake) for office, then in zip(busy, first)],
-                       (idle_first, idle.shown().latest_handshake), town.warren.peer(customer.id, "idle")["rx_bytes"] - idle_bytes)
+        yield Observed([stream.lost() for stream in streams],
+                       [(then, office.shown().latest_handshake) for office, then in zip(busy, first)],
+                       (idle_first, idle.shown().latest_handshake),
+                       town.warren.peer(customer.id, "idle")["rx_bytes"] - idle_bytes)
 
 
 @pytest.mark.slow

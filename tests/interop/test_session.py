@@ -1,4 +1,5 @@
-"""Sessions as a scripted peer sees them: three key slots, the window, limits, and what is left of a key when it is gone."""
+"""Sessions as a scripted peer sees them: three key slots, the window, limits, and what is left of a key when it is
+gone."""
 
 import base64
 import os
@@ -174,8 +175,9 @@ def test_own_timestamps_are_whitened_and_payloads_padded(called):
 
 
 INNER_LIES = {
-    "version 0": dict(version=0), "version 5": dict(version=5), "version 15": dict(version=15), "longer than it is": dict(total=2000),
-    "shorter than its header": dict(total=19), "nothing": dict(total=0), "a header beyond the packet": dict(ihl=15, total=30), "no header": dict(ihl=4)}
+    "version 0": dict(version=0), "version 5": dict(version=5), "version 15": dict(version=15),
+    "longer than it is": dict(total=2000), "shorter than its header": dict(total=19), "nothing": dict(total=0),
+    "a header beyond the packet": dict(ihl=15, total=30), "no header": dict(ihl=4)}
 
 
 def test_an_inner_packet_that_lies_is_dropped_and_counted(town, peer):
@@ -187,7 +189,8 @@ def test_an_inner_packet_that_lies_is_dropped_and_counted(town, peer):
     with Capture(peer.stack, "vpn0") as capture:
         for packet in lies:
             peer.send(session.data(packet))
-        netlab.wait_until(lambda: town.warren.drops(peer.customer.id).get("inner_malformed", 0) - before == len(lies), 5)
+        netlab.wait_until(lambda: town.warren.drops(peer.customer.id).get("inner_malformed", 0) - before == len(lies),
+                          5)
     assert echoed(peer, session)
     assert b"LIE" not in capture.bytes()
 
@@ -230,7 +233,8 @@ def test_no_key_is_left_in_memory_when_its_peer_is_gone(town):
         for _ in range(3):
             sessions.append(raw.handshake())
             assert echoed(raw, sessions[-1])
-        keys = {f"session {number} {way}": key for number, session in enumerate(sessions) for way, key in (("in", session.send_key), ("out", session.receive_key))}
+        keys = {f"session {number} {way}": key for number, session in enumerate(sessions)
+                for way, key in (("in", session.send_key), ("out", session.receive_key))}
         keys["psk"] = base64.b64decode(psk)
         there = found_in_memory(town.warren.vpnd(), keys)
         assert {"psk", "session 2 in", "session 2 out"} <= there  # else the search finds nothing anyway
