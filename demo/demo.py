@@ -1,4 +1,5 @@
-"""The lab that ./run brings up: two companies that never heard of each other, each with two sites, all on the same addresses.
+"""The lab that ./run brings up: two companies that never heard of each other, each with two sites, all on the same
+addresses.
 
                           demo-acme-graz  ── LAN 10.0.1.0/24, web server 10.0.1.10 says "acme"
                          /
@@ -8,7 +9,8 @@
                          \\
                           demo-globex-bergen ── LAN 10.0.2.0/24, web server 10.0.2.10 says "globex"
 
-Everything, the hub too, lives in network namespaces; the host is not touched. Each site's gateway is a stock wireguard-go.
+Everything, the hub too, lives in network namespaces; the host is not touched. Each site's gateway is a stock
+wireguard-go.
 """
 
 import fcntl
@@ -26,13 +28,14 @@ from relay import Relay  # noqa: E402  (beside this file)
 from tests.lab import netlab, page, warren, wireguard_go  # noqa: E402
 
 PREFIX = "demo-"
-STATE = os.environ.get("WARREN_DEMO_STATE", "/run/warren-demo")  # config, run directory, logs; its lock tells a living demo from the remains of a killed one
+# Config, run directory, logs; its lock tells a living demo from the remains of a killed one.
+STATE = os.environ.get("WARREN_DEMO_STATE", "/run/warren-demo")
 HUB_ADDRESS, PORT = "198.51.100.1", 51820
 STATUS_PORT = 8443
 SITES = {"acme": ["graz", "linz"], "globex": ["oslo", "bergen"]}
 STACKS = [f"warren-{customer}" for customer in SITES]
-NAMESPACES = [PREFIX + host for host in ("hub", "internet", *(f"{customer}-{town}{what}" for customer, towns in SITES.items() for town in towns
-                                                              for what in ("", "-web")))]
+OFFICES = [f"{customer}-{town}{what}" for customer, towns in SITES.items() for town in towns for what in ("", "-web")]
+NAMESPACES = [PREFIX + host for host in ("hub", "internet", *OFFICES)]
 
 
 def say(text=""):
@@ -55,13 +58,16 @@ class Site:
         self.key = wireguard_go.new_key()
         self.gateway = lab.router(f"{customer}-{town}")
         self.server = lab.namespace(f"{customer}-{town}-web")
-        lab.wire(internet, f"to-{customer[:4]}-{town}"[:15], f"203.0.113.{outer}/30", self.gateway, "wan0", f"203.0.113.{outer + 1}/30")
+        lab.wire(internet, f"to-{customer[:4]}-{town}"[:15], f"203.0.113.{outer}/30", self.gateway, "wan0",
+                 f"203.0.113.{outer + 1}/30")
         self.gateway.ip(f"route add default via 203.0.113.{outer}")
         lab.wire(self.gateway, "lan0", f"10.0.{number}.1/24", self.server, "lan0", f"{self.server_address}/24")
         self.server.ip(f"route add default via 10.0.{number}.1")
-        self.server.start("/usr/bin/python3", f"{ROOT}/demo/web_server.py", self.server_address, customer, name=f"{customer}-{town}-web")
+        self.server.start("/usr/bin/python3", f"{ROOT}/demo/web_server.py", self.server_address, customer,
+                          name=f"{customer}-{town}-web")
         hub = wireguard_go.Peer(hub_key.public, ["10.0.0.0/16"], endpoint=f"{HUB_ADDRESS}:{PORT}", keepalive=25)
-        self.client = wireguard_go.Client(self.gateway, f"wg-{customer[:4]}-{town}"[:15], self.key, [f"{self.tunnel_address}/32"], [hub])
+        self.client = wireguard_go.Client(self.gateway, f"wg-{customer[:4]}-{town}"[:15], self.key,
+                                          [f"{self.tunnel_address}/32"], [hub])
 
     def peer(self):
         """This site as the hub's config names it."""
@@ -82,16 +88,18 @@ class Demo:
         hub, internet = self.lab.namespace("hub"), self.lab.router("internet")
         self.lab.wire(internet, "to-hub", "198.51.100.254/24", hub, "uplink0", f"{HUB_ADDRESS}/24")
         hub.ip("route add default via 198.51.100.254")
-        self.warren = warren.Warren(self.lab, hub, name="demo-hub", listen_port=PORT, config=f"{STATE}/etc", run_dir=f"{STATE}/run",
-                                    status_listen=f"127.0.0.1:{STATUS_PORT}")
+        self.warren = warren.Warren(self.lab, hub, name="demo-hub", listen_port=PORT, config=f"{STATE}/etc",
+                                    run_dir=f"{STATE}/run", status_listen=f"127.0.0.1:{STATUS_PORT}")
         for customer, towns in SITES.items():
             for number, town in enumerate(towns, start=1):
-                self.sites.append(Site(self.lab, internet, self.warren.key, customer, town, number, outer=len(self.sites) * 4 + 1))
+                self.sites.append(Site(self.lab, internet, self.warren.key, customer, town, number,
+                                       outer=len(self.sites) * 4 + 1))
 
         say("[2/4] Warren: one process for the tunnels, one port, a network stack per customer")
         for customer in SITES:
             peers = [site.peer() for site in self.sites if site.customer == customer]
-            self.warren.customers[customer] = warren.Customer(customer, ["10.0.0.1/24"], peers, name=f"{customer.capitalize()} Ltd")
+            self.warren.customers[customer] = warren.Customer(customer, ["10.0.0.1/24"], peers,
+                                                              name=f"{customer.capitalize()} Ltd")
         self.warren.start()
         self.warren.configure("user", "add", "demo", "operator", input=self.password + "\n")
 
@@ -103,10 +111,12 @@ class Demo:
         say("[4/4] the proof: everybody asks for the same addresses\n")
         for site in self.sites:
             other = next(one for one in self.sites if one.customer == site.customer and one is not site)
-            self._expect(f"{site.customer} {site.town}, over the tunnels", other.server_address, site.customer, lambda: site.fetch(other.server_address))
+            self._expect(f"{site.customer} {site.town}, over the tunnels", other.server_address, site.customer,
+                         lambda: site.fetch(other.server_address))
         for site in self.sites:
             if site.number == 1:
-                self._expect(f"the stack of {site.customer} in the hub", site.server_address, site.customer, lambda: self._fetch_from_stack(site))
+                self._expect(f"the stack of {site.customer} in the hub", site.server_address, site.customer,
+                             lambda: self._fetch_from_stack(site))
         say()
         for table in (["customers"], ["peers"]):
             shown = self.warren.ctl(*table, check=False)
@@ -116,15 +126,18 @@ class Demo:
     def prove_page(self):
         """The API answers, and shows what vpnctl showed."""
         status = page.Page(self.warren.uplink, self.warren.status_listen)
-        cookie = netlab.wait_until(lambda: status.login("demo", self.password).cookie(), 20, "the status page lets the demo's user in")
+        cookie = netlab.wait_until(lambda: status.login("demo", self.password).cookie(), 20,
+                                   "the status page lets the demo's user in")
         def both_online():
             rows = status.ask("/api/v1/customers", cookie=cookie).json()["items"]
-            return {row["id"]: row["peers"]["online"] for row in rows if row["state"] == "up"} == {customer: len(towns) for customer, towns in SITES.items()}
+            online = {row["id"]: row["peers"]["online"] for row in rows if row["state"] == "up"}
+            return online == {customer: len(towns) for customer, towns in SITES.items()}
         netlab.wait_until(both_online, 20, "the status page shows both customers with all offices online")
         say(f"   the status page's API answers: {' and '.join(SITES)} are up, every office is online\n")
 
     def _fetch_from_stack(self, site):
-        return self.warren.ctl("exec", site.customer, "--", "curl", "-s", "--max-time", "2", f"http://{site.server_address}/", check=False).stdout.strip()
+        return self.warren.ctl("exec", site.customer, "--", "curl", "-s", "--max-time", "2",
+                               f"http://{site.server_address}/", check=False).stdout.strip()
 
     def _expect(self, who, address, expected, ask):
         try:
@@ -136,11 +149,13 @@ class Demo:
         say(f"   asked from {who:<32} http://{address}/ answers: {answer}{verdict}")
 
     def keep_talking(self):
-        """A little traffic all the time, so that there is something to see: each office pings the other one of its company, acme's busily."""
+        """A little traffic all the time, so that there is something to see: each office pings the other one of its
+        company, acme's busily."""
         for site in self.sites:
             other = next(one for one in self.sites if one.customer == site.customer and one is not site)
             pause = "0.02" if site.customer == "acme" else "0.1"
-            site.server.start("/usr/bin/ping", "-q", "-i", pause, "-s", "1000", other.server_address, name=f"{site.customer}-{site.town}-ping")
+            site.server.start("/usr/bin/ping", "-q", "-i", pause, "-s", "1000", other.server_address,
+                              name=f"{site.customer}-{site.town}-ping")
 
     def invite(self):
         vpnctl = f"{os.path.relpath(self.warren.bin, ROOT)}/vpnctl --run-dir {self.warren.run_dir}"
@@ -199,12 +214,14 @@ def sweep():
         say("Cleaning up after a demo that was killed ...")
         for name in (name for name in present() if name in NAMESPACES):
             netlab.remove_namespace(name)
-        # Takes down the stacks of this run directory and no others. The hub's namespace is gone, but is not needed for it.
-        netlab.run(f"{warren.programs()}/stackd", "--config", f"{STATE}/etc", "--run-dir", f"{STATE}/run", "--user", warren.UNPRIVILEGED, "--no-web",
-                   "--down")
+        # Takes down the stacks of this run directory and no others. The hub's namespace is gone, but is not needed for
+        # it.
+        netlab.run(f"{warren.programs()}/stackd", "--config", f"{STATE}/etc", "--run-dir", f"{STATE}/run",
+                   "--user", warren.UNPRIVILEGED, "--no-web", "--down")
     shutil.rmtree(STATE, ignore_errors=True)
     if remains := present():
-        refuse(f"these namespaces exist and are not the demo's: {', '.join(remains)}. The demo needs their names; nothing was changed")
+        refuse(f"the demo needs these names for its network namespaces, but others use them: {', '.join(remains)}. "
+               "Nothing was changed")
 
 
 def take_down(lab):

@@ -1,11 +1,13 @@
-"""Lets a browser on this host see the status page, which listens inside the hub: bytes in both directions, and nothing else."""
+"""Lets a browser on this host see the status page, which listens inside the hub: bytes in both directions, and nothing
+else."""
 
 import socket
 import threading
 
 
 class Relay:
-    """Listens at 127.0.0.1:`port`, or at any port when that one is taken, and connects each client to `address` inside `ns`."""
+    """Listens at 127.0.0.1:`port`, or at any port when that one is taken, and connects each client to `address` inside
+    `ns`."""
 
     def __init__(self, ns, address, port):
         self.ns, self.address = ns, address

@@ -1,4 +1,5 @@
-"""A web server that says one word: demo/web_server.py ADDRESS WORD. (http.server asks the DNS for its own name first, and here is none.)"""
+"""A web server that says one word: demo/web_server.py ADDRESS WORD. (http.server asks the DNS for its own name first,
+and here is none.)"""
 
 import socketserver
 import sys
