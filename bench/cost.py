@@ -1,14 +1,13 @@
 """What a hub's work costs the machine: CPU time of its threads, and of its core as a whole, over a block.
 
-Two figures, because each is blind where the other sees:
-  threads   what schedstat counts for the hub's threads and for the kernel thread that polls its uplink. Softirq work
-            done in their time is in it (this kernel does not account it apart), softirq work done in others' time is
-            not.
-  core      the time in which the hub's core was not idle, from idle time, since the busy columns of /proc/stat are
-            sampled at the tick and miss paced work. All softirq work is in it, and so is everything foreign.
-`foreign` is what the machine was busy with besides the hub, the generator and softirqs on an otherwise idle core: a
-block with much of it is measured again. Where real clients run beside the hub it is not known (None), and nothing is
-measured again.
+There are two figures, because each misses something that the other includes:
+  threads   the time that schedstat counts for the hub's threads and for the kernel thread that polls its uplink. It
+            includes softirq work done in their time (this kernel does not count that separately), but not softirq work
+            done in the time of others.
+  core      the time in which the hub's core was not idle. It is computed from idle time, because the busy columns of
+            /proc/stat are sampled at the tick and miss paced work. It includes all softirq work and all other programs.
+`foreign` is work of the machine besides the hub, the generator and softirqs on an otherwise idle core: a block with
+much of it is measured again. Where real clients run beside the hub it is unknown (None), and no block is repeated.
 """
 
 import glob
@@ -33,7 +32,7 @@ def thread_seconds(pids):
 
 
 def kernel_thread(prefix):
-    """The pids of kernel threads whose name starts so."""
+    """The pids of kernel threads whose name starts with `prefix`."""
     found = []
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -53,7 +52,7 @@ def _cores():
 
 
 def busy_seconds(work):
-    """(what work returned, seconds in which a core of this machine was not idle while it ran)."""
+    """(the result of work, seconds in which a core of this machine was not idle while it ran)."""
     before, start = _cores(), time.monotonic()
     outcome = work()
     seconds = time.monotonic() - start
@@ -63,7 +62,7 @@ def busy_seconds(work):
 
 @dataclass
 class Cost:
-    """Of one block, in seconds."""
+    """The cost of one block, in seconds."""
 
     seconds: float
     threads: float
@@ -76,7 +75,7 @@ class Cost:
         return {name: value if value is None else round(value, 4) for name, value in vars(self).items()}
 
     def is_clean(self):
-        """Quiet enough to be believed, as far as it is known."""
+        """True when little else ran beside it, as far as that is known."""
         return (self.foreign or 0) < 0.1 * self.seconds and self.stolen < 0.02 * self.seconds
 
 
@@ -84,7 +83,7 @@ class Meter:
     """Reads the clocks at both ends of a block.  with Meter(hub, generator, core) as meter: ...;  meter.cost"""
 
     def __init__(self, hub_pids, generator_pids, core):
-        """No generator: what else runs is not known."""
+        """Without a generator, other work is unknown."""
         self.hub_pids, self.generator_pids, self.core_number = hub_pids, generator_pids, core
 
     def _read(self):

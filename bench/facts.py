@@ -1,4 +1,4 @@
-"""What every result carries: the machine, the versions, and how steady the run was."""
+"""Facts that every result carries: the machine and the version."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def commit(root):
 
 
 def memory_kb(pids):
-    """Anonymous memory of processes: what their data takes, without programs and libraries."""
+    """Anonymous memory of processes: their data, without programs and libraries."""
     total = 0
     for pid in pids:
         with open(f"/proc/{pid}/smaps_rollup") as rollup:
@@ -37,7 +37,7 @@ def memory_kb(pids):
 
 
 def save(root, name, result):
-    """Writes build/bench/NAME.json and says so."""
+    """Writes build/bench/NAME.json and prints its path."""
     directory = os.path.join(root, "build", "bench")
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, f"{name}.json")

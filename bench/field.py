@@ -1,13 +1,13 @@
-"""Where hubs are measured: an uplink namespace with the hubs, and the field, where the generator plays all of the
-Internet.
+"""The place where hubs are measured: an uplink namespace with the hubs, and the field, where the generator plays the
+whole Internet.
 
     field ── port ═════ hub0 ── uplink ── hub ── vpn0 ── stack
 
-The uplink's side of the wire is dealt with on the hub's core, the field's side on the generator's, as an interrupt of a
-network card would be. Modes, since veth keeps super-packets whole, which no wire does:
-  kept         UDP_SEGMENT trains go through as one
-  seg-gro      both ends send real datagrams; the receiving end puts them together again (GRO)
-  seg          both ends send real datagrams; nobody puts them together
+The uplink's side of the wire is processed on the hub's core, the field's side on the generator's core, like the
+interrupt of a network card. There are modes because veth keeps super-packets whole, which no wire does:
+  kept         UDP_SEGMENT trains pass as one packet
+  seg-gro      both ends send real datagrams; the receiving end joins them again (GRO)
+  seg          both ends send real datagrams; nothing joins them
 """
 
 import os
@@ -17,9 +17,9 @@ from tests.lab import netlab
 
 MODES = ("kept", "seg-gro", "seg")
 UPLINK, FIELD, PORT, FAR_PORT = "198.51.100.1", "198.51.100.2", f"hb{os.getpid() % 10000}", f"fd{os.getpid() % 10000}"
-SOURCES = "198.18.0.0/15"  # RFC 2544; the field takes them all for its own
+SOURCES = "198.18.0.0/15"  # RFC 2544; the field accepts all of them as local
 FIRST_SOURCE, FLOOD_SOURCE = "198.18.0.1", "198.19.0.0"  # of peers, and of floods
-CLOSED_PORT = 9  # what comes to it at the uplink goes no further than the first rule
+CLOSED_PORT = 9  # the uplink's first firewall rule drops datagrams to this port
 
 
 class Field:
@@ -41,7 +41,8 @@ class Field:
         ns.run("ethtool", "-K", device, "tso", whole, "tx-udp-segmentation", whole, "gro", gro)
 
     def _steer(self, ns, device, core):
-        """What arrives here is worked on at `core`: by the poll thread where there is one (GRO), and by softirqs."""
+        """Packets that arrive here are processed on `core`: by the poll thread if there is one (GRO), and by
+        softirqs."""
         mask = f"{1 << core:x}"
         script = f"echo {mask} > /sys/class/net/{device}/queues/rx-0/rps_cpus"
         if self.mode == "seg-gro":
@@ -49,11 +50,11 @@ class Field:
         netlab.run("ip", "netns", "exec", ns.name, "sh", "-c", script)
         for pid in cost.kernel_thread(f"napi/{device}-"):
             os.sched_setaffinity(pid, {core})
-            # Goes before programs, as the softirq that it stands for.
+            # It runs before programs, like the softirq that it replaces.
             os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
 
     def site(self, number):
-        """A namespace of its own for a real client, with a wire of its own, and the hub's address on it."""
+        """A namespace for a real client, with its own wire, and the hub's address on that wire."""
         site = self.lab.namespace(f"site{number}")
         hub_side = f"203.0.113.{4 * number + 1}"
         self.lab.wire(self.uplink, f"{PORT}-{number}", f"{hub_side}/30", site, "up0", f"203.0.113.{4 * number + 2}/30")
@@ -62,7 +63,7 @@ class Field:
         return site, hub_side
 
     def poll_threads(self):
-        """The kernel's thread that polls the hub's side of the wire, which is part of what a hub costs."""
+        """The kernel thread that polls the hub's side of the wire; it is part of the hub's cost."""
         return cost.kernel_thread(f"napi/{PORT}-")
 
     def lost_datagrams(self):

@@ -1,4 +1,4 @@
-"""wgblast from Python: one process that plays all peers of one hub."""
+"""Runs wgblast from Python: one process that plays all peers of one hub."""
 
 import json
 import select
@@ -38,7 +38,7 @@ class Generator:
         return json.loads(answer)
 
     def run(self, seconds, **activities):
-        """Runs the activities (see bench/wgblast/spec.h) and returns what wgblast says of them."""
+        """Runs the activities (see bench/wgblast/spec.h) and returns wgblast's report."""
         return self._ask({"seconds": seconds, **activities}, seconds + 60)
 
     def stop(self):

@@ -17,14 +17,14 @@ def peer_address(place):
 
 
 class Hub:
-    """What all have: a key, a port, the peers' keys, a stack for each customer, and a generator once `connect` was
-    called."""
+    """What all hubs have: a key, a port, the peers' keys, a stack for each customer, and a generator after
+    `connect`."""
 
     name = ""
-    is_played = True  # its peers are played by wgblast; else by a client program in `site`
+    is_played = True  # wgblast plays its peers; otherwise a client program in `site` does
 
     def __init__(self, field, tools, customers=1, peers=2, public_keys=None, pinned=True):
-        """`public_keys`: of peers that are not played by wgblast. `pinned`: to the hub's core."""
+        """`public_keys`: keys of peers that wgblast does not play. `pinned`: it runs on the hub's core only."""
         self.field, self.tools, self.customers, self.peers, self.pinned = field, tools, customers, peers, pinned
         self.key = wireguard_go.new_key()
         self.public_keys = public_keys or generator.public_keys(tools.wgblast, SEED, customers * peers)
@@ -44,7 +44,7 @@ class Hub:
         return self
 
     def ends(self, way):
-        """Of a hub with a real site: whose device a packet enters, its source and its destination."""
+        """For a hub with a real site: the device that a packet enters, its source and its destination."""
         if way == "in":
             return {"device": self.site_tunnel, "source": peer_address(0), "destination": STACK}
         return {"device": self.tunnel, "source": STACK, "destination": peer_address(0)}
@@ -71,7 +71,7 @@ class Warren(Hub):
     tunnel = "vpn0"
 
     def __init__(self, *arguments, tag="c", port=51820, name="warren", **more):
-        """`tag`: with which its customers' names begin; of several Warrens in one field each has its own, and its own
+        """`tag`: the prefix of its customers' names. Each of several Warrens in one field needs its own tag and
         port."""
         super().__init__(*arguments, **more)
         self.tag, self.port, self.name = tag, port, name
@@ -92,7 +92,7 @@ class Warren(Hub):
         return [self.warren.process.pid, self.vpnd]
 
     def received(self):
-        """Data messages of all customers so far, as the hub itself counts them."""
+        """Data messages received for all customers so far, by the hub's own counters."""
         return sum(customer["rx_packets"] for customer in self.warren.status()["customers"])
 
     def stacks(self):
@@ -100,7 +100,8 @@ class Warren(Hub):
 
 
 class WireguardGo(Hub):
-    """wireguard-go, its TUN moved into a stack. Several customers: one process for all, in one stack ("one device")."""
+    """wireguard-go, with its TUN moved into a stack. Several customers share one process and one stack ("one
+    device")."""
 
     program = None
 
@@ -121,10 +122,10 @@ class WireguardGo(Hub):
     def _make_stack(self):
         self.stack = self.field.lab.router(f"{self.name}-stack")
         for scope in ("all", "default"):
-            self.stack.sysctl(f"net.ipv4.conf.{scope}.send_redirects", 0)  # Warren's stacks send none either
+            self.stack.sysctl(f"net.ipv4.conf.{scope}.send_redirects", 0)  # like Warren's stacks
 
     def _configure(self):
-        """Keys and peers, then into the stack; the socket stays in the uplink."""
+        """Sets keys and peers, then moves the TUN into the stack; the socket stays in the uplink."""
         uplink = self.field.uplink
         lines = ["[Interface]", f"PrivateKey = {self.key.private}", f"ListenPort = {self.port}"]
         for place, public in enumerate(self.public_keys):
@@ -143,7 +144,7 @@ class WireguardGo(Hub):
 
 
 class KernelWireguard(WireguardGo):
-    """The kernel's own, as wireguard-go in all that is around it. It has no process."""
+    """The kernel's WireGuard, set up like wireguard-go. It has no process."""
 
     def __init__(self, *arguments, **more):
         super().__init__(*arguments, name="kernel", port=51823, **more)
@@ -163,7 +164,7 @@ def _parent(pid):
 
 
 class Tools:
-    """Where the programs are."""
+    """Paths of the programs."""
 
     def __init__(self, root):
         self.root = root

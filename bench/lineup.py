@@ -9,7 +9,7 @@ VERSIONS = {"go": ("wireguard-go", "bookworm-backports", 51821), "go-sid": ("wir
 
 
 class Lineup:
-    """Owns the lab. The hubs stand idle while another is measured."""
+    """Owns the lab. While one hub is measured, the others are idle."""
 
     def __init__(self, root, names, mode):
         cores = (0, min(1, os.cpu_count() - 1))
@@ -18,14 +18,14 @@ class Lineup:
         self.field = field.Field(self.lab, mode, *cores)
 
     def hubs(self, customers=1, peers=2, **connect):
-        """The hubs that were asked for, on their core, each with all its peers played and connected by wgblast."""
+        """The requested hubs, on their core, each with all its peers played and connected by wgblast."""
         made = []
         for name in self.names:
             made.append(self.hub(name, customers, peers).start().lay_sinks().connect(**connect))
         return made
 
     def hub(self, name, customers=1, peers=2, **more):
-        """One hub, not started. wireguard-go has one device for the peers of all customers."""
+        """One hub, not yet started. wireguard-go has one device for the peers of all customers."""
         if name in ("warren", "kernel"):
             made = hubs.Warren if name == "warren" else hubs.KernelWireguard
             return made(self.field, self.tools, customers=customers, peers=peers, **more)

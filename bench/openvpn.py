@@ -1,4 +1,4 @@
-"""OpenVPN 2.6, point to point, AES-256-GCM in user space: as a hub of one site, and as that site."""
+"""OpenVPN 2.6, point to point, with AES-256-GCM in user space: a hub of one site, and that site."""
 
 from bench import hubs
 from tests.lab import netlab
@@ -8,7 +8,7 @@ OPTIONS = ("--dev-type", "tun", "--proto", "udp4", "--ifconfig-noexec", "--route
 
 
 class Certificate:
-    """Self-signed; the other end knows its fingerprint."""
+    """A self-signed certificate; the other end knows its fingerprint."""
 
     def __init__(self, lab, name):
         self.key, self.certificate = lab.path(f"{name}.key"), lab.path(f"{name}.crt")
@@ -22,7 +22,7 @@ class Certificate:
 
 
 class OpenVpn(hubs.Hub):
-    """One process for one site. Its TUN is moved into the stack, as wireguard-go's is."""
+    """One process for one site. Its TUN is moved into the stack, like wireguard-go's."""
 
     name, port, tunnel, is_played = "openvpn", 1194, "ovhub", False
 

@@ -1,4 +1,4 @@
-"""Hubs whose site runs the same program as the hub, so that both ends of a tunnel count."""
+"""Hubs whose site runs the same program as the hub, to compare whole tunnels."""
 
 from bench import generator, hubs, openvpn, sink
 from tests.lab import netlab, warren, wireguard_go
@@ -7,7 +7,7 @@ SITE = hubs.peer_address(0)
 
 
 def make_pairs(lineup):
-    """Warren, wireguard-go (as asked for) and OpenVPN, each with its site connected and a generator in it."""
+    """The requested hubs and OpenVPN, each with its site connected and a generator in that site."""
     made = []
     for number, name in enumerate([*lineup.names, "openvpn"]):
         site, hub_side = lineup.field.site(number)

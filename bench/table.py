@@ -1,4 +1,4 @@
-"""Figures by row, hub and name; printed as a table, kept as a document."""
+"""Figures by row, hub and name, printed as a table and saved as a document."""
 
 import statistics
 
@@ -15,10 +15,10 @@ class Table:
         self.blocks = []
         self.disturbed = 0
         self.derived = {}
-        self.facts = {}  # beside the figures, in the document only
+        self.facts = {}  # more entries for the document; not printed
 
     def add(self, row, hub, cost=None, **figures):
-        """One block's figures. `cost` is kept beside them and says how steady the block was."""
+        """Adds one block's figures. `cost` is saved with them and shows whether other work disturbed the block."""
         for name, value in figures.items():
             self.figures.setdefault((row, name), {}).setdefault(hub, []).append(value)
         block = {"row": row, "hub": hub, **figures}
@@ -27,22 +27,24 @@ class Table:
             self.disturbed += not cost.is_clean()
         self.blocks.append(block)
         shown = "  ".join(f"{name} {short(value)}" for name, value in figures.items())
-        noise = "" if cost is None or cost.is_clean() else f"   (disturbed: foreign {cost.foreign / cost.seconds:.0%})"
+        noise = ""
+        if cost is not None and not cost.is_clean():
+            noise = f"   (disturbed: other work {(cost.foreign or 0) / cost.seconds:.0%})"
         print(f"  {row:28} {hub:14} {shown}{noise}", flush=True)
 
     def compare(self, title, figure, base, hub=None):
-        """The median of one (row, figure) over that of another, at one hub (ours when none is named)."""
+        """Derives the median of one (row, figure) divided by that of another, at one hub (by default ours)."""
         hub = hub or self.ours
         one, other = (self.figures[key][hub] for key in (figure, base))
         if statistics.median(other):
             self.derive(title, statistics.median(one) / statistics.median(other))
 
     def derive(self, title, value):
-        """A figure that follows from several rows."""
+        """Adds a figure that is computed from several rows."""
         self.derived[title] = value
 
     def growth(self, figure, small, large, small_hub, large_hub=None):
-        """How much more the median is in row `large`."""
+        """The median in row `large` minus the median in row `small`."""
         most = statistics.median(self.figures[(large, figure)][large_hub or small_hub])
         return most - statistics.median(self.figures[(small, figure)][small_hub])
 
@@ -59,7 +61,7 @@ class Table:
                 **self.facts}
 
     def print(self):
-        """Median (smallest-largest) of each hub, and ours over each other."""
+        """Prints each hub's median (smallest-largest), and ours divided by each other hub's."""
         hubs = list(dict.fromkeys(hub for by_hub in self.figures.values() for hub in by_hub))
         print(f"\n{'':28} {'':18}" + "".join(f"{hub:>30}" for hub in hubs)
               + "".join(f"{'/ ' + hub:>20}" for hub in hubs if hub != self.ours))
@@ -76,7 +78,7 @@ class Table:
 
 
 def short(value):
-    """Three digits, more before the point."""
+    """At least three significant digits."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 

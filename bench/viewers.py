@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""People who look at the status page: COUNT open event streams at HOST PORT, with the token that stdin brings in its
-first line. Says "open" when all of them are, and when stdin ends what they received, as JSON."""
+"""Viewers of the status page: opens COUNT event streams at HOST PORT, with the token from stdin's first line. Prints
+"open" when all are open, and at the end of stdin a JSON report of what they received."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def main(host, port, count):
     loop = asyncio.get_running_loop()
     token = (await loop.run_in_executor(None, sys.stdin.readline)).strip()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the certificate is the hub's own
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the hub's certificate signs itself
     viewers = [Viewer() for _ in range(count)]
     for viewer in viewers:
         await viewer.open(host, port, token, context)

@@ -1,4 +1,4 @@
-"""What a block delivered, counted where it came out: by the sink of a namespace, or by the peers."""
+"""Packets that a block delivered, counted at the receiver: by the sink of a namespace, or by the peers."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ HEADERS = {"tcp": 40, "udp": 28}
 
 @dataclass
 class Delivered:
-    packets: float  # inner packets, as they were before anybody joined them
+    packets: float  # inner packets, as before GRO or GSO joined them
     payload: float  # bytes in them
 
     @property
@@ -18,7 +18,7 @@ class Delivered:
 
 
 class Sink:
-    """Counts what reaches a namespace in one block.  with Sink(stack, ...) as sink: ...;  sink.delivered"""
+    """Counts the packets that reach a namespace in one block.  with Sink(stack, ...) as sink: ...;  sink.delivered"""
 
     def __init__(self, ns, transport, sizes):
         self.ns, self.headers = ns, HEADERS[transport]
@@ -35,6 +35,6 @@ class Sink:
 
 
 def at_peers(result, transport, sizes):
-    """From an answer of wgblast to one load or injection."""
+    """From wgblast's report about one load or injection."""
     packets = sum(activity["received_packets"] for kind in ("load", "inject") for activity in result.get(kind, []))
     return Delivered(packets, packets * (sum(sizes) / len(sizes) - HEADERS[transport]))

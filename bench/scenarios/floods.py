@@ -1,12 +1,12 @@
-"""Established traffic under hostile datagrams, over calm. Used by S6 and S7."""
+"""Established traffic during an attack, compared with calm. Used by S6 and S7."""
 
 from bench import blocks
 from bench.scenarios import delivery, traffic
 
 
 def compare(stage, table, options, cases, peers, limit=None, **connect):
-    """`cases`: name -> what wgblast does besides (the first is calm; `limit` is the best that can be). Peer 0's bulk
-    TCP is the established traffic."""
+    """`cases`: name -> what wgblast does in addition (the first is calm; `limit` names the best possible case). Peer
+    0's bulk TCP is the established traffic."""
     with stage() as lineup:
         hubs = lineup.hubs(peers=peers, **connect)
         order = [*cases.items(), *reversed(cases.items())]

@@ -1,7 +1,7 @@
-"""The scenario KERNEL inside a guest with Debian's kernel, since this host's may have no WireGuard. One emulated core
-whose clock counts instructions (QEMU's -icount): a CPU-second is 500 million instructions, whatever this host is busy
-with. So the figures compare instructions, not cycles: an AVX2 instruction counts as any other, a cache miss counts
-nothing, and there is no AVX-512 for either side."""
+"""The scenario KERNEL in a guest with Debian's kernel, because this host's kernel may lack WireGuard. The guest has one
+emulated core whose clock counts instructions (QEMU's -icount): a CPU-second is 500 million instructions, even if this
+host is busy. So the figures compare instructions, not cycles: an AVX2 instruction counts like any other, a cache miss
+costs nothing, and neither side has AVX-512."""
 
 import json
 import os
@@ -17,7 +17,7 @@ PROGRAMS = ("stackd", "vpnd", "vpnctl", "wgblast")
 def run(stage, table, options):
     image = os.environ.get("WARREN_IMAGE")
     if not image:
-        raise SystemExit("bench/run GUEST: WARREN_IMAGE names the qcow2 to boot; image/build makes one")
+        raise SystemExit("bench/run GUEST: set WARREN_IMAGE to the qcow2 image to boot; image/build makes one")
     built = os.environ["WARREN_BIN"]
     with netlab.Lab() as lab:
         ns = lab.namespace("internet")

@@ -1,10 +1,10 @@
-"""Warren and the kernel's WireGuard as the hub of one stock client, which is the kernel's WireGuard too: bulk TCP
+"""Warren and the kernel's WireGuard as the hub of one stock client, which is also the kernel's WireGuard: bulk TCP
 segments at a fixed rate, in and out.
 
-What counts is the time in which no core was idle, since the kernel's work is done in everybody's name. The client's and
-the generator's part of it is measured by itself, the same packets dropped at the first rule behind the client, and
-subtracted (`cpu_s_gb`); `whole_cpu_s_gb` has all of it. On the way out the packets are dropped at the client's door, so
-only the generator is in it, the same for both."""
+The cost is the time in which a core was not idle, because the kernel's work is charged to any process. Inwards, the
+part of the client and the generator is measured alone, with the same packets dropped at the hub's first rule, and
+subtracted (`cpu_s_gb`); `whole_cpu_s_gb` includes it. Outwards, the packets are dropped in front of the client, so the
+figure includes the generator only, the same for both hubs."""
 
 import time
 
@@ -20,7 +20,7 @@ WAYS = ("in", "out")
 
 
 class Door:
-    """While it is open in a namespace, UDP to these ports goes no further than the first rule, which counts it."""
+    """While it is entered, the namespace's first rule counts and drops UDP to these ports."""
 
     def __init__(self, ns, ports):
         self.ns, self.ports = ns, ports
@@ -41,8 +41,9 @@ class Door:
 def run(stage, table, options):
     with stage() as lineup:
         made = [with_site(lineup, name, number) for number, name in enumerate(("warren", "kernel"))]
-        table.facts["encryption"] = made[0].warren.status()["encryption"]  # what Warren's is done with
-        netlab.wait_until(is_idle, 120, "the machine is idle: what else runs would be counted, too")
+        # The library and instructions that Warren uses.
+        table.facts["encryption"] = made[0].warren.status()["encryption"]
+        netlab.wait_until(is_idle, 120, "the machine is idle: other work would be counted too")
         for hub in blocks.turns(made, options.rounds):
             for way in WAYS:
                 measure(table, hub, way, options.seconds)
@@ -86,7 +87,7 @@ def measure(table, hub, way, seconds):
 
 
 def offered(hub, way, seconds, count):
-    """(busy seconds, bytes of payload) of one block. All that was sent has to be counted at the other end."""
+    """(busy seconds, bytes of payload) of one block. The other end has to count all packets that were sent."""
     inject = {"transport": "tcp", "sizes": [SIZE], "flows": 1, "peers": 1, "train": TRAIN, "rate": RATE, "window": 0,
               **hub.ends(way), "network_namespace": (hub.site if way == "in" else hub.stacks()[0]).path,
               "to_peers": False}
@@ -99,6 +100,6 @@ def offered(hub, way, seconds, count):
 
 
 def segments_in(hub):
-    """TCP segments that reached the stack, however they were joined."""
+    """TCP segments that reached the stack, counted singly even if they were joined."""
     packets, size = sink.arrived(hub.stacks()[0])
     return (size - packets * delivery.HEADERS["tcp"]) / (SIZE - delivery.HEADERS["tcp"])

@@ -1,5 +1,5 @@
-"""The same program at both ends, the tunnel between a site's host and the stack: idle round trips; and 64-byte UDP at
-50,000/s through a real client, the hub's cost. This is where OpenVPN can be compared."""
+"""The same program at both ends, with the tunnel between a site's host and the stack: round trips while idle, and the
+hub's cost of 64-byte UDP at 50,000/s through a real client. Only this scenario includes OpenVPN."""
 
 from bench import blocks
 from bench.pairs import make_pairs

@@ -1,6 +1,6 @@
-"""Customers of 10 peers each: time from the start of stackd to READY=1 with every stack made and vpnd's configuration
-applied, the files already on disk; a reload in which nothing changed; one in which one customer's file did; taking all
-down. User memory is anonymous memory, kernel memory what else is gone from MemAvailable."""
+"""Customers of 10 peers each: the time from the start of stackd to READY=1 (every stack made, vpnd configured, the
+files already on disk), of a reload without a change, of a reload after one customer's file changed, and of removing
+everything. User memory is anonymous memory; kernel memory is the rest of what MemAvailable lost."""
 
 import base64
 import os
@@ -37,7 +37,7 @@ def measure(count):
         hub.ctl("apply", timeout=600)
         reload_unchanged = time.monotonic() - began
         time.sleep(SETTLE)
-        hub.ctl("apply", timeout=600)  # from now on all files are old enough to be known by their times
+        hub.ctl("apply", timeout=600)  # from now on, modification times are enough to tell that a file is unchanged
         changed = hub.customers[f"c{count // 2}"]
         changed.mtu = 1380
         hub.write_customer(changed)

@@ -1,5 +1,4 @@
-"""Round trips by echo, sent on a fixed schedule by wgblast itself: idle, and while the hub has 10, 50 and 90 % of the
-load that it can take."""
+"""Round trips by echo, which wgblast sends on a fixed schedule: idle, and at 10, 50 and 90 % of the hub's capacity."""
 
 from bench import blocks
 from bench.scenarios import traffic
@@ -22,6 +21,6 @@ def run(stage, table, options):
 
 
 def round_trips(echo):
-    """The figures of wgblast's answer to one echo or ping activity."""
+    """The figures in wgblast's report about one echo or ping activity."""
     figures = {name: echo[name] for name in ("p50_us", "p99_us", "p999_us") if name in echo}
     return {**figures, "lost": echo["lost"]}

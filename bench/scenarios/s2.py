@@ -1,5 +1,5 @@
-"""UDP of 64 to 1420 bytes and IMIX, one flow and 64 flows in turn, as fast as it goes; and 92-byte packets (64 of
-payload), one by one, at 50,000/s."""
+"""UDP of 64 to 1420 bytes and IMIX, with one flow and with 64 flows in turn, at full speed; and single 92-byte packets
+(64 bytes of payload) at 50,000/s."""
 
 from bench import blocks
 from bench.scenarios import traffic

@@ -1,5 +1,5 @@
 """1 to 10,000 customers of one peer each at the same total rate: one active and the rest idle, all active in bursts of
-16, all active with single packets. Cost for a packet, and memory."""
+16, all active with single packets. Measures the cost of a packet, and memory."""
 
 from bench.scenarios import sizes
 

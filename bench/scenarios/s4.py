@@ -1,5 +1,5 @@
-"""10 to 100,000 peers of one customer at the same total rate. Cost for a packet, memory for a peer with a session,
-handshakes a second."""
+"""10 to 100,000 peers of one customer at the same total rate. Measures the cost of a packet, the memory of a peer with
+a session, and handshakes per second."""
 
 from bench.scenarios import sizes
 

@@ -1,7 +1,7 @@
-"""A victim, alone and beside noisy neighbours. At 5 % of what the hub takes: beside one that sends twice what the hub
-takes (forty times as much), and one whose firewall has 2,000 rules. At a quarter of a hundredth, which is what is left
-when each packet costs more in a crowd: beside a hundred who together send twice what the hub takes. The victim's share
-of what he has alone, and his round trips."""
+"""A victim, alone and beside noisy neighbours. At 5 % of the hub's capacity: beside a neighbour that sends twice the
+capacity (forty times as much), and beside one whose firewall has 2,000 rules. At a quarter of a hundredth of the
+capacity, because each packet costs more in a crowd: beside a hundred neighbours that together send twice the capacity.
+Measures the victim's throughput and round trips, compared with the victim alone."""
 
 from bench import blocks, sink
 from bench.scenarios import delivery, traffic
@@ -26,9 +26,9 @@ def run(stage, table, options):
 
 
 def neighbours(capacity):
-    """Name of the case -> the victim's packets a second, and what is sent besides."""
+    """Name of the case -> the victim's packets per second, and the load of the neighbours."""
     much, little = capacity / 20, capacity / (4 * HUNDRED)
-    # Packets that nothing joins make every one of them pass the long firewall.
+    # Nothing joins these packets, so each of them passes the long firewall.
     unjoined = {"transport": "udp", "sizes": [512], "flows": 64, "train": 16, "burst": 16}
     return {"alone": (much, []), "one neighbour": (much, [traffic.mix(first_peer=1, rate=2 * capacity, burst=44)]),
             "neighbour, 2,000 rules": (much, [traffic.mix(first_peer=RULED, rate=capacity / 2, **unjoined)]),

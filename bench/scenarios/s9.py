@@ -1,5 +1,6 @@
-"""Changes while traffic flows at a fifth of what the hub takes: customers added and removed as fast as they are
-applied, 200 rekeys a second, and peers that roam 20 times a second. The longest round trip, and what was lost."""
+"""Changes while traffic flows at a fifth of the hub's capacity: customers added and removed as fast as the hub applies
+them, 200 rekeys per second, and peers that roam 20 times per second. Measures the longest round trip and lost
+packets."""
 
 import threading
 
@@ -12,7 +13,7 @@ PEERS = 200
 
 
 class Churn:
-    """Adds and removes a customer over and over, up to 100 changes a second, while it is entered."""
+    """While it is entered, adds and removes a customer again and again, with up to 100 changes per second."""
 
     def __init__(self, hub):
         self.hub, self.changes, self.over = hub, 0, threading.Event()

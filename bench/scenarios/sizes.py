@@ -1,12 +1,11 @@
-"""Warrens of several sizes side by side in one field, so that what size costs is a ratio of one run. Used by S3 and
-S4."""
+"""Warrens of several sizes side by side in one field, so that one run shows what size costs. Used by S3 and S4."""
 
 from bench import blocks, facts, hubs
 from bench.scenarios import traffic
 
-# A group nobody joined: the stack drops it and answers nobody.
+# A multicast group without members: the stack drops the packets and sends no answer.
 TRANSPORT = {"transport": "udp", "sizes": [512], "destination": "239.192.0.1"}
-SHAPES = {  # of the load: who is active, packets in a row of one peer, packets a second in all
+SHAPES = {  # of the load: whether all are active, a peer's packets in a row, packets per second in total
     "one active": {"all": False, "burst": 16, "rate": 80_000},
     "all active, bursts of 16": {"all": True, "burst": 16, "rate": 80_000},
     "all active, single": {"all": True, "burst": 1, "rate": 40_000},
@@ -14,20 +13,20 @@ SHAPES = {  # of the load: who is active, packets in a row of one peer, packets 
 
 
 def compare(stage, table, options, sizes, title, shapes=tuple(SHAPES)):
-    """`sizes`: (customers, peers of each). The rows are shapes of load, the columns sizes; the last size is set against
-    the others."""
+    """`sizes`: (customers, peers of each). The rows are shapes of load, the columns are sizes; the last size is
+    compared with the others."""
     names = {size: f"{title} {max(size)}" for size in sizes}
     table.ours = names[sizes[-1]]
     with stage() as lineup:
         made = [start(lineup, number, size, names[size], table) for number, size in enumerate(sizes)]
-        for shape in shapes:  # the idle ones first: who was active sends keepalives and rekeys for minutes
+        for shape in shapes:  # idle peers first: once active, a peer sends keepalives and rekeys for minutes
             for hub in blocks.turns(made, options.rounds):
                 figures, cost = measure(hub, SHAPES[shape], options.seconds)
                 table.add(shape, hub.name, cost, **figures)
     small, large = sizes[0], sizes[-1]
     added = large[0] * large[1] - small[0] * small[1]
     for figure, what in (("ready_mb", "without a session"), ("connected_mb", "with one")) if added else ():
-        table.derive(f"KB that one more of the {title} takes, {what}",
+        table.derive(f"KB for each of more {title}, {what}",
                      table.growth(figure, "memory", "memory", names[small], names[large]) * 1024 / added)
 
 
@@ -47,7 +46,7 @@ def measure(hub, shape, seconds):
     load = traffic.mix(**TRANSPORT, peers=peers, train=shape["burst"], burst=shape["burst"], rate=shape["rate"])
     hub.generator.run(traffic.WARM_UP, load=[load])
 
-    # Asking for the counters costs more with more customers, so it is done outside of what is measured.
+    # Reading the counters costs more with more customers, so it happens outside the measurement.
     answer, cost, received = blocks.counted(hub, lambda: hub.generator.run(seconds, load=[load]), hub.received)
     sent = answer["load"][0]["sent_packets"]
     if received < sent / 2:

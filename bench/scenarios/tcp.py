@@ -1,4 +1,4 @@
-"""Real TCP, the cross-check of S1: iperf3 through wireguard-go 0.0.20231211 sites, nothing pinned; only the hub
+"""Real TCP, to check S1: iperf3 through wireguard-go 0.0.20231211 at the sites. Nothing is pinned; only the hub
 changes."""
 
 import json
@@ -31,7 +31,7 @@ def run(stage, table, options):
 
 
 def start_clients(hub, sites, keys, program, turn):
-    """A tunnel from each site to the hub."""
+    """Starts a tunnel from each site to the hub."""
     clients = []
     for number, (site, hub_side) in enumerate(sites):
         peer = wireguard_go.Peer(hub.key.public, ["10.0.0.0/16"], f"{hub_side}:{hub.port}", keepalive=5)
@@ -44,7 +44,7 @@ def start_clients(hub, sites, keys, program, turn):
 
 
 def iperf(server_ns, client_ns, address, seconds):
-    """Bytes that arrived at the server in that many whole seconds."""
+    """Bytes that arrived at the server in `seconds`, a whole number."""
     server = server_ns.start("iperf3", "-s", "-1", "-B", address, "-J", name="iperf3-server")
     netlab.wait_until(lambda: address in server_ns.run("ss", "-Hltn", "sport = :5201").stdout, 5, "iperf3 listens")
     done = client_ns.run("iperf3", "-c", address, "-t", str(seconds), "-J", timeout=seconds + 30)

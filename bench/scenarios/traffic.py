@@ -1,9 +1,9 @@
-"""The three ways through a hub, offered by wgblast and measured: used by every scenario about throughput."""
+"""Traffic from wgblast on the three ways through a hub, and its cost: used by every scenario about throughput."""
 
 from bench import blocks
 from bench.scenarios import delivery
 
-WINDOW = 1024    # packets under way: 1.5 MB of full ones
+WINDOW = 1024    # packets in flight: 1.5 MB of full ones
 WARM_UP = 0.1    # seconds, not measured: page faults and first packets
 WAYS = ("in", "out", "through")  # site to stack, stack to site, site to site
 AEAD = {"in": ["open"], "out": ["seal"], "through": ["open", "seal"]}
@@ -16,7 +16,7 @@ def mix(transport="tcp", sizes=(1420,), flows=1, peers=1, train=44, rate=0, wind
 
 
 def offer(hub, way, seconds, customer=0, **load):
-    """One block of load; returns (Delivered, wgblast's answer)."""
+    """Runs one block of load; returns (Delivered, wgblast's report)."""
     offered = mix(**load)
     transport, sizes = offered["transport"], offered["sizes"]
     if way == "through":
@@ -38,8 +38,8 @@ def offer(hub, way, seconds, customer=0, **load):
 
 
 def measure(hub, way, seconds, **load):
-    """One block with its cost: ({figure: value}, Cost). ns_packet and cpu_s_gb are of the hub's threads; core_ns_packet
-    is what its core was busy with; lost counts datagrams that found the hub's socket full, and stalls of the window."""
+    """Runs one block; returns ({figure: value}, Cost). ns_packet and cpu_s_gb count the hub's threads; core_ns_packet
+    counts its whole core; lost counts datagrams that found the hub's socket full, and stalls of the window."""
     offer(hub, way, WARM_UP, **load)
     lost_before = hub.field.lost_datagrams()
     (delivered, answer), cost = blocks.measured(hub, lambda: offer(hub, way, seconds, **load))
@@ -58,7 +58,7 @@ def measure(hub, way, seconds, **load):
 
 
 def capacity(hub, seconds=0.5, **load):
-    """Packets a second that the hub takes in when it is kept busy."""
+    """Packets per second that the hub receives under full load."""
     offer(hub, "in", WARM_UP, **load)
     delivered, answer = offer(hub, "in", seconds, **load)
     return delivered.packets / answer["seconds"]

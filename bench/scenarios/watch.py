@@ -1,7 +1,7 @@
-"""The status page with many customers of 10 peers, one of them half as busy as it can be. Watched: 100 open event
-streams, statusd on the generator's core; unwatched: statusd stands still. The hub's cost of a packet watched and
-unwatched, and what statusd itself takes: CPU, memory, bytes to a viewer, and the time from its start to its first
-answer about the customers."""
+"""The status page with many customers of 10 peers, one of them at half the hub's capacity. Watched: 100 open event
+streams, with statusd on the generator's core. Unwatched: statusd is stopped. Measures the hub's cost of a packet in
+both cases, and the cost of statusd: CPU, memory, bytes to each viewer, and the time from its start to its first answer
+about the customers."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from bench.scenarios import traffic
 from tests.lab import netlab, page
 
 PEERS, VIEWERS, LISTEN = 10, 100, "127.0.0.1:8443"
-SETTLE = 6  # seconds: three rounds of questions
+SETTLE = 6  # seconds: three rounds of statusd's queries
 
 
 def run(stage, table, options):
@@ -27,7 +27,7 @@ def run(stage, table, options):
 def measure(hub, table, options, size):
     hub.lay_sinks().connect()
     table.add(f"{size}: statusd", "warren", None, first_answer_s=hub.first_answer())
-    # Paced: statusd takes time from the generator, and the less comes at once the dearer is a packet.
+    # Paced, because statusd takes time from the generator, and a packet costs more when fewer arrive at once.
     rate = traffic.capacity(hub) / 2
     with hub.viewers() as viewers:
         for _ in range(options.rounds):
@@ -44,25 +44,26 @@ def measure(hub, table, options, size):
         hub.let(True)
         seen = viewers()
     if seen["ended"]:
-        raise RuntimeError(f"{seen['ended']} of {VIEWERS} viewers were sent away")
+        raise RuntimeError(f"statusd closed {seen['ended']} of {VIEWERS} event streams")
     table.add(f"{size}: statusd", "warren", None, kb_each_s=seen["bytes"] / VIEWERS / seen["seconds"] / 1024)
     table.compare(f"{size}: hub's cost of a packet, watched over unwatched", (f"{size}: watched", "ns_packet"),
                   (f"{size}: unwatched", "ns_packet"))
 
 
 class Watched(hubs.Warren):
-    """One customer is played, the others only are there."""
+    """One customer has traffic, the others only exist."""
 
     def __init__(self, lineup, count):
         played = generator.public_keys(lineup.tools.wgblast, hubs.SEED, PEERS)
-        others = generator.public_keys(lineup.tools.wgblast, hubs.SEED + " others",
-                                       (count - 1) * PEERS) if count > 1 else []
+        others = []
+        if count > 1:
+            others = generator.public_keys(lineup.tools.wgblast, hubs.SEED + " others", (count - 1) * PEERS)
         super().__init__(lineup.field, lineup.tools, customers=count, peers=PEERS, public_keys=played + others)
         self.start(status_listen=LISTEN)
         self.token = self.warren.configure("token", "add", "bench", "viewer").stdout.strip()
         self.page = page.Page(self.field.uplink, LISTEN)
         netlab.wait_until(self.answers, 60, "the page is ready")
-        self.customers = 1  # of those that are played, from here on
+        self.customers = 1  # from here on, only the one with traffic
 
     def answers(self):
         with contextlib.suppress(OSError, EOFError):
@@ -78,8 +79,8 @@ class Watched(hubs.Warren):
         return cost.thread_seconds([self.statusd()])
 
     def first_answer(self):
-        """Seconds from the end of a statusd to the next one's answer about the customers; stackd's pause before the
-        restart is in it."""
+        """Seconds from the end of a statusd to the first answer about the customers from the next one; they include
+        stackd's pause before the restart."""
         os.kill(self.statusd(), signal.SIGKILL)
         began = time.monotonic()
         netlab.wait_until(self.answers, 60, "the page is ready again", every=0.02)
@@ -98,7 +99,7 @@ class Watched(hubs.Warren):
             crowd.stdin.write(self.token + "\n")
             crowd.stdin.flush()
             if crowd.stdout.readline() != "open\n":
-                raise RuntimeError("not all viewers were let in")
+                raise RuntimeError("not all viewers have a stream")
             began = time.monotonic()
             yield lambda: {**json.loads(crowd.communicate("", timeout=30)[0]), "seconds": time.monotonic() - began}
         finally:
