@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Follows each key of config/schema.cc into the field that config/ reads it into, and looks for somebody who uses that.
+
+Usage: config_keys.py ROOT
+Prints one line per violation; exit status 1 when there is any.
+
+A key with an effect has a field (`read(node->find("mtu"), to.mtu)` in a config/*.cc), and that field is named by a
+shipped file outside of config/ which includes the header with its struct, directly or through others.
+"""
+
+import re
+import sys
+
+import layers
+import rooms
+import tree
+
+KEY = re.compile(r'\{\.document = (\w+), \.path = "([^"]+)", \.type = Type::(\w+)')
+NO_VALUE = {"kTable", "kTables", "kReserved", "kSchemaNumber"}
+READER = re.compile(r"^(?:void|bool) read\w*\((?:const Node ?[*&] ?)\w+, (\w+)& (\w+)\) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+READ = re.compile(r'\bread\w*\(\s*\w+(?:\.|->)(?:find|at)\("([^"]+)"\),\s*(\w+)\.(\w+)\)')
+STRUCT = re.compile(r"^struct (\w+)[^{;]*\{\n(.*?)^\};", re.MULTILINE | re.DOTALL)
+FIELD = re.compile(r"^\s+([\w:]+(?:<.*>)?) (\w+)(?:\s*=[^;]*|\{[^;]*)?;", re.MULTILINE)
+DOCUMENTS = {"kAppliance": "Appliance", "kCustomer": "Customer"}
+
+
+def structs(root):
+    """Struct -> (its header, field -> type), of config/*.h."""
+    found = {}
+    for path in tree.files(root, [".h"]):
+        if path.startswith("config/"):
+            for name, body in STRUCT.findall(tree.read(root, path)):
+                found[name] = (path, {field: kind for kind, field in FIELD.findall(body)})
+    return found
+
+
+def readers(root):
+    """Struct -> (path in the document, field) of each read() call that fills it."""
+    found = {}
+    for path in tree.files(root, [".cc"]):
+        if path.startswith("config/"):
+            for struct, name, body in READER.findall(tree.read(root, path)):
+                found.setdefault(struct, []).extend((key, field) for key, to, field in READ.findall(body) if to == name)
+    return found
+
+
+def fields_of(struct, prefix, known, reading):
+    """Path in the schema -> (struct, field), below `struct`."""
+    for key, field in reading.get(struct, []):
+        path = prefix + key
+        yield path, (struct, field)
+        kind = known[struct][1].get(field, "") if struct in known else ""
+        for inner in re.findall(r"\w+", kind):
+            if inner in reading and inner != struct:
+                yield from fields_of(inner, path + ("[]." if "vector" in kind else "."), known, reading)
+
+
+def users(root, graph, known):
+    """Struct -> the text of all shipped files outside of config/ that know it."""
+    texts = {}
+    for path in graph:
+        room = rooms.room_of(path)
+        if room in (None, "config") or room in rooms.OPEN_ROOMS:
+            continue
+        reached = layers.reach(graph, path)
+        for struct, (header, _) in known.items():
+            if header in reached:
+                texts.setdefault(struct, []).append(layers_text(root, path))
+    return {struct: "\n".join(parts) for struct, parts in texts.items()}
+
+
+def layers_text(root, path):
+    return re.sub(r"//[^\n]*", "", tree.read(root, path))
+
+
+def violations(root):
+    known, reading = structs(root), readers(root)
+    using = users(root, layers.includes(root), known)
+    fields = {document: dict(fields_of(struct, "", known, reading)) for document, struct in DOCUMENTS.items()}
+    for document, path, kind in KEY.findall(tree.read(root, "config/schema.cc")):
+        if kind in NO_VALUE:
+            continue
+        if path not in fields.get(document, {}):
+            yield f"config/schema.cc: {path}: no read() of config/*.cc puts it into a field"
+            continue
+        struct, field = fields[document][path]
+        if not re.search(rf"(?:\.|->){field}\b", using.get(struct, "")):
+            yield f"config/schema.cc: {path}: read into {struct}::{field}, which nothing outside of config/ uses"
+
+
+def main(arguments):
+    found = list(violations(arguments[1]))
+    for line in found:
+        print(line)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
