@@ -16,7 +16,7 @@
 #include "vpnd/customers/customer_set.h"
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
-#include "vpnd/io/handover.h"
+#include "vpnd/io/transfer.h"
 #include "vpnd/listeners/wireguard/timestamp_store.h"
 #include "vpnd/listeners/wireguard/uapi_server.h"
 #include "vpnd/memory_lock.h"
@@ -37,7 +37,7 @@ class Daemon {
         UniqueFd adoption_listener;
         UniqueFd timestamps;                             // invalid: timestamps are kept in memory only
         UniqueFd signals;                                // a signalfd; what comes there ends run()
-        std::unique_ptr<io::HandoverExchange> exchange;  // of the workers; null when there is one
+        std::unique_ptr<io::TransferExchange> exchange;  // of the workers; null when there is one
         std::vector<std::unique_ptr<io::DataWorker>> workers;
         std::string aead_backend;
         ProcessUsage usage;
@@ -70,7 +70,7 @@ class Daemon {
     void watch_load(Now now);
     void keep(Now now, ListenerIndex listener, const wireguard::TimestampAccepted& accepted);
 
-    std::unique_ptr<io::HandoverExchange> exchange_;  // outlives the data workers, which control_ owns
+    std::unique_ptr<io::TransferExchange> exchange_;  // outlives the data workers, which control_ owns
     std::unique_ptr<io::ControlWorker> control_;
     io::EventLoop loop_;
     ConfigLink link_;

@@ -96,7 +96,7 @@ Status serve(ipc::Channel channel) {
     if (!hello) return with_context("channel", hello.error());
     parts.hello = std::move(*hello);
     if (parts.hello.workers > 1) {
-        auto exchange = io::HandoverExchange::make(parts.hello.workers);
+        auto exchange = io::TransferExchange::make(parts.hello.workers);
         if (!exchange) return with_context("data workers", exchange.error());
         parts.exchange = std::move(*exchange);
     }

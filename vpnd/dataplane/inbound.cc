@@ -83,7 +83,7 @@ void Pipeline::collect(Instant now, std::size_t train_number, const Train& train
     }
     const TransportHeader header = parse_transport_header(datagram);
     const std::uint32_t owner = header.receiver.worker();
-    if (owner != place_.worker && owner < place_.workers) return hand_over(owner, train, datagram, out);
+    if (owner != place_.worker && owner < place_.workers) return transfer(owner, train, datagram, out);
     Session* const session = sessions_.find(header.receiver);
     if (session == nullptr) return own_drops_.add(DropReason::kReceiverIndexUnknown);
     Peer& peer = *find(session->peer);
@@ -111,9 +111,9 @@ void Pipeline::collect(Instant now, std::size_t train_number, const Train& train
 
 // The kernel steers a train by its first datagram, and another session of the same sender may be another worker's.
 // Datagrams that follow each other stay together.
-void Pipeline::hand_over(std::uint32_t worker, const Train& train, MutableBytes datagram, Output& out) {
-    if (!out.handovers.empty()) {
-        Handover& last = out.handovers.back();
+void Pipeline::transfer(std::uint32_t worker, const Train& train, MutableBytes datagram, Output& out) {
+    if (!out.transfers.empty()) {
+        Transfer& last = out.transfers.back();
         MutableBytes& bytes = last.train.bytes;
         if (last.worker == worker && bytes.data() + bytes.size() == datagram.data() &&
             bytes.data() >= train.bytes.data()) {
@@ -121,7 +121,7 @@ void Pipeline::hand_over(std::uint32_t worker, const Train& train, MutableBytes 
             return;
         }
     }
-    Handover& next = out.handovers.emplace_back(Handover{worker, {}, train});
+    Transfer& next = out.transfers.emplace_back(Transfer{worker, {}, train});
     next.train.bytes = datagram;
 }
 

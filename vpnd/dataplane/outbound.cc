@@ -25,7 +25,7 @@ void Pipeline::outbound(Instant now, CustomerIndex index, MutableBytes super_pac
     if (peer == nullptr && owner != nullptr) {
         const auto elsewhere = customer->view->elsewhere.find(*owner);
         if (elsewhere != customer->view->elsewhere.end()) {
-            Handover& given = out.handovers.emplace_back(Handover{elsewhere->second, index, {}});
+            Transfer& given = out.transfers.emplace_back(Transfer{elsewhere->second, index, {}});
             given.train.bytes = super_packet;
             given.life = customer->view->life;
             return;

@@ -65,7 +65,7 @@ struct Output {
     std::vector<Piece> pieces;
     std::vector<EgressTrain> trains;
     std::vector<Stray> strays;
-    std::vector<Handover> handovers;  // in the order they came; the bytes live where they were read into
+    std::vector<Transfer> transfers;  // in the order they came; the bytes live where they were read into
     std::vector<Event> events;
     std::array<IcmpPacket, kIcmpSlots> icmp;
     std::size_t icmp_used = 0;
@@ -75,7 +75,7 @@ struct Output {
         pieces.clear();
         trains.clear();
         strays.clear();
-        handovers.clear();
+        transfers.clear();
         events.clear();
         icmp_used = 0;
     }

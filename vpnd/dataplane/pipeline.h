@@ -62,7 +62,7 @@ class Pipeline {
     // confirmed session).
     void inbound(Instant now, std::span<const Train> trains, Output& out);
     // Stack to network: one read of the customer's TUN, offload header first. The bytes may be reused after the call,
-    // unless they are in `out.handovers`: those have to go first.
+    // unless they are in `out.transfers`: those have to go first.
     void outbound(Instant now, CustomerIndex customer, MutableBytes super_packet, Output& out);
     // Seals what outbound() collected. To be called when no more room is left for another outbound(), and at the end of
     // a round.
@@ -126,7 +126,7 @@ class Pipeline {
         bool operator==(const Owner&) const = default;
     };
     [[nodiscard]] Owner owner_of(Instant now, const Train& train, Bytes datagram) const;
-    void hand_over(std::uint32_t worker, const Train& train, MutableBytes datagram, Output& out);
+    void transfer(std::uint32_t worker, const Train& train, MutableBytes datagram, Output& out);
     void collect(Instant now, std::size_t train_number, const Train& train, MutableBytes datagram, Output& out);
     void open_batch(Instant now, Output& out);
     void accept(Instant now, const Candidate& message, Output& out);

@@ -16,7 +16,7 @@ struct DataWorker::State {
 };
 
 Result<std::unique_ptr<DataWorker>> DataWorker::start(std::uint32_t worker, crypto::AeadBackend backend,
-                                                      HandoverExchange* exchange) {
+                                                      TransferExchange* exchange) {
     auto aead = crypto::make_packet_aead(backend);
     if (!aead) return with_context("data worker " + std::to_string(worker), std::move(aead).error());
     auto command_bell = Doorbell::make_fd();
@@ -25,7 +25,7 @@ Result<std::unique_ptr<DataWorker>> DataWorker::start(std::uint32_t worker, cryp
     if (!event_bell) return tl::unexpected(std::move(event_bell).error());
     auto state = std::make_unique<State>(std::move(*command_bell), std::move(*event_bell));
     auto loop = PacketLoop::make(std::move(*aead), state->mailbox,
-                                 exchange == nullptr ? HandoverPort() : HandoverPort(*exchange, worker));
+                                 exchange == nullptr ? TransferPort() : TransferPort(*exchange, worker));
     if (!loop) return tl::unexpected(std::move(loop).error());
 
     // Signals are for the control worker's thread.

@@ -9,7 +9,7 @@
 
 namespace warren::io {
 
-class HandoverExchange;
+class TransferExchange;
 
 // Commands are carried out in the order posted. Owned and driven by the control worker's thread; the work happens on a
 // thread of its own.
@@ -18,7 +18,7 @@ class DataWorker {
     // `worker` is this worker's number in receiver indexes (SessionId::worker()). `exchange`, which outlives it,
     // leads to the others; null: it is alone.
     [[nodiscard]] static Result<std::unique_ptr<DataWorker>> start(std::uint32_t worker, crypto::AeadBackend backend,
-                                                                   HandoverExchange* exchange = nullptr);
+                                                                   TransferExchange* exchange = nullptr);
     // Stops the thread and waits for it; every descriptor is closed, every key wiped.
     ~DataWorker();
     DataWorker(const DataWorker&) = delete;

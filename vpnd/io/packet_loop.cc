@@ -17,15 +17,15 @@ constexpr Duration kRetryEvents = std::chrono::milliseconds(5);
 }  // namespace
 
 Result<std::unique_ptr<PacketLoop>> PacketLoop::make(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox,
-                                                     HandoverPort port, Clock clock) {
+                                                     TransferPort port, Clock clock) {
     auto events = EventLoop::make();
     if (!events) return tl::unexpected(std::move(events).error());
     WARREN_TRY(events->add(mailbox.command_fd(), token(Source::kCommands, 0)));
-    if (port.bell_fd() >= 0) WARREN_TRY(events->add(port.bell_fd(), token(Source::kHandover, 0)));
+    if (port.bell_fd() >= 0) WARREN_TRY(events->add(port.bell_fd(), token(Source::kTransfer, 0)));
     return std::unique_ptr<PacketLoop>(new PacketLoop(std::move(*events), std::move(aead), mailbox, port, clock));
 }
 
-PacketLoop::PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port,
+PacketLoop::PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, TransferPort port,
                        Clock clock)
     : mailbox_(mailbox),
       port_(port),
@@ -69,7 +69,7 @@ void PacketLoop::serve(const epoll_event& ready) {
             (void)run_commands();
             return;
         case Source::kTun: return serve_tun(CustomerIndex{index}, ready.events);
-        case Source::kHandover: return serve_handovers();
+        case Source::kTransfer: return serve_transfers();
         case Source::kUplinkV4: return serve_uplink({index}, Family::kV4, ready);
         case Source::kUplinkV6: return serve_uplink({index}, Family::kV6, ready);
     }
@@ -166,7 +166,7 @@ void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {
     }
     if (const dataplane::Meters* const meters = pipeline_.meters(report->customer)) report->meters = *meters;
     if (!report->customer.valid()) {
-        report->handovers = port_.counters();
+        report->transfers = port_.counters();
         report->processor = thread_processor_time();
         pipeline_.take_touched(report->touched);
     }
@@ -181,7 +181,7 @@ void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {
 // -----------------------------------------------------------------------------------------------------
 
 void PacketLoop::deliver(std::span<const dataplane::Train> trains) {
-    hand_over();
+    transfer();
     write_to_tuns();
     send_trains();
     publish_events(trains);

@@ -8,8 +8,8 @@
 #include "vpnd/dataplane/pipeline.h"
 #include "vpnd/io/clock.h"
 #include "vpnd/io/event_loop.h"
-#include "vpnd/io/handover.h"
 #include "vpnd/io/mailbox.h"
+#include "vpnd/io/transfer.h"
 #include "vpnd/io/tun_device.h"
 #include "vpnd/io/udp_socket.h"
 #include "vpnd/turns/backlog.h"
@@ -24,7 +24,7 @@ class PacketLoop {
   public:
     // The mailbox, and what the port leads to, outlive it. A test gives a clock of its own.
     [[nodiscard]] static Result<std::unique_ptr<PacketLoop>> make(std::unique_ptr<crypto::PacketAead> aead,
-                                                                  Mailbox& mailbox, HandoverPort port = {},
+                                                                  Mailbox& mailbox, TransferPort port = {},
                                                                   Clock clock = read_instant);
     PacketLoop(const PacketLoop&) = delete;
     PacketLoop& operator=(const PacketLoop&) = delete;
@@ -50,9 +50,9 @@ class PacketLoop {
         dataplane::Pace up;
         dataplane::Pace down;
     };
-    enum class Source : std::uint8_t { kCommands, kUplinkV4, kUplinkV6, kTun, kHandover };
+    enum class Source : std::uint8_t { kCommands, kUplinkV4, kUplinkV6, kTun, kTransfer };
 
-    PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, HandoverPort port,
+    PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, TransferPort port,
                Clock clock);
     [[nodiscard]] static std::uint64_t token(Source source, std::uint32_t index) {
         return (std::uint64_t{index} << 8) | static_cast<std::uint8_t>(source);
@@ -77,12 +77,12 @@ class PacketLoop {
     [[nodiscard]] Lane& lane(CustomerIndex customer) { return lanes_[customer.value]; }
     [[nodiscard]] MutableBytes tun_space() const;
 
-    // packet_loop_handover.cc
+    // packet_loop_transfer.cc
     // Gives away what belongs to other workers.
-    void hand_over();
-    void serve_handovers();
+    void transfer();
+    void serve_transfers();
     void receive_from_another(const dataplane::Train& train);
-    void send_for_another(const dataplane::Handover& packet);
+    void send_for_another(const dataplane::Transfer& packet);
 
     // True when there were any.
     bool run_commands();
@@ -109,7 +109,7 @@ class PacketLoop {
     [[nodiscard]] Uplink* uplink_of(const dataplane::EgressTrain& train, std::uint64_t& name);
 
     Mailbox& mailbox_;
-    HandoverPort port_;
+    TransferPort port_;
     const Clock clock_;
     EventLoop events_;
     std::unique_ptr<crypto::PacketAead> aead_;

@@ -167,7 +167,7 @@ Duration PacketLoop::send_out(CustomerIndex customer, std::size_t packets) {
         }
         sent += 1 + size / kUsualPacket;
         pipeline_.outbound(now_, customer, tun_space().first(size), out_);
-        hand_over();  // before the space is read into again
+        transfer();  // before the space is read into again
         if (pipeline_.has_room() && out_.icmp_used < dataplane::Output::kIcmpSlots) continue;
         pipeline_.finish(out_);
         deliver({});

@@ -43,7 +43,7 @@ struct DropCustomer {
 };
 
 // What went from and to other data workers, in packets (datagrams, or reads of a TUN).
-struct HandoverCounters {
+struct TransferCounters {
     std::uint64_t given = 0;
     std::uint64_t taken = 0;
     std::uint64_t refused = 0;  // the other worker's ring was full: dropped
@@ -63,7 +63,7 @@ struct CustomerReport {
     std::size_t queue = 0;            // likewise
     std::vector<PeerCounters> peers;  // .peer set by the control worker
     dataplane::Meters meters;
-    HandoverCounters handovers;  // the worker's, when `customer` is invalid
+    TransferCounters transfers;  // the worker's, when `customer` is invalid
     Duration processor{};        // likewise: CPU time of its thread
     std::vector<CustomerIndex>
         touched;  // likewise: whose counters may have changed since its last such report, or whom it was told to change

@@ -88,7 +88,7 @@ void Counters::ask(std::uint32_t worker, CustomerIndex customer, std::unique_ptr
 void Counters::take(std::unique_ptr<io::CustomerReport> report) {
     asked_.erase(report->token);
     if (const auto own = own_tickets_.find(report->token); own != own_tickets_.end()) {
-        workers_[own->second] = {drops_of(*report), report->handovers, report->processor};
+        workers_[own->second] = {drops_of(*report), report->transfers, report->processor};
         for (const CustomerIndex customer : report->touched) {
             if (const auto kept = customers_.find(customer); kept != customers_.end()) kept->second.is_touched = true;
         }

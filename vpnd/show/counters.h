@@ -27,7 +27,7 @@ class Counters {
     // What a data worker counts that is no customer's.
     struct Worker {
         Drops drops{};  // before a customer was known
-        io::HandoverCounters handovers;
+        io::TransferCounters transfers;
         Duration processor{};
     };
 

@@ -78,7 +78,7 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
         out.handshakes_completed += counters.handshakes_completed;
     }
     for (const Counters::Worker& worker : counters_.workers()) {
-        const io::HandoverCounters& packets = worker.handovers;
+        const io::TransferCounters& packets = worker.transfers;
         out.workers.push_back(
             {packets.given, packets.taken, packets.refused, static_cast<std::uint64_t>(worker.processor.count())});
     }

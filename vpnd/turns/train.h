@@ -28,16 +28,15 @@ struct Train {
     }
 };
 
-// What came to a data worker that does not own it: datagrams whose receiver index names another worker, or what was
-// read from a TUN for a peer of another one. One worker hands it over to the other, which sees it as if it had come
-// there.
-struct Handover {
+// A packet that arrived at a data worker that does not own it: datagrams whose receiver index names another worker, or
+// what was read from a TUN for a peer of another one. It is transferred to the owner, which treats it as if it had
+// arrived there.
+struct Transfer {
     std::uint32_t worker = 0;  // who owns it
     CustomerIndex
         customer;  // valid: train.bytes is one read of this customer's TUN, and the rest of the train means nothing
     Train train;
-    std::uint64_t life =
-        0;  // CustomerView::life, of a TUN read: what was handed over may be taken after its customer went
+    std::uint64_t life = 0;  // CustomerView::life, of a TUN read: a transfer may be taken after its customer went
 
     // Datagrams, or one read of a TUN.
     [[nodiscard]] std::uint64_t packets() const { return customer.valid() ? 1 : train.count(); }

@@ -162,7 +162,7 @@ TEST_CASE("processor time is charged to the customer, each way") {
     }
 }
 
-TEST_CASE("E8: what comes to another worker than the owner is handed over: whole, in order, both ways, and counted") {
+TEST_CASE("E8: what arrives at another worker than the owner is transferred: whole, in order, both ways, and counted") {
     if (!can_run()) return;
     for (const Family outer : {Family::kV4, Family::kV6}) {
         TunnelOptions options{outer};
@@ -179,22 +179,22 @@ TEST_CASE("E8: what comes to another worker than the owner is handed over: whole
         }
         const auto detour = tunnel.detour_report();
         auto owner = tunnel.own_report(1);
-        for (int i = 0; i < 100 && owner->handovers.taken < detour->handovers.given; ++i) {
+        for (int i = 0; i < 100 && owner->transfers.taken < detour->transfers.given; ++i) {
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
             owner = tunnel.own_report(1);
         }
-        CHECK(detour->handovers.given >= tunnel.report(1)->peers[0].rx_packets);
-        CHECK(detour->handovers.given <= owner->handovers.taken);
-        CHECK(detour->handovers.taken == 0);
-        CHECK(owner->handovers.given == 0);
+        CHECK(detour->transfers.given >= tunnel.report(1)->peers[0].rx_packets);
+        CHECK(detour->transfers.given <= owner->transfers.taken);
+        CHECK(detour->transfers.taken == 0);
+        CHECK(owner->transfers.given == 0);
         const auto full = static_cast<std::size_t>(dataplane::DropReason::kHandoverFull);
-        CHECK(detour->drops[full] + tunnel.detour_report({0})->drops[full] >= detour->handovers.refused);
+        CHECK(detour->drops[full] + tunnel.detour_report({0})->drops[full] >= detour->transfers.refused);
         CHECK(owner->drops[static_cast<std::size_t>(dataplane::DropReason::kHandoverRefused)] == 0);
         CHECK(detour->drops[static_cast<std::size_t>(dataplane::DropReason::kReceiverIndexUnknown)] == 0);
     }
 }
 
-TEST_CASE("a packet handed over for a customer who is gone is a counted drop, and the owner lives") {
+TEST_CASE("a packet transferred for a customer that is gone is a counted drop, and the owner lives") {
     if (!can_run()) return;
     TunnelOptions options;
     options.has_detour = true;
@@ -214,7 +214,7 @@ TEST_CASE("a packet handed over for a customer who is gone is a counted drop, an
     CHECK(tunnel.own_report(1)->drops[refused] > 0);
 }
 
-TEST_CASE("what was handed over for a customer is not sent as another's who has his index now") {
+TEST_CASE("what was transferred for a customer is not sent as another's that has its index now") {
     if (!can_run()) return;
     TunnelOptions options;
     options.has_detour = true;
@@ -223,7 +223,7 @@ TEST_CASE("what was handed over for a customer is not sent as another's who has 
     tunnel.install(0, 1);
     echo(tunnel, true, 100);
     const std::uint64_t before = tunnel.report(1)->peers[0].tx_packets;
-    tunnel.begin_another_life();  // with the worker that hands over, the one before is still there
+    tunnel.begin_another_life();  // the worker that transfers still has the one before
     UniqueFd socket;
     tunnel.stack(1).run([&] { socket = bound_socket(SOCK_DGRAM, inside(1, true, 9)); });
     connect_to(socket.get(), inside(0, true, 9));

@@ -62,14 +62,14 @@ class LoopRig::CostlyAead : public crypto::PacketAead {
 
 LoopRig::LoopRig()
     : mailbox_(std::make_unique<Mailbox>(std::move(*Doorbell::make_fd()), std::move(*Doorbell::make_fd()))),
-      exchange_(std::move(*HandoverExchange::make(2))),
+      exchange_(std::move(*TransferExchange::make(2))),
       other_(*exchange_, 0),
       sealer_(std::move(*crypto::make_packet_aead(crypto::AeadBackend::kSodium))),
       sender_(bound_socket(SOCK_DGRAM, {IpAddress::v4(127, 0, 0, 1), 0, 0})) {
     now = kStart;
     cost_of_look = {};
     auto loop =
-        PacketLoop::make(std::make_unique<CostlyAead>(*this), *mailbox_, HandoverPort(*exchange_, kWorker), look);
+        PacketLoop::make(std::make_unique<CostlyAead>(*this), *mailbox_, TransferPort(*exchange_, kWorker), look);
     WARREN_CHECK(loop.has_value());
     loop_ = std::move(*loop);
     UniqueFd socket = bound_socket(SOCK_DGRAM, {IpAddress::v4(127, 0, 0, 1), 0, 0});
@@ -131,7 +131,7 @@ std::vector<std::uint8_t> LoopRig::messages(std::uint32_t customer, std::size_t 
 }
 
 void LoopRig::give(std::vector<std::uint8_t> bytes) {
-    dataplane::Handover packet;
+    dataplane::Transfer packet;
     packet.worker = kWorker;
     packet.train.listener = {0};
     packet.train.from = bound_to(sender_.get());
@@ -142,11 +142,11 @@ void LoopRig::give(std::vector<std::uint8_t> bytes) {
     other_.wake();
 }
 
-void LoopRig::hand_over(std::uint32_t customer, std::size_t count) {
+void LoopRig::transfer(std::uint32_t customer, std::size_t count) {
     give(messages(customer, count, false));
 }
 
-void LoopRig::hand_over_forged(std::uint32_t customer, std::size_t count) {
+void LoopRig::transfer_forged(std::uint32_t customer, std::size_t count) {
     give(messages(customer, count, true));
 }
 

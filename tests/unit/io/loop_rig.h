@@ -37,10 +37,10 @@ class LoopRig {
     void drop(std::uint32_t customer);
 
     // The next `count` messages of the customer's session, as one train; of his last one, if he went and nobody came.
-    void hand_over(std::uint32_t customer, std::size_t count);
-    void hand_over_forged(std::uint32_t customer, std::size_t count);
+    void transfer(std::uint32_t customer, std::size_t count);
+    void transfer_forged(std::uint32_t customer, std::size_t count);
     void send(std::uint32_t customer, std::size_t count);
-    // Only rings the loop's bell for what was handed over.
+    // Only rings the loop's bell for what was transferred.
     void ring() { exchange_->bell(kWorker).raise(); }
 
     // There is always something to do in it, so it does not wait.
@@ -69,8 +69,8 @@ class LoopRig {
     void give(std::vector<std::uint8_t> bytes);
 
     std::unique_ptr<Mailbox> mailbox_;
-    std::unique_ptr<HandoverExchange> exchange_;
-    HandoverPort other_;  // the worker that hands over
+    std::unique_ptr<TransferExchange> exchange_;
+    TransferPort other_;  // the worker that transfers
     std::unique_ptr<crypto::PacketAead> sealer_;
     std::vector<Customer> customers_;
     std::vector<Opened> opened_;

@@ -38,7 +38,7 @@ TEST_CASE("customers get the same time, whatever their packets cost, and each hi
     rig.set_cost(0, microseconds(20));
     rig.set_cost(1, microseconds(4));
     for (const std::uint32_t customer : {0U, 1U}) {
-        for (int i = 0; i < 5; ++i) rig.hand_over(customer, kMany);
+        for (int i = 0; i < 5; ++i) rig.transfer(customer, kMany);
     }
     rig.rounds_until([&] { return rig.opened().size() == 10 * kMany; });
     REQUIRE(rig.opened().size() == 10 * kMany);
@@ -58,8 +58,8 @@ TEST_CASE("what comes while others of the same customer wait is done after them"
     LoopRig rig;
     rig.put(0);
     rig.round();
-    rig.hand_over(0, kMany);
-    rig.hand_over(0, 1);  // by itself little enough to be done at once
+    rig.transfer(0, kMany);
+    rig.transfer(0, 1);  // by itself little enough to be done at once
     rig.rounds_until([&] { return rig.opened().size() == kMany + 1; });
     CHECK(opened_of(rig, 0) == kMany + 1);
     CHECK(is_in_order(rig, 0));
@@ -70,7 +70,7 @@ TEST_CASE("the loop does not sleep while something waits, though no descriptor i
     rig.put(0);
     rig.set_cost(0, milliseconds(1));  // more than one round is long
     rig.round();
-    rig.hand_over_forged(0, kMany);  // of which there is nothing to report, which would be a deadline
+    rig.transfer_forged(0, kMany);  // of which there is nothing to report, which would be a deadline
     std::thread loop([&] { rig.loop().run(); });
     const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (rig.opened_count() < kMany && std::chrono::steady_clock::now() < patience)
@@ -80,27 +80,27 @@ TEST_CASE("the loop does not sleep while something waits, though no descriptor i
     loop.join();
 }
 
-TEST_CASE("what is handed over beyond one round's measure is taken in the next, without another bell") {
+TEST_CASE("what is transferred beyond one round's measure is taken in the next, without another bell") {
     LoopRig rig;
     rig.put(0);
     rig.round();
-    constexpr std::size_t kHandovers = 150;
-    for (std::size_t i = 0; i < kHandovers; ++i) rig.hand_over(0, 1);
+    constexpr std::size_t kTransfers = 150;
+    for (std::size_t i = 0; i < kTransfers; ++i) rig.transfer(0, 1);
     for (int i = 0; i < 10; ++i) rig.round();
-    CHECK(rig.opened().size() == kHandovers);
+    CHECK(rig.opened().size() == kTransfers);
     CHECK(is_in_order(rig, 0));
 }
 
-TEST_CASE("a session that was posted before its first message was handed over is there when that is looked at") {
+TEST_CASE("a session that was posted before its first message was transferred is there when that is looked at") {
     LoopRig rig;
     rig.put(0, false);
     rig.round();
-    // The bell for what is handed over is heard before the one for commands, because it rang first.
+    // The bell for transfers is heard before the one for commands, because it rang first.
     rig.ring();
     rig.loop().round();
     rig.ring();
     rig.install(0);
-    rig.hand_over(0, 3);
+    rig.transfer(0, 3);
     rig.loop().round();
     CHECK(rig.opened().size() == 3);
     CHECK(rig.drops(dataplane::DropReason::kReceiverIndexUnknown) == 0);
@@ -111,13 +111,13 @@ TEST_CASE("what waits of a customer goes with him, and is not taken for another'
     rig.put(0);
     rig.set_cost(0, milliseconds(1));
     rig.round();
-    for (int i = 0; i < 3; ++i) rig.hand_over(0, kMany);
+    for (int i = 0; i < 3; ++i) rig.transfer(0, kMany);
     rig.round();
     const std::size_t before = rig.opened().size();
     REQUIRE(before < kMany);  // most of it waits
     rig.drop(0);
     rig.put(0);
-    rig.hand_over(0, 5);
+    rig.transfer(0, 5);
     rig.rounds_until([&] { return rig.opened().size() == before + 5; });
     CHECK(rig.opened().size() == before + 5);
     CHECK(rig.drops(dataplane::DropReason::kReceiverIndexUnknown) == 0);
@@ -129,12 +129,12 @@ TEST_CASE("a customer does not pay what was owed by one who had the index before
     rig.set_cost(0, microseconds(100));
     rig.set_cost(1, milliseconds(5));
     rig.round();
-    for (int i = 0; i < 8; ++i) rig.hand_over(0, kMany);
-    rig.hand_over(1, kMany);
+    for (int i = 0; i < 8; ++i) rig.transfer(0, kMany);
+    rig.transfer(1, kMany);
     rig.rounds_until([&] { return opened_of(rig, 1) > 0; });  // a turn that was far too long
     rig.drop(1);
     rig.put(1);
-    rig.hand_over(1, 1);
+    rig.transfer(1, 1);
     const std::size_t before = rig.opened().size();
     const std::size_t his = opened_of(rig, 1);
     rig.rounds_until([&] { return opened_of(rig, 1) > his; });
@@ -152,7 +152,7 @@ TEST_CASE("receiving what somebody sends is his time too, whether it is wanted o
     rig.set_cost_of_look(microseconds(20));
     for (int i = 0; i < 300; ++i) {
         rig.send(0, 64);  // more than he has time for
-        for (std::uint32_t customer = 1; i % 10 == 0 && customer <= kOthers; ++customer) rig.hand_over(customer, kMany);
+        for (std::uint32_t customer = 1; i % 10 == 0 && customer <= kOthers; ++customer) rig.transfer(customer, kMany);
         rig.round();
     }
     const double of_another = static_cast<double>(rig.opened().size() - opened_of(rig, 0)) / kOthers;

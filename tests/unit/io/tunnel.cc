@@ -40,7 +40,7 @@ Tunnel::Tunnel(TunnelOptions options) : options_(options) {
         stacks_[at] = std::make_unique<Stack>(side == 0 ? "10.0.0.1" : "10.0.0.2", 24,
                                               side == 0 ? "fd00::1" : "fd00::2", 64, options.mtu, has_detour);
         if (has_detour) {
-            exchange_ = std::move(*HandoverExchange::make(2));
+            exchange_ = std::move(*TransferExchange::make(2));
             detour_ = std::move(*DataWorker::start(1, crypto::AeadBackend::kSodium, exchange_.get()));
             is_ready_ = stacks_[at]->use_second_queue();
         }

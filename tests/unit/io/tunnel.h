@@ -7,7 +7,7 @@
 
 #include "stack.h"
 #include "vpnd/io/data_worker.h"
-#include "vpnd/io/handover.h"
+#include "vpnd/io/transfer.h"
 
 namespace warren::io::test {
 
@@ -58,7 +58,7 @@ class Tunnel {
     [[nodiscard]] std::unique_ptr<dataplane::CustomerView> view_of(int side, bool suspended) const;
     [[nodiscard]] std::unique_ptr<CustomerReport> fill(DataWorker& by, CustomerIndex customer);
     std::array<std::unique_ptr<Stack>, 2> stacks_;
-    std::unique_ptr<HandoverExchange> exchange_;  // of side 1
+    std::unique_ptr<TransferExchange> exchange_;  // of side 1
     std::array<std::unique_ptr<DataWorker>, 2> workers_;
     std::unique_ptr<DataWorker> detour_;
     std::array<Endpoint, 2> endpoints_;

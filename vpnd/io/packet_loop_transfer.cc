@@ -4,20 +4,20 @@
 namespace warren::io {
 
 namespace {
-constexpr int kHandoversPerTurn = 64;  // from each worker
+constexpr int kTransfersPerTurn = 64;  // from each worker
 }
 
-void PacketLoop::hand_over() {
-    if (out_.handovers.empty()) return;
-    for (const dataplane::Handover& packet : out_.handovers) {
+void PacketLoop::transfer() {
+    if (out_.transfers.empty()) return;
+    for (const dataplane::Transfer& packet : out_.transfers) {
         if (!port_.give(packet))
             pipeline_.count_drop(packet.customer, dataplane::DropReason::kHandoverFull, packet.packets());
     }
-    out_.handovers.clear();
+    out_.transfers.clear();
     port_.wake();
 }
 
-void PacketLoop::serve_handovers() {
+void PacketLoop::serve_transfers() {
     port_.clear_bell();
     // As in serve_uplink(): what was received by now finds its session.
     (void)run_commands();
@@ -26,14 +26,14 @@ void PacketLoop::serve_handovers() {
     for (std::uint32_t from = 0; from < port_.workers(); ++from) {
         if (from == port_.worker()) continue;
         int taken = 0;
-        while (taken < kHandoversPerTurn) {
+        while (taken < kTransfersPerTurn) {
             const auto packet = port_.take(from);
             if (!packet) break;
             ++taken;
             packet->customer.valid() ? send_for_another(*packet) : receive_from_another(packet->train);
             port_.release(from);
         }
-        more = more || taken == kHandoversPerTurn;
+        more = more || taken == kTransfersPerTurn;
     }
     if (more) port_.raise_bell();
 }
@@ -46,16 +46,16 @@ void PacketLoop::receive_from_another(const dataplane::Train& train) {
     runs_at_once() ? take_all_in() : put_into_backlog();
 }
 
-void PacketLoop::send_for_another(const dataplane::Handover& packet) {
+void PacketLoop::send_for_another(const dataplane::Transfer& packet) {
     if (!pipeline_.serves(packet.customer, packet.life))
         return pipeline_.count_drop({}, dataplane::DropReason::kHandoverRefused);
     pipeline_.outbound(now_, packet.customer, packet.train.bytes, out_);
     pipeline_.finish(out_);
     // A peer that moves while the packet is on its way could send it round in circles.
-    for (const dataplane::Handover& again : out_.handovers) {
+    for (const dataplane::Transfer& again : out_.transfers) {
         pipeline_.count_drop(packet.customer, dataplane::DropReason::kHandoverRefused, again.packets());
     }
-    out_.handovers.clear();
+    out_.transfers.clear();
     deliver({});
     scheduler_.charge(packet.customer, charge(packet.customer, dataplane::Direction::kDown));
 }

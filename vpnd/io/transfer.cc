@@ -1,4 +1,4 @@
-#include "vpnd/io/handover.h"
+#include "vpnd/io/transfer.h"
 
 #include <bit>
 #include <cstring>
@@ -7,7 +7,7 @@
 
 namespace warren::io {
 
-bool HandoverRing::push(const dataplane::Handover& packet) {
+bool TransferRing::push(const dataplane::Transfer& packet) {
     const std::size_t need = (sizeof(Record) + packet.train.bytes.size() + kAlignment - 1) / kAlignment * kAlignment;
     const std::uint64_t tail = tail_.load();
     const std::size_t at = tail % kSize;
@@ -28,7 +28,7 @@ bool HandoverRing::push(const dataplane::Handover& packet) {
     return true;
 }
 
-std::optional<dataplane::Handover> HandoverRing::pop() {
+std::optional<dataplane::Transfer> TransferRing::pop() {
     while (popped_ != tail_.load()) {
         const std::size_t at = popped_ % kSize;
         Record record;
@@ -41,18 +41,18 @@ std::optional<dataplane::Handover> HandoverRing::pop() {
     return std::nullopt;
 }
 
-Result<std::unique_ptr<HandoverExchange>> HandoverExchange::make(std::uint32_t workers) {
-    std::unique_ptr<HandoverExchange> out(new HandoverExchange);
+Result<std::unique_ptr<TransferExchange>> TransferExchange::make(std::uint32_t workers) {
+    std::unique_ptr<TransferExchange> out(new TransferExchange);
     for (std::uint32_t i = 0; i < workers; ++i) {
         auto fd = Doorbell::make_fd();
         if (!fd) return tl::unexpected(std::move(fd).error());
         out->bells_.push_back(std::make_unique<Doorbell>(std::move(*fd)));
     }
-    out->rings_ = std::make_unique<HandoverRing[]>(std::size_t{workers} * workers);
+    out->rings_ = std::make_unique<TransferRing[]>(std::size_t{workers} * workers);
     return out;
 }
 
-bool HandoverPort::give(const dataplane::Handover& packet) {
+bool TransferPort::give(const dataplane::Transfer& packet) {
     WARREN_CHECK(exchange_ != nullptr && packet.worker < exchange_->workers() && packet.worker != worker_);
     if (!exchange_->ring(worker_, packet.worker).push(packet)) {
         counters_.refused += packet.packets();
@@ -63,12 +63,12 @@ bool HandoverPort::give(const dataplane::Handover& packet) {
     return true;
 }
 
-void HandoverPort::wake() {
+void TransferPort::wake() {
     for (; to_wake_ != 0; to_wake_ &= to_wake_ - 1)
         exchange_->bell(static_cast<std::uint32_t>(std::countr_zero(to_wake_))).raise();
 }
 
-std::optional<dataplane::Handover> HandoverPort::take(std::uint32_t from) {
+std::optional<dataplane::Transfer> TransferPort::take(std::uint32_t from) {
     auto packet = exchange_->ring(from, worker_).pop();
     if (packet) counters_.taken += packet->packets();
     return packet;

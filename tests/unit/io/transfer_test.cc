@@ -1,4 +1,4 @@
-#include "vpnd/io/handover.h"
+#include "vpnd/io/transfer.h"
 
 #include <doctest/doctest.h>
 #include <poll.h>
@@ -10,7 +10,7 @@
 namespace warren::io::test {
 namespace {
 
-using dataplane::Handover;
+using dataplane::Transfer;
 
 // Packet `number` of `size` bytes, which say which they are.
 std::vector<std::uint8_t> bytes_of(std::uint32_t number, std::size_t size) {
@@ -19,8 +19,8 @@ std::vector<std::uint8_t> bytes_of(std::uint32_t number, std::size_t size) {
     return out;
 }
 
-Handover packet(std::uint32_t number, std::vector<std::uint8_t>& bytes) {
-    Handover out;
+Transfer packet(std::uint32_t number, std::vector<std::uint8_t>& bytes) {
+    Transfer out;
     out.worker = 1;
     out.customer = {number};
     out.train.from.port = static_cast<std::uint16_t>(number);
@@ -28,7 +28,7 @@ Handover packet(std::uint32_t number, std::vector<std::uint8_t>& bytes) {
     return out;
 }
 
-void check_is(const std::optional<Handover>& got, std::uint32_t number, std::size_t size) {
+void check_is(const std::optional<Transfer>& got, std::uint32_t number, std::size_t size) {
     REQUIRE(got.has_value());
     CHECK(got->customer.value == number);
     CHECK(got->train.from.port == static_cast<std::uint16_t>(number));
@@ -43,7 +43,7 @@ bool rings(Doorbell& bell) {
 }
 
 TEST_CASE("a ring gives what it was given, in order, round and round its end") {
-    HandoverRing ring;
+    TransferRing ring;
     CHECK_FALSE(ring.pop().has_value());
     const std::uint32_t seed = std::random_device()();
     CAPTURE(seed);
@@ -67,11 +67,11 @@ TEST_CASE("a ring gives what it was given, in order, round and round its end") {
 }
 
 TEST_CASE("a full ring takes nothing and loses nothing, and takes again what was released") {
-    HandoverRing ring;
+    TransferRing ring;
     std::uint32_t pushed = 0;
     for (auto bytes = bytes_of(0, 1'400); ring.push(packet(pushed, bytes)); bytes = bytes_of(pushed, 1'400)) ++pushed;
-    CHECK(pushed * (1'400 + sizeof(Handover)) <= HandoverRing::kSize);
-    CHECK(pushed > HandoverRing::kSize / 2 / 1'400);
+    CHECK(pushed * (1'400 + sizeof(Transfer)) <= TransferRing::kSize);
+    CHECK(pushed > TransferRing::kSize / 2 / 1'400);
     check_is(ring.pop(), 0, 1'400);
     auto bytes = bytes_of(pushed, 1'400);
     CHECK_FALSE(ring.push(packet(pushed, bytes)));  // popped, but still in use
@@ -82,7 +82,7 @@ TEST_CASE("a full ring takes nothing and loses nothing, and takes again what was
 }
 
 TEST_CASE("the largest packet fits into an empty ring wherever its end is") {
-    HandoverRing ring;
+    TransferRing ring;
     std::vector<std::uint8_t> largest = bytes_of(1, 65'545);
     for (std::uint32_t i = 0; i < 3'000; ++i) {
         std::vector<std::uint8_t> small = bytes_of(0, i % 3'001);
@@ -96,12 +96,12 @@ TEST_CASE("the largest packet fits into an empty ring wherever its end is") {
 }
 
 TEST_CASE("nothing is lost or turned round between two threads, and no wake-up is missed") {
-    auto exchange = HandoverExchange::make(2);
+    auto exchange = TransferExchange::make(2);
     REQUIRE(exchange.has_value());
     constexpr std::uint32_t kPackets = 200'000;
     std::atomic<std::uint64_t> refused{0};
     std::thread sender([&] {
-        HandoverPort port(**exchange, 0);
+        TransferPort port(**exchange, 0);
         std::vector<std::uint8_t> bytes = bytes_of(0, 200);
         for (std::uint32_t i = 0; i < kPackets;) {
             if (port.give(packet(i, bytes))) {
@@ -114,7 +114,7 @@ TEST_CASE("nothing is lost or turned round between two threads, and no wake-up i
         refused = port.counters().refused;
         CHECK(port.counters().given == kPackets);
     });
-    HandoverPort port(**exchange, 1);
+    TransferPort port(**exchange, 1);
     std::uint32_t next = 0;
     bool in_order = true;
     while (next < kPackets) {
@@ -135,11 +135,11 @@ TEST_CASE("nothing is lost or turned round between two threads, and no wake-up i
 }
 
 TEST_CASE("only who was given something is woken, and a full ring is counted by its packets") {
-    auto exchange = HandoverExchange::make(3);
+    auto exchange = TransferExchange::make(3);
     REQUIRE(exchange.has_value());
-    HandoverPort port(**exchange, 0);
+    TransferPort port(**exchange, 0);
     std::vector<std::uint8_t> bytes = bytes_of(3, 1'000);
-    Handover train;
+    Transfer train;
     train.worker = 2;
     train.train.segment_size = 300;
     train.train.bytes = bytes;
@@ -154,8 +154,8 @@ TEST_CASE("only who was given something is woken, and a full ring is counted by 
     CHECK(port.counters().refused == 4);
     train.worker = 1;
     CHECK(port.give(train));  // another pair's ring
-    CHECK(HandoverPort().workers() == 1);
-    CHECK(HandoverPort().bell_fd() == -1);
+    CHECK(TransferPort().workers() == 1);
+    CHECK(TransferPort().bell_fd() == -1);
 }
 
 }  // namespace

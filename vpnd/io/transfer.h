@@ -1,4 +1,4 @@
-// How data workers hand packets to the one that owns them: a bounded ring for each pair of workers, and a bell for each
+// How data workers transfer packets to their owner: a bounded ring for each pair of workers, and a bell for each
 // receiver.
 #pragma once
 
@@ -17,16 +17,16 @@ namespace warren::io {
 
 // Packets with their bytes, first in first out, between exactly two threads. No lock; the memory is taken at the first
 // push, because hardly any pair ever needs it.
-class HandoverRing {
+class TransferRing {
   public:
     static constexpr std::size_t kSize = std::size_t{512}
                                          << 10;  // seven of the largest TUN reads, or 330 full datagrams
 
     // Sending worker: copies the packet in. False when it does not fit now: nothing happened.
-    [[nodiscard]] bool push(const dataplane::Handover& packet);
+    [[nodiscard]] bool push(const dataplane::Transfer& packet);
     // Receiving worker: the oldest, its bytes in the ring and free to be written; good until release(). Nothing when
     // empty.
-    [[nodiscard]] std::optional<dataplane::Handover> pop();
+    [[nodiscard]] std::optional<dataplane::Transfer> pop();
     // Receiving worker: the room of everything popped is free again.
     void release() { head_.store(popped_); }
 
@@ -35,7 +35,7 @@ class HandoverRing {
     struct Record {
         std::uint32_t size = 0;  // of all of it, a multiple of kAlignment
         bool is_padding = false;
-        dataplane::Handover packet;
+        dataplane::Transfer packet;
     };
     static_assert(std::is_trivially_copyable_v<Record>);
     // The largest record behind the largest padding always fits into an empty ring.
@@ -49,51 +49,51 @@ class HandoverRing {
 };
 
 // Everything that the data workers of a process share. It outlives them.
-class HandoverExchange {
+class TransferExchange {
   public:
-    [[nodiscard]] static Result<std::unique_ptr<HandoverExchange>> make(std::uint32_t workers);
+    [[nodiscard]] static Result<std::unique_ptr<TransferExchange>> make(std::uint32_t workers);
 
     [[nodiscard]] std::uint32_t workers() const { return static_cast<std::uint32_t>(bells_.size()); }
-    [[nodiscard]] HandoverRing& ring(std::uint32_t from, std::uint32_t to) { return rings_[from * bells_.size() + to]; }
+    [[nodiscard]] TransferRing& ring(std::uint32_t from, std::uint32_t to) { return rings_[from * bells_.size() + to]; }
     [[nodiscard]] Doorbell& bell(std::uint32_t worker) { return *bells_[worker]; }
 
   private:
-    HandoverExchange() = default;
+    TransferExchange() = default;
     std::vector<std::unique_ptr<Doorbell>> bells_;
-    std::unique_ptr<HandoverRing[]> rings_;
+    std::unique_ptr<TransferRing[]> rings_;
 };
 
 // One worker's place in the exchange. That worker's thread only.
-class HandoverPort {
+class TransferPort {
   public:
     // A worker that is alone.
-    HandoverPort() = default;
+    TransferPort() = default;
     // `exchange` outlives it.
-    HandoverPort(HandoverExchange& exchange, std::uint32_t worker) : exchange_(&exchange), worker_(worker) {}
+    TransferPort(TransferExchange& exchange, std::uint32_t worker) : exchange_(&exchange), worker_(worker) {}
 
     [[nodiscard]] std::uint32_t worker() const { return worker_; }
     [[nodiscard]] std::uint32_t workers() const { return exchange_ == nullptr ? 1 : exchange_->workers(); }
 
     // False when the owner's ring is full. The owner wakes at wake().
-    [[nodiscard]] bool give(const dataplane::Handover& packet);
+    [[nodiscard]] bool give(const dataplane::Transfer& packet);
     void wake();
 
-    // Readable when something was handed to this worker; -1 when nobody can.
+    // Readable when something was transferred to this worker; -1 when nobody can.
     [[nodiscard]] int bell_fd() const { return exchange_ == nullptr ? -1 : exchange_->bell(worker_).fd(); }
     void clear_bell() { exchange_->bell(worker_).clear(); }
     // For what was left in the rings.
     void raise_bell() { exchange_->bell(worker_).raise(); }
     // The oldest from one worker; good until release() of the same.
-    [[nodiscard]] std::optional<dataplane::Handover> take(std::uint32_t from);
+    [[nodiscard]] std::optional<dataplane::Transfer> take(std::uint32_t from);
     void release(std::uint32_t from) { exchange_->ring(from, worker_).release(); }
 
-    [[nodiscard]] const HandoverCounters& counters() const { return counters_; }
+    [[nodiscard]] const TransferCounters& counters() const { return counters_; }
 
   private:
-    HandoverExchange* exchange_ = nullptr;
+    TransferExchange* exchange_ = nullptr;
     std::uint32_t worker_ = 0;
     std::uint64_t to_wake_ = 0;  // a bit for each worker
-    HandoverCounters counters_;
+    TransferCounters counters_;
 };
 
 }  // namespace warren::io
