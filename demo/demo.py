@@ -1,5 +1,4 @@
-"""The lab that ./run brings up: two companies that never heard of each other, each with two sites, all on the same
-addresses.
+"""The lab that ./run brings up: two companies that do not know each other, with two sites each, and the same addresses.
 
                           demo-acme-graz  ── LAN 10.0.1.0/24, web server 10.0.1.10 says "acme"
                          /
@@ -9,7 +8,7 @@ addresses.
                          \\
                           demo-globex-bergen ── LAN 10.0.2.0/24, web server 10.0.2.10 says "globex"
 
-Everything, the hub too, lives in network namespaces; the host is not touched. Each site's gateway is a stock
+Everything, including the hub, runs in network namespaces; the host stays as it is. Each site's gateway is a stock
 wireguard-go.
 """
 
@@ -28,7 +27,7 @@ from relay import Relay  # noqa: E402  (beside this file)
 from tests.lab import netlab, page, warren, wireguard_go  # noqa: E402
 
 PREFIX = "demo-"
-# Config, run directory, logs; its lock tells a living demo from the remains of a killed one.
+# Holds the config, the run directory and the logs. Its lock shows whether a demo runs or was killed.
 STATE = os.environ.get("WARREN_DEMO_STATE", "/run/warren-demo")
 HUB_ADDRESS, PORT = "198.51.100.1", 51820
 STATUS_PORT = 8443
@@ -70,11 +69,11 @@ class Site:
                                           [f"{self.tunnel_address}/32"], [hub])
 
     def peer(self):
-        """This site as the hub's config names it."""
+        """This site's entry in the hub's config."""
         return warren.Peer(self.town, self.key.public, [f"{self.tunnel_address}/32", self.lan])
 
     def fetch(self, address):
-        """What the web server at `address` answers to a machine in this site's LAN; empty when nothing does."""
+        """The answer of the web server at `address` to a machine in this site's LAN; empty without an answer."""
         return self.server.run("curl", "-s", "--max-time", "2", f"http://{address}/", check=False).stdout.strip()
 
 
@@ -84,7 +83,7 @@ class Demo:
         self.password = secrets.token_urlsafe(9)
 
     def bring_up(self):
-        say("[1/4] networks: an internet, a hub, four offices")
+        say("[1/4] Networks: an internet, a hub and four offices")
         hub, internet = self.lab.namespace("hub"), self.lab.router("internet")
         self.lab.wire(internet, "to-hub", "198.51.100.254/24", hub, "uplink0", f"{HUB_ADDRESS}/24")
         hub.ip("route add default via 198.51.100.254")
@@ -95,7 +94,7 @@ class Demo:
                 self.sites.append(Site(self.lab, internet, self.warren.key, customer, town, number,
                                        outer=len(self.sites) * 4 + 1))
 
-        say("[2/4] Warren: one process for the tunnels, one port, a network stack per customer")
+        say("[2/4] Warren: one process for all tunnels, one port, one network stack for each customer")
         for customer in SITES:
             peers = [site.peer() for site in self.sites if site.customer == customer]
             self.warren.customers[customer] = warren.Customer(customer, ["10.0.0.1/24"], peers,
@@ -103,19 +102,19 @@ class Demo:
         self.warren.start()
         self.warren.configure("user", "add", "demo", "operator", input=self.password + "\n")
 
-        say("[3/4] WireGuard clients: one stock wireguard-go in every office")
+        say("[3/4] WireGuard clients: a stock wireguard-go in each office")
         for site in self.sites:
             site.client.start()
 
     def prove(self):
-        say("[4/4] the proof: everybody asks for the same addresses\n")
+        say("[4/4] Proof: both companies ask the same addresses, and each gets its own answer\n")
         for site in self.sites:
             other = next(one for one in self.sites if one.customer == site.customer and one is not site)
-            self._expect(f"{site.customer} {site.town}, over the tunnels", other.server_address, site.customer,
+            self._expect(f"{site.customer} {site.town}, through the tunnels", other.server_address, site.customer,
                          lambda: site.fetch(other.server_address))
         for site in self.sites:
             if site.number == 1:
-                self._expect(f"the stack of {site.customer} in the hub", site.server_address, site.customer,
+                self._expect(f"the hub's stack of {site.customer}", site.server_address, site.customer,
                              lambda: self._fetch_from_stack(site))
         say()
         for table in (["customers"], ["peers"]):
@@ -127,13 +126,13 @@ class Demo:
         """The API answers, and shows what vpnctl showed."""
         status = page.Page(self.warren.uplink, self.warren.status_listen)
         cookie = netlab.wait_until(lambda: status.login("demo", self.password).cookie(), 20,
-                                   "the status page lets the demo's user in")
+                                   "the demo's user logs in to the status page")
         def both_online():
             rows = status.ask("/api/v1/customers", cookie=cookie).json()["items"]
             online = {row["id"]: row["peers"]["online"] for row in rows if row["state"] == "up"}
             return online == {customer: len(towns) for customer, towns in SITES.items()}
         netlab.wait_until(both_online, 20, "the status page shows both customers with all offices online")
-        say(f"   the status page's API answers: {' and '.join(SITES)} are up, every office is online\n")
+        say(f"   The status page's API reports: {' and '.join(SITES)} are up, and every office is online.\n")
 
     def _fetch_from_stack(self, site):
         return self.warren.ctl("exec", site.customer, "--", "curl", "-s", "--max-time", "2",
@@ -145,12 +144,12 @@ class Demo:
         except netlab.LabError:
             answer = "nothing"
         self.failed |= answer != expected
-        verdict = "" if answer == expected else f"   <-- WRONG, should be {expected}"
-        say(f"   asked from {who:<32} http://{address}/ answers: {answer}{verdict}")
+        verdict = "" if answer == expected else f"   <-- WRONG, expected {expected}"
+        say(f"   from {who:<32} http://{address}/ answers: {answer}{verdict}")
 
     def keep_talking(self):
-        """A little traffic all the time, so that there is something to see: each office pings the other one of its
-        company, acme's busily."""
+        """Makes a little traffic, so that there is something to see: each office pings the other office of its company;
+        those of acme ping more often."""
         for site in self.sites:
             other = next(one for one in self.sites if one.customer == site.customer and one is not site)
             pause = "0.02" if site.customer == "acme" else "0.1"
@@ -162,40 +161,40 @@ class Demo:
         relay = Relay(self.warren.uplink, ("127.0.0.1", STATUS_PORT), STATUS_PORT)
         self.lab.at_end(relay.close)
         fingerprint = self.warren.configure("web", "fingerprint").stdout.strip()
-        say(f"""The status page, live:  https://127.0.0.1:{relay.port}/   user demo, password {self.password}
-   The certificate signs itself; its SHA-256 fingerprint is
+        say(f"""Live status page:  https://127.0.0.1:{relay.port}/   user demo, password {self.password}
+   Its certificate is self-signed. The SHA-256 fingerprint is
    {fingerprint}
 """)
-        say(f"""Try these in another terminal, as root, from {ROOT}:
+        say(f"""Try these in another terminal, as root, in {ROOT}:
 
-  the same web address, asked in two companies:
+  Ask the same web address in both companies:
      ip netns exec demo-acme-linz-web     curl http://10.0.1.10/
      ip netns exec demo-globex-bergen-web curl http://10.0.1.10/
-  what the hub knows (also: customers, routes acme, counters acme, drops; --json before any of them):
+  Ask the hub for its state (see also customers, routes acme, counters acme and drops; add --json before any of them):
      {vpnctl} peers
      {vpnctl} wg acme
-  look around inside acme's own network stack, with any program:
+  Run any program in acme's network stack:
      {vpnctl} exec acme -- ip route
      {vpnctl} exec acme -- ping -c 3 10.0.2.10
-  the stock client's view from an office:
+  See what the stock client in an office knows:
      ip netns exec demo-acme-graz wg show
-  change a customer while the others go on: edit {self.warren.config}/customers/acme.toml, then
+  Change one customer without disturbing the others: edit {self.warren.config}/customers/acme.toml, then
      {vpnctl} diff
      {vpnctl} apply
-  kill the tunnel daemon: it comes back, the stacks never left, the offices reconnect:
+  Kill the tunnel daemon: it restarts, the stacks stay, and the offices reconnect:
      kill -9 {self.warren.vpnd()}
 """)
 
 
 def lock():
-    """The demo's lock, held until we end; refuses when another demo holds it."""
+    """Takes the demo's lock until the program ends; refuses if another demo holds it."""
     os.makedirs(STATE, mode=0o755, exist_ok=True)
     handle = open(f"{STATE}.lock", "a+")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         handle.seek(0)
-        refuse(f"a demo is running already (pid {handle.read().strip()}): end it with Ctrl-C first")
+        refuse(f"a demo is already running (pid {handle.read().strip()}): stop it with Ctrl-C first")
     handle.truncate(0)
     handle.write(f"{os.getpid()}\n")
     handle.flush()
@@ -203,19 +202,18 @@ def lock():
 
 
 def present():
-    """The demo's namespaces on this host, the customers' stacks included."""
+    """The demo's namespaces on this host, including the customers' stacks."""
     names = os.listdir(netlab.NETNS_DIR) if os.path.isdir(netlab.NETNS_DIR) else []
     return [name for name in names if name in STACKS or name in NAMESPACES]
 
 
 def sweep():
-    """Removes what a killed demo left behind; refuses to touch what is somebody else's."""
+    """Removes the remains of a killed demo; refuses if namespaces with the same names belong to others."""
     if present() and os.path.isdir(f"{STATE}/run"):
-        say("Cleaning up after a demo that was killed ...")
+        say("Removing the remains of a killed demo ...")
         for name in (name for name in present() if name in NAMESPACES):
             netlab.remove_namespace(name)
-        # Takes down the stacks of this run directory and no others. The hub's namespace is gone, but is not needed for
-        # it.
+        # Removes only the stacks of this run directory. It does not need the hub's namespace, which is gone.
         netlab.run(f"{warren.programs()}/stackd", "--config", f"{STATE}/etc", "--run-dir", f"{STATE}/run",
                    "--user", warren.UNPRIVILEGED, "--no-web", "--down")
     shutil.rmtree(STATE, ignore_errors=True)
@@ -225,13 +223,13 @@ def sweep():
 
 
 def take_down(lab):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it
-    say("Taking everything down ...")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop this halfway
+    say("Removing everything ...")
     lab.close()
     if remains := present():
-        say(f"these namespaces are left: {', '.join(remains)}")
+        say(f"These namespaces could not be removed: {', '.join(remains)}.")
         return False
-    say("Nothing is left.")
+    say("Everything is removed.")
     return True
 
 
@@ -241,10 +239,10 @@ def main():
     try:
         sweep()
     except (netlab.LabError, OSError) as error:
-        refuse(f"cleaning up after a killed demo failed: {error}")
-    # Every polite way of ending is Ctrl-C's, which itself is ignored when we were started in the background.
-    for polite in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(polite, signal.default_int_handler)
+        refuse(f"removing the remains of a killed demo failed: {error}")
+    # Each of these signals ends the demo like Ctrl-C, also in the background, where SIGINT is ignored at first.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     lab = netlab.Lab(PREFIX, STATE)
     demo = Demo(lab)
     try:
@@ -256,7 +254,7 @@ def main():
         if "--once" not in sys.argv:
             demo.keep_talking()
             demo.invite()
-            say("Ctrl-C ends the demo and takes everything down.")
+            say("Press Ctrl-C to end the demo and to remove everything.")
             signal.pause()
     except KeyboardInterrupt:
         say()
@@ -267,7 +265,7 @@ def main():
     clean = take_down(lab)
     held.close()
     os.unlink(f"{STATE}.lock")
-    say("The demo failed." if demo.failed or not clean else "All of it worked.")
+    say("The demo failed." if demo.failed or not clean else "The demo succeeded.")
     sys.exit(1 if demo.failed or not clean else 0)
 
 

@@ -1,13 +1,13 @@
-"""Lets a browser on this host see the status page, which listens inside the hub: bytes in both directions, and nothing
-else."""
+"""A relay for a browser on this host to the status page, which listens inside the hub. It copies bytes in both
+directions."""
 
 import socket
 import threading
 
 
 class Relay:
-    """Listens at 127.0.0.1:`port`, or at any port when that one is taken, and connects each client to `address` inside
-    `ns`."""
+    """Listens at 127.0.0.1:`port`, or at any free port if that one is in use, and connects each client to `address`
+    inside `ns`."""
 
     def __init__(self, ns, address, port):
         self.ns, self.address = ns, address

@@ -1,5 +1,5 @@
-"""A web server that says one word: demo/web_server.py ADDRESS WORD. (http.server asks the DNS for its own name first,
-and here is none.)"""
+"""A web server that answers with one word: demo/web_server.py ADDRESS WORD. (http.server would ask the DNS for its own
+name first, and there is no DNS here.)"""
 
 import socketserver
 import sys

@@ -40,7 +40,7 @@ async function startDemo() {
   demo.stdout.setEncoding("utf8");
   for await (const text of demo.stdout.iterator({ destroyOnReturn: false })) {
     said += text;
-    if (said.includes("Ctrl-C ends")) break;
+    if (said.includes("Press Ctrl-C")) break;
   }
   demo.stdout.resume();
   return said;

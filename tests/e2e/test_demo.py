@@ -1,4 +1,4 @@
-"""./run brings the demo up, proves it, takes it down; and sweeps up after one that was killed."""
+"""./run brings the demo up, checks it and removes it; and it removes the remains of a killed demo."""
 
 import os
 import secrets
@@ -16,11 +16,11 @@ STATE = f"{tempfile.gettempdir()}/wlab-demo-{secrets.token_hex(4)}"
 
 @pytest.fixture(autouse=True)
 def a_state_directory_of_our_own(monkeypatch):
-    """A demo that somebody looks at on this host goes on."""
+    """Leaves alone a demo that already runs on this host."""
     monkeypatch.setenv("WARREN_DEMO_STATE", STATE)
 
 
-def test_the_demo_proves_itself_and_leaves_nothing():
+def test_the_demo_succeeds_and_leaves_nothing():
     before = netlab.baseline()
     done = netlab.run(*COMMAND, "--once", timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -31,16 +31,16 @@ def test_the_demo_proves_itself_and_leaves_nothing():
     assert not os.path.exists(STATE)
 
 
-def test_a_killed_demo_is_swept_up_by_the_next(tmp_path):
+def test_the_next_demo_removes_a_killed_one(tmp_path):
     before = netlab.baseline()
     log = tmp_path / "log"
     with open(log, "wb") as out:
         running = subprocess.Popen(COMMAND, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
     try:
         with open(log) as said:
-            netlab.wait_until(lambda: (said.seek(0), "Ctrl-C ends" in said.read())[1], 60, "the demo is up")
+            netlab.wait_until(lambda: (said.seek(0), "Press Ctrl-C" in said.read())[1], 60, "the demo is up")
         refused = netlab.run(*COMMAND, "--once", check=False)
-        assert refused.returncode == 4 and "running already" in refused.stderr
+        assert refused.returncode == 4 and "already running" in refused.stderr
         running.send_signal(signal.SIGKILL)
         running.wait()
         assert netlab.leaks(before, ("demo-",)) != []
@@ -52,12 +52,12 @@ def test_a_killed_demo_is_swept_up_by_the_next(tmp_path):
         running.wait()
 
 
-def test_ctrl_c_takes_everything_down():
+def test_ctrl_c_removes_everything():
     before = netlab.baseline()
     with subprocess.Popen(COMMAND, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True) as running:
         for line in running.stdout:
-            if "Ctrl-C ends" in line:
+            if "Press Ctrl-C" in line:
                 running.send_signal(signal.SIGINT)
                 break
         rest = running.stdout.read()
@@ -65,7 +65,7 @@ def test_ctrl_c_takes_everything_down():
     assert netlab.leaks(before, ("demo-", "warren")) == []
 
 
-def test_somebody_elses_stack_of_the_same_name_is_left_alone():
+def test_a_foreign_namespace_with_the_same_name_is_left_alone():
     netlab.run("ip", "netns", "add", "warren-acme")
     try:
         done = netlab.run(*COMMAND, "--once", check=False)
