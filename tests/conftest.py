@@ -1,5 +1,4 @@
-"""Shared by every Python test: root's own view of namespace names, so that runs beside each other and the host never
-meet."""
+"""Shared by every Python test: a private view of namespace names, so that parallel runs and the host do not collide."""
 
 import contextlib
 import os
@@ -9,17 +8,17 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from tests.lab import netlab  # noqa: E402
+from tests.lab import netlab, warren  # noqa: E402
 from tests.lab.town import Town  # noqa: E402
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes minutes; runs beside the others")
+    config.addinivalue_line("markers", "slow: takes minutes, so it runs in parallel with the others")
     config.addinivalue_line(
         "markers",
-        "losses: counts lost packets or time on cores that others use too; has a second try, which the summary names")
+        "losses: counts lost packets or time on shared cores; gets a second try, which the summary reports")
     if os.geteuid() != 0:
-        raise SystemExit("these tests make network namespaces: run them as root")
+        raise SystemExit("run these tests as root, because they make network namespaces")
     netlab.private_names()
 
 
@@ -31,20 +30,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def town():
-    """The internet, the hub and a running Warren, one for the whole session; at the end nothing may be left of it."""
-    before = netlab.baseline()
-    with netlab.Lab() as lab:
-        built = Town(lab)
+    """The internet, the hub and a running Warren, one for the whole session."""
+    with warren.leaves_nothing(Town) as built:
         built.warren.start()
         yield built
-        output = built.warren.output()
-    assert netlab.leaks(before) == []
-    for bad in ("WARREN_CHECK", "check failed", "Sanitizer"):
-        assert bad not in output
 
 
 @pytest.fixture
 def visit(town):
-    """visit(peers, ...) adds a customer that is gone after the test."""
+    """visit(peers, ...) adds a customer for the duration of the test."""
     with contextlib.ExitStack() as stack:
         yield lambda peers, *args, **more: stack.enter_context(town.visiting(peers, *args, **more))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.lab import netlab, page as client, warren
 from tests.lab.town import STACK4
-from tests.lab.watched import FOREIGN, LISTEN, OWN, PASSWORD, Scene
+from tests.lab.watched import FOREIGN, LISTEN, OWN, PASSWORD
 
 ABSENT = "nobody-has-this-id"
 
@@ -27,19 +27,6 @@ def pointed(schema):
 def conforms(document, name):
     jsonschema.Draft202012Validator(pointed({"$ref": f"#/components/schemas/{name}"})).validate(document)
     return document
-
-
-@pytest.fixture(scope="module")
-def scene():
-    before = netlab.baseline()
-    with netlab.Lab() as lab:
-        made = Scene(lab)
-        made.office.connect()
-        yield made
-        output = made.warren.output()
-    assert netlab.leaks(before) == []
-    for bad in ("WARREN_CHECK", "check failed", "Sanitizer"):
-        assert bad not in output
 
 
 # --- what is answered -------------------------------------------------------------------------------------------------

@@ -12,20 +12,7 @@ import pytest
 
 from tests.lab import netlab
 from tests.lab.town import STACK4
-from tests.lab.watched import LISTEN, OWN, Scene
-
-
-@pytest.fixture(scope="module")
-def scene():
-    before = netlab.baseline()
-    with netlab.Lab() as lab:
-        made = Scene(lab)
-        made.office.connect()
-        yield made
-        output = made.warren.output()
-    assert netlab.leaks(before) == []
-    for bad in ("WARREN_CHECK", "check failed", "Sanitizer"):
-        assert bad not in output
+from tests.lab.watched import LISTEN, OWN
 
 
 def is_up(scene):

@@ -1,5 +1,5 @@
-"""A guest's second network card and what is at the other end of its cable: machines on VLANs, frame by frame, so that
-the tags are seen as they are on the wire (IEEE 802.1Q) and this host's kernel needs to know nothing of them."""
+"""A guest's second network card, and machines on VLANs at the other end of its cable. They work frame by frame, so a
+test sees the tags as on the wire (IEEE 802.1Q), and this host's kernel needs no support for VLANs."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 from . import inner, netlab
 
-DEVICE = "enp0s16"  # what udev names the card, by its place on the bus
+DEVICE = "enp0s16"  # udev's name for the card, from its place on the bus
 MAC = "52:54:00:12:34:99"
 ETHERTYPE_VLAN, ETHERTYPE_ARP, ETHERTYPE_IPV4 = 0x8100, 0x0806, 0x0800
 
@@ -37,7 +37,7 @@ class Frame:
 
 
 class Machine:
-    """A host on one VLAN of the cable: answers ARP and pings, and can ping. `heard`: what was for it."""
+    """A host on one VLAN of the cable: answers ARP and pings, and can ping. `heard`: the IPv4 packets for it."""
 
     def __init__(self, cable, tag, address, number):
         self.cable, self.tag, self.address = cable, tag, ip_address(address)
@@ -71,7 +71,7 @@ class Machine:
         self.cable.send(Frame(target, self.mac, self.tag, ethertype, payload))
 
     def ping(self, destination, gateway, payload=b"warren", timeout=20):
-        """True when the answer came back, by way of `gateway`, with this payload."""
+        """True when the reply arrives through `gateway` with this payload."""
         self._send(b"\xff" * 6, ETHERTYPE_ARP, self._arp(1, bytes(6), ip_address(gateway).packed))
         netlab.wait_until(lambda: gateway in self.neighbours, timeout, f"{gateway} answers on VLAN {self.tag}")
         self._send(self.neighbours[gateway], ETHERTYPE_IPV4,
@@ -92,7 +92,7 @@ def echo_reply(source, destination, payload, identifier, sequence):
 
 
 class Cable:
-    """Frames in datagrams of two Unix sockets, one of them QEMU's. `frames`: all that the guest sent."""
+    """Frames in datagrams of two Unix sockets, one of them QEMU's. `frames`: all frames that the guest sent."""
 
     def __init__(self, lab):
         self.frames, self.machines, self._lock = [], [], threading.Lock()
@@ -120,7 +120,7 @@ class Cable:
         self._socket.sendto(frame.wire().ljust(60, b"\0"), self._theirs)
 
     def tags(self, word):
-        """The tags with which frames that carry `word` came."""
+        """The tags of the received frames that contain `word`."""
         return {frame.tag for frame in list(self.frames) if word in frame.payload}
 
     def _listen(self):

@@ -1,4 +1,4 @@
-"""What was on a wire: tcpdump as the recorder, and just enough parsing to count messages and look for strings."""
+"""Captures packets on a wire with tcpdump, with enough parsing to count messages and to search for strings."""
 
 import signal
 import struct
@@ -14,7 +14,7 @@ LINKTYPE_ETHERNET, LINKTYPE_RAW, LINKTYPE_IPV4, LINKTYPE_IPV6 = 1, 101, 228, 229
 class Packet:
     time: float
     frame: bytes     # as recorded
-    ip: bytes        # from the IP header on; empty when it is not IP
+    ip: bytes        # from the IP header on; empty if it is not IP
     source: str = ""
     destination: str = ""
     protocol: int = -1
@@ -27,7 +27,7 @@ class Packet:
 
     @property
     def wireguard_type(self):
-        """The message type when this is a UDP payload that begins as a WireGuard message does, else 0."""
+        """The message type if this is a UDP payload that begins like a WireGuard message, else 0."""
         if self.protocol != 17 or len(self.payload) < 4 or self.payload[1:4] != b"\0\0\0":
             return 0
         return self.payload[0] if 1 <= self.payload[0] <= 4 else 0
@@ -62,8 +62,7 @@ def parse_packet(time, frame, linktype):
 
 
 def parse_pcap(data):
-    """The packets of a pcap file's bytes; an incomplete last record is left out, so that a file still being written can
-    be read."""
+    """The packets of a pcap file's bytes. It skips an incomplete last record, so the file may still be growing."""
     if len(data) < 24:
         return []
     nanoseconds = data[:4] == b"\x4d\x3c\xb2\xa1"
@@ -80,9 +79,9 @@ def parse_pcap(data):
 
 
 class Capture:
-    """tcpdump on one device of a namespace, from construction (which waits until it listens) to stop(). A context
-    manager too. A packet is kept up to `snap` bytes; tcpdump reserves as much for each, so a large one makes for a
-    short queue."""
+    """tcpdump on one device of a namespace, from construction (which waits until it listens) to stop(). Also a context
+    manager. It saves the first `snap` bytes of a packet; tcpdump reserves that much for each packet, so a large value
+    makes the queue short."""
 
     def __init__(self, ns, device, expression="", snap=2048):
         self.file = ns.lab.path(f"{ns.host}-{device}-{len(ns.lab.processes)}.pcap")
@@ -101,7 +100,7 @@ class Capture:
         self.stop()
 
     def packets(self):
-        """What was recorded until now; after stop(), all of it."""
+        """The packets recorded so far; after stop(), all packets."""
         with open(self.file, "rb") as recorded:
             return parse_pcap(recorded.read())
 
@@ -110,16 +109,16 @@ class Capture:
             return recorded.read()
 
     def kill(self):
-        """Ends the recording where some packets may be missing: enough to show that something was seen."""
+        """Ends a recording that may lack some packets: enough to show that a packet was there."""
         self._process.kill(signal.SIGINT)
         self._process.wait()
 
     def stop(self):
-        """Ends the recording; LabError when the kernel could not keep up, for then nothing is proved. Returns the
-        packets."""
+        """Ends the recording and returns the packets. LabError if the kernel lost packets, because then an absent
+        packet proves nothing."""
         self.kill()
         report = self._process.output()
         lost = [line for line in report.splitlines() if "dropped by kernel" in line]
         if not lost or not lost[0].startswith("0 "):
-            raise netlab.LabError(f"the capture is not complete: {report}")
+            raise netlab.LabError(f"the capture is incomplete: {report}")
         return self.packets()

@@ -1,4 +1,4 @@
-"""A firmware image in QEMU, without KVM: its console is a file to read and a socket to write to."""
+"""A firmware image in QEMU, without KVM. A test reads its console from a file and writes to it through a socket."""
 
 import base64
 import os
@@ -11,7 +11,7 @@ import threading
 from . import netlab
 from .warren import ROOT
 
-# The firmware and its variables; with Secure Boot the variables have enrolled the certificate that SIGNED names.
+# The firmware and its variables. The variables for Secure Boot contain the certificate in SIGNED.
 FIRMWARE = {False: ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
             True: ("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd")}
 # Options for image/build.
@@ -21,10 +21,16 @@ CONTROL = re.compile(r"\x1b\[[0-9;?=]*[a-zA-Z]|\r")
 
 
 class Guest:
-    """A machine with a fresh disk on top of `image`, its uplink on device `tap` of namespace `ns`. `seed`: a directory
-    for the seed disk; `drives`: more disks; `credential`: a directory for the credential warren.seed, which the machine
-    finds in its firmware's tables; `secure_boot`: it starts signed programs only; `trunk`: a cable.Cable, whose card is
-    cable.DEVICE in the guest; `parts`: (disk, network card) as QEMU calls them; `options`: more of QEMU's."""
+    """A machine with a new disk on top of `image`, and its uplink on device `tap` of namespace `ns`.
+
+    `seed`: a directory for the seed disk
+    `drives`: more disks
+    `credential`: a directory for the credential warren.seed, which the machine finds in its firmware's tables
+    `secure_boot`: it starts only signed programs
+    `trunk`: a cable.Cable, whose card is cable.DEVICE in the guest
+    `parts`: (disk, network card), in QEMU's names
+    `options`: more options of QEMU
+    """
 
     def __init__(self, lab, ns, image, tap, seed=None, name="guest", disk_size="2G", drives=(), credential=None,
                  secure_boot=False, trunk=None, memory=768, parts=("virtio-blk-pci", "virtio-net-pci"), options=()):
@@ -43,8 +49,8 @@ class Guest:
         self.tap = tap
 
     def start(self, log=None):
-        """Power on; also after stop(). The console begins anew. `log`: a powercut.Log of what is written to the disk
-        from now on."""
+        """Powers the machine on, also after stop(). The console begins empty. `log`: a powercut.Log that records writes
+        to the disk from now on."""
         self._seen, self._socket = 0, socket.socket(socket.AF_UNIX)
         for path in (self._socket_path, self.console_path):
             if os.path.exists(path):
@@ -78,7 +84,7 @@ class Guest:
         return self._socket.connect_ex(self._socket_path) == 0
 
     def console(self):
-        """All that it printed so far."""
+        """All text that the machine has printed."""
         try:
             with open(self.console_path, errors="replace") as text:
                 return CONTROL.sub("", text.read())
@@ -86,7 +92,7 @@ class Guest:
             return ""
 
     def expect(self, pattern, timeout):
-        """Waits until the console shows `pattern`, behind what an earlier call found; returns the match."""
+        """Waits until the console shows `pattern` after the previous match; returns the match."""
         def found():
             match = re.compile(pattern).search(self.console(), self._seen)
             if not match and not self.process.running():
@@ -103,7 +109,7 @@ class Guest:
         self._socket.sendall(line.encode() + b"\n")
 
     def log_in(self, timeout=60):
-        """With the one-time code that the first boot printed, in whose place a password is given, or with that."""
+        """Logs in with the first boot's one-time code, and sets a password; later logs in with that password."""
         first, self.password = self.password is None, self.password or "correct horse battery"
         self.type("")
         self.expect(r"login: ", timeout)
@@ -126,7 +132,7 @@ class Guest:
         return int(match.group(1)), self.console()[start:match.start()]
 
     def stop(self):
-        """As a power cut does."""
+        """Stops the machine like a power cut."""
         if self.process:
             self.process.kill()
             self.process.wait()
@@ -134,7 +140,7 @@ class Guest:
 
 
 def _keep(console, path):
-    """Reads all that the machine prints into a file. QEMU's own log has some of it twice, when nobody reads in time."""
+    """Copies the machine's output into a file. QEMU's own log repeats parts of it if the reader is late."""
     with open(path, "wb", buffering=0) as out:
         try:
             while piece := console.recv(65536):
@@ -144,7 +150,7 @@ def _keep(console, path):
 
 
 def make_disk(path, label, directory, megabytes):
-    """The raw image of a disk labelled `label` with what is in `directory`."""
+    """Makes the raw image of a disk with this label and the files of `directory`."""
     with open(path, "wb") as image:
         image.truncate(megabytes << 20)
     netlab.run("mkfs.ext4", "-q", "-L", label, "-d", directory, path)
@@ -152,7 +158,7 @@ def make_disk(path, label, directory, megabytes):
 
 
 def make_credential(lab, directory, name):
-    """A file with the string of SMBIOS type 11 that systemd takes for the credential warren.seed
+    """Makes a file with the string of SMBIOS type 11 that systemd reads as the credential warren.seed
     (systemd.system-credentials(7))."""
     packed = subprocess.run(["tar", "-C", directory, "-cz", "."], check=True, capture_output=True).stdout
     path = lab.path(f"{name}-credential")

@@ -1,4 +1,4 @@
-"""Inner packets, byte by byte, so that they can lie."""
+"""Makes inner packets byte by byte, so that their headers can be wrong."""
 
 import struct
 from ipaddress import ip_address
@@ -20,7 +20,7 @@ def _pseudo(source, destination, protocol, length):
 
 
 def ip(source, destination, protocol, payload, *, tos=0, ttl=64, total=None, version=None, ihl=5, flags=0):
-    """An IPv4 or IPv6 packet. `total`, `version` and `ihl` are what the header claims."""
+    """An IPv4 or IPv6 packet. `total`, `version` and `ihl` override the header's fields."""
     source, destination = ip_address(source), ip_address(destination)
     if source.version == 6:
         length = len(payload) if total is None else total

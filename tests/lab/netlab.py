@@ -1,11 +1,11 @@
-"""Networks to test in: namespaces, wires and processes that are gone afterwards, whatever happened in between.
+"""Networks for tests: namespaces, wires and processes that are always removed afterwards, even after a failure.
 
     with Lab() as lab:
         hub, site = lab.namespace("hub"), lab.namespace("site")
         lab.wire(hub, "up0", "198.51.100.1/24", site, "up0", "198.51.100.2/24")
         assert site.ping("198.51.100.1")
 
-Everything a Lab makes carries its prefix (`wlab-<pid>-<n>-`), so labs of several runs do not meet. Needs root.
+All names in a Lab have its prefix (`wlab-<pid>-<n>-`), so the labs of several runs do not collide. Needs root.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ NETNS_DIR = "/run/netns"
 
 
 class LabError(Exception):
-    """The lab itself failed (a command, a timeout), not the thing under test."""
+    """The lab failed (a command, a timeout), not the code under test."""
 
 
 def _check(result, what):
@@ -38,8 +38,8 @@ def _check(result, what):
 
 
 def wait_until(predicate, timeout=10.0, what="", every=0.02):
-    """Polls until `predicate()` is true and returns its value; LabError after `timeout` seconds. The only way a test
-    waits."""
+    """Polls until `predicate()` is true and returns its value; LabError after `timeout` seconds. Tests wait only with
+    this function."""
     deadline = time.monotonic() + timeout
     while True:
         value = predicate()
@@ -51,8 +51,8 @@ def wait_until(predicate, timeout=10.0, what="", every=0.02):
 
 
 def private_names():
-    """Gives this process, and what it starts, its own /run/netns and /run/wireguard: names then cannot clash with the
-    host's, and all of them vanish with the last process. Call it once, early, while single-threaded."""
+    """Gives this process and its children their own /run/netns and /run/wireguard. Names then cannot collide with the
+    host's, and they disappear with the last process. Call it once, early, while there is one thread."""
     for directory in (NETNS_DIR, "/run/wireguard"):
         os.makedirs(directory, mode=0o755, exist_ok=True)
     _check(_libc.unshare(CLONE_NEWNS), "unshare")
@@ -63,8 +63,7 @@ def private_names():
 
 
 def run(*command, check=True, timeout=60, text=True, **more):
-    """Runs a command to its end and returns the CompletedProcess; LabError with its output when it fails and
-    `check`."""
+    """Runs a command and returns the CompletedProcess; with `check`, LabError with the output if it fails."""
     done = subprocess.run(command, stdin=more.pop("stdin", None if "input" in more else subprocess.DEVNULL),
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=text, timeout=timeout, **more)
     if check and done.returncode != 0:
@@ -73,7 +72,7 @@ def run(*command, check=True, timeout=60, text=True, **more):
 
 
 class Process:
-    """A program that runs beside the test, its output in a file. Ended by its pid, never by its name."""
+    """A program that runs beside the test, with its output in a file. The lab ends it by its pid, never by name."""
 
     def __init__(self, name, command, log, env=None, pass_fds=(), cwd=None):
         self.name, self.log = name, log
@@ -100,14 +99,14 @@ class Process:
             self.popen.send_signal(with_signal)
 
     def wait(self, timeout=10):
-        """The exit status; LabError when it is still running after `timeout` seconds."""
+        """The exit status; LabError if it still runs after `timeout` seconds."""
         try:
             return self.popen.wait(timeout)
         except subprocess.TimeoutExpired:
             raise LabError(f"{self.name} does not end\n{self.tail()}") from None
 
     def stop(self, patience=5):
-        """SIGTERM, and SIGKILL when that is not obeyed. Returns the exit status."""
+        """Sends SIGTERM, then SIGKILL if it does not end. Returns the exit status."""
         self.kill(signal.SIGTERM)
         try:
             return self.popen.wait(patience)
@@ -117,8 +116,8 @@ class Process:
 
 
 class Namespace:
-    """A network namespace. `host` is the short name, `name` what `ip netns` shows. Made by Lab.namespace, or by
-    somebody else (`adopt`)."""
+    """A network namespace. `host` is the short name, `name` the name in `ip netns`. Lab.namespace makes it, or another
+    program did (`adopt`)."""
 
     def __init__(self, lab, host, name):
         self.lab, self.host, self.name = lab, host, name
@@ -128,7 +127,7 @@ class Namespace:
         return f"<{self.name}>"
 
     def ip(self, *lines):
-        """`ip` commands, one a string, all in this namespace: ns.ip("addr add ...", "link set ...")."""
+        """Runs `ip` commands, one per string, in this namespace: ns.ip("addr add ...", "link set ...")."""
         run("ip", "-n", self.name, "-batch", "-", input="\n".join(lines) + "\n")
 
     def command(self, *command):
@@ -138,12 +137,12 @@ class Namespace:
         return run(*self.command(*command), **more)
 
     def start(self, *command, name=None, **more):
-        """Starts a program in here; the lab ends it. Returns the Process."""
+        """Starts a program in this namespace and returns the Process. The lab ends it."""
         return self.lab.start(self.command(*command), name or f"{self.host}-{os.path.basename(str(command[0]))}",
                               **more)
 
     def inside(self, function, *arguments):
-        """Calls function(*arguments) in a thread that is in this namespace, and returns or raises what it does."""
+        """Calls function(*arguments) in a thread in this namespace; returns its result or raises its exception."""
         outcome = {}
 
         def body():
@@ -151,7 +150,7 @@ class Namespace:
                 with open(self.path) as handle:
                     _check(_libc.setns(handle.fileno(), CLONE_NEWNET), f"entering {self.name}")
                 outcome["value"] = function(*arguments)
-            except BaseException as error:  # handed to the caller below
+            except BaseException as error:  # raised for the caller below
                 outcome["error"] = error
 
         thread = threading.Thread(target=body)
@@ -162,7 +161,7 @@ class Namespace:
         return outcome["value"]
 
     def socket(self, family=socket.AF_INET, kind=socket.SOCK_DGRAM, protocol=0):
-        """A socket of this namespace, for use from anywhere."""
+        """Opens a socket in this namespace; any thread can use it."""
         return self.inside(socket.socket, family, kind, protocol)
 
     def sysctl(self, key, value):
@@ -172,28 +171,28 @@ class Namespace:
         self.inside(write)
 
     def ping(self, address, *options, count=1, timeout=2, check=True):
-        """True when every echo came back."""
+        """True if every echo request is answered."""
         if count > 1 and "-i" not in options:
             options = (*options, "-i", "0.05")
         done = self.run("ping", "-n", "-q", "-c", count, "-W", timeout, *options, address, check=False)
         return done.returncode == 0 and f" {count} received" in done.stdout
 
     def answers(self, address, port, timeout=2):
-        """Whether a TCP connection comes about."""
+        """True if the address accepts a TCP connection."""
         return self.run("timeout", timeout, "bash", "-c", f"</dev/tcp/{address}/{port}", check=False).returncode == 0
 
     def devices(self):
         return self.inside(lambda: sorted(name for _, name in socket.if_nameindex()))
 
     def set_offloads(self, device, state):
-        """Segmentation offloads on or off, so that a capture shows packets as a wire would."""
+        """Turns segmentation offloads on or off. Without them a capture shows packets as on a real wire."""
         self.run("ethtool", "-K", device,
                  *itertools.chain.from_iterable((what, state) for what in ("gso", "gro", "tso", "tx-udp-segmentation")),
                  check=False)
 
 
 class Lab:
-    """Owns namespaces, processes and a directory of its own; a context manager. Nothing survives its end."""
+    """Owns namespaces, processes and a directory. A context manager that removes all of them at its end."""
 
     def __init__(self, prefix=None, directory=None):
         self.prefix = prefix or f"wlab-{os.getpid()}-{next(_numbers)}-"
@@ -211,7 +210,7 @@ class Lab:
         self.close()
 
     def at_end(self, step):
-        """Calls `step()` when the lab is closed, before anything is torn down; the last one first."""
+        """Calls `step()` when the lab closes, before it removes anything. The last step comes first."""
         self._last_steps.append(step)
 
     def path(self, name):
@@ -227,7 +226,7 @@ class Lab:
         return path
 
     def namespace(self, host, name=None):
-        """A new namespace with `lo` up, and with no IPv6 address detection, which would only make tests wait."""
+        """A new namespace with `lo` up, without IPv6 duplicate address detection, which would delay tests."""
         name = name or self.prefix + host
         run("ip", "netns", "add", name)
         ns = self.namespaces[name] = Namespace(self, host, name)
@@ -237,7 +236,7 @@ class Lab:
         return ns
 
     def adopt(self, name):
-        """A Namespace that somebody else made and will remove."""
+        """A Namespace that another program made and will remove."""
         return Namespace(self, name, name)
 
     def router(self, host, name=None):
@@ -247,7 +246,7 @@ class Lab:
         return ns
 
     def wire(self, left, left_device, left_addresses, right, right_device, right_addresses, mtu=1500):
-        """A veth pair between two namespaces; addresses are one string or a list. Both ends are up afterwards."""
+        """Makes a veth pair between two namespaces. Addresses are one string or a list. Both ends are up afterwards."""
         run("ip", "link", "add", "name", left_device, "netns", left.name, "mtu", str(mtu), "type", "veth", "peer",
             "name", right_device, "netns", right.name, "mtu", str(mtu))
         for ns, device, addresses in ((left, left_device, left_addresses), (right, right_device, right_addresses)):
@@ -271,8 +270,8 @@ class Lab:
                 print(f"--- {process.name} (pid {process.pid}), last lines ---\n{text}", file=sys.stderr)
 
     def close(self):
-        """Ends what it started and removes what it made. Every step is tried, whatever the one before did; the first
-        failure is raised at the end."""
+        """Ends the lab's processes and removes its namespaces and files. It tries every step, even after a failure, and
+        raises the first failure at the end."""
         failures = []
 
         def attempt(step, *arguments):
@@ -296,7 +295,7 @@ class Lab:
 
 
 def remove_namespace(name):
-    """Ends what runs in a namespace of ours, then removes it."""
+    """Ends the processes in a namespace, then removes it."""
     def emptied():
         pids = run("ip", "netns", "pids", name, check=False).stdout.split()
         for pid in pids:
@@ -312,8 +311,8 @@ def remove_namespace(name):
 
 
 def baseline():
-    """What is on this machine, seen from here: named namespaces, devices, processes other than this one. Compare before
-    and after."""
+    """The named namespaces, devices and other processes that are visible here. Take it before a test, and compare
+    with leaks() afterwards."""
     processes = set()
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -328,7 +327,7 @@ def baseline():
 
 
 def leaks(before, ours=("wlab-", "warren")):
-    """What appeared since `before` and bears our mark, as text; empty when nothing did."""
+    """Namespaces, devices and processes of the tests that have appeared since `before`, as text."""
     now = baseline()
     found = [f"namespace {name}" for name in now["namespaces"] - before["namespaces"] if name.startswith(tuple(ours))]
     found += [f"device {name}" for name in now["devices"] - before["devices"]]

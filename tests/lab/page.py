@@ -1,4 +1,4 @@
-"""The status page as a client sees it: HTTPS from inside the hub's namespace, with nothing but Python's own modules."""
+"""A client of the status page: HTTPS from inside the hub's namespace, with Python's standard library only."""
 
 import hashlib
 import http.client
@@ -23,7 +23,7 @@ class Answer:
         return json.loads(self.body)
 
     def cookie(self):
-        """The session that was set, or None."""
+        """The session cookie in the response, or None."""
         value = self.header("set-cookie") or ""
         return value.split(";")[0].partition("=")[2] or None
 
@@ -55,7 +55,7 @@ class Stream:
 
 
 class Page:
-    """`ns`: where the requests are made; `address`: "127.0.0.1:8443"."""
+    """`ns`: the namespace of the client; `address`: for example "127.0.0.1:8443"."""
 
     def __init__(self, ns, address):
         self.ns, self.address = ns, address
@@ -63,7 +63,7 @@ class Page:
         self.where = (host.strip("[]"), int(port))
 
     def connect(self, timeout=10):
-        """A TCP connection and nothing on it."""
+        """A TCP connection, without TLS."""
         return self.ns.inside(lambda: socket.create_connection(self.where, timeout))
 
     def tls(self, timeout=10):
@@ -77,8 +77,8 @@ class Page:
 
     def ask(self, path, method="GET", cookie=None, token=None, body=None, host=None, origin=None, headers=None,
             sock=None):
-        """One request on a connection of its own (or on `sock`, which stays open). `origin` "" leaves the header out of
-        a write."""
+        """Sends one request on a new connection (or on `sock`, which stays open). With `origin` "", a POST has no
+        Origin header."""
         sent = {"Host": host or self.address, **(headers or {})}
         if cookie:
             sent["Cookie"] = f"{COOKIE}={cookie}"
@@ -103,7 +103,7 @@ class Page:
         return self.ask("/api/v1/login", "POST", body={"user": user, "password": password}, **more)
 
     def raw(self, data, timeout=10):
-        """Sends bytes over TLS and returns all that comes back until the end."""
+        """Sends bytes over TLS and returns all bytes received until the end."""
         with self.tls(timeout) as sock:
             sock.sendall(data)
             received = b""

@@ -1,9 +1,9 @@
-"""What a power cut leaves of a disk, at any moment of what a machine wrote to it.
+"""Shows what a power cut leaves on a disk, at any moment while a machine writes to it.
 
-QEMU's blklogwrites records every write and flush that the guest's disk completed, in their order (the form is
-dm-log-writes': one sector about each, then its data). A disk keeps what it completed before the last flush that it
-completed. What came after lies in its cache, of which a cut leaves any part: here each of these writes is lost, kept,
-or kept in some of its sectors, as a generator of random numbers with a known seed says.
+QEMU's blklogwrites records every write and flush that the guest's disk completed, in order (in the format of
+dm-log-writes: one sector about each, then its data). A disk keeps all writes completed before its last completed flush.
+Later writes are in its cache, and a cut keeps any part of them: here each is lost, kept, or kept in some of its
+sectors, chosen by a random number generator with a known seed.
 """
 
 import json
@@ -23,12 +23,12 @@ MAGIC = 0x6A736677736872
 @dataclass
 class Write:
     offset: int  # on the disk, in bytes
-    size: int    # 0: a flush
+    size: int    # 0 means a flush
     place: int   # of the data in the log
 
 
 class Log:
-    """A log that QEMU has written. Use moment() while it does, writes() when it ended."""
+    """A log that QEMU writes. Call moment() while QEMU runs, and writes() after it has ended."""
 
     def __init__(self, path):
         self.path = path
@@ -36,16 +36,16 @@ class Log:
             pass
 
     def options(self, disk):
-        """For a QEMU whose virtio disk is the qcow2 `disk`. Without discards: what they leave is the disk's to say.
-        Without merging: the filter adds two segments to each request, and fails those that have as many as the host
-        takes."""
+        """Options for a QEMU whose virtio disk is the qcow2 `disk`. Discards are off, because a disk may return
+        anything after one. Merging is off, because the filter adds two segments to each request, and requests that
+        already have the host's maximum would fail."""
         return ["-blockdev", f"driver=qcow2,node-name=disk,cache.no-flush=on,file.driver=file,file.filename={disk}",
                 "-blockdev", f"driver=file,node-name=log,cache.no-flush=on,filename={self.path}",
                 "-blockdev", "driver=blklogwrites,node-name=logged,file=disk,log=log",
                 "-device", "virtio-blk-pci,drive=logged,discard=off,write-zeroes=off,request-merging=off"]
 
     def moment(self):
-        """Now, as a place in the log: what the guest knows to be done is before it."""
+        """The current place in the log: all writes that the guest knows to be complete are before it."""
         return os.path.getsize(self.path)
 
     def writes(self):
@@ -65,8 +65,8 @@ class Log:
 
 
 class Cuts:
-    """The disk that was `before` (a raw file) after cuts at later and later moments; `durable` is a path for its own
-    use."""
+    """Makes the disk `before` (a raw file) as it is after cuts at later and later moments. `durable` is a path for its
+    own use."""
 
     def __init__(self, before, durable, log, seed=1):
         netlab.run("cp", "--sparse=always", before, durable)
@@ -74,14 +74,14 @@ class Cuts:
         self._log, self._random, self._done = log.path, random.Random(seed), 0
 
     def index_of(self, moment):
-        """How many of the writes were done at this moment."""
+        """The number of writes that were complete at this moment."""
         return sum(write.place + write.size <= moment for write in self.writes)
 
     def leave(self, index, path):
-        """Makes at `path` what a cut after `index` of the writes leaves; returns how many of them the disk's cache
-        still had."""
+        """Makes at `path` the disk after a cut behind the first `index` writes; returns how many of them were still in
+        the disk's cache."""
         flushed = max((i for i in range(index) if self.writes[i].size == 0), default=0)
-        assert flushed >= self._done, "cuts go forward only"
+        assert flushed >= self._done, "each cut has to be later than the one before"
         self._apply(self.durable, [(write, True) for write in self.writes[self._done:flushed]])
         self._done = flushed
         netlab.run("cp", "--sparse=always", self.durable, path)
@@ -101,7 +101,7 @@ class Cuts:
 
 
 def partitions(disk):
-    """Name -> (offset, size) in bytes, of a raw disk."""
+    """Name -> (offset, size) in bytes, for a raw disk."""
     table = json.loads(netlab.run("sfdisk", "--json", disk).stdout)["partitiontable"]
     return {entry["name"]: (entry["start"] * SECTOR, entry["size"] * SECTOR) for entry in table["partitions"]}
 

@@ -1,6 +1,5 @@
-"""A WireGuard peer with every screw in reach: written from the formulas of the WireGuard whitepaper (sections 5.4.1 to
-5.4.7), as an oracle that shares no code with Warren, and able to misbehave. Every field of every message can be
-overridden.
+"""A scripted WireGuard peer, written from the formulas of the WireGuard whitepaper (sections 5.4.1 to 5.4.7). It shares
+no code with Warren, so it can judge Warren, and it can misbehave: a test can override every field of every message.
 
     peer = RawPeer(private, server_public, sock, ("198.51.100.1", 51820))
     session = peer.handshake()
@@ -48,7 +47,7 @@ def kdf(count, key, data):
 
 
 def dh(private, public):
-    """X25519; all zero for a low-order point, where the library refuses."""
+    """X25519; all zero for a low-order point, which the library refuses."""
     try:
         return X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(public))
     except ValueError:
@@ -65,7 +64,7 @@ def seal(key, counter, plain, associated=b""):
 
 
 def open_(key, counter, sealed, associated=b""):
-    """The plain text; ValueError when it is not authentic."""
+    """The plaintext; ValueError if it is not authentic."""
     try:
         return ChaCha20Poly1305(key).decrypt(struct.pack("<IQ", 0, counter), sealed, associated)
     except InvalidTag:
@@ -99,14 +98,14 @@ def open_xchacha(key, nonce24, sealed, associated):
 
 
 def tai64n(seconds=None):
-    """Now, or these seconds since 1970 (a float), as 12 bytes."""
+    """A TAI64N timestamp of now, or of these seconds since 1970 (a float), in 12 bytes."""
     seconds = time.time() if seconds is None else seconds
     whole = int(seconds)
     return struct.pack(">QI", 0x400000000000000A + whole, int((seconds - whole) * 1e9))
 
 
 def flip(data, bit):
-    """`data` with one bit the other way."""
+    """`data` with one bit flipped."""
     changed = bytearray(data)
     changed[bit // 8] ^= 1 << bit % 8
     return bytes(changed)
@@ -118,7 +117,7 @@ def random_index():
 
 @dataclass
 class Sent:
-    """A handshake message we made and what is needed to go on from it."""
+    """A handshake message that we made, and the state to continue from it."""
 
     message: bytes
     index: int = 0
@@ -133,7 +132,7 @@ class Sent:
 
 @dataclass
 class Initiation:
-    """An initiation somebody sent us, opened."""
+    """A received initiation, opened."""
 
     sender: int
     ephemeral: bytes
@@ -145,7 +144,7 @@ class Initiation:
 
 @dataclass
 class Session:
-    """Two directions' keys. `counter` is the next to be used, and may be set to anything."""
+    """The keys of both directions. `counter` is the next to use, and a test may set it to anything."""
 
     send_key: bytes
     receive_key: bytes
@@ -155,7 +154,7 @@ class Session:
     received: list = field(default_factory=list)  # counters, in the order opened
 
     def data(self, inner=b"", *, counter=None, receiver=None, pad=True, kind=DATA, key=None):
-        """A data message around `inner`. An explicit `counter` does not advance our own."""
+        """A data message with `inner`. An explicit `counter` does not advance the session's own."""
         if counter is None:
             counter, self.counter = self.counter, self.counter + 1
         if pad:
@@ -164,7 +163,7 @@ class Session:
         return struct.pack("<IIQ", kind, receiver, counter) + seal(key or self.send_key, counter, inner)
 
     def open(self, message):
-        """The inner packet (padding and all) of a data message to us; ValueError when it is none."""
+        """The inner packet, with padding, of a data message to us; ValueError if it is not one."""
         if len(message) < 32:
             raise ValueError("too short")
         kind, receiver, counter = struct.unpack("<IIQ", message[:16])
@@ -190,7 +189,7 @@ class RawPeer:
     # --- messages -----------------------------------------------------------------------------------------------------
 
     def _finish(self, body, mac1=None, mac2=None):
-        """Appends both MACs: mac1 keyed by whom we talk to, mac2 by the cookie (zero without)."""
+        """Appends both MACs: mac1 with the remote public key, mac2 with the cookie (zero without a cookie)."""
         mac1 = mac(hash_(LABEL_MAC1 + self.remote_public), body) if mac1 is None else mac1
         if mac2 is None:
             mac2 = mac(self.cookie, body + mac1) if self.cookie else bytes(16)
@@ -198,8 +197,8 @@ class RawPeer:
 
     def initiation(self, *, index=None, timestamp=None, ephemeral=None, ephemeral_public=None, static_private=None,
                    static_public=None, head=b"\1\0\0\0", mac1=None, mac2=None):
-        """First message. `ephemeral` is a private key; `ephemeral_public` overrides what is sent for it (a low-order
-        point, say), and `static_private`/`static_public` claim another identity."""
+        """The first message. `ephemeral` is a private key; `ephemeral_public` overrides the public key that is sent
+        (for example with a low-order point), and `static_private`/`static_public` claim another identity."""
         index = random_index() if index is None else index
         ephemeral = ephemeral or os.urandom(32)
         ephemeral_public = ephemeral_public or public_of(ephemeral)
@@ -219,13 +218,13 @@ class RawPeer:
         return Sent(self._finish(body, mac1, mac2), index, ephemeral, chain, digest)
 
     def consume_response(self, sent, message):
-        """The session that the answer to our initiation makes; ValueError when it is not authentic."""
+        """The session that a response to our initiation makes; ValueError if it is not authentic."""
         if len(message) != SIZES[RESPONSE] or message[:4] != b"\2\0\0\0":
-            raise ValueError("no response")
+            raise ValueError("not a response")
         self.check_mac1(message)
         sender, receiver = struct.unpack("<II", message[4:12])
         if receiver != sent.index:
-            raise ValueError("not the answer to this initiation")
+            raise ValueError("not a response to this initiation")
         ephemeral = message[12:44]
         chain, digest = kdf(1, sent.chain, ephemeral), hash_(sent.digest + ephemeral)  # e
         chain = kdf(1, chain, dh(sent.ephemeral, ephemeral))  # ee
@@ -237,9 +236,9 @@ class RawPeer:
         return Session(send_key, receive_key, sent.index, sender)
 
     def consume_initiation(self, message):
-        """Opens an initiation to us; ValueError when it is not authentic."""
+        """Opens an initiation to us; ValueError if it is not authentic."""
         if len(message) != SIZES[INITIATION] or message[:4] != b"\1\0\0\0":
-            raise ValueError("no initiation")
+            raise ValueError("not an initiation")
         self.check_mac1(message)
         sender, = struct.unpack("<I", message[4:8])
         ephemeral, sealed_static, sealed_time = message[8:40], message[40:88], message[88:116]
@@ -272,10 +271,10 @@ class RawPeer:
         return Sent(self._finish(body, mac1, mac2), index), Session(send_key, receive_key, index, initiation.sender)
 
     def consume_cookie_reply(self, message, mac1):
-        """Opens a cookie reply to the message with this mac1 and keeps the cookie; ValueError when it is not
+        """Opens a cookie reply to the message with this mac1 and keeps the cookie; ValueError if it is not
         authentic."""
         if len(message) != SIZES[COOKIE_REPLY] or message[:4] != b"\3\0\0\0":
-            raise ValueError("no cookie reply")
+            raise ValueError("not a cookie reply")
         key = hash_(LABEL_COOKIE + self.remote_public)
         self.cookie = open_xchacha(key, message[8:32], message[32:64], mac1)
         return self.cookie
@@ -290,13 +289,13 @@ class RawPeer:
         self.sock.sendto(message, to or self.remote)
 
     def receive(self, timeout=2.0):
-        """(message, from) or None."""
+        """(message, sender) or None."""
         if not select.select([self.sock], [], [], timeout)[0]:
             return None
         return self.sock.recvfrom(65535)
 
     def receive_kind(self, kind, timeout=2.0):
-        """The next message of this type, others skipped; None when none came."""
+        """The next message of this type; skips others. None if none arrives."""
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             got = self.receive(left)
@@ -305,17 +304,17 @@ class RawPeer:
         return None
 
     def drain(self):
-        """Everything that waits on the socket."""
+        """All messages that wait on the socket."""
         messages = []
         while (got := self.receive(0)) is not None:
             messages.append(got[0])
         return messages
 
     def handshake(self, timeout=2.0, **fields):
-        """Initiates and returns the session; ValueError without an answer. A cookie reply to this initiation is obeyed
-        once, one to an earlier initiation that comes late is passed over: its cookie is sealed to another mac1. The
-        responder uses the session only after we sent on it: see `confirm`. Keeps the 20 ms that a responder wants
-        between two initiations of one peer."""
+        """Initiates and returns the session; ValueError without a response. It obeys one cookie reply to this
+        initiation, and skips a late reply to an earlier one, whose cookie is sealed to another mac1. The responder uses
+        the session only after we have sent on it: see `confirm`. It waits the 20 ms that a responder wants between two
+        initiations of one peer."""
         for _ in range(2):
             time.sleep(max(0.0, self._next_handshake - time.monotonic()))
             self._next_handshake = time.monotonic() + 0.05
@@ -337,7 +336,7 @@ class RawPeer:
         self.send(session.data())
 
     def receive_inner(self, session, timeout=2.0):
-        """The next inner packet that is not empty; None when none came."""
+        """The next inner packet that is not empty; None if none arrives."""
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             message = self.receive_kind(DATA, left)

@@ -1,4 +1,4 @@
-"""Adds up the results of ctest and pytest (JUnit files) and prints 'N passed, N failed, N skipped'. Exit 1 when any
+"""Adds up the results of ctest and pytest (JUnit files) and prints 'N passed, N failed, N skipped'. Exits with 1 if any
 failed."""
 
 import os
@@ -10,7 +10,7 @@ DOCTEST = re.compile(r"test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed
 
 
 def of_case(case):
-    """(passed, failed, skipped) of one entry; a doctest program counts as the cases in it."""
+    """(passed, failed, skipped) of one entry; a doctest program counts its cases."""
     failed = case.find("failure") is not None or case.find("error") is not None or case.get("status") == "fail"
     inside = DOCTEST.search(case.findtext("system-out") or "")
     if inside:

@@ -1,4 +1,4 @@
-"""The lab's own tests: the raw peer talks to a real wireguard-go, so that it is right before it judges Warren."""
+"""Tests of the lab: the raw peer talks to a real wireguard-go, so that it is correct before it judges Warren."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ def lab():
 
 
 class Ends:
-    """wireguard-go in `far` at 198.51.100.1, a raw peer in `near` at 198.51.100.2, each knowing the other."""
+    """wireguard-go in `far` at 198.51.100.1 and a raw peer in `near` at 198.51.100.2, configured for each other."""
 
     def __init__(self, lab, psk=""):
         self.far, self.near = lab.namespace("far"), lab.namespace("near")
@@ -62,7 +62,8 @@ def test_the_raw_peer_initiates_and_pings_through_a_real_wireguard(ends):
 
 
 def test_the_raw_peer_answers_a_real_wireguards_initiation(ends):
-    ping = ends.far.start("ping", "-c", "3", "-W", "5", "10.0.0.2")  # no session: makes wireguard-go initiate, or rekey
+    # Without a session, this makes wireguard-go initiate, or rekey.
+    ping = ends.far.start("ping", "-c", "3", "-W", "5", "10.0.0.2")
     ends.client.configure()
     message = ends.peer.receive_kind(rawpeer.INITIATION, 10)
     initiation = ends.peer.consume_initiation(message)
@@ -74,7 +75,7 @@ def test_the_raw_peer_answers_a_real_wireguards_initiation(ends):
     ping.kill()
 
 
-def test_a_session_takes_a_counter_once_and_only_its_own_key(ends):
+def test_a_session_accepts_a_counter_once_and_only_with_its_own_key(ends):
     session = ends.peer.handshake()
     assert echo(ends.peer, session, counter=7) is not None
     assert echo(ends.peer, session, counter=7) is None
@@ -97,7 +98,7 @@ def test_another_psk_makes_no_session(ends):
         stranger.handshake(timeout=0.3)
 
 
-def test_a_flooded_wireguard_sends_a_cookie_that_opens_and_is_honoured(ends):
+def test_a_flooded_wireguard_sends_a_cookie_that_opens_and_that_it_accepts(ends):
     flood = [ends.peer.initiation(static_private=os.urandom(32)).message for _ in range(600)]
     sent = ends.peer.initiation()
 
@@ -126,7 +127,7 @@ def test_a_capture_sees_what_was_sent_and_nothing_else(ends):
                 (1, "198.51.100.2", 4000, 148), (0, "198.51.100.2", 4000, 4)]
 
 
-def test_an_outer_ipv6_address_works_too(ends):
+def test_an_outer_ipv6_address_works(ends):
     with ends.near.socket(socket.AF_INET6) as sock:
         sock.bind(("2001:db8::2", 4006))
         peer = rawpeer.RawPeer(ends.near_key.private, ends.far_key.public, sock, ("2001:db8::1", 51820),
@@ -136,7 +137,7 @@ def test_an_outer_ipv6_address_works_too(ends):
         assert ends.client.show()[ends.near_key.public].endpoint == "[2001:db8::2]:4006"
 
 
-def test_a_lab_that_fails_half_way_leaves_nothing():
+def test_a_lab_that_fails_halfway_leaves_nothing():
     before = netlab.baseline()
     with pytest.raises(RuntimeError), netlab.Lab() as lab:
         one, two = lab.namespace("one"), lab.namespace("two")

@@ -1,5 +1,5 @@
-"""A disk with what a test needs inside a guest and the firmware does not have: Python, this project's tests and bench,
-and programs with their libraries. `MOUNT` makes it usable there."""
+"""A disk with programs that a test needs in a guest and that the firmware lacks: Python, this project's tests and
+bench, and programs with their libraries. The command `MOUNT` makes it usable there."""
 
 import os
 import re
@@ -13,7 +13,7 @@ LIBRARY = "/usr/lib/python3.11"
 HERE = "/run/tools"
 MOUNT = (f"mkdir -p {HERE} && mount /dev/disk/by-label/TOOLS {HERE} && cd {HERE} && "
          f"export PYTHONHOME={HERE}/usr PYTHONDONTWRITEBYTECODE=1 LD_LIBRARY_PATH={HERE}/lib PATH=$PATH:{HERE}/bin")
-# The guest's own: a Debian 12 as we are.
+# The guest has these libraries itself: it is a Debian 12, like this host.
 C_LIBRARY = re.compile(r"/(libc|libm|ld-linux-x86-64|libgcc_s|libpthread|librt|libdl)\.so")
 
 
@@ -22,7 +22,7 @@ def _libraries(program):
 
 
 def pack(lab, programs=(), files=None, megabytes=160):
-    """The path of the disk. `programs` go into bin/, `files` ({name: text}) into the root."""
+    """Makes the disk and returns its path. `programs` go into bin/, `files` ({name: text}) into the root."""
     tree = lab.path("tools")
     os.makedirs(f"{tree}/bin")
     os.makedirs(f"{tree}/lib")

@@ -1,4 +1,4 @@
-"""The usual scenery of the tests against a real Warren.
+"""The usual network for tests against a real Warren.
 
     hub (Warren)  up0 198.51.100.1, .2, 2001:db8:100::1 ──┐
                   up1 192.0.2.1, 2001:db8:200::1 ─────────┤ internet ├── each place: 100.64.N.2, 2001:db8:1:N::2
@@ -11,12 +11,12 @@ import socket
 from dataclasses import dataclass
 
 from . import netlab, rawpeer, warren, wireguard_go
-from .traffic import SO_RCVBUFFORCE, send_tcp, send_udp  # noqa: F401: part of the scenery
+from .traffic import SO_RCVBUFFORCE, send_tcp, send_udp  # noqa: F401: tests take them from here
 
 HUB4, HUB4_SECOND, HUB6 = "198.51.100.1", "198.51.100.2", "2001:db8:100::1"
 OTHER4, OTHER6 = "192.0.2.1", "2001:db8:200::1"  # the hub's second uplink
 PORT = 51820
-STACK4, STACK6 = "10.0.0.1", "fd00:42::1"  # of every customer: the point of the exercise
+STACK4, STACK6 = "10.0.0.1", "fd00:42::1"  # the same for every customer, on purpose
 
 
 def endpoint(address, port=PORT):
@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(eq=False)
 class Office:
-    """A place with a stock WireGuard client, and the same thing as Warren's config names it."""
+    """A place with a stock WireGuard client, and the client's entry in Warren's config."""
 
     place: Place
     client: wireguard_go.Client
@@ -50,16 +50,16 @@ class Office:
         return self.ns.ping(address, *options, **more)
 
     def connect(self, address=STACK4, timeout=10):
-        """Until the tunnel carries packets."""
+        """Waits until the tunnel carries packets."""
         netlab.wait_until(lambda: self.ping(address, timeout=1), timeout, f"{self.ns.host} reaches {address}")
         return self
 
     def shown(self):
-        """Our only peer, the hub, as `wg show` has it here."""
+        """The client's only peer, the hub, in its `wg show`."""
         return next(iter(self.client.show().values()))
 
 
-# Never the same name twice: wireguard-go's sockets lie in one directory, and two towns may stand at a time.
+# Names are never used twice: wireguard-go's sockets are in one directory, and two towns may exist at a time.
 _devices = itertools.count(1)
 
 
@@ -77,7 +77,7 @@ class Town:
         self.hub.ip("route add default via 198.51.100.254", "route add ::/0 via 2001:db8:100::fe")
         self.warren = warren.Warren(lab, self.hub, name=name, listen_port=PORT, workers=workers)
 
-    # --- people -------------------------------------------------------------------------------------------------------
+    # --- clients ------------------------------------------------------------------------------------------------------
 
     def place(self, host, mtu=1500):
         number = next(self._numbers)
@@ -91,8 +91,8 @@ class Town:
     def office(self, host, addresses=("10.0.0.2/32", "fd00:42::2/128"), networks=(), hub=HUB4, hub_key=None, port=PORT,
                place=None, start=True, peer=None, mtu=1420, listen_port=0, keepalive=0, psk="",
                reach=("10.0.0.0/16", "fd00:42::/64"), **more):
-        """A stock client at a place of its own. `peer` are more fields for Warren's config; `hub` "" means that Warren
-        has to call."""
+        """A stock client at its own place. `peer`: more fields for Warren's config. With `hub` "", the client has no
+        endpoint, so Warren has to initiate."""
         place = place or self.place(host)
         key = wireguard_go.new_key()
         remote = wireguard_go.Peer((hub_key or self.warren.key).public, list(reach),
@@ -121,8 +121,8 @@ class Town:
         return f"{word}-{next(self._ids)}"
 
     def customer(self, peers, id_=None, **more):
-        """Adds a customer whose stack has the addresses that all have; `peers` are Offices or warren.Peers. Returns the
-        Customer, applied."""
+        """Adds and applies a customer whose stack has the usual addresses. `peers` are Offices or warren.Peers. Returns
+        the Customer."""
         peers = [peer.peer if isinstance(peer, Office) else peer for peer in peers]
         customer = warren.Customer(id_ or self.new_id(), more.pop("addresses", [f"{STACK4}/24", f"{STACK6}/64"]), peers,
                                    **more)
@@ -131,7 +131,7 @@ class Town:
 
     @contextlib.contextmanager
     def visiting(self, peers, id_=None, **more):
-        """A customer for the length of a `with`; yields his Customer."""
+        """A customer for the duration of a `with`; yields its Customer."""
         customer = self.customer(peers, id_, **more)
         try:
             yield customer
@@ -147,7 +147,7 @@ class Town:
 
 
 class Pinging:
-    """A steady stream of pings beside the test: .lost() after stop() says how many were not answered."""
+    """A steady stream of pings beside the test. After stop(), lost() returns how many had no reply."""
 
     def __init__(self, ns, address, interval=0.01):
         self.process = ns.start("ping", "-n", "-i", interval, "-W", 2, address, name=f"{ns.host}-ping")
@@ -155,7 +155,7 @@ class Pinging:
                           "first ping is answered")
 
     def stop(self):
-        """(sent, received). Waits for stragglers; answers that came twice count once."""
+        """(sent, received). Waits for late replies; duplicate replies count once."""
         self.process.kill(2)
         self.process.wait()
         output = self.process.output()
@@ -164,4 +164,4 @@ class Pinging:
 
     def lost(self):
         sent, received = self.stop()
-        return max(0, sent - received - 1)  # the last one may have been under way when ping was told to stop
+        return max(0, sent - received - 1)  # the last one may have been in flight when ping stopped

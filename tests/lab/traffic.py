@@ -1,5 +1,5 @@
-"""Bytes that have to arrive as they were sent, from namespace to namespace. Alone, `python3 -m tests.lab.traffic SOURCE
-TARGET ADDRESS` does it between namespaces that somebody else made, and fails when something is lost or changed."""
+"""Sends bytes from namespace to namespace and checks that they arrive unchanged. As a program, `python3 -m
+tests.lab.traffic SOURCE TARGET ADDRESS` does this between existing namespaces, and fails if data is lost or changed."""
 
 import contextlib
 import hashlib
@@ -15,8 +15,7 @@ SO_RCVBUFFORCE = 33
 
 
 def send_tcp(source, target, address, size, port=5000):
-    """Sends `size` random bytes over TCP from namespace to namespace, and some back; True when both ends saw the
-    same."""
+    """Sends `size` random bytes over TCP from namespace to namespace, and some back; True if both ends saw the same."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = target.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -61,25 +60,25 @@ def send_tcp(source, target, address, size, port=5000):
 
 
 def send_udp(source, target, address, sizes, port=5001, burst=32):
-    """Sends one datagram of each size, marked with its number, in bursts that every queue on the way holds. Returns how
-    many arrived whole and unchanged, and whether in order."""
+    """Sends one datagram of each size, marked with its number, in bursts that fit every queue on the way. Returns how
+    many arrived unchanged, and whether they arrived in order."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with target.socket(family) as receiver, source.socket(family) as sender:
         receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
         receiver.bind((address, port))
         receiver.settimeout(2)
-        arrived, under_way = [], {}
+        arrived, in_flight = [], {}
         for first in range(0, len(sizes), burst):
             sent = {number: struct.pack("!I", number) + os.urandom(max(0, size - 4))
                     for number, size in enumerate(sizes[first:first + burst], first)}
-            under_way |= sent
+            in_flight |= sent
             for datagram in sent.values():
                 sender.sendto(datagram, (address, port))
             with contextlib.suppress(socket.timeout):
-                while sent.keys() & under_way.keys():  # and those of earlier bursts that come late
+                while sent.keys() & in_flight.keys():  # also datagrams of earlier bursts that arrive late
                     datagram = receiver.recv(65536)
                     number, = struct.unpack("!I", datagram[:4])
-                    if under_way.pop(number, None) == datagram:
+                    if in_flight.pop(number, None) == datagram:
                         arrived.append(number)
     return len(set(arrived)), arrived == sorted(arrived)
 

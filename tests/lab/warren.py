@@ -1,6 +1,7 @@
-"""A real Warren, from the outside: a config directory written from values, stackd in an uplink namespace, vpnctl as the
-operator's hand."""
+"""A real Warren, used from outside: a config directory written from values, stackd in an uplink namespace, and vpnctl
+for the operator's commands."""
 
+import contextlib
 import json
 import os
 import signal
@@ -10,11 +11,26 @@ from dataclasses import dataclass, field
 from . import netlab, wireguard_go
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-UNPRIVILEGED = "nobody"  # exists on every Debian, so that no user has to be made
+UNPRIVILEGED = "nobody"  # a user that every Debian has
+
+
+@contextlib.contextmanager
+def leaves_nothing(make):
+    """Yields make(lab), an object with a `warren`, in a new lab. At the end nothing of the lab may be left, and Warren
+    may not have reported a failed check."""
+    before = netlab.baseline()
+    with netlab.Lab() as lab:
+        made = make(lab)
+        yield made
+        output = made.warren.output()
+    left = netlab.leaks(before)
+    assert left == [], left
+    for bad in ("WARREN_CHECK", "check failed", "Sanitizer"):
+        assert bad not in output, output
 
 
 def programs():
-    """Where stackd, vpnd and vpnctl are: $WARREN_BIN, else the newest of the builds."""
+    """The directory of stackd, vpnd and vpnctl: $WARREN_BIN, else that of the newest build."""
     if "WARREN_BIN" in os.environ:
         return os.environ["WARREN_BIN"]
     built = [path for build in ("dev", "release") if os.path.exists(path := f"{ROOT}/build/{build}/bin/stackd")]
@@ -24,12 +40,12 @@ def programs():
 
 
 def _toml(value):
-    return json.dumps(value)  # strings, numbers, booleans and lists of them read the same in TOML
+    return json.dumps(value)  # JSON strings, numbers, booleans and lists of them are valid TOML
 
 
 @dataclass
 class Peer:
-    """One [[wireguard.peer]]. `psk` is the key itself; it is written to secrets/."""
+    """One [[wireguard.peer]]. `psk` is the key; it goes into a file below secrets/."""
 
     name: str
     public_key: str
@@ -67,7 +83,7 @@ class Customer:
     traffic: dict = None  # rate_up, rate_down, share
     routes: list = field(default_factory=list)  # (to, via)
     handoff: dict = None
-    listen_port: int = 0  # with `private_key`: a listener of his own
+    listen_port: int = 0  # with `private_key`: a listener of its own
     private_key: str = ""
 
     def text(self):
@@ -87,15 +103,15 @@ class Customer:
 
 
 class Warren:
-    """A config directory, a run directory, and stackd in `uplink`. Stacks and daemons are gone when the lab closes."""
+    """A config directory, a run directory, and stackd in `uplink`. Closing the lab removes stacks and daemons."""
 
     def __init__(self, lab, uplink, name="warren", listen_port=51820, key=None, customers=(), public_endpoint="",
                  config=None, run_dir=None, status_listen="", workers=0):
         self.lab, self.uplink, self.name = lab, uplink, name
-        self.workers = workers or int(os.environ.get("WARREN_WORKERS") or 0)  # 0: as Warren chooses
+        self.workers = workers or int(os.environ.get("WARREN_WORKERS") or 0)  # 0: Warren's default
         self.listen_port, self.key, self.public_endpoint = listen_port, key or wireguard_go.new_key(), public_endpoint
-        self.status_listen = status_listen  # "ADDRESS:PORT" of the status page; empty: none
-        self.launcher = ""  # directory of the sockets at which somebody else starts the daemons; empty: stackd does
+        self.status_listen = status_listen  # "ADDRESS:PORT" of the status page; empty: no page
+        self.launcher = ""  # directory of the sockets of an external launcher; empty: stackd starts the daemons
         self.customers = {customer.id: customer for customer in customers}
         self.config, self.run_dir = config or lab.path(f"{name}-etc"), run_dir or lab.path(f"{name}-run")
         self.bin = programs()
@@ -105,7 +121,7 @@ class Warren:
     # --- config -------------------------------------------------------------------------------------------------------
 
     def write(self):
-        """Writes the whole config directory as the values are now."""
+        """Writes the whole config directory from the current values."""
         os.makedirs(f"{self.config}/customers", exist_ok=True)
         os.makedirs(f"{self.config}/secrets", mode=0o700, exist_ok=True)
         lines = ["schema = 1", *([f"workers = {self.workers}"] if self.workers else []), "[appliance]",
@@ -132,7 +148,7 @@ class Warren:
                 self._put(f"secrets/{customer.id}/{peer.name}.psk", peer.psk + "\n")
 
     def _put(self, name, text, mode=0o600):
-        """Replaces a file at once, so that a reload in between never sees half of it."""
+        """Replaces a file atomically, so that a reload never reads half of it."""
         path = f"{self.config}/{name}"
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with open(path + ".new", "w") as out:
@@ -141,8 +157,8 @@ class Warren:
         os.replace(path + ".new", path)
 
     def put(self, *customers):
-        """Adds or replaces customers and applies; what cannot be applied is taken back, so that it fails one test and
-        not the next ones."""
+        """Adds or replaces customers and applies. A change that fails is reverted, so that later tests do not fail
+        too."""
         for customer in customers:
             self.customers[customer.id] = customer
             self.write_customer(customer)
@@ -170,14 +186,14 @@ class Warren:
     def stackd(self, *options):
         web = [] if self.status_listen else ["--no-web"]
         given = []
-        if self.launcher:  # with as little as the package's unit gives it
+        if self.launcher:  # with the few capabilities that the package's unit grants
             web += ["--launcher", self.launcher]
             given = ["setpriv", "--bounding-set=-all,+net_admin,+sys_admin,+net_bind_service,+kill", "--no-new-privs"]
         return [*given, f"{self.bin}/stackd", "--config", self.config, "--run-dir", self.run_dir,
                 "--user", UNPRIVILEGED, *web, *options]
 
     def start(self, timeout=30, wait=True):
-        """Writes the config, starts stackd and waits until it says READY=1."""
+        """Writes the config, starts stackd and waits until it reports READY=1."""
         self.write()
         notify_path = self.lab.path(f"{self.name}-notify")
         if os.path.exists(notify_path):
@@ -203,7 +219,7 @@ class Warren:
         self.process.kill(signal.SIGHUP)
 
     def stop(self):
-        """SIGTERM: stackd ends, the stacks stay. Returns its exit status."""
+        """Ends stackd with SIGTERM; the stacks stay. Returns its exit status."""
         return self.process.stop(60)
 
     def down(self):
@@ -213,8 +229,8 @@ class Warren:
             self.uplink.run(*self.stackd("--down"), timeout=600)
 
     def children(self, program):
-        """The pids of stackd's children that run `program`. vpnd outlives a killed stackd, so the run directory is what
-        tells ours."""
+        """The pids of the processes of `program` in this uplink namespace. (vpnd outlives a killed stackd, so parents
+        do not help.)"""
         found = []
         for entry in filter(str.isdigit, os.listdir("/proc")):
             try:
@@ -222,7 +238,7 @@ class Warren:
                     name, fields = comm.read().strip(), stat.read().rpartition(")")[2].split()
                 if name == program and fields[0] != "Z" and os.path.samefile(f"/proc/{entry}/ns/net", self.uplink.path):
                     found.append(int(entry))
-            except OSError:  # it ended while we looked
+            except OSError:  # it ended meanwhile
                 continue
         return found
 
@@ -237,7 +253,7 @@ class Warren:
                                timeout=timeout)
 
     def configure(self, *arguments, input=None, check=True):
-        """vpnctl with the config directory: user, token, web."""
+        """Runs vpnctl with the config directory, as user, token and web need it."""
         return self.uplink.run(f"{self.bin}/vpnctl", "--run-dir", self.run_dir, "--config", self.config, *arguments,
                                input=input, check=check)
 
@@ -245,7 +261,7 @@ class Warren:
         return json.loads(self.ctl("--json", *arguments).stdout)
 
     def status(self, customer=None):
-        """`vpnctl status --json`; of one customer, his entry."""
+        """The document of `vpnctl status --json`, or one customer's entry in it."""
         document = self.json("status", *([customer] if customer else []))
         return next(entry for entry in document["customers"] if entry["id"] == customer) if customer else document
 
@@ -253,11 +269,11 @@ class Warren:
         return next(peer for peer in self.status(customer)["peers"] if peer["name"] == name)
 
     def drops(self, customer):
-        """The customer's drop counters by reason; absent ones are 0."""
+        """The customer's drop counters by reason; an absent reason means 0."""
         return self.status(customer)["drops"]
 
     def stack(self, customer):
-        """The customer's stack, to run things in."""
+        """The namespace of the customer's stack."""
         return self.lab.adopt(f"warren-{customer}")
 
     def output(self):

@@ -1,15 +1,15 @@
-"""A Warren with a status page, two customers, and somebody of each role who may look."""
+"""A Warren with a status page, two customers, and a user of each role."""
 
 from . import netlab, page, warren
 from .town import STACK4, Town
 
 LISTEN = "127.0.0.1:8443"
 PASSWORD = "a long enough password"
-OWN, FOREIGN = "acme", "globex"  # of those who log in as customer: theirs, and somebody else's
+OWN, FOREIGN = "acme", "globex"  # for the role customer: the user's own customer, and another one
 
 
 class Scene:
-    """A Warren of its own with a status page, two customers, and one who may log in for each role."""
+    """A Warren with a status page, two customers, and a user and a token of each role."""
 
     def __init__(self, lab):
         self.town = Town(lab, name="paged")
@@ -28,7 +28,7 @@ class Scene:
             self.warren.configure("user", "add", role, *grant, input=PASSWORD + "\n")
             self.tokens[role] = self.warren.configure("token", "add", role, *grant).stdout.strip()
         netlab.wait_until(lambda: self.page.ask("/api/v1/session", token=self.tokens["customer"]).status == 200, 20,
-                          "the users are known")
+                          "statusd has loaded the users")
         netlab.wait_until(lambda: self.get("/readyz").status == 200, 20, "the page is ready")
 
     def get(self, path, role="operator", **more):

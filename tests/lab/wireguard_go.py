@@ -1,4 +1,4 @@
-"""Stock WireGuard clients: wireguard-go and `wg`, as anybody would run them."""
+"""Stock WireGuard clients: wireguard-go and `wg`, used in the ordinary way."""
 
 from dataclasses import dataclass, field
 
@@ -26,7 +26,7 @@ def new_psk():
 
 @dataclass
 class Peer:
-    """One [Peer] of a client's configuration."""
+    """One [Peer] section of a client's configuration."""
 
     public_key: str
     allowed_ips: list
@@ -71,10 +71,10 @@ def parse_dump(text):
 
 @dataclass
 class Client:
-    """wireguard-go in namespace `ns`, with `device` up, its addresses on it and its peers' AllowedIPs routed to it."""
+    """wireguard-go in namespace `ns`: `device` is up, has its addresses, and its peers' AllowedIPs are routed to it."""
 
     ns: netlab.Namespace
-    device: str  # unique on the machine: wireguard-go puts its control socket into one directory for all namespaces
+    device: str  # unique on the machine, because wireguard-go has one directory of control sockets for all namespaces
     key: Key
     addresses: list
     peers: list = field(default_factory=list)
@@ -85,8 +85,8 @@ class Client:
     process: netlab.Process = None
 
     def start(self):
-        # Rarely wireguard-go loses the socket that it just made: its garbage collector closes, and so removes, the
-        # first of two handles. And rarely one that was killed took its socket away just when the next one wanted to.
+        # Rarely, wireguard-go loses its new socket: its garbage collector closes, and so removes, the first of two
+        # handles. And rarely, a killed wireguard-go removes its socket just when the next one opens its own.
         for attempt in range(3):
             self.process = self.ns.start(self.program, "-f", self.device, name=f"{self.ns.host}-wireguard-go",
                                          env={"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": self.log_level})
@@ -109,11 +109,11 @@ class Client:
         return self.wg("show", self.device, "listen-port", check=False).returncode == 0
 
     def configure(self):
-        """Gives wireguard-go its key and peers (again), with `wg setconf`."""
+        """Sets wireguard-go's key and peers with `wg setconf`."""
         self.wg("setconf", self.device, self._file())
 
     def sync(self):
-        """Like configure, but sessions of unchanged peers stay."""
+        """Like configure, but keeps the sessions of unchanged peers."""
         self.wg("syncconf", self.device, self._file())
 
     def _file(self):
@@ -127,7 +127,7 @@ class Client:
         return self.ns.run("wg", *arguments, **more)
 
     def show(self):
-        """The peers as wireguard-go sees them, by public key."""
+        """wireguard-go's peers by public key."""
         return parse_dump(self.wg("show", self.device, "dump").stdout)
 
     def port(self):
