@@ -46,7 +46,7 @@ ROWS = {
     ),
     "H2": (
         "mac1 is checked first and in constant time; without it there is never an answer",
-        ["test_no_bit_of_mac1_may_be_wrong"],
+        ["test_an_initiation_with_any_wrong_bit_in_mac1_gets_no_answer"],
         "",
     ),
     "H3": (
@@ -93,7 +93,7 @@ ROWS = {
     ),
     "H14": (
         "A changed preshared key applies from the next handshake; the session stays",
-        ["test_a_psk_that_changes_keeps_the_session_and_counts_from_the_next_handshake"],
+        ["test_a_changed_psk_keeps_the_session_and_applies_from_the_next_handshake"],
         "",
     ),
     "H15": (
@@ -119,8 +119,8 @@ ROWS = {
     "I4": (
         "The index alone names session, peer and customer; the outer address never does",
         [
-            "test_a_message_under_another_customers_index_reaches_nobody",
-            "test_a_session_used_from_the_other_customers_address_stays_its_customers",
+            "test_a_message_with_another_customers_index_reaches_nobody",
+            "test_a_session_used_from_another_customers_address_stays_with_its_customer",
         ],
         "",
     ),
@@ -128,14 +128,14 @@ ROWS = {
     "C1": ("When not under load, mac2 is not checked", [], ""),
     "C2": (
         "Under load, an initiation with mac1 and without mac2 gets a cookie reply and no Diffie-Hellman",
-        ["test_under_a_flood_a_cookie_is_asked_for_and_honoured"],
+        ["test_under_a_flood_the_hub_requires_a_cookie_and_accepts_it"],
         "",
     ),
     "C3": ("With a valid mac2 the limit per source applies", [], ""),
     "C4": ("A cookie is bound to address and port; its secret lives 120 s", [], ""),
     "C5": (
         "Cookie reply: XChaCha20-Poly1305, random nonce, mac1 as associated data",
-        ["test_a_flooded_wireguard_sends_a_cookie_that_opens_and_is_honoured"],
+        ["test_a_flooded_wireguard_sends_a_cookie_that_opens_and_that_it_accepts"],
         "",
     ),
     "C6": ("As initiator: a cookie is used once per sent message, at the next attempt", [], ""),
@@ -152,14 +152,14 @@ ROWS = {
     "S4": ("Age and counter limits, both directions", [], ""),
     "S5": (
         "Renewal after 120 s on sending, 165 s on receiving, by the initiator",
-        ["test_keys_are_renewed_after_two_minutes_whoever_began", "test_a_rekey_under_traffic_loses_nothing"],
+        ["test_keys_are_renewed_after_two_minutes_by_either_initiator", "test_a_rekey_under_traffic_loses_nothing"],
         "",
     ),
     "S6": ("64-bit counters", [], ""),
     "S7": ("Replay window of 8128, after authentication", ["test_a_replayed_message_arrives_once"], ""),
     "S8": (
         "A message that is not authentic changes nothing",
-        ["test_a_data_message_that_is_not_authentic_moves_nothing"],
+        ["test_a_data_message_that_is_not_authentic_changes_nothing"],
         "",
     ),
     "S9": ("Keys are wiped when they are no longer needed", [], ""),
@@ -189,7 +189,7 @@ ROWS = {
     ),
     "T7": (
         "Giving up is reported to the operator, not to the sender",
-        ["test_junk_writes_no_log_and_counts"],
+        ["test_junk_is_counted_and_not_logged"],
         "The give-up itself is a log line and a drop reason (`staged_purged`)",
     ),
     "T8": ("Idle peers cost nothing; jitter avoids a herd after a mass restart", [], ""),
@@ -208,7 +208,7 @@ ROWS = {
     "D5": ("Endpoint and timers are updated even if the inner packet is refused", [], ""),
     "D6": (
         "No peer, no endpoint: an ICMP error into the right stack",
-        ["test_no_peer_and_no_endpoint_are_told_by_icmp"],
+        ["test_icmp_reports_a_missing_peer_and_a_missing_endpoint"],
         "",
     ),
     "D7": ("128 packets wait per peer; the oldest is dropped first", [], ""),
@@ -224,7 +224,7 @@ ROWS = {
     ),
     "D10": (
         "The outer packet may be fragmented",
-        ["test_a_narrow_path_in_the_middle_is_passed_in_outer_fragments"],
+        ["test_outer_fragments_pass_a_narrow_link_on_the_path"],
         "",
     ),
     "D11": (
@@ -234,7 +234,7 @@ ROWS = {
     ),
     "D12": (
         "Large MTUs; giant datagrams do no harm",
-        ["test_a_big_mtu_passes_over_an_uplink_that_fragments", "test_giant_datagrams_at_the_port_disturb_nobody"],
+        ["test_a_big_mtu_passes_over_an_uplink_that_fragments", "test_giant_datagrams_to_the_port_disturb_nobody"],
         "",
     ),
     "D13": ("Packets are never joined across peers, endpoints or ECN", ["test_tcp_in_bulk_goes_from_site_to_site"], ""),
@@ -246,7 +246,7 @@ ROWS = {
     ),
     "A1": (
         "A prefix belongs to one peer; moving it is atomic",
-        ["test_a_prefix_that_moves_between_peers_is_at_exactly_one_of_them"],
+        ["test_a_prefix_that_moves_between_peers_belongs_to_exactly_one_of_them"],
         "",
     ),
     "A2": ("Host bits are masked; the longest prefix wins", [], ""),
@@ -258,15 +258,15 @@ ROWS = {
     "A4": ("Deep tables do not overflow a stack", [], ""),
     "A5": (
         "The same prefix at two customers is legal; the same key behind one listener is refused",
-        ["test_payload_is_seen_by_its_owner_alone_and_never_in_clear_on_the_uplink"],
+        ["test_only_its_owner_sees_a_payload_and_the_uplink_never_sees_it_unencrypted"],
         "Refusal of the key: `tests/unit/config`",
     ),
     "E1": ("Roaming on any authentic, new message", ["test_a_client_that_changes_address_and_port_is_followed"], ""),
     "E2": (
         "Answers leave from the address that the peer sent to",
         [
-            "test_the_answer_comes_from_the_address_that_was_asked",
-            "test_traffic_goes_on_when_the_hubs_local_address_vanishes",
+            "test_the_answer_comes_from_the_address_that_the_client_used",
+            "test_traffic_continues_when_the_hubs_local_address_disappears",
         ],
         "",
     ),

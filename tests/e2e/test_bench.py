@@ -1,5 +1,4 @@
-"""The generator of bench/ against the real hub: what it sends arrives, on all three ways, and what it offers is what it
-says."""
+"""The generator of bench/ against the real hub: its packets arrive on all three ways, and its reports are correct."""
 
 import os
 
@@ -20,14 +19,14 @@ def hub():
 
 
 def settled_bytes(hub):
-    """What the first peer was heard to send, once what was on its way has arrived."""
+    """The bytes received from the first peer, after packets in flight have arrived."""
     seen = []
 
     def is_settled():
         seen.append(hub.warren.status("blast0")["peers"][0]["rx_bytes"])
         return len(seen) > 2 and seen[-1] == seen[-2] == seen[-3]
 
-    netlab.wait_until(is_settled, 10, "the counters stand still", every=0.3)
+    netlab.wait_until(is_settled, 10, "the counters stop changing", every=0.3)
     return seen[-1]
 
 
@@ -41,15 +40,15 @@ def test_every_packet_of_a_paced_load_arrives(hub, way):
 
 
 @pytest.mark.parametrize("way", traffic.WAYS)
-def test_bulk_segments_arrive_as_they_were_sent(hub, way):
+def test_bulk_segments_arrive_unchanged(hub, way):
     delivered, answer = traffic.offer(hub, way, 0.5)
     activity = (answer.get("load") or answer["inject"])[0]
-    # On a busy machine a buffer may overflow, so not each of them; but none twice, and none broken.
+    # On a busy machine a buffer may overflow, so some may be lost, but none may arrive twice or broken.
     assert 500 < delivered.packets <= activity["sent_packets"]
     assert answer["samples"]["broken"] == 0
 
 
-def test_a_generator_that_naps_sends_all_the_same_and_leaves_the_core_to_others(hub):
+def test_a_generator_that_naps_sends_the_same_load_and_leaves_the_core_to_others(hub):
     load = {"transport": "udp", "sizes": [512], "flows": 1, "peers": 1, "burst": 4, "train": 4, "rate": 2000,
             "window": 0}
     answer = hub.generator.run(0.5, nap_us=500, load=[load])
@@ -62,14 +61,14 @@ def test_echoes_come_back_and_floods_do_not_stop_them(hub):
     flood = {"rate": 2000, "first_source": field.FLOOD_SOURCE, "sources": 1000, "victim": 0}
     answer = hub.generator.run(0.5, echo=[{"peer": 1, "rate": 100}],
                                flood=[{**flood, "kind": kind} for kind in ("initiations", "bad_mac1", "forged_data")])
-    # Those that are under way at the end are not heard any more, on a busy machine many.
+    # Echoes in flight at the end are not counted; on a busy machine there are many.
     assert answer["echo"][0]["heard"] >= answer["echo"][0]["sent"] / 10 >= 4.5
     assert all(flood["sent"] > 500 for flood in answer["flood"])
-    assert settled_bytes(hub) == before  # nothing forged was taken for his
+    assert settled_bytes(hub) == before  # no forged message counted as this peer's
 
 
 def test_sessions_are_renewed_and_peers_roam(hub):
-    # Each peer has a second before the next initiation voids his last.
+    # Each peer has a second before its next initiation replaces the last one.
     answer = hub.generator.run(2.5, load=[traffic.mix(rate=2000, train=4, burst=4, peers=2)],
                                renew=[{"rate": 2, "peers": 2}], roam=[{"rate": 20, "peers": 2}])
     assert answer["renew"][0]["completed"] >= 1

@@ -1,8 +1,8 @@
-"""Every file below the configuration that vpnctl writes is the old one or the new one after a power cut: written beside
-its name, synced, renamed, and its directory synced.
+"""After a power cut, every file of the configuration that vpnctl writes is either the old one or the new one: vpnctl
+writes a new file, syncs it, renames it, and syncs its directory.
 
-Seen by strace, because no file system shows what it happens to make good. That a machine's ext4 keeps the promise is
-shown by tests/boot/test_power_cut.py.
+The test reads system calls from strace, because a file system may keep data even without a sync.
+tests/boot/test_power_cut.py shows that a machine's ext4 works with these calls.
 """
 
 import os
@@ -18,7 +18,7 @@ ON_FILE = re.compile(r"(write|fsync|fdatasync|pwrite64|ftruncate)\(\d+<([^>]+)>"
 
 
 def writes_of(trace, below):
-    """What was done to files below this directory, in order: (call, path) and ("rename", from, to)."""
+    """The calls on files below this directory, in order: (call, path) and ("rename", from, to)."""
     done = []
     for line in trace.splitlines():
         if " = -1 " in line:
@@ -34,11 +34,11 @@ def writes_of(trace, below):
 
 
 def check_order(steps):
-    """Returns the names that were given; fails unless each was given to something whole."""
+    """Returns the names of the written files; fails unless each was complete before it got its name."""
     given = []
     for at, step in enumerate(steps):
         if step[0] == "open":
-            assert step[1].endswith(".new"), f"{step[1]} is written in its place"
+            assert step[1].endswith(".new"), f"{step[1]} is overwritten in place"
         if step[0] != "rename":
             continue
         _, fresh, name = step
@@ -64,7 +64,7 @@ def traced(tmp_path):
     return run
 
 
-def test_every_file_is_written_whole_before_it_has_its_name(traced):
+def test_every_file_is_complete_before_it_gets_its_name(traced):
     device = sorted(os.listdir("/sys/class/net"))[0]
     answers = ["pop-1", "51833", "198.51.100.7/24", device, "198.51.100.1", "none", "127.0.0.1:8449", "alice",
                "correct horse", "correct horse"]

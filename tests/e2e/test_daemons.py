@@ -1,4 +1,4 @@
-"""Daemons that die, are killed, started twice, started wrongly, or asked by the wrong people."""
+"""Daemons that crash, are killed, are started twice or wrongly, or are asked by the wrong users."""
 
 import os
 import re
@@ -21,16 +21,16 @@ def office(town, visit):
     return made.connect()
 
 
-# --- vpnd dies --------------------------------------------------------------------------------------------------------
+# --- vpnd ends --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_a_killed_vpnd_is_back_at_once_and_clients_return(town, office):
+def test_a_killed_vpnd_restarts_at_once_and_clients_reconnect(town, office):
     vpnd, inode = town.warren.vpnd(), os.stat(town.stack(office.customer).path).st_ino
     addresses = town.stack(office.customer).run("ip", "-o", "addr").stdout
     os.kill(vpnd, signal.SIGKILL)
     started = time.monotonic()
-    netlab.wait_until(lambda: office.ping(timeout=1), 30, "the client is back")
+    netlab.wait_until(lambda: office.ping(timeout=1), 30, "the client has reconnected")
     print("back after", time.monotonic() - started)
     assert town.warren.vpnd() != vpnd
     assert os.stat(town.stack(office.customer).path).st_ino == inode
@@ -61,15 +61,15 @@ def test_vpnd_has_no_privileges(town):
     assert status.get("Groups", "").split() in ([], ["65534"])
     assert all(status[name] == "0" * 16 for name in ("CapPrm", "CapEff"))
     assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
-    assert os.stat(f"/proc/{town.warren.vpnd()}/mem").st_uid == 0  # not dumpable: not even its own user may look
+    assert os.stat(f"/proc/{town.warren.vpnd()}/mem").st_uid == 0  # not dumpable: even its own user cannot read it
     assert int(status["VmLck"].split()[0]) > 0
 
 
-# --- stackd dies ------------------------------------------------------------------------------------------------------
+# --- stackd ends ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.losses
-def test_a_killed_stackd_stops_no_packet_and_adopts_what_it_finds(town, office):
+def test_a_killed_stackd_stops_no_packet_and_the_next_adopts_vpnd_and_the_stacks(town, office):
     vpnd, inode = town.warren.vpnd(), os.stat(town.stack(office.customer).path).st_ino
     pinging = scenery.Pinging(office.ns, STACK4)
     town.warren.process.kill(signal.SIGKILL)
@@ -82,21 +82,21 @@ def test_a_killed_stackd_stops_no_packet_and_adopts_what_it_finds(town, office):
     assert office.ping(count=20)
     assert pinging.lost() == 0
     other = town.office("after", addresses=["10.0.0.3/32"])
-    with town.visiting([other]):  # it governs as before
+    with town.visiting([other]):  # it manages customers as before
         other.connect()
 
 
 @pytest.mark.slow
-def test_a_stackd_told_to_stop_leaves_the_stacks_and_finds_them_again(town, office):
+def test_a_stopped_stackd_leaves_the_stacks_and_finds_them_again(town, office):
     inode = os.stat(town.stack(office.customer).path).st_ino
     assert town.warren.stop() == 0
     assert os.stat(town.stack(office.customer).path).st_ino == inode
     town.warren.start()
     assert os.stat(town.stack(office.customer).path).st_ino == inode
-    netlab.wait_until(lambda: office.ping(timeout=1), 30, "the client is back")
+    netlab.wait_until(lambda: office.ping(timeout=1), 30, "the client has reconnected")
 
 
-def test_config_changed_while_stackd_was_dead_is_applied_by_the_next_one(town, office):
+def test_the_next_stackd_applies_config_that_changed_meanwhile(town, office):
     town.warren.process.kill(signal.SIGKILL)
     town.warren.process.wait()
     late = town.office("late", addresses=["10.0.0.7/32"])
@@ -114,14 +114,14 @@ def test_config_changed_while_stackd_was_dead_is_applied_by_the_next_one(town, o
 
 @pytest.fixture
 def second(town):
-    """Another Warren on the same host, not started; its customers have names of their own."""
+    """Another Warren on the same host, not started yet; its customers have other names."""
     with netlab.Lab() as lab:
         uplink = lab.namespace("second")
         yield warren.Warren(lab, uplink, name="second", customers=[warren.Customer("second", ["10.0.0.1/24"])])
 
 
 def start_fails(command, ns, exit_status=4):
-    """Runs stackd, which has to refuse: returns the one line it says."""
+    """Runs stackd, which has to refuse to start; returns its one line of output."""
     done = ns.run(*command, check=False, timeout=20)
     lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
     assert done.returncode == exit_status, lines
@@ -134,10 +134,10 @@ def test_a_port_in_use_is_named(second):
     with second.uplink.socket() as taken:
         taken.bind(("0.0.0.0", second.listen_port))
         assert str(second.listen_port) in start_fails(second.stackd(), second.uplink)
-    second.start()  # nothing half-made stands in the way
+    second.start()  # the failed start left nothing that prevents this
 
 
-def test_the_service_manager_hears_in_time_that_stackd_does_not_hang(second):
+def test_stackd_tells_the_service_manager_in_time_that_it_does_not_hang(second):
     second.write()
     path = second.lab.path("watchdog")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
@@ -161,7 +161,7 @@ def test_the_service_manager_hears_in_time_that_stackd_does_not_hang(second):
             while True:
                 notify.recv(4096)
         time.sleep(2.2)
-        with pytest.raises(BlockingIOError):  # what hangs says nothing
+        with pytest.raises(BlockingIOError):  # a stackd that hangs sends nothing
             notify.recv(4096)
         second.process.kill(signal.SIGCONT)
 
@@ -200,7 +200,7 @@ def test_no_such_user_is_refused(second):
 
 
 def as_user(lab, uid, program, *arguments):
-    """The command that runs a program as an ordinary user; a copy of it, as the source tree may be closed to him."""
+    """The command that runs a copy of a program as an ordinary user, who may not be able to read the source tree."""
     copy = shutil.copy(program, lab.directory)
     return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", copy, *arguments]
 
@@ -215,7 +215,7 @@ def test_a_missing_config_directory_is_named(second):
     assert second.config in start_fails(second.stackd(), second.uplink, exit_status=1)
 
 
-def test_the_programs_may_lie_in_a_directory_that_only_root_may_enter(second):
+def test_the_programs_may_be_in_a_directory_that_only_root_can_enter(second):
     second.bin = shutil.copytree(second.bin, second.lab.path("closed/bin"))
     os.chmod(second.lab.path("closed"), 0o700)
     second.start()
@@ -234,7 +234,7 @@ def test_a_missing_tun_device_is_named(second):
     assert "/dev/net/tun" in start_fails(hidden, second.uplink)
 
 
-def test_a_full_disk_is_an_error_not_a_wreck(second):
+def test_a_full_disk_is_an_error_and_leaves_nothing(second):
     second.write()
     os.makedirs(second.run_dir)
     netlab.run("mount", "-t", "tmpfs", "-o", "size=16k,mode=0755", "tmpfs", second.run_dir)
@@ -255,7 +255,7 @@ def test_a_full_disk_is_an_error_not_a_wreck(second):
     second.start()
 
 
-def test_a_start_that_is_interrupted_anywhere_is_mended_by_the_next(second):
+def test_the_next_start_repairs_one_that_was_interrupted_anywhere(second):
     for number in range(40):
         second.customers[f"many-{number}"] = warren.Customer(f"many-{number}", ["10.0.0.1/24", "fd00:42::1/64"])
     for turn, delay in enumerate((0.005, 0.02, 0.04, 0.08, 0.15)):
@@ -272,7 +272,7 @@ def test_a_start_that_is_interrupted_anywhere_is_mended_by_the_next(second):
     assert not [name for name in os.listdir(netlab.NETNS_DIR) if name.startswith(("warren-many", "warren-second"))]
 
 
-# --- wrong people -----------------------------------------------------------------------------------------------------
+# --- wrong users ------------------------------------------------------------------------------------------------------
 
 
 def sockets_of(run_dir):
@@ -308,7 +308,7 @@ def test_secrets_are_nowhere_in_the_run_directory_or_the_log(town, office):
     assert not re.search(r"private_key=|preshared", town.warren.output())
 
 
-def test_many_comings_and_goings_leave_no_descriptor_and_no_memory(town):
+def test_adding_and_removing_customers_many_times_leaks_no_descriptor_and_no_memory(town):
     def held():
         pids = [town.warren.process.pid, town.warren.vpnd()]
         return [len(os.listdir(f"/proc/{pid}/fd")) for pid in pids]

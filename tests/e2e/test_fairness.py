@@ -1,5 +1,5 @@
-"""What one customer sends costs another nothing, and nobody gets more than his file allows. Bytes are counted, and
-windows are wide."""
+"""One customer's traffic costs another customer nothing, and no customer exceeds the rate in its file. The tests count
+bytes over long intervals."""
 
 import contextlib
 import threading
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.losses
 
 
 class Flood:
-    """Datagrams from one namespace to an address as fast as a thread can, or `rate` bits a second of payload, while the
-    `with` lasts."""
+    """For the duration of a `with`, sends datagrams from one namespace to an address, as fast as a thread can, or with
+    `rate` bits per second of payload."""
 
     def __init__(self, ns, address, rate=None, size=1200, port=9):
         self.address, self.rate, self.size = (address, port), rate, size
@@ -42,19 +42,19 @@ class Flood:
             for _ in range(16):
                 try:
                     self.socket.sendto(datagram, self.address)
-                except OSError:  # nobody listens there, or the queue is full
+                except OSError:  # no listener there, or the queue is full
                     pass
                 sent += 1
 
 
 def rate_of(town, customer, key, seconds=4):
-    """Bits a second that vpnd counted in `key` of the customer."""
+    """Bits per second that vpnd counted in the customer's counter `key`."""
     def counted():
         before = time.monotonic()
         value = town.warren.status(customer.id)[key]
         return value, (before + time.monotonic()) / 2
 
-    time.sleep(1)  # the burst that saved up, and counters that are fresh
+    time.sleep(1)  # wait until the saved burst is spent and the counters are fresh
     first, start = counted()
     time.sleep(seconds)
     last, end = counted()
@@ -67,7 +67,7 @@ def close_to(wanted):
 
 @pytest.fixture(params=["up", "down"])
 def direction(request, town, visit):
-    """An office and what floods through the tunnel in one direction."""
+    """An office, and a flood through its tunnel in one direction."""
     office = town.office("limited")
     customer = visit([office], traffic={"rate_up": "10 Mbit/s", "rate_down": "10 Mbit/s"})
     office.connect()
@@ -77,7 +77,7 @@ def direction(request, town, visit):
     return office, customer, counter, f"rate_{request.param}", lambda rate: Flood(source, target, rate)
 
 
-def test_a_rate_holds_and_what_is_over_it_is_counted(town, direction):
+def test_a_rate_holds_and_packets_over_it_are_counted(town, direction):
     office, customer, key, name, flood = direction
     with flood(30 * MEGABIT):
         assert rate_of(town, customer, key) == close_to(10 * MEGABIT)
@@ -86,7 +86,7 @@ def test_a_rate_holds_and_what_is_over_it_is_counted(town, direction):
     assert office.ping()
 
 
-def test_below_his_rate_nobody_loses_anything(town, direction):
+def test_a_customer_below_its_rate_loses_nothing(town, direction):
     _, customer, key, name, flood = direction
     with flood(7 * MEGABIT):
         assert rate_of(town, customer, key, 2) > 6.5 * MEGABIT
@@ -129,7 +129,7 @@ SLOW_FIREWALL = "table inet slow {{ chain in {{ type filter hook input priority 
 
 @pytest.fixture(scope="module")
 def narrow():
-    """A Warren of its own with one data worker, which all customers wait for."""
+    """A Warren with one data worker, which all customers share."""
     with netlab.Lab() as lab:
         town = Town(lab, name="narrow", workers=1)
         town.warren.start()
@@ -138,7 +138,7 @@ def narrow():
 
 @pytest.fixture
 def neighbours(narrow):
-    """(town, victim, noisy): two customers, the packets of one of which go through a firewall of 40,000 rules."""
+    """(town, victim, noisy): two customers; the packets of the noisy one pass a firewall of 40,000 rules."""
     victim, noisy = offices = narrow.office("victim"), narrow.office("noisy")
     with contextlib.ExitStack() as stack:
         for office in offices:
@@ -161,7 +161,7 @@ def test_a_flood_through_a_costly_firewall_is_charged_to_its_customer_and_costs_
         arrived, in_order = scenery.send_udp(victim.ns, town.stack(victim.customer), STACK4, [1200] * 3000)
     time.sleep(1)
     sent, answered = pinging.stop()
-    # Who waits in one line with the flood gets a tenth; the rest is for a machine that others use too.
+    # In one queue with the flood, a customer would get a tenth. The bound is low because others use this machine too.
     assert answered >= 0.6 * sent
     assert arrived >= 0.6 * 3000 and in_order
     his, hers = town.warren.status(noisy.customer.id), town.warren.status(victim.customer.id)
@@ -169,9 +169,9 @@ def test_a_flood_through_a_costly_firewall_is_charged_to_its_customer_and_costs_
     assert his["rx_cpu_ns"] > 2 * hers["rx_cpu_ns"]
 
 
-def test_two_who_both_want_more_than_there_is_get_the_same_time_whatever_their_packets_cost(neighbours):
-    """The time is vpnd's own, so it does not matter what else the machine does. Where a turn is not paid for by what it
-    took, it is 1 : 3 or worse."""
+def test_two_greedy_customers_get_the_same_time_even_if_their_packets_cost_differently(neighbours):
+    """The test uses vpnd's own time, so other load on the machine does not matter. If turns were not charged by their
+    cost, the ratio would be 1 : 3 or worse."""
     town, *offices = neighbours
     slow_down(town, offices[0], 3_000)
 

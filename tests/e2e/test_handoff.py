@@ -1,5 +1,5 @@
-"""From a site through the tunnel and the stack into the customer's LAN, with two customers whose LANs have the same
-addresses too."""
+"""From a site through the tunnel and the stack into the customer's LAN; the LANs of two customers have the same
+addresses."""
 
 import os
 
@@ -12,8 +12,7 @@ LAN = "10.42.0"
 
 
 class Lan:
-    """A machine with one cable, whose other end is `device` in the hub: an interface of its own, or a port of a
-    bridge."""
+    """A machine with one cable to `device` in the hub, which is a separate interface or a port of a bridge."""
 
     def __init__(self, town, name, device, bridge=""):
         self.host = town.lab.namespace(f"lan-{name}")
@@ -42,7 +41,7 @@ def test_a_site_reaches_the_lan_and_the_lan_the_site(town, visit, kind):
     assert scenery.send_tcp(lan.host, office.ns, "10.0.0.2", 5 << 20)
 
 
-def test_two_lans_with_the_same_addresses_never_meet(town, visit):
+def test_two_lans_with_the_same_addresses_stay_apart(town, visit):
     lans, offices = {}, {}
     for name in ("east", "west"):
         lans[name] = Lan(town, name, f"port-{name}", bridge=f"br-{name}")
@@ -63,7 +62,7 @@ def test_two_lans_with_the_same_addresses_never_meet(town, visit):
         assert canaries[other] not in capture.bytes()
 
 
-def test_a_physical_device_comes_home_when_the_customer_goes(town):
+def test_a_physical_device_returns_when_its_customer_is_removed(town):
     Lan(town, "home", "port-home")
     office = town.office("home")
     with town.visiting([office],
@@ -73,7 +72,7 @@ def test_a_physical_device_comes_home_when_the_customer_goes(town):
     netlab.wait_until(lambda: "port-home" in town.hub.devices(), 5)
 
 
-def test_a_lan_machine_cannot_speak_as_a_site(town, visit):
+def test_a_lan_machine_cannot_use_the_address_of_a_site(town, visit):
     lan = Lan(town, "liar", "port-liar", bridge="br-liar")
     office = firm(town, visit, "liar", {"type": "veth", "parent": "br-liar"})
     other = town.office("victim", addresses=["10.0.0.3/32"], reach=["10.0.0.0/16", f"{LAN}.0/24"])

@@ -1,5 +1,5 @@
-"""What one customer sends reaches nobody else, whatever is tried. Both customers have the same addresses in every
-place; each payload carries a canary that names its owner. These tests are never skipped."""
+"""One customer's packets reach no other customer, even under attack. Both customers have the same addresses everywhere,
+and each payload contains a canary that names its owner. These tests are never skipped."""
 
 import os
 import random
@@ -50,7 +50,7 @@ def twins(town):
 
 
 def session_of(twin):
-    """A fresh, confirmed session of the twin's scripted peer."""
+    """A new, confirmed session of the twin's scripted peer."""
     twin.raw.drain()
     session = twin.raw.handshake()
     twin.raw.confirm(session)
@@ -58,7 +58,7 @@ def session_of(twin):
 
 
 def everywhere(town, twins, with_uplink=True):
-    """A capture at every place where a packet could come out in clear, by name."""
+    """Captures, by name, at every place where a packet could leave unencrypted."""
     captures = {"uplink 0": Capture(town.hub, "up0"), "uplink 1": Capture(town.hub, "up1")} if with_uplink else {}
     for name, twin in twins.items():
         captures[f"{name} stack"] = Capture(twin.stack, "vpn0")
@@ -68,7 +68,7 @@ def everywhere(town, twins, with_uplink=True):
 
 
 def seen(captures, canary):
-    """Where the canary came by."""
+    """The places that saw the canary."""
     return {place for place, capture in captures.items() if canary in capture.bytes()}
 
 
@@ -77,7 +77,7 @@ def udp_once(source, address, canary):
         sock.sendto(canary, (address, 9))
 
 
-def test_payload_is_seen_by_its_owner_alone_and_never_in_clear_on_the_uplink(town, twins):
+def test_only_its_owner_sees_a_payload_and_the_uplink_never_sees_it_unencrypted(town, twins):
     captures = everywhere(town, twins)
     expected = {}
     for name, twin in twins.items():
@@ -98,7 +98,7 @@ def test_payload_is_seen_by_its_owner_alone_and_never_in_clear_on_the_uplink(tow
 
 
 def test_bulk_of_both_at_once_stays_apart(town, twins):
-    """TCP in both customers at the same time, super-packets and all: every segment full of canaries."""
+    """TCP in both customers at the same time, also as super-packets; every segment is full of canaries."""
     captures = everywhere(town, twins)
     canaries = {name: twin.canary("bulk") for name, twin in twins.items()}
     received = {}
@@ -168,7 +168,7 @@ def dropped(town, customer, beginning=""):
     return sum(count for reason, count in town.warren.drops(customer).items() if reason.startswith(beginning))
 
 
-def test_a_message_under_another_customers_index_reaches_nobody(town, twins):
+def test_a_message_with_another_customers_index_reaches_nobody(town, twins):
     acme, globex = twins["acme"], twins["globex"]
     ours, theirs = session_of(acme), session_of(globex)
     captures = everywhere(town, twins, with_uplink=False)
@@ -202,7 +202,7 @@ def test_a_replayed_message_arrives_once(town, twins):
     assert capture.bytes().count(canary) == 1
 
 
-def test_a_session_used_from_the_other_customers_address_stays_its_customers(town, twins):
+def test_a_session_used_from_another_customers_address_stays_with_its_customer(town, twins):
     acme, globex = twins["acme"], twins["globex"]
     session = session_of(acme)
     captures = everywhere(town, twins, with_uplink=False)
@@ -228,16 +228,16 @@ class Stream:
             for _ in range(16):
                 self._raw.send(self._session.data(inner.udp("10.0.0.9", STACK4, 9, 9, self._canary)))
                 self.sent += 1
-            time.sleep(0.002)  # a pace, not a wait: some thousands a second
+            time.sleep(0.002)  # a pace, not a wait: some hundred per second
 
     def stop(self):
         self._going = False
         self._thread.join()
 
 
-def test_packets_in_flight_do_not_reach_the_customer_that_comes_next(town):
-    """One customer is deleted and another with the same addresses made, again and again, while the first one's peer
-    goes on sending."""
+def test_packets_in_flight_do_not_reach_the_next_customer(town):
+    """Again and again, one customer is deleted and another with the same addresses is added, while the first one's peer
+    continues to send."""
     raw, entry = town.raw_peer("leaver")
     for turn in range(8):
         old = town.customer([entry], f"old-{turn}")
@@ -250,20 +250,20 @@ def test_packets_in_flight_do_not_reach_the_customer_that_comes_next(town):
         heir, heir_entry = town.raw_peer(f"heir-{turn}")
         town.warren.customers.pop(old.id)
         os.unlink(f"{town.warren.config}/customers/{old.id}.toml")
-        new = town.customer([heir_entry], f"new-{turn}")  # one generation removes the one and makes the other
+        new = town.customer([heir_entry], f"new-{turn}")  # one generation removes the old customer and adds the new one
         with Capture(town.stack(new), "vpn0") as capture:
             heirs = heir.handshake()
             good = f"<canary new-{turn} {os.urandom(6).hex()}>".encode()
             heir.send(heirs.data(inner.udp("10.0.0.9", STACK4, 9, 9, good)))
             sent = stream.sent
             netlab.wait_until(lambda: good in capture.bytes() and stream.sent > sent + 500, 5,
-                              "the heir's own packet arrives")
+                              "the new customer's packet arrives")
         stream.stop()
         assert canary not in capture.bytes()
         town.warren.remove(new.id)
 
 
-def test_a_peer_that_moves_to_another_customer_leaves_his_session_behind(town, twins):
+def test_a_peer_that_moves_to_another_customer_leaves_its_session_behind(town, twins):
     raw, entry = town.raw_peer("mover", addresses=["10.0.0.8/32"])
     acme, globex = twins["acme"], twins["globex"]
     acme.customer.peers.append(entry)

@@ -1,5 +1,5 @@
-"""vpnd and statusd started by somebody else, as systemd does it for the package: socket units with Accept=yes.
-systemd-socket-activate stands in."""
+"""vpnd and statusd started by a launcher, like systemd's socket units with Accept=yes in the package. Here,
+systemd-socket-activate is the launcher."""
 
 import os
 import re
@@ -12,12 +12,12 @@ from tests.lab import netlab, town as scenery
 from tests.lab.town import STACK4, Town
 from tests.lab.warren import UNPRIVILEGED, programs
 
-pytestmark = pytest.mark.slow  # a client comes back only after 15 s
+pytestmark = pytest.mark.slow  # a client needs 15 s to reconnect
 
 
 def listen(ns, directory, name, command=None, user=UNPRIVILEGED):
-    """Starts `command` for each connection to directory/name.sock, which is open to all: stackd, without
-    CAP_DAC_OVERRIDE, is a user like any other."""
+    """Starts `command` for each connection to directory/name.sock. Every user may connect, because stackd without
+    CAP_DAC_OVERRIDE is like any other user."""
     path = f"{directory}/{name}.sock"
     become = ["setpriv", f"--reuid={user}", f"--regid={'nogroup' if user == UNPRIVILEGED else user}", "--clear-groups",
               "--bounding-set=-all", "--no-new-privs"]
@@ -30,7 +30,7 @@ def listen(ns, directory, name, command=None, user=UNPRIVILEGED):
 
 @pytest.fixture
 def directory(tmp_path):
-    """Where launchers may make their sockets; only root and they get there."""
+    """A directory where launchers may make their sockets; only they and root can enter it."""
     os.chmod(tmp_path, 0o777)
     for above in (tmp_path.parent, tmp_path.parent.parent):
         os.chmod(above, 0o711)
@@ -68,7 +68,7 @@ def test_a_vpnd_that_dies_is_launched_again(launched):
     town, office, _ = launched
     first = town.warren.vpnd()
     os.kill(first, signal.SIGKILL)
-    netlab.wait_until(lambda: office.ping(timeout=1), 40, "the client is back")
+    netlab.wait_until(lambda: office.ping(timeout=1), 40, "the client has reconnected")
     assert town.warren.vpnd() != first
 
 
@@ -102,7 +102,7 @@ def test_a_statusd_that_hangs_leaves_its_port_to_the_next_stackds(launched):
                       and not os.path.exists(f"/proc/{first}"), 15, "another statusd, and no other")
 
 
-def test_who_stops_stackd_stops_both_daemons_and_leaves_the_stack(launched):
+def test_stopping_stackd_stops_both_daemons_and_leaves_the_stack(launched):
     town, _, launchers = launched
     assert town.warren.stop() == 0
     assert not town.warren.children("vpnd") and not town.warren.children("statusd")
@@ -111,12 +111,12 @@ def test_who_stops_stackd_stops_both_daemons_and_leaves_the_stack(launched):
     town.warren.start()
 
 
-# --- launchers that are none ------------------------------------------------------------------------------------------
+# --- wrong launchers --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def unstarted(directory):
-    """One with nothing started yet."""
+    """A town whose stackd is not started yet."""
     with netlab.Lab() as lab:
         made = Town(lab, name="launched")
         made.warren.launcher = directory
@@ -130,11 +130,11 @@ def refused(town):
     return (done.stderr + done.stdout).splitlines()[-1]
 
 
-def test_nobody_who_listens_is_named(unstarted, directory):
+def test_a_missing_launcher_is_named(unstarted, directory):
     assert re.search(f"{directory}/vpnd.sock.*nobody listens", refused(unstarted))
 
 
-def test_what_ends_at_once_is_named(unstarted, directory):
+def test_a_program_that_ends_at_once_is_named(unstarted, directory):
     listen(unstarted.hub, directory, "vpnd", ["/bin/true"])
     assert re.search(f"{directory}/vpnd.sock.*ended before it said anything", refused(unstarted))
 
@@ -145,10 +145,10 @@ def test_a_stackd_that_waits_for_a_launcher_can_be_stopped(unstarted, directory)
     netlab.wait_until(lambda: unstarted.warren.children("sleep"), 10, "the launcher started something")
     asked = time.monotonic()
     unstarted.warren.stop()
-    assert time.monotonic() - asked < 10  # its patience is 30 s
+    assert time.monotonic() - asked < 10  # it waits up to 30 s
 
 
-def test_what_is_no_daemon_of_ours_is_refused(unstarted, directory):
+def test_a_program_that_is_not_our_daemon_is_refused(unstarted, directory):
     listen(unstarted.hub, directory, "vpnd", ["/bin/sh", "-c", "echo hello >&3; exec sleep 30"])
     assert re.search(f"{directory}/vpnd.sock.*no daemon of ours", refused(unstarted))
 

@@ -1,5 +1,5 @@
-"""Order within a flow never changes, with 1, 2 and 4 data workers: numbered datagrams through real tunnels, in trains,
-all customers at once, from one session into the next. A datagram may be lost; none may overtake another of its flow."""
+"""The order within a flow never changes, with 1, 2 and 4 data workers. Numbered datagrams pass real tunnels in trains,
+for all customers at once, and across a rekey. A datagram may be lost, but none may overtake another of its flow."""
 
 import contextlib
 import ctypes
@@ -21,7 +21,7 @@ FLOWS = 8
 DATAGRAMS = 2400
 TRAIN = 40
 PAYLOAD = 200
-PAUSE = 0.003  # after each train, or the sender's own queues overflow
+PAUSE = 0.003  # after each train, so that the sender's own queues do not overflow
 LARGE_SITES = 6  # of the customer with several queues
 
 UDP_SEGMENT = 103            # linux/udp.h
@@ -35,7 +35,7 @@ class Site:
     customer: warren.Customer
     peer: rawpeer.RawPeer
     address: str
-    port: int  # of both ends; flows are the site's ports from here on
+    port: int  # at both ends; the site's flows use the ports from this one on
 
     @property
     def stack(self):
@@ -44,7 +44,7 @@ class Site:
 
 @pytest.fixture(scope="module", params=[1, 2, 4], ids="{}-workers".format)
 def crowd(request):
-    """Sites of as many customers as may be on different workers, all with the same addresses."""
+    """Sites of several customers on different workers, all with the same addresses."""
     with netlab.Lab() as lab:
         town = Town(lab, name=f"order{request.param}", workers=request.param)
         town.warren.start()
@@ -74,7 +74,7 @@ def numbered(flow, number):
 
 
 def overtaken(arrived):
-    """Of (flow, number) in the order they arrived: how many came after a later one of their flow."""
+    """From (flow, number) in order of arrival: how many arrived after a later one of their flow."""
     newest, late = {}, 0
     for flow, number in arrived:
         late += number <= newest.get(flow, -1)
@@ -83,7 +83,7 @@ def overtaken(arrived):
 
 
 def send_trains(sock, messages):
-    """Messages of one size, in order, in trains as a client with segmentation offload sends them."""
+    """Sends messages of one size, in order, in trains like a client with segmentation offload."""
     for first in range(0, len(messages), TRAIN):
         train = messages[first:first + TRAIN]
         sock.sendmsg(train, [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", len(train[0])))])
@@ -108,7 +108,7 @@ def everything_in(receiver):
 
 
 def new_session(peer):
-    """Tries again, as any client does: on a busy machine an answer may be late."""
+    """Handshakes, and retries like any client: on a busy machine a response may be late."""
     for _ in range(4):
         with contextlib.suppress(ValueError):
             return peer.handshake()
@@ -116,7 +116,7 @@ def new_session(peer):
 
 
 def into_the_stack(site):
-    """Sends from the site, half on one session and half on the next; what arrived, in order."""
+    """Sends from the site, half on one session and half on the next; returns what arrived, in order."""
     peer = site.peer
     sessions = [new_session(peer)]
     peer.confirm(sessions[0])
@@ -133,7 +133,7 @@ def into_the_stack(site):
 
 
 class Collector(threading.Thread):
-    """Takes everything off a peer's socket in the order it comes; finish() when no more is sent."""
+    """Reads all messages from a peer's socket in order of arrival. Call finish() after the last was sent."""
 
     def __init__(self, peer):
         super().__init__()
@@ -151,7 +151,7 @@ class Collector(threading.Thread):
         return self.messages
 
     def response(self, sent):
-        """The session of our initiation, when the answer has come between the data."""
+        """The session of our initiation, once the response has arrived between the data."""
         def found():
             for message in list(self.messages):
                 if message[0] == rawpeer.RESPONSE and message[8:12] == struct.pack("<I", sent.index):
@@ -160,7 +160,7 @@ class Collector(threading.Thread):
 
 
 def out_of_the_stack(site):
-    """Sends from the stack while the site renews its session; what came to the site, in order."""
+    """Sends from the stack while the site renews its session; returns what arrived at the site, in order."""
     peer, stack = site.peer, site.stack
     sessions = [new_session(peer)]
     peer.confirm(sessions[0])
@@ -199,19 +199,19 @@ def out_of_the_stack(site):
         if message[0] == rawpeer.DATA and (packet := by_index[struct.unpack("<I", message[4:8])[0]].open(message)):
             arrived.append(struct.unpack("!II", packet[28:36]))
             used.add(message[4:8])
-    assert len(used) == 2, "the session was not renewed on the way"
+    assert len(used) == 2, "the session was not renewed meanwhile"
     return arrived
 
 
 def all_at_once(sites, way):
-    """What arrived, by site."""
+    """The arrived datagrams by site."""
     with ThreadPoolExecutor(len(sites)) as threads:
         return list(threads.map(way, sites))
 
 
 def check_order(arrived):
     assert [overtaken(each) for each in arrived] == [0] * len(arrived)
-    # Enough of them, and on both sessions, for the claim to mean something.
+    # Without enough datagrams on both sessions, the test would show nothing.
     assert all(len(each) > DATAGRAMS / 3 for each in arrived), [len(each) for each in arrived]
     assert all(each[-1][1] > DATAGRAMS * 0.6 for each in arrived)
 
@@ -230,8 +230,8 @@ def test_out_of_the_stack_over_a_rekey(crowd):
 
 
 def detach_steering(pid):
-    """Takes the steering programs off vpnd's sockets, as on a kernel that has none: the address of the sender decides
-    then."""
+    """Removes the steering programs from vpnd's sockets, as on a kernel without them: then the sender's address decides
+    which worker gets a datagram."""
     detached, libc, process = 0, ctypes.CDLL(None, use_errno=True), os.pidfd_open(pid)
     for number in os.listdir(f"/proc/{pid}/fd"):
         if not os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:"):
@@ -243,14 +243,14 @@ def detach_steering(pid):
                 sock.setsockopt(socket.SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, 0)
                 detached += 1
             except OSError:
-                pass  # not of a group, or another of its group was first
+                pass  # not in a group, or another socket of the group was first
     os.close(process)
     assert detached
 
 
 def move_to_a_wrong_worker(site):
-    """Until the sender's address leads to a data worker that has to hand over, and not to the right one or to the
-    socket for handshakes."""
+    """Changes the sender's address until it leads to a data worker that has to hand packets over, and not to the right
+    worker or to the handshake socket."""
     peer, before = site.peer, handed_over([site])
     peer.sock.close()
     with listen(site.stack, STACK4, site.port) as receiver:
@@ -263,10 +263,10 @@ def move_to_a_wrong_worker(site):
             if everything_in(receiver) and handed_over([site]) > before:
                 return
             peer.sock.close()
-    raise AssertionError("no address leads to a wrong worker")
+    raise AssertionError("no sender address leads to a wrong worker")
 
 
-def test_what_the_kernel_brings_to_the_wrong_worker_is_handed_over_in_order(crowd):
+def test_packets_that_reach_the_wrong_worker_are_handed_over_in_order(crowd):
     town = crowd[0].town
     if len(town.warren.json("counters")["workers"]) == 1:
         pytest.skip("there is no other worker")
@@ -280,7 +280,7 @@ def test_what_the_kernel_brings_to_the_wrong_worker_is_handed_over_in_order(crow
 # --- a customer with several queues -----------------------------------------------------------------------------------
 
 
-def test_a_large_customer_is_carried_by_several_workers_in_order(large):
+def test_several_workers_carry_a_large_customer_in_order(large):
     workers = set()
     for site in large:
         session = new_session(site.peer)
@@ -289,4 +289,4 @@ def test_a_large_customer_is_carried_by_several_workers_in_order(large):
     assert len(workers) > 1
     check_order(all_at_once(large, into_the_stack))
     check_order(all_at_once(large, out_of_the_stack))
-    assert handed_over(large) == 0  # the kernel put what is for a site into the queue of the site's worker
+    assert handed_over(large) == 0  # the kernel put a site's packets into the queue of the site's worker

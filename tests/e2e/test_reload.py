@@ -1,4 +1,4 @@
-"""Changing one customer touches no other; a bad file changes nothing but what is said."""
+"""A change of one customer touches no other customer; a bad file changes nothing and is reported."""
 
 import os
 
@@ -10,7 +10,7 @@ from tests.lab.town import STACK4
 
 @pytest.fixture(scope="module")
 def steady(town):
-    """A customer whose service nobody may disturb."""
+    """A customer whose traffic no change may disturb."""
     office = town.office("steady")
     with town.visiting([office]) as customer:
         office.customer = customer
@@ -22,7 +22,7 @@ def some_peer(name="p", last=9):
 
 
 @pytest.mark.losses
-def test_fifty_changes_of_others_lose_no_ping_of_this_one(town, steady):
+def test_fifty_changes_of_other_customers_lose_no_ping_of_this_one(town, steady):
     handshake = steady.shown().latest_handshake
     pinging = scenery.Pinging(steady.ns, STACK4)
     for turn in range(17):
@@ -36,7 +36,7 @@ def test_fifty_changes_of_others_lose_no_ping_of_this_one(town, steady):
 
 
 @pytest.mark.losses
-def test_a_peer_added_to_a_customer_disturbs_none_of_his_others(town, steady):
+def test_a_new_peer_of_a_customer_disturbs_none_of_its_other_peers(town, steady):
     pinging = scenery.Pinging(steady.ns, STACK4)
     late = town.office("late", addresses=["10.0.0.7/32"])
     steady.customer.peers.append(late.peer)
@@ -128,7 +128,7 @@ def test_a_broken_appliance_file_changes_nothing(town, steady):
     town.warren.apply()
 
 
-def test_diff_says_what_apply_would_do_and_apply_leaves_nothing_to_say(town):
+def test_diff_shows_what_apply_would_do_and_is_empty_after_apply(town):
     customer = warren.Customer("planned", [f"{STACK4}/24"], [some_peer()])
     town.warren.customers[customer.id] = customer
     town.warren.write_customer(customer)
@@ -155,7 +155,7 @@ def test_a_peer_whose_key_changes_is_cut_off(town, visit):
     office.connect()
 
 
-def test_a_prefix_that_moves_between_peers_is_at_exactly_one_of_them(town, visit):
+def test_a_prefix_that_moves_between_peers_belongs_to_exactly_one_of_them(town, visit):
     one = town.office("one", addresses=["10.0.0.2/32", "10.0.9.1/32"])
     two = town.office("two", addresses=["10.0.0.3/32", "10.0.9.1/32"])
     one.peer.allowed_ips, two.peer.allowed_ips = ["10.0.0.2/32", "10.0.9.0/24"], ["10.0.0.3/32"]

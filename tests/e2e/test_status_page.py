@@ -1,4 +1,4 @@
-"""The status page over real HTTPS: every route for every role, what the answers look like, and who is refused."""
+"""The status page over real HTTPS: every route for every role, the form of the answers, and refused requests."""
 
 import json
 import os
@@ -20,7 +20,7 @@ with open(f"{warren.ROOT}/web/api/openapi.json") as file:
 
 
 def pointed(schema):
-    """The schema with references that jsonschema resolves."""
+    """The schema together with the components that its references need."""
     return {**schema, "components": CONTRACT["components"]}
 
 
@@ -29,7 +29,7 @@ def conforms(document, name):
     return document
 
 
-# --- what is answered -------------------------------------------------------------------------------------------------
+# --- answers ----------------------------------------------------------------------------------------------------------
 
 SHAPES = {"/api/v1/session": "Session", "/api/v1/overview": "Overview", "/api/v1/timeseries": "Timeseries",
           "/api/v1/timeseries?step=60": "Timeseries", "/api/v1/customers": "CustomerPage",
@@ -42,7 +42,7 @@ ONLY_ALL = {"/api/v1/timeseries", "/api/v1/timeseries?step=60", "/api/v1/system"
 
 @pytest.mark.parametrize("role", ["operator", "viewer", "customer"])
 @pytest.mark.parametrize("path", SHAPES)
-def test_every_answer_is_as_the_contract_says(scene, path, role):
+def test_every_answer_conforms_to_the_contract(scene, path, role):
     answer = scene.get(path, role)
     if role == "customer" and path in ONLY_ALL:
         assert answer.status == 404
@@ -57,7 +57,7 @@ def test_every_path_of_the_contract_is_tested():
     assert set(CONTRACT["paths"]) == shown | {"/api/v1/login", "/api/v1/logout", "/healthz", "/metrics"}
 
 
-def test_what_is_shown_is_what_vpnctl_shows(scene):
+def test_the_page_shows_the_same_as_vpnctl(scene):
     netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{OWN}/peers/graz").json()["state"] == "online", 10,
                       "the peer is shown online")
     shown = scene.get(f"/api/v1/customers/{OWN}/peers/graz").json()
@@ -71,13 +71,16 @@ def test_what_is_shown_is_what_vpnctl_shows(scene):
     assert scene.warren.configure("web", "fingerprint").stdout.strip() == scene.page.fingerprint()
 
 
+def busiest(scene, whose):
+    """The highest rate in a time series; 0 without one."""
+    rates = scene.get(f"/api/v1/customers/{whose}/timeseries").json()["in_bits_per_second"]
+    return max(filter(None, rates), default=0)
+
+
 def test_traffic_moves_the_rates_and_the_series(scene):
     scene.office.ping(STACK4, "-c", "200", "-i", "0.02", "-s", "1000", timeout=20)
-    netlab.wait_until(lambda: max(filter(None,
-                                         scene.get(f"/api/v1/customers/{OWN}/timeseries").json()["in_bits_per_second"]),
-                                  default=0) > 10_000, 10, "the series shows the traffic")
-    assert max(
-        filter(None, scene.get(f"/api/v1/customers/{OWN}/peers/graz/timeseries").json()["in_bits_per_second"])) > 10_000
+    netlab.wait_until(lambda: busiest(scene, OWN) > 10_000, 10, "the series shows the traffic")
+    assert busiest(scene, f"{OWN}/peers/graz") > 10_000
     assert max(filter(None, scene.get("/api/v1/timeseries").json()["in_bits_per_second"])) > 10_000
     assert not any(scene.get(f"/api/v1/customers/{FOREIGN}/timeseries").json()["in_bits_per_second"])
 
@@ -113,7 +116,7 @@ def test_metrics_are_what_promtool_accepts(scene):
     assert float(re.search(r"^warren_vpnd_cpu_seconds_total (\S+)$", text, re.MULTILINE)[1]) > 0
 
 
-def test_the_system_tells_what_vpnd_uses(scene):
+def test_the_system_page_shows_the_resources_that_vpnd_uses(scene):
     with open(f"/proc/{scene.warren.vpnd()}/statm") as file:
         resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
     shown = scene.get("/api/v1/system").json()["vpnd"]
@@ -122,11 +125,11 @@ def test_the_system_tells_what_vpnd_uses(scene):
     assert sum(each["cpu_seconds"] for each in shown["workers"]) <= shown["cpu_seconds"] + 0.01 * len(shown["workers"])
     scene.office.ping(STACK4, "-f", "-c", "20000", "-s", "1000", timeout=20)
     netlab.wait_until(lambda: scene.get("/api/v1/system").json()["vpnd"]["cpu_seconds"] > shown["cpu_seconds"], 10,
-                      "the traffic cost time")
+                      "the traffic took CPU time")
     assert 0 <= scene.get("/api/v1/system").json()["vpnd"]["cpu_share"] <= os.cpu_count()
 
 
-# --- who may see what -------------------------------------------------------------------------------------------------
+# --- permissions ------------------------------------------------------------------------------------------------------
 
 FOREIGN_ROUTES = ["/api/v1/customers/{}", "/api/v1/customers/{}/peers", "/api/v1/customers/{}/peers/other",
                   "/api/v1/customers/{}/timeseries", "/api/v1/customers/{}/peers/other/timeseries",
@@ -134,14 +137,14 @@ FOREIGN_ROUTES = ["/api/v1/customers/{}", "/api/v1/customers/{}/peers", "/api/v1
 
 
 @pytest.mark.parametrize("path", [*SHAPES, "/metrics", "/api/v1/nothing", "/api/v1/customers/" + ABSENT])
-def test_nothing_is_open(scene, path):
+def test_every_route_needs_a_login(scene, path):
     for how in ({}, {"token": "x" * 43}, {"cookie": "x" * 43},
                 {"headers": {"Authorization": "Basic b3BlcmF0b3I6eA=="}}):
         answer = scene.page.ask(path, **how)
         assert answer.status == 401 and conforms(answer.json(), "Problem")
 
 
-def test_healthz_and_the_page_itself_are_open_and_say_nothing(scene):
+def test_healthz_and_the_page_itself_need_no_login_and_reveal_nothing(scene):
     assert (scene.page.ask("/healthz").status, scene.page.ask("/healthz").body) == (200, b"ok\n")
     start = scene.page.ask("/")
     assert start.status == 200 and OWN.encode() not in start.body
@@ -163,7 +166,7 @@ def test_a_customer_cannot_tell_a_foreign_id_from_an_absent_one(scene, path):
 
 
 def test_a_foreign_id_takes_no_longer_than_an_absent_one(scene):
-    """Interleaved, on one connection; medians, so that a pause of the machine does not count."""
+    """The requests alternate on one connection, and medians are compared, so a pause of the machine does not count."""
     with scene.page.tls() as sock:
         times = {FOREIGN: [], ABSENT: []}
         for _ in range(150):
@@ -175,7 +178,7 @@ def test_a_foreign_id_takes_no_longer_than_an_absent_one(scene):
     assert abs(foreign - absent) < max(0.25 * absent, 0.0002), (foreign, absent)
 
 
-def test_a_customer_sees_only_his_own_in_every_list(scene):
+def test_a_customer_sees_only_itself_in_every_list(scene):
     for path in ("/api/v1/customers", "/api/v1/overview", "/api/v1/events?limit=500", "/metrics", "/api/v1/session"):
         text = scene.get(path, "customer").body.decode()
         assert FOREIGN not in text and "other" not in text.replace("other way", ""), path
@@ -183,7 +186,7 @@ def test_a_customer_sees_only_his_own_in_every_list(scene):
     assert "warren_vpnd_up" not in scene.get("/metrics", "customer").body.decode()
 
 
-def test_only_an_operator_sees_who_may_log_in(scene):
+def test_only_an_operator_sees_the_users(scene):
     assert scene.get("/api/v1/system", "operator").json()["users_file"] == {"users": 3, "tokens": 3, "error": None}
     assert scene.get("/api/v1/system", "viewer").json()["users_file"] is None
 
@@ -212,7 +215,7 @@ def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(scene):
 
 
 @pytest.mark.parametrize("origin", ["", "https://evil.example", "http://" + LISTEN, "https://127.0.0.1", "null"])
-def test_a_write_from_elsewhere_is_refused(scene, origin):
+def test_a_write_from_another_origin_is_refused(scene, origin):
     assert scene.page.login("operator", PASSWORD, origin=origin).status == 403
     cookie = scene.page.login("operator", PASSWORD).cookie()
     assert scene.page.ask("/api/v1/logout", "POST", cookie=cookie, origin=origin).status == 403
@@ -222,7 +225,7 @@ def test_a_write_from_elsewhere_is_refused(scene, origin):
 @pytest.mark.parametrize("host, status",
                          [("evil.example", 421), ("evil.example:8443", 421), ("", 421), ("localhost:8443", 200),
                           ("paged", 200), ("[::1]:8443", 200), ("127.0.0.1.evil.example", 421)])
-def test_only_our_own_names_are_answered(scene, host, status):
+def test_only_requests_for_our_own_names_are_answered(scene, host, status):
     with scene.page.tls() as sock:
         sock.sendall(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         assert int(sock.recv(65536).split()[1]) == status
@@ -235,20 +238,20 @@ def test_only_our_own_names_are_answered(scene, host, status):
     ('{"user": "operator", "password": "x", "more": 1}', "application/json", 400),
     ("[" * 3000, "application/json", 400), ("\xff\xfe", "application/json", 400),
     ('{"user": "operator", "password": "x"}', "text/plain", 415), ("x" * 5000, "application/json", 413)])
-def test_a_login_that_is_none_is_refused(scene, body, content_type, status):
+def test_a_malformed_login_is_refused(scene, body, content_type, status):
     assert scene.page.ask("/api/v1/login", "POST", body=body, headers={"Content-Type": content_type}).status == status
 
 
-def test_who_guesses_has_to_wait(scene):
+def test_a_client_that_guesses_passwords_has_to_wait(scene):
     scene.warren.configure("user", "add", "guessed", "viewer", input=PASSWORD + "\n")
     try:
         answers = [scene.page.login("guessed", "wrong password %d" % i) for i in range(7)]
         late = next(answer for answer in answers if answer.status == 429)
         assert [answer.status for answer in answers].index(429) <= 5 and int(late.header("retry-after")) >= 1
-        assert scene.page.login("guessed", PASSWORD).status == 429, "the right one has to wait as well"
+        assert scene.page.login("guessed", PASSWORD).status == 429, "the right password has to wait too"
         assert scene.log("login_delayed")
         netlab.wait_until(lambda: scene.page.login("guessed", PASSWORD).status == 200, 40,
-                          "after waiting, the right password opens")
+                          "after a wait, the right password works")
     finally:
         scene.warren.configure("user", "del", "guessed")
 
@@ -258,14 +261,14 @@ def test_a_session_ends_when_its_user_changes(scene):
     cookie = netlab.wait_until(lambda: scene.page.login("changing", PASSWORD).cookie(), 10)
     scene.warren.configure("user", "passwd", "changing", input="another " + PASSWORD + "\n")
     netlab.wait_until(lambda: scene.page.ask("/api/v1/session", cookie=cookie).status == 401, 10,
-                      "the session ends with the password")
+                      "the session ends when the password changes")
     cookie = scene.page.login("changing", "another " + PASSWORD).cookie()
     scene.warren.configure("user", "del", "changing")
     netlab.wait_until(lambda: scene.page.ask("/api/v1/session", cookie=cookie).status == 401, 10,
-                      "the session ends with the user")
+                      "the session ends when its user is removed")
 
 
-def test_a_removed_token_opens_nothing(scene):
+def test_a_removed_token_is_refused(scene):
     token = scene.warren.configure("token", "add", "brief", "viewer").stdout.strip()
     netlab.wait_until(lambda: scene.page.ask("/api/v1/session", token=token).status == 200, 10)
     scene.warren.configure("token", "del", "brief")
@@ -298,7 +301,7 @@ def test_a_users_file_with_an_error_changes_nothing_and_is_shown(scene):
 
 # --- events and streams -----------------------------------------------------------------------------------------------
 
-def test_a_stream_brings_deltas_and_resumes(scene):
+def test_a_stream_sends_deltas_and_resumes(scene):
     stream = scene.page.stream(f"/api/v1/events?customer={OWN}", token=scene.tokens["operator"])
     assert stream.status == 200
     first, second = stream.message(), stream.message()
@@ -321,7 +324,7 @@ def test_a_stream_brings_deltas_and_resumes(scene):
     forgotten.close()
 
 
-def test_a_customers_stream_is_his(scene):
+def test_a_customers_stream_shows_only_that_customer(scene):
     stream = scene.page.stream(f"/api/v1/events?watch={FOREIGN},{OWN}", token=scene.tokens["customer"],
                                last_event_id=None)
     text = json.dumps([stream.message()["data"], stream.message()["data"]])
@@ -344,7 +347,7 @@ def test_added_and_removed_customers_are_events(scene):
     scene.warren.put(warren.Customer("initech", [f"{STACK4}/24"], [peer], name="Initech"))
     netlab.wait_until(lambda: scene.get("/api/v1/customers/initech").status == 200, 10, "a new customer is shown")
     scene.warren.remove("initech")
-    netlab.wait_until(lambda: scene.get("/api/v1/customers/initech").status == 404, 10, "a removed one is not")
+    netlab.wait_until(lambda: scene.get("/api/v1/customers/initech").status == 404, 10, "a removed customer is gone")
     kinds = [event["kind"] for event in scene.get("/api/v1/events?customer=initech").json()["items"]]
     assert kinds == ["removed", "added"]
     assert "online" in [event["kind"]

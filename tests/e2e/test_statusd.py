@@ -1,4 +1,4 @@
-"""statusd as a process that strangers can reach: what it may do, what it bears, and that no packet notices."""
+"""statusd as a process that strangers can reach: its privileges, its limits, and that it never costs a packet."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ def is_up(scene):
 
 @contextlib.contextmanager
 def no_packet_is_lost(scene):
-    """200 pings run through the tunnel meanwhile; every one is answered."""
+    """Meanwhile 200 pings run through the tunnel; each has to be answered."""
     ping = subprocess.Popen(scene.office.ns.command("ping", "-q", "-c", "200", "-i", "0.02", "-W", "2", STACK4),
                             stdout=subprocess.PIPE, text=True)
     yield
@@ -30,7 +30,7 @@ def no_packet_is_lost(scene):
     assert "200 received" in said, said
 
 
-# --- what it may do ---------------------------------------------------------------------------------------------------
+# --- privileges -------------------------------------------------------------------------------------------------------
 
 def test_statusd_has_no_privileges(scene):
     pid = scene.statusd()
@@ -52,10 +52,10 @@ def test_it_holds_no_file_of_a_customer(scene):
     assert os.stat(f"{scene.warren.config}/users.toml").st_mode & 0o777 == 0o600
 
 
-# --- it dies, hangs, is stopped ---------------------------------------------------------------------------------------
+# --- it crashes, hangs or is stopped ----------------------------------------------------------------------------------
 
 @pytest.mark.losses
-def test_a_killed_statusd_costs_no_packet_and_is_back(scene):
+def test_a_killed_statusd_costs_no_packet_and_restarts(scene):
     pid, vpnd = scene.statusd(), scene.warren.vpnd()
     with no_packet_is_lost(scene):
         os.kill(pid, signal.SIGKILL)
@@ -66,22 +66,22 @@ def test_a_killed_statusd_costs_no_packet_and_is_back(scene):
 
 
 @pytest.mark.losses
-def test_a_stopped_statusd_costs_no_packet_and_goes_on(scene):
+def test_a_stopped_statusd_costs_no_packet_and_continues(scene):
     pid, vpnd = scene.statusd(), scene.warren.vpnd()
     os.kill(pid, signal.SIGSTOP)
     try:
         with no_packet_is_lost(scene):
-            assert scene.warren.status()["customers"], "vpnctl is answered"
+            assert scene.warren.status()["customers"], "vpnctl gets an answer"
             scene.warren.apply()
-            time.sleep(12)  # longer than vpnd's patience with a client
+            time.sleep(12)  # longer than vpnd waits for a client
     finally:
         os.kill(pid, signal.SIGCONT)
-    netlab.wait_until(lambda: scene.get("/readyz").status == 200, 20, "it goes on, with a new connection to vpnd")
+    netlab.wait_until(lambda: scene.get("/readyz").status == 200, 20, "it continues, with a new connection to vpnd")
     assert scene.statusd() == pid and scene.warren.vpnd() == vpnd
 
 
 @pytest.mark.slow
-def test_when_vpnd_dies_the_page_says_so_and_recovers(scene):
+def test_the_page_reports_a_crash_of_vpnd_and_recovers(scene):
     os.kill(scene.warren.vpnd(), signal.SIGKILL)
     scene.office.connect(timeout=60)
     netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{OWN}/peers/graz").json()["state"] == "online", 20)
@@ -109,7 +109,7 @@ LAST = HOST + b"Connection: close\r\n\r\n"
     (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n", 431),
     (b"POST /api/v1/login HTTP/1.1\r\n" + HOST + b"Content-Length: 99999999999\r\n\r\n", 413),
     (b"POST /api/v1/login HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", 400)])
-def test_what_is_no_request_is_answered_shortly(scene, sent, status):
+def test_a_malformed_request_gets_a_short_answer(scene, sent, status):
     answer = scene.page.raw(sent)
     assert int(answer.split()[1]) == status, answer
     assert b"Content-Security-Policy: default-src 'none'" in answer and is_up(scene)
@@ -134,9 +134,9 @@ def test_half_open_and_slow_clients_are_dropped_and_disturb_nobody(scene):
         slow.settimeout(40)
         with contextlib.suppress(OSError):
             while time.monotonic() - started < 40:
-                slow.sendall(b"a")  # alive, but never done
+                slow.sendall(b"a")  # active, but never complete
                 time.sleep(0.5)
-        assert time.monotonic() - started < 38, "a request takes 30 s at most"
+        assert time.monotonic() - started < 38, "a request may take at most 30 s"
         assert is_up(scene)
     finally:
         silent.close()
@@ -144,7 +144,7 @@ def test_half_open_and_slow_clients_are_dropped_and_disturb_nobody(scene):
 
 
 def narrow_tls(scene):
-    """TLS to the page over a connection that holds little of what is not read."""
+    """Opens TLS to the page over a connection with small buffers for unread data."""
     def connect():
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
@@ -158,7 +158,7 @@ def narrow_tls(scene):
 
 @pytest.mark.losses
 @pytest.mark.slow
-def test_a_viewer_who_does_not_read_is_dropped_and_others_see_on(scene):
+def test_a_viewer_that_does_not_read_is_dropped_and_others_continue(scene):
     viewers = lambda: scene.get("/api/v1/system").json()["statusd"]["viewers"]
     before = viewers()
     scene.town.hub.sysctl("net.ipv4.tcp_wmem", "4096 4096 4096")
@@ -173,7 +173,7 @@ def test_a_viewer_who_does_not_read_is_dropped_and_others_see_on(scene):
             assert "data" in reading.message()
             return viewers() == before + 1
 
-        netlab.wait_until(is_dropped, 120, "who does not read is dropped")
+        netlab.wait_until(is_dropped, 120, "the viewer that does not read is dropped")
         assert "data" in reading.message()
     finally:
         talk.kill()
@@ -183,13 +183,13 @@ def test_a_viewer_who_does_not_read_is_dropped_and_others_see_on(scene):
         scene.town.hub.sysctl("net.ipv4.tcp_wmem", "4096 16384 4194304")
 
 
-def test_a_reader_who_does_not_read_is_dropped(scene):
+def test_a_client_that_does_not_read_answers_is_dropped(scene):
     sock = scene.page.tls(timeout=60)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     token = scene.tokens["operator"]
     request = f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
     with contextlib.suppress(OSError):
-        for _ in range(3000):  # pipelined: far more answers than the kernel holds
+        for _ in range(3000):  # pipelined: far more answers than the kernel's buffers hold
             sock.sendall(request)
     netlab.wait_until(lambda: scene.get("/api/v1/system").json()["statusd"]["connections"] <= 2, 60,
                       "the connection is gone")
@@ -222,7 +222,7 @@ def test_a_flood_of_logins_is_bounded(scene):
     assert is_up(scene)
 
 
-def test_tls_is_what_a_scanner_calls_sound(scene):
+def test_a_scanner_finds_no_weakness_in_tls(scene):
     said = scene.town.hub.run("sslscan", "--no-colour", "--show-certificate", LISTEN, timeout=60).stdout
     for version in ("SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1"):
         assert [line for line in said.splitlines() if line.startswith(version) and "disabled" in line], version
@@ -238,7 +238,7 @@ def test_tls_is_what_a_scanner_calls_sound(scene):
 
 # --- configuration ----------------------------------------------------------------------------------------------------
 
-def test_a_port_in_use_is_a_line_in_the_log_and_nothing_else(scene):
+def test_a_port_in_use_is_logged_and_harms_nothing(scene):
     taken = scene.town.hub.inside(lambda: socket.create_server(("127.0.0.1", 8444)))
     vpnd = scene.warren.vpnd()
     scene.warren.status_listen = "127.0.0.1:8444"
@@ -253,10 +253,10 @@ def test_a_port_in_use_is_a_line_in_the_log_and_nothing_else(scene):
         scene.warren.status_listen = LISTEN
         scene.warren.write()
         scene.warren.apply()
-    netlab.wait_until(lambda: is_up(scene), 20, "the page is at its old place")
+    netlab.wait_until(lambda: is_up(scene), 20, "the page is at its old address")
 
 
-def test_a_certificate_that_cannot_be_read_is_said_and_the_page_stays(scene):
+def test_an_unreadable_certificate_is_logged_and_the_page_stays(scene):
     path, before = f"{scene.warren.config}/secrets/status.pem", scene.page.fingerprint()
     with open(path) as file:
         good = file.read()
@@ -271,7 +271,7 @@ def test_a_certificate_that_cannot_be_read_is_said_and_the_page_stays(scene):
             file.write(good)
 
 
-def test_a_page_that_is_not_configured_any_more_is_gone(scene):
+def test_a_page_that_is_no_longer_configured_ends(scene):
     scene.warren.status_listen = ""
     scene.warren.write()
     scene.warren.apply()

@@ -1,4 +1,4 @@
-"""Strangers get no answer, and what they send costs a counter, not a log line, a session or the service."""
+"""Strangers get no answer. Their messages are counted, but cause no log line, and harm no session and no service."""
 
 import itertools
 import os
@@ -24,15 +24,15 @@ LOW_ORDER = [bytes.fromhex(point) for point in (  # the points of small order on
 
 @pytest.fixture(scope="module")
 def known(town):
-    """A scripted peer that Warren knows, in a customer of his own."""
+    """A scripted peer that Warren knows, in a customer of its own."""
     raw, entry = town.raw_peer("known")
     with town.visiting([entry], "known"):
         yield raw
 
 
 def answered(town, raw, messages, pace=200):
-    """Sends the messages; then a good initiation, whose answer shows that all before were handled. Returns the answers
-    that came before it."""
+    """Sends the messages and then a valid initiation, whose response shows that all messages before it were handled.
+    Returns the answers that arrived before that response."""
     with Capture(town.internet, raw.place.router_device, f"udp and dst host {raw.place.ipv4}") as capture:
         raw.drain()
         for number, message in enumerate(messages, 1):
@@ -43,12 +43,12 @@ def answered(town, raw, messages, pace=200):
         sent = raw.initiation()
         raw.send(sent.message)
         netlab.wait_until(lambda: any(packet.payload[8:12] == struct.pack("<I", sent.index)
-                                      for packet in capture.packets()), 5, "a good initiation is answered")
+                                      for packet in capture.packets()), 5, "a valid initiation gets a response")
     return [packet for packet in capture.packets() if packet.payload[8:12] != struct.pack("<I", sent.index)]
 
 
 def queue_is_empty(town):
-    """No datagram waits in a UDP socket of the hub."""
+    """True if no datagram waits in a UDP socket of the hub."""
     def waiting():
         total = 0
         for table in ("/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"):
@@ -73,7 +73,7 @@ def test_valid_messages_with_a_wrong_length_or_reserved_bits_get_no_answer(town,
     assert answered(town, known, messages) == []
 
 
-def test_no_bit_of_mac1_may_be_wrong(town, known):
+def test_an_initiation_with_any_wrong_bit_in_mac1_gets_no_answer(town, known):
     messages = [rawpeer.flip(known.initiation().message, 116 * 8 + bit) for bit in range(128)]
     messages += [known.initiation(mac1=rawpeer.mac(rawpeer.hash_(rawpeer.LABEL_MAC1 + os.urandom(32)),
                                                    known.initiation().message[:116])).message]
@@ -82,7 +82,7 @@ def test_no_bit_of_mac1_may_be_wrong(town, known):
 
 def test_a_stranger_who_knows_the_public_key_gets_no_answer(town, known):
     messages = [known.initiation(static_private=os.urandom(32)).message for _ in range(20)]
-    # Somebody else's name
+    # These claim a public key without its private key.
     messages += [known.initiation(static_public=rawpeer.public_of(os.urandom(32))).message for _ in range(5)]
     assert answered(town, known, messages) == []
 
@@ -93,8 +93,8 @@ def test_low_order_points_get_no_answer(town, known):
     assert answered(town, known, messages) == []
 
 
-def test_any_bit_of_an_initiation_may_be_flipped_and_nobody_answers(town, known):
-    """mac1 is made right again, so that the message gets as far as it can."""
+def test_an_initiation_with_any_flipped_bit_gets_no_answer(town, known):
+    """mac1 is recomputed, so that the message passes that check."""
     messages = []
     for bit in range(8 * 8, 116 * 8, 7):
         body = rawpeer.flip(known.initiation().message, bit)[:116]
@@ -112,7 +112,7 @@ def test_a_replayed_or_older_initiation_gets_no_answer(town, known):
 
 
 def test_initiations_of_one_peer_are_spaced_by_20_ms(town, known):
-    now = time.time() + 10  # ahead of what the other tests used
+    now = time.time() + 10  # later than the timestamps of the other tests
     known.drain()
     start = time.monotonic()
     for number in range(100):
@@ -123,7 +123,7 @@ def test_initiations_of_one_peer_are_spaced_by_20_ms(town, known):
     assert 1 <= len(answers) <= took / 0.02 + 2
 
 
-def test_junk_writes_no_log_and_counts(town, known):
+def test_junk_is_counted_and_not_logged(town, known):
     before = town.warren.output()
     for _ in range(5000):
         known.send(os.urandom(148))
@@ -132,8 +132,8 @@ def test_junk_writes_no_log_and_counts(town, known):
     assert "datagram_malformed" in town.warren.ctl("drops").stdout
 
 
-def test_a_data_message_that_is_not_authentic_moves_nothing(town, known):
-    """Right index, wrong tag, from another address: endpoint, window and counters of the session stay as they were."""
+def test_a_data_message_that_is_not_authentic_changes_nothing(town, known):
+    """With the right index, a wrong tag and another sender, the session keeps its endpoint, window and counters."""
     session = known.handshake(timestamp=rawpeer.tai64n(time.time() + 20))
     known.confirm(session)
     status = netlab.wait_until(lambda: (peer := town.warren.peer("known", "known"))["rx_bytes"] >= 32 and peer, 5)
@@ -145,13 +145,12 @@ def test_a_data_message_that_is_not_authentic_moves_nothing(town, known):
     netlab.wait_until(lambda: town.warren.drops("known").get("authentication_failed", 0) >= 3, 5)
     after = town.warren.peer("known", "known")
     assert (after["endpoint"], after["rx_bytes"]) == (status["endpoint"], status["rx_bytes"])
-    known.send(session.data(counter=1))  # would be too old had the window moved
+    known.send(session.data(counter=1))  # would be too old if the window had moved
     netlab.wait_until(lambda: town.warren.peer("known", "known")["rx_bytes"] == status["rx_bytes"] + 32, 5)
 
 
 class Flood:
-    """Somebody who knows our public key and nothing else: each message new, with a valid mac1, 64 of them in one system
-    call."""
+    """An attacker who knows only our public key: each message is new and has a valid mac1; one system call sends 64."""
 
     UDP_SEGMENT, AT_ONCE = 103, 64
 
@@ -170,14 +169,14 @@ class Flood:
 
 
 @pytest.mark.losses
-def test_under_a_flood_a_cookie_is_asked_for_and_honoured(town, known):
-    """Established tunnels notice nothing, a peer that sends the cookie back is let in, and so is a stock client."""
+def test_under_a_flood_the_hub_requires_a_cookie_and_accepts_it(town, known):
+    """Established tunnels are not disturbed. A peer that returns the cookie connects, and so does a stock client."""
     flood = Flood(town.raw_peer("attacker")[0])
-    newcomer, entry = town.raw_peer("newcomer")  # a source that was here before is served without a cookie, see below
+    newcomer, entry = town.raw_peer("newcomer")  # a known source needs no cookie: see the next test
     steady, late = town.office("steady", addresses=["10.0.0.2/32"]), town.office("late", addresses=["10.0.0.4/32"])
 
     def attempt(peer):
-        """The peer's initiation amid the flood, and its answer."""
+        """Sends the peer's initiation during the flood; returns it and its answer."""
         flood.burst()
         sent = peer.initiation()
         peer.send(sent.message)
@@ -194,16 +193,16 @@ def test_under_a_flood_a_cookie_is_asked_for_and_honoured(town, known):
     with town.visiting([steady, entry]), town.visiting([late]):
         steady.connect()
         pinging = scenery.Pinging(steady.ns, STACK4, 0.02)
-        assert netlab.wait_until(cookie, 20, "a cookie is asked for")
+        assert netlab.wait_until(cookie, 20, "the hub sends a cookie")
         replies = flood.answers()
         assert replies and all(message[0] == rawpeer.COOKIE_REPLY and len(message) == 64 for message in replies)
-        assert netlab.wait_until(session, 10, "mac2 opens the door under load")
-        netlab.wait_until(lambda: (flood.burst(), late.ping(timeout=1))[1], 30, "a stock client gets in")
+        assert netlab.wait_until(session, 10, "a valid mac2 is accepted under load")
+        netlab.wait_until(lambda: (flood.burst(), late.ping(timeout=1))[1], 30, "a stock client connects")
         assert pinging.lost() == 0
 
 
 def test_a_flood_does_not_keep_a_known_source_out(town, known):
-    """Somebody else's flood does not force a peer that was here before into cookies."""
+    """During another sender's flood, a peer from a known source address needs no cookie."""
     known.drain()
     stamps = itertools.count(int(time.time()) + 60, 1)
     known.confirm(known.handshake(timestamp=rawpeer.tai64n(next(stamps))))

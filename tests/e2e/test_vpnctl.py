@@ -1,4 +1,4 @@
-"""What vpnctl promises to people and programs: exit statuses, tables, JSON with stable keys."""
+"""The interface of vpnctl for people and programs: exit statuses, tables, and JSON with stable keys."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def test_one_customers_tables_show_nothing_of_another(town, office, visit):
         assert "foreign-peer" not in shown and other.id not in shown
 
 
-def test_the_peer_table_is_for_people(town, office):
+def test_the_peer_table_is_readable(town, office):
     shown = town.warren.ctl("peers", "shown").stdout
     line = next(line for line in shown.splitlines() if "graz" in line)
     assert "online" in line and office.place.ipv4 in line
@@ -80,7 +80,7 @@ def test_exit_statuses_are_those_of_the_contract(town, office):
 
 
 @pytest.mark.parametrize("command", ["status", "peers", "routes", "counters", "wg"])
-def test_an_unknown_customer_is_an_error_that_names_him(town, office, command):
+def test_an_unknown_customer_is_an_error_that_names_it(town, office, command):
     done = town.warren.ctl(command, "nobody-here", check=False)
     assert done.returncode in (1, 4) and "nobody-here" in done.stderr
 
@@ -95,7 +95,7 @@ def test_check_needs_no_daemon_and_shows_the_line(tmp_path):
     assert "warren.toml:4:1: error:" in text and 'naem = "y"' in text and "^" in text and "name" in text
 
 
-def test_status_says_what_is_wrong_until_it_is_right(town, office):
+def test_status_reports_a_problem_until_it_is_solved(town, office):
     customer = town.warren.customers["shown"]
     assert town.warren.status()["problems"] == [] and "attention" not in town.warren.ctl("status").stdout
     with open(f"{town.warren.config}/customers/shown.toml", "a") as file:
@@ -131,12 +131,12 @@ def test_counters_grow_with_traffic(town, office):
     netlab.wait_until(lambda: town.warren.status("shown")["rx_bytes"] - before >= 3 * 128, 5)
 
 
-def test_explain_knows_a_key(town):
+def test_explain_describes_a_key(town):
     assert "mtu" in town.warren.ctl("explain", "stack.mtu").stdout.lower()
 
 
-def test_setup_writes_what_stackd_serves(town, tmp_path):
-    """An appliance of answers alone: `check` accepts it, and a second setup leaves it as it is."""
+def test_setup_writes_a_config_that_stackd_accepts(town, tmp_path):
+    """The answers are enough for a config: `check` accepts it, and a second setup does not change it."""
     config, network = tmp_path / "etc", tmp_path / "network"
     network.mkdir()
     device = next((name for name in sorted(os.listdir("/sys/class/net"))
@@ -158,9 +158,9 @@ def test_setup_writes_what_stackd_serves(town, tmp_path):
     assert (config / "warren.toml").read_text() == before
 
 
-def test_a_stack_says_nothing_of_its_own_into_the_tunnel(town, visit):
-    """What the kernel would tell a LAN (router solicitations, reports of multicast groups) would be drops that nobody
-    caused."""
+def test_a_stack_sends_no_packets_of_its_own_into_the_tunnel(town, visit):
+    """The kernel's packets for a LAN (router solicitations, multicast reports) would be counted as drops without a
+    cause."""
     _, entry = town.raw_peer("absent")
     customer = visit([entry])
     stack = town.stack(customer)
@@ -168,10 +168,10 @@ def test_a_stack_says_nothing_of_its_own_into_the_tunnel(town, visit):
     def drops():
         return next(one["drops"] for one in town.warren.status()["customers"] if one["id"] == customer.id)
 
-    time.sleep(2)  # the first report of a group comes within a second
+    time.sleep(2)  # the first multicast report would be sent within a second
     assert drops() == {}
     assert "MULTICAST" not in stack.run("ip", "link", "show", "vpn0").stdout
-    # What is sent on purpose is counted.
+    # A packet sent on purpose is counted.
     stack.run("ping", "-c", "1", "-W", "1", "-I", "vpn0", "224.0.0.251", check=False)
     assert drops() == {"no_peer_for_destination": 1}
 
@@ -205,7 +205,7 @@ def test_a_support_bundle_shows_the_stacks_and_no_secret(town, office, tmp_path)
     town.warren.configure("token", "del", "bundled")
 
 
-def test_a_support_bundle_on_a_full_disk_says_so_and_leaves_nothing(town, tmp_path):
+def test_a_support_bundle_on_a_full_disk_fails_and_leaves_nothing(town, tmp_path):
     vpnctl = f"{town.warren.bin}/vpnctl --run-dir {town.warren.run_dir} --config {town.warren.config}"
     command = (f"mount -t tmpfs -o size=8k tmpfs {tmp_path} && {vpnctl} support-bundle {tmp_path}/x.tar.gz; "
                f"echo $?; ls -A {tmp_path}")

@@ -1,4 +1,4 @@
-"""Several data workers: customers spread over them, and what an operator and a crash do to them."""
+"""Several data workers: customers on different workers, changes by the operator, and crashes."""
 
 import os
 import re
@@ -14,8 +14,8 @@ WORKERS = 4
 
 @pytest.fixture(scope="module")
 def crowd():
-    """A Warren of its own with four workers: a customer on each, all with the same addresses, and one with two sites on
-    three of them."""
+    """A Warren with four workers: a customer on each of them, and one customer with two sites on three of them. All have
+    the same addresses."""
     with netlab.Lab() as lab:
         town = Town(lab, name="crowd", workers=WORKERS)
         town.warren.start()
@@ -33,14 +33,15 @@ def crowd():
 
 
 def come_back(offices):
-    """In turns: a client that sends nothing does not notice that his session is gone, which takes him 15 s."""
+    """Waits until all clients have reconnected. They ping in turns, because a client that sends nothing does not notice
+    the loss of its session, and one that sends needs 15 s."""
     away = list(offices)
 
     def all_back():
         away[:] = [office for office in away if not office.ping(timeout=1)]
         return not away
 
-    netlab.wait_until(all_back, 60, "all clients are back")
+    netlab.wait_until(all_back, 60, "all clients have reconnected")
 
 
 def threads(pid):
@@ -59,23 +60,23 @@ def test_each_worker_is_a_thread_with_its_name(crowd):
     assert threads(crowd[0].warren.vpnd()) == [f"data-{number}" for number in range(WORKERS)]
 
 
-def test_customers_of_different_workers_have_the_same_addresses_and_never_each_others_packets(crowd):
+def test_customers_of_different_workers_share_addresses_but_never_packets(crowd):
     town, offices = crowd
     sizes = [100, 1392, 700, 4] * 25
     before = {office.customer.id: town.warren.status(office.customer.id) for office in offices}
     for office in offices:
         stack = town.stack(office.customer)
-        # Each datagram has bytes of its own.
+        # Each datagram has different bytes.
         assert scenery.send_udp(office.ns, stack, STACK4, sizes) == (len(sizes), True)
         assert scenery.send_udp(stack, office.ns, office.client.addresses[0].split("/")[0], sizes) == (len(sizes), True)
         assert scenery.send_tcp(office.ns, stack, STACK4, 1 << 20)
     netlab.wait_until(lambda: all(town.warren.status(id_)["rx_packets"] > then["rx_packets"]
                                   for id_, then in before.items()), 5)
-    assert handed_over(town.warren) == [0] * WORKERS  # the kernel brought every packet to its owner
+    assert handed_over(town.warren) == [0] * WORKERS  # the kernel delivered every packet to the right worker
 
 
 @pytest.mark.losses
-def test_customers_who_come_and_go_disturb_nobody_on_any_worker(crowd):
+def test_added_and_removed_customers_disturb_nobody_on_any_worker(crowd):
     town, offices = crowd
     pinging = [scenery.Pinging(office.ns, STACK4) for office in offices]
     for _ in range(2):
@@ -87,7 +88,7 @@ def test_customers_who_come_and_go_disturb_nobody_on_any_worker(crowd):
 
 
 def queues_of(town, customer):
-    """How many vpn0 has open; 1 for an ordinary one."""
+    """The number of queues of the customer's vpn0; normally 1."""
     return int(re.search(r"numtxqueues (\d+)",
                          town.stack(customer).run("ip", "-d", "link", "show", "vpn0").stdout).group(1))
 
@@ -108,7 +109,7 @@ def test_a_large_customer_gets_another_number_of_queues_and_nobody_else_notices(
 
 
 @pytest.mark.losses
-def test_another_number_of_workers_waits_for_a_restart_and_says_so(crowd):
+def test_another_number_of_workers_is_reported_and_needs_a_restart(crowd):
     town, offices = crowd
     pinging, vpnd = scenery.Pinging(offices[0].ns, STACK4), town.warren.vpnd()
     town.warren.workers = 2
@@ -120,10 +121,10 @@ def test_another_number_of_workers_waits_for_a_restart_and_says_so(crowd):
 
 
 @pytest.mark.losses
-def test_a_new_stackd_adopts_all_workers_and_goes_on_with_their_number(crowd):
+def test_a_new_stackd_adopts_all_workers_and_keeps_their_number(crowd):
     town, offices = crowd
     vpnd, pinging = town.warren.vpnd(), [scenery.Pinging(office.ns, STACK4) for office in offices]
-    town.warren.workers = 2  # changed while nobody looked
+    town.warren.workers = 2  # changed while no stackd ran
     town.warren.process.kill(signal.SIGKILL)
     town.warren.process.wait()
     town.warren.start()
@@ -136,7 +137,7 @@ def test_a_new_stackd_adopts_all_workers_and_goes_on_with_their_number(crowd):
 
 
 @pytest.mark.losses
-def test_a_killed_vpnd_is_back_with_all_its_workers(crowd):
+def test_a_killed_vpnd_restarts_with_all_its_workers(crowd):
     town, offices = crowd
     vpnd = town.warren.vpnd()
     os.kill(vpnd, signal.SIGKILL)
@@ -145,7 +146,7 @@ def test_a_killed_vpnd_is_back_with_all_its_workers(crowd):
 
 
 @pytest.mark.losses
-def test_a_restart_brings_the_new_number(crowd):
+def test_a_restart_uses_the_new_number(crowd):
     town, offices = crowd
     town.warren.workers = 2
     assert town.warren.stop() == 0

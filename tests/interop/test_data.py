@@ -1,4 +1,4 @@
-"""Payload through the tunnels: whole, unchanged, of every size, between client, stack and site."""
+"""Payload of every size passes the tunnels complete and unchanged, between client, stack and site."""
 
 import random
 
@@ -88,7 +88,7 @@ def test_a_big_mtu_passes_over_an_uplink_that_fragments(town, visit):
     assert not any(packet.dont_fragment for packet in packets if packet.source == HUB4)
 
 
-def test_a_narrow_path_in_the_middle_is_passed_in_outer_fragments(town, visit):
+def test_outer_fragments_pass_a_narrow_link_on_the_path(town, visit):
     office = town.office("narrow")
     customer = visit([office])
     office.connect()
@@ -100,7 +100,7 @@ def test_a_narrow_path_in_the_middle_is_passed_in_outer_fragments(town, visit):
 
 
 @pytest.mark.losses
-def test_giant_datagrams_at_the_port_disturb_nobody(town, firm):
+def test_giant_datagrams_to_the_port_disturb_nobody(town, firm):
     pinging = scenery.Pinging(firm.one.ns, STACK4)
     place = town.place("giant")
     with place.ns.socket() as sock:
@@ -121,8 +121,8 @@ def test_the_clients_and_warrens_byte_counters_agree(town, visit):
 
     def agree():
         ours, theirs = town.warren.peer(customer.id, "count"), office.shown()
-        # wireguard-go counts its handshake messages too: 148 out, 92 in, or the other way round; Warren and the kernel
-        # count data alone.
+        # wireguard-go also counts handshake messages: 148 bytes out and 92 in, or the reverse. Warren and the kernel
+        # count data only.
         return abs(ours["rx_bytes"] - theirs.tx) in (0, 148) and abs(ours["tx_bytes"] - theirs.rx) in (0, 92)
 
     netlab.wait_until(agree, 5, "the counters agree")

@@ -1,4 +1,4 @@
-"""Stock clients and Warren find each other: whoever begins, over IPv4 and IPv6, with and without a preshared key."""
+"""Stock clients and Warren connect: either side may initiate, over IPv4 and IPv6, with and without a preshared key."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_a_client_connects_and_both_families_pass_both_ways(town, visit, hub):
 
 
 @pytest.mark.parametrize("family", [4, 6])
-def test_warren_calls_a_peer_that_has_an_endpoint(town, visit, family):
+def test_warren_initiates_to_a_peer_with_an_endpoint(town, visit, family):
     place = town.place("answers")
     address = place.ipv4 if family == 4 else place.ipv6
     office = town.office("answers", hub="", place=place, listen_port=4500,
@@ -43,7 +43,7 @@ def test_another_preshared_key_does_not_connect(town, visit, ours, theirs):
 
 
 @pytest.mark.losses
-def test_a_psk_that_changes_keeps_the_session_and_counts_from_the_next_handshake(town, visit):
+def test_a_changed_psk_keeps_the_session_and_applies_from_the_next_handshake(town, visit):
     office = town.office("psk", psk=wireguard_go.new_psk())
     customer = visit([office])
     office.connect()
@@ -52,7 +52,7 @@ def test_a_psk_that_changes_keeps_the_session_and_counts_from_the_next_handshake
     town.warren.put(customer)
     assert office.ping(count=5)
     assert pinging.lost() == 0
-    office.client.configure()  # forgets the session: has to shake hands again
+    office.client.configure()  # loses the session, so it needs a new handshake
     assert not office.ping(timeout=2)
     office.client.peers[0].psk = office.peer.psk
     office.client.configure()
@@ -68,7 +68,7 @@ def test_a_disabled_peer_is_not_answered(town, visit):
     office.connect()
 
 
-def test_a_customer_with_a_listener_of_his_own_has_his_own_port_and_key(town, visit):
+def test_a_customer_with_its_own_listener_has_its_own_port_and_key(town, visit):
     key = wireguard_go.new_key()
     office = town.office("own", hub_key=key, port=51842)
     visit([office], listen_port=51842, private_key=key.private)

@@ -1,4 +1,4 @@
-"""The outer side: peers that move, hubs with several addresses, NAT, marks on the wire."""
+"""Outer packets: peers that roam, a hub with several addresses, NAT, and marks on the wire."""
 
 from tests.lab import netlab, town as scenery
 from tests.lab.capture import Capture
@@ -12,7 +12,7 @@ def endpoint_at_warren(town, customer, name):
 
 
 def becomes(town, customer, name, endpoint):
-    """The endpoint is followed by the next packet, and reported a moment later."""
+    """Waits until Warren reports the endpoint. It uses the endpoint from the next packet on, but reports it later."""
     netlab.wait_until(lambda: endpoint_at_warren(town, customer, name) == endpoint, 3, f"{name} is at {endpoint}")
 
 
@@ -47,7 +47,7 @@ def test_a_client_that_moves_from_ipv4_to_ipv6_and_back_is_followed(town, visit)
 
 
 @pytest.mark.parametrize("address", [HUB4_SECOND, OTHER4, OTHER6])
-def test_the_answer_comes_from_the_address_that_was_asked(town, visit, address):
+def test_the_answer_comes_from_the_address_that_the_client_used(town, visit, address):
     office = town.office("sticky", hub=address)
     customer = visit([office])
     with Capture(office.ns, "wan0", "udp") as capture:
@@ -59,14 +59,14 @@ def test_the_answer_comes_from_the_address_that_was_asked(town, visit, address):
     assert {packet.source for packet in answers} == {address}
 
 
-def test_traffic_goes_on_when_the_hubs_local_address_vanishes(town, visit):
+def test_traffic_continues_when_the_hubs_local_address_disappears(town, visit):
     office = town.office("vanish", hub=HUB4_SECOND)
     customer = visit([office])
     office.connect()
     town.hub.ip(f"addr del {HUB4_SECOND}/24 dev up0")
     try:
         netlab.wait_until(lambda: town.stack(customer).ping("10.0.0.2"), 10,
-                          "the hub answers from the address it has left")
+                          "the hub answers from its remaining address")
     finally:
         town.hub.ip(f"addr add {HUB4_SECOND}/24 dev up0")
 
@@ -92,7 +92,7 @@ def test_a_client_behind_nat_stays_reachable_by_its_keepalive(town, visit):
         return town.warren.peer(customer.id, "nat")["rx_bytes"] >= before + 4 * 32
 
     before = town.warren.peer(customer.id, "nat")["rx_bytes"]
-    netlab.wait_until(four_keepalives_later, 10)  # twice the NAT's memory without any other traffic
+    netlab.wait_until(four_keepalives_later, 10)  # twice the NAT's timeout, without other traffic
     assert town.stack(customer).ping("10.0.0.2")
     assert endpoint_at_warren(town, customer, "nat").startswith(gateway.ipv4 + ":")
     assert shown.latest_handshake == office.shown().latest_handshake
@@ -122,7 +122,7 @@ def test_a_response_is_marked_af41_too(town, visit):
 
 
 def test_congestion_marked_on_the_way_reaches_the_inner_packet(town, visit):
-    """RFC 6040: an ECN-capable inner packet in an outer one marked CE comes out CE."""
+    """RFC 6040: an ECN-capable inner packet becomes CE if its outer packet is marked CE."""
     office = town.office("ecn")
     customer = visit([office])
     office.connect()
@@ -132,13 +132,13 @@ def test_congestion_marked_on_the_way_reaches_the_inner_packet(town, visit):
         with Capture(town.stack(customer), "vpn0", "icmp and src host 10.0.0.2") as capture:
             office.ping(STACK4, "-Q", "2")
             office.ping(STACK4, "-Q", "0", timeout=1)
-        # The one that could not say "congested" was dropped, as RFC 6040 wants.
+        # The packet without ECN was dropped, as RFC 6040 requires.
         assert [packet.tos for packet in capture.packets()] == [3]
     finally:
         town.internet.run("nft", "delete", "table", "ip", "congestion")
 
 
-def test_no_peer_and_no_endpoint_are_told_by_icmp(town, visit):
+def test_icmp_reports_a_missing_peer_and_a_missing_endpoint(town, visit):
     place = town.place("absent")
     office = town.office("absent", place=place, start=False, addresses=["10.0.0.5/32", "fd00:42::5/128"])
     customer = visit([office])

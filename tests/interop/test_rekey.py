@@ -1,5 +1,5 @@
-"""Two minutes in the life of three tunnels: two carry traffic all the time, one begun by the client and one by Warren;
-the third is idle."""
+"""Three tunnels for two minutes: two carry traffic all the time, one initiated by the client and one by Warren; the
+third is idle."""
 
 import time
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Observed:
     lost: list
     handshakes: list      # (first, last) of each busy tunnel, seconds since 1970
     idle_handshakes: tuple
-    idle_bytes: int       # from the idle client, in the last minute and more
+    idle_bytes: int       # received from the idle client in more than a minute
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_a_rekey_under_traffic_loses_nothing(observed):
 
 
 @pytest.mark.slow
-def test_keys_are_renewed_after_two_minutes_whoever_began(observed):
+def test_keys_are_renewed_after_two_minutes_by_either_initiator(observed):
     assert all(118 <= last - first <= 130 for first, last in observed.handshakes), observed.handshakes
 
 

@@ -1,5 +1,4 @@
-"""Sessions as a scripted peer sees them: three key slots, the window, limits, and what is left of a key when it is
-gone."""
+"""Sessions, observed by a scripted peer: three key slots, the replay window, limits, and wiped keys."""
 
 import base64
 import os
@@ -16,7 +15,7 @@ REJECT_AFTER_MESSAGES = 2**64 - 2**13 - 1  # WireGuard whitepaper §6.1
 
 @pytest.fixture
 def peer(town, visit):
-    """A scripted peer that calls Warren; `.customer` is his."""
+    """A scripted peer that initiates to Warren; `.customer` is its customer."""
     raw, entry = town.raw_peer("scripted", psk=wireguard_go.new_psk())
     raw.customer = visit([entry])
     raw.stack = town.stack(raw.customer)
@@ -25,7 +24,7 @@ def peer(town, visit):
 
 @pytest.fixture
 def called(town, visit):
-    """A scripted peer that Warren calls."""
+    """A scripted peer to which Warren initiates."""
     place = town.place("called")
     sock = place.ns.socket()
     sock.bind((place.ipv4, 4800))
@@ -38,7 +37,7 @@ def called(town, visit):
 
 
 def echoed(peer, session, answer_on=None, **options):
-    """True when an echo request through the session is answered, on the same session or on `answer_on`."""
+    """True if an echo request on this session gets a reply on the same session, or on `answer_on`."""
     peer.drain()
     mark = os.urandom(8)
     peer.send(session.data(inner.echo_request("10.0.0.9", STACK4, mark), **options))
@@ -52,7 +51,7 @@ def start_ping(peer, count=1):
     return peer.stack.start("ping", "-n", "-c", count, "-i", "0.2", "-W", 5, "10.0.0.9")
 
 
-def test_nothing_is_sent_on_a_session_that_is_not_confirmed_and_what_waited_comes_then(peer):
+def test_nothing_is_sent_on_an_unconfirmed_session_and_staged_packets_follow_its_confirmation(peer):
     session = peer.handshake()
     start_ping(peer, 3)
     assert peer.receive_inner(session, 1) is None
@@ -66,7 +65,7 @@ def test_the_old_session_is_used_until_the_new_one_is_confirmed_and_received_on_
     peer.confirm(old)
     assert echoed(peer, old)
     new = peer.handshake()
-    assert echoed(peer, old)  # answered on the old one still
+    assert echoed(peer, old)  # still answered on the old session
     peer.confirm(new)
     late = old.data(inner.echo_request("10.0.0.9", STACK4, b"late"))
     peer.send(late)
@@ -83,7 +82,7 @@ def test_of_two_unconfirmed_sessions_only_the_newest_is_valid(peer):
     assert b"first" not in capture.bytes()
 
 
-def test_the_window_takes_what_is_8128_behind_and_nothing_older_or_twice(peer):
+def test_the_window_accepts_a_counter_8128_behind_and_refuses_older_and_repeated_ones(peer):
     session = peer.handshake()
     assert echoed(peer, session, counter=10_000)
     assert echoed(peer, session, counter=10_000 - 8127)
@@ -100,7 +99,7 @@ def test_counters_at_the_limit_are_refused(peer):
     peer.confirm(session)
     for counter in (2**64 - 1, REJECT_AFTER_MESSAGES + 1, REJECT_AFTER_MESSAGES):
         assert not echoed(peer, session, counter=counter)
-    assert echoed(peer, session, counter=1)  # the window did not move
+    assert echoed(peer, session, counter=1)  # the window has not moved
     assert echoed(peer, session, counter=REJECT_AFTER_MESSAGES - 1)
 
 
@@ -120,7 +119,7 @@ def test_a_response_counts_once_and_only_for_the_newest_initiation(called):
     assert other.received == []
 
 
-def test_a_data_message_to_a_handshakes_index_and_a_response_to_a_sessions_are_dropped(peer, called):
+def test_a_data_message_for_a_handshake_and_a_response_for_a_session_are_dropped(peer, called):
     start_ping(called)
     waiting = called.consume_initiation(called.receive_kind(rawpeer.INITIATION, 5))
     called.send(rawpeer.Session(bytes(32), bytes(32), 1, waiting.sender).data(b"x" * 32))
@@ -134,11 +133,11 @@ def test_a_data_message_to_a_handshakes_index_and_a_response_to_a_sessions_are_d
     assert called.receive_inner(answered, 5)
 
 
-def test_both_begin_at_once_and_end_in_one_working_session(called):
+def test_simultaneous_initiations_end_in_one_working_session(called):
     start_ping(called)
     theirs = called.receive_kind(rawpeer.INITIATION, 5)
     mine = called.initiation()
-    called.send(mine.message)  # before theirs is answered
+    called.send(mine.message)  # before the response to theirs
     response, other = called.response(called.consume_initiation(theirs))
     answer = called.receive_kind(rawpeer.RESPONSE, 2)
     session = called.consume_response(mine, answer)
@@ -147,7 +146,7 @@ def test_both_begin_at_once_and_end_in_one_working_session(called):
     assert [one for one in (session, other) if echoed(called, one)]
 
 
-def test_a_cookie_reply_from_elsewhere_moves_no_endpoint(town, called):
+def test_a_cookie_reply_from_another_address_changes_no_endpoint(town, called):
     start_ping(called)
     initiation = called.receive_kind(rawpeer.INITIATION, 5)
     endpoint = town.warren.peer(called.customer.id, "called")["endpoint"]
@@ -176,11 +175,11 @@ def test_own_timestamps_are_whitened_and_payloads_padded(called):
 
 INNER_LIES = {
     "version 0": dict(version=0), "version 5": dict(version=5), "version 15": dict(version=15),
-    "longer than it is": dict(total=2000), "shorter than its header": dict(total=19), "nothing": dict(total=0),
+    "longer than the packet": dict(total=2000), "shorter than its header": dict(total=19), "nothing": dict(total=0),
     "a header beyond the packet": dict(ihl=15, total=30), "no header": dict(ihl=4)}
 
 
-def test_an_inner_packet_that_lies_is_dropped_and_counted(town, peer):
+def test_a_malformed_inner_packet_is_dropped_and_counted(town, peer):
     session = peer.handshake()
     peer.confirm(session)
     before = town.warren.drops(peer.customer.id).get("inner_malformed", 0)
@@ -195,7 +194,7 @@ def test_an_inner_packet_that_lies_is_dropped_and_counted(town, peer):
     assert b"LIE" not in capture.bytes()
 
 
-def test_a_clean_start_costs_one_initiation_one_response_one_keepalive(town, visit):
+def test_a_first_connection_takes_one_initiation_one_response_one_keepalive(town, visit):
     office = town.office("clean", start=False)
     customer = visit([office])
     with Capture(town.internet, "hub0", f"udp and host {office.place.ipv4}") as capture:
@@ -209,7 +208,7 @@ def test_a_clean_start_costs_one_initiation_one_response_one_keepalive(town, vis
 
 
 def found_in_memory(pid, needles):
-    """Which of these byte strings are anywhere in the process's writable memory."""
+    """The names of those byte strings that are in the process's writable memory."""
     found = set()
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for line in maps:
@@ -225,7 +224,7 @@ def found_in_memory(pid, needles):
     return found
 
 
-def test_no_key_is_left_in_memory_when_its_peer_is_gone(town):
+def test_no_key_is_left_in_memory_after_its_peer_is_removed(town):
     psk = wireguard_go.new_psk()
     raw, entry = town.raw_peer("forgotten", psk=psk)
     with town.visiting([entry]):
@@ -237,6 +236,6 @@ def test_no_key_is_left_in_memory_when_its_peer_is_gone(town):
                 for way, key in (("in", session.send_key), ("out", session.receive_key))}
         keys["psk"] = base64.b64decode(psk)
         there = found_in_memory(town.warren.vpnd(), keys)
-        assert {"psk", "session 2 in", "session 2 out"} <= there  # else the search finds nothing anyway
-        assert not {"session 0 in", "session 0 out"} & there  # three sessions ago
+        assert {"psk", "session 2 in", "session 2 out"} <= there  # the search does find keys that are in use
+        assert not {"session 0 in", "session 0 out"} & there  # replaced by later sessions
     netlab.wait_until(lambda: not found_in_memory(town.warren.vpnd(), keys), 5, "all keys are wiped")

@@ -1,4 +1,4 @@
-"""Stock `wg show` reads Warren, and `vpnctl wg` speaks its words."""
+"""Stock `wg show` reads Warren's state, and `vpnctl wg` prints the same format."""
 
 import os
 import time
@@ -11,7 +11,7 @@ def wg(town, *arguments, **more):
     return town.hub.run("wg", *arguments, **more)
 
 
-def test_wg_show_knows_every_peer_of_the_shared_listener(town, visit):
+def test_wg_show_lists_every_peer_of_the_shared_listener(town, visit):
     one, other = town.office("show", psk=wireguard_go.new_psk(), peer={"keepalive": 25}), town.office("other")
     visit([one])
     visit([other])
@@ -24,13 +24,13 @@ def test_wg_show_knows_every_peer_of_the_shared_listener(town, visit):
     assert abs(mine.latest_handshake - time.time()) < 60
     assert mine.keepalive == "25"
     assert mine.rx > 0 and mine.tx > 0
-    assert peers[other.client.key.public].allowed_ips == mine.allowed_ips  # both customers have the same plan
+    assert peers[other.client.key.public].allowed_ips == mine.allowed_ips  # both customers use the same addresses
     assert wg(town, "show", "warren", "public-key").stdout.strip() == town.warren.key.public
     assert wg(town, "show", "warren", "listen-port").stdout.strip() == str(town.warren.listen_port)
 
 
 def test_only_root_may_open_the_socket(town):
-    """It gives keys away, as every WireGuard's does."""
+    """The socket reveals keys, like the one of any WireGuard."""
     status = os.stat("/run/wireguard/warren.sock")
     assert (status.st_uid, status.st_mode & 0o777) == (0, 0o600)
 
@@ -57,7 +57,7 @@ def test_the_counters_are_those_of_vpnctl(town, visit):
     netlab.wait_until(same, 5)
 
 
-def test_a_listener_of_a_customers_own_has_a_socket_of_its_own(town, visit):
+def test_a_customers_own_listener_has_its_own_socket(town, visit):
     key = wireguard_go.new_key()
     office = town.office("own", hub_key=key, port=51843)
     customer = visit([office], listen_port=51843, private_key=key.private)
@@ -66,7 +66,7 @@ def test_a_listener_of_a_customers_own_has_a_socket_of_its_own(town, visit):
     assert office.client.key.public not in wg(town, "show", "warren", "peers").stdout
 
 
-def test_vpnctl_wg_shows_one_customer_alone(town, visit):
+def test_vpnctl_wg_shows_only_one_customer(town, visit):
     one, other = town.office("mine"), town.office("theirs")
     customer = visit([one])
     visit([other])
