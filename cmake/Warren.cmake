@@ -43,15 +43,16 @@ target_compile_options(warren_flags INTERFACE
   $<$<BOOL:${WARREN_WERROR}>:-Werror> $<$<CONFIG:RelWithDebInfo>:-D_FORTIFY_SOURCE=2>)
 target_link_options(warren_flags INTERFACE -Wl,-z,relro,-z,now)
 if(WARREN_SANITIZE)
-  target_compile_options(warren_flags INTERFACE -fsanitize=${WARREN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_options(warren_flags INTERFACE
+    -fsanitize=${WARREN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(warren_flags INTERFACE -fsanitize=${WARREN_SANITIZE})
 endif()
 if(WARREN_FUZZ)
   target_compile_options(warren_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# warren_library(NAME [FOLDERS folder...] [LINK lib...]): a static library of every .cc file in the current directory and
-# in `folders`, not of their subdirectories.
+# warren_library(NAME [FOLDERS folder...] [LINK lib...]): a static library of every .cc file in the current directory
+# and in `folders`, not of their subdirectories.
 function(warren_library name)
   cmake_parse_arguments(ARG "" "" "FOLDERS;LINK" ${ARGN})
   set(sources)
@@ -79,9 +80,10 @@ function(warren_ring label name)
   add_dependencies(ring-${label} ${name})
 endfunction()
 
-# warren_doctest(NAME LABEL label [THREADS] [PLAIN] [LINK lib...]): one doctest program of every .cc file in the current directory, run by ctest. Under the
-# address sanitizer; THREADS: what it tests has several, so under the thread sanitizer too, as the ring `threads`; PLAIN: some of it can be tested without a
-# sanitizer only, so there too, as the ring `plain`.
+# warren_doctest(NAME LABEL label [THREADS] [PLAIN] [LINK lib...]): one doctest program of every .cc file in the current
+# directory, run by ctest under the address sanitizer. THREADS: it tests code with several threads, so it also runs
+# under the thread sanitizer, in the ring `threads`. PLAIN: a part of it works only without a sanitizer, so it also
+# runs without one, in the ring `plain`.
 function(warren_doctest name)
   cmake_parse_arguments(ARG "THREADS;PLAIN" "LABEL" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Shared by the scripts of this directory; each is run from the project's root.
+# Shared by the scripts of this directory; each runs in the project's root.
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -8,7 +8,7 @@ readonly program=image/${0##*/}
 refuse() { echo "$program: $1" >&2; exit 4; }
 say() { printf '%6d s  %s\n' "$SECONDS" "$1" >&2; }
 
-# need TOOL...: every tool is there, or the sentence that says how to get it.
+# need TOOL...: refuses if a tool is missing, and says how to install it.
 need() {
   local tool missing=()
   for tool in "$@"; do

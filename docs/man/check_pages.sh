@@ -1,5 +1,5 @@
 #!/bin/sh
-# Formats every man page and fails when the formatter has anything to say. Usage: check_pages.sh DIRECTORY
+# Formats every man page and fails if the formatter prints a warning. Usage: check_pages.sh DIRECTORY
 command -v man >/dev/null || { echo "skipped: man is not installed"; exit 0; }
 failed=0
 for page in "$1"/*.[158]; do
