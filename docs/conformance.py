@@ -278,7 +278,7 @@ ROWS = {
         "Cannot happen: stacks have no path to the uplink "
         "(`test_a_stack_has_no_way_to_the_uplink_or_to_another_stack`)",
     ),
-    "E6": ("A changed port keeps sessions", ["test_listeners_come_move_change_places_and_go"], ""),
+    "E6": ("A changed port keeps sessions", ["test_listeners_are_added_moved_swapped_and_removed"], ""),
     "E7": (
         "ICMP errors on sending are not fatal",
         ["test_a_peer_whose_port_is_closed_does_not_disturb_the_others"],

@@ -1,4 +1,4 @@
-"""The firmware image, from power on to a stock client's ping.
+"""The firmware image, from power-on to a stock client's ping.
 
     client 100.64.1.2 ── internet ── tap ── guest 198.51.100.1 (the image: systemd-boot, verified root, Warren)
 """
@@ -12,14 +12,14 @@ import pytest
 from tests.lab import guest, netlab, warren, wireguard_go
 
 IMAGE = os.environ.get("WARREN_IMAGE", "")
-READY_SECONDS = 480  # 60 s alone; others may build, and a second image is made, beside us
+READY_SECONDS = 480  # 60 s on an idle machine; builds and another image may run in parallel
 
 
 @pytest.fixture(scope="module")
 def place():
-    """A running guest, and a client's namespace. A seed disk has the guest's configuration with one customer, its
-    firmware's tables the uplink's."""
-    assert IMAGE, "WARREN_IMAGE names the qcow2 to boot"
+    """A running guest, and a client's namespace. The configuration of Warren with one customer is on a seed disk, the
+    uplink's is in the firmware's tables."""
+    assert IMAGE, "set WARREN_IMAGE to the qcow2 image to boot"
     with netlab.Lab() as lab:
         internet, client = lab.router("internet"), lab.namespace("client")
         lab.wire(client, "eth0", "100.64.1.2/24", internet, "to-client", "100.64.1.1/24")
@@ -69,7 +69,7 @@ def test_the_status_page_answers_on_the_uplink(place):
     assert health.stdout.strip()
 
 
-def test_the_console_says_where_the_page_is_and_how_to_know_it(place):
+def test_the_console_shows_the_pages_address_and_fingerprint(place):
     machine, _, client = place
     said = machine.expect(r"warren: status page https://198\.51\.100\.1:8443/\s+(?:\[.*\] \S+ )?"
                           r"warren: its certificate is ([0-9A-F:]{95})", 120)
@@ -78,7 +78,7 @@ def test_the_console_says_where_the_page_is_and_how_to_know_it(place):
     assert certificate.stdout.strip().endswith("=" + said.group(1))
 
 
-def test_ssh_lets_in_whoever_has_a_key_and_nobody_else(place):
+def test_ssh_accepts_a_configured_key_and_nothing_else(place):
     machine, _, client = place
     known, at = machine.lab.path("known-hosts"), "198.51.100.1"
     netlab.wait_until(lambda: "its host key is" in machine.console(), 120, "the console names the host key")
@@ -103,19 +103,19 @@ def test_nothing_else_answers_on_the_uplink(place):
     assert [port for port in (22, 23, 53, 80, 111, 8443) if client.answers("198.51.100.1", port)] == [22, 8443]
 
 
-def test_the_inside_is_as_it_should_be(place):
-    """Logged in on the console with the code of the first boot."""
+def test_the_running_system_is_set_up_as_specified(place):
+    """Logs in on the console with the first boot's code."""
     machine, _, _ = place
     machine.log_in()
     facts = {
-        "ls /efi/EFI/Linux": r"^warren_[0-9.]+-a\.efi\s*$",  # blessed: no tries counted any more
+        "ls /efi/EFI/Linux": r"^warren_[0-9.]+-a\.efi\s*$",  # blessed: its name has no counter of tries
         "systemctl --failed --no-legend | wc -l": r"^0\s*$",
         "touch /usr/x 2>&1": "Read-only file system",
         "ip netns": "warren-acme",
         "nft list set inet uplink udp_listeners": r"elements = \{ 51820 \}",
         "nft list set inet uplink tcp_listeners": r"elements = \{ 22, 8443 \}",
         "nft list chain inet uplink input | grep -c 'dport'": r"^4\s*$",  # DHCP, DHCPv6 and the two sets
-        "cat /sys/kernel/security/lockdown": r"\[integrity\]",  # the firmware started it as signed
+        "cat /sys/kernel/security/lockdown": r"\[integrity\]",  # the firmware verified its signature
         "cat /run/issue.d/warren.issue": r"https://198\.51\.100\.1:8443/",
         "systemctl show warren -p WatchdogUSec": "3min",
         "vpnctl support-bundle /tmp/b.tar.gz && tar -tzf /tmp/b.tar.gz": r"stacks/acme/nftables\.txt",
@@ -126,7 +126,7 @@ def test_the_inside_is_as_it_should_be(place):
         "for d in vpnd statusd; do p=$(pgrep -x $d); systemctl status $p | head -n 1; "
         "[ $(readlink /proc/$p/ns/net) != $(readlink /proc/1/ns/net) ] && echo $d is apart; done":
             r"(?s)warren-vpnd@.*vpnd is apart.*warren-statusd@.*statusd is apart",
-        # Nor does either see the stacks' names, all of which systemd would walk at each start.
+        # Neither sees the stacks' names. Otherwise systemd would walk all of them at each start.
         "for d in 1 $(pgrep -x vpnd) $(pgrep -x statusd); do grep -c netns /proc/$d/mountinfo; done":
             r"^[1-9]\d*\s+0\s+0\s*$",
         "grep CapBnd /proc/$(pgrep -x stackd)/status": r"CapBnd:\s0000000000201420",
@@ -134,11 +134,11 @@ def test_the_inside_is_as_it_should_be(place):
             r"CapPrm:\s0+\s+CapEff:\s0+\s+CapBnd:\s0+\s+NoNewPrivs:\s1\s+Seccomp:\s2",
     }
     for command, wanted in facts.items():
-        # The bundle starts some dozen programs, in a machine that is emulated.
+        # The support bundle starts dozens of programs, on an emulated machine.
         _, said = machine.run(command, timeout=180)
         assert re.search(wanted, said), f"{command}: {said}"
     _, blocks = machine.run("df --output=size -BM /data | tail -n 1")
-    assert int(blocks.strip().rstrip("M")) > 500  # 64 MB in the image, grown to the disk's end
+    assert int(blocks.strip().rstrip("M")) > 500  # 64 MB in the image, then grown to the end of the disk
 
 
 def test_a_restart_of_the_service_leaves_the_stacks_up(place):

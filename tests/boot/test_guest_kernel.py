@@ -1,8 +1,8 @@
-"""What this host's kernel may not have and Debian's in the image has: kernel WireGuard as the stock client, and 802.1Q.
-One guest, one story.
+"""Tests that need kernel WireGuard as the stock client, and 802.1Q. This host's kernel may lack them, but Debian's
+kernel in the image has them. All tests use one guest, in this order.
 
     guest  Warren 198.51.100.1 ── veth ── site-acme, site-beta: kernel WireGuard, the same addresses inside
-           enp0s16 ── trunk ── this test: machines on VLANs 42 and 43, the same addresses too
+           enp0s16 ── trunk ── this test: machines on VLANs 42 and 43, also with the same addresses
 """
 
 import json
@@ -30,8 +30,8 @@ def customer(id_, peers=(), handoff=None, routes=()):
 
 
 def site_script(name, number):
-    """Makes a stock client: a namespace, a wire to the uplink, and the kernel's WireGuard with the configuration
-    NAME.conf beside it."""
+    """A script that makes a stock client: a namespace, a wire to the uplink, and the kernel's WireGuard with the
+    configuration NAME.conf beside the script."""
     outside = [f"netns add {name}", f"link add wan-{name} type veth peer name wan0 netns {name}",
                f"addr add 203.0.113.{4 * number + 1}/30 dev wan-{name}",
                f"addr add 2001:db8:{number}::1/64 dev wan-{name} nodad", f"link set wan-{name} up"]
@@ -49,8 +49,8 @@ def site_script(name, number):
 
 @pytest.fixture(scope="module")
 def place():
-    """(guest, cable): two customers who have the same addresses everywhere, each with a site and a VLAN."""
-    assert IMAGE, "WARREN_IMAGE names the qcow2 to boot"
+    """(guest, cable): two customers with the same addresses everywhere, each with a site and a VLAN."""
+    assert IMAGE, "set WARREN_IMAGE to the qcow2 image to boot"
     with netlab.Lab() as lab:
         internet = lab.namespace("internet")
         keys = {name: wireguard_go.new_key() for name in TAGS}
@@ -87,7 +87,7 @@ def place():
 
 
 def done(machine, command, timeout=60):
-    """What the command printed; it has to succeed."""
+    """The output of the command, which has to succeed."""
     status, said = machine.run(command, timeout)
     assert status == 0, f"{command}: exit {status}\n{said}"
     return said
@@ -110,13 +110,13 @@ def counted(machine, id_):
 
 
 def shown(machine, ns):
-    """The hub, as the kernel's WireGuard has it."""
+    """The hub in the client's `wg show`."""
     fields = done(machine, f"ip netns exec {ns} wg show wg0 dump | tail -n 1").split()
     return {"handshake": int(fields[4]), "rx": int(fields[5]), "tx": int(fields[6])}
 
 
 def apply(machine, name, id_="guest"):
-    """Takes a customer's prepared file and applies it; returns what vpnctl said."""
+    """Copies a customer's prepared file and applies it; returns vpnctl's output."""
     return machine.run(f"cp {toolbox.HERE}/{name}.toml /etc/warren/customers/{id_}.toml && vpnctl apply 2>&1", 60)[1]
 
 
@@ -129,7 +129,7 @@ def test_the_kernels_wireguard_gets_a_session_over_ipv4_and_over_ipv6(place):
     peers = {peer["customer"]: peer for peer in document(machine, "peers")["peers"]}
     assert peers["acme"]["endpoint"].startswith("203.0.113.6:")
     assert peers["beta"]["endpoint"].startswith("[2001:db8:2::2]:")
-    # Runs beside all that follows, over the kernel's renewal of the session after two minutes.
+    # This ping runs beside the next tests, until after the kernel has renewed the session (two minutes).
     done(machine, f"ip netns exec site-acme ping -n -q -i 0.5 {STACK4} >/tmp/steady 2>&1 & "
                   "echo $! >/tmp/steady.pid; date +%s >/tmp/steady.since")
 
@@ -140,7 +140,7 @@ def test_site_and_stack_reach_each_other_with_ipv4_and_ipv6(place):
         for ns, addresses in ((f"site-{name}", (STACK4, STACK6)), (f"warren-{name}", (SITE4, SITE6))):
             for address in addresses:
                 assert pings(machine, ns, address, count=3), (ns, address)
-        # 1420 with its headers: the device's MTU.
+        # 1420 bytes with headers, the device's MTU.
         assert pings(machine, f"site-{name}", STACK4, "-M", "do", "-s", "1392")
 
 
@@ -153,8 +153,8 @@ def test_tcp_and_udp_arrive_unchanged(place, source, target, address):
                                           timeout=240)
 
 
-def test_what_is_sent_for_one_customer_reaches_nobody_else(place):
-    """Both have the same addresses, and beta is silent."""
+def test_packets_of_one_customer_reach_no_other(place):
+    """Both have the same addresses, and beta sends nothing."""
     machine, _ = place
     before = {name: counted(machine, name) for name in TAGS}
     assert pings(machine, "site-acme", STACK4, count=10)
@@ -173,12 +173,12 @@ def test_warren_and_the_kernel_count_the_same_bytes(place):
 def _agree(machine):
     peer = next(peer for peer in document(machine, "peers")["peers"] if peer["customer"] == "beta")
     there = shown(machine, "site-beta")
-    # The kernel counts handshakes, too.
+    # The kernel also counts handshake messages.
     initiations, responses = (there["tx"] - peer["rx_bytes"]) / 148, (there["rx"] - peer["tx_bytes"]) / 92
     return (initiations, responses) in ((1, 1), (2, 1), (2, 2))
 
 
-def test_a_keepalive_is_heard(place):
+def test_a_keepalive_is_received(place):
     machine, _ = place
     before = counted(machine, "beta")["rx_packets"]
     hub = done(machine, "ip netns exec site-beta wg show wg0 peers").strip()
@@ -198,7 +198,7 @@ def test_a_vlan_carries_a_customers_lan_with_its_own_tag(place):
         assert trunk.tags(word[:16]) == {tag} and trunk.tags(b"from the LAN of " + name.encode()) == {tag}
 
 
-def test_a_parent_that_is_not_there_is_reported_and_the_rest_served(place):
+def test_a_missing_parent_is_reported_and_the_other_customers_work(place):
     machine, _ = place
     said = apply(machine, "missing")
     assert "no device nosuch0 in the uplink" in said
@@ -212,11 +212,11 @@ def test_a_parent_may_be_down_and_go_down_and_the_lans_routes_stay(place):
     for state in ("down", "up", "down"):
         done(machine, f"ip link set nosuch0 {state}")
         assert "10.50.0.0/16 via 10.43.0.254 dev lan0" in done(machine, "ip -n warren-guest route")
-    done(machine, "ip link del nosuch0")  # and the kernel takes the VLAN with it
+    done(machine, "ip link del nosuch0")  # and the kernel removes the VLAN with it
     assert "no device nosuch0" in machine.run("vpnctl apply 2>&1", 60)[1]
 
 
-def test_a_parent_may_be_called_as_the_stacks_own_device(place):
+def test_a_parent_may_have_the_name_of_the_stacks_own_device(place):
     machine, _ = place
     done(machine, "ip link add lan0 type dummy && ip link set lan0 up")
     said = apply(machine, "namesake")
@@ -234,7 +234,7 @@ def test_a_vlans_mtu_is_as_configured_and_never_wider_than_its_parent(place):
     assert "inet 10.43.0.1/24" in done(machine, "ip -n warren-guest addr show lan0")
 
 
-def test_a_lan_that_is_taken_away_is_gone_and_the_other_stays(place):
+def test_a_removed_lan_disappears_and_the_other_stays(place):
     machine, _ = place
     apply(machine, "acme-without-lan", "acme")
     assert "lan0" not in done(machine, "ip -n warren-acme -br link")
@@ -249,9 +249,9 @@ def test_a_lan_that_is_taken_away_is_gone_and_the_other_stays(place):
 def test_the_kernel_renews_its_session_and_nothing_is_lost(place):
     machine, _ = place
     netlab.wait_until(lambda: int(done(machine, "echo $(($(date +%s) - $(cat /tmp/steady.since)))")) > 130, 180,
-                      "two minutes have gone by", every=2)
+                      "two minutes have passed", every=2)
     since = int(done(machine, "cat /tmp/steady.since"))
     assert shown(machine, "site-acme")["handshake"] > since + 100
     done(machine, "kill -INT $(cat /tmp/steady.pid); sleep 1")
     sent, received = map(int, LOST.search(done(machine, "cat /tmp/steady")).groups())
-    assert received >= sent - 1 and sent > 200  # the last one may have been under way
+    assert received >= sent - 1 and sent > 200  # the last one may have been in flight

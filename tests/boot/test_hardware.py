@@ -1,4 +1,4 @@
-"""The flavour for machines of one's own: the generic kernel, a raw disk, here on NVMe with an Intel network card."""
+"""The flavour for real machines: the generic kernel and a raw disk, here on NVMe with an Intel network card."""
 
 import os
 
@@ -10,7 +10,7 @@ READY_SECONDS = 480
 
 
 def test_it_boots_from_a_raw_disk_to_ready_and_is_blessed():
-    assert PACKAGE, "WARREN_PACKAGE names the package that the image is made of"
+    assert PACKAGE, "set WARREN_PACKAGE to the package for the image"
     with netlab.Lab() as lab:
         out, disk = lab.path("release"), lab.path("disk.qcow2")
         netlab.run(f"{ROOT}/image/build", "--flavour", "hw", "--package", PACKAGE, "--out", out, *guest.SIGNED,

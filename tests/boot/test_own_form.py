@@ -1,5 +1,5 @@
-"""A version whose configuration has another form: it works on a copy, and the version in the other slot finds its own.
-On a directory that looks like an appliance."""
+"""A version whose configuration has another form works on a copy, and the version in the other slot finds its own. The
+tests use a directory that looks like an appliance."""
 
 import os
 import pathlib
@@ -18,7 +18,7 @@ KILLED_AT = ('n=0; set -T; trap \'[[ $BASHPID != $$ ]] || '
 
 
 class Appliance:
-    """One that runs a version with form 2 in /data/etc/warren-2; the other slot's version has form 1."""
+    """It runs a version with form 2 in /data/etc/warren-2; the other slot's version has form 1."""
 
     def __init__(self, root):
         self.root, self.first, self.own = root, root / "data/etc/warren", root / "data/etc/warren-2"
@@ -36,11 +36,11 @@ class Appliance:
         variable.write_text("") if trial else variable.unlink(missing_ok=True)
 
     def remember(self, why, form="/data/etc/warren", customers=1):
-        """As an install, or a rollback, leaves it."""
+        """Writes what an install or a rollback remembers."""
         (self.root / "data/update/before").write_text(f"for={why} customers={customers} gateway=yes form={form}\n")
 
     def start(self, cut_at=None, fails=False):
-        """The number of commands that it ran."""
+        """Runs own-form; returns the number of commands that it ran."""
         step = self.root / "step"
         done = subprocess.run(["bash", "-c", KILLED_AT, OWN_FORM],
                               env={**os.environ, "WARREN_ROOT": str(self.root), "CUT": str(cut_at), "STEP": str(step)},
@@ -68,13 +68,13 @@ def appliance(tmp_path):
     return Appliance(tmp_path)
 
 
-def test_the_first_start_makes_a_copy_and_leaves_what_the_other_version_reads(appliance):
+def test_the_first_start_makes_a_copy_and_leaves_the_other_versions_files(appliance):
     appliance.on_trial(True)
     appliance.start()
     assert read(appliance.own) == NEW and read(appliance.first) == OLD
 
 
-def test_while_on_trial_it_takes_what_was_changed_under_the_other_version(appliance):
+def test_a_version_on_trial_takes_over_changes_made_under_the_other_version(appliance):
     appliance.on_trial(True)
     appliance.start()
     write(appliance.first, {"warren.toml": "port = 9\n"})
@@ -82,7 +82,7 @@ def test_while_on_trial_it_takes_what_was_changed_under_the_other_version(applia
     assert read(appliance.own)["warren.toml"] == "port = 9\nform = 2\n"
 
 
-def test_a_good_version_keeps_what_was_changed_under_it(appliance):
+def test_a_good_version_keeps_the_changes_made_under_it(appliance):
     appliance.on_trial(True)
     appliance.start()
     appliance.on_trial(False)
@@ -93,7 +93,7 @@ def test_a_good_version_keeps_what_was_changed_under_it(appliance):
     assert read(appliance.first)["warren.toml"] == "port = 9\n"
 
 
-def test_a_newer_version_of_the_same_form_takes_over_what_is_in_force(appliance):
+def test_a_newer_version_with_the_same_form_takes_over_the_current_files(appliance):
     appliance.on_trial(True)
     appliance.start()
     write(appliance.own, {"warren.toml": "port = 7\nform = 2\n"})
@@ -105,7 +105,7 @@ def test_a_newer_version_of_the_same_form_takes_over_what_is_in_force(appliance)
     assert read(appliance.own) == NEW
 
 
-def test_a_third_form_is_made_of_the_second_when_that_was_in_force(appliance):
+def test_this_form_is_made_from_a_third_one_that_was_in_use(appliance):
     write_all(appliance.root / "data/etc/warren-3", {"warren.toml": "port = 3\n", "customers/acme.toml": "mtu = 3\n"})
     appliance.on_trial(True)
     appliance.remember("install", "/data/etc/warren-3")
@@ -113,7 +113,7 @@ def test_a_third_form_is_made_of_the_second_when_that_was_in_force(appliance):
     assert read(appliance.own) == {"warren.toml": "port = 3\nform = 2\n", "customers/acme.toml": "mtu = 3\nform = 2\n"}
 
 
-def test_a_version_that_one_went_back_to_finds_its_own(appliance):
+def test_after_a_rollback_a_version_finds_its_own_files(appliance):
     appliance.on_trial(True)
     appliance.start()
     write(appliance.own, {"warren.toml": "port = 7\nform = 2\n"})
@@ -128,7 +128,7 @@ def test_a_version_that_one_went_back_to_finds_its_own(appliance):
     (True, "install", "/data/etc/warren", 3), (True, "install", "/data/etc/warren-2", 3),
     (True, "rollback", "/data/etc/warren-2", 3), (True, "rollback", "/data/etc/warren-3", 1),
     (False, "install", "/data/etc/warren-2", 1), (True, None, None, 1)])
-def test_as_many_customers_as_before_have_to_be_up_but_no_more_than_a_version_that_one_went_back_to_has(
+def test_as_many_customers_as_before_have_to_be_up_but_after_a_rollback_only_those_in_the_old_files(
     appliance, trial, why, form, wanted):
     write_all(appliance.own, OLD)
     appliance.on_trial(trial)
@@ -139,7 +139,7 @@ def test_as_many_customers_as_before_have_to_be_up_but_no_more_than_a_version_th
     assert said.stdout == f"{wanted}\n"
 
 
-def test_a_migration_that_fails_leaves_nothing_of_its_copy(appliance):
+def test_a_failed_migration_leaves_no_copy(appliance):
     migrate = appliance.root / "usr/lib/warren/migrate"
     migrate.write_text('#!/bin/sh\necho half >"$1/warren.toml"\nexit 1\n')
     appliance.on_trial(True)
@@ -156,7 +156,7 @@ def test_a_version_with_the_first_form_changes_nothing(appliance):
     assert read(appliance.first) == OLD and not appliance.own.exists()
 
 
-def test_a_cut_at_any_step_leaves_both_whole(appliance):
+def test_a_cut_at_any_step_leaves_both_forms_intact(appliance):
     whole = appliance.start()
     assert whole > 12
     for cut_at in range(1, whole + 1):

@@ -1,10 +1,9 @@
 """Power cuts at many moments of a first boot, of changes of the configuration, and of two installs, the second over the
 first.
 
-One real machine is recorded while it does all that. What a cut at a moment leaves is made from the record, with
-whatever the disk's cache may lose (tests/lab/powercut.py), and judged as the loader, the kernel and e2fsck would judge
-it: which program is started, whether it is whole, whether its root is the one that its hash names. Two of these disks
-are booted.
+One real machine is recorded while it does all of this. From the record the tests make the disk after a cut at a moment,
+including losses of the disk's cache (tests/lab/powercut.py). They judge it like the loader, the kernel and e2fsck:
+which program starts, whether it is complete, and whether its root matches its hash. Two of these disks are booted.
 """
 
 import os
@@ -23,7 +22,7 @@ PACKAGE = os.environ.get("WARREN_PACKAGE", "")
 READY_SECONDS = 480
 BUNDLES = ("91.0.0", "91.1.0")
 USERS = 5
-# On the ESP, while everything is written back again and again.
+# Renames on the ESP, while sync runs again and again.
 RENAMES = ("mkdir /efi/try && echo 'all of it' >/efi/try/one && sync",
            "(for i in $(seq 60); do sync; done & for i in $(seq 30); do mv /efi/try/one /efi/try/two && "
            "sleep 0.05 && mv /efi/try/two /efi/try/one || exit; done; wait)",
@@ -36,10 +35,10 @@ class Record:
     lab: netlab.Lab
     machine: guest.Guest
     log: powercut.Log
-    seeded: int       # the moment when it was up
-    renames: list     # when the renaming began and ended, and when the file was gone
-    users: list       # when the n-th user was added, as vpnctl said
-    installs: list    # when it began, and when each was done, as vpnctl said
+    seeded: int       # the moment when the machine was up
+    renames: list     # when the renaming began and ended, and when the file was removed
+    users: list       # when vpnctl reported the n-th user as added
+    installs: list    # when the first began, and when vpnctl reported each as done
     programs: dict    # version -> the bytes of its program
 
     def cuts(self):
@@ -47,7 +46,7 @@ class Record:
 
 
 def start(machine, log=None):
-    """The slot and version that came up; logged in."""
+    """Starts the machine and logs in; returns the slot and the version that started."""
     machine.start(log)
     ready = machine.expect(r"warren: READY slot=(\w) version=(\S+)", READY_SECONDS)
     machine.log_in(timeout=120)
@@ -72,7 +71,7 @@ def program_on(disk, name):
 
 @pytest.fixture(scope="module")
 def record():
-    assert IMAGE and PACKAGE, "WARREN_IMAGE names the qcow2 to boot, WARREN_PACKAGE the package that it was made of"
+    assert IMAGE and PACKAGE, "set WARREN_IMAGE to the qcow2 image to boot, and WARREN_PACKAGE to its package"
     with netlab.Lab() as lab:
         os.makedirs(lab.path("bundles"))
         for version in BUNDLES:
@@ -116,11 +115,11 @@ def record():
 
 
 def judge(record, disk):
-    """The version that the loader starts from this raw disk; fails unless it has a whole program, and the root that the
-    program's hash names."""
+    """The version that the loader starts from this raw disk. Fails unless its program is complete and its root matches
+    the program's hash."""
     names = programs_on(disk)
     assert all(loader.PROGRAM.fullmatch(name) for name in names if name.lower().endswith(".efi")), names
-    # One without content is no program to the loader. A rename that was cut off may leave a name like that.
+    # The loader ignores a file without content, which an interrupted rename may leave.
     chosen = loader.PROGRAM.fullmatch(loader.chosen([name for name in names if loader.PROGRAM.fullmatch(name)
                                                      and program_on(disk, name)]))
     program = program_on(disk, chosen[0])
@@ -143,19 +142,19 @@ def tree(top):
 
 
 def is_unmade(disk):
-    """Whether the next boot makes the data partition's file system, whatever is there."""
+    """True if the next boot will make a new file system on the data partition."""
     with open(disk, "rb") as raw:
         raw.seek(2047 * powercut.SECTOR)
         return raw.read(powercut.SECTOR).rstrip(b"\0") == b"warren: data has no file system yet"
 
 
 def configuration(record, disk):
-    """The data partition's /etc, as the next boot finds it: path -> text."""
+    """The data partition's /etc, as the next boot will find it: path -> text."""
     if is_unmade(disk):
         return {}
     data, out = powercut.extract(disk, "data", record.lab.path("data")), record.lab.path("data-etc")
     checked = netlab.run("e2fsck", "-fy", data, check=False)
-    assert checked.returncode <= 1, checked.stdout  # 1: corrected
+    assert checked.returncode <= 1, checked.stdout  # 1 means corrected
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
     netlab.run("debugfs", "-R", f"rdump /etc {out}", data)
@@ -175,7 +174,7 @@ def test_a_cut_of_the_first_boot_leaves_all_of_the_seed_or_nothing(record):
     seed = {f"etc/{name}/{path}": text for name in ("warren", "network")
             for path, text in tree(record.lab.path(f"seed/{name}")).items()}
     last = cuts.index_of(record.seeded)
-    # Its last act is to rename the only program that the machine has.
+    # The last step renames the machine's only program.
     for index in sorted({*spread(1, last, 20), *range(last - 40, last)}):
         cuts.leave(index, disk)
         files = configuration(record, disk)
@@ -186,10 +185,10 @@ def test_a_cut_of_the_first_boot_leaves_all_of_the_seed_or_nothing(record):
         shadows.add(files.get("etc/shadow"))
         assert judge(record, disk) not in BUNDLES
     assert made == {False, True} and {(False, False), (True, True)} <= seen
-    assert len(shadows) == 3  # none, the one-time code's, and the password's, all of them whole
+    assert len(shadows) == 3  # no file, the one with the one-time code, and the one with the password, all complete
 
 
-def test_a_cut_while_a_file_of_the_esp_is_renamed_leaves_it_whole_under_one_name_at_least(record):
+def test_a_cut_during_a_rename_on_the_esp_leaves_the_file_complete_under_at_least_one_name(record):
     cuts, disk, seen = record.cuts(), record.lab.path("cut.raw"), set()
     first, last = (cuts.index_of(moment) for moment in record.renames[:2])
     for index in spread(first, last, 80):
@@ -212,10 +211,10 @@ def test_a_cut_while_users_are_added_leaves_the_old_file_or_the_new(record):
         assert [user["name"] for user in users] == [f"user{number}" for number in range(len(users))]
         assert all(user["role"] == "operator" and PASSWORD.fullmatch(user["password"]) for user in users)
         assert len(users) >= sum(
-            index >= at for at in done), f"after {index} writes a user is lost of whom vpnctl had said that he is added"
+            index >= at for at in done), f"after {index} writes, a user is lost that vpnctl had reported as added"
         assert files["etc/warren/customers/acme.toml"] == read(record.lab.path("seed/warren/customers/acme.toml"))
         seen.add(len(users))
-    # The cuts met every version, and a cache that had something to lose.
+    # The cuts hit every version of the file, and a cache with unwritten data.
     assert seen == set(range(USERS + 1)) and cached > 10
 
 
@@ -228,8 +227,7 @@ def test_a_cut_of_an_install_leaves_one_version_or_the_other(record):
     cuts, disk, seen = record.cuts(), record.lab.path("cut.raw"), set()
     old = next(iter(record.programs))
     done = [cuts.index_of(moment) for moment in record.installs]
-    # Some evenly spread, and for each flush the moment before it, when there is the most to lose, and the one behind
-    # it.
+    # Moments evenly spread, and for each flush the moments before and after it; before it, most data can be lost.
     flushes = flushes_of_installs(cuts, record)
     moments = sorted({*spread(done[0], done[-1], 20), *flushes, *(at + 1 for at in flushes), *done})
     for index in moments:
@@ -237,13 +235,13 @@ def test_a_cut_of_an_install_leaves_one_version_or_the_other(record):
         version = judge(record, disk)
         assert version in ((old, BUNDLES[0]) if index < done[1] else record.programs), index
         if index in done[1:]:
-            assert version == BUNDLES[done.index(index) - 1], "an install that vpnctl had said is done is lost"
+            assert version == BUNDLES[done.index(index) - 1], "an install is lost that vpnctl had reported as done"
         seen.add(version)
     assert len(moments) >= 20 and seen == set(record.programs)
 
 
 @pytest.mark.parametrize("moment", ["while the root is written", "before the last flush"])
-def test_what_a_cut_leaves_boots_and_the_install_can_be_repeated(record, moment):
+def test_a_machine_boots_after_a_cut_and_the_install_can_be_repeated(record, moment):
     lab, cuts, disk = record.lab, record.cuts(), record.lab.path("cut.raw")
     flushes = flushes_of_installs(cuts, record)
     cuts.leave(flushes[-1] if moment == "before the last flush"

@@ -1,4 +1,4 @@
-"""The same sources, and the same keys, make the same image, bit by bit: every signature included."""
+"""The same sources and the same keys make the same image, bit for bit, including every signature."""
 
 import filecmp
 import os
@@ -11,7 +11,7 @@ PACKAGE = os.environ.get("WARREN_PACKAGE", "")
 
 
 def test_a_second_build_has_the_same_bytes(tmp_path):
-    assert IMAGE and PACKAGE, "WARREN_IMAGE names the qcow2, WARREN_PACKAGE the package that it was made of"
+    assert IMAGE and PACKAGE, "set WARREN_IMAGE to the qcow2 image, and WARREN_PACKAGE to its package"
     first, second = os.path.dirname(IMAGE), str(tmp_path / "second")
     netlab.run(f"{ROOT}/image/build", "--package", PACKAGE, "--out", second, *guest.SIGNED, timeout=600)
     files = sorted(os.listdir(first))

@@ -1,7 +1,7 @@
-"""Secure Boot: the firmware has the certificate enrolled that the test image is signed for, and starts nothing else.
+"""Secure Boot: the firmware has enrolled the certificate of the test image, and starts nothing else.
 
-That signed programs boot, and that all of Warren works under the lockdown of the kernel that comes with it, is shown by
-test_boot.py and test_update.py: their machines are of this kind too.
+test_boot.py and test_update.py show that signed programs boot, and that Warren works under the kernel's lockdown: they
+use machines with Secure Boot too.
 """
 
 import os
@@ -41,7 +41,7 @@ def with_another_byte(path):
     (with_another_byte, LOADER), (with_another_byte, "program"), (without_signature, "program"),
     (with_another_signature, "program")])
 def test_the_firmware_refuses(change, what):
-    assert IMAGE, "WARREN_IMAGE names the qcow2 to boot"
+    assert IMAGE, "set WARREN_IMAGE to the qcow2 image to boot"
     with netlab.Lab() as lab:
         disk, file, image = lab.path("disk.raw"), lab.path("file.efi"), lab.path("changed.qcow2")
         netlab.run("qemu-img", "convert", "-O", "raw", IMAGE, disk)
@@ -54,6 +54,6 @@ def test_the_firmware_refuses(change, what):
         machine = guest.Guest(lab, lab.namespace("uplink"), image, "tap0", secure_boot=True).start()
         try:
             machine.expect(REFUSED[what], 120)
-            machine.expect("iPXE", 60)  # the firmware has gone on to the next device: nothing was started
+            machine.expect("iPXE", 60)  # the firmware continues with the next device, so it started nothing
         finally:
             machine.stop()

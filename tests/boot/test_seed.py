@@ -1,5 +1,5 @@
-"""What a seed becomes on a machine without a configuration, and what it may not touch. On a directory that looks like
-an appliance; real ones are in test_boot.py."""
+"""A seed configures a machine without a configuration, and changes nothing on others. The tests use a directory that
+looks like an appliance; test_boot.py uses real ones."""
 
 import os
 import pathlib
@@ -12,7 +12,7 @@ from tests.lab.warren import ROOT
 
 PREPARE, NEW_PASSWORD, HOST_KEY = (f"{ROOT}/image/overlay/usr/lib/warren/{name}"
                                    for name in ("prepare-data", "new-password", "host-key"))
-# Sourced by each bash: counts the commands of all of them, and does not run the n-th.
+# Each bash sources this: it counts the commands of all of them, and kills them before the n-th.
 TRACE = ('set -T; trap \'read -r TRACED <"$STEP"; echo $((++TRACED)) >"$STEP"; '
          '[[ $TRACED != "$CUT" ]] || kill -KILL 0\' DEBUG\n')
 SEED = {"warren/warren.toml": "port = 1\n", "warren/customers/acme.toml": "mtu = 1400\n",
@@ -37,7 +37,7 @@ class Appliance:
         return self.root / "run/credentials/@system/warren.seed"
 
     def start(self, cut_at=None, broken=None):
-        """(what it said, the number of commands that it ran); the program `broken` fails."""
+        """(the output, the number of commands that ran); the program `broken` fails."""
         step, trace = self.root / "step", self.root / "trace"
         step.write_text("0\n")
         trace.write_text(TRACE + (f"{broken}() {{ return 1; }}\n" if broken else ""))
@@ -67,7 +67,7 @@ def appliance(tmp_path):
     return Appliance(tmp_path / "root")
 
 
-def test_a_seed_is_taken_with_its_rights(appliance):
+def test_a_seed_is_copied_with_the_right_permissions(appliance):
     appliance.seed(SEED)
     said, _ = appliance.start()
     assert "configured by the seed credential" in said and "log in on this console as root with the code" in said
@@ -85,7 +85,7 @@ def test_an_empty_network_is_no_error(appliance):
 
 @pytest.mark.parametrize("content, message",
                          [(b"no archive", "cannot be unpacked"), (None, "has neither warren/ nor network/")])
-def test_a_seed_that_cannot_be_taken_says_so_and_one_can_log_in_and_the_next_is_taken(appliance, content, message):
+def test_a_bad_seed_is_reported_and_login_works_and_the_next_seed_is_used(appliance, content, message):
     appliance.seed({"hints.txt": "x\n"})
     if content:
         appliance.credential.write_bytes(content)
@@ -96,7 +96,7 @@ def test_a_seed_that_cannot_be_taken_says_so_and_one_can_log_in_and_the_next_is_
     assert "configured by the seed credential" in said and appliance.files() == SEED
 
 
-def test_a_seed_that_cannot_be_copied_is_named_and_one_can_log_in(appliance):
+def test_a_seed_that_cannot_be_copied_is_reported_and_login_works(appliance):
     appliance.seed(SEED)
     said, _ = appliance.start(broken="cp")
     assert "with the code" in said and "the seed was not taken" in said and appliance.files() == {}
@@ -104,7 +104,7 @@ def test_a_seed_that_cannot_be_copied_is_named_and_one_can_log_in(appliance):
     assert "configured by the seed credential" in said and appliance.files() == SEED
 
 
-def test_a_network_alone_is_taken_once(appliance):
+def test_a_seed_with_only_a_network_is_used_once(appliance):
     appliance.seed({"network/10-uplink.network": "[Match]\n"})
     assert "configured by the seed" in appliance.start()[0]
     own = {"network/10-uplink.network": "[Match]\nName=eth0\n", "network/20-own.network": "[Match]\n"}
@@ -126,7 +126,7 @@ def test_a_configuration_that_is_a_link_or_has_links_stays(appliance):
     assert (appliance.etc / "warren/warren.toml").read_text() == "port = 7\n"
 
 
-def test_a_configured_machine_takes_no_seed(appliance):
+def test_a_configured_machine_ignores_a_seed(appliance):
     own = {"warren/customers/acme.toml": "mtu = 1300\n", "network/20-own.network": "[Match]\n"}
     write(appliance.etc, own)
     appliance.seed(SEED)
@@ -144,15 +144,16 @@ def logs_in(appliance, password):
                           capture_output=True, text=True, timeout=30).stdout.strip() == hashed
 
 
-def test_the_code_is_good_for_one_login_and_a_password_takes_its_place(appliance):
-    missed = code_of(appliance.start()[0])  # nobody looked at the console
+def test_the_code_works_for_one_login_and_a_password_replaces_it(appliance):
+    missed = code_of(appliance.start()[0])  # an earlier code that nobody saw
     code = code_of(appliance.start()[0])
     assert logs_in(appliance, code) and not logs_in(appliance, missed)
     others = (appliance.etc / "shadow").read_text().splitlines()[1:]
     env = {**os.environ, "WARREN_ROOT": str(appliance.root)}
     hung_up = subprocess.run([NEW_PASSWORD], input="too short\nlong enough it is\n", env=env, capture_output=True,
                              text=True, timeout=30)
-    assert hung_up.returncode == 1 and (appliance.etc / "one-time-code").exists()  # whoever hangs up is asked again
+    # After a hang-up, the next login asks again.
+    assert hung_up.returncode == 1 and (appliance.etc / "one-time-code").exists()
     assert logs_in(appliance, code)
     done = subprocess.run([NEW_PASSWORD], input="short\n" + 129 * "x"
                           + "\nlong enough : $it\nanother one it is\nlong enough : $it\nlong enough : $it\n", env=env,
@@ -181,7 +182,7 @@ def test_the_host_key_is_made_once(appliance):
     assert made() == first
 
 
-def test_a_cut_at_any_step_leaves_a_machine_that_takes_all_of_it_at_the_next_start(appliance):
+def test_after_a_cut_at_any_step_the_next_start_uses_the_whole_seed(appliance):
     appliance.seed(SEED)
     _, whole = appliance.start()
     assert whole > 20

@@ -1,9 +1,9 @@
-"""An update of a whole machine, one guest all the way: refused bundles, a power cut behind an install, the new slot, a
-slot that is damaged, a version whose vpnd does not work and whose configuration has a new form; all of it under Secure
-Boot. The tests are one story, in this order; each boot takes minutes without KVM.
+"""Updates of a whole machine under Secure Boot: refused bundles, a power cut after an install, the new slot, a damaged
+slot, and a version whose vpnd does not work and whose configuration has a new form. All tests use one guest, in this
+order; without KVM each boot takes minutes.
 
-The tries that a slot loses before it is given up are counted by the loader; the story takes two of three away by hand,
-to save boots.
+The loader counts the tries of a slot before it gives the slot up. To save boots, the tests remove two of three tries by
+hand.
 """
 
 import os
@@ -20,7 +20,7 @@ GOOD, SICK = "90.1.0", "90.2.0"
 
 
 def build(lab, version, *options):
-    """The path of a real bundle of this version."""
+    """Builds a real bundle of this version; returns its path."""
     out = lab.path(f"release-{version}")
     netlab.run(f"{ROOT}/image/build", "--package", PACKAGE, "--version", version, "--only", "bundle", "--out", out,
                *guest.SIGNED, *options, timeout=600)
@@ -30,12 +30,12 @@ def build(lab, version, *options):
 @pytest.fixture(scope="module")
 def machine():
     """A running guest with one customer, the bundles on a disk mounted at /run/bundles."""
-    assert IMAGE and PACKAGE, "WARREN_IMAGE names the qcow2 to boot, WARREN_PACKAGE the package that it was made of"
+    assert IMAGE and PACKAGE, "set WARREN_IMAGE to the qcow2 image to boot, and WARREN_PACKAGE to its package"
     with netlab.Lab() as lab:
         os.makedirs(lab.path("bundles"))
         os.rename(build(lab, GOOD), lab.path("bundles/good"))
         lab.write("overlay/usr/sbin/vpnd", "#!/bin/sh\nexit 1\n", mode=0o755)
-        # Its configuration has another form, too.
+        # Its configuration also has another form.
         lab.write("overlay/usr/lib/warren/migrate", "#!/bin/sh\necho '# form 2' >>$1/warren.toml\n", mode=0o755)
         os.makedirs(lab.path("overlay/etc"))
         os.symlink("/data/etc/warren-2", lab.path("overlay/etc/warren"))
@@ -63,7 +63,7 @@ def machine():
 
 
 def arrive(machine, slot):
-    """Waits until this slot is up and blessed, and logs in."""
+    """Waits until this slot has started and is blessed, and logs in."""
     ready = machine.expect(r"warren: READY slot=(\w) version=(\S+)", READY_SECONDS)
     assert ready.group(1) == slot
     machine.log_in(timeout=120)
@@ -80,20 +80,20 @@ def restart(machine):
     machine.type("systemctl --no-block reboot")
 
 
-def test_a_bundle_signed_by_somebody_else_is_refused(machine):
+def test_a_bundle_with_a_foreign_signature_is_refused(machine):
     before = programs(machine)
     status, said = machine.run("vpnctl update install /run/bundles/forged", timeout=60)
     assert status == 4 and "is not signed with a key that this appliance trusts" in said
     assert programs(machine) == before and len(before) == 1 and before[0].endswith("-a.efi")
 
 
-def test_an_update_outlives_a_power_cut_at_its_end_comes_up_in_the_other_slot_and_is_blessed(machine):
+def test_an_update_survives_a_power_cut_at_its_end_and_starts_in_the_other_slot_and_is_blessed(machine):
     machine.type("vpnctl update install /run/bundles/good")
     machine.expect(rf"version {GOOD} is in slot b and is tried at the next start", 300)
     machine.stop()
     machine.start()
     arrive(machine, "b")
-    assert f"warren_{GOOD}-b.efi" in programs(machine)  # had three tries; the good one is not counted any more
+    assert f"warren_{GOOD}-b.efi" in programs(machine)  # it had three tries; a good version has no counter
     assert machine.run(". /usr/lib/os-release; echo $IMAGE_VERSION")[1].strip() == GOOD
     for check in ("the gateway answers, as before", "the status page answers", "customers: 1 of 1 up"):
         assert f"warren: health: {check}: ok" in machine.console()
@@ -104,14 +104,14 @@ def test_an_update_outlives_a_power_cut_at_its_end_comes_up_in_the_other_slot_an
 
 
 def install_last_try(machine):
-    """Installs the sick version into slot a, as if it had failed twice already."""
+    """Installs the broken version into slot a, as if it had already failed twice."""
     status, said = machine.run("vpnctl update install /run/bundles/sick", timeout=300)
     assert status == 0, said
     assert f"warren_{SICK}-a+3.efi" in programs(machine)
     machine.run(f"mv /efi/EFI/Linux/warren_{SICK}-a+3.efi /efi/EFI/Linux/warren_{SICK}-a+1-2.efi; sync")
 
 
-def test_a_damaged_root_falls_back(machine):
+def test_a_machine_with_a_damaged_root_falls_back(machine):
     install_last_try(machine)
     status, said = machine.run(
         "dd if=/dev/urandom of=/dev/disk/by-partlabel/root-a bs=1M count=100 conv=fsync,notrunc 2>&1", timeout=120)
@@ -123,7 +123,7 @@ def test_a_damaged_root_falls_back(machine):
     assert "failed" in machine.run("vpnctl update status")[1]
 
 
-def test_a_version_whose_vpnd_does_not_work_falls_back_and_the_old_one_finds_its_own_configuration(machine):
+def test_a_machine_whose_new_vpnd_fails_falls_back_to_the_old_version_and_its_configuration(machine):
     before = machine.run("sha256sum /etc/warren/warren.toml")[1]
     install_last_try(machine)
     restart(machine)

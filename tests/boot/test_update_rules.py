@@ -1,7 +1,7 @@
-"""The updater on a directory that looks like an appliance: what it refuses, what the loader would take next, and cuts
-at every step.
+"""The updater on a directory that looks like an appliance: refused bundles, the loader's next choice, and cuts at every
+step.
 
-The bundles are made by image/bundle, which also makes the real ones. The machine itself is in test_update.py.
+image/bundle makes the bundles, as it makes the real ones. test_update.py tests a real machine.
 """
 
 import fcntl
@@ -27,7 +27,7 @@ def key_at(path):
 
 
 def bundle_of(directory, version, key, flavour="vm", salt=b"", program=None):
-    """A real bundle with small files; the slot's program says which root and hash tree it starts, or is the file
+    """Makes a real bundle with small files. Each slot's program names its root and hash tree, or is the file
     `program`."""
     work = directory / f"work-{version}-{flavour}-{key.name}"
     work.mkdir()
@@ -67,7 +67,7 @@ class Appliance:
                    "-out", str(directory / "usr/share/warren/update-keys/release.pem"))
         for slot in "ab":
             for name, size in SIZES.items():
-                # A partition is larger than what is in it.
+                # A partition is larger than its content.
                 (self.disk / f"{name}-{slot}").write_bytes(os.urandom(size) + bytes(size))
         self.put_program("warren_1.0.0-a.efi")
 
@@ -84,7 +84,7 @@ class Appliance:
 
     def update(self, *arguments, cut_at=None, trace=None):
         command = [UPDATE, *map(str, arguments)]
-        if trace:  # the shell's own trap is called before each command; the n-th is the last
+        if trace:  # the shell calls the trap before each command, and the n-th call kills it
             command = ["bash", "-c", KILLED_AT, *command]
         env = {**os.environ, "WARREN_ROOT": str(self.root), "CUT": str(cut_at), "TRACE": str(trace)}
         return subprocess.run(["unshare", "-n", *command], capture_output=True, text=True, env=env, timeout=60,
@@ -97,7 +97,7 @@ class Appliance:
         return loader.chosen(self.names())
 
     def boots(self, name):
-        """Whether this program finds the root and the hash tree that it was made for."""
+        """True if this program finds its own root and hash tree."""
         slot = re.search(r"-([ab])(\+|\.efi)", name).group(1)
         return (self.programs / name).read_text() == program_text(slot, self.content(slot, "root"),
                                                                   self.content(slot, "verity"))
@@ -145,7 +145,7 @@ def test_a_release_is_newer_than_its_development_version(appliance, key, tmp_pat
     assert appliance.chosen() == "warren_1.0.0-b+3.efi" and state(appliance)["next"] == "b"
 
 
-def test_status_for_people(appliance, bundle):
+def test_status_as_text(appliance, bundle):
     appliance.update("install", bundle)
     assert appliance.update("status").stdout == ("running  slot a  1.0.0      good\n"
                                                  "other    slot b  1.10.0     on trial, tries left: 3; next start\n")
@@ -168,7 +168,7 @@ def test_status_for_people(appliance, bundle):
     ("on trial", "is still on trial"),
     ("too large", "does not fit"),
 ])
-def test_what_is_refused_changes_nothing(appliance, bundle, key, tmp_path, case, message):
+def test_a_refused_install_changes_nothing(appliance, bundle, key, tmp_path, case, message):
     name = "warren_1.0.0-a.efi"
     data = bytearray(bundle.read_bytes())
     if case == "another key":
@@ -211,7 +211,7 @@ def test_what_is_refused_changes_nothing(appliance, bundle, key, tmp_path, case,
     assert before == [appliance.content("b", what) for what in SIZES]
 
 
-LOADER = pathlib.Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")  # an EFI program that is at hand
+LOADER = pathlib.Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")  # some EFI program
 
 
 def signed_program(directory, name):
@@ -246,7 +246,7 @@ def test_under_secure_boot_a_program_that_the_firmware_would_not_start_is_refuse
 
 
 def test_a_cut_at_any_step_of_an_install_leaves_a_machine_that_boots(tmp_path, key, bundle):
-    """From a slot b that holds an older, failed version. The last step's number comes from a run that is not cut."""
+    """Slot b has an older, failed version at first. A run without a cut gives the number of steps."""
     whole = Appliance(tmp_path / "whole", key)
     whole.put_program("warren_1.5.0-b+0-3.efi")
     assert whole.update("install", bundle, trace=tmp_path / "steps").returncode == 0
@@ -261,11 +261,11 @@ def test_a_cut_at_any_step_of_an_install_leaves_a_machine_that_boots(tmp_path, k
         assert "warren_1.0.0-a.efi" in appliance.names() and appliance.boots("warren_1.0.0-a.efi"), cut_at
         assert appliance.boots(appliance.chosen()), (cut_at, appliance.names())
         outcomes.add(appliance.chosen())
-        if cut_at % 10 == 1:  # and the next attempt is not in the way of the last
+        if cut_at % 10 == 1:  # the remains of the last attempt do not block the next
             assert appliance.update("install", bundle).returncode == 0, cut_at
             assert appliance.names() == ["warren_1.0.0-a.efi", "warren_1.10.0-b+3.efi"]
             assert appliance.boots(appliance.chosen())
-    assert outcomes == {"warren_1.0.0-a.efi", "warren_1.10.0-b+3.efi"}  # both sides of the moment of change were met
+    assert outcomes == {"warren_1.0.0-a.efi", "warren_1.10.0-b+3.efi"}  # cuts before and after the decisive step
 
 
 def test_a_rollback_before_the_restart_withdraws_the_update(appliance, bundle):
@@ -275,7 +275,7 @@ def test_a_rollback_before_the_restart_withdraws_the_update(appliance, bundle):
     assert "there is nothing to go back to" in appliance.update("rollback").stderr
 
 
-def test_a_rollback_from_the_new_version_tries_the_old_one_and_comes_back_when_that_fails(appliance, bundle):
+def test_a_rollback_tries_the_old_version_and_returns_to_the_new_one_if_that_fails(appliance, bundle):
     appliance.update("install", bundle)
     appliance.runs("b", "1.10.0")
     assert appliance.update("mark-good").returncode == 0
@@ -289,7 +289,7 @@ def test_a_rollback_from_the_new_version_tries_the_old_one_and_comes_back_when_t
     assert "has failed its trial" in appliance.update("rollback").stderr
 
 
-def test_mark_good_takes_the_counter_away(appliance):
+def test_mark_good_removes_the_counter(appliance):
     os.rename(appliance.programs / "warren_1.0.0-a.efi", appliance.programs / "warren_1.0.0-a+1-2.efi")
     assert state(appliance)["slots"][0] == {"slot": "a", "running": True, "version": "1.0.0", "state": "trial",
                                             "tries_left": 1}
@@ -297,17 +297,17 @@ def test_mark_good_takes_the_counter_away(appliance):
     assert appliance.names() == ["warren_1.0.0-a.efi"]
 
 
-def test_bless_takes_the_counter_away_unless_the_operator_went_back_meanwhile(appliance, bundle):
+def test_bless_removes_the_counter_unless_the_operator_has_rolled_back_meanwhile(appliance, bundle):
     appliance.update("install", bundle)
     appliance.runs("b", "1.10.0")
-    # As the loader does at its first start.
+    # The loader does this at the first start.
     os.rename(appliance.programs / "warren_1.10.0-b+3.efi", appliance.programs / "warren_1.10.0-b+2-1.efi")
     assert appliance.update("rollback").returncode == 0
     assert "is tried at the next start already" in appliance.update("rollback").stdout
     assert "given up by a rollback" in appliance.update("bless").stdout
     assert appliance.names() == ["warren_1.0.0-a+3.efi", "warren_1.10.0-b+0.efi"]
     assert appliance.chosen() == "warren_1.0.0-a+3.efi"
-    # The old one fails, and the loader comes back, counting one more.
+    # The old version fails, and the loader returns to the new one and counts one more try.
     os.rename(appliance.programs / "warren_1.0.0-a+3.efi", appliance.programs / "warren_1.0.0-a+0-3.efi")
     os.rename(appliance.programs / "warren_1.10.0-b+0.efi", appliance.programs / "warren_1.10.0-b+0-1.efi")
     assert appliance.update("bless").stdout == "slot b is good\n"

@@ -14,8 +14,8 @@ WORKERS = 4
 
 @pytest.fixture(scope="module")
 def crowd():
-    """A Warren with four workers: a customer on each of them, and one customer with two sites on three of them. All have
-    the same addresses."""
+    """A Warren with four workers: a customer on each of them, and one customer with two sites on three of them. All
+    have the same addresses."""
     with netlab.Lab() as lab:
         town = Town(lab, name="crowd", workers=WORKERS)
         town.warren.start()

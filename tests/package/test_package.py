@@ -1,4 +1,4 @@
-"""The Debian package: what is in it, what lintian says, how its unit scores, and that a purge leaves nothing of it."""
+"""The Debian package: its content, lintian's report, the exposure of its units, and that a purge removes everything."""
 
 import os
 import re
@@ -10,20 +10,20 @@ import pytest
 from tests.lab import netlab
 from tests.lab.warren import ROOT, programs
 
-# The unit, and how exposed it may be, of 10.
+# Unit -> the highest exposure level that systemd-analyze may report, of 10.
 UNITS = {"warren.service": 4.5, "warren-vpnd@.service": 1.0, "warren-statusd@.service": 1.0}
 
 
 @pytest.fixture(scope="module")
 def package():
-    """The .deb of the build whose programs the tests use."""
+    """The .deb of the build under test."""
     preset = os.path.basename(os.path.dirname(programs()))
     return netlab.run(f"{ROOT}/package/build", preset, timeout=300).stdout.strip()
 
 
 @pytest.fixture(scope="module")
 def debian(tmp_path_factory):
-    """The root of a Debian 12 with systemd and what the package depends on."""
+    """The root of a Debian 12 with systemd and the package's dependencies."""
     tar = netlab.run(f"{ROOT}/image/base", "vm", timeout=1000).stdout.strip()
     root = str(tmp_path_factory.mktemp("debian") / "root")
     os.mkdir(root, 0o755)
@@ -33,12 +33,12 @@ def debian(tmp_path_factory):
 
 
 def listing(package):
-    """{path: (mode, owner)} of what is in the package."""
+    """{path: (mode, owner)} of the files in the package."""
     lines = netlab.run("dpkg-deb", "--contents", package).stdout.splitlines()
     return {line.split(None, 5)[5].removeprefix("."): tuple(line.split()[:2]) for line in lines}
 
 
-def test_lintian_has_nothing_to_say(package):
+def test_lintian_reports_nothing(package):
     said = netlab.run("lintian", "--allow-root", "--fail-on", "error,warning", package, check=False, timeout=120)
     assert said.returncode == 0, said.stdout + said.stderr
 
@@ -58,7 +58,7 @@ def test_every_file_is_where_it_belongs(package):
     assert files["/etc/warren/secrets/"] == ("drwx------", "root/root")
 
 
-def test_nothing_can_be_written_by_others_and_nothing_changes_its_user(package):
+def test_others_cannot_write_any_file_and_no_file_is_setuid(package):
     for path, (mode, owner) in listing(package).items():
         assert owner == "root/root", f"{owner} {path}"
         assert mode[0] == "l" or ("s" not in mode and "w" not in mode[5:]), f"{mode} {path}"
@@ -75,12 +75,12 @@ def exposure(unit, directory):
 
 
 @pytest.mark.parametrize("unit, most", UNITS.items())
-def test_the_units_give_away_what_the_daemons_can_do_without(unit, most):
+def test_the_units_drop_the_rights_that_the_daemons_do_not_need(unit, most):
     assert exposure(f"{ROOT}/package/{unit}", ROOT) <= most
 
 
 @pytest.mark.parametrize("daemon", ["vpnd", "statusd"])
-def test_the_daemons_have_no_network_no_capability_and_a_root_of_their_own(daemon):
+def test_the_daemons_have_no_network_no_capability_and_their_own_root(daemon):
     settings = settings_of(f"warren-{daemon}@.service")
     wanted = {"CapabilityBoundingSet": "", "NoNewPrivileges": "yes", "PrivateNetwork": "yes",
               "RootDirectory": "/usr/lib/warren/root", "BindReadOnlyPaths": "/usr", "ProtectSystem": "strict",
@@ -104,7 +104,7 @@ def test_a_stackd_that_hangs_is_started_again_and_leaves_vpnd_alone(package):
 
 
 def test_the_unit_has_no_mount_namespace(package):
-    """One would hide the names of the stacks from the host and from the next stackd."""
+    """A mount namespace would hide the names of the stacks from the host and from the next stackd."""
     with open(f"{ROOT}/package/warren.service") as text:
         settings = re.findall(r"^(\w+)=", text.read(), re.M)
     implying = ("ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateMounts",
@@ -125,7 +125,7 @@ def test_it_installs_runs_and_a_purge_leaves_nothing(package, debian):
         with open(f"{debian}/etc/passwd") as users, open(f"{debian}/etc/group") as groups:
             return set(files), sorted(users), sorted(groups)
 
-    # systemd-sysusers keeps copies of the files that it changed, as every tool does that changes them.
+    # systemd-sysusers keeps copies of the files that it changed, like every tool that changes them.
     chroot("sh", "-c", "for f in passwd group shadow gshadow; do cp -p /etc/$f /etc/$f-; done")
     before = state()
     shutil.copy(package, f"{debian}/warren.deb")

@@ -1,4 +1,4 @@
-"""stackd from the outside, without any tunnel traffic: what it makes, leaves alone, takes over and refuses."""
+"""stackd seen from outside, without tunnel traffic: what it makes, leaves alone, adopts and refuses."""
 
 import os
 import random
@@ -49,7 +49,7 @@ def inside(id_, *command, check=True):
 
 
 def events(running, event, **fields):
-    """The log lines of this event, those that have all these fields."""
+    """The log lines of this event that have all these fields."""
     return [line for line in running.output().splitlines() if f" event={event}" in line
             and all(f"{key}={value}" in line for key, value in fields.items())]
 
@@ -59,7 +59,7 @@ def devices(ns):
 
 
 def write(running, *customers):
-    """Adds or replaces customers on the disk only."""
+    """Adds or replaces the files of customers, without applying them."""
     for each in customers:
         running.customers[each.id] = each
         running.write_customer(each)
@@ -71,10 +71,10 @@ def try_to_put(running, *customers):
     return running.apply(check=False)
 
 
-# --- what it makes ----------------------------------------------------------------------------------------------------
+# --- stacks -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_stack_has_what_the_file_says(acme):
+def test_a_stack_matches_its_file(acme):
     assert inside("acme", "ip", "-o", "-4", "addr", "show", "vpn0").count("10.0.0.1/24") == 1
     assert "fd00:42::1/64" in inside("acme", "ip", "-o", "-6", "addr", "show", "vpn0")
     assert "mtu 1420" in inside("acme", "ip", "link", "show", "vpn0")
@@ -104,7 +104,7 @@ def test_reload_adds_changes_and_removes_and_touches_no_other(acme):
     assert watched.output() == ""
 
 
-def test_nothing_is_planned_after_a_restart_and_descriptors_are_taken_over(acme):
+def test_a_restart_plans_nothing_and_adopts_descriptors(acme):
     acme.put(*[customer(f"more-{number}") for number in range(10)])
     vpnd, held = acme.vpnd(), len(os.listdir(f"/proc/{acme.process.pid}/fd"))
     acme.process.kill(signal.SIGKILL)
@@ -114,11 +114,11 @@ def test_nothing_is_planned_after_a_restart_and_descriptors_are_taken_over(acme)
     assert not events(acme, "stack_changed")
     assert acme.ctl("diff").returncode == 0
     assert acme.vpnd() == vpnd
-    # The descriptors of tunnels and sockets came back; those that only a first connection needs did not.
+    # stackd has the descriptors of tunnels and sockets again, but not those that only a first connection needs.
     assert held - 4 <= len(os.listdir(f"/proc/{acme.process.pid}/fd")) <= held
 
 
-def test_what_somebody_broke_by_hand_is_mended_by_apply(acme):
+def test_apply_repairs_changes_made_by_hand(acme):
     inside("acme", "ip", "addr", "flush", "dev", "vpn0")
     inside("acme", "nft", "flush", "ruleset")
     inside("acme", "sysctl", "-q", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.vpn0.rp_filter=0")
@@ -131,7 +131,7 @@ def test_what_somebody_broke_by_hand_is_mended_by_apply(acme):
     assert "10.0.0.1/24" in inside("acme", "ip", "-o", "addr")
 
 
-def test_a_stack_removed_under_us_is_made_again_by_apply(lab, uplink):
+def test_apply_makes_a_stack_again_that_was_removed_by_hand(lab, uplink):
     lab.bridge(uplink, "br0")
     running = warren.Warren(lab, uplink, customers=[customer("acme", handoff={"type": "veth", "parent": "br0",
                                                                               "address": ["10.42.0.1/24"]})]).start()
@@ -143,12 +143,12 @@ def test_a_stack_removed_under_us_is_made_again_by_apply(lab, uplink):
     netlab.wait_until(lambda: devices(uplink) == {"lo", "br0", "wr-acme"}, 5)
 
 
-# --- what it leaves behind --------------------------------------------------------------------------------------------
+# --- remains ----------------------------------------------------------------------------------------------------------
 
 
 def test_down_leaves_nothing(lab, uplink):
     lab.bridge(uplink, "br0")
-    # /run/netns becomes a mount point once and for all.
+    # /run/netns becomes a mount point and stays one.
     warren.Warren(lab, uplink, name="warmup", customers=[customer("warmup")]).start().down()
     before, names, links = open("/proc/self/mountinfo").read(), set(os.listdir(netlab.NETNS_DIR)), devices(uplink)
     running = warren.Warren(lab, uplink, customers=[
@@ -173,10 +173,10 @@ def test_down_is_refused_while_the_instance_runs(acme):
     assert inode("acme")
 
 
-# --- what is not ours -------------------------------------------------------------------------------------------------
+# --- foreign things ---------------------------------------------------------------------------------------------------
 
 
-def test_a_namespace_of_nobody_is_left_alone_and_the_others_are_served(lab, uplink):
+def test_a_foreign_namespace_is_left_alone_and_other_customers_work(lab, uplink):
     netlab.run("ip", "netns", "add", "warren-acme")
     try:
         netlab.run("ip", "-n", "warren-acme", "link", "add", "theirs", "type", "veth", "peer", "name", "theirs2")
@@ -235,7 +235,7 @@ def restart(running, how):
     running.start()
 
 
-def test_a_customer_whose_file_broke_keeps_stack_and_tunnels_over_a_killed_stackd(acme):
+def test_a_customer_with_a_broken_file_keeps_stack_and_tunnels_when_stackd_is_killed(acme):
     acme.put(customer("globex"))
     before, key = inode("acme"), acme.customers["acme"].peers[0].public_key
     break_file(acme, "acme")
@@ -247,7 +247,7 @@ def test_a_customer_whose_file_broke_keeps_stack_and_tunnels_over_a_killed_stack
     assert acme.ctl("diff").returncode == 0 and inode("acme") == before and key in peers_of_vpnd(acme)
 
 
-def test_a_customer_whose_file_broke_keeps_the_stack_over_a_restart_of_everything(acme):
+def test_a_customer_with_a_broken_file_keeps_the_stack_over_a_restart_of_everything(acme):
     before = inode("acme")
     break_file(acme, "acme")
     restart(acme, signal.SIGTERM)
@@ -257,7 +257,7 @@ def test_a_customer_whose_file_broke_keeps_the_stack_over_a_restart_of_everythin
     assert inode("acme") == before and acme.customers["acme"].peers[0].public_key in peers_of_vpnd(acme)
 
 
-def test_a_key_that_moved_away_from_a_broken_customer_ends_what_vpnd_kept_of_him(acme):
+def test_vpnd_drops_a_broken_customers_peer_when_its_key_moves_to_another_customer(acme):
     key = acme.customers["acme"].peers[0].public_key
     write(acme, customer("globex", [warren.Peer("taker", key, ["10.77.0.0/16"])]))
     break_file(acme, "acme")
@@ -277,7 +277,7 @@ def own(id_, port):
     return customer(id_, listen_port=port, private_key=wireguard_go.new_key().private)
 
 
-def test_listeners_come_move_change_places_and_go(acme, uplink):
+def test_listeners_are_added_moved_swapped_and_removed(acme, uplink):
     acme.put(own("east", 50001), own("west", 50002))
     assert listening(uplink) == {51820, 50001, 50002}
     assert {"warren.sock", "warren-east.sock", "warren-west.sock"} == set(os.listdir("/run/wireguard"))
@@ -293,9 +293,9 @@ def test_listeners_come_move_change_places_and_go(acme, uplink):
     assert {"warren.sock", "warren-west.sock"} == set(os.listdir("/run/wireguard"))
 
 
-def test_a_customers_port_that_is_in_use_concerns_only_him(acme, uplink):
+def test_a_customers_port_in_use_affects_only_that_customer(acme, uplink):
     with uplink.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # willing to share: we are not
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # this socket would share the port, Warren does not
         taken.bind(("0.0.0.0", 50001))
         done = try_to_put(acme, own("east", 50001), customer("globex"))
         assert done.returncode == 4 and "50001" in done.stdout + done.stderr
@@ -319,7 +319,7 @@ def handed_off(type_, parent, id_="acme"):
                                   "address": ["10.42.0.1/24", "fd00:24::1/64"]})
 
 
-def test_the_kind_of_handoff_changes_in_place(lab, uplink, acme):
+def test_the_type_of_a_handoff_changes_in_place(lab, uplink, acme):
     host = lan(lab, uplink, "one", "port1")
     lab.bridge(uplink, "br0")
     before = inode("acme")
@@ -347,7 +347,7 @@ def test_a_bridge_that_comes_later_completes_the_stack(lab, uplink, acme):
     assert acme.ctl("diff").returncode == 0
 
 
-def test_a_parent_that_is_no_bridge_is_an_error_that_says_so(lab, uplink, acme):
+def test_a_parent_that_is_not_a_bridge_is_a_clear_error(lab, uplink, acme):
     lan(lab, uplink, "one", "port1")
     done = try_to_put(acme, handed_off("veth", "port1"))
     assert done.returncode == 4 and "must be a bridge, and port1 is none" in done.stdout + done.stderr
@@ -364,7 +364,7 @@ def test_a_physical_device_passes_from_one_customer_to_the_next_in_one_apply(lab
     netlab.wait_until(lambda: host.ping("10.42.0.1", timeout=1), 5)
 
 
-def test_a_physical_device_comes_home_by_down_after_a_kill(lab, uplink, acme):
+def test_down_returns_a_physical_device_after_a_kill(lab, uplink, acme):
     lan(lab, uplink, "one", "port1")
     acme.put(handed_off("physical", "port1"))
     assert "port1" not in devices(uplink)
@@ -386,7 +386,7 @@ def test_a_physical_device_that_lost_its_stack_gets_its_name_back(lab, uplink, a
     assert "rename dev42 to port1" in acme.apply().stdout
     assert "port1" in devices(uplink) and "alias" not in uplink.run("ip", "link", "show", "port1").stdout
     lose()
-    acme.put(handed_off("physical", "port1"))  # he who wants it has it, whatever it is called
+    acme.put(handed_off("physical", "port1"))  # the customer gets the device under its present name
     assert "lan0" in inside("acme", "ip", "link") and not {"port1", "dev42"} & devices(uplink)
     acme.put(customer("acme"))
     lose()
@@ -397,14 +397,14 @@ def test_a_physical_device_that_lost_its_stack_gets_its_name_back(lab, uplink, a
     assert "port1" in devices(uplink)
 
 
-def test_only_tunnels_and_lan_talk_and_nobody_speaks_as_another(lab, uplink, acme):
+def test_only_tunnels_and_lan_communicate_and_no_source_can_be_forged(lab, uplink, acme):
     host = lan(lab, uplink, "one", "port1")
     lab.bridge(uplink, "br0")
     uplink.ip("link set dev port1 master br0")
     acme.put(handed_off("veth", "br0"))
     stack = acme.stack("acme")
     netlab.wait_until(lambda: host.ping("10.42.0.1", timeout=1), 5)
-    # A third network in the stack: what an operator plugs in by hand may not talk to tunnels or LAN by itself.
+    # A third network in the stack: a device that an operator adds by hand may not reach tunnels or LAN by default.
     third = lab.namespace("third")
     lab.wire(third, "eth0", ["172.31.0.2/24", "fd00:31::2/64"], stack, "extra0", ["172.31.0.1/24", "fd00:31::1/64"])
     third.ip("route add default via 172.31.0.1", "route add default via fd00:31::1")
@@ -428,7 +428,7 @@ def test_only_tunnels_and_lan_talk_and_nobody_speaks_as_another(lab, uplink, acm
 # --- signals ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_vpnd_that_keeps_dying_is_started_again_with_growing_patience(acme):
+def test_a_vpnd_that_crashes_again_and_again_is_restarted_after_longer_and_longer_pauses(acme):
     for _ in range(4):
         os.kill(acme.vpnd(), signal.SIGKILL)
         netlab.wait_until(lambda: len(events(acme, "vpnd_lost")) == len(events(acme, "vpnd_started")), 10)
@@ -440,7 +440,7 @@ def test_a_vpnd_that_keeps_dying_is_started_again_with_growing_patience(acme):
     assert acme.customers["acme"].peers[0].public_key in peers_of_vpnd(acme)
 
 
-def test_a_vpnd_that_hangs_is_noticed_and_replaced(acme):
+def test_a_vpnd_that_hangs_is_replaced(acme):
     hung = acme.vpnd()
     os.kill(hung, signal.SIGSTOP)
     netlab.wait_until(lambda: len(events(acme, "vpnd_started")) == 2, 30, "another vpnd runs")
@@ -449,16 +449,16 @@ def test_a_vpnd_that_hangs_is_noticed_and_replaced(acme):
     assert acme.ctl("diff").returncode == 0
 
 
-def test_a_vpnd_that_lives_is_left_alone_and_asking_it_says_nothing(acme):
+def test_a_working_vpnd_is_left_alone_and_the_checks_log_nothing(acme):
     vpnd, lines = acme.vpnd(), acme.output().count("\n")
-    acme.process.kill(signal.SIGSTOP)  # nor does stackd blame vpnd for its own sleep
+    acme.process.kill(signal.SIGSTOP)  # stackd does not blame vpnd for its own pause either
     time.sleep(6)
     acme.process.kill(signal.SIGCONT)
     time.sleep(12)
     assert acme.children("vpnd") == [vpnd] and acme.output().count("\n") == lines
 
 
-def test_vpnd_comes_back_though_the_run_dir_is_gone(acme):
+def test_vpnd_restarts_even_if_the_run_dir_is_gone(acme):
     shutil.rmtree(acme.run_dir)
     os.kill(acme.vpnd(), signal.SIGKILL)
     key = acme.customers["acme"].peers[0].public_key
@@ -469,7 +469,7 @@ def test_vpnd_comes_back_though_the_run_dir_is_gone(acme):
     acme.apply()
 
 
-def test_a_vpnd_that_cannot_be_started_is_tried_with_growing_patience(lab, uplink):
+def test_a_vpnd_that_cannot_start_is_retried_after_longer_and_longer_pauses(lab, uplink):
     running = warren.Warren(lab, uplink, customers=[customer("acme")])
     running.bin = shutil.copytree(running.bin, lab.path("programs"), ignore=shutil.ignore_patterns("[!sv]*", "pretend"))
     running.start()
@@ -487,8 +487,8 @@ def test_stackd_keeps_few_capabilities(acme):
         assert {bit for bit in range(64) if int(status[name], 16) >> bit & 1} <= kept, name
 
 
-def test_vpnd_starts_with_nothing(lab, uplink):
-    """What stackd gives to its child, before the child gives up anything by itself."""
+def test_vpnd_starts_without_privileges(lab, uplink):
+    """The rights that stackd gives to its child, before the child drops any itself."""
     running = warren.Warren(lab, uplink, customers=[customer("acme")])
     running.write()
     done = uplink.run(*running.stackd("--libexec", f"{running.bin}/pretend"), check=False)
@@ -502,7 +502,7 @@ def test_vpnd_starts_with_nothing(lab, uplink):
     running.uplink.run(*running.stackd("--down"))
 
 
-def test_sockets_and_directories_are_for_root_alone(acme):
+def test_only_root_can_access_sockets_and_directories(acme):
     assert os.stat(acme.run_dir).st_mode & 0o777 == 0o711
     for path in (f"{acme.run_dir}/control.sock", f"{acme.run_dir}/snapshot.sock", f"{acme.run_dir}/adopt.sock",
                  f"{acme.run_dir}/timestamps", "/run/wireguard/warren.sock"):
@@ -510,7 +510,7 @@ def test_sockets_and_directories_are_for_root_alone(acme):
         assert about.st_mode & 0o777 == 0o600 and about.st_uid == 0, path
 
 
-def test_a_stale_wireguard_socket_is_replaced_and_a_file_that_is_none_is_not(lab, uplink):
+def test_a_stale_wireguard_socket_is_replaced_but_an_ordinary_file_is_not(lab, uplink):
     stale = socket.socket(socket.AF_UNIX)
     stale.bind("/run/wireguard/warren.sock")
     stale.close()
@@ -531,7 +531,7 @@ def test_a_stale_wireguard_socket_is_replaced_and_a_file_that_is_none_is_not(lab
         os.unlink("/run/wireguard/warren.sock")
 
 
-def test_the_wireguard_port_is_not_shared_with_anybody(lab, uplink):
+def test_the_wireguard_port_is_not_shared(lab, uplink):
     with uplink.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         taken.bind(("0.0.0.0", 51820))
@@ -542,8 +542,8 @@ def test_the_wireguard_port_is_not_shared_with_anybody(lab, uplink):
     assert not os.path.exists(f"{netlab.NETNS_DIR}/warren-acme")
 
 
-def test_signals_in_the_middle_of_anything_are_mended_by_the_next_start(lab, uplink, acme):
-    """kill -9 at random moments of reloads that add, change and remove."""
+def test_the_next_start_repairs_what_a_kill_interrupted(lab, uplink, acme):
+    """kill -9 at random moments of reloads that add, change and remove customers."""
     dice = random.Random(1)
     for turn in range(8):
         write(acme, *[customer(f"c{number}", mtu=dice.choice([1400, 1420])) for number in range(dice.randint(1, 12))])
@@ -568,7 +568,7 @@ def test_signals_in_the_middle_of_anything_are_mended_by_the_next_start(lab, upl
 
 @pytest.fixture
 def crowd(lab, uplink):
-    """More customers than one apply looks at. Not started."""
+    """More customers than one apply checks. Not started yet."""
     return warren.Warren(lab, uplink, customers=[customer(f"c{number}") for number in range(160)])
 
 
@@ -576,10 +576,10 @@ def names_of_stacks():
     return {name for name in os.listdir(netlab.NETNS_DIR) if name.startswith("warren-")}
 
 
-def test_one_changed_among_many_is_one_stack_changed_and_what_somebody_broke_is_mended_later(crowd):
+def test_one_change_among_many_customers_changes_one_stack_and_a_broken_stack_is_repaired_later(crowd):
     crowd.start()
     before = len(events(crowd, "stack_changed"))
-    # Of those that the next apply does not look at: the last in the order of names.
+    # The last in the order of names is one that the next apply does not check.
     inside("c99", "ip", "addr", "flush", "dev", "vpn0")
     crowd.customers["c7"].mtu = 1380
     crowd.write_customer(crowd.customers["c7"])
@@ -594,7 +594,7 @@ def test_one_changed_among_many_is_one_stack_changed_and_what_somebody_broke_is_
     assert crowd.ctl("diff").returncode == 0
 
 
-def test_a_stackd_that_is_killed_while_it_makes_many_stacks_goes_on_where_it_was(crowd):
+def test_a_stackd_killed_while_it_makes_many_stacks_continues_at_the_next_start(crowd):
     mounts = open("/proc/self/mountinfo").read()
     crowd.start(wait=False)
     netlab.wait_until(lambda: len(names_of_stacks()) > 40, 20, every=0.001)
