@@ -29,7 +29,8 @@ for shell in bash zsh fish; do
 done
 
 bash_words() {  # the command line, then what completes its last word
-    bash --norc -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vpnctl; printf "%s\n" "${COMPREPLY[@]}"' bash "$scratch/vpnctl.bash" "$@" 2>&1
+    bash --norc -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vpnctl
+        printf "%s\n" "${COMPREPLY[@]}"' bash "$scratch/vpnctl.bash" "$@" 2>&1
 }
 expect "bash: commands" "$(bash_words vpnctl '')" status peers exec completion help
 expect "bash: s" "$(bash_words vpnctl s)" status
@@ -45,8 +46,11 @@ expect "bash: files" "$(bash_words vpnctl support-bundle /etc/pass)" /etc/passwd
 expect "bash: directories" "$(bash_words vpnctl check /us)" /usr
 
 if command -v fish >/dev/null; then
-    # shellcheck disable=SC2016  # fish expands them
-    fish_words() { HOME="$scratch" fish --no-config -c 'source $argv[1]; complete -C "$argv[2]" | string replace -r "\t.*" ""' "$scratch/vpnctl.fish" "$1" 2>&1; }
+    fish_words() {
+        # shellcheck disable=SC2016  # fish expands them
+        HOME="$scratch" fish --no-config -c \
+            'source $argv[1]; complete -C "$argv[2]" | string replace -r "\t.*" ""' "$scratch/vpnctl.fish" "$1" 2>&1
+    }
     expect "fish: commands" "$(fish_words 'vpnctl ')" status peers exec completion help
     expect "fish: options" "$(fish_words 'vpnctl --')" --json --run-dir --config
     expect "fish: keys" "$(fish_words 'vpnctl explain stack.m')" stack.mtu
@@ -57,12 +61,15 @@ else
 fi
 
 if command -v zsh >/dev/null; then
-    # zsh completes only at a prompt: a pseudo-terminal of zsh's own types Tab and lists what comes.
+    # zsh completes only at a prompt: a pseudo-terminal of zsh types Tab and lists the completions.
     cat >"$scratch/ask.zsh" <<'ZSH'
 zmodload zsh/zpty
 zpty -b asked zsh -f -i
-zpty -w asked "PS1= PS2= RPS1=; autoload -Uz compinit; compinit -D -d $1/dump; source $2; unsetopt zle_bracketed_paste; LISTMAX=0; zstyle ':completion:*' list-prompt ''"
-zpty -w asked "compprefuncs=(); comppostfuncs=(tell); tell() { print -r -- \"END\" }; compadd() { local -a found; builtin compadd -O found \"\$@\"; print -rl -- \$'\\n'\$found; builtin compadd \"\$@\" }"
+zpty -w asked "PS1= PS2= RPS1=; autoload -Uz compinit; compinit -D -d $1/dump; source $2"
+zpty -w asked "unsetopt zle_bracketed_paste; LISTMAX=0; zstyle ':completion:*' list-prompt ''"
+zpty -w asked "compprefuncs=(); comppostfuncs=(tell); tell() { print -r -- \"END\" }"
+zpty -w asked "compadd() { local -a found; builtin compadd -O found \"\$@\"; print -rl -- \$'\\n'\$found
+builtin compadd \"\$@\" }"
 zpty -w asked "print REA''DY"  # its echo must not look like its output
 local line
 while zpty -r -m asked line '*READY*'; do break; done
@@ -76,7 +83,9 @@ done
 print -r -- "$all"
 zpty -d asked
 ZSH
-    zsh_words() { HOME="$scratch" timeout 30 zsh -f "$scratch/ask.zsh" "$scratch" "$scratch/vpnctl.zsh" "$1" 2>&1 | tr -d '\r'; }
+    zsh_words() {
+        HOME="$scratch" timeout 30 zsh -f "$scratch/ask.zsh" "$scratch" "$scratch/vpnctl.zsh" "$1" 2>&1 | tr -d '\r'
+    }
     expect "zsh: commands" "$(zsh_words 'vpnctl ')" status peers exec completion help
     expect "zsh: keys" "$(zsh_words 'vpnctl explain stack.m')" stack.mtu
     expect "zsh: shells" "$(zsh_words 'vpnctl completion ')" bash zsh fish

@@ -1,5 +1,6 @@
 #!/bin/bash
-# vpnctl routes and exec, in a namespace made for this test. Needs root; else it says so and exits with 77. Usage: stack_test.sh VPNCTL
+# Tests vpnctl routes and exec in its own namespace. Without root it says so and exits with 77.
+# Usage: stack_test.sh VPNCTL
 set -u
 
 vpnctl="$1"
@@ -40,12 +41,15 @@ fd00:43::/64  unicast      -         vpn0           512  warren"
 "$vpnctl" --json routes "$id" | python3 -c '
 import json, sys
 routes = json.load(sys.stdin)["routes"]
-assert {"to": "10.43.0.0/16", "type": "unicast", "via": None, "device": "vpn0", "metric": 512, "protocol": "warren"} in routes, routes
+ours = {"to": "10.43.0.0/16", "type": "unicast", "via": None, "device": "vpn0", "metric": 512, "protocol": "warren"}
+assert ours in routes, routes
 assert not any(route["to"] == "192.0.2.0/24" for route in routes), routes
 ' || failures=$((failures + 1))
 
-same "exec sees the devices of the stack" "$("$vpnctl" exec "$id" -- sh -c 'ls /sys/class/net' | tr '\n' ' ')" "far0 lo vpn0 "
-same "exec is in the namespace" "$("$vpnctl" exec "$id" -- ip -o -4 address show dev vpn0 | grep -o '10.0.0.1/24')" "10.0.0.1/24"
+same "exec sees the devices of the stack" \
+    "$("$vpnctl" exec "$id" -- sh -c 'ls /sys/class/net' | tr '\n' ' ')" "far0 lo vpn0 "
+same "exec is in the namespace" \
+    "$("$vpnctl" exec "$id" -- ip -o -4 address show dev vpn0 | grep -o '10.0.0.1/24')" "10.0.0.1/24"
 before="$(ls /sys/class/net)"
 "$vpnctl" exec "$id" -- sh -c 'exit 7'
 same "the program's exit status passes through" "$?" 7
@@ -57,9 +61,11 @@ echo "192.0.2.7 only-here" >"/etc/netns/$ns/hosts"
 echo "x" >"/etc/netns/$ns/no-such-file-in-etc"
 same "files of /etc/netns lie over those of /etc" "$("$vpnctl" exec "$id" -- cat /etc/hosts)" "192.0.2.7 only-here"
 same "but only inside" "$(grep -c only-here /etc/hosts)" 0
-same "no program" "$("$vpnctl" exec "$id" -- /no/such/program 2>&1; echo $?)" "vpnctl: /no/such/program: No such file or directory
+same "no program" \
+    "$("$vpnctl" exec "$id" -- /no/such/program 2>&1; echo $?)" "vpnctl: /no/such/program: No such file or directory
 4"
-same "without root" "$(setpriv --reuid 65534 --regid 65534 --clear-groups "$scratch/vpnctl" routes "$id" 2>&1; echo $?)" \
+same "without root" \
+    "$(setpriv --reuid 65534 --regid 65534 --clear-groups "$scratch/vpnctl" routes "$id" 2>&1; echo $?)" \
 "vpnctl: not allowed to enter the stack of customer $id; run this as root
 4"
 
