@@ -1,4 +1,4 @@
-// ChaCha20-Poly1305 (RFC 8439): single calls for handshakes, batches behind a backend seam for packets.
+// AEADs: single calls for control messages, batches behind a backend seam for packets.
 #pragma once
 
 #include <array>
@@ -31,27 +31,44 @@ void xaead_seal(Bytes key, const std::array<std::uint8_t, 24>& nonce, Bytes asso
 [[nodiscard]] bool xaead_open(Bytes key, const std::array<std::uint8_t, 24>& nonce, Bytes associated, Bytes sealed,
                               MutableBytes out);
 
-// --- Batches of packets, in place, no associated data
-// ---------------------------------------------------------------------------
+// --- Single calls of any suite: for control messages, and as the oracle of the backends' tests
+// ------------------------
+
+// Nonce: the key's salt, then `iv` as a little-endian integer. As above otherwise.
+void suite_seal(const AeadKey& key, std::uint64_t iv, Bytes associated, Bytes plaintext, MutableBytes out);
+[[nodiscard]] bool suite_open(const AeadKey& key, std::uint64_t iv, Bytes associated, Bytes sealed, MutableBytes out);
+
+// --- Batches of packets, in place
+// -------------------------------------------------------------------------------------
 
 enum class AeadBackend : std::uint8_t { kIpsecMb, kOpenssl, kSodium };
 [[nodiscard]] std::string_view name_of(AeadBackend backend);
 
 // One packet. seal: `text` is plaintext and becomes ciphertext, the tag is written to the kTagSize bytes after it.
 // open: `text` is ciphertext with its tag in the kTagSize bytes after it, becomes plaintext, all zero when not
-// `authentic`.
+// `authentic`. Nonce: the key's salt, then `iv` as a little-endian integer: WireGuard's counter is that (WireGuard
+// whitepaper §5.4), ESP's 8 bytes of IV are loaded so (RFC 4106 §4).
 struct AeadJob {
+    static constexpr std::size_t kMostAssociated = 12;  // ESP with extended sequence numbers (RFC 4106 §5)
+
     const AeadKey* key = nullptr;
-    std::uint64_t counter = 0;
-    std::uint8_t* text = nullptr;  // kTagSize bytes beyond `size` are part of the packet
-    std::uint32_t size = 0;        // without the tag; may be 0
-    bool authentic = false;        // result of open
+    std::uint64_t iv = 0;
+    std::uint8_t* text = nullptr;      // kTagSize bytes beyond `size` are part of the packet
+    std::uint32_t size = 0;            // without the tag; may be 0
+    bool authentic = false;            // result of open
+    std::uint8_t associated_size = 0;  // of `associated`; WireGuard has none
+    std::array<std::uint8_t, kMostAssociated> associated{};
+
+    [[nodiscard]] Bytes associated_data() const { return Bytes(associated).first(associated_size); }
 };
 
-// Seals and opens packets with one backend. One per thread, no allocation after creation; one virtual call per batch.
+// Seals and opens packets with one backend. One per thread, no allocation in seal and open; one virtual call per batch.
 class PacketAead {
   public:
     virtual ~PacketAead() = default;
+    [[nodiscard]] virtual bool has(AeadSuite suite) const { return suite == AeadSuite::kChacha20Poly1305; }
+    // To be called once for a key before its first packet. The suite is one that it has.
+    virtual void prepare(AeadKey& /*key*/) {}
     virtual void seal(std::span<AeadJob> jobs) = 0;
     virtual void open(std::span<AeadJob> jobs) = 0;
     // No copy of a key that was used stays inside. To be called when a session ends: a backend may keep the last key
@@ -59,15 +76,30 @@ class PacketAead {
     virtual void forget_keys() {}
 };
 
+// Which backend serves which suite: not every one has all, and the fastest differ.
+struct AeadBackends {
+    AeadBackends(AeadBackend chacha, AeadBackend gcm = AeadBackend::kOpenssl)  // NOLINT(google-explicit-constructor)
+        : chacha20poly1305(chacha), aes_gcm(gcm) {}
+    AeadBackend chacha20poly1305;
+    AeadBackend aes_gcm;
+};
+
 // kUnsupported when this machine or build lacks it.
 [[nodiscard]] Result<std::unique_ptr<PacketAead>> make_packet_aead(AeadBackend backend);
+// All suites, each by its backend.
+[[nodiscard]] Result<std::unique_ptr<PacketAead>> make_packet_aead(const AeadBackends& backends);
 
-// Known-answer tests of one backend (RFC 8439, lengths around every block size, wrong tags, against the single calls).
+// Known-answer tests of one backend in every suite that it has (RFC 8439, the GCM specification, lengths around every
+// block size, wrong tags, against the single calls).
 [[nodiscard]] Status self_test(PacketAead& aead);
 
 struct AeadChoice {
-    AeadBackend backend;
+    AeadBackend backend;                // for ChaCha20-Poly1305
     double nanoseconds_per_packet = 0;  // 1420 bytes, sealed
+    // For AES-GCM: the first that has it and passes its tests, in the order of AeadBackend.
+    AeadBackend aes_gcm = AeadBackend::kOpenssl;
+
+    [[nodiscard]] AeadBackends backends() const { return {backend, aes_gcm}; }
 };
 // Tests every backend this machine has, times those that pass (about 20 ms each) and picks the fastest. Fails when none
 // passes. The clock is read through `monotonic_nanoseconds`, given by the rim.

@@ -1,6 +1,7 @@
 // What the backends of PacketAead share; used inside crypto/ only.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -17,6 +18,14 @@ using AeadNonce = std::array<std::uint8_t, 12>;
 [[nodiscard]] inline AeadNonce nonce_of(std::uint64_t counter) {
     AeadNonce nonce{};
     store_le(nonce.data() + 4, counter);
+    return nonce;
+}
+
+// The key's salt, then the IV, little-endian.
+[[nodiscard]] inline AeadNonce nonce_of(const AeadKey& key, std::uint64_t iv) {
+    AeadNonce nonce;
+    std::copy(key.salt.begin(), key.salt.end(), nonce.begin());
+    store_le(nonce.data() + 4, iv);
     return nonce;
 }
 

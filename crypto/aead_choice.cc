@@ -38,6 +38,44 @@ double measure(PacketAead& aead, std::int64_t (*monotonic_nanoseconds)()) {
     return static_cast<double>(best) / kBatchSize;
 }
 
+// Two backends side by side: runs of jobs of one kind go to theirs.
+class SplitAead final : public PacketAead {
+  public:
+    SplitAead(std::unique_ptr<PacketAead> chacha, std::unique_ptr<PacketAead> gcm)
+        : chacha_(std::move(chacha)), gcm_(std::move(gcm)) {}
+
+    [[nodiscard]] bool has(AeadSuite suite) const override { return of(suite).has(suite); }
+    void prepare(AeadKey& key) override { of(key.suite).prepare(key); }
+    void seal(std::span<AeadJob> jobs) override {
+        for_each_run(jobs, [](PacketAead& aead, std::span<AeadJob> run) { aead.seal(run); });
+    }
+    void open(std::span<AeadJob> jobs) override {
+        for_each_run(jobs, [](PacketAead& aead, std::span<AeadJob> run) { aead.open(run); });
+    }
+    void forget_keys() override {
+        chacha_->forget_keys();
+        gcm_->forget_keys();
+    }
+
+  private:
+    [[nodiscard]] PacketAead& of(AeadSuite suite) const {
+        return suite == AeadSuite::kChacha20Poly1305 ? *chacha_ : *gcm_;
+    }
+    template <typename Use>
+    void for_each_run(std::span<AeadJob> jobs, const Use& use) {
+        while (!jobs.empty()) {
+            PacketAead& aead = of(jobs.front().key->suite);
+            std::size_t count = 1;
+            while (count < jobs.size() && &of(jobs[count].key->suite) == &aead) ++count;
+            use(aead, jobs.first(count));
+            jobs = jobs.subspan(count);
+        }
+    }
+
+    std::unique_ptr<PacketAead> chacha_;
+    std::unique_ptr<PacketAead> gcm_;
+};
+
 }  // namespace
 
 std::string_view name_of(AeadBackend backend) {
@@ -58,8 +96,17 @@ Result<std::unique_ptr<PacketAead>> make_packet_aead(AeadBackend backend) {
     return fail(ErrorCode::kUnsupported, "no such AEAD backend");
 }
 
+Result<std::unique_ptr<PacketAead>> make_packet_aead(const AeadBackends& backends) {
+    auto chacha = make_packet_aead(backends.chacha20poly1305);
+    if (!chacha || backends.chacha20poly1305 == backends.aes_gcm) return chacha;
+    auto gcm = make_packet_aead(backends.aes_gcm);
+    if (!gcm) return gcm;
+    return std::make_unique<SplitAead>(std::move(*chacha), std::move(*gcm));
+}
+
 Result<AeadChoice> choose_among(std::span<const AeadCandidate> candidates, std::int64_t (*monotonic_nanoseconds)()) {
     std::optional<AeadChoice> fastest;
+    std::optional<AeadBackend> gcm;
     std::string reasons;
     for (const AeadCandidate& candidate : candidates) {
         const Status tested =
@@ -69,11 +116,13 @@ Result<AeadChoice> choose_among(std::span<const AeadCandidate> candidates, std::
                 fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", name_of(candidate.backend), tested.error().what);
             continue;
         }
+        if (!gcm && candidate.aead.value()->has(AeadSuite::kAes128Gcm)) gcm = candidate.backend;
         const double nanoseconds = measure(**candidate.aead, monotonic_nanoseconds);
         if (!fastest || nanoseconds < fastest->nanoseconds_per_packet)
             fastest = AeadChoice{candidate.backend, nanoseconds};
     }
     if (!fastest) return fail(ErrorCode::kUnsupported, "no AEAD backend works: " + reasons);
+    if (gcm) fastest->aes_gcm = *gcm;
     return *fastest;
 }
 

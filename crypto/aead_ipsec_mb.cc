@@ -15,6 +15,8 @@ Result<std::unique_ptr<PacketAead>> make_ipsec_mb_aead() {
 #include <intel-ipsec-mb.h>
 #include <sodium/crypto_verify_16.h>
 
+#include <new>
+
 #include "base/check.h"
 
 namespace warren::crypto {
@@ -28,11 +30,33 @@ struct FreeManager {
 };
 using Manager = std::unique_ptr<IMB_MGR, FreeManager>;
 
-// The library finishes each ChaCha20-Poly1305 job within the call that submits it, so nonce and tag may live on the
-// stack.
+// What AES-GCM needs of a key: round keys and powers of the hash key.
+gcm_key_data* new_gcm_key() {
+    return ::new (std::align_val_t{alignof(gcm_key_data)}) gcm_key_data;
+}
+void delete_gcm_key(void* key) {
+    wipe({static_cast<std::uint8_t*>(key), sizeof(gcm_key_data)});
+    ::operator delete (key, std::align_val_t{alignof(gcm_key_data)});
+}
+
+// The library finishes each job within the call that submits it, so nonce and tag may live on the stack.
 class IpsecMbAead final : public PacketAead {
   public:
     explicit IpsecMbAead(Manager manager) : manager_(std::move(manager)) {}
+
+    [[nodiscard]] bool has(AeadSuite /*suite*/) const override { return true; }
+
+    void prepare(AeadKey& key) override {
+        if (key.suite == AeadSuite::kChacha20Poly1305) return;
+        gcm_key_data* const expanded = new_gcm_key();
+        key.prepared = {expanded, delete_gcm_key};
+        const std::uint8_t* const secret = key.secret.reveal().data();
+        if (key.suite == AeadSuite::kAes128Gcm) {
+            IMB_AES128_GCM_PRE(manager_.get(), secret, expanded);
+        } else {
+            IMB_AES256_GCM_PRE(manager_.get(), secret, expanded);
+        }
+    }
 
     void seal(std::span<AeadJob> jobs) override {
         for (const AeadJob& job : jobs) run(job, IMB_DIR_ENCRYPT, job.text + job.size);
@@ -51,7 +75,27 @@ class IpsecMbAead final : public PacketAead {
 
   private:
     void run(const AeadJob& job, IMB_CIPHER_DIRECTION direction, std::uint8_t* tag) {
-        const AeadNonce nonce = nonce_of(job.counter);
+        if (job.key->suite == AeadSuite::kChacha20Poly1305) {
+            run_chacha(job, direction, tag);
+        } else {
+            run_gcm(job, direction, tag);
+        }
+    }
+
+    void run_gcm(const AeadJob& job, IMB_CIPHER_DIRECTION direction, std::uint8_t* tag) {
+        const auto* const key = static_cast<const gcm_key_data*>(job.key->prepared.get());
+        WARREN_CHECK(key != nullptr);
+        const AeadNonce nonce = nonce_of(*job.key, job.iv);
+        gcm_context_data context;
+        const bool is_128 = job.key->suite == AeadSuite::kAes128Gcm;
+        const auto transform = direction == IMB_DIR_ENCRYPT ? (is_128 ? manager_->gcm128_enc : manager_->gcm256_enc)
+                                                            : (is_128 ? manager_->gcm128_dec : manager_->gcm256_dec);
+        transform(key, &context, job.text, job.text, job.size, nonce.data(), job.associated.data(), job.associated_size,
+                  tag, kTagSize);
+    }
+
+    void run_chacha(const AeadJob& job, IMB_CIPHER_DIRECTION direction, std::uint8_t* tag) {
+        const AeadNonce nonce = nonce_of(*job.key, job.iv);
         IMB_JOB* const work = IMB_GET_NEXT_JOB(manager_.get());
         work->cipher_mode = IMB_CIPHER_CHACHA20_POLY1305;
         work->hash_alg = IMB_AUTH_CHACHA20_POLY1305;
@@ -70,8 +114,8 @@ class IpsecMbAead final : public PacketAead {
         work->msg_len_to_hash_in_bytes = job.size;
         work->auth_tag_output = tag;
         work->auth_tag_output_len_in_bytes = kTagSize;
-        work->u.CHACHA20_POLY1305.aad = nonce.data();  // of which no byte is read
-        work->u.CHACHA20_POLY1305.aad_len_in_bytes = 0;
+        work->u.CHACHA20_POLY1305.aad = job.associated.data();
+        work->u.CHACHA20_POLY1305.aad_len_in_bytes = job.associated_size;
         const IMB_JOB* const done = IMB_SUBMIT_JOB_NOCHECK(manager_.get());
         WARREN_CHECK(done == work && done->status == IMB_STATUS_COMPLETED);
     }

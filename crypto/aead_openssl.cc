@@ -19,69 +19,91 @@ using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 constexpr int kSeal = 1;
 constexpr int kOpen = 0;
 
-// One context for all keys: a new key in a warm context costs less than the cache misses of a context per session. The
-// last key stays in it until another comes or forget_keys(); wiping it after every batch would cost half as much again
-// as a small packet does.
+constexpr std::size_t kSuites = 3;
+
+std::size_t place_of(AeadSuite suite) {
+    return static_cast<std::size_t>(suite);
+}
+
+// One context a suite, for all keys: a new key in a warm context costs less than the cache misses of a context per
+// session. The last key stays in it until another comes or forget_keys(); wiping it after every batch would cost half
+// as much again as a small packet does.
 class OpensslAead final : public PacketAead {
   public:
-    OpensslAead(Cipher cipher, Context context) : cipher_(std::move(cipher)), context_(std::move(context)) {}
+    struct Engine {
+        Cipher cipher;
+        Context context;
+    };
+    explicit OpensslAead(std::array<Engine, kSuites> engines) : engines_(std::move(engines)) {}
+
+    [[nodiscard]] bool has(AeadSuite suite) const override { return place_of(suite) < kSuites; }
 
     void seal(std::span<AeadJob> jobs) override {
         for (const AeadJob& job : jobs) {
-            begin(job, kSeal);
-            WARREN_CHECK(transform(job));
-            WARREN_CHECK(::EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_GET_TAG, kTagSize, job.text + job.size) ==
-                         1);
+            EVP_CIPHER_CTX* const context = begin(job, kSeal);
+            WARREN_CHECK(transform(context, job));
+            WARREN_CHECK(::EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kTagSize, job.text + job.size) == 1);
         }
     }
 
     void open(std::span<AeadJob> jobs) override {
         for (AeadJob& job : jobs) {
-            begin(job, kOpen);
-            WARREN_CHECK(::EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_SET_TAG, kTagSize, job.text + job.size) ==
-                         1);
-            job.authentic = transform(job);
+            EVP_CIPHER_CTX* const context = begin(job, kOpen);
+            WARREN_CHECK(::EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kTagSize, job.text + job.size) == 1);
+            job.authentic = transform(context, job);
             if (!job.authentic) wipe({job.text, job.size});
         }
     }
 
     void forget_keys() override {
-        const AeadKey none;
-        begin({&none, 0, nullptr, 0, false}, kSeal);
+        for (std::size_t i = 0; i < kSuites; ++i) {
+            AeadKey none;
+            none.suite = static_cast<AeadSuite>(i);
+            (void)begin({.key = &none}, kSeal);
+        }
     }
 
   private:
-    void begin(const AeadJob& job, int direction) {
-        const AeadNonce nonce = nonce_of(job.counter);
-        WARREN_CHECK(::EVP_CipherInit_ex2(context_.get(), nullptr, job.key->secret.reveal().data(), nonce.data(),
-                                          direction, nullptr) == 1);
+    [[nodiscard]] EVP_CIPHER_CTX* begin(const AeadJob& job, int direction) {
+        EVP_CIPHER_CTX* const context = engines_[place_of(job.key->suite)].context.get();
+        const AeadNonce nonce = nonce_of(*job.key, job.iv);
+        const std::uint8_t* const key = job.key->secret.reveal().data();
+        WARREN_CHECK(::EVP_CipherInit_ex2(context, nullptr, key, nonce.data(), direction, nullptr) == 1);
+        return context;
     }
 
     // False when the tag is wrong; the text is transformed then too.
-    bool transform(const AeadJob& job) {
+    static bool transform(EVP_CIPHER_CTX* context, const AeadJob& job) {
         int written = 0;
-        if (job.size > 0) {
-            WARREN_CHECK(::EVP_CipherUpdate(context_.get(), job.text, &written, job.text, static_cast<int>(job.size)) ==
+        if (job.associated_size > 0) {
+            WARREN_CHECK(::EVP_CipherUpdate(context, nullptr, &written, job.associated.data(), job.associated_size) ==
                          1);
         }
+        if (job.size > 0) {
+            WARREN_CHECK(::EVP_CipherUpdate(context, job.text, &written, job.text, static_cast<int>(job.size)) == 1);
+        }
         std::array<std::uint8_t, kTagSize> unused;  // a stream cipher has nothing left to write
-        return ::EVP_CipherFinal_ex(context_.get(), unused.data(), &written) == 1;
+        return ::EVP_CipherFinal_ex(context, unused.data(), &written) == 1;
     }
 
-    Cipher cipher_;
-    Context context_;
+    std::array<Engine, kSuites> engines_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<PacketAead>> make_openssl_aead() {
-    Cipher cipher(::EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr));
-    if (!cipher) return fail(ErrorCode::kUnsupported, "OpenSSL has no ChaCha20-Poly1305");
-    Context context(::EVP_CIPHER_CTX_new());
-    if (!context || ::EVP_CipherInit_ex2(context.get(), cipher.get(), nullptr, nullptr, kSeal, nullptr) != 1) {
-        return fail(ErrorCode::kFailed, "OpenSSL cannot set up ChaCha20-Poly1305");
+    constexpr std::array<const char*, kSuites> names = {"ChaCha20-Poly1305", "AES-128-GCM", "AES-256-GCM"};
+    std::array<OpensslAead::Engine, kSuites> engines;
+    for (std::size_t i = 0; i < kSuites; ++i) {
+        Cipher cipher(::EVP_CIPHER_fetch(nullptr, names[i], nullptr));
+        if (!cipher) return fail(ErrorCode::kUnsupported, std::string("OpenSSL has no ") + names[i]);
+        Context context(::EVP_CIPHER_CTX_new());
+        if (!context || ::EVP_CipherInit_ex2(context.get(), cipher.get(), nullptr, nullptr, kSeal, nullptr) != 1) {
+            return fail(ErrorCode::kFailed, std::string("OpenSSL cannot set up ") + names[i]);
+        }
+        engines[i] = {std::move(cipher), std::move(context)};
     }
-    return std::make_unique<OpensslAead>(std::move(cipher), std::move(context));
+    return std::make_unique<OpensslAead>(std::move(engines));
 }
 
 }  // namespace warren::crypto

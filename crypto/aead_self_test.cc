@@ -65,11 +65,19 @@ void fill_from(std::uint64_t seed, MutableBytes out) {
 
 // One packet with a key of its own, what the single calls make of it, and guard bytes behind it.
 struct Sample {
-    explicit Sample(std::size_t length) : size(length), plaintext(length), sealed(length + kTagSize) {
+    Sample(PacketAead& aead, AeadSuite suite, std::size_t length)
+        : size(length), plaintext(length), sealed(length + kTagSize) {
         fill_from(size, key.secret.writable());
         fill_from(size + 1'000'000, plaintext);
-        counter = (std::uint64_t{1} << (size % 64)) + size;
-        aead_seal(key.secret, counter, {}, plaintext, sealed);
+        iv = (std::uint64_t{1} << (size % 64)) + size;
+        key.suite = suite;
+        // As ESP has them; as WireGuard, every third.
+        constexpr std::array<std::uint8_t, 3> sizes = {0, 8, 12};
+        associated_size = sizes[size % sizes.size()];
+        fill_from(size + 3'000'000, associated);
+        if (associated_size > 0) fill_from(size + 4'000'000, key.salt);
+        suite_seal(key, iv, Bytes(associated).first(associated_size), plaintext, sealed);
+        aead.prepare(key);
         load(plaintext);
     }
 
@@ -78,7 +86,14 @@ struct Sample {
         packet.assign(size + kTagSize + kGuardSize, kGuard);
         std::copy(text.begin(), text.end(), packet.begin());
     }
-    [[nodiscard]] AeadJob job() { return {&key, counter, packet.data(), static_cast<std::uint32_t>(size), false}; }
+    [[nodiscard]] AeadJob job() {
+        return {.key = &key,
+                .iv = iv,
+                .text = packet.data(),
+                .size = static_cast<std::uint32_t>(size),
+                .associated_size = associated_size,
+                .associated = associated};
+    }
     [[nodiscard]] bool packet_is(Bytes expected) const {
         return std::equal(expected.begin(), expected.end(), packet.begin());
     }
@@ -92,7 +107,9 @@ struct Sample {
 
     std::size_t size;
     AeadKey key;
-    std::uint64_t counter = 0;
+    std::uint64_t iv = 0;
+    std::uint8_t associated_size = 0;
+    std::array<std::uint8_t, AeadJob::kMostAssociated> associated{};
     Buffer plaintext;
     Buffer sealed;
     Buffer packet;
@@ -110,13 +127,13 @@ std::vector<std::size_t> lengths_to_test() {
     return lengths;
 }
 
-Status test_known_answer(PacketAead& aead) {
+Status test_chacha20poly1305(PacketAead& aead) {
     const Bytes plaintext = as_bytes(kRfcPlaintext);
     const Buffer associated = from_hex(kRfcAssociated);
     Buffer expected = from_hex(kRfcCiphertext);
     const Buffer rfc_tag = from_hex(kRfcTag);
     expected.insert(expected.end(), rfc_tag.begin(), rfc_tag.end());
-    const AeadKey key{rfc_key()};
+    const AeadKey key{.secret = rfc_key()};
 
     Buffer single(plaintext.size() + kTagSize);
     aead_seal(key.secret, kRfcCounter, associated, plaintext, single);
@@ -132,6 +149,26 @@ Status test_known_answer(PacketAead& aead) {
     aead.open({&job, 1});
     if (!job.authentic || !std::equal(plaintext.begin(), plaintext.end(), packet.begin())) {
         return wrong("open differs from RFC 8439 A.5", plaintext.size());
+    }
+    return {};
+}
+
+// The GCM specification's test cases 2 and 14: a block of zeros under a key and a nonce of zeros (McGrew and Viega,
+// "The Galois/Counter Mode of Operation", appendix B).
+Status test_gcm(PacketAead& aead, AeadSuite suite) {
+    const Buffer expected =
+        from_hex(suite == AeadSuite::kAes128Gcm ? "0388dace60b6a392f328c2b971b2fe78ab6e47d42cec13bdf53a67b21257bddf"
+                                                : "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919");
+    AeadKey key;
+    key.suite = suite;
+    aead.prepare(key);
+    Buffer packet(expected.size());
+    AeadJob job{.key = &key, .text = packet.data(), .size = 16};
+    aead.seal({&job, 1});
+    if (packet != expected) return wrong("seal differs from the GCM specification", 16);
+    aead.open({&job, 1});
+    if (!job.authentic || !std::all_of(packet.begin(), packet.begin() + 16, [](auto octet) { return octet == 0; })) {
+        return wrong("open differs from the GCM specification", 16);
     }
     return {};
 }
@@ -154,10 +191,13 @@ Status test_against_single_calls(PacketAead& aead, std::vector<Sample>& samples)
     return {};
 }
 
-// Every second packet of a batch is damaged, each in another bit: of its text, its tag, its key or its counter.
-Status test_damage(PacketAead& aead, std::vector<Sample>& samples) {
+// Every second packet of a batch is damaged, each in another bit: of its text, its tag, its key, its associated
+// data or its IV.
+Status test_damage(PacketAead& aead, AeadSuite suite, std::vector<Sample>& samples) {
     AeadKey other_key;
+    other_key.suite = suite;
     fill_from(2'000'000, other_key.secret.writable());
+    aead.prepare(other_key);
     std::vector<AeadJob> jobs;
     for (std::size_t i = 0; i < samples.size(); ++i) {
         Sample& sample = samples[i];
@@ -166,13 +206,19 @@ Status test_damage(PacketAead& aead, std::vector<Sample>& samples) {
         jobs.back().authentic = true;  // a result left from before must not survive
         if (i % 2 == 0) continue;
         const std::size_t bit = i * 37 % (8 * sample.sealed.size());
-        switch (i / 2 % 4) {
+        switch (i / 2 % 5) {
             case 0: sample.packet[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8)); break;
             case 1:
                 sample.packet[sample.size + i / 8 % kTagSize] ^= static_cast<std::uint8_t>(1U << (i / 16 % 8));
                 break;
             case 2: jobs.back().key = &other_key; break;
-            default: jobs.back().counter ^= std::uint64_t{1} << (i % 64); break;
+            case 3:
+                if (sample.associated_size > 0) {
+                    jobs.back().associated[i / 10 % sample.associated_size] ^= 1;
+                    break;
+                }
+                [[fallthrough]];
+            default: jobs.back().iv ^= std::uint64_t{1} << (i % 64); break;
         }
     }
     aead.open(jobs);
@@ -191,11 +237,15 @@ Status test_damage(PacketAead& aead, std::vector<Sample>& samples) {
 }  // namespace
 
 Status self_test(PacketAead& aead) {
-    std::vector<Sample> samples;
-    for (const std::size_t size : lengths_to_test()) samples.emplace_back(size);
-    WARREN_TRY(test_known_answer(aead));
-    WARREN_TRY(test_against_single_calls(aead, samples));
-    WARREN_TRY(test_damage(aead, samples));
+    WARREN_TRY(test_chacha20poly1305(aead));
+    for (const AeadSuite suite : {AeadSuite::kChacha20Poly1305, AeadSuite::kAes128Gcm, AeadSuite::kAes256Gcm}) {
+        if (!aead.has(suite)) continue;
+        if (suite != AeadSuite::kChacha20Poly1305) WARREN_TRY(test_gcm(aead, suite));
+        std::vector<Sample> samples;
+        for (const std::size_t size : lengths_to_test()) samples.emplace_back(aead, suite, size);
+        WARREN_TRY(test_against_single_calls(aead, samples));
+        WARREN_TRY(test_damage(aead, suite, samples));
+    }
     aead.seal({});
     aead.open({});
     return {};

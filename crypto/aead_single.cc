@@ -1,4 +1,8 @@
+#include <openssl/evp.h>
 #include <sodium.h>
+
+#include <algorithm>
+#include <memory>
 
 #include "base/check.h"
 #include "crypto/aead.h"
@@ -17,6 +21,35 @@ bool may_be_sealed(Bytes sealed, MutableBytes out) {
     }
     WARREN_CHECK(out.size() == sealed.size() - kTagSize);
     return true;
+}
+
+struct FreeContext {
+    void operator()(EVP_CIPHER_CTX* context) const { ::EVP_CIPHER_CTX_free(context); }
+};
+
+constexpr int kSeal = 1;
+constexpr int kOpen = 0;
+
+// In place. Writes the tag when it seals; else returns whether it is right.
+bool gcm(const AeadKey& key, const AeadNonce& nonce, int direction, Bytes associated, MutableBytes text,
+         MutableBytes tag) {
+    const EVP_CIPHER* const cipher = key.suite == AeadSuite::kAes128Gcm ? ::EVP_aes_128_gcm() : ::EVP_aes_256_gcm();
+    const std::unique_ptr<EVP_CIPHER_CTX, FreeContext> context(::EVP_CIPHER_CTX_new());
+    int written = 0;
+    const auto update = [&](std::uint8_t* out, Bytes in) {
+        return in.empty() ||
+               ::EVP_CipherUpdate(context.get(), out, &written, in.data(), static_cast<int>(in.size())) == 1;
+    };
+    WARREN_CHECK(context != nullptr && ::EVP_CipherInit_ex2(context.get(), cipher, key.secret.reveal().data(),
+                                                            nonce.data(), direction, nullptr) == 1);
+    WARREN_CHECK(update(nullptr, associated) && update(text.data(), text));
+    if (direction == kOpen) {
+        WARREN_CHECK(::EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kTagSize, tag.data()) == 1);
+    }
+    std::array<std::uint8_t, kTagSize> unused;
+    if (::EVP_CipherFinal_ex(context.get(), unused.data(), &written) != 1) return false;
+    if (direction == kOpen) return true;
+    return ::EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kTagSize, tag.data()) == 1;
 }
 
 }  // namespace
@@ -61,6 +94,39 @@ bool xaead_open(Bytes key, const std::array<std::uint8_t, 24>& nonce, Bytes asso
                                                      associated.data(), associated.size(), nonce.data(), key.data());
     if (status != 0) wipe(out);
     return status == 0;
+}
+
+void suite_seal(const AeadKey& key, std::uint64_t iv, Bytes associated, Bytes plaintext, MutableBytes out) {
+    WARREN_CHECK(out.size() == plaintext.size() + kTagSize);
+    const AeadNonce nonce = nonce_of(key, iv);
+    if (key.suite == AeadSuite::kChacha20Poly1305) {
+        ensure_sodium_ready();
+        ::crypto_aead_chacha20poly1305_ietf_encrypt(out.data(), nullptr, plaintext.data(), plaintext.size(),
+                                                    associated.data(), associated.size(), nullptr, nonce.data(),
+                                                    key.secret.reveal().data());
+        return;
+    }
+    std::copy(plaintext.begin(), plaintext.end(), out.begin());
+    gcm(key, nonce, kSeal, associated, out.first(plaintext.size()), out.last(kTagSize));
+}
+
+bool suite_open(const AeadKey& key, std::uint64_t iv, Bytes associated, Bytes sealed, MutableBytes out) {
+    if (!may_be_sealed(sealed, out)) return false;
+    const AeadNonce nonce = nonce_of(key, iv);
+    bool is_authentic = false;
+    if (key.suite == AeadSuite::kChacha20Poly1305) {
+        ensure_sodium_ready();
+        is_authentic = ::crypto_aead_chacha20poly1305_ietf_decrypt(out.data(), nullptr, nullptr, sealed.data(),
+                                                                   sealed.size(), associated.data(), associated.size(),
+                                                                   nonce.data(), key.secret.reveal().data()) == 0;
+    } else {
+        std::copy(sealed.begin(), sealed.end() - kTagSize, out.begin());
+        std::array<std::uint8_t, kTagSize> tag;
+        std::copy(sealed.end() - kTagSize, sealed.end(), tag.begin());
+        is_authentic = gcm(key, nonce, kOpen, associated, out, tag);
+    }
+    if (!is_authentic) wipe(out);
+    return is_authentic;
 }
 
 }  // namespace warren::crypto

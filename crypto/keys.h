@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,10 +32,22 @@ struct PresharedKey {
     [[nodiscard]] PresharedKey clone() const { return {secret.clone()}; }
 };
 
+// What packets are sealed with. All have nonces of 12 bytes and tags of 16.
+enum class AeadSuite : std::uint8_t {
+    kChacha20Poly1305,  // RFC 8439
+    kAes128Gcm,         // NIST SP 800-38D; as ESP uses it: RFC 4106
+    kAes256Gcm,
+};
+
 // The key of one direction of one session.
 struct AeadKey {
-    Secret<32> secret;
-    [[nodiscard]] AeadKey clone() const { return {secret.clone()}; }
+    Secret<32> secret;  // AES-128: the first 16 bytes
+    AeadSuite suite = AeadSuite::kChacha20Poly1305;
+    std::array<std::uint8_t, 4> salt{};  // the nonce's first bytes: zero in WireGuard, from the key material in ESP
+    // What a backend computed of the key once (PacketAead::prepare); wiped with it. Not cloned.
+    std::unique_ptr<void, void (*)(void*)> prepared{nullptr, [](void*) {}};
+
+    [[nodiscard]] AeadKey clone() const { return {.secret = secret.clone(), .suite = suite, .salt = salt}; }
 };
 
 // 44 characters of base64, exactly as `wg` prints and accepts them: canonical, padded.

@@ -101,7 +101,7 @@ Status serve(ipc::Channel channel) {
         parts.exchange = std::move(*exchange);
     }
     for (std::uint32_t i = 0; i < parts.hello.workers; ++i) {
-        auto worker = io::DataWorker::start(i, aead->backend, parts.exchange.get());
+        auto worker = io::DataWorker::start(i, aead->backends(), parts.exchange.get());
         if (!worker) return with_context("data worker", worker.error());
         parts.workers.push_back(std::move(*worker));
     }

@@ -15,9 +15,9 @@ struct DataWorker::State {
     std::thread thread;
 };
 
-Result<std::unique_ptr<DataWorker>> DataWorker::start(std::uint32_t worker, crypto::AeadBackend backend,
+Result<std::unique_ptr<DataWorker>> DataWorker::start(std::uint32_t worker, const crypto::AeadBackends& backends,
                                                       TransferExchange* exchange) {
-    auto aead = crypto::make_packet_aead(backend);
+    auto aead = crypto::make_packet_aead(backends);
     if (!aead) return with_context("data worker " + std::to_string(worker), std::move(aead).error());
     auto command_bell = Doorbell::make_fd();
     if (!command_bell) return tl::unexpected(std::move(command_bell).error());

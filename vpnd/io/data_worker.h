@@ -17,7 +17,8 @@ class DataWorker {
   public:
     // `worker` is this worker's number in receiver indexes (SessionId::worker()). `exchange`, which outlives it,
     // leads to the others; null: it is alone.
-    [[nodiscard]] static Result<std::unique_ptr<DataWorker>> start(std::uint32_t worker, crypto::AeadBackend backend,
+    [[nodiscard]] static Result<std::unique_ptr<DataWorker>> start(std::uint32_t worker,
+                                                                   const crypto::AeadBackends& backends,
                                                                    TransferExchange* exchange = nullptr);
     // Stops the thread and waits for it; every descriptor is closed, every key wiped.
     ~DataWorker();

@@ -117,7 +117,7 @@ struct TakesTheFirstKey final : Faulty {
 struct HalvesTheCounter final : Faulty {
     void seal(std::span<AeadJob> jobs) override {
         std::vector<AeadJob> all(jobs.begin(), jobs.end());
-        for (AeadJob& job : all) job.counter &= UINT32_MAX;
+        for (AeadJob& job : all) job.iv &= UINT32_MAX;
         sound_->seal(all);
     }
 };
