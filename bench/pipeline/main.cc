@@ -15,8 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "vpnd/dataplane/framing/wireguard.h"
 #include "vpnd/dataplane/pipeline.h"
-#include "vpnd/dataplane/wg_transport.h"
 #include "vpnd/packet/checksum.h"
 #include "vpnd/packet/transport_header.h"
 
@@ -88,7 +88,6 @@ struct World {
     explicit World(crypto::PacketAead& aead) : pipeline(aead) {
         auto view = std::make_unique<CustomerView>();
         view->index = {0};
-        view->listener = {0};
         view->addresses = {*parse_prefix("10.0.0.1/24")};
         std::vector<Lpm<PeerIndex>::Entry> entries;
         for (std::uint32_t i = 0; i < 10; ++i) {
@@ -96,13 +95,15 @@ struct World {
             entries.push_back({*parse_prefix("10.0.0." + std::to_string(i + 2)), {i}});
         }
         view->allowed_ips = Lpm<PeerIndex>(std::move(entries));
+        pipeline.put_listener({0}, kWireguardFraming);
         pipeline.swap_customer(std::move(view), true);
         pipeline.apply(kNow, SetEndpoint{{0}, *parse_endpoint("192.0.2.1:1"), {}}, out);
         InstallSession install;
         install.local_id = {kIndex};
         install.peer = {0};
+        install.listener = {0};
         install.created = kNow;
-        install.confirmed = true;
+        install.send_when = SendWhen::kNow;
         pipeline.apply(kNow, std::move(install), out);
         out.clear();
     }
@@ -136,8 +137,8 @@ void inbound(benchmark::State& state, const std::string& backend, bool is_train)
     World world(*aead);
     const crypto::AeadKey key;
     const auto plain = packets(is_train, true);
-    const std::size_t padded = padded_size(plain[0].size(), 1'420);
-    const std::size_t stride = padded + kTransportOverhead;
+    const std::size_t padded = WireguardFraming::padded_size(plain[0].size(), 1'420);
+    const std::size_t stride = padded + kWireguardFraming.overhead;
     Packet buffer(stride * plain.size());
     const Train train{{0}, *parse_endpoint("192.0.2.1:1"), {}, 0, stride, buffer};
     std::uint64_t counter = 0;
@@ -147,10 +148,10 @@ void inbound(benchmark::State& state, const std::string& backend, bool is_train)
             std::vector<crypto::AeadJob> jobs;
             for (std::size_t i = 0; i < plain.size(); ++i) {
                 std::uint8_t* const message = buffer.data() + i * stride;
-                write_transport_header(message, kIndex, counter);
-                std::copy(plain[i].begin(), plain[i].end(), message + kTransportHeaderSize);
-                jobs.push_back(
-                    {&key, counter++, message + kTransportHeaderSize, static_cast<std::uint32_t>(padded), false});
+                WireguardFraming::write_header(message, kIndex, counter);
+                std::copy(plain[i].begin(), plain[i].end(), message + WireguardFraming::kHeaderSize);
+                jobs.push_back({&key, counter++, message + WireguardFraming::kHeaderSize,
+                                static_cast<std::uint32_t>(padded), false});
             }
             aead->seal(jobs);
             world.out.clear();

@@ -4,7 +4,7 @@
 #include <deque>
 
 #include "bench/wgblast/clock.h"
-#include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::bench {
 
@@ -13,11 +13,11 @@ namespace {
 constexpr std::uint32_t kPeerBits = 20;  // of a sender index; the generation is above
 constexpr std::uint32_t kPeerMask = (1U << kPeerBits) - 1;
 constexpr Duration kPatience = std::chrono::seconds(1);  // for a response
-constexpr std::size_t kEchoMessage = (kEchoSize + 15) / 16 * 16 + dataplane::kTransportOverhead;
+constexpr std::size_t kEchoMessage = (kEchoSize + 15) / 16 * 16 + dataplane::kWireguardFraming.overhead;
 constexpr std::uint32_t kData = static_cast<std::uint32_t>(wireguard::MessageType::kData);
 
 bool is_data(Bytes datagram) {
-    return datagram.size() >= dataplane::kTransportOverhead && load_le<std::uint32_t>(datagram.data()) == kData;
+    return datagram.size() >= dataplane::kWireguardFraming.overhead && load_le<std::uint32_t>(datagram.data()) == kData;
 }
 
 }  // namespace
@@ -74,11 +74,12 @@ std::uint32_t Crowd::connect(Duration age, std::uint32_t parallel, Duration pati
 
 bool Crowd::send_packet(std::uint32_t peer, Bytes inner) {
     Client& one = client(peer);
-    const std::size_t padded = dataplane::padded_size(inner.size(), 0);
-    scratch_.assign(padded + dataplane::kTransportOverhead, 0);
-    crypto::AeadJob job{&one.session.send_key, one.session.counter++, scratch_.data() + dataplane::kTransportHeaderSize,
-                        static_cast<std::uint32_t>(padded), false};
-    dataplane::write_transport_header(scratch_.data(), one.session.remote_id, job.counter);
+    const std::size_t padded = dataplane::WireguardFraming::padded_size(inner.size(), 0);
+    scratch_.assign(padded + dataplane::kWireguardFraming.overhead, 0);
+    crypto::AeadJob job{&one.session.send_key, one.session.counter++,
+                        scratch_.data() + dataplane::WireguardFraming::kHeaderSize, static_cast<std::uint32_t>(padded),
+                        false};
+    dataplane::WireguardFraming::write_header(scratch_.data(), one.session.remote_id, job.iv);
     std::copy(inner.begin(), inner.end(), job.text);
     aead_->seal(std::span(&job, 1));
     return wire_.send(one.socket, scratch_, scratch_.size());
@@ -121,10 +122,10 @@ void Crowd::take_data(Now now, const Arrival& arrival) {
     Client* const one = owner_of(load_le<std::uint32_t>(arrival.head.data() + 4));
     if (one == nullptr) return;
     std::vector<std::uint8_t> packet;
-    constexpr std::size_t kEchoMessage = (kEchoSize + 15) / 16 * 16 + dataplane::kTransportOverhead;
+    constexpr std::size_t kEchoMessage = (kEchoSize + 15) / 16 * 16 + dataplane::kWireguardFraming.overhead;
     if (one->hears_echoes && arrival.segment_size == kEchoMessage && take_echoes(now, *one, arrival.head, packet))
         return;
-    if (arrival.size == dataplane::kTransportOverhead) return;  // a keepalive
+    if (arrival.size == dataplane::kWireguardFraming.overhead) return;  // a keepalive
     one->received_packets += arrival.count();
     one->received_bytes += arrival.size;
     if (!arrival.sample) return;
@@ -149,7 +150,7 @@ bool Crowd::take_echoes(Now now, Client& client, Bytes train, std::vector<std::u
 bool Crowd::open(Client& client, Bytes message, std::vector<std::uint8_t>& packet) {
     const std::uint32_t index = load_le<std::uint32_t>(message.data() + 4);
     const Session& session = client.session.local_id == index ? client.session : client.previous;
-    packet.assign(message.begin() + dataplane::kTransportHeaderSize, message.end());
+    packet.assign(message.begin() + dataplane::WireguardFraming::kHeaderSize, message.end());
     crypto::AeadJob job{&session.receive_key, load_le<std::uint64_t>(message.data() + 8), packet.data(),
                         static_cast<std::uint32_t>(packet.size() - crypto::kTagSize), false};
     aead_->open(std::span(&job, 1));

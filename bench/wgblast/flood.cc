@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/wgblast/clock.h"
-#include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::bench {
 
@@ -36,7 +36,8 @@ Flood::Flood(FloodSpec spec, Crowd& crowd, const Endpoint& hub, UniqueFd fd, Ins
     const bool is_data = spec_.kind == FloodKind::kForgedData;
     crypto::SystemRandom random;
     for (auto& message : messages_) {
-        message.resize(is_data ? dataplane::padded_size(spec_.size, 0) + dataplane::kTransportOverhead
+        message.resize(is_data ? dataplane::WireguardFraming::padded_size(spec_.size, 0) +
+                                     dataplane::kWireguardFraming.overhead
                                : wireguard::kInitiationSize);
         random.fill(message);
     }
@@ -47,7 +48,7 @@ void Flood::refresh(std::vector<std::uint8_t>& message) {
     ++number_;
     if (spec_.kind == FloodKind::kForgedData) {
         const Session& session = crowd_.client(spec_.victim).session;
-        dataplane::write_transport_header(message.data(), session.remote_id, session.counter + number_ % 1000);
+        dataplane::WireguardFraming::write_header(message.data(), session.remote_id, session.counter + number_ % 1000);
         return;
     }
     store_le(message.data(), static_cast<std::uint32_t>(wireguard::MessageType::kInitiation));

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::bench {
 
@@ -12,7 +12,7 @@ constexpr std::size_t kTunnelMtu = 1420;
 constexpr std::size_t kTrainMaximum = 65'507 - 64;  // UDP payload, less what the kernel's own headers may add
 
 std::size_t message_size(std::size_t inner) {
-    return dataplane::padded_size(inner, kTunnelMtu) + dataplane::kTransportOverhead;
+    return dataplane::WireguardFraming::padded_size(inner, kTunnelMtu) + dataplane::kWireguardFraming.overhead;
 }
 
 }  // namespace
@@ -42,14 +42,14 @@ void Shot::append(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint3
         if (size > train.segment_size || train.size + size > kTrainMaximum) break;
         const NextPacket packet = walk.take();
         std::uint8_t* const message = bytes_.data() + used_;
-        const std::size_t text = size - dataplane::kTransportOverhead;
-        dataplane::write_transport_header(message, client.session.remote_id, client.session.counter);
+        const std::size_t text = size - dataplane::kWireguardFraming.overhead;
+        dataplane::WireguardFraming::write_header(message, client.session.remote_id, client.session.counter);
         packet.shape->write({client.address, destination, packet.source_port, packet.sequence},
-                            message + dataplane::kTransportHeaderSize);
-        std::fill(message + dataplane::kTransportHeaderSize + packet.shape->size(),
-                  message + dataplane::kTransportHeaderSize + text, std::uint8_t{0});
-        jobs_.push_back({&client.session.send_key, client.session.counter++, message + dataplane::kTransportHeaderSize,
-                         static_cast<std::uint32_t>(text), false});
+                            message + dataplane::WireguardFraming::kHeaderSize);
+        std::fill(message + dataplane::WireguardFraming::kHeaderSize + packet.shape->size(),
+                  message + dataplane::WireguardFraming::kHeaderSize + text, std::uint8_t{0});
+        jobs_.push_back({&client.session.send_key, client.session.counter++,
+                         message + dataplane::WireguardFraming::kHeaderSize, static_cast<std::uint32_t>(text), false});
         used_ += size;
         train.size += size;
         ++train.packets;

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "vpnd/dataplane/coalesce.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 #include "vpnd/packet/segment.h"
 
 namespace {
@@ -50,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto inner = InnerPacket::parse(bytes);
         if (!inner) continue;
         given.push_back(normal(Packet(inner->bytes().begin(), inner->bytes().end())));
-        coalescer.add({{(owner >> 1) & 1U}, {owner & 1U}, 1'420, (owner & 4) == 0}, *inner, out);
+        coalescer.add({{(owner >> 1) & 1U}, {owner & 1U}, 1'420, (owner & 4) == 0, &kWireguardFraming}, *inner, out);
     }
     coalescer.finish(out);
     std::vector<Packet> got;

@@ -2,8 +2,8 @@
 #include <vector>
 
 #include "base/check.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 #include "vpnd/dataplane/pipeline.h"
-#include "vpnd/dataplane/wg_transport.h"
 
 namespace {
 
@@ -14,7 +14,10 @@ using Packet = std::vector<std::uint8_t>;
 class World {
   public:
     World() : aead_(*crypto::make_packet_aead(crypto::AeadBackend::kSodium)), pipeline_(*aead_) {
-        for (std::uint32_t i = 0; i < 2; ++i) put_customer(i, false);
+        for (std::uint32_t i = 0; i < 2; ++i) {
+            pipeline_.put_listener({i}, kWireguardFraming);
+            put_customer(i, false);
+        }
     }
 
     void step(std::uint8_t action, Bytes bytes) {
@@ -47,7 +50,6 @@ class World {
     void put_customer(std::uint32_t index, bool suspended) {
         auto view = std::make_unique<CustomerView>();
         view->index = {index};
-        view->listener = {index};
         view->suspended = suspended;
         view->addresses = {*parse_prefix("10.0.0.1/24"), *parse_prefix("fd00::1/64")};
         view->peers = {{index}};
@@ -59,19 +61,20 @@ class World {
         InstallSession install;
         install.local_id = {index_of(customer, number)};
         install.peer = {customer};
+        install.listener = {customer};
         install.created = now_;
-        install.limits.reject_after = std::chrono::seconds(180);
-        install.limits.rekey_after_sending = std::chrono::seconds(120);
-        install.limits.reject_after_messages = 100'000;
-        install.confirmed = confirmed;
+        install.lifetime.hard.age = std::chrono::seconds(180);
+        install.lifetime.renew_on_sending.age = std::chrono::seconds(120);
+        install.lifetime.hard.messages = 100'000;
+        install.send_when = confirmed ? SendWhen::kNow : SendWhen::kAfterFirstReceived;
         pipeline_.apply(now_, std::move(install), out_);
     }
 
     Packet sealed(std::uint32_t customer, Bytes plain) {
-        Packet message(kTransportOverhead + plain.size());
-        write_transport_header(message.data(), index_of(customer, counter_ % 4), counter_);
+        Packet message(kWireguardFraming.overhead + plain.size());
+        WireguardFraming::write_header(message.data(), index_of(customer, counter_ % 4), counter_);
         crypto::aead_seal(crypto::AeadKey().secret, counter_++, {}, plain,
-                          MutableBytes(message).subspan(kTransportHeaderSize));
+                          MutableBytes(message).subspan(WireguardFraming::kHeaderSize));
         return message;
     }
 
@@ -103,7 +106,7 @@ class World {
             WARREN_CHECK(pieces == write.packets);
         }
         for (const EgressTrain& train : out_.trains) {
-            WARREN_CHECK(train.key == nullptr);  // sealed
+            WARREN_CHECK(train.session == nullptr);  // sealed
             WARREN_CHECK(train.size <= kDatagramMaximum);
             WARREN_CHECK(train.listener.value == train.customer.value);
             WARREN_CHECK(train.count == (train.size + train.segment_size - 1) / train.segment_size);

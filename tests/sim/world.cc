@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "crypto/x25519.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 #include "vpnd/packet/offload_header.h"
 
 namespace warren::sim {
@@ -112,6 +113,7 @@ Node::Node(World& world, const char* address, const char* inner_address)
     WARREN_CHECK(aead.has_value());
     aead_ = std::move(*aead);
     pipeline = std::make_unique<dataplane::Pipeline>(*aead_);
+    pipeline->put_listener(kListener, dataplane::kWireguardFraming);
     publish();
     world_.nodes.push_back(this);
 }
@@ -130,7 +132,6 @@ void Node::publish() {
     auto view = std::make_unique<dataplane::CustomerView>();
     view->index = kCustomer;
     view->id = "sim";
-    view->listener = kListener;
     view->addresses = {Prefix{inner, 24}};
     view->peers = peers_;
     view->allowed_ips = Lpm<PeerIndex>(allowed_);

@@ -80,7 +80,6 @@ std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& cus
     view->index = customer.index;
     view->life = customer.life;
     view->id = customer.config.id;
-    view->listener = customer.listener;
     view->suspended = customer.config.suspended;
     view->mtu = customer.config.mtu;
     view->addresses = customer.config.addresses;

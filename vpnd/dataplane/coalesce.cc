@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "vpnd/dataplane/egress.h"
-#include "vpnd/dataplane/wg_transport.h"
 #include "vpnd/packet/checksum.h"
 #include "vpnd/packet/transport_header.h"
 
@@ -105,29 +104,30 @@ bool Coalescer::is_joinable(const InnerPacket& packet, const Layout& layout) {
 
 Coalescer::Flow* Coalescer::find(const Way& way, const InnerPacket& packet, const Layout& layout) {
     const Bytes bytes = packet.bytes();
+    const auto ports = load_le<std::uint32_t>(bytes.data() + layout.transport);
     for (Flow& flow : std::span(flows_).first(open_)) {
+        if (flow.ports != ports) continue;  // tells most of them apart
         if (flow.way.customer != way.customer || flow.way.peer != way.peer || flow.layout.is_tcp != layout.is_tcp)
             continue;
-        if (flow.first[0] >> 4 != bytes[0] >> 4 || !has_same_addresses(flow.first, bytes, packet.is_v4())) continue;
-        const auto ports = load_le<std::uint32_t>(bytes.data() + layout.transport);
-        if (load_le<std::uint32_t>(flow.first.data() + flow.layout.transport) == ports) return &flow;
+        if (flow.first[0] >> 4 == bytes[0] >> 4 && has_same_addresses(flow.first, bytes, packet.is_v4())) return &flow;
     }
     return nullptr;
 }
 
 // The packet is what segmentation of the flow's super-packet would give next; only checksums are not looked at.
-bool Coalescer::continues(const Flow& flow, const InnerPacket& packet, const Layout& layout) {
+bool Coalescer::continues(Flow& flow, const InnerPacket& packet, const Layout& layout) {
     if (!layout.joinable || layout.transport != flow.layout.transport || layout.headers != flow.layout.headers)
         return false;
     const Bytes bytes = packet.bytes();
     const Bytes first = flow.first;
     const std::size_t payload = bytes.size() - layout.headers;
-    if (payload > flow.segment_payload || flow.count == Egress::kTrainDatagrams ||
-        flow.size + payload > kSuperPacketMaximum)
+    if (flow.most == 0) {
+        // The super-packet must fit into one train when the stack sends it on into another tunnel.
+        const std::size_t message = flow.way.framing->message_size(first.size(), flow.way.mtu);
+        flow.most = std::min(Egress::kTrainDatagrams, kDatagramMaximum / message);
+    }
+    if (payload > flow.segment_payload || flow.count >= flow.most || flow.size + payload > kSuperPacketMaximum)
         return false;
-    // The super-packet must fit into one train when the stack sends it on into another tunnel.
-    const std::size_t message = padded_size(first.size(), flow.way.mtu) + kTransportOverhead;
-    if ((flow.count + 1) * message > kDatagramMaximum) return false;
 
     if (packet.is_v4()) {
         // Traffic class; flags and offset, lifetime, protocol. The identification counts up, where it means something
@@ -169,6 +169,7 @@ void Coalescer::open(const Way& way, const InnerPacket& packet, const Layout& la
     Flow& flow = flows_[open_++] = {};
     flow.way = way;
     flow.layout = layout;
+    flow.ports = load_le<std::uint32_t>(bytes.data() + layout.transport);
     flow.first = bytes;
     flow.write = out.tun_writes.size() - 1;
     flow.segment_payload = bytes.size() - layout.headers;

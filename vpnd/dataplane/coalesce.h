@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "vpnd/dataplane/framing/framing.h"
 #include "vpnd/dataplane/output.h"
 #include "vpnd/packet/inner_packet.h"
 
@@ -20,8 +21,9 @@ class Coalescer {
     struct Way {
         PeerIndex peer;
         CustomerIndex customer;
-        std::size_t mtu = 0;              // of his TUN
-        bool takes_udp_segments = false;  // it does
+        std::size_t mtu = 0;               // of its TUN
+        bool takes_udp_segments = false;   // it does
+        const Framing* framing = nullptr;  // of the peer's messages
     };
     // Appends the packet to `out`, joined to an earlier one where that is possible. Packets of one flow stay in order.
     void add(const Way& way, const InnerPacket& packet, Output& out);
@@ -40,12 +42,14 @@ class Coalescer {
     struct Flow {
         Way way;
         Layout layout;
+        std::uint32_t ports = 0;            // both, as they lie in the header
         MutableBytes first;                 // the first packet, whose headers become the super-packet's
         std::size_t write = 0;              // in Output::tun_writes
         std::uint32_t tail = Piece::kLast;  // the last piece in Output::pieces
         std::size_t segment_payload = 0;
         std::size_t size = 0;  // of the whole packet
         std::size_t count = 1;
+        std::size_t most = 0;  // packets that it may be joined of; 0: not reckoned yet
         bool first_verified = false;
         bool pushed = false;  // the last had PSH
     };
@@ -54,7 +58,7 @@ class Coalescer {
     [[nodiscard]] static bool find_layout(const InnerPacket& packet, Layout& layout);
     [[nodiscard]] static bool is_joinable(const InnerPacket& packet, const Layout& layout);
     [[nodiscard]] Flow* find(const Way& way, const InnerPacket& packet, const Layout& layout);
-    [[nodiscard]] static bool continues(const Flow& flow, const InnerPacket& packet, const Layout& layout);
+    [[nodiscard]] static bool continues(Flow& flow, const InnerPacket& packet, const Layout& layout);
     static void join(Flow& flow, const InnerPacket& packet, const Layout& layout, Output& out);
     void open(const Way& way, const InnerPacket& packet, const Layout& layout, Output& out);
     void close(Flow& flow, Output& out);

@@ -16,7 +16,6 @@ struct CustomerView {
     CustomerIndex index;
     std::uint64_t life = 0;  // tells him from another customer who has the index before or after him
     std::string id;          // for reports only
-    ListenerIndex listener;  // his datagrams arrive there and leave from there, nowhere else
     bool suspended = false;
     std::uint16_t mtu = 1420;       // of vpn0
     std::vector<Prefix> addresses;  // of the stack: sources of ICMP errors into it

@@ -16,20 +16,21 @@ class Egress {
 
     explicit Egress(crypto::PacketAead& aead) : aead_(aead), pool_(kBuffers) {}
 
-    // Where the `padded` bytes of the packet's plaintext go; the header is written, its counter taken from the peer's
-    // sending session. Null when all buffers are in use. The caller writes every byte before seal().
-    [[nodiscard]] std::uint8_t* append(Instant now, const Peer& peer, const CustomerView& customer,
-                                       std::uint8_t traffic_class, std::size_t padded, Output& out);
-    // Seals every train of `out` that is not sealed yet. The sessions must still be there.
+    // Where the `padded` bytes of the text go; the message takes the session's next counter. Null when all buffers are
+    // in use. The caller writes every byte of the text before seal().
+    [[nodiscard]] std::uint8_t* append(Instant now, const Peer& peer, Session& session, std::uint8_t traffic_class,
+                                       std::size_t padded, Output& out);
+    // Writes the headers of every train of `out` that is not sealed yet, and seals it. The sessions must still be
+    // there.
     void seal(Output& out);
     // Trains that can still be begun.
     [[nodiscard]] std::size_t available() const { return pool_.available(); }
 
   private:
-    [[nodiscard]] static EgressTrain* find_open(const Peer& peer, std::uint8_t traffic_class, std::size_t message,
-                                                Output& out);
-    [[nodiscard]] EgressTrain* begin(Instant now, const Peer& peer, const CustomerView& customer,
-                                     std::uint8_t traffic_class, std::size_t message, Output& out);
+    [[nodiscard]] static EgressTrain* find_open(const Peer& peer, const Session& session, std::uint8_t traffic_class,
+                                                std::size_t message, Output& out);
+    [[nodiscard]] EgressTrain* begin(Instant now, const Peer& peer, const Session& session, std::uint8_t traffic_class,
+                                     std::size_t message, Output& out);
 
     crypto::PacketAead& aead_;
     BufferPool pool_;

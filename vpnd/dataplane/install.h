@@ -6,56 +6,79 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/time.h"
 #include "crypto/keys.h"
+#include "vpnd/packet/selector.h"
 
 namespace warren::dataplane {
 
-// When a session must be renewed or not used any more. WireGuard's numbers: whitepaper §6.1.
-struct SessionLimits {
-    Duration rekey_after_sending = Duration::max();  // age at which a send asks for a new session (initiator: 120 s)
-    Duration rekey_after_receiving =
-        Duration::max();                      // age at which a receive asks, once per session (initiator: 165 s)
-    Duration reject_after = Duration::max();  // age at which the session is neither sent on nor received on (180 s)
-    std::uint64_t rekey_after_messages = UINT64_MAX;   // 2^60
-    std::uint64_t reject_after_messages = UINT64_MAX;  // 2^64 - 2^13 - 1: counters at or above are refused both ways
+// --- Commands: control worker -> data worker
+// --------------------------------------------------------------------------
+
+// What a session may be used for: its age, the counter of its messages, the bytes of its messages in one direction.
+struct Usage {
+    Duration age = Duration::max();
+    std::uint64_t messages = UINT64_MAX;
+    std::uint64_t bytes = UINT64_MAX;
 };
 
-// --- Commands: control worker -> data worker
-// -----------------------------------------------------------------------------------
+struct Lifetime {
+    Usage renew_on_sending;                         // from there on a send asks for a new session
+    Duration renew_on_receiving = Duration::max();  // age at which a receive asks, once per session
+    Usage hard;                                     // from there on it is neither sent on nor received on
+};
+
+// When a session is sent on for the first time.
+enum class SendWhen : std::uint8_t {
+    kNow,                 // staged packets go out at once, or an empty message where the protocol has them
+    kAfterFirstReceived,  // after its first authentic message or Confirm; until then what was sent on stays
+};
+
+// Whether an authentic message from another outer address moves the peer there.
+enum class Follow : std::uint8_t { kAuthentic, kNever };
 
 // A session with both directions' keys. From now on local_id is received on. Ownership of the keys moves.
 struct InstallSession {
-    SessionId local_id;           // in packets to us
-    std::uint32_t remote_id = 0;  // in packets from us
+    SessionId local_id;           // in messages to us
+    std::uint32_t remote_id = 0;  // in messages from us
     PeerIndex peer;
+    ListenerIndex listener;  // its messages arrive there and leave from there, nowhere else; gives them their form
     crypto::AeadKey send_key;
     crypto::AeadKey receive_key;
     Instant created;
-    SessionLimits limits;
-    // True (initiator): send on it from now on; staged packets go out, or an empty keepalive when there are none, which
-    // confirms the session to the responder. False (responder): nothing is sent on it until the first authentic packet
-    // arrived on it, which makes it the sending session and emits SessionConfirmed (WireGuard whitepaper §5.4.5,
-    // conformance S1-S3).
-    bool confirmed = false;
+    Lifetime lifetime;
+    SendWhen send_when = SendWhen::kAfterFirstReceived;
+    Follow follow = Follow::kAuthentic;
+    std::uint64_t first_counter = 0;  // of the first message sent
+    // Which of a peer's sessions carries which packets, where the protocol negotiates that: a peer has up to
+    // kFlowsPerPeer flows, a new session takes the place of the present one of its flow only, and a packet takes the
+    // first flow whose selectors match. No selectors: everything.
+    std::uint8_t flow = 0;
+    Selectors selectors;
 };
+inline constexpr std::uint8_t kFlowsPerPeer = 16;
 
-// The session is gone at once, its keys are wiped. Unknown indexes are ignored.
+// The session is gone at once, its keys are wiped. Unknown ids are ignored.
 struct RetireSession {
     SessionId local_id;
 };
 
-// The peer's sending session is not used for sending any more, its receiving side stays (our private key changed,
-// conformance H15).
+// A session that waits for its first message is sent on from now on, without one.
+struct Confirm {
+    SessionId local_id;
+};
+
+// The peer's sessions are not sent on any more; they are still received on (our private key changed, conformance H15).
 struct StopSending {
     PeerIndex peer;
 };
 
-// Where the peer is, from config or from a handshake message that was authentic.
+// Where the peer is, from config or from a control message that was authentic.
 struct SetEndpoint {
     PeerIndex peer;
     Endpoint remote;
@@ -67,8 +90,9 @@ struct ClearLocalAddress {
     PeerIndex peer;
 };
 
-// Sends an empty packet on the sending session, unless anything was sent to the peer at or after `unless_sent_since`,
-// or (persistent keepalive) anything authentic was received at or after `unless_received_since`. No session: nothing.
+// Sends an empty message on the sending session, unless anything was sent to the peer at or after `unless_sent_since`,
+// or (persistent keepalive) anything authentic was received at or after `unless_received_since`. No session, or a
+// protocol without empty messages: nothing.
 struct SendKeepalive {
     PeerIndex peer;
     Instant unless_sent_since = kNever;
@@ -80,19 +104,20 @@ struct PurgeStaged {
     PeerIndex peer;
 };
 
-using Command = std::variant<InstallSession, RetireSession, StopSending, SetEndpoint, ClearLocalAddress, SendKeepalive,
-                             PurgeStaged>;
+using Command = std::variant<InstallSession, RetireSession, Confirm, StopSending, SetEndpoint, ClearLocalAddress,
+                             SendKeepalive, PurgeStaged>;
 
 // --- Events: data worker -> control worker
-// ---------------------------------------------------------------------------------------
+// ----------------------------------------------------------------------------
 
-// The peer needs a (new) session: a packet is staged for it, or its sending session is past a rekey limit.
+// The peer needs a (new) session: a packet is staged for it, or its sending session is past a renewal limit.
 // Repeated at most once a second per peer while the need lasts.
 struct NeedSession {
     PeerIndex peer;
+    std::optional<FlowKey> packet = std::nullopt;  // the staged one; nothing for a renewal
 };
 
-// The first authentic packet arrived on a session that was installed with confirmed = false.
+// The first authentic message arrived on a session that was installed with kAfterFirstReceived.
 struct SessionConfirmed {
     PeerIndex peer;
     SessionId local_id;
@@ -102,17 +127,17 @@ struct SessionConfirmed {
 // Stamps are the time of the batch; kLongAgo = never.
 struct PeerActivity {
     PeerIndex peer;
-    Instant first_unanswered_data_sent =
-        kLongAgo;  // first non-empty packet sent since anything authentic was received; kLongAgo: none
-    Instant last_data_sent = kLongAgo;  // non-empty
-    Instant last_sent = kLongAgo;       // anything, keepalives included
-    Instant first_unanswered_data_received =
-        kLongAgo;                           // first non-empty packet received since anything was sent; kLongAgo: none
-    Instant last_data_received = kLongAgo;  // non-empty
+    // The first packet sent since anything authentic was received; kLongAgo: none.
+    Instant first_unanswered_data_sent = kLongAgo;
+    Instant last_data_sent = kLongAgo;  // not empty
+    Instant last_sent = kLongAgo;       // anything, empty messages included
+    // The first packet received since anything was sent; kLongAgo: none.
+    Instant first_unanswered_data_received = kLongAgo;
+    Instant last_data_received = kLongAgo;  // not empty
     Instant last_received = kLongAgo;       // anything authentic
 };
 
-// The peer was heard from another outer address than before (authentic packet, conformance E1).
+// The peer was heard from another outer address than before (authentic message, conformance E1).
 struct PeerRoamed {
     PeerIndex peer;
     Endpoint remote;

@@ -13,6 +13,8 @@
 
 namespace warren::dataplane {
 
+struct Session;
+
 // One of the pieces that a packet to a TUN is gathered from.
 struct Piece {
     static constexpr std::uint32_t kLast = UINT32_MAX;
@@ -45,13 +47,14 @@ struct EgressTrain {
     PacketBuffer buffer;
 
     // Until the train is sealed:
-    const crypto::AeadKey* key = nullptr;
-    bool closed = false;  // a shorter datagram ended it
+    const Session* session = nullptr;
+    std::uint64_t first_counter = 0;  // of its first datagram; the others follow
+    bool closed = false;              // a shorter datagram ended it
 
     [[nodiscard]] MutableBytes bytes() const { return buffer.bytes().first(size); }
 };
 
-// A handshake message that came to a data socket. The bytes live in the buffer it was read into.
+// A control message that arrived at a data socket. The bytes live in the buffer it was read into.
 struct Stray {
     std::size_t train = 0;  // which of the trains given to inbound()
     Bytes bytes;

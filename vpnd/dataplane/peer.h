@@ -14,7 +14,7 @@
 
 namespace warren::dataplane {
 
-// Encrypted payload messages with their headers, keepalives included, as `wg show` counts them.
+// Messages of sessions with their headers, empty ones included, as `wg show` counts them.
 struct TrafficCounters {
     std::uint64_t rx_bytes = 0;
     std::uint64_t tx_bytes = 0;
@@ -26,6 +26,13 @@ using StagedPacket = std::vector<std::uint8_t>;
 inline constexpr std::size_t kStagedPackets = 128;  // per peer, the oldest is dropped (conformance D7)
 inline constexpr std::size_t kStagedQueueBytes = kStagedPackets * sizeof(StagedPacket);  // of an empty queue
 
+// The sessions that follow each other for one part of a peer's traffic; in WireGuard all of it. The table owns them.
+struct Flow {
+    std::uint8_t number = 0;
+    Session* sending = nullptr;
+    Session* unconfirmed = nullptr;  // becomes the sending one with its first authentic message (conformance S1)
+};
+
 struct Peer {
     PeerIndex index;
     CustomerIndex customer;
@@ -36,10 +43,10 @@ struct Peer {
     Instant endpoint_session = kLongAgo;  // creation of the newest session that the endpoint was learnt from
     Instant ungrouped_until = kLongAgo;   // the path refused a train: datagrams go one by one
 
-    Session* sending = nullptr;  // the table owns it
-    Session* unconfirmed =
-        nullptr;  // waits for its first authentic packet, which makes it the sending one (conformance S1)
-    std::vector<SessionId> sessions;  // all of them, three at most in practice
+    Flow flow;                        // number 0: the only one, unless a session says otherwise
+    std::vector<Flow> more_flows;     // by number
+    bool has_selectors = false;       // one of its sessions does not carry everything
+    std::vector<SessionId> sessions;  // all of them, three at most in WireGuard
 
     IpAddress last_source;  // of an accepted packet, spares the lookup; good while has_last_source
     bool has_last_source = false;
@@ -59,6 +66,23 @@ struct Peer {
         local = from;
         ungrouped_until = kLongAgo;  // that was another path
     }
+
+    // The session that carries this packet from the stack. Null: none does yet.
+    [[nodiscard]] Session* session_for(const InnerPacket& packet) const {
+        return has_selectors ? select(packet) : flow.sending;
+    }
+    // Null when it has none of this number.
+    [[nodiscard]] Flow* find_flow(std::uint8_t number);
+    // Made when it is not there yet.
+    [[nodiscard]] Flow& flow_of(std::uint8_t number);
+    template <typename Use>
+    void for_each_flow(const Use& use) {
+        use(flow);
+        for (Flow& one : more_flows) use(one);
+    }
+
+  private:
+    [[nodiscard]] Session* select(const InnerPacket& packet) const;
 };
 
 struct Customer {
@@ -69,7 +93,7 @@ struct Customer {
     Policer up;  // network to stack
     Policer down;
     std::size_t staged_bytes = 0;
-    bool takes_udp_segments = false;  // his TUN takes UDP super-packets
+    bool takes_udp_segments = false;  // its TUN takes UDP super-packets
 };
 
 }  // namespace warren::dataplane

@@ -2,50 +2,69 @@
 #pragma once
 
 #include "base/token_bucket.h"
+#include "vpnd/dataplane/framing/framing.h"
 #include "vpnd/dataplane/install.h"
 #include "vpnd/dataplane/replay_window.h"
 
 namespace warren::dataplane {
 
-// Messages with a wrong tag that a session opens in vain, about a thousandth of a core; then only what comes from the
-// peer's endpoint is opened. Who knows a receiver index can so delay a roaming peer until his next handshake, and
-// cannot buy time with forged messages.
+// Budget for failed decryptions per session (about 0.1 % of a core). Once it is spent, only datagrams from the peer's
+// current endpoint are decrypted. An attacker who knows a session's id can thereby delay a roaming peer until its next
+// handshake, and cannot buy processor time with forged messages.
 inline constexpr TokenRate kForgeries{.per_second = 1'000, .burst = 256};
 
 // The keys are wiped with it. One data worker.
 struct Session {
-    explicit Session(InstallSession&& install)
+    // `form`: of the messages of its listener.
+    Session(InstallSession&& install, const Framing& form)
         : local_id(install.local_id),
           remote_id(install.remote_id),
           peer(install.peer),
+          listener(install.listener),
+          framing(form),
           send_key(std::move(install.send_key)),
           receive_key(std::move(install.receive_key)),
           created(install.created),
-          limits(install.limits) {}
+          lifetime(install.lifetime),
+          may_roam(install.follow == Follow::kAuthentic),
+          flow(install.flow),
+          has_selectors(!install.selectors.empty()),
+          selectors(std::move(install.selectors)),
+          next_counter(install.first_counter) {}
 
     SessionId local_id;
     std::uint32_t remote_id;
     PeerIndex peer;
+    ListenerIndex listener;
+    const Framing& framing;
     crypto::AeadKey send_key;
     crypto::AeadKey receive_key;
     Instant created;
-    SessionLimits limits;
-    std::uint64_t next_counter = 0;  // of the next message sent: 64 bits on every machine (conformance S6)
+    Lifetime lifetime;
+    bool may_roam;
+    std::uint8_t flow;
+    bool has_selectors;
+    Selectors selectors;
+    std::uint64_t next_counter;  // of the next message sent: 64 bits on every machine (conformance S6)
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t bytes_received = 0;
     ReplayWindow received;
-    TokenBucket forgeries;  // at kForgeries
+    TokenBucket forgeries;      // at kForgeries
+    bool awaits_first = false;  // its first authentic message makes it the sending one of its flow
     bool has_received = false;
-    bool asked_on_receiving = false;  // limits.rekey_after_receiving has been acted upon
+    bool asked_on_receiving = false;  // lifetime.renew_on_receiving has been acted upon
 
     // Older than it may be used at all (whitepaper §6.1).
-    [[nodiscard]] bool expired(Instant now) const { return now - created >= limits.reject_after; }
+    [[nodiscard]] bool expired(Instant now) const { return now - created >= lifetime.hard.age; }
     // `packets` more may be sent.
     [[nodiscard]] bool can_send(Instant now, std::uint64_t packets) const {
-        return !expired(now) && next_counter < limits.reject_after_messages &&
-               packets <= limits.reject_after_messages - next_counter;
+        return !expired(now) && next_counter < lifetime.hard.messages &&
+               packets <= lifetime.hard.messages - next_counter && bytes_sent < lifetime.hard.bytes;
     }
-    // A send now should be followed by a new handshake.
+    // A send now should be followed by a new session.
     [[nodiscard]] bool should_renew_after_sending(Instant now) const {
-        return next_counter > limits.rekey_after_messages || now - created >= limits.rekey_after_sending;
+        const Usage& soft = lifetime.renew_on_sending;
+        return next_counter > soft.messages || now - created >= soft.age || bytes_sent >= soft.bytes;
     }
 };
 

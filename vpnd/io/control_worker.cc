@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 #include "vpnd/io/clock.h"
 #include "vpnd/listeners/steering.h"
 
@@ -86,8 +87,9 @@ Status ControlWorker::open_listener(ListenerIndex index, crypto::PrivateKey priv
             wireguard::Engine(index, std::move(private_key), indexes_, random_, &ephemerals_), source_hash_);
     }
     for (std::uint32_t i = 0; i < worker_count(); ++i) {
-        workers_[i]->post(
-            AddListener{index, std::move(data_v4[i]), i < data_v6.size() ? std::move(data_v6[i]) : UniqueFd()});
+        workers_[i]->post(AddListener{index, std::move(data_v4[i]),
+                                      i < data_v6.size() ? std::move(data_v6[i]) : UniqueFd(),
+                                      &dataplane::kWireguardFraming});
     }
     Listener& listener = at(index);
     WARREN_TRY(set_socket(listener.v4, std::move(handshake_v4), name_of(Source::kHandshakeV4, index.value)));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/process_usage.h"
 
@@ -111,7 +112,9 @@ void PacketLoop::run_command(WorkerCommand command) {
 
 void PacketLoop::add_listener(AddListener command) {
     const std::uint32_t index = command.index.value;
+    WARREN_CHECK(command.framing != nullptr);
     drop_listener(command.index);
+    pipeline_.put_listener(command.index, *command.framing);
     if (index >= listeners_.size()) listeners_.resize(index + std::size_t{1});
     listeners_[index] = std::make_unique<Listener>();
     add_uplink(listeners_[index]->v4, std::move(command.v4), Family::kV4, token(Source::kUplinkV4, index));
@@ -123,6 +126,7 @@ void PacketLoop::drop_listener(ListenerIndex index) {
     events_.remove(listeners_[index.value]->v4.sender.fd());
     events_.remove(listeners_[index.value]->v6.sender.fd());
     listeners_[index.value].reset();
+    pipeline_.drop_listener(index);
 }
 
 void PacketLoop::add_uplink(Uplink& uplink, UniqueFd fd, Family family, std::uint64_t name) {

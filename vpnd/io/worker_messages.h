@@ -13,6 +13,7 @@
 #include "base/ip.h"
 #include "base/time.h"
 #include "vpnd/dataplane/customer_view.h"
+#include "vpnd/dataplane/framing/framing.h"
 #include "vpnd/dataplane/install.h"
 #include "vpnd/turns/meter.h"
 
@@ -26,7 +27,8 @@ namespace warren::io {
 struct AddListener {
     ListenerIndex index;
     UniqueFd v4;
-    UniqueFd v6;  // invalid when the machine has no IPv6
+    UniqueFd v6;                                  // invalid when the machine has no IPv6
+    const dataplane::Framing* framing = nullptr;  // of its messages; not null, outlives the worker
 };
 struct DropListener {
     ListenerIndex index;

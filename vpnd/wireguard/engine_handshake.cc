@@ -24,30 +24,31 @@ OutgoingMessage outgoing(const Endpoint& to, const LocalAddress& from, std::uint
 }
 
 // WireGuard whitepaper §6.2: the initiator renews by time, either side by messages.
-dataplane::SessionLimits limits_of(bool is_initiator) {
-    dataplane::SessionLimits limits;
+dataplane::Lifetime lifetime_of(bool is_initiator) {
+    dataplane::Lifetime lifetime;
     if (is_initiator) {
-        limits.rekey_after_sending = kRekeyAfterTime;
-        limits.rekey_after_receiving = kRekeyAfterReceiving;
+        lifetime.renew_on_sending.age = kRekeyAfterTime;
+        lifetime.renew_on_receiving = kRekeyAfterReceiving;
     }
-    limits.reject_after = kRejectAfterTime;
-    limits.rekey_after_messages = kRekeyAfterMessages;
-    limits.reject_after_messages = kRejectAfterMessages;
-    return limits;
+    lifetime.hard.age = kRejectAfterTime;
+    lifetime.renew_on_sending.messages = kRekeyAfterMessages;
+    lifetime.hard.messages = kRejectAfterMessages;
+    return lifetime;
 }
 
-dataplane::InstallSession install(Instant now, PeerIndex peer, SessionId ours, std::uint32_t theirs, bool is_initiator,
-                                  SymmetricState& state) {
+dataplane::InstallSession install(Instant now, ListenerIndex listener, PeerIndex peer, SessionId ours,
+                                  std::uint32_t theirs, bool is_initiator, SymmetricState& state) {
     auto [initiator_sends, responder_sends] = state.split();
     dataplane::InstallSession session;
     session.local_id = ours;
     session.remote_id = theirs;
     session.peer = peer;
+    session.listener = listener;
     session.send_key = std::move(is_initiator ? initiator_sends : responder_sends);
     session.receive_key = std::move(is_initiator ? responder_sends : initiator_sends);
     session.created = now;
-    session.limits = limits_of(is_initiator);
-    session.confirmed = is_initiator;
+    session.lifetime = lifetime_of(is_initiator);
+    session.send_when = is_initiator ? dataplane::SendWhen::kNow : dataplane::SendWhen::kAfterFirstReceived;
     return session;
 }
 
@@ -172,7 +173,7 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
     const SessionId index =
         indexes.allocate({control::IndexKind::kKeypair, listener, peer.config.index}, peer.config.worker, random);
     peer.keypairs.next = Keypair{index, now.instant, true};
-    post(peer.config, install(now.instant, peer.config.index, index, initiation.sender, false, state), out);
+    post(peer.config, install(now.instant, listener, peer.config.index, index, initiation.sender, false, state), out);
 
     response.sender = index.value;
     std::array<std::uint8_t, kResponseSize> bytes{};
@@ -214,12 +215,13 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     retire(peer->keypairs.previous, out);
     peer->keypairs.previous = peer->keypairs.current;
     peer->keypairs.current = Keypair{index, now.instant};
-    dataplane::InstallSession session = install(now.instant, peer->config.index, index, response->sender, true, state);
+    dataplane::InstallSession session =
+        install(now.instant, listener, peer->config.index, index, response->sender, true, state);
     if (peer->keypairs.next) {
         // Our initiations crossed. Theirs is received on too, but not waited for, and only one side is to renew in
         // time.
         peer->keypairs.next->awaits_confirmation = false;
-        if (ours.public_key < peer->config.public_key) session.limits.rekey_after_sending += kCrossedRekeyDelay;
+        if (ours.public_key < peer->config.public_key) session.lifetime.renew_on_sending.age += kCrossedRekeyDelay;
     }
     post(peer->config, std::move(session), out);
     completed(now, *peer, true, out);

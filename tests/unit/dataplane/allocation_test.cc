@@ -3,8 +3,8 @@
 
 #include "packets.h"
 #include "tests/unit/crypto/allocation_count.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 #include "vpnd/dataplane/pipeline.h"
-#include "vpnd/dataplane/wg_transport.h"
 
 namespace warren::dataplane::test {
 namespace {
@@ -25,27 +25,28 @@ struct World {
     World() {
         auto view = std::make_unique<CustomerView>();
         view->index = {0};
-        view->listener = {0};
         view->peers = {{0}};
         view->allowed_ips = Lpm<PeerIndex>({{*parse_prefix("10.0.0.2/32"), {0}}});
+        pipeline.put_listener({0}, kWireguardFraming);
         pipeline.swap_customer(std::move(view), true);
         pipeline.apply(now, SetEndpoint{{0}, *parse_endpoint("192.0.2.1:1"), {}}, out);
         InstallSession install;
         install.local_id = {64};
         install.peer = {0};
+        install.listener = {0};
         install.created = now;
-        install.confirmed = true;
+        install.send_when = SendWhen::kNow;
         pipeline.apply(now, std::move(install), out);
         out.clear();
     }
 
     // A train of one TCP flow, laid out as UDP_GRO gives it.
     void receive() {
-        const std::size_t stride = packet.size() + kTransportOverhead;
+        const std::size_t stride = packet.size() + kWireguardFraming.overhead;
         for (std::size_t i = 0; i < kTrain; ++i) {
-            write_transport_header(incoming.data() + i * stride, 64, counter++);
+            WireguardFraming::write_header(incoming.data() + i * stride, 64, counter++);
             std::copy(packet.begin(), packet.end(),
-                      incoming.begin() + static_cast<std::ptrdiff_t>(i * stride + kTransportHeaderSize));
+                      incoming.begin() + static_cast<std::ptrdiff_t>(i * stride + WireguardFraming::kHeaderSize));
         }
         const Train train{{0}, remote, {}, 0, stride, incoming};
         pipeline.inbound(now, std::span(&train, 1), out);
@@ -59,7 +60,7 @@ struct World {
     std::uint64_t counter = 0;
     // Two times 20 bytes of headers; the length is a multiple of 16, so nothing is padded.
     Packet packet = udp_packet({}, 1, 2, Packet(kPayload + 12));
-    Packet incoming = Packet(kTrain * (packet.size() + kTransportOverhead));
+    Packet incoming = Packet(kTrain * (packet.size() + kWireguardFraming.overhead));
     Packet outgoing =
         from_tun(udp_packet({IpAddress::v4(10, 0, 1, 10), IpAddress::v4(10, 0, 0, 2)}, 2, 1, Packet(kPayload)));
 };

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "rig.h"
-#include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 #include "vpnd/packet/segment.h"
 
 namespace warren::dataplane::test {
@@ -30,7 +30,8 @@ Joined join(std::vector<Input> inputs, bool takes_udp = true) {
     Coalescer coalescer;
     Output out;
     for (Input& input : inputs) {
-        coalescer.add({{input.peer}, {input.customer}, 1'420, takes_udp}, *InnerPacket::parse(input.packet), out);
+        coalescer.add({{input.peer}, {input.customer}, 1'420, takes_udp, &kWireguardFraming},
+                      *InnerPacket::parse(input.packet), out);
     }
     coalescer.finish(out);
     Joined joined;
@@ -112,7 +113,8 @@ TEST_CASE("a super-packet's own checksum is what the kernel completes: the sum o
     std::vector<Input> inputs = inputs_of({flow.next(100), flow.next(100), flow.next(40)});
     Coalescer coalescer;
     Output out;
-    for (Input& input : inputs) coalescer.add({{0}, {0}, 1'420, true}, *InnerPacket::parse(input.packet), out);
+    for (Input& input : inputs)
+        coalescer.add({{0}, {0}, 1'420, true, &kWireguardFraming}, *InnerPacket::parse(input.packet), out);
     coalescer.finish(out);
     Packet whole = gather(out.tun_writes.at(0), out);
     const Bytes packet = Bytes(whole).subspan(10);
@@ -286,7 +288,7 @@ TEST_CASE("a super-packet goes back into one train: 64 packets, and no more than
         CHECK(joined.packets == packets);
         for (const std::size_t count : joined.writes) {
             CHECK(count <= 64);
-            CHECK(count * (padded_size(size + 40, 1'420) + 32) <= 65'507);
+            CHECK(count * (WireguardFraming::padded_size(size + 40, 1'420) + 32) <= 65'507);
             CHECK(40 + count * size <= 65'000);
         }
         if (size == 1'380) CHECK(joined.writes[0] == 45);

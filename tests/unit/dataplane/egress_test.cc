@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::dataplane::test {
 namespace {
@@ -13,7 +13,7 @@ Session session(std::uint32_t index) {
     install.local_id = {index};
     install.remote_id = index + 1;
     install.send_key.secret.writable()[0] = static_cast<std::uint8_t>(index);
-    return Session(std::move(install));
+    return {std::move(install), kWireguardFraming};
 }
 
 TEST_CASE(
@@ -24,13 +24,12 @@ TEST_CASE(
     Output out;
     Session first = session(1);
     Session second = session(2);
-    CustomerView customer;
     Peer peer;
     peer.index = {0};
-    peer.sending = &first;
     peer.remote = *parse_endpoint("192.0.2.1:1");
+    Session* sending = &first;
     const auto add = [&](std::uint8_t traffic_class = 0) {
-        std::uint8_t* const text = egress.append(Instant{1}, peer, customer, traffic_class, 32, out);
+        std::uint8_t* const text = egress.append(Instant{1}, peer, *sending, traffic_class, 32, out);
         REQUIRE(text != nullptr);
         std::memset(text, 0x55, 32);
         return out.trains.size();
@@ -43,21 +42,21 @@ TEST_CASE(
     CHECK(add(2) == 3);
     peer.local.address = *parse_ip("203.0.113.1");
     CHECK(add(2) == 4);
-    peer.sending = &second;
+    sending = &second;
     CHECK(add(2) == 5);
     CHECK(add(2) == 5);
     peer.index = {1};
     CHECK(add(2) == 6);
     egress.seal(out);
     for (const EgressTrain& train : out.trains) {
-        CHECK(train.key == nullptr);
+        CHECK(train.session == nullptr);
         for (std::size_t at = 0; at < train.size; at += train.segment_size) {
             const Bytes message = Bytes(train.bytes()).subspan(at, train.segment_size);
-            const TransportHeader header = parse_transport_header(message);
-            const Session& sealer = header.receiver.value == 2 ? first : second;
+            const MessageHead head = WireguardFraming::parse(message);
+            const Session& sealer = head.session.value == 2 ? first : second;
             std::array<std::uint8_t, 32> plain{};
-            CHECK(crypto::aead_open(sealer.send_key.secret, header.counter, {}, message.subspan(kTransportHeaderSize),
-                                    plain));
+            CHECK(crypto::aead_open(sealer.send_key.secret, head.sequence, {},
+                                    message.subspan(WireguardFraming::kHeaderSize), plain));
             CHECK(plain[31] == 0x55);
         }
     }

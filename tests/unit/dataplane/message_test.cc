@@ -4,8 +4,7 @@
 #include <set>
 #include <vector>
 
-#include "vpnd/dataplane/classify.h"
-#include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 #include "vpnd/packet/drop_reason.h"
 #include "vpnd/packet/packet_buffer.h"
 
@@ -18,15 +17,15 @@ TEST_CASE("H1: only the exact type, length and reserved bytes are ours") {
         for (unsigned type = 0; type < 256; ++type) {
             std::vector<std::uint8_t> datagram(size);
             if (size > 0) datagram[0] = static_cast<std::uint8_t>(type);
-            MessageClass expected = MessageClass::kUnknown;
-            if (type == 4 && size >= 32) expected = MessageClass::kTransport;
+            MessageKind expected = MessageKind::kMalformed;
+            if (type == 4 && size >= 32) expected = MessageKind::kData;
             if ((type == 1 && size == 148) || (type == 2 && size == 92) || (type == 3 && size == 64))
-                expected = MessageClass::kHandshake;
-            wrong += classify(datagram) == expected ? 0 : 1;
+                expected = MessageKind::kControl;
+            wrong += WireguardFraming::parse(datagram).kind == expected ? 0 : 1;
             for (std::size_t reserved = 1; reserved < 4 && reserved < size; ++reserved) {
                 for (unsigned bit = 0; bit < 8; ++bit) {
                     datagram[reserved] = static_cast<std::uint8_t>(1U << bit);
-                    wrong += classify(datagram) == MessageClass::kUnknown ? 0 : 1;
+                    wrong += WireguardFraming::parse(datagram).kind == MessageKind::kMalformed ? 0 : 1;
                     datagram[reserved] = 0;
                 }
             }
@@ -37,13 +36,13 @@ TEST_CASE("H1: only the exact type, length and reserved bytes are ours") {
 
 TEST_CASE("the transport header is little-endian, as whitepaper §5.4.6 draws it") {
     std::vector<std::uint8_t> message(32);
-    write_transport_header(message.data(), 0x04030201, 0x0807060504030201);
+    WireguardFraming::write_header(message.data(), 0x04030201, 0x0807060504030201);
     const std::vector<std::uint8_t> expected{4, 0, 0, 0, 1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8};
-    message.resize(16);
-    CHECK(message == expected);
-    const TransportHeader header = parse_transport_header(message);
-    CHECK(header.receiver == SessionId{0x04030201});
-    CHECK(header.counter == 0x0807060504030201);
+    CHECK(std::equal(expected.begin(), expected.end(), message.begin()));
+    const MessageHead head = WireguardFraming::parse(message);
+    CHECK(head.kind == MessageKind::kData);
+    CHECK(head.session == SessionId{0x04030201});
+    CHECK(head.sequence == 0x0807060504030201);
 }
 
 TEST_CASE("D1: padded to 16, but not beyond the MTU") {
@@ -71,13 +70,13 @@ TEST_CASE("D1: padded to 16, but not beyond the MTU") {
                            {1501, 1420, 1516}}) {
         CAPTURE(row.size);
         CAPTURE(row.mtu);
-        CHECK(padded_size(row.size, row.mtu) == row.padded);
+        CHECK(WireguardFraming::padded_size(row.size, row.mtu) == row.padded);
     }
 }
 
 TEST_CASE("the largest inner packet fits into one datagram") {
-    CHECK(padded_size(kInnerMaximum, 0) + kTransportOverhead <= 65'507);
-    CHECK(padded_size(kInnerMaximum + 1, 0) + kTransportOverhead > 65'507);
+    CHECK(WireguardFraming::padded_size(WireguardFraming::kInnerMaximum, 0) + kWireguardFraming.overhead <= 65'507);
+    CHECK(WireguardFraming::padded_size(WireguardFraming::kInnerMaximum + 1, 0) + kWireguardFraming.overhead > 65'507);
 }
 
 TEST_CASE("every DropReason has a name of its own in snake_case, and a sentence") {

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "rig.h"
-#include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::dataplane::test {
 namespace {
@@ -55,7 +55,7 @@ TEST_CASE("S6: the counter rises by one a message and is never used twice on a s
     Rig rig = ready_rig();
     for (std::uint64_t expected = 1; expected < 200; ++expected) {
         rig.transmit(0, packet_to("10.0.0.2", expected));
-        CHECK(parse_transport_header(rig.sent().at(0).bytes).counter == expected);
+        CHECK(WireguardFraming::parse(rig.sent().at(0).bytes).sequence == expected);
     }
 }
 
@@ -80,10 +80,11 @@ TEST_CASE("S4: a session is not sent on beyond REJECT_AFTER_MESSAGES, and a supe
     install.local_id = {100};
     install.remote_id = 0x10000064;
     install.peer = {0};
+    install.listener = {0};
     install.created = rig.now;
-    install.limits.reject_after_messages = 3;
-    install.limits.rekey_after_messages = 1;
-    install.confirmed = true;
+    install.lifetime.hard.messages = 3;
+    install.lifetime.renew_on_sending.messages = 1;
+    install.send_when = SendWhen::kNow;
     rig.apply(std::move(install));  // counter 0: the keepalive
     CHECK(rig.sent().size() == 1);
     rig.transmit(0, packet_to("10.0.0.2"));
@@ -163,7 +164,7 @@ TEST_CASE("D7: 500 packets for an absent peer, then a session: exactly the last 
     REQUIRE(sent.size() == 128);
     for (std::size_t i = 0; i < 128; ++i) {
         Packet expected = packet_to("10.0.0.2", 500 - 128 + i + 1);
-        expected.resize(padded_size(expected.size(), 1420));
+        expected.resize(WireguardFraming::padded_size(expected.size(), 1420));
         REQUIRE(rig.open(100, sent[i]) == expected);
     }
     // They are gone, and so is the need.
@@ -284,7 +285,7 @@ TEST_CASE("D13: a train holds one peer, one size and a shorter last; another pee
     const auto sent = rig.sent();
     std::uint64_t next = 1;
     for (const Sent& one : sent) {
-        if (one.peer == PeerIndex{0}) CHECK(parse_transport_header(one.bytes).counter == next++);
+        if (one.peer == PeerIndex{0}) CHECK(WireguardFraming::parse(one.bytes).sequence == next++);
     }
 }
 
@@ -299,7 +300,8 @@ TEST_CASE("a train has 64 datagrams and 65,507 bytes at most, and all of it open
         const auto sent = rig.sent();
         CHECK(rig.trains == (size == 1392 ? (301 + 44) / 45 : (301 + 63) / 64));
         REQUIRE(sent.size() == 301);
-        for (const Sent& one : sent) REQUIRE(rig.open(100, one).size() == padded_size(size + 28, 1420));
+        for (const Sent& one : sent)
+            REQUIRE(rig.open(100, one).size() == WireguardFraming::padded_size(size + 28, 1420));
     }
 }
 
@@ -313,9 +315,9 @@ TEST_CASE("a packet that fits into no datagram is answered with packet too big")
     REQUIRE(delivered.size() == 2);
     CHECK(delivered[0].packet[20] == 3);
     CHECK(delivered[0].packet[21] == 4);
-    CHECK(load_be<std::uint16_t>(delivered[0].packet.data() + 26) == kInnerMaximum);
+    CHECK(load_be<std::uint16_t>(delivered[0].packet.data() + 26) == WireguardFraming::kInnerMaximum);
     CHECK(delivered[1].packet[40] == 2);
-    CHECK(load_be<std::uint32_t>(delivered[1].packet.data() + 44) == kInnerMaximum);
+    CHECK(load_be<std::uint32_t>(delivered[1].packet.data() + 44) == WireguardFraming::kInnerMaximum);
 }
 
 TEST_CASE("buffers run out before memory does, counted, and come back") {

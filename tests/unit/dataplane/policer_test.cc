@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "rig.h"
-#include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::dataplane::test {
 namespace {
@@ -191,7 +191,7 @@ TEST_CASE("over rate_down packets are dropped before they are sealed: no counter
     CHECK(sent.size() >= in_burst - 2);
     CHECK(sent.size() <= in_burst + 2);
     CHECK(rig.drops(DropReason::kRateDownExceeded) == 2 * in_burst - sent.size());
-    CHECK(parse_transport_header(sent.back().bytes).counter == sent.size());  // the first was the keepalive
+    CHECK(WireguardFraming::parse(sent.back().bytes).sequence == sent.size());  // the first was the keepalive
     const Instant last_sent = rig.now;
     rig.now = rig.now + std::chrono::microseconds(1);
     rig.transmit(0, LimitedRig::to_site(1'000));
@@ -204,7 +204,7 @@ TEST_CASE("over rate_down packets are dropped before they are sealed: no counter
     rig.transmit(0, LimitedRig::to_site(1'000));
     const auto later = rig.sent();
     REQUIRE(later.size() == 1);
-    CHECK(parse_transport_header(later[0].bytes).counter == sent.size() + 1);
+    CHECK(WireguardFraming::parse(later[0].bytes).sequence == sent.size() + 1);
 }
 
 TEST_CASE("a rate changes while sessions live") {

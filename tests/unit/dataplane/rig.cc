@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 #include "vpnd/packet/segment.h"
 
 namespace warren::dataplane::test {
@@ -34,13 +34,13 @@ Rig::Rig()
     : aead(*crypto::make_packet_aead(crypto::AeadBackend::kSodium)), pipeline(std::make_unique<Pipeline>(*aead)) {
     from = *parse_endpoint("198.51.100.7:1111");
     to = {*parse_ip("203.0.113.1"), 2};
+    for (std::uint32_t i = 0; i < 4; ++i) pipeline->put_listener({i}, kWireguardFraming);
 }
 
 void Rig::put(const CustomerSpec& spec) {
     auto view = std::make_unique<CustomerView>();
     view->index = {spec.index};
     view->id = "customer";
-    view->listener = {spec.listener};
     view->suspended = spec.suspended;
     view->mtu = spec.mtu;
     view->rate_up = spec.rate_up;
@@ -49,6 +49,7 @@ void Rig::put(const CustomerSpec& spec) {
     std::vector<Lpm<PeerIndex>::Entry> entries;
     for (const PeerSpec& peer : spec.peers) {
         view->peers.push_back({peer.index});
+        listener_of_peer_[peer.index] = spec.listener;
         for (const char* prefix : peer.allowed_ips) entries.push_back({*parse_prefix(prefix), {peer.index}});
     }
     view->allowed_ips = Lpm<PeerIndex>(std::move(entries));
@@ -60,17 +61,18 @@ void Rig::install(std::uint32_t peer, std::uint32_t local_id, bool confirmed, bo
     install.local_id = {local_id};
     install.remote_id = local_id + 0x1000'0000;
     install.peer = {peer};
+    install.listener = {listener_of_peer_[peer]};
     install.send_key = key_of(local_id, false);
     install.receive_key = key_of(local_id, true);
     install.created = now;
-    install.limits.reject_after = std::chrono::seconds(180);
-    install.limits.rekey_after_messages = std::uint64_t{1} << 60;
-    install.limits.reject_after_messages = UINT64_MAX - (1U << 13);
+    install.lifetime.hard.age = std::chrono::seconds(180);
+    install.lifetime.renew_on_sending.messages = std::uint64_t{1} << 60;
+    install.lifetime.hard.messages = UINT64_MAX - (1U << 13);
     if (is_initiator) {
-        install.limits.rekey_after_sending = std::chrono::seconds(120);
-        install.limits.rekey_after_receiving = std::chrono::seconds(165);
+        install.lifetime.renew_on_sending.age = std::chrono::seconds(120);
+        install.lifetime.renew_on_receiving = std::chrono::seconds(165);
     }
-    install.confirmed = confirmed;
+    install.send_when = confirmed ? SendWhen::kNow : SendWhen::kAfterFirstReceived;
     apply(std::move(install));
 }
 
@@ -86,10 +88,10 @@ void Rig::apply(Command command) {
 Packet Rig::seal(std::uint32_t local_id, std::uint64_t counter, Bytes inner) const {
     Packet padded(inner.begin(), inner.end());
     padded.resize((inner.size() + 15) / 16 * 16);
-    Packet message(kTransportOverhead + padded.size());
-    write_transport_header(message.data(), local_id, counter);
+    Packet message(kWireguardFraming.overhead + padded.size());
+    WireguardFraming::write_header(message.data(), local_id, counter);
     crypto::aead_seal(key_of(local_id, true).secret, counter, {}, padded,
-                      MutableBytes(message).subspan(kTransportHeaderSize));
+                      MutableBytes(message).subspan(WireguardFraming::kHeaderSize));
     return message;
 }
 
@@ -160,12 +162,12 @@ std::vector<Event> Rig::events() {
 }
 
 Packet Rig::open(std::uint32_t local_id, const Sent& sent) const {
-    const TransportHeader header = parse_transport_header(sent.bytes);
+    const MessageHead head = WireguardFraming::parse(sent.bytes);
     CHECK(load_le<std::uint32_t>(sent.bytes.data()) == 4);
-    if (header.receiver.value != local_id + 0x1000'0000) return {};
-    Packet plain(sent.bytes.size() - kTransportOverhead);
-    const bool opened = crypto::aead_open(key_of(local_id, false).secret, header.counter, {},
-                                          Bytes(sent.bytes).subspan(kTransportHeaderSize), plain);
+    if (head.session.value != local_id + 0x1000'0000) return {};
+    Packet plain(sent.bytes.size() - kWireguardFraming.overhead);
+    const bool opened = crypto::aead_open(key_of(local_id, false).secret, head.sequence, {},
+                                          Bytes(sent.bytes).subspan(WireguardFraming::kHeaderSize), plain);
     CHECK(opened);
     return plain;
 }

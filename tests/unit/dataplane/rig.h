@@ -103,6 +103,7 @@ class Rig {
 
   private:
     void collect();
+    std::map<std::uint32_t, std::uint32_t> listener_of_peer_;
     std::vector<Delivered> delivered_;
     std::vector<Sent> sent_;
     std::vector<Event> events_;

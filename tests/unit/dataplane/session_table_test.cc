@@ -1,4 +1,5 @@
 #include "vpnd/dataplane/session_table.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 
 #include <doctest/doctest.h>
 
@@ -12,7 +13,7 @@ std::unique_ptr<Session> session(std::uint32_t index, std::uint32_t peer) {
     InstallSession install;
     install.local_id = {index};
     install.peer = {peer};
-    return std::make_unique<Session>(std::move(install));
+    return std::make_unique<Session>(std::move(install), kWireguardFraming);
 }
 
 TEST_CASE("agrees with a map through random inserts, replacements and erases, in long runs of neighbours") {

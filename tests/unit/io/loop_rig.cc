@@ -9,14 +9,14 @@
 #include "base/check.h"
 #include "base/socket_address.h"
 #include "stack.h"
-#include "vpnd/dataplane/wg_transport.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::io::test {
 
 namespace {
 
 constexpr Instant kStart{1'000'000'000'000};
-constexpr std::size_t kMessage = dataplane::kTransportOverhead;  // a keepalive
+constexpr std::size_t kMessage = dataplane::kWireguardFraming.overhead;  // a keepalive
 
 // Of the rig that runs; one at a time.
 Instant now = kStart;
@@ -50,7 +50,7 @@ class LoopRig::CostlyAead : public crypto::PacketAead {
         for (const crypto::AeadJob& job : jobs) {
             const std::uint32_t customer = job.key->secret.reveal()[0];
             now = now + rig_.customers_[customer].cost;
-            rig_.opened_.push_back({customer, job.counter, now});
+            rig_.opened_.push_back({customer, job.iv, now});
             ++rig_.opened_count_;
         }
     }
@@ -75,7 +75,7 @@ LoopRig::LoopRig()
     UniqueFd socket = bound_socket(SOCK_DGRAM, {IpAddress::v4(127, 0, 0, 1), 0, 0});
     ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
     uplink_ = socket.duplicate();
-    mailbox_->post(AddListener{{0}, std::move(socket), {}});
+    mailbox_->post(AddListener{{0}, std::move(socket), {}, &dataplane::kWireguardFraming});
     round();  // the socket is made ready before anything comes
 }
 
@@ -95,7 +95,6 @@ void LoopRig::put(std::uint32_t customer, bool has_session) {
     auto view = std::make_unique<dataplane::CustomerView>();
     view->index = {customer};
     view->life = ++customers_[customer].life;
-    view->listener = {0};
     view->peers = {{customer}};
     mailbox_->post(SwapCustomer{std::move(view), UniqueFd()});
     customers_[customer].next_counter = 0;
@@ -106,6 +105,7 @@ void LoopRig::install(std::uint32_t customer) {
     dataplane::InstallSession install;
     install.local_id = {index_of(customer, customers_[customer].life)};
     install.peer = {customer};
+    install.listener = {0};
     install.send_key = key_of(customer);
     install.receive_key = key_of(customer);
     install.created = kStart;
@@ -122,8 +122,8 @@ std::vector<std::uint8_t> LoopRig::messages(std::uint32_t customer, std::size_t 
     std::vector<std::uint8_t> out(count * kMessage);
     for (std::size_t i = 0; i < count; ++i) {
         std::uint8_t* const at = out.data() + i * kMessage;
-        dataplane::write_transport_header(at, index_of(customer, his.life), his.next_counter);
-        crypto::AeadJob job{&key, his.next_counter++, at + dataplane::kTransportHeaderSize, 0, false};
+        dataplane::WireguardFraming::write_header(at, index_of(customer, his.life), his.next_counter);
+        crypto::AeadJob job{&key, his.next_counter++, at + dataplane::WireguardFraming::kHeaderSize, 0, false};
         sealer_->seal(std::span(&job, 1));
         if (forged) at[kMessage - 1] ^= 1;
     }

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 #include "vpnd/io/clock.h"
 #include "vpnd/packet/drop_reason.h"
 
@@ -64,7 +65,7 @@ void Tunnel::move_listener(int side) {
     uplink_ == nullptr ? open() : uplink_->run(open);
     ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
     endpoints_[static_cast<std::size_t>(side)] = bound_to(socket.get());
-    AddListener listener{{0}, {}, {}};
+    AddListener listener{{0}, {}, {}, &dataplane::kWireguardFraming};
     (options_.outer == Family::kV4 ? listener.v4 : listener.v6) = std::move(socket);
     worker(side).post(std::move(listener));
     if (!has_detour) return;
@@ -73,7 +74,7 @@ void Tunnel::move_listener(int side) {
     sock_filter second = BPF_STMT(BPF_RET | BPF_K, 1);  // of the group's sockets
     const sock_fprog always{1, &second};
     WARREN_CHECK(::setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &always, sizeof always) == 0);
-    AddListener other{{0}, {}, {}};
+    AddListener other{{0}, {}, {}, &dataplane::kWireguardFraming};
     (options_.outer == Family::kV4 ? other.v4 : other.v6) = std::move(socket);
     detour_->post(std::move(other));
 }
@@ -87,7 +88,6 @@ std::unique_ptr<dataplane::CustomerView> Tunnel::view_of(int side, bool suspende
     auto view = std::make_unique<dataplane::CustomerView>();
     view->index = {0};
     view->id = "test";
-    view->listener = {0};
     view->suspended = suspended;
     view->mtu = static_cast<std::uint16_t>(options_.mtu);
     view->addresses = {*parse_prefix(side == 0 ? "10.0.0.1/24" : "10.0.0.2/24"),
@@ -125,11 +125,12 @@ void Tunnel::install(int initiator, std::uint32_t number) {
         install.local_id = {index_of(number, side)};
         install.remote_id = index_of(number, 1 - side);
         install.peer = {0};
+        install.listener = {0};
         install.send_key = key(number, side);
         install.receive_key = key(number, 1 - side);
         install.created = read_clock().instant;
-        install.limits.reject_after = std::chrono::seconds(180);
-        install.confirmed = side == initiator;
+        install.lifetime.hard.age = std::chrono::seconds(180);
+        install.send_when = side == initiator ? dataplane::SendWhen::kNow : dataplane::SendWhen::kAfterFirstReceived;
         worker(side).post(dataplane::Command(std::move(install)));
         barrier(side, events);
     }

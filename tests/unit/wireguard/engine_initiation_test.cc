@@ -126,7 +126,7 @@ TEST_CASE(
     CHECK(installed[0]->receive_key.secret.equals(keys->initiator_sends.secret));
     CHECK(installed[0]->send_key.secret.equals(keys->responder_sends.secret));
     CHECK(installed[0]->created == hub.now.instant);
-    CHECK_FALSE(installed[0]->confirmed);
+    CHECK(installed[0]->send_when == dataplane::SendWhen::kAfterFirstReceived);
 }
 
 TEST_CASE("H16: handshake messages carry AF41, cookie replies nothing") {
@@ -150,12 +150,12 @@ TEST_CASE("S4, S5: a responder's session never asks for renewal by time") {
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
     hub.deliver(peer.initiate(7, hub.timestamp()));
-    const auto& limits = hub.commands<dataplane::InstallSession>().at(0)->limits;
-    CHECK(limits.rekey_after_sending == Duration::max());
-    CHECK(limits.rekey_after_receiving == Duration::max());
-    CHECK(limits.reject_after == 180s);
-    CHECK(limits.rekey_after_messages == 1ULL << 60);
-    CHECK(limits.reject_after_messages == 0xffffffffffffdfffULL);  // 2^64 - 2^13 - 1
+    const auto& lifetime = hub.commands<dataplane::InstallSession>().at(0)->lifetime;
+    CHECK(lifetime.renew_on_sending.age == Duration::max());
+    CHECK(lifetime.renew_on_receiving == Duration::max());
+    CHECK(lifetime.hard.age == 180s);
+    CHECK(lifetime.renew_on_sending.messages == 1ULL << 60);
+    CHECK(lifetime.hard.messages == 0xffffffffffffdfffULL);  // 2^64 - 2^13 - 1
 }
 
 TEST_CASE("H5: an initiation with an equal or older timestamp is dropped") {

@@ -33,14 +33,14 @@ TEST_CASE("H10: our initiation can be answered, and the answer makes a session t
     hub.deliver(answer.bytes, endpoint_at(1));
     const auto installed = hub.commands<dataplane::InstallSession>();
     REQUIRE(installed.size() == 1);
-    CHECK(installed[0]->confirmed);
+    CHECK(installed[0]->send_when == dataplane::SendWhen::kNow);
     CHECK(installed[0]->remote_id == 0xcafe);
     CHECK(installed[0]->local_id.value == parse_initiation(hub.initiation.view())->sender);
     CHECK(installed[0]->send_key.secret.equals(answer.keys.initiator_sends.secret));
     CHECK(installed[0]->receive_key.secret.equals(answer.keys.responder_sends.secret));
-    CHECK(installed[0]->limits.rekey_after_sending == 120s);
-    CHECK(installed[0]->limits.rekey_after_receiving == 165s);
-    CHECK(installed[0]->limits.reject_after == 180s);
+    CHECK(installed[0]->lifetime.renew_on_sending.age == 120s);
+    CHECK(installed[0]->lifetime.renew_on_receiving == 165s);
+    CHECK(installed[0]->lifetime.hard.age == 180s);
     CHECK(hub.out.messages.empty());
     REQUIRE(hub.news<HandshakeCompleted>() == 1);
     CHECK(std::get<HandshakeCompleted>(hub.out.news[0]).is_initiator);
@@ -280,7 +280,7 @@ TEST_CASE("H12, S5: after crossing initiations the side with the smaller public 
         hub.deliver(hub.peer.initiate(7, hub.timestamp()));
         hub.deliver(hub.answer().bytes);
         const bool is_smaller = hub.engine.public_key() < hub.peer.keys.public_key;
-        const Duration renews = hub.commands<dataplane::InstallSession>().at(0)->limits.rekey_after_sending;
+        const Duration renews = hub.commands<dataplane::InstallSession>().at(0)->lifetime.renew_on_sending.age;
         CHECK(renews == (is_smaller ? 130s : 120s));
         later += is_smaller ? 1U : 0U;
     }
@@ -294,7 +294,7 @@ TEST_CASE("H12: an initiation of the peer that crosses ours does not spoil ours"
     CHECK(hub.messages_of(MessageType::kResponse) == 1);
     hub.deliver(hub.answer().bytes);
     CHECK(hub.commands<dataplane::InstallSession>().size() == 1);
-    CHECK(hub.commands<dataplane::InstallSession>()[0]->confirmed);
+    CHECK(hub.commands<dataplane::InstallSession>()[0]->send_when == dataplane::SendWhen::kNow);
 }
 
 TEST_CASE("H12: when the peer's initiation wins, ours is given up") {

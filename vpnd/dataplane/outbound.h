@@ -1,0 +1,43 @@
+// Stack to network: which peer, which session, sealed in place.
+#pragma once
+
+#include "vpnd/dataplane/egress.h"
+#include "vpnd/dataplane/output.h"
+#include "vpnd/dataplane/peer_reports.h"
+#include "vpnd/dataplane/roster.h"
+#include "vpnd/packet/segment.h"
+
+namespace warren::dataplane {
+
+// One data worker.
+class Outbound {
+  public:
+    // All outlive it.
+    Outbound(crypto::PacketAead& aead, Roster& roster, PeerReports& reports)
+        : roster_(roster), reports_(reports), egress_(aead) {}
+
+    // One read of the customer's TUN, offload header first.
+    void take(Instant now, CustomerIndex customer, MutableBytes super_packet, Output& out);
+    // Packets that waited go out on the sessions that are there now; the others go on waiting.
+    void flush_staged(Instant now, Peer& peer, Customer& customer, Output& out);
+    // An empty message, where the session's protocol has them.
+    void send_empty(Instant now, Peer& peer, Customer& customer, Session& session, Output& out);
+    // Seals what was collected.
+    void seal(Output& out) { egress_.seal(out); }
+    // Trains that can still be begun.
+    [[nodiscard]] std::size_t available() const { return egress_.available(); }
+
+  private:
+    void send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session, Output& out);
+    void stage(const SuperPacket& packet, Peer& peer, Customer& customer);
+    static void count_sent(Peer& peer, Customer& customer, Session& session, std::size_t messages, std::size_t bytes);
+    void note_sent(Instant now, Peer& peer, bool has_data);
+    static void refuse(Instant now, IcmpError error, const InnerPacket& packet, Customer& customer, std::size_t mtu,
+                       Output& out);
+
+    Roster& roster_;
+    PeerReports& reports_;
+    Egress egress_;
+};
+
+}  // namespace warren::dataplane

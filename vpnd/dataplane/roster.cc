@@ -1,0 +1,156 @@
+#include "vpnd/dataplane/roster.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace warren::dataplane {
+
+namespace {
+// So that one customer cannot fill the memory with packets for absent peers, and all together neither.
+constexpr std::size_t kStagedBytesPerCustomer = std::size_t{4} << 20;
+constexpr std::size_t kStagedBytesInAll = std::size_t{64} << 20;
+}  // namespace
+
+void Roster::put_listener(ListenerIndex listener, const Framing& framing) {
+    if (listener.value >= framings_.size()) framings_.resize(listener.value + std::size_t{1});
+    framings_[listener.value] = &framing;
+}
+
+void Roster::drop_listener(ListenerIndex listener) {
+    if (listener.value < framings_.size()) framings_[listener.value] = nullptr;
+}
+
+void Roster::swap_customer(std::unique_ptr<const CustomerView> view, bool takes_udp_segments) {
+    const CustomerIndex index = view->index;
+    if (index.value >= customers_.size()) {
+        customers_.resize(index.value + std::size_t{1});
+        is_touched_.resize(customers_.size());
+        if (touched_.capacity() < customers_.size())
+            touched_.reserve(2 * customers_.size());  // packets allocate nothing
+    }
+    touch(index);
+    if (customers_[index.value] == nullptr) customers_[index.value] = std::make_unique<Customer>();
+    Customer& customer = *customers_[index.value];
+    const std::unique_ptr<const CustomerView> before = std::exchange(customer.view, std::move(view));
+    customer.takes_udp_segments = takes_udp_segments;
+    customer.up.set_rate(customer.view->rate_up);
+    customer.down.set_rate(customer.view->rate_down);
+
+    std::vector<PeerIndex> kept = customer.view->peers;
+    std::sort(kept.begin(), kept.end());
+    if (before != nullptr) {
+        for (const PeerIndex peer : before->peers) {
+            if (!std::binary_search(kept.begin(), kept.end(), peer)) remove_peer(peer, index);
+        }
+    }
+    for (const PeerIndex peer : kept) add_peer(peer, index);
+}
+
+void Roster::drop_customer(CustomerIndex index) {
+    const Customer* customer = find(index);
+    if (customer == nullptr) return;
+    for (const PeerIndex peer : customer->view->peers) remove_peer(peer, index);
+    customers_[index.value].reset();
+}
+
+Peer* Roster::find_to_change(PeerIndex index) {
+    Peer* const peer = find(index);
+    if (peer != nullptr) touch(peer->customer);
+    return peer;
+}
+
+void Roster::take_touched(std::vector<CustomerIndex>& out) {
+    out.assign(touched_.begin(), touched_.end());
+    for (const CustomerIndex customer : touched_) is_touched_[customer.value] = 0;
+    touched_.clear();
+}
+
+// A peer that is there already keeps what it has, but what it learnt from the old view is forgotten.
+void Roster::add_peer(PeerIndex index, CustomerIndex customer_index) {
+    if (index.value >= peers_.size()) peers_.resize(index.value + std::size_t{1});
+    if (const Peer* const present = find(index)) {
+        if (present->customer != customer_index) remove_peer(index, present->customer);
+    }
+    if (peers_[index.value] == nullptr) {
+        peers_[index.value] = std::make_unique<Peer>();
+        peers_[index.value]->index = index;
+        peers_[index.value]->customer = customer_index;
+        peers_[index.value]->activity.peer = index;
+    }
+    Peer& peer = *peers_[index.value];
+    peer.has_last_source = false;
+    if (find(customer_index)->view->suspended) {
+        forget_sessions(peer);
+        purge_staged(peer);
+    }
+}
+
+// Unless it is another customer's by now.
+void Roster::remove_peer(PeerIndex index, CustomerIndex customer) {
+    Peer* const peer = find(index);
+    if (peer == nullptr || peer->customer != customer) return;
+    forget_sessions(*peer);
+    purge_staged(*peer);
+    peers_[index.value].reset();
+}
+
+void Roster::forget_sessions(Peer& peer) {
+    peer.flow = {};
+    peer.more_flows.clear();
+    peer.has_selectors = false;
+    if (peer.sessions.empty()) return;
+    for (const SessionId session : peer.sessions) sessions_.erase(session);
+    aead_.forget_keys();
+    peer.sessions.clear();
+}
+
+Session* Roster::install(Peer& peer, InstallSession&& command) {
+    const Framing* const framing = framing_of(command.listener);
+    if (framing == nullptr || command.flow >= kFlowsPerPeer) return nullptr;
+    retire(command.local_id);
+    peer.has_selectors = peer.has_selectors || !command.selectors.empty();
+    aead_.prepare(command.send_key);
+    aead_.prepare(command.receive_key);
+    Session& session = sessions_.insert(std::make_unique<Session>(std::move(command), *framing));
+    peer.sessions.push_back(session.local_id);
+    return &session;
+}
+
+void Roster::retire(SessionId id) {
+    const Session* const session = sessions_.find(id);
+    if (session == nullptr) return;
+    if (Peer* const peer = find(session->peer)) {
+        peer->for_each_flow([&](Flow& flow) {
+            if (flow.sending == session) flow.sending = nullptr;
+            if (flow.unconfirmed == session) flow.unconfirmed = nullptr;
+        });
+        std::erase(peer->sessions, id);
+    }
+    sessions_.erase(id);
+    aead_.forget_keys();
+}
+
+bool Roster::has_room_to_stage(const Customer& customer, std::size_t size) const {
+    return customer.staged_bytes + size <= kStagedBytesPerCustomer && staged_bytes_ + size <= kStagedBytesInAll;
+}
+
+void Roster::add_staged(Customer& customer, std::size_t size) {
+    staged_bytes_ += size;
+    customer.staged_bytes += size;
+}
+
+void Roster::remove_staged(Customer& customer, std::size_t size) {
+    staged_bytes_ -= size;
+    customer.staged_bytes -= size;
+}
+
+void Roster::purge_staged(Peer& peer) {
+    if (peer.staged == nullptr) return;
+    Customer& customer = customer_of(peer);
+    customer.drops.add(DropReason::kStagedPurged, peer.staged->size());
+    while (const auto packet = peer.staged->pop()) remove_staged(customer, packet->size());
+    remove_staged(customer, kStagedQueueBytes);
+    peer.staged.reset();
+}
+
+}  // namespace warren::dataplane
