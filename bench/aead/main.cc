@@ -1,10 +1,9 @@
-// What one packet costs to seal and to open, for each AEAD backend of this machine.
+// The cost of sealing and opening one packet, for each AEAD backend of this machine.
 //
 //   bench-aead [--benchmark_repetitions=9] [--benchmark_format=json]
 //
-// A batch is 44 packets in place, each with a key of its own, as a receive train of as many peers would be. Build with
-// the preset `release`. ns_per_packet is the mean; on a machine that others use too, best_ns_per_packet (of one batch)
-// says more.
+// A batch is 44 packets in place, each with its own key, like a receive train of 44 peers. Build with the preset
+// `release`. ns_per_packet is the mean; on a shared machine, best_ns_per_packet (of one batch) is more reliable.
 
 #include <benchmark/benchmark.h>
 
@@ -66,7 +65,7 @@ void run(benchmark::State& state, AeadBackend backend, Direction direction, std:
         best = std::min(best, elapsed);
     }
     for (const AeadJob& job : batch.jobs) {
-        if (direction == Direction::kOpen && !job.authentic) state.SkipWithError("a true tag was refused");
+        if (direction == Direction::kOpen && !job.authentic) state.SkipWithError("a valid tag was refused");
     }
     const double packets = static_cast<double>(state.iterations()) * kBatchSize;
     state.counters["ns_per_packet"] = seconds * 1e9 / packets;

@@ -1,11 +1,11 @@
-// How many handshakes one core completes as responder, over what X25519 alone allows.
+// The handshakes that one core completes as responder, compared with the limit of X25519 alone.
 //
 //   bench-handshakes [--peers 2000] [--rounds 9]
 //
-// The clients' initiations are made beforehand by engines of their own; the clock runs while the hub's engine takes
-// them, answers, and hears that each session was confirmed. `pool` has ephemeral keys in store, as after a quiet while;
-// `no_pool` makes each when it is needed, as late in a storm. `x25519` is four multiplications of the same library,
-// measured around each round. One JSON document; build with the preset `release`.
+// The clients' engines make their initiations beforehand. The clock runs while the hub's engine handles and answers
+// them, and learns that each session is confirmed. With `pool` there are ephemeral keys in store, as after a quiet
+// time; with `no_pool` each is made when needed, as late in a storm. `x25519` is four multiplications of the same
+// library, measured around each round. Prints one JSON document; build with the preset `release`.
 #include <time.h>
 
 #include <algorithm>
@@ -26,7 +26,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Of this thread's own time, so that other programs count as little as they can.
+// This thread's own time, so that other programs disturb as little as possible.
 double seconds_of(const auto& work) {
     const auto now = [] {
         timespec time{};
@@ -38,7 +38,7 @@ double seconds_of(const auto& work) {
     return now() - begin;
 }
 
-// The seconds of one multiplication; the fastest of some, since what disturbs only makes it slower.
+// The seconds of one multiplication: the fastest of several, because disturbance only makes it slower.
 double multiplication_seconds(crypto::RandomSource& random) {
     const crypto::PrivateKey ours = crypto::generate_private_key(random);
     const crypto::PublicKey theirs = crypto::public_key_of(crypto::generate_private_key(random));
@@ -80,7 +80,7 @@ class World {
         }
     }
 
-    // One handshake of each peer; how long the hub took for all of them.
+    // Runs one handshake of each peer; returns the hub's time for all of them.
     double round() {
         now_ = {now_.instant + 600s, WallTime{now_.wall.nanoseconds + 600'000'000'000}};
         while (hub_.next_deadline() <= now_.instant) hub_.handle_timeout(now_, out_);
@@ -118,7 +118,7 @@ class World {
         return response;
     }
 
-    // The response is a right one.
+    // Checks that the response is valid.
     void finish(std::uint32_t peer, const OutgoingMessage& response) {
         out_.clear();
         const std::uint64_t before = clients_[peer].counters().responses_accepted;
@@ -139,7 +139,7 @@ class World {
 void measure(const char* name, std::uint32_t peers, std::size_t rounds, bool has_pool, bool is_last) {
     crypto::SystemRandom random;
     World world(peers, has_pool);
-    (void)world.round();  // from now on every static-static secret is known
+    (void)world.round();  // from now on every static-static secret is cached
     struct Figure {
         double ratio, handshake_us, multiplication_us;
     };

@@ -1,11 +1,11 @@
-// What customers and peers cost vpnd in user memory, by the part that keeps them.
+// The user memory that customers and peers cost in vpnd, by component.
 //
 //   bench-memory [--customers 10000] [--peers 10] [--sessions 10000]
 //
-// Puts a configuration into the customer set, the data plane and the engine, as vpnd does: once of customers without
-// peers, once with peers, once with peers of whom some get a session by a real handshake. Then takes it down part by
-// part and reads what the allocator gets back: bytes handed out, with the allocator's heads. Kernel memory and
-// descriptors are bench/scale.py's. One JSON document.
+// Puts a configuration into the customer set, the data plane and the engine, as vpnd does: customers without peers,
+// then with peers, then with peers of which some get a session by a real handshake. Then it removes each component and
+// reads how much the allocator gets back, in bytes with the allocator's headers. `bench/run READY` measures kernel
+// memory. Prints one JSON document.
 #include <malloc.h>
 
 #include <algorithm>
@@ -46,7 +46,7 @@ Endpoint endpoint_of(std::uint32_t number) {
 struct Size {
     std::uint32_t customers = 0;
     std::uint32_t peers = 0;     // of each
-    std::uint32_t sessions = 0;  // peers who have one
+    std::uint32_t sessions = 0;  // peers that have one
 };
 
 // Bytes of all customers and peers together.
@@ -118,7 +118,7 @@ class House {
         return made;
     }
 
-    // Peers are put, and so numbered, in the order of keys_.
+    // Peers are added, and so numbered, in the order of keys_.
     void connect(std::uint32_t peer) {
         control::IndexTable indexes;
         wireguard::Engine client({0}, std::move(keys_[peer]), indexes, random_);
@@ -159,7 +159,7 @@ void print(const char* name, const Cost& more, const Cost& less, double count, b
 }
 
 void measure(std::uint32_t customers, std::uint32_t peers, std::uint32_t sessions) {
-    // Nothing is mapped besides the heap, so that one number tells all.
+    // Nothing is mapped outside the heap, so that one number includes everything.
     ::mallopt(M_MMAP_MAX, 0);
     const Cost empty = House({}).take_down();
     const Cost without_peers = House({customers, 0, 0}).take_down();

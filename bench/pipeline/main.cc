@@ -1,11 +1,11 @@
-// What one packet costs in the pipeline, between the socket and the TUN, system calls left out.
+// The cost of one packet in the pipeline, between the socket and the TUN, without system calls.
 //
 //   bench-pipeline [--batches=N] [--benchmark_repetitions=9] [--benchmark_format=json]
 //
-// `none` seals and opens nothing: what is left is our own logic, checksums and copies. A TCP train is 45 full segments
-// of one flow, which become one super-packet, or are made from one; `flows` are 64 small UDP packets of as many flows,
-// which nothing joins. Build with the preset `release`. ns_per_packet is the mean; on a machine that others use too,
-// best_ns_per_packet (of one batch) says more.
+// `none` seals and opens nothing, so it measures our own logic, checksums and copies. A TCP train is 45 full segments
+// of one flow, which become one super-packet, or are made from one; `flows` are 64 small UDP packets of 64 flows, which
+// nothing joins. Build with the preset `release`. ns_per_packet is the mean; on a shared machine, best_ns_per_packet
+// (of one batch) is more reliable.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -45,7 +45,7 @@ std::unique_ptr<crypto::PacketAead> make_aead(const std::string& name) {
     return std::make_unique<NoAead>();
 }
 
-// 10.0.0.2 -> 10.0.0.1 or back, checksums right.
+// 10.0.0.2 -> 10.0.0.1 or back, with valid checksums.
 Packet ip_packet(std::uint8_t protocol, std::size_t transport_header, std::size_t payload, bool inbound,
                  std::uint32_t number) {
     Packet out(kIpV4HeaderMinimum + transport_header + payload);
@@ -130,7 +130,7 @@ void measure(benchmark::State& state, std::size_t count, const Prepare& prepare,
     state.counters["best_ns_per_packet"] = best / per_packet * 1e9;
 }
 
-// The messages lie in one buffer, as UDP_GRO gives them.
+// The messages are in one buffer, like those from UDP_GRO.
 void inbound(benchmark::State& state, const std::string& backend, bool is_train) {
     const auto aead = make_aead(backend);
     if (aead == nullptr) return state.SkipWithError("not on this machine");

@@ -1,6 +1,7 @@
-// What a stack costs: makes N stacks and takes them down, in a network namespace of its own, and prints one JSON
-// document. With --cycles it makes and removes the same few stacks over and over and shows that memory, descriptors and
-// mounts come back to where they were.
+// The cost of a stack: makes N stacks and removes them, in its own network namespace, and prints one JSON document.
+// With
+// --cycles it makes and removes the same few stacks again and again, and shows that memory, descriptors and mounts
+// return to their first values.
 #include <dirent.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -51,7 +52,7 @@ std::vector<warren::stacks::Sysctl> watched(const warren::stacks::DesiredStack& 
     return all;
 }
 
-// Ends the program: a benchmark that failed has no figures.
+// Ends the program, because a failed benchmark has no figures.
 void must(const warren::Status& status) {
     if (status) return;
     std::cerr << "bench-stacks: " << status.error().what << "\n";
@@ -202,10 +203,10 @@ void measure_cycles(LinuxKernel& kernel, unsigned cycles, unsigned peers) {
 int main(int argc, char** argv) {
     namespace options = boost::program_options;
     unsigned stacks = 1000, cycles = 0, peers = 10;
-    options::options_description description("What a stack costs. Options");
-    description.add_options()("stacks", options::value(&stacks), "how many at once (default 1000)")(
-        "cycles", options::value(&cycles), "instead: make and remove this many, one after the other")(
-        "peers", options::value(&peers), "AllowedIPs per stack (default 10)")("help", "this");
+    options::options_description description("Measures the cost of a stack. Options");
+    description.add_options()("stacks", options::value(&stacks), "number of stacks at a time (default 1000)")(
+        "cycles", options::value(&cycles), "instead, make and remove this many stacks, one after the other")(
+        "peers", options::value(&peers), "AllowedIPs per stack (default 10)")("help", "show this help");
     options::variables_map chosen;
     try {
         options::store(options::parse_command_line(argc, argv, description), chosen);
@@ -219,7 +220,7 @@ int main(int argc, char** argv) {
         return 0;
     }
     if (::unshare(CLONE_NEWNET) != 0) {
-        std::cerr << "bench-stacks: needs root: it makes network namespaces\n";
+        std::cerr << "bench-stacks: run this as root, because it makes network namespaces\n";
         return 4;
     }
     rlimit files{};

@@ -1,4 +1,4 @@
-// What the generator does at the same time, one step after the other on one core.
+// Activities of the generator that run at the same time, one step after the other on one core.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -10,9 +10,9 @@ namespace warren::bench {
 class Activity {
   public:
     virtual ~Activity() = default;
-    // Does what is due, a train's worth at most.
+    // Does the work that is due, at most one train.
     virtual void step(Instant now) = 0;
-    // After the last step, when all that was under way has come or is lost.
+    // The report, after the last step, when all packets in flight have arrived or are lost.
     [[nodiscard]] virtual nlohmann::json result() const = 0;
 };
 

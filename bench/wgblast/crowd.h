@@ -1,4 +1,4 @@
-// All the peers that the generator plays: their handshakes, their sessions, and what came back to each.
+// All the peers that the generator plays: their handshakes, their sessions, and the packets that each received.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@
 
 namespace warren::bench {
 
-// Who asked for an echo hears of the reply.
+// Receives the replies to its echo requests.
 class EchoListener {
   public:
     virtual ~EchoListener() = default;
@@ -42,7 +42,7 @@ struct HandshakeTally {
 };
 struct SampleTally {
     std::uint64_t verified = 0;
-    std::uint64_t broken = 0;  // not authentic, or a checksum is wrong
+    std::uint64_t broken = 0;  // not authentic, or with a wrong checksum
 };
 
 // One thread. Client n's sender indexes are n and a generation above it.
@@ -60,22 +60,22 @@ class Crowd {
 
     // Sends one initiation.
     void initiate(Now now, std::uint32_t peer);
-    // Takes in all that waits on the sockets.
+    // Receives all datagrams that wait on the sockets.
     void receive(Now now);
-    // Handshakes of all whose session is older than `age`, at most `parallel` at a time. Returns how many have none
-    // after `patience`.
+    // Handshakes of all peers whose session is older than `age`, at most `parallel` at a time. Returns how many have no
+    // session after `patience`.
     [[nodiscard]] std::uint32_t connect(Duration age, std::uint32_t parallel, Duration patience);
-    // A small packet of this peer, now. False when the socket took nothing.
+    // Sends a small packet from this peer now. False if the socket refused it.
     bool send_packet(std::uint32_t peer, Bytes inner);
-    // `listener` gets the replies to echo requests with this identifier; null: nobody. He outlives the crowd or is
-    // taken away.
+    // `listener` gets the replies to echo requests with this identifier; null removes it. It must outlive the crowd, or
+    // be removed before.
     void listen(std::uint16_t identifier, EchoListener* listener);
 
   private:
     void take(Now now, const Arrival& arrival);
     void take_handshake(Now now, Bytes datagram);
     void take_data(Now now, const Arrival& arrival);
-    // True when the train was of echo replies.
+    // True if the train consisted of echo replies.
     bool take_echoes(Now now, Client& client, Bytes train, std::vector<std::uint8_t>& packet);
     bool open(Client& client, Bytes message, std::vector<std::uint8_t>& packet);
     [[nodiscard]] Client* owner_of(std::uint32_t local_id);

@@ -1,5 +1,5 @@
-// Round trips: echo requests on a fixed schedule, each measured from the moment at which it was due, so that a stall
-// counts for every one that had to wait in it.
+// Round trips: echo requests on a fixed schedule. Each is measured from the moment at which it was due, so that a stall
+// counts for every request that it delayed.
 #pragma once
 
 #include <vector>
@@ -23,7 +23,7 @@ class Echoes final : public Activity, public EchoListener {
 
     void step(Instant now) override;
     void heard(Instant now, std::uint64_t stamp) override;
-    // Microseconds at p50, p90, p99, p99.9, the worst, and how many never came.
+    // Microseconds at p50, p90, p99, p99.9, the worst, and how many replies never arrived.
     [[nodiscard]] nlohmann::json result() const override;
 
   private:
@@ -35,7 +35,7 @@ class Echoes final : public Activity, public EchoListener {
     std::vector<Duration> trips_;
 };
 
-// What p50 and the like are of these; empty: nothing. Used for every kind of echo.
+// The percentiles of these times; empty if there are none. Used for every kind of echo.
 [[nodiscard]] nlohmann::json percentiles(std::vector<Duration> trips, std::uint64_t sent);
 
 }  // namespace warren::bench

@@ -16,7 +16,7 @@ Result<std::unique_ptr<Flood>> Flood::create(FloodSpec spec, Crowd& crowd, const
                                              const crypto::PublicKey& hub_key, Instant start) {
     UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd.valid()) return fail_errno("flood socket", errno);
-    // Answers are not wanted: they fill a small buffer and are dropped there.
+    // Answers are not needed: they fill a small buffer and are dropped there.
     const int small = 1;
     const int large = 16 << 20;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
@@ -43,7 +43,7 @@ Flood::Flood(FloodSpec spec, Crowd& crowd, const Endpoint& hub, UniqueFd fd, Ins
     }
 }
 
-// Makes the message another one than it was.
+// Changes the message, so that it is a new one.
 void Flood::refresh(std::vector<std::uint8_t>& message) {
     ++number_;
     if (spec_.kind == FloodKind::kForgedData) {
@@ -59,7 +59,8 @@ void Flood::refresh(std::vector<std::uint8_t>& message) {
 }
 
 void Flood::step(Instant now) {
-    // In bursts: a card under load hands over what came since it was polled last, and interrupts nobody for each.
+    // In bursts, like a card under load, which delivers all datagrams since its last poll without an interrupt for
+    // each.
     const std::size_t due = kBatch;
     if (pace_.due(sent_ + due - 1) > now) return;
     worst_lag_ = std::max(worst_lag_, now - pace_.due(sent_));
@@ -89,7 +90,7 @@ void Flood::step(Instant now) {
         one->cmsg_type = IP_PKTINFO;
         one->cmsg_len = CMSG_LEN(sizeof(in_pktinfo));
         in_pktinfo from{};
-        // A walk over all of them that is not in order.
+        // A walk over all of them in mixed order.
         from.ipi_spec_dst.s_addr = htonl(first + static_cast<std::uint32_t>((sent_ + i) * 40'503 % spec_.sources));
         std::memcpy(CMSG_DATA(one), &from, sizeof from);
     }

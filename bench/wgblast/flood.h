@@ -1,4 +1,4 @@
-// Hostile datagrams at a fixed rate, from addresses that are not the sender's.
+// Hostile datagrams at a fixed rate, from spoofed addresses.
 #pragma once
 
 #include <vector>
@@ -11,7 +11,7 @@
 namespace warren::bench {
 
 enum class FloodKind : std::uint8_t {
-    kInitiations,  // valid mac1, everything else random: each would cost a Diffie-Hellman
+    kInitiations,  // valid mac1, other fields random: each would cost a Diffie-Hellman
     kBadMac1,      // initiations whose mac1 is random
     kForgedData,   // data with a valid receiver index of the victim and a wrong tag
 };
@@ -21,10 +21,10 @@ struct FloodSpec {
     FloodKind kind = FloodKind::kInitiations;
     double rate = 100'000;  // per second
     IpAddress first_source;
-    std::uint32_t sources = 65'536;  // addresses, from first_source on; the namespace must take them for its own
+    std::uint32_t sources = 65'536;  // addresses, from first_source on; they must be local to the namespace
     std::uint32_t victim = 0;        // peer, of kForgedData
     std::size_t size = 1420;         // inner packet, of kForgedData
-    std::uint16_t port = 0;          // where to; 0: the hub's own
+    std::uint16_t port = 0;          // destination; 0: the hub's own port
 };
 
 class Flood final : public Activity {

@@ -1,5 +1,5 @@
-// A packet socket on a device, often one of another network namespace: what is written to it the device's owner reads
-// as if its host had sent it.
+// A packet socket on a device, often in another network namespace. The program that owns the device reads the packets
+// as if its host had sent them.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ class ForeignSocket {
     // `network_namespace`: a path; empty: this one.
     [[nodiscard]] static Result<ForeignSocket> open(const std::string& network_namespace, const std::string& device);
 
-    // An IPv4 packet without a link header, with a virtio header in front. False when the device took nothing.
+    // Sends an IPv4 packet without a link header, with a virtio header in front. False if the device refused it.
     [[nodiscard]] bool send(Bytes offload_header_and_packet);
 
   private:

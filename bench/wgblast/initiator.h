@@ -1,4 +1,4 @@
-// One peer's side of handshakes with the hub, and the session that comes of them (WireGuard whitepaper §5.4).
+// One peer's side of handshakes with the hub, and the resulting session (WireGuard whitepaper §5.4).
 #pragma once
 
 #include <optional>
@@ -18,7 +18,7 @@ struct Session {
     crypto::AeadKey receive_key;
     std::uint32_t local_id = 0;
     std::uint32_t remote_id = 0;
-    std::uint64_t counter = 0;  // the next to be sent
+    std::uint64_t counter = 0;  // the next to send
     Instant created;
 };
 
@@ -28,11 +28,11 @@ class Initiator {
   public:
     Initiator(crypto::KeyPair ours, const crypto::PublicKey& hub);
 
-    // A fresh initiation under sender index `index`; the one before is forgotten. Nothing when the hub's key is no key.
+    // A new initiation with sender index `index`; it replaces the one before. Nothing if the hub's key is invalid.
     [[nodiscard]] std::optional<InitiationBytes> initiate(Now now, std::uint32_t index, crypto::RandomSource& random);
-    // The session of a response to the last initiation; nothing when it is none, or not authentic.
+    // The session of a response to the last initiation; nothing if it is not one, or not authentic.
     [[nodiscard]] std::optional<Session> consume_response(Instant now, Bytes datagram);
-    // True: the next initiation carries the cookie.
+    // True if the next initiation will carry the cookie.
     [[nodiscard]] bool consume_cookie_reply(Instant now, Bytes datagram);
 
   private:

@@ -41,7 +41,7 @@ void Injection::step(Instant now) {
     window_.sent(now, spec_.train);
 }
 
-// A packet of the shape; several become one super-packet, its transport checksum left to whoever takes it apart.
+// A packet of the shape; several become one super-packet, whose transport checksum is completed when it is split.
 void Injection::build(std::uint32_t destination, std::uint32_t packets) {
     const bool is_tcp = spec_.mix.transport == Transport::kTcp;
     const std::size_t headers = InnerShape::minimum_size(spec_.mix.transport);

@@ -1,5 +1,4 @@
-// Packets out of a host into its tunnel device, unsealed: super-packets as a TCP of the host would hand them down, or
-// UDP packets.
+// Unsealed packets from a host into its tunnel device: super-packets as the host's TCP would send them, or UDP packets.
 #pragma once
 
 #include <string>
@@ -27,7 +26,7 @@ struct InjectionSpec {
 
 class Injection final : public Activity {
   public:
-    // `crowd` (may have no peers: then nothing is counted here, and the window stays open) and `roster` outlive it.
+    // `crowd` and `roster` outlive it. Without peers in `crowd`, nothing is counted here, and the window stays open.
     Injection(InjectionSpec spec, ForeignSocket socket, Crowd* crowd, const Roster& roster, Instant start);
 
     void step(Instant now) override;

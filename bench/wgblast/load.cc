@@ -45,14 +45,14 @@ void Load::step(Instant now) {
     shot_.pop();
 }
 
-// The echo comes back after what was sent before it was dealt with.
+// The reply comes back after all earlier packets were handled.
 void Load::mark(std::uint32_t peer) {
     std::array<std::uint8_t, kEchoSize> packet{};
     write_echo_request(crowd_.client(peer).address, {identifier_, window_.sent()}, packet);
     if (crowd_.send_packet(peer, packet)) marked_ = window_.sent();
 }
 
-// By those that the load is for.
+// By the peers that receive the load.
 std::uint64_t Load::received_of(bool bytes) const {
     std::uint64_t sum = 0;
     for (std::uint32_t i = 0; i < spec_.mix.peers; ++i) {

@@ -1,4 +1,4 @@
-// Data from peers through the tunnel: to the stack, or through it to another peer.
+// Data from peers through the tunnel, to the stack or through the stack to another peer.
 #pragma once
 
 #include <string>
@@ -13,15 +13,15 @@ namespace warren::bench {
 struct LoadSpec {
     std::string name;
     Mix mix;
-    double rate = 0;           // packets/s on a fixed schedule; 0: as fast as the window lets
-    std::uint64_t window = 0;  // packets under way at most; 0: no limit
-    std::uint32_t train = 44;  // longest in one send
-    std::uint32_t shot = 0;    // sealed in advance; 0: each train when it is due
+    double rate = 0;           // packets/s on a fixed schedule; 0: as fast as the window allows
+    std::uint64_t window = 0;  // most packets in flight; 0: no limit
+    std::uint32_t train = 44;  // most packets in one send
+    std::uint32_t shot = 0;    // packets to seal in advance; 0: each train is sealed when due
 };
 
 class Load final : public Activity, public EchoListener {
   public:
-    // `crowd` and `roster` outlive it. `identifier`: of its echo requests, nobody else's.
+    // `crowd` and `roster` outlive it. `identifier` is for its echo requests only.
     Load(LoadSpec spec, Crowd& crowd, const Roster& roster, std::uint16_t identifier, Instant start);
     ~Load() override;
 
@@ -41,7 +41,7 @@ class Load final : public Activity, public EchoListener {
     Shot shot_;
     Pace pace_;
     Window window_;
-    std::uint64_t marked_ = 0;  // packets sent when the last mark was
+    std::uint64_t marked_ = 0;  // packets sent at the last mark
     std::uint64_t sent_bytes_ = 0;
     std::uint64_t packets_before_;
     std::uint64_t bytes_before_;

@@ -1,5 +1,4 @@
-// wgblast: plays many WireGuard peers against a hub. See spec.h for what it reads; each answer is one JSON document on
-// a line.
+// wgblast: plays many WireGuard peers against a hub. spec.h describes its input; each answer is one line of JSON.
 //
 //   wgblast keys SEED COUNT     public keys of peers 0..COUNT-1, one a line
 //   wgblast < SPECIFICATION     {"hub": ...} first: handshakes of all peers; then one line a run, until the end of
@@ -22,7 +21,7 @@ using namespace warren;
 using namespace warren::bench;
 using namespace std::chrono_literals;
 
-constexpr double kSessionSeconds = 100;  // a session is renewed before a run at whose end it would be older
+constexpr double kSessionSeconds = 100;  // a session that would be older at the end of a run is renewed before
 constexpr Duration kDrain = 100ms;       // after the last packet is sent
 constexpr std::uint32_t kParallelHandshakes = 32;
 

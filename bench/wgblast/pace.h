@@ -1,5 +1,5 @@
-// A fixed schedule: item k is due at start + k / rate, however late the ones before were, so that a stall is seen by
-// all who had to wait.
+// A fixed schedule: item k is due at start + k / rate, even if earlier items were late. So a stall is measured for
+// every item that it delayed.
 #pragma once
 
 #include "base/time.h"
@@ -14,7 +14,7 @@ class Pace {
     [[nodiscard]] Instant due(std::uint64_t item) const {
         return start_ + Duration(static_cast<std::int64_t>(static_cast<double>(item) * interval_));
     }
-    // Time that does not count, such as that of preparing a shot.
+    // Excludes time, such as the preparation of a shot.
     void pause(Duration by) { start_ = start_ + by; }
 
   private:

@@ -43,7 +43,7 @@ void Pings::step(Instant now) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     std::memcpy(&to.sin_addr, spec_.destination.octets.data(), sizeof to.sin_addr);
-    const Bytes icmp = Bytes(packet).first(kEchoSize).subspan(kIpHeader);  // the host writes the IP header
+    const Bytes icmp = Bytes(packet).first(kEchoSize).subspan(kIpHeader);  // the kernel adds the IP header
     sent_.push_back(monotonic_now());
     if (::sendto(fd_.get(), icmp.data(), icmp.size(), MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to), sizeof to) <
         0)

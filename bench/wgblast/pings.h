@@ -1,4 +1,4 @@
-// Round trips of plain echo requests, by the host's own routes: through whatever tunnel a client program has made.
+// Round trips of plain echo requests by the host's routes, through the tunnel of a client program.
 #pragma once
 
 #include <vector>
@@ -17,8 +17,8 @@ struct PingSpec {
     double rate = 1000;     // per second, on a fixed schedule
 };
 
-// Sleeps between its steps, so that client programs have the core; alone in its run. A late reply delays no later
-// request, so each is measured from when it was sent.
+// Sleeps between its steps to leave the core to client programs, and runs alone. A late reply delays no later request,
+// so each is measured from the moment when it was sent.
 class Pings final : public Activity {
   public:
     [[nodiscard]] static Result<std::unique_ptr<Pings>> create(PingSpec spec, std::uint16_t identifier, Instant start);

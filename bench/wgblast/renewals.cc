@@ -24,7 +24,7 @@ void Renewals::step(Instant now) {
         const std::uint64_t completed = crowd_.handshakes().completed;
         if (completed != completed_last_) moved_ = now;
         completed_last_ = completed;
-        // One that was given up may complete after all.
+        // A handshake that was given up may still complete.
         const auto under_way =
             static_cast<std::int64_t>(sent_ - lost_) - static_cast<std::int64_t>(completed - before_.completed);
         if (under_way >= static_cast<std::int64_t>(spec_.parallel)) {

@@ -1,4 +1,4 @@
-// Handshakes of peers that have sessions already, on a schedule: rekeys, or a storm of valid peers.
+// Scheduled handshakes of peers that already have sessions: rekeys, or a storm of valid peers.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@ namespace warren::bench {
 
 struct RenewalSpec {
     std::string name;
-    double rate = 1000;           // initiations per second; 0: as fast as `parallel` lets
-    std::uint32_t parallel = 64;  // under way at most, when rate is 0
+    double rate = 1000;           // initiations per second; 0: as fast as `parallel` allows
+    std::uint32_t parallel = 64;  // most at a time, if rate is 0
     std::uint32_t first_peer = 0;
     std::uint32_t peers = 1;
 };
@@ -29,7 +29,7 @@ class Renewals final : public Activity {
     Crowd& crowd_;
     Pace pace_;
     std::uint64_t sent_ = 0;
-    std::uint64_t lost_ = 0;  // given up, so that others may ask
+    std::uint64_t lost_ = 0;  // given up to make room for others
     Instant moved_;
     std::uint64_t completed_last_;
     HandshakeTally before_;

@@ -1,4 +1,4 @@
-// Peers whose outer address changes, on a schedule: their next packet leaves from another socket.
+// Peers whose outer address changes on a schedule: their next packet leaves from another socket.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace warren::bench {
 
 struct RoamSpec {
     std::string name;
-    double rate = 10;  // moves per second, of all together
+    double rate = 10;  // moves per second, of all peers together
     std::uint32_t first_peer = 0;
     std::uint32_t peers = 1;
 };

@@ -1,5 +1,4 @@
-// Who the peers are: keys and inner addresses by number, so that the generator and the hub's configuration agree
-// without a file.
+// Keys and inner addresses of peers by number, so that the generator and the hub's configuration agree without a file.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +19,7 @@ struct Roster {
     [[nodiscard]] crypto::KeyPair keys_of(std::uint32_t peer) const;
     // 10.0.1.0 and up, host byte order.
     [[nodiscard]] std::uint32_t address_of(std::uint32_t peer) const { return 0x0a000100 + peer % peers_per_customer; }
-    // The other one of a pair of peers of one customer.
+    // The other peer of a pair in one customer.
     [[nodiscard]] std::uint32_t neighbour_of(std::uint32_t peer) const;
 };
 

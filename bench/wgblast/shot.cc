@@ -9,7 +9,7 @@ namespace warren::bench {
 namespace {
 
 constexpr std::size_t kTunnelMtu = 1420;
-constexpr std::size_t kTrainMaximum = 65'507 - 64;  // UDP payload, less what the kernel's own headers may add
+constexpr std::size_t kTrainMaximum = 65'507 - 64;  // UDP payload, less room for the kernel's own headers
 
 std::size_t message_size(std::size_t inner) {
     return dataplane::WireguardFraming::padded_size(inner, kTunnelMtu) + dataplane::kWireguardFraming.overhead;

@@ -1,4 +1,4 @@
-// Sealed trains that wait to be sent: a shot.
+// A shot: sealed trains that wait to be sent.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace warren::bench {
 
-// Where a train lies in a shot.
+// The place of a train in a shot.
 struct ShotTrain {
     std::uint32_t peer = 0;
     std::size_t offset = 0;
@@ -18,11 +18,11 @@ struct ShotTrain {
     std::uint32_t packets = 0;
 };
 
-// Memory is kept from shot to shot. Messages of a train are of one size, the last may be shorter.
+// Memory is reused from shot to shot. The messages of a train have one size, but the last may be shorter.
 class Shot {
   public:
-    // Fills an empty shot with at least `packets` packets in trains of at most `longest`, sealed with the sessions as
-    // they are now.
+    // Fills an empty shot with at least `packets` packets in trains of at most `longest`, sealed with the current
+    // sessions.
     void load(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint32_t packets, std::uint32_t longest);
 
     [[nodiscard]] bool empty() const { return next_ == trains_.size(); }

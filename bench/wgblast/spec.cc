@@ -9,8 +9,8 @@ namespace {
 
 using nlohmann::json;
 
-// An object whose members are taken by name, and which knows those that nobody took. Throws what nlohmann's json
-// throws, and runtime_error.
+// An object whose members are read by name, and which knows the unread ones. Throws what nlohmann's json throws, and
+// runtime_error.
 class Members {
   public:
     explicit Members(const json& object) : object_(object) {}
@@ -25,7 +25,7 @@ class Members {
         take(name, text);
         if (text.empty()) return;
         const auto address = parse_ip(text);
-        if (!address) throw std::runtime_error(std::string(name) + ": no address: " + text);
+        if (!address) throw std::runtime_error(std::string(name) + ": not an address: " + text);
         into = *address;
     }
     void finish() const {
@@ -49,7 +49,7 @@ void take_address(Members& members, const char* name, std::uint32_t& into) {
 void take_mix(Members& members, Mix& mix) {
     std::string transport = "tcp";
     members.take("transport", transport);
-    if (transport != "tcp" && transport != "udp") throw std::runtime_error("transport is tcp or udp");
+    if (transport != "tcp" && transport != "udp") throw std::runtime_error("transport must be tcp or udp");
     mix.transport = transport == "tcp" ? Transport::kTcp : Transport::kUdp;
     mix.sizes = {1420};
     members.take("sizes", mix.sizes);
@@ -60,10 +60,10 @@ void take_mix(Members& members, Mix& mix) {
     members.take("to_neighbour", mix.to_neighbour);
     take_address(members, "destination", mix.destination);
     if (mix.sizes.empty() || mix.flows == 0 || mix.peers == 0 || mix.burst == 0)
-        throw std::runtime_error("a load of nothing");
+        throw std::runtime_error("sizes, flows, peers and burst must not be empty or 0");
     for (const std::size_t size : mix.sizes) {
         if (size < InnerShape::minimum_size(mix.transport) || size > 1420)
-            throw std::runtime_error("sizes are 40 (UDP: 28) to 1420");
+            throw std::runtime_error("sizes must be 40 (UDP: 28) to 1420");
     }
 }
 
@@ -140,7 +140,7 @@ FloodSpec flood_of(const json& object) {
     } else if (kind == "forged_data") {
         spec.kind = FloodKind::kForgedData;
     } else {
-        throw std::runtime_error("kind is initiations, bad_mac1 or forged_data");
+        throw std::runtime_error("kind must be initiations, bad_mac1 or forged_data");
     }
     members.take("rate", spec.rate);
     members.take("first_source", spec.first_source);
@@ -191,14 +191,14 @@ TownSpec town_of(const json& object) {
     members.take("sources", town.sources);
     members.finish();
     if (town.roster.peers_per_customer == 0 || town.sockets == 0 || town.sources == 0)
-        throw std::runtime_error("a town of nothing");
+        throw std::runtime_error("peers_per_customer, sockets and sources must be at least 1");
     if (hub.empty()) {
         town.peers = 0;
         return town;
     }
     town.hub = parse_endpoint(hub);
     const auto hub_key = crypto::parse_public_key(key);
-    if (!town.hub || !hub_key) throw std::runtime_error("hub is no endpoint, or hub_key no key");
+    if (!town.hub || !hub_key) throw std::runtime_error("hub is not an endpoint, or hub_key is not a key");
     town.hub_key = *hub_key;
     return town;
 }
@@ -217,10 +217,10 @@ RunSpec run_of(const json& object, const TownSpec& town) {
     run.roams = list_of<RoamSpec>(members, "roam", roam_of);
     members.finish();
     if (run.seconds <= 0 || run.seconds > 60)
-        throw std::runtime_error("seconds are up to 60");  // sessions live for 120
+        throw std::runtime_error("seconds must be at most 60");  // sessions live for 120
     const std::size_t others = run.loads.size() + run.injections.size() + run.echoes.size() + run.floods.size();
     if (!run.pings.empty() && (run.pings.size() > 1 || others > 0))
-        throw std::runtime_error("a ping is alone in its run");
+        throw std::runtime_error("a ping must be alone in its run");
     for (const auto& load : run.loads) check_peers(town, load.mix.first_peer, load.mix.peers);
     for (const auto& injection : run.injections) {
         if (town.hub) check_peers(town, injection.mix.first_peer, injection.mix.peers);
@@ -232,7 +232,7 @@ RunSpec run_of(const json& object, const TownSpec& town) {
     return run;
 }
 
-// Where exceptions end.
+// Exceptions do not leave this function.
 template <typename Parse>
 auto caught(std::string_view line, const Parse& parse) -> Result<decltype(parse(json()))> {
     try {

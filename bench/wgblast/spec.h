@@ -1,4 +1,4 @@
-// What the generator is told, a JSON object a line: first who the peers are, then one line for each run.
+// The generator's input, one JSON object per line: first the peers, then one line for each run.
 #pragma once
 
 #include <string_view>
@@ -28,12 +28,12 @@ struct TownSpec {
 [[nodiscard]] Result<TownSpec> parse_town(std::string_view line);
 
 // {"seconds": 3, "load": [...], "inject": [...], "echo": [...], "ping": [...], "flood": [...], "renew": [...], "roam":
-// [...]}: what runs at the same time. The members of each are those of its struct, by their names. An unknown member is
+// [...]}: activities that run at the same time. The members of each have the names in its struct. An unknown member is
 // an error.
 struct RunSpec {
     double seconds = 1;
-    std::uint32_t nap_us = 0;  // between two rounds: where one core has to do for all, who looks at the clock without
-                               // pause takes it from the others
+    std::uint32_t nap_us = 0;  // between two rounds: if all share one core, a busy wait would take it from
+                               // the others
     std::vector<LoadSpec> loads;
     std::vector<InjectionSpec> injections;
     std::vector<EchoSpec> echoes;

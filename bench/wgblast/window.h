@@ -1,5 +1,5 @@
-// How much may be under way: the closed loop that keeps a load as fast as the hub is, and no faster, so that nothing is
-// lost in queues.
+// The limit of packets in flight: a closed loop that keeps a load as fast as the hub and no faster, so that queues lose
+// nothing.
 #pragma once
 
 #include <algorithm>
@@ -11,13 +11,13 @@ namespace warren::bench {
 
 class Window {
   public:
-    // `packets` 0: open, anything may be under way.
+    // `packets` 0: no limit.
     explicit Window(std::uint64_t packets) : packets_(packets) {}
 
     [[nodiscard]] bool is_open(Instant now) {
         if (packets_ == 0 || sent_ - arrived_ < packets_) return true;
         if (now - moved_ < kLost) return false;
-        // Nothing moves: what was under way is lost.
+        // Nothing moves, so the packets in flight are lost.
         arrived_ = sent_;
         moved_ = now;
         ++stalls_;
@@ -27,7 +27,7 @@ class Window {
         if (sent_ == arrived_) moved_ = now;
         sent_ += packets;
     }
-    // All that was sent up to here, of what sent() counted, has arrived or is lost.
+    // All packets up to this value of sent() have arrived or are lost.
     void arrived(Instant now, std::uint64_t up_to) {
         if (up_to <= arrived_ || up_to > sent_) return;
         arrived_ = up_to;

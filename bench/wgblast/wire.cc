@@ -85,7 +85,7 @@ bool Wire::send(std::uint32_t socket, Bytes train, std::size_t segment_size) {
         std::memcpy(CMSG_DATA(one), &size, sizeof size);
     }
     const int fd = sockets_[socket].get();
-    // An error that the network reported about an earlier one is taken away by the first call.
+    // The first call may only return an error that the network reported about an earlier datagram.
     if (::sendmsg(fd, &header, MSG_DONTWAIT) >= 0 || ::sendmsg(fd, &header, MSG_DONTWAIT) >= 0) return true;
     ++refused_;
     return false;
@@ -104,7 +104,7 @@ void Wire::drain(int fd, const std::function<void(const Arrival&)>& take) {
     std::array<mmsghdr, kMessages> messages{};
     std::array<iovec, kMessages> vectors{};
     std::array<Control, kMessages> controls;
-    // The first has room for a whole train when a sample is due.
+    // The first buffer has room for a whole train if a sample is due.
     const bool sample = since_sample_ >= kSample;
     std::size_t offset = 0;
     for (std::size_t i = 0; i < kMessages; ++i) {

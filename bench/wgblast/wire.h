@@ -1,5 +1,5 @@
-// The generator's UDP sockets: trains out with UDP_SEGMENT, trains in with UDP_GRO, all in the namespace it was started
-// in.
+// The generator's UDP sockets, in the namespace in which it was started. They send trains with UDP_SEGMENT and receive
+// trains with UDP_GRO.
 #pragma once
 
 #include <functional>
@@ -12,26 +12,26 @@
 
 namespace warren::bench {
 
-// What one receive gave: the first bytes of a train, at least all of a handshake message.
+// The result of one receive: the first bytes of a train, which include a whole handshake message.
 struct Arrival {
     Bytes head;                    // its first kHead bytes, sometimes more
     std::size_t size = 0;          // of the whole train
     std::size_t segment_size = 0;  // of each datagram but the last
-    bool sample = false;           // `head` is all of it
+    bool sample = false;           // `head` is the whole train
     [[nodiscard]] std::size_t count() const { return (size + segment_size - 1) / segment_size; }
 };
 
 // Sockets 0..count-1, connected to the hub. One thread.
 class Wire {
   public:
-    // `sources`: the sockets bind to so many addresses from `first_source` on, which the namespace takes for its own.
+    // `sources`: the sockets bind to this many addresses, from `first_source` on, which must be local.
     [[nodiscard]] static Result<Wire> open(const Endpoint& hub, std::uint32_t count, const IpAddress& first_source,
                                            std::uint32_t sources);
 
-    // Sends one train; false when the socket took nothing.
+    // Sends one train; false if the socket refused it.
     [[nodiscard]] bool send(std::uint32_t socket, Bytes train, std::size_t segment_size);
-    // Hands over all that waits, at most a few trains of each socket. Every kSample-th datagram or so comes with all
-    // its bytes.
+    // Delivers the waiting trains, at most a few of each socket. About every kSample-th datagram comes with all its
+    // bytes.
     void receive(const std::function<void(const Arrival&)>& take);
     [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(sockets_.size()); }
     [[nodiscard]] std::uint64_t refused() const { return refused_; }

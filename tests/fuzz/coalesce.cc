@@ -1,4 +1,4 @@
-// Any packets, joined and taken apart again: each comes out once and whole.
+// Any packets, joined and split again: each comes out once and unchanged.
 #include <algorithm>
 #include <vector>
 
@@ -26,7 +26,7 @@ std::vector<std::pair<std::uint8_t, Packet>> packets_of(Bytes input) {
     return out;
 }
 
-// The identification of packets that may not be fragmented means nothing, and is not kept (RFC 6864 §4.1).
+// The identification of packets that may not be fragmented has no meaning, and is not kept (RFC 6864 §4.1).
 Packet normal(Packet packet) {
     if (packet[0] >> 4 == 4 && (packet[6] & 0x40) != 0) packet[4] = packet[5] = packet[10] = packet[11] = 0;
     return packet;

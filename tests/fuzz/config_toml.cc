@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     customers.push_back(parse_customer("globex.toml", "globex", text, diagnostics));
     validate(appliance, customers, secrets, diagnostics);
     WARREN_CHECK(appliance.valid);
-    // Whoever is not valid was told why, and nobody is told of errors for nothing.
+    // An invalid file has an error, and a valid one has none.
     WARREN_CHECK(has_errors(diagnostics) == !(customers[0].valid && customers[1].valid));
     WARREN_CHECK(diff(customers[0].value, secrets, customers[0].value, secrets).empty());
 

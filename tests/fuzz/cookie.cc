@@ -22,14 +22,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         WARREN_CHECK(macs.consume(now, *reply, ours) == CookieVerdict::kUnexpected);
         std::array<std::uint8_t, kInitiationSize> message{1};
         macs.sign(now, message, ours);
-        // A stranger cannot know our last mac1 together with the key, but he may guess.
+        // A stranger cannot know both our last mac1 and the key, but may guess them.
         WARREN_CHECK(macs.consume(now, *reply, ours) == CookieVerdict::kBad);
         WARREN_CHECK(macs.consume(now, checker.create_reply(now, message, from, 1), ours) == CookieVerdict::kAccepted);
         return 0;
     }
 
-    // The secret is random, so a mac2 that is right by itself would be a wonder; signed with the cookie it is right,
-    // until a bit changes.
+    // The secret is random, so a random mac2 is wrong. A mac2 made with the cookie is right, until a bit changes.
     WARREN_CHECK(!checker.is_mac2_valid(now, input, from));
     std::vector<std::uint8_t> message(input.begin(), input.end());
     MacWriter macs;

@@ -1,5 +1,4 @@
-// Any bytes as an inner packet, and as a TUN's packet with its offload header: checked, answered with ICMP, taken
-// apart.
+// Any bytes as an inner packet, and as a TUN's packet with its offload header: checked, answered with ICMP, split.
 #include <vector>
 
 #include "base/check.h"
@@ -34,7 +33,7 @@ void check_inner(std::vector<std::uint8_t> bytes) {
         WARREN_CHECK(parsed.has_value());
         WARREN_CHECK(parsed->bytes().size() == out.size);
         WARREN_CHECK(parsed->destination() == inner->source());
-        // An error is never answered with an error.
+        // An ICMP error never causes another error.
         WARREN_CHECK(!write_icmp_error(error, *parsed, customer(), 1'280, out));
     }
     for (const Ecn ecn : {Ecn::kNotEct, Ecn::kCe}) {

@@ -1,4 +1,4 @@
-// stackd <-> vpnd: whatever decodes must encode to the same bytes.
+// stackd <-> vpnd: a message that decodes must encode to the same bytes.
 #include <algorithm>
 
 #include "base/check.h"

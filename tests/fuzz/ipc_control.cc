@@ -1,4 +1,4 @@
-// vpnctl <-> stackd: whatever decodes must encode to the same bytes.
+// vpnctl <-> stackd: a message that decodes must encode to the same bytes.
 #include <algorithm>
 
 #include "base/check.h"

@@ -1,4 +1,4 @@
-// vpnd -> vpnctl, statusd: whatever decodes must encode to the same bytes.
+// vpnd -> vpnctl, statusd: a message that decodes must encode to the same bytes.
 #include <algorithm>
 
 #include "base/check.h"

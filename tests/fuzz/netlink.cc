@@ -1,4 +1,4 @@
-// What the kernel could say on netlink, or somebody in its place: every parser of stacks/ on the same bytes.
+// Netlink messages from the kernel or an attacker: every parser of stacks/ reads the same bytes.
 #include <cstdint>
 
 #include "stacks/kernel/firewall_netlink.h"
@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::vector<stacks::Link> links = stacks::rtnetlink::parse_links(input);
     (void)stacks::rtnetlink::parse_addresses(input, links);
     (void)stacks::rtnetlink::parse_routes(input, links);
-    // Devices by which addresses and routes can be found, whatever the input's own links are.
+    // Devices for addresses and routes, in addition to the links in the input.
     const std::vector<stacks::Link> known{{"lo", 1, "", "", "", 0, 0, 0, true},
                                           {"vpn0", 2, "tun", "", "", 0, 0, 0, true}};
     for (const stacks::DeviceAddress& address : stacks::rtnetlink::parse_addresses(input, known)) {

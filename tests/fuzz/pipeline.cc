@@ -1,4 +1,4 @@
-// A sequence of datagrams, authentic messages with any content, packets of stacks, commands and passing time.
+// A sequence of datagrams, authentic messages with any content, packets from stacks, commands and time steps.
 #include <vector>
 
 #include "base/check.h"

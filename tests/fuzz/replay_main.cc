@@ -1,4 +1,4 @@
-// Runs a fuzz target over files and directories of inputs. Fails when there is none, so that a lost corpus is seen.
+// Runs a fuzz target on files and directories of inputs. Fails without any input, so that a lost corpus is noticed.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

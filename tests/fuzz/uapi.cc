@@ -1,4 +1,4 @@
-// A client of the UAPI socket: however its bytes are cut, they mean the same.
+// A client of the UAPI socket: its bytes mean the same, no matter how they are split into reads.
 #include <algorithm>
 #include <vector>
 
@@ -11,7 +11,7 @@ using warren::Bytes;
 using warren::vpnd::UapiOperation;
 using warren::vpnd::UapiReader;
 
-// Up to the first malformed operation: there the server hangs up.
+// Stops at the first malformed operation, where the server closes the connection.
 std::vector<UapiOperation> read_in_steps(Bytes input, std::size_t step) {
     UapiReader reader;
     std::vector<UapiOperation> out;

@@ -1,4 +1,4 @@
-// users.toml as an operator may leave it: read or refused, and what is read can be changed and read again.
+// users.toml as an operator may leave it: accepted or refused. An accepted file can be changed and read again.
 #include <string>
 
 #include "access/users_text.h"

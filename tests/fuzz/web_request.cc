@@ -1,5 +1,5 @@
 // A stranger's request: the parts are separated by a zero byte (target, host, cookie, authorization, origin,
-// Last-Event-ID, body). Whatever comes, he sees no data without a credential, and logs in nobody.
+// Last-Event-ID, body). No request without a credential gets data or a session.
 #include <array>
 #include <string>
 
@@ -53,7 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             WARREN_CHECK(router.finish_login(kNow, *check, true).status == 401);
         }
         const auto* reply = std::get_if<Reply>(&outcome);
-        // 200 without a credential: the page that was not built, and "ok".
+        // These answer 200 without a credential: the page, which is not built here, and "ok".
         if (reply != nullptr && reply->status == 200)
             WARREN_CHECK(reply->body == kPageNotBuilt || reply->body == "ok\n");
     }

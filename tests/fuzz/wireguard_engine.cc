@@ -1,5 +1,5 @@
-// The input is a script: what strangers, peers, the data plane, the operator and the clock do to one engine. Whatever
-// they do, its indexes and sessions stay bounded and consistent, time moves on, and strangers change nothing.
+// The input is a script of actions by strangers, peers, the data plane, the operator and the clock on one engine. Its
+// indexes and sessions always stay bounded and consistent, time always advances, and strangers change nothing.
 #include <algorithm>
 #include <set>
 #include <variant>
@@ -69,7 +69,7 @@ class Script {
         engine_.put_peer(now_, std::move(config), out_);
     }
 
-    // From somebody who does not even know our public key, but for the one in 2^128 who guesses it.
+    // From a stranger that does not know our public key; a guess succeeds once in 2^128.
     void deliver_raw(std::uint8_t size) {
         std::vector<std::uint8_t> datagram(size);
         const Bytes given = script_.take(std::min<std::size_t>(size, script_.rest().size()));
@@ -78,7 +78,7 @@ class Script {
         WARREN_CHECK(out_.commands.empty() && out_.messages.empty() && out_.news.empty());
     }
 
-    // A message of a peer, perhaps with a byte changed and mac1 put right again.
+    // A message from a peer, possibly with a changed byte and a recomputed mac1.
     void deliver(MutableBytes message, std::uint8_t source) {
         const std::uint8_t place = script_.u8();
         const std::uint8_t change = script_.u8();
@@ -86,8 +86,8 @@ class Script {
         const bool changed = change != 0 && place % message.size() >= 4 && place % message.size() < message.size() - 32;
         if (changed) testing::fix_mac1(message, engine_.public_key());
         engine_.handle_datagram(now_, {from(source), {}}, message, out_);
-        // A changed sender index is the peer's own business, a changed receiver index one of ours with luck; all else
-        // is authenticated.
+        // A changed sender index concerns only the peer, and a changed receiver index may be another of ours. All other
+        // fields are authenticated.
         if (changed && place % message.size() >= 12) WARREN_CHECK(out_.commands.empty() && out_.news.empty());
     }
     void deliver_initiation(std::uint32_t peer, std::uint8_t argument) {
@@ -146,7 +146,7 @@ class Script {
         WARREN_CHECK(indexes_.size() <= 4 * engine_.peer_count());
         for (const SessionId index : installed_)
             WARREN_CHECK(indexes_.find(index)->kind == control::IndexKind::kKeypair);
-        // One call does what is due: the clock need not stand still for another.
+        // One call handles everything due, so the clock need not wait for another call.
         if (engine_.next_deadline() <= now_.instant) {
             engine_.handle_timeout(now_, out_);
             WARREN_CHECK(engine_.next_deadline() > now_.instant);

@@ -1,4 +1,4 @@
-// Any bytes as a WireGuard handshake message: parsing and formatting agree, and nothing else is taken for a message.
+// Any bytes as a WireGuard handshake message: parsing and formatting agree, and other bytes are refused.
 #include <algorithm>
 #include <array>
 
@@ -10,7 +10,7 @@ namespace {
 using namespace warren;
 using namespace warren::wireguard;
 
-// What is parsed and formatted again is what was there, up to the macs.
+// A parsed message, formatted again, equals the original up to the macs.
 template <std::size_t N, typename Message>
 void check_round_trip(Bytes datagram, const std::optional<Message>& message, std::size_t compared) {
     WARREN_CHECK(message.has_value());

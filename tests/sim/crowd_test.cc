@@ -1,4 +1,4 @@
-// Crowds: many peers at once, and floods by strangers.
+// Many peers at once, and floods from strangers.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -46,7 +46,7 @@ TEST_CASE("T8: ten thousand peers connect within one second, and their renewals 
     CHECK(hub.counters().handshakes_completed == kPeers);
     CHECK(indexes.size() == kPeers);
 
-    // All their sessions become old within one second, and all are in use.
+    // All sessions become old within one second, and all are in use.
     std::map<std::int64_t, std::size_t> sent_in_tenth;
     std::size_t sent = 0;
     const auto collect = [&](Duration when) {
@@ -70,14 +70,14 @@ TEST_CASE("T8: ten thousand peers connect within one second, and their renewals 
     CHECK(sent_in_tenth.rbegin()->first <= (120s + 6s) / 100ms);
 }
 
-// Initiations with a right mac1 and nothing behind it, from addresses all over.
+// Initiations with a valid mac1 and no valid content, from many addresses.
 class Flood {
   public:
     Flood(World& world, Node& victim)
         : world_(world), victim_(victim), stranger_(random_, victim.engine->public_key()) {
         message_ = stranger_.initiate(1, wireguard::Tai64n{});
     }
-    // `per_burst` of them every 10 ms for `time`; the victim's queue is as long as that.
+    // Sends `per_burst` of them every 10 ms for `time`; the victim's queue has that length.
     void run(Duration time, std::uint32_t per_burst) {
         for (Duration done{}; done < time; done += 10ms) {
             world_.at(world_.now + done, [this, per_burst] {
@@ -108,7 +108,7 @@ class Flood {
     std::uint32_t number_ = 0;
 };
 
-TEST_CASE("C11: under a flood a peer that is where it was renews without loss, a new one gets in with a cookie") {
+TEST_CASE("C11: under a flood a peer at its known address renews without loss, a new one connects with a cookie") {
     World world(seed_for("flood"));
     Node hub(world, "192.0.2.1:51820", "10.0.0.1");
     Node old_friend(world, "192.0.2.2:51820", "10.0.0.2");
@@ -135,7 +135,7 @@ TEST_CASE("C11: under a flood a peer that is where it was renews without loss, a
     talk(14s);
     world.run(1s);
     CHECK(old_friend.handshakes.size() == 2);
-    CHECK(hub.received.size() == sent + 1);  // nothing lost, and the newcomer's one
+    CHECK(hub.received.size() == sent + 1);  // nothing lost, and one more from the new peer
     REQUIRE(newcomer.handshakes.size() == 1);
     CHECK(newcomer.handshakes[0] - asked <= 5s + 333ms + 100ms);
     CHECK(hub.engine->counters().cookie_replies_sent > 200'000);
@@ -147,7 +147,7 @@ TEST_CASE("C11: under a flood a peer that is where it was renews without loss, a
     CHECK_FALSE(hub.engine->under_load({world.now, {}}));
 }
 
-TEST_CASE("C13: fifty thousand replays a second cost no Diffie-Hellman, and nobody else notices") {
+TEST_CASE("C13: fifty thousand replays per second cost no Diffie-Hellman and disturb no other peer") {
     World world(seed_for("replays"));
     Node hub(world, "192.0.2.1:51820", "10.0.0.1");
     Node client(world, "192.0.2.2:51820", "10.0.0.2");

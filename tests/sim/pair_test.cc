@@ -1,4 +1,4 @@
-// Two concentrators that talk to one another, on good and on bad networks.
+// Two concentrators that communicate on good and on bad networks.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -15,14 +15,14 @@ constexpr std::uint32_t kInitiation = 1;
 constexpr std::uint32_t kResponse = 2;
 constexpr std::uint32_t kData = 4;
 
-// Two nodes that know each other, and an eye on the wire.
+// Two nodes that are peers of each other, and a monitor of the wire.
 struct Pair {
     explicit Pair(std::uint64_t seed, Node::PeerOptions options = {}) : world(seed) {
         world.on_wire = [this](const Wire& wire) { return see(wire); };
         a.add_peer(b, options);
         b.add_peer(a, options);
     }
-    // No key ever seals two messages under one counter: as seen from outside, no receiver index has a counter twice.
+    // No key may seal two messages with one counter; on the wire, no receiver index may have a counter twice.
     bool see(const Wire& wire) {
         if (wire.type() == kData) {
             const auto key =
@@ -32,7 +32,7 @@ struct Pair {
         if (wire.type() == kInitiation) initiations.push_back(wire.at);
         return !filter || filter(wire);
     }
-    // A number every `interval` each way, for `time`; afterwards a second for what is under way.
+    // Sends a number every `interval` each way, for `time`, then waits a second for those in flight.
     void talk(Duration time, Duration interval) {
         for (Duration done{}; done < time; done += interval) {
             a.send(b, ++sent);
@@ -44,7 +44,7 @@ struct Pair {
     static std::size_t distinct(const Node& node) {
         return std::set(node.received.begin(), node.received.end()).size();
     }
-    // What arrived was sent, and arrived once.
+    // Each number that arrived was sent, and arrived once.
     void check_honest() const {
         for (const Node* node : {&a, &b}) {
             CHECK(distinct(*node) == node->received.size());
@@ -78,11 +78,11 @@ TEST_CASE(
     CHECK(pair.b.received == std::vector<std::uint64_t>{7});
     CHECK(pair.a.sent == std::map<std::uint32_t, std::size_t>{{kInitiation, 1}, {kData, 1}});
     CHECK(pair.b.sent == std::map<std::uint32_t, std::size_t>{{kResponse, 1}, {kData, 1}});
-    CHECK(pair.a.indexes.size() == 0);  // everything is forgotten by then
+    CHECK(pair.a.indexes.size() == 0);  // all state is dropped by then
     CHECK(pair.b.indexes.size() == 0);
 }
 
-TEST_CASE("H13: with the same preshared key they talk, with different ones they do not") {
+TEST_CASE("H13: with the same preshared key they connect, with different ones they do not") {
     const std::uint64_t seed = seed_for("preshared keys");
     Pair same(seed, {.preshared = 7});
     same.talk(5s, 100ms);
@@ -127,7 +127,7 @@ TEST_CASE("S5: the initiator renews a session that it only receives on, before i
     pair.world.run(1s);
     CHECK(pair.a.received.size() == number);
     for (std::size_t i = 1; i < pair.initiations.size(); ++i) {
-        // Keepalives are sent every 10 s, so the first of them after 120 s asks.
+        // Keepalives are sent every 10 s, and the first one after 120 s asks for a renewal.
         CHECK(pair.initiations[i] - pair.initiations[i - 1] <= 166s);
     }
     CHECK(pair.initiations.size() >= 4);
@@ -155,7 +155,7 @@ TEST_CASE("H12, S5: renewals that collide lose nothing") {
     for (std::uint64_t round = 0; round < 5; ++round) {
         Pair pair(seed + round);
         pair.world.weather.longest = 12ms;
-        pair.talk(500s, 100ms);  // both sides send first in the same moment, so each has a session of its own making
+        pair.talk(500s, 100ms);  // both sides send first at the same moment, so each initiates a session
         pair.check_all_arrived();
     }
 }
@@ -167,13 +167,13 @@ TEST_CASE("On a bad network the tunnel stays up, nothing is delivered twice or c
         pair.world.weather = {.loss = 0.2, .doubled = 0.1, .damaged = 0.05, .shortest = 1ms, .longest = 300ms};
         pair.talk(400s, 200ms);
         pair.check_honest();
-        // A share of 0.75 arrives of what is sent while a session is there; lost handshakes cost some more.
+        // While there is a session, 75 % of the packets arrive; lost handshakes cost more.
         CHECK(pair.a.received.size() > pair.sent * 60 / 100);
         CHECK(pair.b.received.size() > pair.sent * 60 / 100);
     }
 }
 
-TEST_CASE("On a network that loses nine of ten a handshake is done in the end") {
+TEST_CASE("On a network that loses nine of ten datagrams a handshake succeeds eventually") {
     const std::uint64_t seed = seed_for("nine of ten");
     std::size_t done = 0;
     for (std::uint64_t round = 0; round < 20; ++round) {
@@ -186,7 +186,7 @@ TEST_CASE("On a network that loses nine of ten a handshake is done in the end") 
     CHECK(done >= 12);
 }
 
-TEST_CASE("E1: a peer that moves is followed with its first packet, and no handshake is needed") {
+TEST_CASE("E1: the first packet from a new address moves a peer's endpoint, without a handshake") {
     Pair pair(seed_for("roaming"), {});
     pair.talk(5s, 100ms);
     const std::size_t before = pair.initiations.size();
@@ -200,7 +200,7 @@ TEST_CASE("E1: a peer that moves is followed with its first packet, and no hands
     }
     pair.check_all_arrived();
     CHECK(pair.initiations.size() == before);
-    // The next handshake goes to the new place too.
+    // The next handshake goes to the new address too.
     pair.world.run(400s);
     pair.b.send(pair.a, ++pair.sent);
     pair.world.run(1s);
@@ -231,7 +231,7 @@ TEST_CASE("S12: jumps of the wall clock, forward and back, cost nothing") {
     CHECK(pair.a.handshakes.size() + pair.b.handshakes.size() >= 8);
 }
 
-TEST_CASE("S12, H9: an initiator whose clock went back a day still gets through") {
+TEST_CASE("S12, H9: an initiator whose clock went back a day can still connect") {
     Pair pair(seed_for("clock went back"));
     pair.a.send(pair.b, 1);
     pair.world.run(400s);
@@ -242,8 +242,8 @@ TEST_CASE("S12, H9: an initiator whose clock went back a day still gets through"
 }
 
 TEST_CASE(
-    "T1: to a peer that is off go twenty initiations, then none; a new packet starts again, and gets through when the "
-    "peer is back") {
+    "T1: a peer that is off gets twenty initiations, then none; a new packet starts again, and arrives when the peer "
+    "is back") {
     Pair pair(seed_for("peer off"));
     pair.filter = [](const Wire&) { return false; };
     pair.a.send(pair.b, 1);
@@ -253,12 +253,12 @@ TEST_CASE(
     CHECK(pair.initiations.back() - pair.initiations.front() <= 19 * (5s + 334ms));
     CHECK(pair.a.gave_up == 1);
     pair.a.send(pair.b, 2);
-    CHECK(pair.initiations.size() == 20);  // a queue lies between
+    CHECK(pair.initiations.size() == 20);  // events pass through a queue
     pair.world.run(1s);
     CHECK(pair.initiations.size() == 21);
     pair.filter = nullptr;
     pair.world.run(10s);
-    CHECK(pair.b.received == std::vector<std::uint64_t>{2});  // the first was dropped when we gave up
+    CHECK(pair.b.received == std::vector<std::uint64_t>{2});  // the first was dropped when the node gave up
 }
 
 TEST_CASE("T2: a stream to a peer that is off makes one initiation in 5 s") {
@@ -274,7 +274,7 @@ TEST_CASE("T2: a stream to a peer that is off makes one initiation in 5 s") {
     CHECK(pair.a.gave_up >= 2);
 }
 
-TEST_CASE("T5: a peer that lost its state is found out after 15 s of unanswered data, not before") {
+TEST_CASE("T5: a peer that lost its state is detected after 15 s of unanswered data, not before") {
     Pair pair(seed_for("replies lost"));
     pair.talk(5s, 100ms);
     const Instant cut = pair.world.now;
@@ -328,7 +328,7 @@ TEST_CASE("T6: a persistent keepalive keeps a NAT's mapping, and starts the tunn
     CHECK(client.sent[kData] <= 60 * 7 + 10);
 }
 
-TEST_CASE("S12: in an hour of idleness with sessions long gone nothing at all is sent") {
+TEST_CASE("S12: in an idle hour without sessions nothing is sent") {
     Pair pair(seed_for("idle"));
     pair.talk(5s, 100ms);
     pair.world.run(400s);

@@ -15,7 +15,7 @@ namespace {
 
 constexpr ListenerIndex kListener{0};
 constexpr CustomerIndex kCustomer{0};
-constexpr Duration kQueueLag = 500us;  // the longest that a command or an event is under way
+constexpr Duration kQueueLag = 500us;  // the longest delay of a command or an event
 constexpr std::size_t kInnerSize = 20 + 8 + 8;
 
 std::uint16_t internet_checksum(Bytes header) {
@@ -25,7 +25,7 @@ std::uint16_t internet_checksum(Bytes header) {
     return static_cast<std::uint16_t>(~sum);
 }
 
-// An offload header, IPv4 (RFC 791), UDP without a checksum (RFC 768), and a number to recognise.
+// An offload header, IPv4 (RFC 791), UDP without a checksum (RFC 768), and a number that identifies the packet.
 std::vector<std::uint8_t> inner_packet(const IpAddress& from, const IpAddress& to, std::uint64_t number) {
     std::vector<std::uint8_t> packet(dataplane::kOffloadHeaderSize + kInnerSize);
     const MutableBytes ip = MutableBytes(packet).subspan(dataplane::kOffloadHeaderSize);
@@ -53,8 +53,7 @@ std::uint64_t seed_for(std::string_view test, std::uint64_t standard) {
     return seed;
 }
 
-// --- World
-// ------------------------------------------------------------------------------------------------------------------------
+// --- World -----------------------------------------------------------------------------------------------------------
 
 void World::at(Instant when, std::function<void()> action) {
     events_.push({std::max(when, now), order_++, std::move(action)});
@@ -100,8 +99,7 @@ void World::run(Duration by) {
     now = end;
 }
 
-// --- Node
-// -------------------------------------------------------------------------------------------------------------------------
+// --- Node ------------------------------------------------------------------------------------------------------------
 
 Node::Node(World& world, const char* address, const char* inner_address)
     : endpoint(*parse_endpoint(address)),
@@ -169,7 +167,7 @@ void Node::receive(const Wire& wire) {
         engine->handle_datagram(clock(), {wire.from, to}, wire.bytes, control_out_);
         return drain_control();
     }
-    apply_commands();  // a data worker looks at its queue before its sockets
+    apply_commands();  // a data worker reads its queue before its sockets
     std::vector<std::uint8_t> bytes = wire.bytes;
     const dataplane::Train train{kListener, wire.from, to, 0, 0, bytes};
     pipeline->inbound(world_.now, std::span(&train, 1), data_out_);
@@ -240,7 +238,7 @@ void Node::drain_data() {
         }
     }
     for (const auto& write : data_out_.tun_writes) {
-        // Numbers go one by one here, so nothing is merged.
+        // Numbers are sent one by one here, so nothing is joined.
         if (write.first.bytes.size() != kInnerSize) continue;
         received.push_back(load_be<std::uint64_t>(write.first.bytes.data() + 28));
     }

@@ -1,5 +1,5 @@
 // Whole concentrators without a kernel: real control engines and real packet pipelines on one fake clock, over a
-// network that loses, doubles, delays and damages what it carries. Everything follows from a seed.
+// network that loses, duplicates, delays and damages datagrams. Everything follows from a seed.
 #pragma once
 
 #include <deque>
@@ -18,7 +18,7 @@ namespace warren::sim {
 
 using namespace std::chrono_literals;
 
-// $WARREN_SIM_SEED, else `standard`. Printed, so that a failure can be run again.
+// $WARREN_SIM_SEED, else `standard`. It is printed, so that a failure can be repeated.
 [[nodiscard]] std::uint64_t seed_for(std::string_view test, std::uint64_t standard = 1);
 
 // One datagram on the uplink.
@@ -30,7 +30,7 @@ struct Wire {
     [[nodiscard]] std::uint32_t type() const { return bytes.size() < 4 ? 0 : load_le<std::uint32_t>(bytes.data()); }
 };
 
-// How the network treats a datagram; the shares are of 1.
+// How the network treats a datagram; each share is between 0 and 1.
 struct Weather {
     double loss = 0;
     double doubled = 0;
@@ -45,16 +45,16 @@ class World {
   public:
     explicit World(std::uint64_t seed) : random(seed) {}
 
-    // Runs `action` when the clock says so; of one moment, in the order given.
+    // Runs `action` at that time; actions of one moment run in the order in which they were added.
     void at(Instant when, std::function<void()> action);
-    // Moves the clock through everything that happens.
+    // Advances the clock and runs all actions on the way.
     void run(Duration by);
     void carry(Wire wire);
 
     test::SeededRandom random;
     Instant now{1'000'000'000'000};
     Weather weather;
-    // Sees every datagram as it is sent; false drops it.
+    // Called for every datagram that is sent; false drops it.
     std::function<bool(const Wire&)> on_wire = [](const Wire&) { return true; };
     std::vector<Node*> nodes;
 
@@ -74,8 +74,8 @@ class World {
     std::uint64_t order_ = 0;
 };
 
-// One vpnd: a control worker with one engine, a data worker with one pipeline and one customer, two queues between them
-// that take a little time.
+// One vpnd: a control worker with one engine, a data worker with one pipeline and one customer, and two queues between
+// them with a short delay.
 class Node {
   public:
     Node(World& world, const char* address, const char* inner_address);
@@ -91,9 +91,9 @@ class Node {
     // `other` becomes a peer of this node; its inner address is allowed.
     void add_peer(const Node& other) { add_peer(other, {}); }
     void add_peer(const Node& other, PeerOptions options);
-    // The uplink gives us another address: what goes to the old one is lost.
+    // Gives this node another uplink address; datagrams to the old one are lost.
     void move_to(const char* address) { endpoint = *parse_endpoint(address); }
-    // The stack sends the datagram `number` to the other's inner address.
+    // The stack sends the datagram `number` to the other node's inner address.
     void send(const Node& to, std::uint64_t number);
     void receive(const Wire& wire);
 
@@ -128,7 +128,7 @@ class Node {
     std::vector<PeerIndex> peers_;
     std::vector<Lpm<PeerIndex>::Entry> allowed_;
     wireguard::Output control_out_;
-    dataplane::Output data_out_;  // ends before the pipeline
+    dataplane::Output data_out_;  // destroyed before the pipeline
     std::deque<dataplane::Command> commands_;
     std::deque<dataplane::Event> events_;
     Instant commands_due_ = kLongAgo;

@@ -1,4 +1,4 @@
-// The plans of tests/unit/stacks, carried out by the real kernel.
+// The plans of tests/unit/stacks, applied by the real kernel.
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -30,7 +30,7 @@
 namespace warren::stacks {
 namespace {
 
-// Once per process: an uplink of its own and a /run/netns of its own. False when this is not root.
+// Once per process: makes its own uplink namespace and its own /run/netns. False without root.
 bool enter_room() {
     static const bool entered = [] {
         if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 ||
@@ -60,7 +60,7 @@ std::string output_of(const std::string& command) {
     return text;
 }
 
-// Two bridges, and two devices whose other ends are in the uplink too.
+// Two bridges, and two devices whose other ends are also in the uplink.
 class Uplink {
   public:
     Uplink() {
@@ -127,7 +127,7 @@ bool has_vlans() {
     return has;
 }
 
-// What an operator's slip, a crash or a bug elsewhere may leave.
+// Damage that an operator's mistake, a crash or a bug elsewhere may cause.
 const std::vector<std::string> kAccidents{
     "ip -n NS addr flush dev vpn0",
     "ip -n NS link set vpn0 down",
@@ -152,7 +152,7 @@ const std::vector<std::string> kAccidents{
 };
 
 TEST_CASE(
-    "from one random configuration to the next, through accidents and crashes, the kernel ends where the plan says") {
+    "from one random configuration to the next, despite damage and crashes, the kernel ends in the planned state") {
     if (!enter_room()) return;
     const Uplink uplink;
     const auto kernel = open_kernel();
@@ -165,7 +165,7 @@ TEST_CASE(
         customer.id = "acme";
         if (customer.handoff && customer.handoff->type == config::HandoffType::kVlan && !with_vlans)
             customer.handoff.reset();
-        // A gateway must be on a network of the stack, else the kernel refuses, and it is right.
+        // A gateway must be on a network of the stack, otherwise the kernel rightly refuses it.
         customer.stack.routes.clear();
         const DesiredStack desired = desired_stack(customer, kTestRunDir);
         std::mt19937 dice(seed);
@@ -222,7 +222,7 @@ TEST_CASE("every sysctl of the table exists in this kernel and has its value, on
     remove(*kernel, desired);
 }
 
-TEST_CASE("a kernel without VLANs says so, and what was there stays") {
+TEST_CASE("without VLANs in the kernel a stack fails with a clear error and stays as it was") {
     if (!enter_room()) return;
     if (has_vlans()) {
         MESSAGE("skipped: this kernel has 802.1Q");
@@ -241,7 +241,7 @@ TEST_CASE("a kernel without VLANs says so, and what was there stays") {
     remove(*kernel, desired);
 }
 
-TEST_CASE("an error of the kernel comes with the kernel's words and the step") {
+TEST_CASE("an error of the kernel contains the kernel's message and the step") {
     if (!enter_room()) return;
     const auto kernel = open_kernel();
     const DesiredStack desired = desired_stack(acme(), kTestRunDir);
@@ -269,7 +269,7 @@ TEST_CASE("a namespace that is not ours is not touched") {
     run("ip netns del warren-acme");
 }
 
-TEST_CASE("a stack that cannot be made whole is not left behind") {
+TEST_CASE("a stack that cannot be completed is removed") {
     if (!enter_room()) return;
     const auto kernel = open_kernel();
     StackKeeper keeper(*kernel, kTestRunDir);
@@ -279,7 +279,7 @@ TEST_CASE("a stack that cannot be made whole is not left behind") {
     CHECK(kernel->stack_names()->empty());
 }
 
-TEST_CASE("an empty file of the name is what a crash left, and stands in nobody's way") {
+TEST_CASE("an empty file of the name, left by a crash, is no obstacle") {
     if (!enter_room()) return;
     const auto kernel = open_kernel();
     std::ofstream("/run/netns/warren-acme").close();
@@ -290,7 +290,7 @@ TEST_CASE("an empty file of the name is what a crash left, and stands in nobody'
     CHECK(keeper.take_down("acme").has_value());
 }
 
-// What lies in each queue of the tunnel: the last byte of the destinations.
+// The packets in each queue of the tunnel, by the last byte of the destination.
 std::vector<std::set<int>> queued(const std::vector<int>& tunnel) {
     std::vector<std::set<int>> out;
     for (const int queue : tunnel) {
@@ -300,13 +300,13 @@ std::vector<std::set<int>> queued(const std::vector<int>& tunnel) {
         for (ssize_t size = 0; (size = ::read(queue, space.data(), space.size())) > 0;) {
             const bool is_v4 = space[kHeader] >> 4 == 4;
             const int last = space[kHeader + (is_v4 ? 19 : 39)];
-            if (last >= 100) found.insert(last);  // else it is the kernel's own
+            if (last >= 100) found.insert(last);  // others are the kernel's own packets
         }
     }
     return out;
 }
 
-TEST_CASE("a tunnel with several queues: no rings of a queueing discipline, and each packet in the queue of its peer") {
+TEST_CASE("a tunnel with several queues has no queueing discipline, and each packet is in its peer's queue") {
     if (!enter_room()) return;
     const auto kernel = open_kernel();
     StackKeeper keeper(*kernel, kTestRunDir);
@@ -339,7 +339,7 @@ TEST_CASE("a tunnel with several queues: no rings of a queueing discipline, and 
         CHECK(queued(keeper.tunnel("acme")) == expected);
     }
 
-    // One queue less is another device, and one queue is an ordinary one.
+    // One queue less makes another device, and one queue makes an ordinary device.
     customer.stack.queues = 2;
     CHECK(keeper.bring_up(customer)->has_new_tunnel);
     CHECK(keeper.tunnel("acme").size() == 2);
@@ -354,7 +354,7 @@ std::size_t descriptors() {
     return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
 
-TEST_CASE("two hundred comings and goings leave no descriptor, no mount and no device") {
+TEST_CASE("making and removing a stack two hundred times leaves no descriptor, no mount and no device") {
     if (!enter_room()) return;
     const Uplink uplink;
     const auto kernel = open_kernel();
@@ -384,7 +384,7 @@ TEST_CASE("two hundred comings and goings leave no descriptor, no mount and no d
     CHECK(links() == links_before);
 }
 
-TEST_CASE("many stacks made and removed at the same time are the same as one by one, and leave nothing") {
+TEST_CASE("many stacks made and removed in parallel equal those made one by one, and leave nothing") {
     if (!enter_room()) return;
     const Uplink uplink;
     const auto kernel = open_kernel();
@@ -420,7 +420,7 @@ TEST_CASE("many stacks made and removed at the same time are the same as one by 
             CHECK(made[i]->is_new);
             CHECK(made[i]->has_new_tunnel);
             CHECK(made[i]->problems.empty());
-            // His tunnel and nobody else's.
+            // Its own tunnel and no other.
             const UniqueFd space(::ioctl(keeper.tunnel(ids[i]).front(), TUNGETDEVNETNS));
             const auto named = open_namespace("warren-" + ids[i]);
             struct stat a {};
@@ -452,7 +452,7 @@ UniqueFd copy_of(int descriptor) {
     return UniqueFd(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
 }
 
-// What a vpnd holds that serves one listener and these customers.
+// The descriptors of a vpnd that serves one listener and these customers.
 Holdings holdings_of(const StackKeeper& keeper, const SocketGroup& group, const UapiSocket& uapi,
                      const std::vector<std::string>& customers) {
     Holdings holdings;
@@ -465,7 +465,7 @@ Holdings holdings_of(const StackKeeper& keeper, const SocketGroup& group, const 
     return holdings;
 }
 
-TEST_CASE("what a vpnd hands back is taken only if it is what vpnd says it is") {
+TEST_CASE("a descriptor that vpnd returns is accepted only if it is what vpnd claims") {
     if (!enter_room()) return;
     ::mkdir("/run/wireguard", 0700);
     REQUIRE(::mount("tmpfs", "/run/wireguard", "tmpfs", 0, "mode=0755") == 0);
@@ -509,7 +509,7 @@ TEST_CASE("what a vpnd hands back is taken only if it is what vpnd says it is") 
         all.listeners[""].descriptors.front() = std::move(bind_listener(51820, 1)->sockets.front());
     }));
     CHECK(refused([](Holdings& all) { all.workers = 2; }));
-    run("ip -n warren-acme link del vpn0");  // by hand: harmless, and mended by the next plan
+    run("ip -n warren-acme link del vpn0");  // by hand: harmless, and repaired by the next plan
     CHECK(inspect(sound(), kTestRunDir).has_value());
     for (const char* id : {"acme", "globex"}) REQUIRE(keeper.take_down(id).has_value());
     run("umount -l /run/wireguard");

@@ -1,4 +1,4 @@
-// In vpnd's place: prints what stackd started it with, and ends.
+// A stand-in for vpnd: prints the rights that stackd started it with, and ends.
 #include <fstream>
 #include <iostream>
 

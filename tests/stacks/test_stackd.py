@@ -386,7 +386,7 @@ def test_a_physical_device_that_lost_its_stack_gets_its_name_back(lab, uplink, a
     assert "rename dev42 to port1" in acme.apply().stdout
     assert "port1" in devices(uplink) and "alias" not in uplink.run("ip", "link", "show", "port1").stdout
     lose()
-    acme.put(handed_off("physical", "port1"))  # the customer gets the device under its present name
+    acme.put(handed_off("physical", "port1"))  # the customer that needs it gets it, whatever its name
     assert "lan0" in inside("acme", "ip", "link") and not {"port1", "dev42"} & devices(uplink)
     acme.put(customer("acme"))
     lose()

@@ -1,4 +1,4 @@
-// Bytes as standards print them.
+// Bytes in the hexadecimal form of standards.
 #pragma once
 
 #include <array>

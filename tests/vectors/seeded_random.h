@@ -1,4 +1,4 @@
-// Randomness that can be repeated: the seed is printed when a test fails.
+// Repeatable randomness: a failing test prints the seed.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Third-party vectors. They are not part of the repository: they are looked for in $WARREN_VECTORS, else in
-// ../shared/vectors beside the source tree. A test that finds none says "skipped" and passes.
+// Third-party vectors, which are not part of the repository. They are read from $WARREN_VECTORS, else from
+// ../shared/vectors beside the source tree. A test without vectors prints "skipped" and passes.
 #pragma once
 
 #include <cstdint>
@@ -10,16 +10,16 @@
 
 namespace warren::test {
 
-// The path of one file of vectors; nothing, and a line that says so on stdout, when it is absent.
+// The path of one file of vectors. If it is absent: nothing, and a line about it on stdout.
 [[nodiscard]] std::optional<std::string> find_vectors(std::string_view file_name);
 
-// One test of Wycheproof's AeadTest. `valid` is false when opening must fail.
+// One test of Wycheproof's AeadTest. `valid` is false if opening must fail.
 struct AeadVector {
     int id = 0;
     bool valid = false;
     std::vector<std::uint8_t> key, nonce, associated, plaintext, ciphertext, tag;
 };
-// Empty when the file is absent. Aborts when it is there and cannot be read.
+// Empty if the file is absent. Aborts if it exists and cannot be read.
 [[nodiscard]] std::vector<AeadVector> load_aead_vectors(std::string_view file_name);
 
 // One test of Wycheproof's XdhComp over Curve25519.

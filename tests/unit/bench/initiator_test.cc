@@ -1,4 +1,4 @@
-// The generator's handshakes are answered by the product's own engine, and both ends have the same keys.
+// Warren's engine answers the generator's handshakes, and both ends get the same keys.
 #include "bench/wgblast/initiator.h"
 
 #include <doctest/doctest.h>
@@ -41,10 +41,10 @@ TEST_CASE("a handshake with the engine makes one session for both") {
     CHECK(installed->receive_key.secret.equals(session->send_key.secret));
     CHECK(installed->send_key.secret.equals(session->receive_key.secret));
 
-    CHECK_FALSE(initiator.consume_response(now.instant, out.messages[0].view()).has_value());  // once
+    CHECK_FALSE(initiator.consume_response(now.instant, out.messages[0].view()).has_value());  // only once
 }
 
-TEST_CASE("a roster gives every customer the same addresses and every peer his own key") {
+TEST_CASE("a roster gives every customer the same addresses and every peer its own key") {
     const Roster roster{"test", 4};
     CHECK(roster.address_of(1) == roster.address_of(5));
     CHECK(roster.keys_of(1).public_key != roster.keys_of(5).public_key);

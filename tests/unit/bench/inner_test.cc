@@ -1,5 +1,5 @@
-// The generator's packets are what hosts send: intact, and TCP ones follow each other so that a data path can join
-// them.
+// The generator's packets are like those of real hosts: intact, and TCP segments are consecutive, so that a data path
+// can join them.
 #include "bench/wgblast/inner.h"
 
 #include <doctest/doctest.h>
@@ -46,7 +46,7 @@ TEST_CASE("packets of every size and transport are intact, and a flipped bit is 
     }
 }
 
-TEST_CASE("segments of one TCP flow are joined into one super-packet, those of several into several") {
+TEST_CASE("segments of one TCP flow are joined into one super-packet, segments of several flows into several") {
     CHECK(writes_after_joining(walk({Transport::kTcp, {1420}, 1, 0, 1, 44}, 44)) == 1);
     CHECK(writes_after_joining(walk({Transport::kTcp, {1420}, 4, 0, 1, 44}, 44)) == 4);
     CHECK(writes_after_joining(walk({Transport::kUdp, {92}, 1, 0, 1, 44}, 44)) == 1);
@@ -68,7 +68,7 @@ TEST_CASE("an echo reply carries the stamp of its request") {
     write_echo_request(0x0a000100, {7, 123'456'789'012}, packet);
     CHECK(is_intact(packet));
     CHECK_FALSE(parse_echo_reply(packet).has_value());
-    packet[20] = 0;  // what the stack makes of it
+    packet[20] = 0;  // as the stack changes it
     const auto echo = parse_echo_reply(packet);
     REQUIRE(echo.has_value());
     CHECK(echo->identifier == 7);

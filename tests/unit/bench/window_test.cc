@@ -1,4 +1,4 @@
-// The closed loop: no more under way than asked, and what is lost does not stop it for good.
+// The closed loop: it keeps the limit of packets in flight, and losses do not stop it forever.
 #include "bench/wgblast/window.h"
 
 #include <doctest/doctest.h>
@@ -17,14 +17,14 @@ TEST_CASE("a full window is closed until something arrives") {
     CHECK_FALSE(window.is_open(start));
     window.arrived(start, 4);
     CHECK(window.is_open(start));
-    window.arrived(start, 2);  // late news
+    window.arrived(start, 2);  // an older count
     window.sent(start, 4);
     CHECK_FALSE(window.is_open(start));
     window.arrived(start, 99);  // more than was sent
     CHECK_FALSE(window.is_open(start));
 }
 
-TEST_CASE("what does not arrive is given up and counted") {
+TEST_CASE("packets that do not arrive are given up and counted") {
     Window window(10);
     const Instant start{1'000'000'000};
     window.sent(start, 10);
@@ -33,7 +33,7 @@ TEST_CASE("what does not arrive is given up and counted") {
     CHECK(window.stalls() == 1);
 }
 
-TEST_CASE("a schedule does not wait for those who are late") {
+TEST_CASE("a schedule does not wait for late items") {
     const Pace pace({1'000}, 1e6);
     CHECK(pace.due(0).nanoseconds == 1'000);
     CHECK(pace.due(1'000'000).nanoseconds == 1'000 + 1'000'000'000);

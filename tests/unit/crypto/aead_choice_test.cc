@@ -96,7 +96,7 @@ struct OneDamagedPacketSpoilsTheBatch final : Faulty {
     }
 };
 
-// Of one key, or of one counter, for the whole batch; both ways, so that it agrees with itself.
+// Uses one key, or one counter, for the whole batch, in both directions, so that it agrees with itself.
 struct TakesTheFirstKey final : Faulty {
     static std::vector<AeadJob> changed(std::span<AeadJob> jobs) {
         std::vector<AeadJob> out(jobs.begin(), jobs.end());
@@ -160,28 +160,28 @@ TEST_CASE("the self-test passes a sound backend") {
     CHECK(verdict<Sound>() == "passed");
 }
 
-TEST_CASE("the self-test sees a tag that is not, or not wholly, compared") {
+TEST_CASE("the self-test detects a tag that is not compared, or only in part") {
     CHECK(verdict<AcceptsAll>().find("accepts a damaged packet") != std::string::npos);
     CHECK(verdict<LeavesTheOldResult>().find("accepts a damaged packet") != std::string::npos);
     CHECK(verdict<ComparesFifteenBytesOfTheTag>().find("accepts a damaged packet") != std::string::npos);
 }
 
-TEST_CASE("the self-test sees true packets refused") {
+TEST_CASE("the self-test detects refused valid packets") {
     CHECK(verdict<RefusesAll>() != "passed");
     CHECK(verdict<OneDamagedPacketSpoilsTheBatch>().find("refuses a true tag") != std::string::npos);
 }
 
-TEST_CASE("the self-test sees text of damaged packets that is left") {
+TEST_CASE("the self-test detects text of damaged packets that is not zeroed") {
     CHECK(verdict<KeepsTheTextOfDamagedPackets>().find("not zeroed") != std::string::npos);
     CHECK(verdict<LeavesTheLastByteOfDamagedPackets>().find("not zeroed") != std::string::npos);
 }
 
-TEST_CASE("the self-test sees one key for a batch and a counter cut short") {
+TEST_CASE("the self-test detects one key for a whole batch, and a truncated counter") {
     CHECK(verdict<TakesTheFirstKey>().find("differs") != std::string::npos);
     CHECK(verdict<HalvesTheCounter>().find("differs") != std::string::npos);
 }
 
-TEST_CASE("the self-test sees a fault at a single length") {
+TEST_CASE("the self-test detects a fault at a single length") {
     CHECK(verdict<WrongAtOneLength<1>>().find("(1 bytes)") != std::string::npos);
     CHECK(verdict<WrongAtOneLength<257>>().find("(257 bytes)") != std::string::npos);
     CHECK(verdict<WrongAtOneLength<1025>>().find("(1025 bytes)") != std::string::npos);
@@ -189,24 +189,24 @@ TEST_CASE("the self-test sees a fault at a single length") {
     CHECK(verdict<WrongAtOneLength<65488>>().find("(65488 bytes)") != std::string::npos);
 }
 
-TEST_CASE("the self-test sees writes past the packet") {
+TEST_CASE("the self-test detects writes past the packet") {
     CHECK(verdict<SealWritesPastThePacket>().find("past the packet") != std::string::npos);
     CHECK(verdict<OpenWritesPastThePacket>().find("past the packet") != std::string::npos);
 }
 
-TEST_CASE("every backend has a name of its own") {
+TEST_CASE("every backend has its own name") {
     CHECK(name_of(AeadBackend::kIpsecMb) == "ipsec-mb");
     CHECK(name_of(AeadBackend::kOpenssl) == "openssl");
     CHECK(name_of(AeadBackend::kSodium) == "sodium");
 }
 
-TEST_CASE("a backend nobody knows is unsupported") {
+TEST_CASE("an unknown backend is unsupported") {
     const auto aead = make_packet_aead(static_cast<AeadBackend>(200));
     REQUIRE_FALSE(aead);
     CHECK(aead.error().code == ErrorCode::kUnsupported);
 }
 
-TEST_CASE("the fastest backend is chosen, whichever it is") {
+TEST_CASE("the fastest backend is chosen") {
     // A clock on which the backend of this turn has batches of 10 us and all others of 50 us. Each is timed for 20 ms;
     // away from the edges of a turn it is certain whose batch it is.
     static std::int64_t now;
@@ -230,7 +230,7 @@ TEST_CASE("the fastest backend is chosen, whichever it is") {
     }
 }
 
-TEST_CASE("a backend that fails its self-test is not chosen, however fast") {
+TEST_CASE("a backend that fails its self-test is not chosen, even if it is the fastest") {
     struct Idle final : PacketAead {
         void seal(std::span<AeadJob> /*jobs*/) override {}
         void open(std::span<AeadJob> /*jobs*/) override {}
@@ -252,11 +252,11 @@ TEST_CASE("a backend that fails its self-test is not chosen, however fast") {
     CHECK(choice->backend == AeadBackend::kSodium);
 }
 
-TEST_CASE("with no backend at all there is no choice") {
+TEST_CASE("without any backend nothing is chosen") {
     CHECK_FALSE(choose_among({}, []() -> std::int64_t { return 0; }));
 }
 
-TEST_CASE("a clock that stands still ends the calibration too") {
+TEST_CASE("the calibration ends even if the clock stands still") {
     const auto choice = choose_backend([]() -> std::int64_t { return 42; });
     REQUIRE(choice);
     CHECK(choice->nanoseconds_per_packet == 0);

@@ -43,7 +43,7 @@ constexpr std::string_view kPlaintextBegin = "Internet-Drafts are draft document
 
 }  // namespace
 
-TEST_CASE("opening RFC 8439 A.5 gives its plaintext, sealing gives it back") {
+TEST_CASE("opening RFC 8439 A.5 gives its plaintext, sealing gives its ciphertext") {
     Buffer plaintext(kSealed.size() - kTagSize);
     REQUIRE(aead_open(secret(kKey), kCounter, kAssociated, kSealed, plaintext));
     CHECK(plaintext.size() == 265);
@@ -72,7 +72,7 @@ TEST_CASE("any flipped bit of text, tag, key, counter or associated data is refu
     CHECK(refused(kKey, kCounter, {}, kSealed));
 }
 
-TEST_CASE("what is shorter than a tag is refused, whatever room there is for the text") {
+TEST_CASE("a message shorter than a tag is refused, with any room for the text") {
     for (std::size_t size = 0; size < kTagSize; ++size) {
         for (const std::size_t room : {0U, 12U, 64U}) {
             Buffer out(room, 0xee);
@@ -153,7 +153,7 @@ TEST_CASE("ChaCha20-Poly1305 agrees with those Wycheproof vectors that have a no
     }
 }
 
-TEST_CASE("the single calls take nothing from the heap") {
+TEST_CASE("the single calls do not allocate") {
     Buffer sealed(32 + kTagSize);
     Buffer text(32);
     const Secret<32> key = secret(kKey);

@@ -1,11 +1,11 @@
-// Counts what this thread takes from the heap, by whatever library.
+// Counts this thread's allocations, in any library.
 #pragma once
 
 #include <cstdint>
 
 namespace warren::test {
 
-// False under sanitizers, which own malloc: the count stays 0 then.
+// False under sanitizers, which replace malloc: then the count stays 0.
 [[nodiscard]] bool counts_allocations();
 [[nodiscard]] std::uint64_t allocations_of_this_thread();
 

@@ -184,7 +184,7 @@ TEST_CASE("HASH and MAC take their parts as one text") {
     CHECK(blake2s_mac(Bytes(key).first(31), {all}) != mac);
 }
 
-TEST_CASE("HMAC-BLAKE2s agrees with OpenSSL, with keys around the block size too") {
+TEST_CASE("HMAC-BLAKE2s agrees with OpenSSL, also with keys around the block size") {
     test::SeededRandom random(13);
     for (const std::size_t key_size : {1U, 16U, 31U, 32U, 33U, 63U, 64U, 65U, 100U, 200U}) {
         for (const std::size_t size : {0U, 1U, 32U, 63U, 64U, 65U, 500U}) {
@@ -226,7 +226,7 @@ TEST_CASE("KDF1, KDF2 and KDF3 are HKDF with HMAC-BLAKE2s") {
     }
 }
 
-TEST_CASE("a KDF of no input, as when transport keys are derived, is HMAC of HMAC") {
+TEST_CASE("a KDF without input, as for transport keys, is HMAC of HMAC") {
     const Buffer key = counting(32);
     std::array<std::uint8_t, 32> first{};
     std::array<std::uint8_t, 32> second{};
@@ -238,7 +238,7 @@ TEST_CASE("a KDF of no input, as when transport keys are derived, is HMAC of HMA
     CHECK(second == blake2s_hmac(extracted, {first, two}));
 }
 
-TEST_CASE("a KDF may write over its own key, as the chaining key is updated") {
+TEST_CASE("a KDF may overwrite its own key, as for the chaining key") {
     std::array<std::uint8_t, 32> chaining_key{};
     std::array<std::uint8_t, 32> expected{};
     std::array<std::uint8_t, 32> second{};

@@ -35,7 +35,7 @@ TEST_CASE("a key reads and prints as 44 characters of base64") {
     CHECK(equal_constant_time(secret->reveal(), key->bytes));
 }
 
-TEST_CASE("base64 of random keys is the one OpenSSL makes, and reads back") {
+TEST_CASE("base64 of random keys equals OpenSSL's, and reads back") {
     test::SeededRandom random(1);
     for (int i = 0; i < 500; ++i) {
         PublicKey key;
@@ -73,7 +73,7 @@ TEST_CASE("of all 256 bytes, the 64 of the alphabet are accepted at any place") 
     }
 }
 
-TEST_CASE("what is no key is refused") {
+TEST_CASE("an invalid key is refused") {
     const std::string good(kCountingText);
     const auto with = [&good](std::size_t at, char c) {
         std::string text = good;

@@ -51,7 +51,7 @@ AeadJob job_of(const AeadKey& key, std::uint64_t counter, Buffer& packet) {
     return {&key, counter, packet.data(), static_cast<std::uint32_t>(packet.size() - kTagSize), false};
 }
 
-// Ciphertext and tag by OpenSSL, with a context of its own: the oracle.
+// Ciphertext and tag from OpenSSL in a separate context: the oracle.
 Buffer openssl_sealed(const AeadKey& key, std::uint64_t counter, Bytes plaintext) {
     const std::unique_ptr<EVP_CIPHER_CTX, decltype(&::EVP_CIPHER_CTX_free)> context(::EVP_CIPHER_CTX_new(),
                                                                                     ::EVP_CIPHER_CTX_free);
@@ -108,7 +108,7 @@ TEST_CASE("every backend seals and opens as OpenSSL does: random keys, counters 
 }
 
 // Poly1305 adds the ciphertext in blocks modulo 2^130 - 5: blocks of ones and near-ones are where a lost carry shows.
-TEST_CASE("every backend carries right in Poly1305: ciphertexts of extreme blocks") {
+TEST_CASE("every backend carries correctly in Poly1305: ciphertexts with extreme blocks") {
     const std::vector<Buffer> blocks = {
         Buffer(16, 0x00),
         Buffer(16, 0xff),
@@ -202,7 +202,7 @@ TEST_CASE("a large damaged packet is zeroed to its last byte, and its neighbours
     });
 }
 
-TEST_CASE("packets may lie at any address") {
+TEST_CASE("packets may have any address") {
     test::SeededRandom random(24);
     const AeadKey key = random_key(random);
     const Buffer plaintext = random.bytes(333);
@@ -223,7 +223,7 @@ TEST_CASE("packets may lie at any address") {
     });
 }
 
-TEST_CASE("after its first batch a backend takes nothing from the heap") {
+TEST_CASE("after its first batch a backend does not allocate") {
     test::SeededRandom random(25);
     with_each_backend([&random](PacketAead& aead) {
         std::vector<AeadKey> keys;
@@ -239,7 +239,7 @@ TEST_CASE("after its first batch a backend takes nothing from the heap") {
         const std::uint64_t before = test::allocations_of_this_thread();
         aead.seal(jobs);
         aead.open(jobs);
-        aead.open(jobs);  // and when every tag is wrong
+        aead.open(jobs);  // also when every tag is wrong
         const std::uint64_t after = test::allocations_of_this_thread();
         CHECK(after == before);
         CHECK(std::none_of(jobs.begin(), jobs.end(), [](const AeadJob& job) { return job.authentic; }));
@@ -247,7 +247,7 @@ TEST_CASE("after its first batch a backend takes nothing from the heap") {
     if (!test::counts_allocations()) MESSAGE("skipped: a sanitizer owns malloc");
 }
 
-TEST_CASE("the count of allocations counts") {
+TEST_CASE("the count of allocations works") {
     if (!test::counts_allocations()) return;
     const std::uint64_t before = test::allocations_of_this_thread();
     const Buffer some(100);
@@ -269,7 +269,7 @@ TEST_CASE("two backends of one kind share nothing") {
     }
 }
 
-// How often `wanted` is in the heap, as proc(5)'s maps and mem show it. -1 when this build keeps its heap elsewhere
+// How often `wanted` is in the heap, read from proc(5)'s maps and mem. -1 if this build has its heap elsewhere
 // (sanitizers).
 int times_in_heap(Bytes wanted) {
     std::ifstream maps("/proc/self/maps");
@@ -280,7 +280,7 @@ int times_in_heap(Bytes wanted) {
         const auto last = std::strtoull(end + 1, nullptr, 16);
         std::ifstream memory("/proc/self/mem", std::ios::binary);
         memory.seekg(static_cast<std::streamoff>(first));
-        // Outside of the heap, or the copy would be counted too.
+        // Outside the heap, otherwise the copy would be counted too.
         const std::size_t size = last - first;
         void* const copy = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (copy == MAP_FAILED || !memory.read(static_cast<char*>(copy), static_cast<std::streamsize>(size))) return -1;
@@ -294,7 +294,7 @@ int times_in_heap(Bytes wanted) {
     return -1;
 }
 
-TEST_CASE("S9: a backend that was told to forget holds no key any more, and works on") {
+TEST_CASE("S9: after forget() a backend holds no key, and still works") {
     with_each_backend([](PacketAead& aead) {
         test::SeededRandom random(77);
         AeadKey key;  // on the stack

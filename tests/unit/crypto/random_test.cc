@@ -7,7 +7,7 @@
 
 namespace warren::crypto {
 
-TEST_CASE("the system's randomness fills all of a span, and differs each time") {
+TEST_CASE("the system's randomness fills a whole span, and differs each time") {
     SystemRandom random;
     std::set<std::array<std::uint8_t, 16>> seen;
     std::array<int, 16> zeros{};
@@ -21,7 +21,7 @@ TEST_CASE("the system's randomness fills all of a span, and differs each time") 
     for (const int count : zeros) CHECK(count < 32);  // 1 is expected of 256; 32 has a chance below 2^-128
 }
 
-TEST_CASE("no bytes of randomness are no bytes") {
+TEST_CASE("an empty span is allowed") {
     SystemRandom random;
     std::array<std::uint8_t, 3> bytes = {1, 2, 3};
     random.fill(MutableBytes(bytes).subspan(1, 0));

@@ -60,7 +60,7 @@ TEST_CASE("a secret is all zero by default") {
     CHECK_FALSE(sample().is_zero());
 }
 
-TEST_CASE("a secret that was moved from is wiped") {
+TEST_CASE("a moved-from secret is wiped") {
     SUBCASE("by construction") {
         Secret<32> from = sample();
         const Secret<32> to(std::move(from));
@@ -76,14 +76,14 @@ TEST_CASE("a secret that was moved from is wiped") {
     }
 }
 
-TEST_CASE("a secret assigned to itself stays") {
+TEST_CASE("a secret assigned to itself is unchanged") {
     Secret<32> secret = sample();
     Secret<32>& same = secret;
     secret = std::move(same);
     CHECK(secret.equals(sample()));
 }
 
-TEST_CASE("a secret is wiped at its end") {
+TEST_CASE("a secret is wiped when it is destroyed") {
     alignas(Secret<32>) std::array<std::uint8_t, sizeof(Secret<32>)> storage;
     storage.fill(0);
     auto* const secret = new (storage.data()) Secret<32>(sample());
@@ -101,7 +101,7 @@ TEST_CASE("a clone is equal and independent") {
     CHECK(clone.equals(sample()));
 }
 
-TEST_CASE("constant-time comparison sees every single bit") {
+TEST_CASE("constant-time comparison detects every single bit") {
     const auto a = pattern();
     CHECK(equal_constant_time(a, a));
     for (std::size_t bit = 0; bit < 8 * a.size(); ++bit) {

@@ -98,14 +98,14 @@ TEST_CASE("two generated keys agree, and both sides see the same secret") {
     }
 }
 
-TEST_CASE("a generated key is what the source of randomness gave") {
+TEST_CASE("a generated key consists of the random source's bytes") {
     test::SeededRandom random(4);
     const PrivateKey key = generate_private_key(random);
     test::SeededRandom again(4);
     CHECK(equal_constant_time(key.secret.reveal(), again.bytes(32)));
 }
 
-TEST_CASE("a point of low order is refused, with the top bit set too") {
+TEST_CASE("a point of low order is refused, also with the top bit set") {
     test::SeededRandom random(5);
     for (const std::string_view text : kLowOrderPoints) {
         CAPTURE(text);

@@ -1,4 +1,4 @@
-// A packet in steady state takes nothing from the heap.
+// A packet in steady state causes no allocation.
 #include <doctest/doctest.h>
 
 #include "packets.h"

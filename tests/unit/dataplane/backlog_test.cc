@@ -15,7 +15,7 @@ constexpr CustomerIndex kTwo{2};
 constexpr std::size_t kLarge = PacketBuffer::kSize;
 constexpr std::size_t kSegment = 1'452;
 
-// A train of `count` datagrams in a buffer as one that was received.
+// A train of `count` datagrams in a buffer, like a received one.
 struct Received {
     Received(Backlog& backlog, std::size_t count, std::uint8_t mark = 0, std::size_t segment = kSegment)
         : buffer(backlog.receive_pool().take()) {
@@ -40,7 +40,7 @@ std::vector<std::uint8_t> marks(std::span<const Train> trains) {
     return out;
 }
 
-TEST_CASE("trains come out in the order they went in, each customer's by themselves") {
+TEST_CASE("each customer's trains leave in the order in which they arrived") {
     Backlog backlog;
     for (std::uint8_t i = 0; i < 6; ++i) REQUIRE(push(backlog, i % 2 == 0 ? kOne : kTwo, 2, i));
     CHECK(backlog.customers() == 2);
@@ -64,7 +64,8 @@ TEST_CASE("a large train keeps its buffer, a small one is copied") {
     Received small(backlog, 1, 9);
     REQUIRE(backlog.push(kOne, small.train, &small.buffer));
     CHECK(small.buffer.valid());
-    std::fill(small.train.bytes.begin(), small.train.bytes.end(), std::uint8_t{0});  // the next receive
+    std::fill(small.train.bytes.begin(), small.train.bytes.end(),
+              std::uint8_t{0});  // as the next receive overwrites it
     const auto trains = backlog.take(kOne, 100);
     REQUIRE(trains.size() == 2);
     CHECK(trains[0].bytes.data() == where);
@@ -73,7 +74,7 @@ TEST_CASE("a large train keeps its buffer, a small one is copied") {
     backlog.release();
 }
 
-TEST_CASE("a part of a train is copied, whatever its size, and stays a train") {
+TEST_CASE("a part of a train of any size is copied, and stays a train") {
     Backlog backlog;
     Received received(backlog, 40, 3);
     Train part = received.train;
@@ -117,14 +118,14 @@ TEST_CASE("a customer alone may hold more, and gets no more of that as soon as t
     CHECK_FALSE(push(backlog, kOne, 40));
 }
 
-TEST_CASE("when many hold much, each may hold less, and who holds nothing always finds room") {
+TEST_CASE("when many customers hold much, each may hold less, and one that holds nothing always finds room") {
     Backlog backlog({.of_customer = 8 * kLarge, .alone = 8 * kLarge, .in_all = 64 * kLarge});
     for (std::uint32_t round = 0; round < 8; ++round) {
         for (std::uint32_t customer = 0; customer < 30; ++customer) (void)push(backlog, {customer}, 40);
     }
     CHECK(push(backlog, {100}, 40));
     CHECK(push(backlog, {101}, 1));
-    // The room is divided evenly: with 30 of them each has two, where eight would have been a third of them everything.
+    // The room is divided evenly: 30 customers hold two trains each. If each could hold eight, a third would take all.
     for (std::uint32_t customer = 0; customer < 30; ++customer) {
         std::size_t trains = 0;
         while (backlog.has({customer})) {
@@ -137,7 +138,8 @@ TEST_CASE("when many hold much, each may hold less, and who holds nothing always
 }
 
 TEST_CASE(
-    "who holds nothing finds room beside three hundred others, and for a datagram beside as many as there can be") {
+    "a customer that holds nothing finds room beside three hundred others, and room for a datagram beside the most "
+    "customers possible") {
     Backlog backlog;
     for (std::uint32_t customer = 10; customer < 310; ++customer) (void)push(backlog, {customer}, 16);
     CHECK(push(backlog, kOne, 16));
@@ -149,10 +151,10 @@ TEST_CASE(
     CHECK(push(backlog, {3}, 1));
 }
 
-TEST_CASE("datagrams that came in short trains may wait about as many as those that came alone") {
+TEST_CASE("about as many datagrams may wait in short trains as alone") {
     for (const std::size_t count : {1U, 2U, 3U, 8U, 16U, 44U}) {
         Backlog backlog;
-        REQUIRE(push(backlog, kTwo, 1));  // so that nobody is alone
+        REQUIRE(push(backlog, kTwo, 1));  // so that no customer is alone
         std::size_t datagrams = 0;
         while (push(backlog, kOne, count)) datagrams += count;
         CAPTURE(count);
@@ -160,7 +162,7 @@ TEST_CASE("datagrams that came in short trains may wait about as many as those t
     }
 }
 
-TEST_CASE("what is refused is left with the caller, and everything that was held comes back") {
+TEST_CASE("a refused train stays with the caller, and every held buffer returns") {
     Backlog backlog({.of_customer = kLarge, .alone = kLarge, .in_all = 4 * kLarge});
     const std::size_t before = backlog.receive_pool().available();
     REQUIRE(push(backlog, kOne, 40));
@@ -170,7 +172,7 @@ TEST_CASE("what is refused is left with the caller, and everything that was held
     refused.buffer = PacketBuffer();
     CHECK(backlog.receive_pool().available() == before - 1);
     (void)backlog.take(kOne, 100);
-    CHECK(backlog.receive_pool().available() == before - 1);  // its bytes are in use
+    CHECK(backlog.receive_pool().available() == before - 1);  // still in use
     backlog.release();
     CHECK(backlog.receive_pool().available() == before);
     for (int i = 0; i < 10'000; ++i) {
@@ -181,7 +183,7 @@ TEST_CASE("what is refused is left with the caller, and everything that was held
     CHECK(backlog.receive_pool().available() == before);
 }
 
-TEST_CASE("who goes takes his trains with him") {
+TEST_CASE("a removed customer's trains are dropped") {
     Backlog backlog;
     const std::size_t before = backlog.receive_pool().available();
     for (int i = 0; i < 8; ++i) REQUIRE(push(backlog, kOne, 40));
@@ -216,8 +218,7 @@ TEST_CASE("a train far too long for a turn is divided at a datagram, one that is
     backlog.release();
 }
 
-// --- whose a train is
-// -------------------------------------------------------------------------------------------------------------------
+// --- whose a train is ------------------------------------------------------------------------------------------------
 
 struct TwoCustomers : Rig {
     TwoCustomers() {
@@ -232,7 +233,7 @@ struct TwoCustomers : Rig {
     }
     static std::uint32_t index_of(std::uint32_t number) { return (number + 1) << SessionId::kWorkerBits; }
 
-    // One train of messages of these sessions; 9: of none.
+    // One train with messages of these sessions; 9 means no session.
     Train train_of(const std::vector<std::uint32_t>& sessions) {
         bytes.clear();
         for (const std::uint32_t session : sessions) {
@@ -255,7 +256,7 @@ struct TwoCustomers : Rig {
     std::uint64_t counter = 0;
 };
 
-TEST_CASE("a train of one customer is his whole, also over two of his sessions") {
+TEST_CASE("a train of one customer stays whole, also with two of its sessions") {
     TwoCustomers rig;
     for (const auto& sessions : {std::vector<std::uint32_t>{0}, {0, 0, 0}, {0, 2, 0, 2}}) {
         const auto parts = rig.sorted(sessions);
@@ -266,7 +267,7 @@ TEST_CASE("a train of one customer is his whole, also over two of his sessions")
     }
 }
 
-TEST_CASE("a train that holds messages of two customers and of none is taken apart, and everyone gets his own") {
+TEST_CASE("a train with messages of two customers and of none is split, and each customer gets its own") {
     TwoCustomers rig;
     const auto parts = rig.sorted({0, 0, 1, 9, 3, 0});
     REQUIRE(parts.size() == 5);
@@ -286,7 +287,7 @@ TEST_CASE("a train that holds messages of two customers and of none is taken apa
     rig.out.clear();
 }
 
-TEST_CASE("what is no transport message is nobody's: junk, short ends, handshakes, nothing at all") {
+TEST_CASE("other messages belong to no customer: junk, short ends, handshakes, an empty train") {
     TwoCustomers rig;
     Packet junk(100, 4);
     const Train train{{0}, rig.from, rig.to, 0, 0, junk};

@@ -7,7 +7,7 @@
 namespace warren::dataplane::test {
 namespace {
 
-TEST_CASE("the sum agrees with RFC 1071's, for every length and content") {
+TEST_CASE("the sum agrees with RFC 1071 for every length and content") {
     std::mt19937 random(1);
     for (std::size_t size = 0; size < 300; ++size) {
         const Packet bytes = random_bytes(random, size);
@@ -21,7 +21,7 @@ TEST_CASE("the sum agrees with RFC 1071's, for every length and content") {
     }
 }
 
-TEST_CASE("copying sums the same and copies exactly") {
+TEST_CASE("summing while copying gives the same sum and an exact copy") {
     std::mt19937 random(2);
     for (std::size_t size = 0; size < 200; ++size) {
         const Packet bytes = random_bytes(random, size);
@@ -33,7 +33,7 @@ TEST_CASE("copying sums the same and copies exactly") {
     }
 }
 
-TEST_CASE("sums of even pieces add up") {
+TEST_CASE("sums of pieces of even length add up") {
     std::mt19937 random(3);
     const Packet bytes = random_bytes(random, 1'001);
     for (std::size_t cut = 0; cut <= 1'000; cut += 2) {
@@ -42,7 +42,7 @@ TEST_CASE("sums of even pieces add up") {
     }
 }
 
-TEST_CASE("the pseudo-header of IPv4 and IPv6 makes a right transport checksum all ones") {
+TEST_CASE("with the pseudo-header of IPv4 or IPv6 a valid transport checksum sums to all ones") {
     const Packet payload{1, 2, 3};
     IpFields v6;
     v6.source = *parse_ip("fd00::1");

@@ -1,4 +1,4 @@
-// Joining packets and taking super-packets apart: one undoes the other, byte for byte.
+// Joining packets and splitting super-packets: each reverses the other, byte for byte.
 #include "vpnd/dataplane/coalesce.h"
 
 #include <doctest/doctest.h>
@@ -13,7 +13,7 @@
 namespace warren::dataplane::test {
 namespace {
 
-// What the stack was given for these packets: each write, and the packets that a kernel would make of it.
+// The stack's view of these packets: each write, and the packets that a kernel would make of it.
 struct Joined {
     std::vector<std::size_t> writes;  // packets in each
     std::vector<OffloadHeader> headers;
@@ -127,7 +127,7 @@ TEST_CASE("a super-packet's own checksum is what the kernel completes: the sum o
     CHECK(naive_transport_checksum(completed) == 0);
 }
 
-TEST_CASE("a packet alone is untouched, its offload header empty") {
+TEST_CASE("a single packet is unchanged, with an empty offload header") {
     Flow flow(true, true);
     const Packet packet = flow.next(500);
     const Joined joined = join(inputs_of({packet}));
@@ -135,7 +135,7 @@ TEST_CASE("a packet alone is untouched, its offload header empty") {
     CHECK(joined.headers[0].encode() == std::array<std::uint8_t, kOffloadHeaderSize>{});
 }
 
-TEST_CASE("nothing is joined that differs in any field but length, sequence, identification and checksum") {
+TEST_CASE("packets are joined only if they differ in no field but length, sequence, identification and checksum") {
     using Change = void (*)(Flow&);
     const std::vector<Change> changes_for_all{
         [](Flow& f) { f.ip.traffic_class = 4; },     [](Flow& f) { f.ip.traffic_class = 3; },
@@ -176,7 +176,7 @@ TEST_CASE("TCP options are compared byte for byte") {
     CHECK(writes_for(packets) == 2);
 }
 
-TEST_CASE("only ACK alone, and PSH on the last, are joined") {
+TEST_CASE("only segments with ACK alone are joined, and with PSH on the last") {
     for (unsigned flags = 0; flags < 256; ++flags) {
         Flow flow(true, true);
         const auto middle = static_cast<std::uint8_t>(flags);
@@ -199,7 +199,7 @@ TEST_CASE("packets without payload, and of growing size, are not joined; a short
     CHECK(joined.packets == packets);
 }
 
-TEST_CASE("D13: never across peers or customers") {
+TEST_CASE("D13: packets are never joined across peers or customers") {
     Flow flow(true, true);
     std::vector<Input> inputs = inputs_of({flow.next(100), flow.next(100), flow.next(100)});
     inputs[1].peer = 1;
@@ -211,14 +211,14 @@ TEST_CASE("D13: never across peers or customers") {
     CHECK(join(inputs).writes.size() == 1);
 }
 
-TEST_CASE("a corrupt packet is not joined, so that it cannot pass for a good one") {
+TEST_CASE("a corrupt packet is not joined, because a new checksum would hide the error") {
     for (const bool is_tcp : {true, false}) {
         for (std::size_t corrupt = 0; corrupt < 4; ++corrupt) {
             Flow flow(true, is_tcp);
             std::vector<Packet> packets{flow.next(100), flow.next(100), flow.next(100), flow.next(100)};
             packets[corrupt].back() ^= 1;
             const Joined joined = join(inputs_of(packets));
-            CHECK(joined.packets == packets);  // wrong as it came, the others right
+            CHECK(joined.packets == packets);  // still wrong, and the others right
             std::size_t at = 0;
             for (const std::size_t count : joined.writes) {
                 if (at <= corrupt && corrupt < at + count) CHECK(count == 1);
@@ -238,7 +238,7 @@ TEST_CASE("a wrong IPv4 header checksum is not repaired by joining") {
     }
 }
 
-TEST_CASE("a UDP packet without a checksum, or with a length that lies, stays alone") {
+TEST_CASE("a UDP packet without a checksum, or with a wrong length, stays alone") {
     Flow flow(true, false);
     std::vector<Packet> packets{flow.next(100), flow.next(100)};
     for (Packet& packet : packets) packet[26] = packet[27] = 0;
@@ -272,14 +272,14 @@ TEST_CASE("fragments, IP options and other protocols stay alone") {
     CHECK(writes_for(packets) == 2);
 }
 
-TEST_CASE("without UDP segmentation at the TUN datagrams stay alone, TCP does not") {
+TEST_CASE("without UDP segmentation at the TUN datagrams stay alone, but TCP is joined") {
     Flow udp(true, false);
     CHECK(join(inputs_of({udp.next(100), udp.next(100)}), false).writes.size() == 2);
     Flow tcp(true, true);
     CHECK(join(inputs_of({tcp.next(100), tcp.next(100)}), false).writes.size() == 1);
 }
 
-TEST_CASE("a super-packet goes back into one train: 64 packets, and no more than a datagram's bytes") {
+TEST_CASE("a super-packet becomes one train again: 64 packets, and at most the bytes of a datagram") {
     for (const std::size_t size : {1U, 1'000U, 1'380U, 1'400U, 8'000U, 32'000U}) {
         Flow flow(true, true);
         std::vector<Packet> packets;
@@ -295,7 +295,7 @@ TEST_CASE("a super-packet goes back into one train: 64 packets, and no more than
     }
 }
 
-TEST_CASE("flows side by side are joined apart; more than eight at once stay right") {
+TEST_CASE("parallel flows are joined separately; more than eight at once stay correct") {
     for (const std::size_t flows : {2U, 8U, 9U, 30U}) {
         std::vector<Flow> all;
         for (std::size_t i = 0; i < flows; ++i)
@@ -322,8 +322,8 @@ std::map<Packet, std::vector<Packet>> by_flow(const std::vector<Packet>& packets
     return out;
 }
 
-// Without the identification of IPv4 packets that may not be fragmented: it means nothing, and joining does not keep it
-// (RFC 6864 §4.1).
+// Without the identification of IPv4 packets that may not be fragmented: it has no meaning, and joining does not keep
+// it (RFC 6864 §4.1).
 std::vector<Packet> without_identification(std::vector<Packet> packets) {
     for (Packet& packet : packets) {
         if (packet[0] >> 4 == 4 && (packet[6] & 0x40) != 0) packet[4] = packet[5] = packet[10] = packet[11] = 0;
@@ -331,7 +331,7 @@ std::vector<Packet> without_identification(std::vector<Packet> packets) {
     return packets;
 }
 
-TEST_CASE("random flows with all kinds of packets: every packet comes out once, as it was, in its flow's order") {
+TEST_CASE("random flows with all kinds of packets: every packet comes out once, unchanged, in its flow's order") {
     for (std::uint32_t seed = 1; seed <= 150; ++seed) {
         CAPTURE(seed);
         std::mt19937 random(seed);
@@ -354,21 +354,20 @@ TEST_CASE("random flows with all kinds of packets: every packet comes out once, 
         const std::vector<Packet> given = without_identification(packets);
         const std::vector<Packet> got = without_identification(join(inputs_of(packets)).packets);
         REQUIRE(std::is_permutation(got.begin(), got.end(), given.begin(), given.end()));
-        // A flipped bit may have changed the ports; then the packet is of another flow, whose order is not its own.
+        // A flipped bit may have changed the ports. Then the packet belongs to another flow and its order.
         REQUIRE(by_flow(got) == by_flow(given));
     }
 }
 
-// --- super-packets from a stack
-// ---------------------------------------------------------------------------------------------------
+// --- super-packets from a stack --------------------------------------------------------------------------------------
 
-// A TCP packet of `payload` bytes as a stack hands it over: checksum not complete, to be segmented at `gso_size`.
+// A TCP packet of `payload` bytes from a stack: its checksum is incomplete, and it is to be segmented at `gso_size`.
 Packet super_tcp(bool is_v4, std::size_t payload, std::uint16_t gso_size, std::uint8_t flags) {
     Flow flow(is_v4, true);
     flow.tcp.options = {1, 1, 1, 1};
     Packet packet = flow.next(payload, flags);
     const std::uint16_t start = is_v4 ? 20 : 40;
-    store_be<std::uint16_t>(packet.data() + start + 16, 0xdead);  // whatever was there
+    store_be<std::uint16_t>(packet.data() + start + 16, 0xdead);  // any old value
     OffloadHeader header{
         OffloadHeader::kNeedsChecksum, static_cast<std::uint8_t>(is_v4 ? 1 : 4), 9'999, gso_size, start, 16};
     const auto encoded = header.encode();
@@ -393,7 +392,7 @@ TEST_CASE("a TCP super-packet becomes the segments a stack would have sent") {
     }
 }
 
-TEST_CASE("a UDP super-packet becomes datagrams with lengths and checksums of their own") {
+TEST_CASE("a UDP super-packet becomes datagrams with their own lengths and checksums") {
     for (const bool is_v4 : {true, false}) {
         Flow flow(is_v4, false);
         Packet packet = flow.next(2'500);
@@ -413,7 +412,7 @@ TEST_CASE("a UDP super-packet becomes datagrams with lengths and checksums of th
     }
 }
 
-TEST_CASE("a single packet gets the checksum that the stack left open") {
+TEST_CASE("a single packet gets the checksum that the stack left incomplete") {
     for (const bool is_v4 : {true, false}) {
         for (const bool is_tcp : {true, false}) {
             Flow flow(is_v4, is_tcp);
@@ -421,7 +420,7 @@ TEST_CASE("a single packet gets the checksum that the stack left open") {
             Packet whole = from_tun(expected);
             const std::size_t start = is_v4 ? 20 : 40;
             const std::size_t field = is_tcp ? 16 : 6;
-            // What the kernel leaves in the field: the pseudo-header's sum, not inverted.
+            // The kernel leaves the pseudo-header's sum in the field, not inverted.
             store_be<std::uint16_t>(whole.data() + 10 + start + field, 0);
             Packet pseudo(expected.begin() + (is_v4 ? 12 : 8), expected.begin() + static_cast<std::ptrdiff_t>(start));
             for (const std::size_t number : {expected.size() - start, std::size_t{is_tcp ? 6U : 17U}}) {
@@ -442,7 +441,7 @@ TEST_CASE("a single packet gets the checksum that the stack left open") {
     }
 }
 
-TEST_CASE("offload headers that make no sense are refused") {
+TEST_CASE("invalid offload headers are refused") {
     const auto refused = [](OffloadHeader header, Packet packet) {
         Packet whole = from_tun(packet);
         std::ranges::copy(header.encode(), whole.begin());
@@ -463,13 +462,13 @@ TEST_CASE("offload headers that make no sense are refused") {
     CHECK(refused({kNeeds, 4, 0, 10, 20, 16}, tcp_v4));
     CHECK(refused({kNeeds, 1, 0, 10, 20, 16}, datagram));  // wrong protocol
     CHECK(refused({kNeeds, 5, 0, 10, 20, 6}, tcp_v4));
-    CHECK(refused({kNeeds, 3, 0, 10, 20, 6}, datagram));  // fragmentation offload, which we did not ask for
+    CHECK(refused({kNeeds, 3, 0, 10, 20, 6}, datagram));  // fragmentation offload, which we did not request
     CHECK(refused({kNeeds, 77, 0, 10, 20, 6}, datagram));
     CHECK(refused({kNeeds, 0, 0, 0, 19, 6}, datagram));    // a checksum inside the IP header
     CHECK(refused({kNeeds, 0, 0, 0, 20, 107}, datagram));  // beyond the end
     CHECK(refused({kNeeds, 0, 0, 0, 65'535, 65'535}, datagram));
     CHECK(refused({kNeeds, 1, 0, 10, 20, 16}, Packet(tcp_v4.begin(), tcp_v4.begin() + 40)) ==
-          false);  // shorter than it says: malformed
+          false);  // shorter than its length field: malformed
     Packet no_payload = v4.next(0);
     CHECK(refused({kNeeds, 1, 0, 10, 20, 16}, no_payload));
     Packet bad_offset = tcp_v4;
@@ -479,7 +478,7 @@ TEST_CASE("offload headers that make no sense are refused") {
     CHECK_FALSE(refused({kNeeds, 1, 0, 10, 20, 16}, bad_offset));
 }
 
-TEST_CASE("a 64 KB super-packet with the smallest segments is taken apart without loss") {
+TEST_CASE("a 64 KB super-packet with the smallest segments is split without loss") {
     Rig rig;
     rig.put({.peers = {{0, {"10.0.1.0/24"}}}});
     rig.set_endpoint(0, "198.51.100.7:1111");

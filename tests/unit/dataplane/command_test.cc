@@ -1,4 +1,4 @@
-// vpnd/dataplane/install.h: what commands do and what events tell.
+// vpnd/dataplane/install.h: the effects of commands, and the events.
 #include <doctest/doctest.h>
 
 #include "rig.h"
@@ -26,7 +26,7 @@ Rig ready_rig() {
     return rig;
 }
 
-// The activity reported after everything so far.
+// The activity in the next report.
 PeerActivity activity(Rig& rig) {
     rig.events();
     rig.now = rig.now + kActivityInterval;
@@ -36,7 +36,7 @@ PeerActivity activity(Rig& rig) {
     return reported[0];
 }
 
-TEST_CASE("whose counters may have changed is told once, and nobody else") {
+TEST_CASE("a customer whose counters may have changed is reported once, and no other") {
     Rig rig;
     rig.put({});
     rig.put({.index = 1, .peers = {{1, {"10.0.0.2/32"}}}});
@@ -47,24 +47,24 @@ TEST_CASE("whose counters may have changed is told once, and nobody else") {
         rig.pipeline->take_touched(out);
         return out;
     };
-    CHECK(touched() == Customers{{0}, {1}, {2}});  // who is new
+    CHECK(touched() == Customers{{0}, {1}, {2}});  // new customers
     CHECK(touched().empty());
     rig.set_endpoint(1, "198.51.100.7:1111");
     rig.install(1, 100, true);
     rig.pipeline->charge({2}, Direction::kUp, Duration(1));
     rig.pipeline->charge({2}, Direction::kDown, Duration(1));
-    rig.pipeline->charge({9}, Direction::kDown, Duration(1));  // nobody
+    rig.pipeline->charge({9}, Direction::kDown, Duration(1));  // no such customer
     CHECK(touched() == Customers{{1}, {2}});
     rig.pipeline->count_drop({0}, DropReason::kBacklogFull);
     rig.pipeline->count_drop({}, DropReason::kDatagramTruncated);
     CHECK(touched() == Customers{{0}});
     rig.apply(PurgeStaged{{1}});
     rig.pipeline->drop_customer({1});
-    rig.put({.index = 1, .peers = {{1, {"10.0.0.2/32"}}}});  // another one with the index of who is gone
+    rig.put({.index = 1, .peers = {{1, {"10.0.0.2/32"}}}});  // another customer with the index of the removed one
     CHECK(touched() == Customers{{1}});
 }
 
-TEST_CASE("S3: an initiator's session is confirmed by an empty keepalive when nothing waits") {
+TEST_CASE("S3: an empty keepalive confirms an initiator's session when nothing waits") {
     Rig rig = ready_rig();
     rig.install(0, 100, true);
     const auto sent = rig.sent();
@@ -75,7 +75,7 @@ TEST_CASE("S3: an initiator's session is confirmed by an empty keepalive when no
     CHECK(rig.traffic(0).tx_bytes == 32);
 }
 
-TEST_CASE("S3: an initiator's session is confirmed by what waits, and by no keepalive then") {
+TEST_CASE("S3: waiting packets confirm an initiator's session, without a keepalive") {
     Rig rig = ready_rig();
     rig.transmit(0, to_peer());
     rig.transmit(0, to_peer());
@@ -86,14 +86,14 @@ TEST_CASE("S3: an initiator's session is confirmed by what waits, and by no keep
     CHECK(rig.open(100, sent[1]).size() == 32);
 }
 
-TEST_CASE("S2: a responder's session sends nothing when it is installed") {
+TEST_CASE("S2: installing a responder's session sends nothing") {
     Rig rig = ready_rig();
     rig.transmit(0, to_peer());
     rig.install(0, 100, false);
     CHECK(rig.sent().empty());
 }
 
-TEST_CASE("a session for an unknown peer is ignored, one of the same index replaces") {
+TEST_CASE("a session for an unknown peer is ignored, one with the same index replaces the old one") {
     Rig rig = ready_rig();
     rig.install(77, 100, true);
     CHECK(rig.sent().empty());
@@ -105,7 +105,7 @@ TEST_CASE("a session for an unknown peer is ignored, one of the same index repla
     CHECK(rig.sent().empty());
 }
 
-TEST_CASE("I3: what waited for a retired sending session waits on; the next session takes it") {
+TEST_CASE("I3: packets that waited for a retired session wait on, and the next session sends them") {
     Rig rig = ready_rig();
     rig.install(0, 100, true);
     rig.apply(RetireSession{{100}});
@@ -132,7 +132,7 @@ TEST_CASE("H15: StopSending keeps the receiving side") {
     CHECK(rig.sent().empty());
 }
 
-TEST_CASE("T5, E2: ClearLocalAddress forgets where to send from, not where to send to") {
+TEST_CASE("T5, E2: ClearLocalAddress clears the source address, not the destination") {
     Rig rig = ready_rig();
     rig.apply(SetEndpoint{{0}, *parse_endpoint("192.0.2.1:1"), {*parse_ip("203.0.113.9"), 4}});
     rig.install(0, 100, true);
@@ -176,7 +176,7 @@ TEST_CASE("S4: no keepalive on a session that is too old") {
     CHECK(rig.sent().empty());
 }
 
-TEST_CASE("activity: data sent and not answered is remembered from the first, until something authentic comes") {
+TEST_CASE("activity: unanswered data is reported from the first packet until an authentic message arrives") {
     Rig rig = ready_rig();
     rig.install(0, 100, true);
     const Instant keepalive = rig.now;
@@ -205,7 +205,7 @@ TEST_CASE("activity: data sent and not answered is remembered from the first, un
     CHECK(seen.last_data_received == kLongAgo);
 }
 
-TEST_CASE("T3: activity: data received is remembered from the first, until something is sent, be it a keepalive") {
+TEST_CASE("T3: activity: received data is reported from the first packet until something is sent, even a keepalive") {
     Rig rig = ready_rig();
     rig.install(0, 100, true);
     activity(rig);
@@ -223,7 +223,7 @@ TEST_CASE("T3: activity: data received is remembered from the first, until somet
     CHECK(activity(rig).first_unanswered_data_received == kLongAgo);
 }
 
-TEST_CASE("activity is reported within the interval of the first change, once, and not when nothing changed") {
+TEST_CASE("activity is reported once, within the interval after the first change, and not without a change") {
     Rig rig = ready_rig();
     CHECK(rig.pipeline->next_deadline() == kNever);
     rig.install(0, 100, true);
@@ -268,7 +268,7 @@ TEST_CASE("reports wait while there is no room for them, and none is lost") {
         rig.now = rig.now + std::chrono::milliseconds(10);
     }
     CHECK(reported.size() == 10);
-    // Without room nothing asks for a session either; the next packet does.
+    // Without room no session is requested either; the next packet requests it.
     rig.set_endpoint(0, "198.51.100.7:1111");
     rig.apply(StopSending{{0}});
     rig.tick(0);
@@ -279,7 +279,7 @@ TEST_CASE("reports wait while there is no room for them, and none is lost") {
     CHECK(Rig::only<NeedSession>(rig.events()).size() == 1);
 }
 
-TEST_CASE("E1: roaming is told with the next report, and before a session is asked for") {
+TEST_CASE("E1: roaming is reported with the next report, and before a session is requested") {
     Rig rig = ready_rig();
     rig.install(0, 100, true);
     activity(rig);
@@ -287,7 +287,7 @@ TEST_CASE("E1: roaming is told with the next report, and before a session is ask
         rig.from.port = static_cast<std::uint16_t>(1'000 + i);
         rig.receive(rig.seal(100, i, {}));
     }
-    CHECK(rig.events().empty());  // a peer that hops with every packet does not flood the control worker
+    CHECK(rig.events().empty());  // a peer that roams with every packet does not flood the control worker
     rig.now = rig.now + kActivityInterval;
     rig.tick();
     auto roamed = Rig::only<PeerRoamed>(rig.events());
@@ -305,7 +305,7 @@ TEST_CASE("E1: roaming is told with the next report, and before a session is ask
     CHECK(std::get<NeedSession>(events[1]).peer == PeerIndex{0});
 }
 
-TEST_CASE("a session is asked for at most once a second while the need lasts") {
+TEST_CASE("a session is requested at most once a second while it is needed") {
     Rig rig = ready_rig();
     for (int i = 0; i < 100; ++i) rig.transmit(0, to_peer());
     CHECK(Rig::only<NeedSession>(rig.events()).size() == 1);
@@ -339,7 +339,7 @@ TEST_CASE("A1: a prefix moves from one peer to another between two packets") {
     }
 }
 
-TEST_CASE("a peer that went to another customer is his alone") {
+TEST_CASE("a peer that moved to another customer belongs only to it") {
     Rig rig;
     rig.put({.index = 0});
     rig.install(0, 100, true);

@@ -1,4 +1,4 @@
-// What may share a train.
+// Messages that may share a train.
 #include "vpnd/dataplane/egress.h"
 
 #include <doctest/doctest.h>

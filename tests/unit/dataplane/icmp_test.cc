@@ -32,7 +32,7 @@ std::optional<Packet> answer(Packet offender, IcmpError error = IcmpError::kNoPe
     return Packet(out.bytes().begin(), out.bytes().end());
 }
 
-TEST_CASE("D6: host unreachable is a right ICMP packet from the stack to the sender, quoting the offender") {
+TEST_CASE("D6: host unreachable is a valid ICMP packet from the stack to the sender, and quotes its packet") {
     const Packet offender = udp_packet(from_to("10.0.0.9", "172.16.0.1"), 1, 2, Packet(300, 'x'));
     const auto icmp = answer(offender);
     REQUIRE(icmp.has_value());
@@ -49,7 +49,7 @@ TEST_CASE("D6: host unreachable is a right ICMP packet from the stack to the sen
     CHECK(Packet(icmp->begin() + 28, icmp->end()) == offender);
 }
 
-TEST_CASE("D6: address unreachable is a right ICMPv6 packet") {
+TEST_CASE("D6: address unreachable is a valid ICMPv6 packet") {
     const Packet offender = udp_packet(from_to("fd00:42::9", "2001:db8::1"), 1, 2, Packet(301, 'x'));
     const auto icmp = answer(offender);
     REQUIRE(icmp.has_value());
@@ -63,7 +63,7 @@ TEST_CASE("D6: address unreachable is a right ICMPv6 packet") {
     CHECK(Packet(icmp->begin() + 48, icmp->end()) == offender);
 }
 
-TEST_CASE("D6: packet too big tells the size, in the words of either family") {
+TEST_CASE("D6: packet too big contains the size, in the form of either family") {
     const auto v4 = answer(udp_packet(from_to("10.0.0.9", "172.16.0.1"), 1, 2, Packet(300, 'x')), IcmpError::kTooBig);
     CHECK((*v4)[20] == 3);
     CHECK((*v4)[21] == 4);
@@ -75,12 +75,12 @@ TEST_CASE("D6: packet too big tells the size, in the words of either family") {
     CHECK(load_be<std::uint32_t>(v6->data() + 44) == 1'300);
 }
 
-TEST_CASE("D6: an error is never longer than every host must take") {
+TEST_CASE("D6: an error is never longer than the size that every host must accept") {
     CHECK(answer(udp_packet(from_to("10.0.0.9", "172.16.0.1"), 1, 2, Packet(1'400, 'x')))->size() == 576);
     CHECK(answer(udp_packet(from_to("fd00:42::9", "2001:db8::1"), 1, 2, Packet(1'400, 'x')))->size() == 1'280);
 }
 
-TEST_CASE("D6: it comes from the stack's address nearest to the sender") {
+TEST_CASE("D6: an error comes from the stack's address nearest to the sender") {
     const auto source_for = [](const char* sender, const char* destination) {
         auto icmp = answer(udp_packet(from_to(sender, destination), 1, 2, Packet(9)));
         REQUIRE(icmp.has_value());
@@ -97,7 +97,7 @@ TEST_CASE("D6: it comes from the stack's address nearest to the sender") {
                     .has_value());
 }
 
-TEST_CASE("D6: never about an ICMP error; about a question, yes") {
+TEST_CASE("D6: an ICMP error causes no error, an ICMP request may") {
     const Packet rest(24, 0x45);
     for (unsigned type = 0; type < 256; ++type) {
         const bool v4_error = type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
@@ -108,10 +108,10 @@ TEST_CASE("D6: never about an ICMP error; about a question, yes") {
         CHECK(answer(icmp_packet(from_to("fd00:42::9", "2001:db8::1"), static_cast<std::uint8_t>(type), 0, rest))
                   .has_value() == !v6_error);
     }
-    CHECK_FALSE(answer(ip_packet(from_to("10.0.0.9", "172.16.0.1"), 1, {})).has_value());  // too short to tell
+    CHECK_FALSE(answer(ip_packet(from_to("10.0.0.9", "172.16.0.1"), 1, {})).has_value());  // too short to know its type
 }
 
-TEST_CASE("D6: never about multicast, broadcast, or from a source that is no host") {
+TEST_CASE("D6: no error about multicast or broadcast, or to a source that is not a host") {
     for (const char* destination : {"224.0.0.1", "255.255.255.255", "192.168.7.255", "10.255.255.255", "10.0.0.255"}) {
         CHECK_MESSAGE(!answer(udp_packet(from_to("10.0.0.9", destination), 1, 2, Packet(9))).has_value(), destination);
     }
@@ -124,7 +124,7 @@ TEST_CASE("D6: never about multicast, broadcast, or from a source that is no hos
     }
 }
 
-TEST_CASE("D6: about the first fragment, never about a later one") {
+TEST_CASE("D6: the first fragment may cause an error, later ones do not") {
     Packet fragment = udp_packet(from_to("10.0.0.9", "172.16.0.1"), 1, 2, Packet(64));
     fragment[6] = 0x20;  // more fragments, offset 0
     CHECK(answer(fragment).has_value());
@@ -142,7 +142,7 @@ TEST_CASE("D6: about the first fragment, never about a later one") {
     CHECK_FALSE(answer(fragment_v6(8)).has_value());
 }
 
-TEST_CASE("D6: an ICMPv6 error behind extension headers is seen, and what cannot be walked is not answered") {
+TEST_CASE("D6: an ICMPv6 error behind extension headers is recognised, and unreadable headers get no answer") {
     Packet extensions{58, 0, 1, 4, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0};
     CHECK_FALSE(answer(ip_packet(from_to("fd00:42::9", "2001:db8::1"), 0, extensions)).has_value());
     extensions[8] = 128;  // an echo request
@@ -155,7 +155,7 @@ TEST_CASE("D6: an ICMPv6 error behind extension headers is seen, and what cannot
     CHECK_FALSE(answer(ip_packet(from_to("fd00:42::9", "2001:db8::1"), 0, endless)).has_value());
 }
 
-TEST_CASE("D6: the limit gives a burst, then one a hundredth of a second, and never saves up more than the burst") {
+TEST_CASE("D6: the limit allows a burst, then one per hundredth of a second, and never saves more than the burst") {
     TokenBucket bucket;
     Instant now{1};
     const auto taken = [&](int tries) {

@@ -20,7 +20,7 @@ Packet hello_from(const char* source, const char* destination = nullptr, std::ui
     return udp_packet(fields, 1000, 2000, kHello);
 }
 
-// A customer with one peer, a confirmed session under 100, and nothing left to take notice of.
+// A customer with one peer, a confirmed session with index 100, and no pending events.
 Rig ready_rig() {
     Rig rig;
     rig.put({});
@@ -30,7 +30,7 @@ Rig ready_rig() {
     return rig;
 }
 
-TEST_CASE("a packet of an allowed source reaches the stack as it was sent, without its padding") {
+TEST_CASE("a packet from an allowed source reaches the stack unchanged, without its padding") {
     Rig rig = ready_rig();
     std::uint64_t counter = 0;
     for (const char* source : {"10.0.0.2", "10.1.2.3", "fd00:1::9"}) {
@@ -46,7 +46,7 @@ TEST_CASE("a packet of an allowed source reaches the stack as it was sent, witho
     CHECK(rig.traffic(0).rx_bytes == (48 + 32) * 2 + (64 + 32));
 }
 
-TEST_CASE("D14: what is no message of ours is counted and goes nowhere") {
+TEST_CASE("D14: a datagram that is not a WireGuard message is counted and dropped") {
     Rig rig = ready_rig();
     for (const Packet& junk : {Packet{}, Packet{4}, Packet(31, 4), Packet(148, 9),
                                Packet{4, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}) {
@@ -57,14 +57,14 @@ TEST_CASE("D14: what is no message of ours is counted and goes nowhere") {
     CHECK(rig.events().empty());
 }
 
-TEST_CASE("I2: an index that names no session opens nothing") {
+TEST_CASE("I2: a message with an unknown index is not opened") {
     Rig rig = ready_rig();
     rig.receive(rig.seal(101, 0, hello_from("10.0.0.2")));
     CHECK(rig.own_drops(DropReason::kReceiverIndexUnknown) == 1);
     CHECK(rig.delivered().empty());
 }
 
-TEST_CASE("I3: an index stops at once when its session is retired") {
+TEST_CASE("I3: an index is invalid as soon as its session is retired") {
     Rig rig = ready_rig();
     rig.apply(RetireSession{{100}});
     rig.receive(rig.seal(100, 0, hello_from("10.0.0.2")));
@@ -74,7 +74,7 @@ TEST_CASE("I3: an index stops at once when its session is retired") {
     rig.apply(RetireSession{{12345}});
 }
 
-TEST_CASE("I4: the session alone names the customer, not the outer address") {
+TEST_CASE("I4: only the session determines the customer, not the outer address") {
     Rig rig;
     rig.put({.index = 0, .peers = {{0, {"10.0.0.2/32"}}}});
     rig.put({.index = 1, .peers = {{1, {"10.0.0.2/32"}}}});
@@ -88,7 +88,7 @@ TEST_CASE("I4: the session alone names the customer, not the outer address") {
     CHECK(delivered[1].customer == CustomerIndex{1});
 }
 
-TEST_CASE("a session is served by its own listener only") {
+TEST_CASE("a session accepts messages only from its own listener") {
     Rig rig;
     rig.put({.listener = 3});
     rig.install(0, 100, true);
@@ -101,8 +101,7 @@ TEST_CASE("a session is served by its own listener only") {
     CHECK(rig.delivered().size() == 1);
 }
 
-TEST_CASE(
-    "forged messages cost a session's budget and no more; who comes from the peer's endpoint is heard all the same") {
+TEST_CASE("forged messages cost at most a session's budget; messages from the peer's endpoint are still opened") {
     Rig rig = ready_rig();
     const Endpoint home = rig.from;
     const Endpoint elsewhere = *parse_endpoint("192.0.2.66:6666");
@@ -127,7 +126,7 @@ TEST_CASE(
     CHECK(rig.drops(DropReason::kAuthenticationFailed) + rig.drops(DropReason::kForgeryBudgetSpent) == 2'000);
     CHECK_FALSE(is_heard_from(elsewhere));
     CHECK(is_heard_from(home));
-    // Nor do they take a place among what waits for the customer's turn.
+    // They take no place in the customer's backlog either.
     for (const bool is_home : {false, true}) {
         Packet message = rig.seal(100, counter + 1, hello_from("10.0.0.2"));
         const Train train{{0}, is_home ? home : elsewhere, rig.to, 0, 0, message};
@@ -137,7 +136,7 @@ TEST_CASE(
         CHECK(parts[0].is_forged == !is_home);
     }
 
-    // From his own address they are looked at, and lend nothing for later.
+    // From the peer's own address they are opened, and add nothing to the budget.
     forge(home, 2'000);
     rig.now = rig.now + std::chrono::milliseconds(5);
     CHECK(is_heard_from(elsewhere));
@@ -188,7 +187,7 @@ TEST_CASE("S8: a forged first message does not confirm a session") {
     CHECK(Rig::only<SessionConfirmed>(rig.events()).size() == 1);
 }
 
-TEST_CASE("S7: a repeated message is dropped, in the same batch too") {
+TEST_CASE("S7: a repeated message is dropped, also in the same batch") {
     Rig rig = ready_rig();
     const Packet message = rig.seal(100, 0, hello_from("10.0.0.2"));
     rig.receive({message, message, message});
@@ -199,7 +198,7 @@ TEST_CASE("S7: a repeated message is dropped, in the same batch too") {
     CHECK(rig.traffic(0).rx_packets == 1);
 }
 
-TEST_CASE("S7: reordered by 8127 and 8128 it comes in, by 8129 it does not") {
+TEST_CASE("S7: a message reordered by 8127 or 8128 is accepted, by 8129 it is not") {
     Rig rig = ready_rig();
     rig.receive(rig.seal(100, 9'000, hello_from("10.0.0.2")));
     rig.receive(rig.seal(100, 9'000 - 8127, hello_from("10.0.0.2")));
@@ -232,7 +231,7 @@ TEST_CASE("S4: nothing is received at REJECT_AFTER_MESSAGES") {
     CHECK(rig.drops(DropReason::kCounterExhausted) == 2);
 }
 
-TEST_CASE("S5: past rekey_after_receiving a receive asks for a session, once") {
+TEST_CASE("S5: past rekey_after_receiving a received message requests a session, once") {
     Rig rig = ready_rig();
     rig.now = kStart + std::chrono::seconds(165) - Duration(1);
     rig.receive(rig.seal(100, 0, hello_from("10.0.0.2")));
@@ -245,7 +244,7 @@ TEST_CASE("S5: past rekey_after_receiving a receive asks for a session, once") {
     CHECK(Rig::only<NeedSession>(rig.events()).empty());
 }
 
-TEST_CASE("S1, S2: a responder's session is sent on after its first message, and what waits leaves then") {
+TEST_CASE("S1, S2: a responder's session sends after its first message, and waiting packets leave then") {
     Rig rig;
     rig.put({});
     rig.set_endpoint(0, "198.51.100.7:1111");
@@ -264,7 +263,7 @@ TEST_CASE("S1, S2: a responder's session is sent on after its first message, and
     CHECK(Rig::only<SessionConfirmed>(rig.events()).empty());
 }
 
-TEST_CASE("S1: until a new session is confirmed the old one is sent on; late messages on the old one still come in") {
+TEST_CASE("S1: the old session sends until the new one is confirmed, and still accepts late messages afterwards") {
     Rig rig = ready_rig();
     rig.install(0, 200, false);
     rig.set_endpoint(0, "198.51.100.7:1111");
@@ -279,7 +278,7 @@ TEST_CASE("S1: until a new session is confirmed the old one is sent on; late mes
     CHECK(rig.open(200, rig.sent().at(0)).size() == 48);
 }
 
-TEST_CASE("S1: of two unconfirmed sessions only the newest becomes the sending one") {
+TEST_CASE("S1: of two unconfirmed sessions only the newest can become the sending one") {
     Rig rig = ready_rig();
     rig.install(0, 200, false);
     rig.install(0, 300, false);
@@ -287,7 +286,7 @@ TEST_CASE("S1: of two unconfirmed sessions only the newest becomes the sending o
     CHECK(Rig::only<SessionConfirmed>(rig.events()).empty());
     rig.receive(rig.seal(300, 0, {}));
     CHECK(Rig::only<SessionConfirmed>(rig.events()).at(0).local_id == SessionId{300});
-    // Nor an unconfirmed one that a session of ours has overtaken.
+    // An unconfirmed session that one of ours has overtaken cannot either.
     rig.install(0, 400, false);
     rig.install(0, 500, true);
     rig.receive(rig.seal(400, 0, {}));
@@ -310,7 +309,7 @@ TEST_CASE("D2: a keepalive is counted and never reaches the stack") {
     CHECK(activity[0].first_unanswered_data_received == kLongAgo);
 }
 
-TEST_CASE("D3: what does not hold an IP packet is dropped after it proved the peer") {
+TEST_CASE("D3: a message without a valid IP packet is dropped, but still authenticates the peer") {
     Rig rig = ready_rig();
     Packet jumbogram = hello_from("fd00:1::9");
     jumbogram[4] = jumbogram[5] = 0;
@@ -338,12 +337,12 @@ TEST_CASE("D4: a source that belongs to another peer's longer prefix is dropped"
     rig.receive(rig.seal(100, 2, hello_from("10.1.8.1")));
     rig.receive(rig.seal(100, 3, hello_from("fd00:1::8")));
     CHECK(rig.delivered().size() == 4);
-    // And the other way round: the owner of the longer prefix does not own the shorter.
+    // And the reverse: the owner of the longer prefix does not own the shorter one.
     rig.receive(rig.seal(200, 2, hello_from("10.1.8.1")));
     CHECK(rig.drops(DropReason::kSourceNotAllowed) == 3);
 }
 
-TEST_CASE("D4: a source that was accepted once is refused when the prefix has moved to another peer") {
+TEST_CASE("D4: a source that was accepted before is refused after its prefix has moved to another peer") {
     Rig rig;
     rig.put({.peers = {{0, {"10.1.0.0/16"}}, {1, {}}}});
     rig.install(0, 100, true);
@@ -355,7 +354,7 @@ TEST_CASE("D4: a source that was accepted once is refused when the prefix has mo
     CHECK(rig.drops(DropReason::kSourceNotAllowed) == 1);
 }
 
-TEST_CASE("D4: everything is allowed, and still no source that cannot be, nor the stack's own") {
+TEST_CASE("D4: even with 0.0.0.0/0 allowed, impossible sources and the stack's own are refused") {
     Rig rig;
     rig.put({.peers = {{0, {"0.0.0.0/0", "::/0"}}}});
     rig.install(0, 100, true);
@@ -368,14 +367,14 @@ TEST_CASE("D4: everything is allowed, and still no source that cannot be, nor th
     for (const char* own : {"10.0.0.1", "fd00:42::1"}) rig.receive(rig.seal(100, counter++, hello_from(own)));
     CHECK(rig.drops(DropReason::kSourceIsStack) == 2);
     CHECK(rig.delivered().empty());
-    // The mark of an accepted source does not open the way for the next.
+    // The cached result for an accepted source does not apply to the next one.
     rig.receive(rig.seal(100, counter++, hello_from("192.0.2.1")));
     CHECK(rig.delivered().size() == 1);
     rig.receive(rig.seal(100, counter++, hello_from("127.0.0.1")));
     CHECK(rig.delivered().empty());
 }
 
-TEST_CASE("D5: a packet whose source is refused still proves the peer and moves his endpoint") {
+TEST_CASE("D5: a packet with a refused source still authenticates the peer and moves its endpoint") {
     Rig rig;
     rig.put({});
     rig.install(0, 100, false);
@@ -394,7 +393,7 @@ TEST_CASE("D5: a packet whose source is refused still proves the peer and moves 
     CHECK(Rig::only<PeerActivity>(events).at(0).last_data_received == kStart);
 }
 
-TEST_CASE("D9: the outer congestion mark comes in as RFC 6040 says, DSCP untouched") {
+TEST_CASE("D9: the outer congestion mark is applied as in RFC 6040, and DSCP is unchanged") {
     Rig rig = ready_rig();
     std::uint64_t counter = 0;
     for (const char* source : {"10.0.0.2", "fd00:1::9"}) {
@@ -415,7 +414,7 @@ TEST_CASE("D9: the outer congestion mark comes in as RFC 6040 says, DSCP untouch
     CHECK(rig.drops(DropReason::kEcnCongestionLost) == 2);
 }
 
-TEST_CASE("E1: the endpoint follows the newest authentic message, keepalives too, and not a replay or a late one") {
+TEST_CASE("E1: the endpoint follows the newest authentic message, also a keepalive, but no replay and no late one") {
     Rig rig = ready_rig();
     const auto towards = [&] {
         rig.transmit(0, hello_from("10.0.0.1", "10.0.0.2"));
@@ -436,13 +435,13 @@ TEST_CASE("E1: the endpoint follows the newest authentic message, keepalives too
     rig.receive(early);
     CHECK(rig.drops(DropReason::kReplayDuplicate) == 1);
     CHECK(towards().remote == *parse_endpoint("[2001:db8::9]:2222"));
-    rig.receive(rig.seal(100, 9, hello_from("10.0.0.2")));  // authentic, but sent before he moved
+    rig.receive(rig.seal(100, 9, hello_from("10.0.0.2")));  // authentic, but sent before the peer moved
     CHECK(towards().remote == *parse_endpoint("[2001:db8::9]:2222"));
     rig.receive(rig.seal(100, 12, {}));
     CHECK(towards().remote == *parse_endpoint("192.0.2.66:6666"));
 }
 
-TEST_CASE("E1: a message of an older session does not take the endpoint from a newer one") {
+TEST_CASE("E1: a message of an older session does not move the endpoint of a newer one") {
     Rig rig = ready_rig();
     rig.now = rig.now + std::chrono::seconds(120);
     rig.install(0, 200, true);
@@ -455,12 +454,12 @@ TEST_CASE("E1: a message of an older session does not take the endpoint from a n
     CHECK(rig.sent().at(0).remote == *parse_endpoint("192.0.2.9:9999"));
 }
 
-TEST_CASE("a suspended customer has no sessions and gets none, so his peers' messages open nothing") {
+TEST_CASE("a suspended customer has no sessions and gets none, so its peers' messages are not opened") {
     Rig rig = ready_rig();
     rig.put({.suspended = true});
     rig.receive(rig.seal(100, 0, hello_from("10.0.0.2")));
     CHECK(rig.delivered().empty());
-    CHECK(rig.own_drops(DropReason::kReceiverIndexUnknown) == 1);  // his sessions are gone
+    CHECK(rig.own_drops(DropReason::kReceiverIndexUnknown) == 1);  // its sessions are removed
     rig.install(0, 101, true);
     rig.receive(rig.seal(101, 0, hello_from("10.0.0.2")));
     CHECK(rig.delivered().empty());
@@ -470,7 +469,7 @@ TEST_CASE("a suspended customer has no sessions and gets none, so his peers' mes
     CHECK(rig.delivered().size() == 1);
 }
 
-TEST_CASE("a customer who is gone takes his sessions with him; another in his place starts with nothing") {
+TEST_CASE("a removed customer's sessions are removed; another customer in its place starts with none") {
     Rig rig = ready_rig();
     const Packet message = rig.seal(100, 0, hello_from("10.0.0.2"));
     rig.pipeline->drop_customer({0});
@@ -483,7 +482,7 @@ TEST_CASE("a customer who is gone takes his sessions with him; another in his pl
     CHECK(rig.delivered().empty());
 }
 
-TEST_CASE("a peer who is not in the new view is gone, the others keep their sessions") {
+TEST_CASE("a peer that is not in the new view is removed, the others keep their sessions") {
     Rig rig;
     rig.put({.peers = {{0, {"10.0.0.2/32"}}, {1, {"10.0.0.3/32"}}}});
     rig.install(0, 100, true);
@@ -495,7 +494,7 @@ TEST_CASE("a peer who is not in the new view is gone, the others keep their sess
     CHECK(rig.pipeline->traffic({0}) == nullptr);
 }
 
-TEST_CASE("D12: a GRO train of mixed content is taken apart at its segment size, a short tail included") {
+TEST_CASE("D12: a GRO train of mixed content is split at its segment size, including a short tail") {
     Rig rig = ready_rig();
     for (const std::size_t tail : {32U, 79U, 80U}) {
         static std::uint64_t counter = 0;
@@ -519,7 +518,7 @@ TEST_CASE("D12: a GRO train of mixed content is taken apart at its segment size,
     CHECK(rig.own_drops(DropReason::kDatagramMalformed) == 18 + 2);
 }
 
-TEST_CASE("D12: the largest datagram, and trains of it, are taken whole") {
+TEST_CASE("D12: the largest datagram, and trains of its size, are received whole") {
     Rig rig;
     rig.put({.mtu = 65'472});
     rig.install(0, 100, true);
@@ -532,7 +531,7 @@ TEST_CASE("D12: the largest datagram, and trains of it, are taken whole") {
     CHECK(delivered[1].packet == packet);
 }
 
-TEST_CASE("handshake messages that come to a data socket are handed on, not more than a batch holds") {
+TEST_CASE("handshake messages at a data socket are passed on, at most as many as a batch holds") {
     Rig rig = ready_rig();
     Packet initiation(148);
     initiation[0] = 1;
@@ -546,7 +545,7 @@ TEST_CASE("handshake messages that come to a data socket are handed on, not more
     CHECK(rig.own_drops(DropReason::kHandshakeQueueFull) == 36);
 }
 
-TEST_CASE("random datagrams and mutated messages are survived, and none of the mutated is delivered") {
+TEST_CASE("random datagrams and mutated messages do no harm, and no mutated message is delivered") {
     std::mt19937 random(42);
     Rig rig = ready_rig();
     for (std::uint64_t i = 0; i < 3'000; ++i) {

@@ -30,7 +30,7 @@ Packet v6_of(std::size_t size, std::uint16_t payload, std::uint8_t next_header =
     return packet;
 }
 
-TEST_CASE("D3: only versions 4 and 6 with room for their header") {
+TEST_CASE("D3: only versions 4 and 6 with a complete header are accepted") {
     CHECK(refusal({}) == DropReason::kInnerMalformed);
     for (unsigned version = 0; version < 16; ++version) {
         if (version == 4 || version == 6) continue;
@@ -41,7 +41,7 @@ TEST_CASE("D3: only versions 4 and 6 with room for their header") {
     for (std::size_t size = 1; size < 40; ++size) CHECK(refusal(v6_of(size, 8)) == DropReason::kInnerMalformed);
 }
 
-TEST_CASE("D3: the total length lies between the header and what is there; padding is cut off") {
+TEST_CASE("D3: the total length is at least the header and at most the packet; padding is removed") {
     for (std::size_t total = 0; total <= 70; ++total) {
         Packet packet = v4_of(64, static_cast<std::uint16_t>(total));
         const auto parsed = InnerPacket::parse(packet);
@@ -56,14 +56,14 @@ TEST_CASE("D3: the total length lies between the header and what is there; paddi
     }
 }
 
-TEST_CASE("D3: an IPv4 header length that lies is refused") {
+TEST_CASE("D3: a wrong IPv4 header length is refused") {
     for (unsigned words = 0; words < 16; ++words) {
         Packet packet = v4_of(64, 40, static_cast<std::uint8_t>(0x40 | words));
         CHECK(InnerPacket::parse(packet).has_value() == (words >= 5 && words * 4 <= 40));
     }
 }
 
-TEST_CASE("D3: an IPv6 payload length of zero is a jumbogram's, or says that there is nothing") {
+TEST_CASE("D3: an IPv6 payload length of zero means a jumbogram, or no payload") {
     CHECK(refusal(v6_of(64, 0, 0)) == DropReason::kInnerJumbogram);
     CHECK(refusal(v6_of(64, 0, 6)) == DropReason::kInnerJumbogram);
     Packet empty = v6_of(48, 0, 59);
@@ -71,7 +71,7 @@ TEST_CASE("D3: an IPv6 payload length of zero is a jumbogram's, or says that the
     CHECK(InnerPacket::parse(empty)->bytes().size() == 40);
 }
 
-TEST_CASE("the accessors read what was written") {
+TEST_CASE("the accessors read the written values") {
     IpFields fields;
     fields.traffic_class = 0xb9;
     Packet v4 = udp_packet(fields, 1, 2, Packet{9});
@@ -93,7 +93,7 @@ TEST_CASE("the accessors read what was written") {
     CHECK(parsed_v6->traffic_class() == 0xb9);
 }
 
-TEST_CASE("D9: setting the ECN field leaves DSCP and a right header checksum, and a wrong one wrong") {
+TEST_CASE("D9: setting the ECN field keeps DSCP, and keeps a valid header checksum valid and a wrong one wrong") {
     for (unsigned traffic_class = 0; traffic_class < 256; ++traffic_class) {
         for (unsigned ecn = 0; ecn < 4; ++ecn) {
             for (const char* source : {"10.0.0.2", "fd00::2"}) {
@@ -117,7 +117,7 @@ TEST_CASE("D9: setting the ECN field leaves DSCP and a right header checksum, an
     CHECK_FALSE(naive_ipv4_header_is_right(wrong));
 }
 
-TEST_CASE("D4: sources that no host can have") {
+TEST_CASE("D4: addresses that no host can have as a source") {
     for (const char* martian :
          {"0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.255", "224.0.0.1", "239.255.255.255", "255.255.255.255",
           "::", "::1", "ff02::1", "ff0e::1", "::ffff:10.0.0.2", "::ffff:127.0.0.1"}) {

@@ -1,4 +1,4 @@
-// Message formats: classification, the transport header, padding.
+// Message formats: classification, transport header, padding.
 #include <doctest/doctest.h>
 
 #include <set>
@@ -11,7 +11,7 @@
 namespace warren::dataplane::test {
 namespace {
 
-TEST_CASE("H1: only the exact type, length and reserved bytes are ours") {
+TEST_CASE("H1: only the exact type, length and reserved bytes are accepted") {
     int wrong = 0;
     for (std::size_t size = 0; size <= 200; ++size) {
         for (unsigned type = 0; type < 256; ++type) {
@@ -34,7 +34,7 @@ TEST_CASE("H1: only the exact type, length and reserved bytes are ours") {
     CHECK(wrong == 0);
 }
 
-TEST_CASE("the transport header is little-endian, as whitepaper §5.4.6 draws it") {
+TEST_CASE("the transport header is little-endian, as in whitepaper §5.4.6") {
     std::vector<std::uint8_t> message(32);
     WireguardFraming::write_header(message.data(), 0x04030201, 0x0807060504030201);
     const std::vector<std::uint8_t> expected{4, 0, 0, 0, 1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8};
@@ -45,7 +45,7 @@ TEST_CASE("the transport header is little-endian, as whitepaper §5.4.6 draws it
     CHECK(head.sequence == 0x0807060504030201);
 }
 
-TEST_CASE("D1: padded to 16, but not beyond the MTU") {
+TEST_CASE("D1: packets are padded to 16, but not beyond the MTU") {
     struct Row {
         std::size_t size, mtu, padded;
     };

@@ -25,7 +25,7 @@ Rig ready_rig(std::uint16_t mtu = 1420) {
     return rig;
 }
 
-TEST_CASE("a packet for a peer leaves sealed, padded to 16, to his endpoint") {
+TEST_CASE("a packet for a peer leaves sealed, padded to 16, to its endpoint") {
     Rig rig = ready_rig();
     for (const char* destination : {"10.0.0.2", "10.1.2.3", "fd00:1::9"}) {
         Packet packet = packet_to(destination);
@@ -51,7 +51,7 @@ TEST_CASE("D1: a full packet is not padded beyond the MTU") {
     CHECK(rig.sent().at(0).bytes.size() == 1296 + 32);
 }
 
-TEST_CASE("S6: the counter rises by one a message and is never used twice on a session") {
+TEST_CASE("S6: the counter rises by one per message and is never used twice in a session") {
     Rig rig = ready_rig();
     for (std::uint64_t expected = 1; expected < 200; ++expected) {
         rig.transmit(0, packet_to("10.0.0.2", expected));
@@ -59,7 +59,7 @@ TEST_CASE("S6: the counter rises by one a message and is never used twice on a s
     }
 }
 
-TEST_CASE("S4: nothing is sent at REJECT_AFTER_TIME; the packet waits and a session is asked for") {
+TEST_CASE("S4: nothing is sent at REJECT_AFTER_TIME; the packet waits and a session is requested") {
     Rig rig = ready_rig();
     rig.now = kStart + std::chrono::seconds(180) - Duration(1);
     rig.transmit(0, packet_to("10.0.0.2"));
@@ -72,7 +72,7 @@ TEST_CASE("S4: nothing is sent at REJECT_AFTER_TIME; the packet waits and a sess
     CHECK(rig.all_drops() == 0);
 }
 
-TEST_CASE("S4: a session is not sent on beyond REJECT_AFTER_MESSAGES, and a super-packet goes whole or waits whole") {
+TEST_CASE("S4: a session sends nothing beyond REJECT_AFTER_MESSAGES, and a super-packet leaves or waits whole") {
     Rig rig;
     rig.put({});
     rig.set_endpoint(0, "198.51.100.7:1111");
@@ -100,7 +100,7 @@ TEST_CASE("S4: a session is not sent on beyond REJECT_AFTER_MESSAGES, and a supe
     CHECK(Rig::only<NeedSession>(rig.events()).size() == 1);
 }
 
-TEST_CASE("S5: past rekey_after_sending a send asks for a session, at most once a second") {
+TEST_CASE("S5: past rekey_after_sending a send requests a session, at most once a second") {
     Rig rig = ready_rig();
     rig.now = kStart + std::chrono::seconds(120) - Duration(1);
     rig.transmit(0, packet_to("10.0.0.2"));
@@ -114,7 +114,7 @@ TEST_CASE("S5: past rekey_after_sending a send asks for a session, at most once 
     CHECK(rig.sent().size() == 52);
 }
 
-TEST_CASE("D6: a destination that no peer has is answered with unreachable from the stack's address") {
+TEST_CASE("D6: a packet to a destination without a peer gets unreachable from the stack's address") {
     Rig rig = ready_rig();
     rig.transmit(0, packet_to("172.16.0.1"));
     rig.transmit(0, packet_to("2001:db8::1"));
@@ -128,7 +128,7 @@ TEST_CASE("D6: a destination that no peer has is answered with unreachable from 
     CHECK(delivered[1].packet[41] == 3);
 }
 
-TEST_CASE("D6: a peer without an endpoint is answered the same way, and no session is asked for") {
+TEST_CASE("D6: a packet to a peer without an endpoint gets the same answer, and no session is requested") {
     Rig rig;
     rig.put({});
     rig.transmit(0, packet_to("10.0.0.2"));
@@ -145,7 +145,7 @@ TEST_CASE("D6: errors are limited in rate per customer") {
     CHECK(rig.delivered().size() == 50);
     CHECK(rig.drops(DropReason::kNoPeerForDestination, 0) == 500);
     rig.transmit(1, packet_to("172.16.0.1"));
-    CHECK(rig.delivered().size() == 1);  // another customer's share is his own
+    CHECK(rig.delivered().size() == 1);  // another customer has its own budget
     rig.now = rig.now + std::chrono::milliseconds(100);
     for (int i = 0; i < 500; ++i) rig.transmit(0, packet_to("172.16.0.1"));
     CHECK(rig.delivered().size() == 10);
@@ -167,7 +167,7 @@ TEST_CASE("D7: 500 packets for an absent peer, then a session: exactly the last 
         expected.resize(WireguardFraming::padded_size(expected.size(), 1420));
         REQUIRE(rig.open(100, sent[i]) == expected);
     }
-    // They are gone, and so is the need.
+    // They are sent, and no session is needed any more.
     rig.now = rig.now + std::chrono::seconds(2);
     rig.install(0, 101, true);
     CHECK(rig.sent().size() == 1);
@@ -196,7 +196,7 @@ TEST_CASE("D7: staged packets are purged on command, with their peer and with th
     CHECK(rig.open(100, rig.sent().at(0)).empty());  // a keepalive: nothing waited
 }
 
-TEST_CASE("D7: what was purged or sent leaves room for as much again") {
+TEST_CASE("D7: purged or sent packets free their room") {
     Rig rig;
     rig.put({.mtu = 60'000});
     rig.set_endpoint(0, "198.51.100.7:1111");
@@ -217,7 +217,7 @@ TEST_CASE("D7: what was purged or sent leaves room for as much again") {
     CHECK(rig.drops(DropReason::kStagedOverflow) == 72);
 }
 
-TEST_CASE("D7: a customer cannot stage without bound, and what he stages does not take another's room") {
+TEST_CASE("D7: a customer's staged packets are limited, and take no room from another customer") {
     Rig rig;
     Rig::CustomerSpec spec{.index = 0, .peers = {}, .mtu = 60'000};
     for (std::uint32_t i = 0; i < 40; ++i) spec.peers.push_back({i, {}});
@@ -240,7 +240,7 @@ TEST_CASE("D7: a customer cannot stage without bound, and what he stages does no
     CHECK(rig.sent().size() == 1);
 }
 
-TEST_CASE("D9: the outer header gets the inner ECN field and DSCP 0; trains end where it changes") {
+TEST_CASE("D9: the outer header gets the inner ECN field and DSCP 0; trains end where they change") {
     Rig rig = ready_rig();
     for (const char* destination : {"10.0.0.2", "fd00:1::9"}) {
         for (unsigned traffic_class = 0; traffic_class < 256; ++traffic_class) {
@@ -257,7 +257,7 @@ TEST_CASE("D9: the outer header gets the inner ECN field and DSCP 0; trains end 
     rig.out.clear();
 }
 
-TEST_CASE("D13: a train holds one peer, one size and a shorter last; another peer in between does not disorder it") {
+TEST_CASE("D13: a train has one peer, one size and a shorter last packet; other peers between do not disorder it") {
     Rig rig;
     rig.put({.peers = {{0, {"10.0.0.2/32"}}, {1, {"10.0.0.3/32"}}}});
     for (std::uint32_t peer = 0; peer < 2; ++peer) {
@@ -289,7 +289,7 @@ TEST_CASE("D13: a train holds one peer, one size and a shorter last; another pee
     }
 }
 
-TEST_CASE("a train has 64 datagrams and 65,507 bytes at most, and all of it opens") {
+TEST_CASE("a train has at most 64 datagrams and 65,507 bytes, and all of it opens") {
     Rig rig = ready_rig();
     for (const std::size_t size : {1U, 100U, 1392U}) {
         for (int i = 0; i < 300; ++i) {
@@ -305,7 +305,7 @@ TEST_CASE("a train has 64 datagrams and 65,507 bytes at most, and all of it open
     }
 }
 
-TEST_CASE("a packet that fits into no datagram is answered with packet too big") {
+TEST_CASE("a packet that fits into no datagram gets packet too big") {
     Rig rig = ready_rig(65'520);
     rig.transmit(0, packet_to("10.0.0.2", 65'500));
     rig.transmit(0, packet_to("fd00:1::9", 65'500));
@@ -320,10 +320,10 @@ TEST_CASE("a packet that fits into no datagram is answered with packet too big")
     CHECK(load_be<std::uint32_t>(delivered[1].packet.data() + 44) == WireguardFraming::kInnerMaximum);
 }
 
-TEST_CASE("buffers run out before memory does, counted, and come back") {
+TEST_CASE("buffers run out before memory does, which is counted, and they return") {
     Rig rig = ready_rig();
     std::size_t taken = 0;
-    // Sizes that grow, so that every packet needs a train of its own.
+    // Growing sizes, so that every packet needs its own train.
     for (std::size_t size = 16; size < 1'390; size += 16) {
         Packet packet = from_tun(packet_to("10.0.0.2", size));
         rig.pipeline->outbound(rig.now, {0}, packet, rig.out);
@@ -347,7 +347,7 @@ TEST_CASE("a suspended customer sends nothing") {
     CHECK(rig.delivered().empty());
 }
 
-TEST_CASE("what a TUN cannot have meant is dropped") {
+TEST_CASE("an invalid packet from the TUN is dropped") {
     Rig rig = ready_rig();
     rig.transmit_super(0, Packet(5));
     CHECK(rig.drops(DropReason::kOffloadHeaderInvalid) == 1);
@@ -356,7 +356,7 @@ TEST_CASE("what a TUN cannot have meant is dropped") {
     CHECK(rig.sent().empty());
 }
 
-TEST_CASE("the path refused trains: they are marked, until the time is over or the peer has moved") {
+TEST_CASE("after the path refused trains they are marked, until the time is over or the peer has moved") {
     Rig rig = ready_rig();
     const auto is_ungrouped = [&] {
         Packet packet = from_tun(packet_to("10.0.0.2"));

@@ -1,4 +1,4 @@
-// Inner packets for tests: built field by field, with the checksum computed the slow, obvious way.
+// Inner packets for tests: built field by field, with the checksum computed in the slow, simple way.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ using Packet = std::vector<std::uint8_t>;
 
 // RFC 1071 §4.1, word by word, big-endian.
 std::uint16_t naive_checksum(Bytes bytes);
-// The checksum over pseudo-header and transport part, which is right when the result is 0.
+// The checksum over pseudo-header and transport part; valid if the result is 0.
 std::uint16_t naive_transport_checksum(Bytes packet);
 bool naive_ipv4_header_is_right(Bytes packet);
 
@@ -45,7 +45,7 @@ Packet udp_packet(const IpFields& fields, std::uint16_t source_port, std::uint16
 Packet tcp_packet(const IpFields& fields, const TcpFields& tcp, Bytes payload);
 Packet icmp_packet(const IpFields& fields, std::uint8_t type, std::uint8_t code, Bytes rest);
 
-// A packet as a TUN gives it: an empty offload header in front.
+// A packet as read from a TUN, with an empty offload header in front.
 Packet from_tun(Bytes packet);
 
 }  // namespace warren::dataplane::test

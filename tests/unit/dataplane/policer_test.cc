@@ -1,4 +1,4 @@
-// Token buckets and a customer's limits, without a pipeline and in one.
+// Token buckets and a customer's limits, alone and in a pipeline.
 #include "vpnd/turns/policer.h"
 
 #include <doctest/doctest.h>
@@ -15,7 +15,7 @@ using std::chrono::seconds;
 constexpr std::uint64_t kRate = 8'000'000;  // a megabyte a second
 constexpr std::size_t kBurst = 100'000;     // bytes: a tenth of a second of it
 
-// Bytes that pass in `time` when `offered` times as much comes as may, in messages of `size`.
+// Bytes that pass in `time` if `offered` times the allowed rate arrives, in messages of `size`.
 std::size_t passed(Policer& policer, Instant& now, Duration time, std::size_t size, std::uint64_t offered = 4) {
     const Duration gap = Duration(static_cast<std::int64_t>(size * 8'000'000'000 / kRate / offered));
     std::size_t out = 0;
@@ -25,12 +25,12 @@ std::size_t passed(Policer& policer, Instant& now, Duration time, std::size_t si
     return out;
 }
 
-TEST_CASE("no rate is no limit") {
+TEST_CASE("without a rate there is no limit") {
     Policer policer;
     for (int i = 0; i < 1'000'000; ++i) REQUIRE(policer.pass(kStart, 65'000));
 }
 
-TEST_CASE("a rate holds within a percent in the long run, whatever the sizes, beyond one burst") {
+TEST_CASE("beyond one burst, a rate holds within a percent in the long run, for all sizes") {
     for (const std::size_t size : {48U, 1'452U, 60'000U}) {
         CAPTURE(size);
         Policer policer;
@@ -45,7 +45,7 @@ TEST_CASE("a rate holds within a percent in the long run, whatever the sizes, be
     }
 }
 
-TEST_CASE("who stays below his rate loses nothing, also in bursts that fit") {
+TEST_CASE("a customer below its rate loses nothing, also in bursts that fit") {
     Policer policer;
     policer.set_rate(kRate);
     Instant now = kStart;
@@ -55,7 +55,7 @@ TEST_CASE("who stays below his rate loses nothing, also in bursts that fit") {
     }
 }
 
-TEST_CASE("a silent hour saves up one burst and no more") {
+TEST_CASE("a silent hour saves at most one burst") {
     Policer policer;
     policer.set_rate(kRate);
     Instant now = kStart + seconds(3'600);
@@ -74,7 +74,7 @@ TEST_CASE("at a low rate a burst of 64 KiB still passes") {
     CHECK(sent <= (64U << 10) + 1'024);
 }
 
-TEST_CASE("what is taken back was not used") {
+TEST_CASE("returned tokens can be used again") {
     Policer policer;
     policer.set_rate(kRate);
     for (int i = 0; i < 100'000; ++i) {
@@ -83,7 +83,7 @@ TEST_CASE("what is taken back was not used") {
     }
 }
 
-TEST_CASE("the same rate again keeps what is owed, another one forgives it") {
+TEST_CASE("setting the same rate keeps the debt, setting another one clears it") {
     Policer policer;
     policer.set_rate(64'000);
     while (policer.pass(kStart, 60'000)) {
@@ -94,8 +94,7 @@ TEST_CASE("the same rate again keeps what is owed, another one forgives it") {
     CHECK(policer.pass(kStart, 1));
 }
 
-// --- in the pipeline
-// ----------------------------------------------------------------------------------------------------------------
+// --- in the pipeline -------------------------------------------------------------------------------------------------
 
 constexpr std::uint32_t kIndex = 1 << 6;
 
@@ -130,17 +129,17 @@ TEST_CASE("over rate_up messages are dropped before they are opened, each counte
     CHECK(rig.traffic(0).rx_packets == arrived);
     rig.receive(rig.seal(kIndex, rig.next++, {}));
     CHECK(rig.traffic(0).rx_packets == arrived + 1);
-    // A forged one is not opened either: nobody finds out that it is forged.
+    // A forged message is not opened either, so it is not detected.
     Packet forged = rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000));
     forged.back() ^= 1;
     rig.receive(forged);
     CHECK(rig.drops(DropReason::kAuthenticationFailed) == 0);
-    // The stack's packets are another matter.
+    // The rate does not apply to packets from the stack.
     rig.transmit(0, LimitedRig::to_site(1'000));
     CHECK(rig.sent().size() == 1);
 }
 
-TEST_CASE("forged and replayed messages use up nobody's rate") {
+TEST_CASE("forged and replayed messages do not use a customer's rate") {
     LimitedRig rig(kRate, 0);
     const Packet good = rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000));
     rig.receive(good);
@@ -156,8 +155,7 @@ TEST_CASE("forged and replayed messages use up nobody's rate") {
     CHECK(rig.delivered().size() == 1);
 }
 
-TEST_CASE(
-    "forged messages that came in the same moment keep no good one out, and those over the rate are still not opened") {
+TEST_CASE("forged messages of the same moment keep no valid one out, and messages over the rate are still not opened") {
     LimitedRig rig(kRate, 0);
     const auto some = [&](std::size_t count, bool forged) {
         std::vector<Packet> out;
@@ -183,7 +181,7 @@ TEST_CASE(
     CHECK(rig.drops(DropReason::kRateUpExceeded) == over + 40);
 }
 
-TEST_CASE("over rate_down packets are dropped before they are sealed: no counter is used, no send is noted") {
+TEST_CASE("packets over rate_down are dropped before they are sealed: no counter is used, no send is recorded") {
     LimitedRig rig(0, kRate);
     const std::uint64_t in_burst = kBurst / 1'056 + 1;
     for (std::uint64_t i = 0; i < 2 * in_burst; ++i) rig.transmit(0, LimitedRig::to_site(1'000));
@@ -207,7 +205,7 @@ TEST_CASE("over rate_down packets are dropped before they are sealed: no counter
     CHECK(WireguardFraming::parse(later[0].bytes).sequence == sent.size() + 1);
 }
 
-TEST_CASE("a rate changes while sessions live") {
+TEST_CASE("a rate changes without a new session") {
     LimitedRig rig(64'000, 64'000);
     Rig::CustomerSpec spec;
     for (int i = 0; i < 200; ++i) rig.receive(rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000)));
@@ -218,7 +216,7 @@ TEST_CASE("a rate changes while sessions live") {
     CHECK(rig.delivered().size() == 200);
 }
 
-TEST_CASE("a customer is metered: bytes and packets of every peer, each way, and the time he is charged") {
+TEST_CASE("a customer is metered: bytes and packets of all its peers, each way, and its charged time") {
     LimitedRig rig(0, 0);
     const Packet in = rig.seal(kIndex, rig.next++, LimitedRig::from_site(100));
     rig.receive(in);
@@ -227,11 +225,11 @@ TEST_CASE("a customer is metered: bytes and packets of every peer, each way, and
     rig.pipeline->charge({0}, Direction::kUp, milliseconds(3));
     rig.pipeline->charge({0}, Direction::kDown, milliseconds(4));
     rig.pipeline->charge({0}, Direction::kDown, milliseconds(1));
-    rig.pipeline->charge({7}, Direction::kDown, milliseconds(1));  // nobody
+    rig.pipeline->charge({7}, Direction::kDown, milliseconds(1));  // no such customer
     const Meters& meters = *rig.pipeline->meters({0});
     CHECK(meters.up.packets == 1);
     CHECK(meters.up.bytes == in.size());
-    CHECK(meters.down.packets == 2);  // the keepalive that began the session too
+    CHECK(meters.down.packets == 2);  // including the keepalive that began the session
     CHECK(meters.down.bytes == rig.traffic(0).tx_bytes);
     CHECK(meters.up.processor == milliseconds(3));
     CHECK(meters.down.processor == milliseconds(5));

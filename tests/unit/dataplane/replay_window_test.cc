@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t kSize = ReplayWindow::kSize;
 
-// Each counter marked once; what is more than the window behind the newest is refused.
+// Marks each counter once; refuses counters more than the window behind the newest.
 class Oracle {
   public:
     bool mark(std::uint64_t counter) {
@@ -58,7 +58,7 @@ TEST_CASE("S7: 8128 counters behind the newest are accepted, 8129 are not") {
     }
 }
 
-TEST_CASE("S7: the newest on every bit of a word, the oldest still told apart") {
+TEST_CASE("S7: with the newest on every bit of a word, the oldest counters stay distinct") {
     for (std::uint64_t newest = 20'000; newest < 20'200; ++newest) {
         ReplayWindow window;
         std::uint64_t first = 0;
@@ -74,7 +74,7 @@ TEST_CASE("S7: the newest on every bit of a word, the oldest still told apart") 
     }
 }
 
-TEST_CASE("S7: a jump beyond the window forgets what was marked, and only that") {
+TEST_CASE("S7: a jump beyond the window forgets marked counters, and only those") {
     for (const std::uint64_t jump :
          {std::uint64_t{63}, std::uint64_t{64}, std::uint64_t{8127}, std::uint64_t{8128}, std::uint64_t{8129},
           std::uint64_t{8192}, std::uint64_t{8256}, std::uint64_t{1} << 50}) {
@@ -112,7 +112,7 @@ TEST_CASE("S7: agrees with a set on random orders: reordered, repeated, jumping"
     }
 }
 
-TEST_CASE("S7: asking changes nothing") {
+TEST_CASE("S7: a check without a mark changes nothing") {
     ReplayWindow window;
     CHECK(window.mark(10'000));
     CHECK_FALSE(window.is_too_old(5'000));

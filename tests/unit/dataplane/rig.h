@@ -14,7 +14,7 @@ namespace warren::dataplane::test {
 
 inline constexpr Instant kStart{1'000'000'000'000};
 
-// One packet as the stack would see it: what a TUN write carries, super-packets taken apart.
+// One packet as the stack would see it: from a TUN write, with super-packets split.
 struct Delivered {
     CustomerIndex customer;
     Packet packet;
@@ -49,7 +49,7 @@ class Rig {
     };
     void put(const CustomerSpec& spec);
 
-    // A session of `peer` under `local_id`, its limits WireGuard's.
+    // A session of `peer` with index `local_id` and WireGuard's limits.
     void install(std::uint32_t peer, std::uint32_t local_id, bool confirmed, bool is_initiator = true);
     void set_endpoint(std::uint32_t peer, const char* endpoint);
     void apply(Command command);
@@ -64,7 +64,7 @@ class Rig {
     void transmit_super(std::uint32_t customer, Packet super_packet);
     void tick(std::size_t room = 1'000);
 
-    // What happened since the last call.
+    // The events since the last call.
     std::vector<Delivered> delivered();
     std::vector<Sent> sent();
     std::vector<Event> events();
@@ -73,7 +73,7 @@ class Rig {
 
     [[nodiscard]] std::uint64_t drops(DropReason reason, std::uint32_t customer = 0) const;
     [[nodiscard]] std::uint64_t own_drops(DropReason reason) const { return pipeline->own_drops().of(reason); }
-    // All drops but of the reasons given; 0 says that nothing else was refused.
+    // All drops except those of the given reasons.
     [[nodiscard]] std::uint64_t all_drops(std::uint32_t customer = 0) const;
     [[nodiscard]] const TrafficCounters& traffic(std::uint32_t peer) const {
         return *pipeline->traffic(PeerIndex{peer});
@@ -90,14 +90,14 @@ class Rig {
 
     std::unique_ptr<crypto::PacketAead> aead;
     std::unique_ptr<Pipeline> pipeline;
-    Output out;  // ends before the pipeline
+    Output out;  // destroyed before the pipeline
     Instant now = kStart;
-    Endpoint from;    // where datagrams come from
-    LocalAddress to;  // and go to
+    Endpoint from;    // the source of datagrams
+    LocalAddress to;  // and their destination
     std::uint32_t listener = 0;
     std::uint8_t traffic_class = 0;
     bool merges_udp = true;
-    // Of the last call, before they were taken apart.
+    // From the last call, before they were split.
     std::size_t tun_writes = 0;
     std::size_t trains = 0;
 

@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 
 constexpr Duration kQuantum = Scheduler::kQuantum;
 
-// Customers who always have work, each piece of it of one length.
+// Customers that always have work, in pieces of one length.
 struct World {
     explicit World(const std::vector<std::pair<Duration, std::uint32_t>>& costs_and_shares) {
         for (const auto& [cost, share] : costs_and_shares) {
@@ -50,14 +50,14 @@ struct World {
     Duration time{};
 };
 
-TEST_CASE("customers with work take turns in the order they came") {
+TEST_CASE("customers with work take turns in the order of their arrival") {
     World world({{kQuantum, 1}, {kQuantum, 1}, {kQuantum, 1}});
     std::string order;
     for (int i = 0; i < 9; ++i) order += std::to_string(world.turn());
     CHECK(order == "012012012");
 }
 
-TEST_CASE("time is divided evenly whatever a piece of work takes, and by share where shares differ") {
+TEST_CASE("time is divided evenly for pieces of any length, and by share where shares differ") {
     World even({{microseconds(1), 1}, {microseconds(30), 1}, {milliseconds(2), 1}});
     even.run(std::chrono::seconds(10));
     for (const std::size_t i : {0U, 1U, 2U}) CHECK(even.part(i) == doctest::Approx(1.0 / 3).epsilon(0.01));
@@ -69,7 +69,7 @@ TEST_CASE("time is divided evenly whatever a piece of work takes, and by share w
     CHECK(weighted.part(2) == doctest::Approx(0.7).epsilon(0.01));
 }
 
-TEST_CASE("shares hold for random costs, customers who come and go, and any number of them") {
+TEST_CASE("shares hold for random costs, changing customers, and any number of them") {
     std::mt19937 random(7);
     for (const std::size_t count : {2U, 5U, 50U}) {
         Scheduler scheduler;
@@ -86,7 +86,7 @@ TEST_CASE("shares hold for random costs, customers who come and go, and any numb
             const Duration cost = Duration(random() % 100'000 + 1);
             used[turn.customer.value] += cost;
             time += cost;
-            // The first one is out of work now and then, and back at once: nothing is to be gained or lost by that.
+            // The first one is sometimes without work for a moment, which may neither help nor harm it.
             const bool pauses = turn.customer.value == 0 && random() % 4 == 0;
             scheduler.end(turn, cost, !pauses);
             if (pauses) scheduler.wake(turn.customer);
@@ -101,7 +101,7 @@ TEST_CASE("shares hold for random costs, customers who come and go, and any numb
     }
 }
 
-TEST_CASE("who begins to have work is next, however many have some all along") {
+TEST_CASE("a customer that becomes active is next, however many are already active") {
     std::vector<std::pair<Duration, std::uint32_t>> many(100, {kQuantum, 1});
     World world(many);
     world.run(milliseconds(50));
@@ -110,7 +110,7 @@ TEST_CASE("who begins to have work is next, however many have some all along") {
     world.used.emplace_back();
     world.scheduler.wake({100});
     CHECK(world.turn(false) == 100);
-    // But not by being always about to begin: a quantum in each round of the others is all there is.
+    // But becoming active again and again gives it no more than a quantum per round of the others.
     const Duration before = world.used[100];
     const Duration others = world.time - before;
     for (int i = 0; i < 100'000; ++i) {
@@ -126,7 +126,7 @@ TEST_CASE("who begins to have work is next, however many have some all along") {
     CHECK(world.used[100] - before >= kQuantum * (rounds - 2) * 9 / 10);
 }
 
-TEST_CASE("a costly piece of work is paid for before the next, also by who had no other work") {
+TEST_CASE("an expensive piece of work is paid for before the next, also by a customer without other work") {
     World world({{microseconds(10), 1}, {milliseconds(3), 1}});
     while (world.scheduler.next().customer.value != 1) world.turn();
     world.turn(false);
@@ -138,10 +138,10 @@ TEST_CASE("a costly piece of work is paid for before the next, also by who had n
     CHECK(world.used[0] - before < milliseconds(3) + 2 * kQuantum);
 }
 
-TEST_CASE("time outside of a turn counts too, for half of a customer's time and no more") {
+TEST_CASE("time outside a turn counts too, up to half of a customer's time") {
     for (const Duration outside : {kQuantum / 4, kQuantum * 10}) {
         World world({{kQuantum, 1}, {kQuantum, 1}});
-        world.scheduler.charge({7}, kQuantum);  // nobody
+        world.scheduler.charge({7}, kQuantum);  // no such customer
         for (int i = 0; i < 3'000; ++i) {
             world.scheduler.charge({0}, outside);
             world.turn();
@@ -151,7 +151,7 @@ TEST_CASE("time outside of a turn counts too, for half of a customer's time and 
     }
 }
 
-TEST_CASE("what somebody owes is forgotten when nobody has work") {
+TEST_CASE("debts are cleared when no customer has work") {
     World world({{10 * kQuantum, 1}, {kQuantum, 1}});
     CHECK(world.turn() == 0);
     for (int i = 0; i < 9; ++i) CHECK(world.turn() == 1);
@@ -165,7 +165,7 @@ TEST_CASE("what somebody owes is forgotten when nobody has work") {
     CHECK(world.turn() == 0);
 }
 
-TEST_CASE("a machine that stood still does not shut anybody out for longer than the most that is owed") {
+TEST_CASE("after a pause of the machine no customer is shut out for longer than the largest debt") {
     World world({{microseconds(10), 1}, {microseconds(10), 1}});
     world.costs[0] = std::chrono::hours(1);
     while (world.turn() != 0) {
@@ -177,7 +177,7 @@ TEST_CASE("a machine that stood still does not shut anybody out for longer than 
     CHECK(world.used[1] - before <= Scheduler::kMostOwed + 2 * kQuantum);
 }
 
-TEST_CASE("who is forgotten has no turn, and may come back as another") {
+TEST_CASE("a removed customer has no turn, and its index may be used again") {
     World world({{kQuantum, 1}, {kQuantum, 5}, {kQuantum, 1}});
     world.scheduler.forget({1});
     world.scheduler.forget({99});
@@ -192,7 +192,7 @@ TEST_CASE("who is forgotten has no turn, and may come back as another") {
     CHECK(world.scheduler.idle());
 }
 
-TEST_CASE("who shares less than before, or has the index of one who went, gets no time back") {
+TEST_CASE("a customer with a smaller share, or with a reused index, gets no time back") {
     for (const bool as_another : {false, true}) {
         Scheduler scheduler;
         scheduler.set_share({0}, 100);
@@ -207,7 +207,7 @@ TEST_CASE("who shares less than before, or has the index of one who went, gets n
     }
 }
 
-TEST_CASE("waking twice is waking once") {
+TEST_CASE("waking a customer twice has the effect of once") {
     World world({{kQuantum, 1}});
     CHECK(world.scheduler.is_for_one());
     world.scheduler.wake({0});
@@ -217,7 +217,7 @@ TEST_CASE("waking twice is waking once") {
     CHECK_FALSE(world.scheduler.is_for_one());
 }
 
-TEST_CASE("a pace follows what packets take, and one interruption does not mislead it") {
+TEST_CASE("a pace follows the cost of packets, and one interruption does not mislead it") {
     Pace pace;
     CHECK(pace.time_for(10) == 10 * Pace::kAtFirst);
     for (int i = 0; i < 100; ++i) pace.note(10, microseconds(50));
@@ -230,7 +230,7 @@ TEST_CASE("a pace follows what packets take, and one interruption does not misle
     CHECK(pace.time_for(1) < microseconds(8));
     for (int i = 0; i < 1'000; ++i) pace.note(1'000'000, Duration(1));
     CHECK(pace.time_for(1) > Duration::zero());
-    CHECK(pace.packets_in(milliseconds(1)) == Pace::kMostPackets);  // cheap ones do not buy a long time
+    CHECK(pace.packets_in(milliseconds(1)) == Pace::kMostPackets);  // cheap packets do not lead to a long turn
 }
 
 }  // namespace

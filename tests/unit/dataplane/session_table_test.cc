@@ -51,7 +51,7 @@ TEST_CASE("agrees with a map through random inserts, replacements and erases, in
     }
 }
 
-TEST_CASE("pointers stay good while others come and go") {
+TEST_CASE("pointers stay valid while other sessions are added and removed") {
     SessionTable table;
     Session* const mine = &table.insert(session(7, 7));
     for (std::uint32_t i = 100; i < 1'000; ++i) table.insert(session(i, i));

@@ -14,7 +14,7 @@ crypto::PublicKey responder_key() {
     return {array_from_hex<32>("5869aff450549732cbaaed5e5df9b30a6da31cb0e5742bad5ad4a1a768f1a67b")};
 }
 
-// Randomness that counts upwards, as the second implementation's does.
+// Randomness that counts upwards, like the second implementation's.
 class Counting final : public crypto::RandomSource {
   public:
     explicit Counting(std::uint8_t first) : next_(first) {}
@@ -38,7 +38,7 @@ TEST_CASE("C4, C5: a cookie reply has a known answer") {
     Counting random(145);  // 32 bytes for the secret before, then the secret is 177, 178, ...
     CookieChecker checker(responder_key(), random);
     std::array<std::uint8_t, kInitiationSize> initiation{};
-    // Only mac1 goes into the reply.
+    // The reply depends only on mac1.
     const auto mac1 = array_from_hex<16>("4a4160654d258c7f47a10910568731ab");
     std::copy(mac1.begin(), mac1.end(), initiation.begin() + 116);
     const Endpoint from{IpAddress::v4(198, 51, 100, 77), 51820, 0};
@@ -76,13 +76,13 @@ constexpr Instant after(std::int64_t seconds) {
     return {1'000'000'000'000 + seconds * 1'000'000'000};
 }
 
-TEST_CASE("C4: a cookie is good until the peer stops using it, whenever its secret was made") {
+TEST_CASE("C4: a cookie is valid until the peer stops using it, with a secret of any age") {
     for (const int age : {0, 1, 60, 119}) {  // of the secret when the cookie was given
         Asking asking;
         CHECK_FALSE(asking.is_welcome(after(0)));  // makes the secret
         REQUIRE(asking.ask(after(age)) == CookieVerdict::kAccepted);
         for (const int later : {0, 1, 5, 60, 114}) CHECK(asking.is_welcome(after(age + later)));
-        CHECK_FALSE(asking.is_welcome(after(age + 115)));  // the peer sends no mac2 any more
+        CHECK_FALSE(asking.is_welcome(after(age + 115)));  // the peer no longer sends mac2
     }
 }
 
@@ -104,7 +104,7 @@ TEST_CASE("C4: the secret is new every 120 s, and the one before last is forgott
     CHECK_FALSE(asking.checker.is_mac2_valid(after(241), again, asking.from));
 }
 
-TEST_CASE("C4: after a long silence no old secret is good") {
+TEST_CASE("C4: after a long silence no old secret is valid") {
     Asking asking;
     (void)asking.is_welcome(after(0));
     auto message = asking.sign(after(0));
@@ -113,14 +113,14 @@ TEST_CASE("C4: after a long silence no old secret is good") {
     REQUIRE(crypto::xaead_open(cookie_key_of(asking.hub), reply.nonce, mac1_of(message), reply.sealed_cookie, cookie));
     put_mac2(message, cookie);
     CHECK_FALSE(asking.checker.is_mac2_valid(after(1000), message, asking.from));
-    // Nor is a mac2 under a secret of zeros, before there ever was one.
+    // Before the first secret, a mac2 under a secret of zeros is not valid either.
     CookieChecker fresh(asking.hub, asking.random);
     const std::array<std::uint8_t, 2> port{0xca, 0x6c};
     put_mac2(message, crypto::blake2s_mac(std::array<std::uint8_t, 32>{}, {asking.from.address.bytes(), port}));
     CHECK_FALSE(fresh.is_mac2_valid(after(0), message, asking.from));
 }
 
-TEST_CASE("C6: a cookie is taken once per message sent, and never unasked") {
+TEST_CASE("C6: a cookie is accepted once per message sent, and never without one") {
     Asking asking;
     const CookieReply unasked = asking.checker.create_reply(after(0), std::array<std::uint8_t, 148>{}, asking.from, 1);
     CHECK(asking.macs.consume(after(0), unasked, asking.hub) == CookieVerdict::kUnexpected);

@@ -1,4 +1,4 @@
-// The hub as responder: what an initiation must be, and what follows from a good one.
+// The hub as responder: the rules for an initiation, and the effects of a valid one.
 #include "tests/unit/wireguard/harness.h"
 
 namespace warren::wireguard {
@@ -6,7 +6,7 @@ namespace {
 
 using namespace testing;
 
-TEST_CASE("H1: every length, type and reserved bit but the right ones is dropped without a word") {
+TEST_CASE("H1: any wrong length, type or reserved bit is dropped silently") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
@@ -38,7 +38,7 @@ TEST_CASE("H1: every length, type and reserved bit but the right ones is dropped
     CHECK(hub.dropped(HandshakeDrop::kBadType) == before + 24);
 }
 
-TEST_CASE("H1: a data message is none of the engine's business") {
+TEST_CASE("H1: the engine ignores a data message") {
     Hub hub;
     std::array<std::uint8_t, 148> datagram{4};
     hub.deliver(datagram);
@@ -61,7 +61,7 @@ TEST_CASE("H2: an initiation with any bit of mac1 wrong is never answered") {
     CHECK(hub.messages_of(MessageType::kResponse) == 1);
 }
 
-TEST_CASE("H2: mac1 made for another key, and mac1 of zeros, are not ours") {
+TEST_CASE("H2: mac1 for another key, and mac1 of zeros, are refused") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
@@ -75,7 +75,7 @@ TEST_CASE("H2: mac1 made for another key, and mac1 of zeros, are not ours") {
     CHECK(hub.dropped(HandshakeDrop::kBadMac1) == 2);
 }
 
-TEST_CASE("H3: an unknown static key gets silence") {
+TEST_CASE("H3: an unknown static key gets no answer") {
     Hub hub;
     ScriptedPeer stranger = hub.make_peer();
     hub.deliver(stranger.initiate(7, hub.timestamp()));
@@ -88,7 +88,8 @@ TEST_CASE("H3: an initiation that claims another's static key is not opened") {
     ScriptedPeer victim = hub.make_peer();
     ScriptedPeer liar = hub.make_peer();
     hub.put(victim);
-    // The liar knows the victim's public key, so he can seal it, but not DH(victim, hub), which seals the timestamp.
+    // The attacker knows the victim's public key, so it can seal that, but not DH(victim, hub), which seals the
+    // timestamp.
     liar.keys.public_key = victim.keys.public_key;
     hub.deliver(liar.initiate(7, hub.timestamp()));
     CHECK(hub.is_silent());
@@ -96,7 +97,7 @@ TEST_CASE("H3: an initiation that claims another's static key is not opened") {
 }
 
 TEST_CASE(
-    "H10: a good initiation is answered with a session that waits for confirmation, installed before the answer "
+    "H10: a valid initiation gets a response and an unconfirmed session, which is installed before the response "
     "leaves") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
@@ -129,7 +130,7 @@ TEST_CASE(
     CHECK(installed[0]->send_when == dataplane::SendWhen::kAfterFirstReceived);
 }
 
-TEST_CASE("H16: handshake messages carry AF41, cookie replies nothing") {
+TEST_CASE("H16: handshake messages carry AF41, cookie replies no mark") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put_with_endpoint(peer, endpoint_at(1));
@@ -145,7 +146,7 @@ TEST_CASE("H16: handshake messages carry AF41, cookie replies nothing") {
     CHECK(hub.out.messages.at(0).traffic_class == 0);
 }
 
-TEST_CASE("S4, S5: a responder's session never asks for renewal by time") {
+TEST_CASE("S4, S5: a responder's session is never renewed by time") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
@@ -195,7 +196,7 @@ TEST_CASE("H5: the order of timestamps is that of unsigned bytes") {
     CHECK(hub.is_silent());
 }
 
-TEST_CASE("H6: the latest timestamp survives new settings and old age") {
+TEST_CASE("H6: the latest timestamp survives new settings and time") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
@@ -210,7 +211,7 @@ TEST_CASE("H6: the latest timestamp survives new settings and old age") {
     CHECK(hub.dropped(HandshakeDrop::kOldTimestamp) == 1);
 }
 
-TEST_CASE("H7: the latest timestamps go out, and come back as a floor") {
+TEST_CASE("H7: the latest timestamps are exported, and restored as a floor") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     ScriptedPeer silent = hub.make_peer();
@@ -272,7 +273,7 @@ TEST_CASE("C13: an exact replay is dropped before any Diffie-Hellman") {
     CHECK(hub.dropped(HandshakeDrop::kUnknownPeer) == 1);
 }
 
-TEST_CASE("H4: an all-zero ephemeral and its low-order kin are refused") {
+TEST_CASE("H4: an all-zero ephemeral and other low-order points are refused") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
@@ -287,7 +288,7 @@ TEST_CASE("H4: an all-zero ephemeral and its low-order kin are refused") {
         hub.deliver(peer.initiate(7, hub.timestamp(), low_order));
         CHECK(hub.is_silent());
 
-        // As a configured peer: it never causes a packet, whatever asks for one.
+        // As a configured peer: it never causes a packet, whatever requests one.
         PeerConfig config;
         config.index = PeerIndex{9};
         config.customer = CustomerIndex{0};
@@ -326,7 +327,7 @@ TEST_CASE("E1: an authentic initiation moves the endpoint, one that is not does 
     CHECK(hub.engine.peer_status(PeerIndex{0})->endpoint == endpoint_at(2));
 }
 
-TEST_CASE("H13: with another preshared key on each side nothing readable comes back") {
+TEST_CASE("H13: with different preshared keys the response is unreadable") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     PeerConfig config = hub.config_of(peer);
@@ -337,7 +338,7 @@ TEST_CASE("H13: with another preshared key on each side nothing readable comes b
     CHECK_FALSE(peer.consume(hub.out.messages[0].view()).has_value());
 }
 
-TEST_CASE("H14: a new preshared key counts from the next handshake, the session stays") {
+TEST_CASE("H14: a new preshared key applies from the next handshake, the session stays") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
@@ -352,7 +353,7 @@ TEST_CASE("H14: a new preshared key counts from the next handshake, the session 
     CHECK(peer.consume(hub.out.messages[0].view()).has_value());
 }
 
-TEST_CASE("I4: a handshake says which customer it is by its static key, not by its address") {
+TEST_CASE("I4: the static key of a handshake determines the customer, not its address") {
     Hub hub;
     ScriptedPeer acme = hub.make_peer();
     ScriptedPeer globex = hub.make_peer();

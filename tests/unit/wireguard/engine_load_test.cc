@@ -1,4 +1,4 @@
-// Under load: cookies, rate limits, and who is served all the same.
+// Under load: cookies, rate limits, and peers that are served without a cookie.
 #include "tests/unit/wireguard/harness.h"
 
 namespace warren::wireguard {
@@ -14,7 +14,7 @@ Cookie open_cookie(Bytes reply, Bytes request, const crypto::PublicKey& hub) {
     return cookie;
 }
 
-// The cookie that the loaded hub gives to whoever asks from `from`.
+// The cookie that the loaded hub sends to `from`.
 Cookie get_cookie(Hub& hub, const Endpoint& from) {
     ScriptedPeer asker = hub.make_peer();
     const auto request = asker.initiate(1, hub.timestamp());
@@ -23,7 +23,7 @@ Cookie get_cookie(Hub& hub, const Endpoint& from) {
     return open_cookie(hub.out.messages[0].view(), request, hub.engine.public_key());
 }
 
-TEST_CASE("C1: not under load mac2 does not matter") {
+TEST_CASE("C1: without load mac2 does not matter") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
@@ -50,7 +50,7 @@ TEST_CASE("C2, C5, C9, E3: under load an initiation without a cookie gets one, a
     CHECK(hub.dropped(HandshakeDrop::kCookieRequired) >= 1);
     CHECK(hub.engine.counters().initiations_accepted == 0);
 
-    // It opens for the one who sent that mac1, and for nobody else.
+    // Only the sender of that mac1 can open it.
     (void)open_cookie(reply.view(), initiation, hub.engine.public_key());
     const auto other = peer.initiate(0xabcd, hub.timestamp());
     Cookie cookie{};
@@ -89,7 +89,7 @@ TEST_CASE("C2: under load nothing with a wrong mac1 is answered, not even with a
     CHECK(hub.is_silent());
 }
 
-TEST_CASE("C2: cookie replies have a rate, so that a flood from forged sources does not become our work") {
+TEST_CASE("C2: cookie replies are limited in rate, so that a flood from forged sources costs little") {
     Hub hub;
     hub.put_under_load();
     ScriptedPeer stranger = hub.make_peer();
@@ -112,7 +112,7 @@ TEST_CASE("C2: cookie replies have a rate, so that a flood from forged sources d
     CHECK(flood(100) == kCookieRepliesPerSecond / 1000);
 }
 
-TEST_CASE("C3: under load a valid mac2 is served, 5 at once and 20 a second per source") {
+TEST_CASE("C3: under load a valid mac2 is served, 5 at once and 20 per second for each source") {
     Hub hub;
     std::vector<ScriptedPeer> peers;
     for (std::uint32_t i = 0; i < 100; ++i) {
@@ -137,7 +137,7 @@ TEST_CASE("C3: under load a valid mac2 is served, 5 at once and 20 a second per 
     CHECK(hub.dropped(HandshakeDrop::kRateLimited) == 100 - answered);
 }
 
-TEST_CASE("C4: a cookie is good for one address and one port") {
+TEST_CASE("C4: a cookie is valid for one address and one port") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
@@ -154,7 +154,7 @@ TEST_CASE("C4: a cookie is good for one address and one port") {
     CHECK(hub.messages_of(MessageType::kResponse) == 1);
 }
 
-TEST_CASE("C6: a cookie we get is kept for the next message, which nothing hurries") {
+TEST_CASE("C6: a received cookie is kept for the next message, and does not hasten it") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put_with_endpoint(peer, endpoint_at(1));
@@ -177,7 +177,7 @@ TEST_CASE("C6: a cookie we get is kept for the next message, which nothing hurri
     CHECK(theirs.is_mac2_valid(hub.now.instant, hub.out.messages[0].view(), us));
 }
 
-TEST_CASE("C6: a cookie reply counts once, only for our last mac1, only under an index that we have") {
+TEST_CASE("C6: a cookie reply is accepted once, only for our last mac1, only with an index of ours") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put_with_endpoint(peer, endpoint_at(1));
@@ -197,7 +197,7 @@ TEST_CASE("C6: a cookie reply counts once, only for our last mac1, only under an
     hub.deliver(forged);
     CHECK(hub.dropped(HandshakeDrop::kBadCookieReply) == 1);
     OutgoingMessage other = first;
-    other.bytes[116] ^= 1;  // another mac1 than we sent
+    other.bytes[116] ^= 1;  // not the mac1 that we sent
     hub.deliver(reply_to(other.view(), our_index));
     CHECK(hub.dropped(HandshakeDrop::kBadCookieReply) == 2);
     hub.deliver(reply_to(first.view(), our_index));
@@ -207,7 +207,7 @@ TEST_CASE("C6: a cookie reply counts once, only for our last mac1, only under an
     CHECK(hub.is_silent());
 }
 
-TEST_CASE("C6, I2: a cookie reply to a response of ours comes under the session's index") {
+TEST_CASE("C6, I2: a cookie reply to our response has the session's index") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
@@ -241,7 +241,7 @@ TEST_CASE("C7: a cookie reply never moves the endpoint") {
     CHECK(hub.engine.peer_status(PeerIndex{0})->endpoint == endpoint_at(1));
 }
 
-TEST_CASE("C8: load lasts a second longer than its cause") {
+TEST_CASE("C8: load ends a second after its cause") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
@@ -272,7 +272,7 @@ TEST_CASE("C10: cookies work for IPv4, IPv6, v4-mapped and link-local sources") 
     }
 }
 
-TEST_CASE("C11: under load a peer that is where it was is served without a cookie") {
+TEST_CASE("C11: under load a peer at its known address is served without a cookie") {
     Hub hub;
     ScriptedPeer known = hub.make_peer();
     ScriptedPeer unknown = hub.make_peer();
@@ -287,7 +287,7 @@ TEST_CASE("C11: under load a peer that is where it was is served without a cooki
     CHECK(hub.messages_of(MessageType::kCookieReply) == 1);
 }
 
-TEST_CASE("C11: whoever pretends to be at a known address uses up that address's budget only") {
+TEST_CASE("C11: messages that forge a known address use only that address's budget") {
     Hub hub;
     ScriptedPeer known = hub.make_peer();
     ScriptedPeer elsewhere = hub.make_peer();
@@ -303,7 +303,7 @@ TEST_CASE("C11: whoever pretends to be at a known address uses up that address's
     CHECK(hub.dropped(HandshakeDrop::kUnknownPeer) - unknown_before == kKnownSourceBurst);
     hub.deliver(elsewhere.initiate(7, hub.timestamp()), endpoint_at(6));
     CHECK(hub.messages_of(MessageType::kResponse) == 1);
-    // The peer itself still gets in with a cookie.
+    // The peer itself can still connect with a cookie.
     const Cookie cookie = get_cookie(hub, endpoint_at(5));
     auto initiation = known.initiate(7, hub.timestamp());
     put_mac2(initiation, cookie);
@@ -311,7 +311,7 @@ TEST_CASE("C11: whoever pretends to be at a known address uses up that address's
     CHECK(hub.messages_of(MessageType::kResponse) == 1);
 }
 
-TEST_CASE("C11: under load the peers of one customer together have a budget, other customers have theirs") {
+TEST_CASE("C11: under load the peers of each customer share a budget of their own") {
     Hub hub;
     std::vector<ScriptedPeer> peers;
     const std::uint32_t count = kCustomerBurst + 100;
@@ -343,7 +343,7 @@ TEST_CASE("C11: under load the peers of one customer together have a budget, oth
     CHECK(hub.messages_of(MessageType::kResponse) == 1);
 }
 
-TEST_CASE("C11, C13: a long queue of junk and replays alone is no load, and dear messages alone neither") {
+TEST_CASE("C11, C13: neither a long queue of junk and replays nor expensive messages alone are load") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
@@ -357,7 +357,7 @@ TEST_CASE("C11, C13: a long queue of junk and replays alone is no load, and dear
         hub.deliver(junk);
     }
     hub.advance(1s);
-    hub.deliver(peer.initiate(8, hub.timestamp()));  // a good one in the middle of it
+    hub.deliver(peer.initiate(8, hub.timestamp()));  // a valid one in the middle
     CHECK(hub.messages_of(MessageType::kResponse) == 1);
     CHECK_FALSE(hub.engine.under_load(hub.now));
 
@@ -372,8 +372,7 @@ TEST_CASE("C11, C13: a long queue of junk and replays alone is no load, and dear
     CHECK_FALSE(hub.engine.under_load(hub.now));
 }
 
-TEST_CASE(
-    "C2: a machine too slow for the flood comes under load all the same, and not by junk with a few good ones in it") {
+TEST_CASE("C2: a machine too slow for the flood still detects load, but junk with a few valid messages is no load") {
     Hub hub;
     ScriptedPeer stranger = hub.make_peer();
     auto dear = stranger.initiate(1, hub.timestamp());

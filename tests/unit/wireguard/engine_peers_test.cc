@@ -1,4 +1,4 @@
-// Peers come, change and go; our own key changes.
+// Peers are added, changed and removed; our own key changes.
 #include "tests/unit/wireguard/harness.h"
 
 namespace warren::wireguard {
@@ -6,7 +6,7 @@ namespace {
 
 using namespace testing;
 
-TEST_CASE("I3, S9: a removed peer's sessions and indexes are gone at once, and its key gets silence") {
+TEST_CASE("I3, S9: a removed peer's sessions and indexes are dropped at once, and its key gets no answer") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put_with_endpoint(peer, endpoint_at(1));
@@ -28,7 +28,7 @@ TEST_CASE("I3, S9: a removed peer's sessions and indexes are gone at once, and i
     hub.advance(1s);
     hub.deliver(peer.initiate(6, hub.timestamp()));
     CHECK(hub.is_silent());
-    // What the data plane still says of it means nothing.
+    // Late events of the data plane about it are ignored.
     hub.need_session();
     hub.tell(dataplane::SessionConfirmed{PeerIndex{0}, session});
     hub.tell(dataplane::PeerRoamed{PeerIndex{0}, endpoint_at(9), {}});
@@ -43,14 +43,14 @@ TEST_CASE("New settings keep the session; the same settings again do nothing") {
     hub.connect(peer, 0, endpoint_at(5));
     hub.put_with_endpoint(peer, endpoint_at(1));
     CHECK(hub.is_silent());
-    CHECK(hub.engine.peer_status(PeerIndex{0})->endpoint == endpoint_at(5));  // where it roamed to
+    CHECK(hub.engine.peer_status(PeerIndex{0})->endpoint == endpoint_at(5));  // the address to which it has roamed
     hub.put_with_endpoint(peer, endpoint_at(2));
     CHECK(hub.commands<dataplane::SetEndpoint>().at(0)->remote == endpoint_at(2));
     CHECK(hub.commands<dataplane::RetireSession>().empty());
     CHECK(hub.indexes.size() == 1);
 }
 
-TEST_CASE("Another public key, worker or customer under the same index is another peer") {
+TEST_CASE("Another public key, worker or customer with the same index is another peer") {
     for (int what = 0; what < 3; ++what) {
         Hub hub;
         ScriptedPeer peer = hub.make_peer();
@@ -70,7 +70,7 @@ TEST_CASE("Another public key, worker or customer under the same index is anothe
     }
 }
 
-TEST_CASE("A key that moves to another index takes its latest timestamp along and leaves its sessions") {
+TEST_CASE("A key that moves to another index keeps its latest timestamp and loses its sessions") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer, 1);
@@ -94,13 +94,14 @@ TEST_CASE("A key that moves to another index takes its latest timestamp along an
 }
 
 TEST_CASE(
-    "H15: a new private key: no more sending on old sessions, a handshake is possible at once, with the new key only") {
+    "H15: after a new private key old sessions send nothing, and a handshake is possible at once, only with the new "
+    "key") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put_with_endpoint(peer, endpoint_at(1));
     hub.connect(peer);
     hub.advance(1s);
-    hub.deliver(peer.initiate(5, hub.timestamp()));  // an unconfirmed one beside it
+    hub.deliver(peer.initiate(5, hub.timestamp()));  // and an unconfirmed session
     const SessionId next = hub.commands<dataplane::InstallSession>().at(0)->local_id;
     const crypto::PublicKey old_key = hub.engine.public_key();
     hub.out.clear();
@@ -126,7 +127,7 @@ TEST_CASE(
     CHECK(hub.messages_of(MessageType::kResponse) == 1);
 }
 
-TEST_CASE("H15: a handshake that is under way when our key changes is dropped, and so is its response") {
+TEST_CASE("H15: a handshake in progress when our key changes is dropped, and so is its response") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put_with_endpoint(peer, endpoint_at(1));
@@ -152,7 +153,7 @@ TEST_CASE("H15: the same private key again changes nothing") {
     CHECK(hub.is_silent());
 }
 
-TEST_CASE("H15: ourselves as a peer is ignored, and a peer whose key becomes ours is removed") {
+TEST_CASE("H15: a peer with our own key is ignored, and a peer whose key becomes ours is removed") {
     Hub hub;
     PeerConfig config;
     config.index = PeerIndex{0};
@@ -178,7 +179,7 @@ TEST_CASE("H15: ourselves as a peer is ignored, and a peer whose key becomes our
     CHECK(hub.is_silent());
 }
 
-TEST_CASE("H15, T6: with a persistent keepalive a new private key makes a handshake by itself") {
+TEST_CASE("H15, T6: with a persistent keepalive a new private key starts a handshake at once") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     PeerConfig config = hub.config_of(peer);
@@ -192,7 +193,7 @@ TEST_CASE("H15, T6: with a persistent keepalive a new private key makes a handsh
     CHECK(hub.messages_of(MessageType::kInitiation) == 1);
 }
 
-TEST_CASE("An engine gives all its indexes back") {
+TEST_CASE("An engine returns all its indexes") {
     Hub hub;
     {
         Engine other(ListenerIndex{1}, crypto::generate_private_key(hub.random), hub.indexes, hub.random);
@@ -207,7 +208,7 @@ TEST_CASE("An engine gives all its indexes back") {
     CHECK(hub.indexes.size() == 0);
 }
 
-TEST_CASE("E1: where the data plane heard a peer is where the next handshake goes") {
+TEST_CASE("E1: the next handshake goes to the address at which the data plane last received from a peer") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put_with_endpoint(peer, endpoint_at(1));

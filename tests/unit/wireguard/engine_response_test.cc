@@ -1,4 +1,4 @@
-// The hub as initiator: what a response must be, which session follows, and the three slots.
+// The hub as initiator: the rules for a response, the session that follows, and the three slots.
 #include "tests/unit/wireguard/harness.h"
 
 namespace warren::wireguard {
@@ -6,7 +6,7 @@ namespace {
 
 using namespace testing;
 
-// A hub that has sent its initiation to the one peer, which is in `initiation`.
+// A hub that has sent its initiation to its only peer; the message is in `initiation`.
 struct InitiatingHub : Hub {
     explicit InitiatingHub(std::uint64_t seed = 1) : Hub(seed), peer(make_peer()) {
         put_with_endpoint(peer, endpoint_at(1));
@@ -26,7 +26,7 @@ struct InitiatingHub : Hub {
     OutgoingMessage initiation;
 };
 
-TEST_CASE("H10: our initiation can be answered, and the answer makes a session that is sent on at once") {
+TEST_CASE("H10: a response to our initiation makes a session that can send at once") {
     InitiatingHub hub;
     CHECK(hub.initiation.to == endpoint_at(1));
     const auto answer = hub.answer(0xcafe);
@@ -49,7 +49,7 @@ TEST_CASE("H10: our initiation can be answered, and the answer makes a session t
     CHECK_FALSE(hub.engine.peer_status(PeerIndex{0})->is_handshaking);
 }
 
-TEST_CASE("H11: a response counts once") {
+TEST_CASE("H11: a response is accepted once") {
     InitiatingHub hub;
     const auto answer = hub.answer();
     hub.deliver(answer.bytes);
@@ -69,7 +69,7 @@ TEST_CASE("H11: a response to an initiation that was replaced by a newer one is 
     CHECK(hub.dropped(HandshakeDrop::kUnknownIndex) == 1);
 }
 
-TEST_CASE("H11, S8: a forged response to the right index neither makes a session nor ends the handshake") {
+TEST_CASE("H11, S8: a forged response with the right index neither makes a session nor ends the handshake") {
     InitiatingHub hub;
     const auto good = hub.answer();
     for (std::size_t bit = 8 * 12; bit < 8 * 60; ++bit) {
@@ -111,7 +111,7 @@ TEST_CASE("H13: a response made with another preshared key is refused") {
     CHECK(hub.dropped(HandshakeDrop::kBadResponse) == 1);
 }
 
-TEST_CASE("I2: a response to the index of a session, and to no index at all, is dropped") {
+TEST_CASE("I2: a response with the index of a session, or with an unknown index, is dropped") {
     InitiatingHub hub;
     auto answer = hub.answer();
     hub.deliver(answer.bytes);
@@ -126,7 +126,7 @@ TEST_CASE("I2: a response to the index of a session, and to no index at all, is 
     CHECK(hub.dropped(HandshakeDrop::kUnknownIndex) == 1);
 }
 
-TEST_CASE("I2: the right response under the wrong index is dropped, even while a handshake waits") {
+TEST_CASE("I2: a valid response with the wrong index is dropped, even while a handshake waits") {
     InitiatingHub hub;
     hub.deliver(hub.answer().bytes);
     const SessionId session = hub.commands<dataplane::InstallSession>().at(0)->local_id;
@@ -144,7 +144,7 @@ TEST_CASE("I2: the right response under the wrong index is dropped, even while a
     CHECK(hub.commands<dataplane::InstallSession>().size() == 1);
 }
 
-TEST_CASE("I2: an index of one listener means nothing to another") {
+TEST_CASE("I2: an index of one listener is unknown to another") {
     InitiatingHub hub;
     Engine other(ListenerIndex{1}, crypto::generate_private_key(hub.random), hub.indexes, hub.random);
     auto answer = hub.answer();
@@ -176,7 +176,7 @@ TEST_CASE("E2: an initiation leaves from the address that the peer sends to") {
     CHECK(hub.out.messages[0].to == endpoint_at(1));
 }
 
-TEST_CASE("H9: our timestamps are whitened and grow, whatever the clock does") {
+TEST_CASE("H9: our timestamps are whitened and always grow, even if the clock does not") {
     InitiatingHub hub;
     Tai64n latest;
     for (const Duration step : {0s, 6s, -3600s, 6s, 7200s, -1s, 0s}) {
@@ -194,7 +194,7 @@ TEST_CASE("H9: our timestamps are whitened and grow, whatever the clock does") {
     }
 }
 
-TEST_CASE("S1: as initiator the new session is current, the one before is previous, older ones go") {
+TEST_CASE("S1: as initiator the new session is current, the one before is previous, older ones are retired") {
     InitiatingHub hub;
     std::vector<SessionId> sessions;
     for (int i = 0; i < 4; ++i) {
@@ -214,17 +214,17 @@ TEST_CASE("S1: as initiator the new session is current, the one before is previo
     }
 }
 
-TEST_CASE("S1: as responder a new session waits, and takes over when it is confirmed") {
+TEST_CASE("S1: as responder a new session waits, and becomes current when it is confirmed") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
     const SessionId first = hub.connect(peer);
     hub.advance(1s);
     const SessionId second = hub.connect(peer);
-    CHECK(hub.out.commands.empty());  // the first is previous now
+    CHECK(hub.out.commands.empty());  // the first is now previous
     hub.advance(1s);
     hub.deliver(peer.initiate(7, hub.timestamp()));
-    // A new `next` costs the previous one, before it is known whether it will be confirmed.
+    // A new `next` retires the previous one, even before it is confirmed.
     REQUIRE(hub.commands<dataplane::RetireSession>().size() == 1);
     CHECK(hub.commands<dataplane::RetireSession>()[0]->local_id == first);
     const SessionId third = hub.commands<dataplane::InstallSession>().at(0)->local_id;
@@ -234,7 +234,7 @@ TEST_CASE("S1: as responder a new session waits, and takes over when it is confi
     CHECK(hub.indexes.size() == 2);
 }
 
-TEST_CASE("S1c: of two unconfirmed sessions only the newest is good") {
+TEST_CASE("S1c: of two unconfirmed sessions only the newest is valid") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
@@ -249,7 +249,7 @@ TEST_CASE("S1c: of two unconfirmed sessions only the newest is good") {
     CHECK(hub.engine.peer_status(PeerIndex{0})->latest_handshake == kLongAgo);
 }
 
-TEST_CASE("S1, H12: of crossing sessions ours is sent on, the peer's and the one before are still received on") {
+TEST_CASE("S1, H12: of crossing sessions ours sends, and the peer's and the one before still receive") {
     InitiatingHub hub;
     hub.deliver(hub.answer().bytes);
     const SessionId old = hub.commands<dataplane::InstallSession>().at(0)->local_id;
@@ -263,10 +263,10 @@ TEST_CASE("S1, H12: of crossing sessions ours is sent on, the peer's and the one
     CHECK(hub.indexes.find(old).has_value());
     CHECK(hub.indexes.find(theirs)->kind == control::IndexKind::kKeypair);
     CHECK(hub.indexes.size() == 3);
-    // The peer's first packet on its own session came before the data plane had ours.
+    // The peer's first packet on its own session arrived before the data plane had ours.
     hub.tell(dataplane::SessionConfirmed{PeerIndex{0}, theirs});
     CHECK(hub.is_silent());
-    // A new session of the peer costs the oldest one only: the peer still sends on its last.
+    // A new session of the peer retires only the oldest one: the peer still sends on its last.
     hub.advance(1s);
     hub.deliver(hub.peer.initiate(8, hub.timestamp()));
     REQUIRE(hub.commands<dataplane::RetireSession>().size() == 1);
@@ -288,7 +288,7 @@ TEST_CASE("H12, S5: after crossing initiations the side with the smaller public 
     CHECK(later < 8);
 }
 
-TEST_CASE("H12: an initiation of the peer that crosses ours does not spoil ours") {
+TEST_CASE("H12: an initiation of the peer that crosses ours does not affect ours") {
     InitiatingHub hub;
     hub.deliver(hub.peer.initiate(7, hub.timestamp()));
     CHECK(hub.messages_of(MessageType::kResponse) == 1);
@@ -331,11 +331,11 @@ TEST_CASE("I1, I5: a thousand handshakes: a new random index each time, never mo
         CHECK((ones - half) * (ones - half) / half * 2 < 15.1);
     }
     std::sort(seen.begin(), seen.end());
-    // Of 1000 values out of 2^26 hardly one is expected twice.
+    // Among 1000 values out of 2^26, a repetition is unlikely.
     CHECK(static_cast<std::size_t>(std::unique(seen.begin(), seen.end()) - seen.begin()) > 997);
 }
 
-TEST_CASE("S9: a session is retired when it may not be used any more, its index stops") {
+TEST_CASE("S9: a session is retired when it expires, and its index becomes invalid") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);

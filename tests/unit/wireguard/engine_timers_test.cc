@@ -1,4 +1,4 @@
-// What time brings about: retransmission, keepalives, new handshakes, renewal.
+// The effects of time: retransmission, keepalives, new handshakes, renewal.
 #include <set>
 
 #include "tests/unit/wireguard/harness.h"
@@ -11,7 +11,7 @@ namespace {
 using namespace testing;
 using dataplane::SendKeepalive;
 
-// What the data plane reports of the one peer.
+// The data plane's reports about the only peer.
 struct Stamps {
     Instant first_unanswered_data_sent = kLongAgo;
     Instant last_data_sent = kLongAgo;
@@ -84,7 +84,7 @@ TEST_CASE("T1: twenty initiations, each 5 s and a jitter after the one before, t
     CHECK(again == 20);
 }
 
-TEST_CASE("T1: packets that keep coming neither hurry the retransmissions nor keep us from giving up") {
+TEST_CASE("T1: further packets neither hasten the retransmissions nor prevent giving up") {
     TimedHub hub;
     hub.put_with_endpoint(hub.peer, endpoint_at(1));
     hub.need_session();
@@ -111,7 +111,7 @@ TEST_CASE("T1, E2: a retransmission lets the kernel choose the source address ag
     CHECK(hub.commands<dataplane::ClearLocalAddress>().size() == 1);
 }
 
-TEST_CASE("T2: whatever asks for it, a peer gets one initiation in 5 s") {
+TEST_CASE("T2: a peer gets at most one initiation in 5 s, whatever requests it") {
     TimedHub hub;
     hub.put_with_endpoint(hub.peer, endpoint_at(1));
     std::size_t sent = 0;
@@ -139,7 +139,7 @@ TEST_CASE("T2: whatever asks for it, a peer gets one initiation in 5 s") {
     CHECK(sent <= 41);
 }
 
-TEST_CASE("T2: after our response we do not initiate at once either") {
+TEST_CASE("T2: we do not initiate immediately after our response either") {
     TimedHub hub;
     hub.put(hub.peer);
     hub.deliver(hub.peer.initiate(7, hub.timestamp()));
@@ -152,7 +152,7 @@ TEST_CASE("T2: after our response we do not initiate at once either") {
     CHECK(hub.messages_of(MessageType::kInitiation) == 1);
 }
 
-TEST_CASE("A need that a new session has met meanwhile starts nothing") {
+TEST_CASE("A request that a new session has already met starts nothing") {
     TimedHub hub;
     hub.put(hub.peer);
     hub.deliver(hub.peer.initiate(7, hub.timestamp()));
@@ -164,13 +164,13 @@ TEST_CASE("A need that a new session has met meanwhile starts nothing") {
     CHECK(hub.out.messages.empty());
 }
 
-TEST_CASE("H18: on a clean start there is one initiation, and none after") {
+TEST_CASE("H18: a first connection takes one initiation, and none follows") {
     TimedHub hub;
     hub.put_with_endpoint(hub.peer, endpoint_at(1));
     hub.need_session();
     REQUIRE(hub.messages_of(MessageType::kInitiation) == 1);
     const auto answer = hub.peer.respond(hub.out.messages[0].view(), 1);
-    hub.need_session();  // asked again before the answer was here
+    hub.need_session();  // requested again before the response
     CHECK(hub.is_silent());
     hub.deliver(answer->bytes);
     hub.need_session();
@@ -179,7 +179,7 @@ TEST_CASE("H18: on a clean start there is one initiation, and none after") {
     CHECK(hub.out.messages.empty());
 }
 
-TEST_CASE("Without an endpoint there is nobody to initiate to") {
+TEST_CASE("Without an endpoint no initiation is sent") {
     TimedHub hub;
     hub.put(hub.peer);
     hub.need_session();
@@ -187,7 +187,7 @@ TEST_CASE("Without an endpoint there is nobody to initiate to") {
     CHECK(hub.engine.next_deadline() == kNever);
 }
 
-TEST_CASE("S5: a session that is old starts a new handshake and stays until that is done") {
+TEST_CASE("S5: an old session starts a new handshake and stays until it is complete") {
     TimedHub hub;
     hub.put_with_endpoint(hub.peer, endpoint_at(1));
     hub.need_session();
@@ -201,7 +201,7 @@ TEST_CASE("S5: a session that is old starts a new handshake and stays until that
     CHECK(hub.commands<dataplane::RetireSession>().empty());
 }
 
-TEST_CASE("T5: data that nobody answers for 15 s and a jitter starts a handshake") {
+TEST_CASE("T5: data without an answer for 15 s and a jitter starts a handshake") {
     TimedHub hub;
     hub.connected();
     hub.advance(20s);
@@ -226,7 +226,7 @@ TEST_CASE("T5: data that was answered starts nothing") {
     CHECK(hub.out.messages.empty());
 }
 
-TEST_CASE("T5: an authentic handshake message answers data too") {
+TEST_CASE("T5: an authentic handshake message also counts as an answer to data") {
     TimedHub hub;
     hub.connected();
     hub.advance(20s);
@@ -238,10 +238,10 @@ TEST_CASE("T5: an authentic handshake message answers data too") {
     CHECK(hub.out.messages.empty());
 }
 
-TEST_CASE("T3, T4: data received and nothing sent for 10 s calls for one keepalive, counted from reception") {
+TEST_CASE("T3, T4: received data without a send for 10 s causes one keepalive, counted from reception") {
     TimedHub hub;
     hub.connected();
-    hub.advance(60s);  // idle: the last sending was long ago
+    hub.advance(60s);  // idle: the last send was long ago
     const Instant received = hub.now.instant;
     hub.report({.first_unanswered_data_received = received, .last_data_received = received, .last_received = received});
     hub.run(9999ms);
@@ -267,7 +267,7 @@ TEST_CASE("T3: a keepalive is not answered with a keepalive") {
     CHECK(hub.out.messages.empty());
 }
 
-TEST_CASE("T3: more data during the wait calls for one more keepalive") {
+TEST_CASE("T3: more data during the wait causes one more keepalive") {
     TimedHub hub;
     hub.connected();
     hub.advance(60s);
@@ -290,7 +290,7 @@ TEST_CASE("T3: more data during the wait calls for one more keepalive") {
     CHECK(hub.commands<SendKeepalive>().empty());
 }
 
-TEST_CASE("T3: what is sent after the first keepalive, or was sent instead of it, takes the place of the second") {
+TEST_CASE("T3: a packet sent after the first keepalive, or instead of it, replaces the second") {
     for (const Duration sent_at : {9950ms, 15000ms}) {
         TimedHub hub;
         hub.connected();
@@ -309,7 +309,7 @@ TEST_CASE("T3: what is sent after the first keepalive, or was sent instead of it
     }
 }
 
-TEST_CASE("T3: a handshake message of ours takes a keepalive's place too") {
+TEST_CASE("T3: our handshake message also replaces a keepalive") {
     TimedHub hub;
     hub.connected();
     hub.advance(60s);
@@ -328,7 +328,7 @@ TEST_CASE("T3: a stream in one direction is answered every 10 s") {
     hub.advance(60s);
     Stamps activity;
     std::size_t keepalives = 0;
-    for (int i = 0; i < 600; ++i) {  // a minute, a packet every 100 ms
+    for (int i = 0; i < 600; ++i) {  // one minute with a packet every 100 ms
         activity.last_data_received = activity.last_received = hub.now.instant;
         if (activity.first_unanswered_data_received == kLongAgo)
             activity.first_unanswered_data_received = hub.now.instant;
@@ -345,7 +345,7 @@ TEST_CASE("T3: a stream in one direction is answered every 10 s") {
     CHECK(keepalives <= 6);
 }
 
-TEST_CASE("T3: data that was sent meanwhile takes the keepalive's place") {
+TEST_CASE("T3: data sent meanwhile replaces the keepalive") {
     TimedHub hub;
     hub.connected();
     hub.advance(60s);
@@ -360,7 +360,7 @@ TEST_CASE("T3: data that was sent meanwhile takes the keepalive's place") {
     CHECK(hub.commands<SendKeepalive>().empty());
 }
 
-TEST_CASE("T6: a persistent keepalive is due when nothing authentic passed either way") {
+TEST_CASE("T6: a persistent keepalive is due when no authentic message passed in either direction") {
     TimedHub hub;
     PeerConfig config = hub.config_of(hub.peer);
     config.persistent_keepalive_seconds = 25;
@@ -380,7 +380,7 @@ TEST_CASE("T6: a persistent keepalive is due when nothing authentic passed eithe
     CHECK(hub.commands<SendKeepalive>().size() == 1);
 }
 
-TEST_CASE("T6: switching a persistent keepalive on sends one at once, or a handshake where there is no session") {
+TEST_CASE("T6: enabling a persistent keepalive sends one at once, or an initiation without a session") {
     TimedHub hub;
     hub.connected();
     PeerConfig config = hub.config_of(hub.peer);
@@ -412,7 +412,7 @@ TEST_CASE("T6: with a persistent keepalive we never stop trying") {
     CHECK(hub.engine.counters().handshakes_given_up >= 7);
 }
 
-TEST_CASE("T8: a thousand renewals that are asked for at once are spread") {
+TEST_CASE("T8: a thousand renewals requested at once are spread") {
     TimedHub hub;
     constexpr std::uint32_t kPeers = 1000;
     std::vector<ScriptedPeer> peers;
@@ -421,7 +421,7 @@ TEST_CASE("T8: a thousand renewals that are asked for at once are spread") {
         hub.put_with_endpoint(peers.back(), endpoint_at(1), i);
         hub.need_session(i);
         hub.deliver(peers[i].respond(hub.out.messages.at(0).view(), i)->bytes);
-        hub.advance(Duration(1s) / kAbsentPerSecond);  // as fast as one customer may
+        hub.advance(Duration(1s) / kAbsentPerSecond);  // at the highest rate of one customer
     }
     hub.run(120s);
     std::size_t at_once = 0;
@@ -440,7 +440,7 @@ TEST_CASE("T8: a thousand renewals that are asked for at once are spread") {
     CHECK(hub.indexes.size() == 2 * kPeers);
 }
 
-TEST_CASE("T8: a customer whose hosts look for many absent peers waits for himself, nobody else for him") {
+TEST_CASE("T8: a customer whose hosts send to many absent peers delays only itself") {
     TimedHub hub;
     constexpr std::uint32_t kPeers = 6000;
     const auto put = [&hub](std::uint32_t index, std::uint32_t customer) {
@@ -463,7 +463,7 @@ TEST_CASE("T8: a customer whose hosts look for many absent peers waits for himse
     hub.need_session(kPeers);
     CHECK(hub.messages_of(MessageType::kInitiation) == 1);
 
-    // Asking again does not move anybody back, and no second goes over the rate, repetitions included.
+    // Repeated requests move no peer back, and no second exceeds the rate, including repetitions.
     constexpr std::uint32_t kSeconds = 14;
     for (std::uint32_t second = 0; second < kSeconds; ++second) {
         for (std::uint32_t i = 0; i < kPeers; ++i) hub.need_session(i);
@@ -472,7 +472,7 @@ TEST_CASE("T8: a customer whose hosts look for many absent peers waits for himse
         CHECK(now_sent <= kAbsentPerSecond + 2);  // and one of the other customer's
         CHECK(now_sent >= kAbsentPerSecond - 2);
         sent += now_sent;
-        if (second == 11) {  // 256 + 12 * 500: everybody had his first, before anybody's repetitions
+        if (second == 11) {  // 256 + 12 * 500: every peer gets its first before any repetition
             std::size_t handshaking = 0;
             for (std::uint32_t i = 0; i < kPeers; ++i)
                 handshaking += hub.engine.peer_status(PeerIndex{i})->is_handshaking ? 1U : 0U;
@@ -481,7 +481,7 @@ TEST_CASE("T8: a customer whose hosts look for many absent peers waits for himse
     }
 }
 
-TEST_CASE("T8: the budget of a customer who is quiet again is forgotten") {
+TEST_CASE("T8: the budget of a customer that is quiet again is dropped") {
     InitiationBudget budget({.per_second = 100, .burst = 10});
     const Instant start{1'000'000'000'000};
     for (std::uint32_t customer = 0; customer < 50; ++customer)
@@ -493,13 +493,13 @@ TEST_CASE("T8: the budget of a customer who is quiet again is forgotten") {
     CHECK(budget.size() == 1);
 }
 
-TEST_CASE("S12: the wall clock may jump: nothing fires for it, nothing stops") {
+TEST_CASE("S12: a jump of the wall clock starts nothing and stops nothing") {
     TimedHub hub;
     hub.put_with_endpoint(hub.peer, endpoint_at(1));
     hub.need_session();
     hub.now.wall.nanoseconds -= 3600'000'000'000;
     hub.engine.handle_timeout(hub.now, hub.out);
-    CHECK(hub.messages_of(MessageType::kInitiation) == 1);  // the one from before
+    CHECK(hub.messages_of(MessageType::kInitiation) == 1);  // the earlier one
     const auto answer = hub.peer.respond(hub.out.messages[0].view(), 1);
     hub.deliver(answer->bytes);
     CHECK(hub.commands<dataplane::InstallSession>().size() == 1);
@@ -508,7 +508,7 @@ TEST_CASE("S12: the wall clock may jump: nothing fires for it, nothing stops") {
     CHECK(hub.is_silent());
 }
 
-TEST_CASE("T8: what is kept of an idle peer is small") {
+TEST_CASE("T8: the state of an idle peer is small") {
     CHECK(sizeof(PeerEntry) <= 160);
     CHECK(sizeof(Peer) <= 640);
 }

@@ -14,7 +14,7 @@ bool is_pair(const crypto::KeyPair& pair) {
     return crypto::public_key_of(pair.private_key) == pair.public_key;
 }
 
-TEST_CASE("every pair is a right one and is given out once, whether it waited or not") {
+TEST_CASE("every pair is valid and is used once, from the store or made on demand") {
     test::SeededRandom random(1);
     EphemeralPool pool(random);
     pool.refill(20);
@@ -63,7 +63,7 @@ TEST_CASE("an engine takes its ephemeral keys from the pool, one for each messag
     CHECK(parse_initiation(out.messages[0].view())->ephemeral != response->ephemeral);
 }
 
-TEST_CASE("the pool never holds more than it has room for") {
+TEST_CASE("the pool never holds more than its capacity") {
     test::SeededRandom random(3);
     EphemeralPool pool(random);
     CHECK_FALSE(pool.full());

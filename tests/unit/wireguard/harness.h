@@ -1,4 +1,4 @@
-// What the tests of the control engine share: an engine with a clock and an ear for what it says.
+// Shared by the tests of the control engine: an engine with a clock, and its output.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -20,14 +20,14 @@ inline Endpoint endpoint_at(std::uint8_t last, std::uint16_t port = 51820) {
     return {IpAddress::v4(192, 0, 2, last), port, 0};
 }
 
-// A moment of the test's own two clocks.
+// A moment on the test's two clocks.
 inline Now at(Duration since_start) {
     constexpr std::int64_t kStart = 1'000'000'000'000;                 // the machine has been up for a while
     constexpr std::int64_t kWall = 1'800'000'000LL * 1'000'000'000LL;  // a day in 2027
     return {Instant{kStart} + since_start, WallTime{kWall + since_start.count()}};
 }
 
-// One engine, its clock, and what it said last.
+// One engine, its clock, and its last output.
 struct Hub {
     explicit Hub(std::uint64_t seed = 1)
         : random(seed), engine(ListenerIndex{0}, crypto::generate_private_key(random), indexes, random) {}
@@ -52,7 +52,7 @@ struct Hub {
         put(std::move(config));
     }
 
-    // The output of this call alone is in `out` afterwards.
+    // Afterwards `out` has the output of this call only.
     void deliver(Bytes datagram, const Endpoint& from = endpoint_at(1)) {
         out.clear();
         engine.handle_datagram(now, {from, local}, datagram, out);
@@ -63,7 +63,7 @@ struct Hub {
     }
     void need_session(std::uint32_t peer = 0) { tell(dataplane::NeedSession{PeerIndex{peer}}); }
     void advance(Duration by) { now = {now.instant + by, WallTime{now.wall.nanoseconds + by.count()}}; }
-    // Moves the clock to the end of `by` through every deadline on the way; `out` has all that was said.
+    // Advances the clock by `by` through every deadline on the way; `out` has all output.
     void run(Duration by) {
         out.clear();
         const Instant end = now.instant + by;
@@ -75,7 +75,7 @@ struct Hub {
     }
     Tai64n timestamp() const { return tai64n_whitened(now.wall); }
 
-    // A whole handshake that the peer starts, confirmed as the data plane would; the index we gave is returned.
+    // A whole handshake that the peer starts, confirmed like the data plane does; returns our index.
     SessionId connect(ScriptedPeer& peer, std::uint32_t index = 0, const Endpoint& from = endpoint_at(1)) {
         deliver(peer.initiate(0x1000 + index, timestamp()), from);
         REQUIRE(out.messages.size() == 1);
@@ -117,7 +117,7 @@ struct Hub {
     }
     bool is_silent() const { return out.messages.empty() && out.commands.empty() && out.news.empty(); }
 
-    // As a flood would: a long queue and more dear messages than we do in passing.
+    // Like a flood: a long queue, and more expensive messages than are handled without load.
     void put_under_load() {
         engine.note_queue(kUnderLoadQueue);
         ScriptedPeer stranger = make_peer();

@@ -30,7 +30,7 @@ TEST_CASE("H1: the three reserved bytes are zero") {
     }
 }
 
-TEST_CASE("What was formatted is parsed again") {
+TEST_CASE("A formatted message can be parsed") {
     SeededRandom random(3);
     Initiation initiation;
     initiation.sender = 0x01020304;
@@ -71,7 +71,7 @@ TEST_CASE("What was formatted is parsed again") {
     CHECK(parsed_reply->sealed_cookie == reply.sealed_cookie);
 }
 
-TEST_CASE("C9: a cookie reply is shorter than what it answers") {
+TEST_CASE("C9: a cookie reply is shorter than the message that it answers") {
     static_assert(kCookieReplySize * 100 <= kResponseSize * 70);
     static_assert(kCookieReplySize * 100 <= kInitiationSize * 70);
     CHECK(kMaxHandshakeSize == kInitiationSize);

@@ -93,7 +93,7 @@ TEST_CASE("H10: both handshake messages and both session keys have known answers
     }
 }
 
-TEST_CASE("H3: no bit of an initiation can be changed unseen") {
+TEST_CASE("H3: every changed bit of an initiation is detected") {
     Parties parties;
     const Initiation first = parties.first();
     for (std::size_t bit = 0; bit < 8 * (32 + 48 + 28); bit += 3) {

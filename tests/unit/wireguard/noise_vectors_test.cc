@@ -1,4 +1,4 @@
-// The Noise framework's own vectors for IKpsk2, where they are at hand (tests/vectors/wycheproof.h).
+// The Noise framework's own vectors for IKpsk2, if they are available (tests/vectors/wycheproof.h).
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>

@@ -1,5 +1,5 @@
-// A WireGuard peer with every value in the test's hand, so that it can misbehave. No test framework: fuzz targets use
-// it too.
+// A WireGuard peer whose every value a test can set, so that it can misbehave. It uses no test framework, because fuzz
+// targets use it too.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,7 @@ inline crypto::PresharedKey generate_preshared_key(crypto::RandomSource& random)
     return key;
 }
 
-// Puts the right mac1 on a message that a test has changed.
+// Recomputes mac1 of a message that a test has changed.
 inline void fix_mac1(MutableBytes message, const crypto::PublicKey& receiver) {
     const Mac mac1 = crypto::blake2s_mac(mac1_key_of(receiver), {before_mac1(message)});
     std::copy(mac1.begin(), mac1.end(), message.end() - 32);
@@ -42,7 +42,7 @@ inline void put_mac2(MutableBytes message, const Cookie& cookie) {
     std::copy(mac2.begin(), mac2.end(), message.end() - 16);
 }
 
-// The other side of the wire with every value in the test's hand.
+// The other side of the wire; a test can set every value.
 class ScriptedPeer {
   public:
     using InitiationBytes = std::array<std::uint8_t, kInitiationSize>;
@@ -51,7 +51,7 @@ class ScriptedPeer {
     ScriptedPeer(SeededRandom& random, crypto::PublicKey hub_key)
         : hub(hub_key), keys(generate_key_pair(random)), random_(random) {}
 
-    // An initiation with a right mac1. `ephemeral` absent: a random one.
+    // An initiation with a valid mac1. Without `ephemeral`, it is random.
     InitiationBytes initiate(std::uint32_t sender, const Tai64n& timestamp,
                              std::optional<crypto::PublicKey> sent_ephemeral = {}) {
         state_.emplace(as_bytes(kIdentifier));
@@ -69,7 +69,7 @@ class ScriptedPeer {
         return bytes;
     }
 
-    // The session's keys, when the response is right.
+    // The session's keys, if the response is valid.
     std::optional<SymmetricState::Keys> consume(Bytes response) {
         const auto message = parse_response(response);
         if (!message || !state_) return std::nullopt;
@@ -86,7 +86,7 @@ class ScriptedPeer {
         Tai64n timestamp;
         SymmetricState::Keys keys;
     };
-    // The response to an initiation of the hub, when that is right.
+    // The response to an initiation of the hub, if that is valid.
     std::optional<Answer> respond(Bytes initiation, std::uint32_t sender,
                                   std::optional<crypto::PublicKey> sent_ephemeral = {}) {
         const auto message = parse_initiation(initiation);

@@ -43,7 +43,7 @@ TEST_CASE("I1: indexes are random in all bits but the worker's, and unique") {
     }
 }
 
-TEST_CASE("No index below 256 is given out: ESP reserves these SPIs (RFC 4303 §2.1)") {
+TEST_CASE("No index below 256 is allocated, because ESP reserves these SPIs (RFC 4303 §2.1)") {
     // 300 values: the first 100 are below 256 in all but the worker's bits.
     class Small final : public crypto::RandomSource {
       public:
@@ -59,7 +59,7 @@ TEST_CASE("No index below 256 is given out: ESP reserves these SPIs (RFC 4303 §
     CHECK(random.calls_ == 101);
 }
 
-TEST_CASE("I1: an index that is in use is not given out again") {
+TEST_CASE("I1: an index in use is not allocated again") {
     // Randomness that repeats itself: each value twice.
     class Stutter final : public crypto::RandomSource {
       public:
@@ -76,7 +76,7 @@ TEST_CASE("I1: an index that is in use is not given out again") {
     for (int i = 0; i < 20; ++i) CHECK(seen.insert(table.allocate({}, 0, random).value).second);
 }
 
-TEST_CASE("I2, I3: an index is a handshake's, then a session's, then nobody's") {
+TEST_CASE("I2, I3: an index belongs to a handshake, then to a session, then to nothing") {
     SeededRandom random(7);
     control::IndexTable table;
     const SessionId index = table.allocate({control::IndexKind::kHandshake, ListenerIndex{2}, PeerIndex{3}}, 0, random);
@@ -91,7 +91,7 @@ TEST_CASE("I2, I3: an index is a handshake's, then a session's, then nobody's") 
 
 // --- seen initiations ---
 
-TEST_CASE("C13: the filter knows what it saw, forgets the oldest, and takes nothing new for old") {
+TEST_CASE("C13: the filter recognises what it saw, forgets the oldest, and has no false positive") {
     SeededRandom random(8);
     InitiationFilter filter(random);
     std::vector<Mac> macs(20'000);
@@ -109,7 +109,7 @@ TEST_CASE("C13: the filter knows what it saw, forgets the oldest, and takes noth
 
 // --- limiters ---
 
-TEST_CASE("C3: a limiter lets a burst of 5 through, then 20 a second") {
+TEST_CASE("C3: a limiter allows a burst of 5, then 20 per second") {
     SeededRandom random(9);
     control::RateLimiter<IpAddress> limiter({20, 5}, 100, 1s, random);
     const IpAddress source = numbered(1);
@@ -118,13 +118,13 @@ TEST_CASE("C3: a limiter lets a burst of 5 through, then 20 a second") {
     CHECK_FALSE(limiter.allow(after(49ms), source));
     CHECK(limiter.allow(after(50ms), source));
     CHECK_FALSE(limiter.allow(after(50ms), source));
-    CHECK(limiter.allow(after(50ms), numbered(2)));  // somebody else
+    CHECK(limiter.allow(after(50ms), numbered(2)));  // another source
     std::size_t allowed = 0;
     for (int i = 0; i < 10'000; ++i) allowed += limiter.allow(after(1s + i * 1ms), source) ? 1U : 0U;
     CHECK(allowed == 200 + 4);
 }
 
-TEST_CASE("C3: an IPv6 /64 is one source, an IPv4 address is one, a v4-mapped one is the IPv4 address") {
+TEST_CASE("C3: an IPv6 /64 is one source, an IPv4 address is one, and a v4-mapped address equals its IPv4 address") {
     CHECK(control::source_prefix_of(*parse_ip("2001:db8:1:2::1")) ==
           control::source_prefix_of(*parse_ip("2001:db8:1:2:ffff::9")));
     CHECK(control::source_prefix_of(*parse_ip("2001:db8:1:2::1")) !=
@@ -133,7 +133,7 @@ TEST_CASE("C3: an IPv6 /64 is one source, an IPv4 address is one, a v4-mapped on
     CHECK(control::source_prefix_of(*parse_ip("::ffff:192.0.2.1")) == *parse_ip("192.0.2.1"));
 }
 
-TEST_CASE("C12: a full limiter refuses new sources, and has room again when the old ones went silent") {
+TEST_CASE("C12: a full limiter refuses new sources, and has room again when old ones are silent") {
     SeededRandom random(9);
     control::RateLimiter<IpAddress> limiter({20, 5}, 1000, 1s, random);
     for (std::uint32_t i = 0; i < 1000; ++i) CHECK(limiter.allow(after(0s), numbered(i)));
@@ -145,7 +145,7 @@ TEST_CASE("C12: a full limiter refuses new sources, and has room again when the 
     CHECK(limiter.allow(after(1700ms), numbered(0)));
 }
 
-TEST_CASE("C11: a known source is known for ten minutes, with a budget of its own") {
+TEST_CASE("C11: a source stays known for ten minutes, with its own budget") {
     SeededRandom random(9);
     control::KnownSources known({kKnownSourceRate, kKnownSourceBurst}, kKnownSourceLimit, kKnownSourceLife, random);
     CHECK_FALSE(known.allow(after(0s), numbered(1)));
@@ -158,7 +158,7 @@ TEST_CASE("C11: a known source is known for ten minutes, with a budget of its ow
     CHECK(known.size() == 1);
 }
 
-TEST_CASE("T8: reserved tokens come one after the other") {
+TEST_CASE("T8: reserved tokens are granted one after the other") {
     TokenBucket bucket;
     const TokenRate rate{10, 3};
     for (int i = 0; i < 3; ++i) CHECK(bucket.reserve(after(0s), rate) == after(0s));
@@ -223,7 +223,7 @@ TEST_CASE("H9: timestamps count from 1970 in TAI64N, in steps of 2^24 ns") {
     CHECK(tai64n_whitened({16'777'216}) > tai64n_whitened({0}));
 }
 
-TEST_CASE("H9: a timestamp is after the one before, also over the end of a second and under a clock that went back") {
+TEST_CASE("H9: each timestamp is later than the one before, across seconds and after the clock went back") {
     Tai64n latest = tai64n_whitened({5'000'000'000});
     for (int i = 0; i < 200; ++i) {
         const Tai64n next = tai64n_after(latest, {0});
