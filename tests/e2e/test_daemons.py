@@ -72,8 +72,7 @@ def test_vpnd_has_no_privileges(town):
 def test_a_killed_stackd_stops_no_packet_and_the_next_adopts_vpnd_and_the_stacks(town, office):
     vpnd, inode = town.warren.vpnd(), os.stat(town.stack(office.customer).path).st_ino
     pinging = scenery.Pinging(office.ns, STACK4)
-    town.warren.process.kill(signal.SIGKILL)
-    town.warren.process.wait()
+    town.warren.kill()
     assert office.ping(count=20)
     town.warren.start()
     assert town.warren.ctl("diff").returncode == 0
@@ -97,8 +96,7 @@ def test_a_stopped_stackd_leaves_the_stacks_and_finds_them_again(town, office):
 
 
 def test_the_next_stackd_applies_config_that_changed_meanwhile(town, office):
-    town.warren.process.kill(signal.SIGKILL)
-    town.warren.process.wait()
+    town.warren.kill()
     late = town.office("late", addresses=["10.0.0.7/32"])
     customer = warren.Customer("late", [f"{STACK4}/24"], [late.peer])
     town.warren.customers["late"] = customer
@@ -179,7 +177,6 @@ def test_two_warrens_on_one_host_do_not_touch_each_others_stacks(town, office, s
     assert office.ping()
     assert {"second"} == {customer["id"] for customer in second.status()["customers"]}
     second.down()
-    second.process = None
     assert office.ping() and not os.path.exists(f"{netlab.NETNS_DIR}/warren-second")
 
 
@@ -268,7 +265,6 @@ def test_the_next_start_repairs_one_that_was_interrupted_anywhere(second):
     assert second.ctl("diff").returncode == 0
     assert len(second.status()["customers"]) == 41
     second.down()
-    second.process = None
     assert not [name for name in os.listdir(netlab.NETNS_DIR) if name.startswith(("warren-many", "warren-second"))]
 
 

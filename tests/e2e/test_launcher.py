@@ -84,8 +84,7 @@ def test_a_statusd_that_dies_is_launched_again(launched):
 def test_a_killed_stackd_leaves_vpnd_to_its_successor(launched):
     town, office, _ = launched
     vpnd, pinging = town.warren.vpnd(), scenery.Pinging(office.ns, STACK4)
-    town.warren.process.kill(signal.SIGKILL)
-    town.warren.process.wait()
+    town.warren.kill()
     town.warren.start()
     assert town.warren.vpnd() == vpnd
     assert pinging.lost() == 0
@@ -95,8 +94,7 @@ def test_a_statusd_that_hangs_leaves_its_port_to_the_next_stackds(launched):
     town, _, _ = launched
     first = netlab.wait_until(lambda: town.warren.children("statusd"), 10, "a statusd runs")[0]
     os.kill(first, signal.SIGSTOP)
-    town.warren.process.kill(signal.SIGKILL)
-    town.warren.process.wait()
+    town.warren.kill()
     town.warren.start()
     netlab.wait_until(lambda: town.warren.children("statusd") not in ([], [first])
                       and not os.path.exists(f"/proc/{first}"), 15, "another statusd, and no other")

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import tarfile
 import time
 
@@ -113,8 +112,7 @@ def test_status_reports_a_problem_until_it_is_solved(town, office):
 
 
 def test_status_without_stackd_shows_the_tunnels_and_says_so(town, office):
-    town.warren.process.kill(signal.SIGKILL)
-    town.warren.process.wait()
+    town.warren.kill()
     document = town.warren.status()
     assert document["stackd"]["answers"] is False
     assert "stackd" in document["problems"][0]["text"]

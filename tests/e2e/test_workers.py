@@ -125,8 +125,7 @@ def test_a_new_stackd_adopts_all_workers_and_keeps_their_number(crowd):
     town, offices = crowd
     vpnd, pinging = town.warren.vpnd(), [scenery.Pinging(office.ns, STACK4) for office in offices]
     town.warren.workers = 2  # changed while no stackd ran
-    town.warren.process.kill(signal.SIGKILL)
-    town.warren.process.wait()
+    town.warren.kill()
     town.warren.start()
     assert (town.warren.vpnd(), len(threads(vpnd))) == (vpnd, WORKERS)
     guest = town.office("adopted")

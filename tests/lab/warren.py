@@ -222,11 +222,17 @@ class Warren:
         """Ends stackd with SIGTERM; the stacks stay. Returns its exit status."""
         return self.process.stop(60)
 
+    def kill(self):
+        """Ends stackd with SIGKILL; vpnd and the stacks stay."""
+        self.process.kill(signal.SIGKILL)
+        self.process.wait()
+
     def down(self):
-        """Ends stackd and removes its stacks."""
+        """Ends stackd and removes its stacks, unless that is done already."""
         if self.process:
             self.stop()
             self.uplink.run(*self.stackd("--down"), timeout=600)
+            self.process = None
 
     def children(self, program):
         """The pids of the processes of `program` in this uplink namespace. (vpnd outlives a killed stackd, so parents

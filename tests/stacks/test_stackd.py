@@ -54,6 +54,10 @@ def events(running, event, **fields):
             and all(f"{key}={value}" in line for key, value in fields.items())]
 
 
+def names_of_stacks():
+    return {name for name in os.listdir(netlab.NETNS_DIR) if name.startswith("warren-")}
+
+
 def devices(ns):
     return set(ns.devices())
 
@@ -107,8 +111,7 @@ def test_reload_adds_changes_and_removes_and_touches_no_other(acme):
 def test_a_restart_plans_nothing_and_adopts_descriptors(acme):
     acme.put(*[customer(f"more-{number}") for number in range(10)])
     vpnd, held = acme.vpnd(), len(os.listdir(f"/proc/{acme.process.pid}/fd"))
-    acme.process.kill(signal.SIGKILL)
-    acme.process.wait()
+    acme.kill()
     acme.start()
     assert events(acme, "ready", vpnd="adopted")
     assert not events(acme, "stack_changed")
@@ -155,8 +158,7 @@ def test_down_leaves_nothing(lab, uplink):
         customer("acme", handoff={"type": "veth", "parent": "br0", "address": ["10.42.0.1/24"]}), customer("globex"),
         customer("initech")]).start()
     assert running.vpnd()
-    running.process.kill(signal.SIGKILL)
-    running.process.wait()
+    running.kill()
     assert running.uplink.run(*running.stackd("--down")).returncode == 0
     assert running.children("vpnd") == []
     assert open("/proc/self/mountinfo").read() == before
@@ -187,7 +189,6 @@ def test_a_foreign_namespace_is_left_alone_and_other_customers_work(lab, uplink)
         done = running.apply(check=False)
         assert done.returncode == 4 and "not ours" in done.stdout + done.stderr
         running.down()
-        running.process = None
         assert "theirs" in inside("acme", "ip", "link")
     finally:
         netlab.run("ip", "netns", "del", "warren-acme")
@@ -198,7 +199,6 @@ def test_two_instances_share_a_host_and_the_second_has_its_wireguard_sockets_els
     assert events(other, "uapi_elsewhere")
     assert os.path.exists("/run/wireguard/warren.sock") and os.path.exists(f"{other.run_dir}/wireguard/warren.sock")
     other.down()
-    other.process = None
     assert inode("acme") and acme.ctl("status").returncode == 0
     assert "interface: warren" in uplink.run("wg", "show", "warren").stdout
 
@@ -368,8 +368,7 @@ def test_down_returns_a_physical_device_after_a_kill(lab, uplink, acme):
     lan(lab, uplink, "one", "port1")
     acme.put(handed_off("physical", "port1"))
     assert "port1" not in devices(uplink)
-    acme.process.kill(signal.SIGKILL)
-    acme.process.wait()
+    acme.kill()
     uplink.run(*acme.stackd("--down"))
     acme.process = None
     assert "port1" in devices(uplink)
@@ -390,8 +389,7 @@ def test_a_physical_device_that_lost_its_stack_gets_its_name_back(lab, uplink, a
     assert "lan0" in inside("acme", "ip", "link") and not {"port1", "dev42"} & devices(uplink)
     acme.put(customer("acme"))
     lose()
-    acme.process.kill(signal.SIGKILL)
-    acme.process.wait()
+    acme.kill()
     uplink.run(*acme.stackd("--down"))
     acme.process = None
     assert "port1" in devices(uplink)
@@ -517,14 +515,12 @@ def test_a_stale_wireguard_socket_is_replaced_but_an_ordinary_file_is_not(lab, u
     running = warren.Warren(lab, uplink, customers=[customer("acme")]).start()
     assert "interface: warren" in uplink.run("wg", "show", "warren").stdout
     running.down()
-    running.process = None
     with open("/run/wireguard/warren.sock", "w") as theirs:
         theirs.write("precious")
     try:
         running = warren.Warren(lab, uplink, customers=[customer("acme")]).start()
         assert events(running, "uapi_elsewhere")
         running.down()
-        running.process = None
         with open("/run/wireguard/warren.sock") as theirs:
             assert theirs.read() == "precious"
     finally:
@@ -558,8 +554,7 @@ def test_the_next_start_repairs_what_a_kill_interrupted(lab, uplink, acme):
         acme.process.wait(20)
         acme.start()
         assert acme.ctl("diff").returncode == 0
-        stacks = {name for name in os.listdir(netlab.NETNS_DIR) if name.startswith("warren-")}
-        assert stacks == {f"warren-{id_}" for id_ in acme.customers}
+        assert names_of_stacks() == {f"warren-{id_}" for id_ in acme.customers}
         assert len(peers_of_vpnd(acme).split()) == len(acme.customers)
 
 
@@ -570,10 +565,6 @@ def test_the_next_start_repairs_what_a_kill_interrupted(lab, uplink, acme):
 def crowd(lab, uplink):
     """More customers than one apply checks. Not started yet."""
     return warren.Warren(lab, uplink, customers=[customer(f"c{number}") for number in range(160)])
-
-
-def names_of_stacks():
-    return {name for name in os.listdir(netlab.NETNS_DIR) if name.startswith("warren-")}
 
 
 def test_one_change_among_many_customers_changes_one_stack_and_a_broken_stack_is_repaired_later(crowd):
@@ -598,12 +589,10 @@ def test_a_stackd_killed_while_it_makes_many_stacks_continues_at_the_next_start(
     mounts = open("/proc/self/mountinfo").read()
     crowd.start(wait=False)
     netlab.wait_until(lambda: len(names_of_stacks()) > 40, 20, every=0.001)
-    crowd.process.kill(signal.SIGKILL)
-    crowd.process.wait()
+    crowd.kill()
     assert len(names_of_stacks()) < 160
     crowd.start()
     assert names_of_stacks() == {f"warren-{id_}" for id_ in crowd.customers}
     assert crowd.ctl("diff").returncode == 0
     crowd.down()
-    crowd.process = None
     assert not names_of_stacks() and open("/proc/self/mountinfo").read() == mounts
