@@ -197,7 +197,7 @@ def test_no_such_user_is_refused(second):
 
 
 def as_user(lab, uid, program, *arguments):
-    """The command that runs a copy of a program as an ordinary user, who may not be able to read the source tree."""
+    """The command that runs a copy of a program as an ordinary user, for whom the source tree may be closed."""
     copy = shutil.copy(program, lab.directory)
     return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", copy, *arguments]
 

@@ -164,9 +164,9 @@ def test_a_flood_through_a_costly_firewall_is_charged_to_its_customer_and_costs_
     # In one queue with the flood, a customer would get a tenth. The bound is low because others use this machine too.
     assert answered >= 0.6 * sent
     assert arrived >= 0.6 * 3000 and in_order
-    his, hers = town.warren.status(noisy.customer.id), town.warren.status(victim.customer.id)
-    assert his["drops"]["backlog_full"] > 0 and "backlog_full" not in hers["drops"]
-    assert his["rx_cpu_ns"] > 2 * hers["rx_cpu_ns"]
+    of_noisy, of_victim = town.warren.status(noisy.customer.id), town.warren.status(victim.customer.id)
+    assert of_noisy["drops"]["backlog_full"] > 0 and "backlog_full" not in of_victim["drops"]
+    assert of_noisy["rx_cpu_ns"] > 2 * of_victim["rx_cpu_ns"]
 
 
 def test_two_greedy_customers_get_the_same_time_even_if_their_packets_cost_differently(neighbours):
@@ -183,7 +183,7 @@ def test_two_greedy_customers_get_the_same_time_even_if_their_packets_cost_diffe
         time.sleep(1.5)
         before = used()
         time.sleep(3)
-        cheap, dear = (after - earlier for after, earlier in zip(used(), before))
+        cheap, expensive = (after - earlier for after, earlier in zip(used(), before))
     for office in offices:
         assert town.warren.status(office.customer.id)["drops"]["backlog_full"] > 0
-    assert 0.5 < cheap / dear < 2
+    assert 0.5 < cheap / expensive < 2

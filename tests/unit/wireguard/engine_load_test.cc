@@ -363,11 +363,11 @@ TEST_CASE("C11, C13: neither a long queue of junk and replays nor expensive mess
 
     hub.engine.note_queue(kUnderLoadQueue - 1);
     ScriptedPeer stranger = hub.make_peer();
-    auto dear = stranger.initiate(1, hub.timestamp());
+    auto expensive = stranger.initiate(1, hub.timestamp());
     for (std::uint32_t i = 0; i < 2 * kDearBurst; ++i) {
-        store_le(dear.data() + 4, i);
-        fix_mac1(dear, hub.engine.public_key());
-        hub.deliver(dear);
+        store_le(expensive.data() + 4, i);
+        fix_mac1(expensive, hub.engine.public_key());
+        hub.deliver(expensive);
     }
     CHECK_FALSE(hub.engine.under_load(hub.now));
 }
@@ -375,14 +375,14 @@ TEST_CASE("C11, C13: neither a long queue of junk and replays nor expensive mess
 TEST_CASE("C2: a machine too slow for the flood still detects load, but junk with a few valid messages is no load") {
     Hub hub;
     ScriptedPeer stranger = hub.make_peer();
-    auto dear = stranger.initiate(1, hub.timestamp());
+    auto expensive = stranger.initiate(1, hub.timestamp());
     std::uint32_t number = 0;
     const auto deliver_dear = [&] {
-        store_le(dear.data() + 4, ++number);
-        fix_mac1(dear, hub.engine.public_key());
-        hub.deliver(dear);
+        store_le(expensive.data() + 4, ++number);
+        fix_mac1(expensive, hub.engine.public_key());
+        hub.deliver(expensive);
     };
-    auto junk = dear;
+    auto junk = expensive;
     junk[116] ^= 1;
     hub.engine.note_queue(kUnderLoadQueue);
     for (std::uint32_t i = 0; i < 2 * kDearBurst; ++i) {  // one in twenty
