@@ -33,14 +33,16 @@ Result<std::unique_ptr<Daemon>> Daemon::make(Parts parts, crypto::RandomSource& 
     if (!loop) return tl::unexpected<Error>(loop.error());
     auto link = ConfigLink::make(std::move(parts.channel), std::move(parts.adoption_listener), workers);
     if (!link) return tl::unexpected<Error>(link.error());
-    std::unique_ptr<Daemon> daemon(new Daemon(std::move(*control), std::move(*loop), std::move(*link), parts));
+    std::unique_ptr<Daemon> daemon(new Daemon(std::move(*control), std::move(*loop), std::move(*link), parts, random));
     WARREN_TRY(daemon->start(parts));
     return daemon;
 }
 
-Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, ConfigLink link, Parts& parts)
+Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, ConfigLink link, Parts& parts,
+               crypto::RandomSource& random)
     : exchange_(std::move(parts.exchange)),
       control_(std::move(control)),
+      wireguard_(std::make_unique<WireguardListeners>(*control_, random)),
       loop_(std::move(loop)),
       link_(std::move(link)),
       customers_(control_->worker_count()),
@@ -50,13 +52,9 @@ Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, C
       memory_lock_(parts.memory_lock) {}
 
 Status Daemon::start(Parts& parts) {
-    if (parts.timestamps.valid()) {
-        auto store = TimestampStore::open(std::move(parts.timestamps));
-        if (!store) return tl::unexpected<Error>(store.error());
-        timestamps_ = std::move(*store);
-    }
-    control_->set_keep_timestamp([this](ListenerIndex listener, const wireguard::TimestampAccepted& accepted) {
-        keep(io::read_clock(), listener, accepted);
+    if (parts.timestamps.valid()) WARREN_TRY(wireguard_->keep_timestamps_in(std::move(parts.timestamps)));
+    control_->set_keep_record([this](ListenerIndex listener, const control::Record& record) {
+        wireguard_->keep(io::read_clock(), listener, record);
     });
     auto snapshots = SnapshotServer::make(std::move(parts.snapshot_listener), customers_, counters_, snapshot_);
     if (!snapshots) return with_context("snapshot listener", snapshots.error());
@@ -146,7 +144,7 @@ void Daemon::commit(ConfigLink::Committed committed) {
 void Daemon::carry_out(Now now, Changes changes) {
     for (Changes::OpenListener& open : changes.open_listeners) open_listener(open);
     for (Changes::ChangeKey& change : changes.change_keys) {
-        control_->change_private_key(now, change.listener, std::move(change.private_key));
+        wireguard_->change_private_key(now, change.listener, std::move(change.private_key));
         note_listener(change.listener);
     }
     for (const Changes::RemovePeer& remove : changes.remove_peers)
@@ -155,9 +153,7 @@ void Daemon::carry_out(Now now, Changes changes) {
         control_->post(swap.worker, io::SwapCustomer{std::move(swap.view), std::move(swap.tun)});
     }
     for (Changes::PutPeer& put : changes.put_peers) {
-        put.config.timestamp_floor =
-            timestamps_.find(control_->engine(put.listener)->public_key(), put.config.public_key);
-        control_->put_peer(now, put.listener, std::move(put.config));
+        wireguard_->put_peer(now, put.listener, std::move(put.config));
     }
     for (const Changes::DropCustomer& drop : changes.drop_customers) {
         control_->post(drop.worker, io::DropCustomer{drop.customer});
@@ -165,7 +161,7 @@ void Daemon::carry_out(Now now, Changes changes) {
     }
     for (const ListenerIndex listener : changes.close_listeners) {
         uapi_server_->close(listener);
-        control_->close_listener(listener);
+        wireguard_->close(listener);
     }
 }
 
@@ -178,12 +174,12 @@ void Daemon::note_listener(ListenerIndex listener) {
 void Daemon::open_listener(Changes::OpenListener& open) {
     ListenerSockets& sockets = open.sockets;
     note_listener(open.index);
-    const Status opened = control_->open_listener(open.index, std::move(open.private_key),
-                                                  std::move(sockets.handshake_v4), std::move(sockets.handshake_v6),
-                                                  std::move(sockets.data_v4), std::move(sockets.data_v6));
+    io::ControlWorker::Sockets served{std::move(sockets.handshake_v4), std::move(sockets.handshake_v6),
+                                      std::move(sockets.data_v4), std::move(sockets.data_v6)};
+    const Status opened = wireguard_->open(open.index, std::move(open.private_key), std::move(served));
     if (!opened) log(LogLevel::kError, "listener_not_served", {{"error", opened.error().what}});
-    if (const Status served = uapi_server_->open(open.index, std::move(sockets.uapi)); !served) {
-        log(LogLevel::kWarn, "uapi_not_served", {{"error", served.error().what}});
+    if (const Status uapi = uapi_server_->open(open.index, std::move(sockets.uapi)); !uapi) {
+        log(LogLevel::kWarn, "uapi_not_served", {{"error", uapi.error().what}});
     }
 }
 
@@ -216,10 +212,9 @@ void Daemon::lock_memory() {
 
 void Daemon::take_news() {
     for (const auto& [listener, what] : control_->take_news()) {
-        if (const auto* completed = std::get_if<wireguard::HandshakeCompleted>(&what))
+        if (const auto* completed = std::get_if<control::HandshakeCompleted>(&what))
             news_log_.completed(customers_, *completed);
-        if (const auto* gave_up = std::get_if<wireguard::HandshakeGaveUp>(&what))
-            news_log_.gave_up(customers_, *gave_up);
+        if (const auto* gave_up = std::get_if<control::HandshakeGaveUp>(&what)) news_log_.gave_up(customers_, *gave_up);
         const PeerIndex peer = std::visit([](const auto& any) { return any.peer; }, what);
         if (const CustomerSet::PeerRef about = customers_.find(peer); about.customer != nullptr)
             counters_.note_change(about.customer->index);
@@ -231,24 +226,13 @@ void Daemon::watch_load(Now now) {
     load_watched_ = now.instant;
     bool loaded = false;
     for (const auto& [id, listener] : customers_.listeners()) {
-        const wireguard::Engine* engine = control_->engine(listener.index);
+        const control::Engine* engine = control_->engine(listener.index);
         loaded = loaded || (engine != nullptr && engine->under_load(now));
     }
     if (loaded == is_under_load_) return;
     is_under_load_ = loaded;
     if (const auto suppressed = load_changes_.pass(now.instant)) {
         log(LogLevel::kWarn, loaded ? "under_load" : "load_is_over", {{"suppressed", std::to_string(*suppressed)}});
-    }
-}
-
-void Daemon::keep(Now now, ListenerIndex listener, const wireguard::TimestampAccepted& accepted) {
-    const wireguard::Engine* engine = control_->engine(listener);
-    if (engine == nullptr) return;  // closed in the same round
-    const Status stored = timestamps_.store(engine->public_key(), accepted.public_key, accepted.timestamp);
-    if (stored) return;
-    if (const auto suppressed = timestamps_failed_.pass(now.instant)) {
-        log(LogLevel::kWarn, "timestamp_not_kept",
-            {{"error", stored.error().what}, {"suppressed", std::to_string(*suppressed)}});
     }
 }
 

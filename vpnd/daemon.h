@@ -17,7 +17,7 @@
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
 #include "vpnd/io/transfer.h"
-#include "vpnd/listeners/wireguard/timestamp_store.h"
+#include "vpnd/listeners/wireguard/listeners.h"
 #include "vpnd/listeners/wireguard/uapi_server.h"
 #include "vpnd/memory_lock.h"
 #include "vpnd/show/counters.h"
@@ -50,7 +50,8 @@ class Daemon {
     void run();
 
   private:
-    Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, ConfigLink link, Parts& parts);
+    Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, ConfigLink link, Parts& parts,
+           crypto::RandomSource& random);
     [[nodiscard]] Status start(Parts& parts);
     // One round of everything; each part does a bounded share.
     void serve();
@@ -68,10 +69,10 @@ class Daemon {
     void take_news();
     // Says when a listener comes under load, and when none is any more.
     void watch_load(Now now);
-    void keep(Now now, ListenerIndex listener, const wireguard::TimestampAccepted& accepted);
 
     std::unique_ptr<io::TransferExchange> exchange_;  // outlives the data workers, which control_ owns
     std::unique_ptr<io::ControlWorker> control_;
+    std::unique_ptr<WireguardListeners> wireguard_;  // ends before control_
     io::EventLoop loop_;
     ConfigLink link_;
     CustomerSet customers_;
@@ -79,9 +80,7 @@ class Daemon {
     Snapshot snapshot_;
     std::optional<SnapshotServer> snapshot_server_;
     std::optional<UapiServer> uapi_server_;
-    TimestampStore timestamps_;
     NewsLog news_log_;
-    LogGate timestamps_failed_;
     LogGate load_changes_;
     bool is_under_load_ = false;
     Instant load_watched_ = kLongAgo;

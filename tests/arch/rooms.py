@@ -23,13 +23,14 @@ MAY_INCLUDE = {
     "vpnd/control": ["base/", "crypto/", "vpnd/dataplane/install.h"],
     "vpnd/wireguard": ENGINE,
     "vpnd/ike": ENGINE,
-    "vpnd/listeners": ["base/", "crypto/", "vpnd/control/", "vpnd/wireguard/"],
-    "vpnd/io": ["base/", "crypto/", "vpnd/packet/", "vpnd/turns/", "vpnd/dataplane/", "vpnd/control/", "vpnd/wireguard/",
+    "vpnd/listeners": ["base/", "crypto/", "vpnd/control/", "vpnd/dataplane/framing/"],
+    "vpnd/io": ["base/", "crypto/", "vpnd/packet/", "vpnd/turns/", "vpnd/dataplane/", "vpnd/control/",
                 "vpnd/listeners/message_queue.h", "vpnd/listeners/message_socket.h", "vpnd/listeners/steering.h"],
     "vpnd/customers": ["base/", "crypto/", "ipc/", "vpnd/dataplane/customer_view.h", "vpnd/wireguard/engine.h"],
     "vpnd/show": ["base/", "crypto/", "ipc/", "vpnd/customers/", "vpnd/io/", "vpnd/dataplane/", "vpnd/packet/", "vpnd/turns/",
-                  "vpnd/wireguard/"],
-    "vpnd/listeners/wireguard": ["base/", "crypto/", "vpnd/customers/", "vpnd/io/", "vpnd/show/counters.h", "vpnd/wireguard/"],
+                  "vpnd/control/"],
+    "vpnd/listeners/wireguard": ["base/", "crypto/", "vpnd/control/", "vpnd/customers/", "vpnd/dataplane/framing/", "vpnd/io/",
+                                 "vpnd/show/counters.h", "vpnd/wireguard/"],
     "vpnd": ["base/", "crypto/", "ipc/", "vpnd/"],
     "stacks/plan": ["base/", "config/", "ipc/"],
     "stacks/kernel": ["base/", "stacks/plan/"],
@@ -92,7 +93,10 @@ MUST_NOT_REACH = {
     "base/": ["crypto/"],
     "stacks/": ["vpnd/"],  # never a protocol
     "vpnd/": ["config/", "stacks/"],
-    "vpnd/dataplane/": ["vpnd/wireguard/", "vpnd/io/"],  # knows nothing of handshakes
+    "vpnd/dataplane/": ["vpnd/control/", "vpnd/wireguard/", "vpnd/io/"],  # knows nothing of handshakes
+    "vpnd/io/": ["vpnd/wireguard/", "vpnd/listeners/wireguard/"],  # drives engines by control/engine.h alone
+    "vpnd/control/": ["vpnd/wireguard/"],
+    "tests/toy/": ["vpnd/wireguard/", "vpnd/dataplane/framing/wireguard.h"],  # a second protocol needs nothing of the first
 }
 
 # PURE rooms: no sockets, clock, threads, files, environment or logging. Room -> its sources that are not. What pure code

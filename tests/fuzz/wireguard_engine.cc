@@ -95,11 +95,11 @@ class Script {
         deliver(message, argument);
     }
     void deliver_response(std::uint32_t peer, std::uint8_t argument) {
-        if (last_initiation_.size != kInitiationSize) return;
+        if (last_initiation_.bytes.size() != kInitiationSize) return;
         if (auto answer = peers_[peer].respond(last_initiation_.view(), argument)) deliver(answer->bytes, argument);
     }
     void deliver_cookie_reply(std::uint32_t peer) {
-        if (last_initiation_.size != kInitiationSize) return;
+        if (last_initiation_.bytes.size() != kInitiationSize) return;
         CookieChecker theirs(peers_[peer].keys.public_key, random_);
         std::array<std::uint8_t, kCookieReplySize> message{};
         format(theirs.create_reply(now_.instant, last_initiation_.view(), from(1),

@@ -16,19 +16,21 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/random.h"
+#include "vpnd/control/engine.h"
+#include "vpnd/control/index_table.h"
+#include "vpnd/control/keyed_hash.h"
+#include "vpnd/dataplane/framing/framing.h"
 #include "vpnd/io/data_worker.h"
 #include "vpnd/io/event_loop.h"
 #include "vpnd/io/worker_messages.h"
 #include "vpnd/listeners/message_queue.h"
 #include "vpnd/listeners/message_socket.h"
-#include "vpnd/wireguard/engine.h"
-#include "vpnd/wireguard/ephemeral_pool.h"
 
 namespace warren::io {
 
 // Counted at the rim of one listener, beside the engine's own counters.
 struct ListenerCounters {
-    std::uint64_t handshake_queue_full = 0;  // datagrams dropped because HandshakeQueue::kCapacity of them waited
+    std::uint64_t handshake_queue_full = 0;  // datagrams dropped because MessageQueue::kCapacity of them waited
     std::uint64_t handshake_send_failed = 0;
 };
 
@@ -46,17 +48,38 @@ class ControlWorker {
     // --- what is served; unknown listeners and peers are a mistake of the caller
     // ----------------------------------------------------
 
-    // A new listener, or new sockets of a present one: then its engine and all sessions stay. `data_*`: one per data
-    // worker. The sockets are a reuseport group each (vpnd/listeners/steering.h). Fails when they cannot be used; the
-    // listener is there nevertheless.
-    [[nodiscard]] Status open_listener(ListenerIndex index, crypto::PrivateKey private_key, UniqueFd handshake_v4,
-                                       UniqueFd handshake_v6, std::vector<UniqueFd> data_v4,
-                                       std::vector<UniqueFd> data_v6);
+    // The sockets of one listener, each kind a reuseport group (vpnd/listeners/steering.h).
+    struct Sockets {
+        UniqueFd control_v4;
+        UniqueFd control_v6;            // invalid when the machine has no IPv6
+        std::vector<UniqueFd> data_v4;  // one per data worker
+        std::vector<UniqueFd> data_v6;
+    };
+    // A new listener with its engine and the form of its messages; `framing` outlives this. Fails when the sockets
+    // cannot be used; the listener is there nevertheless.
+    [[nodiscard]] Status open_listener(ListenerIndex index, std::unique_ptr<control::Engine> engine,
+                                       const dataplane::Framing& framing, Sockets sockets);
+    // New sockets of a present listener: its engine and all sessions stay.
+    [[nodiscard]] Status replace_sockets(ListenerIndex index, Sockets sockets);
     // Its peers were removed before.
     void close_listener(ListenerIndex index);
-    void change_private_key(Now now, ListenerIndex index, crypto::PrivateKey private_key);
-    void put_peer(Now now, ListenerIndex index, wireguard::PeerConfig config);
+    // Changes what an engine serves, by its own calls: runs change(Output&) and carries out what it appended.
+    template <typename Change>
+    void change(ListenerIndex index, const Change& change) {
+        Listener& listener = at(index);
+        change(output_);
+        carry_out(listener);
+    }
+    // Events about this peer go to the engine of this listener from now on.
+    void assign_peer(PeerIndex peer, ListenerIndex listener);
     void remove_peer(Now now, ListenerIndex index, PeerIndex peer);
+    // Session ids of all engines: outlives none of them.
+    [[nodiscard]] control::IndexTable& indexes() { return indexes_; }
+    // Done a little at a time while no message waits; null: nothing. It outlives this, or is taken away before.
+    void set_idle_work(control::IdleWork* work) {
+        idle_work_ = work;
+        idle_work_at_ = kLongAgo;
+    }
     void post(std::uint32_t worker, WorkerCommand command);
     // Posts a Barrier to every data worker. One at a time.
     void post_barrier(std::uint64_t token);
@@ -76,46 +99,50 @@ class ControlWorker {
 
     struct News {
         ListenerIndex listener;
-        wireguard::PeerNews what;
+        control::PeerNews what;
     };
-    // Called for each accepted timestamp, before the response is sent (conformance H7).
-    using KeepTimestamp = std::function<void(ListenerIndex, const wireguard::TimestampAccepted&)>;
-    void set_keep_timestamp(KeepTimestamp keep) { keep_timestamp_ = std::move(keep); }
+    // Called for each record, before the messages of the same call are sent (conformance H7).
+    using KeepRecord = std::function<void(ListenerIndex, const control::Record&)>;
+    void set_keep_record(KeepRecord keep) { keep_record_ = std::move(keep); }
     [[nodiscard]] std::vector<News> take_news() { return std::exchange(news_, {}); }
     [[nodiscard]] std::vector<std::unique_ptr<CustomerReport>> take_reports() { return std::exchange(reports_, {}); }
     // Every data worker came to the barrier that was posted last.
     [[nodiscard]] bool barrier_passed(std::uint64_t token) const;
 
-    [[nodiscard]] const wireguard::Engine* engine(ListenerIndex index) const;
+    [[nodiscard]] const control::Engine* engine(ListenerIndex index) const;
     [[nodiscard]] const ListenerCounters* counters(ListenerIndex index) const;
     [[nodiscard]] std::uint32_t worker_count() const { return static_cast<std::uint32_t>(workers_.size()); }
 
   private:
     struct Listener {
-        Listener(wireguard::Engine made, const control::KeyedHash& hash) : engine(std::move(made)), queue(hash) {}
-        wireguard::Engine engine;
-        HandshakeSocket v4;
-        HandshakeSocket v6;
-        HandshakeQueue queue;
+        Listener(ListenerIndex of, std::unique_ptr<control::Engine> made, const dataplane::Framing& form,
+                 const control::KeyedHash& hash)
+            : index(of), engine(std::move(made)), framing(form), queue(hash) {}
+        ListenerIndex index;
+        std::unique_ptr<control::Engine> engine;
+        const dataplane::Framing& framing;
+        MessageSocket v4;
+        MessageSocket v6;
+        MessageQueue queue;
         Instant deadline = kNever;  // as it stands in deadlines_
         ListenerCounters counters;
     };
 
     ControlWorker(std::vector<std::unique_ptr<DataWorker>> workers, crypto::RandomSource& random, EventLoop loop);
-    void forget_socket(HandshakeSocket& socket);
-    [[nodiscard]] Status set_socket(HandshakeSocket& socket, UniqueFd fd, std::uint64_t name);
+    void forget_socket(MessageSocket& socket);
+    [[nodiscard]] Status set_socket(MessageSocket& socket, UniqueFd fd, std::uint64_t name);
     [[nodiscard]] Listener& at(ListenerIndex index);
 
     void read_ready(Now now);
-    void read_socket(Now now, Listener& listener, HandshakeSocket& socket);
-    void enqueue(Now now, Listener& listener, const wireguard::Arrival& arrival, Bytes datagram);
+    void read_socket(Now now, Listener& listener, MessageSocket& socket);
+    void enqueue(Now now, Listener& listener, const control::Arrival& arrival, Bytes datagram);
     void read_events(Now now, DataWorker& worker);
     void handle_event(Now now, WorkerEvent& event);
     void handle_waiting();
     void handle_batch(Now now, Listener& listener);
     void handle_timeouts();
-    void refill_ephemerals();
-    // Commands, then messages, then news (wireguard/output.h); then the listener's next deadline is noted.
+    void do_idle_work();
+    // Commands, then records, messages, news (control/engine.h); then the listener's next deadline is noted.
     void carry_out(Listener& listener);
 
     std::vector<std::unique_ptr<DataWorker>> workers_;
@@ -123,17 +150,17 @@ class ControlWorker {
     EventLoop loop_;
     control::KeyedHash source_hash_;
     control::IndexTable indexes_;
-    wireguard::EphemeralPool ephemerals_;
-    Instant refill_at_ = kLongAgo;                           // kNever: the pool is full
+    control::IdleWork* idle_work_ = nullptr;
+    Instant idle_work_at_ = kLongAgo;                        // kNever: it is done
     std::vector<std::unique_ptr<Listener>> listeners_;       // by ListenerIndex
     std::vector<ListenerIndex> listener_of_peer_;            // by PeerIndex
     std::set<std::pair<Instant, std::uint32_t>> deadlines_;  // by listener
     std::deque<std::uint32_t> backlog_;                      // listeners with a queue, each once, served in turn
-    wireguard::Output output_;
+    control::Output output_;
     std::vector<WorkerEvent> events_;
     std::vector<std::uint8_t> space_;  // one receive call
     std::vector<News> news_;
-    KeepTimestamp keep_timestamp_;
+    KeepRecord keep_record_;
     std::vector<std::unique_ptr<CustomerReport>> reports_;
     std::uint64_t barrier_token_ = 0;
     std::uint32_t barrier_missing_ = 0;

@@ -285,13 +285,11 @@ void PacketLoop::publish_events(std::span<const dataplane::Train> trains) {
     for (dataplane::Event& event : out_.events) mailbox_.publish(std::move(event));
     for (const dataplane::Stray& stray : out_.strays) {
         const dataplane::Train& train = trains[stray.train];
-        StrayHandshake message{train.listener, train.from, train.to, static_cast<std::uint8_t>(stray.bytes.size()), {}};
-        if (!mailbox_.takes_stray() || stray.bytes.size() > message.bytes.size()) {
+        if (!mailbox_.takes_stray()) {
             pipeline_.count_drop({}, dataplane::DropReason::kHandshakeQueueFull);
             continue;
         }
-        std::copy(stray.bytes.begin(), stray.bytes.end(), message.bytes.begin());
-        mailbox_.publish(std::move(message));
+        mailbox_.publish(StrayMessage{train.listener, train.from, train.to, {stray.bytes.begin(), stray.bytes.end()}});
     }
 }
 

@@ -92,16 +92,15 @@ struct BarrierReached {
 struct ReportFilled {
     std::unique_ptr<CustomerReport> report;
 };
-// A handshake message that came to a data socket (a kernel without the steering program). Bounded, the rest are counted
-// drops.
-struct StrayHandshake {
+// A control message that arrived at a data socket (a kernel without the steering program). Bounded, the rest are
+// counted drops.
+struct StrayMessage {
     ListenerIndex listener;
     Endpoint from;
     LocalAddress to;
-    std::uint8_t size = 0;
-    std::array<std::uint8_t, 148> bytes{};
+    std::vector<std::uint8_t> bytes;
 };
 
-using WorkerEvent = std::variant<dataplane::Event, BarrierReached, ReportFilled, StrayHandshake>;
+using WorkerEvent = std::variant<dataplane::Event, BarrierReached, ReportFilled, StrayMessage>;
 
 }  // namespace warren::io

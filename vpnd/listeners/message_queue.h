@@ -1,4 +1,4 @@
-// Handshake messages that wait for the engine, fair between those who send them.
+// Control messages that wait for the engine, fair between those who send them.
 #pragma once
 
 #include <array>
@@ -7,34 +7,34 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "vpnd/control/engine.h"
 #include "vpnd/control/keyed_hash.h"
-#include "vpnd/wireguard/engine.h"
-#include "vpnd/wireguard/messages.h"
 
 namespace warren::io {
 
-struct WaitingHandshake {
-    wireguard::Arrival arrival;
-    std::uint8_t size = 0;
-    std::array<std::uint8_t, wireguard::kMaxHandshakeSize> bytes{};
+struct WaitingMessage {
+    control::Arrival arrival;
+    std::vector<std::uint8_t> bytes;  // keeps its memory while messages wait
 
-    [[nodiscard]] Bytes view() const { return Bytes(bytes).first(size); }
+    [[nodiscard]] Bytes view() const { return bytes; }
 };
 
 // A first-in first-out queue for each of a few buckets of source prefixes (IPv4 address, IPv6 /64), served in turn.
-// When all together are full, the longest gives up its oldest, so that who floods pushes out himself and not the
-// others. One thread.
-class HandshakeQueue {
+// When all together are full, the longest gives up its oldest, so that a flood pushes out its own messages and not
+// those of others. One thread.
+class MessageQueue {
   public:
     static constexpr std::size_t kCapacity = 1024;
 
-    // Nobody can choose his bucket: `hash` is keyed.
-    explicit HandshakeQueue(const control::KeyedHash& hash) : hash_(hash) {}
+    // Nobody can choose its bucket: `hash` is keyed.
+    explicit MessageQueue(const control::KeyedHash& hash) : hash_(hash) {}
 
-    // `message` has at most kMaxHandshakeSize bytes. False when another had to go for it.
-    [[nodiscard]] bool push(const wireguard::Arrival& arrival, Bytes message);
+    // Most bytes that wait altogether: what is larger than a usual message fills the queue sooner.
+    static constexpr std::size_t kMostBytes = std::size_t{2} << 20;
+    // False when another had to go for it.
+    [[nodiscard]] bool push(const control::Arrival& arrival, Bytes message);
     // The next in turn; good until pop(). Not empty.
-    [[nodiscard]] const WaitingHandshake& front() const;
+    [[nodiscard]] const WaitingMessage& front() const;
     void pop();
 
     [[nodiscard]] std::size_t size() const { return size_; }
@@ -46,7 +46,7 @@ class HandshakeQueue {
     static constexpr std::size_t kKeptWhenEmpty = 16;  // a flood's memory is given back
 
     struct Place {
-        WaitingHandshake waiting;
+        WaitingMessage waiting;
         std::uint16_t next = kNone;
     };
     struct Bucket {
@@ -63,6 +63,7 @@ class HandshakeQueue {
     std::uint64_t waiting_ = 0;  // a bit for each bucket that is not empty
     std::size_t turn_ = 0;       // the bucket that is served next, when it is not empty
     std::size_t size_ = 0;
+    std::size_t bytes_ = 0;
     std::vector<Place> places_;
     std::uint16_t free_ = kNone;
 };

@@ -30,7 +30,7 @@ T read_as(const void* from) {
     return out;
 }
 
-void read_control(msghdr& message, HandshakeTrain& train) {
+void read_control(msghdr& message, MessageTrain& train) {
     for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr; control = CMSG_NXTHDR(&message, control)) {
         if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
             const auto info = read_as<in_pktinfo>(CMSG_DATA(control));
@@ -77,7 +77,7 @@ void append_source(msghdr& message, const IpAddress& from) {
 
 }  // namespace
 
-Result<HandshakeTrain> HandshakeSocket::receive(MutableBytes space) {
+Result<MessageTrain> MessageSocket::receive(MutableBytes space) {
     sockaddr_storage from{};
     iovec part{space.data(), space.size()};
     ControlSpace control;
@@ -91,7 +91,7 @@ Result<HandshakeTrain> HandshakeSocket::receive(MutableBytes space) {
     const ssize_t size = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT);
     if (size < 0) return fail_errno("receive", errno);
 
-    HandshakeTrain train;
+    MessageTrain train;
     train.arrival.from = endpoint_of(from);
     train.bytes = Bytes(space).first(static_cast<std::size_t>(size));
     train.segment_size = static_cast<std::size_t>(size) + 1;  // not a train
@@ -99,9 +99,9 @@ Result<HandshakeTrain> HandshakeSocket::receive(MutableBytes space) {
     return train;
 }
 
-Status HandshakeSocket::send(const wireguard::OutgoingMessage& message) {
+Status MessageSocket::send(const control::OutgoingMessage& message) {
     sockaddr_storage to{};
-    iovec part{const_cast<std::uint8_t*>(message.bytes.data()), message.size};  // sendmsg only reads it
+    iovec part{const_cast<std::uint8_t*>(message.bytes.data()), message.bytes.size()};  // sendmsg only reads it
     ControlSpace control;
     msghdr header{};
     header.msg_name = &to;
@@ -117,7 +117,7 @@ Status HandshakeSocket::send(const wireguard::OutgoingMessage& message) {
 
     if (::sendmsg(socket_.get(), &header, MSG_DONTWAIT) >= 0) return {};
     if (errno == EAGAIN || header.msg_controllen == without_source) return fail_errno("send", errno);
-    // The address it came to may be gone since then.
+    // The address that it arrived at may be gone since then.
     header.msg_controllen = without_source;
     if (::sendmsg(socket_.get(), &header, MSG_DONTWAIT) >= 0) return {};
     return fail_errno("send", errno);

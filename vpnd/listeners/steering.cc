@@ -10,16 +10,16 @@
 
 namespace warren::io {
 
-Status attach_steering(int fd, std::uint32_t workers) {
-    constexpr std::uint32_t kTransportType = 0x04000000;  // bytes 04 00 00 00, as BPF loads them
-    constexpr std::uint32_t kReceiverOffset = 4;          // its least significant byte comes first (whitepaper §5.4.6)
+Status attach_steering(int fd, std::uint32_t workers, const dataplane::Steering& steering) {
     constexpr std::uint32_t kWorkerMask = (1U << SessionId::kWorkerBits) - 1;
     static_assert(SessionId::kWorkerBits <= 8, "the worker's bits lie in one byte");
-    // Offset 0 is the UDP payload. A load beyond a short datagram ends the program with 0: the handshake socket.
+    const std::uint8_t if_equal = steering.word_means_data ? 0 : 5;
+    const std::uint8_t if_other = steering.word_means_data ? 5 : 0;
+    // Offset 0 is the UDP payload. A load beyond a short datagram ends the program with 0: the control socket.
     std::array<sock_filter, 8> program{{
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kTransportType, 0, 5),
-        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kReceiverOffset),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, steering.word, if_equal, if_other),
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, steering.worker_byte),
         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kWorkerMask),
         BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, workers, 2, 0),
         BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 1),

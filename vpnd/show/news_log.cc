@@ -8,7 +8,7 @@
 
 namespace warren::vpnd {
 
-void NewsLog::completed(const CustomerSet& customers, const wireguard::HandshakeCompleted& news) {
+void NewsLog::completed(const CustomerSet& customers, const control::HandshakeCompleted& news) {
     const auto [customer, peer] = customers.find(news.peer);
     if (peer == nullptr) return;
     if (latest_.size() <= news.peer.value) latest_.resize(news.peer.value + 1, kLongAgo);
@@ -31,7 +31,7 @@ void NewsLog::completed(const CustomerSet& customers, const wireguard::Handshake
         {{"customer", customer->config.id}, {"peer", peer->config.name}, {"endpoint", to_string(news.endpoint)}});
 }
 
-void NewsLog::gave_up(const CustomerSet& customers, const wireguard::HandshakeGaveUp& news) {
+void NewsLog::gave_up(const CustomerSet& customers, const control::HandshakeGaveUp& news) {
     const auto [customer, peer] = customers.find(news.peer);
     if (peer == nullptr) return;
     if (const auto suppressed = given_up_.pass(news.at.instant)) {

@@ -5,8 +5,8 @@
 
 #include "base/log_gate.h"
 #include "base/time.h"
+#include "vpnd/control/engine.h"
 #include "vpnd/customers/customer_set.h"
-#include "vpnd/wireguard/output.h"
 
 namespace warren::vpnd {
 
@@ -14,8 +14,8 @@ namespace warren::vpnd {
 class NewsLog {
   public:
     // A first session, or one after a time without: info. A renewed one: debug.
-    void completed(const CustomerSet& customers, const wireguard::HandshakeCompleted& news);
-    void gave_up(const CustomerSet& customers, const wireguard::HandshakeGaveUp& news);
+    void completed(const CustomerSet& customers, const control::HandshakeCompleted& news);
+    void gave_up(const CustomerSet& customers, const control::HandshakeGaveUp& news);
 
   private:
     std::vector<Instant> latest_;  // handshake, by PeerIndex

@@ -32,15 +32,15 @@ class Digest {
     std::uint64_t value_ = 0x243f6a8885a308d3;
 };
 
-wireguard::PeerStatus status_of(const io::ControlWorker& control, const HeldCustomer& customer, const HeldPeer& peer) {
-    const wireguard::Engine* engine = control.engine(customer.listener);
+control::PeerStatus status_of(const io::ControlWorker& control, const HeldCustomer& customer, const HeldPeer& peer) {
+    const control::Engine* engine = control.engine(customer.listener);
     auto status = engine != nullptr ? engine->peer_status(peer.index) : std::nullopt;
-    return status ? std::move(*status) : wireguard::PeerStatus{};  // a suspended customer's peers are not in the engine
+    return status ? std::move(*status) : control::PeerStatus{};  // a suspended customer's peers are not in the engine
 }
 
 }  // namespace
 
-ipc::PeerState state_of(Now now, const wireguard::PeerStatus& status) {
+ipc::PeerState state_of(Now now, const control::PeerStatus& status) {
     if (status.latest_handshake == kLongAgo) return ipc::PeerState::kNever;
     return now.instant - status.latest_handshake < kOnline ? ipc::PeerState::kOnline : ipc::PeerState::kIdle;
 }
@@ -64,17 +64,15 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
     std::map<std::string, std::uint64_t> drops;
     for (auto& [reason, count] : occurred(counters_.own_drops())) drops[reason] += count;
     for (const auto& [id, listener] : customers_.listeners()) {
-        const wireguard::Engine* engine = control_.engine(listener.index);
+        const control::Engine* engine = control_.engine(listener.index);
         if (engine == nullptr) continue;
-        const wireguard::HandshakeCounters& counters = engine->counters();
-        for (std::size_t i = 0; i < counters.drops.size(); ++i) {
-            drops[std::string(name_of(static_cast<wireguard::HandshakeDrop>(i)))] += counters.drops[i];
-        }
+        const control::EngineCounters counters = engine->totals();
+        for (const control::DropCount& drop : counters.drops) drops[std::string(drop.reason)] += drop.count;
         const io::ListenerCounters* rim = control_.counters(listener.index);
         drops["handshake_queue_full"] += rim->handshake_queue_full;
         drops["handshake_send_failed"] += rim->handshake_send_failed;
         out.under_load = out.under_load || engine->under_load(now);
-        out.handshakes_initiated += counters.initiations_sent + counters.initiations_accepted;
+        out.handshakes_initiated += counters.handshakes_initiated;
         out.handshakes_completed += counters.handshakes_completed;
     }
     for (const Counters::Worker& worker : counters_.workers()) {
@@ -123,7 +121,7 @@ ipc::CustomerSnapshot Snapshot::customer(Now now, const HeldCustomer& customer) 
 
 ipc::PeerSnapshot Snapshot::peer(Now now, const HeldCustomer& customer, std::size_t position) const {
     const HeldPeer& peer = customer.peers[position];
-    const wireguard::PeerStatus status = status_of(control_, customer, peer);
+    const control::PeerStatus status = status_of(control_, customer, peer);
     const io::PeerCounters counters = counters_.peer(customer.index, position, peer.index);
     ipc::PeerSnapshot out;
     out.name = peer.config.name;
@@ -159,7 +157,7 @@ std::uint64_t Snapshot::digest(const HeldCustomer& customer) const {
 
 std::uint64_t Snapshot::digest(const HeldCustomer& customer, std::size_t position) const {
     const HeldPeer& peer = customer.peers[position];
-    const wireguard::PeerStatus status = status_of(control_, customer, peer);
+    const control::PeerStatus status = status_of(control_, customer, peer);
     const io::PeerCounters counters = counters_.peer(customer.index, position, peer.index);
     Digest digest;
     digest.add(counters.rx_bytes);

@@ -15,7 +15,7 @@ namespace warren::vpnd {
 // A handshake within this time means online.
 inline constexpr Duration kOnline = std::chrono::seconds(180);
 
-[[nodiscard]] ipc::PeerState state_of(Now now, const wireguard::PeerStatus& status);
+[[nodiscard]] ipc::PeerState state_of(Now now, const control::PeerStatus& status);
 
 // Reads from the things it was made of, which must outlive it. One thread.
 class Snapshot {

@@ -82,16 +82,28 @@ std::optional<PeerStatus> Engine::peer_status(PeerIndex index) const {
     const PeerEntry* entry = state_->find(index);
     if (entry == nullptr) return std::nullopt;
     PeerStatus status;
-    status.public_key = entry->config.public_key;
-    status.has_preshared_key = !entry->config.preshared_key.secret.is_zero();
     status.endpoint = entry->config.endpoint;
-    status.persistent_keepalive_seconds = entry->config.persistent_keepalive_seconds;
     if (entry->awake == nullptr) return status;
     status.endpoint = entry->awake->endpoint;
     status.latest_handshake = entry->awake->latest_handshake.instant;
     status.latest_handshake_wall = entry->awake->latest_handshake.wall;
     status.is_handshaking = entry->awake->pending != nullptr;
     return status;
+}
+
+control::EngineCounters Engine::totals() const {
+    const HandshakeCounters& counters = state_->counters;
+    control::EngineCounters totals;
+    totals.handshakes_initiated = counters.initiations_sent + counters.initiations_accepted;
+    totals.handshakes_completed = counters.handshakes_completed;
+    for (std::size_t i = 0; i < counters.drops.size(); ++i) {
+        if (counters.drops[i] != 0) totals.drops.push_back({name_of(static_cast<HandshakeDrop>(i)), counters.drops[i]});
+    }
+    return totals;
+}
+
+bool Engine::is_expensive(Bytes datagram) const {
+    return datagram.size() == kInitiationSize || datagram.size() == kResponseSize;
 }
 
 std::vector<std::pair<crypto::PublicKey, Tai64n>> Engine::export_timestamps() const {

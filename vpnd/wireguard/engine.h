@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "crypto/keys.h"
 #include "crypto/random.h"
+#include "vpnd/control/engine.h"
 #include "vpnd/control/index_table.h"
 #include "vpnd/dataplane/install.h"
 #include "vpnd/wireguard/drops.h"
@@ -37,65 +38,46 @@ struct PeerConfig {
                              // (conformance H7)
 };
 
-// How a datagram came in.
-struct Arrival {
-    Endpoint from;
-    LocalAddress to;
-};
-
-// One peer, for people.
-struct PeerStatus {
-    crypto::PublicKey public_key;
-    bool has_preshared_key = false;
-    std::optional<Endpoint> endpoint;  // where the peer is now, as far as the engine knows
-    std::uint16_t persistent_keepalive_seconds = 0;
-    Instant latest_handshake = kLongAgo;  // completed; kLongAgo: never
-    WallTime latest_handshake_wall;       // 0: never
-    bool is_handshaking = false;          // we initiated and wait for the response
-};
-
 // No I/O, no clock: time, bytes and randomness come in, values go out. Every call appends to `out` and never empties
 // it; a peer that was removed or never known is ignored. After every call, next_deadline() may be earlier. Thread rule:
 // the control worker only. Source: WireGuard whitepaper §5, §6.
-class Engine {
+class Engine final : public control::Engine {
   public:
     // `indexes`, `random` and `ephemerals` must outlive the engine. Without a pool each ephemeral key is made when it
     // is needed.
     Engine(ListenerIndex listener, crypto::PrivateKey private_key, control::IndexTable& indexes,
            crypto::RandomSource& random, EphemeralPool* ephemerals = nullptr);
     Engine(Engine&&) noexcept;
-    ~Engine();
+    ~Engine() override;
 
     // A new peer, or new settings of a present one (same index): sessions stay, a new preshared key counts from the
     // next handshake (conformance H14), an endpoint only when it differs from the one configured before. A new public
     // key or worker means a new peer. A public key that another index has moves here. Our own public key is ignored
     // without a word (conformance H15).
     void put_peer(Now now, PeerConfig&& config, Output& out);
-    // Its sessions are retired.
-    void remove_peer(Now now, PeerIndex peer, Output& out);
+    void remove_peer(Now now, PeerIndex peer, Output& out) override;
     // Peers stay, but nothing is sent any more on sessions of the old key; new handshakes are possible at once
     // (conformance H15).
     void set_private_key(Now now, crypto::PrivateKey private_key, Output& out);
 
-    // Form and mac1 alone, in half a microsecond: false, and counted, when handle_datagram() would drop it for that.
-    // The rim asks before a datagram may wait.
-    [[nodiscard]] bool is_genuine(Bytes datagram);
-    // A datagram that is no data message: cheap checks first, nothing changes but counters unless it is authentic.
-    void handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out);
-    void handle_event(Now now, const dataplane::Event& event, Output& out);
-    // Does all that is due. Call at or after next_deadline().
-    void handle_timeout(Now now, Output& out);
-    [[nodiscard]] Instant next_deadline() const;  // kNever when idle
+    // An initiation or a response, by its length.
+    [[nodiscard]] bool is_expensive(Bytes datagram) const override;
+    // Form and mac1 alone, in half a microsecond.
+    [[nodiscard]] bool is_genuine(Bytes datagram) override;
+    void handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out) override;
+    void handle_event(Now now, const dataplane::Event& event, Output& out) override;
+    void handle_timeout(Now now, Output& out) override;
+    [[nodiscard]] Instant next_deadline() const override;
 
-    // How many handshake datagrams wait at this listener, the ones just read included; the rim says so before it hands
-    // over a batch. Many of them together with many dear ones (valid mac1, no replay) put the listener under load,
+    // Many waiting datagrams together with many expensive ones (valid mac1, no replay) put the listener under load,
     // until a second after the last such moment (conformance C8, C11, C13).
-    void note_queue(std::size_t waiting);
-    [[nodiscard]] bool under_load(Now now) const;
+    void note_queue(std::size_t waiting) override;
+    [[nodiscard]] bool under_load(Now now) const override;
 
     [[nodiscard]] const crypto::PublicKey& public_key() const;
     [[nodiscard]] ListenerIndex listener() const;
-    [[nodiscard]] std::optional<PeerStatus> peer_status(PeerIndex peer) const;
+    [[nodiscard]] std::optional<PeerStatus> peer_status(PeerIndex peer) const override;
+    [[nodiscard]] control::EngineCounters totals() const override;
     [[nodiscard]] std::size_t peer_count() const;
     [[nodiscard]] const HandshakeCounters& counters() const;
     // The latest accepted timestamp of each peer that has one; give it back as PeerConfig::timestamp_floor after a

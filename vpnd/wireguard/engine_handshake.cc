@@ -17,10 +17,7 @@ SymmetricState begin_handshake() {
 template <std::size_t N>
 OutgoingMessage outgoing(const Endpoint& to, const LocalAddress& from, std::uint8_t traffic_class,
                          std::span<const std::uint8_t, N> bytes) {
-    static_assert(N <= kMaxHandshakeSize);
-    OutgoingMessage message{to, from, traffic_class, static_cast<std::uint8_t>(N), {}};
-    std::copy(bytes.begin(), bytes.end(), message.bytes.begin());
-    return message;
+    return {to, from, traffic_class, std::vector<std::uint8_t>(bytes.begin(), bytes.end())};
 }
 
 // WireGuard whitepaper §6.2: the initiator renews by time, either side by messages.
@@ -147,7 +144,7 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
     peer->last_initiation_accepted = now.instant;
     peer->timers.last_handshake_received = now.instant;
     ++counters.initiations_accepted;
-    out.news.emplace_back(TimestampAccepted{peer->config.index, peer->config.public_key, timestamp});
+    out.records.push_back(to_record({peer->config.index, peer->config.public_key, timestamp}));
     set_endpoint(*peer, arrival.from, arrival.to, out);
     respond(now, *peer, arrival, *initiation, std::move(state), out);
     schedule(*peer);

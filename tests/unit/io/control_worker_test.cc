@@ -12,8 +12,10 @@
 #include "crypto/random.h"
 #include "crypto/x25519.h"
 #include "stack.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 #include "vpnd/listeners/message_queue.h"
 #include "vpnd/wireguard/cookie.h"
+#include "vpnd/wireguard/engine.h"
 #include "vpnd/wireguard/messages.h"
 
 namespace warren::io::test {
@@ -36,9 +38,10 @@ struct World {
             const int room = 16 << 20;
             has_room = ::setsockopt(handshakes[family].get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) == 0;
         }
-        REQUIRE(control
-                    ->open_listener({0}, std::move(key), std::move(handshakes[0]), std::move(handshakes[1]),
-                                    std::move(data[0]), std::move(data[1]))
+        ControlWorker::Sockets sockets{std::move(handshakes[0]), std::move(handshakes[1]), std::move(data[0]),
+                                       std::move(data[1])};
+        auto engine = std::make_unique<wireguard::Engine>(ListenerIndex{0}, std::move(key), control->indexes(), random);
+        REQUIRE(control->open_listener({0}, std::move(engine), dataplane::kWireguardFraming, std::move(sockets))
                     .has_value());
     }
 
@@ -54,7 +57,7 @@ struct World {
         const UniqueFd sender = bound_socket(SOCK_DGRAM, {loopbacks[family], 0, 0}, false);
         sockaddr_storage to{};
         const socklen_t size = fill_address(hub[family], to);
-        for (std::size_t i = 0; i < HandshakeQueue::kCapacity; ++i) {
+        for (std::size_t i = 0; i < MessageQueue::kCapacity; ++i) {
             REQUIRE(::sendto(sender.get(), message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&to),
                              size) > 0);
         }

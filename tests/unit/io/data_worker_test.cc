@@ -347,13 +347,13 @@ TEST_CASE("a handshake message that came to a data socket is handed to the contr
     std::vector<WorkerEvent> events;
     tunnel.barrier(0, events);  // the socket tells where a datagram was sent to
     send_to(tunnel.endpoint(0), initiation);
-    const StrayHandshake* stray = nullptr;
+    const StrayMessage* stray = nullptr;
     while (stray == nullptr) {
         tunnel.wait_for_events(0, events);
-        for (const WorkerEvent& event : events) stray = std::get_if<StrayHandshake>(&event);
+        for (const WorkerEvent& event : events) stray = std::get_if<StrayMessage>(&event);
     }
-    CHECK(stray->size == 148);
-    CHECK(stray->bytes == initiation);
+    CHECK(stray->bytes.size() == 148);
+    CHECK(std::equal(initiation.begin(), initiation.end(), stray->bytes.begin()));
     CHECK(stray->to.address == IpAddress::v4(127, 0, 0, 1));
 
     initiation[0] = 77;

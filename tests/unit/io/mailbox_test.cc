@@ -77,7 +77,7 @@ TEST_CASE("strays may fill a part of the queue only") {
     const auto mailbox = make();
     std::size_t taken = 0;
     while (mailbox->takes_stray()) {
-        mailbox->publish(StrayHandshake{});
+        mailbox->publish(StrayMessage{});
         ++taken;
     }
     CHECK(taken == Mailbox::kStrays);

@@ -10,9 +10,12 @@
 #include "base/ids.h"
 #include "base/socket_address.h"
 #include "stack.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::io::test {
 namespace {
+
+constexpr dataplane::Steering kWireguard = dataplane::WireguardFraming::kSteering;
 
 class Group {
   public:
@@ -58,7 +61,7 @@ std::vector<std::uint8_t> transport(std::uint32_t receiver, std::size_t size = 3
 TEST_CASE("a transport message goes to the worker that its receiver index names, wherever it comes from") {
     for (const char* address : {"127.0.0.1", "::1"}) {
         Group group(address, 3);
-        REQUIRE(attach_steering(group.first(), 3).has_value());
+        REQUIRE(attach_steering(group.first(), 3, kWireguard).has_value());
         for (std::uint32_t i = 0; i < 60; ++i) {
             const std::uint32_t worker = i % 3;
             const std::uint32_t receiver = (i * 0x9e3779b9U & ~63U) | worker;
@@ -70,7 +73,7 @@ TEST_CASE("a transport message goes to the worker that its receiver index names,
 TEST_CASE("everything else goes to the handshake socket") {
     for (const char* address : {"127.0.0.1", "::1"}) {
         Group group(address, 2);
-        REQUIRE(attach_steering(group.first(), 2).has_value());
+        REQUIRE(attach_steering(group.first(), 2, kWireguard).has_value());
         for (unsigned type = 0; type < 256; ++type) {
             if (type == 4) continue;
             auto datagram = transport(1, 148);
@@ -85,12 +88,26 @@ TEST_CASE("everything else goes to the handshake socket") {
     }
 }
 
+TEST_CASE("a protocol whose control messages begin with a zero word, and whose ids are big-endian") {
+    constexpr dataplane::Steering steering{.word = 0, .word_means_data = false, .worker_byte = 3};
+    Group group("127.0.0.1", 3);
+    REQUIRE(attach_steering(group.first(), 3, steering).has_value());
+    for (std::uint32_t i = 0; i < 60; ++i) {
+        std::vector<std::uint8_t> datagram(48);
+        store_be(datagram.data(), ((i + 1) * 0x9e3779b9U & ~63U) | i % 3);
+        CHECK(group.receiver_of(datagram) == static_cast<int>(1 + i % 3));
+    }
+    CHECK(group.receiver_of(std::vector<std::uint8_t>(48)) == 0);  // the marker
+    CHECK(group.receiver_of({0xff}) == 0);                         // a keepalive
+    CHECK(group.receiver_of({1, 2, 3}) == 0);
+}
+
 TEST_CASE("the program is attached without privilege") {
     Group group("127.0.0.1", 1);
     const pid_t child = ::fork();
     if (child == 0) {
         if (::geteuid() == 0 && ::setresuid(65'534, 65'534, 65'534) != 0) ::_exit(2);
-        ::_exit(attach_steering(group.first(), 1).has_value() ? 0 : 1);
+        ::_exit(attach_steering(group.first(), 1, kWireguard).has_value() ? 0 : 1);
     }
     int status = -1;
     REQUIRE(::waitpid(child, &status, 0) == child);

@@ -61,7 +61,7 @@ TEST_CASE("a peer is told as wg reads it") {
     HeldPeer peer;
     peer.config = test::put_peer(5, {"10.5.0.7/16", "fd00::1/128"});
     peer.config.persistent_keepalive_seconds = 25;
-    wireguard::PeerStatus status;
+    control::PeerStatus status;
     status.endpoint = parse_endpoint("[2001:db8::1]:51820");
     status.latest_handshake = Instant{1};
     status.latest_handshake_wall = WallTime{1'700'000'000'000'000'042};
@@ -109,7 +109,7 @@ TEST_CASE("the room that is reserved is always enough") {
     peer.config.persistent_keepalive_seconds = UINT16_MAX;
     for (int i = 0; i < 1000; ++i)
         peer.config.allowed_ips.push_back(*parse_prefix("fd00:1111:2222:3333:4444:5555:6666:7777/128"));
-    wireguard::PeerStatus status;
+    control::PeerStatus status;
     status.endpoint = Endpoint{*parse_ip("fd00:1111:2222:3333:4444:5555:6666:7777"), UINT16_MAX, 0};
     status.latest_handshake = Instant{1};
     status.latest_handshake_wall = WallTime{INT64_MIN};

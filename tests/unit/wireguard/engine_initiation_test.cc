@@ -220,9 +220,11 @@ TEST_CASE("H7: the latest timestamps are exported, and restored as a floor") {
     const Tai64n timestamp = hub.timestamp();
     const auto initiation = peer.initiate(7, timestamp);
     hub.deliver(initiation);
-    REQUIRE(hub.news<TimestampAccepted>() == 1);
-    CHECK(std::get<TimestampAccepted>(hub.out.news[0]).timestamp == timestamp);
-    CHECK(std::get<TimestampAccepted>(hub.out.news[0]).public_key == peer.keys.public_key);
+    REQUIRE(hub.out.records.size() == 1);
+    const auto accepted = timestamp_of(hub.out.records[0]);
+    REQUIRE(accepted.has_value());
+    CHECK(accepted->timestamp == timestamp);
+    CHECK(accepted->public_key == peer.keys.public_key);
     const auto kept = hub.engine.export_timestamps();
     REQUIRE(kept.size() == 1);
     CHECK(kept[0].first == peer.keys.public_key);
@@ -346,7 +348,7 @@ TEST_CASE("H14: a new preshared key applies from the next handshake, the session
     peer.preshared_key = generate_preshared_key(hub.random);
     hub.put(peer);
     CHECK(hub.is_silent());
-    CHECK(hub.engine.peer_status(PeerIndex{0})->has_preshared_key);
+    CHECK(hub.engine.peer_status(PeerIndex{0})->latest_handshake != kLongAgo);
     hub.advance(1s);
     hub.deliver(peer.initiate(7, hub.timestamp()));
     REQUIRE(hub.out.messages.size() == 1);

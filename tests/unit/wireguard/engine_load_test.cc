@@ -43,7 +43,7 @@ TEST_CASE("C2, C5, C9, E3: under load an initiation without a cookie gets one, a
     REQUIRE(hub.out.messages.size() == 1);
     CHECK(hub.out.commands.empty());
     const OutgoingMessage& reply = hub.out.messages[0];
-    CHECK(reply.size == 64);
+    CHECK(reply.bytes.size() == 64);
     CHECK(reply.to == endpoint_at(5));
     CHECK(reply.from == hub.local);
     CHECK(parse_cookie_reply(reply.view())->receiver == 0xabcd);

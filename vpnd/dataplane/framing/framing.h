@@ -42,11 +42,19 @@ struct SealRun {
     std::uint64_t first_counter = 0;
 };
 
+// How the kernel tells whose a datagram is, by its first bytes: the data sockets of the workers, or the control socket.
+struct Steering {
+    std::uint32_t word = 0;         // the first four bytes of a datagram, big-endian
+    bool word_means_data = true;    // a datagram that begins so carries a packet; else all others do
+    std::uint32_t worker_byte = 0;  // offset of the byte that has the worker's bits of the session's id
+};
+
 struct Framing {
     std::string_view name;
     std::uint32_t header_size = 0;    // before the sealed text
     std::uint32_t overhead = 0;       // header and tag: what a message is longer than its text
     std::uint32_t inner_maximum = 0;  // the largest inner packet of one message
+    Steering steering;
     bool has_empty_messages = false;  // a message without a packet tells the peer that the session works
 
     // `out` has a place for each datagram.
@@ -74,8 +82,8 @@ struct Framing {
 };
 
 // Makes the table of a struct of static functions: kName, kHeaderSize, kTrailerSize (the tag), kInnerMaximum,
-// kHasEmptyMessages, parse(Bytes), padded_size, pad, write_header(header, session, counter, job), and where the
-// protocol has them widen, associate and trim.
+// kSteering, kHasEmptyMessages, parse(Bytes), padded_size, pad, write_header(header, session, counter, job), and where
+// the protocol has them widen, associate and trim.
 template <typename Form>
 struct FramingOf {
     static void identify(Bytes train, std::size_t stride, std::span<MessageHead> out) {
@@ -104,6 +112,7 @@ struct FramingOf {
                     .header_size = Form::kHeaderSize,
                     .overhead = Form::kHeaderSize + Form::kTrailerSize,
                     .inner_maximum = Form::kInnerMaximum,
+                    .steering = Form::kSteering,
                     .has_empty_messages = Form::kHasEmptyMessages,
                     .identify = identify,
                     .padded_size = Form::padded_size,

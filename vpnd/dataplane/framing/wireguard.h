@@ -15,6 +15,8 @@ struct WireguardFraming {
     static constexpr std::uint32_t kPaddingMultiple = 16;  // whitepaper §5.4.6
     static constexpr std::uint32_t kInnerMaximum =
         (kDatagramMaximum - kHeaderSize - kTrailerSize) / kPaddingMultiple * kPaddingMultiple;
+    // Type 4 and its reserved bytes; the least significant byte of the receiver index comes first (whitepaper §5.4.6).
+    static constexpr Steering kSteering{.word = 0x04000000, .word_means_data = true, .worker_byte = 4};
     static constexpr bool kHasEmptyMessages = true;  // keepalives (conformance D2)
 
     // The type is one byte, three zero bytes follow, which reads as one little-endian integer.

@@ -77,7 +77,7 @@ void append_uapi_listener(std::string& out, const HeldListener& listener, bool w
     fmt::format_to(std::back_inserter(out), "listen_port={}\n", listener.port);
 }
 
-void append_uapi_peer(std::string& out, const HeldPeer& peer, const wireguard::PeerStatus& status,
+void append_uapi_peer(std::string& out, const HeldPeer& peer, const control::PeerStatus& status,
                       const io::PeerCounters& counters, bool with_secrets) {
     const auto to = std::back_inserter(out);
     append_key(out, "public_key", peer.config.public_key.bytes);

@@ -40,7 +40,7 @@ class UapiReader {
 // Append what `wg show` wants to know; keys in lower-case hex. `out` holds secrets then: reserve first and wipe
 // afterwards.
 void append_uapi_listener(std::string& out, const HeldListener& listener, bool with_secrets);
-void append_uapi_peer(std::string& out, const HeldPeer& peer, const wireguard::PeerStatus& status,
+void append_uapi_peer(std::string& out, const HeldPeer& peer, const control::PeerStatus& status,
                       const io::PeerCounters& counters, bool with_secrets);
 // Room that append_uapi_peer() needs at most.
 [[nodiscard]] std::size_t uapi_room(const HeldPeer& peer);

@@ -180,7 +180,7 @@ bool UapiServer::advance(Now now, Clients::iterator at) {
 void UapiServer::format_more(Client& client) const {
     Answer& answer = *client.answer;
     const HeldListener* listener = customers_.listener(client.listener);
-    const wireguard::Engine* engine = control_.engine(client.listener);
+    const control::Engine* engine = control_.engine(client.listener);
     std::vector<CustomerSet::PeerRef> share;
     std::size_t room = 256;  // the listener, the end
     for (; share.size() < kPeersPerRun && answer.next < answer.peers.size(); ++answer.next) {

@@ -1,0 +1,151 @@
+// What every protocol's control engine takes and gives, and the interface that the rim drives it by.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/time.h"
+#include "vpnd/dataplane/install.h"
+
+namespace warren::control {
+
+// --- what goes in
+// -----------------------------------------------------------------------------------------------------
+
+// How a datagram arrived.
+struct Arrival {
+    Endpoint from;
+    LocalAddress to;
+};
+
+// --- what comes out
+// ---------------------------------------------------------------------------------------------------
+
+// A command and the data worker that carries it out.
+struct PostedCommand {
+    std::uint32_t worker = 0;
+    dataplane::Command command;
+};
+
+// What must survive a restart: kept before the messages leave. Its form is the protocol's.
+struct Record {
+    PeerIndex peer;
+    std::vector<std::uint8_t> bytes;
+};
+
+// One datagram to send.
+struct OutgoingMessage {
+    Endpoint to;
+    LocalAddress from;               // unspecified address: let the kernel choose
+    std::uint8_t traffic_class = 0;  // of the outer packet
+    std::vector<std::uint8_t> bytes;
+
+    [[nodiscard]] Bytes view() const { return bytes; }
+};
+
+// A session is ready in both directions: as initiator when the response was consumed, as responder when the peer
+// confirmed it.
+struct HandshakeCompleted {
+    PeerIndex peer;
+    bool is_initiator = false;
+    Now at;
+    Endpoint endpoint;
+};
+// The peer did not answer for as long as the protocol tries; its staged packets are dropped.
+struct HandshakeGaveUp {
+    PeerIndex peer;
+    Now at;
+    Endpoint endpoint;
+};
+// The peer is somewhere else now.
+struct PeerMoved {
+    PeerIndex peer;
+};
+using PeerNews = std::variant<HandshakeCompleted, HandshakeGaveUp, PeerMoved>;
+
+// The engine appends, the rim empties. Carry out in this order: a session is received on before the message that lets
+// the peer use it leaves, and what a restart must not forget is kept before the peer can rely on it.
+struct Output {
+    std::vector<PostedCommand> commands;
+    std::vector<Record> records;
+    std::vector<OutgoingMessage> messages;
+    std::vector<PeerNews> news;
+
+    void clear() {
+        commands.clear();
+        records.clear();
+        messages.clear();
+        news.clear();
+    }
+};
+
+// --- what can be asked
+// ------------------------------------------------------------------------------------------------
+
+// One peer, for people.
+struct PeerStatus {
+    std::optional<Endpoint> endpoint;     // where the peer is now, as far as the engine knows
+    Instant latest_handshake = kLongAgo;  // completed; kLongAgo: never
+    WallTime latest_handshake_wall;       // 0: never
+    bool is_handshaking = false;          // we initiated and wait for the answer
+};
+
+// Messages dropped for one reason; its name as operators see it.
+struct DropCount {
+    std::string_view reason;
+    std::uint64_t count = 0;
+};
+
+// Since the engine was made.
+struct EngineCounters {
+    std::uint64_t handshakes_initiated = 0;  // by either side
+    std::uint64_t handshakes_completed = 0;
+    std::vector<DropCount> drops;
+};
+
+// The control protocol of one listener. No I/O, no clock: time and bytes are arguments, values come out. Every call
+// appends to `out` and never empties it; a peer that was removed or never known is ignored. After every call,
+// next_deadline() may be earlier. A virtual call per control message: packets never pass here. Peers and keys are put
+// in by the protocol's own calls. Thread rule: the control worker only.
+class Engine {
+  public:
+    virtual ~Engine() = default;
+
+    // Whether handling this datagram may cost public-key work: then it waits its turn, others are handled at once.
+    [[nodiscard]] virtual bool is_expensive(Bytes datagram) const = 0;
+    // The cheapest checks alone: false, and counted, when handle_datagram() would drop it for them. The rim asks before
+    // a datagram may wait.
+    [[nodiscard]] virtual bool is_genuine(Bytes datagram) = 0;
+    // A datagram that carries no packet: cheap checks first; nothing changes but counters unless it is authentic.
+    virtual void handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out) = 0;
+    virtual void handle_event(Now now, const dataplane::Event& event, Output& out) = 0;
+    // Does what is due. Call at or after next_deadline().
+    virtual void handle_timeout(Now now, Output& out) = 0;
+    [[nodiscard]] virtual Instant next_deadline() const = 0;  // kNever when idle
+    // Its sessions are retired.
+    virtual void remove_peer(Now now, PeerIndex peer, Output& out) = 0;
+
+    // How many datagrams wait at this listener, the ones just read included; told before a batch is handed over.
+    virtual void note_queue(std::size_t waiting) = 0;
+    [[nodiscard]] virtual bool under_load(Now now) const = 0;
+
+    [[nodiscard]] virtual std::optional<PeerStatus> peer_status(PeerIndex peer) const = 0;
+    [[nodiscard]] virtual EngineCounters totals() const = 0;
+};
+
+// Work that an engine's messages need and that may be done beforehand, while nothing waits.
+class IdleWork {
+  public:
+    virtual ~IdleWork() = default;
+    [[nodiscard]] virtual bool is_done() const = 0;
+    // A little of it, a quarter of a millisecond at most.
+    virtual void step() = 0;
+};
+
+}  // namespace warren::control
