@@ -67,7 +67,7 @@ bool Daemon::read_channel() {
         auto received = channel_.receive(space_);
         if (!received && received.error().code == ErrorCode::kUnavailable) return true;
         if (!received || received->closed) {
-            log(LogLevel::kInfo, "stackd_is_gone");
+            log(LogLevel::kInfo, "stackd_disconnected");
             server_.stop();
             return false;
         }
@@ -107,7 +107,7 @@ void Daemon::listen_when_ready() {
 }
 
 void Daemon::keep_previous_users(std::string problem) {
-    log(LogLevel::kError, "users_not_taken", {{"error", problem}, {"users", std::to_string(facts_.users)}});
+    log(LogLevel::kError, "users_rejected", {{"error", problem}, {"users", std::to_string(facts_.users)}});
     if (facts_.users_problem.empty()) facts_.users_problem_since = read_clock().wall;
     facts_.users_problem = std::move(problem);
 }
@@ -123,7 +123,7 @@ void Daemon::handle_users(const ipc::WebUsers& message, UniqueFd file) {
     facts_.tokens = users->tokens.size();
     gate_.set_users(std::move(*users));
     if (facts_.users + facts_.tokens > 0) {
-        log(LogLevel::kInfo, "users_taken",
+        log(LogLevel::kInfo, "users_loaded",
             {{"users", std::to_string(facts_.users)}, {"tokens", std::to_string(facts_.tokens)}});
     } else if (!std::exchange(logged_no_users_, true)) {
         log(LogLevel::kWarn, "no_users",
@@ -143,7 +143,7 @@ void Daemon::handle_certificate(const ipc::WebCertificate& message, UniqueFd fil
     auto facts = pem ? read_certificate(*pem) : Result<CertificateFacts>(tl::unexpected<Error>(pem.error()));
     const Status taken = facts ? server_.set_certificate(*pem) : Status(tl::unexpected<Error>(facts.error()));
     if (!taken) {
-        log(LogLevel::kError, "certificate_not_taken", {{"file", "secrets/status.pem"}, {"error", taken.error().what}});
+        log(LogLevel::kError, "certificate_rejected", {{"file", "secrets/status.pem"}, {"error", taken.error().what}});
         return;
     }
     facts_.certificate = std::move(*facts);

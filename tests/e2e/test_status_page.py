@@ -73,7 +73,7 @@ def test_the_page_shows_the_same_as_vpnctl(scene):
 
 def busiest(scene, whose):
     """The highest rate in a time series; 0 without one."""
-    rates = scene.get(f"/api/v1/customers/{whose}/timeseries").json()["in_bits_per_second"]
+    rates = scene.get(f"/api/v1/customers/{whose}/timeseries").json()["rx_bits_per_second"]
     return max(filter(None, rates), default=0)
 
 
@@ -81,8 +81,8 @@ def test_traffic_moves_the_rates_and_the_series(scene):
     scene.office.ping(STACK4, "-c", "200", "-i", "0.02", "-s", "1000", timeout=20)
     netlab.wait_until(lambda: busiest(scene, OWN) > 10_000, 10, "the series shows the traffic")
     assert busiest(scene, f"{OWN}/peers/graz") > 10_000
-    assert max(filter(None, scene.get("/api/v1/timeseries").json()["in_bits_per_second"])) > 10_000
-    assert not any(scene.get(f"/api/v1/customers/{FOREIGN}/timeseries").json()["in_bits_per_second"])
+    assert max(filter(None, scene.get("/api/v1/timeseries").json()["rx_bits_per_second"])) > 10_000
+    assert not any(scene.get(f"/api/v1/customers/{FOREIGN}/timeseries").json()["rx_bits_per_second"])
 
 
 @pytest.mark.parametrize("query, ids", [
@@ -287,7 +287,7 @@ def test_a_users_file_with_an_error_changes_nothing_and_is_shown(scene):
         scene.warren.apply(check=False)
         shown = netlab.wait_until(lambda: scene.get("/api/v1/system").json()["users_file"]["error"], 10,
                                   "the error is shown")
-        assert "users.toml:" in shown and scene.log("users_not_taken")
+        assert "users.toml:" in shown and scene.log("users_rejected")
         assert scene.get("/api/v1/session", "customer").status == 200
         assert "users_file_invalid" in [alarm["kind"] for alarm in scene.get("/api/v1/overview").json()["alarms"]]
         assert scene.warren.configure("user", "add", "more", "viewer", input=PASSWORD + "\n",

@@ -264,7 +264,7 @@ def test_an_unreadable_certificate_is_logged_and_the_page_stays(scene):
         with open(path, "w") as file:
             file.write("not a certificate\n")
         scene.warren.apply()
-        netlab.wait_until(lambda: scene.log("certificate_not_taken"), 10, "the error is in the log")
+        netlab.wait_until(lambda: scene.log("certificate_rejected"), 10, "the error is in the log")
         assert scene.page.fingerprint() == before
     finally:
         with open(path, "w") as file:

@@ -33,8 +33,13 @@ Json text_or_null(const std::string& text) {
     return text.empty() ? Json() : Json(text);
 }
 
+// The API's form of a limit, as `vpnctl status --json` has it: null without one.
+Json limit_or_null(std::uint64_t bits_per_second) {
+    return bits_per_second == 0 ? Json() : Json(bits_per_second);
+}
+
 Json rates_of(const Rates& rates) {
-    return {{"in_bits_per_second", std::round(rates.inbound)}, {"out_bits_per_second", std::round(rates.outbound)}};
+    return {{"rx_bits_per_second", std::round(rates.inbound)}, {"tx_bits_per_second", std::round(rates.outbound)}};
 }
 
 Json counts_of(const PeerCounts& counts) {
@@ -275,8 +280,8 @@ std::string customer_json(const CustomerEntry& customer) {
     out["tx_packets"] = customer.shown.tx_packets;
     out["cpu_seconds"] =
         static_cast<double>(customer.shown.rx_cpu_nanoseconds + customer.shown.tx_cpu_nanoseconds) / 1e9;
-    out["rate_limit"] = {{"in_bits_per_second", customer.shown.rate_up},
-                         {"out_bits_per_second", customer.shown.rate_down}};
+    out["rate_up"] = limit_or_null(customer.shown.rate_up);
+    out["rate_down"] = limit_or_null(customer.shown.rate_down);
     Json routes = Json::array();
     for (const auto& [name, peer] : customer.peers) {
         for (const Prefix& prefix : peer.shown.allowed_ips) {
@@ -302,16 +307,18 @@ std::string peer_json(const std::string& customer, const PeerEntry& peer, Now no
 std::string timeseries_json(const Ring& ring, std::int64_t step_seconds) {
     const Ring::Column column = ring.column();
     Json times = Json::array();
-    Json in = Json::array();
-    Json out = Json::array();
+    Json inbound = Json::array();
+    Json outbound = Json::array();
     std::int64_t step = column.first_step;
     for (const Throughput& value : column.values) {
         times.push_back(++step * step_seconds);
-        in.push_back(value.is_known() ? Json(std::round(value.inbound)) : Json());
-        out.push_back(value.is_known() ? Json(std::round(value.outbound)) : Json());
+        inbound.push_back(value.is_known() ? Json(std::round(value.inbound)) : Json());
+        outbound.push_back(value.is_known() ? Json(std::round(value.outbound)) : Json());
     }
-    return dump(
-        {{"step_seconds", step_seconds}, {"times", times}, {"in_bits_per_second", in}, {"out_bits_per_second", out}});
+    return dump({{"step_seconds", step_seconds},
+                 {"times", times},
+                 {"rx_bits_per_second", inbound},
+                 {"tx_bits_per_second", outbound}});
 }
 
 std::string events_json(const std::vector<const Event*>& events, bool has_more) {

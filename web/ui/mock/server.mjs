@@ -85,7 +85,7 @@ const orders = {
   state: (row) => row.state,
   peers: (row) => row.peers.online,
   endpoint: (row) => row.endpoint ?? "",
-  rate: (row) => row.rates.in_bits_per_second + row.rates.out_bits_per_second,
+  rate: (row) => row.rates.rx_bits_per_second + row.rates.tx_bits_per_second,
   drops: (row) => row.drops_total,
   last_handshake: (row) => row.last_handshake ?? "",
 };
@@ -133,8 +133,8 @@ function series(rates, query) {
   const scaled = points.map(([at, all]) => [
     at,
     {
-      in_bits_per_second: all.in_bits_per_second * share(rates.in_bits_per_second, last.in_bits_per_second),
-      out_bits_per_second: all.out_bits_per_second * share(rates.out_bits_per_second, last.out_bits_per_second),
+      rx_bits_per_second: all.rx_bits_per_second * share(rates.rx_bits_per_second, last.rx_bits_per_second),
+      tx_bits_per_second: all.tx_bits_per_second * share(rates.tx_bits_per_second, last.tx_bits_per_second),
     },
   ]);
   return seriesView(scaled, step);

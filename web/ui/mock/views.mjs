@@ -1,7 +1,7 @@
 // The made-up world as statusd would answer it: the shapes of web/api/openapi.json.
 import { addRates, drop, iso, states, stateSentences } from "./world.mjs";
 
-const zero = () => ({ in_bits_per_second: 0, out_bits_per_second: 0 });
+const zero = () => ({ rx_bits_per_second: 0, tx_bits_per_second: 0 });
 
 export function peerView(customer, peer, now) {
   const age = peer.handshake === null ? null : now - peer.handshake;
@@ -68,7 +68,8 @@ export function detailView(customer) {
     addresses: ["10.0.0.1/24", "fd00:77::1/64"],
     mtu: 1420,
     cpu_seconds: customer.rx / 4e9,
-    rate_limit: { in_bits_per_second: 200e6, out_bits_per_second: 0 },
+    rate_up: 200e6,
+    rate_down: null,
     listen_port: 51820,
     own_listener: false,
     listener_public_key: "mXr0r2Vb8i9cQyq3hJ6nXk1B0Yw5o3d8TzE4lKfVxQI=",
@@ -156,8 +157,8 @@ export function seriesView(points, step) {
   return {
     step_seconds: step,
     times: points.map(([at]) => Math.round(at / 1000 / step) * step),
-    in_bits_per_second: points.map(([, rates]) => rates.in_bits_per_second),
-    out_bits_per_second: points.map(([, rates]) => rates.out_bits_per_second),
+    rx_bits_per_second: points.map(([, rates]) => rates.rx_bits_per_second),
+    tx_bits_per_second: points.map(([, rates]) => rates.tx_bits_per_second),
   };
 }
 

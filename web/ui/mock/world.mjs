@@ -105,7 +105,7 @@ export class World {
         base: random() ** 6 * 6e7,
         endpoint:
           age === null ? null : `203.0.113.${Math.floor(random() * 250) + 1}:${1024 + Math.floor(random() * 60000)}`,
-        rates: { in_bits_per_second: 0, out_bits_per_second: 0 },
+        rates: { rx_bits_per_second: 0, tx_bits_per_second: 0 },
         rx: random() * 4e10,
         tx: random() * 9e10,
         allowed: [`10.0.0.${number + 2}/32`, `10.0.${number + 1}.0/24`],
@@ -138,13 +138,13 @@ export class World {
   flow(customer, peer, now) {
     const wave = 0.7 + 0.3 * Math.sin(now / 37_000 + peer.since) + this.random() * 0.3;
     peer.rates = {
-      in_bits_per_second: Math.round(peer.base * wave),
-      out_bits_per_second: Math.round(peer.base * wave * 2.3),
+      rx_bits_per_second: Math.round(peer.base * wave),
+      tx_bits_per_second: Math.round(peer.base * wave * 2.3),
     };
-    peer.rx += peer.rates.in_bits_per_second / 4;
-    peer.tx += peer.rates.out_bits_per_second / 4;
-    customer.rx += peer.rates.in_bits_per_second / 4;
-    customer.tx += peer.rates.out_bits_per_second / 4;
+    peer.rx += peer.rates.rx_bits_per_second / 4;
+    peer.tx += peer.rates.tx_bits_per_second / 4;
+    customer.rx += peer.rates.rx_bits_per_second / 4;
+    customer.tx += peer.rates.tx_bits_per_second / 4;
     if (now - peer.handshake > 120_000) peer.handshake = now;
   }
 
@@ -171,7 +171,7 @@ export class World {
     if (state === "online") peer.handshake = now;
     else {
       peer.handshake = Math.min(peer.handshake, now - 181_000);
-      peer.rates = { in_bits_per_second: 0, out_bits_per_second: 0 };
+      peer.rates = { rx_bits_per_second: 0, tx_bits_per_second: 0 };
     }
     const sentence = state === "online" ? "Made a handshake." : "No handshake for 180 seconds.";
     return this.tell(now, state, customer, peer, sentence, from, state);
@@ -199,7 +199,7 @@ export class World {
   }
 
   total() {
-    const total = { in_bits_per_second: 0, out_bits_per_second: 0 };
+    const total = { rx_bits_per_second: 0, tx_bits_per_second: 0 };
     for (const customer of this.customers) for (const peer of customer.peers) addRates(total, peer.rates);
     return total;
   }
@@ -209,8 +209,8 @@ export class World {
     return Array.from({ length: 300 }, (_, index) => {
       const wave = 0.8 + 0.2 * Math.sin(index / 14) + this.random() * 0.08;
       const rates = {
-        in_bits_per_second: total.in_bits_per_second * wave,
-        out_bits_per_second: total.out_bits_per_second * wave,
+        rx_bits_per_second: total.rx_bits_per_second * wave,
+        tx_bits_per_second: total.tx_bits_per_second * wave,
       };
       return [now - (300 - index) * 2000, rates];
     });
@@ -221,15 +221,15 @@ export class World {
     for (let at = now - 24 * 3600_000; at < now; at += 60_000) {
       const hour = new Date(at).getHours();
       const level = (0.25 + 0.75 * Math.exp(-((hour - 13) ** 2) / 18)) * (0.85 + this.random() * 0.3);
-      points.push([at, { in_bits_per_second: 3e10 * level, out_bits_per_second: 7e10 * level }]);
+      points.push([at, { rx_bits_per_second: 3e10 * level, tx_bits_per_second: 7e10 * level }]);
     }
     return points;
   }
 }
 
 function addRates(total, rates) {
-  total.in_bits_per_second += rates.in_bits_per_second;
-  total.out_bits_per_second += rates.out_bits_per_second;
+  total.rx_bits_per_second += rates.rx_bits_per_second;
+  total.tx_bits_per_second += rates.tx_bits_per_second;
 }
 
 export { addRates, drop, dropKinds, iso, stateSentences };

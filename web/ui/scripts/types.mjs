@@ -54,7 +54,8 @@ function comment(schema, indent) {
   return [`${indent}/**`, ...lines.map((line) => `${indent} * ${line}`), `${indent} */`, ""].join("\n");
 }
 
-function interfaceOf(name, schema) {
+function declarationOf(name, schema) {
+  if (!schema.properties) return `${comment(schema, "")}export type ${name} = ${typeOf(schema)};\n`;
   const required = new Set(schema.required ?? []);
   const fields = Object.entries(schema.properties).map(
     ([field, its]) => `${comment(its, "  ")}  ${field}${required.has(field) ? "" : "?"}: ${typeOf(its)};\n`,
@@ -65,7 +66,7 @@ function interfaceOf(name, schema) {
 /** The text that src/api/types.ts must have. */
 export async function typesText() {
   const schemas = JSON.parse(readFileSync(contract, "utf8")).components.schemas;
-  const parts = Object.entries(schemas).map(([name, schema]) => interfaceOf(name, schema));
+  const parts = Object.entries(schemas).map(([name, schema]) => declarationOf(name, schema));
   const text = `// Made by scripts/types.mjs from web/api/openapi.json; do not edit.\n\n${parts.join("\n")}`;
   return format(text, { ...(await resolveConfig(target)), parser: "typescript" });
 }

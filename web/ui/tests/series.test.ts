@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 
 import { grown, reachOf, seriesOf, summaryOf, type Series } from "../src/state/series";
 
-const rates = (value: number) => ({ in_bits_per_second: value, out_bits_per_second: 2 * value });
+const rates = (value: number) => ({ rx_bits_per_second: value, tx_bits_per_second: 2 * value });
 const empty = (step: number): Series =>
-  seriesOf({ step_seconds: step, times: [], in_bits_per_second: [], out_bits_per_second: [] });
+  seriesOf({ step_seconds: step, times: [], rx_bits_per_second: [], tx_bits_per_second: [] });
 
 describe("a throughput series", () => {
   it("grows by what the stream says", () => {
     const series = [100, 102, 104].reduce((before, at) => grown(before, at, rates(at)), empty(2));
-    expect([series.times, series.inward, series.outward]).toEqual([
+    expect([series.times, series.inbound, series.outbound]).toEqual([
       [100, 102, 104],
       [100, 102, 104],
       [200, 204, 208],
@@ -18,7 +18,7 @@ describe("a throughput series", () => {
 
   it("takes the mean of what falls into one step", () => {
     const series = [61, 63, 65, 121].reduce((before, at) => grown(before, at, rates(at)), empty(60));
-    expect([series.times, series.inward]).toEqual([
+    expect([series.times, series.inbound]).toEqual([
       [120, 180],
       [63, 121],
     ]);
@@ -26,7 +26,7 @@ describe("a throughput series", () => {
 
   it("shows a break as a gap", () => {
     const series = grown(grown(empty(2), 100, rates(1)), 200, rates(2));
-    expect([series.times, series.inward]).toEqual([
+    expect([series.times, series.inbound]).toEqual([
       [100, 102, 200],
       [1, null, 2],
     ]);
@@ -48,12 +48,12 @@ describe("a throughput series", () => {
     const before = grown(empty(2), 100, rates(1));
     grown(before, 102, rates(2));
     grown(before, 100, rates(9));
-    expect(before.inward).toEqual([1]);
+    expect(before.inbound).toEqual([1]);
   });
 
   it("knows its latest and its largest", () => {
     const series = grown(grown(empty(2), 100, rates(9)), 102, rates(1));
-    expect(summaryOf(series)).toEqual({ inward: 1, outward: 2, peak: 18 });
+    expect(summaryOf(series)).toEqual({ inbound: 1, outbound: 2, peak: 18 });
     expect(summaryOf(empty(2))).toBeUndefined();
   });
 });

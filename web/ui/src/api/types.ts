@@ -1,6 +1,6 @@
 // Made by scripts/types.mjs from web/api/openapi.json; do not edit.
 
-/** An error (RFC 9457). Two answers of one status that must not be told apart are the same bytes. */
+/** An error (RFC 9457). */
 export interface Problem {
   /** Always about:blank. */
   type: string;
@@ -8,389 +8,405 @@ export interface Problem {
   title: string;
   /** The HTTP status. */
   status: number;
-  /** What was wrong, for a person. Absent from 404. */
+  /** What is wrong, in a sentence; absent from 404. */
   detail?: string;
 }
 
+/** The body of a login. */
 export interface Login {
+  /** The name in users.toml. */
   user: string;
+  /** The user's password. */
   password: string;
 }
 
-/** Who asks, and until when. */
+/** The login of this client. */
 export interface Session {
-  /** The name in users.toml, or of the token. */
+  /** The name of the user or the token in users.toml. */
   user: string;
-  /** operator and viewer see everything (an operator also sees who may log in), customer sees what is his. */
+  /** operator: everything. viewer: everything but users_file. customer: only its customers. */
   role: "operator" | "viewer" | "customer";
-  /** What a customer may see; null: everything. */
+  /** The customers that this login may see; null: all. */
   customers: string[] | null;
-  /** How he showed it. */
+  /** How the client authenticated. */
   kind: "cookie" | "token";
-  /** The session ends then in any case; null for a token. ISO 8601, UTC, ending in Z. */
+  /** When the session ends at the latest; null for a token. */
   expires_at: string | null;
-  /** It ends then unless something is asked before; null for a token. ISO 8601, UTC, ending in Z. */
+  /** When the session ends without further requests; null for a token. */
   idle_expires_at: string | null;
 }
 
-/** Packets that went no further, for one reason. */
+/** Packets dropped for one reason. */
 export interface Drop {
-  /** Stable: scripts use it. */
+  /** The reason; a stable name for scripts. */
   name: string;
-  /** Since vpnd started. */
+  /** Packets since vpnd started. */
   packets: number;
-  /** What it means, for a person. */
+  /** What the reason means. */
   sentence: string;
-  /** What an operator can do about it; may be empty: nothing. */
+  /** What an operator can do; empty: nothing. */
   what_to_do: string;
 }
 
-/** Now. in: from the network to the stack, out: the other way. */
+/** Current throughput in encrypted payload messages, averaged over 2 s. */
 export interface Rates {
-  /**  Bits per second of encrypted payload messages, over the last 2 s. */
-  in_bits_per_second: number;
-  /**  Bits per second of encrypted payload messages, over the last 2 s. */
-  out_bits_per_second: number;
+  /** From the peers into the stack. */
+  rx_bits_per_second: number;
+  /** From the stack to the peers. */
+  tx_bits_per_second: number;
 }
 
-/** Something that a person should look at. */
+/** A condition that needs an operator. */
 export interface Alarm {
+  /** The condition. */
   kind: "vpnd_unreachable" | "under_load" | "customer_down" | "certificate_expiring" | "users_file_invalid";
+  /** critical: traffic is affected. */
   severity: "warning" | "critical";
-  /** When it began. ISO 8601, UTC, ending in Z. */
+  /** When it began. */
   since: string;
-  /** His id, when it concerns one. */
+  /** The customer's id; null: the appliance. */
   customer: string | null;
-  /** What is the matter. */
+  /** What is wrong. */
   sentence: string;
-  /** And what to do. */
+  /** What an operator can do. */
   what_to_do: string;
 }
 
+/** Customers by state. */
 export interface CustomerCounts {
+  /** All. */
   total: number;
+  /** In state up. */
   up: number;
+  /** In state degraded. */
   degraded: number;
+  /** In state down. */
   down: number;
+  /** In state never. */
   never: number;
+  /** In state suspended. */
   suspended: number;
 }
 
+/** Peers by state. */
 export interface PeerCounts {
+  /** All. */
   total: number;
+  /** In state online. */
   online: number;
+  /** In state idle. */
   idle: number;
+  /** In state never. */
   never: number;
 }
 
-/** The dashboard. A customer's numbers are of his customers only. */
+/** The whole appliance; for a customer, the sums over its customers. */
 export interface Overview {
-  /** Its name. */
+  /** The appliance's name. */
   appliance: string;
-  /** Of Warren. */
+  /** The version of Warren. */
   version: string;
-  /** Of the image that runs, where there are slots. */
+  /** The active image slot; null: not an image. */
   slot: string | null;
-  /** Of the configuration. */
+  /** The generation of the configuration in force. */
   generation: number;
-  /** When vpnd said so. ISO 8601, UTC, ending in Z. */
+  /** The time of the last snapshot from vpnd. */
   as_of: string;
-  /** vpnd has not answered for 10 s: everything here is old. */
+  /** vpnd has not answered for 10 s: all figures are old. */
   stale: boolean;
   customers: CustomerCounts;
   peers: PeerCounts;
   rates: Rates;
-  /** From the network, since vpnd started. */
+  /** Bytes received from peers since vpnd started. */
   rx_bytes: number;
-  /** To the network, since vpnd started. */
+  /** Bytes sent to peers since vpnd started. */
   tx_bytes: number;
-  /** Handshakes are answered with cookies first. Always false for a customer. */
+  /** Handshakes need a cookie first; always false for a customer. */
   under_load: boolean;
-  /** 0 for a customer. */
+  /** Handshakes that created a session; 0 for a customer. */
   handshakes_completed: number;
-  /** 0 for a customer. */
+  /** Handshakes started by either side; 0 for a customer. */
   handshakes_initiated: number;
-  /** Before a customer was known; empty for a customer. */
+  /** Drops before a customer was known; empty for a customer. */
   drops: Drop[];
-  /** The worst first. */
+  /** Critical alarms first. */
   alarms: Alarm[];
 }
 
-/** One row of the list. */
+/** A row of the list of customers. */
 export interface Customer {
-  /** The name of his file. */
+  /** The customer's id: the name of its file. */
   id: string;
-  /** For people. */
+  /** The customer's display name. */
   name: string;
-  /**
-   * up: every peer that was ever there is online; degraded: some are; down: none is, though one was; never: none ever
-   * was; suspended: by his file.
-   */
-  state: "up" | "degraded" | "down" | "never" | "suspended";
-  /** Why this state, for a tooltip. */
+  state: CustomerState;
+  /** Why the customer is in this state. */
   state_sentence: string;
-  /** As far back as this page remembers. ISO 8601, UTC, ending in Z. */
+  /** When the state began; null: before statusd started. */
   state_since: string | null;
   peers: PeerCounts;
   rates: Rates;
-  /** From the network. */
+  /** Bytes received from its peers. */
   rx_bytes: number;
-  /** To the network. */
+  /** Bytes sent to its peers. */
   tx_bytes: number;
-  /** Packets. */
+  /** Packets dropped, for any reason. */
   drops_total: number;
-  /** Of any peer. ISO 8601, UTC, ending in Z. */
+  /** The latest handshake of any peer; null: none. */
   last_handshake: string | null;
 }
 
-/** A destination inside the stack and the peer it leads to. */
+/** A route inside the stack. */
 export interface Route {
-  /** A prefix. */
+  /** The destination prefix. */
   to: string;
-  /** As configured; unique in its place. */
+  /** The peer that it leads to. */
   peer: string;
 }
 
-/** One customer. */
+/** A customer with its stack, routes and drops. */
 export interface CustomerDetail {
-  /** The name of his file. */
+  /** The customer's id: the name of its file. */
   id: string;
-  /** For people. */
+  /** The customer's display name. */
   name: string;
-  /**
-   * up: every peer that was ever there is online; degraded: some are; down: none is, though one was; never: none ever
-   * was; suspended: by his file.
-   */
-  state: "up" | "degraded" | "down" | "never" | "suspended";
-  /** Why this state, for a tooltip. */
+  state: CustomerState;
+  /** Why the customer is in this state. */
   state_sentence: string;
-  /** As far back as this page remembers. ISO 8601, UTC, ending in Z. */
+  /** When the state began; null: before statusd started. */
   state_since: string | null;
   peers: PeerCounts;
   rates: Rates;
-  /** From the network. */
+  /** Bytes received from its peers. */
   rx_bytes: number;
-  /** To the network. */
+  /** Bytes sent to its peers. */
   tx_bytes: number;
-  /** Packets. */
+  /** Packets dropped, for any reason. */
   drops_total: number;
-  /** Of any peer. ISO 8601, UTC, ending in Z. */
+  /** The latest handshake of any peer; null: none. */
   last_handshake: string | null;
-  /** Of vpn0. */
+  /** Addresses of vpn0. */
   addresses: string[];
-  /** Of vpn0, bytes. */
+  /** The MTU of vpn0, in bytes. */
   mtu: number;
-  /** UDP. */
+  /** The UDP port that its peers use. */
   listen_port: number;
-  /** A listener of his own, not the shared one. */
+  /** True: a listener of its own. False: the shared one. */
   own_listener: boolean;
-  /** base64: what his clients need to know. */
+  /** The server's public key for its peers, in base64. */
   listener_public_key: string;
+  /** Packets received from its peers. */
   rx_packets: number;
+  /** Packets sent to its peers. */
   tx_packets: number;
-  /** The AllowedIPs of his peers, the first 1000. */
+  /** Routes from the AllowedIPs of its peers, at most 1000. */
   routes: Route[];
-  /** The most frequent first. */
+  /** The most frequent reason first. */
   drops: Drop[];
-  /** Processor time of the packet workers for him, since vpnd started. */
+  /** Processor time for its packets since vpnd started. */
   cpu_seconds: number;
-  rate_limit: RateLimit;
+  /** traffic.rate_up: bits per second from the peers into the stack; null: no limit. */
+  rate_up: number | null;
+  /** traffic.rate_down: bits per second from the stack to the peers; null: no limit. */
+  rate_down: number | null;
 }
 
-/** One peer. */
+/** A peer of a customer. */
 export interface Peer {
-  /** His id. */
+  /** The customer's id. */
   customer: string;
-  /** As configured; unique in its place. */
+  /** The peer's name, unique within the customer. */
   name: string;
-  /** base64. */
+  /** In base64. */
   public_key: string;
-  /** online: a handshake within 180 s; idle: one before that; never: none since vpnd started. */
-  state: "online" | "idle" | "never";
-  /** Why this state, for a tooltip. */
+  state: PeerState;
+  /** Why the peer is in this state. */
   state_sentence: string;
   /** Idle for more than 24 h. */
   stale: boolean;
-  /** As far back as this page remembers. ISO 8601, UTC, ending in Z. */
+  /** When the state began; null: before statusd started. */
   state_since: string | null;
-  /** null: never. ISO 8601, UTC, ending in Z. */
+  /** The last handshake; null: none. */
   last_handshake: string | null;
-  /** ADDRESS:PORT that it was last heard from. */
+  /** ADDRESS:PORT of the last authenticated message; null: none. */
   endpoint: string | null;
   rates: Rates;
+  /** Bytes received from the peer. */
   rx_bytes: number;
+  /** Bytes sent to the peer. */
   tx_bytes: number;
+  /** AllowedIPs. */
   allowed_ips: string[];
+  /** Whether a preshared key is configured. */
   has_preshared_key: boolean;
-  /** 0: off. */
+  /** The keepalive interval; 0: off. */
   persistent_keepalive_seconds: number;
 }
 
-/** Something that changed. */
+/** A change, kept in memory. */
 export interface Event {
-  /** Grows. */
+  /** Increases with every event. */
   id: number;
-  /** When this page saw it, within 2 s. ISO 8601, UTC, ending in Z. */
+  /** When statusd noticed the change; at most 2 s late. */
   at: string;
-  /**
-   * online: a handshake; idle: none for 180 s; roamed: another endpoint; added, removed, changed: by configuration;
-   * drops: packets dropped for a reason that had been quiet for a minute; rate_limited: likewise, for a limit:
-   * handshakes or traffic that were too much; suspended, resumed: a customer; vpnd_started, vpnd_lost: the tunnel
-   * daemon.
-   */
-  kind:
-    | "online"
-    | "idle"
-    | "roamed"
-    | "added"
-    | "removed"
-    | "changed"
-    | "drops"
-    | "rate_limited"
-    | "suspended"
-    | "resumed"
-    | "vpnd_started"
-    | "vpnd_lost";
-  /** His id. */
+  kind: EventKind;
+  /** The customer's id; null: the appliance. */
   customer: string | null;
-  /** Its name. */
+  /** The peer's name; null: the customer. */
   peer: string | null;
-  /** For a person. */
+  /** What changed. */
   sentence: string;
-  /** A drop's name. */
+  /** The drop reason of drops and rate_limited. */
   reason: string | null;
-  /** The endpoint or state after. */
+  /** The endpoint or state afterwards. */
   to: string | null;
   /** The endpoint or state before. */
   from: string | null;
 }
 
-/** Columns of equal length, oldest first. A point is the mean of its step; null: statusd did not see that step. */
+/** Columns of equal length, oldest first. A point is the mean of its step; null: no data. */
 export interface Timeseries {
   /** 2 or 60. */
   step_seconds: number;
-  /** Seconds since 1970, of the end of each step. */
+  /** The end of each step, in seconds since 1970. */
   times: number[];
-  /** From the network to the stack. */
-  in_bits_per_second: (number | null)[];
-  /** The other way. */
-  out_bits_per_second: (number | null)[];
+  /** From the peers into the stack. */
+  rx_bits_per_second: (number | null)[];
+  /** From the stack to the peers. */
+  tx_bits_per_second: (number | null)[];
 }
 
 /** A page of customers. */
 export interface CustomerPage {
+  /** The customers on this page. */
   items: Customer[];
-  /** That match, on all pages. */
+  /** Matching customers on all pages. */
   total: number;
-  /** As used. */
+  /** The limit in use. */
   limit: number;
-  /** As used. */
+  /** The offset in use. */
   offset: number;
-  /** When vpnd said so. ISO 8601, UTC, ending in Z. */
+  /** The time of the last snapshot from vpnd. */
   as_of: string;
 }
 
 /** A page of peers. */
 export interface PeerPage {
+  /** The peers on this page. */
   items: Peer[];
-  /** That match, on all pages. */
+  /** Matching peers on all pages. */
   total: number;
-  /** As used. */
+  /** The limit in use. */
   limit: number;
-  /** As used. */
+  /** The offset in use. */
   offset: number;
-  /** When vpnd said so. ISO 8601, UTC, ending in Z. */
+  /** The time of the last snapshot from vpnd. */
   as_of: string;
 }
 
-/** Newest first. */
+/** A page of events, newest first. */
 export interface EventList {
+  /** The events on this page. */
   items: Event[];
-  /** Ask with before= this for older ones; null: there are none. */
+  /** Pass as before= to get older events; null: there are none. */
   next_before: number | null;
 }
 
-/** Of this page. */
+/** The certificate of this page. */
 export interface Certificate {
-  /** AA:BB:... as browsers and vpnctl web fingerprint show it. */
+  /** AA:BB:..., as browsers and vpnctl web fingerprint show it. */
   fingerprint_sha256: string;
+  /** The subject (RFC 2253). */
   subject: string;
-  /** Valid from. ISO 8601, UTC, ending in Z. */
+  /** Valid from. */
   not_before: string;
-  /** Valid to. ISO 8601, UTC, ending in Z. */
+  /** Valid until. */
   not_after: string;
+  /** Whether statusd signed it itself. */
   self_signed: boolean;
 }
 
-/** This page's own process. */
+/** statusd. */
 export interface WebProcess {
+  /** Seconds since it started. */
   uptime_seconds: number;
-  /** Resident. */
+  /** Resident memory. */
   memory_bytes: number;
-  /** Used so far. */
+  /** Processor time since it started. */
   cpu_seconds: number;
   /** Open event streams. */
   viewers: number;
-  /** Logged in. */
+  /** Users who are logged in. */
   sessions: number;
-  /** Open. */
+  /** Open connections. */
   connections: number;
 }
 
-/** A thread of vpnd that carries packets. */
+/** A packet thread of vpnd. */
 export interface Worker {
   /** Its number. */
   worker: number;
-  /** CPU time so far. */
+  /** Processor time since vpnd started. */
   cpu_seconds: number;
-  /** Of one core, in the last interval (2 s); null: not known. */
+  /** Share of one core over the last 2 s; null: unknown. */
   cpu_share: number | null;
-  /** Packets that came here and went to the worker whose customer they are. */
+  /** Packets passed to the worker of their customer. */
   handed_over: number;
-  /** Packets that came to another worker. */
+  /** Packets received from other workers. */
   taken_over: number;
-  /** Packets dropped because the other worker had no room for them. */
+  /** Packets dropped because the other worker had no room. */
   ring_full: number;
 }
 
 /** vpnd. */
 export interface TunnelProcess {
+  /** Whether vpnd answers. */
   reachable: boolean;
-  /** null: none came yet. */
+  /** Age of the last snapshot; null: none yet. */
   snapshot_age_seconds: number | null;
-  /** The AEAD backend; empty: unknown. */
+  /** The AEAD implementation; empty: unknown. */
   encryption: string;
+  /** Handshakes need a cookie first. */
   under_load: boolean;
+  /** Handshakes started by either side. */
   handshakes_initiated: number;
+  /** Handshakes that created a session. */
   handshakes_completed: number;
+  /** Customers served. */
   customers: number;
+  /** Peers served. */
   peers: number;
-  /** CPU time of the process so far, all threads. */
+  /** Processor time of all threads since vpnd started. */
   cpu_seconds: number;
-  /** Of one core, in the last interval (2 s), all threads together; null: not known. */
+  /** Share of one core over the last 2 s, all threads; null: unknown. */
   cpu_share: number | null;
-  /** Resident memory; null: not known. */
+  /** Resident memory; null: unknown. */
   memory_bytes: number | null;
-  /** The data workers, by number. */
+  /** The packet threads, by number. */
   workers: Worker[];
 }
 
-/** users.toml. */
+/** The state of users.toml. */
 export interface UsersFile {
+  /** Users in force. */
   users: number;
+  /** Tokens in force. */
   tokens: number;
-  /** Why the file as it is now was not taken; those from before stay. */
+  /** Why the current file was rejected; the previous users stay in force. null: none. */
   error: string | null;
 }
 
-/** The appliance itself. */
+/** The appliance and its processes. */
 export interface System {
+  /** The appliance's name. */
   appliance: string;
+  /** The version of Warren. */
   version: string;
+  /** The generation of the configuration in force. */
   generation: number;
-  /** Of the image that runs, where there are slots. */
+  /** The active image slot; null: not an image. */
   slot: string | null;
-  /** ADDRESS:PORT */
+  /** ADDRESS:PORT of this page. */
   listen: string;
   certificate: Certificate | null;
   vpnd: TunnelProcess;
@@ -399,34 +415,72 @@ export interface System {
   users_file: UsersFile | null;
 }
 
-/** The data of an event stream's messages of type delta: what changed since the one before. */
+/** The data of a delta message: what changed since the previous message. */
 export interface Delta {
-  /**  ISO 8601, UTC, ending in Z. */
+  /** The time of the last snapshot from vpnd. */
   as_of: string;
   overview: Overview;
-  /**
-   * Whole rows that changed, of those that are watched (watch=, customer=); for others only when the state or the
-   * number of peers online changed.
-   */
+  /** Changed rows: of watched customers any change, of others only state and counts. */
   customers: Customer[];
-  /** With customer=: whole rows of his peers that changed; else empty. */
+  /** Changed rows of the customer= peers; otherwise empty. */
   peers: Peer[];
-  /** Oldest first. */
+  /** New events, oldest first. */
   events: Event[];
-  /** Customers or peers came or went, or more rows changed than are sent: ask for the list again. */
+  /** Load the list again: rows were added or removed, or too many changed to send. */
   reload: boolean;
 }
 
+/** Whether statusd has current data. */
 export interface Ready {
+  /** Whether vpnd answers. */
   ready: boolean;
   /** Why not. */
   reasons: string[];
 }
 
-/** From his file; 0: none. */
-export interface RateLimit {
-  /** From the network to the stack. */
-  in_bits_per_second: number;
-  /** The other way. */
-  out_bits_per_second: number;
-}
+/**
+ * The state of a customer, from the states of its peers.
+ * up: Every peer that ever had a handshake is online.
+ * degraded: Some of the peers that had a handshake are online.
+ * down: No peer is online; at least one was.
+ * never: No peer has had a handshake since vpnd started.
+ * suspended: Suspended in the configuration (state = "suspended").
+ */
+export type CustomerState = "up" | "degraded" | "down" | "never" | "suspended";
+
+/**
+ * The state of a peer, from its last handshake.
+ * online: The last handshake was within 180 s.
+ * idle: The last handshake is older than 180 s.
+ * never: No handshake since vpnd started.
+ */
+export type PeerState = "online" | "idle" | "never";
+
+/**
+ * What changed.
+ * online: A handshake: the peer is online.
+ * idle: No handshake for 180 s, or none since vpnd was restarted.
+ * roamed: The peer has a new endpoint.
+ * added: A customer or a peer was added to the configuration.
+ * removed: A customer or a peer was removed from the configuration.
+ * changed: The configuration of a customer or a peer changed.
+ * drops: Packets were dropped for a reason that had not occurred for a minute.
+ * rate_limited: As drops, but because of a limit on handshakes or traffic.
+ * suspended: The customer was suspended.
+ * resumed: The customer was resumed.
+ * vpnd_started: vpnd answers.
+ * vpnd_lost: vpnd no longer answers.
+ */
+export type EventKind =
+  | "online"
+  | "idle"
+  | "roamed"
+  | "added"
+  | "removed"
+  | "changed"
+  | "drops"
+  | "rate_limited"
+  | "suspended"
+  | "resumed"
+  | "vpnd_started"
+  | "vpnd_lost";

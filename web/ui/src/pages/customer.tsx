@@ -2,7 +2,7 @@
 import { useCallback, useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
-import type { CustomerDetail, Delta, RateLimit } from "../api/types";
+import type { CustomerDetail, Delta } from "../api/types";
 import { bytesText, countText, plural } from "../format/amount";
 import { spanText } from "../format/time";
 import { customerLooks, customerRule, peerRule } from "../format/words";
@@ -164,9 +164,7 @@ function Stack({ data }: { data: CustomerDetail }) {
         <Fact name="Listens on">
           UDP port {data.listen_port}, {data.own_listener ? "the customer's own" : "shared by all"}
         </Fact>
-        <Fact name="Limited to">
-          <Limit limit={data.rate_limit} />
-        </Fact>
+        <Fact name="Rate limit">{limitText(data.rate_up, data.rate_down)}</Fact>
         <Fact name="Processor">
           {data.cpu_seconds < 1 ? "less than 1 s" : spanText(data.cpu_seconds)} for its packets so far
         </Fact>
@@ -178,14 +176,10 @@ function Stack({ data }: { data: CustomerDetail }) {
   );
 }
 
-function Limit({ limit }: { limit: RateLimit }) {
-  if (limit.in_bits_per_second === 0 && limit.out_bits_per_second === 0) return <>no rate of its own</>;
-  const text = (bits: number) => (bits === 0 ? "no limit" : bitsText(bits));
-  return (
-    <>
-      {text(limit.in_bits_per_second)} in, {text(limit.out_bits_per_second)} out
-    </>
-  );
+function limitText(up: number | null, down: number | null): string {
+  if (up === null && down === null) return "none";
+  const text = (bits: number | null) => (bits === null ? "no limit" : bitsText(bits));
+  return `up ${text(up)}, down ${text(down)}`;
 }
 
 function Routes({ data }: { data: CustomerDetail }) {

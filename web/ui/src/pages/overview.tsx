@@ -146,10 +146,10 @@ function Figures({ data }: { data: OverviewData }) {
       </section>
       <section class="figure-card" aria-label="Throughput now">
         <p class="figure-name">Throughput</p>
-        <p class="figure">{bitsText(data.rates.in_bits_per_second + data.rates.out_bits_per_second)}</p>
+        <p class="figure">{bitsText(data.rates.rx_bits_per_second + data.rates.tx_bits_per_second)}</p>
         <p class="small figure-rates">
-          <Direction way="in" bits={data.rates.in_bits_per_second} />
-          <Direction way="out" bits={data.rates.out_bits_per_second} />
+          <Direction way="in" bits={data.rates.rx_bits_per_second} />
+          <Direction way="out" bits={data.rates.tx_bits_per_second} />
         </p>
       </section>
       <section class="figure-card" aria-label="Carried">

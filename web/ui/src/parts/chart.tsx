@@ -88,7 +88,7 @@ function Figure({ series, title }: { series: Series; title: string }) {
   const summary = summaryOf(series);
   const reach = series.step === 2 ? "the last 10 minutes" : "the last 24 hours";
   const spoken = summary
-    ? `${title} over ${reach}: now ${bitsText(summary.inward)} in and ${bitsText(summary.outward)} out, at most ${bitsText(summary.peak)}.`
+    ? `${title} over ${reach}: now ${bitsText(summary.inbound)} in and ${bitsText(summary.outbound)} out, at most ${bitsText(summary.peak)}.`
     : `${title}: nothing was recorded yet.`;
   return (
     <figure>
@@ -116,10 +116,10 @@ function Legend({ series, at }: { series: Series; at: number | null }) {
   return (
     <>
       <span class="legend legend-in">
-        In <strong>{text(series.inward)}</strong>
+        In <strong>{text(series.inbound)}</strong>
       </span>
       <span class="legend legend-out">
-        Out <strong>{text(series.outward)}</strong>
+        Out <strong>{text(series.outbound)}</strong>
       </span>
       {at !== null && time !== undefined && <span class="soft">at {clockText(time * 1000)}</span>}
     </>

@@ -94,7 +94,7 @@ function axisText(bits: number): string {
 }
 
 function columns(series: Series): uPlot.AlignedData {
-  return [series.times, series.inward, series.outward];
+  return [series.times, series.inbound, series.outbound];
 }
 
 /** A colour of the stylesheet as the canvas understands it. */

@@ -5,12 +5,12 @@ import { rateText } from "../format/amount";
 export const bitsText = (bitsPerSecond: number) => rateText(bitsPerSecond / 8);
 
 export function RatePair({ rates }: { rates: Rates }) {
-  const quiet = rates.in_bits_per_second === 0 && rates.out_bits_per_second === 0;
+  const quiet = rates.rx_bits_per_second === 0 && rates.tx_bits_per_second === 0;
   if (quiet) return <span class="soft">quiet</span>;
   return (
     <span class="rates">
-      <Direction way="in" bits={rates.in_bits_per_second} />
-      <Direction way="out" bits={rates.out_bits_per_second} />
+      <Direction way="in" bits={rates.rx_bits_per_second} />
+      <Direction way="out" bits={rates.tx_bits_per_second} />
     </span>
   );
 }

@@ -6,8 +6,8 @@ export interface Series {
   /** Seconds since 1970, of the end of each step; oldest first. */
   times: number[];
   /** Bits per second; null: nobody looked. */
-  inward: (number | null)[];
-  outward: (number | null)[];
+  inbound: (number | null)[];
+  outbound: (number | null)[];
   /** How many of the stream's values the last point is the mean of; 0 when it came whole. */
   folded: number;
 }
@@ -21,8 +21,8 @@ export function seriesOf(answer: Timeseries): Series {
   return {
     step: answer.step_seconds,
     times: [...answer.times],
-    inward: [...answer.in_bits_per_second],
-    outward: [...answer.out_bits_per_second],
+    inbound: [...answer.rx_bits_per_second],
+    outbound: [...answer.tx_bits_per_second],
     folded: 0,
   };
 }
@@ -35,14 +35,14 @@ export function grown(series: Series, at: number, rates: Rates): Series {
   const next: Series = {
     ...series,
     times: [...series.times],
-    inward: [...series.inward],
-    outward: [...series.outward],
+    inbound: [...series.inbound],
+    outbound: [...series.outbound],
   };
   if (last === end) fold(next, rates);
   else append(next, end, last, rates);
   const oldest = end - reachOf(series.step);
   const gone = next.times.findIndex((time) => time > oldest);
-  if (gone > 0) for (const column of [next.times, next.inward, next.outward]) column.splice(0, gone);
+  if (gone > 0) for (const column of [next.times, next.inbound, next.outbound]) column.splice(0, gone);
   return next;
 }
 
@@ -51,8 +51,8 @@ function fold(series: Series, rates: Rates): void {
   const weight = series.folded;
   const mean = (old: number | null | undefined, value: number) =>
     weight === 0 || old == null ? value : (old * weight + value) / (weight + 1);
-  series.inward[index] = mean(series.inward[index], rates.in_bits_per_second);
-  series.outward[index] = mean(series.outward[index], rates.out_bits_per_second);
+  series.inbound[index] = mean(series.inbound[index], rates.rx_bits_per_second);
+  series.outbound[index] = mean(series.outbound[index], rates.tx_bits_per_second);
   series.folded = weight + 1;
 }
 
@@ -60,18 +60,18 @@ function append(series: Series, end: number, last: number | undefined, rates: Ra
   // Steps that nobody saw are a gap in the line, not a straight one across it.
   if (last !== undefined && end - last > 3 * series.step) {
     series.times.push(last + series.step);
-    series.inward.push(null);
-    series.outward.push(null);
+    series.inbound.push(null);
+    series.outbound.push(null);
   }
   series.times.push(end);
-  series.inward.push(rates.in_bits_per_second);
-  series.outward.push(rates.out_bits_per_second);
+  series.inbound.push(rates.rx_bits_per_second);
+  series.outbound.push(rates.tx_bits_per_second);
   series.folded = 1;
 }
 
 export interface Summary {
-  inward: number;
-  outward: number;
+  inbound: number;
+  outbound: number;
   /** The largest of both directions. */
   peak: number;
 }
@@ -79,6 +79,6 @@ export interface Summary {
 export function summaryOf(series: Series): Summary | undefined {
   if (series.times.length === 0) return undefined;
   let peak = 0;
-  for (const column of [series.inward, series.outward]) for (const value of column) peak = Math.max(peak, value ?? 0);
-  return { inward: series.inward.at(-1) ?? 0, outward: series.outward.at(-1) ?? 0, peak };
+  for (const column of [series.inbound, series.outbound]) for (const value of column) peak = Math.max(peak, value ?? 0);
+  return { inbound: series.inbound.at(-1) ?? 0, outbound: series.outbound.at(-1) ?? 0, peak };
 }
