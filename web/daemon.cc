@@ -19,15 +19,16 @@ constexpr std::size_t kMaxFile = 1024 * 1024;
 
 Result<std::string> read_file(int fd) {
     struct stat about {};
-    if (::fstat(fd, &about) != 0) return fail_errno("look at it", errno);
+    if (::fstat(fd, &about) != 0) return fail_errno("fstat", errno);
     const auto size = static_cast<std::size_t>(about.st_size);
-    if (!S_ISREG(about.st_mode) || size > kMaxFile) return fail(ErrorCode::kInvalid, "it is no file of up to 1 MB");
+    if (!S_ISREG(about.st_mode) || size > kMaxFile)
+        return fail(ErrorCode::kInvalid, "it is not a regular file of at most 1 MB");
     std::string text(size, '\0');
     std::size_t have = 0;
     while (have < size) {
         const ssize_t count = ::pread(fd, text.data() + have, size - have, static_cast<off_t>(have));
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return fail_errno("read it", errno);
+        if (count < 0) return fail_errno("read", errno);
         if (count == 0) break;
         have += static_cast<std::size_t>(count);
     }
@@ -59,8 +60,7 @@ void Daemon::run() {
     server_.run();
 }
 
-// --- what stackd sends
-// --------------------------------------------------------------------------------------------------------------------
+// --- messages from stackd ---
 
 bool Daemon::read_channel() {
     while (true) {
@@ -127,7 +127,7 @@ void Daemon::handle_users(const ipc::WebUsers& message, UniqueFd file) {
             {{"users", std::to_string(facts_.users)}, {"tokens", std::to_string(facts_.tokens)}});
     } else if (!std::exchange(logged_no_users_, true)) {
         log(LogLevel::kWarn, "no_users",
-            {{"meaning", "nobody can log in to the status page"}, {"do", "vpnctl user add NAME operator"}});
+            {{"meaning", "no login to the status page is possible"}, {"do", "vpnctl user add NAME operator"}});
     }
 }
 
@@ -151,8 +151,7 @@ void Daemon::handle_certificate(const ipc::WebCertificate& message, UniqueFd fil
     listen_when_ready();
 }
 
-// --- what vpnd says
-// -----------------------------------------------------------------------------------------------------------------------
+// --- snapshots from vpnd ---
 
 void Daemon::handle_snapshots(UniqueFd socket) {
     snapshots_requested_ = false;

@@ -1,4 +1,4 @@
-// statusd whole: what stackd sends, what vpnd says, and the server that shows it, in one loop.
+// statusd: messages from stackd, snapshots from vpnd, and the HTTPS server, in one event loop.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@
 
 namespace warren::web {
 
-// One thread, but for the passwords'.
+// One thread, plus one for passwords.
 class Daemon {
   public:
     static constexpr Duration kPoll = std::chrono::seconds(2);
@@ -26,11 +26,11 @@ class Daemon {
     // `channel`: to stackd. `unmatchable`: access::unmatchable_password().
     Daemon(ipc::Channel channel, ProcessUsage usage, UniqueFd signals, std::string unmatchable);
 
-    // Serves until a signal, or until stackd is gone.
+    // Serves until a signal arrives or stackd closes the channel.
     void run();
 
   private:
-    // False: no more of it.
+    // False: stop watching the channel.
     [[nodiscard]] bool read_channel();
     void handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors);
     void handle_listener(const ipc::WebListener& message, UniqueFd listener);
@@ -55,9 +55,9 @@ class Daemon {
     Router router_;
     Server server_;
     SnapshotClient snapshots_;
-    std::uint64_t connection_ = 0;  // which one snapshots_ has
+    std::uint64_t connection_ = 0;  // the number of the connection in snapshots_
     bool snapshots_requested_ = false;
-    UniqueFd listener_;  // until there is a certificate
+    UniqueFd listener_;  // held until there is a certificate
     bool has_certificate_ = false;
     bool logged_no_users_ = false;
 };

@@ -1,4 +1,4 @@
-// statusd: the status page's server. Started by stackd, which passes a channel; everything else comes over it.
+// statusd: the server of the status page. stackd starts it and passes a channel, over which everything else arrives.
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -44,9 +44,9 @@ Status serve(ipc::Channel channel) {
     auto signals = open_signals();
     if (!signals) return tl::unexpected<Error>(signals.error());
     WARREN_TRY(web::drop_privileges());
-    // Whatever libraries read from files, they read now.
+    // Load everything that the libraries read from files, before the system calls are restricted.
     WARREN_TRY(access::start_libsodium());
-    if (OPENSSL_init_ssl(0, nullptr) != 1) return fail(ErrorCode::kFailed, "OpenSSL does not start");
+    if (OPENSSL_init_ssl(0, nullptr) != 1) return fail(ErrorCode::kFailed, "OpenSSL cannot be initialized");
     ::tzset();
     auto unmatchable = access::unmatchable_password();
     if (!unmatchable) return tl::unexpected<Error>(unmatchable.error());
@@ -67,13 +67,11 @@ int main(int argc, char** argv) {
     }
     auto channel = ipc::channel_of(arguments);
     if (!channel) {
-        std::fputs(
-            "statusd is started by stackd, which passes it a channel (statusd --channel FD). Start stackd instead.\n",
-            stderr);
+        std::fputs("statusd needs a channel from stackd (statusd --channel FD). Start stackd instead.\n", stderr);
         return kUsage;
     }
     set_log_program("statusd");
-    ::prctl(PR_SET_NAME, "statusd");  // started by a descriptor, older kernels call us by its number
+    ::prctl(PR_SET_NAME, "statusd");  // older kernels name a program started by descriptor after its number
     const Status served = serve(std::move(*channel));
     if (served) return 0;
     log(LogLevel::kError, "failed", {{"error", served.error().what}});

@@ -10,7 +10,7 @@ namespace warren::web {
 
 namespace {
 
-// A label's value: backslash, quote and line feed are escaped (Prometheus text format).
+// Escapes backslash, quote and line feed in a label's value (Prometheus text format).
 std::string escaped(std::string_view text) {
     std::string out;
     for (const char c : text) {
@@ -47,11 +47,12 @@ void write_peers(Writer& writer, const std::vector<Row>& rows) {
     for (const Row& row : rows)
         writer.one("wireguard_peer_last_handshake_seconds", row.labels,
                    row.peer->shown.latest_handshake.nanoseconds / 1'000'000'000);
-    writer.family("wireguard_peer_received_bytes_total", "counter", "Bytes received from the peer, as wg show counts.");
+    writer.family("wireguard_peer_received_bytes_total", "counter",
+                  "Bytes received from the peer, counted as wg show does.");
     for (const Row& row : rows) writer.one("wireguard_peer_received_bytes_total", row.labels, row.peer->shown.rx_bytes);
-    writer.family("wireguard_peer_transmit_bytes_total", "counter", "Bytes sent to the peer, as wg show counts.");
+    writer.family("wireguard_peer_transmit_bytes_total", "counter", "Bytes sent to the peer, counted as wg show does.");
     for (const Row& row : rows) writer.one("wireguard_peer_transmit_bytes_total", row.labels, row.peer->shown.tx_bytes);
-    writer.family("wireguard_peer_up", "gauge", "1: a handshake within 180 s.");
+    writer.family("wireguard_peer_up", "gauge", "1 if the last handshake was within 180 s.");
     for (const Row& row : rows)
         writer.one("wireguard_peer_up", row.labels, row.peer->state == ipc::PeerState::kOnline ? 1 : 0);
 }
@@ -62,13 +63,13 @@ void write_customers(Writer& writer, const std::vector<const CustomerEntry*>& cu
         for (const CustomerEntry* customer : customers)
             writer.one(name, fmt::format("{{customer=\"{}\"}}", escaped(customer->shown.id)), value(*customer));
     };
-    each("warren_customer_peers", "gauge", "Peers of a customer.",
+    each("warren_customer_peers", "gauge", "Configured peers of the customer.",
          [](const CustomerEntry& one) { return one.counts.total(); });
     each("warren_customer_peers_online", "gauge", "Peers with a handshake within 180 s.",
          [](const CustomerEntry& one) { return one.counts.online; });
-    each("warren_customer_received_bytes_total", "counter", "Bytes received from all peers.",
+    each("warren_customer_received_bytes_total", "counter", "Bytes received from the customer's peers.",
          [](const CustomerEntry& one) { return one.shown.rx_bytes; });
-    each("warren_customer_transmit_bytes_total", "counter", "Bytes sent to all peers.",
+    each("warren_customer_transmit_bytes_total", "counter", "Bytes sent to the customer's peers.",
          [](const CustomerEntry& one) { return one.shown.tx_bytes; });
     each("warren_customer_dropped_packets_total", "counter", "Packets dropped, for any reason.",
          [](const CustomerEntry& one) { return one.drops_total; });
@@ -83,7 +84,7 @@ void write_processor(Writer& writer, const ipc::SnapshotHeader& header) {
         writer.one("warren_vpnd_resident_memory_bytes", {}, header.resident_bytes);
     }
     writer.family("warren_worker_cpu_seconds_total", "counter",
-                  "CPU time of a data worker of vpnd, part of the process's.");
+                  "CPU time of a data worker of vpnd; part of the CPU time of the process.");
     for (std::size_t i = 0; i < header.workers.size(); ++i)
         writer.one("warren_worker_cpu_seconds_total", fmt::format("{{worker=\"{}\"}}", i),
                    seconds(header.workers[i].cpu_nanoseconds));
@@ -95,13 +96,14 @@ void write_appliance(Writer& writer, const Census& census, const SystemFacts& fa
         writer.family(name, type, help);
         writer.one(name, {}, value);
     };
-    one("warren_vpnd_up", "gauge", "1: the tunnel daemon answers.",
+    one("warren_vpnd_up", "gauge", "1 if vpnd answers.",
         census.has_snapshot() && !census.is_stale(now.instant) ? 1 : 0);
-    one("warren_generation", "gauge", "The configuration in force.", header.generation);
-    one("warren_under_load", "gauge", "1: handshakes are answered with cookies first.", header.under_load ? 1 : 0);
-    one("warren_handshakes_initiated_total", "counter", "Handshakes begun by either side.",
+    one("warren_generation", "gauge", "Generation of the configuration in force.", header.generation);
+    one("warren_under_load", "gauge", "1 if handshakes need a cookie first.", header.under_load ? 1 : 0);
+    one("warren_handshakes_initiated_total", "counter", "Handshakes started by either side.",
         header.handshakes_initiated);
-    one("warren_handshakes_completed_total", "counter", "Handshakes that gave a session.", header.handshakes_completed);
+    one("warren_handshakes_completed_total", "counter", "Handshakes that created a session.",
+        header.handshakes_completed);
     write_processor(writer, header);
     one("warren_statusd_viewers", "gauge", "Open event streams.", facts.viewers);
     one("warren_statusd_memory_bytes", "gauge", "Resident memory of statusd.", facts.memory_bytes);
@@ -135,7 +137,7 @@ std::string metrics_text(const Census& census, const SystemFacts& facts, const V
     write_peers(writer, rows);
     write_customers(writer, customers);
     writer.family("warren_metrics_peers_left_out", "gauge",
-                  "Peers that are not listed one by one because there are too many.");
+                  "Peers without metrics of their own, because there are too many.");
     writer.one("warren_metrics_peers_left_out", {}, left_out);
     if (viewer.sees_all()) write_appliance(writer, census, facts, now);
     return writer.out;

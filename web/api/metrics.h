@@ -1,4 +1,4 @@
-// What Prometheus reads: text format 0.0.4. The names of peers' metrics are those that common boards use. Pure.
+// Metrics for Prometheus, text format 0.0.4. Peer metrics have the names that common dashboards use. Pure.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace warren::web {
 
-// Peers that are listed one by one; how many are left out is a metric too. Sums per customer are of all.
+// The number of peers listed; a metric counts those left out. The sums per customer include all peers.
 inline constexpr std::size_t kMaxMetricPeers = 20'000;
 
 [[nodiscard]] std::string metrics_text(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now);

@@ -21,7 +21,7 @@ std::uint64_t Query::number(std::string_view name, std::uint64_t least, std::uin
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
     if (error == std::errc() && end == text->data() + text->size() && value >= least && value <= most) return value;
-    if (ok()) problem_ = fmt::format("{}: accepted: {} to {}", name, least, most);
+    if (ok()) problem_ = fmt::format("{}: must be a number from {} to {}", name, least, most);
     return fallback;
 }
 
@@ -30,14 +30,14 @@ std::optional<std::size_t> Query::choice(std::string_view name, std::span<const 
     if (text == nullptr) return std::nullopt;
     const auto found = std::find(accepted.begin(), accepted.end(), *text);
     if (found != accepted.end()) return static_cast<std::size_t>(found - accepted.begin());
-    if (ok()) problem_ = fmt::format("{}: accepted: {}", name, fmt::join(accepted, ", "));
+    if (ok()) problem_ = fmt::format("{}: must be one of {}", name, fmt::join(accepted, ", "));
     return std::nullopt;
 }
 
 std::string Query::search(std::string_view name, std::size_t most) {
     const std::string* text = target_.find(name);
     if (text == nullptr) return {};
-    if (text->size() > most && ok()) problem_ = fmt::format("{}: accepted: up to {} bytes", name, most);
+    if (text->size() > most && ok()) problem_ = fmt::format("{}: must be at most {} bytes long", name, most);
     return lower(*text);
 }
 

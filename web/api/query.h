@@ -1,4 +1,4 @@
-// The parameters of a request's query, checked. Pure.
+// Parses and checks the query parameters of a request. Pure.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@
 
 namespace warren::web {
 
-// Reads parameters one by one; the first that is wrong is remembered, and `problem()` says what is accepted.
+// Reads parameters one by one and remembers the first invalid one; error_reply() says what it accepts.
 class Query {
   public:
     explicit Query(const Target& target) : target_(target) {}
@@ -18,7 +18,7 @@ class Query {
     // `fallback` when absent.
     [[nodiscard]] std::uint64_t number(std::string_view name, std::uint64_t least, std::uint64_t most,
                                        std::uint64_t fallback);
-    // The position in `accepted`; nothing when absent.
+    // The position in `accepted`; nothing when absent or invalid.
     [[nodiscard]] std::optional<std::size_t> choice(std::string_view name, std::span<const std::string_view> accepted);
     // In lower case; "" when absent.
     [[nodiscard]] std::string search(std::string_view name, std::size_t most);

@@ -45,7 +45,7 @@ std::string session_cookie(const std::string& token, bool ends) {
 }  // namespace
 
 bool Router::is_our_host(const std::string& name) const {
-    // A name that somebody else's DNS leads here is not ours; an address cannot be lent.
+    // Only names of the certificate: any DNS name can point to this address (DNS rebinding). Addresses are safe.
     if (parse_ip(name) || name == "localhost") return true;
     if (!facts_.certificate) return false;
     const auto& names = facts_.certificate->names;
@@ -58,7 +58,7 @@ bool Router::is_our_host(const std::string& name) const {
 
 Outcome Router::handle(Now now, const Request& request) {
     const auto target = parse_target(request.target);
-    if (!target) return problem(400, "The request target cannot be read.");
+    if (!target) return problem(400, "The request target is malformed.");
     if (!is_our_host(host_name(request.host))) return problem(421);
     if (request.method == "POST") return post(now, request, *target);
     if (request.method != "GET" && request.method != "HEAD") return wrong_method("GET, HEAD, POST");
@@ -85,18 +85,18 @@ Reply Router::page_file(const Target& target) const {
              {"Cache-Control", is_immutable(file->path) ? "public, max-age=31536000, immutable" : "no-cache"}}};
 }
 
-// --- logging in and out
-// ------------------------------------------------------------------------------------------------------------------
+// --- login and logout ---
 
 Outcome Router::post(Now now, const Request& request, const Target& target) {
     const bool is_login = target.path == "/api/v1/login";
     const bool is_logout = target.path == "/api/v1/logout";
     if (!is_login && !is_logout) return wrong_method("GET, HEAD");
-    if (request.origin != "https://" + request.host) return problem(403, "The request does not come from this page.");
+    if (request.origin != "https://" + request.host)
+        return problem(403, "The request does not come from this page (Origin).");
     if (is_login) return login(now, request);
     const auto credential = Gate::credential_of(request);
     const auto viewer = credential ? gate_.admit(now, *credential, true) : std::nullopt;
-    if (!viewer) return unauthorized("Nobody is logged in.");
+    if (!viewer) return unauthorized("No session or token.");
     gate_.log_out(*credential);
     audits_.push_back({"logout", viewer->name, to_string(request.remote)});
     return Reply{204, {}, {}, {{"Set-Cookie", session_cookie({}, true)}, {"Cache-Control", "no-store"}}};
@@ -117,7 +117,7 @@ Outcome Router::login(Now now, const Request& request) {
     auto attempt = gate_.begin_login(now, *user, std::move(*password), request.remote);
     if (attempt.check) return std::move(*attempt.check);
     audits_.push_back({"login_delayed", *user, to_string(request.remote)});
-    return too_many(attempt.wait, "Too many tries. Wait, then try again.");
+    return too_many(attempt.wait, "Too many attempts. Wait, then try again.");
 }
 
 Reply Router::finish_login(Now now, const PasswordCheck& check, bool matched) {
@@ -129,8 +129,7 @@ Reply Router::finish_login(Now now, const PasswordCheck& check, bool matched) {
     return reply;
 }
 
-// --- what is shown
-// ------------------------------------------------------------------------------------------------------------------------
+// --- views ---
 
 Outcome Router::get(const Call& call) {
     const std::string& path = call.target.path;
@@ -157,7 +156,7 @@ Outcome Router::get(const Call& call) {
 // /api/v1/customers/ID/...: segments 3 and on.
 Outcome Router::get_customer(const Call& call) {
     const std::vector<std::string>& segments = call.target.segments;
-    // Call before anything is looked up: whether another's customer exists shows neither in bytes nor in time.
+    // Before the lookup, so that neither bytes nor time reveal whether another's customer exists.
     if (!call.viewer.may_see(segments[3])) return problem(404);
     const CustomerEntry* customer = census_.find(segments[3]);
     if (customer == nullptr) return problem(404);
@@ -169,7 +168,7 @@ Outcome Router::get_customer(const Call& call) {
     if (peer == customer->peers.end()) return problem(404);
     if (segments.size() == 6) return json(peer_json(customer->shown.id, peer->second, call.now));
     if (segments.size() != 7 || segments[6] != "timeseries") return problem(404);
-    // Without traffic of its own since we looked, it is as silent as a new one.
+    // A peer without traffic since the first snapshot has no series.
     static const Series kSilent;
     return timeseries(call, peer->second.series != nullptr ? *peer->second.series : kSilent);
 }
@@ -178,15 +177,15 @@ Reply Router::timeseries(const Call& call, const Series& series) const {
     const std::string* step = call.target.find("step");
     if (step == nullptr || *step == "2") return json(timeseries_json(series.fine(), Series::kFineSeconds));
     if (*step == "60") return json(timeseries_json(series.coarse(), Series::kCoarseSeconds));
-    return problem(400, "step: accepted: 2, 60");
+    return problem(400, "step: must be one of 2, 60");
 }
 
 Reply Router::ready(Now now) const {
     std::vector<std::string> reasons;
     if (!census_.has_snapshot()) {
-        reasons.emplace_back("the tunnel daemon has not answered yet");
+        reasons.emplace_back("vpnd has not answered yet");
     } else if (census_.is_stale(now.instant)) {
-        reasons.emplace_back("the tunnel daemon does not answer");
+        reasons.emplace_back("vpnd does not answer");
     }
     Reply reply = json(ready_json(reasons));
     if (!reasons.empty()) reply.status = 503;

@@ -1,5 +1,5 @@
-// From a request to its answer: every route, and who may ask it. Pure: what must wait or go on (a password, a stream)
-// is a value.
+// From a request to its answer: all routes and their permissions. Pure: a password check and a stream are returned as
+// values.
 #pragma once
 
 #include <cstdint>
@@ -18,44 +18,45 @@
 
 namespace warren::web {
 
-// An event stream that was granted. What it has seen is in it; the server keeps it as long as the connection lives.
+// An open event stream and its position. The server keeps it while the connection is open.
 struct Stream {
     Scope scope;
     Gate::Credential credential;
     std::uint64_t since = 0;  // tick
     std::uint64_t since_event = 0;
-    bool must_reset = false;  // what the client has cannot be brought up to date
+    bool must_reset = false;  // the client must load everything again
 };
 
 using Outcome = std::variant<Reply, Stream, PasswordCheck>;
 
-// A line for the log: who did what.
+// An entry for the log of logins.
 struct Audit {
     std::string event;  // "login", "login_failed", "login_delayed", "logout"
     std::string user;
     std::string remote;
 };
 
-// The references must outlive it. One thread.
+// The references must outlive it. Not thread-safe.
 class Router {
   public:
     static constexpr std::size_t kMaxStreams = 256;
     static constexpr std::size_t kMaxPage = 500;
 
-    // `life`: names this run of statusd in the ids of streams.
+    // `life`: identifies this run of statusd in the message ids of streams.
     Router(const Census& census, Gate& gate, const SystemFacts& facts, std::span<const PageFile> page, std::string life)
         : census_(census), gate_(gate), facts_(facts), page_(page), life_(std::move(life)) {}
 
     [[nodiscard]] Outcome handle(Now now, const Request& request);
     [[nodiscard]] Reply finish_login(Now now, const PasswordCheck& check, bool matched);
 
-    // The next message of a stream, and notes that it was made. Nothing when its credential is not good any more: the
-    // stream ends.
+    // The next message of a stream; advances its position. Nothing when its credential is no longer valid: the stream
+    // ends.
     [[nodiscard]] std::optional<std::string> next_message(Now now, Stream& stream);
 
     [[nodiscard]] std::vector<Audit> drain_audits() { return std::exchange(audits_, {}); }
 
   private:
+    // An authenticated request.
     struct Call {
         Now now;
         const Request& request;

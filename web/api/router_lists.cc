@@ -1,4 +1,4 @@
-// The routes that search, sort and page: customers, peers, events.
+// Routes with search, sorting and paging: customers, peers, events.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -30,7 +30,7 @@ bool matches(const PeerEntry& peer, const std::string& wanted) {
                        [&](const Prefix& prefix) { return contains(to_string(prefix), wanted); });
 }
 
-// Sorts by `key`, equal ones by their place before, and cuts the page out.
+// Sorts by `key` (stable) and returns the rows of the page.
 template <typename Row, typename Key>
 std::vector<const Row*> page_of(std::vector<const Row*> rows, Key key, bool descending, PageOf& page) {
     std::stable_sort(rows.begin(), rows.end(),
@@ -72,7 +72,7 @@ std::vector<const PeerEntry*> sorted(std::vector<const PeerEntry*> rows, std::si
                                      PageOf& page) {
     using Row = PeerEntry;
     switch (sort) {
-        // As people list them: online first.
+        // Online first.
         case 1:
             return page_of(
                 std::move(rows), [](const Row& row) { return -static_cast<int>(row.state); }, descending, page);
@@ -160,17 +160,16 @@ Reply Router::peers(const Call& call, const CustomerEntry& customer) const {
     return json(peers_json(census_, customer.shown.id, rows, page, call.now));
 }
 
-// --- events
-// -----------------------------------------------------------------------------------------------------------------------------
+// --- events ---
 
 Outcome Router::events(const Call& call) {
     const std::string* customer = call.target.find("customer");
-    // As in get_customer: before anything is looked up.
+    // Before the lookup, as in get_customer.
     if (customer != nullptr && !call.viewer.may_see(*customer)) return problem(404);
     const std::string id = customer == nullptr ? std::string() : *customer;
-    const auto nothing = [](const Event&) { return true; };
+    const auto any = [](const Event&) { return true; };
     if (customer != nullptr && census_.find(id) == nullptr &&
-        (id.empty() || census_.events().find(id, 0, UINT64_MAX, 1, nothing).empty()))
+        (id.empty() || census_.events().find(id, 0, UINT64_MAX, 1, any).empty()))
         return problem(404);
     if (call.request.accept.find("text/event-stream") != std::string::npos) return open_stream(call, id);
     return event_list(call, id);
@@ -184,7 +183,7 @@ Reply Router::event_list(const Call& call, const std::string& customer) const {
     const std::string* peer = call.target.find("peer");
     const std::string* kind_text = call.target.find("kind");
     EventKind kind{};
-    if (kind_text != nullptr && !parse_event_kind(*kind_text, kind)) return problem(400, "kind: there is no such kind");
+    if (kind_text != nullptr && !parse_event_kind(*kind_text, kind)) return problem(400, "kind: unknown");
     const auto wanted = [&](const Event& event) {
         return (peer == nullptr || event.peer == *peer) && (kind_text == nullptr || event.kind == kind);
     };
@@ -194,8 +193,8 @@ Reply Router::event_list(const Call& call, const std::string& customer) const {
         found = log.find(customer, 0, before, limit + 1, wanted);
     } else {
         for (const std::string& id : call.viewer.grant.customers) {
-            const auto his = log.find(id, 0, before, limit + 1, wanted);
-            found.insert(found.end(), his.begin(), his.end());
+            const auto events = log.find(id, 0, before, limit + 1, wanted);
+            found.insert(found.end(), events.begin(), events.end());
         }
         std::sort(found.begin(), found.end(), [](const Event* a, const Event* b) { return a->id > b->id; });
     }
@@ -206,7 +205,7 @@ Reply Router::event_list(const Call& call, const std::string& customer) const {
 
 Outcome Router::open_stream(const Call& call, const std::string& customer) {
     if (facts_.viewers >= kMaxStreams) {
-        Reply reply = problem(429, "Too many pages are open.");
+        Reply reply = problem(429, "Too many event streams are open.");
         reply.headers.emplace_back("Retry-After", "10");
         return reply;
     }
@@ -234,7 +233,7 @@ Outcome Router::open_stream(const Call& call, const std::string& customer) {
 }
 
 std::optional<std::string> Router::next_message(Now now, Stream& stream) {
-    // Watching is not use: a session that nobody works with ends, and its stream with it.
+    // An open stream does not extend a session: an unused session expires, and its stream ends.
     auto viewer = gate_.admit(now, stream.credential, false);
     if (!viewer || viewer->grant != stream.scope.viewer.grant) return std::nullopt;
     std::string out;

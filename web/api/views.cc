@@ -21,7 +21,7 @@ constexpr std::size_t kMaxDeltaRows = 500;
 constexpr std::size_t kMaxDeltaEvents = 500;
 
 std::string dump(const Json& document) {
-    // A name that is no UTF-8 must not take the whole document down.
+    // A name that is not UTF-8 must not fail the whole document.
     return document.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -70,7 +70,7 @@ double seconds_of(Duration span) {
     return std::chrono::duration<double>(span).count();
 }
 
-// To a `parts`th.
+// Rounds to 1/`parts`.
 double rounded(double value, double parts) {
     return std::round(value * parts) / parts;
 }

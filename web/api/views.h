@@ -1,4 +1,4 @@
-// What the API answers, as JSON texts. The shapes are web/api/openapi.json's. Pure.
+// The answers of the API as JSON texts, in the shapes of web/api/openapi.json. Pure.
 #pragma once
 
 #include <optional>
@@ -14,10 +14,10 @@
 
 namespace warren::web {
 
-// Which customers a stream brings in full.
+// What a stream sends in full.
 struct Scope {
     Viewer viewer;
-    std::string customer;            // with his peers
+    std::string customer;            // with its peers
     std::vector<std::string> watch;  // ids
 };
 
@@ -42,7 +42,7 @@ struct PageOf {
 [[nodiscard]] std::string events_json(const std::vector<const Event*>& events, bool has_more);
 [[nodiscard]] std::string system_json(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now);
 [[nodiscard]] std::string ready_json(const std::vector<std::string>& reasons);
-// What changed after the tick `since` and the event `since_event`.
+// The changes after the tick `since` and the event `since_event`.
 [[nodiscard]] std::string delta_json(const Census& census, const SystemFacts& facts, const Scope& scope,
                                      std::uint64_t since, std::uint64_t since_event, Now now);
 

@@ -9,9 +9,9 @@ bool SessionStore::is_over(Instant now, const Session& session) {
 }
 
 void SessionStore::make_room(Instant now, const std::string& user) {
-    std::size_t his = 0;
+    std::size_t count = 0;
     auto oldest = sessions_.end();
-    auto oldest_his = sessions_.end();
+    auto oldest_of_user = sessions_.end();
     const auto is_older = [this](auto a, auto b) {
         return b == sessions_.end() || a->second.used.instant < b->second.used.instant;
     };
@@ -22,13 +22,13 @@ void SessionStore::make_room(Instant now, const std::string& user) {
         }
         if (is_older(at, oldest)) oldest = at;
         if (at->second.user.name == user) {
-            ++his;
-            if (is_older(at, oldest_his)) oldest_his = at;
+            ++count;
+            if (is_older(at, oldest_of_user)) oldest_of_user = at;
         }
         ++at;
     }
-    if (his >= kMaxPerUser) {
-        sessions_.erase(oldest_his);
+    if (count >= kMaxPerUser) {
+        sessions_.erase(oldest_of_user);
     } else if (sessions_.size() >= kMax) {
         sessions_.erase(oldest);
     }

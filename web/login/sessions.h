@@ -1,5 +1,5 @@
-// Who is logged in. Sessions are known by the hash of what the browser holds: a look into this memory gives nobody a
-// session. Pure but for the token, which the caller brings.
+// The sessions of users. They are stored under the hash of their token, so this memory does not contain a valid token.
+// Pure; the caller makes the token.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 namespace warren::web {
 
 struct Session {
-    access::User user;  // as he was when he logged in
+    access::User user;  // as at the login
     Now begun;
     Now used;
 };
@@ -23,13 +23,13 @@ class SessionStore {
   public:
     static constexpr Duration kIdle = std::chrono::minutes(30);
     static constexpr Duration kAbsolute = std::chrono::hours(8);
-    static constexpr std::size_t kMaxPerUser = 16;  // the longest unused one goes
+    static constexpr std::size_t kMaxPerUser = 16;  // a new one replaces the one unused for longest
     static constexpr std::size_t kMax = 1024;
 
     // `token`: 32 random bytes as text, for the cookie.
     void begin(Now now, const std::string& token, const access::User& user);
-    // The session of a token; nullptr when there is none, or it has expired, or its user is not as he was. `is_use`: it
-    // was used now.
+    // The session of a token; nullptr when there is none, it has expired, or its user was changed or removed. `is_use`:
+    // extends the session.
     [[nodiscard]] const Session* find(Now now, const std::string& token, const access::Users& users, bool is_use);
     void end(const std::string& token);
     [[nodiscard]] std::size_t size() const { return sessions_.size(); }

@@ -1,4 +1,4 @@
-// Who asks, and what it may see.
+// An authenticated client and what it may see.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// How long somebody who guesses passwords has to wait. Pure.
+// Delays between password attempts, against guessing. Pure.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +10,18 @@
 
 namespace warren::web {
 
-// After kFree tries without success, 1 s, 2 s, 4 s, ... between two tries. One thread.
+// After kFree failed attempts, the next one has to wait 1 s, then 2 s, 4 s, ... One thread.
 class Backoff {
   public:
     static constexpr std::uint32_t kFree = 5;
-    // What a stranger can do to a user by guessing in his name is bounded; an address waits longer.
+    // An attacker can lock out a user for at most this long; an address waits longer.
     static constexpr Duration kMaxForUser = std::chrono::seconds(30);
     static constexpr Duration kMaxForAddress = std::chrono::minutes(15);
-    // Without a try for so long all is forgotten.
+    // Failed attempts are forgotten after this long without another.
     static constexpr Duration kForget = std::chrono::minutes(30);
     static constexpr std::size_t kMaxEntries = 4096;
 
-    // Zero: go on, and the try counts as failed until succeed(). Else: how long to wait.
+    // Zero: the attempt may proceed, and counts as failed until succeed(). Otherwise the time to wait.
     [[nodiscard]] Duration attempt(Instant now, const std::string& user, const IpAddress& address);
     void succeed(const std::string& user, const IpAddress& address);
 
@@ -35,7 +35,7 @@ class Backoff {
     static void count(Instant now, Entries& entries, const std::string& key);
 
     Entries users_;
-    Entries addresses_;  // an IPv6 site (/64) is one
+    Entries addresses_;  // an IPv6 /64 counts as one
 };
 
 }  // namespace warren::web

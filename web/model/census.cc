@@ -7,12 +7,12 @@ namespace warren::web {
 
 namespace {
 
-// A reason that had been quiet for so long is news when it drops again.
+// A drop reason gives a new event when its count increases after this long without an increase.
 constexpr Duration kQuiet = std::chrono::seconds(60);
-constexpr double kSlowestRound = 60;  // seconds between two snapshots that still make a rate
+constexpr double kMaxInterval = 60;  // seconds between two snapshots; rates over a longer time are not shown
 
 double rate_of(std::uint64_t before, std::uint64_t after, double seconds) {
-    // Counters begin anew with a new vpnd.
+    // A new vpnd starts counting at zero.
     const std::uint64_t bytes = after >= before ? after - before : after;
     return seconds > 0 ? static_cast<double>(bytes) * 8 / seconds : 0;
 }
@@ -26,7 +26,7 @@ std::optional<CpuShares> shares_between(const ipc::SnapshotHeader& before, const
     };
     CpuShares out{share(before.cpu_nanoseconds, after.cpu_nanoseconds), {}};
     for (std::size_t i = 0; i < after.workers.size(); ++i) {
-        // The two clocks are not read at once.
+        // The workers' clocks are read at slightly different times.
         out.workers.push_back(
             std::min(1.0, share(before.workers[i].cpu_nanoseconds, after.workers[i].cpu_nanoseconds)));
     }
@@ -117,7 +117,7 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
     const bool is_first = !has_snapshot();
     const bool is_new_vpnd = !is_first && round.header.epoch != header_.epoch;
     const double gap = is_first ? 0 : std::chrono::duration<double>(now.instant - last_snapshot_).count();
-    const double seconds = gap <= kSlowestRound ? gap : 0;
+    const double seconds = gap <= kMaxInterval ? gap : 0;
     ++tick_;
     ++round_;
     if (is_lost_ || is_new_vpnd || is_first)
@@ -136,7 +136,7 @@ void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer rou
     const std::string id = round.customer.id;
     const auto [at, is_new] = customers_.try_emplace(id);
     CustomerEntry& customer = at->second;
-    const bool is_news = is_new && tick_ > 1;  // at the first look everybody is new
+    const bool is_news = is_new && tick_ > 1;  // in the first snapshot every customer is new
     if (is_new) {
         list_tick_ = tick_;
         customer.peers_tick = tick_;
@@ -164,9 +164,9 @@ void Census::record_drops(Now now, CustomerEntry& customer, const std::vector<ip
         const auto old = std::find_if(before.begin(), before.end(),
                                       [&r = reason](const ipc::DropCount& one) { return one.first == r; });
         if (old != before.end() && old->second >= packets) continue;
-        const auto [told, is_new] = customer.last_drops.try_emplace(reason, kLongAgo);
-        const bool was_quiet = now.instant - told->second > kQuiet;
-        told->second = now.instant;
+        const auto [last, is_new] = customer.last_drops.try_emplace(reason, kLongAgo);
+        const bool was_quiet = now.instant - last->second > kQuiet;
+        last->second = now.instant;
         if (was_quiet)
             record_event(now, is_limit(reason) ? EventKind::kRateLimited : EventKind::kDrops, customer.shown.id, {}, {},
                          {}, reason);
@@ -200,7 +200,7 @@ void Census::apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::P
     peer.shown = std::move(shown);
 }
 
-// Who was not in the answer had no traffic; all grow older; sums are made anew.
+// Customers and peers that the answer omits had no traffic. Updates states, counts and series.
 void Census::finish_round(Now now) {
     Rates all;
     const std::int64_t wall_seconds = now.wall.nanoseconds / 1'000'000'000;

@@ -1,5 +1,4 @@
-// All that is known of customers and peers: made from vpnd's snapshots, with what only time shows (rates, states,
-// history). Pure.
+// The customers and peers of this appliance: vpnd's snapshots, plus rates, states and history derived over time. Pure.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +17,9 @@ namespace warren::web {
 
 // A handshake within this time means online.
 inline constexpr Duration kOnline = std::chrono::seconds(180);
-// Idle for longer is stale.
+// A peer that is idle for longer is stale.
 inline constexpr Duration kStale = std::chrono::hours(24);
-// vpnd has not answered for so long: what is shown is old.
+// Without a snapshot for this long the data is stale.
 inline constexpr Duration kSilence = std::chrono::seconds(10);
 
 struct Rates {
@@ -34,11 +33,11 @@ struct PeerEntry {
     Instant handshake = kLongAgo;
     ipc::PeerState state = ipc::PeerState::kNever;
     WallTime state_since;
-    bool has_state_since = false;  // else: from before we looked
+    bool has_state_since = false;  // false: it began before the first snapshot
     Rates rates;
-    std::uint64_t tick = 0;          // of the last change of anything a row shows
-    std::unique_ptr<Series> series;  // of the busy ones
-    std::uint64_t seen = 0;          // the round that brought it
+    std::uint64_t tick = 0;          // of the last change in this row
+    std::unique_ptr<Series> series;  // for peers with traffic
+    std::uint64_t seen = 0;          // the last round that contained it
 };
 
 enum class CustomerState : std::uint8_t { kUp, kDegraded, kDown, kNever, kSuspended };
@@ -64,22 +63,21 @@ struct CustomerEntry {
     Series series;
     std::uint64_t drops_total = 0;
     WallTime last_handshake;
-    std::map<std::string, Instant, std::less<>>
-        last_drops;                // by reason: when an event last said so, or the count last grew
-    std::uint64_t tick = 0;        // of the last change of anything a row shows
-    std::uint64_t state_tick = 0;  // of the last change of state or counts
-    std::uint64_t peers_tick = 0;  // of the last peer that came or went
+    std::map<std::string, Instant, std::less<>> last_drops;  // by reason: when its count last increased
+    std::uint64_t tick = 0;                                  // of the last change in this row
+    std::uint64_t state_tick = 0;                            // of the last change of state or counts
+    std::uint64_t peers_tick = 0;                            // of the last added or removed peer
     std::uint64_t seen = 0;
 };
 
-// CPU time of vpnd from one snapshot to the next, in parts of one core: of the process, all threads together, and of
-// each data worker (0..1).
+// CPU time of vpnd between two snapshots, as a share of one core: of the process (all threads), and of each data worker
+// (0..1).
 struct CpuShares {
     double process = 0;
     std::vector<double> workers;  // by number
 };
 
-// One answer of vpnd, complete.
+// One complete answer of vpnd.
 struct SnapshotRound {
     ipc::SnapshotHeader header;
     struct Customer {
@@ -89,22 +87,22 @@ struct SnapshotRound {
     std::vector<Customer> customers;
 };
 
-// One thread.
+// Not thread-safe.
 class Census {
   public:
     using Customers = std::map<std::string, CustomerEntry, std::less<>>;
-    // Peers with a series of their own, over all.
+    // The number of peers with a series, over all customers.
     static constexpr std::size_t kMaxPeerSeries = 8192;
 
-    // Takes what vpnd said; everything that changed is of the tick after the last.
+    // Starts a new tick; every row that changed gets it.
     void apply_snapshot(Now now, SnapshotRound round);
-    // Called every 2 s when nothing comes either: states age, and silence is an event.
+    // Records an event once vpnd has not answered for kSilence. Call it every 2 s.
     void check_silence(Now now);
 
     [[nodiscard]] const Customers& customers() const { return customers_; }
     [[nodiscard]] const CustomerEntry* find(std::string_view id) const;
     [[nodiscard]] const ipc::SnapshotHeader& header() const { return header_; }
-    // Of the last two snapshots; nothing while there are no two of the same vpnd.
+    // Between the last two snapshots; nothing until there are two of the same vpnd.
     [[nodiscard]] const std::optional<CpuShares>& cpu_shares() const { return cpu_shares_; }
     [[nodiscard]] const EventLog& events() const { return events_; }
     [[nodiscard]] const Series& series() const { return series_; }
@@ -113,7 +111,7 @@ class Census {
     [[nodiscard]] WallTime as_of() const { return as_of_; }
     [[nodiscard]] bool is_stale(Instant now) const { return now - last_snapshot_ > kSilence; }
     [[nodiscard]] WallTime silent_since() const { return as_of_; }
-    // The last tick, and the last at which a customer came or went.
+    // The current tick, and that of the last added or removed customer.
     [[nodiscard]] std::uint64_t tick() const { return tick_; }
     [[nodiscard]] std::uint64_t list_tick() const { return list_tick_; }
 
@@ -136,7 +134,7 @@ class Census {
     Series series_;
     Instant last_snapshot_ = kLongAgo;
     WallTime as_of_;
-    bool is_lost_ = false;  // was told
+    bool is_lost_ = false;  // kVpndLost was recorded
     std::uint64_t tick_ = 0;
     std::uint64_t list_tick_ = 0;
     std::uint64_t round_ = 0;

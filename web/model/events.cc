@@ -29,9 +29,9 @@ bool parse_event_kind(std::string_view text, EventKind& out) {
 void EventLog::add(Event event) {
     event.id = next_id_++;
     if (!event.customer.empty() && (by_customer_.contains(event.customer) || by_customer_.size() < kMaxCustomers)) {
-        std::deque<Event>& his = by_customer_[event.customer];
-        his.push_back(event);
-        if (his.size() > kPerCustomer) his.pop_front();
+        std::deque<Event>& events = by_customer_[event.customer];
+        events.push_back(event);
+        if (events.size() > kPerCustomer) events.pop_front();
     }
     all_.push_back(std::move(event));
     if (all_.size() > kOverall) all_.pop_front();
@@ -41,9 +41,9 @@ std::vector<const Event*> EventLog::find(const std::string& customer, std::uint6
                                          std::size_t limit, const std::function<bool(const Event&)>& wanted) const {
     const std::deque<Event>* from = &all_;
     if (!customer.empty()) {
-        const auto his = by_customer_.find(customer);
-        if (his == by_customer_.end()) return {};
-        from = &his->second;
+        const auto found = by_customer_.find(customer);
+        if (found == by_customer_.end()) return {};
+        from = &found->second;
     }
     std::vector<const Event*> out;
     for (auto event = from->rbegin(); event != from->rend() && out.size() < limit && event->id > after; ++event) {

@@ -1,4 +1,4 @@
-// What changed, kept in memory with a bound: so that "it was gone at 3 o'clock" can be answered. Pure.
+// Changes of customers and peers, kept in memory within a bound. Pure.
 #pragma once
 
 #include <cstdint>
@@ -29,29 +29,30 @@ enum class EventKind : std::uint8_t {
 };
 inline constexpr std::size_t kEventKinds = 12;
 [[nodiscard]] std::string_view name_of(EventKind kind);
-// False when there is none of this name.
+// False for an unknown name.
 [[nodiscard]] bool parse_event_kind(std::string_view text, EventKind& out);
 
 struct Event {
-    std::uint64_t id = 0;  // grows
+    std::uint64_t id = 0;  // increases with every event
     WallTime at;
     EventKind kind = EventKind::kOnline;
     std::string customer;  // "" = the appliance
     std::string peer;      // "" = the customer
-    std::string reason;    // of drops
+    std::string reason;    // a drop reason, for kDrops and kRateLimited
     std::string from;      // endpoint or state
     std::string to;
 };
 
-// Of each customer the last kPerCustomer, of all the last kOverall: one that flaps does not push out the others' past.
+// Keeps the last kPerCustomer events of each customer and the last kOverall of all: a customer that flaps does not
+// displace the history of others.
 class EventLog {
   public:
     static constexpr std::size_t kPerCustomer = 200;
     static constexpr std::size_t kOverall = 20'000;
-    // Customers who are gone are remembered up to this many.
+    // Also bounds the removed customers whose events are kept.
     static constexpr std::size_t kMaxCustomers = 20'000;
 
-    void add(Event event);  // gives it its id
+    void add(Event event);  // assigns the id
 
     // Newest first, up to `limit`, with ids in (after, before), that `wanted` accepts. `customer` "" = all.
     [[nodiscard]] std::vector<const Event*> find(const std::string& customer, std::uint64_t after, std::uint64_t before,

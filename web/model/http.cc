@@ -33,7 +33,7 @@ std::optional<std::string> decoded(std::string_view text, bool plus_is_space) {
     return out;
 }
 
-// Calls `part` with each piece between separators; false as soon as one call says so.
+// Calls `part` with each piece between separators; stops and returns false when a call returns false.
 template <typename Part>
 bool split(std::string_view text, char separator, Part part) {
     while (true) {
@@ -56,8 +56,7 @@ const Headers& security_headers() {
     static const Headers headers{
         {"Content-Security-Policy",
          "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-         "frame-ancestors 'none'; "
-         "form-action 'self'; base-uri 'none'"},
+         "frame-ancestors 'none'; form-action 'self'; base-uri 'none'"},
         {"X-Content-Type-Options", "nosniff"},
         {"X-Frame-Options", "DENY"},
         {"Referrer-Policy", "no-referrer"},

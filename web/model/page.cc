@@ -31,7 +31,7 @@ const PageFile* find_file(std::span<const PageFile> files, std::string_view path
 const PageFile* find_page(std::span<const PageFile> files, std::string_view path) {
     if (const PageFile* file = find_file(files, path)) return file;
     const std::string_view last = path.substr(std::min(path.rfind('/'), path.size() - 1) + 1);
-    // A name with a dot is a file that is missing, not a view of the page. A customer's peer may have one in its name.
+    // A name with a dot is a missing file, not a view; but the name of a peer may contain a dot.
     const bool is_view = last.find('.') == std::string_view::npos || path.starts_with("/customers/");
     return is_view ? find_file(files, "/index.html") : nullptr;
 }

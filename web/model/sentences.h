@@ -1,4 +1,4 @@
-// Why things are as they are, in sentences a person understands. Pure.
+// States, events and alarms as sentences for operators. Pure.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace warren::web {
 
-// "20 s", "3 min", "26 h", "4 days"
+// "20 s", "3 min", "26 h", "4 days".
 [[nodiscard]] std::string span_text(Duration span);
 [[nodiscard]] std::string sentence_of(const PeerEntry& peer, Instant now);
 [[nodiscard]] std::string sentence_of(const CustomerEntry& customer);
@@ -24,7 +24,7 @@ struct Alarm {
     std::string what_to_do;
 };
 inline constexpr std::size_t kMaxAlarms = 100;
-// The worst first. `sees_all` false: only those of customers.
+// Critical alarms first. `sees_all` false: only alarms of the given customers.
 [[nodiscard]] std::vector<Alarm> alarms_of(const Census& census, const std::vector<const CustomerEntry*>& customers,
                                            const SystemFacts& facts, bool sees_all, Now now);
 

@@ -29,11 +29,11 @@ void Ring::add(std::int64_t step, Throughput value) {
     for (std::int64_t i = 0; i < std::min<std::int64_t>(missed, static_cast<std::int64_t>(capacity_)); ++i) push({});
     last_step_ = step;
     push(value);
-    // Silent for as long as we look back: forget it again.
+    // All steps are zero: free the memory again.
     if (value.is_zero() && head_ == 0 && values_.size() == capacity_ &&
         std::all_of(values_.begin(), values_.end(), [](const Throughput& one) { return one.is_zero(); })) {
         since_ = step - static_cast<std::int64_t>(capacity_) + 1;
-        values_ = std::vector<Throughput>();  // its memory too
+        values_ = std::vector<Throughput>();  // clear() would keep it
     }
 }
 

@@ -7,7 +7,7 @@
 
 namespace warren::web {
 
-// Bits per second of one step; NaN: nobody looked.
+// Bits per second in one step; NaN: no data.
 struct Throughput {
     float inbound = NAN;
     float outbound = NAN;
@@ -16,14 +16,14 @@ struct Throughput {
     [[nodiscard]] bool is_zero() const { return inbound == 0 && outbound == 0; }
 };
 
-// The last `capacity` steps. Takes memory only once there was traffic: a thousand silent customers cost nothing.
+// The last `capacity` steps. Allocates memory once there is traffic: a customer without traffic costs nothing.
 class Ring {
   public:
     explicit Ring(std::size_t capacity) : capacity_(capacity) {}
 
-    // `step` counts steps since 1970 and grows; what is not newer than the last one is left out.
+    // `step` counts steps since 1970 and increases; a step that is not newer than the last one is ignored.
     void add(std::int64_t step, Throughput value);
-    // Steps since the last that were not added are unknown.
+    // Steps that were skipped are unknown.
     struct Column {
         std::int64_t first_step = 0;
         std::vector<Throughput> values;
@@ -35,13 +35,13 @@ class Ring {
     void push(Throughput value);
 
     std::size_t capacity_;
-    std::int64_t since_ = 0;          // the first step that was seen as silent before anything was stored
-    std::int64_t last_step_ = -1;     // that was added
-    std::vector<Throughput> values_;  // a ring once it is full
-    std::size_t head_ = 0;            // the oldest, once it is full
+    std::int64_t since_ = 0;          // the first zero step, while nothing is stored
+    std::int64_t last_step_ = -1;     // the last step added
+    std::vector<Throughput> values_;  // a ring buffer once full
+    std::size_t head_ = 0;            // the oldest, once full
 };
 
-// 2 s for 10 minutes and 1 minute for a day.
+// Steps of 2 s for 10 minutes and of 1 minute for 24 hours.
 class Series {
   public:
     static constexpr std::int64_t kFineSeconds = 2;
@@ -49,7 +49,7 @@ class Series {
     static constexpr std::size_t kFineSteps = 300;
     static constexpr std::size_t kCoarseSteps = 1440;
 
-    // The rates over the 2 s that end at `seconds` (since 1970).
+    // `value`: the mean over the 2 s that end at `seconds` (since 1970).
     void add(std::int64_t seconds, Throughput value);
     [[nodiscard]] const Ring& fine() const { return fine_; }
     [[nodiscard]] const Ring& coarse() const { return coarse_; }
@@ -58,7 +58,7 @@ class Series {
   private:
     Ring fine_{kFineSteps};
     Ring coarse_{kCoarseSteps};
-    std::int64_t minute_ = -1;  // that is being summed up
+    std::int64_t minute_ = -1;  // the minute being averaged
     double inbound_ = 0;
     double outbound_ = 0;
     int count_ = 0;

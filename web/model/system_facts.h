@@ -1,4 +1,4 @@
-// What statusd knows of itself, gathered at the rim and shown under System. Plain values.
+// Facts about statusd itself, collected by the rim and shown on the System page. Plain values.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,14 @@ struct CertificateFacts {
     WallTime not_before;
     WallTime not_after;
     bool self_signed = false;
-    std::vector<std::string> names;  // DNS names it is for, in lower case
+    std::vector<std::string> names;  // its DNS names, in lower case
 };
 
 struct SystemFacts {
     std::string listen;
     std::string slot;  // "" = none
     std::optional<CertificateFacts> certificate;
-    std::string users_problem;  // "" = the file was taken
+    std::string users_problem;  // "" = the file is in force
     WallTime users_problem_since;
     std::size_t users = 0;
     std::size_t tokens = 0;

@@ -55,7 +55,7 @@ bool fill(X509* certificate, EVP_PKEY* key, const std::string& appliance) {
     X509_NAME* name = X509_get_subject_name(certificate);
     const auto* text = reinterpret_cast<const unsigned char*>(appliance.data());
     return has_serial && X509_set_version(certificate, X509_VERSION_3) == 1 &&
-           // An hour back, for clocks that are behind ours.
+           // An hour ago, for clients whose clock is slow.
            X509_gmtime_adj(X509_getm_notBefore(certificate), -3600) != nullptr &&
            X509_gmtime_adj(X509_getm_notAfter(certificate), kTenYears) != nullptr &&
            X509_set_pubkey(certificate, key) == 1 &&
@@ -119,14 +119,14 @@ Result<std::string> make_certificate(const std::string& appliance) {
 Result<CertificateFacts> read_certificate(const std::string& pem) {
     const auto open = [&pem] { return Bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); };
     const Certificate certificate(PEM_read_bio_X509(open().get(), nullptr, nullptr, nullptr));
-    if (certificate == nullptr) return fail(ErrorCode::kInvalid, "there is no certificate (BEGIN CERTIFICATE) in it");
-    // A passphrase cannot be asked for: an empty one fails where the default would prompt.
+    if (certificate == nullptr) return fail(ErrorCode::kInvalid, "it contains no certificate (BEGIN CERTIFICATE)");
+    // There is no terminal for a passphrase: with an empty one OpenSSL fails instead of prompting.
     char none[] = "";
     const Key key(PEM_read_bio_PrivateKey(open().get(), nullptr, nullptr, none));
     if (key == nullptr)
-        return fail(ErrorCode::kInvalid, "there is no private key (BEGIN PRIVATE KEY, without a passphrase) in it");
+        return fail(ErrorCode::kInvalid, "it contains no private key (BEGIN PRIVATE KEY, without a passphrase)");
     if (X509_check_private_key(certificate.get(), key.get()) != 1)
-        return fail(ErrorCode::kInvalid, "the key does not belong to the certificate");
+        return fail(ErrorCode::kInvalid, "the private key does not match the certificate");
     auto fingerprint = access::certificate_fingerprint(pem);
     if (!fingerprint) return tl::unexpected<Error>(fingerprint.error());
     CertificateFacts out;

@@ -1,4 +1,4 @@
-// The certificate of the status page and its key, as one PEM text.
+// The certificate of the status page and its key, in one PEM text.
 #pragma once
 
 #include <string>
@@ -8,11 +8,11 @@
 
 namespace warren::web {
 
-// A fresh ECDSA P-256 key and a certificate that it signs itself, for ten years, for `appliance`, localhost and the
-// loopback addresses.
+// A new ECDSA P-256 key and a self-signed certificate, valid for ten years, for `appliance`, localhost and the loopback
+// addresses.
 [[nodiscard]] Result<std::string> make_certificate(const std::string& appliance);
 
-// What is in it. kInvalid, saying what is wrong, when there is no certificate, no key, or they do not belong together.
+// Parses it. kInvalid, with the reason, when there is no certificate, no key, or the two do not match.
 [[nodiscard]] Result<CertificateFacts> read_certificate(const std::string& pem);
 
 }  // namespace warren::web

@@ -1,4 +1,4 @@
-// The clocks, for statusd's rim.
+// Reads the clocks.
 #pragma once
 
 #include "base/time.h"

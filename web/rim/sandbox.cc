@@ -24,7 +24,7 @@ namespace warren::web {
 
 namespace {
 
-constexpr int kNice = 10;  // packets come first
+constexpr int kNice = 10;  // packet processing has priority
 
 constexpr std::array kAllowed{
     // connections, messages, the certificate's file
@@ -36,7 +36,7 @@ constexpr std::array kAllowed{
     SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_create1), SCMP_SYS(eventfd2),
     SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(futex),
     SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield),
-    // a thread that was made but did not run yet
+    // a thread that has not run yet
     SCMP_SYS(rseq), SCMP_SYS(set_robust_list),
     // time and randomness
     SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(getrandom), SCMP_SYS(getrusage),
@@ -81,13 +81,13 @@ Status add_rules(scmp_filter_ctx filter) {
 }  // namespace
 
 Status drop_privileges() {
-    // While the file is still ours: a process that is not dumpable belongs to root below /proc.
+    // Open it now: once the process is not dumpable, its files below /proc belong to root.
     const UniqueFd score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
     constexpr std::string_view kFirst = "500";
     if (score.valid()) (void)!::write(score.get(), kFirst.data(), kFirst.size());
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail_errno("no_new_privs", errno);
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return fail_errno("dumpable", errno);
-    // Its port and its channel are for the next one; a statusd that hangs must not keep them. (Where systemd is the
+    // The next statusd needs the port and the channel, so a hanging one must not keep them. (Where systemd is the
     // parent, the next stackd ends it.)
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return fail_errno("parent death signal", errno);
     const rlimit no_core{0, 0};

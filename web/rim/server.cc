@@ -31,7 +31,7 @@ using tcp = asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr Duration kAcceptPause =
-    std::chrono::milliseconds(200);  // after an accept that failed: descriptors may be used up
+    std::chrono::milliseconds(200);  // after a failed accept: there may be no free descriptors
 
 beast::string_view view(std::string_view text) {
     return {text.data(), text.size()};
@@ -72,7 +72,7 @@ void write_audits(Router& router) {
     }
 }
 
-// RFC 9325: TLS 1.2 and up, forward secrecy and AEAD only.
+// RFC 9325: TLS 1.2 and later, only with forward secrecy and AEAD.
 Status configure(ssl::context& context, const std::string& pem) {
     error_code error;
     context.set_options(ssl::context::default_workarounds | ssl::context::no_compression, error);
@@ -82,7 +82,7 @@ Status configure(ssl::context& context, const std::string& pem) {
     SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
     if (SSL_CTX_set_cipher_list(raw, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 ||
         SSL_CTX_set1_groups_list(raw, "X25519:P-256:P-384") != 1)
-        return fail(ErrorCode::kFailed, "TLS cannot be set up");
+        return fail(ErrorCode::kFailed, "OpenSSL rejects the TLS settings");
     const auto text = asio::buffer(pem);
     context.use_certificate_chain(text, error);
     if (!error) context.use_private_key(text, ssl::context::pem, error);
@@ -110,13 +110,13 @@ class Server::Rim {
     asio::io_context loop{1};
     asio::thread_pool passwords{1};
     std::size_t waiting_passwords = 0;
-    std::shared_ptr<ssl::context> tls;  // connections keep the one they began with
+    std::shared_ptr<ssl::context> tls;  // a connection keeps the one it started with
     std::optional<tcp::acceptor> acceptor;
     std::map<IpAddress, std::size_t> per_address;
     std::unordered_map<Connection*, std::weak_ptr<Connection>> streams;
 };
 
-// One TCP connection: TLS, then requests one after the other, or one stream. Kept alive by its own pending operations.
+// One TCP connection: TLS, then sequential requests, or one stream. Its pending operations keep it alive.
 class Server::Rim::Connection : public std::enable_shared_from_this<Connection> {
   public:
     Connection(Rim& rim, tcp::socket socket, const IpAddress& remote)
@@ -143,7 +143,7 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
         });
     }
 
-    // Sends the stream's next message, unless the last is still on its way.
+    // Sends the stream's next message, unless the last one is still being sent.
     void send_update() {
         if (writing_ || !granted_) return;
         auto message = rim_.router.next_message(read_clock(), *granted_);
@@ -173,7 +173,7 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
         begin_stream(std::move(std::get<Stream>(outcome)));
     }
 
-    // What was no request is answered when it can be, and the connection ends.
+    // Answers an invalid request where possible, and closes the connection.
     void refuse(const error_code& error) {
         keep_alive_ = false;
         if (error == http::error::header_limit) return send(problem(431));
@@ -186,7 +186,7 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
 
     void check_password(PasswordCheck check) {
         if (rim_.waiting_passwords >= rim_.limits.waiting_passwords) {
-            Reply reply = problem(503, "Too many are logging in just now. Try again.");
+            Reply reply = problem(503, "Too many logins at once. Try again.");
             reply.headers.emplace_back("Retry-After", "2");
             return send(std::move(reply));
         }
@@ -195,7 +195,7 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
         asio::post(rim_.passwords, [self = shared_from_this(), check = std::move(check)]() mutable {
             const bool matched = access::verify_password(check.argon2id, check.password);
             asio::io_context& loop = self->rim_.loop;
-            // The connection goes back to its own thread, to be let go there.
+            // Moved to its own thread, so that it is destroyed there.
             asio::post(loop, [self = std::move(self), check = std::move(check), matched] {
                 --self->rim_.waiting_passwords;
                 Reply reply = self->rim_.router.finish_login(read_clock(), check, matched);
@@ -223,7 +223,7 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
             self->response_ = {};
             self->read();
         };
-        // The header of an answer to HEAD tells of a body that does not come.
+        // A HEAD response carries Content-Length but no body.
         if (is_head_) {
             http::async_write_header(stream_, *serializer_, written);
         } else {
@@ -241,7 +241,7 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
             head.append(name).append(": ").append(value).append("\r\n");
         head += "\r\n";
         if (auto message = rim_.router.next_message(read_clock(), *granted_)) head += *message;
-        // A stream's client has nothing more to say: whatever comes, also its end, ends it.
+        // The client of a stream sends nothing more; any input, also end of file, closes the stream.
         beast::get_lowest_layer(stream_).expires_never();
         stream_.async_read_some(asio::buffer(&ignored_, 1),
                                 [self = shared_from_this()](const error_code&, std::size_t) { self->close(); });
@@ -341,7 +341,7 @@ Status Server::set_certificate(const std::string& pem) {
 Status Server::listen(UniqueFd listener) {
     error_code error;
     tcp::acceptor acceptor(rim_->loop);
-    // Only for Asio's own books: an IPv6 socket says its real family in every address.
+    // The family is only for Asio's records; every address carries its real family.
     acceptor.assign(tcp::v6(), listener.get(), error);
     if (error) return fail(ErrorCode::kFailed, "listener: " + error.message());
     (void)listener.release();
@@ -352,7 +352,7 @@ Status Server::listen(UniqueFd listener) {
 }
 
 void Server::watch(int fd, std::function<bool()> ready) {
-    // A descriptor of its own, so that the caller may close his when he likes.
+    // Watches a duplicate, so that the caller may close its own descriptor at any time.
     auto descriptor = std::make_shared<asio::posix::stream_descriptor>(rim_->loop);
     error_code error;
     descriptor->assign(::fcntl(fd, F_DUPFD_CLOEXEC, 0), error);

@@ -1,5 +1,4 @@
-// The rim of statusd: HTTPS and event streams over TCP, and the loop that everything runs in. server.cc is the only
-// user of Boost.Beast.
+// HTTPS and event streams over TCP, and the event loop of statusd. server.cc is the only user of Boost.Beast.
 #pragma once
 
 #include <functional>
@@ -14,19 +13,19 @@
 
 namespace warren::web {
 
-// What strangers may take of us.
+// The resources that clients may use.
 struct ServerLimits {
     std::uint32_t header_bytes = 8 * 1024;
     std::uint64_t body_bytes = 4 * 1024;
     std::size_t connections = 1024;
-    std::size_t connections_per_address = 256;      // an IPv6 site (/64) is one
-    std::size_t waiting_passwords = 8;              // each takes 64 MB and some 100 ms, one after the other
+    std::size_t connections_per_address = 256;      // an IPv6 /64 counts as one
+    std::size_t waiting_passwords = 8;              // checked one at a time: 64 MB and about 100 ms each
     Duration handshake = std::chrono::seconds(10);  // TLS
-    Duration request = std::chrono::seconds(30);    // from the connection's being idle to its last byte
-    Duration write = std::chrono::seconds(15);      // a reader who is slower is dropped
+    Duration request = std::chrono::seconds(30);    // from an idle connection to the last byte
+    Duration write = std::chrono::seconds(15);      // a client that reads more slowly is disconnected
 };
 
-// One thread, but for the passwords'. What it calls back is called in run().
+// One thread, plus one for passwords. Callbacks run within run().
 class Server {
   public:
     // The references must outlive it.
@@ -35,16 +34,17 @@ class Server {
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // New connections use it. An error leaves the one before.
+    // For new connections. On an error the previous one stays.
     [[nodiscard]] Status set_certificate(const std::string& pem);
-    // Replaces the listener. Connections that are open stay.
+    // Replaces the listener. Open connections stay open.
     [[nodiscard]] Status listen(UniqueFd listener);
-    // Calls `ready` whenever the descriptor is readable, until it says false. The descriptor is the caller's, and
-    // outlives the watch.
+    // Calls `ready` whenever the descriptor is readable, until it returns false. The caller keeps the descriptor, and
+    // may close it at any time.
     void watch(int fd, std::function<bool()> ready);
+    // Calls `call` periodically.
     void every(Duration interval, std::function<void()> call);
 
-    // Brings all streams up to date; those whose last message is not through yet are left out.
+    // Sends the changes to all streams, except those that are still sending their last message.
     void tick();
     void run();
     void stop();

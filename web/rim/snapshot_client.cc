@@ -18,7 +18,7 @@ Status SnapshotClient::send_request() {
     std::vector<std::uint8_t> wire;
     WARREN_TRY(ipc::encode(ipc::SnapshotRequest{"", true, epoch_, revision_}, wire));
     const Status sent = channel_.send(wire);
-    if (!sent && sent.error().code == ErrorCode::kUnavailable) return {};  // next time
+    if (!sent && sent.error().code == ErrorCode::kUnavailable) return {};  // the next call tries again
     WARREN_TRY(sent);
     waiting_ = true;
     return {};
@@ -39,7 +39,7 @@ Result<bool> SnapshotClient::add_message(ipc::SnapshotMessage message) {
         return false;
     }
     if (std::holds_alternative<ipc::SnapshotEnd>(message) && has_header_) return true;
-    return fail(ErrorCode::kFailed, "vpnd sent its messages in an order that makes no sense");
+    return fail(ErrorCode::kFailed, "vpnd sent its messages in the wrong order");
 }
 
 Result<std::optional<SnapshotRound>> SnapshotClient::receive() {
@@ -51,7 +51,7 @@ Result<std::optional<SnapshotRound>> SnapshotClient::receive() {
         const auto received = channel_.receive(space_);
         if (!received && received.error().code == ErrorCode::kUnavailable) return std::nullopt;
         if (!received) return broken(received.error());
-        if (received->closed) return broken({ErrorCode::kUnavailable, "vpnd hung up"});
+        if (received->closed) return broken({ErrorCode::kUnavailable, "vpnd closed the connection"});
         auto message = ipc::decode_snapshot(Bytes(space_).first(received->size));
         if (!message) return broken(message.error());
         const auto finished = add_message(std::move(*message));

@@ -1,4 +1,4 @@
-// Asks vpnd what is going on, again and again, and never waits for it.
+// Requests snapshots from vpnd without blocking.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +14,14 @@ namespace warren::web {
 // One thread.
 class SnapshotClient {
   public:
-    // Messages that are taken in one call of receive(), so that 100,000 peers do not keep viewers waiting.
+    // Messages processed per call of receive(), so that 100,000 peers do not delay viewers.
     static constexpr std::size_t kMessagesPerCall = 512;
 
-    // A connection to a vpnd, perhaps a new one: everything is asked for again.
+    // Uses a new connection. The first request asks for everything.
     void connect(ipc::Channel channel);
-    // Asks for what changed, unless an answer is on its way.
+    // Requests the changes since the last answer; does nothing while an answer is pending.
     [[nodiscard]] Status send_request();
-    // Takes what is there. A round when one is complete; an error: the connection is of no use any more and was closed.
+    // Reads what has arrived. Returns a round when it is complete. On an error the connection is closed.
     [[nodiscard]] Result<std::optional<SnapshotRound>> receive();
 
     // -1: not connected.
@@ -29,6 +29,7 @@ class SnapshotClient {
     void close() { channel_ = {}; }
 
   private:
+    // True when the round is complete.
     [[nodiscard]] Result<bool> add_message(ipc::SnapshotMessage message);
 
     ipc::Channel channel_;

@@ -1,4 +1,4 @@
-// What time shows of snapshots: states, rates, events, series.
+// States, rates, events and series derived from snapshots over time.
 #include "web/model/census.h"
 
 #include <doctest/doctest.h>
@@ -45,7 +45,7 @@ const PeerEntry& peer_of(const Census& census) {
 
 }  // namespace
 
-TEST_CASE("a peer goes idle 180 s after its handshake though vpnd says nothing new") {
+TEST_CASE("a peer becomes idle 180 s after its handshake without news from vpnd") {
     Census census;
     Vpnd vpnd;
     vpnd.handshake(0);
@@ -65,7 +65,7 @@ TEST_CASE("a peer goes idle 180 s after its handshake though vpnd says nothing n
     CHECK(peer_of(census).tick == census.tick());
 }
 
-TEST_CASE("coming, roaming, changing and going are events with what was before") {
+TEST_CASE("adding, roaming, changing and removing are events with the previous value") {
     Census census;
     Vpnd vpnd;
     census.apply_snapshot(at(0), vpnd.round);
@@ -91,7 +91,7 @@ TEST_CASE("coming, roaming, changing and going are events with what was before")
     CHECK(roamed[0]->to == "192.0.2.1:2000");
 }
 
-TEST_CASE("rates are of the time between two snapshots; who is not in an answer had no traffic") {
+TEST_CASE("rates are means between two snapshots; a customer that the answer omits had no traffic") {
     Census census;
     Vpnd vpnd;
     census.apply_snapshot(at(0), vpnd.round);
@@ -108,7 +108,7 @@ TEST_CASE("rates are of the time between two snapshots; who is not in an answer 
     CHECK(census.find("acme")->tick == census.tick());
 }
 
-TEST_CASE("an answer that is not full removes nobody; one that names all of a customer's peers removes the others") {
+TEST_CASE("a partial answer removes no customer; an answer with all peers of a customer removes the others") {
     Census census;
     Vpnd vpnd;
     vpnd.round.customers[0].peers.resize(2);
@@ -125,7 +125,7 @@ TEST_CASE("an answer that is not full removes nobody; one that names all of a cu
     CHECK(kinds(census) == std::vector<std::string>{"removed"});
 }
 
-TEST_CASE("drops are an event when their reason was quiet for a minute, and not again while they go on") {
+TEST_CASE("drops are an event when their reason was quiet for a minute, and not again while they continue") {
     Census census;
     Vpnd vpnd;
     census.apply_snapshot(at(0), vpnd.round);
@@ -140,7 +140,7 @@ TEST_CASE("drops are an event when their reason was quiet for a minute, and not 
     CHECK(kinds(census) == std::vector<std::string>{"drops", "drops", "rate_limited"});
 }
 
-TEST_CASE("silence of vpnd is told once, and its return too") {
+TEST_CASE("a silent vpnd is one event, and so is its return") {
     Census census;
     Vpnd vpnd;
     census.apply_snapshot(at(0), vpnd.round);
@@ -153,7 +153,7 @@ TEST_CASE("silence of vpnd is told once, and its return too") {
     CHECK(all == std::vector<std::string>{"vpnd_started", "vpnd_lost", "vpnd_started"});
 }
 
-TEST_CASE("shares of a core are of the time between two snapshots of the same vpnd") {
+TEST_CASE("shares of a core are means between two snapshots of the same vpnd") {
     Census census;
     Vpnd vpnd;
     vpnd.round.header.workers = {{0, 0, 0, 1'000'000'000}, {0, 0, 0, 0}};
@@ -161,7 +161,7 @@ TEST_CASE("shares of a core are of the time between two snapshots of the same vp
     census.apply_snapshot(at(0), vpnd.round);
     CHECK_FALSE(census.cpu_shares());
     vpnd.round.header.workers[0].cpu_nanoseconds += 500'000'000;
-    vpnd.round.header.workers[1].cpu_nanoseconds += 2'100'000'000;  // more than there is: its clock was read later
+    vpnd.round.header.workers[1].cpu_nanoseconds += 2'100'000'000;  // more than a whole core: its clock was read later
     vpnd.round.header.cpu_nanoseconds += 3'000'000'000;
     census.apply_snapshot(at(2), vpnd.round);
     REQUIRE(census.cpu_shares());
@@ -169,16 +169,16 @@ TEST_CASE("shares of a core are of the time between two snapshots of the same vp
     REQUIRE(census.cpu_shares()->workers.size() == 2);
     CHECK(census.cpu_shares()->workers[0] == doctest::Approx(0.25));
     CHECK(census.cpu_shares()->workers[1] == 1);
-    ++vpnd.round.header.epoch;  // another vpnd, though it used more than that one
+    ++vpnd.round.header.epoch;  // another vpnd, although it used more time
     census.apply_snapshot(at(4), vpnd.round);
     CHECK_FALSE(census.cpu_shares());
     census.apply_snapshot(at(6), vpnd.round);
     CHECK(census.cpu_shares()->process == 0);
-    census.apply_snapshot(at(600), vpnd.round);  // too long ago to be about now
+    census.apply_snapshot(at(600), vpnd.round);  // too long ago
     CHECK_FALSE(census.cpu_shares());
 }
 
-TEST_CASE("a flapping customer does not push out another's past") {
+TEST_CASE("a flapping customer does not displace another's history") {
     EventLog log;
     log.add({0, {}, EventKind::kIdle, "quiet", "p", {}, {}, {}});
     for (std::size_t i = 0; i < EventLog::kOverall + 10; ++i)
@@ -189,7 +189,7 @@ TEST_CASE("a flapping customer does not push out another's past") {
     CHECK(log.find("", 0, UINT64_MAX, 100'000, any).size() == EventLog::kOverall);
 }
 
-TEST_CASE("a series keeps its steps, its gaps and its bound, and costs nothing while all is silent") {
+TEST_CASE("a series keeps steps, gaps and its bound, and uses no memory without traffic") {
     Ring ring(5);
     for (std::int64_t step = 100; step < 200; ++step) ring.add(step, {0, 0});
     CHECK(ring.memory() == 0);
@@ -209,7 +209,7 @@ TEST_CASE("a series keeps its steps, its gaps and its bound, and costs nothing w
     CHECK(ring.column().values.size() == 5);
 }
 
-TEST_CASE("a minute is the mean of what was seen of it") {
+TEST_CASE("a minute is the mean of its known values") {
     Series series;
     for (std::int64_t second = 600; second < 660; second += 2)
         series.add(second, {static_cast<float>(second - 600), 4});

@@ -1,4 +1,4 @@
-// The rules of access, each of which must go red when it is inverted.
+// The rules of access. Inverting any of them must fail a test.
 #include "web/login/gate.h"
 
 #include <doctest/doctest.h>
@@ -58,20 +58,20 @@ TEST_CASE_FIXTURE(Fixture, "a session lasts 30 minutes from its last use, and 8 
     CHECK(is_in(at(minutes(29)), token));
     CHECK(is_in(at(minutes(58)), token));
     CHECK_FALSE(is_in(at(minutes(88)), token));
-    CHECK_FALSE(is_in(at(minutes(58)), token));  // over is over
+    CHECK_FALSE(is_in(at(minutes(58)), token));  // expired for good
 
     const std::string busy = login(at(seconds(0)), "anna");
     for (int minute = 20; minute < 480; minute += 20) REQUIRE(is_in(at(minutes(minute)), busy));
     CHECK_FALSE(is_in(at(hours(8)), busy));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a look does not keep a session alive") {
+TEST_CASE_FIXTURE(Fixture, "a request without use does not extend a session") {
     const std::string token = login(at(seconds(0)), "anna");
     for (int minute = 1; minute < 30; ++minute) CHECK(gate.admit(at(minutes(minute)), {token, false}, false));
     CHECK_FALSE(gate.admit(at(minutes(30)), {token, false}, false));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a session ends with its user, his password or his role") {
+TEST_CASE_FIXTURE(Fixture, "a session ends when its user, the password or the role changes") {
     const std::string token = login(at(seconds(0)), "anna");
     SUBCASE("nothing changed") {
         gate.set_users(users());
@@ -105,7 +105,7 @@ TEST_CASE_FIXTURE(Fixture, "a token is not a session and a session is no token")
     CHECK_FALSE(gate.admit(at(seconds(0)), {access::sha256_hex(session), false}, true));
 }
 
-TEST_CASE("a wrong header is not passed over for the cookie") {
+TEST_CASE("an invalid header is not ignored in favour of the cookie") {
     Request request;
     request.cookie = "__Host-warren=abc";
     CHECK(Gate::credential_of(request)->text == "abc");
@@ -119,15 +119,15 @@ TEST_CASE("a wrong header is not passed over for the cookie") {
     CHECK_FALSE(Gate::credential_of(request));
 }
 
-TEST_CASE_FIXTURE(
-    Fixture, "an unknown user's password is compared with one that nothing matches, and opens nothing even if it did") {
+TEST_CASE_FIXTURE(Fixture,
+                  "the password of an unknown user is checked against an unmatchable hash and never accepted") {
     const auto attempt = gate.begin_login(at(seconds(0)), "nobody", "x", from(1));
     REQUIRE(attempt.check);
     CHECK(attempt.check->argon2id == "$argon2id$nobody");
     CHECK_FALSE(gate.finish_login(at(seconds(0)), *attempt.check, true));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a password that was changed while it was checked opens nothing") {
+TEST_CASE_FIXTURE(Fixture, "a password that changes during its check is not accepted") {
     const auto attempt = gate.begin_login(at(seconds(0)), "anna", "x", from(1));
     auto changed = users();
     changed.users[0].password += "x";
@@ -136,7 +136,7 @@ TEST_CASE_FIXTURE(Fixture, "a password that was changed while it was checked ope
 }
 
 TEST_CASE_FIXTURE(Fixture,
-                  "after five wrong passwords each try waits longer, from other addresses too, and success forgets") {
+                  "after five wrong passwords each attempt waits longer, from any address; success resets it") {
     for (std::uint8_t i = 0; i < 5; ++i) {
         const auto attempt = gate.begin_login(at(milliseconds(i)), "anna", "x", from(i));
         REQUIRE(attempt.check);
@@ -152,7 +152,7 @@ TEST_CASE_FIXTURE(Fixture,
     CHECK(gate.begin_login(at(seconds(5)), "anna", "x", from(99)).check);
 }
 
-TEST_CASE("tries that are on their way count: a hundred at once are five") {
+TEST_CASE("pending attempts count: of a hundred at once, five proceed") {
     Backoff backoff;
     int let_in = 0;
     for (int i = 0; i < 100; ++i)
@@ -185,7 +185,7 @@ TEST_CASE("an address that tries many users waits, an IPv6 site as one; the wait
     CHECK(backoff.attempt(at(minutes(31)).instant, "another", v6(77)) == Duration::zero());
 }
 
-TEST_CASE("a user has a bounded number of sessions: the longest unused one goes") {
+TEST_CASE("a user has a bounded number of sessions; the one unused for longest ends") {
     (void)access::start_libsodium();
     SessionStore store;
     const access::Users known = users();

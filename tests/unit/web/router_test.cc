@@ -1,4 +1,4 @@
-// Every route and what it asks for first, without a network. The same over real HTTPS: tests/e2e/test_status_page.py.
+// Every route and its checks, without a network. Over real HTTPS: tests/e2e/test_status_page.py.
 #include "web/api/router.h"
 
 #include <doctest/doctest.h>
@@ -75,7 +75,7 @@ bool same(const Reply& a, const Reply& b) {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "only healthz and the page's files are open") {
+TEST_CASE_FIXTURE(Fixture, "only healthz and the page's files need no login") {
     CHECK(get("/healthz").status == 200);
     CHECK(get("/").status == 200);
     for (const char* path : {"/api/v1/overview", "/api/v1/customers/acme", "/api/v1/none", "/api", "/metrics",
@@ -86,7 +86,7 @@ TEST_CASE_FIXTURE(Fixture, "only healthz and the page's files are open") {
     }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a customer sees his own; foreign and absent are the same bytes") {
+TEST_CASE_FIXTURE(Fixture, "a customer sees only its own; another's id and an unknown id give the same bytes") {
     for (const char* rest : {"", "/peers", "/peers/p", "/peers/p/timeseries", "/timeseries"}) {
         CAPTURE(rest);
         const std::string at = "/api/v1/customers/";
@@ -111,9 +111,7 @@ TEST_CASE_FIXTURE(Fixture, "a customer sees his own; foreign and absent are the 
     CHECK(get("/api/v1/system", "viewer").body.find("\"users_file\":null") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(
-    Fixture,
-    "the system's answer and the metrics tell vpnd's processor time and memory; a customer is told none of it") {
+TEST_CASE_FIXTURE(Fixture, "system and metrics show vpnd's processor time and memory, but not to a customer") {
     const auto said = [&](const char* target) { return get(target, "viewer").body; };
     CHECK(contains(said("/api/v1/system"), R"("cpu_seconds":0.0,"cpu_share":null,"memory_bytes":null,"workers":[])"));
     CHECK_FALSE(contains(said("/metrics"), "warren_vpnd_resident_memory_bytes"));
@@ -137,10 +135,10 @@ TEST_CASE_FIXTURE(
     CHECK_FALSE(contains(get("/metrics", "customer").body, "cpu_seconds"));
     CHECK(get("/api/v1/system", "customer").status == 404);
     census.apply_snapshot(later(-30), round);
-    CHECK(contains(said("/api/v1/system"), R"("cpu_share":null)"));  // not of now
+    CHECK(contains(said("/api/v1/system"), R"("cpu_share":null)"));  // stale
 }
 
-TEST_CASE_FIXTURE(Fixture, "a write comes from this page or is refused") {
+TEST_CASE_FIXTURE(Fixture, "a write from another origin is refused") {
     Request login = request("/api/v1/login");
     login.method = "POST";
     login.content_type = "application/json";
@@ -162,7 +160,7 @@ TEST_CASE_FIXTURE(Fixture, "a write comes from this page or is refused") {
     CHECK(reply_to(other).status == 405);
 }
 
-TEST_CASE_FIXTURE(Fixture, "only names of ours are answered to") {
+TEST_CASE_FIXTURE(Fixture, "a request with another Host is refused") {
     const auto status = [this](const char* host) {
         Request asked = request("/healthz");
         asked.host = host;
@@ -181,7 +179,7 @@ TEST_CASE_FIXTURE(Fixture, "only names of ours are answered to") {
 }
 
 TEST_CASE_FIXTURE(Fixture,
-                  "a stream resumes where it was, begins anew when that is forgotten, and ends with its credential") {
+                  "a stream resumes at its position, resets when that is unknown, and ends with its credential") {
     Request asked = request("/api/v1/events", "operator");
     asked.accept = "text/event-stream";
     Outcome outcome = router.handle(kNow, asked);
@@ -211,7 +209,7 @@ TEST_CASE_FIXTURE(Fixture,
     CHECK_FALSE(router.next_message(kNow, stream));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a customer's stream has nothing of another, whatever he watches") {
+TEST_CASE_FIXTURE(Fixture, "a customer's stream contains nothing of another customer, even if watched") {
     Request asked = request("/api/v1/events?watch=globex,acme", "customer");
     asked.accept = "text/event-stream";
     Outcome outcome = router.handle(kNow, asked);
@@ -226,14 +224,14 @@ TEST_CASE_FIXTURE(Fixture, "a customer's stream has nothing of another, whatever
     CHECK(std::get<Reply>(router.handle(kNow, asked)).status == 404);
 }
 
-TEST_CASE_FIXTURE(Fixture, "there is a bound on streams") {
+TEST_CASE_FIXTURE(Fixture, "the number of streams is limited") {
     facts.viewers = Router::kMaxStreams;
     Request asked = request("/api/v1/events", "operator");
     asked.accept = "text/event-stream";
     CHECK(reply_to(asked).status == 429);
 }
 
-TEST_CASE("the target of a request is taken apart, or refused") {
+TEST_CASE("a request target is parsed or refused") {
     const auto target = parse_target("/a%20b/c?x=1+2&y=%26&z");
     REQUIRE(target);
     CHECK(target->segments == std::vector<std::string>{"a b", "c"});
@@ -248,7 +246,7 @@ TEST_CASE("the target of a request is taken apart, or refused") {
     CHECK(parse_target("/")->segments == std::vector<std::string>{""});
 }
 
-TEST_CASE("a page file is found by its path; a view of the page is its index; a missing file is missing") {
+TEST_CASE("a path finds its file, a view finds the index, a missing file finds nothing") {
     const std::array<PageFile, 2> files{{{"/assets/app-1.js", {}}, {"/index.html", {}}}};
     CHECK(find_page(files, "/assets/app-1.js") == &files[0]);
     CHECK(find_page(files, "/") == &files[1]);
