@@ -1,4 +1,4 @@
-// A real Chromium, Debian's, as the tests use it.
+// Debian's Chromium, for the tests.
 import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -14,13 +14,13 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/
 
 export const sizes = { desk: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 
-/** A browser with a profile of its own, gone when closed. */
+/** A browser with a temporary profile. */
 export async function launch() {
   const profile = mkdtempSync(join(tmpdir(), "warren-chromium-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
-    ignoreHTTPSErrors: true, // the appliance's certificate is its own
+    ignoreHTTPSErrors: true, // the appliance's certificate is self-signed
     viewport: sizes.desk,
     args: [
       "--no-sandbox",
@@ -36,7 +36,7 @@ export async function launch() {
   return context;
 }
 
-/** What the page complained of: scripts, the content security policy, requests to anywhere but `origin`. */
+/** Errors of the page: scripts, the content security policy, requests to hosts other than `origin`. */
 export function complaintsOf(page, origin) {
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
@@ -59,7 +59,7 @@ export async function logIn(page, origin, user, password = user) {
   await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
 }
 
-/** Goes to `hash` without loading the page anew. */
+/** Goes to `hash` without reloading the page. */
 export async function visit(page, hash) {
   await page.evaluate((to) => (location.hash = to), hash);
 }
@@ -69,7 +69,7 @@ export async function shoot(page, name, options = {}) {
   await page.screenshot({ path: join(screens, `${name}.png`), ...options });
 }
 
-/** Serious and critical findings of axe-core, as lines. Its script comes over the debugger, past the page's policy. */
+/** Serious and critical findings of axe-core, as lines. The debugger injects its script, past the page's policy. */
 export async function axeFindings(page) {
   await page.evaluate(axeSource);
   const result = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
@@ -82,7 +82,7 @@ export async function axeFindings(page) {
     );
 }
 
-/** Pixels that the page is wider than the screen. */
+/** By how many pixels the page is wider than the screen. */
 export function overflowOf(page) {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }

@@ -1,4 +1,5 @@
-// The page as ./run shows it: real tunnels of two companies with the same addresses, real HTTPS. Runs as root, in a room of its own (tests/lab/room).
+// The page as ./run shows it: real tunnels of two companies with the same addresses, over real HTTPS. Runs as root in a
+// room of its own (tests/lab/room).
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -19,7 +20,7 @@ const pages = {
   events: "#/events",
   system: "#/system",
 };
-const idleAfter = 180_000; // no handshake for so long, and the server looks every 2 s
+const idleAfter = 180_000; // without a handshake; the server checks every 2 s
 
 let demo;
 let origin;
@@ -29,7 +30,7 @@ let page;
 let complaints;
 let silencedAt;
 
-/** Starts the demo; resolves with what it said once it is up. */
+/** Starts the demo; resolves with its output once it is up. */
 async function startDemo() {
   const state = join(mkdtempSync(join(tmpdir(), "warren-demo-")), "state");
   demo = spawn("/usr/bin/python3", [script], {
@@ -69,7 +70,7 @@ after(async () => {
 const heading = (name) => page.getByRole("heading", { level: 1, name });
 const rowOf = (name) => page.locator(".windowed tbody tr[role=row]", { hasText: name });
 
-test("both companies are up, with all their offices", async () => {
+test("both companies are up with all their offices", async () => {
   await page.locator("[data-test=live]", { hasText: "Live" }).waitFor();
   await visit(page, "#/customers");
   for (const [name, id] of [
@@ -81,7 +82,7 @@ test("both companies are up, with all their offices", async () => {
   }
 });
 
-test("a customer is found, and his traffic is not the other one's", async () => {
+test("a customer is found, without peers of the other", async () => {
   await page.locator("body").press("/");
   await page.keyboard.type("glob");
   await page.getByText("1 match", { exact: true }).waitFor();
@@ -91,12 +92,12 @@ test("a customer is found, and his traffic is not the other one's", async () => 
   assert.equal(await rowOf("graz").count(), 0);
 });
 
-test("a client stops: what follows watches it become idle", async () => {
+test("a client stops, to become idle later", async () => {
   execFileSync("ip", ["-n", "demo-globex-bergen", "link", "del", "wg-glob-bergen"]);
   silencedAt = Date.now();
 });
 
-test("live traffic is seen, and the chart moves", async () => {
+test("live traffic is shown, and the chart moves", async () => {
   await visit(page, "#/customers/acme");
   await page.locator(".figure .rate-in", { hasText: /[kM]bit\/s/ }).waitFor();
   const canvas = page.locator(".plot canvas");
@@ -107,7 +108,7 @@ test("live traffic is seen, and the chart moves", async () => {
   assert.match(await page.locator("[data-test=peak]").innerText(), /[kM]bit\/s/);
 });
 
-test("every page is well to look at and to hear, in both sizes and both schemes", async () => {
+test("every page is accessible and fits, in both sizes and both schemes", async () => {
   for (const [size, width] of [
     ["desk", 1280],
     ["phone", 390],
@@ -130,7 +131,7 @@ test("every page is well to look at and to hear, in both sizes and both schemes"
   await page.emulateMedia({ colorScheme: "light" });
 });
 
-test("the client that stopped goes from online to idle, by itself, and in words", async () => {
+test("the stopped client changes from online to idle", async () => {
   await visit(page, "#/customers/globex");
   await rowOf("bergen").waitFor();
   const left = Math.max(0, silencedAt + idleAfter - Date.now());
@@ -146,6 +147,6 @@ test("the client that stopped goes from online to idle, by itself, and in words"
   await shoot(page, "demo-idle-peer-1280-light", { fullPage: true });
 });
 
-test("nothing was complained of: no script error, no breach of the policy, no request to elsewhere", () => {
+test("no script error, no breach of the policy, no request to another host", () => {
   assert.deepEqual(complaints, []);
 });

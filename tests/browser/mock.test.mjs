@@ -1,4 +1,4 @@
-// The page against the stand-in server with 10,000 made-up customers: everything that needs no tunnel.
+// The page against the stand-in server with 10,000 invented customers.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -43,20 +43,20 @@ const happen = (what) => fetch(`${origin}/mock/${what}`, { method: "POST" });
 const rowsDrawn = () => page.locator(".windowed tbody tr[role=row]").count();
 const heading = (name) => page.getByRole("heading", { level: 1, name });
 
-test("a wrong password is refused in words, and the right one lets in", async () => {
+test("a wrong password is refused, the right one is accepted", async () => {
   await page.goto(`${origin}/`);
   await shoot(page, "login-1280-light");
   assert.deepEqual(await axeFindings(page), []);
   await page.getByLabel("User").fill("operator");
   await page.getByLabel("Password").fill("wrong");
   await page.keyboard.press("Enter");
-  await page.getByRole("alert").filter({ hasText: "User or password is wrong." }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "Wrong user or password." }).waitFor();
   assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("name")), "password");
   await logIn(page, origin, "operator");
   await page.locator("[data-test=live]", { hasText: "Live" }).waitFor();
 });
 
-test("every page is well to look at and to hear, in both sizes and both schemes", async () => {
+test("every page is accessible and fits, in both sizes and both schemes", async () => {
   for (const [size, width] of [
     ["desk", 1280],
     ["phone", 390],
@@ -81,7 +81,7 @@ test("every page is well to look at and to hear, in both sizes and both schemes"
   await page.emulateMedia({ colorScheme: "light" });
 });
 
-test("the first customers are there soon after a fresh start, of 10,000", async (t) => {
+test("the first of 10,000 customers appear soon after loading", async (t) => {
   await page.goto("about:blank");
   const started = Date.now();
   await page.goto(`${origin}/#/customers`);
@@ -92,9 +92,10 @@ test("the first customers are there soon after a fresh start, of 10,000", async 
   await page.getByText("10,000 customers").waitFor();
 });
 
-test("10,000 customers scroll to the end, few rows drawn, each frame in little time of the processor", async (t) => {
+test("10,000 customers scroll to the end with few rows drawn and little processor time per frame", async (t) => {
   const debug = await browser.newCDPSession(page);
-  await debug.send("Performance.enable", { timeDomain: "threadTicks" }); // processor time: a busy machine is not the page's fault
+  // Processor time, so that a busy machine does not count.
+  await debug.send("Performance.enable", { timeDomain: "threadTicks" });
   const spent = async () => {
     const { metrics } = await debug.send("Performance.getMetrics");
     return metrics
@@ -113,12 +114,12 @@ test("10,000 customers scroll to the end, few rows drawn, each frame in little t
     );
   for (const [how, step, frames, most] of [
     ["by the wheel", 120, 100, 10],
-    ["by dragging the bar", 5500, 101, 30], // all rows are others at each frame
+    ["by dragging the bar", 5500, 101, 30], // every frame shows other rows
   ]) {
     const before = await spent();
     await scroll(0, step, frames);
     const perFrame = ((await spent()) - before) * (1000 / frames);
-    t.diagnostic(`${how}: ${perFrame.toFixed(1)} ms of script, style and layout a frame`);
+    t.diagnostic(`${how}: ${perFrame.toFixed(1)} ms of script, style and layout per frame`);
     assert.ok(perFrame < most, `${how}: ${perFrame} ms`);
     assert.ok((await rowsDrawn()) < 60);
   }
@@ -127,7 +128,7 @@ test("10,000 customers scroll to the end, few rows drawn, each frame in little t
   await debug.detach();
 });
 
-test("a customer is found by the keyboard alone", async () => {
+test("a customer is found with the keyboard alone", async () => {
   await page.evaluate(() => scrollTo(0, 0));
   await page.locator("body").press("/");
   await page.keyboard.type("globex");
@@ -147,13 +148,13 @@ test("a customer is found by the keyboard alone", async () => {
   );
 });
 
-test("the skip link leads past the header", async () => {
+test("the skip link skips the header", async () => {
   await page.evaluate(() => document.activeElement?.blur());
   await page.goto(`${origin}/#/events`);
   await page.reload();
   await heading("Events").waitFor();
   await page.keyboard.press("Tab");
-  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Skip to the content");
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Skip to content");
   await page.keyboard.press("Enter");
   assert.equal(await page.evaluate(() => document.activeElement?.id), "main");
   assert.match(page.url(), /#\/events$/);
@@ -173,19 +174,19 @@ test("filters and sorting go to the server and into the address", async () => {
   assert.match(page.url(), /sort=drops&order=desc/);
   await page.waitForFunction(() => document.querySelector("[aria-sort=descending]")?.textContent?.startsWith("Drops"));
   await page.getByRole("searchbox").fill("no such customer");
-  await page.getByText("Nobody matches").waitFor();
-  await shoot(page, "nobody-matches-1280-light");
-  await page.getByRole("button", { name: "Show everybody" }).click();
+  await page.getByText("No customer matches").waitFor();
+  await shoot(page, "no-match-1280-light");
+  await page.getByRole("button", { name: "Show all" }).click();
   await page.getByText("10,000 customers").waitFor();
 });
 
-test("a tunnel that goes idle is seen, and told", async () => {
+test("a peer that becomes idle is shown and announced", async () => {
   await visit(page, "#/customers/acme");
   await page.locator("tbody .badge", { hasText: "Online" }).first().waitFor();
   await happen("turn?customer=acme&peer=linz&state=idle");
   await page.locator("tbody tr", { hasText: "linz" }).locator(".badge", { hasText: "Idle" }).waitFor();
   await page.locator(".page-state .badge", { hasText: "Degraded" }).waitFor();
-  await page.locator(".event", { hasText: "No handshake for 180 seconds." }).first().waitFor();
+  await page.locator(".event", { hasText: "No handshake for 180 s" }).first().waitFor();
   await page.waitForFunction(() => /linz/.test(document.querySelector("[aria-live]")?.textContent ?? ""));
   await visit(page, "#/customers/acme/peers/linz");
   await page.locator(".page-state .badge", { hasText: "Idle" }).waitFor();
@@ -193,11 +194,11 @@ test("a tunnel that goes idle is seen, and told", async () => {
   await happen("turn?customer=acme&peer=linz&state=online");
 });
 
-test("the rule of online, idle and never is one key away", async () => {
+test("a hint explains online, idle and never", async () => {
   const hint = page.getByRole("button", { name: "What this state means" });
   await hint.focus();
   const bubble = page.getByRole("tooltip");
-  assert.match(await bubble.innerText(), /handshake within the last 180 seconds.*24 hours/);
+  assert.match(await bubble.innerText(), /handshake was within 180 seconds.*24 hours/);
   const box = await bubble.boundingBox();
   assert.ok(box.x >= 0 && box.x + box.width <= sizes.desk.width);
   await page.keyboard.press("Escape");
@@ -215,7 +216,7 @@ test("the chart moves", async () => {
   await page.getByRole("img", { name: /over the last 24 hours: now / }).waitFor();
 });
 
-test("the system's page shows how busy each worker is, and what vpnd uses", async () => {
+test("the System page shows the load of each worker and of vpnd", async () => {
   await visit(page, "#/system");
   await page.getByText("71 % of a core now").waitFor();
   const rows = page.getByRole("table", { name: "Data workers" }).getByRole("row");
@@ -223,7 +224,7 @@ test("the system's page shows how busy each worker is, and what vpnd uses", asyn
   await page.getByText("135 MiB").waitFor();
 });
 
-test("dark mode can be chosen, and is remembered", async () => {
+test("dark mode can be chosen and is remembered", async () => {
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await ground();
   await page.getByRole("button", { name: /Switch to light/ }).click();
@@ -237,7 +238,7 @@ test("dark mode can be chosen, and is remembered", async () => {
   assert.equal(await ground(), light);
 });
 
-test("a stream that breaks is mended by itself, with a calm line in between", async () => {
+test("a broken stream reconnects, with a banner meanwhile", async () => {
   await visit(page, "#/");
   await happen("cut?for=6000");
   await page.locator("[data-test=live]", { hasText: "Reconnecting" }).waitFor();
@@ -248,16 +249,16 @@ test("a stream that breaks is mended by itself, with a calm line in between", as
   assert.equal(await page.getByText("The appliance cannot be reached.").count(), 0);
 });
 
-test("old figures are called old", async () => {
+test("outdated figures are marked", async () => {
   await happen("stale?on=1");
-  await page.locator("[data-test=live]", { hasText: "Old figures" }).waitFor();
+  await page.locator("[data-test=live]", { hasText: "Outdated" }).waitFor();
   await page.getByText("The tunnel daemon does not answer this page.").waitFor();
   await page.locator(".alarm", { hasText: "Critical" }).waitFor();
   await happen("stale?on=0");
   await page.locator("[data-test=live]", { hasText: "Live" }).waitFor();
 });
 
-test("a session that ends leaves the screen as it was, and goes on after a login", async () => {
+test("a session that ends keeps the screen, and continues after a login", async () => {
   await visit(page, "#/customers/globex");
   await heading("Globex Ltd").waitFor();
   await happen("expire");
@@ -274,7 +275,7 @@ test("a session that ends leaves the screen as it was, and goes on after a login
   await heading("Globex Ltd").waitFor();
 });
 
-test("what is not there is said, and leads on", async () => {
+test("unknown pages, customers and peers are reported", async () => {
   await visit(page, "#/customers/nobody");
   await heading("There is no such customer").waitFor();
   await visit(page, "#/customers/globex/peers/nobody");
@@ -282,10 +283,10 @@ test("what is not there is said, and leads on", async () => {
   await visit(page, "#/nowhere");
   await heading("There is no such page").waitFor();
   await visit(page, "#/events?customer=nobody");
-  await page.getByText("No customer has this id").waitFor();
+  await page.getByText("Unknown customer").waitFor();
 });
 
-test("a customer sees what is his, and no page of the appliance", async () => {
+test("a customer sees only its own data, and not the System page", async () => {
   await page.getByRole("button", { name: "Log out" }).click();
   await page.getByText("Log in to see your tunnels.").waitFor();
   await logIn(page, origin, "acme");
@@ -298,6 +299,6 @@ test("a customer sees what is his, and no page of the appliance", async () => {
   await heading("There is no such page").waitFor();
 });
 
-test("nothing was complained of: no script error, no breach of the policy, no request to elsewhere", () => {
+test("no script error, no breach of the policy, no request to another host", () => {
   assert.deepEqual(complaints, []);
 });

@@ -1,4 +1,4 @@
-// How the page is built: one script, one stylesheet, nothing inline, nothing from elsewhere (the server's content security policy holds).
+// The build: one script and one stylesheet, nothing inline, nothing from other hosts (content security policy).
 import { readFileSync } from "node:fs";
 
 import type { Plugin } from "vite";
@@ -7,7 +7,7 @@ import { defineConfig } from "vitest/config";
 const statusd = process.env["WARREN_STATUSD"] ?? "http://127.0.0.1:8480";
 const shipped = ["preact", "@preact/signals", "@preact/signals-core", "uplot"];
 
-/** The licences of what is in the page go with it. */
+/** Adds the licences of the libraries in the page. */
 function licences(): Plugin {
   return {
     name: "licences",

@@ -1,6 +1,6 @@
-// Stands in for statusd while one works on the page: the built page, the API of web/api/openapi.json, and 10,000 made-up customers.
-// Usage: node mock/server.mjs [PORT [CUSTOMERS]], port 0 = any; users operator, viewer and acme, password as the name. Never shipped.
-// POST /mock/cut, /mock/stale, /mock/expire, /mock/turn?customer=&peer=&state=: what a test wants to happen.
+// A stand-in for statusd: the built page, the API of web/api/openapi.json, and 10,000 invented customers. Not shipped.
+// Usage: node mock/server.mjs [PORT [CUSTOMERS]]. Port 0: any free port. Users: operator, viewer and acme; the password
+// is the name. Tests control it with POST /mock/cut, /mock/stale, /mock/expire and /mock/turn?customer=&peer=&state=.
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
@@ -19,7 +19,8 @@ let streamsOpen = true;
 let rows = world.customers.map(customerView);
 
 const csp =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+  "frame-ancestors 'none'; form-action 'self'; base-uri 'none'";
 const types = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript",
@@ -56,7 +57,7 @@ async function login(request, response) {
   for await (const piece of request) text += piece;
   const { user, password } = JSON.parse(text);
   if (!Object.hasOwn(roles, user) || password !== user)
-    throw new Refusal(401, "Unauthorized", "User or password is wrong.");
+    throw new Refusal(401, "Unauthorized", "The user or the password is wrong.");
   const token = Math.random().toString(36).slice(2);
   const role = roles[user];
   const session = {
@@ -155,7 +156,7 @@ function stream(request, response, session, query) {
   if (one.seen === 0) one.seen = world.eventId;
   streams.add(one);
   response.on("close", () => streams.delete(one));
-  tell(one, Date.now(), new Map(), new Set());
+  sendDelta(one, Date.now(), new Map(), new Set());
 }
 
 function answer(session, path, query, now) {
@@ -180,7 +181,7 @@ function answer(session, path, query, now) {
   return tail === "timeseries" ? series(peer.rates, query) : peer;
 }
 
-function happen(path, query, response) {
+function control(path, query, response) {
   if (path === "/mock/cut") for (const one of streams) one.response.destroy();
   if (path === "/mock/cut") streamsOpen = query.get("for") === null;
   if (path === "/mock/cut" && !streamsOpen) setTimeout(() => (streamsOpen = true), Number(query.get("for")));
@@ -212,7 +213,7 @@ function page(path, response) {
 
 async function handle(request, response) {
   const { pathname: path, searchParams: query } = new URL(request.url, "http://mock");
-  if (path.startsWith("/mock/")) return happen(path, query, response);
+  if (path.startsWith("/mock/")) return control(path, query, response);
   if (!path.startsWith("/api/v1/")) return page(path, response);
   if (path === "/api/v1/login") return login(request, response);
   const session = sessionOf(request);
@@ -230,11 +231,11 @@ function tick() {
   const { peers } = world.step(now);
   const before = new Map(rows.map((row) => [row.id, row]));
   rows = world.customers.map(customerView);
-  for (const one of streams) tell(one, now, before, peers);
+  for (const one of streams) sendDelta(one, now, before, peers);
 }
 
-/** A delta for one viewer: what changed since `before` the last step. */
-function tell(one, now, before, peers) {
+/** Sends one viewer the changes since the last step, whose rows are `before`. */
+function sendDelta(one, now, before, peers) {
   const mine = visible(one.session);
   const all = one.customer
     ? mine.filter((row) => row.id === one.customer)

@@ -1,4 +1,4 @@
-// The made-up world as statusd would answer it: the shapes of web/api/openapi.json.
+// The invented world in the shapes of web/api/openapi.json.
 import { addRates, drop, iso, states, stateSentences } from "./world.mjs";
 
 const zero = () => ({ rx_bits_per_second: 0, tx_bits_per_second: 0 });
@@ -7,9 +7,9 @@ export function peerView(customer, peer, now) {
   const age = peer.handshake === null ? null : now - peer.handshake;
   const stale = peer.state === "idle" && age > 24 * 3600_000;
   const sentence = {
-    online: "The last handshake is less than 180 s old.",
-    idle: stale ? "The last handshake is more than 24 h old." : "The last handshake is more than 180 s old.",
-    never: "No handshake since the tunnels were started.",
+    online: "The last handshake was 42 s ago, within the 180 s that count as online.",
+    idle: "The last handshake was more than 180 s ago. The peer is disconnected or has nothing to send.",
+    never: "No handshake since the tunnel daemon started.",
   }[peer.state];
   return {
     customer: customer.id,
@@ -108,15 +108,15 @@ export function overviewView(world, rows, now, role) {
     tx_bytes: tx,
     under_load: false,
     handshakes_completed: all ? 81_422 : 0,
-    handshakes_initiated: all ? 120 : 0,
+    handshakes_initiated: all ? 81_540 : 0,
     alarms: alarms(world, rows),
     drops: all
       ? [
           drop(
             [
               "unknown_peer",
-              "A handshake by a client whose public key no customer has.",
-              "Look for a client that was removed or never entered.",
+              "A handshake with a public key that no customer has.",
+              "Find the client; it was removed or never configured.",
             ],
             1289,
           ),
@@ -134,8 +134,8 @@ function alarms(world, rows) {
           severity: "critical",
           since,
           customer: null,
-          sentence: "The tunnel daemon does not answer.",
-          what_to_do: "Look at journalctl -u warren.",
+          sentence: "The tunnel daemon does not answer; all figures are old.",
+          what_to_do: "See journalctl -u warren. stackd restarts vpnd automatically.",
         },
       ]
     : [];
@@ -144,11 +144,11 @@ function alarms(world, rows) {
     ...found,
     ...down.map((row) => ({
       kind: "customer_down",
-      severity: "warning",
+      severity: "critical",
       since: row.state_since,
       customer: row.id,
-      sentence: "None of his peers is online any more.",
-      what_to_do: "Ask whether his line is up, and look at the endpoint it was last heard from.",
+      sentence: `${row.name}: ${row.state_sentence}`,
+      what_to_do: "See the customer's events, then ask the customer whether its side is up.",
     })),
   ];
 }
@@ -182,7 +182,7 @@ export function systemView(world, role, now) {
       snapshot_age_seconds: world.stale ? 31 : 0.8,
       encryption: "ipsec-mb (AVX2)",
       under_load: false,
-      handshakes_initiated: 120,
+      handshakes_initiated: 81_540,
       handshakes_completed: 81_422,
       customers: world.customers.length,
       peers: world.customers.reduce((sum, customer) => sum + customer.peers.length, 0),

@@ -1,4 +1,4 @@
-// Made-up customers that come, go and send, for working on the page without an appliance. Same seed, same world.
+// Invented customers with changing states and traffic. The same seed gives the same world.
 
 export const states = ["up", "degraded", "down", "never", "suspended"];
 
@@ -14,23 +14,23 @@ const families =
 const dropKinds = [
   [
     "source_not_allowed",
-    "A packet from a peer whose source is not in his allowed_ips.",
-    "Add the network to allowed_ips if it is his; otherwise the client sends what it should not.",
+    "A packet from a peer whose source is not in its allowed_ips.",
+    "Add the network to allowed_ips if it belongs to the peer; otherwise correct the client.",
   ],
   [
     "no_peer_for_destination",
-    "A packet into the tunnel whose destination is in no peer's allowed_ips.",
-    "Add the destination to the allowed_ips of the peer that it lies behind.",
+    "A packet for the tunnels whose destination is in no peer's allowed_ips.",
+    "Add the destination to the allowed_ips of its peer.",
   ],
-  ["session_expired", "A data message of a session that is past its 180 seconds.", ""],
+  ["session_expired", "A data message of a session older than 180 seconds.", ""],
   [
     "packet_too_big",
-    "A packet that does not fit into one datagram: stack.mtu is larger than the uplink carries.",
-    "Lower stack.mtu, to 1380 for a start.",
+    "A packet that does not fit into one datagram: stack.mtu is too large for the uplink.",
+    "Reduce stack.mtu, for example to 1380.",
   ],
 ];
 
-/** Mulberry32: small, seeded, good enough to make things up with. */
+/** Mulberry32: a small random generator with a seed. */
 export function dice(seed) {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
@@ -45,11 +45,11 @@ const drop = ([name, sentence, what_to_do], packets) => ({ name, packets, senten
 const key = (random) => Buffer.from(Array.from({ length: 32 }, () => Math.floor(random() * 256))).toString("base64");
 
 const stateSentences = {
-  up: "Every peer that was ever there is online.",
-  degraded: "Some of the peers that were there are not online.",
-  down: "No peer is online, though there was one.",
-  never: "No peer has ever made a handshake.",
-  suspended: 'Suspended by his file (state = "suspended").',
+  up: "Every peer that ever had a handshake is online.",
+  degraded: "Some peers are no longer online.",
+  down: "No peer is online; some were before.",
+  never: "No peer has had a handshake since the tunnel daemon started.",
+  suspended: "Suspended in the configuration: all tunnels are down, the stack is kept.",
 };
 
 export class World {
@@ -149,17 +149,35 @@ export class World {
   }
 
   changeSomething(now) {
-    const customer = this.customers[2 + Math.floor(this.random() ** 4 * (this.customers.length - 2))]; // the first two are the tests'
+    // Tests use the first two.
+    const customer = this.customers[2 + Math.floor(this.random() ** 4 * (this.customers.length - 2))];
     const peer = customer.peers[Math.floor(this.random() * customer.peers.length)];
     if (customer.suspended || peer.state === "never")
-      return this.tell(now, "changed", customer, null, "Changed by the configuration.");
+      return this.record(now, "changed", customer, null, "The customer's configuration changed.");
     if (this.random() < 0.25) {
       const from = peer.endpoint;
       peer.endpoint = `198.51.100.${Math.floor(this.random() * 250) + 1}:${1024 + Math.floor(this.random() * 60000)}`;
-      return this.tell(now, "roamed", customer, peer, "Is heard from another address.", from, peer.endpoint);
+      return this.record(
+        now,
+        "roamed",
+        customer,
+        peer,
+        `The peer moved from ${from} to ${peer.endpoint}.`,
+        from,
+        peer.endpoint,
+      );
     }
     if (this.random() < 0.1)
-      return this.tell(now, "drops", customer, null, dropKinds[0][1], null, null, dropKinds[0][0]);
+      return this.record(
+        now,
+        "drops",
+        customer,
+        null,
+        `Packets were dropped: ${dropKinds[0][1]}`,
+        null,
+        null,
+        dropKinds[0][0],
+      );
     return this.turn(now, customer, peer, peer.state === "online" ? "idle" : "online");
   }
 
@@ -173,11 +191,14 @@ export class World {
       peer.handshake = Math.min(peer.handshake, now - 181_000);
       peer.rates = { rx_bits_per_second: 0, tx_bits_per_second: 0 };
     }
-    const sentence = state === "online" ? "Made a handshake." : "No handshake for 180 seconds.";
-    return this.tell(now, state, customer, peer, sentence, from, state);
+    const sentence =
+      state === "online"
+        ? "The peer is online: it completed a handshake."
+        : "No handshake for 180 s: the peer is disconnected or has nothing to send.";
+    return this.record(now, state, customer, peer, sentence, from, state);
   }
 
-  tell(at, kind, customer, peer, sentence, from = null, to = null, reason = null) {
+  record(at, kind, customer, peer, sentence, from = null, to = null, reason = null) {
     const event = {
       id: ++this.eventId,
       at: iso(at),

@@ -1,4 +1,4 @@
-// Which page is shown, and to whom.
+// Selects the page to show.
 import { useEffect } from "preact/hooks";
 
 import { Customer } from "./pages/customer";

@@ -16,7 +16,7 @@ import { onAttention } from "./state/screen";
 import { findSession, session, startSession } from "./state/session";
 import { startTheme } from "./state/theme";
 
-const renewMilliseconds = 5 * 60 * 1000; // reading and scrolling count as use of the session too
+const renewMilliseconds = 5 * 60 * 1000; // reading and scrolling also count as use of the session
 
 startTheme();
 startClock();

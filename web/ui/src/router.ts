@@ -1,4 +1,4 @@
-// Where the reader is. Addresses live behind the hash, so that the server has one page and no routes for it:
+// The current place. Addresses are in the hash, so that the server needs one page and no routes for it:
 // #/customers?q=acme, #/customers/acme, #/customers/acme/peers/linz.
 import { signal } from "@preact/signals";
 
@@ -60,7 +60,7 @@ export function startRouter(): void {
   });
 }
 
-/** Replaces the query of this place without a step in the browser's history. Empty values are left out. */
+/** Replaces the query of this place without an entry in the browser's history. Empty values are omitted. */
 export function setQuery(values: Record<string, string>): void {
   const query = new URLSearchParams(here.value.query);
   for (const [name, value] of Object.entries(values)) {

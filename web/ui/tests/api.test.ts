@@ -13,9 +13,9 @@ const contract = JSON.parse(readFileSync(new URL("../../api/openapi.json", impor
 describe("the contract with statusd", () => {
   it("is what the types say (else: node scripts/types.mjs)", async () => {
     expect(readFileSync(new URL("../src/api/types.ts", import.meta.url), "utf8")).toBe(await typesText());
-  });
+  }, 30_000);
 
-  it("has every path that the page asks for", async () => {
+  it("has every path that the page requests", async () => {
     const asked: string[] = [];
     vi.stubGlobal("fetch", (path: string) => {
       asked.push(path);
@@ -57,13 +57,13 @@ describe("requests", () => {
   afterEach(() => vi.unstubAllGlobals());
   const answering = (response: Response) => vi.stubGlobal("fetch", () => Promise.resolve(response));
 
-  it("leave out what is empty and encode the rest", () => {
+  it("omit empty parameters and encode the rest", () => {
     expect(pathOf("/customers", { search: "a&b", state: "", offset: 0, limit: undefined })).toBe(
       "/api/v1/customers?search=a%26b&offset=0",
     );
   });
 
-  it("turn a problem into a failure with its detail and its patience", async () => {
+  it("turn a problem into a failure with its detail and Retry-After", async () => {
     answering(
       new Response('{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"Wait."}', {
         status: 429,
@@ -73,7 +73,7 @@ describe("requests", () => {
     await expect(api.login("u", "p")).rejects.toMatchObject({ status: 429, message: "Wait.", retryAfter: 30 });
   });
 
-  it("make a failure of an answer that is none, and of no answer", async () => {
+  it("turn an invalid answer, and no answer, into a failure", async () => {
     answering(new Response("<html>", { status: 502 }));
     await expect(api.overview()).rejects.toMatchObject({ status: 502 });
     vi.stubGlobal("fetch", () => Promise.reject(new TypeError("network")));
@@ -81,7 +81,7 @@ describe("requests", () => {
     await expect(api.overview()).rejects.toMatchObject({ status: 0 });
   });
 
-  it("tell the session when it is over, but not when a login was wrong", async () => {
+  it("end the session on a 401, but not for a failed login", async () => {
     const over = vi.fn();
     onUnauthorized(over);
     answering(new Response("{}", { status: 401 }));
@@ -94,12 +94,12 @@ describe("requests", () => {
 });
 
 describe("addresses within the page", () => {
-  it("lead back to where they were made", () => {
+  it("parse to the place that they were made from", () => {
     expect(parse(customerHref("a/b c")).place).toEqual({ page: "customer", customer: "a/b c" });
     expect(parse(peerHref("acme", "ünï ?#")).place).toEqual({ page: "peer", customer: "acme", peer: "ünï ?#" });
   });
 
-  it("may be anything a person types", () => {
+  it("may be anything that a user types", () => {
     expect(parse("").place.page).toBe("overview");
     expect(parse("#/customers?q=x").query.get("q")).toBe("x");
     for (const hash of ["#/customers/a/b", "#/nowhere", "#/events/x", "#/customers/a/peers/b/c"])

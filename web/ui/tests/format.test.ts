@@ -26,7 +26,7 @@ describe("amounts", () => {
     ]);
   });
 
-  it("groups counts and knows one from many", () => {
+  it("groups counts and forms plurals", () => {
     expect(countText(1234567)).toBe("1,234,567");
     expect([plural(1, "peer"), plural(0, "peer"), plural(2, "match", "matches")]).toEqual([
       "1 peer",
@@ -35,7 +35,7 @@ describe("amounts", () => {
     ]);
   });
 
-  it("never calls something nothing", () => {
+  it("never rounds a small share to 0 %", () => {
     expect([0, 0.004, 0.5, 1, 1.5].map(shareText)).toEqual(["0 %", "< 1 %", "50 %", "100 %", "150 %"]);
   });
 });
@@ -67,7 +67,7 @@ describe("times", () => {
     expect(isoText(now + 123)).toBe("2026-11-03T14:05:09Z");
   });
 
-  it("names today and yesterday by the reader's calendar", () => {
+  it("names today and yesterday in the reader's time zone", () => {
     const noon = new Date(2026, 10, 3, 12).getTime();
     expect(dayText(noon - 3600_000, noon)).toBe("Today");
     expect(dayText(noon - 24 * 3600_000, noon)).toBe("Yesterday");

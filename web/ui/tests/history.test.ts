@@ -19,7 +19,7 @@ const event = (id: number, minute: number, kind: Event["kind"], from: string | n
 const minutes = (stretches: ReturnType<typeof stretchesOf>) =>
   stretches.map((one) => [one.state, one.from / 60_000, one.to / 60_000, ...(one.before ? ["before"] : [])]);
 
-describe("when a tunnel was in which state", () => {
+describe("the history of a peer's state", () => {
   it("follows from the events, newest first", () => {
     const events = [event(3, 50, "online", "idle"), event(2, 45, "roamed"), event(1, 30, "idle", "online")];
     expect(minutes(stretchesOf(events, "online", at(50), 0, 60 * 60_000))).toEqual([
@@ -29,7 +29,7 @@ describe("when a tunnel was in which state", () => {
     ]);
   });
 
-  it("says that it does not know what nobody saw", () => {
+  it("leaves unrecorded time unknown", () => {
     expect(minutes(stretchesOf([], "idle", at(20), 0, 60 * 60_000))).toEqual([
       [undefined, 0, 20],
       ["idle", 20, 60],
@@ -40,7 +40,7 @@ describe("when a tunnel was in which state", () => {
     ]);
   });
 
-  it("covers no more than was asked for", () => {
+  it("covers only the requested time", () => {
     const events = [event(2, 50, "idle", "online"), event(1, 10, "online", "never")];
     expect(minutes(stretchesOf(events, "idle", at(50), 20 * 60_000, 60 * 60_000))).toEqual([
       ["online", 20, 50],
@@ -48,7 +48,7 @@ describe("when a tunnel was in which state", () => {
     ]);
   });
 
-  it("gives the share of the time that is known", () => {
+  it("gives the share of the recorded time", () => {
     const events = [event(2, 40, "idle", "online"), event(1, 20, "online", "idle")];
     const stretches = stretchesOf(events, "idle", at(40), 0, 60 * 60_000);
     expect(stretches[0]).toMatchObject({ state: "idle", before: true });
@@ -62,15 +62,15 @@ describe("when a tunnel was in which state", () => {
   });
 });
 
-describe("events that the stream brings", () => {
-  it("come before those that are here, none twice, and not without bound", () => {
+describe("events from the stream", () => {
+  it("are added first, without duplicates, within a bound", () => {
     const here = [event(5, 5, "idle"), event(4, 4, "online")];
     const merged = withNews(here, [event(5, 5, "idle"), event(6, 6, "online"), event(7, 7, "idle")], 3);
     expect(merged.map((one) => one.id)).toEqual([7, 6, 5]);
     expect(withNews(here, [event(3, 3, "idle")], 3)).toBe(here);
   });
 
-  it("are told to a screen reader together", () => {
+  it("are announced together", () => {
     expect(sentenceOf([event(1, 1, "idle")])).toBe("acme, linz: sentence 1");
     expect(sentenceOf([event(1, 1, "idle"), event(2, 2, "online")])).toBe(
       "2 changes. The latest: acme, linz: sentence 2",

@@ -7,7 +7,7 @@ const empty = (step: number): Series =>
   seriesOf({ step_seconds: step, times: [], rx_bits_per_second: [], tx_bits_per_second: [] });
 
 describe("a throughput series", () => {
-  it("grows by what the stream says", () => {
+  it("grows with the values of the stream", () => {
     const series = [100, 102, 104].reduce((before, at) => grown(before, at, rates(at)), empty(2));
     expect([series.times, series.inbound, series.outbound]).toEqual([
       [100, 102, 104],
@@ -16,7 +16,7 @@ describe("a throughput series", () => {
     ]);
   });
 
-  it("takes the mean of what falls into one step", () => {
+  it("averages the values within one step", () => {
     const series = [61, 63, 65, 121].reduce((before, at) => grown(before, at, rates(at)), empty(60));
     expect([series.times, series.inbound]).toEqual([
       [120, 180],
@@ -32,26 +32,26 @@ describe("a throughput series", () => {
     ]);
   });
 
-  it("lets old points fall off and stays within its bound", () => {
+  it("removes old points and stays within its bound", () => {
     let series = empty(2);
     for (let at = 0; at < 5000; at += 2) series = grown(series, at, rates(1));
     expect(series.times.length).toBe(reachOf(2) / 2);
     expect(series.times.at(-1)).toBe(4998);
   });
 
-  it("passes over what is older than what it has", () => {
+  it("ignores values older than its last point", () => {
     const series = grown(empty(2), 100, rates(1));
     expect(grown(series, 90, rates(5))).toBe(series);
   });
 
-  it("does not change the one before", () => {
+  it("does not change the previous series", () => {
     const before = grown(empty(2), 100, rates(1));
     grown(before, 102, rates(2));
     grown(before, 100, rates(9));
     expect(before.inbound).toEqual([1]);
   });
 
-  it("knows its latest and its largest", () => {
+  it("has its latest and largest values", () => {
     const series = grown(grown(empty(2), 100, rates(9)), 102, rates(1));
     expect(summaryOf(series)).toEqual({ inbound: 1, outbound: 2, peak: 18 });
     expect(summaryOf(empty(2))).toBeUndefined();

@@ -18,7 +18,7 @@ describe("the event stream's text", () => {
     expect(parser.lastId).toBe("8");
   });
 
-  it("may come in pieces of any size", () => {
+  it("may arrive in pieces of any size", () => {
     for (let size = 1; size < 12; size += 1) {
       const parser = new StreamParser();
       const got = [];
@@ -27,7 +27,7 @@ describe("the event stream's text", () => {
     }
   });
 
-  it("keeps the id over messages without one, and from before a break", () => {
+  it("keeps the id of earlier messages, and from before a break", () => {
     const parser = new StreamParser("41");
     expect(parser.push("data: a\n\n")).toEqual([{ id: "41", type: "message", data: "a" }]);
   });
@@ -36,12 +36,12 @@ describe("the event stream's text", () => {
     expect(new StreamParser().push("event: delta\n\ndata: half")).toEqual([]);
   });
 
-  it("does not keep a line without end", () => {
+  it("refuses a line that is too long", () => {
     expect(() => new StreamParser().push("x".repeat(longestMessage + 1))).toThrow();
   });
 });
 
-describe("waiting before the next try", () => {
+describe("the delay before the next attempt", () => {
   it("grows to half a minute, and differs between browsers", () => {
     expect([1, 2, 3, 4, 5, 6, 60].map((tries) => backoff(tries, 0.5))).toEqual([
       1000, 2000, 4000, 8000, 16_000, 30_000, 30_000,
@@ -49,7 +49,7 @@ describe("waiting before the next try", () => {
     expect(backoff(1, 0)).toBeLessThan(backoff(1, 1));
   });
 
-  it("is never shorter than the server asked for", () => {
+  it("is never shorter than Retry-After", () => {
     expect(backoff(1, 0, 20)).toBe(20_000);
   });
 });

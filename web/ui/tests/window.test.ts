@@ -54,7 +54,7 @@ class Server {
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 describe("a list by pages", () => {
-  it("asks only for the pages in sight, and once", async () => {
+  it("loads only the pages in view, and once", async () => {
     const server = new Server(10_000);
     const list = new PagedList(server.load, (row) => row.id);
     list.need(0, 20);
@@ -68,7 +68,7 @@ describe("a list by pages", () => {
     expect(list.row(700)).toBeUndefined();
   });
 
-  it("takes what the stream says of rows that are here, and passes over the others", async () => {
+  it("applies changes to loaded rows and ignores the others", async () => {
     const list = new PagedList(new Server(300).load, (row) => row.id);
     list.need(0, 10);
     await settled();
@@ -80,7 +80,7 @@ describe("a list by pages", () => {
     expect(list.version.value).toBe(version + 1);
   });
 
-  it("keeps the old rows until the answer to a new question is here", async () => {
+  it("keeps the old rows until the answer to a new query arrives", async () => {
     const list = new PagedList(new Server(300).load, (row) => row.id);
     list.need(0, 10);
     await settled();
@@ -93,7 +93,7 @@ describe("a list by pages", () => {
     expect([list.total.value, list.row(0)?.value, list.row(5)]).toEqual([2, 7, undefined]);
   });
 
-  it("forgets rows that are gone when the list became shorter", async () => {
+  it("forgets removed rows when the list becomes shorter", async () => {
     const server = new Server(300);
     const list = new PagedList(server.load, (row) => row.id);
     list.need(0, 10);
@@ -104,7 +104,7 @@ describe("a list by pages", () => {
     expect([list.total.value, list.row(50)]).toEqual([5, undefined]);
   });
 
-  it("says what failed and can be asked again", async () => {
+  it("reports a failure and can be reloaded", async () => {
     const server = new Server(5);
     server.failing = new Failure(503, "Busy");
     const list = new PagedList(server.load, (row) => row.id);
@@ -117,7 +117,7 @@ describe("a list by pages", () => {
     expect([list.failure.value, list.total.value]).toEqual([undefined, 5]);
   });
 
-  it("leaves a session that ended to the login", async () => {
+  it("leaves an ended session to the login", async () => {
     const server = new Server(5);
     server.failing = new Failure(401, "Unauthorized");
     const list = new PagedList(server.load, (row) => row.id);
@@ -127,8 +127,8 @@ describe("a list by pages", () => {
   });
 });
 
-describe("what happens while an answer is on its way", () => {
-  it("is not undone by an answer from before", async () => {
+describe("a change while an answer is pending", () => {
+  it("is not undone by an older answer", async () => {
     const list = new PagedList(new Server(300).load, (row) => row.id);
     list.need(0, 10);
     list.update([{ id: "c3", value: 9 }]);
@@ -150,7 +150,7 @@ describe("what happens while an answer is on its way", () => {
 });
 
 describe("a throttled call", () => {
-  it("is made at once, then seldom, and the last one always", () => {
+  it("is made at once, then rarely, and the last one always", () => {
     vi.useFakeTimers();
     const made: number[] = [];
     const call = throttled((value: number) => made.push(value), 80);

@@ -1,4 +1,4 @@
-// The API of statusd as functions. Every failure is a Failure; a 401 also tells the session that it is over.
+// The API of statusd as functions. Every error is a Failure; a 401 also ends the session.
 import type {
   CustomerDetail,
   CustomerPage,
@@ -12,12 +12,12 @@ import type {
   Timeseries,
 } from "./types";
 
-/** A request that brought no answer to show. `status` 0: the network, not the server. */
+/** A failed request. `status` 0: no answer from the server. */
 export class Failure extends Error {
   constructor(
     readonly status: number,
     message: string,
-    /** Seconds until it is worth trying again, when the server said so. */
+    /** Seconds to wait before the next attempt, from Retry-After; 0: none. */
     readonly retryAfter = 0,
   ) {
     super(message);
@@ -29,7 +29,7 @@ export type Query = Record<string, string | number | undefined>;
 const base = "/api/v1";
 let unauthorized: () => void = () => {};
 
-/** `callback` runs on every 401 but that of a login. */
+/** `callback` runs on every 401 except that of a login. */
 export function onUnauthorized(callback: () => void): void {
   unauthorized = callback;
 }
@@ -43,7 +43,7 @@ export function pathOf(path: string, query: Query = {}): string {
   return `${base}${path}${text === "" ? "" : `?${text}`}`;
 }
 
-/** Throws Failure, or the abort's own error. */
+/** Throws Failure, or the error of the abort. */
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   let answer: Response;
   try {
@@ -89,7 +89,7 @@ export const api = {
     get<Peer>(`/customers/${id(customer)}/peers/${id(peer)}`, {}, signal),
   events: (query: Query, signal?: AbortSignal) => get<EventList>("/events", query, signal),
 
-  /** `subject`: nobody = all customers together. */
+  /** `subject`: {} = all customers together. */
   timeseries(subject: { customer?: string; peer?: string }, step: 2 | 60, signal?: AbortSignal): Promise<Timeseries> {
     const customer = subject.customer === undefined ? "" : `/customers/${id(subject.customer)}`;
     const peer = subject.peer === undefined ? "" : `/peers/${id(subject.peer)}`;

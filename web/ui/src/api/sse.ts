@@ -1,4 +1,4 @@
-// The text of an event stream, cut into messages (WHATWG HTML §9.2.6). Pure: pieces of text in, messages out.
+// Parses an event stream (WHATWG HTML §9.2.6). Pure: pieces of text in, messages out.
 
 export interface Message {
   id: string;
@@ -6,7 +6,7 @@ export interface Message {
   data: string;
 }
 
-/** A message longer than this is none of ours: the stream is given up. */
+/** A longer message is an error, and the stream ends. */
 export const longestMessage = 8 * 1024 * 1024;
 
 export class StreamParser {
@@ -15,7 +15,7 @@ export class StreamParser {
   private type = "";
   private data: string[] = [];
 
-  /** The last id seen, to be sent back as Last-Event-ID. */
+  /** The last id received; send it back as Last-Event-ID. */
   get lastId(): string {
     return this.id;
   }
@@ -27,8 +27,8 @@ export class StreamParser {
   push(text: string): Message[] {
     const messages: Message[] = [];
     this.rest += text;
-    if (this.rest.length > longestMessage) throw new Error("the event stream has a line without end");
-    // A lone CR at the end may be half of a CRLF: it waits for the next piece.
+    if (this.rest.length > longestMessage) throw new Error("the event stream has a line that is too long");
+    // A CR at the end may be the first half of a CRLF; it waits for the next piece.
     const lines = this.rest.split(/\r\n|\n|\r(?!$)/);
     this.rest = lines.pop() ?? "";
     for (const line of lines) {

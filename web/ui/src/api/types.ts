@@ -336,7 +336,7 @@ export interface WebProcess {
   cpu_seconds: number;
   /** Open event streams. */
   viewers: number;
-  /** Users who are logged in. */
+  /** Open sessions of users. */
   sessions: number;
   /** Open connections. */
   connections: number;

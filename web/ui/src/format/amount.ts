@@ -1,4 +1,4 @@
-// Numbers as people read them. Volumes in KiB..PiB, as vpnctl writes them; rates in bits per second, as lines are sold.
+// Numbers for people: volumes in KiB to PiB, as in vpnctl; rates in bits per second.
 
 const volumes = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 const rates = ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"] as const;
@@ -38,7 +38,7 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${countText(count)} ${count === 1 ? one : many}`;
 }
 
-/** A part of one as "42 %"; more than nothing is never "0 %". */
+/** A share of 1 as "42 %"; a share above zero is never "0 %". */
 export function shareText(share: number): string {
   const percent = share * 100;
   if (percent > 0 && percent < 1) return "< 1 %";

@@ -1,4 +1,4 @@
-// Times: relative for the eye, ISO 8601 for everything else. All instants are milliseconds since 1970.
+// Times: relative for people, ISO 8601 otherwise. All instants are milliseconds since 1970.
 
 const minute = 60;
 const hour = 60 * minute;
@@ -27,7 +27,7 @@ export function isoText(at: number): string {
   return new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-/** The time of day where the reader is: "14:05:09". */
+/** The reader's local time of day: "14:05:09". */
 export function clockText(at: number): string {
   const date = new Date(at);
   return [date.getHours(), date.getMinutes(), date.getSeconds()]
@@ -35,7 +35,7 @@ export function clockText(at: number): string {
     .join(":");
 }
 
-/** "Today", "Yesterday", or "2026-11-03"; of the reader's calendar. */
+/** "Today", "Yesterday", or "2026-11-03", in the reader's time zone. */
 export function dayText(at: number, now: number): string {
   const key = dayKey(at);
   if (key === dayKey(now)) return "Today";

@@ -1,4 +1,4 @@
-// What the states and kinds of the API are called on the screen, and which shape and colour stand beside the word.
+// Words, shapes and colours for the states and kinds of the API.
 import type { Alarm, Customer, Event, Peer } from "../api/types";
 
 export type ShapeName =
@@ -32,7 +32,7 @@ export function peerLook(peer: Pick<Peer, "state" | "stale">): Look {
 }
 
 export function stateLook(state: Peer["state"] | undefined): Look {
-  return state === undefined ? { word: "Not known", shape: "dots", tone: "plain" } : peerLooks[state];
+  return state === undefined ? { word: "Unknown", shape: "dots", tone: "plain" } : peerLooks[state];
 }
 
 export const eventLooks: Record<Event["kind"], Look> = {
@@ -56,9 +56,11 @@ export const alarmLooks: Record<Alarm["severity"], Look> = {
 };
 
 export const peerRule =
-  "Online: a handshake within the last 180 seconds. Idle: the last one is older than that, up to 24 hours. Stale: older still. " +
-  "Never: none since the tunnels were started. WireGuard has no connection that could be up or down; a client that sends something makes a new handshake every two minutes.";
+  "Online: the last handshake was within 180 seconds. Idle: it is older, up to 24 hours. Stale: it is older than " +
+  "24 hours. Never: no handshake since the tunnels started. WireGuard has no connections that are up or down; " +
+  "a client that sends traffic makes a new handshake every two minutes.";
 
 export const customerRule =
-  "Up: every peer that was ever there is online. Degraded: some of them are. Down: none is, though one was. " +
-  "Never up: none ever was. Suspended: switched off in the customer's file. A peer is online when its last handshake is less than 180 seconds old.";
+  "Up: every peer that ever had a handshake is online. Degraded: some of them are. Down: none of them is. " +
+  "Never up: no peer has had a handshake. Suspended: switched off in the customer's file. " +
+  "A peer is online when its last handshake was within 180 seconds.";

@@ -1,4 +1,4 @@
-// One customer: who is there, what flows, what is dropped and why, what happened.
+// One customer: peers, throughput, drops with their reasons, events, stack and routes.
 import { useCallback, useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
@@ -37,7 +37,7 @@ export function Customer({ customer }: { customer: string }) {
         const row = delta.customers.find((one) => one.id === customer);
         const before = detail.value.peek();
         if (row && before) detail.update((shown) => ({ ...shown, ...row }));
-        // Routes and reasons are not in the stream: they are asked for when they changed and somebody looks.
+        // Routes and drops are not in the stream. Load them when they changed and the page is in use.
         const more = row !== undefined && before !== undefined && row.drops_total !== before.drops_total;
         if (delta.reload || (more && attended())) detail.reload();
       }),
@@ -72,7 +72,7 @@ export function Customer({ customer }: { customer: string }) {
           {data.drops.length > 0 ? (
             <Drops drops={data.drops} />
           ) : (
-            <Empty title="Nothing was dropped">Every packet since the tunnels were started went on.</Empty>
+            <Empty title="No drops">No packet was dropped since the tunnels started.</Empty>
           )}
         </Card>
         <RecentEvents customer={customer} />
@@ -88,7 +88,7 @@ export function Customer({ customer }: { customer: string }) {
 function Head({ data }: { data: CustomerDetail }) {
   return (
     <div class="page-head">
-      <nav class="trail small" aria-label="Where you are">
+      <nav class="trail small" aria-label="Breadcrumb">
         <a href="#/customers">Customers</a>
       </nav>
       <Heading>{data.name}</Heading>
@@ -128,8 +128,8 @@ function Figures({ data }: { data: CustomerDetail }) {
           <RatePair rates={data.rates} />
         </p>
       </section>
-      <section class="figure-card" aria-label="Carried">
-        <p class="figure-name">Carried</p>
+      <section class="figure-card" aria-label="Traffic">
+        <p class="figure-name">Traffic</p>
         <p class="figure">{bytesText(data.rx_bytes + data.tx_bytes)}</p>
         <p class="soft small">
           {bytesText(data.rx_bytes)} in · {bytesText(data.tx_bytes)} out
@@ -162,11 +162,11 @@ function Stack({ data }: { data: CustomerDetail }) {
         </Fact>
         <Fact name="MTU">{data.mtu} bytes</Fact>
         <Fact name="Listens on">
-          UDP port {data.listen_port}, {data.own_listener ? "the customer's own" : "shared by all"}
+          UDP port {data.listen_port}, {data.own_listener ? "the customer's own" : "shared"}
         </Fact>
         <Fact name="Rate limit">{limitText(data.rate_up, data.rate_down)}</Fact>
         <Fact name="Processor">
-          {data.cpu_seconds < 1 ? "less than 1 s" : spanText(data.cpu_seconds)} for its packets so far
+          {data.cpu_seconds < 1 ? "less than 1 s" : spanText(data.cpu_seconds)} for its packets
         </Fact>
         <Fact name="Public key">
           <Copy text={data.listener_public_key} what="the public key" />
@@ -187,7 +187,7 @@ function Routes({ data }: { data: CustomerDetail }) {
   return (
     <Card title="Routes into the tunnels">
       {shown.length === 0 ? (
-        <Empty title="No routes">Without allowed_ips no packet leads to a peer.</Empty>
+        <Empty title="No routes">Routes come from the allowed_ips of the peers.</Empty>
       ) : (
         <table class="plain" role="table">
           <thead role="rowgroup">
@@ -216,7 +216,7 @@ function Routes({ data }: { data: CustomerDetail }) {
       )}
       {data.routes.length > shown.length && (
         <p class="soft small more">
-          The first {shownRoutes} of {countText(data.routes.length)}. All of them: <code>vpnctl routes {data.id}</code>
+          The first {shownRoutes} of {countText(data.routes.length)}. To see all: <code>vpnctl routes {data.id}</code>
         </p>
       )}
     </Card>

@@ -1,4 +1,4 @@
-// Everybody, searched, filtered and sorted.
+// All customers, with search, filters and sorting.
 import { useCallback, useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
@@ -142,14 +142,14 @@ export function Customers() {
         </div>
       ) : total === 0 && !list.outdated.value ? (
         searched ? (
-          <Empty title="Nobody matches">
+          <Empty title="No customer matches">
             <button type="button" class="button" onClick={() => setQuery({ q: "", state: "" })}>
-              Show everybody
+              Show all
             </button>
           </Empty>
         ) : (
           <Empty title="No customers yet">
-            One file in the configuration's customers directory makes one; vpnctl apply brings it up.
+            Add a file to the configuration's customers directory, then run vpnctl apply.
           </Empty>
         )
       ) : (
@@ -171,7 +171,7 @@ export function Customers() {
 function StateFilter({ value }: { value: string }) {
   const counts = overview.value?.customers;
   return (
-    <div class="filters" role="group" aria-label="Only customers who are">
+    <div class="filters" role="group" aria-label="Filter by state">
       {states.map((state) => (
         <button
           type="button"

@@ -1,4 +1,4 @@
-// What happened, to whom, and when; new ones come in by themselves.
+// All events, newest first; new ones appear automatically.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
@@ -17,7 +17,7 @@ import { onDelta, setSubject } from "../state/live";
 import { useResource } from "../state/resource";
 
 const pageEvents = 100;
-const most = 1000; // on one page; older ones are found by the filters
+const most = 1000; // on one page; the filters find older ones
 const kinds = Object.keys(eventLooks) as Event["kind"][];
 
 export function Events() {
@@ -32,7 +32,7 @@ export function Events() {
   const older = useSignal<"" | "loading" | Failure>("");
   const waiting = useSignal<Event[]>([]);
 
-  const takeIn = () => {
+  const showWaiting = () => {
     page.update((shown) => ({ ...shown, items: withNews(shown.items, waiting.value, most) }));
     waiting.value = [];
   };
@@ -49,8 +49,8 @@ export function Events() {
       if (news.length === 0) return;
       announce(news);
       waiting.value = [...waiting.value, ...news].slice(-most);
-      // What somebody reads does not move under his eyes.
-      if (scrollY < 80) takeIn();
+      // Do not move the list while the reader is further down.
+      if (scrollY < 80) showWaiting();
     });
   }, [customer, peer, kind]);
 
@@ -73,7 +73,7 @@ export function Events() {
     <>
       <div class="page-head">
         <Heading>Events</Heading>
-        <p class="soft small">Kept in memory since the page's server was started; times are yours.</p>
+        <p class="soft small">Events since statusd started, in your local time.</p>
       </div>
       <div class="tools">
         <Search
@@ -109,7 +109,7 @@ export function Events() {
           type="button"
           class="button news"
           onClick={() => {
-            takeIn();
+            showWaiting();
             scrollTo(0, 0);
           }}
         >
@@ -118,17 +118,17 @@ export function Events() {
       )}
       {data === undefined ? (
         page.failure.value?.status === 404 ? (
-          <Empty title="No customer has this id">An id is the name of the customer's file, all of it.</Empty>
+          <Empty title="Unknown customer">Enter the whole id: the name of the customer's file without .toml.</Empty>
         ) : page.failure.value ? (
           <Failed what="The events" failure={page.failure.value} retry={page.reload} />
         ) : (
           <Loading what="the events" lines={10} />
         )
       ) : data.items.length === 0 ? (
-        <Empty title="Nothing to show">
+        <Empty title="No events">
           {customer !== "" || kind !== ""
-            ? "Nothing of this kind happened since the page began to watch."
-            : "Nothing has changed since the page began to watch."}
+            ? "No matching event since statusd started."
+            : "Nothing has changed since statusd started."}
         </Empty>
       ) : (
         <section class="card">
@@ -141,11 +141,7 @@ export function Events() {
                 aria-disabled={older.value === "loading"}
                 onClick={() => void loadOlder()}
               >
-                {older.value === "loading"
-                  ? "Loading …"
-                  : older.value === ""
-                    ? "Older events"
-                    : "That failed: try again"}
+                {older.value === "loading" ? "Loading …" : older.value === "" ? "Older events" : "Failed; try again"}
               </button>
             </p>
           )}
@@ -155,7 +151,7 @@ export function Events() {
   );
 }
 
-/** Waits until the reader paused typing. */
+/** Waits until the user stops typing. */
 function settled(signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, 150);

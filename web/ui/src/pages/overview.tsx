@@ -1,4 +1,4 @@
-// Is everything well, and if not, what is the matter?
+// Alarms, totals, throughput and the latest events.
 import { useCallback, useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
@@ -77,7 +77,7 @@ function Alarms({ alarms }: { alarms: readonly Alarm[] }) {
   if (alarms.length === 0) {
     return (
       <p class="all-well">
-        <Shape name="full" /> All is well: nothing needs a person.
+        <Shape name="full" /> No alarms.
       </p>
     );
   }
@@ -106,7 +106,7 @@ function Alarms({ alarms }: { alarms: readonly Alarm[] }) {
       </ul>
       {alarms.length > most && (
         <p class="soft">
-          and {countText(alarms.length - most)} more: <a href="#/customers?state=down">all customers who are down</a>
+          and {countText(alarms.length - most)} more: <a href="#/customers?state=down">all customers that are down</a>
         </p>
       )}
     </section>
@@ -141,7 +141,7 @@ function Figures({ data }: { data: OverviewData }) {
           {countText(data.peers.online)} <span class="figure-of">of {countText(data.peers.total)}</span>
         </p>
         <p class="soft small">
-          {countText(data.peers.idle)} idle · {countText(data.peers.never)} never seen
+          {countText(data.peers.idle)} idle · {countText(data.peers.never)} never online
         </p>
       </section>
       <section class="figure-card" aria-label="Throughput now">
@@ -152,8 +152,8 @@ function Figures({ data }: { data: OverviewData }) {
           <Direction way="out" bits={data.rates.tx_bits_per_second} />
         </p>
       </section>
-      <section class="figure-card" aria-label="Carried">
-        <p class="figure-name">Carried</p>
+      <section class="figure-card" aria-label="Traffic">
+        <p class="figure-name">Traffic</p>
         <p class="figure">{bytesText(data.rx_bytes + data.tx_bytes)}</p>
         <p class="soft small">
           {bytesText(data.rx_bytes)} in · {bytesText(data.tx_bytes)} out
@@ -190,7 +190,7 @@ function Busiest() {
         )
       ) : rows.length === 0 ? (
         <Empty title="No customers yet">
-          One file in the configuration's customers directory makes one; vpnctl apply brings it up.
+          Add a file to the configuration's customers directory, then run vpnctl apply.
         </Empty>
       ) : (
         <ul class="lines">
@@ -227,9 +227,7 @@ function Latest() {
           <Loading what="the latest events" lines={shownEvents} />
         )
       ) : shown.length === 0 ? (
-        <Empty title="Nothing has changed yet">
-          Handshakes, roaming, drops and changes of the configuration appear here.
-        </Empty>
+        <Empty title="Nothing has changed yet">Handshakes, roaming, drops and configuration changes appear here.</Empty>
       ) : (
         <EventList events={shown} />
       )}

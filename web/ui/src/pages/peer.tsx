@@ -1,4 +1,4 @@
-// One tunnel: is it up, was it up at three o'clock, and where does it come from?
+// One peer: state, history, throughput, events and configuration.
 import { useCallback, useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
@@ -79,7 +79,7 @@ export function Peer({ customer, name }: { customer: string; name: string }) {
       <Chart title="Throughput" customer={customer} peer={name} ratesOf={ratesOf} />
       <div class="columns">
         <Card
-          title="What happened"
+          title="Latest events"
           aside={
             <a href={`#/events?customer=${encodeURIComponent(customer)}&peer=${encodeURIComponent(name)}`}>
               All events
@@ -89,7 +89,7 @@ export function Peer({ customer, name }: { customer: string; name: string }) {
           {events.value.value === undefined ? (
             <Loading what="the events" lines={4} />
           ) : events.value.value.length === 0 ? (
-            <Empty title="Nothing has changed">Since this page began to watch, all is as it was.</Empty>
+            <Empty title="No events">Nothing has changed since statusd started.</Empty>
           ) : (
             <EventList events={events.value.value.slice(0, shownEvents)} subject="none" />
           )}
@@ -107,7 +107,7 @@ function rowOf(delta: Delta, customer: string, name: string): PeerData | undefin
 function Head({ data }: { data: PeerData }) {
   return (
     <div class="page-head">
-      <nav class="trail small" aria-label="Where you are">
+      <nav class="trail small" aria-label="Breadcrumb">
         <a href="#/customers">Customers</a> <span aria-hidden="true">/</span>{" "}
         <a href={customerHref(data.customer)}>{data.customer}</a>
       </nav>
@@ -136,7 +136,7 @@ function Figures({ data }: { data: PeerData }) {
         <p class="figure">
           <Ago at={data.last_handshake} />
         </p>
-        <p class="soft small iso">{data.last_handshake ?? "since the tunnels were started"}</p>
+        <p class="soft small iso">{data.last_handshake ?? "since the tunnels started"}</p>
       </section>
       <section class="figure-card" aria-label="Throughput now">
         <p class="figure-name">Throughput</p>
@@ -144,8 +144,8 @@ function Figures({ data }: { data: PeerData }) {
           <RatePair rates={data.rates} />
         </p>
       </section>
-      <section class="figure-card" aria-label="Carried">
-        <p class="figure-name">Carried</p>
+      <section class="figure-card" aria-label="Traffic">
+        <p class="figure-name">Traffic</p>
         <p class="figure">{bytesText(data.rx_bytes + data.tx_bytes)}</p>
         <p class="soft small">
           {bytesText(data.rx_bytes)} in · {bytesText(data.tx_bytes)} out
@@ -153,8 +153,8 @@ function Figures({ data }: { data: PeerData }) {
       </section>
       <section class="figure-card" aria-label="Endpoint">
         <p class="figure-name">Endpoint</p>
-        <p class="figure figure-text">{data.endpoint === null ? "not heard from" : <code>{data.endpoint}</code>}</p>
-        <p class="soft small">where it was last heard from</p>
+        <p class="figure figure-text">{data.endpoint === null ? "unknown" : <code>{data.endpoint}</code>}</p>
+        <p class="soft small">source of its last message</p>
       </section>
     </div>
   );
@@ -167,7 +167,7 @@ function Configuration({ data }: { data: PeerData }) {
         <Fact name="Public key">
           <Copy text={data.public_key} what="the public key" />
         </Fact>
-        <Fact name="Allowed addresses">
+        <Fact name="Allowed IPs">
           {data.allowed_ips.length === 0
             ? "none"
             : data.allowed_ips.map((prefix) => (

@@ -20,7 +20,7 @@ import { usePagedList } from "../window/use_list";
 
 const heights = { row: 56, card: 132 };
 const nameOf = (peer: Peer) => peer.name;
-const few = 6; // so many are found by eye
+const few = 6; // no search is needed for this many
 
 const choices = [
   { value: "", text: "All" },
@@ -71,7 +71,7 @@ function columnsOf(customer: string): readonly Column<Peer>[] {
     },
     {
       key: "bytes",
-      title: "Carried",
+      title: "Traffic",
       number: true,
       cell: (peer) => (
         <span title={`${bytesText(peer.rx_bytes)} in, ${bytesText(peer.tx_bytes)} out`}>
@@ -85,7 +85,7 @@ function columnsOf(customer: string): readonly Column<Peer>[] {
       sort: "endpoint",
       cell: (peer) =>
         peer.endpoint === null ? (
-          <span class="soft">not heard from</span>
+          <span class="soft">unknown</span>
         ) : (
           <code class="ellipsis" title={peer.endpoint}>
             {peer.endpoint}
@@ -147,7 +147,7 @@ export function PeersTable({ customer }: { customer: string }) {
         <Loading what="the peers" />
       ) : total === 0 && !list.outdated.value ? (
         <Empty title={searched ? "No peer matches" : "No peers yet"}>
-          {!searched && "A [[wireguard.peer]] in the customer's file makes one."}
+          {!searched && "Add a [[wireguard.peer]] to the customer's file."}
         </Empty>
       ) : (
         <WindowedTable

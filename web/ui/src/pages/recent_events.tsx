@@ -1,4 +1,4 @@
-// What happened to one customer, or one of his peers, last.
+// The latest events of a customer and its peers.
 import { useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
@@ -19,10 +19,10 @@ export function RecentEvents({ customer }: { customer: string }) {
   useEffect(
     () =>
       onDelta((delta) => {
-        const his = delta.events.filter((event) => event.customer === customer);
-        if (his.length === 0) return;
-        announce(his);
-        events.update((shown) => withNews(shown, his, shownEvents));
+        const recent = delta.events.filter((event) => event.customer === customer);
+        if (recent.length === 0) return;
+        announce(recent);
+        events.update((shown) => withNews(shown, recent, shownEvents));
       }),
     [customer],
   );
@@ -36,7 +36,7 @@ export function RecentEvents({ customer }: { customer: string }) {
           <Loading what="the events" lines={5} />
         )
       ) : shown.length === 0 ? (
-        <Empty title="Nothing has changed">Since this page began to watch, all is as it was.</Empty>
+        <Empty title="No events">Nothing has changed since statusd started.</Empty>
       ) : (
         <EventList events={shown} subject="peer" />
       )}

@@ -1,4 +1,4 @@
-// The appliance itself.
+// The appliance and its processes.
 import { useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
@@ -39,7 +39,7 @@ export function System() {
     });
   }, []);
 
-  if (data === undefined && system.failure.value?.status === 404) return <NotThere what="page for you" />;
+  if (data === undefined && system.failure.value?.status === 404) return <NotThere what="page" />;
   return (
     <>
       <div class="page-head">
@@ -64,7 +64,7 @@ function Filled({ data }: { data: SystemData }) {
         <Card title="Software">
           <Facts>
             <Fact name="Warren">{data.version}</Fact>
-            <Fact name="Image slot">{data.slot ?? "none: installed as a package"}</Fact>
+            <Fact name="Image slot">{data.slot ?? "none (installed as a package)"}</Fact>
             <Fact name="Configuration">generation {countText(data.generation)}</Fact>
           </Facts>
         </Card>
@@ -73,13 +73,13 @@ function Filled({ data }: { data: SystemData }) {
             <Fact name="Address">
               <code>{data.listen}</code>
             </Fact>
-            <Fact name="Running for">{spanText(data.statusd.uptime_seconds)}</Fact>
+            <Fact name="Uptime">{spanText(data.statusd.uptime_seconds)}</Fact>
             <Fact name="Memory">{bytesText(data.statusd.memory_bytes)}</Fact>
-            <Fact name="Processor">{spanText(data.statusd.cpu_seconds)} used so far</Fact>
-            <Fact name="Made with">
-              Preact and uPlot: <a href="/licences.txt">their licences</a>
+            <Fact name="Processor">{spanText(data.statusd.cpu_seconds)} since it started</Fact>
+            <Fact name="Open source">
+              Preact and uPlot (<a href="/licences.txt">licences</a>)
             </Fact>
-            <Fact name="Looking now">
+            <Fact name="In use by">
               {plural(data.statusd.viewers, "viewer")}, {plural(data.statusd.sessions, "session")},{" "}
               {plural(data.statusd.connections, "connection")}
             </Fact>
@@ -87,12 +87,12 @@ function Filled({ data }: { data: SystemData }) {
         </Card>
         {data.users_file && (
           <Card
-            title="Who may log in"
-            aside={<Badge look={data.users_file.error === null ? well("Valid") : broken("Not taken")} />}
+            title="Users"
+            aside={<Badge look={data.users_file.error === null ? well("Valid") : broken("Rejected")} />}
           >
             {data.users_file.error !== null && (
               <div class="notice notice-bad">
-                <p class="notice-title">users.toml has an error; who was let in before still is</p>
+                <p class="notice-title">users.toml has an error; the previous users stay in force</p>
                 <pre>{data.users_file.error}</pre>
               </div>
             )}
@@ -118,25 +118,25 @@ function Tunnels({ data }: { data: SystemData }) {
   return (
     <Card title="Tunnels" aside={<Badge look={look} />}>
       <Facts>
-        <Fact name="Last heard">
+        <Fact name="Last answer">
           {vpnd.snapshot_age_seconds === null ? "never" : `${vpnd.snapshot_age_seconds.toFixed(1)} s ago`}
         </Fact>
-        <Fact name="Encryption">{vpnd.encryption || "not known"}</Fact>
+        <Fact name="Encryption">{vpnd.encryption || "unknown"}</Fact>
         <Fact name="Serves">
           {plural(vpnd.customers, "customer")}, {plural(vpnd.peers, "peer")}
         </Fact>
         <Fact name="Handshakes">
-          {countText(vpnd.handshakes_completed)} completed, {countText(vpnd.handshakes_initiated)} begun here
+          {countText(vpnd.handshakes_completed)} completed of {countText(vpnd.handshakes_initiated)} started
         </Fact>
-        <Fact name="Memory">{vpnd.memory_bytes === null ? "not known" : bytesText(vpnd.memory_bytes)}</Fact>
+        <Fact name="Memory">{vpnd.memory_bytes === null ? "unknown" : bytesText(vpnd.memory_bytes)}</Fact>
         <Fact name="Processor">
           {vpnd.cpu_share !== null && <>{shareText(vpnd.cpu_share)} of a core now, </>}
-          {spanText(vpnd.cpu_seconds)} used so far
+          {spanText(vpnd.cpu_seconds)} since vpnd started
         </Fact>
         {vpnd.under_load && (
           <Fact name="Under load">
-            Clients are asked to prove their address by a cookie before a handshake: many come back at once, or somebody
-            floods the port.
+            Clients must prove their address with a cookie before a handshake: many reconnect at once, or the port is
+            being flooded.
           </Fact>
         )}
       </Facts>
@@ -154,10 +154,10 @@ function Certificate({ data }: { data: SystemData }) {
     <Card title="Certificate" aside={<Badge look={look} />}>
       <Facts>
         <Fact name="For">{certificate.subject}</Fact>
-        <Fact name="Made by">
+        <Fact name="Signed by">
           {certificate.self_signed
-            ? "this appliance itself: compare the fingerprint before you trust it"
-            : "somebody else"}
+            ? "this appliance; compare the fingerprint before you trust it"
+            : "a certificate authority"}
         </Fact>
         <Fact name="Expires">
           <Ago at={certificate.not_after} />

@@ -1,4 +1,4 @@
-// When the tunnel was up, over a day: a band, and the same in words.
+// The state of a peer over 24 hours, as a band and in words.
 import { useComputed } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
@@ -33,8 +33,8 @@ export function Timeline({ peer, events }: { peer: Peer; events: readonly Event[
       </div>
       <figcaption class="soft small">
         {online === undefined
-          ? "Nothing is known of the last 24 hours yet."
-          : `Online ${shareText(online)} of the time that this page has watched, of the last 24 hours.`}
+          ? "No data for the last 24 hours yet."
+          : `Online ${shareText(online)} of the recorded part of the last 24 hours.`}
       </figcaption>
       <ol class="visually-hidden">
         {stretches.slice(-spoken).map((stretch) => (
@@ -62,6 +62,6 @@ function Band({ stretch, from }: { stretch: Stretch; from: number }) {
 
 function sentenceOf({ state, from, to, before }: Stretch): string {
   const { word } = stateLook(state);
-  if (before) return `${word} until ${isoText(to)}, it is not known since when`;
+  if (before) return `${word} until ${isoText(to)}, start unknown`;
   return `${word} from ${isoText(from)} for ${spanText((to - from) / 1000)}`;
 }

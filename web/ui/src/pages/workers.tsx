@@ -1,4 +1,4 @@
-// The threads of vpnd that carry packets.
+// The packet threads of vpnd.
 import type { Worker } from "../api/types";
 import { countText, shareText } from "../format/amount";
 import { Card } from "../parts/card";
@@ -11,10 +11,10 @@ export function Workers({ workers }: { workers: readonly Worker[] }) {
         <thead role="rowgroup">
           <tr role="row">
             <Head>Worker</Head>
-            <Head hint="Of a core, in the last two seconds">Busy</Head>
-            <Head hint="Packets that came here and belong to another worker">Given</Head>
-            <Head hint="Packets that came to another worker and belong here">Taken</Head>
-            <Head hint="Packets that another worker had no room for">Dropped</Head>
+            <Head hint="Share of a core over the last two seconds">Busy</Head>
+            <Head hint="Packets that arrived here and were transferred to the worker of their customer">Sent</Head>
+            <Head hint="Packets that arrived at another worker and were transferred here">Received</Head>
+            <Head hint="Packets dropped because the other worker had no room">Dropped</Head>
           </tr>
         </thead>
         <tbody role="rowgroup">

@@ -1,4 +1,4 @@
-// A point in time: relative to read, ISO 8601 behind it.
+// A point in time: relative as text, ISO 8601 as tooltip.
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
@@ -10,7 +10,7 @@ export function Ago({ at, none = "never" }: { at: string | null; none?: string }
   useEffect(() => {
     instant.value = at;
   }, [at]);
-  // Only this text moves with the seconds, not what it stands in.
+  // Re-render only this text every second, not the component around it.
   const text = useComputed(() => (instant.value === null ? none : relativeText(Date.parse(instant.value), now.value)));
   if (at === null) return <span class="soft">{none}</span>;
   const iso = isoText(Date.parse(at));

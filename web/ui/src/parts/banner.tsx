@@ -1,4 +1,4 @@
-// A calm line under the header when what is on the screen may be old.
+// A line below the header while the figures may be old.
 import { useComputed } from "@preact/signals";
 
 import { now } from "../state/clock";
@@ -7,7 +7,7 @@ import { outdated, overview } from "../state/overview";
 import { Ago } from "./ago";
 import { Shape } from "./shape";
 
-const patience = 3000; // a hiccup is not worth a line
+const patience = 3000; // shorter breaks are not shown
 
 export function Banner() {
   const broken = useComputed(() => link.value.kind === "waiting" && now.value - link.value.since > patience);
@@ -24,7 +24,7 @@ function Disconnected() {
       <Shape name="half" />
       <p>
         The appliance cannot be reached. The figures are from{" "}
-        {overview.value ? <Ago at={overview.value.as_of} /> : "before"}; they go on by themselves as soon as it answers.
+        {overview.value ? <Ago at={overview.value.as_of} /> : "before"}. The page reconnects automatically.
       </p>
       <button type="button" class="button-quiet" onClick={retryNow}>
         Try now
@@ -39,7 +39,7 @@ function Outdated() {
       <Shape name="triangle" />
       <p>
         The tunnel daemon does not answer this page. The figures are from <Ago at={overview.value?.as_of ?? null} />;
-        tunnels may well be working.
+        the tunnels may still be working.
       </p>
     </div>
   );

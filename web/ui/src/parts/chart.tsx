@@ -17,10 +17,10 @@ import { bitsText } from "./rates";
 
 interface Props {
   title: string;
-  /** Whose; nobody = all together. */
+  /** Without one: all customers together. */
   customer?: string;
   peer?: string;
-  /** What flows now, by what is known after this delta; undefined: it says nothing of it. */
+  /** The current rates after this delta; undefined: unknown. */
   ratesOf: (delta: Delta) => Rates | undefined;
 }
 
@@ -87,9 +87,12 @@ function Figure({ series, title }: { series: Series; title: string }) {
 
   const summary = summaryOf(series);
   const reach = series.step === 2 ? "the last 10 minutes" : "the last 24 hours";
+  const [inbound, outbound, peak] = [summary?.inbound, summary?.outbound, summary?.peak].map((bits) =>
+    bitsText(bits ?? 0),
+  );
   const spoken = summary
-    ? `${title} over ${reach}: now ${bitsText(summary.inbound)} in and ${bitsText(summary.outbound)} out, at most ${bitsText(summary.peak)}.`
-    : `${title}: nothing was recorded yet.`;
+    ? `${title} over ${reach}: now ${inbound} in and ${outbound} out, at most ${peak}.`
+    : `${title}: no data yet.`;
   return (
     <figure>
       <div class="plot" ref={host} role="img" aria-label={spoken} />
@@ -105,7 +108,7 @@ function Figure({ series, title }: { series: Series; title: string }) {
   );
 }
 
-/** The values under the pointer, or else the latest. */
+/** The values under the pointer, otherwise the latest. */
 function Legend({ series, at }: { series: Series; at: number | null }) {
   const index = at !== null && at < series.times.length ? at : series.times.length - 1;
   const time = series.times[index];

@@ -1,4 +1,4 @@
-// One of a few: buttons side by side, of which one is pressed.
+// A choice of one: buttons side by side, one of them pressed.
 interface Props<T extends string> {
   label: string;
   options: readonly { value: T; text: string }[];

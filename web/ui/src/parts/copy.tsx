@@ -1,4 +1,4 @@
-// A text that one wants elsewhere: a key, an address.
+// A text with a button that copies it.
 import { useEffect, useState } from "preact/hooks";
 
 export function Copy({ text, what }: { text: string; what: string }) {

@@ -1,4 +1,4 @@
-// Packets that went no further: why, in a sentence, and what to do about it.
+// Dropped packets: the reason in a sentence, and what to do.
 import type { Drop } from "../api/types";
 import { countText } from "../format/amount";
 

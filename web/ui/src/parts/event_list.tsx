@@ -1,4 +1,4 @@
-// What happened, newest first, under the days it happened on.
+// Events, newest first, grouped by day.
 import type { Event } from "../api/types";
 import { clockText, dayText, isoText } from "../format/time";
 import { eventLooks } from "../format/words";
@@ -8,7 +8,7 @@ import { Badge } from "./badge";
 
 interface Props {
   events: readonly Event[];
-  /** What the page does not say already: customer and peer, the peer, or nothing. */
+  /** The names to show: customer and peer, only the peer, or none. */
   subject?: "all" | "peer" | "none";
 }
 

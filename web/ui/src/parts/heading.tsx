@@ -1,10 +1,13 @@
-// The heading of a page. After a step within the page it takes the focus, so that a screen reader says where one is now.
+// The heading of a page. After a navigation it gets the focus, so that a screen reader announces the new page.
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 let wanted = false;
 
-/** The next heading takes the focus, and the one after it too (a page's own follows the one that was shown while it loaded), until the reader does something. */
+/**
+ * The next headings get the focus (a page's heading may follow that of its loading state), until a key or the pointer
+ * is used.
+ */
 export function claimFocus(): void {
   wanted = true;
   for (const event of ["keydown", "pointerdown"])

@@ -1,4 +1,4 @@
-// A question mark that explains, for mouse, finger and keyboard alike; Escape puts it away.
+// A question mark with an explanation, for mouse, touch and keyboard; Escape closes it.
 import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 export function Hint({ about, text }: { about: string; text: string }) {

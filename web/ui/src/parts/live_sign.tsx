@@ -1,4 +1,4 @@
-// Whether what one sees is what there is.
+// Whether the figures are live.
 import { link } from "../state/live";
 import { outdated } from "../state/overview";
 import { Shape } from "./shape";
@@ -7,7 +7,7 @@ export function LiveSign() {
   const [word, shape, tone] =
     link.value.kind === "live"
       ? outdated.value
-        ? (["Old figures", "triangle", "wait"] as const)
+        ? (["Outdated", "triangle", "wait"] as const)
         : (["Live", "full", "good"] as const)
       : link.value.kind === "waiting"
         ? (["Reconnecting", "half", "wait"] as const)

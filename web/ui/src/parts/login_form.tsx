@@ -1,4 +1,4 @@
-// User and password, and what is wrong with them.
+// The login form and its errors.
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
 
@@ -70,10 +70,10 @@ export function LoginForm({ user: known = "" }: { user?: string }) {
 }
 
 function troubleText(failure: Failure): string {
-  if (failure.status === 401) return "User or password is wrong.";
+  if (failure.status === 401) return "Wrong user or password.";
   if (failure.status === 429) {
-    const wait = failure.retryAfter > 0 ? ` Try again in ${spanText(failure.retryAfter)}.` : " Wait a little.";
-    return `Too many tries.${wait}`;
+    const wait = failure.retryAfter > 0 ? ` Try again in ${spanText(failure.retryAfter)}.` : " Try again later.";
+    return `Too many attempts.${wait}`;
   }
   return failure.message;
 }

@@ -1,4 +1,4 @@
-// What stands where there is nothing to show, or where something went wrong.
+// Notices: nothing to show, failed to load, not found, loading.
 import type { ComponentChildren } from "preact";
 
 import type { Failure } from "../api/client";
@@ -14,7 +14,7 @@ export function Empty({ title, children }: { title: string; children?: Component
 }
 
 export function Failed({ what, failure, retry }: { what: string; failure: Failure; retry: () => void }) {
-  const wait = failure.retryAfter > 0 ? ` It asks for ${failure.retryAfter} s of patience.` : "";
+  const wait = failure.retryAfter > 0 ? ` Try again in ${failure.retryAfter} s.` : "";
   return (
     <div class="notice notice-bad" role="alert">
       <p class="notice-title">{what} could not be loaded</p>
@@ -33,7 +33,7 @@ export function NotThere({ what }: { what: string }) {
   return (
     <div class="notice">
       <Heading>There is no such {what}</Heading>
-      <p class="soft">It does not exist, does not exist any more, or is not yours to see.</p>
+      <p class="soft">It does not exist, or you may not see it.</p>
       <p>
         <a href="#/customers">All customers</a>
       </p>
@@ -41,7 +41,7 @@ export function NotThere({ what }: { what: string }) {
   );
 }
 
-/** Lines that will be text in a moment. */
+/** Placeholder lines while loading. */
 export function Loading({ what, lines = 3 }: { what: string; lines?: number }) {
   return (
     <div class="loading" aria-busy="true">

@@ -1,4 +1,4 @@
-// The canvas of a throughput chart: uPlot, dressed in the page's colours. Loaded only where there is a chart.
+// The canvas of a throughput chart: uPlot with the page's colours. Loaded only when there is a chart.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
@@ -7,7 +7,7 @@ import { reachOf, type Series } from "../state/series";
 import { bitsText } from "./rates";
 
 const height = 200;
-const smallestScale = 10_000; // bit/s: a keepalive is no mountain
+const smallestScale = 10_000; // bit/s, so that keepalives do not fill the chart
 
 export class Plot {
   private readonly plot: uPlot;
@@ -15,7 +15,7 @@ export class Plot {
   private frame = 0;
   private series: Series;
 
-  /** `host` is empty and stays ours. `onCursor` gets the index under the pointer, or null. */
+  /** `host` must be empty. `onCursor` gets the index under the pointer, or null. */
   constructor(
     private readonly host: HTMLElement,
     series: Series,
@@ -29,7 +29,7 @@ export class Plot {
     this.resizes.observe(host);
   }
 
-  /** Drawn with the next frame; what comes in between replaces it. */
+  /** Draws with the next frame; a later call before that replaces it. */
   show(series: Series): void {
     this.series = series;
     this.later(() => this.plot.setData(columns(this.series)));
@@ -84,7 +84,7 @@ export class Plot {
   }
 }
 
-/** As in the legend, without the zeros that only a legend needs to stand still. */
+/** As in the legend, without trailing zeros. */
 function axisText(bits: number): string {
   return bits === 0
     ? "0"
@@ -97,7 +97,7 @@ function columns(series: Series): uPlot.AlignedData {
   return [series.times, series.inbound, series.outbound];
 }
 
-/** A colour of the stylesheet as the canvas understands it. */
+/** A colour of the stylesheet, resolved for the canvas. */
 function colour(host: HTMLElement, name: string): string {
   const probe = host.ownerDocument.createElement("i");
   probe.style.color = `var(${name})`;

@@ -1,4 +1,4 @@
-// What flows now, both ways.
+// The current throughput in both directions.
 import type { Rates } from "../api/types";
 import { rateText } from "../format/amount";
 
@@ -6,7 +6,7 @@ export const bitsText = (bitsPerSecond: number) => rateText(bitsPerSecond / 8);
 
 export function RatePair({ rates }: { rates: Rates }) {
   const quiet = rates.rx_bits_per_second === 0 && rates.tx_bits_per_second === 0;
-  if (quiet) return <span class="soft">quiet</span>;
+  if (quiet) return <span class="soft">no traffic</span>;
   return (
     <span class="rates">
       <Direction way="in" bits={rates.rx_bits_per_second} />

@@ -1,4 +1,4 @@
-// A search field. "/" goes to it from anywhere on the page, Escape empties it.
+// A search field. "/" focuses it from anywhere on the page, Escape clears it.
 import { useEffect, useId, useRef } from "preact/hooks";
 
 interface Props {

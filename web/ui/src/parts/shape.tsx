@@ -1,4 +1,4 @@
-// A small sign that says by its form what its colour says too.
+// A small sign whose shape has the same meaning as its colour.
 import type { JSX } from "preact";
 
 import type { ShapeName } from "../format/words";

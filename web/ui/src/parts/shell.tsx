@@ -1,4 +1,4 @@
-// What stands around every page: header, places to go, the line about the connection.
+// The frame of every page: header, navigation, banner.
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
@@ -48,7 +48,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   const address = JSON.stringify(place);
   const first = useRef(true);
   useEffect(() => {
-    // A new page is announced by its heading; the first one is where the browser put the reader anyway.
+    // The heading announces a new page; on the first page the browser has set the focus already.
     if (first.current) first.current = false;
     else {
       scrollTo(0, 0);
@@ -67,7 +67,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
           main.current?.focus();
         }}
       >
-        Skip to the content
+        Skip to content
       </a>
       <header class="top">
         <a class="brand" href="#/">

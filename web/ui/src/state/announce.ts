@@ -1,4 +1,4 @@
-// What a screen reader is told of changes: seldom, and together.
+// Announcements of changes for screen readers, at most one in 10 s.
 import { signal } from "@preact/signals";
 
 import type { Event } from "../api/types";
@@ -13,10 +13,10 @@ let last = 0;
 export function announce(events: readonly Event[]): void {
   if (events.length === 0) return;
   waiting.push(...events);
-  timer ??= setTimeout(tell, Math.max(0, last + gap - Date.now()));
+  timer ??= setTimeout(publish, Math.max(0, last + gap - Date.now()));
 }
 
-function tell(): void {
+function publish(): void {
   announcement.value = sentenceOf(waiting);
   waiting = [];
   timer = undefined;

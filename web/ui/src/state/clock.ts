@@ -1,13 +1,13 @@
-// The time on the appliance, so that "42 s ago" is right on a machine whose clock is not.
+// The time on the appliance, so that "42 s ago" is right even if the local clock is wrong.
 import { signal } from "@preact/signals";
 
-/** Milliseconds since 1970 on the appliance; moves once a second while somebody looks. */
+/** Milliseconds since 1970 on the appliance; updated every second while the page is visible. */
 export const now = signal(Date.now());
 
 let offset = 0;
-const tolerated = 3000; // the way of an answer, and the age of a snapshot, are no wrong clock
+const tolerated = 3000; // covers latency and the age of a snapshot
 
-/** `asOf`: what the appliance just said the time is. */
+/** `asOf`: the time in an answer that has just arrived. */
 export function adjustClock(asOf: string): void {
   const difference = Date.parse(asOf) - Date.now();
   offset = Math.abs(difference) > tolerated ? difference : 0;

@@ -1,15 +1,15 @@
-// When a tunnel was in which state, from the events that tell of its changes. Pure.
+// The history of a peer's state, from its events. Pure.
 import type { Event, Peer } from "../api/types";
 
 export type PeerState = Peer["state"];
 
 export interface Stretch {
-  /** undefined: from before the page remembers. */
+  /** undefined: not recorded. */
   state: PeerState | undefined;
   /** Milliseconds since 1970. */
   from: number;
   to: number;
-  /** It held at the end, but the page does not remember when it began. */
+  /** The state is known, but not when it began. */
   before: boolean;
 }
 
@@ -17,7 +17,10 @@ function isState(text: string | null): text is PeerState {
   return text === "online" || text === "idle" || text === "never";
 }
 
-/** `events`: of one peer, newest first. `since`: how long `state` is known to hold, null: not known. Stretches cover [from, to], oldest first. */
+/**
+ * `events`: of one peer, newest first. `since`: when `state` began, null: unknown. The stretches cover [from, to],
+ * oldest first.
+ */
 export function stretchesOf(
   events: readonly Event[],
   state: PeerState,
@@ -44,7 +47,7 @@ export function stretchesOf(
   return stretches.reverse();
 }
 
-/** The share of `stretches` in which `state` held, 0..1, of the time that the page remembers; undefined: none. */
+/** The share of the recorded time spent in `state`, 0..1; undefined: nothing is recorded. */
 export function shareOf(stretches: readonly Stretch[], state: PeerState): number | undefined {
   let known = 0;
   let held = 0;
@@ -56,7 +59,7 @@ export function shareOf(stretches: readonly Stretch[], state: PeerState): number
   return known > 0 ? held / known : undefined;
 }
 
-/** Puts what the stream brought (oldest first) before what is here (newest first); none twice, and no more than `most`. */
+/** Adds events from the stream (oldest first) to a list (newest first), without duplicates and at most `most`. */
 export function withNews(events: readonly Event[], news: readonly Event[], most: number): Event[] {
   const newest = events[0]?.id ?? -1;
   const fresh = news.filter((event) => event.id > newest).reverse();

@@ -1,4 +1,4 @@
-// The one event stream of this page: opened, resumed after a break, and turned into calls of whoever wants to know.
+// The event stream of this page: opens it, resumes it after a break, and calls the listeners.
 import { batch, signal } from "@preact/signals";
 
 import { Failure, pathOf, request } from "../api/client";
@@ -10,7 +10,7 @@ import { adjustClock } from "./clock";
 export type Link =
   { kind: "off" } | { kind: "connecting" } | { kind: "live" } | { kind: "waiting"; since: number; until: number };
 
-/** What the stream brings besides the overview: a customer with his peers, or some rows of the list. */
+/** What the stream sends besides the overview: a customer with its peers, or some rows of the list. */
 export interface Subject {
   customer?: string;
   watch?: readonly string[];
@@ -21,10 +21,10 @@ export const link = signal<Link>({ kind: "off" });
 const deltaListeners = new Set<(delta: Delta) => void>();
 const resetListeners = new Set<() => void>();
 
-const settleMilliseconds = 400; // a list that scrolls does not open a stream for every row
-const silenceMilliseconds = 45_000; // the server sends at least a comment more often than this
-const hiddenMilliseconds = 60_000; // a page in the background lets go of its stream
-const mostWatched = 100; // of the API
+const settleMilliseconds = 400; // a list that scrolls must not open a stream for every row
+const silenceMilliseconds = 45_000; // the server sends something more often than this
+const hiddenMilliseconds = 60_000; // a page in the background closes its stream
+const mostWatched = 100; // limit of the API
 
 let subject: Subject = {};
 let lastId = "";
@@ -39,7 +39,7 @@ export function onDelta(listener: (delta: Delta) => void): () => void {
   return () => deltaListeners.delete(listener);
 }
 
-/** `listener` runs when what was missed cannot be told any more: ask for everything again. */
+/** `listener` runs when changes were missed: load everything again. */
 export function onReset(listener: () => void): () => void {
   resetListeners.add(listener);
   return () => resetListeners.delete(listener);
@@ -59,7 +59,7 @@ export function startLive(): void {
   schedule(0);
 }
 
-/** Also forgets what was seen: the next one begins anew. */
+/** Also forgets the position: the next stream starts at the present. */
 export function stopLive(): void {
   release();
   lastId = "";
@@ -71,7 +71,7 @@ export function retryNow(): void {
   if (link.value.kind === "waiting") schedule(0);
 }
 
-/** Follows the browser: a network that comes back, a tab that goes to the background. */
+/** Reacts to the browser: the network returns, the tab goes to the background. */
 export function watchBrowser(): void {
   let hiding: ReturnType<typeof setTimeout> | undefined;
   addEventListener("online", retryNow);
@@ -107,7 +107,7 @@ async function follow(): Promise<void> {
   }
 }
 
-/** A stream that ended, however it did; one that we ended ourselves is nothing to mend. */
+/** Schedules a new stream after one ended, unless this page closed it. */
 function fail(mine: AbortController, retryAfter: number): void {
   if (current !== mine || link.value.kind === "off") return;
   mine.abort();
@@ -120,7 +120,7 @@ function fail(mine: AbortController, retryAfter: number): void {
 }
 
 async function read(mine: AbortController): Promise<void> {
-  // An earlier stream brought nothing that one could go on from: what happened in between is not known.
+  // An earlier stream ended before its first message: changes in between are unknown.
   if (asked && lastId === "") reset();
   asked = true;
   const { customer, watch } = subject;
@@ -139,7 +139,7 @@ async function read(mine: AbortController): Promise<void> {
     const piece = await reader.read().finally(() => clearTimeout(silence));
     if (piece.done || current !== mine) return;
     alive();
-    for (const message of parser.push(piece.value)) take(message);
+    for (const message of parser.push(piece.value)) dispatch(message);
     lastId = parser.lastId;
   }
 }
@@ -153,7 +153,7 @@ function reset(): void {
   for (const listener of resetListeners) listener();
 }
 
-function take(message: Message): void {
+function dispatch(message: Message): void {
   if (message.type === "reset") {
     reset();
     return;

@@ -1,4 +1,4 @@
-// The appliance at a glance: loaded after login, then as the stream says.
+// The overview of the appliance: loaded after login, then updated by the stream.
 import { computed, signal } from "@preact/signals";
 
 import { api, Failure } from "../api/client";
@@ -8,7 +8,7 @@ import { onDelta, onReset } from "./live";
 
 export const overview = signal<Overview | undefined>(undefined);
 export const overviewFailure = signal<Failure | undefined>(undefined);
-/** The tunnels do not answer: every figure on the page is old. */
+/** vpnd does not answer: every figure on the page is old. */
 export const outdated = computed(() => overview.value?.stale === true);
 
 export function loadOverview(): void {

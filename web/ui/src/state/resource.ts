@@ -1,4 +1,4 @@
-// Something that is asked for once and may be asked for again: what is there stays on the screen while the new answer is on its way.
+// Data that is loaded once and can be reloaded; the old value stays visible while the new one loads.
 import { useSignal, type ReadonlySignal } from "@preact/signals";
 import { useCallback, useEffect, useRef } from "preact/hooks";
 
@@ -10,11 +10,11 @@ export interface Resource<T> {
   readonly value: ReadonlySignal<T | undefined>;
   readonly failure: ReadonlySignal<Failure | undefined>;
   reload(): void;
-  /** Changes the value by what a delta brought; while an answer is on its way, that one too: it may be from before the delta. */
+  /** Applies a change from a delta; also to an answer that is pending, which may be older than the delta. */
   update(change: (value: T) => T): void;
 }
 
-/** Loads when `key` changes, when the stream lost track, and after a new login. */
+/** Loads when `key` changes, when the stream resets, and after a new login. */
 export function useResource<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Resource<T> {
   const value = useSignal<T | undefined>(undefined);
   const failure = useSignal<Failure | undefined>(undefined);

@@ -1,9 +1,9 @@
-// What the reader's screen is like.
+// The screen and its use.
 import { signal } from "@preact/signals";
 
 const phone = matchMedia("(max-width: 639.98px)");
 
-/** Tables are shown as cards: the same width as in the stylesheet. */
+/** Tables are shown as cards below this width (the same as in the stylesheet). */
 export const narrow = signal(phone.matches);
 
 phone.addEventListener("change", () => {
@@ -13,12 +13,12 @@ phone.addEventListener("change", () => {
 let lastInput = 0;
 const attention = 5 * 60 * 1000;
 
-/** Whether somebody used the page in the last five minutes. What only an unwatched screen would ask for is not asked: the session is to end. */
+/** Whether the page was used in the last five minutes. An unused page loads nothing, so that its session can expire. */
 export function attended(): boolean {
   return !document.hidden && Date.now() - lastInput < attention;
 }
 
-/** `callback` runs on input, at most once in `gap` milliseconds. */
+/** `callback` runs on input, at most once per `gap` milliseconds. */
 export function onAttention(callback: () => void, gap: number): void {
   let called = Date.now();
   const used = () => {

@@ -1,18 +1,18 @@
-// A throughput series as the chart draws it: fetched once, then grown by what the stream says. Pure.
+// A throughput series for the chart: loaded once, then extended by the stream. Pure.
 import type { Rates, Timeseries } from "../api/types";
 
 export interface Series {
   step: number;
   /** Seconds since 1970, of the end of each step; oldest first. */
   times: number[];
-  /** Bits per second; null: nobody looked. */
+  /** Bits per second; null: no data. */
   inbound: (number | null)[];
   outbound: (number | null)[];
-  /** How many of the stream's values the last point is the mean of; 0 when it came whole. */
+  /** How many values from the stream the last point is the mean of; 0: it was loaded. */
   folded: number;
 }
 
-/** What a chart of this step shows, in seconds. */
+/** The time that a chart with this step shows, in seconds. */
 export function reachOf(step: number): number {
   return step === 60 ? 24 * 3600 : 600;
 }
@@ -27,7 +27,7 @@ export function seriesOf(answer: Timeseries): Series {
   };
 }
 
-/** The series with one more value seen at `at` (seconds); within one step values become their mean. Old points fall off. */
+/** The series plus a value at `at` (seconds). Values within one step are averaged; old points are removed. */
 export function grown(series: Series, at: number, rates: Rates): Series {
   const end = Math.ceil(at / series.step) * series.step;
   const last = series.times.at(-1);
@@ -57,7 +57,7 @@ function fold(series: Series, rates: Rates): void {
 }
 
 function append(series: Series, end: number, last: number | undefined, rates: Rates): void {
-  // Steps that nobody saw are a gap in the line, not a straight one across it.
+  // Missing steps make a gap in the line, not a straight line across it.
   if (last !== undefined && end - last > 3 * series.step) {
     series.times.push(last + series.step);
     series.inbound.push(null);
@@ -72,7 +72,7 @@ function append(series: Series, end: number, last: number | undefined, rates: Ra
 export interface Summary {
   inbound: number;
   outbound: number;
-  /** The largest of both directions. */
+  /** The maximum of both directions. */
   peak: number;
 }
 

@@ -1,4 +1,4 @@
-// Who looks at the page.
+// The login of this page.
 import { computed, signal } from "@preact/signals";
 
 import { api, Failure, onUnauthorized } from "../api/client";
@@ -8,7 +8,7 @@ export type Access =
   | { kind: "asking" }
   | { kind: "none" }
   | { kind: "in"; session: Session }
-  /** It ended while somebody looked: what is on the screen stays there. */
+  /** It ended while the page was open: the screen stays as it is. */
   | { kind: "ended"; session: Session }
   | { kind: "unreachable"; failure: Failure };
 
@@ -16,7 +16,7 @@ export const access = signal<Access>({ kind: "asking" });
 export const session = computed(() =>
   access.value.kind === "in" || access.value.kind === "ended" ? access.value.session : undefined,
 );
-/** Sees the appliance itself, not only what is his. */
+/** Whether this login sees the whole appliance, or only its own customers. */
 export const seesAll = computed(() => session.value !== undefined && session.value.role !== "customer");
 
 export async function findSession(): Promise<void> {
@@ -24,7 +24,7 @@ export async function findSession(): Promise<void> {
     access.value = { kind: "in", session: await api.session() };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    // Whoever is in stays in: the stream says that nothing comes any more.
+    // A login stays valid in the page: the stream shows that the server is unreachable.
     if (error.status !== 401 && session.value === undefined) access.value = { kind: "unreachable", failure: error };
   }
 }
@@ -33,13 +33,13 @@ export async function findSession(): Promise<void> {
 export async function login(user: string, password: string): Promise<void> {
   const before = session.value;
   const next = await api.login(user, password);
-  // Somebody else's screen is not shown to the next one.
+  // Another user must not see the previous user's screen.
   if (before !== undefined && (before.user !== next.user || before.role !== next.role)) location.reload();
   access.value = { kind: "in", session: next };
 }
 
 export async function logout(): Promise<void> {
-  await api.logout().catch(() => {}); // what fails is over already, or will be
+  await api.logout().catch(() => {}); // on failure the session is over or will expire
   location.hash = "#/";
   access.value = { kind: "none" };
 }

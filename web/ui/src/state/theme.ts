@@ -1,4 +1,4 @@
-// Light, dark, or as the system has it; remembered in this browser.
+// Light, dark, or the system's setting; stored in this browser.
 import { signal } from "@preact/signals";
 
 export type Theme = "system" | "light" | "dark";
@@ -7,7 +7,7 @@ const key = "warren-theme";
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 export const theme = signal<Theme>(stored());
-/** Grows whenever the colours on the screen changed: what draws on a canvas draws again. */
+/** Increases whenever the colours change, so that canvases are redrawn. */
 export const colours = signal(0);
 
 function stored(): Theme {
@@ -19,7 +19,7 @@ function read(): string | null {
   try {
     return localStorage.getItem(key);
   } catch {
-    return null; // storage is off
+    return null; // storage is disabled
   }
 }
 
@@ -40,7 +40,7 @@ export function setTheme(next: Theme): void {
   try {
     localStorage.setItem(key, next);
   } catch {
-    // It holds until the page is closed, then.
+    // It then applies until the page is closed.
   }
   show();
 }

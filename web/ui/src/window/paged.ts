@@ -1,4 +1,4 @@
-// A long list of which only the pages that were looked at are here.
+// A long list, of which only the pages in view are loaded.
 import { batch, signal } from "@preact/signals";
 
 import { Failure } from "../api/client";
@@ -13,18 +13,18 @@ export const pageRows = 100;
 export class PagedList<T> {
   /** Rows in all; undefined until the first answer. */
   readonly total = signal<number | undefined>(undefined);
-  /** Grows whenever a row changed. */
+  /** Increases whenever a row changes. */
   readonly version = signal(0);
   readonly failure = signal<Failure | undefined>(undefined);
-  /** What is shown belongs to an earlier question; the answer to the present one is on its way. */
+  /** The rows belong to the previous query; the answer to the current one is pending. */
   readonly outdated = signal(false);
 
   private rows: (T | undefined)[] = [];
   private places = new Map<string, number>();
-  private asked = new Map<number, AbortController>();
+  private requests = new Map<number, AbortController>();
   private range: [number, number] = [0, pageRows];
-  private flying = 0;
-  /** What changed while an answer was on its way, which may be from before. */
+  private pending = 0;
+  /** Rows that changed while an answer was pending, which may be older. */
   private late = new Map<string, T>();
 
   constructor(
@@ -36,34 +36,34 @@ export class PagedList<T> {
     return this.rows[index];
   }
 
-  /** Rows [first, end) are on the screen: asks for those that are not here. */
+  /** Rows [first, end) are on the screen: loads those that are missing. */
   need(first: number, end: number): void {
     this.range = [first, Math.max(end, first + 1)];
-    if (this.total.value === undefined || this.outdated.value) return this.ask(0);
-    for (let page = Math.floor(first / pageRows); page * pageRows < end; page += 1) this.ask(page);
+    if (this.total.value === undefined || this.outdated.value) return this.request(0);
+    for (let page = Math.floor(first / pageRows); page * pageRows < end; page += 1) this.request(page);
   }
 
-  /** Another question: the old rows stay until the first answer to it. */
+  /** A new query: the old rows stay until its first answer. */
   restart(load?: (offset: number, limit: number, signal: AbortSignal) => Promise<Page<T>>): void {
     if (load) this.load = load;
-    for (const request of this.asked.values()) request.abort();
-    this.asked.clear();
+    for (const request of this.requests.values()) request.abort();
+    this.requests.clear();
     this.outdated.value = this.total.value !== undefined;
-    this.ask(0);
+    this.request(0);
   }
 
-  /** The same question again, for the rows on the screen; the others are forgotten and asked for when they come into sight. */
+  /** Repeats the query for the rows on the screen; the others are loaded again when they come into view. */
   refresh(): void {
-    for (const request of this.asked.values()) request.abort();
-    this.asked.clear();
+    for (const request of this.requests.values()) request.abort();
+    this.requests.clear();
     this.need(...this.range);
   }
 
-  /** Rows that changed, wherever they are in the list; those that are not here are passed over. */
+  /** Updates rows that changed, wherever they are in the list; ignores rows that are not loaded. */
   update(changed: readonly T[]): void {
     let any = false;
     for (const row of changed) {
-      if (this.flying > 0) this.late.set(this.keyOf(row), row);
+      if (this.pending > 0) this.late.set(this.keyOf(row), row);
       const place = this.places.get(this.keyOf(row));
       if (place === undefined) continue;
       this.rows[place] = row;
@@ -72,27 +72,27 @@ export class PagedList<T> {
     if (any) this.version.value += 1;
   }
 
-  private ask(page: number): void {
-    if (this.asked.has(page)) return;
+  private request(page: number): void {
+    if (this.requests.has(page)) return;
     const request = new AbortController();
-    this.asked.set(page, request);
-    this.flying += 1;
+    this.requests.set(page, request);
+    this.pending += 1;
     this.load(page * pageRows, pageRows, request.signal).then(
       (answer) => {
         this.landed();
-        if (!request.signal.aborted) this.take(page, answer);
+        if (!request.signal.aborted) this.store(page, answer);
       },
       (error: unknown) => {
         this.landed();
         if (request.signal.aborted) return;
-        this.asked.delete(page);
+        this.requests.delete(page);
         if (!(error instanceof Failure)) throw error;
         if (error.status !== 401) this.failure.value = error;
       },
     );
   }
 
-  private take(page: number, answer: Page<T>): void {
+  private store(page: number, answer: Page<T>): void {
     batch(() => {
       if (this.outdated.value) this.forget();
       if (this.rows.length > answer.total) this.rows.length = answer.total;
@@ -104,12 +104,12 @@ export class PagedList<T> {
       this.failure.value = undefined;
       this.version.value += 1;
     });
-    if (this.flying === 0) this.late.clear();
+    if (this.pending === 0) this.late.clear();
     this.need(...this.range);
   }
 
   private landed(): void {
-    this.flying -= 1;
+    this.pending -= 1;
   }
 
   private forget(): void {

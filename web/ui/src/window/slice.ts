@@ -1,4 +1,4 @@
-// Which rows of a long list are worth drawing: those on the screen and a few around them. Pure.
+// The rows of a long list to draw: those on the screen and a few around them. Pure.
 
 export interface Viewport {
   /** Pixels of the list above the upper edge of the screen; negative while the list begins further down. */
@@ -11,7 +11,7 @@ export interface Slice {
   /** Rows [first, end). */
   first: number;
   end: number;
-  /** Pixels of empty space that stand for the rows before and after. */
+  /** Pixels of empty space in place of the rows before and after. */
   before: number;
   after: number;
 }
@@ -20,7 +20,7 @@ export interface Slice {
 export function sliceOf(count: number, rowHeight: number, viewport: Viewport, spare = 8): Slice {
   const top = Math.max(0, viewport.above);
   const bottom = Math.max(0, viewport.above + viewport.height);
-  // Slices begin at even rows, so that stripes and keys stay where they are while the list moves.
+  // Slices begin at even rows, so that stripes and keys stay stable while the list scrolls.
   const first = Math.min(count, Math.max(0, Math.floor(top / rowHeight) - spare)) & ~1;
   const end = Math.max(first, Math.min(count, Math.ceil(bottom / rowHeight) + spare));
   return { first, end, before: first * rowHeight, after: (count - end) * rowHeight };

@@ -1,4 +1,4 @@
-// Sorting where there are no column heads to press: on a phone.
+// Sorting on a phone, where there are no column heads.
 import { useId } from "preact/hooks";
 
 import type { Column, Sorting } from "./table";

@@ -1,4 +1,4 @@
-// A table of which only the rows on the screen are drawn: cards on a phone, rows elsewhere, a table to a screen reader in both.
+// A table that draws only the rows on the screen: cards on a phone, rows elsewhere, always a table to screen readers.
 import { useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
@@ -10,7 +10,7 @@ import { sliceOf } from "./slice";
 import { throttled } from "./throttle";
 import { useViewport } from "./viewport";
 
-const ahead = 40; // rows asked for before they come into sight
+const ahead = 40; // rows loaded before they come into view
 const askMilliseconds = 80;
 
 export interface Column<T> {
@@ -20,7 +20,7 @@ export interface Column<T> {
   number?: boolean;
   /** The API's name for sorting by it. */
   sort?: string;
-  /** The first press sorts the largest to the top. */
+  /** The first press sorts in descending order. */
   descending?: boolean;
   cell: (row: T) => ComponentChildren;
 }
@@ -32,11 +32,11 @@ export interface Sorting {
 
 interface Props<T> {
   label: string;
-  /** A class for the stylesheet: widths and the order within a card. */
+  /** A class for the stylesheet: widths, and the order within a card. */
   kind: string;
   list: PagedList<T>;
   columns: readonly Column<T>[];
-  /** Pixels of a row and of a card, all alike. */
+  /** Pixels of each row and of each card. */
   heights: { row: number; card: number };
   sorting: Sorting;
   onSort: (sorting: Sorting) => void;
@@ -55,7 +55,7 @@ export function WindowedTable<T>({ label, kind, list, columns, heights, sorting,
   );
   const { first, end, before, after } = slice.value;
 
-  // Whoever drags the bar passes over thousands of rows that he does not want to see.
+  // Dragging the scroll bar passes thousands of rows that need not be loaded.
   const need = useMemo(() => throttled((from: number, to: number) => list.need(from, to), askMilliseconds), [list]);
   useEffect(() => need(Math.max(0, first - ahead), Math.min(total, end + ahead)), [need, total, first, end]);
   useEffect(() => need.cancel, [need]);
@@ -98,7 +98,7 @@ export function WindowedTable<T>({ label, kind, list, columns, heights, sorting,
   );
 }
 
-/** Stands for the rows that are not drawn. */
+/** Space in place of the rows that are not drawn. */
 function Space({ height }: { height: number }) {
   return <tr class="space" aria-hidden="true" style={{ height: `${height}px` }} />;
 }

@@ -1,4 +1,4 @@
-// A call that is wanted often and made seldom: at once, then at most once in a while, the last one always.
+// Limits the rate of a call: the first is made at once, and the last one always.
 
 export function throttled<A extends unknown[]>(
   call: (...args: A) => void,

@@ -1,4 +1,4 @@
-// A PagedList that follows its question, the stream's resets and new logins.
+// A PagedList that reloads on a new query, a reset of the stream and a new login.
 import { useEffect, useMemo } from "preact/hooks";
 
 import { onReset } from "../state/live";
@@ -9,7 +9,7 @@ type Load<T> = (offset: number, limit: number, signal: AbortSignal) => Promise<P
 
 const typingMilliseconds = 150;
 
-/** `key` says whose list it is (another one begins empty), `question` how it is searched and sorted. */
+/** `key` identifies the list (a new one starts empty), `question` its search and order. */
 export function usePagedList<T>(key: string, question: string, load: Load<T>, keyOf: (row: T) => string): PagedList<T> {
   const list = useMemo(() => new PagedList(load, keyOf), [key]);
   const loggedIn = access.value.kind === "in";

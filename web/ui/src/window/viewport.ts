@@ -1,4 +1,4 @@
-// Where a list stands on the screen, followed while the reader scrolls; at most once a frame.
+// The position of a list on the screen, updated at most once per frame.
 import { useSignal, type ReadonlySignal } from "@preact/signals";
 import { useEffect, type MutableRef } from "preact/hooks";
 
