@@ -71,7 +71,7 @@ std::string_view line_of(std::string_view text, unsigned line) {
 }
 
 // Takes the first step off "a.b[2].c": the key "a" or the index "2".
-std::string_view take_step(std::string_view& path) {
+std::string_view pop_step(std::string_view& path) {
     if (path.starts_with('[')) {
         const auto end = path.find(']');
         const auto step = path.substr(1, end - 1);
@@ -104,7 +104,7 @@ const Node* Node::find(std::string_view key) const {
 
 const Node* Node::at(std::string_view path) const {
     const Node* node = this;
-    while (node != nullptr && !path.empty()) node = step_into(*node, take_step(path));
+    while (node != nullptr && !path.empty()) node = step_into(*node, pop_step(path));
     return node;
 }
 
@@ -137,7 +137,7 @@ Place Source::place_of(std::string_view path) const {
     const Node* node = &root;
     Place place{1, 1, 0};
     while (!path.empty()) {
-        node = step_into(*node, take_step(path));
+        node = step_into(*node, pop_step(path));
         if (node == nullptr) return place;
         if (node->place.width != 0) place = node->place;
     }

@@ -13,7 +13,7 @@ namespace {
 // What one customer may become: `next` is the loaded one, the previous one, or nothing.
 struct Candidate {
     const LoadedCustomer* loaded = nullptr;
-    std::shared_ptr<const Tenant> before;
+    std::shared_ptr<const AcceptedCustomer> before;
     bool is_kept = false;
 
     [[nodiscard]] const Customer* next() const {
@@ -26,12 +26,12 @@ Diagnostic complaint(const Candidate& candidate, std::string message) {
     return {Severity::kError, candidate.loaded->file, candidate.loaded->value().id, {1, 1, 0}, std::move(message), ""};
 }
 
-std::shared_ptr<const Tenant> tenant_from(const Candidate& candidate, const Secrets& loaded_secrets) {
+std::shared_ptr<const AcceptedCustomer> accept_candidate(const Candidate& candidate, const Secrets& loaded_secrets) {
     if (candidate.is_kept) return candidate.before;
     if (candidate.loaded->unchanged != nullptr) return candidate.loaded->unchanged;
     const Customer& customer = candidate.loaded->customer;
-    return std::make_shared<const Tenant>(
-        Tenant{customer, loaded_secrets.only(secrets_of(customer)), candidate.loaded->stamps});
+    return std::make_shared<const AcceptedCustomer>(
+        AcceptedCustomer{customer, loaded_secrets.only(secrets_of(customer)), candidate.loaded->stamps});
 }
 
 // Customers who use the shared listener that the new appliance does not have, or clash with it.
@@ -79,14 +79,14 @@ bool give_way(const Appliance& appliance, std::vector<Candidate>& candidates, bo
 
 }  // namespace
 
-std::shared_ptr<const Tenant> Generation::share(std::string_view id) const {
+std::shared_ptr<const AcceptedCustomer> Generation::share(std::string_view id) const {
     const auto found =
         std::lower_bound(customers.begin(), customers.end(), id,
-                         [](const auto& tenant, std::string_view wanted) { return tenant->customer.id < wanted; });
+                         [](const auto& accepted, std::string_view wanted) { return accepted->customer.id < wanted; });
     return found == customers.end() || (*found)->customer.id != id ? nullptr : *found;
 }
 
-const Tenant* Generation::find(std::string_view id) const {
+const AcceptedCustomer* Generation::find(std::string_view id) const {
     return share(id).get();
 }
 
@@ -122,7 +122,7 @@ Succession succeed(const Generation& previous, const Loaded& loaded) {
     out.next.appliance = loaded.appliance;
     if (loaded.appliance.wireguard) out.next.secrets = loaded.secrets.only({loaded.appliance.wireguard->private_key});
     for (const Candidate& candidate : candidates) {
-        if (candidate.next() != nullptr) out.next.customers.push_back(tenant_from(candidate, loaded.secrets));
+        if (candidate.next() != nullptr) out.next.customers.push_back(accept_candidate(candidate, loaded.secrets));
     }
     return out;
 }

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "config/accepted_customer.h"
 #include "config/load.h"
-#include "config/tenant.h"
 
 namespace warren::config {
 
@@ -14,12 +14,12 @@ namespace warren::config {
 struct Generation {
     Appliance appliance;
     Secrets secrets;  // the shared listener's key
-    std::vector<std::shared_ptr<const Tenant>>
+    std::vector<std::shared_ptr<const AcceptedCustomer>>
         customers;  // by id; who did not change is shared with the generation before
 
     // Null when there is none.
-    [[nodiscard]] std::shared_ptr<const Tenant> share(std::string_view id) const;
-    [[nodiscard]] const Tenant* find(std::string_view id) const;
+    [[nodiscard]] std::shared_ptr<const AcceptedCustomer> share(std::string_view id) const;
+    [[nodiscard]] const AcceptedCustomer* find(std::string_view id) const;
 };
 
 struct Succession {

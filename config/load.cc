@@ -207,7 +207,7 @@ Parsed<Appliance> load_appliance(const std::string& directory, std::vector<Diagn
 struct Entry {
     std::string id;
     std::string file;
-    std::shared_ptr<const Tenant> unchanged;
+    std::shared_ptr<const AcceptedCustomer> unchanged;
     Parsed<Customer> parsed;  // when not unchanged
     FileStamp stamp;
     std::vector<Diagnostic> found;  // by parsing
@@ -308,16 +308,16 @@ class Loading {
         const auto& listener = appliance_.value.wireguard;
         if (listener && !out_.secrets.same(listener->private_key, previous->secrets, listener->private_key)) return;
         for (Entry& entry : entries_) {
-            auto tenant = previous->share(entry.id);
-            if (tenant != nullptr && is_unchanged(*tenant, entry.file)) entry.unchanged = std::move(tenant);
+            auto accepted = previous->share(entry.id);
+            if (accepted != nullptr && is_unchanged(*accepted, entry.file)) entry.unchanged = std::move(accepted);
         }
     }
 
-    [[nodiscard]] bool is_unchanged(const Tenant& tenant, const std::string& file) const {
-        if (tenant.stamps.empty() || !is_untouched(AT_FDCWD, file, 0, tenant.stamps.front())) return false;
-        const std::vector<SecretRef> names = secrets_of(tenant.customer);
+    [[nodiscard]] bool is_unchanged(const AcceptedCustomer& accepted, const std::string& file) const {
+        if (accepted.stamps.empty() || !is_untouched(AT_FDCWD, file, 0, accepted.stamps.front())) return false;
+        const std::vector<SecretRef> names = secrets_of(accepted.customer);
         for (std::size_t i = 0; i < names.size(); ++i) {
-            if (!secrets_.untouched(names[i], tenant.stamps[1 + i])) return false;
+            if (!secrets_.untouched(names[i], accepted.stamps[1 + i])) return false;
         }
         return true;
     }

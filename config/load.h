@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "config/accepted_customer.h"
 #include "config/appliance.h"
 #include "config/customer.h"
 #include "config/diagnostic.h"
 #include "config/secrets.h"
-#include "config/tenant.h"
 
 namespace warren::config {
 
@@ -23,8 +23,9 @@ struct LoadedCustomer {
     Customer customer;
     bool valid = false;
     std::string file;
-    std::vector<FileStamp> stamps;            // Tenant::stamps
-    std::shared_ptr<const Tenant> unchanged;  // instead of `customer`: neither his file nor his secrets were touched
+    std::vector<FileStamp> stamps;  // AcceptedCustomer::stamps
+    std::shared_ptr<const AcceptedCustomer>
+        unchanged;  // instead of `customer`: neither his file nor his secrets were touched
 
     [[nodiscard]] const Customer& value() const { return unchanged != nullptr ? unchanged->customer : customer; }
 };

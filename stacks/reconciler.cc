@@ -20,15 +20,15 @@ constexpr std::uint8_t kFailed = 4;
 constexpr const char* kOwed = "vpnd gets this as soon as it is back";  // ends the problem that goes when it has got it
 constexpr std::size_t kStacksAtOnce = 64;                              // between two looks whether a signal waits
 
-void say(Report& report, Kind kind, const std::string& customer, const std::string& text) {
+void add_text(Report& report, Kind kind, const std::string& customer, const std::string& text) {
     report.texts.push_back({kind, customer, text});
 }
 
 ListenerPorts listeners_of(const config::Generation& generation) {
     ListenerPorts listeners;
     if (generation.appliance.wireguard) listeners[""] = generation.appliance.wireguard->port;
-    for (const auto& tenant : generation.customers) {
-        if (tenant->customer.listener) listeners[tenant->customer.id] = tenant->customer.listener->port;
+    for (const auto& accepted : generation.customers) {
+        if (accepted->customer.listener) listeners[accepted->customer.id] = accepted->customer.listener->port;
     }
     return listeners;
 }
@@ -51,7 +51,7 @@ bool Reconciler::load(Round& round, Report& report) const {
         config::load(options_.config_directory, {.secrets_may_be_absent = false, .previous = &current_});
     config::Succession succession = config::succeed(current_, loaded);
     for (const config::Diagnostic& diagnostic : succession.diagnostics) {
-        say(report, Kind::kDiagnostic, diagnostic.customer, config::format(diagnostic));
+        add_text(report, Kind::kDiagnostic, diagnostic.customer, config::format(diagnostic));
         round.invalid = round.invalid || diagnostic.severity == config::Severity::kError;
     }
     for (const config::LoadedCustomer& customer : loaded.customers) round.present.insert(customer.value().id);
@@ -64,35 +64,36 @@ bool Reconciler::load(Round& round, Report& report) const {
     return true;
 }
 
-bool Reconciler::is_changed(const config::Tenant& tenant) const {
-    const config::Tenant* before = current_.find(tenant.customer.id);
-    if (before == &tenant) return false;
-    if (before == nullptr || before->customer != tenant.customer) return true;
-    const std::vector<config::SecretRef> names = config::secrets_of(tenant.customer);
+bool Reconciler::is_changed(const config::AcceptedCustomer& accepted) const {
+    const config::AcceptedCustomer* before = current_.find(accepted.customer.id);
+    if (before == &accepted) return false;
+    if (before == nullptr || before->customer != accepted.customer) return true;
+    const std::vector<config::SecretRef> names = config::secrets_of(accepted.customer);
     return !std::all_of(names.begin(), names.end(), [&](const config::SecretRef& name) {
-        return tenant.secrets.same(name, before->secrets, name);
+        return accepted.secrets.same(name, before->secrets, name);
     });
 }
 
-void Reconciler::say_changes(const config::Generation& next, Report& report) const {
+void Reconciler::report_changes(const config::Generation& next, Report& report) const {
     for (const config::FieldChange& change :
          config::diff(current_.appliance, current_.secrets, next.appliance, next.secrets))
-        say(report, Kind::kStep, "", config::format(change));
-    for (const auto& tenant : next.customers) {
-        const std::string& id = tenant->customer.id;
-        const config::Tenant* before = current_.find(id);
+        add_text(report, Kind::kStep, "", config::format(change));
+    for (const auto& accepted : next.customers) {
+        const std::string& id = accepted->customer.id;
+        const config::AcceptedCustomer* before = current_.find(id);
         if (before == nullptr) {
-            say(report, Kind::kStep, id, "add the customer with " + counted(tenant->customer.peers.size(), "peer"));
+            add_text(report, Kind::kStep, id,
+                     "add the customer with " + counted(accepted->customer.peers.size(), "peer"));
             continue;
         }
-        if (!is_changed(*tenant)) continue;
+        if (!is_changed(*accepted)) continue;
         for (const config::FieldChange& change :
-             config::diff(before->customer, before->secrets, tenant->customer, tenant->secrets))
-            say(report, Kind::kStep, id, config::format(change));
+             config::diff(before->customer, before->secrets, accepted->customer, accepted->secrets))
+            add_text(report, Kind::kStep, id, config::format(change));
     }
-    for (const auto& tenant : current_.customers) {
-        if (next.find(tenant->customer.id) == nullptr)
-            say(report, Kind::kStep, tenant->customer.id, "remove the customer");
+    for (const auto& accepted : current_.customers) {
+        if (next.find(accepted->customer.id) == nullptr)
+            add_text(report, Kind::kStep, accepted->customer.id, "remove the customer");
     }
 }
 
@@ -101,10 +102,10 @@ void Reconciler::mark_changes(const config::Generation& next) {
         return generation.appliance.wireguard ? generation.appliance.wireguard->private_key : config::SecretRef{};
     };
     if (!next.secrets.same(key_of(next), current_.secrets, key_of(current_))) view_.mark_listener_changed("");
-    for (const auto& tenant : next.customers) {
-        if (!is_changed(*tenant)) continue;
-        view_.mark_changed(tenant->customer.id);
-        view_.mark_listener_changed(tenant->customer.id);
+    for (const auto& accepted : next.customers) {
+        if (!is_changed(*accepted)) continue;
+        view_.mark_changed(accepted->customer.id);
+        view_.mark_listener_changed(accepted->customer.id);
     }
 }
 
@@ -112,13 +113,13 @@ std::uint32_t Reconciler::wanted_workers(const config::Generation& generation) c
     return generation.appliance.workers.value_or(static_cast<std::uint16_t>(options_.cores));
 }
 
-void Reconciler::note_workers(const config::Generation& next, Report& report) const {
+void Reconciler::report_pending_workers(const config::Generation& next, Report& report) const {
     const std::uint32_t wanted = wanted_workers(next);
     if (wanted == workers()) return;
-    say(report, Kind::kNote, "",
-        "workers: " + std::to_string(wanted) +
-            " takes effect when Warren is restarted, which sets all tunnels up anew; until then " +
-            std::to_string(workers()) + (workers() == 1 ? " goes on" : " go on"));
+    add_text(report, Kind::kNote, "",
+             "workers: " + std::to_string(wanted) +
+                 " takes effect when Warren is restarted, which sets all tunnels up anew; until then " +
+                 std::to_string(workers()) + (workers() == 1 ? " goes on" : " go on"));
 }
 
 // --- making
@@ -135,43 +136,43 @@ bool Reconciler::bind_listeners(Round& round, Report& report) {
             report.summary = bound.error().what;
             return false;
         }
-        say(report, Kind::kNote, id, "refused: " + bound.error().what);
+        add_text(report, Kind::kNote, id, "refused: " + bound.error().what);
         round.failed = true;
         refused.insert(id);
     }
-    go_back(refused, round);
+    revert_customers(refused, round);
     return true;
 }
 
 // These customers stay as they were; those who were not there are left out.
-void Reconciler::go_back(const std::set<std::string>& customers, Round& round) {
+void Reconciler::revert_customers(const std::set<std::string>& customers, Round& round) {
     if (customers.empty()) return;
-    for (auto& tenant : round.next.customers) {
-        if (customers.contains(tenant->customer.id)) tenant = current_.share(tenant->customer.id);
+    for (auto& accepted : round.next.customers) {
+        if (customers.contains(accepted->customer.id)) accepted = current_.share(accepted->customer.id);
     }
     std::erase(round.next.customers, nullptr);
 }
 
 // What came of one customer's stack. False when he cannot have it.
-bool Reconciler::take(const config::Tenant& tenant, const Result<StackKeeper::Outcome>& outcome, Round& round,
-                      Report& report) {
-    const std::string& id = tenant.customer.id;
+bool Reconciler::record_outcome(const config::AcceptedCustomer& accepted, const Result<StackKeeper::Outcome>& outcome,
+                                Round& round, Report& report) {
+    const std::string& id = accepted.customer.id;
     if (!outcome) {
         unsound_.insert(id);
         log(LogLevel::kError, "customer_refused", {{"customer", id}, {"reason", outcome.error().what}});
-        say(report, Kind::kNote, id, "refused: " + outcome.error().what);
+        add_text(report, Kind::kNote, id, "refused: " + outcome.error().what);
         round.failed = true;
-        if (const config::Tenant* before = current_.find(id)) {
+        if (const config::AcceptedCustomer* before = current_.find(id)) {
             if (const auto back = stacks_.bring_up(before->customer); back && back->has_new_tunnel)
                 view_.forget_tunnel(id);
         }
         return false;
     }
     unsound_.erase(id);
-    for (const std::string& step : outcome->steps) say(report, Kind::kStep, id, step);
+    for (const std::string& step : outcome->steps) add_text(report, Kind::kStep, id, step);
     if (outcome->is_new) round.created.push_back(id);
     if (outcome->has_new_tunnel) view_.forget_tunnel(id);
-    note_problems(id, outcome->problems);
+    record_problems(id, outcome->problems);
     if (!outcome->steps.empty())
         log(LogLevel::kInfo, "stack_changed",
             {{"customer", id},
@@ -180,30 +181,31 @@ bool Reconciler::take(const config::Tenant& tenant, const Result<StackKeeper::Ou
     return true;
 }
 
-void Reconciler::note_problems(const std::string& customer, const std::vector<std::string>& problems) {
+void Reconciler::record_problems(const std::string& customer, const std::vector<std::string>& problems) {
     incomplete_.erase(customer);
     if (!problems.empty()) incomplete_[customer] = problems.front();
 }
 
 // Who has to be looked at, and as many more as one round may take, in the order of their ids.
-std::vector<std::shared_ptr<const config::Tenant>> Reconciler::whose_turn(const config::Generation& next) {
+std::vector<std::shared_ptr<const config::AcceptedCustomer>> Reconciler::stacks_to_check(
+    const config::Generation& next) {
     std::unordered_set<std::string> turn;
-    for (const auto& tenant : next.customers) {
-        const std::string& id = tenant->customer.id;
-        if (is_changed(*tenant) || incomplete_.contains(id) || unsound_.contains(id)) turn.insert(id);
+    for (const auto& accepted : next.customers) {
+        const std::string& id = accepted->customer.id;
+        if (is_changed(*accepted) || incomplete_.contains(id) || unsound_.contains(id)) turn.insert(id);
     }
     patrol_.begin(next, turn);
-    for (std::string& id : patrol_.take(kLooksPerApply)) turn.insert(std::move(id));
-    std::vector<std::shared_ptr<const config::Tenant>> out;
+    for (std::string& id : patrol_.pop(kChecksPerApply)) turn.insert(std::move(id));
+    std::vector<std::shared_ptr<const config::AcceptedCustomer>> out;
     std::copy_if(next.customers.begin(), next.customers.end(), std::back_inserter(out),
-                 [&turn](const auto& tenant) { return turn.contains(tenant->customer.id); });
+                 [&turn](const auto& accepted) { return turn.contains(accepted->customer.id); });
     return out;
 }
 
 // False when a signal asks to stop.
 bool Reconciler::bring_up_stacks(Round& round, Report& report) {
     std::set<std::string> refused;
-    const auto turn = whose_turn(round.next);
+    const auto turn = stacks_to_check(round.next);
     const std::size_t others = sockets_.size() + kSpareDescriptors;
     stacks_.limit_tunnels(options_.max_descriptors > others ? options_.max_descriptors - others : 0);
     for (std::size_t begin = 0; begin < turn.size(); begin += kStacksAtOnce) {
@@ -214,17 +216,17 @@ bool Reconciler::bring_up_stacks(Round& round, Report& report) {
         }
         const auto some = std::span(turn).subspan(begin, std::min(kStacksAtOnce, turn.size() - begin));
         std::vector<const config::Customer*> customers;
-        for (const auto& tenant : some) customers.push_back(&tenant->customer);
+        for (const auto& accepted : some) customers.push_back(&accepted->customer);
         const auto outcomes = stacks_.bring_up(customers);
         for (std::size_t i = 0; i < some.size(); ++i) {
-            if (!take(*some[i], outcomes[i], round, report)) refused.insert(some[i]->customer.id);
+            if (!record_outcome(*some[i], outcomes[i], round, report)) refused.insert(some[i]->customer.id);
         }
     }
-    go_back(refused, round);
+    revert_customers(refused, round);
     return true;
 }
 
-// --- handing over
+// --- delivering
 // -------------------------------------------------------------------------------------------------------------------
 
 Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present,
@@ -235,11 +237,11 @@ Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const
     return delivered;
 }
 
-// False when vpnd refused, and everything is as it was.
-bool Reconciler::hand_over(VpndLink& link, Round& round, Report& report) {
+// False: vpnd rejected it, and everything is as before.
+bool Reconciler::deliver_changes(VpndLink& link, Round& round, Report& report) {
     ++number_;
     if (!link.is_connected()) {
-        say(report, Kind::kNote, "", std::string("vpnd is not running; ") + kOwed);
+        add_text(report, Kind::kNote, "", std::string("vpnd is not running; ") + kOwed);
         return true;
     }
     mark_changes(round.next);
@@ -255,7 +257,7 @@ bool Reconciler::hand_over(VpndLink& link, Round& round, Report& report) {
     log(LogLevel::kError, "generation_not_applied",
         {{"generation", std::to_string(number_)}, {"reason", delivered.error().what}});
     if (!link.is_connected()) {
-        say(report, Kind::kNote, "", delivered.error().what + "; " + kOwed);
+        add_text(report, Kind::kNote, "", delivered.error().what + "; " + kOwed);
         return true;
     }
     report.exit_status = kFailed;
@@ -267,20 +269,20 @@ void Reconciler::roll_back(const Round& round) {
     for (const std::string& id : round.created) {
         if (current_.find(id) == nullptr) (void)stacks_.take_down(id);
     }
-    for (const auto& tenant : round.next.customers) {
-        if (!is_changed(*tenant)) continue;
-        const config::Tenant* before = current_.find(tenant->customer.id);
+    for (const auto& accepted : round.next.customers) {
+        if (!is_changed(*accepted)) continue;
+        const config::AcceptedCustomer* before = current_.find(accepted->customer.id);
         if (before == nullptr) continue;
         if (const auto back = stacks_.bring_up(before->customer); !back)
             log(LogLevel::kError, "roll_back_failed",
-                {{"customer", tenant->customer.id}, {"reason", back.error().what}});
+                {{"customer", accepted->customer.id}, {"reason", back.error().what}});
     }
 }
 
 void Reconciler::remove_gone(Round& round, Report& report) {
     std::set<std::string> known = round.present;
-    for (const auto& tenant : round.next.customers) known.insert(tenant->customer.id);
-    const auto gone = stacks_.others(known);
+    for (const auto& accepted : round.next.customers) known.insert(accepted->customer.id);
+    const auto gone = stacks_.orphans(known);
     if (!gone) {
         log(LogLevel::kError, "stacks_unreadable", {{"reason", gone.error().what}});
         round.failed = true;
@@ -290,27 +292,27 @@ void Reconciler::remove_gone(Round& round, Report& report) {
         const Status removed = stacks_.take_down(id);
         if (!removed) {
             log(LogLevel::kError, "stack_not_removed", {{"customer", id}, {"reason", removed.error().what}});
-            say(report, Kind::kNote, id, "not removed: " + removed.error().what);
+            add_text(report, Kind::kNote, id, "not removed: " + removed.error().what);
             round.failed = true;
             continue;
         }
-        say(report, Kind::kStep, id, "remove the stack");
+        add_text(report, Kind::kStep, id, "remove the stack");
         log(LogLevel::kInfo, "stack_removed", {{"customer", id}});
         incomplete_.erase(id);
         unsound_.erase(id);
     }
 }
 
-void Reconciler::bring_home(Round& round, Report& report) {
-    const auto steps = stacks_.bring_home();
+void Reconciler::return_devices(Round& round, Report& report) {
+    const auto steps = stacks_.return_devices();
     if (!steps) {
         log(LogLevel::kError, "device_not_home", {{"reason", steps.error().what}});
-        say(report, Kind::kNote, "", steps.error().what);
+        add_text(report, Kind::kNote, "", steps.error().what);
         round.failed = true;
         return;
     }
     for (const std::string& step : *steps) {
-        say(report, Kind::kStep, "", step);
+        add_text(report, Kind::kStep, "", step);
         log(LogLevel::kInfo, "device_home", {{"step", step}});
     }
 }
@@ -323,7 +325,7 @@ void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     // What a removed stack gave back may be what another one waits for.
     if (needs_mending()) mend(link);
     for (const auto& [id, problem] : incomplete_) {
-        say(report, Kind::kNote, id, problem + "; the stack runs without it, and it is tried again");
+        add_text(report, Kind::kNote, id, problem + "; the stack runs without it, and it is tried again");
         log(LogLevel::kWarn, "stack_incomplete", {{"customer", id}, {"reason", problem}});
         round.failed = true;
     }
@@ -358,12 +360,12 @@ void Reconciler::carry_out(VpndLink& link, Report& report) {
     for (const ipc::ControlText& text : report.texts)
         log(LogLevel::kWarn, "config_diagnostic", {{"customer", text.customer}, {"text", first_line(text.text)}});
     if (!loaded) return;
-    say_changes(round.next, report);
+    report_changes(round.next, report);
     // Later the sockets of a running vpnd are bound, one for each worker that it has.
     if (number_ == 0 && !link.is_connected()) sockets_.set_workers(wanted_workers(round.next));
     stacks_.set_workers(workers());
-    note_workers(round.next, report);
-    if (const Status seen = stacks_.look_around(); !seen) {
+    report_pending_workers(round.next, report);
+    if (const Status seen = stacks_.observe_uplink(); !seen) {
         report.exit_status = kFailed;
         report.summary = seen.error().what;
         return;
@@ -372,13 +374,13 @@ void Reconciler::carry_out(VpndLink& link, Report& report) {
         close_unused_listeners();
         return;
     }
-    if (!hand_over(link, round, report)) {
+    if (!deliver_changes(link, round, report)) {
         roll_back(round);
         close_unused_listeners();
         return;
     }
     remove_gone(round, report);
-    bring_home(round, report);
+    return_devices(round, report);
     accept(link, round, report);
 }
 
@@ -386,27 +388,27 @@ Report Reconciler::preview() {
     Report report;
     Round round;
     if (!load(round, report)) return report;
-    say_changes(round.next, report);
-    note_workers(round.next, report);
+    report_changes(round.next, report);
+    report_pending_workers(round.next, report);
     stacks_.set_workers(workers());
     std::set<std::string> known = round.present;
-    const Status seen = stacks_.look_around();
+    const Status seen = stacks_.observe_uplink();
     bool failed = !seen;
-    for (const auto& tenant : round.next.customers) {
-        const std::string& id = tenant->customer.id;
+    for (const auto& accepted : round.next.customers) {
+        const std::string& id = accepted->customer.id;
         known.insert(id);
-        const auto outcome = stacks_.preview(tenant->customer);
+        const auto outcome = stacks_.preview(accepted->customer);
         if (!outcome) {
-            say(report, Kind::kNote, id, "would be refused: " + outcome.error().what);
+            add_text(report, Kind::kNote, id, "would be refused: " + outcome.error().what);
             failed = true;
             continue;
         }
-        for (const std::string& step : outcome->steps) say(report, Kind::kStep, id, step);
-        for (const std::string& problem : outcome->problems) say(report, Kind::kNote, id, problem);
+        for (const std::string& step : outcome->steps) add_text(report, Kind::kStep, id, step);
+        for (const std::string& problem : outcome->problems) add_text(report, Kind::kNote, id, problem);
         round.invalid = round.invalid || !outcome->problems.empty();
     }
-    if (const auto gone = stacks_.others(known)) {
-        for (const std::string& id : *gone) say(report, Kind::kStep, id, "remove the stack");
+    if (const auto gone = stacks_.orphans(known)) {
+        for (const std::string& id : *gone) add_text(report, Kind::kStep, id, "remove the stack");
     }
     const auto steps = std::count_if(report.texts.begin(), report.texts.end(),
                                      [](const auto& text) { return text.kind == Kind::kStep; });
@@ -445,14 +447,14 @@ Status Reconciler::deliver_all(VpndLink& link) {
 }
 
 void Reconciler::mend(VpndLink& link) {
-    if (!stacks_.look_around()) return;
+    if (!stacks_.observe_uplink()) return;
     bool is_stale = false;
-    for (const auto& tenant : current_.customers) {
-        const std::string& id = tenant->customer.id;
+    for (const auto& accepted : current_.customers) {
+        const std::string& id = accepted->customer.id;
         if (!incomplete_.contains(id)) continue;
-        const auto outcome = stacks_.bring_up(tenant->customer);
+        const auto outcome = stacks_.bring_up(accepted->customer);
         if (!outcome) continue;
-        note_problems(id, outcome->problems);
+        record_problems(id, outcome->problems);
         if (!outcome->problems.empty()) continue;
         log(LogLevel::kInfo, "stack_complete", {{"customer", id}});
         std::erase_if(problems_,
@@ -473,17 +475,17 @@ void Reconciler::deliver_tunnels(VpndLink& link) {
 
 void Reconciler::patrol(VpndLink& link, std::size_t count) {
     bool is_stale = false;
-    for (const std::string& id : patrol_.take(count)) {
-        const config::Tenant* tenant = current_.find(id);
-        if (tenant == nullptr) continue;
-        const auto outcome = stacks_.bring_up(tenant->customer);
+    for (const std::string& id : patrol_.pop(count)) {
+        const config::AcceptedCustomer* accepted = current_.find(id);
+        if (accepted == nullptr) continue;
+        const auto outcome = stacks_.bring_up(accepted->customer);
         if (!outcome) {
             unsound_.insert(id);
             problems_.push_back({Kind::kNote, id, outcome.error().what});
             log(LogLevel::kError, "stack_not_mended", {{"customer", id}, {"reason", outcome.error().what}});
             continue;
         }
-        note_problems(id, outcome->problems);
+        record_problems(id, outcome->problems);
         if (!outcome->problems.empty()) {
             problems_.push_back(
                 {Kind::kNote, id, outcome->problems.front() + "; the stack runs without it, and it is tried again"});

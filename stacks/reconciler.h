@@ -39,12 +39,12 @@ class Reconciler {
     // Of max_descriptors, for all but tunnels and listeners: files, requests, vpnctl and statusd at vpnd.
     static constexpr std::size_t kSpareDescriptors = 256;
     // How many stacks apply() looks at although nothing of their configuration changed.
-    static constexpr std::size_t kLooksPerApply = 128;
+    static constexpr std::size_t kChecksPerApply = 128;
 
     // What the directory says becomes what is. A customer whose file has errors, or whose stack cannot be made, stays
     // as he was; the others apply. Without a connection (vpnd is down) vpnd gets all of it from deliver_all() later. A
     // link that breaks is closed. The stacks of who is new, changed or lacks something are looked at here, and up to
-    // kLooksPerApply others; the rest wait for patrol().
+    // kChecksPerApply others; the rest wait for patrol().
     [[nodiscard]] Report apply(VpndLink& link);
     // What apply() would do; changes nothing.
     [[nodiscard]] Report preview();
@@ -85,27 +85,28 @@ class Reconciler {
 
     void carry_out(VpndLink& link, Report& report);
     [[nodiscard]] bool load(Round& round, Report& report) const;
-    void say_changes(const config::Generation& next, Report& report) const;
-    [[nodiscard]] std::vector<std::shared_ptr<const config::Tenant>> whose_turn(const config::Generation& next);
-    [[nodiscard]] bool is_changed(const config::Tenant& tenant) const;
+    void report_changes(const config::Generation& next, Report& report) const;
+    [[nodiscard]] std::vector<std::shared_ptr<const config::AcceptedCustomer>> stacks_to_check(
+        const config::Generation& next);
+    [[nodiscard]] bool is_changed(const config::AcceptedCustomer& accepted) const;
     void mark_changes(const config::Generation& next);
     [[nodiscard]] std::uint32_t wanted_workers(const config::Generation& generation) const;
     // Says that another number of workers waits for a restart.
-    void note_workers(const config::Generation& next, Report& report) const;
+    void report_pending_workers(const config::Generation& next, Report& report) const;
 
     [[nodiscard]] bool bind_listeners(Round& round, Report& report);
     [[nodiscard]] bool bring_up_stacks(Round& round, Report& report);
-    [[nodiscard]] bool take(const config::Tenant& tenant, const Result<StackKeeper::Outcome>& outcome, Round& round,
-                            Report& report);
-    void note_problems(const std::string& customer, const std::vector<std::string>& problems);
-    void go_back(const std::set<std::string>& customers, Round& round);
-    [[nodiscard]] bool hand_over(VpndLink& link, Round& round, Report& report);
+    [[nodiscard]] bool record_outcome(const config::AcceptedCustomer& accepted,
+                                      const Result<StackKeeper::Outcome>& outcome, Round& round, Report& report);
+    void record_problems(const std::string& customer, const std::vector<std::string>& problems);
+    void revert_customers(const std::set<std::string>& customers, Round& round);
+    [[nodiscard]] bool deliver_changes(VpndLink& link, Round& round, Report& report);
     [[nodiscard]] Status deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present,
                                  bool full);
     void deliver_tunnels(VpndLink& link);
     void roll_back(const Round& round);
     void remove_gone(Round& round, Report& report);
-    void bring_home(Round& round, Report& report);
+    void return_devices(Round& round, Report& report);
     void close_unused_listeners();
     void accept(VpndLink& link, Round& round, Report& report);
 

@@ -44,7 +44,7 @@ bool moves_uplink_devices(const std::vector<Step>& steps) {
 
 }  // namespace
 
-Status StackKeeper::look_around() {
+Status StackKeeper::observe_uplink() {
     auto uplink = kernel_.observe_uplink();
     if (!uplink) return tl::unexpected(uplink.error());
     uplink_ = std::move(*uplink);
@@ -54,19 +54,19 @@ Status StackKeeper::look_around() {
 
 std::vector<Kernel*> StackKeeper::kernels_for(std::size_t count) {
     const std::size_t threads = threads_for(count, kMaxThreads);
-    while (others_.size() + 1 < threads) {
+    while (extra_kernels_.size() + 1 < threads) {
         auto other = kernel_.another();
         if (!other) break;
-        others_.push_back(std::move(*other));
+        extra_kernels_.push_back(std::move(*other));
     }
     std::vector<Kernel*> kernels{&kernel_};
-    for (const auto& other : others_) {
+    for (const auto& other : extra_kernels_) {
         if (kernels.size() < threads) kernels.push_back(other.get());
     }
     return kernels;
 }
 
-Result<StackKeeper::Prospect> StackKeeper::look_at(Kernel& kernel, const config::Customer& customer) const {
+Result<StackKeeper::Prospect> StackKeeper::prepare(Kernel& kernel, const config::Customer& customer) const {
     Prospect prospect{desired_stack(customer, run_dir_, workers_), {}, {}};
     auto observed = kernel.observe(prospect.desired.name, watched_sysctls(prospect.desired));
     if (!observed) return tl::unexpected(observed.error());
@@ -78,8 +78,8 @@ Result<StackKeeper::Prospect> StackKeeper::look_at(Kernel& kernel, const config:
 }
 
 Result<StackKeeper::Outcome> StackKeeper::preview(const config::Customer& customer) {
-    if (uplink_changed_) WARREN_TRY(look_around());
-    auto prospect = look_at(kernel_, customer);
+    if (uplink_changed_) WARREN_TRY(observe_uplink());
+    auto prospect = prepare(kernel_, customer);
     if (!prospect) return tl::unexpected(prospect.error());
     Outcome outcome;
     for (const Step& step : prospect->plan.steps) outcome.steps.push_back(describe(step));
@@ -90,7 +90,7 @@ Result<StackKeeper::Outcome> StackKeeper::preview(const config::Customer& custom
 
 Result<StackKeeper::Outcome> StackKeeper::make(Kernel& kernel, const config::Customer& customer,
                                                std::vector<UniqueFd>& tunnel, bool& moves_uplink) const {
-    auto prospect = look_at(kernel, customer);
+    auto prospect = prepare(kernel, customer);
     if (!prospect) return tl::unexpected(prospect.error());
     const std::vector<Step>& steps = prospect->plan.steps;
     moves_uplink = moves_uplink || moves_uplink_devices(steps);
@@ -103,7 +103,7 @@ Result<StackKeeper::Outcome> StackKeeper::make(Kernel& kernel, const config::Cus
     if (done && outcome.has_new_tunnel) {
         // The descriptor of a device that is gone is of no use, and while it is open its namespace cannot go.
         tunnel.clear();
-        auto opened = kernel.take_tunnel(prospect->desired.name, prospect->desired.queues);
+        auto opened = kernel.release_tunnel(prospect->desired.name, prospect->desired.queues);
         if (!opened) return tl::unexpected(opened.error());
         tunnel = std::move(*opened);
     }
@@ -120,7 +120,7 @@ Result<StackKeeper::Outcome> StackKeeper::make(Kernel& kernel, const config::Cus
 }
 
 Result<StackKeeper::Outcome> StackKeeper::bring_up(const config::Customer& customer) {
-    if (uplink_changed_) WARREN_TRY(look_around());
+    if (uplink_changed_) WARREN_TRY(observe_uplink());
     return make(kernel_, customer, tunnels_[customer.id], uplink_changed_);
 }
 
@@ -186,9 +186,9 @@ Status StackKeeper::take_down(std::span<const std::string> customers) {
     return {};
 }
 
-Result<std::vector<std::string>> StackKeeper::bring_home() {
-    WARREN_TRY(look_around());
-    const std::vector<Step> steps = plan_homecoming(uplink_);
+Result<std::vector<std::string>> StackKeeper::return_devices() {
+    WARREN_TRY(observe_uplink());
+    const std::vector<Step> steps = plan_device_returns(uplink_);
     WARREN_TRY(kernel_.carry_out("", steps));
     uplink_changed_ = !steps.empty();
     std::vector<std::string> done;
@@ -196,7 +196,7 @@ Result<std::vector<std::string>> StackKeeper::bring_home() {
     return done;
 }
 
-Result<std::vector<std::string>> StackKeeper::others(const std::set<std::string>& known) {
+Result<std::vector<std::string>> StackKeeper::orphans(const std::set<std::string>& known) {
     const auto names = kernel_.stack_names();
     if (!names) return tl::unexpected(names.error());
     std::vector<std::string> out;

@@ -35,7 +35,7 @@ class StackKeeper {
     };
 
     // Looks at the uplink afresh. Call before a round of the calls below.
-    [[nodiscard]] Status look_around();
+    [[nodiscard]] Status observe_uplink();
     [[nodiscard]] Result<Outcome> preview(const config::Customer& customer);
     // Brings the stack to what `customer` says and takes hold of its tunnel. When it fails, a stack
     // that was not there before is removed again; what was there is half-way, and the next call goes on from it.
@@ -52,9 +52,9 @@ class StackKeeper {
     [[nodiscard]] Status take_down(std::span<const std::string> customers);
     // Physical devices that came back to the uplink by themselves, because their stack was removed under us, get their
     // names back. Returns the steps that were taken. Call it when every stack has what it wants.
-    [[nodiscard]] Result<std::vector<std::string>> bring_home();
+    [[nodiscard]] Result<std::vector<std::string>> return_devices();
     // Customers, besides those of `known`, who have a stack that belongs to this instance.
-    [[nodiscard]] Result<std::vector<std::string>> others(const std::set<std::string>& known);
+    [[nodiscard]] Result<std::vector<std::string>> orphans(const std::set<std::string>& known);
 
     // A descriptor for each queue; empty when there is none.
     [[nodiscard]] std::vector<int> tunnel(const std::string& customer) const;
@@ -74,7 +74,7 @@ class StackKeeper {
     };
     // These may run on any thread: they change nothing of the keeper. `moves_uplink`: set when a device of the uplink
     // came or went.
-    [[nodiscard]] Result<Prospect> look_at(Kernel& kernel, const config::Customer& customer) const;
+    [[nodiscard]] Result<Prospect> prepare(Kernel& kernel, const config::Customer& customer) const;
     [[nodiscard]] Result<Outcome> make(Kernel& kernel, const config::Customer& customer, std::vector<UniqueFd>& tunnel,
                                        bool& moves_uplink) const;
     [[nodiscard]] Status remove(Kernel& kernel, const std::string& customer, bool& moves_uplink) const;
@@ -82,7 +82,7 @@ class StackKeeper {
     [[nodiscard]] std::vector<Kernel*> kernels_for(std::size_t count);
 
     Kernel& kernel_;
-    std::vector<std::unique_ptr<Kernel>> others_;  // for other threads
+    std::vector<std::unique_ptr<Kernel>> extra_kernels_;  // for other threads
     std::string run_dir_;
     ObservedUplink uplink_;
     bool uplink_changed_ = true;

@@ -116,7 +116,7 @@ int Supervisor::start() {
     }
     control_ = std::move(*control);
     serving_since_ = now();
-    plan_care();
+    schedule_maintenance();
     log(LogLevel::kInfo, "ready", {{"summary", report.summary}, {"vpnd", adopted ? "adopted" : "started"}});
     announce();
     configure_web();
@@ -188,7 +188,7 @@ Status Supervisor::start_vpnd() {
     auto launched = launch(options_.vpnd, kStartPatience, [this] { return must_stop(); });
     if (!launched) return tl::unexpected(launched.error());
     process_ = std::move(launched->process);
-    process_->keep(run_dir_.file("vpnd.pid"));
+    process_->save_pid(run_dir_.file("vpnd.pid"));
     VpndLink link(std::move(launched->channel));
     const auto holdings = link.greet(hello(), {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get()});
     Status ready = holdings ? reconciler_.deliver_all(link) : Status(tl::unexpected(holdings.error()));
@@ -204,7 +204,7 @@ Status Supervisor::start_vpnd() {
 }
 
 // Stacks, sockets and tunnels stay; the next vpnd gets them.
-void Supervisor::lose_vpnd(const std::string& reason) {
+void Supervisor::handle_vpnd_exit(const std::string& reason) {
     link_.close();
     std::string ended = reason;
     if (process_) {
@@ -228,7 +228,7 @@ void Supervisor::restart_vpnd() {
     restart_at_ = kNever;
     const Status started = start_vpnd();
     if (started) return;
-    lose_vpnd(started.error().what);
+    handle_vpnd_exit(started.error().what);
     // Where nobody listens at the launcher's socket, systemd gave it up, and makes it anew when it starts us again.
     const int error = started.error().system_error;
     stopping_ = stopping_ || (!options_.vpnd.launcher.empty() && (error == ENOENT || error == ECONNREFUSED));
@@ -236,8 +236,8 @@ void Supervisor::restart_vpnd() {
 
 void Supervisor::watch_vpnd() {
     if (!link_.is_connected() || now() < watch_at_) return;
-    if (link_.is_asked()) return lose_vpnd("does not answer");
-    if (const Status asked = link_.ask(); !asked) return lose_vpnd(asked.error().what);
+    if (link_.awaits_reply()) return handle_vpnd_exit("does not answer");
+    if (const Status sent = link_.send_probe(); !sent) return handle_vpnd_exit(sent.error().what);
     watch_at_ = now() + kWatchPatience;
 }
 
@@ -260,22 +260,22 @@ void Supervisor::serve() {
         if (::poll(waiting.data(), waiting.size(), timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
         if (waiting[kProcess].revents != 0) {
-            lose_vpnd("ended");
+            handle_vpnd_exit("ended");
         } else if (waiting[kLink].revents != 0) {
-            const Status heard = link_.hear();
+            const Status reply = link_.receive_reply();
             watch_at_ = now() + kWatchInterval;
-            if (!heard) lose_vpnd(heard.error().what);
+            if (!reply) handle_vpnd_exit(reply.error().what);
         }
         watch_vpnd();  // right after poll(): what it did not see is not there
-        if (waiting[kSignals].revents != 0) take_signals();
+        if (waiting[kSignals].revents != 0) handle_signals();
         if (now() >= restart_at_) restart_vpnd();
         if (web_) web_->run(now());
         if (waiting[kControl].revents != 0)
-            control_->serve_one([this](ipc::ControlVerb verb) { return answer(verb); },
+            control_->serve_one([this](ipc::ControlVerb verb) { return handle_request(verb); },
                                 [this] { return reconciler_.generation(); });
         // apply(), mend() and patrol() close a link that broke under them.
-        if (!link_.is_connected() && restart_at_ == kNever) lose_vpnd("stopped answering");
-        take_care();
+        if (!link_.is_connected() && restart_at_ == kNever) handle_vpnd_exit("stopped answering");
+        run_maintenance();
     }
 }
 
@@ -285,12 +285,12 @@ bool Supervisor::must_stop() {
     return Signals::stop_waits();
 }
 
-void Supervisor::plan_care() {
+void Supervisor::schedule_maintenance() {
     mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;
     patrol_at_ = reconciler_.has_patrol() ? now() + kPatrolInterval : kNever;
 }
 
-void Supervisor::take_care() {
+void Supervisor::run_maintenance() {
     if (now() >= mend_at_) {
         reconciler_.mend(link_);
         mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;
@@ -301,8 +301,8 @@ void Supervisor::take_care() {
     if (reconciler_.needs_mending()) mend_at_ = std::min(mend_at_, now() + kMendInterval);
 }
 
-void Supervisor::take_signals() {
-    while (const auto request = signals_.take()) {
+void Supervisor::handle_signals() {
+    while (const auto request = signals_.next()) {
         if (*request == SignalRequest::kStop) {
             stopping_ = true;
             return;
@@ -318,7 +318,7 @@ void Supervisor::take_signals() {
 Report Supervisor::apply() {
     notify_reloading();
     Report report = reconciler_.apply(link_);
-    plan_care();
+    schedule_maintenance();
     log(report.exit_status == 0 ? LogLevel::kInfo : LogLevel::kWarn, "applied", {{"summary", report.summary}});
     announce();
     configure_web();
@@ -329,7 +329,7 @@ void Supervisor::configure_web() {
     if (web_) web_->configure(now(), reconciler_.current().appliance);
 }
 
-Report Supervisor::answer(ipc::ControlVerb verb) {
+Report Supervisor::handle_request(ipc::ControlVerb verb) {
     switch (verb) {
         case ipc::ControlVerb::kApply: return apply();
         case ipc::ControlVerb::kDiff: return reconciler_.preview();

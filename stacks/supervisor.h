@@ -40,7 +40,7 @@ class Supervisor {
     [[nodiscard]] Status start_vpnd();
     [[nodiscard]] Status open_vpnd_files();
     [[nodiscard]] ipc::Hello hello() const;
-    void lose_vpnd(const std::string& reason);
+    void handle_vpnd_exit(const std::string& reason);
     void restart_vpnd();
     // A vpnd that hangs has not ended, but serves nobody: asks it now and then, and replaces one that gives no answer.
     void watch_vpnd();
@@ -48,12 +48,12 @@ class Supervisor {
 
     void serve();
     [[nodiscard]] bool must_stop();
-    void take_signals();
+    void handle_signals();
     // Sets when to look after stacks again.
-    void plan_care();
-    void take_care();
+    void schedule_maintenance();
+    void run_maintenance();
     [[nodiscard]] Report apply();
-    [[nodiscard]] Report answer(ipc::ControlVerb verb);
+    [[nodiscard]] Report handle_request(ipc::ControlVerb verb);
     [[nodiscard]] Report status() const;
     void announce() const;
     void configure_web();

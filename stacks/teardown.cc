@@ -13,10 +13,10 @@ Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel) {
         if (auto left = VpndProcess::find(run_dir.file(daemon))) left->stop(std::chrono::seconds(5));
     }
     StackKeeper stacks(kernel, run_dir.path());
-    const auto customers = stacks.others({});
+    const auto customers = stacks.orphans({});
     if (!customers) return tl::unexpected(customers.error());
     WARREN_TRY(stacks.take_down(std::span(*customers)));
-    if (const auto home = stacks.bring_home(); !home) return tl::unexpected(home.error());
+    if (const auto home = stacks.return_devices(); !home) return tl::unexpected(home.error());
     for (const std::string& directory : {std::string(kUapiDirectory), run_dir.file("wireguard")}) {
         remove_stale_uapi(directory + "/" + uapi_name("") + ".sock");
         for (const std::string& customer : *customers)

@@ -16,10 +16,10 @@ std::optional<std::string> listener_of(const config::Customer& customer, const L
 }
 
 crypto::PrivateKey key_of(const std::string& listener, const config::Generation& generation) {
-    const config::Tenant* tenant = listener.empty() ? nullptr : generation.find(listener);
+    const config::AcceptedCustomer* accepted = listener.empty() ? nullptr : generation.find(listener);
     const config::SecretRef& name =
-        tenant != nullptr ? tenant->customer.listener->private_key : generation.appliance.wireguard->private_key;
-    auto key = (tenant != nullptr ? tenant->secrets : generation.secrets).private_key(name);
+        accepted != nullptr ? accepted->customer.listener->private_key : generation.appliance.wireguard->private_key;
+    auto key = (accepted != nullptr ? accepted->secrets : generation.secrets).private_key(name);
     WARREN_CHECK(key.has_value());  // config/validate: a generation has all the secrets it names
     return std::move(*key);
 }
@@ -40,9 +40,9 @@ ipc::PutPeer put_peer(const config::Peer& peer, const config::Secrets& secrets, 
     return put;
 }
 
-Status send_customer(VpndLink& link, const config::Tenant& tenant, const std::string& listener,
+Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, const std::string& listener,
                      const std::vector<int>& tunnel, bool has_tun) {
-    const config::Customer& customer = tenant.customer;
+    const config::Customer& customer = accepted.customer;
     ipc::PutCustomer put;
     put.id = customer.id;
     put.name = customer.name;
@@ -59,7 +59,7 @@ Status send_customer(VpndLink& link, const config::Tenant& tenant, const std::st
     put.queues = static_cast<std::uint16_t>(tunnel.size());
     WARREN_TRY(link.send(std::move(put), has_tun ? tunnel : std::vector<int>{}));
     for (const config::Peer& peer : customer.peers) {
-        if (peer.enabled) WARREN_TRY(link.send(put_peer(peer, tenant.secrets, tunnel.size())));
+        if (peer.enabled) WARREN_TRY(link.send(put_peer(peer, accepted.secrets, tunnel.size())));
     }
     return {};
 }
@@ -81,14 +81,14 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     }
 
     std::set<std::string> served;
-    for (const auto& tenant : generation.customers) {
-        const std::string& id = tenant->customer.id;
-        const auto listener = listener_of(tenant->customer, delivery.listeners);
+    for (const auto& accepted : generation.customers) {
+        const std::string& id = accepted->customer.id;
+        const auto listener = listener_of(accepted->customer, delivery.listeners);
         const std::vector<int> tunnel = delivery.stacks.tunnel(id);
         if (!listener || tunnel.empty()) continue;
         served.insert(id);
         if (!delivery.full && current_.contains(id) && tunnels_.contains(id)) continue;
-        WARREN_TRY(send_customer(link, *tenant, *listener, tunnel, !tunnels_.contains(id)));
+        WARREN_TRY(send_customer(link, *accepted, *listener, tunnel, !tunnels_.contains(id)));
     }
 
     // Who has a file with errors, and is not in the generation, stays with what vpnd knows of him.

@@ -28,14 +28,14 @@ Result<ipc::ControlDone> converse(ipc::Channel& channel, ipc::ControlVerb verb,
 
 }  // namespace
 
-Result<ipc::ControlDone> ask_stackd(const std::string& run_dir, ipc::ControlVerb verb,
-                                    const std::function<void(const ipc::ControlText&)>& on_text) {
+Result<ipc::ControlDone> send_request(const std::string& run_dir, ipc::ControlVerb verb,
+                                      const std::function<void(const ipc::ControlText&)>& on_text) {
     auto channel = connect_daemon("stackd", run_dir + "/control.sock");
     if (!channel) return tl::unexpected<Error>(channel.error());
     return converse(*channel, verb, on_text);
 }
 
-StackdStatus ask_status(const std::string& run_dir) {
+StackdStatus request_status(const std::string& run_dir) {
     StackdStatus status;
     auto channel = connect_daemon("stackd", run_dir + "/control.sock");
     const Status limited =

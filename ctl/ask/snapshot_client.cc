@@ -10,7 +10,7 @@ namespace warren::ctl {
 namespace {
 
 // Puts one message where it belongs. True when it was the last.
-Result<bool> take(ipc::SnapshotMessage message, bool& has_header, Snapshot& out) {
+Result<bool> add_message(ipc::SnapshotMessage message, bool& has_header, Snapshot& out) {
     if (std::holds_alternative<ipc::SnapshotEnd>(message) && has_header) return true;
     if (auto* error = std::get_if<ipc::SnapshotError>(&message)) return fail(ErrorCode::kNotFound, error->reason);
     if (auto* header = std::get_if<ipc::SnapshotHeader>(&message); header != nullptr && !has_header) {
@@ -46,7 +46,7 @@ Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotR
         if (!bytes) return tl::unexpected<Error>(bytes.error());
         auto message = ipc::decode_snapshot(*bytes);
         if (!message) return with_context("vpnd", message.error());
-        const auto finished = take(std::move(*message), has_header, out);
+        const auto finished = add_message(std::move(*message), has_header, out);
         if (!finished) return tl::unexpected<Error>(finished.error());
         if (*finished) break;
     }

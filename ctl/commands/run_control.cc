@@ -18,9 +18,9 @@ std::string line_of(const ipc::ControlText& text) {
     return fmt::format("{}: {}", text.customer, printable(text.text));
 }
 
-int ask(ipc::ControlVerb verb, const Invocation& invocation, Output& output) {
+int run_request(ipc::ControlVerb verb, const Invocation& invocation, Output& output) {
     std::vector<ipc::ControlText> texts;
-    const auto done = ask_stackd(invocation.run_dir, verb, [&](const ipc::ControlText& text) {
+    const auto done = send_request(invocation.run_dir, verb, [&](const ipc::ControlText& text) {
         if (invocation.json) {
             texts.push_back(text);
         } else {
@@ -41,10 +41,10 @@ int ask(ipc::ControlVerb verb, const Invocation& invocation, Output& output) {
 }  // namespace
 
 int run_diff(const Invocation& invocation, Output& output) {
-    return ask(ipc::ControlVerb::kDiff, invocation, output);
+    return run_request(ipc::ControlVerb::kDiff, invocation, output);
 }
 int run_apply(const Invocation& invocation, Output& output) {
-    return ask(ipc::ControlVerb::kApply, invocation, output);
+    return run_request(ipc::ControlVerb::kApply, invocation, output);
 }
 
 }  // namespace warren::ctl

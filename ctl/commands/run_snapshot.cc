@@ -52,7 +52,7 @@ int print(Output& output, const std::string& text) {
 }  // namespace
 
 int run_status(const Invocation& invocation, Output& output) {
-    const StackdStatus stackd = ask_status(invocation.run_dir);
+    const StackdStatus stackd = request_status(invocation.run_dir);
     if (invocation.json) {
         return with_snapshot(invocation, true, output,
                              [&](const Snapshot& snapshot) { return print(output, status_json(snapshot, stackd)); });

@@ -78,7 +78,7 @@ class Bundle {
     }
     void add_config(const std::string& name, const std::string& text) { add(name, redact_config(text, secrets_)); }
     // What the program says, or why it says nothing.
-    void ask(const Question& question) {
+    void add_output(const Question& question) {
         const auto ran = run_program(question.command);
         std::string text = ran ? ran->output : ran.error().what + '\n';
         if (ran && ran->was_cut) text += "\n(cut)\n";
@@ -171,9 +171,9 @@ void add_stacks(const std::vector<std::string>& customers, Bundle& bundle) {
         const auto routes = routes_of(id);
         bundle.add(fmt::format("stacks/{}/routes.txt", id), routes ? routes_text(*routes) : routes.error().what + '\n');
         const std::string name = kNamespacePrefix + id;
-        bundle.ask({fmt::format("stacks/{}/addresses.txt", id), {"ip", "-n", name, "-s", "address"}});
+        bundle.add_output({fmt::format("stacks/{}/addresses.txt", id), {"ip", "-n", name, "-s", "address"}});
         const std::string path = fmt::format("--net={}/{}", kNamespaceDirectory, name);
-        bundle.ask({fmt::format("stacks/{}/nftables.txt", id), {"nsenter", path, "nft", "list", "ruleset"}});
+        bundle.add_output({fmt::format("stacks/{}/nftables.txt", id), {"nsenter", path, "nft", "list", "ruleset"}});
     }
     bundle.add("stacks/README.txt", fmt::format("{} customers have a file, {} of them a stack; the first {} are here\n",
                                                 customers.size(), seen, std::min(seen, kMostStacks)));
@@ -217,7 +217,7 @@ Result<Bundle> collect(const Invocation& invocation) {
     add_stacks(customers_in(*customer_files), bundle);
     for (const char* path : kKernelFiles)
         bundle.add("kernel/" + fs::path(path).filename().string() + ".txt", read_text(path).value_or(""));
-    for (const Question& question : questions()) bundle.ask(question);
+    for (const Question& question : questions()) bundle.add_output(question);
     return bundle;
 }
 

@@ -61,7 +61,7 @@ bool is_our_uapi(const UniqueFd& socket, const std::string& id, const std::strin
            (path == kUapiDirectory + file || path == run_dir + "/wireguard" + file);
 }
 
-Status inspect_listener(const std::string& id, const HeldListener& held, std::uint32_t workers,
+Status inspect_listener(const std::string& id, const ReturnedListener& held, std::uint32_t workers,
                         const std::string& run_dir, const UniqueFd& home) {
     const std::string who = "listener '" + id + "'";
     if (!id.empty() && !config::is_customer_id(id)) return invalid(who + " has a name that is none");

@@ -25,7 +25,7 @@ VpndLink::VpndLink(ipc::Channel channel) : channel_(std::move(channel)) {
 }
 
 Status VpndLink::send(const ipc::ConfigMessage& message, const std::vector<int>& descriptors) {
-    if (is_asked_) WARREN_TRY(hear());  // one answer at a time
+    if (awaits_reply_) WARREN_TRY(receive_reply());  // one answer at a time
     return transmit(message, descriptors);
 }
 
@@ -91,17 +91,17 @@ Status VpndLink::await_applied(std::uint64_t generation) {
     return fail(ErrorCode::kFailed, "vpnd answered Commit with something else");
 }
 
-Status VpndLink::ask() {
+Status VpndLink::send_probe() {
     WARREN_TRY(transmit(ipc::Begin{applied_, false}, {}));
     WARREN_TRY(transmit(ipc::Commit{applied_}, {}));
-    is_asked_ = true;
+    awaits_reply_ = true;
     return {};
 }
 
-Status VpndLink::hear() {
+Status VpndLink::receive_reply() {
     // vpnd speaks only when it is spoken to: whatever else comes is its end.
-    if (!is_asked_) return fail(ErrorCode::kUnavailable, "vpnd hung up");
-    is_asked_ = false;
+    if (!awaits_reply_) return fail(ErrorCode::kUnavailable, "vpnd hung up");
+    awaits_reply_ = false;
     const Status answered = await_applied(applied_);
     if (!answered) return fail(ErrorCode::kFailed, answered.error().what);
     return {};

@@ -15,13 +15,13 @@
 namespace warren::stacks {
 
 // What vpnd said it has, with descriptors for it.
-struct HeldListener {
+struct ReturnedListener {
     std::uint16_t port = 0;
     bool has_v6 = false;
     std::vector<UniqueFd> descriptors;  // in PutListener's order
 };
 struct Holdings {
-    std::map<std::string, HeldListener> listeners;         // by id, "" = the shared one
+    std::map<std::string, ReturnedListener> listeners;     // by id, "" = the shared one
     std::map<std::string, std::vector<UniqueFd>> tunnels;  // by customer, a descriptor for each queue
     std::uint64_t generation = 0;
     std::uint32_t workers = 1;
@@ -44,13 +44,13 @@ class VpndLink {
 
     // Asks for a sign of life, and does not wait: the generation that is applied once more, with nothing in it, which
     // vpnd answers when each of its threads has passed it.
-    [[nodiscard]] Status ask();
+    [[nodiscard]] Status send_probe();
     // The answer is still to come.
-    [[nodiscard]] bool is_asked() const { return is_asked_; }
-    // Takes what made fd() readable: the answer to ask(). Every error: the link is broken.
-    [[nodiscard]] Status hear();
+    [[nodiscard]] bool awaits_reply() const { return awaits_reply_; }
+    // Takes what made fd() readable: the answer to send_probe(). Every error: the link is broken.
+    [[nodiscard]] Status receive_reply();
 
-    // Readable when vpnd hung up, answers ask(), or says something nobody asked for.
+    // Readable when vpnd hung up, answers send_probe(), or says something nobody asked for.
     [[nodiscard]] int fd() const { return channel_.fd(); }
     [[nodiscard]] bool is_connected() const { return channel_.valid(); }
     void close() { *this = {}; }
@@ -65,7 +65,7 @@ class VpndLink {
 
     ipc::Channel channel_;
     std::uint64_t applied_ = 0;  // vpnd's last generation
-    bool is_asked_ = false;
+    bool awaits_reply_ = false;
     std::vector<std::uint8_t> wire_;
     std::vector<std::uint8_t> space_;
 };

@@ -169,7 +169,7 @@ Result<VpndProcess> VpndProcess::watch(pid_t pid) {
     return VpndProcess(pid, std::move(pidfd), false);
 }
 
-void VpndProcess::keep(const std::string& pid_file) const {
+void VpndProcess::save_pid(const std::string& pid_file) const {
     if (const Status written = write_pid_file(pid_file, pid_); !written)
         log(LogLevel::kWarn, "pid_not_kept",
             {{"reason", written.error().what}, {"risk", "a stackd after us may not find this process"}});

@@ -36,7 +36,7 @@ class VpndProcess {
 
     // Writes its pid to `pid_file` for our successor; where that cannot be done it is logged, and vpnd runs all the
     // same.
-    void keep(const std::string& pid_file) const;
+    void save_pid(const std::string& pid_file) const;
 
     [[nodiscard]] pid_t pid() const { return pid_; }
     // Readable when the process has ended.

@@ -81,7 +81,7 @@ void WebKeeper::configure(Instant now, const config::Appliance& appliance) {
     if (sent && moved) sent = send(ipc::WebListener{to_string(*listen_)}, listener_.get());
     if (sent) sent = send_certificate();
     if (sent) sent = send_users();
-    if (!sent) lose(now, sent.error().what);
+    if (!sent) handle_exit(now, sent.error().what);
 }
 
 Report WebKeeper::reload_users() {
@@ -92,17 +92,18 @@ Report WebKeeper::reload_users() {
 }
 
 void WebKeeper::run(Instant now) {
-    if (process_ && process_->ended()) lose(now, stop_process());
+    if (process_ && process_->ended()) handle_exit(now, stop_process());
     // The end of a process is seen at its channel first, at times: what stop_process() says is why.
-    if (channel_.valid() && !hear(now)) lose(now, "it hung up, or sent what nobody asked for: " + stop_process());
+    if (channel_.valid() && !handle_request(now))
+        handle_exit(now, "it hung up, or sent what nobody asked for: " + stop_process());
     if (now < start_at_) return;
     start_at_ = kNever;
     since_ = now;
-    if (const Status started = start(); !started) lose(now, started.error().what);
+    if (const Status started = start(); !started) handle_exit(now, started.error().what);
 }
 
 // A statusd that is stopped or slow is left alone: it costs nothing.
-bool WebKeeper::hear(Instant now) {
+bool WebKeeper::handle_request(Instant now) {
     std::array<std::uint8_t, 64> space{};
     auto received = channel_.receive(space);
     if (!received) return received.error().code == ErrorCode::kUnavailable;
@@ -134,26 +135,26 @@ Status WebKeeper::start() {
     auto launched = launch(options_.statusd, kStartPatience, options_.must_stop);
     if (!launched) return tl::unexpected(launched.error());
     process_ = std::move(launched->process);
-    process_->keep(options_.pid_file);
+    process_->save_pid(options_.pid_file);
     channel_ = std::move(launched->channel);
     WARREN_TRY(channel_.set_non_blocking());
     WARREN_TRY(send_users());
     WARREN_TRY(send_certificate());
     WARREN_TRY(send(ipc::WebListener{to_string(*listen_)}, listener_.get()));
     connected_ = kLongAgo;
-    told_.clear();
+    logged_reason_.clear();
     log(LogLevel::kInfo, "statusd_started",
         {{"pid", std::to_string(process_->pid())}, {"user", options_.statusd.user.name}});
     return {};
 }
 
-void WebKeeper::lose(Instant now, const std::string& reason) {
+void WebKeeper::handle_exit(Instant now, const std::string& reason) {
     (void)stop_process();
     quick_deaths_ = now - since_ < kQuickDeath ? quick_deaths_ + 1 : 0;
     const Duration pause = std::min<Duration>(kFirstPause * (1U << std::min(quick_deaths_, 10U)), kMaxPause);
     start_at_ = now + pause;
     // A port that somebody else has may stay so for days.
-    if (std::exchange(told_, reason) == reason) return;
+    if (std::exchange(logged_reason_, reason) == reason) return;
     log(LogLevel::kError, "statusd_lost",
         {{"reason", reason},
          {"restart_in_ms", std::to_string(std::chrono::duration_cast<milliseconds>(pause).count())}});

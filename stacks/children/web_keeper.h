@@ -50,11 +50,11 @@ class WebKeeper {
   private:
     [[nodiscard]] Status open_listener();
     [[nodiscard]] Status start();
-    void lose(Instant now, const std::string& reason);
+    void handle_exit(Instant now, const std::string& reason);
     // What it ended with; "" when there was none.
     std::string stop_process();
     // False: it does not listen, and is stopped.
-    [[nodiscard]] bool hear(Instant now);
+    [[nodiscard]] bool handle_request(Instant now);
     [[nodiscard]] Status send(const ipc::WebMessage& message, int descriptor);
     [[nodiscard]] Status send_users();
     [[nodiscard]] Status send_certificate();
@@ -70,7 +70,7 @@ class WebKeeper {
     unsigned quick_deaths_ = 0;  // in a row
     Instant start_at_ = kNever;
     Instant connected_ = kLongAgo;  // when it got its last connection to vpnd
-    std::string told_;              // the last reason why it is not there, so that it stands in the log once
+    std::string logged_reason_;     // the last reason why it is not there, so that it stands in the log once
 };
 
 }  // namespace warren::stacks

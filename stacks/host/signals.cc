@@ -19,7 +19,7 @@ Result<Signals> Signals::open() {
     return Signals(std::move(fd));
 }
 
-std::optional<SignalRequest> Signals::take() const {
+std::optional<SignalRequest> Signals::next() const {
     signalfd_siginfo got{};
     if (::read(fd_.get(), &got, sizeof got) != static_cast<ssize_t>(sizeof got)) return std::nullopt;
     return got.ssi_signo == SIGHUP ? SignalRequest::kReload : SignalRequest::kStop;

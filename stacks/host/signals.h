@@ -17,7 +17,7 @@ class Signals {
 
     [[nodiscard]] int fd() const { return fd_.get(); }
     // The next one that waits.
-    [[nodiscard]] std::optional<SignalRequest> take() const;
+    [[nodiscard]] std::optional<SignalRequest> next() const;
     // One that asks to stop waits; it is not taken.
     [[nodiscard]] static bool stop_waits();
 

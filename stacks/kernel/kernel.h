@@ -33,7 +33,8 @@ class Kernel {
     [[nodiscard]] virtual Status carry_out(const std::string& name, std::span<const Step> steps) = 0;
     // The descriptors of vpn0, one for each queue, which CreateTunnel left or which are opened now. kConflict when
     // another process holds it.
-    [[nodiscard]] virtual Result<std::vector<UniqueFd>> take_tunnel(const std::string& name, std::uint16_t queues) = 0;
+    [[nodiscard]] virtual Result<std::vector<UniqueFd>> release_tunnel(const std::string& name,
+                                                                       std::uint16_t queues) = 0;
     // tunnel_steering.h
     [[nodiscard]] virtual Status steer(int tunnel, std::span<const SteeringEntry> entries) = 0;
     // The same kernel and uplink for another thread, which may work on other stacks at the same time. Call it in the

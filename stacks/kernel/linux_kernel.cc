@@ -93,13 +93,13 @@ Status LinuxKernel::carry_out(const std::string& name, std::span<const Step> ste
     if (!name.empty() && !std::holds_alternative<CreateNamespace>(steps.front())) WARREN_TRY(session.enter());
     for (const Step& step : steps) {
         if (Status done = session.carry_out(step); !done) return with_context(describe(step), std::move(done).error());
-        if (std::holds_alternative<CreateTunnel>(step)) tunnels_[name] = session.take_tunnel();
+        if (std::holds_alternative<CreateTunnel>(step)) tunnels_[name] = session.release_tunnel();
         if (std::holds_alternative<RemoveNamespace>(step)) tunnels_.erase(name);
     }
     return {};
 }
 
-Result<std::vector<UniqueFd>> LinuxKernel::take_tunnel(const std::string& name, std::uint16_t queues) {
+Result<std::vector<UniqueFd>> LinuxKernel::release_tunnel(const std::string& name, std::uint16_t queues) {
     if (auto made = tunnels_.extract(name); !made.empty()) return std::move(made.mapped());
     auto target = open_namespace(name);
     if (!target) return tl::unexpected(target.error());

@@ -21,7 +21,7 @@ class LinuxKernel final : public Kernel {
     [[nodiscard]] Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) override;
     [[nodiscard]] Result<std::string> owner_of(const std::string& name) override;
     [[nodiscard]] Status carry_out(const std::string& name, std::span<const Step> steps) override;
-    [[nodiscard]] Result<std::vector<UniqueFd>> take_tunnel(const std::string& name, std::uint16_t queues) override;
+    [[nodiscard]] Result<std::vector<UniqueFd>> release_tunnel(const std::string& name, std::uint16_t queues) override;
     Status steer(int tunnel, std::span<const SteeringEntry> entries) override;
     [[nodiscard]] Result<std::unique_ptr<Kernel>> another() override;
 

@@ -120,7 +120,7 @@ Result<std::vector<std::uint8_t>> NetlinkSocket::dump(NetlinkRequest& request) {
     return fail(ErrorCode::kUnavailable, "the kernel's tables change faster than they can be read");
 }
 
-Result<std::vector<std::uint8_t>> NetlinkSocket::ask(NetlinkRequest& request) {
+Result<std::vector<std::uint8_t>> NetlinkSocket::query(NetlinkRequest& request) {
     request.set_sequence(++sequence_);
     WARREN_TRY(send(request.bytes()));
     for (;;) {

@@ -26,7 +26,7 @@ class NetlinkSocket {
     // interrupted it.
     [[nodiscard]] Result<std::vector<std::uint8_t>> dump(NetlinkRequest& request);
     // Sends a question that one message answers.
-    [[nodiscard]] Result<std::vector<std::uint8_t>> ask(NetlinkRequest& request);
+    [[nodiscard]] Result<std::vector<std::uint8_t>> query(NetlinkRequest& request);
 
   private:
     explicit NetlinkSocket(UniqueFd socket);

@@ -22,7 +22,7 @@ Result<std::vector<std::uint8_t>> dump(NetlinkSocket& socket, NetlinkRequest req
     return socket.dump(request);
 }
 
-Status ask(NetlinkSocket& socket, NetlinkRequest request) {
+Status send_request(NetlinkSocket& socket, NetlinkRequest request) {
     return socket.request(request);
 }
 
@@ -30,7 +30,7 @@ Status ask(NetlinkSocket& socket, NetlinkRequest request) {
 
 Result<std::uint32_t> find_index(NetlinkSocket& socket, const std::string& device) {
     NetlinkRequest request = rtnetlink::find_link(device);
-    const auto reply = socket.ask(request);
+    const auto reply = socket.query(request);
     if (!reply) return with_context("device " + device, reply.error());
     const std::vector<Link> links = rtnetlink::parse_links(*reply);
     if (links.empty()) return fail(ErrorCode::kNotFound, "no device " + device, ENODEV);
@@ -49,7 +49,7 @@ struct StepRunner {
     [[nodiscard]] Status on_device(const std::string& device, Make make) const {
         const auto index = session.index_of(device);
         if (!index) return tl::unexpected(index.error());
-        return ask(inside(), make(*index));
+        return send_request(inside(), make(*index));
     }
 
     Status operator()(const CreateNamespace& step) const {
@@ -123,12 +123,13 @@ struct StepRunner {
             on_device(step.device, [&](std::uint32_t index) { return rtnetlink::remove_address(index, step.prefix); }));
     }
     Status operator()(const PutRoute& step) const {
-        if (step.route.type == RouteType::kUnreachable) return ask(inside(), rtnetlink::put_route(step.route, 0));
+        if (step.route.type == RouteType::kUnreachable)
+            return send_request(inside(), rtnetlink::put_route(step.route, 0));
         return on_device(step.route.device,
                          [&](std::uint32_t index) { return rtnetlink::put_route(step.route, index); });
     }
     Status operator()(const RemoveRoute& step) const {
-        return unless_gone(ask(inside(), rtnetlink::remove_route(step.route)));
+        return unless_gone(send_request(inside(), rtnetlink::remove_route(step.route)));
     }
 
     Status operator()(const CreateHandoff& step) const {
@@ -144,7 +145,7 @@ struct StepRunner {
 
     // Both ends are made and marked inside; then the far end moves out, with its mark, in one call.
     [[nodiscard]] Status create_veth(const CreateHandoff& step) const {
-        WARREN_TRY(ask(inside(), rtnetlink::create_veth(step.handoff.outer, kHandoffDevice)));
+        WARREN_TRY(send_request(inside(), rtnetlink::create_veth(step.handoff.outer, kHandoffDevice)));
         WARREN_TRY(mark(step));
         return on_device(step.handoff.outer, [&](std::uint32_t index) {
             return rtnetlink::move_link(index, session.uplink_.home.get(), step.handoff.outer, step.owner);
@@ -154,7 +155,8 @@ struct StepRunner {
     [[nodiscard]] Status move_in(const CreateHandoff& step) const {
         const auto index = find_index(uplink(), step.source);
         if (!index) return tl::unexpected(index.error());
-        return ask(uplink(), rtnetlink::move_link(*index, session.namespace_.get(), kHandoffDevice, step.handoff.mark));
+        return send_request(uplink(),
+                            rtnetlink::move_link(*index, session.namespace_.get(), kHandoffDevice, step.handoff.mark));
     }
 
     // Made under another name: a kernel before 6.14 refuses one that a device of the uplink has, though it is for the
@@ -164,9 +166,10 @@ struct StepRunner {
         if (!parent) return tl::unexpected(parent.error());
         const int target = session.namespace_.get();
         const bool is_vlan = step.handoff.type == config::HandoffType::kVlan;
-        const Status created = ask(uplink(), is_vlan ? rtnetlink::create_vlan(kUnfinishedHandoff, *parent,
-                                                                              step.handoff.vlan_id.value_or(0), target)
-                                                     : rtnetlink::create_macvlan(kUnfinishedHandoff, *parent, target));
+        const Status created = send_request(
+            uplink(),
+            is_vlan ? rtnetlink::create_vlan(kUnfinishedHandoff, *parent, step.handoff.vlan_id.value_or(0), target)
+                    : rtnetlink::create_macvlan(kUnfinishedHandoff, *parent, target));
         if (!created && created.error().system_error == EOPNOTSUPP) {
             return fail(ErrorCode::kUnsupported,
                         is_vlan
@@ -178,8 +181,8 @@ struct StepRunner {
         const auto index = session.index_of(kUnfinishedHandoff);
         if (!index) return tl::unexpected(index.error());
         session.indexes_.erase(kUnfinishedHandoff);
-        WARREN_TRY(ask(inside(), rtnetlink::set_alias(*index, step.handoff.mark)));
-        return ask(inside(), rtnetlink::set_name(*index, kHandoffDevice));
+        WARREN_TRY(send_request(inside(), rtnetlink::set_alias(*index, step.handoff.mark)));
+        return send_request(inside(), rtnetlink::set_name(*index, kHandoffDevice));
     }
 
     [[nodiscard]] Status mark(const CreateHandoff& step) const {
@@ -204,29 +207,29 @@ struct StepRunner {
     Status operator()(const SetBridge& step) const {
         const auto device = find_index(uplink(), step.device);
         if (!device) return tl::unexpected(device.error());
-        if (step.bridge.empty()) return ask(uplink(), rtnetlink::set_master(*device, 0));
+        if (step.bridge.empty()) return send_request(uplink(), rtnetlink::set_master(*device, 0));
         const auto bridge = find_index(uplink(), step.bridge);
         if (!bridge) return tl::unexpected(bridge.error());
-        return ask(uplink(), rtnetlink::set_master(*device, *bridge));
+        return send_request(uplink(), rtnetlink::set_master(*device, *bridge));
     }
 
     Status operator()(const SetUplinkUp& step) const {
         const auto device = find_index(uplink(), step.device);
         if (!device) return tl::unexpected(device.error());
-        return ask(uplink(), rtnetlink::set_up(*device, true));
+        return send_request(uplink(), rtnetlink::set_up(*device, true));
     }
 
     Status operator()(const RemoveUplink& step) const {
         const auto device = find_index(uplink(), step.device);
         if (!device) return unless_gone(tl::unexpected(device.error()));
-        return unless_gone(ask(uplink(), rtnetlink::delete_link(*device)));
+        return unless_gone(send_request(uplink(), rtnetlink::delete_link(*device)));
     }
 
     Status operator()(const RenameUplink& step) const {
         const auto device = find_index(uplink(), step.device);
         if (!device) return tl::unexpected(device.error());
-        WARREN_TRY(ask(uplink(), rtnetlink::set_name(*device, step.name)));
-        return ask(uplink(), rtnetlink::set_alias(*device, ""));
+        WARREN_TRY(send_request(uplink(), rtnetlink::set_name(*device, step.name)));
+        return send_request(uplink(), rtnetlink::set_alias(*device, ""));
     }
 };
 
@@ -273,7 +276,7 @@ Status StackSession::carry_out(const Step& step) {
 
 Result<std::string> StackSession::owner() {
     NetlinkRequest request = rtnetlink::find_link(kLoopback);
-    const auto reply = socket_->ask(request);
+    const auto reply = socket_->query(request);
     if (!reply) return tl::unexpected(reply.error());
     const std::vector<Link> links = rtnetlink::parse_links(*reply);
     return links.empty() ? std::string() : links.front().alias;

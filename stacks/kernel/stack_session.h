@@ -40,7 +40,7 @@ class StackSession {
     [[nodiscard]] Result<std::string> owner();
 
     // What CreateTunnel made, once.
-    [[nodiscard]] std::vector<UniqueFd> take_tunnel() { return std::move(tunnel_); }
+    [[nodiscard]] std::vector<UniqueFd> release_tunnel() { return std::move(tunnel_); }
 
   private:
     friend struct StepRunner;

@@ -17,7 +17,7 @@ class Patrol {
     // All of the generation are to be looked at from now on, besides `seen`, who just were.
     void begin(const config::Generation& generation, const std::unordered_set<std::string>& seen);
     // The next ones, at most `count`; they no longer wait.
-    [[nodiscard]] std::vector<std::string> take(std::size_t count);
+    [[nodiscard]] std::vector<std::string> pop(std::size_t count);
     [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
 
   private:

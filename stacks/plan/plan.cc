@@ -343,7 +343,7 @@ Result<Plan> plan_removal(const std::string& owner, const ObservedStack& observe
     return removal;
 }
 
-std::vector<Step> plan_homecoming(const ObservedUplink& uplink) {
+std::vector<Step> plan_device_returns(const ObservedUplink& uplink) {
     std::vector<Step> steps;
     for (const auto& [name, link] : uplink.links) {
         const auto home = home_of(link.alias);

@@ -25,6 +25,6 @@ struct Plan {
 [[nodiscard]] Result<Plan> plan_removal(const std::string& owner, const ObservedStack& observed);
 
 // Physical devices whose stack died under them and that came back under a name that is not theirs.
-[[nodiscard]] std::vector<Step> plan_homecoming(const ObservedUplink& uplink);
+[[nodiscard]] std::vector<Step> plan_device_returns(const ObservedUplink& uplink);
 
 }  // namespace warren::stacks

@@ -265,7 +265,7 @@ TEST_CASE("a namespace that is not ours is not touched") {
     CHECK(refused.error().what.find("not ours") != std::string::npos);
     CHECK_FALSE(keeper.take_down("acme").has_value());
     CHECK(output_of("ip -n warren-acme -o link").find("vpn0") == std::string::npos);
-    CHECK(keeper.others({})->empty());
+    CHECK(keeper.orphans({})->empty());
     run("ip netns del warren-acme");
 }
 
@@ -414,7 +414,7 @@ TEST_CASE("many stacks made and removed in parallel equal those made one by one,
     for (int cycle = 0; cycle < 3; ++cycle) {
         const auto made = keeper.bring_up(std::span<const config::Customer* const>(all));
         REQUIRE(made.size() == all.size());
-        REQUIRE(keeper.look_around().has_value());
+        REQUIRE(keeper.observe_uplink().has_value());
         for (std::size_t i = 0; i < made.size(); ++i) {
             REQUIRE_MESSAGE(made[i].has_value(), ids[i] << ": " << made[i].error().what);
             CHECK(made[i]->is_new);
@@ -445,7 +445,7 @@ TEST_CASE("many stacks made and removed in parallel equal those made one by one,
     CHECK(descriptors() == descriptors_before);
     CHECK(mounts() == mounts_before);
     CHECK(links() == links_before);
-    CHECK(keeper.others({})->empty());
+    CHECK(keeper.orphans({})->empty());
 }
 
 UniqueFd copy_of(int descriptor) {
@@ -456,7 +456,7 @@ UniqueFd copy_of(int descriptor) {
 Holdings holdings_of(const StackKeeper& keeper, const SocketGroup& group, const UapiSocket& uapi,
                      const std::vector<std::string>& customers) {
     Holdings holdings;
-    HeldListener& listener = holdings.listeners[""];
+    ReturnedListener& listener = holdings.listeners[""];
     listener.port = 51820;
     listener.has_v6 = group.has_v6;
     for (const UniqueFd& socket : group.sockets) listener.descriptors.push_back(socket.duplicate());

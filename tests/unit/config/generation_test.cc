@@ -29,15 +29,15 @@ const std::string kBroken = "typo = 1\n";
 
 std::string names(const Generation& generation) {
     std::string out;
-    for (const auto& tenant : generation.customers) out += (out.empty() ? "" : " ") + tenant->customer.id;
+    for (const auto& accepted : generation.customers) out += (out.empty() ? "" : " ") + accepted->customer.id;
     return out;
 }
 
 std::string key_of(const Generation& generation, std::string_view id) {
-    const Tenant* tenant = generation.find(id);
-    return tenant == nullptr || tenant->customer.peers.empty()
+    const AcceptedCustomer* accepted = generation.find(id);
+    return accepted == nullptr || accepted->customer.peers.empty()
                ? ""
-               : warren::crypto::to_base64(tenant->customer.peers[0].public_key);
+               : warren::crypto::to_base64(accepted->customer.peers[0].public_key);
 }
 
 }  // namespace
@@ -74,7 +74,7 @@ TEST_CASE("a customer with errors stays as he was, with the keys he had; others 
     CHECK(second.next.find("acme")->secrets.find({"psk"})->equals(samples::private_key(0x77).secret));
 }
 
-TEST_CASE("a tenant holds the keys he names and no others") {
+TEST_CASE("an accepted customer holds the keys it names and no others") {
     const auto first = succeed({}, loaded_from(kApplianceText, {{"acme", customer_text(peer_text("p", 1))}}));
     REQUIRE(first.accepted);
     CHECK(first.next.secrets.find({"uplink"}) != nullptr);

@@ -296,7 +296,7 @@ TEST_CASE("who is in force and whose files were not touched is not read again, a
     CHECK(room.unchanged().empty());
     room.take();
     CHECK(room.unchanged() == "acme globex ");
-    const Tenant* before = room.generation.find("acme");
+    const AcceptedCustomer* before = room.generation.find("acme");
     room.take();
     CHECK(room.generation.find("acme") == before);
 

@@ -101,7 +101,7 @@ Result<std::string> FakeKernel::owner_of(const std::string& name) {
     return lo == nullptr ? "" : lo->alias;
 }
 
-Result<std::vector<UniqueFd>> FakeKernel::take_tunnel(const std::string& name, std::uint16_t queues) {
+Result<std::vector<UniqueFd>> FakeKernel::release_tunnel(const std::string& name, std::uint16_t queues) {
     Link* const link = stacks.at(name).link(kTunnelDevice);
     if (link == nullptr) return fail(ErrorCode::kNotFound, "no vpn0");
     if (link->is_multi_queue != (queues > 1)) return fail(ErrorCode::kInvalid, "vpn0 was made otherwise", EINVAL);

@@ -38,7 +38,7 @@ class FakeKernel final : public Kernel {
     Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) override;
     Result<std::string> owner_of(const std::string& name) override;
     Status carry_out(const std::string& name, std::span<const Step> steps) override;
-    Result<std::vector<UniqueFd>> take_tunnel(const std::string& name, std::uint16_t queues) override;
+    Result<std::vector<UniqueFd>> release_tunnel(const std::string& name, std::uint16_t queues) override;
     Status steer(int tunnel, std::span<const SteeringEntry> entries) override;
     std::vector<SteeringEntry> steered;  // by the last steer()
     Result<std::unique_ptr<Kernel>> another() override { return fail(ErrorCode::kUnsupported, "one thread is enough"); }

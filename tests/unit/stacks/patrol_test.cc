@@ -9,16 +9,16 @@ namespace {
 config::Generation generation_of(std::string_view ids) {
     config::Generation generation;
     for (const char id : ids) {
-        config::Tenant tenant;
-        tenant.customer.id = std::string(1, id);
-        generation.customers.push_back(std::make_shared<const config::Tenant>(std::move(tenant)));
+        config::AcceptedCustomer accepted;
+        accepted.customer.id = std::string(1, id);
+        generation.customers.push_back(std::make_shared<const config::AcceptedCustomer>(std::move(accepted)));
     }
     return generation;
 }
 
 std::string next(Patrol& patrol, std::size_t count) {
     std::string out;
-    for (const std::string& id : patrol.take(count)) out += id;
+    for (const std::string& id : patrol.pop(count)) out += id;
     return out;
 }
 

@@ -279,9 +279,9 @@ TEST_CASE("another number of queues is another vpn0, and never more than there a
 TEST_CASE("a physical device that came home under a wrong name gets its own back, unless that is taken") {
     FakeKernel kernel;
     kernel.add_uplink("dev42", "", "warren handoff=physical parent=eth7");
-    CHECK(printed(plan_homecoming(kernel.uplink)) == "rename dev42 to eth7 (uplink)\n");
+    CHECK(printed(plan_device_returns(kernel.uplink)) == "rename dev42 to eth7 (uplink)\n");
     kernel.add_uplink("eth7", "");
-    CHECK(plan_homecoming(kernel.uplink).empty());
+    CHECK(plan_device_returns(kernel.uplink).empty());
 }
 
 TEST_CASE("the firewall is loaded again when a rule of it is missing") {

@@ -71,7 +71,7 @@ class Room {
     void adopt(const Lines& customers = {}, std::uint32_t workers = 1) {
         Holdings holdings;
         holdings.workers = workers;
-        HeldListener& shared = holdings.listeners[""];
+        ReturnedListener& shared = holdings.listeners[""];
         shared.port = 51820;
         for (int i = 0; i < 3; ++i) shared.descriptors.push_back(some_descriptor());
         for (const std::string& id : customers) holdings.tunnels[id].push_back(some_descriptor());
@@ -362,19 +362,19 @@ TEST_CASE("a generation that follows the question whether vpnd lives waits for t
     Room room;
     room.adopt();
     room.write_customer("acme", 'A');
-    REQUIRE(room.link.ask().has_value());
-    CHECK(room.link.is_asked());
+    REQUIRE(room.link.send_probe().has_value());
+    CHECK(room.link.awaits_reply());
     CHECK(room.apply().exit_status == 0);
-    CHECK_FALSE(room.link.is_asked());
-    REQUIRE(room.link.ask().has_value());
-    CHECK(room.link.hear().has_value());
-    CHECK_FALSE(room.link.hear().has_value());  // nobody asked
+    CHECK_FALSE(room.link.awaits_reply());
+    REQUIRE(room.link.send_probe().has_value());
+    CHECK(room.link.receive_reply().has_value());
+    CHECK_FALSE(room.link.receive_reply().has_value());  // nobody asked
 }
 
 // A configuration of more customers than one apply() looks at.
 class Crowd : public Room {
   public:
-    static constexpr int kCustomers = static_cast<int>(Reconciler::kLooksPerApply) * 2 + 10;
+    static constexpr int kCustomers = static_cast<int>(Reconciler::kChecksPerApply) * 2 + 10;
 
     Crowd() {
         for (int i = 0; i < kCustomers; ++i) write_member(i);
@@ -416,7 +416,7 @@ TEST_CASE(
     CHECK(report.exit_status == 0);
     CHECK(mentions(report, Crowd::member(last), "suspended"));
     CHECK(room.looks_at(last) == 1);
-    CHECK(room.kernel.observed.size() == Reconciler::kLooksPerApply + 1);
+    CHECK(room.kernel.observed.size() == Reconciler::kChecksPerApply + 1);
     CHECK(joined(room.told()) ==
           joined(Lines{"begin", "customer " + Crowd::member(last) + " suspended", "peer p", "commit"}));
 }
@@ -452,7 +452,7 @@ TEST_CASE(
     }
     SUBCASE("by the next applies, which begin where the last one ended") {
         room.apply();
-        CHECK(room.kernel.observed.size() == 2 * Reconciler::kLooksPerApply);
+        CHECK(room.kernel.observed.size() == 2 * Reconciler::kChecksPerApply);
         room.apply();
     }
     for (int number = 0; number < Crowd::kCustomers; ++number) CHECK(room.looks_at(number) >= 1);

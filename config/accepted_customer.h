@@ -24,7 +24,7 @@ struct FileStamp {
 
 // A customer with the keys he names. They travel together: a kept customer keeps the keys he had, whatever the files
 // say now. Never changes, so one generation shares him with the next.
-struct Tenant {
+struct AcceptedCustomer {
     Customer customer;
     Secrets secrets;
     // Of his file, then of the secrets in the order of secrets_of(). None: what is on the disk has to be read again,
