@@ -2,10 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/drop_reason.h"
 #include "config/manual.h"
 #include "config/values.h"
 #include "ctl/show/text_views.h"
-#include "ipc/drop_reasons.h"
 
 namespace warren::ctl {
 
@@ -190,9 +190,9 @@ std::string drops_json(const Snapshot& snapshot) {
             entry["customer"] = customer;
             entry["reason"] = reason;
             entry["packets"] = packets;
-            const ipc::DropExplanation* known = ipc::explain_drop(reason);
-            entry["meaning"] = known == nullptr ? "" : known->sentence;
-            entry["what_to_do"] = known == nullptr ? "" : known->what_to_do;
+            const DropReasonRow* known = find_drop_reason(reason);
+            entry["meaning"] = known == nullptr ? "" : known->meaning;
+            entry["what_to_do"] = known == nullptr ? "" : known->advice;
             out["drops"].push_back(std::move(entry));
         }
     };

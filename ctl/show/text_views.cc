@@ -6,11 +6,11 @@
 #include <numeric>
 #include <set>
 
+#include "base/drop_reason.h"
 #include "base/printable.h"
 #include "config/rate.h"
 #include "ctl/show/table.h"
 #include "ctl/show/units.h"
-#include "ipc/drop_reasons.h"
 
 namespace warren::ctl {
 
@@ -205,13 +205,12 @@ std::string drops_text(const Snapshot& snapshot) {
 
     std::string out = table.text() + '\n';
     for (const std::string& reason : reasons) {
-        const ipc::DropExplanation* known = ipc::explain_drop(reason);
+        const DropReasonRow* known = find_drop_reason(reason);
         if (known == nullptr) {
             out += fmt::format("{}: no explanation here; newer than this vpnctl\n", printable(reason));
             continue;
         }
-        out += fmt::format("{}: {}{}{}\n", reason, known->sentence, known->what_to_do.empty() ? "" : " ",
-                           known->what_to_do);
+        out += fmt::format("{}: {}{}{}\n", reason, known->meaning, known->advice.empty() ? "" : " ", known->advice);
     }
     return out;
 }

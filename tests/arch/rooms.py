@@ -40,14 +40,14 @@ MAY_INCLUDE = {
     "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "config/", "ipc/", "stacks/"],
     "ctl/files": ["base/", "config/", "ctl/command.h"],
     "ctl/ask": ["base/", "config/parse.h", "ipc/channel.h", "ipc/control_messages.h", "ipc/snapshot.h"],
-    "ctl/show": ["base/", "config/", "ipc/control_messages.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "ctl/ask/"],
-    "ctl/commands": ["base/", "config/", "ipc/control_messages.h", "ipc/drop_reasons.h", "ipc/snapshot.h", "access/", "crypto/keys.h",
+    "ctl/show": ["base/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "ctl/ask/"],
+    "ctl/commands": ["base/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "access/", "crypto/keys.h",
                      "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
                      "ctl/"],
     "ctl": ["base/", "config/schema.h"],
-    "web/model": ["base/", "access/", "ipc/snapshot.h", "ipc/drop_reasons.h"],
+    "web/model": ["base/", "access/", "ipc/snapshot.h"],
     "web/login": ["base/", "access/", "web/model/"],
-    "web/api": ["base/", "access/", "ipc/drop_reasons.h", "ipc/snapshot.h", "web/model/", "web/login/"],
+    "web/api": ["base/", "access/", "ipc/snapshot.h", "web/model/", "web/login/"],
     "web/rim": ["base/", "access/secrets.h", "ipc/channel.h", "ipc/snapshot.h", "web/model/", "web/api/"],
     "web": ["base/", "access/", "ipc/channel.h", "ipc/start.h", "ipc/web_messages.h", "web/"],
 }

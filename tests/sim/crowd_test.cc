@@ -140,8 +140,8 @@ TEST_CASE("C11: under a flood a peer at its known address renews without loss, a
     CHECK(newcomer.handshakes[0] - asked <= 5s + 333ms + 100ms);
     CHECK(hub.engine->counters().cookie_replies_sent > 200'000);
     // Only the first few, before it was clear what this is, cost Diffie-Hellman.
-    CHECK(hub.engine->counters().dropped(wireguard::HandshakeDrop::kBadInitiation) +
-              hub.engine->counters().dropped(wireguard::HandshakeDrop::kUnknownPeer) <=
+    CHECK(hub.engine->counters().dropped(DropReason::kBadInitiation) +
+              hub.engine->counters().dropped(DropReason::kUnknownPeer) <=
           wireguard::kDearBurst + 200);
     world.run(3s);
     CHECK_FALSE(hub.engine->under_load({world.now, {}}));
@@ -173,7 +173,7 @@ TEST_CASE("C13: fifty thousand replays per second cost no Diffie-Hellman and dis
     client.send(hub, 2);
     world.run(1s);
     CHECK(hub.received.size() == 2);
-    CHECK(hub.engine->counters().dropped(wireguard::HandshakeDrop::kReplayedInitiation) == 50'000);
+    CHECK(hub.engine->counters().dropped(DropReason::kReplayedInitiation) == 50'000);
     CHECK(hub.sent[2] == 1);
     CHECK(hub.engine->peer_status(PeerIndex{0})->endpoint == client.endpoint);
 }

@@ -143,7 +143,7 @@ void Engine::handle_datagram(Now now, const control::Arrival& arrival, Bytes dat
         out.news.emplace_back(control::HandshakeCompleted{index, true, now, arrival.from});
         return;
     }
-    totals_.drops.push_back({"toy_stranger", 1});
+    totals_.drops.add(DropReason::kUnknownPeer);
 }
 
 void Engine::handle_event(Now now, const dataplane::Event& event, control::Output& out) {

@@ -51,10 +51,10 @@ struct ToyFraming {
     // What is right about the trailer of an opened text: padding 1 2 3 ..., and a packet of the family that it says.
     [[nodiscard]] static dataplane::Checked<MutableBytes> trim(MutableBytes text) {
         const std::size_t padding = text[text.size() - 2];
-        if (padding + kTrailer > text.size()) return dataplane::drop(dataplane::DropReason::kInnerMalformed);
+        if (padding + kTrailer > text.size()) return dataplane::drop(DropReason::kInnerMalformed);
         const std::size_t size = text.size() - kTrailer - padding;
         for (std::size_t i = 0; i < padding; ++i) {
-            if (text[size + i] != i + 1) return dataplane::drop(dataplane::DropReason::kInnerMalformed);
+            if (text[size + i] != i + 1) return dataplane::drop(DropReason::kInnerMalformed);
         }
         return text.first(size);
     }

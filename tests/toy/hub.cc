@@ -113,7 +113,7 @@ void Hub::collect() {
     if (!events.empty()) carry_out();
 }
 
-std::uint64_t Hub::drops(dataplane::DropReason reason) const {
+std::uint64_t Hub::drops(DropReason reason) const {
     return pipeline_.drops(kCustomer)->of(reason);
 }
 

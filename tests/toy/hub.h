@@ -35,10 +35,8 @@ class Hub {
     void receive(const Datagram& datagram);
     void pass(Duration time);
 
-    [[nodiscard]] std::uint64_t drops(dataplane::DropReason reason) const;
-    [[nodiscard]] std::uint64_t own_drops(dataplane::DropReason reason) const {
-        return pipeline_.own_drops().of(reason);
-    }
+    [[nodiscard]] std::uint64_t drops(DropReason reason) const;
+    [[nodiscard]] std::uint64_t own_drops(DropReason reason) const { return pipeline_.own_drops().of(reason); }
     // Datagrams of sessions among `sent`, by the session's id.
     [[nodiscard]] std::vector<std::uint32_t> ids_sent() const;
 

@@ -9,7 +9,7 @@
 namespace warren::toy {
 namespace {
 
-using dataplane::DropReason;
+using DropReason;
 using dataplane::kProtocolTcp;
 using dataplane::kProtocolUdp;
 

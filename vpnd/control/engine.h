@@ -3,11 +3,11 @@
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/drop_reason.h"
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/time.h"
@@ -96,17 +96,11 @@ struct PeerStatus {
     bool is_handshaking = false;          // we initiated and wait for the answer
 };
 
-// Messages dropped for one reason; its name as operators see it.
-struct DropCount {
-    std::string_view reason;
-    std::uint64_t count = 0;
-};
-
 // Since the engine was made.
 struct EngineCounters {
     std::uint64_t handshakes_initiated = 0;  // by either side
     std::uint64_t handshakes_completed = 0;
-    std::vector<DropCount> drops;
+    DropCounters drops;
 };
 
 // The control protocol of one listener. No I/O, no clock: time and bytes are arguments, values come out. Every call

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "base/bounded.h"
+#include "base/drop_reason.h"
 #include "vpnd/dataplane/customer_view.h"
 #include "vpnd/dataplane/icmp.h"
 #include "vpnd/dataplane/session.h"
-#include "vpnd/packet/drop_reason.h"
 #include "vpnd/turns/meter.h"
 #include "vpnd/turns/policer.h"
 
@@ -87,7 +87,7 @@ struct Peer {
 
 struct Customer {
     std::unique_ptr<const CustomerView> view;
-    DropCounters drops;
+    DataPlaneDrops drops;
     TokenBucket icmp_errors;
     Meters meters;
     Policer up;  // network to stack

@@ -120,7 +120,7 @@ bool Pipeline::serves(CustomerIndex index, std::uint64_t life) const {
     return customer != nullptr && customer->view->life == life;
 }
 
-const DropCounters* Pipeline::drops(CustomerIndex index) const {
+const DataPlaneDrops* Pipeline::drops(CustomerIndex index) const {
     const Customer* const customer = roster_.find(index);
     return customer == nullptr ? nullptr : &customer->drops;
 }

@@ -75,10 +75,10 @@ class Pipeline {
     // Null when unknown.
     [[nodiscard]] const Meters* meters(CustomerIndex customer) const;
     [[nodiscard]] const TrafficCounters* traffic(PeerIndex peer) const;
-    [[nodiscard]] const DropCounters* drops(CustomerIndex customer) const;
+    [[nodiscard]] const DataPlaneDrops* drops(CustomerIndex customer) const;
     // The customer that has this index now is the one of that life.
     [[nodiscard]] bool serves(CustomerIndex customer, std::uint64_t life) const;
-    [[nodiscard]] const DropCounters& own_drops() const { return roster_.own_drops; }
+    [[nodiscard]] const DataPlaneDrops& own_drops() const { return roster_.own_drops; }
     // Customers that were charged, dropped for or commanded since the last call, each once: nobody else's counters have
     // changed.
     void take_touched(std::vector<CustomerIndex>& out) { roster_.take_touched(out); }

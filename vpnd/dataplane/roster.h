@@ -60,7 +60,7 @@ class Roster {
     // They are dropped and counted.
     void purge_staged(Peer& peer);
 
-    DropCounters own_drops;  // before a customer is known
+    DataPlaneDrops own_drops;  // before a customer is known
 
   private:
     void add_peer(PeerIndex peer, CustomerIndex customer);

@@ -182,7 +182,7 @@ void ControlWorker::enqueue(Now now, Listener& listener, const control::Arrival&
     // What fails the cheapest check takes no place in the queue.
     if (!listener.engine->is_genuine(datagram)) return;
     if (listener.queue.empty()) backlog_.push_back(listener.index.value);
-    if (!listener.queue.push(arrival, datagram)) ++listener.counters.handshake_queue_full;
+    if (!listener.queue.push(arrival, datagram)) listener.drops.add(DropReason::kHandshakeQueueFull);
 }
 
 void ControlWorker::read_events(Now now, DataWorker& worker) {
@@ -270,7 +270,7 @@ void ControlWorker::carry_out(Listener& listener) {
     }
     for (const control::OutgoingMessage& message : output_.messages) {
         MessageSocket& socket = message.to.address.is_v4() ? listener.v4 : listener.v6;
-        if (!socket.valid() || !socket.send(message)) ++listener.counters.handshake_send_failed;
+        if (!socket.valid() || !socket.send(message)) listener.drops.add(DropReason::kHandshakeSendFailed);
     }
     const ListenerIndex index = listener.index;
     for (control::PeerNews& news : output_.news) news_.push_back({index, std::move(news)});
@@ -288,9 +288,9 @@ const control::Engine* ControlWorker::engine(ListenerIndex index) const {
     return is_known ? listeners_[index.value]->engine.get() : nullptr;
 }
 
-const ListenerCounters* ControlWorker::counters(ListenerIndex index) const {
+const DropCounters* ControlWorker::drops(ListenerIndex index) const {
     const bool is_known = index.value < listeners_.size() && listeners_[index.value] != nullptr;
-    return is_known ? &listeners_[index.value]->counters : nullptr;
+    return is_known ? &listeners_[index.value]->drops : nullptr;
 }
 
 }  // namespace warren::io

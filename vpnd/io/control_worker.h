@@ -28,12 +28,6 @@
 
 namespace warren::io {
 
-// Counted at the rim of one listener, beside the engine's own counters.
-struct ListenerCounters {
-    std::uint64_t handshake_queue_full = 0;  // datagrams dropped because MessageQueue::kCapacity of them waited
-    std::uint64_t handshake_send_failed = 0;
-};
-
 // Belongs to one thread. Everything waits in fd(), which the owner puts into its own epoll; run() does a bounded share
 // of it.
 class ControlWorker {
@@ -110,7 +104,8 @@ class ControlWorker {
     [[nodiscard]] bool barrier_passed(std::uint64_t token) const;
 
     [[nodiscard]] const control::Engine* engine(ListenerIndex index) const;
-    [[nodiscard]] const ListenerCounters* counters(ListenerIndex index) const;
+    // Counted at the rim of the listener, beside the engine's own counters. Nullptr when unknown.
+    [[nodiscard]] const DropCounters* drops(ListenerIndex index) const;
     [[nodiscard]] std::uint32_t worker_count() const { return static_cast<std::uint32_t>(workers_.size()); }
 
   private:
@@ -125,7 +120,7 @@ class ControlWorker {
         MessageSocket v6;
         MessageQueue queue;
         Instant deadline = kNever;  // as it stands in deadlines_
-        ListenerCounters counters;
+        DropCounters drops;
     };
 
     ControlWorker(std::vector<std::unique_ptr<DataWorker>> workers, crypto::RandomSource& random, EventLoop loop);

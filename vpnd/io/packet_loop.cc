@@ -174,7 +174,7 @@ void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {
         report->processor = thread_processor_time();
         pipeline_.take_touched(report->touched);
     }
-    const dataplane::DropCounters* const drops =
+    const DataPlaneDrops* const drops =
         report->customer.valid() ? pipeline_.drops(report->customer) : &pipeline_.own_drops();
     if (drops != nullptr)
         std::copy_n(drops->all().begin(), std::min(report->drops.size(), drops->all().size()), report->drops.begin());
@@ -196,7 +196,7 @@ void PacketLoop::write_to_tuns() {
     for (const dataplane::TunWrite& write : out_.tun_writes) {
         const std::uint32_t index = write.customer.value;
         const bool taken = index < tuns_.size() && tuns_[index].valid() && tuns_[index].write(write, out_.pieces);
-        if (!taken) pipeline_.count_drop(write.customer, dataplane::DropReason::kTunWriteFailed, write.packets);
+        if (!taken) pipeline_.count_drop(write.customer, DropReason::kTunWriteFailed, write.packets);
     }
 }
 
@@ -214,7 +214,7 @@ void PacketLoop::send_trains() {
             send_run(*uplink, name, run);
         } else {
             for (const dataplane::EgressTrain& train : run)
-                pipeline_.count_drop(train.customer, dataplane::DropReason::kUplinkRefused, train.count);
+                pipeline_.count_drop(train.customer, DropReason::kUplinkRefused, train.count);
         }
         first = last;
     }
@@ -255,7 +255,7 @@ std::size_t PacketLoop::send_now(Uplink& uplink, std::span<dataplane::EgressTrai
             case SendOutcome::kSentFromElsewhere: pipeline_.forget_local_address(train.peer); break;
             case SendOutcome::kFull:
             case SendOutcome::kRefused:
-                pipeline_.count_drop(train.customer, dataplane::DropReason::kUplinkRefused, train.count);
+                pipeline_.count_drop(train.customer, DropReason::kUplinkRefused, train.count);
                 break;
         }
     }
@@ -265,7 +265,7 @@ std::size_t PacketLoop::send_now(Uplink& uplink, std::span<dataplane::EgressTrai
 void PacketLoop::keep_waiting(Uplink& uplink, std::span<dataplane::EgressTrain> trains) {
     for (dataplane::EgressTrain& train : trains) {
         if (uplink.waiting.size() == kWaitingTrains) {
-            pipeline_.count_drop(uplink.waiting.front().customer, dataplane::DropReason::kUplinkFull,
+            pipeline_.count_drop(uplink.waiting.front().customer, DropReason::kUplinkFull,
                                  uplink.waiting.front().count);
             uplink.waiting.pop_front();
         }
@@ -286,7 +286,7 @@ void PacketLoop::publish_events(std::span<const dataplane::Train> trains) {
     for (const dataplane::Stray& stray : out_.strays) {
         const dataplane::Train& train = trains[stray.train];
         if (!mailbox_.takes_stray()) {
-            pipeline_.count_drop({}, dataplane::DropReason::kHandshakeQueueFull);
+            pipeline_.count_drop({}, DropReason::kHandshakeQueueFull);
             continue;
         }
         mailbox_.publish(StrayMessage{train.listener, train.from, train.to, {stray.bytes.begin(), stray.bytes.end()}});

@@ -10,8 +10,7 @@ constexpr int kTransfersPerTurn = 64;  // from each worker
 void PacketLoop::transfer() {
     if (out_.transfers.empty()) return;
     for (const dataplane::Transfer& packet : out_.transfers) {
-        if (!port_.give(packet))
-            pipeline_.count_drop(packet.customer, dataplane::DropReason::kHandoverFull, packet.packets());
+        if (!port_.give(packet)) pipeline_.count_drop(packet.customer, DropReason::kHandoverFull, packet.packets());
     }
     out_.transfers.clear();
     port_.wake();
@@ -47,13 +46,12 @@ void PacketLoop::receive_from_another(const dataplane::Train& train) {
 }
 
 void PacketLoop::send_for_another(const dataplane::Transfer& packet) {
-    if (!pipeline_.serves(packet.customer, packet.life))
-        return pipeline_.count_drop({}, dataplane::DropReason::kHandoverRefused);
+    if (!pipeline_.serves(packet.customer, packet.life)) return pipeline_.count_drop({}, DropReason::kHandoverRefused);
     pipeline_.outbound(now_, packet.customer, packet.train.bytes, out_);
     pipeline_.finish(out_);
     // A peer that moves while the packet is on its way could send it round in circles.
     for (const dataplane::Transfer& again : out_.transfers) {
-        pipeline_.count_drop(packet.customer, dataplane::DropReason::kHandoverRefused, again.packets());
+        pipeline_.count_drop(packet.customer, DropReason::kHandoverRefused, again.packets());
     }
     out_.transfers.clear();
     deliver({});

@@ -38,8 +38,7 @@ void PacketLoop::serve_uplink(ListenerIndex listener, Family family, const epoll
         const Instant before = now_;
         now_ = clock_();
         const Duration took = now_ - before;
-        if (received.truncated > 0)
-            pipeline_.count_drop({}, dataplane::DropReason::kDatagramTruncated, received.truncated);
+        if (received.truncated > 0) pipeline_.count_drop({}, DropReason::kDatagramTruncated, received.truncated);
         // A session was posted before the response that lets its first message come, so whatever was received by now
         // finds its session.
         if (run_commands()) now_ = clock_();
@@ -98,14 +97,14 @@ void PacketLoop::put_into_backlog() {
             continue;
         }
         if (part.is_forged) {
-            pipeline_.count_drop(part.customer, dataplane::DropReason::kForgeryBudgetSpent, part.train.count());
+            pipeline_.count_drop(part.customer, DropReason::kForgeryBudgetSpent, part.train.count());
             continue;
         }
         dataplane::PacketBuffer* const buffer = part.whole ? &received_.buffer_of(part.source) : nullptr;
         if (backlog_.push(part.customer, part.train, buffer)) {
             scheduler_.wake(part.customer);
         } else {
-            pipeline_.count_drop(part.customer, dataplane::DropReason::kBacklogFull, part.train.count());
+            pipeline_.count_drop(part.customer, DropReason::kBacklogFull, part.train.count());
         }
     }
 }

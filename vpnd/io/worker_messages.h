@@ -69,7 +69,7 @@ struct CustomerReport {
     Duration processor{};        // likewise: CPU time of its thread
     std::vector<CustomerIndex>
         touched;  // likewise: whose counters may have changed since its last such report, or whom it was told to change
-    std::vector<std::uint64_t> drops;  // by DropReason, sized kDropReasonCount by the control worker
+    std::vector<std::uint64_t> drops;  // by DropReason, sized kDataPlaneReasonCount by the control worker
 };
 struct FillReport {
     std::unique_ptr<CustomerReport> report;

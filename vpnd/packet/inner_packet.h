@@ -3,7 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
-#include "vpnd/packet/drop_reason.h"
+#include "vpnd/packet/checked.h"
 #include "vpnd/packet/ecn.h"
 
 namespace warren::dataplane {

@@ -80,7 +80,7 @@ void Counters::ask(const HeldCustomer& customer, std::size_t queue) {
 void Counters::ask(std::uint32_t worker, CustomerIndex customer, std::unique_ptr<io::CustomerReport> report) {
     report->customer = customer;
     report->token = ++last_;
-    report->drops.resize(dataplane::kDropReasonCount);
+    report->drops.resize(kDataPlaneReasonCount);
     asked_.insert(last_);
     control_.post(worker, io::FillReport{std::move(report)});
 }

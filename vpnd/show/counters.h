@@ -1,7 +1,6 @@
 // What the data workers counted, asked for when somebody wants to know and kept for a moment.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,10 +9,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/drop_reason.h"
 #include "base/time.h"
 #include "vpnd/customers/customer_set.h"
 #include "vpnd/io/control_worker.h"
-#include "vpnd/packet/drop_reason.h"
 
 namespace warren::vpnd {
 
@@ -23,7 +22,7 @@ class Counters {
     static constexpr Duration kFresh = std::chrono::milliseconds(50);
     // Names a moment: everything asked for up to it.
     using Ticket = std::uint64_t;
-    using Drops = std::array<std::uint64_t, dataplane::kDropReasonCount>;
+    using Drops = DataPlaneDrops::Counts;
     // What a data worker counts that is no customer's.
     struct Worker {
         Drops drops{};  // before a customer was known

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "crypto/keys.h"
@@ -10,10 +11,11 @@ namespace warren::vpnd {
 
 namespace {
 
-std::vector<ipc::DropCount> occurred(const Counters::Drops& drops) {
+// Of the first reasons, as many as there are counts.
+std::vector<ipc::DropCount> occurred(std::span<const std::uint64_t> drops) {
     std::vector<ipc::DropCount> out;
     for (std::size_t i = 0; i < drops.size(); ++i) {
-        if (drops[i] != 0) out.emplace_back(std::string(dataplane::kDropReasons[i].name), drops[i]);
+        if (drops[i] != 0) out.emplace_back(std::string(drop_reasons()[i].name), drops[i]);
     }
     return out;
 }
@@ -67,10 +69,9 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
         const control::Engine* engine = control_.engine(listener.index);
         if (engine == nullptr) continue;
         const control::EngineCounters counters = engine->totals();
-        for (const control::DropCount& drop : counters.drops) drops[std::string(drop.reason)] += drop.count;
-        const io::ListenerCounters* rim = control_.counters(listener.index);
-        drops["handshake_queue_full"] += rim->handshake_queue_full;
-        drops["handshake_send_failed"] += rim->handshake_send_failed;
+        for (const DropCounters* counted : {&counters.drops, control_.drops(listener.index)}) {
+            for (auto& [reason, count] : occurred(counted->all())) drops[reason] += count;
+        }
         out.under_load = out.under_load || engine->under_load(now);
         out.handshakes_initiated += counters.handshakes_initiated;
         out.handshakes_completed += counters.handshakes_completed;
@@ -83,7 +84,7 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
     out.cpu_nanoseconds = static_cast<std::uint64_t>(usage_.processor_time().count());
     out.resident_bytes = usage_.resident_bytes();
     for (auto& [reason, count] : drops) {
-        if (count != 0) out.drops.emplace_back(reason, count);
+        out.drops.emplace_back(reason, count);
     }
     return out;
 }

@@ -96,9 +96,7 @@ control::EngineCounters Engine::totals() const {
     control::EngineCounters totals;
     totals.handshakes_initiated = counters.initiations_sent + counters.initiations_accepted;
     totals.handshakes_completed = counters.handshakes_completed;
-    for (std::size_t i = 0; i < counters.drops.size(); ++i) {
-        if (counters.drops[i] != 0) totals.drops.push_back({name_of(static_cast<HandshakeDrop>(i)), counters.drops[i]});
-    }
+    totals.drops = counters.drops;
     return totals;
 }
 

@@ -17,7 +17,7 @@
 #include "vpnd/control/engine.h"
 #include "vpnd/control/index_table.h"
 #include "vpnd/dataplane/install.h"
-#include "vpnd/wireguard/drops.h"
+#include "vpnd/wireguard/handshake_counters.h"
 #include "vpnd/wireguard/output.h"
 #include "vpnd/wireguard/tai64n.h"
 

@@ -63,15 +63,15 @@ bool Engine::State::note_dear(Instant now) {
 }
 
 bool Engine::is_genuine(Bytes datagram) {
-    const auto refuse = [this](HandshakeDrop drop) {
+    const auto refuse = [this](DropReason drop) {
         state_->count(drop);
         return false;
     };
     const Classified classified = classify(datagram);
-    if (classified.misfit == Misfit::kType) return refuse(HandshakeDrop::kBadType);
-    if (classified.misfit == Misfit::kLength) return refuse(HandshakeDrop::kBadLength);
+    if (classified.misfit == Misfit::kType) return refuse(DropReason::kBadType);
+    if (classified.misfit == Misfit::kLength) return refuse(DropReason::kBadLength);
     if (classified.type == MessageType::kCookieReply) return true;  // has no macs
-    return state_->cookies.is_mac1_valid(datagram) || refuse(HandshakeDrop::kBadMac1);
+    return state_->cookies.is_mac1_valid(datagram) || refuse(DropReason::kBadMac1);
 }
 
 void Engine::handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
@@ -90,7 +90,7 @@ bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, std::
 
     if (cookies.is_mac2_valid(now.instant, datagram, arrival.from)) {
         if (sources.allow(now.instant, control::source_prefix_of(arrival.from.address))) return true;
-        count(HandshakeDrop::kRateLimited);
+        count(DropReason::kRateLimited);
         return false;
     }
     if (known_sources.allow(now.instant, arrival.from.address) &&
@@ -99,7 +99,7 @@ bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, std::
     }
 
     if (!cookie_replies.take(now.instant, {kCookieRepliesPerSecond, kCookieRepliesBurst})) {
-        count(HandshakeDrop::kCookieRequired);
+        count(DropReason::kCookieRequired);
         return false;
     }
     std::array<std::uint8_t, kCookieReplySize> bytes{};
@@ -107,37 +107,36 @@ bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, std::
     out.messages.push_back(
         outgoing(arrival.from, arrival.to, 0, std::span<const std::uint8_t, kCookieReplySize>(bytes)));
     ++counters.cookie_replies_sent;
-    count(HandshakeDrop::kCookieRequired);
+    count(DropReason::kCookieRequired);
     return false;
 }
 
 void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
     const auto initiation = parse_initiation(datagram);
-    if (!initiation) return count(HandshakeDrop::kBadLength);
+    if (!initiation) return count(DropReason::kBadLength);
     const Mac mac1 = mac1_of(datagram);
-    if (seen_initiations.contains(mac1)) return count(HandshakeDrop::kReplayedInitiation);
+    if (seen_initiations.contains(mac1)) return count(DropReason::kReplayedInitiation);
     if (!admit(now, arrival, datagram, initiation->sender, out)) return;
     seen_initiations.insert(mac1);
 
     SymmetricState state = begin_handshake();
     const crypto::PublicKey ephemeral{initiation->ephemeral};
     const auto static_key = consume_first_message_static(state, ours, ephemeral, initiation->sealed_static);
-    if (!static_key) return count(HandshakeDrop::kBadInitiation);
+    if (!static_key) return count(DropReason::kBadInitiation);
     PeerEntry* const entry = find(*static_key);
-    if (entry == nullptr) return count(HandshakeDrop::kUnknownPeer);
+    if (entry == nullptr) return count(DropReason::kUnknownPeer);
     Peer* const peer = &wake(*entry);
     const crypto::Secret<32>* static_static = static_static_of(*peer);
-    if (static_static == nullptr) return count(HandshakeDrop::kBadInitiation);
+    if (static_static == nullptr) return count(DropReason::kBadInitiation);
     Tai64n timestamp;
     if (!consume_first_message_payload(state, *static_static, initiation->sealed_timestamp, timestamp.bytes)) {
-        return count(HandshakeDrop::kBadInitiation);
+        return count(DropReason::kBadInitiation);
     }
-    if (timestamp <= entry->latest_timestamp) return count(HandshakeDrop::kOldTimestamp);
-    if (now.instant - peer->last_initiation_accepted < kInitiationSpacing)
-        return count(HandshakeDrop::kInitiationTooSoon);
+    if (timestamp <= entry->latest_timestamp) return count(DropReason::kOldTimestamp);
+    if (now.instant - peer->last_initiation_accepted < kInitiationSpacing) return count(DropReason::kInitiationTooSoon);
     // Only now: the static key alone can be claimed by anybody who knows it, and must not use up the customer's budget.
     if (is_under_load(now.instant) && !customers.allow(now.instant, peer->config.customer)) {
-        return count(HandshakeDrop::kCustomerRateLimited);
+        return count(DropReason::kCustomerRateLimited);
     }
 
     entry->latest_timestamp = timestamp;
@@ -157,7 +156,7 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
     const crypto::KeyPair ephemeral = new_ephemeral();
     if (!create_second_message(state, ephemeral, {initiation.ephemeral}, peer.config.public_key,
                                peer.config.preshared_key, {}, response.ephemeral, response.sealed_nothing)) {
-        return count(HandshakeDrop::kBadInitiation);
+        return count(DropReason::kBadInitiation);
     }
 
     // WireGuard whitepaper §5.4.5, conformance S1: the new session waits in `next`; one that waited there, and the
@@ -184,21 +183,21 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
 
 void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
     const auto response = parse_response(datagram);
-    if (!response) return count(HandshakeDrop::kBadLength);
+    if (!response) return count(DropReason::kBadLength);
     if (!admit(now, arrival, datagram, response->sender, out)) return;
 
     const auto entry = indexes.find(SessionId{response->receiver});
-    if (!entry || entry->listener != listener) return count(HandshakeDrop::kUnknownIndex);
+    if (!entry || entry->listener != listener) return count(DropReason::kUnknownIndex);
     Peer* const peer = awake(entry->peer);
     const bool is_awaited =
         entry->kind == control::IndexKind::kHandshake && peer != nullptr && peer->pending != nullptr;
-    if (!is_awaited) return count(HandshakeDrop::kWrongState);
+    if (!is_awaited) return count(DropReason::kWrongState);
 
     // On a copy: a response that is not authentic must not end the handshake.
     SymmetricState state = peer->pending->state.clone();
     if (!consume_second_message(state, ours, peer->pending->ephemeral.private_key, {response->ephemeral},
                                 peer->config.preshared_key, response->sealed_nothing, {})) {
-        return count(HandshakeDrop::kBadResponse);
+        return count(DropReason::kBadResponse);
     }
     const SessionId index = peer->pending->index;
     peer->pending.reset();
@@ -227,15 +226,15 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
 
 void Engine::State::handle_cookie_reply(Now now, Bytes datagram) {
     const auto reply = parse_cookie_reply(datagram);
-    if (!reply) return count(HandshakeDrop::kBadLength);
+    if (!reply) return count(DropReason::kBadLength);
     const auto entry = indexes.find(SessionId{reply->receiver});
     Peer* peer = entry && entry->listener == listener ? awake(entry->peer) : nullptr;
-    if (peer == nullptr) return count(HandshakeDrop::kUnknownIndex);
+    if (peer == nullptr) return count(DropReason::kUnknownIndex);
     // The next message carries it, when its time comes; nothing is sent now (WireGuard whitepaper §6.6).
     switch (peer->macs.consume(now.instant, *reply, peer->config.public_key)) {
         case CookieVerdict::kAccepted: ++counters.cookie_replies_accepted; return;
-        case CookieVerdict::kUnexpected: return count(HandshakeDrop::kUnexpectedCookieReply);
-        case CookieVerdict::kBad: return count(HandshakeDrop::kBadCookieReply);
+        case CookieVerdict::kUnexpected: return count(DropReason::kUnexpectedCookieReply);
+        case CookieVerdict::kBad: return count(DropReason::kBadCookieReply);
     }
 }
 

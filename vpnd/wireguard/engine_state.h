@@ -57,7 +57,7 @@ struct Engine::State {
     void completed(Now now, Peer& peer, bool is_initiator, Output& out);
 
     // --- engine_handshake.cc ---
-    void count(HandshakeDrop drop) { ++counters.drops[static_cast<std::size_t>(drop)]; }
+    void count(DropReason reason) { counters.drops.add(reason); }
     void handle_initiation(Now now, const Arrival& arrival, Bytes datagram, Output& out);
     void handle_response(Now now, const Arrival& arrival, Bytes datagram, Output& out);
     void handle_cookie_reply(Now now, Bytes datagram);

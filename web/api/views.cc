@@ -7,7 +7,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
-#include "ipc/drop_reasons.h"
+#include "base/drop_reason.h"
 #include "web/model/sentences.h"
 
 namespace warren::web {
@@ -50,11 +50,11 @@ Json drops_of(std::vector<ipc::DropCount> drops) {
     std::stable_sort(drops.begin(), drops.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
     Json out = Json::array();
     for (const auto& [reason, packets] : drops) {
-        const ipc::DropExplanation* known = ipc::explain_drop(reason);
+        const DropReasonRow* known = find_drop_reason(reason);
         out.push_back({{"name", reason},
                        {"packets", packets},
-                       {"sentence", known == nullptr ? "" : known->sentence},
-                       {"what_to_do", known == nullptr ? "" : known->what_to_do}});
+                       {"sentence", known == nullptr ? "" : known->meaning},
+                       {"what_to_do", known == nullptr ? "" : known->advice}});
     }
     return out;
 }

@@ -1,7 +1,10 @@
 #include "web/model/census.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
+
+#include "base/drop_reason.h"
 
 namespace warren::web {
 
@@ -34,8 +37,11 @@ std::optional<CpuShares> shares_between(const ipc::SnapshotHeader& before, const
 }
 
 bool is_limit(std::string_view reason) {
-    return reason == "rate_limited" || reason == "customer_rate_limited" || reason == "cookie_required" ||
-           reason == "rate_up_exceeded" || reason == "rate_down_exceeded";
+    static constexpr std::array kLimits{DropReason::kRateLimited, DropReason::kCustomerRateLimited,
+                                        DropReason::kCookieRequired, DropReason::kRateUpExceeded,
+                                        DropReason::kRateDownExceeded};
+    const DropReasonRow* const row = find_drop_reason(reason);
+    return row != nullptr && std::find(kLimits.begin(), kLimits.end(), row->reason) != kLimits.end();
 }
 
 std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {

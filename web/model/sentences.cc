@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "ipc/drop_reasons.h"
+#include "base/drop_reason.h"
 
 namespace warren::web {
 
@@ -116,9 +116,9 @@ std::string sentence_of(const Event& event) {
         case EventKind::kVpndLost: return "The tunnel daemon no longer answers.";
         case EventKind::kDrops:
         case EventKind::kRateLimited: {
-            const ipc::DropExplanation* known = ipc::explain_drop(event.reason);
+            const DropReasonRow* known = find_drop_reason(event.reason);
             return fmt::format("Packets were dropped: {}",
-                               known == nullptr ? event.reason : std::string(known->sentence));
+                               known == nullptr ? event.reason : std::string(known->meaning));
         }
     }
     return {};

@@ -97,19 +97,20 @@ TEST_CASE("with several workers the counters tell what went from one to another"
 }
 
 TEST_CASE("drops are explained, unknown reasons too") {
-    CHECK(drops_text(samples::snapshot()) ==
-          "CUSTOMER  PACKETS  REASON\n"
-          "(none)         12  bad_mac1\n"
-          "(none)          1  from_the_future\n"
-          "acme            4  source_not_allowed\n"
-          "\n"
-          "bad_mac1: A handshake message by somebody who does not know our public key: a scanner, or a client with the "
-          "wrong server key. "
-          "If a customer complains, compare the server key in his client with the one shown here; else ignore it.\n"
-          "from_the_future: no explanation here; newer than this vpnctl\n"
-          "source_not_allowed: A packet from a peer whose source is not in his allowed_ips: the network is missing "
-          "there, or it is spoofed. "
-          "Add the network to the peer's allowed_ips if it is his; else find out who spoofs it.\n");
+    CHECK(
+        drops_text(samples::snapshot()) ==
+        "CUSTOMER  PACKETS  REASON\n"
+        "(none)         12  bad_mac1\n"
+        "(none)          1  from_the_future\n"
+        "acme            4  source_not_allowed\n"
+        "\n"
+        "bad_mac1: A handshake message by somebody who does not know our public key: a scanner, or a client with the "
+        "wrong server key. "
+        "If a customer complains, compare the server key in its client with the one shown here; otherwise ignore it.\n"
+        "from_the_future: no explanation here; newer than this vpnctl\n"
+        "source_not_allowed: A packet from a peer whose source is not in its allowed_ips: the network is missing "
+        "there, or it is spoofed. "
+        "Add the network to the peer's allowed_ips if it belongs to the peer; otherwise find out who spoofs it.\n");
     CHECK(drops_text({}) == "nothing was dropped\n");
 }
 

@@ -98,7 +98,7 @@ TEST_CASE("a million packets each way take nothing from the heap") {
     CHECK(warren::test::allocations_of_this_thread() == before);
     CHECK(delivered - delivered_before == kRounds * kTrain);
     CHECK(sent - sent_before == kRounds * kTrain);
-    CHECK(world.pipeline.own_drops().all() == DropCounters().all());
+    CHECK(world.pipeline.own_drops().all() == DataPlaneDrops().all());
 }
 
 }  // namespace warren::dataplane::test

@@ -1,11 +1,9 @@
 // Message formats: classification, transport header, padding.
 #include <doctest/doctest.h>
 
-#include <set>
 #include <vector>
 
 #include "vpnd/dataplane/framing/wireguard.h"
-#include "vpnd/packet/drop_reason.h"
 #include "vpnd/packet/packet_buffer.h"
 
 namespace warren::dataplane::test {
@@ -77,16 +75,6 @@ TEST_CASE("D1: packets are padded to 16, but not beyond the MTU") {
 TEST_CASE("the largest inner packet fits into one datagram") {
     CHECK(WireguardFraming::padded_size(WireguardFraming::kInnerMaximum, 0) + kWireguardFraming.overhead <= 65'507);
     CHECK(WireguardFraming::padded_size(WireguardFraming::kInnerMaximum + 1, 0) + kWireguardFraming.overhead > 65'507);
-}
-
-TEST_CASE("every DropReason has a name of its own in snake_case, and a sentence") {
-    std::set<std::string_view> names;
-    for (const DropReasonText& text : kDropReasons) {
-        CHECK(names.insert(text.name).second);
-        CHECK(text.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos);
-        CHECK(text.sentence.back() == '.');
-        CHECK(&text_of(text.reason) == &text);
-    }
 }
 
 TEST_CASE("a buffer pool gives the last one back first, and no more than it has") {

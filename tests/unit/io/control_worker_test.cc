@@ -62,7 +62,7 @@ struct World {
                              size) > 0);
         }
     }
-    [[nodiscard]] std::uint64_t pushed_out() const { return control->counters({0})->handshake_queue_full; }
+    [[nodiscard]] std::uint64_t pushed_out() const { return control->drops({0})->of(DropReason::kHandshakeQueueFull); }
 
     const std::array<IpAddress, 2> loopbacks{IpAddress::v4(127, 0, 0, 1), *parse_ip("::1")};
     crypto::SystemRandom random;

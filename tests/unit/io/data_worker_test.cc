@@ -15,10 +15,10 @@
 #include <numeric>
 #include <thread>
 
+#include "base/drop_reason.h"
 #include "base/socket_address.h"
 #include "tunnel.h"
 #include "vpnd/io/tun_device.h"
-#include "vpnd/packet/drop_reason.h"
 
 namespace warren::io::test {
 namespace {
@@ -139,7 +139,7 @@ TEST_CASE("a TCP stream arrives whole, in super-packets") {
         CHECK(report->peers[0].rx_bytes > (16U << 20));
         // Nothing was refused but the router solicitations of the stack, which no peer is there for.
         const auto all = std::accumulate(report->drops.begin(), report->drops.end(), std::uint64_t{0});
-        CHECK(all == report->drops[static_cast<std::size_t>(dataplane::DropReason::kNoPeerForDestination)]);
+        CHECK(all == report->drops[static_cast<std::size_t>(DropReason::kNoPeerForDestination)]);
         // The stack was given far fewer packets than came through the tunnel.
         const std::uint64_t writes = tunnel.stack(1).packets_received();
         CHECK(writes * 4 < report->peers[0].rx_packets);
@@ -187,10 +187,10 @@ TEST_CASE("E8: what arrives at another worker than the owner is transferred: who
         CHECK(detour->transfers.given <= owner->transfers.taken);
         CHECK(detour->transfers.taken == 0);
         CHECK(owner->transfers.given == 0);
-        const auto full = static_cast<std::size_t>(dataplane::DropReason::kHandoverFull);
+        const auto full = static_cast<std::size_t>(DropReason::kHandoverFull);
         CHECK(detour->drops[full] + tunnel.detour_report({0})->drops[full] >= detour->transfers.refused);
-        CHECK(owner->drops[static_cast<std::size_t>(dataplane::DropReason::kHandoverRefused)] == 0);
-        CHECK(detour->drops[static_cast<std::size_t>(dataplane::DropReason::kReceiverIndexUnknown)] == 0);
+        CHECK(owner->drops[static_cast<std::size_t>(DropReason::kHandoverRefused)] == 0);
+        CHECK(detour->drops[static_cast<std::size_t>(DropReason::kReceiverIndexUnknown)] == 0);
     }
 }
 
@@ -206,7 +206,7 @@ TEST_CASE("a packet transferred for a customer that is gone is a counted drop, a
     UniqueFd socket;
     tunnel.stack(1).run([&] { socket = bound_socket(SOCK_DGRAM, inside(1, true, 9)); });
     connect_to(socket.get(), inside(0, true, 9));
-    const auto refused = static_cast<std::size_t>(dataplane::DropReason::kHandoverRefused);
+    const auto refused = static_cast<std::size_t>(DropReason::kHandoverRefused);
     for (int i = 0; i < 100 && tunnel.own_report(1)->drops[refused] == 0; ++i) {
         REQUIRE(::send(socket.get(), "x", 1, 0) == 1);
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -227,7 +227,7 @@ TEST_CASE("what was transferred for a customer is not sent as another's that has
     UniqueFd socket;
     tunnel.stack(1).run([&] { socket = bound_socket(SOCK_DGRAM, inside(1, true, 9)); });
     connect_to(socket.get(), inside(0, true, 9));
-    const auto refused = static_cast<std::size_t>(dataplane::DropReason::kHandoverRefused);
+    const auto refused = static_cast<std::size_t>(DropReason::kHandoverRefused);
     for (int i = 0; i < 100 && tunnel.own_report(1)->drops[refused] == 0; ++i) {
         REQUIRE(::send(socket.get(), "x", 1, 0) == 1);
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -295,7 +295,7 @@ TEST_CASE("D13: UDP super-packets go through both ways, and come out as the data
         CHECK(got == sent);
         CHECK(tunnel.stack(1).packets_received() - before <= 3);
     }
-    CHECK(tunnel.report(1)->drops[static_cast<std::size_t>(dataplane::DropReason::kTunWriteFailed)] == 0);
+    CHECK(tunnel.report(1)->drops[static_cast<std::size_t>(DropReason::kTunWriteFailed)] == 0);
 }
 
 TEST_CASE(
@@ -313,14 +313,14 @@ TEST_CASE(
     tunnel.stack(0).run([&] { socket = bound_socket(SOCK_DGRAM, inside(0, true, 9)); });
     connect_to(socket.get(), inside(1, true, 9));
     const std::vector<std::uint8_t> bytes(60'000);
-    const auto full = static_cast<std::size_t>(dataplane::DropReason::kUplinkFull);
+    const auto full = static_cast<std::size_t>(DropReason::kUplinkFull);
     const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     do {
         for (int i = 0; i < 100; ++i) (void)::send(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
     } while (tunnel.report(0)->drops[full] == 0 && std::chrono::steady_clock::now() < patience);
     const auto report = tunnel.report(0);
     CHECK(report->drops[full] > 0);
-    CHECK(report->drops[static_cast<std::size_t>(dataplane::DropReason::kBuffersExhausted)] == 0);
+    CHECK(report->drops[static_cast<std::size_t>(DropReason::kBuffersExhausted)] == 0);
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
     echo(tunnel, true, 100);
 }
@@ -358,7 +358,7 @@ TEST_CASE("a handshake message that came to a data socket is handed to the contr
 
     initiation[0] = 77;
     send_to(tunnel.endpoint(0), initiation);
-    const auto malformed = static_cast<std::size_t>(dataplane::DropReason::kDatagramMalformed);
+    const auto malformed = static_cast<std::size_t>(DropReason::kDatagramMalformed);
     for (int i = 0; i < 100 && tunnel.own_report(0)->drops[malformed] == 0; ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     CHECK(tunnel.own_report(0)->drops[malformed] == 1);
@@ -370,7 +370,7 @@ TEST_CASE("a customer suspended and resumed: nothing, then everything again with
     tunnel.install(0, 1);
     echo(tunnel, true, 100);
     tunnel.put_customer(0, true);
-    const auto suspended = static_cast<std::size_t>(dataplane::DropReason::kCustomerSuspended);
+    const auto suspended = static_cast<std::size_t>(DropReason::kCustomerSuspended);
     send_in_vain(tunnel);
     for (int i = 0; i < 100 && tunnel.report(0)->drops[suspended] == 0; ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));

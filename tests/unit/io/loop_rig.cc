@@ -175,9 +175,9 @@ void LoopRig::rounds_until(const std::function<bool()>& done) {
     for (int i = 0; i < 10'000 && !done(); ++i) round();
 }
 
-std::uint64_t LoopRig::drops(dataplane::DropReason reason) {
+std::uint64_t LoopRig::drops(DropReason reason) {
     auto report = std::make_unique<CustomerReport>();
-    report->drops.resize(dataplane::kDropReasonCount);
+    report->drops.resize(kDataPlaneReasonCount);
     mailbox_->post(FillReport{std::move(report)});
     loop_->round();
     std::vector<WorkerEvent> events;

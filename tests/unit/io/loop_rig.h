@@ -7,8 +7,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/drop_reason.h"
 #include "vpnd/io/packet_loop.h"
-#include "vpnd/packet/drop_reason.h"
 
 namespace warren::io::test {
 
@@ -56,7 +56,7 @@ class LoopRig {
     [[nodiscard]] const std::vector<Opened>& opened() const { return opened_; }
     [[nodiscard]] std::size_t opened_count() const { return opened_count_; }
     // Of the worker itself.
-    [[nodiscard]] std::uint64_t drops(dataplane::DropReason reason);
+    [[nodiscard]] std::uint64_t drops(DropReason reason);
 
   private:
     class CostlyAead;

@@ -103,7 +103,7 @@ TEST_CASE("a session that was posted before its first message was transferred is
     rig.transfer(0, 3);
     rig.loop().round();
     CHECK(rig.opened().size() == 3);
-    CHECK(rig.drops(dataplane::DropReason::kReceiverIndexUnknown) == 0);
+    CHECK(rig.drops(DropReason::kReceiverIndexUnknown) == 0);
 }
 
 TEST_CASE("what waits of a customer goes with him, and is not taken for another's who has the index after him") {
@@ -120,7 +120,7 @@ TEST_CASE("what waits of a customer goes with him, and is not taken for another'
     rig.transfer(0, 5);
     rig.rounds_until([&] { return rig.opened().size() == before + 5; });
     CHECK(rig.opened().size() == before + 5);
-    CHECK(rig.drops(dataplane::DropReason::kReceiverIndexUnknown) == 0);
+    CHECK(rig.drops(DropReason::kReceiverIndexUnknown) == 0);
 }
 
 TEST_CASE("a customer does not pay what was owed by one who had the index before him") {

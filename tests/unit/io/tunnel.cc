@@ -8,7 +8,6 @@
 #include "base/check.h"
 #include "vpnd/dataplane/framing/wireguard.h"
 #include "vpnd/io/clock.h"
-#include "vpnd/packet/drop_reason.h"
 
 namespace warren::io::test {
 
@@ -142,7 +141,7 @@ std::unique_ptr<CustomerReport> Tunnel::fill(DataWorker& by, CustomerIndex custo
     wanted->token = ++tokens_;
     wanted->peers.resize(1);
     wanted->peers[0].peer = {0};
-    wanted->drops.resize(dataplane::kDropReasonCount);
+    wanted->drops.resize(kDataPlaneReasonCount);
     by.post(FillReport{std::move(wanted)});
     std::vector<WorkerEvent> events;
     for (;;) {

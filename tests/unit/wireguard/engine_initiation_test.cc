@@ -21,13 +21,13 @@ TEST_CASE("H1: any wrong length, type or reserved bit is dropped silently") {
         }
     }
     CHECK(hub.dropped() == expected);
-    CHECK(hub.dropped(HandshakeDrop::kBadType) > 0);
-    CHECK(hub.dropped(HandshakeDrop::kBadLength) > 0);
+    CHECK(hub.dropped(DropReason::kBadType) > 0);
+    CHECK(hub.dropped(DropReason::kBadLength) > 0);
     // Three of them had the form of a message, and only those were looked at.
-    CHECK(hub.dropped(HandshakeDrop::kBadMac1) == 2);
-    CHECK(hub.dropped(HandshakeDrop::kUnknownIndex) == 1);
+    CHECK(hub.dropped(DropReason::kBadMac1) == 2);
+    CHECK(hub.dropped(DropReason::kUnknownIndex) == 1);
 
-    const std::uint64_t before = hub.dropped(HandshakeDrop::kBadType);
+    const std::uint64_t before = hub.dropped(DropReason::kBadType);
     for (std::size_t bit = 0; bit < 24; ++bit) {
         auto datagram = peer.initiate(7, hub.timestamp());
         datagram[1 + bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
@@ -35,14 +35,14 @@ TEST_CASE("H1: any wrong length, type or reserved bit is dropped silently") {
         hub.deliver(datagram);
         CHECK(hub.is_silent());
     }
-    CHECK(hub.dropped(HandshakeDrop::kBadType) == before + 24);
+    CHECK(hub.dropped(DropReason::kBadType) == before + 24);
 }
 
 TEST_CASE("H1: the engine ignores a data message") {
     Hub hub;
     std::array<std::uint8_t, 148> datagram{4};
     hub.deliver(datagram);
-    CHECK(hub.dropped(HandshakeDrop::kBadType) == 1);
+    CHECK(hub.dropped(DropReason::kBadType) == 1);
 }
 
 TEST_CASE("H2: an initiation with any bit of mac1 wrong is never answered") {
@@ -56,7 +56,7 @@ TEST_CASE("H2: an initiation with any bit of mac1 wrong is never answered") {
         hub.deliver(bad);
         CHECK(hub.is_silent());
     }
-    CHECK(hub.dropped(HandshakeDrop::kBadMac1) == 128);
+    CHECK(hub.dropped(DropReason::kBadMac1) == 128);
     hub.deliver(good);
     CHECK(hub.messages_of(MessageType::kResponse) == 1);
 }
@@ -72,7 +72,7 @@ TEST_CASE("H2: mac1 for another key, and mac1 of zeros, are refused") {
     std::fill(datagram.begin() + 116, datagram.begin() + 132, std::uint8_t{0});
     hub.deliver(datagram);
     CHECK(hub.is_silent());
-    CHECK(hub.dropped(HandshakeDrop::kBadMac1) == 2);
+    CHECK(hub.dropped(DropReason::kBadMac1) == 2);
 }
 
 TEST_CASE("H3: an unknown static key gets no answer") {
@@ -80,7 +80,7 @@ TEST_CASE("H3: an unknown static key gets no answer") {
     ScriptedPeer stranger = hub.make_peer();
     hub.deliver(stranger.initiate(7, hub.timestamp()));
     CHECK(hub.is_silent());
-    CHECK(hub.dropped(HandshakeDrop::kUnknownPeer) == 1);
+    CHECK(hub.dropped(DropReason::kUnknownPeer) == 1);
 }
 
 TEST_CASE("H3: an initiation that claims another's static key is not opened") {
@@ -93,7 +93,7 @@ TEST_CASE("H3: an initiation that claims another's static key is not opened") {
     liar.keys.public_key = victim.keys.public_key;
     hub.deliver(liar.initiate(7, hub.timestamp()));
     CHECK(hub.is_silent());
-    CHECK(hub.dropped(HandshakeDrop::kBadInitiation) == 1);
+    CHECK(hub.dropped(DropReason::kBadInitiation) == 1);
 }
 
 TEST_CASE(
@@ -171,7 +171,7 @@ TEST_CASE("H5: an initiation with an equal or older timestamp is dropped") {
     CHECK(hub.is_silent());
     hub.deliver(peer.initiate(9, tai64n_whitened({hub.now.wall.nanoseconds - 2'000'000'000})));  // a second older
     CHECK(hub.is_silent());
-    CHECK(hub.dropped(HandshakeDrop::kOldTimestamp) == 2);
+    CHECK(hub.dropped(DropReason::kOldTimestamp) == 2);
     Tai64n next = first;
     ++next.bytes.back();
     hub.deliver(peer.initiate(10, next));
@@ -208,7 +208,7 @@ TEST_CASE("H6: the latest timestamp survives new settings and time") {
     hub.run(1000s);
     hub.deliver(later);
     CHECK(hub.is_silent());
-    CHECK(hub.dropped(HandshakeDrop::kOldTimestamp) == 1);
+    CHECK(hub.dropped(DropReason::kOldTimestamp) == 1);
 }
 
 TEST_CASE("H7: the latest timestamps are exported, and restored as a floor") {
@@ -236,7 +236,7 @@ TEST_CASE("H7: the latest timestamps are exported, and restored as a floor") {
     restarted.put(std::move(config));
     restarted.deliver(initiation);
     CHECK(restarted.is_silent());
-    CHECK(restarted.dropped(HandshakeDrop::kOldTimestamp) == 1);
+    CHECK(restarted.dropped(DropReason::kOldTimestamp) == 1);
 }
 
 TEST_CASE("H8: initiations of one peer are answered at most every 20 ms") {
@@ -252,7 +252,7 @@ TEST_CASE("H8: initiations of one peer are answered at most every 20 ms") {
         hub.advance(1ms);
     }
     CHECK(answered == 5);
-    CHECK(hub.dropped(HandshakeDrop::kInitiationTooSoon) == 95);
+    CHECK(hub.dropped(DropReason::kInitiationTooSoon) == 95);
 }
 
 TEST_CASE("C13: an exact replay is dropped before any Diffie-Hellman") {
@@ -270,9 +270,9 @@ TEST_CASE("C13: an exact replay is dropped before any Diffie-Hellman") {
         CHECK(hub.is_silent());
     }
     hub.deliver(unknown);
-    CHECK(hub.dropped(HandshakeDrop::kReplayedInitiation) == 5'001);
-    CHECK(hub.dropped(HandshakeDrop::kOldTimestamp) == 0);
-    CHECK(hub.dropped(HandshakeDrop::kUnknownPeer) == 1);
+    CHECK(hub.dropped(DropReason::kReplayedInitiation) == 5'001);
+    CHECK(hub.dropped(DropReason::kOldTimestamp) == 0);
+    CHECK(hub.dropped(DropReason::kUnknownPeer) == 1);
 }
 
 TEST_CASE("H4: an all-zero ephemeral and other low-order points are refused") {
@@ -304,7 +304,7 @@ TEST_CASE("H4: an all-zero ephemeral and other low-order points are refused") {
         hub.run(2s);
         CHECK(hub.out.messages.empty());
     }
-    CHECK(hub.dropped(HandshakeDrop::kBadInitiation) == 7);
+    CHECK(hub.dropped(DropReason::kBadInitiation) == 7);
     CHECK(hub.indexes.size() == 0);
 }
 

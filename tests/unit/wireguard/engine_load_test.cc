@@ -47,7 +47,7 @@ TEST_CASE("C2, C5, C9, E3: under load an initiation without a cookie gets one, a
     CHECK(reply.to == endpoint_at(5));
     CHECK(reply.from == hub.local);
     CHECK(parse_cookie_reply(reply.view())->receiver == 0xabcd);
-    CHECK(hub.dropped(HandshakeDrop::kCookieRequired) >= 1);
+    CHECK(hub.dropped(DropReason::kCookieRequired) >= 1);
     CHECK(hub.engine.counters().initiations_accepted == 0);
 
     // Only the sender of that mac1 can open it.
@@ -107,7 +107,7 @@ TEST_CASE("C2: cookie replies are limited in rate, so that a flood from forged s
     const std::uint64_t first = flood(3 * kCookieRepliesBurst);
     CHECK(first <= kCookieRepliesBurst);
     CHECK(first >= kCookieRepliesBurst - 2);  // one or two went out when the load was made
-    CHECK(hub.dropped(HandshakeDrop::kCookieRequired) >= 3 * kCookieRepliesBurst);
+    CHECK(hub.dropped(DropReason::kCookieRequired) >= 3 * kCookieRepliesBurst);
     hub.advance(1ms);
     CHECK(flood(100) == kCookieRepliesPerSecond / 1000);
 }
@@ -134,7 +134,7 @@ TEST_CASE("C3: under load a valid mac2 is served, 5 at once and 20 per second fo
     }
     CHECK(answered >= 22);
     CHECK(answered <= 25);
-    CHECK(hub.dropped(HandshakeDrop::kRateLimited) == 100 - answered);
+    CHECK(hub.dropped(DropReason::kRateLimited) == 100 - answered);
 }
 
 TEST_CASE("C4: a cookie is valid for one address and one port") {
@@ -191,19 +191,19 @@ TEST_CASE("C6: a cookie reply is accepted once, only for our last mac1, only wit
     };
     const std::uint32_t our_index = parse_initiation(first.view())->sender;
     hub.deliver(reply_to(first.view(), our_index + 64));
-    CHECK(hub.dropped(HandshakeDrop::kUnknownIndex) == 1);
+    CHECK(hub.dropped(DropReason::kUnknownIndex) == 1);
     auto forged = reply_to(first.view(), our_index);
     forged[40] ^= 1;
     hub.deliver(forged);
-    CHECK(hub.dropped(HandshakeDrop::kBadCookieReply) == 1);
+    CHECK(hub.dropped(DropReason::kBadCookieReply) == 1);
     OutgoingMessage other = first;
     other.bytes[116] ^= 1;  // not the mac1 that we sent
     hub.deliver(reply_to(other.view(), our_index));
-    CHECK(hub.dropped(HandshakeDrop::kBadCookieReply) == 2);
+    CHECK(hub.dropped(DropReason::kBadCookieReply) == 2);
     hub.deliver(reply_to(first.view(), our_index));
     CHECK(hub.engine.counters().cookie_replies_accepted == 1);
     hub.deliver(reply_to(first.view(), our_index));
-    CHECK(hub.dropped(HandshakeDrop::kUnexpectedCookieReply) == 1);
+    CHECK(hub.dropped(DropReason::kUnexpectedCookieReply) == 1);
     CHECK(hub.is_silent());
 }
 
@@ -298,9 +298,9 @@ TEST_CASE("C11: messages that forge a known address use only that address's budg
     hub.connect(elsewhere, 1, endpoint_at(6));
     hub.advance(60s);
     hub.put_under_load();
-    const std::uint64_t unknown_before = hub.dropped(HandshakeDrop::kUnknownPeer);
+    const std::uint64_t unknown_before = hub.dropped(DropReason::kUnknownPeer);
     for (std::uint32_t i = 0; i < 100; ++i) hub.deliver(liar.initiate(i, hub.timestamp()), endpoint_at(5));
-    CHECK(hub.dropped(HandshakeDrop::kUnknownPeer) - unknown_before == kKnownSourceBurst);
+    CHECK(hub.dropped(DropReason::kUnknownPeer) - unknown_before == kKnownSourceBurst);
     hub.deliver(elsewhere.initiate(7, hub.timestamp()), endpoint_at(6));
     CHECK(hub.messages_of(MessageType::kResponse) == 1);
     // The peer itself can still connect with a cookie.
@@ -335,7 +335,7 @@ TEST_CASE("C11: under load the peers of each customer share a budget of their ow
         answered += hub.messages_of(MessageType::kResponse);
     }
     CHECK(answered == kCustomerBurst);
-    CHECK(hub.dropped(HandshakeDrop::kCustomerRateLimited) == 100);
+    CHECK(hub.dropped(DropReason::kCustomerRateLimited) == 100);
     const Cookie cookie = get_cookie(hub, endpoint_at(5));
     auto initiation = other.initiate(7, hub.timestamp());
     put_mac2(initiation, cookie);

@@ -114,7 +114,7 @@ TEST_CASE(
     hub.advance(1s);
     hub.deliver(peer.initiate(6, hub.timestamp()));  // to the old key
     CHECK(hub.is_silent());
-    CHECK(hub.dropped(HandshakeDrop::kBadMac1) == 1);
+    CHECK(hub.dropped(DropReason::kBadMac1) == 1);
     hub.need_session();  // within 5 s of our last message
     REQUIRE(hub.messages_of(MessageType::kInitiation) == 1);
     peer.hub = hub.engine.public_key();
@@ -138,7 +138,7 @@ TEST_CASE("H15: a handshake in progress when our key changes is dropped, and so 
     fix_mac1(answer->bytes, hub.engine.public_key());
     hub.deliver(answer->bytes);
     CHECK(hub.is_silent());
-    CHECK(hub.dropped(HandshakeDrop::kUnknownIndex) == 1);
+    CHECK(hub.dropped(DropReason::kUnknownIndex) == 1);
 }
 
 TEST_CASE("H15: the same private key again changes nothing") {

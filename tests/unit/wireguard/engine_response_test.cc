@@ -56,7 +56,7 @@ TEST_CASE("H11: a response is accepted once") {
     REQUIRE(hub.commands<dataplane::InstallSession>().size() == 1);
     hub.deliver(answer.bytes);
     CHECK(hub.is_silent());
-    CHECK(hub.dropped(HandshakeDrop::kWrongState) == 1);
+    CHECK(hub.dropped(DropReason::kWrongState) == 1);
 }
 
 TEST_CASE("H11: a response to an initiation that was replaced by a newer one is dropped") {
@@ -66,7 +66,7 @@ TEST_CASE("H11: a response to an initiation that was replaced by a newer one is 
     REQUIRE(hub.messages_of(MessageType::kInitiation) == 1);
     hub.deliver(old.bytes);
     CHECK(hub.is_silent());
-    CHECK(hub.dropped(HandshakeDrop::kUnknownIndex) == 1);
+    CHECK(hub.dropped(DropReason::kUnknownIndex) == 1);
 }
 
 TEST_CASE("H11, S8: a forged response with the right index neither makes a session nor ends the handshake") {
@@ -79,7 +79,7 @@ TEST_CASE("H11, S8: a forged response with the right index neither makes a sessi
         hub.deliver(bad, endpoint_at(66));
         CHECK(hub.is_silent());
     }
-    CHECK(hub.dropped(HandshakeDrop::kBadResponse) == 8 * 48);
+    CHECK(hub.dropped(DropReason::kBadResponse) == 8 * 48);
     CHECK(hub.engine.peer_status(PeerIndex{0})->endpoint == endpoint_at(1));
     hub.deliver(good.bytes);
     CHECK(hub.commands<dataplane::InstallSession>().size() == 1);
@@ -91,7 +91,7 @@ TEST_CASE("H2: a response with a wrong mac1 is dropped before anything else") {
     bad[60] ^= 1;
     hub.deliver(bad);
     CHECK(hub.is_silent());
-    CHECK(hub.dropped(HandshakeDrop::kBadMac1) == 1);
+    CHECK(hub.dropped(DropReason::kBadMac1) == 1);
 }
 
 TEST_CASE("H4: a response with a low-order ephemeral is refused") {
@@ -100,7 +100,7 @@ TEST_CASE("H4: a response with a low-order ephemeral is refused") {
     REQUIRE(bad.has_value());
     hub.deliver(bad->bytes);
     CHECK(hub.is_silent());
-    CHECK(hub.dropped(HandshakeDrop::kBadResponse) == 1);
+    CHECK(hub.dropped(DropReason::kBadResponse) == 1);
 }
 
 TEST_CASE("H13: a response made with another preshared key is refused") {
@@ -108,7 +108,7 @@ TEST_CASE("H13: a response made with another preshared key is refused") {
     hub.peer.preshared_key = generate_preshared_key(hub.random);
     hub.deliver(hub.answer().bytes);
     CHECK(hub.is_silent());
-    CHECK(hub.dropped(HandshakeDrop::kBadResponse) == 1);
+    CHECK(hub.dropped(DropReason::kBadResponse) == 1);
 }
 
 TEST_CASE("I2: a response with the index of a session, or with an unknown index, is dropped") {
@@ -119,11 +119,11 @@ TEST_CASE("I2: a response with the index of a session, or with an unknown index,
     store_le(answer.bytes.data() + 8, session.value);
     fix_mac1(answer.bytes, hub.engine.public_key());
     hub.deliver(answer.bytes);
-    CHECK(hub.dropped(HandshakeDrop::kWrongState) == 1);
+    CHECK(hub.dropped(DropReason::kWrongState) == 1);
     store_le(answer.bytes.data() + 8, session.value + 64);
     fix_mac1(answer.bytes, hub.engine.public_key());
     hub.deliver(answer.bytes);
-    CHECK(hub.dropped(HandshakeDrop::kUnknownIndex) == 1);
+    CHECK(hub.dropped(DropReason::kUnknownIndex) == 1);
 }
 
 TEST_CASE("I2: a valid response with the wrong index is dropped, even while a handshake waits") {
@@ -139,7 +139,7 @@ TEST_CASE("I2: a valid response with the wrong index is dropped, even while a ha
     fix_mac1(bad, hub.engine.public_key());
     hub.deliver(bad);
     CHECK(hub.is_silent());
-    CHECK(hub.dropped(HandshakeDrop::kWrongState) == 1);
+    CHECK(hub.dropped(DropReason::kWrongState) == 1);
     hub.deliver(good.bytes);
     CHECK(hub.commands<dataplane::InstallSession>().size() == 1);
 }
@@ -152,7 +152,7 @@ TEST_CASE("I2: an index of one listener is unknown to another") {
     Output out;
     other.handle_datagram(hub.now, {endpoint_at(1), hub.local}, answer.bytes, out);
     CHECK(out.commands.empty());
-    CHECK(other.counters().dropped(HandshakeDrop::kUnknownIndex) == 1);
+    CHECK(other.counters().dropped(DropReason::kUnknownIndex) == 1);
     CHECK(hub.engine.peer_status(PeerIndex{0})->is_handshaking);
 }
 

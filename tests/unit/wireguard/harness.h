@@ -109,10 +109,10 @@ struct Hub {
         }
         return count;
     }
-    std::uint64_t dropped(HandshakeDrop drop) const { return engine.counters().dropped(drop); }
+    std::uint64_t dropped(DropReason drop) const { return engine.counters().dropped(drop); }
     std::uint64_t dropped() const {
         std::uint64_t all = 0;
-        for (const std::uint64_t count : engine.counters().drops) all += count;
+        for (const std::uint64_t count : engine.counters().drops.all()) all += count;
         return all;
     }
     bool is_silent() const { return out.messages.empty() && out.commands.empty() && out.news.empty(); }

@@ -1,0 +1,194 @@
+#include "base/drop_reason.h"
+
+#include <algorithm>
+
+namespace warren {
+
+namespace {
+
+using enum DropReason;
+
+// Written out where there is nothing to do.
+constexpr std::string_view kNoAdvice;
+
+constexpr std::array<DropReasonRow, kDropReasonCount> kRows{{
+    {kDatagramMalformed, "datagram_malformed",
+     "Not a message of the protocol that this port serves: other traffic, or a scan.",
+     "If a customer complains, check that its client speaks WireGuard to this port; otherwise ignore it."},
+    {kDatagramTruncated, "datagram_truncated",
+     "A datagram larger than the receive buffer, which no client of ours sends.", kNoAdvice},
+    {kHandshakeQueueFull, "handshake_queue_full",
+     "Handshake messages arrived faster than they can be handled: a flood, or very many clients that return at once.",
+     "Look at the rate of datagrams on the uplink: if it is a flood, filter it upstream."},
+    {kReceiverIndexUnknown, "receiver_index_unknown",
+     "A message for a session that does not exist, or no longer exists: usual just after a restart, the client makes a "
+     "new one.",
+     "Nothing, unless it lasts for minutes: then restart the client."},
+    {kHandoverFull, "handover_full",
+     "A packet arrived at another data worker than its session's, which did not take it over fast enough.",
+     "See vpnctl counters: the worker that takes over has too much to do."},
+    {kHandoverRefused, "handover_refused",
+     "A packet was handed to a data worker that no longer serves its peer: the peer was just moved or removed.",
+     kNoAdvice},
+    {kListenerMismatch, "listener_mismatch",
+     "A message for a session of another listener: the client uses the wrong port.",
+     "Correct the port in the client's endpoint."},
+    {kCustomerSuspended, "customer_suspended", "Traffic of a suspended customer (state = \"suspended\" in its file).",
+     "Set state = \"active\" in its file to resume its service."},
+    {kSessionExpired, "session_expired",
+     "A data message of a session that is past its lifetime: the peer should have made a new one.",
+     "If it lasts, restart the client."},
+    {kCounterExhausted, "counter_exhausted",
+     "The message counter of a session reached its end: the peer should have made a new session long before.",
+     "Update the client's software."},
+    {kLifetimeBytesSpent, "lifetime_bytes_spent",
+     "A message of a session that has carried as many bytes as it may: the peer should have made a new one.",
+     "If it lasts, restart the client."},
+    {kReplayTooOld, "replay_too_old",
+     "A data message so late that it is behind the replay window: heavy reordering, or a replay.",
+     "If it grows steadily, look for links of very different delay on the path."},
+    {kForgeryBudgetSpent, "forgery_budget_spent",
+     "Somebody sends forged messages in the name of a peer's session, so for a while only datagrams from the peer's "
+     "known address are opened.",
+     "If a peer has just roamed, its next handshake lets it in; if it lasts, find out who sends them and filter it "
+     "upstream."},
+    {kBacklogFull, "backlog_full",
+     "There was not enough processor time, and this customer's sites sent more than its share (traffic.share) was "
+     "enough for.",
+     "If it lasts, look at what its packets cost (vpnctl counters; its firewall is part of it), or move to a machine "
+     "with more or faster cores."},
+    {kRateUpExceeded, "rate_up_exceeded",
+     "A customer's sites sent more into its stack than traffic.rate_up in its file allows.",
+     "Raise traffic.rate_up if the contract allows more; otherwise no action."},
+    {kAuthenticationFailed, "authentication_failed",
+     "A data message whose tag is wrong: damaged on the path, forged, or of a session with other keys.",
+     "If it grows steadily, look for a broken link or a device that rewrites packets on the path."},
+    {kReplayDuplicate, "replay_duplicate",
+     "A data message that was received before: duplicated on the path, or replayed.",
+     "If it grows steadily, look for a device that duplicates packets."},
+    {kInnerMalformed, "inner_malformed",
+     "The packet inside the tunnel is no IPv4 or IPv6 packet of the length it claims.",
+     "Update the peer's software; if it is up to date, somebody experiments there."},
+    {kInnerJumbogram, "inner_jumbogram", "The packet inside the tunnel is an IPv6 jumbogram, which is not carried.",
+     "Let the sender use packets up to the tunnel's MTU."},
+    {kEcnCongestionLost, "ecn_congestion_lost",
+     "Congestion was marked on the path and the packet inside cannot carry the mark, so it is dropped (RFC 6040).",
+     "Look for congestion on the path to the peer."},
+    {kSelectorMismatch, "selector_mismatch",
+     "A packet from a peer that the traffic selectors of its session do not allow.",
+     "Compare the networks that both sides have configured."},
+    {kSourceMartian, "source_martian",
+     "A packet from a peer whose source no host can have: loopback, multicast, unspecified or v4-mapped.",
+     "Look at the machine behind the peer that sends this."},
+    {kSourceIsStack, "source_is_stack", "A packet from a peer that claims to come from the stack's own address.",
+     "Correct the address of the peer or the machine behind it."},
+    {kSourceNotAllowed, "source_not_allowed",
+     "A packet from a peer whose source is not in its allowed_ips: the network is missing there, or it is spoofed.",
+     "Add the network to the peer's allowed_ips if it belongs to the peer; otherwise find out who spoofs it."},
+    {kTunWriteFailed, "tun_write_failed", "The stack's device did not take a packet: it is down, or its queue is full.",
+     "Check that vpn0 in the customer's stack is up."},
+    {kOffloadHeaderInvalid, "offload_header_invalid",
+     "The stack's device gave a packet whose offload header makes no sense; should not happen.",
+     "Please report it, with the kernel's version."},
+    {kNoPeerForDestination, "no_peer_for_destination",
+     "A packet into the tunnel whose destination is in no peer's allowed_ips.",
+     "Add the destination to a peer's allowed_ips, or remove the route that leads it here."},
+    {kNoEndpoint, "no_endpoint",
+     "A packet for a peer that has not been heard from and has no endpoint in its configuration.",
+     "Let the peer connect first, or give it an endpoint in its configuration."},
+    {kPacketTooBig, "packet_too_big",
+     "A packet that does not fit into one datagram: stack.mtu is larger than the uplink carries.",
+     "Lower stack.mtu in the customer's file (1420 fits an uplink of 1500)."},
+    {kRateDownExceeded, "rate_down_exceeded",
+     "A customer's stack sent more to its sites than traffic.rate_down in its file allows.",
+     "Raise traffic.rate_down if the contract allows more; otherwise no action."},
+    {kStagedOverflow, "staged_overflow",
+     "More packets waited for a peer's session than are kept; the oldest was dropped.",
+     "Find out why the peer does not answer; see its last handshake."},
+    {kStagedPurged, "staged_purged", "Packets waited for a session that was not established: the peer does not answer.",
+     "Find out why the peer does not answer: is it switched on, is its endpoint right?"},
+    {kBuffersExhausted, "buffers_exhausted",
+     "All packet buffers were in use: more arrived than this machine can forward.",
+     "Look at the load of the machine; it needs more or faster cores."},
+    {kUplinkFull, "uplink_full",
+     "The uplink did not take datagrams fast enough: it is slower than what the stacks send.",
+     "Look at the uplink's load; a faster one, or less traffic, is needed."},
+    {kUplinkRefused, "uplink_refused",
+     "The kernel refused to send a datagram: no route to the peer, or a firewall on the uplink.",
+     "Check the route to the peer and the firewall of the uplink."},
+    {kHandshakeSendFailed, "handshake_send_failed",
+     "A handshake message of ours could not be sent: the listener has no socket for the peer's address family, no "
+     "route, or a firewall refuses it.",
+     "Check the route to the peer and the firewall of the uplink."},
+    {kBadType, "bad_type", "A handshake message of a type that WireGuard does not have.", kNoAdvice},
+    {kBadLength, "bad_length",
+     "A handshake message whose length is not that of its type: no WireGuard client sends that.", kNoAdvice},
+    {kBadMac1, "bad_mac1",
+     "A handshake message by somebody who does not know our public key: a scanner, or a client with the wrong server "
+     "key.",
+     "If a customer complains, compare the server key in its client with the one shown here; otherwise ignore it."},
+    {kReplayedInitiation, "replayed_initiation",
+     "The same handshake initiation as shortly before: duplicated on the path, or replayed.",
+     "If it grows steadily, look for a device that duplicates packets."},
+    {kCookieRequired, "cookie_required",
+     "Under load a client was asked to prove its address by a cookie; it does so with its next attempt.",
+     "Nothing, unless it lasts: then find out who floods the port."},
+    {kRateLimited, "rate_limited", "Under load one source address started more handshakes than it may.",
+     "Nothing, unless a customer complains: then check whether many of its clients share one address."},
+    {kCustomerRateLimited, "customer_rate_limited",
+     "Under load one customer's peers started more handshakes than its share.",
+     "Look at this customer's peers: many of them reconnect at once."},
+    {kBadInitiation, "bad_initiation",
+     "A handshake initiation that does not open with our key: the client has another server key, or it is forged.",
+     "Give the client the right server key."},
+    {kUnknownPeer, "unknown_peer",
+     "A handshake by a client whose public key no customer has: it was removed, is disabled, or was never entered.",
+     "If the client should be allowed, add its public key to a customer's file and apply."},
+    {kOldTimestamp, "old_timestamp",
+     "A handshake initiation that is not newer than the last one: a replay, or two machines that use one peer's key.",
+     "If it is one peer, check whether two machines use its key or its clock was set back; restart its client."},
+    {kInitiationTooSoon, "initiation_too_soon", "A peer started a handshake within 20 ms of its last one.",
+     "Look for two machines that use one peer's key."},
+    {kUnknownIndex, "unknown_index",
+     "A handshake response or cookie reply to a handshake that does not exist, or no longer exists.", kNoAdvice},
+    {kWrongState, "wrong_state", "A handshake response to a handshake that is over: a duplicate.", kNoAdvice},
+    {kBadResponse, "bad_response",
+     "A handshake response that does not open: damaged, forged, or the preshared keys differ.",
+     "Compare the preshared keys of both sides."},
+    {kUnexpectedCookieReply, "unexpected_cookie_reply",
+     "A cookie reply to a message that we did not send, or the second one to it.", kNoAdvice},
+    {kBadCookieReply, "bad_cookie_reply", "A cookie reply that does not open: not made by the peer we asked.",
+     kNoAdvice},
+}};
+
+static_assert(
+    [] {
+        for (std::size_t i = 0; i < kRows.size(); ++i) {
+            const DropReasonRow& row = kRows[i];
+            if (index_of(row.reason) != i || row.name.empty() || row.meaning.empty()) return false;
+        }
+        return true;
+    }(),
+    "every reason has its row, in the order of the enum");
+
+}  // namespace
+
+std::span<const DropReasonRow, kDropReasonCount> drop_reasons() {
+    return kRows;
+}
+
+const DropReasonRow& row_of(DropReason reason) {
+    return kRows.at(index_of(reason));
+}
+
+std::string_view name_of(DropReason reason) {
+    return row_of(reason).name;
+}
+
+const DropReasonRow* find_drop_reason(std::string_view name) {
+    const auto* const row =
+        std::find_if(kRows.begin(), kRows.end(), [name](const DropReasonRow& one) { return one.name == name; });
+    return row == kRows.end() ? nullptr : row;
+}
+
+}  // namespace warren
