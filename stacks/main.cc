@@ -39,7 +39,7 @@ std::string absolute(const std::string& path) {
 }
 
 int refuse(const warren::Error& error) {
-    warren::log(LogLevel::kError, "not_started", {{"reason", error.what}});
+    warren::log(LogLevel::kError, "start_failed", {{"reason", error.what}});
     return kFailed;
 }
 
@@ -65,7 +65,7 @@ int take_down(const Arguments& arguments) {
     if (!kernel) return refuse(kernel.error());
     const auto gone = warren::stacks::take_down(*run_dir, **kernel);
     if (!gone) return refuse(gone.error());
-    warren::log(LogLevel::kInfo, "taken_down", {{"stacks", std::to_string(*gone)}});
+    warren::log(LogLevel::kInfo, "stacks_removed", {{"stacks", std::to_string(*gone)}});
     return kDone;
 }
 
@@ -83,7 +83,7 @@ int serve(const Arguments& arguments, bool with_web) {
         // Tunnels do not wait for a page.
         const auto web_user = warren::stacks::find_user(kWebUser);
         auto statusd = find_program(arguments, "statusd", web_user ? *web_user : *user);
-        if (!statusd) warren::log(LogLevel::kError, "no_status_page", {{"reason", statusd.error().what}});
+        if (!statusd) warren::log(LogLevel::kError, "statusd_not_found", {{"reason", statusd.error().what}});
         if (statusd)
             web = {std::move(*statusd), arguments.config, arguments.run_dir + "/snapshot.sock",
                    arguments.run_dir + "/statusd.pid", [] { return warren::stacks::Signals::stop_waits(); }};

@@ -250,7 +250,7 @@ bool Reconciler::deliver_changes(VpndLink& link, Round& round, Report& report) {
                                            [&](const std::string& id) { return round.next.find(id) == nullptr; });
     if (!delivered && link.is_connected() && keeps_unknown) {
         // What vpnd still has of customers whose files have errors does not go together with the rest.
-        log(LogLevel::kWarn, "kept_customers_dropped", {{"reason", delivered.error().what}});
+        log(LogLevel::kWarn, "invalid_customers_dropped", {{"reason", delivered.error().what}});
         delivered = deliver(link, round.next, round.present, true);
     }
     if (delivered) return true;
@@ -284,7 +284,7 @@ void Reconciler::remove_gone(Round& round, Report& report) {
     for (const auto& accepted : round.next.customers) known.insert(accepted->customer.id);
     const auto gone = stacks_.orphans(known);
     if (!gone) {
-        log(LogLevel::kError, "stacks_unreadable", {{"reason", gone.error().what}});
+        log(LogLevel::kError, "stacks_not_listed", {{"reason", gone.error().what}});
         round.failed = true;
         return;
     }
@@ -306,14 +306,14 @@ void Reconciler::remove_gone(Round& round, Report& report) {
 void Reconciler::return_devices(Round& round, Report& report) {
     const auto steps = stacks_.return_devices();
     if (!steps) {
-        log(LogLevel::kError, "device_not_home", {{"reason", steps.error().what}});
+        log(LogLevel::kError, "device_not_returned", {{"reason", steps.error().what}});
         add_text(report, Kind::kNote, "", steps.error().what);
         round.failed = true;
         return;
     }
     for (const std::string& step : *steps) {
         add_text(report, Kind::kStep, "", step);
-        log(LogLevel::kInfo, "device_home", {{"step", step}});
+        log(LogLevel::kInfo, "device_returned", {{"step", step}});
     }
 }
 
@@ -326,7 +326,7 @@ void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     if (needs_mending()) mend(link);
     for (const auto& [id, problem] : incomplete_) {
         add_text(report, Kind::kNote, id, problem + "; the stack runs without it, and it is tried again");
-        log(LogLevel::kWarn, "stack_incomplete", {{"customer", id}, {"reason", problem}});
+        log(LogLevel::kWarn, "stack_degraded", {{"customer", id}, {"reason", problem}});
         round.failed = true;
     }
     report.exit_status = round.failed ? kFailed : (round.invalid ? kAnswerIsNo : 0);
@@ -358,7 +358,7 @@ void Reconciler::carry_out(VpndLink& link, Report& report) {
     Round round;
     const bool loaded = load(round, report);
     for (const ipc::ControlText& text : report.texts)
-        log(LogLevel::kWarn, "config_diagnostic", {{"customer", text.customer}, {"text", first_line(text.text)}});
+        log(LogLevel::kWarn, "diagnostic_reported", {{"customer", text.customer}, {"text", first_line(text.text)}});
     if (!loaded) return;
     report_changes(round.next, report);
     // Later the sockets of a running vpnd are bound, one for each worker that it has.
@@ -456,7 +456,7 @@ void Reconciler::mend(VpndLink& link) {
         if (!outcome) continue;
         record_problems(id, outcome->problems);
         if (!outcome->problems.empty()) continue;
-        log(LogLevel::kInfo, "stack_complete", {{"customer", id}});
+        log(LogLevel::kInfo, "stack_completed", {{"customer", id}});
         std::erase_if(problems_,
                       [&id](const ipc::ControlText& text) { return text.kind == Kind::kNote && text.customer == id; });
         if (!outcome->has_new_tunnel) continue;
@@ -489,7 +489,7 @@ void Reconciler::patrol(VpndLink& link, std::size_t count) {
         if (!outcome->problems.empty()) {
             problems_.push_back(
                 {Kind::kNote, id, outcome->problems.front() + "; the stack runs without it, and it is tried again"});
-            log(LogLevel::kWarn, "stack_incomplete", {{"customer", id}, {"reason", outcome->problems.front()}});
+            log(LogLevel::kWarn, "stack_degraded", {{"customer", id}, {"reason", outcome->problems.front()}});
         }
         if (outcome->has_new_tunnel) {
             view_.forget_tunnel(id);

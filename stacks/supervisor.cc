@@ -100,24 +100,24 @@ int Supervisor::start() {
         for (const ipc::ControlText& text : report.texts) {
             if (text.kind == ipc::ControlText::Kind::kDiagnostic) std::cerr << text.text << "\n";
         }
-        log(LogLevel::kError, "not_started", {{"reason", report.summary}});
+        log(LogLevel::kError, "start_failed", {{"reason", report.summary}});
         return report.exit_status;
     }
     if (!link_.is_connected()) {
         if (const Status started = start_vpnd(); !started) {
-            log(LogLevel::kError, "not_started", {{"reason", started.error().what}});
+            log(LogLevel::kError, "start_failed", {{"reason", started.error().what}});
             return kFailed;
         }
     }
     auto control = ControlServer::listen(run_dir_.file("control.sock"));
     if (!control) {
-        log(LogLevel::kError, "not_started", {{"reason", control.error().what}});
+        log(LogLevel::kError, "start_failed", {{"reason", control.error().what}});
         return kFailed;
     }
     control_ = std::move(*control);
     serving_since_ = now();
     schedule_maintenance();
-    log(LogLevel::kInfo, "ready", {{"summary", report.summary}, {"vpnd", adopted ? "adopted" : "started"}});
+    log(LogLevel::kInfo, "service_started", {{"summary", report.summary}, {"vpnd", adopted ? "adopted" : "started"}});
     announce();
     configure_web();
     return 0;
@@ -130,7 +130,7 @@ void Supervisor::stop() {
     reconciler_.close_listeners();
     for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid", "statusd.pid"})
         ::unlink(run_dir_.file(name).c_str());
-    log(LogLevel::kInfo, "stopped", {{"stacks", "stay up"}});
+    log(LogLevel::kInfo, "service_stopped", {{"stacks", "stay up"}});
 }
 
 // --- vpnd
@@ -310,7 +310,7 @@ void Supervisor::handle_signals() {
         const Report report = apply();
         for (const ipc::ControlText& text : report.texts) {
             if (text.kind == ipc::ControlText::Kind::kNote)
-                log(LogLevel::kWarn, "note", {{"customer", text.customer}, {"text", text.text}});
+                log(LogLevel::kWarn, "problem_reported", {{"customer", text.customer}, {"text", text.text}});
         }
     }
 }
@@ -319,7 +319,8 @@ Report Supervisor::apply() {
     notify_reloading();
     Report report = reconciler_.apply(link_);
     schedule_maintenance();
-    log(report.exit_status == 0 ? LogLevel::kInfo : LogLevel::kWarn, "applied", {{"summary", report.summary}});
+    log(report.exit_status == 0 ? LogLevel::kInfo : LogLevel::kWarn, "configuration_applied",
+        {{"summary", report.summary}});
     announce();
     configure_web();
     return report;

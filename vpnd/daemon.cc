@@ -121,7 +121,7 @@ void Daemon::show_holdings(const ipc::Hello& hello) {
         link_.send(ipc::Holding{ipc::Holding::Kind::kCustomer, id}, customer.tuns);
     }
     link_.send(ipc::HoldingEnd{customers_.generation(), control_->worker_count()});
-    log(LogLevel::kInfo, "ready",
+    log(LogLevel::kInfo, "hello_answered",
         {{"appliance", hello.appliance}, {"generation", std::to_string(customers_.generation())}});
 }
 
@@ -232,7 +232,8 @@ void Daemon::watch_load(Now now) {
     if (loaded == is_under_load_) return;
     is_under_load_ = loaded;
     if (const auto suppressed = load_changes_.pass(now.instant)) {
-        log(LogLevel::kWarn, loaded ? "under_load" : "load_is_over", {{"suppressed", std::to_string(*suppressed)}});
+        log(LogLevel::kWarn, loaded ? "overload_began" : "overload_ended",
+            {{"suppressed", std::to_string(*suppressed)}});
     }
 }
 

@@ -108,13 +108,13 @@ Status serve(ipc::Channel channel) {
     // From here on this is the control worker. Where packets and handshakes want the same core, packets come first, and
     // a flood of handshakes gets a tenth of it.
     if (::setpriority(PRIO_PROCESS, 0, kControlNice) != 0)
-        log(LogLevel::kWarn, "no_priority", {{"reason", std::strerror(errno)}});
+        log(LogLevel::kWarn, "priority_not_set", {{"reason", std::strerror(errno)}});
     crypto::SystemRandom random;
     auto daemon = vpnd::Daemon::make(std::move(parts), random);
     if (!daemon) return tl::unexpected<Error>(daemon.error());
     WARREN_TRY(vpnd::confine_system_calls());
     (*daemon)->run();
-    log(LogLevel::kInfo, "stopped");
+    log(LogLevel::kInfo, "service_stopped");
     return {};
 }
 
@@ -136,6 +136,6 @@ int main(int argc, char** argv) {
     ::prctl(PR_SET_NAME, "vpnd");  // started by a descriptor, older kernels call us by its number
     const Status served = serve(std::move(*channel));
     if (served) return 0;
-    log(LogLevel::kError, "failed", {{"error", served.error().what}});
+    log(LogLevel::kError, "service_failed", {{"error", served.error().what}});
     return kFailed;
 }

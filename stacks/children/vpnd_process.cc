@@ -171,7 +171,7 @@ Result<VpndProcess> VpndProcess::watch(pid_t pid) {
 
 void VpndProcess::save_pid(const std::string& pid_file) const {
     if (const Status written = write_pid_file(pid_file, pid_); !written)
-        log(LogLevel::kWarn, "pid_not_kept",
+        log(LogLevel::kWarn, "pidfile_write_failed",
             {{"reason", written.error().what}, {"risk", "a stackd after us may not find this process"}});
 }
 

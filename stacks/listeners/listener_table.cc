@@ -13,7 +13,7 @@ Status ListenerTable::bind(const std::string& id, std::uint16_t port) {
         auto made = listen_uapi(id, run_dir_);
         if (!made) return tl::unexpected(made.error());
         if (!made->path.starts_with(kUapiDirectory))
-            log(LogLevel::kWarn, "uapi_elsewhere",
+            log(LogLevel::kWarn, "uapi_socket_moved",
                 {{"path", made->path}, {"reason", "a running program has the name in /var/run/wireguard"}});
         uapi = std::move(*made);
     }

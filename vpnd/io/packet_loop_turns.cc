@@ -114,7 +114,7 @@ void PacketLoop::serve_tun(CustomerIndex customer, std::uint32_t events) {
     // The device was deleted, and would be ready for ever. The event may be about one that has been replaced since.
     if ((events & EPOLLERR) != 0 && tuns_[customer.value].is_gone()) {
         events_.remove(tuns_[customer.value].fd());
-        return log(LogLevel::kWarn, "tun_gone", {{"customer_index", std::to_string(customer.value)}});
+        return log(LogLevel::kWarn, "tun_removed", {{"customer_index", std::to_string(customer.value)}});
     }
     lane(customer).tun_ready = true;
     scheduler_.wake(customer);

@@ -21,13 +21,13 @@ void NewsLog::completed(const CustomerSet& customers, const control::HandshakeCo
         return;
     }
     if (const auto suppressed = sessions_.pass(news.at.instant)) {
-        log(LogLevel::kInfo, "session_up",
+        log(LogLevel::kInfo, "session_established",
             {{"customer", customer->config.id},
              {"peer", peer->config.name},
              {"role", role},
              {"suppressed", std::to_string(*suppressed)}});
     }
-    log(LogLevel::kDebug, "session_endpoint",
+    log(LogLevel::kDebug, "endpoint_learned",
         {{"customer", customer->config.id}, {"peer", peer->config.name}, {"endpoint", to_string(news.endpoint)}});
 }
 

@@ -60,7 +60,7 @@ void WireguardListeners::keep(Now now, ListenerIndex listener, const control::Re
     const Status stored = timestamps_.store(engine->public_key(), accepted->public_key, accepted->timestamp);
     if (stored) return;
     if (const auto suppressed = timestamps_failed_.pass(now.instant)) {
-        log(LogLevel::kWarn, "timestamp_not_kept",
+        log(LogLevel::kWarn, "timestamp_write_failed",
             {{"error", stored.error().what}, {"suppressed", std::to_string(*suppressed)}});
     }
 }
