@@ -28,7 +28,7 @@ Digest sha256(Bytes bytes) {
 }  // namespace
 
 Status start_libsodium() {
-    if (sodium_init() < 0) return fail(ErrorCode::kFailed, "libsodium does not start");
+    if (sodium_init() < 0) return fail(ErrorCode::kFailed, "libsodium cannot be initialised");
     return {};
 }
 
@@ -65,7 +65,7 @@ std::string sha256_hex(std::string_view text) {
 Result<std::string> certificate_fingerprint(std::string_view pem) {
     const auto begin = pem.find(kBegin);
     const auto end = begin == std::string_view::npos ? begin : pem.find(kEnd, begin);
-    if (end == std::string_view::npos) return fail(ErrorCode::kInvalid, "there is no certificate in it");
+    if (end == std::string_view::npos) return fail(ErrorCode::kInvalid, "contains no certificate");
     const std::string_view text = pem.substr(begin + kBegin.size(), end - begin - kBegin.size());
     std::vector<unsigned char> der(text.size());
     std::size_t size = 0;

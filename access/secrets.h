@@ -13,9 +13,9 @@ namespace warren::access {
 
 // An argon2id string: 64 MB and some 100 ms. kUnavailable: no memory.
 [[nodiscard]] Result<std::string> hash_password(std::string_view password);
-// As dear as hash_password, for any string. Any thread.
+// As expensive as hash_password, for any string. Any thread.
 [[nodiscard]] bool verify_password(const std::string& argon2id, std::string_view password);
-// A string that no password matches and that takes as long: for users there are not.
+// A hash that no password matches and that takes as long to check: for users that do not exist.
 [[nodiscard]] Result<std::string> unmatchable_password();
 
 // 32 random bytes, base64url without padding: a session or a token.

@@ -34,7 +34,7 @@ Result<Grant> grant_of(const Node& entry) {
     Grant grant{*role, {}};
     const Node* customers = entry.find("customers");
     if (grant.role != Role::kCustomer) {
-        if (customers != nullptr) return wrong(customers->place, "customers belongs to the role customer only");
+        if (customers != nullptr) return wrong(customers->place, "customers is for the role customer only");
         return grant;
     }
     if (customers == nullptr || customers->kind != Node::Kind::kArray || customers->items.empty())
@@ -84,7 +84,7 @@ Result<Token> token_of(const Node& entry) {
     return Token{std::move(*name), std::move(*grant), std::move(*hash)};
 }
 
-// Each table of the array `key`, by `read`, which gives a thing with a name.
+// Reads each table of the array `key` with `read`, which returns a value with a name.
 template <typename T, typename Read>
 Status read_all(const Node& root, std::string_view key, Read read, std::vector<T>& out) {
     const Node* list = root.find(key);
@@ -98,7 +98,7 @@ Status read_all(const Node& root, std::string_view key, Read read, std::vector<T
         if (!is_user_name(thing->name))
             return wrong(entry.place, "a name is 1 to 64 letters, digits, dots, dashes, underscores, or @");
         if (std::any_of(out.begin(), out.end(), [&](const T& other) { return other.name == thing->name; }))
-            return wrong(entry.place, fmt::format("the name \"{}\" stands here twice", thing->name));
+            return wrong(entry.place, fmt::format("the name \"{}\" occurs twice", thing->name));
         out.push_back(std::move(*thing));
     }
     return {};
@@ -162,7 +162,7 @@ Result<Users> parse_users(std::string text) {
     const Node* schema = source.root.find("schema");
     if (!source.root.entries.empty() &&
         (schema == nullptr || schema->kind != Node::Kind::kInteger || schema->integer != 1))
-        return wrong(schema == nullptr ? config::Place{} : schema->place, "schema = 1 must stand first");
+        return wrong(schema == nullptr ? config::Place{} : schema->place, "schema = 1 must come first");
     Users out;
     WARREN_TRY(read_all(source.root, "user", user_of, out.users));
     WARREN_TRY(read_all(source.root, "token", token_of, out.tokens));

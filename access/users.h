@@ -1,4 +1,4 @@
-// users.toml as plain values: who may log in to the status page, and what he may see there.
+// users.toml as plain values: who may log in to the status page, and what each user may see there.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace warren::access {
 enum class Role { kOperator, kViewer, kCustomer };
 [[nodiscard]] std::string_view name_of(Role role);
 
-// What somebody may see.
+// What a user or token may see.
 struct Grant {
     Role role = Role::kViewer;
     std::vector<std::string> customers;  // ids; only for kCustomer, and then at least one
@@ -26,7 +26,7 @@ struct User {
     bool operator==(const User&) const = default;
 };
 
-// For programs; lasts until it is removed.
+// For programs; valid until it is removed.
 struct Token {
     std::string name;
     Grant grant;

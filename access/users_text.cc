@@ -19,8 +19,8 @@ std::string_view trimmed(std::string_view line) {
     return first == std::string_view::npos ? std::string_view() : line.substr(first);
 }
 
-// From each [[kind]] to the next heading, in the order of the file, which is the order of the parsed list. Whoever
-// wrote the file may have written it in ways this does not see; every caller parses the result and compares.
+// From each [[kind]] to the next heading, in the order of the file, which is the order of the parsed list. A file
+// written by hand may have forms that this does not find, so every caller parses the result and compares.
 std::vector<Block> blocks(std::string_view text, std::string_view kind) {
     const std::string heading = fmt::format("[[{}]]", kind);
     std::vector<Block> out;
@@ -54,7 +54,7 @@ std::string append(std::string text, const std::string& block) {
     return text + '\n' + block;
 }
 
-// `text` if it says what it should.
+// Returns `text` if it parses to `expected`.
 Result<std::string> checked(std::string text, const Users& expected) {
     const auto users = parse_users(text);
     if (!users) return tl::unexpected<Error>(users.error());

@@ -1,4 +1,4 @@
-// Changes to the text of users.toml that leave everything else in it as it was, comments too. Pure.
+// Edits the text of users.toml and leaves everything else in it as it was, comments too. Pure.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace warren::access {
 
-// Each takes a text that parse_users accepts and gives one that it accepts. kConflict: the name is there already;
+// Each takes a text that parse_users accepts and returns one that it accepts. kConflict: the name is there already;
 // kNotFound: it is not.
 [[nodiscard]] Result<std::string> with_user(const std::string& text, const User& user);
 [[nodiscard]] Result<std::string> with_token(const std::string& text, const Token& token);

@@ -11,7 +11,7 @@ namespace warren {
 namespace {
 
 std::string program_name = "warren";   // written once, before threads start
-LogLevel threshold = LogLevel::kInfo;  // likewise
+LogLevel threshold = LogLevel::kInfo;  // the same
 
 std::string_view name_of(LogLevel level) {
     switch (level) {

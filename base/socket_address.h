@@ -1,4 +1,4 @@
-// Addresses as the socket calls want them.
+// Addresses in the form of the socket calls.
 #pragma once
 
 #include <sys/socket.h>
@@ -7,7 +7,7 @@
 
 namespace warren::io {
 
-// Not an IPv4 or IPv6 address: an unspecified one.
+// An unspecified address when it is neither IPv4 nor IPv6.
 [[nodiscard]] Endpoint endpoint_of(const sockaddr_storage& address);
 // Returns the size of the address in `out`.
 [[nodiscard]] socklen_t fill_address(const Endpoint& endpoint, sockaddr_storage& out);

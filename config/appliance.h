@@ -10,7 +10,7 @@
 
 namespace warren::config {
 
-// The name of a file below secrets/. The key itself is read by config/load and travels apart (config/load.h).
+// The name of a file below secrets/. The key itself is read by config/load and kept apart (config/load.h).
 struct SecretRef {
     std::string name;  // relative, no "..", e.g. "acme/branch-graz.psk"
     bool operator==(const SecretRef&) const = default;
@@ -26,8 +26,8 @@ struct Listener {
 struct Appliance {
     std::string name = "warren";
     std::optional<std::uint16_t> workers;        // data workers of vpnd, 1..kMaxWorkers; absent: one for each CPU
-    std::optional<Listener> wireguard;           // the shared listener; without it every customer needs one of his own
-    std::optional<std::string> public_endpoint;  // "vpn.example.net:51820", what exported client profiles say
+    std::optional<Listener> wireguard;           // the shared listener; without it every customer needs its own
+    std::optional<std::string> public_endpoint;  // "vpn.example.net:51820", for exported client profiles
     std::optional<Endpoint> status_listen;       // the status page
     bool operator==(const Appliance&) const = default;
 };

@@ -51,7 +51,7 @@ void clash_over_ports(const Appliance& appliance, std::span<const Customer* cons
     }
 }
 
-// A physical device moves into one stack, and is then gone for everybody else; a VLAN exists once on its parent.
+// A physical device moves into one stack and is then unavailable to all others; a VLAN exists once on its parent.
 void clash_over_devices(std::span<const Customer* const> customers, std::vector<Clash>& out) {
     std::map<std::string, Side> moved;
     std::map<std::pair<std::string, std::uint16_t>, Side> vlans;
@@ -81,7 +81,7 @@ void clash_over_devices(std::span<const Customer* const> customers, std::vector<
         const auto taken = moved.find(handoff->parent);
         if (taken != moved.end()) {
             out.push_back({taken->second, side(i, "parent"), "device " + handoff->parent,
-                           "a physical device moves into one stack and is gone for the others"});
+                           "a physical device moves into one stack and is unavailable to others"});
         }
     }
 }

@@ -1,4 +1,4 @@
-// customers/ID.toml as plain values: what one customer's stack and tunnels shall be.
+// customers/ID.toml as plain values: the configuration of one customer's stack and tunnels.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct StaticRoute {
 struct Stack {
     std::vector<Prefix> addresses;  // of vpn0, with host bits
     std::uint16_t mtu = 1420;       // of vpn0
-    std::uint16_t queues = 1;       // of vpn0, 1..kMaxWorkers: so many data workers share his peers
+    std::uint16_t queues = 1;       // of vpn0, 1..kMaxWorkers: this many data workers share its peers
     std::vector<StaticRoute> routes;
     bool operator==(const Stack&) const = default;
 };
@@ -40,10 +40,10 @@ struct Handoff {
     bool operator==(const Handoff&) const = default;
 };
 
-// How much of the appliance a customer may use. Up is from his sites into the stack, down from the stack to his sites.
+// How much of the appliance a customer may use. Up is from its sites into the stack, down from the stack to its sites.
 struct Traffic {
     std::optional<std::uint64_t> rate_up;    // bits per second; absent: no limit
-    std::optional<std::uint64_t> rate_down;  // likewise
+    std::optional<std::uint64_t> rate_down;  // the same
     std::uint16_t share = 1;                 // weight against other customers when there is not enough for all
     bool operator==(const Traffic&) const = default;
 };
@@ -53,7 +53,7 @@ struct Peer {
     crypto::PublicKey public_key;
     std::optional<SecretRef> preshared_key;
     std::vector<Prefix> allowed_ips;                 // no host bits; each prefix belongs to one peer of a customer
-    std::optional<Endpoint> endpoint;                // then we may initiate
+    std::optional<Endpoint> endpoint;                // when set, we may initiate
     std::uint16_t persistent_keepalive_seconds = 0;  // 0 = off
     bool enabled = true;
     bool operator==(const Peer&) const = default;
@@ -66,7 +66,7 @@ struct Customer {
     Stack stack;
     Traffic traffic;
     std::optional<Handoff> handoff;
-    std::optional<Listener> listener;  // of the customer's own; else his peers use the shared one
+    std::optional<Listener> listener;  // the customer's own; without it its peers use the shared one
     std::vector<Peer> peers;
     bool operator==(const Customer&) const = default;
 };

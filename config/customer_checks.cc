@@ -51,7 +51,7 @@ class CustomerCheck {
                });
     }
 
-    // An address is the stack's once, whether on vpn0 or on lan0.
+    // The stack may have an address only once, on vpn0 or on lan0.
     void check_addresses() {
         std::map<IpAddress, std::string> seen;
         const auto check = [&](const std::vector<Prefix>& addresses, std::string_view key) {
@@ -60,7 +60,7 @@ class CustomerCheck {
                 const std::string path = fmt::format("{}[{}]", key, i);
                 const auto [found, is_new] = seen.try_emplace(addresses[i].address, path);
                 if (!is_new)
-                    error(path, fmt::format("{}: {} is also at {}; the stack has an address once", key,
+                    error(path, fmt::format("{}: {} is also at {}; the stack may have an address only once", key,
                                             to_string(addresses[i].address), source_.cite(found->second)));
             }
         };
@@ -68,17 +68,17 @@ class CustomerCheck {
         if (customer_.handoff) check(customer_.handoff->addresses, "handoff.address");
     }
 
-    // Each data worker meters what it carries; no two of them look at one bucket.
+    // Each data worker meters its own traffic; workers do not share a bucket.
     void check_queues() {
         if (customer_.stack.queues == 1 || !(customer_.traffic.rate_up || customer_.traffic.rate_down)) return;
-        error("stack.queues", fmt::format("stack.queues: {} does not go together with traffic.rate_up and "
+        error("stack.queues", fmt::format("stack.queues: {} cannot be combined with traffic.rate_up and "
                                           "traffic.rate_down; accepted: 1, or no rate",
                                           customer_.stack.queues));
     }
 
     void check_mtu() {
         if (has_v6() && customer_.stack.mtu < kMinMtuV6 && customer_.stack.mtu >= kMinMtuV4) {
-            error("stack.mtu", fmt::format("stack.mtu: {} is too small: this customer has IPv6, whose links carry at "
+            error("stack.mtu", fmt::format("stack.mtu: {} is too small: this customer has IPv6, which needs at "
                                            "least {} bytes (RFC 8200 §5)",
                                            customer_.stack.mtu, kMinMtuV6));
         }
@@ -87,10 +87,9 @@ class CustomerCheck {
         if (std::any_of(lan.begin(), lan.end(),
                         [](const Prefix& prefix) { return !prefix.address.is_v4() && readable(prefix); })) {
             error("handoff.mtu",
-                  fmt::format(
-                      "handoff.mtu: {} is too small: handoff.address has IPv6, whose links carry at least {} bytes "
-                      "(RFC 8200 §5)",
-                      *customer_.handoff->mtu, kMinMtuV6));
+                  fmt::format("handoff.mtu: {} is too small: handoff.address has IPv6, which needs at least {} bytes "
+                              "(RFC 8200 §5)",
+                              *customer_.handoff->mtu, kMinMtuV6));
         }
     }
 
@@ -135,7 +134,7 @@ class CustomerCheck {
                             fmt::format("wireguard.peer.allowed_ips: {} is listed twice", to_string(prefix)));
                     continue;
                 }
-                error(path({p, i}), fmt::format("wireguard.peer.allowed_ips: {} is also given to peer \"{}\" at {}; a "
+                error(path({p, i}), fmt::format("wireguard.peer.allowed_ips: {} also belongs to peer \"{}\" at {}; a "
                                                 "prefix belongs to one peer of a customer",
                                                 to_string(prefix), customer_.peers[found->second.peer].name,
                                                 source_.cite(path(found->second))));
@@ -168,7 +167,7 @@ class CustomerCheck {
         const bool has_vlan_id = source_.root.at("handoff.vlan_id") != nullptr;
         if (is_vlan && !has_vlan_id)
             error("handoff.type", "handoff.vlan_id is missing: type \"vlan\" needs it; accepted: 1 to 4094");
-        if (!is_vlan && has_vlan_id) error("handoff.vlan_id", "handoff.vlan_id goes with type \"vlan\" only");
+        if (!is_vlan && has_vlan_id) error("handoff.vlan_id", "handoff.vlan_id is for type \"vlan\" only");
         for (std::size_t i = 0; i < handoff.addresses.size(); ++i) {
             if (!readable(handoff.addresses[i])) continue;
             const auto found = allowed_.find(handoff.addresses[i].network());
@@ -193,10 +192,10 @@ class CustomerCheck {
                                                     source_.cite(fmt::format("stack.route[{}].to", found->second))));
                 }
                 if (const auto allowed = allowed_.find(route.to.network()); allowed != allowed_.end()) {
-                    error(
-                        path + ".to",
-                        fmt::format("stack.route.to: {} is a peer's allowed_ips at {} and is routed to vpn0 by itself",
-                                    to_string(route.to), source_.cite(allowed->second)));
+                    error(path + ".to",
+                          fmt::format(
+                              "stack.route.to: {} is a peer's allowed_ips at {} and is routed to vpn0 automatically",
+                              to_string(route.to), source_.cite(allowed->second)));
                 }
             }
             if (has_to && !route.via.is_unspecified()) check_gateway(route, path + ".via");
@@ -232,7 +231,7 @@ class CustomerCheck {
                                            "handoff.address, so it cannot be reached",
                                            via));
         }
-        // vpn0 has no neighbours: which peer gets a packet is decided by its destination alone.
+        // vpn0 has no neighbours: the destination alone decides which peer gets a packet.
         const bool somebody_takes_it = std::any_of(allowed_.begin(), allowed_.end(), [&route](const auto& entry) {
             return entry.first.contains(route.to.address) || route.to.contains(entry.first.address);
         });
@@ -288,7 +287,7 @@ class CustomerCheck {
 void check_customer(const Parsed<Customer>& customer, const Parsed<Appliance>& appliance,
                     const std::optional<crypto::PublicKey>& shared_key, const Secrets& secrets,
                     std::vector<Diagnostic>& out) {
-    if (customer.source.root.entries.empty()) return;  // not TOML, or nothing in it: that was said already
+    if (customer.source.root.entries.empty()) return;  // not TOML, or empty: already reported
     CustomerCheck(customer, secrets, out).check(appliance, shared_key);
 }
 

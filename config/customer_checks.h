@@ -9,7 +9,7 @@
 
 namespace warren::config {
 
-// Everything that concerns this customer and the appliance only: addresses, MTU, prefixes, routes, handoff, peers,
+// Checks what concerns this customer and the appliance only: addresses, MTU, prefixes, routes, handoff, peers,
 // listener, secrets. `shared_key` is the public key of the shared listener, when it is known. Appends errors and
 // warnings.
 void check_customer(const Parsed<Customer>& customer, const Parsed<Appliance>& appliance,

@@ -35,7 +35,7 @@ bool names_public_key(std::string_view before) {
     return before.ends_with("public_key");
 }
 
-// Blanks that bring the caret under character `column`: tabs stay tabs, so that it stands right at any tab width.
+// Blanks that put the caret under character `column`: tabs stay tabs, so that it is right at any tab width.
 std::string caret_line(std::string_view line, const Place& place) {
     std::string out;
     unsigned column = 1;

@@ -1,4 +1,4 @@
-// What is wrong with a configuration, said so that a person can mend it: where, what was found, what is accepted.
+// What is wrong with a configuration, so that a person can correct it: where, what was found, what is accepted.
 #pragma once
 
 #include <compare>

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kChangedSecret = "(changed)";
 
-// A configuration as lines "field" -> "text", which makes comparing one loop for all fields there are.
+// A configuration as lines "field" -> "text", so that one loop compares all fields.
 using Flat = std::map<std::string, std::string>;
 
 std::string join(const std::vector<Prefix>& prefixes, bool ordered) {
@@ -106,7 +106,7 @@ bool key_changed(const SecretRef& before, const Secrets& before_secrets, const S
     return before == after && !before_secrets.same(before, after_secrets, after);
 }
 
-// A peer that came or went is one line, not six.
+// An added or removed peer is one line, not six.
 void summarise_peers(const Customer& before, const Customer& after, std::vector<FieldChange>& changes) {
     const auto has = [](const Customer& customer, const std::string& name) {
         return std::any_of(customer.peers.begin(), customer.peers.end(),

@@ -1,4 +1,4 @@
-// What changed between two configurations, for people and for deciding whom to touch.
+// What changed between two configurations, for people and for deciding which customers to update.
 #pragma once
 
 #include <string>
@@ -27,7 +27,8 @@ struct CustomerChange {
     std::vector<FieldChange> fields;  // kChanged only
 };
 
-// `before_secrets` and `after_secrets` hold what the two sides name: a key file with new content is a change too.
+// `before_secrets` and `after_secrets` hold the keys that the two sides name: a key file with new content is a change
+// too.
 [[nodiscard]] std::vector<FieldChange> diff(const Appliance& before, const Secrets& before_secrets,
                                             const Appliance& after, const Secrets& after_secrets);
 [[nodiscard]] std::vector<FieldChange> diff(const Customer& before, const Secrets& before_secrets,

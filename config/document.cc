@@ -70,7 +70,7 @@ std::string_view line_of(std::string_view text, unsigned line) {
     return text;
 }
 
-// Takes the first step off "a.b[2].c": the key "a" or the index "2".
+// Removes the first step from "a.b[2].c": the key "a" or the index "2".
 std::string_view pop_step(std::string_view& path) {
     if (path.starts_with('[')) {
         const auto end = path.find(']');

@@ -1,4 +1,4 @@
-// TOML text as a tree that knows where everything stands. The only user of the TOML library is document.cc.
+// TOML text as a tree with the place of every value. The only user of the TOML library is document.cc.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,7 @@ struct Node::Entry {
 // "a string", "an integer", ... for messages.
 [[nodiscard]] std::string_view name_of(Node::Kind kind);
 
-// A file that was read, for as long as somebody may complain about it.
+// A file that was read, kept while diagnostics may cite it.
 struct Source {
     std::string file;      // as the operator would name it
     std::string customer;  // the id, "" for the appliance
@@ -49,7 +49,7 @@ struct Source {
     [[nodiscard]] Diagnostic diagnose(Severity severity, Place place, std::string message) const;
     [[nodiscard]] Diagnostic error(std::string_view path, std::string message) const;
     [[nodiscard]] Diagnostic warning(std::string_view path, std::string message) const;
-    // Where the value at `path` stands, or the nearest table above it that is there.
+    // The place of the value at `path`, or of the nearest existing table above it.
     [[nodiscard]] Place place_of(std::string_view path) const;
     // "file:line:column", to name a second place in a message.
     [[nodiscard]] std::string cite(std::string_view path) const;

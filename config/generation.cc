@@ -34,17 +34,16 @@ std::shared_ptr<const AcceptedCustomer> accept_candidate(const Candidate& candid
         AcceptedCustomer{customer, loaded_secrets.only(secrets_of(customer)), candidate.loaded->stamps});
 }
 
-// Customers who use the shared listener that the new appliance does not have, or clash with it.
+// False when a kept customer uses the shared listener that the new appliance does not have.
 bool can_live_with(const Appliance& appliance, const Candidate& kept, std::vector<Diagnostic>& out) {
     if (appliance.wireguard || kept.before->customer.listener || kept.before->customer.peers.empty()) return true;
     out.push_back(complaint(kept,
-                            "warren.toml has no [wireguard] any more, which this customer, whose file has errors, goes "
-                            "on using: nothing is applied"));
+                            "warren.toml no longer has [wireguard], which this customer still uses because its file "
+                            "has errors: nothing is applied"));
     return false;
 }
 
-// A valid customer who clashes with a kept one becomes kept. True when that happened; `refused` when neither side can
-// give way.
+// A valid customer that clashes with a kept one becomes kept. True when that happened; `refused` when both are kept.
 bool give_way(const Appliance& appliance, std::vector<Candidate>& candidates, bool& refused,
               std::vector<Diagnostic>& out) {
     std::vector<const Customer*> customers;
@@ -61,18 +60,18 @@ bool give_way(const Appliance& appliance, std::vector<Candidate>& candidates, bo
         if (yielding == nullptr) {
             out.push_back(complaint(
                 second,
-                fmt::format("{} is also used by {}, and this customer goes on with it because his file has errors: "
-                            "nothing is applied",
+                fmt::format("{} is also used by {}, and this customer keeps it because its file has errors: nothing is "
+                            "applied",
                             clash.thing, clash.first.what)));
             refused = true;
             return false;
         }
         const Clash::Side& other = yielding == &second ? clash.first : clash.second;
         out.push_back(
-            complaint(*yielding, fmt::format("{} is also used by {}, who goes on as before because of errors; {}",
+            complaint(*yielding, fmt::format("{} is also used by {}, which stays as before because of errors; {}",
                                              clash.thing, other.what, clash.reason)));
         yielding->is_kept = true;
-        return true;  // what he goes back to may clash with others: look again
+        return true;  // its previous configuration may clash with others: check again
     }
     return false;
 }

@@ -1,4 +1,4 @@
-// From one accepted configuration to the next: what is valid is taken, what is not stays as it was. Pure.
+// From one accepted configuration to the next: what is valid is accepted, what is not stays as it was. Pure.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ struct Generation {
     Appliance appliance;
     Secrets secrets;  // the shared listener's key
     std::vector<std::shared_ptr<const AcceptedCustomer>>
-        customers;  // by id; who did not change is shared with the generation before
+        customers;  // by id; unchanged ones are shared with the generation before
 
     // Null when there is none.
     [[nodiscard]] std::shared_ptr<const AcceptedCustomer> share(std::string_view id) const;
@@ -30,9 +30,9 @@ struct Succession {
 };
 
 // What follows `previous` (empty at the start) when `loaded` was found on the disk. A customer with errors keeps what
-// `previous` has for him, or is left out when it has nothing. A valid customer that clashes with what a kept one goes
-// on running is an error of the valid one, who is then kept too. When a kept customer cannot live with the new
-// appliance, nothing is accepted.
+// `previous` has for it, or is left out when it has nothing. A clash between a valid customer and a kept one is an
+// error of the valid one, which is then kept too. When a kept customer does not fit the new appliance, nothing is
+// accepted.
 [[nodiscard]] Succession succeed(const Generation& previous, const Loaded& loaded);
 
 }  // namespace warren::config

@@ -47,7 +47,7 @@ FileStamp stamp_of(const struct stat& status) {
     return {status.st_dev, status.st_ino, status.st_size, nanoseconds(status.st_mtim), nanoseconds(status.st_ctim)};
 }
 
-// The file of the name in a directory is still the one with the stamp.
+// Whether the file of this name in the directory still has this stamp.
 bool is_untouched(int directory, const std::string& name, int flags, const FileStamp& stamp) {
     struct stat status {};
     return ::fstatat(directory, name.c_str(), &status, flags) == 0 && stamp_of(status) == stamp;
@@ -69,7 +69,7 @@ Result<std::string> read_all(const UniqueFd& fd, std::size_t limit, FileStamp& s
         return fail(ErrorCode::kInvalid, fmt::format("has {} bytes; accepted: up to {}", status.st_size, limit));
     }
     stamp = stamp_of(status);
-    // One byte more than there should be, so that growing meanwhile is seen and never reallocates what may be a key.
+    // One byte more than expected: this detects a growing file without reallocating text that may be a key.
     std::string text(static_cast<std::size_t>(status.st_size) + 1, '\0');
     std::size_t used = 0;
     while (used < text.size()) {
@@ -135,11 +135,11 @@ class SecretReader {
     [[nodiscard]] static std::string open_problem(int system_error, std::string_view command) {
         if (system_error == ENOENT) return fmt::format("is missing; make it: (umask 077; {} > FILE)", command);
         if (system_error == ELOOP || system_error == ENOTDIR)
-            return "is or goes through a symbolic link or a file, which is not followed";
+            return "is, or leads through, a symbolic link or a file, which is not followed";
         return fmt::format("cannot be opened: {}", text_of(system_error));
     }
 
-    // Step by step, so that no part of the name is a symbolic link. O_NONBLOCK: a FIFO must not hold us up.
+    // Step by step, so that no part of the name is a symbolic link. O_NONBLOCK: a FIFO must not block us.
     [[nodiscard]] UniqueFd open(std::string_view name) const {
         if (!root_.valid()) {
             errno = open_error_;
@@ -203,7 +203,7 @@ Parsed<Appliance> load_appliance(const std::string& directory, std::vector<Diagn
     return unread;
 }
 
-// One customer on his way in: as his file says, or as he is in force.
+// One customer while it is loaded: as its file says, or as it is in force.
 struct Entry {
     std::string id;
     std::string file;
@@ -229,7 +229,7 @@ void parse(Entry& entry) {
     entry.parsed.source.customer = entry.id;
 }
 
-// Reads one configuration, of which most may be what is in force.
+// Reads one configuration, most of which may be unchanged.
 class Loading {
   public:
     Loading(const std::string& directory, const LoadOptions& options)
@@ -264,7 +264,7 @@ class Loading {
         if (!names) {
             out_.diagnostics.push_back(file_error(
                 directory, "",
-                names.error().what + "; without it nobody knows which customers to keep, so nothing is applied"));
+                names.error().what + "; without it the customers to keep are unknown, so nothing is applied"));
             return false;
         }
         for (const std::string& name : *names) {
@@ -293,14 +293,14 @@ class Loading {
                                         directory_ + "/secrets",
                                         "",
                                         {1, 1, 0},
-                                        "is not here: what needs the keys is not checked",
+                                        "is missing: checks that need the keys are skipped",
                                         ""});
         } else if (appliance_.value.wireguard) {
             secrets_.read(appliance_.value.wireguard->private_key, true, out_.secrets);
         }
     }
 
-    // A customer was checked against the shared listener and its key: they have to be what they were.
+    // Customers were checked against the shared listener and its key: both must be unchanged.
     void find_unchanged() {
         const Generation* previous = options_.previous;
         if (previous == nullptr || !appliance_.valid || appliance_.value.wireguard != previous->appliance.wireguard)
@@ -322,7 +322,7 @@ class Loading {
         return true;
     }
 
-    // What is said of a clash cites the lines of both files.
+    // Clash diagnostics cite both files, so both must be parsed.
     void parse_those_who_clash() {
         std::vector<const Customer*> all;
         for (const Entry& entry : entries_) all.push_back(&entry.value());

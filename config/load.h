@@ -1,4 +1,4 @@
-// Reads DIR/warren.toml, DIR/customers/*.toml and DIR/secrets/. The only file access of this directory.
+// Reads DIR/warren.toml, DIR/customers/*.toml and DIR/secrets/. The only code of config/ that accesses files.
 #pragma once
 
 #include <cstdint>
@@ -14,24 +14,23 @@
 
 namespace warren::config {
 
-// config/generation.h makes the next generation of it.
+// Defined in config/generation.h.
 struct Generation;
 
-// One customers/ID.toml. Valid: apply it. Not valid: only customer.id means something; report it and keep the customer
-// as it was.
+// One customers/ID.toml. Valid: apply it. Not valid: only customer.id is meaningful; report it and keep the customer as
+// it was.
 struct LoadedCustomer {
     Customer customer;
     bool valid = false;
     std::string file;
     std::vector<FileStamp> stamps;  // AcceptedCustomer::stamps
     std::shared_ptr<const AcceptedCustomer>
-        unchanged;  // instead of `customer`: neither his file nor his secrets were touched
+        unchanged;  // instead of `customer`: neither its file nor its secrets changed
 
     [[nodiscard]] const Customer& value() const { return unchanged != nullptr ? unchanged->customer : customer; }
 };
 
-// What the directory says now. A customer that was here before and is not in `customers` had his file removed: remove
-// him.
+// What the directory says now. When a customer is no longer in `customers`, its file was removed: remove the customer.
 struct Loaded {
     Appliance appliance;
     bool appliance_valid = false;           // false: nothing may be applied, all stays as it was
@@ -41,18 +40,18 @@ struct Loaded {
 };
 
 struct LoadOptions {
-    // Off the box the secrets are elsewhere: a missing secrets/ directory is then one warning, and what needs the keys
-    // is not checked.
+    // For checks on another machine, which has no secrets: a missing secrets/ directory is one warning, and checks that
+    // need the keys are skipped.
     bool secrets_may_be_absent = false;
-    // What is in force; shall outlive the call. A customer there whose files were not touched is not read again.
+    // The configuration in force; must outlive the call. Customers whose files did not change are not read again.
     const Generation* previous = nullptr;
-    // How coarsely the clock of the files may tick, in nanoseconds: what was written within the last tick may be
-    // written again and look the same, so it is read again the next time.
+    // The resolution of file times, in nanoseconds: a file written within the last tick may change again without a new
+    // time, so it is read again next time.
     std::int64_t tick = 2'000'000'000;
 };
 
 // Never fails: what cannot be read is a diagnostic. A missing customers/ directory makes the appliance invalid (an
-// unmounted disk must not remove everybody).
+// unmounted disk must not remove every customer).
 [[nodiscard]] Loaded load(const std::string& directory, const LoadOptions& options = {});
 
 }  // namespace warren::config

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "config/values.h"
 
 namespace warren::config {
@@ -85,6 +87,29 @@ void append_scdoc_keys(Document document, std::string_view table, std::string& o
     }
 }
 
+// Wraps lines at 120 columns, except in tables, whose rows are one line each.
+std::string wrapped(std::string_view text) {
+    constexpr std::size_t kColumns = 120;
+    std::string out;
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        std::string_view line = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        const std::string_view indent = line.starts_with("- ") ? "  " : "";
+        std::size_t space = kColumns;
+        while (!line.starts_with('|') && line.size() > space) {
+            const auto at = line.rfind(' ', space);
+            if (at == std::string_view::npos || at == 0) break;
+            out += fmt::format("{}\n{}", line.substr(0, at), indent);
+            line.remove_prefix(at + 1);
+            space = kColumns - indent.size();
+        }
+        out += line;
+        out += '\n';
+    }
+    return out;
+}
+
 }  // namespace
 
 std::string_view file_of(Document document) {
@@ -106,7 +131,7 @@ std::string suggest_path(std::string_view path) {
         if (key.type != Type::kReserved) paths.push_back(display_path(key.path));
     }
     const std::string wanted = display_path(path);
-    // The last part alone is what people remember: "mtu".
+    // Accept the last part alone: "mtu".
     for (const std::string& candidate : paths) {
         if (candidate.ends_with("." + wanted)) return candidate;
     }
@@ -133,37 +158,29 @@ std::string manual_markdown() {
     std::string out =
         "# The configuration\n\n"
         "Made from the schema (`config/schema.cc`) by `vpnctl explain --format markdown`; a test compares. Complete "
-        "examples are in "
-        "`config/examples/`.\n\n"
+        "examples are in `config/examples/`.\n\n"
         "A directory, `/etc/warren` on an appliance, holds:\n\n"
         "| File | What |\n|---|---|\n"
         "| `warren.toml` | the appliance |\n"
-        "| `customers/ID.toml` | one file = one customer = one stack; the file's name is the customer's id: a "
-        "lower-case letter, then up "
-        "to 30 of a-z, 0-9 "
-        "and \"-\" |\n"
-        "| `secrets/...` | private and preshared keys, one in a file, as `wg genkey` and `wg genpsk` print them; owned "
-        "by root, mode 0600. "
-        "The other files name "
-        "them and never hold them. Symbolic links are not followed |\n\n"
+        "| `customers/ID.toml` | one file for each customer and its stack; the file's name is the customer's id: a "
+        "lower-case letter, then up to 30 of a-z, 0-9 and \"-\" |\n"
+        "| `secrets/...` | private and preshared keys, one per file, as `wg genkey` and `wg genpsk` print them; owned "
+        "by root, mode 0600. The other files name them and never contain them. Symbolic links are not followed |\n\n"
         "`vpnctl check DIR` reports every error at once; `vpnctl explain KEY` prints what follows for one key. Unknown "
-        "keys are errors. "
-        "Two customers may have the "
-        "same addresses, networks and names of peers.\n\n";
+        "keys are errors. Two customers may have the same addresses, networks and names of peers.\n\n";
     append_document(Document::kAppliance, out);
     append_document(Document::kCustomer, out);
     out +=
         "## What is checked between files\n\n"
-        "- A peer's public key occurs once on a listener: it names the customer. The listener's own key is nobody's.\n"
+        "- A peer's public key occurs once on a listener: it names the customer. No peer may have the listener's own "
+        "key.\n"
         "- Every listener has a UDP port of its own.\n"
         "- A device of `handoff.type = \"physical\"` belongs to one customer; a VLAN occurs once on its parent.\n"
         "- When two files clash, both are reported and both customers stay as they were. Peers with `enabled = false` "
-        "clash with nobody.\n"
-        "- A customer with errors goes on with the configuration and the keys he had; the others are applied. An error "
-        "in `warren.toml`, "
-        "or a missing "
-        "`customers/`, applies nothing. Removing a customer's file removes the customer.\n";
-    return out;
+        "never clash.\n"
+        "- A customer with errors keeps the configuration and the keys it had; the others are applied. An error in "
+        "`warren.toml`, or a missing `customers/`, applies nothing. Removing a customer's file removes the customer.\n";
+    return wrapped(out);
 }
 
 std::string manual_scdoc(Document document) {

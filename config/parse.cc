@@ -12,15 +12,14 @@ namespace warren::config {
 
 namespace {
 
-// --- The shape: every key is known, has the right type, and what is required is there
-// ------------------------------------------------
+// --- The shape: every key is known, has the right type, and what is required is there ------------
 
 class ShapeCheck {
   public:
     ShapeCheck(Document document, const Source& source, std::vector<Diagnostic>& out)
         : document_(document), source_(source), out_(out) {}
 
-    // `schema_path` is the table's path in the schema, "" for the top.
+    // `schema_path` is the table's path in the schema, "" for the top level.
     void check_table(const Node& table, const std::string& schema_path) {
         for (const Node::Entry& entry : table.entries) {
             const std::string path = schema_path.empty() ? entry.key : schema_path + "." + entry.key;
@@ -42,7 +41,7 @@ class ShapeCheck {
         if (key.type == Type::kReserved) {
             out_.push_back(source_.diagnose(
                 Severity::kError, entry.key_place,
-                fmt::format("{} is kept for a later version of Warren; this one has WireGuard only", path)));
+                fmt::format("{} is reserved for a later version of Warren; this one supports only WireGuard", path)));
         } else if (key.type == Type::kTable) {
             if (entry.value.kind == Node::Kind::kTable) return check_table(entry.value, path);
             complain_type(key, entry.value);
@@ -111,8 +110,7 @@ class ShapeCheck {
     std::vector<Diagnostic>& out_;
 };
 
-// --- The values: each reader takes what is good and leaves the default otherwise; the shape check has complained
-// ----------------------
+// --- The values: each reader keeps what is valid; the shape check has reported the rest ----------
 
 void read(const Node* node, std::string& to) {
     if (node != nullptr && node->kind == Node::Kind::kString) to = node->text;
@@ -247,7 +245,7 @@ void read_customer(const Node& root, Customer& to) {
     read(root.at("wireguard.peer"), to.peers);
 }
 
-// A listener of the customer's own has a port and a key, or there is none.
+// A listener of the customer's own needs a port and a key.
 void check_own_listener(const Source& source, std::vector<Diagnostic>& out) {
     const bool has_port = source.root.at("wireguard.listen_port") != nullptr;
     const bool has_key = source.root.at("wireguard.private_key") != nullptr;
@@ -257,7 +255,7 @@ void check_own_listener(const Source& source, std::vector<Diagnostic>& out) {
     out.push_back(source.error(
         fmt::format("wireguard.{}", here),
         fmt::format("wireguard.{} without wireguard.{}: a listener of the customer's own needs both; without both the "
-                    "shared listener serves him",
+                    "shared listener serves it",
                     here, lacking)));
 }
 

@@ -35,7 +35,7 @@ class Scanner {
         if ((byte < 0x20 && c != '\t' && !ends_line) || byte == 0x7f)
             return refuse(fmt::format("not TOML: a control character (0x{:02x})", byte));
         if (byte >= 0x80 && quote_ == 0 && !in_comment_) {
-            return refuse("not TOML: a character that is no ASCII stands in strings and comments only");
+            return refuse("not TOML: non-ASCII characters are allowed in strings and comments only");
         }
         return std::nullopt;
     }

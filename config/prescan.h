@@ -1,4 +1,4 @@
-// What must not reach the TOML library: text that it recurses into without bound, or takes for impossible.
+// Rejects text that must not reach the TOML library, because the library recurses without bound or asserts on it.
 #pragma once
 
 #include <optional>

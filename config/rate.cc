@@ -48,7 +48,7 @@ std::optional<std::uint64_t> parse_rate(std::string_view text) {
     text.remove_suffix(unit->name.size());
     if (text.ends_with(' ')) text.remove_suffix(1);
     const auto thousandths = parse_thousandths(text);
-    // Before it is multiplied, so that nothing overflows.
+    // Check before the multiplication, so that it cannot overflow.
     if (!thousandths || *thousandths / 1000 > kMaxRate / unit->bits_per_second) return {};
     const std::uint64_t rate =
         *thousandths / 1000 * unit->bits_per_second + *thousandths % 1000 * unit->bits_per_second / 1000;

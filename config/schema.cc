@@ -24,102 +24,121 @@ constexpr Key kSchema[] = {
     {.document = kAppliance, .path = "schema", .type = Type::kSchemaNumber, .required = true,
      .doc = "The version of this file's format.", .example = "1"},
     {.document = kAppliance, .path = "workers", .type = Type::kInteger, .min = 1, .max = kMaxWorkers,
-     .doc = "How many threads carry packets; absent: one for each CPU that stackd may run on. Read when Warren is started: a reload keeps the "
-            "number and says so.",
-     .example = "4"},
-    {.document = kAppliance, .path = "appliance", .type = Type::kTable, .doc = "Who this appliance is."},
+     .doc = "How many threads carry packets; absent: one for each CPU that stackd may run on. Read when Warren "
+            "starts: a reload keeps the number and reports that.", .example = "4"},
+    {.document = kAppliance, .path = "appliance", .type = Type::kTable, .doc = "The identity of this appliance."},
     {.document = kAppliance, .path = "appliance.name", .type = Type::kIdentifier, .default_text = "\"warren\"",
      .doc = "The appliance's name in `vpnctl status`, the status page and the metrics.", .example = "\"pop-vienna-1\""},
     {.document = kAppliance, .path = "wireguard", .type = Type::kTable,
-     .doc = "The shared listener: one UDP port and one server key for all customers. Without this table every customer needs a listener of his own."},
-    {.document = kAppliance, .path = "wireguard.listen_port", .type = Type::kInteger, .min = 1, .max = 65535, .default_text = "51820",
-     .doc = "The UDP port that the shared listener is bound to, on IPv4 and IPv6.", .example = "51820"},
+     .doc = "The shared listener: one UDP port and one server key for all customers. Without this table every "
+            "customer needs its own listener."},
+    {.document = kAppliance, .path = "wireguard.listen_port", .type = Type::kInteger, .min = 1, .max = 65535,
+     .default_text = "51820", .doc = "The UDP port that the shared listener is bound to, on IPv4 and IPv6.",
+     .example = "51820"},
     {.document = kAppliance, .path = "wireguard.private_key", .type = Type::kSecret, .required = true,
-     .doc = "The server's private key: the name of a file below secrets/ that holds it as `wg genkey` prints it.", .example = "{ secret = \"uplink\" }"},
+     .doc = "The server's private key: the name of a file below secrets/ that holds it as `wg genkey` prints it.",
+     .example = "{ secret = \"uplink\" }"},
     {.document = kAppliance, .path = "wireguard.endpoint", .type = Type::kHostPort,
-     .doc = "Where clients find the shared listener, as exported client profiles say it. Not used by Warren itself, so a DNS name is fine.",
-     .example = "\"vpn.example.net:51820\""},
-    {.document = kAppliance, .path = "status", .type = Type::kTable, .doc = "The status page. Without this table there is none."},
+     .doc = "Where clients find the shared listener, for exported client profiles. Not used by Warren itself, so a "
+            "DNS name is allowed.", .example = "\"vpn.example.net:51820\""},
+    {.document = kAppliance, .path = "status", .type = Type::kTable,
+     .doc = "The status page. Without this table there is none."},
     {.document = kAppliance, .path = "status.listen", .type = Type::kListenEndpoint, .required = true,
-     .doc = "The address and TCP port of the status page (HTTPS). A loopback address keeps it on the box.", .example = "\"127.0.0.1:8443\""},
+     .doc = "The address and TCP port of the status page (HTTPS). With a loopback address it is reachable on the "
+            "appliance only.", .example = "\"127.0.0.1:8443\""},
     {.document = kAppliance, .path = "ike", .type = Type::kReserved},
 
     {.document = kCustomer, .path = "schema", .type = Type::kSchemaNumber, .required = true,
      .doc = "The version of this file's format.", .example = "1"},
     {.document = kCustomer, .path = "name", .type = Type::kTitle, .required = true,
-     .doc = "The customer's name for people. Programs use the id, which is the name of the file.", .example = "\"Acme Manufacturing GmbH\""},
+     .doc = "The customer's name for people. Programs use the id, which is the name of the file.",
+     .example = "\"Acme Manufacturing GmbH\""},
     {.document = kCustomer, .path = "state", .type = Type::kChoice, .choices = kStates, .default_text = "\"active\"",
      .doc = "`suspended` keeps the configuration and the stack and drops all tunnels.", .example = "\"active\""},
     {.document = kCustomer, .path = "stack", .type = Type::kTable, .required = true,
      .doc = "The customer's own network stack: the namespace `warren-ID` with the tunnel device `vpn0`."},
-    {.document = kCustomer, .path = "stack.addresses", .type = Type::kInterfaceAddresses, .required = true, .min = 1, .max = kMaxStackAddresses,
+    {.document = kCustomer, .path = "stack.addresses", .type = Type::kInterfaceAddresses, .required = true, .min = 1,
+     .max = kMaxStackAddresses,
      .doc = "The addresses of vpn0, our end of all the customer's tunnels, each with the length of its network.",
      .example = "[\"10.0.0.1/24\", \"fd00:42::1/64\"]"},
-    {.document = kCustomer, .path = "stack.mtu", .type = Type::kInteger, .min = kMinMtuV4, .max = kMaxMtu, .unit = "bytes", .default_text = "1420",
-     .doc = "The MTU of vpn0. 1420 fits an uplink of 1500 over IPv6; with IPv6 inside the tunnel at least 1280.", .example = "1420"},
-    {.document = kCustomer, .path = "stack.queues", .type = Type::kInteger, .min = 1, .max = kMaxWorkers, .default_text = "1",
-     .doc = "On how many data workers a large customer's packets are spread: vpn0 gets as many queues, and each peer belongs to one of them by his "
-            "public key, so the order of packets stays as it is. No more than `workers` of warren.toml are used. Does not go together with "
-            "traffic.rate_up and rate_down. A change makes vpn0 and the customer's tunnels anew.",
-     .example = "4"},
+    {.document = kCustomer, .path = "stack.mtu", .type = Type::kInteger, .min = kMinMtuV4, .max = kMaxMtu,
+     .unit = "bytes", .default_text = "1420",
+     .doc = "The MTU of vpn0. 1420 fits an uplink of 1500 over IPv6; with IPv6 inside the tunnel at least 1280.",
+     .example = "1420"},
+    {.document = kCustomer, .path = "stack.queues", .type = Type::kInteger, .min = 1, .max = kMaxWorkers,
+     .default_text = "1",
+     .doc = "How many data workers share a large customer's packets: vpn0 gets this many queues, and the public key "
+            "assigns each peer to one of them, so packets stay in order. At most `workers` of warren.toml are used. "
+            "Cannot be combined with traffic.rate_up and rate_down. A change recreates vpn0 and the customer's "
+            "tunnels.", .example = "4"},
     {.document = kCustomer, .path = "stack.route", .type = Type::kTables, .max = kMaxStackRoutes,
-     .doc = "A static route inside the stack. What peers have in allowed_ips is routed to vpn0 without one."},
-    {.document = kCustomer, .path = "stack.route[].to", .type = Type::kPrefix, .required = true, .doc = "The destination.",
-     .example = "\"10.42.0.0/16\""},
+     .doc = "A static route inside the stack. The peers' allowed_ips are routed to vpn0 without one."},
+    {.document = kCustomer, .path = "stack.route[].to", .type = Type::kPrefix, .required = true,
+     .doc = "The destination.", .example = "\"10.42.0.0/16\""},
     {.document = kCustomer, .path = "stack.route[].via", .type = Type::kAddress, .required = true,
-     .doc = "The next hop: an address in one of the networks of stack.addresses or handoff.address.", .example = "\"10.42.0.254\""},
+     .doc = "The next hop: an address in one of the networks of stack.addresses or handoff.address.",
+     .example = "\"10.42.0.254\""},
     {.document = kCustomer, .path = "traffic", .type = Type::kTable,
-     .doc = "How much of the appliance the customer may use. Without this table he has no limit, and an equal share when there is not enough for all."},
+     .doc = "How much of the appliance the customer may use. Without this table it has no limit, and an equal share "
+            "when the processor is overloaded."},
     {.document = kCustomer, .path = "traffic.rate_up", .type = Type::kRate,
-     .doc = "The most that comes from all his sites and devices into the stack, counted as encrypted messages without UDP and IP headers. What is "
-            "over it is dropped before it is decrypted; bursts of a tenth of a second, at least 64 KiB, pass. Absent: no limit.",
-     .example = "\"100 Mbit/s\""},
+     .doc = "The highest rate from all its sites and devices into the stack, counted as encrypted messages without "
+            "UDP and IP headers. Excess is dropped before decryption; bursts of a tenth of a second, at least 64 KiB, "
+            "pass. Absent: no limit.", .example = "\"100 Mbit/s\""},
     {.document = kCustomer, .path = "traffic.rate_down", .type = Type::kRate,
-     .doc = "The most that goes from the stack to all his sites and devices, counted and limited likewise, before it is encrypted. Absent: no limit.",
-     .example = "\"100 Mbit/s\""},
-    {.document = kCustomer, .path = "traffic.share", .type = Type::kInteger, .min = 1, .max = kMaxShare, .default_text = "1",
-     .doc = "His weight against other customers when the processor is not enough for all: with 2 he gets twice the time of one with 1.", .example = "2"},
+     .doc = "The highest rate from the stack to all its sites and devices, counted and limited in the same way, "
+            "before encryption. Absent: no limit.", .example = "\"100 Mbit/s\""},
+    {.document = kCustomer, .path = "traffic.share", .type = Type::kInteger, .min = 1, .max = kMaxShare,
+     .default_text = "1",
+     .doc = "Its weight against other customers when the processor is overloaded: with 2 it gets twice the time of "
+            "one with 1.", .example = "2"},
     {.document = kCustomer, .path = "handoff", .type = Type::kTable,
      .doc = "How the customer's LAN reaches the stack: the device `lan0` inside it. Without this table there is none."},
     {.document = kCustomer, .path = "handoff.type", .type = Type::kChoice, .required = true, .choices = kHandoffTypes,
-     .doc = "`veth`: a pair of devices, the far end joins the bridge `parent` or is left free. `macvlan`: a device with a MAC address of its own on "
-            "`parent`. `vlan`: the 802.1Q VLAN `vlan_id` of `parent`. `physical`: the device `parent` itself moves into the stack; it comes back "
-            "down and without addresses.",
-     .example = "\"veth\""},
+     .doc = "`veth`: a pair of devices, the far end joins the bridge `parent`, if set. `macvlan`: a device with a MAC "
+            "address of its own on `parent`. `vlan`: the 802.1Q VLAN `vlan_id` of `parent`. `physical`: the device "
+            "`parent` itself moves into the stack; it returns down and without addresses.", .example = "\"veth\""},
     {.document = kCustomer, .path = "handoff.parent", .type = Type::kDevice,
-     .doc = "A network device of the uplink namespace. For veth a bridge, and optional; required for the other types.", .example = "\"lan0\""},
+     .doc = "A network device of the uplink namespace. For veth a bridge, and optional; required for the other types.",
+     .example = "\"lan0\""},
     {.document = kCustomer, .path = "handoff.vlan_id", .type = Type::kInteger, .min = 1, .max = 4094,
      .doc = "The VLAN's number, for type vlan only (IEEE 802.1Q).", .example = "42"},
     {.document = kCustomer, .path = "handoff.address", .type = Type::kInterfaceAddresses, .max = kMaxStackAddresses,
      .doc = "The stack's addresses on the customer's LAN.", .example = "[\"10.42.0.1/24\"]"},
-    {.document = kCustomer, .path = "handoff.mtu", .type = Type::kInteger, .min = kMinMtuV4, .max = 65535, .unit = "bytes",
-     .doc = "The MTU of lan0, for macvlan and vlan at most the one of the parent; absent: as the kernel or the parent has it.", .example = "1500"},
+    {.document = kCustomer, .path = "handoff.mtu", .type = Type::kInteger, .min = kMinMtuV4, .max = 65535,
+     .unit = "bytes",
+     .doc = "The MTU of lan0; for macvlan and vlan at most that of the parent. Absent: the default of the kernel or "
+            "of the parent.", .example = "1500"},
     {.document = kCustomer, .path = "wireguard", .type = Type::kTable, .doc = "The customer's WireGuard tunnels."},
     {.document = kCustomer, .path = "wireguard.listen_port", .type = Type::kInteger, .min = 1, .max = 65535,
-     .doc = "The UDP port of a listener of the customer's own. Goes together with private_key; without both the shared listener serves him.",
-     .example = "51842"},
+     .doc = "The UDP port of the customer's own listener. Needs private_key; without both the shared listener serves "
+            "the customer.", .example = "51842"},
     {.document = kCustomer, .path = "wireguard.private_key", .type = Type::kSecret,
-     .doc = "The private key of a listener of the customer's own.", .example = "{ secret = \"acme/listener\" }"},
+     .doc = "The private key of the customer's own listener.", .example = "{ secret = \"acme/listener\" }"},
     {.document = kCustomer, .path = "wireguard.peer", .type = Type::kTables, .max = kMaxPeersPerCustomer,
      .doc = "A site or a device at the other end of a tunnel."},
     {.document = kCustomer, .path = "wireguard.peer[].name", .type = Type::kIdentifier, .required = true,
-     .doc = "The peer's name, once per customer.", .example = "\"branch-graz\""},
+     .doc = "The peer's name, unique within the customer.", .example = "\"branch-graz\""},
     {.document = kCustomer, .path = "wireguard.peer[].public_key", .type = Type::kPublicKey, .required = true,
-     .doc = "The peer's public key, as `wg pubkey` prints it. It names the customer, so it occurs once on a listener.",
-     .example = "\"gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=\""},
+     .doc = "The peer's public key, as `wg pubkey` prints it. It identifies the customer, so it occurs once on a "
+            "listener.", .example = "\"gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=\""},
     {.document = kCustomer, .path = "wireguard.peer[].preshared_key", .type = Type::kSecret,
-     .doc = "A second, symmetric secret, as `wg genpsk` prints it, in a file below secrets/.", .example = "{ secret = \"acme/branch-graz.psk\" }"},
-    {.document = kCustomer, .path = "wireguard.peer[].allowed_ips", .type = Type::kPrefixes, .required = true, .max = kMaxAllowedIpsPerPeer,
-     .doc = "The networks behind the peer: routed to it, and accepted from it as source. A prefix belongs to one peer of a customer; other "
-            "customers may have the same.",
+     .doc = "A second, symmetric secret, as `wg genpsk` prints it, in a file below secrets/.",
+     .example = "{ secret = \"acme/branch-graz.psk\" }"},
+    {.document = kCustomer, .path = "wireguard.peer[].allowed_ips", .type = Type::kPrefixes, .required = true,
+     .max = kMaxAllowedIpsPerPeer,
+     .doc = "The networks behind the peer: routed to it, and accepted from it as source. A prefix belongs to one peer "
+            "of a customer; other customers may use the same prefix.",
      .example = "[\"10.43.0.0/16\", \"fd00:43::/64\"]"},
     {.document = kCustomer, .path = "wireguard.peer[].endpoint", .type = Type::kEndpoint,
-     .doc = "Where the peer is. With it Warren initiates too; without it the peer has to. Numeric: names are not resolved.",
-     .example = "\"198.51.100.77:51820\""},
-    {.document = kCustomer, .path = "wireguard.peer[].persistent_keepalive", .type = Type::kInteger, .max = 65535, .unit = "seconds",
-     .default_text = "0", .doc = "Sends an empty packet this often when nothing else is sent, to keep NAT open; 0 = off.", .example = "25"},
+     .doc = "The peer's address. With it Warren can initiate; without it only the peer can. Numeric: names are not "
+            "resolved.", .example = "\"198.51.100.77:51820\""},
+    {.document = kCustomer, .path = "wireguard.peer[].persistent_keepalive", .type = Type::kInteger, .max = 65535,
+     .unit = "seconds", .default_text = "0",
+     .doc = "Sends an empty packet at this interval when nothing else is sent, to keep NAT open; 0 = off.",
+     .example = "25"},
     {.document = kCustomer, .path = "wireguard.peer[].enabled", .type = Type::kBoolean, .default_text = "true",
-     .doc = "false: the peer is kept here but has no tunnel, and clashes with nobody.", .example = "true"},
+     .doc = "false: the peer stays in the file but has no tunnel and cannot clash.", .example = "true"},
     {.document = kCustomer, .path = "ike", .type = Type::kReserved},
 };
 // clang-format on
@@ -151,7 +170,7 @@ std::string squeezed(std::string_view text) {
     return out;
 }
 
-constexpr std::size_t kLongestSuggested = 64;  // nobody mistypes a longer word, and the distance is quadratic
+constexpr std::size_t kLongestSuggested = 64;  // longer words are no typing errors, and the distance is quadratic
 
 }  // namespace
 

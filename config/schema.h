@@ -14,7 +14,7 @@ enum class Document { kAppliance, kCustomer };  // warren.toml, customers/ID.tom
 enum class Type {
     kTable,
     kTables,        // [[...]], any number
-    kReserved,      // a table of a later version: refused with that reason
+    kReserved,      // a table reserved for a later version: refused with that reason
     kSchemaNumber,  // 1
     kTitle,         // text for people
     kIdentifier,    // a name for programs

@@ -20,7 +20,7 @@ namespace warren::config {
 class Secrets {
   public:
     void put(const SecretRef& ref, crypto::Secret<32> secret);
-    // Remembers why a secret cannot be had ("is readable by everybody (mode 0644); ..."); never contains the secret.
+    // Records why a secret cannot be read ("may be used by others (mode 0644); ..."); never contains the secret.
     void put_problem(const SecretRef& ref, std::string problem);
 
     // Valid until the next put of the same name; nullptr when it is not there.
@@ -32,7 +32,7 @@ class Secrets {
     [[nodiscard]] std::optional<crypto::PublicKey> public_key(const SecretRef& ref) const;
     // Both are there and equal, or both are absent.
     [[nodiscard]] bool same(const SecretRef& ref, const Secrets& other, const SecretRef& other_ref) const;
-    // A copy of those named, as far as they are there.
+    // A copy of those named that exist.
     [[nodiscard]] Secrets only(const std::vector<SecretRef>& refs) const;
 
   private:

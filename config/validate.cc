@@ -17,7 +17,7 @@ void check_appliance(Parsed<Appliance>& appliance, const Secrets& secrets, std::
     appliance.valid = false;
 }
 
-// Says it at `here`, naming `other`.
+// Reports the clash at `here`, naming `other`.
 Diagnostic diagnose(const Clash& clash, const Source& source, const Clash::Side& here, const Source& other_source,
                     const Clash::Side& other) {
     return source.error(here.path, fmt::format("{} is also used by {} at {}; {}", clash.thing, other.what,

@@ -1,4 +1,4 @@
-// Cross-checks: what no file can know alone. Pure; Overlap between customers is legal and is the point.
+// Cross-checks between files. Pure; Overlap between customers is legal and is the point.
 #pragma once
 
 #include <vector>

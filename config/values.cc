@@ -26,7 +26,7 @@ bool is_identifier(std::string_view text) {
                        [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-' || c == '@'; });
 }
 
-// What the kernel takes (dev_valid_name), without the colon, which marks old-style aliases.
+// What the kernel accepts (dev_valid_name), without the colon, which marks old-style aliases.
 bool is_device_name(std::string_view text) {
     if (text.empty() || text.size() > 15 || text == "." || text == "..") return false;
     return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ':'; });
@@ -59,7 +59,7 @@ std::optional<std::string> address_kind_problem(const IpAddress& address) {
     if (address.is_unspecified()) return "is the unspecified address";
     if (address.is_loopback()) return "is a loopback address";
     if (address.is_multicast()) return "is a multicast address";
-    if (address.is_v4_mapped()) return "is an IPv4 address in IPv6 clothes";
+    if (address.is_v4_mapped()) return "is an IPv4-mapped IPv6 address";
     if (address == IpAddress::v4(255, 255, 255, 255)) return "is the broadcast address";
     if (address.is_v4() && address.octets[0] == 0)
         return "is in 0.0.0.0/8, which is no host address (RFC 1122 §3.2.1.3)";
@@ -109,7 +109,7 @@ std::optional<std::string> text_problem(const Key& key, std::string_view text) {
         }
         case Type::kInterfaceAddresses: {
             if (text.find('/') == std::string_view::npos && parse_ip(text)) {
-                return fmt::format("lacks the length of its network; write \"{}/24\" or whatever it is", text);
+                return fmt::format("lacks the prefix length of its network; write for example \"{}/24\"", text);
             }
             const auto address = parse_prefix(text);
             if (!address) return "is no address with prefix length; accepted: such as \"10.0.0.1/24\"";
@@ -137,7 +137,7 @@ void check_text(const Key& key, const Node& value, const Source& source, std::ve
     }
     const auto problem = text_problem(key, value.text);
     if (!problem) return;
-    // What looks like a key is not repeated; the source line shows it where it is a public one.
+    // Text that looks like a key is not repeated; the source line shows it if it is a public key.
     const std::string what = key.type == Type::kPublicKey ? "this" : found(value);
     const bool says_accepted_only = problem->starts_with("accepted");
     out.push_back(source.diagnose(Severity::kError, value.place,
@@ -218,7 +218,7 @@ void check_value(const Key& key, const Node& value, const Source& source, std::v
 
 std::optional<std::string> host_address_problem(const Prefix& address) {
     if (auto problem = address_kind_problem(address.address)) return with_accepted(problem, "a host's address");
-    if (address.length == 0) return "has prefix length 0: everything would be its network";
+    if (address.length == 0) return "has prefix length 0: every address would be in its network";
     const bool has_network_address =
         address.length + 1U < address.address.bits();  // RFC 3021: a /31 has none, nor has a host route
     if (!has_network_address) return std::nullopt;
@@ -235,7 +235,7 @@ std::optional<std::string> host_address_problem(const Prefix& address) {
 
 std::optional<std::string> network_problem(const Prefix& network) {
     if (network.has_host_bits()) return fmt::format("has host bits set; write \"{}\"", to_string(network.network()));
-    if (network.address.is_v4_mapped()) return "is an IPv4 network in IPv6 clothes; write it as IPv4";
+    if (network.address.is_v4_mapped()) return "is an IPv4-mapped IPv6 network; write it as IPv4";
     if (network.address.is_loopback()) return "is a loopback network, which is never routed";
     return std::nullopt;
 }
@@ -262,7 +262,7 @@ std::optional<std::string> public_key_problem(std::string_view text) {
     scalar.fill(0x40);
     const crypto::PrivateKey any{crypto::Secret<32>(scalar)};
     if (!crypto::x25519(any, *key))
-        return "is a point of low order: everybody could compute its shared secrets (RFC 7748 §6.1)";
+        return "is a point of low order: anyone can compute its shared secrets (RFC 7748 §6.1)";
     return std::nullopt;
 }
 

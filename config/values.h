@@ -1,4 +1,4 @@
-// Single values: does this node hold what its key takes? Each check is a pure function of the value.
+// Checks single values: does this node hold what its key accepts? Each check is a pure function of the value.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace warren::config {
 
-// Appends an error for each thing that is wrong with the value of `key` (each element of a list by itself).
+// Appends an error for each problem of the value of `key` (for each element of a list separately).
 void check_value(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out);
 
 // Why an interface cannot have this address ("is the network itself, not a host in it; ..."); nothing when it can.

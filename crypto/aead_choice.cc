@@ -16,9 +16,9 @@ constexpr std::array kBackends = {AeadBackend::kIpsecMb, AeadBackend::kOpenssl, 
 constexpr std::uint32_t kPacketSize = 1420;  // a full packet inside a tunnel of the default MTU
 constexpr std::size_t kBatchSize = 44;       // as many as a full receive train carries
 constexpr std::int64_t kCalibrationNanoseconds = 20'000'000;
-constexpr int kMostBatches = 10'000;  // a clock that stands still must not keep us
+constexpr int kMostBatches = 10'000;  // a stopped clock must not block us
 
-// The fastest batch: what disturbs a measurement only makes it slower.
+// The fastest batch: disturbances only make a measurement slower.
 double measure(PacketAead& aead, std::int64_t (*monotonic_nanoseconds)()) {
     const AeadKey key;
     std::vector<std::uint8_t> packets(kBatchSize * (kPacketSize + kTagSize));

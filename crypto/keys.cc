@@ -16,7 +16,7 @@ constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL;
 // zero.
 bool decode(std::string_view text, std::span<std::uint8_t, kKeySize> out) {
     if (text.size() != kTextSize) return false;
-    // libsodium 1.0.18 takes some bytes above 0x7f for letters. All are looked at, so that the time tells nothing.
+    // libsodium 1.0.18 takes some bytes above 0x7f for letters. All are checked, so that the time reveals nothing.
     const unsigned all = std::accumulate(text.begin(), text.end(), 0U,
                                          [](unsigned seen, char c) { return seen | static_cast<unsigned char>(c); });
     if (all >= 0x80) return false;

@@ -30,27 +30,34 @@ constexpr std::array<ArgumentKind, 2> kVerbFile{ArgumentKind::kVerb, ArgumentKin
 
 // clang-format off
 constexpr Command kCommands[] = {
-    {"status", "[CUSTOMER]", "the appliance, or one customer, at a glance", kOneCustomer, 0, false, run_status},
+    {"status", "[CUSTOMER]", "the state of the appliance, or of one customer", kOneCustomer, 0, false, run_status},
     {"customers", "", "one line for each customer: state, peers online, traffic", {}, 0, false, run_customers},
-    {"peers", "[CUSTOMER]", "one line for each peer: state, last handshake, traffic", kOneCustomer, 0, false, run_peers},
-    {"wg", "CUSTOMER", "one customer in the words of `wg show`", kOneCustomer, 1, false, run_wg},
+    {"peers", "[CUSTOMER]", "one line for each peer: state, last handshake, traffic", kOneCustomer, 0, false,
+     run_peers},
+    {"wg", "CUSTOMER", "one customer in the format of `wg show`", kOneCustomer, 1, false, run_wg},
     {"counters", "[CUSTOMER]", "bytes, packets and drops as plain numbers", kOneCustomer, 0, false, run_counters},
-    {"drops", "", "what was dropped, for whom, and what that means", {}, 0, false, run_drops},
+    {"drops", "", "dropped packets by customer and reason, with what to do", {}, 0, false, run_drops},
     {"routes", "CUSTOMER", "the routes of a customer's stack", kOneCustomer, 1, false, run_routes},
     {"exec", "CUSTOMER -- CMD...", "run a program inside a customer's stack", kOneCustomer, 1, true, run_exec},
-    {"setup", "", "ask for name, port, uplink, status page and first operator, and write the first warren.toml", {}, 0, false, run_setup},
-    {"check", "[DIR]", "find every error in a configuration; needs no root and no daemon", kOneDirectory, 0, false, run_check},
-    {"listeners", "", "the ports that the configuration listens at, for a firewall", {}, 0, false, run_listeners},
+    {"setup", "", "ask for name, port, uplink, status page and first operator, and write the first warren.toml", {}, 0,
+     false, run_setup},
+    {"check", "[DIR]", "find every error in a configuration; needs no root and no daemon", kOneDirectory, 0, false,
+     run_check},
+    {"listeners", "", "the ports that the appliance listens at, for a firewall", {}, 0, false, run_listeners},
     {"diff", "", "what `apply` would change", {}, 0, false, run_diff},
     {"apply", "", "load the configuration again and apply it", {}, 0, false, run_apply},
-    {"user", "add|passwd|del NAME [ROLE [ID,ID]]", "who may log in to the status page; the password is read from standard input", kVerbNameRole, 2, false, run_user},
-    {"token", "add|del NAME [ROLE [ID,ID]]", "tokens for programs that ask the status page; a new one is printed once", kVerbNameRole, 2, false, run_token},
+    {"user", "add|passwd|del NAME [ROLE [ID,ID]]",
+     "the users of the status page; the password is read from standard input", kVerbNameRole, 2, false, run_user},
+    {"token", "add|del NAME [ROLE [ID,ID]]", "API tokens for programs; a new one is printed once", kVerbNameRole, 2,
+     false, run_token},
     {"web", "fingerprint", "the fingerprint of the status page's certificate", kOneVerb, 1, false, run_web},
-    {"update", "install|status|rollback|mark-good [FILE]", "the firmware image's two slots: install a signed bundle, go back", kVerbFile, 1, false, run_update},
+    {"update", "install|status|rollback|mark-good [FILE]",
+     "the firmware image's two slots: install a signed bundle, roll back", kVerbFile, 1, false, run_update},
     {"explain", "[KEY]", "what a key of the configuration means", kOneKey, 0, false, run_explain},
-    {"support-bundle", "FILE", "all that helps others to help, without secrets, in one .tar.gz", kOneFile, 1, false, run_support_bundle},
+    {"support-bundle", "FILE", "collect diagnostics without secrets in one .tar.gz", kOneFile, 1, false,
+     run_support_bundle},
     {"completion", "SHELL", "print the completion for bash, zsh or fish", kOneShell, 1, false, run_completion},
-    {"help", "[COMMAND]", "this help, or a command's", kOneCommand, 0, false, run_help},
+    {"help", "[COMMAND]", "this help, or that of a command", kOneCommand, 0, false, run_help},
 };
 // clang-format on
 
@@ -59,8 +66,7 @@ std::string usage_of(const Command& command) {
 }
 
 std::string help_text() {
-    std::string out =
-        "vpnctl: the operator's hand of a Warren VPN concentrator\n\nUsage: vpnctl [OPTIONS] COMMAND\n\nCommands:\n";
+    std::string out = "vpnctl: operate a Warren VPN concentrator\n\nUsage: vpnctl [OPTIONS] COMMAND\n\nCommands:\n";
     for (const Command& command : kCommands) {
         out += fmt::format("  {:<26}{}\n", fmt::format("{} {}", command.name, command.synopsis), command.summary);
     }
@@ -91,7 +97,7 @@ std::string argument_problem(const Command& command, const Invocation& invocatio
     if (invocation.arguments.size() > command.arguments.size()) {
         const std::string first = invocation.arguments[command.arguments.size()];
         if (command.takes_program)
-            return fmt::format("\"{}\" is one argument too many; the program stands behind \"--\"", first);
+            return fmt::format("\"{}\" is one argument too many; put the program after \"--\"", first);
         return fmt::format("\"{}\" is one argument too many", first);
     }
     if (command.takes_program && invocation.program.empty()) return "the program is missing";
@@ -112,7 +118,7 @@ const Command* find_command(std::string_view name) {
 }
 
 int complain(Output& output, int status, std::string_view message) {
-    output.err << "vpnctl: " << printable(message, "\n") << '\n';  // a daemon's words may be in it
+    output.err << "vpnctl: " << printable(message, "\n") << '\n';  // may contain text from a daemon
     return status;
 }
 
@@ -129,7 +135,7 @@ int run_help(const Invocation& invocation, Output& output) {
 
 int run(const std::vector<std::string>& arguments, Output& output) {
     auto options = parse_options(arguments);
-    if (!options) return complain(output, kUsage, options.error().what + "; vpnctl help says what there is");
+    if (!options) return complain(output, kUsage, options.error().what + "; see vpnctl help");
     if (options->version) {
         output.out << "vpnctl " << WARREN_VERSION << '\n';
         return kDone;

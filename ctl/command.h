@@ -23,7 +23,7 @@ enum class ArgumentKind { kCustomer, kDirectory, kFile, kKey, kShell, kCommand, 
 
 struct Command;
 
-// A command line, taken apart.
+// A parsed command line.
 struct Invocation {
     std::string run_dir = "/run/warren";
     std::string config_dir = "/etc/warren";
@@ -31,8 +31,8 @@ struct Invocation {
         network_dir;  // setup: where the uplink's file goes; "": where the firmware image has it, elsewhere nowhere
     bool json = false;
     std::string format;                  // explain only: "markdown", or "scdoc" for the man page of a file
-    std::vector<std::string> arguments;  // behind the command's name
-    std::vector<std::string> program;    // behind "--"
+    std::vector<std::string> arguments;  // after the command's name
+    std::vector<std::string> program;    // after "--"
 };
 
 // Where a command writes. Errors are one line each, begun with "vpnctl: ".

@@ -32,7 +32,7 @@ po::variables_map parse(const std::vector<std::string>& arguments) {
     positional.add("words", -1);
     namespace style = po::command_line_style;
     const int strict =
-        style::default_style & ~style::allow_guessing;  // "--con" shall not depend on what options there are
+        style::default_style & ~style::allow_guessing;  // the meaning of "--con" must not depend on the other options
     po::variables_map out;
     po::store(po::command_line_parser(arguments).options(all).positional(positional).style(strict).run(), out);
     return out;

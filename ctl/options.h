@@ -16,7 +16,7 @@ struct Options {
     bool version = false;
 };
 
-// Options may stand before or behind the command. What follows "--" is a program and is left alone.
+// Options may be before or after the command. What follows "--" is a program and is not parsed.
 [[nodiscard]] Result<Options> parse_options(const std::vector<std::string>& arguments);
 
 // The options' part of the help.

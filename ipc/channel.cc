@@ -77,7 +77,8 @@ Result<Channel> Channel::connect(const std::string& path, bool with_credentials)
     if (with_credentials && ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0)
         return fail_errno("SO_PASSCRED", errno);
     if (::connect(socket.get(), generic(*address), sizeof *address) != 0) {
-        if (errno == ENOENT) return fail(ErrorCode::kUnavailable, "connect " + path + ": nobody listens there", ENOENT);
+        if (errno == ENOENT)
+            return fail(ErrorCode::kUnavailable, "connect " + path + ": nothing listens there", ENOENT);
         return fail_errno("connect " + path, errno);
     }
     return Channel(std::move(socket));

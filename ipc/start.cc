@@ -15,7 +15,7 @@ namespace warren::ipc {
 namespace {
 
 constexpr std::chrono::duration<int, std::milli> kSlice(100);
-constexpr std::uint8_t kHere = '!';  // all that a daemon says of itself; the kernel adds who it is
+constexpr std::uint8_t kHere = '!';  // the whole message; the kernel adds the credentials
 
 std::optional<int> parse_descriptor(std::string_view text) {
     int fd = -1;
@@ -35,11 +35,11 @@ Result<Channel::Credentials> receive_credentials(const Channel& channel) {
     header.msg_controllen = space.size();
     const ssize_t size = ::recvmsg(channel.fd(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (size < 0) return fail_errno("receive", errno);
-    if (size == 0) return fail(ErrorCode::kUnavailable, "what was started ended before it said anything");
+    if (size == 0) return fail(ErrorCode::kUnavailable, "the started process ended before it sent anything");
     const cmsghdr* control = CMSG_FIRSTHDR(&header);
     if (said != kHere || control == nullptr || control->cmsg_level != SOL_SOCKET ||
         control->cmsg_type != SCM_CREDENTIALS)
-        return fail(ErrorCode::kInvalid, "what was started is no daemon of ours");
+        return fail(ErrorCode::kInvalid, "the started process is no daemon of Warren");
     ucred who{};
     std::memcpy(&who, CMSG_DATA(control), sizeof who);
     return Channel::Credentials{who.pid, who.uid, who.gid};
@@ -63,7 +63,7 @@ Result<Started> start_by_connecting(const std::string& path, Duration patience,
     if (!channel) return tl::unexpected<Error>(channel.error());
     pollfd waiting{channel->fd(), POLLIN, 0};
     for (Duration waited{}; ::poll(&waiting, 1, kSlice.count()) <= 0; waited += kSlice) {
-        if (must_stop()) return fail(ErrorCode::kUnavailable, path + ": told to stop while it was started");
+        if (must_stop()) return fail(ErrorCode::kUnavailable, path + ": stopped while it was starting");
         if (waited >= patience) {
             const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience).count();
             return fail(ErrorCode::kUnavailable,

@@ -19,7 +19,7 @@ constexpr std::size_t kMaxRequest = 64;
 Result<ipc::ControlVerb> receive_request(ipc::Channel& channel) {
     const auto credentials = channel.peer_credentials();
     if (!credentials) return tl::unexpected(credentials.error());
-    if (credentials->uid != ::geteuid()) return fail(ErrorCode::kPermission, "only root may ask");
+    if (credentials->uid != ::geteuid()) return fail(ErrorCode::kPermission, "only root may send requests");
     std::array<std::uint8_t, kMaxRequest> space{};
     const auto received = channel.receive(space);
     if (!received) return tl::unexpected(received.error());

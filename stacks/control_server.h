@@ -11,15 +11,15 @@
 
 namespace warren::stacks {
 
-// One thread. A client that does not write or read is given up after a few seconds: only root gets that far.
+// One thread. A client that does not write or read times out after a few seconds; only root can connect.
 class ControlServer {
   public:
     [[nodiscard]] static Result<ControlServer> listen(const std::string& path);
 
     // Readable when a client waits.
     [[nodiscard]] int fd() const { return listener_.get(); }
-    // Lets the next client in, if there is one, and sends him what `answer` says to his request, and `generation()`
-    // after it.
+    // Accepts the next client, if there is one, and sends it what `answer` returns for its request, followed by
+    // `generation()`.
     void serve_one(const std::function<Report(ipc::ControlVerb)>& answer,
                    const std::function<std::uint64_t()>& generation) const;
 

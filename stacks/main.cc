@@ -20,7 +20,7 @@ namespace options = boost::program_options;
 using warren::LogLevel;
 using warren::Status;
 
-constexpr const char* kWebUser = "warren-web";  // whom statusd runs as where there is one; else as vpnd's
+constexpr const char* kWebUser = "warren-web";  // the user that statusd runs as, if it exists; else vpnd's
 
 enum ExitStatus { kDone = 0, kUsage = 2, kFailed = 4 };
 
@@ -29,10 +29,10 @@ struct Arguments {
     std::string run_dir;
     std::string user;
     std::string libexec;   // where vpnd and statusd are; "" = beside stackd
-    std::string launcher;  // where the sockets are at which somebody else starts them; "" = stackd does
+    std::string launcher;  // directory of the launcher's sockets; "" = stackd starts them itself
 };
 
-// The same directory is to have the same name in every run, whatever the current directory or a slash at its end.
+// One directory must have one name in every run, whatever the current directory or a trailing slash.
 std::string absolute(const std::string& path) {
     const std::filesystem::path normal = std::filesystem::absolute(path).lexically_normal();
     return normal.has_filename() ? normal.string() : normal.parent_path().string();
@@ -43,7 +43,7 @@ int refuse(const warren::Error& error) {
     return kFailed;
 }
 
-// The program `name`, which runs as `user`: where it is, or who starts it.
+// The program `name`, which runs as `user`: its path, or its launcher.
 warren::Result<warren::stacks::Program> find_program(const Arguments& arguments, const std::string& name,
                                                      const warren::stacks::ServiceUser& user) {
     if (!arguments.launcher.empty())
@@ -54,7 +54,7 @@ warren::Result<warren::stacks::Program> find_program(const Arguments& arguments,
         arguments.libexec.empty() ? (self.parent_path() / name).string() : arguments.libexec + "/" + name;
     if (::access(path.c_str(), X_OK) != 0)
         return warren::fail(warren::ErrorCode::kNotFound,
-                            "no program " + path + "; say with --libexec in which directory " + name + " is");
+                            "no program " + path + "; name with --libexec the directory that contains " + name + " is");
     return warren::stacks::Program{path, user, ""};
 }
 
@@ -80,7 +80,7 @@ int serve(const Arguments& arguments, bool with_web) {
     if (!vpnd) return refuse(vpnd.error());
     std::optional<warren::stacks::WebKeeper::Options> web;
     if (with_web) {
-        // Tunnels do not wait for a page.
+        // A missing status page must not stop the tunnels.
         const auto web_user = warren::stacks::find_user(kWebUser);
         auto statusd = find_program(arguments, "statusd", web_user ? *web_user : *user);
         if (!statusd) warren::log(LogLevel::kError, "statusd_not_found", {{"reason", statusd.error().what}});

@@ -17,8 +17,8 @@ using Kind = ipc::ControlText::Kind;
 
 constexpr std::uint8_t kAnswerIsNo = 1;
 constexpr std::uint8_t kFailed = 4;
-constexpr const char* kOwed = "vpnd gets this as soon as it is back";  // ends the problem that goes when it has got it
-constexpr std::size_t kStacksAtOnce = 64;                              // between two looks whether a signal waits
+constexpr const char* kOwed = "vpnd gets this when it runs again";  // ends a problem that a delivery solves
+constexpr std::size_t kStacksAtOnce = 64;                           // between two checks for a pending signal
 
 void add_text(Report& report, Kind kind, const std::string& customer, const std::string& text) {
     report.texts.push_back({kind, customer, text});
@@ -43,8 +43,7 @@ std::string counted(std::size_t count, const std::string& noun) {
 
 }  // namespace
 
-// --- loading
-// ------------------------------------------------------------------------------------------------------------------------
+// --- loading -------------------------------------------------------------------------------------
 
 bool Reconciler::load(Round& round, Report& report) const {
     const config::Loaded loaded =
@@ -118,12 +117,11 @@ void Reconciler::report_pending_workers(const config::Generation& next, Report& 
     if (wanted == workers()) return;
     add_text(report, Kind::kNote, "",
              "workers: " + std::to_string(wanted) +
-                 " takes effect when Warren is restarted, which sets all tunnels up anew; until then " +
+                 " takes effect when Warren is restarted, which sets up all tunnels again; until then " +
                  std::to_string(workers()) + (workers() == 1 ? " goes on" : " go on"));
 }
 
-// --- making
-// -------------------------------------------------------------------------------------------------------------------------
+// --- applying to the kernel ----------------------------------------------------------------------
 
 bool Reconciler::bind_listeners(Round& round, Report& report) {
     std::set<std::string> refused;
@@ -144,7 +142,7 @@ bool Reconciler::bind_listeners(Round& round, Report& report) {
     return true;
 }
 
-// These customers stay as they were; those who were not there are left out.
+// These customers keep their present configuration; new ones are left out.
 void Reconciler::revert_customers(const std::set<std::string>& customers, Round& round) {
     if (customers.empty()) return;
     for (auto& accepted : round.next.customers) {
@@ -153,7 +151,7 @@ void Reconciler::revert_customers(const std::set<std::string>& customers, Round&
     std::erase(round.next.customers, nullptr);
 }
 
-// What came of one customer's stack. False when he cannot have it.
+// Records the outcome of one customer's stack. False: the customer is refused.
 bool Reconciler::record_outcome(const config::AcceptedCustomer& accepted, const Result<StackKeeper::Outcome>& outcome,
                                 Round& round, Report& report) {
     const std::string& id = accepted.customer.id;
@@ -186,7 +184,7 @@ void Reconciler::record_problems(const std::string& customer, const std::vector<
     if (!problems.empty()) incomplete_[customer] = problems.front();
 }
 
-// Who has to be looked at, and as many more as one round may take, in the order of their ids.
+// The customers whose stacks must be checked, and as many others as one round allows, by id.
 std::vector<std::shared_ptr<const config::AcceptedCustomer>> Reconciler::stacks_to_check(
     const config::Generation& next) {
     std::unordered_set<std::string> turn;
@@ -202,7 +200,7 @@ std::vector<std::shared_ptr<const config::AcceptedCustomer>> Reconciler::stacks_
     return out;
 }
 
-// False when a signal asks to stop.
+// False when a stop signal is pending.
 bool Reconciler::bring_up_stacks(Round& round, Report& report) {
     std::set<std::string> refused;
     const auto turn = stacks_to_check(round.next);
@@ -226,8 +224,7 @@ bool Reconciler::bring_up_stacks(Round& round, Report& report) {
     return true;
 }
 
-// --- delivering
-// -------------------------------------------------------------------------------------------------------------------
+// --- delivering ----------------------------------------------------------------------------------
 
 Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present,
                            bool full) {
@@ -249,7 +246,7 @@ bool Reconciler::deliver_changes(VpndLink& link, Round& round, Report& report) {
     const bool keeps_unknown = std::any_of(round.present.begin(), round.present.end(),
                                            [&](const std::string& id) { return round.next.find(id) == nullptr; });
     if (!delivered && link.is_connected() && keeps_unknown) {
-        // What vpnd still has of customers whose files have errors does not go together with the rest.
+        // What vpnd still has of customers whose files have errors clashes with the rest.
         log(LogLevel::kWarn, "invalid_customers_dropped", {{"reason", delivered.error().what}});
         delivered = deliver(link, round.next, round.present, true);
     }
@@ -322,22 +319,22 @@ void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     present_ = std::move(round.present);
     close_unused_listeners();
     report.accepted = true;
-    // What a removed stack gave back may be what another one waits for.
+    // A removed stack may have returned a device that another one waits for.
     if (needs_mending()) mend(link);
     for (const auto& [id, problem] : incomplete_) {
-        add_text(report, Kind::kNote, id, problem + "; the stack runs without it, and it is tried again");
+        add_text(report, Kind::kNote, id, problem + "; the stack runs without it, and Warren retries");
         log(LogLevel::kWarn, "stack_degraded", {{"customer", id}, {"reason", problem}});
         round.failed = true;
     }
     report.exit_status = round.failed ? kFailed : (round.invalid ? kAnswerIsNo : 0);
     report.summary = "generation " + std::to_string(number_) + ": " + counted(current_.customers.size(), "customer");
     if (has_patrol())
-        report.summary += "; " + counted(patrol_.waiting(), "unchanged stack") + " to be looked at in the background";
+        report.summary += "; " + counted(patrol_.waiting(), "unchanged stack") + " to be checked in the background";
     if (round.invalid) report.summary += "; customers whose files have errors stay as they were";
-    if (round.failed) report.summary += "; not everything could be done";
+    if (round.failed) report.summary += "; some changes failed";
 }
 
-// What neither the configuration in force nor vpnd has.
+// Listeners that neither the configuration in force nor vpnd uses.
 void Reconciler::close_unused_listeners() {
     ListenerPorts needed = listeners_of(current_);
     needed.insert(view_.listeners().begin(), view_.listeners().end());
@@ -361,7 +358,7 @@ void Reconciler::carry_out(VpndLink& link, Report& report) {
         log(LogLevel::kWarn, "diagnostic_reported", {{"customer", text.customer}, {"text", first_line(text.text)}});
     if (!loaded) return;
     report_changes(round.next, report);
-    // Later the sockets of a running vpnd are bound, one for each worker that it has.
+    // Only before the first vpnd: later the number of sockets must match the workers of the running one.
     if (number_ == 0 && !link.is_connected()) sockets_.set_workers(wanted_workers(round.next));
     stacks_.set_workers(workers());
     report_pending_workers(round.next, report);
@@ -417,8 +414,7 @@ Report Reconciler::preview() {
     return report;
 }
 
-// --- vpnd comes, the uplink changes, all goes
-// ---------------------------------------------------------------------------------------
+// --- vpnd starts, the uplink changes -------------------------------------------------------------
 
 void Reconciler::adopt(Holdings holdings) {
     ListenerPorts ports;
@@ -488,7 +484,7 @@ void Reconciler::patrol(VpndLink& link, std::size_t count) {
         record_problems(id, outcome->problems);
         if (!outcome->problems.empty()) {
             problems_.push_back(
-                {Kind::kNote, id, outcome->problems.front() + "; the stack runs without it, and it is tried again"});
+                {Kind::kNote, id, outcome->problems.front() + "; the stack runs without it, and Warren retries"});
             log(LogLevel::kWarn, "stack_degraded", {{"customer", id}, {"reason", outcome->problems.front()}});
         }
         if (outcome->has_new_tunnel) {

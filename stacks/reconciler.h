@@ -1,5 +1,5 @@
-// One configuration after the other: loads it, brings stacks and listeners to what it says, hands it to vpnd, removes
-// what is gone.
+// Applies configurations: loads one, updates stacks and listeners, delivers it to vpnd, and removes what is no longer
+// configured.
 #pragma once
 
 #include <cstdint>
@@ -22,45 +22,44 @@
 
 namespace warren::stacks {
 
-// Belongs to one thread. Logs what a customer could notice.
+// Belongs to one thread. Logs every change that a customer could notice.
 class Reconciler {
   public:
     struct Options {
         std::string config_directory;
         std::string run_dir;
         std::uint32_t cores = 1;                                   // `workers` when the configuration does not say
-        std::function<bool()> should_stop = [] { return false; };  // asked between customers: a signal waits
-        std::size_t max_descriptors = SIZE_MAX;                    // that stackd may have open, and vpnd too
+        std::function<bool()> should_stop = [] { return false; };  // checked between customers: a signal is pending
+        std::size_t max_descriptors = SIZE_MAX;                    // that stackd may have open, and vpnd as well
     };
     // `kernel` must outlive it.
     Reconciler(Kernel& kernel, Options options)
         : options_(std::move(options)), stacks_(kernel, options_.run_dir), sockets_(options_.run_dir, options_.cores) {}
 
-    // Of max_descriptors, for all but tunnels and listeners: files, requests, vpnctl and statusd at vpnd.
+    // Reserved of max_descriptors for all but tunnels and listeners: files, requests, clients of vpnd.
     static constexpr std::size_t kSpareDescriptors = 256;
-    // How many stacks apply() looks at although nothing of their configuration changed.
+    // How many stacks with an unchanged configuration apply() checks.
     static constexpr std::size_t kChecksPerApply = 128;
 
-    // What the directory says becomes what is. A customer whose file has errors, or whose stack cannot be made, stays
-    // as he was; the others apply. Without a connection (vpnd is down) vpnd gets all of it from deliver_all() later. A
-    // link that breaks is closed. The stacks of who is new, changed or lacks something are looked at here, and up to
-    // kChecksPerApply others; the rest wait for patrol().
+    // Loads and applies the configuration directory. A customer whose file has errors, or whose stack cannot be made,
+    // stays as it was; the others apply. While vpnd is down, deliver_all() delivers everything later. A link that
+    // breaks is closed. Checks the stacks of customers that are new, changed or incomplete, and up to kChecksPerApply
+    // others; patrol() checks the rest.
     [[nodiscard]] Report apply(VpndLink& link);
-    // What apply() would do; changes nothing.
+    // Reports what apply() would do; changes nothing.
     [[nodiscard]] Report preview();
 
-    // vpnd runs already: what it holds is used from now on.
+    // Uses what a running vpnd holds.
     void adopt(Holdings holdings);
-    // A fresh vpnd gets the configuration in force.
+    // Delivers the configuration in force to a fresh vpnd.
     [[nodiscard]] Status deliver_all(VpndLink& link);
-    // Tries again what could not be done for want of a device in the uplink.
+    // Retries stacks that lacked a device of the uplink.
     void mend(VpndLink& link);
     [[nodiscard]] bool needs_mending() const { return !incomplete_.empty(); }
-    // What the last apply() could not do, and nobody mended since.
+    // What the last apply() could not do and no later call has repaired.
     [[nodiscard]] const std::vector<ipc::ControlText>& problems() const { return problems_; }
 
-    // Looks at the next of the stacks that wait since the last apply(), at most `count`, and mends what somebody broke
-    // by hand.
+    // Checks the next stacks queued by the last apply(), at most `count`, and repairs manual changes.
     void patrol(VpndLink& link, std::size_t count);
     [[nodiscard]] bool has_patrol() const { return patrol_.waiting() > 0; }
 
@@ -68,8 +67,7 @@ class Reconciler {
     void close_listeners() { sockets_.keep_only({}); }
 
     [[nodiscard]] std::uint64_t generation() const { return number_; }
-    // Data workers that vpnd has or is to be started with: as the first generation said, or as the adopted vpnd has
-    // them.
+    // Data workers of vpnd: as the first generation says, or as the adopted vpnd has them.
     [[nodiscard]] std::uint32_t workers() const { return sockets_.workers(); }
     [[nodiscard]] const config::Generation& current() const { return current_; }
 
@@ -77,9 +75,9 @@ class Reconciler {
     // One run of apply().
     struct Round {
         config::Generation next;
-        std::set<std::string> present;     // customers who have a file
+        std::set<std::string> present;     // customers that have a file
         std::vector<std::string> created;  // customers whose stack was made in this round
-        bool failed = false;               // something that should have been done was not
+        bool failed = false;               // something could not be done
         bool invalid = false;              // some file has errors
     };
 
@@ -91,7 +89,7 @@ class Reconciler {
     [[nodiscard]] bool is_changed(const config::AcceptedCustomer& accepted) const;
     void mark_changes(const config::Generation& next);
     [[nodiscard]] std::uint32_t wanted_workers(const config::Generation& generation) const;
-    // Says that another number of workers waits for a restart.
+    // Reports that a new number of workers takes effect at the next restart.
     void report_pending_workers(const config::Generation& next, Report& report) const;
 
     [[nodiscard]] bool bind_listeners(Round& round, Report& report);
@@ -115,9 +113,9 @@ class Reconciler {
     ListenerTable sockets_;
     VpndView view_;
     config::Generation current_;                     // in force
-    std::set<std::string> present_;                  // customers who had a file when it came into force
+    std::set<std::string> present_;                  // customers that had a file when it came into force
     std::map<std::string, std::string> incomplete_;  // customers whose stack lacks something, and why
-    std::set<std::string> unsound_;                  // customers whose stack could not be looked at or mended
+    std::set<std::string> unsound_;                  // customers whose stack could not be checked or repaired
     Patrol patrol_;
     std::vector<ipc::ControlText> problems_;
     std::uint64_t number_ = 0;

@@ -28,12 +28,12 @@ bool contains(const std::vector<Step>& steps) {
 
 tl::unexpected<Error> no_room(std::size_t tunnels) {
     return fail(ErrorCode::kUnavailable,
-                "no descriptor is left for this tunnel; the limit of open files with which stackd was started allows " +
+                "no descriptor is left for this tunnel; stackd's limit of open files allows " +
                     std::to_string(tunnels) +
                     " (raise it: ulimit -Hn, or LimitNOFILE= of warren.service and warren-vpnd@.service)");
 }
 
-// Other stacks may have a use for what comes home or goes away.
+// Other stacks may need a device that returns to the uplink, or lose one that leaves it.
 bool moves_uplink_devices(const std::vector<Step>& steps) {
     return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
         const auto* create = std::get_if<CreateHandoff>(&step);
@@ -101,13 +101,13 @@ Result<StackKeeper::Outcome> StackKeeper::make(Kernel& kernel, const config::Cus
     outcome.has_new_tunnel = contains<CreateTunnel>(steps) || tunnel.empty();
     Status done = kernel.carry_out(prospect->desired.name, steps);
     if (done && outcome.has_new_tunnel) {
-        // The descriptor of a device that is gone is of no use, and while it is open its namespace cannot go.
+        // The descriptor of a removed device is useless, and while it is open the namespace stays.
         tunnel.clear();
         auto opened = kernel.release_tunnel(prospect->desired.name, prospect->desired.queues);
         if (!opened) return tl::unexpected(opened.error());
         tunnel = std::move(*opened);
     }
-    // Before vpnd hears of a new peer, so that what is for him comes to his worker from the first packet on.
+    // Before vpnd is told of a new peer, so that its worker gets its packets from the first one on.
     if (done && prospect->desired.queues > 1) done = kernel.steer(tunnel.front().get(), prospect->desired.steering);
     if (!done) {
         if (outcome.is_new) {
@@ -127,7 +127,7 @@ Result<StackKeeper::Outcome> StackKeeper::bring_up(const config::Customer& custo
 std::vector<Result<StackKeeper::Outcome>> StackKeeper::bring_up(std::span<const config::Customer* const> customers) {
     std::vector<Result<Outcome>> outcomes(customers.size());
     std::vector<std::size_t> apart;
-    std::vector<std::vector<UniqueFd>*> tunnels;  // each thread has its own to put into
+    std::vector<std::vector<UniqueFd>*> tunnels;  // one for each thread to write to
     std::size_t held = 0;
     for (const auto& [id, tunnel] : tunnels_) held += tunnel.size();
     for (std::size_t i = 0; i < customers.size(); ++i) {

@@ -1,5 +1,5 @@
-// The stacks of this instance: brings each to what its customer's configuration says, and holds the descriptors of
-// their tunnel devices.
+// The stacks of this instance: updates each to its customer's configuration, and holds the descriptors of the tunnel
+// devices.
 #pragma once
 
 #include <cstddef>
@@ -20,45 +20,45 @@
 
 namespace warren::stacks {
 
-// Belongs to one thread; starts others for the time of a call.
+// Belongs to one thread; starts others during a call.
 class StackKeeper {
   public:
     // `kernel` must outlive it.
     StackKeeper(Kernel& kernel, std::string run_dir) : kernel_(kernel), run_dir_(std::move(run_dir)) {}
 
-    // What was done to one stack, or would be.
+    // What was done, or would be done, to one stack.
     struct Outcome {
         std::vector<std::string> steps;
         std::vector<std::string> problems;  // what could not be done; the stack runs without it
         bool is_new = false;                // the stack did not exist
-        bool has_new_tunnel = false;        // tunnel() are other descriptors than before
+        bool has_new_tunnel = false;        // tunnel() returns new descriptors
     };
 
-    // Looks at the uplink afresh. Call before a round of the calls below.
+    // Observes the uplink again. Call before a round of the calls below.
     [[nodiscard]] Status observe_uplink();
     [[nodiscard]] Result<Outcome> preview(const config::Customer& customer);
-    // Brings the stack to what `customer` says and takes hold of its tunnel. When it fails, a stack
-    // that was not there before is removed again; what was there is half-way, and the next call goes on from it.
+    // Updates the stack to what `customer` says and opens its tunnel. On failure a new stack is removed again; an
+    // existing one may be partly updated, and the next call continues from there.
     [[nodiscard]] Result<Outcome> bring_up(const config::Customer& customer);
     // bring_up() for each, several at the same time. Those with a handoff come last, one by one: they share the devices
     // of the uplink.
     [[nodiscard]] std::vector<Result<Outcome>> bring_up(std::span<const config::Customer* const> customers);
-    // How many queues of tunnels there may be in all, a descriptor each: who would be one too many gets an error from
-    // the call above, and no stack.
+    // The most queues of all tunnels together, a descriptor each: a customer beyond it gets an error from bring_up()
+    // and no stack.
     void limit_tunnels(std::size_t most) { most_tunnels_ = most; }
     // Closes the tunnel and removes the stack. No error when there is none.
     [[nodiscard]] Status take_down(const std::string& customer);
     // take_down() for each, several at the same time. The first error.
     [[nodiscard]] Status take_down(std::span<const std::string> customers);
-    // Physical devices that came back to the uplink by themselves, because their stack was removed under us, get their
-    // names back. Returns the steps that were taken. Call it when every stack has what it wants.
+    // Restores the names of physical devices that returned to the uplink because their stack was removed by somebody
+    // else. Returns the steps taken. Call it when every stack is up to date.
     [[nodiscard]] Result<std::vector<std::string>> return_devices();
-    // Customers, besides those of `known`, who have a stack that belongs to this instance.
+    // Customers not in `known` that have a stack of this instance.
     [[nodiscard]] Result<std::vector<std::string>> orphans(const std::set<std::string>& known);
 
     // A descriptor for each queue; empty when there is none.
     [[nodiscard]] std::vector<int> tunnel(const std::string& customer) const;
-    // Descriptors that vpnd kept for us.
+    // Adopts descriptors that vpnd kept for us.
     void adopt_tunnel(const std::string& customer, std::vector<UniqueFd> tunnel) {
         tunnels_[customer] = std::move(tunnel);
     }
@@ -72,13 +72,13 @@ class StackKeeper {
         ObservedStack observed;
         Plan plan;
     };
-    // These may run on any thread: they change nothing of the keeper. `moves_uplink`: set when a device of the uplink
-    // came or went.
+    // These may run on any thread: they change nothing of the keeper. `moves_uplink`: set when a device entered or left
+    // the uplink.
     [[nodiscard]] Result<Prospect> prepare(Kernel& kernel, const config::Customer& customer) const;
     [[nodiscard]] Result<Outcome> make(Kernel& kernel, const config::Customer& customer, std::vector<UniqueFd>& tunnel,
                                        bool& moves_uplink) const;
     [[nodiscard]] Status remove(Kernel& kernel, const std::string& customer, bool& moves_uplink) const;
-    // At most as many kernels, one a thread, as `count` rounds are worth; at least one.
+    // One kernel for each thread that `count` rounds are worth; at least one.
     [[nodiscard]] std::vector<Kernel*> kernels_for(std::size_t count);
 
     Kernel& kernel_;

@@ -23,28 +23,28 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Duration kMendInterval = seconds(5);  // between two looks for a missing uplink device
-constexpr std::size_t kStacksPerPatrol = 8;     // about 10 ms, in which nobody else is answered
+constexpr Duration kMendInterval = seconds(5);  // between two checks for a missing uplink device
+constexpr std::size_t kStacksPerPatrol = 8;     // about 10 ms, during which nothing else is served
 constexpr Duration kPatrolInterval = milliseconds(30);
-constexpr Duration kQuickDeath = seconds(5);  // a vpnd that lived shorter is not started again at once every time
+constexpr Duration kQuickDeath = seconds(5);  // a vpnd that ends sooner is restarted after a growing delay
 constexpr Duration kMaxBackoff = seconds(10);
 constexpr Duration kStopPatience = seconds(5);
-constexpr Duration kWatchInterval = seconds(5);   // between two questions whether vpnd is alive
-constexpr Duration kWatchPatience = seconds(10);  // far longer than a living vpnd needs, also a busy one
+constexpr Duration kWatchInterval = seconds(5);   // between two liveness probes of vpnd
+constexpr Duration kWatchPatience = seconds(10);  // far longer than even a busy vpnd needs
 constexpr Duration kStartPatience = seconds(30);  // a sandbox on a machine that is just starting
 constexpr int kFailed = 4;
 
 Instant now() {
     timespec time{};
-    // Stands still while the machine sleeps: nobody could answer then.
+    // Does not advance during suspend, when nothing could reply.
     ::clock_gettime(CLOCK_MONOTONIC, &time);
     return {std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec};
 }
 
-// CPUs that we, and so vpnd, may run on.
+// CPUs that stackd, and so vpnd, may run on.
 std::uint32_t usable_cores() {
     cpu_set_t usable;
-    const bool fits = ::sched_getaffinity(0, sizeof usable, &usable) == 0;  // it does not beyond 1024 CPUs
+    const bool fits = ::sched_getaffinity(0, sizeof usable, &usable) == 0;  // false beyond 1024 CPUs
     return fits ? std::clamp<std::uint32_t>(static_cast<std::uint32_t>(CPU_COUNT(&usable)), 1, ipc::kMaxWorkers)
                 : ipc::kMaxWorkers;
 }
@@ -60,7 +60,7 @@ int milliseconds_until(Instant deadline) {
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
 }
 
-// The first quick death costs nothing, then 200 ms, 400 ms, ...
+// No delay after the first quick exit, then 200 ms, 400 ms, ...
 Duration backoff(unsigned quick_deaths) {
     if (quick_deaths <= 1) return Duration(0);
     return std::min<Duration>(milliseconds(100) * (1U << std::min(quick_deaths - 1, 10U)), kMaxBackoff);
@@ -85,8 +85,7 @@ int Supervisor::run() {
     return failed;
 }
 
-// --- starting and stopping
-// ----------------------------------------------------------------------------------------------------------
+// --- starting and stopping -----------------------------------------------------------------------
 
 int Supervisor::start() {
     const Status adopted = adopt_vpnd();
@@ -133,29 +132,28 @@ void Supervisor::stop() {
     log(LogLevel::kInfo, "service_stopped", {{"stacks", "stay up"}});
 }
 
-// --- vpnd
-// ---------------------------------------------------------------------------------------------------------------------------
+// --- vpnd ----------------------------------------------------------------------------------------
 
 ipc::Hello Supervisor::hello() const {
     return {reconciler_.current().appliance.name, WARREN_VERSION, reconciler_.workers()};
 }
 
-// An earlier stackd was killed: its vpnd goes on, and holds all descriptors.
+// After an earlier stackd was killed, its vpnd keeps running and holds all descriptors.
 Status Supervisor::adopt_vpnd() {
     auto process = VpndProcess::find(run_dir_.file("vpnd.pid"));
     auto channel = ipc::Channel::connect(run_dir_.file("adopt.sock"));
     if (!channel) {
-        // It cannot be spoken to, and must not hold the ports and tunnels of its successor.
+        // It is unreachable and must not hold the ports and tunnels that its successor needs.
         if (process) process->stop(kStopPatience);
         return fail(channel.error().code,
-                    process ? "it could not be reached: " + channel.error().what : process.error().what);
+                    process ? "it is unreachable: " + channel.error().what : process.error().what);
     }
     VpndLink link(std::move(*channel));
     auto holdings = link.greet(hello(), {});
     const Status sound = holdings ? inspect(*holdings, run_dir_.path()) : Status(tl::unexpected(holdings.error()));
     if (!sound) {
         link.close();
-        holdings = tl::unexpected(sound.error());  // what it holds is closed before its successor opens it
+        holdings = tl::unexpected(sound.error());  // close what it holds before its successor opens it
         if (process) process->stop(kStopPatience);
         return sound;
     }
@@ -183,7 +181,7 @@ Status Supervisor::open_vpnd_files() {
 }
 
 Status Supervisor::start_vpnd() {
-    vpnd_since_ = now();  // a start that fails is a quick death too
+    vpnd_since_ = now();  // a failed start counts as a quick exit
     WARREN_TRY(open_vpnd_files());
     auto launched = launch(options_.vpnd, kStartPatience, [this] { return must_stop(); });
     if (!launched) return tl::unexpected(launched.error());
@@ -203,12 +201,12 @@ Status Supervisor::start_vpnd() {
     return {};
 }
 
-// Stacks, sockets and tunnels stay; the next vpnd gets them.
+// Stacks, sockets and tunnels stay for the next vpnd.
 void Supervisor::handle_vpnd_exit(const std::string& reason) {
     link_.close();
     std::string ended = reason;
     if (process_) {
-        // One that only hung up would fight its successor for the tunnels.
+        // A vpnd that only hung up would compete with its successor for the tunnels.
         if (process_->ended()) {
             ended = process_->reap();
         } else {
@@ -229,7 +227,8 @@ void Supervisor::restart_vpnd() {
     const Status started = start_vpnd();
     if (started) return;
     handle_vpnd_exit(started.error().what);
-    // Where nobody listens at the launcher's socket, systemd gave it up, and makes it anew when it starts us again.
+    // When nothing listens at the launcher's socket, systemd has given up on it, and will recreate it when it restarts
+    // us.
     const int error = started.error().system_error;
     stopping_ = stopping_ || (!options_.vpnd.launcher.empty() && (error == ENOENT || error == ECONNREFUSED));
 }
@@ -241,8 +240,7 @@ void Supervisor::watch_vpnd() {
     watch_at_ = now() + kWatchPatience;
 }
 
-// --- serving
-// ------------------------------------------------------------------------------------------------------------------------
+// --- serving -------------------------------------------------------------------------------------
 
 void Supervisor::serve() {
     while (!stopping_) {
@@ -266,7 +264,7 @@ void Supervisor::serve() {
             watch_at_ = now() + kWatchInterval;
             if (!reply) handle_vpnd_exit(reply.error().what);
         }
-        watch_vpnd();  // right after poll(): what it did not see is not there
+        watch_vpnd();  // right after poll(), so that a reply that has arrived was seen
         if (waiting[kSignals].revents != 0) handle_signals();
         if (now() >= restart_at_) restart_vpnd();
         if (web_) web_->run(now());
@@ -279,7 +277,7 @@ void Supervisor::serve() {
     }
 }
 
-// Asked after every wait and between customers: often enough to show that we do not hang.
+// Called after every wait and between customers: often enough to feed the watchdog.
 bool Supervisor::must_stop() {
     watchdog_.feed(now());
     return Signals::stop_waits();

@@ -19,7 +19,7 @@
 
 namespace warren::stacks {
 
-// One thread; lives as long as stackd serves.
+// One thread; lives while stackd serves.
 class Supervisor {
   public:
     struct Options {
@@ -30,8 +30,8 @@ class Supervisor {
     // All references must outlive it.
     Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& signals, Options options);
 
-    // Takes over or starts vpnd, applies the configuration, and serves until SIGTERM. Returns stackd's exit status;
-    // what went wrong was logged.
+    // Adopts or starts vpnd, applies the configuration, and serves until SIGTERM. Returns stackd's exit status; errors
+    // were logged.
     [[nodiscard]] int run();
 
   private:
@@ -42,14 +42,14 @@ class Supervisor {
     [[nodiscard]] ipc::Hello hello() const;
     void handle_vpnd_exit(const std::string& reason);
     void restart_vpnd();
-    // A vpnd that hangs has not ended, but serves nobody: asks it now and then, and replaces one that gives no answer.
+    // Probes vpnd regularly and replaces one that hangs: it has not ended, but serves nothing.
     void watch_vpnd();
     void stop();
 
     void serve();
     [[nodiscard]] bool must_stop();
     void handle_signals();
-    // Sets when to look after stacks again.
+    // Sets the time of the next run_maintenance().
     void schedule_maintenance();
     void run_maintenance();
     [[nodiscard]] Report apply();
@@ -64,7 +64,7 @@ class Supervisor {
     Watchdog watchdog_;
     Reconciler reconciler_;
     std::optional<ControlServer> control_;
-    UniqueFd snapshot_listener_;  // these three are for vpnd, and kept for the next one
+    UniqueFd snapshot_listener_;  // these three are passed to vpnd, and kept for the next one
     UniqueFd adoption_listener_;
     UniqueFd timestamps_;
     std::optional<VpndProcess> process_;
@@ -73,7 +73,7 @@ class Supervisor {
     Instant vpnd_since_{};
     unsigned quick_deaths_ = 0;  // in a row
     Instant restart_at_ = kNever;
-    Instant watch_at_{};  // when to ask next; while asked, by when the answer must be here
+    Instant watch_at_{};  // time of the next probe; while one is pending, deadline of its reply
     Instant mend_at_ = kNever;
     Instant patrol_at_ = kNever;
     Instant serving_since_{};

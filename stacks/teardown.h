@@ -1,4 +1,4 @@
-// Removes all that an instance left, when it does not run.
+// Removes everything that an instance left behind, while it is not running.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 namespace warren::stacks {
 
 // Ends a vpnd that outlived its stackd, removes every stack of the run-dir and the sockets in it. Returns how many
-// stacks there were. What vpnd remembers against replays (RUN_DIR/timestamps) stays.
+// stacks there were. vpnd's replay protection (RUN_DIR/timestamps) stays.
 [[nodiscard]] Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel);
 
 }  // namespace warren::stacks

@@ -8,7 +8,7 @@ namespace warren::stacks {
 
 namespace {
 
-// The listener that a customer's peers use; nothing when there is none for him.
+// The listener that a customer's peers use; nothing when there is none.
 std::optional<std::string> listener_of(const config::Customer& customer, const ListenerPorts& listeners) {
     std::string id = customer.listener ? customer.id : "";
     if (!listeners.contains(id)) return std::nullopt;
@@ -91,7 +91,7 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
         WARREN_TRY(send_customer(link, *accepted, *listener, tunnel, !tunnels_.contains(id)));
     }
 
-    // Who has a file with errors, and is not in the generation, stays with what vpnd knows of him.
+    // A customer whose file has errors and that is not in the generation keeps what vpnd has.
     const auto stays = [&](const std::string& id) {
         return !delivery.full && delivery.present.contains(id) && generation.find(id) == nullptr;
     };

@@ -1,5 +1,5 @@
-// What vpnd has and still needs: turns a configuration generation into messages. A fresh vpnd gets everything, an
-// established one what changed.
+// Tracks what vpnd has, and turns a configuration generation into messages: everything for a fresh vpnd, the changes
+// for an established one.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ class VpndView {
   public:
     // A vpnd that has nothing.
     VpndView() = default;
-    // One that an earlier stackd left: it has these, but nobody knows with which configuration.
+    // A vpnd of an earlier stackd: it has these, with an unknown configuration.
     VpndView(ListenerPorts listeners, std::set<std::string> tunnels)
         : listeners_(std::move(listeners)), tunnels_(std::move(tunnels)) {}
 
@@ -30,17 +30,17 @@ class VpndView {
         const ListenerPorts& listeners;        // those of the generation
         const ListenerTable& sockets;          // has all of them
         const StackKeeper& stacks;             // a customer without a tunnel there is not served
-        const std::set<std::string>& present;  // customers who have a file, valid or not: nobody else is kept
-        bool full = false;                     // whoever is not put is removed, also who is only present
+        const std::set<std::string>& present;  // customers that have a file, valid or not: all others are removed
+        bool full = false;                     // customers that are not put are removed, even if present
     };
-    // Sends what is missing and waits until it is applied. kInvalid: vpnd refused and everything is as before; other
-    // errors: the link is broken.
+    // Sends what is missing and waits until it is applied. kInvalid: vpnd rejected it and everything is as before;
+    // other errors: the link is broken.
     [[nodiscard]] Status deliver(VpndLink& link, const Delivery& delivery);
 
     [[nodiscard]] const ListenerPorts& listeners() const { return listeners_; }
-    // The customer's vpn0 was made anew: vpnd's descriptor is worthless.
+    // The customer's vpn0 was recreated: vpnd's descriptor is useless.
     void forget_tunnel(const std::string& customer) { tunnels_.erase(customer); }
-    // The customer's configuration is another than what vpnd has.
+    // The customer's configuration differs from what vpnd has.
     void mark_changed(const std::string& customer) { current_.erase(customer); }
     void mark_listener_changed(const std::string& id) { current_listeners_.erase(id); }
 

@@ -1,4 +1,4 @@
-// Asks stackd to do something.
+// Sends requests to stackd.
 #pragma once
 
 #include <functional>
@@ -10,14 +10,14 @@
 
 namespace warren::ctl {
 
-// Over RUN_DIR/control.sock. `on_text` gets each piece of the answer as it arrives; a change of many customers takes
-// its time, so there is no limit on it. kUnavailable: stackd cannot be reached or went away.
+// Over RUN_DIR/control.sock. `on_text` gets each piece of the answer as it arrives; there is no timeout, because a
+// change of many customers takes long. kUnavailable: stackd cannot be reached or went away.
 [[nodiscard]] Result<ipc::ControlDone> send_request(const std::string& run_dir, ipc::ControlVerb verb,
                                                     const std::function<void(const ipc::ControlText&)>& on_text);
 
-// How stackd is, and what it could not do.
+// stackd's state, and what it could not do.
 struct StackdStatus {
-    std::string silence;  // why it does not answer; "" when it does
+    std::string silence;  // why it does not reply; "" when it does
     std::vector<std::string> facts;
     std::vector<ipc::ControlText> problems;
 };

@@ -15,7 +15,7 @@ constexpr std::size_t kSpace = 256 * 1024;  // more than any message has
 std::string reason_of(const Error& error) {
     switch (error.system_error) {
         case ENOENT: return "no such file; is stackd running? (systemctl status warren)";
-        case ECONNREFUSED: return "nobody listens there; is stackd running? (systemctl status warren)";
+        case ECONNREFUSED: return "nothing listens there; is stackd running? (systemctl status warren)";
         case EACCES:
         case EPERM: return "permission denied; run this as root";
         default: return error.what;
@@ -35,7 +35,7 @@ Result<Bytes> receive_from(ipc::Channel& channel, const std::string& daemon, std
     space.resize(kSpace);
     const auto received = channel.receive(space);
     if (!received && received.error().code == ErrorCode::kUnavailable) {
-        return fail(ErrorCode::kUnavailable, fmt::format("{} does not answer; see journalctl -u 'warren*'", daemon));
+        return fail(ErrorCode::kUnavailable, fmt::format("{} does not reply; see journalctl -u 'warren*'", daemon));
     }
     if (!received) return with_context(daemon, received.error());
     if (received->closed)

@@ -1,4 +1,4 @@
-// Connecting to Warren's daemons, and saying what to do when that fails.
+// Connects to Warren's daemons; errors say what to do.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace warren::ctl {
 [[nodiscard]] Result<Bytes> receive_from(ipc::Channel& channel, const std::string& daemon,
                                          std::vector<std::uint8_t>& space);
 
-// From now on receive_from fails when nothing comes for so long.
+// Makes receive_from fail when nothing arrives for this long.
 [[nodiscard]] Status limit_waiting(ipc::Channel& channel, int seconds);
 
 }  // namespace warren::ctl

@@ -23,7 +23,7 @@ std::string name_of_stack(const std::string& customer) {
     return kNamespacePrefix + customer;
 }
 
-// Lays the files of /etc/netns/NAME over those of /etc with the same name. A file that has no counterpart is skipped.
+// Mounts the files of /etc/netns/NAME over those of /etc with the same name. A file that has no counterpart is skipped.
 Status bind_etc(const std::string& name) {
     const std::string directory = "/etc/netns/" + name;
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), &::closedir);

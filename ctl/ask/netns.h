@@ -1,4 +1,4 @@
-// A customer's stack as a place to step into.
+// Enters a customer's stack.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace warren::ctl {
 
-// The network namespace /run/netns/warren-ID. Refuses what is no customer id. kNotFound: no such stack.
+// The network namespace /run/netns/warren-ID. Refuses an invalid customer id. kNotFound: no such stack.
 [[nodiscard]] Result<UniqueFd> open_stack(const std::string& customer);
 
 // Puts the calling thread into it. Needs root.

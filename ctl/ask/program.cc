@@ -42,7 +42,7 @@ Result<pid_t> spawn(const std::vector<std::string>& command, int input, int outp
     return pid;
 }
 
-// Gives and takes until the program has closed its output, or the time is over: then false.
+// Writes its input and reads its output until the program closes the output; false on timeout.
 bool converse(UniqueFd& input, const UniqueFd& output, std::string_view left, std::size_t most, Clock::time_point until,
               Ran& ran) {
     std::array<char, 65536> space{};
@@ -55,7 +55,7 @@ bool converse(UniqueFd& input, const UniqueFd& output, std::string_view left, st
         if (ready[1].revents != 0) {
             const ssize_t sent =
                 ::send(input.get(), left.data(), std::min(left.size(), space.size()), MSG_NOSIGNAL | MSG_DONTWAIT);
-            if (sent < 0 && errno != EAGAIN && errno != EINTR) left = {};  // it does not want more
+            if (sent < 0 && errno != EAGAIN && errno != EINTR) left = {};  // it closed its input
             if (sent > 0) left.remove_prefix(static_cast<std::size_t>(sent));
         }
         if (ready[0].revents == 0) continue;
@@ -72,7 +72,7 @@ bool converse(UniqueFd& input, const UniqueFd& output, std::string_view left, st
 Result<Ran> run_program(const std::vector<std::string>& command, std::string_view input, const ProgramLimits& limits) {
     std::array<int, 2> in{};
     std::array<int, 2> out{};
-    // A socket, because writing to a pipe that nobody reads ends us with a signal.
+    // A socket, because writing to a pipe without a reader raises SIGPIPE.
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in.data()) != 0) return fail_errno("make a socket", errno);
     UniqueFd ours(in[0]);
     UniqueFd theirs(in[1]);

@@ -1,4 +1,4 @@
-// Other programs, asked a question.
+// Runs other programs and collects their output.
 #pragma once
 
 #include <chrono>
@@ -12,17 +12,17 @@ namespace warren::ctl {
 
 struct ProgramLimits {
     std::chrono::seconds time{10};
-    std::size_t output = 1024 * 1024;  // what comes behind that is not kept
+    std::size_t output = 1024 * 1024;  // output beyond this is dropped
 };
 
 struct Ran {
-    std::string output;  // standard output and standard error as they came
+    std::string output;  // standard output and standard error, interleaved
     int exit_status = 0;
     bool was_cut = false;
 };
 
-// Runs `command` (found by PATH) with `input` and without an environment but PATH and LC_ALL=C. Killed when its time is
-// over. kNotFound: there is no such program; kUnavailable: its time was over.
+// Runs `command` (found by PATH) with `input` and without an environment but PATH and LC_ALL=C. Killed on timeout.
+// kNotFound: there is no such program; kUnavailable: timeout.
 [[nodiscard]] Result<Ran> run_program(const std::vector<std::string>& command, std::string_view input = {},
                                       const ProgramLimits& limits = {});
 

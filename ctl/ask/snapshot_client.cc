@@ -9,7 +9,7 @@ namespace warren::ctl {
 
 namespace {
 
-// Puts one message where it belongs. True when it was the last.
+// Adds one message to `out`. True when it was the last.
 Result<bool> add_message(ipc::SnapshotMessage message, bool& has_header, Snapshot& out) {
     if (std::holds_alternative<ipc::SnapshotEnd>(message) && has_header) return true;
     if (auto* error = std::get_if<ipc::SnapshotError>(&message)) return fail(ErrorCode::kNotFound, error->reason);
@@ -26,7 +26,7 @@ Result<bool> add_message(ipc::SnapshotMessage message, bool& has_header, Snapsho
         out.customers.back().peers.push_back(std::move(*peer));
         return false;
     }
-    return fail(ErrorCode::kFailed, "vpnd sent its messages in an order that makes no sense");
+    return fail(ErrorCode::kFailed, "vpnd sent its messages in an invalid order");
 }
 
 }  // namespace

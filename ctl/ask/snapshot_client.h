@@ -1,4 +1,4 @@
-// Asks vpnd what is going on.
+// Requests snapshots from vpnd.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace warren::ctl {
 
 struct CustomerStatus {
     ipc::CustomerSnapshot customer;
-    std::vector<ipc::PeerSnapshot> peers;  // empty when they were not asked for
+    std::vector<ipc::PeerSnapshot> peers;  // empty when they were not requested
 };
 
 struct Snapshot {
@@ -20,7 +20,7 @@ struct Snapshot {
 };
 
 // Over RUN_DIR/snapshot.sock. kUnavailable: vpnd cannot be reached or does not answer in time; kNotFound: no such
-// customer; otherwise what it said makes no sense. Blocks for at most kSnapshotTimeoutSeconds between two messages.
+// customer; otherwise its reply is invalid. Blocks for at most kSnapshotTimeoutSeconds between two messages.
 [[nodiscard]] Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotRequest& request);
 
 inline constexpr int kSnapshotTimeoutSeconds = 10;

@@ -126,7 +126,7 @@ std::set<std::string> keys() {
     return out;
 }
 
-// In single quotes, as all three shells take it.
+// In single quotes, as all three shells accept it.
 std::string quoted(std::string_view text) {
     std::string out = "'";
     for (const char c : text) {

@@ -1,4 +1,4 @@
-// user, token, web: who may log in to the status page, and how to know it
+// user, token, web: who may log in to the status page, and the fingerprint of its certificate
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -28,7 +28,7 @@ Result<std::string> read_password(Output& output) {
     return password;
 }
 
-// Changes users.toml by `change`, one vpnctl after the other, and has statusd read it. vpnctl's exit status.
+// Changes users.toml with `change` under a lock and makes statusd read it again. Returns vpnctl's exit status.
 template <typename Change>
 int edit(const Invocation& invocation, Output& output, Change change) {
     const UniqueFd lock(::open(invocation.config_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -42,11 +42,11 @@ int edit(const Invocation& invocation, Output& output, Change change) {
     if (const Status written = replace_file(path, *after); !written)
         return complain(output, kFailed, written.error().what);
     const auto done = send_request(invocation.run_dir, ipc::ControlVerb::kUsers, [](const ipc::ControlText&) {});
-    if (!done) output.err << "vpnctl: written; stackd does not run, the status page will read it when it starts\n";
+    if (!done) output.err << "vpnctl: written; stackd is not running, the status page reads it when it starts\n";
     return kDone;
 }
 
-// ROLE [ID,ID...] behind the name.
+// ROLE [ID,ID...] after the name.
 Result<access::Grant> read_grant(const Invocation& invocation) {
     if (invocation.arguments.size() < 3)
         return fail(ErrorCode::kInvalid, "the role is missing: operator, viewer or customer");
@@ -91,7 +91,7 @@ int add_token(const Invocation& invocation, const std::string& name, Output& out
     const int status =
         edit(invocation, output, [&](const std::string& text) { return access::with_token(text, kept); });
     if (status != kDone) return status;
-    // The only time that it is shown: the file has its hash.
+    // Shown only once: the file has its hash.
     if (invocation.json) {
         output.out << nlohmann::ordered_json{{"name", name}, {"token", token}}.dump(2) << '\n';
     } else {

@@ -13,7 +13,7 @@ namespace warren::ctl {
 namespace {
 
 std::string line_of(const ipc::ControlText& text) {
-    // What vpnd refused is said in vpnd's words.
+    // May contain vpnd's reason for a rejection.
     if (text.kind == ipc::ControlText::Kind::kDiagnostic || text.customer.empty()) return printable(text.text, "\n\t");
     return fmt::format("{}: {}", text.customer, printable(text.text));
 }

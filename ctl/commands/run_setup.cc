@@ -31,7 +31,7 @@ namespace warren::ctl {
 
 namespace {
 
-constexpr int kMostTries = 20;  // of one question: a program that pipes something else shall come to an end
+constexpr int kMostTries = 20;                   // per question, so that wrong piped input ends
 constexpr const char* kImageMark = "/data/etc";  // only the firmware image has its data partition there
 constexpr const char* kImageNetworkDirectory = "/etc/systemd/network";
 constexpr std::string_view kUplinkFile = "/10-uplink.network";
@@ -41,7 +41,7 @@ struct Answers {
     ApplianceAnswers appliance;
     std::string operator_name;  // "": no status page, nobody to log in
     std::string password_hash;
-    std::optional<UplinkAnswers> uplink;  // nothing: the network is not ours, or stays as it is
+    std::optional<UplinkAnswers> uplink;  // nothing: the network is not configured by us, or stays as it is
 };
 
 bool exists(const std::string& path) {
@@ -49,7 +49,7 @@ bool exists(const std::string& path) {
     return ::lstat(path.c_str(), &found) == 0;
 }
 
-// The directory for the uplink's file; "" when the network is not ours.
+// The directory for the uplink's file; "" when we do not configure the network.
 std::string network_directory(const Invocation& invocation) {
     if (!invocation.network_dir.empty()) return invocation.network_dir;
     return exists(kImageMark) ? kImageNetworkDirectory : "";
@@ -72,7 +72,7 @@ std::vector<std::string> ethernet_devices() {
 
 using Problem = std::function<std::string(const std::string&)>;
 
-// Asks until `problem` has nothing against the answer. An empty line is `standard`.
+// Asks until `problem` accepts the answer. An empty line means `standard`.
 Result<std::string> ask(const std::string& question, const std::string& standard, const Problem& problem,
                         Output& output, Echo echo = Echo::kShown) {
     const std::string prompt = standard.empty() ? question + ": " : fmt::format("{} [{}]: ", question, standard);
@@ -89,7 +89,7 @@ Result<std::string> ask(const std::string& question, const std::string& standard
                 fmt::format("\"{}\" was answered wrongly {} times; nothing was written", question, kMostTries));
 }
 
-// Into `place`, which is checked with all that was answered before.
+// Stores the answer in `place` and checks it together with all earlier answers.
 Status ask_appliance(const std::string& question, ApplianceAnswers& answers, std::string& place,
                      const std::string& standard, Output& output) {
     const auto answer = ask(
@@ -167,7 +167,7 @@ Status ask_operator(Answers& answers, Output& output) {
         const auto again = read_line("Password again: ", Echo::kHidden, output);
         if (!again) return fail(ErrorCode::kInvalid, "\"Password again\" has no answer; nothing was written");
         if (*again != *password) {
-            output.err << "Password: the two are not the same\n";
+            output.err << "Password: the two differ\n";
             continue;
         }
         const auto hash = access::hash_password(*password);
@@ -176,7 +176,7 @@ Status ask_operator(Answers& answers, Output& output) {
         answers.password_hash = *hash;
         return {};
     }
-    return fail(ErrorCode::kInvalid, "the two passwords were never the same; nothing was written");
+    return fail(ErrorCode::kInvalid, "the two passwords differed every time; nothing was written");
 }
 
 Result<Answers> ask_all(const std::string& network, Output& output) {
@@ -194,7 +194,7 @@ Result<Answers> ask_all(const std::string& network, Output& output) {
     return out;
 }
 
-// An earlier setup that was cut off may have made one, which is as good.
+// An interrupted earlier setup may have made one, which is as good.
 Status write_key(const std::string& path) {
     crypto::SystemRandom random;
     const auto text = crypto::to_base64(crypto::generate_private_key(random));
@@ -215,7 +215,7 @@ Status write_operator(const std::string& path, const Answers& answers) {
     return replace_file(path, *after);
 }
 
-// warren.toml comes last: without it nothing of this counts, and setup can be run again.
+// warren.toml is written last: without it the rest has no effect, and setup can be run again.
 Status write_all(const std::string& directory, const std::string& network, const Answers& answers) {
     WARREN_TRY(ensure_directory(directory, 0755));
     const UniqueFd lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -237,7 +237,7 @@ int report(const Invocation& invocation, const std::string& network, const Answe
     if (!loaded.appliance_valid || !key) {
         for (const config::Diagnostic& diagnostic : loaded.diagnostics)
             output.err << config::format(diagnostic) << '\n';
-        return complain(output, kFailed, "written, but not valid as it is");
+        return complain(output, kFailed, "written, but not valid");
     }
     const std::string toml = invocation.config_dir + "/warren.toml";
     if (invocation.json) {
@@ -249,8 +249,7 @@ int report(const Invocation& invocation, const std::string& network, const Answe
     output.out << (network.empty() ? "  systemctl restart warren\n"
                                    : "  systemctl restart systemd-networkd warren     # from now on as answered\n");
     if (!answers.appliance.status_listen.empty())
-        output.out
-            << "  vpnctl web fingerprint                        # what the browser must show for the status page\n";
+        output.out << "  vpnctl web fingerprint                        # the fingerprint that the browser must show\n";
     output.out << "  vpnctl explain stack                          # for the first customer: " << invocation.config_dir
                << "/customers/ID.toml\n";
     return kDone;
@@ -263,7 +262,7 @@ int run_setup(const Invocation& invocation, Output& output) {
         return complain(output, kFailed, started.error().what);
     const std::string toml = invocation.config_dir + "/warren.toml";
     if (exists(toml))
-        return complain(output, kFailed, toml + " is there already; setup is for an appliance without one");
+        return complain(output, kFailed, toml + " exists; setup is for an appliance without a configuration");
     const std::string network = network_directory(invocation);
     const auto answers = ask_all(network, output);
     if (!answers) return complain(output, kFailed, answers.error().what);

@@ -18,7 +18,7 @@ std::string customer_of(const Invocation& invocation) {
     return invocation.arguments.empty() ? "" : invocation.arguments[0];
 }
 
-// Fetches, and hands what came to `show`; says what went wrong otherwise.
+// Fetches a snapshot and passes it to `show`; prints the error otherwise.
 template <typename Show>
 int with_snapshot(const Invocation& invocation, bool with_peers, Output& output, Show show) {
     const auto snapshot = fetch_snapshot(invocation.run_dir, {customer_of(invocation), with_peers});
@@ -33,14 +33,14 @@ int with_snapshot(const Invocation& invocation, bool with_peers, Output& output,
     return complain(output, kFailed, error.what);
 }
 
-// The only customer of a snapshot that was asked for one.
+// Passes the single customer of the requested snapshot to `show`.
 template <typename Show>
 int with_customer(const Invocation& invocation, Output& output, Show show) {
     return with_snapshot(invocation, true, output, [&](const Snapshot& snapshot) {
         if (snapshot.customers.size() == 1) return show(snapshot.customers[0]);
         return complain(
             output, kFailed,
-            fmt::format("customer {}: vpnd does not know him; vpnctl customers lists them", customer_of(invocation)));
+            fmt::format("customer {}: unknown to vpnd; vpnctl customers lists them", customer_of(invocation)));
     });
 }
 
@@ -57,7 +57,7 @@ int run_status(const Invocation& invocation, Output& output) {
         return with_snapshot(invocation, true, output,
                              [&](const Snapshot& snapshot) { return print(output, status_json(snapshot, stackd)); });
     }
-    // Also when vpnd does not answer: then more than ever.
+    // Also when vpnd does not reply: it is needed most then.
     if (stackd.silence.empty()) output.out << stackd_text(stackd, customer_of(invocation));
     const std::string silence = stackd.silence.empty() ? "" : stackd_text(stackd, "");
     if (!invocation.arguments.empty()) {

@@ -1,4 +1,4 @@
-// support-bundle: what is needed to find out why something does not work, for somebody who cannot log in
+// support-bundle: collects what is needed to diagnose a problem without access to the machine
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -28,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostText = 32 * 1024 * 1024;  // of one file
-constexpr std::size_t kMostStacks = 64;              // looked into
+constexpr std::size_t kMostStacks = 64;              // searched
 constexpr std::uintmax_t kMostSecret = 1024 * 1024;  // no key and no certificate is larger
 constexpr ProgramLimits kPacking{std::chrono::seconds(120), 512 * 1024 * 1024};
 
@@ -77,7 +77,7 @@ class Bundle {
         files_.push_back({"warren-support/" + name, redact(text, secrets_)});
     }
     void add_config(const std::string& name, const std::string& text) { add(name, redact_config(text, secrets_)); }
-    // What the program says, or why it says nothing.
+    // Adds the program's output, or why there is none.
     void add_output(const Question& question) {
         const auto ran = run_program(question.command);
         std::string text = ran ? ran->output : ran.error().what + '\n';
@@ -106,7 +106,7 @@ Result<std::vector<std::string>> files_below(const std::string& directory) {
     return out;
 }
 
-// Everything that may not be in the bundle. Fails rather than to leave one out.
+// Every secret that must not be in the bundle. Fails rather than miss one.
 Result<std::vector<std::string>> known_secrets(const std::string& config, const std::vector<std::string>& files) {
     std::vector<std::string> out;
     for (const std::string& name : files) {
@@ -130,8 +130,7 @@ std::string users_text(const std::string& config) {
     const auto text = read_text(config + "/users.toml");
     const auto users = text ? access::parse_users(*text) : Result<access::Users>(tl::unexpected<Error>(text.error()));
     if (!users)
-        return users.error().code == ErrorCode::kInvalid ? "users.toml cannot be read as it is\n"
-                                                         : users.error().what + '\n';
+        return users.error().code == ErrorCode::kInvalid ? "users.toml cannot be parsed\n" : users.error().what + '\n';
     std::string out;
     for (const auto& user : users->users)
         out +=
@@ -142,7 +141,7 @@ std::string users_text(const std::string& config) {
     return out;
 }
 
-// Who may read which secret; of the secrets nothing but their names.
+// The names and permissions of the secrets, not their contents.
 std::string secrets_text(const std::string& config, const std::vector<std::string>& files) {
     std::string out;
     for (const std::string& name : files) {

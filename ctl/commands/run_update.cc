@@ -1,5 +1,5 @@
-// update: the firmware image's two slots. Thin: the image has a program that does it, /usr/lib/warren/update, which a
-// package has not.
+// update: the firmware image's two slots. Calls the image's own program, /usr/lib/warren/update, which a package does
+// not have.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* kUpdater = "/usr/lib/warren/update";
 
-// What is wrong with the words behind "update", "" for nothing.
+// What is wrong with the arguments of "update", "" for nothing.
 std::string misuse_of(const Invocation& invocation) {
     const std::string& verb = invocation.arguments[0];
     const bool has_file = invocation.arguments.size() > 1;

@@ -39,10 +39,10 @@ bool is_number(std::string_view text) {
 }  // namespace
 
 std::string appliance_text(const ApplianceAnswers& answers) {
-    // What is no number stands there as text, for the checks to say so.
+    // Text that is no number is kept, so that the checks report it.
     const std::string port = is_number(answers.listen_port) ? answers.listen_port : toml_string(answers.listen_port);
     std::string out = fmt::format(
-        "# Made by vpnctl setup. `vpnctl explain` says what else there is; `vpnctl check` finds every mistake.\nschema "
+        "# Made by vpnctl setup. `vpnctl explain` lists all keys; `vpnctl check` finds every error.\nschema "
         "= 1\n\n"
         "[appliance]\nname = {}\n\n"
         "# One port and one key for all customers; the key is in secrets/uplink.\n"

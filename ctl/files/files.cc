@@ -31,7 +31,7 @@ Status write_and_sync(int file, std::string_view text, mode_t mode) {
     return {};
 }
 
-// The name lasts through a power cut only when its directory was synced too.
+// The name survives a power cut only after its directory was synced too.
 void sync_directory_of(const std::string& path) {
     const auto slash = path.rfind('/');
     const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
@@ -80,7 +80,7 @@ Status create_file(const std::string& path, std::string_view text, mode_t mode) 
 Status ensure_directory(const std::string& path, mode_t mode) {
     if (::mkdir(path.c_str(), mode) == 0) {
         if (::chmod(path.c_str(), mode) != 0)
-            return fail_errno("make " + path, errno);  // the umask may have taken something
+            return fail_errno("make " + path, errno);  // the umask may have removed bits
         return {};
     }
     struct stat found {};

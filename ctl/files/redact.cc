@@ -49,7 +49,7 @@ std::size_t secret_at(std::string_view text, std::size_t at) {
         return static_cast<std::size_t>(std::find_if_not(rest.begin(), rest.end(), belongs) - rest.begin());
     };
     if (rest.starts_with(kArgon2)) return run(is_argon2);
-    if (at > 0 && is_base64url(text[at - 1])) return 0;  // in the middle of something longer
+    if (at > 0 && is_base64url(text[at - 1])) return 0;  // inside a longer word
     const bool follows_base64 = at > 0 && (text[at - 1] == '/' || text[at - 1] == '+');
     const std::size_t size = run(is_base64url);
     const char behind = size < rest.size() ? rest[size] : '\n';

@@ -13,7 +13,7 @@ struct TarFile {
     std::string text;
 };
 
-// Files of root's with the mode 0600 and this time (seconds since 1970).
+// Files of root with mode 0600 and this time (seconds since 1970).
 [[nodiscard]] std::string tar_of(const std::vector<TarFile>& files, std::int64_t time);
 
 }  // namespace warren::ctl

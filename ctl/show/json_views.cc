@@ -14,7 +14,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string dump(const Json& document) {
-    // A name that is no UTF-8 must not take the whole document down.
+    // A name that is no UTF-8 must not make the whole document fail.
     return document.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 

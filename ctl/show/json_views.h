@@ -1,4 +1,4 @@
-// Everything that `--json` prints: one document each, keys as the manual promises. Pure.
+// Everything that `--json` prints: one document each, with the keys of the manual. Pure.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Where the appliance listens, as its configuration says. Pure.
+// The ports that the appliance listens at, from its configuration. Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +13,12 @@ struct Listening {
     std::string protocol;  // "udp", "tcp"
     std::uint16_t port = 0;
     std::string address;  // "" = all
-    std::string purpose;  // "wireguard", "status", or the id of the customer who has a listener of his own
+    std::string purpose;  // "wireguard", "status", or the id of the customer whose own listener it is
     bool operator==(const Listening&) const = default;
 };
 
-// The shared listener, the status page, the customers' own by id; of valid files, suspended customers too. Without what
-// the uplink cannot reach.
+// The shared listener, the status page, the customers' own by id; of valid files, suspended customers too. Without
+// loopback addresses.
 [[nodiscard]] std::vector<Listening> listeners_of(const config::Loaded& loaded);
 
 }  // namespace warren::ctl

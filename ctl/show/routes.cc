@@ -73,7 +73,7 @@ int collect(const nlmsghdr* message, void* routes) {
     return MNL_CB_OK;
 }
 
-// One dump (RFC 3549 §2.3.2). `interrupted` tells that the table changed meanwhile.
+// One dump (RFC 3549 §2.3.2). `interrupted`: the table changed meanwhile.
 Status dump(mnl_socket& socket, unsigned char family, std::vector<StackRoute>& out, bool& interrupted) {
     std::vector<char> space(kDumpSpace);
     nlmsghdr* request = mnl_nlmsg_put_header(space.data());
@@ -82,7 +82,7 @@ Status dump(mnl_socket& socket, unsigned char family, std::vector<StackRoute>& o
     request->nlmsg_seq = family;
     auto* route = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtmsg)));
     route->rtm_family = family;
-    if (mnl_socket_sendto(&socket, request, request->nlmsg_len) < 0) return fail_errno("ask for routes", errno);
+    if (mnl_socket_sendto(&socket, request, request->nlmsg_len) < 0) return fail_errno("request routes", errno);
     const unsigned port = mnl_socket_get_portid(&socket);
     while (true) {
         const ssize_t got = mnl_socket_recvfrom(&socket, space.data(), space.size());
@@ -97,7 +97,7 @@ Status dump(mnl_socket& socket, unsigned char family, std::vector<StackRoute>& o
 Result<std::vector<StackRoute>> dump_all() {
     constexpr int kAttempts = 5;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        // A socket per attempt: what is left of an interrupted dump goes with it.
+        // A socket per attempt: the rest of an interrupted dump is discarded with it.
         const std::unique_ptr<mnl_socket, int (*)(mnl_socket*)> socket(mnl_socket_open(NETLINK_ROUTE),
                                                                        &mnl_socket_close);
         if (socket == nullptr) return fail_errno("netlink socket", errno);
@@ -114,7 +114,7 @@ Result<std::vector<StackRoute>> dump_all() {
         }
         return out;
     }
-    return fail(ErrorCode::kUnavailable, "the routes change too fast to be listed; try again");
+    return fail(ErrorCode::kUnavailable, "the routes change too fast to list; try again");
 }
 
 }  // namespace
@@ -145,7 +145,7 @@ Result<std::vector<StackRoute>> routes_of(const std::string& customer) {
     const auto stack = open_stack(customer);
     if (!stack) return tl::unexpected<Error>(stack.error());
     Result<std::vector<StackRoute>> out;
-    // A thread of its own steps into the stack and ends there; the caller stays where it is.
+    // A separate thread enters the stack and ends there; the caller stays in its own namespace.
     std::thread([&] {
         const auto entered = enter(*stack, customer);
         out = entered ? dump_all() : tl::unexpected<Error>(entered.error());

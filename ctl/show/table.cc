@@ -9,7 +9,7 @@ namespace warren::ctl {
 
 namespace {
 
-// Characters of UTF-8 text; good enough for the names people write here.
+// Characters of UTF-8 text; ignores wide and combining ones.
 std::size_t width_of(std::string_view text) {
     return static_cast<std::size_t>(
         std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));

@@ -1,4 +1,4 @@
-// A table for people: aligned columns, two blanks between, nothing behind the last.
+// A table for people: aligned columns, two blanks between, none after the last.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ class Table {
     // As many cells as columns. Control characters are shown as "?".
     void add(std::vector<std::string> cells);
     [[nodiscard]] bool empty() const { return rows_.empty(); }
-    // Titles, then the rows; only the titles when there are none.
+    // Titles, then the rows.
     [[nodiscard]] std::string text() const;
 
   private:

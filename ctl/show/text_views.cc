@@ -60,9 +60,10 @@ std::string_view state_of(const ipc::CustomerSnapshot& customer) {
 }
 
 std::string stackd_text(const StackdStatus& stackd, const std::string& customer) {
-    std::string out = fmt::format("stackd      {}\n",
-                                  printable(stackd.silence.empty() ? fmt::to_string(fmt::join(stackd.facts, "; "))
-                                                                   : stackd.silence + "; tunnels go on, changes wait"));
+    std::string out =
+        fmt::format("stackd      {}\n",
+                    printable(stackd.silence.empty() ? fmt::to_string(fmt::join(stackd.facts, "; "))
+                                                     : stackd.silence + "; tunnels keep running, changes wait"));
     std::string_view label = "attention";
     for (const ipc::ControlText& problem : stackd.problems) {
         if (!customer.empty() && problem.customer != customer) continue;
@@ -89,7 +90,7 @@ std::string status_text(const Snapshot& snapshot) {
                                   printable(header.version), header.generation);
     out += fmt::format("customers   {}\npeers       {} of {} online\n", snapshot.customers.size(), online, peers);
     out += fmt::format("handshakes  {} initiated here, {} completed{}\n", header.handshakes_initiated,
-                       header.handshakes_completed, header.under_load ? "; under load, cookies are asked for" : "");
+                       header.handshakes_completed, header.under_load ? "; under load, cookies are required" : "");
     out += fmt::format("encryption  {}\ndropped     {} packets{}\n", printable(header.aead_backend), dropped,
                        dropped == 0 ? "" : " (vpnctl drops)");
     if (snapshot.customers.empty()) return out;

@@ -1,4 +1,4 @@
-// What vpnd told, as text for people. Pure.
+// What vpnd and stackd report, as text for people. Pure.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +16,11 @@ namespace warren::ctl {
 // All packets dropped, whatever the reason.
 [[nodiscard]] std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops);
 
-// How stackd is, in a line; then what it could not do: of `customer`, or of all when that is "".
+// stackd's state in a line; then what it could not do: for `customer`, or for all when that is "".
 [[nodiscard]] std::string stackd_text(const StackdStatus& stackd, const std::string& customer);
 // The appliance in some lines, then the customers' table.
 [[nodiscard]] std::string status_text(const Snapshot& snapshot);
-// One customer in some lines, then his peers.
+// One customer in some lines, then its peers.
 [[nodiscard]] std::string customer_text(const CustomerStatus& customer);
 [[nodiscard]] std::string customers_text(const Snapshot& snapshot);
 // With a column for the customer when there may be several.

@@ -1,4 +1,4 @@
-// One customer in the words of `wg show`, so that people and scripts that know those read them here too.
+// One customer in the format of `wg show`, for people and scripts that know it.
 #pragma once
 
 #include <string>

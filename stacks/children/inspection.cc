@@ -64,10 +64,10 @@ bool is_our_uapi(const UniqueFd& socket, const std::string& id, const std::strin
 Status inspect_listener(const std::string& id, const ReturnedListener& held, std::uint32_t workers,
                         const std::string& run_dir, const UniqueFd& home) {
     const std::string who = "listener '" + id + "'";
-    if (!id.empty() && !config::is_customer_id(id)) return invalid(who + " has a name that is none");
+    if (!id.empty() && !config::is_customer_id(id)) return invalid(who + " has an invalid name");
     const std::size_t per_family = 1 + workers;
     if (held.descriptors.size() != per_family * (held.has_v6 ? 2 : 1) + 1)
-        return invalid(who + " has not the sockets it should have");
+        return invalid(who + " has the wrong number of sockets");
     for (std::size_t i = 0; i + 1 < held.descriptors.size(); ++i) {
         if (!is_our_udp(held.descriptors[i], i < per_family ? AF_INET : AF_INET6, held.port, home))
             return invalid(who + " has a socket that is not of UDP port " + std::to_string(held.port));
@@ -77,14 +77,14 @@ Status inspect_listener(const std::string& id, const ReturnedListener& held, std
 }
 
 Status inspect_tunnel(const std::string& customer, const UniqueFd& tunnel) {
-    if (!config::is_customer_id(customer)) return invalid("a customer has a name that is none");
+    if (!config::is_customer_id(customer)) return invalid("a customer has an invalid name");
     const UniqueFd space(::ioctl(tunnel.get(), TUNGETDEVNETNS));
-    // The device was removed by hand: the descriptor is worthless, and harmless.
+    // The device was removed by hand: the descriptor is useless but harmless.
     if (!space.valid() && errno == EBADFD) return {};
-    if (!space.valid()) return invalid("customer " + customer + " has a tunnel that is none");
+    if (!space.valid()) return invalid("customer " + customer + " has a descriptor that is no tunnel");
     const auto stack = open_namespace(namespace_name(customer));
     if (!stack || !same_file(space, *stack))
-        return invalid("customer " + customer + " has a tunnel that is not in his stack");
+        return invalid("customer " + customer + " has a tunnel that is not in its stack");
     return {};
 }
 

@@ -1,5 +1,5 @@
-// What an earlier stackd's vpnd hands back is looked at before it is used: somebody may have taken it over, and what is
-// adopted is given to every vpnd that follows.
+// Checks what the vpnd of an earlier stackd returns before it is used: that vpnd may be compromised, and whatever is
+// adopted is passed on to every later vpnd.
 #pragma once
 
 #include <string>
@@ -9,9 +9,9 @@
 
 namespace warren::stacks {
 
-// kInvalid, saying what is wrong, unless each listener has the sockets of one that we bound: UDP of this namespace, in
-// PutListener's order, on the port it says, and a UAPI socket where ours are; and each tunnel that still has a device
-// has one of that customer's own stack. Call it in the namespace of the uplink.
+// Returns kInvalid with the reason unless every listener has the sockets of one that we bound (UDP of this namespace,
+// in PutListener's order, on the port it names, and a UAPI socket in one of our directories), and every tunnel that
+// still has a device belongs to that customer's own stack. Call it in the namespace of the uplink.
 [[nodiscard]] Status inspect(const Holdings& holdings, const std::string& run_dir);
 
 }  // namespace warren::stacks

@@ -31,13 +31,13 @@ Result<Launched> launch(const Program& program, Duration patience, const std::fu
     if (!started) return tl::unexpected(started.error());
     auto process = VpndProcess::watch(started->who.pid);
     if (!process) return tl::unexpected(process.error());
-    // Only if it ended may its number have come to mean another process. systemd holds the other end of the channel
-    // until it noticed that.
+    // The pid can name another process only if this one has ended. systemd holds the other end of the channel until it
+    // notices the end.
     if (process->ended() || hung_up(started->channel))
-        return fail(ErrorCode::kUnavailable, program.launcher + ": what was started has ended");
+        return fail(ErrorCode::kUnavailable, program.launcher + ": the started process has ended");
     if (started->who.uid != program.user.uid) {
         process->stop(kStopPatience);
-        return fail(ErrorCode::kPermission, program.launcher + ": what was started runs as user " +
+        return fail(ErrorCode::kPermission, program.launcher + ": the started process runs as user " +
                                                 std::to_string(started->who.uid) + ", not as " + program.user.name +
                                                 " (" + std::to_string(program.user.uid) + ")");
     }

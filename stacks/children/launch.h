@@ -1,4 +1,4 @@
-// How vpnd and statusd come into being: as our children, or by systemd, each in a sandbox of its own.
+// Starts vpnd and statusd: as our children, or by systemd, each in a sandbox of its own.
 #pragma once
 
 #include <functional>
@@ -14,8 +14,8 @@ namespace warren::stacks {
 struct Program {
     std::string executable;
     ServiceUser user;
-    // Not empty: whoever listens there starts the program for each connection, as `user`; the executable is his to
-    // choose.
+    // Not empty: the launcher that listens there starts the program for each connection, as `user`; it chooses the
+    // executable.
     std::string launcher;
 };
 
@@ -23,8 +23,8 @@ struct Launched {
     VpndProcess process;
     ipc::Channel channel;
 };
-// Waits for a launcher, at most `patience`, or until `must_stop`. One that runs as somebody else than `user` is stopped
-// and refused.
+// Waits for a launcher, at most `patience`, or until `must_stop`. A process that runs as another user than `user` is
+// stopped and refused.
 [[nodiscard]] Result<Launched> launch(const Program& program, Duration patience,
                                       const std::function<bool()>& must_stop);
 

@@ -11,7 +11,7 @@ namespace warren::stacks {
 
 namespace {
 
-// Longer than vpnd is ever busy with one generation; when it is over, vpnd hangs.
+// Longer than vpnd ever works on one generation: after that it is considered hung.
 constexpr timeval kPatience{30, 0};
 // More than the descriptors of one process allow.
 constexpr std::size_t kMaxHoldings = 100'000;
@@ -41,7 +41,7 @@ Result<VpndLink::Message> VpndLink::receive() {
     auto received = channel_.receive(space_);
     if (!received) {
         if (received.error().code == ErrorCode::kUnavailable)
-            return fail(ErrorCode::kUnavailable, "vpnd does not answer");
+            return fail(ErrorCode::kUnavailable, "vpnd does not reply");
         return with_context("vpnd", received.error());
     }
     if (received->closed) return fail(ErrorCode::kUnavailable, "vpnd hung up");
@@ -60,22 +60,22 @@ Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>
         if (!message) return tl::unexpected(message.error());
         if (const auto* end = std::get_if<ipc::HoldingEnd>(&message->content)) {
             if (end->workers < 1 || end->workers > ipc::kMaxWorkers)
-                return fail(ErrorCode::kInvalid, "vpnd has no or too many workers");
+                return fail(ErrorCode::kInvalid, "vpnd reports no workers or too many");
             holdings.generation = applied_ = end->generation;
             holdings.workers = end->workers;
             return holdings;
         }
         const auto* holding = std::get_if<ipc::Holding>(&message->content);
-        if (holding == nullptr) return fail(ErrorCode::kInvalid, "vpnd answered Hello with something else");
+        if (holding == nullptr) return fail(ErrorCode::kInvalid, "vpnd sent an unexpected reply to Hello");
         if (holding->kind == ipc::Holding::Kind::kListener) {
             holdings.listeners[holding->id] = {holding->port, holding->has_v6, std::move(message->descriptors)};
         } else if (!message->descriptors.empty()) {
             holdings.tunnels[holding->id] = std::move(message->descriptors);
         } else {
-            return fail(ErrorCode::kInvalid, "vpnd's customer " + holding->id + " came without his tunnel");
+            return fail(ErrorCode::kInvalid, "vpnd's customer " + holding->id + " was sent without its tunnel");
         }
     }
-    return fail(ErrorCode::kInvalid, "vpnd does not come to an end with what it holds");
+    return fail(ErrorCode::kInvalid, "vpnd reports too many holdings, or takes too long");
 }
 
 Status VpndLink::await_applied(std::uint64_t generation) {
@@ -87,8 +87,8 @@ Status VpndLink::await_applied(std::uint64_t generation) {
         return {};
     }
     if (const auto* rejected = std::get_if<ipc::Rejected>(&message->content))
-        return fail(ErrorCode::kInvalid, "vpnd refused: " + rejected->reason);
-    return fail(ErrorCode::kFailed, "vpnd answered Commit with something else");
+        return fail(ErrorCode::kInvalid, "vpnd rejected it: " + rejected->reason);
+    return fail(ErrorCode::kFailed, "vpnd sent an unexpected reply to Commit");
 }
 
 Status VpndLink::send_probe() {
@@ -99,7 +99,7 @@ Status VpndLink::send_probe() {
 }
 
 Status VpndLink::receive_reply() {
-    // vpnd speaks only when it is spoken to: whatever else comes is its end.
+    // vpnd sends only replies. Anything else means that it has hung up.
     if (!awaits_reply_) return fail(ErrorCode::kUnavailable, "vpnd hung up");
     awaits_reply_ = false;
     const Status answered = await_applied(applied_);

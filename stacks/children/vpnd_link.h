@@ -1,5 +1,5 @@
-// stackd's end of the channel to vpnd: says Hello, takes back what vpnd holds, sends generations and waits for the
-// answer.
+// stackd's end of the channel to vpnd: sends Hello, receives what vpnd holds, sends generations and waits for the
+// replies.
 #pragma once
 
 #include <map>
@@ -14,7 +14,7 @@
 
 namespace warren::stacks {
 
-// What vpnd said it has, with descriptors for it.
+// What vpnd reports that it holds, with descriptors for it.
 struct ReturnedListener {
     std::uint16_t port = 0;
     bool has_v6 = false;
@@ -27,14 +27,14 @@ struct Holdings {
     std::uint32_t workers = 1;
 };
 
-// Belongs to one thread. Every call that fails leaves a link that is of no more use.
+// Belongs to one thread. After a failed call the link is unusable.
 class VpndLink {
   public:
     VpndLink() = default;
     explicit VpndLink(ipc::Channel channel);
 
-    // `descriptors`: on the first connection what Hello needs, none when adopting. What vpnd says that it holds is
-    // bounded, in number and in the time it may take to say it; whether it is what it says is not known (inspection.h).
+    // `descriptors`: on the first connection what Hello needs, none when adopting. The holdings are bounded in number
+    // and in time, but not verified: see inspection.h.
     [[nodiscard]] Result<Holdings> greet(const ipc::Hello& hello, const std::vector<int>& descriptors);
     // One message of a generation. Keys in it are wiped from the send buffer.
     [[nodiscard]] Status send(const ipc::ConfigMessage& message, const std::vector<int>& descriptors = {});
@@ -42,15 +42,15 @@ class VpndLink {
     // broken.
     [[nodiscard]] Status await_applied(std::uint64_t generation);
 
-    // Asks for a sign of life, and does not wait: the generation that is applied once more, with nothing in it, which
-    // vpnd answers when each of its threads has passed it.
+    // Sends a liveness probe and does not wait: an empty generation with the number of the applied one, which vpnd
+    // answers once each of its threads has processed it.
     [[nodiscard]] Status send_probe();
-    // The answer is still to come.
+    // A probe was sent and its reply has not arrived.
     [[nodiscard]] bool awaits_reply() const { return awaits_reply_; }
-    // Takes what made fd() readable: the answer to send_probe(). Every error: the link is broken.
+    // Receives what made fd() readable: the reply to send_probe(). On any error the link is broken.
     [[nodiscard]] Status receive_reply();
 
-    // Readable when vpnd hung up, answers send_probe(), or says something nobody asked for.
+    // Readable when vpnd hung up, replied to send_probe(), or sent an unexpected message.
     [[nodiscard]] int fd() const { return channel_.fd(); }
     [[nodiscard]] bool is_connected() const { return channel_.valid(); }
     void close() { *this = {}; }

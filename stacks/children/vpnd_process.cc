@@ -31,7 +31,8 @@ UniqueFd open_pidfd(pid_t pid) {
     return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
-// When the process started, in the kernel's ticks: with the pid it names one process for ever. "" when there is none.
+// When the process started, in the kernel's ticks: together with the pid it identifies one process uniquely. "" when
+// there is none.
 std::string start_time(pid_t pid) {
     std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
     std::string line;
@@ -42,7 +43,7 @@ std::string start_time(pid_t pid) {
     return fields ? field : std::string();
 }
 
-// As a whole or not at all, whenever we are killed.
+// Atomic: a kill leaves the old file or the new one.
 Status write_pid_file(const std::string& path, pid_t pid) {
     const std::string fresh = path + ".new";
     std::ofstream out(fresh, std::ios::trunc);
@@ -77,7 +78,7 @@ bool become(const ServiceUser& user) {
 }
 
 [[noreturn]] void run_child(const Launch& launch) {
-    ::setsid();  // a Ctrl-C at our terminal is ours to answer
+    ::setsid();  // so that Ctrl-C at our terminal does not reach it
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -86,7 +87,7 @@ bool become(const ServiceUser& user) {
     if (::chdir("/") != 0) give_up(launch.report);
     const int null = ::open("/dev/null", O_RDWR);
     if (null < 0 || ::dup2(null, STDIN_FILENO) < 0) give_up(launch.report);
-    // The report must not be where the channel goes; dup2 clears close-on-exec.
+    // The report pipe must not occupy the channel's descriptor number; dup2 clears close-on-exec.
     const int report = ::fcntl(launch.report, F_DUPFD_CLOEXEC, kChannelDescriptor + 1);
     if (report < 0) give_up(launch.report);
     const int channel = ::fcntl(launch.channel, F_DUPFD_CLOEXEC, kChannelDescriptor + 1);
@@ -95,12 +96,12 @@ bool become(const ServiceUser& user) {
     if (::syscall(SYS_close_range, kChannelDescriptor + 1, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) != 0)
         give_up(report);
     if (!become(launch.user)) give_up(report);
-    // By descriptor: the way to the file may lead through a directory that is closed to the user.
+    // By descriptor: the path may lead through a directory that the user may not enter.
     ::execveat(executable, "", launch.arguments.data(), launch.environment.data(), AT_EMPTY_PATH);
     give_up(report);
 }
 
-// Ours without what only concerns us and the service manager.
+// Our environment without the variables between us and the service manager.
 std::vector<std::string> child_environment() {
     std::vector<std::string> out;
     for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -125,7 +126,7 @@ Result<ServiceUser> find_user(const std::string& name) {
     const passwd* entry = ::getpwnam(name.c_str());
     if (entry == nullptr) {
         return fail(ErrorCode::kNotFound, "there is no user " + name +
-                                              ", whom vpnd shall run as; make one (adduser --system --group " + name +
+                                              " for vpnd to run as; create one (adduser --system --group " + name +
                                               ") or name another with --user");
     }
     if (entry->pw_uid == 0)
@@ -134,7 +135,7 @@ Result<ServiceUser> find_user(const std::string& name) {
     int count = 64;
     user.groups.resize(static_cast<std::size_t>(count));
     if (::getgrouplist(name.c_str(), user.gid, user.groups.data(), &count) < 0)
-        count = 1;  // an absurd number of groups: only his own
+        count = 1;  // too many groups: keep only the primary one
     user.groups.resize(static_cast<std::size_t>(count));
     user.groups.front() = user.gid;
     return user;
@@ -172,18 +173,18 @@ Result<VpndProcess> VpndProcess::watch(pid_t pid) {
 void VpndProcess::save_pid(const std::string& pid_file) const {
     if (const Status written = write_pid_file(pid_file, pid_); !written)
         log(LogLevel::kWarn, "pidfile_write_failed",
-            {{"reason", written.error().what}, {"risk", "a stackd after us may not find this process"}});
+            {{"reason", written.error().what}, {"risk", "the next stackd may not find this process"}});
 }
 
 Result<VpndProcess> VpndProcess::find(const std::string& pid_file) {
     std::ifstream in(pid_file);
     pid_t pid = 0;
     std::string started;
-    if (!(in >> pid >> started) || pid <= 1) return fail(ErrorCode::kNotFound, "no vpnd was left");
+    if (!(in >> pid >> started) || pid <= 1) return fail(ErrorCode::kNotFound, "no earlier process was left");
     UniqueFd pidfd = open_pidfd(pid);
-    // The descriptor is taken first: from then on the number cannot come to mean another process.
+    // Open the descriptor first: from then on the pid cannot be reused.
     if (!pidfd.valid() || start_time(pid) != started)
-        return fail(ErrorCode::kNotFound, "the vpnd that was left has ended");
+        return fail(ErrorCode::kNotFound, "the earlier process has ended");
     return VpndProcess(pid, std::move(pidfd), false);
 }
 

@@ -1,4 +1,5 @@
-// The tunnel daemon as a process: started without privileges, watched, stopped. It outlives us when we are killed.
+// The tunnel daemon as a process: started without privileges, watched, stopped. It outlives stackd when stackd is
+// killed.
 #pragma once
 
 #include <sys/types.h>
@@ -28,24 +29,22 @@ class VpndProcess {
     // Starts `executable --channel 3` with `channel` as descriptor 3, as `user`, with no capability and no new
     // privileges.
     [[nodiscard]] static Result<VpndProcess> start(const std::string& executable, const ServiceUser& user, int channel);
-    // One that somebody else started, and that holds the other end of a channel of ours. kUnavailable when it has
-    // ended.
+    // A process started by a launcher, which holds the other end of a channel of ours. kUnavailable when it has ended.
     [[nodiscard]] static Result<VpndProcess> watch(pid_t pid);
-    // The one that the pid file names, if it still is that very process; else kNotFound.
+    // The process that the pid file names; kNotFound when it has ended, even if its pid is in use again.
     [[nodiscard]] static Result<VpndProcess> find(const std::string& pid_file);
 
-    // Writes its pid to `pid_file` for our successor; where that cannot be done it is logged, and vpnd runs all the
-    // same.
+    // Writes its pid to `pid_file` for the next stackd. A failure is logged and otherwise ignored.
     void save_pid(const std::string& pid_file) const;
 
     [[nodiscard]] pid_t pid() const { return pid_; }
     // Readable when the process has ended.
     [[nodiscard]] int ended_fd() const { return pidfd_.get(); }
     [[nodiscard]] bool ended() const;
-    // What it ended with, for a log line: "exit status 4", "signal 9". Reaps a child. Only after it has ended.
+    // Its exit reason, for a log line: "exit status 4", "signal 9". Reaps a child. Only after it has ended.
     [[nodiscard]] std::string reap();
-    // SIGTERM, and SIGKILL when it has not ended after `patience`. Waits for the end and says it as reap() does: what
-    // was ending already keeps its own reason.
+    // SIGTERM, and SIGKILL when it has not ended after `patience`. Waits for the end and returns the reason as reap()
+    // does; a process that was already ending keeps its own reason.
     std::string stop(Duration patience);
 
   private:

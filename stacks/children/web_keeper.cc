@@ -25,9 +25,9 @@ constexpr Duration kFirstPause = seconds(1);
 constexpr Duration kMaxPause = seconds(60);
 constexpr Duration kStopPatience = seconds(2);
 constexpr Duration kStartPatience =
-    seconds(5);  // tunnels wait meanwhile; what comes later finds its channel closed, and ends
+    seconds(5);  // the tunnels wait meanwhile; a statusd that starts later finds its channel closed and exits
 constexpr Duration kBetweenConnections =
-    seconds(1);  // a statusd that was taken over does not fill vpnd's list of clients at once
+    seconds(1);  // so that a compromised statusd cannot fill vpnd's list of clients at once
 constexpr int kBacklog = 128;
 
 Status bind_to(int socket, const Endpoint& to) {
@@ -85,7 +85,7 @@ void WebKeeper::configure(Instant now, const config::Appliance& appliance) {
 }
 
 Report WebKeeper::reload_users() {
-    if (!process_) return {{}, false, 0, "the status page does not run; it reads users.toml when it starts"};
+    if (!process_) return {{}, false, 0, "the status page is not running; it reads users.toml when it starts"};
     const Status sent = send_users();
     if (!sent) return {{}, false, 4, sent.error().what};
     return {{}, false, 0, "the status page reads users.toml again"};
@@ -93,16 +93,16 @@ Report WebKeeper::reload_users() {
 
 void WebKeeper::run(Instant now) {
     if (process_ && process_->ended()) handle_exit(now, stop_process());
-    // The end of a process is seen at its channel first, at times: what stop_process() says is why.
+    // The channel sometimes closes before the process is seen to end; stop_process() returns the reason.
     if (channel_.valid() && !handle_request(now))
-        handle_exit(now, "it hung up, or sent what nobody asked for: " + stop_process());
+        handle_exit(now, "it hung up or sent an invalid request: " + stop_process());
     if (now < start_at_) return;
     start_at_ = kNever;
     since_ = now;
     if (const Status started = start(); !started) handle_exit(now, started.error().what);
 }
 
-// A statusd that is stopped or slow is left alone: it costs nothing.
+// A stopped or slow statusd is tolerated: it costs nothing.
 bool WebKeeper::handle_request(Instant now) {
     std::array<std::uint8_t, 64> space{};
     auto received = channel_.receive(space);
@@ -129,7 +129,7 @@ Status WebKeeper::open_listener() {
 }
 
 Status WebKeeper::start() {
-    // One of a stackd that was killed may hold the port, and hang.
+    // A statusd left by a killed stackd may hang and still hold the port.
     if (auto left = VpndProcess::find(options_.pid_file)) left->stop(kStopPatience);
     WARREN_TRY(open_listener());
     auto launched = launch(options_.statusd, kStartPatience, options_.must_stop);
@@ -153,15 +153,14 @@ void WebKeeper::handle_exit(Instant now, const std::string& reason) {
     quick_deaths_ = now - since_ < kQuickDeath ? quick_deaths_ + 1 : 0;
     const Duration pause = std::min<Duration>(kFirstPause * (1U << std::min(quick_deaths_, 10U)), kMaxPause);
     start_at_ = now + pause;
-    // A port that somebody else has may stay so for days.
+    // Another program may hold the port for days: log each reason once.
     if (std::exchange(logged_reason_, reason) == reason) return;
     log(LogLevel::kError, "statusd_lost",
         {{"reason", reason},
          {"restart_in_ms", std::to_string(std::chrono::duration_cast<milliseconds>(pause).count())}});
 }
 
-// --- what it is given
-// -------------------------------------------------------------------------------------------------------------------
+// --- what statusd receives -----------------------------------------------------------------------
 
 Status WebKeeper::send(const ipc::WebMessage& message, int descriptor) {
     std::vector<std::uint8_t> wire;
@@ -175,10 +174,10 @@ Status WebKeeper::send_users() {
     if (!file.valid() && errno != ENOENT)
         return send(ipc::WebUsers{fail_errno("open " + path, errno).value().what}, -1);
     struct stat about {};
-    // Who may write there decides who may log in.
+    // Write access to this file decides who may log in.
     if (file.valid() && (::fstat(file.get(), &about) != 0 || about.st_uid != ::geteuid() ||
                          (about.st_mode & (S_IWGRP | S_IWOTH | S_IROTH)) != 0))
-        return send(ipc::WebUsers{path + " must belong to root and be closed to others (chmod 600)"}, -1);
+        return send(ipc::WebUsers{path + " must belong to root and be inaccessible to others (chmod 600)"}, -1);
     return send(ipc::WebUsers{}, file.get());
 }
 
@@ -186,7 +185,7 @@ Status WebKeeper::send_certificate() {
     const std::string path = options_.config_directory + "/secrets/status.pem";
     UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
     struct stat about {};
-    // One that is there is only lent.
+    // An existing certificate is passed read-only.
     if (file.valid() && ::fstat(file.get(), &about) == 0 && about.st_size > 0)
         file = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!file.valid())
@@ -196,7 +195,7 @@ Status WebKeeper::send_certificate() {
 }
 
 Status WebKeeper::send_snapshots() {
-    // Goes into the backlog of the listener that we hold, whether vpnd runs or not.
+    // Connects through the backlog of the listener that we hold, even while vpnd is down.
     auto channel = ipc::Channel::connect(options_.snapshot_socket);
     if (!channel) return tl::unexpected(channel.error());
     return send(ipc::WebSnapshots{}, channel->fd());

@@ -1,5 +1,5 @@
-// Keeps statusd running and gives it what it needs: the port, the certificate, users.toml, connections to vpnd. Nothing
-// of vpnd depends on it.
+// Keeps statusd running and passes it what it needs: the port, the certificate, users.toml, connections to vpnd. vpnd
+// does not depend on it.
 #pragma once
 
 #include <functional>
@@ -18,42 +18,41 @@
 
 namespace warren::stacks {
 
-// Belongs to one thread. Never waits for statusd, but at its end.
+// Belongs to one thread. Never waits for statusd except while stopping it.
 class WebKeeper {
   public:
     struct Options {
         Program statusd;
         std::string config_directory;
         std::string snapshot_socket;
-        std::string pid_file;             // for a stackd after us
-        std::function<bool()> must_stop;  // ends waiting for a launcher
+        std::string pid_file;             // for the next stackd
+        std::function<bool()> must_stop;  // stops waiting for a launcher
     };
     explicit WebKeeper(Options options) : options_(std::move(options)) {}
-    // statusd ends too.
+    // Stops statusd.
     ~WebKeeper();
     WebKeeper(const WebKeeper&) = delete;
     WebKeeper& operator=(const WebKeeper&) = delete;
 
-    // Brings the page to what the configuration says: another address, or none. users.toml and the certificate are read
-    // again.
+    // Applies the configuration to the page: another address, or none. users.toml and the certificate are read again.
     void configure(Instant now, const config::Appliance& appliance);
     [[nodiscard]] Report reload_users();
 
-    // Readable when statusd asks for something; -1: it does not run.
+    // Readable when statusd sent a request; -1: it is not running.
     [[nodiscard]] int fd() const { return channel_.fd(); }
     // Readable when it has ended.
     [[nodiscard]] int ended_fd() const { return process_ ? process_->ended_fd() : -1; }
     [[nodiscard]] Instant next_deadline() const { return start_at_; }
-    // Hears what it asks for, notices its end, starts it when it is time.
+    // Answers its requests, notices its end, restarts it when due.
     void run(Instant now);
 
   private:
     [[nodiscard]] Status open_listener();
     [[nodiscard]] Status start();
     void handle_exit(Instant now, const std::string& reason);
-    // What it ended with; "" when there was none.
+    // Its exit reason; "" when it was not running.
     std::string stop_process();
-    // False: it does not listen, and is stopped.
+    // False: the request was invalid or could not be answered; statusd must be stopped.
     [[nodiscard]] bool handle_request(Instant now);
     [[nodiscard]] Status send(const ipc::WebMessage& message, int descriptor);
     [[nodiscard]] Status send_users();
@@ -70,7 +69,7 @@ class WebKeeper {
     unsigned quick_deaths_ = 0;  // in a row
     Instant start_at_ = kNever;
     Instant connected_ = kLongAgo;  // when it got its last connection to vpnd
-    std::string logged_reason_;     // the last reason why it is not there, so that it stands in the log once
+    std::string logged_reason_;     // the last logged exit reason: each is logged once
 };
 
 }  // namespace warren::stacks

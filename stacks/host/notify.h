@@ -1,4 +1,4 @@
-// Tells the service manager how we are. Source: sd_notify(3).
+// Reports stackd's state to the service manager. Source: sd_notify(3).
 #pragma once
 
 #include <string>

@@ -30,11 +30,10 @@ Result<RunDir> RunDir::claim(const std::string& path) {
                                              std::to_string(kMaxRunDir) + " characters");
     if (::mkdir(path.c_str(), 0711) != 0 && errno != EEXIST) return fail_errno("create run-dir " + path, errno);
     struct stat about {};
-    if (::stat(path.c_str(), &about) != 0) return fail_errno("look at run-dir " + path, errno);
-    // Whoever can put a socket there could pass for the vpnd that an earlier stackd left.
+    if (::stat(path.c_str(), &about) != 0) return fail_errno("examine run-dir " + path, errno);
+    // A user who can create a socket there could impersonate the vpnd that an earlier stackd left.
     if (about.st_uid != ::geteuid() || (about.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return fail(ErrorCode::kPermission,
-                    "run-dir " + path + " must belong to root, and nobody else may write to it");
+        return fail(ErrorCode::kPermission, "run-dir " + path + " must belong to root and be writable by root only");
     const std::string name = path + "/lock";
     UniqueFd lock(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!lock.valid()) return fail_errno("open " + name, errno);

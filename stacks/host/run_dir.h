@@ -8,11 +8,11 @@
 
 namespace warren::stacks {
 
-// Holds the lock as long as it lives.
+// Holds the lock for its lifetime.
 class RunDir {
   public:
-    // Makes the directory (0711) when it is missing. kPermission when others than we may write to it; kConflict, naming
-    // the other's pid, when another instance has it. `path` is absolute.
+    // Makes the directory (0711) when it is missing. kPermission when other users may write to it; kConflict, naming
+    // the pid, when another instance holds it. `path` is absolute.
     [[nodiscard]] static Result<RunDir> claim(const std::string& path);
 
     [[nodiscard]] const std::string& path() const { return path_; }

@@ -22,12 +22,12 @@ constexpr std::array kKept = {
     CAP_NET_ADMIN,         // devices, addresses, routes, firewall, sysctls, SO_RCVBUFFORCE
     CAP_SYS_ADMIN,         // network namespaces and the mounts that name them
     CAP_NET_BIND_SERVICE,  // a listen_port below 1024
-    CAP_KILL,              // vpnd is another user's, and is stopped by us all the same
+    CAP_KILL,              // vpnd runs as another user, and stackd must be able to stop it
 };
 constexpr std::array kKeptToBecomeOthers = {
     CAP_SETUID,   // vpnd runs as another user
-    CAP_SETGID,   // likewise
-    CAP_SETPCAP,  // and without a bounding set
+    CAP_SETGID,   // the same
+    CAP_SETPCAP,  // and has an empty bounding set
 };
 
 std::uint64_t kept_mask(bool becomes_others) {
@@ -60,7 +60,7 @@ void raise_limits() {
 Status drop_capabilities(bool becomes_others) {
     const std::uint64_t mask = kept_mask(becomes_others);
     for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability) >= 0; ++capability) {
-        // What a service manager has taken already needs no dropping, which we may not be allowed any more.
+        // Skip what the service manager has already dropped: we may no longer be allowed to drop it.
         if ((mask >> capability & 1) != 0 || ::prctl(PR_CAPBSET_READ, capability) == 0) continue;
         if (::prctl(PR_CAPBSET_DROP, capability) != 0) return fail_errno("drop capabilities", errno);
     }

@@ -1,4 +1,4 @@
-// What stackd gives up once it has what only full root can get.
+// The privileges that stackd gives up after its start.
 #pragma once
 
 #include "base/result.h"
@@ -6,12 +6,12 @@
 namespace warren::stacks {
 
 // Raises the limits that it and vpnd need (descriptors to the hard limit, locked memory without limit) and asks the OOM
-// killer to look elsewhere. Needs CAP_SYS_RESOURCE, so it comes before drop_capabilities(). What cannot be raised is no
-// error: vpnd says what it then does without.
+// killer to spare it. Needs CAP_SYS_RESOURCE, so it comes before drop_capabilities(). A limit that cannot be raised is
+// no error: vpnd logs the consequence.
 void raise_limits();
 
-// Keeps the few capabilities that later reloads need, for this process and whatever it starts; not dumpable.
-// `becomes_others`: it starts vpnd and statusd itself, as users of their own. Source: capabilities(7).
+// Keeps only the capabilities that later reloads need, for this process and its children, and makes it undumpable.
+// `becomes_others`: it starts vpnd and statusd itself, as other users. Source: capabilities(7).
 [[nodiscard]] Status drop_capabilities(bool becomes_others);
 
 }  // namespace warren::stacks

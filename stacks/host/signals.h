@@ -1,4 +1,4 @@
-// The signals that mean something to stackd, as a descriptor.
+// The signals that stackd handles, as a descriptor.
 #pragma once
 
 #include <optional>
@@ -10,15 +10,15 @@ namespace warren::stacks {
 
 enum class SignalRequest { kReload, kStop };
 
-// From open() on SIGHUP, SIGTERM and SIGINT wait here instead of ending the process; SIGPIPE is ignored.
+// After open(), SIGHUP, SIGTERM and SIGINT are queued here instead of ending the process; SIGPIPE is ignored.
 class Signals {
   public:
     [[nodiscard]] static Result<Signals> open();
 
     [[nodiscard]] int fd() const { return fd_.get(); }
-    // The next one that waits.
+    // Removes and returns the next pending signal.
     [[nodiscard]] std::optional<SignalRequest> next() const;
-    // One that asks to stop waits; it is not taken.
+    // Whether a stop signal is pending; does not remove it.
     [[nodiscard]] static bool stop_waits();
 
   private:

@@ -1,4 +1,4 @@
-// Tells the service manager that we do not hang. Source: sd_watchdog_enabled(3).
+// Tells the service manager that stackd is alive. Source: sd_watchdog_enabled(3).
 #pragma once
 
 #include "base/time.h"
@@ -8,15 +8,15 @@ namespace warren::stacks {
 // One thread.
 class Watchdog {
   public:
-    // As the environment says: WATCHDOG_USEC, and WATCHDOG_PID when it is there.
+    // Configured by the environment: WATCHDOG_USEC, and WATCHDOG_PID when it is there.
     Watchdog();
-    // How often to speak when a silence of `microseconds` is taken for a hang: twice in that time. Zero: nobody asks,
-    // or asks another process than `pid`.
+    // The interval between notifications: half of the timeout `microseconds`. Zero: no watchdog, or one for another
+    // process than `pid`.
     [[nodiscard]] static Duration interval_of(const char* microseconds, const char* asked_pid, int pid);
 
-    // Speaks when it is time to. Cheap.
+    // Sends a notification when one is due. Cheap.
     void feed(Instant now);
-    [[nodiscard]] Instant next_deadline() const { return next_; }  // kNever when nobody asks
+    [[nodiscard]] Instant next_deadline() const { return next_; }  // kNever without a watchdog
 
   private:
     Duration interval_;

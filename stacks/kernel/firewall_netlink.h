@@ -11,7 +11,7 @@
 
 namespace warren::stacks {
 
-// All or nothing. With `replaces` the table that is there is removed in the same transaction.
+// One transaction. With `replaces` the existing table is removed in it.
 [[nodiscard]] std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces);
 
 [[nodiscard]] NetlinkRequest dump_firewall_tables();

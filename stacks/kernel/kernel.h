@@ -1,4 +1,4 @@
-// What stackd asks of the kernel about stacks, and nothing else: the seam between deciding and doing.
+// Everything that stackd needs of the kernel for stacks: the seam between planning and carrying out.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@
 
 namespace warren::stacks {
 
-// Of one thread at a time, which is in the uplink's namespace between calls.
+// Used by one thread at a time, which is in the uplink's namespace between calls.
 class Kernel {
   public:
     Kernel() = default;
@@ -21,10 +21,10 @@ class Kernel {
     Kernel& operator=(const Kernel&) = delete;
     virtual ~Kernel() = default;
 
-    // The namespaces whose names begin with kNamespacePrefix, whoever made them.
+    // The namespaces whose names begin with kNamespacePrefix, whatever created them.
     [[nodiscard]] virtual Result<std::vector<std::string>> stack_names() = 0;
     [[nodiscard]] virtual Result<ObservedUplink> observe_uplink() = 0;
-    // `sysctls` says which parameters to read. A name that does not exist is no error: `exists` is false then.
+    // `sysctls` says which parameters to read. A missing namespace is no error: `exists` is false.
     [[nodiscard]] virtual Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) = 0;
     // Only the mark on lo; "" when the namespace has none or does not exist. Cheaper than observe().
     [[nodiscard]] virtual Result<std::string> owner_of(const std::string& name) = 0;

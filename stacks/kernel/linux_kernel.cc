@@ -18,7 +18,7 @@ namespace {
 
 Status check_machine() {
     if (::geteuid() != 0)
-        return fail(ErrorCode::kPermission, "stackd makes network namespaces and must be started as root");
+        return fail(ErrorCode::kPermission, "stackd creates network namespaces and must be started as root");
     const UniqueFd tun(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
     if (!tun.valid()) {
         const int error = errno;

@@ -1,4 +1,4 @@
-// The kernel itself, by direct system calls: a stack costs well under a millisecond this way.
+// The real kernel, through direct system calls: a stack takes well under a millisecond.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@ namespace warren::stacks {
 // The uplink is the network namespace of the thread that calls open().
 class LinuxKernel final : public Kernel {
   public:
-    // Fails, saying what to do, when this machine cannot have stacks: not root, no /dev/net/tun, no nf_tables.
+    // Fails, with advice, when this machine cannot have stacks: not root, no /dev/net/tun, no nf_tables.
     [[nodiscard]] static Result<std::unique_ptr<LinuxKernel>> open();
 
     [[nodiscard]] Result<std::vector<std::string>> stack_names() override;
@@ -31,7 +31,7 @@ class LinuxKernel final : public Kernel {
 
     Uplink uplink_;
     std::unordered_map<std::string, std::vector<UniqueFd>>
-        tunnels_;  // made by CreateTunnel, not taken yet, by namespace
+        tunnels_;  // made by CreateTunnel, not released yet, by namespace
 };
 
 }  // namespace warren::stacks

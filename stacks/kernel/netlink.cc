@@ -31,7 +31,7 @@ Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
     UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
     if (!socket.valid()) return fail_errno("open netlink socket", errno);
     const int on = 1;
-    // Kernels without one of them say less or filter less; everything works all the same.
+    // Older kernels lack some of these: less detail in errors, less filtering, otherwise the same.
     for (const int option : {NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK})
         (void)::setsockopt(socket.get(), SOL_NETLINK, option, &on, sizeof on);
     return NetlinkSocket(std::move(socket));

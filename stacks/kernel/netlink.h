@@ -1,4 +1,4 @@
-// A netlink socket that asks and waits for the answer, with the kernel's own words (extended ACK) in its errors.
+// A netlink socket that sends requests and waits for the replies. Its errors contain the kernel's text (extended ACK).
 #pragma once
 
 #include <cstdint>
@@ -12,20 +12,20 @@
 
 namespace warren::stacks {
 
-// Belongs to one thread, and for ever to the network namespace that the thread was in when it was opened.
+// Belongs to one thread, and to the network namespace that the thread was in when it was opened.
 class NetlinkSocket {
   public:
     // `protocol`: NETLINK_ROUTE, NETLINK_NETFILTER.
     [[nodiscard]] static Result<NetlinkSocket> open(int protocol);
 
-    // Sends and waits for the acknowledgement. The error is the kernel's; the caller says what he was doing.
+    // Sends and waits for the acknowledgement. The error is the kernel's; the caller adds the context.
     [[nodiscard]] Status request(NetlinkRequest& request);
     // Sends the requests as one transaction. Those with NLM_F_ACK are waited for; the first error is returned.
     [[nodiscard]] Status batch(std::span<NetlinkRequest> requests);
-    // Asks for a dump (set NLM_F_DUMP) and returns its messages one after the other. Asks again when a change
-    // interrupted it.
+    // Requests a dump (set NLM_F_DUMP) and returns its messages one after the other. Retries when a change interrupted
+    // it.
     [[nodiscard]] Result<std::vector<std::uint8_t>> dump(NetlinkRequest& request);
-    // Sends a question that one message answers.
+    // Sends a request that has one message as its reply.
     [[nodiscard]] Result<std::vector<std::uint8_t>> query(NetlinkRequest& request);
 
   private:

@@ -19,7 +19,7 @@ namespace warren::stacks {
 // otherwise.
 class NetlinkRequest {
   public:
-    // `flags` besides NLM_F_REQUEST; the sequence number is set by who sends it.
+    // `flags` besides NLM_F_REQUEST; the sender sets the sequence number.
     template <typename Header>
     NetlinkRequest(std::uint16_t type, std::uint16_t flags, const Header& header) : NetlinkRequest(type, flags) {
         static_assert(std::is_trivially_copyable_v<Header>);
@@ -69,7 +69,7 @@ struct NetlinkMessage {
     Bytes payload;
 };
 
-// Takes the next message off `stream`; false at the end or when what is left is malformed.
+// Removes the next message from `stream`; false at the end or when what is left is malformed.
 [[nodiscard]] bool next_message(Bytes& stream, NetlinkMessage& message);
 
 struct NetlinkAttribute {
@@ -85,10 +85,10 @@ struct NetlinkAttribute {
     [[nodiscard]] std::string text() const;
 };
 
-// Takes the next attribute off `stream`; false at the end or when what is left is malformed.
+// Removes the next attribute from `stream`; false at the end or when what is left is malformed.
 [[nodiscard]] bool next_attribute(Bytes& stream, NetlinkAttribute& attribute);
 
-// What an NLMSG_ERROR says. `error` is an errno, 0 for an acknowledgement; `text` is the kernel's own words, often
+// What an NLMSG_ERROR says. `error` is an errno, 0 for an acknowledgement; `text` is the kernel's message, often
 // absent.
 struct NetlinkAnswer {
     int error = 0;

@@ -41,7 +41,7 @@ Status prepare_directory() {
     return {};
 }
 
-// A file that nothing is mounted on is what a crash left between creating and mounting.
+// A file without a mount was left by a crash between creating and mounting.
 Status create_mount_point(const std::string& path) {
     for (int tries = 0; tries < 2; ++tries) {
         const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));

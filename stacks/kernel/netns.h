@@ -10,13 +10,13 @@
 
 namespace warren::stacks {
 
-// Moves the calling thread into another network namespace, and back at the end. If the way back fails the process
-// aborts: it must never go on in the wrong namespace.
+// Moves the calling thread into another network namespace, and back at the end. If returning fails the process aborts:
+// it must never continue in the wrong namespace.
 class InNamespace {
   public:
     // `home` must outlive it.
     [[nodiscard]] static Result<InNamespace> enter(int target, int home);
-    // A new namespace, which nobody but this thread holds.
+    // A new namespace that only this thread holds.
     [[nodiscard]] static Result<InNamespace> enter_new(int home);
     InNamespace(InNamespace&& other) noexcept : home_(std::exchange(other.home_, -1)) {}
     InNamespace& operator=(InNamespace&&) = delete;
@@ -31,11 +31,11 @@ class InNamespace {
 
 // The namespace that the calling thread is in.
 [[nodiscard]] Result<UniqueFd> current_namespace();
-// A namespace by name; kNotFound when there is none, also when the file is there but nothing is mounted on it.
+// A namespace by name; kNotFound when there is none, or when the file exists without a mount.
 [[nodiscard]] Result<UniqueFd> open_namespace(const std::string& name);
 // Gives the calling thread's namespace a name.
 [[nodiscard]] Status name_current_namespace(const std::string& name);
-// Takes a name away; no error when there is none.
+// Removes a name; no error when there is none.
 [[nodiscard]] Status remove_namespace_name(const std::string& name);
 // All names that begin with `prefix`, sorted.
 [[nodiscard]] Result<std::vector<std::string>> namespace_names(const std::string& prefix);

@@ -29,10 +29,10 @@ namespace warren::stacks::rtnetlink {
 [[nodiscard]] NetlinkRequest create_veth(const std::string& name, const std::string& peer);
 // Made in the namespace of the descriptor, on `parent` of the socket's own.
 [[nodiscard]] NetlinkRequest create_macvlan(const std::string& name, std::uint32_t parent, int namespace_fd);
-// The VLAN may be up while `parent` is down, and is of use as soon as that is up.
+// The VLAN may be up while `parent` is down; it works as soon as the parent is up.
 [[nodiscard]] NetlinkRequest create_vlan(const std::string& name, std::uint32_t parent, std::uint16_t vlan_id,
                                          int namespace_fd);
-// `no_dad`: usable at once, without looking for a neighbour that has it too (IPv6).
+// `no_dad`: usable at once, without duplicate address detection (IPv6).
 [[nodiscard]] NetlinkRequest add_address(std::uint32_t index, const Prefix& prefix, bool no_dad);
 [[nodiscard]] NetlinkRequest remove_address(std::uint32_t index, const Prefix& prefix);
 // `index` of route.device; 0 for an unreachable one.
@@ -45,7 +45,7 @@ namespace warren::stacks::rtnetlink {
 [[nodiscard]] NetlinkRequest dump_routes(Family family);
 [[nodiscard]] NetlinkRequest find_link(const std::string& name);
 
-// Replies. What is malformed is left out.
+// Replies. Malformed messages are skipped.
 [[nodiscard]] std::vector<Link> parse_links(Bytes messages);
 [[nodiscard]] std::vector<DeviceAddress> parse_addresses(Bytes messages, const std::vector<Link>& links);
 [[nodiscard]] std::vector<Route> parse_routes(Bytes messages, const std::vector<Link>& links);

@@ -10,7 +10,7 @@ namespace warren::stacks {
 
 namespace {
 
-// The thing is gone already: what a removal wanted.
+// Already removed counts as success.
 Status unless_gone(Status status) {
     if (status) return status;
     const int error = status.error().system_error;
@@ -83,9 +83,8 @@ struct StepRunner {
     }
 
     Status operator()(const CreateTunnel& step) const {
-        // As a kernel's own WireGuard device does no multicast: reports of groups into the tunnel would be drops that
-        // nobody caused. A device that is made where routers are made joins the routers' group, and would report that
-        // it left it.
+        // No multicast, as on the kernel's own WireGuard device: group reports into the tunnel would be counted as
+        // drops. A device made with forwarding on joins the all-routers group and would report leaving it.
         WARREN_TRY(session.sysctls().write({forwarding_of("default"), "0"}));
         auto tunnel = open_tunnel_device(step.queues);
         if (!tunnel) return tl::unexpected(tunnel.error());
@@ -113,7 +112,7 @@ struct StepRunner {
         return on_device(step.device, [&](std::uint32_t index) { return rtnetlink::set_up(index, step.up); });
     }
     Status operator()(const AddAddress& step) const {
-        // Nobody else can have an address of a tunnel; on a LAN somebody can.
+        // A tunnel address cannot have duplicates; a LAN address can.
         const bool no_dad = step.device == kTunnelDevice;
         return on_device(step.device,
                          [&](std::uint32_t index) { return rtnetlink::add_address(index, step.prefix, no_dad); });

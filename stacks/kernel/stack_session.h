@@ -1,4 +1,5 @@
-// The calling thread inside one stack, with what it needs there. Between sessions it is in the uplink.
+// Puts the calling thread into one stack, with the sockets that it needs there. Between sessions the thread is in the
+// uplink.
 #pragma once
 
 #include <linux/netlink.h>
@@ -18,14 +19,14 @@
 
 namespace warren::stacks {
 
-// What sessions need of the world outside of their stack.
+// What sessions need outside their stack.
 struct Uplink {
     UniqueFd home;         // the namespace
     NetlinkSocket socket;  // rtnetlink in it
     SysctlTree sysctls;
 };
 
-// Carries out steps in one namespace. At most one exists at a time; it leaves the namespace at its end.
+// Carries out steps in one namespace. At most one exists at a time; its destructor leaves the namespace.
 class StackSession {
   public:
     // `uplink` must outlive it.
@@ -39,7 +40,7 @@ class StackSession {
     [[nodiscard]] Result<ObservedStack> observe(std::span<const Sysctl> sysctls);
     [[nodiscard]] Result<std::string> owner();
 
-    // What CreateTunnel made, once.
+    // Returns what CreateTunnel made, once.
     [[nodiscard]] std::vector<UniqueFd> release_tunnel() { return std::move(tunnel_); }
 
   private:

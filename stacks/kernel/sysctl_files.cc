@@ -12,10 +12,10 @@ namespace warren::stacks {
 
 namespace {
 
-constexpr unsigned kVisitsPerInstance = 32;  // an instance costs as much as some dozen lookups
+constexpr unsigned kVisitsPerInstance = 32;  // an instance costs as much as a few dozen lookups
 constexpr std::string_view kIpv4 = "ipv4/";
 
-// A procfs that is mounted nowhere; the usual one when the kernel is too old for that (before 5.2).
+// A detached procfs; the mounted one on kernels before 5.2, which cannot do that.
 UniqueFd open_procfs() {
     const UniqueFd context(::fsopen("proc", FSOPEN_CLOEXEC));
     if (context.valid() && ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0) {

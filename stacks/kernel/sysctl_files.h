@@ -13,7 +13,7 @@ namespace warren::stacks {
 class SysctlFiles {
   public:
     [[nodiscard]] Status write(const Sysctl& sysctl) const;
-    // Without its newline; kNotFound when this kernel, or this namespace, has no such parameter.
+    // The value without its newline; kNotFound when this kernel or namespace has no such parameter.
     [[nodiscard]] Result<std::string> read(const std::string& path) const;
 
   private:
@@ -24,12 +24,12 @@ class SysctlFiles {
     UniqueFd ipv6_;
 };
 
-// Where the files are. In one instance of procfs the directories of all namespaces share a name, and thus a chain of
-// the kernel's name cache, which every lookup walks: with a thousand stacks each lookup costs more than all else. So
-// this is an instance of our own, replaced now and then.
+// Where the files are. In one procfs instance the directories of all namespaces share a name, and so one chain of the
+// kernel's dentry cache, which every lookup walks: with a thousand stacks, lookups dominate the cost. So this is a
+// procfs instance of our own, replaced from time to time.
 class SysctlTree {
   public:
-    // Those of the namespace that the calling thread is in. What cannot be opened shows when it is used.
+    // Those of the namespace that the calling thread is in. A failed open is reported on use.
     [[nodiscard]] SysctlFiles here();
 
   private:

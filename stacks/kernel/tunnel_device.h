@@ -9,9 +9,9 @@
 
 namespace warren::stacks {
 
-// Makes vpn0, or attaches to the persistent one that is there. The descriptor is non-blocking and carries virtio_net
-// headers; the device outlives it, because closing the descriptor of one that does not costs a wait of 20 ms. kConflict
-// when it has a single queue and somebody else holds it. `queues` is at least 1: a descriptor for each, in their order.
+// Makes vpn0, or attaches to the existing persistent one. The descriptor is non-blocking and carries virtio_net
+// headers; the device outlives it, because closing a non-persistent one takes 20 ms. kConflict when it has a single
+// queue and another process holds it. `queues` is at least 1: a descriptor for each, in their order.
 [[nodiscard]] Result<std::vector<UniqueFd>> open_tunnel_device(std::uint16_t queues);
 
 }  // namespace warren::stacks

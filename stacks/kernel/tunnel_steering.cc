@@ -66,8 +66,7 @@ Result<UniqueFd> make_map(std::span<const SteeringEntry> entries) {
     return map;
 }
 
-// --- the program, instruction by instruction (Linux Documentation/bpf/standardization/instruction-set.rst)
-// ---------------------------------
+// --- the program (Linux Documentation/bpf/standardization/instruction-set.rst) -------------------
 
 using Instruction = bpf_insn;
 

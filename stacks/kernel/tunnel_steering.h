@@ -8,11 +8,11 @@
 
 namespace warren::stacks {
 
-// From now on a packet that the stack sends goes into the queue of the longest prefix that its destination is in, and
-// into the first when there is none. Without this the kernel follows whoever wrote a flow's packets last, and forgets
-// it: two queues, and so two workers, would see parts of one flow. `tunnel` is any queue of the device; what an earlier
-// call said is replaced at once. Needs CAP_SYS_ADMIN or CAP_BPF. Source: Linux include/uapi/linux/if_tun.h,
-// TUNSETSTEERINGEBPF.
+// Steers each packet that the stack sends to the queue of the longest prefix that contains its destination, or to the
+// first queue when there is none. Without this the kernel picks the queue that last wrote packets of the flow, and
+// forgets it after a while, so two queues, and two workers, would get parts of one flow. `tunnel` is any queue of the
+// device; replaces the entries of an earlier call at once. Needs CAP_SYS_ADMIN or CAP_BPF. Source: Linux
+// include/uapi/linux/if_tun.h, TUNSETSTEERINGEBPF.
 [[nodiscard]] Status steer_tunnel(int tunnel, std::span<const SteeringEntry> entries);
 
 }  // namespace warren::stacks

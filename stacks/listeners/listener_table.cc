@@ -14,7 +14,7 @@ Status ListenerTable::bind(const std::string& id, std::uint16_t port) {
         if (!made) return tl::unexpected(made.error());
         if (!made->path.starts_with(kUapiDirectory))
             log(LogLevel::kWarn, "uapi_socket_moved",
-                {{"path", made->path}, {"reason", "a running program has the name in /var/run/wireguard"}});
+                {{"path", made->path}, {"reason", "a running program uses this name in /var/run/wireguard"}});
         uapi = std::move(*made);
     }
     if (!groups_.contains(port)) {

@@ -1,5 +1,5 @@
-// The sockets of all listeners of this instance: UDP groups by port, UAPI sockets by listener, so that a port may
-// change its listener.
+// The sockets of all listeners of this instance: UDP groups by port and UAPI sockets by listener, so that a port can
+// move to another listener.
 #pragma once
 
 #include <cstdint>
@@ -24,17 +24,18 @@ class ListenerTable {
 
     // Binds what the listener lacks. On failure nothing is half-bound.
     [[nodiscard]] Status bind(const std::string& id, std::uint16_t port);
-    // How many data sockets a listener has from now on; those that are bound stay as they are, so before the first.
+    // Sets how many data sockets a new listener gets. Call it before the first bind(): bound listeners stay as they
+    // are.
     void set_workers(std::uint32_t workers) { workers_ = workers; }
     [[nodiscard]] std::uint32_t workers() const { return workers_; }
-    // What vpnd held for us: as bind() left it, in PutListener's order.
+    // Adopts what vpnd held for us: as bind() made it, in PutListener's order.
     void adopt(const std::string& id, std::uint16_t port, bool has_v6, std::vector<UniqueFd> descriptors);
     // Closes what none of these listeners needs, and removes the files of their UAPI sockets.
     void keep_only(const ListenerPorts& listeners);
 
-    // In PutListener's order; both sockets must be bound.
     // How many descriptors it holds.
     [[nodiscard]] std::size_t size() const;
+    // In PutListener's order; both sockets must be bound.
     [[nodiscard]] std::vector<int> descriptors(const std::string& id, std::uint16_t port) const;
     [[nodiscard]] bool has_v6(std::uint16_t port) const { return groups_.at(port).has_v6; }
 

@@ -35,7 +35,7 @@ bool is_live(const sockaddr_un& address) {
     return ::connect(socket.get(), generic(address), sizeof address) == 0 || errno == EAGAIN;
 }
 
-// kConflict when somebody listens there.
+// kConflict when another process listens there.
 Result<UapiSocket> listen_in(const std::string& directory, const std::string& name) {
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("create " + directory, errno);
     UapiSocket socket{stream_socket(), directory + "/" + name + ".sock"};

@@ -18,13 +18,13 @@ struct UapiSocket {
 // "warren", or "warren-ID" for a customer's own listener.
 [[nodiscard]] std::string uapi_name(const std::string& listener);
 
-// A listening stream socket, 0600, that vpnd accepts on. A file that nobody listens at is replaced; where somebody
-// does, the socket is made below `run_dir`/wireguard instead, and `path` says so.
+// A listening stream socket, 0600, that vpnd accepts on. A stale file is replaced; where another process listens, the
+// socket is made below `run_dir`/wireguard instead, and `path` says so.
 [[nodiscard]] Result<UapiSocket> listen_uapi(const std::string& listener, const std::string& run_dir);
 
-// Closes the listener and removes its file; the file stays while somebody else (vpnd) listens there.
+// Closes the listener and removes its file; the file stays while another process (vpnd) listens there.
 void remove_uapi(UapiSocket socket);
-// Removes a file that nobody listens at.
+// Removes the file if no process listens there.
 void remove_stale_uapi(const std::string& path);
 
 // Where a Unix socket is bound; "" when it is not.

@@ -13,7 +13,7 @@ namespace warren::stacks {
 
 namespace {
 
-// Bursts of whole trains wait here while a worker is busy.
+// Holds bursts of whole trains while a worker is busy.
 constexpr int kSocketBuffer = 8 * 1024 * 1024;
 
 Status set_option(int socket, int level, int option, int value, const char* name) {
@@ -53,7 +53,7 @@ Result<UniqueFd> open_udp(Family family) {
     return socket;
 }
 
-// Without SO_REUSEPORT: fails when anybody has the port, also somebody who would share it with us.
+// Without SO_REUSEPORT: fails when any process has the port, even one that would share it.
 Status check_free(Family family, std::uint16_t port) {
     const auto socket = open_udp(family);
     if (!socket) return tl::unexpected(socket.error());
@@ -72,7 +72,7 @@ Result<UniqueFd> bind_member(Family family, std::uint16_t port) {
     } else {
         WARREN_TRY(set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO"));
     }
-    // Linux before 5.0 has none; datagrams then come one by one.
+    // Linux before 5.0 lacks it; datagrams then arrive one by one.
     (void)set_option(fd, SOL_UDP, UDP_GRO, 1, "UDP_GRO");
     WARREN_TRY(bind_any(fd, family, port));
     return socket;

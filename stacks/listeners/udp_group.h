@@ -1,4 +1,4 @@
-// The UDP sockets of a listener, bound in the uplink and handed to vpnd.
+// The UDP sockets of a listener, bound in the uplink and passed to vpnd.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct SocketGroup {
 };
 
 // Binds one SO_REUSEPORT group per family, in the order that the steering program relies on. kConflict, naming the
-// port, when it is in use, also by somebody who would share it. Without IPv6 in the kernel `has_v6` is false.
+// port, when it is in use, even by a process that would share it. Without IPv6 in the kernel `has_v6` is false.
 [[nodiscard]] Result<SocketGroup> bind_listener(std::uint16_t port, std::uint32_t workers);
 
 }  // namespace warren::stacks

@@ -38,7 +38,7 @@ Handoff desired_handoff(const config::Handoff& from, const std::string& customer
     handoff.vlan_id = from.vlan_id;
     handoff.addresses = from.addresses;
     handoff.mtu = from.mtu;
-    // The bridge of a veth's far end can be changed in place, so it is no part of the mark.
+    // The bridge of a veth's far end can be changed in place, so the mark does not include it.
     handoff.mark = std::string("warren handoff=") + name_of(from.type);
     if (from.type == config::HandoffType::kVeth) {
         handoff.outer = outer_name(customer);
@@ -49,7 +49,7 @@ Handoff desired_handoff(const config::Handoff& from, const std::string& customer
     return handoff;
 }
 
-// Where a prefix leads: a connected network or a route, by the device it leaves on.
+// Maps a prefix to its device: a connected network or a route, by the device it leaves on.
 struct Way {
     Prefix prefix;
     std::string device;
@@ -67,8 +67,8 @@ std::vector<Way> connected(const DesiredStack& stack) {
     return ways;
 }
 
-// The device behind which a gateway is: the longest match; the tunnels when nothing matches (the kernel then says what
-// is wrong).
+// The device that reaches a gateway: the longest match; the tunnels when nothing matches (the kernel then says what is
+// wrong).
 std::string device_towards(const IpAddress& gateway, const std::vector<Way>& ways) {
     const Way* best = nullptr;
     for (const Way& way : ways) {
@@ -77,7 +77,7 @@ std::string device_towards(const IpAddress& gateway, const std::vector<Way>& way
     return best == nullptr ? kTunnelDevice : best->device;
 }
 
-// AllowedIPs lead to vpn0, static routes to the device behind which their gateway is. A static route wins over the same
+// AllowedIPs lead to vpn0, static routes to the device that reaches their gateway. A static route wins over the same
 // AllowedIP.
 std::vector<Route> routes_to_use(const config::Customer& customer, const DesiredStack& stack) {
     std::map<Prefix, Route> by_prefix;
@@ -96,7 +96,7 @@ std::vector<Route> routes_to_use(const config::Customer& customer, const Desired
     }
     std::vector<Route> routes;
     for (auto& [prefix, route] : by_prefix) routes.push_back(std::move(route));
-    // The kernel wants a gateway's own route first.
+    // The kernel needs the route to the gateway first.
     std::stable_partition(routes.begin(), routes.end(), [](const Route& route) { return !route.via; });
     return routes;
 }
@@ -111,8 +111,8 @@ std::vector<SteeringEntry> steering_of(const config::Customer& customer, std::ui
     return entries;
 }
 
-// While a device is down its routes are gone, and a less specific route over another device would carry the traffic: a
-// guard stays.
+// While a device is down its routes are gone, and a less specific route over another device would carry the traffic. A
+// guard prevents that.
 void add_guards(const DesiredStack& stack, std::vector<Route>& routes) {
     std::vector<Way> ways = connected(stack);
     for (const Route& route : routes) ways.push_back({route.to, route.device});

@@ -1,4 +1,4 @@
-// What one customer's stack shall be, as plain values: a function of his configuration and of who we are. PURE.
+// The desired state of one customer's stack, as plain values: a function of its configuration and of our run-dir. PURE.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,12 @@ namespace warren::stacks {
 // The device names inside every stack.
 inline constexpr const char* kTunnelDevice = "vpn0";
 inline constexpr const char* kHandoffDevice = "lan0";
-inline constexpr const char* kUnfinishedHandoff = "lan0.new";  // until it is whole, when it comes from a parent
+inline constexpr const char* kUnfinishedHandoff = "lan0.new";  // while it is being made on a parent
 inline constexpr const char* kLoopback = "lo";
 
 // Behind the kernel's own connected routes (0 for IPv4, 256 for IPv6), before the guards.
 inline constexpr std::uint32_t kRouteMetric = 512;
-// Guards catch what a missing route would let leak to a less specific one.
+// Guards catch traffic that would otherwise leak to a less specific route when one is missing.
 inline constexpr std::uint32_t kGuardMetric = 4278198272;
 // Entries are super-packets; the kernel's 500 drop under bursts of them.
 inline constexpr std::uint32_t kTunnelQueueLength = 1000;
@@ -39,7 +39,7 @@ struct Route {
     auto operator<=>(const Route&) const = default;
 };
 
-// A queue of vpn0, and a network behind a peer of it.
+// A network behind a peer, and the queue of vpn0 that serves it.
 struct SteeringEntry {
     Prefix to;  // no host bits
     std::uint16_t queue = 0;
@@ -53,7 +53,7 @@ struct Handoff {
     std::string outer;  // veth: the name of the far end in the uplink
     std::string mark;   // the alias of lan0: which handoff this is
     std::vector<Prefix> addresses;
-    std::optional<std::uint16_t> mtu;  // absent: as the kernel made it
+    std::optional<std::uint16_t> mtu;  // absent: the kernel's default
     bool operator==(const Handoff&) const = default;
 };
 
@@ -73,13 +73,12 @@ struct DesiredStack {
 };
 
 [[nodiscard]] std::string namespace_name(const std::string& customer);
-// "warren run-dir=/run/warren customer=acme": kept as an alias in the kernel, so that a stack remembers to which
-// instance it belongs.
+// "warren run-dir=/run/warren customer=acme": stored as an alias in the kernel, so that each stack names its instance.
 [[nodiscard]] std::string owner_mark(const std::string& run_dir, const std::string& customer);
-// The run-dir in an owner mark; nothing when it is no mark of ours.
+// The run-dir in an owner mark; nothing when it is not one of ours.
 [[nodiscard]] std::optional<std::string> run_dir_of(const std::string& owner);
 
-// The home name in the alias of a physical device that was moved into a stack; nothing when it is no such alias.
+// The home name in the alias of a physical device that was moved into a stack; nothing when it is another alias.
 [[nodiscard]] std::optional<std::string> home_of(const std::string& handoff_mark);
 
 // `run_dir` is absolute and at most kMaxRunDir characters: it must fit into an alias with the rest.
@@ -88,7 +87,7 @@ inline constexpr std::size_t kMaxRunDir = 180;
 [[nodiscard]] DesiredStack desired_stack(const config::Customer& customer, const std::string& run_dir,
                                          std::uint32_t workers = 1);
 
-// Which of so many queues of vpn0 is the peer's: always the same, and about as often one as another.
+// The queue of vpn0 that serves a peer: stable, and evenly distributed.
 [[nodiscard]] std::uint16_t queue_of(const crypto::PublicKey& peer, std::size_t queues);
 
 }  // namespace warren::stacks

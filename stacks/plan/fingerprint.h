@@ -1,4 +1,4 @@
-// A short name for some bytes, to see whether two things are the same. Not for security. PURE.
+// A short hash of some bytes, to compare things. Not for security. PURE.
 #pragma once
 
 #include <cstdint>

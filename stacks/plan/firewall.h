@@ -12,12 +12,12 @@ inline constexpr const char* kFirewallTable = "warren";
 
 enum class Verdict { kAccept, kDrop };
 
-// Every condition that is set must hold.
+// Matches when every condition that is set holds.
 struct FirewallRule {
     std::string in_device;   // "" = any
     std::string out_device;  // "" = any
     bool ipv6_source_unrouted =
-        false;  // the source is not routed back over the device the packet came by (RFC 3704, strict)
+        false;  // the source is not routed back over the device that the packet arrived on (RFC 3704, strict)
     Verdict verdict = Verdict::kDrop;
     bool operator==(const FirewallRule&) const = default;
 };
@@ -25,7 +25,7 @@ struct FirewallRule {
 struct FirewallChain {
     enum class Hook { kInput, kForward, kOutput };
     Hook hook = Hook::kInput;
-    Verdict policy = Verdict::kDrop;  // what no rule decides
+    Verdict policy = Verdict::kDrop;  // for packets that no rule matches
     std::vector<FirewallRule> rules;
     bool operator==(const FirewallChain&) const = default;
 };
@@ -41,7 +41,7 @@ struct Firewall {
 
 // As `nft list table inet warren` prints it.
 [[nodiscard]] std::string render(const Firewall& firewall);
-// Kept as the table's comment, so that an observer sees which ruleset is loaded.
+// Stored as the table's comment, which shows the loaded ruleset.
 [[nodiscard]] std::string identity(const Firewall& firewall);
 [[nodiscard]] std::size_t rule_count(const Firewall& firewall);
 // "input", "forward", "output": the hook is the chain's name too.

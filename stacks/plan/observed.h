@@ -1,4 +1,4 @@
-// What the kernel says a stack and the uplink are now, as plain values: what plan() compares with what shall be.
+// The observed state of a stack and of the uplink, as plain values: plan() compares it with the desired state.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct Link {
     std::uint32_t master = 0;  // index of the bridge it is a port of, 0 = none
     bool up = false;
     bool is_multi_queue = false;  // a TUN that was made for several queues
-    std::uint32_t queues = 0;     // of such: those that are open
+    std::uint32_t queues = 0;     // of a multi-queue TUN: the open ones
     bool operator==(const Link&) const = default;
 };
 
@@ -43,9 +43,9 @@ struct ObservedFirewall {
 struct ObservedStack {
     bool exists = false;
     std::vector<Link> links;
-    std::vector<DeviceAddress> addresses;        // IPv6 link-local ones left out
+    std::vector<DeviceAddress> addresses;        // without IPv6 link-local ones
     std::vector<Route> routes;                   // ours: of kRouteProtocol in the main table
-    std::map<std::string, std::string> sysctls;  // by path; what does not exist is absent
+    std::map<std::string, std::string> sysctls;  // by path; missing parameters are absent
     std::optional<ObservedFirewall> firewall;
 
     [[nodiscard]] const Link* link(const std::string& name) const;
@@ -53,7 +53,7 @@ struct ObservedStack {
     [[nodiscard]] std::string owner() const;
 };
 
-// The namespace that stackd was started in.
+// The namespace in which stackd was started.
 struct ObservedUplink {
     std::map<std::string, Link> links;  // by name
 

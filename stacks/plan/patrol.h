@@ -1,5 +1,5 @@
-// Whose stack is to be looked at again though nothing of his configuration changed: somebody may have changed it by
-// hand. PURE.
+// Schedules checks of stacks whose configuration did not change, because an operator may have changed them by hand.
+// PURE.
 #pragma once
 
 #include <deque>
@@ -11,12 +11,13 @@
 
 namespace warren::stacks {
 
-// A queue in which everybody stands once: who waits longest is looked at first, however often all are to be looked at.
+// A queue that holds each customer once: the one that has waited longest is checked first, however often begin() is
+// called.
 class Patrol {
   public:
-    // All of the generation are to be looked at from now on, besides `seen`, who just were.
+    // Queues all customers of the generation except `seen`, which were just checked.
     void begin(const config::Generation& generation, const std::unordered_set<std::string>& seen);
-    // The next ones, at most `count`; they no longer wait.
+    // Removes and returns the next ones, at most `count`.
     [[nodiscard]] std::vector<std::string> pop(std::size_t count);
     [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
 

@@ -59,7 +59,7 @@ class Planner {
     }
 
     void set_device_sysctls(const std::string& device, bool with_ipv6, const Link* now) {
-        // What was observed of a device that was there under this name says nothing of the new one.
+        // Observations of an earlier device of this name do not apply to the new one.
         if (now != nullptr) return set_sysctls(device_sysctls(device, with_ipv6));
         std::vector<Sysctl> own = new_device_sysctls(device, with_ipv6);
         if (!own.empty()) step(SetSysctls{std::move(own)});
@@ -73,7 +73,7 @@ class Planner {
     void set_up(const std::string& device, const Link* now) {
         if (now != nullptr && now->up) return;
         step(SetUp{device, true});
-        // Going up brings connected routes back, but not ours, nor IPv6 ones that went with the link.
+        // Setting a link up restores connected routes, but not ours, nor the IPv6 ones that were removed with the link.
         disturbed_.insert(device);
     }
 
@@ -87,7 +87,7 @@ class Planner {
         }
     }
 
-    // Those of a device that nobody has open are counted when it is opened.
+    // The queues of a device that is not open are counted when it is opened.
     [[nodiscard]] bool has_right_queues(const Link& tunnel) const {
         if (tunnel.is_multi_queue != (desired_.queues > 1)) return false;
         return !tunnel.is_multi_queue || tunnel.queues == 0 || tunnel.queues == desired_.queues;
@@ -113,11 +113,11 @@ class Planner {
     void set_mtu(const std::string& device, std::uint32_t mtu, const Link* now) {
         if (now != nullptr && now->mtu == mtu) return;
         step(SetMtu{device, mtu});
-        // Crossing 1280 takes IPv6 off the device or puts it back, with default values.
+        // Crossing 1280 removes IPv6 from the device or restores it with default values.
         if (now != nullptr && (now->mtu < kMinIpv6Mtu) != (mtu < kMinIpv6Mtu)) disturbed_.insert(device);
     }
 
-    // The handoff that is there is the one that shall be.
+    // The existing handoff is the desired one.
     [[nodiscard]] bool handoff_matches() const {
         const Link* now = observed_.link(kHandoffDevice);
         const Handoff& wanted = *desired_.handoff;
@@ -154,12 +154,12 @@ class Planner {
         if (desired_.handoff->mtu) set_mtu(kHandoffDevice, handoff_mtu(), handoff_);
         if (is_wider_than_parent())
             plan_.problems.push_back("handoff: the mtu " + std::to_string(*desired_.handoff->mtu) +
-                                     " is more than its parent " + desired_.handoff->parent + " has; that of lan0 is " +
-                                     std::to_string(handoff_mtu()));
+                                     " is larger than that of its parent " + desired_.handoff->parent +
+                                     " has; that of lan0 is " + std::to_string(handoff_mtu()));
         set_device_sysctls(kHandoffDevice, handoff_mtu() >= kMinIpv6Mtu, handoff_);
     }
 
-    // What is on a parent sends through it, frame by frame: the kernel refuses an MTU that does not pass there.
+    // A device on a parent sends through it: the kernel refuses an MTU larger than the parent's.
     [[nodiscard]] bool is_wider_than_parent() const {
         const Handoff& wanted = *desired_.handoff;
         if (wanted.type != config::HandoffType::kMacvlan && wanted.type != config::HandoffType::kVlan) return false;
@@ -167,7 +167,7 @@ class Planner {
         return wanted.mtu && parent != nullptr && *wanted.mtu > parent->mtu;
     }
 
-    // Of lan0 when its sysctls are set: as configured, as it is, or as it comes from its parent.
+    // The MTU of lan0 when its sysctls are set: configured, current, or inherited from its parent.
     [[nodiscard]] std::uint32_t handoff_mtu() const {
         const Link* parent = uplink_.link(desired_.handoff->parent);
         if (is_wider_than_parent()) return parent->mtu;
@@ -176,7 +176,7 @@ class Planner {
         return parent == nullptr || desired_.handoff->type == config::HandoffType::kVeth ? kMinIpv6Mtu : parent->mtu;
     }
 
-    // A parent may be too narrow for IPv6, which the configuration alone does not show.
+    // The parent's MTU may be too small for IPv6, which the configuration alone does not show.
     std::vector<Prefix> handoff_addresses() {
         std::vector<Prefix> addresses = desired_.handoff->addresses;
         if (handoff_mtu() >= kMinIpv6Mtu) return addresses;
@@ -206,7 +206,7 @@ class Planner {
         return fail(ErrorCode::kNotFound, "no device " + wanted.parent + " in the uplink");
     }
 
-    // The parent is this very stack's lan0, moved in as physical: it goes home first, then it is there.
+    // The parent is this stack's own lan0, moved in as physical: it is returned first and then available.
     [[nodiscard]] bool is_here(const Handoff& wanted) const {
         const Link* now = observed_.link(kHandoffDevice);
         return now != nullptr && home_of(now->alias) == wanted.parent;
@@ -230,14 +230,14 @@ class Planner {
         }
         if (now.kind.empty()) {
             plan_.problems.push_back(
-                "handoff: lan0 in the stack is a device that was not put there by us; move it out");
+                "handoff: lan0 in the stack is a device that Warren did not put there; move it out");
             return false;
         }
         step(RemoveHandoff{});
         return true;
     }
 
-    // Adds before it removes, so that the device never is without an address: the kernel would drop all its routes.
+    // Adds before it removes, so that the device always has an address: without one the kernel drops all its routes.
     void set_addresses(const std::string& device, const std::vector<Prefix>& wanted, const Link* now) {
         std::vector<Prefix> present;
         if (now != nullptr) {
@@ -271,7 +271,7 @@ class Planner {
         disturbed_.insert(device);
     }
 
-    // Puts what is missing or may have been lost by an earlier step, then removes what is too much.
+    // Adds what is missing or may have been lost by an earlier step, then removes the rest.
     void set_routes() {
         for (const Route& route : desired_.routes) {
             if (route.type == RouteType::kUnreachable) continue;
@@ -320,7 +320,7 @@ Result<Plan> plan(const DesiredStack& desired, const ObservedStack& observed, co
         return fail(ErrorCode::kConflict,
                     "the namespace " + desired.name +
                         (other ? " belongs to the instance with run-dir " + *other : " exists and is not ours") +
-                        "; it was not touched. Remove it or name the customer otherwise");
+                        "; it was not touched. Remove it, or give the customer another id");
     }
     return Planner(desired, observed, uplink).run();
 }
@@ -329,7 +329,7 @@ Result<Plan> plan_removal(const std::string& owner, const ObservedStack& observe
     Plan removal;
     if (!observed.exists) return removal;
     if (observed.owner() != owner) return fail(ErrorCode::kConflict, "the namespace is not ours; it was not touched");
-    // Closed before it is opened: while the namespace dies the firewall goes before the devices do.
+    // Block traffic first: when a namespace is destroyed, the kernel removes its firewall before its devices.
     if (const Link* tunnel = observed.link(kTunnelDevice); tunnel != nullptr && tunnel->up)
         removal.steps.emplace_back(SetUp{kTunnelDevice, false});
     if (const Link* handoff = observed.link(kHandoffDevice)) {

@@ -1,4 +1,4 @@
-// What came of an operator's request.
+// The result of an operator's request.
 #pragma once
 
 #include <cstdint>

@@ -27,7 +27,7 @@ struct Describer {
     std::string operator()(const CreateNamespace&) const { return "create the namespace"; }
     std::string operator()(const RemoveNamespace&) const { return "remove the namespace"; }
     std::string operator()(const SetSysctls& step) const {
-        constexpr std::size_t kShown = 4;  // a new stack has dozens, a mended one a few
+        constexpr std::size_t kShown = 4;  // a new stack has dozens, a repaired one a few
         if (step.sysctls.size() > kShown) return "set " + std::to_string(step.sysctls.size()) + " sysctls";
         std::string text = "set";
         for (const Sysctl& sysctl : step.sysctls) text += " " + sysctl.path + "=" + sysctl.value;

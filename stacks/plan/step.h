@@ -1,5 +1,5 @@
-// The steps from what is to what shall be: each is one change of the kernel's state, can be printed, and can be
-// repeated after a crash. PURE.
+// The steps of a plan: each is one change of the kernel's state, can be printed, and can be repeated after a crash.
+// PURE.
 #pragma once
 
 #include <string>
@@ -10,13 +10,12 @@
 
 namespace warren::stacks {
 
-// Makes the namespace, marks it as ours and only then gives it its name, so that no crash leaves a stack without an
-// owner.
+// Makes the namespace, marks it as ours and then names it, so that a crash never leaves a stack without an owner.
 struct CreateNamespace {
     std::string owner;
     bool operator==(const CreateNamespace&) const = default;
 };
-// Takes the name away; what is in the namespace goes with the last descriptor in it.
+// Removes the name; the namespace itself is destroyed with its last descriptor.
 struct RemoveNamespace {
     bool operator==(const RemoveNamespace&) const = default;
 };
@@ -27,15 +26,15 @@ struct SetSysctls {
 // Replaces our table whole, in one transaction.
 struct SetFirewall {
     Firewall firewall;
-    bool replaces = false;  // there is one now
+    bool replaces = false;  // a table exists
     bool operator==(const SetFirewall&) const = default;
 };
-// A persistent TUN device with so many queues.
+// A persistent TUN device with this many queues.
 struct CreateTunnel {
     std::uint16_t queues = 1;
     bool operator==(const CreateTunnel&) const = default;
 };
-// It has another number of queues, which cannot be changed.
+// For a device with another number of queues, which cannot be changed.
 struct RemoveTunnel {
     bool operator==(const RemoveTunnel&) const = default;
 };
@@ -65,7 +64,7 @@ struct AddAddress {
     Prefix prefix;
     bool operator==(const AddAddress&) const = default;
 };
-// No error when it is gone already, as with RemoveRoute: an earlier step may have taken it along.
+// Already removed counts as success, as with RemoveRoute: an earlier step may have removed it too.
 struct RemoveAddress {
     std::string device;
     Prefix prefix;
@@ -87,12 +86,12 @@ struct CreateHandoff {
     std::string owner;  // the alias of a veth's far end
     bool operator==(const CreateHandoff&) const = default;
 };
-// lan0, or what a stackd that was killed left of one.
+// lan0, or an unfinished one that a killed stackd left.
 struct RemoveHandoff {
     std::string device = kHandoffDevice;
     bool operator==(const RemoveHandoff&) const = default;
 };
-// lan0 goes back to the uplink under its own name.
+// Returns lan0 to the uplink under its own name.
 struct ReturnHandoff {
     std::string home;
     bool operator==(const ReturnHandoff&) const = default;
@@ -107,12 +106,12 @@ struct SetUplinkUp {
     std::string device;
     bool operator==(const SetUplinkUp&) const = default;
 };
-// In the uplink: the far end of a veth whose stack's name was taken away under us.
+// In the uplink: the far end of a veth whose stack was removed by somebody else.
 struct RemoveUplink {
     std::string device;
     bool operator==(const RemoveUplink&) const = default;
 };
-// In the uplink: a device that came home under another name gets its own back.
+// In the uplink: restores the name of a device that returned under another one.
 struct RenameUplink {
     std::string device;
     std::string name;

@@ -13,13 +13,12 @@ namespace {
 using enum SysctlScope;
 
 // A namespace starts with copies of the host's values or with the kernel's defaults, by
-// net.core.devconf_inherit_init_net. Whatever matters is said here, so that a stack is the same on every host. The
-// forwarding switches come first: they reset others.
+// net.core.devconf_inherit_init_net. Every parameter that matters is set here, so that a stack is the same on every
+// host. The forwarding switches come first: they reset others.
 constexpr std::array kTable = std::to_array<SysctlRow>({
     {kNamespace, "ipv4", "ip_forward", "1", "the stack is the router between its tunnels and its handoff"},
     {kEveryInterface, "ipv6", "forwarding", "1", "likewise"},
-    {kEveryInterface, "ipv6", "disable_ipv6", "0",
-     "a host that has IPv6 switched off must not take it from its customers"},
+    {kEveryInterface, "ipv6", "disable_ipv6", "0", "a host without IPv6 must not take it from its customers"},
 
     {kEveryInterface, "ipv4", "rp_filter", "1",
      "strict (RFC 3704): a LAN host cannot send as a site behind a tunnel, nor the other way; IPv6 has no such switch, "
@@ -30,27 +29,26 @@ constexpr std::array kTable = std::to_array<SysctlRow>({
      "but on vpn0: the tunnel daemon writes ICMP errors into the stack in the stack's own name, and lets no peer use "
      "that source"},
     {kEveryInterface, "ipv4", "route_localnet", "0", "127.0.0.0/8 never comes from outside (RFC 1122 §3.2.1.3)"},
-    {kEveryInterface, "ipv4", "accept_source_route", "0", "the sender does not choose the way (RFC 7126 §4.3)"},
+    {kEveryInterface, "ipv4", "accept_source_route", "0", "the sender must not choose the route (RFC 7126 §4.3)"},
     {kEveryInterface, "ipv6", "accept_source_route", "-1", "likewise: no routing header at all (RFC 5095)"},
 
     {kEveryInterface, "ipv4", "accept_redirects", "0", "only the configuration changes routes"},
     {kEveryInterface, "ipv4", "secure_redirects", "0", "likewise"},
     {kEveryInterface, "ipv6", "accept_redirects", "0", "likewise"},
     {kEveryInterface, "ipv4", "send_redirects", "0",
-     "site to site enters and leaves by vpn0: there is no better way to tell of"},
+     "site-to-site traffic enters and leaves by vpn0: there is no better route to announce"},
     {kEveryInterface, "ipv6", "accept_ra", "0", "a LAN host must not become the stack's router or give it addresses"},
     {kEveryInterface, "ipv6", "autoconf", "0", "likewise: addresses come from the configuration"},
     {kTunnelOnly, "ipv6", "addr_gen_mode", "1", "none: a tunnel has no link-local neighbours, so no address for them"},
 
     {kEveryInterface, "ipv4", "proxy_arp", "0", "the stack answers for its own addresses only"},
-    {kEveryInterface, "ipv4", "arp_ignore", "1",
-     "and to the LAN only for those of lan0: vpn0's are the tunnels' business"},
-    {kEveryInterface, "ipv4", "arp_announce", "2", "likewise when it asks"},
+    {kEveryInterface, "ipv4", "arp_ignore", "1", "and on the LAN only for those of lan0, not for vpn0's"},
+    {kEveryInterface, "ipv4", "arp_announce", "2", "the same for its own ARP requests"},
     {kEveryInterface, "ipv4", "arp_notify", "1",
-     "a handoff that changed has another hardware address: the LAN is told when it comes up"},
+     "a changed handoff has another hardware address: announce it to the LAN when it comes up"},
     {kNamespace, "ipv6", "conf/default/ndisc_notify", "1", "likewise for lan0"},
-    {kNamespace, "ipv6", "conf/all/ndisc_notify", "0", "it would mean vpn0 too"},
-    {kTunnelOnly, "ipv6", "ndisc_notify", "0", "the end of a tunnel is told nothing: that would count as a drop"},
+    {kNamespace, "ipv6", "conf/all/ndisc_notify", "0", "it would apply to vpn0 too"},
+    {kTunnelOnly, "ipv6", "ndisc_notify", "0", "no announcements into a tunnel: they would count as drops"},
     {kEveryInterface, "ipv4", "promote_secondaries", "1",
      "removing one address of a network must not take its other addresses with it"},
     {kEveryInterface, "ipv6", "keep_addr_on_down", "1",

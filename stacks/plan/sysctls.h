@@ -38,7 +38,7 @@ struct SysctlRow {
 // What is set on a device before it comes up. Without `with_ipv6` (an MTU below 1280, RFC 8200 §5) the kernel has no
 // IPv6 on it.
 [[nodiscard]] std::vector<Sysctl> device_sysctls(const std::string& device, bool with_ipv6);
-// Those of them that a new device does not get by itself, from conf/default.
+// Those of device_sysctls() that a new device does not inherit from conf/default.
 [[nodiscard]] std::vector<Sysctl> new_device_sysctls(const std::string& device, bool with_ipv6);
 
 }  // namespace warren::stacks

@@ -229,7 +229,7 @@ def test_a_vlans_mtu_is_as_configured_and_never_wider_than_its_parent(place):
     said = apply(machine, "narrow")
     assert "mtu 1400" in machine.run("ip -n warren-guest link show lan0 2>&1")[1], said
     said = apply(machine, "wide")
-    assert f"the mtu 9000 is more than its parent {cable.DEVICE} has; that of lan0 is 1500" in said
+    assert f"the mtu 9000 is larger than that of its parent {cable.DEVICE} has; that of lan0 is 1500" in said
     assert "mtu 1500" in done(machine, "ip -n warren-guest link show lan0")
     assert "inet 10.43.0.1/24" in done(machine, "ip -n warren-guest addr show lan0")
 

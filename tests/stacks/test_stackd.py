@@ -578,7 +578,7 @@ def test_one_change_among_many_customers_changes_one_stack_and_a_broken_stack_is
     assert said[0] == "c7: stack.mtu: 1420 -> 1380"
     assert "c7: set vpn0 mtu 1380" in said
     assert not [line for line in said if line.startswith("c99")]
-    assert "to be looked at in the background" in said[-1]
+    assert "to be checked in the background" in said[-1]
     netlab.wait_until(lambda: events(crowd, "stack_mended", customer="c99"), 20)
     assert [line.split("customer=")[1].split()[0] for line in events(crowd, "stack_changed")[before:]] == ["c7"]
     assert "10.0.0.1/24" in inside("c99", "ip", "-o", "addr")

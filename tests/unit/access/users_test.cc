@@ -29,7 +29,7 @@ std::string user_with(const std::string& lines) {
 
 }  // namespace
 
-TEST_CASE("users.toml says who may log in and what he may see") {
+TEST_CASE("users.toml says who may log in and what each user may see") {
     const auto users = parse_users(kFile);
     REQUIRE(users);
     CHECK(users->find_user("anna")->grant == Grant{Role::kOperator, {}});

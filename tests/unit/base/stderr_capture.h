@@ -7,7 +7,7 @@
 
 namespace warren::test {
 
-// Takes standard error from construction to text(); then everybody has it back. At most a pipe's worth (64 KiB).
+// Takes standard error from construction to text(); then restores it. At most a pipe's worth (64 KiB).
 class StderrCapture {
   public:
     StderrCapture();

@@ -1,4 +1,4 @@
-// Who stays as he was.
+// Which customers stay as they were.
 #include "config/generation.h"
 
 #include <doctest/doctest.h>
@@ -51,7 +51,7 @@ TEST_CASE("a first generation has the valid customers only") {
     CHECK(has_errors(first.diagnostics));
 }
 
-TEST_CASE("a customer with errors stays as he was, with the keys he had; others change; who has no file is gone") {
+TEST_CASE("a customer with errors stays as it was, with its keys; others change; one without a file is removed") {
     const std::string psk = "preshared_key = { secret = \"psk\" }\n";
     Secrets old_keys = samples::secrets();
     old_keys.put({"psk"}, samples::private_key(0x77).secret.clone());
@@ -99,8 +99,8 @@ TEST_CASE("of two new files that clash with each other both stay as they were") 
 }
 
 TEST_CASE(
-    "who takes over a key that a kept customer still uses has to wait, and so has who clashes with what he goes back "
-    "to") {
+    "a customer that takes over a key of a kept one has to wait, and so has one that clashes with what that one "
+    "keeps") {
     const auto first = succeed({}, loaded_from(kApplianceText, {{"acme", customer_text(peer_text("p", 1))},
                                                                 {"globex", customer_text(peer_text("p", 2))},
                                                                 {"initech", customer_text(peer_text("p", 3))}}));
@@ -119,7 +119,7 @@ TEST_CASE(
                                         [](const Diagnostic& d) { return d.customer == "globex"; });
     REQUIRE(complaint != second.diagnostics.end());
     CHECK(format(*complaint) == "globex.toml:1:1: error: public_key " + samples::public_text(1) +
-                                    " is also used by peer \"p\" of customer acme, who goes on as before because of "
+                                    " is also used by peer \"p\" of customer acme, which stays as before because of "
                                     "errors; a peer's key names the customer, so it "
                                     "occurs once on a listener");
 }

@@ -91,7 +91,7 @@ TEST_CASE("a good directory is loaded with its customers in order of their ids a
           warren::crypto::public_key_of(*loaded.secrets.private_key({"uplink"})));
 }
 
-TEST_CASE("one customer's bad file is his alone") {
+TEST_CASE("one customer's bad file affects no other") {
     const Directory directory;
     directory.write("customers/acme.toml", "schema = 1\n");
     directory.write("customers/globex.toml", customer_text(peer_text("p", 2)));
@@ -199,7 +199,7 @@ TEST_CASE("off the box, absent secrets are one warning; on it, each is an error"
     directory.write("customers/acme.toml", kWithPsk);
     directory.remove("secrets");
     const Loaded off = directory.load(true);
-    CHECK(directory.text(off) == "DIR/secrets:1:1: warning: is not here: what needs the keys is not checked\n");
+    CHECK(directory.text(off) == "DIR/secrets:1:1: warning: is missing: checks that need the keys are skipped\n");
     CHECK(off.appliance_valid);
     CHECK(off.customers[0].valid);
     const Loaded on = directory.load(false);
@@ -207,7 +207,8 @@ TEST_CASE("off the box, absent secrets are one warning; on it, each is an error"
     CHECK_FALSE(on.customers[0].valid);
 }
 
-TEST_CASE("without customers/ nothing may be applied, for nobody knows whom to keep; an empty one removes all") {
+TEST_CASE(
+    "without customers/ nothing may be applied, because the customers to keep are unknown; an empty one removes all") {
     const Directory directory;
     CHECK(directory.load().appliance_valid);
     directory.remove("customers");
@@ -227,7 +228,7 @@ TEST_CASE("a missing or unreadable warren.toml is an error that says so") {
     CHECK(directory.text(directory.load()) == "DIR/warren.toml:1:1: error: is no regular file\n");
 }
 
-TEST_CASE("a customer whose file cannot be read is there, and invalid: he stays as he was") {
+TEST_CASE("a customer whose file cannot be read is present, and invalid: it stays as it was") {
     const Directory directory;
     std::filesystem::create_directory(directory.path("customers/acme.toml"));
     const Loaded loaded = directory.load();
@@ -251,8 +252,7 @@ TEST_CASE("a file whose name is no customer's id is an error and no customer") {
                                       "letter, then up to 30 of a-z, 0-9 and \"-\"\n") != std::string::npos);
 }
 
-// --- what is in force already
-// ---------------------------------------------------------------------------------------------------------
+// --- what is in force already --------------------------------------------------------------------
 
 namespace {
 
@@ -272,7 +272,7 @@ struct InForce {
         REQUIRE(next.accepted);
         generation = std::move(next.next);
     }
-    // Who is not read again.
+    // The customers that are not read again.
     [[nodiscard]] std::string unchanged() const {
         std::string out;
         for (const LoadedCustomer& customer : load().customers) {
@@ -288,7 +288,7 @@ std::string peer_of(char id, std::uint8_t key) {
 
 }  // namespace
 
-TEST_CASE("who is in force and whose files were not touched is not read again, and shared with the next generation") {
+TEST_CASE("a customer in force with untouched files is not read again, and shared with the next generation") {
     InForce room;
     room.directory.write("customers/acme.toml", kWithPsk);
     room.directory.write_secret("acme/p.psk", kKeyText + "\n");

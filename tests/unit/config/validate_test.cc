@@ -67,7 +67,7 @@ TEST_CASE("the same peer key on two listeners is fine: the port tells the custom
     CHECK(checked.text() == "");
 }
 
-TEST_CASE("a disabled peer clashes with nobody, a suspended customer's peers do") {
+TEST_CASE("a disabled peer cannot clash, a suspended customer's peers can") {
     const auto moved = check(kApplianceText, {{"acme", customer_text(peer_text("p", 7) + "enabled = false\n")},
                                               {"globex", customer_text(peer_text("p", 7))}});
     CHECK(moved.text() == "");
@@ -84,7 +84,7 @@ TEST_CASE("a customer whose file has errors takes part in no clash") {
     CHECK(checked.customers[1].valid);
 }
 
-TEST_CASE("the shared listener's own key is nobody's peer key") {
+TEST_CASE("no peer may have the shared listener's own key") {
     const auto checked = check(kApplianceText, {{"acme", customer_text(peer_text("p", samples::kServer))}});
     CHECK(checked.text().starts_with(
         "acme.toml:7:14: error: wireguard.peer.public_key: this is the key of the shared listener itself; "
@@ -93,7 +93,7 @@ TEST_CASE("the shared listener's own key is nobody's peer key") {
     CHECK(checked.appliance.valid);
 }
 
-TEST_CASE("a customer's own listener's key is none of his peers', but the shared one may be") {
+TEST_CASE("no peer may have the key of its customer's own listener, but it may have the shared one") {
     const auto own =
         check(kApplianceText, {{"acme", customer_text(own_listener(51842) + peer_text("p", samples::kOwnServer))}});
     CHECK(own.text().starts_with(
@@ -125,7 +125,7 @@ TEST_CASE("two listeners on one port are an error of both customers; on the shar
     CHECK_FALSE(shared.customers[0].valid);
 }
 
-TEST_CASE("a physical device belongs to one customer, and to nobody else's macvlan or vlan") {
+TEST_CASE("a physical device belongs to one customer, and to no macvlan or vlan of another") {
     const std::string physical = "[handoff]\ntype = \"physical\"\nparent = \"eth5\"\n";
     const auto both = check(kApplianceText, {{"acme", customer_text(physical)}, {"globex", customer_text(physical)}});
     CHECK(

@@ -43,15 +43,14 @@ TEST_CASE("usage errors exit with 2, say what is wrong, and print nothing to std
     const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
         {{"statsu"}, "vpnctl: there is no command \"statsu\"; did you mean \"status\"?\n"},
         {{"frobnicate"}, "vpnctl: there is no command \"frobnicate\"; vpnctl help lists them\n"},
-        {{"--frob"}, "vpnctl: unrecognised option '--frob'; vpnctl help says what there is\n"},
-        {{"--js", "status"}, "vpnctl: unrecognised option '--js'; vpnctl help says what there is\n"},
-        {{"--run-dir"},
-         "vpnctl: the required argument for option '--run-dir' is missing; vpnctl help says what there is\n"},
+        {{"--frob"}, "vpnctl: unrecognised option '--frob'; see vpnctl help\n"},
+        {{"--js", "status"}, "vpnctl: unrecognised option '--js'; see vpnctl help\n"},
+        {{"--run-dir"}, "vpnctl: the required argument for option '--run-dir' is missing; see vpnctl help\n"},
         {{"routes"}, "vpnctl: an argument is missing; usage: vpnctl [OPTIONS] routes CUSTOMER\n"},
         {{"drops", "acme"}, "vpnctl: \"acme\" is one argument too many; usage: vpnctl [OPTIONS] drops\n"},
         {{"exec", "acme"}, "vpnctl: the program is missing; usage: vpnctl [OPTIONS] exec CUSTOMER -- CMD...\n"},
         {{"exec", "acme", "ls"},
-         "vpnctl: \"ls\" is one argument too many; the program stands behind \"--\"; usage: vpnctl [OPTIONS] exec "
+         "vpnctl: \"ls\" is one argument too many; put the program after \"--\"; usage: vpnctl [OPTIONS] exec "
          "CUSTOMER -- CMD...\n"},
         {{"status", "--", "ls"}, "vpnctl: this command takes no \"--\"; usage: vpnctl [OPTIONS] status [CUSTOMER]\n"},
         {{"update", "isntall"}, "vpnctl: update {install|status|rollback|mark-good}\n"},
@@ -108,7 +107,7 @@ TEST_CASE("help and version exit with 0; the help names every command") {
 TEST_CASE("check exits with 0 for a good configuration and 1 for a bad one, with the errors on stdout") {
     const auto good = vpnctl({"check", kExamples});
     CHECK(good.status == kDone);
-    CHECK(good.out == kExamples + "/secrets:1:1: warning: is not here: what needs the keys is not checked\n" +
+    CHECK(good.out == kExamples + "/secrets:1:1: warning: is missing: checks that need the keys are skipped\n" +
                           kExamples + ": 1 customer, 0 errors, 1 warning\n");
     CHECK(vpnctl({"--config", kExamples, "check"}).out == good.out);
     const auto bad = vpnctl({"check", kExamples + "/customers"});
@@ -151,22 +150,22 @@ TEST_CASE("without a daemon the exit status is 3 and the line says what to do") 
     }
 }
 
-TEST_CASE("a socket that nobody listens at is unreachable too") {
+TEST_CASE("a socket without a listener is unreachable too") {
     const FakeDaemon elsewhere("other.sock", [](ipc::Channel&) {});
     REQUIRE(ipc::listen_at(elsewhere.run_dir() + "/snapshot.sock", 0600)
                 .has_value());  // closed again at once, the file stays
     const auto ran = vpnctl({"--run-dir", elsewhere.run_dir(), "status"});
     CHECK(ran.status == kUnreachable);
-    CHECK(ran.err.find("/snapshot.sock: nobody listens there; is stackd running?") != std::string::npos);
+    CHECK(ran.err.find("/snapshot.sock: nothing listens there; is stackd running?") != std::string::npos);
 }
 
 TEST_CASE("what vpnd says is shown by each command") {
     const Snapshot snapshot = samples::snapshot();
     Snapshot without_peers = snapshot;
     for (auto& customer : without_peers.customers) customer.peers.clear();
-    CHECK(ask_vpnd({"status"}).out.ends_with("; tunnels go on, changes wait\n" + status_text(snapshot)));
+    CHECK(ask_vpnd({"status"}).out.ends_with("; tunnels keep running, changes wait\n" + status_text(snapshot)));
     CHECK(ask_vpnd({"status", "acme"})
-              .out.ends_with("; tunnels go on, changes wait\n" + customer_text(snapshot.customers[0])));
+              .out.ends_with("; tunnels keep running, changes wait\n" + customer_text(snapshot.customers[0])));
     CHECK(ask_vpnd({"customers"}).out == customers_text(snapshot));
     CHECK(ask_vpnd({"peers"}).out == peers_text(snapshot, true));
     CHECK(ask_vpnd({"peers", "acme"}).out == peers_text({snapshot.header, {snapshot.customers[0]}}, false));
@@ -183,7 +182,7 @@ TEST_CASE("what vpnd says is shown by each command") {
     CHECK(nlohmann::json::accept(ask_vpnd({"--json", "wg", "acme"}).out));
 }
 
-TEST_CASE("a customer whom vpnd does not know is a failure that names him") {
+TEST_CASE("a customer unknown to vpnd is a failure that names it") {
     const auto ran = ask_vpnd({"status", "acmee"});
     CHECK(ran.status == kFailed);
     CHECK(ran.err == "vpnctl: customer acmee: no such customer; vpnctl customers lists them\n");
@@ -246,7 +245,7 @@ TEST_CASE("a stackd that goes away in the middle is unreachable") {
     CHECK(ran.err == "vpnctl: stackd closed the connection; see journalctl -u 'warren*'\n");
 }
 
-TEST_CASE("routes and exec refuse what is no customer and say who has no stack") {
+TEST_CASE("routes and exec refuse invalid customers and name one without a stack") {
     for (const char* id : {"../../proc/1/ns/net", "Acme", "", "a/b"}) {
         const auto ran = vpnctl({"routes", id});
         CHECK(ran.status == kFailed);

@@ -90,7 +90,7 @@ TEST_CASE("a name that is no UTF-8 does not take the document down") {
     CHECK(json::parse(status_json(snapshot, {}))["customers"].size() == 2);
 }
 
-TEST_CASE("check tells programs where each error is and who is valid") {
+TEST_CASE("check tells programs where each error is and which customers are valid") {
     config::Loaded loaded;
     loaded.appliance_valid = true;
     loaded.customers.push_back({{}, false, "acme.toml", {}, nullptr});

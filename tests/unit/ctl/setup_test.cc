@@ -117,7 +117,7 @@ TEST_CASE("setup asks again after a bad answer and says what is accepted") {
     CHECK(ran.err.find("not the same") != std::string::npos);
 }
 
-TEST_CASE("without a status page nobody is asked for an operator") {
+TEST_CASE("without a status page setup does not ask for an operator") {
     const Room room;
     const auto ran = room.setup({"pop-1", "", "none"}, {"--json"});
     REQUIRE(ran.status == kDone);
@@ -135,7 +135,7 @@ TEST_CASE("an appliance that has a warren.toml is left alone") {
     const auto ran = room.setup({"", "", "none"});
     CHECK(ran.status == kFailed);
     CHECK(ran.err ==
-          "vpnctl: " + room.config() + "/warren.toml is there already; setup is for an appliance without one\n");
+          "vpnctl: " + room.config() + "/warren.toml exists; setup is for an appliance without a configuration\n");
     CHECK(room.text("etc/warren.toml") == "# mine\n");
     CHECK_FALSE(fs::exists(room.config() + "/secrets"));
 }

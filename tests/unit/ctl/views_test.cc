@@ -55,10 +55,11 @@ TEST_CASE("what stackd could not do stands first, each problem in a line that do
     CHECK(stackd_text(stackd, "globex") ==
           "stackd      pid 12, up 60 s; vpnd pid 13\n"
           "attention   globex: handoff: no device eth7 in the uplink\n");
-    CHECK(stackd_text({"no such file", {}, {}}, "") == "stackd      no such file; tunnels go on, changes wait\n");
+    CHECK(stackd_text({"no such file", {}, {}}, "") ==
+          "stackd      no such file; tunnels keep running, changes wait\n");
 }
 
-TEST_CASE("one customer's status; his name does not steer the terminal") {
+TEST_CASE("one customer's status; its name does not control the terminal") {
     CHECK(customer_text(samples::snapshot().customers[1]) ==
           "customer    globex  Globex ?[31m\n"
           "state       suspended\n"

@@ -159,11 +159,11 @@ TEST_CASE("a non-blocking end says unavailable") {
     CHECK(sent.error().code == ErrorCode::kUnavailable);
 }
 
-TEST_CASE("a listener accepts, knows who connected, and replaces an old socket file") {
+TEST_CASE("a listener accepts, knows the credentials, and replaces an old socket file") {
     const TemporaryDirectory directory;
     const std::string path = directory.path + "/test.sock";
     REQUIRE(listen_at(path, 0600));
-    CHECK(Channel::connect(path).error().code == ErrorCode::kUnavailable);  // the file is left, nobody listens
+    CHECK(Channel::connect(path).error().code == ErrorCode::kUnavailable);  // the file is left, nothing listens
 
     const auto listener = listen_at(path, 0660);
     REQUIRE(listener);

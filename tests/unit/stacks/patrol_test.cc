@@ -1,4 +1,4 @@
-// In which order stacks are looked at that nobody changed.
+// The order in which unchanged stacks are checked.
 #include "stacks/plan/patrol.h"
 
 #include <doctest/doctest.h>
@@ -22,7 +22,7 @@ std::string next(Patrol& patrol, std::size_t count) {
     return out;
 }
 
-TEST_CASE("everybody is looked at once, besides those who just were") {
+TEST_CASE("every customer is checked once, except those that just were") {
     Patrol patrol;
     CHECK(next(patrol, 3).empty());
     patrol.begin(generation_of("abcde"), {"b"});
@@ -32,7 +32,7 @@ TEST_CASE("everybody is looked at once, besides those who just were") {
     CHECK(patrol.waiting() == 0);
 }
 
-TEST_CASE("who waits longest is looked at first, however often it begins anew") {
+TEST_CASE("the customer that waits longest is checked first, however often it begins again") {
     Patrol patrol;
     std::string seen;
     for (int round = 0; round < 3; ++round) {
@@ -42,7 +42,7 @@ TEST_CASE("who waits longest is looked at first, however often it begins anew") 
     CHECK(seen == "abcdef");
 }
 
-TEST_CASE("who was looked at in between, or is gone, does not wait any more") {
+TEST_CASE("a customer that was checked in between, or removed, no longer waits") {
     Patrol patrol;
     patrol.begin(generation_of("abcd"), {});
     patrol.begin(generation_of("abde"), {"b"});

@@ -151,7 +151,7 @@ TEST_CASE("a removal interrupted after any step is finished by the next one, and
     }
 }
 
-TEST_CASE("a namespace of another instance is an error, and one of nobody too") {
+TEST_CASE("a namespace of another instance is an error, and one without an owner too") {
     FakeKernel kernel;
     const DesiredStack desired = desired_stack(acme(), kTestRunDir);
     kernel.stacks[desired.name] = FakeKernel::fresh_stack(owner_mark("/run/other", "acme"));
@@ -200,7 +200,8 @@ TEST_CASE("an mtu that does not pass through the parent is a problem, and lan0 i
         const auto planned = plan_in(kernel, desired);
         REQUIRE(planned.has_value());
         CHECK(planned->problems ==
-              std::vector<std::string>{"handoff: the mtu 9000 is more than its parent eth0 has; that of lan0 is 1500"});
+              std::vector<std::string>{
+                  "handoff: the mtu 9000 is larger than that of its parent eth0 has; that of lan0 is 1500"});
         REQUIRE(kernel.carry_out(desired.name, planned->steps).has_value());
         CHECK(kernel.stacks.at(desired.name).link(kHandoffDevice)->mtu == 1500);
         CHECK(plan_in(kernel, desired)->steps.empty());
@@ -264,7 +265,7 @@ TEST_CASE("another number of queues is another vpn0, and never more than there a
     apply(kernel, three);
     check_is_as_desired(kernel, three, false);
     CHECK(plan_in(kernel, three)->steps.empty());
-    stack.link(kTunnelDevice)->queues = 0;  // nobody has it open
+    stack.link(kTunnelDevice)->queues = 0;  // no process has it open
     CHECK(plan_in(kernel, three)->steps.empty());
     stack.link(kTunnelDevice)->queues = 4;
     CHECK_FALSE(plan_in(kernel, three)->steps.empty());

@@ -125,7 +125,7 @@ TEST_CASE("the first generation puts everything, the next ones only what changed
     CHECK(room.has_stack("globex"));
 }
 
-TEST_CASE("a removed customer leaves vpnd before his stack is removed") {
+TEST_CASE("a removed customer leaves vpnd before its stack is removed") {
     Room room;
     room.write_customer("acme", 'A');
     room.write_customer("globex", 'B');
@@ -155,7 +155,7 @@ TEST_CASE("what vpnd refuses changes nothing: new stacks go, changed ones go bac
     const Report report = room.apply();
     CHECK_FALSE(report.accepted);
     CHECK(report.exit_status == 4);
-    CHECK(report.summary == "vpnd refused: no");
+    CHECK(report.summary == "vpnd rejected it: no");
     CHECK_FALSE(room.has_stack("globex"));
     CHECK(room.kernel.stacks.at("warren-acme").link("vpn0")->mtu == 1420);
     CHECK(room.kernel.stacks.at("warren-acme").routes.size() == before.size());
@@ -163,7 +163,7 @@ TEST_CASE("what vpnd refuses changes nothing: new stacks go, changed ones go bac
     CHECK(room.kernel.stacks.at("warren-acme").link("vpn0")->mtu == 1300);
 }
 
-TEST_CASE("a customer whose file broke stays as he was, and the others apply") {
+TEST_CASE("a customer whose file broke stays as it was, and the others apply") {
     Room room;
     room.write_customer("acme", 'A');
     room.adopt();
@@ -368,7 +368,7 @@ TEST_CASE("a generation that follows the question whether vpnd lives waits for t
     CHECK_FALSE(room.link.awaits_reply());
     REQUIRE(room.link.send_probe().has_value());
     CHECK(room.link.receive_reply().has_value());
-    CHECK_FALSE(room.link.receive_reply().has_value());  // nobody asked
+    CHECK_FALSE(room.link.receive_reply().has_value());  // no probe was sent
 }
 
 // A configuration of more customers than one apply() looks at.
@@ -407,7 +407,7 @@ class Crowd : public Room {
 };
 
 TEST_CASE(
-    "of many customers one changed: his stack is looked at, a bounded number of others too, and vpnd hears of him "
+    "of many customers one changed: its stack is checked, a bounded number of others too, and vpnd is told of it "
     "alone") {
     Crowd room;
     const int last = Crowd::kCustomers - 1;
@@ -422,7 +422,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "who has no descriptor left for his tunnel is refused by name, the others are served, and he is when there is "
+    "a customer without a descriptor for its tunnel is refused by name, the others are served, and it is when there is "
     "one") {
     constexpr std::size_t kListenerDescriptors = 3;  // as adopt() leaves them
     Room room(Reconciler::kSpareDescriptors + kListenerDescriptors + 1);
@@ -442,7 +442,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "stacks that one apply did not look at are looked at afterwards, each once, also when applies follow one another") {
+    "stacks that one apply did not check are checked afterwards, each once, also when applies follow one another") {
     Crowd room;
     room.apply();
     CHECK(room.reconciler.has_patrol());
@@ -458,7 +458,7 @@ TEST_CASE(
     for (int number = 0; number < Crowd::kCustomers; ++number) CHECK(room.looks_at(number) >= 1);
 }
 
-TEST_CASE("what somebody broke by hand is mended in the background, and a new tunnel handed over") {
+TEST_CASE("what was broken by hand is repaired in the background, and a new tunnel delivered") {
     Crowd room;
     const int last = Crowd::kCustomers - 1;
     FakeStack& stack = room.kernel.stacks.at("warren-" + Crowd::member(last));

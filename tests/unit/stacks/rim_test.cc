@@ -44,7 +44,7 @@ std::string start_time(pid_t pid) {
     return field;
 }
 
-TEST_CASE("a run-dir has one owner at a time, and the second is told who") {
+TEST_CASE("a run-dir has one owner at a time, and the second gets its pid") {
     const Directory directory;
     auto first = RunDir::claim(directory.path + "/run");
     REQUIRE(first.has_value());
@@ -88,7 +88,7 @@ TEST_CASE("the service manager is told at a path and at an abstract address") {
         CHECK(std::string(got.data()) == "READY=1\nSTATUS=up");
     }
     ::unsetenv("NOTIFY_SOCKET");
-    notify("READY=1");  // nobody to tell: nothing happens
+    notify("READY=1");  // no service manager: nothing happens
 }
 
 TEST_CASE("the watchdog is told twice in its time, and only when it asks") {
