@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-namespace warren::io {
+namespace warren {
 
 Endpoint endpoint_of(const sockaddr_storage& address) {
     Endpoint out;
@@ -42,4 +42,4 @@ socklen_t fill_address(const Endpoint& endpoint, sockaddr_storage& out) {
     return sizeof v6;
 }
 
-}  // namespace warren::io
+}  // namespace warren

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/sandbox.h"
 #include "crypto/aead.h"
 #include "crypto/random.h"
 #include "ipc/channel.h"
@@ -79,7 +80,7 @@ Status serve(ipc::Channel channel) {
     auto signals = take_signals();
     if (!signals) return tl::unexpected<Error>(signals.error());
     parts.signals = std::move(*signals);
-    WARREN_TRY(vpnd::drop_privileges());
+    WARREN_TRY(drop_privileges());
     auto memory_lock = vpnd::MemoryLock::start();
     if (memory_lock) {
         parts.memory_lock = *memory_lock;

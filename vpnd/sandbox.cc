@@ -1,58 +1,24 @@
 #include "vpnd/sandbox.h"
 
-#include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/if_tun.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <seccomp.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <memory>
-#include <string>
+
+#include "base/seccomp/filter.h"
 
 namespace warren::vpnd {
 
 namespace {
 
-// Everything the loops do after start. Grouped by who needs it.
-constexpr std::array kAllowed{// packets, messages, descriptors
-                              SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(recvmsg),
-                              SCMP_SYS(recvmmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg),
-                              SCMP_SYS(sendto), SCMP_SYS(accept4), SCMP_SYS(close), SCMP_SYS(getsockopt),
-                              // the timestamp store
-                              SCMP_SYS(pread64), SCMP_SYS(pwrite64),
-                              // waiting
-                              SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_ctl),
-                              SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(futex), SCMP_SYS(nanosleep),
-                              SCMP_SYS(clock_nanosleep), SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield),
-                              // a thread that was made but did not run yet
-                              SCMP_SYS(rseq), SCMP_SYS(set_robust_list),
-                              // time and randomness
-                              SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(getrandom),
-                              // memory
-                              SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mlock2),
-                              // ending, also by abort()
-                              SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
-                              SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(gettid),
-                              SCMP_SYS(tgkill)};
-
+// What the loops do after start, beyond what every daemon does.
+constexpr std::array kAllowed{SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg), SCMP_SYS(epoll_pwait2), SCMP_SYS(mlock2)};
 // The ioctl requests on a TUN device that stackd passed.
 constexpr std::array<unsigned long, 3> kAllowedIoctls{TUNGETFEATURES, TUNGETIFF, TUNSETOFFLOAD};
-constexpr std::array<int, 3> kAllowedFcntls{F_GETFL, F_SETFL, F_DUPFD_CLOEXEC};
-// What a socket that stackd opened may still be told: level and option.
-struct SocketOption {
-    int level;
-    int option;
-};
+// What may still be set on a socket that stackd opened.
 constexpr std::array kAllowedSocketOptions{
     SocketOption{IPPROTO_UDP, UDP_SEGMENT},
     SocketOption{IPPROTO_UDP, UDP_GRO},
@@ -67,68 +33,14 @@ constexpr std::array kAllowedSocketOptions{
     SocketOption{SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF},
 };
 
-struct ReleaseFilter {
-    void operator()(void* filter) const { seccomp_release(filter); }
-};
-
-Status add_rules(scmp_filter_ctx filter) {
-    const auto failed = [](int code) { return fail_errno("seccomp rule", -code); };
-    for (const int call : kAllowed) {
-        if (const int code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0); code != 0) return failed(code);
-    }
-    for (const unsigned long request : kAllowedIoctls) {
-        const int code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                                          SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffU, request));
-        if (code != 0) return failed(code);
-    }
-    for (const int command : kAllowedFcntls) {
-        const auto value = static_cast<scmp_datum_t>(command);
-        const int code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, value));
-        if (code != 0) return failed(code);
-    }
-    // New memory, but never executable.
-    for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
-        const int code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-        if (code != 0) return failed(code);
-    }
-    for (const SocketOption& allowed : kAllowedSocketOptions) {
-        const auto level = static_cast<scmp_datum_t>(allowed.level);
-        const auto option = static_cast<scmp_datum_t>(allowed.option);
-        const int code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2, SCMP_A1(SCMP_CMP_EQ, level),
-                                          SCMP_A2(SCMP_CMP_EQ, option));
-        if (code != 0) return failed(code);
-    }
-    return {};
-}
-
 }  // namespace
 
-Status drop_privileges() {
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail_errno("no_new_privs", errno);
-    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return fail_errno("dumpable", errno);
-    const rlimit no_core{0, 0};
-    if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return fail_errno("core limit", errno);
-
-    // The bounding set can be dropped only by who has CAP_SETPCAP; who has none has nothing to drop.
-    for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
-        ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-    }
-    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
-        return fail_errno("ambient capabilities", errno);
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
-    if (::syscall(SYS_capset, &header, none.data()) != 0) return fail_errno("capabilities", errno);
-    return {};
-}
-
 Status confine_system_calls() {
-    const std::unique_ptr<void, ReleaseFilter> filter(seccomp_init(SCMP_ACT_KILL_PROCESS));
-    if (filter == nullptr) return fail(ErrorCode::kFailed, "seccomp_init");
-    if (const int code = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1); code != 0)
-        return fail_errno("seccomp tsync", -code);
-    WARREN_TRY(add_rules(filter.get()));
-    if (const int code = seccomp_load(filter.get()); code != 0) return fail_errno("seccomp_load", -code);
-    return {};
+    SystemCallFilter filter;
+    filter.allow(kAllowed);
+    filter.allow_ioctls(kAllowedIoctls);
+    filter.allow_socket_options(kAllowedSocketOptions);
+    return filter.install();
 }
 
 }  // namespace warren::vpnd

@@ -8,10 +8,9 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstring>
 #include <optional>
 
-#include "base/ip.h"
+#include "base/socket_address.h"
 #include "config/parse.h"
 #include "stacks/kernel/netns.h"
 #include "stacks/listeners/uapi_socket.h"
@@ -41,9 +40,7 @@ std::optional<std::uint16_t> port_of(int socket) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return std::nullopt;
-    sockaddr_in6 inet{};  // the port of both families is in the same place
-    std::memcpy(&inet, &address, sizeof inet);
-    return byte_swap(inet.sin6_port);
+    return endpoint_of(address).port;
 }
 
 bool is_our_udp(const UniqueFd& socket, int family, std::uint16_t port, const UniqueFd& home) {

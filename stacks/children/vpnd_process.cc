@@ -19,6 +19,7 @@
 #include <sstream>
 
 #include "base/log.h"
+#include "base/sandbox.h"
 
 namespace warren::stacks {
 
@@ -70,11 +71,9 @@ struct Launch {
 }
 
 bool become(const ServiceUser& user) {
-    for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability) >= 0; ++capability) {
-        if (::prctl(PR_CAPBSET_DROP, capability) != 0) return false;
-    }
-    return ::setgroups(user.groups.size(), user.groups.data()) == 0 && ::setresgid(user.gid, user.gid, user.gid) == 0 &&
-           ::setresuid(user.uid, user.uid, user.uid) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+    return drop_bounding_set(0) && ::setgroups(user.groups.size(), user.groups.data()) == 0 &&
+           ::setresgid(user.gid, user.gid, user.gid) == 0 && ::setresuid(user.uid, user.uid, user.uid) == 0 &&
+           ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
 [[noreturn]] void run_child(const Launch& launch) {

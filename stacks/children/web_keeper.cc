@@ -1,7 +1,6 @@
 #include "stacks/children/web_keeper.h"
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/socket_address.h"
 
 namespace warren::stacks {
 
@@ -31,23 +31,10 @@ constexpr Duration kBetweenConnections =
 constexpr int kBacklog = 128;
 
 Status bind_to(int socket, const Endpoint& to) {
-    if (to.address.is_v4()) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(to.port);
-        std::memcpy(&address.sin_addr, to.address.octets.data(), sizeof address.sin_addr);
-        if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-            return fail_errno("listen at " + to_string(to), errno);
-        return {};
-    }
-    sockaddr_in6 address{};
-    address.sin6_family = AF_INET6;
-    address.sin6_port = htons(to.port);
-    address.sin6_scope_id = to.scope_id;
-    std::memcpy(&address.sin6_addr, to.address.octets.data(), sizeof address.sin6_addr);
-    if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return fail_errno("listen at " + to_string(to), errno);
-    return {};
+    sockaddr_storage address{};
+    const socklen_t size = fill_address(to, address);
+    if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), size) == 0) return {};
+    return fail_errno("listen at " + to_string(to), errno);
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "stacks/host/sandbox.h"
 
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -10,14 +9,14 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <string_view>
 
-#include "base/fd.h"
+#include "base/sandbox.h"
 
 namespace warren::stacks {
 
 namespace {
 
+constexpr int kOomScore = -900;  // spare stackd
 constexpr std::array kKept = {
     CAP_NET_ADMIN,         // devices, addresses, routes, firewall, sysctls, SO_RCVBUFFORCE
     CAP_SYS_ADMIN,         // network namespaces and the mounts that name them
@@ -52,18 +51,12 @@ void raise_limits() {
     rlimit files{};
     if (::getrlimit(RLIMIT_NOFILE, &files) == 0) raise(RLIMIT_NOFILE, files.rlim_max);
     raise(RLIMIT_MEMLOCK, RLIM_INFINITY);
-    const UniqueFd score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
-    constexpr std::string_view kUnlikely = "-900";
-    if (score.valid()) (void)!::write(score.get(), kUnlikely.data(), kUnlikely.size());
+    set_oom_score(kOomScore);
 }
 
 Status drop_capabilities(bool becomes_others) {
     const std::uint64_t mask = kept_mask(becomes_others);
-    for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability) >= 0; ++capability) {
-        // Skip what the service manager has already dropped: we may no longer be allowed to drop it.
-        if ((mask >> capability & 1) != 0 || ::prctl(PR_CAPBSET_READ, capability) == 0) continue;
-        if (::prctl(PR_CAPBSET_DROP, capability) != 0) return fail_errno("drop capabilities", errno);
-    }
+    if (!drop_bounding_set(mask)) return fail_errno("drop capabilities", errno);
     __user_cap_header_struct header{};
     header.version = _LINUX_CAPABILITY_VERSION_3;
     std::array<__user_cap_data_struct, 2> sets{};

@@ -5,9 +5,8 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
 
-#include "base/ip.h"
+#include "base/socket_address.h"
 
 namespace warren::stacks {
 
@@ -22,21 +21,11 @@ Status set_option(int socket, int level, int option, int value, const char* name
 }
 
 Status bind_any(int socket, Family family, std::uint16_t port) {
+    Endpoint any;
+    any.address.family = family;
+    any.port = port;
     sockaddr_storage storage{};
-    socklen_t size = 0;
-    if (family == Family::kV4) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = byte_swap(port);
-        size = sizeof address;
-        std::memcpy(&storage, &address, size);
-    } else {
-        sockaddr_in6 address{};
-        address.sin6_family = AF_INET6;
-        address.sin6_port = byte_swap(port);
-        size = sizeof address;
-        std::memcpy(&storage, &address, size);
-    }
+    const socklen_t size = fill_address(any, storage);
     if (::bind(socket, reinterpret_cast<const sockaddr*>(&storage), size) == 0) return {};
     const int error = errno;
     const std::string what = "bind UDP port " + std::to_string(port) + (family == Family::kV4 ? " (IPv4)" : " (IPv6)");

@@ -13,6 +13,7 @@ ENGINE = ["base/", "crypto/", "vpnd/control/", "vpnd/dataplane/install.h"]
 # always may include itself. A folder without a row belongs to the room above it.
 MAY_INCLUDE = {
     "base": [],
+    "base/seccomp": ["base/"],
     "crypto": ["base/"],
     "config": ["base/", *KEY_TYPES, "crypto/x25519.h"],  # to refuse the server's own public key as a peer's
     "ipc": ["base/", *KEY_TYPES],
@@ -58,6 +59,7 @@ OPEN_ROOMS = ["tests", "bench", "demo", "image", "tools"]
 # The library that each room's sources are in (warren_library in a CMakeLists.txt).
 LIBRARY_OF = {
     "base": "base",
+    "base/seccomp": "seccomp_filter",
     "crypto": "crypto",
     "config": "config",
     "ipc": "ipc",
@@ -115,7 +117,7 @@ PURE = {
 # No class with virtual functions: a packet is not to pay for a call through a pointer.
 NO_VIRTUAL_CLASSES = ["packet", "turns", "dataplane"]
 # base is used by everybody; of it, these do I/O.
-IMPURE_BASE = ["log", "fd", "process_usage", "socket_address"]
+IMPURE_BASE = ["log", "fd", "process_usage", "sandbox", "socket_address"]
 # A failed WARREN_CHECK writes a line and aborts; that is the end of the process, not I/O of its code.
 LAST_WORDS = ("base", "check")
 

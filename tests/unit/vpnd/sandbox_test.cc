@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "base/sandbox.h"
 
 using namespace warren;
 using namespace warren::vpnd;
