@@ -25,7 +25,7 @@ struct Clash {
 };
 
 // Peer keys that occur twice on one listener, UDP ports, devices. In an order that depends on the arguments only.
-// `customers` shall be sorted by id.
+// `customers` must be sorted by id.
 [[nodiscard]] std::vector<Clash> find_clashes(const Appliance& appliance, std::span<const Customer* const> customers);
 
 }  // namespace warren::config

@@ -17,7 +17,7 @@ using enum SysctlScope;
 // host. The forwarding switches come first: they reset others.
 constexpr std::array kTable = std::to_array<SysctlRow>({
     {kNamespace, "ipv4", "ip_forward", "1", "the stack is the router between its tunnels and its handoff"},
-    {kEveryInterface, "ipv6", "forwarding", "1", "likewise"},
+    {kEveryInterface, "ipv6", "forwarding", "1", "the same"},
     {kEveryInterface, "ipv6", "disable_ipv6", "0", "a host without IPv6 must not take it from its customers"},
 
     {kEveryInterface, "ipv4", "rp_filter", "1",
@@ -30,15 +30,15 @@ constexpr std::array kTable = std::to_array<SysctlRow>({
      "that source"},
     {kEveryInterface, "ipv4", "route_localnet", "0", "127.0.0.0/8 never comes from outside (RFC 1122 §3.2.1.3)"},
     {kEveryInterface, "ipv4", "accept_source_route", "0", "the sender must not choose the route (RFC 7126 §4.3)"},
-    {kEveryInterface, "ipv6", "accept_source_route", "-1", "likewise: no routing header at all (RFC 5095)"},
+    {kEveryInterface, "ipv6", "accept_source_route", "-1", "the same: no routing header at all (RFC 5095)"},
 
     {kEveryInterface, "ipv4", "accept_redirects", "0", "only the configuration changes routes"},
-    {kEveryInterface, "ipv4", "secure_redirects", "0", "likewise"},
-    {kEveryInterface, "ipv6", "accept_redirects", "0", "likewise"},
+    {kEveryInterface, "ipv4", "secure_redirects", "0", "the same"},
+    {kEveryInterface, "ipv6", "accept_redirects", "0", "the same"},
     {kEveryInterface, "ipv4", "send_redirects", "0",
      "site-to-site traffic enters and leaves by vpn0: there is no better route to announce"},
     {kEveryInterface, "ipv6", "accept_ra", "0", "a LAN host must not become the stack's router or give it addresses"},
-    {kEveryInterface, "ipv6", "autoconf", "0", "likewise: addresses come from the configuration"},
+    {kEveryInterface, "ipv6", "autoconf", "0", "the same: addresses come from the configuration"},
     {kTunnelOnly, "ipv6", "addr_gen_mode", "1", "none: a tunnel has no link-local neighbours, so no address for them"},
 
     {kEveryInterface, "ipv4", "proxy_arp", "0", "the stack answers for its own addresses only"},
@@ -46,7 +46,7 @@ constexpr std::array kTable = std::to_array<SysctlRow>({
     {kEveryInterface, "ipv4", "arp_announce", "2", "the same for its own ARP requests"},
     {kEveryInterface, "ipv4", "arp_notify", "1",
      "a changed handoff has another hardware address: announce it to the LAN when it comes up"},
-    {kNamespace, "ipv6", "conf/default/ndisc_notify", "1", "likewise for lan0"},
+    {kNamespace, "ipv6", "conf/default/ndisc_notify", "1", "the same for lan0"},
     {kNamespace, "ipv6", "conf/all/ndisc_notify", "0", "it would apply to vpn0 too"},
     {kTunnelOnly, "ipv6", "ndisc_notify", "0", "no announcements into a tunnel: they would count as drops"},
     {kEveryInterface, "ipv4", "promote_secondaries", "1",

@@ -39,9 +39,9 @@ FakeVpnd::~FakeVpnd() {
     thread_.join();
 }
 
-std::vector<std::string> FakeVpnd::told() {
+std::vector<std::string> FakeVpnd::received() {
     const std::lock_guard lock(mutex_);
-    return std::exchange(told_, {});
+    return std::exchange(received_, {});
 }
 
 void FakeVpnd::answer_with(std::vector<std::string> answers) {
@@ -58,7 +58,7 @@ void FakeVpnd::run() {
         if (!message) return;
         {
             const std::lock_guard lock(mutex_);
-            told_.push_back(line_of(*message, received->descriptors.size()));
+            received_.push_back(line_of(*message, received->descriptors.size()));
         }
         const auto* commit = std::get_if<ipc::Commit>(&*message);
         if (commit != nullptr && !answer(commit->generation)) return;

@@ -1,4 +1,4 @@
-// vpnd's end of the channel, on a thread of its own: writes down what it is told and answers as it was told to.
+// vpnd's end of the channel, on a thread of its own: records the messages and replies as configured.
 #pragma once
 
 #include <mutex>
@@ -20,8 +20,8 @@ class FakeVpnd {
 
     // stackd's end; once.
     [[nodiscard]] ipc::Channel take_channel() { return std::move(near_); }
-    // What it was told since the last call, one line a message.
-    [[nodiscard]] std::vector<std::string> told();
+    // The messages received since the last call, one line each.
+    [[nodiscard]] std::vector<std::string> received();
     // The answer to the next commits; "" = Applied, else Rejected with this reason, "hang up" closes the channel.
     void answer_with(std::vector<std::string> answers);
 
@@ -31,8 +31,8 @@ class FakeVpnd {
 
     ipc::Channel near_;
     ipc::Channel far_;
-    std::mutex mutex_;  // guards told_ and answers_
-    std::vector<std::string> told_;
+    std::mutex mutex_;  // guards received_ and answers_
+    std::vector<std::string> received_;
     std::vector<std::string> answers_;
     std::thread thread_;
 };

@@ -78,7 +78,7 @@ class Room {
         reconciler.adopt(std::move(holdings));
     }
     Report apply() { return reconciler.apply(link); }
-    Lines told() { return vpnd.told(); }
+    Lines received() { return vpnd.received(); }
     [[nodiscard]] bool has_stack(const std::string& id) const { return kernel.stacks.contains("warren-" + id); }
 
     std::size_t max_descriptors_;
@@ -111,17 +111,17 @@ TEST_CASE("the first generation puts everything, the next ones only what changed
     Report report = room.apply();
     REQUIRE_MESSAGE(report.accepted, report.summary);
     CHECK(report.exit_status == 0);
-    CHECK(joined(room.told()) ==
+    CHECK(joined(room.received()) ==
           joined(Lines{"begin", "listener '' 51820", "customer acme with tun +1 descriptors", "peer acme-site",
                        "customer globex with tun +1 descriptors", "peer globex-site", "commit"}));
     room.apply();
-    CHECK(joined(room.told()) == joined(Lines{"begin", "commit"}));
+    CHECK(joined(room.received()) == joined(Lines{"begin", "commit"}));
     room.write_customer("globex", 'C');
     room.apply();
-    CHECK(joined(room.told()) == joined(Lines{"begin", "customer globex", "peer globex-site", "commit"}));
+    CHECK(joined(room.received()) == joined(Lines{"begin", "customer globex", "peer globex-site", "commit"}));
     room.write_customer("globex", 'C', "state = \"suspended\"\n");
     room.apply();
-    CHECK(joined(room.told()) == joined(Lines{"begin", "customer globex suspended", "peer globex-site", "commit"}));
+    CHECK(joined(room.received()) == joined(Lines{"begin", "customer globex suspended", "peer globex-site", "commit"}));
     CHECK(room.has_stack("globex"));
 }
 
@@ -133,10 +133,10 @@ TEST_CASE("a removed customer leaves vpnd before its stack is removed") {
     room.apply();
     room.remove_customer("globex");
     room.vpnd.answer_with({"not now"});
-    (void)room.told();
+    (void)room.received();
     CHECK(room.apply().exit_status == 4);
     CHECK(room.has_stack("globex"));
-    CHECK(joined(room.told()) == joined(Lines{"begin", "remove customer globex", "commit"}));
+    CHECK(joined(room.received()) == joined(Lines{"begin", "remove customer globex", "commit"}));
     CHECK(room.apply().exit_status == 0);
     CHECK_FALSE(room.has_stack("globex"));
     CHECK(room.has_stack("acme"));
@@ -168,14 +168,14 @@ TEST_CASE("a customer whose file broke stays as it was, and the others apply") {
     room.write_customer("acme", 'A');
     room.adopt();
     room.apply();
-    (void)room.told();
+    (void)room.received();
     room.break_customer("acme");
     room.write_customer("globex", 'B');
     const Report report = room.apply();
     CHECK(report.accepted);
     CHECK(report.exit_status == 1);
     CHECK(room.has_stack("acme"));
-    CHECK(joined(room.told()) ==
+    CHECK(joined(room.received()) ==
           joined(Lines{"begin", "customer globex with tun +1 descriptors", "peer globex-site", "commit"}));
 }
 
@@ -190,8 +190,9 @@ TEST_CASE("after a restart a customer whose file is broken is neither removed fr
     CHECK(room.has_stack("acme"));
     CHECK_FALSE(room.has_stack("gone"));
     // globex's stack is new, so vpnd's old descriptor is worthless.
-    CHECK(joined(room.told()) == joined(Lines{"begin", "listener '' 51820", "customer globex with tun +1 descriptors",
-                                              "peer globex-site", "remove customer gone", "commit"}));
+    CHECK(joined(room.received()) ==
+          joined(Lines{"begin", "listener '' 51820", "customer globex with tun +1 descriptors", "peer globex-site",
+                       "remove customer gone", "commit"}));
 }
 
 TEST_CASE("what vpnd kept of a broken customer gives way when it does not go with the rest") {
@@ -201,9 +202,9 @@ TEST_CASE("what vpnd kept of a broken customer gives way when it does not go wit
     room.adopt({"acme"});
     room.vpnd.answer_with({"a key is taken"});
     CHECK(room.apply().accepted);
-    const Lines told = room.told();
-    CHECK(std::count(told.begin(), told.end(), "begin full") == 1);
-    CHECK(told.back() == "commit");
+    const Lines received = room.received();
+    CHECK(std::count(received.begin(), received.end(), "begin full") == 1);
+    CHECK(received.back() == "commit");
 }
 
 TEST_CASE("a vpnd that hangs up gets everything when it is back") {
@@ -219,8 +220,9 @@ TEST_CASE("a vpnd that hangs up gets everything when it is back") {
     VpndLink link(next.take_channel());
     CHECK(room.reconciler.deliver_all(link).has_value());
     CHECK(room.reconciler.problems().empty());
-    CHECK(joined(next.told()) == joined(Lines{"begin full", "listener '' 51820 with sockets +3 descriptors",
-                                              "customer acme with tun +1 descriptors", "peer acme-site", "commit"}));
+    CHECK(joined(next.received()) ==
+          joined(Lines{"begin full", "listener '' 51820 with sockets +3 descriptors",
+                       "customer acme with tun +1 descriptors", "peer acme-site", "commit"}));
 }
 
 TEST_CASE("a tunnel device that was made anew is handed over though the file did not change") {
@@ -228,13 +230,13 @@ TEST_CASE("a tunnel device that was made anew is handed over though the file did
     room.write_customer("acme", 'A');
     room.adopt();
     room.apply();
-    (void)room.told();
+    (void)room.received();
     FakeStack& stack = room.kernel.stacks.at("warren-acme");
     std::erase_if(stack.links, [](const Link& link) { return link.name == "vpn0"; });
     std::erase_if(stack.routes, [](const Route& route) { return route.device == "vpn0"; });
     stack.addresses.clear();
     CHECK(room.apply().exit_status == 0);
-    CHECK(joined(room.told()) ==
+    CHECK(joined(room.received()) ==
           joined(Lines{"begin", "customer acme with tun +1 descriptors", "peer acme-site", "commit"}));
 }
 
@@ -243,14 +245,14 @@ TEST_CASE("an appliance with errors changes nothing and says where") {
     room.write_customer("acme", 'A');
     room.adopt();
     room.apply();
-    (void)room.told();
+    (void)room.received();
     room.write("warren.toml", "schema = 1\nlisten_prt = 1\n");
     room.remove_customer("acme");
     const Report report = room.apply();
     CHECK_FALSE(report.accepted);
     CHECK(report.exit_status == 1);
     CHECK(mentions(report, "", "warren.toml:2:"));
-    CHECK(joined(room.told()).empty());
+    CHECK(joined(room.received()).empty());
     CHECK(room.has_stack("acme"));
 }
 
@@ -279,7 +281,7 @@ TEST_CASE("preview says the steps, changes nothing, and agrees with apply") {
     CHECK(report.exit_status == 1);
     CHECK(mentions(report, "acme", "create the namespace"));
     CHECK_FALSE(room.has_stack("acme"));
-    CHECK(joined(room.told()).empty());
+    CHECK(joined(room.received()).empty());
     room.apply();
     report = room.reconciler.preview();
     CHECK(report.exit_status == 0);
@@ -295,9 +297,9 @@ std::size_t data_sockets_of(Room& room) {
     FakeVpnd next;
     VpndLink link(next.take_channel());
     REQUIRE(room.reconciler.deliver_all(link).has_value());
-    const Lines told = next.told();
-    REQUIRE(told.size() > 1);
-    return std::stoul(told[1].substr(told[1].find('+') + 1)) - 3;
+    const Lines received = next.received();
+    REQUIRE(received.size() > 1);
+    return std::stoul(received[1].substr(received[1].find('+') + 1)) - 3;
 }
 
 TEST_CASE("workers are as the first generation says, and a reload keeps them and says so") {
@@ -380,7 +382,7 @@ class Crowd : public Room {
         for (int i = 0; i < kCustomers; ++i) write_member(i);
         adopt();
         REQUIRE(apply().exit_status == 0);
-        (void)told();
+        (void)received();
         kernel.observed.clear();
     }
     [[nodiscard]] static std::string member(int number) { return "c" + std::to_string(1000 + number); }
@@ -417,7 +419,7 @@ TEST_CASE(
     CHECK(mentions(report, Crowd::member(last), "suspended"));
     CHECK(room.looks_at(last) == 1);
     CHECK(room.kernel.observed.size() == Reconciler::kChecksPerApply + 1);
-    CHECK(joined(room.told()) ==
+    CHECK(joined(room.received()) ==
           joined(Lines{"begin", "customer " + Crowd::member(last) + " suspended", "peer p", "commit"}));
 }
 
@@ -467,12 +469,12 @@ TEST_CASE("what was broken by hand is repaired in the background, and a new tunn
     room.apply();
     CHECK(room.looks_at(last) == 0);
     CHECK(stack.addresses.empty());
-    (void)room.told();
+    (void)room.received();
     room.patrol_to_the_end();
     CHECK(stack.addresses.size() == 1);
     CHECK(room.has_stack(Crowd::member(last - 1)));
     CHECK(
-        joined(room.told()) ==
+        joined(room.received()) ==
         joined(Lines{"begin", "customer " + Crowd::member(last - 1) + " with tun +1 descriptors", "peer p", "commit"}));
 }
 
