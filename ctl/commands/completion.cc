@@ -41,7 +41,9 @@ _vpnctl() {
     fi
     case "$command" in
         '') mapfile -t COMPREPLY < <(compgen -W '@commands@' -- "$word") ;;
-        @customer@) mapfile -t COMPREPLY < <(compgen -W "$(command ls /run/netns 2>/dev/null | sed -n 's/^warren-//p')" -- "$word") ;;
+        @customer@)
+            mapfile -t COMPREPLY < <(compgen -W "$(command ls /run/netns 2>/dev/null | sed -n 's/^warren-//p')" \
+                -- "$word") ;;
         @directory@) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
         @file@) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
         @key@) mapfile -t COMPREPLY < <(compgen -W '@keys@' -- "$word") ;;
