@@ -125,7 +125,7 @@ warren::UniqueFd create(LinuxKernel& kernel, const warren::stacks::DesiredStack&
                         const warren::stacks::ObservedUplink& uplink) {
     const auto plan = must(warren::stacks::plan(desired, {}, uplink));
     must(kernel.carry_out(desired.name, plan.steps));
-    return std::move(must(kernel.take_tunnel(desired.name, 1)).front());
+    return std::move(must(kernel.release_tunnel(desired.name, 1)).front());
 }
 
 void remove(LinuxKernel& kernel, const warren::stacks::DesiredStack& desired) {

@@ -9,7 +9,6 @@
 namespace warren::toy {
 namespace {
 
-using DropReason;
 using dataplane::kProtocolTcp;
 using dataplane::kProtocolUdp;
 
