@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "vpnd/io/clock.h"
+#include "vpnd/io/tun_device.h"
 
 namespace warren::vpnd {
 
@@ -150,7 +151,7 @@ void Daemon::carry_out(Now now, Changes changes) {
     for (const Changes::RemovePeer& remove : changes.remove_peers)
         control_->remove_peer(now, remove.listener, remove.peer);
     for (Changes::SwapView& swap : changes.swap_views) {
-        control_->post(swap.worker, io::SwapCustomer{std::move(swap.view), std::move(swap.tun)});
+        control_->post(swap.worker, io::SwapCustomer{std::move(swap.view), io::open_tun(std::move(swap.tun))});
     }
     for (Changes::PutPeer& put : changes.put_peers) {
         wireguard_->put_peer(now, put.listener, std::move(put.config));

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "vpnd/io/clock.h"
+#include "vpnd/io/udp_socket.h"
 #include "vpnd/listeners/steering.h"
 
 namespace warren::io {
@@ -80,8 +81,9 @@ Status ControlWorker::open_listener(ListenerIndex index, std::unique_ptr<control
 Status ControlWorker::replace_sockets(ListenerIndex index, Sockets sockets) {
     Listener& listener = at(index);
     for (std::uint32_t i = 0; i < worker_count(); ++i) {
-        UniqueFd v6 = i < sockets.data_v6.size() ? std::move(sockets.data_v6[i]) : UniqueFd();
-        workers_[i]->post(AddListener{index, std::move(sockets.data_v4[i]), std::move(v6), &listener.framing});
+        auto v6 = i < sockets.data_v6.size() ? open_uplink(std::move(sockets.data_v6[i]), Family::kV6) : nullptr;
+        workers_[i]->post(AddListener{index, open_uplink(std::move(sockets.data_v4[i]), Family::kV4), std::move(v6),
+                                      &listener.framing});
     }
     WARREN_TRY(set_socket(listener.v4, std::move(sockets.control_v4), name_of(Source::kHandshakeV4, index.value)));
     WARREN_TRY(set_socket(listener.v6, std::move(sockets.control_v6), name_of(Source::kHandshakeV6, index.value)));

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <thread>
 
+#include "vpnd/io/event_loop.h"
 #include "vpnd/io/mailbox.h"
 #include "vpnd/io/packet_loop.h"
 
@@ -24,8 +25,11 @@ Result<std::unique_ptr<DataWorker>> DataWorker::start(std::uint32_t worker, cons
     auto event_bell = Doorbell::make_fd();
     if (!event_bell) return tl::unexpected(std::move(event_bell).error());
     auto state = std::make_unique<State>(std::move(*command_bell), std::move(*event_bell));
+    auto readiness = EventLoop::make();
+    if (!readiness) return tl::unexpected(std::move(readiness).error());
     auto loop = PacketLoop::make(std::move(*aead), state->mailbox,
-                                 exchange == nullptr ? TransferPort() : TransferPort(*exchange, worker));
+                                 exchange == nullptr ? TransferPort() : TransferPort(*exchange, worker),
+                                 std::make_unique<EventLoop>(std::move(*readiness)));
     if (!loop) return tl::unexpected(std::move(loop).error());
 
     // Signals are for the control worker's thread.

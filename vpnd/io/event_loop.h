@@ -1,31 +1,24 @@
 // Waits for descriptors (epoll, level-triggered).
 #pragma once
 
-#include <sys/epoll.h>
-
 #include <array>
-#include <cstdint>
-#include <span>
 
 #include "base/fd.h"
-#include "base/result.h"
-#include "base/time.h"
+#include "vpnd/io/readiness.h"
 
 namespace warren::io {
 
-// `token` comes back with the descriptor's events. A descriptor must be removed before it is closed: stackd may hold
-// another for the same file, and then closing ours does not end its events. One thread.
-class EventLoop {
+// A descriptor must be removed before it is closed: stackd may hold another for the same file, and then closing ours
+// does not end its events. One thread.
+class EventLoop final : public Readiness {
   public:
     [[nodiscard]] static Result<EventLoop> make();
 
-    [[nodiscard]] Status add(int fd, std::uint64_t token, std::uint32_t events = EPOLLIN);
-    void change(int fd, std::uint64_t token, std::uint32_t events);
-    // -1 is ignored.
-    void remove(int fd);
-    // Until something is ready or `timeout` has passed (negative: for ever). What is left out of one call comes first
-    // in the next, so that no descriptor starves. Good until the next wait.
-    [[nodiscard]] std::span<const epoll_event> wait(Duration timeout);
+    [[nodiscard]] Status add(int fd, std::uint64_t token, std::uint32_t events) override;
+    [[nodiscard]] Status add(int fd, std::uint64_t token) { return add(fd, token, EPOLLIN); }
+    void change(int fd, std::uint64_t token, std::uint32_t events) override;
+    void remove(int fd) override;
+    [[nodiscard]] std::span<const epoll_event> wait(Duration timeout) override;
 
     // Readable when wait() would return something: one loop may wait in another.
     [[nodiscard]] int fd() const { return epoll_.get(); }

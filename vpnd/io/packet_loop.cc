@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/check.h"
 #include "base/log.h"
 #include "base/process_usage.h"
 
@@ -11,38 +10,36 @@ namespace warren::io {
 namespace {
 
 constexpr std::size_t kTunSpace = dataplane::kOffloadHeaderSize + 65'535;
-constexpr std::size_t kWaitingTrains = 8;  // of one socket, the oldest is dropped
-constexpr Duration kUngroupedFor = std::chrono::seconds(60);
 constexpr Duration kRetryEvents = std::chrono::milliseconds(5);
 
 }  // namespace
 
 Result<std::unique_ptr<PacketLoop>> PacketLoop::make(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox,
-                                                     TransferPort port, Clock clock) {
-    auto events = EventLoop::make();
-    if (!events) return tl::unexpected(std::move(events).error());
-    WARREN_TRY(events->add(mailbox.command_fd(), token(Source::kCommands, 0)));
-    if (port.bell_fd() >= 0) WARREN_TRY(events->add(port.bell_fd(), token(Source::kTransfer, 0)));
-    return std::unique_ptr<PacketLoop>(new PacketLoop(std::move(*events), std::move(aead), mailbox, port, clock));
+                                                     TransferPort port, std::unique_ptr<Readiness> readiness,
+                                                     Clock clock) {
+    WARREN_TRY(readiness->add(mailbox.command_fd(), token(Source::kCommands, 0), EPOLLIN));
+    if (port.bell_fd() >= 0) WARREN_TRY(readiness->add(port.bell_fd(), token(Source::kTransfer, 0), EPOLLIN));
+    return std::unique_ptr<PacketLoop>(new PacketLoop(std::move(aead), mailbox, port, std::move(readiness), clock));
 }
 
-PacketLoop::PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, TransferPort port,
-                       Clock clock)
+PacketLoop::PacketLoop(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, TransferPort port,
+                       std::unique_ptr<Readiness> readiness, Clock clock)
     : mailbox_(mailbox),
       port_(port),
       clock_(clock),
-      events_(std::move(events)),
+      readiness_(std::move(readiness)),
       aead_(std::move(aead)),
       pipeline_(*aead_, {port.worker(), port.workers()}),
       received_(backlog_.receive_pool()),
-      tun_space_(std::make_unique<std::uint8_t[]>(kTunSpace)) {}
+      tun_space_(std::make_unique<std::uint8_t[]>(kTunSpace)),
+      uplinks_(*readiness_, pipeline_) {}
 
 void PacketLoop::run() {
     while (!mailbox_.stopped()) round();
 }
 
 void PacketLoop::round() {
-    const auto ready = events_.wait(scheduler_.idle() ? time_to_wait() : Duration::zero());
+    const auto ready = readiness_->wait(scheduler_.idle() ? time_to_wait() : Duration::zero());
     begin_round(clock_());
     for (const epoll_event& event : ready) serve(event);
     take_turns();
@@ -71,8 +68,8 @@ void PacketLoop::serve(const epoll_event& ready) {
             return;
         case Source::kTun: return serve_tun(CustomerIndex{index}, ready.events);
         case Source::kTransfer: return serve_transfers();
-        case Source::kUplinkV4: return serve_uplink({index}, Family::kV4, ready);
-        case Source::kUplinkV6: return serve_uplink({index}, Family::kV6, ready);
+        case Source::kUplinkV4: return serve_uplink({index}, Family::kV4, ready.events);
+        case Source::kUplinkV6: return serve_uplink({index}, Family::kV6, ready.events);
     }
 }
 
@@ -95,7 +92,7 @@ void PacketLoop::run_command(WorkerCommand command) {
     } else if (auto* const added = std::get_if<AddListener>(&command)) {
         add_listener(std::move(*added));
     } else if (const auto* const dropped = std::get_if<DropListener>(&command)) {
-        drop_listener(dropped->index);
+        uplinks_.drop(dropped->index);
     } else if (auto* const swapped = std::get_if<SwapCustomer>(&command)) {
         swap_customer(std::move(*swapped));
     } else if (const auto* const gone = std::get_if<DropCustomer>(&command)) {
@@ -112,29 +109,7 @@ void PacketLoop::run_command(WorkerCommand command) {
 
 void PacketLoop::add_listener(AddListener command) {
     const std::uint32_t index = command.index.value;
-    WARREN_CHECK(command.framing != nullptr);
-    drop_listener(command.index);
-    pipeline_.put_listener(command.index, *command.framing);
-    if (index >= listeners_.size()) listeners_.resize(index + std::size_t{1});
-    listeners_[index] = std::make_unique<Listener>();
-    add_uplink(listeners_[index]->v4, std::move(command.v4), Family::kV4, token(Source::kUplinkV4, index));
-    add_uplink(listeners_[index]->v6, std::move(command.v6), Family::kV6, token(Source::kUplinkV6, index));
-}
-
-void PacketLoop::drop_listener(ListenerIndex index) {
-    if (index.value >= listeners_.size() || listeners_[index.value] == nullptr) return;
-    events_.remove(listeners_[index.value]->v4.sender.fd());
-    events_.remove(listeners_[index.value]->v6.sender.fd());
-    listeners_[index.value].reset();
-    pipeline_.drop_listener(index);
-}
-
-void PacketLoop::add_uplink(Uplink& uplink, UniqueFd fd, Family family, std::uint64_t name) {
-    if (!fd.valid()) return;
-    auto prepared = prepare_data_socket(fd.get(), family);
-    if (prepared) prepared = events_.add(fd.get(), name);
-    if (!prepared) log(LogLevel::kError, "data_socket_failed", {{"reason", prepared.error().what}});
-    uplink.sender = TrainSender(std::move(fd), family);
+    uplinks_.add(std::move(command), token(Source::kUplinkV4, index), token(Source::kUplinkV6, index));
 }
 
 void PacketLoop::swap_customer(SwapCustomer command) {
@@ -142,23 +117,27 @@ void PacketLoop::swap_customer(SwapCustomer command) {
     if (index.value >= tuns_.size()) tuns_.resize(index.value + std::size_t{1});
     if (index.value >= lanes_.size()) lanes_.resize(index.value + std::size_t{1});
     scheduler_.set_share(index, command.view->share);
-    if (command.tun.valid()) set_tun(*command.view, std::move(command.tun));
-    pipeline_.swap_customer(std::move(command.view), tuns_[index.value].takes_udp_segments());
+    if (command.tun != nullptr) set_tun(*command.view, std::move(command.tun));
+    const Tun* const tun = find_tun(index);
+    pipeline_.swap_customer(std::move(command.view), tun != nullptr && tun->takes_udp_segments());
 }
 
-void PacketLoop::set_tun(const dataplane::CustomerView& customer, UniqueFd fd) {
+void PacketLoop::set_tun(const dataplane::CustomerView& customer, std::unique_ptr<Tun> tun) {
     close_tun(customer.index);
-    TunDevice& tun = tuns_[customer.index.value];
-    tun = TunDevice(std::move(fd));
-    Status ready = tun.set_offloads();
-    if (ready) ready = events_.add(tun.fd(), token(Source::kTun, customer.index.value));
+    Status ready = tun->prepare();
+    if (ready) ready = readiness_->add(tun->fd(), token(Source::kTun, customer.index.value), EPOLLIN);
     if (!ready) log(LogLevel::kError, "tun_failed", {{"customer", customer.id}, {"reason", ready.error().what}});
+    tuns_[customer.index.value] = std::move(tun);
+}
+
+Tun* PacketLoop::find_tun(CustomerIndex customer) {
+    return customer.value < tuns_.size() ? tuns_[customer.value].get() : nullptr;
 }
 
 void PacketLoop::close_tun(CustomerIndex index) {
     if (index.value >= tuns_.size()) return;
-    events_.remove(tuns_[index.value].fd());
-    tuns_[index.value] = TunDevice();
+    if (const Tun* const tun = find_tun(index)) readiness_->remove(tun->fd());
+    tuns_[index.value].reset();
     lanes_[index.value] = Lane();
 }
 
@@ -187,98 +166,17 @@ void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {
 void PacketLoop::deliver(std::span<const dataplane::Train> trains) {
     transfer();
     write_to_tuns();
-    send_trains();
+    uplinks_.send(now_, out_.trains);
     publish_events(trains);
     out_.clear();
 }
 
 void PacketLoop::write_to_tuns() {
     for (const dataplane::TunWrite& write : out_.tun_writes) {
-        const std::uint32_t index = write.customer.value;
-        const bool taken = index < tuns_.size() && tuns_[index].valid() && tuns_[index].write(write, out_.pieces);
-        if (!taken) pipeline_.count_drop(write.customer, DropReason::kTunWriteFailed, write.packets);
+        Tun* const tun = find_tun(write.customer);
+        if (tun == nullptr || !tun->write(write, out_.pieces))
+            pipeline_.count_drop(write.customer, DropReason::kTunWriteFailed, write.packets);
     }
-}
-
-// Runs of trains for the same socket go in one call.
-void PacketLoop::send_trains() {
-    const auto trains = std::span(out_.trains);
-    for (std::size_t first = 0; first < trains.size();) {
-        std::uint64_t name = 0;
-        Uplink* const uplink = uplink_of(trains[first], name);
-        std::size_t last = first + 1;
-        for (std::uint64_t other = 0; last < trains.size() && uplink_of(trains[last], other) == uplink; ++last) {
-        }
-        const auto run = trains.subspan(first, last - first);
-        if (uplink != nullptr) {
-            send_run(*uplink, name, run);
-        } else {
-            for (const dataplane::EgressTrain& train : run)
-                pipeline_.count_drop(train.customer, DropReason::kUplinkRefused, train.count);
-        }
-        first = last;
-    }
-}
-
-PacketLoop::Uplink* PacketLoop::uplink_of(const dataplane::EgressTrain& train, std::uint64_t& name) {
-    const Family family = train.remote.address.family;
-    name = token(family == Family::kV4 ? Source::kUplinkV4 : Source::kUplinkV6, train.listener.value);
-    return find_uplink(train.listener, family);
-}
-
-PacketLoop::Uplink* PacketLoop::find_uplink(ListenerIndex listener, Family family) {
-    const std::uint32_t index = listener.value;
-    if (index >= listeners_.size() || listeners_[index] == nullptr) return nullptr;
-    Uplink& uplink = family == Family::kV4 ? listeners_[index]->v4 : listeners_[index]->v6;
-    return uplink.sender.valid() ? &uplink : nullptr;
-}
-
-void PacketLoop::send_run(Uplink& uplink, std::uint64_t name, std::span<dataplane::EgressTrain> trains) {
-    const bool was_waiting = !uplink.waiting.empty();
-    const std::size_t done = was_waiting ? 0 : send_now(uplink, trains);
-    if (done == trains.size()) return;
-    keep_waiting(uplink, trains.subspan(done));
-    if (!was_waiting) events_.change(uplink.sender.fd(), name, EPOLLIN | EPOLLOUT);
-}
-
-// Returns how many were dealt with; what could not be sent was counted.
-std::size_t PacketLoop::send_now(Uplink& uplink, std::span<dataplane::EgressTrain> trains) {
-    std::array<SendOutcome, dataplane::Egress::kBuffers> outcomes;
-    const std::size_t done = uplink.sender.send(trains, outcomes);
-    for (std::size_t i = 0; i < done; ++i) {
-        const dataplane::EgressTrain& train = trains[i];
-        switch (outcomes[i]) {
-            case SendOutcome::kSent: break;
-            case SendOutcome::kSentUngrouped:
-                if (!uplink.sender.segmentation_is_off()) pipeline_.send_ungrouped(train.peer, now_ + kUngroupedFor);
-                break;
-            case SendOutcome::kSentFromElsewhere: pipeline_.forget_local_address(train.peer); break;
-            case SendOutcome::kFull:
-            case SendOutcome::kRefused:
-                pipeline_.count_drop(train.customer, DropReason::kUplinkRefused, train.count);
-                break;
-        }
-    }
-    return done;
-}
-
-void PacketLoop::keep_waiting(Uplink& uplink, std::span<dataplane::EgressTrain> trains) {
-    for (dataplane::EgressTrain& train : trains) {
-        if (uplink.waiting.size() == kWaitingTrains) {
-            pipeline_.count_drop(uplink.waiting.front().customer, DropReason::kUplinkFull,
-                                 uplink.waiting.front().count);
-            uplink.waiting.pop_front();
-        }
-        uplink.waiting.push_back(std::move(train));
-    }
-}
-
-void PacketLoop::send_waiting(Uplink& uplink, std::uint64_t name) {
-    while (!uplink.waiting.empty()) {
-        if (send_now(uplink, std::span(&uplink.waiting.front(), 1)) == 0) return;
-        uplink.waiting.pop_front();
-    }
-    events_.change(uplink.sender.fd(), name, EPOLLIN);
 }
 
 void PacketLoop::publish_events(std::span<const dataplane::Train> trains) {

@@ -1,17 +1,16 @@
 // The thread of a data worker: waits for sockets, TUNs and commands, and runs the pipeline between them.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <vector>
 
 #include "vpnd/dataplane/pipeline.h"
 #include "vpnd/io/clock.h"
-#include "vpnd/io/event_loop.h"
 #include "vpnd/io/mailbox.h"
+#include "vpnd/io/readiness.h"
 #include "vpnd/io/transfer.h"
-#include "vpnd/io/tun_device.h"
-#include "vpnd/io/udp_socket.h"
+#include "vpnd/io/tun.h"
+#include "vpnd/io/uplinks.h"
 #include "vpnd/turns/backlog.h"
 #include "vpnd/turns/pace.h"
 #include "vpnd/turns/scheduler.h"
@@ -22,9 +21,10 @@ namespace warren::io {
 // the others waiting.
 class PacketLoop {
   public:
-    // The mailbox, and what the port leads to, outlive it. A test gives a clock of its own.
+    // The mailbox, and what the port leads to, outlive it. A test gives a readiness and a clock of its own.
     [[nodiscard]] static Result<std::unique_ptr<PacketLoop>> make(std::unique_ptr<crypto::PacketAead> aead,
-                                                                  Mailbox& mailbox, TransferPort port = {},
+                                                                  Mailbox& mailbox, TransferPort port,
+                                                                  std::unique_ptr<Readiness> readiness,
                                                                   Clock clock = read_instant);
     PacketLoop(const PacketLoop&) = delete;
     PacketLoop& operator=(const PacketLoop&) = delete;
@@ -35,14 +35,6 @@ class PacketLoop {
     void round();
 
   private:
-    struct Uplink {
-        TrainSender sender;
-        std::deque<dataplane::EgressTrain> waiting;  // the socket was full
-    };
-    struct Listener {
-        Uplink v4;
-        Uplink v6;
-    };
     // What there is of a customer to be done, and how fast it goes.
     struct Lane {
         bool tun_ready = false;  // his TUN may hold packets
@@ -52,8 +44,8 @@ class PacketLoop {
     };
     enum class Source : std::uint8_t { kCommands, kUplinkV4, kUplinkV6, kTun, kTransfer };
 
-    PacketLoop(EventLoop events, std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, TransferPort port,
-               Clock clock);
+    PacketLoop(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbox, TransferPort port,
+               std::unique_ptr<Readiness> readiness, Clock clock);
     [[nodiscard]] static std::uint64_t token(Source source, std::uint32_t index) {
         return (std::uint64_t{index} << 8) | static_cast<std::uint8_t>(source);
     }
@@ -63,7 +55,7 @@ class PacketLoop {
 
     // packet_loop_turns.cc
     void begin_round(Instant now);
-    void serve_uplink(ListenerIndex listener, Family family, const epoll_event& ready);
+    void serve_uplink(ListenerIndex listener, Family family, std::uint32_t events);
     void charge_receiving(Duration took);
     [[nodiscard]] bool runs_at_once();
     void take_all_in();
@@ -88,30 +80,22 @@ class PacketLoop {
     bool run_commands();
     void run_command(WorkerCommand command);
     void add_listener(AddListener command);
-    void drop_listener(ListenerIndex index);
-    void add_uplink(Uplink& uplink, UniqueFd fd, Family family, std::uint64_t name);
     void swap_customer(SwapCustomer command);
-    void set_tun(const dataplane::CustomerView& customer, UniqueFd fd);
+    void set_tun(const dataplane::CustomerView& customer, std::unique_ptr<Tun> tun);
     void close_tun(CustomerIndex index);
+    // Null when the customer has none.
+    [[nodiscard]] Tun* find_tun(CustomerIndex customer);
     void fill_report(std::unique_ptr<CustomerReport> report);
 
     // What the pipeline left in out_: to the TUNs, to the uplink, to the control worker.
     void deliver(std::span<const dataplane::Train> trains);
     void write_to_tuns();
-    void send_trains();
-    void send_run(Uplink& uplink, std::uint64_t name, std::span<dataplane::EgressTrain> trains);
-    [[nodiscard]] std::size_t send_now(Uplink& uplink, std::span<dataplane::EgressTrain> trains);
-    void keep_waiting(Uplink& uplink, std::span<dataplane::EgressTrain> trains);
-    void send_waiting(Uplink& uplink, std::uint64_t name);
     void publish_events(std::span<const dataplane::Train> trains);
-    // Null when there is no such socket.
-    [[nodiscard]] Uplink* find_uplink(ListenerIndex listener, Family family);
-    [[nodiscard]] Uplink* uplink_of(const dataplane::EgressTrain& train, std::uint64_t& name);
 
     Mailbox& mailbox_;
     TransferPort port_;
     const Clock clock_;
-    EventLoop events_;
+    const std::unique_ptr<Readiness> readiness_;
     std::unique_ptr<crypto::PacketAead> aead_;
     dataplane::Pipeline pipeline_;
     dataplane::Output out_;  // holds buffers of the pipeline, as do the uplinks
@@ -120,9 +104,9 @@ class PacketLoop {
     ReceiveBatch received_;                         // into buffers of the backlog
     std::vector<dataplane::CustomerTrain> sorted_;  // the trains of one receive
     std::unique_ptr<std::uint8_t[]> tun_space_;
-    std::vector<std::unique_ptr<Listener>> listeners_;  // by ListenerIndex
-    std::vector<TunDevice> tuns_;                       // by CustomerIndex
-    std::vector<Lane> lanes_;                           // likewise
+    Uplinks uplinks_;
+    std::vector<std::unique_ptr<Tun>> tuns_;  // by CustomerIndex
+    std::vector<Lane> lanes_;                 // likewise
     Instant now_{};
     Instant round_began_{};
     Duration at_once_{};  // what is left of it in this round

@@ -27,14 +27,14 @@ void PacketLoop::begin_round(Instant now) {
 }
 
 // All that is there, so that nobody's packets are behind those of somebody who sends more than his share.
-void PacketLoop::serve_uplink(ListenerIndex listener, Family family, const epoll_event& ready) {
+void PacketLoop::serve_uplink(ListenerIndex listener, Family family, std::uint32_t events) {
     for (int i = 0; i < kReceivesPerRound; ++i) {
         // Looked up each time: a command may have closed it.
-        Uplink* const uplink = find_uplink(listener, family);
+        Uplink* const uplink = uplinks_.find(listener, family);
         if (uplink == nullptr) return;
-        if (i == 0 && (ready.events & EPOLLOUT) != 0) send_waiting(*uplink, ready.data.u64);
+        if (i == 0 && (events & EPOLLOUT) != 0) uplinks_.send_waiting(now_, listener, family);
         now_ = clock_();
-        const ReceiveBatch::Received received = received_.receive(uplink->sender.fd(), listener);
+        const Received received = uplink->receive(received_, listener);
         const Instant before = now_;
         now_ = clock_();
         const Duration took = now_ - before;
@@ -110,10 +110,11 @@ void PacketLoop::put_into_backlog() {
 }
 
 void PacketLoop::serve_tun(CustomerIndex customer, std::uint32_t events) {
-    if (customer.value >= tuns_.size() || !tuns_[customer.value].valid()) return;
+    Tun* const tun = find_tun(customer);
+    if (tun == nullptr) return;
     // The device was deleted, and would be ready for ever. The event may be about one that has been replaced since.
-    if ((events & EPOLLERR) != 0 && tuns_[customer.value].is_gone()) {
-        events_.remove(tuns_[customer.value].fd());
+    if ((events & EPOLLERR) != 0 && tun->is_gone()) {
+        readiness_->remove(tun->fd());
         return log(LogLevel::kWarn, "tun_removed", {{"customer_index", std::to_string(customer.value)}});
     }
     lane(customer).tun_ready = true;
@@ -156,7 +157,7 @@ Duration PacketLoop::take_in(CustomerIndex customer, std::span<const dataplane::
 }
 
 Duration PacketLoop::send_out(CustomerIndex customer, std::size_t packets) {
-    const TunDevice& tun = tuns_[customer.value];
+    Tun& tun = *tuns_[customer.value];
     std::size_t sent = 0;
     while (sent < packets) {
         const std::size_t size = tun.read(tun_space());

@@ -20,7 +20,7 @@ constexpr unsigned kOffloadUdpSegmentsV6 = 0x40;
 
 }  // namespace
 
-Status TunDevice::set_offloads() {
+Status TunDevice::prepare() {
     constexpr unsigned kTcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
     constexpr unsigned kUdp = kOffloadUdpSegmentsV4 | kOffloadUdpSegmentsV6;
     takes_udp_segments_ = ::ioctl(fd_.get(), TUNSETOFFLOAD, kTcp | kUdp) == 0;
@@ -28,18 +28,18 @@ Status TunDevice::set_offloads() {
     return fail_errno("set the offloads of a tun device", errno);
 }
 
-std::size_t TunDevice::read(MutableBytes space) const {
+std::size_t TunDevice::read(MutableBytes space) {
     const ssize_t size = ::read(fd_.get(), space.data(), space.size());
     return size > 0 ? static_cast<std::size_t>(size) : 0;
 }
 
 // Reading nothing takes no packet, and fails when there is no device.
-bool TunDevice::is_gone() const {
+bool TunDevice::is_gone() {
     std::uint8_t nothing = 0;
     return ::read(fd_.get(), &nothing, 0) < 0 && errno == EBADFD;
 }
 
-bool TunDevice::write(const dataplane::TunWrite& write, const std::vector<dataplane::Piece>& pieces) const {
+bool TunDevice::write(const dataplane::TunWrite& write, const std::vector<dataplane::Piece>& pieces) {
     std::array<iovec, dataplane::Egress::kTrainDatagrams + 2> parts;
     const auto part_of = [](Bytes bytes) {
         return iovec{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
@@ -53,6 +53,10 @@ bool TunDevice::write(const dataplane::TunWrite& write, const std::vector<datapl
         piece = &pieces[piece->next];
     }
     return ::writev(fd_.get(), parts.data(), static_cast<int>(used)) > 0;
+}
+
+std::unique_ptr<Tun> open_tun(UniqueFd fd) {
+    return fd.valid() ? std::make_unique<TunDevice>(std::move(fd)) : nullptr;
 }
 
 }  // namespace warren::io

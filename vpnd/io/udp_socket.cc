@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/check.h"
 #include "base/socket_address.h"
 
 namespace warren::io {
@@ -60,6 +59,24 @@ void read_control(msghdr& message, dataplane::Train& train) {
         }
     }
 }
+
+// One message to receive, with everything it points to but the bytes.
+struct IncomingMessage {
+    sockaddr_storage from;
+    iovec part;
+    alignas(cmsghdr) std::array<unsigned char, 256> control;
+
+    void fill(msghdr& header, MutableBytes space) {
+        part = {space.data(), space.size()};
+        header = {};
+        header.msg_name = &from;
+        header.msg_namelen = sizeof from;
+        header.msg_iov = &part;
+        header.msg_iovlen = 1;
+        header.msg_control = control.data();
+        header.msg_controllen = control.size();
+    }
+};
 
 // One message to send, with everything it points to.
 struct OutgoingMessage {
@@ -121,8 +138,9 @@ bool is_full(int error) {
 
 }  // namespace
 
-Status prepare_data_socket(int fd, Family family) {
-    const bool is_v4 = family == Family::kV4;
+Status UdpSocket::prepare() {
+    const int fd = fd_.get();
+    const bool is_v4 = family_ == Family::kV4;
     WARREN_TRY(set_option(fd, IPPROTO_UDP, UDP_GRO, 1, "set UDP_GRO"));
     if (is_v4) {
         WARREN_TRY(set_option(fd, IPPROTO_IP, IP_PKTINFO, 1, "set IP_PKTINFO"));
@@ -137,64 +155,35 @@ Status prepare_data_socket(int fd, Family family) {
     return grow_buffer(fd, SO_SNDBUF, "set SO_SNDBUF");
 }
 
-struct ReceiveBatch::Space {
-    struct Message {
-        sockaddr_storage from;
-        iovec part;
-        alignas(cmsghdr) std::array<unsigned char, kControlSize> control;
-    };
-    std::array<Message, kMessages> messages;
+Received UdpSocket::receive(ReceiveBatch& into, ListenerIndex listener) {
+    constexpr std::size_t kMessages = ReceiveBatch::kMessages;
+    std::array<IncomingMessage, kMessages> messages;
     std::array<mmsghdr, kMessages> headers;
-};
-
-ReceiveBatch::ReceiveBatch(dataplane::BufferPool& pool) : pool_(pool), space_(std::make_unique<Space>()) {}
-ReceiveBatch::~ReceiveBatch() = default;
-
-void ReceiveBatch::arm() {
-    for (std::size_t i = 0; i < kMessages; ++i) {
-        Space::Message& message = space_->messages[i];
-        if (!buffers_[i].valid()) buffers_[i] = pool_.take();
-        WARREN_CHECK(buffers_[i].valid());
-        message.part = {buffers_[i].bytes().data(), buffers_[i].bytes().size()};
-        msghdr& header = space_->headers[i].msg_hdr;
-        header = {};
-        header.msg_name = &message.from;
-        header.msg_namelen = sizeof message.from;
-        header.msg_iov = &message.part;
-        header.msg_iovlen = 1;
-        header.msg_control = message.control.data();
-        header.msg_controllen = message.control.size();
-    }
-}
-
-ReceiveBatch::Received ReceiveBatch::receive(int fd, ListenerIndex listener) {
-    arm();
-    const int count = ::recvmmsg(fd, space_->headers.data(), kMessages, MSG_DONTWAIT, nullptr);
+    into.begin();
+    for (std::size_t i = 0; i < kMessages; ++i) messages[i].fill(headers[i].msg_hdr, into.space(i));
+    const int count = ::recvmmsg(fd_.get(), headers.data(), kMessages, MSG_DONTWAIT, nullptr);
     Received out;
     if (count < 0) {
         out.more = errno != EAGAIN && errno != EWOULDBLOCK && errno != EBADF;  // a reported error was taken away
         return out;
     }
-    std::size_t used = 0;
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
-        msghdr& header = space_->headers[i].msg_hdr;
+        msghdr& header = headers[i].msg_hdr;
         if ((header.msg_flags & MSG_TRUNC) != 0) {
             ++out.truncated;
             continue;
         }
-        message_of_[used] = i;
-        dataplane::Train& train = trains_[used++] = {};
+        dataplane::Train& train = into.add(i, headers[i].msg_len);
         train.listener = listener;
-        train.from = endpoint_of(space_->messages[i].from);
-        train.bytes = buffers_[i].bytes().first(space_->headers[i].msg_len);
+        train.from = endpoint_of(messages[i].from);
         read_control(header, train);
     }
-    out.trains = std::span(trains_).first(used);
+    out.trains = into.trains();
     out.more = static_cast<std::size_t>(count) == kMessages;
     return out;
 }
 
-std::size_t TrainSender::send(std::span<dataplane::EgressTrain> trains, std::span<SendOutcome> outcomes) {
+std::size_t UdpSocket::send(std::span<dataplane::EgressTrain> trains, std::span<SendOutcome> outcomes) {
     constexpr std::size_t kMessages = 16;
     std::array<OutgoingMessage, kMessages> messages;
     std::array<mmsghdr, kMessages> headers;
@@ -231,7 +220,7 @@ std::size_t TrainSender::send(std::span<dataplane::EgressTrain> trains, std::spa
 }
 
 // `error` is what sending the whole train gave, 0 when that was not tried.
-SendOutcome TrainSender::send_slowly(dataplane::EgressTrain& train, int error) {
+SendOutcome UdpSocket::send_slowly(dataplane::EgressTrain& train, int error) {
     if (error == EIO && train.count > 1) segmentation_is_off_ = true;  // no checksum offload on the way out (udp(7))
     const bool may_help = error == 0 || error == EINVAL || error == EMSGSIZE || error == EIO ||
                           error == EADDRNOTAVAIL || error == ENETUNREACH || error == EHOSTUNREACH;
@@ -251,7 +240,7 @@ SendOutcome TrainSender::send_slowly(dataplane::EgressTrain& train, int error) {
 }
 
 // 0, or the errno of the first datagram that was not taken; those before it are gone, and are not sent again.
-int TrainSender::send_one_by_one(dataplane::EgressTrain& train, bool from_local) {
+int UdpSocket::send_one_by_one(dataplane::EgressTrain& train, bool from_local) {
     const MutableBytes bytes = train.bytes();
     while (train.gone < bytes.size()) {
         const MutableBytes datagram =
@@ -263,6 +252,10 @@ int TrainSender::send_one_by_one(dataplane::EgressTrain& train, bool from_local)
         train.gone += static_cast<std::uint32_t>(datagram.size());
     }
     return 0;
+}
+
+std::unique_ptr<Uplink> open_uplink(UniqueFd fd, Family family) {
+    return fd.valid() ? std::make_unique<UdpSocket>(std::move(fd), family) : nullptr;
 }
 
 }  // namespace warren::io

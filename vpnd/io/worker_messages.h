@@ -8,13 +8,14 @@
 #include <variant>
 #include <vector>
 
-#include "base/fd.h"
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/time.h"
 #include "vpnd/dataplane/customer_view.h"
 #include "vpnd/dataplane/framing/framing.h"
 #include "vpnd/dataplane/install.h"
+#include "vpnd/io/tun.h"
+#include "vpnd/io/uplink.h"
 #include "vpnd/turns/meter.h"
 
 namespace warren::io {
@@ -26,19 +27,19 @@ namespace warren::io {
 // index is replaced.
 struct AddListener {
     ListenerIndex index;
-    UniqueFd v4;
-    UniqueFd v6;                                  // invalid when the machine has no IPv6
+    std::unique_ptr<Uplink> v4;
+    std::unique_ptr<Uplink> v6;                   // null when the machine has no IPv6
     const dataplane::Framing* framing = nullptr;  // of its messages; not null, outlives the worker
 };
 struct DropListener {
     ListenerIndex index;
 };
 
-// A new customer (with his TUN) or a new view of a present one (tun invalid: the present one stays). Peers that are not
+// A new customer (with his TUN) or a new view of a present one (tun null: the present one stays). Peers that are not
 // in the new view lose their sessions, endpoints and staged packets; the others keep theirs.
 struct SwapCustomer {
     std::unique_ptr<const dataplane::CustomerView> view;
-    UniqueFd tun;
+    std::unique_ptr<Tun> tun;
 };
 struct DropCustomer {
     CustomerIndex index;

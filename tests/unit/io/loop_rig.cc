@@ -1,193 +1,292 @@
 #include "loop_rig.h"
 
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/udp.h>
-#include <poll.h>
-#include <sys/socket.h>
-
 #include "base/check.h"
-#include "base/socket_address.h"
-#include "stack.h"
-#include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::io::test {
 
 namespace {
 
 constexpr Instant kStart{1'000'000'000'000};
-constexpr std::size_t kMessage = dataplane::kWireguardFraming.overhead;  // a keepalive
+constexpr std::size_t kHeader = 20;        // IPv4
+constexpr std::uint8_t kExperiment = 253;  // protocol, RFC 3692: nothing joins or sums these
+constexpr std::uint16_t kUplinkPort = 51820;
+const IpAddress kUplink = IpAddress::v4(198, 51, 100, 1);
 
-// Of the rig that runs; one at a time.
-Instant now = kStart;
+// Of the rig that runs.
+Instant time_now = kStart;
 Duration cost_of_look{};
 
 Instant look() {
-    now = now + cost_of_look;
-    return now;
+    time_now = time_now + cost_of_look;
+    return time_now;
 }
 
-std::uint32_t index_of(std::uint32_t customer, std::uint32_t life) {
-    return ((life + 1) << 16 | customer << SessionId::kWorkerBits) | LoopRig::kWorker;
+std::uint8_t low(std::uint32_t number) {
+    return static_cast<std::uint8_t>(number);
 }
 
-crypto::AeadKey key_of(std::uint32_t customer) {
-    crypto::AeadKey key;
-    key.secret.writable()[0] = static_cast<std::uint8_t>(customer);
-    return key;
+IpAddress stack_of(std::uint32_t customer) {
+    return IpAddress::v4(10, low(customer), 255, 1);
+}
+IpAddress inside_peer(std::uint32_t customer, std::uint32_t owner) {
+    return IpAddress::v4(10, low(customer), low(owner), 2);
+}
+Endpoint outside_peer(std::uint32_t customer, std::uint32_t owner) {
+    return {IpAddress::v4(192, 0, 2, low(customer)), static_cast<std::uint16_t>(1'000 + owner), 0};
+}
+
+std::vector<std::uint8_t> packet(const IpAddress& from, const IpAddress& to, std::uint64_t number,
+                                 std::size_t payload) {
+    std::vector<std::uint8_t> out(kHeader + payload);
+    out[0] = 0x45;
+    store_be(out.data() + 2, static_cast<std::uint16_t>(out.size()));
+    out[8] = 64;
+    out[9] = kExperiment;
+    std::copy_n(from.octets.begin(), 4, out.begin() + 12);
+    std::copy_n(to.octets.begin(), 4, out.begin() + 16);
+    store_le(out.data() + kHeader, number);
+    return out;
+}
+
+std::uint64_t number_in(Bytes packet) {
+    WARREN_CHECK(packet.size() >= kHeader + sizeof(std::uint64_t));
+    return load_le<std::uint64_t>(packet.data() + kHeader);
 }
 
 }  // namespace
 
 // The real one, but that it takes as long as the test says.
-class LoopRig::CostlyAead : public crypto::PacketAead {
+class LoopRig::CostlyAead final : public crypto::PacketAead {
   public:
     explicit CostlyAead(LoopRig& rig)
-        : rig_(rig), real_(std::move(*crypto::make_packet_aead(crypto::AeadBackend::kSodium))) {}
-    void seal(std::span<crypto::AeadJob> jobs) override { real_->seal(jobs); }
+        : rig_(rig), real_(std::move(*crypto::make_packet_aead(crypto::AeadBackends(crypto::AeadBackend::kSodium)))) {}
+    [[nodiscard]] bool has(crypto::AeadSuite suite) const override { return real_->has(suite); }
+    void prepare(crypto::AeadKey& key) override { real_->prepare(key); }
+    void seal(std::span<crypto::AeadJob> jobs) override {
+        real_->seal(jobs);
+        for (const crypto::AeadJob& job : jobs) note(job, true);
+    }
     void open(std::span<crypto::AeadJob> jobs) override {
         real_->open(jobs);
-        for (const crypto::AeadJob& job : jobs) {
-            const std::uint32_t customer = job.key->secret.reveal()[0];
-            now = now + rig_.customers_[customer].cost;
-            rig_.opened_.push_back({customer, job.iv, now});
-            ++rig_.opened_count_;
-        }
+        for (const crypto::AeadJob& job : jobs) note(job, false);
     }
 
   private:
+    void note(const crypto::AeadJob& job, bool outbound) {
+        const std::uint32_t customer = job.key->secret.reveal()[0];
+        time_now = time_now + rig_.customers_[customer].cost;
+        if (rig_.records_) rig_.served_.push_back({customer, outbound, time_now});
+    }
+
     LoopRig& rig_;
     std::unique_ptr<crypto::PacketAead> real_;
 };
 
-LoopRig::LoopRig()
-    : mailbox_(std::make_unique<Mailbox>(std::move(*Doorbell::make_fd()), std::move(*Doorbell::make_fd()))),
-      exchange_(std::move(*TransferExchange::make(2))),
-      other_(*exchange_, 0),
-      sealer_(std::move(*crypto::make_packet_aead(crypto::AeadBackend::kSodium))),
-      sender_(bound_socket(SOCK_DGRAM, {IpAddress::v4(127, 0, 0, 1), 0, 0})) {
-    now = kStart;
+LoopRig::Worker::Worker() : mailbox(std::move(*Doorbell::make_fd()), std::move(*Doorbell::make_fd())) {}
+
+LoopRig::LoopRig(std::uint32_t workers, const FarEnd& far_end) : far_end_(far_end) {
+    time_now = kStart;
     cost_of_look = {};
-    auto loop =
-        PacketLoop::make(std::make_unique<CostlyAead>(*this), *mailbox_, TransferPort(*exchange_, kWorker), look);
-    WARREN_CHECK(loop.has_value());
-    loop_ = std::move(*loop);
-    UniqueFd socket = bound_socket(SOCK_DGRAM, {IpAddress::v4(127, 0, 0, 1), 0, 0});
-    ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
-    uplink_ = socket.duplicate();
-    mailbox_->post(AddListener{{0}, std::move(socket), {}, &dataplane::kWireguardFraming});
-    round();  // the socket is made ready before anything comes
+    if (workers > 1) exchange_ = std::move(*TransferExchange::make(workers));
+    for (std::uint32_t i = 0; i < workers; ++i) {
+        Worker& worker = *workers_.emplace_back(std::make_unique<Worker>());
+        auto readiness = std::make_unique<MemoryReadiness>();
+        worker.readiness = readiness.get();
+        worker.uplink = std::make_unique<MemoryUplink>(*readiness);
+        const TransferPort port = exchange_ == nullptr ? TransferPort() : TransferPort(*exchange_, i);
+        auto loop =
+            PacketLoop::make(std::make_unique<CostlyAead>(*this), worker.mailbox, port, std::move(readiness), look);
+        WARREN_CHECK(loop.has_value());
+        worker.loop = std::move(*loop);
+        worker.mailbox.post(AddListener{{0}, worker.uplink->open(), nullptr, &far_end_.framing()});
+    }
+    run();
 }
 
 LoopRig::~LoopRig() = default;
 
 void LoopRig::set_cost(std::uint32_t customer, Duration cost) {
-    if (customer >= customers_.size()) customers_.resize(customer + std::size_t{1});
-    customers_[customer].cost = cost;
+    at(customer).cost = cost;
 }
 
 void LoopRig::set_cost_of_look(Duration cost) {
     cost_of_look = cost;
 }
 
-void LoopRig::put(std::uint32_t customer, bool has_session) {
+void LoopRig::advance(Duration time) {
+    time_now = time_now + time;
+}
+
+Instant LoopRig::now() const {
+    return time_now;
+}
+
+LoopRig::Customer& LoopRig::at(std::uint32_t customer) {
     if (customer >= customers_.size()) customers_.resize(customer + std::size_t{1});
-    auto view = std::make_unique<dataplane::CustomerView>();
-    view->index = {customer};
-    view->life = ++customers_[customer].life;
-    view->peers = {{customer}};
-    mailbox_->post(SwapCustomer{std::move(view), UniqueFd()});
-    customers_[customer].next_counter = 0;
+    return customers_[customer];
+}
+
+void LoopRig::put(std::uint32_t customer, std::uint32_t share, bool has_session) {
+    Customer& put = at(customer);
+    ++put.life;
+    put.next_in.assign(count(), 0);
+    put.next_out.assign(count(), 0);
+    std::vector<Lpm<PeerIndex>::Entry> prefixes;
+    for (std::uint32_t owner = 0; owner < count(); ++owner)
+        prefixes.push_back({Prefix{inside_peer(customer, owner), 32}, peer_of(customer, owner)});
+    for (std::uint32_t i = 0; i < count(); ++i) {
+        Worker& worker = *workers_[i];
+        auto view = std::make_unique<dataplane::CustomerView>();
+        view->index = {customer};
+        view->id = "customer-" + std::to_string(customer);
+        view->life = put.life;
+        view->share = share;
+        view->addresses = {Prefix{stack_of(customer), 16}};
+        view->peers = {peer_of(customer, i)};
+        view->allowed_ips = Lpm<PeerIndex>(prefixes);
+        for (std::uint32_t owner = 0; owner < count(); ++owner) {
+            if (owner != i) view->elsewhere[peer_of(customer, owner)] = owner;
+        }
+        if (customer >= worker.tuns.size()) worker.tuns.resize(customer + std::size_t{1});
+        if (worker.tuns[customer] != nullptr) worker.old_tuns.push_back(std::move(worker.tuns[customer]));
+        worker.tuns[customer] = std::make_unique<MemoryTun>(*worker.readiness);
+        worker.mailbox.post(SwapCustomer{std::move(view), worker.tuns[customer]->open()});
+        worker.mailbox.post(
+            dataplane::Command(dataplane::SetEndpoint{peer_of(customer, i), outside_peer(customer, i), {kUplink, 0}}));
+    }
     if (has_session) install(customer);
 }
 
 void LoopRig::install(std::uint32_t customer) {
-    dataplane::InstallSession install;
-    install.local_id = {index_of(customer, customers_[customer].life)};
-    install.peer = {customer};
-    install.listener = {0};
-    install.send_key = key_of(customer);
-    install.receive_key = key_of(customer);
-    install.created = kStart;
-    mailbox_->post(dataplane::Command(std::move(install)));
+    for (std::uint32_t i = 0; i < count(); ++i) {
+        dataplane::InstallSession install = far_end_.session(session(customer, i));
+        install.peer = peer_of(customer, i);
+        install.listener = {0};
+        install.created = time_now;
+        workers_[i]->mailbox.post(dataplane::Command(std::move(install)));
+    }
 }
 
 void LoopRig::drop(std::uint32_t customer) {
-    mailbox_->post(DropCustomer{{customer}});
+    for (const auto& worker : workers_) worker->mailbox.post(DropCustomer{{customer}});
 }
 
-std::vector<std::uint8_t> LoopRig::messages(std::uint32_t customer, std::size_t count, bool forged) {
-    Customer& his = customers_[customer];
-    const crypto::AeadKey key = key_of(customer);
-    std::vector<std::uint8_t> out(count * kMessage);
+std::vector<std::uint8_t> LoopRig::packet_in(std::uint32_t customer, std::uint32_t owner, std::uint64_t number) {
+    return packet(inside_peer(customer, owner), stack_of(customer), number, kLeastPayload);
+}
+
+std::vector<std::uint8_t> LoopRig::packet_out(std::uint32_t customer, std::uint32_t owner, std::uint64_t number,
+                                              std::size_t payload) {
+    return packet(stack_of(customer), inside_peer(customer, owner), number, payload);
+}
+
+void LoopRig::receive(std::uint32_t customer, std::size_t count, Path path, bool is_forged) {
+    MemoryUplink::Arrival arrival;
+    arrival.from = outside_peer(customer, path.owner);
+    arrival.to = {kUplink, 0};
     for (std::size_t i = 0; i < count; ++i) {
-        std::uint8_t* const at = out.data() + i * kMessage;
-        dataplane::WireguardFraming::write_header(at, index_of(customer, his.life), his.next_counter);
-        crypto::AeadJob job{&key, his.next_counter++, at + dataplane::WireguardFraming::kHeaderSize, 0, false};
-        sealer_->seal(std::span(&job, 1));
-        if (forged) at[kMessage - 1] ^= 1;
+        const std::uint64_t number = customers_[customer].next_in[path.owner]++;
+        auto message = far_end_.seal(session(customer, path.owner), number, packet_in(customer, path.owner, number));
+        if (is_forged) message.back() ^= 1;
+        arrival.segment_size = message.size();
+        arrival.bytes.insert(arrival.bytes.end(), message.begin(), message.end());
+    }
+    uplink(path.arrival).arriving.push_back(std::move(arrival));
+}
+
+void LoopRig::transmit(std::uint32_t customer, std::size_t count, Path path, std::size_t payload) {
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto packet = packet_out(customer, path.owner, customers_[customer].next_out[path.owner]++, payload);
+        MemoryTun::Packet read(dataplane::kOffloadHeaderSize);
+        read.insert(read.end(), packet.begin(), packet.end());
+        tun(customer, path.arrival).from_stack.push_back(std::move(read));
+    }
+}
+
+MemoryTun& LoopRig::tun(std::uint32_t customer, std::uint32_t worker) {
+    return *workers_[worker]->tuns[customer];
+}
+
+void LoopRig::round(std::uint32_t worker) {
+    Worker& its = *workers_[worker];
+    its.loop->round();
+    its.mailbox.take_events(its.events);
+}
+
+void LoopRig::round_alone() {
+    records_ = false;
+    workers_[0]->loop->round();
+    records_ = true;
+}
+
+void LoopRig::rounds_until(const std::function<bool()>& done) {
+    for (int i = 0; i < 10'000 && !done(); ++i) {
+        for (std::uint32_t worker = 0; worker < count(); ++worker) round(worker);
+    }
+}
+
+void LoopRig::run() {
+    for (int i = 0; i < 10'000; ++i) {
+        bool all_slept = true;
+        for (std::uint32_t worker = 0; worker < count(); ++worker) {
+            round(worker);
+            all_slept = all_slept && readiness(worker).slept();
+        }
+        if (all_slept) return;
+    }
+    WARREN_CHECK(false);  // a loop that never rests
+}
+
+std::size_t LoopRig::served(std::uint32_t customer) const {
+    return static_cast<std::size_t>(
+        std::count_if(served_.begin(), served_.end(), [&](const Served& one) { return one.customer == customer; }));
+}
+
+std::vector<std::uint64_t> LoopRig::delivered(std::uint32_t customer, std::uint32_t owner) {
+    std::vector<std::uint64_t> out;
+    for (const MemoryTun::Packet& packet : tun(customer, owner).to_stack) out.push_back(number_in(packet));
+    return out;
+}
+
+std::vector<std::uint64_t> LoopRig::sent(std::uint32_t customer, std::uint32_t owner) {
+    std::vector<std::uint64_t> out;
+    for (const MemoryUplink::Sent& train : uplink(owner).sent) {
+        if (train.customer != CustomerIndex{customer}) continue;
+        for (const MemoryUplink::Datagram& datagram : train.datagrams) {
+            const auto packet = far_end_.open(session(customer, owner), datagram);
+            if (packet.has_value() && !packet->empty()) out.push_back(number_in(*packet));
+        }
     }
     return out;
 }
 
-void LoopRig::give(std::vector<std::uint8_t> bytes) {
-    dataplane::Transfer packet;
-    packet.worker = kWorker;
-    packet.train.listener = {0};
-    packet.train.from = bound_to(sender_.get());
-    packet.train.to = {IpAddress::v4(127, 0, 0, 1), 0};
-    packet.train.segment_size = kMessage;
-    packet.train.bytes = bytes;
-    WARREN_CHECK(other_.give(packet));
-    other_.wake();
-}
-
-void LoopRig::transfer(std::uint32_t customer, std::size_t count) {
-    give(messages(customer, count, false));
-}
-
-void LoopRig::transfer_forged(std::uint32_t customer, std::size_t count) {
-    give(messages(customer, count, true));
-}
-
-// One train, so that it comes as a whole.
-void LoopRig::send(std::uint32_t customer, std::size_t count) {
-    std::vector<std::uint8_t> bytes = messages(customer, count, false);
-    const int segment = kMessage;
-    WARREN_CHECK(::setsockopt(sender_.get(), IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment) == 0);
-    sockaddr_storage address{};
-    const socklen_t size = fill_address(bound_to(uplink_.get()), address);
-    const ssize_t sent =
-        ::sendto(sender_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<const sockaddr*>(&address), size);
-    WARREN_CHECK(sent == static_cast<ssize_t>(bytes.size()));
-    pollfd waiting{uplink_.get(), POLLIN, 0};
-    WARREN_CHECK(::poll(&waiting, 1, 5'000) == 1);
-}
-
-void LoopRig::round() {
-    mailbox_->post(Barrier{});
-    loop_->round();
-    std::vector<WorkerEvent> events;
-    mailbox_->take_events(events);
-}
-
-void LoopRig::rounds_until(const std::function<bool()>& done) {
-    for (int i = 0; i < 10'000 && !done(); ++i) round();
-}
-
-std::uint64_t LoopRig::drops(DropReason reason) {
+std::unique_ptr<CustomerReport> LoopRig::report(CustomerIndex customer, std::uint32_t worker) {
+    Worker& its = *workers_[worker];
     auto report = std::make_unique<CustomerReport>();
+    report->customer = customer;
     report->drops.resize(kDataPlaneReasonCount);
-    mailbox_->post(FillReport{std::move(report)});
-    loop_->round();
-    std::vector<WorkerEvent> events;
-    mailbox_->take_events(events);
-    for (const WorkerEvent& event : events) {
-        if (const auto* const filled = std::get_if<ReportFilled>(&event))
-            return filled->report->drops[static_cast<std::size_t>(reason)];
+    its.mailbox.post(FillReport{std::move(report)});
+    round(worker);
+    for (WorkerEvent& event : its.events) {
+        auto* const filled = std::get_if<ReportFilled>(&event);
+        if (filled != nullptr && filled->report != nullptr) return std::move(filled->report);
     }
     WARREN_CHECK(false);
-    return 0;
+    return nullptr;
+}
+
+std::uint64_t LoopRig::drops(DropReason reason, std::optional<std::uint32_t> customer,
+                             std::uint32_t worker) {
+    const CustomerIndex index = customer ? CustomerIndex{*customer} : CustomerIndex{};
+    return report(index, worker)->drops[static_cast<std::size_t>(reason)];
+}
+
+TransferCounters LoopRig::transfers(std::uint32_t worker) {
+    return report({}, worker)->transfers;
+}
+
+std::vector<WorkerEvent> LoopRig::take_events(std::uint32_t worker) {
+    return std::exchange(workers_[worker]->events, {});
 }
 
 }  // namespace warren::io::test

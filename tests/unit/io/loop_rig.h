@@ -1,83 +1,131 @@
-// One packet loop, run round by round on the test's thread, at a time that the test makes: so whose turn it is does not
-// depend on the machine.
+// Packet loops between ends in memory, run round by round on the test's thread, at a time that the test makes: so what
+// happens when does not depend on the machine or its kernel.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
-#include "base/drop_reason.h"
+#include "far_end.h"
+#include "memory_tun.h"
+#include "memory_uplink.h"
 #include "vpnd/io/packet_loop.h"
 
 namespace warren::io::test {
 
-// Customers without a TUN, a peer and a session each. Their messages are keepalives: they come from another worker, or
-// on a data socket. Time passes only when a message is opened, as long as its customer's messages cost, and when the
-// clock is looked at.
+// One or more data workers. Each has an uplink; each customer has a TUN, a peer and a session with every one of them.
+// Time passes only when a message is sealed or opened, as long as its customer's messages cost, when the clock is read,
+// and when the test says so. One rig at a time.
 class LoopRig {
   public:
-    LoopRig();
+    explicit LoopRig(std::uint32_t workers = 1, const FarEnd& far_end = wireguard_far_end());
     ~LoopRig();
+    LoopRig(const LoopRig&) = delete;
+    LoopRig& operator=(const LoopRig&) = delete;
 
-    static constexpr std::uint32_t kWorker = 1;  // of two
-    struct Opened {
+    // Where packets arrive, and whose they are: the numbers of two workers.
+    struct Path {
+        std::uint32_t arrival = 0;
+        std::uint32_t owner = 0;
+    };
+    // One message that was sealed or opened (or turned out to be forged).
+    struct Served {
         std::uint32_t customer = 0;
-        std::uint64_t counter = 0;
+        bool outbound = false;
         Instant at;  // when it was done
     };
 
     // From now on, of each message and of each look at the clock.
     void set_cost(std::uint32_t customer, Duration cost);
     void set_cost_of_look(Duration cost);
-    // A customer, or another who has the index of one who went; with a session when `has_session`. Done at the next
+    void advance(Duration time);
+    [[nodiscard]] Instant now() const;
+
+    // A customer, or another one with the index of one that is gone; with sessions when `has_session`. Done at the next
     // round.
-    void put(std::uint32_t customer, bool has_session = true);
+    void put(std::uint32_t customer, std::uint32_t share = 1, bool has_session = true);
     void install(std::uint32_t customer);
     void drop(std::uint32_t customer);
 
-    // The next `count` messages of the customer's session, as one train; of his last one, if he went and nobody came.
-    void transfer(std::uint32_t customer, std::size_t count);
-    void transfer_forged(std::uint32_t customer, std::size_t count);
-    void send(std::uint32_t customer, std::size_t count);
-    // Only rings the loop's bell for what was transferred.
-    void ring() { exchange_->bell(kWorker).raise(); }
+    // The next `count` packets from the customer's peer arrive, as one train. They are of the latest session, even if
+    // the customer is gone.
+    void receive(std::uint32_t customer, std::size_t count, Path path, bool is_forged = false);
+    void receive(std::uint32_t customer, std::size_t count) { receive(customer, count, Path{}); }
+    void receive_forged(std::uint32_t customer, std::size_t count) { receive(customer, count, Path{}, true); }
+    // The customer's stack sends the next `count` packets to its peer, each of `payload` bytes.
+    void transmit(std::uint32_t customer, std::size_t count, Path path, std::size_t payload = kLeastPayload);
+    void transmit(std::uint32_t customer, std::size_t count) { transmit(customer, count, Path{}); }
 
-    // There is always something to do in it, so it does not wait.
-    void round();
-    // Rounds until it is `done`, or clear that it never will be.
+    void round(std::uint32_t worker = 0);
+    // The same, but what the worker tells the control worker stays where it is, and served() does not grow: so nothing
+    // is taken from the heap but by the loop itself.
+    void round_alone();
+    // Rounds of all workers in turn until it is `done`, or clear that it never will be.
     void rounds_until(const std::function<bool()>& done);
-    [[nodiscard]] PacketLoop& loop() { return *loop_; }
-    // Ends loop().run(). Any thread.
-    void stop() { mailbox_->stop(); }
+    // Rounds of all workers in turn until all would sleep.
+    void run();
 
-    // Messages that were opened or turned out to be forged, in the order of that. Once the loop rests, but for the
-    // number.
-    [[nodiscard]] const std::vector<Opened>& opened() const { return opened_; }
-    [[nodiscard]] std::size_t opened_count() const { return opened_count_; }
-    // Of the worker itself.
-    [[nodiscard]] std::uint64_t drops(DropReason reason);
+    [[nodiscard]] MemoryUplink& uplink(std::uint32_t worker = 0) { return *workers_[worker]->uplink; }
+    [[nodiscard]] MemoryTun& tun(std::uint32_t customer, std::uint32_t worker = 0);
+    [[nodiscard]] MemoryReadiness& readiness(std::uint32_t worker = 0) { return *workers_[worker]->readiness; }
+
+    // In the order they were done.
+    [[nodiscard]] const std::vector<Served>& served() const { return served_; }
+    [[nodiscard]] std::size_t served(std::uint32_t customer) const;
+    // The numbers of the packets that a customer's stack got, or its peer, in that order. A customer's packets are
+    // numbered by direction and owner, from 0. Those of the customer's present life only.
+    [[nodiscard]] std::vector<std::uint64_t> delivered(std::uint32_t customer, std::uint32_t owner = 0);
+    [[nodiscard]] std::vector<std::uint64_t> sent(std::uint32_t customer, std::uint32_t owner = 0);
+    // The packet itself, as receive() and transmit() make it.
+    [[nodiscard]] static std::vector<std::uint8_t> packet_in(std::uint32_t customer, std::uint32_t owner,
+                                                             std::uint64_t number);
+    [[nodiscard]] static std::vector<std::uint8_t> packet_out(std::uint32_t customer, std::uint32_t owner,
+                                                              std::uint64_t number,
+                                                              std::size_t payload = kLeastPayload);
+    [[nodiscard]] SessionName session(std::uint32_t customer, std::uint32_t owner = 0) const {
+        return {customer, owner, customers_[customer].life};
+    }
+
+    // Of a customer, or of the worker itself when there is none.
+    [[nodiscard]] std::uint64_t drops(DropReason reason, std::optional<std::uint32_t> customer = {},
+                                      std::uint32_t worker = 0);
+    [[nodiscard]] TransferCounters transfers(std::uint32_t worker);
+    // Everything that the worker told the control worker since the last call.
+    [[nodiscard]] std::vector<WorkerEvent> take_events(std::uint32_t worker = 0);
 
   private:
+    static constexpr std::size_t kLeastPayload = 8;  // the number
     class CostlyAead;
+    struct Worker {
+        Worker();
+        Mailbox mailbox;
+        std::vector<WorkerEvent> events;
+        MemoryReadiness* readiness = nullptr;  // the loop's
+        std::unique_ptr<MemoryUplink> uplink;
+        std::vector<std::unique_ptr<MemoryTun>> tuns;  // by customer; the latest
+        std::vector<std::unique_ptr<MemoryTun>> old_tuns;
+        std::unique_ptr<PacketLoop> loop;  // ends first
+    };
     struct Customer {
         std::uint32_t life = 0;
-        std::uint64_t next_counter = 0;
         Duration cost{};
+        std::vector<std::uint64_t> next_in;   // by owner
+        std::vector<std::uint64_t> next_out;  // likewise
     };
-    [[nodiscard]] std::vector<std::uint8_t> messages(std::uint32_t customer, std::size_t count, bool forged);
-    void give(std::vector<std::uint8_t> bytes);
+    [[nodiscard]] std::unique_ptr<CustomerReport> report(CustomerIndex customer, std::uint32_t worker);
+    [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(workers_.size()); }
+    [[nodiscard]] PeerIndex peer_of(std::uint32_t customer, std::uint32_t owner) const {
+        return {customer * count() + owner};
+    }
+    Customer& at(std::uint32_t customer);
 
-    std::unique_ptr<Mailbox> mailbox_;
-    std::unique_ptr<TransferExchange> exchange_;
-    TransferPort other_;  // the worker that transfers
-    std::unique_ptr<crypto::PacketAead> sealer_;
+    const FarEnd& far_end_;
     std::vector<Customer> customers_;
-    std::vector<Opened> opened_;
-    std::atomic<std::size_t> opened_count_{0};
-    UniqueFd sender_;
-    UniqueFd uplink_;  // a second descriptor of the loop's socket
-    std::unique_ptr<PacketLoop> loop_;
+    std::vector<Served> served_;
+    bool records_ = true;
+    std::unique_ptr<TransferExchange> exchange_;
+    std::vector<std::unique_ptr<Worker>> workers_;
 };
 
 }  // namespace warren::io::test

@@ -8,6 +8,9 @@
 #include "base/check.h"
 #include "vpnd/dataplane/framing/wireguard.h"
 #include "vpnd/io/clock.h"
+#include "vpnd/io/tun_device.h"
+#include "vpnd/io/udp_socket.h"
+#include "base/drop_reason.h"
 
 namespace warren::io::test {
 
@@ -65,7 +68,7 @@ void Tunnel::move_listener(int side) {
     ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
     endpoints_[static_cast<std::size_t>(side)] = bound_to(socket.get());
     AddListener listener{{0}, {}, {}, &dataplane::kWireguardFraming};
-    (options_.outer == Family::kV4 ? listener.v4 : listener.v6) = std::move(socket);
+    (options_.outer == Family::kV4 ? listener.v4 : listener.v6) = open_uplink(std::move(socket), options_.outer);
     worker(side).post(std::move(listener));
     if (!has_detour) return;
     socket = bound_socket(SOCK_DGRAM, endpoint(side), true);
@@ -74,7 +77,7 @@ void Tunnel::move_listener(int side) {
     const sock_fprog always{1, &second};
     WARREN_CHECK(::setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &always, sizeof always) == 0);
     AddListener other{{0}, {}, {}, &dataplane::kWireguardFraming};
-    (options_.outer == Family::kV4 ? other.v4 : other.v6) = std::move(socket);
+    (options_.outer == Family::kV4 ? other.v4 : other.v6) = open_uplink(std::move(socket), options_.outer);
     detour_->post(std::move(other));
 }
 
@@ -101,7 +104,7 @@ std::unique_ptr<dataplane::CustomerView> Tunnel::view_of(int side, bool suspende
 void Tunnel::begin_another_life() {
     auto view = view_of(1, false);
     view->life = 1;
-    worker(1).post(SwapCustomer{std::move(view), UniqueFd()});
+    worker(1).post(SwapCustomer{std::move(view), nullptr});
 }
 
 void Tunnel::put_customer(int side, bool suspended) {
@@ -112,9 +115,9 @@ void Tunnel::put_customer(int side, bool suspended) {
         auto elsewhere = std::make_unique<dataplane::CustomerView>(*view);
         elsewhere->peers.clear();
         elsewhere->elsewhere[{0}] = 0;
-        detour_->post(SwapCustomer{std::move(elsewhere), first ? stack(side).second_queue() : UniqueFd()});
+        detour_->post(SwapCustomer{std::move(elsewhere), first ? open_tun(stack(side).second_queue()) : nullptr});
     }
-    worker(side).post(SwapCustomer{std::move(view), first ? other_tun(side) : UniqueFd()});
+    worker(side).post(SwapCustomer{std::move(view), first ? open_tun(other_tun(side)) : nullptr});
 }
 
 void Tunnel::install(int initiator, std::uint32_t number) {

@@ -26,17 +26,17 @@ struct DataSocket {
     explicit DataSocket(const IpAddress& address) {
         UniqueFd fd = bound_socket(SOCK_DGRAM, {address, 0, 0});
         ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
-        REQUIRE(prepare_data_socket(fd.get(), address.family).has_value());
         endpoint = bound_to(fd.get());
-        sender = TrainSender(std::move(fd), address.family);
+        socket = std::make_unique<UdpSocket>(std::move(fd), address.family);
+        REQUIRE(socket->prepare().has_value());
     }
     // Everything that comes within a moment.
     std::vector<std::vector<std::uint8_t>> receive(std::size_t datagrams) {
         std::vector<std::vector<std::uint8_t>> out;
         while (out.size() < datagrams) {
-            pollfd ready{sender.fd(), POLLIN, 0};
+            pollfd ready{socket->fd(), POLLIN, 0};
             if (::poll(&ready, 1, 1'000) != 1) break;
-            const auto received = batch.receive(sender.fd(), {7});
+            const auto received = socket->receive(batch, {7});
             for (const dataplane::Train& train : received.trains) {
                 last = train;
                 ++trains;
@@ -51,7 +51,7 @@ struct DataSocket {
     }
 
     Endpoint endpoint;
-    TrainSender sender;
+    std::unique_ptr<UdpSocket> socket;
     dataplane::BufferPool pool{ReceiveBatch::kMessages};
     ReceiveBatch batch{pool};
     dataplane::Train last;
@@ -86,10 +86,10 @@ std::vector<std::vector<std::uint8_t>> datagrams_of(const dataplane::EgressTrain
     return out;
 }
 
-SendOutcome send_one(TrainSender& sender, dataplane::EgressTrain& train) {
+SendOutcome send_one(UdpSocket& socket, dataplane::EgressTrain& train) {
     std::array<SendOutcome, 1> outcome{SendOutcome::kFull};
     train.gone = 0;
-    REQUIRE(sender.send(std::span(&train, 1), outcome) == 1);
+    REQUIRE(socket.send(std::span(&train, 1), outcome) == 1);
     return outcome[0];
 }
 
@@ -112,7 +112,7 @@ TEST_CASE("D12: trains of every shape arrive as the datagrams that they hold") {
             CAPTURE(shape.count);
             CAPTURE(shape.size);
             auto train = maker.make(to.endpoint, shape.count, shape.size, shape.last);
-            CHECK(send_one(from.sender, train) == SendOutcome::kSent);
+            CHECK(send_one(*from.socket, train) == SendOutcome::kSent);
             CHECK(to.receive(shape.count) == datagrams_of(train));
             CHECK(to.last.from == from.endpoint);
             CHECK(to.last.to.address == address);
@@ -135,7 +135,7 @@ TEST_CASE("many trains go in one call, in order") {
         for (auto& datagram : datagrams_of(trains.back())) expected.push_back(std::move(datagram));
     }
     std::array<SendOutcome, 8> outcomes;
-    CHECK(from.sender.send(trains, outcomes) == 8);
+    CHECK(from.socket->send(trains, outcomes) == 8);
     CHECK(to.receive(expected.size()) == expected);
 }
 
@@ -147,7 +147,7 @@ TEST_CASE("D9: the traffic class goes out and comes in, and is not kept for the 
         for (const unsigned traffic_class : {0U, 1U, 2U, 3U, 0U}) {
             auto train = maker.make(to.endpoint, 2, 100, 100);
             train.traffic_class = static_cast<std::uint8_t>(traffic_class);
-            CHECK(send_one(from.sender, train) == SendOutcome::kSent);
+            CHECK(send_one(*from.socket, train) == SendOutcome::kSent);
             CHECK(to.receive(2).size() == 2);
             CHECK(to.last.traffic_class == traffic_class);
         }
@@ -157,16 +157,16 @@ TEST_CASE("D9: the traffic class goes out and comes in, and is not kept for the 
 TEST_CASE("E2: a train leaves from the address it should; when that is gone, from another") {
     TrainMaker maker;
     UniqueFd any = bound_socket(SOCK_DGRAM, {IpAddress::v4(0, 0, 0, 0), 0, 0});
-    REQUIRE(prepare_data_socket(any.get(), Family::kV4).has_value());
-    TrainSender sender(std::move(any), Family::kV4);
+    UdpSocket socket(std::move(any), Family::kV4);
+    REQUIRE(socket.prepare().has_value());
     DataSocket to(kLoopbackV4);
     auto train = maker.make(to.endpoint, 2, 100, 100);
     train.local.address = IpAddress::v4(127, 0, 0, 9);
-    CHECK(send_one(sender, train) == SendOutcome::kSent);
+    CHECK(send_one(socket, train) == SendOutcome::kSent);
     CHECK(to.receive(2).size() == 2);
     CHECK(to.last.from.address == IpAddress::v4(127, 0, 0, 9));
     train.local.address = IpAddress::v4(192, 0, 2, 77);  // not ours
-    CHECK(send_one(sender, train) == SendOutcome::kSentFromElsewhere);
+    CHECK(send_one(socket, train) == SendOutcome::kSentFromElsewhere);
     CHECK(to.receive(2) == datagrams_of(train));
     CHECK(to.last.from.address == kLoopbackV4);
 }
@@ -176,10 +176,10 @@ TEST_CASE("E7: a closed port at the peer kills neither the socket nor what comes
     DataSocket from(kLoopbackV4);
     Endpoint closed = DataSocket(kLoopbackV4).endpoint;
     auto lost = maker.make(closed, 2, 100, 100);
-    for (int i = 0; i < 3; ++i) CHECK(send_one(from.sender, lost) == SendOutcome::kSent);
+    for (int i = 0; i < 3; ++i) CHECK(send_one(*from.socket, lost) == SendOutcome::kSent);
     DataSocket peer(kLoopbackV4);
     auto train = maker.make(from.endpoint, 3, 100, 50);
-    CHECK(send_one(peer.sender, train) == SendOutcome::kSent);
+    CHECK(send_one(*peer.socket, train) == SendOutcome::kSent);
     CHECK(from.receive(3) == datagrams_of(train));
 }
 
@@ -191,7 +191,7 @@ TEST_CASE("where no way leads, a train is refused and the next still goes") {
     trains.push_back(maker.make({IpAddress::v4(255, 255, 255, 255), 9, 0}, 1, 100, 100));  // broadcast is not permitted
     trains.push_back(maker.make(to.endpoint, 1, 100, 100));
     std::array<SendOutcome, 2> outcomes{};
-    CHECK(from.sender.send(trains, outcomes) == 2);
+    CHECK(from.socket->send(trains, outcomes) == 2);
     CHECK(outcomes[0] == SendOutcome::kRefused);
     CHECK(outcomes[1] == SendOutcome::kSent);
     CHECK(to.receive(1).size() == 1);
@@ -213,12 +213,12 @@ TEST_CASE("D10: without DF, and a train whose segments exceed the device's MTU g
             DataSocket to(address);
             const UniqueFd wire(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL)));
             auto train = maker.make(to.endpoint, 5, 1'452, 400);
-            CHECK(send_one(from.sender, train) == SendOutcome::kSentUngrouped);
+            CHECK(send_one(*from.socket, train) == SendOutcome::kSentUngrouped);
             CHECK(to.receive(5) == datagrams_of(train));
             train.ungrouped = true;  // as it is remembered; it says nothing new, so the memory can fade
-            CHECK(send_one(from.sender, train) == SendOutcome::kSent);
+            CHECK(send_one(*from.socket, train) == SendOutcome::kSent);
             CHECK(to.receive(5) == datagrams_of(train));
-            CHECK_FALSE(from.sender.segmentation_is_off());
+            CHECK_FALSE(from.socket->segmentation_is_off());
             std::array<std::uint8_t, 2'048> packet;
             std::size_t fragments = 0;
             while (const auto size = ::recv(wire.get(), packet.data(), packet.size(), 0)) {
@@ -249,7 +249,7 @@ TEST_CASE("a full socket: what did not go waits, and nothing goes twice, in trai
             DataSocket from(kLoopbackV4);
             DataSocket to(kLoopbackV4);
             const int little = 100'000;
-            REQUIRE(::setsockopt(from.sender.fd(), SOL_SOCKET, SO_SNDBUF, &little, sizeof little) == 0);
+            REQUIRE(::setsockopt(from.socket->fd(), SOL_SOCKET, SO_SNDBUF, &little, sizeof little) == 0);
             TrainMaker maker;
             std::vector<dataplane::EgressTrain> trains;
             std::vector<std::vector<std::uint8_t>> expected;
@@ -263,7 +263,7 @@ TEST_CASE("a full socket: what did not go waits, and nothing goes twice, in trai
             std::size_t done = 0;
             int rounds = 0;
             while (done < trains.size() && ++rounds < 1'000) {
-                done += from.sender.send(std::span(trains).subspan(done), outcomes);
+                done += from.socket->send(std::span(trains).subspan(done), outcomes);
                 for (auto& datagram : to.receive(got.size() < expected.size() ? 1 : 0))
                     got.push_back(std::move(datagram));
             }
@@ -296,7 +296,7 @@ TEST_CASE("what a queue behind the socket had no room for is refused: the socket
             DataSocket from(kLoopbackV4);
             DataSocket to(kLoopbackV4);
             const int on = 1;  // or else the kernel keeps quiet about its queues (ip(7))
-            REQUIRE(::setsockopt(from.sender.fd(), IPPROTO_IP, IP_RECVERR, &on, sizeof on) == 0);
+            REQUIRE(::setsockopt(from.socket->fd(), IPPROTO_IP, IP_RECVERR, &on, sizeof on) == 0);
             TrainMaker maker;
             std::vector<dataplane::EgressTrain> trains;
             for (int i = 0; i < 8; ++i) {
@@ -304,7 +304,7 @@ TEST_CASE("what a queue behind the socket had no room for is refused: the socket
                 trains.back().ungrouped = ungrouped;
             }
             std::array<SendOutcome, 8> outcomes{};
-            CHECK(from.sender.send(trains, outcomes) == trains.size());
+            CHECK(from.socket->send(trains, outcomes) == trains.size());
             CHECK(outcomes.back() == SendOutcome::kRefused);
         }
     });
