@@ -275,8 +275,7 @@ std::unique_ptr<CustomerReport> LoopRig::report(CustomerIndex customer, std::uin
     return nullptr;
 }
 
-std::uint64_t LoopRig::drops(DropReason reason, std::optional<std::uint32_t> customer,
-                             std::uint32_t worker) {
+std::uint64_t LoopRig::drops(DropReason reason, std::optional<std::uint32_t> customer, std::uint32_t worker) {
     const CustomerIndex index = customer ? CustomerIndex{*customer} : CustomerIndex{};
     return report(index, worker)->drops[static_cast<std::size_t>(reason)];
 }

@@ -10,7 +10,6 @@
 namespace warren::io::test {
 namespace {
 
-using DropReason;
 using Numbers = std::vector<std::uint64_t>;
 
 Numbers numbers(std::uint64_t first, std::uint64_t end) {

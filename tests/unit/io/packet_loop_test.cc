@@ -11,7 +11,6 @@
 namespace warren::io::test {
 namespace {
 
-using DropReason;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
