@@ -7,6 +7,7 @@
 #include "bench/wgblast/flow.h"
 #include "bench/wgblast/roster.h"
 #include "vpnd/dataplane/coalesce.h"
+#include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::bench {
 namespace {
@@ -27,7 +28,9 @@ std::vector<Packet> walk(Mix mix, std::size_t count) {
 std::size_t writes_after_joining(std::vector<Packet> packets) {
     dataplane::Coalescer coalescer;
     dataplane::Output out;
-    for (Packet& packet : packets) coalescer.add({{0}, {0}, 1420, true}, *dataplane::InnerPacket::parse(packet), out);
+    for (Packet& packet : packets)
+        coalescer.add({{0}, {0}, 1420, true, &dataplane::kWireguardFraming}, *dataplane::InnerPacket::parse(packet),
+                      out);
     coalescer.finish(out);
     return out.tun_writes.size();
 }

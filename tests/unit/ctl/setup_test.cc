@@ -114,7 +114,7 @@ TEST_CASE("setup asks again after a bad answer and says what is accepted") {
     CHECK(ran.err.find("1 to 63 letters") != std::string::npos);
     CHECK(ran.err.find("from 1 to 65535") != std::string::npos);
     CHECK(ran.err.find("at least 10 characters") != std::string::npos);
-    CHECK(ran.err.find("not the same") != std::string::npos);
+    CHECK(ran.err.find("the two differ") != std::string::npos);
 }
 
 TEST_CASE("without a status page setup does not ask for an operator") {
