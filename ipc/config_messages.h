@@ -81,8 +81,8 @@ struct PutCustomer {
     bool suspended = false;  // no tunnel is served; sessions are dropped
     std::uint16_t mtu = 1420;
     std::vector<Prefix> addresses;  // of the stack, for ICMP errors into it and for status
-    std::uint64_t rate_up = 0;      // bits per second from his sites into the stack, 0 = no limit
-    std::uint64_t rate_down = 0;    // and from the stack to his sites
+    std::uint64_t rate_up = 0;      // bits per second from its sites into the stack, 0 = no limit
+    std::uint64_t rate_down = 0;    // and from the stack to its sites
     std::uint16_t share = 1;        // weight against other customers, at least 1
     std::uint32_t peer_count = 0;
     bool has_tun = true;
@@ -98,7 +98,7 @@ struct PutPeer {
     std::optional<Endpoint> endpoint;
     std::uint16_t persistent_keepalive_seconds = 0;
     std::uint16_t queue =
-        0;  // of the customer's TUN: what is for this peer is read there, and what he sends is written there
+        0;  // of the customer's TUN: what is for this peer is read there, and what it sends is written there
 };
 
 struct RemoveCustomer {

@@ -2,7 +2,7 @@
 //
 //   client: SnapshotRequest        vpnd: SnapshotHeader, (CustomerSnapshot PeerSnapshot*)*, SnapshotEnd
 //
-// A client who asks again and again names what it has (`since`), and gets what changed: a customer with those of its
+// A client that asks repeatedly names what it has (`since`), and gets what changed: a customer with those of its
 // peers that did. Nothing changes by itself as time passes: a state grows old at the client.
 #pragma once
 
@@ -71,10 +71,10 @@ struct CustomerSnapshot {
     std::uint64_t tx_bytes = 0;
     std::uint64_t rx_packets = 0;
     std::uint64_t tx_packets = 0;
-    std::uint64_t rx_cpu_nanoseconds = 0;  // of the data workers, his firewall included
+    std::uint64_t rx_cpu_nanoseconds = 0;  // of the data workers, its firewall included
     std::uint64_t tx_cpu_nanoseconds = 0;
-    std::uint64_t rate_up = 0;    // bits per second from his sites into the stack, 0 = no limit
-    std::uint64_t rate_down = 0;  // and from the stack to his sites
+    std::uint64_t rate_up = 0;    // bits per second from its sites into the stack, 0 = no limit
+    std::uint64_t rate_down = 0;  // and from the stack to its sites
     std::uint16_t share = 1;
     std::vector<DropCount> drops;
     bool all_peers = true;  // those that follow are all there are; false: those that changed

@@ -57,8 +57,8 @@ void ConfigLink::accept_adopter() {
         log(LogLevel::kWarn, "adoption_refused", {{"reason", "not root"}});
         return;
     }
-    // The old one may have died a moment ago, with words of his still unread: they were not finished by a Commit, or
-    // are put again.
+    // The old one may have died a moment ago, with messages of its own still unread: they were not finished by a
+    // Commit, or are put again.
     if (channel_.valid() && is_hung_up(channel_.fd())) hang_up("stackd is gone");
     if (channel_.valid()) {
         log(LogLevel::kWarn, "adoption_refused", {{"reason", "a stackd is connected"}});

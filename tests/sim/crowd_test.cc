@@ -142,7 +142,7 @@ TEST_CASE("C11: under a flood a peer at its known address renews without loss, a
     // Only the first few, before it was clear what this is, cost Diffie-Hellman.
     CHECK(hub.engine->counters().dropped(DropReason::kBadInitiation) +
               hub.engine->counters().dropped(DropReason::kUnknownPeer) <=
-          wireguard::kDearBurst + 200);
+          wireguard::kExpensiveBurst + 200);
     world.run(3s);
     CHECK_FALSE(hub.engine->under_load({world.now, {}}));
 }

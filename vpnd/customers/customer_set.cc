@@ -74,7 +74,7 @@ Status check_peers(const NewCustomer& customer) {
     return invalid(fmt::format("customer {}: {} is allowed twice", customer.put.id, to_string(*twice)));
 }
 
-// As the worker of this queue sees him.
+// As the worker of this queue sees it.
 std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& customer, std::size_t queue) {
     auto view = std::make_unique<dataplane::CustomerView>();
     view->index = customer.index;
@@ -307,7 +307,7 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
     }
 }
 
-// Over as many workers as his TUN has queues. The first stays the same.
+// Over as many workers as its TUN has queues. The first stays the same.
 void CustomerSet::spread(HeldCustomer& held, Changes& changes) const {
     for (std::size_t i = held.config.queues; i < held.workers.size(); ++i)
         changes.drop_customers.push_back({held.workers[i], held.index});

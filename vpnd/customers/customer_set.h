@@ -27,11 +27,11 @@ struct HeldPeer {
 struct HeldCustomer {
     CustomerIndex index;
     ListenerIndex listener;
-    std::vector<std::uint32_t> workers;  // of each queue of his TUN; all different
+    std::vector<std::uint32_t> workers;  // of each queue of its TUN; all different
     ipc::PutCustomer config;
     std::vector<HeldPeer> peers;
     std::uint64_t put = 0;   // grows with every configuration of a customer that is taken
-    std::uint64_t life = 0;  // his first `put`: no other customer has had it, whatever index he has
+    std::uint64_t life = 0;  // its first `put`: no other customer has had it, whatever index it has
     std::vector<int> tuns;   // its queues; owned by their data workers, ours to pass on until DropCustomer is posted
 };
 struct HeldListener {

@@ -14,7 +14,7 @@ namespace warren::dataplane {
 
 struct CustomerView {
     CustomerIndex index;
-    std::uint64_t life = 0;  // tells him from another customer who has the index before or after him
+    std::uint64_t life = 0;  // tells it from another customer that has the index before or after it
     std::string id;          // for reports only
     bool suspended = false;
     std::uint16_t mtu = 1420;       // of vpn0
@@ -22,9 +22,9 @@ struct CustomerView {
     std::uint64_t rate_up = 0;      // bits per second into the stack, 0 = no limit
     std::uint64_t rate_down = 0;    // and out of it
     std::uint32_t share = 1;        // weight against other customers
-    std::vector<PeerIndex> peers;   // his enabled peers whose sessions are this worker's
+    std::vector<PeerIndex> peers;   // its enabled peers whose sessions are this worker's
     Lpm<PeerIndex> allowed_ips;     // over all peers, also other workers': inbound source check and outbound FIB
-    std::unordered_map<PeerIndex, std::uint32_t> elsewhere;  // his enabled peers of other workers, and whose they are
+    std::unordered_map<PeerIndex, std::uint32_t> elsewhere;  // its enabled peers of other workers, and whose they are
 };
 
 }  // namespace warren::dataplane

@@ -126,7 +126,7 @@ Inbound::Owner Inbound::owner_of(Instant now, const Train& train, const MessageH
     if (++batched_ == kBatch) open_batch(now, out);
 }
 
-void Inbound::take(Instant now, std::span<const Train> trains, Output& out) {
+void Inbound::process(Instant now, std::span<const Train> trains, Output& out) {
     Heads heads;
     for (std::size_t i = 0; i < trains.size(); ++i) {
         const Train& train = trains[i];

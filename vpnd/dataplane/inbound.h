@@ -40,7 +40,7 @@ class Inbound {
     // Whose the datagrams are, by the sessions they name; nothing else is checked. Appends to `out`, in order.
     void sort(Instant now, std::span<const Train> trains, std::vector<CustomerTrain>& out) const;
     // What `out` refers to lives in the trains' bytes.
-    void take(Instant now, std::span<const Train> trains, Output& out);
+    void process(Instant now, std::span<const Train> trains, Output& out);
 
   private:
     // A message whose session was found, on its way through one AEAD batch.

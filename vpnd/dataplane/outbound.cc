@@ -6,7 +6,7 @@
 
 namespace warren::dataplane {
 
-void Outbound::take(Instant now, CustomerIndex index, MutableBytes super_packet, Output& out) {
+void Outbound::process(Instant now, CustomerIndex index, MutableBytes super_packet, Output& out) {
     Customer* const customer = roster_.find(index);
     WARREN_CHECK(customer != nullptr);  // a TUN is opened and closed with its customer
     if (customer->view->suspended) return customer->drops.add(DropReason::kCustomerSuspended);

@@ -17,7 +17,7 @@ class Outbound {
         : roster_(roster), reports_(reports), egress_(aead) {}
 
     // One read of the customer's TUN, offload header first.
-    void take(Instant now, CustomerIndex customer, MutableBytes super_packet, Output& out);
+    void process(Instant now, CustomerIndex customer, MutableBytes super_packet, Output& out);
     // Packets that waited go out on the sessions that are there now; the others go on waiting.
     void flush_staged(Instant now, Peer& peer, Customer& customer, Output& out);
     // An empty message, where the session's protocol has them.

@@ -7,11 +7,11 @@ void Pipeline::sort(Instant now, std::span<const Train> trains, std::vector<Cust
 }
 
 void Pipeline::inbound(Instant now, std::span<const Train> trains, Output& out) {
-    inbound_.take(now, trains, out);
+    inbound_.process(now, trains, out);
 }
 
 void Pipeline::outbound(Instant now, CustomerIndex customer, MutableBytes super_packet, Output& out) {
-    outbound_.take(now, customer, super_packet, out);
+    outbound_.process(now, customer, super_packet, out);
 }
 
 void Pipeline::apply(Instant now, Command command, Output& out) {

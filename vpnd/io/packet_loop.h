@@ -37,7 +37,7 @@ class PacketLoop {
   private:
     // What there is of a customer to be done, and how fast it goes.
     struct Lane {
-        bool tun_ready = false;  // his TUN may hold packets
+        bool tun_ready = false;  // its TUN may hold packets
         bool tun_is_next = false;
         dataplane::Pace up;
         dataplane::Pace down;

@@ -1,5 +1,5 @@
 // Who is served when. What came is handled where it lies while there is little of it; else each customer's waits for
-// his turn.
+// its turn.
 #include "vpnd/io/packet_loop.h"
 
 #include <algorithm>
@@ -26,7 +26,7 @@ void PacketLoop::begin_round(Instant now) {
     at_once_ = scheduler_.idle() ? kAtOnce : Duration::zero();
 }
 
-// All that is there, so that nobody's packets are behind those of somebody who sends more than his share.
+// All that is there, so that nobody's packets are behind those of a customer that exceeds its share.
 void PacketLoop::serve_uplink(ListenerIndex listener, Family family, std::uint32_t events) {
     for (int i = 0; i < kReceivesPerRound; ++i) {
         // Looked up each time: a command may have closed it.
@@ -50,7 +50,7 @@ void PacketLoop::serve_uplink(ListenerIndex listener, Family family, std::uint32
     }
 }
 
-// The time of a receive, to each by his bytes.
+// The time of a receive, to each by its bytes.
 void PacketLoop::charge_receiving(Duration took) {
     Duration::rep bytes = 1;
     for (const dataplane::CustomerTrain& part : sorted_) bytes += static_cast<Duration::rep>(part.train.bytes.size());
@@ -121,7 +121,7 @@ void PacketLoop::serve_tun(CustomerIndex customer, std::uint32_t events) {
     scheduler_.wake(customer);
 }
 
-// At least as long as it took to see what there is to do: however much comes, half of the time goes into doing it.
+// At least as long as it took to see what there is to do: however much arrives, half of the time goes into doing it.
 void PacketLoop::take_turns() {
     now_ = clock_();
     const Instant end = now_ + std::max(kTurns, now_ - round_began_);
@@ -132,21 +132,21 @@ void PacketLoop::take_turns() {
     }
 }
 
-// Some trains, or some reads of his TUN, in turn when he has both.
+// Some trains, or some reads of its TUN, in turn when it has both.
 Duration PacketLoop::work_for(const dataplane::Scheduler::Turn& turn) {
-    Lane& his = lane(turn.customer);
+    Lane& its = lane(turn.customer);
     const Duration time = scheduler_.is_for_one() ? kTurns : std::min(turn.allowance, dataplane::Scheduler::kQuantum);
-    if (his.tun_ready && (his.tun_is_next || !backlog_.has(turn.customer))) {
-        his.tun_is_next = false;
-        return send_out(turn.customer, his.down.packets_in(time));
+    if (its.tun_ready && (its.tun_is_next || !backlog_.has(turn.customer))) {
+        its.tun_is_next = false;
+        return send_out(turn.customer, its.down.packets_in(time));
     }
-    his.tun_is_next = true;
-    const auto trains = backlog_.take(turn.customer, his.up.packets_in(time));
+    its.tun_is_next = true;
+    const auto trains = backlog_.take(turn.customer, its.up.packets_in(time));
     std::size_t packets = 0;
     for (const dataplane::Train& train : trains) packets += train.count();
     const Duration used = take_in(turn.customer, trains);
     backlog_.release();
-    his.up.note(packets, used);
+    its.up.note(packets, used);
     return used;
 }
 

@@ -35,7 +35,7 @@ struct DropListener {
     ListenerIndex index;
 };
 
-// A new customer (with his TUN) or a new view of a present one (tun null: the present one stays). Peers that are not
+// A new customer (with its TUN) or a new view of a present one (tun null: the present one stays). Peers that are not
 // in the new view lose their sessions, endpoints and staged packets; the others keep theirs.
 struct SwapCustomer {
     std::unique_ptr<const dataplane::CustomerView> view;

@@ -15,7 +15,7 @@ std::uint64_t ChangeBook::begin(const CustomerSet& customers) {
 const ChangeBook::Stamps& ChangeBook::look(const HeldCustomer& customer, std::uint64_t mark, const Snapshot& snapshot) {
     Entry& entry = entries_[customer.config.id];
     Stamps& stamps = entry.stamps;
-    // Who has looked at him in this revision and found nothing must find what is found now.
+    // A reader that looked at the customer in this revision and found nothing must find what is found now.
     if (entry.looked == revision_ && (entry.put != customer.put || entry.mark != mark)) ++revision_;
     entry.looked = revision_;
     if (entry.put == customer.put && entry.mark == mark) return stamps;

@@ -17,16 +17,16 @@ class ChangeBook {
   public:
     // Of the last change that was seen.
     struct Stamps {
-        std::uint64_t customer = 0;  // of anything of his, his peers too
-        std::uint64_t config = 0;    // of his configuration: who his peers are
+        std::uint64_t customer = 0;  // of anything of it, its peers included
+        std::uint64_t config = 0;    // of its configuration: which peers it has
         std::vector<std::uint64_t> peers;
     };
 
-    // The revision of a look at all that begins now. Customers who are gone are forgotten.
+    // The revision of a look at all that begins now. Customers that are gone are forgotten.
     [[nodiscard]] std::uint64_t begin(const CustomerSet& customers);
     // A customer went after this revision: changes alone cannot tell it.
     [[nodiscard]] bool tells_all_since(std::uint64_t revision) const { return revision >= gone_; }
-    // Looks at a customer, but when his mark (Counters::mark) is what it was. Good until the next call.
+    // Looks at a customer, unless its mark (Counters::mark) is what it was. Good until the next call.
     [[nodiscard]] const Stamps& look(const HeldCustomer& customer, std::uint64_t mark, const Snapshot& snapshot);
 
   private:

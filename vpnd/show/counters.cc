@@ -106,7 +106,7 @@ std::uint64_t Counters::mark(CustomerIndex customer) const {
     return found == customers_.end() ? 0 : found->second.mark;
 }
 
-// One worker has the peer; the others' rows of him are zero.
+// One worker has the peer; the others' rows of it are zero.
 io::PeerCounters Counters::peer(CustomerIndex customer, std::size_t position, PeerIndex peer) const {
     io::PeerCounters sum{peer};
     for_each_report(customer, [&](const io::CustomerReport& report) {

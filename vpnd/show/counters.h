@@ -35,7 +35,7 @@ class Counters {
     // Asks for the counters of these customers, and for the workers' own, unless they are fresh. ready(ticket) tells
     // when they are here.
     [[nodiscard]] Ticket refresh(Now now, std::span<const HeldCustomer* const> customers);
-    // The same in two steps, for who wants to know many of whom few have changed: first the workers' own, which tell
+    // The same in two steps, for a reader of many of which few have changed: first the workers' own, which tell
     // who that is; when they are here, those among these customers.
     [[nodiscard]] Ticket look(Now now);
     [[nodiscard]] Ticket refresh_touched(Now now, std::span<const HeldCustomer* const> customers);
@@ -43,7 +43,7 @@ class Counters {
     // What came back from a data worker.
     void take(std::unique_ptr<io::CustomerReport> report);
     void forget(CustomerIndex customer) { customers_.erase(customer); }
-    // Something else about him or his peers has changed.
+    // Something else about the customer or its peers has changed.
     void note_change(CustomerIndex customer) { customers_[customer].mark = ++last_mark_; }
     // Another one than before when anything that is not configuration may have changed.
     [[nodiscard]] std::uint64_t mark(CustomerIndex customer) const;
@@ -60,9 +60,9 @@ class Counters {
   private:
     struct Kept {
         Instant asked = kLongAgo;
-        bool is_touched = true;  // since he was asked for
+        bool is_touched = true;  // since it was asked for
         std::uint64_t mark = 0;
-        std::vector<std::unique_ptr<io::CustomerReport>> reports;  // by queue of his TUN; null before the first answer
+        std::vector<std::unique_ptr<io::CustomerReport>> reports;  // by queue of its TUN; null before the first answer
     };
     void ask(std::uint32_t worker, CustomerIndex customer, std::unique_ptr<io::CustomerReport> report);
     void ask(const HeldCustomer& customer, std::size_t queue);

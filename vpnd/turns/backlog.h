@@ -35,11 +35,11 @@ class Backlog {
     // `buffer` is the one that all of the train lies in, and nothing else; it is taken when the train is large. Null:
     // the train is copied. False when the customer holds too much: the train is for the caller to drop and count.
     [[nodiscard]] bool push(CustomerIndex customer, const Train& train, PacketBuffer* buffer);
-    // His oldest, whole trains of `packets` datagrams together, at least one. A train of more than twice as many is
+    // Its oldest, whole trains of `packets` datagrams together, at least one. A train of more than twice as many is
     // divided. The bytes are good until release(), which goes before the next take().
     [[nodiscard]] std::span<const Train> take(CustomerIndex customer, std::size_t packets);
     void release();
-    // He is gone: so are his trains.
+    // The customer is gone: so are its trains.
     void drop(CustomerIndex customer);
 
     [[nodiscard]] bool has(CustomerIndex customer) const {

@@ -12,8 +12,8 @@ namespace warren::dataplane {
 struct Meter {
     std::uint64_t bytes = 0;
     std::uint64_t packets = 0;
-    Duration processor{};  // all that was done for him: refused messages, and the stack's work on what was written to
-                           // it, his firewall's too
+    Duration processor{};  // all that was done for it: refused messages, and the stack's work on what was written to
+                           // it, its firewall's too
 };
 
 enum class Direction : std::uint8_t { kUp, kDown };  // network to stack, stack to network

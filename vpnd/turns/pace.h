@@ -12,7 +12,7 @@ namespace warren::dataplane {
 class Pace {
   public:
     static constexpr Duration kAtFirst = std::chrono::nanoseconds(700);
-    // Whatever the mean says: cheap packets before dear ones must not buy a long time.
+    // Whatever the mean says: cheap packets before expensive ones must not buy a long time.
     static constexpr std::size_t kMostPackets = 32;
 
     void note(std::size_t packets, Duration took) {

@@ -15,7 +15,7 @@ void Scheduler::forget(CustomerIndex customer) {
     if (customer.value >= entries_.size()) return;
     Entry& entry = entries_[customer.value];
     if (entry.has_work) lose_work(entry);
-    entry.share = 1;  // he may still be in a list, and leaves it when it comes to him
+    entry.share = 1;  // it may still be in a list, and leaves it at its turn
     entry.deficit = entry.charged = Duration::zero();
 }
 
@@ -24,7 +24,7 @@ void Scheduler::wake(CustomerIndex customer) {
     if (entry.has_work) return;
     entry.has_work = true;
     ++working_;
-    if (is_listed(entry)) return;  // he had work a moment ago
+    if (is_listed(entry)) return;  // it had work a moment ago
     entry.deficit = Duration::zero();
     replenish(entry);
     append(fresh_, customer.value);
@@ -51,7 +51,7 @@ void Scheduler::end(const Turn& turn, Duration used, bool has_more_work) {
     Entry& entry = entries_[turn.customer.value];
     owe(entry, used);
     if (has_more_work || !entry.has_work) return;
-    // From the fresh he goes to the steady first, or else he would be fresh again with his next packet.
+    // From the fresh it goes to the steady first, or it would be fresh again with its next packet.
     if (fresh_.first == turn.customer.value) append(steady_, take_first(fresh_));
     lose_work(entry);
 }
@@ -59,9 +59,9 @@ void Scheduler::end(const Turn& turn, Duration used, bool has_more_work) {
 void Scheduler::charge(CustomerIndex customer, Duration used) {
     if (customer.value >= entries_.size() || !is_listed(entries_[customer.value])) return;
     Entry& entry = entries_[customer.value];
-    const Duration his = std::clamp(kMostCharged * entry.share - entry.charged, Duration::zero(), used);
-    entry.charged += his;
-    owe(entry, his);
+    const Duration own = std::clamp(kMostCharged * entry.share - entry.charged, Duration::zero(), used);
+    entry.charged += own;
+    owe(entry, own);
 }
 
 void Scheduler::replenish(Entry& entry) {

@@ -9,25 +9,26 @@
 
 namespace warren::dataplane {
 
-// Each customer with work gets kQuantum times his share of processor time a round. What a piece of work takes is known
-// only afterwards, so who took too long owes it and is passed over until it is paid. Who begins to have work comes
-// before those who had some all along, once a round: so a little traffic does not wait for the others' much. When
-// nobody has work all debts are void. No allocation in steady state; every call takes constant time, apart from debts.
-// One data worker. Source: M. Shreedhar, G. Varghese, "Efficient Fair Queueing using Deficit Round Robin", 1995; the
+// Each customer with work gets kQuantum times its share of processor time a round. What a piece of work takes is known
+// only afterwards, so a customer that took too long owes the difference and is passed over until it is paid. A
+// customer that becomes active is served before the already active ones, once per round: so a little traffic does not
+// wait for much traffic of others. When nobody has work all debts are void. No allocation in steady state; every call
+// takes constant time, apart from debts. One data worker. Source: M. Shreedhar, G. Varghese, "Efficient Fair Queueing using Deficit Round Robin", 1995; the
 // two lists are those of RFC 8290 §4.
 class Scheduler {
   public:
     static constexpr Duration kQuantum = std::chrono::microseconds(30);  // about one train
     // No more is owed: the clock also runs while the machine stands still.
     static constexpr Duration kMostOwed = std::chrono::milliseconds(20);
-    // Of each round's quantum, what charge() may take: who is sent more than his share can pay for is still served.
+    // Of each round's quantum, what charge() may take: a customer that receives more than its share can pay for is
+    // still served.
     static constexpr Duration kMostCharged = kQuantum / 2;
 
     // At least 1. Known from then on.
     void set_share(CustomerIndex customer, std::uint32_t share);
-    // He has no work any more, and no share.
+    // It has no work any more, and no share.
     void forget(CustomerIndex customer);
-    // He has work. Known customers only.
+    // It has work. Known customers only.
     void wake(CustomerIndex customer);
 
     [[nodiscard]] bool idle() const { return working_ == 0; }
@@ -40,7 +41,7 @@ class Scheduler {
     // Whose turn it is; not when idle. To be ended before the next one.
     [[nodiscard]] Turn next();
     void end(const Turn& turn, Duration used, bool has_more_work);
-    // Time that went into his packets outside of a turn, whether they were wanted or not. Unknown customers are
+    // Time that went into its packets outside of a turn, whether they were wanted or not. Unknown customers are
     // ignored.
     void charge(CustomerIndex customer, Duration used);
 

@@ -32,7 +32,7 @@ struct Train {
 // what was read from a TUN for a peer of another one. It is transferred to the owner, which treats it as if it had
 // arrived there.
 struct Transfer {
-    std::uint32_t worker = 0;  // who owns it
+    std::uint32_t worker = 0;  // its owner
     CustomerIndex
         customer;  // valid: train.bytes is one read of this customer's TUN, and the rest of the train means nothing
     Train train;

@@ -51,11 +51,11 @@ inline constexpr std::uint8_t kHandshakeTrafficClass = 0x88;  // AF41, no ECN (L
 inline constexpr std::size_t kUnderLoadQueue = 128;  // waiting datagrams, an eighth of 1024 (wireguard-go)
 inline constexpr Duration kUnderLoadHold = std::chrono::seconds(1);  // Linux drivers/net/wireguard/receive.c
 // Diffie-Hellman work that one control worker does without calling it load: two thousand a second, a quarter of a core.
-inline constexpr std::uint32_t kDearPerSecond = 2000;
-inline constexpr std::uint32_t kDearBurst = 256;
-// On a machine that does not get that far: so many dear ones among this many handled while the queue stays long. A dear
-// message costs some thirty cheap ones, so at one in sixteen they take two thirds of the time.
-inline constexpr std::uint32_t kDearWindow = 16 * kDearBurst;
+inline constexpr std::uint32_t kExpensivePerSecond = 2000;
+inline constexpr std::uint32_t kExpensiveBurst = 256;
+// On a machine that does not get that far: so many expensive ones among this many handled while the queue stays long.
+// An expensive message costs some thirty cheap ones, so at one in sixteen they take two thirds of the time.
+inline constexpr std::uint32_t kExpensiveWindow = 16 * kExpensiveBurst;
 
 // Cookie replies that one listener sends: a fifteenth of a core. Beyond that a flood is dropped after mac1, and who is
 // new asks again.
@@ -86,7 +86,7 @@ inline constexpr std::size_t kCustomerTableLimit = 65'536;
 // --- Our own initiations
 // ---------------------------------------------------------------------------------------------------
 
-// Timers that one call serves; a dear one costs two Diffie-Hellmans.
+// Timers that one call serves; an expensive one costs two Diffie-Hellmans.
 inline constexpr std::size_t kTimersPerCall = 64;
 // To peers of one customer with whom there is no session, repetitions included: a customer whose hosts scan the
 // networks of ten thousand absent peers costs a thirtieth of a core, and who is asked for first is called first.

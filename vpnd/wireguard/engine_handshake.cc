@@ -52,14 +52,14 @@ dataplane::InstallSession install(Instant now, ListenerIndex listener, PeerIndex
 }  // namespace
 
 void Engine::State::note_handled() {
-    if (queue_is_long && ++handled_in_window < kDearWindow) return;
+    if (queue_is_long && ++handled_in_window < kExpensiveWindow) return;
     handled_in_window = 0;
-    dear_in_window = 0;
+    expensive_in_window = 0;
 }
 
 bool Engine::State::note_dear(Instant now) {
-    ++dear_in_window;
-    return !dear.take(now, {kDearPerSecond, kDearBurst}) || dear_in_window > kDearBurst;
+    ++expensive_in_window;
+    return !expensive.take(now, {kExpensivePerSecond, kExpensiveBurst}) || expensive_in_window > kExpensiveBurst;
 }
 
 bool Engine::is_genuine(Bytes datagram) {

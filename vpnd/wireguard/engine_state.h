@@ -115,9 +115,9 @@ struct Engine::State {
     TokenBucket cookie_replies;
     control::RateLimiter<CustomerIndex> customers;
     bool queue_is_long = false;
-    TokenBucket dear;
+    TokenBucket expensive;
     std::uint32_t handled_in_window = 0;  // since the queue became long, or since the last full window
-    std::uint32_t dear_in_window = 0;
+    std::uint32_t expensive_in_window = 0;
     Instant loaded_until = kLongAgo;
 
     HandshakeCounters counters;

@@ -30,7 +30,7 @@ void Engine::handle_timeout(Now now, Output& out) {
 void Engine::handle_event(Now now, const dataplane::Event& event, Output& out) {
     PeerEntry* const entry = state_->find(std::visit([](const auto& any) { return any.peer; }, event));
     if (entry == nullptr) return;
-    // Who must come to us first is not woken by packets for him.
+    // A peer that must come to us first is not woken by packets for it.
     if (entry->awake == nullptr && !entry->config.endpoint) return;
     Peer* const peer = &state_->wake(*entry);
     if (std::holds_alternative<dataplane::NeedSession>(event)) state_->on_need_session(now, *peer, out);
@@ -135,7 +135,7 @@ void Engine::State::retire_rejected(Now now, Peer& peer, Output& out) {
 }
 
 void Engine::State::initiate_absent(Now now, Peer& peer, bool is_retry, Output& out) {
-    if (!peer.endpoint || peer.timers.initiate_at != kNever) return;  // who has his turn already takes no other
+    if (!peer.endpoint || peer.timers.initiate_at != kNever) return;  // a peer that has its turn already takes no other
     const Instant turn = absent.reserve(now.instant, peer.config.customer);
     if (turn <= now.instant) return initiate(now, peer, is_retry, out);
     peer.timers.initiate_at = turn;

@@ -364,7 +364,7 @@ TEST_CASE("C11, C13: neither a long queue of junk and replays nor expensive mess
     hub.engine.note_queue(kUnderLoadQueue - 1);
     ScriptedPeer stranger = hub.make_peer();
     auto expensive = stranger.initiate(1, hub.timestamp());
-    for (std::uint32_t i = 0; i < 2 * kDearBurst; ++i) {
+    for (std::uint32_t i = 0; i < 2 * kExpensiveBurst; ++i) {
         store_le(expensive.data() + 4, i);
         fix_mac1(expensive, hub.engine.public_key());
         hub.deliver(expensive);
@@ -385,7 +385,7 @@ TEST_CASE("C2: a machine too slow for the flood still detects load, but junk wit
     auto junk = expensive;
     junk[116] ^= 1;
     hub.engine.note_queue(kUnderLoadQueue);
-    for (std::uint32_t i = 0; i < 2 * kDearBurst; ++i) {  // one in twenty
+    for (std::uint32_t i = 0; i < 2 * kExpensiveBurst; ++i) {  // one in twenty
         for (int j = 0; j < 19; ++j) hub.deliver(junk);
         deliver_dear();
         hub.advance(2ms);
@@ -395,7 +395,7 @@ TEST_CASE("C2: a machine too slow for the flood still detects load, but junk wit
     hub.engine.note_queue(0);
     hub.deliver(junk);
     hub.engine.note_queue(kUnderLoadQueue);
-    for (std::uint32_t i = 0; i < kDearBurst; ++i) {  // a quarter of what the bucket allows
+    for (std::uint32_t i = 0; i < kExpensiveBurst; ++i) {  // a quarter of what the bucket allows
         deliver_dear();
         hub.advance(2ms);
     }

@@ -122,7 +122,7 @@ struct Hub {
         engine.note_queue(kUnderLoadQueue);
         ScriptedPeer stranger = make_peer();
         auto bytes = stranger.initiate(1, timestamp());
-        for (std::uint32_t i = 0; i <= kDearBurst; ++i) {
+        for (std::uint32_t i = 0; i <= kExpensiveBurst; ++i) {
             store_le(bytes.data() + 4, i);
             fix_mac1(bytes, engine.public_key());
             deliver(bytes, endpoint_at(99));
