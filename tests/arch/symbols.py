@@ -24,7 +24,7 @@ ALLOWED = re.compile(
 # Primitives, which only crypto/ may call. What draws randomness is not among them.
 ALLOWED_IN = {
     "crypto": re.compile(
-        r"^(EVP_(CIPHER|Cipher)\w+|sodium_(init|mem\w+|bin2base64|base642bin)|crypto_(aead|scalarmult|verify)_\w+"
+        r"^(EVP_(CIPHER|Cipher)\w+|EVP_aes_(128|256)_gcm|sodium_(init|mem\w+|bin2base64|base642bin)|crypto_(aead|scalarmult|verify)_\w+"
         r"|imb_get_\w+|(alloc|free|init)_mb_mgr\w*)$"
     ),
 }
