@@ -15,7 +15,10 @@ CLEAN = {
     "vpnd/dataplane/install.h": '#pragma once\n#include "crypto/keys.h"\n',
     "vpnd/dataplane/session.h": '#pragma once\n#include "vpnd/dataplane/install.h"\n',
     "vpnd/wireguard/engine.h": '#pragma once\n#include "vpnd/dataplane/install.h"\n',
-    "vpnd/io/worker.h": '#pragma once\n#include "vpnd/dataplane/session.h"\n#include "vpnd/wireguard/engine.h"\n#include <sys/socket.h>\n',
+    "vpnd/control/engine.h": '#pragma once\n#include "vpnd/dataplane/install.h"\n',
+    "vpnd/io/worker.h": (
+        '#pragma once\n#include "vpnd/dataplane/session.h"\n#include "vpnd/control/engine.h"\n#include <sys/socket.h>\n'
+    ),
     "vpnd/main.cc": '#include "vpnd/io/worker.h"\n#include "ipc/config_messages.h"\n',
     "stacks/plan/plan.h": '#pragma once\n#include "config/customer.h"\n',
     "stacks/kernel/netlink.cc": "#include <sys/socket.h>\n",

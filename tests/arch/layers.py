@@ -23,7 +23,7 @@ IMPURE_HEADERS = re.compile(
     r"|poll\.h|unistd\.h|fcntl\.h|pthread\.h|sched\.h|signal\.h|syslog\.h|time\.h|ctime|csignal|thread|mutex|shared_mutex"
     r"|condition_variable|future|semaphore|stop_token|latch|barrier|iostream|fstream|filesystem|random|cstdio|stdio\.h)$"
 )
-IMPURE_WARREN_HEADERS = ["base/log.h", "base/fd.h", "base/parallel.h", "base/process_usage.h"]
+IMPURE_WARREN_HEADERS = ["base/log.h", "base/fd.h", "base/parallel.h", "base/process_usage.h", "base/sandbox.h"]
 
 
 def includes(root):

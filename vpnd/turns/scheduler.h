@@ -13,8 +13,8 @@ namespace warren::dataplane {
 // only afterwards, so a customer that took too long owes the difference and is passed over until it is paid. A
 // customer that becomes active is served before the already active ones, once per round: so a little traffic does not
 // wait for much traffic of others. When nobody has work all debts are void. No allocation in steady state; every call
-// takes constant time, apart from debts. One data worker. Source: M. Shreedhar, G. Varghese, "Efficient Fair Queueing using Deficit Round Robin", 1995; the
-// two lists are those of RFC 8290 §4.
+// takes constant time, apart from debts. One data worker. Source: M. Shreedhar, G. Varghese, "Efficient Fair Queueing
+// using Deficit Round Robin", 1995; the two lists are those of RFC 8290 §4.
 class Scheduler {
   public:
     static constexpr Duration kQuantum = std::chrono::microseconds(30);  // about one train

@@ -8,7 +8,6 @@
 namespace warren::io::test {
 namespace {
 
-
 // Packets of customer 0 that arrive at worker 0 and belong to worker 1.
 constexpr LoopRig::Path kDetour{0, 1};
 
