@@ -119,7 +119,7 @@ def test_the_running_system_is_set_up_as_specified(place):
         "cat /run/issue.d/warren.issue": r"https://198\.51\.100\.1:8443/",
         "systemctl show warren -p WatchdogUSec": "3min",
         "vpnctl support-bundle /tmp/b.tar.gz && tar -tzf /tmp/b.tar.gz": r"stacks/acme/nftables\.txt",
-        "vpnctl setup 2>&1": "is there already",
+        "vpnctl setup 2>&1": "setup is for an appliance without",
         "vpnctl customers": "acme",
         # Each is in a sandbox that systemd made: an empty network namespace, nothing to write, and stackd cannot change
         # its user.

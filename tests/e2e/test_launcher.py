@@ -129,12 +129,12 @@ def refused(town):
 
 
 def test_a_missing_launcher_is_named(unstarted, directory):
-    assert re.search(f"{directory}/vpnd.sock.*nobody listens", refused(unstarted))
+    assert re.search(f"{directory}/vpnd.sock.*nothing listens", refused(unstarted))
 
 
 def test_a_program_that_ends_at_once_is_named(unstarted, directory):
     listen(unstarted.hub, directory, "vpnd", ["/bin/true"])
-    assert re.search(f"{directory}/vpnd.sock.*ended before it said anything", refused(unstarted))
+    assert re.search(f"{directory}/vpnd.sock.*ended before it sent anything", refused(unstarted))
 
 
 def test_a_stackd_that_waits_for_a_launcher_can_be_stopped(unstarted, directory):
@@ -148,7 +148,7 @@ def test_a_stackd_that_waits_for_a_launcher_can_be_stopped(unstarted, directory)
 
 def test_a_program_that_is_not_our_daemon_is_refused(unstarted, directory):
     listen(unstarted.hub, directory, "vpnd", ["/bin/sh", "-c", "echo hello >&3; exec sleep 30"])
-    assert re.search(f"{directory}/vpnd.sock.*no daemon of ours", refused(unstarted))
+    assert re.search(f"{directory}/vpnd.sock.*no daemon of Warren", refused(unstarted))
 
 
 def test_a_daemon_of_another_user_is_refused_and_stopped(unstarted, directory):
