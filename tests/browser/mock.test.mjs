@@ -253,7 +253,7 @@ test("outdated figures are marked", async () => {
   await happen("stale?on=1");
   await page.locator("[data-test=live]", { hasText: "Outdated" }).waitFor();
   await page.getByText("The tunnel daemon does not answer this page.").waitFor();
-  await page.locator(".alarm", { hasText: "Critical" }).waitFor();
+  await page.locator(".alarm", { hasText: /Critical.*tunnel daemon/s }).waitFor();
   await happen("stale?on=0");
   await page.locator("[data-test=live]", { hasText: "Live" }).waitFor();
 });
