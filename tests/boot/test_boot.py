@@ -108,7 +108,7 @@ def test_the_running_system_is_set_up_as_specified(place):
     machine, _, _ = place
     machine.log_in()
     facts = {
-        "ls /efi/EFI/Linux": r"^warren_[0-9.]+-a\.efi\s*$",  # blessed: its name has no counter of tries
+        "ls /efi/EFI/Linux": r"^warren_[0-9.~a-z]+-a\.efi\s*$",  # blessed: its name has no counter of tries
         "systemctl --failed --no-legend | wc -l": r"^0\s*$",
         "touch /usr/x 2>&1": "Read-only file system",
         "ip netns": "warren-acme",
