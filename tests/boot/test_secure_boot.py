@@ -14,7 +14,7 @@ IMAGE = os.environ.get("WARREN_IMAGE", "")
 ESP_OFFSET = "1M"
 LOADER = "::/EFI/BOOT/BOOTX64.EFI"
 REFUSED = {LOADER: r'failed to load Boot\d+ "UEFI Misc Device" .*: Access Denied',
-           "program": r"Error loading \\EFI\\Linux\\warren_[0-9.]+-a\+2-1\.efi: Access Denied"}
+           "program": r"Error loading \\EFI\\Linux\\warren_[0-9.~a-z]+-a\+2-1\.efi: Access Denied"}
 
 
 def without_signature(path):
