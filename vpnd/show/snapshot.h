@@ -27,7 +27,7 @@ class Snapshot {
     [[nodiscard]] ipc::SnapshotHeader header(Now now) const;
     [[nodiscard]] ipc::CustomerSnapshot customer(Now now, const HeldCustomer& customer) const;
     [[nodiscard]] ipc::PeerSnapshot peer(Now now, const HeldCustomer& customer, std::size_t position) const;
-    // Differs, but for one chance in 2^64, when anything but configuration differs: of a customer, and of one of his
+    // Differs, but for one chance in 2^64, when anything but configuration differs: of a customer, and of one of its
     // peers.
     [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer) const;
     [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer, std::size_t position) const;

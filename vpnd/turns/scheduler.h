@@ -52,7 +52,7 @@ class Scheduler {
         std::uint32_t share = 0;
         std::uint32_t next = kNobody;
         Duration deficit{};
-        Duration charged{};             // since his latest quantum
+        Duration charged{};             // since its latest quantum
         std::uint32_t busy_period = 0;  // is in a list when it is the present one and `listed`
         bool listed = false;
         bool has_work = false;
