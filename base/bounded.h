@@ -1,4 +1,4 @@
-// Queues that cannot grow: what does not fit is told to the caller, who drops and counts it.
+// Queues that cannot grow: the caller learns what does not fit, drops it and counts it.
 #pragma once
 
 #include <atomic>
@@ -71,8 +71,8 @@ class SpscQueue {
         head_.store(head + 1);
         return out;
     }
-    // Either thread; a moment later it may be wrong, but the pushing thread sees no less room than said, the popping
-    // one no fewer values.
+    // Either thread. A snapshot: for the pushing thread the room can only have grown since, for the popping one the
+    // values.
     [[nodiscard]] bool empty() const { return size() == 0; }
     [[nodiscard]] std::size_t size() const {
         const std::size_t head = head_.load();

@@ -21,7 +21,7 @@ struct IpAddress {
     std::array<std::uint8_t, 16> octets{};
 
     auto operator<=>(const IpAddress&) const = default;
-    // Asked several times for every packet, so without a call.
+    // Inline: used several times for every packet.
     bool operator==(const IpAddress& other) const {
         const auto differs = [&](std::size_t at) {
             return load_le<std::uint64_t>(octets.data() + at) ^ load_le<std::uint64_t>(other.octets.data() + at);

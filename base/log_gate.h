@@ -1,4 +1,4 @@
-// Keeps what strangers can trigger from filling the log.
+// Limits log lines that unauthenticated senders can trigger.
 #pragma once
 
 #include <algorithm>

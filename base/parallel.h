@@ -31,7 +31,7 @@ void in_parallel(std::size_t count, std::size_t threads, const Work& work) {
     try {
         for (std::size_t thread = 1; thread < threads; ++thread) helpers.emplace_back(run, thread);
     } catch (const std::system_error&) {
-        // The machine has no thread to spare: those that there are do it.
+        // No further thread can be started: the existing ones do the work.
     }
     run(0);
     for (std::thread& helper : helpers) helper.join();

@@ -1,4 +1,4 @@
-// What this process and its threads used of the machine. Only the rim asks.
+// The CPU time and memory that this process and its threads use. Called by the rim only.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace warren {
 // Any thread.
 class ProcessUsage {
   public:
-    // Opens /proc/self/statm, so before a sandbox forbids to. Where that fails, memory is not known.
+    // Opens /proc/self/statm, so call it before a sandbox forbids that. If it fails, the memory is unknown.
     [[nodiscard]] static ProcessUsage open();
 
     // CPU time of all threads, gone ones too, user and system. Source: clock_gettime(2), CLOCK_PROCESS_CPUTIME_ID.

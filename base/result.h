@@ -11,7 +11,7 @@ namespace warren {
 enum class ErrorCode {
     kInvalid,      // the input breaks a rule
     kNotFound,     // no such customer, peer, file, device
-    kConflict,     // in use, exists already, belongs to somebody else
+    kConflict,     // in use, exists already, belongs to another owner
     kPermission,   // not root, not allowed
     kUnsupported,  // this kernel or machine lacks it
     kUnavailable,  // a daemon cannot be reached, a resource is used up, try again

@@ -11,7 +11,7 @@ namespace warren {
 
 // A set of places (dense numbers below 2^32 - 1) with open addressing and linear probing, at most two thirds full. The
 // table knows neither keys nor values: each call brings `hash_of`, which gives the hash of the key at a place, or `is`,
-// which says whether the key looked for is at a place. Keys must be such that strangers cannot make their hashes
+// which says whether the key looked for is at a place. An attacker must not be able to choose keys whose hashes
 // collide. One thread.
 class SlotTable {
   public:
@@ -26,7 +26,7 @@ class SlotTable {
         }
     }
 
-    // `place` is not in the table, nor another of the same key; hash_of(place) is right already.
+    // Neither `place` nor another place of the same key is in the table; hash_of(place) is valid already.
     template <typename HashOf>
     void insert(std::uint32_t place, const HashOf& hash_of) {
         if ((size_ + 1) * 3 > slots_.size() * 2) grow(hash_of);
@@ -34,8 +34,8 @@ class SlotTable {
         ++size_;
     }
 
-    // `place` is in the table; hash_of(place) is still what it was. Later ones of the same run move up, so that no
-    // search ends early.
+    // `place` is in the table; hash_of(place) has not changed. Later ones of the same run move up, so that no search
+    // ends early.
     template <typename HashOf>
     void erase(std::uint32_t place, const HashOf& hash_of) {
         std::size_t hole = home_of(hash_of(place));

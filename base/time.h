@@ -22,7 +22,7 @@ struct Instant {
 };
 
 inline constexpr Instant kNever{INT64_MAX};
-// Before every moment: "has not happened yet" for stamps of the past.
+// Before every other moment: "has not happened yet" for timestamps.
 inline constexpr Instant kLongAgo{INT64_MIN / 2};
 
 // A moment on the wall clock, nanoseconds since 1970 UTC. May jump. Only for TAI64N and for people.

@@ -20,27 +20,27 @@ struct TokenRate {
     [[nodiscard]] constexpr Duration depth() const { return price() * (burst - 1); }
 };
 
-// Counts in time: what passes has a price, the time in which the bucket earns it again; a full bucket has `depth` saved
-// up. What passes may cost more than is there and is owed then, so the rate holds in the long run whatever the sizes.
-// Full when it is new. One thread.
+// Counts in time: what passes has a price, the time in which the bucket earns it back; a full bucket has saved `depth`.
+// The price may exceed the balance, which then becomes debt, so the rate holds in the long run whatever the sizes. A
+// new bucket is full. One thread.
 class TokenBucket {
   public:
     [[nodiscard]] bool is_open(Instant now) const { return paid_until_ <= now; }
-    // Nothing was taken that is not made up for.
+    // The bucket is full.
     [[nodiscard]] bool is_full(Instant now, Duration depth) const { return paid_until_ <= now - depth; }
     void charge(Instant now, Duration price, Duration depth) {
         paid_until_ = std::max(paid_until_, now - depth) + price;
     }
-    // What was charged and did not pass after all.
+    // Refunds what was charged and did not pass.
     void refund(Duration price) { paid_until_ = paid_until_ - price; }
 
-    // One token, when there is one.
+    // Takes one token if there is one.
     [[nodiscard]] bool take(Instant now, const TokenRate& rate) {
         if (!is_open(now)) return false;
         charge(now, rate.price(), rate.depth());
         return true;
     }
-    // Takes the next token; returns when it is there: now, or later.
+    // Takes the next token; returns when it is available: now, or later.
     [[nodiscard]] Instant reserve(Instant now, const TokenRate& rate) {
         const Instant due = std::max(now, paid_until_);
         charge(now, rate.price(), rate.depth());

@@ -67,16 +67,15 @@ class PacketAead {
   public:
     virtual ~PacketAead() = default;
     [[nodiscard]] virtual bool has(AeadSuite suite) const { return suite == AeadSuite::kChacha20Poly1305; }
-    // To be called once for a key before its first packet. The suite is one that it has.
+    // Call it once for a key, before its first packet. The suite is one that has() accepts.
     virtual void prepare(AeadKey& /*key*/) {}
     virtual void seal(std::span<AeadJob> jobs) = 0;
     virtual void open(std::span<AeadJob> jobs) = 0;
-    // No copy of a key that was used stays inside. To be called when a session ends: a backend may keep the last key
-    // until the next packet.
+    // Wipes every copy of a key. Call it when a session ends: a backend may keep the last key until the next packet.
     virtual void forget_keys() {}
 };
 
-// Which backend serves which suite: not every one has all, and the fastest differ.
+// Which backend serves which suite: not every backend has all suites, and the fastest one differs.
 struct AeadBackends {
     AeadBackends(AeadBackend chacha, AeadBackend gcm = AeadBackend::kOpenssl)  // NOLINT(google-explicit-constructor)
         : chacha20poly1305(chacha), aes_gcm(gcm) {}
@@ -84,7 +83,7 @@ struct AeadBackends {
     AeadBackend aes_gcm;
 };
 
-// kUnsupported when this machine or build lacks it.
+// kUnsupported when this machine or build lacks the backend.
 [[nodiscard]] Result<std::unique_ptr<PacketAead>> make_packet_aead(AeadBackend backend);
 // All suites, each by its backend.
 [[nodiscard]] Result<std::unique_ptr<PacketAead>> make_packet_aead(const AeadBackends& backends);

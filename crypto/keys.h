@@ -62,7 +62,7 @@ struct AeadKey {
 
 template <>
 struct std::hash<warren::crypto::PublicKey> {
-    // Public keys of strangers never enter a table before they proved themselves, so the first bytes are hash enough.
+    // Unauthenticated public keys never enter a table, so the first bytes suffice as a hash.
     std::size_t operator()(const warren::crypto::PublicKey& key) const noexcept {
         return warren::load_le<std::uint64_t>(key.bytes.data());
     }

@@ -1,4 +1,4 @@
-// Bytes that must not linger: moved, never copied, wiped at the end, compared in constant time, not printable.
+// Secret bytes: moved, never copied, wiped at the end, compared in constant time, not printable.
 #pragma once
 
 #include <array>
@@ -33,9 +33,9 @@ class Secret {
     Secret& operator=(const Secret&) = delete;
     ~Secret() { wipe(bytes_); }
 
-    // A second copy, said out loud.
+    // An explicit copy.
     [[nodiscard]] Secret clone() const { return Secret(std::span<const std::uint8_t, N>(bytes_)); }
-    // Only at the call into crypto.
+    // Use it only in the call into crypto.
     [[nodiscard]] std::span<const std::uint8_t, N> reveal() const { return bytes_; }
     [[nodiscard]] std::span<std::uint8_t, N> writable() { return bytes_; }
     [[nodiscard]] bool equals(const Secret& other) const { return equal_constant_time(bytes_, other.bytes_); }

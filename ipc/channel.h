@@ -33,10 +33,10 @@ class Channel {
 
     // Two connected ends (socketpair), close-on-exec, blocking.
     [[nodiscard]] static Result<std::pair<Channel, Channel>> pair();
-    // Whether a descriptor that somebody passed is a connected SEQPACKET Unix socket.
+    // Whether a received descriptor is a connected SEQPACKET Unix socket.
     [[nodiscard]] static bool is_channel(int fd);
-    // Connects to a listener; ErrorCode::kUnavailable when nobody listens. `with_credentials`: SO_PASSCRED is set, from
-    // the first message on.
+    // Connects to a listener; ErrorCode::kUnavailable when nothing listens. `with_credentials`: SO_PASSCRED is set,
+    // from the first message on.
     [[nodiscard]] static Result<Channel> connect(const std::string& path, bool with_credentials = false);
 
     // Sends one message whole, 1..kMaxMessageSize bytes. Blocks unless the socket is non-blocking (then kUnavailable).
@@ -50,7 +50,7 @@ class Channel {
         uid_t uid;
         gid_t gid;
     };
-    // From now on send and receive answer kUnavailable instead of waiting.
+    // Makes send and receive return kUnavailable instead of waiting.
     [[nodiscard]] Status set_non_blocking();
 
     // Who connected (SO_PEERCRED).

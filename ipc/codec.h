@@ -21,7 +21,7 @@
 
 namespace warren::ipc {
 
-// Both ends of a channel come from one build, or say so in this byte when a field changes.
+// Change this version when a field changes: the ends of a channel may come from different builds.
 inline constexpr std::uint8_t kWireVersion = 1;
 
 template <typename Candidate, typename T>
@@ -97,8 +97,8 @@ class FieldWriter {
     bool ok_ = true;
 };
 
-// Reads fields from bytes nobody vouches for. After the first that is short or out of range, ok() is false and all
-// others are left zero or empty.
+// Reads fields from untrusted bytes. After the first that is short or out of range, ok() is false and all others are
+// left zero or empty.
 class FieldReader {
   public:
     explicit FieldReader(Bytes wire) : reader_(wire) {}

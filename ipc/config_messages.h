@@ -1,17 +1,18 @@
-// stackd <-> vpnd: one configuration generation as a sequence of messages on a SEQPACKET channel. vpnd never asks for
-// anything.
+// stackd <-> vpnd: one configuration generation as a sequence of messages on a SEQPACKET channel. vpnd sends only
+// replies.
 //
-//   stackd: Hello                                                                             vpnd: Holding*,
-//   HoldingEnd stackd: Begin, (PutListener | PutCustomer PutPeer* | RemoveCustomer | RemoveListener)*, Commit vpnd:
-//   Applied or Rejected
+//   stackd: Hello
+//   vpnd:   Holding*, HoldingEnd
+//   stackd: Begin, (PutListener | PutCustomer PutPeer* | RemoveCustomer | RemoveListener)*, Commit
+//   vpnd:   Applied or Rejected
 //
 // A Put replaces what has the same name; a Put of something unchanged keeps its sessions. Nothing takes effect before
-// Commit; a Rejected generation changes nothing. A fresh vpnd gets everything (Begin.full), an established one only
-// what changed. Applied is said when every data worker has passed it, so an empty generation with the number of the
-// last one is how stackd asks for a sign of life.
+// Commit; a Rejected generation changes nothing. A fresh vpnd receives everything (Begin.full), an established one only
+// what changed. vpnd sends Applied when every data worker has passed the generation, so stackd sends an empty
+// generation with the number of the last one as a liveness probe.
 //
-// vpnd outlives stackd: when the channel breaks it goes on forwarding and waits on the adoption listener that Hello
-// brought. A new stackd connects there, says Hello, gets back the descriptors that vpnd holds (Holding), and puts its
+// vpnd outlives stackd: when the channel breaks it keeps forwarding and waits on the adoption listener that came with
+// Hello. A new stackd connects there, sends Hello, receives the descriptors that vpnd holds (Holding), and puts its
 // generation with has_tun and has_sockets false for those.
 #pragma once
 
@@ -57,7 +58,7 @@ struct HoldingEnd {
 
 struct Begin {
     std::uint64_t generation = 0;
-    bool full = false;  // everything that is not put again before Commit is to be removed
+    bool full = false;  // everything that is not put again before Commit is removed
 };
 
 // Descriptors, in this order: for IPv4, then for IPv6 when `has_v6`: the handshake socket, then one data socket per
@@ -97,8 +98,7 @@ struct PutPeer {
     std::vector<Prefix> allowed_ips;
     std::optional<Endpoint> endpoint;
     std::uint16_t persistent_keepalive_seconds = 0;
-    std::uint16_t queue =
-        0;  // of the customer's TUN: what is for this peer is read there, and what it sends is written there
+    std::uint16_t queue = 0;  // of the customer's TUN: carries the packets to this peer and from it
 };
 
 struct RemoveCustomer {

@@ -1,4 +1,4 @@
-// vpnctl -> stackd: what an operator asks of the running appliance, on RUN_DIR/control.sock (SEQPACKET, root only).
+// vpnctl -> stackd: an operator's requests, on RUN_DIR/control.sock (SEQPACKET, root only).
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@ namespace warren::ipc {
 enum class ControlVerb : std::uint8_t {
     kApply,   // load the config again and apply it
     kDiff,    // what kApply would do, without doing it
-    kStatus,  // facts, and every problem that stands since the last apply
-    kUsers,   // users.toml changed: statusd is to read it again
+    kStatus,  // facts, and every problem that remains since the last apply
+    kUsers,   // users.toml changed: statusd must read it again
 };
 
 struct ControlRequest {
@@ -28,12 +28,12 @@ struct ControlText {
     Kind kind = Kind::kNote;
     std::string customer;  // "" = the appliance
     std::string text;  // kStep: one planned step; kDiagnostic: file:line:column: error: ... with its line and caret;
-                       // kNote: what could not be done; kFact: how stackd is, "pid 12, up 60 s"
+                       // kNote: what could not be done; kFact: stackd's state, "pid 12, up 60 s"
 };
 
 struct ControlDone {
     std::uint8_t exit_status =
-        0;  // as vpnctl shall exit: 0 done, 1 the answer is no (differences, invalid files), 4 refused or failed
+        0;  // vpnctl's exit status: 0 done, 1 the answer is no (differences, invalid files), 4 refused or failed
     std::uint64_t generation = 0;
     std::string summary;
 };

@@ -1,5 +1,4 @@
-// How a daemon that stackd wants gets its channel to it: from stackd itself, or from systemd, which accepted stackd's
-// connection.
+// How a daemon gets its channel to stackd: from stackd itself, or from systemd, which accepted stackd's connection.
 #pragma once
 
 #include <functional>
@@ -13,15 +12,14 @@
 
 namespace warren::ipc {
 
-// For the daemon. `arguments` without the program's name: "--channel FD", or "--accepted FD", where the other side is
-// told who we are first. kInvalid when they are neither, or FD is no connected SEQPACKET Unix socket.
+// For the daemon. `arguments` without the program's name: "--channel FD", or "--accepted FD", where it sends its
+// credentials to the other side first. kInvalid when they are neither, or FD is no connected SEQPACKET Unix socket.
 [[nodiscard]] Result<Channel> channel_of(const std::vector<std::string_view>& arguments);
 
 // For stackd: connects to `path`, whose listener starts a program for each connection as "PROGRAM --accepted FD"
-// (systemd.socket(5), Accept=yes), and waits for that program up to `patience`, or until `must_stop`, which is asked
-// ten times a second. The credentials are the kernel's word for who it is (unix(7), SCM_CREDENTIALS); the pid is that
-// of a process which holds the other end. kUnavailable when nobody listens, what was started ended, or nothing came in
-// time.
+// (systemd.socket(5), Accept=yes), and waits for that program up to `patience`, or until `must_stop`, which is called
+// ten times a second. The credentials come from the kernel (unix(7), SCM_CREDENTIALS); the pid is that of a process
+// which holds the other end. kUnavailable when nothing listens, the program ended, or nothing arrived in time.
 struct Started {
     Channel channel;
     Channel::Credentials who;

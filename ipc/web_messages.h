@@ -1,5 +1,5 @@
-// stackd -> statusd: what it needs, as descriptors, each replaced by a later one of its kind. statusd asks for one
-// thing only: a connection to vpnd when it has none.
+// stackd -> statusd: what it needs, as descriptors, each replaced by a later one of its kind. statusd sends one request
+// only: for a connection to vpnd when it has none.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +16,16 @@ namespace warren::ipc {
 struct WebListener {
     std::string address;  // "127.0.0.1:8443"
 };
-// From statusd, at most one until it is answered: it has no connection to vpnd.
+// From statusd when it has no connection to vpnd; at most one until the answer.
 struct WebAsks {};
 // The answer. One descriptor: a channel that is connected to vpnd's snapshot listener.
 struct WebSnapshots {};
 // One descriptor: users.toml, open for reading; none when there is no such file.
 struct WebUsers {
-    std::string problem;  // "" unless it is there and cannot be opened
+    std::string problem;  // "" unless the file exists and cannot be opened
 };
 // One descriptor: the certificate and its key, PEM. Open for writing when it is empty: statusd then makes both. None
-// when there can be no file: statusd makes both and forgets them with its end.
+// when the file cannot be opened: statusd makes both and does not keep them.
 struct WebCertificate {
     std::string appliance;  // a name the certificate is made for
 };
