@@ -15,8 +15,8 @@ namespace warren::crypto {
 
 inline constexpr std::size_t kTagSize = 16;
 
-// --- Single calls (libsodium). Nonce: 32 zero bits, then the counter, little-endian (WireGuard whitepaper §5.4).
-// ----------------------
+// --- Single calls (libsodium) --------------------------------------------------------------------
+// Nonce: 32 zero bits, then the counter, little-endian (WireGuard whitepaper §5.4).
 
 // out.size() == plaintext.size() + kTagSize; may not overlap.
 void aead_seal(const Secret<32>& key, std::uint64_t counter, Bytes associated, Bytes plaintext, MutableBytes out);
@@ -31,15 +31,13 @@ void xaead_seal(Bytes key, const std::array<std::uint8_t, 24>& nonce, Bytes asso
 [[nodiscard]] bool xaead_open(Bytes key, const std::array<std::uint8_t, 24>& nonce, Bytes associated, Bytes sealed,
                               MutableBytes out);
 
-// --- Single calls of any suite: for control messages, and as the oracle of the backends' tests
-// ------------------------
+// --- Single calls of any suite: for control messages, and as the oracle of the backends' tests ---
 
 // Nonce: the key's salt, then `iv` as a little-endian integer. As above otherwise.
 void suite_seal(const AeadKey& key, std::uint64_t iv, Bytes associated, Bytes plaintext, MutableBytes out);
 [[nodiscard]] bool suite_open(const AeadKey& key, std::uint64_t iv, Bytes associated, Bytes sealed, MutableBytes out);
 
-// --- Batches of packets, in place
-// -------------------------------------------------------------------------------------
+// --- Batches of packets, in place ----------------------------------------------------------------
 
 enum class AeadBackend : std::uint8_t { kIpsecMb, kOpenssl, kSodium };
 [[nodiscard]] std::string_view name_of(AeadBackend backend);

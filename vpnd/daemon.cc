@@ -101,8 +101,7 @@ void Daemon::serve() {
     uapi_server_->run(now);
 }
 
-// --- configuration
-// -----------------------------------------------------------------------------------------------------------------------
+// --- configuration -------------------------------------------------------------------------------
 
 void Daemon::handle(ConfigLink::Event event) {
     if (const auto* hello = std::get_if<ipc::Hello>(&event)) {
@@ -208,8 +207,7 @@ void Daemon::lock_memory() {
     memory_lock_.reset();  // once is enough
 }
 
-// --- news of peers
-// -----------------------------------------------------------------------------------------------------------------------
+// --- news of peers -------------------------------------------------------------------------------
 
 void Daemon::take_news() {
     for (const auto& [listener, what] : control_->take_news()) {

@@ -179,8 +179,7 @@ CustomerSet::PeerRef CustomerSet::find(PeerIndex index) const {
     return {&customer, &customer.peers[place.position]};
 }
 
-// --- checks: nothing below this line and above the next changes anything
-// --------------------------------------------------------------
+// --- checks: nothing down to the next line changes anything --------------------------------------
 
 Status CustomerSet::check_listeners(const Generation& generation) const {
     std::unordered_set<std::string> put;
@@ -254,8 +253,7 @@ Status CustomerSet::check_customers(const Generation& generation) const {
     return {};
 }
 
-// --- changes: nothing below this line can fail
-// -----------------------------------------------------------------------------------------
+// --- changes: nothing below this line can fail ---------------------------------------------------
 
 void CustomerSet::put_listener(NewListener&& listener, Changes& changes) {
     const auto [at, is_new] = listeners_.try_emplace(listener.put.id);

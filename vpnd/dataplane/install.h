@@ -17,8 +17,7 @@
 
 namespace warren::dataplane {
 
-// --- Commands: control worker -> data worker
-// --------------------------------------------------------------------------
+// --- Commands: control worker -> data worker -----------------------------------------------------
 
 // What a session may be used for: its age, the counter of its messages, the bytes of its messages in one direction.
 struct Usage {
@@ -107,8 +106,7 @@ struct PurgeStaged {
 using Command = std::variant<InstallSession, RetireSession, Confirm, StopSending, SetEndpoint, ClearLocalAddress,
                              SendKeepalive, PurgeStaged>;
 
-// --- Events: data worker -> control worker
-// ----------------------------------------------------------------------------
+// --- Events: data worker -> control worker -------------------------------------------------------
 
 // The peer needs a (new) session: a packet is staged for it, or its sending session is past a renewal limit.
 // Repeated at most once a second per peer while the need lasts.

@@ -68,8 +68,7 @@ ControlWorker::Listener& ControlWorker::at(ListenerIndex index) {
     return *listeners_[index.value];
 }
 
-// --- what is served
-// ----------------------------------------------------------------------------------------------------------------------
+// --- listeners and peers -------------------------------------------------------------------------
 
 Status ControlWorker::open_listener(ListenerIndex index, std::unique_ptr<control::Engine> engine,
                                     const dataplane::Framing& framing, Sockets sockets) {
@@ -129,8 +128,7 @@ bool ControlWorker::barrier_passed(std::uint64_t token) const {
     return barrier_token_ == token && barrier_missing_ == 0;
 }
 
-// --- the loop
-// ----------------------------------------------------------------------------------------------------------------------------
+// --- the loop ------------------------------------------------------------------------------------
 
 void ControlWorker::run() {
     read_ready(read_clock());

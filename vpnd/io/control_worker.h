@@ -39,8 +39,7 @@ class ControlWorker {
     ControlWorker(const ControlWorker&) = delete;
     ControlWorker& operator=(const ControlWorker&) = delete;
 
-    // --- what is served; unknown listeners and peers are a mistake of the caller
-    // ----------------------------------------------------
+    // --- listeners and peers; an unknown one is a mistake of the caller --------------------------
 
     // The sockets of one listener, each kind a reuseport group (vpnd/listeners/steering.h).
     struct Sockets {
@@ -78,8 +77,7 @@ class ControlWorker {
     // Posts a Barrier to every data worker. One at a time.
     void post_barrier(std::uint64_t token);
 
-    // --- the loop
-    // -----------------------------------------------------------------------------------------------------------------
+    // --- the loop --------------------------------------------------------------------------------
 
     [[nodiscard]] int fd() const { return loop_.fd(); }
     // Reads what waits, handles a bounded number of handshake datagrams, does what is due.
@@ -88,8 +86,7 @@ class ControlWorker {
     // or when ephemeral keys are to be made.
     [[nodiscard]] Instant next_deadline() const;
 
-    // --- what happened
-    // -----------------------------------------------------------------------------------------------------------------
+    // --- reports ---------------------------------------------------------------------------------
 
     struct News {
         ListenerIndex listener;

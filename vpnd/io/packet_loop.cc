@@ -73,8 +73,7 @@ void PacketLoop::serve(const epoll_event& ready) {
     }
 }
 
-// --- commands
-// -------------------------------------------------------------------------------------------------------------------
+// --- commands ------------------------------------------------------------------------------------
 
 bool PacketLoop::run_commands() {
     bool any = false;
@@ -160,8 +159,7 @@ void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {
     mailbox_.publish(ReportFilled{std::move(report)});
 }
 
-// --- what the pipeline left
-// -----------------------------------------------------------------------------------------------------
+// --- output of the pipeline ----------------------------------------------------------------------
 
 void PacketLoop::deliver(std::span<const dataplane::Train> trains) {
     transfer();

@@ -20,8 +20,7 @@
 
 namespace warren::io {
 
-// --- control worker -> data worker
-// ---------------------------------------------------------------------------------------------
+// --- control worker -> data worker ---------------------------------------------------------------
 
 // This worker's data sockets of a listener; the control worker keeps the handshake sockets. A listener of the same
 // index is replaced.
@@ -84,8 +83,7 @@ struct Barrier {
 using WorkerCommand =
     std::variant<dataplane::Command, AddListener, DropListener, SwapCustomer, DropCustomer, FillReport, Barrier>;
 
-// --- data worker -> control worker
-// ---------------------------------------------------------------------------------------------
+// --- data worker -> control worker ---------------------------------------------------------------
 
 struct BarrierReached {
     std::uint64_t token = 0;

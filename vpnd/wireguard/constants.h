@@ -9,8 +9,7 @@
 
 namespace warren::wireguard {
 
-// --- The protocol's
-// ---------------------------------------------------------------------------------------------------------------
+// --- The protocol's ------------------------------------------------------------------------------
 
 inline constexpr std::string_view kConstruction = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";  // WireGuard whitepaper §5.4
 inline constexpr std::string_view kIdentifier = "WireGuard v1 zx2c4 Jason@zx2c4.com";  // WireGuard whitepaper §5.4
@@ -45,8 +44,7 @@ inline constexpr Duration kInitiationSpacing = std::chrono::milliseconds(20);
 
 inline constexpr std::uint8_t kHandshakeTrafficClass = 0x88;  // AF41, no ECN (Linux drivers/net/wireguard/messages.h)
 
-// --- Under load
-// ---------------------------------------------------------------------------------------------------------------------
+// --- Under load ----------------------------------------------------------------------------------
 
 inline constexpr std::size_t kUnderLoadQueue = 128;  // waiting datagrams, an eighth of 1024 (wireguard-go)
 inline constexpr Duration kUnderLoadHold = std::chrono::seconds(1);  // Linux drivers/net/wireguard/receive.c
@@ -83,8 +81,7 @@ inline constexpr std::uint32_t kCustomerRate = 1000;
 inline constexpr std::uint32_t kCustomerBurst = 500;
 inline constexpr std::size_t kCustomerTableLimit = 65'536;
 
-// --- Our own initiations
-// ---------------------------------------------------------------------------------------------------
+// --- Our own initiations -------------------------------------------------------------------------
 
 // Timers that one call serves; an expensive one costs two Diffie-Hellmans.
 inline constexpr std::size_t kTimersPerCall = 64;

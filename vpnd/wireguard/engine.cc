@@ -15,8 +15,7 @@ Duration keepalive_interval(const PeerConfig& config) {
 
 }  // namespace
 
-// --- the face
-// ---------------------------------------------------------------------------------------------------------------------
+// --- the interface -------------------------------------------------------------------------------
 
 Engine::Engine(ListenerIndex listener, crypto::PrivateKey private_key, control::IndexTable& indexes,
                crypto::RandomSource& random, EphemeralPool* ephemerals)
@@ -112,8 +111,7 @@ std::vector<std::pair<crypto::PublicKey, Tai64n>> Engine::export_timestamps() co
     return all;
 }
 
-// --- peers
-// ------------------------------------------------------------------------------------------------------------------------
+// --- peers ---------------------------------------------------------------------------------------
 
 Engine::State::State(ListenerIndex of, crypto::PrivateKey private_key, control::IndexTable& index_table,
                      crypto::RandomSource& random_source, EphemeralPool* pool)
@@ -262,8 +260,7 @@ crypto::KeyPair Engine::State::new_ephemeral() {
     return ephemerals != nullptr ? ephemerals->take() : crypto::key_pair_of(crypto::generate_private_key(random));
 }
 
-// --- sessions
-// ---------------------------------------------------------------------------------------------------------------------
+// --- sessions ------------------------------------------------------------------------------------
 
 void Engine::State::post(const PeerConfig& peer, dataplane::Command command, Output& out) {
     out.commands.push_back({peer.worker, std::move(command)});
