@@ -27,6 +27,7 @@ FORBIDDEN_WORDS = re.compile(
 FORBIDDEN_CALLS = re.compile(
     r"(?<![\w:.>])(?:std::|::)?(strcpy|strcat|sprintf|vsprintf|gets|system|popen|rand|srand|alloca|tmpnam|mktemp)\s*\("
 )
+BROKEN_RULER = re.compile(r"^\s*// -{4,}$", re.MULTILINE)
 COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 
 
@@ -55,6 +56,9 @@ def check_code(root):
             yield f"{path}: no #pragma once"
         if path.endswith(".h") and re.search(r"\busing\s+namespace\s+(?!std::\w*literals\b)", text):
             yield f"{path}: a header may not say `using namespace`"
+        for ruler in BROKEN_RULER.finditer(raw):
+            line = raw.count("\n", 0, ruler.end()) + 1
+            yield f"{path}:{line}: a ruler without a title; clang-format breaks a long one: // --- title ---"
         shipped = rooms.room_of(path) not in rooms.OPEN_ROOMS
         for call in FORBIDDEN_CALLS.findall(text) if shipped else []:
             yield f"{path}: nobody calls {call}()"

@@ -140,6 +140,12 @@ class HouseRules(FakeTree):
         fine = 'void f() { a.rand(); my::system(1); snprintf(x, 1, "system(1)"); }  // system(1)\n'
         self.assertEqual(list(house_rules.violations(self.tree({"ctl/a.cc": fine}))), [])
 
+    def test_rulers_that_a_formatter_broke(self):
+        broken = "int a;\n    // --- peers\n    // -------------\n"
+        self.assert_sees(house_rules.violations, {"base/ip.cc": broken}, "base/ip.cc:3", "ruler")
+        whole = "// --- peers -----------\n// A table:\n// -\n"
+        self.assertEqual(list(house_rules.violations(self.tree({"base/ip.cc": whole}))), [])
+
     def test_reinterpret_cast_on_packets(self):
         text = "auto f(void* p) { return reinterpret_cast<char*>(p); }\n"
         self.assert_sees(house_rules.violations, {"vpnd/dataplane/a.cc": text}, "ByteReader")
