@@ -1,4 +1,4 @@
-// Who may ask how often: a token bucket for each of a bounded number of askers (conformance C3, C11, C12).
+// Limits the requests of each source: a token bucket each, for a bounded number of sources (conformance C3, C11, C12).
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Who is there: the listeners, customers, peers and sessions of one data worker.
+// The listeners, customers, peers and sessions of one data worker.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// Who is served when. What came is handled where it lies while there is little of it; else each customer's waits for
-// its turn.
+// Which customer is served when. While few packets arrive, they are handled in place; otherwise each customer's packets
+// wait for its turn.
 #include "vpnd/io/packet_loop.h"
 
 #include <algorithm>

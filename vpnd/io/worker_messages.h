@@ -67,8 +67,8 @@ struct CustomerReport {
     dataplane::Meters meters;
     TransferCounters transfers;  // the worker's, when `customer` is invalid
     Duration processor{};        // likewise: CPU time of its thread
-    std::vector<CustomerIndex>
-        touched;  // likewise: whose counters may have changed since its last such report, or whom it was told to change
+    // Likewise: the customers whose counters may have changed since its last such report, or that it had to change.
+    std::vector<CustomerIndex> touched;
     std::vector<std::uint64_t> drops;  // by DropReason, sized kDataPlaneReasonCount by the control worker
 };
 struct FillReport {

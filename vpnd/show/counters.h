@@ -40,7 +40,7 @@ class Counters {
     [[nodiscard]] Ticket look(Now now);
     [[nodiscard]] Ticket refresh_touched(Now now, std::span<const HeldCustomer* const> customers);
     [[nodiscard]] bool ready(Ticket ticket) const { return asked_.empty() || *asked_.begin() > ticket; }
-    // What came back from a data worker.
+    // A report that a data worker has filled.
     void take(std::unique_ptr<io::CustomerReport> report);
     void forget(CustomerIndex customer) { customers_.erase(customer); }
     // Something else about the customer or its peers has changed.

@@ -149,7 +149,7 @@ bool SnapshotServer::advance(Now now, Clients::iterator at) {
         answer.wires.pop_front();
         ++sent;
     }
-    if (answer.wires.empty()) answer.progress = now.instant;  // it is not the client who keeps us
+    if (answer.wires.empty()) answer.progress = now.instant;  // the client is not the slow one
     loop_.change(client.channel.fd(), at->first, EPOLLOUT);
     return now.instant - answer.progress < kPatience;
 }
@@ -165,7 +165,7 @@ void SnapshotServer::encode_header(Now now, Answer& answer) {
 
 void SnapshotServer::encode_customer(Now now, Answer& answer, const HeldCustomer& customer) {
     const bool in_full = answer.since == 0;
-    // Who asks once has no use for the book.
+    // A client that asks once does not need the book.
     const bool is_watched = answer.request.customer.empty() && answer.request.with_peers;
     const ChangeBook::Stamps* stamps =
         is_watched ? &book_.look(customer, counters_.mark(customer.index), snapshot_) : nullptr;

@@ -85,8 +85,8 @@ inline constexpr std::size_t kCustomerTableLimit = 65'536;
 
 // Timers that one call serves; an expensive one costs two Diffie-Hellmans.
 inline constexpr std::size_t kTimersPerCall = 64;
-// To peers of one customer with whom there is no session, repetitions included: a customer whose hosts scan the
-// networks of ten thousand absent peers costs a thirtieth of a core, and who is asked for first is called first.
+// To peers of one customer without a session, repetitions included: a customer whose hosts scan the networks of ten
+// thousand absent peers costs a thirtieth of a core. First come, first served.
 inline constexpr std::uint32_t kAbsentPerSecond = 500;
 inline constexpr std::uint32_t kAbsentBurst = 256;
 // Rekeys and persistent keepalives of a crowd start at this rate; a hundred thousand rekeys fit between 120 s and 170

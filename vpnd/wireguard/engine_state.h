@@ -84,7 +84,7 @@ struct Engine::State {
     void on_keepalive(Now now, Peer& peer, Output& out);
     void on_persistent_keepalive(Now now, Peer& peer, Output& out);
     void retire_rejected(Now now, Peer& peer, Output& out);
-    // To a peer with whom there is no session: when it is the customer's turn.
+    // To a peer without a session: when it is the customer's turn.
     void initiate_absent(Now now, Peer& peer, bool is_retry, Output& out);
     void initiate_paced(Now now, Peer& peer, Output& out);
     bool can_send(Instant now, const Peer& peer) const;

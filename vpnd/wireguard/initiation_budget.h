@@ -10,8 +10,8 @@
 
 namespace warren::wireguard {
 
-// A bucket for each customer who asked lately: at once within the burst, then one after the other. Nobody waits for
-// another customer.
+// A bucket for each customer that asked recently: at once within the burst, then one after the other. No customer
+// waits for another.
 class InitiationBudget {
   public:
     explicit InitiationBudget(TokenRate rate) : rate_(rate) {}

@@ -10,8 +10,7 @@ namespace warren::wireguard {
 
 namespace {
 
-// Of a run of packets that began at `first` and went on until `last`: where it begins when only what came after `after`
-// counts. kLongAgo: nothing of it does.
+// The start of a run of packets between `first` and `last`, counting only packets after `after`. kLongAgo: none is.
 Instant run_after(Instant first, Instant last, Instant after) {
     if (first == kLongAgo || last <= after) return kLongAgo;
     return std::max(first, after);
