@@ -70,11 +70,11 @@ class Warren(Hub):
 
     tunnel = "vpn0"
 
-    def __init__(self, *arguments, tag="c", port=51820, name="warren", **more):
+    def __init__(self, *arguments, tag="c", port=51820, name="warren", programs=None, **more):
         """`tag`: the prefix of its customers' names. Each of several Warrens in one field needs its own tag and
-        port."""
+        port. `programs`: the directory of stackd, vpnd and vpnctl, when it is another build's."""
         super().__init__(*arguments, **more)
-        self.tag, self.port, self.name = tag, port, name
+        self.tag, self.port, self.name, self.programs = tag, port, name, programs
 
     def start(self, status_listen=None):
         each = [[warren.Peer(f"p{place}", self.public_keys[number * self.peers + place], [f"{peer_address(place)}/32"])
@@ -84,6 +84,7 @@ class Warren(Hub):
         self.warren = PinnedWarren(self.field.lab, self.field.uplink, name=f"hub-{self.tag}", key=self.key,
                                    listen_port=self.port, customers=customers)
         self.warren.pin, self.warren.status_listen = self.pin(), status_listen
+        self.warren.bin = self.programs or self.warren.bin
         self.warren.start(timeout=300)
         self.vpnd = next(pid for pid in self.warren.children("vpnd") if _parent(pid) == self.warren.process.pid)
         return self

@@ -11,9 +11,11 @@ VERSIONS = {"go": ("wireguard-go", "bookworm-backports", 51821), "go-sid": ("wir
 class Lineup:
     """Owns the lab. While one hub is measured, the others are idle."""
 
-    def __init__(self, root, names, mode):
+    def __init__(self, root, names, mode, before=None):
+        """`before`: the directory of the programs of the hub of this name."""
         cores = (0, min(1, os.cpu_count() - 1))
         self.tools, self.names, self.mode, self.cores = hubs.Tools(root), names, mode, cores
+        self.before = before
         self.lab = netlab.Lab()
         self.field = field.Field(self.lab, mode, *cores)
 
@@ -26,6 +28,9 @@ class Lineup:
 
     def hub(self, name, customers=1, peers=2, **more):
         """One hub, not yet started. wireguard-go has one device for the peers of all customers."""
+        if name == "before":
+            return hubs.Warren(self.field, self.tools, customers=customers, peers=peers, tag="b", port=51823,
+                               name="before", programs=self.before, **more)
         if name in ("warren", "kernel"):
             made = hubs.Warren if name == "warren" else hubs.KernelWireguard
             return made(self.field, self.tools, customers=customers, peers=peers, **more)
