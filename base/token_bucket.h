@@ -26,6 +26,8 @@ struct TokenRate {
 class TokenBucket {
   public:
     [[nodiscard]] bool is_open(Instant now) const { return paid_until_ <= now; }
+    // When is_open() becomes true; may be past.
+    [[nodiscard]] Instant opens_at() const { return paid_until_; }
     // The bucket is full.
     [[nodiscard]] bool is_full(Instant now, Duration depth) const { return paid_until_ <= now - depth; }
     void charge(Instant now, Duration price, Duration depth) {

@@ -109,7 +109,7 @@ Inbound::Owner Inbound::owner_of(Instant now, const Train& train, const MessageH
 
     const MutableBytes text = datagram.subspan(framing.header_size, datagram.size() - framing.overhead);
     // Empty messages pass, so that a customer over its rate does not lose its sessions too.
-    const auto may_pass = [&] { return text.empty() || customer.up.pass(now, datagram.size()); };
+    const auto may_pass = [&] { return text.empty() || customer.admission.pass(now, datagram.size()); };
     if (!may_pass()) {
         // Those before it may have been forged, and give back what they took of the rate.
         open_batch(now, out);
@@ -191,7 +191,7 @@ void Inbound::accept(Instant now, Candidate& message, Output& out) {
     // Also when the packet inside is refused below: the peer has proved who and where it is (conformance D5).
     note_received(now, message, newest, out);
     if (message.text.empty()) return;  // a keepalive (conformance D2)
-    deliver(message, out);
+    deliver(now, message, out);
 }
 
 // False when there is no packet in it that makes sense.
@@ -208,7 +208,7 @@ bool Inbound::trim(Candidate& message) {
 // A message that is not the peer's, or not any more: what it took of the customer's rate is given back.
 void Inbound::refuse(const Candidate& message, DropReason reason) {
     message.customer->drops.add(reason);
-    if (!message.text.empty()) message.customer->up.take_back(message.size);
+    if (!message.text.empty()) message.customer->admission.take_back(message.size);
 }
 
 void Inbound::note_received(Instant now, const Candidate& message, bool newest, Output& out) {
@@ -256,7 +256,7 @@ void Inbound::confirm(Instant now, Session& session, Peer& peer, Customer& custo
     outbound_.flush_staged(now, peer, customer, out);
 }
 
-void Inbound::deliver(const Candidate& message, Output& out) {
+void Inbound::deliver(Instant now, const Candidate& message, Output& out) {
     Customer& customer = *message.customer;
     const auto inner = InnerPacket::parse(message.text);
     if (!inner) return customer.drops.add(inner.error());
@@ -268,9 +268,38 @@ void Inbound::deliver(const Candidate& message, Output& out) {
         return customer.drops.add(DropReason::kSelectorMismatch);
     if (const auto allowed = check_source(*inner, *message.peer, customer); !allowed)
         return customer.drops.add(allowed.error());
+    const Bytes packet = inner->bytes();
+    if (customer.inbound.pass(now, packet.size()))
+        return pass_on(customer, message.peer->index, message.session->framing, *inner, out);
+    roster_.shaping.wait(customer, customer.inbound, hash_of(inbound_flow(*inner)),
+                         {message.peer->index, {packet.begin(), packet.end()}, packet.size()},
+                         DropReason::kRateUpExceeded);
+}
+
+void Inbound::pass_on(const Customer& customer, PeerIndex peer, const Framing& framing, const InnerPacket& inner,
+                      Output& out) {
     const CustomerView& view = *customer.view;
-    const Framing& framing = message.session->framing;
-    coalescer_.add({message.peer->index, view.index, view.mtu, customer.takes_udp_segments, &framing}, *inner, out);
+    coalescer_.add({peer, view.index, view.mtu, customer.takes_udp_segments, &framing}, inner, out);
+}
+
+// A peer, or all of its sessions, may have gone meanwhile: what it sent before goes with them.
+void Inbound::release(Instant now, Customer& customer, Output& out) {
+    released_.clear();
+    while (released_.size() < kBatch) {
+        auto packet = roster_.shaping.pop(now, customer.inbound);
+        if (!packet) break;
+        const Peer* const peer = roster_.find(packet->peer);
+        const bool is_its = peer != nullptr && peer->customer == customer.view->index && !peer->sessions.empty();
+        const Session* const session = is_its ? roster_.find(peer->sessions.front()) : nullptr;
+        const auto inner = InnerPacket::parse(packet->bytes);
+        if (session == nullptr || !inner) {
+            customer.drops.add(DropReason::kSessionExpired);
+            continue;
+        }
+        released_.push_back(std::move(*packet));
+        pass_on(customer, peer->index, session->framing, *inner, out);
+    }
+    coalescer_.finish(out);
 }
 
 // The longest prefix over all peers of the customer must lead to this one: a source within this peer's prefixes that

@@ -41,6 +41,9 @@ class Inbound {
     void sort(Instant now, std::span<const Train> trains, std::vector<CustomerTrain>& out) const;
     // What `out` refers to lives in the trains' bytes.
     void process(Instant now, std::span<const Train> trains, Output& out);
+    // Packets that waited for their customer's rate and may go now, some of them. What `out` refers to is good until
+    // the next call.
+    void release(Instant now, Customer& customer, Output& out);
 
   private:
     // A message whose session was found, on its way through one AEAD batch.
@@ -71,7 +74,9 @@ class Inbound {
     static void refuse(const Candidate& message, DropReason reason);
     void note_received(Instant now, const Candidate& message, bool newest, Output& out);
     void confirm(Instant now, Session& session, Peer& peer, Customer& customer, Output& out);
-    void deliver(const Candidate& message, Output& out);
+    void deliver(Instant now, const Candidate& message, Output& out);
+    void pass_on(const Customer& customer, PeerIndex peer, const Framing& framing, const InnerPacket& inner,
+                 Output& out);
     [[nodiscard]] static Checked<void> check_source(const InnerPacket& inner, Peer& peer, const Customer& customer);
 
     crypto::PacketAead& aead_;
@@ -83,6 +88,7 @@ class Inbound {
     std::array<Candidate, kBatch> batch_;
     std::array<crypto::AeadJob, kBatch> jobs_;
     std::size_t batched_ = 0;
+    std::vector<Shaper::Packet> released_;
 };
 
 }  // namespace warren::dataplane

@@ -6,6 +6,10 @@
 
 namespace warren::dataplane {
 
+namespace {
+constexpr std::size_t kReleased = 64;  // packets at a time
+}
+
 void Outbound::process(Instant now, CustomerIndex index, MutableBytes super_packet, Output& out) {
     Customer* const customer = roster_.find(index);
     WARREN_CHECK(customer != nullptr);  // a TUN is opened and closed with its customer
@@ -32,16 +36,36 @@ void Outbound::process(Instant now, CustomerIndex index, MutableBytes super_pack
         customer->drops.add(DropReason::kNoEndpoint, packet->count());
         return refuse(now, IcmpError::kNoEndpoint, packet->inner(), *customer, 0, out);
     }
-    Session* const session = peer->session_for(packet->inner());
-    if (session == nullptr || !session->can_send(now, packet->count())) {
-        stage(*packet, *peer, *customer);
-        (void)reports_.ask_for_session(now, *peer, outbound_flow(packet->inner()), out);
-        return;
-    }
-    send(now, *packet, *peer, *customer, *session, out);
+    send_or_stage(now, *packet, *peer, *customer, Rate::kToCharge, out);
 }
 
-void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session,
+// Customers with a rate have one queue, so the peer is this worker's; where it is may have changed meanwhile.
+void Outbound::release(Instant now, Customer& customer, Output& out) {
+    for (std::size_t i = 0; i < kReleased && available() > 0; ++i) {
+        auto waiting = roster_.shaping.pop(now, customer.outbound);
+        if (!waiting) return;
+        const auto packet = SuperPacket::parse(waiting->bytes);
+        if (!packet) continue;  // it was parsed before it waited
+        const PeerIndex* const owner = customer.view->allowed_ips.find(packet->inner().destination());
+        Peer* const peer = owner == nullptr ? nullptr : roster_.find(*owner);
+        if (peer == nullptr || !peer->has_endpoint) {
+            customer.drops.add(DropReason::kNoPeerForDestination);
+            continue;
+        }
+        send_or_stage(now, *packet, *peer, customer, Rate::kPaid, out);
+    }
+}
+
+void Outbound::send_or_stage(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Rate rate,
+                             Output& out) {
+    Session* const session = peer.session_for(packet.inner());
+    if (session != nullptr && session->can_send(now, packet.count()))
+        return send(now, packet, peer, customer, *session, rate, out);
+    stage(packet, peer, customer);
+    (void)reports_.ask_for_session(now, peer, outbound_flow(packet.inner()), out);
+}
+
+void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session, Rate rate,
                     Output& out) {
     const CustomerView& view = *customer.view;
     const Framing& framing = session.framing;
@@ -61,8 +85,8 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
             padded = framing.padded_size(size, view.mtu);
             message = padded + framing.overhead;
         }
-        if (!customer.down.pass(now, message)) {
-            customer.drops.add(DropReason::kRateDownExceeded, packet.count() - sent);
+        if (rate == Rate::kToCharge && !customer.outbound.pass(now, size)) {
+            wait(packet, sent, peer.index, customer);
             break;
         }
         std::uint8_t* const text = egress_.append(now, peer, session, traffic_class, padded, out);
@@ -78,6 +102,17 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
     count_sent(peer, customer, session, sent, bytes);
     note_sent(now, peer, true);
     if (session.should_renew_after_sending(now)) (void)reports_.ask_for_session(now, peer, std::nullopt, out);
+}
+
+// Those from number `first` on, laid out like reads from a TUN, so that they are sent the same way later.
+void Outbound::wait(const SuperPacket& packet, std::size_t first, PeerIndex peer, Customer& customer) {
+    const std::uint32_t flow = hash_of(outbound_flow(packet.inner()));
+    for (std::size_t i = first; i < packet.count(); ++i) {
+        const std::size_t size = packet.size_of(i);
+        Shaper::Packet copy{peer, StagedPacket(kOffloadHeaderSize + size), size};
+        packet.write(i, copy.bytes.data() + kOffloadHeaderSize);
+        roster_.shaping.wait(customer, customer.outbound, flow, std::move(copy), DropReason::kRateDownExceeded);
+    }
 }
 
 void Outbound::count_sent(Peer& peer, Customer& customer, Session& session, std::size_t messages, std::size_t bytes) {
@@ -141,7 +176,7 @@ void Outbound::flush_staged(Instant now, Peer& peer, Customer& customer, Output&
         if (!packet) continue;  // it was parsed before it was staged
         Session* const session = peer.session_for(packet->inner());
         if (session != nullptr && session->can_send(now, 1)) {
-            send(now, *packet, peer, customer, *session, out);
+            send(now, *packet, peer, customer, *session, Rate::kToCharge, out);
         } else {
             stage(*packet, peer, customer);
         }

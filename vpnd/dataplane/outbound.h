@@ -18,6 +18,8 @@ class Outbound {
 
     // One read of the customer's TUN, offload header first.
     void process(Instant now, CustomerIndex customer, MutableBytes super_packet, Output& out);
+    // Packets that waited for their customer's rate and may go now, some of them.
+    void release(Instant now, Customer& customer, Output& out);
     // Packets that waited go out on the sessions that are there now; the others go on waiting.
     void flush_staged(Instant now, Peer& peer, Customer& customer, Output& out);
     // An empty message, where the session's protocol has them.
@@ -28,7 +30,11 @@ class Outbound {
     [[nodiscard]] std::size_t available() const { return egress_.available(); }
 
   private:
-    void send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session, Output& out);
+    enum class Rate : std::uint8_t { kToCharge, kPaid };
+    void send_or_stage(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Rate rate, Output& out);
+    void send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session, Rate rate,
+              Output& out);
+    void wait(const SuperPacket& packet, std::size_t first, PeerIndex peer, Customer& customer);
     void stage(const SuperPacket& packet, Peer& peer, Customer& customer);
     static void count_sent(Peer& peer, Customer& customer, Session& session, std::size_t messages, std::size_t bytes);
     void note_sent(Instant now, Peer& peer, bool has_data);

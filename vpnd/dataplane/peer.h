@@ -11,6 +11,7 @@
 #include "vpnd/dataplane/session.h"
 #include "vpnd/turns/meter.h"
 #include "vpnd/turns/policer.h"
+#include "vpnd/turns/shaper.h"
 
 namespace warren::dataplane {
 
@@ -90,8 +91,10 @@ struct Customer {
     DataPlaneDrops drops;
     TokenBucket icmp_errors;
     Meters meters;
-    Policer up;  // network to stack
-    Policer down;
+    Policer admission;  // network to stack, before decryption
+    Shaper inbound;     // network to stack, opened packets
+    Shaper outbound;
+    bool is_armed = false;  // Shaping knows when one of its packets may go
     std::size_t staged_bytes = 0;
     bool takes_udp_segments = false;  // its TUN takes UDP super-packets
 };

@@ -14,6 +14,30 @@ void Pipeline::outbound(Instant now, CustomerIndex customer, MutableBytes super_
     outbound_.process(now, customer, super_packet, out);
 }
 
+std::optional<CustomerIndex> Pipeline::next_released(Instant now) {
+    while (const auto index = roster_.shaping.next_due(now)) {
+        Customer* const customer = roster_.find(*index);
+        if (customer == nullptr) continue;
+        customer->is_armed = false;
+        return index;
+    }
+    return std::nullopt;
+}
+
+void Pipeline::release_inbound(Instant now, CustomerIndex index, Output& out) {
+    Customer* const customer = roster_.find(index);
+    if (customer == nullptr) return;
+    inbound_.release(now, *customer, out);
+    roster_.shaping.arm(*customer);
+}
+
+void Pipeline::release_outbound(Instant now, CustomerIndex index, Output& out) {
+    Customer* const customer = roster_.find(index);
+    if (customer == nullptr) return;
+    outbound_.release(now, *customer, out);
+    roster_.shaping.arm(*customer);
+}
+
 void Pipeline::apply(Instant now, Command command, Output& out) {
     if (auto* const installed = std::get_if<InstallSession>(&command)) {
         install(now, std::move(*installed), out);

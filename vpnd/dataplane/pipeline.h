@@ -43,8 +43,10 @@ class Pipeline {
     // Emits what is due: PeerActivity and PeerRoamed of peers with changes. The receiver has room for `room` more
     // events; what does not fit waits, and while there is no room nothing asks for a session.
     void tick(Instant now, std::size_t room, Output& out) { reports_.tick(now, room, out); }
-    // When tick() has something to do, kNever when idle.
-    [[nodiscard]] Instant next_deadline() const { return reports_.next_deadline(); }
+    // When tick() or next_released() has something to do, kNever when idle.
+    [[nodiscard]] Instant next_deadline() const {
+        return std::min(reports_.next_deadline(), roster_.shaping.next_deadline());
+    }
 
     // --- packets
     // ------------------------------------------------------------------------------------------------------ Whose the
@@ -59,6 +61,12 @@ class Pipeline {
     // Seals what outbound() collected. To be called when no more room is left for another outbound(), and at the end of
     // a round.
     void finish(Output& out) { outbound_.seal(out); }
+    // Packets that waited for the customer's rate and may go now, some of them, each way; release_outbound() before
+    // finish(). What release_inbound() refers to is good until its next call.
+    void release_inbound(Instant now, CustomerIndex customer, Output& out);
+    void release_outbound(Instant now, CustomerIndex customer, Output& out);
+    // A customer for which they have something to do.
+    [[nodiscard]] std::optional<CustomerIndex> next_released(Instant now);
     // One more outbound() of the worst kind fits.
     [[nodiscard]] bool has_room() const { return outbound_.available() >= Egress::kBuffers / 2; }
     // The path to the peer refused a train: until then its datagrams are marked to be sent one by one.

@@ -9,6 +9,8 @@ namespace {
 // So that one customer cannot fill the memory with packets for absent peers, and all together neither.
 constexpr std::size_t kStagedBytesPerCustomer = std::size_t{4} << 20;
 constexpr std::size_t kStagedBytesInAll = std::size_t{64} << 20;
+// A TCP flow that looks for its rate sends twice as much for a moment. What exceeds that is not worth decrypting.
+constexpr std::uint64_t kAdmittedTimesRate = 2;
 }  // namespace
 
 void Roster::put_listener(ListenerIndex listener, const Framing& framing) {
@@ -33,8 +35,12 @@ void Roster::swap_customer(std::unique_ptr<const CustomerView> view, bool takes_
     Customer& customer = *customers_[index.value];
     const std::unique_ptr<const CustomerView> before = std::exchange(customer.view, std::move(view));
     customer.takes_udp_segments = takes_udp_segments;
-    customer.up.set_rate(customer.view->rate_up);
-    customer.down.set_rate(customer.view->rate_down);
+    customer.admission.set_rate(customer.view->rate_up * kAdmittedTimesRate);
+    customer.inbound.set_rate(customer.view->rate_up);
+    customer.outbound.set_rate(customer.view->rate_down);
+    if (customer.view->suspended) shaping.drop(customer, DropReason::kCustomerSuspended);
+    customer.is_armed = false;
+    shaping.arm(customer);
 
     std::vector<PeerIndex> kept = customer.view->peers;
     std::sort(kept.begin(), kept.end());
@@ -47,9 +53,10 @@ void Roster::swap_customer(std::unique_ptr<const CustomerView> view, bool takes_
 }
 
 void Roster::drop_customer(CustomerIndex index) {
-    const Customer* customer = find(index);
+    Customer* const customer = find(index);
     if (customer == nullptr) return;
     for (const PeerIndex peer : customer->view->peers) remove_peer(peer, index);
+    shaping.drop(*customer, DropReason::kCustomerSuspended);
     customers_[index.value].reset();
 }
 

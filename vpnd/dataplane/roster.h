@@ -7,6 +7,7 @@
 #include "crypto/aead.h"
 #include "vpnd/dataplane/peer.h"
 #include "vpnd/dataplane/session_table.h"
+#include "vpnd/dataplane/shaping.h"
 
 namespace warren::dataplane {
 
@@ -61,6 +62,7 @@ class Roster {
     void purge_staged(Peer& peer);
 
     DataPlaneDrops own_drops;  // before a customer is known
+    Shaping shaping;           // packets that wait for their customer's rate
 
   private:
     void add_peer(PeerIndex peer, CustomerIndex customer);

@@ -42,6 +42,7 @@ void PacketLoop::round() {
     const auto ready = readiness_->wait(scheduler_.idle() ? time_to_wait() : Duration::zero());
     begin_round(clock_());
     for (const epoll_event& event : ready) serve(event);
+    wake_released();
     take_turns();
     pipeline_.tick(now_, mailbox_.room_for_events(), out_);
     deliver({});
@@ -137,7 +138,9 @@ void PacketLoop::close_tun(CustomerIndex index) {
     if (index.value >= tuns_.size()) return;
     if (const Tun* const tun = find_tun(index)) readiness_->remove(tun->fd());
     tuns_[index.value].reset();
+    const bool rate_is_due = lanes_[index.value].rate_is_due;  // what waits goes to the next one
     lanes_[index.value] = Lane();
+    lanes_[index.value].rate_is_due = rate_is_due;
 }
 
 void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {

@@ -39,6 +39,7 @@ class PacketLoop {
     struct Lane {
         bool tun_ready = false;  // its TUN may hold packets
         bool tun_is_next = false;
+        bool rate_is_due = false;  // packets that waited for its rate may go
         dataplane::Pace up;
         dataplane::Pace down;
     };
@@ -65,6 +66,8 @@ class PacketLoop {
     [[nodiscard]] Duration work_for(const dataplane::Scheduler::Turn& turn);
     [[nodiscard]] Duration take_in(CustomerIndex customer, std::span<const dataplane::Train> trains);
     [[nodiscard]] Duration send_out(CustomerIndex customer, std::size_t packets);
+    void wake_released();
+    [[nodiscard]] Duration release(CustomerIndex customer);
     Duration charge(CustomerIndex customer, dataplane::Direction direction);
     [[nodiscard]] Lane& lane(CustomerIndex customer) { return lanes_[customer.value]; }
     [[nodiscard]] MutableBytes tun_space() const;

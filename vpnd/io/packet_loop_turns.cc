@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/log.h"
 
@@ -128,13 +129,16 @@ void PacketLoop::take_turns() {
     while (!scheduler_.idle() && now_ < end) {
         const dataplane::Scheduler::Turn turn = scheduler_.next();
         const Duration used = work_for(turn);
-        scheduler_.end(turn, used, backlog_.has(turn.customer) || lane(turn.customer).tun_ready);
+        const Lane& its = lane(turn.customer);
+        scheduler_.end(turn, used, backlog_.has(turn.customer) || its.tun_ready || its.rate_is_due);
     }
 }
 
 // Some trains, or some reads of its TUN, in turn when it has both.
 Duration PacketLoop::work_for(const dataplane::Scheduler::Turn& turn) {
     Lane& its = lane(turn.customer);
+    if (std::exchange(its.rate_is_due, false)) return release(turn.customer);
+    if (!its.tun_ready && !backlog_.has(turn.customer)) return Duration::zero();
     const Duration time = scheduler_.is_for_one() ? kTurns : std::min(turn.allowance, dataplane::Scheduler::kQuantum);
     if (its.tun_ready && (its.tun_is_next || !backlog_.has(turn.customer))) {
         its.tun_is_next = false;
@@ -177,6 +181,23 @@ Duration PacketLoop::send_out(CustomerIndex customer, std::size_t packets) {
     const Duration used = charge(customer, dataplane::Direction::kDown);
     lane(customer).down.note(sent, used);
     return used;
+}
+
+void PacketLoop::wake_released() {
+    while (const auto customer = pipeline_.next_released(now_)) {
+        lane(*customer).rate_is_due = true;
+        scheduler_.wake(*customer);
+    }
+}
+
+Duration PacketLoop::release(CustomerIndex customer) {
+    pipeline_.release_inbound(now_, customer, out_);
+    deliver({});
+    const Duration inbound = charge(customer, dataplane::Direction::kUp);
+    pipeline_.release_outbound(now_, customer, out_);
+    pipeline_.finish(out_);
+    deliver({});
+    return inbound + charge(customer, dataplane::Direction::kDown);
 }
 
 // The time since the clock was looked at last went into this customer's packets.

@@ -34,6 +34,20 @@ FlowKey inbound_flow(const InnerPacket& packet) {
     return flow;
 }
 
+// FNV-1a (Fowler, Noll, Vo), with its high bits folded into the low ones.
+std::uint32_t hash_of(const FlowKey& flow) {
+    std::uint32_t hash = 0x811c9dc5U;
+    const auto add = [&](std::uint32_t byte) { hash = (hash ^ byte) * 0x01000193U; };
+    for (const std::uint8_t byte : flow.local.bytes()) add(byte);
+    for (const std::uint8_t byte : flow.remote.bytes()) add(byte);
+    add(flow.protocol);
+    for (const std::uint32_t port : {flow.local_port, flow.remote_port}) {
+        add(port & 0xffU);
+        add(port >> 8U);
+    }
+    return hash ^ (hash >> 16U);
+}
+
 bool Selector::matches(const FlowKey& flow) const {
     if (protocol != 0 && protocol != flow.protocol) return false;
     if (!local.contains(flow.local) || !remote.contains(flow.remote)) return false;

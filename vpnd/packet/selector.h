@@ -23,6 +23,9 @@ struct FlowKey {
 [[nodiscard]] FlowKey outbound_flow(const InnerPacket& packet);
 [[nodiscard]] FlowKey inbound_flow(const InnerPacket& packet);
 
+// Equal keys have equal hashes; for queues of a customer's own packets, so it is no secret.
+[[nodiscard]] std::uint32_t hash_of(const FlowKey& flow);
+
 struct AddressRange {
     IpAddress first;
     IpAddress last;

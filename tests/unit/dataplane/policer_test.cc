@@ -116,27 +116,95 @@ struct LimitedRig : Rig {
     std::uint64_t next = 0;
 };
 
-TEST_CASE("over rate_up messages are dropped before they are opened, each counted, and keepalives pass") {
+// What arrives in `time` after everything that the shaper holds was delivered or sent, step by step.
+void pass_time(LimitedRig& rig, Duration time) {
+    for (const Instant end = rig.now + time; rig.now < end; rig.now = rig.now + milliseconds(1)) rig.release();
+}
+
+TEST_CASE("over rate_up packets wait for their turn, and over twice the rate messages are not opened") {
     LimitedRig rig(kRate, 0);
-    const std::size_t in_burst = kBurst / 1'056 + 1;  // 1,000 bytes, headers of UDP, IP and WireGuard, padding
-    for (std::size_t i = 0; i < 2 * in_burst; ++i)
+    const std::size_t admitted = 2 * kBurst / 1'056;  // 1,000 bytes, headers of UDP, IP and WireGuard, padding
+    for (std::size_t i = 0; i < 2 * admitted; ++i)
         rig.receive(rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000)));
-    const std::size_t arrived = rig.delivered().size();
-    CHECK(arrived >= in_burst - 2);
-    CHECK(arrived <= in_burst + 2);
-    CHECK(rig.drops(DropReason::kRateUpExceeded) == 2 * in_burst - arrived);
+    const std::size_t at_once = rig.delivered().size();
+    CHECK(at_once >= 5);  // 5 ms of 1,028 bytes each
+    CHECK(at_once <= 7);
+    const std::uint64_t unopened = 2 * admitted - rig.traffic(0).rx_packets;
+    CHECK(unopened >= admitted - 2);
+    CHECK(unopened <= admitted + 2);
+    pass_time(rig, seconds(1));
+    const std::size_t later = rig.delivered().size();
+    CHECK(later >= 45);  // the queue of one flow: half of a tenth of a second
+    CHECK(later <= 50);
+    CHECK(at_once + later + rig.drops(DropReason::kRateUpExceeded) == 2 * admitted);
     CHECK(rig.all_drops() == rig.drops(DropReason::kRateUpExceeded));
-    CHECK(rig.traffic(0).rx_packets == arrived);
+}
+
+TEST_CASE("beyond twice the rate keepalives pass, and the other direction is not limited") {
+    LimitedRig rig(64'000, 0);
+    for (std::size_t i = 0; i < 500; ++i) rig.receive(rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000)));
+    const std::uint64_t opened = rig.traffic(0).rx_packets;
+    CHECK(opened < 100);
     rig.receive(rig.seal(kIndex, rig.next++, {}));
-    CHECK(rig.traffic(0).rx_packets == arrived + 1);
+    CHECK(rig.traffic(0).rx_packets == opened + 1);
     // A forged message is not opened either, so it is not detected.
     Packet forged = rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000));
     forged.back() ^= 1;
     rig.receive(forged);
     CHECK(rig.drops(DropReason::kAuthenticationFailed) == 0);
-    // The rate does not apply to packets from the stack.
     rig.transmit(0, LimitedRig::to_site(1'000));
     CHECK(rig.sent().size() == 1);
+}
+
+TEST_CASE("what waits for the rate is delivered in order and unchanged, at the rate") {
+    LimitedRig rig(kRate, 0);
+    std::vector<Packet> wanted;
+    for (std::size_t i = 0; i < 40; ++i) {
+        wanted.push_back(udp_packet({}, 1, 2, Packet(972, static_cast<std::uint8_t>(i))));
+        rig.receive(rig.seal(kIndex, rig.next++, wanted.back()));
+    }
+    std::vector<Packet> arrived;
+    const auto take = [&] {
+        for (Delivered& one : rig.delivered()) arrived.push_back(std::move(one.packet));
+    };
+    take();
+    const Instant began = rig.now;
+    while (arrived.size() < wanted.size() && rig.now < began + seconds(1)) {
+        rig.now = rig.pipeline->next_deadline();
+        rig.release();
+        take();
+    }
+    CHECK(arrived == wanted);
+    CHECK(rig.now - began >= milliseconds(34));  // 40,000 bytes, but for 5 ms at once
+    CHECK(rig.now - began <= milliseconds(36));
+}
+
+TEST_CASE("packets of a peer that left do not arrive, nor those of a suspended customer") {
+    LimitedRig rig(kRate, kRate);
+    const auto fill = [&] {
+        for (std::size_t i = 0; i < 30; ++i) {
+            rig.receive(rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000)));
+            rig.transmit(0, LimitedRig::to_site(1'000));
+        }
+        (void)rig.delivered();
+        (void)rig.sent();
+    };
+    fill();
+    Rig::CustomerSpec spec;
+    spec.rate_up = spec.rate_down = kRate;
+    SUBCASE("suspended") {
+        spec.suspended = true;
+        rig.put(spec);
+        CHECK(rig.drops(DropReason::kCustomerSuspended) > 40);
+    }
+    SUBCASE("its session was retired") {
+        rig.apply(RetireSession{{kIndex}});
+    }
+    pass_time(rig, seconds(1));
+    CHECK(rig.delivered().empty());
+    CHECK(rig.sent().empty());
+    rig.tick();
+    CHECK(rig.pipeline->next_deadline() == kNever);
 }
 
 TEST_CASE("forged and replayed messages do not use a customer's rate") {
@@ -165,44 +233,52 @@ TEST_CASE("forged messages of the same moment keep no valid one out, and message
         }
         return out;
     };
-    rig.receive(some(kBurst / 1'056 - 5, false));  // a few more may pass
-    (void)rig.delivered();
+    rig.receive(some(2 * kBurst / 1'056 - 5, false));  // a few more are opened
+    const std::uint64_t opened = rig.traffic(0).rx_packets;
     auto mixed = some(40, true);
     for (Packet& good : some(3, false)) mixed.push_back(std::move(good));
     rig.receive(mixed);
-    CHECK(rig.delivered().size() == 3);
+    CHECK(rig.traffic(0).rx_packets == opened + 3);
     CHECK(rig.drops(DropReason::kAuthenticationFailed) == 40);
-    CHECK(rig.drops(DropReason::kRateUpExceeded) == 0);
     rig.receive(some(40, false));
-    CHECK(rig.delivered().size() <= 4);
+    CHECK(rig.traffic(0).rx_packets <= opened + 3 + 4);
     const std::uint64_t over = rig.drops(DropReason::kRateUpExceeded);
     rig.receive(some(40, true));
     CHECK(rig.drops(DropReason::kAuthenticationFailed) == 40);
     CHECK(rig.drops(DropReason::kRateUpExceeded) == over + 40);
 }
 
-TEST_CASE("packets over rate_down are dropped before they are sealed: no counter is used, no send is recorded") {
+TEST_CASE("packets over rate_down wait unsealed: no counter is used before they go") {
     LimitedRig rig(0, kRate);
-    const std::uint64_t in_burst = kBurst / 1'056 + 1;
-    for (std::uint64_t i = 0; i < 2 * in_burst; ++i) rig.transmit(0, LimitedRig::to_site(1'000));
-    const auto sent = rig.sent();
-    CHECK(sent.size() >= in_burst - 2);
-    CHECK(sent.size() <= in_burst + 2);
-    CHECK(rig.drops(DropReason::kRateDownExceeded) == 2 * in_burst - sent.size());
-    CHECK(WireguardFraming::parse(sent.back().bytes).sequence == sent.size());  // the first was the keepalive
-    const Instant last_sent = rig.now;
-    rig.now = rig.now + std::chrono::microseconds(1);
-    rig.transmit(0, LimitedRig::to_site(1'000));
-    CHECK(rig.sent().empty());
-    rig.now = rig.now + seconds(1);
-    rig.tick();
-    const auto reports = Rig::only<PeerActivity>(rig.events());
-    REQUIRE_FALSE(reports.empty());
-    CHECK(reports.back().last_sent == last_sent);
-    rig.transmit(0, LimitedRig::to_site(1'000));
+    for (std::uint64_t i = 0; i < 200; ++i) rig.transmit(0, LimitedRig::to_site(972));
+    const auto at_once = rig.sent();
+    CHECK(at_once.size() >= 5);
+    CHECK(at_once.size() <= 7);
+    CHECK(WireguardFraming::parse(at_once.back().bytes).sequence == at_once.size());  // the first was the keepalive
+    const std::uint64_t dropped = rig.drops(DropReason::kRateDownExceeded);
+    pass_time(rig, milliseconds(10));
     const auto later = rig.sent();
-    REQUIRE(later.size() == 1);
-    CHECK(WireguardFraming::parse(later[0].bytes).sequence == sent.size() + 1);
+    CHECK(later.size() >= 9);
+    CHECK(later.size() <= 11);
+    CHECK(WireguardFraming::parse(later.back().bytes).sequence == at_once.size() + later.size());
+    pass_time(rig, seconds(1));
+    CHECK(at_once.size() + later.size() + rig.sent().size() + dropped == 200);
+}
+
+TEST_CASE("a packet of another flow passes before what waits of a download") {
+    LimitedRig rig(0, kRate);
+    while (rig.drops(DropReason::kRateDownExceeded) == 0) rig.transmit(0, LimitedRig::to_site(972));
+    pass_time(rig, milliseconds(4));
+    (void)rig.sent();
+    const Packet ping = udp_packet({.source = IpAddress::v4(10, 0, 1, 10), .destination = IpAddress::v4(10, 0, 0, 2)},
+                                   9, 9, Packet(10));
+    rig.transmit(0, ping);
+    CHECK(rig.sent().empty());
+    rig.now = rig.pipeline->next_deadline();
+    rig.release();
+    const auto sent = rig.sent();
+    REQUIRE_FALSE(sent.empty());
+    CHECK(sent[0].bytes.size() < 100);  // the ping, before 50 ms of what came before it
 }
 
 TEST_CASE("a rate changes without a new session") {
@@ -212,6 +288,8 @@ TEST_CASE("a rate changes without a new session") {
     CHECK(rig.drops(DropReason::kRateUpExceeded) > 0);
     (void)rig.delivered();
     rig.put(spec);
+    rig.release();  // what waited waits no longer
+    CHECK(rig.delivered().size() > 10);
     for (int i = 0; i < 200; ++i) rig.receive(rig.seal(kIndex, rig.next++, LimitedRig::from_site(1'000)));
     CHECK(rig.delivered().size() == 200);
 }

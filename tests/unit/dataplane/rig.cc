@@ -121,6 +121,16 @@ void Rig::tick(std::size_t room) {
     collect();
 }
 
+void Rig::release() {
+    while (const auto customer = pipeline->next_released(now)) {
+        pipeline->release_inbound(now, *customer, out);
+        collect();
+        pipeline->release_outbound(now, *customer, out);
+        pipeline->finish(out);
+        collect();
+    }
+}
+
 void Rig::collect() {
     tun_writes = out.tun_writes.size();
     trains = out.trains.size();

@@ -63,6 +63,8 @@ class Rig {
     void transmit(std::uint32_t customer, Bytes packet);
     void transmit_super(std::uint32_t customer, Packet super_packet);
     void tick(std::size_t room = 1'000);
+    // What waited for a customer's rate and may go now.
+    void release();
 
     // The events since the last call.
     std::vector<Delivered> delivered();
