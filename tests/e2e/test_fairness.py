@@ -2,12 +2,14 @@
 bytes over long intervals."""
 
 import contextlib
+import json
+import re
 import threading
 import time
 
 import pytest
 
-from tests.lab import netlab, town as scenery
+from tests.lab import delay, netlab, town as scenery
 from tests.lab.town import STACK4, Town
 
 MEGABIT = 1_000_000
@@ -48,13 +50,17 @@ class Flood:
 
 
 def rate_of(town, customer, key, seconds=4):
-    """Bits per second that vpnd counted in the customer's counter `key`."""
+    """Bits per second that passed: into the stack ("rx_bytes", as its device counts), or out of it, as vpnd counts."""
     def counted():
         before = time.monotonic()
-        value = town.warren.status(customer.id)[key]
+        if key == "rx_bytes":
+            shown = json.loads(town.stack(customer).run("ip", "-s", "-j", "link", "show", "vpn0").stdout)
+            value = shown[0]["stats64"]["rx"]["bytes"]
+        else:
+            value = town.warren.status(customer.id)[key]
         return value, (before + time.monotonic()) / 2
 
-    time.sleep(1)  # wait until the saved burst is spent and the counters are fresh
+    time.sleep(1)  # wait until the queue is full and the counters are fresh
     first, start = counted()
     time.sleep(seconds)
     last, end = counted()
@@ -84,6 +90,30 @@ def test_a_rate_holds_and_packets_over_it_are_counted(town, direction):
     drops = town.warren.drops(customer.id)
     assert drops[f"{name}_exceeded"] > 1000
     assert office.ping()
+
+
+@pytest.mark.parametrize("round_trip", [0.0005, 0.02, 0.1])
+def test_one_tcp_flow_gets_its_rate_and_a_ping_beside_it_is_not_late(town, direction, round_trip):
+    office, customer, key, _, _ = direction
+    stack, up = town.stack(customer), key == "rx_bytes"
+    server, client, address = (stack, office.ns, STACK4) if up else (office.ns, stack, "10.0.0.2")
+    with contextlib.ExitStack() as way:
+        if round_trip > 0.001:
+            way.enter_context(delay.Delay(town.internet, office.place, round_trip / 2))
+        iperf = server.start("iperf3", "-s", "-1", "-B", address, name="iperf3-server")
+        netlab.wait_until(lambda: address in server.run("ss", "-Hltn", "sport = :5201").stdout, 5, "iperf3 listens")
+        measured, skipped = round(8 + 40 * round_trip), round(2 + 20 * round_trip)  # until the flow found its rate
+        flow = client.start("iperf3", "-c", address, "-t", measured, "-O", skipped, "-J", name="iperf3-client")
+        time.sleep(skipped)
+        ping = client.run("ping", "-n", "-q", "-i", "0.05", "-c", "100", address).stdout
+        assert flow.wait(30) == 0
+        iperf.wait(10)
+    document = flow.output()
+    received = json.loads(document[document.index("{"):])["end"]["sum_received"]["bits_per_second"]
+    average = float(re.search(r"= [\d.]+/([\d.]+)/", ping).group(1)) / 1000
+    assert received >= 0.95 * 10 * MEGABIT
+    assert received <= 10 * MEGABIT
+    assert average < round_trip + 0.02
 
 
 def test_a_customer_below_its_rate_loses_nothing(town, direction):

@@ -45,6 +45,8 @@ class LoopRig {
     // A customer, or another one with the index of one that is gone; with sessions when `has_session`. Done at the next
     // round.
     void put(std::uint32_t customer, std::uint32_t share = 1, bool has_session = true);
+    // Of the customers that are put from now on, bits a second each way; 0: none.
+    void set_rate(std::uint64_t rate) { rate_ = rate; }
     void install(std::uint32_t customer);
     void drop(std::uint32_t customer);
 
@@ -124,6 +126,7 @@ class LoopRig {
     std::vector<Customer> customers_;
     std::vector<Served> served_;
     bool records_ = true;
+    std::uint64_t rate_ = 0;
     std::unique_ptr<TransferExchange> exchange_;
     std::vector<std::unique_ptr<Worker>> workers_;
 };

@@ -37,6 +37,8 @@ class MemoryReadiness final : public Readiness {
     void set_reversed(bool is_reversed) { is_reversed_ = is_reversed; }
     // The latest wait would have slept: nothing was ready, and there was no work.
     [[nodiscard]] bool slept() const { return ready_.empty() && timeout_ != Duration::zero(); }
+    // How long the latest wait would have lasted at most; negative: for ever.
+    [[nodiscard]] Duration timeout() const { return timeout_; }
     // What the loop waits for of a descriptor; 0 when it is not added.
     [[nodiscard]] std::uint32_t interest_in(int fd) const {
         const auto at = std::find_if(added_.begin(), added_.end(), [&](const Added& one) { return one.fd == fd; });

@@ -48,6 +48,47 @@ TEST_CASE("customers get the same time, whatever their packets cost, and each it
     CHECK(rig.delivered(1) == first_numbers(5 * kMany));
 }
 
+TEST_CASE("packets above a customer's rate go later, in order, each way, and the loop sleeps until then") {
+    LoopRig rig;
+    rig.set_rate(1'000'000);
+    rig.put(0);
+    rig.run();
+    constexpr std::size_t kPackets = 200;
+    rig.receive(0, kPackets / 2);
+    rig.transmit(0, kPackets / 2);
+    rig.run();
+    CHECK(rig.delivered(0).size() < kPackets / 4);
+    CHECK(rig.sent(0).size() < kPackets / 4);
+    const Instant began = rig.now();
+    for (int i = 0; i < 1'000 && rig.readiness().timeout() >= Duration::zero(); ++i) {
+        rig.advance(rig.readiness().timeout());
+        rig.run();
+    }
+    CHECK(rig.delivered(0) == first_numbers(kPackets / 2));
+    CHECK(rig.sent(0) == first_numbers(kPackets / 2));
+    CHECK(rig.drops(DropReason::kRateUpExceeded, 0) == 0);
+    const Duration wanted = milliseconds(kPackets / 2 * 36 * 8 / 1'000);  // headers and the number, without a burst
+    CHECK(rig.now() - began > wanted - milliseconds(6));
+}
+
+TEST_CASE("what waits for the rate of a customer that is dropped is gone, and its successor gets nothing of it") {
+    LoopRig rig;
+    rig.set_rate(64'000);
+    rig.put(0);
+    rig.run();
+    rig.receive(0, 20);
+    rig.transmit(0, 20);
+    rig.run();
+    rig.drop(0);
+    rig.round();
+    rig.put(0);
+    rig.run();
+    rig.advance(std::chrono::seconds(5));
+    rig.run();
+    CHECK(rig.delivered(0).empty());
+    CHECK(rig.sent(0).empty());
+}
+
 TEST_CASE("full TUNs are emptied by share, in turns that are short") {
     LoopRig rig;
     constexpr std::size_t kPackets = 8'000;
