@@ -58,7 +58,8 @@ constexpr std::array<DropReasonRow, kDropReasonCount> kRows{{
      "If it lasts, look at what its packets cost (vpnctl counters; its firewall is part of it), or move to a machine "
      "with more or faster cores."},
     {kRateUpExceeded, "rate_up_exceeded",
-     "A customer's sites sent more into its stack than traffic.rate_up in its file allows.",
+     "A customer's sites sent more into its stack than traffic.rate_up in its file allows, for longer than the queue "
+     "lasts.",
      "Raise traffic.rate_up if the contract allows more; otherwise no action."},
     {kAuthenticationFailed, "authentication_failed",
      "A data message whose tag is wrong: damaged on the path, forged, or of a session with other keys.",
@@ -100,7 +101,8 @@ constexpr std::array<DropReasonRow, kDropReasonCount> kRows{{
      "A packet that does not fit into one datagram: stack.mtu is larger than the uplink carries.",
      "Lower stack.mtu in the customer's file (1420 fits an uplink of 1500)."},
     {kRateDownExceeded, "rate_down_exceeded",
-     "A customer's stack sent more to its sites than traffic.rate_down in its file allows.",
+     "A customer's stack sent more to its sites than traffic.rate_down in its file allows, for longer than the queue "
+     "lasts.",
      "Raise traffic.rate_down if the contract allows more; otherwise no action."},
     {kStagedOverflow, "staged_overflow",
      "More packets waited for a peer's session than are kept; the oldest was dropped.",

@@ -72,7 +72,7 @@ std::optional<Shaper::Packet> Shaper::pop(Instant now, ShaperMemory& memory) {
     bytes_ -= bytes;
     memory.held -= bytes;
     --packets_;
-    if (rate_ != 0) bucket_.charge(now, price_of(packet.size), kBurst);
+    if (rate_ != 0) bucket_.charge(now, price_of(packet.size), kCatchUp);
     return packet;
 }
 

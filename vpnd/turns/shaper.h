@@ -33,8 +33,9 @@ class Shaper {
     static constexpr std::size_t kLeastQueue = std::size_t{64} << 10;
     static constexpr std::size_t kMostQueue = std::size_t{8} << 20;
     static constexpr std::size_t kForNewFlows = std::size_t{32} << 10;  // beyond that, for those of which nothing waits
-    // What a rate saves while nothing is sent: a data worker that wakes late loses nothing.
+    // What a rate saves while nothing is sent, and while packets wait: a data worker that wakes late loses nothing.
     static constexpr Duration kBurst = std::chrono::milliseconds(5);
+    static constexpr Duration kCatchUp = kDelay;
 
     struct Packet {
         PeerIndex peer;
