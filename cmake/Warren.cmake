@@ -36,7 +36,6 @@ find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
 
 add_library(warren_flags INTERFACE)
 target_include_directories(warren_flags INTERFACE ${CMAKE_SOURCE_DIR})
-target_compile_definitions(warren_flags INTERFACE WARREN_VERSION="${WARREN_VERSION}")
 target_compile_options(warren_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
   -Wcast-align -Wnull-dereference -Wimplicit-fallthrough -fno-strict-aliasing -fstack-protector-strong

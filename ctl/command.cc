@@ -8,6 +8,7 @@
 #include <ostream>
 
 #include "base/printable.h"
+#include "base/version.h"
 #include "config/schema.h"
 #include "ctl/options.h"
 #include "ctl/runners.h"
@@ -137,7 +138,7 @@ int run(const std::vector<std::string>& arguments, Output& output) {
     auto options = parse_options(arguments);
     if (!options) return complain(output, kUsage, options.error().what + "; see vpnctl help");
     if (options->version) {
-        output.out << "vpnctl " << WARREN_VERSION << '\n';
+        output.out << "vpnctl " << kVersion << '\n';
         return kDone;
     }
     if (options->help) {

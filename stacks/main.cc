@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "stacks/children/vpnd_process.h"
 #include "stacks/host/run_dir.h"
 #include "stacks/host/sandbox.h"
@@ -129,7 +130,7 @@ int main(int argc, char** argv) {
         return kDone;
     }
     if (chosen.count("version") != 0) {
-        std::cout << "stackd " WARREN_VERSION "\n";
+        std::cout << "stackd " << warren::kVersion << "\n";
         return kDone;
     }
     const auto chosen_text = [&chosen](const char* name) { return chosen[name].as<std::string>(); };

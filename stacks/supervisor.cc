@@ -13,6 +13,7 @@
 #include <iostream>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "stacks/children/inspection.h"
 #include "stacks/host/notify.h"
 
@@ -135,7 +136,7 @@ void Supervisor::stop() {
 // --- vpnd ----------------------------------------------------------------------------------------
 
 ipc::Hello Supervisor::hello() const {
-    return {reconciler_.current().appliance.name, WARREN_VERSION, reconciler_.workers()};
+    return {reconciler_.current().appliance.name, kVersion, reconciler_.workers()};
 }
 
 // After an earlier stackd was killed, its vpnd keeps running and holds all descriptors.

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "base/version.h"
 #include "crypto/aead.h"
 #include "crypto/random.h"
 #include "ipc/channel.h"
@@ -124,7 +125,7 @@ Status serve(ipc::Channel channel) {
 int main(int argc, char** argv) {
     const std::vector<std::string_view> arguments(argv + 1, argv + argc);
     if (arguments.size() == 1 && arguments[0] == "--version") {
-        std::puts("vpnd " WARREN_VERSION);
+        std::printf("vpnd %s\n", kVersion);
         return 0;
     }
     auto channel = ipc::channel_of(arguments);

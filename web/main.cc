@@ -14,6 +14,7 @@
 #include "access/secrets.h"
 #include "base/log.h"
 #include "base/process_usage.h"
+#include "base/version.h"
 #include "ipc/channel.h"
 #include "ipc/start.h"
 #include "web/daemon.h"
@@ -62,7 +63,7 @@ Status serve(ipc::Channel channel) {
 int main(int argc, char** argv) {
     const std::vector<std::string_view> arguments(argv + 1, argv + argc);
     if (arguments.size() == 1 && arguments[0] == "--version") {
-        std::puts("statusd " WARREN_VERSION);
+        std::printf("statusd %s\n", kVersion);
         return 0;
     }
     auto channel = ipc::channel_of(arguments);

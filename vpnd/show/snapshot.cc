@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "base/version.h"
 #include "crypto/keys.h"
 
 namespace warren::vpnd {
@@ -59,7 +60,7 @@ Snapshot::Snapshot(const CustomerSet& customers, const io::ControlWorker& contro
 ipc::SnapshotHeader Snapshot::header(Now now) const {
     ipc::SnapshotHeader out;
     out.appliance = appliance_;
-    out.version = WARREN_VERSION;
+    out.version = kVersion;
     out.generation = customers_.generation();
     out.aead_backend = aead_backend_;
 

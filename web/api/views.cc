@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/drop_reason.h"
+#include "base/version.h"
 #include "web/model/sentences.h"
 
 namespace warren::web {
@@ -170,7 +171,7 @@ Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& v
     const ipc::SnapshotHeader& header = census.header();
     const bool all = viewer.sees_all();
     return {{"appliance", header.appliance},
-            {"version", WARREN_VERSION},
+            {"version", kVersion},
             {"slot", text_or_null(facts.slot)},
             {"generation", header.generation},
             {"as_of", iso_time(census.as_of())},
@@ -337,7 +338,7 @@ std::string system_json(const Census& census, const SystemFacts& facts, const Vi
                     {"connections", facts.connections}};
     const Json users{{"users", facts.users}, {"tokens", facts.tokens}, {"error", text_or_null(facts.users_problem)}};
     return dump({{"appliance", header.appliance},
-                 {"version", WARREN_VERSION},
+                 {"version", kVersion},
                  {"generation", header.generation},
                  {"slot", text_or_null(facts.slot)},
                  {"listen", facts.listen},

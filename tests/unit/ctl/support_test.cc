@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "access/secrets.h"
+#include "base/version.h"
 #include "ctl/ask/program.h"
 #include "ctl/command.h"
 #include "ctl/files/files.h"
@@ -97,7 +98,7 @@ TEST_CASE("no secret occurs in any file of a bundle") {
     // What makes it worth having.
     for (const std::string& wanted :
          {std::string("name = \"pop-1\""), kPublic, std::string("user alice operator"),
-          std::string("token prometheus viewer"), std::string("acme/branch.psk"), std::string(WARREN_VERSION),
+          std::string("token prometheus viewer"), std::string("acme/branch.psk"), std::string(kVersion),
           std::string("cannot reach vpnd"), std::string(kRedacted)}) {
         CAPTURE(wanted);
         CHECK(all.find(wanted) != std::string::npos);
