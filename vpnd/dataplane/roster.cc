@@ -132,6 +132,9 @@ void Roster::retire(SessionId id) {
             if (flow.unconfirmed == session) flow.unconfirmed = nullptr;
         });
         std::erase(peer->sessions, id);
+        if (session->has_selectors)
+            peer->has_selectors = std::any_of(peer->sessions.begin(), peer->sessions.end(),
+                                              [&](SessionId other) { return sessions_.find(other)->has_selectors; });
     }
     sessions_.erase(id);
     aead_.forget_keys();
