@@ -1,6 +1,6 @@
 #include "far_end.h"
 
-#include "crypto/aead.h"
+#include "tests/toy/framing.h"
 #include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::io::test {
@@ -9,22 +9,16 @@ namespace {
 
 enum class Way : std::uint8_t { kToUs, kFromUs };
 
-crypto::AeadKey key_of(const SessionName& name, Way way) {
-    crypto::AeadKey key;
-    key.secret.writable()[0] = static_cast<std::uint8_t>(name.customer);
-    key.secret.writable()[1] = static_cast<std::uint8_t>(name.worker);
-    key.secret.writable()[2] = static_cast<std::uint8_t>(name.life);
-    key.secret.writable()[3] = static_cast<std::uint8_t>(way);
-    return key;
-}
-
-class WireguardFarEnd final : public FarEnd {
-    using Form = dataplane::WireguardFraming;
-
+// By the framing's own table, so that a row of far_ends() is all that another framing needs.
+class TableFarEnd final : public FarEnd {
   public:
-    WireguardFarEnd() : aead_(std::move(*crypto::make_packet_aead(crypto::AeadBackend::kSodium))) {}
+    TableFarEnd(const dataplane::Framing& framing, crypto::AeadSuite suite)
+        : framing_(framing),
+          suite_(suite),
+          aead_(std::move(*crypto::make_packet_aead(crypto::AeadBackends(crypto::AeadBackend::kSodium)))) {}
 
-    [[nodiscard]] const dataplane::Framing& framing() const override { return dataplane::kWireguardFraming; }
+    [[nodiscard]] const dataplane::Framing& framing() const override { return framing_; }
+
     [[nodiscard]] dataplane::InstallSession session(const SessionName& name) const override {
         dataplane::InstallSession out;
         out.local_id = {id_of(name)};
@@ -34,50 +28,80 @@ class WireguardFarEnd final : public FarEnd {
         out.send_when = dataplane::SendWhen::kNow;
         return out;
     }
+
     [[nodiscard]] std::vector<std::uint8_t> seal(const SessionName& name, std::uint64_t number,
                                                  Bytes packet) const override {
-        const std::size_t padded = Form::padded_size(packet.size(), 1420);
-        std::vector<std::uint8_t> out(padded + framing().overhead);
-        Form::write_header(out.data(), id_of(name), number);
-        std::uint8_t* const text = out.data() + Form::kHeaderSize;
+        const dataplane::Session session = far_session(name);
+        const std::size_t padded = framing_.padded_size(packet.size(), kMtu);
+        std::vector<std::uint8_t> out(padded + framing_.overhead);
+        std::uint8_t* const text = out.data() + framing_.header_size;
         std::copy(packet.begin(), packet.end(), text);
-        const crypto::AeadKey key = key_of(name, Way::kToUs);
-        crypto::AeadJob job{&key, number, text, static_cast<std::uint32_t>(padded), false};
+        framing_.pad(text, packet.size(), padded);
+        crypto::AeadJob job;
+        framing_.begin_seal({out, out.size(), &session, number}, std::span(&job, 1));
+        job.key = &session.send_key;
         aead_->seal(std::span(&job, 1));
         return out;
     }
+
     [[nodiscard]] std::optional<std::vector<std::uint8_t>> open(const SessionName& name, Bytes message) const override {
-        const dataplane::MessageHead head = Form::parse(message);
+        dataplane::MessageHead head;
+        framing_.identify(message, message.size(), std::span(&head, 1));
         if (head.kind != dataplane::MessageKind::kData || head.session.value != remote_id_of(name)) return std::nullopt;
-        std::vector<std::uint8_t> out(message.begin() + Form::kHeaderSize, message.end());
-        const crypto::AeadKey key = key_of(name, Way::kFromUs);
-        crypto::AeadJob job{&key, head.sequence, out.data(), static_cast<std::uint32_t>(out.size() - crypto::kTagSize),
-                            false};
+        const dataplane::Session session = far_session(name);
+        std::vector<std::uint8_t> copy(message.begin(), message.end());
+        const MutableBytes text = MutableBytes(copy).subspan(framing_.header_size, message.size() - framing_.overhead);
+        crypto::AeadJob job{&session.receive_key, head.sequence, text.data(), static_cast<std::uint32_t>(text.size())};
+        if (!framing_.is_plain) framing_.begin_open(session, framing_.widen(session, head.sequence), message, job);
         aead_->open(std::span(&job, 1));
         if (!job.authentic) return std::nullopt;
-        out.resize(out.size() - crypto::kTagSize);
-        return out;
+        const auto packet = framing_.is_plain ? dataplane::Checked<MutableBytes>(text) : framing_.trim(text);
+        if (!packet) return std::nullopt;
+        return std::vector<std::uint8_t>(packet->begin(), packet->end());
     }
 
   private:
+    static constexpr std::size_t kMtu = 1420;
+
     // The worker in the low bits, as the control worker chooses them.
     [[nodiscard]] static std::uint32_t id_of(const SessionName& name) {
         return (name.life + 1) << 16 | name.customer << SessionId::kWorkerBits | name.worker;
     }
     [[nodiscard]] static std::uint32_t remote_id_of(const SessionName& name) { return ~id_of(name); }
 
+    [[nodiscard]] crypto::AeadKey key_of(const SessionName& name, Way way) const {
+        crypto::AeadKey key;
+        key.suite = suite_;
+        key.secret.writable()[0] = static_cast<std::uint8_t>(name.customer);
+        key.secret.writable()[1] = static_cast<std::uint8_t>(name.worker);
+        key.secret.writable()[2] = static_cast<std::uint8_t>(name.life);
+        key.secret.writable()[3] = static_cast<std::uint8_t>(way);
+        aead_->prepare(key);
+        return key;
+    }
+
+    [[nodiscard]] dataplane::Session far_session(const SessionName& name) const {
+        dataplane::InstallSession mirrored = session(name);
+        std::swap(mirrored.send_key, mirrored.receive_key);
+        mirrored.remote_id = std::exchange(mirrored.local_id.value, mirrored.remote_id);
+        return {std::move(mirrored), framing_};
+    }
+
+    const dataplane::Framing& framing_;
+    crypto::AeadSuite suite_;
     std::unique_ptr<crypto::PacketAead> aead_;
 };
 
 }  // namespace
 
 const FarEnd& wireguard_far_end() {
-    static const WireguardFarEnd far_end;
+    static const TableFarEnd far_end(dataplane::kWireguardFraming, crypto::AeadSuite::kChacha20Poly1305);
     return far_end;
 }
 
 std::vector<const FarEnd*> far_ends() {
-    return {&wireguard_far_end()};
+    static const TableFarEnd toy(toy::kToyFraming, crypto::AeadSuite::kAes128Gcm);
+    return {&wireguard_far_end(), &toy};
 }
 
 }  // namespace warren::io::test

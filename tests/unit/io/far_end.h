@@ -17,8 +17,8 @@ struct SessionName {
     std::uint32_t life = 0;
 };
 
-// One framing. Another one becomes a class of its own in far_end.cc and a row of far_ends(); the tests of the loop then
-// run with it too. The first byte of every key is the customer, by which the rig tells whose packets cost what.
+// One framing. Another one becomes a row of far_ends(); the tests of the loop then run with it too. The first byte of
+// every key is the customer, by which the rig tells whose packets cost what.
 class FarEnd {
   public:
     virtual ~FarEnd() = default;
@@ -28,13 +28,13 @@ class FarEnd {
     // Message number `number` to us. An empty packet is a keepalive.
     [[nodiscard]] virtual std::vector<std::uint8_t> seal(const SessionName& name, std::uint64_t number,
                                                          Bytes packet) const = 0;
-    // The packet in a message from us, with its padding; nothing when the message is not of this session.
+    // The packet in a message from us, with WireGuard's padding; nothing when the message is not of this session.
     [[nodiscard]] virtual std::optional<std::vector<std::uint8_t>> open(const SessionName& name,
                                                                         Bytes message) const = 0;
 };
 
 [[nodiscard]] const FarEnd& wireguard_far_end();
-// Every framing that the data plane has.
+// Every framing that the data plane has, and the made-up one of tests/toy.
 [[nodiscard]] std::vector<const FarEnd*> far_ends();
 
 }  // namespace warren::io::test
