@@ -89,7 +89,7 @@ std::string status_text(const Snapshot& snapshot) {
     std::string out = fmt::format("appliance   {}\nversion     {}\ngeneration  {}\n", printable(header.appliance),
                                   printable(header.version), header.generation);
     out += fmt::format("customers   {}\npeers       {} of {} online\n", snapshot.customers.size(), online, peers);
-    out += fmt::format("handshakes  {} initiated here, {} completed{}\n", header.handshakes_initiated,
+    out += fmt::format("handshakes  {} begun, {} completed{}\n", header.handshakes_initiated,
                        header.handshakes_completed, header.under_load ? "; under load, cookies are required" : "");
     out += fmt::format("encryption  {}\ndropped     {} packets{}\n", printable(header.aead_backend), dropped,
                        dropped == 0 ? "" : " (vpnctl drops)");

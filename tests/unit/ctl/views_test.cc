@@ -32,7 +32,7 @@ TEST_CASE("the status at a glance") {
           "generation  7\n"
           "customers   2\n"
           "peers       1 of 3 online\n"
-          "handshakes  3 initiated here, 5 completed\n"
+          "handshakes  3 begun, 5 completed\n"
           "encryption  ipsec-mb\n"
           "dropped     17 packets (vpnctl drops)\n"
           "\n" +

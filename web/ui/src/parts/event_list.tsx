@@ -48,11 +48,6 @@ function Row({ event, subject }: { event: Event; subject: "all" | "peer" | "none
       <span class="event-text">
         {subject !== "none" && <Subject customer={event.customer} peer={event.peer} withCustomer={subject === "all"} />}
         {event.sentence}
-        {event.kind === "roamed" && event.from !== null && event.to !== null && (
-          <span class="event-change soft">
-            <code>{event.from}</code> → <code>{event.to}</code>
-          </span>
-        )}
       </span>
     </li>
   );
