@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/printable.h"
 
@@ -10,18 +11,8 @@ namespace warren {
 
 namespace {
 
-std::string program_name = "warren";   // written once, before threads start
-LogLevel threshold = LogLevel::kInfo;  // the same
-
-std::string_view name_of(LogLevel level) {
-    switch (level) {
-        case LogLevel::kDebug: return "debug";
-        case LogLevel::kInfo: return "info";
-        case LogLevel::kWarn: return "warn";
-        case LogLevel::kError: return "error";
-    }
-    return "error";
-}
+std::string program_name = "warren";  // written once, before threads start
+std::atomic<LogLevel> threshold = LogLevel::kInfo;
 
 void append_value(std::string& line, std::string_view value) {
     const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
@@ -49,11 +40,14 @@ void set_log_program(std::string_view program) {
     program_name = program;
 }
 void set_log_level(LogLevel level) {
-    threshold = level;
+    threshold.store(level, std::memory_order_relaxed);
+}
+LogLevel log_level() {
+    return threshold.load(std::memory_order_relaxed);
 }
 
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
-    if (level < threshold) return;
+    if (level < log_level()) return;
     std::string line;
     line.reserve(160);
     line += program_name;

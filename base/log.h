@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-namespace warren {
+#include "base/log_level.h"
 
-enum class LogLevel { kDebug, kInfo, kWarn, kError };
+namespace warren {
 
 struct LogField {
     std::string_view key;
@@ -17,8 +17,9 @@ struct LogField {
 
 // Names the program in every line. Call once, before threads start.
 void set_log_program(std::string_view program);
-// Lines below this level are left out. Default kInfo. Call before threads start.
+// Lines below this level are left out. Default kInfo. Any thread.
 void set_log_level(LogLevel level);
+[[nodiscard]] LogLevel log_level();
 
 // Writes one line with one write(2), so that lines of several threads do not mix. `event` is snake_case; values that
 // need it are quoted. Never fails. Any thread.

@@ -39,8 +39,9 @@ constexpr Key kSchema[] = {
      .doc = "The server's private key: the name of a file below secrets/ that holds it as `wg genkey` prints it.",
      .example = "{ secret = \"uplink\" }"},
     {.document = kAppliance, .path = "wireguard.endpoint", .type = Type::kHostPort,
-     .doc = "Where clients find the shared listener, for exported client profiles. Not used by Warren itself, so a "
-            "DNS name is allowed.", .example = "\"vpn.example.net:51820\""},
+     .doc = "Where clients reach the shared listener: `vpnctl listeners` and `vpnctl status` show it, for the people "
+            "who set up clients. Warren itself does not connect to it, so a DNS name is accepted.",
+     .example = "\"vpn.example.net:51820\""},
     {.document = kAppliance, .path = "status", .type = Type::kTable,
      .doc = "The status page. Without this table there is none."},
     {.document = kAppliance, .path = "status.listen", .type = Type::kListenEndpoint, .required = true,

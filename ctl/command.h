@@ -18,7 +18,7 @@ enum ExitStatus : int {
     kFailed = 4,       // or refused
 };
 
-// What an argument names, for completion. A verb's choices stand in the synopsis: "add|del NAME".
+// What an argument names, for completion. A verb's choices stand in the synopsis: "add|del NAME", "[on|off]".
 enum class ArgumentKind { kCustomer, kDirectory, kFile, kKey, kShell, kCommand, kVerb, kName };
 
 struct Command;

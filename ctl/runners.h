@@ -24,6 +24,7 @@ int run_wg(const Invocation&, Output&);
 // Requests to stackd.
 int run_diff(const Invocation&, Output&);
 int run_apply(const Invocation&, Output&);
+int run_log_level(const Invocation&, Output&);
 
 // For users.toml and the status page's certificate.
 int run_user(const Invocation&, Output&);

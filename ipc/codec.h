@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
+#include "base/log_level.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/keys.h"
@@ -22,7 +23,7 @@
 namespace warren::ipc {
 
 // Change this version when a field changes: the ends of a channel may come from different builds.
-inline constexpr std::uint8_t kWireVersion = 1;
+inline constexpr std::uint8_t kWireVersion = 2;
 
 template <typename Candidate, typename T>
 concept Is = std::same_as<std::remove_const_t<Candidate>, T>;
@@ -33,6 +34,10 @@ concept Enumeration = std::is_enum_v<T>;
 // The last enumerator of a sent enumeration, specialised beside its message.
 template <Enumeration E>
 struct LastOf;
+template <>
+struct LastOf<LogLevel> {
+    static constexpr auto value = LogLevel::kError;
+};
 
 // Appends fields to bytes. Never allocates beyond what the caller reserved for a message that fits.
 class FieldWriter {

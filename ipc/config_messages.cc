@@ -11,7 +11,10 @@ struct LastOf<Holding::Kind> {
 
 // Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.
 static void fields(auto& codec, Is<Hello> auto& m) {
-    codec(m.appliance, m.version, m.workers);
+    codec(m.appliance, m.version, m.workers, m.log_level);
+}
+static void fields(auto& codec, Is<SetLogLevel> auto& m) {
+    codec(m.level);
 }
 static void fields(auto& codec, Is<Holding> auto& m) {
     codec(m.kind, m.id, m.port, m.has_v6);

@@ -25,6 +25,7 @@
 #include "base/bytes.h"
 #include "base/fd.h"
 #include "base/ip.h"
+#include "base/log_level.h"
 #include "base/result.h"
 #include "crypto/keys.h"
 
@@ -41,6 +42,12 @@ struct Hello {
     std::string appliance;
     std::string version;
     std::uint32_t workers = 1;
+    LogLevel log_level = LogLevel::kInfo;
+};
+
+// Allowed at any time after Hello, also inside a generation. Applied at once; there is no reply.
+struct SetLogLevel {
+    LogLevel level = LogLevel::kInfo;
 };
 
 // One thing vpnd has, with its descriptors in the order of PutListener or PutCustomer.
@@ -120,7 +127,7 @@ struct Rejected {
 };
 
 using ConfigMessage = std::variant<Hello, Holding, HoldingEnd, Begin, PutListener, PutCustomer, PutPeer, RemoveCustomer,
-                                   RemoveListener, Commit, Applied, Rejected>;
+                                   RemoveListener, Commit, Applied, Rejected, SetLogLevel>;
 
 // `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize
 // (ipc/channel.h).

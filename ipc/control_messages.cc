@@ -6,7 +6,7 @@ namespace warren::ipc {
 
 template <>
 struct LastOf<ControlVerb> {
-    static constexpr auto value = ControlVerb::kUsers;
+    static constexpr auto value = ControlVerb::kLogLevel;
 };
 template <>
 struct LastOf<ControlText::Kind> {
@@ -15,7 +15,7 @@ struct LastOf<ControlText::Kind> {
 
 // Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.
 static void fields(auto& codec, Is<ControlRequest> auto& m) {
-    codec(m.verb);
+    codec(m.verb, m.log_level);
 }
 static void fields(auto& codec, Is<ControlText> auto& m) {
     codec(m.kind, m.customer, m.text);

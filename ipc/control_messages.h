@@ -2,24 +2,28 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/log_level.h"
 #include "base/result.h"
 
 namespace warren::ipc {
 
 enum class ControlVerb : std::uint8_t {
-    kApply,   // load the config again and apply it
-    kDiff,    // what kApply would do, without doing it
-    kStatus,  // facts, and every problem that remains since the last apply
-    kUsers,   // users.toml changed: statusd must read it again
+    kApply,     // load the config again and apply it
+    kDiff,      // what kApply would do, without doing it
+    kStatus,    // facts, and every problem that remains since the last apply
+    kUsers,     // users.toml changed: statusd must read it again
+    kLogLevel,  // the level of all daemons, changed first when the request has one; a fact for each: "vpnd debug"
 };
 
 struct ControlRequest {
     ControlVerb verb = ControlVerb::kStatus;
+    std::optional<LogLevel> log_level = std::nullopt;  // kLogLevel only
 };
 
 // A piece of the answer, in order; then one ControlDone.

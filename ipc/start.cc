@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -55,6 +56,18 @@ Result<Channel> channel_of(const std::vector<std::string_view>& arguments) {
     Channel channel{UniqueFd(*fd)};
     if (accepted) WARREN_TRY(channel.send(Bytes(&kHere, 1)));
     return channel;
+}
+
+Result<LogLevel> take_log_level(std::vector<std::string_view>& arguments) {
+    const auto option = std::find(arguments.begin(), arguments.end(), "--log-level");
+    if (option == arguments.end()) return LogLevel::kInfo;
+    const std::string_view text = option + 1 == arguments.end() ? std::string_view() : *(option + 1);
+    const auto level = parse_log_level(text);
+    if (!level)
+        return fail(ErrorCode::kInvalid,
+                    "unknown log level \"" + std::string(text) + "\"; accepted: " + std::string(kLogLevelsAccepted));
+    arguments.erase(option, option + 2);
+    return *level;
 }
 
 Result<Started> start_by_connecting(const std::string& path, Duration patience,

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log_level.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "ipc/channel.h"
@@ -15,6 +16,10 @@ namespace warren::ipc {
 // For the daemon. `arguments` without the program's name: "--channel FD", or "--accepted FD", where it sends its
 // credentials to the other side first. kInvalid when they are neither, or FD is no connected SEQPACKET Unix socket.
 [[nodiscard]] Result<Channel> channel_of(const std::vector<std::string_view>& arguments);
+
+// For the daemon: removes "--log-level LEVEL" from `arguments` and returns LEVEL, kInfo without it.
+// kInvalid when LEVEL is not a level; the text names those that are.
+[[nodiscard]] Result<LogLevel> take_log_level(std::vector<std::string_view>& arguments);
 
 // For stackd: connects to `path`, whose listener starts a program for each connection as "PROGRAM --accepted FD"
 // (systemd.socket(5), Accept=yes), and waits for that program up to `patience`, or until `must_stop`, which is called

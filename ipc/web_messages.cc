@@ -16,6 +16,9 @@ static void fields(auto& codec, Is<WebUsers> auto& m) {
 static void fields(auto& codec, Is<WebCertificate> auto& m) {
     codec(m.appliance);
 }
+static void fields(auto& codec, Is<WebLogLevel> auto& m) {
+    codec(m.level);
+}
 
 Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire) {
     return encode_variant(message, wire);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/log_level.h"
 #include "base/result.h"
 
 namespace warren::ipc {
@@ -30,7 +31,12 @@ struct WebCertificate {
     std::string appliance;  // a name the certificate is made for
 };
 
-using WebMessage = std::variant<WebListener, WebSnapshots, WebUsers, WebCertificate, WebAsks>;
+// No descriptor. The first message, and again whenever the level changes.
+struct WebLogLevel {
+    LogLevel level = LogLevel::kInfo;
+};
+
+using WebMessage = std::variant<WebListener, WebSnapshots, WebUsers, WebCertificate, WebAsks, WebLogLevel>;
 
 [[nodiscard]] Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire);
 [[nodiscard]] Result<WebMessage> decode_web(Bytes wire);

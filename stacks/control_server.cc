@@ -16,7 +16,7 @@ namespace {
 constexpr timeval kPatience{5, 0};
 constexpr std::size_t kMaxRequest = 64;
 
-Result<ipc::ControlVerb> receive_request(ipc::Channel& channel) {
+Result<ipc::ControlRequest> receive_request(ipc::Channel& channel) {
     const auto credentials = channel.peer_credentials();
     if (!credentials) return tl::unexpected(credentials.error());
     if (credentials->uid != ::geteuid()) return fail(ErrorCode::kPermission, "only root may send requests");
@@ -27,7 +27,7 @@ Result<ipc::ControlVerb> receive_request(ipc::Channel& channel) {
     if (!message) return tl::unexpected(message.error());
     const auto* request = std::get_if<ipc::ControlRequest>(&*message);
     if (request == nullptr) return fail(ErrorCode::kInvalid, "not a request");
-    return request->verb;
+    return *request;
 }
 
 Status send(ipc::Channel& channel, const ipc::ControlMessage& message) {
@@ -49,18 +49,18 @@ Result<ControlServer> ControlServer::listen(const std::string& path) {
     return ControlServer(std::move(*listener));
 }
 
-void ControlServer::serve_one(const std::function<Report(ipc::ControlVerb)>& answer,
+void ControlServer::serve_one(const std::function<Report(const ipc::ControlRequest&)>& answer,
                               const std::function<std::uint64_t()>& generation) const {
     auto channel = ipc::accept_from(listener_.get());
     if (!channel) return;
     (void)::setsockopt(channel->fd(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
     (void)::setsockopt(channel->fd(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
-    const auto verb = receive_request(*channel);
-    if (!verb) {
-        log(LogLevel::kWarn, "control_refused", {{"reason", verb.error().what}});
+    const auto request = receive_request(*channel);
+    if (!request) {
+        log(LogLevel::kWarn, "control_refused", {{"reason", request.error().what}});
         return;
     }
-    const Report report = answer(*verb);
+    const Report report = answer(*request);
     if (const Status sent = send_report(*channel, report, generation()); !sent)
         log(LogLevel::kWarn, "control_answer_lost", {{"reason", sent.error().what}});
 }

@@ -20,7 +20,7 @@ class ControlServer {
     [[nodiscard]] int fd() const { return listener_.get(); }
     // Accepts the next client, if there is one, and sends it what `answer` returns for its request, followed by
     // `generation()`.
-    void serve_one(const std::function<Report(ipc::ControlVerb)>& answer,
+    void serve_one(const std::function<Report(const ipc::ControlRequest&)>& answer,
                    const std::function<std::uint64_t()>& generation) const;
 
   private:

@@ -115,8 +115,10 @@ int main(int argc, char** argv) {
         "libexec", text(""), "directory of vpnd and statusd (empty: beside stackd)")(
         "launcher", text(""),
         "directory of vpnd.sock and statusd.sock, whose listener "
-        "starts them (empty: stackd starts them itself)")("no-web", "do not start the status page")(
-        "down", "remove all stacks of this run-dir, and exit")("version", "print the version")("help", "print this");
+        "starts them (empty: stackd starts them itself)")(
+        "log-level", text("info"), "how much stackd, vpnd and statusd log: debug, info, warn or error")(
+        "no-web", "do not start the status page")("down", "remove all stacks of this run-dir, and exit")(
+        "version", "print the version")("help", "print this");
     options::variables_map chosen;
     try {
         options::store(options::command_line_parser(argc, argv).options(description).positional({}).run(), chosen);
@@ -136,6 +138,13 @@ int main(int argc, char** argv) {
     const auto chosen_text = [&chosen](const char* name) { return chosen[name].as<std::string>(); };
     Arguments arguments{absolute(chosen_text("config")), absolute(chosen_text("run-dir")), chosen_text("user"),
                         chosen_text("libexec"), chosen_text("launcher")};
+    const auto log_level = warren::parse_log_level(chosen_text("log-level"));
+    if (!log_level) {
+        std::cerr << "stackd: unknown log level \"" << chosen_text("log-level")
+                  << "\"; accepted: " << warren::kLogLevelsAccepted << "\n";
+        return kUsage;
+    }
+    warren::set_log_level(*log_level);
     if (chosen.count("down") != 0) return take_down(arguments);
     return serve(arguments, chosen.count("no-web") == 0);
 }

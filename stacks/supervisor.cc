@@ -136,7 +136,7 @@ void Supervisor::stop() {
 // --- vpnd ----------------------------------------------------------------------------------------
 
 ipc::Hello Supervisor::hello() const {
-    return {reconciler_.current().appliance.name, kVersion, reconciler_.workers()};
+    return {reconciler_.current().appliance.name, kVersion, reconciler_.workers(), log_level()};
 }
 
 // After an earlier stackd was killed, its vpnd keeps running and holds all descriptors.
@@ -263,6 +263,7 @@ void Supervisor::serve() {
         } else if (waiting[kLink].revents != 0) {
             const Status reply = link_.receive_reply();
             watch_at_ = now() + kWatchInterval;
+            if (reply) log(LogLevel::kDebug, "reply_received");
             if (!reply) handle_vpnd_exit(reply.error().what);
         }
         watch_vpnd();  // right after poll(), so that a reply that has arrived was seen
@@ -270,7 +271,7 @@ void Supervisor::serve() {
         if (now() >= restart_at_) restart_vpnd();
         if (web_) web_->run(now());
         if (waiting[kControl].revents != 0)
-            control_->serve_one([this](ipc::ControlVerb verb) { return handle_request(verb); },
+            control_->serve_one([this](const ipc::ControlRequest& request) { return handle_request(request); },
                                 [this] { return reconciler_.generation(); });
         // apply(), mend() and patrol() close a link that broke under them.
         if (!link_.is_connected() && restart_at_ == kNever) handle_vpnd_exit("stopped answering");
@@ -329,15 +330,43 @@ void Supervisor::configure_web() {
     if (web_) web_->configure(now(), reconciler_.current().appliance);
 }
 
-Report Supervisor::handle_request(ipc::ControlVerb verb) {
-    switch (verb) {
+Report Supervisor::handle_request(const ipc::ControlRequest& request) {
+    log(LogLevel::kDebug, "request_received", {{"verb", std::to_string(static_cast<unsigned>(request.verb))}});
+    switch (request.verb) {
         case ipc::ControlVerb::kApply: return apply();
         case ipc::ControlVerb::kDiff: return reconciler_.preview();
         case ipc::ControlVerb::kStatus: return status();
         case ipc::ControlVerb::kUsers:
             return web_ ? web_->reload_users() : Report{{}, false, 0, "there is no status page (--no-web)"};
+        case ipc::ControlVerb::kLogLevel:
+            return request.log_level ? change_log_level(*request.log_level) : log_levels();
     }
     return {};
+}
+
+Report Supervisor::change_log_level(LogLevel level) {
+    // Logged at the more verbose of both levels, so that the line appears in either direction.
+    if (level < log_level()) set_log_level(level);
+    log(LogLevel::kInfo, "log_level_changed", {{"level", std::string(name_of(level))}});
+    set_log_level(level);
+    if (link_.is_connected()) {
+        if (const Status sent = link_.send(ipc::SetLogLevel{level}); !sent)
+            link_.close();  // the next vpnd starts with it
+    }
+    if (web_) web_->pass_log_level(now());
+    return log_levels();
+}
+
+Report Supervisor::log_levels() const {
+    Report report;
+    const auto fact = [&report](const char* daemon, bool runs) {
+        const std::string level = runs ? std::string(name_of(log_level())) : "not running";
+        report.texts.push_back({ipc::ControlText::Kind::kFact, "", std::string(daemon) + " " + level});
+    };
+    fact("stackd", true);
+    fact("vpnd", link_.is_connected());
+    fact("statusd", web_ && web_->fd() >= 0);
+    return report;
 }
 
 Report Supervisor::status() const {
@@ -349,6 +378,8 @@ Report Supervisor::status() const {
     fact("pid " + std::to_string(::getpid()) + ", up " + std::to_string(uptime) + " s");
     fact(process_ ? "vpnd pid " + std::to_string(process_->pid())
                   : std::string(link_.is_connected() ? "vpnd runs" : "vpnd is not running"));
+    const config::Appliance& appliance = reconciler_.current().appliance;
+    if (appliance.wireguard && appliance.public_endpoint) fact("clients use " + *appliance.public_endpoint);
     report.texts.insert(report.texts.end(), reconciler_.problems().begin(), reconciler_.problems().end());
     report.summary = "generation " + std::to_string(reconciler_.generation());
     return report;

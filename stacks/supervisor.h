@@ -53,7 +53,10 @@ class Supervisor {
     void schedule_maintenance();
     void run_maintenance();
     [[nodiscard]] Report apply();
-    [[nodiscard]] Report handle_request(ipc::ControlVerb verb);
+    [[nodiscard]] Report handle_request(const ipc::ControlRequest& request);
+    // Changes the level of all three daemons. One that is not running receives it when it starts.
+    [[nodiscard]] Report change_log_level(LogLevel level);
+    [[nodiscard]] Report log_levels() const;
     [[nodiscard]] Report status() const;
     void announce() const;
     void configure_web();

@@ -105,7 +105,12 @@ std::optional<ConfigLink::Event> ConfigLink::handle(ipc::ConfigMessage message, 
     }
     if (hello != nullptr) {
         greeted_ = true;
+        set_log_level(hello->log_level);
         return std::move(*hello);
+    }
+    if (const auto* wanted = std::get_if<ipc::SetLogLevel>(&message)) {
+        set_log_level(wanted->level);
+        return std::nullopt;
     }
     const auto* commit = std::get_if<ipc::Commit>(&message);
     const std::uint64_t number = commit != nullptr ? commit->generation : 0;

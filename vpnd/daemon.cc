@@ -190,7 +190,10 @@ void Daemon::finish_commit() {
     applying_.reset();
     if (applied.is_news) lock_memory();
     link_.send(ipc::Applied{applied.number});
-    if (!applied.is_news) return;
+    if (!applied.is_news) {
+        log(LogLevel::kDebug, "probe_answered", {{"generation", std::to_string(applied.number)}});
+        return;
+    }
     log(LogLevel::kInfo, "generation_applied",
         {{"generation", std::to_string(applied.number)},
          {"listeners", std::to_string(customers_.listeners().size())},

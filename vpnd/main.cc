@@ -69,6 +69,7 @@ Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
     static_assert(ipc::kMaxWorkers < 1U << SessionId::kWorkerBits);
     if (hello->workers == 0 || hello->workers > ipc::kMaxWorkers)
         return fail(ErrorCode::kInvalid, "Hello asks for no or too many workers");
+    set_log_level(hello->log_level);
     parts.snapshot_listener = std::move(received->descriptors[0]);
     parts.adoption_listener = std::move(received->descriptors[1]);
     parts.timestamps = std::move(received->descriptors[2]);
@@ -123,10 +124,15 @@ Status serve(ipc::Channel channel) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::vector<std::string_view> arguments(argv + 1, argv + argc);
+    std::vector<std::string_view> arguments(argv + 1, argv + argc);
     if (arguments.size() == 1 && arguments[0] == "--version") {
         std::printf("vpnd %s\n", kVersion);
         return 0;
+    }
+    const auto log_level = ipc::take_log_level(arguments);
+    if (!log_level) {
+        std::fprintf(stderr, "vpnd: %s\n", log_level.error().what.c_str());
+        return kUsage;
     }
     auto channel = ipc::channel_of(arguments);
     if (!channel) {
@@ -135,6 +141,7 @@ int main(int argc, char** argv) {
         return kUsage;
     }
     set_log_program("vpnd");
+    set_log_level(*log_level);
     ::prctl(PR_SET_NAME, "vpnd");  // started by a descriptor, older kernels call us by its number
     const Status served = serve(std::move(*channel));
     if (served) return 0;

@@ -81,6 +81,7 @@ bool Daemon::read_channel() {
 }
 
 void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) {
+    if (const auto* wanted = std::get_if<ipc::WebLogLevel>(&message)) set_log_level(wanted->level);
     UniqueFd first = descriptors.empty() ? UniqueFd() : std::move(descriptors.front());
     if (const auto* listener = std::get_if<ipc::WebListener>(&message)) handle_listener(*listener, std::move(first));
     if (std::holds_alternative<ipc::WebSnapshots>(message)) handle_snapshots(std::move(first));

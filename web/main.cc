@@ -61,10 +61,15 @@ Status serve(ipc::Channel channel) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::vector<std::string_view> arguments(argv + 1, argv + argc);
+    std::vector<std::string_view> arguments(argv + 1, argv + argc);
     if (arguments.size() == 1 && arguments[0] == "--version") {
         std::printf("statusd %s\n", kVersion);
         return 0;
+    }
+    const auto log_level = ipc::take_log_level(arguments);
+    if (!log_level) {
+        std::fprintf(stderr, "statusd: %s\n", log_level.error().what.c_str());
+        return kUsage;
     }
     auto channel = ipc::channel_of(arguments);
     if (!channel) {
@@ -72,6 +77,7 @@ int main(int argc, char** argv) {
         return kUsage;
     }
     set_log_program("statusd");
+    set_log_level(*log_level);
     ::prctl(PR_SET_NAME, "statusd");  // older kernels name a program started by descriptor after its number
     const Status served = serve(std::move(*channel));
     if (served) return 0;

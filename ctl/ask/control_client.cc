@@ -11,10 +11,10 @@ namespace {
 
 constexpr int kStatusPatienceSeconds = 3;
 
-Result<ipc::ControlDone> converse(ipc::Channel& channel, ipc::ControlVerb verb,
+Result<ipc::ControlDone> converse(ipc::Channel& channel, const ipc::ControlRequest& request,
                                   const std::function<void(const ipc::ControlText&)>& on_text) {
     std::vector<std::uint8_t> wire;
-    WARREN_TRY(ipc::encode(ipc::ControlRequest{verb}, wire));
+    WARREN_TRY(ipc::encode(request, wire));
     WARREN_TRY(channel.send(wire));
     while (true) {
         const auto bytes = receive_from(channel, "stackd", wire);
@@ -28,11 +28,11 @@ Result<ipc::ControlDone> converse(ipc::Channel& channel, ipc::ControlVerb verb,
 
 }  // namespace
 
-Result<ipc::ControlDone> send_request(const std::string& run_dir, ipc::ControlVerb verb,
+Result<ipc::ControlDone> send_request(const std::string& run_dir, const ipc::ControlRequest& request,
                                       const std::function<void(const ipc::ControlText&)>& on_text) {
     auto channel = connect_daemon("stackd", run_dir + "/control.sock");
     if (!channel) return tl::unexpected<Error>(channel.error());
-    return converse(*channel, verb, on_text);
+    return converse(*channel, request, on_text);
 }
 
 StackdStatus request_status(const std::string& run_dir) {
@@ -44,7 +44,7 @@ StackdStatus request_status(const std::string& run_dir) {
         status.silence = limited.error().what;
         return status;
     }
-    const auto done = converse(*channel, ipc::ControlVerb::kStatus, [&status](const ipc::ControlText& text) {
+    const auto done = converse(*channel, {ipc::ControlVerb::kStatus}, [&status](const ipc::ControlText& text) {
         if (text.kind == ipc::ControlText::Kind::kFact) {
             status.facts.push_back(text.text);
         } else {

@@ -12,7 +12,7 @@ namespace warren::ctl {
 
 // Over RUN_DIR/control.sock. `on_text` gets each piece of the answer as it arrives; there is no timeout, because a
 // change of many customers takes long. kUnavailable: stackd cannot be reached or went away.
-[[nodiscard]] Result<ipc::ControlDone> send_request(const std::string& run_dir, ipc::ControlVerb verb,
+[[nodiscard]] Result<ipc::ControlDone> send_request(const std::string& run_dir, const ipc::ControlRequest& request,
                                                     const std::function<void(const ipc::ControlText&)>& on_text);
 
 // stackd's state, and what it could not do.

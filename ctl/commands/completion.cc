@@ -113,9 +113,10 @@ std::vector<std::string_view> commands_with(ArgumentKind kind) {
     return out;
 }
 
-// "add passwd del" of a command whose synopsis begins with "add|passwd|del".
+// "add passwd del" of a command whose synopsis begins with "add|passwd|del", also in brackets.
 std::string verbs_of(const Command& command) {
     std::string out(command.synopsis.substr(0, command.synopsis.find(' ')));
+    std::erase_if(out, [](char c) { return c == '[' || c == ']'; });
     std::replace(out.begin(), out.end(), '|', ' ');
     return out;
 }

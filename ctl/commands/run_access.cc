@@ -41,7 +41,7 @@ int edit(const Invocation& invocation, Output& output, Change change) {
     if (!after) return complain(output, kFailed, after.error().what);
     if (const Status written = replace_file(path, *after); !written)
         return complain(output, kFailed, written.error().what);
-    const auto done = send_request(invocation.run_dir, ipc::ControlVerb::kUsers, [](const ipc::ControlText&) {});
+    const auto done = send_request(invocation.run_dir, {ipc::ControlVerb::kUsers}, [](const ipc::ControlText&) {});
     if (!done) output.err << "vpnctl: written; stackd is not running, the status page reads it when it starts\n";
     return kDone;
 }

@@ -65,8 +65,9 @@ int run_listeners(const Invocation& invocation, Output& output) {
         output.out << listeners_json(listeners);
     } else {
         for (const Listening& each : listeners)
-            output.out << fmt::format("{} {} {} {}\n", each.protocol, each.port,
-                                      each.address.empty() ? "*" : each.address, each.purpose);
+            output.out << fmt::format("{} {} {} {}{}{}\n", each.protocol, each.port,
+                                      each.address.empty() ? "*" : each.address, each.purpose,
+                                      each.endpoint.empty() ? "" : " ", each.endpoint);
     }
     const bool valid = loaded.appliance_valid && !config::has_errors(loaded.diagnostics);
     return valid

@@ -1,8 +1,9 @@
-// diff, apply
+// diff, apply, log-level
 #include <fmt/format.h>
 
 #include <ostream>
 
+#include "base/log_level.h"
 #include "base/printable.h"
 #include "ctl/ask/control_client.h"
 #include "ctl/runners.h"
@@ -20,7 +21,7 @@ std::string line_of(const ipc::ControlText& text) {
 
 int run_request(ipc::ControlVerb verb, const Invocation& invocation, Output& output) {
     std::vector<ipc::ControlText> texts;
-    const auto done = send_request(invocation.run_dir, verb, [&](const ipc::ControlText& text) {
+    const auto done = send_request(invocation.run_dir, {verb}, [&](const ipc::ControlText& text) {
         if (invocation.json) {
             texts.push_back(text);
         } else {
@@ -45,6 +46,32 @@ int run_diff(const Invocation& invocation, Output& output) {
 }
 int run_apply(const Invocation& invocation, Output& output) {
     return run_request(ipc::ControlVerb::kApply, invocation, output);
+}
+
+int run_log_level(const Invocation& invocation, Output& output) {
+    ipc::ControlRequest request{ipc::ControlVerb::kLogLevel};
+    if (!invocation.arguments.empty()) {
+        request.log_level = parse_log_level(invocation.arguments[0]);
+        if (!request.log_level)
+            return complain(
+                output, kUsage,
+                fmt::format("unknown log level \"{}\"; accepted: {}", invocation.arguments[0], kLogLevelsAccepted));
+    }
+    std::vector<DaemonLevel> levels;  // "vpnd debug"
+    const auto done = send_request(invocation.run_dir, request, [&levels](const ipc::ControlText& text) {
+        const auto space = text.text.find(' ');
+        if (space != std::string::npos) levels.push_back({text.text.substr(0, space), text.text.substr(space + 1)});
+    });
+    if (!done)
+        return complain(output, done.error().code == ErrorCode::kUnavailable ? kUnreachable : kFailed,
+                        done.error().what);
+    if (invocation.json) {
+        output.out << log_levels_json(levels);
+    } else {
+        for (const DaemonLevel& each : levels)
+            output.out << fmt::format("{:<8} {}\n", printable(each.daemon), printable(each.level));
+    }
+    return done->exit_status;
 }
 
 }  // namespace warren::ctl

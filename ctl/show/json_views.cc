@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/drop_reason.h"
+#include "base/log_level.h"
 #include "config/manual.h"
 #include "config/values.h"
 #include "ctl/show/text_views.h"
@@ -249,8 +250,16 @@ std::string listeners_json(const std::vector<Listening>& listeners) {
         out["listeners"].push_back({{"protocol", each.protocol},
                                     {"port", each.port},
                                     {"address", each.address.empty() ? Json() : Json(each.address)},
-                                    {"purpose", each.purpose}});
+                                    {"purpose", each.purpose},
+                                    {"endpoint", each.endpoint.empty() ? Json() : Json(each.endpoint)}});
     }
+    return dump(out);
+}
+
+std::string log_levels_json(const std::vector<DaemonLevel>& levels) {
+    Json out;
+    for (const DaemonLevel& each : levels)
+        out["log_levels"][each.daemon] = parse_log_level(each.level) ? Json(each.level) : Json();
     return dump(out);
 }
 

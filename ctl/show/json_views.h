@@ -23,6 +23,12 @@ namespace warren::ctl {
 [[nodiscard]] std::string wg_json(const CustomerStatus& customer);
 [[nodiscard]] std::string routes_json(const std::string& customer, const std::vector<StackRoute>& routes);
 [[nodiscard]] std::string check_json(const config::Loaded& loaded);
+// A daemon and its log level, "not running" when it has none.
+struct DaemonLevel {
+    std::string daemon;
+    std::string level;
+};
+[[nodiscard]] std::string log_levels_json(const std::vector<DaemonLevel>& levels);
 [[nodiscard]] std::string listeners_json(const std::vector<Listening>& listeners);
 [[nodiscard]] std::string explain_json(const std::vector<const config::Key*>& keys);
 [[nodiscard]] std::string control_json(const std::vector<ipc::ControlText>& texts, const ipc::ControlDone& done);

@@ -12,8 +12,9 @@ namespace warren::ctl {
 struct Listening {
     std::string protocol;  // "udp", "tcp"
     std::uint16_t port = 0;
-    std::string address;  // "" = all
-    std::string purpose;  // "wireguard", "status", or the id of the customer whose own listener it is
+    std::string address;        // "" = all
+    std::string purpose;        // "wireguard", "status", or the id of the customer whose own listener it is
+    std::string endpoint = {};  // where clients reach it (wireguard.endpoint), "" = not configured
     bool operator==(const Listening&) const = default;
 };
 

@@ -141,7 +141,8 @@ Result<ServiceUser> find_user(const std::string& name) {
 }
 
 Result<VpndProcess> VpndProcess::start(const std::string& executable, const ServiceUser& user, int channel) {
-    std::vector<std::string> arguments{executable, "--channel", std::to_string(kChannelDescriptor)};
+    std::vector<std::string> arguments{executable, "--channel", std::to_string(kChannelDescriptor), "--log-level",
+                                       std::string(name_of(log_level()))};
     std::vector<std::string> environment = child_environment();
     const UniqueFd file(::open(executable.c_str(), O_PATH | O_CLOEXEC));
     if (!file.valid()) return fail_errno("start " + executable, errno);

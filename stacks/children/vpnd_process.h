@@ -26,8 +26,8 @@ struct ServiceUser {
 // A running vpnd: our child, or one that an earlier stackd left.
 class VpndProcess {
   public:
-    // Starts `executable --channel 3` with `channel` as descriptor 3, as `user`, with no capability and no new
-    // privileges.
+    // Starts `executable --channel 3 --log-level LEVEL` (ours) with `channel` as descriptor 3, as `user`, with no
+    // capability and no new privileges.
     [[nodiscard]] static Result<VpndProcess> start(const std::string& executable, const ServiceUser& user, int channel);
     // A process started by a launcher, which holds the other end of a channel of ours. kUnavailable when it has ended.
     [[nodiscard]] static Result<VpndProcess> watch(pid_t pid);

@@ -78,6 +78,11 @@ Report WebKeeper::reload_users() {
     return {{}, false, 0, "the status page reads users.toml again"};
 }
 
+void WebKeeper::pass_log_level(Instant now) {
+    if (!channel_.valid()) return;
+    if (const Status sent = send(ipc::WebLogLevel{log_level()}, -1); !sent) handle_exit(now, sent.error().what);
+}
+
 void WebKeeper::run(Instant now) {
     if (process_ && process_->ended()) handle_exit(now, stop_process());
     // The channel sometimes closes before the process is seen to end; stop_process() returns the reason.
@@ -125,6 +130,7 @@ Status WebKeeper::start() {
     process_->save_pid(options_.pid_file);
     channel_ = std::move(launched->channel);
     WARREN_TRY(channel_.set_non_blocking());
+    WARREN_TRY(send(ipc::WebLogLevel{log_level()}, -1));
     WARREN_TRY(send_users());
     WARREN_TRY(send_certificate());
     WARREN_TRY(send(ipc::WebListener{to_string(*listen_)}, listener_.get()));

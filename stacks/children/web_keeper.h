@@ -37,6 +37,8 @@ class WebKeeper {
     // Applies the configuration to the page: another address, or none. users.toml and the certificate are read again.
     void configure(Instant now, const config::Appliance& appliance);
     [[nodiscard]] Report reload_users();
+    // Sends our log level to statusd if it runs. Otherwise it receives the level when it starts.
+    void pass_log_level(Instant now);
 
     // Readable when statusd sent a request; -1: it is not running.
     [[nodiscard]] int fd() const { return channel_.fd(); }

@@ -16,8 +16,8 @@ class Scene:
         self.town.warren.status_listen = LISTEN
         self.warren = self.town.warren
         self.office = self.town.office("graz", networks=["10.0.1.0/24"])
-        _, idle = self.town.raw_peer("idle")
-        _, other = self.town.raw_peer("other")
+        self.idle, idle = self.town.raw_peer("idle")
+        self.other, other = self.town.raw_peer("other")
         for id_, peers in ((OWN, [self.office.peer, idle]), (FOREIGN, [other])):
             self.warren.customers[id_] = warren.Customer(id_, [f"{STACK4}/24"], peers, name=f"{id_.capitalize()} Ltd")
         self.warren.start()

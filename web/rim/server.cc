@@ -65,6 +65,15 @@ Request request_of(http::request<http::string_body>& from, const IpAddress& remo
     return out;
 }
 
+// Without the query, which may name a customer or a peer.
+void log_request(const Request& request) {
+    if (log_level() > LogLevel::kDebug) return;
+    log(LogLevel::kDebug, "request_received",
+        {{"method", request.method},
+         {"path", request.target.substr(0, request.target.find('?'))},
+         {"remote", to_string(request.remote)}});
+}
+
 void write_audits(Router& router) {
     for (const Audit& audit : router.drain_audits()) {
         const LogLevel level = audit.event == "login" || audit.event == "logout" ? LogLevel::kInfo : LogLevel::kWarn;
@@ -166,7 +175,9 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
         http::request<http::string_body> request = parser_->release();
         keep_alive_ = request.keep_alive();
         is_head_ = request.method() == http::verb::head;
-        Outcome outcome = rim_.router.handle(read_clock(), request_of(request, remote_));
+        const Request received = request_of(request, remote_);
+        log_request(received);
+        Outcome outcome = rim_.router.handle(read_clock(), received);
         write_audits(rim_.router);
         if (auto* reply = std::get_if<Reply>(&outcome)) return send(std::move(*reply));
         if (auto* check = std::get_if<PasswordCheck>(&outcome)) return check_password(std::move(*check));

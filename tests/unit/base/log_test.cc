@@ -57,6 +57,15 @@ TEST_CASE("lines below the level are left out") {
     set_log_level(LogLevel::kInfo);
 }
 
+TEST_CASE("levels have names, and nothing else is one") {
+    for (const LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn, LogLevel::kError}) {
+        CHECK(parse_log_level(name_of(level)) == level);
+        CHECK(std::string(kLogLevelsAccepted).find(name_of(level)) != std::string::npos);
+    }
+    for (const char* text : {"", "trace", "DEBUG", "warning", "debug ", "0"}) CHECK_FALSE(parse_log_level(text));
+    CHECK(log_level() == LogLevel::kInfo);
+}
+
 TEST_CASE("every line names the program") {
     set_log_program("vpnd");
     CHECK(logged(LogLevel::kInfo, "ready") == "vpnd: level=info event=ready\n");

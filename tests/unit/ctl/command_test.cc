@@ -235,6 +235,41 @@ TEST_CASE("apply and diff print stackd's answer as it comes and exit as it says"
     }
 }
 
+TEST_CASE("log-level passes the level on and shows that of each daemon") {
+    for (const bool with_level : {true, false}) {
+        std::optional<ipc::ControlRequest> asked;
+        const FakeDaemon daemon("control.sock", [&](ipc::Channel& channel) {
+            std::vector<std::uint8_t> space(4096);
+            const auto received = channel.receive(space);
+            if (!received) return;
+            const auto message = ipc::decode_control(Bytes(space).first(received->size));
+            if (message) asked = std::get<ipc::ControlRequest>(*message);
+            for (const char* fact : {"stackd warn", "vpnd warn", "statusd not running"})
+                samples::send(channel, ipc::ControlMessage(ipc::ControlText{ipc::ControlText::Kind::kFact, "", fact}));
+            samples::send(channel, ipc::ControlMessage(ipc::ControlDone{}));
+        });
+        std::vector<std::string> arguments{"--run-dir", daemon.run_dir(), "log-level"};
+        if (with_level) arguments.insert(arguments.end(), {"warn", "--json"});
+        const auto ran = vpnctl(arguments);
+        CHECK(ran.status == kDone);
+        REQUIRE(asked);
+        CHECK(asked->verb == ipc::ControlVerb::kLogLevel);
+        CHECK(asked->log_level == (with_level ? std::optional(LogLevel::kWarn) : std::nullopt));
+        if (with_level) {
+            CHECK(ran.out ==
+                  "{\n  \"log_levels\": {\n    \"stackd\": \"warn\",\n    \"vpnd\": \"warn\",\n    \"statusd\": null\n "
+                  " }\n}\n");
+        } else {
+            CHECK(ran.out == "stackd   warn\nvpnd     warn\nstatusd  not running\n");
+        }
+    }
+    for (const char* wrong : {"trace", "DEBUG", ""}) {
+        const auto refused = vpnctl({"log-level", wrong});
+        CHECK(refused.status == kUsage);
+        CHECK(refused.err.find("accepted: debug, info, warn or error") != std::string::npos);
+    }
+}
+
 TEST_CASE("a stackd that goes away in the middle is unreachable") {
     const FakeDaemon daemon("control.sock", [](ipc::Channel& channel) {
         samples::ignore_request(channel);

@@ -236,6 +236,7 @@ TEST_CASE("listeners are those of the valid files that the uplink can reach") {
     const auto document = nlohmann::json::parse(run({"--json"}).out);
     CHECK(document["listeners"].size() == 3);
     CHECK(document["listeners"][0]["address"].is_null());
+    CHECK(document["listeners"][0]["endpoint"].is_null());
     std::ofstream(room.config() + "/customers/globex.toml") << "schema = 2\n";
     const auto with_errors = run();
     CHECK(with_errors.status == kAnswerIsNo);
@@ -243,6 +244,11 @@ TEST_CASE("listeners are those of the valid files that the uplink can reach") {
     const Room other;
     REQUIRE(other.setup({"", "", "", "", kPassword, kPassword}).status == kDone);  // the page stays on the box
     CHECK(vpnctl({"--config", other.config(), "listeners"}).out == "udp 51820 * wireguard\n");
+    std::ofstream(other.config() + "/warren.toml")
+        << "schema = 1\n[wireguard]\nprivate_key = { secret = \"uplink\" }\nendpoint = \"vpn.example.net:51820\"\n";
+    CHECK(vpnctl({"--config", other.config(), "listeners"}).out == "udp 51820 * wireguard vpn.example.net:51820\n");
+    const auto shown = nlohmann::json::parse(vpnctl({"--config", other.config(), "--json", "listeners"}).out);
+    CHECK(shown["listeners"][0]["endpoint"] == "vpn.example.net:51820");
 }
 
 TEST_CASE("no answer breaks out of its place in warren.toml") {

@@ -5,6 +5,7 @@
 
 #include "crypto/secret.h"
 #include "ipc/channel.h"
+#include "ipc/codec.h"
 #include "ipc/config_messages.h"
 #include "ipc/control_messages.h"
 #include "ipc/snapshot.h"
@@ -52,7 +53,7 @@ PutListener full_listener() {
 
 std::vector<ConfigMessage> every_config_message() {
     std::vector<ConfigMessage> out;
-    out.emplace_back(Hello{"pop-vienna-1", "0.1.0", 3});
+    out.emplace_back(Hello{"pop-vienna-1", "0.1.0", 3, LogLevel::kError});
     out.emplace_back(Holding{Holding::Kind::kListener, "acme", 51842, true});
     out.emplace_back(HoldingEnd{41, 4});
     out.emplace_back(Begin{42, true});
@@ -74,6 +75,7 @@ std::vector<ConfigMessage> every_config_message() {
     out.emplace_back(Commit{UINT64_MAX});
     out.emplace_back(Applied{42});
     out.emplace_back(Rejected{42, "no such listener"});
+    out.emplace_back(SetLogLevel{LogLevel::kDebug});
     return out;
 }
 
@@ -113,7 +115,7 @@ std::vector<SnapshotMessage> every_snapshot_message() {
 }
 
 std::vector<ControlMessage> every_control_message() {
-    return {ControlRequest{ControlVerb::kDiff},
+    return {ControlRequest{ControlVerb::kLogLevel, LogLevel::kDebug},
             ControlText{ControlText::Kind::kStep, "acme", "create namespace warren-acme"},
             ControlDone{4, 12, "refused"}};
 }
@@ -259,8 +261,8 @@ TEST_CASE("random bytes are never decoded into something that encodes otherwise"
     for (int round = 0; round < 20000; ++round) {
         Wire wire(random() % 64 + 2);
         for (auto& byte : wire) byte = static_cast<std::uint8_t>(random());
-        wire[0] = 1;
-        wire[1] = static_cast<std::uint8_t>(random() % 13);
+        wire[0] = kWireVersion;
+        wire[1] = static_cast<std::uint8_t>(random() % std::variant_size_v<ConfigMessage>);
         if (const auto decoded = decode(wire)) CHECK(wire_of(*decoded) == wire);
         if (const auto decoded = decode_snapshot(wire)) CHECK(wire_of(*decoded) == wire);
         if (const auto decoded = decode_control(wire)) CHECK(wire_of(*decoded) == wire);
