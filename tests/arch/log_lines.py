@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reads the log lines of the daemons: every level of base/log.h has lines, can be chosen, and events are named alike.
+"""Reads the log lines of the daemons: every level has lines, can be chosen, and events are named alike.
 
 Usage: log_lines.py ROOT
 Prints one line per violation; exit status 1 when there is any.
@@ -40,12 +40,14 @@ def first_two(arguments):
 
 
 def violations(root):
-    levels = re.findall(r"k\w+", "".join(LEVELS.findall(tree.read(root, "base/log.h"))))
+    levels = re.findall(r"k\w+", "".join(LEVELS.findall(tree.read(root, "base/log_level.h"))))
+    if not levels:
+        yield "base/log_level.h: there is no enum class LogLevel"
     used = {room: set() for room in DAEMONS.values()}
     chosen = set()
     for path in tree.files(root, [".cc", ".h"]):
         room = rooms.room_of(path)
-        if room is None or room in rooms.OPEN_ROOMS or path.startswith("base/log."):
+        if room is None or room in rooms.OPEN_ROOMS or path.startswith(("base/log.", "base/log_level.")):
             continue
         text = tree.read(root, path)
         daemon = path.split("/")[0]
@@ -64,9 +66,9 @@ def violations(root):
     for daemon, room in DAEMONS.items():
         for level in levels:
             if level not in used[room]:
-                yield f"base/log.h: no line of {daemon} has LogLevel::{level}"
+                yield f"base/log_level.h: no line of {daemon} has LogLevel::{level}"
         if room not in chosen:
-            yield f"base/log.h: {daemon} never calls set_log_level(): lines below the first level cannot be reached"
+            yield f"base/log_level.h: {daemon} never calls set_log_level(): lines below the first level cannot be reached"
 
 
 def main(arguments):

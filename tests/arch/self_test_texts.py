@@ -96,10 +96,13 @@ class LogLines(FakeTree):
 
     def changes(self, **more):
         daemons = {"stacks/main.cc": self.LINES, "vpnd/main.cc": self.LINES, "web/main.cc": self.LINES}
-        return {"base/log.h": self.LEVELS, **daemons, **more}
+        return {"base/log_level.h": self.LEVELS, **daemons, **more}
 
     def test_levels_and_events_as_they_shall_be(self):
         self.assertEqual(list(log_lines.violations(self.tree(self.changes()))), [])
+
+    def test_a_tree_without_levels(self):
+        self.assert_sees(log_lines.violations, self.changes(**{"base/log_level.h": ""}), "no enum class LogLevel")
 
     def test_a_level_without_a_line(self):
         changes = self.changes(**{"web/main.cc": 'void f() { set_log_level(LogLevel::kInfo); log(LogLevel::kInfo, "began"); }\n'})
