@@ -28,31 +28,17 @@ std::string_view need_of(const Key& key) {
     return key.table().empty() ? "required" : "required in its table";
 }
 
-// In a table cell a bar would end the cell.
-std::string cell(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == '|') out += '\\';
-        out += c;
-    }
-    return out;
-}
-
-std::string code(std::string_view text) {
-    return text.empty() ? std::string() : fmt::format("`{}`", text);
+std::string or_none(std::string_view text) {
+    return text.empty() ? "none" : fmt::format("`{}`", text);
 }
 
 void append_keys(Document document, std::string_view table, std::string& out) {
-    out += "| Key | Accepted | Default | Meaning |\n|---|---|---|---|\n";
     for (const Key* key : keys_of(document, table)) {
         if (is_table(*key) || key->type == Type::kReserved) continue;
-        const std::string fallback = key->required               ? "required"
-                                     : key->default_text.empty() ? "none"
-                                                                 : code(key->default_text);
-        const std::string example =
-            key->example.empty() ? "" : fmt::format(" Example: `{} = {}`", key->leaf(), key->example);
-        out += fmt::format("| `{}` | {} | {} | {}{} |\n", key->leaf(), cell(accepted(*key)), fallback, cell(key->doc),
-                           cell(example));
+        out += fmt::format("- `{}`: {}\n  Accepted: {}. ", key->leaf(), key->doc, accepted(*key));
+        out += key->required ? "Required." : fmt::format("Default: {}.", or_none(key->default_text));
+        if (!key->example.empty()) out += fmt::format(" Example: `{} = {}`", key->leaf(), key->example);
+        out += '\n';
     }
     out += '\n';
 }
@@ -62,7 +48,7 @@ void append_document(Document document, std::string& out) {
     append_keys(document, "", out);
     for (const Key& key : schema()) {
         if (key.document != document || !is_table(key)) continue;
-        out += fmt::format("### {}\n\n{}{}\n\n", code(header_of(key)), key.doc, key.required ? " Required." : "");
+        out += fmt::format("### `{}`\n\n{}{}\n\n", header_of(key), key.doc, key.required ? " Required." : "");
         append_keys(document, inside(key), out);
     }
 }
@@ -87,7 +73,7 @@ void append_scdoc_keys(Document document, std::string_view table, std::string& o
     }
 }
 
-// Wraps lines at 120 columns, except in tables, whose rows are one line each.
+// Wraps lines at 120 columns; those of a list stay indented.
 std::string wrapped(std::string_view text) {
     constexpr std::size_t kColumns = 120;
     std::string out;
@@ -95,9 +81,9 @@ std::string wrapped(std::string_view text) {
         const auto end = std::min(text.find('\n'), text.size());
         std::string_view line = text.substr(0, end);
         text.remove_prefix(std::min(end + 1, text.size()));
-        const std::string_view indent = line.starts_with("- ") ? "  " : "";
+        const std::string_view indent = line.starts_with("- ") || line.starts_with("  ") ? "  " : "";
         std::size_t space = kColumns;
-        while (!line.starts_with('|') && line.size() > space) {
+        while (line.size() > space) {
             const auto at = line.rfind(' ', space);
             if (at == std::string_view::npos || at == 0) break;
             out += fmt::format("{}\n{}", line.substr(0, at), indent);
@@ -160,12 +146,11 @@ std::string manual_markdown() {
         "Made from the schema (`config/schema.cc`) by `vpnctl explain --format markdown`; a test compares. Complete "
         "examples are in `config/examples/`.\n\n"
         "A directory, `/etc/warren` on an appliance, holds:\n\n"
-        "| File | What |\n|---|---|\n"
-        "| `warren.toml` | the appliance |\n"
-        "| `customers/ID.toml` | one file for each customer and its stack; the file's name is the customer's id: a "
-        "lower-case letter, then up to 30 of a-z, 0-9 and \"-\" |\n"
-        "| `secrets/...` | private and preshared keys, one per file, as `wg genkey` and `wg genpsk` print them; owned "
-        "by root, mode 0600. The other files name them and never contain them. Symbolic links are not followed |\n\n"
+        "- `warren.toml`: the appliance.\n"
+        "- `customers/ID.toml`: one file for each customer and its stack. The file's name is the customer's id: a "
+        "lower-case letter, then up to 30 of a-z, 0-9 and \"-\".\n"
+        "- `secrets/...`: private and preshared keys, one per file, as `wg genkey` and `wg genpsk` print them; owned "
+        "by root, mode 0600. The other files name them and never contain them. Symbolic links are not followed.\n\n"
         "`vpnctl check DIR` reports every error at once; `vpnctl explain KEY` prints what follows for one key. Unknown "
         "keys are errors. Two customers may have the same addresses, networks and names of peers.\n\n";
     append_document(Document::kAppliance, out);

@@ -17,7 +17,8 @@ import tree
 
 KEY = re.compile(r'\{\.document = (\w+), \.path = "([^"]+)", \.type = Type::(\w+)')
 NO_VALUE = {"kTable", "kTables", "kReserved", "kSchemaNumber"}
-READER = re.compile(r"^(?:void|bool) read\w*\((?:const Node ?[*&] ?)\w+, (\w+)& (\w+)\) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+READER = re.compile(r"^(?:void|bool) read\w*\((?:const Node ?[*&] ?)\w+, (\w+)& (\w+)\) \{\n(.*?)^\}",
+                    re.MULTILINE | re.DOTALL)
 READ = re.compile(r'\bread\w*\(\s*\w+(?:\.|->)(?:find|at)\("([^"]+)"\),\s*(\w+)\.(\w+)\)')
 STRUCT = re.compile(r"^struct (\w+)[^{;]*\{\n(.*?)^\};", re.MULTILINE | re.DOTALL)
 FIELD = re.compile(r"^\s+([\w:]+(?:<.*>)?) (\w+)(?:\s*=[^;]*|\{[^;]*)?;", re.MULTILINE)

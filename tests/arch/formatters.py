@@ -61,16 +61,29 @@ def doubtful_scripts(root):
             yield line
 
 
+def page_packages(root):
+    """The directory of the status page's packages, prettier among them. Installs them when it is not there."""
+    directory = os.path.join(os.path.abspath(root), PAGE, "node_modules")
+    if not os.path.isdir(directory):
+        install = [program("npm", "web"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        result = subprocess.run(install, cwd=os.path.dirname(directory), capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise Missing(f"prettier is not installed: npm --prefix {PAGE} ci: {result.stderr.strip()}")
+    return directory
+
+
 def unformatted_page(root):
-    """What prettier would change of the status page, with the packages that the page's ring has installed."""
-    if not os.path.isdir(os.path.join(root, PAGE, "node_modules")):
-        install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run([program(install[0], "web"), *install[1:]], cwd=os.path.join(root, PAGE), check=True)
+    """What prettier would change of the status page and of the browser's tests."""
+    page_packages(root)
     command = [program("npm", "web"), "run", "--silent", "format:check"]
     result = subprocess.run(command, cwd=os.path.join(root, PAGE), capture_output=True, text=True, check=False)
+    found = False
     for line in (result.stdout + result.stderr).splitlines() if result.returncode else []:
         if line.startswith(("[warn] ", "[error] ")) and "Code style issues" not in line:
+            found = True
             yield f"{PAGE}/{line.split('] ', 1)[1]}: not as prettier has it: npm --prefix {PAGE} run format"
+    if result.returncode and not found:
+        yield f"{PAGE}: prettier failed: {(result.stdout + result.stderr).strip()}"
 
 
 CHECKS = {"clang-format": unformatted_code, "shellcheck": doubtful_scripts, "prettier": unformatted_page}

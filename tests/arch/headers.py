@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Compiles every header alone, so that none leans on what another file happens to include before it.
 
-A header that is the first include of the source of the same name is compiled alone by every build; the others are compiled here.
+A header that is the first include of the source of the same name is compiled alone by every build; the others are
+compiled here.
 
-Usage: headers.py ROOT WORK_DIRECTORY COMPILER...     the compiler may have a launcher (ccache) before it and flags after it
+Usage: headers.py ROOT WORK_DIRECTORY COMPILER...     the compiler may have a launcher before it, flags after it
 Prints the first errors of each header that does not compile; exit status 1 when there is any.
 """
 
@@ -26,7 +27,8 @@ def compile_alone(root, work, header, compiler):
         file.write(f'#include "{header}"\n#include "{header}"\n')
     # To an object, not only -fsyntax-only, because that is what ccache remembers.
     command = [*compiler, "-std=c++20", "-O0", "-MD", "-I", root, "-c", source, "-o", source + ".o"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_PER_HEADER, check=False, env=ENVIRONMENT)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_PER_HEADER, check=False,
+                          env=ENVIRONMENT)
     return "" if done.returncode == 0 else "\n".join(done.stderr.splitlines()[:12])
 
 

@@ -19,9 +19,12 @@ LINK = re.compile(r"^\s*target_link_libraries\(\s*(\w+)([^)]*)\)", re.MULTILINE)
 
 # Headers whose every use is I/O, a clock, a thread or the environment.
 IMPURE_HEADERS = re.compile(
-    r"^(sys/(socket|epoll|eventfd|timerfd|ioctl|mman|stat|uio|un|wait|prctl|resource)\.h|netinet/.*|net/.*|linux/if.*|linux/netlink\.h"
-    r"|poll\.h|unistd\.h|fcntl\.h|pthread\.h|sched\.h|signal\.h|syslog\.h|time\.h|ctime|csignal|thread|mutex|shared_mutex"
-    r"|condition_variable|future|semaphore|stop_token|latch|barrier|iostream|fstream|filesystem|random|cstdio|stdio\.h)$"
+    r"^(sys/(socket|epoll|eventfd|timerfd|ioctl|mman|stat|uio|un|wait|prctl|resource)\.h|netinet/.*|net/.*"
+    r"|linux/if.*|linux/netlink\.h"
+    r"|poll\.h|unistd\.h|fcntl\.h|pthread\.h|sched\.h|signal\.h|syslog\.h|time\.h|ctime|csignal"
+    r"|thread|mutex|shared_mutex"
+    r"|condition_variable|future|semaphore|stop_token|latch|barrier|iostream|fstream|filesystem"
+    r"|random|cstdio|stdio\.h)$"
 )
 IMPURE_WARREN_HEADERS = ["base/log.h", "base/fd.h", "base/parallel.h", "base/process_usage.h", "base/sandbox.h"]
 
@@ -125,7 +128,8 @@ def check_links(root):
                 targets = rooms.rooms_in(linked)
                 if not targets or linked == name:
                     continue
-                if not any(rooms.matches(target + "/", may) or any(one.startswith(target + "/") for one in may) for target in targets):
+                if not any(rooms.matches(target + "/", may) or any(one.startswith(target + "/") for one in may)
+                           for target in targets):
                     yield f"{path}: {name} may not link {linked}"
 
 

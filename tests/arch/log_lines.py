@@ -14,6 +14,7 @@ import tree
 DAEMONS = {"stackd": "stacks", "vpnd": "vpnd", "statusd": "web"}
 LEVELS = re.compile(r"enum class LogLevel[^{]*\{([^}]*)\}")
 LINE = re.compile(r"\blog\s*\(")
+USED = re.compile(r"(?<!set_log_level\()(?<![<>] )(?<![<>=!]= )LogLevel::(k\w+)")  # not set, not compared with
 EVENT = re.compile(r'"((?:\\.|[^"\\])*)"')
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -54,7 +55,7 @@ def violations(root):
         if "set_log_level(" in text:
             chosen.add(daemon)
         if daemon in used:  # a level may also be picked before the line is written
-            used[daemon].update(re.findall(r"LogLevel::(k\w+)", text))
+            used[daemon].update(USED.findall(text))
         for place, arguments in calls(text):
             parts = first_two(arguments)
             if len(parts) < 2 or "LogLevel level" in parts[0]:
@@ -68,7 +69,7 @@ def violations(root):
             if level not in used[room]:
                 yield f"base/log_level.h: no line of {daemon} has LogLevel::{level}"
         if room not in chosen:
-            yield f"base/log_level.h: {daemon} never calls set_log_level(): lines below the first level cannot be reached"
+            yield f"base/log_level.h: {daemon} never calls set_log_level(): a level cannot be reached"
 
 
 def main(arguments):

@@ -28,16 +28,17 @@ MAY_INCLUDE = {
     "vpnd/io": ["base/", "crypto/", "vpnd/packet/", "vpnd/turns/", "vpnd/dataplane/", "vpnd/control/",
                 "vpnd/listeners/message_queue.h", "vpnd/listeners/message_socket.h", "vpnd/listeners/steering.h"],
     "vpnd/customers": ["base/", "crypto/", "ipc/", "vpnd/dataplane/customer_view.h", "vpnd/wireguard/engine.h"],
-    "vpnd/show": ["base/", "crypto/", "ipc/", "vpnd/customers/", "vpnd/io/", "vpnd/dataplane/", "vpnd/packet/", "vpnd/turns/",
-                  "vpnd/control/"],
-    "vpnd/listeners/wireguard": ["base/", "crypto/", "vpnd/control/", "vpnd/customers/", "vpnd/dataplane/framing/", "vpnd/io/",
-                                 "vpnd/show/counters.h", "vpnd/wireguard/"],
+    "vpnd/show": ["base/", "crypto/", "ipc/", "vpnd/customers/", "vpnd/io/", "vpnd/dataplane/", "vpnd/packet/",
+                  "vpnd/turns/", "vpnd/control/"],
+    "vpnd/listeners/wireguard": ["base/", "crypto/", "vpnd/control/", "vpnd/customers/", "vpnd/dataplane/framing/",
+                                 "vpnd/io/", "vpnd/show/counters.h", "vpnd/wireguard/"],
     "vpnd": ["base/", "crypto/", "ipc/", "vpnd/"],
     "stacks/plan": ["base/", "config/", "ipc/"],
     "stacks/kernel": ["base/", "stacks/plan/"],
     "stacks/listeners": ["base/", *KEY_TYPES, "config/", "ipc/"],
     "stacks/host": ["base/", "stacks/plan/desired.h"],
-    "stacks/children": ["base/", *KEY_TYPES, "config/", "ipc/", "stacks/plan/", "stacks/kernel/netns.h", "stacks/listeners/uapi_socket.h"],
+    "stacks/children": ["base/", *KEY_TYPES, "config/", "ipc/", "stacks/plan/", "stacks/kernel/netns.h",
+                        "stacks/listeners/uapi_socket.h"],
     "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "config/", "ipc/", "stacks/"],
     "ctl/files": ["base/", "config/", "ctl/command.h"],
     "ctl/ask": ["base/", "config/parse.h", "ipc/channel.h", "ipc/control_messages.h", "ipc/snapshot.h"],
@@ -98,11 +99,12 @@ MUST_NOT_REACH = {
     "vpnd/dataplane/": ["vpnd/control/", "vpnd/wireguard/", "vpnd/io/"],  # knows nothing of handshakes
     "vpnd/io/": ["vpnd/wireguard/", "vpnd/listeners/wireguard/"],  # drives engines by control/engine.h alone
     "vpnd/control/": ["vpnd/wireguard/"],
-    "tests/toy/": ["vpnd/wireguard/", "vpnd/dataplane/framing/wireguard.h"],  # a second protocol needs nothing of the first
+    # A second protocol needs nothing of the first.
+    "tests/toy/": ["vpnd/wireguard/", "vpnd/dataplane/framing/wireguard.h"],
 }
 
-# PURE rooms: no sockets, clock, threads, files, environment or logging. Room -> its sources that are not. What pure code
-# uses of other sources must be pure as well. Each has an archive of its own, whose symbols are read.
+# PURE rooms: no sockets, clock, threads, files, environment or logging. Room -> its sources that are not. What pure
+# code uses of other sources must be pure as well. Each has an archive of its own, whose symbols are read.
 PURE = {
     "crypto": ["random"],
     "config": ["load"],

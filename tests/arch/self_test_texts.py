@@ -13,6 +13,7 @@ import unittest
 import config_keys
 import formatters
 import log_lines
+import texts
 import tidy
 import tree
 from fake_tree import CLEAN, FakeTree
@@ -37,6 +38,55 @@ class Tree(FakeTree):
         self.assertEqual(scripts, ["image/build", "image/init", "image/slots.bash", "run"])
 
 
+class Texts(FakeTree):
+    PAGES = {"docs/conformance.md": "### H7 Timestamps\n", "docs/decisions/0003-tun.md": "# One TUN\n"}
+
+    def columns(self, root):
+        return texts.violations("columns", root)
+
+    def citations(self, root):
+        return texts.violations("citations", root)
+
+    def words(self, root):
+        return texts.violations("words", root)
+
+    def test_lines_of_every_kind_of_text(self):
+        for path in ("docs/a.md", "a.toml", "base/ip.cc", "tests/a.py", "web/ui/a.tsx", "cmake/a.cmake",
+                     "CMakeLists.txt"):
+            with self.subTest(path=path):
+                self.assertEqual(list(self.columns(self.tree({path: "\u00e9" * 120 + "\n"}))), [])  # columns, not bytes
+                self.assert_sees(self.columns, {path: "\n" + "x" * 121 + "\n"}, f"{path}:2", "121 columns")
+        script = {"run": "#!/bin/bash\n#" + "x" * 120 + "\n"}  # by its first line
+        self.assert_sees(self.columns, script, "run:2")
+
+    def test_lines_that_may_be_long(self):
+        long_line = "x" * 121 + "\n"
+        free = ["web/ui/package-lock.json", "tests/fuzz/corpus/a.toml", "tests/golden/a.md", "docs/a.svg", "build/a.md"]
+        self.assertEqual(list(self.columns(self.tree({path: long_line for path in free}))), [])
+
+    def test_citations_of_what_is_there(self):
+        text = ("// See base/bytes.h, crypto/keys, vpnd/dataplane and docs/conformance.md; made: build/dev/bin.\n"
+                "// conformance H7, decision 0003, conformance.md; a ratio of base/other; https://a.org/base/none.h\n"
+                'const char* text = "base/none.h";\n#include "base/none.h"\n')
+        self.assertEqual(list(self.citations(self.tree({**self.PAGES, "base/ip.cc": text, "base/other.cc": ""}))), [])
+
+    def test_citations_of_what_is_not_there(self):
+        for cited in ("base/none.h", "docs/none.md", "none.md", "decision 0004", "conformance H8", "stacks/none/"):
+            for path, text in (("base/ip.cc", f"int a;  // {cited}\n"), ("docs/a.md", f"See {cited}.\n"),
+                               ("run", f"#!/bin/sh\n# {cited}\n")):
+                with self.subTest(cited=cited, path=path):
+                    name = cited.strip("/").split(" ")[-1]
+                    self.assert_sees(self.citations, {**self.PAGES, path: text}, f"{path}:", name, "does not")
+
+    def test_words(self):
+        self.assertEqual(list(self.words(self.tree({"base/ip.cc": "int he = 1;  // the peer and its key\n"}))), [])
+        for word in ("he", "His", "him", "a dear call", "in vain", "Tenants", "a customer who", "What came"):
+            for path, text in (("base/ip.cc", f"int a;  // {word}\n"), ("ctl/a.cc", f'auto a = "{word}";\n'),
+                               ("docs/a.md", f"{word}\n"), ("web/ui/a.tsx", f"const a = `${{b}} {word}`;\n")):
+                with self.subTest(word=word, path=path):
+                    self.assert_sees(self.words, {path: text}, f"{path}:1", "say")
+
+
 class Formatters(FakeTree):
     def clang_format(self, root):
         return formatters.violations("clang-format", root)
@@ -45,28 +95,42 @@ class Formatters(FakeTree):
         return formatters.violations("shellcheck", root)
 
     def test_code_as_the_formatter_has_it(self):
-        fine = {**NO_CODE, ".clang-format": "BasedOnStyle: Google\nIndentWidth: 4\n", "base/a.cc": "int a() { return 1; }\n"}
+        fine = {**NO_CODE, ".clang-format": "BasedOnStyle: Google\nIndentWidth: 4\n",
+                "base/a.cc": "int a() { return 1; }\n"}
         self.assertEqual(list(self.clang_format(self.tree(fine))), [])
         crooked = {**fine, "base/a.cc": "int a() {\n  return  1;\n}\nint  b;\n"}
         self.assert_sees(self.clang_format, crooked, "base/a.cc:1", "not as clang-format has it")
         self.assertEqual(len(list(self.clang_format(self.tree(crooked)))), 1)  # once a file
-        self.assert_sees(self.clang_format, {**fine, ".clang-format": "NoSuchOption: 1\n"}, "clang-format-14:", "Error reading")
+        self.assert_sees(self.clang_format, {**fine, ".clang-format": "NoSuchOption: 1\n"}, "clang-format-14:",
+                         "Error reading")
 
     def test_shell_scripts(self):
         self.assertEqual(list(self.shellcheck(self.tree({"run": '#!/bin/bash\necho "$1"\n'}))), [])
         self.assert_sees(self.shellcheck, {"run": "#!/bin/bash\necho $1\n"}, "run:2", "SC2086")
 
+    def test_the_status_page(self):
+        packages = formatters.page_packages(os.path.join(os.path.dirname(__file__), "../.."))
+        page = {"web/ui/package.json": '{\n  "scripts": { "format:check": "prettier --check src" }\n}\n'}
+        for text, seen in (("const a = 1;\n", 0), ("const a  = 1\n", 1)):
+            root = self.tree({**page, "web/ui/src/a.ts": text})
+            os.symlink(packages, os.path.join(root, "web/ui/node_modules"))
+            found = list(formatters.violations("prettier", root))
+            self.assertEqual(len(found), seen, found)
+            self.assertTrue(all("web/ui/src/a.ts: not as prettier has it" in line for line in found), found)
+
     def test_a_program_that_is_not_installed(self):
         path = os.environ["PATH"]
         self.addCleanup(os.environ.__setitem__, "PATH", path)
         os.environ["PATH"] = ""
-        for name in ("clang-format", "shellcheck"):
-            self.assert_sees(lambda root, name=name: formatters.violations(name, root), {}, "is not installed", "tools/setup")
+        for name in formatters.CHECKS:
+            self.assert_sees(lambda root, name=name: formatters.violations(name, root), {}, "is not installed",
+                             "tools/setup")
 
 
 class Tidy(FakeTree):
     def violations(self, text, root=None):
-        root = root or self.tree({**NO_CODE, "base/a.h": text, "base/a.cc": '#include "base/a.h"\n', ".clang-tidy": "HeaderFilterRegex: '.*'\n"})
+        root = root or self.tree({**NO_CODE, "base/a.h": text, "base/a.cc": '#include "base/a.h"\n',
+                                  ".clang-tidy": "HeaderFilterRegex: '.*'\n"})
         source = os.path.join(root, "base/a.cc")
         entry = {"directory": root, "file": source, "command": f"g++ -std=c++20 -I{root} -c {source}"}
         with open(os.path.join(root, "compile_commands.json"), "w", encoding="utf-8") as file:
@@ -92,7 +156,8 @@ class Tidy(FakeTree):
 
 class LogLines(FakeTree):
     LEVELS = "#pragma once\nenum class LogLevel { kDebug, kInfo };\n"
-    LINES = 'void f() { set_log_level(LogLevel::kInfo); log(LogLevel::kInfo, "began"); log(LogLevel::kDebug, "device_returned", {{"a", g(1)}}); }\n'
+    LINES = 'void f() { set_log_level(LogLevel::kInfo); log(LogLevel::kInfo, "began"); '
+    LINES += 'log(LogLevel::kDebug, "device_returned", {{"a", g(1)}}); }\n'
 
     def changes(self, **more):
         daemons = {"stacks/main.cc": self.LINES, "vpnd/main.cc": self.LINES, "web/main.cc": self.LINES}
@@ -105,8 +170,11 @@ class LogLines(FakeTree):
         self.assert_sees(log_lines.violations, self.changes(**{"base/log_level.h": ""}), "no enum class LogLevel")
 
     def test_a_level_without_a_line(self):
-        changes = self.changes(**{"web/main.cc": 'void f() { set_log_level(LogLevel::kInfo); log(LogLevel::kInfo, "began"); }\n'})
+        silent = 'void f() { set_log_level(LogLevel::kInfo); log(LogLevel::kInfo, "began"); }\n'
+        changes = self.changes(**{"web/main.cc": silent})
         self.assert_sees(log_lines.violations, changes, "no line of statusd", "kDebug")
+        compared = silent + "bool b = log_level() > LogLevel::kDebug || log_level() == LogLevel::kDebug;\n"
+        self.assert_sees(log_lines.violations, {**changes, "web/main.cc": compared}, "no line of statusd", "kDebug")
 
     def test_a_level_that_cannot_be_chosen(self):
         changes = self.changes(**{"vpnd/main.cc": self.LINES.replace("set_log_level(LogLevel::kInfo);", "")})
@@ -170,7 +238,8 @@ void read_customer(const Node& root, Customer& to) {
 
     def test_a_key_that_nobody_uses(self):
         stacks = self.CHANGES["stacks/a.cc"]
-        self.assert_dead("stacks/a.cc", stacks.replace(".share", ""), "traffic.share", "Traffic::share", "nothing outside")
+        self.assert_dead("stacks/a.cc", stacks.replace(".share", ""), "traffic.share", "Traffic::share",
+                         "nothing outside")
         self.assert_dead("stacks/a.cc", stacks.replace("return", "return 0;  //"), "traffic.share")
         # Another struct's name is not this one's.
         self.assert_dead("ctl/a.cc", "int f() { return other.name; }\n", "appliance.name", "Appliance::name")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Reads what the objects of pure code leave undefined: it may call nothing that does I/O, tells the time, starts a thread or logs.
+"""Reads what the objects of pure code leave undefined: it may call nothing that does I/O, tells the
+time, starts a thread or logs.
 
 Usage: symbols.py NAME=ARCHIVE...     with the static libraries of base and of every library in rooms.PURE
 Prints one line per violation; exit status 1 when there is any.
@@ -13,24 +14,28 @@ import rooms
 
 # C functions that pure code may call, or that compilers call for it. Everything else is a violation.
 ALLOWED = re.compile(
-    r"^(mem(cpy|move|set|cmp|chr|mem)|bcmp|explicit_bzero|str(len|nlen|cmp|ncmp|chr|rchr|spn|cspn|str|pbrk|tol|toul|toll|toull|tod)"
-    r"|v?snprintf|__v?snprintf_chk|__(mem|str)\w+_chk|qsort|bsearch|inet_(pton|ntop)|malloc|calloc|realloc|free|abort|__assert_fail"
+    r"^(mem(cpy|move|set|cmp|chr|mem)|bcmp|explicit_bzero"
+    r"|str(len|nlen|cmp|ncmp|chr|rchr|spn|cspn|str|pbrk|tol|toul|toll|toull|tod)"
+    r"|v?snprintf|__v?snprintf_chk|__(mem|str)\w+_chk|qsort|bsearch|inet_(pton|ntop)|malloc|calloc|realloc|free|abort"
+    r"|__assert_fail"
     r"|localeconv|is(alnum|alpha|digit|print|space|upper|xdigit)|to(lower|upper)|__ctype_\w+|__errno_location"
     r"|(ld|fr)exp[fl]?|(ceil|floor|round|trunc|fmod|log2?|pow|l?lround)[fl]?"
-    r"|_Unwind_\w+|__cxa_\w+|__gxx_personality_v0|__dso_handle|__dynamic_cast|__tls_get_addr|_GLOBAL_OFFSET_TABLE_|__libc_single_threaded"
+    r"|_Unwind_\w+|__cxa_\w+|__gxx_personality_v0|__dso_handle|__dynamic_cast|__tls_get_addr|_GLOBAL_OFFSET_TABLE_"
+    r"|__libc_single_threaded"
     r"|__cpu_model|__stack_chk_(fail|guard)|__(u|)(div|mod|mul)\w*[dt]i\d|__popcount\w*"
     r"|__(asan|ubsan|tsan|lsan|sanitizer|gcov|llvm_\w+)_\w+|__start___sancov\w*|__stop___sancov\w*)$"
 )
 # Primitives, which only crypto/ may call. What draws randomness is not among them.
 ALLOWED_IN = {
     "crypto": re.compile(
-        r"^(EVP_(CIPHER|Cipher)\w+|EVP_aes_(128|256)_gcm|sodium_(init|mem\w+|bin2base64|base642bin)|crypto_(aead|scalarmult|verify)_\w+"
-        r"|imb_get_\w+|(alloc|free|init)_mb_mgr\w*)$"
+        r"^(EVP_(CIPHER|Cipher)\w+|EVP_aes_(128|256)_gcm|sodium_(init|mem\w+|bin2base64|base642bin)"
+        r"|crypto_(aead|scalarmult|verify)_\w+|imb_get_\w+|(alloc|free|init)_mb_mgr\w*)$"
     ),
 }
 # Parts of the C++ libraries that are I/O, clock, thread or environment, as they appear in mangled names.
 FORBIDDEN_MANGLED = re.compile(
-    r"(fstreamI|filebufI|ios_base4Init|^_ZSt4(cout|cerr|clog)$|^_ZSt3cin$|St6chrono3_V2\d+\w+_clock3now|St6thread|this_thread"
+    r"(fstreamI|filebufI|ios_base4Init|^_ZSt4(cout|cerr|clog)$|^_ZSt3cin$|St6chrono3_V2\d+\w+_clock3now|St6thread"
+    r"|this_thread"
     r"|St13random_device"
     r"|condition_variable|St5mutex|shared_mutex|__future_base|10filesystem|3fmt\w*?\d(v?print)|get_id)"
 )
@@ -66,8 +71,10 @@ def violations(archives, nm="nm"):
     # What pure code uses of its own house must be pure as well: it joins the queue.
     for library in rooms.NO_VIRTUAL_CLASSES:
         for source, (defined, undefined) in libraries.get(library, {}).items():
-            yield from (f"{library}/{source}: has the virtual functions {name}" for name in sorted(defined | undefined) if name.startswith("_ZTV"))
-    queue = [(library, source) for library in libraries for source in libraries[library] if rooms.must_be_pure(library, source)]
+            yield from (f"{library}/{source}: has the virtual functions {name}"
+                        for name in sorted(defined | undefined) if name.startswith("_ZTV"))
+    queue = [(library, source) for library in libraries
+             for source in libraries[library] if rooms.must_be_pure(library, source)]
     users = {}
     while queue:
         library, source = queue.pop(0)
@@ -86,7 +93,8 @@ def violations(archives, nm="nm"):
 
 
 def why_not_ours(name, definitions):
-    """Why pure code may not use a symbol of ours; None when one of its definitions may be used (inline code has many)."""
+    """Why pure code may not use a symbol of ours; None when one of its definitions may be used: inline code has
+    many."""
     if not all(rooms.is_impure(*definition) for definition in definitions):
         return None
     where = ", ".join("/".join(definition) for definition in sorted(definitions))

@@ -52,8 +52,8 @@ def fingerprint(root, graph, path, command, checks):
 
 
 def findings(root, build, path, checks):
-    command = [PROGRAM, "--quiet", "-p", build, "--warnings-as-errors=*", "--extra-arg=-w", *([f"--checks={checks}"] if checks else []),
-               path]
+    command = [PROGRAM, "--quiet", "-p", build, "--warnings-as-errors=*", "--extra-arg=-w",
+               *([f"--checks={checks}"] if checks else []), path]
     result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     found = [line.replace(root + "/", "") for line in FINDING.findall(result.stdout)]
     if result.returncode != 0 and not found:

@@ -1,4 +1,4 @@
-"""A long way: the packets between a place and the internet arrive later. There is no kernel module for it everywhere."""
+"""A long way: packets between a place and the internet arrive later. Not every kernel has a module for it."""
 
 import collections
 import fcntl

@@ -185,7 +185,7 @@ TEST_CASE("the manual has every key") {
     for (const Key& key : schema()) {
         if (key.type == Type::kReserved) continue;
         CAPTURE(key.path);
-        CHECK(manual.find(is_table(key) ? std::string(key.path) : fmt::format("| `{}` |", key.leaf())) !=
+        CHECK(manual.find(is_table(key) ? std::string(key.path) : fmt::format("- `{}`: ", key.leaf())) !=
               std::string::npos);
     }
 }
