@@ -218,8 +218,8 @@ void Inbound::note_received(Instant now, const Candidate& message, bool newest, 
     session.bytes_received += size;
     peer.traffic.rx_packets += 1;
     peer.traffic.rx_bytes += size;
-    message.customer->meters.up.packets += 1;
-    message.customer->meters.up.bytes += size;
+    message.customer->meters.inbound.packets += 1;
+    message.customer->meters.inbound.bytes += size;
 
     PeerActivity& activity = peer.activity;
     activity.last_received = now;

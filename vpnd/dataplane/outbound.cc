@@ -119,8 +119,8 @@ void Outbound::count_sent(Peer& peer, Customer& customer, Session& session, std:
     session.bytes_sent += bytes;
     peer.traffic.tx_packets += messages;
     peer.traffic.tx_bytes += bytes;
-    customer.meters.down.packets += messages;
-    customer.meters.down.bytes += bytes;
+    customer.meters.outbound.packets += messages;
+    customer.meters.outbound.bytes += bytes;
 }
 
 void Outbound::note_sent(Instant now, Peer& peer, bool has_data) {

@@ -40,8 +40,8 @@ class PacketLoop {
         bool tun_ready = false;  // its TUN may hold packets
         bool tun_is_next = false;
         bool rate_is_due = false;  // packets that waited for its rate may go
-        dataplane::Pace up;
-        dataplane::Pace down;
+        dataplane::Pace inbound;
+        dataplane::Pace outbound;
     };
     enum class Source : std::uint8_t { kCommands, kUplinkV4, kUplinkV6, kTun, kTransfer };
 

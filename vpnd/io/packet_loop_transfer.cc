@@ -55,7 +55,7 @@ void PacketLoop::send_for_another(const dataplane::Transfer& packet) {
     }
     out_.transfers.clear();
     deliver({});
-    scheduler_.charge(packet.customer, charge(packet.customer, dataplane::Direction::kDown));
+    scheduler_.charge(packet.customer, charge(packet.customer, dataplane::Direction::kOutbound));
 }
 
 }  // namespace warren::io

@@ -57,7 +57,7 @@ void PacketLoop::charge_receiving(Duration took) {
     for (const dataplane::CustomerTrain& part : sorted_) bytes += static_cast<Duration::rep>(part.train.bytes.size());
     for (const dataplane::CustomerTrain& part : sorted_) {
         const Duration mine = took * static_cast<Duration::rep>(part.train.bytes.size()) / bytes;
-        pipeline_.charge(part.customer, dataplane::Direction::kUp, mine);
+        pipeline_.charge(part.customer, dataplane::Direction::kInbound, mine);
         scheduler_.charge(part.customer, mine);
     }
 }
@@ -69,7 +69,7 @@ bool PacketLoop::runs_at_once() {
     for (const dataplane::CustomerTrain& part : sorted_) {
         if (!part.customer.valid()) continue;
         packets += part.train.count();
-        estimate += lane(part.customer).up.time_for(part.train.count());
+        estimate += lane(part.customer).inbound.time_for(part.train.count());
     }
     return packets <= kPacketsAtOnce && estimate <= at_once_;
 }
@@ -87,7 +87,7 @@ void PacketLoop::take_all_in() {
         }
         const Duration used = take_in(customer, std::span(run).first(count));
         at_once_ -= used;
-        if (customer.valid()) lane(customer).up.note(packets, used);
+        if (customer.valid()) lane(customer).inbound.note(packets, used);
     }
 }
 
@@ -142,22 +142,22 @@ Duration PacketLoop::work_for(const dataplane::Scheduler::Turn& turn) {
     const Duration time = scheduler_.is_for_one() ? kTurns : std::min(turn.allowance, dataplane::Scheduler::kQuantum);
     if (its.tun_ready && (its.tun_is_next || !backlog_.has(turn.customer))) {
         its.tun_is_next = false;
-        return send_out(turn.customer, its.down.packets_in(time));
+        return send_out(turn.customer, its.outbound.packets_in(time));
     }
     its.tun_is_next = true;
-    const auto trains = backlog_.take(turn.customer, its.up.packets_in(time));
+    const auto trains = backlog_.take(turn.customer, its.inbound.packets_in(time));
     std::size_t packets = 0;
     for (const dataplane::Train& train : trains) packets += train.count();
     const Duration used = take_in(turn.customer, trains);
     backlog_.release();
-    its.up.note(packets, used);
+    its.inbound.note(packets, used);
     return used;
 }
 
 Duration PacketLoop::take_in(CustomerIndex customer, std::span<const dataplane::Train> trains) {
     pipeline_.inbound(now_, trains, out_);
     deliver(trains);
-    return charge(customer, dataplane::Direction::kUp);
+    return charge(customer, dataplane::Direction::kInbound);
 }
 
 Duration PacketLoop::send_out(CustomerIndex customer, std::size_t packets) {
@@ -178,8 +178,8 @@ Duration PacketLoop::send_out(CustomerIndex customer, std::size_t packets) {
     }
     pipeline_.finish(out_);
     deliver({});
-    const Duration used = charge(customer, dataplane::Direction::kDown);
-    lane(customer).down.note(sent, used);
+    const Duration used = charge(customer, dataplane::Direction::kOutbound);
+    lane(customer).outbound.note(sent, used);
     return used;
 }
 
@@ -193,11 +193,11 @@ void PacketLoop::wake_released() {
 Duration PacketLoop::release(CustomerIndex customer) {
     pipeline_.release_inbound(now_, customer, out_);
     deliver({});
-    const Duration inbound = charge(customer, dataplane::Direction::kUp);
+    const Duration inbound = charge(customer, dataplane::Direction::kInbound);
     pipeline_.release_outbound(now_, customer, out_);
     pipeline_.finish(out_);
     deliver({});
-    return inbound + charge(customer, dataplane::Direction::kDown);
+    return inbound + charge(customer, dataplane::Direction::kOutbound);
 }
 
 // The time since the clock was looked at last went into this customer's packets.

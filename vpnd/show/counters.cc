@@ -128,8 +128,8 @@ Counters::Drops Counters::drops(CustomerIndex customer) const {
 dataplane::Meters Counters::meters(CustomerIndex customer) const {
     dataplane::Meters sum;
     for_each_report(customer, [&](const io::CustomerReport& report) {
-        add(sum.up, report.meters.up);
-        add(sum.down, report.meters.down);
+        add(sum.inbound, report.meters.inbound);
+        add(sum.outbound, report.meters.outbound);
     });
     return sum;
 }

@@ -108,12 +108,12 @@ ipc::CustomerSnapshot Snapshot::customer(Now now, const HeldCustomer& customer) 
         if (state_of(now, status_of(control_, customer, peer)) == ipc::PeerState::kOnline) ++out.peers_online;
     }
     const dataplane::Meters meters = counters_.meters(customer.index);
-    out.rx_bytes = meters.up.bytes;
-    out.tx_bytes = meters.down.bytes;
-    out.rx_packets = meters.up.packets;
-    out.tx_packets = meters.down.packets;
-    out.rx_cpu_nanoseconds = static_cast<std::uint64_t>(meters.up.processor.count());
-    out.tx_cpu_nanoseconds = static_cast<std::uint64_t>(meters.down.processor.count());
+    out.rx_bytes = meters.inbound.bytes;
+    out.tx_bytes = meters.outbound.bytes;
+    out.rx_packets = meters.inbound.packets;
+    out.tx_packets = meters.outbound.packets;
+    out.rx_cpu_nanoseconds = static_cast<std::uint64_t>(meters.inbound.processor.count());
+    out.tx_cpu_nanoseconds = static_cast<std::uint64_t>(meters.outbound.processor.count());
     out.rate_up = customer.config.rate_up;
     out.rate_down = customer.config.rate_down;
     out.share = customer.config.share;
@@ -145,7 +145,7 @@ ipc::PeerSnapshot Snapshot::peer(Now now, const HeldCustomer& customer, std::siz
 std::uint64_t Snapshot::digest(const HeldCustomer& customer) const {
     Digest digest;
     const dataplane::Meters meters = counters_.meters(customer.index);
-    for (const auto* direction : {&meters.up, &meters.down}) {
+    for (const auto* direction : {&meters.inbound, &meters.outbound}) {
         digest.add(direction->bytes);
         digest.add(direction->packets);
     }

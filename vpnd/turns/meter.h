@@ -16,12 +16,12 @@ struct Meter {
                            // it, its firewall's too
 };
 
-enum class Direction : std::uint8_t { kUp, kDown };  // network to stack, stack to network
+enum class Direction : std::uint8_t { kInbound, kOutbound };  // network to stack, stack to network
 
 struct Meters {
-    Meter up;
-    Meter down;
-    [[nodiscard]] Meter& of(Direction direction) { return direction == Direction::kUp ? up : down; }
+    Meter inbound;
+    Meter outbound;
+    [[nodiscard]] Meter& of(Direction direction) { return direction == Direction::kInbound ? inbound : outbound; }
 };
 
 }  // namespace warren::dataplane

@@ -51,9 +51,9 @@ TEST_CASE("a customer whose counters may have changed is reported once, and no o
     CHECK(touched().empty());
     rig.set_endpoint(1, "198.51.100.7:1111");
     rig.install(1, 100, true);
-    rig.pipeline->charge({2}, Direction::kUp, Duration(1));
-    rig.pipeline->charge({2}, Direction::kDown, Duration(1));
-    rig.pipeline->charge({9}, Direction::kDown, Duration(1));  // no such customer
+    rig.pipeline->charge({2}, Direction::kInbound, Duration(1));
+    rig.pipeline->charge({2}, Direction::kOutbound, Duration(1));
+    rig.pipeline->charge({9}, Direction::kOutbound, Duration(1));  // no such customer
     CHECK(touched() == Customers{{1}, {2}});
     rig.pipeline->count_drop({0}, DropReason::kBacklogFull);
     rig.pipeline->count_drop({}, DropReason::kDatagramTruncated);

@@ -300,17 +300,17 @@ TEST_CASE("a customer is metered: bytes and packets of all its peers, each way, 
     rig.receive(in);
     rig.receive(in);  // a replay is not counted
     rig.transmit(0, LimitedRig::to_site(200));
-    rig.pipeline->charge({0}, Direction::kUp, milliseconds(3));
-    rig.pipeline->charge({0}, Direction::kDown, milliseconds(4));
-    rig.pipeline->charge({0}, Direction::kDown, milliseconds(1));
-    rig.pipeline->charge({7}, Direction::kDown, milliseconds(1));  // no such customer
+    rig.pipeline->charge({0}, Direction::kInbound, milliseconds(3));
+    rig.pipeline->charge({0}, Direction::kOutbound, milliseconds(4));
+    rig.pipeline->charge({0}, Direction::kOutbound, milliseconds(1));
+    rig.pipeline->charge({7}, Direction::kOutbound, milliseconds(1));  // no such customer
     const Meters& meters = *rig.pipeline->meters({0});
-    CHECK(meters.up.packets == 1);
-    CHECK(meters.up.bytes == in.size());
-    CHECK(meters.down.packets == 2);  // including the keepalive that began the session
-    CHECK(meters.down.bytes == rig.traffic(0).tx_bytes);
-    CHECK(meters.up.processor == milliseconds(3));
-    CHECK(meters.down.processor == milliseconds(5));
+    CHECK(meters.inbound.packets == 1);
+    CHECK(meters.inbound.bytes == in.size());
+    CHECK(meters.outbound.packets == 2);  // including the keepalive that began the session
+    CHECK(meters.outbound.bytes == rig.traffic(0).tx_bytes);
+    CHECK(meters.inbound.processor == milliseconds(3));
+    CHECK(meters.outbound.processor == milliseconds(5));
     CHECK(rig.pipeline->meters({7}) == nullptr);
 }
 

@@ -153,12 +153,12 @@ TEST_CASE("processor time is charged to the customer, each way") {
     stream(tunnel, true, 4 << 20);
     for (const int side : {0, 1}) {
         const dataplane::Meters meters = tunnel.report(side)->meters;
-        CHECK(meters.up.packets > 0);
-        CHECK(meters.down.packets > 0);
-        CHECK(meters.up.processor > std::chrono::microseconds(100));
-        CHECK(meters.up.processor < std::chrono::seconds(10));
-        CHECK(meters.down.processor > std::chrono::microseconds(100));
-        CHECK(meters.down.processor < std::chrono::seconds(10));
+        CHECK(meters.inbound.packets > 0);
+        CHECK(meters.outbound.packets > 0);
+        CHECK(meters.inbound.processor > std::chrono::microseconds(100));
+        CHECK(meters.inbound.processor < std::chrono::seconds(10));
+        CHECK(meters.outbound.processor > std::chrono::microseconds(100));
+        CHECK(meters.outbound.processor < std::chrono::seconds(10));
     }
 }
 
