@@ -55,7 +55,7 @@ Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, C
 Status Daemon::start(Parts& parts) {
     if (parts.timestamps.valid()) WARREN_TRY(wireguard_->keep_timestamps_in(std::move(parts.timestamps)));
     control_->set_keep_record([this](ListenerIndex listener, const control::Record& record) {
-        wireguard_->keep(io::read_clock(), listener, record);
+        wireguard_->save(io::read_clock(), listener, record);
     });
     auto snapshots = SnapshotServer::make(std::move(parts.snapshot_listener), customers_, counters_, snapshot_);
     if (!snapshots) return with_context("snapshot listener", snapshots.error());
@@ -91,7 +91,7 @@ void Daemon::serve() {
     const Now now = io::read_clock();
     take_news();
     watch_load(now);
-    for (auto& report : control_->take_reports()) counters_.take(std::move(report));
+    for (auto& report : control_->take_reports()) counters_.store(std::move(report));
     finish_commit();
     // One generation at a time: freed indexes are not safe to use before the barrier.
     if (!applying_) {

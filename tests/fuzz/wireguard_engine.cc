@@ -53,7 +53,7 @@ class Script {
                 engine_.set_private_key(now_, crypto::generate_private_key(random_), out_);
                 for (ScriptedPeer& each : peers_) each.hub = engine_.public_key();
                 return;
-            case 11: return engine_.note_queue(argument);
+            case 11: return engine_.set_queue_length(argument);
         }
     }
 

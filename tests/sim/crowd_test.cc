@@ -81,11 +81,11 @@ class Flood {
     void run(Duration time, std::uint32_t per_burst) {
         for (Duration done{}; done < time; done += 10ms) {
             world_.at(world_.now + done, [this, per_burst] {
-                victim_.engine->note_queue(per_burst);
+                victim_.engine->set_queue_length(per_burst);
                 for (std::uint32_t i = 0; i < per_burst; ++i) one();
             });
         }
-        world_.at(world_.now + time, [this] { victim_.engine->note_queue(0); });
+        world_.at(world_.now + time, [this] { victim_.engine->set_queue_length(0); });
     }
 
   private:
@@ -163,7 +163,7 @@ TEST_CASE("C13: fifty thousand replays per second cost no Diffie-Hellman and dis
     REQUIRE(captured.size() == wireguard::kInitiationSize);
     for (int i = 0; i < 100; ++i) {
         world.at(world.now + i * 10ms, [&] {
-            hub.engine->note_queue(500);
+            hub.engine->set_queue_length(500);
             for (int j = 0; j < 500; ++j)
                 hub.receive({world.now, *parse_endpoint("198.51.100.9:9"), hub.endpoint, captured});
         });

@@ -37,7 +37,7 @@ class Engine final : public control::Engine {
     void handle_timeout(Now now, control::Output& out) override;
     [[nodiscard]] Instant next_deadline() const override;
     void remove_peer(Now now, PeerIndex peer, control::Output& out) override;
-    void note_queue(std::size_t /*waiting*/) override {}
+    void set_queue_length(std::size_t /*waiting*/) override {}
     [[nodiscard]] bool under_load(Now /*now*/) const override { return false; }
     [[nodiscard]] std::optional<control::PeerStatus> peer_status(PeerIndex peer) const override;
     [[nodiscard]] control::EngineCounters totals() const override { return totals_; }

@@ -123,7 +123,7 @@ class Engine {
     virtual void remove_peer(Now now, PeerIndex peer, Output& out) = 0;
 
     // How many datagrams wait at this listener, the ones just read included; told before a batch is handed over.
-    virtual void note_queue(std::size_t waiting) = 0;
+    virtual void set_queue_length(std::size_t waiting) = 0;
     [[nodiscard]] virtual bool under_load(Now now) const = 0;
 
     [[nodiscard]] virtual std::optional<PeerStatus> peer_status(PeerIndex peer) const = 0;

@@ -7,7 +7,7 @@ IpAddress source_prefix_of(const IpAddress& address) {
     return address.masked(address.is_v4() ? kSourcePrefixV4 : kSourcePrefixV6);
 }
 
-void KnownSources::note(Instant now, const IpAddress& address) {
+void KnownSources::remember(Instant now, const IpAddress& address) {
     if (now - last_sweep_ >= life_) {
         std::erase_if(entries_, [&](const auto& entry) { return now - entry.second.completed >= life_; });
         last_sweep_ = now;

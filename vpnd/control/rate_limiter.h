@@ -71,7 +71,7 @@ class KnownSources {
         : rate_(rate), limit_(limit), life_(life), entries_(0, KeyedHash(random)) {}
 
     // A handshake with a peer at `address` was completed.
-    void note(Instant now, const IpAddress& address);
+    void remember(Instant now, const IpAddress& address);
     // True when the address is known and its budget is not used up.
     [[nodiscard]] bool allow(Instant now, const IpAddress& address);
     [[nodiscard]] std::size_t size() const { return entries_.size(); }

@@ -208,7 +208,7 @@ bool Inbound::trim(Candidate& message) {
 // A message that is not the peer's, or not any more: what it took of the customer's rate is given back.
 void Inbound::refuse(const Candidate& message, DropReason reason) {
     message.customer->drops.add(reason);
-    if (!message.text.empty()) message.customer->admission.take_back(message.size);
+    if (!message.text.empty()) message.customer->admission.refund(message.size);
 }
 
 void Inbound::note_received(Instant now, const Candidate& message, bool newest, Output& out) {

@@ -227,7 +227,7 @@ void ControlWorker::handle_waiting() {
 }
 
 void ControlWorker::handle_batch(Now now, Listener& listener) {
-    listener.engine->note_queue(listener.queue.size());
+    listener.engine->set_queue_length(listener.queue.size());
     for (std::size_t i = 0; i < kHandshakeBatch && !listener.queue.empty(); ++i) {
         const WaitingMessage& waiting = listener.queue.front();
         listener.engine->handle_datagram(now, waiting.arrival, waiting.view(), output_);

@@ -43,7 +43,7 @@ void PacketLoop::round() {
     begin_round(clock_());
     for (const epoll_event& event : ready) serve(event);
     wake_released();
-    take_turns();
+    run_turns();
     pipeline_.tick(now_, mailbox_.room_for_events(), out_);
     deliver({});
     mailbox_.publish_waiting();

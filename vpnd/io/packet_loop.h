@@ -59,12 +59,12 @@ class PacketLoop {
     void serve_uplink(ListenerIndex listener, Family family, std::uint32_t events);
     void charge_receiving(Duration took);
     [[nodiscard]] bool runs_at_once();
-    void take_all_in();
+    void receive_all();
     void put_into_backlog();
     void serve_tun(CustomerIndex customer, std::uint32_t events);
-    void take_turns();
+    void run_turns();
     [[nodiscard]] Duration work_for(const dataplane::Scheduler::Turn& turn);
-    [[nodiscard]] Duration take_in(CustomerIndex customer, std::span<const dataplane::Train> trains);
+    [[nodiscard]] Duration receive(CustomerIndex customer, std::span<const dataplane::Train> trains);
     [[nodiscard]] Duration send_out(CustomerIndex customer, std::size_t packets);
     void wake_released();
     [[nodiscard]] Duration release(CustomerIndex customer);

@@ -10,7 +10,7 @@ constexpr int kTransfersPerTurn = 64;  // from each worker
 void PacketLoop::transfer() {
     if (out_.transfers.empty()) return;
     for (const dataplane::Transfer& packet : out_.transfers) {
-        if (!port_.give(packet)) pipeline_.count_drop(packet.customer, DropReason::kHandoverFull, packet.packets());
+        if (!port_.push(packet)) pipeline_.count_drop(packet.customer, DropReason::kHandoverFull, packet.packets());
     }
     out_.transfers.clear();
     port_.wake();
@@ -26,7 +26,7 @@ void PacketLoop::serve_transfers() {
         if (from == port_.worker()) continue;
         int taken = 0;
         while (taken < kTransfersPerTurn) {
-            const auto packet = port_.take(from);
+            const auto packet = port_.front(from);
             if (!packet) break;
             ++taken;
             packet->customer.valid() ? send_for_another(*packet) : receive_from_another(packet->train);
@@ -42,7 +42,7 @@ void PacketLoop::receive_from_another(const dataplane::Train& train) {
     sorted_.clear();
     pipeline_.sort(now_, std::span(&train, 1), sorted_);
     for (dataplane::CustomerTrain& part : sorted_) part.whole = false;  // the memory is the ring's
-    runs_at_once() ? take_all_in() : put_into_backlog();
+    runs_at_once() ? receive_all() : put_into_backlog();
 }
 
 void PacketLoop::send_for_another(const dataplane::Transfer& packet) {

@@ -46,7 +46,7 @@ void PacketLoop::serve_uplink(ListenerIndex listener, Family family, std::uint32
         sorted_.clear();
         pipeline_.sort(now_, received.trains, sorted_);
         charge_receiving(took);
-        runs_at_once() ? take_all_in() : put_into_backlog();
+        runs_at_once() ? receive_all() : put_into_backlog();
         if (!received.more) return;
     }
 }
@@ -75,7 +75,7 @@ bool PacketLoop::runs_at_once() {
 }
 
 // Consecutive trains of a customer together.
-void PacketLoop::take_all_in() {
+void PacketLoop::receive_all() {
     std::array<dataplane::Train, dataplane::Backlog::kMostTaken> run;
     for (std::size_t first = 0; first < sorted_.size();) {
         const CustomerIndex customer = sorted_[first].customer;
@@ -85,16 +85,16 @@ void PacketLoop::take_all_in() {
             packets += sorted_[first].train.count();
             run[count++] = sorted_[first].train;
         }
-        const Duration used = take_in(customer, std::span(run).first(count));
+        const Duration used = receive(customer, std::span(run).first(count));
         at_once_ -= used;
-        if (customer.valid()) lane(customer).inbound.note(packets, used);
+        if (customer.valid()) lane(customer).inbound.record(packets, used);
     }
 }
 
 void PacketLoop::put_into_backlog() {
     for (const dataplane::CustomerTrain& part : sorted_) {
         if (!part.customer.valid()) {
-            (void)take_in({}, std::span(&part.train, 1));  // nothing to open in it
+            (void)receive({}, std::span(&part.train, 1));  // nothing to open in it
             continue;
         }
         if (part.is_forged) {
@@ -123,7 +123,7 @@ void PacketLoop::serve_tun(CustomerIndex customer, std::uint32_t events) {
 }
 
 // At least as long as it took to see what there is to do: however much arrives, half of the time goes into doing it.
-void PacketLoop::take_turns() {
+void PacketLoop::run_turns() {
     now_ = clock_();
     const Instant end = now_ + std::max(kTurns, now_ - round_began_);
     while (!scheduler_.idle() && now_ < end) {
@@ -148,13 +148,13 @@ Duration PacketLoop::work_for(const dataplane::Scheduler::Turn& turn) {
     const auto trains = backlog_.take(turn.customer, its.inbound.packets_in(time));
     std::size_t packets = 0;
     for (const dataplane::Train& train : trains) packets += train.count();
-    const Duration used = take_in(turn.customer, trains);
+    const Duration used = receive(turn.customer, trains);
     backlog_.release();
-    its.inbound.note(packets, used);
+    its.inbound.record(packets, used);
     return used;
 }
 
-Duration PacketLoop::take_in(CustomerIndex customer, std::span<const dataplane::Train> trains) {
+Duration PacketLoop::receive(CustomerIndex customer, std::span<const dataplane::Train> trains) {
     pipeline_.inbound(now_, trains, out_);
     deliver(trains);
     return charge(customer, dataplane::Direction::kInbound);
@@ -179,7 +179,7 @@ Duration PacketLoop::send_out(CustomerIndex customer, std::size_t packets) {
     pipeline_.finish(out_);
     deliver({});
     const Duration used = charge(customer, dataplane::Direction::kOutbound);
-    lane(customer).outbound.note(sent, used);
+    lane(customer).outbound.record(sent, used);
     return used;
 }
 

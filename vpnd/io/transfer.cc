@@ -52,7 +52,7 @@ Result<std::unique_ptr<TransferExchange>> TransferExchange::make(std::uint32_t w
     return out;
 }
 
-bool TransferPort::give(const dataplane::Transfer& packet) {
+bool TransferPort::push(const dataplane::Transfer& packet) {
     WARREN_CHECK(exchange_ != nullptr && packet.worker < exchange_->workers() && packet.worker != worker_);
     if (!exchange_->ring(worker_, packet.worker).push(packet)) {
         counters_.refused += packet.packets();
@@ -68,7 +68,7 @@ void TransferPort::wake() {
         exchange_->bell(static_cast<std::uint32_t>(std::countr_zero(to_wake_))).raise();
 }
 
-std::optional<dataplane::Transfer> TransferPort::take(std::uint32_t from) {
+std::optional<dataplane::Transfer> TransferPort::front(std::uint32_t from) {
     auto packet = exchange_->ring(from, worker_).pop();
     if (packet) counters_.taken += packet->packets();
     return packet;

@@ -74,8 +74,8 @@ class TransferPort {
     [[nodiscard]] std::uint32_t worker() const { return worker_; }
     [[nodiscard]] std::uint32_t workers() const { return exchange_ == nullptr ? 1 : exchange_->workers(); }
 
-    // False when the owner's ring is full. The owner wakes at wake().
-    [[nodiscard]] bool give(const dataplane::Transfer& packet);
+    // Copies the packet into its owner's ring. False when that is full. The owner wakes at wake().
+    [[nodiscard]] bool push(const dataplane::Transfer& packet);
     void wake();
 
     // Readable when something was transferred to this worker; -1 when nobody can.
@@ -84,7 +84,7 @@ class TransferPort {
     // For what was left in the rings.
     void raise_bell() { exchange_->bell(worker_).raise(); }
     // The oldest from one worker; good until release() of the same.
-    [[nodiscard]] std::optional<dataplane::Transfer> take(std::uint32_t from);
+    [[nodiscard]] std::optional<dataplane::Transfer> front(std::uint32_t from);
     void release(std::uint32_t from) { exchange_->ring(from, worker_).release(); }
 
     [[nodiscard]] const TransferCounters& counters() const { return counters_; }

@@ -12,7 +12,8 @@ std::uint64_t ChangeBook::begin(const CustomerSet& customers) {
     return revision_;
 }
 
-const ChangeBook::Stamps& ChangeBook::look(const HeldCustomer& customer, std::uint64_t mark, const Snapshot& snapshot) {
+const ChangeBook::Stamps& ChangeBook::update(const HeldCustomer& customer, std::uint64_t mark,
+                                             const Snapshot& snapshot) {
     Entry& entry = entries_[customer.config.id];
     Stamps& stamps = entry.stamps;
     // A reader that looked at the customer in this revision and found nothing must find what is found now.

@@ -24,10 +24,11 @@ class ChangeBook {
 
     // The revision of a look at all that begins now. Customers that are gone are forgotten.
     [[nodiscard]] std::uint64_t begin(const CustomerSet& customers);
-    // A customer went after this revision: changes alone cannot tell it.
-    [[nodiscard]] bool tells_all_since(std::uint64_t revision) const { return revision >= gone_; }
-    // Looks at a customer, unless its mark (Counters::mark) is what it was. Good until the next call.
-    [[nodiscard]] const Stamps& look(const HeldCustomer& customer, std::uint64_t mark, const Snapshot& snapshot);
+    // False when a customer was removed after this revision: changes alone cannot say that.
+    [[nodiscard]] bool is_complete_since(std::uint64_t revision) const { return revision >= gone_; }
+    // Compares the customer with its state at the last call, unless its mark (Counters::mark) is the same as then.
+    // Valid until the next call.
+    [[nodiscard]] const Stamps& update(const HeldCustomer& customer, std::uint64_t mark, const Snapshot& snapshot);
 
   private:
     struct Entry {

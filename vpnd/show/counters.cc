@@ -38,46 +38,46 @@ Counters::Counters(io::ControlWorker& control, const CustomerSet& customers)
     : control_(control), customer_set_(customers), workers_(control.worker_count()) {}
 
 Counters::Ticket Counters::refresh(Now now, std::span<const HeldCustomer* const> customers) {
-    for (const HeldCustomer* customer : customers) ask(now, *customer, customers_[customer->index]);
-    return look(now);
+    for (const HeldCustomer* customer : customers) request(now, *customer, customers_[customer->index]);
+    return refresh_workers(now);
 }
 
 Counters::Ticket Counters::refresh_touched(Now now, std::span<const HeldCustomer* const> customers) {
     for (const HeldCustomer* customer : customers) {
-        if (Kept& kept = customers_[customer->index]; kept.is_touched) ask(now, *customer, kept);
+        if (Kept& kept = customers_[customer->index]; kept.is_touched) request(now, *customer, kept);
     }
     return last_;
 }
 
-Counters::Ticket Counters::look(Now now) {
+Counters::Ticket Counters::refresh_workers(Now now) {
     if (now.instant - own_asked_ < kFresh) return last_;
     own_asked_ = now.instant;
     for (std::uint32_t worker = 0; worker < control_.worker_count(); ++worker) {
         own_tickets_[last_ + 1] = worker;
         auto report = std::make_unique<io::CustomerReport>();
         report->touched.reserve(customer_set_.customers().size());
-        ask(worker, CustomerIndex{}, std::move(report));
+        request(worker, CustomerIndex{}, std::move(report));
     }
     return last_;
 }
 
-void Counters::ask(Now now, const HeldCustomer& customer, Kept& kept) {
+void Counters::request(Now now, const HeldCustomer& customer, Kept& kept) {
     if (now.instant - kept.asked < kFresh) return;
     kept.asked = now.instant;
     kept.is_touched = false;
     kept.reports.resize(customer.workers.size());
-    for (std::size_t queue = 0; queue < customer.workers.size(); ++queue) ask(customer, queue);
+    for (std::size_t queue = 0; queue < customer.workers.size(); ++queue) request(customer, queue);
 }
 
-void Counters::ask(const HeldCustomer& customer, std::size_t queue) {
+void Counters::request(const HeldCustomer& customer, std::size_t queue) {
     auto report = std::make_unique<io::CustomerReport>();
     report->queue = queue;
     report->peers.reserve(customer.peers.size());
     for (const HeldPeer& peer : customer.peers) report->peers.push_back({peer.index});
-    ask(customer.workers[queue], customer.index, std::move(report));
+    request(customer.workers[queue], customer.index, std::move(report));
 }
 
-void Counters::ask(std::uint32_t worker, CustomerIndex customer, std::unique_ptr<io::CustomerReport> report) {
+void Counters::request(std::uint32_t worker, CustomerIndex customer, std::unique_ptr<io::CustomerReport> report) {
     report->customer = customer;
     report->token = ++last_;
     report->drops.resize(kDataPlaneReasonCount);
@@ -85,7 +85,7 @@ void Counters::ask(std::uint32_t worker, CustomerIndex customer, std::unique_ptr
     control_.post(worker, io::FillReport{std::move(report)});
 }
 
-void Counters::take(std::unique_ptr<io::CustomerReport> report) {
+void Counters::store(std::unique_ptr<io::CustomerReport> report) {
     asked_.erase(report->token);
     if (const auto own = own_tickets_.find(report->token); own != own_tickets_.end()) {
         workers_[own->second] = {drops_of(*report), report->transfers, report->processor};

@@ -35,13 +35,13 @@ class Counters {
     // Asks for the counters of these customers, and for the workers' own, unless they are fresh. ready(ticket) tells
     // when they are here.
     [[nodiscard]] Ticket refresh(Now now, std::span<const HeldCustomer* const> customers);
-    // The same in two steps, for a reader of many of which few have changed: first the workers' own, which tell
-    // who that is; when they are here, those among these customers.
-    [[nodiscard]] Ticket look(Now now);
+    // The same in two steps, for a reader of many customers of which few have changed: first the workers' own, which
+    // name those that have; when they are here, the counters of those among `customers`.
+    [[nodiscard]] Ticket refresh_workers(Now now);
     [[nodiscard]] Ticket refresh_touched(Now now, std::span<const HeldCustomer* const> customers);
     [[nodiscard]] bool ready(Ticket ticket) const { return asked_.empty() || *asked_.begin() > ticket; }
     // A report that a data worker has filled.
-    void take(std::unique_ptr<io::CustomerReport> report);
+    void store(std::unique_ptr<io::CustomerReport> report);
     void forget(CustomerIndex customer) { customers_.erase(customer); }
     // Something else about the customer or its peers has changed.
     void note_change(CustomerIndex customer) { customers_[customer].mark = ++last_mark_; }
@@ -64,9 +64,9 @@ class Counters {
         std::uint64_t mark = 0;
         std::vector<std::unique_ptr<io::CustomerReport>> reports;  // by queue of its TUN; null before the first answer
     };
-    void ask(std::uint32_t worker, CustomerIndex customer, std::unique_ptr<io::CustomerReport> report);
-    void ask(const HeldCustomer& customer, std::size_t queue);
-    void ask(Now now, const HeldCustomer& customer, Kept& kept);
+    void request(std::uint32_t worker, CustomerIndex customer, std::unique_ptr<io::CustomerReport> report);
+    void request(const HeldCustomer& customer, std::size_t queue);
+    void request(Now now, const HeldCustomer& customer, Kept& kept);
 
     void for_each_report(CustomerIndex customer, const std::function<void(const io::CustomerReport&)>& use) const;
 

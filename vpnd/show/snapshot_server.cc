@@ -99,7 +99,8 @@ void SnapshotServer::begin(Now now, Client& client, ipc::SnapshotRequest request
     answer.request = std::move(request);
     answer.revision = book_.begin(customers_);
     const std::uint64_t since = answer.request.since;
-    if (answer.request.epoch == epoch_ && since < answer.revision && book_.tells_all_since(since)) answer.since = since;
+    if (answer.request.epoch == epoch_ && since < answer.revision && book_.is_complete_since(since))
+        answer.since = since;
     if (!answer.request.customer.empty()) {
         if (customers_.customer(answer.request.customer) != nullptr)
             answer.customers.push_back(answer.request.customer);
@@ -107,7 +108,7 @@ void SnapshotServer::begin(Now now, Client& client, ipc::SnapshotRequest request
         for (const auto& [id, customer] : customers_.customers()) answer.customers.push_back(id);
         std::sort(answer.customers.begin(), answer.customers.end());
     }
-    answer.ticket = counters_.look(now);
+    answer.ticket = counters_.refresh_workers(now);
 }
 
 void SnapshotServer::refresh_more(Now now, Answer& answer) {
@@ -168,7 +169,7 @@ void SnapshotServer::encode_customer(Now now, Answer& answer, const HeldCustomer
     // A client that asks once does not need the book.
     const bool is_watched = answer.request.customer.empty() && answer.request.with_peers;
     const ChangeBook::Stamps* stamps =
-        is_watched ? &book_.look(customer, counters_.mark(customer.index), snapshot_) : nullptr;
+        is_watched ? &book_.update(customer, counters_.mark(customer.index), snapshot_) : nullptr;
     if (!in_full && stamps != nullptr && stamps->customer <= answer.since) return;
     ipc::CustomerSnapshot shown = snapshot_.customer(now, customer);
     shown.all_peers = in_full || stamps == nullptr || stamps->config > answer.since;

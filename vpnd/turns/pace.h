@@ -15,7 +15,7 @@ class Pace {
     // Whatever the mean says: cheap packets before expensive ones must not buy a long time.
     static constexpr std::size_t kMostPackets = 32;
 
-    void note(std::size_t packets, Duration took) {
+    void record(std::size_t packets, Duration took) {
         if (packets == 0) return;
         constexpr int kWeight = 8;
         // One that was interrupted says little.

@@ -29,7 +29,7 @@ class Policer {
         return true;
     }
     // The message that passed turned out to be nobody's: what a stranger sends must not use up the customer's rate.
-    void take_back(std::size_t size) {
+    void refund(std::size_t size) {
         if (rate_ != 0) bucket_.refund(price_of(size));
     }
 

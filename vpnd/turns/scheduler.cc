@@ -14,7 +14,7 @@ void Scheduler::set_share(CustomerIndex customer, std::uint32_t share) {
 void Scheduler::forget(CustomerIndex customer) {
     if (customer.value >= entries_.size()) return;
     Entry& entry = entries_[customer.value];
-    if (entry.has_work) lose_work(entry);
+    if (entry.has_work) set_idle(entry);
     entry.share = 1;  // it may still be in a list, and leaves it at its turn
     entry.deficit = entry.charged = Duration::zero();
 }
@@ -33,14 +33,14 @@ void Scheduler::wake(CustomerIndex customer) {
 Scheduler::Turn Scheduler::next() {
     WARREN_CHECK(!idle());
     for (;;) {
-        List& list = fresh_.first != kNobody ? fresh_ : steady_;
+        List& list = fresh_.first != kNone ? fresh_ : steady_;
         const std::uint32_t index = list.first;
         Entry& entry = entries_[index];
         if (entry.deficit <= Duration::zero()) {
             replenish(entry);
-            append(steady_, take_first(list));
+            append(steady_, pop_first(list));
         } else if (!entry.has_work) {
-            (void)take_first(list);
+            (void)pop_first(list);
         } else {
             return {CustomerIndex{index}, entry.deficit};
         }
@@ -52,8 +52,8 @@ void Scheduler::end(const Turn& turn, Duration used, bool has_more_work) {
     owe(entry, used);
     if (has_more_work || !entry.has_work) return;
     // From the fresh it goes to the steady first, or it would be fresh again with its next packet.
-    if (fresh_.first == turn.customer.value) append(steady_, take_first(fresh_));
-    lose_work(entry);
+    if (fresh_.first == turn.customer.value) append(steady_, pop_first(fresh_));
+    set_idle(entry);
 }
 
 void Scheduler::charge(CustomerIndex customer, Duration used) {
@@ -71,14 +71,14 @@ void Scheduler::replenish(Entry& entry) {
 
 void Scheduler::append(List& list, std::uint32_t index) {
     Entry& entry = entries_[index];
-    entry.next = kNobody;
+    entry.next = kNone;
     entry.listed = true;
     entry.busy_period = busy_period_;
-    (list.first == kNobody ? list.first : entries_[list.last].next) = index;
+    (list.first == kNone ? list.first : entries_[list.last].next) = index;
     list.last = index;
 }
 
-std::uint32_t Scheduler::take_first(List& list) {
+std::uint32_t Scheduler::pop_first(List& list) {
     const std::uint32_t index = list.first;
     list.first = entries_[index].next;
     entries_[index].listed = false;
@@ -89,7 +89,7 @@ void Scheduler::owe(Entry& entry, Duration used) {
     entry.deficit = std::max(entry.deficit - used, -kMostOwed);
 }
 
-void Scheduler::lose_work(Entry& entry) {
+void Scheduler::set_idle(Entry& entry) {
     entry.has_work = false;
     if (--working_ > 0) return;
     fresh_ = steady_ = {};

@@ -46,11 +46,11 @@ class Scheduler {
     void charge(CustomerIndex customer, Duration used);
 
   private:
-    static constexpr std::uint32_t kNobody = UINT32_MAX;
+    static constexpr std::uint32_t kNone = UINT32_MAX;
 
     struct Entry {
         std::uint32_t share = 0;
-        std::uint32_t next = kNobody;
+        std::uint32_t next = kNone;
         Duration deficit{};
         Duration charged{};             // since its latest quantum
         std::uint32_t busy_period = 0;  // is in a list when it is the present one and `listed`
@@ -59,16 +59,16 @@ class Scheduler {
     };
     // Linked through Entry::next.
     struct List {
-        std::uint32_t first = kNobody;
-        std::uint32_t last = kNobody;
+        std::uint32_t first = kNone;
+        std::uint32_t last = kNone;
     };
 
     [[nodiscard]] bool is_listed(const Entry& entry) const { return entry.listed && entry.busy_period == busy_period_; }
     static void replenish(Entry& entry);
     void append(List& list, std::uint32_t index);
-    std::uint32_t take_first(List& list);
+    std::uint32_t pop_first(List& list);
     static void owe(Entry& entry, Duration used);
-    void lose_work(Entry& entry);
+    void set_idle(Entry& entry);
 
     std::vector<Entry> entries_;  // by CustomerIndex
     List fresh_;                  // began to have work

@@ -53,7 +53,7 @@ Instant Engine::next_deadline() const {
     return state_->deadlines.next();
 }
 
-void Engine::note_queue(std::size_t waiting) {
+void Engine::set_queue_length(std::size_t waiting) {
     state_->queue_is_long = waiting >= kUnderLoadQueue;
 }
 
@@ -302,7 +302,7 @@ void Engine::State::completed(Now now, Peer& peer, bool is_initiator, Output& ou
     peer.latest_handshake = now;
     ++counters.handshakes_completed;
     if (!peer.endpoint) return;
-    known_sources.note(now.instant, peer.endpoint->address);
+    known_sources.remember(now.instant, peer.endpoint->address);
     out.news.emplace_back(HandshakeCompleted{peer.config.index, is_initiator, now, *peer.endpoint});
 }
 

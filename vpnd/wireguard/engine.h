@@ -71,7 +71,7 @@ class Engine final : public control::Engine {
 
     // Many waiting datagrams together with many expensive ones (valid mac1, no replay) put the listener under load,
     // until a second after the last such moment (conformance C8, C11, C13).
-    void note_queue(std::size_t waiting) override;
+    void set_queue_length(std::size_t waiting) override;
     [[nodiscard]] bool under_load(Now now) const override;
 
     [[nodiscard]] const crypto::PublicKey& public_key() const;

@@ -51,13 +51,13 @@ dataplane::InstallSession install(Instant now, ListenerIndex listener, PeerIndex
 
 }  // namespace
 
-void Engine::State::note_handled() {
+void Engine::State::count_handled() {
     if (queue_is_long && ++handled_in_window < kExpensiveWindow) return;
     handled_in_window = 0;
     expensive_in_window = 0;
 }
 
-bool Engine::State::note_dear(Instant now) {
+bool Engine::State::count_expensive(Instant now) {
     ++expensive_in_window;
     return !expensive.take(now, {kExpensivePerSecond, kExpensiveBurst}) || expensive_in_window > kExpensiveBurst;
 }
@@ -75,7 +75,7 @@ bool Engine::is_genuine(Bytes datagram) {
 }
 
 void Engine::handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
-    state_->note_handled();
+    state_->count_handled();
     if (!is_genuine(datagram)) return;
     const MessageType type = classify(datagram).type;
     if (type == MessageType::kCookieReply) return state_->handle_cookie_reply(now, datagram);
@@ -84,8 +84,8 @@ void Engine::handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Ou
 }
 
 bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, std::uint32_t sender, Output& out) {
-    const bool dear_ones_are_many = note_dear(now.instant);
-    if (queue_is_long && dear_ones_are_many) loaded_until = now.instant + kUnderLoadHold;
+    const bool many_are_expensive = count_expensive(now.instant);
+    if (queue_is_long && many_are_expensive) loaded_until = now.instant + kUnderLoadHold;
     if (!is_under_load(now.instant)) return true;
 
     if (cookies.is_mac2_valid(now.instant, datagram, arrival.from)) {

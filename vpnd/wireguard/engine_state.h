@@ -71,9 +71,9 @@ struct Engine::State {
     void initiate(Now now, Peer& peer, bool is_retry, Output& out);
     void send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out);
     bool is_under_load(Instant now) const { return now < loaded_until; }
-    // Of every datagram; and of every one with a valid mac1 that is no replay: are there too many of them?
-    void note_handled();
-    bool note_dear(Instant now);
+    // For every datagram; and for every one with a valid mac1 that is no replay. True: there are too many of them.
+    void count_handled();
+    bool count_expensive(Instant now);
 
     // --- engine_timers.cc ---
     void on_need_session(Now now, Peer& peer, Output& out);

@@ -79,7 +79,7 @@ TEST_CASE("returned tokens can be used again") {
     policer.set_rate(kRate);
     for (int i = 0; i < 100'000; ++i) {
         REQUIRE(policer.pass(kStart, 1'452));
-        policer.take_back(1'452);
+        policer.refund(1'452);
     }
 }
 

@@ -220,15 +220,15 @@ TEST_CASE("waking a customer twice has the effect of once") {
 TEST_CASE("a pace follows the cost of packets, and one interruption does not mislead it") {
     Pace pace;
     CHECK(pace.time_for(10) == 10 * Pace::kAtFirst);
-    for (int i = 0; i < 100; ++i) pace.note(10, microseconds(50));
+    for (int i = 0; i < 100; ++i) pace.record(10, microseconds(50));
     CHECK(pace.packets_in(microseconds(100)) >= 19);
     CHECK(pace.packets_in(microseconds(100)) <= 21);
     CHECK(pace.packets_in(Duration(1)) == 1);
-    pace.note(1, std::chrono::seconds(1));
+    pace.record(1, std::chrono::seconds(1));
     CHECK(pace.time_for(1) < microseconds(8));
-    pace.note(0, std::chrono::seconds(1));
+    pace.record(0, std::chrono::seconds(1));
     CHECK(pace.time_for(1) < microseconds(8));
-    for (int i = 0; i < 1'000; ++i) pace.note(1'000'000, Duration(1));
+    for (int i = 0; i < 1'000; ++i) pace.record(1'000'000, Duration(1));
     CHECK(pace.time_for(1) > Duration::zero());
     CHECK(pace.packets_in(milliseconds(1)) == Pace::kMostPackets);  // cheap packets do not lead to a long turn
 }

@@ -104,7 +104,7 @@ TEST_CASE("nothing is lost or turned round between two threads, and no wake-up i
         TransferPort port(**exchange, 0);
         std::vector<std::uint8_t> bytes = bytes_of(0, 200);
         for (std::uint32_t i = 0; i < kPackets;) {
-            if (port.give(packet(i, bytes))) {
+            if (port.push(packet(i, bytes))) {
                 ++i;
             } else {
                 std::this_thread::yield();
@@ -121,7 +121,7 @@ TEST_CASE("nothing is lost or turned round between two threads, and no wake-up i
         pollfd waiting{port.bell_fd(), POLLIN, 0};
         REQUIRE(::poll(&waiting, 1, 20'000) == 1);
         port.clear_bell();
-        while (const auto got = port.take(0)) {
+        while (const auto got = port.front(0)) {
             in_order = in_order && got->customer.value == next;
             ++next;
             port.release(0);
@@ -130,7 +130,7 @@ TEST_CASE("nothing is lost or turned round between two threads, and no wake-up i
     sender.join();
     CHECK(in_order);
     CHECK(port.counters().taken == kPackets);
-    CHECK_FALSE(port.take(0).has_value());
+    CHECK_FALSE(port.front(0).has_value());
     MESSAGE("found full " << refused.load() << " times");
 }
 
@@ -143,17 +143,17 @@ TEST_CASE("only who was given something is woken, and a full ring is counted by 
     train.worker = 2;
     train.train.segment_size = 300;
     train.train.bytes = bytes;
-    REQUIRE(port.give(train));
+    REQUIRE(port.push(train));
     CHECK(port.counters().given == 4);
     CHECK_FALSE(rings((*exchange)->bell(2)));
     port.wake();
     CHECK(rings((*exchange)->bell(2)));
     CHECK_FALSE(rings((*exchange)->bell(1)));
-    while (port.give(train)) {
+    while (port.push(train)) {
     }
     CHECK(port.counters().refused == 4);
     train.worker = 1;
-    CHECK(port.give(train));  // another pair's ring
+    CHECK(port.push(train));  // another pair's ring
     CHECK(TransferPort().workers() == 1);
     CHECK(TransferPort().bell_fd() == -1);
 }

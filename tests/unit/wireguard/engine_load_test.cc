@@ -129,7 +129,7 @@ TEST_CASE("C3: under load a valid mac2 is served, 5 at once and 20 per second fo
         answered += hub.messages_of(MessageType::kResponse);
         CHECK(hub.messages_of(MessageType::kCookieReply) == 0);
         hub.advance(9ms);
-        hub.engine.note_queue(kUnderLoadQueue);
+        hub.engine.set_queue_length(kUnderLoadQueue);
         if (!hub.engine.under_load(hub.now)) hub.put_under_load();
     }
     CHECK(answered >= 22);
@@ -246,7 +246,7 @@ TEST_CASE("C8: load ends a second after its cause") {
     ScriptedPeer peer = hub.make_peer();
     hub.put(peer);
     hub.put_under_load();
-    hub.engine.note_queue(1);
+    hub.engine.set_queue_length(1);
     hub.advance(500ms);
     hub.deliver(peer.initiate(7, hub.timestamp()), endpoint_at(5));
     CHECK(hub.messages_of(MessageType::kCookieReply) == 1);
@@ -349,7 +349,7 @@ TEST_CASE("C11, C13: neither a long queue of junk and replays nor expensive mess
     hub.put(peer);
     const auto initiation = peer.initiate(7, hub.timestamp());
     hub.deliver(initiation);
-    hub.engine.note_queue(100'000);
+    hub.engine.set_queue_length(100'000);
     auto junk = initiation;
     junk[116] ^= 1;
     for (int i = 0; i < 10'000; ++i) {
@@ -361,7 +361,7 @@ TEST_CASE("C11, C13: neither a long queue of junk and replays nor expensive mess
     CHECK(hub.messages_of(MessageType::kResponse) == 1);
     CHECK_FALSE(hub.engine.under_load(hub.now));
 
-    hub.engine.note_queue(kUnderLoadQueue - 1);
+    hub.engine.set_queue_length(kUnderLoadQueue - 1);
     ScriptedPeer stranger = hub.make_peer();
     auto expensive = stranger.initiate(1, hub.timestamp());
     for (std::uint32_t i = 0; i < 2 * kExpensiveBurst; ++i) {
@@ -377,30 +377,30 @@ TEST_CASE("C2: a machine too slow for the flood still detects load, but junk wit
     ScriptedPeer stranger = hub.make_peer();
     auto expensive = stranger.initiate(1, hub.timestamp());
     std::uint32_t number = 0;
-    const auto deliver_dear = [&] {
+    const auto deliver_expensive = [&] {
         store_le(expensive.data() + 4, ++number);
         fix_mac1(expensive, hub.engine.public_key());
         hub.deliver(expensive);
     };
     auto junk = expensive;
     junk[116] ^= 1;
-    hub.engine.note_queue(kUnderLoadQueue);
+    hub.engine.set_queue_length(kUnderLoadQueue);
     for (std::uint32_t i = 0; i < 2 * kExpensiveBurst; ++i) {  // one in twenty
         for (int j = 0; j < 19; ++j) hub.deliver(junk);
-        deliver_dear();
+        deliver_expensive();
         hub.advance(2ms);
     }
     CHECK_FALSE(hub.engine.under_load(hub.now));
 
-    hub.engine.note_queue(0);
+    hub.engine.set_queue_length(0);
     hub.deliver(junk);
-    hub.engine.note_queue(kUnderLoadQueue);
+    hub.engine.set_queue_length(kUnderLoadQueue);
     for (std::uint32_t i = 0; i < kExpensiveBurst; ++i) {  // a quarter of what the bucket allows
-        deliver_dear();
+        deliver_expensive();
         hub.advance(2ms);
     }
     CHECK_FALSE(hub.engine.under_load(hub.now));
-    deliver_dear();
+    deliver_expensive();
     CHECK(hub.engine.under_load(hub.now));
 }
 

@@ -119,7 +119,7 @@ struct Hub {
 
     // Like a flood: a long queue, and more expensive messages than are handled without load.
     void put_under_load() {
-        engine.note_queue(kUnderLoadQueue);
+        engine.set_queue_length(kUnderLoadQueue);
         ScriptedPeer stranger = make_peer();
         auto bytes = stranger.initiate(1, timestamp());
         for (std::uint32_t i = 0; i <= kExpensiveBurst; ++i) {

@@ -149,12 +149,12 @@ TEST_CASE("C11: a source stays known for ten minutes, with its own budget") {
     SeededRandom random(9);
     control::KnownSources known({kKnownSourceRate, kKnownSourceBurst}, kKnownSourceLimit, kKnownSourceLife, random);
     CHECK_FALSE(known.allow(after(0s), numbered(1)));
-    known.note(after(0s), numbered(1));
+    known.remember(after(0s), numbered(1));
     for (int i = 0; i < 5; ++i) CHECK(known.allow(after(1s), numbered(1)));
     CHECK_FALSE(known.allow(after(1s), numbered(1)));
     CHECK(known.allow(after(599s), numbered(1)));
     CHECK_FALSE(known.allow(after(600s), numbered(1)));
-    known.note(after(1200s), numbered(2));
+    known.remember(after(1200s), numbered(2));
     CHECK(known.size() == 1);
 }
 

@@ -53,7 +53,7 @@ void WireguardListeners::put_peer(Now now, ListenerIndex listener, wireguard::Pe
     control_.change(listener, [&](control::Output& out) { engine->put_peer(now, std::move(config), out); });
 }
 
-void WireguardListeners::keep(Now now, ListenerIndex listener, const control::Record& record) {
+void WireguardListeners::save(Now now, ListenerIndex listener, const control::Record& record) {
     const wireguard::Engine* const engine = find(listener);
     const auto accepted = wireguard::timestamp_of(record);
     if (engine == nullptr || !accepted) return;

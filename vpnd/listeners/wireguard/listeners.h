@@ -38,8 +38,8 @@ class WireguardListeners {
     // The timestamp floor is filled in here.
     void put_peer(Now now, ListenerIndex listener, wireguard::PeerConfig config);
 
-    // A record of an engine is to be kept. Not ours: ignored.
-    void keep(Now now, ListenerIndex listener, const control::Record& record);
+    // Stores a record of an engine. One of another protocol's listener is ignored.
+    void save(Now now, ListenerIndex listener, const control::Record& record);
 
   private:
     [[nodiscard]] wireguard::Engine* find(ListenerIndex listener) const;
