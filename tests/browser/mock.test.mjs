@@ -286,6 +286,23 @@ test("unknown pages, customers and peers are reported", async () => {
   await page.getByText("Unknown customer").waitFor();
 });
 
+test("an unknown customer does not stop the stream, here or on the next page", async () => {
+  const refused = [];
+  const note = (response) => {
+    if (response.status() === 404 && response.url().includes("/events")) refused.push(response.url());
+  };
+  page.on("response", note);
+  await visit(page, "#/customers/nobody-has-this-id");
+  await heading("There is no such customer").waitFor();
+  const live = page.locator("[data-test=live]", { hasText: "Live" });
+  await live.waitFor();
+  assert.ok(refused.length <= 1, `asked again: ${refused}`);
+  await visit(page, "#/");
+  await heading("Overview").waitFor();
+  await live.waitFor();
+  page.off("response", note);
+});
+
 test("a customer sees only its own data, and not the System page", async () => {
   await page.getByRole("button", { name: "Log out" }).click();
   await page.getByText("Log in to see your tunnels.").waitFor();

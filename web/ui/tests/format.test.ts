@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { bytesText, countText, plural, rateText, shareText } from "../src/format/amount";
-import { clockText, dayText, isoText, relativeText, spanText } from "../src/format/time";
+import { clockText, dayText, isoText, localText, momentText, relativeText, spanText } from "../src/format/time";
 
 describe("amounts", () => {
   it("writes volumes in binary units with three digits", () => {
@@ -42,6 +42,21 @@ describe("amounts", () => {
 
 describe("times", () => {
   const now = Date.UTC(2026, 10, 3, 14, 5, 9);
+
+  it("are in the reader's zone wherever a person reads them", () => {
+    const zone = process.env.TZ;
+    try {
+      process.env.TZ = "Asia/Kolkata";
+      expect(localText(now)).toBe("2026-11-03 19:35:09 +05:30");
+      expect(momentText(now, 600)).toBe("19:35:09");
+      expect(momentText(now, 604800)).toBe("2026-11-03 19:35");
+      process.env.TZ = "America/St_Johns";
+      expect(localText(now)).toBe("2026-11-03 10:35:09 -03:30");
+    } finally {
+      if (zone === undefined) delete process.env.TZ;
+      else process.env.TZ = zone;
+    }
+  });
 
   it("writes spans in their two largest units", () => {
     expect([0, 59, 60, 3599, 3600, 3660, 86400, 90000, -5].map(spanText)).toEqual([

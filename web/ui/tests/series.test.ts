@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 
-import { grown, reachOf, seriesOf, summaryOf, type Series } from "../src/state/series";
+import { grown, seriesOf, summaryOf, type Series } from "../src/state/series";
 
 const rates = (value: number) => ({ rx_bits_per_second: value, tx_bits_per_second: 2 * value });
+const reach = 600;
 const empty = (step: number): Series =>
-  seriesOf({ step_seconds: step, times: [], rx_bits_per_second: [], tx_bits_per_second: [] });
+  seriesOf({ step_seconds: step, times: [], rx_bits_per_second: [], tx_bits_per_second: [] }, reach);
 
 describe("a throughput series", () => {
   it("grows with the values of the stream", () => {
@@ -35,8 +36,18 @@ describe("a throughput series", () => {
   it("removes old points and stays within its bound", () => {
     let series = empty(2);
     for (let at = 0; at < 5000; at += 2) series = grown(series, at, rates(1));
-    expect(series.times.length).toBe(reachOf(2) / 2);
+    expect(series.times.length).toBe(reach / 2);
     expect(series.times.at(-1)).toBe(4998);
+  });
+
+  it("is the part of an answer that the chart shows", () => {
+    const times = Array.from({ length: 1440 }, (_, index) => 60 * (index + 1));
+    const answer = { step_seconds: 60, times, rx_bits_per_second: times, tx_bits_per_second: times };
+    const hour = seriesOf(answer, 3600);
+    expect([hour.times.length, hour.times.at(-1), hour.inbound.length, hour.reach]).toEqual([60, 86400, 60, 3600]);
+    expect(seriesOf(answer, 86400).times.length).toBe(1440);
+    const short = { ...answer, times: [60], rx_bits_per_second: [1], tx_bits_per_second: [1] };
+    expect(seriesOf(short, 3600).times).toEqual([60]);
   });
 
   it("ignores values older than its last point", () => {

@@ -22,17 +22,31 @@ export function relativeText(then: number, now: number): string {
   return seconds < 0 ? `in ${spanText(-seconds)}` : `${spanText(seconds)} ago`;
 }
 
-/** "2026-11-03T14:05:09Z". */
+/** "2026-11-03T14:05:09Z": for programs. */
 export function isoText(at: number): string {
   return new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+/** "2026-11-03 15:05:09 +01:00": the reader's local time, as everywhere on the page. */
+export function localText(at: number): string {
+  const offset = -new Date(at).getTimezoneOffset();
+  const [hours, minutes] = [Math.floor(Math.abs(offset) / 60), Math.abs(offset) % 60].map(twoDigits);
+  return `${dayKey(at)} ${clockText(at)} ${offset < 0 ? "-" : "+"}${hours}:${minutes}`;
 }
 
 /** The reader's local time of day: "14:05:09". */
 export function clockText(at: number): string {
   const date = new Date(at);
-  return [date.getHours(), date.getMinutes(), date.getSeconds()]
-    .map((part) => part.toString().padStart(2, "0"))
-    .join(":");
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map(twoDigits).join(":");
+}
+
+/** A point of a chart that shows `reach` seconds: with the date if that is more than a day. */
+export function momentText(at: number, reach: number): string {
+  return reach > day ? `${dayKey(at)} ${clockText(at).slice(0, 5)}` : clockText(at);
+}
+
+function twoDigits(part: number): string {
+  return part.toString().padStart(2, "0");
 }
 
 /** "Today", "Yesterday", or "2026-11-03", in the reader's time zone. */
@@ -45,7 +59,5 @@ export function dayText(at: number, now: number): string {
 
 function dayKey(at: number): string {
   const date = new Date(at);
-  return [date.getFullYear(), date.getMonth() + 1, date.getDate()]
-    .map((part) => part.toString().padStart(2, "0"))
-    .join("-");
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(twoDigits).join("-");
 }

@@ -4,6 +4,7 @@ import { useCallback, useEffect } from "preact/hooks";
 import { api } from "../api/client";
 import type { Delta, Event, Peer as PeerData } from "../api/types";
 import { bytesText } from "../format/amount";
+import { localText } from "../format/time";
 import { peerLook, peerRule } from "../format/words";
 import { Ago } from "../parts/ago";
 import { Badge } from "../parts/badge";
@@ -136,7 +137,9 @@ function Figures({ data }: { data: PeerData }) {
         <p class="figure">
           <Ago at={data.last_handshake} />
         </p>
-        <p class="soft small iso">{data.last_handshake ?? "since the tunnels started"}</p>
+        <p class="soft small iso">
+          {data.last_handshake === null ? "since the tunnels started" : localText(Date.parse(data.last_handshake))}
+        </p>
       </section>
       <section class="figure-card" aria-label="Throughput now">
         <p class="figure-name">Throughput</p>

@@ -1,8 +1,8 @@
-// A point in time: relative as text, ISO 8601 as tooltip.
+// A point in time: relative as text, the local time as tooltip.
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
-import { isoText, relativeText } from "../format/time";
+import { isoText, localText, relativeText } from "../format/time";
 import { now } from "../state/clock";
 
 export function Ago({ at, none = "never" }: { at: string | null; none?: string }) {
@@ -13,9 +13,8 @@ export function Ago({ at, none = "never" }: { at: string | null; none?: string }
   // Re-render only this text every second, not the component around it.
   const text = useComputed(() => (instant.value === null ? none : relativeText(Date.parse(instant.value), now.value)));
   if (at === null) return <span class="soft">{none}</span>;
-  const iso = isoText(Date.parse(at));
   return (
-    <time dateTime={iso} title={iso}>
+    <time dateTime={isoText(Date.parse(at))} title={localText(Date.parse(at))}>
       {text}
     </time>
   );

@@ -1,10 +1,10 @@
-// Throughput over time, live: ten minutes or a day.
+// Throughput over time, live: ten minutes to a day.
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { api } from "../api/client";
 import type { Delta, Rates } from "../api/types";
-import { clockText } from "../format/time";
+import { momentText } from "../format/time";
 import { onDelta } from "../state/live";
 import { useResource } from "../state/resource";
 import { grown, seriesOf, summaryOf, type Series } from "../state/series";
@@ -25,15 +25,19 @@ interface Props {
 }
 
 const reaches = [
-  { value: "2", text: "10 min" },
-  { value: "60", text: "24 h" },
+  { value: "600", text: "10 min", step: 2, spoken: "10 minutes" },
+  { value: "3600", text: "1 h", step: 60, spoken: "hour" },
+  { value: "86400", text: "24 h", step: 60, spoken: "24 hours" },
 ] as const;
+type Reach = (typeof reaches)[number];
 
 export function Chart({ title, customer, peer, ratesOf }: Props) {
-  const step = useSignal<"2" | "60">("2");
+  const shown = useSignal<Reach>(reaches[0]);
+  const { value: reach, step } = shown.value;
   const subject = { ...(customer !== undefined && { customer }), ...(peer !== undefined && { peer }) };
-  const series = useResource<Series>(`${customer}/${peer}/${step.value}`, (signal) =>
-    api.timeseries(subject, step.value === "2" ? 2 : 60, signal).then(seriesOf),
+  const key = `${customer}/${peer}/${reach}`;
+  const series = useResource<Series>(key, (signal) =>
+    api.timeseries(subject, step, signal).then((answer) => seriesOf(answer, Number(reach))),
   );
 
   useEffect(
@@ -46,12 +50,17 @@ export function Chart({ title, customer, peer, ratesOf }: Props) {
   );
 
   const aside = (
-    <Choice label="Time shown" options={reaches} value={step.value} onChange={(value) => (step.value = value)} />
+    <Choice
+      label="Time shown"
+      options={reaches}
+      value={reach}
+      onChange={(value) => (shown.value = reaches.find((one) => one.value === value) ?? reaches[0])}
+    />
   );
   return (
     <Card title={title} aside={aside}>
       {series.value.value !== undefined ? (
-        <Figure series={series.value.value} title={title} key={`${customer}/${peer}/${step.value}`} />
+        <Figure series={series.value.value} title={title} key={key} />
       ) : series.failure.value !== undefined ? (
         <Failed what="The chart" failure={series.failure.value} retry={series.reload} />
       ) : (
@@ -86,7 +95,7 @@ function Figure({ series, title }: { series: Series; title: string }) {
   useEffect(() => colours.subscribe(() => plot.current?.recolour()), []);
 
   const summary = summaryOf(series);
-  const reach = series.step === 2 ? "the last 10 minutes" : "the last 24 hours";
+  const reach = `the last ${reaches.find((one) => Number(one.value) === series.reach)?.spoken}`;
   const [inbound, outbound, peak] = [summary?.inbound, summary?.outbound, summary?.peak].map((bits) =>
     bitsText(bits ?? 0),
   );
@@ -124,7 +133,7 @@ function Legend({ series, at }: { series: Series; at: number | null }) {
       <span class="legend legend-out">
         Out <strong>{text(series.outbound)}</strong>
       </span>
-      {at !== null && time !== undefined && <span class="soft">at {clockText(time * 1000)}</span>}
+      {at !== null && time !== undefined && <span class="soft">at {momentText(time * 1000, series.reach)}</span>}
     </>
   );
 }

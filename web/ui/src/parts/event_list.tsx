@@ -1,6 +1,6 @@
 // Events, newest first, grouped by day.
 import type { Event } from "../api/types";
-import { clockText, dayText, isoText } from "../format/time";
+import { clockText, dayText, isoText, localText } from "../format/time";
 import { eventLooks } from "../format/words";
 import { customerHref, peerHref } from "../router";
 import { now } from "../state/clock";
@@ -38,10 +38,9 @@ export function EventList({ events, subject = "all" }: Props) {
 
 function Row({ event, subject }: { event: Event; subject: "all" | "peer" | "none" }) {
   const at = Date.parse(event.at);
-  const iso = isoText(at);
   return (
     <li class="event">
-      <time class="soft" dateTime={iso} title={iso}>
+      <time class="soft" dateTime={isoText(at)} title={localText(at)}>
         {clockText(at)}
       </time>
       <Badge look={eventLooks[event.kind]} />

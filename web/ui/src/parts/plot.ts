@@ -1,9 +1,10 @@
-// The canvas of a throughput chart: uPlot with the page's colours. Loaded only when there is a chart.
+// The canvas of a throughput chart: uPlot with the page's colours. In is drawn upwards, out downwards, so that neither
+// hides the other. Loaded only when there is a chart.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
-import { clockText } from "../format/time";
-import { reachOf, type Series } from "../state/series";
+import { momentText } from "../format/time";
+import { type Series } from "../state/series";
 import { bitsText } from "./rates";
 
 const height = 200;
@@ -57,9 +58,9 @@ export class Plot {
       ticks: { show: false },
       font: `12px ${getComputedStyle(this.host).fontFamily}`,
     };
-    const line = (name: string, fill: boolean): uPlot.Series => ({
+    const line = (name: string): uPlot.Series => ({
       stroke: () => colour(this.host, name),
-      ...(fill && { fill: () => faded(colour(this.host, name)) }),
+      fill: () => faded(colour(this.host, name)),
       width: 1.75,
       points: { show: false },
       spanGaps: false,
@@ -71,30 +72,46 @@ export class Plot {
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       scales: {
-        x: { time: true, range: (_, __, last) => [(last ?? 0) - reachOf(this.series.step), last ?? 0] },
-        y: { range: (_, __, most) => [0, Math.max((most ?? 0) * 1.15, smallestScale)] },
+        x: { time: true, range: (_, __, last) => [(last ?? 0) - this.series.reach, last ?? 0] },
+        y: {
+          range: (_, least, most) => [
+            Math.min((least ?? 0) * 1.15, -smallestScale),
+            Math.max((most ?? 0) * 1.15, smallestScale),
+          ],
+        },
       },
       axes: [
-        { ...axis, size: 28, space: 80, values: (_, times) => times.map((time) => clockText(time * 1000).slice(0, 5)) },
+        {
+          ...axis,
+          size: 28,
+          space: 80,
+          values: (_, times) => times.map((time) => tickText(time * 1000, this.series.reach)),
+        },
         { ...axis, size: 84, space: 36, values: (_, values) => values.map(axisText) },
       ],
-      series: [{}, line("--series-in", true), line("--series-out", false)],
+      series: [{}, line("--series-in"), line("--series-out")],
       hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)] },
     };
   }
 }
 
-/** As in the legend, without trailing zeros. */
+/** "14:05", or "11-28" over several days. */
+function tickText(at: number, reach: number): string {
+  const text = momentText(at, reach);
+  return text.length > 8 ? text.slice(5, 10) : text.slice(0, 5);
+}
+
+/** As in the legend, without trailing zeros; out is drawn below zero. */
 function axisText(bits: number): string {
   return bits === 0
     ? "0"
-    : bitsText(bits)
+    : bitsText(Math.abs(bits))
         .replace(/(\.\d*?)0+ /, "$1 ")
         .replace(". ", " ");
 }
 
 function columns(series: Series): uPlot.AlignedData {
-  return [series.times, series.inbound, series.outbound];
+  return [series.times, series.inbound, series.outbound.map((bits) => bits && -bits)];
 }
 
 /** A colour of the stylesheet, resolved for the canvas. */

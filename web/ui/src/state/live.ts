@@ -49,7 +49,8 @@ export function setSubject(next: Subject): void {
   const settled: Subject = { ...next, ...(next.watch && { watch: [...next.watch].sort().slice(0, mostWatched) }) };
   if (JSON.stringify(settled) === JSON.stringify(subject)) return;
   subject = settled;
-  if (current !== undefined) schedule(settleMilliseconds);
+  // Also a stream that waits for its next attempt: the old subject may be why it failed.
+  if (current !== undefined || link.value.kind === "waiting") schedule(settleMilliseconds);
 }
 
 export function startLive(): void {
@@ -103,6 +104,11 @@ async function follow(): Promise<void> {
     fail(mine, 0);
   } catch (error) {
     if (error instanceof Failure && error.status === 401) return;
+    if (error instanceof Failure && error.status === 404 && subject.customer !== undefined) {
+      // The customer does not exist, or no longer. The page says so; the rest of it stays live.
+      subject = {};
+      return schedule(0);
+    }
     fail(mine, error instanceof Failure ? error.retryAfter : 0);
   }
 }

@@ -3,6 +3,8 @@ import type { Rates, Timeseries } from "../api/types";
 
 export interface Series {
   step: number;
+  /** The time that the chart shows, in seconds. */
+  reach: number;
   /** Seconds since 1970, of the end of each step; oldest first. */
   times: number[];
   /** Bits per second; null: no data. */
@@ -12,17 +14,15 @@ export interface Series {
   folded: number;
 }
 
-/** The time that a chart with this step shows, in seconds. */
-export function reachOf(step: number): number {
-  return step === 60 ? 24 * 3600 : 600;
-}
-
-export function seriesOf(answer: Timeseries): Series {
+/** The last `reach` seconds of an answer. */
+export function seriesOf(answer: Timeseries, reach: number): Series {
+  const from = Math.max(0, answer.times.length - Math.ceil(reach / answer.step_seconds));
   return {
     step: answer.step_seconds,
-    times: [...answer.times],
-    inbound: [...answer.rx_bits_per_second],
-    outbound: [...answer.tx_bits_per_second],
+    reach,
+    times: answer.times.slice(from),
+    inbound: answer.rx_bits_per_second.slice(from),
+    outbound: answer.tx_bits_per_second.slice(from),
     folded: 0,
   };
 }
@@ -40,7 +40,7 @@ export function grown(series: Series, at: number, rates: Rates): Series {
   };
   if (last === end) fold(next, rates);
   else append(next, end, last, rates);
-  const oldest = end - reachOf(series.step);
+  const oldest = end - series.reach;
   const gone = next.times.findIndex((time) => time > oldest);
   if (gone > 0) for (const column of [next.times, next.inbound, next.outbound]) column.splice(0, gone);
   return next;
