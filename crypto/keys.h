@@ -23,12 +23,14 @@ struct PublicKey {
 // A Curve25519 private key, clamped when used (RFC 7748 §5).
 struct PrivateKey {
     Secret<32> secret;
+    bool operator==(const PrivateKey&) const = default;
     [[nodiscard]] PrivateKey clone() const { return {secret.clone()}; }
 };
 
 // WireGuard's optional preshared key; 32 zero bytes mean "none" (WireGuard whitepaper §5.4).
 struct PresharedKey {
     Secret<32> secret;
+    bool operator==(const PresharedKey&) const = default;
     [[nodiscard]] PresharedKey clone() const { return {secret.clone()}; }
 };
 

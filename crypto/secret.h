@@ -39,6 +39,7 @@ class Secret {
     [[nodiscard]] std::span<const std::uint8_t, N> reveal() const { return bytes_; }
     [[nodiscard]] std::span<std::uint8_t, N> writable() { return bytes_; }
     [[nodiscard]] bool equals(const Secret& other) const { return equal_constant_time(bytes_, other.bytes_); }
+    bool operator==(const Secret& other) const { return equals(other); }
     [[nodiscard]] bool is_zero() const { return equal_constant_time(bytes_, std::array<std::uint8_t, N>{}); }
 
   private:
