@@ -1,9 +1,12 @@
 // Names of things, each its own type, so that one cannot be passed for another.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <functional>
+
+#include "base/bytes.h"
 
 namespace warren {
 
@@ -18,7 +21,19 @@ struct Index {
 
 using CustomerIndex = Index<struct CustomerTag>;  // a customer inside vpnd
 using PeerIndex = Index<struct PeerTag>;          // a peer inside vpnd, unique over all customers and listeners
-using ListenerIndex = Index<struct ListenerTag>;  // a port with a static key inside vpnd; 0 is the shared listener
+using ListenerIndex = Index<struct ListenerTag>;  // a listener inside vpnd
+
+// What a listener, and a tunnel to it, speaks. In the order of the alternatives of the variants that hold what only one
+// kind has (config/tunnel.h, ipc/tunnel.h).
+enum class ListenerKind : std::uint8_t { kWireguard };
+
+// Tells a peer from all others of its listener, whatever its protocol: WireGuard's public key, or a hash of what names
+// the peer elsewhere.
+struct PeerIdentity {
+    std::array<std::uint8_t, 32> bytes{};
+
+    auto operator<=>(const PeerIdentity&) const = default;
+};
 
 // Names a session in the messages that carry packets to us. We choose it: a WireGuard receiver index, an ESP SPI.
 // Layout: the low kWorkerBits name the data worker that owns the session, the rest is random. A protocol writes it in
@@ -45,5 +60,12 @@ template <>
 struct std::hash<warren::SessionId> {
     std::size_t operator()(const warren::SessionId& index) const noexcept {
         return std::hash<std::uint32_t>()(index.value);
+    }
+};
+template <>
+struct std::hash<warren::PeerIdentity> {
+    // Identities are configured, and a key or a hash already: the first bytes are hash enough.
+    std::size_t operator()(const warren::PeerIdentity& identity) const noexcept {
+        return warren::load_le<std::uint64_t>(identity.bytes.data());
     }
 };

@@ -14,30 +14,16 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
-#include "base/log_level.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/keys.h"
 #include "ipc/channel.h"
+#include "ipc/fields.h"
 
 namespace warren::ipc {
 
 // Change this version when a field changes: the ends of a channel may come from different builds.
-inline constexpr std::uint8_t kWireVersion = 2;
-
-template <typename Candidate, typename T>
-concept Is = std::same_as<std::remove_const_t<Candidate>, T>;
-
-template <typename T>
-concept Enumeration = std::is_enum_v<T>;
-
-// The last enumerator of a sent enumeration, specialised beside its message.
-template <Enumeration E>
-struct LastOf;
-template <>
-struct LastOf<LogLevel> {
-    static constexpr auto value = LogLevel::kError;
-};
+inline constexpr std::uint8_t kWireVersion = 3;
 
 // Appends fields to bytes. Never allocates beyond what the caller reserved for a message that fits.
 class FieldWriter {
@@ -87,6 +73,11 @@ class FieldWriter {
     template <typename T>
     requires requires(FieldWriter& codec, const T& part) { fields(codec, part); }
     void put(const T& part) { fields(*this, part); }
+    template <typename... Alternatives>
+    void put(const std::variant<Alternatives...>& field) {
+        put(static_cast<std::uint8_t>(field.index()));
+        std::visit([this](const auto& alternative) { put(alternative); }, field);
+    }
     template <typename T>
     void put(const std::optional<T>& field) {
         put(field.has_value());
@@ -148,6 +139,16 @@ class FieldReader {
     template <typename T>
     requires requires(FieldReader& codec, T& part) { fields(codec, part); }
     void get(T& part) { fields(*this, part); }
+    template <typename... Alternatives>
+    void get(std::variant<Alternatives...>& field) {
+        emplace<0>(field, bounded(sizeof...(Alternatives) - 1));
+        std::visit([this](auto& alternative) { get(alternative); }, field);
+    }
+    template <std::size_t I, typename Variant>
+    void emplace(Variant& field, std::uint8_t position) {
+        if (I == position) field.template emplace<I>();
+        if constexpr (I + 1 < std::variant_size_v<Variant>) emplace<I + 1>(field, position);
+    }
     template <typename T>
     void get(std::optional<T>& field) {
         field.reset();
@@ -162,11 +163,6 @@ class FieldReader {
 
     ByteReader reader_;
     bool ok_ = true;
-};
-
-template <>
-struct LastOf<Family> {
-    static constexpr Family value = Family::kV6;
 };
 
 // Encodes any variant whose alternatives have `fields(codec, message)`. Replaces the contents of `wire`.

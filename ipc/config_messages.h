@@ -2,7 +2,7 @@
 // replies.
 //
 //   stackd: Hello
-//   vpnd:   Holding*, HoldingEnd
+//   vpnd:   (HoldingListener | HoldingCustomer)*, HoldingEnd
 //   stackd: Begin, (PutListener | PutCustomer PutPeer* | RemoveCustomer | RemoveListener)*, Commit
 //   vpnd:   Applied or Rejected
 //
@@ -12,22 +12,23 @@
 // generation with the number of the last one as a liveness probe.
 //
 // vpnd outlives stackd: when the channel breaks it keeps forwarding and waits on the adoption listener that came with
-// Hello. A new stackd connects there, sends Hello, receives the descriptors that vpnd holds (Holding), and puts its
-// generation with has_tun and has_sockets false for those.
+// Hello. A new stackd connects there, sends Hello, receives the descriptors that vpnd holds (HoldingListener,
+// HoldingCustomer), and puts its generation without roles and with has_tun false for those.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/fd.h"
-#include "base/ip.h"
 #include "base/log_level.h"
 #include "base/result.h"
-#include "crypto/keys.h"
+#include "ipc/fields.h"
+#include "ipc/listener.h"
+#include "ipc/settings.h"
+#include "ipc/tunnel.h"
 
 namespace warren::ipc {
 
@@ -44,90 +45,128 @@ struct Hello {
     std::uint32_t workers = 1;
     LogLevel log_level = LogLevel::kInfo;
 };
+void fields(auto& codec, Is<Hello> auto& m) {
+    codec(m.appliance, m.version, m.workers, m.log_level);
+}
 
 // Allowed at any time after Hello, also inside a generation. Applied at once; there is no reply.
 struct SetLogLevel {
     LogLevel level = LogLevel::kInfo;
 };
+void fields(auto& codec, Is<SetLogLevel> auto& m) {
+    codec(m.level);
+}
 
-// One thing vpnd has, with its descriptors in the order of PutListener or PutCustomer.
-struct Holding {
-    enum class Kind : std::uint8_t { kListener, kCustomer };
-    Kind kind = Kind::kCustomer;
-    std::string id;
-    std::uint16_t port = 0;  // kListener
-    bool has_v6 = false;     // kListener
+// A listener that vpnd has, with its descriptors in the order of `roles`.
+struct HoldingListener {
+    ListenerId id;
+    Protocol protocol = Protocol::kUdp;
+    std::uint16_t port = 0;
+    std::vector<DescriptorRole> roles;
 };
+void fields(auto& codec, Is<HoldingListener> auto& m) {
+    codec(m.id, m.protocol, m.port, m.roles);
+}
+
+// A customer that vpnd has, with its descriptors in the order of PutCustomer.
+struct HoldingCustomer {
+    std::string id;
+};
+void fields(auto& codec, Is<HoldingCustomer> auto& m) {
+    codec(m.id);
+}
+
 struct HoldingEnd {
     std::uint64_t generation = 0;  // the last Applied, 0 = none
     std::uint32_t workers = 1;  // data workers, as the Hello that started vpnd said; a later Hello does not change them
 };
+void fields(auto& codec, Is<HoldingEnd> auto& m) {
+    codec(m.generation, m.workers);
+}
 
 struct Begin {
     std::uint64_t generation = 0;
     bool full = false;  // everything that is not put again before Commit is removed
 };
+void fields(auto& codec, Is<Begin> auto& m) {
+    codec(m.generation, m.full);
+}
 
-// Descriptors, in this order: for IPv4, then for IPv6 when `has_v6`: the handshake socket, then one data socket per
-// worker (the order they were bound in, which the steering program relies on); last the UAPI listener (stream). All are
-// bound, non-blocking, with UDP_GRO and PKTINFO on. When a listener of this name exists and the port is the same, no
-// sockets are passed (`has_sockets` false) and the present ones stay.
+// Descriptors in the order of `roles` (check_roles()). None: the listener exists, its protocol and port are the same,
+// and the present sockets stay.
 struct PutListener {
-    std::string id;  // "" = the shared one, else the customer's id
+    ListenerId id;
+    Protocol protocol = Protocol::kUdp;
     std::uint16_t port = 0;
-    crypto::PrivateKey private_key;
-    bool has_sockets = true;
-    bool has_v6 = true;
+    ListenerSettings settings;
+    std::vector<DescriptorRole> roles;
 };
+void fields(auto& codec, Is<PutListener> auto& m) {
+    codec(m.id, m.protocol, m.port, m.settings, m.roles);
+}
 
 // Followed by `peer_count` PutPeer messages. Descriptors: the queues of the customer's TUN in their order,
 // non-blocking, when `has_tun`; else the present ones stay, as many.
 struct PutCustomer {
-    std::string id;
-    std::string name;
-    std::string listener;    // PutListener.id
-    bool suspended = false;  // no tunnel is served; sessions are dropped
-    std::uint16_t mtu = 1420;
-    std::vector<Prefix> addresses;  // of the stack, for ICMP errors into it and for status
-    std::uint64_t rate_up = 0;      // bits per second from its sites into the stack, 0 = no limit
-    std::uint64_t rate_down = 0;    // and from the stack to its sites
-    std::uint16_t share = 1;        // weight against other customers, at least 1
+    CustomerSettings settings;
     std::uint32_t peer_count = 0;
     bool has_tun = true;
     std::uint16_t queues = 1;  // of the TUN, at most as many as there are data workers
 };
+void fields(auto& codec, Is<PutCustomer> auto& m) {
+    codec(m.settings, m.peer_count, m.has_tun, m.queues);
+}
 
 // Belongs to the last PutCustomer. Only enabled peers are sent.
 struct PutPeer {
-    std::string name;
-    crypto::PublicKey public_key;
-    crypto::PresharedKey preshared_key;  // zero = none
-    std::vector<Prefix> allowed_ips;
-    std::optional<Endpoint> endpoint;
-    std::uint16_t persistent_keepalive_seconds = 0;
+    PeerSettings settings;
+    PeerTunnel tunnel;
     std::uint16_t queue = 0;  // of the customer's TUN: carries the packets to this peer and from it
+
+    bool operator==(const PutPeer&) const = default;
 };
+void fields(auto& codec, Is<PutPeer> auto& m) {
+    codec(m.settings, m.tunnel, m.queue);
+}
 
 struct RemoveCustomer {
     std::string id;
 };
+void fields(auto& codec, Is<RemoveCustomer> auto& m) {
+    codec(m.id);
+}
+
 struct RemoveListener {
-    std::string id;
+    ListenerId id;
 };
+void fields(auto& codec, Is<RemoveListener> auto& m) {
+    codec(m.id);
+}
+
 struct Commit {
     std::uint64_t generation = 0;
 };
+void fields(auto& codec, Is<Commit> auto& m) {
+    codec(m.generation);
+}
 
 struct Applied {
     std::uint64_t generation = 0;
 };
+void fields(auto& codec, Is<Applied> auto& m) {
+    codec(m.generation);
+}
+
 struct Rejected {
     std::uint64_t generation = 0;
     std::string reason;
 };
+void fields(auto& codec, Is<Rejected> auto& m) {
+    codec(m.generation, m.reason);
+}
 
-using ConfigMessage = std::variant<Hello, Holding, HoldingEnd, Begin, PutListener, PutCustomer, PutPeer, RemoveCustomer,
-                                   RemoveListener, Commit, Applied, Rejected, SetLogLevel>;
+using ConfigMessage = std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer,
+                                   PutPeer, RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel>;
 
 // `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize
 // (ipc/channel.h).

@@ -6,6 +6,7 @@
 // peers that did. Nothing changes by itself as time passes: a state grows old at the client.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,9 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "ipc/fields.h"
+#include "ipc/listener.h"
+#include "ipc/settings.h"
 
 namespace warren::ipc {
 
@@ -26,6 +30,9 @@ struct SnapshotRequest {
     std::uint64_t epoch = 0;  // with `since`: of the header they came with; 0 = everything
     std::uint64_t since = 0;  // the last header's revision
 };
+void fields(auto& codec, Is<SnapshotRequest> auto& m) {
+    codec(m.customer, m.with_peers, m.epoch, m.since);
+}
 
 using DropCount = std::pair<std::string, std::uint64_t>;  // reason, packets; only reasons that occurred
 
@@ -37,6 +44,9 @@ struct WorkerSnapshot {
     std::uint64_t ring_full = 0;  // was to be handed over, but there was no room: dropped
     std::uint64_t cpu_nanoseconds = 0;
 };
+void fields(auto& codec, Is<WorkerSnapshot> auto& m) {
+    codec(m.handed_over, m.taken_over, m.ring_full, m.cpu_nanoseconds);
+}
 
 struct SnapshotHeader {
     std::string appliance;
@@ -55,53 +65,101 @@ struct SnapshotHeader {
     std::uint64_t cpu_nanoseconds = 0;    // of the process: the workers' included
     std::uint64_t resident_bytes = 0;     // memory of the process that is in RAM; 0 = not known
 };
+void fields(auto& codec, Is<SnapshotHeader> auto& m) {
+    codec(m.appliance, m.version, m.generation, m.customer_count, m.drops, m.aead_backend, m.under_load);
+    codec(m.handshakes_initiated, m.handshakes_completed, m.epoch, m.revision, m.full, m.workers);
+    codec(m.cpu_nanoseconds, m.resident_bytes);
+}
 
-struct CustomerSnapshot {
-    std::string id;
-    std::string name;
-    std::string listener;  // "" = the shared one
-    std::uint16_t listen_port = 0;
-    std::string listener_public_key;  // base64
-    bool suspended = false;
-    std::uint16_t mtu = 0;
-    std::vector<Prefix> addresses;
-    std::uint32_t peer_count = 0;
-    std::uint32_t peers_online = 0;
+// Where the peers of a customer find us.
+struct ListenerSnapshot {
+    ListenerId id;
+    Protocol protocol = Protocol::kUdp;
+    std::uint16_t port = 0;
+    std::string identity;  // as peers know us: WireGuard's public key in base64
+
+    bool operator==(const ListenerSnapshot&) const = default;
+};
+void fields(auto& codec, Is<ListenerSnapshot> auto& m) {
+    codec(m.id, m.protocol, m.port, m.identity);
+}
+
+// What the packets of a customer did, since vpnd serves it.
+struct CustomerActivity {
     std::uint64_t rx_bytes = 0;  // encrypted payload messages, headers included, as `wg show` counts
     std::uint64_t tx_bytes = 0;
     std::uint64_t rx_packets = 0;
     std::uint64_t tx_packets = 0;
     std::uint64_t rx_cpu_nanoseconds = 0;  // of the data workers, its firewall included
     std::uint64_t tx_cpu_nanoseconds = 0;
-    std::uint64_t rate_up = 0;    // bits per second from its sites into the stack, 0 = no limit
-    std::uint64_t rate_down = 0;  // and from the stack to its sites
-    std::uint16_t share = 1;
     std::vector<DropCount> drops;
-    bool all_peers = true;  // those that follow are all there are; false: those that changed
+
+    bool operator==(const CustomerActivity&) const = default;
 };
+void fields(auto& codec, Is<CustomerActivity> auto& m) {
+    codec(m.rx_bytes, m.tx_bytes, m.rx_packets, m.tx_packets, m.rx_cpu_nanoseconds, m.tx_cpu_nanoseconds, m.drops);
+}
+
+struct CustomerSnapshot {
+    CustomerSettings settings;
+    std::vector<ListenerSnapshot> listeners;  // at most one of each kind: its own, else the appliance's
+    CustomerActivity activity;
+    std::uint32_t peer_count = 0;
+    std::uint32_t peers_online = 0;
+    bool all_peers = true;  // those that follow are all there are; false: those that changed
+
+    // One that no peer can reach when there is none.
+    [[nodiscard]] ListenerSnapshot listener(ListenerKind kind) const {
+        const auto found = std::find_if(listeners.begin(), listeners.end(),
+                                        [kind](const ListenerSnapshot& one) { return one.id.kind == kind; });
+        return found == listeners.end() ? ListenerSnapshot{} : *found;
+    }
+};
+void fields(auto& codec, Is<CustomerSnapshot> auto& m) {
+    codec(m.settings, m.listeners, m.activity, m.peer_count, m.peers_online, m.all_peers);
+}
+
+// What a peer did.
+struct PeerActivity {
+    std::optional<Endpoint> endpoint;  // where it is now
+    WallTime latest_handshake{};       // 0 = never
+    std::uint64_t rx_bytes = 0;
+    std::uint64_t tx_bytes = 0;
+
+    bool operator==(const PeerActivity&) const = default;
+};
+void fields(auto& codec, Is<PeerActivity> auto& m) {
+    codec(m.endpoint, m.latest_handshake, m.rx_bytes, m.tx_bytes);
+}
 
 // online: a handshake within 180 s; idle: one before that; never: none yet.
 enum class PeerState : std::uint8_t { kNever, kIdle, kOnline };
+template <>
+struct LastOf<PeerState> {
+    static constexpr auto value = PeerState::kOnline;
+};
 
 struct PeerSnapshot {
-    std::string name;
-    std::string public_key;  // base64
-    bool has_preshared_key = false;
-    std::vector<Prefix> allowed_ips;
-    std::optional<Endpoint> endpoint;
-    WallTime latest_handshake{};                            // 0 = never
+    PeerSettings settings;
+    ShownTunnel tunnel;
+    PeerActivity activity;
+    // What follows from the activity and the time.
     std::optional<std::uint32_t> latest_handshake_seconds;  // age, absent = never
-    std::uint64_t rx_bytes = 0;
-    std::uint64_t tx_bytes = 0;
-    std::uint16_t persistent_keepalive_seconds = 0;
     PeerState state = PeerState::kNever;
 };
+void fields(auto& codec, Is<PeerSnapshot> auto& m) {
+    codec(m.settings, m.tunnel, m.activity, m.latest_handshake_seconds, m.state);
+}
 
 struct SnapshotEnd {};
 
 struct SnapshotError {
     std::string reason;  // "no such customer"
 };
+void fields(auto& codec, Is<SnapshotError> auto& m) {
+    codec(m.reason);
+}
+void fields(auto& /*codec*/, Is<SnapshotEnd> auto& /*m*/) {}
 
 using SnapshotMessage =
     std::variant<SnapshotRequest, SnapshotHeader, CustomerSnapshot, PeerSnapshot, SnapshotEnd, SnapshotError>;

@@ -26,10 +26,11 @@ void add_text(Report& report, Kind kind, const std::string& customer, const std:
 
 ListenerPorts listeners_of(const config::Generation& generation) {
     ListenerPorts listeners;
-    if (generation.appliance.wireguard) listeners[""] = generation.appliance.wireguard->port;
-    for (const auto& accepted : generation.customers) {
-        if (accepted->customer.listener) listeners[accepted->customer.id] = accepted->customer.listener->port;
-    }
+    const auto add = [&](const std::string& owner, const std::optional<config::Listener>& listener) {
+        if (listener) listeners[{owner}] = {ipc::Protocol::kUdp, listener->port};
+    };
+    add("", generation.appliance.wireguard);
+    for (const auto& accepted : generation.customers) add(accepted->customer.id, accepted->customer.listener);
     return listeners;
 }
 
@@ -100,11 +101,11 @@ void Reconciler::mark_changes(const config::Generation& next) {
     const auto key_of = [](const config::Generation& generation) {
         return generation.appliance.wireguard ? generation.appliance.wireguard->private_key : config::SecretRef{};
     };
-    if (!next.secrets.same(key_of(next), current_.secrets, key_of(current_))) view_.mark_listener_changed("");
+    if (!next.secrets.same(key_of(next), current_.secrets, key_of(current_))) view_.mark_listener_changed({});
     for (const auto& accepted : next.customers) {
         if (!is_changed(*accepted)) continue;
         view_.mark_changed(accepted->customer.id);
-        view_.mark_listener_changed(accepted->customer.id);
+        view_.mark_listener_changed({accepted->customer.id});
     }
 }
 
@@ -128,15 +129,15 @@ bool Reconciler::bind_listeners(Round& round, Report& report) {
     for (const auto& [id, port] : listeners_of(round.next)) {
         const Status bound = sockets_.bind(id, port);
         if (bound) continue;
-        log(LogLevel::kError, "listener_refused", {{"customer", id}, {"reason", bound.error().what}});
-        if (id.empty()) {
+        log(LogLevel::kError, "listener_refused", {{"customer", id.owner}, {"reason", bound.error().what}});
+        if (id.owner.empty()) {
             report.exit_status = kFailed;
             report.summary = bound.error().what;
             return false;
         }
-        add_text(report, Kind::kNote, id, "refused: " + bound.error().what);
+        add_text(report, Kind::kNote, id.owner, "refused: " + bound.error().what);
         round.failed = true;
-        refused.insert(id);
+        refused.insert(id.owner);
     }
     revert_customers(refused, round);
     return true;
@@ -420,8 +421,8 @@ void Reconciler::adopt(Holdings holdings) {
     ListenerPorts ports;
     std::set<std::string> tunnels;
     for (auto& [id, held] : holdings.listeners) {
-        ports[id] = held.port;
-        sockets_.adopt(id, held.port, held.has_v6, std::move(held.descriptors));
+        ports[id] = {held.protocol, held.port};
+        sockets_.adopt(id, ports[id], held.roles, std::move(held.descriptors));
     }
     for (auto& [id, tunnel] : holdings.tunnels) {
         tunnels.insert(id);

@@ -8,58 +8,60 @@ namespace warren::stacks {
 
 namespace {
 
-// The listener that a customer's peers use; nothing when there is none.
-std::optional<std::string> listener_of(const config::Customer& customer, const ListenerPorts& listeners) {
-    std::string id = customer.listener ? customer.id : "";
-    if (!listeners.contains(id)) return std::nullopt;
-    return id;
+// The listener that a customer's peers use.
+ipc::ListenerId listener_of(const config::Customer& customer) {
+    return {customer.listener ? customer.id : ""};
 }
 
-crypto::PrivateKey key_of(const std::string& listener, const config::Generation& generation) {
-    const config::AcceptedCustomer* accepted = listener.empty() ? nullptr : generation.find(listener);
+ipc::ListenerSettings settings_of(const ipc::ListenerId& listener, const config::Generation& generation) {
+    const config::AcceptedCustomer* accepted = listener.owner.empty() ? nullptr : generation.find(listener.owner);
     const config::SecretRef& name =
         accepted != nullptr ? accepted->customer.listener->private_key : generation.appliance.wireguard->private_key;
     auto key = (accepted != nullptr ? accepted->secrets : generation.secrets).private_key(name);
     WARREN_CHECK(key.has_value());  // config/validate: a generation has all the secrets it names
-    return std::move(*key);
+    return ipc::WireguardListener{std::move(*key)};
 }
 
-ipc::PutPeer put_peer(const config::Peer& peer, const config::Secrets& secrets, std::size_t queues) {
-    ipc::PutPeer put;
-    put.name = peer.name;
-    put.public_key = peer.public_key;
+ipc::PutPeer put_peer(const config::Peer& peer, const ipc::ListenerId& listener, const config::Secrets& secrets,
+                      std::size_t queues) {
+    ipc::WireguardPeer tunnel;
+    tunnel.public_key = peer.public_key;
     if (peer.preshared_key) {
         auto key = secrets.preshared_key(*peer.preshared_key);
         WARREN_CHECK(key.has_value());  // config/validate
-        put.preshared_key = std::move(*key);
+        tunnel.preshared_key = std::move(*key);
     }
-    put.allowed_ips = peer.allowed_ips;
-    put.endpoint = peer.endpoint;
-    put.persistent_keepalive_seconds = peer.persistent_keepalive_seconds;
-    put.queue = queue_of(peer.public_key, queues);
-    return put;
+    tunnel.persistent_keepalive_seconds = peer.persistent_keepalive_seconds;
+    return {
+        {peer.name, listener, peer.allowed_ips, peer.endpoint}, std::move(tunnel), queue_of(peer.public_key, queues)};
 }
 
-Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, const std::string& listener,
-                     const std::vector<int>& tunnel, bool has_tun) {
+ipc::CustomerSettings settings_of(const config::Customer& customer) {
+    ipc::CustomerSettings settings;
+    settings.id = customer.id;
+    settings.name = customer.name;
+    settings.suspended = customer.state == config::CustomerState::kSuspended;
+    settings.mtu = customer.stack.mtu;
+    settings.addresses = customer.stack.addresses;
+    settings.rate_up = customer.traffic.rate_up.value_or(0);
+    settings.rate_down = customer.traffic.rate_down.value_or(0);
+    settings.share = customer.traffic.share;
+    return settings;
+}
+
+Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, const std::vector<int>& tunnel,
+                     bool has_tun) {
     const config::Customer& customer = accepted.customer;
     ipc::PutCustomer put;
-    put.id = customer.id;
-    put.name = customer.name;
-    put.listener = listener;
-    put.suspended = customer.state == config::CustomerState::kSuspended;
-    put.mtu = customer.stack.mtu;
-    put.addresses = customer.stack.addresses;
-    put.rate_up = customer.traffic.rate_up.value_or(0);
-    put.rate_down = customer.traffic.rate_down.value_or(0);
-    put.share = customer.traffic.share;
+    put.settings = settings_of(customer);
     put.peer_count = static_cast<std::uint32_t>(std::count_if(customer.peers.begin(), customer.peers.end(),
                                                               [](const config::Peer& peer) { return peer.enabled; }));
     put.has_tun = has_tun;
     put.queues = static_cast<std::uint16_t>(tunnel.size());
     WARREN_TRY(link.send(std::move(put), has_tun ? tunnel : std::vector<int>{}));
     for (const config::Peer& peer : customer.peers) {
-        if (peer.enabled) WARREN_TRY(link.send(put_peer(peer, accepted.secrets, tunnel.size())));
+        if (!peer.enabled) continue;
+        WARREN_TRY(link.send(put_peer(peer, listener_of(customer), accepted.secrets, tunnel.size())));
     }
     return {};
 }
@@ -73,22 +75,22 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     ListenerPorts listeners = delivery.listeners;
     for (const auto& [id, port] : delivery.listeners) {
         const auto held = listeners_.find(id);
-        const bool has_sockets = held == listeners_.end() || held->second != port;
-        if (!has_sockets && !delivery.full && current_listeners_.contains(id)) continue;
-        ipc::PutListener put{id, port, key_of(id, generation), has_sockets, delivery.sockets.has_v6(port)};
-        WARREN_TRY(
-            link.send(std::move(put), has_sockets ? delivery.sockets.descriptors(id, port) : std::vector<int>{}));
+        const bool needs_sockets = held == listeners_.end() || held->second != port;
+        if (!needs_sockets && !delivery.full && current_listeners_.contains(id)) continue;
+        const auto [roles, descriptors] =
+            needs_sockets ? delivery.sockets.descriptors(id, port) : ListenerDescriptors();
+        WARREN_TRY(link.send(ipc::PutListener{id, port.protocol, port.number, settings_of(id, generation), roles},
+                             descriptors));
     }
 
     std::set<std::string> served;
     for (const auto& accepted : generation.customers) {
         const std::string& id = accepted->customer.id;
-        const auto listener = listener_of(accepted->customer, delivery.listeners);
         const std::vector<int> tunnel = delivery.stacks.tunnel(id);
-        if (!listener || tunnel.empty()) continue;
+        if (tunnel.empty() || !delivery.listeners.contains(listener_of(accepted->customer))) continue;
         served.insert(id);
         if (!delivery.full && current_.contains(id) && tunnels_.contains(id)) continue;
-        WARREN_TRY(send_customer(link, *accepted, *listener, tunnel, !tunnels_.contains(id)));
+        WARREN_TRY(send_customer(link, *accepted, tunnel, !tunnels_.contains(id)));
     }
 
     // A customer whose file has errors and that is not in the generation keeps what vpnd has.
@@ -106,7 +108,7 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     }
     for (const auto& [id, port] : listeners_) {
         if (delivery.listeners.contains(id)) continue;
-        if (id.empty() ? !kept.empty() && !delivery.full : stays(id)) {
+        if (id.owner.empty() ? !kept.empty() && !delivery.full : stays(id.owner)) {
             listeners[id] = port;
         } else if (!delivery.full) {
             WARREN_TRY(link.send(ipc::RemoveListener{id}));

@@ -42,13 +42,13 @@ class VpndView {
     void forget_tunnel(const std::string& customer) { tunnels_.erase(customer); }
     // The customer's configuration differs from what vpnd has.
     void mark_changed(const std::string& customer) { current_.erase(customer); }
-    void mark_listener_changed(const std::string& id) { current_listeners_.erase(id); }
+    void mark_listener_changed(const ipc::ListenerId& id) { current_listeners_.erase(id); }
 
   private:
-    ListenerPorts listeners_;                  // that it has
-    std::set<std::string> tunnels_;            // customers it has
-    std::set<std::string> current_listeners_;  // that it has as they are configured now
-    std::set<std::string> current_;            // customers it has as they are configured now
+    ListenerPorts listeners_;                      // that it has
+    std::set<std::string> tunnels_;                // customers it has
+    std::set<ipc::ListenerId> current_listeners_;  // that it has as they are configured now
+    std::set<std::string> current_;                // customers it has as they are configured now
 };
 
 }  // namespace warren::stacks

@@ -3,15 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "vpnd/io/clock.h"
 #include "vpnd/io/tun_device.h"
+#include "vpnd/listeners/wireguard/listeners.h"
 
 namespace warren::vpnd {
 
 namespace {
 
-enum Source : std::uint64_t { kControl, kLink, kSnapshots, kUapi, kSignals };
+enum Source : std::uint64_t { kControl, kLink, kSnapshots, kServices, kSignals };
 
 std::string peer_count(const CustomerSet& customers) {
     std::size_t count = 0;
@@ -34,16 +36,14 @@ Result<std::unique_ptr<Daemon>> Daemon::make(Parts parts, crypto::RandomSource& 
     if (!loop) return tl::unexpected<Error>(loop.error());
     auto link = ConfigLink::make(std::move(parts.channel), std::move(parts.adoption_listener), workers);
     if (!link) return tl::unexpected<Error>(link.error());
-    std::unique_ptr<Daemon> daemon(new Daemon(std::move(*control), std::move(*loop), std::move(*link), parts, random));
-    WARREN_TRY(daemon->start(parts));
+    std::unique_ptr<Daemon> daemon(new Daemon(std::move(*control), std::move(*loop), std::move(*link), parts));
+    WARREN_TRY(daemon->start(parts, random));
     return daemon;
 }
 
-Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, ConfigLink link, Parts& parts,
-               crypto::RandomSource& random)
+Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, ConfigLink link, Parts& parts)
     : exchange_(std::move(parts.exchange)),
       control_(std::move(control)),
-      wireguard_(std::make_unique<WireguardListeners>(*control_, random)),
       loop_(std::move(loop)),
       link_(std::move(link)),
       customers_(control_->worker_count()),
@@ -52,22 +52,22 @@ Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, C
       signals_(std::move(parts.signals)),
       memory_lock_(parts.memory_lock) {}
 
-Status Daemon::start(Parts& parts) {
-    if (parts.timestamps.valid()) WARREN_TRY(wireguard_->keep_timestamps_in(std::move(parts.timestamps)));
+Status Daemon::start(Parts& parts, crypto::RandomSource& random) {
+    auto wireguard = WireguardListeners::make(*control_, customers_, counters_, random);
+    if (!wireguard) return tl::unexpected<Error>(wireguard.error());
+    if (parts.timestamps.valid()) WARREN_TRY((*wireguard)->keep_timestamps_in(std::move(parts.timestamps)));
+    services_[ipc::ListenerKind::kWireguard] = std::move(*wireguard);
     control_->set_keep_record([this](ListenerIndex listener, const control::Record& record) {
-        wireguard_->save(io::read_clock(), listener, record);
+        for (const auto& [kind, service] : services_) service->save(io::read_clock(), listener, record);
     });
     auto snapshots = SnapshotServer::make(std::move(parts.snapshot_listener), customers_, counters_, snapshot_);
     if (!snapshots) return with_context("snapshot listener", snapshots.error());
     snapshot_server_.emplace(std::move(*snapshots));
-    auto uapi = UapiServer::make(customers_, counters_, *control_);
-    if (!uapi) return tl::unexpected<Error>(uapi.error());
-    uapi_server_.emplace(std::move(*uapi));
 
     WARREN_TRY(loop_.add(control_->fd(), kControl));
     WARREN_TRY(loop_.add(link_.fd(), kLink));
     WARREN_TRY(loop_.add(snapshot_server_->fd(), kSnapshots));
-    WARREN_TRY(loop_.add(uapi_server_->fd(), kUapi));
+    for (const auto& [kind, service] : services_) WARREN_TRY(loop_.add(service->fd(), kServices));
     WARREN_TRY(loop_.add(signals_.get(), kSignals));
     show_holdings(parts.hello);
     return {};
@@ -83,7 +83,9 @@ void Daemon::run() {
 }
 
 Instant Daemon::next_deadline() const {
-    return std::min({control_->next_deadline(), snapshot_server_->next_deadline(), uapi_server_->next_deadline()});
+    Instant earliest = std::min(control_->next_deadline(), snapshot_server_->next_deadline());
+    for (const auto& [kind, service] : services_) earliest = std::min(earliest, service->next_deadline());
+    return earliest;
 }
 
 void Daemon::serve() {
@@ -98,7 +100,7 @@ void Daemon::serve() {
         if (auto event = link_.run()) handle(std::move(*event));
     }
     snapshot_server_->run(now);
-    uapi_server_->run(now);
+    for (const auto& [kind, service] : services_) service->run(now);
 }
 
 // --- configuration -------------------------------------------------------------------------------
@@ -114,11 +116,10 @@ void Daemon::handle(ConfigLink::Event event) {
 
 void Daemon::show_holdings(const ipc::Hello& hello) {
     for (const auto& [id, listener] : customers_.listeners()) {
-        link_.send(ipc::Holding{ipc::Holding::Kind::kListener, id, listener.port, listener.has_v6},
-                   listener.descriptors);
+        link_.send(ipc::HoldingListener{id, listener.protocol, listener.port, listener.roles}, listener.descriptors);
     }
     for (const auto& [id, customer] : customers_.customers()) {
-        link_.send(ipc::Holding{ipc::Holding::Kind::kCustomer, id}, customer.tuns);
+        link_.send(ipc::HoldingCustomer{id}, customer.tuns);
     }
     link_.send(ipc::HoldingEnd{customers_.generation(), control_->worker_count()});
     log(LogLevel::kInfo, "hello_answered",
@@ -142,44 +143,44 @@ void Daemon::commit(ConfigLink::Committed committed) {
 }
 
 void Daemon::carry_out(Now now, Changes changes) {
-    for (Changes::OpenListener& open : changes.open_listeners) open_listener(open);
-    for (Changes::ChangeKey& change : changes.change_keys) {
-        wireguard_->change_private_key(now, change.listener, std::move(change.private_key));
-        note_listener(change.listener);
+    for (Changes::OpenListener& open : changes.open_listeners) {
+        note_listener(listener(open.listener));
+        const Status opened = service_of(open.listener).open(listener(open.listener), std::move(open.sockets));
+        if (!opened) log(LogLevel::kError, "listener_not_served", {{"error", opened.error().what}});
+    }
+    for (const ListenerIndex changed : changes.change_listeners) {
+        service_of(changed).change(now, listener(changed));
+        note_listener(listener(changed));
     }
     for (const Changes::RemovePeer& remove : changes.remove_peers)
         control_->remove_peer(now, remove.listener, remove.peer);
     for (Changes::SwapView& swap : changes.swap_views) {
         control_->post(swap.worker, io::SwapCustomer{std::move(swap.view), io::open_tun(std::move(swap.tun))});
     }
-    for (Changes::PutPeer& put : changes.put_peers) {
-        wireguard_->put_peer(now, put.listener, std::move(put.config));
+    for (const Changes::PutPeer& put : changes.put_peers) {
+        const auto [customer, peer] = customers_.find(put.peer);
+        service_of(put.listener).put_peer(now, *customer, *peer);
     }
     for (const Changes::DropCustomer& drop : changes.drop_customers) {
         control_->post(drop.worker, io::DropCustomer{drop.customer});
         counters_.forget(drop.customer);
     }
-    for (const ListenerIndex listener : changes.close_listeners) {
-        uapi_server_->close(listener);
-        wireguard_->close(listener);
-    }
+    for (const Changes::CloseListener& close : changes.close_listeners) services_.at(close.kind)->close(close.listener);
 }
 
-void Daemon::note_listener(ListenerIndex listener) {
+ListenerService& Daemon::service_of(ListenerIndex index) {
+    return *services_.at(listener(index).id.kind);
+}
+
+const HeldListener& Daemon::listener(ListenerIndex index) const {
+    const HeldListener* const held = customers_.listener(index);
+    WARREN_CHECK(held != nullptr);
+    return *held;
+}
+
+void Daemon::note_listener(const HeldListener& listener) {
     for (const auto& [id, customer] : customers_.customers()) {
-        if (customer.listener == listener) counters_.note_change(customer.index);
-    }
-}
-
-void Daemon::open_listener(Changes::OpenListener& open) {
-    ListenerSockets& sockets = open.sockets;
-    note_listener(open.index);
-    io::ControlWorker::Sockets served{std::move(sockets.handshake_v4), std::move(sockets.handshake_v6),
-                                      std::move(sockets.data_v4), std::move(sockets.data_v6)};
-    const Status opened = wireguard_->open(open.index, std::move(open.private_key), std::move(served));
-    if (!opened) log(LogLevel::kError, "listener_not_served", {{"error", opened.error().what}});
-    if (const Status uapi = uapi_server_->open(open.index, std::move(sockets.uapi)); !uapi) {
-        log(LogLevel::kWarn, "uapi_not_served", {{"error", uapi.error().what}});
+        if (listener.id.owner.empty() || listener.id.owner == id) counters_.note_change(customer.index);
     }
 }
 

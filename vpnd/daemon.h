@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,11 +15,10 @@
 #include "crypto/random.h"
 #include "vpnd/config_link.h"
 #include "vpnd/customers/customer_set.h"
+#include "vpnd/customers/listener_service.h"
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
 #include "vpnd/io/transfer.h"
-#include "vpnd/listeners/wireguard/listeners.h"
-#include "vpnd/listeners/wireguard/uapi_server.h"
 #include "vpnd/memory_lock.h"
 #include "vpnd/show/counters.h"
 #include "vpnd/show/news_log.h"
@@ -50,9 +50,8 @@ class Daemon {
     void run();
 
   private:
-    Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, ConfigLink link, Parts& parts,
-           crypto::RandomSource& random);
-    [[nodiscard]] Status start(Parts& parts);
+    Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, ConfigLink link, Parts& parts);
+    [[nodiscard]] Status start(Parts& parts, crypto::RandomSource& random);
     // One round of everything; each part does a bounded share.
     void serve();
     [[nodiscard]] Instant next_deadline() const;
@@ -61,8 +60,10 @@ class Daemon {
     void show_holdings(const ipc::Hello& hello);
     void commit(ConfigLink::Committed committed);
     void carry_out(Now now, Changes changes);
-    void note_listener(ListenerIndex listener);
-    void open_listener(Changes::OpenListener& open);
+    // The service of this listener's kind.
+    [[nodiscard]] ListenerService& service_of(ListenerIndex listener);
+    [[nodiscard]] const HeldListener& listener(ListenerIndex index) const;
+    void note_listener(const HeldListener& listener);
     // Answers Applied when the data workers have carried out what was posted.
     void finish_commit();
     void lock_memory();
@@ -72,14 +73,13 @@ class Daemon {
 
     std::unique_ptr<io::TransferExchange> exchange_;  // outlives the data workers, which control_ owns
     std::unique_ptr<io::ControlWorker> control_;
-    std::unique_ptr<WireguardListeners> wireguard_;  // ends before control_
     io::EventLoop loop_;
     ConfigLink link_;
     CustomerSet customers_;
     Counters counters_;
+    std::map<ipc::ListenerKind, std::unique_ptr<ListenerService>> services_;  // end before control_
     Snapshot snapshot_;
     std::optional<SnapshotServer> snapshot_server_;
-    std::optional<UapiServer> uapi_server_;
     NewsLog news_log_;
     LogGate load_changes_;
     bool is_under_load_ = false;

@@ -64,7 +64,7 @@ class House {
         auto changes = customers_->apply(generation());
         WARREN_CHECK(changes.has_value());
         for (Changes::SwapView& swap : changes->swap_views) pipeline_->swap_customer(std::move(swap.view), true);
-        for (Changes::PutPeer& put : changes->put_peers) engine_->put_peer(now_, std::move(put.config), out_);
+        for (const Changes::PutPeer& put : changes->put_peers) engine_->put_peer(now_, config_of(put.peer), out_);
         for (std::uint32_t peer = 0; peer < size.sessions; ++peer) connect(peer);
         out_ = {};
     }
@@ -85,14 +85,24 @@ class House {
         return before - heap_in_use();
     }
 
+    // As vpnd/listeners/wireguard does.
+    [[nodiscard]] wireguard::PeerConfig config_of(PeerIndex index) const {
+        const auto [customer, peer] = customers_->find(index);
+        wireguard::PeerConfig config;
+        config.index = index;
+        config.customer = customer->index;
+        config.public_key = std::get<ipc::WireguardPeer>(peer->config.tunnel).public_key;
+        return config;
+    }
+
     Generation generation() {
         Generation made;
         made.number = 1;
         made.full = true;
         NewListener listener;
         listener.put.port = 51820;
-        listener.put.private_key = key_.clone();
-        listener.put.has_sockets = true;
+        listener.put.settings = ipc::WireguardListener{key_.clone()};
+        listener.sockets = {{{}}, std::vector<UniqueFd>(1)};
         made.listeners.push_back(std::move(listener));
         for (std::uint32_t i = 0; i < size_.customers; ++i) made.customers.push_back(customer(i));
         return made;
@@ -100,19 +110,20 @@ class House {
 
     NewCustomer customer(std::uint32_t number) {
         NewCustomer made;
-        made.put.id = "customer-" + std::to_string(number);
-        made.put.name = "Customer number " + std::to_string(number);
-        made.put.addresses = {*parse_prefix("10.0.0.1/24")};
+        made.put.settings.id = "customer-" + std::to_string(number);
+        made.put.settings.name = "Customer number " + std::to_string(number);
+        made.put.settings.addresses = {*parse_prefix("10.0.0.1/24")};
         made.put.peer_count = size_.peers;
         for (std::uint32_t i = 0; i < size_.peers; ++i) {
             ipc::PutPeer peer;
-            peer.name = "site-" + std::to_string(i);
-            random_.fill(peer.public_key.bytes);
+            peer.settings.name = "site-" + std::to_string(i);
+            auto& tunnel = peer.tunnel.emplace<ipc::WireguardPeer>();
+            random_.fill(tunnel.public_key.bytes);
             if (keys_.size() < size_.sessions) {
                 keys_.push_back(crypto::generate_private_key(random_));
-                peer.public_key = crypto::public_key_of(keys_.back());
+                tunnel.public_key = crypto::public_key_of(keys_.back());
             }
-            peer.allowed_ips = {*parse_prefix("10." + std::to_string(i + 1) + ".0.0/16")};
+            peer.settings.allowed_ips = {*parse_prefix("10." + std::to_string(i + 1) + ".0.0/16")};
             made.peers.push_back(std::move(peer));
         }
         return made;

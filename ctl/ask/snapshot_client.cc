@@ -51,7 +51,7 @@ Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotR
         if (*finished) break;
     }
     std::sort(out.customers.begin(), out.customers.end(),
-              [](const auto& a, const auto& b) { return a.customer.id < b.customer.id; });
+              [](const auto& a, const auto& b) { return a.customer.settings.id < b.customer.settings.id; });
     return out;
 }
 

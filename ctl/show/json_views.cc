@@ -37,18 +37,22 @@ Json rate_of(std::uint64_t bits_per_second) {
     return bits_per_second == 0 ? Json() : Json(bits_per_second);
 }
 
+void add_tunnel(Json& out, const ipc::ShownWireguardPeer& tunnel) {
+    out["public_key"] = tunnel.public_key;
+    out["persistent_keepalive"] = tunnel.persistent_keepalive_seconds;
+    out["has_preshared_key"] = tunnel.has_preshared_key;
+}
+
 Json peer_of(const ipc::PeerSnapshot& peer) {
     Json out;
-    out["name"] = peer.name;
-    out["public_key"] = peer.public_key;
-    out["endpoint"] = peer.endpoint ? Json(to_string(*peer.endpoint)) : Json();
+    out["name"] = peer.settings.name;
+    out["endpoint"] = peer.activity.endpoint ? Json(to_string(*peer.activity.endpoint)) : Json();
     out["latest_handshake_seconds"] = peer.latest_handshake_seconds ? Json(*peer.latest_handshake_seconds) : Json();
-    out["rx_bytes"] = peer.rx_bytes;
-    out["tx_bytes"] = peer.tx_bytes;
+    out["rx_bytes"] = peer.activity.rx_bytes;
+    out["tx_bytes"] = peer.activity.tx_bytes;
     out["state"] = name_of(peer.state);
-    out["allowed_ips"] = texts_of(peer.allowed_ips);
-    out["persistent_keepalive"] = peer.persistent_keepalive_seconds;
-    out["has_preshared_key"] = peer.has_preshared_key;
+    out["allowed_ips"] = texts_of(peer.settings.allowed_ips);
+    std::visit([&out](const auto& tunnel) { add_tunnel(out, tunnel); }, peer.tunnel);
     return out;
 }
 
@@ -92,27 +96,28 @@ std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd) {
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;
         Json entry;
-        entry["id"] = customer.id;
-        entry["name"] = customer.name;
+        entry["id"] = customer.settings.id;
+        entry["name"] = customer.settings.name;
         entry["state"] = state_of(customer);
-        entry["addresses"] = texts_of(customer.addresses);
-        entry["mtu"] = customer.mtu;
-        entry["listen_port"] = customer.listen_port;
-        entry["own_listener"] = !customer.listener.empty();
-        entry["listener_public_key"] = customer.listener_public_key;
+        entry["addresses"] = texts_of(customer.settings.addresses);
+        entry["mtu"] = customer.settings.mtu;
+        const ipc::ListenerSnapshot listener = customer.listener(ipc::ListenerKind::kWireguard);
+        entry["listen_port"] = listener.port;
+        entry["own_listener"] = !listener.id.owner.empty();
+        entry["listener_public_key"] = listener.identity;
         entry["peer_count"] = customer.peer_count;
         entry["peers_online"] = customer.peers_online;
         entry["peers"] = peers_of(status);
-        entry["rx_bytes"] = customer.rx_bytes;
-        entry["tx_bytes"] = customer.tx_bytes;
-        entry["rx_packets"] = customer.rx_packets;
-        entry["tx_packets"] = customer.tx_packets;
-        entry["rx_cpu_ns"] = customer.rx_cpu_nanoseconds;
-        entry["tx_cpu_ns"] = customer.tx_cpu_nanoseconds;
-        entry["rate_up"] = rate_of(customer.rate_up);
-        entry["rate_down"] = rate_of(customer.rate_down);
-        entry["share"] = customer.share;
-        entry["drops"] = drops_of(customer.drops);
+        entry["rx_bytes"] = customer.activity.rx_bytes;
+        entry["tx_bytes"] = customer.activity.tx_bytes;
+        entry["rx_packets"] = customer.activity.rx_packets;
+        entry["tx_packets"] = customer.activity.tx_packets;
+        entry["rx_cpu_ns"] = customer.activity.rx_cpu_nanoseconds;
+        entry["tx_cpu_ns"] = customer.activity.tx_cpu_nanoseconds;
+        entry["rate_up"] = rate_of(customer.settings.rate_up);
+        entry["rate_down"] = rate_of(customer.settings.rate_down);
+        entry["share"] = customer.settings.share;
+        entry["drops"] = drops_of(customer.activity.drops);
         out["customers"].push_back(std::move(entry));
     }
     return dump(out);
@@ -124,14 +129,14 @@ std::string customers_json(const Snapshot& snapshot) {
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;
         Json entry;
-        entry["id"] = customer.id;
-        entry["name"] = customer.name;
+        entry["id"] = customer.settings.id;
+        entry["name"] = customer.settings.name;
         entry["state"] = state_of(customer);
         entry["peer_count"] = customer.peer_count;
         entry["peers_online"] = customer.peers_online;
-        entry["addresses"] = texts_of(customer.addresses);
-        entry["rx_bytes"] = customer.rx_bytes;
-        entry["tx_bytes"] = customer.tx_bytes;
+        entry["addresses"] = texts_of(customer.settings.addresses);
+        entry["rx_bytes"] = customer.activity.rx_bytes;
+        entry["tx_bytes"] = customer.activity.tx_bytes;
         out["customers"].push_back(std::move(entry));
     }
     return dump(out);
@@ -143,7 +148,7 @@ std::string peers_json(const Snapshot& snapshot) {
     for (const CustomerStatus& status : snapshot.customers) {
         for (const ipc::PeerSnapshot& peer : status.peers) {
             Json entry = peer_of(peer);
-            entry["customer"] = status.customer.id;
+            entry["customer"] = status.customer.settings.id;
             out["peers"].push_back(std::move(entry));
         }
     }
@@ -156,15 +161,15 @@ std::string counters_json(const Snapshot& snapshot) {
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;
         Json entry;
-        entry["customer"] = customer.id;
-        entry["rx_bytes"] = customer.rx_bytes;
-        entry["rx_packets"] = customer.rx_packets;
-        entry["tx_bytes"] = customer.tx_bytes;
-        entry["tx_packets"] = customer.tx_packets;
-        entry["rx_cpu_ns"] = customer.rx_cpu_nanoseconds;
-        entry["tx_cpu_ns"] = customer.tx_cpu_nanoseconds;
-        entry["dropped"] = sum_of(customer.drops);
-        entry["drops"] = drops_of(customer.drops);
+        entry["customer"] = customer.settings.id;
+        entry["rx_bytes"] = customer.activity.rx_bytes;
+        entry["rx_packets"] = customer.activity.rx_packets;
+        entry["tx_bytes"] = customer.activity.tx_bytes;
+        entry["tx_packets"] = customer.activity.tx_packets;
+        entry["rx_cpu_ns"] = customer.activity.rx_cpu_nanoseconds;
+        entry["tx_cpu_ns"] = customer.activity.tx_cpu_nanoseconds;
+        entry["dropped"] = sum_of(customer.activity.drops);
+        entry["drops"] = drops_of(customer.activity.drops);
         out["counters"].push_back(std::move(entry));
     }
     out["vpnd"]["cpu_ns"] = snapshot.header.cpu_nanoseconds;
@@ -198,15 +203,17 @@ std::string drops_json(const Snapshot& snapshot) {
         }
     };
     add(Json(), snapshot.header.drops);
-    for (const CustomerStatus& status : snapshot.customers) add(status.customer.id, status.customer.drops);
+    for (const CustomerStatus& status : snapshot.customers)
+        add(status.customer.settings.id, status.customer.activity.drops);
     return dump(out);
 }
 
 std::string wg_json(const CustomerStatus& status) {
     Json out;
-    out["interface"] = status.customer.id;
-    out["public_key"] = status.customer.listener_public_key;
-    out["listen_port"] = status.customer.listen_port;
+    out["interface"] = status.customer.settings.id;
+    const ipc::ListenerSnapshot listener = status.customer.listener(ipc::ListenerKind::kWireguard);
+    out["public_key"] = listener.identity;
+    out["listen_port"] = listener.port;
     out["peers"] = peers_of(status);
     return dump(out);
 }

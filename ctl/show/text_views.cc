@@ -28,7 +28,7 @@ std::string join(const std::vector<Prefix>& prefixes, std::size_t most) {
 }
 
 std::string endpoint_text(const ipc::PeerSnapshot& peer) {
-    return peer.endpoint ? to_string(*peer.endpoint) : "-";
+    return peer.activity.endpoint ? to_string(*peer.activity.endpoint) : "-";
 }
 
 std::string limit_text(std::uint64_t bits_per_second) {
@@ -56,7 +56,7 @@ std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
 }
 
 std::string_view state_of(const ipc::CustomerSnapshot& customer) {
-    return customer.suspended ? "suspended" : "active";
+    return customer.settings.suspended ? "suspended" : "active";
 }
 
 std::string stackd_text(const StackdStatus& stackd, const std::string& customer) {
@@ -84,7 +84,7 @@ std::string status_text(const Snapshot& snapshot) {
     for (const CustomerStatus& status : snapshot.customers) {
         peers += status.customer.peer_count;
         online += status.customer.peers_online;
-        dropped += sum_of(status.customer.drops);
+        dropped += sum_of(status.customer.activity.drops);
     }
     std::string out = fmt::format("appliance   {}\nversion     {}\ngeneration  {}\n", printable(header.appliance),
                                   printable(header.version), header.generation);
@@ -99,21 +99,24 @@ std::string status_text(const Snapshot& snapshot) {
 
 std::string customer_text(const CustomerStatus& status) {
     const ipc::CustomerSnapshot& customer = status.customer;
-    const std::string listener = customer.listener.empty() ? "the shared one" : "the customer's own";
-    std::string out =
-        fmt::format("customer    {}  {}\nstate       {}\n", customer.id, printable(customer.name), state_of(customer));
-    out += fmt::format("addresses   {}  (vpn0, mtu {})\n", join(customer.addresses, SIZE_MAX), customer.mtu);
-    out += fmt::format("listener    {}, UDP port {}, key {}\n", listener, customer.listen_port,
-                       printable(customer.listener_public_key));
+    const ipc::ListenerSnapshot listener = customer.listener(ipc::ListenerKind::kWireguard);
+    std::string out = fmt::format("customer    {}  {}\nstate       {}\n", customer.settings.id,
+                                  printable(customer.settings.name), state_of(customer));
+    out += fmt::format("addresses   {}  (vpn0, mtu {})\n", join(customer.settings.addresses, SIZE_MAX),
+                       customer.settings.mtu);
+    out += fmt::format("listener    {}, UDP port {}, key {}\n",
+                       listener.id.owner.empty() ? "the shared one" : "the customer's own", listener.port,
+                       printable(listener.identity));
     out += fmt::format("peers       {} of {} online\n", customer.peers_online, customer.peer_count);
-    out += fmt::format("received    {} in {} packets\nsent        {} in {} packets\n", bytes_text(customer.rx_bytes),
-                       customer.rx_packets, bytes_text(customer.tx_bytes), customer.tx_packets);
-    out += fmt::format("processor   {} receiving, {} sending\n", processor_text(customer.rx_cpu_nanoseconds),
-                       processor_text(customer.tx_cpu_nanoseconds));
-    out += fmt::format("limits      up {}, down {}, share {}\n", limit_text(customer.rate_up),
-                       limit_text(customer.rate_down), customer.share);
-    out += fmt::format("dropped     {} packets\n", sum_of(customer.drops));
-    for (const auto& [reason, packets] : customer.drops)
+    out += fmt::format("received    {} in {} packets\nsent        {} in {} packets\n",
+                       bytes_text(customer.activity.rx_bytes), customer.activity.rx_packets,
+                       bytes_text(customer.activity.tx_bytes), customer.activity.tx_packets);
+    out += fmt::format("processor   {} receiving, {} sending\n", processor_text(customer.activity.rx_cpu_nanoseconds),
+                       processor_text(customer.activity.tx_cpu_nanoseconds));
+    out += fmt::format("limits      up {}, down {}, share {}\n", limit_text(customer.settings.rate_up),
+                       limit_text(customer.settings.rate_down), customer.settings.share);
+    out += fmt::format("dropped     {} packets\n", sum_of(customer.activity.drops));
+    for (const auto& [reason, packets] : customer.activity.drops)
         out += fmt::format("            {} {}\n", packets, printable(reason));
     if (status.peers.empty()) return out;
     return out + '\n' + peers_text({{}, {status}}, false);
@@ -128,8 +131,9 @@ std::string customers_text(const Snapshot& snapshot) {
                  {"ADDRESSES"}});
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;
-        table.add({customer.id, std::string(state_of(customer)), online_text(customer), bytes_text(customer.rx_bytes),
-                   bytes_text(customer.tx_bytes), join(customer.addresses, kShownPrefixes)});
+        table.add({customer.settings.id, std::string(state_of(customer)), online_text(customer),
+                   bytes_text(customer.activity.rx_bytes), bytes_text(customer.activity.tx_bytes),
+                   join(customer.settings.addresses, kShownPrefixes)});
     }
     return table.text();
 }
@@ -146,14 +150,14 @@ std::string peers_text(const Snapshot& snapshot, bool with_customer) {
     Table table(std::move(columns));
     for (const CustomerStatus& status : snapshot.customers) {
         for (const ipc::PeerSnapshot& peer : status.peers) {
-            std::vector<std::string> row{peer.name,
+            std::vector<std::string> row{peer.settings.name,
                                          std::string(name_of(peer.state)),
                                          short_age(peer.latest_handshake_seconds),
-                                         bytes_text(peer.rx_bytes),
-                                         bytes_text(peer.tx_bytes),
+                                         bytes_text(peer.activity.rx_bytes),
+                                         bytes_text(peer.activity.tx_bytes),
                                          endpoint_text(peer),
-                                         join(peer.allowed_ips, kShownPrefixes)};
-            if (with_customer) row.insert(row.begin(), status.customer.id);
+                                         join(peer.settings.allowed_ips, kShownPrefixes)};
+            if (with_customer) row.insert(row.begin(), status.customer.settings.id);
             table.add(std::move(row));
         }
     }
@@ -171,10 +175,11 @@ std::string counters_text(const Snapshot& snapshot) {
                  {"DROPPED", Align::kRight}});
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;
-        table.add({customer.id, fmt::format("{}", customer.rx_bytes), fmt::format("{}", customer.rx_packets),
-                   fmt::format("{}", customer.tx_bytes), fmt::format("{}", customer.tx_packets),
-                   processor_text(customer.rx_cpu_nanoseconds), processor_text(customer.tx_cpu_nanoseconds),
-                   fmt::format("{}", sum_of(customer.drops))});
+        table.add(
+            {customer.settings.id, fmt::format("{}", customer.activity.rx_bytes),
+             fmt::format("{}", customer.activity.rx_packets), fmt::format("{}", customer.activity.tx_bytes),
+             fmt::format("{}", customer.activity.tx_packets), processor_text(customer.activity.rx_cpu_nanoseconds),
+             processor_text(customer.activity.tx_cpu_nanoseconds), fmt::format("{}", sum_of(customer.activity.drops))});
     }
     const std::vector<ipc::WorkerSnapshot>& workers = snapshot.header.workers;
     if (workers.size() < 2) return table.text();
@@ -201,7 +206,8 @@ std::string drops_text(const Snapshot& snapshot) {
         }
     };
     add(kBeforeCustomer, snapshot.header.drops);
-    for (const CustomerStatus& status : snapshot.customers) add(status.customer.id, status.customer.drops);
+    for (const CustomerStatus& status : snapshot.customers)
+        add(status.customer.settings.id, status.customer.activity.drops);
     if (table.empty()) return "nothing was dropped\n";
 
     std::string out = table.text() + '\n';

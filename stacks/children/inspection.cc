@@ -58,18 +58,25 @@ bool is_our_uapi(const UniqueFd& socket, const std::string& id, const std::strin
            (path == kUapiDirectory + file || path == run_dir + "/wireguard" + file);
 }
 
-Status inspect_listener(const std::string& id, const ReturnedListener& held, std::uint32_t workers,
+Status inspect_listener(const ipc::ListenerId& id, const ReturnedListener& held, std::uint32_t workers,
                         const std::string& run_dir, const UniqueFd& home) {
-    const std::string who = "listener '" + id + "'";
-    if (!id.empty() && !config::is_customer_id(id)) return invalid(who + " has an invalid name");
-    const std::size_t per_family = 1 + workers;
-    if (held.descriptors.size() != per_family * (held.has_v6 ? 2 : 1) + 1)
-        return invalid(who + " has the wrong number of sockets");
-    for (std::size_t i = 0; i + 1 < held.descriptors.size(); ++i) {
-        if (!is_our_udp(held.descriptors[i], i < per_family ? AF_INET : AF_INET6, held.port, home))
-            return invalid(who + " has a socket that is not of UDP port " + std::to_string(held.port));
+    const std::string name = to_string(id);
+    if (!id.owner.empty() && !config::is_customer_id(id.owner)) return invalid(name + " has an invalid name");
+    if (held.protocol != ipc::protocol_of(id.kind)) return invalid(name + " has a wrong protocol");
+    if (held.descriptors.size() != held.roles.size()) return invalid(name + " has the wrong number of sockets");
+    if (const Status roles = ipc::check_roles(held.roles, workers); !roles) return with_context(name, roles.error());
+    bool has_control = false;
+    for (std::size_t i = 0; i < held.roles.size(); ++i) {
+        if (held.roles[i].role == ipc::SocketRole::kControl) {
+            has_control = true;
+            if (!is_our_uapi(held.descriptors[i], id.owner, run_dir))
+                return invalid(name + " has a UAPI socket that is not ours");
+        } else if (!is_our_udp(held.descriptors[i], held.roles[i].family == Family::kV4 ? AF_INET : AF_INET6, held.port,
+                               home)) {
+            return invalid(name + " has a socket that is not of UDP port " + std::to_string(held.port));
+        }
     }
-    if (!is_our_uapi(held.descriptors.back(), id, run_dir)) return invalid(who + " has a UAPI socket that is not ours");
+    if (id.kind == ipc::ListenerKind::kWireguard && !has_control) return invalid(name + " has no UAPI socket");
     return {};
 }
 

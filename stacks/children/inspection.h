@@ -10,7 +10,7 @@
 namespace warren::stacks {
 
 // Returns kInvalid with the reason unless every listener has the sockets of one that we bound (UDP of this namespace,
-// in PutListener's order, on the port it names, and a UAPI socket in one of our directories), and every tunnel that
+// on the port it names, in each role once, and a UAPI socket in one of our directories), and every tunnel that
 // still has a device belongs to that customer's own stack. Call it in the namespace of the uplink.
 [[nodiscard]] Status inspect(const Holdings& holdings, const std::string& run_dir);
 

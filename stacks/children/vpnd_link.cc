@@ -65,15 +65,16 @@ Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>
             holdings.workers = end->workers;
             return holdings;
         }
-        const auto* holding = std::get_if<ipc::Holding>(&message->content);
-        if (holding == nullptr) return fail(ErrorCode::kInvalid, "vpnd sent an unexpected reply to Hello");
-        if (holding->kind == ipc::Holding::Kind::kListener) {
-            holdings.listeners[holding->id] = {holding->port, holding->has_v6, std::move(message->descriptors)};
-        } else if (!message->descriptors.empty()) {
-            holdings.tunnels[holding->id] = std::move(message->descriptors);
-        } else {
-            return fail(ErrorCode::kInvalid, "vpnd's customer " + holding->id + " was sent without its tunnel");
+        if (auto* listener = std::get_if<ipc::HoldingListener>(&message->content)) {
+            holdings.listeners[listener->id] = {listener->protocol, listener->port, std::move(listener->roles),
+                                                std::move(message->descriptors)};
+            continue;
         }
+        const auto* customer = std::get_if<ipc::HoldingCustomer>(&message->content);
+        if (customer == nullptr) return fail(ErrorCode::kInvalid, "vpnd sent an unexpected reply to Hello");
+        if (message->descriptors.empty())
+            return fail(ErrorCode::kInvalid, "vpnd's customer " + customer->id + " was sent without its tunnel");
+        holdings.tunnels[customer->id] = std::move(message->descriptors);
     }
     return fail(ErrorCode::kInvalid, "vpnd reports too many holdings, or takes too long");
 }

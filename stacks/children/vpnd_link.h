@@ -16,12 +16,13 @@ namespace warren::stacks {
 
 // What vpnd reports that it holds, with descriptors for it.
 struct ReturnedListener {
+    ipc::Protocol protocol = ipc::Protocol::kUdp;
     std::uint16_t port = 0;
-    bool has_v6 = false;
-    std::vector<UniqueFd> descriptors;  // in PutListener's order
+    std::vector<ipc::DescriptorRole> roles;
+    std::vector<UniqueFd> descriptors;
 };
 struct Holdings {
-    std::map<std::string, ReturnedListener> listeners;     // by id, "" = the shared one
+    std::map<ipc::ListenerId, ReturnedListener> listeners;
     std::map<std::string, std::vector<UniqueFd>> tunnels;  // by customer, a descriptor for each queue
     std::uint64_t generation = 0;
     std::uint32_t workers = 1;

@@ -7,10 +7,10 @@
 
 namespace warren::stacks {
 
-Status ListenerTable::bind(const std::string& id, std::uint16_t port) {
+Status ListenerTable::bind(const ipc::ListenerId& id, Port port) {
     std::optional<UapiSocket> uapi;
-    if (!uapi_.contains(id)) {
-        auto made = listen_uapi(id, run_dir_);
+    if (id.kind == ipc::ListenerKind::kWireguard && !uapi_.contains(id)) {
+        auto made = listen_uapi(id.owner, run_dir_);
         if (!made) return tl::unexpected(made.error());
         if (!made->path.starts_with(kUapiDirectory))
             log(LogLevel::kWarn, "uapi_socket_moved",
@@ -18,7 +18,7 @@ Status ListenerTable::bind(const std::string& id, std::uint16_t port) {
         uapi = std::move(*made);
     }
     if (!groups_.contains(port)) {
-        auto group = bind_listener(port, workers_);
+        auto group = bind_listener(port.number, workers_);
         if (!group) {
             if (uapi) remove_uapi(std::move(*uapi));
             return tl::unexpected(group.error());
@@ -29,17 +29,23 @@ Status ListenerTable::bind(const std::string& id, std::uint16_t port) {
     return {};
 }
 
-void ListenerTable::adopt(const std::string& id, std::uint16_t port, bool has_v6, std::vector<UniqueFd> descriptors) {
-    if (descriptors.empty()) return;
-    UniqueFd listener = std::move(descriptors.back());
-    descriptors.pop_back();
-    std::string path = path_of_socket(listener.get());
-    uapi_[id] = {std::move(listener), std::move(path)};
-    groups_[port] = {has_v6, std::move(descriptors)};
+void ListenerTable::adopt(const ipc::ListenerId& id, Port port, const std::vector<ipc::DescriptorRole>& roles,
+                          std::vector<UniqueFd> descriptors) {
+    SocketGroup group;
+    for (std::size_t i = 0; i < roles.size(); ++i) {
+        if (roles[i].role == ipc::SocketRole::kControl) {
+            std::string path = path_of_socket(descriptors[i].get());
+            uapi_[id] = {std::move(descriptors[i]), std::move(path)};
+            continue;
+        }
+        group.roles.push_back(roles[i]);
+        group.sockets.push_back(std::move(descriptors[i]));
+    }
+    groups_[port] = std::move(group);
 }
 
 void ListenerTable::keep_only(const ListenerPorts& listeners) {
-    std::set<std::uint16_t> ports;
+    std::set<Port> ports;
     for (const auto& [id, port] : listeners) ports.insert(port);
     std::erase_if(groups_, [&](const auto& entry) { return !ports.contains(entry.first); });
     for (auto it = uapi_.begin(); it != uapi_.end();) {
@@ -58,11 +64,15 @@ std::size_t ListenerTable::size() const {
     return count;
 }
 
-std::vector<int> ListenerTable::descriptors(const std::string& id, std::uint16_t port) const {
-    std::vector<int> numbers;
-    for (const UniqueFd& socket : groups_.at(port).sockets) numbers.push_back(socket.get());
-    numbers.push_back(uapi_.at(id).listener.get());
-    return numbers;
+ListenerDescriptors ListenerTable::descriptors(const ipc::ListenerId& id, Port port) const {
+    const SocketGroup& group = groups_.at(port);
+    ListenerDescriptors out{group.roles, {}};
+    for (const UniqueFd& socket : group.sockets) out.numbers.push_back(socket.get());
+    if (const auto uapi = uapi_.find(id); uapi != uapi_.end()) {
+        out.roles.push_back({ipc::SocketRole::kControl});
+        out.numbers.push_back(uapi->second.listener.get());
+    }
+    return out;
 }
 
 }  // namespace warren::stacks

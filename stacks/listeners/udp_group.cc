@@ -67,12 +67,16 @@ Result<UniqueFd> bind_member(Family family, std::uint16_t port) {
     return socket;
 }
 
-Status bind_group(Family family, std::uint16_t port, std::uint32_t workers, std::vector<UniqueFd>& out) {
+Status bind_group(Family family, std::uint16_t port, std::uint32_t workers, SocketGroup& out) {
     WARREN_TRY(check_free(family, port));
-    for (std::uint32_t i = 0; i < 1 + workers; ++i) {
+    std::vector<ipc::DescriptorRole> roles{{ipc::SocketRole::kMessages, family}};
+    for (std::uint32_t i = 0; i < workers; ++i)
+        roles.push_back({ipc::SocketRole::kData, family, static_cast<std::uint16_t>(i)});
+    for (const ipc::DescriptorRole& role : roles) {
         auto socket = bind_member(family, port);
         if (!socket) return tl::unexpected(socket.error());
-        out.push_back(std::move(*socket));
+        out.roles.push_back(role);
+        out.sockets.push_back(std::move(*socket));
     }
     return {};
 }
@@ -86,9 +90,8 @@ bool has_ipv6() {
 
 Result<SocketGroup> bind_listener(std::uint16_t port, std::uint32_t workers) {
     SocketGroup group;
-    group.has_v6 = has_ipv6();
-    WARREN_TRY(bind_group(Family::kV4, port, workers, group.sockets));
-    if (group.has_v6) WARREN_TRY(bind_group(Family::kV6, port, workers, group.sockets));
+    WARREN_TRY(bind_group(Family::kV4, port, workers, group));
+    if (has_ipv6()) WARREN_TRY(bind_group(Family::kV6, port, workers, group));
     return group;
 }
 

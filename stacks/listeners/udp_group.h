@@ -6,17 +6,18 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "ipc/listener.h"
 
 namespace warren::stacks {
 
-// The sockets of one port, as PutListener has them (ipc/config_messages.h).
+// The sockets of one port: all but the control socket.
 struct SocketGroup {
-    bool has_v6 = false;
-    std::vector<UniqueFd> sockets;  // for IPv4, then for IPv6: the handshake socket, then one data socket per worker
+    std::vector<ipc::DescriptorRole> roles;
+    std::vector<UniqueFd> sockets;  // as many, in the same order
 };
 
-// Binds one SO_REUSEPORT group per family, in the order that the steering program relies on. kConflict, naming the
-// port, when it is in use, even by a process that would share it. Without IPv6 in the kernel `has_v6` is false.
+// Binds one SO_REUSEPORT group per family, in the order of ipc::DescriptorRole. kConflict, naming the port, when it is
+// in use, even by a process that would share it. None for IPv6 without IPv6 in the kernel.
 [[nodiscard]] Result<SocketGroup> bind_listener(std::uint16_t port, std::uint32_t workers);
 
 }  // namespace warren::stacks

@@ -27,7 +27,7 @@ MAY_INCLUDE = {
     "vpnd/listeners": ["base/", "crypto/", "vpnd/control/", "vpnd/dataplane/framing/"],
     "vpnd/io": ["base/", "crypto/", "vpnd/packet/", "vpnd/turns/", "vpnd/dataplane/", "vpnd/control/",
                 "vpnd/listeners/message_queue.h", "vpnd/listeners/message_socket.h", "vpnd/listeners/steering.h"],
-    "vpnd/customers": ["base/", "crypto/", "ipc/", "vpnd/dataplane/customer_view.h", "vpnd/wireguard/engine.h"],
+    "vpnd/customers": ["base/", "ipc/", "vpnd/dataplane/customer_view.h", "vpnd/control/engine.h"],
     "vpnd/show": ["base/", "crypto/", "ipc/", "vpnd/customers/", "vpnd/io/", "vpnd/dataplane/", "vpnd/packet/",
                   "vpnd/turns/", "vpnd/control/"],
     "vpnd/listeners/wireguard": ["base/", "crypto/", "vpnd/control/", "vpnd/customers/", "vpnd/dataplane/framing/",

@@ -456,9 +456,10 @@ UniqueFd copy_of(int descriptor) {
 Holdings holdings_of(const StackKeeper& keeper, const SocketGroup& group, const UapiSocket& uapi,
                      const std::vector<std::string>& customers) {
     Holdings holdings;
-    ReturnedListener& listener = holdings.listeners[""];
+    ReturnedListener& listener = holdings.listeners[{}];
     listener.port = 51820;
-    listener.has_v6 = group.has_v6;
+    listener.roles = group.roles;
+    listener.roles.push_back({ipc::SocketRole::kControl});
     for (const UniqueFd& socket : group.sockets) listener.descriptors.push_back(socket.duplicate());
     listener.descriptors.push_back(uapi.listener.duplicate());
     for (const std::string& id : customers) holdings.tunnels[id].push_back(copy_of(keeper.tunnel(id).front()));
@@ -494,19 +495,25 @@ TEST_CASE("a descriptor that vpnd returns is accepted only if it is what vpnd cl
         [](Holdings& all) { all.tunnels["acme"].front() = UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)); }));
     CHECK(refused([](Holdings& all) { all.tunnels["../acme"] = std::move(all.tunnels["acme"]); }));
     CHECK(refused([](Holdings& all) { all.tunnels["nobody"] = std::move(all.tunnels["acme"]); }));
-    CHECK(refused([](Holdings& all) { all.listeners["/etc"] = std::move(all.listeners[""]); }));
-    CHECK(refused([](Holdings& all) { all.listeners[""].port = 51821; }));
-    CHECK(refused([](Holdings& all) { all.listeners[""].descriptors.pop_back(); }));
+    CHECK(refused([](Holdings& all) { all.listeners[{"/etc"}] = std::move(all.listeners[{}]); }));
+    CHECK(refused([](Holdings& all) { all.listeners[{}].port = 51821; }));
+    CHECK(refused([](Holdings& all) { all.listeners[{}].descriptors.pop_back(); }));
+    CHECK(refused([](Holdings& all) {
+        all.listeners[{}].descriptors.pop_back();
+        all.listeners[{}].roles.pop_back();
+    }));
+    CHECK(refused([](Holdings& all) { all.listeners[{}].roles[1] = all.listeners[{}].roles[0]; }));
+    CHECK(refused([](Holdings& all) { all.listeners[{}].protocol = ipc::Protocol::kTcp; }));
     CHECK(refused(
-        [](Holdings& all) { std::swap(all.listeners[""].descriptors.front(), all.listeners[""].descriptors.back()); }));
+        [](Holdings& all) { std::swap(all.listeners[{}].descriptors.front(), all.listeners[{}].descriptors.back()); }));
     CHECK(refused(
-        [&](Holdings& all) { all.listeners[""].descriptors.front() = other_group->sockets.front().duplicate(); }));
-    CHECK(refused([&](Holdings& all) { all.listeners[""].descriptors.back() = other_uapi->listener.duplicate(); }));
+        [&](Holdings& all) { all.listeners[{}].descriptors.front() = other_group->sockets.front().duplicate(); }));
+    CHECK(refused([&](Holdings& all) { all.listeners[{}].descriptors.back() = other_uapi->listener.duplicate(); }));
     CHECK(refused([](Holdings& all) {
         const auto stack = open_namespace("warren-acme");
         const auto home = current_namespace();
         const auto inside = InNamespace::enter(stack->get(), home->get());
-        all.listeners[""].descriptors.front() = std::move(bind_listener(51820, 1)->sockets.front());
+        all.listeners[{}].descriptors.front() = std::move(bind_listener(51820, 1)->sockets.front());
     }));
     CHECK(refused([](Holdings& all) { all.workers = 2; }));
     run("ip -n warren-acme link del vpn0");  // by hand: harmless, and repaired by the next plan

@@ -39,6 +39,7 @@ class Engine final : public control::Engine {
     void remove_peer(Now now, PeerIndex peer, control::Output& out) override;
     void set_queue_length(std::size_t /*waiting*/) override {}
     [[nodiscard]] bool under_load(Now /*now*/) const override { return false; }
+    [[nodiscard]] std::string identity() const override { return "toy"; }
     [[nodiscard]] std::optional<control::PeerStatus> peer_status(PeerIndex peer) const override;
     [[nodiscard]] control::EngineCounters totals() const override { return totals_; }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -126,6 +127,8 @@ class Engine {
     virtual void set_queue_length(std::size_t waiting) = 0;
     [[nodiscard]] virtual bool under_load(Now now) const = 0;
 
+    // How peers know us here, as people write it: WireGuard's public key in base64.
+    [[nodiscard]] virtual std::string identity() const = 0;
     [[nodiscard]] virtual std::optional<PeerStatus> peer_status(PeerIndex peer) const = 0;
     [[nodiscard]] virtual EngineCounters totals() const = 0;
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,19 +17,18 @@
 #include "vpnd/customers/generation.h"
 #include "vpnd/customers/index_pool.h"
 #include "vpnd/dataplane/customer_view.h"
-#include "vpnd/wireguard/engine.h"
 
 namespace warren::vpnd {
 
 struct HeldPeer {
     PeerIndex index;
+    ListenerIndex listener;
     ipc::PutPeer config;
 };
 struct HeldCustomer {
     CustomerIndex index;
-    ListenerIndex listener;
     std::vector<std::uint32_t> workers;  // of each queue of its TUN; all different
-    ipc::PutCustomer config;
+    ipc::CustomerSettings settings;
     std::vector<HeldPeer> peers;
     std::uint64_t put = 0;   // grows with every configuration of a customer that is taken
     std::uint64_t life = 0;  // its first `put`: no other customer has had it, whatever index it has
@@ -36,26 +36,22 @@ struct HeldCustomer {
 };
 struct HeldListener {
     ListenerIndex index;
-    std::string id;
+    ipc::ListenerId id;
+    ipc::Protocol protocol = ipc::Protocol::kUdp;
     std::uint16_t port = 0;
-    crypto::PrivateKey private_key;
-    crypto::PublicKey public_key;
-    bool has_v6 = false;
-    std::vector<int> descriptors;  // in the order of PutListener; owned by those who use them
-    std::unordered_map<crypto::PublicKey, CustomerIndex> owners;  // whose each peer key is
+    ipc::ListenerSettings settings;
+    std::vector<ipc::DescriptorRole> roles;
+    std::vector<int> descriptors;                            // as `roles`; owned by those who use them
+    std::unordered_map<PeerIdentity, CustomerIndex> owners;  // whose each peer is
 };
 
-// What an accepted generation asks for, in the order in which it is to be carried out.
+// What an accepted generation asks for, in the order in which it is to be carried out. What a listener or a peer is put
+// with, the customer set knows.
 struct Changes {
     struct OpenListener {  // new, or new sockets of a present one
-        ListenerIndex index;
-        bool is_new = false;
-        crypto::PrivateKey private_key;
-        ListenerSockets sockets;
-    };
-    struct ChangeKey {
         ListenerIndex listener;
-        crypto::PrivateKey private_key;
+        bool is_new = false;
+        ListenerSockets sockets;
     };
     struct RemovePeer {
         ListenerIndex listener;
@@ -68,20 +64,24 @@ struct Changes {
     };
     struct PutPeer {
         ListenerIndex listener;
-        wireguard::PeerConfig config;
+        PeerIndex peer;
     };
     struct DropCustomer {
         std::uint32_t worker = 0;
         CustomerIndex customer;
     };
+    struct CloseListener {
+        ListenerIndex listener;
+        ipc::ListenerKind kind = ipc::ListenerKind::kWireguard;
+    };
 
     std::vector<OpenListener> open_listeners;
-    std::vector<ChangeKey> change_keys;
+    std::vector<ListenerIndex> change_listeners;  // other settings of a present one
     std::vector<RemovePeer> remove_peers;
     std::vector<SwapView> swap_views;
     std::vector<PutPeer> put_peers;
     std::vector<DropCustomer> drop_customers;
-    std::vector<ListenerIndex> close_listeners;
+    std::vector<CloseListener> close_listeners;
 
     [[nodiscard]] bool empty() const;
 };
@@ -98,9 +98,11 @@ class CustomerSet {
 
     [[nodiscard]] std::uint64_t generation() const { return generation_; }
     [[nodiscard]] const std::unordered_map<std::string, HeldCustomer>& customers() const { return customers_; }
-    [[nodiscard]] const std::unordered_map<std::string, HeldListener>& listeners() const { return listeners_; }
+    [[nodiscard]] const std::map<ipc::ListenerId, HeldListener>& listeners() const { return listeners_; }
     [[nodiscard]] const HeldCustomer* customer(const std::string& id) const;
     [[nodiscard]] const HeldListener* listener(ListenerIndex index) const;
+    // Where the peers of a customer come to: of each kind its own listener, else the appliance's.
+    [[nodiscard]] std::vector<const HeldListener*> listeners_of(const std::string& customer) const;
 
     struct PeerRef {
         const HeldCustomer* customer = nullptr;
@@ -112,15 +114,15 @@ class CustomerSet {
   private:
     [[nodiscard]] Status check_listeners(const Generation& generation) const;
     [[nodiscard]] Status check_customers(const Generation& generation) const;
+    [[nodiscard]] Status check_customer(const NewCustomer& customer) const;
     void put_listener(NewListener&& listener, Changes& changes);
     void put_customer(NewCustomer&& customer, Changes& changes);
-    void spread(HeldCustomer& held, Changes& changes) const;
+    void spread(HeldCustomer& held, std::size_t queues, Changes& changes) const;
     // True when the data plane must know: other peers or other allowed_ips.
     bool replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served, Changes& changes);
     void remove_customer(const std::string& id, Changes& changes);
-    void remove_listener(const std::string& id, Changes& changes);
+    void remove_listener(const ipc::ListenerId& id, Changes& changes);
     void forget_peer(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes);
-    [[nodiscard]] std::unordered_map<crypto::PublicKey, CustomerIndex>& owners_of(ListenerIndex index);
 
     struct Place {
         CustomerIndex customer;
@@ -130,12 +132,12 @@ class CustomerSet {
     std::uint32_t workers_;
     std::uint64_t generation_ = 0;
     std::uint64_t puts_ = 0;
-    std::unordered_map<std::string, HeldListener> listeners_;
+    std::map<ipc::ListenerId, HeldListener> listeners_;
     std::unordered_map<std::string, HeldCustomer> customers_;
     std::unordered_map<CustomerIndex, HeldCustomer*> customers_by_index_;  // nodes of customers_ do not move
     std::unordered_map<ListenerIndex, HeldListener*> listeners_by_index_;
-    std::vector<Place> places_;                     // by PeerIndex
-    IndexPool<ListenerIndex> listener_indexes_{1};  // 0 is the shared listener
+    std::vector<Place> places_;  // by PeerIndex
+    IndexPool<ListenerIndex> listener_indexes_;
     IndexPool<CustomerIndex> customer_indexes_;
     IndexPool<PeerIndex> peer_indexes_;
 };

@@ -2,20 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
+#include <algorithm>
 #include <utility>
 
 namespace warren::vpnd {
 
-namespace {
-
-std::vector<UniqueFd> take_some(std::vector<UniqueFd>& from, std::size_t& at, std::size_t count) {
-    const auto first = from.begin() + static_cast<std::ptrdiff_t>(at);
-    at += count;
-    return {std::make_move_iterator(first), std::make_move_iterator(first + static_cast<std::ptrdiff_t>(count))};
+UniqueFd ListenerSockets::take(const ipc::DescriptorRole& role) {
+    const auto found = std::find(roles.begin(), roles.end(), role);
+    if (found == roles.end()) return {};
+    return std::move(descriptors[static_cast<std::size_t>(found - roles.begin())]);
 }
-
-}  // namespace
 
 void Staging::reset() {
     staged_.reset();
@@ -65,23 +61,16 @@ Status Staging::take(ipc::ConfigMessage message, std::vector<UniqueFd> descripto
 }
 
 Status Staging::take_listener(ipc::PutListener put, std::vector<UniqueFd> descriptors) {
-    const std::size_t per_family = 1 + workers_;
-    const std::size_t expected = put.has_sockets ? per_family * (put.has_v6 ? 2 : 1) + 1 : 0;
-    if (descriptors.size() != expected) {
-        return fail(ErrorCode::kInvalid,
-                    fmt::format("listener '{}': {} descriptors instead of {}", put.id, descriptors.size(), expected));
+    if (descriptors.size() != put.roles.size()) {
+        return fail(ErrorCode::kInvalid, fmt::format("{}: {} descriptors instead of {}", to_string(put.id),
+                                                     descriptors.size(), put.roles.size()));
+    }
+    if (!put.roles.empty()) {
+        if (const Status roles = ipc::check_roles(put.roles, workers_); !roles)
+            return with_context(to_string(put.id), roles.error());
     }
     NewListener listener;
-    if (put.has_sockets) {
-        std::size_t at = 0;
-        listener.sockets.handshake_v4 = std::move(descriptors[at++]);
-        listener.sockets.data_v4 = take_some(descriptors, at, workers_);
-        if (put.has_v6) {
-            listener.sockets.handshake_v6 = std::move(descriptors[at++]);
-            listener.sockets.data_v6 = take_some(descriptors, at, workers_);
-        }
-        listener.sockets.uapi = std::move(descriptors[at]);
-    }
+    listener.sockets = {put.roles, std::move(descriptors)};
     listener.put = std::move(put);
     staged_->listeners.push_back(std::move(listener));
     return {};
@@ -89,11 +78,11 @@ Status Staging::take_listener(ipc::PutListener put, std::vector<UniqueFd> descri
 
 Status Staging::take_customer(ipc::PutCustomer put, std::vector<UniqueFd> descriptors) {
     if (put.queues < 1 || put.queues > workers_)
-        return fail(ErrorCode::kInvalid, fmt::format("customer {}: {} queues", put.id, put.queues));
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: {} queues", put.settings.id, put.queues));
     const std::size_t expected = put.has_tun ? put.queues : 0;
     if (descriptors.size() != expected) {
-        return fail(ErrorCode::kInvalid,
-                    fmt::format("customer {}: {} descriptors instead of {}", put.id, descriptors.size(), expected));
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: {} descriptors instead of {}", put.settings.id,
+                                                     descriptors.size(), expected));
     }
     NewCustomer customer;
     customer.tuns = std::move(descriptors);
@@ -106,12 +95,12 @@ Status Staging::take_peer(ipc::PutPeer put) {
     if (staged_->customers.empty()) return fail(ErrorCode::kInvalid, "PutPeer before any PutCustomer");
     NewCustomer& customer = staged_->customers.back();
     if (customer.peers.size() == customer.put.peer_count) {
-        return fail(ErrorCode::kInvalid, fmt::format("customer {}: more peers than the {} announced", customer.put.id,
-                                                     customer.put.peer_count));
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: more peers than the {} announced",
+                                                     customer.put.settings.id, customer.put.peer_count));
     }
     if (put.queue >= customer.put.queues) {
-        return fail(ErrorCode::kInvalid,
-                    fmt::format("customer {}: peer {} belongs to no queue", customer.put.id, put.name));
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: peer {} belongs to no queue",
+                                                     customer.put.settings.id, put.settings.name));
     }
     customer.peers.push_back(std::move(put));
     return {};
@@ -121,7 +110,7 @@ Status Staging::check_peers_complete() const {
     if (staged_->customers.empty()) return {};
     const NewCustomer& customer = staged_->customers.back();
     if (customer.peers.size() == customer.put.peer_count) return {};
-    return fail(ErrorCode::kInvalid, fmt::format("customer {}: {} peers instead of {}", customer.put.id,
+    return fail(ErrorCode::kInvalid, fmt::format("customer {}: {} peers instead of {}", customer.put.settings.id,
                                                  customer.peers.size(), customer.put.peer_count));
 }
 

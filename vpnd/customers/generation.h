@@ -14,16 +14,17 @@ namespace warren::vpnd {
 
 // The sockets of one listener, as PutListener brings them.
 struct ListenerSockets {
-    UniqueFd handshake_v4;
-    std::vector<UniqueFd> data_v4;  // one per data worker
-    UniqueFd handshake_v6;          // invalid, and data_v6 empty, when the machine has no IPv6
-    std::vector<UniqueFd> data_v6;
-    UniqueFd uapi;  // listening stream socket
+    std::vector<ipc::DescriptorRole> roles;
+    std::vector<UniqueFd> descriptors;  // as many, in the same order
+
+    [[nodiscard]] bool empty() const { return descriptors.empty(); }
+    // Invalid when there is none (any more).
+    [[nodiscard]] UniqueFd take(const ipc::DescriptorRole& role);
 };
 
 struct NewListener {
     ipc::PutListener put;
-    ListenerSockets sockets;  // when put.has_sockets
+    ListenerSockets sockets;  // put.roles
 };
 struct NewCustomer {
     ipc::PutCustomer put;
@@ -37,7 +38,7 @@ struct Generation {
     std::vector<NewListener> listeners;
     std::vector<NewCustomer> customers;
     std::vector<std::string> removed_customers;
-    std::vector<std::string> removed_listeners;
+    std::vector<ipc::ListenerId> removed_listeners;
 
     // It changes nothing: stackd asks for a sign of life.
     [[nodiscard]] bool is_empty() const {

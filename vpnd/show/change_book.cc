@@ -14,7 +14,7 @@ std::uint64_t ChangeBook::begin(const CustomerSet& customers) {
 
 const ChangeBook::Stamps& ChangeBook::update(const HeldCustomer& customer, std::uint64_t mark,
                                              const Snapshot& snapshot) {
-    Entry& entry = entries_[customer.config.id];
+    Entry& entry = entries_[customer.settings.id];
     Stamps& stamps = entry.stamps;
     // A reader that looked at the customer in this revision and found nothing must find what is found now.
     if (entry.looked == revision_ && (entry.put != customer.put || entry.mark != mark)) ++revision_;

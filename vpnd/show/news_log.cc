@@ -17,18 +17,20 @@ void NewsLog::completed(const CustomerSet& customers, const control::HandshakeCo
     const char* role = news.is_initiator ? "initiator" : "responder";
     if (renewed) {
         log(LogLevel::kDebug, "session_renewed",
-            {{"customer", customer->config.id}, {"peer", peer->config.name}, {"role", role}});
+            {{"customer", customer->settings.id}, {"peer", peer->config.settings.name}, {"role", role}});
         return;
     }
     if (const auto suppressed = sessions_.pass(news.at.instant)) {
         log(LogLevel::kInfo, "session_established",
-            {{"customer", customer->config.id},
-             {"peer", peer->config.name},
+            {{"customer", customer->settings.id},
+             {"peer", peer->config.settings.name},
              {"role", role},
              {"suppressed", std::to_string(*suppressed)}});
     }
     log(LogLevel::kDebug, "endpoint_learned",
-        {{"customer", customer->config.id}, {"peer", peer->config.name}, {"endpoint", to_string(news.endpoint)}});
+        {{"customer", customer->settings.id},
+         {"peer", peer->config.settings.name},
+         {"endpoint", to_string(news.endpoint)}});
 }
 
 void NewsLog::gave_up(const CustomerSet& customers, const control::HandshakeGaveUp& news) {
@@ -36,8 +38,8 @@ void NewsLog::gave_up(const CustomerSet& customers, const control::HandshakeGave
     if (peer == nullptr) return;
     if (const auto suppressed = given_up_.pass(news.at.instant)) {
         log(LogLevel::kInfo, "handshake_gave_up",
-            {{"customer", customer->config.id},
-             {"peer", peer->config.name},
+            {{"customer", customer->settings.id},
+             {"peer", peer->config.settings.name},
              {"suppressed", std::to_string(*suppressed)}});
     }
 }

@@ -1,12 +1,14 @@
 #include "vpnd/show/snapshot.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "base/version.h"
-#include "crypto/keys.h"
+#include "ipc/codec.h"
 
 namespace warren::vpnd {
 
@@ -21,22 +23,18 @@ std::vector<ipc::DropCount> occurred(std::span<const std::uint64_t> drops) {
     return out;
 }
 
-// Not against an adversary: what is mixed in are our own counters and clocks.
-class Digest {
-  public:
-    void add(std::uint64_t value) {
-        value_ ^= value + 0x9e3779b97f4a7c15 + (value_ << 6) + (value_ >> 2);
-        value_ *= 0xff51afd7ed558ccd;
-        value_ ^= value_ >> 33;
-    }
-    [[nodiscard]] std::uint64_t value() const { return value_; }
+// Differs, except for one chance in 2^64, when any field differs. Not against an adversary: the fields are our own
+// counters and clocks.
+std::uint64_t digest_of(const auto&... parts) {
+    std::vector<std::uint8_t> wire;
+    wire.reserve(256);
+    ipc::FieldWriter writer(wire);
+    writer(parts...);
+    return std::hash<std::string_view>()({reinterpret_cast<const char*>(wire.data()), wire.size()});
+}
 
-  private:
-    std::uint64_t value_ = 0x243f6a8885a308d3;
-};
-
-control::PeerStatus status_of(const io::ControlWorker& control, const HeldCustomer& customer, const HeldPeer& peer) {
-    const control::Engine* engine = control.engine(customer.listener);
+control::PeerStatus status_of(const io::ControlWorker& control, const HeldPeer& peer) {
+    const control::Engine* engine = control.engine(peer.listener);
     auto status = engine != nullptr ? engine->peer_status(peer.index) : std::nullopt;
     return status ? std::move(*status) : control::PeerStatus{};  // a suspended customer's peers are not in the engine
 }
@@ -91,86 +89,65 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
 }
 
 ipc::CustomerSnapshot Snapshot::customer(Now now, const HeldCustomer& customer) const {
-    ipc::CustomerSnapshot out;
-    out.id = customer.config.id;
-    out.name = customer.config.name;
-    out.listener = customer.config.listener;
-    if (const HeldListener* listener = customers_.listener(customer.listener)) {
-        out.listen_port = listener->port;
-        out.listener_public_key = to_base64(listener->public_key);
-    }
-    out.suspended = customer.config.suspended;
-    out.mtu = customer.config.mtu;
-    out.addresses = customer.config.addresses;
+    ipc::CustomerSnapshot out{customer.settings, listeners_of(customer), activity_of(customer)};
     out.peer_count = static_cast<std::uint32_t>(customer.peers.size());
-    for (std::size_t i = 0; i < customer.peers.size(); ++i) {
-        const HeldPeer& peer = customer.peers[i];
-        if (state_of(now, status_of(control_, customer, peer)) == ipc::PeerState::kOnline) ++out.peers_online;
+    for (const HeldPeer& peer : customer.peers) {
+        if (state_of(now, status_of(control_, peer)) == ipc::PeerState::kOnline) ++out.peers_online;
     }
-    const dataplane::Meters meters = counters_.meters(customer.index);
-    out.rx_bytes = meters.inbound.bytes;
-    out.tx_bytes = meters.outbound.bytes;
-    out.rx_packets = meters.inbound.packets;
-    out.tx_packets = meters.outbound.packets;
-    out.rx_cpu_nanoseconds = static_cast<std::uint64_t>(meters.inbound.processor.count());
-    out.tx_cpu_nanoseconds = static_cast<std::uint64_t>(meters.outbound.processor.count());
-    out.rate_up = customer.config.rate_up;
-    out.rate_down = customer.config.rate_down;
-    out.share = customer.config.share;
-    out.drops = occurred(counters_.drops(customer.index));
     return out;
 }
 
 ipc::PeerSnapshot Snapshot::peer(Now now, const HeldCustomer& customer, std::size_t position) const {
     const HeldPeer& peer = customer.peers[position];
-    const control::PeerStatus status = status_of(control_, customer, peer);
-    const io::PeerCounters counters = counters_.peer(customer.index, position, peer.index);
-    ipc::PeerSnapshot out;
-    out.name = peer.config.name;
-    out.public_key = to_base64(peer.config.public_key);
-    out.has_preshared_key = !peer.config.preshared_key.secret.is_zero();
-    out.allowed_ips = peer.config.allowed_ips;
-    out.endpoint = customer.config.suspended ? peer.config.endpoint : status.endpoint;
-    out.persistent_keepalive_seconds = peer.config.persistent_keepalive_seconds;
-    out.rx_bytes = counters.rx_bytes;
-    out.tx_bytes = counters.tx_bytes;
+    const control::PeerStatus status = status_of(control_, peer);
+    ipc::PeerSnapshot out{peer.config.settings, ipc::shown(peer.config.tunnel), activity_of(customer, position), {}};
     out.state = state_of(now, status);
     if (out.state == ipc::PeerState::kNever) return out;
-    out.latest_handshake = status.latest_handshake_wall;
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(now.instant - status.latest_handshake).count();
     out.latest_handshake_seconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX));
     return out;
 }
 
 std::uint64_t Snapshot::digest(const HeldCustomer& customer) const {
-    Digest digest;
-    const dataplane::Meters meters = counters_.meters(customer.index);
-    for (const auto* direction : {&meters.inbound, &meters.outbound}) {
-        digest.add(direction->bytes);
-        digest.add(direction->packets);
-    }
-    for (const std::uint64_t count : counters_.drops(customer.index)) digest.add(count);
-    if (const HeldListener* listener = customers_.listener(customer.listener)) {
-        digest.add(listener->port);
-        digest.add(load_le<std::uint64_t>(listener->public_key.bytes.data()));
-    }
-    return digest.value();
+    return digest_of(listeners_of(customer), activity_of(customer));
 }
 
 std::uint64_t Snapshot::digest(const HeldCustomer& customer, std::size_t position) const {
-    const HeldPeer& peer = customer.peers[position];
-    const control::PeerStatus status = status_of(control_, customer, peer);
-    const io::PeerCounters counters = counters_.peer(customer.index, position, peer.index);
-    Digest digest;
-    digest.add(counters.rx_bytes);
-    digest.add(counters.tx_bytes);
-    digest.add(static_cast<std::uint64_t>(status.latest_handshake.nanoseconds));
-    if (status.endpoint) {
-        digest.add(load_le<std::uint64_t>(status.endpoint->address.octets.data()));
-        digest.add(load_le<std::uint64_t>(status.endpoint->address.octets.data() + 8));
-        digest.add(std::uint64_t{status.endpoint->port} << 32 | status.endpoint->scope_id);
+    return digest_of(activity_of(customer, position));
+}
+
+std::vector<ipc::ListenerSnapshot> Snapshot::listeners_of(const HeldCustomer& customer) const {
+    std::vector<ipc::ListenerSnapshot> out;
+    for (const HeldListener* listener : customers_.listeners_of(customer.settings.id)) {
+        const control::Engine* const engine = control_.engine(listener->index);
+        out.push_back({listener->id, listener->protocol, listener->port, engine == nullptr ? "" : engine->identity()});
     }
-    return digest.value();
+    return out;
+}
+
+ipc::CustomerActivity Snapshot::activity_of(const HeldCustomer& customer) const {
+    const dataplane::Meters meters = counters_.meters(customer.index);
+    ipc::CustomerActivity out;
+    out.rx_bytes = meters.inbound.bytes;
+    out.tx_bytes = meters.outbound.bytes;
+    out.rx_packets = meters.inbound.packets;
+    out.tx_packets = meters.outbound.packets;
+    out.rx_cpu_nanoseconds = static_cast<std::uint64_t>(meters.inbound.processor.count());
+    out.tx_cpu_nanoseconds = static_cast<std::uint64_t>(meters.outbound.processor.count());
+    out.drops = occurred(counters_.drops(customer.index));
+    return out;
+}
+
+ipc::PeerActivity Snapshot::activity_of(const HeldCustomer& customer, std::size_t position) const {
+    const HeldPeer& peer = customer.peers[position];
+    const control::PeerStatus status = status_of(control_, peer);
+    const io::PeerCounters counters = counters_.peer(customer.index, position, peer.index);
+    ipc::PeerActivity out;
+    out.endpoint = customer.settings.suspended ? peer.config.settings.endpoint : status.endpoint;
+    if (status.latest_handshake != kLongAgo) out.latest_handshake = status.latest_handshake_wall;
+    out.rx_bytes = counters.rx_bytes;
+    out.tx_bytes = counters.tx_bytes;
+    return out;
 }
 
 }  // namespace warren::vpnd

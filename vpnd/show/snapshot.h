@@ -27,13 +27,17 @@ class Snapshot {
     [[nodiscard]] ipc::SnapshotHeader header(Now now) const;
     [[nodiscard]] ipc::CustomerSnapshot customer(Now now, const HeldCustomer& customer) const;
     [[nodiscard]] ipc::PeerSnapshot peer(Now now, const HeldCustomer& customer, std::size_t position) const;
-    // Differs, but for one chance in 2^64, when anything but configuration differs: of a customer, and of one of its
-    // peers.
+    // Differs, except for one chance in 2^64, when anything but the settings and the time differs: of a customer, and
+    // of one of its peers.
     [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer) const;
     [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer, std::size_t position) const;
     void rename(std::string appliance) { appliance_ = std::move(appliance); }
 
   private:
+    [[nodiscard]] std::vector<ipc::ListenerSnapshot> listeners_of(const HeldCustomer& customer) const;
+    [[nodiscard]] ipc::CustomerActivity activity_of(const HeldCustomer& customer) const;
+    [[nodiscard]] ipc::PeerActivity activity_of(const HeldCustomer& customer, std::size_t position) const;
+
     const CustomerSet& customers_;
     const io::ControlWorker& control_;
     const Counters& counters_;

@@ -77,6 +77,10 @@ const HandshakeCounters& Engine::counters() const {
     return state_->counters;
 }
 
+std::string Engine::identity() const {
+    return to_base64(public_key());
+}
+
 std::optional<PeerStatus> Engine::peer_status(PeerIndex index) const {
     const PeerEntry* entry = state_->find(index);
     if (entry == nullptr) return std::nullopt;

@@ -76,6 +76,7 @@ class Engine final : public control::Engine {
 
     [[nodiscard]] const crypto::PublicKey& public_key() const;
     [[nodiscard]] ListenerIndex listener() const;
+    [[nodiscard]] std::string identity() const override;
     [[nodiscard]] std::optional<PeerStatus> peer_status(PeerIndex peer) const override;
     [[nodiscard]] control::EngineCounters totals() const override;
     [[nodiscard]] std::size_t peer_count() const;

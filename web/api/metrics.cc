@@ -46,12 +46,14 @@ void write_peers(Writer& writer, const std::vector<Row>& rows) {
                   "Time of the last handshake, seconds since 1970; 0 = never.");
     for (const Row& row : rows)
         writer.one("wireguard_peer_last_handshake_seconds", row.labels,
-                   row.peer->shown.latest_handshake.nanoseconds / 1'000'000'000);
+                   row.peer->shown.activity.latest_handshake.nanoseconds / 1'000'000'000);
     writer.family("wireguard_peer_received_bytes_total", "counter",
                   "Bytes received from the peer, counted as wg show does.");
-    for (const Row& row : rows) writer.one("wireguard_peer_received_bytes_total", row.labels, row.peer->shown.rx_bytes);
+    for (const Row& row : rows)
+        writer.one("wireguard_peer_received_bytes_total", row.labels, row.peer->shown.activity.rx_bytes);
     writer.family("wireguard_peer_transmit_bytes_total", "counter", "Bytes sent to the peer, counted as wg show does.");
-    for (const Row& row : rows) writer.one("wireguard_peer_transmit_bytes_total", row.labels, row.peer->shown.tx_bytes);
+    for (const Row& row : rows)
+        writer.one("wireguard_peer_transmit_bytes_total", row.labels, row.peer->shown.activity.tx_bytes);
     writer.family("wireguard_peer_up", "gauge", "1 if the last handshake was within 180 s.");
     for (const Row& row : rows)
         writer.one("wireguard_peer_up", row.labels, row.peer->state == ipc::PeerState::kOnline ? 1 : 0);
@@ -61,16 +63,17 @@ void write_customers(Writer& writer, const std::vector<const CustomerEntry*>& cu
     const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
         writer.family(name, type, help);
         for (const CustomerEntry* customer : customers)
-            writer.one(name, fmt::format("{{customer=\"{}\"}}", escaped(customer->shown.id)), value(*customer));
+            writer.one(name, fmt::format("{{customer=\"{}\"}}", escaped(customer->shown.settings.id)),
+                       value(*customer));
     };
     each("warren_customer_peers", "gauge", "Configured peers of the customer.",
          [](const CustomerEntry& one) { return one.counts.total(); });
     each("warren_customer_peers_online", "gauge", "Peers with a handshake within 180 s.",
          [](const CustomerEntry& one) { return one.counts.online; });
     each("warren_customer_received_bytes_total", "counter", "Bytes received from the customer's peers.",
-         [](const CustomerEntry& one) { return one.shown.rx_bytes; });
+         [](const CustomerEntry& one) { return one.shown.activity.rx_bytes; });
     each("warren_customer_transmit_bytes_total", "counter", "Bytes sent to the customer's peers.",
-         [](const CustomerEntry& one) { return one.shown.tx_bytes; });
+         [](const CustomerEntry& one) { return one.shown.activity.tx_bytes; });
     each("warren_customer_dropped_packets_total", "counter", "Packets dropped, for any reason.",
          [](const CustomerEntry& one) { return one.drops_total; });
 }
@@ -109,7 +112,7 @@ void write_appliance(Writer& writer, const Census& census, const SystemFacts& fa
     one("warren_statusd_memory_bytes", "gauge", "Resident memory of statusd.", facts.memory_bytes);
     std::map<std::string, std::uint64_t> drops(header.drops.begin(), header.drops.end());
     for (const auto& [id, customer] : census.customers()) {
-        for (const auto& [reason, packets] : customer.shown.drops) drops[reason] += packets;
+        for (const auto& [reason, packets] : customer.shown.activity.drops) drops[reason] += packets;
     }
     writer.family("warren_dropped_packets_total", "counter", "Packets dropped, by reason, over all customers.");
     for (const auto& [reason, packets] : drops)

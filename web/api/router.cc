@@ -166,7 +166,7 @@ Outcome Router::get_customer(const Call& call) {
     if (segments.size() == 5) return peers(call, *customer);
     const auto peer = customer->peers.find(segments[5]);
     if (peer == customer->peers.end()) return problem(404);
-    if (segments.size() == 6) return json(peer_json(customer->shown.id, peer->second, call.now));
+    if (segments.size() == 6) return json(peer_json(customer->shown.settings.id, peer->second, call.now));
     if (segments.size() != 7 || segments[6] != "timeseries") return problem(404);
     // A peer without traffic since the first snapshot has no series.
     static const Series kSilent;

@@ -23,10 +23,15 @@ bool contains(std::string_view text, const std::string& wanted) {
     return lower(text).find(wanted) != std::string::npos;
 }
 
+bool matches(const ipc::ShownWireguardPeer& tunnel, const std::string& wanted) {
+    return contains(tunnel.public_key, wanted);
+}
+
 bool matches(const PeerEntry& peer, const std::string& wanted) {
-    if (wanted.empty() || contains(peer.shown.name, wanted) || contains(peer.shown.public_key, wanted)) return true;
-    if (peer.shown.endpoint && contains(to_string(*peer.shown.endpoint), wanted)) return true;
-    return std::any_of(peer.shown.allowed_ips.begin(), peer.shown.allowed_ips.end(),
+    if (wanted.empty() || contains(peer.shown.settings.name, wanted)) return true;
+    if (std::visit([&](const auto& tunnel) { return matches(tunnel, wanted); }, peer.shown.tunnel)) return true;
+    if (peer.shown.activity.endpoint && contains(to_string(*peer.shown.activity.endpoint), wanted)) return true;
+    return std::any_of(peer.shown.settings.allowed_ips.begin(), peer.shown.settings.allowed_ips.end(),
                        [&](const Prefix& prefix) { return contains(to_string(prefix), wanted); });
 }
 
@@ -47,7 +52,8 @@ std::vector<const CustomerEntry*> sorted(std::vector<const CustomerEntry*> rows,
     switch (sort) {
         case 1:
             return page_of(
-                std::move(rows), [](const Row& row) { return std::string_view(row.shown.name); }, descending, page);
+                std::move(rows), [](const Row& row) { return std::string_view(row.shown.settings.name); }, descending,
+                page);
         case 2:
             return page_of(
                 std::move(rows), [](const Row& row) { return row.state; }, descending, page);
@@ -64,7 +70,8 @@ std::vector<const CustomerEntry*> sorted(std::vector<const CustomerEntry*> rows,
                 std::move(rows), [](const Row& row) { return row.drops_total; }, descending, page);
         default:
             return page_of(
-                std::move(rows), [](const Row& row) { return std::string_view(row.shown.id); }, descending, page);
+                std::move(rows), [](const Row& row) { return std::string_view(row.shown.settings.id); }, descending,
+                page);
     }
 }
 
@@ -78,17 +85,18 @@ std::vector<const PeerEntry*> sorted(std::vector<const PeerEntry*> rows, std::si
                 std::move(rows), [](const Row& row) { return -static_cast<int>(row.state); }, descending, page);
         case 2:
             return page_of(
-                std::move(rows), [](const Row& row) { return row.shown.latest_handshake; }, descending, page);
+                std::move(rows), [](const Row& row) { return row.shown.activity.latest_handshake; }, descending, page);
         case 3:
             return page_of(
                 std::move(rows), [](const Row& row) { return row.rates.inbound + row.rates.outbound; }, descending,
                 page);
         case 4:
             return page_of(
-                std::move(rows), [](const Row& row) { return row.shown.endpoint; }, descending, page);
+                std::move(rows), [](const Row& row) { return row.shown.activity.endpoint; }, descending, page);
         default:
             return page_of(
-                std::move(rows), [](const Row& row) { return std::string_view(row.shown.name); }, descending, page);
+                std::move(rows), [](const Row& row) { return std::string_view(row.shown.settings.name); }, descending,
+                page);
     }
 }
 
@@ -134,7 +142,8 @@ Reply Router::customers(const Call& call) const {
     for (const auto& [id, customer] : census_.customers()) {
         if (!call.viewer.may_see(id)) continue;
         if (state && static_cast<std::size_t>(customer.state) != *state) continue;
-        if (wanted.empty() || contains(id, wanted) || contains(customer.shown.name, wanted)) rows.push_back(&customer);
+        if (wanted.empty() || contains(id, wanted) || contains(customer.shown.settings.name, wanted))
+            rows.push_back(&customer);
     }
     rows = sorted(std::move(rows), sort, descending, page);
     return json(customers_json(census_, rows, page));
@@ -157,7 +166,7 @@ Reply Router::peers(const Call& call, const CustomerEntry& customer) const {
         if (matches(peer, wanted)) rows.push_back(&peer);
     }
     rows = sorted(std::move(rows), sort, descending, page);
-    return json(peers_json(census_, customer.shown.id, rows, page, call.now));
+    return json(peers_json(census_, customer.shown.settings.id, rows, page, call.now));
 }
 
 // --- events ---

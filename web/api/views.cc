@@ -77,36 +77,41 @@ double rounded(double value, double parts) {
 }
 
 Json row_of(const CustomerEntry& customer) {
-    return {{"id", customer.shown.id},
-            {"name", customer.shown.name},
+    return {{"id", customer.shown.settings.id},
+            {"name", customer.shown.settings.name},
             {"state", name_of(customer.state)},
             {"state_sentence", sentence_of(customer)},
             {"state_since", time_or_null(customer.state_since, customer.has_state_since)},
             {"peers", counts_of(customer.counts)},
             {"rates", rates_of(customer.rates)},
-            {"rx_bytes", customer.shown.rx_bytes},
-            {"tx_bytes", customer.shown.tx_bytes},
+            {"rx_bytes", customer.shown.activity.rx_bytes},
+            {"tx_bytes", customer.shown.activity.tx_bytes},
             {"drops_total", customer.drops_total},
             {"last_handshake", time_or_null(customer.last_handshake)}};
 }
 
+void add_tunnel(Json& row, const ipc::ShownWireguardPeer& tunnel) {
+    row["public_key"] = tunnel.public_key;
+    row["has_preshared_key"] = tunnel.has_preshared_key;
+    row["persistent_keepalive_seconds"] = tunnel.persistent_keepalive_seconds;
+}
+
 Json row_of(const std::string& customer, const PeerEntry& peer, Instant now) {
     const ipc::PeerSnapshot& shown = peer.shown;
-    return {{"customer", customer},
-            {"name", shown.name},
-            {"public_key", shown.public_key},
-            {"state", name_of(peer.state)},
-            {"state_sentence", sentence_of(peer, now)},
-            {"stale", peer.state == ipc::PeerState::kIdle && now - peer.handshake > kStale},
-            {"state_since", time_or_null(peer.state_since, peer.has_state_since)},
-            {"last_handshake", time_or_null(shown.latest_handshake)},
-            {"endpoint", shown.endpoint ? Json(to_string(*shown.endpoint)) : Json()},
-            {"rates", rates_of(peer.rates)},
-            {"rx_bytes", shown.rx_bytes},
-            {"tx_bytes", shown.tx_bytes},
-            {"allowed_ips", texts_of(shown.allowed_ips)},
-            {"has_preshared_key", shown.has_preshared_key},
-            {"persistent_keepalive_seconds", shown.persistent_keepalive_seconds}};
+    Json row{{"customer", customer},
+             {"name", shown.settings.name},
+             {"state", name_of(peer.state)},
+             {"state_sentence", sentence_of(peer, now)},
+             {"stale", peer.state == ipc::PeerState::kIdle && now - peer.handshake > kStale},
+             {"state_since", time_or_null(peer.state_since, peer.has_state_since)},
+             {"last_handshake", time_or_null(shown.activity.latest_handshake)},
+             {"endpoint", shown.activity.endpoint ? Json(to_string(*shown.activity.endpoint)) : Json()},
+             {"rates", rates_of(peer.rates)},
+             {"rx_bytes", shown.activity.rx_bytes},
+             {"tx_bytes", shown.activity.tx_bytes},
+             {"allowed_ips", texts_of(shown.settings.allowed_ips)}};
+    std::visit([&row](const auto& tunnel) { add_tunnel(row, tunnel); }, shown.tunnel);
+    return row;
 }
 
 Json row_of(const Event& event) {
@@ -157,8 +162,8 @@ Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& v
         peers.never += customer->counts.never;
         rates.inbound += customer->rates.inbound;
         rates.outbound += customer->rates.outbound;
-        rx_bytes += customer->shown.rx_bytes;
-        tx_bytes += customer->shown.tx_bytes;
+        rx_bytes += customer->shown.activity.rx_bytes;
+        tx_bytes += customer->shown.activity.tx_bytes;
     }
     Json counts{{"total", customers.size()}};
     for (const CustomerState state : {CustomerState::kUp, CustomerState::kDegraded, CustomerState::kDown,
@@ -272,25 +277,27 @@ std::string customers_json(const Census& census, const std::vector<const Custome
 
 std::string customer_json(const CustomerEntry& customer) {
     Json out = row_of(customer);
-    out["addresses"] = texts_of(customer.shown.addresses);
-    out["mtu"] = customer.shown.mtu;
-    out["listen_port"] = customer.shown.listen_port;
-    out["own_listener"] = !customer.shown.listener.empty();
-    out["listener_public_key"] = customer.shown.listener_public_key;
-    out["rx_packets"] = customer.shown.rx_packets;
-    out["tx_packets"] = customer.shown.tx_packets;
+    out["addresses"] = texts_of(customer.shown.settings.addresses);
+    out["mtu"] = customer.shown.settings.mtu;
+    const ipc::ListenerSnapshot listener = customer.shown.listener(ipc::ListenerKind::kWireguard);
+    out["listen_port"] = listener.port;
+    out["own_listener"] = !listener.id.owner.empty();
+    out["listener_public_key"] = listener.identity;
+    out["rx_packets"] = customer.shown.activity.rx_packets;
+    out["tx_packets"] = customer.shown.activity.tx_packets;
     out["cpu_seconds"] =
-        static_cast<double>(customer.shown.rx_cpu_nanoseconds + customer.shown.tx_cpu_nanoseconds) / 1e9;
-    out["rate_up"] = limit_or_null(customer.shown.rate_up);
-    out["rate_down"] = limit_or_null(customer.shown.rate_down);
+        static_cast<double>(customer.shown.activity.rx_cpu_nanoseconds + customer.shown.activity.tx_cpu_nanoseconds) /
+        1e9;
+    out["rate_up"] = limit_or_null(customer.shown.settings.rate_up);
+    out["rate_down"] = limit_or_null(customer.shown.settings.rate_down);
     Json routes = Json::array();
     for (const auto& [name, peer] : customer.peers) {
-        for (const Prefix& prefix : peer.shown.allowed_ips) {
+        for (const Prefix& prefix : peer.shown.settings.allowed_ips) {
             if (routes.size() < kMaxRoutes) routes.push_back({{"to", to_string(prefix)}, {"peer", name}});
         }
     }
     out["routes"] = std::move(routes);
-    out["drops"] = drops_of(customer.shown.drops);
+    out["drops"] = drops_of(customer.shown.activity.drops);
     return dump(out);
 }
 
@@ -357,7 +364,7 @@ std::string delta_json(const Census& census, const SystemFacts& facts, const Sco
     bool reload = census.list_tick() > since;
     Json customers = Json::array();
     for (const CustomerEntry* customer : visible(census, scope.viewer)) {
-        const std::string& id = customer->shown.id;
+        const std::string& id = customer->shown.settings.id;
         const bool watched =
             id == scope.customer || std::find(scope.watch.begin(), scope.watch.end(), id) != scope.watch.end();
         if ((watched ? customer->tick : customer->state_tick) <= since) continue;
@@ -370,7 +377,7 @@ std::string delta_json(const Census& census, const SystemFacts& facts, const Sco
     Json peers = Json::array();
     const CustomerEntry* shown = scope.customer.empty() ? nullptr : census.find(scope.customer);
     if (shown != nullptr) {
-        reload = reload || shown->peers_tick > since;
+        reload = reload || shown->config_tick > since;
         for (const auto& [name, peer] : shown->peers) {
             if (peer.tick <= since) continue;
             if (peers.size() < kMaxDeltaRows) {

@@ -50,26 +50,23 @@ std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
     return sum;
 }
 
-bool same_row(const ipc::PeerSnapshot& a, const ipc::PeerSnapshot& b) {
-    return a.public_key == b.public_key && a.has_preshared_key == b.has_preshared_key &&
-           a.allowed_ips == b.allowed_ips && a.endpoint == b.endpoint && a.latest_handshake == b.latest_handshake &&
-           a.rx_bytes == b.rx_bytes && a.tx_bytes == b.tx_bytes &&
-           a.persistent_keepalive_seconds == b.persistent_keepalive_seconds;
-}
-
 bool same_config(const ipc::PeerSnapshot& a, const ipc::PeerSnapshot& b) {
-    return a.public_key == b.public_key && a.has_preshared_key == b.has_preshared_key &&
-           a.allowed_ips == b.allowed_ips && a.persistent_keepalive_seconds == b.persistent_keepalive_seconds;
+    return a.settings == b.settings && a.tunnel == b.tunnel;
 }
 
+// Suspension has events of its own.
 bool same_config(const ipc::CustomerSnapshot& a, const ipc::CustomerSnapshot& b) {
-    return a.name == b.name && a.listener == b.listener && a.listen_port == b.listen_port &&
-           a.listener_public_key == b.listener_public_key && a.mtu == b.mtu && a.addresses == b.addresses;
+    ipc::CustomerSettings before = a.settings;
+    before.suspended = b.settings.suspended;
+    return before == b.settings && a.listeners == b.listeners;
+}
+
+bool same_row(const ipc::PeerSnapshot& a, const ipc::PeerSnapshot& b) {
+    return same_config(a, b) && a.activity == b.activity;
 }
 
 bool same_row(const ipc::CustomerSnapshot& a, const ipc::CustomerSnapshot& b) {
-    return same_config(a, b) && a.suspended == b.suspended && a.rx_bytes == b.rx_bytes && a.tx_bytes == b.tx_bytes &&
-           a.drops == b.drops;
+    return a.settings == b.settings && a.listeners == b.listeners && a.activity == b.activity;
 }
 
 ipc::PeerState state_at(Instant now, Instant handshake) {
@@ -78,7 +75,7 @@ ipc::PeerState state_at(Instant now, Instant handshake) {
 }
 
 CustomerState state_of(const CustomerEntry& customer) {
-    if (customer.shown.suspended) return CustomerState::kSuspended;
+    if (customer.shown.settings.suspended) return CustomerState::kSuspended;
     if (customer.counts.online == 0) return customer.counts.idle == 0 ? CustomerState::kNever : CustomerState::kDown;
     return customer.counts.idle == 0 ? CustomerState::kUp : CustomerState::kDegraded;
 }
@@ -139,34 +136,38 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
 }
 
 void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer round) {
-    const std::string id = round.customer.id;
+    const std::string id = round.customer.settings.id;
     const auto [at, is_new] = customers_.try_emplace(id);
     CustomerEntry& customer = at->second;
     const bool is_news = is_new && tick_ > 1;  // in the first snapshot every customer is new
     if (is_new) {
         list_tick_ = tick_;
-        customer.peers_tick = tick_;
+        customer.config_tick = tick_;
         if (is_news) record_event(now, EventKind::kAdded, id);
     } else {
-        if (!same_config(customer.shown, round.customer)) record_event(now, EventKind::kChanged, id);
-        if (customer.shown.suspended != round.customer.suspended)
-            record_event(now, round.customer.suspended ? EventKind::kSuspended : EventKind::kResumed, id);
+        const bool is_changed = !same_config(customer.shown, round.customer);
+        const bool is_suspended = round.customer.settings.suspended;
+        const bool turns = customer.shown.settings.suspended != is_suspended;
+        if (is_changed) record_event(now, EventKind::kChanged, id);
+        if (turns) record_event(now, is_suspended ? EventKind::kSuspended : EventKind::kResumed, id);
+        if (is_changed || turns) customer.config_tick = tick_;
     }
     const Rates before = customer.rates;
-    customer.rates = is_new ? Rates{}
-                            : Rates{rate_of(customer.shown.rx_bytes, round.customer.rx_bytes, seconds),
-                                    rate_of(customer.shown.tx_bytes, round.customer.tx_bytes, seconds)};
+    customer.rates = is_new
+                         ? Rates{}
+                         : Rates{rate_of(customer.shown.activity.rx_bytes, round.customer.activity.rx_bytes, seconds),
+                                 rate_of(customer.shown.activity.tx_bytes, round.customer.activity.tx_bytes, seconds)};
     if (is_new || !same_row(customer.shown, round.customer) || before != customer.rates) customer.tick = tick_;
     customer.seen = round_;
-    const std::vector<ipc::DropCount> drops = std::exchange(customer.shown, std::move(round.customer)).drops;
-    customer.drops_total = sum_of(customer.shown.drops);
+    const std::vector<ipc::DropCount> drops = std::exchange(customer.shown, std::move(round.customer)).activity.drops;
+    customer.drops_total = sum_of(customer.shown.activity.drops);
     if (!is_new) record_drops(now, customer, drops);
     for (ipc::PeerSnapshot& peer : round.peers) apply_peer(now, seconds, customer, std::move(peer), is_new);
     if (customer.shown.all_peers) remove_absent_peers(now, customer);
 }
 
 void Census::record_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before) {
-    for (const auto& [reason, packets] : customer.shown.drops) {
+    for (const auto& [reason, packets] : customer.shown.activity.drops) {
         const auto old = std::find_if(before.begin(), before.end(),
                                       [&r = reason](const ipc::DropCount& one) { return one.first == r; });
         if (old != before.end() && old->second >= packets) continue;
@@ -174,30 +175,31 @@ void Census::record_drops(Now now, CustomerEntry& customer, const std::vector<ip
         const bool was_quiet = now.instant - last->second > kQuiet;
         last->second = now.instant;
         if (was_quiet)
-            record_event(now, is_limit(reason) ? EventKind::kRateLimited : EventKind::kDrops, customer.shown.id, {}, {},
-                         {}, reason);
+            record_event(now, is_limit(reason) ? EventKind::kRateLimited : EventKind::kDrops,
+                         customer.shown.settings.id, {}, {}, {}, reason);
     }
 }
 
 void Census::apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::PeerSnapshot shown,
                         bool is_new_customer) {
-    const auto [at, is_new] = customer.peers.try_emplace(shown.name);
+    const auto [at, is_new] = customer.peers.try_emplace(shown.settings.name);
     PeerEntry& peer = at->second;
-    const std::string& id = customer.shown.id;
+    const std::string& id = customer.shown.settings.id;
     if (is_new) {
-        customer.peers_tick = tick_;
-        if (!is_new_customer) record_event(now, EventKind::kAdded, id, shown.name);
+        customer.config_tick = tick_;
+        if (!is_new_customer) record_event(now, EventKind::kAdded, id, shown.settings.name);
     } else if (!same_config(peer.shown, shown)) {
-        record_event(now, EventKind::kChanged, id, shown.name);
+        customer.config_tick = tick_;
+        record_event(now, EventKind::kChanged, id, shown.settings.name);
     }
-    if (!is_new && peer.shown.endpoint && shown.endpoint && *peer.shown.endpoint != *shown.endpoint &&
-        peer.shown.public_key == shown.public_key)
-        record_event(now, EventKind::kRoamed, id, shown.name, to_string(*peer.shown.endpoint),
-                     to_string(*shown.endpoint));
+    if (!is_new && peer.shown.activity.endpoint && shown.activity.endpoint &&
+        *peer.shown.activity.endpoint != *shown.activity.endpoint && peer.shown.tunnel == shown.tunnel)
+        record_event(now, EventKind::kRoamed, id, shown.settings.name, to_string(*peer.shown.activity.endpoint),
+                     to_string(*shown.activity.endpoint));
     const Rates before = peer.rates;
     peer.rates = is_new ? Rates{}
-                        : Rates{rate_of(peer.shown.rx_bytes, shown.rx_bytes, seconds),
-                                rate_of(peer.shown.tx_bytes, shown.tx_bytes, seconds)};
+                        : Rates{rate_of(peer.shown.activity.rx_bytes, shown.activity.rx_bytes, seconds),
+                                rate_of(peer.shown.activity.tx_bytes, shown.activity.tx_bytes, seconds)};
     if (is_new || before != peer.rates || !same_row(peer.shown, shown)) peer.tick = tick_;
     peer.handshake =
         shown.latest_handshake_seconds ? now.instant - std::chrono::seconds(*shown.latest_handshake_seconds) : kLongAgo;
@@ -244,7 +246,7 @@ void Census::update_state(Now now, CustomerEntry& customer, PeerEntry& peer) {
     peer.has_state_since = true;
     peer.tick = tick_;
     const EventKind kind = state == ipc::PeerState::kOnline ? EventKind::kOnline : EventKind::kIdle;
-    record_event(now, kind, customer.shown.id, peer.shown.name, before, std::string(name_of(state)));
+    record_event(now, kind, customer.shown.settings.id, peer.shown.settings.name, before, std::string(name_of(state)));
 }
 
 void Census::update_counts(Now now, CustomerEntry& customer) {
@@ -254,7 +256,7 @@ void Census::update_counts(Now now, CustomerEntry& customer) {
         ++(peer.state == ipc::PeerState::kOnline ? counts.online
            : peer.state == ipc::PeerState::kIdle ? counts.idle
                                                  : counts.never);
-        last_handshake = std::max(last_handshake, peer.shown.latest_handshake);
+        last_handshake = std::max(last_handshake, peer.shown.activity.latest_handshake);
     }
     customer.last_handshake = last_handshake;
     const bool changed_counts = counts != customer.counts;
@@ -277,9 +279,9 @@ void Census::remove_absent_peers(Now now, CustomerEntry& customer) {
             ++peer;
             continue;
         }
-        record_event(now, EventKind::kRemoved, customer.shown.id, peer->first);
+        record_event(now, EventKind::kRemoved, customer.shown.settings.id, peer->first);
         if (peer->second.series != nullptr) --peer_series_;
-        customer.peers_tick = tick_;
+        customer.config_tick = tick_;
         peer = customer.peers.erase(peer);
     }
 }

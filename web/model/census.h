@@ -66,7 +66,7 @@ struct CustomerEntry {
     std::map<std::string, Instant, std::less<>> last_drops;  // by reason: when its count last increased
     std::uint64_t tick = 0;                                  // of the last change in this row
     std::uint64_t state_tick = 0;                            // of the last change of state or counts
-    std::uint64_t peers_tick = 0;                            // of the last added or removed peer
+    std::uint64_t config_tick = 0;                           // of the last change of its configuration, its peers' too
     std::uint64_t seen = 0;
 };
 

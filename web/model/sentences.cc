@@ -132,8 +132,8 @@ std::vector<Alarm> alarms_of(const Census& census, const std::vector<const Custo
         if (out.size() >= kMaxAlarms) break;
         // A customer that was down before the first snapshot may be out of use; that is no alarm.
         if (customer->state != CustomerState::kDown || !customer->has_state_since) continue;
-        out.push_back({"customer_down", true, customer->state_since, customer->shown.id,
-                       customer->shown.name + ": " + sentence_of(*customer),
+        out.push_back({"customer_down", true, customer->state_since, customer->shown.settings.id,
+                       customer->shown.settings.name + ": " + sentence_of(*customer),
                        "See the customer's events, then ask the customer whether its side is up."});
     }
     std::stable_sort(out.begin(), out.end(), [](const Alarm& a, const Alarm& b) { return a.critical && !b.critical; });

@@ -15,10 +15,10 @@ namespace warren::ctl::samples {
 
 ipc::PeerSnapshot peer(const std::string& name, ipc::PeerState state) {
     ipc::PeerSnapshot out;
-    out.name = name;
-    out.public_key = "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=";
+    out.settings.name = name;
+    out.tunnel = ipc::ShownWireguardPeer{"gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA="};
     out.state = state;
-    out.allowed_ips = {*parse_prefix("10.43.0.0/16"), *parse_prefix("fd00:43::/64")};
+    out.settings.allowed_ips = {*parse_prefix("10.43.0.0/16"), *parse_prefix("fd00:43::/64")};
     return out;
 }
 
@@ -34,48 +34,47 @@ Snapshot snapshot() {
     out.header.handshakes_completed = 5;
 
     CustomerStatus acme;
-    acme.customer.id = "acme";
-    acme.customer.name = "Acme Manufacturing GmbH";
-    acme.customer.listen_port = 51820;
-    acme.customer.listener_public_key = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
-    acme.customer.mtu = 1420;
-    acme.customer.addresses = {*parse_prefix("10.0.0.1/24"), *parse_prefix("fd00:42::1/64")};
+    acme.customer.settings.id = "acme";
+    acme.customer.settings.name = "Acme Manufacturing GmbH";
+    acme.customer.listeners = {{{}, ipc::Protocol::kUdp, 51820, "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="}};
+    acme.customer.settings.mtu = 1420;
+    acme.customer.settings.addresses = {*parse_prefix("10.0.0.1/24"), *parse_prefix("fd00:42::1/64")};
     acme.customer.peer_count = 3;
     acme.customer.peers_online = 1;
-    acme.customer.rx_bytes = 123456;
-    acme.customer.tx_bytes = 5ULL << 30;
-    acme.customer.rx_packets = 1000;
-    acme.customer.tx_packets = 4000000;
-    acme.customer.rx_cpu_nanoseconds = 1'999'999;
-    acme.customer.tx_cpu_nanoseconds = 3'500'000'000;
-    acme.customer.rate_up = 100'000'000;
-    acme.customer.share = 2;
-    acme.customer.drops = {{"source_not_allowed", 4}};
+    acme.customer.activity.rx_bytes = 123456;
+    acme.customer.activity.tx_bytes = 5ULL << 30;
+    acme.customer.activity.rx_packets = 1000;
+    acme.customer.activity.tx_packets = 4000000;
+    acme.customer.activity.rx_cpu_nanoseconds = 1'999'999;
+    acme.customer.activity.tx_cpu_nanoseconds = 3'500'000'000;
+    acme.customer.settings.rate_up = 100'000'000;
+    acme.customer.settings.share = 2;
+    acme.customer.activity.drops = {{"source_not_allowed", 4}};
     ipc::PeerSnapshot graz = peer("branch-graz", ipc::PeerState::kOnline);
-    graz.endpoint = parse_endpoint("198.51.100.77:51820");
-    graz.latest_handshake = {1700000100LL * 1000000000};
+    graz.activity.endpoint = parse_endpoint("198.51.100.77:51820");
+    graz.activity.latest_handshake = {1700000100LL * 1000000000};
     graz.latest_handshake_seconds = 63;
-    graz.rx_bytes = 1229;
-    graz.tx_bytes = 3565158;
-    graz.persistent_keepalive_seconds = 25;
-    graz.has_preshared_key = true;
+    graz.activity.rx_bytes = 1229;
+    graz.activity.tx_bytes = 3565158;
+    auto& tunnel = std::get<ipc::ShownWireguardPeer>(graz.tunnel);
+    tunnel.persistent_keepalive_seconds = 25;
+    tunnel.has_preshared_key = true;
     ipc::PeerSnapshot linz = peer("branch-linz", ipc::PeerState::kIdle);
-    linz.endpoint = parse_endpoint("[2001:db8::1]:51820");
-    linz.latest_handshake = {1700000000LL * 1000000000};
+    linz.activity.endpoint = parse_endpoint("[2001:db8::1]:51820");
+    linz.activity.latest_handshake = {1700000000LL * 1000000000};
     linz.latest_handshake_seconds = 100000;
-    linz.allowed_ips = {};
-    linz.rx_bytes = 0;
-    linz.tx_bytes = 148;
+    linz.settings.allowed_ips = {};
+    linz.activity.rx_bytes = 0;
+    linz.activity.tx_bytes = 148;
     acme.peers = {peer("laptop-eva", ipc::PeerState::kNever), linz, graz};
 
     CustomerStatus globex;
-    globex.customer.id = "globex";
-    globex.customer.name = "Globex \x1b[31m";
-    globex.customer.listener = "globex";
-    globex.customer.listen_port = 51842;
-    globex.customer.suspended = true;
-    globex.customer.mtu = 1380;
-    globex.customer.addresses = {*parse_prefix("10.0.0.1/24")};
+    globex.customer.settings.id = "globex";
+    globex.customer.settings.name = "Globex \x1b[31m";
+    globex.customer.listeners = {{{"globex"}, ipc::Protocol::kUdp, 51842, ""}};
+    globex.customer.settings.suspended = true;
+    globex.customer.settings.mtu = 1380;
+    globex.customer.settings.addresses = {*parse_prefix("10.0.0.1/24")};
     out.customers = {acme, globex};
     return out;
 }
@@ -131,11 +130,11 @@ void serve_snapshot(const Snapshot& snapshot, ipc::Channel& channel) {
     if (!message) return;
     const auto& request = std::get<ipc::SnapshotRequest>(*message);
     bool found = request.customer.empty();
-    for (const auto& customer : snapshot.customers) found = found || customer.customer.id == request.customer;
+    for (const auto& customer : snapshot.customers) found = found || customer.customer.settings.id == request.customer;
     if (!found) return send(channel, ipc::SnapshotMessage(ipc::SnapshotError{"no such customer"}));
     send(channel, ipc::SnapshotMessage(snapshot.header));
     for (const auto& customer : snapshot.customers) {
-        if (!request.customer.empty() && customer.customer.id != request.customer) continue;
+        if (!request.customer.empty() && customer.customer.settings.id != request.customer) continue;
         send(channel, ipc::SnapshotMessage(customer.customer));
         if (!request.with_peers) continue;
         for (const auto& each : customer.peers) send(channel, ipc::SnapshotMessage(each));

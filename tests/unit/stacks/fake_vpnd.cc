@@ -11,14 +11,14 @@ std::string line_of(const ipc::ConfigMessage& message, std::size_t descriptors) 
     const std::string brought = descriptors == 0 ? "" : " +" + std::to_string(descriptors) + " descriptors";
     if (const auto* begin = std::get_if<ipc::Begin>(&message)) return begin->full ? "begin full" : "begin";
     if (const auto* put = std::get_if<ipc::PutListener>(&message))
-        return "listener '" + put->id + "' " + std::to_string(put->port) + (put->has_sockets ? " with sockets" : "") +
+        return to_string(put->id) + " " + std::to_string(put->port) + (put->roles.empty() ? "" : " with sockets") +
                brought;
     if (const auto* put = std::get_if<ipc::PutCustomer>(&message))
-        return "customer " + put->id + (put->suspended ? " suspended" : "") + (put->has_tun ? " with tun" : "") +
-               brought;
-    if (const auto* put = std::get_if<ipc::PutPeer>(&message)) return "peer " + put->name;
+        return "customer " + put->settings.id + (put->settings.suspended ? " suspended" : "") +
+               (put->has_tun ? " with tun" : "") + brought;
+    if (const auto* put = std::get_if<ipc::PutPeer>(&message)) return "peer " + put->settings.name;
     if (const auto* remove = std::get_if<ipc::RemoveCustomer>(&message)) return "remove customer " + remove->id;
-    if (const auto* remove = std::get_if<ipc::RemoveListener>(&message)) return "remove listener '" + remove->id + "'";
+    if (const auto* remove = std::get_if<ipc::RemoveListener>(&message)) return "remove " + to_string(remove->id);
     if (std::holds_alternative<ipc::Commit>(message)) return "commit";
     return "something else";
 }

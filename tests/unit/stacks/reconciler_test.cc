@@ -71,8 +71,9 @@ class Room {
     void adopt(const Lines& customers = {}, std::uint32_t workers = 1) {
         Holdings holdings;
         holdings.workers = workers;
-        ReturnedListener& shared = holdings.listeners[""];
+        ReturnedListener& shared = holdings.listeners[{}];
         shared.port = 51820;
+        shared.roles = {{ipc::SocketRole::kMessages}, {ipc::SocketRole::kData}, {ipc::SocketRole::kControl}};
         for (int i = 0; i < 3; ++i) shared.descriptors.push_back(some_descriptor());
         for (const std::string& id : customers) holdings.tunnels[id].push_back(some_descriptor());
         reconciler.adopt(std::move(holdings));

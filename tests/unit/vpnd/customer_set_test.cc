@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "tests/unit/ipc/field_changer.h"
 #include "tests/unit/vpnd/fixtures.h"
 
 using namespace warren;
@@ -42,7 +43,7 @@ struct Draft {
         return *this;
     }
     Draft& remove_listener(const std::string& id) {
-        generation.removed_listeners.push_back(id);
+        generation.removed_listeners.push_back({id});
         return *this;
     }
 };
@@ -75,11 +76,30 @@ CustomerSet two_customers() {
     return set;
 }
 
+std::uint32_t worker_of(const CustomerSet& set, PeerIndex index) {
+    const auto [customer, peer] = set.find(index);
+    REQUIRE(peer != nullptr);
+    return customer->workers[peer->config.queue];
+}
+
 PeerIndex index_of(const CustomerSet& set, const std::string& customer, std::size_t position) {
     const HeldCustomer* held = set.customer(customer);
     REQUIRE(held != nullptr);
     REQUIRE(position < held->peers.size());
     return held->peers[position].index;
+}
+
+// Peers 10, 11, ... of queues 0, 1, 0, ...
+NewCustomer large(std::size_t count, std::uint16_t queues, bool has_tun = true) {
+    std::vector<ipc::PutPeer> list;
+    for (std::size_t i = 0; i < count; ++i) {
+        list.push_back(std::move(peers({static_cast<std::uint8_t>(10 + i)}).front()));
+        list.back().queue = static_cast<std::uint16_t>(i % queues);
+    }
+    NewCustomer customer = test::new_customer("large", std::move(list), "", has_tun);
+    customer.put.queues = queues;
+    if (has_tun) customer.tuns = test::any_descriptors(queues);
+    return customer;
 }
 
 }  // namespace
@@ -89,7 +109,7 @@ TEST_CASE("a first generation opens, swaps and puts everything") {
     const Changes changes =
         accept(set, Draft(1, true).listener("", 1).customer("acme", peers({10, 11})).customer("globex", peers({20})));
     REQUIRE(changes.open_listeners.size() == 1);
-    CHECK(changes.open_listeners[0].index == ListenerIndex{0});
+    CHECK(changes.open_listeners[0].listener == ListenerIndex{0});
     CHECK(changes.open_listeners[0].is_new);
     CHECK(changes.swap_views.size() == 2);
     CHECK(changes.put_peers.size() == 3);
@@ -97,7 +117,7 @@ TEST_CASE("a first generation opens, swaps and puts everything") {
     CHECK(changes.drop_customers.empty());
 
     std::set<std::uint32_t> indexes;
-    for (const auto& put : changes.put_peers) indexes.insert(put.config.index.value);
+    for (const auto& put : changes.put_peers) indexes.insert(put.peer.value);
     CHECK(indexes.size() == 3);
     for (const auto& swap : changes.swap_views) {
         CHECK(swap.tun.valid());
@@ -109,8 +129,8 @@ TEST_CASE("a first generation opens, swaps and puts everything") {
     }
     const auto [customer, peer] = set.find(index_of(set, "acme", 1));
     REQUIRE(peer != nullptr);
-    CHECK(customer->config.id == "acme");
-    CHECK(peer->config.public_key == test::public_key(11));
+    CHECK(customer->settings.id == "acme");
+    CHECK(std::get<ipc::WireguardPeer>(peer->config.tunnel).public_key == test::public_key(11));
 }
 
 TEST_CASE("the same again, in full or in part, changes nothing") {
@@ -127,14 +147,16 @@ TEST_CASE("the same again, in full or in part, changes nothing") {
     CHECK(set.customers().size() == 2);
 }
 
-TEST_CASE("other names are taken over without touching anything") {
+TEST_CASE("other names are taken over, and all sessions stay") {
     CustomerSet set = two_customers();
     auto renamed = test::new_customer("acme", peers({10, 11}), "", false);
-    renamed.put.name = "Acme & Sons";
-    renamed.peers[0].name = "moved";
-    CHECK(accept(set, Draft(2).customer(std::move(renamed))).empty());
-    CHECK(set.customer("acme")->config.name == "Acme & Sons");
-    CHECK(set.customer("acme")->peers[0].config.name == "moved");
+    renamed.put.settings.name = "Acme & Sons";
+    renamed.peers[0].settings.name = "moved";
+    const Changes changes = accept(set, Draft(2).customer(std::move(renamed)));
+    CHECK(changes.remove_peers.empty());
+    CHECK(changes.drop_customers.empty());
+    CHECK(set.customer("acme")->settings.name == "Acme & Sons");
+    CHECK(set.customer("acme")->peers[0].config.settings.name == "moved");
 }
 
 TEST_CASE("a peer's new settings go to the engine and leave the data plane alone") {
@@ -142,43 +164,40 @@ TEST_CASE("a peer's new settings go to the engine and leave the data plane alone
     const PeerIndex before = index_of(set, "acme", 0);
     auto changed = peers({10, 11});
     SUBCASE("preshared key") {
-        changed[0].preshared_key.secret = test::private_key(7).secret.clone();
+        test::wireguard(changed[0]).preshared_key.secret = test::private_key(7).secret.clone();
     }
     SUBCASE("endpoint") {
-        changed[0].endpoint = *parse_endpoint("192.0.2.1:1");
+        changed[0].settings.endpoint = *parse_endpoint("192.0.2.1:1");
     }
     SUBCASE("keepalive") {
-        changed[0].persistent_keepalive_seconds = 25;
+        test::wireguard(changed[0]).persistent_keepalive_seconds = 25;
     }
     const Changes changes = accept(set, Draft(2).customer("acme", std::move(changed), "", false));
     REQUIRE(changes.put_peers.size() == 1);
-    CHECK(changes.put_peers[0].config.index == before);
+    CHECK(changes.put_peers[0].peer == before);
     CHECK(changes.swap_views.empty());
     CHECK(changes.remove_peers.empty());
 }
 
-TEST_CASE("allowed_ips, mtu, addresses, rates and share make a new view and leave the engine alone") {
+TEST_CASE("mtu, addresses, rates and share make a new view and leave the engine alone") {
     CustomerSet set = two_customers();
     auto changed = test::new_customer("acme", peers({10, 11}), "", false);
-    SUBCASE("allowed_ips") {
-        changed.peers[1].allowed_ips.push_back(*parse_prefix("fd00::/64"));
-    }
     SUBCASE("mtu") {
-        changed.put.mtu = 1280;
+        changed.put.settings.mtu = 1280;
     }
     SUBCASE("addresses") {
-        changed.put.addresses.push_back(*parse_prefix("10.9.0.1/24"));
+        changed.put.settings.addresses.push_back(*parse_prefix("10.9.0.1/24"));
     }
     SUBCASE("rate_up") {
-        changed.put.rate_up = 1'000'000;
+        changed.put.settings.rate_up = 1'000'000;
     }
     SUBCASE("rate_down") {
-        changed.put.rate_down = 1'000'000;
+        changed.put.settings.rate_down = 1'000'000;
     }
     SUBCASE("share") {
-        changed.put.share = 3;
+        changed.put.settings.share = 3;
     }
-    const ipc::PutCustomer wanted = changed.put;
+    const ipc::CustomerSettings wanted = changed.put.settings;
     const Changes changes = accept(set, Draft(2).customer(std::move(changed)));
     REQUIRE(changes.swap_views.size() == 1);
     CHECK(changes.swap_views[0].view->rate_up == wanted.rate_up);
@@ -189,10 +208,35 @@ TEST_CASE("allowed_ips, mtu, addresses, rates and share make a new view and leav
     CHECK(changes.remove_peers.empty());
 }
 
+TEST_CASE("a change of any setting of a customer makes a new view, whatever settings there are") {
+    const std::size_t count = test::count_fields(test::put_customer("acme", 2).settings);
+    CHECK(count >= 9);
+    for (std::size_t i = 1; i < count; ++i) {  // but for the id, the first: that is another customer
+        INFO("field ", i);
+        CustomerSet set = two_customers();
+        auto changed = test::new_customer("acme", peers({10, 11}), "", false);
+        test::change_field(changed.put.settings, i);
+        CHECK_FALSE(accept(set, Draft(2).customer(std::move(changed))).swap_views.empty());
+    }
+}
+
+TEST_CASE("a change of any setting of a peer goes to the engine, whatever settings there are") {
+    const std::size_t count = test::count_fields(std::move(peers({10}).front()));
+    CHECK(count >= 10);
+    for (std::size_t i = 0; i < count; ++i) {
+        INFO("field ", i);
+        CustomerSet set(2);
+        accept(set, Draft(1, true).listener("", 1).listener("x", 3, 4000).customer(large(1, 2)));
+        auto changed = large(1, 2, false);
+        test::change_field(changed.peers.front(), i);
+        CHECK(accept(set, Draft(2).customer(std::move(changed))).put_peers.size() == 1);
+    }
+}
+
 TEST_CASE("a prefix moves from one peer to another in one view") {
     CustomerSet set = two_customers();
     auto changed = peers({10, 11});
-    std::swap(changed[0].allowed_ips, changed[1].allowed_ips);
+    std::swap(changed[0].settings.allowed_ips, changed[1].settings.allowed_ips);
     const Changes changes = accept(set, Draft(2).customer("acme", std::move(changed), "", false));
     REQUIRE(changes.swap_views.size() == 1);
     const PeerIndex* owner = changes.swap_views[0].view->allowed_ips.find(IpAddress::v4(10, 10, 0, 1));
@@ -247,7 +291,7 @@ TEST_CASE("a full generation removes what it does not name") {
 TEST_CASE("a suspended customer loses his tunnels, keeps his device, and comes back") {
     CustomerSet set = two_customers();
     auto suspended = test::new_customer("acme", peers({10, 11}), "", false);
-    suspended.put.suspended = true;
+    suspended.put.settings.suspended = true;
     Changes changes = accept(set, Draft(2).customer(std::move(suspended)));
     CHECK(changes.remove_peers.size() == 2);
     REQUIRE(changes.swap_views.size() == 1);
@@ -272,14 +316,32 @@ TEST_CASE("a customer moves to a listener of his own with new peers, as to the p
     REQUIRE(changes.remove_peers.size() == 2);
     for (const auto& remove : changes.remove_peers) CHECK(remove.listener == ListenerIndex{0});
     REQUIRE(changes.put_peers.size() == 2);
-    const ListenerIndex own = set.listeners().at("acme").index;
+    const ListenerIndex own = set.listeners().at({"acme"}).index;
     for (const auto& put : changes.put_peers) {
         CHECK(put.listener == own);
-        CHECK(put.config.index != before);
+        CHECK(put.peer != before);
     }
     REQUIRE(changes.swap_views.size() == 1);
     CHECK_FALSE(changes.swap_views[0].tun.valid());
     accept(set, Draft(3).customer("globex", peers({10, 20}), "", false));  // the key is free on the shared listener
+}
+
+TEST_CASE("the peers of one customer may come to several listeners, and one key to each of them") {
+    CustomerSet set = two_customers();
+    auto both = test::new_customer("acme", peers({10, 11, 10}), "", false);
+    both.peers[2].settings.listener = {"acme"};
+    both.peers[2].settings.allowed_ips.clear();
+    const Changes changes = accept(set, Draft(2).listener("acme", 5, 51842).customer(std::move(both)));
+    CHECK(changes.remove_peers.empty());
+    REQUIRE(changes.put_peers.size() == 1);
+    CHECK(changes.put_peers[0].listener == set.listeners().at({"acme"}).index);
+    CHECK(index_of(set, "acme", 0) != index_of(set, "acme", 2));
+    CHECK(set.listeners_of("acme").at(0)->id == ipc::ListenerId{"acme"});
+    CHECK(set.listeners_of("globex").at(0)->id == ipc::ListenerId{});
+    refuse(set, Draft(3).remove_listener("acme"));
+    refuse(set, Draft(3).remove_listener(""));
+    accept(set, Draft(3).remove_listener("acme").customer("acme", peers({10, 11}), "", false));
+    CHECK(set.listeners_of("acme").at(0)->id == ipc::ListenerId{});
 }
 
 TEST_CASE("a key moves from one customer to another within a generation") {
@@ -294,16 +356,16 @@ TEST_CASE("a key moves from one customer to another within a generation") {
 TEST_CASE("a new private key and new sockets of a listener keep its customers") {
     CustomerSet set = two_customers();
     Changes changes = accept(set, Draft(2).listener("", 9, 51820, false));
-    CHECK(changes.change_keys.size() == 1);
+    CHECK(changes.change_listeners.size() == 1);
     CHECK(changes.open_listeners.empty());
     CHECK(changes.remove_peers.empty());
-    CHECK(set.listeners().at("").public_key == test::public_key(9));
+    CHECK(set.listeners().at({}).settings == ipc::ListenerSettings(ipc::WireguardListener{test::private_key(9)}));
     changes = accept(set, Draft(3).listener("", 9, 51999));
-    CHECK(changes.change_keys.empty());
+    CHECK(changes.change_listeners.empty());
     REQUIRE(changes.open_listeners.size() == 1);
     CHECK_FALSE(changes.open_listeners[0].is_new);
-    CHECK(changes.open_listeners[0].index == ListenerIndex{0});
-    CHECK(set.listeners().at("").port == 51999);
+    CHECK(changes.open_listeners[0].listener == ListenerIndex{0});
+    CHECK(set.listeners().at({}).port == 51999);
     CHECK(changes.swap_views.empty());
 }
 
@@ -328,17 +390,17 @@ TEST_CASE("what is wrong is refused whole") {
     }
     SUBCASE("a share of nothing, with which he would never be served") {
         auto customer = test::new_customer("acme", peers({10, 11}), "", false);
-        customer.put.share = 0;
+        customer.put.settings.share = 0;
         refuse(set, Draft(2).customer(std::move(customer)));
     }
     SUBCASE("a prefix twice in one customer") {
         auto list = peers({10, 11});
-        list[1].allowed_ips = list[0].allowed_ips;
+        list[1].settings.allowed_ips = list[0].settings.allowed_ips;
         refuse(set, Draft(2).customer("acme", std::move(list), "", false));
     }
     SUBCASE("a prefix twice, host bits apart") {
         auto list = peers({10});
-        list[0].allowed_ips = {*parse_prefix("10.0.0.0/8"), *parse_prefix("10.1.2.3/8")};
+        list[0].settings.allowed_ips = {*parse_prefix("10.0.0.0/8"), *parse_prefix("10.1.2.3/8")};
         refuse(set, Draft(2).customer("acme", std::move(list), "", false));
     }
     SUBCASE("a listener that is not there") {
@@ -363,6 +425,12 @@ TEST_CASE("what is wrong is refused whole") {
     SUBCASE("another port without sockets") {
         refuse(set, Draft(2).listener("", 1, 4000, false));
     }
+    SUBCASE("another protocol than the kind has") {
+        Draft draft(2);
+        draft.listener("x", 4, 4000);
+        draft.generation.listeners[0].put.protocol = ipc::Protocol::kTcp;
+        refuse(set, draft);
+    }
     SUBCASE("port zero") {
         refuse(set, Draft(2).listener("x", 4, 0));
     }
@@ -386,7 +454,7 @@ TEST_CASE("what is wrong is refused whole") {
     }
     SUBCASE("an mtu too small for IPv4") {
         auto small = test::new_customer("acme", peers({10, 11}), "", false);
-        small.put.mtu = 575;
+        small.put.settings.mtu = 575;
         refuse(set, Draft(2).customer(std::move(small)));
     }
     // Nothing changed: the present generation again asks for nothing.
@@ -398,7 +466,7 @@ TEST_CASE("the same prefixes at two customers are the point") {
     CustomerSet set(1);
     auto acme = peers({10});
     auto globex = peers({20});
-    globex[0].allowed_ips = acme[0].allowed_ips;
+    globex[0].settings.allowed_ips = acme[0].settings.allowed_ips;
     accept(set, Draft(1, true).listener("", 1).customer("acme", std::move(acme)).customer("globex", std::move(globex)));
     CHECK(set.customers().size() == 2);
 }
@@ -414,20 +482,7 @@ TEST_CASE("customers are spread over data workers and stay where they are") {
     for (const auto& swap : changes.swap_views) ++used[swap.worker];
     CHECK(used == std::array<int, 3>{3, 3, 3});
     for (const auto& put : changes.put_peers)
-        CHECK(put.config.worker == set.find(put.config.index).customer->workers.front());
-}
-
-// Peers 10, 11, ... of queues 0, 1, 0, ...
-NewCustomer large(std::size_t count, std::uint16_t queues, bool has_tun = true) {
-    std::vector<ipc::PutPeer> list;
-    for (std::size_t i = 0; i < count; ++i) {
-        list.push_back(std::move(peers({static_cast<std::uint8_t>(10 + i)}).front()));
-        list.back().queue = static_cast<std::uint16_t>(i % queues);
-    }
-    NewCustomer customer = test::new_customer("large", std::move(list), "", has_tun);
-    customer.put.queues = queues;
-    if (has_tun) customer.tuns = test::any_descriptors(queues);
-    return customer;
+        CHECK(worker_of(set, put.peer) == set.find(put.peer).customer->workers.front());
 }
 
 TEST_CASE("a customer with several queues: each worker has its queue and its peers, and knows whose the others are") {
@@ -447,7 +502,7 @@ TEST_CASE("a customer with several queues: each worker has its queue and its pee
     }
     CHECK(workers.size() == 3);
     for (const auto& put : changes.put_peers)
-        CHECK(put.config.worker == changes.swap_views[set.find(put.config.index).peer->config.queue].worker);
+        CHECK(worker_of(set, put.peer) == changes.swap_views[set.find(put.peer).peer->config.queue].worker);
     CHECK(accept(set, Draft(2).customer(large(5, 3, false))).empty());
 
     const Changes gone = accept(set, Draft(3).remove("large"));
@@ -469,7 +524,7 @@ TEST_CASE("another number of queues comes with another tun, moves peers, and lea
     CHECK(changes.swap_views.size() == 2);
     CHECK(changes.put_peers.size() == 2);  // those of the third and fourth queue
     for (const auto& put : changes.put_peers)
-        CHECK(put.config.worker == before[set.find(put.config.index).peer->config.queue]);
+        CHECK(worker_of(set, put.peer) == before[set.find(put.peer).peer->config.queue]);
     REQUIRE(changes.drop_customers.size() == 2);
     CHECK(changes.drop_customers[0].worker == before[2]);
     CHECK(changes.drop_customers[1].worker == before[3]);

@@ -40,17 +40,17 @@ TEST_CASE("two hubs with a configuration each make a session, and both say so") 
     responder.configure(1, peer_at(2, 0));
     CHECK(responder.first_peer().state == ipc::PeerState::kNever);
     ipc::PutPeer peer = peer_at(1, responder.port());
-    peer.persistent_keepalive_seconds = 1;
+    test::wireguard(peer).persistent_keepalive_seconds = 1;
     initiator.configure(7, std::move(peer));
 
     CHECK(eventually([&] { return responder.first_peer().state == ipc::PeerState::kOnline; }));
     CHECK(eventually([&] { return initiator.first_peer().state == ipc::PeerState::kOnline; }));
     const ipc::PeerSnapshot seen = responder.first_peer();
-    CHECK(seen.has_preshared_key);
-    CHECK(seen.endpoint == Endpoint{IpAddress::v4(127, 0, 0, 1), initiator.port(), 0});
+    CHECK(std::get<ipc::ShownWireguardPeer>(seen.tunnel).has_preshared_key);
+    CHECK(seen.activity.endpoint == Endpoint{IpAddress::v4(127, 0, 0, 1), initiator.port(), 0});
     CHECK(seen.latest_handshake_seconds.has_value());
-    CHECK(
-        eventually([&] { return responder.first_peer().rx_bytes >= 32; }));  // the keepalive that confirmed the session
+    CHECK(eventually(
+        [&] { return responder.first_peer().activity.rx_bytes >= 32; }));  // the keepalive that confirmed the session
 
     const auto all = responder.snapshot();
     REQUIRE(all.size() == 4);
@@ -58,7 +58,7 @@ TEST_CASE("two hubs with a configuration each make a session, and both say so") 
     CHECK(std::get<ipc::SnapshotHeader>(all[0]).generation == 1);
     CHECK(std::get<ipc::SnapshotHeader>(all[0]).handshakes_completed == 1);
     CHECK(std::get<ipc::CustomerSnapshot>(all[1]).peers_online == 1);
-    CHECK(std::get<ipc::CustomerSnapshot>(all[1]).listen_port == responder.port());
+    CHECK(std::get<ipc::CustomerSnapshot>(all[1]).listeners.at(0).port == responder.port());
     CHECK(std::holds_alternative<ipc::SnapshotError>(responder.snapshot("globex").back()));
 }
 
@@ -115,9 +115,11 @@ TEST_CASE("a new stackd is let in when the old one is gone, and gets back what i
     std::size_t listeners = 0;
     std::size_t customers = 0;
     auto message = hub.receive();
-    for (; std::holds_alternative<ipc::Holding>(message); message = hub.receive()) {
-        const auto& holding = std::get<ipc::Holding>(message);
-        const bool is_listener = holding.kind == ipc::Holding::Kind::kListener;
+    for (; !std::holds_alternative<ipc::HoldingEnd>(message); message = hub.receive()) {
+        const auto* const listener = std::get_if<ipc::HoldingListener>(&message);
+        const bool is_listener = listener != nullptr;
+        if (is_listener) CHECK(listener->roles == test::roles());
+        if (!is_listener) CHECK(std::holds_alternative<ipc::HoldingCustomer>(message));
         (is_listener ? listeners : customers) += 1;
         CHECK(hub.descriptors().size() == (is_listener ? 3U : 1U));
         if (is_listener) CHECK(port_of(hub.descriptors()[0]) == hub.port());
@@ -130,8 +132,7 @@ TEST_CASE("a new stackd is let in when the old one is gone, and gets back what i
     // The same again without descriptors changes nothing.
     hub.send(ipc::Begin{6, true});
     auto listener = test::put_listener("", 1, hub.port());
-    listener.has_v6 = false;
-    listener.has_sockets = false;
+    listener.roles.clear();
     hub.send(std::move(listener));
     auto customer = test::put_customer("acme", 1);
     customer.has_tun = false;
@@ -288,7 +289,7 @@ TEST_CASE("only root may adopt") {
     });
     CHECK(refused == 0);
     hub.adopt();
-    CHECK(std::holds_alternative<ipc::Holding>(hub.receive()));
+    CHECK(std::holds_alternative<ipc::HoldingListener>(hub.receive()));
 }
 
 TEST_CASE("who is not root sees no key") {

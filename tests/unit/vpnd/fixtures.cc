@@ -28,48 +28,52 @@ std::vector<UniqueFd> any_descriptors(std::size_t count) {
     return out;
 }
 
-ipc::PutListener put_listener(const std::string& id, std::uint8_t key, std::uint16_t port) {
-    ipc::PutListener put;
-    put.id = id;
-    put.port = port;
-    put.private_key = private_key(key);
-    return put;
+std::vector<ipc::DescriptorRole> roles(std::uint32_t workers, bool has_v6) {
+    std::vector<ipc::DescriptorRole> out;
+    for (const Family family : {Family::kV4, Family::kV6}) {
+        if (family == Family::kV6 && !has_v6) continue;
+        out.push_back({ipc::SocketRole::kMessages, family});
+        for (std::uint32_t i = 0; i < workers; ++i)
+            out.push_back({ipc::SocketRole::kData, family, static_cast<std::uint16_t>(i)});
+    }
+    out.push_back({ipc::SocketRole::kControl});
+    return out;
 }
 
-ipc::PutCustomer put_customer(const std::string& id, std::uint32_t peers, const std::string& listener) {
+ipc::PutListener put_listener(const std::string& owner, std::uint8_t key, std::uint16_t port) {
+    return {{owner}, ipc::Protocol::kUdp, port, ipc::WireguardListener{private_key(key)}, roles()};
+}
+
+ipc::PutCustomer put_customer(const std::string& id, std::uint32_t peers) {
     ipc::PutCustomer put;
-    put.id = id;
-    put.name = id + " Ltd";
-    put.listener = listener;
-    put.addresses = {*parse_prefix("10.0.0.1/24")};
+    put.settings.id = id;
+    put.settings.name = id + " Ltd";
+    put.settings.addresses = {*parse_prefix("10.0.0.1/24")};
     put.peer_count = peers;
     return put;
 }
 
 ipc::PutPeer put_peer(std::uint8_t key, std::vector<std::string> allowed_ips) {
     ipc::PutPeer put;
-    put.name = "peer-" + std::to_string(key);
-    put.public_key = public_key(key);
-    for (const std::string& text : allowed_ips) put.allowed_ips.push_back(*parse_prefix(text));
+    put.settings.name = "peer-" + std::to_string(key);
+    wireguard(put).public_key = public_key(key);
+    for (const std::string& text : allowed_ips) put.settings.allowed_ips.push_back(*parse_prefix(text));
     return put;
 }
 
-vpnd::NewListener new_listener(const std::string& id, std::uint8_t key, std::uint16_t port, bool has_sockets) {
+vpnd::NewListener new_listener(const std::string& owner, std::uint8_t key, std::uint16_t port, bool has_sockets) {
     vpnd::NewListener listener;
-    listener.put = put_listener(id, key, port);
-    listener.put.has_sockets = has_sockets;
-    listener.put.has_v6 = false;
-    if (!has_sockets) return listener;
-    listener.sockets.handshake_v4 = any_descriptor();
-    listener.sockets.data_v4 = any_descriptors(1);
-    listener.sockets.uapi = any_descriptor();
+    listener.put = put_listener(owner, key, port);
+    if (!has_sockets) listener.put.roles.clear();
+    listener.sockets = {listener.put.roles, any_descriptors(listener.put.roles.size())};
     return listener;
 }
 
 vpnd::NewCustomer new_customer(const std::string& id, std::vector<ipc::PutPeer> peers, const std::string& listener,
                                bool has_tun) {
     vpnd::NewCustomer customer;
-    customer.put = put_customer(id, static_cast<std::uint32_t>(peers.size()), listener);
+    customer.put = put_customer(id, static_cast<std::uint32_t>(peers.size()));
+    for (ipc::PutPeer& peer : peers) peer.settings.listener = {listener};
     customer.put.has_tun = has_tun;
     customer.peers = std::move(peers);
     if (has_tun) customer.tuns = any_descriptors(customer.put.queues);

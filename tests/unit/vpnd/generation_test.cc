@@ -17,6 +17,12 @@ constexpr std::uint32_t kWorkers = 2;
 // Handshake and two data sockets for each of two families, and the UAPI listener.
 constexpr std::size_t kListenerDescriptors = 7;
 
+ipc::PutListener listener() {
+    ipc::PutListener put = test::put_listener("", 1);
+    put.roles = test::roles(kWorkers, true);
+    return put;
+}
+
 std::size_t open_descriptors() {
     std::size_t count = 0;
     for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
@@ -36,13 +42,13 @@ Result<Generation> commit(Staging& staging, std::uint64_t number, std::size_t de
 
 void feed_good_generation(Staging& staging, std::uint64_t number) {
     feed(staging, ipc::Begin{number, true});
-    feed(staging, test::put_listener("", 1), kListenerDescriptors);
+    feed(staging, listener(), kListenerDescriptors);
     feed(staging, test::put_customer("acme", 2), 1);
     feed(staging, test::put_peer(2, {"10.1.0.0/16"}));
     feed(staging, test::put_peer(3, {"10.2.0.0/16"}));
     feed(staging, test::put_customer("globex", 0), 1);
     feed(staging, ipc::RemoveCustomer{"initech"});
-    feed(staging, ipc::RemoveListener{"initech"});
+    feed(staging, ipc::RemoveListener{{"initech"}});
 }
 
 // Feeds `wrong` where it does not belong and sees that the generation is spoiled, and only that one.
@@ -68,23 +74,23 @@ std::vector<std::pair<ipc::ConfigMessage, std::size_t>> one(ipc::ConfigMessage m
 TEST_CASE("a generation comes out as it was put in, with its descriptors in their places") {
     Staging staging(kWorkers);
     feed_good_generation(staging, 9);
-    const auto generation = commit(staging, 9);
+    auto generation = commit(staging, 9);
     REQUIRE(generation);
     CHECK(generation->number == 9);
     CHECK(generation->full);
     REQUIRE(generation->listeners.size() == 1);
-    const ListenerSockets& sockets = generation->listeners[0].sockets;
-    CHECK(sockets.handshake_v4.valid());
-    CHECK(sockets.data_v4.size() == kWorkers);
-    CHECK(sockets.handshake_v6.valid());
-    CHECK(sockets.data_v6.size() == kWorkers);
-    CHECK(sockets.uapi.valid());
+    ListenerSockets& sockets = generation->listeners[0].sockets;
+    CHECK(sockets.descriptors.size() == kListenerDescriptors);
+    for (const ipc::DescriptorRole& role : test::roles(kWorkers, true)) {
+        CHECK(sockets.take(role).valid());
+        CHECK_FALSE(sockets.take(role).valid());
+    }
     REQUIRE(generation->customers.size() == 2);
     CHECK(generation->customers[0].peers.size() == 2);
     CHECK(generation->customers[0].tuns.size() == 1);
     CHECK(generation->customers[1].peers.empty());
     CHECK(generation->removed_customers == std::vector<std::string>{"initech"});
-    CHECK(generation->removed_listeners == std::vector<std::string>{"initech"});
+    CHECK(generation->removed_listeners == std::vector<ipc::ListenerId>{{"initech"}});
 }
 
 TEST_CASE("what does not belong spoils the generation it stands in and no other") {
@@ -133,15 +139,45 @@ TEST_CASE("what does not belong spoils the generation it stands in and no other"
         check_spoils(std::move(wrong));
     }
     SUBCASE("a listener with too few descriptors") {
-        check_spoils(one(test::put_listener("", 1), kListenerDescriptors - 1));
+        check_spoils(one(listener(), kListenerDescriptors - 1));
     }
     SUBCASE("a listener with too many descriptors") {
-        check_spoils(one(test::put_listener("", 1), kListenerDescriptors + 1));
+        check_spoils(one(listener(), kListenerDescriptors + 1));
     }
     SUBCASE("a listener without sockets that brings some") {
-        auto put = test::put_listener("", 1);
-        put.has_sockets = false;
+        auto put = listener();
+        put.roles.clear();
         check_spoils(one(std::move(put), kListenerDescriptors));
+    }
+    SUBCASE("a listener with a role twice") {
+        auto put = listener();
+        put.roles.push_back(put.roles.front());
+        check_spoils(one(std::move(put), kListenerDescriptors + 1));
+    }
+    SUBCASE("a listener without the data socket of one worker") {
+        auto put = listener();
+        put.roles.erase(put.roles.begin() + 1);
+        check_spoils(one(std::move(put), kListenerDescriptors - 1));
+    }
+    SUBCASE("a listener without the message socket of a family that it has") {
+        auto put = listener();
+        put.roles.erase(put.roles.begin() + 1 + kWorkers);
+        check_spoils(one(std::move(put), kListenerDescriptors - 1));
+    }
+    SUBCASE("a listener for IPv6 alone") {
+        auto put = listener();
+        put.roles.erase(put.roles.begin(), put.roles.begin() + 1 + kWorkers);
+        check_spoils(one(std::move(put), kListenerDescriptors - 1 - kWorkers));
+    }
+    SUBCASE("a listener with the data socket of a worker that there is not") {
+        auto put = listener();
+        put.roles.push_back({ipc::SocketRole::kData, Family::kV4, kWorkers});
+        check_spoils(one(std::move(put), kListenerDescriptors + 1));
+    }
+    SUBCASE("a listener with a message socket of one worker") {
+        auto put = listener();
+        put.roles.push_back({ipc::SocketRole::kMessages, Family::kV4, 1});
+        check_spoils(one(std::move(put), kListenerDescriptors + 1));
     }
     SUBCASE("a customer without his tun") {
         check_spoils(one(test::put_customer("acme", 0), 0));
@@ -155,7 +191,8 @@ TEST_CASE("what does not belong spoils the generation it stands in and no other"
     SUBCASE("messages that only vpnd sends") {
         check_spoils(one(ipc::Applied{1}, 0));
         check_spoils(one(ipc::Rejected{1, ""}, 0));
-        check_spoils(one(ipc::Holding{}, 0));
+        check_spoils(one(ipc::HoldingListener{}, 0));
+        check_spoils(one(ipc::HoldingCustomer{}, 0));
         check_spoils(one(ipc::HoldingEnd{}, 0));
     }
 }
@@ -189,7 +226,7 @@ TEST_CASE("a Begin gives up the generation before it") {
     REQUIRE(generation);
     CHECK_FALSE(generation->full);
     REQUIRE(generation->customers.size() == 1);
-    CHECK(generation->customers[0].put.id == "acme");
+    CHECK(generation->customers[0].put.settings.id == "acme");
 }
 
 TEST_CASE("a generation that is not finished leaves no descriptor open") {
@@ -215,7 +252,7 @@ TEST_CASE("each Commit gets one answer, whatever came before") {
         ipc::ConfigMessage message;
         switch (random() % 8) {
             case 0: message = ipc::Begin{random() % 3, random() % 2 == 0}; break;
-            case 1: message = test::put_listener("", 1); break;
+            case 1: message = listener(); break;
             case 2: message = test::put_customer("acme", static_cast<std::uint32_t>(random() % 2)); break;
             case 3: message = ipc::PutPeer{}; break;
             case 4: message = ipc::RemoveCustomer{"acme"}; break;

@@ -124,9 +124,7 @@ class Hub {
         const UniqueFd uapi = stream_listener(directory_.path + "/uapi-" + std::to_string(generation) + ".sock");
         const UniqueFd tun = any_descriptor();
         send(ipc::Begin{generation, true});
-        auto listener = put_listener("", key_, port_);
-        listener.has_v6 = false;
-        send(std::move(listener), {handshake_.get(), data_.get(), uapi.get()});
+        send(put_listener("", key_, port_), {handshake_.get(), data_.get(), uapi.get()});
         send(put_customer("acme", 1), {tun.get()});
         send(std::move(peer));
         send(ipc::Commit{generation});
@@ -226,8 +224,8 @@ inline bool eventually(const std::function<bool()>& claim) {
 
 inline ipc::PutPeer peer_at(std::uint8_t key, std::uint16_t port) {
     ipc::PutPeer peer = put_peer(key, {"10.1.0.0/16", "fd00::/8"});
-    peer.preshared_key.secret = private_key(99).secret.clone();
-    if (port != 0) peer.endpoint = Endpoint{IpAddress::v4(127, 0, 0, 1), port, 0};
+    wireguard(peer).preshared_key.secret = private_key(99).secret.clone();
+    if (port != 0) peer.settings.endpoint = Endpoint{IpAddress::v4(127, 0, 0, 1), port, 0};
     return peer;
 }
 

@@ -60,7 +60,7 @@ TEST_CASE("a line that does not end is malformed before it fills memory") {
 TEST_CASE("a peer is told as wg reads it") {
     HeldPeer peer;
     peer.config = test::put_peer(5, {"10.5.0.7/16", "fd00::1/128"});
-    peer.config.persistent_keepalive_seconds = 25;
+    test::wireguard(peer.config).persistent_keepalive_seconds = 25;
     control::PeerStatus status;
     status.endpoint = parse_endpoint("[2001:db8::1]:51820");
     status.latest_handshake = Instant{1};
@@ -86,10 +86,10 @@ TEST_CASE("a peer is told as wg reads it") {
 TEST_CASE("secrets are told to root only") {
     HeldPeer peer;
     peer.config = test::put_peer(5, {});
-    peer.config.preshared_key.secret = test::private_key(0xab).secret.clone();
+    test::wireguard(peer.config).preshared_key.secret = test::private_key(0xab).secret.clone();
     HeldListener listener;
     listener.port = 51820;
-    listener.private_key = test::private_key(0xcd);
+    listener.settings = ipc::WireguardListener{test::private_key(0xcd)};
     std::string text;
     append_uapi_listener(text, listener, false);
     append_uapi_peer(text, peer, {}, {}, false);
@@ -106,9 +106,9 @@ TEST_CASE("secrets are told to root only") {
 TEST_CASE("the room that is reserved is always enough") {
     HeldPeer peer;
     peer.config = test::put_peer(5, {});
-    peer.config.persistent_keepalive_seconds = UINT16_MAX;
+    test::wireguard(peer.config).persistent_keepalive_seconds = UINT16_MAX;
     for (int i = 0; i < 1000; ++i)
-        peer.config.allowed_ips.push_back(*parse_prefix("fd00:1111:2222:3333:4444:5555:6666:7777/128"));
+        peer.config.settings.allowed_ips.push_back(*parse_prefix("fd00:1111:2222:3333:4444:5555:6666:7777/128"));
     control::PeerStatus status;
     status.endpoint = Endpoint{*parse_ip("fd00:1111:2222:3333:4444:5555:6666:7777"), UINT16_MAX, 0};
     status.latest_handshake = Instant{1};

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "tests/unit/ipc/field_changer.h"
 #include "tests/unit/vpnd/hub.h"
 
 using namespace warren;
@@ -55,7 +56,7 @@ TEST_CASE("who asks again is told what has changed, and everything when that doe
     CHECK(watcher.ask() == kNothing);
 
     ipc::PutPeer peer = peer_at(1, hub.port());
-    peer.persistent_keepalive_seconds = 1;
+    test::wireguard(peer).persistent_keepalive_seconds = 1;
     site.configure(1, std::move(peer));
     CHECK(eventually([&] { return watcher.ask() == kTheOne; }));  // the handshake
     CHECK_FALSE(watcher.header.full);
@@ -83,18 +84,49 @@ TEST_CASE("who asks again is told what has changed, and everything when that doe
     CHECK(second.header.full);  // so that he notices
 }
 
+TEST_CASE("a change of any setting is told to who watches") {
+    Hub hub(1);
+    hub.configure(1, peer_at(2, 0));
+    Watcher watcher(hub);
+    CHECK(watcher.ask() == kTheOne);
+    std::uint64_t generation = 1;
+    const auto check_told = [&](const ipc::CustomerSettings& settings, ipc::PutPeer peer) {
+        CHECK(watcher.ask() == kNothing);
+        hub.send(ipc::Begin{++generation, false});
+        hub.send(ipc::PutCustomer{settings, 1, false, 1});
+        hub.send(std::move(peer));
+        hub.send(ipc::Commit{generation});
+        REQUIRE(std::holds_alternative<ipc::Applied>(hub.receive()));
+        CHECK(watcher.ask() == kTheOne);
+    };
+    const auto plain = [] { return test::put_customer("acme", 1).settings; };
+    for (std::size_t i = 1; i < test::count_fields(plain()); ++i) {  // behind the id
+        INFO("customer's field ", i);
+        ipc::CustomerSettings changed = plain();
+        test::change_field(changed, i);
+        check_told(changed, peer_at(2, 0));
+    }
+    const std::size_t count = test::count_fields(peer_at(2, 0)) - 1;  // not the queue: there is one
+    for (std::size_t i = 0; i < count; ++i) {
+        INFO("peer's field ", i);
+        ipc::PutPeer changed = peer_at(2, 0);
+        test::change_field(changed, i);
+        if (changed.settings.listener != ipc::ListenerId{}) continue;  // there is one only
+        check_told(plain(), std::move(changed));
+    }
+}
+
 TEST_CASE("another key of the listener is told to who watches its customers") {
     Hub hub(1);
     hub.configure(1, peer_at(2, 0));
     Watcher watcher(hub);
     CHECK(watcher.ask() == kTheOne);
     CHECK(watcher.ask() == kNothing);
-    const auto key_of = [&] { return std::get<ipc::CustomerSnapshot>(hub.snapshot()[1]).listener_public_key; };
+    const auto key_of = [&] { return std::get<ipc::CustomerSnapshot>(hub.snapshot()[1]).listeners.at(0).identity; };
     const std::string before = key_of();
     hub.send(ipc::Begin{2, false});
     auto listener = test::put_listener("", 9, hub.port());
-    listener.has_v6 = false;
-    listener.has_sockets = false;
+    listener.roles.clear();
     hub.send(std::move(listener));
     hub.send(ipc::Commit{2});
     REQUIRE(std::holds_alternative<ipc::Applied>(hub.receive()));
@@ -107,19 +139,18 @@ TEST_CASE("a peer that the listener's new key makes ourselves is told") {
     Hub site(2);
     hub.configure(1, peer_at(2, 0));
     ipc::PutPeer peer = peer_at(1, hub.port());
-    peer.persistent_keepalive_seconds = 100;
+    test::wireguard(peer).persistent_keepalive_seconds = 100;
     site.configure(1, std::move(peer));
     Watcher watcher(hub);
     CHECK(eventually(
-        [&] { return hub.first_peer().state == ipc::PeerState::kOnline && hub.first_peer().rx_bytes >= 32; }));
+        [&] { return hub.first_peer().state == ipc::PeerState::kOnline && hub.first_peer().activity.rx_bytes >= 32; }));
     CHECK(watcher.ask() == kTheOne);
     CHECK(eventually([&] { return watcher.ask() == kNothing; }));
     site.remove_all(2);
     CHECK(eventually([&] { return watcher.ask() == kNothing; }));
     hub.send(ipc::Begin{2, false});
     auto listener = test::put_listener("", 2, hub.port());  // the peer's own
-    listener.has_v6 = false;
-    listener.has_sockets = false;
+    listener.roles.clear();
     hub.send(std::move(listener));
     hub.send(ipc::Commit{2});
     REQUIRE(std::holds_alternative<ipc::Applied>(hub.receive()));

@@ -3,7 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
+#include <variant>
+#include <vector>
+
+#include "tests/unit/ipc/field_changer.h"
 
 using namespace warren;
 using namespace warren::web;
@@ -20,15 +25,16 @@ struct Vpnd {
     Vpnd() {
         round.header.epoch = 7;
         round.customers.resize(1);
-        round.customers[0].customer.id = "acme";
+        round.customers[0].customer.settings.id = "acme";
+        round.customers[0].customer.listeners.resize(1);
         round.customers[0].peers.resize(1);
-        round.customers[0].peers[0].name = "graz";
+        round.customers[0].peers[0].settings.name = "graz";
     }
     ipc::CustomerSnapshot& customer() { return round.customers[0].customer; }
     ipc::PeerSnapshot& peer() { return round.customers[0].peers[0]; }
     void handshake(std::uint32_t age) {
         peer().latest_handshake_seconds = age;
-        peer().latest_handshake = {1};
+        peer().activity.latest_handshake = {1};
     }
 };
 
@@ -70,14 +76,14 @@ TEST_CASE("adding, roaming, changing and removing are events with the previous v
     Vpnd vpnd;
     census.apply_snapshot(at(0), vpnd.round);
     vpnd.handshake(0);
-    vpnd.peer().endpoint = Endpoint{IpAddress::v4(192, 0, 2, 1), 1000};
+    vpnd.peer().activity.endpoint = Endpoint{IpAddress::v4(192, 0, 2, 1), 1000};
     census.apply_snapshot(at(2), vpnd.round);
-    vpnd.peer().endpoint->port = 2000;
+    vpnd.peer().activity.endpoint->port = 2000;
     census.apply_snapshot(at(4), vpnd.round);
-    vpnd.peer().persistent_keepalive_seconds = 25;
-    vpnd.customer().mtu = 1400;
+    std::get<ipc::ShownWireguardPeer>(vpnd.peer().tunnel).persistent_keepalive_seconds = 25;
+    vpnd.customer().settings.mtu = 1400;
     census.apply_snapshot(at(6), vpnd.round);
-    vpnd.customer().suspended = true;
+    vpnd.customer().settings.suspended = true;
     census.apply_snapshot(at(8), vpnd.round);
     vpnd.round.customers[0].peers.clear();
     census.apply_snapshot(at(10), vpnd.round);
@@ -91,11 +97,81 @@ TEST_CASE("adding, roaming, changing and removing are events with the previous v
     CHECK(roamed[0]->to == "192.0.2.1:2000");
 }
 
+// Changes one field after the other in what `part` returns, and returns the events that each change gives.
+template <typename Part>
+std::vector<std::string> events_of_changes(const Part& part) {
+    std::vector<std::string> out;
+    Vpnd sample;
+    const std::size_t count = test::count_fields(part(sample));
+    for (std::size_t i = 0; i < count; ++i) {
+        INFO("field ", i);
+        Census census;
+        Vpnd vpnd;
+        census.apply_snapshot(at(0), vpnd.round);
+        test::change_field(part(vpnd), i);
+        census.apply_snapshot(at(2), vpnd.round);
+        for (const std::string& kind : kinds(census)) {
+            CHECK(census.customers().begin()->second.config_tick == census.tick());
+            out.push_back(kind);
+        }
+    }
+    return out;
+}
+
+TEST_CASE("a change of any setting is an event, and an open page loads the customer again") {
+    using Kinds = std::vector<std::string>;
+    Kinds customer = events_of_changes([](Vpnd & vpnd) -> auto& { return vpnd.customer().settings; });
+    CHECK(customer.at(0) == "removed");  // another id is another customer
+    customer.erase(customer.begin());
+    const auto suspended = std::find(customer.begin(), customer.end(), "suspended");
+    REQUIRE(suspended != customer.end());
+    customer.erase(suspended);
+    CHECK(customer.size() >= 6);
+    CHECK(customer == Kinds(customer.size(), "changed"));
+    const Kinds listeners = events_of_changes([](Vpnd & vpnd) -> auto& { return vpnd.customer().listeners; });
+    CHECK(listeners.size() >= 5);
+    CHECK(listeners == Kinds(listeners.size(), "changed"));
+
+    Kinds peer = events_of_changes([](Vpnd & vpnd) -> auto& { return vpnd.peer().settings; });
+    CHECK(peer.at(0) == "added");  // another name is another peer
+    CHECK(peer.at(1) == "removed");
+    peer.erase(peer.begin(), peer.begin() + 2);
+    CHECK(peer.size() >= 2);
+    CHECK(peer == Kinds(peer.size(), "changed"));
+    const Kinds tunnel =
+        events_of_changes([](Vpnd & vpnd) -> auto& { return std::get<ipc::ShownWireguardPeer>(vpnd.peer().tunnel); });
+    CHECK(tunnel == Kinds{"changed", "changed", "changed"});
+}
+
+TEST_CASE("a change of any figure changes the row") {
+    const auto check_rows = [](const auto& part, const auto& row_of) {
+        Vpnd sample;
+        const std::size_t count = test::count_fields(part(sample));
+        for (std::size_t i = 0; i < count; ++i) {
+            INFO("field ", i);
+            Census census;
+            Vpnd vpnd;
+            census.apply_snapshot(at(0), vpnd.round);
+            test::change_field(part(vpnd), i);
+            census.apply_snapshot(at(2), vpnd.round);
+            CHECK(row_of(census).tick == census.tick());
+        }
+    };
+    const auto customer_of = [](const Census& census) -> const auto& {
+        return *census.find("acme");
+    };
+    check_rows(
+        [](Vpnd & vpnd) -> auto& { return vpnd.customer().activity; }, customer_of);
+    check_rows(
+        [](Vpnd & vpnd) -> auto& { return vpnd.peer().activity; },
+        [](const Census& census) -> const auto& { return peer_of(census); });
+}
+
 TEST_CASE("rates are means between two snapshots; a customer that the answer omits had no traffic") {
     Census census;
     Vpnd vpnd;
     census.apply_snapshot(at(0), vpnd.round);
-    vpnd.customer().rx_bytes = vpnd.peer().rx_bytes = 1000;
+    vpnd.customer().activity.rx_bytes = vpnd.peer().activity.rx_bytes = 1000;
     census.apply_snapshot(at(2), vpnd.round);
     CHECK(peer_of(census).rates.inbound == doctest::Approx(4000));
     CHECK(census.find("acme")->rates.inbound == doctest::Approx(4000));
@@ -112,7 +188,7 @@ TEST_CASE("a partial answer removes no customer; an answer with all peers of a c
     Census census;
     Vpnd vpnd;
     vpnd.round.customers[0].peers.resize(2);
-    vpnd.round.customers[0].peers[1].name = "linz";
+    vpnd.round.customers[0].peers[1].settings.name = "linz";
     census.apply_snapshot(at(0), vpnd.round);
     vpnd.round.header.full = false;
     vpnd.round.customers[0].peers.pop_back();
@@ -130,12 +206,12 @@ TEST_CASE("drops are an event when their reason was quiet for a minute, and not 
     Vpnd vpnd;
     census.apply_snapshot(at(0), vpnd.round);
     for (int second = 2; second < 120; second += 2) {
-        vpnd.customer().drops = {{"source_not_allowed", static_cast<std::uint64_t>(second)}};
+        vpnd.customer().activity.drops = {{"source_not_allowed", static_cast<std::uint64_t>(second)}};
         census.apply_snapshot(at(second), vpnd.round);
     }
     CHECK(kinds(census) == std::vector<std::string>{"drops"});
     census.apply_snapshot(at(190), vpnd.round);
-    vpnd.customer().drops = {{"source_not_allowed", 500}, {"customer_rate_limited", 1}};
+    vpnd.customer().activity.drops = {{"source_not_allowed", 500}, {"customer_rate_limited", 1}};
     census.apply_snapshot(at(192), vpnd.round);
     CHECK(kinds(census) == std::vector<std::string>{"drops", "drops", "rate_limited"});
 }

@@ -20,10 +20,10 @@ SnapshotRound round_of(std::initializer_list<const char*> ids) {
     round.header.epoch = 1;
     for (const char* id : ids) {
         SnapshotRound::Customer customer;
-        customer.customer.id = id;
-        customer.customer.name = std::string("The ") + id;
+        customer.customer.settings.id = id;
+        customer.customer.settings.name = std::string("The ") + id;
         ipc::PeerSnapshot peer;
-        peer.name = "p";
+        peer.settings.name = "p";
         customer.peers.push_back(peer);
         round.customers.push_back(customer);
     }
@@ -190,7 +190,7 @@ TEST_CASE_FIXTURE(Fixture,
     const std::string id = first->substr(4, first->find('\n') - 4);
 
     SnapshotRound more = round_of({"acme", "globex"});
-    more.customers[1].customer.suspended = true;
+    more.customers[1].customer.settings.suspended = true;
     census.apply_snapshot(kNow, more);
     asked.last_event_id = id;
     outcome = router.handle(kNow, asked);
@@ -215,7 +215,7 @@ TEST_CASE_FIXTURE(Fixture, "a customer's stream contains nothing of another cust
     Outcome outcome = router.handle(kNow, asked);
     auto& stream = std::get<Stream>(outcome);
     SnapshotRound more = round_of({"acme", "globex"});
-    for (auto& customer : more.customers) customer.customer.suspended = true;
+    for (auto& customer : more.customers) customer.customer.settings.suspended = true;
     census.apply_snapshot(kNow, more);
     const auto message = router.next_message(kNow, stream);
     CHECK(message->find("acme") != std::string::npos);
@@ -229,6 +229,28 @@ TEST_CASE_FIXTURE(Fixture, "the number of streams is limited") {
     Request asked = request("/api/v1/events", "operator");
     asked.accept = "text/event-stream";
     CHECK(reply_to(asked).status == 429);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an open page of a customer is told to load again when a rate or a peer's networks change") {
+    const Scope scope{{"operator", {access::Role::kOperator, {}}, true, {}, {}}, "acme", {}};
+    const auto delta = [&](std::uint64_t since) { return delta_json(census, facts, scope, since, 0, kNow); };
+    SnapshotRound round = round_of({"acme", "globex"});
+    std::uint64_t before = census.tick();
+    census.apply_snapshot(kNow, round);
+    CHECK(contains(delta(before), "\"reload\":false"));
+    SUBCASE("a rate") {
+        round.customers[0].customer.settings.rate_up = 1'000'000;
+    }
+    SUBCASE("a network") {
+        round.customers[0].peers[0].settings.allowed_ips.emplace_back();
+    }
+    before = census.tick();
+    census.apply_snapshot(kNow, round);
+    CHECK(contains(delta(before), "\"reload\":true"));
+    CHECK(contains(delta(before), "\"kind\":\"changed\""));
+    before = census.tick();
+    census.apply_snapshot(kNow, round);
+    CHECK(contains(delta(before), "\"reload\":false"));
 }
 
 TEST_CASE("a request target is parsed or refused") {

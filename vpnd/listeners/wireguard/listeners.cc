@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <utility>
+#include <variant>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -9,8 +10,37 @@
 
 namespace warren::vpnd {
 
-WireguardListeners::WireguardListeners(io::ControlWorker& control, crypto::RandomSource& random)
-    : control_(control), random_(random), ephemerals_(random) {
+namespace {
+
+const crypto::PrivateKey& key_of(const HeldListener& listener) {
+    return std::get<ipc::WireguardListener>(listener.settings).private_key;
+}
+
+io::ControlWorker::Sockets sockets_of(ListenerSockets& sockets, std::uint32_t workers) {
+    io::ControlWorker::Sockets out;
+    out.control_v4 = sockets.take({ipc::SocketRole::kMessages, Family::kV4});
+    out.control_v6 = sockets.take({ipc::SocketRole::kMessages, Family::kV6});
+    for (std::uint32_t i = 0; i < workers; ++i) {
+        const auto worker = static_cast<std::uint16_t>(i);
+        out.data_v4.push_back(sockets.take({ipc::SocketRole::kData, Family::kV4, worker}));
+        UniqueFd v6 = sockets.take({ipc::SocketRole::kData, Family::kV6, worker});
+        if (v6.valid()) out.data_v6.push_back(std::move(v6));
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<WireguardListeners>> WireguardListeners::make(io::ControlWorker& control,
+                                                                     const CustomerSet& customers, Counters& counters,
+                                                                     crypto::RandomSource& random) {
+    auto uapi = UapiServer::make(customers, counters, control);
+    if (!uapi) return tl::unexpected<Error>(uapi.error());
+    return std::unique_ptr<WireguardListeners>(new WireguardListeners(control, std::move(*uapi), random));
+}
+
+WireguardListeners::WireguardListeners(io::ControlWorker& control, UapiServer uapi, crypto::RandomSource& random)
+    : control_(control), random_(random), ephemerals_(random), uapi_(std::move(uapi)) {
     control_.set_idle_work(&ephemerals_);
 }
 
@@ -25,32 +55,46 @@ Status WireguardListeners::keep_timestamps_in(UniqueFd file) {
     return {};
 }
 
-Status WireguardListeners::open(ListenerIndex listener, crypto::PrivateKey private_key,
-                                io::ControlWorker::Sockets sockets) {
-    if (find(listener) != nullptr) return control_.replace_sockets(listener, std::move(sockets));
-    auto engine = std::make_unique<wireguard::Engine>(listener, std::move(private_key), control_.indexes(), random_,
-                                                      &ephemerals_);
-    engines_[listener] = engine.get();
-    return control_.open_listener(listener, std::move(engine), dataplane::kWireguardFraming, std::move(sockets));
+Status WireguardListeners::open(const HeldListener& listener, ListenerSockets sockets) {
+    const ListenerIndex index = listener.index;
+    if (const Status uapi = uapi_.open(index, sockets.take({ipc::SocketRole::kControl})); !uapi)
+        log(LogLevel::kWarn, "uapi_not_served", {{"error", uapi.error().what}});
+    io::ControlWorker::Sockets served = sockets_of(sockets, control_.worker_count());
+    if (find(index) != nullptr) return control_.replace_sockets(index, std::move(served));
+    auto engine =
+        std::make_unique<wireguard::Engine>(index, key_of(listener).clone(), control_.indexes(), random_, &ephemerals_);
+    engines_[index] = engine.get();
+    return control_.open_listener(index, std::move(engine), dataplane::kWireguardFraming, std::move(served));
 }
 
 void WireguardListeners::close(ListenerIndex listener) {
+    uapi_.close(listener);
     engines_.erase(listener);
     control_.close_listener(listener);
 }
 
-void WireguardListeners::change_private_key(Now now, ListenerIndex listener, crypto::PrivateKey private_key) {
-    wireguard::Engine* const engine = find(listener);
+void WireguardListeners::change(Now now, const HeldListener& listener) {
+    wireguard::Engine* const engine = find(listener.index);
     WARREN_CHECK(engine != nullptr);
-    control_.change(listener, [&](control::Output& out) { engine->set_private_key(now, std::move(private_key), out); });
+    control_.change(listener.index,
+                    [&](control::Output& out) { engine->set_private_key(now, key_of(listener).clone(), out); });
 }
 
-void WireguardListeners::put_peer(Now now, ListenerIndex listener, wireguard::PeerConfig config) {
-    wireguard::Engine* const engine = find(listener);
+void WireguardListeners::put_peer(Now now, const HeldCustomer& customer, const HeldPeer& peer) {
+    wireguard::Engine* const engine = find(peer.listener);
     WARREN_CHECK(engine != nullptr);
+    const auto& tunnel = std::get<ipc::WireguardPeer>(peer.config.tunnel);
+    wireguard::PeerConfig config;
+    config.index = peer.index;
+    config.customer = customer.index;
+    config.worker = customer.workers[peer.config.queue];
+    config.public_key = tunnel.public_key;
+    config.preshared_key = tunnel.preshared_key.clone();
+    config.endpoint = peer.config.settings.endpoint;
+    config.persistent_keepalive_seconds = tunnel.persistent_keepalive_seconds;
     config.timestamp_floor = timestamps_.find(engine->public_key(), config.public_key);
-    control_.assign_peer(config.index, listener);
-    control_.change(listener, [&](control::Output& out) { engine->put_peer(now, std::move(config), out); });
+    control_.assign_peer(peer.index, peer.listener);
+    control_.change(peer.listener, [&](control::Output& out) { engine->put_peer(now, std::move(config), out); });
 }
 
 void WireguardListeners::save(Now now, ListenerIndex listener, const control::Record& record) {

@@ -1,6 +1,7 @@
-// WireGuard's listeners: their engines, keys, and the timestamps that outlive a crash.
+// WireGuard's listeners: their engines, keys, UAPI sockets, and the timestamps that outlive a crash.
 #pragma once
 
+#include <memory>
 #include <unordered_map>
 
 #include "base/fd.h"
@@ -8,46 +9,52 @@
 #include "base/log_gate.h"
 #include "base/result.h"
 #include "base/time.h"
-#include "crypto/keys.h"
 #include "crypto/random.h"
+#include "vpnd/customers/listener_service.h"
 #include "vpnd/io/control_worker.h"
 #include "vpnd/listeners/wireguard/timestamp_store.h"
+#include "vpnd/listeners/wireguard/uapi_server.h"
+#include "vpnd/show/counters.h"
 #include "vpnd/wireguard/engine.h"
 #include "vpnd/wireguard/ephemeral_pool.h"
 
 namespace warren::vpnd {
 
 // Puts engines into the control worker and speaks to them in WireGuard's own words. One thread.
-class WireguardListeners {
+class WireguardListeners final : public ListenerService {
   public:
-    // Both outlive it.
-    WireguardListeners(io::ControlWorker& control, crypto::RandomSource& random);
-    ~WireguardListeners();
+    // The references outlive it.
+    [[nodiscard]] static Result<std::unique_ptr<WireguardListeners>> make(io::ControlWorker& control,
+                                                                          const CustomerSet& customers,
+                                                                          Counters& counters,
+                                                                          crypto::RandomSource& random);
+    ~WireguardListeners() override;
     WireguardListeners(const WireguardListeners&) = delete;
     WireguardListeners& operator=(const WireguardListeners&) = delete;
 
     // Timestamps are kept there; without a call, in memory only.
     [[nodiscard]] Status keep_timestamps_in(UniqueFd file);
 
-    // A new listener, or new sockets of a present one. As ControlWorker::open_listener.
-    [[nodiscard]] Status open(ListenerIndex listener, crypto::PrivateKey private_key,
-                              io::ControlWorker::Sockets sockets);
-    // Its peers were removed before.
-    void close(ListenerIndex listener);
-    void change_private_key(Now now, ListenerIndex listener, crypto::PrivateKey private_key);
+    [[nodiscard]] Status open(const HeldListener& listener, ListenerSockets sockets) override;
+    void change(Now now, const HeldListener& listener) override;
+    void close(ListenerIndex listener) override;
     // The timestamp floor is filled in here.
-    void put_peer(Now now, ListenerIndex listener, wireguard::PeerConfig config);
+    void put_peer(Now now, const HeldCustomer& customer, const HeldPeer& peer) override;
+    void save(Now now, ListenerIndex listener, const control::Record& record) override;
 
-    // Stores a record of an engine. One of another protocol's listener is ignored.
-    void save(Now now, ListenerIndex listener, const control::Record& record);
+    [[nodiscard]] int fd() const override { return uapi_.fd(); }
+    void run(Now now) override { uapi_.run(now); }
+    [[nodiscard]] Instant next_deadline() const override { return uapi_.next_deadline(); }
 
   private:
+    WireguardListeners(io::ControlWorker& control, UapiServer uapi, crypto::RandomSource& random);
     [[nodiscard]] wireguard::Engine* find(ListenerIndex listener) const;
 
     io::ControlWorker& control_;
     crypto::RandomSource& random_;
     wireguard::EphemeralPool ephemerals_;
     std::unordered_map<ListenerIndex, wireguard::Engine*> engines_;  // owned by the control worker
+    UapiServer uapi_;
     TimestampStore timestamps_;
     LogGate timestamps_failed_;
 };

@@ -73,30 +73,32 @@ std::optional<UapiOperation> UapiReader::end_line() {
 }
 
 void append_uapi_listener(std::string& out, const HeldListener& listener, bool with_secrets) {
-    if (with_secrets) append_key(out, "private_key", listener.private_key.secret.reveal());
+    if (with_secrets)
+        append_key(out, "private_key", std::get<ipc::WireguardListener>(listener.settings).private_key.secret.reveal());
     fmt::format_to(std::back_inserter(out), "listen_port={}\n", listener.port);
 }
 
 void append_uapi_peer(std::string& out, const HeldPeer& peer, const control::PeerStatus& status,
                       const io::PeerCounters& counters, bool with_secrets) {
+    const auto& tunnel = std::get<ipc::WireguardPeer>(peer.config.tunnel);
     const auto to = std::back_inserter(out);
-    append_key(out, "public_key", peer.config.public_key.bytes);
-    if (with_secrets) append_key(out, "preshared_key", peer.config.preshared_key.secret.reveal());
+    append_key(out, "public_key", tunnel.public_key.bytes);
+    if (with_secrets) append_key(out, "preshared_key", tunnel.preshared_key.secret.reveal());
     out += "protocol_version=1\n";
     if (status.endpoint) fmt::format_to(to, "endpoint={}\n", to_string(*status.endpoint));
     const std::int64_t at = status.latest_handshake == kLongAgo ? 0 : status.latest_handshake_wall.nanoseconds;
     fmt::format_to(to, "last_handshake_time_sec={}\nlast_handshake_time_nsec={}\n", at / 1'000'000'000,
                    at % 1'000'000'000);
     fmt::format_to(to, "tx_bytes={}\nrx_bytes={}\n", counters.tx_bytes, counters.rx_bytes);
-    fmt::format_to(to, "persistent_keepalive_interval={}\n", peer.config.persistent_keepalive_seconds);
-    for (const Prefix& prefix : peer.config.allowed_ips)
+    fmt::format_to(to, "persistent_keepalive_interval={}\n", tunnel.persistent_keepalive_seconds);
+    for (const Prefix& prefix : peer.config.settings.allowed_ips)
         fmt::format_to(to, "allowed_ip={}\n", to_string(prefix.network()));
 }
 
 std::size_t uapi_room(const HeldPeer& peer) {
     constexpr std::size_t fixed = 512;      // two keys, an endpoint, five numbers and their names
     constexpr std::size_t allowed_ip = 64;  // "allowed_ip=", 45 characters of address, "/128", newline
-    return fixed + peer.config.allowed_ips.size() * allowed_ip;
+    return fixed + peer.config.settings.allowed_ips.size() * allowed_ip;
 }
 
 std::string uapi_end(int error) {

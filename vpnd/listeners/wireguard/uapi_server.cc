@@ -138,13 +138,17 @@ void UapiServer::answer(Now now, Client& client, UapiOperation operation) {
 void UapiServer::begin_get(Now now, Client& client) {
     std::vector<const HeldCustomer*> customers;
     for (const auto& [id, customer] : customers_.customers()) {
-        if (customer.listener == client.listener && !customer.config.suspended) customers.push_back(&customer);
+        const bool is_here = std::any_of(customer.peers.begin(), customer.peers.end(),
+                                         [&](const HeldPeer& peer) { return peer.listener == client.listener; });
+        if (is_here && !customer.settings.suspended) customers.push_back(&customer);
     }
     std::sort(customers.begin(), customers.end(),
-              [](const auto* a, const auto* b) { return a->config.id < b->config.id; });
+              [](const auto* a, const auto* b) { return a->settings.id < b->settings.id; });
     Answer& answer = client.answer.emplace();
     for (const HeldCustomer* customer : customers) {
-        for (const HeldPeer& peer : customer->peers) answer.peers.push_back(peer.index);
+        for (const HeldPeer& peer : customer->peers) {
+            if (peer.listener == client.listener) answer.peers.push_back(peer.index);
+        }
     }
     answer.ticket = counters_.refresh(now, customers);
 }
@@ -186,7 +190,7 @@ void UapiServer::format_more(Client& client) const {
     for (; share.size() < kPeersPerRun && answer.next < answer.peers.size(); ++answer.next) {
         const CustomerSet::PeerRef ref = customers_.find(answer.peers[answer.next]);
         // Gone, or the index means another one, since the answer began.
-        if (ref.peer == nullptr || ref.customer->listener != client.listener || engine == nullptr) continue;
+        if (ref.peer == nullptr || ref.peer->listener != client.listener || engine == nullptr) continue;
         room += uapi_room(*ref.peer);
         share.push_back(ref);
     }

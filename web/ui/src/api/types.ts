@@ -426,7 +426,7 @@ export interface Delta {
   peers: Peer[];
   /** New events, oldest first. */
   events: Event[];
-  /** Load the list again: rows were added or removed, or too many changed to send. */
+  /** Load again: rows were added or removed, settings changed, or too many rows changed. */
   reload: boolean;
 }
 

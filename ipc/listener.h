@@ -1,0 +1,76 @@
+// The listeners of the appliance and of its customers: their names, and the roles of their sockets. Knows no key.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/result.h"
+#include "ipc/fields.h"
+
+namespace warren::ipc {
+
+using warren::ListenerKind;
+template <>
+struct LastOf<ListenerKind> {
+    static constexpr auto value = ListenerKind::kWireguard;
+};
+
+// Names a listener: one of each kind for each owner.
+struct ListenerId {
+    std::string owner;  // a customer's id; "" = the appliance's, for all customers that have none of this kind
+    ListenerKind kind = ListenerKind::kWireguard;
+
+    auto operator<=>(const ListenerId&) const = default;
+};
+void fields(auto& codec, Is<ListenerId> auto& m) {
+    codec(m.owner, m.kind);
+}
+
+enum class Protocol : std::uint8_t { kUdp, kTcp };
+template <>
+struct LastOf<Protocol> {
+    static constexpr auto value = Protocol::kTcp;
+};
+[[nodiscard]] constexpr Protocol protocol_of(ListenerKind kind) {
+    switch (kind) {
+        case ListenerKind::kWireguard: return Protocol::kUdp;
+    }
+    return Protocol::kUdp;
+}
+
+enum class SocketRole : std::uint8_t {
+    kMessages,  // what carries no packet, such as handshakes: the control worker reads it
+    kData,      // packets: a data worker reads it
+    kControl,   // where programs of this machine ask, if the kind has that: WireGuard's UAPI, a listening stream socket
+};
+template <>
+struct LastOf<SocketRole> {
+    static constexpr auto value = SocketRole::kControl;
+};
+
+// What one descriptor of a listener is for. The sockets of one family are a reuseport group, bound in the order of
+// these values, which the steering program relies on; they are non-blocking, with UDP_GRO and PKTINFO on.
+struct DescriptorRole {
+    SocketRole role = SocketRole::kMessages;
+    Family family = Family::kV4;  // kControl: always kV4
+    std::uint16_t worker = 0;     // of kData, else 0
+
+    auto operator<=>(const DescriptorRole&) const = default;
+};
+void fields(auto& codec, Is<DescriptorRole> auto& m) {
+    codec(m.role, m.family, m.worker);
+}
+
+// Each role once, and all that a listener needs with this number of data workers: for IPv4, and for IPv6 all or none,
+// the messages and each worker's data. kInvalid names the first role that is wrong, doubled or missing.
+[[nodiscard]] Status check_roles(std::span<const DescriptorRole> roles, std::uint32_t workers);
+
+// "listener 'acme'", "message socket (IPv4)", "data socket of worker 1 (IPv6)": for errors.
+[[nodiscard]] std::string to_string(const ListenerId& id);
+[[nodiscard]] std::string to_string(const DescriptorRole& role);
+
+}  // namespace warren::ipc

@@ -1,0 +1,60 @@
+// What the configuration says of a customer and of a peer, whatever the kind of its tunnel. It travels from stackd
+// through vpnd to vpnctl and statusd as one value and is compared as a whole, so that no change of it is overlooked.
+// Knows no key.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ip.h"
+#include "ipc/fields.h"
+#include "ipc/listener.h"
+
+namespace warren::ipc {
+
+struct CustomerSettings {
+    std::string id;
+    std::string name;        // for people
+    bool suspended = false;  // no tunnel is served; sessions are dropped
+    std::uint16_t mtu = 1420;
+    std::vector<Prefix> addresses;  // of the stack, for ICMP errors into it and for status
+    std::uint64_t rate_up = 0;      // bits per second from its sites into the stack, 0 = no limit
+    std::uint64_t rate_down = 0;    // and from the stack to its sites
+    std::uint16_t share = 1;        // weight against other customers, at least 1
+
+    bool operator==(const CustomerSettings&) const = default;
+};
+void fields(auto& codec, Is<CustomerSettings> auto& m) {
+    codec(m.id, m.name, m.suspended, m.mtu, m.addresses, m.rate_up, m.rate_down, m.share);
+}
+
+struct PeerSettings {
+    std::string name;
+    ListenerId listener;  // where it comes to us; another one means another tunnel
+    std::vector<Prefix> allowed_ips;
+    std::optional<Endpoint> endpoint;  // where the peer is until it is heard from elsewhere; absent: it comes to us
+
+    bool operator==(const PeerSettings&) const = default;
+};
+void fields(auto& codec, Is<PeerSettings> auto& m) {
+    codec(m.name, m.listener, m.allowed_ips, m.endpoint);
+}
+
+// What may be shown of a peer's tunnel (ipc/tunnel.h): secrets are left out.
+struct ShownWireguardPeer {
+    std::string public_key;  // base64
+    bool has_preshared_key = false;
+    std::uint16_t persistent_keepalive_seconds = 0;
+
+    bool operator==(const ShownWireguardPeer&) const = default;
+};
+void fields(auto& codec, Is<ShownWireguardPeer> auto& m) {
+    codec(m.public_key, m.has_preshared_key, m.persistent_keepalive_seconds);
+}
+
+using ShownTunnel = std::variant<ShownWireguardPeer>;
+
+}  // namespace warren::ipc

@@ -1,0 +1,98 @@
+// No field of a message is left out of its list, and the whole compares unequal when any one of them changes.
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <typeinfo>
+
+#include "ipc/config_messages.h"
+#include "ipc/snapshot.h"
+#include "tests/unit/ipc/field_changer.h"
+
+using namespace warren;
+using namespace warren::ipc;
+
+namespace {
+
+template <typename T>
+void check_list() {
+    INFO(doctest::String(typeid(T).name()));
+    CHECK(test::count_listed<T>() == test::count_members<T>());
+}
+
+template <typename T>
+void check_comparison(const std::function<T()>& sample) {
+    INFO(doctest::String(typeid(T).name()));
+    const std::size_t count = test::count_fields(sample());
+    CHECK(count > 0);
+    CHECK(sample() == sample());
+    for (std::size_t i = 0; i < count; ++i) {
+        INFO("field ", i);
+        T changed = sample();
+        test::change_field(changed, i);
+        CHECK(changed != sample());
+    }
+}
+
+}  // namespace
+
+TEST_CASE("every member of a message is in its list of fields") {
+    check_list<Hello>();
+    check_list<HoldingListener>();
+    check_list<HoldingCustomer>();
+    check_list<HoldingEnd>();
+    check_list<Begin>();
+    check_list<PutListener>();
+    check_list<PutCustomer>();
+    check_list<PutPeer>();
+    check_list<RemoveCustomer>();
+    check_list<RemoveListener>();
+    check_list<Commit>();
+    check_list<Applied>();
+    check_list<Rejected>();
+    check_list<SetLogLevel>();
+    check_list<ListenerId>();
+    check_list<DescriptorRole>();
+    check_list<CustomerSettings>();
+    check_list<PeerSettings>();
+    check_list<WireguardListener>();
+    check_list<WireguardPeer>();
+    check_list<ShownWireguardPeer>();
+    check_list<SnapshotRequest>();
+    check_list<WorkerSnapshot>();
+    check_list<SnapshotHeader>();
+    check_list<ListenerSnapshot>();
+    check_list<CustomerActivity>();
+    check_list<CustomerSnapshot>();
+    check_list<PeerActivity>();
+    check_list<PeerSnapshot>();
+    check_list<SnapshotEnd>();
+    check_list<SnapshotError>();
+}
+
+TEST_CASE("settings and activities differ when any of their fields does") {
+    check_comparison<CustomerSettings>([] {
+        CustomerSettings sample;
+        sample.addresses = {*parse_prefix("10.0.0.1/24")};
+        return sample;
+    });
+    check_comparison<PeerSettings>([] {
+        PeerSettings sample;
+        sample.allowed_ips = {*parse_prefix("10.1.0.0/16")};
+        sample.endpoint.emplace();
+        return sample;
+    });
+    check_comparison<WireguardListener>([] { return WireguardListener{}; });
+    check_comparison<WireguardPeer>([] { return WireguardPeer{}; });
+    check_comparison<ShownWireguardPeer>([] { return ShownWireguardPeer{}; });
+    check_comparison<ListenerSnapshot>([] { return ListenerSnapshot{}; });
+    check_comparison<CustomerActivity>([] {
+        CustomerActivity sample;
+        sample.drops = {{"x", 1}};
+        return sample;
+    });
+    check_comparison<PeerActivity>([] {
+        PeerActivity sample;
+        sample.endpoint.emplace();
+        return sample;
+    });
+}

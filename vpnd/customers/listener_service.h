@@ -1,0 +1,35 @@
+// What serves the listeners of one kind. Of the rim, only its implementations read what only this kind has
+// (ipc/tunnel.h).
+#pragma once
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "vpnd/control/engine.h"
+#include "vpnd/customers/customer_set.h"
+
+namespace warren::vpnd {
+
+// One thread: the control worker's.
+class ListenerService {
+  public:
+    virtual ~ListenerService() = default;
+
+    // A new listener, or new sockets of a present one. On failure the listener is there nevertheless.
+    [[nodiscard]] virtual Status open(const HeldListener& listener, ListenerSockets sockets) = 0;
+    // It has other settings than before.
+    virtual void change(Now now, const HeldListener& listener) = 0;
+    // Its peers were removed before.
+    virtual void close(ListenerIndex listener) = 0;
+    // A new peer, or other settings of a present one.
+    virtual void put_peer(Now now, const HeldCustomer& customer, const HeldPeer& peer) = 0;
+    // Stores a record of an engine. One of another kind's listener is ignored.
+    virtual void save(Now now, ListenerIndex listener, const control::Record& record) = 0;
+
+    // Its control sockets: readable when run() has something to do, which is at next_deadline() at the latest.
+    [[nodiscard]] virtual int fd() const = 0;
+    virtual void run(Now now) = 0;
+    [[nodiscard]] virtual Instant next_deadline() const = 0;
+};
+
+}  // namespace warren::vpnd
