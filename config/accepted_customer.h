@@ -32,7 +32,4 @@ struct AcceptedCustomer {
     std::vector<FileStamp> stamps;
 };
 
-// The names of all secrets of a customer.
-[[nodiscard]] std::vector<SecretRef> secrets_of(const Customer& customer);
-
 }  // namespace warren::config

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <unordered_map>
 #include <utility>
+
+#include "config/wireguard.h"
 
 namespace warren::config {
 
@@ -12,42 +13,18 @@ namespace {
 
 using Side = Clash::Side;
 
-void clash_over_keys(std::span<const Customer* const> customers, std::vector<Clash>& out) {
-    struct Place {
-        std::size_t customer;
-        std::size_t peer;
-    };
-    const auto side = [&customers](Place at) {
-        const Customer& customer = *customers[at.customer];
-        return Side{at.customer, fmt::format("wireguard.peer[{}].public_key", at.peer),
-                    fmt::format("peer \"{}\" of customer {}", customer.peers[at.peer].name, customer.id)};
-    };
-    std::unordered_map<crypto::PublicKey, Place> shared;
-    for (std::size_t i = 0; i < customers.size(); ++i) {
-        std::unordered_map<crypto::PublicKey, Place> own;
-        auto& seen = customers[i]->listener ? own : shared;
-        for (std::size_t p = 0; p < customers[i]->peers.size(); ++p) {
-            const Peer& peer = customers[i]->peers[p];
-            if (!peer.enabled || peer.public_key == crypto::PublicKey{}) continue;
-            const auto [found, is_new] = seen.try_emplace(peer.public_key, Place{i, p});
-            if (is_new) continue;
-            out.push_back({side(found->second), side({i, p}), "public_key " + crypto::to_base64(peer.public_key),
-                           "a peer's key names the customer, so it occurs once on a listener"});
-        }
-    }
-}
-
 void clash_over_ports(const Appliance& appliance, std::span<const Customer* const> customers, std::vector<Clash>& out) {
     std::map<std::uint16_t, Side> seen;
-    if (appliance.wireguard)
-        seen.emplace(appliance.wireguard->port, Side{Clash::kAppliance, "wireguard", "the shared listener"});
+    for (const Listener& listener : appliance.listeners)
+        seen.emplace(listener.port, Side{Clash::kAppliance, "wireguard", "the shared listener"});
     for (std::size_t i = 0; i < customers.size(); ++i) {
-        if (!customers[i]->listener) continue;
-        Side here{i, "wireguard.listen_port", fmt::format("the listener of customer {}", customers[i]->id)};
-        const auto [found, is_new] = seen.try_emplace(customers[i]->listener->port, here);
-        if (!is_new)
-            out.push_back({found->second, here, fmt::format("UDP port {}", found->first),
-                           "each listener needs a port of its own"});
+        for (const Listener& listener : customers[i]->listeners) {
+            Side here{i, "wireguard.listen_port", fmt::format("the listener of customer {}", customers[i]->id)};
+            const auto [found, is_new] = seen.try_emplace(listener.port, here);
+            if (!is_new)
+                out.push_back({found->second, here, fmt::format("UDP port {}", found->first),
+                               "each listener needs a port of its own"});
+        }
     }
 }
 

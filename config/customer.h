@@ -1,14 +1,14 @@
 // customers/ID.toml as plain values: the configuration of one customer's stack and tunnels.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/ip.h"
-#include "config/appliance.h"
-#include "crypto/keys.h"
+#include "config/tunnel.h"
 
 namespace warren::config {
 
@@ -50,14 +50,15 @@ struct Traffic {
 
 struct Peer {
     std::string name;
-    crypto::PublicKey public_key;
-    std::optional<SecretRef> preshared_key;
-    std::vector<Prefix> allowed_ips;                 // no host bits; each prefix belongs to one peer of a customer
-    std::optional<Endpoint> endpoint;                // when set, we may initiate
-    std::uint16_t persistent_keepalive_seconds = 0;  // 0 = off
+    std::vector<Prefix> allowed_ips;   // no host bits; each prefix belongs to one peer of a customer
+    std::optional<Endpoint> endpoint;  // when set, we may initiate
     bool enabled = true;
+    Tunnel tunnel;
     bool operator==(const Peer&) const = default;
 };
+
+// "wireguard.peer[2]": the table of a peer that is number `number` of its kind.
+[[nodiscard]] std::string peer_path(const Peer& peer, std::size_t number);
 
 struct Customer {
     std::string id;    // [a-z][a-z0-9-]{0,30}, the file's name
@@ -66,7 +67,7 @@ struct Customer {
     Stack stack;
     Traffic traffic;
     std::optional<Handoff> handoff;
-    std::optional<Listener> listener;  // the customer's own; without it its peers use the shared one
+    std::vector<Listener> listeners;  // the customer's own; peers of a kind without one use the shared one
     std::vector<Peer> peers;
     bool operator==(const Customer&) const = default;
 };

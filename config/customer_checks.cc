@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
+#include <optional>
 
+#include "config/named_secrets.h"
 #include "config/schema.h"
 
 namespace warren::config {
@@ -23,7 +26,7 @@ class CustomerCheck {
     CustomerCheck(const Parsed<Customer>& parsed, const Secrets& secrets, std::vector<Diagnostic>& out)
         : customer_(parsed.value), source_(parsed.source), secrets_(secrets), out_(out) {}
 
-    void check(const Parsed<Appliance>& appliance, const std::optional<crypto::PublicKey>& shared_key) {
+    void check() {
         check_addresses();
         check_mtu();
         check_queues();
@@ -31,7 +34,6 @@ class CustomerCheck {
         check_prefixes();
         check_handoff();
         check_routes();
-        check_listener(appliance, shared_key);
         check_secrets();
     }
 
@@ -97,18 +99,16 @@ class CustomerCheck {
         std::map<std::string, std::size_t> seen;
         for (std::size_t i = 0; i < customer_.peers.size(); ++i) {
             const Peer& peer = customer_.peers[i];
-            const std::string path = fmt::format("wireguard.peer[{}]", i);
-            if (!peer.name.empty()) {
-                const auto [found, is_new] = seen.try_emplace(peer.name, i);
-                if (!is_new) {
-                    error(path + ".name",
-                          fmt::format("wireguard.peer.name: \"{}\" is also at {}; a name occurs once per customer",
-                                      peer.name, source_.cite(fmt::format("wireguard.peer[{}].name", found->second))));
-                }
+            const auto [found, is_new] = seen.try_emplace(peer.name, i);
+            if (!peer.name.empty() && !is_new) {
+                error(path_of(i) + ".name",
+                      fmt::format("{}.name: \"{}\" is also at {}; a name occurs once per customer", table_of_peer(i),
+                                  peer.name, source_.cite(path_of(found->second) + ".name")));
             }
-            if (peer.enabled && peer.allowed_ips.empty() && source_.root.at(path + ".allowed_ips") != nullptr) {
-                warning(path + ".allowed_ips",
-                        "wireguard.peer.allowed_ips is empty: nothing is routed to this peer or accepted from it");
+            if (!peer.enabled || !peer.allowed_ips.empty()) continue;
+            if (const std::string path = path_of(i) + ".allowed_ips"; source_.root.at(path) != nullptr) {
+                warning(path, fmt::format("{}.allowed_ips is empty: nothing is routed to this peer or accepted from it",
+                                          table_of_peer(i)));
             }
         }
     }
@@ -118,7 +118,7 @@ class CustomerCheck {
             std::size_t peer;
             std::size_t index;
         };
-        const auto path = [](Where at) { return fmt::format("wireguard.peer[{}].allowed_ips[{}]", at.peer, at.index); };
+        const auto path = [this](Where at) { return fmt::format("{}.allowed_ips[{}]", path_of(at.peer), at.index); };
         std::map<Prefix, Where> seen;
         for (std::size_t p = 0; p < customer_.peers.size(); ++p) {
             const Peer& peer = customer_.peers[p];
@@ -126,33 +126,38 @@ class CustomerCheck {
             for (std::size_t i = 0; i < peer.allowed_ips.size(); ++i) {
                 const Prefix& prefix = peer.allowed_ips[i];
                 if (!readable(prefix)) continue;
-                check_own_address(prefix, path({p, i}));
+                if (const auto owner = own_address(prefix)) {
+                    error(path({p, i}), fmt::format("{}.allowed_ips: {} is the stack's own address ({}); a peer cannot "
+                                                    "have it",
+                                                    table_of_peer(p), to_string(prefix), *owner));
+                }
                 const auto [found, is_new] = seen.try_emplace(prefix.network(), Where{p, i});
                 if (is_new) continue;
                 if (found->second.peer == p) {
                     warning(path({p, i}),
-                            fmt::format("wireguard.peer.allowed_ips: {} is listed twice", to_string(prefix)));
+                            fmt::format("{}.allowed_ips: {} is listed twice", table_of_peer(p), to_string(prefix)));
                     continue;
                 }
-                error(path({p, i}), fmt::format("wireguard.peer.allowed_ips: {} also belongs to peer \"{}\" at {}; a "
-                                                "prefix belongs to one peer of a customer",
-                                                to_string(prefix), customer_.peers[found->second.peer].name,
-                                                source_.cite(path(found->second))));
+                error(path({p, i}),
+                      fmt::format("{}.allowed_ips: {} also belongs to peer \"{}\" at {}; a prefix belongs to one peer "
+                                  "of a customer",
+                                  table_of_peer(p), to_string(prefix), customer_.peers[found->second.peer].name,
+                                  source_.cite(path(found->second))));
             }
         }
         allowed_.clear();
         for (const auto& [prefix, where] : seen) allowed_.emplace(prefix, path(where));
     }
 
-    void check_own_address(const Prefix& prefix, const std::string& path) {
+    // Where the stack has this address itself.
+    [[nodiscard]] std::optional<std::string_view> own_address(const Prefix& prefix) const {
         const auto is_it = [&prefix](const Prefix& own) { return is_host(prefix) && own.address == prefix.address; };
-        const auto& vpn = customer_.stack.addresses;
-        const bool on_vpn = std::any_of(vpn.begin(), vpn.end(), is_it);
-        const bool on_lan = customer_.handoff && std::any_of(customer_.handoff->addresses.begin(),
-                                                             customer_.handoff->addresses.end(), is_it);
-        if (!on_vpn && !on_lan) return;
-        error(path, fmt::format("wireguard.peer.allowed_ips: {} is the stack's own address ({}); a peer cannot have it",
-                                to_string(prefix), on_vpn ? "stack.addresses" : "handoff.address"));
+        const auto has_it = [&is_it](const std::vector<Prefix>& all) {
+            return std::any_of(all.begin(), all.end(), is_it);
+        };
+        if (has_it(customer_.stack.addresses)) return "stack.addresses";
+        if (customer_.handoff && has_it(customer_.handoff->addresses)) return "handoff.address";
+        return std::nullopt;
     }
 
     void check_handoff() {
@@ -243,36 +248,24 @@ class CustomerCheck {
         }
     }
 
-    void check_listener(const Parsed<Appliance>& appliance, const std::optional<crypto::PublicKey>& shared_key) {
-        const std::string first_peer = "wireguard.peer[0]";
-        const bool appliance_was_read = !appliance.source.root.entries.empty();
-        if (!customer_.listener && appliance_was_read && !appliance.value.wireguard && !customer_.peers.empty()) {
-            error(first_peer,
-                  "no listener for this customer: warren.toml has no [wireguard], and wireguard.listen_port and "
-                  "wireguard.private_key are not set here");
-        }
-        const auto own_key = customer_.listener ? secrets_.public_key(customer_.listener->private_key) : shared_key;
-        if (!own_key) return;
-        for (std::size_t i = 0; i < customer_.peers.size(); ++i) {
-            if (!customer_.peers[i].enabled || customer_.peers[i].public_key != *own_key) continue;
-            error(fmt::format("wireguard.peer[{}].public_key", i),
-                  fmt::format(
-                      "wireguard.peer.public_key: this is the key of {} itself; accepted: the peer's own public key",
-                      customer_.listener ? "the customer's listener" : "the shared listener"));
-        }
-    }
-
-    void check_secret(const SecretRef& ref, const std::string& path) {
-        const std::string* problem = secrets_.problem(ref);
-        if (problem != nullptr) error(path + ".secret", *problem);
-    }
-
     void check_secrets() {
-        if (customer_.listener) check_secret(customer_.listener->private_key, "wireguard.private_key");
-        for (std::size_t i = 0; i < customer_.peers.size(); ++i) {
-            const auto& ref = customer_.peers[i].preshared_key;
-            if (ref) check_secret(*ref, fmt::format("wireguard.peer[{}].preshared_key", i));
+        for (const NamedSecret& secret : secrets_of(customer_)) {
+            const std::string* problem = secrets_.problem(secret.ref);
+            if (problem != nullptr) error(secret.path + ".secret", *problem);
         }
+    }
+
+    // Of the peer's table in the file, and of the tables of its kind.
+    [[nodiscard]] std::string path_of(std::size_t peer) const {
+        const auto is_same_kind = [&](const Peer& other) {
+            return kind_of(other.tunnel) == kind_of(customer_.peers[peer].tunnel);
+        };
+        const auto end = customer_.peers.begin() + static_cast<std::ptrdiff_t>(peer);
+        return peer_path(customer_.peers[peer],
+                         static_cast<std::size_t>(std::count_if(customer_.peers.begin(), end, is_same_kind)));
+    }
+    [[nodiscard]] std::string_view table_of_peer(std::size_t peer) const {
+        return table_of(kind_of(customer_.peers[peer].tunnel));
     }
 
     const Customer& customer_;
@@ -284,11 +277,9 @@ class CustomerCheck {
 
 }  // namespace
 
-void check_customer(const Parsed<Customer>& customer, const Parsed<Appliance>& appliance,
-                    const std::optional<crypto::PublicKey>& shared_key, const Secrets& secrets,
-                    std::vector<Diagnostic>& out) {
+void check_customer(const Parsed<Customer>& customer, const Secrets& secrets, std::vector<Diagnostic>& out) {
     if (customer.source.root.entries.empty()) return;  // not TOML, or empty: already reported
-    CustomerCheck(customer, secrets, out).check(appliance, shared_key);
+    CustomerCheck(customer, secrets, out).check();
 }
 
 }  // namespace warren::config

@@ -1,7 +1,6 @@
 // The cross-checks inside one customer's file.
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "config/parse.h"
@@ -9,11 +8,8 @@
 
 namespace warren::config {
 
-// Checks what concerns this customer and the appliance only: addresses, MTU, prefixes, routes, handoff, peers,
-// listener, secrets. `shared_key` is the public key of the shared listener, when it is known. Appends errors and
-// warnings.
-void check_customer(const Parsed<Customer>& customer, const Parsed<Appliance>& appliance,
-                    const std::optional<crypto::PublicKey>& shared_key, const Secrets& secrets,
-                    std::vector<Diagnostic>& out);
+// Checks what concerns this customer only, whatever the kind of its tunnels: addresses, MTU, prefixes, routes, handoff,
+// peers, secrets. Appends errors and warnings.
+void check_customer(const Parsed<Customer>& customer, const Secrets& secrets, std::vector<Diagnostic>& out);
 
 }  // namespace warren::config

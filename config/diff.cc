@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <map>
+#include <variant>
 
+#include "config/named_secrets.h"
 #include "config/rate.h"
+#include "config/wireguard.h"
 
 namespace warren::config {
 
@@ -33,29 +36,28 @@ std::string_view name_of(HandoffType type) {
     return "veth";
 }
 
-void flatten(const Listener& listener, Flat& out) {
-    out["wireguard.listen_port"] = fmt::format("{}", listener.port);
-    out["wireguard.private_key"] = listener.private_key.name;
+void flatten(const std::vector<Listener>& listeners, Flat& out) {
+    for (const Listener& listener : listeners)
+        std::visit([&](const auto& settings) { flatten(settings, listener.port, out); }, listener.settings);
 }
 
 Flat flatten(const Appliance& appliance) {
     Flat out;
     out["appliance.name"] = appliance.name;
     if (appliance.workers) out["workers"] = fmt::format("{}", *appliance.workers);
-    if (appliance.wireguard) flatten(*appliance.wireguard, out);
+    flatten(appliance.listeners, out);
     if (appliance.public_endpoint) out["wireguard.endpoint"] = *appliance.public_endpoint;
     if (appliance.status_listen) out["status.listen"] = to_string(*appliance.status_listen);
+    for (const NamedSecret& secret : secrets_of(appliance)) out[secret.field] = secret.ref.name;
     return out;
 }
 
 void flatten(const Peer& peer, Flat& out) {
     const std::string at = fmt::format("peer {}", peer.name);
-    out[at + " public_key"] = crypto::to_base64(peer.public_key);
     out[at + " allowed_ips"] = join(peer.allowed_ips, false);
     out[at + " enabled"] = peer.enabled ? "true" : "false";
-    out[at + " persistent_keepalive"] = fmt::format("{}", peer.persistent_keepalive_seconds);
-    if (peer.preshared_key) out[at + " preshared_key"] = peer.preshared_key->name;
     if (peer.endpoint) out[at + " endpoint"] = to_string(*peer.endpoint);
+    std::visit([&](const auto& tunnel) { flatten(tunnel, at, out); }, peer.tunnel);
 }
 
 Flat flatten(const Customer& customer) {
@@ -78,8 +80,9 @@ Flat flatten(const Customer& customer) {
         if (!handoff.addresses.empty()) out["handoff.address"] = join(handoff.addresses, true);
         if (handoff.mtu) out["handoff.mtu"] = fmt::format("{}", *handoff.mtu);
     }
-    if (customer.listener) flatten(*customer.listener, out);
+    flatten(customer.listeners, out);
     for (const Peer& peer : customer.peers) flatten(peer, out);
+    for (const NamedSecret& secret : secrets_of(customer)) out[secret.field] = secret.ref.name;
     return out;
 }
 
@@ -101,9 +104,17 @@ std::vector<FieldChange> compare(const Flat& before, const Flat& after) {
 }
 
 // The same name, but the file has another key in it.
-bool key_changed(const SecretRef& before, const Secrets& before_secrets, const SecretRef& after,
-                 const Secrets& after_secrets) {
-    return before == after && !before_secrets.same(before, after_secrets, after);
+template <typename Owner>
+void add_changed_keys(const Owner& before, const Secrets& before_secrets, const Owner& after,
+                      const Secrets& after_secrets, std::vector<FieldChange>& out) {
+    std::map<std::string, SecretRef> old;
+    for (const NamedSecret& secret : secrets_of(before)) old[secret.field] = secret.ref;
+    for (const NamedSecret& secret : secrets_of(after)) {
+        const auto found = old.find(secret.field);
+        if (found == old.end() || found->second != secret.ref) continue;
+        if (before_secrets.same(secret.ref, after_secrets, secret.ref)) continue;
+        out.push_back({secret.field, std::string(kChangedSecret), std::string(kChangedSecret)});
+    }
 }
 
 // An added or removed peer is one line, not six.
@@ -115,7 +126,7 @@ void summarise_peers(const Customer& before, const Customer& after, std::vector<
     const auto summarise = [&](const Peer& peer, bool added) {
         const std::string at = fmt::format("peer {}", peer.name);
         std::erase_if(changes, [&at](const FieldChange& change) { return change.field.starts_with(at + " "); });
-        const std::string text = crypto::to_base64(peer.public_key);
+        const std::string text = std::visit([](const auto& tunnel) { return summary_of(tunnel); }, peer.tunnel);
         changes.push_back({at, added ? "" : text, added ? text : ""});
     };
     for (const Peer& peer : before.peers) {
@@ -131,10 +142,7 @@ void summarise_peers(const Customer& before, const Customer& after, std::vector<
 std::vector<FieldChange> diff(const Appliance& before, const Secrets& before_secrets, const Appliance& after,
                               const Secrets& after_secrets) {
     auto out = compare(flatten(before), flatten(after));
-    if (before.wireguard && after.wireguard &&
-        key_changed(before.wireguard->private_key, before_secrets, after.wireguard->private_key, after_secrets)) {
-        out.push_back({"wireguard.private_key", std::string(kChangedSecret), std::string(kChangedSecret)});
-    }
+    add_changed_keys(before, before_secrets, after, after_secrets, out);
     return out;
 }
 
@@ -142,19 +150,7 @@ std::vector<FieldChange> diff(const Customer& before, const Secrets& before_secr
                               const Secrets& after_secrets) {
     auto out = compare(flatten(before), flatten(after));
     summarise_peers(before, after, out);
-    if (before.listener && after.listener &&
-        key_changed(before.listener->private_key, before_secrets, after.listener->private_key, after_secrets)) {
-        out.push_back({"wireguard.private_key", std::string(kChangedSecret), std::string(kChangedSecret)});
-    }
-    for (const Peer& peer : after.peers) {
-        const auto old = std::find_if(before.peers.begin(), before.peers.end(),
-                                      [&peer](const Peer& other) { return other.name == peer.name; });
-        if (old == before.peers.end() || !old->preshared_key || !peer.preshared_key) continue;
-        if (key_changed(*old->preshared_key, before_secrets, *peer.preshared_key, after_secrets)) {
-            out.push_back({fmt::format("peer {} preshared_key", peer.name), std::string(kChangedSecret),
-                           std::string(kChangedSecret)});
-        }
-    }
+    add_changed_keys(before, before_secrets, after, after_secrets, out);
     return out;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "config/clash.h"
+#include "config/named_secrets.h"
 
 namespace warren::config {
 
@@ -36,7 +37,12 @@ std::shared_ptr<const AcceptedCustomer> accept_candidate(const Candidate& candid
 
 // False when a kept customer uses the shared listener that the new appliance does not have.
 bool can_live_with(const Appliance& appliance, const Candidate& kept, std::vector<Diagnostic>& out) {
-    if (appliance.wireguard || kept.before->customer.listener || kept.before->customer.peers.empty()) return true;
+    const Customer& customer = kept.before->customer;
+    const auto has_listener = [&](const Peer& peer) {
+        const ListenerKind kind = kind_of(peer.tunnel);
+        return find(customer.listeners, kind) != nullptr || find(appliance.listeners, kind) != nullptr;
+    };
+    if (std::all_of(customer.peers.begin(), customer.peers.end(), has_listener)) return true;
     out.push_back(complaint(kept,
                             "warren.toml no longer has [wireguard], which this customer still uses because its file "
                             "has errors: nothing is applied"));
@@ -89,15 +95,6 @@ const AcceptedCustomer* Generation::find(std::string_view id) const {
     return share(id).get();
 }
 
-std::vector<SecretRef> secrets_of(const Customer& customer) {
-    std::vector<SecretRef> out;
-    if (customer.listener) out.push_back(customer.listener->private_key);
-    for (const Peer& peer : customer.peers) {
-        if (peer.preshared_key) out.push_back(*peer.preshared_key);
-    }
-    return out;
-}
-
 Succession succeed(const Generation& previous, const Loaded& loaded) {
     Succession out;
     out.diagnostics = loaded.diagnostics;
@@ -119,7 +116,7 @@ Succession succeed(const Generation& previous, const Loaded& loaded) {
 
     out.accepted = true;
     out.next.appliance = loaded.appliance;
-    if (loaded.appliance.wireguard) out.next.secrets = loaded.secrets.only({loaded.appliance.wireguard->private_key});
+    out.next.secrets = loaded.secrets.only(secrets_of(loaded.appliance));
     for (const Candidate& candidate : candidates) {
         if (candidate.next() != nullptr) out.next.customers.push_back(accept_candidate(candidate, loaded.secrets));
     }

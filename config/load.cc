@@ -20,6 +20,7 @@
 #include "base/result.h"
 #include "config/clash.h"
 #include "config/generation.h"
+#include "config/named_secrets.h"
 #include "config/parse.h"
 #include "config/validate.h"
 #include "crypto/secret.h"
@@ -97,9 +98,10 @@ class SecretReader {
 
     [[nodiscard]] bool absent() const { return open_error_ == ENOENT; }
 
-    void read(const SecretRef& ref, bool is_private_key, Secrets& to) {
+    void read(const NamedSecret& secret_name, Secrets& to) {
+        const SecretRef& ref = secret_name.ref;
         if (!is_secret_name(ref.name) || to.find(ref) != nullptr || to.problem(ref) != nullptr) return;
-        const std::string_view command = is_private_key ? "wg genkey" : "wg genpsk";
+        const std::string_view command = secret_name.made_with;
         const UniqueFd fd = open(ref.name);
         if (!fd.valid()) return to.put_problem(ref, describe(ref, open_problem(errno, command)));
         if (const std::string problem = access_problem(fd); !problem.empty())
@@ -295,18 +297,19 @@ class Loading {
                                         {1, 1, 0},
                                         "is missing: checks that need the keys are skipped",
                                         ""});
-        } else if (appliance_.value.wireguard) {
-            secrets_.read(appliance_.value.wireguard->private_key, true, out_.secrets);
+            return;
         }
+        for (const NamedSecret& name : secrets_of(appliance_.value)) secrets_.read(name, out_.secrets);
     }
 
-    // Customers were checked against the shared listener and its key: both must be unchanged.
+    // Customers were checked against the shared listeners and their keys: all must be unchanged.
     void find_unchanged() {
         const Generation* previous = options_.previous;
-        if (previous == nullptr || !appliance_.valid || appliance_.value.wireguard != previous->appliance.wireguard)
+        if (previous == nullptr || !appliance_.valid || appliance_.value.listeners != previous->appliance.listeners)
             return;
-        const auto& listener = appliance_.value.wireguard;
-        if (listener && !out_.secrets.same(listener->private_key, previous->secrets, listener->private_key)) return;
+        for (const NamedSecret& name : secrets_of(appliance_.value)) {
+            if (!out_.secrets.same(name.ref, previous->secrets, name.ref)) return;
+        }
         for (Entry& entry : entries_) {
             auto accepted = previous->share(entry.id);
             if (accepted != nullptr && is_unchanged(*accepted, entry.file)) entry.unchanged = std::move(accepted);
@@ -315,9 +318,9 @@ class Loading {
 
     [[nodiscard]] bool is_unchanged(const AcceptedCustomer& accepted, const std::string& file) const {
         if (accepted.stamps.empty() || !is_untouched(AT_FDCWD, file, 0, accepted.stamps.front())) return false;
-        const std::vector<SecretRef> names = secrets_of(accepted.customer);
+        const std::vector<NamedSecret> names = secrets_of(accepted.customer);
         for (std::size_t i = 0; i < names.size(); ++i) {
-            if (!secrets_.untouched(names[i], accepted.stamps[1 + i])) return false;
+            if (!secrets_.untouched(names[i].ref, accepted.stamps[1 + i])) return false;
         }
         return true;
     }
@@ -340,11 +343,7 @@ class Loading {
         if (has_no_secrets()) return;
         for (const Entry& entry : entries_) {
             if (entry.unchanged != nullptr) continue;
-            const Customer& customer = entry.value();
-            if (customer.listener) secrets_.read(customer.listener->private_key, true, out_.secrets);
-            for (const Peer& peer : customer.peers) {
-                if (peer.preshared_key) secrets_.read(*peer.preshared_key, false, out_.secrets);
-            }
+            for (const NamedSecret& name : secrets_of(entry.value())) secrets_.read(name, out_.secrets);
         }
     }
 
@@ -374,7 +373,7 @@ class Loading {
     // None when one of the files was written just now.
     [[nodiscard]] std::vector<FileStamp> stamps_of(const FileStamp& file, const Customer& customer) const {
         std::vector<FileStamp> stamps{file};
-        for (const SecretRef& ref : secrets_of(customer)) stamps.push_back(secrets_.stamp(ref));
+        for (const NamedSecret& name : secrets_of(customer)) stamps.push_back(secrets_.stamp(name.ref));
         const bool settled = std::all_of(stamps.begin(), stamps.end(), [&](const FileStamp& stamp) {
             return stamp.changed < began_ - options_.tick;
         });

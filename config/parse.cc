@@ -4,9 +4,10 @@
 
 #include <algorithm>
 
-#include "config/rate.h"
+#include "config/read.h"
 #include "config/schema.h"
 #include "config/values.h"
+#include "config/wireguard.h"
 
 namespace warren::config {
 
@@ -110,84 +111,29 @@ class ShapeCheck {
     std::vector<Diagnostic>& out_;
 };
 
-// --- The values: each reader keeps what is valid; the shape check has reported the rest ----------
+}  // namespace
 
-void read(const Node* node, std::string& to) {
-    if (node != nullptr && node->kind == Node::Kind::kString) to = node->text;
-}
+// --- The values ----------------------------------------------------------------------------------
 
-void read(const Node* node, bool& to) {
-    if (node != nullptr && node->kind == Node::Kind::kBoolean) to = node->boolean;
-}
+// Found by argument-dependent lookup from the templates of config/read.h, hence not in an anonymous namespace.
 
-void read(const Node* node, std::uint16_t& to) {
-    if (node != nullptr && node->kind == Node::Kind::kInteger && node->integer >= 0 && node->integer <= 65535) {
-        to = static_cast<std::uint16_t>(node->integer);
-    }
-}
-
-// A rate.
-void read(const Node* node, std::optional<std::uint64_t>& to) {
-    if (node != nullptr && node->kind == Node::Kind::kString) to = parse_rate(node->text);
-}
-
-void read(const Node* node, IpAddress& to) {
-    if (node != nullptr && node->kind == Node::Kind::kString) to = parse_ip(node->text).value_or(to);
-}
-
-void read(const Node* node, Prefix& to) {
-    if (node != nullptr && node->kind == Node::Kind::kString) to = parse_prefix(node->text).value_or(kUnreadablePrefix);
-}
-
-void read(const Node* node, Endpoint& to) {
-    if (node != nullptr && node->kind == Node::Kind::kString) to = parse_endpoint(node->text).value_or(to);
-}
-
-void read(const Node* node, crypto::PublicKey& to) {
-    if (node != nullptr && node->kind == Node::Kind::kString) to = crypto::parse_public_key(node->text).value_or(to);
-}
-
-void read(const Node* node, SecretRef& to) {
-    if (node != nullptr) read(node->find("secret"), to.name);
-}
-
-void read(const Node* node, StaticRoute& to);
-void read(const Node* node, Peer& to);
-void read(const Node* node, Listener& to);
-void read(const Node* node, Handoff& to);
-
-// Element i of the vector is element i of the array, so that paths into the document match.
-template <typename T>
-void read(const Node* node, std::vector<T>& to) {
-    if (node == nullptr || node->kind != Node::Kind::kArray) return;
-    for (const Node& item : node->items) {
-        to.emplace_back();
-        read(&item, to.back());
-    }
-}
-
-template <typename T>
-void read(const Node* node, std::optional<T>& to) {
-    if (node != nullptr) read(node, to.emplace());
-}
-
-void read(const Node* node, CustomerState& to) {
+static void read(const Node* node, CustomerState& to) {
     if (node != nullptr && node->text == "suspended") to = CustomerState::kSuspended;
 }
 
-void read(const Node* node, HandoffType& to) {
+static void read(const Node* node, HandoffType& to) {
     if (node == nullptr) return;
     if (node->text == "macvlan") to = HandoffType::kMacvlan;
     if (node->text == "vlan") to = HandoffType::kVlan;
     if (node->text == "physical") to = HandoffType::kPhysical;
 }
 
-void read(const Node* node, StaticRoute& to) {
+static void read(const Node* node, StaticRoute& to) {
     read(node->find("to"), to.to);
     read(node->find("via"), to.via);
 }
 
-void read(const Node* node, Stack& to) {
+static void read(const Node* node, Stack& to) {
     if (node == nullptr) return;
     read(node->find("addresses"), to.addresses);
     read(node->find("mtu"), to.mtu);
@@ -195,14 +141,14 @@ void read(const Node* node, Stack& to) {
     read(node->find("route"), to.routes);
 }
 
-void read(const Node* node, Traffic& to) {
+static void read(const Node* node, Traffic& to) {
     if (node == nullptr) return;
     read(node->find("rate_up"), to.rate_up);
     read(node->find("rate_down"), to.rate_down);
     read(node->find("share"), to.share);
 }
 
-void read(const Node* node, Handoff& to) {
+static void read(const Node* node, Handoff& to) {
     read(node->find("type"), to.type);
     read(node->find("parent"), to.parent);
     read(node->find("vlan_id"), to.vlan_id);
@@ -210,64 +156,29 @@ void read(const Node* node, Handoff& to) {
     read(node->find("mtu"), to.mtu);
 }
 
-void read(const Node* node, Peer& to) {
-    read(node->find("name"), to.name);
-    read(node->find("public_key"), to.public_key);
-    read(node->find("preshared_key"), to.preshared_key);
-    read(node->find("allowed_ips"), to.allowed_ips);
-    read(node->find("endpoint"), to.endpoint);
-    read(node->find("persistent_keepalive"), to.persistent_keepalive_seconds);
-    read(node->find("enabled"), to.enabled);
-}
-
-void read(const Node* node, Listener& to) {
-    read(node->find("listen_port"), to.port);
-    read(node->find("private_key"), to.private_key);
-}
-
-void read_appliance(const Node& root, Appliance& to) {
+static void read_appliance(const Node& root, Appliance& to) {
     read(root.find("workers"), to.workers);
     read(root.at("appliance.name"), to.name);
-    read(root.find("wireguard"), to.wireguard);
-    read(root.at("wireguard.endpoint"), to.public_endpoint);
+    read_wireguard(root, to);
     read(root.at("status.listen"), to.status_listen);
 }
 
-void read_customer(const Node& root, Customer& to) {
+static void read_customer(const Node& root, Customer& to) {
     read(root.find("name"), to.name);
     read(root.find("state"), to.state);
     read(root.find("stack"), to.stack);
     read(root.find("traffic"), to.traffic);
     read(root.find("handoff"), to.handoff);
-    if (root.at("wireguard.listen_port") != nullptr || root.at("wireguard.private_key") != nullptr) {
-        read(root.find("wireguard"), to.listener);
-    }
-    read(root.at("wireguard.peer"), to.peers);
+    read_wireguard(root, to);
 }
 
-// A listener of the customer's own needs a port and a key.
-void check_own_listener(const Source& source, std::vector<Diagnostic>& out) {
-    const bool has_port = source.root.at("wireguard.listen_port") != nullptr;
-    const bool has_key = source.root.at("wireguard.private_key") != nullptr;
-    if (has_port == has_key) return;
-    const std::string_view here = has_port ? "listen_port" : "private_key";
-    const std::string_view lacking = has_port ? "private_key" : "listen_port";
-    out.push_back(source.error(
-        fmt::format("wireguard.{}", here),
-        fmt::format("wireguard.{} without wireguard.{}: a listener of the customer's own needs both; without both the "
-                    "shared listener serves it",
-                    here, lacking)));
-}
-
-bool check_shape(Document document, Source& source, std::vector<Diagnostic>& out) {
+static bool check_shape(Document document, Source& source, std::vector<Diagnostic>& out) {
     if (!read_document(source, out)) return false;
     const std::size_t before = out.size();
     ShapeCheck(document, source, out).check_table(source.root, "");
-    if (document == Document::kCustomer) check_own_listener(source, out);
+    if (document == Document::kCustomer) check_wireguard_shape(source, out);
     return out.size() == before;
 }
-
-}  // namespace
 
 Parsed<Appliance> parse_appliance(std::string file, std::string text, std::vector<Diagnostic>& out) {
     Parsed<Appliance> parsed;

@@ -9,11 +9,9 @@
 #include "config/appliance.h"
 #include "config/customer.h"
 #include "config/document.h"
+#include "config/read.h"
 
 namespace warren::config {
-
-// Stands for a prefix that could not be read, in values that are not valid.
-inline constexpr Prefix kUnreadablePrefix{{}, 255};
 
 // A file's value with the text it came from. When `valid` is false the value holds what could be read and must not be
 // used.

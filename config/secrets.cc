@@ -1,5 +1,6 @@
 #include "config/secrets.h"
 
+#include "config/named_secrets.h"
 #include "crypto/x25519.h"
 
 namespace warren::config {
@@ -57,10 +58,10 @@ bool Secrets::same(const SecretRef& ref, const Secrets& other, const SecretRef& 
     return mine->equals(*theirs);
 }
 
-Secrets Secrets::only(const std::vector<SecretRef>& refs) const {
+Secrets Secrets::only(const std::vector<NamedSecret>& names) const {
     Secrets out;
-    for (const SecretRef& ref : refs) {
-        if (const auto* secret = find(ref)) out.put(ref, secret->clone());
+    for (const NamedSecret& name : names) {
+        if (const auto* secret = find(name.ref)) out.put(name.ref, secret->clone());
     }
     return out;
 }

@@ -16,6 +16,8 @@ namespace warren::config {
 // caller wipes `text`. Nothing when it is no key.
 [[nodiscard]] std::optional<crypto::Secret<32>> parse_secret_text(std::string_view text);
 
+struct NamedSecret;  // config/named_secrets.h
+
 // Movable, not copyable.
 class Secrets {
   public:
@@ -33,7 +35,7 @@ class Secrets {
     // Both are there and equal, or both are absent.
     [[nodiscard]] bool same(const SecretRef& ref, const Secrets& other, const SecretRef& other_ref) const;
     // A copy of those named that exist.
-    [[nodiscard]] Secrets only(const std::vector<SecretRef>& refs) const;
+    [[nodiscard]] Secrets only(const std::vector<NamedSecret>& names) const;
 
   private:
     std::map<std::string, crypto::Secret<32>> secrets_;

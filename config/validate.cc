@@ -4,17 +4,20 @@
 
 #include "config/clash.h"
 #include "config/customer_checks.h"
+#include "config/named_secrets.h"
+#include "config/wireguard.h"
 
 namespace warren::config {
 
 namespace {
 
 void check_appliance(Parsed<Appliance>& appliance, const Secrets& secrets, std::vector<Diagnostic>& out) {
-    if (!appliance.value.wireguard) return;
-    const std::string* problem = secrets.problem(appliance.value.wireguard->private_key);
-    if (problem == nullptr) return;
-    out.push_back(appliance.source.error("wireguard.private_key.secret", *problem));
-    appliance.valid = false;
+    for (const NamedSecret& secret : secrets_of(appliance.value)) {
+        const std::string* problem = secrets.problem(secret.ref);
+        if (problem == nullptr) continue;
+        out.push_back(appliance.source.error(secret.path + ".secret", *problem));
+        appliance.valid = false;
+    }
 }
 
 // Reports the clash at `here`, naming `other`.
@@ -29,14 +32,13 @@ Diagnostic diagnose(const Clash& clash, const Source& source, const Clash::Side&
 void validate(Parsed<Appliance>& appliance, std::vector<Parsed<Customer>>& customers, const Secrets& secrets,
               std::vector<Diagnostic>& out) {
     check_appliance(appliance, secrets, out);
-    std::optional<crypto::PublicKey> shared_key;
-    if (appliance.value.wireguard) shared_key = secrets.public_key(appliance.value.wireguard->private_key);
-
+    const WireguardCheck wireguard(appliance, secrets);
     std::vector<const Customer*> applicable;
     std::vector<Parsed<Customer>*> origins;
     for (Parsed<Customer>& customer : customers) {
         std::vector<Diagnostic> found;
-        check_customer(customer, appliance, shared_key, secrets, found);
+        check_customer(customer, secrets, found);
+        wireguard.check(customer, found);
         if (has_errors(found)) customer.valid = false;
         out.insert(out.end(), found.begin(), found.end());
         if (!customer.valid) continue;

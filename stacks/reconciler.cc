@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "config/diff.h"
 #include "config/load.h"
+#include "config/named_secrets.h"
 
 namespace warren::stacks {
 
@@ -26,12 +27,22 @@ void add_text(Report& report, Kind kind, const std::string& customer, const std:
 
 ListenerPorts listeners_of(const config::Generation& generation) {
     ListenerPorts listeners;
-    const auto add = [&](const std::string& owner, const std::optional<config::Listener>& listener) {
-        if (listener) listeners[{owner}] = {ipc::Protocol::kUdp, listener->port};
+    const auto add = [&](const std::string& owner, const std::vector<config::Listener>& all) {
+        for (const config::Listener& listener : all) {
+            const ListenerKind kind = config::kind_of(listener);
+            listeners[{owner, kind}] = {ipc::protocol_of(kind), listener.port};
+        }
     };
-    add("", generation.appliance.wireguard);
-    for (const auto& accepted : generation.customers) add(accepted->customer.id, accepted->customer.listener);
+    add("", generation.appliance.listeners);
+    for (const auto& accepted : generation.customers) add(accepted->customer.id, accepted->customer.listeners);
     return listeners;
+}
+
+// Names and keys are the same.
+bool same_secrets(const std::vector<config::NamedSecret>& names, const config::Secrets& now,
+                  const config::Secrets& before) {
+    return std::all_of(names.begin(), names.end(),
+                       [&](const config::NamedSecret& name) { return now.same(name.ref, before, name.ref); });
 }
 
 std::string first_line(const std::string& text) {
@@ -68,10 +79,7 @@ bool Reconciler::is_changed(const config::AcceptedCustomer& accepted) const {
     const config::AcceptedCustomer* before = current_.find(accepted.customer.id);
     if (before == &accepted) return false;
     if (before == nullptr || before->customer != accepted.customer) return true;
-    const std::vector<config::SecretRef> names = config::secrets_of(accepted.customer);
-    return !std::all_of(names.begin(), names.end(), [&](const config::SecretRef& name) {
-        return accepted.secrets.same(name, before->secrets, name);
-    });
+    return !same_secrets(config::secrets_of(accepted.customer), accepted.secrets, before->secrets);
 }
 
 void Reconciler::report_changes(const config::Generation& next, Report& report) const {
@@ -98,14 +106,13 @@ void Reconciler::report_changes(const config::Generation& next, Report& report) 
 }
 
 void Reconciler::mark_changes(const config::Generation& next) {
-    const auto key_of = [](const config::Generation& generation) {
-        return generation.appliance.wireguard ? generation.appliance.wireguard->private_key : config::SecretRef{};
-    };
-    if (!next.secrets.same(key_of(next), current_.secrets, key_of(current_))) view_.mark_listener_changed({});
+    if (next.appliance.listeners != current_.appliance.listeners ||
+        !same_secrets(config::secrets_of(next.appliance), next.secrets, current_.secrets))
+        view_.mark_listeners_changed("");
     for (const auto& accepted : next.customers) {
         if (!is_changed(*accepted)) continue;
         view_.mark_changed(accepted->customer.id);
-        view_.mark_listener_changed({accepted->customer.id});
+        view_.mark_listeners_changed(accepted->customer.id);
     }
 }
 
@@ -335,7 +342,7 @@ void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     if (round.failed) report.summary += "; some changes failed";
 }
 
-// Listeners that neither the configuration in force nor vpnd uses.
+// std::vector<Listener> that neither the configuration in force nor vpnd uses.
 void Reconciler::close_unused_listeners() {
     ListenerPorts needed = listeners_of(current_);
     needed.insert(view_.listeners().begin(), view_.listeners().end());

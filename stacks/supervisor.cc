@@ -379,7 +379,7 @@ Report Supervisor::status() const {
     fact(process_ ? "vpnd pid " + std::to_string(process_->pid())
                   : std::string(link_.is_connected() ? "vpnd runs" : "vpnd is not running"));
     const config::Appliance& appliance = reconciler_.current().appliance;
-    if (appliance.wireguard && appliance.public_endpoint) fact("clients use " + *appliance.public_endpoint);
+    if (appliance.public_endpoint) fact("clients use " + *appliance.public_endpoint);
     report.texts.insert(report.texts.end(), reconciler_.problems().begin(), reconciler_.problems().end());
     report.summary = "generation " + std::to_string(reconciler_.generation());
     return report;

@@ -3,37 +3,33 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "stacks/tunnel_keys.h"
 
 namespace warren::stacks {
 
 namespace {
 
-// The listener that a customer's peers use.
-ipc::ListenerId listener_of(const config::Customer& customer) {
-    return {customer.listener ? customer.id : ""};
+// The listener that a peer of a customer uses.
+ipc::ListenerId listener_of(const config::Customer& customer, const config::Peer& peer) {
+    const ListenerKind kind = config::kind_of(peer.tunnel);
+    return {config::find(customer.listeners, kind) != nullptr ? customer.id : "", kind};
 }
 
-ipc::ListenerSettings settings_of(const ipc::ListenerId& listener, const config::Generation& generation) {
-    const config::AcceptedCustomer* accepted = listener.owner.empty() ? nullptr : generation.find(listener.owner);
-    const config::SecretRef& name =
-        accepted != nullptr ? accepted->customer.listener->private_key : generation.appliance.wireguard->private_key;
-    auto key = (accepted != nullptr ? accepted->secrets : generation.secrets).private_key(name);
-    WARREN_CHECK(key.has_value());  // config/validate: a generation has all the secrets it names
-    return ipc::WireguardListener{std::move(*key)};
-}
-
-ipc::PutPeer put_peer(const config::Peer& peer, const ipc::ListenerId& listener, const config::Secrets& secrets,
+ipc::PutPeer put_peer(const config::Customer& customer, const config::Peer& peer, const config::Secrets& secrets,
                       std::size_t queues) {
-    ipc::WireguardPeer tunnel;
-    tunnel.public_key = peer.public_key;
-    if (peer.preshared_key) {
-        auto key = secrets.preshared_key(*peer.preshared_key);
-        WARREN_CHECK(key.has_value());  // config/validate
-        tunnel.preshared_key = std::move(*key);
-    }
-    tunnel.persistent_keepalive_seconds = peer.persistent_keepalive_seconds;
-    return {
-        {peer.name, listener, peer.allowed_ips, peer.endpoint}, std::move(tunnel), queue_of(peer.public_key, queues)};
+    return {{peer.name, listener_of(customer, peer), peer.allowed_ips, peer.endpoint},
+            with_secrets(peer.tunnel, secrets),
+            queue_of(config::identity_of(peer.tunnel), queues)};
+}
+
+ipc::PutListener put_listener(const ipc::ListenerId& id, Port port, const config::Generation& generation) {
+    const config::AcceptedCustomer* owner = id.owner.empty() ? nullptr : generation.find(id.owner);
+    const std::vector<config::Listener>& listeners =
+        owner != nullptr ? owner->customer.listeners : generation.appliance.listeners;
+    const config::Secrets& secrets = owner != nullptr ? owner->secrets : generation.secrets;
+    const config::Listener* const listener = config::find(listeners, id.kind);
+    WARREN_CHECK(listener != nullptr);
+    return {id, port.protocol, port.number, with_secrets(listener->settings, secrets), {}};
 }
 
 ipc::CustomerSettings settings_of(const config::Customer& customer) {
@@ -61,7 +57,7 @@ Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, c
     WARREN_TRY(link.send(std::move(put), has_tun ? tunnel : std::vector<int>{}));
     for (const config::Peer& peer : customer.peers) {
         if (!peer.enabled) continue;
-        WARREN_TRY(link.send(put_peer(peer, listener_of(customer), accepted.secrets, tunnel.size())));
+        WARREN_TRY(link.send(put_peer(customer, peer, accepted.secrets, tunnel.size())));
     }
     return {};
 }
@@ -77,17 +73,18 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
         const auto held = listeners_.find(id);
         const bool needs_sockets = held == listeners_.end() || held->second != port;
         if (!needs_sockets && !delivery.full && current_listeners_.contains(id)) continue;
-        const auto [roles, descriptors] =
-            needs_sockets ? delivery.sockets.descriptors(id, port) : ListenerDescriptors();
-        WARREN_TRY(link.send(ipc::PutListener{id, port.protocol, port.number, settings_of(id, generation), roles},
-                             descriptors));
+        ipc::PutListener put = put_listener(id, port, generation);
+        ListenerDescriptors sockets;
+        if (needs_sockets) sockets = delivery.sockets.descriptors(id, port);
+        put.roles = std::move(sockets.roles);
+        WARREN_TRY(link.send(std::move(put), sockets.numbers));
     }
 
     std::set<std::string> served;
     for (const auto& accepted : generation.customers) {
         const std::string& id = accepted->customer.id;
         const std::vector<int> tunnel = delivery.stacks.tunnel(id);
-        if (tunnel.empty() || !delivery.listeners.contains(listener_of(accepted->customer))) continue;
+        if (tunnel.empty()) continue;
         served.insert(id);
         if (!delivery.full && current_.contains(id) && tunnels_.contains(id)) continue;
         WARREN_TRY(send_customer(link, *accepted, tunnel, !tunnels_.contains(id)));

@@ -42,7 +42,9 @@ class VpndView {
     void forget_tunnel(const std::string& customer) { tunnels_.erase(customer); }
     // The customer's configuration differs from what vpnd has.
     void mark_changed(const std::string& customer) { current_.erase(customer); }
-    void mark_listener_changed(const ipc::ListenerId& id) { current_listeners_.erase(id); }
+    void mark_listeners_changed(const std::string& owner) {
+        std::erase_if(current_listeners_, [&owner](const ipc::ListenerId& id) { return id.owner == owner; });
+    }
 
   private:
     ListenerPorts listeners_;                      // that it has

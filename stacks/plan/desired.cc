@@ -106,7 +106,7 @@ std::vector<SteeringEntry> steering_of(const config::Customer& customer, std::ui
     for (const config::Peer& peer : customer.peers) {
         if (!peer.enabled) continue;
         for (const Prefix& prefix : peer.allowed_ips)
-            entries.push_back({prefix.network(), queue_of(peer.public_key, queues)});
+            entries.push_back({prefix.network(), queue_of(config::identity_of(peer.tunnel), queues)});
     }
     return entries;
 }
@@ -160,7 +160,7 @@ std::optional<std::string> home_of(const std::string& handoff_mark) {
     return handoff_mark.substr(prefix.size());
 }
 
-std::uint16_t queue_of(const crypto::PublicKey& peer, std::size_t queues) {
+std::uint16_t queue_of(const PeerIdentity& peer, std::size_t queues) {
     return static_cast<std::uint16_t>(load_le<std::uint64_t>(peer.bytes.data()) % queues);
 }
 

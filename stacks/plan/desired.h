@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ids.h"
 #include "base/ip.h"
 #include "base/kernel_names.h"
 #include "config/customer.h"
@@ -88,6 +89,6 @@ inline constexpr std::size_t kMaxRunDir = 180;
                                          std::uint32_t workers = 1);
 
 // The queue of vpn0 that serves a peer: stable, and evenly distributed.
-[[nodiscard]] std::uint16_t queue_of(const crypto::PublicKey& peer, std::size_t queues);
+[[nodiscard]] std::uint16_t queue_of(const PeerIdentity& peer, std::size_t queues);
 
 }  // namespace warren::stacks

@@ -17,9 +17,11 @@ import tree
 
 KEY = re.compile(r'\{\.document = (\w+), \.path = "([^"]+)", \.type = Type::(\w+)')
 NO_VALUE = {"kTable", "kTables", "kReserved", "kSchemaNumber"}
-READER = re.compile(r"^(?:void|bool) read\w*\((?:const Node ?[*&] ?)\w+, (\w+)& (\w+)\) \{\n(.*?)^\}",
+READER = re.compile(r"^(?:static )?(?:void|bool) read\w*\((?:const Node ?[*&] ?)\w+, (\w+)& (\w+)\) \{\n(.*?)^\}",
                     re.MULTILINE | re.DOTALL)
-READ = re.compile(r'\bread\w*\(\s*\w+(?:\.|->)(?:find|at)\("([^"]+)"\),\s*(\w+)\.(\w+)\)')
+READ = re.compile(r'\bread\w*\(\s*\w+(?:\.|->)(?:find|at)\("([^"]+)"\),\s*(\w+)\.(\w+)(\.emplace_back\(\))?\)')
+# The rest of a table, which only one kind of tunnel has: read(node, to.tunnel.emplace<WireguardTunnel>()).
+READ_REST = re.compile(r"\bread\(\w+, (\w+)\.\w+\.emplace<(\w+)>\(\)\)")
 STRUCT = re.compile(r"^struct (\w+)[^{;]*\{\n(.*?)^\};", re.MULTILINE | re.DOTALL)
 FIELD = re.compile(r"^\s+([\w:]+(?:<.*>)?) (\w+)(?:\s*=[^;]*|\{[^;]*)?;", re.MULTILINE)
 DOCUMENTS = {"kAppliance": "Appliance", "kCustomer": "Customer"}
@@ -36,24 +38,31 @@ def structs(root):
 
 
 def readers(root):
-    """Struct -> (path in the document, field) of each read() call that fills it."""
+    """Struct -> (path in the document, field, whether the field is a list of which this is one) of each read() call
+    that fills it; the path is "" and the field a struct where that struct has the rest of the table."""
     found = {}
     for path in tree.files(root, [".cc"]):
         if path.startswith("config/"):
             for struct, name, body in READER.findall(tree.read(root, path)):
-                found.setdefault(struct, []).extend((key, field) for key, to, field in READ.findall(body) if to == name)
+                calls = found.setdefault(struct, [])
+                calls.extend((key, field, bool(one)) for key, to, field, one in READ.findall(body) if to == name)
+                calls.extend(("", rest, False) for to, rest in READ_REST.findall(body) if to == name)
     return found
 
 
 def fields_of(struct, prefix, known, reading):
     """Path in the schema -> (struct, field), below `struct`."""
-    for key, field in reading.get(struct, []):
+    for key, field, is_one in reading.get(struct, []):
+        if not key:
+            yield from fields_of(field, prefix, known, reading)
+            continue
         path = prefix + key
         yield path, (struct, field)
         kind = known[struct][1].get(field, "") if struct in known else ""
         for inner in re.findall(r"\w+", kind):
             if inner in reading and inner != struct:
-                yield from fields_of(inner, path + ("[]." if "vector" in kind else "."), known, reading)
+                is_list = "vector" in kind and not is_one
+                yield from fields_of(inner, path + ("[]." if is_list else "."), known, reading)
 
 
 def users(root, graph, known):

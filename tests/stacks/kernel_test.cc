@@ -318,10 +318,10 @@ TEST_CASE("a tunnel with several queues has no queueing discipline, and each pac
     for (std::uint8_t i = 100; i < 112; ++i) {
         config::Peer peer;
         peer.name = "p" + std::to_string(i);
-        peer.public_key.bytes[0] = i;
+        std::get<config::WireguardTunnel>(peer.tunnel).public_key.bytes[0] = i;
         peer.allowed_ips = {prefix("10.77.0." + std::to_string(i) + "/32"),
                             prefix(fmt::format("fd00:77::{:x}/128", i))};
-        expected[queue_of(peer.public_key, 3)].insert(i);
+        expected[queue_of(config::identity_of(peer.tunnel), 3)].insert(i);
         customer.peers.push_back(peer);
     }
     const auto made = keeper.bring_up(customer);

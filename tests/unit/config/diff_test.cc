@@ -68,7 +68,7 @@ TEST_CASE("the appliance's changes are told too") {
     Appliance before;
     Appliance after = before;
     after.name = "pop";
-    after.wireguard = Listener{51821, {"uplink"}};
+    after.listeners = {{51821, WireguardListener{{"uplink"}}}};
     std::string out;
     for (const FieldChange& change : diff(before, {}, after, {})) out += format(change) + '\n';
     CHECK(out == "appliance.name: warren -> pop\nwireguard.listen_port: + 51821\nwireguard.private_key: + uplink\n");

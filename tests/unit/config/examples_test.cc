@@ -26,9 +26,8 @@ TEST_CASE("the examples are valid but for the secrets, which are not here") {
 TEST_CASE("the examples mean what they say") {
     const config::Loaded loaded = config::load(kExamples.string(), {.secrets_may_be_absent = true});
     CHECK(loaded.appliance.name == "pop-vienna-1");
-    REQUIRE(loaded.appliance.wireguard);
-    CHECK(loaded.appliance.wireguard->port == 51820);
-    CHECK(loaded.appliance.wireguard->private_key.name == "uplink");
+    using config::WireguardListener;
+    CHECK(loaded.appliance.listeners == std::vector<config::Listener>{{51820, WireguardListener{{"uplink"}}}});
     CHECK(loaded.appliance.public_endpoint == "vpn.example.net:51820");
     CHECK(loaded.appliance.status_listen == parse_endpoint("127.0.0.1:8443"));
     REQUIRE(loaded.customers.size() == 1);
@@ -45,10 +44,11 @@ TEST_CASE("the examples mean what they say") {
     CHECK(acme.handoff->type == config::HandoffType::kVeth);
     CHECK(acme.handoff->parent == "lan0");
     CHECK(acme.handoff->mtu == 1500);
-    CHECK_FALSE(acme.listener);
+    CHECK(acme.listeners.empty());
     REQUIRE(acme.peers.size() == 2);
-    CHECK(acme.peers[0].preshared_key == config::SecretRef{"acme/branch-graz.psk"});
+    const auto tunnel = [&acme](std::size_t i) { return std::get<config::WireguardTunnel>(acme.peers[i].tunnel); };
+    CHECK(tunnel(0).preshared_key == config::SecretRef{"acme/branch-graz.psk"});
     CHECK(acme.peers[0].endpoint == parse_endpoint("198.51.100.77:51820"));
-    CHECK(acme.peers[1].persistent_keepalive_seconds == 25);
+    CHECK(tunnel(1).persistent_keepalive_seconds == 25);
     CHECK(acme.peers[1].allowed_ips.size() == 2);
 }

@@ -37,7 +37,8 @@ std::string key_of(const Generation& generation, std::string_view id) {
     const AcceptedCustomer* accepted = generation.find(id);
     return accepted == nullptr || accepted->customer.peers.empty()
                ? ""
-               : warren::crypto::to_base64(accepted->customer.peers[0].public_key);
+               : warren::crypto::to_base64(
+                     std::get<warren::config::WireguardTunnel>(accepted->customer.peers[0].tunnel).public_key);
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ TEST_CASE("setup with its own answers writes a configuration that check accepts"
     CHECK(loaded.appliance_valid);
     CHECK(loaded.diagnostics.empty());
     CHECK(loaded.appliance.name == "warren");
-    CHECK(loaded.appliance.wireguard->port == 51820);
+    CHECK(loaded.appliance.listeners.at(0).port == 51820);
     CHECK(to_string(*loaded.appliance.status_listen) == "127.0.0.1:8443");
     const auto key = loaded.secrets.public_key({"uplink"});
     REQUIRE(key.has_value());
@@ -104,7 +104,7 @@ TEST_CASE("setup asks again after a bad answer and says what is accepted") {
     REQUIRE(ran.status == kDone);
     const config::Loaded loaded = config::load(room.config());
     CHECK(loaded.appliance.name == "pop-1");
-    CHECK(loaded.appliance.wireguard->port == 51900);
+    CHECK(loaded.appliance.listeners.at(0).port == 51900);
     CHECK(to_string(*loaded.appliance.status_listen) == "[::]:8444");
     CHECK(access::parse_users(room.text("etc/users.toml"))->find_user("alice") != nullptr);
     std::size_t complaints = 0;

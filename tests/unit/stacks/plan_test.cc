@@ -245,7 +245,8 @@ TEST_CASE("a customer whose configuration did not change is not touched; one add
     FakeKernel kernel;
     config::Customer customer = acme();
     apply(kernel, desired_stack(customer, kTestRunDir));
-    customer.peers.front().preshared_key = config::SecretRef{"acme/graz.psk"};  // nothing of the kernel's business
+    std::get<config::WireguardTunnel>(customer.peers.front().tunnel).preshared_key =
+        config::SecretRef{"acme/graz.psk"};  // nothing of the kernel's business
     CHECK(plan_in(kernel, desired_stack(customer, kTestRunDir))->steps.empty());
     customer.stack.addresses.push_back(prefix("10.0.0.2/24"));
     CHECK(printed(plan_in(kernel, desired_stack(customer, kTestRunDir))->steps) == "add address 10.0.0.2/24 to vpn0\n");

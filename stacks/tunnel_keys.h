@@ -1,0 +1,15 @@
+// What vpnd needs of one kind of tunnel, with the keys that the configuration only names.
+#pragma once
+
+#include "config/secrets.h"
+#include "config/tunnel.h"
+#include "ipc/tunnel.h"
+
+namespace warren::stacks {
+
+// `secrets` has all that the settings name (config/validate).
+[[nodiscard]] ipc::ListenerSettings with_secrets(const config::ListenerSettings& settings,
+                                                 const config::Secrets& secrets);
+[[nodiscard]] ipc::PeerTunnel with_secrets(const config::Tunnel& tunnel, const config::Secrets& secrets);
+
+}  // namespace warren::stacks
