@@ -32,6 +32,7 @@ Result<std::unique_ptr<Daemon>> Daemon::make(Parts parts, crypto::RandomSource& 
     const auto workers = static_cast<std::uint32_t>(parts.workers.size());
     auto control = io::ControlWorker::make(std::move(parts.workers), random);
     if (!control) return tl::unexpected<Error>(control.error());
+    if (parts.exchange != nullptr) (*control)->indexes().publish_to(parts.exchange->directory());
     auto loop = io::EventLoop::make();
     if (!loop) return tl::unexpected<Error>(loop.error());
     auto link = ConfigLink::make(std::move(parts.channel), std::move(parts.adoption_listener), workers);

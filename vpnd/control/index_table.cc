@@ -15,7 +15,9 @@ SessionId IndexTable::allocate(const IndexEntry& entry, std::uint32_t worker, cr
         std::array<std::uint8_t, 4> random_bytes{};
         random.fill(random_bytes);
         const SessionId index{(load_le<std::uint32_t>(random_bytes.data()) & ~kWorkerMask) | worker};
-        if (index.value >= SessionId::kLeast && entries_.try_emplace(index, entry).second) return index;
+        if (index.value < SessionId::kLeast || !entries_.try_emplace(index, entry).second) continue;
+        if (directory_ != nullptr) directory_->add(index);
+        return index;
     }
 }
 
@@ -26,7 +28,7 @@ void IndexTable::become_keypair(SessionId index) {
 }
 
 void IndexTable::release(SessionId index) {
-    entries_.erase(index);
+    if (entries_.erase(index) != 0 && directory_ != nullptr) directory_->remove(index);
 }
 
 std::optional<IndexEntry> IndexTable::find(SessionId index) const {

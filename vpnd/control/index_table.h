@@ -7,6 +7,7 @@
 
 #include "base/ids.h"
 #include "crypto/random.h"
+#include "vpnd/dataplane/session_directory.h"
 
 namespace warren::control {
 
@@ -30,9 +31,13 @@ class IndexTable {
     void release(SessionId index);
     [[nodiscard]] std::optional<IndexEntry> find(SessionId index) const;
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
+    // From now on the directory has every index that is in the table; called while the table is empty. It outlives
+    // this.
+    void publish_to(dataplane::SessionDirectory& directory) { directory_ = &directory; }
 
   private:
     std::unordered_map<SessionId, IndexEntry> entries_;
+    dataplane::SessionDirectory* directory_ = nullptr;
 };
 
 }  // namespace warren::control

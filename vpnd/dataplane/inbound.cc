@@ -93,7 +93,11 @@ Inbound::Owner Inbound::owner_of(Instant now, const Train& train, const MessageH
         case MessageKind::kData: break;
     }
     const std::uint32_t owner = head.session.worker();
-    if (owner != place_.worker && owner < place_.workers) return transfer(owner, train, datagram, out);
+    if (owner != place_.worker && owner < place_.workers) {
+        if (place_.directory != nullptr && !place_.directory->may_exist(head.session))
+            return roster_.own_drops.add(DropReason::kReceiverIndexUnknown);
+        return transfer(owner, train, datagram, out);
+    }
     Session* const session = roster_.find(head.session);
     if (session == nullptr) return roster_.own_drops.add(DropReason::kReceiverIndexUnknown);
     Peer& peer = roster_.peer_of(*session);

@@ -10,6 +10,7 @@
 #include "vpnd/dataplane/output.h"
 #include "vpnd/dataplane/peer_reports.h"
 #include "vpnd/dataplane/roster.h"
+#include "vpnd/dataplane/session_directory.h"
 #include "vpnd/turns/train.h"
 
 namespace warren::dataplane {
@@ -28,6 +29,7 @@ struct CustomerTrain {
 struct Place {
     std::uint32_t worker = 0;
     std::uint32_t workers = 1;
+    const SessionDirectory* directory = nullptr;  // of all workers' sessions; null: not known
 };
 
 // One data worker.

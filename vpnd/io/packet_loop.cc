@@ -29,7 +29,7 @@ PacketLoop::PacketLoop(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbo
       clock_(clock),
       readiness_(std::move(readiness)),
       aead_(std::move(aead)),
-      pipeline_(*aead_, {port.worker(), port.workers()}),
+      pipeline_(*aead_, {port.worker(), port.workers(), port.directory()}),
       received_(backlog_.receive_pool()),
       tun_space_(std::make_unique<std::uint8_t[]>(kTunSpace)),
       uplinks_(*readiness_, pipeline_) {}

@@ -12,9 +12,10 @@ bool TransferRing::push(const dataplane::Transfer& packet) {
     const std::uint64_t tail = tail_.load();
     const std::size_t at = tail % kSize;
     // A record lies in one piece: what is left at the end is skipped when it is too little.
-    const std::size_t skipped = at + need > kSize ? kSize - at : 0;
+    const bool is_empty = tail == head_.load();
+    const std::size_t skipped = at + need > kSize || (is_empty && at != 0) ? kSize - at : 0;
     if (tail + skipped + need - head_.load() > kSize) return false;
-    if (memory_ == nullptr) memory_ = std::make_unique<std::uint8_t[]>(kSize);
+    if (memory_ == nullptr) memory_ = std::make_unique_for_overwrite<std::uint8_t[]>(kSize);
 
     Record record{static_cast<std::uint32_t>(skipped), true, {}};
     // Only the beginning of it, which is all that is read: the end may be nearer than the whole record is long.

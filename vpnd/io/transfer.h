@@ -9,14 +9,16 @@
 #include <vector>
 
 #include "base/result.h"
+#include "vpnd/dataplane/session_directory.h"
 #include "vpnd/io/doorbell.h"
 #include "vpnd/io/worker_messages.h"
 #include "vpnd/turns/train.h"
 
 namespace warren::io {
 
-// Packets with their bytes, first in first out, between exactly two threads. No lock; the memory is taken at the first
-// push, because hardly any pair ever needs it.
+// Packets with their bytes, first in first out, between exactly two threads. No lock. Hardly any pair ever needs its
+// memory, so that is taken at the first push, and only as many pages of it are touched as ever waited at once: an empty
+// ring begins at its beginning again.
 class TransferRing {
   public:
     static constexpr std::size_t kSize = std::size_t{512}
@@ -56,11 +58,14 @@ class TransferExchange {
     [[nodiscard]] std::uint32_t workers() const { return static_cast<std::uint32_t>(bells_.size()); }
     [[nodiscard]] TransferRing& ring(std::uint32_t from, std::uint32_t to) { return rings_[from * bells_.size() + to]; }
     [[nodiscard]] Doorbell& bell(std::uint32_t worker) { return *bells_[worker]; }
+    // For who makes the sessions of all workers.
+    [[nodiscard]] dataplane::SessionDirectory& directory() { return directory_; }
 
   private:
     TransferExchange() = default;
     std::vector<std::unique_ptr<Doorbell>> bells_;
     std::unique_ptr<TransferRing[]> rings_;
+    dataplane::SessionDirectory directory_;
 };
 
 // One worker's place in the exchange. That worker's thread only.
@@ -73,6 +78,10 @@ class TransferPort {
 
     [[nodiscard]] std::uint32_t worker() const { return worker_; }
     [[nodiscard]] std::uint32_t workers() const { return exchange_ == nullptr ? 1 : exchange_->workers(); }
+    // Null when it is alone.
+    [[nodiscard]] const dataplane::SessionDirectory* directory() const {
+        return exchange_ == nullptr ? nullptr : &exchange_->directory();
+    }
 
     // Copies the packet into its owner's ring. False when that is full. The owner wakes at wake().
     [[nodiscard]] bool push(const dataplane::Transfer& packet);

@@ -164,6 +164,7 @@ void LoopRig::install(std::uint32_t customer) {
         install.peer = peer_of(customer, i);
         install.listener = {0};
         install.created = time_now;
+        if (exchange_ != nullptr) exchange_->directory().add(install.local_id);
         workers_[i]->mailbox.post(dataplane::Command(std::move(install)));
     }
 }

@@ -106,6 +106,20 @@ TEST_CASE("a full ring drops and counts, for the customer if it is known, and wh
     CHECK(rig.delivered(0, 1).size() == before + 1);  // there is room again
 }
 
+TEST_CASE("a session that no worker has is refused where its datagrams arrive, and nothing is transferred") {
+    LoopRig rig(2);
+    rig.put(0);
+    rig.run();
+    rig.receive(0, 3, kDetour);
+    for (std::size_t i = 4; i < 8; ++i) rig.uplink(0).arriving.back().bytes[i] = static_cast<std::uint8_t>(i * 17);
+    rig.uplink(0).arriving.back().bytes[4] = 1;  // the other worker's, if it were there
+    rig.run();
+    CHECK(rig.transfers(0).given == 2);
+    CHECK(rig.drops(DropReason::kReceiverIndexUnknown, {}, 0) == 1);
+    CHECK(rig.drops(DropReason::kReceiverIndexUnknown, {}, 1) == 0);
+    CHECK(rig.delivered(0, 1) == std::vector<std::uint64_t>{1, 2});
+}
+
 TEST_CASE("a read of a TUN for a customer that its owner serves no more, or has replaced, is refused and counted") {
     LoopRig rig(2);
     rig.put(0);

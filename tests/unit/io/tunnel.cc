@@ -133,6 +133,7 @@ void Tunnel::install(int initiator, std::uint32_t number) {
         install.created = read_clock().instant;
         install.lifetime.hard.age = std::chrono::seconds(180);
         install.send_when = side == initiator ? dataplane::SendWhen::kNow : dataplane::SendWhen::kAfterFirstReceived;
+        if (side == 1 && exchange_ != nullptr) exchange_->directory().add(install.local_id);
         worker(side).post(dataplane::Command(std::move(install)));
         barrier(side, events);
     }

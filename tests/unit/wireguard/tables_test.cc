@@ -43,6 +43,23 @@ TEST_CASE("I1: indexes are random in all bits but the worker's, and unique") {
     }
 }
 
+TEST_CASE("the directory of data workers has an index while it is in the table") {
+    SeededRandom random(7);
+    const auto directory = std::make_unique<dataplane::SessionDirectory>();
+    control::IndexTable table;
+    table.publish_to(*directory);
+    const SessionId index = table.allocate({}, 3, random);
+    const SessionId other = table.allocate({}, 3, random);
+    CHECK(directory->may_exist(index));
+    table.become_keypair(index);
+    CHECK(directory->may_exist(index));
+    table.release(index);
+    CHECK_FALSE(directory->may_exist(index));
+    table.release(index);  // an index that is gone
+    CHECK_FALSE(directory->may_exist(index));
+    CHECK(directory->may_exist(other));
+}
+
 TEST_CASE("No index below 256 is allocated, because ESP reserves these SPIs (RFC 4303 §2.1)") {
     // 300 values: the first 100 are below 256 in all but the worker's bits.
     class Small final : public crypto::RandomSource {
