@@ -12,8 +12,7 @@ bool TransferRing::push(const dataplane::Transfer& packet) {
     const std::uint64_t tail = tail_.load();
     const std::size_t at = tail % kSize;
     // A record lies in one piece: what is left at the end is skipped when it is too little.
-    const bool is_empty = tail == head_.load();
-    const std::size_t skipped = at + need > kSize || (is_empty && at != 0) ? kSize - at : 0;
+    const std::size_t skipped = at + need > kSize ? kSize - at : 0;
     if (tail + skipped + need - head_.load() > kSize) return false;
     if (memory_ == nullptr) memory_ = std::make_unique_for_overwrite<std::uint8_t[]>(kSize);
 

@@ -16,9 +16,8 @@
 
 namespace warren::io {
 
-// Packets with their bytes, first in first out, between exactly two threads. No lock. Hardly any pair ever needs its
-// memory, so that is taken at the first push, and only as many pages of it are touched as ever waited at once: an empty
-// ring begins at its beginning again.
+// Packets with their bytes, first in first out, between exactly two threads. No lock. The memory is taken at the first
+// push, because hardly any pair ever needs it, and its pages when they are first used.
 class TransferRing {
   public:
     static constexpr std::size_t kSize = std::size_t{512}

@@ -31,17 +31,12 @@ template <typename T>
 concept Printable = requires(std::ostream& out, const T& value) {
     out << value;
 };
-template <typename T>
-concept Comparable = requires(const T& a, const T& b) {
-    a == b;
-};
 
 static_assert(!std::is_copy_constructible_v<Secret<32>> && !std::is_copy_assignable_v<Secret<32>>);
 static_assert(!std::is_copy_constructible_v<PrivateKey> && !std::is_copy_constructible_v<PresharedKey>);
 static_assert(!std::is_copy_constructible_v<AeadKey>);
 static_assert(std::is_nothrow_move_constructible_v<Secret<32>> && std::is_nothrow_move_assignable_v<Secret<32>>);
 static_assert(!Printable<Secret<32>> && !Printable<PrivateKey>);
-static_assert(!Comparable<Secret<32>>, "only equals(), which takes constant time");
 static_assert(!std::is_convertible_v<PrivateKey, PresharedKey> && !std::is_convertible_v<Secret<32>, PublicKey>);
 
 }  // namespace

@@ -155,6 +155,8 @@ void LoopRig::put(std::uint32_t customer, std::uint32_t share, bool has_session)
         worker.mailbox.post(
             dataplane::Command(dataplane::SetEndpoint{peer_of(customer, i), outside_peer(customer, i), {kUplink, 0}}));
     }
+    for (std::uint32_t i = 0; exchange_ != nullptr && i < count(); ++i)
+        exchange_->directory().add(far_end_.session(session(customer, i)).local_id);
     if (has_session) install(customer);
 }
 
@@ -164,7 +166,6 @@ void LoopRig::install(std::uint32_t customer) {
         install.peer = peer_of(customer, i);
         install.listener = {0};
         install.created = time_now;
-        if (exchange_ != nullptr) exchange_->directory().add(install.local_id);
         workers_[i]->mailbox.post(dataplane::Command(std::move(install)));
     }
 }

@@ -95,21 +95,6 @@ TEST_CASE("the largest packet fits into an empty ring wherever its end is") {
     }
 }
 
-TEST_CASE("a ring that is emptied each time uses its first bytes only") {
-    TransferRing ring;
-    std::vector<std::uint8_t> bytes = bytes_of(0, 1'400);
-    const std::uint8_t* first = nullptr;
-    for (std::uint32_t i = 0; i < 2'000; ++i) {
-        REQUIRE(ring.push(packet(0, bytes)));
-        REQUIRE(ring.push(packet(1, bytes)));
-        const auto one = ring.pop();
-        if (first == nullptr) first = one->train.bytes.data();
-        CHECK(one->train.bytes.data() == first);
-        check_is(ring.pop(), 1, 1'400);
-        ring.release();
-    }
-}
-
 TEST_CASE("nothing is lost or turned round between two threads, and no wake-up is missed") {
     auto exchange = TransferExchange::make(2);
     REQUIRE(exchange.has_value());
