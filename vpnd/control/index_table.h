@@ -6,8 +6,8 @@
 #include <unordered_map>
 
 #include "base/ids.h"
+#include "base/session_directory.h"
 #include "crypto/random.h"
-#include "vpnd/dataplane/session_directory.h"
 
 namespace warren::control {
 
@@ -33,11 +33,11 @@ class IndexTable {
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
     // From now on the directory has every index that is in the table; called while the table is empty. It outlives
     // this.
-    void publish_to(dataplane::SessionDirectory& directory) { directory_ = &directory; }
+    void publish_to(SessionDirectory& directory) { directory_ = &directory; }
 
   private:
     std::unordered_map<SessionId, IndexEntry> entries_;
-    dataplane::SessionDirectory* directory_ = nullptr;
+    SessionDirectory* directory_ = nullptr;
 };
 
 }  // namespace warren::control

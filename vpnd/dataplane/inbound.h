@@ -5,12 +5,12 @@
 #include <span>
 #include <vector>
 
+#include "base/session_directory.h"
 #include "vpnd/dataplane/coalesce.h"
 #include "vpnd/dataplane/outbound.h"
 #include "vpnd/dataplane/output.h"
 #include "vpnd/dataplane/peer_reports.h"
 #include "vpnd/dataplane/roster.h"
-#include "vpnd/dataplane/session_directory.h"
 #include "vpnd/turns/train.h"
 
 namespace warren::dataplane {

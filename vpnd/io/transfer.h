@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "vpnd/dataplane/session_directory.h"
+#include "base/session_directory.h"
 #include "vpnd/io/doorbell.h"
 #include "vpnd/io/worker_messages.h"
 #include "vpnd/turns/train.h"
@@ -58,13 +58,13 @@ class TransferExchange {
     [[nodiscard]] TransferRing& ring(std::uint32_t from, std::uint32_t to) { return rings_[from * bells_.size() + to]; }
     [[nodiscard]] Doorbell& bell(std::uint32_t worker) { return *bells_[worker]; }
     // For who makes the sessions of all workers.
-    [[nodiscard]] dataplane::SessionDirectory& directory() { return directory_; }
+    [[nodiscard]] SessionDirectory& directory() { return directory_; }
 
   private:
     TransferExchange() = default;
     std::vector<std::unique_ptr<Doorbell>> bells_;
     std::unique_ptr<TransferRing[]> rings_;
-    dataplane::SessionDirectory directory_;
+    SessionDirectory directory_;
 };
 
 // One worker's place in the exchange. That worker's thread only.
@@ -78,7 +78,7 @@ class TransferPort {
     [[nodiscard]] std::uint32_t worker() const { return worker_; }
     [[nodiscard]] std::uint32_t workers() const { return exchange_ == nullptr ? 1 : exchange_->workers(); }
     // Null when it is alone.
-    [[nodiscard]] const dataplane::SessionDirectory* directory() const {
+    [[nodiscard]] const SessionDirectory* directory() const {
         return exchange_ == nullptr ? nullptr : &exchange_->directory();
     }
 

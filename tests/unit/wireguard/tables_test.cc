@@ -45,7 +45,7 @@ TEST_CASE("I1: indexes are random in all bits but the worker's, and unique") {
 
 TEST_CASE("the directory of data workers has an index while it is in the table") {
     SeededRandom random(7);
-    const auto directory = std::make_unique<dataplane::SessionDirectory>();
+    const auto directory = std::make_unique<SessionDirectory>();
     control::IndexTable table;
     table.publish_to(*directory);
     const SessionId index = table.allocate({}, 3, random);

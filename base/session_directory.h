@@ -7,7 +7,7 @@
 
 #include "base/ids.h"
 
-namespace warren::dataplane {
+namespace warren {
 
 // Counts ids by a part of them, so it can be wrong in one direction only: it may take an invented id for one that
 // exists. So what a stranger invents is dropped where it arrives, and costs no memory between workers. Ids are random
@@ -28,4 +28,4 @@ class SessionDirectory {
     std::array<std::atomic<std::uint32_t>, kPlaces> counts_{};
 };
 
-}  // namespace warren::dataplane
+}  // namespace warren
