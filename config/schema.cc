@@ -84,7 +84,7 @@ constexpr Key kSchema[] = {
             "when the processor is overloaded."},
     {.document = kCustomer, .path = "traffic.rate_up", .type = Type::kRate,
      .doc = "The highest rate from all its sites and devices into the stack, counted as the customer's IP packets. "
-            "What exceeds it waits: each flow in its own queue, for 50 ms at most; the rest is dropped. What exceeds "
+            "What exceeds it waits: each flow in its own queue, for 80 ms at most; the rest is dropped. What exceeds "
             "twice the rate is dropped before decryption. Absent: no limit.", .example = "\"100 Mbit/s\""},
     {.document = kCustomer, .path = "traffic.rate_down", .type = Type::kRate,
      .doc = "The highest rate from the stack to all its sites and devices, counted and limited in the same way, "

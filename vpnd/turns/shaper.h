@@ -26,9 +26,9 @@ struct ShaperMemory {
 // tunnel adds. One data worker.
 class Shaper {
   public:
-    // How long one flow that always has packets waits: enough for one TCP flow to fill the rate at 100 ms of round trip
-    // (it gives up 0.3 of its window at a loss), however much it exceeds the rate.
-    static constexpr Duration kDelay = std::chrono::milliseconds(50);
+    // How long one flow that always has packets waits: enough for one TCP flow to fill the rate at a round trip of more
+    // than 100 ms (it gives up 0.3 of its window at a loss; RFC 9438 §4.6).
+    static constexpr Duration kDelay = std::chrono::milliseconds(80);
     // Of the whole queue, whatever the rate.
     static constexpr std::size_t kLeastQueue = std::size_t{64} << 10;
     static constexpr std::size_t kMostQueue = std::size_t{8} << 20;
