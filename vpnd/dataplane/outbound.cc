@@ -86,7 +86,7 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
             message = padded + framing.overhead;
         }
         if (rate == Rate::kToCharge && !customer.outbound.pass(now, size)) {
-            wait(packet, sent, peer.index, customer);
+            wait(packet, sent, customer);
             break;
         }
         std::uint8_t* const text = egress_.append(now, peer, session, traffic_class, padded, out);
@@ -105,11 +105,11 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
 }
 
 // Those from number `first` on, laid out like reads from a TUN, so that they are sent the same way later.
-void Outbound::wait(const SuperPacket& packet, std::size_t first, PeerIndex peer, Customer& customer) {
+void Outbound::wait(const SuperPacket& packet, std::size_t first, Customer& customer) {
     const std::uint32_t flow = hash_of(outbound_flow(packet.inner()));
     for (std::size_t i = first; i < packet.count(); ++i) {
         const std::size_t size = packet.size_of(i);
-        Shaper::Packet copy{peer, StagedPacket(kOffloadHeaderSize + size), size};
+        Shaper::Packet copy{{}, StagedPacket(kOffloadHeaderSize + size), size};
         packet.write(i, copy.bytes.data() + kOffloadHeaderSize);
         roster_.shaping.wait(customer, customer.outbound, flow, std::move(copy), DropReason::kRateDownExceeded);
     }

@@ -34,7 +34,7 @@ class Outbound {
     void send_or_stage(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Rate rate, Output& out);
     void send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session, Rate rate,
               Output& out);
-    void wait(const SuperPacket& packet, std::size_t first, PeerIndex peer, Customer& customer);
+    void wait(const SuperPacket& packet, std::size_t first, Customer& customer);
     void stage(const SuperPacket& packet, Peer& peer, Customer& customer);
     static void count_sent(Peer& peer, Customer& customer, Session& session, std::size_t messages, std::size_t bytes);
     void note_sent(Instant now, Peer& peer, bool has_data);

@@ -94,7 +94,7 @@ struct Customer {
     Policer admission;  // network to stack, before decryption
     Shaper inbound;     // network to stack, opened packets
     Shaper outbound;
-    bool is_armed = false;  // Shaping knows when one of its packets may go
+    Instant release_at = kNever;  // when Shaping looks at its packets that wait
     std::size_t staged_bytes = 0;
     bool takes_udp_segments = false;  // its TUN takes UDP super-packets
 };

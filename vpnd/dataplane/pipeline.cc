@@ -15,13 +15,7 @@ void Pipeline::outbound(Instant now, CustomerIndex customer, MutableBytes super_
 }
 
 std::optional<CustomerIndex> Pipeline::next_released(Instant now) {
-    while (const auto index = roster_.shaping.next_due(now)) {
-        Customer* const customer = roster_.find(*index);
-        if (customer == nullptr) continue;
-        customer->is_armed = false;
-        return index;
-    }
-    return std::nullopt;
+    return roster_.shaping.next_due(now, [this](CustomerIndex index) { return roster_.find(index); });
 }
 
 void Pipeline::release_inbound(Instant now, CustomerIndex index, Output& out) {

@@ -39,7 +39,6 @@ void Roster::swap_customer(std::unique_ptr<const CustomerView> view, bool takes_
     customer.inbound.set_rate(customer.view->rate_up);
     customer.outbound.set_rate(customer.view->rate_down);
     if (customer.view->suspended) shaping.drop(customer, DropReason::kCustomerSuspended);
-    customer.is_armed = false;
     shaping.arm(customer);
 
     std::vector<PeerIndex> kept = customer.view->peers;

@@ -19,19 +19,27 @@ class Shaping {
         arm(customer);
     }
     [[nodiscard]] std::optional<Shaper::Packet> pop(Instant now, Shaper& shaper) { return shaper.pop(now, memory_); }
-    // Looks anew at when the customer's next packet may go. To be called after some were popped.
+    // Looks anew at when the customer's next packet may go. To be called after some were popped, or its rate changed.
     void arm(Customer& customer) {
         const Instant due = std::min(customer.inbound.next_due(), customer.outbound.next_due());
-        if (customer.is_armed || due == kNever) return;
-        customer.is_armed = true;
+        if (due >= customer.release_at) return;
+        customer.release_at = due;
         due_.push({due, customer.view->index});
     }
-    // A customer some of whose packets may go; it may be gone, or have none. It is for the caller to pop and arm again.
-    [[nodiscard]] std::optional<CustomerIndex> next_due(Instant now) {
-        if (due_.empty() || now < due_.top().at) return std::nullopt;
-        const CustomerIndex customer = due_.top().customer;
-        due_.pop();
-        return customer;
+    // A customer some of whose packets may go. The caller pops them and arms it again. `find`: the customer of an
+    // index, null when there is none.
+    template <typename Find>
+    [[nodiscard]] std::optional<CustomerIndex> next_due(Instant now, const Find& find) {
+        while (!due_.empty() && due_.top().at <= now) {
+            const Due due = due_.top();
+            due_.pop();
+            Customer* const customer = find(due.customer);
+            // Else it is gone, or was armed for an earlier time since.
+            if (customer == nullptr || customer->release_at != due.at) continue;
+            customer->release_at = kNever;
+            return due.customer;
+        }
+        return std::nullopt;
     }
     // kNever when no packet waits.
     [[nodiscard]] Instant next_deadline() const { return due_.empty() ? kNever : due_.top().at; }

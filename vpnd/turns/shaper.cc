@@ -19,7 +19,7 @@ void Shaper::set_rate(std::uint64_t bits_per_second) {
     const std::uint64_t in_delay =
         rate_ / 8 * static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(kDelay).count()) /
         1'000;
-    most_bytes_ = std::clamp<std::size_t>(2 * in_delay, kLeastQueue, kMostQueue);
+    most_held_ = std::clamp<std::size_t>(2 * in_delay, kLeastQueue, kMostQueue);
 }
 
 Duration Shaper::price_of(std::size_t size) const {
@@ -28,9 +28,10 @@ Duration Shaper::price_of(std::size_t size) const {
 }
 
 bool Shaper::has_room(std::uint32_t flow, std::size_t bytes, const ShaperMemory& memory) const {
-    const std::size_t its = queue_ == nullptr ? 0 : queue_->flows[flow % kFlows].bytes;
-    if (its == 0) return bytes <= memory.left() && bytes_ + bytes <= most_bytes_ + kForNewFlows;
-    return its + bytes <= std::min(most_bytes_ - std::min(bytes_, most_bytes_), memory.left());
+    const std::size_t cost = bytes + kOverhead;
+    const std::size_t its = queue_ == nullptr ? 0 : queue_->flows[flow % kFlows].held;
+    if (its == 0) return cost <= memory.left() && held_ + cost <= most_held_ + kForNewFlows;
+    return its + cost <= std::min(most_held_ - std::min(held_, most_held_), memory.left());
 }
 
 void Shaper::push(std::uint32_t flow_hash, Packet packet, ShaperMemory& memory) {
@@ -42,16 +43,16 @@ void Shaper::push(std::uint32_t flow_hash, Packet packet, ShaperMemory& memory) 
     } else {
         queue_->free = queue_->nodes[index].next;
     }
-    const std::size_t bytes = packet.bytes.size();
+    const std::size_t cost = packet.bytes.size() + kOverhead;
     queue_->nodes[index] = {std::move(packet), kNone};
 
     const std::uint32_t number = flow_hash % kFlows;
     Flow& flow = queue_->flows[number];
     (flow.first == kNone ? flow.first : queue_->nodes[flow.last].next) = index;
     flow.last = index;
-    flow.bytes += static_cast<std::uint32_t>(bytes);
-    bytes_ += bytes;
-    memory.held += bytes;
+    flow.held += static_cast<std::uint32_t>(cost);
+    held_ += cost;
+    memory.held += cost;
     ++packets_;
     if (flow.listed) return;
     flow.deficit = kQuantum;
@@ -66,11 +67,11 @@ std::optional<Shaper::Packet> Shaper::pop(Instant now, ShaperMemory& memory) {
     Packet packet = std::move(node.packet);
     flow.first = node.next;
     node.next = std::exchange(queue_->free, index);
-    const std::size_t bytes = packet.bytes.size();
-    flow.bytes -= static_cast<std::uint32_t>(bytes);
+    const std::size_t cost = packet.bytes.size() + kOverhead;
+    flow.held -= static_cast<std::uint32_t>(cost);
     flow.deficit -= static_cast<std::int32_t>(packet.size);
-    bytes_ -= bytes;
-    memory.held -= bytes;
+    held_ -= cost;
+    memory.held -= cost;
     --packets_;
     if (rate_ != 0) bucket_.charge(now, price_of(packet.size), kCatchUp);
     return packet;
@@ -94,8 +95,8 @@ Shaper::Flow& Shaper::flow_to_serve() {
 }
 
 std::size_t Shaper::clear(ShaperMemory& memory) {
-    memory.held -= bytes_;
-    bytes_ = 0;
+    memory.held -= held_;
+    held_ = 0;
     queue_.reset();
     return std::exchange(packets_, 0);
 }

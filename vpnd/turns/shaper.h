@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,7 +14,7 @@
 
 namespace warren::dataplane {
 
-// The bytes that wait in all shapers of one data worker. Each may use as much as is left for all.
+// The memory of what waits in all shapers of one data worker. Each may use as much as is left for all.
 struct ShaperMemory {
     static constexpr std::size_t kInAll = std::size_t{64} << 20;
     std::size_t held = 0;
@@ -22,8 +23,8 @@ struct ShaperMemory {
 
 // Packets of one flow stay in order. Flows are served in turn, and one that just became active comes first, so that a
 // ping or a call does not wait behind a download (the two lists of RFC 8290 §4). A flow may hold as much as is left of
-// the customer's queue, so a single one fills half of it: kDelay. Bytes are those of the IP packets, without what the
-// tunnel adds. One data worker.
+// the customer's queue, so a single one fills half of it: kDelay. The rate counts IP packets, without what the tunnel
+// adds; the queue counts memory. One data worker.
 class Shaper {
   public:
     // How long one flow that always has packets waits: enough for one TCP flow to fill the rate at a round trip of more
@@ -38,7 +39,7 @@ class Shaper {
     static constexpr Duration kCatchUp = kDelay;
 
     struct Packet {
-        PeerIndex peer;
+        PeerIndex peer;                   // where it came from; unused on the way out
         std::vector<std::uint8_t> bytes;  // in the form that the caller chose
         std::size_t size = 0;             // that the rate counts
     };
@@ -50,8 +51,9 @@ class Shaper {
 
     // Counts a packet of this size when it may go now: nothing waits, and the rate allows it.
     [[nodiscard]] bool pass(Instant now, std::size_t size) {
+        if (packets_ != 0) return false;
         if (rate_ == 0) return true;
-        if (packets_ != 0 || !bucket_.is_open(now)) return false;
+        if (!bucket_.is_open(now)) return false;
         bucket_.charge(now, price_of(size), kBurst);
         return true;
     }
@@ -62,7 +64,7 @@ class Shaper {
     void push(std::uint32_t flow, Packet packet, ShaperMemory& memory);
     // The next one that may go now, counted.
     [[nodiscard]] std::optional<Packet> pop(Instant now, ShaperMemory& memory);
-    // When pop() has one; kNever when none waits.
+    // When pop() has one; may be past; kNever when none waits.
     [[nodiscard]] Instant next_due() const { return packets_ == 0 ? kNever : bucket_.opens_at(); }
     // Forgets what waits; returns how many packets that were.
     std::size_t clear(ShaperMemory& memory);
@@ -76,16 +78,19 @@ class Shaper {
         Packet packet;
         std::uint32_t next = kNone;
     };
+    // Of one packet, beside its bytes: many short packets must not take more memory than is counted.
+    static constexpr std::size_t kOverhead = sizeof(Node) + 2 * sizeof(std::max_align_t);
+
     struct Flow {
-        std::uint32_t first = kNone;  // in nodes_
+        std::uint32_t first = kNone;  // in Queue::nodes
         std::uint32_t last = kNone;
-        std::uint32_t bytes = 0;
+        std::uint32_t held = 0;  // bytes of memory
         std::int32_t deficit = 0;
         std::uint32_t next = kNone;  // in its list
         bool listed = false;
     };
     struct List {
-        std::uint32_t first = kNone;  // in flows_
+        std::uint32_t first = kNone;  // in Queue::flows
         std::uint32_t last = kNone;
     };
     struct Queue {
@@ -102,8 +107,8 @@ class Shaper {
     std::uint32_t remove_first(List& list);
 
     std::uint64_t rate_ = 0;
-    std::size_t most_bytes_ = 0;  // that may wait
-    std::size_t bytes_ = 0;       // that wait
+    std::size_t most_held_ = 0;  // bytes of memory
+    std::size_t held_ = 0;       // likewise
     std::size_t packets_ = 0;
     TokenBucket bucket_;
     std::unique_ptr<Queue> queue_;  // only of a customer with a rate that was exceeded
