@@ -260,6 +260,13 @@ void Inbound::confirm(Instant now, Session& session, Peer& peer, Customer& custo
     outbound_.flush_staged(now, peer, customer, out);
 }
 
+// In the path of every packet, hence without a call.
+[[gnu::always_inline]] inline void Inbound::pass_on(const Customer& customer, PeerIndex peer, const Framing& framing,
+                                                    const InnerPacket& inner, Output& out) {
+    const CustomerView& view = *customer.view;
+    coalescer_.add({peer, view.index, view.mtu, customer.takes_udp_segments, &framing}, inner, out);
+}
+
 void Inbound::deliver(Instant now, const Candidate& message, Output& out) {
     Customer& customer = *message.customer;
     const auto inner = InnerPacket::parse(message.text);
@@ -272,18 +279,15 @@ void Inbound::deliver(Instant now, const Candidate& message, Output& out) {
         return customer.drops.add(DropReason::kSelectorMismatch);
     if (const auto allowed = check_source(*inner, *message.peer, customer); !allowed)
         return customer.drops.add(allowed.error());
-    const Bytes packet = inner->bytes();
-    if (customer.inbound.pass(now, packet.size()))
-        return pass_on(customer, message.peer->index, message.session->framing, *inner, out);
-    roster_.shaping.wait(customer, customer.inbound, hash_of(inbound_flow(*inner)),
-                         {message.peer->index, {packet.begin(), packet.end()}, packet.size()},
-                         DropReason::kRateUpExceeded);
+    if (customer.inbound.limits() && !customer.inbound.pass(now, inner->bytes().size()))
+        return wait(*inner, message.peer->index, customer);
+    pass_on(customer, message.peer->index, message.session->framing, *inner, out);
 }
 
-void Inbound::pass_on(const Customer& customer, PeerIndex peer, const Framing& framing, const InnerPacket& inner,
-                      Output& out) {
-    const CustomerView& view = *customer.view;
-    coalescer_.add({peer, view.index, view.mtu, customer.takes_udp_segments, &framing}, inner, out);
+[[gnu::noinline]] void Inbound::wait(const InnerPacket& inner, PeerIndex peer, Customer& customer) {
+    const Bytes packet = inner.bytes();
+    roster_.shaping.wait(customer, customer.inbound, hash_of(inbound_flow(inner)),
+                         {peer, {packet.begin(), packet.end()}, packet.size()}, DropReason::kRateUpExceeded);
 }
 
 // A peer, or all of its sessions, may have gone meanwhile: what it sent before goes with them.

@@ -10,6 +10,17 @@ namespace {
 constexpr std::size_t kReleased = 64;  // packets at a time
 }
 
+// In the path of every packet, hence without a call.
+template <Outbound::Rate rate>
+[[gnu::always_inline]] inline void Outbound::send_or_stage(Instant now, const SuperPacket& packet, Peer& peer,
+                                                           Customer& customer, Output& out) {
+    Session* const session = peer.session_for(packet.inner());
+    if (session != nullptr && session->can_send(now, packet.count()))
+        return send<rate>(now, packet, peer, customer, *session, out);
+    stage(packet, peer, customer);
+    (void)reports_.ask_for_session(now, peer, outbound_flow(packet.inner()), out);
+}
+
 void Outbound::process(Instant now, CustomerIndex index, MutableBytes super_packet, Output& out) {
     Customer* const customer = roster_.find(index);
     WARREN_CHECK(customer != nullptr);  // a TUN is opened and closed with its customer
@@ -36,7 +47,7 @@ void Outbound::process(Instant now, CustomerIndex index, MutableBytes super_pack
         customer->drops.add(DropReason::kNoEndpoint, packet->count());
         return refuse(now, IcmpError::kNoEndpoint, packet->inner(), *customer, 0, out);
     }
-    send_or_stage(now, *packet, *peer, *customer, Rate::kToCharge, out);
+    send_or_stage<Rate::kToCharge>(now, *packet, *peer, *customer, out);
 }
 
 // Customers with a rate have one queue, so the peer is this worker's; where it is may have changed meanwhile.
@@ -52,20 +63,12 @@ void Outbound::release(Instant now, Customer& customer, Output& out) {
             customer.drops.add(DropReason::kNoPeerForDestination);
             continue;
         }
-        send_or_stage(now, *packet, *peer, customer, Rate::kPaid, out);
+        send_or_stage<Rate::kPaid>(now, *packet, *peer, customer, out);
     }
 }
 
-void Outbound::send_or_stage(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Rate rate,
-                             Output& out) {
-    Session* const session = peer.session_for(packet.inner());
-    if (session != nullptr && session->can_send(now, packet.count()))
-        return send(now, packet, peer, customer, *session, rate, out);
-    stage(packet, peer, customer);
-    (void)reports_.ask_for_session(now, peer, outbound_flow(packet.inner()), out);
-}
-
-void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session, Rate rate,
+template <Outbound::Rate rate>
+void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session,
                     Output& out) {
     const CustomerView& view = *customer.view;
     const Framing& framing = session.framing;
@@ -77,6 +80,7 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
     const std::uint8_t traffic_class = encapsulated_traffic_class(packet.inner().traffic_class());
     std::size_t padded = framing.padded_size(size, view.mtu);  // of all but a shorter last one
     std::size_t message = padded + framing.overhead;
+    const bool may_wait = rate == Rate::kToCharge && customer.outbound.limits();
     std::size_t bytes = 0;
     std::size_t sent = 0;
     for (; sent < packet.count(); ++sent) {
@@ -85,7 +89,7 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
             padded = framing.padded_size(size, view.mtu);
             message = padded + framing.overhead;
         }
-        if (rate == Rate::kToCharge && !customer.outbound.pass(now, size)) {
+        if (may_wait && !customer.outbound.pass(now, size)) {
             wait(packet, sent, customer);
             break;
         }
@@ -105,7 +109,7 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
 }
 
 // Those from number `first` on, laid out like reads from a TUN, so that they are sent the same way later.
-void Outbound::wait(const SuperPacket& packet, std::size_t first, Customer& customer) {
+[[gnu::noinline]] void Outbound::wait(const SuperPacket& packet, std::size_t first, Customer& customer) {
     const std::uint32_t flow = hash_of(outbound_flow(packet.inner()));
     for (std::size_t i = first; i < packet.count(); ++i) {
         const std::size_t size = packet.size_of(i);
@@ -176,7 +180,7 @@ void Outbound::flush_staged(Instant now, Peer& peer, Customer& customer, Output&
         if (!packet) continue;  // it was parsed before it was staged
         Session* const session = peer.session_for(packet->inner());
         if (session != nullptr && session->can_send(now, 1)) {
-            send(now, *packet, peer, customer, *session, Rate::kToCharge, out);
+            send<Rate::kToCharge>(now, *packet, peer, customer, *session, out);
         } else {
             stage(*packet, peer, customer);
         }

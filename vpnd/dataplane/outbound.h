@@ -31,9 +31,10 @@ class Outbound {
 
   private:
     enum class Rate : std::uint8_t { kToCharge, kPaid };
-    void send_or_stage(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Rate rate, Output& out);
-    void send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session, Rate rate,
-              Output& out);
+    template <Rate rate>
+    void send_or_stage(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Output& out);
+    template <Rate rate>
+    void send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session, Output& out);
     void wait(const SuperPacket& packet, std::size_t first, Customer& customer);
     void stage(const SuperPacket& packet, Peer& peer, Customer& customer);
     static void count_sent(Peer& peer, Customer& customer, Session& session, std::size_t messages, std::size_t bytes);

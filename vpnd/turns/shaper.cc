@@ -14,6 +14,7 @@ constexpr std::uint64_t kBitsTimesNanoseconds = 8 * std::uint64_t{1'000'000'000}
 void Shaper::set_rate(std::uint64_t bits_per_second) {
     if (bits_per_second == rate_) return;
     rate_ = bits_per_second;
+    limits_ = rate_ != 0 || packets_ != 0;
     bucket_ = {};
     if (rate_ == 0) return;  // what waits goes at once
     const std::uint64_t in_delay =
@@ -73,6 +74,7 @@ std::optional<Shaper::Packet> Shaper::pop(Instant now, ShaperMemory& memory) {
     held_ -= cost;
     memory.held -= cost;
     --packets_;
+    limits_ = rate_ != 0 || packets_ != 0;
     if (rate_ != 0) bucket_.charge(now, price_of(packet.size), kCatchUp);
     return packet;
 }
@@ -98,6 +100,7 @@ std::size_t Shaper::clear(ShaperMemory& memory) {
     memory.held -= held_;
     held_ = 0;
     queue_.reset();
+    limits_ = rate_ != 0;
     return std::exchange(packets_, 0);
 }
 

@@ -46,7 +46,8 @@ class Shaper {
 
     // Bits per second, 0 = no limit. Another rate begins anew, so that nobody waits for a debt of the old one.
     void set_rate(std::uint64_t bits_per_second);
-    [[nodiscard]] bool limits() const { return rate_ != 0; }
+    // A packet may have to wait: there is a rate, or what waited for one is still there.
+    [[nodiscard]] bool limits() const { return limits_; }
     [[nodiscard]] bool empty() const { return packets_ == 0; }
 
     // Counts a packet of this size when it may go now: nothing waits, and the rate allows it.
@@ -106,6 +107,7 @@ class Shaper {
     void append(List& list, std::uint32_t flow);
     std::uint32_t remove_first(List& list);
 
+    bool limits_ = false;  // asked for every packet of every customer
     std::uint64_t rate_ = 0;
     std::size_t most_held_ = 0;  // bytes of memory
     std::size_t held_ = 0;       // likewise
