@@ -26,6 +26,12 @@ class IndexTable {
   public:
     // A new random index whose low bits name `worker`, unique while it is in the table.
     [[nodiscard]] SessionId allocate(const IndexEntry& entry, std::uint32_t worker, crypto::RandomSource& random);
+    // The session of an earlier process goes on under its index. False when that is in use.
+    [[nodiscard]] bool resume(SessionId index, const IndexEntry& entry) {
+        const bool is_free = entries_.try_emplace(index, entry).second;
+        if (is_free && directory_ != nullptr) directory_->add(index);
+        return is_free;
+    }
     // The handshake became a session under the same index.
     void become_keypair(SessionId index);
     void release(SessionId index);

@@ -37,10 +37,11 @@ EgressTrain* Egress::find_open(const Peer& peer, const Session& session, std::ui
     return nullptr;
 }
 
-EgressTrain* Egress::begin(Instant now, const Peer& peer, const Session& session, std::uint8_t traffic_class,
+EgressTrain* Egress::begin(Instant now, const Peer& peer, Session& session, std::uint8_t traffic_class,
                            std::size_t message, Output& out) {
     PacketBuffer buffer = pool_.take();
     if (!buffer.valid()) return nullptr;
+    session.reserve(kTrainDatagrams);
     EgressTrain& train = out.trains.emplace_back();
     train.peer = peer.index;
     train.customer = peer.customer;

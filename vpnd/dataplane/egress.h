@@ -29,7 +29,7 @@ class Egress {
   private:
     [[nodiscard]] static EgressTrain* find_open(const Peer& peer, const Session& session, std::uint8_t traffic_class,
                                                 std::size_t message, Output& out);
-    [[nodiscard]] EgressTrain* begin(Instant now, const Peer& peer, const Session& session, std::uint8_t traffic_class,
+    [[nodiscard]] EgressTrain* begin(Instant now, const Peer& peer, Session& session, std::uint8_t traffic_class,
                                      std::size_t message, Output& out);
 
     crypto::PacketAead& aead_;

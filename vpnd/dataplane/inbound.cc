@@ -9,6 +9,8 @@ namespace warren::dataplane {
 
 namespace {
 constexpr std::size_t kStraysPerCall = 64;
+// To the worker that the id names, and from there to the one that has the session.
+constexpr std::uint8_t kMostHops = 2;
 
 // The session's budget is spent, and it does not come from where the peer is.
 bool is_likely_forged(Instant now, const Session& session, const Peer& peer, const Train& train) {
@@ -92,14 +94,8 @@ Inbound::Owner Inbound::owner_of(Instant now, const Train& train, const MessageH
             return;
         case MessageKind::kData: break;
     }
-    const std::uint32_t owner = head.session.worker();
-    if (owner != place_.worker && owner < place_.workers) {
-        if (place_.directory != nullptr && !place_.directory->may_exist(head.session))
-            return roster_.own_drops.add(DropReason::kReceiverIndexUnknown);
-        return transfer(owner, train, datagram, out);
-    }
     Session* const session = roster_.find(head.session);
-    if (session == nullptr) return roster_.own_drops.add(DropReason::kReceiverIndexUnknown);
+    if (session == nullptr) return find_elsewhere(head.session, train, datagram, out);
     Peer& peer = roster_.peer_of(*session);
     Customer& customer = roster_.customer_of(peer);
     if (session->listener != train.listener) return customer.drops.add(DropReason::kListenerMismatch);
@@ -150,6 +146,16 @@ void Inbound::process(Instant now, std::span<const Train> trains, Output& out) {
     outbound_.seal(out);
 }
 
+// A session is with the worker that its id names, or that one knows better.
+void Inbound::find_elsewhere(SessionId session, const Train& train, MutableBytes datagram, Output& out) {
+    std::uint32_t owner = session.worker() % place_.workers;
+    if (owner == place_.worker) owner = roster_.worker_of(session).value_or(owner);
+    const bool may_exist = place_.directory == nullptr || place_.directory->may_exist(session);
+    if (owner == place_.worker || !may_exist || train.hops == kMostHops)
+        return roster_.own_drops.add(DropReason::kReceiverIndexUnknown);
+    transfer(owner, train, datagram, out);
+}
+
 // The kernel steers a train by its first datagram, and another session of the same sender may be another worker's.
 // Datagrams that follow each other stay together.
 void Inbound::transfer(std::uint32_t worker, const Train& train, MutableBytes datagram, Output& out) {
@@ -164,6 +170,7 @@ void Inbound::transfer(std::uint32_t worker, const Train& train, MutableBytes da
     }
     Transfer& next = out.transfers.emplace_back(Transfer{worker, {}, train});
     next.train.bytes = datagram;
+    ++next.train.hops;
 }
 
 void Inbound::open_batch(Instant now, Output& out) {
@@ -191,6 +198,7 @@ void Inbound::accept(Instant now, Candidate& message, Output& out) {
         return refuse(message, too_old ? DropReason::kReplayTooOld : DropReason::kReplayDuplicate);
     }
     session.has_received = true;
+    if (newest) session.note_newest_received();
     if (!session.framing.is_plain && !trim(message)) return;
     // Also when the packet inside is refused below: the peer has proved who and where it is (conformance D5).
     note_received(now, message, newest, out);

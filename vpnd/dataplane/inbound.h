@@ -69,6 +69,7 @@ class Inbound {
     [[nodiscard]] Owner owner_of(Instant now, const Train& train, const MessageHead& head) const;
     void collect(Instant now, std::size_t train_number, const Train& train, const Framing& framing,
                  const MessageHead& head, MutableBytes datagram, Output& out);
+    void find_elsewhere(SessionId session, const Train& train, MutableBytes datagram, Output& out);
     static void transfer(std::uint32_t worker, const Train& train, MutableBytes datagram, Output& out);
     void open_batch(Instant now, Output& out);
     void accept(Instant now, Candidate& message, Output& out);

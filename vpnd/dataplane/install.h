@@ -13,6 +13,7 @@
 #include "base/ip.h"
 #include "base/time.h"
 #include "crypto/keys.h"
+#include "vpnd/dataplane/kept_session.h"
 #include "vpnd/packet/selector.h"
 
 namespace warren::dataplane {
@@ -36,6 +37,7 @@ struct Lifetime {
 enum class SendWhen : std::uint8_t {
     kNow,                 // staged packets go out at once, or an empty message where the protocol has them
     kAfterFirstReceived,  // after its first authentic message or Confirm; until then what was sent on stays
+    kNowInSilence,        // at once, but nothing is sent for it: it was sent on before this process began
 };
 
 // Whether an authentic message from another outer address moves the peer there.
@@ -54,6 +56,10 @@ struct InstallSession {
     SendWhen send_when = SendWhen::kAfterFirstReceived;
     Follow follow = Follow::kAuthentic;
     std::uint64_t first_counter = 0;  // of the first message sent
+    bool is_initiator = false;        // we began its handshake
+    // Where it is kept for a successor of this process; null: nowhere. Its counters below `received` are refused. The
+    // data worker frees it with the session.
+    KeptSession* kept = nullptr;
     // Which of a peer's sessions carries which packets, where the protocol negotiates that: a peer has up to
     // kFlowsPerPeer flows, a new session takes the place of the present one of its flow only, and a packet takes the
     // first flow whose selectors match. No selectors: everything.
@@ -103,8 +109,22 @@ struct PurgeStaged {
     PeerIndex peer;
 };
 
+// The session is with another data worker than its id says: this one, which the id names, transfers its messages there.
+// RetireSession ends that too.
+struct RouteSession {
+    SessionId local_id;
+    std::uint32_t worker = 0;
+};
+
+// The session is kept there from now on, and not where it was (vpnd/dataplane/kept_session.h). Everything but its
+// counters is there already. Null: it is not kept any more. Unknown ids: the place is freed.
+struct KeepElsewhere {
+    SessionId local_id;
+    KeptSession* kept = nullptr;
+};
+
 using Command = std::variant<InstallSession, RetireSession, Confirm, StopSending, SetEndpoint, ClearLocalAddress,
-                             SendKeepalive, PurgeStaged>;
+                             SendKeepalive, PurgeStaged, RouteSession, KeepElsewhere>;
 
 // --- Events: data worker -> control worker -------------------------------------------------------
 

@@ -49,16 +49,33 @@ void Pipeline::apply(Instant now, Command command, Output& out) {
         send_keepalive(now, *keepalive, out);
     } else if (const auto* const purge = std::get_if<PurgeStaged>(&command)) {
         if (Peer* peer = roster_.find_to_change(purge->peer)) roster_.purge_staged(*peer);
+    } else if (const auto* const route = std::get_if<RouteSession>(&command)) {
+        roster_.route(route->local_id, route->worker);
+    } else if (const auto* const moved = std::get_if<KeepElsewhere>(&command)) {
+        Session* const session = roster_.find(moved->local_id);
+        if (session != nullptr) {
+            moved->kept != nullptr ? session->keep_in(*moved->kept) : session->stop_keeping();
+        } else if (moved->kept != nullptr) {
+            moved->kept->free();
+        }
     }
     outbound_.seal(out);
 }
 
 void Pipeline::install(Instant now, InstallSession&& command, Output& out) {
     Peer* const peer = roster_.find_to_change(command.peer);
-    if (peer == nullptr || roster_.customer_of(*peer).view->suspended) return;
     const SendWhen when = command.send_when;
-    Session* const session = roster_.install(*peer, std::move(command));
-    if (session == nullptr) return;
+    KeptSession* const kept = command.kept;
+    const bool is_served = peer != nullptr && !roster_.customer_of(*peer).view->suspended;
+    Session* const session = is_served ? roster_.install(*peer, std::move(command)) : nullptr;
+    if (session == nullptr) {
+        if (kept != nullptr) kept->free();
+        return;
+    }
+    if (when == SendWhen::kNowInSilence) {
+        peer->flow_of(session->flow).sending = session;
+        return;
+    }
     if (when == SendWhen::kNow) return begin_sending(now, *session, *peer, out);
     peer->flow_of(session->flow).unconfirmed = session;
     session->awaits_first = true;
@@ -89,6 +106,7 @@ void Pipeline::stop_sending(PeerIndex index) {
     Peer* const peer = roster_.find_to_change(index);
     if (peer == nullptr) return;
     peer->for_each_flow([](Flow& flow) { flow.sending = flow.unconfirmed = nullptr; });
+    roster_.stop_keeping(*peer);
 }
 
 void Pipeline::send_keepalive(Instant now, const SendKeepalive& command, Output& out) {

@@ -40,6 +40,8 @@ class Pipeline {
     // Carries out one command; staged packets and empty messages that it sets free are in `out`, sealed. Not between
     // outbound() and finish().
     void apply(Instant now, Command command, Output& out);
+    // At a planned end, behind the last packet: as Roster has it.
+    void keep_windows() { roster_.keep_windows(); }
     // Emits what is due: PeerActivity and PeerRoamed of peers with changes. The receiver has room for `room` more
     // events; what does not fit waits, and while there is no room nothing asks for a session.
     void tick(Instant now, std::size_t room, Output& out) { reports_.tick(now, room, out); }

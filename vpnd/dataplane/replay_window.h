@@ -36,6 +36,32 @@ class ReplayWindow {
     // The highest counter marked, 0 when there is none.
     [[nodiscard]] std::uint64_t newest() const { return newest_; }
 
+    static constexpr std::size_t kKeptWords = 4;
+    using KeptWords = std::array<std::uint64_t, kKeptWords>;
+
+    // The newest word and those before it: 192 to 256 counters.
+    [[nodiscard]] KeptWords keep() const {
+        KeptWords out{};
+        for (std::size_t i = 0; i < kKeptWords; ++i) out[i] = words_[(word_of(newest_) - i) % kWords];
+        return out;
+    }
+    // A window whose newest counter is `newest`. What keep() said of the newest is taken over when it is known; all
+    // other counters up to `newest` are marked.
+    [[nodiscard]] static ReplayWindow resume(std::uint64_t newest, const KeptWords* kept) {
+        ReplayWindow out;
+        out.words_.fill(UINT64_MAX);
+        out.newest_ = newest;
+        const std::uint64_t word = word_of(newest);
+        if (kept != nullptr) {
+            for (std::size_t i = 0; i < kKeptWords && i <= word; ++i) out.words_[(word - i) % kWords] = (*kept)[i];
+        }
+        // The ring's word of the newest counter holds later ones too, which were not received.
+        const std::uint64_t bit = std::uint64_t{1} << (newest % kWordBits);
+        std::uint64_t& last = out.words_[word % kWords];
+        last = (last & (bit - 1)) | bit;
+        return out;
+    }
+
   private:
     static constexpr std::size_t kWords = kRingBits / kWordBits;
 

@@ -105,9 +105,26 @@ void Roster::forget_sessions(Peer& peer) {
     peer.more_flows.clear();
     peer.has_selectors = false;
     if (peer.sessions.empty()) return;
+    stop_keeping(peer);
     for (const SessionId session : peer.sessions) sessions_.erase(session);
     aead_.forget_keys();
     peer.sessions.clear();
+}
+
+std::optional<std::uint32_t> Roster::worker_of(SessionId session) const {
+    const auto found = routes_.find(session);
+    if (found == routes_.end()) return std::nullopt;
+    return found->second;
+}
+
+void Roster::stop_keeping(const Peer& peer) {
+    for (const SessionId id : peer.sessions) {
+        if (Session* const session = sessions_.find(id)) session->stop_keeping();
+    }
+}
+
+void Roster::keep_windows() {
+    sessions_.for_each([](Session& session) { session.keep_window(); });
 }
 
 Session* Roster::install(Peer& peer, InstallSession&& command) {
@@ -123,8 +140,10 @@ Session* Roster::install(Peer& peer, InstallSession&& command) {
 }
 
 void Roster::retire(SessionId id) {
-    const Session* const session = sessions_.find(id);
+    routes_.erase(id);
+    Session* const session = sessions_.find(id);
     if (session == nullptr) return;
+    session->stop_keeping();
     if (Peer* const peer = find(session->peer)) {
         peer->for_each_flow([&](Flow& flow) {
             if (flow.sending == session) flow.sending = nullptr;

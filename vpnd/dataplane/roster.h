@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "crypto/aead.h"
@@ -46,6 +48,13 @@ class Roster {
     // flows.
     Session* install(Peer& peer, InstallSession&& command);
     void retire(SessionId session);
+    // The data worker that has a session of this id, which is not here; nothing when it is not known.
+    [[nodiscard]] std::optional<std::uint32_t> worker_of(SessionId session) const;
+    void route(SessionId session, std::uint32_t worker) { routes_[session] = worker; }
+    // The peer's sessions go on, but a successor of this process does not know them.
+    void stop_keeping(const Peer& peer);
+    // At a planned end: a successor knows exactly what was received.
+    void keep_windows();
 
     // Whose counters have changed, or may have.
     void touch(CustomerIndex customer) {
@@ -77,6 +86,7 @@ class Roster {
     std::vector<CustomerIndex> touched_;
     std::vector<std::unique_ptr<Peer>> peers_;  // by PeerIndex
     std::size_t staged_bytes_ = 0;
+    std::unordered_map<SessionId, std::uint32_t> routes_;  // sessions that are with other workers than their ids say
 };
 
 }  // namespace warren::dataplane

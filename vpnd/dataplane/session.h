@@ -1,6 +1,9 @@
 // One session: what a packet needs to be opened or sealed.
 #pragma once
 
+#include <algorithm>
+#include <utility>
+
 #include "base/token_bucket.h"
 #include "vpnd/dataplane/framing/framing.h"
 #include "vpnd/dataplane/install.h"
@@ -30,7 +33,11 @@ struct Session {
           flow(install.flow),
           has_selectors(!install.selectors.empty()),
           selectors(std::move(install.selectors)),
-          next_counter(install.first_counter) {}
+          next_counter(install.first_counter),
+          reserved(install.first_counter),
+          kept(install.kept) {
+        resume();
+    }
 
     SessionId local_id;
     std::uint32_t remote_id;
@@ -46,6 +53,8 @@ struct Session {
     bool has_selectors;
     Selectors selectors;
     std::uint64_t next_counter;  // of the next message sent: 64 bits on every machine (conformance S6)
+    std::uint64_t reserved;      // messages are sent with counters below: as in `kept`
+    KeptSession* kept;           // null: not kept
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;
     ReplayWindow received;
@@ -66,6 +75,32 @@ struct Session {
         const Usage& soft = lifetime.renew_on_sending;
         return next_counter > soft.messages || now - created >= soft.age || bytes_sent >= soft.bytes;
     }
+
+    // Before `messages` are sent: their counters are never used by a successor.
+    void reserve(std::uint64_t messages) {
+        if (next_counter + messages <= reserved) return;
+        reserved = next_counter + std::min(KeptSession::kReservation, UINT64_MAX - next_counter);
+        if (kept != nullptr) keep_reserved();
+    }
+    // Before the packet of the newest message is delivered: a successor refuses the message.
+    void note_newest_received() {
+        if (kept == nullptr) return;
+        if (received.newest() + 1 >= KeptCounter::kLimit) return stop_keeping();
+        kept->received.store(received.newest() + 1);
+    }
+    // At a planned end: a successor knows exactly what was received.
+    void keep_window();
+    // It is kept there, unless it is not kept any more.
+    void keep_in(KeptSession& slot);
+    // It is not kept any more.
+    void stop_keeping() {
+        if (kept != nullptr) std::exchange(kept, nullptr)->free();
+    }
+
+  private:
+    void keep_reserved();
+    // From what a predecessor received.
+    void resume();
 };
 
 static_assert(sizeof(Session::next_counter) == 8);

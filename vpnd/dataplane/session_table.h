@@ -26,6 +26,12 @@ class SessionTable {
     // The session is destroyed, its keys wiped. Unknown ids are ignored.
     void erase(SessionId id);
     [[nodiscard]] std::size_t size() const { return size_; }
+    template <typename Use>
+    void for_each(const Use& use) {
+        for (Slot& slot : slots_) {
+            if (slot.session != nullptr) use(*slot.session);
+        }
+    }
 
   private:
     struct Slot {

@@ -118,6 +118,10 @@ void ControlWorker::post(std::uint32_t worker, WorkerCommand command) {
     workers_[worker]->post(std::move(command));
 }
 
+void ControlWorker::hold_packets() {
+    for (const auto& worker : workers_) worker->post(Hold{});
+}
+
 void ControlWorker::post_barrier(std::uint64_t token) {
     barrier_token_ = token;
     barrier_missing_ = worker_count();
@@ -261,8 +265,34 @@ void ControlWorker::do_idle_work() {
     idle_work_at_ = now + kIdleWorkInterval;
 }
 
+// What the commands and news of an engine mean to a successor of this process.
+void ControlWorker::keep_sessions(const control::Engine& engine) {
+    if (keeper_ == nullptr) return;
+    const auto move = [&](PeerIndex peer) {
+        if (const auto kept = engine.kept_peer(peer)) keeper_->move(peer, kept->place);
+    };
+    for (control::PostedCommand& posted : output_.commands) {
+        if (auto* const session = std::get_if<dataplane::InstallSession>(&posted.command)) {
+            const auto peer = engine.kept_peer(session->peer);
+            session->kept = peer ? keeper_->keep(*session, *peer, posted.worker) : nullptr;
+        } else if (const auto* const retired = std::get_if<dataplane::RetireSession>(&posted.command)) {
+            keeper_->retire(retired->local_id);
+        } else if (const auto* const stopped = std::get_if<dataplane::StopSending>(&posted.command)) {
+            keeper_->retire_all(stopped->peer);
+        } else if (const auto* const endpoint = std::get_if<dataplane::SetEndpoint>(&posted.command)) {
+            move(endpoint->peer);
+        }
+    }
+    for (const control::PeerNews& news : output_.news) {
+        if (const auto* const moved = std::get_if<control::PeerMoved>(&news)) move(moved->peer);
+    }
+}
+
 void ControlWorker::carry_out(Listener& listener) {
-    for (control::PostedCommand& posted : output_.commands) post(posted.worker, std::move(posted.command));
+    keep_sessions(*listener.engine);
+    // An id of a process with more workers may name one that is not there.
+    for (control::PostedCommand& posted : output_.commands)
+        post(posted.worker % worker_count(), std::move(posted.command));
     // Kept before the messages leave: after a response has left, nobody may be able to replay its initiation to a vpnd
     // that was killed meanwhile.
     for (const control::Record& record : output_.records) {

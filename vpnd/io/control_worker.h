@@ -19,6 +19,7 @@
 #include "vpnd/control/engine.h"
 #include "vpnd/control/index_table.h"
 #include "vpnd/control/keyed_hash.h"
+#include "vpnd/control/session_keeper.h"
 #include "vpnd/dataplane/framing/framing.h"
 #include "vpnd/io/data_worker.h"
 #include "vpnd/io/event_loop.h"
@@ -66,6 +67,9 @@ class ControlWorker {
     // Events about this peer go to the engine of this listener from now on.
     void assign_peer(PeerIndex peer, ListenerIndex listener);
     void remove_peer(Now now, ListenerIndex index, PeerIndex peer);
+    // Sessions are kept there for a successor of this process; null: they are not. It outlives this.
+    void set_keeper(control::SessionKeeper* keeper) { keeper_ = keeper; }
+    [[nodiscard]] control::SessionKeeper* keeper() const { return keeper_; }
     // Session ids of all engines: outlives none of them.
     [[nodiscard]] control::IndexTable& indexes() { return indexes_; }
     // Done a little at a time while no message waits; null: nothing. It outlives this, or is taken away before.
@@ -74,6 +78,8 @@ class ControlWorker {
         idle_work_at_ = kLongAgo;
     }
     void post(std::uint32_t worker, WorkerCommand command);
+    // Data workers leave packets where they are until the next barrier.
+    void hold_packets();
     // Posts a Barrier to every data worker. One at a time.
     void post_barrier(std::uint64_t token);
 
@@ -136,12 +142,14 @@ class ControlWorker {
     void do_idle_work();
     // Commands, then records, messages, news (control/engine.h); then the listener's next deadline is noted.
     void carry_out(Listener& listener);
+    void keep_sessions(const control::Engine& engine);
 
     std::vector<std::unique_ptr<DataWorker>> workers_;
     crypto::RandomSource& random_;
     EventLoop loop_;
     control::KeyedHash source_hash_;
     control::IndexTable indexes_;
+    control::SessionKeeper* keeper_ = nullptr;
     control::IdleWork* idle_work_ = nullptr;
     Instant idle_work_at_ = kLongAgo;                        // kNever: it is done
     std::vector<std::unique_ptr<Listener>> listeners_;       // by ListenerIndex

@@ -1,5 +1,7 @@
 #include "vpnd/io/packet_loop.h"
 
+#include <poll.h>
+
 #include <algorithm>
 
 #include "base/log.h"
@@ -36,6 +38,12 @@ PacketLoop::PacketLoop(std::unique_ptr<crypto::PacketAead> aead, Mailbox& mailbo
 
 void PacketLoop::run() {
     while (!mailbox_.stopped()) round();
+    // What was taken from the sockets is still delivered.
+    while (!backlog_.empty()) {
+        begin_round(clock_());
+        run_turns();
+    }
+    pipeline_.keep_windows();
 }
 
 void PacketLoop::round() {
@@ -104,6 +112,21 @@ void PacketLoop::run_command(WorkerCommand command) {
         fill_report(std::move(asked->report));
     } else if (const auto* const barrier = std::get_if<Barrier>(&command)) {
         mailbox_.publish(BarrierReached{barrier->token});
+    } else if (std::holds_alternative<Hold>(command)) {
+        run_until_barrier();
+    }
+}
+
+void PacketLoop::run_until_barrier() {
+    while (!mailbox_.stopped()) {
+        while (auto command = mailbox_.next_command()) {
+            const bool is_last = std::holds_alternative<Barrier>(*command);
+            run_command(std::move(*command));
+            if (is_last) return;
+        }
+        pollfd bell{mailbox_.command_fd(), POLLIN, 0};
+        (void)::poll(&bell, 1, -1);
+        mailbox_.clear_command_bell();
     }
 }
 

@@ -82,6 +82,7 @@ class PacketLoop {
     // True when there were any.
     bool run_commands();
     void run_command(WorkerCommand command);
+    void run_until_barrier();
     void add_listener(AddListener command);
     void swap_customer(SwapCustomer command);
     void set_tun(const dataplane::CustomerView& customer, std::unique_ptr<Tun> tun);

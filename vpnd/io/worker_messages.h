@@ -80,8 +80,11 @@ struct Barrier {
     std::uint64_t token = 0;
 };
 
+// Until the next Barrier nothing but commands is carried out: packets wait in the kernel for the sessions that go on.
+struct Hold {};
+
 using WorkerCommand =
-    std::variant<dataplane::Command, AddListener, DropListener, SwapCustomer, DropCustomer, FillReport, Barrier>;
+    std::variant<dataplane::Command, AddListener, DropListener, SwapCustomer, DropCustomer, FillReport, Barrier, Hold>;
 
 // --- data worker -> control worker ---------------------------------------------------------------
 

@@ -21,7 +21,7 @@ Status attach_steering(int fd, std::uint32_t workers, const dataplane::Steering&
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, steering.word, if_equal, if_other),
         BPF_STMT(BPF_LD | BPF_B | BPF_ABS, steering.worker_byte),
         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kWorkerMask),
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, workers, 2, 0),
+        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, workers),  // a session of an earlier vpnd that had more of them
         BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 1),
         BPF_STMT(BPF_RET | BPF_A, 0),
         BPF_STMT(BPF_RET | BPF_K, 0),

@@ -10,10 +10,10 @@
 namespace warren::io {
 
 // The group, in the order the sockets were bound: the control socket, then the data sockets of workers 0 .. workers-1.
-// A message that carries a packet goes to the worker that its session's id names; everything else, and what names no
-// worker, goes to the control socket. `fd` is any socket of the group; the program holds for the whole group and for
-// sockets that are bound later. 1 <= workers <= 63. Needs no privilege. Source: Linux socket(7),
-// SO_ATTACH_REUSEPORT_CBPF.
+// A message that carries a packet goes to the worker that its session's id names, modulo the number of workers: an
+// earlier vpnd may have had more. Everything else goes to the control socket. `fd` is any socket of the group; the
+// program holds for the whole group and for sockets that are bound later. 1 <= workers <= 63. Needs no privilege.
+// Source: Linux socket(7), SO_ATTACH_REUSEPORT_CBPF.
 [[nodiscard]] Status attach_steering(int fd, std::uint32_t workers, const dataplane::Steering& steering);
 
 }  // namespace warren::io

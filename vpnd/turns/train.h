@@ -18,7 +18,8 @@ struct Train {
     LocalAddress to;
     std::uint8_t traffic_class = 0;  // outer, with the ECN field
     std::size_t segment_size = 0;    // 0: a single datagram
-    MutableBytes bytes;              // opened in place
+    MutableBytes bytes{};            // opened in place
+    std::uint8_t hops = 0;           // data workers that have transferred it
 
     // From the start of one datagram to the start of the next; not 0 unless the train is empty.
     [[nodiscard]] std::size_t stride() const { return segment_size == 0 ? bytes.size() : segment_size; }

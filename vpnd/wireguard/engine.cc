@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "crypto/blake2s.h"
 #include "crypto/x25519.h"
 #include "vpnd/wireguard/engine_state.h"
 
@@ -23,7 +24,7 @@ Engine::Engine(ListenerIndex listener, crypto::PrivateKey private_key, control::
 Engine::Engine(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
-void Engine::put_peer(Now now, PeerConfig&& config, Output& out) {
+void Engine::put_peer(Now now, PeerConfig&& config, Output& out, std::span<control::SessionRecord> kept) {
     PeerEntry* present = state_->find(config.index);
     if (config.public_key == state_->ours.public_key) {
         if (present != nullptr) state_->remove_peer(*present, out);
@@ -38,7 +39,7 @@ void Engine::put_peer(Now now, PeerConfig&& config, Output& out) {
         config.timestamp_floor = std::max(config.timestamp_floor, elsewhere->latest_timestamp);
         state_->remove_peer(*elsewhere, out);
     }
-    state_->add_peer(now, std::move(config), out);
+    state_->add_peer(now, std::move(config), kept, out);
 }
 
 void Engine::remove_peer(Now, PeerIndex index, Output& out) {
@@ -101,6 +102,17 @@ control::EngineCounters Engine::totals() const {
     totals.handshakes_completed = counters.handshakes_completed;
     totals.drops = counters.drops;
     return totals;
+}
+
+std::optional<control::KeptPeer> Engine::kept_peer(PeerIndex index) const {
+    const PeerEntry* entry = state_->find(index);
+    if (entry == nullptr || entry->awake == nullptr) return std::nullopt;
+    return control::KeptPeer{
+        name_of(entry->config.public_key), entry->config.customer, {entry->awake->endpoint, entry->awake->local}};
+}
+
+control::PeerName Engine::name_of(const crypto::PublicKey& peer) const {
+    return crypto::blake2s_mac(state_->ours.public_key.bytes, {as_bytes(kConstruction), peer.bytes});
 }
 
 bool Engine::is_expensive(Bytes datagram) const {
@@ -170,7 +182,7 @@ Peer& Engine::State::wake(PeerEntry& entry) {
     return *entry.awake;
 }
 
-void Engine::State::add_peer(Now now, PeerConfig&& config, Output& out) {
+void Engine::State::add_peer(Now now, PeerConfig&& config, std::span<control::SessionRecord> kept, Output& out) {
     std::uint32_t place = static_cast<std::uint32_t>(entries.size());
     if (free_timers.empty()) {
         entries.emplace_back();
@@ -187,6 +199,7 @@ void Engine::State::add_peer(Now now, PeerConfig&& config, Output& out) {
 
     if (entry.config.endpoint)
         post(entry.config, dataplane::SetEndpoint{entry.config.index, *entry.config.endpoint, {}}, out);
+    resume(now, entry, kept, out);
     if (entry.config.persistent_keepalive_seconds == 0) return;
     Peer& peer = wake(entry);
     on_persistent_keepalive(now, peer, out);
@@ -273,7 +286,9 @@ void Engine::State::post(const PeerConfig& peer, dataplane::Command command, Out
 void Engine::State::retire(std::optional<Keypair>& slot, Output& out) {
     if (!slot) return;
     indexes.release(slot->index);
-    out.commands.push_back({slot->index.worker(), dataplane::RetireSession{slot->index}});
+    out.commands.push_back({slot->worker, dataplane::RetireSession{slot->index}});
+    if (slot->index.worker() != slot->worker)
+        out.commands.push_back({slot->index.worker(), dataplane::RetireSession{slot->index}});
     slot.reset();
 }
 

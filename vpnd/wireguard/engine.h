@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -54,7 +55,8 @@ class Engine final : public control::Engine {
     // next handshake (conformance H14), an endpoint only when it differs from the one configured before. A new public
     // key or worker means a new peer. A public key that another index has moves here. Our own public key is ignored
     // without a word (conformance H15).
-    void put_peer(Now now, PeerConfig&& config, Output& out);
+    // `kept`: of a new peer, its sessions with an earlier process, oldest first. Those that are still good go on.
+    void put_peer(Now now, PeerConfig&& config, Output& out, std::span<control::SessionRecord> kept = {});
     void remove_peer(Now now, PeerIndex peer, Output& out) override;
     // Peers stay, but nothing is sent any more on sessions of the old key; new handshakes are possible at once
     // (conformance H15).
@@ -79,6 +81,9 @@ class Engine final : public control::Engine {
     [[nodiscard]] std::string identity() const override;
     [[nodiscard]] std::optional<PeerStatus> peer_status(PeerIndex peer) const override;
     [[nodiscard]] control::EngineCounters totals() const override;
+    [[nodiscard]] std::optional<control::KeptPeer> kept_peer(PeerIndex peer) const override;
+    // The name that this listener's peer with that key has in the table of kept sessions.
+    [[nodiscard]] control::PeerName name_of(const crypto::PublicKey& peer) const;
     [[nodiscard]] std::size_t peer_count() const;
     [[nodiscard]] const HandshakeCounters& counters() const;
     // The latest accepted timestamp of each peer that has one; give it back as PeerConfig::timestamp_floor after a

@@ -20,19 +20,6 @@ OutgoingMessage outgoing(const Endpoint& to, const LocalAddress& from, std::uint
     return {to, from, traffic_class, std::vector<std::uint8_t>(bytes.begin(), bytes.end())};
 }
 
-// WireGuard whitepaper §6.2: the initiator renews by time, either side by messages.
-dataplane::Lifetime lifetime_of(bool is_initiator) {
-    dataplane::Lifetime lifetime;
-    if (is_initiator) {
-        lifetime.renew_on_sending.age = kRekeyAfterTime;
-        lifetime.renew_on_receiving = kRekeyAfterReceiving;
-    }
-    lifetime.hard.age = kRejectAfterTime;
-    lifetime.renew_on_sending.messages = kRekeyAfterMessages;
-    lifetime.hard.messages = kRejectAfterMessages;
-    return lifetime;
-}
-
 dataplane::InstallSession install(Instant now, ListenerIndex listener, PeerIndex peer, SessionId ours,
                                   std::uint32_t theirs, bool is_initiator, SymmetricState& state) {
     auto [initiator_sends, responder_sends] = state.split();
@@ -45,11 +32,24 @@ dataplane::InstallSession install(Instant now, ListenerIndex listener, PeerIndex
     session.receive_key = std::move(is_initiator ? responder_sends : initiator_sends);
     session.created = now;
     session.lifetime = lifetime_of(is_initiator);
+    session.is_initiator = is_initiator;
     session.send_when = is_initiator ? dataplane::SendWhen::kNow : dataplane::SendWhen::kAfterFirstReceived;
     return session;
 }
 
 }  // namespace
+
+dataplane::Lifetime lifetime_of(bool is_initiator) {
+    dataplane::Lifetime lifetime;
+    if (is_initiator) {
+        lifetime.renew_on_sending.age = kRekeyAfterTime;
+        lifetime.renew_on_receiving = kRekeyAfterReceiving;
+    }
+    lifetime.hard.age = kRejectAfterTime;
+    lifetime.renew_on_sending.messages = kRekeyAfterMessages;
+    lifetime.hard.messages = kRejectAfterMessages;
+    return lifetime;
+}
 
 void Engine::State::count_handled() {
     if (queue_is_long && ++handled_in_window < kExpensiveWindow) return;
@@ -168,7 +168,7 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
     retire(peer.keypairs.next, out);
     const SessionId index =
         indexes.allocate({control::IndexKind::kKeypair, listener, peer.config.index}, peer.config.worker, random);
-    peer.keypairs.next = Keypair{index, now.instant, true};
+    peer.keypairs.next = Keypair{index, peer.config.worker, now.instant, true};
     post(peer.config, install(now.instant, listener, peer.config.index, index, initiation.sender, false, state), out);
 
     response.sender = index.value;
@@ -210,7 +210,7 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     // What was sent on until now is still received on, nothing older (conformance S1).
     retire(peer->keypairs.previous, out);
     peer->keypairs.previous = peer->keypairs.current;
-    peer->keypairs.current = Keypair{index, now.instant};
+    peer->keypairs.current = Keypair{index, peer->config.worker, now.instant};
     dataplane::InstallSession session =
         install(now.instant, listener, peer->config.index, index, response->sender, true, state);
     if (peer->keypairs.next) {

@@ -21,6 +21,9 @@
 
 namespace warren::wireguard {
 
+// WireGuard whitepaper §6.2: the initiator renews by time, either side by messages.
+[[nodiscard]] dataplane::Lifetime lifetime_of(bool is_initiator);
+
 struct Engine::State {
     State(ListenerIndex of, crypto::PrivateKey private_key, control::IndexTable& index_table,
           crypto::RandomSource& random_source, EphemeralPool* pool);
@@ -36,7 +39,7 @@ struct Engine::State {
     Peer* awake(PeerIndex peer);
     [[nodiscard]] std::size_t hash_of_index(std::uint32_t place) const;
     [[nodiscard]] std::size_t hash_of_key(std::uint32_t place) const;
-    void add_peer(Now now, PeerConfig&& config, Output& out);
+    void add_peer(Now now, PeerConfig&& config, std::span<control::SessionRecord> kept, Output& out);
     void update_peer(Now now, PeerEntry& entry, PeerConfig&& config, Output& out);
     void remove_peer(PeerEntry& entry, Output& out);
     void set_private_key(Now now, crypto::PrivateKey private_key, Output& out);
@@ -54,6 +57,8 @@ struct Engine::State {
     void retire_all(Peer& peer, Output& out);
     void drop_pending(Peer& peer);
     void release_indexes(const Peer& peer);
+    // Takes over what an earlier process left of the peer's sessions.
+    void resume(Now now, PeerEntry& entry, std::span<control::SessionRecord> kept, Output& out);
     void completed(Now now, Peer& peer, bool is_initiator, Output& out);
 
     // --- engine_handshake.cc ---

@@ -26,6 +26,7 @@ struct PendingInitiation {
 // A session that the data plane holds the keys of.
 struct Keypair {
     SessionId index;
+    std::uint32_t worker = 0;  // that has it; usually the one that its index names
     Instant created;
     bool awaits_confirmation = false;
 };

@@ -56,7 +56,7 @@ void Rig::put(const CustomerSpec& spec) {
     pipeline->swap_customer(std::move(view), merges_udp);
 }
 
-void Rig::install(std::uint32_t peer, std::uint32_t local_id, bool confirmed, bool is_initiator) {
+InstallSession Rig::session(std::uint32_t peer, std::uint32_t local_id, bool is_initiator) {
     InstallSession install;
     install.local_id = {local_id};
     install.remote_id = local_id + 0x1000'0000;
@@ -72,6 +72,11 @@ void Rig::install(std::uint32_t peer, std::uint32_t local_id, bool confirmed, bo
         install.lifetime.renew_on_sending.age = std::chrono::seconds(120);
         install.lifetime.renew_on_receiving = std::chrono::seconds(165);
     }
+    return install;
+}
+
+void Rig::install(std::uint32_t peer, std::uint32_t local_id, bool confirmed, bool is_initiator) {
+    InstallSession install = session(peer, local_id, is_initiator);
     install.send_when = confirmed ? SendWhen::kNow : SendWhen::kAfterFirstReceived;
     apply(std::move(install));
 }

@@ -49,7 +49,8 @@ class Rig {
     };
     void put(const CustomerSpec& spec);
 
-    // A session of `peer` with index `local_id` and WireGuard's limits.
+    // A session of `peer` with index `local_id` and WireGuard's limits; install() has it carried out.
+    [[nodiscard]] InstallSession session(std::uint32_t peer, std::uint32_t local_id, bool is_initiator = true);
     void install(std::uint32_t peer, std::uint32_t local_id, bool confirmed, bool is_initiator = true);
     void set_endpoint(std::uint32_t peer, const char* endpoint);
     void apply(Command command);

@@ -80,7 +80,8 @@ TEST_CASE("everything else goes to the handshake socket") {
             datagram[0] = static_cast<std::uint8_t>(type);
             CHECK(group.receiver_of(datagram) == 0);
         }
-        for (std::uint32_t worker = 2; worker < 64; ++worker) CHECK(group.receiver_of(transport(worker)) == 0);
+        for (std::uint32_t worker = 2; worker < 64; ++worker)
+            CHECK(group.receiver_of(transport(worker)) == static_cast<int>(1 + worker % 2));
         for (std::size_t size = 1; size <= 4; ++size) CHECK(group.receiver_of(std::vector<std::uint8_t>(size, 0)) == 0);
         CHECK(group.receiver_of({4, 0, 0, 0}) == 0);  // ends where the receiver index should be
         CHECK(group.receiver_of({4, 0, 0, 0, 1}) == 2);

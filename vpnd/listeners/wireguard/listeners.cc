@@ -93,8 +93,10 @@ void WireguardListeners::put_peer(Now now, const HeldCustomer& customer, const H
     config.endpoint = peer.config.settings.endpoint;
     config.persistent_keepalive_seconds = tunnel.persistent_keepalive_seconds;
     config.timestamp_floor = timestamps_.find(engine->public_key(), config.public_key);
+    std::vector<control::SessionRecord> kept;
+    if (const auto* const keeper = control_.keeper()) kept = keeper->find(engine->name_of(config.public_key));
     control_.assign_peer(peer.index, peer.listener);
-    control_.change(peer.listener, [&](control::Output& out) { engine->put_peer(now, std::move(config), out); });
+    control_.change(peer.listener, [&](control::Output& out) { engine->put_peer(now, std::move(config), out, kept); });
 }
 
 void WireguardListeners::save(Now now, ListenerIndex listener, const control::Record& record) {

@@ -1,0 +1,174 @@
+// Sessions of an earlier process go on: as established, for as long as they may.
+#include "tests/unit/wireguard/harness.h"
+
+namespace warren::wireguard {
+namespace {
+
+using namespace testing;
+
+control::SessionRecord record_of(std::uint32_t id, Instant created, bool is_initiator = true) {
+    control::SessionRecord record;
+    record.local_id = {id << SessionId::kWorkerBits};
+    record.remote_id = id + 1;
+    record.created = created;
+    record.is_initiator = is_initiator;
+    record.first_counter = 65'536;
+    record.send_key.secret.writable()[0] = 1;
+    record.receive_key.secret.writable()[0] = 2;
+    record.place.remote = endpoint_at(7, 1234);
+    record.place.local = {IpAddress::v4(203, 0, 113, 9), 4};
+    return record;
+}
+
+// A hub whose peer comes back with these sessions.
+struct Successor : Hub {
+    ScriptedPeer peer = make_peer();
+    std::vector<control::SessionRecord> kept;
+
+    void resume(std::uint16_t keepalive = 0) {
+        PeerConfig config = config_of(peer);
+        config.persistent_keepalive_seconds = keepalive;
+        out.clear();
+        engine.put_peer(now, std::move(config), out, kept);
+    }
+    std::vector<const dataplane::InstallSession*> installed() const { return commands<dataplane::InstallSession>(); }
+};
+
+TEST_CASE("a session goes on without a handshake, from the counter and the place that were kept") {
+    Successor hub;
+    hub.kept.push_back(record_of(5, hub.now.instant - 30s));
+    hub.resume();
+    CHECK(hub.out.messages.empty());
+    CHECK(hub.out.news.empty());
+    const auto installed = hub.installed();
+    REQUIRE(installed.size() == 1);
+    CHECK(installed[0]->local_id == SessionId{5 << SessionId::kWorkerBits});
+    CHECK(installed[0]->remote_id == 6);
+    CHECK(installed[0]->first_counter == 65'536);
+    CHECK(installed[0]->created == hub.now.instant - 30s);
+    CHECK(installed[0]->send_when == dataplane::SendWhen::kNowInSilence);
+    CHECK(installed[0]->lifetime.hard.age == kRejectAfterTime);
+    const auto places = hub.commands<dataplane::SetEndpoint>();
+    REQUIRE(places.size() == 1);
+    CHECK(places[0]->remote == endpoint_at(7, 1234));
+    CHECK(places[0]->local.interface_index == 4);
+
+    const auto status = *hub.engine.peer_status({0});
+    CHECK(status.endpoint == endpoint_at(7, 1234));
+    CHECK(status.latest_handshake == hub.now.instant - 30s);
+    CHECK(status.latest_handshake_wall.nanoseconds == hub.now.wall.nanoseconds - Duration(30s).count());
+}
+
+TEST_CASE("the place is where the peer is, before the session is used") {
+    Successor hub;
+    hub.kept.push_back(record_of(5, hub.now.instant - 30s));
+    hub.resume();
+    REQUIRE(hub.out.commands.size() == 2);
+    CHECK(std::holds_alternative<dataplane::SetEndpoint>(hub.out.commands[0].command));
+}
+
+TEST_CASE("a persistent keepalive is sent on the session that goes on, and begins no handshake") {
+    Successor hub;
+    hub.kept.push_back(record_of(5, hub.now.instant - 30s));
+    hub.resume(25);
+    CHECK(hub.messages_of(MessageType::kInitiation) == 0);
+    CHECK(hub.commands<dataplane::SendKeepalive>().size() == 1);
+}
+
+TEST_CASE("a session that is too old, or not yet born, does not go on") {
+    for (const Duration age : {Duration(kRejectAfterTime), Duration(-1s)}) {
+        Successor hub;
+        hub.kept.push_back(record_of(5, hub.now.instant - age));
+        hub.resume();
+        CHECK(hub.installed().empty());
+        CHECK(hub.indexes.size() == 0);
+    }
+    Successor hub;
+    hub.kept.push_back(record_of(5, hub.now.instant - kRejectAfterTime + 1ns));
+    hub.resume();
+    CHECK(hub.installed().size() == 1);
+}
+
+TEST_CASE("its limits are those of a session that began here: it is renewed and retired in time") {
+    Successor hub;
+    hub.kept.push_back(record_of(5, hub.now.instant - 100s));
+    hub.resume();
+    hub.run(79s);
+    CHECK(hub.commands<dataplane::RetireSession>().empty());
+    hub.run(2s);
+    CHECK(hub.commands<dataplane::RetireSession>().size() == 1);
+    CHECK(hub.indexes.size() == 0);
+}
+
+TEST_CASE("the newest confirmed session is the current one, the one before it is received on") {
+    Successor hub;
+    hub.kept.push_back(record_of(4, hub.now.instant - 150s));
+    hub.kept.push_back(record_of(5, hub.now.instant - 90s));
+    hub.kept.push_back(record_of(6, hub.now.instant - 30s));
+    hub.resume();
+    CHECK(hub.installed().size() == 3);
+    const auto retired = hub.commands<dataplane::RetireSession>();
+    REQUIRE(retired.size() == 1);
+    CHECK(retired[0]->local_id == SessionId{4 << SessionId::kWorkerBits});
+    CHECK(hub.engine.peer_status({0})->latest_handshake == hub.now.instant - 30s);
+}
+
+TEST_CASE("a session that the peer did not confirm waits for its first message") {
+    Successor hub;
+    hub.kept.push_back(record_of(5, hub.now.instant - 90s));
+    hub.kept.push_back(record_of(6, hub.now.instant - 1s, false));
+    hub.resume();
+    REQUIRE(hub.installed().size() == 2);
+    CHECK(hub.installed()[1]->send_when == dataplane::SendWhen::kAfterFirstReceived);
+    CHECK(hub.engine.peer_status({0})->latest_handshake == hub.now.instant - 90s);
+    hub.tell(dataplane::SessionConfirmed{PeerIndex{0}, SessionId{6 << SessionId::kWorkerBits}});
+    CHECK(hub.news<HandshakeCompleted>() == 1);
+
+    Successor other;
+    other.kept.push_back(record_of(6, other.now.instant - 1s, false));
+    other.kept[0].has_received = true;
+    other.resume();
+    REQUIRE(other.installed().size() == 1);
+    CHECK(other.installed()[0]->send_when == dataplane::SendWhen::kNowInSilence);
+}
+
+TEST_CASE("an id that is in use is not taken over") {
+    Successor hub;
+    hub.kept.push_back(record_of(5, hub.now.instant - 30s));
+    REQUIRE(hub.indexes.resume({5 << SessionId::kWorkerBits}, {}));
+    hub.resume();
+    CHECK(hub.installed().empty());
+}
+
+TEST_CASE("the worker that the id names knows which one has the session, until it is retired") {
+    Successor hub;
+    hub.kept.push_back(record_of(5, hub.now.instant - 179s));
+    hub.kept[0].local_id.value += 3;
+    hub.resume();
+    const auto posted_to = [&](auto type) {
+        std::vector<std::uint32_t> workers;
+        for (const auto& posted : hub.out.commands) {
+            if (std::holds_alternative<decltype(type)>(posted.command)) workers.push_back(posted.worker);
+        }
+        return workers;
+    };
+    CHECK(posted_to(dataplane::InstallSession{}) == std::vector<std::uint32_t>{0});
+    CHECK(posted_to(dataplane::RouteSession{}) == std::vector<std::uint32_t>{3});
+    CHECK(hub.commands<dataplane::RouteSession>()[0]->worker == 0);
+    hub.run(2s);
+    CHECK(posted_to(dataplane::RetireSession{}) == std::vector<std::uint32_t>{0, 3});
+}
+
+TEST_CASE("a peer's name is another with another key of either side") {
+    Hub hub;
+    const ScriptedPeer peer = hub.make_peer();
+    const ScriptedPeer other = hub.make_peer();
+    const auto name = hub.engine.name_of(peer.keys.public_key);
+    CHECK(name == hub.engine.name_of(peer.keys.public_key));
+    CHECK(name != hub.engine.name_of(other.keys.public_key));
+    hub.engine.set_private_key(hub.now, crypto::generate_private_key(hub.random), hub.out);
+    CHECK(name != hub.engine.name_of(peer.keys.public_key));
+}
+
+}  // namespace
+}  // namespace warren::wireguard

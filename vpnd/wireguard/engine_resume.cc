@@ -1,0 +1,50 @@
+// Sessions that began in an earlier process go on (docs/decisions/0011-sessions-outlive-vpnd.md).
+#include "vpnd/wireguard/engine_state.h"
+
+namespace warren::wireguard {
+
+// The slots follow from the order of the sessions: the newest that the peer is known to have is the current one.
+void Engine::State::resume(Now now, PeerEntry& entry, std::span<control::SessionRecord> kept, Output& out) {
+    for (control::SessionRecord& record : kept) {
+        const Duration age = now.instant - record.created;
+        if (age < Duration::zero() || age >= kRejectAfterTime) continue;
+        if (!indexes.resume(record.local_id, {control::IndexKind::kKeypair, listener, entry.config.index})) continue;
+        Peer& peer = wake(entry);
+        if (record.place.remote) set_endpoint(peer, *record.place.remote, record.place.local, out);
+
+        const bool is_confirmed = record.is_initiator || record.has_received;
+        const Keypair keypair{record.local_id, entry.config.worker, record.created, !is_confirmed};
+        if (is_confirmed) {
+            retire(peer.keypairs.previous, out);
+            peer.keypairs.previous = std::exchange(peer.keypairs.current, keypair);
+            peer.latest_handshake = {record.created, {now.wall.nanoseconds - age.count()}};
+        } else {
+            retire(peer.keypairs.next, out);
+            peer.keypairs.next = keypair;
+        }
+        peer.timers.last_handshake_received = record.created;
+
+        dataplane::InstallSession session;
+        session.local_id = record.local_id;
+        session.remote_id = record.remote_id;
+        session.peer = entry.config.index;
+        session.listener = listener;
+        session.send_key = std::move(record.send_key);
+        session.receive_key = std::move(record.receive_key);
+        session.created = record.created;
+        session.lifetime = lifetime_of(record.is_initiator);
+        session.send_when =
+            is_confirmed ? dataplane::SendWhen::kNowInSilence : dataplane::SendWhen::kAfterFirstReceived;
+        session.first_counter = record.first_counter;
+        session.is_initiator = record.is_initiator;
+        session.kept = record.kept;
+        post(entry.config, std::move(session), out);
+        // The customer is with another worker now, or there is another number of workers.
+        if (record.local_id.worker() != entry.config.worker)
+            out.commands.push_back(
+                {record.local_id.worker(), dataplane::RouteSession{record.local_id, entry.config.worker}});
+        schedule(peer);
+    }
+}
+
+}  // namespace warren::wireguard
