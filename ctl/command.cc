@@ -49,6 +49,8 @@ constexpr Command kCommands[] = {
     {"apply", "", "load the configuration again and apply it", {}, 0, false, run_apply},
     {"log-level", "[debug|info|warn|error]", "how much the daemons log; without a level, the present one", kOneVerb, 0,
      false, run_log_level},
+    {"restart", "vpnd", "start the tunnel daemon again, for instance after an upgrade; every session goes on", kOneVerb,
+     1, false, run_restart},
     {"user", "add|passwd|del NAME [ROLE [ID,ID]]",
      "the users of the status page; the password is read from standard input", kVerbNameRole, 2, false, run_user},
     {"token", "add|del NAME [ROLE [ID,ID]]", "API tokens for programs; a new one is printed once", kVerbNameRole, 2,

@@ -6,7 +6,7 @@ namespace warren::ipc {
 
 template <>
 struct LastOf<ControlVerb> {
-    static constexpr auto value = ControlVerb::kLogLevel;
+    static constexpr auto value = ControlVerb::kReplaceVpnd;
 };
 template <>
 struct LastOf<ControlText::Kind> {

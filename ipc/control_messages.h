@@ -14,11 +14,12 @@
 namespace warren::ipc {
 
 enum class ControlVerb : std::uint8_t {
-    kApply,     // load the config again and apply it
-    kDiff,      // what kApply would do, without doing it
-    kStatus,    // facts, and every problem that remains since the last apply
-    kUsers,     // users.toml changed: statusd must read it again
-    kLogLevel,  // the level of all daemons, changed first when the request has one; a fact for each: "vpnd debug"
+    kApply,        // load the config again and apply it
+    kDiff,         // what kApply would do, without doing it
+    kStatus,       // facts, and every problem that remains since the last apply
+    kUsers,        // users.toml changed: statusd must read it again
+    kLogLevel,     // the level of all daemons, changed first when the request has one; a fact for each: "vpnd debug"
+    kReplaceVpnd,  // start vpnd's program anew; its sessions go on
 };
 
 struct ControlRequest {

@@ -125,7 +125,7 @@ void Reconciler::report_pending_workers(const config::Generation& next, Report& 
     if (wanted == workers()) return;
     add_text(report, Kind::kNote, "",
              "workers: " + std::to_string(wanted) +
-                 " takes effect when Warren is restarted, which sets up all tunnels again; until then " +
+                 " takes effect when Warren is stopped and started, which sets up all tunnels again; until then " +
                  std::to_string(workers()) + (workers() == 1 ? " goes on" : " go on"));
 }
 
@@ -235,9 +235,9 @@ bool Reconciler::bring_up_stacks(Round& round, Report& report) {
 // --- delivering ----------------------------------------------------------------------------------
 
 Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present,
-                           bool full) {
+                           bool full, const std::function<Status()>& before_commit) {
     const ListenerPorts listeners = listeners_of(next);
-    Status delivered = view_.deliver(link, {number_, next, listeners, sockets_, stacks_, present, full});
+    Status delivered = view_.deliver(link, {number_, next, listeners, sockets_, stacks_, present, full, before_commit});
     if (!delivered && delivered.error().code != ErrorCode::kInvalid) link.close();
     return delivered;
 }
@@ -441,9 +441,10 @@ void Reconciler::adopt(Holdings holdings) {
     stacks_.set_workers(holdings.workers);
 }
 
-Status Reconciler::deliver_all(VpndLink& link) {
-    view_ = VpndView();
-    Status delivered = deliver(link, current_, present_, true);
+Status Reconciler::deliver_all(VpndLink& link, const std::function<Status()>& before_commit) {
+    const VpndView before = std::exchange(view_, VpndView());
+    Status delivered = deliver(link, current_, present_, true, before_commit);
+    if (!delivered) view_ = before;
     if (delivered)
         std::erase_if(problems_,
                       [](const ipc::ControlText& text) { return text.customer.empty() && text.text.ends_with(kOwed); });

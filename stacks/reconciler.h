@@ -52,7 +52,8 @@ class Reconciler {
     // Uses what a running vpnd holds.
     void adopt(Holdings holdings);
     // Delivers the configuration in force to a fresh vpnd.
-    [[nodiscard]] Status deliver_all(VpndLink& link);
+    // `before_commit` is run when everything else was sent; when it fails, so does the delivery.
+    [[nodiscard]] Status deliver_all(VpndLink& link, const std::function<Status()>& before_commit = {});
     // Retries stacks that lacked a device of the uplink.
     void mend(VpndLink& link);
     [[nodiscard]] bool needs_mending() const { return !incomplete_.empty(); }
@@ -100,7 +101,7 @@ class Reconciler {
     void revert_customers(const std::set<std::string>& customers, Round& round);
     [[nodiscard]] bool deliver_changes(VpndLink& link, Round& round, Report& report);
     [[nodiscard]] Status deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present,
-                                 bool full);
+                                 bool full, const std::function<Status()>& before_commit = {});
     void deliver_tunnels(VpndLink& link);
     void roll_back(const Round& round);
     void remove_gone(Round& round, Report& report);

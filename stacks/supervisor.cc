@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <ctime>
 #include <iostream>
+#include <utility>
 
 #include "base/log.h"
 #include "base/version.h"
@@ -30,9 +31,11 @@ constexpr Duration kPatrolInterval = milliseconds(30);
 constexpr Duration kQuickDeath = seconds(5);  // a vpnd that ends sooner is restarted after a growing delay
 constexpr Duration kMaxBackoff = seconds(10);
 constexpr Duration kStopPatience = seconds(5);
-constexpr Duration kWatchInterval = seconds(5);   // between two liveness probes of vpnd
-constexpr Duration kWatchPatience = seconds(10);  // far longer than even a busy vpnd needs
-constexpr Duration kStartPatience = seconds(30);  // a sandbox on a machine that is just starting
+constexpr Duration kWatchInterval = seconds(5);     // between two liveness probes of vpnd
+constexpr Duration kWatchPatience = seconds(10);    // far longer than even a busy vpnd needs
+constexpr Duration kStartPatience = seconds(30);    // a sandbox on a machine that is just starting
+constexpr unsigned kPoisonousDeaths = 2;            // quick ones in a row, after which sessions are not kept
+constexpr Duration kSessionPatience = seconds(10);  // how long sessions are kept while no vpnd runs
 constexpr int kFailed = 4;
 
 Instant now() {
@@ -124,9 +127,17 @@ int Supervisor::start() {
 }
 
 void Supervisor::stop() {
+    while (const auto request = signals_.next()) {
+        if (*request != SignalRequest::kReload) leaving_ = *request == SignalRequest::kLeave;
+    }
     web_.reset();
     link_.close();
-    if (process_) process_->stop(kStopPatience);
+    if (leaving_) {
+        log(LogLevel::kInfo, "service_stopped", {{"stacks", "stay up"}, {"vpnd", "goes on"}});
+        return;
+    }
+    (void)end_vpnd();
+    if (kept_sessions_) kept_sessions_->wipe();
     reconciler_.close_listeners();
     for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid", "statusd.pid"})
         ::unlink(run_dir_.file(name).c_str());
@@ -150,14 +161,18 @@ Status Supervisor::adopt_vpnd() {
                     process ? "it is unreachable: " + channel.error().what : process.error().what);
     }
     VpndLink link(std::move(*channel));
-    auto holdings = link.greet(hello(), {});
+    std::vector<int> brought;
+    if (make_kept_sessions()) brought.push_back(kept_sessions_->fd());  // it goes on with the old one otherwise
+    auto holdings = link.greet(hello(), brought);
     const Status sound = holdings ? inspect(*holdings, run_dir_.path()) : Status(tl::unexpected(holdings.error()));
     if (!sound) {
         link.close();
+        kept_sessions_.reset();                    // it has a descriptor of that memory
         holdings = tl::unexpected(sound.error());  // close what it holds before its successor opens it
         if (process) process->stop(kStopPatience);
         return sound;
     }
+    is_unwatched_ = !process;
     if (process) process_ = std::move(*process);
     link_ = std::move(link);
     vpnd_since_ = now();
@@ -166,7 +181,16 @@ Status Supervisor::adopt_vpnd() {
     return {};
 }
 
+Status Supervisor::make_kept_sessions() {
+    if (kept_sessions_) return {};
+    auto kept = KeptSessions::make();
+    if (!kept) return tl::unexpected(kept.error());
+    kept_sessions_ = std::move(*kept);
+    return {};
+}
+
 Status Supervisor::open_vpnd_files() {
+    WARREN_TRY(make_kept_sessions());
     if (snapshot_listener_.valid()) return {};
     auto snapshot = ipc::listen_at(run_dir_.file("snapshot.sock"), 0600);
     if (!snapshot) return tl::unexpected(snapshot.error());
@@ -189,38 +213,66 @@ Status Supervisor::start_vpnd() {
     process_ = std::move(launched->process);
     process_->save_pid(run_dir_.file("vpnd.pid"));
     VpndLink link(std::move(launched->channel));
-    const auto holdings = link.greet(hello(), {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get()});
-    Status ready = holdings ? reconciler_.deliver_all(link) : Status(tl::unexpected(holdings.error()));
+    Status ready = greet(link);
+    if (ready) ready = reconciler_.deliver_all(link);
     if (!ready) {
-        process_->stop(kStopPatience);
-        process_.reset();
+        (void)end_vpnd();
         return with_context("vpnd", std::move(ready).error());
     }
-    link_ = std::move(link);
-    watch_at_ = now() + kWatchInterval;
+    note_served(std::move(link));
     log(LogLevel::kInfo, "vpnd_started", {{"pid", std::to_string(process_->pid())}});
     return {};
+}
+
+Status Supervisor::greet(VpndLink& link) {
+    const auto holdings = link.greet(
+        hello(), {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get(), kept_sessions_->fd()});
+    if (!holdings) return tl::unexpected(holdings.error());
+    return {};
+}
+
+void Supervisor::note_served(VpndLink link) {
+    link_ = std::move(link);
+    watch_at_ = now() + kWatchInterval;
+    wipe_at_ = kNever;
 }
 
 // Stacks, sockets and tunnels stay for the next vpnd.
 void Supervisor::handle_vpnd_exit(const std::string& reason) {
     link_.close();
-    std::string ended = reason;
-    if (process_) {
-        // A vpnd that only hung up would compete with its successor for the tunnels.
-        if (process_->ended()) {
-            ended = process_->reap();
-        } else {
-            ended += "; " + process_->stop(kStopPatience);
-        }
-    }
-    process_.reset();
+    // A vpnd that only hung up would compete with its successor for the tunnels.
+    const bool is_alive = process_ && !process_->ended();
+    const std::string end = end_vpnd();
+    const std::string ended = is_alive ? reason + "; " + end : end.empty() ? reason : end;
     quick_deaths_ = now() - vpnd_since_ < kQuickDeath ? quick_deaths_ + 1 : 0;
+    decide_on_sessions();
     const Duration delay = backoff(quick_deaths_);
     restart_at_ = now() + delay;
     log(LogLevel::kError, "vpnd_lost",
         {{"reason", ended},
          {"restart_in_ms", std::to_string(std::chrono::duration_cast<milliseconds>(delay).count())}});
+}
+
+std::string Supervisor::end_vpnd() {
+    std::string reason;
+    bool has_ended = !std::exchange(is_unwatched_, false);
+    if (process_) {
+        reason = process_->ended() ? process_->reap() : process_->stop(kStopPatience);
+        has_ended = process_->ended();
+        process_.reset();
+    }
+    // Two processes that send on one session would use a counter twice.
+    if (!has_ended) kept_sessions_.reset();
+    return reason;
+}
+
+void Supervisor::decide_on_sessions() {
+    if (!kept_sessions_) return;
+    if (quick_deaths_ >= kPoisonousDeaths) {
+        kept_sessions_->wipe();  // what it took over may be what kills it
+    } else if (wipe_at_ == kNever) {
+        wipe_at_ = now() + kSessionPatience;
+    }
 }
 
 void Supervisor::restart_vpnd() {
@@ -232,6 +284,45 @@ void Supervisor::restart_vpnd() {
     // us.
     const int error = started.error().system_error;
     stopping_ = stopping_ || (!options_.vpnd.launcher.empty() && (error == ENOENT || error == ECONNREFUSED));
+}
+
+// The successor is started and told everything first, and takes none of it until the Commit, which it gets when the
+// kernel has reported the end of the present one. So a program that does not start changes nothing, and the gap is
+// short.
+Report Supervisor::replace_vpnd() {
+    const auto refuse = [](const std::string& reason) { return Report{{}, false, kFailed, reason}; };
+    if (!link_.is_connected()) return refuse("vpnd is not running");
+    if (!process_) return refuse("the process of vpnd is not known; restart Warren");
+    auto successor = launch(options_.vpnd, kStartPatience, [this] { return must_stop(); });
+    if (!successor) return refuse("vpnd goes on: " + successor.error().what);
+    Instant began = kNever;
+    std::string ended;
+    const auto change_over = [&]() -> Status {
+        began = now();
+        ended = end_vpnd();
+        link_.close();
+        process_ = std::move(successor->process);
+        process_->save_pid(run_dir_.file("vpnd.pid"));
+        vpnd_since_ = began;
+        if (kept_sessions_) return {};
+        return fail(ErrorCode::kUnavailable, "the present one does not end");
+    };
+    VpndLink link(std::move(successor->channel));
+    Status served = open_vpnd_files();
+    if (served) served = greet(link);
+    if (served) served = reconciler_.deliver_all(link, change_over);
+    if (!served && began == kNever) {
+        successor->process.stop(kStopPatience);
+        return refuse("vpnd goes on: " + served.error().what);
+    }
+    if (!served) {
+        handle_vpnd_exit(served.error().what);
+        return refuse("the new vpnd failed: " + served.error().what);
+    }
+    note_served(std::move(link));
+    const auto took = std::to_string(std::chrono::duration_cast<milliseconds>(now() - began).count());
+    log(LogLevel::kInfo, "vpnd_replaced", {{"old", ended}, {"pid", std::to_string(process_->pid())}, {"gap_ms", took}});
+    return {{}, true, 0, "vpnd was replaced; its sessions go on after " + took + " ms"};
 }
 
 void Supervisor::watch_vpnd() {
@@ -254,7 +345,7 @@ void Supervisor::serve() {
                                        {web_ ? web_->ended_fd() : -1, POLLIN, 0}}};
         const Instant watch_at = link_.is_connected() ? watch_at_ : kNever;
         const int timeout =
-            milliseconds_until(std::min({restart_at_, mend_at_, patrol_at_, watch_at,
+            milliseconds_until(std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, watch_at,
                                          web_ ? web_->next_deadline() : kNever, watchdog_.next_deadline()}));
         if (::poll(waiting.data(), waiting.size(), timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
@@ -268,6 +359,10 @@ void Supervisor::serve() {
         }
         watch_vpnd();  // right after poll(), so that a reply that has arrived was seen
         if (waiting[kSignals].revents != 0) handle_signals();
+        if (now() >= wipe_at_) {
+            wipe_at_ = kNever;
+            kept_sessions_->wipe();
+        }
         if (now() >= restart_at_) restart_vpnd();
         if (web_) web_->run(now());
         if (waiting[kControl].revents != 0)
@@ -303,8 +398,9 @@ void Supervisor::run_maintenance() {
 
 void Supervisor::handle_signals() {
     while (const auto request = signals_.next()) {
-        if (*request == SignalRequest::kStop) {
+        if (*request != SignalRequest::kReload) {
             stopping_ = true;
+            leaving_ = *request == SignalRequest::kLeave;
             return;
         }
         const Report report = apply();
@@ -336,6 +432,7 @@ Report Supervisor::handle_request(const ipc::ControlRequest& request) {
         case ipc::ControlVerb::kApply: return apply();
         case ipc::ControlVerb::kDiff: return reconciler_.preview();
         case ipc::ControlVerb::kStatus: return status();
+        case ipc::ControlVerb::kReplaceVpnd: return replace_vpnd();
         case ipc::ControlVerb::kUsers:
             return web_ ? web_->reload_users() : Report{{}, false, 0, "there is no status page (--no-web)"};
         case ipc::ControlVerb::kLogLevel:

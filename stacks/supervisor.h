@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "stacks/children/kept_sessions.h"
 #include "stacks/children/launch.h"
 #include "stacks/children/vpnd_link.h"
 #include "stacks/children/vpnd_process.h"
@@ -38,9 +39,21 @@ class Supervisor {
     [[nodiscard]] int start();
     [[nodiscard]] Status adopt_vpnd();
     [[nodiscard]] Status start_vpnd();
+    // Hello to a vpnd that we started.
+    [[nodiscard]] Status greet(VpndLink& link);
+    // It has the configuration.
+    void note_served(VpndLink link);
+    // The next vpnd continues the sessions of the present one.
+    [[nodiscard]] Report replace_vpnd();
     [[nodiscard]] Status open_vpnd_files();
+    [[nodiscard]] Status make_kept_sessions();
     [[nodiscard]] ipc::Hello hello() const;
     void handle_vpnd_exit(const std::string& reason);
+    // After the last one died: whether the next may continue its sessions, which are wiped when not.
+    void decide_on_sessions();
+    // Waits for the end of vpnd and returns the reason. If it cannot be made sure that it has ended, the next one must
+    // not continue its sessions.
+    std::string end_vpnd();
     void restart_vpnd();
     // Probes vpnd regularly and replaces one that hangs: it has not ended, but serves nothing.
     void watch_vpnd();
@@ -67,20 +80,24 @@ class Supervisor {
     Watchdog watchdog_;
     Reconciler reconciler_;
     std::optional<ControlServer> control_;
-    UniqueFd snapshot_listener_;  // these three are passed to vpnd, and kept for the next one
+    UniqueFd snapshot_listener_;  // these four are passed to vpnd, and kept for the next one
     UniqueFd adoption_listener_;
     UniqueFd timestamps_;
+    std::optional<KeptSessions> kept_sessions_;
     std::optional<VpndProcess> process_;
     VpndLink link_;
     std::optional<WebKeeper> web_;
     Instant vpnd_since_{};
     unsigned quick_deaths_ = 0;  // in a row
     Instant restart_at_ = kNever;
-    Instant watch_at_{};  // time of the next probe; while one is pending, deadline of its reply
+    Instant wipe_at_ = kNever;  // when no vpnd is back by then, the sessions of the last one are too old to be useful
+    Instant watch_at_{};        // time of the next probe; while one is pending, deadline of its reply
     Instant mend_at_ = kNever;
     Instant patrol_at_ = kNever;
     Instant serving_since_{};
     bool stopping_ = false;
+    bool leaving_ = false;       // vpnd stays for the next stackd
+    bool is_unwatched_ = false;  // an adopted vpnd whose process is not known
 };
 
 }  // namespace warren::stacks

@@ -111,6 +111,7 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
             WARREN_TRY(link.send(ipc::RemoveListener{id}));
         }
     }
+    if (delivery.before_commit) WARREN_TRY(delivery.before_commit());
     WARREN_TRY(link.send(ipc::Commit{delivery.number}));
     WARREN_TRY(link.await_applied(delivery.number));
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -32,6 +33,7 @@ class VpndView {
         const StackKeeper& stacks;             // a customer without a tunnel there is not served
         const std::set<std::string>& present;  // customers that have a file, valid or not: all others are removed
         bool full = false;                     // customers that are not put are removed, even if present
+        const std::function<Status()>& before_commit;  // may be empty
     };
     // Sends what is missing and waits until it is applied. kInvalid: vpnd rejected it and everything is as before;
     // other errors: the link is broken.

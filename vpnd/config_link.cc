@@ -18,20 +18,22 @@ bool is_hung_up(int fd) {
 
 }  // namespace
 
-Result<ConfigLink> ConfigLink::make(ipc::Channel channel, UniqueFd adoption_listener, std::uint32_t workers) {
+Result<ConfigLink> ConfigLink::make(ipc::Channel channel, std::uint32_t workers) {
     auto loop = io::EventLoop::make();
     if (!loop) return tl::unexpected<Error>(loop.error());
-    ConfigLink link(std::move(*loop), std::move(adoption_listener), workers);
-    if (link.adoption_listener_.valid()) WARREN_TRY(link.loop_.add(link.adoption_listener_.get(), kAdoption));
+    ConfigLink link(std::move(*loop), workers);
     WARREN_TRY(link.attach(std::move(channel), true));
     return link;
 }
 
-ConfigLink::ConfigLink(io::EventLoop loop, UniqueFd adoption_listener, std::uint32_t workers)
-    : loop_(std::move(loop)),
-      adoption_listener_(std::move(adoption_listener)),
-      staging_(workers),
-      space_(ipc::kMaxMessageSize) {}
+ConfigLink::ConfigLink(io::EventLoop loop, std::uint32_t workers)
+    : loop_(std::move(loop)), staging_(workers), space_(ipc::kMaxMessageSize) {}
+
+Status ConfigLink::accept_at(UniqueFd adoption_listener) {
+    if (!adoption_listener.valid()) return {};
+    adoption_listener_ = std::move(adoption_listener);
+    return loop_.add(adoption_listener_.get(), kAdoption);
+}
 
 Status ConfigLink::attach(ipc::Channel channel, bool greeted) {
     WARREN_TRY(channel.set_non_blocking());
@@ -106,7 +108,9 @@ std::optional<ConfigLink::Event> ConfigLink::handle(ipc::ConfigMessage message, 
     if (hello != nullptr) {
         greeted_ = true;
         set_log_level(hello->log_level);
-        return std::move(*hello);
+        Greeted greeted{std::move(*hello), {}};
+        if (!descriptors.empty()) greeted.kept_sessions = std::move(descriptors.front());
+        return greeted;
     }
     if (const auto* wanted = std::get_if<ipc::SetLogLevel>(&message)) {
         set_log_level(wanted->level);

@@ -20,17 +20,22 @@ namespace warren::vpnd {
 // One thread. Never blocks: what stackd does not take waits, and while it waits nothing more is read.
 class ConfigLink {
   public:
-    // `channel` is past its Hello. Only root may adopt.
-    [[nodiscard]] static Result<ConfigLink> make(ipc::Channel channel, UniqueFd adoption_listener,
-                                                 std::uint32_t workers);
+    // `channel` is past its Hello.
+    [[nodiscard]] static Result<ConfigLink> make(ipc::Channel channel, std::uint32_t workers);
+    // From now on a new stackd is let in there when the present one is gone. Only root may adopt.
+    [[nodiscard]] Status accept_at(UniqueFd adoption_listener);
 
     struct Committed {
         std::uint64_t number = 0;  // to answer with; 0 when not even that is known
         Result<Generation> generation;
     };
-    // Hello of a new stackd: answer with Holding* and HoldingEnd. Committed: answer with Applied or Rejected, now or
-    // later.
-    using Event = std::variant<ipc::Hello, Committed>;
+    // Hello of a new stackd: answer with Holding* and HoldingEnd.
+    struct Greeted {
+        ipc::Hello hello;
+        UniqueFd kept_sessions;  // invalid: it brought none
+    };
+    // Committed: answer with Applied or Rejected, now or later.
+    using Event = std::variant<Greeted, Committed>;
 
     // Readable when run() has something to do.
     [[nodiscard]] int fd() const { return loop_.fd(); }
@@ -52,7 +57,7 @@ class ConfigLink {
         std::vector<int> descriptors;
     };
 
-    ConfigLink(io::EventLoop loop, UniqueFd adoption_listener, std::uint32_t workers);
+    ConfigLink(io::EventLoop loop, std::uint32_t workers);
     [[nodiscard]] Status attach(ipc::Channel channel, bool greeted);
     void accept_adopter();
     [[nodiscard]] std::optional<Event> read();

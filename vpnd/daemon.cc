@@ -35,7 +35,7 @@ Result<std::unique_ptr<Daemon>> Daemon::make(Parts parts, crypto::RandomSource& 
     if (parts.exchange != nullptr) (*control)->indexes().publish_to(parts.exchange->directory());
     auto loop = io::EventLoop::make();
     if (!loop) return tl::unexpected<Error>(loop.error());
-    auto link = ConfigLink::make(std::move(parts.channel), std::move(parts.adoption_listener), workers);
+    auto link = ConfigLink::make(std::move(parts.channel), workers);
     if (!link) return tl::unexpected<Error>(link.error());
     std::unique_ptr<Daemon> daemon(new Daemon(std::move(*control), std::move(*loop), std::move(*link), parts));
     WARREN_TRY(daemon->start(parts, random));
@@ -43,7 +43,8 @@ Result<std::unique_ptr<Daemon>> Daemon::make(Parts parts, crypto::RandomSource& 
 }
 
 Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, ConfigLink link, Parts& parts)
-    : exchange_(std::move(parts.exchange)),
+    : kept_memory_(std::move(parts.kept_memory)),
+      exchange_(std::move(parts.exchange)),
       control_(std::move(control)),
       loop_(std::move(loop)),
       link_(std::move(link)),
@@ -54,6 +55,7 @@ Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, C
       memory_lock_(parts.memory_lock) {}
 
 Status Daemon::start(Parts& parts, crypto::RandomSource& random) {
+    adoption_listener_ = std::move(parts.adoption_listener);
     auto wireguard = WireguardListeners::make(*control_, customers_, counters_, random);
     if (!wireguard) return tl::unexpected<Error>(wireguard.error());
     if (parts.timestamps.valid()) WARREN_TRY((*wireguard)->keep_timestamps_in(std::move(parts.timestamps)));
@@ -72,6 +74,16 @@ Status Daemon::start(Parts& parts, crypto::RandomSource& random) {
     WARREN_TRY(loop_.add(signals_.get(), kSignals));
     show_holdings(parts.hello);
     return {};
+}
+
+// What a predecessor may still use: nothing of it is touched before the first Commit (stacks/supervisor.cc,
+// replace_vpnd).
+Status Daemon::take_over() {
+    if (std::exchange(is_in_charge_, true)) return {};
+    control_->hold_packets();
+    WARREN_TRY(keep_sessions());
+    WARREN_TRY(snapshot_server_->listen());
+    return link_.accept_at(std::move(adoption_listener_));
 }
 
 void Daemon::run() {
@@ -102,14 +114,16 @@ void Daemon::serve() {
     }
     snapshot_server_->run(now);
     for (const auto& [kind, service] : services_) service->run(now);
+    if (!is_in_charge_ && !link_.is_connected()) stopping_ = true;  // nobody could adopt it
 }
 
 // --- configuration -------------------------------------------------------------------------------
 
 void Daemon::handle(ConfigLink::Event event) {
-    if (const auto* hello = std::get_if<ipc::Hello>(&event)) {
-        snapshot_.rename(hello->appliance);
-        show_holdings(*hello);
+    if (auto* greeted = std::get_if<ConfigLink::Greeted>(&event)) {
+        snapshot_.rename(greeted->hello.appliance);
+        keep_sessions_in(std::move(greeted->kept_sessions));
+        show_holdings(greeted->hello);
         return;
     }
     commit(std::move(std::get<ConfigLink::Committed>(event)));
@@ -136,6 +150,12 @@ void Daemon::commit(ConfigLink::Committed committed) {
         log(LogLevel::kWarn, "generation_rejected",
             {{"generation", std::to_string(committed.number)}, {"reason", changes.error().what}});
         link_.send(ipc::Rejected{committed.number, changes.error().what});
+        return;
+    }
+    if (const Status taken = take_over(); !taken) {
+        log(LogLevel::kError, "service_failed", {{"error", taken.error().what}});
+        link_.send(ipc::Rejected{committed.number, taken.error().what});
+        stopping_ = true;
         return;
     }
     carry_out(io::read_clock(), std::move(*changes));
@@ -190,7 +210,11 @@ void Daemon::finish_commit() {
     customers_.settle();
     const Applying applied = *applying_;
     applying_.reset();
-    if (applied.is_news) lock_memory();
+    left_memories_.clear();  // the data workers have left them
+    if (applied.is_news) {
+        end_succession();
+        lock_memory();
+    }
     link_.send(ipc::Applied{applied.number});
     if (!applied.is_news) {
         log(LogLevel::kDebug, "probe_answered", {{"generation", std::to_string(applied.number)}});
@@ -201,6 +225,56 @@ void Daemon::finish_commit() {
          {"listeners", std::to_string(customers_.listeners().size())},
          {"customers", std::to_string(customers_.customers().size())},
          {"peers", peer_count(customers_)}});
+}
+
+void Daemon::make_keeper() {
+    keeper_.emplace(kept_memory_->table(), [this](std::span<dataplane::KeptSession> part) {
+        const Status locked = KeptMemory::lock(part);
+        if (!locked && !std::exchange(is_table_full_, true))
+            log(LogLevel::kWarn, "sessions_not_kept",
+                {{"reason", locked.error().what}, {"kept", std::to_string(keeper_ ? keeper_->kept() : 0)}});
+        return locked.has_value();
+    });
+    control_->set_keeper(&*keeper_);
+}
+
+Status Daemon::keep_sessions() {
+    if (!kept_memory_) return {};
+    make_keeper();
+    is_succeeding_ = keeper_->found() == control::SessionKeeper::Found::kSessions;
+    if (keeper_->found() != control::SessionKeeper::Found::kOtherForm) return {};
+    log(LogLevel::kWarn, "kept_sessions_ignored", {{"reason", "they were written by another version"}});
+    WARREN_TRY(kept_memory_->clear());
+    keeper_->begin();
+    return {};
+}
+
+// A new stackd cannot have the memory of the old one, so it brings its own.
+void Daemon::keep_sessions_in(UniqueFd file) {
+    if (!file.valid()) return;
+    auto memory = KeptMemory::map(std::move(file));
+    if (memory && kept_memory_ && memory->table().size() < kept_memory_->table().size())
+        memory = fail(ErrorCode::kInvalid, "less room than before");
+    if (!memory) {
+        log(LogLevel::kWarn, "sessions_not_kept", {{"reason", memory.error().what}});
+        return;
+    }
+    if (kept_memory_) left_memories_.push_back(std::move(*kept_memory_));
+    kept_memory_.reset();
+    kept_memory_.emplace(std::move(*memory));
+    if (!keeper_) {
+        make_keeper();
+        return;
+    }
+    end_succession();
+    for (const auto& moved : keeper_->move_to(kept_memory_->table())) control_->post(moved.worker, moved.command);
+}
+
+void Daemon::end_succession() {
+    if (!std::exchange(is_succeeding_, false)) return;
+    const std::size_t forgotten = keeper_->forget_rest();
+    log(LogLevel::kInfo, "sessions_resumed",
+        {{"sessions", std::to_string(keeper_->kept())}, {"forgotten", std::to_string(forgotten)}});
 }
 
 // A larger configuration is a larger heap.

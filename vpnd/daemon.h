@@ -19,6 +19,7 @@
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
 #include "vpnd/io/transfer.h"
+#include "vpnd/kept_memory.h"
 #include "vpnd/memory_lock.h"
 #include "vpnd/show/counters.h"
 #include "vpnd/show/news_log.h"
@@ -42,6 +43,7 @@ class Daemon {
         std::string aead_backend;
         ProcessUsage usage;
         std::optional<MemoryLock> memory_lock;  // nothing: memory is not locked
+        std::optional<KeptMemory> kept_memory;  // nothing: sessions end with this process
     };
     // `random` must outlive the daemon.
     [[nodiscard]] static Result<std::unique_ptr<Daemon>> make(Parts parts, crypto::RandomSource& random);
@@ -52,6 +54,8 @@ class Daemon {
   private:
     Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, ConfigLink link, Parts& parts);
     [[nodiscard]] Status start(Parts& parts, crypto::RandomSource& random);
+    // Once, before the first generation is carried out: from now on this is the vpnd.
+    [[nodiscard]] Status take_over();
     // One round of everything; each part does a bounded share.
     void serve();
     [[nodiscard]] Instant next_deadline() const;
@@ -67,10 +71,21 @@ class Daemon {
     // Answers Applied when the data workers have carried out what was posted.
     void finish_commit();
     void lock_memory();
+    // Makes the keeper, and says what the predecessor left.
+    [[nodiscard]] Status keep_sessions();
+    void make_keeper();
+    void keep_sessions_in(UniqueFd file);
+    // The first generation is in force: what it did not take over is wiped.
+    void end_succession();
     void take_news();
     // Says when a listener comes under load, and when none is any more.
     void watch_load(Now now);
 
+    std::optional<KeptMemory> kept_memory_;  // outlives the data workers
+    std::vector<KeptMemory> left_memories_;  // that data workers may still write to, until the next barrier
+    std::optional<control::SessionKeeper> keeper_;
+    bool is_table_full_ = false;                      // said once
+    bool is_succeeding_ = false;                      // sessions of the predecessor may be taken over
     std::unique_ptr<io::TransferExchange> exchange_;  // outlives the data workers, which control_ owns
     std::unique_ptr<io::ControlWorker> control_;
     io::EventLoop loop_;
@@ -84,6 +99,8 @@ class Daemon {
     LogGate load_changes_;
     bool is_under_load_ = false;
     Instant load_watched_ = kLongAgo;
+    UniqueFd adoption_listener_;  // until it is in charge
+    bool is_in_charge_ = false;
     UniqueFd signals_;
     bool stopping_ = false;
     std::optional<MemoryLock> memory_lock_;

@@ -22,6 +22,7 @@
 #include "ipc/config_messages.h"
 #include "ipc/start.h"
 #include "vpnd/daemon.h"
+#include "vpnd/kept_memory.h"
 #include "vpnd/memory_lock.h"
 #include "vpnd/sandbox.h"
 
@@ -55,7 +56,7 @@ Result<UniqueFd> take_signals() {
     return fd;
 }
 
-// stackd's first message, with the three descriptors of ipc::Hello.
+// stackd's first message, with the four descriptors of ipc::Hello.
 Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
     std::vector<std::uint8_t> space(ipc::kMaxMessageSize);
     auto received = parts.channel.receive(space);
@@ -65,7 +66,7 @@ Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
     if (!message) return tl::unexpected<Error>(message.error());
     auto* hello = std::get_if<ipc::Hello>(&*message);
     if (hello == nullptr) return fail(ErrorCode::kInvalid, "the first message is not Hello");
-    if (received->descriptors.size() != 3) return fail(ErrorCode::kInvalid, "Hello without its three descriptors");
+    if (received->descriptors.size() != 4) return fail(ErrorCode::kInvalid, "Hello without its four descriptors");
     static_assert(ipc::kMaxWorkers < 1U << SessionId::kWorkerBits);
     if (hello->workers == 0 || hello->workers > ipc::kMaxWorkers)
         return fail(ErrorCode::kInvalid, "Hello asks for no or too many workers");
@@ -73,6 +74,13 @@ Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
     parts.snapshot_listener = std::move(received->descriptors[0]);
     parts.adoption_listener = std::move(received->descriptors[1]);
     parts.timestamps = std::move(received->descriptors[2]);
+    auto memory = vpnd::KeptMemory::map(std::move(received->descriptors[3]));
+    if (memory) {
+        parts.kept_memory.emplace(std::move(*memory));
+    } else {
+        log(LogLevel::kWarn, "sessions_not_kept",
+            {{"reason", memory.error().what}, {"risk", "after a restart of vpnd every client needs a new handshake"}});
+    }
     return std::move(*hello);
 }
 

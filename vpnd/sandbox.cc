@@ -1,5 +1,6 @@
 #include "vpnd/sandbox.h"
 
+#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -16,7 +17,10 @@ namespace warren::vpnd {
 namespace {
 
 // What the loops do after start, beyond what every daemon does.
-constexpr std::array kAllowed{SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg), SCMP_SYS(epoll_pwait2), SCMP_SYS(mlock2)};
+constexpr std::array kAllowed{SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg), SCMP_SYS(epoll_pwait2), SCMP_SYS(mlock2),
+                              SCMP_SYS(lseek)};
+// Of the memory that a new stackd brings.
+constexpr std::array kAllowedFcntls{F_GET_SEALS};
 // The ioctl requests on a TUN device that stackd passed.
 constexpr std::array<unsigned long, 3> kAllowedIoctls{TUNGETFEATURES, TUNGETIFF, TUNSETOFFLOAD};
 // What may still be set on a socket that stackd opened.
@@ -39,6 +43,7 @@ constexpr std::array kAllowedSocketOptions{
 Status confine_system_calls() {
     SystemCallFilter filter;
     filter.allow(kAllowed);
+    filter.allow_fcntls(kAllowedFcntls);
     filter.allow_ioctls(kAllowedIoctls);
     filter.allow_socket_options(kAllowedSocketOptions);
     return filter.install();

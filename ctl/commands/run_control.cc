@@ -1,4 +1,4 @@
-// diff, apply, log-level
+// diff, apply, log-level, restart
 #include <fmt/format.h>
 
 #include <ostream>
@@ -46,6 +46,10 @@ int run_diff(const Invocation& invocation, Output& output) {
 }
 int run_apply(const Invocation& invocation, Output& output) {
     return run_request(ipc::ControlVerb::kApply, invocation, output);
+}
+int run_restart(const Invocation& invocation, Output& output) {
+    if (invocation.arguments[0] != "vpnd") return complain(output, kUsage, "restart vpnd; it is the only choice");
+    return run_request(ipc::ControlVerb::kReplaceVpnd, invocation, output);
 }
 
 int run_log_level(const Invocation& invocation, Output& output) {

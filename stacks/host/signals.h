@@ -8,9 +8,13 @@
 
 namespace warren::stacks {
 
-enum class SignalRequest { kReload, kStop };
+enum class SignalRequest {
+    kReload,
+    kStop,
+    kLeave,  // stop, but leave vpnd to the next stackd
+};
 
-// After open(), SIGHUP, SIGTERM and SIGINT are queued here instead of ending the process; SIGPIPE is ignored.
+// After open(), SIGHUP, SIGTERM, SIGINT and SIGUSR1 are queued here instead of ending the process; SIGPIPE is ignored.
 class Signals {
   public:
     [[nodiscard]] static Result<Signals> open();
@@ -18,7 +22,7 @@ class Signals {
     [[nodiscard]] int fd() const { return fd_.get(); }
     // Removes and returns the next pending signal.
     [[nodiscard]] std::optional<SignalRequest> next() const;
-    // Whether a stop signal is pending; does not remove it.
+    // Whether a signal to stop or leave is pending; does not remove it.
     [[nodiscard]] static bool stop_waits();
 
   private:

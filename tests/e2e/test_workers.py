@@ -115,7 +115,7 @@ def test_another_number_of_workers_is_reported_and_needs_a_restart(crowd):
     town.warren.workers = 2
     town.warren.write()
     said = town.warren.apply()
-    assert "workers: 2 takes effect when Warren is restarted" in said.stdout + said.stderr
+    assert "workers: 2 takes effect when Warren is stopped and started" in said.stdout + said.stderr
     assert (town.warren.vpnd(), len(threads(vpnd))) == (vpnd, WORKERS)
     assert pinging.lost() == 0
 

@@ -103,6 +103,13 @@ def test_a_stackd_that_hangs_is_started_again_and_leaves_vpnd_alone(package):
     assert settings["KillMode"] == "process"
 
 
+def test_a_restart_and_an_upgrade_leave_vpnd_running(package):
+    assert settings_of("warren.service")["RestartKillSignal"] == "SIGUSR1"
+    with open(f"{ROOT}/package/postinst") as script:
+        text = script.read()
+    assert text.index("deb-systemd-invoke") < text.index("vpnctl restart vpnd")
+
+
 def test_the_unit_has_no_mount_namespace(package):
     """A mount namespace would hide the names of the stacks from the host and from the next stackd."""
     with open(f"{ROOT}/package/warren.service") as text:

@@ -27,9 +27,11 @@ Result<SnapshotServer> SnapshotServer::make(UniqueFd listener, const CustomerSet
                                             const Snapshot& snapshot) {
     auto loop = io::EventLoop::make();
     if (!loop) return tl::unexpected<Error>(loop.error());
-    SnapshotServer server(std::move(*loop), std::move(listener), customers, counters, snapshot);
-    WARREN_TRY(server.loop_.add(server.listener_.get(), kListenerToken));
-    return server;
+    return SnapshotServer(std::move(*loop), std::move(listener), customers, counters, snapshot);
+}
+
+Status SnapshotServer::listen() {
+    return loop_.add(listener_.get(), kListenerToken);
 }
 
 SnapshotServer::SnapshotServer(io::EventLoop loop, UniqueFd listener, const CustomerSet& customers, Counters& counters,

@@ -32,6 +32,8 @@ class SnapshotServer {
     [[nodiscard]] static Result<SnapshotServer> make(UniqueFd listener, const CustomerSet& customers,
                                                      Counters& counters, const Snapshot& snapshot);
 
+    // From now on clients are let in.
+    [[nodiscard]] Status listen();
     // Readable when run() has something to do.
     [[nodiscard]] int fd() const { return loop_.fd(); }
     void run(Now now);

@@ -315,10 +315,10 @@ TEST_CASE("workers are as the first generation says, and a reload keeps them and
     CHECK(data_sockets_of(room) == 2 * 3);
 
     room.write("warren.toml", "workers = 5\n" + appliance);
-    CHECK(mentions(room.reconciler.preview(), "", "workers: 5 takes effect when Warren is restarted"));
+    CHECK(mentions(room.reconciler.preview(), "", "workers: 5 takes effect when Warren is stopped and started"));
     report = room.apply();
     CHECK(report.exit_status == 0);
-    CHECK(mentions(report, "", "workers: 5 takes effect when Warren is restarted"));
+    CHECK(mentions(report, "", "workers: 5 takes effect when Warren is stopped and started"));
     CHECK(mentions(report, "", "until then 3 go on"));
     CHECK(room.reconciler.workers() == 3);
     CHECK(data_sockets_of(room) == 2 * 3);  // a vpnd that died is started again with what is bound

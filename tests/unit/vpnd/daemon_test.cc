@@ -144,6 +144,7 @@ TEST_CASE("a new stackd is let in when the old one is gone, and gets back what i
 
 TEST_CASE("a second stackd beside a living one is refused") {
     Hub hub(1);
+    hub.configure(1, peer_at(2, 0));
     auto second = ipc::Channel::connect(hub.directory() + "/adopt.sock");
     REQUIRE(second);
     const timeval patience{5, 0};
@@ -152,7 +153,7 @@ TEST_CASE("a second stackd beside a living one is refused") {
     const auto received = second->receive(space);
     REQUIRE(received);
     CHECK(received->closed);
-    hub.configure(1, peer_at(2, 0));  // the first is still served
+    hub.configure(2, peer_at(2, 0));  // the first is still served
 }
 
 TEST_CASE("snapshot clients that ask and never read, or talk nonsense, harm nobody") {
