@@ -11,7 +11,8 @@ namespace {
 
 bool is_possible(const DescriptorRole& role, std::uint32_t workers) {
     switch (role.role) {
-        case SocketRole::kMessages: return role.worker == 0;
+        case SocketRole::kMessages:
+        case SocketRole::kSolicited: return role.worker == 0;
         case SocketRole::kData: return role.worker < workers;
         case SocketRole::kControl: return role.family == Family::kV4 && role.worker == 0;
     }
@@ -30,7 +31,7 @@ Status check_roles(std::span<const DescriptorRole> roles, std::uint32_t workers)
     }
     for (const Family family : {Family::kV4, Family::kV6}) {
         if (family == Family::kV6 && !has_v6) continue;
-        std::set<DescriptorRole> needed{{SocketRole::kMessages, family, 0}};
+        std::set<DescriptorRole> needed{{SocketRole::kMessages, family}, {SocketRole::kSolicited, family}};
         for (std::uint32_t i = 0; i < workers; ++i)
             needed.insert({SocketRole::kData, family, static_cast<std::uint16_t>(i)});
         for (const DescriptorRole& role : needed) {
@@ -50,6 +51,7 @@ std::string to_string(const DescriptorRole& role) {
         case SocketRole::kMessages: return fmt::format("message socket ({})", family);
         case SocketRole::kData: return fmt::format("data socket of worker {} ({})", role.worker, family);
         case SocketRole::kControl: return "control socket";
+        case SocketRole::kSolicited: return fmt::format("solicited message socket ({})", family);
     }
     return "socket";
 }

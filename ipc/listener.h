@@ -46,14 +46,16 @@ enum class SocketRole : std::uint8_t {
     kMessages,  // what carries no packet, such as handshakes: the control worker reads it
     kData,      // packets: a data worker reads it
     kControl,   // where programs of this machine ask, if the kind has that: WireGuard's UAPI, a listening stream socket
+    kSolicited,  // messages that strangers do not begin with: a flood of those leaves no room in kMessages
 };
 template <>
 struct LastOf<SocketRole> {
-    static constexpr auto value = SocketRole::kControl;
+    static constexpr auto value = SocketRole::kSolicited;
 };
 
-// What one descriptor of a listener is for. The sockets of one family are a reuseport group, bound in the order of
-// these values, which the steering program relies on; they are non-blocking, with UDP_GRO and PKTINFO on.
+// What one descriptor of a listener is for. The sockets of one family are a reuseport group, bound in this order, which
+// the steering program relies on: kMessages, kData of each worker, kSolicited. They are non-blocking, with UDP_GRO and
+// PKTINFO on.
 struct DescriptorRole {
     SocketRole role = SocketRole::kMessages;
     Family family = Family::kV4;  // kControl: always kV4
@@ -66,7 +68,8 @@ void fields(auto& codec, Is<DescriptorRole> auto& m) {
 }
 
 // Each role once, and all that a listener needs with this number of data workers: for IPv4, and for IPv6 all or none,
-// the messages and each worker's data. kInvalid names the first role that is wrong, doubled or missing.
+// the messages, the solicited ones, and each worker's data. kInvalid names the first role that is wrong, doubled or
+// missing.
 [[nodiscard]] Status check_roles(std::span<const DescriptorRole> roles, std::uint32_t workers);
 
 // "listener 'acme'", "message socket (IPv4)", "data socket of worker 1 (IPv6)": for errors.

@@ -56,6 +56,7 @@ void Flood::refresh(std::vector<std::uint8_t>& message) {
     if (spec_.kind == FloodKind::kBadMac1) return;
     const wireguard::Mac mac1 = crypto::blake2s_mac(mac1_key_, {wireguard::before_mac1(message)});
     std::copy(mac1.begin(), mac1.end(), message.end() - 2 * mac1.size());
+    if (spec_.kind == FloodKind::kInitiations) std::fill(message.end() - mac1.size(), message.end(), 0);
 }
 
 void Flood::step(Instant now) {

@@ -11,7 +11,8 @@
 namespace warren::bench {
 
 enum class FloodKind : std::uint8_t {
-    kInitiations,  // valid mac1, other fields random: each would cost a Diffie-Hellman
+    kInitiations,  // valid mac1, no mac2, other fields random: each would cost a Diffie-Hellman
+    kGuessedMac2,  // the same with a random mac2
     kBadMac1,      // initiations whose mac1 is random
     kForgedData,   // data with a valid receiver index of the victim and a wrong tag
 };

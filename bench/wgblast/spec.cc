@@ -135,12 +135,14 @@ FloodSpec flood_of(const json& object) {
     members.take("kind", kind);
     if (kind == "initiations") {
         spec.kind = FloodKind::kInitiations;
+    } else if (kind == "guessed_mac2") {
+        spec.kind = FloodKind::kGuessedMac2;
     } else if (kind == "bad_mac1") {
         spec.kind = FloodKind::kBadMac1;
     } else if (kind == "forged_data") {
         spec.kind = FloodKind::kForgedData;
     } else {
-        throw std::runtime_error("kind must be initiations, bad_mac1 or forged_data");
+        throw std::runtime_error("kind must be initiations, guessed_mac2, bad_mac1 or forged_data");
     }
     members.take("rate", spec.rate);
     members.take("first_source", spec.first_source);

@@ -72,6 +72,7 @@ Status bind_group(Family family, std::uint16_t port, std::uint32_t workers, Sock
     std::vector<ipc::DescriptorRole> roles{{ipc::SocketRole::kMessages, family}};
     for (std::uint32_t i = 0; i < workers; ++i)
         roles.push_back({ipc::SocketRole::kData, family, static_cast<std::uint16_t>(i)});
+    roles.push_back({ipc::SocketRole::kSolicited, family});
     for (const ipc::DescriptorRole& role : roles) {
         auto socket = bind_member(family, port);
         if (!socket) return tl::unexpected(socket.error());

@@ -31,7 +31,9 @@ class Engine final : public control::Engine {
     void put_peer(PeerConfig config, control::Output& out);
 
     [[nodiscard]] bool is_expensive(Bytes /*datagram*/) const override { return false; }
-    [[nodiscard]] bool is_genuine(Bytes datagram) override { return datagram.size() == kMessageSize; }
+    [[nodiscard]] control::Standing standing_of(Now, const control::Arrival&, Bytes datagram) override {
+        return datagram.size() == kMessageSize ? control::Standing::kStranger : control::Standing::kRefused;
+    }
     void handle_datagram(Now now, const control::Arrival& arrival, Bytes datagram, control::Output& out) override;
     void handle_event(Now now, const dataplane::Event& event, control::Output& out) override;
     void handle_timeout(Now now, control::Output& out) override;

@@ -102,6 +102,13 @@ struct EngineCounters {
     DropCounters drops;
 };
 
+// What the cheapest checks tell of a datagram.
+enum class Standing : std::uint8_t {
+    kRefused,   // and counted: handle_datagram() would drop it
+    kStranger,  // whoever sent it may have made up its source address
+    kProven,    // its sender receives at its address, or answers a message of ours
+};
+
 // The control protocol of one listener. No I/O, no clock: time and bytes are arguments, values come out. Every call
 // appends to `out` and never empties it; a peer that was removed or never known is ignored. After every call,
 // next_deadline() may be earlier. A virtual call per control message: packets never pass here. Peers and keys are put
@@ -112,9 +119,8 @@ class Engine {
 
     // Whether handling this datagram may cost public-key work: then it waits its turn, others are handled at once.
     [[nodiscard]] virtual bool is_expensive(Bytes datagram) const = 0;
-    // The cheapest checks alone: false, and counted, when handle_datagram() would drop it for them. The rim asks before
-    // a datagram may wait.
-    [[nodiscard]] virtual bool is_genuine(Bytes datagram) = 0;
+    // The cheapest checks alone, before a datagram may wait.
+    [[nodiscard]] virtual Standing standing_of(Now now, const Arrival& arrival, Bytes datagram) = 0;
     // A datagram that carries no packet: cheap checks first; nothing changes but counters unless it is authentic.
     virtual void handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out) = 0;
     virtual void handle_event(Now now, const dataplane::Event& event, Output& out) = 0;

@@ -18,12 +18,13 @@ using namespace std::chrono_literals;
 constexpr Duration kHandshakeShare = 2ms;
 // Datagrams of one listener before the next has its turn. Each may cost four Diffie-Hellmans.
 constexpr std::size_t kHandshakeBatch = 8;
+// Of these, for strangers: that many when enough others wait.
+constexpr std::size_t kStrangersShare = 1;
 // Between two steps of idle work: a twentieth of a core while it lasts.
 constexpr Duration kIdleWorkInterval = 5ms;
-constexpr std::size_t kReceiveSpace = 65536;  // more than a UDP datagram or a train of them can be
 
 // What an epoll event names: a kind and an index.
-enum class Source : std::uint32_t { kWorker, kHandshakeV4, kHandshakeV6 };
+enum class Source : std::uint32_t { kWorker, kHandshakeV4, kHandshakeV6, kSolicitedV4, kSolicitedV6 };
 std::uint64_t name_of(Source source, std::uint32_t index) {
     return (std::uint64_t{static_cast<std::uint32_t>(source)} << 32) | index;
 }
@@ -43,11 +44,7 @@ Result<std::unique_ptr<ControlWorker>> ControlWorker::make(std::vector<std::uniq
 
 ControlWorker::ControlWorker(std::vector<std::unique_ptr<DataWorker>> workers, crypto::RandomSource& random,
                              EventLoop loop)
-    : workers_(std::move(workers)),
-      random_(random),
-      loop_(std::move(loop)),
-      source_hash_(random),
-      space_(kReceiveSpace) {}
+    : workers_(std::move(workers)), random_(random), loop_(std::move(loop)), source_hash_(random) {}
 
 ControlWorker::~ControlWorker() = default;
 
@@ -86,6 +83,10 @@ Status ControlWorker::replace_sockets(ListenerIndex index, Sockets sockets) {
     }
     WARREN_TRY(set_socket(listener.v4, std::move(sockets.control_v4), name_of(Source::kHandshakeV4, index.value)));
     WARREN_TRY(set_socket(listener.v6, std::move(sockets.control_v6), name_of(Source::kHandshakeV6, index.value)));
+    WARREN_TRY(
+        set_socket(listener.solicited_v4, std::move(sockets.solicited_v4), name_of(Source::kSolicitedV4, index.value)));
+    WARREN_TRY(
+        set_socket(listener.solicited_v6, std::move(sockets.solicited_v6), name_of(Source::kSolicitedV6, index.value)));
     for (const MessageSocket* socket : {&listener.v4, &listener.v6}) {
         if (socket->valid()) WARREN_TRY(attach_steering(socket->fd(), worker_count(), listener.framing.steering));
     }
@@ -94,8 +95,8 @@ Status ControlWorker::replace_sockets(ListenerIndex index, Sockets sockets) {
 
 void ControlWorker::close_listener(ListenerIndex index) {
     Listener& listener = at(index);
-    forget_socket(listener.v4);
-    forget_socket(listener.v6);
+    for (MessageSocket* socket : {&listener.v4, &listener.v6, &listener.solicited_v4, &listener.solicited_v6})
+        forget_socket(*socket);
     deadlines_.erase({listener.deadline, index.value});
     listeners_[index.value].reset();
     for (const auto& worker : workers_) worker->post(DropListener{index});
@@ -150,11 +151,19 @@ void ControlWorker::read_ready(Now now) {
     const auto ready = loop_.wait(Duration::zero());
     // Sessions of known peers before datagrams of strangers.
     for (const auto& worker : workers_) read_events(now, *worker);
-    for (const epoll_event& source : ready) {
-        const auto kind = static_cast<Source>(source.data.u64 >> 32);
-        if (kind == Source::kWorker) continue;
-        Listener& listener = at(ListenerIndex{static_cast<std::uint32_t>(source.data.u64)});
-        read_socket(now, listener, kind == Source::kHandshakeV4 ? listener.v4 : listener.v6);
+    // Solicited messages before a flood of others makes them old.
+    for (const auto& [v4, v6] : {std::pair{Source::kSolicitedV4, Source::kSolicitedV6},
+                                 std::pair{Source::kHandshakeV4, Source::kHandshakeV6}}) {
+        for (const epoll_event& source : ready) {
+            const auto kind = static_cast<Source>(source.data.u64 >> 32);
+            if (kind != v4 && kind != v6) continue;
+            Listener& listener = at(ListenerIndex{static_cast<std::uint32_t>(source.data.u64)});
+            if (v4 == Source::kSolicitedV4) {
+                read_socket(now, listener, kind == v4 ? listener.solicited_v4 : listener.solicited_v6);
+            } else {
+                read_socket(now, listener, kind == v4 ? listener.v4 : listener.v6);
+            }
+        }
     }
 }
 
@@ -163,17 +172,20 @@ void ControlWorker::read_ready(Now now) {
 void ControlWorker::read_socket(Now now, Listener& listener, MessageSocket& socket) {
     for (std::size_t datagrams = 0, reads = 0; datagrams < MessageQueue::kCapacity && reads < MessageQueue::kCapacity;
          ++reads) {
-        auto train = socket.receive(space_);
-        if (!train) {
-            if (train.error().code == ErrorCode::kUnavailable) return;
+        const Status received = socket.receive(batch_);
+        if (!received) {
+            if (received.error().code == ErrorCode::kUnavailable) return;
             continue;  // what the network said about an earlier send (conformance E7)
         }
-        do {
-            const Bytes datagram = train->bytes.first(std::min(train->segment_size, train->bytes.size()));
-            train->bytes = train->bytes.subspan(datagram.size());
-            enqueue(now, listener, train->arrival, datagram);
-            ++datagrams;
-        } while (!train->bytes.empty());
+        for (MessageTrain& train : batch_.received()) {
+            do {
+                const Bytes datagram = train.bytes.first(std::min(train.segment_size, train.bytes.size()));
+                train.bytes = train.bytes.subspan(datagram.size());
+                enqueue(now, listener, train.arrival, datagram);
+                ++datagrams;
+            } while (!train.bytes.empty());
+        }
+        if (!batch_.is_full()) return;  // whatever has come since is read in the next run
     }
 }
 
@@ -183,10 +195,11 @@ void ControlWorker::enqueue(Now now, Listener& listener, const control::Arrival&
         carry_out(listener);
         return;
     }
-    // What fails the cheapest check takes no place in the queue.
-    if (!listener.engine->is_genuine(datagram)) return;
-    if (listener.queue.empty()) backlog_.push_back(listener.index.value);
-    if (!listener.queue.push(arrival, datagram)) listener.drops.add(DropReason::kHandshakeQueueFull);
+    const control::Standing standing = listener.engine->standing_of(now, arrival, datagram);
+    if (standing == control::Standing::kRefused) return;
+    MessageQueue& queue = standing == control::Standing::kProven ? listener.proven : listener.strangers;
+    if (listener.waiting() == 0) backlog_.push_back(listener.index.value);
+    if (!queue.push(arrival, datagram)) listener.drops.add(DropReason::kHandshakeQueueFull);
 }
 
 void ControlWorker::read_events(Now now, DataWorker& worker) {
@@ -225,21 +238,25 @@ void ControlWorker::handle_waiting() {
         if (listeners_[index] == nullptr) continue;  // closed with datagrams waiting
         Listener& listener = *listeners_[index];
         handle_batch(now, listener);
-        if (!listener.queue.empty()) backlog_.push_back(index);
+        if (listener.waiting() > 0) backlog_.push_back(index);
         now = read_clock();
     }
 }
 
 void ControlWorker::handle_batch(Now now, Listener& listener) {
-    listener.engine->set_queue_length(listener.queue.size());
-    for (std::size_t i = 0; i < kHandshakeBatch && !listener.queue.empty(); ++i) {
-        const WaitingMessage& waiting = listener.queue.front();
+    listener.engine->set_queue_length(listener.waiting());
+    for (std::size_t i = 0; i < kHandshakeBatch && listener.waiting() > 0; ++i) {
+        const bool is_strangers_turn = i >= kHandshakeBatch - kStrangersShare;
+        const bool is_proven = listener.strangers.empty() || (!listener.proven.empty() && !is_strangers_turn);
+        MessageQueue& queue = is_proven ? listener.proven : listener.strangers;
+        const WaitingMessage& waiting = queue.front();
         listener.engine->handle_datagram(now, waiting.arrival, waiting.view(), output_);
-        listener.queue.pop();
+        queue.pop();
         // Before the next datagram: a session is installed before the response leaves, and the next datagram may be
-        // about it.
-        carry_out(listener);
+        // about it. Answers to strangers change nothing and leave together.
+        if (!output_.commands.empty() || !output_.records.empty()) carry_out(listener);
     }
+    carry_out(listener);
 }
 
 void ControlWorker::handle_timeouts() {
@@ -298,10 +315,7 @@ void ControlWorker::carry_out(Listener& listener) {
     for (const control::Record& record : output_.records) {
         if (keep_record_) keep_record_(listener.index, record);
     }
-    for (const control::OutgoingMessage& message : output_.messages) {
-        MessageSocket& socket = message.to.address.is_v4() ? listener.v4 : listener.v6;
-        if (!socket.valid() || !socket.send(message)) listener.drops.add(DropReason::kHandshakeSendFailed);
-    }
+    send_messages(listener);
     const ListenerIndex index = listener.index;
     for (control::PeerNews& news : output_.news) news_.push_back({index, std::move(news)});
     output_.clear();
@@ -311,6 +325,20 @@ void ControlWorker::carry_out(Listener& listener) {
     deadlines_.erase({listener.deadline, index.value});
     if (deadline != kNever) deadlines_.insert({deadline, index.value});
     listener.deadline = deadline;
+}
+
+void ControlWorker::send_messages(Listener& listener) {
+    std::span<const control::OutgoingMessage> left = output_.messages;
+    while (!left.empty()) {
+        const bool is_v4 = left.front().to.address.is_v4();
+        const auto others =
+            std::find_if(left.begin(), left.end(), [&](const auto& m) { return m.to.address.is_v4() != is_v4; });
+        const auto together = left.first(static_cast<std::size_t>(others - left.begin()));
+        left = left.subspan(together.size());
+        MessageSocket& socket = is_v4 ? listener.v4 : listener.v6;
+        const std::size_t sent = socket.valid() ? socket.send(together) : 0;
+        if (sent < together.size()) listener.drops.add(DropReason::kHandshakeSendFailed, together.size() - sent);
+    }
 }
 
 const control::Engine* ControlWorker::engine(ListenerIndex index) const {

@@ -45,7 +45,9 @@ class ControlWorker {
     // The sockets of one listener, each kind a reuseport group (vpnd/listeners/steering.h).
     struct Sockets {
         UniqueFd control_v4;
-        UniqueFd control_v6;            // invalid when the machine has no IPv6
+        UniqueFd control_v6;  // invalid when the machine has no IPv6, as the others of that family
+        UniqueFd solicited_v4;
+        UniqueFd solicited_v6;
         std::vector<UniqueFd> data_v4;  // one per data worker
         std::vector<UniqueFd> data_v6;
     };
@@ -115,13 +117,17 @@ class ControlWorker {
     struct Listener {
         Listener(ListenerIndex of, std::unique_ptr<control::Engine> made, const dataplane::Framing& form,
                  const control::KeyedHash& hash)
-            : index(of), engine(std::move(made)), framing(form), queue(hash) {}
+            : index(of), engine(std::move(made)), framing(form), proven(hash), strangers(hash) {}
         ListenerIndex index;
         std::unique_ptr<control::Engine> engine;
         const dataplane::Framing& framing;
         MessageSocket v4;
         MessageSocket v6;
-        MessageQueue queue;
+        MessageSocket solicited_v4;
+        MessageSocket solicited_v6;
+        MessageQueue proven;     // by the engine's standing_of()
+        MessageQueue strangers;  // served with what the proven leave, and a little in any case
+        [[nodiscard]] std::size_t waiting() const { return proven.size() + strangers.size(); }
         Instant deadline = kNever;  // as it stands in deadlines_
         DropCounters drops;
     };
@@ -138,6 +144,7 @@ class ControlWorker {
     void handle_event(Now now, WorkerEvent& event);
     void handle_waiting();
     void handle_batch(Now now, Listener& listener);
+    void send_messages(Listener& listener);
     void handle_timeouts();
     void do_idle_work();
     // Commands, then records, messages, news (control/engine.h); then the listener's next deadline is noted.
@@ -158,7 +165,7 @@ class ControlWorker {
     std::deque<std::uint32_t> backlog_;                      // listeners with a queue, each once, served in turn
     control::Output output_;
     std::vector<WorkerEvent> events_;
-    std::vector<std::uint8_t> space_;  // one receive call
+    MessageBatch batch_;
     std::vector<News> news_;
     KeepRecord keep_record_;
     std::vector<std::unique_ptr<CustomerReport>> reports_;

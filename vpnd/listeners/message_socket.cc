@@ -4,6 +4,7 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -75,52 +76,93 @@ void append_source(msghdr& message, const IpAddress& from) {
     append_control(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
 }
 
+struct Incoming {
+    sockaddr_storage from{};
+    iovec part{};
+    ControlSpace control;
+
+    void fill(msghdr& message, MutableBytes space) {
+        part = {space.data(), space.size()};
+        message.msg_name = &from;
+        message.msg_namelen = sizeof from;
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.bytes.data();
+        message.msg_controllen = control.bytes.size();
+    }
+};
+
+struct Outgoing {
+    sockaddr_storage to{};
+    iovec part{};
+    ControlSpace control;
+    std::size_t without_source = 0;  // of the control messages
+
+    void fill(msghdr& header, const control::OutgoingMessage& message) {
+        part = {const_cast<std::uint8_t*>(message.bytes.data()), message.bytes.size()};  // sendmsg only reads it
+        header.msg_name = &to;
+        header.msg_namelen = fill_address(message.to, to);
+        header.msg_iov = &part;
+        header.msg_iovlen = 1;
+        header.msg_control = control.bytes.data();
+        const int traffic_class = message.traffic_class;
+        const bool is_v4 = message.to.address.is_v4();
+        append_control(header, is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_TOS : IPV6_TCLASS, traffic_class);
+        without_source = header.msg_controllen;
+        if (message.from.address.family == message.to.address.family) append_source(header, message.from.address);
+    }
+};
+
 }  // namespace
 
-Result<MessageTrain> MessageSocket::receive(MutableBytes space) {
-    sockaddr_storage from{};
-    iovec part{space.data(), space.size()};
-    ControlSpace control;
-    msghdr message{};
-    message.msg_name = &from;
-    message.msg_namelen = sizeof from;
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.bytes.data();
-    message.msg_controllen = control.bytes.size();
-    const ssize_t size = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT);
-    if (size < 0) return fail_errno("receive", errno);
+Status MessageSocket::receive(MessageBatch& batch) {
+    std::array<Incoming, MessageBatch::kMessages> incoming;
+    std::array<mmsghdr, MessageBatch::kMessages> headers{};
+    for (std::size_t i = 0; i < headers.size(); ++i) incoming[i].fill(headers[i].msg_hdr, batch.space(i));
+    batch.count_ = 0;
+    const int count = ::recvmmsg(socket_.get(), headers.data(), headers.size(), MSG_DONTWAIT, nullptr);
+    if (count < 0) return fail_errno("receive", errno);
 
-    MessageTrain train;
-    train.arrival.from = endpoint_of(from);
-    train.bytes = Bytes(space).first(static_cast<std::size_t>(size));
-    train.segment_size = static_cast<std::size_t>(size) + 1;  // not a train
-    read_control(message, train);
-    return train;
+    batch.count_ = static_cast<std::size_t>(count);
+    for (std::size_t i = 0; i < batch.count_; ++i) {
+        MessageTrain& train = batch.trains_[i];
+        const std::size_t size = headers[i].msg_len;
+        train = {{endpoint_of(incoming[i].from), {}}, batch.space(i).first(size), size + 1};  // not a train
+        read_control(headers[i].msg_hdr, train);
+    }
+    return {};
 }
 
-Status MessageSocket::send(const control::OutgoingMessage& message) {
-    sockaddr_storage to{};
-    iovec part{const_cast<std::uint8_t*>(message.bytes.data()), message.bytes.size()};  // sendmsg only reads it
-    ControlSpace control;
-    msghdr header{};
-    header.msg_name = &to;
-    header.msg_namelen = fill_address(message.to, to);
-    header.msg_iov = &part;
-    header.msg_iovlen = 1;
-    header.msg_control = control.bytes.data();
-    const int traffic_class = message.traffic_class;
-    const bool is_v4 = message.to.address.is_v4();
-    append_control(header, is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_TOS : IPV6_TCLASS, traffic_class);
-    const std::size_t without_source = header.msg_controllen;
-    if (message.from.address.family == message.to.address.family) append_source(header, message.from.address);
-
-    if (::sendmsg(socket_.get(), &header, MSG_DONTWAIT) >= 0) return {};
-    if (errno == EAGAIN || header.msg_controllen == without_source) return fail_errno("send", errno);
-    // The address that it arrived at may be gone since then.
-    header.msg_controllen = without_source;
-    if (::sendmsg(socket_.get(), &header, MSG_DONTWAIT) >= 0) return {};
-    return fail_errno("send", errno);
+std::size_t MessageSocket::send(std::span<const control::OutgoingMessage> messages) {
+    constexpr std::size_t kTogether = 8;
+    std::array<Outgoing, kTogether> outgoing;
+    std::array<mmsghdr, kTogether> headers;
+    std::size_t sent = 0;
+    while (!messages.empty()) {
+        const auto part = messages.first(std::min(messages.size(), kTogether));
+        messages = messages.subspan(part.size());
+        headers = {};
+        for (std::size_t i = 0; i < part.size(); ++i) {
+            outgoing[i] = {};
+            outgoing[i].fill(headers[i].msg_hdr, part[i]);
+        }
+        for (std::size_t at = 0; at < part.size();) {
+            const auto left = static_cast<unsigned>(part.size() - at);
+            const int count = ::sendmmsg(socket_.get(), &headers[at], left, MSG_DONTWAIT);
+            if (count > 0) {
+                sent += static_cast<std::size_t>(count);
+                at += static_cast<std::size_t>(count);
+                continue;
+            }
+            // The address that it arrived at may be gone since then.
+            msghdr& header = headers[at].msg_hdr;
+            const bool has_source = header.msg_controllen != outgoing[at].without_source;
+            header.msg_controllen = outgoing[at].without_source;
+            if (errno != EAGAIN && has_source && ::sendmsg(socket_.get(), &header, MSG_DONTWAIT) >= 0) ++sent;
+            ++at;
+        }
+    }
+    return sent;
 }
 
 }  // namespace warren::io

@@ -9,9 +9,11 @@
 
 namespace warren::io {
 
-// The group, in the order the sockets were bound: the control socket, then the data sockets of workers 0 .. workers-1.
+// The group, in the order the sockets were bound: the control socket, the data sockets of workers 0 .. workers-1, the
+// socket of solicited control messages.
 // A message that carries a packet goes to the worker that its session's id names, modulo the number of workers: an
-// earlier vpnd may have had more. Everything else goes to the control socket. `fd` is any socket of the group; the
+// earlier vpnd may have had more. What steering.solicited names goes to the last socket, everything else to the control
+// socket. `fd` is any socket of the group; the
 // program holds for the whole group and for sockets that are bound later. 1 <= workers <= 63. Needs no privilege.
 // Source: Linux socket(7), SO_ATTACH_REUSEPORT_CBPF.
 [[nodiscard]] Status attach_steering(int fd, std::uint32_t workers, const dataplane::Steering& steering);

@@ -55,10 +55,10 @@ inline constexpr std::uint32_t kExpensiveBurst = 256;
 // An expensive message costs some thirty cheap ones, so at one in sixteen they take two thirds of the time.
 inline constexpr std::uint32_t kExpensiveWindow = 16 * kExpensiveBurst;
 
-// Cookie replies that one listener sends: a fifteenth of a core. Beyond that a flood is dropped after mac1, and who is
-// new asks again.
-inline constexpr std::uint32_t kCookieRepliesPerSecond = 20'000;
-inline constexpr std::uint32_t kCookieRepliesBurst = 1024;
+// Cookie replies that one listener sends. Whoever is new gets one among a flood only if nearly all of the flood do, so
+// that this is more than a core can read. A reply is smaller than the initiation.
+inline constexpr std::uint32_t kCookieRepliesPerSecond = 250'000;
+inline constexpr std::uint32_t kCookieRepliesBurst = 4096;
 
 inline constexpr std::uint32_t kSourceRate = 20;                  // a second per source prefix (Linux ratelimiter.c)
 inline constexpr std::uint32_t kSourceBurst = 5;                  // Linux drivers/net/wireguard/ratelimiter.c

@@ -65,7 +65,7 @@ class Engine final : public control::Engine {
     // An initiation or a response, by its length.
     [[nodiscard]] bool is_expensive(Bytes datagram) const override;
     // Form and mac1 alone, in half a microsecond.
-    [[nodiscard]] bool is_genuine(Bytes datagram) override;
+    [[nodiscard]] control::Standing standing_of(Now now, const Arrival& arrival, Bytes datagram) override;
     void handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out) override;
     void handle_event(Now now, const dataplane::Event& event, Output& out) override;
     void handle_timeout(Now now, Output& out) override;

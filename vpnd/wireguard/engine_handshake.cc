@@ -62,21 +62,37 @@ bool Engine::State::count_expensive(Instant now) {
     return !expensive.take(now, {kExpensivePerSecond, kExpensiveBurst}) || expensive_in_window > kExpensiveBurst;
 }
 
-bool Engine::is_genuine(Bytes datagram) {
+bool Engine::State::is_genuine(Bytes datagram) {
     const auto refuse = [this](DropReason drop) {
-        state_->count(drop);
+        count(drop);
         return false;
     };
     const Classified classified = classify(datagram);
     if (classified.misfit == Misfit::kType) return refuse(DropReason::kBadType);
     if (classified.misfit == Misfit::kLength) return refuse(DropReason::kBadLength);
     if (classified.type == MessageType::kCookieReply) return true;  // has no macs
-    return state_->cookies.is_mac1_valid(datagram) || refuse(DropReason::kBadMac1);
+    return cookies.is_mac1_valid(datagram) || refuse(DropReason::kBadMac1);
+}
+
+bool Engine::State::is_proven(Now now, const Arrival& arrival, Bytes datagram) {
+    if (classify(datagram).type == MessageType::kInitiation) {
+        // Most floods have none: they cost no more than mac1.
+        const bool has_mac2 = mac2_of(datagram) != Mac{};
+        return has_mac2 && cookies.is_mac2_valid(now.instant, datagram, arrival.from);
+    }
+    const auto response = parse_response(datagram);
+    const auto entry = response ? indexes.find(SessionId{response->receiver}) : std::nullopt;
+    return entry && entry->listener == listener && entry->kind == control::IndexKind::kHandshake;
+}
+
+control::Standing Engine::standing_of(Now now, const Arrival& arrival, Bytes datagram) {
+    if (!state_->is_genuine(datagram)) return control::Standing::kRefused;
+    return state_->is_proven(now, arrival, datagram) ? control::Standing::kProven : control::Standing::kStranger;
 }
 
 void Engine::handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
     state_->count_handled();
-    if (!is_genuine(datagram)) return;
+    if (!state_->is_genuine(datagram)) return;
     const MessageType type = classify(datagram).type;
     if (type == MessageType::kCookieReply) return state_->handle_cookie_reply(now, datagram);
     if (type == MessageType::kInitiation) return state_->handle_initiation(now, arrival, datagram, out);

@@ -62,6 +62,10 @@ struct Engine::State {
     void completed(Now now, Peer& peer, bool is_initiator, Output& out);
 
     // --- engine_handshake.cc ---
+    // Type, length and mac1: what fails is counted.
+    [[nodiscard]] bool is_genuine(Bytes datagram);
+    // Of a genuine one: a valid mac2, or the index of an initiation of ours that waits for its response.
+    [[nodiscard]] bool is_proven(Now now, const Arrival& arrival, Bytes datagram);
     void count(DropReason reason) { counters.drops.add(reason); }
     void handle_initiation(Now now, const Arrival& arrival, Bytes datagram, Output& out);
     void handle_response(Now now, const Arrival& arrival, Bytes datagram, Output& out);

@@ -30,16 +30,19 @@ struct World {
         crypto::PrivateKey key = crypto::generate_private_key(random);
         mac1_key = wireguard::mac1_key_of(crypto::public_key_of(key));
         std::array<UniqueFd, 2> handshakes;
+        std::array<UniqueFd, 2> solicited;
         std::array<std::vector<UniqueFd>, 2> data;
         for (const std::size_t family : {0U, 1U}) {
             handshakes[family] = bound_socket(SOCK_DGRAM, {loopbacks[family], 0, 0}, true);
             hub[family] = bound_to(handshakes[family].get());
             data[family].push_back(bound_socket(SOCK_DGRAM, hub[family], true));
+            solicited[family] = bound_socket(SOCK_DGRAM, hub[family], true);
             const int room = 16 << 20;
             has_room = ::setsockopt(handshakes[family].get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) == 0;
         }
-        ControlWorker::Sockets sockets{std::move(handshakes[0]), std::move(handshakes[1]), std::move(data[0]),
-                                       std::move(data[1])};
+        ControlWorker::Sockets sockets{std::move(handshakes[0]), std::move(handshakes[1]), std::move(solicited[0]),
+                                       std::move(solicited[1]),  std::move(data[0]),       std::move(data[1])};
+        public_key = crypto::public_key_of(key);
         auto engine = std::make_unique<wireguard::Engine>(ListenerIndex{0}, std::move(key), control->indexes(), random);
         REQUIRE(control->open_listener({0}, std::move(engine), dataplane::kWireguardFraming, std::move(sockets))
                     .has_value());
@@ -62,12 +65,16 @@ struct World {
                              size) > 0);
         }
     }
+    [[nodiscard]] std::uint64_t refused_as(DropReason reason) const {
+        return control->engine({0})->totals().drops.of(reason);
+    }
     [[nodiscard]] std::uint64_t pushed_out() const { return control->drops({0})->of(DropReason::kHandshakeQueueFull); }
 
     const std::array<IpAddress, 2> loopbacks{IpAddress::v4(127, 0, 0, 1), *parse_ip("::1")};
     crypto::SystemRandom random;
     std::unique_ptr<ControlWorker> control;
     crypto::Hash mac1_key{};
+    crypto::PublicKey public_key{};
     std::array<Endpoint, 2> hub;
     bool has_room = false;
 };
@@ -87,6 +94,59 @@ TEST_CASE("who does not know our public key takes no place among the handshakes 
     world.fill(1, true);
     world.control->run();
     CHECK(world.pushed_out() > 0);
+}
+
+// A client that shows a cookie as soon as it has one; its messages are not authentic beyond that.
+struct Client {
+    explicit Client(World& of) : world(of) {
+        sockaddr_storage to{};
+        const socklen_t size = fill_address(world.hub[0], to);
+        REQUIRE(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), size) == 0);
+    }
+    void initiate() {
+        std::vector<std::uint8_t> message(wireguard::kInitiationSize);
+        world.random.fill(message);
+        store_le(message.data(), static_cast<std::uint32_t>(wireguard::MessageType::kInitiation));
+        macs.sign(Instant{}, message, world.public_key);
+        REQUIRE(::send(socket.get(), message.data(), message.size(), 0) > 0);
+    }
+    // True when one had arrived.
+    bool take_cookie() {
+        std::array<std::uint8_t, 2 * wireguard::kCookieReplySize> space{};
+        const ssize_t size = ::recv(socket.get(), space.data(), space.size(), MSG_DONTWAIT);
+        const auto reply =
+            size > 0 ? wireguard::parse_cookie_reply(Bytes(space).first(static_cast<std::size_t>(size))) : std::nullopt;
+        return reply && macs.consume(Instant{}, *reply, world.public_key) == wireguard::CookieVerdict::kAccepted;
+    }
+    World& world;
+    UniqueFd socket = bound_socket(SOCK_DGRAM, {world.loopbacks[0], 0, 0}, false);
+    wireguard::MacWriter macs;
+};
+
+TEST_CASE("a flood without cookies, of the same address too, pushes out no initiation that shows one") {
+    World world;
+    if (!world.has_room) {
+        MESSAGE("skipped: needs CAP_NET_ADMIN for a large socket buffer");
+        return;
+    }
+    Client client(world);
+    bool has_cookie = false;
+    for (int i = 0; i < 100 && !has_cookie; ++i) {
+        world.fill(0, true);
+        client.initiate();
+        world.control->run();
+        has_cookie = client.take_cookie();
+    }
+    REQUIRE(has_cookie);
+    while (world.control->next_deadline() == kLongAgo) world.control->run();
+
+    const std::uint64_t pushed_out = world.pushed_out();
+    const std::uint64_t handled = world.refused_as(DropReason::kBadInitiation);
+    client.initiate();
+    world.fill(0, true);
+    world.control->run();
+    CHECK(world.pushed_out() == pushed_out);
+    CHECK(world.refused_as(DropReason::kBadInitiation) == handled + 1);  // its cookie was good, it was looked at
 }
 
 }  // namespace

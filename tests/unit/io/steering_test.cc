@@ -19,14 +19,15 @@ constexpr dataplane::Steering kWireguard = dataplane::WireguardFraming::kSteerin
 
 class Group {
   public:
+    // A control socket, one of each worker, and one of solicited messages.
     Group(const char* address, std::uint32_t workers) {
         sockets_.push_back(bound_socket(SOCK_DGRAM, {*parse_ip(address), 0, 0}, true));
         endpoint_ = bound_to(sockets_[0].get());
-        for (std::uint32_t i = 0; i < workers; ++i) sockets_.push_back(bound_socket(SOCK_DGRAM, endpoint_, true));
+        for (std::uint32_t i = 0; i < workers + 1; ++i) sockets_.push_back(bound_socket(SOCK_DGRAM, endpoint_, true));
     }
     [[nodiscard]] int first() const { return sockets_[0].get(); }
 
-    // Sends from a new port and tells which socket got it: 0 the handshake socket, 1 + worker.
+    // Sends from a new port and tells which socket got it: 0 the handshake socket, 1 + worker, then the solicited.
     [[nodiscard]] int receiver_of(const std::vector<std::uint8_t>& datagram) const {
         const UniqueFd sender(::socket(endpoint_.address.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
         sockaddr_storage address{};
@@ -70,12 +71,34 @@ TEST_CASE("a transport message goes to the worker that its receiver index names,
     }
 }
 
+TEST_CASE("what strangers do not begin with goes to a socket of its own") {
+    for (const char* address : {"127.0.0.1", "::1"}) {
+        constexpr int kSolicited = 3;
+        Group group(address, 2);
+        REQUIRE(attach_steering(group.first(), 2, kWireguard).has_value());
+        std::vector<std::uint8_t> initiation(148, 0xff);
+        store_le(initiation.data(), std::uint32_t{1});
+        std::fill(initiation.end() - 16, initiation.end(), 0);
+        CHECK(group.receiver_of(initiation) == 0);
+        for (std::size_t i = 1; i <= 16; ++i) {
+            auto with_mac2 = initiation;
+            with_mac2[with_mac2.size() - i] = 1;
+            CHECK(group.receiver_of(with_mac2) == kSolicited);
+        }
+        initiation.resize(147, 1);
+        CHECK(group.receiver_of(initiation) == 0);
+        CHECK(group.receiver_of({2, 0, 0, 0, 1}) == kSolicited);
+        CHECK(group.receiver_of({3, 0, 0, 0}) == kSolicited);
+        CHECK(group.receiver_of({2, 0, 0, 1}) == 0);  // reserved bytes
+    }
+}
+
 TEST_CASE("everything else goes to the handshake socket") {
     for (const char* address : {"127.0.0.1", "::1"}) {
         Group group(address, 2);
         REQUIRE(attach_steering(group.first(), 2, kWireguard).has_value());
         for (unsigned type = 0; type < 256; ++type) {
-            if (type == 4) continue;
+            if (type >= 2 && type <= 4) continue;
             auto datagram = transport(1, 148);
             datagram[0] = static_cast<std::uint8_t>(type);
             CHECK(group.receiver_of(datagram) == 0);

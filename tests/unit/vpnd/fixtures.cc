@@ -35,6 +35,7 @@ std::vector<ipc::DescriptorRole> roles(std::uint32_t workers, bool has_v6) {
         out.push_back({ipc::SocketRole::kMessages, family});
         for (std::uint32_t i = 0; i < workers; ++i)
             out.push_back({ipc::SocketRole::kData, family, static_cast<std::uint16_t>(i)});
+        out.push_back({ipc::SocketRole::kSolicited, family});
     }
     out.push_back({ipc::SocketRole::kControl});
     return out;

@@ -14,8 +14,9 @@ using namespace warren::vpnd;
 namespace {
 
 constexpr std::uint32_t kWorkers = 2;
-// Handshake and two data sockets for each of two families, and the UAPI listener.
-constexpr std::size_t kListenerDescriptors = 7;
+// Two message sockets and two data sockets for each of two families, and the UAPI listener.
+constexpr std::size_t kOfFamily = 2 + kWorkers;
+constexpr std::size_t kListenerDescriptors = 2 * kOfFamily + 1;
 
 ipc::PutListener listener() {
     ipc::PutListener put = test::put_listener("", 1);
@@ -161,13 +162,18 @@ TEST_CASE("what does not belong spoils the generation it stands in and no other"
     }
     SUBCASE("a listener without the message socket of a family that it has") {
         auto put = listener();
-        put.roles.erase(put.roles.begin() + 1 + kWorkers);
+        put.roles.erase(put.roles.begin() + kOfFamily);
+        check_spoils(one(std::move(put), kListenerDescriptors - 1));
+    }
+    SUBCASE("a listener without the socket of solicited messages") {
+        auto put = listener();
+        put.roles.erase(put.roles.begin() + kOfFamily - 1);
         check_spoils(one(std::move(put), kListenerDescriptors - 1));
     }
     SUBCASE("a listener for IPv6 alone") {
         auto put = listener();
-        put.roles.erase(put.roles.begin(), put.roles.begin() + 1 + kWorkers);
-        check_spoils(one(std::move(put), kListenerDescriptors - 1 - kWorkers));
+        put.roles.erase(put.roles.begin(), put.roles.begin() + kOfFamily);
+        check_spoils(one(std::move(put), kListenerDescriptors - kOfFamily));
     }
     SUBCASE("a listener with the data socket of a worker that there is not") {
         auto put = listener();

@@ -109,7 +109,47 @@ TEST_CASE("C2: cookie replies are limited in rate, so that a flood from forged s
     CHECK(first >= kCookieRepliesBurst - 2);  // one or two went out when the load was made
     CHECK(hub.dropped(DropReason::kCookieRequired) >= 3 * kCookieRepliesBurst);
     hub.advance(1ms);
-    CHECK(flood(100) == kCookieRepliesPerSecond / 1000);
+    CHECK(flood(1000) == kCookieRepliesPerSecond / 1000);
+}
+
+TEST_CASE("C2: only a mac2 for its address, or the answer to an initiation of ours, tells a sender from a stranger") {
+    using control::Standing;
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put_with_endpoint(peer, endpoint_at(1));
+    const auto standing = [&](Bytes message, const Endpoint& from) {
+        return hub.engine.standing_of(hub.now, {from, hub.local}, message);
+    };
+
+    hub.put_under_load();
+    auto initiation = peer.initiate(7, hub.timestamp());
+    CHECK(standing(initiation, endpoint_at(1)) == Standing::kStranger);
+    hub.deliver(initiation, endpoint_at(1));
+    const Cookie cookie = open_cookie(hub.out.messages.at(0).view(), initiation, hub.engine.public_key());
+    put_mac2(initiation, cookie);
+    CHECK(standing(initiation, endpoint_at(1)) == Standing::kProven);
+    CHECK(standing(initiation, endpoint_at(2)) == Standing::kStranger);
+    hub.advance(2 * kCookieSecretLife);
+    CHECK(standing(initiation, endpoint_at(1)) == Standing::kStranger);
+    initiation[120] ^= 1;  // mac1
+    const std::uint64_t refused = hub.dropped(DropReason::kBadMac1);
+    CHECK(standing(initiation, endpoint_at(1)) == Standing::kRefused);
+    CHECK(hub.dropped(DropReason::kBadMac1) == refused + 1);
+
+    hub.out.clear();
+    hub.need_session();
+    const OutgoingMessage ours = hub.out.messages.at(0);
+    auto answer = peer.respond(ours.view(), 0x55);
+    REQUIRE(answer.has_value());
+    CHECK(standing(answer->bytes, endpoint_at(3)) == Standing::kProven);
+    auto guessed = answer->bytes;
+    guessed[8] ^= 0x80;  // the receiver's index
+    fix_mac1(guessed, hub.engine.public_key());
+    CHECK(standing(guessed, endpoint_at(3)) == Standing::kStranger);
+    hub.engine.set_queue_length(0);
+    hub.deliver(answer->bytes, endpoint_at(1));
+    REQUIRE(hub.commands<dataplane::InstallSession>().size() == 1);
+    CHECK(standing(answer->bytes, endpoint_at(1)) == Standing::kStranger);
 }
 
 TEST_CASE("C3: under load a valid mac2 is served, 5 at once and 20 per second for each source") {

@@ -42,11 +42,20 @@ struct SealRun {
     std::uint64_t first_counter = 0;
 };
 
-// How the kernel tells whose a datagram is, by its first bytes: the data sockets of the workers, or the control socket.
+// A kind of control messages that strangers do not begin with: answers to ours, and those that prove that their sender
+// receives at its address.
+struct SolicitedMessage {
+    std::uint32_t word = 0;         // the first four bytes, big-endian
+    std::uint32_t proof_at = 0;     // offset of the proof
+    std::uint32_t proof_words = 0;  // its length, four bytes each: all zero means none. 0: needs none
+};
+
+// How the kernel tells whose a datagram is, by its bytes: the data sockets of the workers, or a control socket.
 struct Steering {
-    std::uint32_t word = 0;         // the first four bytes of a datagram, big-endian
-    bool word_means_data = true;    // a datagram that begins so carries a packet; else all others do
-    std::uint32_t worker_byte = 0;  // offset of the byte that has the worker's bits of the session's id
+    std::uint32_t word = 0;                         // the first four bytes of a datagram, big-endian
+    bool word_means_data = true;                    // a datagram that begins so carries a packet; else all others do
+    std::uint32_t worker_byte = 0;                  // offset of the byte that has the worker's bits of the session's id
+    std::span<const SolicitedMessage> solicited{};  // has a control socket of its own; lives as long as the program
 };
 
 struct Framing {

@@ -1,6 +1,8 @@
 // WireGuard's messages (whitepaper §5.4): type, receiver index, counter, sealed packet, tag.
 #pragma once
 
+#include <array>
+
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "vpnd/dataplane/framing/framing.h"
@@ -15,8 +17,11 @@ struct WireguardFraming {
     static constexpr std::uint32_t kPaddingMultiple = 16;  // whitepaper §5.4.6
     static constexpr std::uint32_t kInnerMaximum =
         (kDatagramMaximum - kHeaderSize - kTrailerSize) / kPaddingMultiple * kPaddingMultiple;
+    // Handshake initiations with a mac2, responses and cookie replies (whitepaper §5.4).
+    static constexpr std::array<SolicitedMessage, 3> kSolicited{{{0x01000000, 132, 4}, {0x02000000}, {0x03000000}}};
     // Type 4 and its reserved bytes; the least significant byte of the receiver index comes first (whitepaper §5.4.6).
-    static constexpr Steering kSteering{.word = 0x04000000, .word_means_data = true, .worker_byte = 4};
+    static constexpr Steering kSteering{
+        .word = 0x04000000, .word_means_data = true, .worker_byte = 4, .solicited = kSolicited};
     static constexpr bool kHasEmptyMessages = true;  // keepalives (conformance D2)
 
     // The type is one byte, three zero bytes follow, which reads as one little-endian integer.

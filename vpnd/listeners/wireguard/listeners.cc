@@ -20,6 +20,8 @@ io::ControlWorker::Sockets sockets_of(ListenerSockets& sockets, std::uint32_t wo
     io::ControlWorker::Sockets out;
     out.control_v4 = sockets.take({ipc::SocketRole::kMessages, Family::kV4});
     out.control_v6 = sockets.take({ipc::SocketRole::kMessages, Family::kV6});
+    out.solicited_v4 = sockets.take({ipc::SocketRole::kSolicited, Family::kV4});
+    out.solicited_v6 = sockets.take({ipc::SocketRole::kSolicited, Family::kV6});
     for (std::uint32_t i = 0; i < workers; ++i) {
         const auto worker = static_cast<std::uint16_t>(i);
         out.data_v4.push_back(sockets.take({ipc::SocketRole::kData, Family::kV4, worker}));
