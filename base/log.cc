@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "base/log_sink.h"
 #include "base/printable.h"
 
 namespace warren {
@@ -34,10 +35,29 @@ void append_value(std::string& line, std::string_view value) {
     line += '"';
 }
 
+std::string head_of(LogLevel level, std::string_view event) {
+    std::string line;
+    line.reserve(160);
+    line += program_name;
+    line += ": level=";
+    line += name_of(level);
+    line += " event=";
+    line += event;
+    return line;
+}
+
+LogSink& sink() {
+    static LogSink standard_error(STDERR_FILENO, [](std::uint64_t lines) {
+        return head_of(LogLevel::kWarn, "log_lines_lost") + " lines=" + std::to_string(lines) + "\n";
+    });
+    return standard_error;
+}
+
 }  // namespace
 
 void set_log_program(std::string_view program) {
     program_name = program;
+    sink().detach();
 }
 void set_log_level(LogLevel level) {
     threshold.store(level, std::memory_order_relaxed);
@@ -48,13 +68,7 @@ LogLevel log_level() {
 
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
     if (level < log_level()) return;
-    std::string line;
-    line.reserve(160);
-    line += program_name;
-    line += ": level=";
-    line += name_of(level);
-    line += " event=";
-    line += event;
+    std::string line = head_of(level, event);
     for (const LogField& field : fields) {
         line += ' ';
         line += field.key;
@@ -62,7 +76,20 @@ void log(LogLevel level, std::string_view event, std::initializer_list<LogField>
         append_value(line, field.value);
     }
     line += '\n';
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+    sink().put(std::move(line));
+}
+
+void log_text(std::string text) {
+    if (!text.ends_with('\n')) text += '\n';
+    sink().put(std::move(text));
+}
+
+void flush_log() {
+    sink().flush();
+}
+
+bool log_has_waiting() {
+    return sink().has_waiting();
 }
 
 }  // namespace warren

@@ -114,7 +114,7 @@ void Daemon::serve() {
     }
     snapshot_server_->run(now);
     for (const auto& [kind, service] : services_) service->run(now);
-    if (!is_in_charge_ && !link_.is_connected()) stopping_ = true;  // nobody could adopt it
+    flush_log();
 }
 
 // --- configuration -------------------------------------------------------------------------------

@@ -181,6 +181,7 @@ bool Daemon::read_snapshots(std::uint64_t connection) {
 }
 
 void Daemon::poll() {
+    flush_log();
     const Now now = read_clock();
     census_.check_silence(now);
     if (census_.is_stale(now.instant)) {
