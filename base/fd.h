@@ -34,4 +34,8 @@ class UniqueFd {
     int fd_ = -1;
 };
 
+// Opens /dev/null at each of the descriptors 0 to 2 that is closed, so that no socket gets such a number, and with it
+// what is written to standard error. Call it before anything else is opened.
+void open_standard_streams();
+
 }  // namespace warren

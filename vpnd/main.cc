@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "base/version.h"
@@ -132,6 +133,7 @@ Status serve(ipc::Channel channel) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    open_standard_streams();
     std::vector<std::string_view> arguments(argv + 1, argv + argc);
     if (arguments.size() == 1 && arguments[0] == "--version") {
         std::printf("vpnd %s\n", kVersion);

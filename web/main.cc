@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "access/secrets.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/process_usage.h"
 #include "base/version.h"
@@ -61,6 +62,7 @@ Status serve(ipc::Channel channel) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    open_standard_streams();
     std::vector<std::string_view> arguments(argv + 1, argv + argc);
     if (arguments.size() == 1 && arguments[0] == "--version") {
         std::printf("statusd %s\n", kVersion);

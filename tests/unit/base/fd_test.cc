@@ -2,8 +2,11 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <type_traits>
 
 namespace warren {
@@ -40,6 +43,29 @@ TEST_CASE("a descriptor is closed at the end of its owner") {
         CHECK(is_open(number));
     }
     CHECK_FALSE(is_open(number));
+}
+
+TEST_CASE("standard streams that are closed become /dev/null, open ones stay") {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        std::array<int, 2> ends{};
+        if (::pipe(ends.data()) != 0) ::_exit(1);
+        ::dup2(ends[1], 1);
+        ::close(0);
+        ::close(2);
+        open_standard_streams();
+        const UniqueFd next = open_null();
+        const auto is_null = [](int fd) {
+            struct stat one {
+            }, null{};
+            return ::fstat(fd, &one) == 0 && ::stat("/dev/null", &null) == 0 && one.st_rdev == null.st_rdev &&
+                   S_ISCHR(one.st_mode);
+        };
+        ::_exit(is_null(0) && !is_null(1) && is_open(1) && is_null(2) && next.get() > 2 ? 0 : 2);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
 }
 
 TEST_CASE("descriptor 0 is a descriptor") {
