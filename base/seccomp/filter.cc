@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -26,7 +27,7 @@ constexpr std::array kCommonCalls{
     SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
     // ending, also by abort()
     SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction),
-    SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill)};
+    SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(gettid)};
 constexpr std::array kCommonFcntls{F_GETFL, F_SETFL, F_DUPFD_CLOEXEC};
 
 }  // namespace
@@ -42,6 +43,9 @@ SystemCallFilter::SystemCallFilter() : filter_(seccomp_init(SCMP_ACT_KILL_PROCES
     }
     allow(kCommonCalls);
     allow_fcntls(kCommonFcntls);
+    // abort() signals its own thread; other processes of the same user are none of its business.
+    check(seccomp_rule_add(filter_.get(), SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                           SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()))));
     // New memory, but never executable.
     for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
         check(seccomp_rule_add(filter_.get(), SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)));

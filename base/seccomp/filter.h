@@ -15,7 +15,8 @@ struct SocketOption {
 
 // Allows from the start what every daemon's loop needs: to read, write, receive, send and wait on open descriptors, to
 // accept connections, to read clocks and random numbers, to map memory that is not executable, and to exit, also by
-// abort(). One use: add what else is needed, then install(). An error is kept until then.
+// abort(), which signals a thread of this very process and no other: do not fork between here and install(). One use:
+// add what else is needed, then install(). An error is kept until then.
 class SystemCallFilter {
   public:
     SystemCallFilter();

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <functional>
 #include <thread>
 
@@ -71,6 +72,18 @@ TEST_CASE("allowed calls with arguments that are not allowed kill") {
     CHECK(kills([] { ::syscall(SYS_ioctl, 0, 0x5412 /* TIOCSTI */, 0); }));
     CHECK(kills([] { (void)!::fcntl(0, F_SETOWN, 1); }));
     CHECK(kills([] { (void)!::setsockopt(0, SOL_SOCKET, SO_MARK, nullptr, 0); }));
+}
+
+TEST_CASE("a thread of this process may be signalled, as abort() does, and no other") {
+    CHECK(kills([] { ::syscall(SYS_tgkill, ::getppid(), ::getppid(), 0); }));
+    CHECK(kills([] { ::syscall(SYS_tgkill, 1, 1, 0); }));
+    const int aborted = status_of_child([] {
+        (void)std::signal(SIGABRT, SIG_DFL);  // not doctest's handler
+        if (!confine_system_calls()) return 1;
+        std::abort();
+    });
+    CHECK(WIFSIGNALED(aborted));
+    CHECK(WTERMSIG(aborted) == SIGABRT);
 }
 
 TEST_CASE("what the loops do is still possible") {
