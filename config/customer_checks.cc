@@ -20,6 +20,13 @@ bool readable(const Prefix& prefix) {
 bool is_host(const Prefix& prefix) {
     return prefix.length == prefix.address.bits();
 }
+// Of IPv4: all host bits set.
+IpAddress broadcast_of(const Prefix& prefix) {
+    IpAddress address = prefix.network().address;
+    for (unsigned bit = prefix.length; bit < address.bits(); ++bit)
+        address.octets[bit / 8] = static_cast<std::uint8_t>(address.octets[bit / 8] | (0x80U >> bit % 8));
+    return address;
+}
 
 class CustomerCheck {
   public:
@@ -131,6 +138,7 @@ class CustomerCheck {
                                                     "have it",
                                                     table_of_peer(p), to_string(prefix), *owner));
                 }
+                check_broadcast(prefix, p, path({p, i}));
                 const auto [found, is_new] = seen.try_emplace(prefix.network(), Where{p, i});
                 if (is_new) continue;
                 if (found->second.peer == p) {
@@ -158,6 +166,19 @@ class CustomerCheck {
         if (has_it(customer_.stack.addresses)) return "stack.addresses";
         if (customer_.handoff && has_it(customer_.handoff->addresses)) return "handoff.address";
         return std::nullopt;
+    }
+
+    // A stack sends nothing to the last address of its own network but broadcasts, and vpn0 has none.
+    void check_broadcast(const Prefix& prefix, std::size_t peer, const std::string& path) {
+        if (!is_host(prefix) || !prefix.address.is_v4()) return;
+        for (const Prefix& own : customer_.stack.addresses) {
+            if (!readable(own) || !own.address.is_v4() || own.length > 30) continue;
+            if (prefix.address != broadcast_of(own)) continue;
+            warning(path,
+                    fmt::format("{}.allowed_ips: {} is the broadcast address of the stack's network {}; a peer with "
+                                "it is never reached",
+                                table_of_peer(peer), to_string(prefix), to_string(own.network())));
+        }
     }
 
     void check_handoff() {

@@ -11,6 +11,9 @@ namespace warren::config {
 
 namespace {
 
+constexpr unsigned kShownBefore = 60;  // characters of a long line, before the caret and from it on
+constexpr unsigned kShownAfter = 100;
+constexpr std::string_view kLeftOut = "...";
 constexpr std::size_t kShortestKeyText = 40;  // a key is 44 characters of base64, perhaps with some lost
 
 bool is_base64(char c) {
@@ -35,8 +38,10 @@ bool names_public_key(std::string_view before) {
     return before.ends_with("public_key");
 }
 
-// Blanks that put the caret under character `column`: tabs stay tabs, so that it is right at any tab width.
-std::string caret_line(std::string_view line, const Place& place) {
+// Blanks that put the caret under its character: tabs stay tabs, so that it is right at any tab width. `first`: the
+// column of the line's first character.
+std::string caret_line(std::string_view line, Place place, int first) {
+    place.column = static_cast<unsigned>(static_cast<int>(place.column) - first + 1);
     std::string out;
     unsigned column = 1;
     for (std::size_t i = 0; i < line.size() && column < place.column; ++i) {
@@ -60,8 +65,24 @@ std::string format(const Diagnostic& diagnostic) {
                                   diagnostic.place.column, severity, printable(diagnostic.message));
     if (diagnostic.source_line.empty() || diagnostic.place.width == 0) return out;
     out += fmt::format("\n{:5} | {}\n      | {}", diagnostic.place.line, printable(diagnostic.source_line, "\t"),
-                       caret_line(diagnostic.source_line, diagnostic.place));
+                       caret_line(diagnostic.source_line, diagnostic.place, diagnostic.first_column));
     return out;
+}
+
+void cut_source_line(Diagnostic& diagnostic) {
+    const std::string& line = diagnostic.source_line;
+    const unsigned column = diagnostic.place.column;
+    const unsigned first = column > kShownBefore ? column - kShownBefore : 1;
+    std::string shown;
+    unsigned at = 0;
+    for (const char c : line) {
+        if (!is_continuation(c)) ++at;
+        if (at >= first && at < column + kShownAfter) shown += c;
+    }
+    if (first > 1) shown.insert(0, kLeftOut);
+    if (at >= column + kShownAfter) shown += kLeftOut;
+    diagnostic.first_column = static_cast<int>(first) - (first > 1 ? static_cast<int>(kLeftOut.size()) : 0);
+    diagnostic.source_line = std::move(shown);
 }
 
 void sort(std::vector<Diagnostic>& diagnostics) {

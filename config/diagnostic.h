@@ -24,7 +24,8 @@ struct Diagnostic {
     std::string customer;  // the id, "" when it concerns the appliance
     Place place;
     std::string message;
-    std::string source_line;  // the line of the file, possible keys masked; may be empty
+    std::string source_line;  // the line of the file, or a part of it, possible keys masked; may be empty
+    int first_column = 1;     // of source_line in that line
     bool operator==(const Diagnostic&) const = default;
 };
 
@@ -35,6 +36,9 @@ struct Diagnostic {
 void sort(std::vector<Diagnostic>& diagnostics);
 
 [[nodiscard]] bool has_errors(const std::vector<Diagnostic>& diagnostics);
+
+// Cuts a long line around the caret, with "..." where something is left out.
+void cut_source_line(Diagnostic& diagnostic);
 
 // The line with whatever looks like a base64 key replaced by asterisks, unless it is the value of public_key.
 // A private key typed into the wrong file must not end up in a log.

@@ -122,7 +122,9 @@ std::string_view name_of(Node::Kind kind) {
 }
 
 Diagnostic Source::diagnose(Severity severity, Place place, std::string message) const {
-    return {severity, file, customer, place, std::move(message), mask_keys(line_of(text, place.line))};
+    Diagnostic diagnostic{severity, file, customer, place, std::move(message), mask_keys(line_of(text, place.line))};
+    cut_source_line(diagnostic);
+    return diagnostic;
 }
 
 Diagnostic Source::error(std::string_view path, std::string message) const {

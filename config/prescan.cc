@@ -12,6 +12,9 @@ class Scanner {
     explicit Scanner(std::string_view text) : text_(text) {}
 
     std::optional<Refusal> scan() {
+        if (is_utf16()) return Refusal{{1, 1, 0}, "this file is UTF-16; save it as UTF-8"};
+        if (text_.find('\r') != std::string_view::npos && text_.find('\n') == std::string_view::npos)
+            return Refusal{{1, 1, 0}, "this file ends its lines with CR alone; save it with LF or CRLF"};
         if (text_.starts_with("\xef\xbb\xbf")) at_ = 3;  // a byte order mark
         for (; at_ < text_.size(); ++at_) {
             const char c = text_[at_];
@@ -27,6 +30,12 @@ class Scanner {
     }
 
   private:
+    // By its byte order mark, or because one of the first two bytes, ASCII in every sensible file, is zero.
+    [[nodiscard]] bool is_utf16() const {
+        if (text_.starts_with("\xff\xfe") || text_.starts_with("\xfe\xff")) return true;
+        return text_.size() >= 2 && (text_[0] == '\0') != (text_[1] == '\0');
+    }
+
     [[nodiscard]] Refusal refuse(std::string message) const { return {{line_, column_, 1}, std::move(message)}; }
 
     [[nodiscard]] std::optional<Refusal> check_character(char c) const {

@@ -15,6 +15,7 @@ namespace {
 
 constexpr timeval kPatience{5, 0};
 constexpr std::size_t kMaxRequest = 64;
+constexpr std::size_t kMaxText = 8192;
 
 Result<ipc::ControlRequest> receive_request(ipc::Channel& channel) {
     const auto credentials = channel.peer_credentials();
@@ -36,9 +37,15 @@ Status send(ipc::Channel& channel, const ipc::ControlMessage& message) {
     return channel.send(wire);
 }
 
+// A message has a bound, and a person reads no more of one line.
+std::string shortened(const std::string& text) {
+    return text.size() <= kMaxText ? text : text.substr(0, kMaxText) + "...";
+}
+
 Status send_report(ipc::Channel& channel, const Report& report, std::uint64_t generation) {
-    for (const ipc::ControlText& text : report.texts) WARREN_TRY(send(channel, text));
-    return send(channel, ipc::ControlDone{report.exit_status, generation, report.summary});
+    for (const ipc::ControlText& text : report.texts)
+        WARREN_TRY(send(channel, ipc::ControlText{text.kind, text.customer, shortened(text.text)}));
+    return send(channel, ipc::ControlDone{report.exit_status, generation, shortened(report.summary)});
 }
 
 }  // namespace

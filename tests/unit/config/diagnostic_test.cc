@@ -52,6 +52,33 @@ TEST_CASE("the caret stands under the character, whatever its bytes; tabs stay t
     CHECK(format({Severity::kError, "f", "", {1, 1, 0}, "m", "abc"}) == "f:1:1: error: m");
 }
 
+TEST_CASE("a long line is cut around the caret") {
+    std::string line = "allowed_ips = [";
+    while (line.size() < 100'000) line += "\"10.0.0.0/8\", ";
+    const auto cut = [&line](unsigned column) {
+        Diagnostic diagnostic{Severity::kError, "f", "", {1, column, 3}, "m", line};
+        cut_source_line(diagnostic);
+        return diagnostic;
+    };
+    for (const unsigned column : {1U, 61U, 62U, 5000U, 99'990U}) {
+        const std::string text = format(cut(column));
+        CAPTURE(text);
+        CHECK(text.size() < 500);
+        const std::size_t excerpt = text.find("\n    1 | ") + 9;
+        const std::size_t caret = text.find("\n      | ") + 9;
+        CHECK(text.substr(excerpt + text.find('^') - caret, 3) == line.substr(column - 1, 3));
+        CHECK((text.substr(excerpt, 3) == "...") == (column > 61));
+    }
+    Diagnostic umlauts{Severity::kError, "f", "", {1, 80, 1}, "m", ""};
+    for (int i = 0; i < 300; ++i) umlauts.source_line += "\xc3\xa4";
+    cut_source_line(umlauts);
+    CHECK(umlauts.source_line.size() == 3 + 2 * 160 + 3);
+    Diagnostic whole{Severity::kError, "f", "", {1, 3, 1}, "m", "abcdef"};
+    cut_source_line(whole);
+    CHECK(whole.source_line == "abcdef");
+    CHECK(whole.first_column == 1);
+}
+
 TEST_CASE("diagnostics are sorted by file and line, errors first, repetitions dropped") {
     const Diagnostic late{Severity::kError, "a", "", {9, 1, 1}, "x", ""};
     const Diagnostic warning{Severity::kWarning, "a", "", {2, 1, 1}, "x", ""};
@@ -106,5 +133,13 @@ TEST_CASE("what TOML forbids, and what no key needs, does not reach the library"
     CHECK(refused("a = \"\"\"\nx\"\"\"\n")
               .starts_with("f:1:5: error: a string of several lines; accepted: strings that end on their line\n"));
     CHECK(refused("a = '''x'''\n") != "");
+    CHECK(refused("a = 1\rb = 2\r") == "f:1:1: error: this file ends its lines with CR alone; save it with LF or CRLF");
+    // Notepad's "Unicode", both orders, with and without a mark.
+    for (const std::string& text :
+         {std::string("\xff\xfe"
+                      "a\0 \0=\0",
+                      8),
+          std::string("\xfe\xff\0a\0 \0=", 8), std::string("a\0 \0=\0", 6), std::string("\0a\0 \0=", 6)})
+        CHECK(refused(text) == "f:1:1: error: this file is UTF-16; save it as UTF-8");
     CHECK(refused("\xef\xbb\xbfname = \"M\xc3\xbc\\\"\xc3\xbc\\\\\" # \xc3\xbc\r\nb = '\\' # \xc3\xbc\n") == "");
 }
