@@ -14,9 +14,10 @@ namespace warren::ipc {
 
 namespace {
 
-// Room for the descriptors of one message, aligned as the kernel wants it.
+// Room for the descriptors of one message and its sender, aligned as the kernel wants it.
 struct ControlSpace {
-    alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(kMaxDescriptors * sizeof(int))> bytes{};
+    alignas(cmsghdr)
+        std::array<std::uint8_t, CMSG_SPACE(kMaxDescriptors * sizeof(int)) + CMSG_SPACE(sizeof(ucred))> bytes{};
 };
 
 Result<sockaddr_un> address_of(const std::string& path) {
@@ -48,6 +49,16 @@ std::vector<UniqueFd> take_descriptors(msghdr& message) {
         }
     }
     return out;
+}
+
+std::optional<Credentials> sender_of(msghdr& message) {
+    for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr; control = CMSG_NXTHDR(&message, control)) {
+        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_CREDENTIALS) continue;
+        ucred who{};
+        std::memcpy(&who, CMSG_DATA(control), sizeof who);
+        return Credentials{who.pid, who.uid, who.gid};
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -123,11 +134,12 @@ Result<Received> Channel::receive(MutableBytes space) {
         size = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
     } while (size < 0 && errno == EINTR);
     // A peer that closed with our message unread resets the connection: for us that is a hang-up like any other.
-    if (size < 0 && errno == ECONNRESET) return Received{0, {}, true};
+    if (size < 0 && errno == ECONNRESET) return Received{0, {}, true, std::nullopt};
     if (size < 0) return fail_errno("receive", errno);
 
     Received received;
     received.descriptors = take_descriptors(header);
+    received.sender = sender_of(header);
     if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
         return fail(ErrorCode::kInvalid, "receive: message or descriptors truncated");
     received.size = static_cast<std::size_t>(size);

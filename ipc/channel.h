@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,10 +20,18 @@ inline constexpr std::size_t kMaxMessageSize = 128 * 1024;
 // Descriptors one message may carry (the kernel's SCM_MAX_FD is 253).
 inline constexpr std::size_t kMaxDescriptors = 200;
 
+// A process, as the kernel names it.
+struct Credentials {
+    pid_t pid = 0;
+    uid_t uid = 0;
+    gid_t gid = 0;
+};
+
 struct Received {
     std::size_t size = 0;  // bytes of the message; 0 with closed = true at the end
     std::vector<UniqueFd> descriptors;
-    bool closed = false;  // the other side hung up
+    bool closed = false;                // the other side hung up
+    std::optional<Credentials> sender;  // on a channel that connect() made with credentials
 };
 
 // One end of a connection. Belongs to one thread.
@@ -45,11 +54,7 @@ class Channel {
     // descriptors are closed. kUnavailable when non-blocking and nothing is there.
     [[nodiscard]] Result<Received> receive(MutableBytes space);
 
-    struct Credentials {
-        pid_t pid;
-        uid_t uid;
-        gid_t gid;
-    };
+    using Credentials = ipc::Credentials;
     // Makes send and receive return kUnavailable instead of waiting.
     [[nodiscard]] Status set_non_blocking();
 

@@ -1,8 +1,9 @@
 #include "stacks/children/vpnd_link.h"
 
-#include <sys/socket.h>
-#include <sys/time.h>
+#include <poll.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 
 #include "crypto/secret.h"
@@ -11,17 +12,40 @@ namespace warren::stacks {
 
 namespace {
 
-// Longer than vpnd ever works on one generation: after that it is considered hung.
-constexpr timeval kPatience{30, 0};
+constexpr std::chrono::milliseconds kSlice(50);  // between two calls of while_waiting
+// What vpnd may take for each message of a generation, beyond kPatience for the whole.
+constexpr Duration kPatiencePerMessage = std::chrono::milliseconds(1);
 // More than the descriptors of one process allow.
 constexpr std::size_t kMaxHoldings = 100'000;
 
+// Does not advance during suspend, when nothing could reply.
+Instant now() {
+    return {std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count()};
+}
+
 }  // namespace
 
-VpndLink::VpndLink(ipc::Channel channel) : channel_(std::move(channel)) {
-    // Without a limit, a vpnd that hangs would hang us; setting it cannot fail on a socket.
-    (void)::setsockopt(channel_.fd(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-    (void)::setsockopt(channel_.fd(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+VpndLink::VpndLink(ipc::Channel channel, std::function<bool()> while_waiting)
+    : channel_(std::move(channel)), while_waiting_(std::move(while_waiting)) {}
+
+void VpndLink::close() {
+    const bool was_hung = is_hung_;
+    *this = {};
+    is_hung_ = was_hung;
+}
+
+Status VpndLink::wait(short events, Instant deadline) {
+    for (;;) {
+        pollfd state{channel_.fd(), events, 0};
+        const int ready = ::poll(&state, 1, static_cast<int>(kSlice.count()));
+        if (ready > 0) return {};
+        if (ready < 0 && errno != EINTR) return fail_errno("poll", errno);
+        if (now() >= deadline) {
+            is_hung_ = true;
+            return fail(ErrorCode::kUnavailable, "vpnd does not answer");
+        }
+        if (while_waiting_ && !while_waiting_()) return fail(ErrorCode::kUnavailable, "interrupted");
+    }
 }
 
 Status VpndLink::send(const ipc::ConfigMessage& message, const std::vector<int>& descriptors) {
@@ -31,31 +55,30 @@ Status VpndLink::send(const ipc::ConfigMessage& message, const std::vector<int>&
 
 Status VpndLink::transmit(const ipc::ConfigMessage& message, const std::vector<int>& descriptors) {
     WARREN_TRY(ipc::encode(message, wire_));
-    const Status sent = channel_.send(wire_, descriptors);
+    Status sent = wait(POLLOUT, now() + kPatience);
+    if (sent) sent = channel_.send(wire_, descriptors);
     crypto::wipe(wire_);
+    ++unanswered_;
     return sent;
 }
 
 Result<VpndLink::Message> VpndLink::receive() {
+    WARREN_TRY(wait(POLLIN, deadline_));
     space_.resize(ipc::kMaxMessageSize);
     auto received = channel_.receive(space_);
-    if (!received) {
-        if (received.error().code == ErrorCode::kUnavailable)
-            return fail(ErrorCode::kUnavailable, "vpnd does not reply");
-        return with_context("vpnd", received.error());
-    }
+    if (!received) return with_context("vpnd", received.error());
     if (received->closed) return fail(ErrorCode::kUnavailable, "vpnd hung up");
     auto content = ipc::decode(Bytes(space_).first(received->size));
     if (!content) return with_context("vpnd", content.error());
-    return Message{std::move(*content), std::move(received->descriptors)};
+    unanswered_ = 0;
+    return Message{std::move(*content), std::move(received->descriptors), received->sender};
 }
 
-Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>& descriptors) {
+Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>& descriptors, Duration patience) {
     WARREN_TRY(send(hello, descriptors));
     Holdings holdings;
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(kPatience.tv_sec);
-    while (holdings.listeners.size() + holdings.tunnels.size() <= kMaxHoldings &&
-           std::chrono::steady_clock::now() < deadline) {
+    deadline_ = now() + patience;
+    while (holdings.listeners.size() + holdings.tunnels.size() <= kMaxHoldings && now() < deadline_) {
         auto message = receive();
         if (!message) return tl::unexpected(message.error());
         if (const auto* end = std::get_if<ipc::HoldingEnd>(&message->content)) {
@@ -63,6 +86,7 @@ Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>
                 return fail(ErrorCode::kInvalid, "vpnd reports no workers or too many");
             holdings.generation = applied_ = end->generation;
             holdings.workers = end->workers;
+            holdings.sender = message->sender;
             return holdings;
         }
         if (auto* listener = std::get_if<ipc::HoldingListener>(&message->content)) {
@@ -80,7 +104,9 @@ Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>
 }
 
 Status VpndLink::await_applied(std::uint64_t generation) {
+    if (!awaits_reply_) deadline_ = now() + kPatience + kPatiencePerMessage * unanswered_;
     auto message = receive();
+    awaits_reply_ = false;
     if (!message) return tl::unexpected(message.error());
     if (const auto* applied = std::get_if<ipc::Applied>(&message->content);
         applied != nullptr && applied->generation == generation) {
@@ -96,13 +122,13 @@ Status VpndLink::send_probe() {
     WARREN_TRY(transmit(ipc::Begin{applied_, false}, {}));
     WARREN_TRY(transmit(ipc::Commit{applied_}, {}));
     awaits_reply_ = true;
+    deadline_ = now() + kPatience;
     return {};
 }
 
 Status VpndLink::receive_reply() {
     // vpnd sends only replies. Anything else means that it has hung up.
     if (!awaits_reply_) return fail(ErrorCode::kUnavailable, "vpnd hung up");
-    awaits_reply_ = false;
     const Status answered = await_applied(applied_);
     if (!answered) return fail(ErrorCode::kFailed, answered.error().what);
     return {};

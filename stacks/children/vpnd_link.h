@@ -2,7 +2,9 @@
 // replies.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,17 +28,24 @@ struct Holdings {
     std::map<std::string, std::vector<UniqueFd>> tunnels;  // by customer, a descriptor for each queue
     std::uint64_t generation = 0;
     std::uint32_t workers = 1;
+    std::optional<ipc::Credentials> sender;  // who reported it, on a channel that has credentials
 };
 
 // Belongs to one thread. After a failed call the link is unusable.
 class VpndLink {
   public:
+    // How long vpnd may stay silent while it owes an answer: far longer than even a busy one needs.
+    static constexpr Duration kPatience = std::chrono::seconds(5);
+
     VpndLink() = default;
-    explicit VpndLink(ipc::Channel channel);
+    // `while_waiting` is called several times a second while a call below waits for vpnd; false ends the wait.
+    explicit VpndLink(ipc::Channel channel, std::function<bool()> while_waiting = {});
 
     // `descriptors`: on the first connection what Hello needs, none when adopting. The holdings are bounded in number
     // and in time, but not verified: see inspection.h.
-    [[nodiscard]] Result<Holdings> greet(const ipc::Hello& hello, const std::vector<int>& descriptors);
+    // `patience`: for the whole.
+    [[nodiscard]] Result<Holdings> greet(const ipc::Hello& hello, const std::vector<int>& descriptors,
+                                         Duration patience = kPatience);
     // One message of a generation. Keys in it are wiped from the send buffer.
     [[nodiscard]] Status send(const ipc::ConfigMessage& message, const std::vector<int>& descriptors = {});
     // Waits for the answer to Commit. kInvalid with vpnd's reason when it was rejected; every other error: the link is
@@ -48,25 +57,36 @@ class VpndLink {
     [[nodiscard]] Status send_probe();
     // A probe was sent and its reply has not arrived.
     [[nodiscard]] bool awaits_reply() const { return awaits_reply_; }
+    // When the reply to send_probe() is overdue.
+    [[nodiscard]] Instant reply_deadline() const { return deadline_; }
     // Receives what made fd() readable: the reply to send_probe(). On any error the link is broken.
     [[nodiscard]] Status receive_reply();
+    // A call failed because vpnd stayed silent: it hangs.
+    [[nodiscard]] bool is_hung() const { return is_hung_; }
 
     // Readable when vpnd hung up, replied to send_probe(), or sent an unexpected message.
     [[nodiscard]] int fd() const { return channel_.fd(); }
     [[nodiscard]] bool is_connected() const { return channel_.valid(); }
-    void close() { *this = {}; }
+    void close();
 
   private:
     struct Message {
         ipc::ConfigMessage content;
         std::vector<UniqueFd> descriptors;
+        std::optional<ipc::Credentials> sender;
     };
     [[nodiscard]] Result<Message> receive();
     [[nodiscard]] Status transmit(const ipc::ConfigMessage& message, const std::vector<int>& descriptors);
+    // Waits until the channel is ready for `events` of poll(2), at most until `deadline`.
+    [[nodiscard]] Status wait(short events, Instant deadline);
 
     ipc::Channel channel_;
+    std::function<bool()> while_waiting_;
     std::uint64_t applied_ = 0;  // vpnd's last generation
     bool awaits_reply_ = false;
+    Instant deadline_ = kNever;   // of the answer that vpnd owes
+    std::size_t unanswered_ = 0;  // messages since the last answer: vpnd has to work on each
+    bool is_hung_ = false;
     std::vector<std::uint8_t> wire_;
     std::vector<std::uint8_t> space_;
 };

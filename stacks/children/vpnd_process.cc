@@ -15,7 +15,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "base/log.h"
@@ -52,6 +54,33 @@ Status write_pid_file(const std::string& path, pid_t pid) {
     out.close();
     if (!out || ::rename(fresh.c_str(), path.c_str()) != 0) return fail_errno("write " + path, errno);
     return {};
+}
+
+// The sockets of this network namespace that were bound at `path`, as /proc/PID/fd shows them.
+std::set<std::string> sockets_bound_at(const std::string& path) {
+    std::set<std::string> out;
+    std::ifstream in("/proc/thread-self/net/unix");
+    std::string line;
+    while (std::getline(in, line)) {
+        std::istringstream fields(line);
+        std::string field;
+        std::string inode;
+        for (int i = 0; i < 6; ++i) fields >> field;  // number, references, protocol, flags, type, state
+        fields >> inode >> field;
+        if (fields && field == path) out.insert("socket:[" + inode + "]");
+    }
+    return out;
+}
+
+bool holds_one_of(pid_t pid, const std::set<std::string>& files) {
+    std::error_code error;
+    const std::filesystem::path directory = "/proc/" + std::to_string(pid) + "/fd";
+    for (auto it = std::filesystem::directory_iterator(directory, error);
+         !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+        std::error_code gone;
+        if (files.contains(std::filesystem::read_symlink(it->path(), gone).string())) return true;
+    }
+    return false;
 }
 
 // What the child needs, made before fork: between fork and exec nothing may allocate.
@@ -186,6 +215,28 @@ Result<VpndProcess> VpndProcess::find(const std::string& pid_file) {
     if (!pidfd.valid() || start_time(pid) != started)
         return fail(ErrorCode::kNotFound, "the earlier process has ended");
     return VpndProcess(pid, std::move(pidfd), false);
+}
+
+Result<VpndProcess> VpndProcess::find_holder(const std::string& path) {
+    const std::set<std::string> sockets = sockets_bound_at(path);
+    std::error_code error;
+    for (auto it = std::filesystem::directory_iterator("/proc", error);
+         !sockets.empty() && !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+        const pid_t pid = std::atoi(it->path().filename().c_str());
+        if (pid <= 1 || pid == ::getpid() || !holds_one_of(pid, sockets)) continue;
+        UniqueFd pidfd = open_pidfd(pid);
+        // Look again: from here on the pid cannot be reused.
+        if (pidfd.valid() && holds_one_of(pid, sockets)) return VpndProcess(pid, std::move(pidfd), false);
+    }
+    return fail(ErrorCode::kNotFound, "no process holds " + path);
+}
+
+std::optional<VpndProcess> VpndProcess::find_left(const std::string& run_dir) {
+    auto left = find_holder(run_dir + "/adopt.sock");
+    // A service manager may not let us look into other processes.
+    if (!left) left = find(run_dir + "/vpnd.pid");
+    if (!left) return std::nullopt;
+    return std::move(*left);
 }
 
 bool VpndProcess::wait_ended(Duration patience) const {

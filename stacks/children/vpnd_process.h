@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,12 @@ class VpndProcess {
     [[nodiscard]] static Result<VpndProcess> watch(pid_t pid);
     // The process that the pid file names; kNotFound when it has ended, even if its pid is in use again.
     [[nodiscard]] static Result<VpndProcess> find(const std::string& pid_file);
+    // Another process that holds the listening Unix socket that was bound at `path`, even if the file is gone;
+    // kNotFound when there is none, or none that we may look into (it takes CAP_SYS_PTRACE).
+    [[nodiscard]] static Result<VpndProcess> find_holder(const std::string& path);
+
+    // The vpnd that an earlier stackd of this run-dir left. Call it before privileges are dropped.
+    [[nodiscard]] static std::optional<VpndProcess> find_left(const std::string& run_dir);
 
     // Writes its pid to `pid_file` for the next stackd. A failure is logged and otherwise ignored.
     void save_pid(const std::string& pid_file) const;

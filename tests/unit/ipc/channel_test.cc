@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -185,6 +186,32 @@ TEST_CASE("a listener accepts, knows the credentials, and replaces an old socket
     const auto received = server->receive(space);
     REQUIRE(received);
     CHECK(received->size == 2);
+}
+
+TEST_CASE("each message names its sender, if asked for: not who made the listener, and beside as many descriptors") {
+    const TemporaryDirectory directory;
+    const auto listener = listen_at(directory.path + "/test.sock", 0600);
+    REQUIRE(listener);
+    auto client = Channel::connect(directory.path + "/test.sock", true);
+    REQUIRE(client);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const UniqueFd null = open_null();
+        auto server = accept_from(listener->get());
+        const std::vector<int> many(kMaxDescriptors, null.get());
+        ::_exit(server && server->send(as_bytes("hi"), many) ? 0 : 1);
+    }
+    std::array<std::uint8_t, 4> space{};
+    const auto received = client->receive(space);
+    REQUIRE(received);
+    REQUIRE(received->sender.has_value());
+    CHECK(received->sender->pid == child);
+    CHECK(received->sender->uid == ::getuid());
+    CHECK(received->descriptors.size() == kMaxDescriptors);
+    CHECK(::waitpid(child, nullptr, 0) == child);
+    auto [ours, theirs] = make_pair();
+    REQUIRE(ours.send(as_bytes("hi")));
+    CHECK_FALSE(theirs.receive(space)->sender.has_value());
 }
 
 TEST_CASE("a listener does not replace what is no socket, and refuses a path that is too long") {
