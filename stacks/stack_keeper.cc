@@ -52,6 +52,27 @@ Status StackKeeper::observe_uplink() {
     return {};
 }
 
+Status StackKeeper::size_neighbour_tables(std::size_t handoffs) {
+    const std::uint32_t needed = needed_entries(handoffs);
+    auto tables = kernel_.neighbour_tables();
+    if (!tables) return tl::unexpected(tables.error());
+    Status raised;
+    if (std::min(tables->v4, tables->v6) < needed && handoffs > 0) {
+        raised = kernel_.raise_neighbour_tables(needed);
+        tables = kernel_.neighbour_tables();
+        if (!tables) return tl::unexpected(tables.error());
+    }
+    neighbours_ = neighbours_per_stack(handoffs, *tables);
+    if (raised) return {};
+    return fail(ErrorCode::kUnavailable,
+                "the kernel's neighbour tables have " + std::to_string(std::min(tables->v4, tables->v6)) +
+                    " entries for all network namespaces, and the stacks with a handoff need " +
+                    std::to_string(needed) + ": each may use " + std::to_string(neighbours_) +
+                    " hosts of its LAN at a time; set net.ipv4.neigh.default.gc_thresh3 and "
+                    "net.ipv6.neigh.default.gc_thresh3 to " +
+                    std::to_string(needed) + " on the host (" + raised.error().what + ")");
+}
+
 std::vector<Kernel*> StackKeeper::kernels_for(std::size_t count) {
     const std::size_t threads = threads_for(count, kMaxThreads);
     while (extra_kernels_.size() + 1 < threads) {
@@ -67,7 +88,7 @@ std::vector<Kernel*> StackKeeper::kernels_for(std::size_t count) {
 }
 
 Result<StackKeeper::Prospect> StackKeeper::prepare(Kernel& kernel, const config::Customer& customer) const {
-    Prospect prospect{desired_stack(customer, run_dir_, workers_), {}, {}};
+    Prospect prospect{desired_stack(customer, run_dir_, workers_, neighbours_), {}, {}};
     auto observed = kernel.observe(prospect.desired.name, watched_sysctls(prospect.desired));
     if (!observed) return tl::unexpected(observed.error());
     prospect.observed = std::move(*observed);
@@ -121,7 +142,13 @@ Result<StackKeeper::Outcome> StackKeeper::make(Kernel& kernel, const config::Cus
 
 Result<StackKeeper::Outcome> StackKeeper::bring_up(const config::Customer& customer) {
     if (uplink_changed_) WARREN_TRY(observe_uplink());
-    return make(kernel_, customer, tunnels_[customer.id], uplink_changed_);
+    auto outcome = make(kernel_, customer, tunnels_[customer.id], uplink_changed_);
+    watch(customer.id, outcome);
+    return outcome;
+}
+
+void StackKeeper::watch(const std::string& customer, const Result<Outcome>& outcome) {
+    if (outcome && (watched_.insert(customer).second || outcome->is_new)) kernel_.watch(namespace_name(customer));
 }
 
 std::vector<Result<StackKeeper::Outcome>> StackKeeper::bring_up(std::span<const config::Customer* const> customers) {
@@ -149,6 +176,7 @@ std::vector<Result<StackKeeper::Outcome>> StackKeeper::bring_up(std::span<const 
         outcomes[i] = make(*kernels[thread], *customers[i], *tunnels[i], moves_uplink);
         if (moves_uplink) moves[thread] = 1;
     });
+    for (const std::size_t i : apart) watch(customers[i]->id, outcomes[i]);
     uplink_changed_ = uplink_changed_ || std::find(moves.begin(), moves.end(), 1) != moves.end();
     for (std::size_t i = 0; i < customers.size(); ++i) {
         if (customers[i]->handoff && outcomes[i]) outcomes[i] = bring_up(*customers[i]);
@@ -168,11 +196,15 @@ Status StackKeeper::remove(Kernel& kernel, const std::string& customer, bool& mo
 
 Status StackKeeper::take_down(const std::string& customer) {
     tunnels_.erase(customer);
+    watched_.erase(customer);
     return remove(kernel_, customer, uplink_changed_);
 }
 
 Status StackKeeper::take_down(std::span<const std::string> customers) {
-    for (const std::string& customer : customers) tunnels_.erase(customer);
+    for (const std::string& customer : customers) {
+        tunnels_.erase(customer);
+        watched_.erase(customer);
+    }
     const std::vector<Kernel*> kernels = kernels_for(customers.size());
     std::vector<Status> done(customers.size());
     in_parallel(customers.size(), kernels.size(), [&](std::size_t thread, std::size_t i) {

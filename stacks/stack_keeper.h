@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/fd.h"
@@ -56,6 +57,11 @@ class StackKeeper {
     // Customers not in `known` that have a stack of this instance.
     [[nodiscard]] Result<std::vector<std::string>> orphans(const std::set<std::string>& known);
 
+    // Readable when take_changes() has something; -1: never.
+    [[nodiscard]] int changes_fd() const { return kernel_.changes_fd(); }
+    // In which namespaces somebody changed something, perhaps this program itself.
+    [[nodiscard]] StackChanges take_changes() { return kernel_.take_changes(); }
+
     // A descriptor for each queue; empty when there is none.
     [[nodiscard]] std::vector<int> tunnel(const std::string& customer) const;
     // Adopts descriptors that vpnd kept for us.
@@ -65,6 +71,9 @@ class StackKeeper {
 
     // Data workers of vpnd: a tunnel has no more queues than that.
     void set_workers(std::uint32_t workers) { workers_ = workers; }
+    // Makes the kernel's neighbour tables large enough for so many stacks with a handoff. Where that is refused, each
+    // stack gets a smaller part from now on, and the error says so.
+    [[nodiscard]] Status size_neighbour_tables(std::size_t handoffs);
 
   private:
     struct Prospect {
@@ -78,6 +87,7 @@ class StackKeeper {
     [[nodiscard]] Result<Outcome> make(Kernel& kernel, const config::Customer& customer, std::vector<UniqueFd>& tunnel,
                                        bool& moves_uplink) const;
     [[nodiscard]] Status remove(Kernel& kernel, const std::string& customer, bool& moves_uplink) const;
+    void watch(const std::string& customer, const Result<Outcome>& outcome);
     // One kernel for each thread that `count` rounds are worth; at least one.
     [[nodiscard]] std::vector<Kernel*> kernels_for(std::size_t count);
 
@@ -88,7 +98,9 @@ class StackKeeper {
     bool uplink_changed_ = true;
     std::size_t most_tunnels_ = SIZE_MAX;
     std::uint32_t workers_ = 1;
+    std::uint32_t neighbours_ = kMostNeighbours;                      // of each stack with a handoff
     std::unordered_map<std::string, std::vector<UniqueFd>> tunnels_;  // by customer
+    std::unordered_set<std::string> watched_;                         // customers
 };
 
 }  // namespace warren::stacks

@@ -3,8 +3,12 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_arp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
+#include <initializer_list>
 #include <optional>
 
 namespace warren::stacks {
@@ -14,7 +18,26 @@ namespace {
 constexpr std::uint8_t kCommentType = 0;  // NFTNL_UDATA_TABLE_COMMENT, the first type of a table's user data
 constexpr std::uint32_t kRegister = NFT_REG_1;
 constexpr std::uint8_t kNfprotoIpv6 = NFPROTO_IPV6;
+constexpr std::uint8_t kIcmpv6 = 58;    // RFC 4443 §1
 constexpr std::size_t kNameSpace = 16;  // IFNAMSIZ: what `meta iifname` loads
+// nft's numbers of types, by which it prints a set's elements.
+constexpr std::uint32_t kIpv4AddressType = 7;
+constexpr std::uint32_t kIpv6AddressType = 8;
+constexpr std::uint64_t kNeighbourMilliseconds = kNeighbourSeconds * std::uint64_t{1000};
+
+// A field of a packet.
+struct Field {
+    std::uint32_t base;  // NFT_PAYLOAD_*
+    std::uint32_t offset;
+    std::uint32_t size;
+};
+constexpr Field kIcmpv6Type{NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1};
+constexpr Field kIpv6Source{NFT_PAYLOAD_NETWORK_HEADER, 8, 16};
+constexpr Field kIpv6DestinationStart{NFT_PAYLOAD_NETWORK_HEADER, 24, 1};
+constexpr Field kArpOperation{NFT_PAYLOAD_NETWORK_HEADER, 6, 2};
+constexpr Field kArpSenderAddress{NFT_PAYLOAD_NETWORK_HEADER, 14, 4};  // with hardware addresses of six bytes
+constexpr std::array<std::uint8_t, 2> kArpRequest{0, 1};
+constexpr std::uint8_t kMulticast = 0xff;  // RFC 4291 §2.4
 
 constexpr std::uint16_t message_type(int message) {
     return static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | message);
@@ -28,14 +51,19 @@ nfgenmsg header(std::uint8_t family, std::uint16_t resource = 0) {
     return out;
 }
 
-NetlinkRequest request(int message, int flags) {
-    return {message_type(message), static_cast<std::uint16_t>(NLM_F_ACK | flags), header(NFPROTO_INET)};
+NetlinkRequest request(std::uint8_t family, int message, int flags) {
+    return {message_type(message), static_cast<std::uint16_t>(NLM_F_ACK | flags), header(family)};
 }
 
-NetlinkRequest table_request(int message, int flags) {
-    NetlinkRequest out = request(message, flags);
+NetlinkRequest table_request(std::uint8_t family, int message, int flags) {
+    NetlinkRequest out = request(family, message, flags);
     out.put(NFTA_TABLE_NAME, std::string_view(kFirewallTable));
     return out;
+}
+
+template <typename T>
+std::uint8_t family_of(const T& chain_or_set) {
+    return is_arp(chain_or_set) ? std::uint8_t{NFPROTO_ARP} : std::uint8_t{NFPROTO_INET};
 }
 
 // A text that is the table's comment for `nft`: type, length, text with its zero.
@@ -60,6 +88,25 @@ class RuleWriter {
         }
         if (!rule.in_device.empty()) compare_device(NFT_META_IIFNAME, rule.in_device);
         if (!rule.out_device.empty()) compare_device(NFT_META_OIFNAME, rule.out_device);
+        if (rule.icmpv6_type) {
+            load_meta(NFT_META_NFPROTO);
+            compare(Bytes(&kNfprotoIpv6, 1));
+            load_meta(NFT_META_L4PROTO);
+            compare(Bytes(&kIcmpv6, 1));
+            load_field(kIcmpv6Type);
+            compare(Bytes(&*rule.icmpv6_type, 1));
+        }
+        if (rule.ipv6_multicast) {
+            load_meta(NFT_META_NFPROTO);
+            compare(Bytes(&kNfprotoIpv6, 1));
+            load_field(kIpv6DestinationStart);
+            compare(Bytes(&kMulticast, 1));
+        }
+        if (rule.arp_request) {
+            load_field(kArpOperation);
+            compare(kArpRequest);
+        }
+        if (rule.fits) put_into_set(*rule.fits);
         decide(rule.verdict);
     }
 
@@ -76,6 +123,37 @@ class RuleWriter {
         expression("meta", [&] {
             request_.put_be32(NFTA_META_KEY, key);
             request_.put_be32(NFTA_META_DREG, kRegister);
+        });
+    }
+
+    void load_field(const Field& field) {
+        expression("payload", [&] {
+            request_.put_be32(NFTA_PAYLOAD_DREG, kRegister);
+            request_.put_be32(NFTA_PAYLOAD_BASE, field.base);
+            request_.put_be32(NFTA_PAYLOAD_OFFSET, field.offset);
+            request_.put_be32(NFTA_PAYLOAD_LEN, field.size);
+        });
+    }
+
+    void load_next_hop(std::uint32_t key) {
+        expression("rt", [&] {
+            request_.put_be32(NFTA_RT_DREG, kRegister);
+            request_.put_be32(NFTA_RT_KEY, key);
+        });
+    }
+
+    // Fails the rule when the set is full.
+    void put_into_set(Neighbour neighbour) {
+        switch (neighbour) {
+            case Neighbour::kNextHopV4: load_next_hop(NFT_RT_NEXTHOP4); break;
+            case Neighbour::kNextHopV6: load_next_hop(NFT_RT_NEXTHOP6); break;
+            case Neighbour::kSourceV6: load_field(kIpv6Source); break;
+            case Neighbour::kArpSender: load_field(kArpSenderAddress); break;
+        }
+        expression("dynset", [&] {
+            request_.put(NFTA_DYNSET_SET_NAME, std::string_view(set_of(neighbour)));
+            request_.put_be32(NFTA_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+            request_.put_be32(NFTA_DYNSET_SREG_KEY, kRegister);
         });
     }
 
@@ -121,12 +199,28 @@ std::uint32_t hook_number(FirewallChain::Hook hook) {
         case FirewallChain::Hook::kInput: return NF_INET_LOCAL_IN;
         case FirewallChain::Hook::kForward: return NF_INET_FORWARD;
         case FirewallChain::Hook::kOutput: return NF_INET_LOCAL_OUT;
+        case FirewallChain::Hook::kPostrouting: return NF_INET_POST_ROUTING;
+        case FirewallChain::Hook::kArpInput: return NF_ARP_IN;
     }
     return NF_INET_LOCAL_IN;
 }
 
+NetlinkRequest set_request(const NeighbourSet& set, std::uint32_t number) {
+    const bool is_v6 = set.of == Neighbour::kNextHopV6;
+    NetlinkRequest out = request(family_of(set), NFT_MSG_NEWSET, NLM_F_CREATE);
+    out.put(NFTA_SET_TABLE, std::string_view(kFirewallTable));
+    out.put(NFTA_SET_NAME, std::string_view(set.name));
+    out.put_be32(NFTA_SET_ID, number);
+    out.put_be32(NFTA_SET_FLAGS, NFT_SET_TIMEOUT | NFT_SET_EVAL);
+    out.put_be32(NFTA_SET_KEY_TYPE, is_v6 ? kIpv6AddressType : kIpv4AddressType);
+    out.put_be32(NFTA_SET_KEY_LEN, is_v6 ? 16 : 4);
+    out.put_be64(NFTA_SET_TIMEOUT, kNeighbourMilliseconds);
+    out.nest(NLA_F_NESTED | NFTA_SET_DESC, [&] { out.put_be32(NFTA_SET_DESC_SIZE, set.size); });
+    return out;
+}
+
 NetlinkRequest chain_request(const FirewallChain& chain) {
-    NetlinkRequest out = request(NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+    NetlinkRequest out = request(family_of(chain), NFT_MSG_NEWCHAIN, NLM_F_CREATE);
     out.put(NFTA_CHAIN_TABLE, std::string_view(kFirewallTable));
     out.put(NFTA_CHAIN_NAME, std::string_view(name_of(chain.hook)));
     out.nest(NLA_F_NESTED | NFTA_CHAIN_HOOK, [&] {
@@ -139,7 +233,7 @@ NetlinkRequest chain_request(const FirewallChain& chain) {
 }
 
 NetlinkRequest rule_request(const FirewallChain& chain, const FirewallRule& rule) {
-    NetlinkRequest out = request(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+    NetlinkRequest out = request(family_of(chain), NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
     out.put(NFTA_RULE_TABLE, std::string_view(kFirewallTable));
     out.put(NFTA_RULE_CHAIN, std::string_view(name_of(chain.hook)));
     out.nest(NLA_F_NESTED | NFTA_RULE_EXPRESSIONS, [&] { RuleWriter(out).write(rule); });
@@ -157,6 +251,7 @@ std::string comment_in(Bytes user_data) {
 }
 
 struct TableName {
+    std::uint8_t family = 0;
     std::string name;
     std::string comment;
 };
@@ -165,7 +260,8 @@ struct TableName {
 TableName parse_table(Bytes payload) {
     TableName out;
     ByteReader reader(payload);
-    reader.take(sizeof(nfgenmsg));
+    out.family = reader.u8();
+    reader.take(sizeof(nfgenmsg) - 1);
     Bytes attributes = reader.rest();
     NetlinkAttribute attribute;
     while (next_attribute(attributes, attribute)) {
@@ -175,18 +271,52 @@ TableName parse_table(Bytes payload) {
     return out;
 }
 
+bool is_ours(const TableName& table) {
+    return table.name == kFirewallTable && (table.family == NFPROTO_INET || table.family == NFPROTO_ARP);
+}
+
 static_assert(static_cast<int>(NFTA_TABLE_NAME) == static_cast<int>(NFTA_RULE_TABLE));
+static_assert(static_cast<int>(NFTA_TABLE_NAME) == static_cast<int>(NFTA_CHAIN_TABLE));
+
+// "NAME POLICY"; "NAME" of one that is at no hook.
+std::string parse_chain(Bytes payload) {
+    std::string name;
+    std::string policy;
+    ByteReader reader(payload);
+    reader.take(sizeof(nfgenmsg));
+    Bytes attributes = reader.rest();
+    NetlinkAttribute attribute;
+    while (next_attribute(attributes, attribute)) {
+        if (attribute.type == NFTA_CHAIN_NAME) name = attribute.text();
+        if (attribute.type == NFTA_CHAIN_POLICY && attribute.value.size() == 4)
+            policy = std::string(" ") + name_of(load_be<std::uint32_t>(attribute.value.data()) == NF_ACCEPT
+                                                    ? Verdict::kAccept
+                                                    : Verdict::kDrop);
+    }
+    return name + policy;
+}
 
 }  // namespace
 
 std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces) {
     std::vector<NetlinkRequest> batch;
     batch.emplace_back(NFNL_MSG_BATCH_BEGIN, std::uint16_t{0}, header(AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
-    if (replaces) batch.push_back(table_request(NFT_MSG_DELTABLE, 0));
-    NetlinkRequest table = table_request(NFT_MSG_NEWTABLE, NLM_F_CREATE);
-    table.put_be32(NFTA_TABLE_FLAGS, 0);
-    table.put(NFTA_TABLE_USERDATA, comment(identity(firewall)));
-    batch.push_back(std::move(table));
+    const bool has_arp = std::any_of(firewall.chains.begin(), firewall.chains.end(),
+                                     [](const FirewallChain& chain) { return is_arp(chain); });
+    for (const std::uint8_t family : {std::uint8_t{NFPROTO_INET}, std::uint8_t{NFPROTO_ARP}}) {
+        if (replaces) {
+            // One that may be missing can only be removed after it was added.
+            batch.push_back(table_request(family, NFT_MSG_NEWTABLE, NLM_F_CREATE));
+            batch.push_back(table_request(family, NFT_MSG_DELTABLE, 0));
+        }
+        if (family == NFPROTO_ARP && !has_arp) continue;
+        NetlinkRequest table = table_request(family, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+        table.put_be32(NFTA_TABLE_FLAGS, 0);
+        table.put(NFTA_TABLE_USERDATA, comment(identity(firewall)));
+        batch.push_back(std::move(table));
+    }
+    std::uint32_t number = 0;
+    for (const NeighbourSet& set : firewall.sets) batch.push_back(set_request(set, ++number));
     for (const FirewallChain& chain : firewall.chains) {
         batch.push_back(chain_request(chain));
         for (const FirewallRule& rule : chain.rules) batch.push_back(rule_request(chain, rule));
@@ -196,28 +326,42 @@ std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces) {
 }
 
 NetlinkRequest dump_firewall_tables() {
-    return {message_type(NFT_MSG_GETTABLE), NLM_F_DUMP, header(NFPROTO_INET)};
+    return {message_type(NFT_MSG_GETTABLE), NLM_F_DUMP, header(NFPROTO_UNSPEC)};
 }
 
-NetlinkRequest dump_firewall_rules() {
-    NetlinkRequest out(message_type(NFT_MSG_GETRULE), NLM_F_DUMP, header(NFPROTO_INET));
-    out.put(NFTA_RULE_TABLE, std::string_view(kFirewallTable));
-    return out;
+std::array<NetlinkRequest, 2> dump_firewall_rules() {
+    const auto of_family = [](std::uint8_t family) {
+        NetlinkRequest out(message_type(NFT_MSG_GETRULE), NLM_F_DUMP, header(family));
+        out.put(NFTA_RULE_TABLE, std::string_view(kFirewallTable));
+        return out;
+    };
+    return {of_family(NFPROTO_INET), of_family(NFPROTO_ARP)};
 }
 
-std::optional<ObservedFirewall> parse_firewall(Bytes tables, Bytes rules) {
+NetlinkRequest dump_firewall_chains() {
+    return {message_type(NFT_MSG_GETCHAIN), NLM_F_DUMP, header(NFPROTO_UNSPEC)};
+}
+
+std::optional<ObservedFirewall> parse_firewall(Bytes tables, Bytes rules, Bytes chains) {
     std::optional<ObservedFirewall> observed;
     NetlinkMessage message;
     while (next_message(tables, message)) {
         if (message.type != message_type(NFT_MSG_NEWTABLE)) continue;
         TableName table = parse_table(message.payload);
-        if (table.name == kFirewallTable) observed = ObservedFirewall{std::move(table.comment), 0};
+        if (!is_ours(table)) continue;
+        if (!observed) observed.emplace();
+        if (table.family == NFPROTO_INET) observed->identity = std::move(table.comment);
     }
     if (!observed) return observed;
     while (next_message(rules, message)) {
-        if (message.type == message_type(NFT_MSG_NEWRULE) && parse_table(message.payload).name == kFirewallTable)
-            ++observed->rules;
+        if (message.type == message_type(NFT_MSG_NEWRULE) && is_ours(parse_table(message.payload))) ++observed->rules;
     }
+    std::vector<std::string> names;
+    while (next_message(chains, message)) {
+        if (message.type == message_type(NFT_MSG_NEWCHAIN) && is_ours(parse_table(message.payload)))
+            names.push_back(parse_chain(message.payload));
+    }
+    observed->chains = chain_summary(std::move(names));
     return observed;
 }
 

@@ -2,6 +2,7 @@
 // include/uapi/linux/netfilter/nf_tables.h.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,10 @@ namespace warren::stacks {
 [[nodiscard]] std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces);
 
 [[nodiscard]] NetlinkRequest dump_firewall_tables();
-[[nodiscard]] NetlinkRequest dump_firewall_rules();
+// Of our two tables: the kernel's dump of the rules of a table ends after the first one of that name.
+[[nodiscard]] std::array<NetlinkRequest, 2> dump_firewall_rules();
+[[nodiscard]] NetlinkRequest dump_firewall_chains();
 // The identity in our table's comment; nothing when there is no table of ours.
-[[nodiscard]] std::optional<ObservedFirewall> parse_firewall(Bytes tables, Bytes rules);
+[[nodiscard]] std::optional<ObservedFirewall> parse_firewall(Bytes tables, Bytes rules, Bytes chains);
 
 }  // namespace warren::stacks

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "stacks/kernel/stack_events.h"
 #include "stacks/plan/observed.h"
 #include "stacks/plan/step.h"
 
@@ -35,8 +36,17 @@ class Kernel {
     // another process holds it.
     [[nodiscard]] virtual Result<std::vector<UniqueFd>> release_tunnel(const std::string& name,
                                                                        std::uint16_t queues) = 0;
+    // The size of the neighbour tables, and how to raise it: to at least `entries`, with the kernel's own proportions
+    // for garbage collection. Only the first network namespace of the machine may raise it.
+    [[nodiscard]] virtual Result<NeighbourTables> neighbour_tables() = 0;
+    [[nodiscard]] virtual Status raise_neighbour_tables(std::uint32_t entries) = 0;
     // tunnel_steering.h
     [[nodiscard]] virtual Status steer(int tunnel, std::span<const SteeringEntry> entries) = 0;
+    // Notifies of changes in this namespace from now on, whoever makes them. Best effort: patrols find the rest.
+    virtual void watch(const std::string& name) = 0;
+    // Readable when take_changes() has something; -1: nothing is ever notified.
+    [[nodiscard]] virtual int changes_fd() const = 0;
+    [[nodiscard]] virtual StackChanges take_changes() = 0;
     // The same kernel and uplink for another thread, which may work on other stacks at the same time. Call it in the
     // uplink.
     [[nodiscard]] virtual Result<std::unique_ptr<Kernel>> another() = 0;

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "base/log.h"
 #include "stacks/kernel/firewall_netlink.h"
 #include "stacks/kernel/netns.h"
 #include "stacks/kernel/rtnetlink.h"
@@ -39,7 +40,16 @@ Status check_machine() {
 
 Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open() {
     WARREN_TRY(check_machine());
-    return open_here();
+    auto kernel = open_here();
+    if (!kernel) return kernel;
+    auto events = StackEvents::open();
+    if (events) {
+        (*kernel)->events_.emplace(std::move(*events));
+    } else {
+        log(LogLevel::kWarn, "stacks_not_watched",
+            {{"reason", events.error().what}, {"effect", "changes made by hand are mended later"}});
+    }
+    return kernel;
 }
 
 Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open_here() {
@@ -106,6 +116,32 @@ Result<std::vector<UniqueFd>> LinuxKernel::release_tunnel(const std::string& nam
     const auto inside = InNamespace::enter(target->get(), uplink_.home.get());
     if (!inside) return tl::unexpected(inside.error());
     return open_tunnel_device(queues);
+}
+
+Result<NeighbourTables> LinuxKernel::neighbour_tables() {
+    NetlinkRequest request = rtnetlink::dump_neighbour_tables();
+    const auto messages = uplink_.socket.dump(request);
+    if (!messages) return with_context("dump neighbour tables", messages.error());
+    return rtnetlink::parse_neighbour_tables(*messages);
+}
+
+Status LinuxKernel::raise_neighbour_tables(std::uint32_t entries) {
+    const auto now = neighbour_tables();
+    if (!now) return tl::unexpected(now.error());
+    const SysctlFiles files = uplink_.sysctls.here();
+    for (const auto& [family, most] : {std::pair("ipv4", now->v4), std::pair("ipv6", now->v6)}) {
+        if (most >= entries) continue;
+        // As 128, 512 and 1024, the defaults of the kernel.
+        const std::string path = std::string(family) + "/neigh/default/gc_thresh";
+        WARREN_TRY(files.write({path + "3", std::to_string(entries)}));
+        WARREN_TRY(files.write({path + "2", std::to_string(entries / 2)}));
+        WARREN_TRY(files.write({path + "1", std::to_string(entries / 8)}));
+    }
+    return {};
+}
+
+void LinuxKernel::watch(const std::string& name) {
+    if (events_) (void)events_->watch(name);
 }
 
 Status LinuxKernel::steer(int tunnel, std::span<const SteeringEntry> entries) {

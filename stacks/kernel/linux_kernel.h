@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -13,7 +14,8 @@ namespace warren::stacks {
 // The uplink is the network namespace of the thread that calls open().
 class LinuxKernel final : public Kernel {
   public:
-    // Fails, with advice, when this machine cannot have stacks: not root, no /dev/net/tun, no nf_tables.
+    // Fails, with advice, when this machine cannot have stacks: not root, no /dev/net/tun, no nf_tables. Call it before
+    // privileges are dropped.
     [[nodiscard]] static Result<std::unique_ptr<LinuxKernel>> open();
 
     [[nodiscard]] Result<std::vector<std::string>> stack_names() override;
@@ -22,7 +24,12 @@ class LinuxKernel final : public Kernel {
     [[nodiscard]] Result<std::string> owner_of(const std::string& name) override;
     [[nodiscard]] Status carry_out(const std::string& name, std::span<const Step> steps) override;
     [[nodiscard]] Result<std::vector<UniqueFd>> release_tunnel(const std::string& name, std::uint16_t queues) override;
+    [[nodiscard]] Result<NeighbourTables> neighbour_tables() override;
+    [[nodiscard]] Status raise_neighbour_tables(std::uint32_t entries) override;
     Status steer(int tunnel, std::span<const SteeringEntry> entries) override;
+    void watch(const std::string& name) override;
+    [[nodiscard]] int changes_fd() const override { return events_ ? events_->fd() : -1; }
+    [[nodiscard]] StackChanges take_changes() override { return events_ ? events_->take() : StackChanges{}; }
     [[nodiscard]] Result<std::unique_ptr<Kernel>> another() override;
 
   private:
@@ -30,6 +37,7 @@ class LinuxKernel final : public Kernel {
     explicit LinuxKernel(Uplink uplink) : uplink_(std::move(uplink)) {}
 
     Uplink uplink_;
+    std::optional<StackEvents> events_;  // of the first kernel
     std::unordered_map<std::string, std::vector<UniqueFd>>
         tunnels_;  // made by CreateTunnel, not released yet, by namespace
 };

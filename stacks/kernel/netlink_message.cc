@@ -68,6 +68,12 @@ NetlinkRequest& NetlinkRequest::put_be32(std::uint16_t attribute, std::uint32_t 
     return put(attribute, bytes);
 }
 
+NetlinkRequest& NetlinkRequest::put_be64(std::uint16_t attribute, std::uint64_t value) {
+    std::array<std::uint8_t, 8> bytes;
+    store_be(bytes.data(), value);
+    return put(attribute, bytes);
+}
+
 void NetlinkRequest::set_sequence(std::uint32_t sequence) {
     store_le(bytes_.data() + offsetof(nlmsghdr, nlmsg_seq), sequence);
 }

@@ -38,6 +38,7 @@ class NetlinkRequest {
     }
     // In network byte order, as nf_tables has it.
     NetlinkRequest& put_be32(std::uint16_t attribute, std::uint32_t value);
+    NetlinkRequest& put_be64(std::uint16_t attribute, std::uint64_t value);
     // What `inside` puts becomes the value of one attribute. `prefix`: a header in front of the nested attributes.
     template <typename Inside>
     NetlinkRequest& nest(std::uint16_t attribute, Inside inside, Bytes prefix = {}) {

@@ -44,10 +44,13 @@ namespace warren::stacks::rtnetlink {
 // Only routes of kRouteProtocol, where the kernel filters.
 [[nodiscard]] NetlinkRequest dump_routes(Family family);
 [[nodiscard]] NetlinkRequest find_link(const std::string& name);
+[[nodiscard]] NetlinkRequest dump_neighbour_tables();
 
 // Replies. Malformed messages are skipped.
 [[nodiscard]] std::vector<Link> parse_links(Bytes messages);
 [[nodiscard]] std::vector<DeviceAddress> parse_addresses(Bytes messages, const std::vector<Link>& links);
 [[nodiscard]] std::vector<Route> parse_routes(Bytes messages, const std::vector<Link>& links);
+// A table that is not in the dump has 0 entries.
+[[nodiscard]] NeighbourTables parse_neighbour_tables(Bytes messages);
 
 }  // namespace warren::stacks::rtnetlink

@@ -1,6 +1,7 @@
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
@@ -167,6 +168,26 @@ std::vector<Route> parse_routes(Bytes messages, const std::vector<Link>& links) 
         if (auto route = parse_route(message.payload, links)) routes.push_back(std::move(*route));
     }
     return routes;
+}
+
+NeighbourTables parse_neighbour_tables(Bytes messages) {
+    NeighbourTables tables;
+    NetlinkMessage message;
+    while (next_message(messages, message)) {
+        if (message.type != RTM_NEWNEIGHTBL) continue;
+        ByteReader reader(message.payload);
+        const auto family = family_of(reader.u8());
+        reader.take(sizeof(ndtmsg) - 1);
+        if (!reader.ok() || !family) continue;
+        Bytes attributes = reader.rest();
+        NetlinkAttribute attribute;
+        while (next_attribute(attributes, attribute)) {
+            // Messages about one device of the table have no limits.
+            if (attribute.type != NDTA_THRESH3) continue;
+            (*family == Family::kV4 ? tables.v4 : tables.v6) = attribute.host<std::uint32_t>();
+        }
+    }
+    return tables;
 }
 
 }  // namespace warren::stacks::rtnetlink

@@ -2,6 +2,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/if_vlan.h>
+#include <linux/neighbour.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -201,6 +202,12 @@ NetlinkRequest dump_routes(Family family) {
     header.rtm_family = family == Family::kV4 ? AF_INET : AF_INET6;
     header.rtm_protocol = kRouteProtocol;
     return {RTM_GETROUTE, NLM_F_DUMP, header};
+}
+
+NetlinkRequest dump_neighbour_tables() {
+    ndtmsg header{};
+    header.ndtm_family = AF_UNSPEC;
+    return {RTM_GETNEIGHTBL, NLM_F_DUMP, header};
 }
 
 NetlinkRequest find_link(const std::string& name) {

@@ -303,8 +303,15 @@ Result<ObservedStack> StackSession::observe(std::span<const Sysctl> sysctls) {
     if (!netfilter) return tl::unexpected(netfilter.error());
     const auto tables = dump(*netfilter, dump_firewall_tables());
     if (!tables) return with_context("dump firewall", tables.error());
-    const auto rules = dump(*netfilter, dump_firewall_rules());
-    if (rules) stack.firewall = parse_firewall(*tables, *rules);
+    std::vector<std::uint8_t> rules;
+    for (const NetlinkRequest& request : dump_firewall_rules()) {
+        const auto some = dump(*netfilter, request);
+        if (!some) return with_context("dump firewall", some.error());
+        rules.insert(rules.end(), some->begin(), some->end());
+    }
+    const auto chains = dump(*netfilter, dump_firewall_chains());
+    if (!chains) return with_context("dump firewall", chains.error());
+    stack.firewall = parse_firewall(*tables, rules, *chains);
     return stack;
 }
 

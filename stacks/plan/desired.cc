@@ -164,7 +164,8 @@ std::uint16_t queue_of(const PeerIdentity& peer, std::size_t queues) {
     return static_cast<std::uint16_t>(load_le<std::uint64_t>(peer.bytes.data()) % queues);
 }
 
-DesiredStack desired_stack(const config::Customer& customer, const std::string& run_dir, std::uint32_t workers) {
+DesiredStack desired_stack(const config::Customer& customer, const std::string& run_dir, std::uint32_t workers,
+                           std::uint32_t neighbours) {
     DesiredStack stack;
     stack.customer = customer.id;
     stack.name = namespace_name(customer.id);
@@ -177,7 +178,7 @@ DesiredStack desired_stack(const config::Customer& customer, const std::string& 
     stack.routes = routes_to_use(customer, stack);
     add_guards(stack, stack.routes);
     stack.sysctls = stack_sysctls();
-    stack.firewall = default_firewall();
+    stack.firewall = default_firewall(stack.handoff ? neighbours : 0);
     return stack;
 }
 

@@ -11,6 +11,7 @@
 #include "base/kernel_names.h"
 #include "config/customer.h"
 #include "stacks/plan/firewall.h"
+#include "stacks/plan/neighbours.h"
 #include "stacks/plan/sysctls.h"
 
 namespace warren::stacks {
@@ -84,9 +85,9 @@ struct DesiredStack {
 
 // `run_dir` is absolute and at most kMaxRunDir characters: it must fit into an alias with the rest.
 inline constexpr std::size_t kMaxRunDir = 180;
-// `workers`: data workers of vpnd, each of which reads at most one queue.
+// `workers`: data workers of vpnd, each of which reads at most one queue. `neighbours`: neighbours_per_stack().
 [[nodiscard]] DesiredStack desired_stack(const config::Customer& customer, const std::string& run_dir,
-                                         std::uint32_t workers = 1);
+                                         std::uint32_t workers = 1, std::uint32_t neighbours = kMostNeighbours);
 
 // The queue of vpn0 that serves a peer: stable, and evenly distributed.
 [[nodiscard]] std::uint16_t queue_of(const PeerIdentity& peer, std::size_t queues);

@@ -1,5 +1,7 @@
 #include "stacks/plan/firewall.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "stacks/plan/desired.h"
 #include "stacks/plan/fingerprint.h"
@@ -8,12 +10,79 @@ namespace warren::stacks {
 
 namespace {
 
-const char* name_of(Verdict verdict) {
-    return verdict == Verdict::kAccept ? "accept" : "drop";
-}
+// ICMPv6 types, RFC 4861 §4.
+constexpr std::uint8_t kRouterSolicitation = 133;
+constexpr std::uint8_t kRouterAdvertisement = 134;
+constexpr std::uint8_t kNeighbourSolicitation = 135;
+constexpr std::uint8_t kRedirect = 137;
 
 FirewallRule accept(const char* in_device, const char* out_device) {
     return {in_device, out_device, false, Verdict::kAccept};
+}
+
+FirewallRule drop(const char* in_device, const char* out_device) {
+    return {in_device, out_device, false, Verdict::kDrop};
+}
+
+FirewallRule of_type(std::uint8_t icmpv6_type, FirewallRule rule) {
+    rule.icmpv6_type = icmpv6_type;
+    return rule;
+}
+
+FirewallRule if_fits(Neighbour neighbour, FirewallRule rule) {
+    rule.fits = neighbour;
+    return rule;
+}
+
+// What a packet to or from the LAN makes the kernel remember is bounded: its neighbour tables are shared by all stacks
+// and the uplink. Lifetimes are the kernel's own.
+void limit_neighbours(Firewall& firewall, std::uint32_t size) {
+    using enum FirewallChain::Hook;
+    firewall.sets = {{set_of(Neighbour::kNextHopV4), Neighbour::kNextHopV4, size},
+                     {set_of(Neighbour::kNextHopV6), Neighbour::kNextHopV6, size},
+                     {set_of(Neighbour::kArpSender), Neighbour::kArpSender, size}};
+    std::vector<FirewallRule>& input = firewall.chains.front().rules;
+    const std::vector<FirewallRule> from_lan{
+        // A router that sends no advertisements needs no solicitations; from each of these three the kernel would learn
+        // the sender.
+        of_type(kRouterSolicitation, drop(kHandoffDevice, "")), of_type(kRouterAdvertisement, drop(kHandoffDevice, "")),
+        of_type(kRedirect, drop(kHandoffDevice, "")),
+        of_type(kNeighbourSolicitation, if_fits(Neighbour::kSourceV6, accept(kHandoffDevice, ""))),
+        of_type(kNeighbourSolicitation, drop(kHandoffDevice, ""))};
+    input.insert(input.begin() + 1, from_lan.begin(), from_lan.end());
+    FirewallRule multicast = accept("", kHandoffDevice);
+    // Solicitations of neighbours that are in the set, and the stack's own group reports.
+    multicast.ipv6_multicast = true;
+    firewall.chains.push_back(
+        {kPostrouting,
+         Verdict::kAccept,
+         {accept("", kTunnelDevice), multicast, if_fits(Neighbour::kNextHopV4, accept("", kHandoffDevice)),
+          if_fits(Neighbour::kNextHopV6, accept("", kHandoffDevice)), drop("", kHandoffDevice)}});
+    // A reply is only taken from a neighbour that was asked for.
+    FirewallRule asks = drop(kHandoffDevice, "");
+    asks.arp_request = true;
+    FirewallRule fits = if_fits(Neighbour::kArpSender, asks);
+    fits.verdict = Verdict::kAccept;
+    firewall.chains.push_back({kArpInput, Verdict::kAccept, {fits, asks}});
+}
+
+const char* key_of(Neighbour neighbour) {
+    switch (neighbour) {
+        case Neighbour::kNextHopV4: return "rt ip nexthop";
+        case Neighbour::kNextHopV6: return "rt ip6 nexthop";
+        case Neighbour::kSourceV6: return "ip6 saddr";
+        case Neighbour::kArpSender: return "arp saddr ip";
+    }
+    return "";
+}
+
+const char* name_of_type(std::uint8_t icmpv6_type) {
+    switch (icmpv6_type) {
+        case kRouterSolicitation: return "nd-router-solicit";
+        case kRouterAdvertisement: return "nd-router-advert";
+        case kNeighbourSolicitation: return "nd-neighbor-solicit";
+        default: return "nd-redirect";
+    }
 }
 
 std::string render_rule(const FirewallRule& rule) {
@@ -21,12 +90,28 @@ std::string render_rule(const FirewallRule& rule) {
     if (rule.ipv6_source_unrouted) line += "meta nfproto ipv6 fib saddr . iif oif missing ";
     if (!rule.in_device.empty()) line += "iifname \"" + rule.in_device + "\" ";
     if (!rule.out_device.empty()) line += "oifname \"" + rule.out_device + "\" ";
+    if (rule.icmpv6_type) line += std::string("icmpv6 type ") + name_of_type(*rule.icmpv6_type) + " ";
+    if (rule.ipv6_multicast) line += "ip6 daddr ff00::/8 ";
+    if (rule.arp_request) line += "arp operation request ";
+    if (rule.fits) line += std::string("update @") + set_of(*rule.fits) + " { " + key_of(*rule.fits) + " } ";
     return line + name_of(rule.verdict) + "\n";
 }
 
-std::string render_chains(const Firewall& firewall) {
+std::string render_set(const NeighbourSet& set) {
+    const char* type = set.of == Neighbour::kNextHopV6 ? "ipv6_addr" : "ipv4_addr";
+    return "\tset " + set.name + " {\n\t\ttype " + type + "\n\t\tsize " + std::to_string(set.size) +
+           "\n\t\tflags dynamic,timeout\n\t\ttimeout " + std::to_string(kNeighbourSeconds / 60) + "m\n\t}\n";
+}
+
+std::string render_contents(const Firewall& firewall, bool arp) {
     std::string text;
+    for (const NeighbourSet& set : firewall.sets) {
+        if (is_arp(set) != arp) continue;
+        if (!text.empty()) text += "\n";
+        text += render_set(set);
+    }
     for (const FirewallChain& chain : firewall.chains) {
+        if (is_arp(chain) != arp) continue;
         const std::string hook = name_of(chain.hook);
         if (!text.empty()) text += "\n";
         text += "\tchain " + hook + " {\n\t\ttype filter hook " + hook + " priority filter; policy " +
@@ -39,16 +124,40 @@ std::string render_chains(const Firewall& firewall) {
 
 }  // namespace
 
+const char* name_of(Verdict verdict) {
+    return verdict == Verdict::kAccept ? "accept" : "drop";
+}
+
 const char* name_of(FirewallChain::Hook hook) {
     switch (hook) {
         case FirewallChain::Hook::kInput: return "input";
         case FirewallChain::Hook::kForward: return "forward";
         case FirewallChain::Hook::kOutput: return "output";
+        case FirewallChain::Hook::kPostrouting: return "postrouting";
+        case FirewallChain::Hook::kArpInput: return "input";
     }
     return "input";
 }
 
-Firewall default_firewall() {
+const char* set_of(Neighbour neighbour) {
+    switch (neighbour) {
+        case Neighbour::kNextHopV4: return "neighbours4";
+        case Neighbour::kNextHopV6:
+        case Neighbour::kSourceV6: return "neighbours6";
+        case Neighbour::kArpSender: return "senders";
+    }
+    return "";
+}
+
+bool is_arp(const FirewallChain& chain) {
+    return chain.hook == FirewallChain::Hook::kArpInput;
+}
+
+bool is_arp(const NeighbourSet& set) {
+    return set.of == Neighbour::kArpSender;
+}
+
+Firewall default_firewall(std::uint32_t neighbours) {
     using enum FirewallChain::Hook;
     Firewall firewall;
     firewall.chains.push_back(
@@ -59,23 +168,43 @@ Firewall default_firewall() {
                                 accept(kTunnelDevice, kTunnelDevice),
                                 accept(kTunnelDevice, kHandoffDevice),
                                 accept(kHandoffDevice, kTunnelDevice)}});
-    firewall.chains.push_back({kOutput, Verdict::kAccept, {}});
+    // From one site to another there is no better way than the stack (the IPv4 switch is send_redirects).
+    firewall.chains.push_back({kOutput, Verdict::kAccept, {of_type(kRedirect, drop("", kTunnelDevice))}});
+    if (neighbours > 0) limit_neighbours(firewall, neighbours);
     return firewall;
 }
 
 std::string identity(const Firewall& firewall) {
-    return "warren " + fingerprint(as_bytes(render_chains(firewall)));
+    const std::string text = render_contents(firewall, false) + render_contents(firewall, true);
+    return "warren " + fingerprint(as_bytes(text));
 }
 
 std::string render(const Firewall& firewall) {
-    return std::string("table inet ") + kFirewallTable + " {\n\tcomment \"" + identity(firewall) + "\"\n" +
-           render_chains(firewall) + "}\n";
+    const std::string head = std::string(kFirewallTable) + " {\n\tcomment \"" + identity(firewall) + "\"\n";
+    const std::string arp = render_contents(firewall, true);
+    std::string text = "table inet " + head + render_contents(firewall, false) + "}\n";
+    if (!arp.empty()) text += "table arp " + head + arp + "}\n";
+    return text;
 }
 
 std::size_t rule_count(const Firewall& firewall) {
     std::size_t count = 0;
     for (const FirewallChain& chain : firewall.chains) count += chain.rules.size();
     return count;
+}
+
+std::string chain_summary(std::vector<std::string> chains) {
+    std::sort(chains.begin(), chains.end());
+    std::string text;
+    for (const std::string& chain : chains) text += (text.empty() ? "" : ", ") + chain;
+    return text;
+}
+
+std::string chain_summary(const Firewall& firewall) {
+    std::vector<std::string> chains;
+    for (const FirewallChain& chain : firewall.chains)
+        chains.push_back(std::string(name_of(chain.hook)) + " " + name_of(chain.policy));
+    return chain_summary(std::move(chains));
 }
 
 }  // namespace warren::stacks

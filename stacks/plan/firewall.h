@@ -2,15 +2,25 @@
 // firewall_netlink.h. PURE.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace warren::stacks {
 
-// The table, of family inet, that is ours; other tables in the stack are the operator's.
+// The tables, of the families inet and arp, that are ours; other tables in the stack are the operator's.
 inline constexpr const char* kFirewallTable = "warren";
 
 enum class Verdict { kAccept, kDrop };
+
+// An address that gets an entry in the kernel's neighbour table.
+enum class Neighbour {
+    kNextHopV4,  // that an IPv4 packet is sent to
+    kNextHopV6,
+    kSourceV6,   // of a neighbour solicitation
+    kArpSender,  // of an ARP request
+};
 
 // Matches when every condition that is set holds.
 struct FirewallRule {
@@ -19,32 +29,60 @@ struct FirewallRule {
     bool ipv6_source_unrouted =
         false;  // the source is not routed back over the device that the packet arrived on (RFC 3704, strict)
     Verdict verdict = Verdict::kDrop;
+    std::optional<std::uint8_t> icmpv6_type = std::nullopt;
+    bool ipv6_multicast = false;  // by destination
+    bool arp_request = false;
+    // It is in its set already, or there is room to put it there.
+    std::optional<Neighbour> fits = std::nullopt;
     bool operator==(const FirewallRule&) const = default;
 };
 
 struct FirewallChain {
-    enum class Hook { kInput, kForward, kOutput };
+    enum class Hook { kInput, kForward, kOutput, kPostrouting, kArpInput };
     Hook hook = Hook::kInput;
     Verdict policy = Verdict::kDrop;  // for packets that no rule matches
     std::vector<FirewallRule> rules;
     bool operator==(const FirewallChain&) const = default;
 };
 
+// Addresses that were used within the timeout, at most `size`.
+struct NeighbourSet {
+    std::string name;
+    Neighbour of = Neighbour::kNextHopV4;  // kSourceV6 shares that of kNextHopV6
+    std::uint32_t size = 0;
+    bool operator==(const NeighbourSet&) const = default;
+};
+
 struct Firewall {
     std::vector<FirewallChain> chains;
+    std::vector<NeighbourSet> sets;
     bool operator==(const Firewall&) const = default;
 };
 
-// Tunnels and handoff may talk to each other and to the stack's own programs; nothing else. No rule needs connection
-// tracking.
-[[nodiscard]] Firewall default_firewall();
+// How long a neighbour stays in a set without a packet: longer than the kernel keeps an unused entry (gc_stale_time,
+// 60 s, and the time to its next garbage collection, 15 s), so that a stack never has many more entries than its sets
+// have elements.
+inline constexpr std::uint32_t kNeighbourSeconds = 120;
 
-// As `nft list table inet warren` prints it.
+// Tunnels and handoff may talk to each other and to the stack's own programs; nothing else. No rule needs connection
+// tracking. `neighbours`: the size of each set of neighbours on lan0; 0: the stack has no handoff.
+[[nodiscard]] Firewall default_firewall(std::uint32_t neighbours = 0);
+
+// As `nft list table inet warren` prints it, then, with ARP rules, `nft list table arp warren`.
 [[nodiscard]] std::string render(const Firewall& firewall);
 // Stored as the table's comment, which shows the loaded ruleset.
 [[nodiscard]] std::string identity(const Firewall& firewall);
 [[nodiscard]] std::size_t rule_count(const Firewall& firewall);
-// "input", "forward", "output": the hook is the chain's name too.
+// The chains with their policies, in the order of their names: "forward drop, input drop".
+[[nodiscard]] std::string chain_summary(const Firewall& firewall);
+// The same of chains given as "NAME POLICY".
+[[nodiscard]] std::string chain_summary(std::vector<std::string> chains);
+[[nodiscard]] const char* name_of(Verdict verdict);
+// "input", "forward", "output", "postrouting": the hook is the chain's name too.
 [[nodiscard]] const char* name_of(FirewallChain::Hook hook);
+// The set in which these are counted.
+[[nodiscard]] const char* set_of(Neighbour neighbour);
+[[nodiscard]] bool is_arp(const FirewallChain& chain);
+[[nodiscard]] bool is_arp(const NeighbourSet& set);
 
 }  // namespace warren::stacks

@@ -37,6 +37,7 @@ struct DeviceAddress {
 struct ObservedFirewall {
     std::string identity;
     std::size_t rules = 0;
+    std::string chains;  // chain_summary()
     bool operator==(const ObservedFirewall&) const = default;
 };
 

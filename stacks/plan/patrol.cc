@@ -13,6 +13,11 @@ void Patrol::begin(const config::Generation& generation, const std::unordered_se
     }
 }
 
+void Patrol::hurry(const std::string& customer) {
+    if (!waiting_.insert(customer).second) std::erase(queue_, customer);
+    queue_.push_front(customer);
+}
+
 std::vector<std::string> Patrol::pop(std::size_t count) {
     const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(std::min(count, queue_.size()));
     std::vector<std::string> out(queue_.begin(), end);

@@ -17,6 +17,8 @@ class Patrol {
   public:
     // Queues all customers of the generation except `seen`, which were just checked.
     void begin(const config::Generation& generation, const std::unordered_set<std::string>& seen);
+    // Puts one before all others.
+    void hurry(const std::string& customer);
     // Removes and returns the next ones, at most `count`.
     [[nodiscard]] std::vector<std::string> pop(std::size_t count);
     [[nodiscard]] std::size_t waiting() const { return queue_.size(); }

@@ -66,7 +66,8 @@ class Planner {
     }
 
     void set_firewall() {
-        const ObservedFirewall wanted{identity(desired_.firewall), rule_count(desired_.firewall)};
+        const ObservedFirewall wanted{identity(desired_.firewall), rule_count(desired_.firewall),
+                                      chain_summary(desired_.firewall)};
         if (observed_.firewall != wanted) step(SetFirewall{desired_.firewall, observed_.firewall.has_value()});
     }
 

@@ -14,6 +14,7 @@ struct Report {
     bool accepted = false;         // a configuration came into force
     std::uint8_t exit_status = 0;  // as ipc::ControlDone has it
     std::string summary;
+    bool is_owed = false;  // vpnd does not have it: its tunnels follow later
 };
 
 }  // namespace warren::stacks

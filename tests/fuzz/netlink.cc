@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const stacks::Route& route : stacks::rtnetlink::parse_routes(input, known)) {
         if (route.to.length > route.to.address.bits()) __builtin_trap();
     }
-    (void)stacks::parse_firewall(input, input);
+    (void)stacks::parse_firewall(input, input, input);
     Bytes stream = input;
     stacks::NetlinkMessage message;
     while (stacks::next_message(stream, message)) (void)stacks::parse_answer(message);

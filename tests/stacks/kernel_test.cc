@@ -199,14 +199,23 @@ TEST_CASE(
 TEST_CASE("the firewall that is loaded is the one that is rendered, also after it was replaced") {
     if (!enter_room()) return;
     const auto kernel = open_kernel();
-    const DesiredStack desired = desired_stack(acme(), kTestRunDir);
-    const std::string list = "ip netns exec " + desired.name + " nft list ruleset";
-    carry_out(*kernel, desired, plan_now(*kernel, desired));
-    CHECK(output_of(list) == render(desired.firewall));
-    run("ip netns exec " + desired.name + " nft flush chain inet warren input");
-    carry_out(*kernel, desired, plan_now(*kernel, desired));
-    CHECK(output_of(list) == render(desired.firewall));
-    remove(*kernel, desired);
+    for (const bool has_handoff : {false, true}) {
+        config::Customer customer = acme();
+        customer.handoff.reset();
+        if (has_handoff) customer.handoff = handoff(config::HandoffType::kVeth, "", {"10.42.0.1/24"});
+        const DesiredStack desired = desired_stack(customer, kTestRunDir);
+        const std::string list = "ip netns exec " + desired.name + " nft list ruleset";
+        carry_out(*kernel, desired, plan_now(*kernel, desired));
+        CHECK(output_of(list) == render(desired.firewall));
+        for (const char* chain : {"inet warren input", "inet warren output", "arp warren input"}) {
+            if (!has_handoff && chain[0] == 'a') continue;
+            run("ip netns exec " + desired.name + " nft flush chain " + chain);
+            carry_out(*kernel, desired, plan_now(*kernel, desired));
+            CHECK(output_of(list) == render(desired.firewall));
+        }
+        CHECK(plan_now(*kernel, desired).steps.empty());
+        remove(*kernel, desired);
+    }
 }
 
 TEST_CASE("every sysctl of the table exists in this kernel and has its value, on vpn0 too") {

@@ -111,6 +111,12 @@ Result<std::vector<UniqueFd>> FakeKernel::release_tunnel(const std::string& name
     return out;
 }
 
+Status FakeKernel::raise_neighbour_tables(std::uint32_t entries) {
+    if (refuses_tables) return fail(ErrorCode::kPermission, "no such file");
+    tables = {std::max(tables.v4, entries), std::max(tables.v6, entries)};
+    return {};
+}
+
 Status FakeKernel::steer(int /*tunnel*/, std::span<const SteeringEntry> entries) {
     steered.assign(entries.begin(), entries.end());
     return {};
@@ -149,7 +155,8 @@ struct FakeKernel::Runner {
         // Without the removal the rules would be appended to those that are there.
         if (stack().firewall && !step.replaces) broken("firewall loaded twice");
         if (!stack().firewall && step.replaces) return fail(ErrorCode::kNotFound, "no table", ENOENT);
-        stack().firewall = ObservedFirewall{identity(step.firewall), rule_count(step.firewall)};
+        stack().firewall =
+            ObservedFirewall{identity(step.firewall), rule_count(step.firewall), chain_summary(step.firewall)};
         return {};
     }
     Status operator()(const CreateTunnel& step) const {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "stacks/kernel/kernel.h"
@@ -39,6 +40,15 @@ class FakeKernel final : public Kernel {
     Result<std::string> owner_of(const std::string& name) override;
     Status carry_out(const std::string& name, std::span<const Step> steps) override;
     Result<std::vector<UniqueFd>> release_tunnel(const std::string& name, std::uint16_t queues) override;
+    NeighbourTables tables{1024, 1024};
+    bool refuses_tables = false;  // as in a container
+    Result<NeighbourTables> neighbour_tables() override { return tables; }
+    Status raise_neighbour_tables(std::uint32_t entries) override;
+    std::vector<std::string> watched;  // namespaces
+    StackChanges changes;              // for the next take_changes()
+    void watch(const std::string& name) override { watched.push_back(name); }
+    [[nodiscard]] int changes_fd() const override { return -1; }
+    StackChanges take_changes() override { return std::exchange(changes, {}); }
     Status steer(int tunnel, std::span<const SteeringEntry> entries) override;
     std::vector<SteeringEntry> steered;  // by the last steer()
     Result<std::unique_ptr<Kernel>> another() override { return fail(ErrorCode::kUnsupported, "one thread is enough"); }

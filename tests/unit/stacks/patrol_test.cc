@@ -49,5 +49,16 @@ TEST_CASE("a customer that was checked in between, or removed, no longer waits")
     CHECK(next(patrol, 9) == "ade");
 }
 
+TEST_CASE("a customer in a hurry is checked before the others, and once") {
+    Patrol patrol;
+    patrol.begin(generation_of("abcd"), {});
+    patrol.hurry("c");
+    patrol.hurry("x");
+    patrol.hurry("x");
+    CHECK(next(patrol, 9) == "xcabd");
+    patrol.hurry("b");
+    CHECK(next(patrol, 9) == "b");
+}
+
 }  // namespace
 }  // namespace warren::stacks

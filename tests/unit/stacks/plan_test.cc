@@ -49,7 +49,8 @@ void check_is_as_desired(FakeKernel& kernel, const DesiredStack& desired, bool w
     CHECK(tunnel.qdisc == "noqueue");
     CHECK(tunnel.queue_length == kTunnelQueueLength);
     CHECK(stack.link(kLoopback)->alias == desired.owner);
-    CHECK(stack.firewall == ObservedFirewall{identity(desired.firewall), rule_count(desired.firewall)});
+    CHECK(stack.firewall ==
+          ObservedFirewall{identity(desired.firewall), rule_count(desired.firewall), chain_summary(desired.firewall)});
 
     std::set<DeviceAddress> addresses;
     for (const Prefix& address : desired.addresses) addresses.insert({kTunnelDevice, address});
@@ -291,7 +292,19 @@ TEST_CASE("the firewall is loaded again when a rule of it is missing") {
     const DesiredStack desired = desired_stack(acme(), kTestRunDir);
     apply(kernel, desired);
     --kernel.stacks.at(desired.name).firewall->rules;
-    CHECK(printed(plan_in(kernel, desired)->steps) == "replace the firewall: 7 rules\n");
+    CHECK(printed(plan_in(kernel, desired)->steps) == "replace the firewall: 8 rules\n");
+}
+
+TEST_CASE("the firewall is loaded again when a chain has another policy, or is gone") {
+    FakeKernel kernel;
+    const DesiredStack desired = desired_stack(acme(), kTestRunDir);
+    apply(kernel, desired);
+    std::string& chains = kernel.stacks.at(desired.name).firewall->chains;
+    CHECK(chains == "forward drop, input drop, output accept");
+    for (const char* wrong : {"forward accept, input drop, output accept", "forward, input drop, output accept", ""}) {
+        chains = wrong;
+        CHECK(printed(plan_in(kernel, desired)->steps) == "replace the firewall: 8 rules\n");
+    }
 }
 
 }  // namespace

@@ -127,7 +127,10 @@ void RandomScenery::disturb(FakeKernel& kernel, const DesiredStack& desired) {
     for (auto& [path, value] : stack.sysctls) {
         if (chance(50)) value = "1";
     }
-    if (chance(60)) stack.firewall = ObservedFirewall{chance(70) ? identity(desired.firewall) : "warren other", 7};
+    if (chance(60))
+        stack.firewall =
+            ObservedFirewall{chance(70) ? identity(desired.firewall) : "warren other", rule_count(desired.firewall),
+                             chance(70) ? chain_summary(desired.firewall) : "input accept"};
     kernel.stacks[desired.name] = std::move(stack);
 }
 
