@@ -39,6 +39,14 @@ def udp(source, destination, source_port, destination_port, payload, **header):
     return ip(source, destination, 17, segment[:6] + struct.pack("!H", value) + segment[8:], **header)
 
 
+def tcp(source, destination, source_port, destination_port, *, flags, options=b"", **header):
+    """A segment without data; `flags` as in the header: 2 is SYN. `options`: a multiple of 4 bytes."""
+    segment = struct.pack("!HHIIBBHHH", source_port, destination_port, 1, 0, (5 + len(options) // 4) << 4, flags, 65535,
+                          0, 0) + options
+    value = checksum(_pseudo(ip_address(source), ip_address(destination), 6, len(segment)) + segment)
+    return ip(source, destination, 6, segment[:16] + struct.pack("!H", value) + segment[18:], **header)
+
+
 def echo_request(source, destination, payload=b"", identifier=1, sequence=1, **header):
     v6 = ip_address(source).version == 6
     body = struct.pack("!BBHHH", 128 if v6 else 8, 0, 0, identifier, sequence) + payload
