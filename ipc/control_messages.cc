@@ -6,11 +6,11 @@ namespace warren::ipc {
 
 template <>
 struct LastOf<ControlVerb> {
-    static constexpr auto value = ControlVerb::kReplaceVpnd;
+    static constexpr auto value = ControlVerb::kApplyRemoving;
 };
 template <>
 struct LastOf<ControlText::Kind> {
-    static constexpr auto value = ControlText::Kind::kFact;
+    static constexpr auto value = ControlText::Kind::kQuestion;
 };
 
 // Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.

@@ -1,10 +1,14 @@
 // stackd: makes the customers' stacks, opens sockets and tunnels, and keeps vpnd running.
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/program_options.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "stacks/children/vpnd_process.h"
@@ -23,7 +27,9 @@ using warren::Status;
 
 constexpr const char* kWebUser = "warren-web";  // the user that statusd runs as, if it exists; else vpnd's
 
-enum ExitStatus { kDone = 0, kUsage = 2, kFailed = 4 };
+enum ExitStatus { kDone = 0, kInvalidConfiguration = 1, kUsage = 2, kFailed = 4 };
+
+constexpr int kPauseMilliseconds = 10'000;  // before a service manager starts us with the same configuration again
 
 struct Arguments {
     std::string config;
@@ -59,6 +65,15 @@ warren::Result<warren::stacks::Program> find_program(const Arguments& arguments,
     return warren::stacks::Program{path, user, ""};
 }
 
+// A service manager starts us again at once, and nothing has changed: without a pause that fills the log. A signal ends
+// the pause, because then something may have changed.
+void pause_before_restart(const warren::stacks::Signals& signals) {
+    if (std::getenv("NOTIFY_SOCKET") == nullptr) return;
+    warren::log(LogLevel::kInfo, "restart_delayed", {{"seconds", std::to_string(kPauseMilliseconds / 1000)}});
+    pollfd waiting{signals.fd(), POLLIN, 0};
+    (void)::poll(&waiting, 1, kPauseMilliseconds);
+}
+
 int take_down(const Arguments& arguments) {
     const auto run_dir = warren::stacks::RunDir::claim(arguments.run_dir);
     if (!run_dir) return refuse(run_dir.error());
@@ -91,17 +106,22 @@ int serve(const Arguments& arguments, bool with_web) {
     }
     const auto run_dir = warren::stacks::RunDir::claim(arguments.run_dir);
     if (!run_dir) return refuse(run_dir.error());
+    auto left = warren::stacks::VpndProcess::find_left(run_dir->path());
     warren::stacks::raise_limits();
     if (const Status dropped = warren::stacks::drop_capabilities(arguments.launcher.empty()); !dropped)
         return refuse(dropped.error());
-    return warren::stacks::Supervisor(*run_dir, **kernel, *signals,
-                                      {arguments.config, std::move(*vpnd), std::move(web)})
-        .run();
+    const int status = warren::stacks::Supervisor(*run_dir, **kernel, *signals,
+                                                  {arguments.config, std::move(*vpnd), std::move(web), std::move(left)})
+                           .run();
+    if (status == kInvalidConfiguration) pause_before_restart(*signals);
+    return status;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+    warren::open_standard_streams();
+    ::umask(::umask(077) | 022);  // nobody else writes to our files, whatever the caller's mask is
     warren::set_log_program("stackd");
     options::options_description description(
         "stackd makes the customers' stacks and keeps vpnd running. The uplink is the network namespace\n"

@@ -49,6 +49,14 @@ std::string first_line(const std::string& text) {
     return text.substr(0, text.find('\n'));
 }
 
+// The first few of a list.
+std::string listed(const std::vector<std::string>& names) {
+    constexpr std::size_t kShown = 10;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) text += (i == 0 ? "" : ", ") + names[i];
+    return names.size() > kShown ? text + ", ..." : text;
+}
+
 std::string counted(std::size_t count, const std::string& noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
@@ -57,21 +65,68 @@ std::string counted(std::size_t count, const std::string& noun) {
 
 // --- loading -------------------------------------------------------------------------------------
 
-bool Reconciler::load(Round& round, Report& report) const {
-    const config::Loaded loaded =
+bool Reconciler::load(Round& round, Report& report) {
+    config::Loaded loaded =
         config::load(options_.config_directory, {.secrets_may_be_absent = false, .previous = &current_});
+    for (const config::LoadedCustomer& customer : loaded.customers) round.present.insert(customer.value().id);
+    const bool settled = !loaded.appliance_valid || settle_removals(round, loaded, report);
     config::Succession succession = config::succeed(current_, loaded);
     for (const config::Diagnostic& diagnostic : succession.diagnostics) {
         add_text(report, Kind::kDiagnostic, diagnostic.customer, config::format(diagnostic));
         round.invalid = round.invalid || diagnostic.severity == config::Severity::kError;
     }
-    for (const config::LoadedCustomer& customer : loaded.customers) round.present.insert(customer.value().id);
     if (!succession.accepted) {
         report.exit_status = kAnswerIsNo;
         report.summary = "nothing applied: the configuration in " + options_.config_directory + " has errors";
         return false;
     }
     round.next = std::move(succession.next);
+    return settled;
+}
+
+std::vector<std::string> Reconciler::gone_customers(const std::set<std::string>& known) {
+    std::set<std::string> gone;
+    for (const auto& accepted : current_.customers) {
+        if (!known.contains(accepted->customer.id)) gone.insert(accepted->customer.id);
+    }
+    // A failure is reported when stacks are removed.
+    if (const auto stacks = stacks_.orphans(known)) gone.insert(stacks->begin(), stacks->end());
+    for (const auto& [id, when] : departing_) gone.erase(id);  // decided before
+    return {gone.begin(), gone.end()};
+}
+
+bool Reconciler::settle_removals(Round& round, config::Loaded& loaded, Report& report) {
+    if (round.removals == Removals::kAllowed) return true;
+    const std::vector<std::string> gone = gone_customers(round.present);
+    const std::size_t all = gone.size() + round.present.size();
+    const bool many = gone.size() > 1 || gone.size() * 10 > all;
+    if (!many) {
+        const bool has_new = std::any_of(round.present.begin(), round.present.end(),
+                                         [this](const std::string& id) { return current_.find(id) == nullptr; });
+        if (!has_new) round.departing.insert(gone.begin(), gone.end());
+        return true;
+    }
+    const std::string what =
+        std::to_string(gone.size()) + " of " + counted(all, "customer") + " (" + listed(gone) + ")";
+    if (round.removals == Removals::kAsk) {
+        add_text(report, Kind::kQuestion, "", "the files of " + what + " are gone; remove them and their stacks");
+        report.exit_status = kAnswerIsNo;
+        report.summary = "nothing applied: it would remove " + what + "; if that is right: vpnctl apply --remove";
+        return false;
+    }
+    // As a customer whose file has errors.
+    for (const std::string& id : gone) {
+        config::LoadedCustomer kept;
+        kept.customer.id = id;
+        kept.file = options_.config_directory + "/customers/" + id + ".toml";
+        loaded.customers.push_back(std::move(kept));
+        round.present.insert(id);
+    }
+    std::sort(loaded.customers.begin(), loaded.customers.end(),
+              [](const auto& a, const auto& b) { return a.value().id < b.value().id; });
+    log(LogLevel::kError, "removal_not_confirmed", {{"customers", std::to_string(gone.size())}, {"ids", listed(gone)}});
+    add_text(report, Kind::kNote, "",
+             what + " stay as they were although their files are gone; vpnctl apply --remove removes them");
     return true;
 }
 
@@ -130,6 +185,15 @@ void Reconciler::report_pending_workers(const config::Generation& next, Report& 
 }
 
 // --- applying to the kernel ----------------------------------------------------------------------
+
+void Reconciler::size_neighbour_tables(const config::Generation& next, Report& report) {
+    const auto handoffs = std::count_if(next.customers.begin(), next.customers.end(),
+                                        [](const auto& accepted) { return accepted->customer.handoff.has_value(); });
+    const Status sized = stacks_.size_neighbour_tables(static_cast<std::size_t>(handoffs));
+    if (sized) return;
+    log(LogLevel::kWarn, "neighbour_tables_small", {{"reason", sized.error().what}});
+    add_text(report, Kind::kNote, "", sized.error().what);
+}
 
 bool Reconciler::bind_listeners(Round& round, Report& report) {
     std::set<std::string> refused;
@@ -222,7 +286,10 @@ bool Reconciler::bring_up_stacks(Round& round, Report& report) {
         }
         const auto some = std::span(turn).subspan(begin, std::min(kStacksAtOnce, turn.size() - begin));
         std::vector<const config::Customer*> customers;
-        for (const auto& accepted : some) customers.push_back(&accepted->customer);
+        for (const auto& accepted : some) {
+            customers.push_back(&accepted->customer);
+            round.checked.insert(accepted->customer.id);
+        }
         const auto outcomes = stacks_.bring_up(customers);
         for (std::size_t i = 0; i < some.size(); ++i) {
             if (!record_outcome(*some[i], outcomes[i], round, report)) refused.insert(some[i]->customer.id);
@@ -247,6 +314,7 @@ bool Reconciler::deliver_changes(VpndLink& link, Round& round, Report& report) {
     ++number_;
     if (!link.is_connected()) {
         add_text(report, Kind::kNote, "", std::string("vpnd is not running; ") + kOwed);
+        report.is_owed = true;
         return true;
     }
     mark_changes(round.next);
@@ -263,6 +331,7 @@ bool Reconciler::deliver_changes(VpndLink& link, Round& round, Report& report) {
         {{"generation", std::to_string(number_)}, {"reason", delivered.error().what}});
     if (!link.is_connected()) {
         add_text(report, Kind::kNote, "", delivered.error().what + "; " + kOwed);
+        report.is_owed = true;
         return true;
     }
     report.exit_status = kFailed;
@@ -287,6 +356,15 @@ void Reconciler::roll_back(const Round& round) {
 void Reconciler::remove_gone(Round& round, Report& report) {
     std::set<std::string> known = round.present;
     for (const auto& accepted : round.next.customers) known.insert(accepted->customer.id);
+    std::erase_if(departing_,
+                  [&](const auto& each) { return known.contains(each.first) || round.removals == Removals::kAllowed; });
+    for (const std::string& id : round.departing) {
+        departing_[id] = round.now + kGrace;
+        log(LogLevel::kWarn, "customer_departing", {{"customer", id}});
+        add_text(report, Kind::kStep, id,
+                 "keep the stack without tunnels for a minute (at once: vpnctl apply --remove)");
+    }
+    for (const auto& [id, when] : departing_) known.insert(id);
     const auto gone = stacks_.orphans(known);
     if (!gone) {
         log(LogLevel::kError, "stacks_not_listed", {{"reason", gone.error().what}});
@@ -325,6 +403,7 @@ void Reconciler::return_devices(Round& round, Report& report) {
 void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     current_ = std::move(round.next);
     present_ = std::move(round.present);
+    note_changes(round.checked);  // those that were not checked are queued already
     close_unused_listeners();
     report.accepted = true;
     // A removed stack may have returned a device that another one waits for.
@@ -349,18 +428,20 @@ void Reconciler::close_unused_listeners() {
     sockets_.keep_only(needed);
 }
 
-Report Reconciler::apply(VpndLink& link) {
+Report Reconciler::apply(VpndLink& link, Removals removals, Instant now) {
     Report report;
-    carry_out(link, report);
+    Round round;
+    round.removals = removals;
+    round.now = now;
+    carry_out(link, round, report);
     problems_.clear();
     std::copy_if(report.texts.begin(), report.texts.end(), std::back_inserter(problems_),
-                 [](const ipc::ControlText& text) { return text.kind != Kind::kStep; });
+                 [](const ipc::ControlText& text) { return text.kind != Kind::kStep && text.kind != Kind::kQuestion; });
     if (!report.accepted) problems_.push_back({Kind::kNote, "", report.summary});
     return report;
 }
 
-void Reconciler::carry_out(VpndLink& link, Report& report) {
-    Round round;
+void Reconciler::carry_out(VpndLink& link, Round& round, Report& report) {
     const bool loaded = load(round, report);
     for (const ipc::ControlText& text : report.texts)
         log(LogLevel::kWarn, "diagnostic_reported", {{"customer", text.customer}, {"text", first_line(text.text)}});
@@ -375,6 +456,7 @@ void Reconciler::carry_out(VpndLink& link, Report& report) {
         report.summary = seen.error().what;
         return;
     }
+    size_neighbour_tables(round.next, report);
     if (!bind_listeners(round, report) || !bring_up_stacks(round, report)) {
         close_unused_listeners();
         return;
@@ -451,59 +533,11 @@ Status Reconciler::deliver_all(VpndLink& link, const std::function<Status()>& be
     return delivered;
 }
 
-void Reconciler::mend(VpndLink& link) {
-    if (!stacks_.observe_uplink()) return;
-    bool is_stale = false;
-    for (const auto& accepted : current_.customers) {
-        const std::string& id = accepted->customer.id;
-        if (!incomplete_.contains(id)) continue;
-        const auto outcome = stacks_.bring_up(accepted->customer);
-        if (!outcome) continue;
-        record_problems(id, outcome->problems);
-        if (!outcome->problems.empty()) continue;
-        log(LogLevel::kInfo, "stack_completed", {{"customer", id}});
-        std::erase_if(problems_,
-                      [&id](const ipc::ControlText& text) { return text.kind == Kind::kNote && text.customer == id; });
-        if (!outcome->has_new_tunnel) continue;
-        view_.forget_tunnel(id);
-        is_stale = true;
-    }
-    if (is_stale) deliver_tunnels(link);
-}
-
 void Reconciler::deliver_tunnels(VpndLink& link) {
     if (!link.is_connected()) return;
     ++number_;
     if (const Status delivered = deliver(link, current_, present_, false); !delivered)
         log(LogLevel::kError, "generation_not_applied", {{"reason", delivered.error().what}});
-}
-
-void Reconciler::patrol(VpndLink& link, std::size_t count) {
-    bool is_stale = false;
-    for (const std::string& id : patrol_.pop(count)) {
-        const config::AcceptedCustomer* accepted = current_.find(id);
-        if (accepted == nullptr) continue;
-        const auto outcome = stacks_.bring_up(accepted->customer);
-        if (!outcome) {
-            unsound_.insert(id);
-            problems_.push_back({Kind::kNote, id, outcome.error().what});
-            log(LogLevel::kError, "stack_not_mended", {{"customer", id}, {"reason", outcome.error().what}});
-            continue;
-        }
-        record_problems(id, outcome->problems);
-        if (!outcome->problems.empty()) {
-            problems_.push_back(
-                {Kind::kNote, id, outcome->problems.front() + "; the stack runs without it, and Warren retries"});
-            log(LogLevel::kWarn, "stack_degraded", {{"customer", id}, {"reason", outcome->problems.front()}});
-        }
-        if (outcome->has_new_tunnel) {
-            view_.forget_tunnel(id);
-            is_stale = true;
-        }
-        for (const std::string& step : outcome->steps)
-            log(LogLevel::kWarn, "stack_mended", {{"customer", id}, {"step", step}});
-    }
-    if (is_stale) deliver_tunnels(link);
 }
 
 }  // namespace warren::stacks

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -41,28 +42,46 @@ class Reconciler {
     // How many stacks with an unchanged configuration apply() checks.
     static constexpr std::size_t kChecksPerApply = 128;
 
+    // What happens to customers whose files are gone, when they are many: more than one, or more than a tenth. A few
+    // lose their tunnels at once, and their stacks after kGrace, unless kAllowed or new customers may need their
+    // devices.
+    enum class Removals {
+        kAsk,      // nothing is applied; the report has a question
+        kKeep,     // they stay, and the report says so
+        kAllowed,  // they are removed
+    };
+    static constexpr Duration kGrace = std::chrono::seconds(60);
+
     // Loads and applies the configuration directory. A customer whose file has errors, or whose stack cannot be made,
     // stays as it was; the others apply. While vpnd is down, deliver_all() delivers everything later. A link that
     // breaks is closed. Checks the stacks of customers that are new, changed or incomplete, and up to kChecksPerApply
     // others; patrol() checks the rest.
-    [[nodiscard]] Report apply(VpndLink& link);
+    [[nodiscard]] Report apply(VpndLink& link, Removals removals = Removals::kAllowed, Instant now = {});
     // Reports what apply() would do; changes nothing.
     [[nodiscard]] Report preview();
 
     // Uses what a running vpnd holds.
     void adopt(Holdings holdings);
     // Delivers the configuration in force to a fresh vpnd.
-    // `before_commit` is run when everything else was sent; when it fails, so does the delivery.
-    [[nodiscard]] Status deliver_all(VpndLink& link, const std::function<Status()>& before_commit = {});
-    // Retries stacks that lacked a device of the uplink.
+    [[nodiscard]] Status deliver_all(VpndLink& link);
+    // Removes the stacks whose grace is over, and when the next one is.
+    void remove_departed(Instant now);
+    [[nodiscard]] Instant next_departure() const;
+    // Retries stacks that lacked a device of the uplink or could not be repaired.
     void mend(VpndLink& link);
-    [[nodiscard]] bool needs_mending() const { return !incomplete_.empty(); }
+    [[nodiscard]] bool needs_mending() const;
     // What the last apply() could not do and no later call has repaired.
     [[nodiscard]] const std::vector<ipc::ControlText>& problems() const { return problems_; }
 
     // Checks the next stacks queued by the last apply(), at most `count`, and repairs manual changes.
     void patrol(VpndLink& link, std::size_t count);
     [[nodiscard]] bool has_patrol() const { return patrol_.waiting() > 0; }
+    // Queues every stack.
+    void begin_patrol() { patrol_.begin(current_, {}); }
+    // Readable when somebody changed a stack; -1: that is never notified.
+    [[nodiscard]] int changes_fd() const { return stacks_.changes_fd(); }
+    // Queues the stacks in which something changed before all others.
+    void note_changes() { note_changes({}); }
 
     // Closes all listeners and removes their files.
     void close_listeners() { sockets_.keep_only({}); }
@@ -75,15 +94,25 @@ class Reconciler {
   private:
     // One run of apply().
     struct Round {
+        Removals removals = Removals::kAllowed;
+        Instant now;
         config::Generation next;
-        std::set<std::string> present;     // customers that have a file
-        std::vector<std::string> created;  // customers whose stack was made in this round
-        bool failed = false;               // something could not be done
-        bool invalid = false;              // some file has errors
+        std::set<std::string> present;            // customers that have a file
+        std::vector<std::string> created;         // customers whose stack was made in this round
+        bool failed = false;                      // something could not be done
+        bool invalid = false;                     // some file has errors
+        std::unordered_set<std::string> checked;  // customers whose stacks were looked at
+        std::set<std::string> departing;          // customers without a file whose stacks stay for now
     };
 
-    void carry_out(VpndLink& link, Report& report);
-    [[nodiscard]] bool load(Round& round, Report& report) const;
+    // Except those of `ours`, which we changed.
+    void note_changes(const std::unordered_set<std::string>& ours);
+    void carry_out(VpndLink& link, Round& round, Report& report);
+    [[nodiscard]] bool load(Round& round, Report& report);
+    // Decides about customers that have a stack or a configuration and no file any more. False: asks.
+    [[nodiscard]] bool settle_removals(Round& round, config::Loaded& loaded, Report& report);
+    // Customers that have a stack or a configuration, and are not in `known`.
+    [[nodiscard]] std::vector<std::string> gone_customers(const std::set<std::string>& known);
     void report_changes(const config::Generation& next, Report& report) const;
     [[nodiscard]] std::vector<std::shared_ptr<const config::AcceptedCustomer>> stacks_to_check(
         const config::Generation& next);
@@ -93,10 +122,14 @@ class Reconciler {
     // Reports that a new number of workers takes effect at the next restart.
     void report_pending_workers(const config::Generation& next, Report& report) const;
 
+    void size_neighbour_tables(const config::Generation& next, Report& report);
     [[nodiscard]] bool bind_listeners(Round& round, Report& report);
     [[nodiscard]] bool bring_up_stacks(Round& round, Report& report);
     [[nodiscard]] bool record_outcome(const config::AcceptedCustomer& accepted,
                                       const Result<StackKeeper::Outcome>& outcome, Round& round, Report& report);
+    // Replaces what problems() says of the customer's stack as it is, by a text that ends in "Warren retries", or by
+    // nothing ("").
+    void replace_problem(const std::string& customer, const std::string& text);
     void record_problems(const std::string& customer, const std::vector<std::string>& problems);
     void revert_customers(const std::set<std::string>& customers, Round& round);
     [[nodiscard]] bool deliver_changes(VpndLink& link, Round& round, Report& report);
@@ -116,6 +149,7 @@ class Reconciler {
     config::Generation current_;                     // in force
     std::set<std::string> present_;                  // customers that had a file when it came into force
     std::map<std::string, std::string> incomplete_;  // customers whose stack lacks something, and why
+    std::map<std::string, Instant> departing_;       // customers whose stacks are removed then
     std::set<std::string> unsound_;                  // customers whose stack could not be checked or repaired
     Patrol patrol_;
     std::vector<ipc::ControlText> problems_;

@@ -10,8 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <iostream>
-#include <utility>
 
 #include "base/log.h"
 #include "base/version.h"
@@ -28,14 +26,16 @@ using std::chrono::seconds;
 constexpr Duration kMendInterval = seconds(5);  // between two checks for a missing uplink device
 constexpr std::size_t kStacksPerPatrol = 8;     // about 10 ms, during which nothing else is served
 constexpr Duration kPatrolInterval = milliseconds(30);
-constexpr Duration kQuickDeath = seconds(5);  // a vpnd that ends sooner is restarted after a growing delay
+constexpr Duration kChangeDelay = milliseconds(500);   // from the first notice of a change: most come in groups
+constexpr Duration kSlowPatrol = seconds(60);          // for what nothing notifies of, such as sysctls
+constexpr Duration kUnwatchedPatrol = seconds(10);     // when changes are not notified
+constexpr Duration kPausePerStack = milliseconds(30);  // a patrol takes about 1 ms of it
+constexpr Duration kQuickDeath = seconds(5);           // a vpnd that ends sooner is restarted after a growing delay
 constexpr Duration kMaxBackoff = seconds(10);
 constexpr Duration kStopPatience = seconds(5);
-constexpr Duration kWatchInterval = seconds(5);     // between two liveness probes of vpnd
-constexpr Duration kWatchPatience = seconds(10);    // far longer than even a busy vpnd needs
-constexpr Duration kStartPatience = seconds(30);    // a sandbox on a machine that is just starting
-constexpr unsigned kPoisonousDeaths = 2;            // quick ones in a row, after which sessions are not kept
-constexpr Duration kSessionPatience = seconds(10);  // how long sessions are kept while no vpnd runs
+constexpr Duration kWatchInterval = seconds(2);    // between two liveness probes of vpnd
+constexpr Duration kStartPatience = seconds(30);   // a sandbox on a machine that is just starting
+constexpr Duration kLogRetry = milliseconds(200);  // while nobody reads the log
 constexpr int kFailed = 4;
 
 Instant now() {
@@ -94,19 +94,21 @@ int Supervisor::run() {
 int Supervisor::start() {
     const Status adopted = adopt_vpnd();
     if (!adopted) log(LogLevel::kInfo, "vpnd_not_adopted", {{"reason", adopted.error().what}});
-    const Report report = reconciler_.apply(link_);
+    const Report report = reconciler_.apply(link_, Reconciler::Removals::kKeep, now());
     if (Signals::stop_waits()) {
         stopping_ = true;
         return 0;
     }
     if (!report.accepted) {
         for (const ipc::ControlText& text : report.texts) {
-            if (text.kind == ipc::ControlText::Kind::kDiagnostic) std::cerr << text.text << "\n";
+            if (text.kind == ipc::ControlText::Kind::kDiagnostic) log_text(text.text);
         }
         log(LogLevel::kError, "start_failed", {{"reason", report.summary}});
         return report.exit_status;
     }
     if (!link_.is_connected()) {
+        // An adopted one that stopped answering meanwhile.
+        if (process_) process_->stop(Duration(0));
         if (const Status started = start_vpnd(); !started) {
             log(LogLevel::kError, "start_failed", {{"reason", started.error().what}});
             return kFailed;
@@ -150,30 +152,40 @@ ipc::Hello Supervisor::hello() const {
     return {reconciler_.current().appliance.name, kVersion, reconciler_.workers(), log_level()};
 }
 
-// After an earlier stackd was killed, its vpnd keeps running and holds all descriptors.
+// After an earlier stackd was killed, its vpnd keeps running and holds all descriptors. One that cannot be adopted is
+// ended: it must not hold the ports and tunnels that its successor needs.
 Status Supervisor::adopt_vpnd() {
-    auto process = VpndProcess::find(run_dir_.file("vpnd.pid"));
-    auto channel = ipc::Channel::connect(run_dir_.file("adopt.sock"));
-    if (!channel) {
-        // It is unreachable and must not hold the ports and tunnels that its successor needs.
-        if (process) process->stop(kStopPatience);
-        return fail(channel.error().code,
-                    process ? "it is unreachable: " + channel.error().what : process.error().what);
+    Status adopted = connect_to_vpnd();
+    if (!adopted && options_.left) {
+        const std::string pid = std::to_string(options_.left->pid());
+        log(LogLevel::kWarn, "vpnd_orphan_ended",
+            {{"pid", pid}, {"reason", adopted.error().what}, {"ended", options_.left->stop(Duration(0))}});
     }
-    VpndLink link(std::move(*channel));
-    std::vector<int> brought;
-    if (make_kept_sessions()) brought.push_back(kept_sessions_->fd());  // it goes on with the old one otherwise
-    auto holdings = link.greet(hello(), brought);
-    const Status sound = holdings ? inspect(*holdings, run_dir_.path()) : Status(tl::unexpected(holdings.error()));
+    options_.left.reset();
+    return adopted;
+}
+
+Status Supervisor::connect_to_vpnd() {
+    auto channel = ipc::Channel::connect(run_dir_.file("adopt.sock"), true);
+    if (!channel) return tl::unexpected(channel.error());
+    VpndLink link(std::move(*channel), [this] { return serve_while_waiting(); });
+    auto holdings = link.greet(hello(), {});
+    if (!holdings) return tl::unexpected(holdings.error());
+    if (!holdings->sender) return fail(ErrorCode::kInvalid, "vpnd does not say who it is");
+    auto process = VpndProcess::watch(holdings->sender->pid);
+    if (!process) return tl::unexpected(process.error());
+    // Only while it lives can its pid not name another process.
+    pollfd state{link.fd(), 0, 0};
+    if (::poll(&state, 1, 0) > 0 && (state.revents & POLLHUP) != 0)
+        return fail(ErrorCode::kUnavailable, "it has ended");
+    const Status sound = inspect(*holdings, run_dir_.path());
     if (!sound) {
-        link.close();
-        kept_sessions_.reset();                    // it has a descriptor of that memory
         holdings = tl::unexpected(sound.error());  // close what it holds before its successor opens it
-        if (process) process->stop(kStopPatience);
+        link.close();
+        process->stop(kStopPatience);
         return sound;
     }
-    is_unwatched_ = !process;
-    if (process) process_ = std::move(*process);
+    process_ = std::move(*process);
     link_ = std::move(link);
     vpnd_since_ = now();
     watch_at_ = now() + kWatchInterval;
@@ -212,9 +224,10 @@ Status Supervisor::start_vpnd() {
     if (!launched) return tl::unexpected(launched.error());
     process_ = std::move(launched->process);
     process_->save_pid(run_dir_.file("vpnd.pid"));
-    VpndLink link(std::move(launched->channel));
-    Status ready = greet(link);
-    if (ready) ready = reconciler_.deliver_all(link);
+    VpndLink link(std::move(launched->channel), [this] { return serve_while_waiting(); });
+    const auto holdings =
+        link.greet(hello(), {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get()}, kStartPatience);
+    Status ready = holdings ? reconciler_.deliver_all(link) : Status(tl::unexpected(holdings.error()));
     if (!ready) {
         (void)end_vpnd();
         return with_context("vpnd", std::move(ready).error());
@@ -238,12 +251,18 @@ void Supervisor::note_served(VpndLink link) {
 }
 
 // Stacks, sockets and tunnels stay for the next vpnd.
-void Supervisor::handle_vpnd_exit(const std::string& reason) {
-    link_.close();
-    // A vpnd that only hung up would compete with its successor for the tunnels.
-    const bool is_alive = process_ && !process_->ended();
-    const std::string end = end_vpnd();
-    const std::string ended = is_alive ? reason + "; " + end : end.empty() ? reason : end;
+void Supervisor::handle_vpnd_exit(const std::string& reason, bool hangs) {
+    link_ = VpndLink();
+    std::string ended = reason;
+    if (process_) {
+        // A vpnd that only hung up would compete with its successor for the tunnels.
+        if (process_->ended()) {
+            ended = process_->reap();
+        } else {
+            ended += "; " + process_->stop(hangs ? Duration(0) : kStopPatience);
+        }
+    }
+    process_.reset();
     quick_deaths_ = now() - vpnd_since_ < kQuickDeath ? quick_deaths_ + 1 : 0;
     decide_on_sessions();
     const Duration delay = backoff(quick_deaths_);
@@ -326,27 +345,35 @@ Report Supervisor::replace_vpnd() {
 }
 
 void Supervisor::watch_vpnd() {
-    if (!link_.is_connected() || now() < watch_at_) return;
-    if (link_.awaits_reply()) return handle_vpnd_exit("does not answer");
-    if (const Status sent = link_.send_probe(); !sent) return handle_vpnd_exit(sent.error().what);
-    watch_at_ = now() + kWatchPatience;
+    if (!link_.is_connected()) return;
+    if (link_.awaits_reply()) {
+        if (now() >= link_.reply_deadline()) handle_vpnd_exit("does not answer", true);
+        return;
+    }
+    if (now() < watch_at_) return;
+    if (const Status sent = link_.send_probe(); !sent) handle_vpnd_exit(sent.error().what, link_.is_hung());
 }
 
 // --- serving -------------------------------------------------------------------------------------
 
 void Supervisor::serve() {
     while (!stopping_) {
-        enum { kSignals, kControl, kLink, kProcess, kWeb, kWebEnded };
-        std::array<pollfd, 6> waiting{{{signals_.fd(), POLLIN, 0},
+        enum { kSignals, kControl, kLink, kProcess, kWeb, kWebEnded, kStacks };
+        std::array<pollfd, 7> waiting{{{signals_.fd(), POLLIN, 0},
                                        {control_->fd(), POLLIN, 0},
                                        {link_.is_connected() ? link_.fd() : -1, POLLIN, 0},
                                        {process_ ? process_->ended_fd() : -1, POLLIN, 0},
                                        {web_ ? web_->fd() : -1, POLLIN, 0},
-                                       {web_ ? web_->ended_fd() : -1, POLLIN, 0}}};
-        const Instant watch_at = link_.is_connected() ? watch_at_ : kNever;
-        const int timeout =
-            milliseconds_until(std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, watch_at,
-                                         web_ ? web_->next_deadline() : kNever, watchdog_.next_deadline()}));
+                                       {web_ ? web_->ended_fd() : -1, POLLIN, 0},
+                                       {reconciler_.changes_fd(), POLLIN, 0}}};
+        const Instant watch_at = !link_.is_connected()  ? kNever
+                                 : link_.awaits_reply() ? link_.reply_deadline()
+                                                        : watch_at_;
+        flush_log();
+        const Instant log_at = log_has_waiting() ? now() + kLogRetry : kNever;
+        const int timeout = milliseconds_until(
+            std::min({restart_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
+                      reconciler_.next_departure(), web_ ? web_->next_deadline() : kNever, watchdog_.next_deadline()}));
         if (::poll(waiting.data(), waiting.size(), timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
         if (waiting[kProcess].revents != 0) {
@@ -369,7 +396,14 @@ void Supervisor::serve() {
             control_->serve_one([this](const ipc::ControlRequest& request) { return handle_request(request); },
                                 [this] { return reconciler_.generation(); });
         // apply(), mend() and patrol() close a link that broke under them.
-        if (!link_.is_connected() && restart_at_ == kNever) handle_vpnd_exit("stopped answering");
+        if (!link_.is_connected() && restart_at_ == kNever) {
+            const bool hangs = link_.is_hung();
+            handle_vpnd_exit(hangs ? "does not answer" : "stopped answering", hangs);
+        }
+        if (waiting[kStacks].revents != 0) {
+            reconciler_.note_changes();
+            if (reconciler_.has_patrol()) patrol_at_ = std::min(patrol_at_, now() + kChangeDelay);
+        }
         run_maintenance();
     }
 }
@@ -380,12 +414,34 @@ bool Supervisor::must_stop() {
     return Signals::stop_waits();
 }
 
+bool Supervisor::serve_while_waiting() {
+    flush_log();
+    pollfd waiting{control_ ? control_->fd() : -1, POLLIN, 0};
+    if (::poll(&waiting, 1, 0) > 0) {
+        control_->serve_one(
+            [this](const ipc::ControlRequest& request) {
+                if (request.verb == ipc::ControlVerb::kStatus) return status();
+                if (request.verb == ipc::ControlVerb::kLogLevel && !request.log_level) return log_levels();
+                return Report{{}, false, kFailed, "stackd is busy: vpnd applies a change; try again"};
+            },
+            [this] { return reconciler_.generation(); });
+    }
+    return !must_stop();
+}
+
 void Supervisor::schedule_maintenance() {
     mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;
     patrol_at_ = reconciler_.has_patrol() ? now() + kPatrolInterval : kNever;
+    const Duration pause = reconciler_.changes_fd() < 0 ? kUnwatchedPatrol : kSlowPatrol;
+    slow_patrol_at_ = now() + std::max<Duration>(pause, kPausePerStack * reconciler_.current().customers.size());
 }
 
 void Supervisor::run_maintenance() {
+    reconciler_.remove_departed(now());
+    if (now() >= slow_patrol_at_) {
+        reconciler_.begin_patrol();
+        schedule_maintenance();
+    }
     if (now() >= mend_at_) {
         reconciler_.mend(link_);
         mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;
@@ -403,7 +459,7 @@ void Supervisor::handle_signals() {
             leaving_ = *request == SignalRequest::kLeave;
             return;
         }
-        const Report report = apply();
+        const Report report = apply(Reconciler::Removals::kKeep);
         for (const ipc::ControlText& text : report.texts) {
             if (text.kind == ipc::ControlText::Kind::kNote)
                 log(LogLevel::kWarn, "problem_reported", {{"customer", text.customer}, {"text", text.text}});
@@ -411,9 +467,13 @@ void Supervisor::handle_signals() {
     }
 }
 
-Report Supervisor::apply() {
+Report Supervisor::apply(Reconciler::Removals removals) {
     notify_reloading();
-    Report report = reconciler_.apply(link_);
+    Report report = reconciler_.apply(link_, removals, now());
+    if (report.is_owed) {
+        report.exit_status = kFailed;
+        report.summary += "; the tunnels do not follow it yet: vpnd does not have it";
+    }
     schedule_maintenance();
     log(report.exit_status == 0 ? LogLevel::kInfo : LogLevel::kWarn, "configuration_applied",
         {{"summary", report.summary}});
@@ -429,7 +489,8 @@ void Supervisor::configure_web() {
 Report Supervisor::handle_request(const ipc::ControlRequest& request) {
     log(LogLevel::kDebug, "request_received", {{"verb", std::to_string(static_cast<unsigned>(request.verb))}});
     switch (request.verb) {
-        case ipc::ControlVerb::kApply: return apply();
+        case ipc::ControlVerb::kApply: return apply(Reconciler::Removals::kAsk);
+        case ipc::ControlVerb::kApplyRemoving: return apply(Reconciler::Removals::kAllowed);
         case ipc::ControlVerb::kDiff: return reconciler_.preview();
         case ipc::ControlVerb::kStatus: return status();
         case ipc::ControlVerb::kReplaceVpnd: return replace_vpnd();

@@ -27,6 +27,7 @@ class Supervisor {
         std::string config_directory;
         Program vpnd;
         std::optional<WebKeeper::Options> web;  // nothing: no status page
+        std::optional<VpndProcess> left;        // a vpnd of an earlier stackd of this run-dir
     };
     // All references must outlive it.
     Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& signals, Options options);
@@ -38,6 +39,7 @@ class Supervisor {
   private:
     [[nodiscard]] int start();
     [[nodiscard]] Status adopt_vpnd();
+    [[nodiscard]] Status connect_to_vpnd();
     [[nodiscard]] Status start_vpnd();
     // Hello to a vpnd that we started.
     [[nodiscard]] Status greet(VpndLink& link);
@@ -48,12 +50,8 @@ class Supervisor {
     [[nodiscard]] Status open_vpnd_files();
     [[nodiscard]] Status make_kept_sessions();
     [[nodiscard]] ipc::Hello hello() const;
-    void handle_vpnd_exit(const std::string& reason);
-    // After the last one died: whether the next may continue its sessions, which are wiped when not.
-    void decide_on_sessions();
-    // Waits for the end of vpnd and returns the reason. If it cannot be made sure that it has ended, the next one must
-    // not continue its sessions.
-    std::string end_vpnd();
+    // Ends what is left of vpnd, at once when it `hangs`, and schedules its restart.
+    void handle_vpnd_exit(const std::string& reason, bool hangs = false);
     void restart_vpnd();
     // Probes vpnd regularly and replaces one that hangs: it has not ended, but serves nothing.
     void watch_vpnd();
@@ -61,11 +59,13 @@ class Supervisor {
 
     void serve();
     [[nodiscard]] bool must_stop();
+    // Serves what needs no vpnd while a call waits for it. False: stop waiting.
+    [[nodiscard]] bool serve_while_waiting();
     void handle_signals();
     // Sets the time of the next run_maintenance().
     void schedule_maintenance();
     void run_maintenance();
-    [[nodiscard]] Report apply();
+    [[nodiscard]] Report apply(Reconciler::Removals removals);
     [[nodiscard]] Report handle_request(const ipc::ControlRequest& request);
     // Changes the level of all three daemons. One that is not running receives it when it starts.
     [[nodiscard]] Report change_log_level(LogLevel level);
@@ -90,10 +90,10 @@ class Supervisor {
     Instant vpnd_since_{};
     unsigned quick_deaths_ = 0;  // in a row
     Instant restart_at_ = kNever;
-    Instant wipe_at_ = kNever;  // when no vpnd is back by then, the sessions of the last one are too old to be useful
-    Instant watch_at_{};        // time of the next probe; while one is pending, deadline of its reply
+    Instant watch_at_{};  // time of the next probe
     Instant mend_at_ = kNever;
     Instant patrol_at_ = kNever;
+    Instant slow_patrol_at_ = kNever;
     Instant serving_since_{};
     bool stopping_ = false;
     bool leaving_ = false;       // vpnd stays for the next stackd

@@ -8,10 +8,15 @@
 
 namespace warren::stacks {
 
+namespace {
+
+constexpr Duration kStopPatience = std::chrono::seconds(5);
+
+}  // namespace
+
 Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel) {
-    for (const char* daemon : {"vpnd.pid", "statusd.pid"}) {
-        if (auto left = VpndProcess::find(run_dir.file(daemon))) left->stop(std::chrono::seconds(5));
-    }
+    if (auto left = VpndProcess::find_left(run_dir.path())) left->stop(kStopPatience);
+    if (auto left = VpndProcess::find(run_dir.file("statusd.pid"))) left->stop(kStopPatience);
     StackKeeper stacks(kernel, run_dir.path());
     const auto customers = stacks.orphans({});
     if (!customers) return tl::unexpected(customers.error());

@@ -73,6 +73,7 @@ _vpnctl() {
     '--run-dir[the run directory of the instance]:directory:_files -/' \
     '--config[the configuration]:directory:_files -/' \
     '--network-dir[where setup writes the file of the uplink]:directory:_files -/' \
+    '--remove[apply: remove customers whose files are gone]' \
     '--json[print one JSON document]' \
     '(- *)'{-h,--help}'[help]' \
     '(- *)'{-V,--version}'[print the version]' \
@@ -188,6 +189,7 @@ std::string fish() {
     out +=
         "complete -c vpnctl -l network-dir -r -a '(__fish_complete_directories)' -d 'where setup writes the file of "
         "the uplink'\n";
+    out += "complete -c vpnctl -l remove -d 'apply: remove customers whose files are gone'\n";
     out += "complete -c vpnctl -l json -d 'print one JSON document'\ncomplete -c vpnctl -s h -l help -d 'help'\n";
     out += "complete -c vpnctl -s V -l version -d 'print the version'\n";
     for (const Command& command : commands()) {

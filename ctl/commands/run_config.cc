@@ -2,8 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <ostream>
+#include <set>
+#include <system_error>
 
+#include "base/kernel_names.h"
 #include "config/load.h"
 #include "config/manual.h"
 #include "config/values.h"
@@ -41,6 +45,25 @@ int print_manual(const Invocation& invocation, Output& output) {
     return kDone;
 }
 
+// What `apply` would remove from this machine; "" when nothing, or when no stackd runs here.
+std::string describe_removals(const std::string& run_dir, const config::Loaded& loaded) {
+    std::error_code error;
+    if (!std::filesystem::exists(run_dir + "/control.sock", error)) return {};
+    std::set<std::string> gone;
+    const std::string prefix = kNamespacePrefix;
+    for (auto it = std::filesystem::directory_iterator(kNamespaceDirectory, error);
+         !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+        const std::string name = it->path().filename().string();
+        if (name.starts_with(prefix)) gone.insert(name.substr(prefix.size()));
+    }
+    for (const config::LoadedCustomer& customer : loaded.customers) gone.erase(customer.value().id);
+    if (gone.empty()) return {};
+    return fmt::format(
+        "{} customer{} with a stack on this machine ha{} no file: {}; `vpnctl apply --remove` removes {}", gone.size(),
+        gone.size() == 1 ? "" : "s", gone.size() == 1 ? "s" : "ve", fmt::join(gone, ", "),
+        gone.size() == 1 ? "it" : "them");
+}
+
 }  // namespace
 
 int run_check(const Invocation& invocation, Output& output) {
@@ -55,6 +78,10 @@ int run_check(const Invocation& invocation, Output& output) {
     const std::size_t customers = loaded.customers.size();
     output.out << fmt::format("{}: {} customer{}, {}\n", directory, customers, customers == 1 ? "" : "s",
                               count_text(loaded.diagnostics));
+    if (directory == invocation.config_dir) {
+        if (const std::string gone = describe_removals(invocation.run_dir, loaded); !gone.empty())
+            output.out << gone << '\n';
+    }
     return valid ? kDone : kAnswerIsNo;
 }
 

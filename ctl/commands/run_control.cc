@@ -1,11 +1,13 @@
 // diff, apply, log-level, restart
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <ostream>
 
 #include "base/log_level.h"
 #include "base/printable.h"
 #include "ctl/ask/control_client.h"
+#include "ctl/commands/terminal.h"
 #include "ctl/runners.h"
 #include "ctl/show/json_views.h"
 
@@ -19,33 +21,53 @@ std::string line_of(const ipc::ControlText& text) {
     return fmt::format("{}: {}", text.customer, printable(text.text));
 }
 
-int run_request(ipc::ControlVerb verb, const Invocation& invocation, Output& output) {
+struct Answer {
+    int exit_status = kDone;
+    std::string question;  // what stackd wants to be told twice
+};
+
+Answer run_request(ipc::ControlVerb verb, const Invocation& invocation, Output& output) {
+    Answer answer;
     std::vector<ipc::ControlText> texts;
     const auto done = send_request(invocation.run_dir, {verb}, [&](const ipc::ControlText& text) {
+        if (text.kind == ipc::ControlText::Kind::kQuestion) answer.question = printable(text.text);
         if (invocation.json) {
             texts.push_back(text);
-        } else {
+        } else if (text.kind != ipc::ControlText::Kind::kQuestion) {
             output.out << line_of(text) << '\n' << std::flush;
         }
     });
-    if (!done)
-        return complain(output, done.error().code == ErrorCode::kUnavailable ? kUnreachable : kFailed,
-                        done.error().what);
+    if (!done) {
+        answer.exit_status =
+            complain(output, done.error().code == ErrorCode::kUnavailable ? kUnreachable : kFailed, done.error().what);
+        return answer;
+    }
+    answer.exit_status = done->exit_status;
     if (invocation.json) {
         output.out << control_json(texts, *done);
     } else if (!done->summary.empty()) {
         output.out << printable(done->summary) << '\n';
     }
-    return done->exit_status;
+    return answer;
+}
+
+bool agrees(const std::string& question, Output& output) {
+    if (::isatty(STDIN_FILENO) == 0) return false;
+    const auto line = read_line("vpnctl: " + question + "? [y/N] ", Echo::kShown, output);
+    return line && (*line == "y" || *line == "yes");
 }
 
 }  // namespace
 
 int run_diff(const Invocation& invocation, Output& output) {
-    return run_request(ipc::ControlVerb::kDiff, invocation, output);
+    return run_request(ipc::ControlVerb::kDiff, invocation, output).exit_status;
 }
+
 int run_apply(const Invocation& invocation, Output& output) {
-    return run_request(ipc::ControlVerb::kApply, invocation, output);
+    const auto verb = invocation.remove ? ipc::ControlVerb::kApplyRemoving : ipc::ControlVerb::kApply;
+    const Answer answer = run_request(verb, invocation, output);
+    if (answer.question.empty() || invocation.json || !agrees(answer.question, output)) return answer.exit_status;
+    return run_request(ipc::ControlVerb::kApplyRemoving, invocation, output).exit_status;
 }
 int run_restart(const Invocation& invocation, Output& output) {
     if (invocation.arguments[0] != "vpnd") return complain(output, kUsage, "restart vpnd; it is the only choice");

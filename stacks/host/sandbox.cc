@@ -56,7 +56,10 @@ void raise_limits() {
 
 Status drop_capabilities(bool becomes_others) {
     const std::uint64_t mask = kept_mask(becomes_others);
-    if (!drop_bounding_set(mask)) return fail_errno("drop capabilities", errno);
+    // Used up at the start, for changes in the stacks. Without CAP_SETPCAP it cannot leave the bounding set, which
+    // matters little when a launcher starts all programs.
+    const std::uint64_t start = becomes_others ? 0 : std::uint64_t{1} << CAP_NET_BROADCAST;
+    if (!drop_bounding_set(mask | start)) return fail_errno("drop capabilities", errno);
     __user_cap_header_struct header{};
     header.version = _LINUX_CAPABILITY_VERSION_3;
     std::array<__user_cap_data_struct, 2> sets{};

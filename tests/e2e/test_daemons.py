@@ -1,5 +1,6 @@
 """Daemons that crash, are killed, are started twice or wrongly, or are asked by the wrong users."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -266,6 +267,42 @@ def test_the_next_start_repairs_one_that_was_interrupted_anywhere(second):
     assert len(second.status()["customers"]) == 41
     second.down()
     assert not [name for name in os.listdir(netlab.NETNS_DIR) if name.startswith(("warren-many", "warren-second"))]
+
+
+# --- the log ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_log_that_nobody_reads_stops_nobody_and_the_lost_lines_are_counted(second):
+    """stderr is a pipe of 4 KB that nobody reads: applies and new handshakes go on."""
+    client = second.lab.namespace("client")
+    second.lab.wire(second.uplink, "up0", "198.51.100.1/24", client, "up0", "198.51.100.2/24")
+    key = scenery.wireguard_go.new_key()
+    second.customers["second"].peers.append(warren.Peer("raw", key.public, ["10.0.0.9/32"]))
+    second.write()
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    second.process = second.uplink.start("bash", "-c", f'exec "$@" 2>&{writing}', "bash", *second.stackd(),
+                                         name="unread", pass_fds=(writing,))
+    os.close(writing)
+    with client.socket() as sock, open(reading, "rb", buffering=0) as log:
+        netlab.wait_until(lambda: second.ctl("status", check=False).returncode == 0, 10, "stackd answers")
+        raw = rawpeer.RawPeer(key.private, second.key.public, sock, ("198.51.100.1", second.listen_port))
+        for number in range(30):
+            second.customers["second"].mtu = 1300 + number
+            second.write_customer(second.customers["second"])
+            second.ctl("apply", timeout=20)
+        for _ in range(30):
+            raw.drain()
+            raw.confirm(raw.handshake())
+        os.set_blocking(reading, False)
+        text = b""
+
+        def lost():
+            nonlocal text
+            text += log.read(1 << 16) or b""
+            return re.search(rb"event=log_lines_lost lines=[1-9]|event=configuration_applied.*generation 31", text)
+
+        netlab.wait_until(lost, 20, "the log goes on, or says how many lines are lost")
 
 
 # --- wrong users ------------------------------------------------------------------------------------------------------

@@ -168,15 +168,15 @@ class Warren:
             for customer in customers:
                 del self.customers[customer.id]
                 os.unlink(f"{self.config}/customers/{customer.id}.toml")
-            self.apply(check=False)
+            self.ctl("apply", "--remove", check=False)
             raise
 
     def remove(self, *ids):
-        """Removes customers and applies."""
+        """Removes customers, without a question or a grace for their stacks."""
         for id_ in ids:
             del self.customers[id_]
             os.unlink(f"{self.config}/customers/{id_}.toml")
-        return self.apply()
+        return self.ctl("apply", "--remove")
 
     def apply(self, check=True):
         return self.ctl("apply", check=check)
@@ -188,7 +188,8 @@ class Warren:
         given = []
         if self.launcher:  # with the few capabilities that the package's unit grants
             web += ["--launcher", self.launcher]
-            given = ["setpriv", "--bounding-set=-all,+net_admin,+sys_admin,+net_bind_service,+kill", "--no-new-privs"]
+            given = ["setpriv", "--bounding-set=-all,+net_admin,+net_broadcast,+sys_admin,+net_bind_service,+kill",
+                     "--no-new-privs"]
         return [*given, f"{self.bin}/stackd", "--config", self.config, "--run-dir", self.run_dir,
                 "--user", UNPRIVILEGED, *web, *options]
 

@@ -10,99 +10,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "fake_kernel.h"
-#include "fake_vpnd.h"
-#include "scenery.h"
+#include "room.h"
 
 namespace warren::stacks {
 namespace {
-
-using Lines = std::vector<std::string>;
-
-UniqueFd some_descriptor() {
-    return UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
-}
-
-std::string fresh_directory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "warren-unit-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    return pattern;
-}
-
-// A configuration on the disk, a kernel of values, a vpnd that holds the shared listener, and a reconciler between
-// them.
-class Room {
-  public:
-    explicit Room(std::size_t max_descriptors = SIZE_MAX) : max_descriptors_(max_descriptors) {
-        std::filesystem::create_directories(directory_ + "/customers");
-        std::filesystem::create_directories(directory_ + "/secrets");
-        ::chmod((directory_ + "/secrets").c_str(), 0700);
-        write("secrets/uplink", "QMVQJKVHw0MRfGgZyvFoBEEtCyQkDKvBhJ3mLWdkdGE=\n");
-        write("warren.toml", appliance());
-    }
-    ~Room() { std::filesystem::remove_all(directory_); }
-    Room(const Room&) = delete;
-    Room& operator=(const Room&) = delete;
-
-    static std::string appliance() {
-        return "schema = 1\n[appliance]\nname = \"unit\"\n[wireguard]\nlisten_port = 51820\nprivate_key = { secret = "
-               "\"uplink\" }\n";
-    }
-    void write(const std::string& name, const std::string& text) const {
-        const std::string path = directory_ + "/" + name;
-        std::ofstream(path) << text;
-        ::chmod(path.c_str(), 0600);
-    }
-    // One peer whose key follows from `key`, which is a letter.
-    void write_customer(const std::string& id, char key, const std::string& more = "") const {
-        write("customers/" + id + ".toml", "schema = 1\nname = \"" + id + "\"\n" + more +
-                                               "[stack]\naddresses = [\"10.0.0.1/24\"]\n[[wireguard.peer]]\nname = \"" +
-                                               id + "-site\"\npublic_key = \"" + std::string(42, key) +
-                                               "E=\"\nallowed_ips = [\"10.43.0.0/16\"]\n");
-    }
-    void remove_customer(const std::string& id) const {
-        std::filesystem::remove(directory_ + "/customers/" + id + ".toml");
-    }
-    void break_customer(const std::string& id) const {
-        write("customers/" + id + ".toml", "schema = 1\nadresses = 3\n");
-    }
-
-    // A vpnd that an earlier stackd left, with the shared listener and these customers.
-    void adopt(const Lines& customers = {}, std::uint32_t workers = 1) {
-        Holdings holdings;
-        holdings.workers = workers;
-        ReturnedListener& shared = holdings.listeners[{}];
-        shared.port = 51820;
-        shared.roles = {{ipc::SocketRole::kMessages}, {ipc::SocketRole::kData}, {ipc::SocketRole::kControl}};
-        for (int i = 0; i < 3; ++i) shared.descriptors.push_back(some_descriptor());
-        for (const std::string& id : customers) holdings.tunnels[id].push_back(some_descriptor());
-        reconciler.adopt(std::move(holdings));
-    }
-    Report apply() { return reconciler.apply(link); }
-    Lines received() { return vpnd.received(); }
-    [[nodiscard]] bool has_stack(const std::string& id) const { return kernel.stacks.contains("warren-" + id); }
-
-    std::size_t max_descriptors_;
-    std::string directory_ = fresh_directory();
-    FakeKernel kernel;
-    FakeVpnd vpnd;
-    VpndLink link{vpnd.take_channel()};
-    Reconciler reconciler{kernel, {directory_, kTestRunDir, 1, [] { return false; }, max_descriptors_}};
-};
-
-// doctest prints no vectors.
-std::string joined(const Lines& lines) {
-    std::string text;
-    for (const std::string& line : lines) text += line + "\n";
-    return text;
-}
-
-bool mentions(const Report& report, const std::string& customer, const std::string& text) {
-    for (const ipc::ControlText& each : report.texts) {
-        if (each.customer == customer && each.text.find(text) != std::string::npos) return true;
-    }
-    return report.summary.find(text) != std::string::npos;
-}
 
 TEST_CASE("the first generation puts everything, the next ones only what changed") {
     Room room;

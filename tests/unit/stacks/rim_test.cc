@@ -13,6 +13,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "ipc/channel.h"
 #include "stacks/children/vpnd_process.h"
 #include "stacks/host/notify.h"
 #include "stacks/host/run_dir.h"
@@ -69,6 +70,64 @@ TEST_CASE("a run-dir that others may write to is refused") {
     CHECK(RunDir::claim(directory.path).error().code == ErrorCode::kPermission);
     std::filesystem::permissions(directory.path, std::filesystem::perms(0755));
     CHECK(RunDir::claim(directory.path).has_value());
+}
+
+TEST_CASE("a run-dir of another user is refused, even if only that user may write to it") {
+    if (::geteuid() != 0) {
+        MESSAGE("skipped: needs root, to give a directory away");
+        return;
+    }
+    const Directory directory;
+    std::filesystem::permissions(directory.path, std::filesystem::perms(0755));
+    REQUIRE(::chown(directory.path.c_str(), 65534, 65534) == 0);
+    CHECK(RunDir::claim(directory.path).error().code == ErrorCode::kPermission);
+    CHECK_FALSE(std::filesystem::exists(directory.path + "/lock"));
+    REQUIRE(::chown(directory.path.c_str(), 0, 65534) == 0);
+    CHECK(RunDir::claim(directory.path).has_value());
+}
+
+TEST_CASE("a lock that is a link is refused, and what it leads to stays as it is") {
+    const Directory directory;
+    std::filesystem::permissions(directory.path, std::filesystem::perms(0755));
+    std::ofstream(directory.path + "/precious") << "data";
+    std::filesystem::create_symlink(directory.path + "/precious", directory.path + "/lock");
+    CHECK_FALSE(RunDir::claim(directory.path).has_value());
+    std::filesystem::remove(directory.path + "/lock");
+    std::filesystem::create_symlink(directory.path + "/missing", directory.path + "/lock");
+    CHECK_FALSE(RunDir::claim(directory.path).has_value());
+    CHECK_FALSE(std::filesystem::exists(directory.path + "/missing"));
+    std::string text;
+    std::ifstream(directory.path + "/precious") >> text;
+    CHECK(text == "data");
+}
+
+TEST_CASE("the process that holds a socket is found by the socket's path, even if the file is gone") {
+    const Directory directory;
+    const std::string path = directory.path + "/adopt.sock";
+    CHECK_FALSE(VpndProcess::find_holder(path).has_value());
+    std::array<int, 2> ready{};
+    REQUIRE(::pipe(ready.data()) == 0);
+    const auto doctests_own = ::signal(SIGTERM, SIG_DFL);  // not for the child to run
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const auto listener = ipc::listen_at(path, 0600);
+        (void)!::write(ready[1], listener ? "y" : "n", 1);
+        ::pause();
+        ::_exit(0);
+    }
+    ::signal(SIGTERM, doctests_own);
+    char answer = 0;
+    REQUIRE(::read(ready[0], &answer, 1) == 1);
+    REQUIRE(answer == 'y');
+    std::filesystem::remove(path);
+    const auto own = ipc::listen_at(path, 0600);  // ours is another one: not this process
+    auto found = VpndProcess::find_holder(path);
+    REQUIRE(found.has_value());
+    CHECK(found->pid() == child);
+    found->stop(std::chrono::seconds(5));
+    CHECK(::waitpid(child, nullptr, 0) == child);
+    CHECK_FALSE(VpndProcess::find_holder(path).has_value());
+    for (const int end : ready) ::close(end);
 }
 
 TEST_CASE("the service manager is told at a path and at an abstract address") {

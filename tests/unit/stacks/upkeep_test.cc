@@ -1,0 +1,184 @@
+// What the reconciler does for a configuration that is in force: it keeps customers whose files are gone, says what
+// vpnd did not take, sizes the kernel's tables, and mends what others change.
+#include "room.h"
+
+namespace warren::stacks {
+namespace {
+
+// Ten customers, c0 to c9, in force.
+void fill(Room& room) {
+    for (int i = 0; i < 10; ++i) room.write_customer("c" + std::to_string(i), static_cast<char>('A' + i));
+    room.adopt();
+    REQUIRE(room.apply().exit_status == 0);
+    (void)room.received();
+}
+
+TEST_CASE("removing more than one customer, or more than a tenth of them, is asked first") {
+    Room room;
+    fill(room);
+    room.remove_customer("c1");
+    room.remove_customer("c2");
+    Report report = room.apply(Reconciler::Removals::kAsk);
+    CHECK_FALSE(report.accepted);
+    CHECK(report.exit_status == 1);
+    CHECK(mentions(report, "", "2 of 10 customers (c1, c2)"));
+    CHECK(room.received().empty());
+    CHECK(room.has_stack("c1"));
+    CHECK(room.reconciler.current().customers.size() == 10);
+    report = room.apply(Reconciler::Removals::kAllowed);
+    CHECK(report.exit_status == 0);
+    CHECK_FALSE(room.has_stack("c1"));
+    CHECK(room.reconciler.current().customers.size() == 8);
+    // One of eight is more than a tenth.
+    room.remove_customer("c3");
+    CHECK(mentions(room.apply(Reconciler::Removals::kAsk), "", "1 of 8 customers (c3)"));
+}
+
+TEST_CASE("a signal with an emptied directory keeps the customers and says so") {
+    Room room;
+    fill(room);
+    for (int i = 0; i < 10; ++i) room.remove_customer("c" + std::to_string(i));
+    const Report report = room.apply(Reconciler::Removals::kKeep);
+    CHECK(report.accepted);
+    CHECK(mentions(report, "", "10 of 10 customers"));
+    CHECK(room.reconciler.current().customers.size() == 10);
+    CHECK(joined(room.received()) == joined(Lines{"begin", "commit"}));
+    CHECK(room.has_stack("c5"));
+    CHECK(room.reconciler.problems().size() == 1);
+    // The files are back.
+    for (int i = 0; i < 10; ++i) room.write_customer("c" + std::to_string(i), static_cast<char>('A' + i));
+    CHECK(room.apply(Reconciler::Removals::kKeep).exit_status == 0);
+    CHECK(room.reconciler.problems().empty());
+}
+
+TEST_CASE("a start with an emptied directory keeps the stacks") {
+    Room room;
+    fill(room);
+    for (int i = 0; i < 10; ++i) room.remove_customer("c" + std::to_string(i));
+    FakeVpnd vpnd;
+    VpndLink link(vpnd.take_channel());
+    Reconciler next{room.kernel, {room.directory_, kTestRunDir}};
+    Holdings holdings;
+    ReturnedListener& shared = holdings.listeners[{}];
+    shared.port = 51820;
+    shared.roles = {{ipc::SocketRole::kMessages}, {ipc::SocketRole::kData}, {ipc::SocketRole::kControl}};
+    for (int i = 0; i < 3; ++i) shared.descriptors.push_back(some_descriptor());
+    for (int i = 0; i < 10; ++i) holdings.tunnels["c" + std::to_string(i)].push_back(some_descriptor());
+    next.adopt(std::move(holdings));
+    const Report report = next.apply(link, Reconciler::Removals::kKeep);
+    CHECK(report.accepted);
+    CHECK(mentions(report, "", "10 of 10 customers"));
+    CHECK(room.has_stack("c5"));
+    CHECK(joined(vpnd.received()) == joined(Lines{"begin", "listener '' 51820", "commit"}));
+}
+
+TEST_CASE("one file away for a moment costs its tunnels, but not its stack") {
+    Room room;
+    fill(room);
+    const Instant start = Instant{} + std::chrono::seconds(100);
+    for (const auto removals : {Reconciler::Removals::kKeep, Reconciler::Removals::kAsk}) {
+        room.remove_customer("c4");
+        CHECK(room.apply(removals, start).exit_status == 0);
+        CHECK(joined(room.received()) == joined(Lines{"begin", "remove customer c4", "commit"}));
+        CHECK(room.has_stack("c4"));
+        CHECK(room.reconciler.next_departure() == start + Reconciler::kGrace);
+        room.reconciler.remove_departed(start + Reconciler::kGrace - std::chrono::milliseconds(1));
+        CHECK(room.has_stack("c4"));
+        room.write_customer("c4", 'E');
+        CHECK(room.apply(removals, start + std::chrono::seconds(1)).exit_status == 0);
+        CHECK(joined(room.received()) ==
+              joined(Lines{"begin", "customer c4 with tun +1 descriptors", "peer c4-site", "commit"}));
+        CHECK(room.reconciler.next_departure() == kNever);
+        room.reconciler.remove_departed(start + 2 * Reconciler::kGrace);
+        CHECK(room.has_stack("c4"));
+    }
+    room.remove_customer("c4");
+    room.apply(Reconciler::Removals::kKeep, start);
+    room.apply(Reconciler::Removals::kKeep, start + std::chrono::seconds(30));
+    CHECK(room.reconciler.next_departure() == start + Reconciler::kGrace);
+    room.reconciler.remove_departed(start + Reconciler::kGrace);
+    CHECK_FALSE(room.has_stack("c4"));
+    CHECK(room.reconciler.next_departure() == kNever);
+}
+
+TEST_CASE("a removed stack gets no grace when a new customer may need its device, or when the operator says so") {
+    Room room;
+    fill(room);
+    room.remove_customer("c4");
+    room.write_customer("renamed", 'E');
+    CHECK(room.apply(Reconciler::Removals::kAsk).exit_status == 0);
+    CHECK_FALSE(room.has_stack("c4"));
+    CHECK(room.has_stack("renamed"));
+    room.remove_customer("c5");
+    CHECK(room.apply(Reconciler::Removals::kAsk).exit_status == 0);
+    CHECK(room.has_stack("c5"));
+    CHECK(room.apply(Reconciler::Removals::kAllowed).exit_status == 0);
+    CHECK_FALSE(room.has_stack("c5"));
+}
+
+TEST_CASE("what vpnd does not take is owed to it") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.adopt();
+    CHECK_FALSE(room.apply().is_owed);
+    room.write_customer("acme", 'B');
+    room.vpnd.answer_with({"hang up"});
+    CHECK(room.apply().is_owed);
+    room.write_customer("acme", 'C');
+    CHECK(room.apply().is_owed);  // without a vpnd
+}
+
+TEST_CASE("the neighbour tables grow with the stacks that have a handoff, and no other") {
+    Room room;
+    room.adopt();
+    room.write_customer("acme", 'A');
+    room.apply();
+    CHECK(room.kernel.tables == NeighbourTables{1024, 1024});
+    room.write_customer("acme", 'A', "[handoff]\ntype = \"veth\"\naddress = [\"10.42.0.1/24\"]\n");
+    CHECK(room.apply().exit_status == 0);
+    CHECK(room.kernel.tables == NeighbourTables{needed_entries(1), needed_entries(1)});
+    CHECK(room.kernel.stacks.at("warren-acme").firewall->identity == identity(default_firewall(kMostNeighbours)));
+    room.remove_customer("acme");
+    room.apply();
+    CHECK(room.kernel.tables.v4 == needed_entries(1));
+}
+
+TEST_CASE("where the neighbour tables cannot grow each stack gets less, and stackd says so") {
+    Room room;
+    room.kernel.refuses_tables = true;
+    room.adopt();
+    room.write_customer("acme", 'A', "[handoff]\ntype = \"veth\"\naddress = [\"10.42.0.1/24\"]\n");
+    const Report report = room.apply();
+    CHECK(report.exit_status == 0);
+    CHECK(mentions(report, "", "gc_thresh3"));
+    CHECK(room.kernel.stacks.at("warren-acme").firewall->identity == identity(default_firewall(256)));
+}
+
+TEST_CASE("a stack that somebody changed is mended before the others") {
+    Room room;
+    room.adopt();
+    room.write_customer("acme", 'A');
+    room.write_customer("globex", 'B');
+    room.apply();
+    CHECK(room.kernel.watched == Lines{"warren-acme", "warren-globex"});
+    CHECK_FALSE(room.reconciler.has_patrol());
+    room.kernel.stacks.at("warren-globex").firewall.reset();
+    room.kernel.changes.names = {"warren-globex", "warren-unknown"};
+    room.reconciler.note_changes();
+    room.kernel.observed.clear();
+    room.reconciler.patrol(room.link, 8);
+    CHECK(room.kernel.observed == Lines{"warren-globex"});
+    CHECK(room.kernel.stacks.at("warren-globex").firewall.has_value());
+    // What apply() itself changed in the stacks is no news.
+    room.kernel.changes.names = {"warren-globex"};
+    room.apply();
+    CHECK_FALSE(room.reconciler.has_patrol());
+    room.kernel.changes.lost = true;
+    room.reconciler.note_changes();
+    room.kernel.observed.clear();
+    room.reconciler.patrol(room.link, 8);
+    CHECK(room.kernel.observed == Lines{"warren-acme", "warren-globex"});
+}
+
+}  // namespace
+}  // namespace warren::stacks
