@@ -25,6 +25,12 @@ Digest sha256(Bytes bytes) {
     return out;
 }
 
+std::string hex_of(const Digest& digest) {
+    std::array<char, 2 * sizeof(Digest) + 1> out{};
+    sodium_bin2hex(out.data(), out.size(), digest.data(), digest.size());
+    return out.data();
+}
+
 }  // namespace
 
 Status start_libsodium() {
@@ -56,10 +62,22 @@ std::string random_token() {
 }
 
 std::string sha256_hex(std::string_view text) {
-    const Digest digest = sha256(as_bytes(text));
-    std::array<char, 2 * sizeof(Digest) + 1> out{};
-    sodium_bin2hex(out.data(), out.size(), digest.data(), digest.size());
-    return out.data();
+    return hex_of(sha256(as_bytes(text)));
+}
+
+std::string hmac_hex(std::string_view key, std::string_view text) {
+    crypto_auth_hmacsha256_state state;
+    Digest digest{};
+    const Bytes key_bytes = as_bytes(key);
+    const Bytes text_bytes = as_bytes(text);
+    crypto_auth_hmacsha256_init(&state, key_bytes.data(), key_bytes.size());
+    crypto_auth_hmacsha256_update(&state, text_bytes.data(), text_bytes.size());
+    crypto_auth_hmacsha256_final(&state, digest.data());
+    return hex_of(digest);
+}
+
+bool equal_secrets(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 Result<std::string> certificate_fingerprint(std::string_view pem) {

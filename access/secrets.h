@@ -22,6 +22,10 @@ namespace warren::access {
 [[nodiscard]] std::string random_token();
 // Lower-case hexadecimal.
 [[nodiscard]] std::string sha256_hex(std::string_view text);
+// HMAC-SHA-256 of `text`, lower-case hexadecimal. `key`: any length.
+[[nodiscard]] std::string hmac_hex(std::string_view key, std::string_view text);
+// Takes the same time wherever they differ.
+[[nodiscard]] bool equal_secrets(std::string_view a, std::string_view b);
 // "AA:BB:...": SHA-256 of the first certificate in a PEM text, as browsers show it.
 [[nodiscard]] Result<std::string> certificate_fingerprint(std::string_view pem);
 

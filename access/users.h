@@ -1,6 +1,7 @@
 // users.toml as plain values: who may log in to the status page, and what each user may see there.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 namespace warren::access {
 
 enum class Role { kOperator, kViewer, kCustomer };
+inline constexpr std::size_t kRoles = 3;
 [[nodiscard]] std::string_view name_of(Role role);
 
 // What a user or token may see.

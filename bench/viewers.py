@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Viewers of the status page: opens COUNT event streams at HOST PORT, with the token from stdin's first line. Prints
-"open" when all are open, and at the end of stdin a JSON report of what they received."""
+"""Viewers of the status page: opens COUNT event streams at HOST PORT, with the tokens in stdin's first line in turn.
+Prints "open" when all are open, and at the end of stdin a JSON report of what they received."""
 
 import asyncio
 import json
@@ -31,12 +31,12 @@ class Viewer:
 
 async def main(host, port, count):
     loop = asyncio.get_running_loop()
-    token = (await loop.run_in_executor(None, sys.stdin.readline)).strip()
+    tokens = (await loop.run_in_executor(None, sys.stdin.readline)).split()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the hub's certificate signs itself
     viewers = [Viewer() for _ in range(count)]
-    for viewer in viewers:
-        await viewer.open(host, port, token, context)
+    for number, viewer in enumerate(viewers):
+        await viewer.open(host, port, tokens[number % len(tokens)], context)
     looking = [asyncio.create_task(viewer.look()) for viewer in viewers]
     print("open", flush=True)
     await loop.run_in_executor(None, sys.stdin.read)

@@ -164,6 +164,8 @@ void Daemon::handle_snapshots(UniqueFd socket) {
 }
 
 bool Daemon::read_snapshots(std::uint64_t connection) {
+    // Known devices outlive this process, as the certificate's key does.
+    gate_.set_device_key(access::hmac_hex(*pem, "cookies of known devices"));
     if (connection != connection_) return false;
     auto round = snapshots_.receive();
     if (!round) {

@@ -15,6 +15,7 @@ from bench.scenarios import traffic
 from tests.lab import netlab, page
 
 PEERS, VIEWERS, LISTEN = 10, 100, "127.0.0.1:8443"
+STREAMS_EACH = 10  # of the 16 that a token may have open
 SETTLE = 6  # seconds: three rounds of statusd's queries
 
 
@@ -60,14 +61,15 @@ class Watched(hubs.Warren):
             others = generator.public_keys(lineup.tools.wgblast, hubs.SEED + " others", (count - 1) * PEERS)
         super().__init__(lineup.field, lineup.tools, customers=count, peers=PEERS, public_keys=played + others)
         self.start(status_listen=LISTEN)
-        self.token = self.warren.configure("token", "add", "bench", "viewer").stdout.strip()
+        self.tokens = [self.warren.configure("token", "add", f"bench-{number}", "viewer").stdout.strip()
+                       for number in range(VIEWERS // STREAMS_EACH)]
         self.page = page.Page(self.field.uplink, LISTEN)
         netlab.wait_until(self.answers, 60, "the page is ready")
         self.customers = 1  # from here on, only the one with traffic
 
     def answers(self):
         with contextlib.suppress(OSError, EOFError):
-            return self.page.ask("/api/v1/customers?limit=50", token=self.token).status == 200
+            return self.page.ask("/api/v1/customers?limit=50", token=self.tokens[-1]).status == 200
 
     def statusd(self):
         pid = netlab.wait_until(lambda: self.warren.children("statusd"), 20, "a statusd runs")[0]
@@ -96,7 +98,7 @@ class Watched(hubs.Warren):
         command = self.field.uplink.command("taskset", "-c", self.field.generator_core, script, host, port, VIEWERS)
         crowd = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
-            crowd.stdin.write(self.token + "\n")
+            crowd.stdin.write(" ".join(self.tokens) + "\n")
             crowd.stdin.flush()
             if crowd.stdout.readline() != "open\n":
                 raise RuntimeError("not all viewers have a stream")

@@ -49,9 +49,9 @@ MAY_INCLUDE = {
     "ctl": ["base/", "config/schema.h"],
     "web/model": ["base/", "access/", "ipc/snapshot.h"],
     "web/login": ["base/", "access/", "web/model/"],
-    "web/api": ["base/", "access/", "ipc/snapshot.h", "web/model/", "web/login/"],
-    "web/rim": ["base/", "access/secrets.h", "ipc/channel.h", "ipc/snapshot.h", "web/model/", "web/api/"],
-    "web": ["base/", "access/", "ipc/channel.h", "ipc/start.h", "ipc/web_messages.h", "web/"],
+    "web/api": ["base/", "access/", "health/", "ipc/snapshot.h", "web/model/", "web/login/"],
+    "web/rim": ["base/", "access/secrets.h", "ipc/channel.h", "ipc/snapshot.h", "web/model/", "web/login/", "web/api/"],
+    "web": ["base/", "access/", "health/", "ipc/channel.h", "ipc/start.h", "ipc/web_messages.h", "web/"],
 }
 
 # Rooms that see all others.

@@ -50,6 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         WARREN_CHECK(!std::holds_alternative<Stream>(outcome));
         if (const auto* check = std::get_if<PasswordCheck>(&outcome)) {
             WARREN_CHECK(check->argon2id == "$argon2id$nobody");
+            WARREN_CHECK(check->client.device.empty());
             WARREN_CHECK(router.finish_login(kNow, *check, true).status == 401);
         }
         const auto* reply = std::get_if<Reply>(&outcome);

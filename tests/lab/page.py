@@ -8,6 +8,7 @@ import ssl
 from dataclasses import dataclass
 
 COOKIE = "__Host-warren"
+DEVICE = "__Host-warren-device"
 
 
 @dataclass
@@ -22,10 +23,13 @@ class Answer:
     def json(self):
         return json.loads(self.body)
 
-    def cookie(self):
-        """The session cookie in the response, or None."""
-        value = self.header("set-cookie") or ""
-        return value.split(";")[0].partition("=")[2] or None
+    def cookie(self, wanted=COOKIE):
+        """The session cookie in the response (or the one called `wanted`), or None."""
+        for key, value in self.headers:
+            name, _, rest = value.partition("=")
+            if key == "set-cookie" and name == wanted:
+                return rest.split(";")[0] or None
+        return None
 
 
 class Stream:
@@ -55,16 +59,17 @@ class Stream:
 
 
 class Page:
-    """`ns`: the namespace of the client; `address`: for example "127.0.0.1:8443"."""
+    """`ns`: the namespace of the client; `address`: for example "127.0.0.1:8443"; `source`: the client's address."""
 
-    def __init__(self, ns, address):
+    def __init__(self, ns, address, source=None):
         self.ns, self.address = ns, address
+        self.source = (source, 0) if source else None
         host, _, port = address.rpartition(":")
         self.where = (host.strip("[]"), int(port))
 
     def connect(self, timeout=10):
         """A TCP connection, without TLS."""
-        return self.ns.inside(lambda: socket.create_connection(self.where, timeout))
+        return self.ns.inside(lambda: socket.create_connection(self.where, timeout, self.source))
 
     def tls(self, timeout=10):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

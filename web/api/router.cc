@@ -37,9 +37,10 @@ Reply wrong_method(std::string_view allowed) {
     return reply;
 }
 
-std::string session_cookie(const std::string& token, bool ends) {
-    return std::string(kCookie) + "=" + token + "; Path=/; Secure; HttpOnly; SameSite=Strict" +
-           (ends ? "; Max-Age=0" : "");
+// `seconds`: how long the browser keeps it; nothing: until it is closed.
+std::string cookie(std::string_view name, const std::string& value, std::optional<std::int64_t> seconds = {}) {
+    return std::string(name) + "=" + value + "; Path=/; Secure; HttpOnly; SameSite=Strict" +
+           (seconds ? "; Max-Age=" + std::to_string(*seconds) : "");
 }
 
 }  // namespace
@@ -99,7 +100,7 @@ Outcome Router::post(Now now, const Request& request, const Target& target) {
     if (!viewer) return unauthorized("No session or token.");
     gate_.log_out(*credential);
     audits_.push_back({"logout", viewer->name, to_string(request.remote)});
-    return Reply{204, {}, {}, {{"Set-Cookie", session_cookie({}, true)}, {"Cache-Control", "no-store"}}};
+    return Reply{204, {}, {}, {{"Set-Cookie", cookie(kCookie, {}, 0)}, {"Cache-Control", "no-store"}}};
 }
 
 Outcome Router::login(Now now, const Request& request) {
@@ -114,18 +115,20 @@ Outcome Router::login(Now now, const Request& request) {
     auto user = text_of("user", access::kMaxUserName);
     auto password = text_of("password", kMaxPassword);
     if (!user || !password || body.size() != 2) return problem(400, "Send {\"user\": ..., \"password\": ...}.");
-    auto attempt = gate_.begin_login(now, *user, std::move(*password), request.remote);
+    const std::string device = cookie_value(request.cookie, kDeviceCookie).value_or("");
+    auto attempt = gate_.begin_login(now, *user, std::move(*password), request.remote, device);
     if (attempt.check) return std::move(*attempt.check);
     audits_.push_back({"login_delayed", *user, to_string(request.remote)});
     return too_many(attempt.wait, "Too many attempts. Wait, then try again.");
 }
 
 Reply Router::finish_login(Now now, const PasswordCheck& check, bool matched) {
-    const auto token = gate_.finish_login(now, check, matched);
-    audits_.push_back({token ? "login" : "login_failed", check.user, to_string(check.remote)});
-    if (!token) return unauthorized("The user or the password is wrong.");
-    Reply reply = json(session_json(*gate_.admit(now, {*token, false}, true)));
-    reply.headers.emplace_back("Set-Cookie", session_cookie(*token, false));
+    const auto login = gate_.finish_login(now, check, matched);
+    audits_.push_back({login ? "login" : "login_failed", check.client.user, to_string(check.client.address)});
+    if (!login) return unauthorized("The user or the password is wrong.");
+    Reply reply = json(session_json(*gate_.admit(now, {login->session, false}, true)));
+    reply.headers.emplace_back("Set-Cookie", cookie(kCookie, login->session));
+    reply.headers.emplace_back("Set-Cookie", cookie(kDeviceCookie, login->device, Devices::kLifetime.count()));
     return reply;
 }
 
@@ -149,6 +152,18 @@ Outcome Router::get(const Call& call) {
     if (rest == "system" && sees_all) return json(system_json(census_, facts_, call.viewer, call.now));
     if (rest == "events") return events(call);
     if (rest == "customers") return customers(call);
+Reply Router::abandon_login(const PasswordCheck& check) {
+    gate_.abandon_login(check);
+    Reply reply = problem(503, "Too many logins at once. Try again.");
+    reply.headers.emplace_back("Retry-After", "2");
+    return reply;
+}
+
+std::optional<Viewer> Router::viewer_of(Now now, const Request& request) {
+    const auto credential = Gate::credential_of(request);
+    return credential ? gate_.admit(now, *credential, false) : std::nullopt;
+}
+
     if (call.target.segments.size() >= 4 && call.target.segments[2] == "customers") return get_customer(call);
     return problem(404);
 }

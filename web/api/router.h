@@ -21,6 +21,7 @@ namespace warren::web {
 // An open event stream and its position. The server keeps it while the connection is open.
 struct Stream {
     Scope scope;
+    Shares::Place place;
     Gate::Credential credential;
     std::uint64_t since = 0;  // tick
     std::uint64_t since_event = 0;
@@ -39,7 +40,7 @@ struct Audit {
 // The references must outlive it. Not thread-safe.
 class Router {
   public:
-    static constexpr std::size_t kMaxStreams = 256;
+    static constexpr Shares::Limits kStreams{256, 16, 160, 224};
     static constexpr std::size_t kMaxPage = 500;
 
     // `life`: identifies this run of statusd in the message ids of streams.
@@ -49,6 +50,11 @@ class Router {
     [[nodiscard]] Outcome handle(Now now, const Request& request);
     [[nodiscard]] Reply finish_login(Now now, const PasswordCheck& check, bool matched);
 
+    // Too many logins wait: the answer to one that was not checked.
+    [[nodiscard]] Reply abandon_login(const PasswordCheck& check);
+    // Who sends a request; nothing without a valid credential. Does not extend the session.
+    [[nodiscard]] std::optional<Viewer> viewer_of(Now now, const Request& request);
+    [[nodiscard]] std::size_t streams() const { return streams_.size(); }
     // The next message of a stream; advances its position. Nothing when its credential is no longer valid: the stream
     // ends.
     [[nodiscard]] std::optional<std::string> next_message(Now now, Stream& stream);
@@ -87,4 +93,5 @@ class Router {
     std::vector<Audit> audits_;
 };
 
+    Shares streams_{kStreams};
 }  // namespace warren::web

@@ -213,7 +213,8 @@ Reply Router::event_list(const Call& call, const std::string& customer) const {
 }
 
 Outcome Router::open_stream(const Call& call, const std::string& customer) {
-    if (facts_.viewers >= kMaxStreams) {
+    auto place = streams_.take(call.viewer);
+    if (!place) {
         Reply reply = problem(429, "Too many event streams are open.");
         reply.headers.emplace_back("Retry-After", "10");
         return reply;

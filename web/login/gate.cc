@@ -7,6 +7,8 @@
 
 namespace warren::web {
 
+Gate::Gate(std::string unmatchable) : unmatchable_(std::move(unmatchable)), devices_(access::random_token()) {}
+
 std::optional<Gate::Credential> Gate::credential_of(const Request& request) {
     if (!request.authorization.empty()) {
         auto token = bearer_token(request.authorization);
@@ -31,21 +33,27 @@ std::optional<Viewer> Gate::admit(Now now, const Credential& credential, bool is
     return Viewer{session->user.name, session->user.grant, false, absolute, std::min(idle, absolute)};
 }
 
-Gate::Attempt Gate::begin_login(Now now, std::string user, std::string password, const IpAddress& remote) {
-    const Duration wait = backoff_.attempt(now.instant, user, remote);
-    if (wait > Duration::zero()) return {std::nullopt, wait};
+Gate::Attempt Gate::begin_login(Now now, std::string user, std::string password, const IpAddress& remote,
+                                std::string_view device) {
     const access::User* known = users_.find_user(user);
-    const std::string& argon2id = known == nullptr ? unmatchable_ : known->password;
-    return {PasswordCheck{std::move(user), std::move(password), argon2id, remote}, Duration::zero()};
+    const access::User nobody{user, {}, unmatchable_};
+    const access::User& tried = known == nullptr ? nobody : *known;
+    Backoff::Client client{std::move(user), remote, devices_.recognize(now.wall, tried, device).value_or(""), {}};
+    const Duration wait = backoff_.begin(now.instant, client);
+    if (wait > Duration::zero()) return {std::nullopt, wait};
+    return {PasswordCheck{std::move(client), std::move(password), tried.password}, Duration::zero()};
 }
 
-std::optional<std::string> Gate::finish_login(Now now, const PasswordCheck& check, bool matched) {
-    const access::User* user = users_.find_user(check.user);
-    if (!matched || user == nullptr || user->password != check.argon2id) return std::nullopt;
-    backoff_.succeed(check.user, check.remote);
-    std::string token = access::random_token();
-    sessions_.begin(now, token, *user);
-    return token;
+std::optional<Gate::Login> Gate::finish_login(Now now, const PasswordCheck& check, bool matched) {
+    const access::User* user = users_.find_user(check.client.user);
+    if (!matched || user == nullptr || user->password != check.argon2id) {
+        backoff_.fail(now.instant, check.client);
+        return std::nullopt;
+    }
+    backoff_.succeed(now.instant, check.client);
+    Login out{access::random_token(), devices_.issue(now.wall, *user)};
+    sessions_.begin(now, out.session, *user);
+    return out;
 }
 
 void Gate::log_out(const Credential& credential) {

@@ -21,4 +21,7 @@ struct Viewer {
     [[nodiscard]] bool may_see(std::string_view customer) const;
 };
 
+// Whose part of a shared resource a viewer uses: "user NAME", "token NAME"; all logins of a customer share one part.
+[[nodiscard]] std::string part_of(const Viewer& viewer);
+
 }  // namespace warren::web

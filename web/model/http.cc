@@ -165,3 +165,8 @@ std::string host_name(std::string_view header) {
 }
 
 }  // namespace warren::web
+IpAddress site_of(const IpAddress& address) {
+    if (address.is_v4_mapped()) return IpAddress::from_bytes(Bytes(address.octets).last(4));
+    return address.is_v4() ? address : address.masked(64);
+}
+

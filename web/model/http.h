@@ -60,3 +60,5 @@ struct Target {
 [[nodiscard]] std::string host_name(std::string_view header);
 
 }  // namespace warren::web
+// What counts as one client: an IPv4 address (also in its mapped form), or an IPv6 /64.
+[[nodiscard]] IpAddress site_of(const IpAddress& address);

@@ -10,13 +10,13 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
-#include <map>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
 #include "access/secrets.h"
 #include "base/log.h"
+#include "web/login/password_queue.h"
 #include "web/rim/clock.h"
 
 namespace warren::web {
@@ -44,10 +44,6 @@ IpAddress address_of(const asio::ip::address& address) {
     return IpAddress::from_bytes(v6.to_bytes());
 }
 
-IpAddress site_of(const IpAddress& address) {
-    return address.is_v4() ? address : address.masked(64);
-}
-
 Request request_of(http::request<http::string_body>& from, const IpAddress& remote) {
     const auto text = [&from](http::field field) { return std::string(from[field]); };
     Request out;
@@ -58,6 +54,7 @@ Request request_of(http::request<http::string_body>& from, const IpAddress& remo
     out.cookie = text(http::field::cookie);
     out.authorization = text(http::field::authorization);
     out.accept = text(http::field::accept);
+    out.accept_encoding = text(http::field::accept_encoding);
     out.content_type = text(http::field::content_type);
     out.last_event_id = std::string(from["Last-Event-ID"]);
     out.body = std::move(from.body());
@@ -105,42 +102,60 @@ class Server::Rim {
   public:
     class Connection;
 
-    Rim(Router& routes, SystemFacts& known, ServerLimits bounds) : router(routes), facts(known), limits(bounds) {}
+    Rim(Router& routes, SystemFacts& known, ServerLimits bounds)
+        : router(routes), facts(known), limits(bounds), strangers(bounds.strangers), logged_in(bounds.logged_in) {}
 
     void accept_next();
     void accepted(const error_code& error, tcp::socket socket);
+    void add_connection(tcp::socket socket, const IpAddress& remote);
+    void add_login(std::shared_ptr<Connection> connection, PasswordCheck check);
+    void refuse_login(PasswordQueue::Ticket ticket);
+    void check_next_login();
     void pause_accepting();
     void watch(std::shared_ptr<asio::posix::stream_descriptor> descriptor, std::function<bool()> ready);
     void repeat(std::shared_ptr<asio::steady_timer> timer, Duration interval, std::function<void()> call);
 
+    struct Login {
+        std::shared_ptr<Connection> connection;
+        PasswordCheck check;
+    };
+
     Router& router;
     SystemFacts& facts;
     const ServerLimits limits;
+    // The destructor of a connection uses these, so they come before the loop.
+    Strangers strangers;
+    Shares logged_in;
+    std::unordered_map<Strangers::Id, Connection*> connections;
+    Strangers::Id last_id = 0;
+    std::unordered_map<Connection*, std::weak_ptr<Connection>> streams;
+
     asio::io_context loop{1};
     asio::thread_pool passwords{1};
-    std::size_t waiting_passwords = 0;
+    PasswordQueue queue;
+    std::unordered_map<PasswordQueue::Ticket, Login> logins;  // those in the queue
+    PasswordQueue::Ticket last_ticket = 0;
+    bool is_checking = false;
     std::shared_ptr<ssl::context> tls;  // a connection keeps the one it started with
     std::optional<tcp::acceptor> acceptor;
-    std::map<IpAddress, std::size_t> per_address;
-    std::unordered_map<Connection*, std::weak_ptr<Connection>> streams;
 };
 
 // One TCP connection: TLS, then sequential requests, or one stream. Its pending operations keep it alive.
 class Server::Rim::Connection : public std::enable_shared_from_this<Connection> {
   public:
-    Connection(Rim& rim, tcp::socket socket, const IpAddress& remote)
-        : rim_(rim), tls_(rim.tls), stream_(std::move(socket), *tls_), remote_(remote) {
-        ++rim_.facts.connections;
-        ++rim_.per_address[site_of(remote_)];
+    Connection(Rim& rim, Strangers::Id id, tcp::socket socket, const IpAddress& remote)
+        : rim_(rim), id_(id), tls_(rim.tls), stream_(std::move(socket), *tls_), remote_(remote) {
+        rim_.connections[id_] = this;
+        rim_.facts.connections = rim_.connections.size();
     }
     ~Connection() {
-        --rim_.facts.connections;
-        const auto counted = rim_.per_address.find(site_of(remote_));
-        if (--counted->second == 0) rim_.per_address.erase(counted);
-        if (granted_) {
-            --rim_.facts.viewers;
-            rim_.streams.erase(this);
-        }
+        rim_.strangers.remove(id_);
+        rim_.connections.erase(id_);
+        rim_.facts.connections = rim_.connections.size();
+        if (!granted_) return;
+        granted_.reset();
+        rim_.streams.erase(this);
+        rim_.facts.viewers = rim_.router.streams();
     }
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -148,8 +163,20 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
     void start() {
         beast::get_lowest_layer(stream_).expires_after(rim_.limits.handshake);
         stream_.async_handshake(ssl::stream_base::server, [self = shared_from_this()](const error_code& error) {
-            if (!error) self->read();
+            if (error) return;
+            self->rim_.strangers.touch(read_clock().instant, self->id_);
+            self->read();
         });
+    }
+
+    void close() { beast::get_lowest_layer(stream_).close(); }
+
+    [[nodiscard]] const IpAddress& remote() const { return remote_; }
+
+    // The end of a login.
+    void answer(Reply reply) {
+        rim_.strangers.set_waiting(id_, false);
+        send(std::move(reply));
     }
 
     // Sends the stream's next message, unless the last one is still being sent.
@@ -175,13 +202,24 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
         http::request<http::string_body> request = parser_->release();
         keep_alive_ = request.keep_alive();
         is_head_ = request.method() == http::verb::head;
+        const Now now = read_clock();
         const Request received = request_of(request, remote_);
         log_request(received);
-        Outcome outcome = rim_.router.handle(read_clock(), received);
+        note_request(now, received);
+        Outcome outcome = rim_.router.handle(now, received);
         write_audits(rim_.router);
         if (auto* reply = std::get_if<Reply>(&outcome)) return send(std::move(*reply));
         if (auto* check = std::get_if<PasswordCheck>(&outcome)) return check_password(std::move(*check));
         begin_stream(std::move(std::get<Stream>(outcome)));
+    }
+
+    // Whoever has logged in no longer shares its connection's place with those who have not.
+    void note_request(Now now, const Request& request) {
+        rim_.strangers.touch(now.instant, id_);
+        if (place_) return;
+        const auto viewer = rim_.router.viewer_of(now, request);
+        if (viewer) place_ = rim_.logged_in.take(*viewer);
+        if (place_) rim_.strangers.remove(id_);
     }
 
     // Answers an invalid request where possible, and closes the connection.
@@ -196,24 +234,9 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
     }
 
     void check_password(PasswordCheck check) {
-        if (rim_.waiting_passwords >= rim_.limits.waiting_passwords) {
-            Reply reply = problem(503, "Too many logins at once. Try again.");
-            reply.headers.emplace_back("Retry-After", "2");
-            return send(std::move(reply));
-        }
-        ++rim_.waiting_passwords;
+        rim_.strangers.set_waiting(id_, true);
         beast::get_lowest_layer(stream_).expires_never();
-        asio::post(rim_.passwords, [self = shared_from_this(), check = std::move(check)]() mutable {
-            const bool matched = access::verify_password(check.argon2id, check.password);
-            asio::io_context& loop = self->rim_.loop;
-            // Moved to its own thread, so that it is destroyed there.
-            asio::post(loop, [self = std::move(self), check = std::move(check), matched] {
-                --self->rim_.waiting_passwords;
-                Reply reply = self->rim_.router.finish_login(read_clock(), check, matched);
-                write_audits(self->rim_.router);
-                self->send(std::move(reply));
-            });
-        });
+        rim_.add_login(shared_from_this(), std::move(check));
     }
 
     void send(Reply reply) {
@@ -244,7 +267,7 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
 
     void begin_stream(Stream stream) {
         granted_ = std::move(stream);
-        ++rim_.facts.viewers;
+        rim_.facts.viewers = rim_.router.streams();
         rim_.streams[this] = weak_from_this();
         std::string head =
             "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n";
@@ -271,12 +294,12 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
                           });
     }
 
-    void close() { beast::get_lowest_layer(stream_).close(); }
-
     Rim& rim_;
+    const Strangers::Id id_;
     std::shared_ptr<ssl::context> tls_;
     beast::ssl_stream<beast::tcp_stream> stream_;
     IpAddress remote_;
+    std::optional<Shares::Place> place_;  // once its client has logged in
     beast::flat_buffer buffer_{16 * 1024};
     std::optional<http::request_parser<http::string_body>> parser_;
     http::response<http::string_body> response_;
@@ -304,15 +327,51 @@ void Server::Rim::accepted(const error_code& error, tcp::socket socket) {
     if (error && error != asio::error::connection_aborted) return pause_accepting();
     error_code unknown;
     const auto remote = socket.remote_endpoint(unknown);
-    if (!error && !unknown && tls != nullptr && facts.connections < limits.connections) {
-        const IpAddress address = address_of(remote.address());
-        const auto counted = per_address.find(site_of(address));
-        if (counted == per_address.end() || counted->second < limits.connections_per_address) {
-            socket.set_option(tcp::no_delay(true), unknown);
-            std::make_shared<Connection>(*this, std::move(socket), address)->start();
-        }
+    if (!error && !unknown && tls != nullptr) {
+        socket.set_option(tcp::no_delay(true), unknown);
+        add_connection(std::move(socket), address_of(remote.address()));
     }
     accept_next();
+}
+
+void Server::Rim::add_connection(tcp::socket socket, const IpAddress& remote) {
+    const Strangers::Id id = ++last_id;
+    const Strangers::Admission admission = strangers.add(read_clock().instant, id, site_of(remote));
+    if (admission.closes) connections.at(*admission.closes)->close();
+    if (admission.admitted) std::make_shared<Connection>(*this, id, std::move(socket), remote)->start();
+}
+
+// --- password checks ---
+
+void Server::Rim::add_login(std::shared_ptr<Connection> connection, PasswordCheck check) {
+    const PasswordQueue::Ticket ticket = ++last_ticket;
+    const PasswordQueue::Entry entry{ticket, check.client.rank, site_of(connection->remote())};
+    logins.emplace(ticket, Login{std::move(connection), std::move(check)});
+    if (const auto refused = queue.add(entry)) refuse_login(*refused);
+    check_next_login();
+}
+
+void Server::Rim::refuse_login(PasswordQueue::Ticket ticket) {
+    const auto login = logins.extract(ticket);
+    login.mapped().connection->answer(router.abandon_login(login.mapped().check));
+}
+
+void Server::Rim::check_next_login() {
+    if (is_checking) return;
+    const auto ticket = queue.take();
+    if (!ticket) return;
+    is_checking = true;
+    asio::post(passwords, [this, login = std::move(logins.extract(*ticket).mapped())]() mutable {
+        const bool matched = access::verify_password(login.check.argon2id, login.check.password);
+        // Moved to the connection's thread, so that it is destroyed there.
+        asio::post(loop, [this, login = std::move(login), matched] {
+            is_checking = false;
+            Reply reply = router.finish_login(read_clock(), login.check, matched);
+            write_audits(router);
+            login.connection->answer(std::move(reply));
+            check_next_login();
+        });
+    });
 }
 
 void Server::Rim::watch(std::shared_ptr<asio::posix::stream_descriptor> descriptor, std::function<bool()> ready) {

@@ -9,6 +9,8 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "web/api/router.h"
+#include "web/login/shares.h"
+#include "web/login/strangers.h"
 #include "web/model/system_facts.h"
 
 namespace warren::web {
@@ -17,9 +19,8 @@ namespace warren::web {
 struct ServerLimits {
     std::uint32_t header_bytes = 8 * 1024;
     std::uint64_t body_bytes = 4 * 1024;
-    std::size_t connections = 1024;
-    std::size_t connections_per_address = 256;      // an IPv6 /64 counts as one
-    std::size_t waiting_passwords = 8;              // checked one at a time: 64 MB and about 100 ms each
+    Strangers::Limits strangers{};                  // connections that have not logged in
+    Shares::Limits logged_in{768, 64, 512, 640};    // connections; one beyond its share stays among the strangers
     Duration handshake = std::chrono::seconds(10);  // TLS
     Duration request = std::chrono::seconds(30);    // from an idle connection to the last byte
     Duration write = std::chrono::seconds(15);      // a client that reads more slowly is disconnected

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <string>
 
 #include "access/secrets.h"
@@ -44,10 +46,18 @@ struct Fixture {
     std::string login(Now now, const std::string& user) {
         const auto attempt = gate.begin_login(now, user, "x", from(1));
         REQUIRE(attempt.check);
-        const auto token = gate.finish_login(now, *attempt.check, true);
-        REQUIRE(token);
-        return *token;
+        const auto login = gate.finish_login(now, *attempt.check, true);
+        REQUIRE(login);
+        device = login->device;
+        return login->session;
     }
+    // A wrong password; false: it was not checked.
+    bool guess(Now now, const std::string& user, const IpAddress& address, const std::string& cookie = {}) {
+        const auto attempt = gate.begin_login(now, user, "x", address, cookie);
+        if (attempt.check) CHECK_FALSE(gate.finish_login(now, *attempt.check, false));
+        return attempt.check.has_value();
+    }
+    std::string device;  // the cookie of the last login
     bool is_in(Now now, const std::string& token) { return gate.admit(now, {token, false}, true).has_value(); }
 };
 
@@ -144,7 +154,7 @@ TEST_CASE_FIXTURE(Fixture,
     }
     CHECK_FALSE(gate.begin_login(at(milliseconds(900)), "anna", "x", from(99)).check);
     CHECK(gate.begin_login(at(milliseconds(900)), "acme", "x", from(98)).check);
-    REQUIRE(gate.begin_login(at(seconds(2)), "anna", "x", from(99)).check);
+    REQUIRE(guess(at(seconds(2)), "anna", from(99)));
     CHECK(gate.begin_login(at(seconds(3)), "anna", "x", from(99)).wait > milliseconds(900));
     const auto right = gate.begin_login(at(seconds(5)), "anna", "x", from(99));
     REQUIRE(right.check);
@@ -155,9 +165,34 @@ TEST_CASE_FIXTURE(Fixture,
 TEST_CASE("pending attempts count: of a hundred at once, five proceed") {
     Backoff backoff;
     int let_in = 0;
-    for (int i = 0; i < 100; ++i)
-        let_in += backoff.attempt(at(seconds(0)).instant, "anna", from(1)) == Duration::zero() ? 1 : 0;
+    for (int i = 0; i < 100; ++i) {
+        Backoff::Client client{"anna", from(1), {}, {}};
+        let_in += backoff.begin(at(seconds(0)).instant, client) == Duration::zero() ? 1 : 0;
+    }
     CHECK(let_in == 5);
+}
+
+TEST_CASE("an attempt whose password was not checked is not a failed one") {
+    Backoff backoff;
+    for (int i = 0; i < 100; ++i) {
+        Backoff::Client client{"anna", from(1), {}, {}};
+        REQUIRE(backoff.begin(at(seconds(i)).instant, client) == Duration::zero());
+        backoff.abandon(client);
+    }
+}
+
+TEST_CASE("an attempt that ends is no longer pending, also if a login succeeded meanwhile") {
+    Backoff backoff;
+    Backoff::Client first{"anna", from(1), {}, {}};
+    Backoff::Client second{"anna", from(1), {}, {}};
+    REQUIRE(backoff.begin(at(seconds(0)).instant, first) == Duration::zero());
+    REQUIRE(backoff.begin(at(seconds(0)).instant, second) == Duration::zero());
+    backoff.succeed(at(seconds(0)).instant, first);  // from now on the address is known
+    backoff.abandon(second);
+    for (std::uint8_t i = 0; i < 5; ++i) {
+        Backoff::Client other{"anna", from(static_cast<std::uint8_t>(10 + i)), {}, {}};
+        CHECK(backoff.begin(at(seconds(1)).instant, other) == Duration::zero());
+    }
 }
 
 TEST_CASE("an address that tries many users waits, an IPv6 site as one; the wait is bounded and forgotten") {
@@ -167,22 +202,97 @@ TEST_CASE("an address that tries many users waits, an IPv6 site as one; the wait
         octets[15] = last;
         return IpAddress::from_bytes(octets);
     };
+    // Fails if it may proceed.
+    const auto attempt = [](Backoff& at_work, Instant now, const std::string& user, const IpAddress& address) {
+        Backoff::Client client{user, address, {}, {}};
+        const Duration wait = at_work.begin(now, client);
+        if (wait == Duration::zero()) at_work.fail(now, client);
+        return wait;
+    };
     for (std::uint8_t i = 0; i < 5; ++i)
-        REQUIRE(backoff.attempt(at(seconds(0)).instant, "user" + std::to_string(i), v6(i)) == Duration::zero());
-    CHECK(backoff.attempt(at(seconds(0)).instant, "another", v6(77)) > Duration::zero());
-    CHECK(backoff.attempt(at(seconds(0)).instant, "another", from(1)) == Duration::zero());
+        REQUIRE(attempt(backoff, at(seconds(0)).instant, "user" + std::to_string(i), v6(i)) == Duration::zero());
+    CHECK(attempt(backoff, at(seconds(0)).instant, "another", v6(77)) > Duration::zero());
+    CHECK(attempt(backoff, at(seconds(0)).instant, "another", from(1)) == Duration::zero());
     Duration most{};
     for (int i = 0; i < 40; ++i) {
         Backoff tried;
         Instant now = at(seconds(0)).instant;
         for (int n = 0; n < i; ++n) {
-            now = now + tried.attempt(now, "u", from(2));
-            (void)tried.attempt(now, "u", from(2));
+            now = now + attempt(tried, now, "u", from(2));
+            (void)attempt(tried, now, "u", from(2));
         }
-        most = std::max(most, tried.attempt(now, "u", from(3)));
+        most = std::max(most, attempt(tried, now, "u", from(3)));
     }
-    CHECK(most <= Backoff::kMaxForUser);
-    CHECK(backoff.attempt(at(minutes(31)).instant, "another", v6(77)) == Duration::zero());
+    CHECK(most == Backoff::kMaxForUser);
+    CHECK(attempt(backoff, at(minutes(31)).instant, "another", v6(77)) == Duration::zero());
+}
+
+TEST_CASE_FIXTURE(Fixture, "guesses at a name from elsewhere do not delay a device from which the user logged in") {
+    (void)login(at(seconds(0)), "anna");
+    for (std::uint8_t i = 0; i < 40; ++i) (void)guess(at(seconds(1)), "anna", from(static_cast<std::uint8_t>(50 + i)));
+    REQUIRE_FALSE(guess(at(seconds(1)), "anna", from(99)));  // the name is delayed
+    const auto attempt = gate.begin_login(at(seconds(1)), "anna", "x", from(99), device);
+    REQUIRE(attempt.check);
+    CHECK(attempt.check->client.rank.trust == LoginRank::Trust::kDevice);
+    CHECK(gate.finish_login(at(seconds(1)), *attempt.check, true));
+    CHECK_FALSE(guess(at(seconds(1)), "anna", from(99)));  // which frees nobody else
+}
+
+TEST_CASE_FIXTURE(Fixture, "guesses at a name from elsewhere do not delay an address from which the user logged in") {
+    (void)login(at(seconds(0)), "anna");
+    for (std::uint8_t i = 0; i < 40; ++i) (void)guess(at(seconds(1)), "anna", from(static_cast<std::uint8_t>(50 + i)));
+    CHECK_FALSE(guess(at(seconds(1)), "anna", from(99)));
+    const auto attempt = gate.begin_login(at(seconds(1)), "anna", "x", from(1));
+    REQUIRE(attempt.check);
+    CHECK(attempt.check->client.rank.trust == LoginRank::Trust::kAddress);
+    // But it is delayed by its own, for any name.
+    for (int i = 0; i < 4; ++i) CHECK(guess(at(seconds(1)), "anna", from(1)));
+    CHECK_FALSE(guess(at(seconds(1)), "anna", from(1)));
+    CHECK_FALSE(guess(at(seconds(1)), "acme", from(1)));
+    // After 30 days it counts as any other.
+    const Now later = at(hours(24 * 31));
+    for (std::uint8_t i = 0; i < 5; ++i) CHECK(guess(later, "anna", from(static_cast<std::uint8_t>(50 + i))));
+    CHECK_FALSE(guess(later, "anna", from(1)));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a device is delayed by its own failures") {
+    (void)login(at(seconds(0)), "anna");
+    for (std::uint8_t i = 0; i < 5; ++i) CHECK(guess(at(seconds(1)), "anna", from(i), device));
+    CHECK_FALSE(guess(at(seconds(1)), "anna", from(99), device));
+    CHECK(guess(at(seconds(1)), "anna", from(0)));  // and neither the name nor the addresses
+}
+
+TEST_CASE_FIXTURE(Fixture, "a device's cookie is for one user, one password, one key and 180 days") {
+    (void)login(at(seconds(0)), "anna");
+    const auto trust = [this](Now now, const std::string& user, const std::string& cookie) {
+        auto attempt = gate.begin_login(now, user, "x", from(77), cookie);
+        REQUIRE(attempt.check);
+        gate.abandon_login(*attempt.check);
+        return attempt.check->client.rank.trust;
+    };
+    const auto known = LoginRank::Trust::kDevice;
+    CHECK(trust(at(hours(24 * 179)), "anna", device) == known);
+    CHECK(trust(at(hours(24 * 180)), "anna", device) != known);
+    CHECK(trust(at(seconds(1)), "acme", device) != known);
+    CHECK(trust(at(seconds(1)), "nobody", device) != known);
+    const auto expires = device.find('.') + 1;
+    std::string changed = device;
+    changed[expires] = '9';
+    CHECK(trust(at(seconds(1)), "anna", changed) != known);
+    changed = device;
+    changed[0] = changed[0] == 'a' ? 'b' : 'a';
+    CHECK(trust(at(seconds(1)), "anna", changed) != known);
+    for (const std::string& wrong : {std::string(), std::string("."), std::string(".."), std::string("a.b"),
+                                     device.substr(0, device.size() - 1), device + "0"})
+        CHECK(trust(at(seconds(1)), "anna", wrong) != known);
+    auto others = users();
+    others.users[0].password += "x";
+    gate.set_users(others);
+    CHECK(trust(at(seconds(1)), "anna", device) != known);
+    gate.set_users(users());
+    CHECK(trust(at(seconds(1)), "anna", device) == known);
+    gate.set_device_key("another");
+    CHECK(trust(at(seconds(1)), "anna", device) != known);
 }
 
 TEST_CASE("a user has a bounded number of sessions; the one unused for longest ends") {

@@ -224,11 +224,29 @@ TEST_CASE_FIXTURE(Fixture, "a customer's stream contains nothing of another cust
     CHECK(std::get<Reply>(router.handle(kNow, asked)).status == 404);
 }
 
-TEST_CASE_FIXTURE(Fixture, "the number of streams is limited") {
-    facts.viewers = Router::kMaxStreams;
-    Request asked = request("/api/v1/events", "operator");
-    asked.accept = "text/event-stream";
-    CHECK(reply_to(asked).status == 429);
+TEST_CASE_FIXTURE(Fixture, "one login cannot take all streams; an ended stream makes room") {
+    const auto open = [this](const char* token) {
+        Request asked = request("/api/v1/events", token);
+        asked.accept = "text/event-stream";
+        return router.handle(kNow, asked);
+    };
+    std::vector<Outcome> held;
+    while (held.empty() || std::holds_alternative<Stream>(held.back())) {
+        REQUIRE(held.size() < 1000);
+        held.push_back(open("customer"));
+    }
+    CHECK(std::get<Reply>(held.back()).status == 429);
+    CHECK(held.size() == Router::kStreams.each + 1);
+    CHECK(router.streams() == Router::kStreams.each);
+    CHECK(std::holds_alternative<Stream>(open("operator")));
+    held.clear();
+    CHECK(std::holds_alternative<Stream>(open("customer")));
+}
+
+TEST_CASE_FIXTURE(Fixture, "only a valid credential makes a client known") {
+    CHECK(router.viewer_of(kNow, request("/healthz", "operator"))->name == "operator");
+    CHECK_FALSE(router.viewer_of(kNow, request("/healthz", "unknown")));
+    CHECK_FALSE(router.viewer_of(kNow, request("/healthz")));
 }
 
 TEST_CASE_FIXTURE(Fixture, "an open page of a customer is told to load again when a rate or a peer's networks change") {
@@ -278,3 +296,68 @@ TEST_CASE("a path finds its file, a view finds the index, a missing file finds n
     CHECK(is_immutable("/assets/app-1.js"));
     CHECK_FALSE(is_immutable("/index.html"));
 }
+TEST_CASE_FIXTURE(Fixture, "a stream ends when what its token may see changes") {
+    Request asked = request("/api/v1/events", "viewer");
+    asked.accept = "text/event-stream";
+    Outcome outcome = router.handle(kNow, asked);
+    auto& stream = std::get<Stream>(outcome);
+    REQUIRE(router.next_message(kNow, stream));
+    access::Users users = gate.users();
+    for (access::Token& token : users.tokens) {
+        if (token.name == "viewer") token.grant = {access::Role::kOperator, {}};
+    }
+    gate.set_users(users);  // even if it may see more
+    CHECK_FALSE(router.next_message(kNow, stream));
+
+    asked = request("/api/v1/events", "customer");
+    asked.accept = "text/event-stream";
+    outcome = router.handle(kNow, asked);
+    REQUIRE(router.next_message(kNow, std::get<Stream>(outcome)));
+    for (access::Token& token : users.tokens) {
+        if (token.name == "customer") token.grant.customers = {"acme"};
+    }
+    gate.set_users(users);
+    CHECK_FALSE(router.next_message(kNow, std::get<Stream>(outcome)));
+}
+
+TEST_CASE_FIXTURE(Fixture, "an open page does not keep a session alive") {
+    access::Users users = gate.users();
+    users.users.push_back({"anna", {access::Role::kOperator, {}}, "$argon2id$anna"});
+    gate.set_users(users);
+    const auto attempt = gate.begin_login(kNow, "anna", "x", IpAddress::v4(192, 0, 2, 1));
+    const auto login = gate.finish_login(kNow, *attempt.check, true);
+    REQUIRE(login);
+    Request asked = request("/api/v1/events");
+    asked.accept = "text/event-stream";
+    asked.cookie = std::string(kCookie) + "=" + login->session;
+    Outcome outcome = router.handle(kNow, asked);
+    auto& stream = std::get<Stream>(outcome);
+    const auto later = [](std::chrono::minutes by) { return Now{kNow.instant + by, kNow.wall}; };
+    for (int minute = 0; minute < 30; ++minute) CHECK(router.next_message(later(std::chrono::minutes(minute)), stream));
+    CHECK_FALSE(router.next_message(later(std::chrono::minutes(30)), stream));
+    CHECK_FALSE(router.viewer_of(later(std::chrono::minutes(30)), asked));
+}
+
+TEST_CASE_FIXTURE(Fixture, "events of the appliance stay out of a customer's stream and list") {
+    const auto stream_of = [this](const std::string& target, const char* token) {
+        Request asked = request(target, token);
+        asked.accept = "text/event-stream";
+        return std::get<Stream>(router.handle(kNow, asked));
+    };
+    Stream own = stream_of("/api/v1/events", "customer");
+    Stream named = stream_of("/api/v1/events?customer=acme", "customer");
+    Stream all = stream_of("/api/v1/events", "viewer");
+    Stream one = stream_of("/api/v1/events?customer=acme", "viewer");
+    const Now later{kNow.instant + kSilence + std::chrono::seconds(1), kNow.wall};
+    census.check_silence(later);
+    CHECK(contains(*router.next_message(later, all), R"("kind":"vpnd_lost")"));
+    for (Stream* stream : {&own, &named, &one}) {
+        const auto message = router.next_message(later, *stream);
+        REQUIRE(message);
+        CHECK_FALSE(contains(*message, R"("kind":"vpnd_)"));
+    }
+    CHECK(contains(get("/api/v1/events", "viewer").body, R"("kind":"vpnd_lost")"));
+    CHECK_FALSE(contains(get("/api/v1/events", "customer").body, R"("kind":"vpnd_)"));
+    CHECK(get("/api/v1/events?customer=", "customer").status == 404);
+}
+
