@@ -96,7 +96,8 @@ class SecretReader {
         open_error_ = root_.valid() ? 0 : errno;
     }
 
-    [[nodiscard]] bool absent() const { return open_error_ == ENOENT; }
+    // Why the directory cannot be opened; 0: it can.
+    [[nodiscard]] int open_error() const { return open_error_; }
 
     void read(const NamedSecret& secret_name, Secrets& to) {
         const SecretRef& ref = secret_name.ref;
@@ -287,7 +288,10 @@ class Loading {
         return true;
     }
 
-    [[nodiscard]] bool has_no_secrets() const { return secrets_.absent() && options_.secrets_may_be_absent; }
+    [[nodiscard]] bool has_no_secrets() const {
+        const int error = secrets_.open_error();
+        return options_.secrets_may_be_absent && (error == ENOENT || error == EACCES);
+    }
 
     void read_shared_key() {
         if (has_no_secrets()) {
@@ -295,7 +299,9 @@ class Loading {
                                         directory_ + "/secrets",
                                         "",
                                         {1, 1, 0},
-                                        "is missing: checks that need the keys are skipped",
+                                        secrets_.open_error() == ENOENT
+                                            ? "is missing: checks that need the keys are skipped"
+                                            : "cannot be read by this user: checks that need the keys are skipped",
                                         ""});
             return;
         }

@@ -40,8 +40,8 @@ struct Loaded {
 };
 
 struct LoadOptions {
-    // For checks on another machine, which has no secrets: a missing secrets/ directory is one warning, and checks that
-    // need the keys are skipped.
+    // For checks on another machine, which has no secrets, or by another user than root: a secrets/ directory that is
+    // missing or closed is one warning, and checks that need the keys are skipped.
     bool secrets_may_be_absent = false;
     // The configuration in force; must outlive the call. Customers whose files did not change are not read again.
     const Generation* previous = nullptr;

@@ -67,14 +67,16 @@ constexpr Command kCommands[] = {
 };
 // clang-format on
 
-std::string usage_of(const Command& command) {
-    return fmt::format("vpnctl [OPTIONS] {}{}{}", command.name, command.synopsis.empty() ? "" : " ", command.synopsis);
-}
+constexpr std::size_t kSummaryColumn = 26;
 
 std::string help_text() {
     std::string out = "vpnctl: operate a Warren VPN concentrator\n\nUsage: vpnctl [OPTIONS] COMMAND\n\nCommands:\n";
     for (const Command& command : kCommands) {
-        out += fmt::format("  {:<26}{}\n", fmt::format("{} {}", command.name, command.synopsis), command.summary);
+        const std::string synopsis = fmt::format("{} {}", command.name, command.synopsis);
+        // A long one stands in a line of its own.
+        const bool is_long = synopsis.size() >= kSummaryColumn;
+        out += fmt::format("  {:<{}}{}{}\n", synopsis, kSummaryColumn,
+                           is_long ? fmt::format("\n{:{}}", "", kSummaryColumn + 2) : "", command.summary);
     }
     out += '\n' + describe_options();
     out +=
@@ -112,6 +114,10 @@ std::string argument_problem(const Command& command, const Invocation& invocatio
 }
 
 }  // namespace
+
+std::string usage_of(const Command& command) {
+    return fmt::format("vpnctl [OPTIONS] {}{}{}", command.name, command.synopsis.empty() ? "" : " ", command.synopsis);
+}
 
 std::span<const Command> commands() {
     return kCommands;

@@ -55,6 +55,8 @@ struct Command {
 // In the order of the help.
 [[nodiscard]] std::span<const Command> commands();
 [[nodiscard]] const Command* find_command(std::string_view name);
+// "vpnctl [OPTIONS] NAME SYNOPSIS"
+[[nodiscard]] std::string usage_of(const Command& command);
 
 // All of vpnctl but main: never throws. `arguments` without the program's name.
 int run(const std::vector<std::string>& arguments, Output& output);

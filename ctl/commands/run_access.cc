@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
@@ -63,9 +64,22 @@ Result<access::Grant> read_grant(const Invocation& invocation) {
     return grant;
 }
 
+// A grant for a customer that does not exist would show nothing, and later show the next customer with that id.
+Status check_customers(const Invocation& invocation, const access::Grant& grant) {
+    for (const std::string& id : grant.customers) {
+        const std::string file = fmt::format("{}/customers/{}.toml", invocation.config_dir, id);
+        if (::access(file.c_str(), F_OK) != 0)
+            return fail(ErrorCode::kNotFound,
+                        fmt::format("there is no customer \"{}\": {}", id, fail_errno(file, errno).value().what));
+    }
+    return {};
+}
+
 int add_user(const Invocation& invocation, const std::string& name, Output& output) {
     auto grant = read_grant(invocation);
     if (!grant) return complain(output, kUsage, grant.error().what);
+    if (const Status known = check_customers(invocation, *grant); !known)
+        return complain(output, kFailed, known.error().what);
     const auto password = read_password(output);
     if (!password) return complain(output, kFailed, password.error().what);
     const auto hash = access::hash_password(*password);
@@ -86,6 +100,8 @@ int change_password(const Invocation& invocation, const std::string& name, Outpu
 int add_token(const Invocation& invocation, const std::string& name, Output& output) {
     auto grant = read_grant(invocation);
     if (!grant) return complain(output, kUsage, grant.error().what);
+    if (const Status known = check_customers(invocation, *grant); !known)
+        return complain(output, kFailed, known.error().what);
     const std::string token = access::random_token();
     const access::Token kept{name, std::move(*grant), access::sha256_hex(token)};
     const int status =
@@ -100,8 +116,9 @@ int add_token(const Invocation& invocation, const std::string& name, Output& out
     return kDone;
 }
 
-int misuse(Output& output, const std::string& what, const std::string& verbs) {
-    return complain(output, kUsage, fmt::format("{} {{{}}}", what, verbs));
+int misuse(Output& output, std::string_view command, const std::string& verb) {
+    return complain(output, kUsage,
+                    fmt::format("there is no \"{} {}\"; usage: {}", command, verb, usage_of(*find_command(command))));
 }
 
 }  // namespace
@@ -117,7 +134,7 @@ int run_user(const Invocation& invocation, Output& output) {
     if (verb == "passwd") return change_password(invocation, name, output);
     if (verb == "del")
         return edit(invocation, output, [&](const std::string& text) { return access::without_user(text, name); });
-    return misuse(output, "user", "add|passwd|del");
+    return misuse(output, "user", verb);
 }
 
 int run_token(const Invocation& invocation, Output& output) {
@@ -130,11 +147,11 @@ int run_token(const Invocation& invocation, Output& output) {
     if (verb == "add") return add_token(invocation, name, output);
     if (verb == "del")
         return edit(invocation, output, [&](const std::string& text) { return access::without_token(text, name); });
-    return misuse(output, "token", "add|del");
+    return misuse(output, "token", verb);
 }
 
 int run_web(const Invocation& invocation, Output& output) {
-    if (invocation.arguments[0] != "fingerprint") return misuse(output, "web", "fingerprint");
+    if (invocation.arguments[0] != "fingerprint") return misuse(output, "web", invocation.arguments[0]);
     const std::string path = invocation.config_dir + "/secrets/status.pem";
     const auto text = read_text(path);
     if (!text) return complain(output, kFailed, text.error().what);

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import tarfile
 import time
 
@@ -81,7 +82,8 @@ def test_exit_statuses_are_those_of_the_contract(town, office):
 @pytest.mark.parametrize("command", ["status", "peers", "routes", "counters", "wg"])
 def test_an_unknown_customer_is_an_error_that_names_it(town, office, command):
     done = town.warren.ctl(command, "nobody-here", check=False)
-    assert done.returncode in (1, 4) and "nobody-here" in done.stderr
+    said = done.stderr.replace("warren-nobody-here", "the stack")
+    assert done.returncode == 4 and said.count("nobody-here") == 1 and not done.stdout
 
 
 def test_check_needs_no_daemon_and_shows_the_line(tmp_path):
@@ -95,6 +97,18 @@ def test_check_needs_no_daemon_and_shows_the_line(tmp_path):
 
 
 def test_status_reports_a_problem_until_it_is_solved(town, office):
+def test_check_by_another_user_than_root_says_that_it_skips_the_secrets(town):
+    with tempfile.TemporaryDirectory() as directory:
+        shutil.copytree(town.warren.config, directory, dirs_exist_ok=True)
+        os.chmod(directory, 0o755)
+        os.chmod(f"{directory}/customers", 0o755)
+        os.chmod(f"{directory}/secrets", 0o700)
+        done = netlab.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", f"{town.warren.bin}/vpnctl",
+                          "check", directory, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "secrets:1:1: warning: cannot be read by this user: checks that need the keys are skipped" in done.stdout
+
+
     customer = town.warren.customers["shown"]
     assert town.warren.status()["problems"] == [] and "attention" not in town.warren.ctl("status").stdout
     with open(f"{town.warren.config}/customers/shown.toml", "a") as file:

@@ -295,3 +295,43 @@ TEST_CASE("routes and exec refuse invalid customers and name one without a stack
           "file); see vpnctl "
           "customers\n");
 }
+
+TEST_CASE("a login for a customer that does not exist is refused, and nothing is written") {
+    const samples::TemporaryDirectory directory;
+    std::filesystem::create_directory(directory.path + "/customers");
+    std::ofstream(directory.path + "/customers/acme.toml") << "schema = 1\n";
+    const auto add = [&](const char* what, const char* customers) {
+        return vpnctl({"--config", directory.path, what, "add", "bob", "customer", customers});
+    };
+    const std::string file = directory.path + "/users.toml";
+    for (const char* what : {"user", "token"}) {
+        for (const char* customers : {"nobody", "acme,nobody", "nobody,acme"}) {
+            CAPTURE(customers);
+            const auto ran = add(what, customers);
+            CHECK(ran.status == kFailed);
+            CHECK(ran.err.starts_with("vpnctl: there is no customer \"nobody\": "));
+            CHECK_FALSE(std::filesystem::exists(file));
+        }
+    }
+    CHECK(add("token", "acme").status == kDone);
+    CHECK(std::filesystem::exists(file));
+}
+
+TEST_CASE("a wrong verb is answered with the usage") {
+    CHECK(vpnctl({"web", "foo"}).err == "vpnctl: there is no \"web foo\"; usage: vpnctl [OPTIONS] web fingerprint\n");
+    CHECK(vpnctl({"user", "drop", "bob"}).err ==
+          "vpnctl: there is no \"user drop\"; usage: vpnctl [OPTIONS] user add|passwd|del NAME [ROLE [ID,ID]]\n");
+    CHECK(vpnctl({"token", "drop", "bob"}).status == kUsage);
+}
+
+TEST_CASE("in the help no synopsis runs into its summary") {
+    const std::string help = vpnctl({"help"}).out;
+    for (const Command& command : commands()) {
+        CAPTURE(command.name);
+        const auto begin = help.find(fmt::format("\n  {} ", command.name)) + 1;
+        const auto summary = help.find(command.summary, begin);
+        REQUIRE(summary != std::string::npos);
+        CHECK(help.substr(summary - 2, 2) == "  ");
+        CHECK(summary - help.rfind('\n', summary) == 29);  // all in one column
+    }
+}
