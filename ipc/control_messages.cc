@@ -1,6 +1,6 @@
 #include "ipc/control_messages.h"
 
-#include "ipc/codec.h"
+#include "ipc/control_fields.h"
 
 namespace warren::ipc {
 
@@ -8,17 +8,10 @@ template <>
 struct LastOf<ControlVerb> {
     static constexpr auto value = ControlVerb::kApplyRemoving;
 };
-template <>
-struct LastOf<ControlText::Kind> {
-    static constexpr auto value = ControlText::Kind::kQuestion;
-};
 
 // Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.
 static void fields(auto& codec, Is<ControlRequest> auto& m) {
     codec(m.verb, m.log_level);
-}
-static void fields(auto& codec, Is<ControlText> auto& m) {
-    codec(m.kind, m.customer, m.text);
 }
 static void fields(auto& codec, Is<ControlDone> auto& m) {
     codec(m.exit_status, m.generation, m.summary);

@@ -29,12 +29,13 @@ struct ControlRequest {
 
 // A piece of the answer, in order; then one ControlDone.
 struct ControlText {
-    enum class Kind : std::uint8_t { kStep, kDiagnostic, kNote, kFact, kQuestion };
+    enum class Kind : std::uint8_t { kStep, kDiagnostic, kNote, kFact, kUnserved };
     Kind kind = Kind::kNote;
     std::string customer;  // "" = the appliance
     std::string text;  // kStep: one planned step; kDiagnostic: file:line:column: error: ... with its line and caret;
-                       // kNote: what could not be done; kFact: stackd's state, "pid 12, up 60 s"; kQuestion: why
-                       // nothing was done, and kApplyRemoving would do it
+                       // kNote: what could not be done; kFact: stackd's state, "pid 12, up 60 s"; kUnserved: why a
+                       // customer that has a file is not in force
+    bool operator==(const ControlText&) const = default;
 };
 
 struct ControlDone {

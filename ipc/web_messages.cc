@@ -1,6 +1,6 @@
 #include "ipc/web_messages.h"
 
-#include "ipc/codec.h"
+#include "ipc/control_fields.h"
 
 namespace warren::ipc {
 
@@ -18,6 +18,9 @@ static void fields(auto& codec, Is<WebCertificate> auto& m) {
 }
 static void fields(auto& codec, Is<WebLogLevel> auto& m) {
     codec(m.level);
+}
+static void fields(auto& codec, Is<WebProblems> auto& m) {
+    codec(m.problems, m.left_out);
 }
 
 Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire) {

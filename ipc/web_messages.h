@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/log_level.h"
 #include "base/result.h"
+#include "ipc/control_messages.h"
 
 namespace warren::ipc {
 
@@ -36,7 +37,15 @@ struct WebLogLevel {
     LogLevel level = LogLevel::kInfo;
 };
 
-using WebMessage = std::variant<WebListener, WebSnapshots, WebUsers, WebCertificate, WebAsks, WebLogLevel>;
+// What stackd could not do and what is still not resolved; it replaces the last one. Each text is one line.
+struct WebProblems {
+    static constexpr std::size_t kMax = 200;
+    static constexpr std::size_t kMaxText = 300;  // bytes
+    std::vector<ControlText> problems;            // at most kMax
+    std::uint32_t left_out = 0;
+};
+
+using WebMessage = std::variant<WebListener, WebSnapshots, WebUsers, WebCertificate, WebAsks, WebLogLevel, WebProblems>;
 
 [[nodiscard]] Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire);
 [[nodiscard]] Result<WebMessage> decode_web(Bytes wire);

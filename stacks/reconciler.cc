@@ -438,10 +438,24 @@ Report Reconciler::apply(VpndLink& link, Removals removals, Instant now) {
     std::copy_if(report.texts.begin(), report.texts.end(), std::back_inserter(problems_),
                  [](const ipc::ControlText& text) { return text.kind != Kind::kStep && text.kind != Kind::kQuestion; });
     if (!report.accepted) problems_.push_back({Kind::kNote, "", report.summary});
+    update_unserved();
     return report;
 }
 
-void Reconciler::carry_out(VpndLink& link, Round& round, Report& report) {
+void Reconciler::update_unserved() {
+    std::erase_if(problems_, [](const ipc::ControlText& text) { return text.kind == Kind::kUnserved; });
+    std::map<std::string, std::string> reasons;
+    for (const ipc::ControlText& text : problems_) reasons.try_emplace(text.customer, first_line(text.text));
+    for (const std::string& id : present_) {
+        // An adopted vpnd may serve a customer whose file has errors since.
+        if (current_.find(id) != nullptr || view_.has_customer(id)) continue;
+        const auto reason = reasons.find(id);
+        problems_.push_back({Kind::kUnserved, id, reason == reasons.end() ? "its file has errors" : reason->second});
+    }
+}
+
+void Reconciler::carry_out(VpndLink& link, Report& report) {
+    Round round;
     const bool loaded = load(round, report);
     for (const ipc::ControlText& text : report.texts)
         log(LogLevel::kWarn, "diagnostic_reported", {{"customer", text.customer}, {"text", first_line(text.text)}});
@@ -530,6 +544,7 @@ Status Reconciler::deliver_all(VpndLink& link, const std::function<Status()>& be
     if (delivered)
         std::erase_if(problems_,
                       [](const ipc::ControlText& text) { return text.customer.empty() && text.text.ends_with(kOwed); });
+    update_unserved();
     return delivered;
 }
 

@@ -69,8 +69,8 @@ class Reconciler {
     [[nodiscard]] Instant next_departure() const;
     // Retries stacks that lacked a device of the uplink or could not be repaired.
     void mend(VpndLink& link);
-    [[nodiscard]] bool needs_mending() const;
-    // What the last apply() could not do and no later call has repaired.
+    [[nodiscard]] bool needs_mending() const { return !incomplete_.empty(); }
+    // What the last apply() could not do and no later call has repaired, and which customers are not served.
     [[nodiscard]] const std::vector<ipc::ControlText>& problems() const { return problems_; }
 
     // Checks the next stacks queued by the last apply(), at most `count`, and repairs manual changes.
@@ -140,6 +140,7 @@ class Reconciler {
     void remove_gone(Round& round, Report& report);
     void return_devices(Round& round, Report& report);
     void close_unused_listeners();
+    void update_unserved();
     void accept(VpndLink& link, Round& round, Report& report);
 
     Options options_;

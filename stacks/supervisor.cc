@@ -405,6 +405,7 @@ void Supervisor::serve() {
             if (reconciler_.has_patrol()) patrol_at_ = std::min(patrol_at_, now() + kChangeDelay);
         }
         run_maintenance();
+        if (web_) web_->report_problems(reconciler_.problems());
     }
 }
 
@@ -483,7 +484,9 @@ Report Supervisor::apply(Reconciler::Removals removals) {
 }
 
 void Supervisor::configure_web() {
-    if (web_) web_->configure(now(), reconciler_.current().appliance);
+    if (!web_) return;
+    web_->report_problems(reconciler_.problems());
+    web_->configure(now(), reconciler_.current().appliance);
 }
 
 Report Supervisor::handle_request(const ipc::ControlRequest& request) {

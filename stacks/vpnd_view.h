@@ -40,6 +40,7 @@ class VpndView {
     [[nodiscard]] Status deliver(VpndLink& link, const Delivery& delivery);
 
     [[nodiscard]] const ListenerPorts& listeners() const { return listeners_; }
+    [[nodiscard]] bool has_customer(const std::string& customer) const { return tunnels_.contains(customer); }
     // The customer's vpn0 was recreated: vpnd's descriptor is useless.
     void forget_tunnel(const std::string& customer) { tunnels_.erase(customer); }
     // The customer's configuration differs from what vpnd has.

@@ -1,13 +1,16 @@
 // status, customers, peers, counters, drops, wg
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ostream>
+#include <vector>
 
 #include "ctl/ask/control_client.h"
 #include "ctl/runners.h"
 #include "ctl/show/json_views.h"
 #include "ctl/show/text_views.h"
 #include "ctl/show/wg_show.h"
+#include "health/health.h"
 
 namespace warren::ctl {
 
@@ -18,30 +21,28 @@ std::string customer_of(const Invocation& invocation) {
     return invocation.arguments.empty() ? "" : invocation.arguments[0];
 }
 
-// Fetches a snapshot and passes it to `show`; prints the error otherwise.
-template <typename Show>
-int with_snapshot(const Invocation& invocation, bool with_peers, Output& output, Show show) {
-    const auto snapshot = fetch_snapshot(invocation.run_dir, {customer_of(invocation), with_peers});
-    if (snapshot) return show(*snapshot);
-    const Error& error = snapshot.error();
+// Says why there is no snapshot.
+int complain_of(const Error& error, const std::string& customer, Output& output) {
     if (error.code == ErrorCode::kUnavailable) return complain(output, kUnreachable, error.what);
-    if (error.code == ErrorCode::kNotFound) {
-        return complain(
-            output, kFailed,
-            fmt::format("customer {}: {}; vpnctl customers lists them", customer_of(invocation), error.what));
-    }
+    if (error.code == ErrorCode::kNotFound)
+        return complain(output, kFailed,
+                        fmt::format("no customer {} is served; vpnctl customers lists those that are", customer));
     return complain(output, kFailed, error.what);
 }
 
-// Passes the single customer of the requested snapshot to `show`.
+// The requested customers; kNotFound also when vpnd sends nothing about the one that was named.
+Result<Snapshot> snapshot_of(const Invocation& invocation, bool with_peers) {
+    auto snapshot = fetch_snapshot(invocation.run_dir, {customer_of(invocation), with_peers});
+    if (snapshot && !invocation.arguments.empty() && snapshot->customers.size() != 1)
+        return fail(ErrorCode::kNotFound, "no such customer");
+    return snapshot;
+}
+
+// Fetches a snapshot and passes it to `show`; prints the error otherwise.
 template <typename Show>
-int with_customer(const Invocation& invocation, Output& output, Show show) {
-    return with_snapshot(invocation, true, output, [&](const Snapshot& snapshot) {
-        if (snapshot.customers.size() == 1) return show(snapshot.customers[0]);
-        return complain(
-            output, kFailed,
-            fmt::format("customer {}: unknown to vpnd; vpnctl customers lists them", customer_of(invocation)));
-    });
+int with_snapshot(const Invocation& invocation, bool with_peers, Output& output, Show show) {
+    const auto snapshot = snapshot_of(invocation, with_peers);
+    return snapshot ? show(*snapshot) : complain_of(snapshot.error(), customer_of(invocation), output);
 }
 
 int print(Output& output, const std::string& text) {
@@ -49,24 +50,44 @@ int print(Output& output, const std::string& text) {
     return kDone;
 }
 
+// Whether all is well, as far as vpnctl can know; with a customer: what concerns it, and the daemons.
+std::vector<health::Finding> findings_of(const StackdStatus& stackd, const Result<Snapshot>& snapshot,
+                                         const std::string& customer) {
+    health::Situation situation;
+    situation.stackd_silence = stackd.silence;
+    for (const ipc::ControlText& problem : stackd.problems) {
+        if (customer.empty() || problem.customer == customer) situation.problems.push_back({problem, {}});
+    }
+    situation.vpnd_answers = snapshot || snapshot.error().code != ErrorCode::kUnavailable;
+    situation.under_load = snapshot && snapshot->header.under_load;
+    return health::findings_of(situation);
+}
+
 }  // namespace
 
 int run_status(const Invocation& invocation, Output& output) {
+    const std::string customer = customer_of(invocation);
     const StackdStatus stackd = request_status(invocation.run_dir);
+    const auto snapshot = snapshot_of(invocation, invocation.json || !customer.empty());
+    const auto findings = findings_of(stackd, snapshot, customer);
+    const int status = findings.empty() ? kDone : kAnswerIsNo;
+    if (!snapshot) {
+        const bool is_known =
+            snapshot.error().code == ErrorCode::kNotFound &&
+            std::any_of(findings.begin(), findings.end(), [&](const auto& one) { return one.customer == customer; });
+        // Also when vpnd does not reply: it is needed most then. Nothing when none does: the error says all.
+        const bool is_silent = snapshot.error().code == ErrorCode::kUnavailable && stackd.silence.empty();
+        if (!invocation.json && (is_known || (is_silent && customer.empty())))
+            output.out << health_text(stackd, findings);
+        return is_known && !invocation.json ? status : complain_of(snapshot.error(), customer, output);
+    }
     if (invocation.json) {
-        return with_snapshot(invocation, true, output,
-                             [&](const Snapshot& snapshot) { return print(output, status_json(snapshot, stackd)); });
+        output.out << status_json(*snapshot, stackd, findings);
+        return status;
     }
-    // Also when vpnd does not reply: it is needed most then.
-    if (stackd.silence.empty()) output.out << stackd_text(stackd, customer_of(invocation));
-    const std::string silence = stackd.silence.empty() ? "" : stackd_text(stackd, "");
-    if (!invocation.arguments.empty()) {
-        return with_customer(invocation, output, [&](const CustomerStatus& customer) {
-            return print(output, silence + customer_text(customer));
-        });
-    }
-    return with_snapshot(invocation, false, output,
-                         [&](const Snapshot& snapshot) { return print(output, silence + status_text(snapshot)); });
+    output.out << health_text(stackd, findings)
+               << (customer.empty() ? status_text(*snapshot) : customer_text(snapshot->customers[0]));
+    return status;
 }
 
 int run_customers(const Invocation& invocation, Output& output) {
@@ -95,7 +116,8 @@ int run_drops(const Invocation& invocation, Output& output) {
 }
 
 int run_wg(const Invocation& invocation, Output& output) {
-    return with_customer(invocation, output, [&](const CustomerStatus& customer) {
+    return with_snapshot(invocation, true, output, [&](const Snapshot& snapshot) {
+        const CustomerStatus& customer = snapshot.customers[0];
         return print(output, invocation.json ? wg_json(customer) : wg_show_text(customer));
     });
 }

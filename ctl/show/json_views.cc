@@ -75,7 +75,8 @@ Json diagnostic_of(const config::Diagnostic& diagnostic) {
 
 }  // namespace
 
-std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd) {
+std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd,
+                        const std::vector<health::Finding>& findings) {
     Json out;
     out["appliance"] = snapshot.header.appliance;
     out["version"] = snapshot.header.version;
@@ -92,6 +93,14 @@ std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd) {
     for (const ipc::ControlText& problem : stackd.problems)
         out["problems"].push_back(
             {{"customer", problem.customer.empty() ? Json() : Json(problem.customer)}, {"text", problem.text}});
+    out["verdict"] = health::verdict_of(findings);
+    out["findings"] = Json::array();
+    for (const health::Finding& finding : findings)
+        out["findings"].push_back({{"kind", health::name_of(finding.kind)},
+                                   {"severity", finding.critical ? "critical" : "warning"},
+                                   {"customer", finding.customer.empty() ? Json() : Json(finding.customer)},
+                                   {"sentence", finding.sentence},
+                                   {"what_to_do", finding.what_to_do}});
     out["customers"] = Json::array();
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;

@@ -11,11 +11,13 @@
 #include "ctl/ask/snapshot_client.h"
 #include "ctl/show/listeners.h"
 #include "ctl/show/routes.h"
+#include "health/health.h"
 #include "ipc/control_messages.h"
 
 namespace warren::ctl {
 
-[[nodiscard]] std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd);
+[[nodiscard]] std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd,
+                                      const std::vector<health::Finding>& findings);
 [[nodiscard]] std::string customers_json(const Snapshot& snapshot);
 [[nodiscard]] std::string peers_json(const Snapshot& snapshot);
 [[nodiscard]] std::string counters_json(const Snapshot& snapshot);

@@ -59,18 +59,14 @@ std::string_view state_of(const ipc::CustomerSnapshot& customer) {
     return customer.settings.suspended ? "suspended" : "active";
 }
 
-std::string stackd_text(const StackdStatus& stackd, const std::string& customer) {
-    std::string out =
-        fmt::format("stackd      {}\n",
-                    printable(stackd.silence.empty() ? fmt::to_string(fmt::join(stackd.facts, "; "))
-                                                     : stackd.silence + "; tunnels keep running, changes wait"));
+std::string health_text(const StackdStatus& stackd, const std::vector<health::Finding>& findings) {
+    std::string out;
+    if (stackd.silence.empty())
+        out += fmt::format("stackd      {}\n", printable(fmt::to_string(fmt::join(stackd.facts, "; "))));
+    out += fmt::format("health      {}\n", health::verdict_of(findings));
     std::string_view label = "attention";
-    for (const ipc::ControlText& problem : stackd.problems) {
-        if (!customer.empty() && problem.customer != customer) continue;
-        const bool is_named = problem.kind == ipc::ControlText::Kind::kNote && !problem.customer.empty();
-        const std::string first_line = problem.text.substr(0, problem.text.find('\n'));
-        out +=
-            fmt::format("{:<12}{}\n", label, printable(is_named ? problem.customer + ": " + first_line : first_line));
+    for (const health::Finding& finding : findings) {
+        out += fmt::format("{:<12}{}\n", label, printable(finding.sentence));
         label = "";
     }
     return out;

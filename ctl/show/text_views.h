@@ -8,6 +8,7 @@
 
 #include "ctl/ask/control_client.h"
 #include "ctl/ask/snapshot_client.h"
+#include "health/health.h"
 
 namespace warren::ctl {
 
@@ -16,8 +17,8 @@ namespace warren::ctl {
 // All packets dropped, whatever the reason.
 [[nodiscard]] std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops);
 
-// stackd's state in a line; then what it could not do: for `customer`, or for all when that is "".
-[[nodiscard]] std::string stackd_text(const StackdStatus& stackd, const std::string& customer);
+// stackd's state, if it replies; whether all is well; then what is not.
+[[nodiscard]] std::string health_text(const StackdStatus& stackd, const std::vector<health::Finding>& findings);
 // The appliance in some lines, then the customers' table.
 [[nodiscard]] std::string status_text(const Snapshot& snapshot);
 // One customer in some lines, then its peers.

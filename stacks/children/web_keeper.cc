@@ -83,6 +83,15 @@ void WebKeeper::pass_log_level(Instant now) {
     if (const Status sent = send(ipc::WebLogLevel{log_level()}, -1); !sent) handle_exit(now, sent.error().what);
 }
 
+void WebKeeper::report_problems(const std::vector<ipc::ControlText>& problems) {
+    if (problems != problems_) {
+        problems_ = problems;
+        owes_problems_ = true;
+    }
+    // A statusd that does not read gets them later.
+    if (owes_problems_ && channel_.valid()) owes_problems_ = !send_problems().has_value();
+}
+
 void WebKeeper::run(Instant now) {
     if (process_ && process_->ended()) handle_exit(now, stop_process());
     // The channel sometimes closes before the process is seen to end; stop_process() returns the reason.
@@ -133,6 +142,8 @@ Status WebKeeper::start() {
     WARREN_TRY(send(ipc::WebLogLevel{log_level()}, -1));
     WARREN_TRY(send_users());
     WARREN_TRY(send_certificate());
+    WARREN_TRY(send_problems());
+    owes_problems_ = false;
     WARREN_TRY(send(ipc::WebListener{to_string(*listen_)}, listener_.get()));
     connected_ = kLongAgo;
     logged_reason_.clear();
@@ -185,6 +196,19 @@ Status WebKeeper::send_certificate() {
         log(LogLevel::kWarn, "certificate_not_opened",
             {{"file", path}, {"error", std::strerror(errno)}, {"meaning", "a new one is made at every start"}});
     return send(ipc::WebCertificate{appliance_}, file.get());
+}
+
+Status WebKeeper::send_problems() {
+    ipc::WebProblems message;
+    for (const ipc::ControlText& problem : problems_) {
+        if (message.problems.size() >= ipc::WebProblems::kMax) {
+            ++message.left_out;
+            continue;
+        }
+        const std::string line = problem.text.substr(0, problem.text.find('\n'));
+        message.problems.push_back({problem.kind, problem.customer, line.substr(0, ipc::WebProblems::kMaxText)});
+    }
+    return send(message, -1);
 }
 
 Status WebKeeper::send_snapshots() {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -39,6 +40,8 @@ class WebKeeper {
     [[nodiscard]] Report reload_users();
     // Sends our log level to statusd if it runs. Otherwise it receives the level when it starts.
     void pass_log_level(Instant now);
+    // Passes the problems to statusd when they have changed.
+    void report_problems(const std::vector<ipc::ControlText>& problems);
 
     // Readable when statusd sent a request; -1: it is not running.
     [[nodiscard]] int fd() const { return channel_.fd(); }
@@ -60,6 +63,7 @@ class WebKeeper {
     [[nodiscard]] Status send_users();
     [[nodiscard]] Status send_certificate();
     [[nodiscard]] Status send_snapshots();
+    [[nodiscard]] Status send_problems();
 
     Options options_;
     std::string appliance_;
@@ -71,7 +75,9 @@ class WebKeeper {
     unsigned quick_deaths_ = 0;  // in a row
     Instant start_at_ = kNever;
     Instant connected_ = kLongAgo;  // when it got its last connection to vpnd
-    std::string logged_reason_;     // the last logged exit reason: each is logged once
+    std::vector<ipc::ControlText> problems_;
+    bool owes_problems_ = true;  // statusd does not have problems_
+    std::string logged_reason_;  // the last logged exit reason: each is logged once
 };
 
 }  // namespace warren::stacks

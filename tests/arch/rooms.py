@@ -18,6 +18,7 @@ MAY_INCLUDE = {
     "config": ["base/", *KEY_TYPES, "crypto/x25519.h"],  # to refuse the server's own public key as a peer's
     "ipc": ["base/", *KEY_TYPES],
     "access": ["base/", "config/document.h"],
+    "health": ["base/", "ipc/control_messages.h"],
     "vpnd/packet": ["base/"],
     "vpnd/turns": ["base/", "vpnd/packet/"],
     "vpnd/dataplane": ["base/", "crypto/", "vpnd/packet/", "vpnd/turns/"],
@@ -42,12 +43,12 @@ MAY_INCLUDE = {
     "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "config/", "ipc/", "stacks/"],
     "ctl/files": ["base/", "config/", "ctl/command.h"],
     "ctl/ask": ["base/", "config/parse.h", "ipc/channel.h", "ipc/control_messages.h", "ipc/snapshot.h"],
-    "ctl/show": ["base/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "ctl/ask/"],
-    "ctl/commands": ["base/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "access/", "crypto/keys.h",
+    "ctl/show": ["base/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "health/", "ctl/ask/"],
+    "ctl/commands": ["base/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "access/", "health/", "crypto/keys.h",
                      "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
                      "ctl/"],
     "ctl": ["base/", "config/schema.h"],
-    "web/model": ["base/", "access/", "ipc/snapshot.h"],
+    "web/model": ["base/", "access/", "health/", "ipc/control_messages.h", "ipc/snapshot.h"],
     "web/login": ["base/", "access/", "web/model/"],
     "web/api": ["base/", "access/", "health/", "ipc/snapshot.h", "web/model/", "web/login/"],
     "web/rim": ["base/", "access/secrets.h", "ipc/channel.h", "ipc/snapshot.h", "web/model/", "web/login/", "web/api/"],
@@ -65,6 +66,7 @@ LIBRARY_OF = {
     "config": "config",
     "ipc": "ipc",
     "access": "access",
+    "health": "health",
     "vpnd/packet": "packet",
     "vpnd/turns": "turns",
     "vpnd/dataplane": "dataplane",
@@ -115,6 +117,7 @@ PURE = {
     "vpnd/wireguard": [],
     "stacks/plan": [],
     "web/model": [],
+    "health": [],
 }
 # No class with virtual functions: a packet is not to pay for a call through a pointer.
 NO_VIRTUAL_CLASSES = ["packet", "turns", "dataplane"]

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -177,6 +178,8 @@ TEST_CASE("what vpnd says is shown by each command") {
     CHECK(status["customers"][0]["peers"].size() == 3);
     CHECK(status["stackd"]["answers"] == false);
     CHECK(status["problems"][0]["text"].get<std::string>().starts_with("cannot reach stackd at "));
+    CHECK(status["findings"][0]["kind"] == "stackd_unreachable");
+    CHECK(status["verdict"] == "1 thing needs attention at once.");
     CHECK(nlohmann::json::parse(ask_vpnd({"status", "acme", "--json"}).out)["customers"].size() == 1);
     for (const char* command : {"customers", "peers", "counters", "drops"})
         CHECK(nlohmann::json::accept(ask_vpnd({"--json", command}).out));
@@ -186,7 +189,8 @@ TEST_CASE("what vpnd says is shown by each command") {
 TEST_CASE("a customer unknown to vpnd is a failure that names it") {
     const auto ran = ask_vpnd({"status", "acmee"});
     CHECK(ran.status == kFailed);
-    CHECK(ran.err == "vpnctl: customer acmee: no such customer; vpnctl customers lists them\n");
+    CHECK(ran.out.empty());
+    CHECK(ran.err == "vpnctl: no customer acmee is served; vpnctl customers lists those that are\n");
     CHECK(ask_vpnd({"wg", "acmee"}).status == kFailed);
 }
 

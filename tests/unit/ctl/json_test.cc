@@ -12,7 +12,7 @@ using namespace warren::ctl;
 using nlohmann::json;
 
 TEST_CASE("status has the keys that programs were promised") {
-    const json status = json::parse(status_json(samples::snapshot(), {}));
+    const json status = json::parse(status_json(samples::snapshot(), {}, {}));
     CHECK(status["appliance"] == "pop-vienna-1");
     CHECK(status["version"] == "0.1.0");
     CHECK(status["generation"] == 7);
@@ -87,7 +87,7 @@ TEST_CASE("every table has its document") {
 TEST_CASE("a name that is no UTF-8 does not take the document down") {
     Snapshot snapshot = samples::snapshot();
     snapshot.customers[0].customer.settings.name = "\xff\xfe";
-    CHECK(json::parse(status_json(snapshot, {}))["customers"].size() == 2);
+    CHECK(json::parse(status_json(snapshot, {}, {}))["customers"].size() == 2);
 }
 
 TEST_CASE("check tells programs where each error is and which customers are valid") {

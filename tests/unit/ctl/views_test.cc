@@ -39,24 +39,26 @@ TEST_CASE("the status at a glance") {
               customers_text(samples::snapshot()));
 }
 
-TEST_CASE("what stackd could not do stands first, each problem in a line that does not steer the terminal") {
+TEST_CASE("what needs attention stands first, each finding in a line that does not steer the terminal") {
+    namespace health = warren::health;
+    health::Situation situation;
     using Kind = warren::ipc::ControlText::Kind;
-    const StackdStatus stackd{
-        "",
-        {"pid 12, up 60 s", "vpnd pid 13"},
-        {{Kind::kDiagnostic, "acme", "/etc/warren/customers/acme.toml:2:1: error: no\033[31m\n  2 | x\n    | ^"},
-         {Kind::kNote, "globex", "handoff: no device eth7 in the uplink"},
-         {Kind::kNote, "", "nothing applied"}}};
-    CHECK(stackd_text(stackd, "") ==
+    situation.problems = {
+        {{Kind::kDiagnostic, "acme", "/etc/warren/customers/acme.toml:2:1: error: no\033[31m\n  2 | x\n    | ^"}, {}},
+        {{Kind::kNote, "globex", "handoff: no device eth7 in the uplink"}, {}},
+        {{Kind::kNote, "", "nothing applied"}, {}}};
+    CHECK(health_text({"", {"pid 12, up 60 s", "vpnd pid 13"}, {}}, health::findings_of(situation)) ==
           "stackd      pid 12, up 60 s; vpnd pid 13\n"
-          "attention   /etc/warren/customers/acme.toml:2:1: error: no?[31m\n"
-          "            globex: handoff: no device eth7 in the uplink\n"
+          "health      3 things need attention, 1 of them at once.\n"
+          "attention   globex: handoff: no device eth7 in the uplink\n"
+          "            /etc/warren/customers/acme.toml:2:1: error: no?[31m\n"
           "            nothing applied\n");
-    CHECK(stackd_text(stackd, "globex") ==
-          "stackd      pid 12, up 60 s; vpnd pid 13\n"
-          "attention   globex: handoff: no device eth7 in the uplink\n");
-    CHECK(stackd_text({"no such file", {}, {}}, "") ==
-          "stackd      no such file; tunnels keep running, changes wait\n");
+    situation = {};
+    situation.stackd_silence = "no such file";
+    CHECK(health_text({"no such file", {}, {}}, health::findings_of(situation)) ==
+          "health      1 thing needs attention at once.\n"
+          "attention   no such file; tunnels keep running, changes wait\n");
+    CHECK(health_text({"", {"pid 12"}, {}}, {}) == "stackd      pid 12\nhealth      All is well.\n");
 }
 
 TEST_CASE("one customer's status; its name does not control the terminal") {

@@ -13,6 +13,7 @@
 #include "ipc/config_messages.h"
 #include "ipc/control_messages.h"
 #include "ipc/snapshot.h"
+#include "ipc/web_messages.h"
 
 using namespace warren;
 using namespace warren::ipc;
@@ -122,6 +123,15 @@ std::vector<ControlMessage> every_control_message() {
             ControlDone{4, 12, "refused"}};
 }
 
+std::vector<WebMessage> every_web_message() {
+    return {WebListener{"127.0.0.1:8443"},
+            WebSnapshots{},
+            WebUsers{"no"},
+            WebCertificate{"pop-1"},
+            WebAsks{},
+            WebProblems{{{ControlText::Kind::kUnserved, "acme", "acme.toml:1:1: error: x"}}, 3}};
+}
+
 // Encodes, decodes and encodes again: equal bytes mean that nothing was lost on the way, as every field is on the wire.
 template <typename Message, typename Decode>
 void check_round_trip(const std::vector<Message>& messages, Decode decode_it) {
@@ -166,6 +176,7 @@ TEST_CASE("every message survives the wire") {
     check_round_trip(every_config_message(), decode);
     check_round_trip(every_snapshot_message(), decode_snapshot);
     check_round_trip(every_control_message(), decode_control);
+    check_round_trip(every_web_message(), decode_web);
 }
 
 // The fuzzers start from what is sent today. After a change of the messages run this test once with
@@ -207,12 +218,14 @@ TEST_CASE("a message that is cut short or has bytes to spare is refused") {
     check_cut_and_grown(every_config_message(), decode);
     check_cut_and_grown(every_snapshot_message(), decode_snapshot);
     check_cut_and_grown(every_control_message(), decode_control);
+    check_cut_and_grown(every_web_message(), decode_web);
 }
 
 TEST_CASE("no field has two spellings, and no flipped bit makes the decoder trip") {
     check_bit_flips(every_config_message(), decode);
     check_bit_flips(every_snapshot_message(), decode_snapshot);
     check_bit_flips(every_control_message(), decode_control);
+    check_bit_flips(every_web_message(), decode_web);
 }
 
 TEST_CASE("values out of range are refused") {

@@ -91,6 +91,53 @@ TEST_CASE("a customer whose file broke stays as it was, and the others apply") {
           joined(Lines{"begin", "customer globex with tun +1 descriptors", "peer globex-site", "commit"}));
 }
 
+TEST_CASE("a customer that never came into force is reported as not served, with the reason, until its file is right") {
+    using Kind = ipc::ControlText::Kind;
+    const auto unserved = [](const Room& room) {
+        std::vector<std::string> out;
+        for (const ipc::ControlText& text : room.reconciler.problems()) {
+            if (text.kind != Kind::kUnserved) continue;
+            CHECK(text.text.find("acme.toml:") != std::string::npos);
+            CHECK(text.text.find('\n') == std::string::npos);
+            out.push_back(text.customer);
+        }
+        return out;
+    };
+    Room room;
+    room.write_customer("globex", 'B');
+    room.break_customer("acme");
+    room.adopt();
+    room.apply();
+    CHECK(unserved(room) == std::vector<std::string>{"acme"});
+    room.apply();
+    CHECK(unserved(room) == std::vector<std::string>{"acme"});
+    room.write_customer("acme", 'A');
+    room.apply();
+    CHECK(unserved(room).empty());
+    room.break_customer("acme");  // it stays as it was
+    room.apply();
+    CHECK(unserved(room).empty());
+    CHECK_FALSE(room.reconciler.problems().empty());
+}
+
+TEST_CASE("a customer with a broken file that an adopted vpnd serves is served, until that vpnd ends") {
+    Room room;
+    room.write_customer("globex", 'B');
+    room.break_customer("acme");
+    room.kernel.stacks["warren-acme"] = FakeKernel::fresh_stack(owner_mark(kTestRunDir, "acme"));
+    room.adopt({"acme"});
+    room.apply();
+    const auto is_unserved = [](const ipc::ControlText& text) {
+        return text.kind == ipc::ControlText::Kind::kUnserved;
+    };
+    const auto& problems = room.reconciler.problems();
+    CHECK(std::none_of(problems.begin(), problems.end(), is_unserved));
+    FakeVpnd next;
+    VpndLink link(next.take_channel());
+    CHECK(room.reconciler.deliver_all(link).has_value());
+    CHECK(std::count_if(problems.begin(), problems.end(), is_unserved) == 1);
+}
+
 TEST_CASE("after a restart a customer whose file is broken is neither removed from vpnd nor from the kernel") {
     Room room;
     room.break_customer("acme");
