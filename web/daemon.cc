@@ -8,6 +8,7 @@
 #include "access/secrets.h"
 #include "base/log.h"
 #include "web/model/page.h"
+#include "web/model/sentences.h"
 #include "web/rim/certificate.h"
 #include "web/rim/clock.h"
 
@@ -88,6 +89,21 @@ void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) 
     if (const auto* users = std::get_if<ipc::WebUsers>(&message)) handle_users(*users, std::move(first));
     if (const auto* certificate = std::get_if<ipc::WebCertificate>(&message))
         handle_certificate(*certificate, std::move(first));
+    if (auto* problems = std::get_if<ipc::WebProblems>(&message)) handle_problems(std::move(*problems));
+}
+
+void Daemon::handle_problems(ipc::WebProblems message) {
+    std::set<std::string> unserved;
+    for (const ipc::ControlText& problem : message.problems) {
+        if (problem.kind == ipc::ControlText::Kind::kUnserved) unserved.insert(problem.customer);
+    }
+    if (message.left_out > 0)
+        message.problems.push_back({ipc::ControlText::Kind::kNote,
+                                    {},
+                                    std::to_string(message.left_out) + " more problems: vpnctl status lists them"});
+    facts_.problems = merge_problems(facts_.problems, std::move(message.problems), read_clock().wall);
+    census_.set_unserved(std::move(unserved));
+    server_.tick();
 }
 
 void Daemon::handle_listener(const ipc::WebListener& message, UniqueFd listener) {
@@ -133,6 +149,7 @@ void Daemon::handle_users(const ipc::WebUsers& message, UniqueFd file) {
 }
 
 void Daemon::handle_certificate(const ipc::WebCertificate& message, UniqueFd file) {
+    facts_.appliance = message.appliance;
     auto pem = file.valid() ? read_file(file.get()) : Result<std::string>("");
     if (pem && pem->empty()) {
         pem = make_certificate(message.appliance);
@@ -147,6 +164,8 @@ void Daemon::handle_certificate(const ipc::WebCertificate& message, UniqueFd fil
         log(LogLevel::kError, "certificate_rejected", {{"file", "secrets/status.pem"}, {"error", taken.error().what}});
         return;
     }
+    // Known devices outlive this process, as the certificate's key does.
+    gate_.set_device_key(access::hmac_hex(*pem, "cookies of known devices"));
     facts_.certificate = std::move(*facts);
     has_certificate_ = true;
     listen_when_ready();
@@ -164,8 +183,6 @@ void Daemon::handle_snapshots(UniqueFd socket) {
 }
 
 bool Daemon::read_snapshots(std::uint64_t connection) {
-    // Known devices outlive this process, as the certificate's key does.
-    gate_.set_device_key(access::hmac_hex(*pem, "cookies of known devices"));
     if (connection != connection_) return false;
     auto round = snapshots_.receive();
     if (!round) {

@@ -1,16 +1,24 @@
-# Writes OUTPUT: the files below DIST, gzipped, as the table that web/model/page.h declares. DIST may be absent.
+# Writes OUTPUT: the files below DIST, as they are and gzipped, as the table that web/model/page.h declares. DIST may be
+# absent.
 find_program(GZIP gzip REQUIRED)
 file(GLOB_RECURSE files RELATIVE ${DIST} ${DIST}/*)
 list(SORT files)
 set(data "")
 set(table "")
 set(number 0)
+
+# Appends the bytes of `file` to data, as the array `name`.
+function(embed name file)
+  file(READ ${file} bytes HEX)
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
+  set(data "${data}constexpr std::uint8_t ${name}[] = {${bytes}};\n" PARENT_SCOPE)
+endfunction()
+
 foreach(file ${files})
   execute_process(COMMAND ${GZIP} -9 -n -c ${DIST}/${file} OUTPUT_FILE ${OUTPUT}.gz COMMAND_ERROR_IS_FATAL ANY)
-  file(READ ${OUTPUT}.gz bytes HEX)
-  string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
-  string(APPEND data "constexpr std::uint8_t kFile${number}[] = {${bytes}};\n")
-  string(APPEND table "    {\"/${file}\", kFile${number}},\n")
+  embed(kZipped${number} ${OUTPUT}.gz)
+  embed(kPlain${number} ${DIST}/${file})
+  string(APPEND table "    {\"/${file}\", kZipped${number}, kPlain${number}},\n")
   math(EXPR number "${number} + 1")
 endforeach()
 file(REMOVE ${OUTPUT}.gz)

@@ -32,12 +32,13 @@ def conforms(document, name):
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 SHAPES = {"/api/v1/session": "Session", "/api/v1/overview": "Overview", "/api/v1/timeseries": "Timeseries",
-          "/api/v1/timeseries?step=60": "Timeseries", "/api/v1/customers": "CustomerPage",
+          "/api/v1/timeseries?step=60": "Timeseries", "/api/v1/timeseries?step=1800": "Timeseries",
+          "/api/v1/customers": "CustomerPage",
           f"/api/v1/customers/{OWN}": "CustomerDetail", f"/api/v1/customers/{OWN}/peers": "PeerPage",
           f"/api/v1/customers/{OWN}/peers/graz": "Peer", f"/api/v1/customers/{OWN}/timeseries": "Timeseries",
           f"/api/v1/customers/{OWN}/peers/graz/timeseries": "Timeseries", "/api/v1/events": "EventList",
           f"/api/v1/events?customer={OWN}": "EventList", "/api/v1/system": "System", "/readyz": "Ready"}
-ONLY_ALL = {"/api/v1/timeseries", "/api/v1/timeseries?step=60", "/api/v1/system"}
+ONLY_ALL = {"/api/v1/timeseries", "/api/v1/timeseries?step=60", "/api/v1/timeseries?step=1800", "/api/v1/system"}
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer", "customer"])
@@ -54,7 +55,8 @@ def test_every_answer_conforms_to_the_contract(scene, path, role):
 
 def test_every_path_of_the_contract_is_tested():
     shown = {re.sub(r"\?.*", "", path).replace(f"/{OWN}", "/{id}").replace("/graz", "/{name}") for path in SHAPES}
-    assert set(CONTRACT["paths"]) == shown | {"/api/v1/login", "/api/v1/logout", "/healthz", "/metrics"}
+    assert set(CONTRACT["paths"]) == shown | {"/api/v1/about", "/api/v1/login", "/api/v1/logout", "/healthz",
+                                              "/metrics"}
 
 
 def test_the_page_shows_the_same_as_vpnctl(scene):
@@ -144,8 +146,9 @@ def test_every_route_needs_a_login(scene, path):
         assert answer.status == 401 and conforms(answer.json(), "Problem")
 
 
-def test_healthz_and_the_page_itself_need_no_login_and_reveal_nothing(scene):
+def test_healthz_and_the_page_itself_need_no_login_and_reveal_nothing_but_the_appliances_name(scene):
     assert (scene.page.ask("/healthz").status, scene.page.ask("/healthz").body) == (200, b"ok\n")
+    assert conforms(scene.page.ask("/api/v1/about").json(), "About") == {"appliance": scene.warren.name}
     start = scene.page.ask("/")
     assert start.status == 200 and OWN.encode() not in start.body
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <vector>
@@ -93,7 +94,7 @@ void write_processor(Writer& writer, const ipc::SnapshotHeader& header) {
                    seconds(header.workers[i].cpu_nanoseconds));
 }
 
-void write_appliance(Writer& writer, const Census& census, const SystemFacts& facts, Now now) {
+void write_appliance(Writer& writer, const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now) {
     const ipc::SnapshotHeader& header = census.header();
     const auto one = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
         writer.family(name, type, help);
@@ -101,6 +102,18 @@ void write_appliance(Writer& writer, const Census& census, const SystemFacts& fa
     };
     one("warren_vpnd_up", "gauge", "1 if vpnd answers.",
         census.has_snapshot() && !census.is_stale(now.instant) ? 1 : 0);
+    const auto findings = findings_of(census, facts, viewer, now);
+    const bool is_ready = std::none_of(findings.begin(), findings.end(),
+                                       [](const auto& found) { return health::is_unready(found.kind); });
+    one("warren_healthy", "gauge", "1 if nothing needs a person.", findings.empty() ? 1 : 0);
+    one("warren_ready", "gauge", "1 if everything is served as configured, as /readyz reports.", is_ready ? 1 : 0);
+    writer.family("warren_findings", "gauge", "What needs a person, by kind; at most 100 in all.");
+    for (std::size_t i = 0; i < health::kKinds; ++i) {
+        const auto kind = static_cast<health::Kind>(i);
+        writer.one(
+            "warren_findings", fmt::format("{{kind=\"{}\"}}", name_of(kind)),
+            std::count_if(findings.begin(), findings.end(), [&](const auto& found) { return found.kind == kind; }));
+    }
     one("warren_generation", "gauge", "Generation of the configuration in force.", header.generation);
     one("warren_under_load", "gauge", "1 if handshakes need a cookie first.", header.under_load ? 1 : 0);
     one("warren_handshakes_initiated_total", "counter", "Handshakes started by either side.",
@@ -142,7 +155,7 @@ std::string metrics_text(const Census& census, const SystemFacts& facts, const V
     writer.family("warren_metrics_peers_left_out", "gauge",
                   "Peers without metrics of their own, because there are too many.");
     writer.one("warren_metrics_peers_left_out", {}, left_out);
-    if (viewer.sees_all()) write_appliance(writer, census, facts, now);
+    if (viewer.sees_all()) write_appliance(writer, census, facts, viewer, now);
     return writer.out;
 }
 

@@ -60,13 +60,15 @@ bool Router::is_our_host(const std::string& name) const {
 Outcome Router::handle(Now now, const Request& request) {
     const auto target = parse_target(request.target);
     if (!target) return problem(400, "The request target is malformed.");
-    if (!is_our_host(host_name(request.host))) return problem(421);
+    if (!is_our_host(host_name(request.host))) return wrong_host(request);
     if (request.method == "POST") return post(now, request, *target);
     if (request.method != "GET" && request.method != "HEAD") return wrong_method("GET, HEAD, POST");
     if (target->path == "/healthz")
         return Reply{200, "text/plain; charset=utf-8", "ok\n", {{"Cache-Control", "no-store"}}};
     const bool is_data = target->segments.front() == "api" || target->path == "/metrics" || target->path == "/readyz";
-    if (!is_data) return page_file(*target);
+    // Before the login, so that it says which appliance asks.
+    if (target->path == "/api/v1/about") return json(about_json(facts_));
+    if (!is_data) return page_file(request, *target);
 
     const auto credential = Gate::credential_of(request);
     const auto viewer = credential ? gate_.admit(now, *credential, true) : std::nullopt;
@@ -74,16 +76,34 @@ Outcome Router::handle(Now now, const Request& request) {
     return get({now, request, *target, *viewer, *credential});
 }
 
-Reply Router::page_file(const Target& target) const {
+Reply Router::page_file(const Request& request, const Target& target) const {
     if (page_.empty())
         return {200, "text/html; charset=utf-8", std::string(kPageNotBuilt), {{"Cache-Control", "no-store"}}};
     const PageFile* file = find_page(page_, target.path);
     if (file == nullptr) return problem(404);
-    return {200,
-            std::string(content_type_of(file->path)),
-            std::string(file->gzipped.begin(), file->gzipped.end()),
-            {{"Content-Encoding", "gzip"},
-             {"Cache-Control", is_immutable(file->path) ? "public, max-age=31536000, immutable" : "no-cache"}}};
+    const bool zipped = accepts_gzip(request.accept_encoding);
+    const Bytes bytes = zipped ? file->gzipped : file->plain;
+    Reply reply{200,
+                std::string(content_type_of(file->path)),
+                std::string(bytes.begin(), bytes.end()),
+                {{"Vary", "Accept-Encoding"},
+                 {"Cache-Control", is_immutable(file->path) ? "public, max-age=31536000, immutable" : "no-cache"}}};
+    if (zipped) reply.headers.emplace_back("Content-Encoding", "gzip");
+    return reply;
+}
+
+// Says what to do, to a person as a page.
+Reply Router::wrong_host(const Request& request) const {
+    std::string advice =
+        "This page answers to addresses, to localhost and to the names in its certificate. To use another name, put a "
+        "certificate for it into secrets/status.pem, then run vpnctl apply.";
+    if (request.accept.find("text/html") == std::string::npos) return problem(421, std::move(advice));
+    return {421,
+            "text/html; charset=utf-8",
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Warren</title><h1>Not under this "
+            "name</h1><p>" +
+                advice + "</p></html>\n",
+            {{"Cache-Control", "no-store"}}};
 }
 
 // --- login and logout ---
@@ -132,26 +152,6 @@ Reply Router::finish_login(Now now, const PasswordCheck& check, bool matched) {
     return reply;
 }
 
-// --- views ---
-
-Outcome Router::get(const Call& call) {
-    const std::string& path = call.target.path;
-    const bool sees_all = call.viewer.sees_all();
-    if (path == "/metrics")
-        return Reply{200,
-                     "text/plain; version=0.0.4; charset=utf-8",
-                     metrics_text(census_, facts_, call.viewer, call.now),
-                     {{"Cache-Control", "no-store"}}};
-    if (path == "/readyz") return ready(call.now);
-    if (!path.starts_with(kApi)) return problem(404);
-    const std::string_view rest = std::string_view(path).substr(kApi.size());
-    if (rest == "login" || rest == "logout") return wrong_method("POST");
-    if (rest == "session") return json(session_json(call.viewer));
-    if (rest == "overview") return json(overview_json(census_, facts_, call.viewer, call.now));
-    if (rest == "timeseries" && sees_all) return timeseries(call, census_.series());
-    if (rest == "system" && sees_all) return json(system_json(census_, facts_, call.viewer, call.now));
-    if (rest == "events") return events(call);
-    if (rest == "customers") return customers(call);
 Reply Router::abandon_login(const PasswordCheck& check) {
     gate_.abandon_login(check);
     Reply reply = problem(503, "Too many logins at once. Try again.");
@@ -164,6 +164,26 @@ std::optional<Viewer> Router::viewer_of(Now now, const Request& request) {
     return credential ? gate_.admit(now, *credential, false) : std::nullopt;
 }
 
+// --- views ---
+
+Outcome Router::get(const Call& call) {
+    const std::string& path = call.target.path;
+    const bool sees_all = call.viewer.sees_all();
+    if (path == "/metrics")
+        return Reply{200,
+                     "text/plain; version=0.0.4; charset=utf-8",
+                     metrics_text(census_, facts_, call.viewer, call.now),
+                     {{"Cache-Control", "no-store"}}};
+    if (path == "/readyz") return ready(call.viewer, call.now);
+    if (!path.starts_with(kApi)) return problem(404);
+    const std::string_view rest = std::string_view(path).substr(kApi.size());
+    if (rest == "login" || rest == "logout") return wrong_method("POST");
+    if (rest == "session") return json(session_json(call.viewer));
+    if (rest == "overview") return json(overview_json(census_, facts_, call.viewer, call.now));
+    if (rest == "timeseries" && sees_all) return timeseries(call, census_.series());
+    if (rest == "system" && sees_all) return json(system_json(census_, facts_, call.viewer, call.now));
+    if (rest == "events") return events(call);
+    if (rest == "customers") return customers(call);
     if (call.target.segments.size() >= 4 && call.target.segments[2] == "customers") return get_customer(call);
     return problem(404);
 }
@@ -192,15 +212,14 @@ Reply Router::timeseries(const Call& call, const Series& series) const {
     const std::string* step = call.target.find("step");
     if (step == nullptr || *step == "2") return json(timeseries_json(series.fine(), Series::kFineSeconds));
     if (*step == "60") return json(timeseries_json(series.coarse(), Series::kCoarseSeconds));
-    return problem(400, "step: must be one of 2, 60");
+    if (*step == "1800") return json(timeseries_json(series.week(), Series::kLongSeconds));
+    return problem(400, "step: must be one of 2, 60, 1800");
 }
 
-Reply Router::ready(Now now) const {
+Reply Router::ready(const Viewer& viewer, Now now) const {
     std::vector<std::string> reasons;
-    if (!census_.has_snapshot()) {
-        reasons.emplace_back("vpnd has not answered yet");
-    } else if (census_.is_stale(now.instant)) {
-        reasons.emplace_back("vpnd does not answer");
+    for (const health::Finding& finding : findings_of(census_, facts_, viewer, now)) {
+        if (health::is_unready(finding.kind)) reasons.push_back(finding.sentence);
     }
     Reply reply = json(ready_json(reasons));
     if (!reasons.empty()) reply.status = 503;

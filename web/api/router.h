@@ -11,6 +11,7 @@
 
 #include "web/api/views.h"
 #include "web/login/gate.h"
+#include "web/login/shares.h"
 #include "web/model/census.h"
 #include "web/model/http.h"
 #include "web/model/page.h"
@@ -20,8 +21,8 @@ namespace warren::web {
 
 // An open event stream and its position. The server keeps it while the connection is open.
 struct Stream {
-    Scope scope;
     Shares::Place place;
+    Scope scope;
     Gate::Credential credential;
     std::uint64_t since = 0;  // tick
     std::uint64_t since_event = 0;
@@ -37,7 +38,7 @@ struct Audit {
     std::string remote;
 };
 
-// The references must outlive it. Not thread-safe.
+// The references must outlive it, and it must outlive its streams. Not thread-safe.
 class Router {
   public:
     static constexpr Shares::Limits kStreams{256, 16, 160, 224};
@@ -49,12 +50,12 @@ class Router {
 
     [[nodiscard]] Outcome handle(Now now, const Request& request);
     [[nodiscard]] Reply finish_login(Now now, const PasswordCheck& check, bool matched);
-
     // Too many logins wait: the answer to one that was not checked.
     [[nodiscard]] Reply abandon_login(const PasswordCheck& check);
     // Who sends a request; nothing without a valid credential. Does not extend the session.
     [[nodiscard]] std::optional<Viewer> viewer_of(Now now, const Request& request);
     [[nodiscard]] std::size_t streams() const { return streams_.size(); }
+
     // The next message of a stream; advances its position. Nothing when its credential is no longer valid: the stream
     // ends.
     [[nodiscard]] std::optional<std::string> next_message(Now now, Stream& stream);
@@ -72,7 +73,8 @@ class Router {
     };
 
     [[nodiscard]] bool is_our_host(const std::string& name) const;
-    [[nodiscard]] Reply page_file(const Target& target) const;
+    [[nodiscard]] Reply page_file(const Request& request, const Target& target) const;
+    [[nodiscard]] Reply wrong_host(const Request& request) const;
     [[nodiscard]] Outcome post(Now now, const Request& request, const Target& target);
     [[nodiscard]] Outcome login(Now now, const Request& request);
     [[nodiscard]] Outcome get(const Call& call);
@@ -83,7 +85,7 @@ class Router {
     [[nodiscard]] Outcome events(const Call& call);
     [[nodiscard]] Reply event_list(const Call& call, const std::string& customer) const;
     [[nodiscard]] Outcome open_stream(const Call& call, const std::string& customer);
-    [[nodiscard]] Reply ready(Now now) const;
+    [[nodiscard]] Reply ready(const Viewer& viewer, Now now) const;
 
     const Census& census_;
     Gate& gate_;
@@ -91,7 +93,7 @@ class Router {
     std::span<const PageFile> page_;
     std::string life_;
     std::vector<Audit> audits_;
+    Shares streams_{kStreams};
 };
 
-    Shares streams_{kStreams};
 }  // namespace warren::web

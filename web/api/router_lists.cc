@@ -6,6 +6,7 @@
 
 #include "web/api/query.h"
 #include "web/api/router.h"
+#include "web/model/natural.h"
 
 namespace warren::web {
 
@@ -23,16 +24,48 @@ bool contains(std::string_view text, const std::string& wanted) {
     return lower(text).find(wanted) != std::string::npos;
 }
 
-bool matches(const ipc::ShownWireguardPeer& tunnel, const std::string& wanted) {
-    return contains(tunnel.public_key, wanted);
+// What a search looks for. A whole address is also found in the prefixes that contain it.
+struct Wanted {
+    explicit Wanted(std::string search) : text(std::move(search)), address(parse_ip(text)) {
+        may_be_address = text.find_first_not_of("0123456789abcdef.:/[]") == std::string::npos;
+    }
+
+    [[nodiscard]] bool is_in(const Prefix& prefix) const {
+        if (!may_be_address) return false;
+        return (address && prefix.contains(*address)) || contains(to_string(prefix), text);
+    }
+    [[nodiscard]] bool is_in(const std::vector<Prefix>& prefixes) const {
+        return std::any_of(prefixes.begin(), prefixes.end(), [this](const Prefix& one) { return is_in(one); });
+    }
+
+    std::string text;
+    std::optional<IpAddress> address;
+    bool may_be_address = false;  // text of other letters is not compared with addresses: there may be 100,000
+};
+
+bool matches(const ipc::ShownWireguardPeer& tunnel, const Wanted& wanted) {
+    return contains(tunnel.public_key, wanted.text);
 }
 
-bool matches(const PeerEntry& peer, const std::string& wanted) {
-    if (wanted.empty() || contains(peer.shown.settings.name, wanted)) return true;
+bool matches(const PeerEntry& peer, const Wanted& wanted) {
+    const ipc::PeerSettings& settings = peer.shown.settings;
+    if (wanted.text.empty() || contains(settings.name, wanted.text)) return true;
     if (std::visit([&](const auto& tunnel) { return matches(tunnel, wanted); }, peer.shown.tunnel)) return true;
-    if (peer.shown.activity.endpoint && contains(to_string(*peer.shown.activity.endpoint), wanted)) return true;
-    return std::any_of(peer.shown.settings.allowed_ips.begin(), peer.shown.settings.allowed_ips.end(),
-                       [&](const Prefix& prefix) { return contains(to_string(prefix), wanted); });
+    const auto& endpoint = peer.shown.activity.endpoint;
+    if (wanted.may_be_address && endpoint && contains(to_string(*endpoint), wanted.text)) return true;
+    return wanted.is_in(settings.allowed_ips);
+}
+
+bool matches(const CustomerEntry& customer, const Wanted& wanted) {
+    const ipc::CustomerSettings& settings = customer.shown.settings;
+    if (wanted.text.empty() || contains(settings.id, wanted.text) || contains(settings.name, wanted.text)) return true;
+    if (wanted.is_in(settings.addresses)) return true;
+    const auto& listeners = customer.shown.listeners;
+    if (std::any_of(listeners.begin(), listeners.end(),
+                    [&](const ipc::ListenerSnapshot& one) { return contains(one.identity, wanted.text); }))
+        return true;
+    return std::any_of(customer.peers.begin(), customer.peers.end(),
+                       [&](const auto& one) { return matches(one.second, wanted); });
 }
 
 // Sorts by `key` (stable) and returns the rows of the page.
@@ -52,8 +85,7 @@ std::vector<const CustomerEntry*> sorted(std::vector<const CustomerEntry*> rows,
     switch (sort) {
         case 1:
             return page_of(
-                std::move(rows), [](const Row& row) { return std::string_view(row.shown.settings.name); }, descending,
-                page);
+                std::move(rows), [](const Row& row) { return Natural{row.shown.settings.name}; }, descending, page);
         case 2:
             return page_of(
                 std::move(rows), [](const Row& row) { return row.state; }, descending, page);
@@ -70,8 +102,7 @@ std::vector<const CustomerEntry*> sorted(std::vector<const CustomerEntry*> rows,
                 std::move(rows), [](const Row& row) { return row.drops_total; }, descending, page);
         default:
             return page_of(
-                std::move(rows), [](const Row& row) { return std::string_view(row.shown.settings.id); }, descending,
-                page);
+                std::move(rows), [](const Row& row) { return Natural{row.shown.settings.id}; }, descending, page);
     }
 }
 
@@ -95,8 +126,7 @@ std::vector<const PeerEntry*> sorted(std::vector<const PeerEntry*> rows, std::si
                 std::move(rows), [](const Row& row) { return row.shown.activity.endpoint; }, descending, page);
         default:
             return page_of(
-                std::move(rows), [](const Row& row) { return std::string_view(row.shown.settings.name); }, descending,
-                page);
+                std::move(rows), [](const Row& row) { return Natural{row.shown.settings.name}; }, descending, page);
     }
 }
 
@@ -129,10 +159,11 @@ std::optional<std::uint64_t> read_number(std::string_view& text) {
 
 Reply Router::customers(const Call& call) const {
     constexpr std::array<std::string_view, 6> kSorts{"id", "name", "state", "peers", "rate", "drops"};
-    constexpr std::array<std::string_view, 5> kStates{"up", "degraded", "down", "never", "suspended"};
+    constexpr std::array<std::string_view, kCustomerStates> kStates{"up",    "degraded",  "down",
+                                                                    "never", "suspended", "unserved"};
     Query query(call.target);
     PageOf page = read_page(query);
-    const std::string wanted = query.search("search", kMaxSearch);
+    const Wanted wanted(query.search("search", kMaxSearch));
     const auto state = query.choice("state", kStates);
     const auto sort = query.choice("sort", kSorts).value_or(0);
     const bool descending = query.choice("order", kOrders).value_or(0) == 1;
@@ -142,8 +173,7 @@ Reply Router::customers(const Call& call) const {
     for (const auto& [id, customer] : census_.customers()) {
         if (!call.viewer.may_see(id)) continue;
         if (state && static_cast<std::size_t>(customer.state) != *state) continue;
-        if (wanted.empty() || contains(id, wanted) || contains(customer.shown.settings.name, wanted))
-            rows.push_back(&customer);
+        if (matches(customer, wanted)) rows.push_back(&customer);
     }
     rows = sorted(std::move(rows), sort, descending, page);
     return json(customers_json(census_, rows, page));
@@ -154,7 +184,7 @@ Reply Router::peers(const Call& call, const CustomerEntry& customer) const {
     constexpr std::array<std::string_view, 3> kStates{"never", "idle", "online"};  // in the order of PeerState
     Query query(call.target);
     PageOf page = read_page(query);
-    const std::string wanted = query.search("search", kMaxSearch);
+    const Wanted wanted(query.search("search", kMaxSearch));
     const auto state = query.choice("state", kStates);
     const auto sort = query.choice("sort", kSorts).value_or(0);
     const bool descending = query.choice("order", kOrders).value_or(0) == 1;
@@ -219,8 +249,7 @@ Outcome Router::open_stream(const Call& call, const std::string& customer) {
         reply.headers.emplace_back("Retry-After", "10");
         return reply;
     }
-    Stream stream;
-    stream.scope = {call.viewer, customer, {}};
+    Stream stream{std::move(*place), {call.viewer, customer, {}}, {}};
     if (const std::string* watch = call.target.find("watch")) stream.scope.watch = split_ids(*watch);
     stream.credential = call.credential;
     stream.since = census_.tick();

@@ -126,13 +126,10 @@ Json row_of(const Event& event) {
             {"to", text_or_null(event.to)}};
 }
 
-Json row_of(const Alarm& alarm) {
-    return {{"kind", alarm.kind},
-            {"severity", alarm.critical ? "critical" : "warning"},
-            {"since", iso_time(alarm.since)},
-            {"customer", text_or_null(alarm.customer)},
-            {"sentence", alarm.sentence},
-            {"what_to_do", alarm.what_to_do}};
+Json row_of(const health::Finding& finding) {
+    return {{"kind", name_of(finding.kind)},    {"severity", finding.critical ? "critical" : "warning"},
+            {"since", iso_time(finding.since)}, {"customer", text_or_null(finding.customer)},
+            {"sentence", finding.sentence},     {"what_to_do", finding.what_to_do}};
 }
 
 std::vector<const CustomerEntry*> visible(const Census& census, const Viewer& viewer) {
@@ -150,7 +147,7 @@ std::vector<const CustomerEntry*> visible(const Census& census, const Viewer& vi
 
 Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now) {
     const auto customers = visible(census, viewer);
-    std::array<std::uint64_t, 5> states{};
+    std::array<std::uint64_t, kCustomerStates> states{};
     PeerCounts peers;
     Rates rates;
     std::uint64_t rx_bytes = 0;
@@ -167,12 +164,12 @@ Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& v
     }
     Json counts{{"total", customers.size()}};
     for (const CustomerState state : {CustomerState::kUp, CustomerState::kDegraded, CustomerState::kDown,
-                                      CustomerState::kNever, CustomerState::kSuspended}) {
+                                      CustomerState::kNever, CustomerState::kSuspended, CustomerState::kUnserved}) {
         counts[std::string(name_of(state))] = states[static_cast<std::size_t>(state)];
     }
     Json alarms = Json::array();
-    for (const Alarm& alarm : alarms_of(census, customers, facts, viewer.sees_all(), now))
-        alarms.push_back(row_of(alarm));
+    const auto findings = findings_of(census, customers, facts, viewer.sees_all(), now);
+    for (const health::Finding& finding : findings) alarms.push_back(row_of(finding));
     const ipc::SnapshotHeader& header = census.header();
     const bool all = viewer.sees_all();
     return {{"appliance", header.appliance},
@@ -190,6 +187,7 @@ Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& v
             {"handshakes_completed", all ? header.handshakes_completed : 0},
             {"handshakes_initiated", all ? header.handshakes_initiated : 0},
             {"drops", all ? drops_of(header.drops) : Json::array()},
+            {"verdict", health::verdict_of(findings)},
             {"alarms", alarms}};
 }
 
@@ -247,6 +245,11 @@ Json tunnels_of(const Census& census, Instant now) {
 
 }  // namespace
 
+std::vector<health::Finding> findings_of(const Census& census, const SystemFacts& facts, const Viewer& viewer,
+                                         Now now) {
+    return findings_of(census, visible(census, viewer), facts, viewer.sees_all(), now);
+}
+
 std::string iso_time(WallTime at) {
     const std::time_t seconds = static_cast<std::time_t>(at.nanoseconds / 1'000'000'000);
     std::tm parts{};
@@ -254,6 +257,10 @@ std::string iso_time(WallTime at) {
     std::array<char, 32> text{};
     std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
     return text.data();
+}
+
+std::string about_json(const SystemFacts& facts) {
+    return dump({{"appliance", facts.appliance}});
 }
 
 std::string session_json(const Viewer& viewer) {

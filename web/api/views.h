@@ -7,6 +7,7 @@
 
 #include "access/users.h"
 #include "base/time.h"
+#include "health/health.h"
 #include "web/login/viewer.h"
 #include "web/model/census.h"
 #include "web/model/series.h"
@@ -30,6 +31,12 @@ struct PageOf {
 // "2026-11-23T06:55:10Z"
 [[nodiscard]] std::string iso_time(WallTime at);
 
+// What needs a person, as far as the viewer may know it.
+[[nodiscard]] std::vector<health::Finding> findings_of(const Census& census, const SystemFacts& facts,
+                                                       const Viewer& viewer, Now now);
+
+// For anybody: the appliance's name and nothing else.
+[[nodiscard]] std::string about_json(const SystemFacts& facts);
 [[nodiscard]] std::string session_json(const Viewer& viewer);
 [[nodiscard]] std::string overview_json(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now);
 [[nodiscard]] std::string customers_json(const Census& census, const std::vector<const CustomerEntry*>& rows,

@@ -69,12 +69,30 @@ bool same_row(const ipc::CustomerSnapshot& a, const ipc::CustomerSnapshot& b) {
     return a.settings == b.settings && a.listeners == b.listeners && a.activity == b.activity;
 }
 
+std::string_view identity_of(const ipc::ShownWireguardPeer& tunnel) {
+    return tunnel.public_key;
+}
+
+// Tells a peer from all others of its customer, whatever its name.
+std::pair<ipc::ListenerId, std::string> identity_of(const ipc::PeerSnapshot& peer) {
+    return {peer.settings.listener,
+            std::string(std::visit([](const auto& tunnel) { return identity_of(tunnel); }, peer.tunnel))};
+}
+
+// As its peers know us.
+std::vector<std::string_view> identities_of(const ipc::CustomerSnapshot& customer) {
+    std::vector<std::string_view> out;
+    for (const ipc::ListenerSnapshot& listener : customer.listeners) out.emplace_back(listener.identity);
+    return out;
+}
+
 ipc::PeerState state_at(Instant now, Instant handshake) {
     if (handshake == kLongAgo) return ipc::PeerState::kNever;
     return now - handshake < kOnline ? ipc::PeerState::kOnline : ipc::PeerState::kIdle;
 }
 
 CustomerState state_of(const CustomerEntry& customer) {
+    if (!customer.is_served) return CustomerState::kUnserved;
     if (customer.shown.settings.suspended) return CustomerState::kSuspended;
     if (customer.counts.online == 0) return customer.counts.idle == 0 ? CustomerState::kNever : CustomerState::kDown;
     return customer.counts.idle == 0 ? CustomerState::kUp : CustomerState::kDegraded;
@@ -93,6 +111,7 @@ std::string_view name_of(CustomerState state) {
         case CustomerState::kDown: return "down";
         case CustomerState::kNever: return "never";
         case CustomerState::kSuspended: return "suspended";
+        case CustomerState::kUnserved: return "unserved";
     }
     return "never";
 }
@@ -123,6 +142,7 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
     const double seconds = gap <= kMaxInterval ? gap : 0;
     ++tick_;
     ++round_;
+    if (is_new_vpnd) vpnd_started_ = now.instant;
     if (is_lost_ || is_new_vpnd || is_first)
         record_event(now, EventKind::kVpndStarted, {}, {}, {}, round.header.version);
     is_lost_ = false;
@@ -137,8 +157,9 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
 
 void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer round) {
     const std::string id = round.customer.settings.id;
-    const auto [at, is_new] = customers_.try_emplace(id);
+    const auto [at, is_inserted] = customers_.try_emplace(id);
     CustomerEntry& customer = at->second;
+    const bool is_new = is_inserted || !std::exchange(customer.is_served, true);
     const bool is_news = is_new && tick_ > 1;  // in the first snapshot every customer is new
     if (is_new) {
         list_tick_ = tick_;
@@ -151,6 +172,7 @@ void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer rou
         if (is_changed) record_event(now, EventKind::kChanged, id);
         if (turns) record_event(now, is_suspended ? EventKind::kSuspended : EventKind::kResumed, id);
         if (is_changed || turns) customer.config_tick = tick_;
+        if (identities_of(customer.shown) != identities_of(round.customer)) customer.key_changed = now.instant;
     }
     const Rates before = customer.rates;
     customer.rates = is_new
@@ -162,8 +184,31 @@ void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer rou
     const std::vector<ipc::DropCount> drops = std::exchange(customer.shown, std::move(round.customer)).activity.drops;
     customer.drops_total = sum_of(customer.shown.activity.drops);
     if (!is_new) record_drops(now, customer, drops);
+    if (!is_new && customer.shown.all_peers) rename_peers(now, customer, round.peers);
     for (ipc::PeerSnapshot& peer : round.peers) apply_peer(now, seconds, customer, std::move(peer), is_new);
     if (customer.shown.all_peers) remove_absent_peers(now, customer);
+}
+
+// A peer whose identity is known by a name that is no longer used was renamed, and keeps its history. `peers`: all.
+void Census::rename_peers(Now now, CustomerEntry& customer, const std::vector<ipc::PeerSnapshot>& peers) {
+    std::set<std::string_view> names;
+    for (const ipc::PeerSnapshot& peer : peers) names.insert(peer.settings.name);
+    std::map<std::pair<ipc::ListenerId, std::string>, std::string> gone;  // identity -> name
+    for (const auto& [name, peer] : customer.peers) {
+        if (!names.contains(name)) gone.emplace(identity_of(peer.shown), name);
+    }
+    if (gone.empty()) return;
+    for (const ipc::PeerSnapshot& peer : peers) {
+        const std::string& name = peer.settings.name;
+        const auto before = gone.find(identity_of(peer));
+        if (before == gone.end() || customer.peers.contains(name)) continue;
+        auto node = customer.peers.extract(before->second);
+        node.key() = node.mapped().shown.settings.name = name;
+        customer.peers.insert(std::move(node));
+        customer.config_tick = tick_;
+        record_event(now, EventKind::kRenamed, customer.shown.settings.id, name, before->second, name);
+        gone.erase(before);
+    }
 }
 
 void Census::record_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before) {
@@ -191,6 +236,7 @@ void Census::apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::P
     } else if (!same_config(peer.shown, shown)) {
         customer.config_tick = tick_;
         record_event(now, EventKind::kChanged, id, shown.settings.name);
+        if (identity_of(peer.shown) != identity_of(shown)) peer.key_changed = now.instant;
     }
     if (!is_new && peer.shown.activity.endpoint && shown.activity.endpoint &&
         *peer.shown.activity.endpoint != *shown.activity.endpoint && peer.shown.tunnel == shown.tunnel)
@@ -246,7 +292,16 @@ void Census::update_state(Now now, CustomerEntry& customer, PeerEntry& peer) {
     peer.has_state_since = true;
     peer.tick = tick_;
     const EventKind kind = state == ipc::PeerState::kOnline ? EventKind::kOnline : EventKind::kIdle;
-    record_event(now, kind, customer.shown.settings.id, peer.shown.settings.name, before, std::string(name_of(state)));
+    record_event(now, kind, customer.shown.settings.id, peer.shown.settings.name, before, std::string(name_of(state)),
+                 state == ipc::PeerState::kNever ? reason_of_end(now, customer, peer) : std::string());
+}
+
+// Why vpnd no longer knows of a handshake. Its answers tell of a cause and its effect up to some rounds apart.
+std::string Census::reason_of_end(Now now, const CustomerEntry& customer, const PeerEntry& peer) const {
+    const auto is_recent = [now](Instant at) { return now.instant - at < kSilence; };
+    if (customer.shown.settings.suspended) return "suspended";
+    if (is_recent(peer.key_changed) || is_recent(customer.key_changed)) return "key_changed";
+    return is_recent(vpnd_started_) ? "vpnd_restarted" : "session_ended";
 }
 
 void Census::update_counts(Now now, CustomerEntry& customer) {
@@ -288,7 +343,7 @@ void Census::remove_absent_peers(Now now, CustomerEntry& customer) {
 
 void Census::remove_absent_customers(Now now) {
     for (auto at = customers_.begin(); at != customers_.end();) {
-        if (at->second.seen == round_) {
+        if (at->second.seen == round_ || !at->second.is_served) {
             ++at;
             continue;
         }
@@ -296,6 +351,29 @@ void Census::remove_absent_customers(Now now) {
         for (const auto& [name, peer] : at->second.peers) peer_series_ -= peer.series != nullptr ? 1U : 0U;
         list_tick_ = tick_;
         at = customers_.erase(at);
+    }
+    list_unserved();
+}
+
+void Census::set_unserved(std::set<std::string> ids) {
+    if (ids == unserved_) return;
+    unserved_ = std::move(ids);
+    ++tick_;
+    list_unserved();
+}
+
+void Census::list_unserved() {
+    const auto removed = std::erase_if(
+        customers_, [this](const auto& one) { return !one.second.is_served && !unserved_.contains(one.first); });
+    if (removed > 0) list_tick_ = tick_;
+    for (const std::string& id : unserved_) {
+        const auto [at, is_new] = customers_.try_emplace(id);
+        if (!is_new) continue;
+        CustomerEntry& customer = at->second;
+        customer.shown.settings.id = customer.shown.settings.name = id;
+        customer.is_served = false;
+        customer.state = CustomerState::kUnserved;
+        customer.tick = customer.state_tick = list_tick_ = tick_;
     }
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,12 +36,15 @@ struct PeerEntry {
     WallTime state_since;
     bool has_state_since = false;  // false: it began before the first snapshot
     Rates rates;
+    Instant key_changed = kLongAgo;
     std::uint64_t tick = 0;          // of the last change in this row
     std::unique_ptr<Series> series;  // for peers with traffic
     std::uint64_t seen = 0;          // the last round that contained it
 };
 
-enum class CustomerState : std::uint8_t { kUp, kDegraded, kDown, kNever, kSuspended };
+// kUnserved: it has a file, but is not in force.
+enum class CustomerState : std::uint8_t { kUp, kDegraded, kDown, kNever, kSuspended, kUnserved };
+inline constexpr std::size_t kCustomerStates = 6;
 [[nodiscard]] std::string_view name_of(CustomerState state);
 [[nodiscard]] std::string_view name_of(ipc::PeerState state);
 
@@ -56,6 +60,7 @@ struct CustomerEntry {
     ipc::CustomerSnapshot shown;
     std::map<std::string, PeerEntry, std::less<>> peers;  // by name
     PeerCounts counts;
+    bool is_served = true;  // false: known from stackd only, without figures
     CustomerState state = CustomerState::kNever;
     WallTime state_since;
     bool has_state_since = false;
@@ -63,6 +68,7 @@ struct CustomerEntry {
     Series series;
     std::uint64_t drops_total = 0;
     WallTime last_handshake;
+    Instant key_changed = kLongAgo;                          // the server's key for its peers
     std::map<std::string, Instant, std::less<>> last_drops;  // by reason: when its count last increased
     std::uint64_t tick = 0;                                  // of the last change in this row
     std::uint64_t state_tick = 0;                            // of the last change of state or counts
@@ -96,6 +102,8 @@ class Census {
 
     // Starts a new tick; every row that changed gets it.
     void apply_snapshot(Now now, SnapshotRound round);
+    // The customers that stackd reports as not served, by id; they are listed although vpnd does not know them.
+    void set_unserved(std::set<std::string> ids);
     // Records an event once vpnd has not answered for kSilence. Call it every 2 s.
     void check_silence(Now now);
 
@@ -118,21 +126,26 @@ class Census {
   private:
     void apply_customer(Now now, double seconds, SnapshotRound::Customer round);
     void apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::PeerSnapshot peer, bool is_new_customer);
+    void rename_peers(Now now, CustomerEntry& customer, const std::vector<ipc::PeerSnapshot>& peers);
     void record_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before);
     void finish_round(Now now);
     void remove_absent_customers(Now now);
+    void list_unserved();
     void remove_absent_peers(Now now, CustomerEntry& customer);
+    [[nodiscard]] std::string reason_of_end(Now now, const CustomerEntry& customer, const PeerEntry& peer) const;
     void update_state(Now now, CustomerEntry& customer, PeerEntry& peer);
     void update_counts(Now now, CustomerEntry& customer);
     void record_event(Now now, EventKind kind, const std::string& customer, const std::string& peer = {},
                       std::string from = {}, std::string to = {}, std::string reason = {});
 
     Customers customers_;
+    std::set<std::string> unserved_;
     ipc::SnapshotHeader header_;
     std::optional<CpuShares> cpu_shares_;
     EventLog events_;
     Series series_;
     Instant last_snapshot_ = kLongAgo;
+    Instant vpnd_started_ = kLongAgo;  // when another vpnd answered for the first time
     WallTime as_of_;
     bool is_lost_ = false;  // kVpndLost was recorded
     std::uint64_t tick_ = 0;

@@ -7,9 +7,9 @@ namespace warren::web {
 
 namespace {
 
-constexpr std::array<std::string_view, kEventKinds> kNames{"online",    "idle",    "roamed",       "added",
-                                                           "removed",   "changed", "drops",        "rate_limited",
-                                                           "suspended", "resumed", "vpnd_started", "vpnd_lost"};
+constexpr std::array<std::string_view, kEventKinds> kNames{
+    "online",       "idle",      "roamed",  "added",        "removed",   "changed", "drops",
+    "rate_limited", "suspended", "resumed", "vpnd_started", "vpnd_lost", "renamed"};
 
 }  // namespace
 

@@ -26,8 +26,9 @@ enum class EventKind : std::uint8_t {
     kResumed,
     kVpndStarted,
     kVpndLost,
+    kRenamed,
 };
-inline constexpr std::size_t kEventKinds = 12;
+inline constexpr std::size_t kEventKinds = 13;
 [[nodiscard]] std::string_view name_of(EventKind kind);
 // False for an unknown name.
 [[nodiscard]] bool parse_event_kind(std::string_view text, EventKind& out);
@@ -38,8 +39,8 @@ struct Event {
     EventKind kind = EventKind::kOnline;
     std::string customer;  // "" = the appliance
     std::string peer;      // "" = the customer
-    std::string reason;    // a drop reason, for kDrops and kRateLimited
-    std::string from;      // endpoint or state
+    std::string reason;    // of kDrops and kRateLimited: a drop reason; of kIdle: why vpnd knows of no handshake, or ""
+    std::string from;      // endpoint, state or name
     std::string to;
 };
 

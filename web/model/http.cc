@@ -140,6 +140,21 @@ std::optional<std::string> cookie_value(std::string_view header, std::string_vie
     return out;
 }
 
+bool accepts_gzip(std::string_view header) {
+    std::optional<bool> gzip;
+    bool any = false;
+    split(header, ',', [&](std::string_view part) {
+        const auto end = part.find(';');
+        const std::string_view coding = trimmed(part.substr(0, end));
+        const std::string_view weight = end == std::string_view::npos ? "" : trimmed(part.substr(end + 1));
+        const bool wanted = !weight.starts_with("q=0") || weight.find_first_of("123456789") != std::string_view::npos;
+        if (coding == "gzip" || coding == "x-gzip") gzip = wanted;
+        if (coding == "*") any = wanted;
+        return true;
+    });
+    return gzip.value_or(any);
+}
+
 std::optional<std::string> bearer_token(std::string_view header) {
     constexpr std::string_view kScheme = "bearer ";
     if (header.size() <= kScheme.size()) return std::nullopt;
@@ -148,6 +163,11 @@ std::optional<std::string> bearer_token(std::string_view header) {
     });
     if (!is_bearer) return std::nullopt;
     return std::string(trimmed(header.substr(kScheme.size())));
+}
+
+IpAddress site_of(const IpAddress& address) {
+    if (address.is_v4_mapped()) return IpAddress::from_bytes(Bytes(address.octets).last(4));
+    return address.is_v4() ? address : address.masked(64);
 }
 
 std::string host_name(std::string_view header) {
@@ -165,8 +185,3 @@ std::string host_name(std::string_view header) {
 }
 
 }  // namespace warren::web
-IpAddress site_of(const IpAddress& address) {
-    if (address.is_v4_mapped()) return IpAddress::from_bytes(Bytes(address.octets).last(4));
-    return address.is_v4() ? address : address.masked(64);
-}
-

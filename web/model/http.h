@@ -21,6 +21,7 @@ struct Request {
     std::string cookie;
     std::string authorization;
     std::string accept;
+    std::string accept_encoding;
     std::string content_type;
     std::string last_event_id;
     std::string body;
@@ -54,11 +55,14 @@ struct Target {
 
 // The value of a cookie (RFC 6265 §5.4: name=value; name=value), the first if it occurs twice. Nothing when absent.
 [[nodiscard]] std::optional<std::string> cookie_value(std::string_view header, std::string_view name);
+// Whether Accept-Encoding names gzip (or "*") with a weight above zero (RFC 9110 §12.5.3). False without the header:
+// who does not ask for gzip may be unable to read it.
+[[nodiscard]] bool accepts_gzip(std::string_view header);
 // The token of "Bearer TOKEN"; nothing for any other header.
 [[nodiscard]] std::optional<std::string> bearer_token(std::string_view header);
+// What counts as one client: an IPv4 address (also in its mapped form), or an IPv6 /64.
+[[nodiscard]] IpAddress site_of(const IpAddress& address);
 // The host of "name:port" or "[::1]:port", in lower case; "" when it is malformed.
 [[nodiscard]] std::string host_name(std::string_view header);
 
 }  // namespace warren::web
-// What counts as one client: an IPv4 address (also in its mapped form), or an IPv6 /64.
-[[nodiscard]] IpAddress site_of(const IpAddress& address);

@@ -13,6 +13,7 @@ namespace warren::web {
 struct PageFile {
     std::string_view path;  // "/index.html"
     Bytes gzipped;
+    Bytes plain;
 };
 
 // Empty when web/ui was not built. Made by embed_page.cmake.

@@ -10,49 +10,40 @@ namespace warren::web {
 
 namespace {
 
-constexpr Duration kCertificateWarning = std::chrono::hours(24 * 30);
-
 std::string plural(std::uint64_t count, std::string_view what) {
     return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-void add_system_alarms(const Census& census, const SystemFacts& facts, Now now, std::vector<Alarm>& out) {
-    if (!census.has_snapshot() || census.is_stale(now.instant)) {
-        out.push_back({"vpnd_unreachable",
-                       true,
-                       census.silent_since(),
-                       {},
-                       "The tunnel daemon does not answer; all figures are old.",
-                       "See journalctl -u warren. stackd restarts vpnd automatically."});
+health::Situation situation_of(const Census& census, const std::vector<const CustomerEntry*>& customers,
+                               const SystemFacts& facts, Now now) {
+    health::Situation out;
+    out.now = now.wall;
+    out.vpnd_answers = census.has_snapshot() && !census.is_stale(now.instant);
+    out.vpnd_silent_since = census.silent_since();
+    out.problems = facts.problems;
+    out.under_load = census.header().under_load;
+    out.under_load_since = facts.under_load_since;
+    out.users_problem = facts.users_problem;
+    out.users_problem_since = facts.users_problem_since;
+    if (facts.certificate)
+        out.certificate = health::Situation::Certificate{facts.certificate->not_after, facts.certificate->self_signed};
+    for (const CustomerEntry* customer : customers) {
+        if (out.down.size() >= kMaxFindings) break;
+        // A customer that was down before the first snapshot may be out of use; that is no alarm.
+        if (customer->state == CustomerState::kDown && customer->has_state_since)
+            out.down.push_back({customer->shown.settings.id,
+                                customer->shown.settings.name + ": " + sentence_of(*customer), customer->state_since});
     }
-    if (census.header().under_load) {
-        out.push_back({"under_load",
-                       false,
-                       facts.under_load_since,
-                       {},
-                       "Too many handshakes arrive at once. Clients must prove their address with a cookie first.",
-                       "If it persists, find the source of the handshakes."});
-    }
-    if (!facts.users_problem.empty()) {
-        out.push_back({"users_file_invalid",
-                       false,
-                       facts.users_problem_since,
-                       {},
-                       "users.toml has an error; the previous users stay in force: " + facts.users_problem,
-                       "Correct the file, then run vpnctl apply."});
-    }
-    if (facts.certificate &&
-        facts.certificate->not_after.nanoseconds - now.wall.nanoseconds < kCertificateWarning.count()) {
-        out.push_back({"certificate_expiring",
-                       now.wall > facts.certificate->not_after,
-                       facts.certificate->not_after,
-                       {},
-                       now.wall > facts.certificate->not_after ? "The certificate of this page has expired."
-                                                               : "The certificate of this page expires soon.",
-                       facts.certificate->self_signed
-                           ? "Remove secrets/status.pem and restart Warren; it makes a new certificate."
-                           : "Put a new certificate into secrets/status.pem, then run vpnctl apply."});
-    }
+    return out;
+}
+
+// Why a peer is no longer online, by the event's reason.
+std::string idle_sentence(std::string_view reason) {
+    if (reason == "suspended") return "The customer was suspended, which ended its tunnels.";
+    if (reason == "key_changed") return "A key was replaced; no handshake with the new one yet.";
+    if (reason == "vpnd_restarted") return "The tunnel daemon was restarted; no handshake since.";
+    if (reason == "session_ended") return "Its session was ended; no handshake since.";
+    return "No handshake for 180 s: the peer is disconnected or has nothing to send.";
 }
 
 }  // namespace
@@ -84,6 +75,7 @@ std::string sentence_of(const CustomerEntry& customer) {
         case CustomerState::kNever:
             return counts.total() == 0 ? "No peers are configured."
                                        : "No peer has had a handshake since the tunnel daemon started.";
+        case CustomerState::kUnserved: return "Not served: its configuration is not in force.";
         case CustomerState::kUp:
             return fmt::format("Every peer that ever had a handshake is online ({}).", counts.online);
         case CustomerState::kDegraded:
@@ -98,9 +90,7 @@ std::string sentence_of(const Event& event) {
     const bool is_peer = !event.peer.empty();
     switch (event.kind) {
         case EventKind::kOnline: return "The peer is online: it completed a handshake.";
-        case EventKind::kIdle:
-            return event.to == "never" ? "The tunnel daemon was restarted; no handshake since."
-                                       : "No handshake for 180 s: the peer is disconnected or has nothing to send.";
+        case EventKind::kIdle: return idle_sentence(event.reason);
         case EventKind::kRoamed: return fmt::format("The peer moved from {} to {}.", event.from, event.to);
         case EventKind::kAdded:
             return is_peer ? "The peer was added to the configuration."
@@ -110,6 +100,7 @@ std::string sentence_of(const Event& event) {
                            : "The customer was removed from the configuration.";
         case EventKind::kChanged:
             return is_peer ? "The peer's configuration changed." : "The customer's configuration changed.";
+        case EventKind::kRenamed: return fmt::format("The peer was renamed; its name was {}.", event.from);
         case EventKind::kSuspended: return "The customer was suspended in the configuration.";
         case EventKind::kResumed: return "The customer was resumed in the configuration.";
         case EventKind::kVpndStarted: return fmt::format("The tunnel daemon answers, version {}.", event.to);
@@ -124,19 +115,26 @@ std::string sentence_of(const Event& event) {
     return {};
 }
 
-std::vector<Alarm> alarms_of(const Census& census, const std::vector<const CustomerEntry*>& customers,
-                             const SystemFacts& facts, bool sees_all, Now now) {
-    std::vector<Alarm> out;
-    if (sees_all) add_system_alarms(census, facts, now, out);
-    for (const CustomerEntry* customer : customers) {
-        if (out.size() >= kMaxAlarms) break;
-        // A customer that was down before the first snapshot may be out of use; that is no alarm.
-        if (customer->state != CustomerState::kDown || !customer->has_state_since) continue;
-        out.push_back({"customer_down", true, customer->state_since, customer->shown.settings.id,
-                       customer->shown.settings.name + ": " + sentence_of(*customer),
-                       "See the customer's events, then ask the customer whether its side is up."});
+std::vector<health::Finding> findings_of(const Census& census, const std::vector<const CustomerEntry*>& customers,
+                                         const SystemFacts& facts, bool sees_all, Now now) {
+    std::vector<health::Finding> out = health::findings_of(situation_of(census, customers, facts, now));
+    if (!sees_all) {
+        std::vector<std::string> ids;
+        for (const CustomerEntry* customer : customers) ids.push_back(customer->shown.settings.id);
+        out = health::findings_for(ids, std::move(out));
     }
-    std::stable_sort(out.begin(), out.end(), [](const Alarm& a, const Alarm& b) { return a.critical && !b.critical; });
+    if (out.size() > kMaxFindings) out.resize(kMaxFindings);
+    return out;
+}
+
+std::vector<health::Situation::Problem> merge_problems(const std::vector<health::Situation::Problem>& before,
+                                                       std::vector<ipc::ControlText> problems, WallTime now) {
+    std::vector<health::Situation::Problem> out;
+    for (ipc::ControlText& problem : problems) {
+        const auto known =
+            std::find_if(before.begin(), before.end(), [&problem](const auto& one) { return one.text == problem; });
+        out.push_back({std::move(problem), known == before.end() ? now : known->since});
+    }
     return out;
 }
 

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "health/health.h"
+#include "ipc/control_messages.h"
 #include "web/model/census.h"
 #include "web/model/system_facts.h"
 
@@ -15,17 +17,15 @@ namespace warren::web {
 [[nodiscard]] std::string sentence_of(const CustomerEntry& customer);
 [[nodiscard]] std::string sentence_of(const Event& event);
 
-struct Alarm {
-    std::string_view kind;
-    bool critical = false;
-    WallTime since;
-    std::string customer;  // "" = the appliance
-    std::string sentence;
-    std::string what_to_do;
-};
-inline constexpr std::size_t kMaxAlarms = 100;
-// Critical alarms first. `sees_all` false: only alarms of the given customers.
-[[nodiscard]] std::vector<Alarm> alarms_of(const Census& census, const std::vector<const CustomerEntry*>& customers,
-                                           const SystemFacts& facts, bool sees_all, Now now);
+// What needs a person; critical findings first. `customers`: those that the viewer may see. `sees_all` false: only what
+// these customers may know.
+inline constexpr std::size_t kMaxFindings = 100;
+[[nodiscard]] std::vector<health::Finding> findings_of(const Census& census,
+                                                       const std::vector<const CustomerEntry*>& customers,
+                                                       const SystemFacts& facts, bool sees_all, Now now);
+
+// The problems that stackd reports now. One that was there before keeps its time.
+[[nodiscard]] std::vector<health::Situation::Problem> merge_problems(
+    const std::vector<health::Situation::Problem>& before, std::vector<ipc::ControlText> problems, WallTime now);
 
 }  // namespace warren::web

@@ -52,19 +52,24 @@ Ring::Column Ring::column() const {
     return out;
 }
 
-void Series::add(std::int64_t seconds, Throughput value) {
-    fine_.add(seconds / kFineSeconds, value);
-    const std::int64_t minute = seconds / kCoarseSeconds;
-    if (minute != minute_ && count_ > 0) {
-        coarse_.add(minute_, {static_cast<float>(inbound_ / count_), static_cast<float>(outbound_ / count_)});
+void Means::add(std::int64_t seconds, Throughput value) {
+    const std::int64_t step = seconds / step_seconds_;
+    if (step != step_ && count_ > 0) {
+        ring_.add(step_, {static_cast<float>(inbound_ / count_), static_cast<float>(outbound_ / count_)});
         inbound_ = outbound_ = 0;
         count_ = 0;
     }
-    minute_ = minute;
+    step_ = step;
     if (!value.is_known()) return;
     inbound_ += static_cast<double>(value.inbound);
     outbound_ += static_cast<double>(value.outbound);
     ++count_;
+}
+
+void Series::add(std::int64_t seconds, Throughput value) {
+    fine_.add(seconds / kFineSeconds, value);
+    coarse_.add(seconds, value);
+    week_.add(seconds, value);
 }
 
 }  // namespace warren::web

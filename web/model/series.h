@@ -1,4 +1,4 @@
-// Throughput over time, in two resolutions. Pure.
+// Throughput over time, in three resolutions. Pure.
 #pragma once
 
 #include <cmath>
@@ -41,27 +41,43 @@ class Ring {
     std::size_t head_ = 0;            // the oldest, once full
 };
 
-// Steps of 2 s for 10 minutes and of 1 minute for 24 hours.
+// A ring of means over longer steps.
+class Means {
+  public:
+    Means(std::int64_t step_seconds, std::size_t capacity) : step_seconds_(step_seconds), ring_(capacity) {}
+    void add(std::int64_t seconds, Throughput value);
+    [[nodiscard]] const Ring& ring() const { return ring_; }
+
+  private:
+    std::int64_t step_seconds_;
+    Ring ring_;
+    std::int64_t step_ = -1;  // the step being averaged
+    double inbound_ = 0;
+    double outbound_ = 0;
+    int count_ = 0;
+};
+
+// Steps of 2 s for 10 minutes, of 1 minute for 24 hours, and of 30 minutes for 7 days.
 class Series {
   public:
     static constexpr std::int64_t kFineSeconds = 2;
     static constexpr std::int64_t kCoarseSeconds = 60;
+    static constexpr std::int64_t kLongSeconds = 1800;
     static constexpr std::size_t kFineSteps = 300;
     static constexpr std::size_t kCoarseSteps = 1440;
+    static constexpr std::size_t kLongSteps = 336;
 
     // `value`: the mean over the 2 s that end at `seconds` (since 1970).
     void add(std::int64_t seconds, Throughput value);
     [[nodiscard]] const Ring& fine() const { return fine_; }
-    [[nodiscard]] const Ring& coarse() const { return coarse_; }
-    [[nodiscard]] std::size_t memory() const { return fine_.memory() + coarse_.memory(); }
+    [[nodiscard]] const Ring& coarse() const { return coarse_.ring(); }
+    [[nodiscard]] const Ring& week() const { return week_.ring(); }
+    [[nodiscard]] std::size_t memory() const { return fine_.memory() + coarse().memory() + week().memory(); }
 
   private:
     Ring fine_{kFineSteps};
-    Ring coarse_{kCoarseSteps};
-    std::int64_t minute_ = -1;  // the minute being averaged
-    double inbound_ = 0;
-    double outbound_ = 0;
-    int count_ = 0;
+    Means coarse_{kCoarseSeconds, kCoarseSteps};
+    Means week_{kLongSeconds, kLongSteps};
 };
 
 }  // namespace warren::web

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "health/health.h"
 
 namespace warren::web {
 
@@ -20,6 +21,7 @@ struct CertificateFacts {
 };
 
 struct SystemFacts {
+    std::string appliance;  // as the certificate's message has it
     std::string listen;
     std::string slot;  // "" = none
     std::optional<CertificateFacts> certificate;
@@ -34,6 +36,7 @@ struct SystemFacts {
     std::size_t sessions = 0;
     std::size_t connections = 0;
     WallTime under_load_since;
+    std::vector<health::Situation::Problem> problems;  // of stackd
 };
 
 }  // namespace warren::web

@@ -40,6 +40,22 @@ TEST_CASE("users.toml says who may log in and what each user may see") {
     CHECK(parse_users("")->users.empty());
 }
 
+TEST_CASE("the whole hash of a token counts") {
+    const auto users = parse_users(kFile);
+    REQUIRE(users);
+    const std::string hash(64, 'a');
+    REQUIRE(users->find_token_by_hash(hash) != nullptr);
+    for (std::size_t i = 0; i < hash.size(); ++i) {
+        std::string other = hash;
+        other[i] = 'b';
+        CHECK(users->find_token_by_hash(other) == nullptr);
+    }
+    for (const std::size_t length : {0U, 1U, 8U, 32U, 63U})
+        CHECK(users->find_token_by_hash(hash.substr(0, length)) == nullptr);
+    CHECK(users->find_token_by_hash(hash + "a") == nullptr);
+    CHECK(users->find_token_by_hash(std::string(64, 'A')) == nullptr);
+}
+
 TEST_CASE("an error in users.toml is named with its line, and nothing of the file is taken") {
     const std::string good = "name = \"a\"\nrole = \"viewer\"\npassword = \"" + kHash + "\"\n";
     REQUIRE(problem_of(user_with(good)).empty());

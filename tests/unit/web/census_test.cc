@@ -10,6 +10,8 @@
 
 #include "tests/unit/ipc/field_changer.h"
 
+#include "web/model/sentences.h"
+
 using namespace warren;
 using namespace warren::web;
 using std::chrono::seconds;
@@ -43,6 +45,10 @@ std::vector<std::string> kinds(const Census& census, const std::string& customer
     for (const Event* event : census.events().find(customer, 0, UINT64_MAX, 100, [](const Event&) { return true; }))
         out.insert(out.begin(), std::string(name_of(event->kind)));
     return out;
+}
+
+std::string& key_of(ipc::PeerSnapshot& peer) {
+    return std::get<ipc::ShownWireguardPeer>(peer.tunnel).public_key;
 }
 
 const PeerEntry& peer_of(const Census& census) {
@@ -133,9 +139,8 @@ TEST_CASE("a change of any setting is an event, and an open page loads the custo
     CHECK(listeners == Kinds(listeners.size(), "changed"));
 
     Kinds peer = events_of_changes([](Vpnd & vpnd) -> auto& { return vpnd.peer().settings; });
-    CHECK(peer.at(0) == "added");  // another name is another peer
-    CHECK(peer.at(1) == "removed");
-    peer.erase(peer.begin(), peer.begin() + 2);
+    CHECK(peer.at(0) == "renamed");  // its identity is the same
+    peer.erase(peer.begin());
     CHECK(peer.size() >= 2);
     CHECK(peer == Kinds(peer.size(), "changed"));
     const Kinds tunnel =
@@ -295,4 +300,119 @@ TEST_CASE("a minute is the mean of its known values") {
     CHECK(minutes.first_step == 10);
     CHECK(minutes.values[0].inbound == doctest::Approx(29));
     CHECK(minutes.values[0].outbound == doctest::Approx(4));
+}
+
+TEST_CASE("a customer that is not served is listed without figures, until it is served or its file is gone") {
+    Census census;
+    Vpnd vpnd;
+    census.apply_snapshot(at(0), vpnd.round);
+    const std::uint64_t before = census.tick();
+    census.set_unserved({"broken"});
+    REQUIRE(census.find("broken") != nullptr);
+    CHECK(census.find("broken")->state == CustomerState::kUnserved);
+    CHECK(census.find("broken")->shown.settings.name == "broken");
+    CHECK(census.list_tick() > before);
+    census.apply_snapshot(at(2), vpnd.round);
+    REQUIRE(census.find("broken") != nullptr);  // although vpnd does not know it
+    CHECK(census.find("broken")->state == CustomerState::kUnserved);
+    const std::uint64_t tick = census.tick();
+    census.set_unserved({"broken"});
+    CHECK(census.tick() == tick);  // nothing new
+
+    vpnd.round.customers.push_back({});
+    vpnd.round.customers.back().customer.settings.id = "broken";
+    vpnd.round.customers.back().customer.settings.name = "Now served";
+    census.apply_snapshot(at(4), vpnd.round);
+    CHECK(census.find("broken")->state == CustomerState::kNever);
+    CHECK(census.find("broken")->shown.settings.name == "Now served");
+    CHECK(kinds(census, "broken") == std::vector<std::string>{"added"});
+    census.set_unserved({});
+    CHECK(census.find("broken") != nullptr);
+
+    census.set_unserved({"acme", "other"});  // acme is served with its previous file
+    CHECK(census.find("acme")->state == CustomerState::kNever);
+    vpnd.round.customers.clear();
+    census.apply_snapshot(at(6), vpnd.round);
+    CHECK(census.find("acme")->state == CustomerState::kUnserved);
+    CHECK(census.find("broken") == nullptr);
+    census.set_unserved({"acme"});
+    CHECK(census.find("other") == nullptr);
+    CHECK(census.customers().size() == 1);
+}
+
+TEST_CASE("a session that ends says why: the customer was suspended, a key changed, or vpnd was restarted") {
+    Census census;
+    Vpnd vpnd;
+    vpnd.handshake(0);
+    census.apply_snapshot(at(0), vpnd.round);
+    int second = 0;
+    const auto end_session = [&](auto cause) {
+        vpnd.handshake(0);
+        census.apply_snapshot(at(second += 20), vpnd.round);
+        vpnd.peer().latest_handshake_seconds.reset();
+        vpnd.peer().activity.latest_handshake = {};
+        cause();
+        census.apply_snapshot(at(second += 20), vpnd.round);
+        const auto last = census.events().find("acme", 0, UINT64_MAX, 1,
+                                               [](const Event& event) { return event.kind == EventKind::kIdle; });
+        REQUIRE(last.size() == 1);
+        return last[0]->reason;
+    };
+    CHECK(end_session([&] { vpnd.customer().settings.suspended = true; }) == "suspended");
+    vpnd.customer().settings.suspended = false;
+    CHECK(end_session([&] { key_of(vpnd.peer()) = "another"; }) == "key_changed");
+    CHECK(end_session([&] { vpnd.customer().listeners[0].identity = "another"; }) == "key_changed");
+    CHECK(end_session([&] { ++vpnd.round.header.epoch; }) == "vpnd_restarted");
+    CHECK(end_session([] {}) == "session_ended");
+    // A second after a key change, with a round in between.
+    vpnd.handshake(0);
+    key_of(vpnd.peer()) = "a third";
+    census.apply_snapshot(at(1000), vpnd.round);
+    vpnd.peer().latest_handshake_seconds.reset();
+    census.apply_snapshot(at(1002), vpnd.round);
+    const auto any = [](const Event&) { return true; };
+    CHECK(sentence_of(*census.events().find("acme", 0, UINT64_MAX, 1, any)[0]) ==
+          "A key was replaced; no handshake with the new one yet.");
+}
+
+TEST_CASE("a renamed peer keeps its state and its series, and is one event") {
+    Census census;
+    Vpnd vpnd;
+    key_of(vpnd.peer()) = "key 1";
+    vpnd.round.customers[0].peers.push_back({});
+    vpnd.round.customers[0].peers[1].settings.name = "linz";
+    key_of(vpnd.round.customers[0].peers[1]) = "key 2";
+    vpnd.handshake(0);
+    census.apply_snapshot(at(0), vpnd.round);
+    vpnd.peer().activity.rx_bytes = 1000;
+    census.apply_snapshot(at(2), vpnd.round);
+    const Series* const series = census.find("acme")->peers.at("graz").series.get();
+    REQUIRE(series != nullptr);
+    vpnd.peer().settings.name = "vienna";
+    census.apply_snapshot(at(4), vpnd.round);
+    CHECK(kinds(census) == std::vector<std::string>{"renamed"});
+    const auto& peers = census.find("acme")->peers;
+    CHECK(peers.size() == 2);
+    CHECK(peers.at("vienna").series.get() == series);
+    CHECK(peers.at("vienna").state == ipc::PeerState::kOnline);
+    const auto any = [](const Event&) { return true; };
+    const Event& event = *census.events().find("acme", 0, UINT64_MAX, 1, any)[0];
+    CHECK(event.peer == "vienna");
+    CHECK(event.from == "graz");
+    CHECK(sentence_of(event) == "The peer was renamed; its name was graz.");
+    // Names that change places are not a rename: each name has another key.
+    std::swap(vpnd.round.customers[0].peers[0].settings.name, vpnd.round.customers[0].peers[1].settings.name);
+    census.apply_snapshot(at(6), vpnd.round);
+    CHECK(kinds(census) == std::vector<std::string>{"renamed", "changed", "changed"});
+}
+
+TEST_CASE("half an hour is the mean of its known values, kept for a week") {
+    Series series;
+    for (std::int64_t second = 0; second < 9 * 86'400; second += 600)
+        series.add(1'800'000 + second, {static_cast<float>(second % 1800), 6});
+    const auto column = series.week().column();
+    CHECK(column.values.size() == Series::kLongSteps);
+    CHECK(column.values.back().inbound == doctest::Approx(600));  // 0, 600 and 1200
+    CHECK(column.values.back().outbound == doctest::Approx(6));
+    CHECK(static_cast<std::int64_t>(Series::kLongSteps) * Series::kLongSeconds == 7 * 86'400);
 }

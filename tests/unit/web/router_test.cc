@@ -3,10 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <string>
+#include <vector>
 
 #include "access/secrets.h"
+#include "web/model/natural.h"
 #include "web/model/page.h"
+#include "web/model/sentences.h"
 
 using namespace warren;
 using namespace warren::web;
@@ -111,6 +115,37 @@ TEST_CASE_FIXTURE(Fixture, "a customer sees only its own; another's id and an un
     CHECK(get("/api/v1/system", "viewer").body.find("\"users_file\":null") != std::string::npos);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a customer that is not served is an alarm, a row and a reason, to those who may see it") {
+    facts.certificate->not_after = {INT64_MAX};
+    CHECK(get("/readyz", "viewer").status == 200);
+    CHECK(contains(get("/api/v1/overview", "viewer").body, R"("verdict":"All is well.","alarms":[])"));
+    CHECK(contains(get("/metrics", "viewer").body, "\nwarren_healthy 1\n"));
+    using Kind = ipc::ControlText::Kind;
+    facts.problems = {{{Kind::kUnserved, "gone", "/etc/gone.toml:1:1: error"}, kNow.wall}};
+    census.set_unserved({"gone"});
+    const Reply ready = get("/readyz", "viewer");
+    CHECK(ready.status == 503);
+    CHECK(contains(ready.body, "Customer gone is not served: /etc/gone.toml:1:1: error"));
+    CHECK(contains(get("/api/v1/overview", "viewer").body, R"("kind":"customer_not_served","severity":"critical")"));
+    CHECK(contains(get("/api/v1/customers?state=unserved", "viewer").body, R"("id":"gone","name":"gone")"));
+    CHECK(contains(get("/metrics", "viewer").body, "\nwarren_healthy 0\n"));
+    CHECK(contains(get("/metrics", "viewer").body, "\nwarren_ready 0\n"));
+    CHECK(contains(get("/metrics", "viewer").body, "\nwarren_findings{kind=\"customer_not_served\"} 1\n"));
+    CHECK(contains(get("/readyz", "customer").body, "Customer gone is not served."));
+    CHECK_FALSE(contains(get("/readyz", "customer").body, "/etc"));
+    facts.problems = {{{Kind::kUnserved, "globex", "x"}, kNow.wall}};
+    CHECK(get("/readyz", "customer").status == 200);  // another's
+}
+
+TEST_CASE("a problem that stays keeps its time") {
+    using Kind = ipc::ControlText::Kind;
+    const auto before = merge_problems({}, {{Kind::kNote, "acme", "x"}, {Kind::kNote, "", "y"}}, {1});
+    const auto after = merge_problems(before, {{Kind::kNote, "", "y"}, {Kind::kNote, "globex", "x"}}, {2});
+    REQUIRE(after.size() == 2);
+    CHECK(after[0].since == WallTime{1});
+    CHECK(after[1].since == WallTime{2});
+}
+
 TEST_CASE_FIXTURE(Fixture, "system and metrics show vpnd's processor time and memory, but not to a customer") {
     const auto said = [&](const char* target) { return get(target, "viewer").body; };
     CHECK(contains(said("/api/v1/system"), R"("cpu_seconds":0.0,"cpu_share":null,"memory_bytes":null,"workers":[])"));
@@ -158,6 +193,75 @@ TEST_CASE_FIXTURE(Fixture, "a write from another origin is refused") {
     CHECK(reply_to(other).status == 405);
     other.method = "DELETE";
     CHECK(reply_to(other).status == 405);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a file of the page is sent gzipped only to a client that accepts it") {
+    const std::array<std::uint8_t, 3> zipped{'z', 'i', 'p'};
+    const std::array<std::uint8_t, 5> plain{'p', 'l', 'a', 'i', 'n'};
+    const std::array<PageFile, 1> files{{{"/index.html", zipped, plain}}};
+    Router built{census, gate, facts, files, "life"};
+    Request asked = request("/");
+    const auto header = [](const Reply& reply, const std::string& name) {
+        for (const auto& [key, value] : reply.headers) {
+            if (key == name) return value;
+        }
+        return std::string();
+    };
+    Reply reply = std::get<Reply>(built.handle(kNow, asked));
+    CHECK(reply.body == "plain");
+    CHECK(header(reply, "Content-Encoding").empty());
+    CHECK(header(reply, "Vary") == "Accept-Encoding");
+    asked.accept_encoding = "gzip";
+    reply = std::get<Reply>(built.handle(kNow, asked));
+    CHECK(reply.body == "zip");
+    CHECK(header(reply, "Content-Encoding") == "gzip");
+    CHECK(header(reply, "Vary") == "Accept-Encoding");
+}
+
+TEST_CASE_FIXTURE(Fixture, "customers are found by address, endpoint and key, and sorted as people do") {
+    SnapshotRound round = round_of({"c10", "c2", "c1"});
+    round.customers[0].customer.settings.addresses = {*parse_prefix("10.8.0.1/24")};
+    ipc::PeerSnapshot& peer = round.customers[1].peers[0];
+    peer.tunnel = ipc::ShownWireguardPeer{"AbCdEfGh+/=", false, 0};
+    peer.activity.endpoint = parse_endpoint("198.51.100.77:51820");
+    peer.settings.allowed_ips = {*parse_prefix("10.44.0.0/16"), *parse_prefix("fd00:44::/64")};
+    census.apply_snapshot(kNow, round);
+    const auto found = [this](const std::string& search) {
+        std::string out;
+        const std::string body = get("/api/v1/customers?search=" + search, "viewer").body;
+        for (const char* id : {"c1", "c2", "c10"}) {
+            if (contains(body, std::string("\"id\":\"") + id + "\"")) out += std::string(id) + " ";
+        }
+        return out;
+    };
+    CHECK(found("10.8.0.1") == "c10 ");
+    CHECK(found("10.8.0.200") == "c10 ");  // of its network
+    CHECK(found("10.44.3.9") == "c2 ");
+    CHECK(found("10.44.") == "c2 ");
+    CHECK(found("fd00:44::7") == "c2 ");
+    CHECK(found("198.51.100.77") == "c2 ");
+    CHECK(found("51820") == "c2 ");
+    CHECK(found("abcdefgh%2B") == "c2 ");
+    CHECK(found("10.45.0.1").empty());
+    const std::string all = get("/api/v1/customers", "viewer").body;
+    CHECK(all.find("\"c1\"") < all.find("\"c2\""));
+    CHECK(all.find("\"c2\"") < all.find("\"c10\""));
+}
+
+TEST_CASE_FIXTURE(Fixture, "anybody learns the appliance's name, and nothing else") {
+    facts.appliance = "pop-vienna-1";
+    CHECK(get("/api/v1/about").body == R"({"appliance":"pop-vienna-1"})");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a request with another Host is told what to do") {
+    Request asked = request("/");
+    asked.host = "vpn.example.com";
+    CHECK(contains(reply_to(asked).body, "names in its certificate"));
+    CHECK(reply_to(asked).content_type == "application/problem+json");
+    asked.accept = "text/html,application/xhtml+xml";
+    CHECK(contains(reply_to(asked).body, "secrets/status.pem"));
+    CHECK(reply_to(asked).content_type == "text/html; charset=utf-8");
+    CHECK_FALSE(contains(reply_to(asked).body, "example.com"));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a request with another Host is refused") {
@@ -209,46 +313,6 @@ TEST_CASE_FIXTURE(Fixture,
     CHECK_FALSE(router.next_message(kNow, stream));
 }
 
-TEST_CASE_FIXTURE(Fixture, "a customer's stream contains nothing of another customer, even if watched") {
-    Request asked = request("/api/v1/events?watch=globex,acme", "customer");
-    asked.accept = "text/event-stream";
-    Outcome outcome = router.handle(kNow, asked);
-    auto& stream = std::get<Stream>(outcome);
-    SnapshotRound more = round_of({"acme", "globex"});
-    for (auto& customer : more.customers) customer.customer.settings.suspended = true;
-    census.apply_snapshot(kNow, more);
-    const auto message = router.next_message(kNow, stream);
-    CHECK(message->find("acme") != std::string::npos);
-    CHECK(message->find("globex") == std::string::npos);
-    asked.target = "/api/v1/events?customer=globex";
-    CHECK(std::get<Reply>(router.handle(kNow, asked)).status == 404);
-}
-
-TEST_CASE_FIXTURE(Fixture, "one login cannot take all streams; an ended stream makes room") {
-    const auto open = [this](const char* token) {
-        Request asked = request("/api/v1/events", token);
-        asked.accept = "text/event-stream";
-        return router.handle(kNow, asked);
-    };
-    std::vector<Outcome> held;
-    while (held.empty() || std::holds_alternative<Stream>(held.back())) {
-        REQUIRE(held.size() < 1000);
-        held.push_back(open("customer"));
-    }
-    CHECK(std::get<Reply>(held.back()).status == 429);
-    CHECK(held.size() == Router::kStreams.each + 1);
-    CHECK(router.streams() == Router::kStreams.each);
-    CHECK(std::holds_alternative<Stream>(open("operator")));
-    held.clear();
-    CHECK(std::holds_alternative<Stream>(open("customer")));
-}
-
-TEST_CASE_FIXTURE(Fixture, "only a valid credential makes a client known") {
-    CHECK(router.viewer_of(kNow, request("/healthz", "operator"))->name == "operator");
-    CHECK_FALSE(router.viewer_of(kNow, request("/healthz", "unknown")));
-    CHECK_FALSE(router.viewer_of(kNow, request("/healthz")));
-}
-
 TEST_CASE_FIXTURE(Fixture, "an open page of a customer is told to load again when a rate or a peer's networks change") {
     const Scope scope{{"operator", {access::Role::kOperator, {}}, true, {}, {}}, "acme", {}};
     const auto delta = [&](std::uint64_t since) { return delta_json(census, facts, scope, since, 0, kNow); };
@@ -271,31 +335,6 @@ TEST_CASE_FIXTURE(Fixture, "an open page of a customer is told to load again whe
     CHECK(contains(delta(before), "\"reload\":false"));
 }
 
-TEST_CASE("a request target is parsed or refused") {
-    const auto target = parse_target("/a%20b/c?x=1+2&y=%26&z");
-    REQUIRE(target);
-    CHECK(target->segments == std::vector<std::string>{"a b", "c"});
-    CHECK(*target->find("x") == "1 2");
-    CHECK(*target->find("y") == "&");
-    CHECK(target->find("z")->empty());
-    for (const char* bad : {"", "a", "http://x/", "*", "/%", "/%2", "/%zz", "/%00", "/a%0a", "//x", "/a//b", "/..",
-                            "/a/../b", "/%2e%2e/x", "/?a=%g0"}) {
-        CAPTURE(bad);
-        CHECK_FALSE(parse_target(bad));
-    }
-    CHECK(parse_target("/")->segments == std::vector<std::string>{""});
-}
-
-TEST_CASE("a path finds its file, a view finds the index, a missing file finds nothing") {
-    const std::array<PageFile, 2> files{{{"/assets/app-1.js", {}}, {"/index.html", {}}}};
-    CHECK(find_page(files, "/assets/app-1.js") == &files[0]);
-    CHECK(find_page(files, "/") == &files[1]);
-    CHECK(find_page(files, "/customers/acme/peers/a.b") == &files[1]);
-    CHECK(find_page(files, "/assets/app-2.js") == nullptr);
-    CHECK(find_page({}, "/") == nullptr);
-    CHECK(is_immutable("/assets/app-1.js"));
-    CHECK_FALSE(is_immutable("/index.html"));
-}
 TEST_CASE_FIXTURE(Fixture, "a stream ends when what its token may see changes") {
     Request asked = request("/api/v1/events", "viewer");
     asked.accept = "text/event-stream";
@@ -361,3 +400,114 @@ TEST_CASE_FIXTURE(Fixture, "events of the appliance stay out of a customer's str
     CHECK(get("/api/v1/events?customer=", "customer").status == 404);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a customer's stream contains nothing of another customer, even if watched") {
+    Request asked = request("/api/v1/events?watch=globex,acme", "customer");
+    asked.accept = "text/event-stream";
+    Outcome outcome = router.handle(kNow, asked);
+    auto& stream = std::get<Stream>(outcome);
+    SnapshotRound more = round_of({"acme", "globex"});
+    for (auto& customer : more.customers) customer.customer.settings.suspended = true;
+    census.apply_snapshot(kNow, more);
+    const auto message = router.next_message(kNow, stream);
+    CHECK(message->find("acme") != std::string::npos);
+    CHECK(message->find("globex") == std::string::npos);
+    asked.target = "/api/v1/events?customer=globex";
+    CHECK(std::get<Reply>(router.handle(kNow, asked)).status == 404);
+}
+
+TEST_CASE_FIXTURE(Fixture, "one login cannot take all streams; an ended stream makes room") {
+    const auto open = [this](const char* token) {
+        Request asked = request("/api/v1/events", token);
+        asked.accept = "text/event-stream";
+        return router.handle(kNow, asked);
+    };
+    std::vector<Outcome> held;
+    while (held.empty() || std::holds_alternative<Stream>(held.back())) {
+        REQUIRE(held.size() < 1000);
+        held.push_back(open("customer"));
+    }
+    CHECK(std::get<Reply>(held.back()).status == 429);
+    CHECK(held.size() == Router::kStreams.each + 1);
+    CHECK(router.streams() == Router::kStreams.each);
+    CHECK(std::holds_alternative<Stream>(open("operator")));
+    held.clear();
+    CHECK(std::holds_alternative<Stream>(open("customer")));
+}
+
+TEST_CASE_FIXTURE(Fixture, "only a valid credential makes a client known") {
+    CHECK(router.viewer_of(kNow, request("/healthz", "operator"))->name == "operator");
+    CHECK_FALSE(router.viewer_of(kNow, request("/healthz", "unknown")));
+    CHECK_FALSE(router.viewer_of(kNow, request("/healthz")));
+}
+
+TEST_CASE("a request target is parsed or refused") {
+    const auto target = parse_target("/a%20b/c?x=1+2&y=%26&z");
+    REQUIRE(target);
+    CHECK(target->segments == std::vector<std::string>{"a b", "c"});
+    CHECK(*target->find("x") == "1 2");
+    CHECK(*target->find("y") == "&");
+    CHECK(target->find("z")->empty());
+    for (const char* bad : {"", "a", "http://x/", "*", "/%", "/%2", "/%zz", "/%00", "/a%0a", "//x", "/a//b", "/..",
+                            "/a/../b", "/%2e%2e/x", "/?a=%g0"}) {
+        CAPTURE(bad);
+        CHECK_FALSE(parse_target(bad));
+    }
+    CHECK(parse_target("/")->segments == std::vector<std::string>{""});
+}
+
+TEST_CASE("names are sorted as people do") {
+    const std::vector<std::string> sorted{"",
+                                          "1",
+                                          "2",
+                                          "10",
+                                          "a",
+                                          "a1",
+                                          "a1b",
+                                          "a1b2",
+                                          "a1b10",
+                                          "rw-2",
+                                          "rw-02",
+                                          "rw-10",
+                                          "rw-010",
+                                          "rw-10-a",
+                                          "rw-a",
+                                          "x99999999999999999998",
+                                          "x99999999999999999999"};
+    for (std::size_t i = 0; i < sorted.size(); ++i) {
+        for (std::size_t k = 0; k < sorted.size(); ++k) {
+            CAPTURE(sorted[i]);
+            CAPTURE(sorted[k]);
+            // "rw-02" and "rw-2" have the same number: then the text counts.
+            const bool same_number = (i == 9 || i == 10) && (k == 9 || k == 10);
+            const bool other_same = (i == 11 || i == 12) && (k == 11 || k == 12);
+            if (same_number || other_same) {
+                CHECK((Natural{sorted[i]} < Natural{sorted[k]}) == (sorted[i] < sorted[k]));
+            } else {
+                CHECK((Natural{sorted[i]} < Natural{sorted[k]}) == (i < k));
+            }
+        }
+    }
+}
+
+TEST_CASE("a client that does not ask for gzip gets the file as it is") {
+    for (const char* yes : {"gzip", "gzip, deflate, br", "br;q=1.0, gzip;q=0.5", "*", "x-gzip", "gzip;q=0.001"}) {
+        CAPTURE(yes);
+        CHECK(accepts_gzip(yes));
+    }
+    for (const char* no :
+         {"", "identity", "br", "gzip;q=0", "gzip; q=0.0", "*;q=0", "gzip;q=0, *", "deflate, identity"}) {
+        CAPTURE(no);
+        CHECK_FALSE(accepts_gzip(no));
+    }
+}
+
+TEST_CASE("a path finds its file, a view finds the index, a missing file finds nothing") {
+    const std::array<PageFile, 2> files{{{"/assets/app-1.js", {}, {}}, {"/index.html", {}, {}}}};
+    CHECK(find_page(files, "/assets/app-1.js") == &files[0]);
+    CHECK(find_page(files, "/") == &files[1]);
+    CHECK(find_page(files, "/customers/acme/peers/a.b") == &files[1]);
+    CHECK(find_page(files, "/assets/app-2.js") == nullptr);
+    CHECK(find_page({}, "/") == nullptr);
+    CHECK(is_immutable("/assets/app-1.js"));
+    CHECK_FALSE(is_immutable("/index.html"));
+}
