@@ -22,6 +22,7 @@ describe("the contract with statusd", () => {
       return Promise.resolve(new Response("{}"));
     });
     await Promise.all([
+      api.about(),
       api.session(),
       api.overview(),
       api.system(),
@@ -42,7 +43,7 @@ describe("the contract with statusd", () => {
         templates.some((template) => template.test(path.split("?")[0] ?? "")),
         path,
       ).toBe(true);
-    expect(new Set(asked).size).toBe(13);
+    expect(new Set(asked).size).toBe(14);
   });
 
   it("has a word for every state and kind", () => {

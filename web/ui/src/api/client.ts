@@ -1,5 +1,6 @@
 // The API of statusd as functions. Every error is a Failure; a 401 also ends the session.
 import type {
+  About,
   CustomerDetail,
   CustomerPage,
   EventList,
@@ -78,6 +79,7 @@ async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Pr
 const id = encodeURIComponent;
 
 export const api = {
+  about: (signal?: AbortSignal) => get<About>("/about", {}, signal),
   session: () => get<Session>("/session"),
   overview: (signal?: AbortSignal) => get<Overview>("/overview", {}, signal),
   system: (signal?: AbortSignal) => get<System>("/system", {}, signal),
@@ -90,7 +92,11 @@ export const api = {
   events: (query: Query, signal?: AbortSignal) => get<EventList>("/events", query, signal),
 
   /** `subject`: {} = all customers together. */
-  timeseries(subject: { customer?: string; peer?: string }, step: 2 | 60, signal?: AbortSignal): Promise<Timeseries> {
+  timeseries(
+    subject: { customer?: string; peer?: string },
+    step: 2 | 60 | 1800,
+    signal?: AbortSignal,
+  ): Promise<Timeseries> {
     const customer = subject.customer === undefined ? "" : `/customers/${id(subject.customer)}`;
     const peer = subject.peer === undefined ? "" : `/peers/${id(subject.peer)}`;
     return get<Timeseries>(`${customer}${peer}/timeseries`, { step }, signal);

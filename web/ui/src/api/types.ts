@@ -36,6 +36,12 @@ export interface Session {
   idle_expires_at: string | null;
 }
 
+/** What anybody may know. */
+export interface About {
+  /** The appliance's name. */
+  appliance: string;
+}
+
 /** Packets dropped for one reason. */
 export interface Drop {
   /** The reason; a stable name for scripts. */
@@ -59,7 +65,17 @@ export interface Rates {
 /** A condition that needs an operator. */
 export interface Alarm {
   /** The condition. */
-  kind: "vpnd_unreachable" | "under_load" | "customer_down" | "certificate_expiring" | "users_file_invalid";
+  kind:
+    | "vpnd_unreachable"
+    | "stackd_unreachable"
+    | "customer_not_served"
+    | "stack_incomplete"
+    | "not_in_force"
+    | "file_invalid"
+    | "under_load"
+    | "users_file_invalid"
+    | "certificate_expiring"
+    | "customer_down";
   /** critical: traffic is affected. */
   severity: "warning" | "critical";
   /** When it began. */
@@ -86,6 +102,8 @@ export interface CustomerCounts {
   never: number;
   /** In state suspended. */
   suspended: number;
+  /** In state unserved. */
+  unserved: number;
 }
 
 /** Peers by state. */
@@ -129,6 +147,8 @@ export interface Overview {
   handshakes_initiated: number;
   /** Drops before a customer was known; empty for a customer. */
   drops: Drop[];
+  /** The alarms in a sentence, as vpnctl status says it; "All is well." without any. */
+  verdict: string;
   /** Critical alarms first. */
   alarms: Alarm[];
 }
@@ -256,17 +276,17 @@ export interface Event {
   peer: string | null;
   /** What changed. */
   sentence: string;
-  /** The drop reason of drops and rate_limited. */
+  /** Of drops and rate_limited: the drop reason. Of idle: what ended the session, if something did. */
   reason: string | null;
-  /** The endpoint or state afterwards. */
+  /** The endpoint, state or name afterwards. */
   to: string | null;
-  /** The endpoint or state before. */
+  /** The endpoint, state or name before. */
   from: string | null;
 }
 
 /** Columns of equal length, oldest first. A point is the mean of its step; null: no data. */
 export interface Timeseries {
-  /** 2 or 60. */
+  /** 2, 60 or 1800. */
   step_seconds: number;
   /** The end of each step, in seconds since 1970. */
   times: number[];
@@ -360,7 +380,7 @@ export interface Worker {
 
 /** vpnd. */
 export interface TunnelProcess {
-  /** Whether vpnd answers. */
+  /** Whether it does. */
   reachable: boolean;
   /** Age of the last snapshot; null: none yet. */
   snapshot_age_seconds: number | null;
@@ -430,7 +450,7 @@ export interface Delta {
   reload: boolean;
 }
 
-/** Whether statusd has current data. */
+/** Whether the appliance serves what its configuration says. */
 export interface Ready {
   /** Whether vpnd answers. */
   ready: boolean;
@@ -445,8 +465,9 @@ export interface Ready {
  * down: No peer is online; at least one was.
  * never: No peer has had a handshake since vpnd started.
  * suspended: Suspended in the configuration (state = "suspended").
+ * unserved: Its configuration is not in force, for example because its file has errors.
  */
-export type CustomerState = "up" | "degraded" | "down" | "never" | "suspended";
+export type CustomerState = "up" | "degraded" | "down" | "never" | "suspended" | "unserved";
 
 /**
  * The state of a peer, from its last handshake.
@@ -470,6 +491,7 @@ export type PeerState = "online" | "idle" | "never";
  * resumed: The customer was resumed.
  * vpnd_started: vpnd answers.
  * vpnd_lost: vpnd no longer answers.
+ * renamed: The peer has another name and the same key.
  */
 export type EventKind =
   | "online"
@@ -483,4 +505,5 @@ export type EventKind =
   | "suspended"
   | "resumed"
   | "vpnd_started"
-  | "vpnd_lost";
+  | "vpnd_lost"
+  | "renamed";

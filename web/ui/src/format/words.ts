@@ -17,6 +17,7 @@ export const customerLooks: Record<Customer["state"], Look> = {
   down: { word: "Down", shape: "cross", tone: "bad" },
   never: { word: "Never up", shape: "dots", tone: "quiet" },
   suspended: { word: "Suspended", shape: "pause", tone: "quiet" },
+  unserved: { word: "Not served", shape: "cross", tone: "bad" },
 };
 
 const peerLooks: Record<Peer["state"], Look> = {
@@ -48,6 +49,7 @@ export const eventLooks: Record<Event["kind"], Look> = {
   resumed: { word: "Resumed", shape: "full", tone: "good" },
   vpnd_started: { word: "Tunnels started", shape: "full", tone: "good" },
   vpnd_lost: { word: "Tunnels lost", shape: "cross", tone: "bad" },
+  renamed: { word: "Renamed", shape: "arrow", tone: "plain" },
 };
 
 export const alarmLooks: Record<Alarm["severity"], Look> = {
@@ -63,4 +65,5 @@ export const peerRule =
 export const customerRule =
   "Up: every peer that ever had a handshake is online. Degraded: some of them are. Down: none of them is. " +
   "Never up: no peer has had a handshake. Suspended: switched off in the customer's file. " +
+  "Not served: its configuration is not in force, for example because its file has errors. " +
   "A peer is online when its last handshake was within 180 seconds.";

@@ -18,7 +18,7 @@ import { SortSelect } from "../window/sort_select";
 import { WindowedTable, type Column, type Sorting } from "../window/table";
 import { usePagedList } from "../window/use_list";
 
-const states = ["up", "degraded", "down", "never", "suspended"] as const;
+const states = ["up", "degraded", "down", "never", "suspended", "unserved"] as const;
 const heights = { row: 56, card: 122 };
 const idOf = (row: Customer) => row.id;
 
@@ -126,8 +126,8 @@ export function Customers() {
       </div>
       <div class="tools">
         <Search
-          label="Search name or id"
-          placeholder="Name or id"
+          label="Search customers"
+          placeholder="Name, address, endpoint or key"
           value={search}
           onChange={(value) => setQuery({ q: value })}
         />

@@ -3,7 +3,7 @@ import { useCallback, useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
 import type { Alarm, Delta, Overview as OverviewData } from "../api/types";
-import { bytesText, countText, plural } from "../format/amount";
+import { bytesText, countText } from "../format/amount";
 import { alarmLooks, customerLooks, peerRule } from "../format/words";
 import { Ago } from "../parts/ago";
 import { Badge } from "../parts/badge";
@@ -54,7 +54,7 @@ export function Overview() {
 function Filled({ data }: { data: OverviewData }) {
   return (
     <>
-      <Alarms alarms={data.alarms} />
+      <Alarms alarms={data.alarms} verdict={data.verdict} />
       <Figures data={data} />
       {seesAll.value && <Chart title="Throughput" ratesOf={totalRates} />}
       <div class="columns">
@@ -72,29 +72,30 @@ function Filled({ data }: { data: OverviewData }) {
   );
 }
 
-function Alarms({ alarms }: { alarms: readonly Alarm[] }) {
+function Alarms({ alarms, verdict }: { alarms: readonly Alarm[]; verdict: string }) {
   const most = 20;
   if (alarms.length === 0) {
     return (
       <p class="all-well">
-        <Shape name="full" /> No alarms.
+        <Shape name="full" /> {verdict}
       </p>
     );
   }
   return (
     <section class="alarms" aria-label="Alarms">
       <p class="visually-hidden" role="status">
-        {plural(alarms.length, "alarm")}
+        {verdict}
       </p>
       <ul>
         {alarms.slice(0, most).map((alarm) => (
-          <li key={`${alarm.kind}/${alarm.customer}`} class={`alarm tone-${alarmLooks[alarm.severity].tone}`}>
+          <li
+            key={`${alarm.kind}/${alarm.customer}/${alarm.sentence}`}
+            class={`alarm tone-${alarmLooks[alarm.severity].tone}`}
+          >
             <Badge look={alarmLooks[alarm.severity]} />
             <div>
               <p>
-                {alarm.customer !== null && <a href={customerHref(alarm.customer)}>{alarm.customer}</a>}
-                {alarm.customer !== null && ": "}
-                {alarm.sentence}
+                {alarm.customer !== null ? <a href={customerHref(alarm.customer)}>{alarm.sentence}</a> : alarm.sentence}
               </p>
               {alarm.what_to_do !== "" && <p class="soft">{alarm.what_to_do}</p>}
             </div>
@@ -114,7 +115,7 @@ function Alarms({ alarms }: { alarms: readonly Alarm[] }) {
 }
 
 function Figures({ data }: { data: OverviewData }) {
-  const states = (["up", "degraded", "down", "never", "suspended"] as const).filter(
+  const states = (["up", "degraded", "down", "never", "suspended", "unserved"] as const).filter(
     (state) => data.customers[state] > 0,
   );
   return (

@@ -1,4 +1,4 @@
-// Throughput over time, live: ten minutes to a day.
+// Throughput over time, live: ten minutes to a week.
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
@@ -28,6 +28,7 @@ const reaches = [
   { value: "600", text: "10 min", step: 2, spoken: "10 minutes" },
   { value: "3600", text: "1 h", step: 60, spoken: "hour" },
   { value: "86400", text: "24 h", step: 60, spoken: "24 hours" },
+  { value: "604800", text: "7 d", step: 1800, spoken: "7 days" },
 ] as const;
 type Reach = (typeof reaches)[number];
 
