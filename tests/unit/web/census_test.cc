@@ -403,7 +403,9 @@ TEST_CASE("a renamed peer keeps its state and its series, and is one event") {
     // Names that change places are not a rename: each name has another key.
     std::swap(vpnd.round.customers[0].peers[0].settings.name, vpnd.round.customers[0].peers[1].settings.name);
     census.apply_snapshot(at(6), vpnd.round);
-    CHECK(kinds(census) == std::vector<std::string>{"renamed", "changed", "changed"});
+    const auto all = kinds(census);
+    CHECK(std::count(all.begin(), all.end(), "renamed") == 1);
+    CHECK(std::count(all.begin(), all.end(), "changed") == 2);
 }
 
 TEST_CASE("half an hour is the mean of its known values, kept for a week") {

@@ -393,7 +393,7 @@ TEST_CASE_FIXTURE(Fixture, "events of the appliance stay out of a customer's str
     for (Stream* stream : {&own, &named, &one}) {
         const auto message = router.next_message(later, *stream);
         REQUIRE(message);
-        CHECK_FALSE(contains(*message, R"("kind":"vpnd_)"));
+        CHECK_FALSE(contains(*message, R"("kind":"vpnd_lost")"));
     }
     CHECK(contains(get("/api/v1/events", "viewer").body, R"("kind":"vpnd_lost")"));
     CHECK_FALSE(contains(get("/api/v1/events", "customer").body, R"("kind":"vpnd_)"));

@@ -128,7 +128,7 @@ function eventsOf(session, query) {
 
 function series(rates, query) {
   const step = Number(query.get("step") ?? 2);
-  const points = step === 60 ? world.day : world.history;
+  const points = { 2: world.history, 60: world.day, 1800: world.week }[step];
   const last = points.at(-1)?.[1] ?? rates;
   const share = (value, of) => (of === 0 ? 0 : value / of);
   const scaled = points.map(([at, all]) => [
@@ -216,6 +216,7 @@ async function handle(request, response) {
   if (path.startsWith("/mock/")) return control(path, query, response);
   if (!path.startsWith("/api/v1/")) return page(path, response);
   if (path === "/api/v1/login") return login(request, response);
+  if (path === "/api/v1/about") return send(response, 200, { appliance: "demo-hub" });
   const session = sessionOf(request);
   if (path === "/api/v1/logout") {
     sessions.clear();

@@ -1,22 +1,18 @@
 // The invented world in the shapes of web/api/openapi.json.
-import { addRates, drop, iso, states, stateSentences } from "./world.mjs";
+import { alarmWords, sentence, span } from "./words.mjs";
+import { addRates, drop, iso, states } from "./world.mjs";
 
 const zero = () => ({ rx_bits_per_second: 0, tx_bits_per_second: 0 });
 
 export function peerView(customer, peer, now) {
   const age = peer.handshake === null ? null : now - peer.handshake;
   const stale = peer.state === "idle" && age > 24 * 3600_000;
-  const sentence = {
-    online: "The last handshake was 42 s ago, within the 180 s that count as online.",
-    idle: "The last handshake was more than 180 s ago. The peer is disconnected or has nothing to send.",
-    never: "No handshake since the tunnel daemon started.",
-  }[peer.state];
   return {
     customer: customer.id,
     name: peer.name,
     public_key: peer.key,
     state: peer.state,
-    state_sentence: sentence,
+    state_sentence: sentence("peers", peer.state, { span: span((age ?? 0) / 1000) }),
     stale,
     state_since: iso(peer.since),
     last_handshake: peer.handshake === null ? null : iso(peer.handshake),
@@ -51,7 +47,7 @@ export function customerView(customer) {
     id: customer.id,
     name: customer.name,
     state,
-    state_sentence: stateSentences[state],
+    state_sentence: sentence("customers", state, counts),
     state_since: iso(customer.since),
     peers: counts,
     rates,
@@ -109,20 +105,18 @@ export function overviewView(world, rows, now, role) {
     under_load: false,
     handshakes_completed: all ? 81_422 : 0,
     handshakes_initiated: all ? 81_540 : 0,
+    verdict: verdictOf(alarms(world, rows)),
     alarms: alarms(world, rows),
-    drops: all
-      ? [
-          drop(
-            [
-              "unknown_peer",
-              "A handshake with a public key that no customer has.",
-              "Find the client; it was removed or never configured.",
-            ],
-            1289,
-          ),
-        ]
-      : [],
+    drops: all ? [drop("unknown_peer", 1289)] : [],
   };
+}
+
+/** As verdict_of() in health/health.cc. */
+function verdictOf(alarms) {
+  if (alarms.length === 0) return "All is well.";
+  const critical = alarms.filter((alarm) => alarm.severity === "critical").length;
+  if (alarms.length === 1) return `1 thing needs attention${critical === 1 ? " at once" : ""}.`;
+  return `${alarms.length} things need attention${critical === 0 ? "" : `, ${critical} of them at once`}.`;
 }
 
 function alarms(world, rows) {
@@ -134,8 +128,7 @@ function alarms(world, rows) {
           severity: "critical",
           since,
           customer: null,
-          sentence: "The tunnel daemon does not answer; all figures are old.",
-          what_to_do: "See journalctl -u warren. stackd restarts vpnd automatically.",
+          ...alarmWords("vpnd_unreachable"),
         },
       ]
     : [];
@@ -147,8 +140,7 @@ function alarms(world, rows) {
       severity: "critical",
       since: row.state_since,
       customer: row.id,
-      sentence: `${row.name}: ${row.state_sentence}`,
-      what_to_do: "See the customer's events, then ask the customer whether its side is up.",
+      ...alarmWords("customer_down", { reason: `${row.name}: ${row.state_sentence}` }),
     })),
   ];
 }

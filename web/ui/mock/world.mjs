@@ -1,6 +1,7 @@
 // Invented customers with changing states and traffic. The same seed gives the same world.
+import { dropWords, sentence } from "./words.mjs";
 
-export const states = ["up", "degraded", "down", "never", "suspended"];
+export const states = ["up", "degraded", "down", "never", "suspended", "unserved"];
 
 const towns =
   "Graz Linz Wien Oslo Bergen Lyon Turin Porto Gent Basel Ulm Brno Cork Leeds Vilnius Tartu Malmö Aarhus".split(" ");
@@ -11,24 +12,7 @@ const trades =
 const families =
   "Huber Novak Rossi Berg Lund Silva Moreau Kovacs Fischer Petrov Olsen Garcia Marin Weber Dubois Hansen".split(" ");
 
-const dropKinds = [
-  [
-    "source_not_allowed",
-    "A packet from a peer whose source is not in its allowed_ips.",
-    "Add the network to allowed_ips if it belongs to the peer; otherwise correct the client.",
-  ],
-  [
-    "no_peer_for_destination",
-    "A packet for the tunnels whose destination is in no peer's allowed_ips.",
-    "Add the destination to the allowed_ips of its peer.",
-  ],
-  ["session_expired", "A data message of a session older than 180 seconds.", ""],
-  [
-    "packet_too_big",
-    "A packet that does not fit into one datagram: stack.mtu is too large for the uplink.",
-    "Reduce stack.mtu, for example to 1380.",
-  ],
-];
+const dropKinds = ["source_not_allowed", "no_peer_for_destination", "session_expired", "packet_too_big"];
 
 /** Mulberry32: a small random generator with a seed. */
 export function dice(seed) {
@@ -41,16 +25,8 @@ export function dice(seed) {
 }
 
 const iso = (at) => new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
-const drop = ([name, sentence, what_to_do], packets) => ({ name, packets, sentence, what_to_do });
+const drop = (name, packets) => ({ ...dropWords(name), packets });
 const key = (random) => Buffer.from(Array.from({ length: 32 }, () => Math.floor(random() * 256))).toString("base64");
-
-const stateSentences = {
-  up: "Every peer that ever had a handshake is online.",
-  degraded: "Some peers are no longer online.",
-  down: "No peer is online; some were before.",
-  never: "No peer has had a handshake since the tunnel daemon started.",
-  suspended: "Suspended in the configuration: all tunnels are down, the stack is kept.",
-};
 
 export class World {
   constructor(count, now) {
@@ -61,7 +37,8 @@ export class World {
     this.stale = false;
     this.customers = Array.from({ length: count }, (_, index) => this.makeCustomer(index, now));
     this.byId = new Map(this.customers.map((customer) => [customer.id, customer]));
-    this.day = this.makeDay(now);
+    this.day = this.makeDays(now, 1, 60);
+    this.week = this.makeDays(now, 7, 1800);
     for (let count = 0; count < 400; count += 1) this.changeSomething(now - (400 - count) * 150_000);
     for (const customer of this.customers)
       for (const peer of customer.peers) if (peer.state === "online") this.flow(customer, peer, now);
@@ -152,32 +129,13 @@ export class World {
     // Tests use the first two.
     const customer = this.customers[2 + Math.floor(this.random() ** 4 * (this.customers.length - 2))];
     const peer = customer.peers[Math.floor(this.random() * customer.peers.length)];
-    if (customer.suspended || peer.state === "never")
-      return this.record(now, "changed", customer, null, "The customer's configuration changed.");
+    if (customer.suspended || peer.state === "never") return this.record(now, "changed", customer, null);
     if (this.random() < 0.25) {
       const from = peer.endpoint;
       peer.endpoint = `198.51.100.${Math.floor(this.random() * 250) + 1}:${1024 + Math.floor(this.random() * 60000)}`;
-      return this.record(
-        now,
-        "roamed",
-        customer,
-        peer,
-        `The peer moved from ${from} to ${peer.endpoint}.`,
-        from,
-        peer.endpoint,
-      );
+      return this.record(now, "roamed", customer, peer, from, peer.endpoint);
     }
-    if (this.random() < 0.1)
-      return this.record(
-        now,
-        "drops",
-        customer,
-        null,
-        `Packets were dropped: ${dropKinds[0][1]}`,
-        null,
-        null,
-        dropKinds[0][0],
-      );
+    if (this.random() < 0.1) return this.record(now, "drops", customer, null, null, null, dropKinds[0]);
     return this.turn(now, customer, peer, peer.state === "online" ? "idle" : "online");
   }
 
@@ -191,21 +149,19 @@ export class World {
       peer.handshake = Math.min(peer.handshake, now - 181_000);
       peer.rates = { rx_bits_per_second: 0, tx_bits_per_second: 0 };
     }
-    const sentence =
-      state === "online"
-        ? "The peer is online: it completed a handshake."
-        : "No handshake for 180 s: the peer is disconnected or has nothing to send.";
-    return this.record(now, state, customer, peer, sentence, from, state);
+    return this.record(now, state, customer, peer, from, state);
   }
 
-  record(at, kind, customer, peer, sentence, from = null, to = null, reason = null) {
+  record(at, kind, customer, peer, from = null, to = null, reason = null) {
+    const words = peer === null && kind === "changed" ? "changed customer" : kind;
+    const why = reason === null ? null : dropWords(reason).sentence;
     const event = {
       id: ++this.eventId,
       at: iso(at),
       kind,
       customer: customer?.id ?? null,
       peer: peer?.name ?? null,
-      sentence,
+      sentence: sentence("events", words, { from, to, reason: why }),
       reason,
       from,
       to,
@@ -237,9 +193,9 @@ export class World {
     });
   }
 
-  makeDay(now) {
+  makeDays(now, days, step) {
     const points = [];
-    for (let at = now - 24 * 3600_000; at < now; at += 60_000) {
+    for (let at = now - days * 24 * 3600_000; at < now; at += step * 1000) {
       const hour = new Date(at).getHours();
       const level = (0.25 + 0.75 * Math.exp(-((hour - 13) ** 2) / 18)) * (0.85 + this.random() * 0.3);
       points.push([at, { rx_bits_per_second: 3e10 * level, tx_bits_per_second: 7e10 * level }]);
@@ -253,4 +209,4 @@ function addRates(total, rates) {
   total.tx_bits_per_second += rates.tx_bits_per_second;
 }
 
-export { addRates, drop, dropKinds, iso, stateSentences };
+export { addRates, drop, dropKinds, iso };
