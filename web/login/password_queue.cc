@@ -33,4 +33,8 @@ std::optional<PasswordQueue::Ticket> PasswordQueue::take() {
     return ticket;
 }
 
+void PasswordQueue::remove(Ticket ticket) {
+    std::erase_if(entries_, [ticket](const Entry& entry) { return entry.ticket == ticket; });
+}
+
 }  // namespace warren::web

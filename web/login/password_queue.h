@@ -30,6 +30,8 @@ class PasswordQueue {
     [[nodiscard]] std::optional<Ticket> add(const Entry& entry);
     // Removes the best rank, the oldest among equals.
     [[nodiscard]] std::optional<Ticket> take();
+    // The client gave up.
+    void remove(Ticket ticket);
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
   private:

@@ -108,8 +108,10 @@ class Server::Rim {
     void accept_next();
     void accepted(const error_code& error, tcp::socket socket);
     void add_connection(tcp::socket socket, const IpAddress& remote);
-    void add_login(std::shared_ptr<Connection> connection, PasswordCheck check);
+    PasswordQueue::Ticket add_login(std::shared_ptr<Connection> connection, PasswordCheck check);
     void refuse_login(PasswordQueue::Ticket ticket);
+    // True when it was still waiting.
+    bool withdraw_login(PasswordQueue::Ticket ticket);
     void check_next_login();
     void pause_accepting();
     void watch(std::shared_ptr<asio::posix::stream_descriptor> descriptor, std::function<bool()> ready);
@@ -176,6 +178,8 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
     // The end of a login.
     void answer(Reply reply) {
         rim_.strangers.set_waiting(id_, false);
+        error_code ignored;
+        beast::get_lowest_layer(stream_).socket().cancel(ignored);  // the wait for the client's withdrawal
         send(std::move(reply));
     }
 
@@ -236,7 +240,12 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
     void check_password(PasswordCheck check) {
         rim_.strangers.set_waiting(id_, true);
         beast::get_lowest_layer(stream_).expires_never();
-        rim_.add_login(shared_from_this(), std::move(check));
+        const PasswordQueue::Ticket ticket = rim_.add_login(shared_from_this(), std::move(check));
+        // A client that sends anything meanwhile, also end of file, withdraws its login: nobody waits for the check.
+        beast::get_lowest_layer(stream_).socket().async_wait(
+            tcp::socket::wait_read, [self = shared_from_this(), ticket](const error_code& error) {
+                if (!error && self->rim_.withdraw_login(ticket)) self->close();
+            });
     }
 
     void send(Reply reply) {
@@ -343,12 +352,21 @@ void Server::Rim::add_connection(tcp::socket socket, const IpAddress& remote) {
 
 // --- password checks ---
 
-void Server::Rim::add_login(std::shared_ptr<Connection> connection, PasswordCheck check) {
+PasswordQueue::Ticket Server::Rim::add_login(std::shared_ptr<Connection> connection, PasswordCheck check) {
     const PasswordQueue::Ticket ticket = ++last_ticket;
     const PasswordQueue::Entry entry{ticket, check.client.rank, site_of(connection->remote())};
     logins.emplace(ticket, Login{std::move(connection), std::move(check)});
     if (const auto refused = queue.add(entry)) refuse_login(*refused);
     check_next_login();
+    return ticket;
+}
+
+bool Server::Rim::withdraw_login(PasswordQueue::Ticket ticket) {
+    const auto login = logins.extract(ticket);
+    if (login.empty()) return false;
+    queue.remove(ticket);
+    (void)router.abandon_login(login.mapped().check);
+    return true;
 }
 
 void Server::Rim::refuse_login(PasswordQueue::Ticket ticket) {

@@ -167,6 +167,17 @@ TEST_CASE("an address fills its own places only; who is better in rank displaces
     CHECK(queue.size() == PasswordQueue::kMax);
 }
 
+TEST_CASE("a login that is withdrawn makes room") {
+    PasswordQueue queue;
+    for (PasswordQueue::Ticket ticket = 1; ticket <= PasswordQueue::kMaxPerSite; ++ticket)
+        CHECK_FALSE(queue.add({ticket, {Trust::kNone, 0}, site(1)}));
+    queue.remove(1);
+    queue.remove(77);
+    CHECK(queue.size() == PasswordQueue::kMaxPerSite - 1);
+    CHECK_FALSE(queue.add({50, {Trust::kNone, 0}, site(1)}));
+    CHECK(*queue.take() == 2);
+}
+
 TEST_CASE("59 addresses with made-up names do not delay a first attempt from another address") {
     PasswordQueue queue;
     PasswordQueue::Ticket next = 0;

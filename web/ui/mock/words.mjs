@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 
 const words = JSON.parse(readFileSync(new URL("./words.json", import.meta.url), "utf8"));
 
-const filled = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all));
+const filled = (text, values) =>
+  text.replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all)).replace(/\b1 peers\b/, "1 peer");
 
 /** The sentence of a "peers", "customers" or "events" entry; `values` fill its gaps. */
 export function sentence(group, name, values = {}) {

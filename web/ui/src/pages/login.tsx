@@ -24,7 +24,7 @@ export function Login() {
           <path d="M6 22v-6a4 4 0 0 1 8 0v6M18 22v-6a4 4 0 0 1 8 0v6M10 22v-4M22 22v-4" class="brand-line" />
         </svg>
         <h1>{appliance.value === "" ? "Warren" : appliance.value}</h1>
-        <p class="soft">Log in to see {appliance.value === "" ? "your tunnels" : "the tunnels of this appliance"}.</p>
+        <p class="soft">Log in to see your tunnels.</p>
         <LoginForm />
       </div>
     </main>
