@@ -74,7 +74,7 @@ std::string help_text() {
     for (const Command& command : kCommands) {
         const std::string synopsis = fmt::format("{} {}", command.name, command.synopsis);
         // A long one stands in a line of its own.
-        const bool is_long = synopsis.size() >= kSummaryColumn;
+        const bool is_long = synopsis.size() + 2 > kSummaryColumn;
         out += fmt::format("  {:<{}}{}{}\n", synopsis, kSummaryColumn,
                            is_long ? fmt::format("\n{:{}}", "", kSummaryColumn + 2) : "", command.summary);
     }
