@@ -44,8 +44,8 @@ MAY_INCLUDE = {
     "ctl/files": ["base/", "config/", "ctl/command.h"],
     "ctl/ask": ["base/", "config/parse.h", "ipc/channel.h", "ipc/control_messages.h", "ipc/snapshot.h"],
     "ctl/show": ["base/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "health/", "ctl/ask/"],
-    "ctl/commands": ["base/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "access/", "health/", "crypto/keys.h",
-                     "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
+    "ctl/commands": ["base/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "access/", "health/",
+                     "crypto/keys.h", "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
                      "ctl/"],
     "ctl": ["base/", "config/schema.h"],
     "web/model": ["base/", "access/", "health/", "ipc/control_messages.h", "ipc/snapshot.h"],

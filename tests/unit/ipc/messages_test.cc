@@ -129,6 +129,7 @@ std::vector<WebMessage> every_web_message() {
             WebUsers{"no"},
             WebCertificate{"pop-1"},
             WebAsks{},
+            WebLogLevel{LogLevel::kWarn},
             WebProblems{{{ControlText::Kind::kUnserved, "acme", "acme.toml:1:1: error: x"}}, 3}};
 }
 

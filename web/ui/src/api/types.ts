@@ -276,7 +276,7 @@ export interface Event {
   peer: string | null;
   /** What changed. */
   sentence: string;
-  /** Of drops and rate_limited: the drop reason. Of idle: what ended the session, if something did. */
+  /** Of drops and rate_limited: the drop reason. Of idle: what ended the session. */
   reason: string | null;
   /** The endpoint, state or name afterwards. */
   to: string | null;
