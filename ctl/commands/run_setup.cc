@@ -95,7 +95,8 @@ Status ask_appliance(const std::string& question, ApplianceAnswers& answers, std
     const auto answer = ask(
         question, standard,
         [&](const std::string& text) {
-            place = text == "none" && &place == &answers.status_listen ? "" : text;
+            const bool may_be_none = &place == &answers.status_listen || &place == &answers.endpoint;
+            place = text == "none" && may_be_none ? "" : text;
             return appliance_problem(answers);
         },
         output);
@@ -188,6 +189,10 @@ Result<Answers> ask_all(const std::string& network, Output& output) {
         if (!uplink) return tl::unexpected<Error>(uplink.error());
         out.uplink = std::move(*uplink);
     }
+    const bool has_address = out.uplink && out.uplink->address;
+    WARREN_TRY(ask_appliance("Where clients reach it: a name or an address, or none", out.appliance,
+                             out.appliance.endpoint, has_address ? to_string(out.uplink->address->address) : "none",
+                             output));
     WARREN_TRY(ask_appliance("Status page: address and port, or none", out.appliance, out.appliance.status_listen,
                              network.empty() ? "127.0.0.1:8443" : "[::]:8443", output));
     if (!out.appliance.status_listen.empty()) WARREN_TRY(ask_operator(out, output));
@@ -244,8 +249,11 @@ int report(const Invocation& invocation, const std::string& network, const Answe
         output.out << nlohmann::ordered_json{{"file", toml}, {"public_key", crypto::to_base64(*key)}}.dump(2) << '\n';
         return kDone;
     }
-    output.out << fmt::format("\nWritten: {}\nThe appliance's public key, which every client needs:\n  {}\n\nNext:\n",
-                              toml, crypto::to_base64(*key));
+    output.out << fmt::format("\nWritten: {}\nThe appliance's public key, which every client needs:\n  {}\n", toml,
+                              crypto::to_base64(*key));
+    if (const auto& endpoint = loaded.appliance.public_endpoint)
+        output.out << fmt::format("Where clients reach it:\n  {}\n", *endpoint);
+    output.out << "\nNext:\n";
     output.out << (network.empty() ? "  systemctl restart warren\n"
                                    : "  systemctl restart systemd-networkd warren     # from now on as answered\n");
     if (!answers.appliance.status_listen.empty())

@@ -31,6 +31,14 @@ std::string toml_string(std::string_view text) {
     return out + '"';
 }
 
+// With the port of the listener where the answer has none.
+std::string endpoint_text(const ApplianceAnswers& answers) {
+    const auto address = parse_ip(answers.endpoint);
+    const std::string host = address && !address->is_v4() ? "[" + answers.endpoint + "]" : answers.endpoint;
+    const bool has_port = !address && answers.endpoint.rfind(':') != std::string::npos && !answers.endpoint.ends_with(']');
+    return has_port ? host : host + ":" + answers.listen_port;
+}
+
 bool is_number(std::string_view text) {
     return !text.empty() && text.size() <= 18 &&
            std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -48,6 +56,7 @@ std::string appliance_text(const ApplianceAnswers& answers) {
         "# One port and one key for all customers; the key is in secrets/uplink.\n"
         "[wireguard]\nlisten_port = {}\nprivate_key = {{ secret = \"uplink\" }}\n",
         toml_string(answers.name), port);
+    if (!answers.endpoint.empty()) out += fmt::format("endpoint = {}\n", toml_string(endpoint_text(answers)));
     if (!answers.status_listen.empty())
         out += fmt::format("\n[status]\nlisten = {}\n", toml_string(answers.status_listen));
     return out;

@@ -13,6 +13,7 @@ namespace warren::ctl {
 struct ApplianceAnswers {
     std::string name = "warren";
     std::string listen_port = "51820";
+    std::string endpoint;       // where clients reach it, with or without a port; "": not said
     std::string status_listen;  // "": no status page
 };
 

@@ -66,7 +66,8 @@ def traced(tmp_path):
 
 def test_every_file_is_complete_before_it_gets_its_name(traced):
     device = sorted(os.listdir("/sys/class/net"))[0]
-    answers = ["pop-1", "51833", "198.51.100.7/24", device, "198.51.100.1", "none", "127.0.0.1:8449", "alice",
+    answers = ["pop-1", "51833", "198.51.100.7/24", device, "198.51.100.1", "none", "", "127.0.0.1:8449",
+               "alice",
                "correct horse", "correct horse"]
     assert traced("setup", answers=answers) == ["etc/secrets/uplink", "etc/users.toml", "network/10-uplink.network",
                                                 "network/70-others.network", "etc/warren.toml"]

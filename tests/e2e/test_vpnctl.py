@@ -155,7 +155,8 @@ def test_setup_writes_a_config_that_stackd_accepts(town, tmp_path):
     network.mkdir()
     device = next((name for name in sorted(os.listdir("/sys/class/net"))
                    if os.path.exists(f"/sys/class/net/{name}/device")), "eth0")
-    answers = ["pop-1", "51833", "198.51.100.7/24", device, "198.51.100.1", "none", "127.0.0.1:8449", "alice",
+    answers = ["pop-1", "51833", "198.51.100.7/24", device, "198.51.100.1", "none", "", "127.0.0.1:8449",
+               "alice",
                "correct horse", "correct horse"]
     vpnctl = [f"{town.warren.bin}/vpnctl", "--config", str(config), "--network-dir", str(network)]
     done = netlab.run(*vpnctl, "--json", "setup", input="\n".join(answers) + "\n")

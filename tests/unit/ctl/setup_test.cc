@@ -69,7 +69,7 @@ std::string some_device() {
 
 TEST_CASE("setup with its own answers writes a configuration that check accepts") {
     const Room room;
-    const auto ran = room.setup({"", "", "", "", kPassword, kPassword});
+    const auto ran = room.setup({"", "", "", "", "", kPassword, kPassword});
     CAPTURE(ran.err);
     REQUIRE(ran.status == kDone);
     const config::Loaded loaded = config::load(room.config());
@@ -98,19 +98,20 @@ TEST_CASE("setup with its own answers writes a configuration that check accepts"
 
 TEST_CASE("setup asks again after a bad answer and says what is accepted") {
     const Room room;
-    const auto ran = room.setup({"no spaces here", "pop-1", "70000", "x", "0", "51900", "8443", "[::]:8444", "a/b",
+    const auto ran = room.setup({"no spaces here", "pop-1", "70000", "x", "0", "51900", "vpn example", "vpn.example.net", "8443", "[::]:8444", "a/b",
                                  "alice", "short", kPassword, kPassword + "!", kPassword, kPassword});
     CAPTURE(ran.err);
     REQUIRE(ran.status == kDone);
     const config::Loaded loaded = config::load(room.config());
     CHECK(loaded.appliance.name == "pop-1");
     CHECK(loaded.appliance.listeners.at(0).port == 51900);
+    CHECK(loaded.appliance.public_endpoint == "vpn.example.net:51900");
     CHECK(to_string(*loaded.appliance.status_listen) == "[::]:8444");
     CHECK(access::parse_users(room.text("etc/users.toml"))->find_user("alice") != nullptr);
     std::size_t complaints = 0;
     std::istringstream lines(ran.err);
     for (std::string line; std::getline(lines, line); ++complaints) CHECK(line.find(": ") != std::string::npos);
-    CHECK(complaints == 8);
+    CHECK(complaints == 9);
     CHECK(ran.err.find("1 to 63 letters") != std::string::npos);
     CHECK(ran.err.find("from 1 to 65535") != std::string::npos);
     CHECK(ran.err.find("at least 10 characters") != std::string::npos);
@@ -119,7 +120,7 @@ TEST_CASE("setup asks again after a bad answer and says what is accepted") {
 
 TEST_CASE("without a status page setup does not ask for an operator") {
     const Room room;
-    const auto ran = room.setup({"pop-1", "", "none"}, {"--json"});
+    const auto ran = room.setup({"pop-1", "", "", "none"}, {"--json"});
     REQUIRE(ran.status == kDone);
     CHECK_FALSE(config::load(room.config()).appliance.status_listen.has_value());
     CHECK_FALSE(fs::exists(room.config() + "/users.toml"));
@@ -132,7 +133,7 @@ TEST_CASE("an appliance that has a warren.toml is left alone") {
     const Room room;
     fs::create_directory(room.config());
     std::ofstream(room.config() + "/warren.toml") << "# mine\n";
-    const auto ran = room.setup({"", "", "none"});
+    const auto ran = room.setup({"", "", "", "none"});
     CHECK(ran.status == kFailed);
     CHECK(ran.err ==
           "vpnctl: " + room.config() + "/warren.toml exists; setup is for an appliance without a configuration\n");
@@ -154,18 +155,18 @@ TEST_CASE("answers that end too early write nothing; endless wrong ones come to 
 
 TEST_CASE("the key of a setup that was cut off is kept") {
     const Room room;
-    REQUIRE(room.setup({"", "", "none"}).status == kDone);
+    REQUIRE(room.setup({"", "", "", "none"}).status == kDone);
     const std::string key = room.text("etc/secrets/uplink");
     fs::remove(room.config() + "/warren.toml");
-    REQUIRE(room.setup({"", "", "", "", kPassword, kPassword}).status == kDone);
+    REQUIRE(room.setup({"", "", "", "", "", kPassword, kPassword}).status == kDone);
     CHECK(room.text("etc/secrets/uplink") == key);
     fs::remove(room.config() + "/warren.toml");
-    REQUIRE(room.setup({"", "", "", "", kPassword + "2", kPassword + "2"}).status ==
+    REQUIRE(room.setup({"", "", "", "", "", kPassword + "2", kPassword + "2"}).status ==
             kDone);  // the same operator once more
     CHECK(access::verify_password(access::parse_users(room.text("etc/users.toml"))->find_user("admin")->password,
                                   kPassword + "2"));
     const Room other;
-    REQUIRE(other.setup({"", "", "none"}).status == kDone);
+    REQUIRE(other.setup({"", "", "", "none"}).status == kDone);
     CHECK(other.text("etc/secrets/uplink") != key);
 }
 
@@ -173,7 +174,7 @@ TEST_CASE("the uplink's file is written where it is asked for, and only there") 
     const Room room;
     const std::string device = some_device();
     const auto ran = room.setup({"", "", "198.51.100.0/24", "198.51.100.7/24", "no such device", device, "203.0.113.1",
-                                 "198.51.100.1", "time.example", "192.0.2.123", "none"},
+                                 "198.51.100.1", "time.example", "192.0.2.123", "", "none"},
                                 {"--network-dir", room.network()});
     CAPTURE(ran.err);
     REQUIRE(ran.status == kDone);
@@ -185,13 +186,14 @@ TEST_CASE("the uplink's file is written where it is asked for, and only there") 
     CHECK(room.text("network/70-others.network").find("Unmanaged=yes") != std::string::npos);
     CHECK(ran.err.find("the network itself") != std::string::npos);
     CHECK(ran.err.find("is not in 198.51.100.0/24") != std::string::npos);
+    CHECK(config::load(room.config()).appliance.public_endpoint == "198.51.100.7:51820");  // by default
     // What is there is kept by default.
     fs::remove(room.config() + "/warren.toml");
     const std::string before = room.text("network/10-uplink.network");
-    REQUIRE(room.setup({"", "", "", "none"}, {"--network-dir", room.network()}).status == kDone);
+    REQUIRE(room.setup({"", "", "", "", "none"}, {"--network-dir", room.network()}).status == kDone);
     CHECK(room.text("network/10-uplink.network") == before);
     fs::remove(room.config() + "/warren.toml");
-    REQUIRE(room.setup({"", "", "dhcp", "", "", "none"}, {"--network-dir", room.network()}).status == kDone);
+    REQUIRE(room.setup({"", "", "dhcp", "", "", "", "none"}, {"--network-dir", room.network()}).status == kDone);
     CHECK(room.text("network/10-uplink.network").find("DHCP=yes\n") != std::string::npos);
 }
 
@@ -220,7 +222,7 @@ TEST_CASE("addresses of the uplink and its gateway are checked") {
 
 TEST_CASE("listeners are those of the valid files that the uplink can reach") {
     const Room room;
-    REQUIRE(room.setup({"", "51900", "198.51.100.1:8444", "", kPassword, kPassword}).status == kDone);
+    REQUIRE(room.setup({"", "51900", "", "198.51.100.1:8444", "", kPassword, kPassword}).status == kDone);
     fs::copy(room.config() + "/secrets/uplink", room.config() + "/secrets/own");
     std::ofstream(room.config() + "/customers/acme.toml")
         << "schema = 1\nname = \"Acme\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n"
@@ -242,13 +244,36 @@ TEST_CASE("listeners are those of the valid files that the uplink can reach") {
     CHECK(with_errors.status == kAnswerIsNo);
     CHECK(with_errors.out == all.out);
     const Room other;
-    REQUIRE(other.setup({"", "", "", "", kPassword, kPassword}).status == kDone);  // the page stays on the box
+    REQUIRE(other.setup({"", "", "", "", "", kPassword, kPassword}).status == kDone);  // the page stays on the box
     CHECK(vpnctl({"--config", other.config(), "listeners"}).out == "udp 51820 * wireguard\n");
     std::ofstream(other.config() + "/warren.toml")
         << "schema = 1\n[wireguard]\nprivate_key = { secret = \"uplink\" }\nendpoint = \"vpn.example.net:51820\"\n";
     CHECK(vpnctl({"--config", other.config(), "listeners"}).out == "udp 51820 * wireguard vpn.example.net:51820\n");
     const auto shown = nlohmann::json::parse(vpnctl({"--config", other.config(), "--json", "listeners"}).out);
     CHECK(shown["listeners"][0]["endpoint"] == "vpn.example.net:51820");
+}
+
+TEST_CASE("where clients reach it: the listener's port is added, none leaves the key out") {
+    ApplianceAnswers answers;
+    answers.listen_port = "51900";
+    const auto endpoint_of = [&](const std::string& text) {
+        answers.endpoint = text;
+        const std::string file = appliance_text(answers);
+        const auto at = file.find("endpoint = ");
+        return at == std::string::npos ? "" : file.substr(at + 11, file.find('\n', at) - at - 11);
+    };
+    CHECK(endpoint_of("vpn.example.net") == "\"vpn.example.net:51900\"");
+    CHECK(endpoint_of("vpn.example.net:443") == "\"vpn.example.net:443\"");
+    CHECK(endpoint_of("198.51.100.7") == "\"198.51.100.7:51900\"");
+    CHECK(endpoint_of("2001:db8::7") == "\"[2001:db8::7]:51900\"");
+    CHECK(endpoint_of("[2001:db8::7]") == "\"[2001:db8::7]:51900\"");
+    CHECK(endpoint_of("[2001:db8::7]:443") == "\"[2001:db8::7]:443\"");
+    CHECK(endpoint_of("").empty());
+    for (const char* text : {"vpn.example.net:0", "a b", "vpn.example.net:x", "http://vpn.example.net"}) {
+        CAPTURE(text);
+        answers.endpoint = text;
+        CHECK_FALSE(appliance_problem(answers).empty());
+    }
 }
 
 TEST_CASE("no answer breaks out of its place in warren.toml") {
