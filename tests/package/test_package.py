@@ -55,7 +55,15 @@ def test_every_file_is_where_it_belongs(package):
                  "/usr/share/man/man8/stackd.8.gz", "/usr/share/man/man8/vpnd.8.gz",
                  "/usr/share/man/man8/statusd.8.gz"):
         assert files[path] == ("-rw-r--r--", "root/root"), path
+    for path in ("examples/warren.toml", "examples/customers/acme.toml", "recipes.md", "config.md"):
+        assert files[f"/usr/share/doc/warren/{path}"] == ("-rw-r--r--", "root/root"), path
     assert files["/etc/warren/secrets/"] == ("drwx------", "root/root")
+
+
+def test_it_needs_and_recommends_no_kernel(package):
+    """The recommends of wireguard-tools is a module, which brings a kernel where none is installed."""
+    wanted = netlab.run("dpkg-deb", "--field", package, "Depends", "Recommends").stdout
+    assert "wireguard" not in wanted and "linux-" not in wanted
 
 
 def test_others_cannot_write_any_file_and_no_file_is_setuid(package):
