@@ -96,7 +96,7 @@ struct World {
         }
         view->allowed_ips = Lpm<PeerIndex>(std::move(entries));
         pipeline.put_listener({0}, kWireguardFraming);
-        pipeline.swap_customer(std::move(view), true);
+        pipeline.swap_customer(std::move(view), {.tcp = true, .udp = true});
         pipeline.apply(kNow, SetEndpoint{{0}, *parse_endpoint("192.0.2.1:1"), {}}, out);
         InstallSession install;
         install.local_id = {kIndex};

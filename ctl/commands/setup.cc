@@ -35,7 +35,8 @@ std::string toml_string(std::string_view text) {
 std::string endpoint_text(const ApplianceAnswers& answers) {
     const auto address = parse_ip(answers.endpoint);
     const std::string host = address && !address->is_v4() ? "[" + answers.endpoint + "]" : answers.endpoint;
-    const bool has_port = !address && answers.endpoint.rfind(':') != std::string::npos && !answers.endpoint.ends_with(']');
+    const bool has_port =
+        !address && answers.endpoint.rfind(':') != std::string::npos && !answers.endpoint.ends_with(']');
     return has_port ? host : host + ":" + answers.listen_port;
 }
 

@@ -54,7 +54,7 @@ class World {
         view->addresses = {*parse_prefix("10.0.0.1/24"), *parse_prefix("fd00::1/64")};
         view->peers = {{index}};
         view->allowed_ips = Lpm<PeerIndex>({{*parse_prefix("10.0.0.0/8"), {index}}, {*parse_prefix("::/0"), {index}}});
-        pipeline_.swap_customer(std::move(view), index == 0);
+        pipeline_.swap_customer(std::move(view), {.tcp = true, .udp = index == 0});
     }
 
     void install(std::uint32_t customer, std::uint32_t number, bool confirmed) {

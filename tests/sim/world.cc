@@ -133,7 +133,7 @@ void Node::publish() {
     view->addresses = {Prefix{inner, 24}};
     view->peers = peers_;
     view->allowed_ips = Lpm<PeerIndex>(allowed_);
-    pipeline->swap_customer(std::move(view), false);
+    pipeline->swap_customer(std::move(view), {.tcp = true});
 }
 
 void Node::add_peer(const Node& other, PeerOptions options) {

@@ -47,7 +47,7 @@ void Hub::publish() {
         entries.push_back({Prefix{IpAddress::v4(10, 0, 0, peer), 32}, {peer}});
     }
     view->allowed_ips = Lpm<PeerIndex>(std::move(entries));
-    pipeline_.swap_customer(std::move(view), false);
+    pipeline_.swap_customer(std::move(view), {.tcp = true});
 }
 
 void Hub::put_peer(const Hub& other, std::uint8_t secret, bool knows_endpoint, std::uint16_t last_udp_port) {

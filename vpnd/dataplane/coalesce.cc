@@ -49,7 +49,7 @@ bool has_right_checksum(Bytes packet, std::size_t transport, std::uint8_t protoc
 
 void Coalescer::add(const Way& way, const InnerPacket& packet, Output& out) {
     Layout layout;
-    const bool has_flow = find_layout(packet, layout) && (layout.is_tcp || way.takes_udp_segments);
+    const bool has_flow = find_layout(packet, layout) && (layout.is_tcp ? way.joining.tcp : way.joining.udp);
     Flow* flow = has_flow ? find(way, packet, layout) : nullptr;
     const std::uint8_t protocol = layout.is_tcp ? kProtocolTcp : kProtocolUdp;
     bool is_right = true;

@@ -22,7 +22,7 @@ class Coalescer {
         PeerIndex peer;
         CustomerIndex customer;
         std::size_t mtu = 0;               // of its TUN
-        bool takes_udp_segments = false;   // it does
+        Joining joining;                   // what it takes
         const Framing* framing = nullptr;  // of the peer's messages
     };
     // Appends the packet to `out`, joined to an earlier one where that is possible. Packets of one flow stay in order.

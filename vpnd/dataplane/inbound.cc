@@ -272,7 +272,7 @@ void Inbound::confirm(Instant now, Session& session, Peer& peer, Customer& custo
 [[gnu::always_inline]] inline void Inbound::pass_on(const Customer& customer, PeerIndex peer, const Framing& framing,
                                                     const InnerPacket& inner, Output& out) {
     const CustomerView& view = *customer.view;
-    coalescer_.add({peer, view.index, view.mtu, customer.takes_udp_segments, &framing}, inner, out);
+    coalescer_.add({peer, view.index, view.mtu, customer.joining, &framing}, inner, out);
 }
 
 void Inbound::deliver(Instant now, const Candidate& message, Output& out) {

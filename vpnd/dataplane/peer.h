@@ -96,7 +96,7 @@ struct Customer {
     Shaper outbound;
     Instant release_at = kNever;  // when Shaping looks at its packets that wait
     std::size_t staged_bytes = 0;
-    bool takes_udp_segments = false;  // its TUN takes UDP super-packets
+    Joining joining;  // what its TUN takes
 };
 
 }  // namespace warren::dataplane

@@ -29,14 +29,18 @@ class Pipeline {
 
     // --- control
     // ------------------------------------------------------------------------------------------------------ As Roster
-    // has them. Customers as SwapCustomer and DropCustomer of vpnd/io/worker_messages.h say; `takes_udp_segments`: its
-    // TUN takes UDP super-packets.
+    // has them. Customers as SwapCustomer and DropCustomer of vpnd/io/worker_messages.h say; `joining`: what its
+    // TUN takes.
     void put_listener(ListenerIndex listener, const Framing& framing) { roster_.put_listener(listener, framing); }
     void drop_listener(ListenerIndex listener) { roster_.drop_listener(listener); }
-    void swap_customer(std::unique_ptr<const CustomerView> view, bool takes_udp_segments) {
-        roster_.swap_customer(std::move(view), takes_udp_segments);
+    void swap_customer(std::unique_ptr<const CustomerView> view, Joining joining) {
+        roster_.swap_customer(std::move(view), joining);
     }
     void drop_customer(CustomerIndex customer) { roster_.drop_customer(customer); }
+    // What its TUN takes from now on. False: as before.
+    bool set_joining(CustomerIndex customer, Joining joining) {
+        return std::exchange(roster_.find(customer)->joining, joining) != joining;
+    }
     // Carries out one command; staged packets and empty messages that it sets free are in `out`, sealed. Not between
     // outbound() and finish().
     void apply(Instant now, Command command, Output& out);

@@ -22,7 +22,7 @@ void Roster::drop_listener(ListenerIndex listener) {
     if (listener.value < framings_.size()) framings_[listener.value] = nullptr;
 }
 
-void Roster::swap_customer(std::unique_ptr<const CustomerView> view, bool takes_udp_segments) {
+void Roster::swap_customer(std::unique_ptr<const CustomerView> view, Joining joining) {
     const CustomerIndex index = view->index;
     if (index.value >= customers_.size()) {
         customers_.resize(index.value + std::size_t{1});
@@ -34,7 +34,7 @@ void Roster::swap_customer(std::unique_ptr<const CustomerView> view, bool takes_
     if (customers_[index.value] == nullptr) customers_[index.value] = std::make_unique<Customer>();
     Customer& customer = *customers_[index.value];
     const std::unique_ptr<const CustomerView> before = std::exchange(customer.view, std::move(view));
-    customer.takes_udp_segments = takes_udp_segments;
+    customer.joining = joining;
     customer.admission.set_rate(customer.view->rate_up * kAdmittedTimesRate);
     customer.inbound.set_rate(customer.view->rate_up);
     customer.outbound.set_rate(customer.view->rate_down);

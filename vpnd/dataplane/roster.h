@@ -29,7 +29,7 @@ class Roster {
     }
 
     // A new customer or a new view of a present one. Peers that are not in the new view are removed.
-    void swap_customer(std::unique_ptr<const CustomerView> view, bool takes_udp_segments);
+    void swap_customer(std::unique_ptr<const CustomerView> view, Joining joining);
     void drop_customer(CustomerIndex customer);
     [[nodiscard]] Customer* find(CustomerIndex customer) const {
         return customer.value < customers_.size() ? customers_[customer.value].get() : nullptr;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/process_usage.h"
+#include "vpnd/packet/segment.h"
 
 namespace warren::io {
 
@@ -142,7 +143,7 @@ void PacketLoop::swap_customer(SwapCustomer command) {
     scheduler_.set_share(index, command.view->share);
     if (command.tun != nullptr) set_tun(*command.view, std::move(command.tun));
     const Tun* const tun = find_tun(index);
-    pipeline_.swap_customer(std::move(command.view), tun != nullptr && tun->takes_udp_segments());
+    pipeline_.swap_customer(std::move(command.view), tun == nullptr ? dataplane::Joining() : tun->joining());
 }
 
 void PacketLoop::set_tun(const dataplane::CustomerView& customer, std::unique_ptr<Tun> tun) {
@@ -198,8 +199,35 @@ void PacketLoop::deliver(std::span<const dataplane::Train> trains) {
 void PacketLoop::write_to_tuns() {
     for (const dataplane::TunWrite& write : out_.tun_writes) {
         Tun* const tun = find_tun(write.customer);
-        if (tun == nullptr || !tun->write(write, out_.pieces))
-            pipeline_.count_drop(write.customer, DropReason::kTunWriteFailed, write.packets);
+        const Written written = tun == nullptr ? Written::kNo : tun->write(write, out_.pieces);
+        if (written == Written::kNo) pipeline_.count_drop(write.customer, DropReason::kTunWriteFailed, write.packets);
+        if (written == Written::kNotWhole) write_apart(*tun, write);
+    }
+}
+
+// The packets that a super-packet was joined of, as they were (vpnd/dataplane/coalesce.h). Those that come later are
+// not joined.
+void PacketLoop::write_apart(Tun& tun, const dataplane::TunWrite& write) {
+    const dataplane::Joining joining = tun.joining();
+    if (pipeline_.set_joining(write.customer, joining))
+        log(LogLevel::kWarn, "super_packets_refused",
+            {{"customer_index", std::to_string(write.customer.value)},
+             {"joins_tcp", joining.tcp ? "true" : "false"},
+             {"joins_udp", joining.udp ? "true" : "false"}});
+
+    std::vector<std::uint8_t> whole(write.header.begin(), write.header.end());
+    for (const dataplane::Piece* piece = &write.first;; piece = &out_.pieces[piece->next]) {
+        whole.insert(whole.end(), piece->bytes.begin(), piece->bytes.end());
+        if (piece->next == dataplane::Piece::kLast) break;
+    }
+    const auto super_packet = dataplane::SuperPacket::parse(whole);
+    std::vector<std::uint8_t> packet;
+    for (std::size_t i = 0; super_packet && i < super_packet->count(); ++i) {
+        packet.resize(super_packet->size_of(i));
+        super_packet->write(i, packet.data());
+        dataplane::TunWrite alone;
+        alone.first.bytes = packet;
+        if (tun.write(alone, {}) != Written::kYes) pipeline_.count_drop(write.customer, DropReason::kTunWriteFailed, 1);
     }
 }
 

@@ -94,6 +94,7 @@ class PacketLoop {
     // What the pipeline left in out_: to the TUNs, to the uplink, to the control worker.
     void deliver(std::span<const dataplane::Train> trains);
     void write_to_tuns();
+    void write_apart(Tun& tun, const dataplane::TunWrite& write);
     void publish_events(std::span<const dataplane::Train> trains);
 
     Mailbox& mailbox_;

@@ -8,6 +8,12 @@
 
 namespace warren::io {
 
+enum class Written : std::uint8_t {
+    kYes,
+    kNo,        // the stack did not take it
+    kNotWhole,  // a super-packet of a kind that the device says it takes, and does not
+};
+
 // One virtual call for each super-packet, which is one system call of the kernel's device. The thread of its loop.
 class Tun {
   public:
@@ -20,12 +26,13 @@ class Tun {
     [[nodiscard]] virtual Status prepare() = 0;
     // One packet or super-packet, offload header first. Size 0: nothing waits (or the device is down).
     [[nodiscard]] virtual std::size_t read(MutableBytes space) = 0;
-    // False when the stack did not take it.
-    [[nodiscard]] virtual bool write(const dataplane::TunWrite& write, const std::vector<dataplane::Piece>& pieces) = 0;
+    // After kNotWhole it takes none of that kind (TCP, UDP) any more.
+    [[nodiscard]] virtual Written write(const dataplane::TunWrite& write,
+                                        const std::vector<dataplane::Piece>& pieces) = 0;
     // The device was deleted; it is of no use any more.
     [[nodiscard]] virtual bool is_gone() = 0;
-    // UDP super-packets may be written.
-    [[nodiscard]] virtual bool takes_udp_segments() const = 0;
+    // Which super-packets may be written.
+    [[nodiscard]] virtual dataplane::Joining joining() const = 0;
     // What the loop's Readiness knows it by.
     [[nodiscard]] virtual int fd() const = 0;
 };

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "vpnd/dataplane/egress.h"
+#include "vpnd/packet/offload_header.h"
 
 namespace warren::io {
 
@@ -23,8 +24,9 @@ constexpr unsigned kOffloadUdpSegmentsV6 = 0x40;
 Status TunDevice::prepare() {
     constexpr unsigned kTcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
     constexpr unsigned kUdp = kOffloadUdpSegmentsV4 | kOffloadUdpSegmentsV6;
-    takes_udp_segments_ = ::ioctl(fd_.get(), TUNSETOFFLOAD, kTcp | kUdp) == 0;
-    if (takes_udp_segments_ || ::ioctl(fd_.get(), TUNSETOFFLOAD, kTcp) == 0) return {};
+    joining_ = {.tcp = true, .udp = ::ioctl(fd_.get(), TUNSETOFFLOAD, kTcp | kUdp) == 0};
+    if (joining_.udp || ::ioctl(fd_.get(), TUNSETOFFLOAD, kTcp) == 0) return {};
+    joining_.tcp = false;
     return fail_errno("set the offloads of a tun device", errno);
 }
 
@@ -39,7 +41,7 @@ bool TunDevice::is_gone() {
     return ::read(fd_.get(), &nothing, 0) < 0 && errno == EBADFD;
 }
 
-bool TunDevice::write(const dataplane::TunWrite& write, const std::vector<dataplane::Piece>& pieces) {
+Written TunDevice::write(const dataplane::TunWrite& write, const std::vector<dataplane::Piece>& pieces) {
     std::array<iovec, dataplane::Egress::kTrainDatagrams + 2> parts;
     const auto part_of = [](Bytes bytes) {
         return iovec{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
@@ -52,7 +54,11 @@ bool TunDevice::write(const dataplane::TunWrite& write, const std::vector<datapl
         if (piece->next == dataplane::Piece::kLast) break;
         piece = &pieces[piece->next];
     }
-    return ::writev(fd_.get(), parts.data(), static_cast<int>(used)) > 0;
+    if (::writev(fd_.get(), parts.data(), static_cast<int>(used)) > 0) return Written::kYes;
+    const auto type = static_cast<dataplane::GsoType>(dataplane::OffloadHeader::decode(write.header).gso_type);
+    if (errno != EINVAL || type == dataplane::GsoType::kNone) return Written::kNo;
+    (type == dataplane::GsoType::kUdp ? joining_.udp : joining_.tcp) = false;
+    return Written::kNotWhole;
 }
 
 std::unique_ptr<Tun> open_tun(UniqueFd fd) {

@@ -17,14 +17,15 @@ class TunDevice final : public Tun {
     // Needs no privilege. Fails when the descriptor is no such device.
     [[nodiscard]] Status prepare() override;
     [[nodiscard]] std::size_t read(MutableBytes space) override;
-    [[nodiscard]] bool write(const dataplane::TunWrite& write, const std::vector<dataplane::Piece>& pieces) override;
+    // Some kernels take the offload header and refuse super-packets with EINVAL.
+    [[nodiscard]] Written write(const dataplane::TunWrite& write, const std::vector<dataplane::Piece>& pieces) override;
     [[nodiscard]] bool is_gone() override;
-    [[nodiscard]] bool takes_udp_segments() const override { return takes_udp_segments_; }
+    [[nodiscard]] dataplane::Joining joining() const override { return joining_; }
     [[nodiscard]] int fd() const override { return fd_.get(); }
 
   private:
     UniqueFd fd_;
-    bool takes_udp_segments_ = false;
+    dataplane::Joining joining_;
 };
 
 // Null when `fd` is invalid.

@@ -98,8 +98,9 @@ TEST_CASE("setup with its own answers writes a configuration that check accepts"
 
 TEST_CASE("setup asks again after a bad answer and says what is accepted") {
     const Room room;
-    const auto ran = room.setup({"no spaces here", "pop-1", "70000", "x", "0", "51900", "vpn example", "vpn.example.net", "8443", "[::]:8444", "a/b",
-                                 "alice", "short", kPassword, kPassword + "!", kPassword, kPassword});
+    const auto ran =
+        room.setup({"no spaces here", "pop-1", "70000", "x", "0", "51900", "vpn example", "vpn.example.net", "8443",
+                    "[::]:8444", "a/b", "alice", "short", kPassword, kPassword + "!", kPassword, kPassword});
     CAPTURE(ran.err);
     REQUIRE(ran.status == kDone);
     const config::Loaded loaded = config::load(room.config());

@@ -28,7 +28,7 @@ struct World {
         view->peers = {{0}};
         view->allowed_ips = Lpm<PeerIndex>({{*parse_prefix("10.0.0.2/32"), {0}}});
         pipeline.put_listener({0}, kWireguardFraming);
-        pipeline.swap_customer(std::move(view), true);
+        pipeline.swap_customer(std::move(view), {.tcp = true, .udp = true});
         pipeline.apply(now, SetEndpoint{{0}, *parse_endpoint("192.0.2.1:1"), {}}, out);
         InstallSession install;
         install.local_id = {64};

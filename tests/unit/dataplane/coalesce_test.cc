@@ -30,7 +30,7 @@ Joined join(std::vector<Input> inputs, bool takes_udp = true) {
     Coalescer coalescer;
     Output out;
     for (Input& input : inputs) {
-        coalescer.add({{input.peer}, {input.customer}, 1'420, takes_udp, &kWireguardFraming},
+        coalescer.add({{input.peer}, {input.customer}, 1'420, {.tcp = true, .udp = takes_udp}, &kWireguardFraming},
                       *InnerPacket::parse(input.packet), out);
     }
     coalescer.finish(out);

@@ -53,7 +53,7 @@ void Rig::put(const CustomerSpec& spec) {
         for (const char* prefix : peer.allowed_ips) entries.push_back({*parse_prefix(prefix), {peer.index}});
     }
     view->allowed_ips = Lpm<PeerIndex>(std::move(entries));
-    pipeline->swap_customer(std::move(view), merges_udp);
+    pipeline->swap_customer(std::move(view), {.tcp = true, .udp = merges_udp});
 }
 
 InstallSession Rig::session(std::uint32_t peer, std::uint32_t local_id, bool is_initiator) {

@@ -16,7 +16,7 @@ struct Fixture {
         view->index = {0};
         view->peers = {kPeer};
         roster.put_listener({0}, kWireguardFraming);
-        roster.swap_customer(std::move(view), false);
+        roster.swap_customer(std::move(view), {});
     }
     void install(std::uint32_t id, bool has_selectors) {
         InstallSession command;

@@ -151,6 +151,7 @@ void LoopRig::put(std::uint32_t customer, std::uint32_t share, bool has_session)
         if (customer >= worker.tuns.size()) worker.tuns.resize(customer + std::size_t{1});
         if (worker.tuns[customer] != nullptr) worker.old_tuns.push_back(std::move(worker.tuns[customer]));
         worker.tuns[customer] = std::make_unique<MemoryTun>(*worker.readiness);
+        worker.tuns[customer]->joining = joining_;
         worker.mailbox.post(SwapCustomer{std::move(view), worker.tuns[customer]->open()});
         worker.mailbox.post(
             dataplane::Command(dataplane::SetEndpoint{peer_of(customer, i), outside_peer(customer, i), {kUplink, 0}}));
@@ -195,6 +196,18 @@ void LoopRig::receive(std::uint32_t customer, std::size_t count, Path path, bool
         arrival.bytes.insert(arrival.bytes.end(), message.begin(), message.end());
     }
     uplink(path.arrival).arriving.push_back(std::move(arrival));
+}
+
+void LoopRig::receive(std::uint32_t customer, const std::vector<std::vector<std::uint8_t>>& packets) {
+    MemoryUplink::Arrival arrival;
+    arrival.from = outside_peer(customer, 0);
+    arrival.to = {kUplink, 0};
+    for (const auto& packet : packets) {
+        const auto message = far_end_.seal(session(customer, 0), customers_[customer].next_in[0]++, packet);
+        arrival.segment_size = message.size();
+        arrival.bytes.insert(arrival.bytes.end(), message.begin(), message.end());
+    }
+    uplink(0).arriving.push_back(std::move(arrival));
 }
 
 void LoopRig::transmit(std::uint32_t customer, std::size_t count, Path path, std::size_t payload) {

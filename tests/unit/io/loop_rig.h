@@ -47,6 +47,8 @@ class LoopRig {
     void put(std::uint32_t customer, std::uint32_t share = 1, bool has_session = true);
     // Of the customers that are put from now on, bits a second each way; 0: none.
     void set_rate(std::uint64_t rate) { rate_ = rate; }
+    // What their TUNs take.
+    void set_joining(dataplane::Joining joining) { joining_ = joining; }
     void install(std::uint32_t customer);
     void drop(std::uint32_t customer);
 
@@ -54,6 +56,8 @@ class LoopRig {
     // the customer is gone.
     void receive(std::uint32_t customer, std::size_t count, Path path, bool is_forged = false);
     void receive(std::uint32_t customer, std::size_t count) { receive(customer, count, Path{}); }
+    // These packets arrive, as one train.
+    void receive(std::uint32_t customer, const std::vector<std::vector<std::uint8_t>>& packets);
     void receive_forged(std::uint32_t customer, std::size_t count) { receive(customer, count, Path{}, true); }
     // The customer's stack sends the next `count` packets to its peer, each of `payload` bytes.
     void transmit(std::uint32_t customer, std::size_t count, Path path, std::size_t payload = kLeastPayload);
@@ -127,6 +131,7 @@ class LoopRig {
     std::vector<Served> served_;
     bool records_ = true;
     std::uint64_t rate_ = 0;
+    dataplane::Joining joining_{.tcp = true, .udp = false};
     std::unique_ptr<TransferExchange> exchange_;
     std::vector<std::unique_ptr<Worker>> workers_;
 };

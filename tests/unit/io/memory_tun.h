@@ -31,7 +31,8 @@ class MemoryTun final : public MemoryEnd {
     std::size_t writes = 0;         // as many as in `to_stack`, if it keeps them
     bool refuses = false;           // every write
     bool is_gone = false;           // the device was deleted
-    bool takes_udp_segments = false;
+    dataplane::Joining joining{.tcp = true, .udp = false};
+    bool refuses_whole = false;  // super-packets, whatever it says
     bool keeps_written = true;
 
   private:
@@ -52,21 +53,26 @@ class MemoryTun final : public MemoryEnd {
             device_.from_stack.pop_front();
             return size;
         }
-        [[nodiscard]] bool write(const dataplane::TunWrite& write,
-                                 const std::vector<dataplane::Piece>& pieces) override {
-            if (device_.is_gone || device_.refuses) return false;
+        [[nodiscard]] Written write(const dataplane::TunWrite& write,
+                                    const std::vector<dataplane::Piece>& pieces) override {
+            if (device_.is_gone || device_.refuses) return Written::kNo;
+            if (device_.refuses_whole && write.packets > 1) {
+                const bool is_udp = write.first.bytes[9] == dataplane::kProtocolUdp;  // IPv4
+                (is_udp ? device_.joining.udp : device_.joining.tcp) = false;
+                return Written::kNotWhole;
+            }
             ++device_.writes;
-            if (!device_.keeps_written) return true;
+            if (!device_.keeps_written) return Written::kYes;
             Packet& packet = device_.to_stack.emplace_back();
             const dataplane::Piece* piece = &write.first;
             for (;;) {
                 packet.insert(packet.end(), piece->bytes.begin(), piece->bytes.end());
-                if (piece->next == dataplane::Piece::kLast) return true;
+                if (piece->next == dataplane::Piece::kLast) return Written::kYes;
                 piece = &pieces[piece->next];
             }
         }
         [[nodiscard]] bool is_gone() override { return device_.is_gone; }
-        [[nodiscard]] bool takes_udp_segments() const override { return device_.takes_udp_segments; }
+        [[nodiscard]] dataplane::Joining joining() const override { return device_.joining; }
         [[nodiscard]] int fd() const override { return device_.number_; }
 
       private:

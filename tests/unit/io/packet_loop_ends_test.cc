@@ -6,6 +6,8 @@
 
 #include "loop_rig.h"
 #include "tests/unit/crypto/allocation_count.h"
+#include "vpnd/packet/checksum.h"
+#include "vpnd/packet/transport_header.h"
 
 namespace warren::io::test {
 namespace {
@@ -203,6 +205,56 @@ TEST_CASE("a TUN that refuses is counted for its customer, and takes packets aga
     rig.run();
     CHECK(rig.delivered(0) == Numbers{5, 6});
     CHECK(rig.drops(DropReason::kTunWriteFailed, 0) == 5);
+}
+
+// One flow of UDP, with checksums: packets that may be joined.
+std::vector<std::vector<std::uint8_t>> joinable(const std::vector<std::uint8_t>& like, std::size_t count) {
+    using namespace dataplane;
+    std::vector<std::vector<std::uint8_t>> out;
+    for (std::size_t i = 0; i < count; ++i) {
+        std::vector<std::uint8_t> packet(20 + kUdpHeaderSize + 32, static_cast<std::uint8_t>(i));
+        std::copy_n(like.begin(), 20, packet.begin());  // addresses
+        packet[9] = kProtocolUdp;
+        store_be(packet.data() + 2, static_cast<std::uint16_t>(packet.size()));
+        store_be<std::uint16_t>(packet.data() + 6, 0x4000);  // may not be fragmented
+        store_le<std::uint16_t>(packet.data() + 10, 0);
+        store_le(packet.data() + 10, checksum_finish(checksum_sum(Bytes(packet).first(20))));
+        std::uint8_t* const udp = packet.data() + 20;
+        store_be<std::uint16_t>(udp, 5000);
+        store_be<std::uint16_t>(udp + 2, 6000);
+        store_be(udp + kUdpLength, static_cast<std::uint16_t>(packet.size() - 20));
+        store_le<std::uint16_t>(udp + kUdpChecksum, 0);
+        const Bytes addresses = Bytes(packet).subspan(12, 8);
+        store_le(udp + kUdpChecksum,
+                 checksum_finish(checksum_pseudo_header(addresses, kProtocolUdp, packet.size() - 20) +
+                                 checksum_sum(Bytes(packet).subspan(20))));
+        out.push_back(std::move(packet));
+    }
+    return out;
+}
+
+TEST_CASE("a device that refuses super-packets gets each packet as it was, and no super-packet of that kind any more") {
+    LoopRig rig;
+    rig.set_joining({.tcp = true, .udp = true});
+    rig.put(0);
+    rig.run();
+    const auto packets = joinable(LoopRig::packet_in(0, 0, 0), 6);
+    rig.receive(0, packets);
+    rig.run();
+    REQUIRE(rig.tun(0).writes == 1);  // they are joined
+
+    rig.tun(0).to_stack.clear();
+    rig.tun(0).refuses_whole = true;
+    rig.receive(0, packets);
+    rig.run();
+    CHECK(rig.tun(0).to_stack == packets);
+    CHECK(rig.drops(DropReason::kTunWriteFailed, 0) == 0);
+    rig.tun(0).refuses_whole = false;
+    rig.tun(0).writes = 0;
+    rig.receive(0, packets);
+    rig.run();
+    CHECK(rig.tun(0).writes == 6);
+    CHECK(rig.tun(0).joining.tcp);
 }
 
 TEST_CASE("a TUN that is gone wakes nobody any more, until its customer gets another") {
