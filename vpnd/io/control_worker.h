@@ -140,6 +140,7 @@ class ControlWorker {
     void read_ready(Now now);
     void read_socket(Now now, Listener& listener, MessageSocket& socket);
     void enqueue(Now now, Listener& listener, const control::Arrival& arrival, Bytes datagram);
+    [[nodiscard]] bool pass_on(const Listener& listener, const control::Arrival& arrival, Bytes datagram);
     void read_events(Now now, DataWorker& worker);
     void handle_event(Now now, WorkerEvent& event);
     void handle_waiting();
@@ -166,6 +167,7 @@ class ControlWorker {
     control::Output output_;
     std::vector<WorkerEvent> events_;
     MessageBatch batch_;
+    std::size_t passed_on_ = 0;  // in this run
     std::vector<News> news_;
     KeepRecord keep_record_;
     std::vector<std::unique_ptr<CustomerReport>> reports_;

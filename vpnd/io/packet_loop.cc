@@ -113,6 +113,8 @@ void PacketLoop::run_command(WorkerCommand command) {
         fill_report(std::move(asked->report));
     } else if (const auto* const barrier = std::get_if<Barrier>(&command)) {
         mailbox_.publish(BarrierReached{barrier->token});
+    } else if (auto* const message = std::get_if<DataMessage>(&command)) {
+        receive_from_another({message->listener, message->from, message->to, 0, 0, message->bytes});
     } else if (std::holds_alternative<Hold>(command)) {
         run_until_barrier();
     }

@@ -83,8 +83,16 @@ struct Barrier {
 // Until the next Barrier nothing but commands is carried out: packets wait in the kernel for the sessions that go on.
 struct Hold {};
 
-using WorkerCommand =
-    std::variant<dataplane::Command, AddListener, DropListener, SwapCustomer, DropCustomer, FillReport, Barrier, Hold>;
+// A message with a packet that the network merged behind a control message, so that the control socket got it.
+struct DataMessage {
+    ListenerIndex listener;
+    Endpoint from;
+    LocalAddress to;
+    std::vector<std::uint8_t> bytes;
+};
+
+using WorkerCommand = std::variant<dataplane::Command, AddListener, DropListener, SwapCustomer, DropCustomer,
+                                   FillReport, Barrier, Hold, DataMessage>;
 
 // --- data worker -> control worker ---------------------------------------------------------------
 

@@ -1,6 +1,8 @@
 #include "vpnd/io/control_worker.h"
 
 #include <doctest/doctest.h>
+#include <netinet/udp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -40,6 +42,7 @@ struct World {
             const int room = 16 << 20;
             has_room = ::setsockopt(handshakes[family].get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) == 0;
         }
+        control_socket = handshakes[0].get();
         ControlWorker::Sockets sockets{std::move(handshakes[0]), std::move(handshakes[1]), std::move(solicited[0]),
                                        std::move(solicited[1]),  std::move(data[0]),       std::move(data[1])};
         public_key = crypto::public_key_of(key);
@@ -77,6 +80,7 @@ struct World {
     crypto::PublicKey public_key{};
     std::array<Endpoint, 2> hub;
     bool has_room = false;
+    int control_socket = -1;  // the control worker's, for IPv4
 };
 
 TEST_CASE("who does not know our public key takes no place among the handshakes that wait") {
@@ -147,6 +151,40 @@ TEST_CASE("a flood without cookies, of the same address too, pushes out no initi
     world.control->run();
     CHECK(world.pushed_out() == pushed_out);
     CHECK(world.refused_as(DropReason::kBadInitiation) == handled + 1);  // its cookie was good, it was looked at
+}
+
+TEST_CASE("a data message that the network merged behind an initiation goes to the worker of its session") {
+    World world;
+    const int on = 1;
+    REQUIRE(::setsockopt(world.control_socket, SOL_UDP, UDP_GRO, &on, sizeof on) == 0);
+    std::vector<std::uint8_t> train(wireguard::kInitiationSize + 32);
+    store_le(train.data(), static_cast<std::uint32_t>(wireguard::MessageType::kInitiation));
+    std::uint8_t* const data = train.data() + wireguard::kInitiationSize;
+    store_le(data, static_cast<std::uint32_t>(wireguard::MessageType::kData));
+    store_le(data + 4, std::uint32_t{0x12340000});  // worker 0; no such session
+
+    const UniqueFd sender = bound_socket(SOCK_DGRAM, {world.loopbacks[0], 0, 0}, false);
+    const int segment = wireguard::kInitiationSize;
+    REQUIRE(::setsockopt(sender.get(), SOL_UDP, UDP_SEGMENT, &segment, sizeof segment) == 0);
+    sockaddr_storage to{};
+    const socklen_t size = fill_address(world.hub[0], to);
+    REQUIRE(::sendto(sender.get(), train.data(), train.size(), 0, reinterpret_cast<const sockaddr*>(&to), size) > 0);
+    world.control->run();
+    CHECK(world.refused_as(DropReason::kBadMac1) == 1);
+    CHECK(world.refused_as(DropReason::kBadType) == 0);
+
+    auto report = std::make_unique<CustomerReport>();
+    report->drops.resize(kDataPlaneReasonCount);
+    world.control->post(0, FillReport{std::move(report)});
+    std::vector<std::unique_ptr<CustomerReport>> reports;
+    for (int i = 0; i < 5'000 && reports.empty(); ++i) {
+        pollfd ready{world.control->fd(), POLLIN, 0};
+        (void)::poll(&ready, 1, 1);
+        world.control->run();
+        reports = world.control->take_reports();
+    }
+    REQUIRE(reports.size() == 1);
+    CHECK(reports[0]->drops[static_cast<std::size_t>(DropReason::kUnknownIndex)] == 1);
 }
 
 }  // namespace
