@@ -11,13 +11,13 @@ VERSIONS = {"go": ("wireguard-go", "bookworm-backports", 51821), "go-sid": ("wir
 class Lineup:
     """Owns the lab. While one hub is measured, the others are idle."""
 
-    def __init__(self, root, names, mode, before=None):
+    def __init__(self, root, names, mode, before=None, card="interrupts"):
         """`before`: the directory of the programs of the hub of this name."""
         cores = (0, min(1, os.cpu_count() - 1))
         self.tools, self.names, self.mode, self.cores = hubs.Tools(root), names, mode, cores
         self.before = before
         self.lab = netlab.Lab()
-        self.field = field.Field(self.lab, mode, *cores)
+        self.field = field.Field(self.lab, mode, *cores, card)
 
     def hubs(self, customers=1, peers=2, **connect):
         """The requested hubs, on their core, each with all its peers played and connected by wgblast."""
