@@ -261,7 +261,15 @@ ROWS = {
         ["test_only_its_owner_sees_a_payload_and_the_uplink_never_sees_it_unencrypted"],
         "Refusal of the key: `tests/unit/config`",
     ),
-    "E1": ("Roaming on any authentic, new message", ["test_a_client_that_changes_address_and_port_is_followed"], ""),
+    "E1": (
+        "Roaming on any authentic, new message but an initiation, which is answered where it came from",
+        [
+            "test_a_client_that_changes_address_and_port_is_followed",
+            "test_an_initiation_that_somebody_held_back_attracts_no_packets",
+        ],
+        "Here Warren differs from the whitepaper: an initiation can be held back and sent from elsewhere, so only the "
+        "first data message of its session moves the endpoint",
+    ),
     "E2": (
         "Answers leave from the address that the peer sent to",
         [

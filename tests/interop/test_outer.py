@@ -1,8 +1,8 @@
 """Outer packets: peers that roam, a hub with several addresses, NAT, and marks on the wire."""
 
-from tests.lab import netlab, town as scenery
+from tests.lab import netlab, rawpeer, town as scenery
 from tests.lab.capture import Capture
-from tests.lab.town import HUB4, HUB4_SECOND, HUB6, OTHER4, OTHER6, STACK4
+from tests.lab.town import HUB4, HUB4_SECOND, HUB6, OTHER4, OTHER6, PORT, STACK4
 
 import pytest
 
@@ -57,6 +57,25 @@ def test_the_answer_comes_from_the_address_that_the_client_used(town, visit, add
     answers = [packet for packet in capture.packets() if packet.destination in (office.place.ipv4, office.place.ipv6)]
     assert {packet.wireguard_type for packet in answers} >= {2, 4}
     assert {packet.source for packet in answers} == {address}
+
+
+def test_an_initiation_that_somebody_held_back_attracts_no_packets(town, visit):
+    """It is authentic and newer than any other, so it is answered where it came from; the peer has not moved there."""
+    raw, entry = town.raw_peer("robbed")
+    thief, _ = town.raw_peer("thief")
+    customer = visit([entry])
+    session = raw.handshake()
+    raw.confirm(session)
+
+    def answered():
+        thief.send(raw.initiation().message)
+        return thief.receive_kind(rawpeer.RESPONSE, 0.2)
+
+    netlab.wait_until(answered, 5, "the initiation is answered where it came from")
+    town.stack(customer).start("ping", "-n", "-c", 14, "-i", 0.05, "10.0.0.9")
+    assert all(raw.receive_inner(session) for _ in range(14))
+    assert rawpeer.DATA not in [message[0] for message in thief.drain()]
+    becomes(town, customer, "robbed", scenery.endpoint(*raw.sock.getsockname()))
 
 
 def test_traffic_continues_when_the_hubs_local_address_disappears(town, visit):

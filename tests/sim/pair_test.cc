@@ -207,6 +207,39 @@ TEST_CASE("E1: the first packet from a new address moves a peer's endpoint, with
     CHECK(pair.a.received.back() == pair.sent);
 }
 
+TEST_CASE("E1: an initiation that was held back and sent from elsewhere attracts no packets") {
+    World world(seed_for("held back"));
+    Node hub(world, "192.0.2.1:51820", "10.0.0.1");
+    Node client(world, "192.0.2.2:51820", "10.0.0.2");
+    hub.add_peer(client, {.with_endpoint = false});
+    client.add_peer(hub);
+    const Endpoint thief = *parse_endpoint("198.51.100.9:9");
+    bool is_holding = false;
+    std::vector<std::uint8_t> held;
+    std::size_t stolen = 0;
+    world.on_wire = [&](const Wire& wire) {
+        if (wire.to == thief && wire.type() == kData) ++stolen;
+        if (!is_holding || wire.type() != kInitiation) return true;
+        held = wire.bytes;
+        return false;
+    };
+    client.send(hub, 1);
+    world.run(121s);
+    is_holding = true;
+    client.send(hub, 2);  // renews
+    world.run(100ms);
+    REQUIRE(held.size() == 148);
+    hub.receive({world.now, thief, hub.endpoint, held});
+    CHECK(hub.sent[kResponse] == 2);  // it is authentic and new
+    for (std::uint64_t number = 1; number <= 14; ++number) {
+        hub.send(client, number);
+        world.run(100ms);
+    }
+    CHECK(stolen == 0);
+    CHECK(client.received.size() == 14);
+    CHECK(hub.engine->peer_status(PeerIndex{0})->endpoint == client.endpoint);
+}
+
 TEST_CASE("S4: after 180 s of silence a session is dead, and the next packet makes a new one") {
     Pair pair(seed_for("expiry"));
     pair.talk(5s, 100ms);

@@ -12,9 +12,9 @@ constexpr std::size_t kStraysPerCall = 64;
 // To the worker that the id names, and from there to the one that has the session.
 constexpr std::uint8_t kMostHops = 2;
 
-// The session's budget is spent, and it does not come from where the peer is.
+// The session's budget is spent, and it does not come from where the peer is, or was when it asked for the session.
 bool is_likely_forged(Instant now, const Session& session, const Peer& peer, const Train& train) {
-    return !session.forgeries.is_open(now) && train.from != peer.remote;
+    return !session.forgeries.is_open(now) && train.from != peer.remote && train.from != session.initiated_from;
 }
 
 // The next part begins here.
@@ -264,6 +264,7 @@ void Inbound::confirm(Instant now, Session& session, Peer& peer, Customer& custo
     if (flow.unconfirmed != &session) return;  // a newer one took its place
     flow.sending = &session;
     flow.unconfirmed = nullptr;
+    PeerReports::report_roaming(peer, out);
     out.events.emplace_back(SessionConfirmed{peer.index, session.local_id});
     outbound_.flush_staged(now, peer, customer, out);
 }

@@ -55,6 +55,9 @@ struct InstallSession {
     Lifetime lifetime;
     SendWhen send_when = SendWhen::kAfterFirstReceived;
     Follow follow = Follow::kAuthentic;
+    // kAfterFirstReceived: where the peer asked for it. It does not move the peer there; a message from there is
+    // decrypted also when forged ones have spent the session's budget. Unspecified address: nowhere.
+    Endpoint initiated_from;
     std::uint64_t first_counter = 0;  // of the first message sent
     bool is_initiator = false;        // we began its handshake
     // Where it is kept for a successor of this process; null: nowhere. Its counters below `received` are refused. The
@@ -90,6 +93,11 @@ struct SetEndpoint {
     LocalAddress local;  // unspecified address: let the kernel choose
 };
 
+// Where the peer is is not known any more.
+struct ForgetEndpoint {
+    PeerIndex peer;
+};
+
 // The cached local address is forgotten, the kernel chooses again (conformance T5, E2).
 struct ClearLocalAddress {
     PeerIndex peer;
@@ -123,8 +131,8 @@ struct KeepElsewhere {
     KeptSession* kept = nullptr;
 };
 
-using Command = std::variant<InstallSession, RetireSession, Confirm, StopSending, SetEndpoint, ClearLocalAddress,
-                             SendKeepalive, PurgeStaged, RouteSession, KeepElsewhere>;
+using Command = std::variant<InstallSession, RetireSession, Confirm, StopSending, SetEndpoint, ForgetEndpoint,
+                             ClearLocalAddress, SendKeepalive, PurgeStaged, RouteSession, KeepElsewhere>;
 
 // --- Events: data worker -> control worker -------------------------------------------------------
 
@@ -135,7 +143,8 @@ struct NeedSession {
     std::optional<FlowKey> packet = std::nullopt;  // the staged one; nothing for a renewal
 };
 
-// The first authentic message arrived on a session that was installed with kAfterFirstReceived.
+// The first authentic message arrived on a session that was installed with kAfterFirstReceived. Where it moved the
+// peer, PeerRoamed comes before.
 struct SessionConfirmed {
     PeerIndex peer;
     SessionId local_id;

@@ -43,7 +43,8 @@ void Outbound::process(Instant now, CustomerIndex index, MutableBytes super_pack
         customer->drops.add(DropReason::kNoPeerForDestination, packet->count());
         return refuse(now, IcmpError::kNoPeer, packet->inner(), *customer, 0, out);
     }
-    if (!peer->has_endpoint) {
+    // A peer that asked for a session says with the first message on it where it is; until then packets wait.
+    if (!peer->has_endpoint && (peer->flow.sending != nullptr || peer->flow.unconfirmed == nullptr)) {
         customer->drops.add(DropReason::kNoEndpoint, packet->count());
         return refuse(now, IcmpError::kNoEndpoint, packet->inner(), *customer, 0, out);
     }

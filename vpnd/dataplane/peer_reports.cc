@@ -21,14 +21,15 @@ void PeerReports::add(Instant now, Peer& peer) {
     dirty_.push_back(peer.index);
 }
 
+void PeerReports::report_roaming(Peer& peer, Output& out) {
+    if (std::exchange(peer.roamed, false)) out.events.emplace_back(PeerRoamed{peer.index, peer.remote, peer.local});
+}
+
 bool PeerReports::ask_for_session(Instant now, Peer& peer, std::optional<FlowKey> packet, Output& out) {
     if (!has_room_ || (peer.need_reported != kLongAgo && now - peer.need_reported < kNeedInterval)) return false;
     peer.need_reported = now;
     // The control worker starts a handshake with the peer where it is now.
-    if (peer.roamed) {
-        peer.roamed = false;
-        out.events.emplace_back(PeerRoamed{peer.index, peer.remote, peer.local});
-    }
+    report_roaming(peer, out);
     out.events.emplace_back(NeedSession{peer.index, packet});
     return true;
 }
@@ -42,8 +43,7 @@ void PeerReports::tick(Instant now, std::size_t room, Output& out) {
         Peer* const peer = roster_.find(index);
         if (peer == nullptr || !peer->dirty) continue;  // removed since, or there twice after its index was used again
         peer->dirty = false;
-        if (std::exchange(peer->roamed, false))
-            out.events.emplace_back(PeerRoamed{peer->index, peer->remote, peer->local});
+        report_roaming(*peer, out);
         if (std::exchange(peer->activity_changed, false)) out.events.emplace_back(peer->activity);
     }
     dirty_.erase(dirty_.begin(), dirty_.begin() + static_cast<std::ptrdiff_t>(count));

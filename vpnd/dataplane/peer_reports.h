@@ -21,6 +21,8 @@ class PeerReports {
     }
     // Emits NeedSession, at most once a second for a peer. False when it must wait. `packet`: what is staged.
     bool ask_for_session(Instant now, Peer& peer, std::optional<FlowKey> packet, Output& out);
+    // Emits where the peer is now, unless that was reported.
+    static void report_roaming(Peer& peer, Output& out);
     // Emits what is due. The receiver has room for `room` more events; what does not fit waits, and while there is no
     // room nothing asks for a session.
     void tick(Instant now, std::size_t room, Output& out);

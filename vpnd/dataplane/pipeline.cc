@@ -43,6 +43,8 @@ void Pipeline::apply(Instant now, Command command, Output& out) {
         stop_sending(stopped->peer);
     } else if (const auto* const endpoint = std::get_if<SetEndpoint>(&command)) {
         if (Peer* peer = roster_.find_to_change(endpoint->peer)) peer->move_to(endpoint->remote, endpoint->local);
+    } else if (const auto* const forgotten = std::get_if<ForgetEndpoint>(&command)) {
+        if (Peer* peer = roster_.find_to_change(forgotten->peer)) peer->has_endpoint = false;
     } else if (const auto* const cleared = std::get_if<ClearLocalAddress>(&command)) {
         if (Peer* peer = roster_.find_to_change(cleared->peer)) peer->local = {};
     } else if (const auto* const keepalive = std::get_if<SendKeepalive>(&command)) {

@@ -12,8 +12,8 @@
 namespace warren::dataplane {
 
 // Budget for failed decryptions per session (about 0.1 % of a core). Once it is spent, only datagrams from the peer's
-// current endpoint are decrypted. An attacker who knows a session's id can thereby delay a roaming peer until its next
-// handshake, and cannot buy processor time with forged messages.
+// current endpoint, or from where it asked for the session, are decrypted. An attacker who knows a session's id can
+// thereby delay a roaming peer until its next handshake, and cannot buy processor time with forged messages.
 inline constexpr TokenRate kForgeries{.per_second = 1'000, .burst = 256};
 
 // The keys are wiped with it. One data worker.
@@ -30,6 +30,7 @@ struct Session {
           created(install.created),
           lifetime(install.lifetime),
           may_roam(install.follow == Follow::kAuthentic),
+          initiated_from(install.initiated_from),
           flow(install.flow),
           has_selectors(!install.selectors.empty()),
           selectors(std::move(install.selectors)),
@@ -49,6 +50,7 @@ struct Session {
     Instant created;
     Lifetime lifetime;
     bool may_roam;
+    Endpoint initiated_from;
     std::uint8_t flow;
     bool has_selectors;
     Selectors selectors;

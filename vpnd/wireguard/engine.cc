@@ -230,6 +230,7 @@ void Engine::State::remove_peer(PeerEntry& entry, Output& out) {
         drop_pending(*entry.awake);
         deadlines.set(entry.timer, kNever);
     }
+    post(entry.config, dataplane::ForgetEndpoint{entry.config.index}, out);
     by_index.erase(entry.timer, [this](std::uint32_t at) { return hash_of_index(at); });
     by_key.erase(entry.timer, [this](std::uint32_t at) { return hash_of_key(at); });
     free_timers.push_back(entry.timer);

@@ -160,7 +160,7 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
     peer->timers.last_handshake_received = now.instant;
     ++counters.initiations_accepted;
     out.records.push_back(to_record({peer->config.index, peer->config.public_key, timestamp}));
-    set_endpoint(*peer, arrival.from, arrival.to, out);
+    // It does not move the endpoint: somebody may have held it back. The first data message of its session does.
     respond(now, *peer, arrival, *initiation, std::move(state), out);
     schedule(*peer);
 }
@@ -185,7 +185,10 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
     const SessionId index =
         indexes.allocate({control::IndexKind::kKeypair, listener, peer.config.index}, peer.config.worker, random);
     peer.keypairs.next = Keypair{index, peer.config.worker, now.instant, true};
-    post(peer.config, install(now.instant, listener, peer.config.index, index, initiation.sender, false, state), out);
+    dataplane::InstallSession session =
+        install(now.instant, listener, peer.config.index, index, initiation.sender, false, state);
+    session.initiated_from = arrival.from;
+    post(peer.config, std::move(session), out);
 
     response.sender = index.value;
     std::array<std::uint8_t, kResponseSize> bytes{};

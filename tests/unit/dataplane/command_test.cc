@@ -132,6 +132,39 @@ TEST_CASE("H15: StopSending keeps the receiving side") {
     CHECK(rig.sent().empty());
 }
 
+TEST_CASE("where a peer asked for its session from, it is heard though forged messages have spent the budget") {
+    Rig rig = ready_rig();
+    rig.install(0, 100, true);
+    rig.sent();
+    rig.initiated_from = *parse_endpoint("192.0.2.9:9999");
+    rig.install(0, 200, false);
+    Packet forged = rig.seal(200, 1'000, from_peer());
+    forged.back() ^= 1;
+    rig.from = *parse_endpoint("192.0.2.66:6666");
+    for (int i = 0; i < 2'000; ++i) rig.receive(forged);
+    REQUIRE(rig.drops(DropReason::kForgeryBudgetSpent) > 0);
+    rig.receive(rig.seal(200, 1, from_peer()));
+    CHECK(rig.delivered().empty());
+    // Asking did not move the peer.
+    rig.transmit(0, to_peer());
+    CHECK(rig.sent().at(0).remote == *parse_endpoint("198.51.100.7:1111"));
+    rig.from = rig.initiated_from;
+    rig.receive(rig.seal(200, 2, from_peer()));
+    CHECK(rig.delivered().size() == 1);
+    rig.transmit(0, to_peer());
+    CHECK(rig.sent().at(0).remote == rig.initiated_from);
+}
+
+TEST_CASE("a peer whose endpoint is forgotten gets nothing until it is known again") {
+    Rig rig = ready_rig();
+    rig.set_endpoint(0, "198.51.100.7:1111");
+    rig.apply(ForgetEndpoint{{0}});
+    rig.apply(ForgetEndpoint{{99}});
+    rig.transmit(0, to_peer());
+    CHECK(rig.sent().empty());
+    CHECK(rig.drops(DropReason::kNoEndpoint) == 1);
+}
+
 TEST_CASE("T5, E2: ClearLocalAddress clears the source address, not the destination") {
     Rig rig = ready_rig();
     rig.apply(SetEndpoint{{0}, *parse_endpoint("192.0.2.1:1"), {*parse_ip("203.0.113.9"), 4}});

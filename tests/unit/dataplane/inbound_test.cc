@@ -382,15 +382,41 @@ TEST_CASE("D5: a packet with a refused source still authenticates the peer and m
     rig.receive(rig.seal(100, 0, hello_from("172.16.0.1")));
     CHECK(rig.delivered().empty());
     CHECK(rig.drops(DropReason::kSourceNotAllowed) == 1);
-    CHECK(Rig::only<SessionConfirmed>(rig.events()).size() == 1);
+    // The endpoint first, so that the control worker knows it when the handshake is complete.
+    const auto news = rig.events();
+    REQUIRE(news.size() == 2);
+    CHECK(std::get<PeerRoamed>(news[0]).remote == *parse_endpoint("192.0.2.9:9999"));
+    CHECK(std::holds_alternative<SessionConfirmed>(news[1]));
     rig.transmit(0, hello_from("10.0.0.1", "10.0.0.2"));
     CHECK(rig.sent().at(0).remote == *parse_endpoint("192.0.2.9:9999"));
     CHECK(rig.traffic(0).rx_packets == 1);
     rig.now = rig.now + std::chrono::seconds(1);
     rig.tick();
     const auto events = rig.events();
-    CHECK(Rig::only<PeerRoamed>(events).at(0).remote == *parse_endpoint("192.0.2.9:9999"));
+    CHECK(Rig::only<PeerRoamed>(events).empty());
     CHECK(Rig::only<PeerActivity>(events).at(0).last_data_received == kStart);
+}
+
+TEST_CASE(
+    "D7: packets for a peer whose endpoint is not known yet wait for its first message on a session it asked for") {
+    Rig rig;
+    rig.put({});
+    rig.transmit(0, hello_from("10.0.0.1", "10.0.0.2"));
+    CHECK(rig.drops(DropReason::kNoEndpoint) == 1);
+    rig.install(0, 100, false);
+    rig.transmit(0, hello_from("10.0.0.1", "10.0.0.2"));
+    CHECK(rig.drops(DropReason::kNoEndpoint) == 1);
+    CHECK(rig.sent().empty());
+    rig.receive(rig.seal(100, 0, {}));
+    REQUIRE(rig.sent().size() == 1);
+    // Its sessions do not carry packets to nowhere.
+    rig.put({.peers = {}});
+    rig.put({});
+    rig.install(0, 200, true);
+    rig.install(0, 300, false);
+    rig.transmit(0, hello_from("10.0.0.1", "10.0.0.2"));
+    CHECK(rig.drops(DropReason::kNoEndpoint) == 2);
+    CHECK(rig.sent().empty());
 }
 
 TEST_CASE("D9: the outer congestion mark is applied as in RFC 6040, and DSCP is unchanged") {

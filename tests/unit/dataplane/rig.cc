@@ -78,6 +78,7 @@ InstallSession Rig::session(std::uint32_t peer, std::uint32_t local_id, bool is_
 void Rig::install(std::uint32_t peer, std::uint32_t local_id, bool confirmed, bool is_initiator) {
     InstallSession install = session(peer, local_id, is_initiator);
     install.send_when = confirmed ? SendWhen::kNow : SendWhen::kAfterFirstReceived;
+    if (!confirmed) install.initiated_from = initiated_from;
     apply(std::move(install));
 }
 

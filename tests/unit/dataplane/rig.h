@@ -95,8 +95,9 @@ class Rig {
     std::unique_ptr<Pipeline> pipeline;
     Output out;  // destroyed before the pipeline
     Instant now = kStart;
-    Endpoint from;    // the source of datagrams
-    LocalAddress to;  // and their destination
+    Endpoint from;            // the source of datagrams
+    LocalAddress to;          // and their destination
+    Endpoint initiated_from;  // of sessions that are installed unconfirmed
     std::uint32_t listener = 0;
     std::uint8_t traffic_class = 0;
     bool merges_udp = true;

@@ -308,25 +308,40 @@ TEST_CASE("H4: an all-zero ephemeral and other low-order points are refused") {
     CHECK(hub.indexes.size() == 0);
 }
 
-TEST_CASE("E1: an authentic initiation moves the endpoint, one that is not does not") {
+TEST_CASE("E1: an initiation is answered where it came from, and does not move the endpoint") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
     hub.put_with_endpoint(peer, endpoint_at(1));
     CHECK(hub.commands<dataplane::SetEndpoint>().at(0)->remote == endpoint_at(1));
     hub.deliver(peer.initiate(7, hub.timestamp()), endpoint_at(2));
-    REQUIRE(hub.commands<dataplane::SetEndpoint>().size() == 1);
-    CHECK(hub.commands<dataplane::SetEndpoint>()[0]->remote == endpoint_at(2));
-    CHECK(hub.commands<dataplane::SetEndpoint>()[0]->local == hub.local);
-    CHECK(hub.engine.peer_status(PeerIndex{0})->endpoint == endpoint_at(2));
+    REQUIRE(hub.out.messages.size() == 1);
+    CHECK(hub.out.messages[0].to == endpoint_at(2));
+    CHECK(hub.out.messages[0].from == hub.local);
+    CHECK(hub.commands<dataplane::SetEndpoint>().empty());
+    REQUIRE(hub.commands<dataplane::InstallSession>().size() == 1);
+    CHECK(hub.commands<dataplane::InstallSession>()[0]->initiated_from == endpoint_at(2));
+    CHECK(hub.engine.peer_status(PeerIndex{0})->endpoint == endpoint_at(1));
+    // Nor do our own initiations go there.
+    hub.run(6s);
+    hub.need_session();
+    REQUIRE(hub.messages_of(MessageType::kInitiation) == 1);
+    CHECK(hub.out.messages[0].to == endpoint_at(1));
+}
 
-    hub.advance(1s);
-    auto bad = peer.initiate(8, hub.timestamp());
-    bad[100] ^= 1;  // the sealed timestamp
-    fix_mac1(bad, hub.engine.public_key());
-    hub.deliver(bad, endpoint_at(3));
-    hub.deliver(peer.initiate(9, Tai64n{}), endpoint_at(4));  // old
+TEST_CASE(
+    "E1: a peer that has only initiated has no endpoint yet, and packets for it wait no longer than its session") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    hub.deliver(peer.initiate(7, hub.timestamp()), endpoint_at(2));
+    CHECK_FALSE(hub.engine.peer_status(PeerIndex{0})->endpoint.has_value());
+    hub.need_session();
+    CHECK(hub.out.messages.empty());
+    hub.run(179s);
     CHECK(hub.is_silent());
-    CHECK(hub.engine.peer_status(PeerIndex{0})->endpoint == endpoint_at(2));
+    hub.run(1s);
+    CHECK(hub.commands<dataplane::RetireSession>().size() == 1);
+    CHECK(hub.commands<dataplane::PurgeStaged>().size() == 1);
 }
 
 TEST_CASE("H13: with different preshared keys the response is unreadable") {

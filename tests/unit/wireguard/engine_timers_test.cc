@@ -141,7 +141,7 @@ TEST_CASE("T2: a peer gets at most one initiation in 5 s, whatever requests it")
 
 TEST_CASE("T2: we do not initiate immediately after our response either") {
     TimedHub hub;
-    hub.put(hub.peer);
+    hub.put_with_endpoint(hub.peer, endpoint_at(1));
     hub.deliver(hub.peer.initiate(7, hub.timestamp()));
     hub.advance(1s);
     hub.need_session();

@@ -81,6 +81,7 @@ struct Hub {
         REQUIRE(out.messages.size() == 1);
         REQUIRE(peer.consume(out.messages[0].view()).has_value());
         const SessionId ours{parse_response(out.messages[0].view())->sender};
+        tell(dataplane::PeerRoamed{PeerIndex{index}, from, local});
         tell(dataplane::SessionConfirmed{PeerIndex{index}, ours});
         return ours;
     }
