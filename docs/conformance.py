@@ -178,7 +178,11 @@ ROWS = {
     "T2": ("Never more than one initiation per 5 s", [], ""),
     "T3": ("Passive keepalive after 10 s; keepalives are not answered", [], ""),
     "T4": ("The 10 s count from reception", [], ""),
-    "T5": ("Data sent, nothing received for 15 s: a new handshake, and the source address is forgotten", [], ""),
+    "T5": (
+        "Data sent, nothing received for 15 s: a new handshake",
+        [],
+        "Here Warren differs from the kernel: the source address is kept (E2)",
+    ),
     "T6": (
         "Persistent keepalive",
         [
@@ -271,9 +275,10 @@ ROWS = {
         "first data message of its session moves the endpoint",
     ),
     "E2": (
-        "Answers leave from the address that the peer sent to",
+        "Answers, and initiations of ours, leave from the address that the peer last sent to",
         [
             "test_the_answer_comes_from_the_address_that_the_client_used",
+            "test_our_own_initiations_leave_from_the_address_that_the_client_used",
             "test_traffic_continues_when_the_hubs_local_address_disappears",
         ],
         "",

@@ -59,6 +59,25 @@ def test_the_answer_comes_from_the_address_that_the_client_used(town, visit, add
     assert {packet.source for packet in answers} == {address}
 
 
+def test_our_own_initiations_leave_from_the_address_that_the_client_used(town, visit):
+    """A firewall between lets in nothing else, and a client would roam to the wrong address."""
+    raw, entry = town.raw_peer("sticky", remote=(HUB4_SECOND, PORT))
+    customer = visit([entry])
+    session = raw.handshake()
+    raw.confirm(session)
+    netlab.wait_until(lambda: endpoint_at_warren(town, customer, "sticky"), 3, "the session is confirmed")
+    town.stack(customer).start("ping", "-n", "-c", 1, "10.0.0.9")  # unanswered: a new handshake after 15 s
+    assert raw.receive_inner(session)
+
+    def next_source():
+        while got := raw.receive(20):
+            if got[0][0] == rawpeer.INITIATION:
+                return got[1][0]
+        return None
+
+    assert [next_source(), next_source()] == [HUB4_SECOND, HUB4_SECOND]
+
+
 def test_an_initiation_that_somebody_held_back_attracts_no_packets(town, visit):
     """It is authentic and newer than any other, so it is answered where it came from; the peer has not moved there."""
     raw, entry = town.raw_peer("robbed")

@@ -86,7 +86,6 @@ void Engine::State::on_due(Now now, Peer& peer, Output& out) {
     if (timers.new_handshake_at() <= now.instant) {
         timers.new_handshake_fired = now.instant;
         timers.new_handshake_jitter = random_jitter(random);
-        clear_local_address(peer, out);
         if (peer.pending == nullptr) initiate_absent(now, peer, false, out);
     }
     if (timers.keepalive_at() <= now.instant) on_keepalive(now, peer, out);
@@ -96,12 +95,12 @@ void Engine::State::on_due(Now now, Peer& peer, Output& out) {
 
 void Engine::State::on_retransmit(Now now, Peer& peer, Output& out) {
     peer.timers.retransmit_at = kNever;
-    if (peer.timers.retries < kMaxInitiationRetries) {
-        clear_local_address(peer, out);
-        return initiate_absent(now, peer, true, out);
-    }
+    if (peer.timers.retries < kMaxInitiationRetries) return initiate_absent(now, peer, true, out);
     drop_pending(peer);
     peer.timers.retries = 0;
+    // Until now every one of them left from the address that the peer last sent to, as a firewall in between expects.
+    // Now the kernel may know better.
+    clear_local_address(peer, out);
     post(peer.config, dataplane::PurgeStaged{peer.config.index}, out);
     ++counters.handshakes_given_up;
     out.news.emplace_back(HandshakeGaveUp{peer.config.index, now, peer.endpoint.value_or(Endpoint{})});
