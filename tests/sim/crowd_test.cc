@@ -16,7 +16,7 @@ using wireguard::Engine;
 using wireguard::MessageType;
 using wireguard::testing::ScriptedPeer;
 
-TEST_CASE("T8: ten thousand peers connect within one second, and their renewals are spread") {
+TEST_CASE("T8: ten thousand peers are called within five seconds, and their renewals are spread") {
     constexpr std::uint32_t kPeers = 10'000;
     test::SeededRandom random(seed_for("ten thousand peers"));
     control::IndexTable indexes;
@@ -27,7 +27,7 @@ TEST_CASE("T8: ten thousand peers connect within one second, and their renewals 
     };
 
     Duration elapsed{};
-    for (std::uint32_t i = 0; i < kPeers; ++i, elapsed += 100us) {
+    for (std::uint32_t i = 0; i < kPeers; ++i, elapsed += Duration(1s) / wireguard::kPacedPerSecond) {
         ScriptedPeer peer(random, hub.public_key());
         wireguard::PeerConfig config;
         config.index = PeerIndex{i};
@@ -46,7 +46,7 @@ TEST_CASE("T8: ten thousand peers connect within one second, and their renewals 
     CHECK(hub.counters().handshakes_completed == kPeers);
     CHECK(indexes.size() == kPeers);
 
-    // All sessions become old within one second, and all are in use.
+    // All sessions are old, and all are used within one second.
     std::map<std::int64_t, std::size_t> sent_in_tenth;
     std::size_t sent = 0;
     const auto collect = [&](Duration when) {
@@ -55,8 +55,8 @@ TEST_CASE("T8: ten thousand peers connect within one second, and their renewals 
         out.clear();
     };
     out.clear();
-    for (Duration when = 120s; when < 150s && sent < kPeers; when += 10ms) {
-        const auto first = static_cast<std::uint32_t>((when - 120s) / 100us);
+    for (Duration when = 125s; when < 155s && sent < kPeers; when += 10ms) {
+        const auto first = static_cast<std::uint32_t>((when - 125s) / 100us);
         for (std::uint32_t i = first; i < std::min(first + 100, kPeers); ++i) {
             hub.handle_event(at(when), dataplane::NeedSession{PeerIndex{i}}, out);
         }
@@ -67,7 +67,7 @@ TEST_CASE("T8: ten thousand peers connect within one second, and their renewals 
     std::size_t busiest = 0;
     for (const auto& [tenth, count] : sent_in_tenth) busiest = std::max(busiest, count);
     CHECK(busiest <= wireguard::kPacedPerSecond / 10 + wireguard::kPacedBurst + 20);
-    CHECK(sent_in_tenth.rbegin()->first <= (120s + 6s) / 100ms);
+    CHECK(sent_in_tenth.rbegin()->first <= (125s + 6s) / 100ms);
 }
 
 // Initiations with a valid mac1 and no valid content, from many addresses.

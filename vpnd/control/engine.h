@@ -97,7 +97,7 @@ struct PeerStatus {
 
 // Since the engine was made.
 struct EngineCounters {
-    std::uint64_t handshakes_initiated = 0;  // by either side
+    std::uint64_t handshakes_initiated = 0;  // by either side; our repetitions are not counted
     std::uint64_t handshakes_completed = 0;
     DropCounters drops;
 };

@@ -19,8 +19,10 @@ Duration keepalive_interval(const PeerConfig& config) {
 // --- the interface -------------------------------------------------------------------------------
 
 Engine::Engine(ListenerIndex listener, crypto::PrivateKey private_key, control::IndexTable& indexes,
-               crypto::RandomSource& random, EphemeralPool* ephemerals)
-    : state_(std::make_unique<State>(listener, std::move(private_key), indexes, random, ephemerals)) {}
+               crypto::RandomSource& random, EphemeralPool* ephemerals, TokenBucket* pace)
+    : state_(std::make_unique<State>(listener, std::move(private_key), indexes, random, ephemerals)) {
+    if (pace != nullptr) state_->pace = pace;
+}
 Engine::Engine(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
@@ -51,7 +53,7 @@ void Engine::set_private_key(Now now, crypto::PrivateKey private_key, Output& ou
 }
 
 Instant Engine::next_deadline() const {
-    return state_->deadlines.next();
+    return std::min(state_->deadlines.next(), state_->queue.empty() ? kNever : state_->turn);
 }
 
 void Engine::set_queue_length(std::size_t waiting) {
@@ -98,7 +100,7 @@ std::optional<PeerStatus> Engine::peer_status(PeerIndex index) const {
 control::EngineCounters Engine::totals() const {
     const HandshakeCounters& counters = state_->counters;
     control::EngineCounters totals;
-    totals.handshakes_initiated = counters.initiations_sent + counters.initiations_accepted;
+    totals.handshakes_initiated = counters.handshakes_begun + counters.initiations_accepted;
     totals.handshakes_completed = counters.handshakes_completed;
     totals.drops = counters.drops;
     return totals;
@@ -317,6 +319,8 @@ void Engine::State::completed(Now now, Peer& peer, bool is_initiator, Output& ou
     // A handshake of ours that is still under way has become needless.
     drop_pending(peer);
     peer.timers.initiate_at = kNever;
+    peer.timers.queued.reset();
+    peer.timers.need = Need::kTimer;
     peer.timers.retries = 0;
     peer.sending_stopped = false;
     peer.latest_handshake = now;

@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/time.h"
+#include "base/token_bucket.h"
 #include "crypto/keys.h"
 #include "crypto/random.h"
 #include "vpnd/control/engine.h"
@@ -44,10 +45,10 @@ struct PeerConfig {
 // the control worker only. Source: WireGuard whitepaper §5, §6.
 class Engine final : public control::Engine {
   public:
-    // `indexes`, `random` and `ephemerals` must outlive the engine. Without a pool each ephemeral key is made when it
-    // is needed.
+    // The references and what is pointed to must outlive the engine. Without a pool each ephemeral key is made when it
+    // is needed. `pace`: of the initiations of several engines together (kPacedPerSecond); without one it has its own.
     Engine(ListenerIndex listener, crypto::PrivateKey private_key, control::IndexTable& indexes,
-           crypto::RandomSource& random, EphemeralPool* ephemerals = nullptr);
+           crypto::RandomSource& random, EphemeralPool* ephemerals = nullptr, TokenBucket* pace = nullptr);
     Engine(Engine&&) noexcept;
     ~Engine() override;
 

@@ -197,6 +197,7 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
     out.messages.push_back(outgoing(arrival.from, arrival.to, kHandshakeTrafficClass,
                                     std::span<const std::uint8_t, kResponseSize>(bytes)));
     peer.timers.last_handshake_sent = now.instant;
+    peer.timers.quick_retries = kQuickRetries.size();  // the peer is there, and now it is its turn
     ++counters.responses_sent;
 }
 
@@ -257,17 +258,27 @@ void Engine::State::handle_cookie_reply(Now now, Bytes datagram) {
     }
 }
 
-void Engine::State::initiate(Now now, Peer& peer, bool is_retry, Output& out) {
+Instant Engine::State::earliest_initiation(const Peer& peer) {
+    const PeerTimers& timers = peer.timers;
+    return timers.last_handshake_sent + (peer.pending != nullptr ? timers.retry_interval() : kRekeyTimeout);
+}
+
+void Engine::State::initiate(Now now, Peer& peer, Output& out) {
+    PeerTimers& timers = peer.timers;
     if (!peer.endpoint) return;
-    const Instant earliest = peer.timers.last_handshake_sent + kRekeyTimeout;
-    if (now.instant < earliest) {
-        peer.timers.initiate_at = earliest;
+    if (const Instant earliest = earliest_initiation(peer); now.instant < earliest) {
+        timers.initiate_at = earliest;
         return;
     }
-    peer.timers.initiate_at = kNever;
+    timers.initiate_at = kNever;
     const crypto::Secret<32>* static_static = static_static_of(peer);
     if (static_static == nullptr) return;
-    peer.timers.retries = is_retry ? peer.timers.retries + 1 : 0;
+    if (peer.pending == nullptr) {
+        timers.retries = timers.quick_retries = 0;
+        ++counters.handshakes_begun;
+    } else {
+        ++(timers.is_retry_quick() ? timers.quick_retries : timers.retries);
+    }
     send_initiation(now, peer, *static_static, out);
 }
 
@@ -291,7 +302,8 @@ void Engine::State::send_initiation(Now now, Peer& peer, const crypto::Secret<32
     out.messages.push_back(outgoing(*peer.endpoint, peer.local, kHandshakeTrafficClass,
                                     std::span<const std::uint8_t, kInitiationSize>(bytes)));
     peer.timers.last_handshake_sent = now.instant;
-    peer.timers.retransmit_at = now.instant + kRekeyTimeout + random_jitter(random);
+    peer.timers.retransmit_at = now.instant + peer.timers.retry_interval();
+    if (!peer.timers.is_retry_quick()) peer.timers.retransmit_at = peer.timers.retransmit_at + random_jitter(random);
     ++counters.initiations_sent;
 }
 

@@ -16,6 +16,7 @@
 #include "vpnd/wireguard/ephemeral_pool.h"
 #include "vpnd/wireguard/initiation_budget.h"
 #include "vpnd/wireguard/initiation_filter.h"
+#include "vpnd/wireguard/initiation_queue.h"
 #include "vpnd/wireguard/noise.h"
 #include "vpnd/wireguard/peer.h"
 
@@ -76,8 +77,11 @@ struct Engine::State {
     // The initiation is authentic and new: answers it, with a session that waits for confirmation.
     void respond(Now now, Peer& peer, const Arrival& arrival, const Initiation& initiation, SymmetricState state,
                  Output& out);
-    // Starts a handshake, or notes when it may start (conformance T2). Without an endpoint: nothing.
-    void initiate(Now now, Peer& peer, bool is_retry, Output& out);
+    // When the next initiation may leave (conformance T2).
+    [[nodiscard]] static Instant earliest_initiation(const Peer& peer);
+    // Starts a handshake, or goes on with the one that waits for its response; or notes when it may. Without an
+    // endpoint: nothing. From the queue only.
+    void initiate(Now now, Peer& peer, Output& out);
     void send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out);
     bool is_under_load(Instant now) const { return now < loaded_until; }
     // For every datagram; and for every one with a valid mac1 that is no replay. True: there are too many of them.
@@ -85,7 +89,7 @@ struct Engine::State {
     bool count_expensive(Instant now);
 
     // --- engine_timers.cc ---
-    void on_need_session(Now now, Peer& peer, Output& out);
+    void on_need_session(Now now, Peer& peer, Need need, Output& out);
     void on_confirmed(Now now, Peer& peer, SessionId index, Output& out);
     void on_activity(Peer& peer, const dataplane::PeerActivity& activity);
     void on_due(Now now, Peer& peer, Output& out);
@@ -93,9 +97,14 @@ struct Engine::State {
     void on_keepalive(Now now, Peer& peer, Output& out);
     void on_persistent_keepalive(Now now, Peer& peer, Output& out);
     void retire_rejected(Now now, Peer& peer, Output& out);
-    // To a peer without a session: when it is the customer's turn.
-    void initiate_absent(Now now, Peer& peer, bool is_retry, Output& out);
-    void initiate_paced(Now now, Peer& peer, Output& out);
+    // To a peer without a session: when its customer may.
+    void initiate_absent(Now now, Peer& peer, Output& out);
+    // To any other, and to one that is to be there after a start.
+    void initiate_present(Now now, Peer& peer, Output& out);
+    // Puts it into the queue, not before `turn`.
+    void want_initiation(Now now, Peer& peer, Instant turn, Output& out);
+    // Sends those whose turn has come, a bounded number.
+    void serve_queue(Now now, Output& out);
     bool can_send(Instant now, const Peer& peer) const;
     // Puts the peer's next deadline into the heap.
     void schedule(const Peer& peer);
@@ -113,7 +122,10 @@ struct Engine::State {
 
     control::DeadlineHeap deadlines;
     std::vector<std::uint32_t> due;  // emptied after use, kept for its memory
-    TokenBucket pacer;
+    InitiationQueue queue;           // by PeerEntry::timer
+    TokenBucket own_pace;
+    TokenBucket* pace = &own_pace;  // of all engines
+    Instant turn = kNever;          // of this one, in `pace`: there is one while the queue is not empty
     InitiationBudget absent{{kAbsentPerSecond, kAbsentBurst}};
 
     CookieChecker cookies;

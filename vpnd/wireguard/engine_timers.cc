@@ -25,6 +25,7 @@ void Engine::handle_timeout(Now now, Output& out) {
     state_->deadlines.take_due(now.instant, kTimersPerCall, state_->due);
     for (const std::uint32_t timer : state_->due) state_->on_due(now, *state_->entries[timer].awake, out);
     state_->due.clear();
+    state_->serve_queue(now, out);
 }
 
 void Engine::handle_event(Now now, const dataplane::Event& event, Output& out) {
@@ -33,7 +34,8 @@ void Engine::handle_event(Now now, const dataplane::Event& event, Output& out) {
     // A peer that must come to us first is not woken by packets for it.
     if (entry->awake == nullptr && !entry->config.endpoint) return;
     Peer* const peer = &state_->wake(*entry);
-    if (std::holds_alternative<dataplane::NeedSession>(event)) state_->on_need_session(now, *peer, out);
+    if (const auto* need = std::get_if<dataplane::NeedSession>(&event))
+        state_->on_need_session(now, *peer, need->packet ? Need::kPackets : Need::kTraffic, out);
     if (const auto* confirmed = std::get_if<dataplane::SessionConfirmed>(&event)) {
         state_->on_confirmed(now, *peer, confirmed->local_id, out);
     }
@@ -46,12 +48,21 @@ void Engine::handle_event(Now now, const dataplane::Event& event, Output& out) {
     state_->schedule(*peer);
 }
 
-void Engine::State::on_need_session(Now now, Peer& peer, Output& out) {
-    if (peer.pending != nullptr) return;
-    if (!can_send(now.instant, peer)) return initiate_absent(now, peer, false, out);
+void Engine::State::on_need_session(Now now, Peer& peer, Need need, Output& out) {
+    PeerTimers& timers = peer.timers;
     // Asked for before the data plane saw the session that is there by now.
-    if (now.instant - peer.keypairs.current->created < kRekeyTimeout) return;
-    initiate_paced(now, peer, out);
+    const bool is_there = can_send(now.instant, peer);
+    if (is_there && now.instant - peer.keypairs.current->created < kRekeyTimeout) return;
+    if (is_there) need = Need::kTraffic;  // and packets do not wait for the next one
+    if (need > timers.need) {
+        timers.need = need;
+        // What a keepalive began is now waited for. It goes on from the quick repetition.
+        if (timers.retransmit_at != kNever)
+            timers.retransmit_at = std::min(timers.retransmit_at, std::max(now.instant, earliest_initiation(peer)));
+        if (timers.queued) want_initiation(now, peer, now.instant, out);
+    }
+    if (peer.pending != nullptr) return;
+    is_there ? initiate_present(now, peer, out) : initiate_absent(now, peer, out);
 }
 
 void Engine::State::on_confirmed(Now now, Peer& peer, SessionId index, Output& out) {
@@ -80,13 +91,13 @@ void Engine::State::on_due(Now now, Peer& peer, Output& out) {
     if (timers.retransmit_at <= now.instant) on_retransmit(now, peer, out);
     if (timers.initiate_at <= now.instant) {
         timers.initiate_at = kNever;
-        // A retry that had to wait is still a retry, and counts towards giving up.
-        initiate(now, peer, peer.pending != nullptr, out);
+        want_initiation(now, peer, now.instant, out);
     }
     if (timers.new_handshake_at() <= now.instant) {
         timers.new_handshake_fired = now.instant;
         timers.new_handshake_jitter = random_jitter(random);
-        if (peer.pending == nullptr) initiate_absent(now, peer, false, out);
+        timers.need = std::max(timers.need, Need::kTraffic);
+        if (peer.pending == nullptr) initiate_absent(now, peer, out);
     }
     if (timers.keepalive_at() <= now.instant) on_keepalive(now, peer, out);
     if (timers.persistent_keepalive_at() <= now.instant) on_persistent_keepalive(now, peer, out);
@@ -95,8 +106,9 @@ void Engine::State::on_due(Now now, Peer& peer, Output& out) {
 
 void Engine::State::on_retransmit(Now now, Peer& peer, Output& out) {
     peer.timers.retransmit_at = kNever;
-    if (peer.timers.retries < kMaxInitiationRetries) return initiate_absent(now, peer, true, out);
+    if (peer.timers.retries < kMaxInitiationRetries) return initiate_absent(now, peer, out);
     drop_pending(peer);
+    peer.timers.need = Need::kTimer;
     peer.timers.retries = 0;
     // Until now every one of them left from the address that the peer last sent to, as a firewall in between expects.
     // Now the kernel may know better.
@@ -123,7 +135,7 @@ void Engine::State::on_keepalive(Now now, Peer& peer, Output& out) {
 void Engine::State::on_persistent_keepalive(Now now, Peer& peer, Output& out) {
     const Instant since = just_after(peer.timers.persistent_base());
     peer.timers.persistent_fired = now.instant;
-    if (!can_send(now.instant, peer)) return initiate_paced(now, peer, out);
+    if (!can_send(now.instant, peer)) return initiate_present(now, peer, out);
     post(peer.config, dataplane::SendKeepalive{peer.config.index, since, since}, out);
 }
 
@@ -136,18 +148,41 @@ void Engine::State::retire_rejected(Now now, Peer& peer, Output& out) {
     }
 }
 
-void Engine::State::initiate_absent(Now now, Peer& peer, bool is_retry, Output& out) {
-    if (!peer.endpoint || peer.timers.initiate_at != kNever) return;  // a peer that has its turn already takes no other
-    const Instant turn = absent.reserve(now.instant, peer.config.customer);
-    if (turn <= now.instant) return initiate(now, peer, is_retry, out);
-    peer.timers.initiate_at = turn;
+void Engine::State::initiate_absent(Now now, Peer& peer, Output& out) {
+    // A peer that has its turn already takes no other.
+    if (!peer.endpoint || peer.timers.initiate_at != kNever || peer.timers.queued) return;
+    want_initiation(now, peer, absent.reserve(now.instant, peer.config.customer), out);
 }
 
-void Engine::State::initiate_paced(Now now, Peer& peer, Output& out) {
-    if (!peer.endpoint || peer.pending != nullptr || peer.timers.initiate_at != kNever) return;
-    const Instant turn = pacer.reserve(now.instant, {kPacedPerSecond, kPacedBurst});
-    if (turn <= now.instant) return initiate(now, peer, false, out);
-    peer.timers.initiate_at = turn;
+void Engine::State::initiate_present(Now now, Peer& peer, Output& out) {
+    if (!peer.endpoint || peer.pending != nullptr || peer.timers.initiate_at != kNever || peer.timers.queued) return;
+    want_initiation(now, peer, now.instant, out);
+}
+
+void Engine::State::want_initiation(Now now, Peer& peer, Instant turn_of_customer, Output& out) {
+    PeerTimers& timers = peer.timers;
+    const Instant when = std::max(turn_of_customer, earliest_initiation(peer));
+    if (when > now.instant) {
+        timers.initiate_at = when;
+        return;
+    }
+    queue.push(peer.config.customer, peer.entry.timer, timers.need >= Need::kTraffic);
+    timers.queued = timers.need;
+    serve_queue(now, out);
+}
+
+void Engine::State::serve_queue(Now now, Output& out) {
+    for (std::size_t served = 0; !queue.empty();) {
+        if (turn == kNever) turn = pace->reserve(now.instant, {kPacedPerSecond, kPacedBurst});
+        if (turn > now.instant || served == kTimersPerCall) return;
+        Peer* const peer = entries[*queue.pop()].awake.get();
+        if (peer == nullptr || !peer->timers.queued) continue;  // gone since, or served already
+        peer->timers.queued.reset();
+        turn = kNever;
+        ++served;
+        initiate(now, *peer, out);
+        schedule(*peer);
+    }
 }
 
 bool Engine::State::can_send(Instant now, const Peer& peer) const {

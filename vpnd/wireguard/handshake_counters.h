@@ -10,6 +10,7 @@ namespace warren::wireguard {
 // Since the engine was made.
 struct HandshakeCounters {
     DropCounters drops;
+    std::uint64_t handshakes_begun = 0;  // by us; repetitions are not counted
     std::uint64_t initiations_sent = 0;
     std::uint64_t initiations_accepted = 0;
     std::uint64_t responses_sent = 0;

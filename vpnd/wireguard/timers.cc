@@ -4,7 +4,6 @@
 #include <array>
 
 #include "base/bytes.h"
-#include "vpnd/wireguard/constants.h"
 
 namespace warren::wireguard {
 

@@ -63,8 +63,8 @@ Status WireguardListeners::open(const HeldListener& listener, ListenerSockets so
         log(LogLevel::kWarn, "uapi_not_served", {{"error", uapi.error().what}});
     io::ControlWorker::Sockets served = sockets_of(sockets, control_.worker_count());
     if (find(index) != nullptr) return control_.replace_sockets(index, std::move(served));
-    auto engine =
-        std::make_unique<wireguard::Engine>(index, key_of(listener).clone(), control_.indexes(), random_, &ephemerals_);
+    auto engine = std::make_unique<wireguard::Engine>(index, key_of(listener).clone(), control_.indexes(), random_,
+                                                      &ephemerals_, &pace_);
     engines_[index] = engine.get();
     return control_.open_listener(index, std::move(engine), dataplane::kWireguardFraming, std::move(served));
 }

@@ -9,6 +9,7 @@
 #include "base/log_gate.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "base/token_bucket.h"
 #include "crypto/random.h"
 #include "vpnd/customers/listener_service.h"
 #include "vpnd/io/control_worker.h"
@@ -53,6 +54,7 @@ class WireguardListeners final : public ListenerService {
     io::ControlWorker& control_;
     crypto::RandomSource& random_;
     wireguard::EphemeralPool ephemerals_;
+    TokenBucket pace_;                                               // of our initiations
     std::unordered_map<ListenerIndex, wireguard::Engine*> engines_;  // owned by the control worker
     UapiServer uapi_;
     TimestampStore timestamps_;
