@@ -43,6 +43,11 @@ inline constexpr Duration kCookieLife = kCookieSecretLife - std::chrono::seconds
 // Accepted initiations of one peer are at least this far apart: 50 a second (Linux drivers/net/wireguard/messages.h).
 inline constexpr Duration kInitiationSpacing = std::chrono::milliseconds(20);
 
+// Timestamps of ours are reserved this far ahead, so that not each of them has to be kept; those after a restart begin
+// there. Less where the clock went back, so that many restarts do not lead far into the future.
+inline constexpr std::chrono::seconds kTimestampsReserved{10};
+inline constexpr std::chrono::seconds kTimestampsReservedAhead{1};
+
 inline constexpr std::uint8_t kHandshakeTrafficClass = 0x88;  // AF41, no ECN (Linux drivers/net/wireguard/messages.h)
 
 // --- Under load ----------------------------------------------------------------------------------

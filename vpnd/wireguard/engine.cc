@@ -44,6 +44,10 @@ void Engine::put_peer(Now now, PeerConfig&& config, Output& out, std::span<contr
     state_->add_peer(now, std::move(config), kept, out);
 }
 
+void Engine::set_own_floor(const Tai64n& floor) {
+    state_->own_floor = state_->reserved_until = floor;
+}
+
 void Engine::remove_peer(Now, PeerIndex index, Output& out) {
     if (PeerEntry* entry = state_->find(index)) state_->remove_peer(*entry, out);
 }

@@ -51,6 +51,8 @@ class Engine final : public control::Engine {
            crypto::RandomSource& random, EphemeralPool* ephemerals = nullptr, TokenBucket* pace = nullptr);
     Engine(Engine&&) noexcept;
     ~Engine() override;
+    // Timestamps of ours are later than this.
+    void set_own_floor(const Tai64n& floor);
 
     // A new peer, or new settings of a present one (same index): sessions stay, a new preshared key counts from the
     // next handshake (conformance H14), an endpoint only when it differs from the one configured before. A new public

@@ -282,12 +282,22 @@ void Engine::State::initiate(Now now, Peer& peer, Output& out) {
     send_initiation(now, peer, *static_static, out);
 }
 
+Tai64n Engine::State::new_timestamp(Now now, const Peer& peer, Output& out) {
+    const Tai64n stamp = tai64n_after(std::max(peer.latest_timestamp_sent, own_floor), now.wall);
+    if (stamp > reserved_until) {
+        const bool is_clocks = stamp == tai64n_whitened(now.wall);
+        reserved_until = later_by(stamp, is_clocks ? kTimestampsReserved : kTimestampsReservedAhead);
+        out.records.push_back(to_record(TimestampsReserved{reserved_until}));
+    }
+    return stamp;
+}
+
 void Engine::State::send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out) {
     drop_pending(peer);
     const SessionId index =
         indexes.allocate({control::IndexKind::kHandshake, listener, peer.config.index}, peer.config.worker, random);
     peer.pending = std::make_unique<PendingInitiation>(PendingInitiation{index, begin_handshake(), new_ephemeral()});
-    peer.latest_timestamp_sent = tai64n_after(peer.latest_timestamp_sent, now.wall);
+    peer.latest_timestamp_sent = new_timestamp(now, peer, out);
 
     Initiation initiation;
     initiation.sender = index.value;

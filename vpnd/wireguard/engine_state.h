@@ -82,6 +82,8 @@ struct Engine::State {
     // Starts a handshake, or goes on with the one that waits for its response; or notes when it may. Without an
     // endpoint: nothing. From the queue only.
     void initiate(Now now, Peer& peer, Output& out);
+    // A timestamp of ours for this peer. Reserves what is not reserved yet.
+    [[nodiscard]] Tai64n new_timestamp(Now now, const Peer& peer, Output& out);
     void send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out);
     bool is_under_load(Instant now) const { return now < loaded_until; }
     // For every datagram; and for every one with a valid mac1 that is no replay. True: there are too many of them.
@@ -114,6 +116,8 @@ struct Engine::State {
     crypto::RandomSource& random;
     EphemeralPool* ephemerals;
     crypto::KeyPair ours;
+    Tai64n own_floor;       // our timestamps are later than this
+    Tai64n reserved_until;  // and not later than this
 
     std::deque<PeerEntry> entries;  // by PeerEntry::timer; those in free_timers are nobody's
     std::vector<std::uint32_t> free_timers;

@@ -18,4 +18,15 @@ std::optional<TimestampAccepted> timestamp_of(const control::Record& record) {
     return accepted;
 }
 
+control::Record to_record(const TimestampsReserved& reserved) {
+    return {PeerIndex{}, {reserved.until.bytes.begin(), reserved.until.bytes.end()}};
+}
+
+std::optional<TimestampsReserved> reservation_of(const control::Record& record) {
+    ByteReader reader(record.bytes);
+    TimestampsReserved reserved{{reader.array<12>()}};
+    if (!reader.finished()) return std::nullopt;
+    return reserved;
+}
+
 }  // namespace warren::wireguard

@@ -30,4 +30,12 @@ struct TimestampAccepted {
 // Nothing when it is none of ours.
 [[nodiscard]] std::optional<TimestampAccepted> timestamp_of(const control::Record& record);
 
+// Timestamps of ours, to whatever peer, are not later than this until the next one of these: those after a restart have
+// to be later, because a peer refuses an initiation that is older than its latest.
+struct TimestampsReserved {
+    Tai64n until;
+};
+[[nodiscard]] control::Record to_record(const TimestampsReserved& reserved);
+[[nodiscard]] std::optional<TimestampsReserved> reservation_of(const control::Record& record);
+
 }  // namespace warren::wireguard

@@ -54,4 +54,10 @@ Tai64n tai64n_after(const Tai64n& previous, WallTime wall) {
     return encode(next);
 }
 
+Tai64n later_by(const Tai64n& timestamp, std::chrono::seconds by) {
+    Parts parts = decode(timestamp);
+    parts.seconds += static_cast<std::uint64_t>(by.count());
+    return encode(parts);
+}
+
 }  // namespace warren::wireguard

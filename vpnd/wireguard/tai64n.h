@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <compare>
 #include <cstdint>
 
@@ -21,5 +22,6 @@ struct Tai64n {
 [[nodiscard]] Tai64n tai64n_whitened(WallTime wall);
 // Our next timestamp to one peer: the clock's, or one step after `previous` where the clock stands still or went back.
 [[nodiscard]] Tai64n tai64n_after(const Tai64n& previous, WallTime wall);
+[[nodiscard]] Tai64n later_by(const Tai64n& timestamp, std::chrono::seconds by);
 
 }  // namespace warren::wireguard

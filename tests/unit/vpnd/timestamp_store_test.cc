@@ -73,7 +73,7 @@ TEST_CASE("a full table forgets the oldest and never fails or grows") {
     const UniqueFd file = memory_file();
     TimestampStore store = open(file);
     const off_t size = ::lseek(file.get(), 0, SEEK_END);
-    constexpr std::uint32_t peers = 2 * TimestampStore::kSlots;
+    constexpr std::uint32_t peers = 2 * SlotFile::kSlots;
     for (std::uint32_t i = 0; i < peers; ++i) REQUIRE(store.store(key(1), key(i), stamp(i + 1)));
     CHECK(::lseek(file.get(), 0, SEEK_END) == size);
     std::uint32_t kept = 0;
@@ -108,4 +108,18 @@ TEST_CASE("what is no regular file is refused, and without a file nothing is kep
     TimestampStore none;
     CHECK(none.store(key(1), key(2), stamp(7)));
     CHECK(none.find(key(1), key(2)) == wireguard::Tai64n{});
+}
+
+TEST_CASE("H9: our own timestamp survives, only grows, and is no peer's") {
+    const UniqueFd file = memory_file();
+    {
+        TimestampStore store = open(file);
+        CHECK(store.own() == wireguard::Tai64n{});
+        REQUIRE(store.store(key(1), key(2), stamp(7)));
+        REQUIRE(store.store_own(stamp(9)));
+        REQUIRE(store.store_own(stamp(8)));
+    }
+    const TimestampStore again = open(file);
+    CHECK(again.own() == stamp(9));
+    CHECK(again.find(key(1), key(2)) == stamp(7));
 }

@@ -193,6 +193,56 @@ TEST_CASE("H15, T6: with a persistent keepalive a new private key starts a hands
     CHECK(hub.messages_of(MessageType::kInitiation) == 1);
 }
 
+// The timestamp of the last initiation in `out`.
+Tai64n timestamp_in(const Hub& hub, ScriptedPeer& peer) {
+    REQUIRE_FALSE(hub.out.messages.empty());
+    const auto answer = peer.respond(hub.out.messages.back().view(), 1);
+    REQUIRE(answer.has_value());
+    return answer->timestamp;
+}
+
+TEST_CASE("H9: our timestamps are later than all before a restart, also when the clock went back by years") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.now.wall.nanoseconds += 126'000'000LL * 1'000'000'000LL;  // four years ahead
+    hub.put_with_endpoint(peer, endpoint_at(1));
+    hub.need_session();
+    Tai64n latest = timestamp_in(hub, peer);
+    Tai64n reserved;
+    const auto take_reserved = [&reserved](const Hub& from) {
+        for (const auto& record : from.out.records) {
+            if (const auto news = reservation_of(record)) reserved = news->until;
+        }
+    };
+    take_reserved(hub);
+    CHECK(reserved >= latest);
+
+    std::size_t records = 0;
+    for (int restart = 0; restart < 5; ++restart) {
+        Hub next(3);
+        peer.hub = next.engine.public_key();
+        next.engine.set_own_floor(reserved);
+        next.put_with_endpoint(peer, endpoint_at(1));
+        for (int i = 0; i < 10; ++i) {
+            next.need_session();
+            REQUIRE(next.messages_of(MessageType::kInitiation) == 1);
+            const Tai64n stamp = timestamp_in(next, peer);
+            CHECK(stamp > latest);
+            latest = stamp;
+            records += next.out.records.size();
+            take_reserved(next);
+            CHECK(reserved >= latest);
+            next.run(200s);
+            CHECK(timestamp_in(next, peer) > latest);
+            latest = timestamp_in(next, peer);
+            records += next.out.records.size();
+            take_reserved(next);
+        }
+    }
+    // Reserved in advance: not each of them is written; and not far, since each restart begins there.
+    CHECK(records <= 40);
+}
+
 TEST_CASE("An engine returns all its indexes") {
     Hub hub;
     {

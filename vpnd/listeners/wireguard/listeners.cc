@@ -65,6 +65,7 @@ Status WireguardListeners::open(const HeldListener& listener, ListenerSockets so
     if (find(index) != nullptr) return control_.replace_sockets(index, std::move(served));
     auto engine = std::make_unique<wireguard::Engine>(index, key_of(listener).clone(), control_.indexes(), random_,
                                                       &ephemerals_, &pace_);
+    engine->set_own_floor(timestamps_.own());
     engines_[index] = engine.get();
     return control_.open_listener(index, std::move(engine), dataplane::kWireguardFraming, std::move(served));
 }
@@ -103,14 +104,19 @@ void WireguardListeners::put_peer(Now now, const HeldCustomer& customer, const H
 
 void WireguardListeners::save(Now now, ListenerIndex listener, const control::Record& record) {
     const wireguard::Engine* const engine = find(listener);
-    const auto accepted = wireguard::timestamp_of(record);
-    if (engine == nullptr || !accepted) return;
-    const Status stored = timestamps_.store(engine->public_key(), accepted->public_key, accepted->timestamp);
-    if (stored) return;
-    if (const auto suppressed = timestamps_failed_.pass(now.instant)) {
-        log(LogLevel::kWarn, "timestamp_write_failed",
-            {{"error", stored.error().what}, {"suppressed", std::to_string(*suppressed)}});
+    if (engine == nullptr) return;
+    if (const auto accepted = wireguard::timestamp_of(record)) {
+        check_written(now, "timestamp_write_failed",
+                      timestamps_.store(engine->public_key(), accepted->public_key, accepted->timestamp));
     }
+    if (const auto reserved = wireguard::reservation_of(record))
+        check_written(now, "timestamp_write_failed", timestamps_.store_own(reserved->until));
+}
+
+void WireguardListeners::check_written(Now now, const char* event, const Status& written) {
+    if (written) return;
+    if (const auto suppressed = writes_failed_.pass(now.instant))
+        log(LogLevel::kWarn, event, {{"error", written.error().what}, {"suppressed", std::to_string(*suppressed)}});
 }
 
 wireguard::Engine* WireguardListeners::find(ListenerIndex listener) const {

@@ -49,6 +49,7 @@ class WireguardListeners final : public ListenerService {
 
   private:
     WireguardListeners(io::ControlWorker& control, UapiServer uapi, crypto::RandomSource& random);
+    void check_written(Now now, const char* event, const Status& written);
     [[nodiscard]] wireguard::Engine* find(ListenerIndex listener) const;
 
     io::ControlWorker& control_;
@@ -58,7 +59,7 @@ class WireguardListeners final : public ListenerService {
     std::unordered_map<ListenerIndex, wireguard::Engine*> engines_;  // owned by the control worker
     UapiServer uapi_;
     TimestampStore timestamps_;
-    LogGate timestamps_failed_;
+    LogGate writes_failed_;
 };
 
 }  // namespace warren::vpnd

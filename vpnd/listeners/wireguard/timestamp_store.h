@@ -1,25 +1,19 @@
-// Each peer's latest accepted TAI64N, in a file that outlives this process, so that a replayed initiation is old also
-// after a restart (conformance H7).
+// Each peer's latest accepted TAI64N, and how far ours are reserved, in a file that outlives this process: so that a
+// replayed initiation is old also after a restart (conformance H7), and none of ours is (H9).
 #pragma once
 
-#include <cstddef>
-
-#include "base/fd.h"
-#include "base/result.h"
 #include "crypto/keys.h"
+#include "vpnd/listeners/wireguard/slot_file.h"
 #include "vpnd/wireguard/tai64n.h"
 
 namespace warren::vpnd {
 
-// A hash table of fixed size. What was stored is in the kernel's page cache at once and survives kill -9. Only peers
-// that proved who they are get a slot, so strangers cannot fill it. Slots of peers that are gone stay until their place
-// is needed: a peer that comes back is still protected. One thread.
+// Only peers that proved who they are get a slot, so strangers cannot fill it. One thread.
 class TimestampStore {
   public:
     // Keeps nothing: every timestamp is zero.
     TimestampStore() = default;
-    // Sizes the file when it is new; a file of another size or format is started afresh. The file is sparse: 48 bytes
-    // are used per peer.
+    // As SlotFile::open. 48 bytes are used per peer.
     [[nodiscard]] static Result<TimestampStore> open(UniqueFd file);
 
     // Zero when there is none. The same peer at two listeners is two.
@@ -28,10 +22,13 @@ class TimestampStore {
     [[nodiscard]] Status store(const crypto::PublicKey& listener, const crypto::PublicKey& peer,
                                const wireguard::Tai64n& timestamp);
 
-    static constexpr std::size_t kSlots = 1 << 17;
+    // Timestamps of ours are not later than this, all listeners together.
+    [[nodiscard]] wireguard::Tai64n own() const;
+    // An earlier one than before changes nothing.
+    [[nodiscard]] Status store_own(const wireguard::Tai64n& timestamp);
 
   private:
-    UniqueFd file_;
+    SlotFile file_;
 };
 
 }  // namespace warren::vpnd

@@ -1,0 +1,50 @@
+"""Where peers are outlives vpnd and the machine, so that Warren may begin."""
+
+import base64
+import os
+import re
+import shutil
+import signal
+import socket
+import time
+
+from tests.lab import netlab, rawpeer, town as scenery, warren, wireguard_go
+from tests.lab.town import HUB4, HUB4_SECOND, PORT
+
+YEAR_2030 = 1_893_456_000
+
+
+def kill_vpnd(town):
+    """Sessions go on."""
+    pid = town.warren.vpnd()
+    os.kill(pid, signal.SIGKILL)
+    netlab.wait_until(lambda: town.warren.children("vpnd") not in ([], [pid]), 10, "another vpnd runs")
+
+
+def test_own_timestamps_are_later_than_those_of_a_vpnd_whose_clock_was_ahead(town, visit):
+    """What such a vpnd has reserved is beside the peers' timestamps."""
+    place = town.place("later")
+    sock = place.ns.socket()
+    sock.bind((place.ipv4, 4900))
+    key = wireguard_go.new_key()
+    raw = rawpeer.RawPeer(key.private, town.warren.key.public, sock, (HUB4, PORT))
+    file = f"{town.warren.run_dir}/timestamps"
+    with open(file, "r+b") as stamps:
+        stamps.seek(32)
+        before = stamps.read(12)
+        stamps.seek(32)
+        stamps.write(rawpeer.tai64n(YEAR_2030))
+    try:
+        kill_vpnd(town)
+        visit([warren.Peer("later", key.public, ["10.0.0.9/32"], endpoint=f"{place.ipv4}:4900", keepalive=25)])
+        first = raw.consume_initiation(raw.receive_kind(rawpeer.INITIATION, 8)).timestamp
+        assert first > rawpeer.tai64n(YEAR_2030)
+        kill_vpnd(town)
+        second = raw.consume_initiation(raw.receive_kind(rawpeer.INITIATION, 8)).timestamp
+        assert second > first
+    finally:
+        with open(file, "r+b") as stamps:
+            stamps.seek(32)
+            stamps.write(before)
+        kill_vpnd(town)
+        sock.close()
