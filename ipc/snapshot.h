@@ -125,14 +125,16 @@ struct PeerActivity {
     WallTime latest_handshake{};       // 0 = never
     std::uint64_t rx_bytes = 0;
     std::uint64_t tx_bytes = 0;
+    bool has_session = false;
+    std::string lost_because;  // without one, where there was one: "silent", "key_changed", "restarted"; else ""
 
     bool operator==(const PeerActivity&) const = default;
 };
 void fields(auto& codec, Is<PeerActivity> auto& m) {
-    codec(m.endpoint, m.latest_handshake, m.rx_bytes, m.tx_bytes);
+    codec(m.endpoint, m.latest_handshake, m.rx_bytes, m.tx_bytes, m.has_session, m.lost_because);
 }
 
-// online: a handshake within 180 s; idle: one before that; never: none yet.
+// online: there is a session; idle: there was one; never: none yet, as far as vpnd and its predecessors know.
 enum class PeerState : std::uint8_t { kNever, kIdle, kOnline };
 template <>
 struct LastOf<PeerState> {

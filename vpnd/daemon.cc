@@ -173,8 +173,10 @@ void Daemon::carry_out(Now now, Changes changes) {
         service_of(changed).change(now, listener(changed));
         note_listener(listener(changed));
     }
-    for (const Changes::RemovePeer& remove : changes.remove_peers)
+    for (const Changes::RemovePeer& remove : changes.remove_peers) {
         control_->remove_peer(now, remove.listener, remove.peer);
+        news_log_.forget(remove.customer, remove.peer);
+    }
     for (Changes::SwapView& swap : changes.swap_views) {
         control_->post(swap.worker, io::SwapCustomer{std::move(swap.view), io::open_tun(std::move(swap.tun))});
     }
@@ -293,6 +295,8 @@ void Daemon::take_news() {
         if (const auto* completed = std::get_if<control::HandshakeCompleted>(&what))
             news_log_.completed(customers_, *completed);
         if (const auto* gave_up = std::get_if<control::HandshakeGaveUp>(&what)) news_log_.gave_up(customers_, *gave_up);
+        if (const auto* resumed = std::get_if<control::PeerResumed>(&what)) news_log_.resumed(customers_, *resumed);
+        if (const auto* lost = std::get_if<control::PeerLost>(&what)) news_log_.lost(customers_, *lost);
         const PeerIndex peer = std::visit([](const auto& any) { return any.peer; }, what);
         if (const CustomerSet::PeerRef about = customers_.find(peer); about.customer != nullptr)
             counters_.note_change(about.customer->index);

@@ -51,6 +51,7 @@ Json peer_of(const ipc::PeerSnapshot& peer) {
     out["rx_bytes"] = peer.activity.rx_bytes;
     out["tx_bytes"] = peer.activity.tx_bytes;
     out["state"] = name_of(peer.state);
+    out["lost_because"] = peer.activity.lost_because.empty() ? Json() : Json(peer.activity.lost_because);
     out["allowed_ips"] = texts_of(peer.settings.allowed_ips);
     std::visit([&out](const auto& tunnel) { add_tunnel(out, tunnel); }, peer.tunnel);
     return out;

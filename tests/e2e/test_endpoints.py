@@ -48,3 +48,23 @@ def test_own_timestamps_are_later_than_those_of_a_vpnd_whose_clock_was_ahead(tow
             stamps.write(before)
         kill_vpnd(town)
         sock.close()
+
+
+def test_a_peer_that_falls_silent_is_told_and_so_is_its_return(town, visit):
+    """Its last session ends when the server's key is replaced, without waiting for 180 s."""
+    raw, entry = town.raw_peer("silent")
+    key, other = wireguard_go.new_key(), wireguard_go.new_key()
+    customer = visit([entry], listen_port=52_900, private_key=key.private)
+    raw.remote, raw.remote_public = (HUB4, customer.listen_port), base64.b64decode(key.public)
+    raw.confirm(raw.handshake())
+    netlab.wait_until(lambda: town.warren.peer(customer.id, "silent")["state"] == "online", 5, "it is online")
+    customer.private_key = other.private
+    town.warren.put(customer)
+    peer = town.warren.peer(customer.id, "silent")
+    assert (peer["state"], peer["lost_because"]) == ("idle", "key_changed")
+    raw.remote_public = base64.b64decode(other.public)
+    raw.confirm(raw.handshake())
+    netlab.wait_until(lambda: town.warren.peer(customer.id, "silent")["state"] == "online", 5, "it is online")
+    told = [re.search(r"event=((peer|customer)_(up|down))", line) for line in town.warren.output().splitlines()
+            if f"customer={customer.id}" in line]
+    assert [found[1] for found in told if found] == ["peer_down", "customer_down", "peer_up", "customer_up"]

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -67,7 +68,28 @@ struct HandshakeGaveUp {
 struct PeerMoved {
     PeerIndex peer;
 };
-using PeerNews = std::variant<HandshakeCompleted, HandshakeGaveUp, PeerMoved>;
+// A session with the peer that began in an earlier process goes on.
+struct PeerResumed {
+    PeerIndex peer;
+};
+// Why there is no session with a peer, where there was one.
+enum class LostBecause : std::uint8_t {
+    kSilent,      // it did not renew its session, nor answer ours
+    kKeyChanged,  // our private key did
+};
+[[nodiscard]] constexpr std::string_view name_of(LostBecause reason) {
+    switch (reason) {
+        case LostBecause::kSilent: return "silent";
+        case LostBecause::kKeyChanged: return "key_changed";
+    }
+    return "";
+}
+struct PeerLost {
+    PeerIndex peer;
+    LostBecause reason = LostBecause::kSilent;
+    Now at;
+};
+using PeerNews = std::variant<HandshakeCompleted, HandshakeGaveUp, PeerMoved, PeerResumed, PeerLost>;
 
 // The engine appends, the rim empties. Carry out in this order: a session is received on before the message that lets
 // the peer use it leaves, and what a restart must not forget is kept before the peer can rely on it.
@@ -89,10 +111,12 @@ struct Output {
 
 // One peer, for people.
 struct PeerStatus {
-    std::optional<Endpoint> endpoint;     // where the peer is now, as far as the engine knows
-    Instant latest_handshake = kLongAgo;  // completed; kLongAgo: never
-    WallTime latest_handshake_wall;       // 0: never
-    bool is_handshaking = false;          // we initiated and wait for the answer
+    std::optional<Endpoint> endpoint;                 // where the peer is now, as far as the engine knows
+    bool has_session = false;                         // that is sent on
+    LostBecause lost_because = LostBecause::kSilent;  // without one
+    Instant latest_handshake = kLongAgo;              // completed; kLongAgo: never
+    WallTime latest_handshake_wall;                   // 0: never
+    bool is_handshaking = false;                      // we initiated and wait for the answer
 };
 
 // Since the engine was made.

@@ -311,7 +311,8 @@ bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& 
         view_changed = view_changed || known == nullptr ||
                        known->config.settings.allowed_ips != config.settings.allowed_ips ||
                        known->config.queue != config.queue;
-        if (!is_served && was_served && known != nullptr) changes.remove_peers.push_back({listener.index, index});
+        if (!is_served && was_served && known != nullptr)
+            changes.remove_peers.push_back({listener.index, index, held.index});
         listener.owners[identity] = held.index;
         if (places_.size() <= index.value) places_.resize(index.value + 1);
         places_[index.value] = {held.index, static_cast<std::uint32_t>(held.peers.size())};
@@ -346,7 +347,7 @@ void CustomerSet::remove_listener(const ipc::ListenerId& id, Changes& changes) {
 
 void CustomerSet::forget_peer(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes) {
     // For a suspended customer the engine has no such peer and ignores it.
-    changes.remove_peers.push_back({peer.listener, peer.index});
+    changes.remove_peers.push_back({peer.listener, peer.index, customer.index});
     peer_indexes_.release(peer.index);
     places_[peer.index.value] = {};
     auto& owners = listeners_by_index_.at(peer.listener)->owners;

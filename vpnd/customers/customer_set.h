@@ -56,6 +56,7 @@ struct Changes {
     struct RemovePeer {
         ListenerIndex listener;
         PeerIndex peer;
+        CustomerIndex customer;
     };
     struct SwapView {
         std::uint32_t worker = 0;

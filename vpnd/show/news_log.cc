@@ -11,9 +11,8 @@ namespace warren::vpnd {
 void NewsLog::completed(const CustomerSet& customers, const control::HandshakeCompleted& news) {
     const auto [customer, peer] = customers.find(news.peer);
     if (peer == nullptr) return;
-    if (latest_.size() <= news.peer.value) latest_.resize(news.peer.value + 1, kLongAgo);
-    const Instant before = std::exchange(latest_[news.peer.value], news.at.instant);
-    const bool renewed = before != kLongAgo && news.at.instant - before < kOnline;
+    const Place before = std::exchange(place_of(news.peer), Place::kUp);
+    const bool renewed = before == Place::kUp;
     const char* role = news.is_initiator ? "initiator" : "responder";
     if (renewed) {
         log(LogLevel::kDebug, "session_renewed",
@@ -31,6 +30,58 @@ void NewsLog::completed(const CustomerSet& customers, const control::HandshakeCo
         {{"customer", customer->settings.id},
          {"peer", peer->config.settings.name},
          {"endpoint", to_string(news.endpoint)}});
+
+    if (before == Place::kDown) {
+        if (const auto suppressed = peers_up_.pass(news.at.instant))
+            log(LogLevel::kInfo, "peer_up",
+                {{"customer", customer->settings.id},
+                 {"peer", peer->config.settings.name},
+                 {"suppressed", std::to_string(*suppressed)}});
+    }
+    ++up_[customer->index];
+    if (down_.erase(customer->index) == 0) return;
+    if (const auto suppressed = customers_.pass(news.at.instant))
+        log(LogLevel::kInfo, "customer_up",
+            {{"customer", customer->settings.id}, {"suppressed", std::to_string(*suppressed)}});
+}
+
+void NewsLog::resumed(const CustomerSet& customers, const control::PeerResumed& news) {
+    const auto [customer, peer] = customers.find(news.peer);
+    if (peer != nullptr && std::exchange(place_of(news.peer), Place::kUp) != Place::kUp) ++up_[customer->index];
+}
+
+void NewsLog::take_down(CustomerIndex customer) {
+    const auto at = up_.find(customer);
+    if (at != up_.end() && --at->second == 0) up_.erase(at);
+}
+
+void NewsLog::forget(CustomerIndex customer, PeerIndex peer) {
+    if (std::exchange(place_of(peer), Place::kUnknown) == Place::kUp) take_down(customer);
+    if (!up_.contains(customer)) down_.erase(customer);
+}
+
+NewsLog::Place& NewsLog::place_of(PeerIndex peer) {
+    if (places_.size() <= peer.value) places_.resize(peer.value + 1, Place::kUnknown);
+    return places_[peer.value];
+}
+
+void NewsLog::lost(const CustomerSet& customers, const control::PeerLost& news) {
+    const auto [customer, peer] = customers.find(news.peer);
+    if (peer == nullptr) return;
+    const Place before = std::exchange(place_of(news.peer), Place::kDown);
+    const std::string reason(name_of(news.reason));
+    if (const auto suppressed = peers_down_.pass(news.at.instant))
+        log(LogLevel::kInfo, "peer_down",
+            {{"customer", customer->settings.id},
+             {"peer", peer->config.settings.name},
+             {"reason", reason},
+             {"suppressed", std::to_string(*suppressed)}});
+    if (before == Place::kUp) take_down(customer->index);
+    // After a restart each peer that stays away comes here.
+    if (up_.contains(customer->index) || !down_.insert(customer->index).second) return;
+    if (const auto suppressed = customers_.pass(news.at.instant))
+        log(LogLevel::kWarn, "customer_down",
+            {{"customer", customer->settings.id}, {"reason", reason}, {"suppressed", std::to_string(*suppressed)}});
 }
 
 void NewsLog::gave_up(const CustomerSet& customers, const control::HandshakeGaveUp& news) {

@@ -41,9 +41,9 @@ control::PeerStatus status_of(const io::ControlWorker& control, const HeldPeer& 
 
 }  // namespace
 
-ipc::PeerState state_of(Now now, const control::PeerStatus& status) {
-    if (status.latest_handshake == kLongAgo) return ipc::PeerState::kNever;
-    return now.instant - status.latest_handshake < kOnline ? ipc::PeerState::kOnline : ipc::PeerState::kIdle;
+ipc::PeerState state_of(const control::PeerStatus& status) {
+    if (status.has_session) return ipc::PeerState::kOnline;
+    return status.latest_handshake == kLongAgo ? ipc::PeerState::kNever : ipc::PeerState::kIdle;
 }
 
 Snapshot::Snapshot(const CustomerSet& customers, const io::ControlWorker& control, const Counters& counters,
@@ -88,11 +88,11 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
     return out;
 }
 
-ipc::CustomerSnapshot Snapshot::customer(Now now, const HeldCustomer& customer) const {
+ipc::CustomerSnapshot Snapshot::customer(const HeldCustomer& customer) const {
     ipc::CustomerSnapshot out{customer.settings, listeners_of(customer), activity_of(customer)};
     out.peer_count = static_cast<std::uint32_t>(customer.peers.size());
     for (const HeldPeer& peer : customer.peers) {
-        if (state_of(now, status_of(control_, peer)) == ipc::PeerState::kOnline) ++out.peers_online;
+        if (state_of(status_of(control_, peer)) == ipc::PeerState::kOnline) ++out.peers_online;
     }
     return out;
 }
@@ -101,7 +101,7 @@ ipc::PeerSnapshot Snapshot::peer(Now now, const HeldCustomer& customer, std::siz
     const HeldPeer& peer = customer.peers[position];
     const control::PeerStatus status = status_of(control_, peer);
     ipc::PeerSnapshot out{peer.config.settings, ipc::shown(peer.config.tunnel), activity_of(customer, position), {}};
-    out.state = state_of(now, status);
+    out.state = state_of(status);
     if (out.state == ipc::PeerState::kNever) return out;
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(now.instant - status.latest_handshake).count();
     out.latest_handshake_seconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX));
@@ -147,6 +147,8 @@ ipc::PeerActivity Snapshot::activity_of(const HeldCustomer& customer, std::size_
     if (status.latest_handshake != kLongAgo) out.latest_handshake = status.latest_handshake_wall;
     out.rx_bytes = counters.rx_bytes;
     out.tx_bytes = counters.tx_bytes;
+    out.has_session = status.has_session;
+    if (state_of(status) == ipc::PeerState::kIdle) out.lost_because = name_of(status.lost_because);
     return out;
 }
 

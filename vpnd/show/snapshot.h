@@ -12,10 +12,7 @@
 
 namespace warren::vpnd {
 
-// A handshake within this time means online.
-inline constexpr Duration kOnline = std::chrono::seconds(180);
-
-[[nodiscard]] ipc::PeerState state_of(Now now, const control::PeerStatus& status);
+[[nodiscard]] ipc::PeerState state_of(const control::PeerStatus& status);
 
 // Reads from the things it was made of, which must outlive it. One thread.
 class Snapshot {
@@ -25,7 +22,7 @@ class Snapshot {
 
     // customer_count is for the caller to set.
     [[nodiscard]] ipc::SnapshotHeader header(Now now) const;
-    [[nodiscard]] ipc::CustomerSnapshot customer(Now now, const HeldCustomer& customer) const;
+    [[nodiscard]] ipc::CustomerSnapshot customer(const HeldCustomer& customer) const;
     [[nodiscard]] ipc::PeerSnapshot peer(Now now, const HeldCustomer& customer, std::size_t position) const;
     // Differs, except for one chance in 2^64, when anything but the settings and the time differs: of a customer, and
     // of one of its peers.

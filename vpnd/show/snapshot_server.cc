@@ -173,7 +173,7 @@ void SnapshotServer::encode_customer(Now now, Answer& answer, const HeldCustomer
     const ChangeBook::Stamps* stamps =
         is_watched ? &book_.update(customer, counters_.mark(customer.index), snapshot_) : nullptr;
     if (!in_full && stamps != nullptr && stamps->customer <= answer.since) return;
-    ipc::CustomerSnapshot shown = snapshot_.customer(now, customer);
+    ipc::CustomerSnapshot shown = snapshot_.customer(customer);
     shown.all_peers = in_full || stamps == nullptr || stamps->config > answer.since;
     append(answer.wires, shown);
     for (std::size_t i = 0; answer.request.with_peers && i < customer.peers.size(); ++i) {

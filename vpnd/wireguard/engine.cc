@@ -93,10 +93,12 @@ std::optional<PeerStatus> Engine::peer_status(PeerIndex index) const {
     if (entry == nullptr) return std::nullopt;
     PeerStatus status;
     status.endpoint = entry->config.endpoint;
+    status.lost_because = entry->lost_because;
     if (entry->awake == nullptr) return status;
     status.endpoint = entry->awake->endpoint;
     status.latest_handshake = entry->awake->latest_handshake.instant;
     status.latest_handshake_wall = entry->awake->latest_handshake.wall;
+    status.has_session = entry->awake->has_session();
     status.is_handshaking = entry->awake->pending != nullptr;
     return status;
 }
@@ -257,6 +259,7 @@ void Engine::State::set_private_key(Now now, crypto::PrivateKey private_key, Out
         if (peer->keypairs.current || peer->keypairs.next) {
             retire(peer->keypairs.next, out);  // its confirmation would make it a sending one
             post(peer->config, dataplane::StopSending{peer->config.index}, out);
+            if (peer->has_session()) lose(now, *peer, LostBecause::kKeyChanged, out);
             peer->sending_stopped = true;
         }
         if (peer->config.persistent_keepalive_seconds != 0) on_persistent_keepalive(now, *peer, out);
@@ -317,6 +320,11 @@ void Engine::State::release_indexes(const Peer& peer) {
         if (*slot) indexes.release((*slot)->index);
     }
     if (peer.pending != nullptr) indexes.release(peer.pending->index);
+}
+
+void Engine::State::lose(Now now, Peer& peer, LostBecause reason, Output& out) {
+    peer.entry.lost_because = reason;
+    out.news.emplace_back(PeerLost{peer.config.index, reason, now});
 }
 
 void Engine::State::completed(Now now, Peer& peer, bool is_initiator, Output& out) {

@@ -45,6 +45,8 @@ void Engine::State::resume(Now now, PeerEntry& entry, std::span<control::Session
                 {record.local_id.worker(), dataplane::RouteSession{record.local_id, entry.config.worker}});
         schedule(peer);
     }
+    if (entry.awake != nullptr && can_send(now.instant, *entry.awake))
+        out.news.emplace_back(PeerResumed{entry.config.index});
 }
 
 }  // namespace warren::wireguard

@@ -60,6 +60,8 @@ struct Engine::State {
     void release_indexes(const Peer& peer);
     // Takes over what an earlier process left of the peer's sessions.
     void resume(Now now, PeerEntry& entry, std::span<control::SessionRecord> kept, Output& out);
+    // Its last session goes.
+    void lose(Now now, Peer& peer, LostBecause reason, Output& out);
     void completed(Now now, Peer& peer, bool is_initiator, Output& out);
 
     // --- engine_handshake.cc ---

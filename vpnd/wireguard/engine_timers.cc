@@ -142,6 +142,7 @@ void Engine::State::on_persistent_keepalive(Now now, Peer& peer, Output& out) {
 void Engine::State::retire_rejected(Now now, Peer& peer, Output& out) {
     for (auto* slot : {&peer.keypairs.next, &peer.keypairs.current, &peer.keypairs.previous}) {
         if (rejected_at(*slot) > now.instant) continue;
+        if (slot == &peer.keypairs.current && peer.has_session()) lose(now, peer, LostBecause::kSilent, out);
         retire(*slot, out);
         // Packets that waited for the peer to confirm it, and for its endpoint.
         if (!peer.endpoint) post(peer.config, dataplane::PurgeStaged{peer.config.index}, out);

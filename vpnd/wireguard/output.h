@@ -13,10 +13,13 @@ namespace warren::wireguard {
 using control::Arrival;
 using control::HandshakeCompleted;
 using control::HandshakeGaveUp;
+using control::LostBecause;
 using control::OutgoingMessage;
 using control::Output;
+using control::PeerLost;
 using control::PeerMoved;
 using control::PeerNews;
+using control::PeerResumed;
 using control::PeerStatus;
 using control::PostedCommand;
 

@@ -45,8 +45,9 @@ struct Peer;
 // A peer that was configured. Most of ten thousand customers' peers are asleep at any time, and this is all they cost.
 struct PeerEntry {
     PeerConfig config;
-    std::uint32_t timer = 0;      // its number among the entries, and in the engine's heap of deadlines
-    Tai64n latest_timestamp;      // of the peer; initiations must be later (conformance H5)
+    std::uint32_t timer = 0;  // its number among the entries, and in the engine's heap of deadlines
+    Tai64n latest_timestamp;  // of the peer; initiations must be later (conformance H5)
+    LostBecause lost_because = LostBecause::kSilent;
     std::unique_ptr<Peer> awake;  // null until the first handshake is tried, by either side, or a keepalive is due
 };
 
@@ -68,6 +69,7 @@ struct Peer {
     std::unique_ptr<PendingInitiation> pending;
     Keypairs keypairs;
     bool sending_stopped = false;  // our private key changed and no session came after
+    [[nodiscard]] bool has_session() const { return keypairs.current && !sending_stopped; }
     MacWriter macs;
     PeerTimers timers;
 

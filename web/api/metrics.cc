@@ -55,9 +55,31 @@ void write_peers(Writer& writer, const std::vector<Row>& rows) {
     writer.family("wireguard_peer_transmit_bytes_total", "counter", "Bytes sent to the peer, counted as wg show does.");
     for (const Row& row : rows)
         writer.one("wireguard_peer_transmit_bytes_total", row.labels, row.peer->shown.activity.tx_bytes);
-    writer.family("wireguard_peer_up", "gauge", "1 if the last handshake was within 180 s.");
+    writer.family("wireguard_peer_up", "gauge", "1 if there is a session.");
     for (const Row& row : rows)
         writer.one("wireguard_peer_up", row.labels, row.peer->state == ipc::PeerState::kOnline ? 1 : 0);
+}
+
+// Those that were up and are not; the reason as vpnd has it.
+void write_down(Writer& writer, const std::vector<const CustomerEntry*>& customers, const std::vector<Row>& rows) {
+    writer.family("warren_peer_down", "gauge", "1 for a peer that had a session and has none, with the reason.");
+    for (const Row& row : rows) {
+        if (row.peer->state != ipc::PeerState::kIdle) continue;
+        const std::string labels = row.labels.substr(0, row.labels.size() - 1);
+        writer.one("warren_peer_down",
+                   fmt::format("{},reason=\"{}\"}}", labels, escaped(row.peer->shown.activity.lost_because)), 1);
+    }
+    writer.family("warren_customer_down", "gauge", "1 for a customer of whom peers had a session and none has.");
+    for (const CustomerEntry* customer : customers) {
+        if (customer->state != CustomerState::kDown) continue;
+        std::string reason;
+        for (const auto& [name, peer] : customer->peers) {
+            if (peer.state == ipc::PeerState::kIdle) reason = peer.shown.activity.lost_because;
+        }
+        writer.one(
+            "warren_customer_down",
+            fmt::format("{{customer=\"{}\",reason=\"{}\"}}", escaped(customer->shown.settings.id), escaped(reason)), 1);
+    }
 }
 
 void write_customers(Writer& writer, const std::vector<const CustomerEntry*>& customers) {
@@ -69,7 +91,7 @@ void write_customers(Writer& writer, const std::vector<const CustomerEntry*>& cu
     };
     each("warren_customer_peers", "gauge", "Configured peers of the customer.",
          [](const CustomerEntry& one) { return one.counts.total(); });
-    each("warren_customer_peers_online", "gauge", "Peers with a handshake within 180 s.",
+    each("warren_customer_peers_online", "gauge", "Peers with a session.",
          [](const CustomerEntry& one) { return one.counts.online; });
     each("warren_customer_received_bytes_total", "counter", "Bytes received from the customer's peers.",
          [](const CustomerEntry& one) { return one.shown.activity.rx_bytes; });
@@ -152,6 +174,7 @@ std::string metrics_text(const Census& census, const SystemFacts& facts, const V
     Writer writer;
     write_peers(writer, rows);
     write_customers(writer, customers);
+    write_down(writer, customers, rows);
     writer.family("warren_metrics_peers_left_out", "gauge",
                   "Peers without metrics of their own, because there are too many.");
     writer.one("warren_metrics_peers_left_out", {}, left_out);

@@ -69,26 +69,10 @@ bool same_row(const ipc::CustomerSnapshot& a, const ipc::CustomerSnapshot& b) {
     return a.settings == b.settings && a.listeners == b.listeners && a.activity == b.activity;
 }
 
-std::string_view identity_of(const ipc::ShownWireguardPeer& tunnel) {
-    return tunnel.public_key;
-}
-
-// Tells a peer from all others of its customer, whatever its name.
-std::pair<ipc::ListenerId, std::string> identity_of(const ipc::PeerSnapshot& peer) {
-    return {peer.settings.listener,
-            std::string(std::visit([](const auto& tunnel) { return identity_of(tunnel); }, peer.tunnel))};
-}
-
-// As its peers know us.
-std::vector<std::string_view> identities_of(const ipc::CustomerSnapshot& customer) {
-    std::vector<std::string_view> out;
-    for (const ipc::ListenerSnapshot& listener : customer.listeners) out.emplace_back(listener.identity);
-    return out;
-}
-
-ipc::PeerState state_at(Instant now, Instant handshake) {
-    if (handshake == kLongAgo) return ipc::PeerState::kNever;
-    return now - handshake < kOnline ? ipc::PeerState::kOnline : ipc::PeerState::kIdle;
+ipc::PeerState state_at(Instant now, const PeerEntry& peer) {
+    if (peer.handshake == kLongAgo) return ipc::PeerState::kNever;
+    const bool is_online = peer.shown.state == ipc::PeerState::kOnline && now - peer.handshake < kOnline;
+    return is_online ? ipc::PeerState::kOnline : ipc::PeerState::kIdle;
 }
 
 CustomerState state_of(const CustomerEntry& customer) {
@@ -249,9 +233,9 @@ void Census::apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::P
     if (is_new || before != peer.rates || !same_row(peer.shown, shown)) peer.tick = tick_;
     peer.handshake =
         shown.latest_handshake_seconds ? now.instant - std::chrono::seconds(*shown.latest_handshake_seconds) : kLongAgo;
-    if (is_new) peer.state = state_at(now.instant, peer.handshake);
     peer.seen = round_;
     peer.shown = std::move(shown);
+    if (is_new) peer.state = state_at(now.instant, peer);
 }
 
 // Customers and peers that the answer omits had no traffic. Updates states, counts and series.
@@ -284,7 +268,7 @@ void Census::finish_round(Now now) {
 }
 
 void Census::update_state(Now now, CustomerEntry& customer, PeerEntry& peer) {
-    const ipc::PeerState state = state_at(now.instant, peer.handshake);
+    const ipc::PeerState state = state_at(now.instant, peer);
     if (state == peer.state) return;
     const std::string before(name_of(peer.state));
     peer.state = state;

@@ -16,7 +16,7 @@
 
 namespace warren::web {
 
-// A handshake within this time means online.
+// A session lasts so long: a peer that vpnd said is online is not any more without news for this time.
 inline constexpr Duration kOnline = std::chrono::seconds(180);
 // A peer that is idle for longer is stale.
 inline constexpr Duration kStale = std::chrono::hours(24);

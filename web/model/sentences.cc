@@ -57,10 +57,12 @@ std::string span_text(Duration span) {
 }
 
 std::string sentence_of(const PeerEntry& peer, Instant now) {
-    if (peer.state == ipc::PeerState::kNever) return "No handshake since the tunnel daemon started.";
+    if (peer.state == ipc::PeerState::kNever) return "No handshake yet.";
     const std::string ago = span_text(now - peer.handshake);
     if (peer.state == ipc::PeerState::kOnline)
         return fmt::format("The last handshake was {} ago, within the 180 s that count as online.", ago);
+    if (peer.shown.activity.lost_because == "key_changed")
+        return fmt::format("The last handshake was {} ago. Since then the server's key has changed.", ago);
     return fmt::format(
         "The last handshake was {} ago, more than the 180 s that count as online. The peer is disconnected or has "
         "nothing to send.",
@@ -73,9 +75,7 @@ std::string sentence_of(const CustomerEntry& customer) {
         case CustomerState::kSuspended:
             return "Suspended in the configuration: all tunnels are down, the stack is kept.";
         case CustomerState::kNever:
-            return counts.total() == 0 ? "No peers are configured."
-                                       : "No peer has had a handshake since the tunnel daemon started.";
-        case CustomerState::kUnserved: return "Not served: its configuration is not in force.";
+            return counts.total() == 0 ? "No peers are configured." : "No peer has had a handshake yet.";
         case CustomerState::kUp:
             return fmt::format("Every peer that ever had a handshake is online ({}).", counts.online);
         case CustomerState::kDegraded:

@@ -110,7 +110,7 @@ std::vector<SnapshotMessage> every_snapshot_message() {
             full_customer(), {{{"acme"}, Protocol::kUdp, 51820, "key="}}, {3, 4, 5, 6, 7, 8, {{"x", 1}}}, 2, 1, false},
         PeerSnapshot{full_peer().settings,
                      ShownWireguardPeer{"key=", true, 25},
-                     {*parse_endpoint("198.51.100.77:51820"), WallTime{-5}, 1, 2},
+                     {*parse_endpoint("198.51.100.77:51820"), WallTime{-5}, 1, 2, true, "silent"},
                      17,
                      PeerState::kOnline},
         SnapshotEnd{},

@@ -37,6 +37,8 @@ struct Vpnd {
     void handshake(std::uint32_t age) {
         peer().latest_handshake_seconds = age;
         peer().activity.latest_handshake = {1};
+        peer().state = age < 180 ? ipc::PeerState::kOnline : ipc::PeerState::kIdle;
+        peer().activity.lost_because = "";
     }
 };
 
@@ -74,6 +76,20 @@ TEST_CASE("a peer becomes idle 180 s after its handshake without news from vpnd"
     CHECK(census.find("acme")->state == CustomerState::kDown);
     CHECK(kinds(census) == std::vector<std::string>{"idle"});
     CHECK(peer_of(census).state_since == at(180).wall);
+    CHECK(peer_of(census).tick == census.tick());
+}
+
+TEST_CASE("a peer is online no longer than its session") {
+    Census census;
+    Vpnd vpnd;
+    vpnd.handshake(5);
+    census.apply_snapshot(at(0), vpnd.round);
+    REQUIRE(peer_of(census).state == ipc::PeerState::kOnline);
+    vpnd.peer().state = ipc::PeerState::kIdle;  // the server's key was changed
+    vpnd.peer().activity.lost_because = "key_changed";
+    census.apply_snapshot(at(2), vpnd.round);
+    CHECK(peer_of(census).state == ipc::PeerState::kIdle);
+    CHECK(census.find("acme")->state == CustomerState::kDown);
     CHECK(peer_of(census).tick == census.tick());
 }
 

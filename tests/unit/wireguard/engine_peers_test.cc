@@ -193,6 +193,31 @@ TEST_CASE("H15, T6: with a persistent keepalive a new private key starts a hands
     CHECK(hub.messages_of(MessageType::kInitiation) == 1);
 }
 
+TEST_CASE("a peer is lost when its last session is rejected or our key changes, and not while one follows") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    hub.connect(peer);
+    hub.run(100s);
+    hub.connect(peer);
+    hub.run(179s);
+    CHECK(hub.news<PeerLost>() == 0);
+    CHECK(hub.engine.peer_status(PeerIndex{0})->has_session);
+    hub.run(1s);
+    REQUIRE(hub.news<PeerLost>() == 1);
+    CHECK(std::get<PeerLost>(hub.out.news[0]).reason == LostBecause::kSilent);
+    CHECK_FALSE(hub.engine.peer_status(PeerIndex{0})->has_session);
+
+    hub.connect(peer);
+    hub.out.clear();
+    hub.engine.set_private_key(hub.now, crypto::generate_private_key(hub.random), hub.out);
+    REQUIRE(hub.news<PeerLost>() == 1);
+    CHECK(std::get<PeerLost>(hub.out.news[0]).reason == LostBecause::kKeyChanged);
+    CHECK_FALSE(hub.engine.peer_status(PeerIndex{0})->has_session);
+    hub.run(300s);
+    CHECK(hub.news<PeerLost>() == 0);
+}
+
 // The timestamp of the last initiation in `out`.
 Tai64n timestamp_in(const Hub& hub, ScriptedPeer& peer) {
     REQUIRE_FALSE(hub.out.messages.empty());

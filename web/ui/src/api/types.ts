@@ -463,7 +463,7 @@ export interface Ready {
  * up: Every peer that ever had a handshake is online.
  * degraded: Some of the peers that had a handshake are online.
  * down: No peer is online; at least one was.
- * never: No peer has had a handshake since vpnd started.
+ * never: No peer has had a handshake yet.
  * suspended: Suspended in the configuration (state = "suspended").
  * unserved: Its configuration is not in force, for example because its file has errors.
  */
@@ -471,16 +471,16 @@ export type CustomerState = "up" | "degraded" | "down" | "never" | "suspended" |
 
 /**
  * The state of a peer, from its last handshake.
- * online: The last handshake was within 180 s.
- * idle: The last handshake is older than 180 s.
- * never: No handshake since vpnd started.
+ * online: There is a session: its handshake was within 180 s.
+ * idle: There was a session, and there is none now.
+ * never: No handshake yet.
  */
 export type PeerState = "online" | "idle" | "never";
 
 /**
  * What changed.
  * online: A handshake: the peer is online.
- * idle: No handshake for 180 s, or none since vpnd was restarted.
+ * idle: The peer's session is over: it was silent for 180 s, or a key changed.
  * roamed: The peer has a new endpoint.
  * added: A customer or a peer was added to the configuration.
  * removed: A customer or a peer was removed from the configuration.

@@ -59,7 +59,7 @@ export const alarmLooks: Record<Alarm["severity"], Look> = {
 
 export const peerRule =
   "Online: the last handshake was within 180 seconds. Idle: it is older, up to 24 hours. Stale: it is older than " +
-  "24 hours. Never: no handshake since the tunnels started. WireGuard has no connections that are up or down; " +
+  "24 hours. Never: no handshake yet. WireGuard has no connections that are up or down; " +
   "a client that sends traffic makes a new handshake every two minutes.";
 
 export const customerRule =

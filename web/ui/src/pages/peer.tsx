@@ -138,7 +138,7 @@ function Figures({ data }: { data: PeerData }) {
           <Ago at={data.last_handshake} />
         </p>
         <p class="soft small iso">
-          {data.last_handshake === null ? "since the tunnels started" : localText(Date.parse(data.last_handshake))}
+          {data.last_handshake === null ? "no handshake yet" : localText(Date.parse(data.last_handshake))}
         </p>
       </section>
       <section class="figure-card" aria-label="Throughput now">

@@ -1,0 +1,102 @@
+// What the log says of peers and customers that go and come back.
+#include "vpnd/show/news_log.h"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <sstream>
+
+#include "tests/unit/base/stderr_capture.h"
+#include "tests/unit/vpnd/fixtures.h"
+
+using namespace warren;
+using namespace warren::vpnd;
+
+namespace {
+
+// acme has the peers 1 and 2, globex has 3.
+struct Log {
+    CustomerSet customers{1};
+    NewsLog news;
+    Now now{{1'000'000'000}, {}};
+
+    Log() {
+        Generation generation;
+        generation.number = 1;
+        generation.listeners.push_back(test::new_listener("", 9));
+        std::vector<ipc::PutPeer> acme;
+        acme.push_back(test::put_peer(1, {"10.1.0.0/16"}));
+        acme.push_back(test::put_peer(2, {"10.2.0.0/16"}));
+        generation.customers.push_back(test::new_customer("acme", std::move(acme)));
+        std::vector<ipc::PutPeer> globex;
+        globex.push_back(test::put_peer(3, {"10.3.0.0/16"}));
+        generation.customers.push_back(test::new_customer("globex", std::move(globex)));
+        REQUIRE(customers.apply(std::move(generation)));
+    }
+
+    PeerIndex index(const std::string& customer, std::size_t position = 0) const {
+        return customers.customer(customer)->peers.at(position).index;
+    }
+    void completed(PeerIndex peer) { news.completed(customers, {peer, false, now, {}}); }
+    void resumed(PeerIndex peer) { news.resumed(customers, {peer}); }
+    void lost(PeerIndex peer) { news.lost(customers, {peer, control::LostBecause::kSilent, now}); }
+};
+
+// The events that `act` logs, each with its customer: "peer_down acme".
+std::vector<std::string> events(const std::function<void()>& act) {
+    test::StderrCapture capture;
+    act();
+    std::istringstream lines(capture.text());
+    std::vector<std::string> out;
+    for (std::string line; std::getline(lines, line);) {
+        const auto value = [&line](const std::string& key) {
+            const std::size_t at = line.find(key + "=") + key.size() + 1;
+            return line.substr(at, line.find(' ', at) - at);
+        };
+        out.push_back(value("event") + " " + value("customer"));
+    }
+    return out;
+}
+
+using Events = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a customer is down with the last of its peers, and up with the first") {
+    Log log;
+    CHECK(events([&] { log.completed(log.index("acme", 0)); }) == Events{"session_established acme"});
+    CHECK(events([&] { log.completed(log.index("acme", 1)); }) == Events{"session_established acme"});
+    CHECK(events([&] { log.completed(log.index("acme", 1)); }).empty());  // a renewal
+    CHECK(events([&] { log.lost(log.index("acme", 1)); }) == Events{"peer_down acme"});
+    CHECK(events([&] { log.lost(log.index("acme", 0)); }) == Events{"peer_down acme", "customer_down acme"});
+    CHECK(events([&] { log.completed(log.index("globex")); }) == Events{"session_established globex"});
+    CHECK(events([&] { log.completed(log.index("acme", 0)); }) ==
+          Events{"session_established acme", "peer_up acme", "customer_up acme"});
+    CHECK(events([&] { log.completed(log.index("acme", 1)); }) == Events{"session_established acme", "peer_up acme"});
+}
+
+TEST_CASE("a peer whose session began in an earlier process counts as up") {
+    Log log;
+    CHECK(events([&] {
+              log.resumed(log.index("acme", 0));
+              log.resumed(log.index("acme", 1));
+          }).empty());
+    CHECK(events([&] { log.lost(log.index("acme", 1)); }) == Events{"peer_down acme"});
+    CHECK(events([&] { log.completed(log.index("acme", 0)); }).empty());  // a renewal
+    CHECK(events([&] { log.lost(log.index("acme", 0)); }) == Events{"peer_down acme", "customer_down acme"});
+}
+
+TEST_CASE("after a restart the peers that stay away are told, and their customer once") {
+    Log log;
+    CHECK(events([&] { log.lost(log.index("acme", 0)); }) == Events{"peer_down acme", "customer_down acme"});
+    CHECK(events([&] { log.lost(log.index("acme", 1)); }) == Events{"peer_down acme"});
+}
+
+TEST_CASE("a peer that leaves the configuration is no news, and is not counted any more") {
+    Log log;
+    log.resumed(log.index("acme", 0));
+    log.resumed(log.index("acme", 1));
+    const CustomerIndex acme = log.customers.customer("acme")->index;
+    CHECK(events([&] { log.news.forget(acme, log.index("acme", 0)); }).empty());
+    CHECK(events([&] { log.lost(log.index("acme", 1)); }) == Events{"peer_down acme", "customer_down acme"});
+}
