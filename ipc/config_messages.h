@@ -36,10 +36,11 @@ namespace warren::ipc {
 inline constexpr std::uint32_t kMaxWorkers = 63;
 
 // The first message of stackd, once per connection. Descriptors on the first connection: the snapshot listener, then
-// the adoption listener (both SEQPACKET, non-blocking), then RUN_DIR/timestamps: a regular file (0600, opened
-// read-write, made empty when absent, never removed while the run-dir lives) in which vpnd keeps each peer's latest
-// TAI64N over restarts of either process (conformance H7); last the memory file in which vpnd keeps its sessions for
-// the next vpnd (vpnd/kept_memory.h). On later connections only that memory file, which is a new and empty one.
+// the adoption listener (both SEQPACKET, non-blocking), then two regular files (0600, opened read-write, made empty
+// when absent, never removed while the run-dir lives) in which vpnd keeps what outlives it: RUN_DIR/timestamps, each
+// peer's latest TAI64N (conformance H7) and our own (H9); RUN_DIR/peers, where each peer was last; and last the memory
+// file in which vpnd keeps its sessions for the next vpnd (vpnd/kept_memory.h). On later connections only that memory
+// file, which is a new and empty one.
 struct Hello {
     std::string appliance;
     std::string version;

@@ -34,6 +34,7 @@ constexpr int kPauseMilliseconds = 10'000;  // before a service manager starts u
 struct Arguments {
     std::string config;
     std::string run_dir;
+    std::string state_dir;  // "" = none
     std::string user;
     std::string libexec;   // where vpnd and statusd are; "" = beside stackd
     std::string launcher;  // directory of the launcher's sockets; "" = stackd starts them itself
@@ -110,11 +111,9 @@ int serve(const Arguments& arguments, bool with_web) {
     warren::stacks::raise_limits();
     if (const Status dropped = warren::stacks::drop_capabilities(arguments.launcher.empty()); !dropped)
         return refuse(dropped.error());
-    const int status = warren::stacks::Supervisor(*run_dir, **kernel, *signals,
-                                                  {arguments.config, std::move(*vpnd), std::move(web), std::move(left)})
-                           .run();
-    if (status == kInvalidConfiguration) pause_before_restart(*signals);
-    return status;
+    return warren::stacks::Supervisor(*run_dir, **kernel, *signals,
+                                      {arguments.config, std::move(*vpnd), std::move(web), arguments.state_dir})
+        .run();
 }
 
 }  // namespace
@@ -131,6 +130,7 @@ int main(int argc, char** argv) {
     };
     description.add_options()("config", text("/etc/warren"), "directory of the configuration")(
         "run-dir", text("/run/warren"), "directory for the sockets and the lock of this instance")(
+        "state-dir", text(""), "directory for what a reboot must not lose: where peers are (empty: it is lost)")(
         "user", text("warren"), "unprivileged user that vpnd runs as")(
         "libexec", text(""), "directory of vpnd and statusd (empty: beside stackd)")(
         "launcher", text(""),
@@ -156,8 +156,13 @@ int main(int argc, char** argv) {
         return kDone;
     }
     const auto chosen_text = [&chosen](const char* name) { return chosen[name].as<std::string>(); };
-    Arguments arguments{absolute(chosen_text("config")), absolute(chosen_text("run-dir")), chosen_text("user"),
-                        chosen_text("libexec"), chosen_text("launcher")};
+    const std::string state_dir = chosen_text("state-dir");
+    Arguments arguments{absolute(chosen_text("config")),
+                        absolute(chosen_text("run-dir")),
+                        state_dir.empty() ? "" : absolute(state_dir),
+                        chosen_text("user"),
+                        chosen_text("libexec"),
+                        chosen_text("launcher")};
     const auto log_level = warren::parse_log_level(chosen_text("log-level"));
     if (!log_level) {
         std::cerr << "stackd: unknown log level \"" << chosen_text("log-level")

@@ -77,7 +77,8 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
       signals_(signals),
       options_(std::move(options)),
       reconciler_(kernel, {options_.config_directory, run_dir.path(), usable_cores(), [this] { return must_stop(); },
-                           max_descriptors()}) {
+                           max_descriptors()}),
+      state_(run_dir.path(), options_.state_dir) {
     if (options_.web) web_.emplace(*options_.web);
 }
 
@@ -140,6 +141,7 @@ void Supervisor::stop() {
     }
     (void)end_vpnd();
     if (kept_sessions_) kept_sessions_->wipe();
+    state_.finish(kStopPatience);
     reconciler_.close_listeners();
     for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid", "statusd.pid"})
         ::unlink(run_dir_.file(name).c_str());
@@ -208,12 +210,14 @@ Status Supervisor::open_vpnd_files() {
     if (!snapshot) return tl::unexpected(snapshot.error());
     auto adoption = ipc::listen_at(run_dir_.file("adopt.sock"), 0600);
     if (!adoption) return tl::unexpected(adoption.error());
-    const std::string path = run_dir_.file("timestamps");
-    UniqueFd timestamps(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!timestamps.valid()) return fail_errno("open " + path, errno);
+    state_.restore();
+    for (const auto& [name, fd] : {std::pair("timestamps", &timestamps_), std::pair("peers", &peers_)}) {
+        const std::string path = run_dir_.file(name);
+        *fd = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!fd->valid()) return fail_errno("open " + path, errno);
+    }
     snapshot_listener_ = std::move(*snapshot);
     adoption_listener_ = std::move(*adoption);
-    timestamps_ = std::move(timestamps);
     return {};
 }
 
@@ -238,8 +242,8 @@ Status Supervisor::start_vpnd() {
 }
 
 Status Supervisor::greet(VpndLink& link) {
-    const auto holdings = link.greet(
-        hello(), {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get(), kept_sessions_->fd()});
+    const auto holdings = link.greet(hello(), {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get(),
+                                               peers_.get(), kept_sessions_->fd()});
     if (!holdings) return tl::unexpected(holdings.error());
     return {};
 }
@@ -364,16 +368,11 @@ void Supervisor::serve() {
                                        {link_.is_connected() ? link_.fd() : -1, POLLIN, 0},
                                        {process_ ? process_->ended_fd() : -1, POLLIN, 0},
                                        {web_ ? web_->fd() : -1, POLLIN, 0},
-                                       {web_ ? web_->ended_fd() : -1, POLLIN, 0},
-                                       {reconciler_.changes_fd(), POLLIN, 0}}};
-        const Instant watch_at = !link_.is_connected()  ? kNever
-                                 : link_.awaits_reply() ? link_.reply_deadline()
-                                                        : watch_at_;
-        flush_log();
-        const Instant log_at = log_has_waiting() ? now() + kLogRetry : kNever;
+                                       {web_ ? web_->ended_fd() : -1, POLLIN, 0}}};
+        const Instant watch_at = link_.is_connected() ? watch_at_ : kNever;
         const int timeout = milliseconds_until(
-            std::min({restart_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
-                      reconciler_.next_departure(), web_ ? web_->next_deadline() : kNever, watchdog_.next_deadline()}));
+            std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, watch_at, web_ ? web_->next_deadline() : kNever,
+                      state_.next_deadline(), watchdog_.next_deadline()}));
         if (::poll(waiting.data(), waiting.size(), timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
         if (waiting[kProcess].revents != 0) {
@@ -392,6 +391,7 @@ void Supervisor::serve() {
         }
         if (now() >= restart_at_) restart_vpnd();
         if (web_) web_->run(now());
+        state_.run(now());
         if (waiting[kControl].revents != 0)
             control_->serve_one([this](const ipc::ControlRequest& request) { return handle_request(request); },
                                 [this] { return reconciler_.generation(); });

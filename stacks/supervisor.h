@@ -15,6 +15,7 @@
 #include "stacks/control_server.h"
 #include "stacks/host/run_dir.h"
 #include "stacks/host/signals.h"
+#include "stacks/host/state_copy.h"
 #include "stacks/host/watchdog.h"
 #include "stacks/reconciler.h"
 
@@ -27,7 +28,7 @@ class Supervisor {
         std::string config_directory;
         Program vpnd;
         std::optional<WebKeeper::Options> web;  // nothing: no status page
-        std::optional<VpndProcess> left;        // a vpnd of an earlier stackd of this run-dir
+        std::string state_dir;                  // what outlives a reboot; "": nothing does
     };
     // All references must outlive it.
     Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& signals, Options options);
@@ -80,10 +81,12 @@ class Supervisor {
     Watchdog watchdog_;
     Reconciler reconciler_;
     std::optional<ControlServer> control_;
-    UniqueFd snapshot_listener_;  // these four are passed to vpnd, and kept for the next one
+    UniqueFd snapshot_listener_;  // these five are passed to vpnd, and kept for the next one
     UniqueFd adoption_listener_;
     UniqueFd timestamps_;
+    UniqueFd peers_;
     std::optional<KeptSessions> kept_sessions_;
+    StateCopy state_;
     std::optional<VpndProcess> process_;
     VpndLink link_;
     std::optional<WebKeeper> web_;

@@ -59,6 +59,7 @@ Status Daemon::start(Parts& parts, crypto::RandomSource& random) {
     auto wireguard = WireguardListeners::make(*control_, customers_, counters_, random);
     if (!wireguard) return tl::unexpected<Error>(wireguard.error());
     if (parts.timestamps.valid()) WARREN_TRY((*wireguard)->keep_timestamps_in(std::move(parts.timestamps)));
+    if (parts.peers.valid()) WARREN_TRY((*wireguard)->keep_peers_in(std::move(parts.peers)));
     services_[ipc::ListenerKind::kWireguard] = std::move(*wireguard);
     control_->set_keep_record([this](ListenerIndex listener, const control::Record& record) {
         for (const auto& [kind, service] : services_) service->save(io::read_clock(), listener, record);
@@ -93,6 +94,7 @@ void Daemon::run() {
         }
         serve();
     }
+    for (const auto& [kind, service] : services_) service->flush(io::read_clock());
 }
 
 Instant Daemon::next_deadline() const {
@@ -164,6 +166,7 @@ void Daemon::commit(ConfigLink::Committed committed) {
 }
 
 void Daemon::carry_out(Now now, Changes changes) {
+    for (const auto& [kind, service] : services_) service->flush(now);  // of peers that move to another customer
     for (Changes::OpenListener& open : changes.open_listeners) {
         note_listener(listener(open.listener));
         const Status opened = service_of(open.listener).open(listener(open.listener), std::move(open.sockets));
@@ -298,6 +301,7 @@ void Daemon::take_news() {
         if (const auto* resumed = std::get_if<control::PeerResumed>(&what)) news_log_.resumed(customers_, *resumed);
         if (const auto* lost = std::get_if<control::PeerLost>(&what)) news_log_.lost(customers_, *lost);
         const PeerIndex peer = std::visit([](const auto& any) { return any.peer; }, what);
+        for (const auto& [kind, service] : services_) service->note_changed(io::read_clock(), listener, peer);
         if (const CustomerSet::PeerRef about = customers_.find(peer); about.customer != nullptr)
             counters_.note_change(about.customer->index);
     }

@@ -37,6 +37,7 @@ class Daemon {
         UniqueFd snapshot_listener;
         UniqueFd adoption_listener;
         UniqueFd timestamps;                             // invalid: timestamps are kept in memory only
+        UniqueFd peers;                                  // invalid: where peers are is not kept
         UniqueFd signals;                                // a signalfd; what comes there ends run()
         std::unique_ptr<io::TransferExchange> exchange;  // of the workers; null when there is one
         std::vector<std::unique_ptr<io::DataWorker>> workers;

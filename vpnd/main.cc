@@ -57,7 +57,7 @@ Result<UniqueFd> take_signals() {
     return fd;
 }
 
-// stackd's first message, with the four descriptors of ipc::Hello.
+// stackd's first message, with the five descriptors of ipc::Hello.
 Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
     std::vector<std::uint8_t> space(ipc::kMaxMessageSize);
     auto received = parts.channel.receive(space);
@@ -67,7 +67,7 @@ Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
     if (!message) return tl::unexpected<Error>(message.error());
     auto* hello = std::get_if<ipc::Hello>(&*message);
     if (hello == nullptr) return fail(ErrorCode::kInvalid, "the first message is not Hello");
-    if (received->descriptors.size() != 4) return fail(ErrorCode::kInvalid, "Hello without its four descriptors");
+    if (received->descriptors.size() != 5) return fail(ErrorCode::kInvalid, "Hello without its five descriptors");
     static_assert(ipc::kMaxWorkers < 1U << SessionId::kWorkerBits);
     if (hello->workers == 0 || hello->workers > ipc::kMaxWorkers)
         return fail(ErrorCode::kInvalid, "Hello asks for no or too many workers");
@@ -75,7 +75,8 @@ Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
     parts.snapshot_listener = std::move(received->descriptors[0]);
     parts.adoption_listener = std::move(received->descriptors[1]);
     parts.timestamps = std::move(received->descriptors[2]);
-    auto memory = vpnd::KeptMemory::map(std::move(received->descriptors[3]));
+    parts.peers = std::move(received->descriptors[3]);
+    auto memory = vpnd::KeptMemory::map(std::move(received->descriptors[4]));
     if (memory) {
         parts.kept_memory.emplace(std::move(*memory));
     } else {

@@ -14,11 +14,63 @@ from tests.lab.town import HUB4, HUB4_SECOND, PORT
 YEAR_2030 = 1_893_456_000
 
 
+def is_kept(warren_, address):
+    """True once the address is in vpnd's file of peers, into which it goes within a second."""
+    with open(f"{warren_.run_dir}/peers", "rb") as file:
+        return socket.inet_aton(address) in file.read()
+
+
 def kill_vpnd(town):
     """Sessions go on."""
     pid = town.warren.vpnd()
     os.kill(pid, signal.SIGKILL)
     netlab.wait_until(lambda: town.warren.children("vpnd") not in ([], [pid]), 10, "another vpnd runs")
+
+
+def restart(town):
+    """Sessions end."""
+    town.warren.stop()
+    town.warren.start()
+
+
+def test_a_quiet_site_is_reachable_at_once_after_its_session_was_lost(town, visit):
+    """The site sends nothing but its keepalives, and would not begin before its session is 120 s old."""
+    office = town.office("quiet", keepalive=25)
+    customer = visit([office])
+    office.connect()
+    netlab.wait_until(lambda: is_kept(town.warren, office.place.ipv4), 10, "its endpoint is kept")
+    before = office.shown().latest_handshake
+    restart(town)
+    netlab.wait_until(lambda: town.stack(customer).ping("10.0.0.2", timeout=1), 8, "the site answers")
+    assert office.shown().latest_handshake != before
+
+
+def test_a_peer_that_was_there_is_called_at_once_from_the_address_that_it_used(town, visit):
+    raw, entry = town.raw_peer("there", remote=(HUB4_SECOND, PORT))
+    absent, other = town.raw_peer("absent", addresses=["10.0.0.8/32"])
+    visit([entry, other])
+    for peer in (raw, absent):
+        peer.confirm(peer.handshake())
+        netlab.wait_until(lambda: is_kept(town.warren, peer.place.ipv4), 10, "its endpoint is kept")
+    raw.drain()
+    restart(town)
+    message, sender = raw.receive(8)
+    assert message[0] == rawpeer.INITIATION
+    assert sender[0] == HUB4_SECOND
+
+
+def test_a_peer_whose_session_goes_on_is_not_called(town, visit):
+    raw, entry = town.raw_peer("goes-on", remote=(HUB4_SECOND, PORT))
+    customer = visit([entry])
+    session = raw.handshake()
+    raw.confirm(session)
+    netlab.wait_until(lambda: is_kept(town.warren, raw.place.ipv4), 10, "its endpoint is kept")
+    raw.drain()
+    town.warren.ctl("restart", "vpnd")
+    town.stack(customer).start("ping", "-n", "-c", 1, "10.0.0.9")
+    message, sender = raw.receive(5)
+    assert session.open(message)
+    assert sender[0] == HUB4_SECOND
 
 
 def test_own_timestamps_are_later_than_those_of_a_vpnd_whose_clock_was_ahead(town, visit):
@@ -48,6 +100,27 @@ def test_own_timestamps_are_later_than_those_of_a_vpnd_whose_clock_was_ahead(tow
             stamps.write(before)
         kill_vpnd(town)
         sock.close()
+
+
+def test_a_peer_that_was_there_is_called_at_once_after_a_reboot():
+    """The run directory and the stacks are gone, the state directory is there."""
+    with warren.leaves_nothing(lambda lab: scenery.Town(lab, name="rebooted")) as town:
+        hub = town.warren
+        hub.state_dir = town.lab.path("rebooted-state")
+        hub.start()
+        raw, entry = town.raw_peer("there")
+        stamp = rawpeer.tai64n()
+        town.customer([entry])
+        raw.confirm(raw.handshake(timestamp=stamp))
+        netlab.wait_until(lambda: is_kept(hub, raw.place.ipv4), 10, "its endpoint is kept")
+        hub.down()
+        shutil.rmtree(hub.run_dir)
+        raw.drain()
+        hub.start()
+        assert raw.receive_kind(rawpeer.INITIATION, 8)
+        # And a recorded initiation is as old as before.
+        raw.send(raw.initiation(timestamp=stamp).message)
+        assert raw.receive_kind(rawpeer.RESPONSE, 1) is None
 
 
 def test_a_peer_that_falls_silent_is_told_and_so_is_its_return(town, visit):

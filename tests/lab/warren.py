@@ -111,6 +111,7 @@ class Warren:
         self.workers = workers or int(os.environ.get("WARREN_WORKERS") or 0)  # 0: Warren's default
         self.listen_port, self.key, self.public_endpoint = listen_port, key or wireguard_go.new_key(), public_endpoint
         self.status_listen = status_listen  # "ADDRESS:PORT" of the status page; empty: no page
+        self.state_dir = ""  # what outlives a reboot; empty: nothing
         self.launcher = ""  # directory of the sockets of an external launcher; empty: stackd starts the daemons
         self.customers = {customer.id: customer for customer in customers}
         self.config, self.run_dir = config or lab.path(f"{name}-etc"), run_dir or lab.path(f"{name}-run")
@@ -188,10 +189,10 @@ class Warren:
         given = []
         if self.launcher:  # with the few capabilities that the package's unit grants
             web += ["--launcher", self.launcher]
-            given = ["setpriv", "--bounding-set=-all,+net_admin,+net_broadcast,+sys_admin,+net_bind_service,+kill",
-                     "--no-new-privs"]
+            given = ["setpriv", "--bounding-set=-all,+net_admin,+sys_admin,+net_bind_service,+kill", "--no-new-privs"]
+        state = ["--state-dir", self.state_dir] if self.state_dir else []
         return [*given, f"{self.bin}/stackd", "--config", self.config, "--run-dir", self.run_dir,
-                "--user", UNPRIVILEGED, *web, *options]
+                "--user", UNPRIVILEGED, *state, *web, *options]
 
     def start(self, timeout=30, wait=True):
         """Writes the config, starts stackd and waits until it reports READY=1."""

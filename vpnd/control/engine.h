@@ -76,11 +76,13 @@ struct PeerResumed {
 enum class LostBecause : std::uint8_t {
     kSilent,      // it did not renew its session, nor answer ours
     kKeyChanged,  // our private key did
+    kRestarted,   // we were, and it has not come back since
 };
 [[nodiscard]] constexpr std::string_view name_of(LostBecause reason) {
     switch (reason) {
         case LostBecause::kSilent: return "silent";
         case LostBecause::kKeyChanged: return "key_changed";
+        case LostBecause::kRestarted: return "restarted";
     }
     return "";
 }

@@ -25,6 +25,11 @@ class ListenerService {
     virtual void put_peer(Now now, const HeldCustomer& customer, const HeldPeer& peer) = 0;
     // Stores a record of an engine. One of another kind's listener is ignored.
     virtual void save(Now now, ListenerIndex listener, const control::Record& record) = 0;
+    // There are news of a peer: what is to outlive a restart is written soon, with that of others. One of another
+    // kind's listener is ignored.
+    virtual void note_changed(Now now, ListenerIndex listener, PeerIndex peer) = 0;
+    // Writes what is to be written soon.
+    virtual void flush(Now now) = 0;
 
     // Its control sockets: readable when run() has something to do, which is at next_deadline() at the latest.
     [[nodiscard]] virtual int fd() const = 0;

@@ -92,12 +92,12 @@ std::optional<PeerStatus> Engine::peer_status(PeerIndex index) const {
     const PeerEntry* entry = state_->find(index);
     if (entry == nullptr) return std::nullopt;
     PeerStatus status;
-    status.endpoint = entry->config.endpoint;
+    status.endpoint = entry->endpoint();
+    status.latest_handshake = entry->latest_handshake.instant;
+    status.latest_handshake_wall = entry->latest_handshake.wall;
     status.lost_because = entry->lost_because;
     if (entry->awake == nullptr) return status;
     status.endpoint = entry->awake->endpoint;
-    status.latest_handshake = entry->awake->latest_handshake.instant;
-    status.latest_handshake_wall = entry->awake->latest_handshake.wall;
     status.has_session = entry->awake->has_session();
     status.is_handshaking = entry->awake->pending != nullptr;
     return status;
@@ -133,6 +133,18 @@ std::vector<std::pair<crypto::PublicKey, Tai64n>> Engine::export_timestamps() co
         if (entry.latest_timestamp != Tai64n{}) all.emplace_back(entry.config.public_key, entry.latest_timestamp);
     }
     return all;
+}
+
+std::optional<Engine::ToKeep> Engine::to_keep(PeerIndex index) const {
+    const PeerEntry* entry = state_->find(index);
+    if (entry == nullptr) return std::nullopt;
+    const Peer* const awake = entry->awake.get();
+    LastKnown kept;
+    kept.endpoint = awake != nullptr ? awake->endpoint : entry->endpoint();
+    kept.local = awake != nullptr ? awake->local : entry->local();
+    kept.latest_handshake = entry->latest_handshake.wall;
+    kept.has_session = entry->is_awaited || (awake != nullptr && awake->has_session());
+    return ToKeep{entry->config.public_key, entry->config.endpoint, kept};
 }
 
 // --- peers ---------------------------------------------------------------------------------------
@@ -205,12 +217,26 @@ void Engine::State::add_peer(Now now, PeerConfig&& config, std::span<control::Se
     by_index.insert(place, [this](std::uint32_t at) { return hash_of_index(at); });
     by_key.insert(place, [this](std::uint32_t at) { return hash_of_key(at); });
 
-    if (entry.config.endpoint)
-        post(entry.config, dataplane::SetEndpoint{entry.config.index, *entry.config.endpoint, {}}, out);
+    const LastKnown* const known = entry.config.last_known.get();
+    if (known != nullptr && known->latest_handshake.nanoseconds != 0) {
+        const Duration age{std::max<std::int64_t>(now.wall.nanoseconds - known->latest_handshake.nanoseconds, 0)};
+        entry.latest_handshake = {now.instant - age, known->latest_handshake};
+    }
+    const auto endpoint = entry.endpoint();
+    if (endpoint) post(entry.config, dataplane::SetEndpoint{entry.config.index, *endpoint, entry.local()}, out);
     resume(now, entry, kept, out);
-    if (entry.config.persistent_keepalive_seconds == 0) return;
+    const bool is_there = entry.awake != nullptr && can_send(now.instant, *entry.awake);
+    const bool was_there = !is_there && endpoint && known != nullptr && known->has_session;
+    if (was_there) known_sources.remember(now.instant, endpoint->address);
+    if (!was_there && entry.config.persistent_keepalive_seconds == 0) return;
     Peer& peer = wake(entry);
-    on_persistent_keepalive(now, peer, out);
+    if (was_there) {
+        entry.is_awaited = true;
+        entry.lost_because = LostBecause::kRestarted;
+        peer.timers.need = Need::kStart;
+        initiate_present(now, peer, out);
+    }
+    if (entry.config.persistent_keepalive_seconds != 0) on_persistent_keepalive(now, peer, out);
     schedule(peer);
 }
 
@@ -218,6 +244,7 @@ void Engine::State::update_peer(Now now, PeerEntry& entry, PeerConfig&& config, 
     const bool was_off = entry.config.persistent_keepalive_seconds == 0;
     const bool endpoint_changed = config.endpoint && config.endpoint != entry.config.endpoint;
     entry.latest_timestamp = std::max(entry.latest_timestamp, config.timestamp_floor);
+    config.last_known = endpoint_changed ? nullptr : std::move(entry.config.last_known);
     entry.config = std::move(config);
     const bool keeps_alive = entry.config.persistent_keepalive_seconds != 0;
     if (entry.awake == nullptr && !keeps_alive) {
@@ -335,7 +362,8 @@ void Engine::State::completed(Now now, Peer& peer, bool is_initiator, Output& ou
     peer.timers.need = Need::kTimer;
     peer.timers.retries = 0;
     peer.sending_stopped = false;
-    peer.latest_handshake = now;
+    peer.entry.latest_handshake = now;
+    peer.entry.is_awaited = false;
     ++counters.handshakes_completed;
     if (!peer.endpoint) return;
     known_sources.remember(now.instant, peer.endpoint->address);

@@ -27,6 +27,14 @@ namespace warren::wireguard {
 
 class EphemeralPool;
 
+// What is kept of a peer over a restart, beside its timestamp.
+struct LastKnown {
+    std::optional<Endpoint> endpoint;  // where it was last
+    LocalAddress local;                // and where it sent to; unspecified: not known
+    WallTime latest_handshake;         // 0: never
+    bool has_session = false;
+};
+
 // What is configured of one peer.
 struct PeerConfig {
     PeerIndex index;
@@ -38,6 +46,7 @@ struct PeerConfig {
     std::uint16_t persistent_keepalive_seconds = 0;  // 0: off
     Tai64n timestamp_floor;  // initiations up to here are old: what was kept over a restart of this peer's latest
                              // (conformance H7)
+    std::unique_ptr<const LastKnown> last_known;  // of a new peer; null: nothing is
 };
 
 // No I/O, no clock: time, bytes and randomness come in, values go out. Every call appends to `out` and never empties
@@ -51,6 +60,7 @@ class Engine final : public control::Engine {
            crypto::RandomSource& random, EphemeralPool* ephemerals = nullptr, TokenBucket* pace = nullptr);
     Engine(Engine&&) noexcept;
     ~Engine() override;
+
     // Timestamps of ours are later than this.
     void set_own_floor(const Tai64n& floor);
 
@@ -58,7 +68,8 @@ class Engine final : public control::Engine {
     // next handshake (conformance H14), an endpoint only when it differs from the one configured before. A new public
     // key or worker means a new peer. A public key that another index has moves here. Our own public key is ignored
     // without a word (conformance H15).
-    // `kept`: of a new peer, its sessions with an earlier process, oldest first. Those that are still good go on.
+    // `kept`: of a new peer, its sessions with an earlier process, oldest first. Those that are still good go on. A new
+    // peer that had a session when it was last seen, and has none of these, gets an initiation, in turn.
     void put_peer(Now now, PeerConfig&& config, Output& out, std::span<control::SessionRecord> kept = {});
     void remove_peer(Now now, PeerIndex peer, Output& out) override;
     // Peers stay, but nothing is sent any more on sessions of the old key; new handshakes are possible at once
@@ -92,6 +103,13 @@ class Engine final : public control::Engine {
     // The latest accepted timestamp of each peer that has one; give it back as PeerConfig::timestamp_floor after a
     // restart.
     [[nodiscard]] std::vector<std::pair<crypto::PublicKey, Tai64n>> export_timestamps() const;
+    struct ToKeep {
+        crypto::PublicKey public_key;
+        std::optional<Endpoint> configured;
+        LastKnown peer;  // to be given back as PeerConfig::last_known after a restart
+    };
+    // Nothing for an unknown peer.
+    [[nodiscard]] std::optional<ToKeep> to_keep(PeerIndex peer) const;
 
   private:
     struct State;

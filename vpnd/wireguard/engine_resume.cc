@@ -17,7 +17,7 @@ void Engine::State::resume(Now now, PeerEntry& entry, std::span<control::Session
         if (is_confirmed) {
             retire(peer.keypairs.previous, out);
             peer.keypairs.previous = std::exchange(peer.keypairs.current, keypair);
-            peer.latest_handshake = {record.created, {now.wall.nanoseconds - age.count()}};
+            entry.latest_handshake = {record.created, {now.wall.nanoseconds - age.count()}};
         } else {
             retire(peer.keypairs.next, out);
             peer.keypairs.next = keypair;

@@ -1,5 +1,6 @@
 // What time and the data plane's events bring about (WireGuard whitepaper §6; conformance T).
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 #include "vpnd/wireguard/engine_state.h"
@@ -32,7 +33,7 @@ void Engine::handle_event(Now now, const dataplane::Event& event, Output& out) {
     PeerEntry* const entry = state_->find(std::visit([](const auto& any) { return any.peer; }, event));
     if (entry == nullptr) return;
     // A peer that must come to us first is not woken by packets for it.
-    if (entry->awake == nullptr && !entry->config.endpoint) return;
+    if (entry->awake == nullptr && !entry->endpoint()) return;
     Peer* const peer = &state_->wake(*entry);
     if (const auto* need = std::get_if<dataplane::NeedSession>(&event))
         state_->on_need_session(now, *peer, need->packet ? Need::kPackets : Need::kTraffic, out);
@@ -115,6 +116,7 @@ void Engine::State::on_retransmit(Now now, Peer& peer, Output& out) {
     clear_local_address(peer, out);
     post(peer.config, dataplane::PurgeStaged{peer.config.index}, out);
     ++counters.handshakes_given_up;
+    if (std::exchange(peer.entry.is_awaited, false)) lose(now, peer, LostBecause::kRestarted, out);
     out.news.emplace_back(HandshakeGaveUp{peer.config.index, now, peer.endpoint.value_or(Endpoint{})});
 }
 
@@ -179,6 +181,7 @@ void Engine::State::serve_queue(Now now, Output& out) {
         Peer* const peer = entries[*queue.pop()].awake.get();
         if (peer == nullptr || !peer->timers.queued) continue;  // gone since, or served already
         peer->timers.queued.reset();
+        if (peer->timers.need == Need::kStart && can_send(now.instant, *peer)) continue;  // it has come by itself
         turn = kNever;
         ++served;
         initiate(now, *peer, out);

@@ -47,21 +47,31 @@ struct PeerEntry {
     PeerConfig config;
     std::uint32_t timer = 0;  // its number among the entries, and in the engine's heap of deadlines
     Tai64n latest_timestamp;  // of the peer; initiations must be later (conformance H5)
+    Now latest_handshake{kLongAgo, {}};
     LostBecause lost_because = LostBecause::kSilent;
+    bool is_awaited = false;  // it had a session before we were restarted, and has not come back yet, nor been given up
     std::unique_ptr<Peer> awake;  // null until the first handshake is tried, by either side, or a keepalive is due
+
+    // Of a peer that is asleep.
+    [[nodiscard]] std::optional<Endpoint> endpoint() const {
+        return config.last_known && config.last_known->endpoint ? config.last_known->endpoint : config.endpoint;
+    }
+    [[nodiscard]] LocalAddress local() const {
+        return config.last_known && config.last_known->endpoint ? config.last_known->local : LocalAddress{};
+    }
 };
 
 // What a peer needs from its first handshake on.
 struct Peer {
-    explicit Peer(PeerEntry& of) : entry(of), config(of.config), endpoint(of.config.endpoint) {}
+    explicit Peer(PeerEntry& of) : entry(of), config(of.config), endpoint(of.endpoint()), local(of.local()) {}
 
     PeerEntry& entry;
     const PeerConfig& config;
 
     std::optional<crypto::Secret<32>> static_static;  // DH(our static key, theirs), from the first handshake on
 
-    std::optional<Endpoint> endpoint;  // the newest authentic one, before that the configured one
     LocalAddress local;                // ours that the peer sends to; unspecified: let the kernel choose
+    std::optional<Endpoint> endpoint;  // the newest authentic one, before that the kept or the configured one
 
     Tai64n latest_timestamp_sent;                 // ours
     Instant last_initiation_accepted = kLongAgo;  // conformance H8
@@ -72,8 +82,6 @@ struct Peer {
     [[nodiscard]] bool has_session() const { return keypairs.current && !sending_stopped; }
     MacWriter macs;
     PeerTimers timers;
-
-    Now latest_handshake{kLongAgo, {}};
 };
 
 }  // namespace warren::wireguard

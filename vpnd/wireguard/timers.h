@@ -17,6 +17,7 @@ namespace warren::wireguard {
 // What a session is wanted for. Later ones come first.
 enum class Need : std::uint8_t {
     kTimer,    // a keepalive
+    kStart,    // it was there before we started
     kTraffic,  // packets pass, or passed until lately
     kPackets,  // packets wait for it
 };
@@ -49,9 +50,11 @@ struct PeerTimers {
     Instant persistent_fired = kLongAgo;
     Duration persistent_interval{};  // zero: off
 
-    // How long after an initiation of ours the next one follows, without jitter: while packets wait, the first ones
-    // come soon (conformance T1).
-    [[nodiscard]] bool is_retry_quick() const { return need == Need::kPackets && quick_retries < kQuickRetries.size(); }
+    // How long after an initiation of ours the next one follows, without jitter: while packets wait, and
+    // after a start, the first ones come soon (conformance T1).
+    [[nodiscard]] bool is_retry_quick() const {
+        return (need == Need::kPackets || need == Need::kStart) && quick_retries < kQuickRetries.size();
+    }
     [[nodiscard]] Duration retry_interval() const {
         return is_retry_quick() ? kQuickRetries.at(quick_retries) : kRekeyTimeout;
     }

@@ -69,6 +69,8 @@ bool same_row(const ipc::CustomerSnapshot& a, const ipc::CustomerSnapshot& b) {
     return a.settings == b.settings && a.listeners == b.listeners && a.activity == b.activity;
 }
 
+constexpr std::string_view kRestarted = "restarted";  // ipc::PeerSnapshot::lost_because
+
 ipc::PeerState state_at(Instant now, const PeerEntry& peer) {
     if (peer.handshake == kLongAgo) return ipc::PeerState::kNever;
     const bool is_online = peer.shown.state == ipc::PeerState::kOnline && now - peer.handshake < kOnline;
@@ -129,6 +131,7 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
     if (is_new_vpnd) vpnd_started_ = now.instant;
     if (is_lost_ || is_new_vpnd || is_first)
         record_event(now, EventKind::kVpndStarted, {}, {}, {}, round.header.version);
+    if (is_new_vpnd || is_first) vpnd_since_ = now.instant;
     is_lost_ = false;
     cpu_shares_ = shares_between(header_, round.header, seconds);
     header_ = std::move(round.header);
@@ -270,6 +273,7 @@ void Census::finish_round(Now now) {
 void Census::update_state(Now now, CustomerEntry& customer, PeerEntry& peer) {
     const ipc::PeerState state = state_at(now.instant, peer);
     if (state == peer.state) return;
+    if (state == ipc::PeerState::kIdle && may_return(now.instant, peer)) return;
     const std::string before(name_of(peer.state));
     peer.state = state;
     peer.state_since = now.wall;
@@ -286,6 +290,10 @@ std::string Census::reason_of_end(Now now, const CustomerEntry& customer, const 
     if (customer.shown.settings.suspended) return "suspended";
     if (is_recent(peer.key_changed) || is_recent(customer.key_changed)) return "key_changed";
     return is_recent(vpnd_started_) ? "vpnd_restarted" : "session_ended";
+}
+
+bool Census::may_return(Instant now, const PeerEntry& peer) const {
+    return peer.shown.activity.lost_because == kRestarted && now - vpnd_since_ < kReturn;
 }
 
 void Census::update_counts(Now now, CustomerEntry& customer) {
@@ -305,6 +313,16 @@ void Census::update_counts(Now now, CustomerEntry& customer) {
     if (state != customer.state && !is_first) {
         customer.state_since = now.wall;
         customer.has_state_since = true;
+    }
+    // It was up before both daemons were restarted.
+    const bool has_fallen = state == CustomerState::kDown && !customer.has_state_since &&
+                            std::any_of(customer.peers.begin(), customer.peers.end(), [&](const auto& one) {
+                                return one.second.shown.activity.lost_because == kRestarted;
+                            });
+    if (has_fallen && now.instant - vpnd_since_ >= kReturn) {
+        customer.state_since = now.wall;
+        customer.has_state_since = true;
+        customer.tick = tick_;
     }
     if (!changed_counts && state == customer.state && !is_first) return;
     customer.state = state;

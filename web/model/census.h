@@ -18,6 +18,8 @@ namespace warren::web {
 
 // A session lasts so long: a peer that vpnd said is online is not any more without news for this time.
 inline constexpr Duration kOnline = std::chrono::seconds(180);
+// Peers that were online before vpnd was restarted have so long to come back before they count as lost.
+inline constexpr Duration kReturn = std::chrono::seconds(15);
 // A peer that is idle for longer is stale.
 inline constexpr Duration kStale = std::chrono::hours(24);
 // Without a snapshot for this long the data is stale.
@@ -135,6 +137,8 @@ class Census {
     [[nodiscard]] std::string reason_of_end(Now now, const CustomerEntry& customer, const PeerEntry& peer) const;
     void update_state(Now now, CustomerEntry& customer, PeerEntry& peer);
     void update_counts(Now now, CustomerEntry& customer);
+    // It was there before vpnd was restarted, and may still come back.
+    [[nodiscard]] bool may_return(Instant now, const PeerEntry& peer) const;
     void record_event(Now now, EventKind kind, const std::string& customer, const std::string& peer = {},
                       std::string from = {}, std::string to = {}, std::string reason = {});
 
@@ -145,7 +149,7 @@ class Census {
     EventLog events_;
     Series series_;
     Instant last_snapshot_ = kLongAgo;
-    Instant vpnd_started_ = kLongAgo;  // when another vpnd answered for the first time
+    Instant vpnd_since_ = kLongAgo;  // the first snapshot of this vpnd
     WallTime as_of_;
     bool is_lost_ = false;  // kVpndLost was recorded
     std::uint64_t tick_ = 0;

@@ -63,6 +63,9 @@ std::string sentence_of(const PeerEntry& peer, Instant now) {
         return fmt::format("The last handshake was {} ago, within the 180 s that count as online.", ago);
     if (peer.shown.activity.lost_because == "key_changed")
         return fmt::format("The last handshake was {} ago. Since then the server's key has changed.", ago);
+    if (peer.shown.activity.lost_because == "restarted")
+        return fmt::format(
+            "The last handshake was {} ago. The tunnel daemon was restarted, and the peer has not come back.", ago);
     return fmt::format(
         "The last handshake was {} ago, more than the 180 s that count as online. The peer is disconnected or has "
         "nothing to send.",

@@ -1,7 +1,9 @@
 // The edges of stackd that need no privilege: the run directory's lock, the service manager's socket, the pid file.
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include "stacks/children/vpnd_process.h"
 #include "stacks/host/notify.h"
 #include "stacks/host/run_dir.h"
+#include "stacks/host/state_copy.h"
 #include "stacks/host/watchdog.h"
 
 namespace warren::stacks {
@@ -72,62 +75,106 @@ TEST_CASE("a run-dir that others may write to is refused") {
     CHECK(RunDir::claim(directory.path).has_value());
 }
 
-TEST_CASE("a run-dir of another user is refused, even if only that user may write to it") {
-    if (::geteuid() != 0) {
-        MESSAGE("skipped: needs root, to give a directory away");
-        return;
-    }
-    const Directory directory;
-    std::filesystem::permissions(directory.path, std::filesystem::perms(0755));
-    REQUIRE(::chown(directory.path.c_str(), 65534, 65534) == 0);
-    CHECK(RunDir::claim(directory.path).error().code == ErrorCode::kPermission);
-    CHECK_FALSE(std::filesystem::exists(directory.path + "/lock"));
-    REQUIRE(::chown(directory.path.c_str(), 0, 65534) == 0);
-    CHECK(RunDir::claim(directory.path).has_value());
+void write(const std::string& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+}
+std::string read(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream out;
+    out << in.rdbuf();
+    return out.str();
 }
 
-TEST_CASE("a lock that is a link is refused, and what it leads to stays as it is") {
+TEST_CASE("what is kept of peers is copied to the state directory at the end, and back where it is missing") {
     const Directory directory;
-    std::filesystem::permissions(directory.path, std::filesystem::perms(0755));
-    std::ofstream(directory.path + "/precious") << "data";
-    std::filesystem::create_symlink(directory.path + "/precious", directory.path + "/lock");
-    CHECK_FALSE(RunDir::claim(directory.path).has_value());
-    std::filesystem::remove(directory.path + "/lock");
-    std::filesystem::create_symlink(directory.path + "/missing", directory.path + "/lock");
-    CHECK_FALSE(RunDir::claim(directory.path).has_value());
-    CHECK_FALSE(std::filesystem::exists(directory.path + "/missing"));
-    std::string text;
-    std::ifstream(directory.path + "/precious") >> text;
-    CHECK(text == "data");
+    const std::string run = directory.path + "/run";
+    const std::string state = directory.path + "/state";
+    std::filesystem::create_directory(run);
+    write(run + "/timestamps", "stamps");
+    write(run + "/peers", "places");
+    write(run + "/lock", "");
+    StateCopy(run, state).finish(std::chrono::seconds(10));
+    CHECK(read(state + "/timestamps") == "stamps");
+    CHECK(read(state + "/peers") == "places");
+    CHECK_FALSE(std::filesystem::exists(state + "/lock"));
+    CHECK(std::filesystem::status(state).permissions() == std::filesystem::perms(0700));
+    CHECK(std::filesystem::status(state + "/peers").permissions() == std::filesystem::perms(0600));
+
+    std::filesystem::remove(run + "/timestamps");
+    write(run + "/peers", "newer");
+    StateCopy(run, state).restore();
+    CHECK(read(run + "/timestamps") == "stamps");
+    CHECK(read(run + "/peers") == "newer");
 }
 
-TEST_CASE("the process that holds a socket is found by the socket's path, even if the file is gone") {
+TEST_CASE("a copy is made every five minutes, none right after the start, and none without a state directory") {
     const Directory directory;
-    const std::string path = directory.path + "/adopt.sock";
-    CHECK_FALSE(VpndProcess::find_holder(path).has_value());
-    std::array<int, 2> ready{};
-    REQUIRE(::pipe(ready.data()) == 0);
-    const auto doctests_own = ::signal(SIGTERM, SIG_DFL);  // not for the child to run
+    const std::string run = directory.path + "/run";
+    const std::string state = directory.path + "/state";
+    std::filesystem::create_directory(run);
+    write(run + "/peers", "places");
+    StateCopy copy(run, state);
+    Instant now{1'000'000'000'000};
+    copy.run(now);
+    CHECK(copy.next_deadline() == now + StateCopy::kInterval);
+    copy.run(copy.next_deadline());
+    CHECK(copy.next_deadline() == now + 2 * StateCopy::kInterval);
+    for (int i = 0; i < 1000 && !std::filesystem::exists(state + "/peers"); ++i) ::usleep(10'000);
+    CHECK(read(state + "/peers") == "places");
+    copy.finish(std::chrono::seconds(10));
+
+    StateCopy none(run, "");
+    none.run(now);
+    none.finish(std::chrono::seconds(10));
+    none.restore();
+    CHECK(none.next_deadline() == kNever);
+}
+
+TEST_CASE("a copy that fails leaves the one before, and no half of it") {
+    const Directory directory;
+    const std::string from = directory.path + "/from";
+    const std::string to = directory.path + "/to";
+    write(to, "before");
+    CHECK_FALSE(copy_file(from, to));  // there is none
+    write(from, "x");
+    std::filesystem::resize_file(from, (64U << 20) + 1);  // another program may have written anything
+    CHECK_FALSE(copy_file(from, to));
+    std::filesystem::remove(from);
+    std::filesystem::create_symlink(to, from);
+    CHECK_FALSE(copy_file(from, to));
+    // A full disk: the limit of a file's size is one to a program.
+    std::filesystem::remove(from);
+    write(from, std::string(100'000, 'x'));
     const pid_t child = ::fork();
     if (child == 0) {
-        const auto listener = ipc::listen_at(path, 0600);
-        (void)!::write(ready[1], listener ? "y" : "n", 1);
-        ::pause();
-        ::_exit(0);
+        const rlimit small{4096, 4096};
+        ::signal(SIGXFSZ, SIG_IGN);
+        ::setrlimit(RLIMIT_FSIZE, &small);
+        ::_exit(copy_file(from, to) ? 1 : 0);
     }
-    ::signal(SIGTERM, doctests_own);
-    char answer = 0;
-    REQUIRE(::read(ready[0], &answer, 1) == 1);
-    REQUIRE(answer == 'y');
-    std::filesystem::remove(path);
-    const auto own = ipc::listen_at(path, 0600);  // ours is another one: not this process
-    auto found = VpndProcess::find_holder(path);
-    REQUIRE(found.has_value());
-    CHECK(found->pid() == child);
-    found->stop(std::chrono::seconds(5));
-    CHECK(::waitpid(child, nullptr, 0) == child);
-    CHECK_FALSE(VpndProcess::find_holder(path).has_value());
-    for (const int end : ready) ::close(end);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    CHECK(read(to) == "before");
+    CHECK_FALSE(std::filesystem::exists(to + ".new"));
+}
+
+TEST_CASE("holes stay holes in a copy, and zeros become some") {
+    const Directory directory;
+    const std::string from = directory.path + "/from";
+    const std::string to = directory.path + "/to";
+    write(from, std::string(10'000, 'x'));
+    std::filesystem::resize_file(from, 20U << 20);
+    {
+        std::fstream file(from, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(15 << 20);
+        file << "far" << std::string(100'000, '\0');
+    }
+    REQUIRE(copy_file(from, to));
+    CHECK(read(from) == read(to));
+    struct stat about {};
+    REQUIRE(::stat(to.c_str(), &about) == 0);
+    CHECK(about.st_blocks * 512 < 100'000);
 }
 
 TEST_CASE("the service manager is told at a path and at an abstract address") {

@@ -85,6 +85,7 @@ class Hub {
         parts.adoption_listener = std::move(*ipc::listen_at(directory_.path + "/adopt.sock", 0600));
         parts.timestamps =
             UniqueFd(::open((directory_.path + "/timestamps").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+        parts.peers = UniqueFd(::open((directory_.path + "/peers").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
         stop_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
         parts.signals = stop_.duplicate();
         auto worker = io::DataWorker::start(0, crypto::AeadBackend::kSodium);

@@ -93,6 +93,34 @@ TEST_CASE("a peer is online no longer than its session") {
     CHECK(peer_of(census).tick == census.tick());
 }
 
+TEST_CASE("what was up before vpnd was restarted is down when it does not come back in time, not never up") {
+    Census census;
+    Vpnd vpnd;
+    vpnd.handshake(0);
+    const bool is_statusd_new = [] {
+        bool out = false;
+        SUBCASE("vpnd alone") {}
+        SUBCASE("statusd too") {
+            out = true;
+        }
+        return out;
+    }();
+    if (!is_statusd_new) census.apply_snapshot(at(0), vpnd.round);
+    vpnd.round.header.epoch = 8;
+    vpnd.handshake(30);
+    vpnd.peer().state = ipc::PeerState::kIdle;
+    vpnd.peer().activity.lost_because = "restarted";
+    census.apply_snapshot(at(30), vpnd.round);
+    census.apply_snapshot(at(44), vpnd.round);
+    CHECK(peer_of(census).state == (is_statusd_new ? ipc::PeerState::kIdle : ipc::PeerState::kOnline));
+    CHECK(census.find("acme")->has_state_since == false);
+    CHECK(kinds(census).empty());
+    census.apply_snapshot(at(46), vpnd.round);
+    CHECK(peer_of(census).state == ipc::PeerState::kIdle);
+    CHECK(census.find("acme")->state == CustomerState::kDown);
+    CHECK(census.find("acme")->has_state_since);  // an alarm
+}
+
 TEST_CASE("adding, roaming, changing and removing are events with the previous value") {
     Census census;
     Vpnd vpnd;

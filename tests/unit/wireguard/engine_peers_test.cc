@@ -193,6 +193,98 @@ TEST_CASE("H15, T6: with a persistent keepalive a new private key starts a hands
     CHECK(hub.messages_of(MessageType::kInitiation) == 1);
 }
 
+// A peer as it is put after a restart.
+PeerConfig config_with(const Hub& hub, const ScriptedPeer& peer, const LastKnown& kept, std::uint32_t index = 0) {
+    PeerConfig config = hub.config_of(peer, index);
+    config.last_known = std::make_unique<const LastKnown>(kept);
+    return config;
+}
+
+TEST_CASE("T8, E1: a peer that had a session before a restart is called at once, where it was, from where it sent to") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    hub.connect(peer, 0, endpoint_at(7));
+    const auto kept = hub.engine.to_keep(PeerIndex{0});
+    REQUIRE(kept.has_value());
+    CHECK(kept->public_key == peer.keys.public_key);
+    CHECK(kept->peer.endpoint == endpoint_at(7));
+    CHECK(kept->peer.local == hub.local);
+    CHECK(kept->peer.has_session);
+    CHECK(kept->peer.latest_handshake.nanoseconds == hub.now.wall.nanoseconds);
+
+    Hub next(2);
+    peer.hub = next.engine.public_key();
+    next.advance(30s);
+    next.put(config_with(next, peer, kept->peer));
+    REQUIRE(next.messages_of(MessageType::kInitiation) == 1);
+    CHECK(next.out.messages[0].to == endpoint_at(7));
+    CHECK(next.out.messages[0].from == hub.local);
+    REQUIRE(next.commands<dataplane::SetEndpoint>().size() == 1);
+    CHECK(next.commands<dataplane::SetEndpoint>()[0]->remote == endpoint_at(7));
+    CHECK(next.commands<dataplane::SetEndpoint>()[0]->local == hub.local);
+    const auto status = next.engine.peer_status(PeerIndex{0});
+    CHECK_FALSE(status->has_session);
+    CHECK(next.now.instant - status->latest_handshake == 30s);
+    CHECK(status->latest_handshake_wall.nanoseconds == hub.now.wall.nanoseconds);
+    // The first repetitions come soon: its route may come up after us.
+    next.run(2s);
+    CHECK(next.messages_of(MessageType::kInitiation) == 2);
+    // It is waited for, also over another restart, until we give up.
+    CHECK(next.engine.to_keep(PeerIndex{0})->peer.has_session);
+    CHECK(next.engine.peer_status(PeerIndex{0})->lost_because == LostBecause::kRestarted);
+    next.run(120s);
+    REQUIRE(next.news<PeerLost>() == 1);
+    CHECK_FALSE(next.engine.to_keep(PeerIndex{0})->peer.has_session);
+    CHECK_FALSE(next.engine.peer_status(PeerIndex{0})->has_session);
+}
+
+TEST_CASE("E1: a peer that was away before a restart is called when a packet waits for it, not before") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(config_with(hub, peer, {endpoint_at(7), hub.local, hub.now.wall, false}));
+    CHECK(hub.out.messages.empty());
+    CHECK(hub.engine.peer_status(PeerIndex{0})->endpoint == endpoint_at(7));
+    hub.run(60s);
+    CHECK(hub.is_silent());
+    hub.need_session();
+    REQUIRE(hub.messages_of(MessageType::kInitiation) == 1);
+    CHECK(hub.out.messages[0].to == endpoint_at(7));
+    CHECK(hub.out.messages[0].from == hub.local);
+    // What is kept again is the same.
+    const auto kept = hub.engine.to_keep(PeerIndex{0});
+    CHECK(kept->peer.endpoint == endpoint_at(7));
+    CHECK(kept->peer.local == hub.local);
+    CHECK_FALSE(kept->peer.has_session);
+}
+
+TEST_CASE("E1: a peer that has come by itself while it waited to be called is not called") {
+    Hub hub;
+    std::vector<ScriptedPeer> peers;
+    for (std::uint32_t i = 0; i <= kPacedBurst; ++i) {
+        peers.push_back(hub.make_peer());
+        hub.put(config_with(hub, peers.back(), {endpoint_at(7), {}, hub.now.wall, true}, i));
+    }
+    CHECK(hub.out.messages.empty());  // the last one waits
+    hub.connect(peers.back(), kPacedBurst);
+    hub.run(100ms);
+    CHECK(hub.out.messages.empty());
+}
+
+TEST_CASE("E1: an endpoint that the operator changes takes the place of the kept one") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(config_with(hub, peer, {endpoint_at(7), hub.local, hub.now.wall, false}));
+    hub.put_with_endpoint(peer, endpoint_at(2));
+    CHECK(hub.commands<dataplane::SetEndpoint>().at(0)->remote == endpoint_at(2));
+    CHECK(hub.engine.peer_status(PeerIndex{0})->endpoint == endpoint_at(2));
+    // Other new settings leave it.
+    Hub other;
+    other.put(config_with(other, peer, {endpoint_at(7), other.local, other.now.wall, false}));
+    other.put(peer);
+    CHECK(other.engine.peer_status(PeerIndex{0})->endpoint == endpoint_at(7));
+}
+
 TEST_CASE("a peer is lost when its last session is rejected or our key changes, and not while one follows") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();
@@ -214,6 +306,7 @@ TEST_CASE("a peer is lost when its last session is rejected or our key changes, 
     REQUIRE(hub.news<PeerLost>() == 1);
     CHECK(std::get<PeerLost>(hub.out.news[0]).reason == LostBecause::kKeyChanged);
     CHECK_FALSE(hub.engine.peer_status(PeerIndex{0})->has_session);
+    CHECK_FALSE(hub.engine.to_keep(PeerIndex{0})->peer.has_session);
     hub.run(300s);
     CHECK(hub.news<PeerLost>() == 0);
 }

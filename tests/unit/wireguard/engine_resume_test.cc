@@ -24,10 +24,12 @@ control::SessionRecord record_of(std::uint32_t id, Instant created, bool is_init
 struct Successor : Hub {
     ScriptedPeer peer = make_peer();
     std::vector<control::SessionRecord> kept;
+    std::optional<LastKnown> last_known;
 
     void resume(std::uint16_t keepalive = 0) {
         PeerConfig config = config_of(peer);
         config.persistent_keepalive_seconds = keepalive;
+        if (last_known) config.last_known = std::make_unique<const LastKnown>(*last_known);
         out.clear();
         engine.put_peer(now, std::move(config), out, kept);
     }
@@ -65,6 +67,46 @@ TEST_CASE("the place is where the peer is, before the session is used") {
     hub.resume();
     REQUIRE(hub.out.commands.size() == 2);
     CHECK(std::holds_alternative<dataplane::SetEndpoint>(hub.out.commands[0].command));
+}
+
+TEST_CASE("a peer whose session goes on is not called, and is where that was last") {
+    Successor hub;
+    hub.kept.push_back(record_of(5, hub.now.instant - 30s));
+    hub.last_known = {endpoint_at(8), hub.local, {hub.now.wall.nanoseconds - Duration(300s).count()}, true};
+    hub.resume();
+    CHECK(hub.out.messages.empty());
+    CHECK(hub.news<PeerResumed>() == 1);
+    CHECK(hub.commands<dataplane::SetEndpoint>().back()->remote == endpoint_at(7, 1234));
+    const auto status = *hub.engine.peer_status({0});
+    CHECK(status.has_session);
+    CHECK(status.endpoint == endpoint_at(7, 1234));
+    CHECK(status.latest_handshake == hub.now.instant - 30s);
+    CHECK(hub.engine.to_keep({0})->peer.endpoint == endpoint_at(7, 1234));
+    // It is lost as any other.
+    hub.run(151s);
+    REQUIRE(hub.news<PeerLost>() == 1);
+    CHECK(std::get<PeerLost>(hub.out.news.front()).reason == LostBecause::kSilent);
+    CHECK_FALSE(hub.engine.to_keep({0})->peer.has_session);  // it is not waited for
+}
+
+TEST_CASE("a peer that had a session which does not go on is called where it was") {
+    const auto last_known = [](const Hub& hub) { return LastKnown{endpoint_at(8), hub.local, hub.now.wall, true}; };
+    Successor hub;
+    hub.last_known = last_known(hub);
+    hub.kept.push_back(record_of(5, hub.now.instant - kRejectAfterTime));
+    hub.resume();
+    REQUIRE(hub.messages_of(MessageType::kInitiation) == 1);
+    CHECK(hub.out.messages[0].to == endpoint_at(8));
+    CHECK(hub.news<PeerResumed>() == 0);
+    // One that it did not confirm may be nobody's.
+    Successor other;
+    other.last_known = last_known(other);
+    other.kept.push_back(record_of(6, other.now.instant - 1s, false));
+    other.kept[0].place = {};
+    other.resume();
+    REQUIRE(other.installed().size() == 1);
+    REQUIRE(other.messages_of(MessageType::kInitiation) == 1);
+    CHECK(other.out.messages[0].to == endpoint_at(8));
 }
 
 TEST_CASE("a persistent keepalive is sent on the session that goes on, and begins no handshake") {

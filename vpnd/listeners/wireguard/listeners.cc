@@ -57,6 +57,13 @@ Status WireguardListeners::keep_timestamps_in(UniqueFd file) {
     return {};
 }
 
+Status WireguardListeners::keep_peers_in(UniqueFd file) {
+    auto store = PeerStore::open(std::move(file));
+    if (!store) return tl::unexpected<Error>(store.error());
+    peers_ = std::move(*store);
+    return {};
+}
+
 Status WireguardListeners::open(const HeldListener& listener, ListenerSockets sockets) {
     const ListenerIndex index = listener.index;
     if (const Status uapi = uapi_.open(index, sockets.take({ipc::SocketRole::kControl})); !uapi)
@@ -96,6 +103,8 @@ void WireguardListeners::put_peer(Now now, const HeldCustomer& customer, const H
     config.endpoint = peer.config.settings.endpoint;
     config.persistent_keepalive_seconds = tunnel.persistent_keepalive_seconds;
     config.timestamp_floor = timestamps_.find(engine->public_key(), config.public_key);
+    if (auto known = peers_.find(engine->public_key(), config.public_key, config.endpoint))
+        config.last_known = std::make_unique<const wireguard::LastKnown>(*known);
     std::vector<control::SessionRecord> kept;
     if (const auto* const keeper = control_.keeper()) kept = keeper->find(engine->name_of(config.public_key));
     control_.assign_peer(peer.index, peer.listener);
@@ -111,6 +120,29 @@ void WireguardListeners::save(Now now, ListenerIndex listener, const control::Re
     }
     if (const auto reserved = wireguard::reservation_of(record))
         check_written(now, "timestamp_write_failed", timestamps_.store_own(reserved->until));
+}
+
+void WireguardListeners::note_changed(Now now, ListenerIndex listener, PeerIndex peer) {
+    if (find(listener) == nullptr) return;
+    changed_[peer] = listener;
+    if (flush_at_ == kNever) flush_at_ = now.instant + kFlushInterval;
+}
+
+void WireguardListeners::run(Now now) {
+    uapi_.run(now);
+    if (flush_at_ <= now.instant) flush(now);
+}
+
+void WireguardListeners::flush(Now now) {
+    for (const auto& [peer, listener] : changed_) {
+        const wireguard::Engine* const engine = find(listener);
+        const auto kept = engine == nullptr ? std::nullopt : engine->to_keep(peer);
+        if (!kept) continue;  // removed since
+        check_written(now, "endpoint_write_failed",
+                      peers_.store(engine->public_key(), kept->public_key, kept->configured, kept->peer));
+    }
+    changed_.clear();
+    flush_at_ = kNever;
 }
 
 void WireguardListeners::check_written(Now now, const char* event, const Status& written) {

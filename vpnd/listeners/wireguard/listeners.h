@@ -1,6 +1,7 @@
-// WireGuard's listeners: their engines, keys, UAPI sockets, and the timestamps that outlive a crash.
+// WireGuard's listeners: their engines, keys, UAPI sockets, and what outlives a crash: timestamps, and where peers are.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <unordered_map>
 
@@ -13,6 +14,7 @@
 #include "crypto/random.h"
 #include "vpnd/customers/listener_service.h"
 #include "vpnd/io/control_worker.h"
+#include "vpnd/listeners/wireguard/peer_store.h"
 #include "vpnd/listeners/wireguard/timestamp_store.h"
 #include "vpnd/listeners/wireguard/uapi_server.h"
 #include "vpnd/show/counters.h"
@@ -33,21 +35,27 @@ class WireguardListeners final : public ListenerService {
     WireguardListeners(const WireguardListeners&) = delete;
     WireguardListeners& operator=(const WireguardListeners&) = delete;
 
-    // Timestamps are kept there; without a call, in memory only.
+    // Timestamps are kept there; without a call, in memory only. Before the first listener.
     [[nodiscard]] Status keep_timestamps_in(UniqueFd file);
+    // Where peers are is kept there; without a call, nowhere. Before the first listener.
+    [[nodiscard]] Status keep_peers_in(UniqueFd file);
 
     [[nodiscard]] Status open(const HeldListener& listener, ListenerSockets sockets) override;
     void change(Now now, const HeldListener& listener) override;
     void close(ListenerIndex listener) override;
-    // The timestamp floor is filled in here.
+    // What is kept of the peer is filled in here.
     void put_peer(Now now, const HeldCustomer& customer, const HeldPeer& peer) override;
     void save(Now now, ListenerIndex listener, const control::Record& record) override;
+    void note_changed(Now now, ListenerIndex listener, PeerIndex peer) override;
+    void flush(Now now) override;
 
     [[nodiscard]] int fd() const override { return uapi_.fd(); }
-    void run(Now now) override { uapi_.run(now); }
-    [[nodiscard]] Instant next_deadline() const override { return uapi_.next_deadline(); }
+    void run(Now now) override;
+    [[nodiscard]] Instant next_deadline() const override { return std::min(uapi_.next_deadline(), flush_at_); }
 
   private:
+    static constexpr Duration kFlushInterval = std::chrono::seconds(1);
+
     WireguardListeners(io::ControlWorker& control, UapiServer uapi, crypto::RandomSource& random);
     void check_written(Now now, const char* event, const Status& written);
     [[nodiscard]] wireguard::Engine* find(ListenerIndex listener) const;
@@ -59,6 +67,9 @@ class WireguardListeners final : public ListenerService {
     std::unordered_map<ListenerIndex, wireguard::Engine*> engines_;  // owned by the control worker
     UapiServer uapi_;
     TimestampStore timestamps_;
+    PeerStore peers_;
+    std::unordered_map<PeerIndex, ListenerIndex> changed_;
+    Instant flush_at_ = kNever;
     LogGate writes_failed_;
 };
 

@@ -1,0 +1,127 @@
+#include "stacks/host/state_copy.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "base/log.h"
+
+namespace warren::stacks {
+
+namespace {
+
+constexpr std::array kNames = {"timestamps", "peers"};
+constexpr off_t kMaxSize = 64 << 20;
+constexpr std::size_t kBlock = 4096;
+
+Status copy_data(int from, int to, off_t size) {
+    std::vector<std::uint8_t> block(kBlock);
+    const std::vector<std::uint8_t> zeros(kBlock);
+    for (off_t at = 0; at < size;) {
+        at = ::lseek(from, at, SEEK_DATA);
+        if (at < 0) return errno == ENXIO ? Status() : fail_errno("seek", errno);
+        at -= at % static_cast<off_t>(kBlock);
+        const ssize_t read = ::pread(from, block.data(), block.size(), at);
+        if (read < 0) return fail_errno("read", errno);
+        if (read == 0) return {};
+        const auto count = static_cast<std::size_t>(read);
+        if (!std::equal(block.begin(), block.begin() + read, zeros.begin()) &&
+            ::pwrite(to, block.data(), count, at) != read)
+            return fail_errno("write", errno);
+        at += read;
+    }
+    return {};
+}
+
+}  // namespace
+
+Status copy_file(const std::string& from, const std::string& to) {
+    const UniqueFd source(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!source.valid()) return fail_errno("open " + from, errno);
+    struct stat about {};
+    if (::fstat(source.get(), &about) != 0) return fail_errno("examine " + from, errno);
+    if (!S_ISREG(about.st_mode) || about.st_size > kMaxSize)
+        return fail(ErrorCode::kInvalid, from + " is not a copy's");
+    const std::string beside = to + ".new";
+    (void)::unlink(beside.c_str());
+    const UniqueFd target(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!target.valid()) return fail_errno("create " + beside, errno);
+    Status done = copy_data(source.get(), target.get(), about.st_size);
+    if (done && (::ftruncate(target.get(), about.st_size) != 0 || ::fsync(target.get()) != 0))
+        done = fail_errno("write", errno);
+    if (done && ::rename(beside.c_str(), to.c_str()) != 0) done = fail_errno("rename", errno);
+    if (done) return {};
+    (void)::unlink(beside.c_str());
+    return with_context(to, std::move(done).error());
+}
+
+void StateCopy::restore() const {
+    if (state_dir_.empty()) return;
+    for (const char* name : kNames) {
+        const std::string here = run_dir_ + "/" + name;
+        const std::string kept = state_dir_ + "/" + name;
+        if (::access(here.c_str(), F_OK) == 0 || ::access(kept.c_str(), F_OK) != 0) continue;
+        if (const Status copied = copy_file(kept, here); !copied)
+            log(LogLevel::kWarn, "state_not_restored", {{"reason", copied.error().what}});
+    }
+}
+
+void StateCopy::run(Instant now) {
+    if (state_dir_.empty() || now < due_) return;
+    const bool is_first = due_ == kLongAgo;  // nothing has changed yet
+    due_ = now + kInterval;
+    if (!is_first && reap()) start();
+}
+
+void StateCopy::finish(Duration patience) {
+    if (state_dir_.empty()) return;
+    for (int i = 0; i < 2; ++i) {  // one that runs may have begun too early
+        const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
+        pollfd ended{ended_.get(), POLLIN, 0};
+        if (child_ != 0 && ::poll(&ended, 1, static_cast<int>(limit)) != 1) ::kill(child_, SIGKILL);
+        if (!reap()) return;  // the disk hangs
+        if (i == 0) start();
+    }
+}
+
+void StateCopy::start() {
+    const pid_t child = ::fork();
+    if (child < 0) return log(LogLevel::kWarn, "state_not_copied", {{"reason", std::strerror(errno)}});
+    if (child == 0) {
+        (void)::close_range(3, ~0U, 0);  // a disk that hangs must not keep the lock, nor the channel to vpnd
+        (void)::mkdir(state_dir_.c_str(), 0700);
+        bool failed = false;
+        for (const char* name : kNames) {
+            if (::access((run_dir_ + "/" + name).c_str(), F_OK) != 0) continue;
+            const Status copied = copy_file(run_dir_ + "/" + name, state_dir_ + "/" + name);
+            failed = failed || !copied;
+            if (!copied && !has_failed_) log(LogLevel::kWarn, "state_not_copied", {{"reason", copied.error().what}});
+        }
+        ::_exit(failed ? 1 : 0);
+    }
+    child_ = child;
+    ended_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+}
+
+bool StateCopy::reap() {
+    if (child_ == 0) return true;
+    int status = 0;
+    if (::waitpid(child_, &status, WNOHANG) == 0) return false;
+    child_ = 0;
+    ended_.reset();
+    // Said once, until it succeeds again.
+    has_failed_ = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    return true;
+}
+
+}  // namespace warren::stacks
