@@ -148,7 +148,8 @@ constexpr std::array<DropReasonRow, kDropReasonCount> kRows{{
      "If the client should be allowed, add its public key to a customer's file and apply."},
     {kOldTimestamp, "old_timestamp",
      "A handshake initiation that is not newer than the last one: a replay, or two machines that use one peer's key.",
-     "If it is one peer, check whether two machines use its key or its clock was set back; restart its client."},
+     "The log names the peer (handshake_refused). If its clock was ahead once: vpnctl peer reset CUSTOMER PEER. "
+     "Otherwise check whether two machines use its key or its clock was set back."},
     {kInitiationTooSoon, "initiation_too_soon", "A peer started a handshake within 20 ms of its last one.",
      "Look for two machines that use one peer's key."},
     {kUnknownIndex, "unknown_index",

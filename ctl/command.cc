@@ -26,6 +26,8 @@ constexpr std::array<ArgumentKind, 1> kOneCommand{ArgumentKind::kCommand};
 
 constexpr std::array<ArgumentKind, 4> kVerbNameRole{ArgumentKind::kVerb, ArgumentKind::kName, ArgumentKind::kName,
                                                     ArgumentKind::kName};
+constexpr std::array<ArgumentKind, 3> kVerbCustomerName{ArgumentKind::kVerb, ArgumentKind::kCustomer,
+                                                        ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 1> kOneVerb{ArgumentKind::kVerb};
 constexpr std::array<ArgumentKind, 2> kVerbFile{ArgumentKind::kVerb, ArgumentKind::kName};
 
@@ -52,6 +54,8 @@ constexpr Command kCommands[] = {
      false, run_log_level},
     {"restart", "vpnd", "start the tunnel daemon again, for instance after an upgrade; every session goes on", kOneVerb,
      1, false, run_restart},
+    {"peer", "reset CUSTOMER PEER", "begin anew with a peer: forget its latest timestamp and its endpoint",
+     kVerbCustomerName, 3, false, run_peer},
     {"user", "add|passwd|del NAME [ROLE [ID,ID]]",
      "the users of the status page; the password is read from standard input", kVerbNameRole, 2, false, run_user},
     {"token", "add|del NAME [ROLE [ID,ID]]", "API tokens for programs; a new one is printed once", kVerbNameRole, 2,

@@ -26,6 +26,7 @@ int run_diff(const Invocation&, Output&);
 int run_apply(const Invocation&, Output&);
 int run_log_level(const Invocation&, Output&);
 int run_restart(const Invocation&, Output&);
+int run_peer(const Invocation&, Output&);
 
 // For users.toml and the status page's certificate.
 int run_user(const Invocation&, Output&);

@@ -3,7 +3,7 @@
 //
 //   stackd: Hello
 //   vpnd:   (HoldingListener | HoldingCustomer)*, HoldingEnd
-//   stackd: Begin, (PutListener | PutCustomer PutPeer* | RemoveCustomer | RemoveListener)*, Commit
+//   stackd: Begin, (PutListener | PutCustomer PutPeer* | RemoveCustomer | RemoveListener | ResetPeer)*, Commit
 //   vpnd:   Applied or Rejected
 //
 // A Put replaces what has the same name; a Put of something unchanged keeps its sessions. Nothing takes effect before
@@ -145,6 +145,16 @@ void fields(auto& codec, Is<RemoveListener> auto& m) {
     codec(m.id);
 }
 
+// Begin anew with this peer: sessions end, its latest timestamp and its endpoint are forgotten. An unknown one is
+// ignored.
+struct ResetPeer {
+    std::string customer;
+    std::string peer;  // its name
+};
+void fields(auto& codec, Is<ResetPeer> auto& m) {
+    codec(m.customer, m.peer);
+}
+
 struct Commit {
     std::uint64_t generation = 0;
 };
@@ -167,8 +177,9 @@ void fields(auto& codec, Is<Rejected> auto& m) {
     codec(m.generation, m.reason);
 }
 
-using ConfigMessage = std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer,
-                                   PutPeer, RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel>;
+using ConfigMessage =
+    std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer, PutPeer,
+                 RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel, ResetPeer>;
 
 // `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize
 // (ipc/channel.h).

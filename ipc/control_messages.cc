@@ -6,12 +6,16 @@ namespace warren::ipc {
 
 template <>
 struct LastOf<ControlVerb> {
-    static constexpr auto value = ControlVerb::kApplyRemoving;
+    static constexpr auto value = ControlVerb::kResetPeer;
+};
+template <>
+struct LastOf<ControlText::Kind> {
+    static constexpr auto value = ControlText::Kind::kFact;
 };
 
 // Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.
 static void fields(auto& codec, Is<ControlRequest> auto& m) {
-    codec(m.verb, m.log_level);
+    codec(m.verb, m.log_level, m.customer, m.peer);
 }
 static void fields(auto& codec, Is<ControlDone> auto& m) {
     codec(m.exit_status, m.generation, m.summary);

@@ -14,17 +14,20 @@
 namespace warren::ipc {
 
 enum class ControlVerb : std::uint8_t {
-    kApply,          // load the config again and apply it
-    kDiff,           // what kApply would do, without doing it
-    kStatus,         // facts, and every problem that remains since the last apply
-    kUsers,          // users.toml changed: statusd must read it again
-    kLogLevel,       // the level of all daemons, changed first when the request has one; a fact for each: "vpnd debug"
-    kApplyRemoving,  // kApply, and many customers may be removed
+    kApply,        // load the config again and apply it
+    kDiff,         // what kApply would do, without doing it
+    kStatus,       // facts, and every problem that remains since the last apply
+    kUsers,        // users.toml changed: statusd must read it again
+    kLogLevel,     // the level of all daemons, changed first when the request has one; a fact for each: "vpnd debug"
+    kReplaceVpnd,  // start vpnd's program anew; its sessions go on
+    kResetPeer,    // begin anew with `customer`'s `peer`
 };
 
 struct ControlRequest {
     ControlVerb verb = ControlVerb::kStatus;
     std::optional<LogLevel> log_level = std::nullopt;  // kLogLevel only
+    std::string customer{};                            // kResetPeer only, as the next
+    std::string peer{};
 };
 
 // A piece of the answer, in order; then one ControlDone.

@@ -127,11 +127,15 @@ struct PeerActivity {
     std::uint64_t tx_bytes = 0;
     bool has_session = false;
     std::string lost_because;  // without one, where there was one: "silent", "key_changed", "restarted"; else ""
+    std::uint64_t refused_as_old = 0;  // handshakes that it began and was refused, though it is authentic
+    std::uint64_t refused_as_too_soon = 0;
+    std::uint64_t newest_seconds = 0;  // the time that it showed last, since 1970: until then all others are old
 
     bool operator==(const PeerActivity&) const = default;
 };
 void fields(auto& codec, Is<PeerActivity> auto& m) {
-    codec(m.endpoint, m.latest_handshake, m.rx_bytes, m.tx_bytes, m.has_session, m.lost_because);
+    codec(m.endpoint, m.latest_handshake, m.rx_bytes, m.tx_bytes, m.has_session, m.lost_because, m.refused_as_old);
+    codec(m.refused_as_too_soon, m.newest_seconds);
 }
 
 // online: there is a session; idle: there was one; never: none yet, as far as vpnd and its predecessors know.
@@ -148,9 +152,10 @@ struct PeerSnapshot {
     // What follows from the activity and the time.
     std::optional<std::uint32_t> latest_handshake_seconds;  // age, absent = never
     PeerState state = PeerState::kNever;
+    std::uint32_t ahead_seconds = 0;  // how far activity.newest_seconds is ahead of our clock
 };
 void fields(auto& codec, Is<PeerSnapshot> auto& m) {
-    codec(m.settings, m.tunnel, m.activity, m.latest_handshake_seconds, m.state);
+    codec(m.settings, m.tunnel, m.activity, m.latest_handshake_seconds, m.state, m.ahead_seconds);
 }
 
 struct SnapshotEnd {};

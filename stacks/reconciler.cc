@@ -518,6 +518,25 @@ Report Reconciler::preview() {
     return report;
 }
 
+Report Reconciler::reset_peer(VpndLink& link, const std::string& customer, const std::string& name) {
+    const config::AcceptedCustomer* accepted = current_.find(customer);
+    if (accepted == nullptr) return {{}, false, kFailed, "there is no customer " + customer};
+    const auto& peers = accepted->customer.peers;
+    const auto peer = std::find_if(peers.begin(), peers.end(), [&](const auto& one) { return one.name == name; });
+    if (peer == peers.end()) return {{}, false, kFailed, "customer " + customer + " has no peer " + name};
+    if (!link.is_connected()) return {{}, false, kFailed, "vpnd is not running; try again when it is"};
+    ++number_;
+    if (const Status done = view_.reset_peer(link, number_, {customer, name}); !done) {
+        if (done.error().code != ErrorCode::kInvalid) link.close();
+        log(LogLevel::kError, "peer_not_reset",
+            {{"customer", customer}, {"peer", name}, {"reason", done.error().what}});
+        return {{}, false, kFailed, done.error().what};
+    }
+    log(LogLevel::kInfo, "peer_reset", {{"customer", customer}, {"peer", name}});
+    return {
+        {}, false, 0, customer + " " + name + ": its sessions are over, its timestamp and its endpoint are forgotten"};
+}
+
 // --- vpnd starts, the uplink changes -------------------------------------------------------------
 
 void Reconciler::adopt(Holdings holdings) {

@@ -60,6 +60,9 @@ class Reconciler {
     // Reports what apply() would do; changes nothing.
     [[nodiscard]] Report preview();
 
+    // Has vpnd begin anew with a peer: what is kept of it is forgotten. A link that breaks is closed.
+    [[nodiscard]] Report reset_peer(VpndLink& link, const std::string& customer, const std::string& peer);
+
     // Uses what a running vpnd holds.
     void adopt(Holdings holdings);
     // Delivers the configuration in force to a fresh vpnd.

@@ -497,6 +497,7 @@ Report Supervisor::handle_request(const ipc::ControlRequest& request) {
         case ipc::ControlVerb::kDiff: return reconciler_.preview();
         case ipc::ControlVerb::kStatus: return status();
         case ipc::ControlVerb::kReplaceVpnd: return replace_vpnd();
+        case ipc::ControlVerb::kResetPeer: return reconciler_.reset_peer(link_, request.customer, request.peer);
         case ipc::ControlVerb::kUsers:
             return web_ ? web_->reload_users() : Report{{}, false, 0, "there is no status page (--no-web)"};
         case ipc::ControlVerb::kLogLevel:

@@ -64,6 +64,13 @@ Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, c
 
 }  // namespace
 
+Status VpndView::reset_peer(VpndLink& link, std::uint64_t number, ipc::ResetPeer reset) {
+    WARREN_TRY(link.send(ipc::Begin{number, false}));
+    WARREN_TRY(link.send(std::move(reset)));
+    WARREN_TRY(link.send(ipc::Commit{number}));
+    return link.await_applied(number);
+}
+
 Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     const config::Generation& generation = delivery.generation;
     WARREN_TRY(link.send(ipc::Begin{delivery.number, delivery.full}));

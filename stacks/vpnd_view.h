@@ -39,6 +39,9 @@ class VpndView {
     // other errors: the link is broken.
     [[nodiscard]] Status deliver(VpndLink& link, const Delivery& delivery);
 
+    // The same for a generation that only begins anew with a peer.
+    [[nodiscard]] static Status reset_peer(VpndLink& link, std::uint64_t number, ipc::ResetPeer reset);
+
     [[nodiscard]] const ListenerPorts& listeners() const { return listeners_; }
     [[nodiscard]] bool has_customer(const std::string& customer) const { return tunnels_.contains(customer); }
     // The customer's vpn0 was recreated: vpnd's descriptor is useless.

@@ -180,6 +180,8 @@ void Daemon::carry_out(Now now, Changes changes) {
         control_->remove_peer(now, remove.listener, remove.peer);
         news_log_.forget(remove.customer, remove.peer);
     }
+    for (const Changes::ForgetPeer& forget : changes.forget_peers)
+        services_.at(forget.kind)->forget_peer(now, forget.listener, forget.identity);
     for (Changes::SwapView& swap : changes.swap_views) {
         control_->post(swap.worker, io::SwapCustomer{std::move(swap.view), io::open_tun(std::move(swap.tun))});
     }
@@ -300,6 +302,8 @@ void Daemon::take_news() {
         if (const auto* gave_up = std::get_if<control::HandshakeGaveUp>(&what)) news_log_.gave_up(customers_, *gave_up);
         if (const auto* resumed = std::get_if<control::PeerResumed>(&what)) news_log_.resumed(customers_, *resumed);
         if (const auto* lost = std::get_if<control::PeerLost>(&what)) news_log_.lost(customers_, *lost);
+        if (const auto* refused = std::get_if<control::HandshakeRefused>(&what))
+            news_log_.refused(customers_, *refused);
         const PeerIndex peer = std::visit([](const auto& any) { return any.peer; }, what);
         for (const auto& [kind, service] : services_) service->note_changed(io::read_clock(), listener, peer);
         if (const CustomerSet::PeerRef about = customers_.find(peer); about.customer != nullptr)

@@ -52,6 +52,9 @@ Json peer_of(const ipc::PeerSnapshot& peer) {
     out["tx_bytes"] = peer.activity.tx_bytes;
     out["state"] = name_of(peer.state);
     out["lost_because"] = peer.activity.lost_because.empty() ? Json() : Json(peer.activity.lost_because);
+    out["refused_as_old"] = peer.activity.refused_as_old;
+    out["refused_as_too_soon"] = peer.activity.refused_as_too_soon;
+    out["clock_was_ahead_seconds"] = peer.ahead_seconds;
     out["allowed_ips"] = texts_of(peer.settings.allowed_ips);
     std::visit([&out](const auto& tunnel) { add_tunnel(out, tunnel); }, peer.tunnel);
     return out;

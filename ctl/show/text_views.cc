@@ -27,6 +27,9 @@ std::string join(const std::vector<Prefix>& prefixes, std::size_t most) {
     return out.empty() ? "-" : out;
 }
 
+// Clocks differ so much, and no client is locked out.
+constexpr std::uint32_t kClockToleranceSeconds = 60;
+
 std::string endpoint_text(const ipc::PeerSnapshot& peer) {
     return peer.activity.endpoint ? to_string(*peer.activity.endpoint) : "-";
 }
@@ -114,6 +117,14 @@ std::string customer_text(const CustomerStatus& status) {
     out += fmt::format("dropped     {} packets\n", sum_of(customer.activity.drops));
     for (const auto& [reason, packets] : customer.activity.drops)
         out += fmt::format("            {} {}\n", packets, printable(reason));
+    for (const ipc::PeerSnapshot& peer : status.peers) {
+        if (peer.activity.refused_as_old == 0 || peer.ahead_seconds < kClockToleranceSeconds) continue;
+        out += fmt::format(
+            "attention   {}: its clock was ahead once, by {:.1f} days, and {} of its handshakes were refused "
+            "since; when it is right: vpnctl peer reset {} {}\n",
+            peer.settings.name, peer.ahead_seconds / 86'400.0, peer.activity.refused_as_old, customer.settings.id,
+            peer.settings.name);
+    }
     if (status.peers.empty()) return out;
     return out + '\n' + peers_text({{}, {status}}, false);
 }

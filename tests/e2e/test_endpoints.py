@@ -123,6 +123,39 @@ def test_a_peer_that_was_there_is_called_at_once_after_a_reboot():
         assert raw.receive_kind(rawpeer.RESPONSE, 1) is None
 
 
+def test_a_client_whose_clock_was_ahead_is_named_and_can_begin_anew(town, visit):
+    raw, entry = town.raw_peer("ahead")
+    customer = visit([entry])
+    raw.handshake(timestamp=rawpeer.tai64n(time.time() + 20 * 365 * 86_400))
+
+    def refused():
+        raw.send(raw.initiation().message)
+        return town.warren.peer(customer.id, "ahead")["refused_as_old"]
+
+    netlab.wait_until(refused, 5, "the peer's handshakes are refused and counted")
+    assert 7299 * 86_400 < town.warren.peer(customer.id, "ahead")["clock_was_ahead_seconds"] <= 7300 * 86_400
+    assert f"vpnctl peer reset {customer.id} ahead" in town.warren.ctl("status", customer.id).stdout
+    lines = [line for line in town.warren.output().splitlines() if "event=handshake_refused" in line]
+    assert "peer=ahead" in lines[-1] and "reason=old_timestamp" in lines[-1]
+    assert "clock_was_ahead_days=7300.0" in lines[-1] or "clock_was_ahead_days=7299.9" in lines[-1]
+    assert town.warren.ctl("peer", "reset", customer.id, "nobody", check=False).returncode == 4
+    raw.drain()
+    town.warren.ctl("peer", "reset", customer.id, "ahead")
+    assert raw.handshake()
+
+
+def test_a_client_whose_clock_was_ahead_is_forgotten_when_it_leaves_the_configuration(town, visit):
+    raw, entry = town.raw_peer("gone")
+    customer = visit([entry])
+    raw.handshake(timestamp=rawpeer.tai64n(time.time() + 20 * 365 * 86_400))
+    customer.peers.clear()
+    town.warren.put(customer)
+    customer.peers.append(entry)
+    town.warren.put(customer)
+    raw.drain()
+    assert raw.handshake()
+
+
 def test_a_peer_that_falls_silent_is_told_and_so_is_its_return(town, visit):
     """Its last session ends when the server's key is replaced, without waiting for 180 s."""
     raw, entry = town.raw_peer("silent")

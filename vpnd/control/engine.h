@@ -91,7 +91,16 @@ struct PeerLost {
     LostBecause reason = LostBecause::kSilent;
     Now at;
 };
-using PeerNews = std::variant<HandshakeCompleted, HandshakeGaveUp, PeerMoved, PeerResumed, PeerLost>;
+// The peer proved who it is and was refused all the same.
+struct HandshakeRefused {
+    PeerIndex peer;
+    DropReason reason;
+    // How far what the peer showed before is ahead of our clock; none or negative: it is not. Until our clock is there
+    // nothing newer can come from a peer whose clock is right.
+    std::chrono::seconds ahead{};
+    Now at;
+};
+using PeerNews = std::variant<HandshakeCompleted, HandshakeGaveUp, PeerMoved, PeerResumed, PeerLost, HandshakeRefused>;
 
 // The engine appends, the rim empties. Carry out in this order: a session is received on before the message that lets
 // the peer use it leaves, and what a restart must not forget is kept before the peer can rely on it.
@@ -119,6 +128,9 @@ struct PeerStatus {
     Instant latest_handshake = kLongAgo;              // completed; kLongAgo: never
     WallTime latest_handshake_wall;                   // 0: never
     bool is_handshaking = false;                      // we initiated and wait for the answer
+    std::uint64_t refused_as_old = 0;  // handshakes that the peer began and was refused, though it is authentic
+    std::uint64_t refused_as_too_soon = 0;
+    std::chrono::seconds newest{};  // the time that the peer showed last, since 1970: it must show a later one
 };
 
 // Since the engine was made.

@@ -112,6 +112,8 @@ Result<Changes> CustomerSet::apply(Generation&& generation) {
     for (const std::string& id : gone_customers) remove_customer(id, changes);
     for (NewCustomer& customer : generation.customers) put_customer(std::move(customer), changes);
     for (const ipc::ListenerId& id : gone_listeners) remove_listener(id, changes);
+    keep_owned(changes);
+    for (const ipc::ResetPeer& reset : generation.reset_peers) reset_peer(reset, changes);
     generation_ = generation.number;
     return changes;
 }
@@ -337,6 +339,31 @@ void CustomerSet::remove_customer(const std::string& id, Changes& changes) {
     customers_.erase(id);
 }
 
+// A peer that another customer, or another name, has taken over is the same one.
+void CustomerSet::keep_owned(Changes& changes) const {
+    std::erase_if(changes.forget_peers, [this](const Changes::ForgetPeer& forget) {
+        const auto listener = listeners_by_index_.find(forget.listener);
+        return listener != listeners_by_index_.end() && listener->second->owners.contains(forget.identity);
+    });
+}
+
+void CustomerSet::reset_peer(const ipc::ResetPeer& reset, Changes& changes) {
+    const HeldCustomer* held = customer(reset.customer);
+    if (held == nullptr) return;
+    for (const HeldPeer& peer : held->peers) {
+        if (peer.config.settings.name != reset.peer) continue;
+        begin_anew(*held, peer, changes);
+        if (!held->settings.suspended) changes.put_peers.push_back({peer.listener, peer.index});
+    }
+}
+
+// For a suspended customer the engine has no such peer and ignores it.
+void CustomerSet::begin_anew(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes) const {
+    changes.remove_peers.push_back({peer.listener, peer.index, customer.index});
+    const ipc::ListenerKind kind = listeners_by_index_.at(peer.listener)->id.kind;
+    changes.forget_peers.push_back({peer.listener, kind, ipc::identity_of(peer.config.tunnel)});
+}
+
 void CustomerSet::remove_listener(const ipc::ListenerId& id, Changes& changes) {
     const ListenerIndex index = listeners_.at(id).index;
     changes.close_listeners.push_back({index, id.kind});
@@ -346,8 +373,7 @@ void CustomerSet::remove_listener(const ipc::ListenerId& id, Changes& changes) {
 }
 
 void CustomerSet::forget_peer(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes) {
-    // For a suspended customer the engine has no such peer and ignores it.
-    changes.remove_peers.push_back({peer.listener, peer.index, customer.index});
+    begin_anew(customer, peer, changes);
     peer_indexes_.release(peer.index);
     places_[peer.index.value] = {};
     auto& owners = listeners_by_index_.at(peer.listener)->owners;

@@ -58,6 +58,12 @@ struct Changes {
         PeerIndex peer;
         CustomerIndex customer;
     };
+    // Nobody has this peer at this listener any more, or it is to begin anew: what is kept of it is forgotten.
+    struct ForgetPeer {
+        ListenerIndex listener;
+        ipc::ListenerKind kind = ipc::ListenerKind::kWireguard;
+        PeerIdentity identity;
+    };
     struct SwapView {
         std::uint32_t worker = 0;
         std::unique_ptr<const dataplane::CustomerView> view;
@@ -79,6 +85,7 @@ struct Changes {
     std::vector<OpenListener> open_listeners;
     std::vector<ListenerIndex> change_listeners;  // other settings of a present one
     std::vector<RemovePeer> remove_peers;
+    std::vector<ForgetPeer> forget_peers;  // before put_peers
     std::vector<SwapView> swap_views;
     std::vector<PutPeer> put_peers;
     std::vector<DropCustomer> drop_customers;
@@ -123,6 +130,9 @@ class CustomerSet {
     bool replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served, Changes& changes);
     void remove_customer(const std::string& id, Changes& changes);
     void remove_listener(const ipc::ListenerId& id, Changes& changes);
+    void reset_peer(const ipc::ResetPeer& reset, Changes& changes);
+    void begin_anew(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes) const;
+    void keep_owned(Changes& changes) const;
     void forget_peer(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes);
 
     struct Place {

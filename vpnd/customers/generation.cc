@@ -53,6 +53,10 @@ Status Staging::take(ipc::ConfigMessage message, std::vector<UniqueFd> descripto
         staged_->removed_customers.push_back(std::move(remove->id));
         return {};
     }
+    if (auto* reset = std::get_if<ipc::ResetPeer>(&message)) {
+        staged_->reset_peers.push_back(std::move(*reset));
+        return {};
+    }
     if (auto* remove = std::get_if<ipc::RemoveListener>(&message)) {
         staged_->removed_listeners.push_back(std::move(remove->id));
         return {};

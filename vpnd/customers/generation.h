@@ -39,11 +39,12 @@ struct Generation {
     std::vector<NewCustomer> customers;
     std::vector<std::string> removed_customers;
     std::vector<ipc::ListenerId> removed_listeners;
+    std::vector<ipc::ResetPeer> reset_peers;
 
     // It changes nothing: stackd asks for a sign of life.
     [[nodiscard]] bool is_empty() const {
         return !full && listeners.empty() && customers.empty() && removed_customers.empty() &&
-               removed_listeners.empty();
+               removed_listeners.empty() && reset_peers.empty();
     }
 };
 

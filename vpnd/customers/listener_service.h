@@ -23,6 +23,8 @@ class ListenerService {
     virtual void close(ListenerIndex listener) = 0;
     // A new peer, or other settings of a present one.
     virtual void put_peer(Now now, const HeldCustomer& customer, const HeldPeer& peer) = 0;
+    // What is kept of this peer over a restart is so no more. Before the peer is put again, and the listener closed.
+    virtual void forget_peer(Now now, ListenerIndex listener, const PeerIdentity& peer) = 0;
     // Stores a record of an engine. One of another kind's listener is ignored.
     virtual void save(Now now, ListenerIndex listener, const control::Record& record) = 0;
     // There are news of a peer: what is to outlive a restart is written soon, with that of others. One of another

@@ -1,5 +1,7 @@
 #include "vpnd/show/news_log.h"
 
+#include <fmt/format.h>
+
 #include <string>
 #include <utility>
 
@@ -7,6 +9,11 @@
 #include "vpnd/show/snapshot.h"
 
 namespace warren::vpnd {
+
+namespace {
+// A difference that clocks have; what arrives late is refused for it, and no client is locked out.
+constexpr std::chrono::seconds kClockTolerance{60};
+}  // namespace
 
 void NewsLog::completed(const CustomerSet& customers, const control::HandshakeCompleted& news) {
     const auto [customer, peer] = customers.find(news.peer);
@@ -93,6 +100,31 @@ void NewsLog::gave_up(const CustomerSet& customers, const control::HandshakeGave
              {"peer", peer->config.settings.name},
              {"suppressed", std::to_string(*suppressed)}});
     }
+}
+
+void NewsLog::refused(const CustomerSet& customers, const control::HandshakeRefused& news) {
+    const auto [customer, peer] = customers.find(news.peer);
+    if (peer == nullptr) return;
+    const bool is_old = news.reason == DropReason::kOldTimestamp;
+    const auto suppressed = (is_old ? refused_as_old_ : refused_as_too_soon_).pass(news.at.instant);
+    if (!suppressed) return;
+    const std::string& id = customer->settings.id;
+    const std::string reason(name_of(news.reason));
+    if (!is_old || news.ahead < kClockTolerance) {
+        return log(LogLevel::kWarn, "handshake_refused",
+                   {{"customer", id},
+                    {"peer", peer->config.settings.name},
+                    {"reason", reason},
+                    {"suppressed", std::to_string(*suppressed)}});
+    }
+    log(LogLevel::kWarn, "handshake_refused",
+        {{"customer", id},
+         {"peer", peer->config.settings.name},
+         {"reason", reason},
+         {"clock_was_ahead_days", fmt::format("{:.1f}", static_cast<double>(news.ahead.count()) / 86'400)},
+         {"hint",
+          fmt::format("once the client's clock is right: vpnctl peer reset {} {}", id, peer->config.settings.name)},
+         {"suppressed", std::to_string(*suppressed)}});
 }
 
 }  // namespace warren::vpnd

@@ -22,6 +22,7 @@ class NewsLog {
     void resumed(const CustomerSet& customers, const control::PeerResumed& news);
     // Its last session is gone: peer_down, and customer_down when it was the last peer of its customer that had one.
     void lost(const CustomerSet& customers, const control::PeerLost& news);
+    void refused(const CustomerSet& customers, const control::HandshakeRefused& news);
     // It is removed from the configuration, or suspended: that is no news.
     void forget(CustomerIndex customer, PeerIndex peer);
 
@@ -38,6 +39,8 @@ class NewsLog {
     LogGate peers_down_;
     LogGate customers_;
     LogGate given_up_;
+    LogGate refused_as_old_;
+    LogGate refused_as_too_soon_;
 };
 
 }  // namespace warren::vpnd

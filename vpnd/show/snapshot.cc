@@ -100,8 +100,10 @@ ipc::CustomerSnapshot Snapshot::customer(const HeldCustomer& customer) const {
 ipc::PeerSnapshot Snapshot::peer(Now now, const HeldCustomer& customer, std::size_t position) const {
     const HeldPeer& peer = customer.peers[position];
     const control::PeerStatus status = status_of(control_, peer);
-    ipc::PeerSnapshot out{peer.config.settings, ipc::shown(peer.config.tunnel), activity_of(customer, position), {}};
-    out.state = state_of(status);
+    ipc::PeerSnapshot out{
+        peer.config.settings, ipc::shown(peer.config.tunnel), activity_of(customer, position), {}, state_of(status), 0};
+    const std::int64_t ahead = status.newest.count() - now.wall.nanoseconds / std::nano::den;
+    out.ahead_seconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, 0, UINT32_MAX));
     if (out.state == ipc::PeerState::kNever) return out;
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(now.instant - status.latest_handshake).count();
     out.latest_handshake_seconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX));
@@ -149,6 +151,9 @@ ipc::PeerActivity Snapshot::activity_of(const HeldCustomer& customer, std::size_
     out.tx_bytes = counters.tx_bytes;
     out.has_session = status.has_session;
     if (state_of(status) == ipc::PeerState::kIdle) out.lost_because = name_of(status.lost_because);
+    out.refused_as_old = status.refused_as_old;
+    out.refused_as_too_soon = status.refused_as_too_soon;
+    out.newest_seconds = static_cast<std::uint64_t>(std::max<std::int64_t>(status.newest.count(), 0));
     return out;
 }
 

@@ -96,6 +96,9 @@ std::optional<PeerStatus> Engine::peer_status(PeerIndex index) const {
     status.latest_handshake = entry->latest_handshake.instant;
     status.latest_handshake_wall = entry->latest_handshake.wall;
     status.lost_because = entry->lost_because;
+    status.refused_as_old = entry->refused_as_old;
+    status.refused_as_too_soon = entry->refused_as_too_soon;
+    if (entry->latest_timestamp != Tai64n{}) status.newest = ahead_of(WallTime{0}, entry->latest_timestamp);
     if (entry->awake == nullptr) return status;
     status.endpoint = entry->awake->endpoint;
     status.has_session = entry->awake->has_session();

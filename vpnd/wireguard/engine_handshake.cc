@@ -148,8 +148,9 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
     if (!consume_first_message_payload(state, *static_static, initiation->sealed_timestamp, timestamp.bytes)) {
         return count(DropReason::kBadInitiation);
     }
-    if (timestamp <= entry->latest_timestamp) return count(DropReason::kOldTimestamp);
-    if (now.instant - peer->last_initiation_accepted < kInitiationSpacing) return count(DropReason::kInitiationTooSoon);
+    if (timestamp <= entry->latest_timestamp) return refuse(now, *entry, DropReason::kOldTimestamp, out);
+    if (now.instant - peer->last_initiation_accepted < kInitiationSpacing)
+        return refuse(now, *entry, DropReason::kInitiationTooSoon, out);
     // Only now: the static key alone can be claimed by anybody who knows it, and must not use up the customer's budget.
     if (is_under_load(now.instant) && !customers.allow(now.instant, peer->config.customer)) {
         return count(DropReason::kCustomerRateLimited);
@@ -163,6 +164,13 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
     // It does not move the endpoint: somebody may have held it back. The first data message of its session does.
     respond(now, *peer, arrival, *initiation, std::move(state), out);
     schedule(*peer);
+}
+
+void Engine::State::refuse(Now now, PeerEntry& entry, DropReason reason, Output& out) {
+    count(reason);
+    ++(reason == DropReason::kOldTimestamp ? entry.refused_as_old : entry.refused_as_too_soon);
+    out.news.emplace_back(
+        HandshakeRefused{entry.config.index, reason, ahead_of(now.wall, entry.latest_timestamp), now});
 }
 
 void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const Initiation& initiation,

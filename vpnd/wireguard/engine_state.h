@@ -71,6 +71,8 @@ struct Engine::State {
     [[nodiscard]] bool is_proven(Now now, const Arrival& arrival, Bytes datagram);
     void count(DropReason reason) { counters.drops.add(reason); }
     void handle_initiation(Now now, const Arrival& arrival, Bytes datagram, Output& out);
+    // An initiation is authentic, and cannot be accepted.
+    void refuse(Now now, PeerEntry& entry, DropReason reason, Output& out);
     void handle_response(Now now, const Arrival& arrival, Bytes datagram, Output& out);
     void handle_cookie_reply(Now now, Bytes datagram);
     // May a message with a valid mac1 cost Diffie-Hellman? When not, its cookie reply is in `out` and the drop is

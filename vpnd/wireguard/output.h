@@ -13,6 +13,7 @@ namespace warren::wireguard {
 using control::Arrival;
 using control::HandshakeCompleted;
 using control::HandshakeGaveUp;
+using control::HandshakeRefused;
 using control::LostBecause;
 using control::OutgoingMessage;
 using control::Output;

@@ -50,6 +50,8 @@ struct PeerEntry {
     Now latest_handshake{kLongAgo, {}};
     LostBecause lost_because = LostBecause::kSilent;
     bool is_awaited = false;  // it had a session before we were restarted, and has not come back yet, nor been given up
+    std::uint32_t refused_as_old = 0;
+    std::uint32_t refused_as_too_soon = 0;
     std::unique_ptr<Peer> awake;  // null until the first handshake is tried, by either side, or a keepalive is due
 
     // Of a peer that is asleep.

@@ -1,5 +1,7 @@
 #include "vpnd/wireguard/tai64n.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 
 namespace warren::wireguard {
@@ -58,6 +60,14 @@ Tai64n later_by(const Tai64n& timestamp, std::chrono::seconds by) {
     Parts parts = decode(timestamp);
     parts.seconds += static_cast<std::uint64_t>(by.count());
     return encode(parts);
+}
+
+std::chrono::seconds ahead_of(WallTime wall, const Tai64n& timestamp) {
+    // An authentic peer may say anything: bounded, so that nothing overflows.
+    constexpr std::int64_t kMost = std::int64_t{1} << 40;
+    const auto difference =
+        static_cast<std::int64_t>(decode(timestamp).seconds - decode(tai64n_whitened(wall)).seconds);
+    return std::chrono::seconds(std::clamp(difference, -kMost, kMost));
 }
 
 }  // namespace warren::wireguard

@@ -23,5 +23,7 @@ struct Tai64n {
 // Our next timestamp to one peer: the clock's, or one step after `previous` where the clock stands still or went back.
 [[nodiscard]] Tai64n tai64n_after(const Tai64n& previous, WallTime wall);
 [[nodiscard]] Tai64n later_by(const Tai64n& timestamp, std::chrono::seconds by);
+// How far it is ahead of the clock; negative: behind. In whole seconds.
+[[nodiscard]] std::chrono::seconds ahead_of(WallTime wall, const Tai64n& timestamp);
 
 }  // namespace warren::wireguard

@@ -46,6 +46,16 @@ std::string idle_sentence(std::string_view reason) {
     return "No handshake for 180 s: the peer is disconnected or has nothing to send.";
 }
 
+// A peer that is locked out because its clock was ahead once; "" for any other.
+std::string refused_sentence(const ipc::PeerSnapshot& peer) {
+    if (peer.state == ipc::PeerState::kOnline || peer.activity.refused_as_old == 0 || peer.ahead_seconds < 60)
+        return {};
+    return fmt::format(
+        "{} refused: the clock of the client was ahead once, by {:.1f} days. When it is right: vpnctl peer "
+        "reset.",
+        plural(peer.activity.refused_as_old, "handshake"), peer.ahead_seconds / 86'400.0);
+}
+
 }  // namespace
 
 std::string span_text(Duration span) {
@@ -57,6 +67,7 @@ std::string span_text(Duration span) {
 }
 
 std::string sentence_of(const PeerEntry& peer, Instant now) {
+    if (!refused_sentence(peer.shown).empty()) return refused_sentence(peer.shown);
     if (peer.state == ipc::PeerState::kNever) return "No handshake yet.";
     const std::string ago = span_text(now - peer.handshake);
     if (peer.state == ipc::PeerState::kOnline)

@@ -85,6 +85,7 @@ std::vector<ConfigMessage> every_config_message() {
     out.emplace_back(Applied{42});
     out.emplace_back(Rejected{42, "no such listener"});
     out.emplace_back(SetLogLevel{LogLevel::kDebug});
+    out.emplace_back(ResetPeer{"acme", "laptop"});
     return out;
 }
 
@@ -110,15 +111,16 @@ std::vector<SnapshotMessage> every_snapshot_message() {
             full_customer(), {{{"acme"}, Protocol::kUdp, 51820, "key="}}, {3, 4, 5, 6, 7, 8, {{"x", 1}}}, 2, 1, false},
         PeerSnapshot{full_peer().settings,
                      ShownWireguardPeer{"key=", true, 25},
-                     {*parse_endpoint("198.51.100.77:51820"), WallTime{-5}, 1, 2, true, "silent"},
+                     {*parse_endpoint("198.51.100.77:51820"), WallTime{-5}, 1, 2, true, "silent", 3, 4, 5},
                      17,
-                     PeerState::kOnline},
+                     PeerState::kOnline,
+                     18},
         SnapshotEnd{},
         SnapshotError{"no such customer"}};
 }
 
 std::vector<ControlMessage> every_control_message() {
-    return {ControlRequest{ControlVerb::kLogLevel, LogLevel::kDebug},
+    return {ControlRequest{ControlVerb::kResetPeer, LogLevel::kDebug, "acme", "laptop"},
             ControlText{ControlText::Kind::kStep, "acme", "create namespace warren-acme"},
             ControlDone{4, 12, "refused"}};
 }

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "tests/unit/ipc/field_changer.h"
@@ -460,6 +461,46 @@ TEST_CASE("what is wrong is refused whole") {
     // Nothing changed: the present generation again asks for nothing.
     CHECK(accept(set, Draft(9).customer("acme", peers({10, 11}), "", false).customer("globex", peers({20}), "", false))
               .empty());
+}
+
+TEST_CASE("what is kept of a peer is forgotten with it, and when it is to begin anew, not when its key stays") {
+    CustomerSet set(1);
+    accept(set, Draft(1, true).listener("", 9).customer("acme", peers({1, 2})).customer("globex", peers({3})));
+    const auto is_forgotten = [](const Changes& changes, std::uint8_t key) {
+        return std::any_of(changes.forget_peers.begin(), changes.forget_peers.end(), [&](const auto& forget) {
+            return forget.identity == PeerIdentity{test::public_key(key).bytes} && forget.listener == ListenerIndex{0};
+        });
+    };
+    const Changes removed = accept(set, Draft(2).customer("acme", peers({1}), "", false));
+    CHECK(is_forgotten(removed, 2));
+    CHECK_FALSE(is_forgotten(removed, 1));
+    // It moves to another customer, or its customer is suspended: the same peer.
+    const Changes moved =
+        accept(set, Draft(3).customer("acme", {}, "", false).customer("globex", peers({1, 3}), "", false));
+    CHECK(moved.forget_peers.empty());
+    NewCustomer suspended = test::new_customer("globex", peers({1, 3}), "", false);
+    suspended.put.settings.suspended = true;
+    CHECK(accept(set, Draft(4).customer(std::move(suspended))).forget_peers.empty());
+    accept(set, Draft(5).customer("globex", peers({1, 3}), "", false));
+
+    Draft reset(6);
+    const std::string name = set.customer("globex")->peers[1].config.settings.name;
+    reset.generation.reset_peers = {{"globex", name}, {"globex", "nobody"}, {"nobody", name}};
+    CHECK_FALSE(reset.generation.is_empty());
+    const Changes anew = accept(set, reset);
+    REQUIRE(anew.forget_peers.size() == 1);
+    CHECK(is_forgotten(anew, 3));
+    REQUIRE(anew.remove_peers.size() == 1);
+    REQUIRE(anew.put_peers.size() == 1);
+    CHECK(anew.put_peers[0].peer == anew.remove_peers[0].peer);
+    CHECK(anew.put_peers[0].peer == index_of(set, "globex", 1));
+
+    // At another listener it is another tunnel.
+    accept(set, Draft(7).listener("globex", 8, 51821));
+    CHECK(is_forgotten(accept(set, Draft(8).customer("globex", peers({1, 3}), "globex", false)), 1));
+    const Changes gone = accept(set, Draft(9).remove("globex").remove_listener("globex"));
+    CHECK(gone.forget_peers.size() == 2);
+    CHECK(gone.close_listeners.size() == 1);
 }
 
 TEST_CASE("the same prefixes at two customers are the point") {

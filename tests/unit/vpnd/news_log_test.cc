@@ -100,3 +100,20 @@ TEST_CASE("a peer that leaves the configuration is no news, and is not counted a
     CHECK(events([&] { log.news.forget(acme, log.index("acme", 0)); }).empty());
     CHECK(events([&] { log.lost(log.index("acme", 1)); }) == Events{"peer_down acme", "customer_down acme"});
 }
+
+TEST_CASE("a handshake that is refused names its peer, and the command that helps one whose clock was ahead") {
+    Log log;
+    const auto refused = [&](DropReason reason, std::chrono::seconds ahead) {
+        test::StderrCapture capture;
+        log.news.refused(log.customers, {log.index("acme"), reason, ahead, log.now});
+        return capture.text();
+    };
+    const std::string old = refused(DropReason::kOldTimestamp, std::chrono::hours(36));
+    CHECK(old.find("event=handshake_refused customer=acme peer=peer-1 reason=old_timestamp") != std::string::npos);
+    CHECK(old.find("clock_was_ahead_days=1.5") != std::string::npos);
+    CHECK(old.find("vpnctl peer reset acme peer-1") != std::string::npos);
+    // A replay, or a clock that differs as clocks do.
+    for (const auto ahead : {std::chrono::seconds(-10), std::chrono::seconds(59)})
+        CHECK(refused(DropReason::kOldTimestamp, ahead).find("reset") == std::string::npos);
+    CHECK(refused(DropReason::kInitiationTooSoon, std::chrono::hours(36)).find("reset") == std::string::npos);
+}

@@ -123,3 +123,13 @@ TEST_CASE("H9: our own timestamp survives, only grows, and is no peer's") {
     CHECK(again.own() == stamp(9));
     CHECK(again.find(key(1), key(2)) == stamp(7));
 }
+
+TEST_CASE("a peer that is forgotten has no timestamp, and others keep theirs") {
+    const UniqueFd file = memory_file();
+    TimestampStore store = open(file);
+    REQUIRE(store.store(key(1), key(2), stamp(7)));
+    REQUIRE(store.store(key(1), key(3), stamp(8)));
+    REQUIRE(store.forget(key(1), key(2)));
+    CHECK(store.find(key(1), key(2)) == wireguard::Tai64n{});
+    CHECK(store.find(key(1), key(3)) == stamp(8));
+}

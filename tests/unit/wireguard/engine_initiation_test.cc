@@ -255,6 +255,45 @@ TEST_CASE("H8: initiations of one peer are answered at most every 20 ms") {
     CHECK(hub.dropped(DropReason::kInitiationTooSoon) == 95);
 }
 
+TEST_CASE("H5, H8: who is refused though authentic is counted at the peer and told, with how far its clock was ahead") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    constexpr std::int64_t kDay = 86'400'000'000'000;
+    hub.deliver(peer.initiate(7, tai64n_whitened({hub.now.wall.nanoseconds + 7300 * kDay})));
+    REQUIRE(hub.messages_of(MessageType::kResponse) == 1);
+    const auto told = [&hub] {
+        REQUIRE(hub.news<HandshakeRefused>() == 1);
+        return std::get<HandshakeRefused>(hub.out.news[0]);
+    };
+    hub.advance(1s);
+    hub.deliver(peer.initiate(8, hub.timestamp()));
+    CHECK(told().reason == DropReason::kOldTimestamp);
+    CHECK(told().ahead == 7300 * 86'400s - 1s);
+    hub.deliver(peer.initiate(9, tai64n_whitened({hub.now.wall.nanoseconds + 7301 * kDay})));
+    REQUIRE(hub.messages_of(MessageType::kResponse) == 1);
+    hub.deliver(peer.initiate(10, tai64n_whitened({hub.now.wall.nanoseconds + 7302 * kDay})));
+    CHECK(told().reason == DropReason::kInitiationTooSoon);
+    const auto status = hub.engine.peer_status(PeerIndex{0});
+    CHECK(status->refused_as_old == 1);
+    CHECK(status->refused_as_too_soon == 1);
+    CHECK(status->newest.count() == hub.now.wall.nanoseconds / 1'000'000'000 + 7301 * 86'400);
+
+    // A stranger is nobody's.
+    ScriptedPeer stranger = hub.make_peer();
+    hub.deliver(stranger.initiate(1, hub.timestamp()));
+    CHECK(hub.news<HandshakeRefused>() == 0);
+
+    // To begin anew is to be removed and put.
+    hub.engine.remove_peer(hub.now, PeerIndex{0}, hub.out);
+    CHECK(hub.commands<dataplane::ForgetEndpoint>().size() == 1);
+    hub.put(peer);
+    hub.advance(1s);
+    hub.deliver(peer.initiate(11, hub.timestamp()));
+    CHECK(hub.messages_of(MessageType::kResponse) == 1);
+    CHECK(hub.engine.peer_status(PeerIndex{0})->refused_as_old == 0);
+}
+
 TEST_CASE("C13: an exact replay is dropped before any Diffie-Hellman") {
     Hub hub;
     ScriptedPeer peer = hub.make_peer();

@@ -116,7 +116,10 @@ struct Hub {
         for (const std::uint64_t count : engine.counters().drops.all()) all += count;
         return all;
     }
-    bool is_silent() const { return out.messages.empty() && out.commands.empty() && out.news.empty(); }
+    // A refusal is told to us, and to nobody else.
+    bool is_silent() const {
+        return out.messages.empty() && out.commands.empty() && out.news.size() == news<HandshakeRefused>();
+    }
 
     // Like a flood: a long queue, and more expensive messages than are handled without load.
     void put_under_load() {

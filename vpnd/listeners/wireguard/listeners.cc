@@ -90,6 +90,13 @@ void WireguardListeners::change(Now now, const HeldListener& listener) {
                     [&](control::Output& out) { engine->set_private_key(now, key_of(listener).clone(), out); });
 }
 
+void WireguardListeners::forget_peer(Now now, ListenerIndex listener, const PeerIdentity& peer) {
+    const wireguard::Engine* const engine = find(listener);
+    WARREN_CHECK(engine != nullptr);
+    check_written(now, "timestamp_write_failed", timestamps_.forget(engine->public_key(), {peer.bytes}));
+    check_written(now, "endpoint_write_failed", peers_.forget(engine->public_key(), {peer.bytes}));
+}
+
 void WireguardListeners::put_peer(Now now, const HeldCustomer& customer, const HeldPeer& peer) {
     wireguard::Engine* const engine = find(peer.listener);
     WARREN_CHECK(engine != nullptr);

@@ -45,6 +45,7 @@ class WireguardListeners final : public ListenerService {
     void close(ListenerIndex listener) override;
     // What is kept of the peer is filled in here.
     void put_peer(Now now, const HeldCustomer& customer, const HeldPeer& peer) override;
+    void forget_peer(Now now, ListenerIndex listener, const PeerIdentity& peer) override;
     void save(Now now, ListenerIndex listener, const control::Record& record) override;
     void note_changed(Now now, ListenerIndex listener, PeerIndex peer) override;
     void flush(Now now) override;

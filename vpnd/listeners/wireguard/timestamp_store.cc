@@ -38,6 +38,10 @@ Status TimestampStore::store(const crypto::PublicKey& listener, const crypto::Pu
     return file_.store(name_of(listener, peer), timestamp.bytes);
 }
 
+Status TimestampStore::forget(const crypto::PublicKey& listener, const crypto::PublicKey& peer) {
+    return file_.erase(name_of(listener, peer));
+}
+
 Tai64n TimestampStore::own() const {
     Tai64n out;
     file_.read_note(out.bytes);

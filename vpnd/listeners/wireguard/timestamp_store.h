@@ -21,6 +21,7 @@ class TimestampStore {
     // Fails when the file system is full.
     [[nodiscard]] Status store(const crypto::PublicKey& listener, const crypto::PublicKey& peer,
                                const wireguard::Tai64n& timestamp);
+    [[nodiscard]] Status forget(const crypto::PublicKey& listener, const crypto::PublicKey& peer);
 
     // Timestamps of ours are not later than this, all listeners together.
     [[nodiscard]] wireguard::Tai64n own() const;
