@@ -129,13 +129,14 @@ struct PeerActivity {
     std::string lost_because;  // without one, where there was one: "silent", "key_changed", "restarted"; else ""
     std::uint64_t refused_as_old = 0;  // handshakes that it began and was refused, though it is authentic
     std::uint64_t refused_as_too_soon = 0;
-    std::uint64_t newest_seconds = 0;  // the time that it showed last, since 1970: until then all others are old
+    std::uint64_t newest_seconds = 0;    // the time that it showed last, since 1970: until then all others are old
+    std::optional<Endpoint> flaps_with;  // it goes there and back: two machines may use its key
 
     bool operator==(const PeerActivity&) const = default;
 };
 void fields(auto& codec, Is<PeerActivity> auto& m) {
     codec(m.endpoint, m.latest_handshake, m.rx_bytes, m.tx_bytes, m.has_session, m.lost_because, m.refused_as_old);
-    codec(m.refused_as_too_soon, m.newest_seconds);
+    codec(m.refused_as_too_soon, m.newest_seconds, m.flaps_with);
 }
 
 // online: there is a session; idle: there was one; never: none yet, as far as vpnd and its predecessors know.

@@ -302,6 +302,7 @@ void Daemon::take_news() {
         if (const auto* gave_up = std::get_if<control::HandshakeGaveUp>(&what)) news_log_.gave_up(customers_, *gave_up);
         if (const auto* resumed = std::get_if<control::PeerResumed>(&what)) news_log_.resumed(customers_, *resumed);
         if (const auto* lost = std::get_if<control::PeerLost>(&what)) news_log_.lost(customers_, *lost);
+        if (const auto* flaps = std::get_if<control::PeerFlaps>(&what)) news_log_.flaps(customers_, *flaps);
         if (const auto* refused = std::get_if<control::HandshakeRefused>(&what))
             news_log_.refused(customers_, *refused);
         const PeerIndex peer = std::visit([](const auto& any) { return any.peer; }, what);

@@ -54,6 +54,7 @@ Json peer_of(const ipc::PeerSnapshot& peer) {
     out["lost_because"] = peer.activity.lost_because.empty() ? Json() : Json(peer.activity.lost_because);
     out["refused_as_old"] = peer.activity.refused_as_old;
     out["refused_as_too_soon"] = peer.activity.refused_as_too_soon;
+    out["flaps_with"] = peer.activity.flaps_with ? Json(to_string(*peer.activity.flaps_with)) : Json();
     out["clock_was_ahead_seconds"] = peer.ahead_seconds;
     out["allowed_ips"] = texts_of(peer.settings.allowed_ips);
     std::visit([&out](const auto& tunnel) { add_tunnel(out, tunnel); }, peer.tunnel);

@@ -118,6 +118,10 @@ std::string customer_text(const CustomerStatus& status) {
     for (const auto& [reason, packets] : customer.activity.drops)
         out += fmt::format("            {} {}\n", packets, printable(reason));
     for (const ipc::PeerSnapshot& peer : status.peers) {
+        if (peer.activity.flaps_with) {
+            out += fmt::format("attention   {}: it is at {} and at {} in turn: two machines may use its key\n",
+                               peer.settings.name, endpoint_text(peer), to_string(*peer.activity.flaps_with));
+        }
         if (peer.activity.refused_as_old == 0 || peer.ahead_seconds < kClockToleranceSeconds) continue;
         out += fmt::format(
             "attention   {}: its clock was ahead once, by {:.1f} days, and {} of its handshakes were refused "

@@ -100,7 +100,15 @@ struct HandshakeRefused {
     std::chrono::seconds ahead{};
     Now at;
 };
-using PeerNews = std::variant<HandshakeCompleted, HandshakeGaveUp, PeerMoved, PeerResumed, PeerLost, HandshakeRefused>;
+// The peer was here, there, here again, several times: two machines may use its key.
+struct PeerFlaps {
+    PeerIndex peer;
+    Endpoint here;
+    Endpoint there;
+    Now at;
+};
+using PeerNews =
+    std::variant<HandshakeCompleted, HandshakeGaveUp, PeerMoved, PeerResumed, PeerLost, HandshakeRefused, PeerFlaps>;
 
 // The engine appends, the rim empties. Carry out in this order: a session is received on before the message that lets
 // the peer use it leaves, and what a restart must not forget is kept before the peer can rely on it.
@@ -127,6 +135,7 @@ struct PeerStatus {
     LostBecause lost_because = LostBecause::kSilent;  // without one
     Instant latest_handshake = kLongAgo;              // completed; kLongAgo: never
     WallTime latest_handshake_wall;                   // 0: never
+    std::optional<Endpoint> flaps_with;               // the other one, after PeerFlaps
     bool is_handshaking = false;                      // we initiated and wait for the answer
     std::uint64_t refused_as_old = 0;  // handshakes that the peer began and was refused, though it is authentic
     std::uint64_t refused_as_too_soon = 0;

@@ -127,4 +127,17 @@ void NewsLog::refused(const CustomerSet& customers, const control::HandshakeRefu
          {"suppressed", std::to_string(*suppressed)}});
 }
 
+void NewsLog::flaps(const CustomerSet& customers, const control::PeerFlaps& news) {
+    const auto [customer, peer] = customers.find(news.peer);
+    if (peer == nullptr) return;
+    if (const auto suppressed = flaps_.pass(news.at.instant))
+        log(LogLevel::kWarn, "endpoint_flapped",
+            {{"customer", customer->settings.id},
+             {"peer", peer->config.settings.name},
+             {"here", to_string(news.here)},
+             {"there", to_string(news.there)},
+             {"hint", "two machines may use this peer's key: give each its own"},
+             {"suppressed", std::to_string(*suppressed)}});
+}
+
 }  // namespace warren::vpnd

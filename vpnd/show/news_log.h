@@ -23,6 +23,7 @@ class NewsLog {
     // Its last session is gone: peer_down, and customer_down when it was the last peer of its customer that had one.
     void lost(const CustomerSet& customers, const control::PeerLost& news);
     void refused(const CustomerSet& customers, const control::HandshakeRefused& news);
+    void flaps(const CustomerSet& customers, const control::PeerFlaps& news);
     // It is removed from the configuration, or suspended: that is no news.
     void forget(CustomerIndex customer, PeerIndex peer);
 
@@ -39,6 +40,7 @@ class NewsLog {
     LogGate peers_down_;
     LogGate customers_;
     LogGate given_up_;
+    LogGate flaps_;
     LogGate refused_as_old_;
     LogGate refused_as_too_soon_;
 };

@@ -153,6 +153,7 @@ ipc::PeerActivity Snapshot::activity_of(const HeldCustomer& customer, std::size_
     if (state_of(status) == ipc::PeerState::kIdle) out.lost_because = name_of(status.lost_because);
     out.refused_as_old = status.refused_as_old;
     out.refused_as_too_soon = status.refused_as_too_soon;
+    out.flaps_with = status.flaps_with;
     out.newest_seconds = static_cast<std::uint64_t>(std::max<std::int64_t>(status.newest.count(), 0));
     return out;
 }

@@ -105,6 +105,11 @@ inline constexpr std::uint32_t kPacedBurst = 64;
 // apart.
 inline constexpr std::array<Duration, 2> kQuickRetries = {std::chrono::milliseconds(300), std::chrono::seconds(1)};
 
+// So many returns to the endpoint before the present one within this time: two machines may use one key. Each of them
+// takes the peer over when it begins anew, which it does after kNewHandshakeTimeout without an answer.
+inline constexpr std::uint32_t kFlaps = 4;
+inline constexpr Duration kFlapWindow = std::chrono::minutes(5);
+
 // Where both sides initiated at once both would renew at once again and again. The one with the smaller public key
 // waits this much longer, and by then has the other's session.
 inline constexpr Duration kCrossedRekeyDelay = std::chrono::seconds(10);

@@ -102,6 +102,7 @@ std::optional<PeerStatus> Engine::peer_status(PeerIndex index) const {
     if (entry->awake == nullptr) return status;
     status.endpoint = entry->awake->endpoint;
     status.has_session = entry->awake->has_session();
+    if (entry->awake->flapped != kLongAgo) status.flaps_with = entry->awake->endpoint_before;
     status.is_handshaking = entry->awake->pending != nullptr;
     return status;
 }
@@ -308,6 +309,21 @@ void Engine::State::set_endpoint(Peer& peer, const Endpoint& remote, const Local
     post(peer.config, dataplane::SetEndpoint{peer.config.index, remote, local}, out);
 }
 
+void Engine::State::note_move(Now now, Peer& peer, const Endpoint& remote, Output& out) {
+    if (peer.endpoint == remote) return;
+    const bool is_return = peer.endpoint_before == remote;
+    peer.endpoint_before = peer.endpoint;
+    if (!is_return) return;
+    if (now.instant - peer.returns_since > kFlapWindow) {
+        peer.returns = 0;
+        peer.returns_since = now.instant;
+    }
+    if (++peer.returns < kFlaps) return;
+    peer.returns_since = kLongAgo;
+    peer.flapped = now.instant;
+    out.news.emplace_back(PeerFlaps{peer.config.index, remote, *peer.endpoint_before, now});
+}
+
 void Engine::State::clear_local_address(Peer& peer, Output& out) {
     peer.local = {};
     post(peer.config, dataplane::ClearLocalAddress{peer.config.index}, out);
@@ -367,6 +383,7 @@ void Engine::State::completed(Now now, Peer& peer, bool is_initiator, Output& ou
     peer.sending_stopped = false;
     peer.entry.latest_handshake = now;
     peer.entry.is_awaited = false;
+    if (now.instant - peer.flapped > 2 * kFlapWindow) peer.flapped = kLongAgo;
     ++counters.handshakes_completed;
     if (!peer.endpoint) return;
     known_sources.remember(now.instant, peer.endpoint->address);

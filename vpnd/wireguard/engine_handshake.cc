@@ -233,6 +233,7 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     indexes.become_keypair(index);
     ++counters.responses_accepted;
     peer->timers.last_handshake_received = now.instant;
+    note_move(now, *peer, arrival.from, out);
     set_endpoint(*peer, arrival.from, arrival.to, out);
 
     // What was sent on until now is still received on, nothing older (conformance S1).

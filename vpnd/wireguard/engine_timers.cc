@@ -42,6 +42,7 @@ void Engine::handle_event(Now now, const dataplane::Event& event, Output& out) {
     }
     if (const auto* activity = std::get_if<dataplane::PeerActivity>(&event)) state_->on_activity(*peer, *activity);
     if (const auto* roamed = std::get_if<dataplane::PeerRoamed>(&event)) {
+        state_->note_move(now, *peer, roamed->remote, out);
         peer->endpoint = roamed->remote;
         peer->local = roamed->local;
         out.news.emplace_back(PeerMoved{peer->config.index});

@@ -17,6 +17,7 @@ using control::HandshakeRefused;
 using control::LostBecause;
 using control::OutgoingMessage;
 using control::Output;
+using control::PeerFlaps;
 using control::PeerLost;
 using control::PeerMoved;
 using control::PeerNews;

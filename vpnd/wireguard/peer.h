@@ -72,8 +72,12 @@ struct Peer {
 
     std::optional<crypto::Secret<32>> static_static;  // DH(our static key, theirs), from the first handshake on
 
-    LocalAddress local;                // ours that the peer sends to; unspecified: let the kernel choose
     std::optional<Endpoint> endpoint;  // the newest authentic one, before that the kept or the configured one
+    std::optional<Endpoint> endpoint_before;
+    std::uint32_t returns = 0;  // to that one, since returns_since
+    Instant returns_since = kLongAgo;
+    Instant flapped = kLongAgo;  // when that was told last; kLongAgo: not, or not any more
+    LocalAddress local;          // ours that the peer sends to; unspecified: let the kernel choose
 
     Tai64n latest_timestamp_sent;                 // ours
     Instant last_initiation_accepted = kLongAgo;  // conformance H8

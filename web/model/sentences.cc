@@ -67,6 +67,10 @@ std::string span_text(Duration span) {
 }
 
 std::string sentence_of(const PeerEntry& peer, Instant now) {
+    if (peer.shown.activity.flaps_with && peer.shown.activity.endpoint) {
+        return fmt::format("It is at {} and at {} in turn: two machines may use its key. Give each its own.",
+                           to_string(*peer.shown.activity.endpoint), to_string(*peer.shown.activity.flaps_with));
+    }
     if (!refused_sentence(peer.shown).empty()) return refused_sentence(peer.shown);
     if (peer.state == ipc::PeerState::kNever) return "No handshake yet.";
     const std::string ago = span_text(now - peer.handshake);

@@ -193,6 +193,43 @@ TEST_CASE("H15, T6: with a persistent keepalive a new private key starts a hands
     CHECK(hub.messages_of(MessageType::kInitiation) == 1);
 }
 
+TEST_CASE("E1: a peer that goes back and forth between two endpoints is told, one that wanders is not") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    hub.connect(peer, 0, endpoint_at(1));
+    std::size_t told = 0;
+    const auto go = [&](std::uint8_t where, Duration after) {
+        hub.advance(after);
+        hub.tell(dataplane::PeerRoamed{PeerIndex{0}, endpoint_at(where), hub.local});
+        told += hub.news<PeerFlaps>();
+    };
+    for (std::uint8_t i = 2; i < 100; ++i) go(i, 1s);  // NAT gives another port each time
+    for (int i = 0; i < 10; ++i) go(99, 1s);
+    CHECK(told == 0);
+    for (int i = 0; i < 12; ++i) {  // seldom: a phone, at home and away
+        go(1, 170s);
+        go(99, 170s);
+    }
+    CHECK(told == 0);
+    CHECK_FALSE(hub.engine.peer_status(PeerIndex{0})->flaps_with.has_value());
+    go(50, 600s);
+    go(51, 1s);
+    for (int i = 0; i < 2; ++i) {
+        CHECK(told == 0);
+        go(50, 20s);
+        go(51, 20s);
+    }
+    REQUIRE(told == 1);
+    const auto& news = std::get<PeerFlaps>(hub.out.news[0]);
+    CHECK(news.here == endpoint_at(51));
+    CHECK(news.there == endpoint_at(50));
+    CHECK(hub.engine.peer_status(PeerIndex{0})->flaps_with == endpoint_at(50));
+    hub.run(601s);
+    hub.connect(peer, 0, endpoint_at(51));
+    CHECK_FALSE(hub.engine.peer_status(PeerIndex{0})->flaps_with.has_value());
+}
+
 // A peer as it is put after a restart.
 PeerConfig config_with(const Hub& hub, const ScriptedPeer& peer, const LastKnown& kept, std::uint32_t index = 0) {
     PeerConfig config = hub.config_of(peer, index);
