@@ -90,7 +90,7 @@ std::vector<Finding> findings_of(const Situation& situation) {
     if (!situation.stackd_silence.empty())
         out.push_back({Kind::kStackdUnreachable,
                        true,
-                       {},
+                       situation.stackd_silent_since,
                        {},
                        situation.stackd_silence + "; tunnels keep running, changes wait",
                        "See journalctl -u warren, then run systemctl start warren."});

@@ -50,6 +50,7 @@ struct Situation {
     bool vpnd_answers = true;
     WallTime vpnd_silent_since;
     std::string stackd_silence;  // why it does not answer; "" when it does
+    WallTime stackd_silent_since;
     std::vector<Problem> problems;
     bool under_load = false;
     WallTime under_load_since;

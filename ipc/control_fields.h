@@ -8,7 +8,7 @@ namespace warren::ipc {
 
 template <>
 struct LastOf<ControlText::Kind> {
-    static constexpr auto value = ControlText::Kind::kUnserved;
+    static constexpr auto value = ControlText::Kind::kQuestion;
 };
 
 // Found by argument-dependent lookup from the codec.

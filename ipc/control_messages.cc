@@ -8,10 +8,6 @@ template <>
 struct LastOf<ControlVerb> {
     static constexpr auto value = ControlVerb::kResetPeer;
 };
-template <>
-struct LastOf<ControlText::Kind> {
-    static constexpr auto value = ControlText::Kind::kFact;
-};
 
 // Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.
 static void fields(auto& codec, Is<ControlRequest> auto& m) {

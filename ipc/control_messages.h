@@ -14,13 +14,14 @@
 namespace warren::ipc {
 
 enum class ControlVerb : std::uint8_t {
-    kApply,        // load the config again and apply it
-    kDiff,         // what kApply would do, without doing it
-    kStatus,       // facts, and every problem that remains since the last apply
-    kUsers,        // users.toml changed: statusd must read it again
-    kLogLevel,     // the level of all daemons, changed first when the request has one; a fact for each: "vpnd debug"
-    kReplaceVpnd,  // start vpnd's program anew; its sessions go on
-    kResetPeer,    // begin anew with `customer`'s `peer`
+    kApply,          // load the config again and apply it
+    kDiff,           // what kApply would do, without doing it
+    kStatus,         // facts, and every problem that remains since the last apply
+    kUsers,          // users.toml changed: statusd must read it again
+    kLogLevel,       // the level of all daemons, changed first when the request has one; a fact for each: "vpnd debug"
+    kApplyRemoving,  // kApply, and many customers may be removed
+    kReplaceVpnd,    // start vpnd's program anew; its sessions go on
+    kResetPeer,      // begin anew with `customer`'s `peer`
 };
 
 struct ControlRequest {
@@ -32,12 +33,13 @@ struct ControlRequest {
 
 // A piece of the answer, in order; then one ControlDone.
 struct ControlText {
-    enum class Kind : std::uint8_t { kStep, kDiagnostic, kNote, kFact, kUnserved };
+    enum class Kind : std::uint8_t { kStep, kDiagnostic, kNote, kFact, kUnserved, kQuestion };
     Kind kind = Kind::kNote;
     std::string customer;  // "" = the appliance
     std::string text;  // kStep: one planned step; kDiagnostic: file:line:column: error: ... with its line and caret;
                        // kNote: what could not be done; kFact: stackd's state, "pid 12, up 60 s"; kUnserved: why a
-                       // customer that has a file is not in force
+                       // customer that has a file is not in force; kQuestion: why nothing was done, and
+                       // kApplyRemoving would do it
     bool operator==(const ControlText&) const = default;
 };
 

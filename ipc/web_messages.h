@@ -37,7 +37,8 @@ struct WebLogLevel {
     LogLevel level = LogLevel::kInfo;
 };
 
-// What stackd could not do and what is still not resolved; it replaces the last one. Each text is one line.
+// What stackd could not do and what is still not resolved; it replaces the last one. Each text is one line. Sent when
+// it has changed, and every few seconds: so statusd notices a stackd that hangs.
 struct WebProblems {
     static constexpr std::size_t kMax = 200;
     static constexpr std::size_t kMaxText = 300;  // bytes

@@ -47,7 +47,8 @@ Daemon::Daemon(ipc::Channel channel, ProcessUsage usage, UniqueFd signals, std::
       gate_(std::move(unmatchable)),
       router_(census_, gate_, facts_, page_files(), access::random_token().substr(0, 8)),
       server_(router_, facts_) {
-    facts_.started = read_clock().instant;
+    facts_.stackd_heard = read_clock();
+    facts_.started = facts_.stackd_heard->instant;
 }
 
 void Daemon::run() {
@@ -82,6 +83,7 @@ bool Daemon::read_channel() {
 }
 
 void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) {
+    facts_.stackd_heard = read_clock();
     if (const auto* wanted = std::get_if<ipc::WebLogLevel>(&message)) set_log_level(wanted->level);
     UniqueFd first = descriptors.empty() ? UniqueFd() : std::move(descriptors.front());
     if (const auto* listener = std::get_if<ipc::WebListener>(&message)) handle_listener(*listener, std::move(first));

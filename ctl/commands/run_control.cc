@@ -21,9 +21,16 @@ std::string line_of(const ipc::ControlText& text) {
     return fmt::format("{}: {}", text.customer, printable(text.text));
 }
 
-int run_request(const ipc::ControlRequest& request, const Invocation& invocation, Output& output) {
+struct Answer {
+    int exit_status = kDone;
+    std::string question;  // what stackd wants to be told twice
+};
+
+Answer run_request(const ipc::ControlRequest& request, const Invocation& invocation, Output& output) {
+    Answer answer;
     std::vector<ipc::ControlText> texts;
     const auto done = send_request(invocation.run_dir, request, [&](const ipc::ControlText& text) {
+        if (text.kind == ipc::ControlText::Kind::kQuestion) answer.question = printable(text.text);
         if (invocation.json) {
             texts.push_back(text);
         } else if (text.kind != ipc::ControlText::Kind::kQuestion) {
@@ -53,21 +60,25 @@ bool agrees(const std::string& question, Output& output) {
 }  // namespace
 
 int run_diff(const Invocation& invocation, Output& output) {
-    return run_request({ipc::ControlVerb::kDiff}, invocation, output);
+    return run_request({ipc::ControlVerb::kDiff}, invocation, output).exit_status;
 }
 
 int run_apply(const Invocation& invocation, Output& output) {
-    return run_request({ipc::ControlVerb::kApply}, invocation, output);
+    const auto verb = invocation.remove ? ipc::ControlVerb::kApplyRemoving : ipc::ControlVerb::kApply;
+    const Answer answer = run_request({verb}, invocation, output);
+    if (answer.question.empty() || invocation.json || !agrees(answer.question, output)) return answer.exit_status;
+    return run_request({ipc::ControlVerb::kApplyRemoving}, invocation, output).exit_status;
 }
 
 int run_peer(const Invocation& invocation, Output& output) {
     const std::vector<std::string>& words = invocation.arguments;
     if (words[0] != "reset") return complain(output, kUsage, "peer: use reset CUSTOMER PEER");
-    return run_request({ipc::ControlVerb::kResetPeer, std::nullopt, words[1], words[2]}, invocation, output);
+    return run_request({ipc::ControlVerb::kResetPeer, std::nullopt, words[1], words[2]}, invocation, output)
+        .exit_status;
 }
 int run_restart(const Invocation& invocation, Output& output) {
     if (invocation.arguments[0] != "vpnd") return complain(output, kUsage, "restart vpnd; it is the only choice");
-    return run_request({ipc::ControlVerb::kReplaceVpnd}, invocation, output);
+    return run_request({ipc::ControlVerb::kReplaceVpnd}, invocation, output).exit_status;
 }
 
 int run_log_level(const Invocation& invocation, Output& output) {

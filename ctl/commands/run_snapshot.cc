@@ -50,17 +50,24 @@ int print(Output& output, const std::string& text) {
     return kDone;
 }
 
-// Whether all is well, as far as vpnctl can know; with a customer: what concerns it, and the daemons.
+// Whether all is well, as far as vpnctl can know; with a customer: what concerns it, the appliance and the daemons.
 std::vector<health::Finding> findings_of(const StackdStatus& stackd, const Result<Snapshot>& snapshot,
                                          const std::string& customer) {
     health::Situation situation;
     situation.stackd_silence = stackd.silence;
     for (const ipc::ControlText& problem : stackd.problems) {
-        if (customer.empty() || problem.customer == customer) situation.problems.push_back({problem, {}});
+        if (customer.empty() || problem.customer.empty() || problem.customer == customer)
+            situation.problems.push_back({problem, {}});
     }
     situation.vpnd_answers = snapshot || snapshot.error().code != ErrorCode::kUnavailable;
     situation.under_load = snapshot && snapshot->header.under_load;
     return health::findings_of(situation);
+}
+
+// A silent stackd is more than an answer that is no: nobody knows what else needs attention.
+int exit_status_of(const StackdStatus& stackd, const std::vector<health::Finding>& findings) {
+    if (!stackd.silence.empty()) return kUnreachable;
+    return findings.empty() ? kDone : kAnswerIsNo;
 }
 
 }  // namespace
@@ -70,7 +77,7 @@ int run_status(const Invocation& invocation, Output& output) {
     const StackdStatus stackd = request_status(invocation.run_dir);
     const auto snapshot = snapshot_of(invocation, invocation.json || !customer.empty());
     const auto findings = findings_of(stackd, snapshot, customer);
-    const int status = findings.empty() ? kDone : kAnswerIsNo;
+    const int status = exit_status_of(stackd, findings);
     if (!snapshot) {
         const bool is_known =
             snapshot.error().code == ErrorCode::kNotFound &&
@@ -85,7 +92,7 @@ int run_status(const Invocation& invocation, Output& output) {
         output.out << status_json(*snapshot, stackd, findings);
         return status;
     }
-    output.out << health_text(stackd, findings)
+    output.out << health_text(stackd, findings) << offline_text(*snapshot)
                << (customer.empty() ? status_text(*snapshot) : customer_text(snapshot->customers[0]));
     return status;
 }

@@ -17,6 +17,7 @@ namespace warren::ctl {
 namespace {
 
 constexpr std::size_t kShownPrefixes = 3;
+constexpr std::size_t kShownOffline = 3;
 constexpr std::string_view kBeforeCustomer = "(none)";  // drops before the customer was known
 
 std::string join(const std::vector<Prefix>& prefixes, std::size_t most) {
@@ -73,6 +74,19 @@ std::string health_text(const StackdStatus& stackd, const std::vector<health::Fi
         label = "";
     }
     return out;
+}
+
+std::string offline_text(const Snapshot& snapshot) {
+    std::string ids;
+    std::size_t count = 0;
+    for (const auto& [customer, peers] : snapshot.customers) {
+        if (customer.settings.suspended || customer.peer_count == 0 || customer.peers_online > 0) continue;
+        if (++count <= kShownOffline) ids += (count == 1 ? "" : ", ") + customer.settings.id;
+    }
+    if (count == 0) return {};
+    if (count > kShownOffline) ids += fmt::format(", +{}", count - kShownOffline);
+    return fmt::format("offline     {}: no peer is online; only the status page knows whether one was before\n",
+                       printable(ids));
 }
 
 std::string status_text(const Snapshot& snapshot) {

@@ -19,6 +19,9 @@ namespace warren::ctl {
 
 // stackd's state, if it replies; whether all is well; then what is not.
 [[nodiscard]] std::string health_text(const StackdStatus& stackd, const std::vector<health::Finding>& findings);
+// The customers that should have peers and have none online, in a line; "" without any. That is no finding: what was
+// before is not known here.
+[[nodiscard]] std::string offline_text(const Snapshot& snapshot);
 // The appliance in some lines, then the customers' table.
 [[nodiscard]] std::string status_text(const Snapshot& snapshot);
 // One customer in some lines, then its peers.

@@ -51,7 +51,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto inner = InnerPacket::parse(bytes);
         if (!inner) continue;
         given.push_back(normal(Packet(inner->bytes().begin(), inner->bytes().end())));
-        coalescer.add({{(owner >> 1) & 1U}, {owner & 1U}, 1'420, (owner & 4) == 0, &kWireguardFraming}, *inner, out);
+        coalescer.add(
+            {{(owner >> 1) & 1U}, {owner & 1U}, 1'420, {.tcp = true, .udp = (owner & 4) == 0}, &kWireguardFraming},
+            *inner, out);
     }
     coalescer.finish(out);
     std::vector<Packet> got;

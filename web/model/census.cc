@@ -71,6 +71,23 @@ bool same_row(const ipc::CustomerSnapshot& a, const ipc::CustomerSnapshot& b) {
 
 constexpr std::string_view kRestarted = "restarted";  // ipc::PeerSnapshot::lost_because
 
+std::string_view identity_of(const ipc::ShownWireguardPeer& tunnel) {
+    return tunnel.public_key;
+}
+
+// Tells a peer from all others of its customer, whatever its name.
+std::pair<ipc::ListenerId, std::string> identity_of(const ipc::PeerSnapshot& peer) {
+    return {peer.settings.listener,
+            std::string(std::visit([](const auto& tunnel) { return identity_of(tunnel); }, peer.tunnel))};
+}
+
+// As its peers know us.
+std::vector<std::string_view> identities_of(const ipc::CustomerSnapshot& customer) {
+    std::vector<std::string_view> out;
+    for (const ipc::ListenerSnapshot& listener : customer.listeners) out.emplace_back(listener.identity);
+    return out;
+}
+
 ipc::PeerState state_at(Instant now, const PeerEntry& peer) {
     if (peer.handshake == kLongAgo) return ipc::PeerState::kNever;
     const bool is_online = peer.shown.state == ipc::PeerState::kOnline && now - peer.handshake < kOnline;

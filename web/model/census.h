@@ -149,7 +149,8 @@ class Census {
     EventLog events_;
     Series series_;
     Instant last_snapshot_ = kLongAgo;
-    Instant vpnd_since_ = kLongAgo;  // the first snapshot of this vpnd
+    Instant vpnd_started_ = kLongAgo;  // when another vpnd answered for the first time
+    Instant vpnd_since_ = kLongAgo;    // the first snapshot of this vpnd
     WallTime as_of_;
     bool is_lost_ = false;  // kVpndLost was recorded
     std::uint64_t tick_ = 0;

@@ -20,6 +20,10 @@ health::Situation situation_of(const Census& census, const std::vector<const Cus
     out.now = now.wall;
     out.vpnd_answers = census.has_snapshot() && !census.is_stale(now.instant);
     out.vpnd_silent_since = census.silent_since();
+    if (facts.stackd_heard && now.instant - facts.stackd_heard->instant > kStackdSilence) {
+        out.stackd_silence = "stackd does not answer";
+        out.stackd_silent_since = facts.stackd_heard->wall;
+    }
     out.problems = facts.problems;
     out.under_load = census.header().under_load;
     out.under_load_since = facts.under_load_since;
@@ -94,6 +98,7 @@ std::string sentence_of(const CustomerEntry& customer) {
             return "Suspended in the configuration: all tunnels are down, the stack is kept.";
         case CustomerState::kNever:
             return counts.total() == 0 ? "No peers are configured." : "No peer has had a handshake yet.";
+        case CustomerState::kUnserved: return "Not served: its configuration is not in force.";
         case CustomerState::kUp:
             return fmt::format("Every peer that ever had a handshake is online ({}).", counts.online);
         case CustomerState::kDegraded:

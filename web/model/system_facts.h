@@ -11,6 +11,9 @@
 
 namespace warren::web {
 
+// stackd repeats its problems every 5 s (stacks/children/web_keeper), so it hangs when it has said nothing for so long.
+inline constexpr Duration kStackdSilence = std::chrono::seconds(15);
+
 struct CertificateFacts {
     std::string fingerprint_sha256;
     std::string subject;
@@ -37,6 +40,7 @@ struct SystemFacts {
     std::size_t connections = 0;
     WallTime under_load_since;
     std::vector<health::Situation::Problem> problems;  // of stackd
+    std::optional<Now> stackd_heard;                   // its last message; nothing: not watched
 };
 
 }  // namespace warren::web

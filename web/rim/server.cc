@@ -32,6 +32,8 @@ using boost::system::error_code;
 
 constexpr Duration kAcceptPause =
     std::chrono::milliseconds(200);  // after a failed accept: there may be no free descriptors
+// Between two looks for logins that have waited for too long.
+constexpr Duration kLateLogins = std::chrono::seconds(1);
 
 beast::string_view view(std::string_view text) {
     return {text.data(), text.size()};
@@ -112,6 +114,7 @@ class Server::Rim {
     void refuse_login(PasswordQueue::Ticket ticket);
     // True when it was still waiting.
     bool withdraw_login(PasswordQueue::Ticket ticket);
+    void refuse_late_logins();
     void check_next_login();
     void pause_accepting();
     void watch(std::shared_ptr<asio::posix::stream_descriptor> descriptor, std::function<bool()> ready);
@@ -354,7 +357,8 @@ void Server::Rim::add_connection(tcp::socket socket, const IpAddress& remote) {
 
 PasswordQueue::Ticket Server::Rim::add_login(std::shared_ptr<Connection> connection, PasswordCheck check) {
     const PasswordQueue::Ticket ticket = ++last_ticket;
-    const PasswordQueue::Entry entry{ticket, check.client.rank, site_of(connection->remote())};
+    const PasswordQueue::Entry entry{ticket, check.client.rank, site_of(connection->remote()), check.client.user,
+                                     read_clock().instant};
     logins.emplace(ticket, Login{std::move(connection), std::move(check)});
     if (const auto refused = queue.add(entry)) refuse_login(*refused);
     check_next_login();
@@ -374,6 +378,10 @@ void Server::Rim::refuse_login(PasswordQueue::Ticket ticket) {
     login.mapped().connection->answer(router.abandon_login(login.mapped().check));
 }
 
+void Server::Rim::refuse_late_logins() {
+    for (const PasswordQueue::Ticket ticket : queue.take_late(read_clock().instant)) refuse_login(ticket);
+}
+
 void Server::Rim::check_next_login() {
     if (is_checking) return;
     const auto ticket = queue.take();
@@ -384,6 +392,7 @@ void Server::Rim::check_next_login() {
         // Moved to the connection's thread, so that it is destroyed there.
         asio::post(loop, [this, login = std::move(login), matched] {
             is_checking = false;
+            queue.finish();
             Reply reply = router.finish_login(read_clock(), login.check, matched);
             write_audits(router);
             login.connection->answer(std::move(reply));
@@ -460,6 +469,7 @@ void Server::tick() {
 }
 
 void Server::run() {
+    every(kLateLogins, [this] { rim_->refuse_late_logins(); });
     rim_->loop.run();
 }
 

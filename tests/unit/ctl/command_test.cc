@@ -32,6 +32,20 @@ samples::Ran ask_vpnd(std::vector<std::string> arguments) {
     return vpnctl(arguments);
 }
 
+// `stackd` reports these problems. Both daemons answer in one run directory.
+samples::Ran ask_both(std::vector<std::string> arguments, const std::vector<ipc::ControlText>& problems) {
+    const FakeDaemon vpnd("snapshot.sock",
+                          [](ipc::Channel& channel) { samples::serve_snapshot(samples::snapshot(), channel); });
+    const FakeDaemon stackd("control.sock", [&problems](ipc::Channel& channel) {
+        samples::ignore_request(channel);
+        for (const ipc::ControlText& problem : problems) samples::send(channel, ipc::ControlMessage(problem));
+        samples::send(channel, ipc::ControlMessage(ipc::ControlDone{}));
+    });
+    std::filesystem::create_symlink(stackd.run_dir() + "/control.sock", vpnd.run_dir() + "/control.sock");
+    arguments.insert(arguments.begin(), {"--run-dir", vpnd.run_dir()});
+    return vpnctl(arguments);
+}
+
 }  // namespace
 
 TEST_CASE("update says that a package has no slots") {
@@ -184,6 +198,26 @@ TEST_CASE("what vpnd says is shown by each command") {
     for (const char* command : {"customers", "peers", "counters", "drops"})
         CHECK(nlohmann::json::accept(ask_vpnd({"--json", command}).out));
     CHECK(nlohmann::json::accept(ask_vpnd({"--json", "wg", "acme"}).out));
+}
+
+TEST_CASE("status exits with 0, 1 when something needs attention, and 3 when stackd is silent") {
+    const ipc::ControlText problem{ipc::ControlText::Kind::kNote, "globex", "handoff: no device eth7 in the uplink"};
+    CHECK(ask_both({"status"}, {}).status == kDone);
+    CHECK(ask_both({"status"}, {problem}).status == kAnswerIsNo);
+    CHECK(ask_both({"status", "--json"}, {problem}).status == kAnswerIsNo);
+    CHECK(ask_vpnd({"status"}).status == kUnreachable);
+    CHECK(ask_vpnd({"status", "acme"}).status == kUnreachable);
+    CHECK(ask_vpnd({"status", "--json"}).status == kUnreachable);
+}
+
+TEST_CASE("the status of a customer has what concerns it and the appliance, not what concerns another") {
+    using Kind = ipc::ControlText::Kind;
+    const auto ran = ask_both({"status", "acme"}, {{Kind::kNote, "", "nothing applied: the configuration has errors"},
+                                                   {Kind::kNote, "globex", "no device eth7"}});
+    CHECK(ran.status == kAnswerIsNo);
+    CHECK(ran.out.find("attention   nothing applied: the configuration has errors\n") != std::string::npos);
+    CHECK(ran.out.find("eth7") == std::string::npos);
+    CHECK(ask_both({"status", "acme"}, {{Kind::kNote, "globex", "no device eth7"}}).status == kDone);
 }
 
 TEST_CASE("a customer unknown to vpnd is a failure that names it") {

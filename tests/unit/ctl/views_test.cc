@@ -61,6 +61,21 @@ TEST_CASE("what needs attention stands first, each finding in a line that does n
     CHECK(health_text({"", {"pid 12"}, {}}, {}) == "stackd      pid 12\nhealth      All is well.\n");
 }
 
+TEST_CASE("a customer without a peer online is named; one that is suspended or has no peers is not") {
+    Snapshot snapshot = samples::snapshot();
+    CHECK(offline_text(snapshot).empty());
+    snapshot.customers[0].customer.peers_online = 0;
+    CHECK(offline_text(snapshot) ==
+          "offline     acme: no peer is online; only the status page knows whether one was before\n");
+    for (const char* id : {"a", "b", "c", "d"}) {
+        snapshot.customers.push_back(snapshot.customers[0]);
+        snapshot.customers.back().customer.settings.id = id;
+    }
+    CHECK(offline_text(snapshot).starts_with("offline     acme, a, b, +2: no peer"));
+    snapshot.customers[0].customer.peer_count = 0;
+    CHECK(offline_text(snapshot).starts_with("offline     a, b, c, +1: no peer"));
+}
+
 TEST_CASE("one customer's status; its name does not control the terminal") {
     CHECK(customer_text(samples::snapshot().customers[1]) ==
           "customer    globex  Globex ?[31m\n"

@@ -41,6 +41,22 @@ constexpr Instant at(std::int64_t second) {
     return {second * 1'000'000'000};
 }
 
+using Ticket = PasswordQueue::Ticket;
+
+// Of a user of its own, unless one is named.
+PasswordQueue::Entry login(Ticket ticket, LoginRank rank, const IpAddress& from, std::string user = {},
+                           Instant since = at(0)) {
+    if (user.empty()) user = "user-" + std::to_string(ticket);
+    return {ticket, rank, from, std::move(user), since};
+}
+
+// Takes the next login, whose check ends at once; 0: none waits.
+Ticket check_one(PasswordQueue& queue) {
+    const auto ticket = queue.take();
+    queue.finish();
+    return ticket.value_or(0);
+}
+
 }  // namespace
 
 TEST_CASE("a user, a customer and each role have a share; the rest is for operators") {
@@ -138,53 +154,106 @@ TEST_CASE("a connection that waits for a password check is not closed; one that 
     CHECK(strangers.size() == 2);
 }
 
-TEST_CASE("passwords are checked by trust, then by failures, then in the order of arrival") {
+TEST_CASE(
+    "passwords are checked by trust, then by failures, then in the order of arrival; every second is the oldest") {
     PasswordQueue queue;
-    CHECK_FALSE(queue.add({1, {Trust::kNone, 3}, site(1)}));
-    CHECK_FALSE(queue.add({2, {Trust::kNone, 0}, site(2)}));
-    CHECK_FALSE(queue.add({3, {Trust::kNone, 0}, site(3)}));
-    CHECK_FALSE(queue.add({4, {Trust::kAddress, 2}, site(4)}));
-    CHECK_FALSE(queue.add({5, {Trust::kDevice, 4}, site(5)}));
-    std::vector<PasswordQueue::Ticket> order;
-    while (const auto ticket = queue.take()) order.push_back(*ticket);
-    CHECK(order == std::vector<PasswordQueue::Ticket>{5, 4, 2, 3, 1});
+    CHECK_FALSE(queue.add(login(1, {Trust::kNone, 3}, site(1))));
+    CHECK_FALSE(queue.add(login(2, {Trust::kNone, 0}, site(2))));
+    CHECK_FALSE(queue.add(login(3, {Trust::kNone, 0}, site(3))));
+    CHECK_FALSE(queue.add(login(4, {Trust::kAddress, 2}, site(4))));
+    CHECK_FALSE(queue.add(login(5, {Trust::kDevice, 4}, site(5))));
+    std::vector<Ticket> order;
+    while (const Ticket ticket = check_one(queue)) order.push_back(ticket);
+    CHECK(order == std::vector<Ticket>{5, 1, 4, 2, 3});
 }
 
 TEST_CASE("an address fills its own places only; who is better in rank displaces the last") {
     PasswordQueue queue;
-    PasswordQueue::Ticket next = 0;
+    Ticket next = 0;
     for (std::size_t i = 0; i < PasswordQueue::kMaxPerSite; ++i)
-        CHECK_FALSE(queue.add({++next, {Trust::kNone, 1}, site(1)}));
-    CHECK(*queue.add({100, {Trust::kNone, 1}, site(1)}) == 100);
-    CHECK(*queue.add({101, {Trust::kDevice, 0}, site(1)}) == next);  // a known device behind the same address
-    CHECK_FALSE(queue.add({102, {Trust::kNone, 9}, site(2)}));
+        CHECK_FALSE(queue.add(login(++next, {Trust::kNone, 1}, site(1))));
+    CHECK(*queue.add(login(100, {Trust::kNone, 1}, site(1))) == 100);
+    CHECK(*queue.add(login(101, {Trust::kDevice, 0}, site(1))) == next);  // a known device behind the same address
+    CHECK_FALSE(queue.add(login(102, {Trust::kNone, 9}, site(2))));
 
     unsigned number = 10;
-    while (queue.size() < PasswordQueue::kMax) REQUIRE_FALSE(queue.add({++next, {Trust::kNone, 5}, site(++number)}));
-    CHECK(*queue.add({103, {Trust::kNone, 9}, site(3)}) == 103);
-    CHECK(*queue.add({104, {Trust::kNone, 0}, site(4)}) == 102);  // the one with the most failures goes
-    CHECK(*queue.add({105, {Trust::kNone, 0}, site(5)}) == next);
+    while (queue.size() < PasswordQueue::kMax)
+        REQUIRE_FALSE(queue.add(login(++next, {Trust::kNone, 5}, site(++number))));
+    CHECK(*queue.add(login(103, {Trust::kNone, 9}, site(3))) == 103);
+    CHECK(*queue.add(login(104, {Trust::kNone, 0}, site(4))) == 102);  // the one with the most failures goes
+    CHECK(*queue.add(login(105, {Trust::kNone, 0}, site(5))) == next);
     CHECK(queue.size() == PasswordQueue::kMax);
 }
 
 TEST_CASE("a login that is withdrawn makes room") {
     PasswordQueue queue;
-    for (PasswordQueue::Ticket ticket = 1; ticket <= PasswordQueue::kMaxPerSite; ++ticket)
-        CHECK_FALSE(queue.add({ticket, {Trust::kNone, 0}, site(1)}));
+    for (Ticket ticket = 1; ticket <= PasswordQueue::kMaxPerSite; ++ticket)
+        CHECK_FALSE(queue.add(login(ticket, {Trust::kNone, 0}, site(1))));
     queue.remove(1);
     queue.remove(77);
     CHECK(queue.size() == PasswordQueue::kMaxPerSite - 1);
-    CHECK_FALSE(queue.add({50, {Trust::kNone, 0}, site(1)}));
+    CHECK_FALSE(queue.add(login(50, {Trust::kNone, 0}, site(1))));
     CHECK(*queue.take() == 2);
 }
 
 TEST_CASE("59 addresses with made-up names do not delay a first attempt from another address") {
     PasswordQueue queue;
-    PasswordQueue::Ticket next = 0;
+    Ticket next = 0;
     for (unsigned address = 0; address < 59; ++address) {
         for (std::uint32_t i = 0; i < PasswordQueue::kMaxPerSite; ++i)
-            (void)queue.add({++next, {Trust::kNone, 1 + i}, site(address)});
+            (void)queue.add(login(++next, {Trust::kNone, 1 + i}, site(address)));
     }
-    CHECK_FALSE(queue.add({1000, {Trust::kNone, 0}, site(200)}).value_or(0) == 1000);
+    CHECK_FALSE(queue.add(login(1000, {Trust::kNone, 0}, site(200))).value_or(0) == 1000);
     CHECK(*queue.take() == 1000);
+}
+
+TEST_CASE("a user who repeats right logins from its devices does not keep out who has no rank") {
+    PasswordQueue queue;
+    const auto repeat = [&queue](Ticket ticket) {
+        return queue.add(login(ticket, {Trust::kDevice, 0}, site(static_cast<unsigned>(ticket)), "acme"));
+    };
+    CHECK_FALSE(repeat(1));
+    CHECK(*repeat(2) == 2);  // one waits
+    REQUIRE(*queue.take() == 1);
+    CHECK(*repeat(3) == 3);  // one is checked
+    CHECK_FALSE(queue.add(login(4, {Trust::kNone, 0}, site(50), "operator")));
+    queue.finish();
+    CHECK_FALSE(repeat(5));
+    CHECK(check_one(queue) == 4);
+    CHECK(check_one(queue) == 5);
+}
+
+TEST_CASE("many users who repeat right logins leave every second check to those who have waited for longest") {
+    PasswordQueue queue;
+    Ticket next = 100;
+    CHECK_FALSE(queue.add(login(1, {Trust::kNone, 3}, site(1))));
+    CHECK_FALSE(queue.add(login(2, {Trust::kAddress, 0}, site(2))));
+    std::vector<Ticket> waited;
+    for (unsigned check = 0; check < 4; ++check) {
+        for (unsigned user = 0; user < 10; ++user)
+            (void)queue.add(login(++next, {Trust::kDevice, 0}, site(10 + user), "customer-" + std::to_string(user)));
+        const Ticket ticket = check_one(queue);
+        if (ticket < 100) waited.push_back(ticket);
+    }
+    CHECK(waited == std::vector<Ticket>{1, 2});
+}
+
+TEST_CASE("who guesses at a name elsewhere does not take the place of its user") {
+    PasswordQueue queue;
+    CHECK_FALSE(queue.add(login(1, {Trust::kNone, 0}, site(1), "anna")));
+    CHECK(*queue.add(login(2, {Trust::kNone, 0}, site(1), "anna")) == 2);
+    CHECK_FALSE(queue.add(login(3, {Trust::kNone, 0}, site(2), "anna")));
+    CHECK_FALSE(queue.add(login(4, {Trust::kDevice, 0}, site(1), "anna")));
+    CHECK_FALSE(queue.add(login(5, {Trust::kNone, 0}, site(1), "bert")));
+}
+
+TEST_CASE("a login that has waited for too long is taken out, and not sooner") {
+    PasswordQueue queue;
+    CHECK_FALSE(queue.add(login(1, {Trust::kNone, 0}, site(1), "anna", at(100))));
+    CHECK_FALSE(queue.add(login(2, {Trust::kDevice, 0}, site(2), "bert", at(101))));
+    CHECK(queue.take_late(at(100) + PasswordQueue::kMaxWait - Duration(1)).empty());
+    CHECK(queue.take_late(at(100) + PasswordQueue::kMaxWait) == std::vector<Ticket>{1});
+    CHECK(queue.size() == 1);
+    CHECK_FALSE(queue.add(login(3, {Trust::kNone, 0}, site(1), "anna", at(111))));  // its place is free again
+    CHECK(queue.take_late(at(111)) == std::vector<Ticket>{2});
 }

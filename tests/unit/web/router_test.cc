@@ -137,6 +137,21 @@ TEST_CASE_FIXTURE(Fixture, "a customer that is not served is an alarm, a row and
     CHECK(get("/readyz", "customer").status == 200);  // another's
 }
 
+TEST_CASE_FIXTURE(Fixture, "a stackd that says nothing for too long is an alarm, and not sooner") {
+    facts.certificate->not_after = {INT64_MAX};
+    facts.stackd_heard = Now{kNow.instant - kStackdSilence, {1}};
+    CHECK(get("/readyz", "viewer").status == 200);
+    facts.stackd_heard = Now{kNow.instant - kStackdSilence - Duration(1), {1}};
+    const Reply ready = get("/readyz", "viewer");
+    CHECK(ready.status == 503);
+    CHECK(contains(ready.body, "stackd does not answer; tunnels keep running, changes wait"));
+    CHECK(contains(get("/api/v1/overview", "viewer").body, R"("kind":"stackd_unreachable","severity":"critical")"));
+    CHECK(get("/readyz", "customer").status == 200);
+    const auto findings = findings_of(census, {}, facts, true, kNow);
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].since == WallTime{1});
+}
+
 TEST_CASE("a problem that stays keeps its time") {
     using Kind = ipc::ControlText::Kind;
     const auto before = merge_problems({}, {{Kind::kNote, "acme", "x"}, {Kind::kNote, "", "y"}}, {1});

@@ -7,11 +7,6 @@ const zero = () => ({ rx_bits_per_second: 0, tx_bits_per_second: 0 });
 export function peerView(customer, peer, now) {
   const age = peer.handshake === null ? null : now - peer.handshake;
   const stale = peer.state === "idle" && age > 24 * 3600_000;
-  const sentence = {
-    online: "The last handshake was 42 s ago, within the 180 s that count as online.",
-    idle: "The last handshake was more than 180 s ago. The peer is disconnected or has nothing to send.",
-    never: "No handshake yet.",
-  }[peer.state];
   return {
     customer: customer.id,
     name: peer.name,

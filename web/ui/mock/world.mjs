@@ -28,14 +28,6 @@ const iso = (at) => new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
 const drop = (name, packets) => ({ ...dropWords(name), packets });
 const key = (random) => Buffer.from(Array.from({ length: 32 }, () => Math.floor(random() * 256))).toString("base64");
 
-const stateSentences = {
-  up: "Every peer that ever had a handshake is online.",
-  degraded: "Some peers are no longer online.",
-  down: "No peer is online; some were before.",
-  never: "No peer has had a handshake yet.",
-  suspended: "Suspended in the configuration: all tunnels are down, the stack is kept.",
-};
-
 export class World {
   constructor(count, now) {
     this.random = dice(7);
