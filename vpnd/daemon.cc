@@ -116,6 +116,7 @@ void Daemon::serve() {
     }
     snapshot_server_->run(now);
     for (const auto& [kind, service] : services_) service->run(now);
+    if (!is_in_charge_ && !link_.is_connected()) stopping_ = true;  // nobody could adopt it
     flush_log();
 }
 
@@ -251,7 +252,13 @@ Status Daemon::keep_sessions() {
     is_succeeding_ = keeper_->found() == control::SessionKeeper::Found::kSessions;
     if (keeper_->found() != control::SessionKeeper::Found::kOtherForm) return {};
     log(LogLevel::kWarn, "kept_sessions_ignored", {{"reason", "they were written by another version"}});
-    WARREN_TRY(kept_memory_->clear());
+    if (const Status cleared = kept_memory_->clear(); !cleared) {
+        log(LogLevel::kWarn, "sessions_not_kept", {{"reason", cleared.error().what}});
+        control_->set_keeper(nullptr);
+        keeper_.reset();
+        kept_memory_.reset();
+        return {};
+    }
     keeper_->begin();
     return {};
 }

@@ -39,6 +39,7 @@ KeptMemory::~KeptMemory() {
 }
 
 Status KeptMemory::clear() {
+    (void)::munlock(table_.data(), table_.size_bytes());  // locked memory cannot be given back
     if (::madvise(table_.data(), table_.size_bytes(), MADV_REMOVE) == 0) return {};
     return fail_errno("madvise", errno);
 }

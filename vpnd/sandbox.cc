@@ -17,8 +17,8 @@ namespace warren::vpnd {
 namespace {
 
 // What the loops do after start, beyond what every daemon does.
-constexpr std::array kAllowed{SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg), SCMP_SYS(epoll_pwait2), SCMP_SYS(mlock2),
-                              SCMP_SYS(lseek)};
+constexpr std::array kAllowed{SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg), SCMP_SYS(epoll_pwait2),
+                              SCMP_SYS(mlock2),   SCMP_SYS(lseek),    SCMP_SYS(ftruncate)};
 // Of the memory that a new stackd brings.
 constexpr std::array kAllowedFcntls{F_GET_SEALS};
 // The ioctl requests on a TUN device that stackd passed.

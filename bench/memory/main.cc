@@ -63,7 +63,8 @@ class House {
     explicit House(const Size& size) : size_(size) {
         auto changes = customers_->apply(generation());
         WARREN_CHECK(changes.has_value());
-        for (Changes::SwapView& swap : changes->swap_views) pipeline_->swap_customer(std::move(swap.view), {.tcp = true, .udp = true});
+        for (Changes::SwapView& swap : changes->swap_views)
+            pipeline_->swap_customer(std::move(swap.view), {.tcp = true, .udp = true});
         for (const Changes::PutPeer& put : changes->put_peers) engine_->put_peer(now_, config_of(put.peer), out_);
         for (std::uint32_t peer = 0; peer < size.sessions; ++peer) connect(peer);
         out_ = {};

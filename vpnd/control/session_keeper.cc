@@ -33,7 +33,7 @@ std::uint64_t start_of(const PeerName& name) {
 SessionKeeper::SessionKeeper(std::span<Slot> table, Lock lock) : table_(table), lock_(std::move(lock)) {
     WARREN_CHECK(table_.size() >= 2);
     const Header& header = header_of(table_);
-    if (header.magic.load() == 0 && header.form.load() == 0) {
+    if (header.magic.load() == 0) {
         begin();
     } else if (header.magic.load() == kMagic && header.form.load() == kSessionForm) {
         look_around();
@@ -103,7 +103,7 @@ std::optional<std::uint32_t> SessionKeeper::allocate() {
     }
     std::atomic<std::uint64_t>& used = header_of(table_).used;
     const std::uint64_t next = used.load();
-    if (next == table_.size() || !lock_up_to(next + 1)) return std::nullopt;
+    if (next >= table_.size() || !lock_up_to(next + 1)) return std::nullopt;
     used.store(next + 1);
     return static_cast<std::uint32_t>(next);
 }
@@ -166,6 +166,7 @@ std::vector<SessionKeeper::Moved> SessionKeeper::move_to(std::span<Slot> table) 
         }
         table_[*slot].record = old[held.slot].record;
         table_[*slot].endpoint = old[held.slot].endpoint;
+        table_[*slot].state.store(Slot::kMoving, std::memory_order_release);
         held.slot = *slot;
     }
     for (const SessionId session : dropped) retire(session);

@@ -63,13 +63,20 @@ PeerPlace read_place(const KeptSession& slot) {
     const auto scope = in.le<std::uint32_t>();
     const auto local = read_address(in);
     const auto interface_index = in.le<std::uint32_t>();
+    const auto configured = in.le<std::uint64_t>();
     if (!is_known || !remote || !local) return place;
     place.remote = Endpoint{*remote, port, scope};
     place.local = {*local, interface_index};
+    place.configured = configured;
     return place;
 }
 
 }  // namespace
+
+std::uint64_t digest_of(const std::optional<Endpoint>& configured) {
+    if (!configured) return 0;
+    return load_le<std::uint64_t>(crypto::blake2s({as_bytes(to_string(*configured))}).data());
+}
 
 void write(const PeerName& peer, const dataplane::InstallSession& session, const PeerPlace& place, KeptSession& slot) {
     slot.wipe();
@@ -96,6 +103,7 @@ void write_place(const PeerPlace& place, KeptSession& slot) {
     out.le(remote.scope_id);
     write_address(out, place.local.address);
     out.le(place.local.interface_index);
+    out.le(place.configured);
     seal(slot.endpoint);
 }
 

@@ -18,7 +18,8 @@ using PeerName = std::array<std::uint8_t, 16>;
 
 struct PeerPlace {
     std::optional<Endpoint> remote;
-    LocalAddress local;  // unspecified address: the kernel chooses
+    LocalAddress local;            // unspecified address: the kernel chooses
+    std::uint64_t configured = 0;  // digest_of() the endpoint that the configuration had then
 
     bool operator==(const PeerPlace&) const = default;
 };
@@ -40,7 +41,10 @@ struct SessionRecord {
 };
 
 // The form of the slots: another number with every change of a field. A successor ignores every other form.
-inline constexpr std::uint32_t kSessionForm = 1;
+inline constexpr std::uint32_t kSessionForm = 2;
+
+// Of the endpoint in a peer's configuration: where it is another one than was kept, the operator moved the peer since.
+[[nodiscard]] std::uint64_t digest_of(const std::optional<Endpoint>& configured);
 
 // Fills in a free slot for a session that begins; the state is written last.
 void write(const PeerName& peer, const dataplane::InstallSession& session, const PeerPlace& place,

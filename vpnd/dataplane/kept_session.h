@@ -38,7 +38,8 @@ class KeptCounter {
 // moment leaves something a successor may rely on: it sends with counters from `reserved` on, and refuses those below
 // `received`. Endpoint and record have checksums of their own (vpnd/control/session_record.h).
 struct alignas(64) KeptSession {
-    enum State : std::uint64_t { kFree = 0, kUsed = 0x6b657074'73657373 };
+    // kMoving: given to a data worker that has not entered its session yet; neither free nor good for a successor.
+    enum State : std::uint64_t { kFree = 0, kMoving = 1, kUsed = 0x6b657074'73657373 };
 
     // Counters that one store to `reserved` makes usable: a store for 65,536 messages.
     static constexpr std::uint64_t kReservation = std::uint64_t{1} << 16;

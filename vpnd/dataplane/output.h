@@ -22,14 +22,6 @@ struct Piece {
     std::uint32_t next = kLast;  // in Output::pieces
 };
 
-// Which super-packets a TUN takes: packets of these kinds may be joined.
-struct Joining {
-    bool tcp = false;
-    bool udp = false;
-
-    bool operator==(const Joining&) const = default;
-};
-
 // One write to a customer's TUN: the offload header, the first piece, and the others by their links. The bytes live in
 // the buffers that the datagrams were read into, or in Output::icmp.
 struct TunWrite {

@@ -9,6 +9,7 @@
 #include "vpnd/dataplane/customer_view.h"
 #include "vpnd/dataplane/icmp.h"
 #include "vpnd/dataplane/session.h"
+#include "vpnd/packet/offload_header.h"
 #include "vpnd/turns/meter.h"
 #include "vpnd/turns/policer.h"
 #include "vpnd/turns/shaper.h"

@@ -43,4 +43,12 @@ struct OffloadHeader {
     }
 };
 
+// Which super-packets a TUN takes: packets of these kinds may be joined.
+struct Joining {
+    bool tcp = false;
+    bool udp = false;
+
+    bool operator==(const Joining&) const = default;
+};
+
 }  // namespace warren::dataplane

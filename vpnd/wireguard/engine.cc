@@ -119,12 +119,18 @@ control::EngineCounters Engine::totals() const {
 std::optional<control::KeptPeer> Engine::kept_peer(PeerIndex index) const {
     const PeerEntry* entry = state_->find(index);
     if (entry == nullptr || entry->awake == nullptr) return std::nullopt;
-    return control::KeptPeer{
-        name_of(entry->config.public_key), entry->config.customer, {entry->awake->endpoint, entry->awake->local}};
+    return control::KeptPeer{name_of(entry->config.public_key),
+                             entry->config.customer,
+                             {entry->awake->endpoint, entry->awake->local, control::digest_of(entry->config.endpoint)}};
+}
+
+void Engine::set_listener_name(std::string name) {
+    state_->listener_name = std::move(name);
 }
 
 control::PeerName Engine::name_of(const crypto::PublicKey& peer) const {
-    return crypto::blake2s_mac(state_->ours.public_key.bytes, {as_bytes(kConstruction), peer.bytes});
+    return crypto::blake2s_mac(state_->ours.public_key.bytes,
+                               {as_bytes(kConstruction), peer.bytes, as_bytes(state_->listener_name)});
 }
 
 bool Engine::is_expensive(Bytes datagram) const {
@@ -222,8 +228,8 @@ void Engine::State::add_peer(Now now, PeerConfig&& config, std::span<control::Se
     by_key.insert(place, [this](std::uint32_t at) { return hash_of_key(at); });
 
     const LastKnown* const known = entry.config.last_known.get();
-    if (known != nullptr && known->latest_handshake.nanoseconds != 0) {
-        const Duration age{std::max<std::int64_t>(now.wall.nanoseconds - known->latest_handshake.nanoseconds, 0)};
+    if (known != nullptr && known->latest_handshake.nanoseconds > 0) {
+        const Duration age{now.wall.nanoseconds - std::min(known->latest_handshake.nanoseconds, now.wall.nanoseconds)};
         entry.latest_handshake = {now.instant - age, known->latest_handshake};
     }
     const auto endpoint = entry.endpoint();
@@ -265,6 +271,7 @@ void Engine::State::update_peer(Now now, PeerEntry& entry, PeerConfig&& config, 
 
 void Engine::State::remove_peer(PeerEntry& entry, Output& out) {
     if (entry.awake != nullptr) {
+        own_floor = std::max(own_floor, entry.awake->latest_timestamp_sent);  // it may be put again
         retire_all(*entry.awake, out);
         drop_pending(*entry.awake);
         deadlines.set(entry.timer, kNever);

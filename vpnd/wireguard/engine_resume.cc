@@ -6,11 +6,15 @@ namespace warren::wireguard {
 // The slots follow from the order of the sessions: the newest that the peer is known to have is the current one.
 void Engine::State::resume(Now now, PeerEntry& entry, std::span<control::SessionRecord> kept, Output& out) {
     for (control::SessionRecord& record : kept) {
+        if (record.created < Instant{0} || record.created > now.instant) continue;  // damaged
         const Duration age = now.instant - record.created;
-        if (age < Duration::zero() || age >= kRejectAfterTime) continue;
+        if (age >= kRejectAfterTime) continue;
         if (!indexes.resume(record.local_id, {control::IndexKind::kKeypair, listener, entry.config.index})) continue;
         Peer& peer = wake(entry);
-        if (record.place.remote) set_endpoint(peer, *record.place.remote, record.place.local, out);
+        // An endpoint that the operator changed meanwhile is the newer one.
+        const auto& configured = entry.config.endpoint;
+        const bool is_moved = configured && record.place.configured != control::digest_of(configured);
+        if (record.place.remote && !is_moved) set_endpoint(peer, *record.place.remote, record.place.local, out);
 
         const bool is_confirmed = record.is_initiator || record.has_received;
         const Keypair keypair{record.local_id, entry.config.worker, record.created, !is_confirmed};

@@ -122,8 +122,9 @@ struct Engine::State {
     crypto::RandomSource& random;
     EphemeralPool* ephemerals;
     crypto::KeyPair ours;
-    Tai64n own_floor;       // our timestamps are later than this
-    Tai64n reserved_until;  // and not later than this
+    std::string listener_name;  // as stackd names it
+    Tai64n own_floor;           // our timestamps are later than this
+    Tai64n reserved_until;      // and not later than this
 
     std::deque<PeerEntry> entries;  // by PeerEntry::timer; those in free_timers are nobody's
     std::vector<std::uint32_t> free_timers;

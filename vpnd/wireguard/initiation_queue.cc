@@ -24,10 +24,25 @@ std::uint32_t InitiationQueue::Line::pop() {
     const std::uint32_t peer = mine.peers[mine.next++];
     if (mine.next < mine.peers.size()) {
         turns.push_back(customer);
+        // A line that is never empty must not grow for ever.
+        if (mine.next > mine.peers.size() / 2) {
+            mine.peers.erase(mine.peers.begin(), mine.peers.begin() + static_cast<std::ptrdiff_t>(mine.next));
+            mine.next = 0;
+        }
     } else {
         waiting.erase(at);
     }
     return peer;
+}
+
+std::size_t InitiationQueue::held() const {
+    return traffic_.held() + quiet_.held();
+}
+
+std::size_t InitiationQueue::Line::held() const {
+    std::size_t sum = 0;
+    for (const auto& [customer, mine] : waiting) sum += mine.peers.size();
+    return sum;
 }
 
 }  // namespace warren::wireguard

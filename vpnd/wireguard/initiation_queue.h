@@ -1,6 +1,7 @@
 // Whose initiation leaves next, when more are wanted than may leave at once.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -19,6 +20,8 @@ class InitiationQueue {
     void push(CustomerIndex customer, std::uint32_t peer, bool has_traffic);
     [[nodiscard]] std::optional<std::uint32_t> pop();
     [[nodiscard]] bool empty() const { return traffic_.turns.empty() && quiet_.turns.empty(); }
+    // Numbers that it has memory for: those that wait, and at most as many that were served.
+    [[nodiscard]] std::size_t held() const;
 
   private:
     static constexpr std::uint32_t kTurnsPerQuiet = 8;
@@ -30,6 +33,7 @@ class InitiationQueue {
         std::unordered_map<CustomerIndex, Waiting> waiting;
         std::deque<CustomerIndex> turns;  // each customer of `waiting` once
         [[nodiscard]] std::uint32_t pop();
+        [[nodiscard]] std::size_t held() const;
     };
     Line traffic_;
     Line quiet_;

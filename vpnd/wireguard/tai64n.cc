@@ -48,8 +48,9 @@ Tai64n tai64n_after(const Tai64n& previous, WallTime wall) {
     const Tai64n from_clock = tai64n_whitened(wall);
     if (from_clock > previous) return from_clock;
     Parts next = decode(previous);
-    next.nanoseconds += kStep;
-    if (next.nanoseconds >= kNanosecondsPerSecond) {
+    if (next.nanoseconds < kNanosecondsPerSecond - kStep) {
+        next.nanoseconds += kStep;
+    } else if (next.seconds < UINT64_MAX) {
         next.nanoseconds = 0;
         ++next.seconds;
     }
@@ -58,7 +59,7 @@ Tai64n tai64n_after(const Tai64n& previous, WallTime wall) {
 
 Tai64n later_by(const Tai64n& timestamp, std::chrono::seconds by) {
     Parts parts = decode(timestamp);
-    parts.seconds += static_cast<std::uint64_t>(by.count());
+    parts.seconds += std::min(static_cast<std::uint64_t>(by.count()), UINT64_MAX - parts.seconds);
     return encode(parts);
 }
 

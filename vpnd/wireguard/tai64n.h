@@ -21,7 +21,9 @@ struct Tai64n {
 // little about our clock.
 [[nodiscard]] Tai64n tai64n_whitened(WallTime wall);
 // Our next timestamp to one peer: the clock's, or one step after `previous` where the clock stands still or went back.
+// At the end of all time it stays there, as does later_by(): neither starts again from the beginning.
 [[nodiscard]] Tai64n tai64n_after(const Tai64n& previous, WallTime wall);
+// `by` is not negative.
 [[nodiscard]] Tai64n later_by(const Tai64n& timestamp, std::chrono::seconds by);
 // How far it is ahead of the clock; negative: behind. In whole seconds.
 [[nodiscard]] std::chrono::seconds ahead_of(WallTime wall, const Tai64n& timestamp);

@@ -29,8 +29,8 @@ std::size_t writes_after_joining(std::vector<Packet> packets) {
     dataplane::Coalescer coalescer;
     dataplane::Output out;
     for (Packet& packet : packets)
-        coalescer.add({{0}, {0}, 1420, true, &dataplane::kWireguardFraming}, *dataplane::InnerPacket::parse(packet),
-                      out);
+        coalescer.add({{0}, {0}, 1420, {.tcp = true, .udp = true}, &dataplane::kWireguardFraming},
+                      *dataplane::InnerPacket::parse(packet), out);
     coalescer.finish(out);
     return out.tun_writes.size();
 }

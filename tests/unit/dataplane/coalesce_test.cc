@@ -114,7 +114,8 @@ TEST_CASE("a super-packet's own checksum is what the kernel completes: the sum o
     Coalescer coalescer;
     Output out;
     for (Input& input : inputs)
-        coalescer.add({{0}, {0}, 1'420, true, &kWireguardFraming}, *InnerPacket::parse(input.packet), out);
+        coalescer.add({{0}, {0}, 1'420, {.tcp = true, .udp = true}, &kWireguardFraming},
+                      *InnerPacket::parse(input.packet), out);
     coalescer.finish(out);
     Packet whole = gather(out.tun_writes.at(0), out);
     const Bytes packet = Bytes(whole).subspan(10);

@@ -216,6 +216,7 @@ std::vector<std::vector<std::uint8_t>> joinable(const std::vector<std::uint8_t>&
         std::copy_n(like.begin(), 20, packet.begin());  // addresses
         packet[9] = kProtocolUdp;
         store_be(packet.data() + 2, static_cast<std::uint16_t>(packet.size()));
+        store_be(packet.data() + 4, static_cast<std::uint16_t>(i));
         store_be<std::uint16_t>(packet.data() + 6, 0x4000);  // may not be fragmented
         store_le<std::uint16_t>(packet.data() + 10, 0);
         store_le(packet.data() + 10, checksum_finish(checksum_sum(Bytes(packet).first(20))));

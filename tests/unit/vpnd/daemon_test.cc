@@ -121,7 +121,7 @@ TEST_CASE("a new stackd is let in when the old one is gone, and gets back what i
         if (is_listener) CHECK(listener->roles == test::roles());
         if (!is_listener) CHECK(std::holds_alternative<ipc::HoldingCustomer>(message));
         (is_listener ? listeners : customers) += 1;
-        CHECK(hub.descriptors().size() == (is_listener ? 3U : 1U));
+        CHECK(hub.descriptors().size() == (is_listener ? 4U : 1U));
         if (is_listener) CHECK(port_of(hub.descriptors()[0]) == hub.port());
     }
     CHECK(listeners == 1);

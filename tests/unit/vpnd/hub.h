@@ -72,7 +72,11 @@ inline UniqueFd stream_listener(const std::string& path) {
 class Hub {
   public:
     explicit Hub(std::uint8_t key)
-        : key_(key), handshake_(udp_socket(0)), port_(port_of(handshake_)), data_(udp_socket(port_)) {
+        : key_(key),
+          handshake_(udp_socket(0)),
+          port_(port_of(handshake_)),
+          data_(udp_socket(port_)),
+          solicited_(udp_socket(port_)) {
         auto ends = ipc::Channel::pair();
         REQUIRE(ends);
         channel_ = std::move(ends->first);
@@ -125,7 +129,7 @@ class Hub {
         const UniqueFd uapi = stream_listener(directory_.path + "/uapi-" + std::to_string(generation) + ".sock");
         const UniqueFd tun = any_descriptor();
         send(ipc::Begin{generation, true});
-        send(put_listener("", key_, port_), {handshake_.get(), data_.get(), uapi.get()});
+        send(put_listener("", key_, port_), {handshake_.get(), data_.get(), solicited_.get(), uapi.get()});
         send(put_customer("acme", 1), {tun.get()});
         send(std::move(peer));
         send(ipc::Commit{generation});
@@ -207,6 +211,7 @@ class Hub {
     UniqueFd handshake_;
     std::uint16_t port_;
     UniqueFd data_;
+    UniqueFd solicited_;
     ipc::Channel channel_;
     std::vector<UniqueFd> descriptors_;
     UniqueFd stop_;

@@ -62,6 +62,15 @@ TEST_CASE("what one process writes is there for the next, with the same file and
     CHECK(other->table()[3].reserved.load() == 0);
 }
 
+TEST_CASE("locked memory is cleared too, as an unlimited vpnd has it") {
+    auto memory = KeptMemory::map(memory_file(1 << 20));
+    REQUIRE(memory);
+    REQUIRE(KeptMemory::lock(memory->table()));
+    memory->table()[3].reserved.store(77);
+    REQUIRE(memory->clear());
+    CHECK(memory->table()[3].reserved.load() == 0);
+}
+
 TEST_CASE("it is locked, and not in a core file") {
     const auto memory = KeptMemory::map(memory_file(1 << 20));
     REQUIRE(memory);

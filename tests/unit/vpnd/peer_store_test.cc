@@ -5,6 +5,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "tests/unit/vpnd/fixtures.h"
 
 using namespace warren;
@@ -105,6 +108,31 @@ TEST_CASE("a peer that is forgotten is gone, and its place is free for others") 
     CHECK(store.find(key(1), key(3), std::nullopt).has_value());
     REQUIRE(store.store(key(1), key(2), std::nullopt, kept("192.0.2.9:1", "")));
     CHECK(store.find(key(1), key(2), std::nullopt).has_value());
+}
+
+TEST_CASE("a peer with a flipped bit is none, and is stored again") {
+    const UniqueFd file = memory_file();
+    PeerStore store = open(file);
+    const LastKnown peer = kept("192.0.2.7:1", "198.51.100.2");
+    REQUIRE(store.store(key(1), key(2), std::nullopt, peer));
+    constexpr std::size_t slot_size = 92;
+    std::vector<std::uint8_t> all(static_cast<std::size_t>(::lseek(file.get(), 0, SEEK_END)));
+    REQUIRE(::pread(file.get(), all.data(), all.size(), 0) == static_cast<ssize_t>(all.size()));
+    const auto used = std::find_if(all.begin() + slot_size, all.end(), [](std::uint8_t byte) { return byte != 0; });
+    const std::size_t slot = static_cast<std::size_t>(used - all.begin()) / slot_size * slot_size;
+    for (std::size_t bit = 0; bit < 8 * slot_size; ++bit) {
+        const auto at = static_cast<off_t>(slot + bit / 8);
+        const std::uint8_t good = all[slot + bit / 8];
+        const auto flipped = static_cast<std::uint8_t>(good ^ (1U << (bit % 8)));
+        REQUIRE(::pwrite(file.get(), &flipped, 1, at) == 1);
+        CHECK_FALSE(store.find(key(1), key(2), std::nullopt).has_value());
+        REQUIRE(::pwrite(file.get(), &good, 1, at) == 1);
+    }
+    check_same(store.find(key(1), key(2), std::nullopt), peer);
+    // What is the same but for its check is written, too.
+    REQUIRE(::pwrite(file.get(), "\xff\xff\xff\xff", 4, static_cast<off_t>(slot + slot_size - 4)) == 4);
+    REQUIRE(store.store(key(1), key(2), std::nullopt, peer));
+    check_same(store.find(key(1), key(2), std::nullopt), peer);
 }
 
 TEST_CASE("any bytes in the file are some peer or none") {

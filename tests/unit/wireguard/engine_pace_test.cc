@@ -158,6 +158,26 @@ TEST_CASE("T8: of eight turns one is for peers without traffic, and customers ta
     CHECK(queue.empty());
 }
 
+TEST_CASE("T8: lines that are never empty hold no more than twice what waits, however long that lasts") {
+    InitiationQueue queue;
+    constexpr std::uint32_t kWaiting = 100;  // of each customer, in each line
+    for (std::uint32_t i = 0; i < kWaiting; ++i) {
+        for (const std::uint32_t customer : {1U, 2U}) {
+            queue.push(CustomerIndex{customer}, 1000 * customer + i, true);
+            queue.push(CustomerIndex{customer}, 10'000 * customer + i, false);
+        }
+    }
+    std::vector<std::uint32_t> order;
+    for (int round = 0; round < 100'000; ++round) {
+        const std::uint32_t peer = *queue.pop();
+        const bool has_traffic = peer < 10'000;
+        queue.push(CustomerIndex{peer / (has_traffic ? 1000 : 10'000)}, peer, has_traffic);
+        if (peer < 2000) order.push_back(peer);
+        REQUIRE(queue.held() <= 2 * 4 * kWaiting);
+    }
+    for (std::size_t at = 0; at < order.size(); ++at) REQUIRE(order[at] == 1000 + at % kWaiting);
+}
+
 TEST_CASE("T8: a peer that is removed while it waits is not called, nor is the next one in its place") {
     Hub hub;
     const auto put = [&hub](std::uint32_t index, bool has_endpoint) {

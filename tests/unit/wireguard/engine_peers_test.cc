@@ -84,7 +84,7 @@ TEST_CASE("A key that moves to another index keeps its latest timestamp and lose
     CHECK_FALSE(hub.engine.peer_status(PeerIndex{1}).has_value());
     hub.advance(1s);
     hub.deliver(same_time);
-    CHECK(hub.is_silent());
+    CHECK(hub.sends_nothing());
     hub.deliver(peer.initiate(7, hub.timestamp()));
     CHECK(hub.commands<dataplane::InstallSession>().at(0)->peer == PeerIndex{2});
     hub.out.clear();

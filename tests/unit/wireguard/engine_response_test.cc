@@ -194,6 +194,23 @@ TEST_CASE("H9: our timestamps are whitened and always grow, even if the clock do
     }
 }
 
+TEST_CASE("H9: our timestamps grow for a peer that was removed and put again, whatever the clock did meanwhile") {
+    InitiatingHub hub;
+    Tai64n latest = hub.answer().timestamp;
+    for (const Duration step : {0s, -3600s, -86'400s, 7200s, 0s}) {
+        hub.now.wall.nanoseconds += step.count();
+        hub.now.instant = hub.now.instant + 20s;  // the wall clock stands still
+        hub.engine.remove_peer(hub.now, PeerIndex{0}, hub.out);
+        hub.put_with_endpoint(hub.peer, endpoint_at(1));
+        hub.need_session();
+        REQUIRE(hub.messages_of(MessageType::kInitiation) == 1);
+        hub.initiation = hub.out.messages[0];
+        const Tai64n next = hub.answer().timestamp;
+        CHECK(next > latest);
+        latest = next;
+    }
+}
+
 TEST_CASE("S1: as initiator the new session is current, the one before is previous, older ones are retired") {
     InitiatingHub hub;
     std::vector<SessionId> sessions;

@@ -25,10 +25,12 @@ struct Successor : Hub {
     ScriptedPeer peer = make_peer();
     std::vector<control::SessionRecord> kept;
     std::optional<LastKnown> last_known;
+    std::optional<Endpoint> configured;
 
     void resume(std::uint16_t keepalive = 0) {
         PeerConfig config = config_of(peer);
         config.persistent_keepalive_seconds = keepalive;
+        config.endpoint = configured;
         if (last_known) config.last_known = std::make_unique<const LastKnown>(*last_known);
         out.clear();
         engine.put_peer(now, std::move(config), out, kept);
@@ -86,7 +88,6 @@ TEST_CASE("a peer whose session goes on is not called, and is where that was las
     hub.run(151s);
     REQUIRE(hub.news<PeerLost>() == 1);
     CHECK(std::get<PeerLost>(hub.out.news.front()).reason == LostBecause::kSilent);
-    CHECK_FALSE(hub.engine.to_keep({0})->peer.has_session);  // it is not waited for
 }
 
 TEST_CASE("a peer that had a session which does not go on is called where it was") {
@@ -129,6 +130,40 @@ TEST_CASE("a session that is too old, or not yet born, does not go on") {
     hub.kept.push_back(record_of(5, hub.now.instant - kRejectAfterTime + 1ns));
     hub.resume();
     CHECK(hub.installed().size() == 1);
+}
+
+TEST_CASE("a damaged record or file that names an impossible time does no harm") {
+    for (const std::int64_t time : {INT64_MIN, INT64_MIN + 1, std::int64_t{-1}, INT64_MAX}) {
+        Successor hub;
+        hub.kept.push_back(record_of(5, Instant{time}));
+        hub.last_known = {endpoint_at(8), hub.local, WallTime{time}, false};
+        hub.resume();
+        CHECK(hub.installed().empty());
+        CHECK(hub.indexes.size() == 0);
+        const Instant latest = hub.engine.peer_status({0})->latest_handshake;
+        CHECK(latest == (time < 0 ? kLongAgo : hub.now.instant));
+    }
+}
+
+TEST_CASE("an endpoint that the operator changed meanwhile is not overridden by the kept place") {
+    const auto with = [](std::optional<Endpoint> then, std::optional<Endpoint> now) {
+        Successor hub;
+        hub.kept.push_back(record_of(5, hub.now.instant - 30s));
+        hub.kept[0].place.configured = control::digest_of(then);
+        hub.configured = now;
+        hub.resume();
+        CHECK(hub.installed().size() == 1);
+        CHECK(hub.engine.kept_peer({0})->place.configured == control::digest_of(now));
+        CHECK(hub.commands<dataplane::SetEndpoint>().back()->remote == hub.engine.peer_status({0})->endpoint);
+        return hub.engine.peer_status({0})->endpoint;
+    };
+    const Endpoint kept = endpoint_at(7, 1234);
+    CHECK(with(endpoint_at(8), endpoint_at(8)) == kept);
+    CHECK(with(endpoint_at(8), endpoint_at(9)) == endpoint_at(9));
+    CHECK(with(std::nullopt, endpoint_at(9)) == endpoint_at(9));
+    CHECK(with(endpoint_at(8), endpoint_at(8, 51821)) == endpoint_at(8, 51821));
+    // As while it runs: a peer that has none in the configuration stays where it is.
+    CHECK(with(endpoint_at(8), std::nullopt) == kept);
 }
 
 TEST_CASE("its limits are those of a session that began here: it is renewed and retired in time") {

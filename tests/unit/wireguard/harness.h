@@ -116,10 +116,9 @@ struct Hub {
         for (const std::uint64_t count : engine.counters().drops.all()) all += count;
         return all;
     }
-    // A refusal is told to us, and to nobody else.
-    bool is_silent() const {
-        return out.messages.empty() && out.commands.empty() && out.news.size() == news<HandshakeRefused>();
-    }
+    // It may tell people.
+    bool sends_nothing() const { return out.messages.empty() && out.commands.empty(); }
+    bool is_silent() const { return out.messages.empty() && out.commands.empty() && out.news.empty(); }
 
     // Like a flood: a long queue, and more expensive messages than are handled without load.
     void put_under_load() {

@@ -34,6 +34,7 @@ KeptPeer peer_named(std::uint8_t number, std::uint32_t customer = 0) {
     peer.customer = {customer};
     peer.place.remote = Endpoint{IpAddress::v4(192, 0, 2, number), 4000, 0};
     peer.place.local = {IpAddress::v4(203, 0, 113, 1), 3};
+    peer.place.configured = digest_of(Endpoint{IpAddress::v4(192, 0, 2, number), 51820, 0});
     return peer;
 }
 
@@ -229,6 +230,30 @@ TEST_CASE("a move to other memory is whole when every data worker has carried it
     const auto moved = keeper.move_to(other.table);
     REQUIRE(moved.size() == 2);
     CHECK(SessionKeeper(other.table).find(peer_named(1).name).empty());  // its counters are not there yet
+}
+
+TEST_CASE("a slot that a data worker has not entered yet is given to nobody else") {
+    Memory memory(8);
+    SessionKeeper keeper(memory.table);
+    (void)keeper.keep(session(301, 1), peer_named(1), 0);
+    Memory other(8);
+    const auto moved = keeper.move_to(other.table);
+    REQUIRE(moved.size() == 1);
+    keeper.retire({301});  // its data worker is behind, and will enter it first and free it then
+    KeptSession* const next = keeper.keep(session(303, 2), peer_named(2), 1);
+    REQUIRE(next != nullptr);
+    CHECK(next != moved[0].command.kept);
+    moved[0].command.kept->free();
+    CHECK(keeper.keep(session(305, 2), peer_named(2), 1) == moved[0].command.kept);
+}
+
+TEST_CASE("memory whose beginning was cut off by a kill is begun anew") {
+    Memory memory(8);
+    reinterpret_cast<std::uint64_t*>(memory.table.data())[1] = 1;  // the form is there, the mark that comes last is not
+    SessionKeeper keeper(memory.table);
+    CHECK(keeper.found() == SessionKeeper::Found::kNothing);
+    CHECK(keeper.keep(session(301), peer_named(1), 0) != nullptr);
+    CHECK(SessionKeeper(memory.table).found() == SessionKeeper::Found::kSessions);
 }
 
 }  // namespace

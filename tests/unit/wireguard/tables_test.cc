@@ -253,5 +253,21 @@ TEST_CASE("H9: each timestamp is later than the one before, across seconds and a
     CHECK(tai64n_after(latest, {100'000'000'000}) == tai64n_whitened({100'000'000'000}));
 }
 
+TEST_CASE("H9: at the end of all time no timestamp starts again from the beginning") {
+    const auto of = [](std::uint64_t seconds, std::uint32_t nanoseconds) {
+        Tai64n out;
+        store_be(out.bytes.data(), seconds);
+        store_be(out.bytes.data() + 8, nanoseconds);
+        return out;
+    };
+    for (const std::uint32_t nanoseconds : {999'999'999U, 0xff000000U, 0xffffffffU}) {
+        CHECK(tai64n_after(of(7ULL << 60, nanoseconds), {0}) == of((7ULL << 60) + 1, 0));
+        CHECK(tai64n_after(of(UINT64_MAX, nanoseconds), {0}) == of(UINT64_MAX, nanoseconds));
+    }
+    CHECK(tai64n_after(of(UINT64_MAX, 0), {0}) > of(UINT64_MAX, 0));
+    CHECK(later_by(of(UINT64_MAX - 3, 5), std::chrono::seconds(10)) == of(UINT64_MAX, 5));
+    CHECK(later_by(of(20, 5), std::chrono::seconds(10)) == of(30, 5));
+}
+
 }  // namespace
 }  // namespace warren::wireguard

@@ -72,7 +72,10 @@ Status WireguardListeners::open(const HeldListener& listener, ListenerSockets so
     if (find(index) != nullptr) return control_.replace_sockets(index, std::move(served));
     auto engine = std::make_unique<wireguard::Engine>(index, key_of(listener).clone(), control_.indexes(), random_,
                                                       &ephemerals_, &pace_);
-    engine->set_own_floor(timestamps_.own());
+    const auto own = timestamps_.own();
+    if (!own) log(LogLevel::kWarn, "own_timestamp_ignored", {{"reason", own.error().what}});
+    engine->set_own_floor(own.value_or(wireguard::Tai64n{}));
+    engine->set_listener_name(to_string(listener.id));
     engines_[index] = engine.get();
     return control_.open_listener(index, std::move(engine), dataplane::kWireguardFraming, std::move(served));
 }

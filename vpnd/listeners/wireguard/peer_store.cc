@@ -12,9 +12,11 @@ using wireguard::LastKnown;
 
 // The value, integers little-endian but for the first, by which it is ranked: time of the latest handshake (8, so that
 // the longest absent goes first; 1 when there was none), flags (1), 3 of padding, hash of the configured endpoint (4),
-// endpoint: address (16), port (2), 2 of padding, scope (4), local address (16).
-constexpr std::size_t kValueSize = 56;
-constexpr SlotFile::Form kForm{"warren peers 1", kValueSize, 8};
+// endpoint: address (16), port (2), 2 of padding, scope (4), local address (16), check of all before and the name (4).
+constexpr std::size_t kRankSize = 8;
+constexpr std::size_t kCheckAt = 56;
+constexpr std::size_t kValueSize = kCheckAt + sizeof(std::uint32_t);
+constexpr SlotFile::Form kForm{"warren peers 2", kValueSize, kRankSize};
 enum Flag : unsigned { kHasEndpoint = 1, kRemoteIsV6 = 2, kHasLocal = 4, kLocalIsV6 = 8, kHasSession = 16 };
 
 using Value = std::array<std::uint8_t, kValueSize>;
@@ -39,7 +41,15 @@ IpAddress address_at(const std::uint8_t* at, bool is_v6) {
     return out;
 }
 
-Value encode(const LastKnown& kept, std::uint32_t configured) {
+std::uint32_t check_of(const crypto::Hash& name, const Value& value) {
+    return load_le<std::uint32_t>(crypto::blake2s({name, Bytes(value).first(kCheckAt)}).data());
+}
+
+bool is_sound(const crypto::Hash& name, const Value& value) {
+    return load_le<std::uint32_t>(value.data() + kCheckAt) == check_of(name, value);
+}
+
+Value encode(const crypto::Hash& name, const LastKnown& kept, std::uint32_t configured) {
     Value value{};
     store_be(value.data(), static_cast<std::uint64_t>(std::max<std::int64_t>(kept.latest_handshake.nanoseconds, 1)));
     unsigned flags = kept.has_session ? kHasSession : 0U;
@@ -55,6 +65,7 @@ Value encode(const LastKnown& kept, std::uint32_t configured) {
         put_address(kept.local.address, value.data() + 40);
     }
     value[8] = static_cast<std::uint8_t>(flags);
+    store_le(value.data() + kCheckAt, check_of(name, value));
     return value;
 }
 
@@ -84,8 +95,9 @@ Result<PeerStore> PeerStore::open(UniqueFd file) {
 
 std::optional<LastKnown> PeerStore::find(const crypto::PublicKey& listener, const crypto::PublicKey& peer,
                                          const std::optional<Endpoint>& configured) const {
+    const crypto::Hash name = name_of(listener, peer);
     Value value{};
-    if (!file_.find(name_of(listener, peer), value)) return std::nullopt;
+    if (!file_.find(name, value) || !is_sound(name, value)) return std::nullopt;
     LastKnown kept = decode(value);
     if (load_le<std::uint32_t>(value.data() + 12) != hash_of(configured)) {
         kept.endpoint.reset();
@@ -97,9 +109,10 @@ std::optional<LastKnown> PeerStore::find(const crypto::PublicKey& listener, cons
 Status PeerStore::store(const crypto::PublicKey& listener, const crypto::PublicKey& peer,
                         const std::optional<Endpoint>& configured, const LastKnown& kept) {
     const crypto::Hash name = name_of(listener, peer);
-    const Value value = encode(kept, hash_of(configured));
+    const Value value = encode(name, kept, hash_of(configured));
     Value present{};
-    if (file_.find(name, present) && std::equal(value.begin() + 8, value.end(), present.begin() + 8)) {
+    if (file_.find(name, present) && is_sound(name, present) &&
+        std::equal(value.begin() + kRankSize, value.begin() + kCheckAt, present.begin() + kRankSize)) {
         const auto step = static_cast<std::uint64_t>(kHandshakeStep.count());
         const auto before = load_be<std::uint64_t>(present.data());
         const auto now = load_be<std::uint64_t>(value.data());

@@ -15,11 +15,12 @@ class PeerStore {
   public:
     // Keeps nothing.
     PeerStore() = default;
-    // As SlotFile::open. 88 bytes are used per peer.
+    // As SlotFile::open. 92 bytes are used per peer.
     [[nodiscard]] static Result<PeerStore> open(UniqueFd file);
 
-    // Nothing when there is none. `configured`: the endpoint that the peer has in its configuration; where that is not
-    // the one it was stored with, the operator has moved the peer meanwhile, and no endpoint is returned.
+    // Nothing when there is none, or it is damaged. `configured`: the endpoint that the peer has in its configuration;
+    // where that is not the one it was stored with, the operator has moved the peer meanwhile, and no endpoint is
+    // returned.
     [[nodiscard]] std::optional<wireguard::LastKnown> find(const crypto::PublicKey& listener,
                                                            const crypto::PublicKey& peer,
                                                            const std::optional<Endpoint>& configured) const;

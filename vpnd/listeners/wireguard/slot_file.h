@@ -26,7 +26,8 @@ class SlotFile {
 
     // Keeps nothing.
     SlotFile() = default;
-    // Sizes the file when it is new; a file of another size or format is started afresh.
+    // Changes nothing in the file, which another process may still use: one that is new, or of another size or format,
+    // holds nothing, and the first store() or write_note() starts it afresh.
     [[nodiscard]] static Result<SlotFile> open(UniqueFd file, const Form& form);
     [[nodiscard]] bool is_open() const { return file_.valid(); }
 
@@ -42,11 +43,17 @@ class SlotFile {
     [[nodiscard]] Status write_note(Bytes note);
 
   private:
+    // Whether the file has our form.
+    [[nodiscard]] bool is_ours() const;
+    // Makes it so.
+    [[nodiscard]] Status prepare();
     [[nodiscard]] std::size_t slot_size() const;
+    [[nodiscard]] off_t size() const;
     [[nodiscard]] off_t offset_of(const crypto::Hash& name) const;
 
     UniqueFd file_;
     Form form_{};
+    mutable bool is_known_as_ours_ = false;
 };
 
 }  // namespace warren::vpnd

@@ -17,6 +17,17 @@ crypto::Hash name_of(const crypto::PublicKey& listener, const crypto::PublicKey&
     return crypto::blake2s({listener.bytes, peer.bytes});
 }
 
+// The note: our timestamp, then a check of it in what is left.
+using Note = std::array<std::uint8_t, SlotFile::kMaxNote>;
+
+Note note_of(const Tai64n& own) {
+    Note note{};
+    const auto check = crypto::blake2s({as_bytes("warren own timestamp"), own.bytes});
+    const auto rest = std::copy(own.bytes.begin(), own.bytes.end(), note.begin());
+    std::copy_n(check.begin(), note.end() - rest, rest);
+    return note;
+}
+
 }  // namespace
 
 Result<TimestampStore> TimestampStore::open(UniqueFd file) {
@@ -42,14 +53,20 @@ Status TimestampStore::forget(const crypto::PublicKey& listener, const crypto::P
     return file_.erase(name_of(listener, peer));
 }
 
-Tai64n TimestampStore::own() const {
+Result<Tai64n> TimestampStore::own() const {
+    Note note{};
+    file_.read_note(note);
+    if (note == Note{}) return Tai64n{};
     Tai64n out;
-    file_.read_note(out.bytes);
+    std::copy_n(note.begin(), out.bytes.size(), out.bytes.begin());
+    if (note_of(out) != note) return fail(ErrorCode::kInvalid, "the file is damaged");
     return out;
 }
 
 Status TimestampStore::store_own(const Tai64n& timestamp) {
-    return timestamp > own() ? file_.write_note(timestamp.bytes) : Status();
+    const auto present = own();
+    if (present && timestamp <= *present) return {};
+    return file_.write_note(note_of(timestamp));
 }
 
 }  // namespace warren::vpnd

@@ -23,9 +23,10 @@ class TimestampStore {
                                const wireguard::Tai64n& timestamp);
     [[nodiscard]] Status forget(const crypto::PublicKey& listener, const crypto::PublicKey& peer);
 
-    // Timestamps of ours are not later than this, all listeners together.
-    [[nodiscard]] wireguard::Tai64n own() const;
-    // An earlier one than before changes nothing.
+    // Timestamps of ours are not later than this, all listeners together. Zero when there is none, an error when what
+    // is there is damaged: a later one than we ever sent would keep us from every peer that got it.
+    [[nodiscard]] Result<wireguard::Tai64n> own() const;
+    // An earlier one than before changes nothing; a damaged one is replaced.
     [[nodiscard]] Status store_own(const wireguard::Tai64n& timestamp);
 
   private:
