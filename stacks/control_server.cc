@@ -14,8 +14,10 @@ namespace warren::stacks {
 namespace {
 
 constexpr timeval kPatience{5, 0};
-constexpr std::size_t kMaxRequest = 64;
+constexpr std::size_t kMaxRequest = 256;  // with two names of 63 characters
 constexpr std::size_t kMaxText = 8192;
+constexpr std::size_t kMostWaiting = 256;
+constexpr int kBusy = 4;
 
 Result<ipc::ControlRequest> receive_request(ipc::Channel& channel) {
     const auto credentials = channel.peer_credentials();
@@ -48,6 +50,11 @@ Status send_report(ipc::Channel& channel, const Report& report, std::uint64_t ge
     return send(channel, ipc::ControlDone{report.exit_status, generation, shortened(report.summary)});
 }
 
+void reply(ipc::Channel& channel, const Report& report, std::uint64_t generation) {
+    if (const Status sent = send_report(channel, report, generation); !sent)
+        log(LogLevel::kWarn, "control_answer_lost", {{"reason", sent.error().what}});
+}
+
 }  // namespace
 
 Result<ControlServer> ControlServer::listen(const std::string& path) {
@@ -56,8 +63,8 @@ Result<ControlServer> ControlServer::listen(const std::string& path) {
     return ControlServer(std::move(*listener));
 }
 
-void ControlServer::serve_one(const std::function<Report(const ipc::ControlRequest&)>& answer,
-                              const std::function<std::uint64_t()>& generation) const {
+void ControlServer::serve_one(const std::function<std::optional<Report>(const ipc::ControlRequest&)>& answer,
+                              const std::function<std::uint64_t()>& generation) {
     auto channel = ipc::accept_from(listener_.get());
     if (!channel) return;
     (void)::setsockopt(channel->fd(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
@@ -67,9 +74,19 @@ void ControlServer::serve_one(const std::function<Report(const ipc::ControlReque
         log(LogLevel::kWarn, "control_refused", {{"reason", request.error().what}});
         return;
     }
-    const Report report = answer(*request);
-    if (const Status sent = send_report(*channel, report, generation()); !sent)
-        log(LogLevel::kWarn, "control_answer_lost", {{"reason", sent.error().what}});
+    std::optional<Report> report = answer(*request);
+    if (!report && waiting_.size() < kMostWaiting) {
+        waiting_.push_back({std::move(*channel), *request});
+        return;
+    }
+    if (!report) report = Report{{}, false, kBusy, "stackd is busy, and many wait; try again"};
+    reply(*channel, *report, generation());
+}
+
+void ControlServer::serve_waiting(const Answer& answer, const std::function<std::uint64_t()>& generation) {
+    Waiting next = std::move(waiting_.front());
+    waiting_.pop_front();
+    reply(next.channel, answer(next.request), generation());
 }
 
 }  // namespace warren::stacks

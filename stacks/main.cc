@@ -80,7 +80,8 @@ int take_down(const Arguments& arguments) {
     if (!run_dir) return refuse(run_dir.error());
     const auto kernel = warren::stacks::LinuxKernel::open();
     if (!kernel) return refuse(kernel.error());
-    const auto gone = warren::stacks::take_down(*run_dir, **kernel);
+    const auto user = warren::stacks::find_user(arguments.user);  // it may be gone already
+    const auto gone = warren::stacks::take_down(*run_dir, **kernel, user ? std::optional(user->uid) : std::nullopt);
     if (!gone) return refuse(gone.error());
     warren::log(LogLevel::kInfo, "stacks_removed", {{"stacks", std::to_string(*gone)}});
     return kDone;
@@ -107,13 +108,16 @@ int serve(const Arguments& arguments, bool with_web) {
     }
     const auto run_dir = warren::stacks::RunDir::claim(arguments.run_dir);
     if (!run_dir) return refuse(run_dir.error());
-    auto left = warren::stacks::VpndProcess::find_left(run_dir->path());
+    auto left = warren::stacks::VpndProcess::find_left(run_dir->path(), user->uid);
     warren::stacks::raise_limits();
     if (const Status dropped = warren::stacks::drop_capabilities(arguments.launcher.empty()); !dropped)
         return refuse(dropped.error());
-    return warren::stacks::Supervisor(*run_dir, **kernel, *signals,
-                                      {arguments.config, std::move(*vpnd), std::move(web), arguments.state_dir})
-        .run();
+    const int status = warren::stacks::Supervisor(
+                           *run_dir, **kernel, *signals,
+                           {arguments.config, std::move(*vpnd), std::move(web), std::move(left), arguments.state_dir})
+                           .run();
+    if (status == kInvalidConfiguration) pause_before_restart(*signals);
+    return status;
 }
 
 }  // namespace

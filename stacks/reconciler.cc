@@ -84,20 +84,23 @@ bool Reconciler::load(Round& round, Report& report) {
     return settled;
 }
 
-std::vector<std::string> Reconciler::gone_customers(const std::set<std::string>& known) {
+Result<std::vector<std::string>> Reconciler::gone_customers(const std::set<std::string>& known) {
     std::set<std::string> gone;
     for (const auto& accepted : current_.customers) {
         if (!known.contains(accepted->customer.id)) gone.insert(accepted->customer.id);
     }
-    // A failure is reported when stacks are removed.
-    if (const auto stacks = stacks_.orphans(known)) gone.insert(stacks->begin(), stacks->end());
-    for (const auto& [id, when] : departing_) gone.erase(id);  // decided before
-    return {gone.begin(), gone.end()};
+    const auto stacks = stacks_.orphans(known);
+    if (!stacks) return tl::unexpected(stacks.error());
+    gone.insert(stacks->begin(), stacks->end());
+    for (const auto& [id, departure] : departing_) gone.erase(id);  // decided before
+    return std::vector<std::string>(gone.begin(), gone.end());
 }
 
 bool Reconciler::settle_removals(Round& round, config::Loaded& loaded, Report& report) {
     if (round.removals == Removals::kAllowed) return true;
-    const std::vector<std::string> gone = gone_customers(round.present);
+    const auto found = gone_customers(round.present);
+    if (!found) return settle_unlisted(round, loaded, found.error(), report);
+    const std::vector<std::string>& gone = *found;
     const std::size_t all = gone.size() + round.present.size();
     const bool many = gone.size() > 1 || gone.size() * 10 > all;
     if (!many) {
@@ -114,16 +117,7 @@ bool Reconciler::settle_removals(Round& round, config::Loaded& loaded, Report& r
         report.summary = "nothing applied: it would remove " + what + "; if that is right: vpnctl apply --remove";
         return false;
     }
-    // As a customer whose file has errors.
-    for (const std::string& id : gone) {
-        config::LoadedCustomer kept;
-        kept.customer.id = id;
-        kept.file = options_.config_directory + "/customers/" + id + ".toml";
-        loaded.customers.push_back(std::move(kept));
-        round.present.insert(id);
-    }
-    std::sort(loaded.customers.begin(), loaded.customers.end(),
-              [](const auto& a, const auto& b) { return a.value().id < b.value().id; });
+    keep_customers(gone, round, loaded);
     log(LogLevel::kError, "removal_not_confirmed", {{"customers", std::to_string(gone.size())}, {"ids", listed(gone)}});
     add_text(report, Kind::kNote, "",
              what + " stay as they were although their files are gone; vpnctl apply --remove removes them");
@@ -359,12 +353,18 @@ void Reconciler::remove_gone(Round& round, Report& report) {
     std::erase_if(departing_,
                   [&](const auto& each) { return known.contains(each.first) || round.removals == Removals::kAllowed; });
     for (const std::string& id : round.departing) {
-        departing_[id] = round.now + kGrace;
+        Departure& departure = departing_[id];
+        departure.when = round.now + kGrace;
+        if (const config::AcceptedCustomer* before = current_.find(id)) {
+            departure.is_known = true;
+            departure.handoff = before->customer.handoff;
+        }
         log(LogLevel::kWarn, "customer_departing", {{"customer", id}});
         add_text(report, Kind::kStep, id,
                  "keep the stack without tunnels for a minute (at once: vpnctl apply --remove)");
     }
-    for (const auto& [id, when] : departing_) known.insert(id);
+    for (const auto& [id, departure] : departing_) known.insert(id);
+    if (round.keeps_stacks) return;
     const auto gone = stacks_.orphans(known);
     if (!gone) {
         log(LogLevel::kError, "stacks_not_listed", {{"reason", gone.error().what}});
@@ -383,6 +383,7 @@ void Reconciler::remove_gone(Round& round, Report& report) {
         log(LogLevel::kInfo, "stack_removed", {{"customer", id}});
         incomplete_.erase(id);
         unsound_.erase(id);
+        repairs_.erase(id);
     }
 }
 
@@ -454,8 +455,7 @@ void Reconciler::update_unserved() {
     }
 }
 
-void Reconciler::carry_out(VpndLink& link, Report& report) {
-    Round round;
+void Reconciler::carry_out(VpndLink& link, Round& round, Report& report) {
     const bool loaded = load(round, report);
     for (const ipc::ControlText& text : report.texts)
         log(LogLevel::kWarn, "diagnostic_reported", {{"customer", text.customer}, {"text", first_line(text.text)}});
@@ -465,6 +465,7 @@ void Reconciler::carry_out(VpndLink& link, Report& report) {
     if (number_ == 0 && !link.is_connected()) sockets_.set_workers(wanted_workers(round.next));
     stacks_.set_workers(workers());
     report_pending_workers(round.next, report);
+    free_devices(round);
     if (const Status seen = stacks_.observe_uplink(); !seen) {
         report.exit_status = kFailed;
         report.summary = seen.error().what;

@@ -2,10 +2,12 @@
 // configured.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_set>
@@ -32,6 +34,9 @@ class Reconciler {
         std::uint32_t cores = 1;                                   // `workers` when the configuration does not say
         std::function<bool()> should_stop = [] { return false; };  // checked between customers: a signal is pending
         std::size_t max_descriptors = SIZE_MAX;                    // that stackd may have open, and vpnd as well
+        std::function<Instant()> clock = [] {                      // for pauses between repairs
+            return Instant{} + std::chrono::steady_clock::now().time_since_epoch();
+        };
     };
     // `kernel` must outlive it.
     Reconciler(Kernel& kernel, Options options)
@@ -43,8 +48,8 @@ class Reconciler {
     static constexpr std::size_t kChecksPerApply = 128;
 
     // What happens to customers whose files are gone, when they are many: more than one, or more than a tenth. A few
-    // lose their tunnels at once, and their stacks after kGrace, unless kAllowed or new customers may need their
-    // devices.
+    // lose their tunnels at once, and their stacks after kGrace, unless kAllowed or others need their devices. While it
+    // is unknown which stacks there are, they count as many.
     enum class Removals {
         kAsk,      // nothing is applied; the report has a question
         kKeep,     // they stay, and the report says so
@@ -66,17 +71,19 @@ class Reconciler {
     // Uses what a running vpnd holds.
     void adopt(Holdings holdings);
     // Delivers the configuration in force to a fresh vpnd.
-    [[nodiscard]] Status deliver_all(VpndLink& link);
+    // `before_commit` is run when everything else was sent; when it fails, so does the delivery.
+    [[nodiscard]] Status deliver_all(VpndLink& link, const std::function<Status()>& before_commit = {});
     // Removes the stacks whose grace is over, and when the next one is.
     void remove_departed(Instant now);
     [[nodiscard]] Instant next_departure() const;
-    // Retries stacks that lacked a device of the uplink or could not be repaired.
+    // Retries stacks that lacked a device of the uplink or could not be repaired, and those that patrol() put off.
     void mend(VpndLink& link);
-    [[nodiscard]] bool needs_mending() const { return !incomplete_.empty(); }
+    [[nodiscard]] bool needs_mending() const;
     // What the last apply() could not do and no later call has repaired, and which customers are not served.
     [[nodiscard]] const std::vector<ipc::ControlText>& problems() const { return problems_; }
 
-    // Checks the next stacks queued by the last apply(), at most `count`, and repairs manual changes.
+    // Checks the next stacks queued by the last apply(), at most `count`, and repairs manual changes. A stack that
+    // needs the same repair again and again is put off, for longer each time, and is a problem.
     void patrol(VpndLink& link, std::size_t count);
     [[nodiscard]] bool has_patrol() const { return patrol_.waiting() > 0; }
     // Queues every stack.
@@ -106,6 +113,20 @@ class Reconciler {
         bool invalid = false;                     // some file has errors
         std::unordered_set<std::string> checked;  // customers whose stacks were looked at
         std::set<std::string> departing;          // customers without a file whose stacks stay for now
+        bool keeps_stacks = false;                // of customers that are unknown: nobody was asked about them
+    };
+    // A stack that stays for a while after its customer left.
+    struct Departure {
+        Instant when;           // the stack is removed
+        bool is_known = false;  // whether `handoff` is
+        std::optional<config::Handoff> handoff;
+    };
+    // The last one by patrol().
+    struct Repair {
+        std::vector<std::string> steps;
+        Instant at;
+        unsigned times = 0;  // in a row
+        Duration pause{};    // before the next check
     };
 
     // Except those of `ours`, which we changed.
@@ -114,8 +135,12 @@ class Reconciler {
     [[nodiscard]] bool load(Round& round, Report& report);
     // Decides about customers that have a stack or a configuration and no file any more. False: asks.
     [[nodiscard]] bool settle_removals(Round& round, config::Loaded& loaded, Report& report);
+    [[nodiscard]] bool settle_unlisted(Round& round, config::Loaded& loaded, const Error& error, Report& report);
+    void keep_customers(const std::vector<std::string>& ids, Round& round, config::Loaded& loaded) const;
     // Customers that have a stack or a configuration, and are not in `known`.
-    [[nodiscard]] std::vector<std::string> gone_customers(const std::set<std::string>& known);
+    [[nodiscard]] Result<std::vector<std::string>> gone_customers(const std::set<std::string>& known);
+    // Ends the grace of stacks that hold a device which a customer of the round needs.
+    void free_devices(Round& round);
     void report_changes(const config::Generation& next, Report& report) const;
     [[nodiscard]] std::vector<std::shared_ptr<const config::AcceptedCustomer>> stacks_to_check(
         const config::Generation& next);
@@ -134,6 +159,8 @@ class Reconciler {
     // nothing ("").
     void replace_problem(const std::string& customer, const std::string& text);
     void record_problems(const std::string& customer, const std::vector<std::string>& problems);
+    // Puts the stack off when it needed the same steps several times in a row. The pause; 0: there is none.
+    Duration pause_after(const std::string& customer, const std::vector<std::string>& steps);
     void revert_customers(const std::set<std::string>& customers, Round& round);
     [[nodiscard]] bool deliver_changes(VpndLink& link, Round& round, Report& report);
     [[nodiscard]] Status deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present,
@@ -153,8 +180,9 @@ class Reconciler {
     config::Generation current_;                     // in force
     std::set<std::string> present_;                  // customers that had a file when it came into force
     std::map<std::string, std::string> incomplete_;  // customers whose stack lacks something, and why
-    std::map<std::string, Instant> departing_;       // customers whose stacks are removed then
+    std::map<std::string, Departure> departing_;     // customers whose stacks are removed later
     std::set<std::string> unsound_;                  // customers whose stack could not be checked or repaired
+    std::map<std::string, Repair> repairs_;          // by customer
     Patrol patrol_;
     std::vector<ipc::ControlText> problems_;
     std::uint64_t number_ = 0;

@@ -4,6 +4,7 @@
 
 #include "base/kernel_names.h"
 #include "base/log.h"
+#include "config/load.h"
 #include "stacks/reconciler.h"
 
 namespace warren::stacks {
@@ -12,13 +13,31 @@ namespace {
 
 using Kind = ipc::ControlText::Kind;
 
+constexpr std::uint8_t kFailed = 4;
+
 constexpr std::string_view kRetries = "Warren retries";  // ends a problem of this file and of accept()
+
+// Between two repairs of one stack by which the second counts as a consequence of the first.
+constexpr Duration kSoon = std::chrono::seconds(5);
+constexpr unsigned kRepairsInARow = 3;  // somebody may flush a firewall twice
+constexpr Duration kFirstPause = std::chrono::seconds(5);
+constexpr Duration kLongestPause = std::chrono::seconds(60);
+constexpr std::size_t kChecksPerMend = 8;
+
+// The stack with the one handoff cannot have its device while the stack with the other has it.
+bool exclude_each_other(const config::Handoff& one, const config::Handoff& other) {
+    using enum config::HandoffType;
+    if (one.type == kVeth || other.type == kVeth || one.parent != other.parent) return false;
+    if (one.type == kPhysical || other.type == kPhysical) return true;
+    return one.type == kVlan && other.type == kVlan && one.vlan_id == other.vlan_id;
+}
 
 }  // namespace
 
 bool Reconciler::needs_mending() const {
-    return !incomplete_.empty() || std::any_of(unsound_.begin(), unsound_.end(),
-                                               [this](const std::string& id) { return current_.find(id) != nullptr; });
+    return !incomplete_.empty() || patrol_.has_put_off() ||
+           std::any_of(unsound_.begin(), unsound_.end(),
+                       [this](const std::string& id) { return current_.find(id) != nullptr; });
 }
 
 void Reconciler::replace_problem(const std::string& customer, const std::string& text) {
@@ -47,6 +66,27 @@ void Reconciler::mend(VpndLink& link) {
         replace_problem(id, "");
     }
     if (is_stale) deliver_tunnels(link);
+    if (patrol_.has_put_off()) patrol(link, kChecksPerMend);
+}
+
+Duration Reconciler::pause_after(const std::string& customer, const std::vector<std::string>& steps) {
+    const Instant now = options_.clock();
+    const auto found = repairs_.find(customer);
+    const bool is_recent = found != repairs_.end() && now - found->second.at <= found->second.pause + kSoon;
+    if (steps.empty()) {
+        if (!is_recent && found != repairs_.end()) repairs_.erase(found);
+        return Duration(0);
+    }
+    Repair repair{steps, now, 1, Duration(0)};
+    if (is_recent && found->second.steps == steps) {
+        repair.times = found->second.times + 1;
+        if (repair.times >= kRepairsInARow)
+            repair.pause = std::clamp(2 * found->second.pause, kFirstPause, kLongestPause);
+    }
+    const Duration pause = repair.pause;
+    repairs_[customer] = std::move(repair);
+    if (pause > Duration(0)) patrol_.put_off(customer, now + pause);
+    return pause;
 }
 
 void Reconciler::note_changes(const std::unordered_set<std::string>& ours) {
@@ -61,7 +101,7 @@ void Reconciler::note_changes(const std::unordered_set<std::string>& ours) {
 
 void Reconciler::patrol(VpndLink& link, std::size_t count) {
     bool is_stale = false;
-    for (const std::string& id : patrol_.pop(count)) {
+    for (const std::string& id : patrol_.pop(count, options_.clock())) {
         const config::AcceptedCustomer* accepted = current_.find(id);
         if (accepted == nullptr) continue;
         const auto outcome = stacks_.bring_up(accepted->customer);
@@ -69,13 +109,24 @@ void Reconciler::patrol(VpndLink& link, std::size_t count) {
             unsound_.insert(id);
             replace_problem(id, outcome.error().what + "; the stack is not as configured, and Warren retries");
             log(LogLevel::kError, "stack_not_mended", {{"customer", id}, {"reason", outcome.error().what}});
+            (void)pause_after(id, {outcome.error().what});
             continue;
         }
         unsound_.erase(id);
         record_problems(id, outcome->problems);
-        replace_problem(id, outcome->problems.empty()
-                                ? ""
-                                : outcome->problems.front() + "; the stack runs without it, and Warren retries");
+        const Duration pause = pause_after(id, outcome->steps);
+        std::string problem;
+        if (!outcome->problems.empty()) {
+            problem = outcome->problems.front() + "; the stack runs without it, and Warren retries";
+        } else if (pause > Duration(0)) {
+            problem = "somebody undoes what Warren mends: " + outcome->steps.front() + "; Warren retries";
+        }
+        replace_problem(id, problem);
+        if (pause > Duration(0))
+            log(LogLevel::kWarn, "stack_contended",
+                {{"customer", id},
+                 {"step", outcome->steps.front()},
+                 {"retry_s", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(pause).count())}});
         if (!outcome->problems.empty()) {
             log(LogLevel::kWarn, "stack_degraded", {{"customer", id}, {"reason", outcome->problems.front()}});
         }
@@ -89,9 +140,68 @@ void Reconciler::patrol(VpndLink& link, std::size_t count) {
     if (is_stale) deliver_tunnels(link);
 }
 
+// Which stacks there are is unknown, and so how many would go.
+bool Reconciler::settle_unlisted(Round& round, config::Loaded& loaded, const Error& error, Report& report) {
+    log(LogLevel::kError, "stacks_not_listed", {{"reason", error.what}});
+    if (round.removals == Removals::kAsk) {
+        report.exit_status = kFailed;
+        report.summary = "nothing applied: the stacks of customers without files cannot be listed: " + error.what;
+        return false;
+    }
+    std::vector<std::string> gone;
+    for (const auto& accepted : current_.customers) {
+        const std::string& id = accepted->customer.id;
+        if (!round.present.contains(id)) gone.push_back(id);
+    }
+    keep_customers(gone, round, loaded);
+    round.keeps_stacks = true;
+    round.failed = true;
+    report.texts.push_back(
+        {Kind::kNote, "", "no stack is removed, because the stacks cannot be listed: " + error.what});
+    return true;
+}
+
+// As customers whose files have errors.
+void Reconciler::keep_customers(const std::vector<std::string>& ids, Round& round, config::Loaded& loaded) const {
+    for (const std::string& id : ids) {
+        config::LoadedCustomer kept;
+        kept.customer.id = id;
+        kept.file = options_.config_directory + "/customers/" + id + ".toml";
+        loaded.customers.push_back(std::move(kept));
+        round.present.insert(id);
+    }
+    std::sort(loaded.customers.begin(), loaded.customers.end(),
+              [](const auto& a, const auto& b) { return a.value().id < b.value().id; });
+}
+
+void Reconciler::free_devices(Round& round) {
+    std::vector<const config::Handoff*> needed;
+    for (const auto& accepted : round.next.customers) {
+        const auto& handoff = accepted->customer.handoff;
+        if (!handoff || handoff->type == config::HandoffType::kVeth) continue;
+        const config::AcceptedCustomer* before = current_.find(accepted->customer.id);
+        if (before == nullptr || before->customer.handoff != handoff || incomplete_.contains(accepted->customer.id))
+            needed.push_back(&*handoff);
+    }
+    const auto is_in_the_way = [&needed](const std::optional<config::Handoff>& held) {
+        return held && std::any_of(needed.begin(), needed.end(), [&held](const config::Handoff* handoff) {
+                   return exclude_each_other(*handoff, *held);
+               });
+    };
+    std::erase_if(round.departing, [&](const std::string& id) {
+        const config::AcceptedCustomer* before = current_.find(id);
+        return before == nullptr ? !needed.empty() : is_in_the_way(before->customer.handoff);
+    });
+    for (auto& [id, departure] : departing_) {
+        if (round.present.contains(id)) continue;
+        if (departure.is_known ? is_in_the_way(departure.handoff) : !needed.empty()) departure.when = kLongAgo;
+    }
+    remove_departed(kLongAgo);
+}
+
 void Reconciler::remove_departed(Instant now) {
     for (auto it = departing_.begin(); it != departing_.end();) {
-        if (now < it->second) {
+        if (now < it->second.when) {
             ++it;
             continue;
         }
@@ -104,12 +214,13 @@ void Reconciler::remove_departed(Instant now) {
         log(LogLevel::kInfo, "stack_removed", {{"customer", id}});
         incomplete_.erase(id);
         unsound_.erase(id);
+        repairs_.erase(id);
     }
 }
 
 Instant Reconciler::next_departure() const {
     Instant next = kNever;
-    for (const auto& [id, when] : departing_) next = std::min(next, when);
+    for (const auto& [id, departure] : departing_) next = std::min(next, departure.when);
     return next;
 }
 

@@ -1,7 +1,9 @@
 #include "stacks/stack_keeper.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "base/log.h"
 #include "base/parallel.h"
 
 namespace warren::stacks {
@@ -148,7 +150,17 @@ Result<StackKeeper::Outcome> StackKeeper::bring_up(const config::Customer& custo
 }
 
 void StackKeeper::watch(const std::string& customer, const Result<Outcome>& outcome) {
-    if (outcome && (watched_.insert(customer).second || outcome->is_new)) kernel_.watch(namespace_name(customer));
+    if (!outcome || (watched_.contains(customer) && !outcome->is_new)) return;
+    if (const Status watched = kernel_.watch(namespace_name(customer)); !watched) {
+        watched_.erase(customer);  // the next call tries again
+        if (!std::exchange(said_unwatched_, true))
+            log(LogLevel::kWarn, "stack_not_watched",
+                {{"customer", customer},
+                 {"reason", watched.error().what},
+                 {"effect", "changes made by hand are mended later"}});
+        return;
+    }
+    watched_.insert(customer);
 }
 
 std::vector<Result<StackKeeper::Outcome>> StackKeeper::bring_up(std::span<const config::Customer* const> customers) {

@@ -101,6 +101,7 @@ class StackKeeper {
     std::uint32_t neighbours_ = kMostNeighbours;                      // of each stack with a handoff
     std::unordered_map<std::string, std::vector<UniqueFd>> tunnels_;  // by customer
     std::unordered_set<std::string> watched_;                         // customers
+    bool said_unwatched_ = false;                                     // a failure to watch a stack is logged once
 };
 
 }  // namespace warren::stacks

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <utility>
 
 #include "base/log.h"
 #include "base/version.h"
@@ -33,10 +34,14 @@ constexpr Duration kPausePerStack = milliseconds(30);  // a patrol takes about 1
 constexpr Duration kQuickDeath = seconds(5);           // a vpnd that ends sooner is restarted after a growing delay
 constexpr Duration kMaxBackoff = seconds(10);
 constexpr Duration kStopPatience = seconds(5);
-constexpr Duration kWatchInterval = seconds(2);    // between two liveness probes of vpnd
-constexpr Duration kStartPatience = seconds(30);   // a sandbox on a machine that is just starting
-constexpr Duration kLogRetry = milliseconds(200);  // while nobody reads the log
+constexpr Duration kWatchInterval = seconds(2);     // between two liveness probes of vpnd
+constexpr Duration kStartPatience = seconds(30);    // a sandbox on a machine that is just starting
+constexpr Duration kLogRetry = milliseconds(200);   // while nobody reads the log
+constexpr unsigned kPoisonousDeaths = 2;            // quick ones in a row, after which sessions are not kept
+constexpr Duration kSessionPatience = seconds(10);  // how long sessions are kept while no vpnd runs
 constexpr int kFailed = 4;
+constexpr std::array kVpndSockets{"snapshot.sock", "adopt.sock"};
+constexpr const char* kAside = ".old";  // of these, while vpnd is replaced
 
 Instant now() {
     timespec time{};
@@ -109,7 +114,7 @@ int Supervisor::start() {
     }
     if (!link_.is_connected()) {
         // An adopted one that stopped answering meanwhile.
-        if (process_) process_->stop(Duration(0));
+        (void)end_vpnd(Duration(0));
         if (const Status started = start_vpnd(); !started) {
             log(LogLevel::kError, "start_failed", {{"reason", started.error().what}});
             return kFailed;
@@ -139,7 +144,7 @@ void Supervisor::stop() {
         log(LogLevel::kInfo, "service_stopped", {{"stacks", "stay up"}, {"vpnd", "goes on"}});
         return;
     }
-    (void)end_vpnd();
+    (void)end_vpnd(kStopPatience);
     if (kept_sessions_) kept_sessions_->wipe();
     state_.finish(kStopPatience);
     reconciler_.close_listeners();
@@ -163,15 +168,20 @@ Status Supervisor::adopt_vpnd() {
         log(LogLevel::kWarn, "vpnd_orphan_ended",
             {{"pid", pid}, {"reason", adopted.error().what}, {"ended", options_.left->stop(Duration(0))}});
     }
+    if (!adopted) kept_sessions_.reset();  // it may have a descriptor of that memory
     options_.left.reset();
     return adopted;
 }
 
 Status Supervisor::connect_to_vpnd() {
     auto channel = ipc::Channel::connect(run_dir_.file("adopt.sock"), true);
+    // A stackd that was killed in the middle of a replacement has left the sockets of the vpnd that goes on.
+    if (!channel && put_sockets_back()) channel = ipc::Channel::connect(run_dir_.file("adopt.sock"), true);
     if (!channel) return tl::unexpected(channel.error());
     VpndLink link(std::move(*channel), [this] { return serve_while_waiting(); });
-    auto holdings = link.greet(hello(), {});
+    std::vector<int> brought;
+    if (make_kept_sessions()) brought.push_back(kept_sessions_->fd());  // it goes on with the old one otherwise
+    auto holdings = link.greet(hello(), brought);
     if (!holdings) return tl::unexpected(holdings.error());
     if (!holdings->sender) return fail(ErrorCode::kInvalid, "vpnd does not say who it is");
     auto process = VpndProcess::watch(holdings->sender->pid);
@@ -203,6 +213,19 @@ Status Supervisor::make_kept_sessions() {
     return {};
 }
 
+// The sockets of an adopted vpnd, which only it has, make room for those of its successor.
+void Supervisor::set_sockets_aside() {
+    for (const char* name : kVpndSockets)
+        ::rename(run_dir_.file(name).c_str(), run_dir_.file(name).append(kAside).c_str());
+}
+
+bool Supervisor::put_sockets_back() {
+    bool any = false;
+    for (const char* name : kVpndSockets)
+        any = ::rename(run_dir_.file(name).append(kAside).c_str(), run_dir_.file(name).c_str()) == 0 || any;
+    return any;
+}
+
 Status Supervisor::open_vpnd_files() {
     WARREN_TRY(make_kept_sessions());
     if (snapshot_listener_.valid()) return {};
@@ -229,11 +252,10 @@ Status Supervisor::start_vpnd() {
     process_ = std::move(launched->process);
     process_->save_pid(run_dir_.file("vpnd.pid"));
     VpndLink link(std::move(launched->channel), [this] { return serve_while_waiting(); });
-    const auto holdings =
-        link.greet(hello(), {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get()}, kStartPatience);
-    Status ready = holdings ? reconciler_.deliver_all(link) : Status(tl::unexpected(holdings.error()));
+    Status ready = greet(link);
+    if (ready) ready = reconciler_.deliver_all(link);
     if (!ready) {
-        (void)end_vpnd();
+        (void)end_vpnd(kStopPatience);
         return with_context("vpnd", std::move(ready).error());
     }
     note_served(std::move(link));
@@ -242,8 +264,10 @@ Status Supervisor::start_vpnd() {
 }
 
 Status Supervisor::greet(VpndLink& link) {
-    const auto holdings = link.greet(hello(), {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get(),
-                                               peers_.get(), kept_sessions_->fd()});
+    const auto holdings = link.greet(
+        hello(),
+        {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get(), peers_.get(), kept_sessions_->fd()},
+        kStartPatience);
     if (!holdings) return tl::unexpected(holdings.error());
     return {};
 }
@@ -257,16 +281,10 @@ void Supervisor::note_served(VpndLink link) {
 // Stacks, sockets and tunnels stay for the next vpnd.
 void Supervisor::handle_vpnd_exit(const std::string& reason, bool hangs) {
     link_ = VpndLink();
-    std::string ended = reason;
-    if (process_) {
-        // A vpnd that only hung up would compete with its successor for the tunnels.
-        if (process_->ended()) {
-            ended = process_->reap();
-        } else {
-            ended += "; " + process_->stop(hangs ? Duration(0) : kStopPatience);
-        }
-    }
-    process_.reset();
+    // A vpnd that only hung up would compete with its successor for the tunnels.
+    const bool is_alive = process_ && !process_->ended();
+    const std::string end = end_vpnd(hangs ? Duration(0) : kStopPatience);
+    const std::string ended = is_alive ? reason + "; " + end : end.empty() ? reason : end;
     quick_deaths_ = now() - vpnd_since_ < kQuickDeath ? quick_deaths_ + 1 : 0;
     decide_on_sessions();
     const Duration delay = backoff(quick_deaths_);
@@ -276,16 +294,12 @@ void Supervisor::handle_vpnd_exit(const std::string& reason, bool hangs) {
          {"restart_in_ms", std::to_string(std::chrono::duration_cast<milliseconds>(delay).count())}});
 }
 
-std::string Supervisor::end_vpnd() {
-    std::string reason;
-    bool has_ended = !std::exchange(is_unwatched_, false);
-    if (process_) {
-        reason = process_->ended() ? process_->reap() : process_->stop(kStopPatience);
-        has_ended = process_->ended();
-        process_.reset();
-    }
+std::string Supervisor::end_vpnd(Duration patience) {
+    if (!process_) return {};
+    std::string reason = process_->ended() ? process_->reap() : process_->stop(patience);
     // Two processes that send on one session would use a counter twice.
-    if (!has_ended) kept_sessions_.reset();
+    if (!process_->ended()) kept_sessions_.reset();
+    process_.reset();
     return reason;
 }
 
@@ -322,7 +336,8 @@ Report Supervisor::replace_vpnd() {
     std::string ended;
     const auto change_over = [&]() -> Status {
         began = now();
-        ended = end_vpnd();
+        is_changing_over_ = true;
+        ended = end_vpnd(kStopPatience);
         link_.close();
         process_ = std::move(successor->process);
         process_->save_pid(run_dir_.file("vpnd.pid"));
@@ -330,14 +345,23 @@ Report Supervisor::replace_vpnd() {
         if (kept_sessions_) return {};
         return fail(ErrorCode::kUnavailable, "the present one does not end");
     };
-    VpndLink link(std::move(successor->channel));
+    VpndLink link(std::move(successor->channel), [this] { return serve_while_waiting(); });
+    const bool is_adopted = !snapshot_listener_.valid();
+    if (is_adopted) set_sockets_aside();
     Status served = open_vpnd_files();
     if (served) served = greet(link);
     if (served) served = reconciler_.deliver_all(link, change_over);
+    is_changing_over_ = false;
     if (!served && began == kNever) {
         successor->process.stop(kStopPatience);
+        if (is_adopted) {
+            snapshot_listener_.reset();
+            adoption_listener_.reset();
+            (void)put_sockets_back();
+        }
         return refuse("vpnd goes on: " + served.error().what);
     }
+    for (const char* name : kVpndSockets) ::unlink(run_dir_.file(name).append(kAside).c_str());
     if (!served) {
         handle_vpnd_exit(served.error().what);
         return refuse("the new vpnd failed: " + served.error().what);
@@ -368,12 +392,18 @@ void Supervisor::serve() {
                                        {link_.is_connected() ? link_.fd() : -1, POLLIN, 0},
                                        {process_ ? process_->ended_fd() : -1, POLLIN, 0},
                                        {web_ ? web_->fd() : -1, POLLIN, 0},
-                                       {web_ ? web_->ended_fd() : -1, POLLIN, 0}}};
-        const Instant watch_at = link_.is_connected() ? watch_at_ : kNever;
-        const int timeout = milliseconds_until(
-            std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, watch_at, web_ ? web_->next_deadline() : kNever,
-                      state_.next_deadline(), watchdog_.next_deadline()}));
-        if (::poll(waiting.data(), waiting.size(), timeout) < 0 && errno != EINTR) return;
+                                       {web_ ? web_->ended_fd() : -1, POLLIN, 0},
+                                       {reconciler_.changes_fd(), POLLIN, 0}}};
+        const Instant watch_at = !link_.is_connected()  ? kNever
+                                 : link_.awaits_reply() ? link_.reply_deadline()
+                                                        : watch_at_;
+        flush_log();
+        const Instant log_at = log_has_waiting() ? now() + kLogRetry : kNever;
+        const int timeout =
+            milliseconds_until(std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
+                                         reconciler_.next_departure(), state_.next_deadline(),
+                                         web_ ? web_->next_deadline() : kNever, watchdog_.next_deadline()}));
+        if (::poll(waiting.data(), waiting.size(), control_->has_waiting() ? 0 : timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
         if (waiting[kProcess].revents != 0) {
             handle_vpnd_exit("ended");
@@ -387,14 +417,14 @@ void Supervisor::serve() {
         if (waiting[kSignals].revents != 0) handle_signals();
         if (now() >= wipe_at_) {
             wipe_at_ = kNever;
-            kept_sessions_->wipe();
+            if (kept_sessions_) kept_sessions_->wipe();
         }
         if (now() >= restart_at_) restart_vpnd();
         if (web_) web_->run(now());
         state_.run(now());
-        if (waiting[kControl].revents != 0)
-            control_->serve_one([this](const ipc::ControlRequest& request) { return handle_request(request); },
-                                [this] { return reconciler_.generation(); });
+        serve_control(waiting[kControl].revents != 0);
+        // A signal ends a wait for vpnd too; that says nothing of vpnd.
+        if (must_stop()) return;
         // apply(), mend() and patrol() close a link that broke under them.
         if (!link_.is_connected() && restart_at_ == kNever) {
             const bool hangs = link_.is_hung();
@@ -409,8 +439,19 @@ void Supervisor::serve() {
     }
 }
 
+void Supervisor::serve_control(bool is_ready) {
+    const auto answer = [this](const ipc::ControlRequest& request) { return handle_request(request); };
+    const auto generation = [this] { return reconciler_.generation(); };
+    if (control_->has_waiting()) {
+        control_->serve_waiting(answer, generation);
+    } else if (is_ready) {
+        control_->serve_one(answer, generation);
+    }
+}
+
 // Called after every wait and between customers: often enough to feed the watchdog.
 bool Supervisor::must_stop() {
+    if (web_) web_->beat(now());
     watchdog_.feed(now());
     return Signals::stop_waits();
 }
@@ -420,14 +461,15 @@ bool Supervisor::serve_while_waiting() {
     pollfd waiting{control_ ? control_->fd() : -1, POLLIN, 0};
     if (::poll(&waiting, 1, 0) > 0) {
         control_->serve_one(
-            [this](const ipc::ControlRequest& request) {
+            [this](const ipc::ControlRequest& request) -> std::optional<Report> {
                 if (request.verb == ipc::ControlVerb::kStatus) return status();
                 if (request.verb == ipc::ControlVerb::kLogLevel && !request.log_level) return log_levels();
-                return Report{{}, false, kFailed, "stackd is busy: vpnd applies a change; try again"};
+                return std::nullopt;  // it waits until vpnd has answered
             },
             [this] { return reconciler_.generation(); });
     }
-    return !must_stop();
+    // The successor has to learn that it is in charge, whatever happens to us; that is a matter of milliseconds.
+    return !must_stop() || is_changing_over_;
 }
 
 void Supervisor::schedule_maintenance() {

@@ -28,6 +28,7 @@ class Supervisor {
         std::string config_directory;
         Program vpnd;
         std::optional<WebKeeper::Options> web;  // nothing: no status page
+        std::optional<VpndProcess> left;        // a vpnd of an earlier stackd of this run-dir
         std::string state_dir;                  // what outlives a reboot; "": nothing does
     };
     // All references must outlive it.
@@ -49,10 +50,18 @@ class Supervisor {
     // The next vpnd continues the sessions of the present one.
     [[nodiscard]] Report replace_vpnd();
     [[nodiscard]] Status open_vpnd_files();
+    void set_sockets_aside();
+    // True when there were any.
+    bool put_sockets_back();
     [[nodiscard]] Status make_kept_sessions();
     [[nodiscard]] ipc::Hello hello() const;
     // Ends what is left of vpnd, at once when it `hangs`, and schedules its restart.
     void handle_vpnd_exit(const std::string& reason, bool hangs = false);
+    // After the last one died: whether the next may continue its sessions, which are wiped when not.
+    void decide_on_sessions();
+    // Ends vpnd within `patience`, waits for its end and returns the reason. If it cannot be made sure that it has
+    // ended, the next one must not continue its sessions.
+    std::string end_vpnd(Duration patience);
     void restart_vpnd();
     // Probes vpnd regularly and replaces one that hangs: it has not ended, but serves nothing.
     void watch_vpnd();
@@ -62,6 +71,7 @@ class Supervisor {
     [[nodiscard]] bool must_stop();
     // Serves what needs no vpnd while a call waits for it. False: stop waiting.
     [[nodiscard]] bool serve_while_waiting();
+    void serve_control(bool is_ready);
     void handle_signals();
     // Sets the time of the next run_maintenance().
     void schedule_maintenance();
@@ -93,14 +103,15 @@ class Supervisor {
     Instant vpnd_since_{};
     unsigned quick_deaths_ = 0;  // in a row
     Instant restart_at_ = kNever;
-    Instant watch_at_{};  // time of the next probe
+    Instant wipe_at_ = kNever;  // when no vpnd is back by then, the sessions of the last one are too old to be useful
+    Instant watch_at_{};        // time of the next probe
     Instant mend_at_ = kNever;
     Instant patrol_at_ = kNever;
     Instant slow_patrol_at_ = kNever;
     Instant serving_since_{};
     bool stopping_ = false;
-    bool leaving_ = false;       // vpnd stays for the next stackd
-    bool is_unwatched_ = false;  // an adopted vpnd whose process is not known
+    bool leaving_ = false;           // vpnd stays for the next stackd
+    bool is_changing_over_ = false;  // the present vpnd has ended, its successor is not in charge yet
 };
 
 }  // namespace warren::stacks

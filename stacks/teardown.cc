@@ -14,8 +14,8 @@ constexpr Duration kStopPatience = std::chrono::seconds(5);
 
 }  // namespace
 
-Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel) {
-    if (auto left = VpndProcess::find_left(run_dir.path())) left->stop(kStopPatience);
+Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel, std::optional<uid_t> vpnd_user) {
+    if (auto left = VpndProcess::find_left(run_dir.path(), vpnd_user)) left->stop(kStopPatience);
     if (auto left = VpndProcess::find(run_dir.file("statusd.pid"))) left->stop(kStopPatience);
     StackKeeper stacks(kernel, run_dir.path());
     const auto customers = stacks.orphans({});

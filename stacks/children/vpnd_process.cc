@@ -28,6 +28,8 @@ namespace warren::stacks {
 namespace {
 
 constexpr int kChannelDescriptor = 3;
+constexpr Duration kExitPatience = std::chrono::seconds(1);   // for a child that failed to start
+constexpr Duration kKillPatience = std::chrono::seconds(10);  // after SIGKILL
 constexpr std::size_t kStartTimeField = 19;  // counted after the name's ")": field 22 of proc(5)'s /proc/PID/stat
 
 UniqueFd open_pidfd(pid_t pid) {
@@ -81,6 +83,26 @@ bool holds_one_of(pid_t pid, const std::set<std::string>& files) {
         if (files.contains(std::filesystem::read_symlink(it->path(), gone).string())) return true;
     }
     return false;
+}
+
+// The real user id of a process: the owner of /proc/PID is root's when the process may not be dumped.
+std::optional<uid_t> user_of(pid_t pid) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/status");
+    std::string field;
+    uid_t uid = 0;
+    while (in >> field) {
+        if (field == "Uid:" && in >> uid) return uid;
+    }
+    return std::nullopt;
+}
+
+// The path leads the process to the directory that it leads us to.
+bool has_the_same_directory(pid_t pid, const std::string& path) {
+    struct stat ours {};
+    struct stat its {};
+    return ::stat(path.c_str(), &ours) == 0 &&
+           ::stat(("/proc/" + std::to_string(pid) + "/root" + path).c_str(), &its) == 0 && ours.st_dev == its.st_dev &&
+           ours.st_ino == its.st_ino;
 }
 
 // What the child needs, made before fork: between fork and exec nothing may allocate.
@@ -187,6 +209,7 @@ Result<VpndProcess> VpndProcess::start(const std::string& executable, const Serv
     VpndProcess process(pid, open_pidfd(pid), true);
     int error = 0;
     if (::read(reading.get(), &error, sizeof error) == sizeof error) {
+        (void)process.wait_ended(kExitPatience);
         (void)process.reap();
         return fail_errno("start " + executable + " as user " + user.name, error);
     }
@@ -217,22 +240,26 @@ Result<VpndProcess> VpndProcess::find(const std::string& pid_file) {
     return VpndProcess(pid, std::move(pidfd), false);
 }
 
-Result<VpndProcess> VpndProcess::find_holder(const std::string& path) {
+Result<VpndProcess> VpndProcess::find_holder(const std::string& path, std::optional<uid_t> uid) {
     const std::set<std::string> sockets = sockets_bound_at(path);
+    const std::string directory = std::filesystem::path(path).parent_path();
+    const auto fits = [&](pid_t pid) {
+        return holds_one_of(pid, sockets) && (!uid || user_of(pid) == uid) && has_the_same_directory(pid, directory);
+    };
     std::error_code error;
     for (auto it = std::filesystem::directory_iterator("/proc", error);
          !sockets.empty() && !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
         const pid_t pid = std::atoi(it->path().filename().c_str());
-        if (pid <= 1 || pid == ::getpid() || !holds_one_of(pid, sockets)) continue;
+        if (pid <= 1 || pid == ::getpid() || !fits(pid)) continue;
         UniqueFd pidfd = open_pidfd(pid);
         // Look again: from here on the pid cannot be reused.
-        if (pidfd.valid() && holds_one_of(pid, sockets)) return VpndProcess(pid, std::move(pidfd), false);
+        if (pidfd.valid() && fits(pid)) return VpndProcess(pid, std::move(pidfd), false);
     }
     return fail(ErrorCode::kNotFound, "no process holds " + path);
 }
 
-std::optional<VpndProcess> VpndProcess::find_left(const std::string& run_dir) {
-    auto left = find_holder(run_dir + "/adopt.sock");
+std::optional<VpndProcess> VpndProcess::find_left(const std::string& run_dir, std::optional<uid_t> uid) {
+    auto left = find_holder(run_dir + "/adopt.sock", uid);
     // A service manager may not let us look into other processes.
     if (!left) left = find(run_dir + "/vpnd.pid");
     if (!left) return std::nullopt;
@@ -252,8 +279,11 @@ bool VpndProcess::ended() const {
 std::string VpndProcess::reap() {
     if (!is_child_) return "status unknown: not our child";
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
+    pid_t reaped = 0;
+    do {
+        reaped = ::waitpid(pid_, &status, WNOHANG);
+    } while (reaped < 0 && errno == EINTR);
+    if (reaped == 0) return "status unknown: it does not end";
     is_child_ = false;
     if (WIFSIGNALED(status)) return "signal " + std::to_string(WTERMSIG(status));
     return "exit status " + std::to_string(WEXITSTATUS(status));
@@ -267,7 +297,7 @@ std::string VpndProcess::stop(Duration patience) {
     signal(SIGTERM);
     if (!wait_ended(patience)) {
         signal(SIGKILL);
-        (void)wait_ended(std::chrono::seconds(10));
+        (void)wait_ended(kKillPatience);
     }
     return reap();
 }

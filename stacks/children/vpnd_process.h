@@ -34,12 +34,16 @@ class VpndProcess {
     [[nodiscard]] static Result<VpndProcess> watch(pid_t pid);
     // The process that the pid file names; kNotFound when it has ended, even if its pid is in use again.
     [[nodiscard]] static Result<VpndProcess> find(const std::string& pid_file);
-    // Another process that holds the listening Unix socket that was bound at `path`, even if the file is gone;
-    // kNotFound when there is none, or none that we may look into (it takes CAP_SYS_PTRACE).
-    [[nodiscard]] static Result<VpndProcess> find_holder(const std::string& path);
+    // Another process, of user `uid` if that is known, that holds the listening Unix socket that was bound at `path`,
+    // even if the file is gone. The directory of `path` must be the same one for that process as for us: a container
+    // that shares our network has paths of its own. kNotFound when there is none, or none that we may look into (it
+    // takes CAP_SYS_PTRACE).
+    [[nodiscard]] static Result<VpndProcess> find_holder(const std::string& path,
+                                                         std::optional<uid_t> uid = std::nullopt);
 
-    // The vpnd that an earlier stackd of this run-dir left. Call it before privileges are dropped.
-    [[nodiscard]] static std::optional<VpndProcess> find_left(const std::string& run_dir);
+    // The vpnd that an earlier stackd of this run-dir left; `uid`: that it runs as, if known. Call it before privileges
+    // are dropped.
+    [[nodiscard]] static std::optional<VpndProcess> find_left(const std::string& run_dir, std::optional<uid_t> uid);
 
     // Writes its pid to `pid_file` for the next stackd. A failure is logged and otherwise ignored.
     void save_pid(const std::string& pid_file) const;
@@ -48,10 +52,12 @@ class VpndProcess {
     // Readable when the process has ended.
     [[nodiscard]] int ended_fd() const { return pidfd_.get(); }
     [[nodiscard]] bool ended() const;
-    // Its exit reason, for a log line: "exit status 4", "signal 9". Reaps a child. Only after it has ended.
+    // Its exit reason, for a log line: "exit status 4", "signal 9". Reaps a child. Only after it has ended. Never
+    // waits.
     [[nodiscard]] std::string reap();
     // SIGTERM, and SIGKILL when it has not ended after `patience`. Waits for the end and returns the reason as reap()
-    // does; a process that was already ending keeps its own reason.
+    // does; a process that was already ending keeps its own reason. One that the kernel does not end (it sleeps
+    // uninterruptibly) is left after 10 s more: then ended() is false.
     std::string stop(Duration patience);
 
   private:

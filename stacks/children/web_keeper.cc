@@ -20,6 +20,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// statusd waits for three of them (web/model/system_facts.h).
+constexpr Duration kBeat = seconds(5);
 constexpr Duration kQuickDeath = seconds(5);
 constexpr Duration kFirstPause = seconds(1);
 constexpr Duration kMaxPause = seconds(60);
@@ -97,10 +99,17 @@ void WebKeeper::run(Instant now) {
     // The channel sometimes closes before the process is seen to end; stop_process() returns the reason.
     if (channel_.valid() && !handle_request(now))
         handle_exit(now, "it hung up or sent an invalid request: " + stop_process());
+    beat(now);
     if (now < start_at_) return;
     start_at_ = kNever;
     since_ = now;
     if (const Status started = start(); !started) handle_exit(now, started.error().what);
+}
+
+void WebKeeper::beat(Instant now) {
+    if (!channel_.valid() || now < beat_at_) return;
+    beat_at_ = now + kBeat;
+    owes_problems_ = !send_problems().has_value();
 }
 
 // A stopped or slow statusd is tolerated: it costs nothing.

@@ -2,6 +2,7 @@
 // does not depend on it.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string>
@@ -47,9 +48,12 @@ class WebKeeper {
     [[nodiscard]] int fd() const { return channel_.fd(); }
     // Readable when it has ended.
     [[nodiscard]] int ended_fd() const { return process_ ? process_->ended_fd() : -1; }
-    [[nodiscard]] Instant next_deadline() const { return start_at_; }
-    // Answers its requests, notices its end, restarts it when due.
+    [[nodiscard]] Instant next_deadline() const { return channel_.valid() ? std::min(start_at_, beat_at_) : start_at_; }
+    // Answers its requests, notices its end, restarts it when due, calls beat().
     void run(Instant now);
+    // Repeats the problems when it is time: statusd takes a stackd that says nothing for 15 s for one that hangs. Never
+    // waits.
+    void beat(Instant now);
 
   private:
     [[nodiscard]] Status open_listener();
@@ -74,6 +78,7 @@ class WebKeeper {
     Instant since_{};
     unsigned quick_deaths_ = 0;  // in a row
     Instant start_at_ = kNever;
+    Instant beat_at_ = kLongAgo;
     Instant connected_ = kLongAgo;  // when it got its last connection to vpnd
     std::vector<ipc::ControlText> problems_;
     bool owes_problems_ = true;  // statusd does not have problems_

@@ -36,6 +36,7 @@ constexpr Field kIpv6Source{NFT_PAYLOAD_NETWORK_HEADER, 8, 16};
 constexpr Field kIpv6DestinationStart{NFT_PAYLOAD_NETWORK_HEADER, 24, 1};
 constexpr Field kArpOperation{NFT_PAYLOAD_NETWORK_HEADER, 6, 2};
 constexpr Field kArpSenderAddress{NFT_PAYLOAD_NETWORK_HEADER, 14, 4};  // with hardware addresses of six bytes
+constexpr Field kArpTargetAddress{NFT_PAYLOAD_NETWORK_HEADER, 24, 4};
 constexpr std::array<std::uint8_t, 2> kArpRequest{0, 1};
 constexpr std::uint8_t kMulticast = 0xff;  // RFC 4291 §2.4
 
@@ -102,9 +103,11 @@ class RuleWriter {
             load_field(kIpv6DestinationStart);
             compare(Bytes(&kMulticast, 1));
         }
-        if (rule.arp_request) {
+        if (rule.arp_request_for) {
             load_field(kArpOperation);
             compare(kArpRequest);
+            load_field(kArpTargetAddress);
+            compare(rule.arp_request_for->bytes());
         }
         if (rule.fits) put_into_set(*rule.fits);
         decide(rule.verdict);

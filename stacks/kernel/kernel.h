@@ -42,8 +42,8 @@ class Kernel {
     [[nodiscard]] virtual Status raise_neighbour_tables(std::uint32_t entries) = 0;
     // tunnel_steering.h
     [[nodiscard]] virtual Status steer(int tunnel, std::span<const SteeringEntry> entries) = 0;
-    // Notifies of changes in this namespace from now on, whoever makes them. Best effort: patrols find the rest.
-    virtual void watch(const std::string& name) = 0;
+    // Notifies of changes in this namespace from now on, whoever makes them. When that fails patrols find them.
+    [[nodiscard]] virtual Status watch(const std::string& name) = 0;
     // Readable when take_changes() has something; -1: nothing is ever notified.
     [[nodiscard]] virtual int changes_fd() const = 0;
     [[nodiscard]] virtual StackChanges take_changes() = 0;

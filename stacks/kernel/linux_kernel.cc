@@ -140,8 +140,9 @@ Status LinuxKernel::raise_neighbour_tables(std::uint32_t entries) {
     return {};
 }
 
-void LinuxKernel::watch(const std::string& name) {
-    if (events_) (void)events_->watch(name);
+Status LinuxKernel::watch(const std::string& name) {
+    if (!events_) return {};  // open() said so
+    return events_->watch(name);
 }
 
 Status LinuxKernel::steer(int tunnel, std::span<const SteeringEntry> entries) {

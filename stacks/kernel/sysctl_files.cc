@@ -43,6 +43,7 @@ UniqueFd SysctlFiles::open(const std::string& path, int flags) const {
 
 Status SysctlFiles::write(const Sysctl& sysctl) const {
     const UniqueFd file = open(sysctl.path, O_WRONLY);
+    if (!file.valid() && errno == ENOENT && sysctl.is_optional) return {};
     if (!file.valid()) return fail_errno("open sysctl " + sysctl.path, errno);
     const ssize_t written = ::write(file.get(), sysctl.value.data(), sysctl.value.size());
     if (written != static_cast<ssize_t>(sysctl.value.size()))

@@ -178,7 +178,7 @@ DesiredStack desired_stack(const config::Customer& customer, const std::string& 
     stack.routes = routes_to_use(customer, stack);
     add_guards(stack, stack.routes);
     stack.sysctls = stack_sysctls();
-    stack.firewall = default_firewall(stack.handoff ? neighbours : 0);
+    stack.firewall = stack.handoff ? default_firewall(neighbours, stack.handoff->addresses) : default_firewall();
     return stack;
 }
 

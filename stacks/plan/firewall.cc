@@ -1,6 +1,7 @@
 #include "stacks/plan/firewall.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/bytes.h"
 #include "stacks/plan/desired.h"
@@ -36,7 +37,7 @@ FirewallRule if_fits(Neighbour neighbour, FirewallRule rule) {
 
 // What a packet to or from the LAN makes the kernel remember is bounded: its neighbour tables are shared by all stacks
 // and the uplink. Lifetimes are the kernel's own.
-void limit_neighbours(Firewall& firewall, std::uint32_t size) {
+void limit_neighbours(Firewall& firewall, std::uint32_t size, std::span<const Prefix> lan) {
     using enum FirewallChain::Hook;
     firewall.sets = {{set_of(Neighbour::kNextHopV4), Neighbour::kNextHopV4, size},
                      {set_of(Neighbour::kNextHopV6), Neighbour::kNextHopV6, size},
@@ -58,12 +59,22 @@ void limit_neighbours(Firewall& firewall, std::uint32_t size) {
          Verdict::kAccept,
          {accept("", kTunnelDevice), multicast, if_fits(Neighbour::kNextHopV4, accept("", kHandoffDevice)),
           if_fits(Neighbour::kNextHopV6, accept("", kHandoffDevice)), drop("", kHandoffDevice)}});
-    // A reply is only taken from a neighbour that was asked for.
-    FirewallRule asks = drop(kHandoffDevice, "");
-    asks.arp_request = true;
-    FirewallRule fits = if_fits(Neighbour::kArpSender, asks);
-    fits.verdict = Verdict::kAccept;
-    firewall.chains.push_back({kArpInput, Verdict::kAccept, {fits, asks}});
+    // The kernel learns the sender of a request for an address of lan0. Other requests, and replies, only change what
+    // it knows already (sysctls arp_ignore, arp_accept, proxy_arp).
+    FirewallChain arp{kArpInput, Verdict::kAccept, {}};
+    std::set<IpAddress> own;
+    for (const Prefix& address : lan) {
+        if (address.address.is_v4()) own.insert(address.address);
+    }
+    for (const IpAddress& address : own) {
+        FirewallRule asks = drop(kHandoffDevice, "");
+        asks.arp_request_for = address;
+        FirewallRule fits = if_fits(Neighbour::kArpSender, asks);
+        fits.verdict = Verdict::kAccept;
+        arp.rules.push_back(std::move(fits));
+        arp.rules.push_back(std::move(asks));
+    }
+    firewall.chains.push_back(std::move(arp));
 }
 
 const char* key_of(Neighbour neighbour) {
@@ -92,7 +103,7 @@ std::string render_rule(const FirewallRule& rule) {
     if (!rule.out_device.empty()) line += "oifname \"" + rule.out_device + "\" ";
     if (rule.icmpv6_type) line += std::string("icmpv6 type ") + name_of_type(*rule.icmpv6_type) + " ";
     if (rule.ipv6_multicast) line += "ip6 daddr ff00::/8 ";
-    if (rule.arp_request) line += "arp operation request ";
+    if (rule.arp_request_for) line += "arp operation request arp daddr ip " + to_string(*rule.arp_request_for) + " ";
     if (rule.fits) line += std::string("update @") + set_of(*rule.fits) + " { " + key_of(*rule.fits) + " } ";
     return line + name_of(rule.verdict) + "\n";
 }
@@ -157,7 +168,7 @@ bool is_arp(const NeighbourSet& set) {
     return set.of == Neighbour::kArpSender;
 }
 
-Firewall default_firewall(std::uint32_t neighbours) {
+Firewall default_firewall(std::uint32_t neighbours, std::span<const Prefix> lan) {
     using enum FirewallChain::Hook;
     Firewall firewall;
     firewall.chains.push_back(
@@ -170,7 +181,7 @@ Firewall default_firewall(std::uint32_t neighbours) {
                                 accept(kHandoffDevice, kTunnelDevice)}});
     // From one site to another there is no better way than the stack (the IPv4 switch is send_redirects).
     firewall.chains.push_back({kOutput, Verdict::kAccept, {of_type(kRedirect, drop("", kTunnelDevice))}});
-    if (neighbours > 0) limit_neighbours(firewall, neighbours);
+    if (neighbours > 0) limit_neighbours(firewall, neighbours, lan);
     return firewall;
 }
 

@@ -4,8 +4,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
+
+#include "base/ip.h"
 
 namespace warren::stacks {
 
@@ -19,7 +22,7 @@ enum class Neighbour {
     kNextHopV4,  // that an IPv4 packet is sent to
     kNextHopV6,
     kSourceV6,   // of a neighbour solicitation
-    kArpSender,  // of an ARP request
+    kArpSender,  // of an ARP request for an address of ours
 };
 
 // Matches when every condition that is set holds.
@@ -30,8 +33,8 @@ struct FirewallRule {
         false;  // the source is not routed back over the device that the packet arrived on (RFC 3704, strict)
     Verdict verdict = Verdict::kDrop;
     std::optional<std::uint8_t> icmpv6_type = std::nullopt;
-    bool ipv6_multicast = false;  // by destination
-    bool arp_request = false;
+    bool ipv6_multicast = false;                              // by destination
+    std::optional<IpAddress> arp_request_for = std::nullopt;  // an ARP request for this IPv4 address
     // It is in its set already, or there is room to put it there.
     std::optional<Neighbour> fits = std::nullopt;
     bool operator==(const FirewallRule&) const = default;
@@ -65,8 +68,9 @@ struct Firewall {
 inline constexpr std::uint32_t kNeighbourSeconds = 120;
 
 // Tunnels and handoff may talk to each other and to the stack's own programs; nothing else. No rule needs connection
-// tracking. `neighbours`: the size of each set of neighbours on lan0; 0: the stack has no handoff.
-[[nodiscard]] Firewall default_firewall(std::uint32_t neighbours = 0);
+// tracking. `neighbours`: the size of each set of neighbours on lan0; 0: the stack has no handoff. `lan`: the addresses
+// of lan0.
+[[nodiscard]] Firewall default_firewall(std::uint32_t neighbours = 0, std::span<const Prefix> lan = {});
 
 // As `nft list table inet warren` prints it, then, with ARP rules, `nft list table arp warren`.
 [[nodiscard]] std::string render(const Firewall& firewall);

@@ -53,7 +53,10 @@ class Planner {
         std::vector<Sysctl> wrong;
         for (const Sysctl& sysctl : wanted) {
             const auto now = observed_.sysctls.find(sysctl.path);
-            if (now == observed_.sysctls.end() || now->second != sysctl.value) wrong.push_back(sysctl);
+            const bool is_missing = now == observed_.sysctls.end();
+            // A stack that exists shows whether the kernel has it.
+            if (is_missing && sysctl.is_optional && observed_.exists) continue;
+            if (is_missing || now->second != sysctl.value) wrong.push_back(sysctl);
         }
         if (!wrong.empty()) step(SetSysctls{std::move(wrong)});
     }

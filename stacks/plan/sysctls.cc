@@ -44,6 +44,9 @@ constexpr std::array kTable = std::to_array<SysctlRow>({
     {kEveryInterface, "ipv4", "proxy_arp", "0", "the stack answers for its own addresses only"},
     {kEveryInterface, "ipv4", "arp_ignore", "1", "and on the LAN only for those of lan0, not for vpn0's"},
     {kEveryInterface, "ipv4", "arp_announce", "2", "the same for its own ARP requests"},
+    {kEveryInterface, "ipv4", "arp_accept", "0",
+     "announcements of hosts that the stack did not ask for would fill the neighbour table past the firewall's bound"},
+    {kEveryInterface, "ipv6", "accept_untracked_na", "0", "the same", true},
     {kEveryInterface, "ipv4", "arp_notify", "1",
      "a changed handoff has another hardware address: announce it to the LAN when it comes up"},
     {kNamespace, "ipv6", "conf/default/ndisc_notify", "1", "the same for lan0"},
@@ -73,10 +76,11 @@ std::span<const SysctlRow> sysctl_table() {
 std::vector<Sysctl> stack_sysctls() {
     std::vector<Sysctl> out;
     for (const SysctlRow& row : kTable) {
-        if (row.scope == kNamespace) out.push_back({std::string(row.family) + "/" + row.parameter, row.value});
+        if (row.scope == kNamespace)
+            out.push_back({std::string(row.family) + "/" + row.parameter, row.value, row.is_optional});
         if (row.scope != kEveryInterface) continue;
-        out.push_back({interface_path(row, "all"), row.value});
-        out.push_back({interface_path(row, "default"), row.value});
+        out.push_back({interface_path(row, "all"), row.value, row.is_optional});
+        out.push_back({interface_path(row, "default"), row.value, row.is_optional});
     }
     return out;
 }
@@ -85,7 +89,7 @@ std::vector<Sysctl> new_device_sysctls(const std::string& device, bool with_ipv6
     std::vector<Sysctl> out;
     for (const SysctlRow& row : kTable) {
         if (row.scope != kTunnelOnly || device != kTunnelDevice || (!with_ipv6 && is_ipv6(row))) continue;
-        out.push_back({interface_path(row, device), row.value});
+        out.push_back({interface_path(row, device), row.value, row.is_optional});
     }
     return out;
 }
@@ -95,7 +99,7 @@ std::vector<Sysctl> device_sysctls(const std::string& device, bool with_ipv6) {
     const std::size_t own = out.size();
     for (const SysctlRow& row : kTable) {
         if (row.scope != kEveryInterface || (!with_ipv6 && is_ipv6(row))) continue;
-        const Sysctl general{interface_path(row, device), row.value};
+        const Sysctl general{interface_path(row, device), row.value, row.is_optional};
         const auto is_same = [&general](const Sysctl& special) { return special.path == general.path; };
         if (std::none_of(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(own), is_same)) out.push_back(general);
     }

@@ -13,6 +13,7 @@ namespace warren::stacks {
 struct Sysctl {
     std::string path;
     std::string value;
+    bool is_optional = false;  // kernels without it need no value
     auto operator<=>(const Sysctl&) const = default;
 };
 
@@ -29,6 +30,7 @@ struct SysctlRow {
     const char* parameter;
     const char* value;
     const char* reason;
+    bool is_optional = false;  // older kernels do not have it, nor what it switches
 };
 
 [[nodiscard]] std::span<const SysctlRow> sysctl_table();

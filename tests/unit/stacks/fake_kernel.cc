@@ -72,6 +72,7 @@ void FakeKernel::add_link(FakeStack& stack, Link link) {
 }
 
 Result<std::vector<std::string>> FakeKernel::stack_names() {
+    if (!lists_stacks) return fail(ErrorCode::kFailed, "too many open files");
     std::vector<std::string> names;
     for (const auto& [name, stack] : stacks) names.push_back(name);
     return names;

@@ -34,6 +34,7 @@ class FakeKernel final : public Kernel {
     static FakeStack fresh_stack(const std::string& owner);
     void add_link(FakeStack& stack, Link link);
 
+    bool lists_stacks = true;  // false: stack_names() fails
     Result<std::vector<std::string>> stack_names() override;
     Result<ObservedUplink> observe_uplink() override { return uplink; }
     Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) override;
@@ -46,7 +47,12 @@ class FakeKernel final : public Kernel {
     Status raise_neighbour_tables(std::uint32_t entries) override;
     std::vector<std::string> watched;  // namespaces
     StackChanges changes;              // for the next take_changes()
-    void watch(const std::string& name) override { watched.push_back(name); }
+    bool refuses_watches = false;
+    Status watch(const std::string& name) override {
+        if (refuses_watches) return fail(ErrorCode::kFailed, "no number is left");
+        watched.push_back(name);
+        return {};
+    }
     [[nodiscard]] int changes_fd() const override { return -1; }
     StackChanges take_changes() override { return std::exchange(changes, {}); }
     Status steer(int tunnel, std::span<const SteeringEntry> entries) override;

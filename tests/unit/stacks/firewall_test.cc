@@ -2,10 +2,18 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
+#include <span>
+#include <vector>
+
 #include "stacks/kernel/firewall_netlink.h"
 
 namespace warren::stacks {
 namespace {
+
+const std::vector<Prefix> kLan{*parse_prefix("192.168.1.1/24"), *parse_prefix("fd00:24::1/64"),
+                               *parse_prefix("10.42.0.1/24"), *parse_prefix("10.42.0.1/16")};
 
 TEST_CASE("the default ruleset, as nft prints it") {
     const Firewall firewall = default_firewall();
@@ -33,7 +41,7 @@ TEST_CASE("the default ruleset, as nft prints it") {
 }
 
 TEST_CASE("with a handoff what the kernel remembers of the LAN is bounded") {
-    const Firewall firewall = default_firewall(512);
+    const Firewall firewall = default_firewall(512, kLan);
     CHECK(render(firewall) == "table inet warren {\n\tcomment \"" + identity(firewall) + "\"\n" +
                                   R"(	set neighbours4 {
 		type ipv4_addr
@@ -95,12 +103,15 @@ table arp warren {
 
 	chain input {
 		type filter hook input priority filter; policy accept;
-		iifname "lan0" arp operation request update @senders { arp saddr ip } accept
-		iifname "lan0" arp operation request drop
+		iifname "lan0" arp operation request arp daddr ip 10.42.0.1 update @senders { arp saddr ip } accept
+		iifname "lan0" arp operation request arp daddr ip 10.42.0.1 drop
+		iifname "lan0" arp operation request arp daddr ip 192.168.1.1 update @senders { arp saddr ip } accept
+		iifname "lan0" arp operation request arp daddr ip 192.168.1.1 drop
 	}
 }
 )");
-    CHECK(identity(firewall) != identity(default_firewall(256)));
+    CHECK(identity(firewall) != identity(default_firewall(256, kLan)));
+    CHECK(identity(firewall) != identity(default_firewall(512, std::span(kLan).first(1))));
 }
 
 TEST_CASE("another ruleset has another identity") {
@@ -122,7 +133,7 @@ Bytes joined(std::vector<std::uint8_t>& out, const std::vector<NetlinkRequest>& 
 
 TEST_CASE("what is encoded is what is observed") {
     for (const std::uint32_t neighbours : {0U, 512U}) {
-        const Firewall firewall = default_firewall(neighbours);
+        const Firewall firewall = default_firewall(neighbours, kLan);
         const auto batch = encode(firewall, false);
         const std::size_t tables_of_it = neighbours == 0 ? 1 : 2;
         CHECK(batch.size() == 2 + tables_of_it + firewall.sets.size() + firewall.chains.size() + rule_count(firewall));
@@ -137,6 +148,43 @@ TEST_CASE("what is encoded is what is observed") {
         CHECK(observed->chains == chain_summary(firewall));
     }
     CHECK_FALSE(parse_firewall({}, {}, {}).has_value());
+}
+
+// The bytes at which the field of a packet is compared with `value`: a payload expression, then a cmp.
+bool has_bytes(Bytes in, Bytes value) {
+    return std::search(in.begin(), in.end(), value.begin(), value.end()) != in.end();
+}
+
+TEST_CASE("the target of an ARP request is compared with the stack's address") {
+    const auto batch = encode(default_firewall(512, std::span(kLan).first(1)), false);
+    // NFTA_PAYLOAD_OFFSET 24 (RFC 826, behind hardware addresses of six bytes), NFTA_PAYLOAD_LEN 4.
+    const std::array<std::uint8_t, 16> field{8, 0, 3, 0, 0, 0, 0, 24, 8, 0, 4, 0, 0, 0, 0, 4};
+    const std::array<std::uint8_t, 4> address{192, 168, 1, 1};
+    const auto found = std::count_if(batch.begin(), batch.end(), [&](const NetlinkRequest& request) {
+        return has_bytes(request.bytes(), field) && has_bytes(request.bytes(), address);
+    });
+    CHECK(found == 2);
+}
+
+TEST_CASE("tables of this name in other families are the operator's") {
+    const Firewall firewall = default_firewall(512, kLan);
+    const auto batch = encode(firewall, false);
+    std::vector<std::uint8_t> tables, rules, chains;
+    joined(tables, batch, 0x0a00);
+    joined(rules, batch, 0x0a06);
+    joined(chains, batch, 0x0a03);
+    for (auto* messages : {&tables, &rules, &chains}) {
+        // The first message again, in the family `ip`: the octet behind the netlink header.
+        std::vector<std::uint8_t> other(messages->begin(),
+                                        messages->begin() + load_le<std::uint32_t>(messages->data()));
+        other[16] = 2;
+        messages->insert(messages->end(), other.begin(), other.end());
+    }
+    const auto observed = parse_firewall(tables, rules, chains);
+    REQUIRE(observed.has_value());
+    CHECK(observed->identity == identity(firewall));
+    CHECK(observed->rules == rule_count(firewall));
+    CHECK(observed->chains == chain_summary(firewall));
 }
 
 }  // namespace

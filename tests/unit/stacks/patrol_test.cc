@@ -60,5 +60,29 @@ TEST_CASE("a customer in a hurry is checked before the others, and once") {
     CHECK(next(patrol, 9) == "b");
 }
 
+TEST_CASE("a customer that is put off is checked when its time has come, however often it is queued") {
+    Patrol patrol;
+    const Instant start{1000};
+    patrol.begin(generation_of("abc"), {});
+    patrol.put_off("a", start + Duration(10));
+    patrol.put_off("c", start + Duration(20));
+    CHECK(patrol.waiting() == 1);
+    patrol.hurry("c");
+    patrol.begin(generation_of("abc"), {});
+    CHECK(patrol.pop(9, start) == std::vector<std::string>{"b"});
+    CHECK(patrol.waiting() == 0);
+    CHECK(patrol.has_put_off());
+    CHECK(patrol.pop(9, start + Duration(10)) == std::vector<std::string>{"a"});
+    CHECK(patrol.pop(9, start + Duration(19)).empty());
+    CHECK(patrol.pop(9, start + Duration(20)) == std::vector<std::string>{"c"});
+    CHECK_FALSE(patrol.has_put_off());
+    // One that is not queued is; one that leaves is forgotten.
+    patrol.put_off("x", kNever);
+    CHECK(patrol.has_put_off());
+    patrol.begin(generation_of("ab"), {"a", "b"});
+    CHECK_FALSE(patrol.has_put_off());
+    CHECK(patrol.waiting() == 0);
+}
+
 }  // namespace
 }  // namespace warren::stacks

@@ -69,6 +69,17 @@ void check_is_as_desired(FakeKernel& kernel, const DesiredStack& desired, bool w
     CHECK(kernel.broken_rules == std::vector<std::string>{});
 }
 
+TEST_CASE("a parameter that an older kernel lacks is not missed in a stack that exists") {
+    FakeKernel kernel;
+    const DesiredStack desired = desired_stack(acme(), kTestRunDir);
+    apply(kernel, desired);
+    auto& sysctls = kernel.stacks.at(desired.name).sysctls;
+    std::erase_if(sysctls, [](const auto& each) { return each.first.ends_with("/accept_untracked_na"); });
+    CHECK(plan_in(kernel, desired)->steps.empty());
+    sysctls.erase("ipv4/conf/all/arp_accept");
+    CHECK(plan_in(kernel, desired)->steps.size() == 1);
+}
+
 TEST_CASE("a new stack: the firewall is in place before the first device is up, nothing is left to plan afterwards") {
     FakeKernel kernel;
     kernel.add_uplink("br0", "bridge");

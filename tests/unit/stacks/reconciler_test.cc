@@ -251,14 +251,14 @@ TEST_CASE("preview says the steps, changes nothing, and agrees with apply") {
     CHECK(mentions(report, "acme", "remove the stack"));
 }
 
-// The data sockets that a fresh vpnd gets for the shared listener: all but two handshake sockets and the UAPI socket.
+// The data sockets that a fresh vpnd gets for the shared listener: all but four message sockets and the UAPI socket.
 std::size_t data_sockets_of(Room& room) {
     FakeVpnd next;
     VpndLink link(next.take_channel());
     REQUIRE(room.reconciler.deliver_all(link).has_value());
     const Lines received = next.received();
     REQUIRE(received.size() > 1);
-    return std::stoul(received[1].substr(received[1].find('+') + 1)) - 3;
+    return std::stoul(received[1].substr(received[1].find('+') + 1)) - 5;
 }
 
 TEST_CASE("workers are as the first generation says, and a reload keeps them and says so") {

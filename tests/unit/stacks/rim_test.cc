@@ -1,6 +1,7 @@
 // The edges of stackd that need no privilege: the run directory's lock, the service manager's socket, the pid file.
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -73,6 +75,156 @@ TEST_CASE("a run-dir that others may write to is refused") {
     CHECK(RunDir::claim(directory.path).error().code == ErrorCode::kPermission);
     std::filesystem::permissions(directory.path, std::filesystem::perms(0755));
     CHECK(RunDir::claim(directory.path).has_value());
+}
+
+TEST_CASE("a run-dir of another user is refused, even if only that user may write to it") {
+    if (::geteuid() != 0) {
+        MESSAGE("skipped: needs root, to give a directory away");
+        return;
+    }
+    const Directory directory;
+    std::filesystem::permissions(directory.path, std::filesystem::perms(0755));
+    REQUIRE(::chown(directory.path.c_str(), 65534, 65534) == 0);
+    CHECK(RunDir::claim(directory.path).error().code == ErrorCode::kPermission);
+    CHECK_FALSE(std::filesystem::exists(directory.path + "/lock"));
+    REQUIRE(::chown(directory.path.c_str(), 0, 65534) == 0);
+    CHECK(RunDir::claim(directory.path).has_value());
+}
+
+TEST_CASE("a lock that is a link is refused, and what it leads to stays as it is") {
+    const Directory directory;
+    std::filesystem::permissions(directory.path, std::filesystem::perms(0755));
+    std::ofstream(directory.path + "/precious") << "data";
+    std::filesystem::create_symlink(directory.path + "/precious", directory.path + "/lock");
+    CHECK_FALSE(RunDir::claim(directory.path).has_value());
+    std::filesystem::remove(directory.path + "/lock");
+    std::filesystem::create_symlink(directory.path + "/missing", directory.path + "/lock");
+    CHECK_FALSE(RunDir::claim(directory.path).has_value());
+    CHECK_FALSE(std::filesystem::exists(directory.path + "/missing"));
+    std::string text;
+    std::ifstream(directory.path + "/precious") >> text;
+    CHECK(text == "data");
+}
+
+TEST_CASE("the process that holds a socket is found by the socket's path, even if the file is gone") {
+    const Directory directory;
+    const std::string path = directory.path + "/adopt.sock";
+    CHECK_FALSE(VpndProcess::find_holder(path).has_value());
+    std::array<int, 2> ready{};
+    REQUIRE(::pipe(ready.data()) == 0);
+    const auto doctests_own = ::signal(SIGTERM, SIG_DFL);  // not for the child to run
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const auto listener = ipc::listen_at(path, 0600);
+        (void)!::write(ready[1], listener ? "y" : "n", 1);
+        ::pause();
+        ::_exit(0);
+    }
+    ::signal(SIGTERM, doctests_own);
+    char answer = 0;
+    REQUIRE(::read(ready[0], &answer, 1) == 1);
+    REQUIRE(answer == 'y');
+    std::filesystem::remove(path);
+    const auto own = ipc::listen_at(path, 0600);  // ours is another one: not this process
+    CHECK_FALSE(VpndProcess::find_holder(path, ::getuid() + 1).has_value());
+    auto found = VpndProcess::find_holder(path, ::getuid());
+    REQUIRE(found.has_value());
+    CHECK(found->pid() == child);
+    found->stop(std::chrono::seconds(5));
+    CHECK(::waitpid(child, nullptr, 0) == child);
+    CHECK_FALSE(VpndProcess::find_holder(path).has_value());
+    for (const int end : ready) ::close(end);
+}
+
+TEST_CASE("a process for which the socket's path is another place does not hold it, and the next one is looked at") {
+    if (::geteuid() != 0) {
+        MESSAGE("skipped: needs root, to give a process another root directory");
+        return;
+    }
+    const Directory directory;
+    const std::string path = directory.path + "/adopt.sock";
+    std::filesystem::create_directory(directory.path + "/elsewhere");
+    std::array<int, 2> ready{};
+    REQUIRE(::pipe(ready.data()) == 0);
+    const auto doctests_own = ::signal(SIGTERM, SIG_DFL);  // not for the children to run
+    std::array<pid_t, 2> children{};
+    for (const bool is_elsewhere : {true, false}) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            const auto listener = ipc::listen_at(path, 0600);
+            const bool moved = !is_elsewhere || ::chroot((directory.path + "/elsewhere").c_str()) == 0;
+            (void)!::write(ready[1], listener && moved ? "y" : "n", 1);
+            ::pause();
+            ::_exit(0);
+        }
+        children.at(is_elsewhere ? 0 : 1) = child;
+        char answer = 0;
+        REQUIRE(::read(ready[0], &answer, 1) == 1);
+        CHECK(answer == 'y');
+        std::filesystem::remove(path);
+        const auto found = VpndProcess::find_holder(path);
+        CHECK(found.has_value() != is_elsewhere);
+        if (found) CHECK(found->pid() == child);
+    }
+    ::signal(SIGTERM, doctests_own);
+    for (const pid_t child : children) {
+        ::kill(child, SIGKILL);
+        CHECK(::waitpid(child, nullptr, 0) == child);
+    }
+    for (const int end : ready) ::close(end);
+}
+
+// This program stands in for vpnd: started as vpnd is, it only waits.
+[[maybe_unused]] const bool kIsNotVpnd = [] {
+    std::ifstream in("/proc/self/cmdline", std::ios::binary);
+    std::string program;
+    std::string option;
+    std::getline(in, program, '\0');
+    std::getline(in, option, '\0');
+    while (option == "--channel") ::pause();
+    return true;
+}();
+
+TEST_CASE("a child whose end does not come is not waited for") {
+    const auto nobody = find_user("nobody");
+    if (::geteuid() != 0 || !nobody) {
+        MESSAGE("skipped: needs root, to start a process as another user");
+        return;
+    }
+    std::array<int, 2> channel{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, channel.data()) == 0);
+    auto process = VpndProcess::start("/proc/self/exe", *nobody, channel[1]);
+    if (!process) {
+        MESSAGE("skipped: " << process.error().what);
+        return;
+    }
+    // The kernel shows the end of a traced process to its parent when the tracer has seen it, and ours does not look.
+    std::array<int, 2> ready{};
+    REQUIRE(::pipe(ready.data()) == 0);
+    const pid_t tracer = ::fork();
+    if (tracer == 0) {
+        const bool traces = ::ptrace(PTRACE_SEIZE, process->pid(), nullptr, nullptr) == 0;
+        (void)!::write(ready[1], traces ? "y" : "n", 1);
+        ::sleep(4);
+        ::_exit(0);
+    }
+    char answer = 0;
+    REQUIRE(::read(ready[0], &answer, 1) == 1);
+    const auto begin = std::chrono::steady_clock::now();
+    const std::string reason = process->stop(std::chrono::milliseconds(100));
+    if (answer == 'y') {
+        CHECK(reason == "status unknown: it does not end");
+        CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(3));
+    } else {
+        MESSAGE("skipped: processes may not be traced here");
+    }
+    ::kill(tracer, SIGKILL);
+    CHECK(::waitpid(tracer, nullptr, 0) == tracer);
+    if (answer == 'y') {
+        CHECK(process->ended());
+        CHECK(process->reap() == "signal 9");
+    }
+    for (const int end : {channel[0], channel[1], ready[0], ready[1]}) ::close(end);
 }
 
 void write(const std::string& path, const std::string& text) {

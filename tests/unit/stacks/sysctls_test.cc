@@ -40,6 +40,8 @@ TEST_CASE("what protects a stack is set for devices that are there and for those
         CHECK(stack.at(v6 + "forwarding") == "1");
         CHECK(stack.at(v4 + "accept_local") == "0");
         CHECK(stack.at(v4 + "route_localnet") == "0");
+        CHECK(stack.at(v4 + "arp_accept") == "0");
+        CHECK(stack.at(v6 + "accept_untracked_na") == "0");
     }
 }
 
@@ -51,6 +53,13 @@ TEST_CASE("vpn0 differs where it must, lan0 does not") {
     CHECK(by_path(stack_sysctls()).at("ipv6/conf/default/ndisc_notify") == "1");
     CHECK(by_path(stack_sysctls()).at("ipv6/conf/all/ndisc_notify") == "0");
     CHECK(by_path(device_sysctls("vpn0", true)).at("ipv6/conf/vpn0/ndisc_notify") == "0");
+}
+
+TEST_CASE("only what older kernels lack may be missing") {
+    for (const auto& all : {stack_sysctls(), device_sysctls("lan0", true)}) {
+        for (const Sysctl& sysctl : all)
+            CHECK_MESSAGE(sysctl.is_optional == sysctl.path.ends_with("/accept_untracked_na"), sysctl.path);
+    }
 }
 
 TEST_CASE("a device too narrow for IPv6 has no IPv6 parameters to set") {

@@ -116,6 +116,49 @@ TEST_CASE("a removed stack gets no grace when a new customer may need its device
     CHECK_FALSE(room.has_stack("c5"));
 }
 
+TEST_CASE("while the stacks cannot be listed nothing is removed, or nothing applied") {
+    Room room;
+    fill(room);
+    for (int i = 0; i < 10; ++i) room.remove_customer("c" + std::to_string(i));
+    room.kernel.lists_stacks = false;
+    Report report = room.apply(Reconciler::Removals::kAsk);
+    CHECK_FALSE(report.accepted);
+    CHECK(report.exit_status == 4);
+    CHECK(mentions(report, "", "too many open files"));
+    CHECK(room.reconciler.current().customers.size() == 10);
+    report = room.apply(Reconciler::Removals::kKeep);
+    CHECK(report.accepted);
+    CHECK(report.exit_status == 4);
+    CHECK(mentions(report, "", "no stack is removed"));
+    CHECK(room.reconciler.current().customers.size() == 10);
+    CHECK(room.has_stack("c5"));
+}
+
+TEST_CASE("a stack in its grace leaves its device to a customer that needs it now") {
+    const auto vlan = [](int id) {
+        return "[handoff]\ntype = \"vlan\"\nparent = \"eth0\"\nvlan_id = " + std::to_string(id) +
+               "\naddress = [\"10.42.0.1/24\"]\n";
+    };
+    Room room;
+    room.kernel.add_uplink("eth0", "");
+    fill(room);
+    for (int i = 1; i < 4; ++i) room.write_customer("c" + std::to_string(i), static_cast<char>('A' + i), vlan(i));
+    REQUIRE(room.apply().exit_status == 0);
+    const Instant start = Instant{} + std::chrono::seconds(100);
+    room.remove_customer("c1");
+    CHECK(room.apply(Reconciler::Removals::kAsk, start).exit_status == 0);
+    CHECK(room.has_stack("c1"));
+    room.write_customer("c4", 'E', vlan(9));
+    CHECK(room.apply(Reconciler::Removals::kAsk, start).exit_status == 0);
+    CHECK(room.has_stack("c1"));  // another VLAN
+    room.kernel.observed.clear();
+    room.write_customer("c4", 'E', vlan(1));
+    CHECK(room.apply(Reconciler::Removals::kAsk, start).exit_status == 0);
+    CHECK_FALSE(room.has_stack("c1"));
+    CHECK(room.kernel.observed.front() == "warren-c1");  // before the stack of c4 was looked at
+    CHECK(room.reconciler.next_departure() == kNever);
+}
+
 TEST_CASE("what vpnd does not take is owed to it") {
     Room room;
     room.write_customer("acme", 'A');
@@ -137,7 +180,8 @@ TEST_CASE("the neighbour tables grow with the stacks that have a handoff, and no
     room.write_customer("acme", 'A', "[handoff]\ntype = \"veth\"\naddress = [\"10.42.0.1/24\"]\n");
     CHECK(room.apply().exit_status == 0);
     CHECK(room.kernel.tables == NeighbourTables{needed_entries(1), needed_entries(1)});
-    CHECK(room.kernel.stacks.at("warren-acme").firewall->identity == identity(default_firewall(kMostNeighbours)));
+    const std::vector<Prefix> lan{prefix("10.42.0.1/24")};
+    CHECK(room.kernel.stacks.at("warren-acme").firewall->identity == identity(default_firewall(kMostNeighbours, lan)));
     room.remove_customer("acme");
     room.apply();
     CHECK(room.kernel.tables.v4 == needed_entries(1));
@@ -151,7 +195,8 @@ TEST_CASE("where the neighbour tables cannot grow each stack gets less, and stac
     const Report report = room.apply();
     CHECK(report.exit_status == 0);
     CHECK(mentions(report, "", "gc_thresh3"));
-    CHECK(room.kernel.stacks.at("warren-acme").firewall->identity == identity(default_firewall(256)));
+    const std::vector<Prefix> lan{prefix("10.42.0.1/24")};
+    CHECK(room.kernel.stacks.at("warren-acme").firewall->identity == identity(default_firewall(256, lan)));
 }
 
 TEST_CASE("a stack that somebody changed is mended before the others") {
@@ -178,6 +223,62 @@ TEST_CASE("a stack that somebody changed is mended before the others") {
     room.kernel.observed.clear();
     room.reconciler.patrol(room.link, 8);
     CHECK(room.kernel.observed == Lines{"warren-acme", "warren-globex"});
+}
+
+TEST_CASE("a stack that cannot be watched is watched at the next occasion") {
+    Room room;
+    room.adopt();
+    room.write_customer("acme", 'A');
+    room.kernel.refuses_watches = true;
+    CHECK(room.apply().exit_status == 0);
+    CHECK(room.kernel.watched.empty());
+    room.kernel.refuses_watches = false;
+    room.apply();
+    CHECK(room.kernel.watched == Lines{"warren-acme"});
+    room.apply();
+    CHECK(room.kernel.watched == Lines{"warren-acme"});
+}
+
+TEST_CASE("a stack whose repairs are undone is repaired less and less often, and is a problem") {
+    Room room;
+    Instant now = Instant{} + std::chrono::seconds(1000);
+    Reconciler reconciler{room.kernel,
+                          {room.directory_, kTestRunDir, 1, [] { return false; }, SIZE_MAX, [&now] { return now; }}};
+    Holdings holdings;
+    ReturnedListener& shared = holdings.listeners[{}];
+    shared.port = 51820;
+    shared.roles = {{ipc::SocketRole::kMessages}, {ipc::SocketRole::kData}, {ipc::SocketRole::kControl}};
+    for (int i = 0; i < 3; ++i) shared.descriptors.push_back(some_descriptor());
+    reconciler.adopt(std::move(holdings));
+    room.write_customer("acme", 'A');
+    REQUIRE(reconciler.apply(room.link).exit_status == 0);
+    auto& firewall = room.kernel.stacks.at("warren-acme").firewall;
+    // Half a second later somebody has removed the firewall again, and so on for five minutes.
+    int repairs = 0;
+    for (int half_seconds = 0; half_seconds < 600; ++half_seconds) {
+        firewall.reset();
+        room.kernel.changes.names = {"warren-acme"};
+        reconciler.note_changes();
+        if (reconciler.has_patrol()) reconciler.patrol(room.link, 8);
+        if (half_seconds % 10 == 0 && reconciler.needs_mending()) reconciler.mend(room.link);
+        repairs += firewall.has_value() ? 1 : 0;
+        now = now + std::chrono::milliseconds(500);
+    }
+    CHECK(repairs > 6);
+    CHECK(repairs < 14);
+    REQUIRE(reconciler.problems().size() == 1);
+    CHECK(reconciler.problems().front().text.find("somebody undoes") != std::string::npos);
+    CHECK_FALSE(reconciler.has_patrol());
+    CHECK(reconciler.needs_mending());
+    // It stays as it is at last.
+    now = now + std::chrono::seconds(20);
+    reconciler.mend(room.link);
+    CHECK(firewall.has_value());
+    CHECK(reconciler.problems().size() == 1);
+    now = now + std::chrono::seconds(60);
+    reconciler.mend(room.link);
+    CHECK(reconciler.problems().empty());
+    CHECK_FALSE(reconciler.needs_mending());
 }
 
 }  // namespace
