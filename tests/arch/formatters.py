@@ -77,8 +77,8 @@ def unformatted_page(root):
     page_packages(root)
     command = [program("npm", "web"), "run", "--silent", "format:check"]
     plain = {key: value for key, value in os.environ.items() if key != "FORCE_COLOR"} | {"NO_COLOR": "1"}
-    page = os.path.join(root, PAGE)
-    result = subprocess.run(command, cwd=page, env=plain, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=os.path.join(root, PAGE), env=plain, capture_output=True, text=True,
+                            check=False)
     found = False
     for line in (result.stdout + result.stderr).splitlines() if result.returncode else []:
         if line.startswith(("[warn] ", "[error] ")) and "Code style issues" not in line:

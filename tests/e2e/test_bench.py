@@ -58,9 +58,10 @@ def test_a_generator_that_naps_sends_the_same_load_and_leaves_the_core_to_others
 
 def test_echoes_come_back_and_floods_do_not_stop_them(hub):
     before = settled_bytes(hub)
+    kinds = ("initiations", "guessed_mac2", "bad_mac1", "forged_data")
     flood = {"rate": 2000, "first_source": field.FLOOD_SOURCE, "sources": 1000, "victim": 0}
     answer = hub.generator.run(0.5, echo=[{"peer": 1, "rate": 100}],
-                               flood=[{**flood, "kind": kind} for kind in ("initiations", "guessed_mac2", "bad_mac1", "forged_data")])
+                               flood=[{**flood, "kind": kind} for kind in kinds])
     # Echoes in flight at the end are not counted; on a busy machine there are many.
     assert answer["echo"][0]["heard"] >= answer["echo"][0]["sent"] / 10 >= 4.5
     assert all(flood["sent"] > 500 for flood in answer["flood"])

@@ -1,6 +1,7 @@
 """Where peers are outlives vpnd and the machine, so that Warren may begin."""
 
 import base64
+import hashlib
 import os
 import re
 import shutil
@@ -81,16 +82,20 @@ def test_own_timestamps_are_later_than_those_of_a_vpnd_whose_clock_was_ahead(tow
     key = wireguard_go.new_key()
     raw = rawpeer.RawPeer(key.private, town.warren.key.public, sock, (HUB4, PORT))
     file = f"{town.warren.run_dir}/timestamps"
+    earlier, entry = town.raw_peer("earlier")
+    visit([entry])
+    earlier.handshake()  # now something is in the file
+    stamp = rawpeer.tai64n(YEAR_2030)
     with open(file, "r+b") as stamps:
         stamps.seek(32)
-        before = stamps.read(12)
+        before = stamps.read(16)
         stamps.seek(32)
-        stamps.write(rawpeer.tai64n(YEAR_2030))
+        stamps.write(stamp + hashlib.blake2s(b"warren own timestamp" + stamp).digest()[:4])
     try:
         kill_vpnd(town)
         visit([warren.Peer("later", key.public, ["10.0.0.9/32"], endpoint=f"{place.ipv4}:4900", keepalive=25)])
         first = raw.consume_initiation(raw.receive_kind(rawpeer.INITIATION, 8)).timestamp
-        assert first > rawpeer.tai64n(YEAR_2030)
+        assert first > stamp
         kill_vpnd(town)
         second = raw.consume_initiation(raw.receive_kind(rawpeer.INITIATION, 8)).timestamp
         assert second > first

@@ -66,5 +66,9 @@ def test_a_missing_handoff_device_is_no_health(scene, initech):
     initech.handoff = {"type": "physical", "parent": "nosuch0", "address": ["192.168.7.1/24"]}
     scene.warren.write_customer(initech)
     scene.warren.apply(check=False)
-    reason, = all_agree(scene, ["stack_incomplete"], 503)["reasons"]
-    assert "initech" in reason and "nosuch0" in reason
+    # A handoff needs room in the kernel's neighbour tables, which nothing in a network namespace can make larger.
+    tables = "/proc/sys/net/ipv4/neigh/default/gc_thresh3"
+    has_tables = scene.town.hub.run("test", "-e", tables, check=False).returncode == 0
+    kinds = ["stack_incomplete"] if has_tables else ["stack_incomplete", "not_in_force"]
+    reasons = all_agree(scene, kinds, 503)["reasons"]
+    assert any("initech" in reason and "nosuch0" in reason for reason in reasons)

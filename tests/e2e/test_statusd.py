@@ -89,6 +89,21 @@ def test_the_page_reports_a_crash_of_vpnd_and_recovers(scene):
                                                  for event in scene.get("/api/v1/events").json()["items"]], 20)
 
 
+@pytest.mark.slow
+def test_the_page_reports_a_stackd_that_hangs_and_recovers(scene):
+    time.sleep(20)  # longer than statusd waits for a stackd that has nothing new to say
+    assert scene.get("/readyz").status == 200
+    scene.warren.process.kill(signal.SIGSTOP)
+    try:
+        netlab.wait_until(lambda: scene.get("/readyz").status == 503, 30, "the page says that stackd is silent")
+        reason, = scene.get("/readyz").json()["reasons"]
+        assert "stackd does not answer" in reason
+        assert scene.warren.ctl("status", check=False).returncode == 3
+    finally:
+        scene.warren.process.kill(signal.SIGCONT)
+    netlab.wait_until(lambda: scene.get("/readyz").status == 200, 10, "stackd is heard again")
+
+
 # --- strangers --------------------------------------------------------------------------------------------------------
 
 HOST = b"Host: localhost\r\n"

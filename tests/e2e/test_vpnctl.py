@@ -133,8 +133,9 @@ def test_status_without_stackd_shows_the_tunnels_and_says_so(town, office):
     assert document["stackd"]["answers"] is False
     assert "stackd" in document["problems"][0]["text"]
     assert document["customers"]
-    shown = town.warren.ctl("status", check=False).stdout
-    assert "nothing listens there" in shown.splitlines()[1] and "shown" in shown
+    said = town.warren.ctl("status", check=False)
+    assert said.returncode == 3
+    assert "nothing listens there" in said.stdout.splitlines()[1] and "shown" in said.stdout
     town.warren.start()
     assert town.warren.status()["stackd"]["answers"] is True
 
