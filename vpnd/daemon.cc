@@ -82,7 +82,7 @@ Status Daemon::start(Parts& parts, crypto::RandomSource& random) {
 Status Daemon::take_over() {
     if (std::exchange(is_in_charge_, true)) return {};
     control_->hold_packets();
-    WARREN_TRY(keep_sessions());
+    keep_sessions();
     WARREN_TRY(snapshot_server_->listen());
     return link_.accept_at(std::move(adoption_listener_));
 }
@@ -246,21 +246,14 @@ void Daemon::make_keeper() {
     control_->set_keeper(&*keeper_);
 }
 
-Status Daemon::keep_sessions() {
-    if (!kept_memory_) return {};
+void Daemon::keep_sessions() {
+    if (!kept_memory_) return;
     make_keeper();
     is_succeeding_ = keeper_->found() == control::SessionKeeper::Found::kSessions;
-    if (keeper_->found() != control::SessionKeeper::Found::kOtherForm) return {};
+    if (keeper_->found() != control::SessionKeeper::Found::kOtherForm) return;
     log(LogLevel::kWarn, "kept_sessions_ignored", {{"reason", "they were written by another version"}});
-    if (const Status cleared = kept_memory_->clear(); !cleared) {
-        log(LogLevel::kWarn, "sessions_not_kept", {{"reason", cleared.error().what}});
-        control_->set_keeper(nullptr);
-        keeper_.reset();
-        kept_memory_.reset();
-        return {};
-    }
+    kept_memory_->clear();
     keeper_->begin();
-    return {};
 }
 
 // A new stackd cannot have the memory of the old one, so it brings its own.

@@ -73,7 +73,7 @@ class Daemon {
     void finish_commit();
     void lock_memory();
     // Makes the keeper, and says what the predecessor left.
-    [[nodiscard]] Status keep_sessions();
+    void keep_sessions();
     void make_keeper();
     void keep_sessions_in(UniqueFd file);
     // The first generation is in force: what it did not take over is wiped.

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "crypto/secret.h"
+
 namespace warren::vpnd {
 
 Result<KeptMemory> KeptMemory::map(UniqueFd file) {
@@ -38,10 +40,10 @@ KeptMemory::~KeptMemory() {
     if (!table_.empty()) ::munmap(table_.data(), table_.size_bytes());
 }
 
-Status KeptMemory::clear() {
+void KeptMemory::clear() {
     (void)::munlock(table_.data(), table_.size_bytes());  // locked memory cannot be given back
-    if (::madvise(table_.data(), table_.size_bytes(), MADV_REMOVE) == 0) return {};
-    return fail_errno("madvise", errno);
+    if (::madvise(table_.data(), table_.size_bytes(), MADV_REMOVE) == 0) return;
+    crypto::wipe({reinterpret_cast<std::uint8_t*>(table_.data()), table_.size_bytes()});
 }
 
 }  // namespace warren::vpnd

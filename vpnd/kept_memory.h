@@ -24,8 +24,8 @@ class KeptMemory {
     [[nodiscard]] std::span<dataplane::KeptSession> table() const { return table_; }
     // Keeps a part of it out of swap: before the first key is written there. Fails beyond RLIMIT_MEMLOCK.
     [[nodiscard]] static Status lock(std::span<dataplane::KeptSession> part);
-    // Everything is zero afterwards.
-    [[nodiscard]] Status clear();
+    // Everything is zero afterwards, and as much as possible is given back.
+    void clear();
 
   private:
     explicit KeptMemory(std::span<dataplane::KeptSession> table) : table_(table) {}

@@ -55,7 +55,7 @@ TEST_CASE("what one process writes is there for the next, with the same file and
     auto second = KeptMemory::map(file.duplicate());
     REQUIRE(second);
     CHECK(second->table()[3].reserved.load() == 77);
-    REQUIRE(second->clear());
+    second->clear();
     CHECK(second->table()[3].reserved.load() == 0);
     const auto other = KeptMemory::map(memory_file(8 * sizeof(KeptSession)));
     REQUIRE(other);
@@ -67,7 +67,7 @@ TEST_CASE("locked memory is cleared too, as an unlimited vpnd has it") {
     REQUIRE(memory);
     REQUIRE(KeptMemory::lock(memory->table()));
     memory->table()[3].reserved.store(77);
-    REQUIRE(memory->clear());
+    memory->clear();
     CHECK(memory->table()[3].reserved.load() == 0);
 }
 
