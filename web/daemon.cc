@@ -95,6 +95,9 @@ void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) 
 }
 
 void Daemon::handle_problems(ipc::WebProblems message) {
+    // stackd repeats them, to be heard.
+    if (message.problems == heard_problems_.problems && message.left_out == heard_problems_.left_out) return;
+    heard_problems_ = message;
     std::set<std::string> unserved;
     for (const ipc::ControlText& problem : message.problems) {
         if (problem.kind == ipc::ControlText::Kind::kUnserved) unserved.insert(problem.customer);

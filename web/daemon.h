@@ -53,6 +53,7 @@ class Daemon {
     Census census_;
     Gate gate_;
     SystemFacts facts_;
+    ipc::WebProblems heard_problems_;  // the latest
     Router router_;
     Server server_;
     SnapshotClient snapshots_;

@@ -250,7 +250,11 @@ def test_packets_in_flight_do_not_reach_the_next_customer(town):
         heir, heir_entry = town.raw_peer(f"heir-{turn}")
         town.warren.customers.pop(old.id)
         os.unlink(f"{town.warren.config}/customers/{old.id}.toml")
-        new = town.customer([heir_entry], f"new-{turn}")  # one generation removes the old customer and adds the new one
+        town.warren.removes = True  # one generation removes the old customer and adds the new one
+        try:
+            new = town.customer([heir_entry], f"new-{turn}")
+        finally:
+            town.warren.removes = False
         with Capture(town.stack(new), "vpn0") as capture:
             heirs = heir.handshake()
             good = f"<canary new-{turn} {os.urandom(6).hex()}>".encode()

@@ -111,6 +111,7 @@ class Warren:
         self.workers = workers or int(os.environ.get("WARREN_WORKERS") or 0)  # 0: Warren's default
         self.listen_port, self.key, self.public_endpoint = listen_port, key or wireguard_go.new_key(), public_endpoint
         self.status_listen = status_listen  # "ADDRESS:PORT" of the status page; empty: no page
+        self.removes = False  # apply() says that customers may be removed
         self.state_dir = ""  # what outlives a reboot; empty: nothing
         self.launcher = ""  # directory of the sockets of an external launcher; empty: stackd starts the daemons
         self.customers = {customer.id: customer for customer in customers}
@@ -180,7 +181,7 @@ class Warren:
         return self.ctl("apply", "--remove")
 
     def apply(self, check=True):
-        return self.ctl("apply", check=check)
+        return self.ctl("apply", *(["--remove"] if self.removes else []), check=check)
 
     # --- stackd -------------------------------------------------------------------------------------------------------
 
