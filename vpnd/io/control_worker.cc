@@ -197,7 +197,10 @@ bool ControlWorker::pass_on(const Listener& listener, const control::Arrival& ar
     dataplane::MessageHead head;
     listener.framing.identify(datagram, datagram.size(), std::span(&head, 1));
     if (head.kind != dataplane::MessageKind::kData) return false;
-    if (passed_on_ == kPassedOnPerRun) return true;
+    if (passed_on_ == kPassedOnPerRun) {
+        listeners_[listener.index.value]->drops.add(DropReason::kHandshakeQueueFull);
+        return true;
+    }
     ++passed_on_;
     post(head.session.worker() % worker_count(),
          DataMessage{listener.index, arrival.from, arrival.to, {datagram.begin(), datagram.end()}});
