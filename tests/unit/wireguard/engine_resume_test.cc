@@ -247,5 +247,16 @@ TEST_CASE("a peer's name is another with another key of either side") {
     CHECK(name != hub.engine.name_of(peer.keys.public_key));
 }
 
+TEST_CASE("listeners with the same key have names of their own for the same peer") {
+    Hub hub;
+    const ScriptedPeer peer = hub.make_peer();
+    hub.engine.set_listener_name("listener 'acme'");
+    const auto at_acme = hub.engine.name_of(peer.keys.public_key);
+    hub.engine.set_listener_name("listener 'globex'");
+    CHECK(hub.engine.name_of(peer.keys.public_key) != at_acme);
+    hub.engine.set_listener_name("listener 'acme'");
+    CHECK(hub.engine.name_of(peer.keys.public_key) == at_acme);
+}
+
 }  // namespace
 }  // namespace warren::wireguard
