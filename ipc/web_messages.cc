@@ -22,6 +22,7 @@ static void fields(auto& codec, Is<WebLogLevel> auto& m) {
 static void fields(auto& codec, Is<WebProblems> auto& m) {
     codec(m.problems, m.left_out);
 }
+static void fields(auto&, Is<WebStacks> auto&) {}
 
 Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire) {
     return encode_variant(message, wire);

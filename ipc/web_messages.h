@@ -46,7 +46,11 @@ struct WebProblems {
     std::uint32_t left_out = 0;
 };
 
-using WebMessage = std::variant<WebListener, WebSnapshots, WebUsers, WebCertificate, WebAsks, WebLogLevel, WebProblems>;
+// One descriptor: a file with the customers' stacks (ipc/web_stacks.h). None when it could not be made.
+struct WebStacks {};
+
+using WebMessage =
+    std::variant<WebListener, WebSnapshots, WebUsers, WebCertificate, WebAsks, WebLogLevel, WebProblems, WebStacks>;
 
 [[nodiscard]] Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire);
 [[nodiscard]] Result<WebMessage> decode_web(Bytes wire);

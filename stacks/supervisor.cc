@@ -16,6 +16,7 @@
 #include "base/version.h"
 #include "stacks/children/inspection.h"
 #include "stacks/host/notify.h"
+#include "stacks/plan/web_view.h"
 
 namespace warren::stacks {
 
@@ -528,6 +529,7 @@ Report Supervisor::apply(Reconciler::Removals removals) {
 void Supervisor::configure_web() {
     if (!web_) return;
     web_->report_problems(reconciler_.problems());
+    web_->report_stacks(now(), web_stacks_of(reconciler_.current()));
     web_->configure(now(), reconciler_.current().appliance);
 }
 

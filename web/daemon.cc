@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <set>
+#include <utility>
 
 #include "access/secrets.h"
 #include "base/log.h"
+#include "ipc/web_stacks.h"
 #include "web/model/page.h"
 #include "web/model/sentences.h"
 #include "web/rim/certificate.h"
@@ -17,13 +20,14 @@ namespace warren::web {
 namespace {
 
 constexpr std::size_t kMaxFile = 1024 * 1024;
+constexpr std::size_t kMaxStacksFile = 64 << 20;
 
-Result<std::string> read_file(int fd) {
+Result<std::string> read_file(int fd, std::size_t most = kMaxFile) {
     struct stat about {};
     if (::fstat(fd, &about) != 0) return fail_errno("fstat", errno);
     const auto size = static_cast<std::size_t>(about.st_size);
-    if (!S_ISREG(about.st_mode) || size > kMaxFile)
-        return fail(ErrorCode::kInvalid, "it is not a regular file of at most 1 MB");
+    if (!S_ISREG(about.st_mode) || size > most)
+        return fail(ErrorCode::kInvalid, "it is not a regular file of at most " + std::to_string(most >> 20) + " MB");
     std::string text(size, '\0');
     std::size_t have = 0;
     while (have < size) {
@@ -91,7 +95,24 @@ void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) 
     if (const auto* users = std::get_if<ipc::WebUsers>(&message)) handle_users(*users, std::move(first));
     if (const auto* certificate = std::get_if<ipc::WebCertificate>(&message))
         handle_certificate(*certificate, std::move(first));
+    if (std::holds_alternative<ipc::WebStacks>(message)) handle_stacks(std::move(first));
     if (auto* problems = std::get_if<ipc::WebProblems>(&message)) handle_problems(std::move(*problems));
+}
+
+void Daemon::handle_stacks(UniqueFd file) {
+    const auto content = read_file(file.get(), kMaxStacksFile);
+    auto stacks = content ? ipc::decode_stacks(as_bytes(*content)) : tl::unexpected(content.error());
+    if (!stacks) return log(LogLevel::kError, "stacks_rejected", {{"reason", stacks.error().what}});
+    std::map<std::string, ipc::WebStack, std::less<>> before = std::exchange(facts_.stacks, {});
+    std::set<std::string> changed;
+    for (ipc::WebStack& stack : *stacks) {
+        const auto known = before.extract(stack.customer);
+        if (known.empty() || known.mapped() != stack) changed.insert(stack.customer);
+        facts_.stacks[stack.customer] = std::move(stack);
+    }
+    for (const auto& [id, gone] : before) changed.insert(id);
+    census_.mark_changed(changed);
+    server_.tick();
 }
 
 void Daemon::handle_problems(ipc::WebProblems message) {

@@ -37,6 +37,7 @@ class Daemon {
     void handle_snapshots(UniqueFd socket);
     void handle_users(const ipc::WebUsers& message, UniqueFd file);
     void handle_certificate(const ipc::WebCertificate& message, UniqueFd file);
+    void handle_stacks(UniqueFd file);
     void handle_problems(ipc::WebProblems message);
     void keep_previous_users(std::string problem);
 

@@ -1,6 +1,7 @@
 #include "stacks/children/web_keeper.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,6 +72,13 @@ void WebKeeper::configure(Instant now, const config::Appliance& appliance) {
     if (sent) sent = send_certificate();
     if (sent) sent = send_users();
     if (!sent) handle_exit(now, sent.error().what);
+}
+
+void WebKeeper::report_stacks(Instant now, const std::vector<ipc::WebStack>& stacks) {
+    if (stacks == stacks_) return;
+    stacks_ = stacks;
+    if (!channel_.valid()) return;  // it gets them when it starts
+    if (const Status sent = send_stacks(); !sent) handle_exit(now, sent.error().what);
 }
 
 Report WebKeeper::reload_users() {
@@ -153,6 +161,7 @@ Status WebKeeper::start() {
     WARREN_TRY(send_certificate());
     WARREN_TRY(send_problems());
     owes_problems_ = false;
+    WARREN_TRY(send_stacks());
     WARREN_TRY(send(ipc::WebListener{to_string(*listen_)}, listener_.get()));
     connected_ = kLongAgo;
     logged_reason_.clear();
@@ -218,6 +227,20 @@ Status WebKeeper::send_problems() {
         message.problems.push_back({problem.kind, problem.customer, line.substr(0, ipc::WebProblems::kMaxText)});
     }
     return send(message, -1);
+}
+
+// There may be more of them than a message carries.
+Status WebKeeper::send_stacks() {
+    const std::vector<std::uint8_t> content = ipc::encode_stacks(stacks_);
+    const UniqueFd file(::memfd_create("warren-stacks", MFD_CLOEXEC));
+    if (!file.valid()) return fail_errno("memfd_create", errno);
+    for (std::size_t done = 0; done < content.size();) {
+        const ssize_t count = ::write(file.get(), content.data() + done, content.size() - done);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return fail_errno("write the customers' stacks", errno);
+        done += static_cast<std::size_t>(count);
+    }
+    return send(ipc::WebStacks{}, file.get());
 }
 
 Status WebKeeper::send_snapshots() {

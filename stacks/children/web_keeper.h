@@ -14,6 +14,7 @@
 #include "config/appliance.h"
 #include "ipc/channel.h"
 #include "ipc/web_messages.h"
+#include "ipc/web_stacks.h"
 #include "stacks/children/launch.h"
 #include "stacks/children/vpnd_process.h"
 #include "stacks/plan/report.h"
@@ -38,6 +39,8 @@ class WebKeeper {
 
     // Applies the configuration to the page: another address, or none. users.toml and the certificate are read again.
     void configure(Instant now, const config::Appliance& appliance);
+    // Passes what the page shows of the customers' stacks (web_stacks_of) to statusd when it has changed.
+    void report_stacks(Instant now, const std::vector<ipc::WebStack>& stacks);
     [[nodiscard]] Report reload_users();
     // Sends our log level to statusd if it runs. Otherwise it receives the level when it starts.
     void pass_log_level(Instant now);
@@ -68,6 +71,7 @@ class WebKeeper {
     [[nodiscard]] Status send_certificate();
     [[nodiscard]] Status send_snapshots();
     [[nodiscard]] Status send_problems();
+    [[nodiscard]] Status send_stacks();
 
     Options options_;
     std::string appliance_;
@@ -82,6 +86,7 @@ class WebKeeper {
     Instant connected_ = kLongAgo;  // when it got its last connection to vpnd
     std::vector<ipc::ControlText> problems_;
     bool owes_problems_ = true;  // statusd does not have problems_
+    std::vector<ipc::WebStack> stacks_;
     std::string logged_reason_;  // the last logged exit reason: each is logged once
 };
 

@@ -15,16 +15,6 @@ constexpr const char* kOwnerPrefix = "warren run-dir=";
 constexpr const char* kOwnerMiddle = " customer=";
 constexpr const char* kPhysicalPrefix = "warren handoff=physical parent=";
 
-const char* name_of(config::HandoffType type) {
-    switch (type) {
-        case config::HandoffType::kVeth: return "veth";
-        case config::HandoffType::kMacvlan: return "macvlan";
-        case config::HandoffType::kVlan: return "vlan";
-        case config::HandoffType::kPhysical: return "physical";
-    }
-    return "veth";
-}
-
 std::string outer_name(const std::string& customer) {
     const std::string plain = "wr-" + customer;
     if (plain.size() <= kMaxDeviceName) return plain;
@@ -138,6 +128,16 @@ void add_guards(const DesiredStack& stack, std::vector<Route>& routes) {
 }
 
 }  // namespace
+
+const char* name_of(config::HandoffType type) {
+    switch (type) {
+        case config::HandoffType::kVeth: return "veth";
+        case config::HandoffType::kMacvlan: return "macvlan";
+        case config::HandoffType::kVlan: return "vlan";
+        case config::HandoffType::kPhysical: return "physical";
+    }
+    return "veth";
+}
 
 std::string namespace_name(const std::string& customer) {
     return kNamespacePrefix + customer;

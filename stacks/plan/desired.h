@@ -31,6 +31,9 @@ inline constexpr std::uint32_t kTunnelQueueLength = 1000;
 
 enum class RouteType : std::uint8_t { kUnicast, kUnreachable };
 
+// As in the configuration: "veth", ...
+[[nodiscard]] const char* name_of(config::HandoffType type);
+
 // A route of the main table.
 struct Route {
     Prefix to;

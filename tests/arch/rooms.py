@@ -48,11 +48,12 @@ MAY_INCLUDE = {
                      "crypto/keys.h", "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
                      "ctl/"],
     "ctl": ["base/", "config/schema.h"],
-    "web/model": ["base/", "access/", "health/", "ipc/control_messages.h", "ipc/snapshot.h"],
+    "web/model": ["base/", "access/", "health/", "ipc/control_messages.h", "ipc/snapshot.h", "ipc/web_stacks.h"],
     "web/login": ["base/", "access/", "web/model/"],
     "web/api": ["base/", "access/", "health/", "ipc/snapshot.h", "web/model/", "web/login/"],
     "web/rim": ["base/", "access/secrets.h", "ipc/channel.h", "ipc/snapshot.h", "web/model/", "web/login/", "web/api/"],
-    "web": ["base/", "access/", "health/", "ipc/channel.h", "ipc/start.h", "ipc/web_messages.h", "web/"],
+    "web": ["base/", "access/", "health/", "ipc/channel.h", "ipc/start.h", "ipc/web_messages.h", "ipc/web_stacks.h",
+            "web/"],
 }
 
 # Rooms that see all others.

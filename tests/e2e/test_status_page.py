@@ -1,8 +1,10 @@
 """The status page over real HTTPS: every route for every role, the form of the answers, and refused requests."""
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -355,3 +357,38 @@ def test_added_and_removed_customers_are_events(scene):
     assert kinds == ["removed", "added"]
     assert "online" in [event["kind"]
                         for event in scene.get(f"/api/v1/events?customer={OWN}&peer=graz").json()["items"]]
+
+
+def test_a_customer_has_its_lan_its_static_routes_and_its_disabled_peers(scene):
+    _, peer = scene.town.raw_peer("spare")
+    peer.enabled = False
+    customer = warren.Customer("initech", [f"{STACK4}/24"], [peer], routes=[("10.9.0.0/16", "192.168.7.254")],
+                               handoff={"type": "veth", "address": ["192.168.7.1/24"]})
+
+    def shown():
+        with contextlib.suppress(OSError, EOFError):
+            document = scene.get("/api/v1/customers/initech").json()
+            return {key: document.get(key) for key in ("lan", "static_routes", "disabled_peers")}
+
+    lan = {"type": "veth", "parent": None, "addresses": ["192.168.7.1/24"], "complete": True}
+    scene.warren.put(customer)
+    try:
+        netlab.wait_until(lambda: shown() == {
+            "lan": lan, "static_routes": [{"to": "10.9.0.0/16", "via": "192.168.7.254"}],
+            "disabled_peers": [peer.name]}, 10, "the stack of a new customer is shown")
+        conforms(scene.get("/api/v1/customers/initech").json(), "CustomerDetail")
+        stream = scene.page.stream("/api/v1/events?customer=initech", token=scene.tokens["operator"])
+        stream.message()
+        customer.routes = []
+        peer.enabled = True
+        scene.warren.put(customer)
+        while not stream.message()["data"]["reload"]:
+            pass
+        stream.close()
+        netlab.wait_until(lambda: shown() == {"lan": lan, "static_routes": [], "disabled_peers": []}, 10,
+                          "a change is shown")
+        os.kill(scene.statusd(), signal.SIGKILL)
+        netlab.wait_until(lambda: shown() == {"lan": lan, "static_routes": [], "disabled_peers": []}, 20,
+                          "a new statusd shows it, too")
+    finally:
+        scene.warren.remove("initech")

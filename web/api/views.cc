@@ -191,6 +191,22 @@ Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& v
             {"alarms", alarms}};
 }
 
+// Whether stackd could make all of the customer's stack.
+bool is_complete(const std::string& customer, const SystemFacts& facts) {
+    return std::none_of(facts.problems.begin(), facts.problems.end(), [&](const auto& problem) {
+        return problem.text.kind == ipc::ControlText::Kind::kNote && problem.text.customer == customer;
+    });
+}
+
+// The appliance's devices are not the customer's concern.
+Json lan_of(const ipc::WebStack& stack, bool is_complete, const Viewer& viewer) {
+    if (stack.lan.empty()) return {};
+    return {{"type", stack.lan},
+            {"parent", viewer.sees_all() ? text_or_null(stack.lan_parent) : Json()},
+            {"addresses", texts_of(stack.lan_addresses)},
+            {"complete", is_complete}};
+}
+
 Json page_json(Json items, PageOf page, const Census& census) {
     return {{"items", std::move(items)},
             {"total", page.total},
@@ -282,7 +298,7 @@ std::string customers_json(const Census& census, const std::vector<const Custome
     return dump(page_json(std::move(items), page, census));
 }
 
-std::string customer_json(const CustomerEntry& customer) {
+std::string customer_json(const CustomerEntry& customer, const SystemFacts& facts, const Viewer& viewer) {
     Json out = row_of(customer);
     out["addresses"] = texts_of(customer.shown.settings.addresses);
     out["mtu"] = customer.shown.settings.mtu;
@@ -305,6 +321,14 @@ std::string customer_json(const CustomerEntry& customer) {
     }
     out["routes"] = std::move(routes);
     out["drops"] = drops_of(customer.shown.activity.drops);
+    const std::string& id = customer.shown.settings.id;
+    const auto found = facts.stacks.find(id);
+    const ipc::WebStack stack = found == facts.stacks.end() ? ipc::WebStack{} : found->second;
+    out["lan"] = lan_of(stack, is_complete(id, facts), viewer);
+    out["static_routes"] = Json::array();
+    for (const auto& [to, via] : stack.routes)
+        out["static_routes"].push_back({{"to", to_string(to)}, {"via", to_string(via)}});
+    out["disabled_peers"] = stack.disabled_peers;
     return dump(out);
 }
 

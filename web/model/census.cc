@@ -381,6 +381,13 @@ void Census::set_unserved(std::set<std::string> ids) {
     list_unserved();
 }
 
+void Census::mark_changed(const std::set<std::string>& ids) {
+    ++tick_;
+    for (const std::string& id : ids) {
+        if (const auto found = customers_.find(id); found != customers_.end()) found->second.config_tick = tick_;
+    }
+}
+
 void Census::list_unserved() {
     const auto removed = std::erase_if(
         customers_, [this](const auto& one) { return !one.second.is_served && !unserved_.contains(one.first); });

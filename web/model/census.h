@@ -106,6 +106,8 @@ class Census {
     void apply_snapshot(Now now, SnapshotRound round);
     // The customers that stackd reports as not served, by id; they are listed although vpnd does not know them.
     void set_unserved(std::set<std::string> ids);
+    // Open pages of these customers load them again.
+    void mark_changed(const std::set<std::string>& ids);
     // Records an event once vpnd has not answered for kSilence. Call it every 2 s.
     void check_silence(Now now);
 

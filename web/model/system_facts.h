@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time.h"
 #include "health/health.h"
+#include "ipc/web_stacks.h"
 
 namespace warren::web {
 
@@ -41,6 +43,8 @@ struct SystemFacts {
     WallTime under_load_since;
     std::vector<health::Situation::Problem> problems;  // of stackd
     std::optional<Now> stackd_heard;                   // its last message; nothing: not watched
+    std::vector<health::Situation::Problem> problems;          // of stackd
+    std::map<std::string, ipc::WebStack, std::less<>> stacks;  // by customer; none for one without LAN, routes and such
 };
 
 }  // namespace warren::web

@@ -14,6 +14,7 @@
 #include "ipc/control_messages.h"
 #include "ipc/snapshot.h"
 #include "ipc/web_messages.h"
+#include "ipc/web_stacks.h"
 
 using namespace warren;
 using namespace warren::ipc;
@@ -133,7 +134,8 @@ std::vector<WebMessage> every_web_message() {
             WebCertificate{"pop-1"},
             WebAsks{},
             WebLogLevel{LogLevel::kWarn},
-            WebProblems{{{ControlText::Kind::kUnserved, "acme", "acme.toml:1:1: error: x"}}, 3}};
+            WebProblems{{{ControlText::Kind::kUnserved, "acme", "acme.toml:1:1: error: x"}}, 3},
+            WebStacks{}};
 }
 
 // Encodes, decodes and encodes again: equal bytes mean that nothing was lost on the way, as every field is on the wire.
@@ -175,6 +177,33 @@ void check_bit_flips(const std::vector<Message>& messages, Decode decode_it) {
 }
 
 }  // namespace
+
+TEST_CASE("the file of the customers' stacks keeps every field; one that is cut off or garbled is refused") {
+    const std::vector<WebStack> stacks{{"acme",
+                                        "veth",
+                                        "br0",
+                                        {*parse_prefix("10.42.0.1/24")},
+                                        {{*parse_prefix("10.9.0.0/16"), *parse_ip("10.42.0.254")}},
+                                        {"graz"}},
+                                       {"globex", {}, {}, {}, {}, {}}};
+    const Wire file = encode_stacks(stacks);
+    const auto decoded = decode_stacks(file);
+    REQUIRE(decoded);
+    CHECK(*decoded == stacks);
+    CHECK(decode_stacks({})->empty());
+    const std::size_t first = encode_stacks({stacks[0]}).size();
+    for (std::size_t size = 1; size < file.size(); ++size) {
+        CAPTURE(size);
+        CHECK(decode_stacks(Bytes(file).first(size)).has_value() == (size == first));
+    }
+    Wire garbled = file;
+    garbled[4] ^= 1;  // the version
+    CHECK_FALSE(decode_stacks(garbled));
+    // One that no message can carry does not take the others with it.
+    std::vector<WebStack> large = stacks;
+    large[0].lan_parent = std::string(kMaxMessageSize, 'x');
+    CHECK(decode_stacks(encode_stacks(large)) == std::vector<WebStack>{stacks[1]});
+}
 
 TEST_CASE("every message survives the wire") {
     check_round_trip(every_config_message(), decode);

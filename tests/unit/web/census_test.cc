@@ -192,6 +192,19 @@ TEST_CASE("a change of any setting is an event, and an open page loads the custo
     CHECK(tunnel == Kinds{"changed", "changed", "changed"});
 }
 
+TEST_CASE("an open page of a customer that was marked loads it again, others do not") {
+    Census census;
+    Vpnd vpnd;
+    vpnd.round.customers.push_back(vpnd.round.customers[0]);
+    vpnd.round.customers[1].customer.settings.id = "globex";
+    census.apply_snapshot(at(0), vpnd.round);
+    const std::uint64_t before = census.tick();
+    census.mark_changed({"acme", "nobody"});
+    CHECK(census.find("acme")->config_tick > before);
+    CHECK(census.find("globex")->config_tick <= before);
+    CHECK(census.find("nobody") == nullptr);
+}
+
 TEST_CASE("a change of any figure changes the row") {
     const auto check_rows = [](const auto& part, const auto& row_of) {
         Vpnd sample;

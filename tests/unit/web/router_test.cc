@@ -263,6 +263,29 @@ TEST_CASE_FIXTURE(Fixture, "customers are found by address, endpoint and key, an
     CHECK(all.find("\"c2\"") < all.find("\"c10\""));
 }
 
+TEST_CASE_FIXTURE(Fixture, "a customer has its LAN, whether its stack is complete, its routes and disabled peers") {
+    const auto shown = [this](const char* token) { return get("/api/v1/customers/acme", token).body; };
+    CHECK(contains(shown("customer"), R"("lan":null,"static_routes":[],"disabled_peers":[])"));
+    facts.stacks["acme"] = {"acme",
+                            "veth",
+                            "br0",
+                            {*parse_prefix("10.42.0.1/24")},
+                            {{*parse_prefix("10.9.0.0/16"), *parse_ip("10.42.0.254")}},
+                            {"graz"}};
+    CHECK(contains(shown("viewer"),
+                   R"("lan":{"type":"veth","parent":"br0","addresses":["10.42.0.1/24"],"complete":true})"));
+    CHECK(contains(shown("customer"), R"("lan":{"type":"veth","parent":null,"addresses":["10.42.0.1/24"])"));
+    CHECK(contains(shown("customer"), R"("static_routes":[{"to":"10.9.0.0/16","via":"10.42.0.254"}])"));
+    CHECK(contains(shown("customer"), R"("disabled_peers":["graz"])"));
+    CHECK(contains(get("/api/v1/customers/globex", "viewer").body, R"("lan":null)"));
+    using Kind = ipc::ControlText::Kind;
+    facts.problems = {{{Kind::kNote, "globex", "no device"}, {}}, {{Kind::kDiagnostic, "acme", "a warning"}, {}}};
+    CHECK(contains(shown("customer"), R"("complete":true)"));
+    facts.problems = {{{Kind::kNote, "acme", "no device br0"}, {}}};
+    CHECK(contains(shown("customer"), R"("complete":false)"));
+    CHECK_FALSE(contains(shown("customer"), "br0"));
+}
+
 TEST_CASE_FIXTURE(Fixture, "anybody learns the appliance's name, and nothing else") {
     facts.appliance = "pop-vienna-1";
     CHECK(get("/api/v1/about").body == R"({"appliance":"pop-vienna-1"})");

@@ -184,6 +184,26 @@ export interface Route {
   peer: string;
 }
 
+/** How the customer's LAN reaches its stack. */
+export interface Lan {
+  /** veth, macvlan, vlan or physical. */
+  type: string;
+  /** The device of the appliance; null: none, or hidden from the role customer. */
+  parent: string | null;
+  /** Addresses of lan0. */
+  addresses: string[];
+  /** False: something of the stack could not be made; see the alarms. */
+  complete: boolean;
+}
+
+/** A route of the customer's file. */
+export interface StaticRoute {
+  /** The destination prefix. */
+  to: string;
+  /** The next hop. */
+  via: string;
+}
+
 /** A customer with its stack, routes and drops. */
 export interface CustomerDetail {
   /** The customer's id: the name of its file. */
@@ -229,6 +249,12 @@ export interface CustomerDetail {
   rate_up: number | null;
   /** traffic.rate_down: bits per second from the stack to the peers; null: no limit. */
   rate_down: number | null;
+  /** The LAN at lan0; null: none. */
+  lan: Lan | null;
+  /** stack.route of its file, at most 200. */
+  static_routes: StaticRoute[];
+  /** The peers with enabled = false, at most 200. They are in no other list. */
+  disabled_peers: string[];
 }
 
 /** A peer of a customer. */

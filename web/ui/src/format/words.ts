@@ -52,6 +52,8 @@ export const eventLooks: Record<Event["kind"], Look> = {
   renamed: { word: "Renamed", shape: "arrow", tone: "plain" },
 };
 
+export const lanIncomplete: Look = { word: "Incomplete", shape: "triangle", tone: "bad" };
+
 export const alarmLooks: Record<Alarm["severity"], Look> = {
   critical: { word: "Critical", shape: "cross", tone: "bad" },
   warning: { word: "Warning", shape: "triangle", tone: "wait" },

@@ -2,10 +2,10 @@
 import { useCallback, useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
-import type { CustomerDetail, Delta } from "../api/types";
+import type { CustomerDetail, Delta, Lan as LanData } from "../api/types";
 import { bytesText, countText, plural } from "../format/amount";
 import { spanText } from "../format/time";
-import { customerLooks, customerRule, peerRule } from "../format/words";
+import { customerLooks, customerRule, lanIncomplete, peerRule } from "../format/words";
 import { Ago } from "../parts/ago";
 import { Badge } from "../parts/badge";
 import { Card } from "../parts/card";
@@ -161,6 +161,17 @@ function Stack({ data }: { data: CustomerDetail }) {
               ))}
         </Fact>
         <Fact name="MTU">{data.mtu} bytes</Fact>
+        <Fact name="LAN">{data.lan === null ? "none" : <Lan lan={data.lan} />}</Fact>
+        {data.static_routes.length > 0 && (
+          <Fact name="Static routes">
+            {data.static_routes.map((route) => (
+              <code key={`${route.to} ${route.via}`} class="block">
+                {route.to} via {route.via}
+              </code>
+            ))}
+          </Fact>
+        )}
+        {data.disabled_peers.length > 0 && <Fact name="Disabled peers">{data.disabled_peers.join(", ")}</Fact>}
         <Fact name="Listens on">
           UDP port {data.listen_port}, {data.own_listener ? "the customer's own" : "shared"}
         </Fact>
@@ -173,6 +184,20 @@ function Stack({ data }: { data: CustomerDetail }) {
         </Fact>
       </Facts>
     </Card>
+  );
+}
+
+function Lan({ lan }: { lan: LanData }) {
+  return (
+    <>
+      {!lan.complete && <Badge look={lanIncomplete} />} {lan.type}
+      {lan.parent !== null && ` on ${lan.parent}`}
+      {lan.addresses.map((address) => (
+        <code key={address} class="block">
+          {address}
+        </code>
+      ))}
+    </>
   );
 }
 
