@@ -37,9 +37,9 @@ struct ControlText {
     Kind kind = Kind::kNote;
     std::string customer;  // "" = the appliance
     std::string text;  // kStep: one planned step; kDiagnostic: file:line:column: error: ... with its line and caret;
-                       // kNote: what could not be done; kFact: stackd's state, "pid 12, up 60 s"; kUnserved: why a
-                       // customer that has a file is not in force; kQuestion: why nothing was done, and
-                       // kApplyRemoving would do it
+                       // kNote: what could not be done; kFact: stackd's state, "pid 12, up 60 s", or with a
+                       // customer the name of a peer that is disabled; kUnserved: why a customer that has a file is
+                       // not in force; kQuestion: why nothing was done, and kApplyRemoving would do it
     bool operator==(const ControlText&) const = default;
 };
 

@@ -586,6 +586,10 @@ Report Supervisor::status() const {
                   : std::string(link_.is_connected() ? "vpnd runs" : "vpnd is not running"));
     const config::Appliance& appliance = reconciler_.current().appliance;
     if (appliance.public_endpoint) fact("clients use " + *appliance.public_endpoint);
+    for (const ipc::WebStack& stack : web_stacks_of(reconciler_.current())) {
+        for (const std::string& peer : stack.disabled_peers)
+            report.texts.push_back({ipc::ControlText::Kind::kFact, stack.customer, peer});
+    }
     report.texts.insert(report.texts.end(), reconciler_.problems().begin(), reconciler_.problems().end());
     report.summary = "generation " + std::to_string(reconciler_.generation());
     return report;

@@ -45,7 +45,9 @@ StackdStatus request_status(const std::string& run_dir) {
         return status;
     }
     const auto done = converse(*channel, {ipc::ControlVerb::kStatus}, [&status](const ipc::ControlText& text) {
-        if (text.kind == ipc::ControlText::Kind::kFact) {
+        if (text.kind == ipc::ControlText::Kind::kFact && !text.customer.empty()) {
+            status.disabled_peers[text.customer].push_back(text.text);
+        } else if (text.kind == ipc::ControlText::Kind::kFact) {
             status.facts.push_back(text.text);
         } else {
             status.problems.push_back(text);

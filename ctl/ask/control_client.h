@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct StackdStatus {
     std::string silence;  // why it does not reply; "" when it does
     std::vector<std::string> facts;
     std::vector<ipc::ControlText> problems;
+    std::map<std::string, std::vector<std::string>> disabled_peers;  // by customer
 };
 // Waits for a few seconds at the most: stackd may be in the middle of an apply.
 [[nodiscard]] StackdStatus request_status(const std::string& run_dir);

@@ -92,8 +92,12 @@ int run_status(const Invocation& invocation, Output& output) {
         output.out << status_json(*snapshot, stackd, findings);
         return status;
     }
+    const auto disabled = stackd.disabled_peers.find(customer);
     output.out << health_text(stackd, findings) << offline_text(*snapshot)
-               << (customer.empty() ? status_text(*snapshot) : customer_text(snapshot->customers[0]));
+               << (customer.empty() ? status_text(*snapshot)
+                                    : customer_text(snapshot->customers[0], disabled == stackd.disabled_peers.end()
+                                                                                ? std::vector<std::string>{}
+                                                                                : disabled->second));
     return status;
 }
 

@@ -122,6 +122,8 @@ std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd,
         entry["peer_count"] = customer.peer_count;
         entry["peers_online"] = customer.peers_online;
         entry["peers"] = peers_of(status);
+        const auto disabled = stackd.disabled_peers.find(customer.settings.id);
+        entry["disabled_peers"] = disabled == stackd.disabled_peers.end() ? Json::array() : Json(disabled->second);
         entry["rx_bytes"] = customer.activity.rx_bytes;
         entry["tx_bytes"] = customer.activity.tx_bytes;
         entry["rx_packets"] = customer.activity.rx_packets;

@@ -110,7 +110,7 @@ std::string status_text(const Snapshot& snapshot) {
     return out + '\n' + customers_text(snapshot);
 }
 
-std::string customer_text(const CustomerStatus& status) {
+std::string customer_text(const CustomerStatus& status, const std::vector<std::string>& disabled_peers) {
     const ipc::CustomerSnapshot& customer = status.customer;
     const ipc::ListenerSnapshot listener = customer.listener(ipc::ListenerKind::kWireguard);
     std::string out = fmt::format("customer    {}  {}\nstate       {}\n", customer.settings.id,
@@ -121,6 +121,8 @@ std::string customer_text(const CustomerStatus& status) {
                        listener.id.owner.empty() ? "the shared one" : "the customer's own", listener.port,
                        printable(listener.identity));
     out += fmt::format("peers       {} of {} online\n", customer.peers_online, customer.peer_count);
+    if (!disabled_peers.empty())
+        out += fmt::format("disabled    {}\n", printable(fmt::to_string(fmt::join(disabled_peers, ", "))));
     out += fmt::format("received    {} in {} packets\nsent        {} in {} packets\n",
                        bytes_text(customer.activity.rx_bytes), customer.activity.rx_packets,
                        bytes_text(customer.activity.tx_bytes), customer.activity.tx_packets);

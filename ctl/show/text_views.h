@@ -25,7 +25,9 @@ namespace warren::ctl {
 // The appliance in some lines, then the customers' table.
 [[nodiscard]] std::string status_text(const Snapshot& snapshot);
 // One customer in some lines, then its peers.
-[[nodiscard]] std::string customer_text(const CustomerStatus& customer);
+// `disabled_peers`: by name; vpnd does not know them.
+[[nodiscard]] std::string customer_text(const CustomerStatus& customer,
+                                        const std::vector<std::string>& disabled_peers = {});
 [[nodiscard]] std::string customers_text(const Snapshot& snapshot);
 // With a column for the customer when there may be several.
 [[nodiscard]] std::string peers_text(const Snapshot& snapshot, bool with_customer);

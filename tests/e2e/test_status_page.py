@@ -377,6 +377,7 @@ def test_a_customer_has_its_lan_its_static_routes_and_its_disabled_peers(scene):
             "lan": lan, "static_routes": [{"to": "10.9.0.0/16", "via": "192.168.7.254"}],
             "disabled_peers": [peer.name]}, 10, "the stack of a new customer is shown")
         conforms(scene.get("/api/v1/customers/initech").json(), "CustomerDetail")
+        assert f"\ndisabled    {peer.name}\n" in scene.warren.ctl("status", "initech").stdout
         stream = scene.page.stream("/api/v1/events?customer=initech", token=scene.tokens["operator"])
         stream.message()
         customer.routes = []

@@ -84,6 +84,15 @@ TEST_CASE("every table has its document") {
     CHECK(routes["routes"][0]["metric"] == 512);
 }
 
+TEST_CASE("the disabled peers of a customer are listed, apart from those that vpnd knows") {
+    StackdStatus stackd;
+    stackd.disabled_peers["acme"] = {"linz"};
+    const json status = json::parse(status_json(samples::snapshot(), stackd, {}));
+    CHECK(status["customers"][0]["id"] == "acme");
+    CHECK(status["customers"][0]["disabled_peers"] == json{"linz"});
+    CHECK(status["customers"][1]["disabled_peers"] == json::array());
+}
+
 TEST_CASE("a name that is no UTF-8 does not take the document down") {
     Snapshot snapshot = samples::snapshot();
     snapshot.customers[0].customer.settings.name = "\xff\xfe";

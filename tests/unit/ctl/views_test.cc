@@ -47,7 +47,7 @@ TEST_CASE("what needs attention stands first, each finding in a line that does n
         {{Kind::kDiagnostic, "acme", "/etc/warren/customers/acme.toml:2:1: error: no\033[31m\n  2 | x\n    | ^"}, {}},
         {{Kind::kNote, "globex", "handoff: no device eth7 in the uplink"}, {}},
         {{Kind::kNote, "", "nothing applied"}, {}}};
-    CHECK(health_text({"", {"pid 12, up 60 s", "vpnd pid 13"}, {}}, health::findings_of(situation)) ==
+    CHECK(health_text({"", {"pid 12, up 60 s", "vpnd pid 13"}, {}, {}}, health::findings_of(situation)) ==
           "stackd      pid 12, up 60 s; vpnd pid 13\n"
           "health      3 things need attention, 1 of them at once.\n"
           "attention   globex: handoff: no device eth7 in the uplink\n"
@@ -55,10 +55,10 @@ TEST_CASE("what needs attention stands first, each finding in a line that does n
           "            nothing applied\n");
     situation = {};
     situation.stackd_silence = "no such file";
-    CHECK(health_text({"no such file", {}, {}}, health::findings_of(situation)) ==
+    CHECK(health_text({"no such file", {}, {}, {}}, health::findings_of(situation)) ==
           "health      1 thing needs attention at once.\n"
           "attention   no such file; tunnels keep running, changes wait\n");
-    CHECK(health_text({"", {"pid 12"}, {}}, {}) == "stackd      pid 12\nhealth      All is well.\n");
+    CHECK(health_text({"", {"pid 12"}, {}, {}}, {}) == "stackd      pid 12\nhealth      All is well.\n");
 }
 
 TEST_CASE("a customer without a peer online is named; one that is suspended or has no peers is not") {
@@ -88,6 +88,8 @@ TEST_CASE("one customer's status; its name does not control the terminal") {
           "processor   0.000 s receiving, 0.000 s sending\n"
           "limits      up none, down none, share 1\n"
           "dropped     0 packets\n");
+    CHECK(customer_text(samples::snapshot().customers[1], {"linz", "gr\x1b[31maz"})
+              .find("peers       0 of 0 online\ndisabled    linz, gr?[31maz\nreceived") != std::string::npos);
     CHECK(customer_text(samples::snapshot().customers[0])
               .find("processor   0.001 s receiving, 3.500 s sending\n"
                     "limits      up 100 Mbit/s, down none, share 2\n") != std::string::npos);
