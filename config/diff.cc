@@ -67,6 +67,7 @@ Flat flatten(const Customer& customer) {
     out["stack.addresses"] = join(customer.stack.addresses, true);
     out["stack.mtu"] = fmt::format("{}", customer.stack.mtu);
     out["stack.queues"] = fmt::format("{}", customer.stack.queues);
+    out["stack.clamp_mss"] = fmt::format("{}", customer.stack.clamp_mss);
     for (const StaticRoute& route : customer.stack.routes)
         out[fmt::format("stack.route {} via", to_string(route.to))] = to_string(route.via);
     if (customer.traffic.rate_up) out["traffic.rate_up"] = rate_text(*customer.traffic.rate_up);

@@ -138,6 +138,7 @@ static void read(const Node* node, Stack& to) {
     read(node->find("addresses"), to.addresses);
     read(node->find("mtu"), to.mtu);
     read(node->find("queues"), to.queues);
+    read(node->find("clamp_mss"), to.clamp_mss);
     read(node->find("route"), to.routes);
 }
 

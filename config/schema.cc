@@ -66,6 +66,10 @@ constexpr Key kSchema[] = {
      .unit = "bytes", .default_text = "1420",
      .doc = "The MTU of vpn0. 1420 fits an uplink of 1500 over IPv6; with IPv6 inside the tunnel at least 1280.",
      .example = "1420"},
+    {.document = kCustomer, .path = "stack.clamp_mss", .type = Type::kBoolean, .default_text = "true",
+     .doc = "Lower the segment size that TCP connections through the stack announce to what vpn0 and lan0 have room "
+            "for, so that they work where a firewall drops the ICMP errors of path MTU discovery.",
+     .example = "true"},
     {.document = kCustomer, .path = "stack.queues", .type = Type::kInteger, .min = 1, .max = kMaxWorkers,
      .default_text = "1",
      .doc = "How many data workers share a large customer's packets: vpn0 gets this many queues, and the public key "

@@ -18,7 +18,10 @@ namespace {
 constexpr std::uint8_t kCommentType = 0;  // NFTNL_UDATA_TABLE_COMMENT, the first type of a table's user data
 constexpr std::uint32_t kRegister = NFT_REG_1;
 constexpr std::uint8_t kNfprotoIpv6 = NFPROTO_IPV6;
-constexpr std::uint8_t kIcmpv6 = 58;    // RFC 4443 §1
+constexpr std::uint8_t kIcmpv6 = 58;  // RFC 4443 §1
+constexpr std::uint8_t kTcp = 6;      // RFC 9293 §3.1, also for the flag and the option
+constexpr std::uint8_t kSyn = 0x02;
+constexpr std::uint8_t kMaximumSegmentSize = 2;
 constexpr std::size_t kNameSpace = 16;  // IFNAMSIZ: what `meta iifname` loads
 // nft's numbers of types, by which it prints a set's elements.
 constexpr std::uint32_t kIpv4AddressType = 7;
@@ -34,6 +37,7 @@ struct Field {
 constexpr Field kIcmpv6Type{NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1};
 constexpr Field kIpv6Source{NFT_PAYLOAD_NETWORK_HEADER, 8, 16};
 constexpr Field kIpv6DestinationStart{NFT_PAYLOAD_NETWORK_HEADER, 24, 1};
+constexpr Field kTcpFlags{NFT_PAYLOAD_TRANSPORT_HEADER, 13, 1};
 constexpr Field kArpOperation{NFT_PAYLOAD_NETWORK_HEADER, 6, 2};
 constexpr Field kArpSenderAddress{NFT_PAYLOAD_NETWORK_HEADER, 14, 4};  // with hardware addresses of six bytes
 constexpr Field kArpTargetAddress{NFT_PAYLOAD_NETWORK_HEADER, 24, 4};
@@ -109,6 +113,7 @@ class RuleWriter {
             load_field(kArpTargetAddress);
             compare(rule.arp_request_for->bytes());
         }
+        if (rule.clamps_mss) return clamp_mss();
         if (rule.fits) put_into_set(*rule.fits);
         decide(rule.verdict);
     }
@@ -138,7 +143,7 @@ class RuleWriter {
         });
     }
 
-    void load_next_hop(std::uint32_t key) {
+    void load_route(std::uint32_t key) {
         expression("rt", [&] {
             request_.put_be32(NFTA_RT_DREG, kRegister);
             request_.put_be32(NFTA_RT_KEY, key);
@@ -148,8 +153,8 @@ class RuleWriter {
     // Fails the rule when the set is full.
     void put_into_set(Neighbour neighbour) {
         switch (neighbour) {
-            case Neighbour::kNextHopV4: load_next_hop(NFT_RT_NEXTHOP4); break;
-            case Neighbour::kNextHopV6: load_next_hop(NFT_RT_NEXTHOP6); break;
+            case Neighbour::kNextHopV4: load_route(NFT_RT_NEXTHOP4); break;
+            case Neighbour::kNextHopV6: load_route(NFT_RT_NEXTHOP6); break;
             case Neighbour::kSourceV6: load_field(kIpv6Source); break;
             case Neighbour::kArpSender: load_field(kArpSenderAddress); break;
         }
@@ -157,6 +162,37 @@ class RuleWriter {
             request_.put(NFTA_DYNSET_SET_NAME, std::string_view(set_of(neighbour)));
             request_.put_be32(NFTA_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
             request_.put_be32(NFTA_DYNSET_SREG_KEY, kRegister);
+        });
+    }
+
+    // As nft writes `tcp flags syn tcp option maxseg size set rt mtu`. The kernel only ever lowers the option.
+    void clamp_mss() {
+        load_meta(NFT_META_L4PROTO);
+        compare(Bytes(&kTcp, 1));
+        load_field(kTcpFlags);
+        constexpr std::uint8_t kNone = 0;
+        expression("bitwise", [&] {
+            request_.put_be32(NFTA_BITWISE_SREG, kRegister);
+            request_.put_be32(NFTA_BITWISE_DREG, kRegister);
+            request_.put_be32(NFTA_BITWISE_LEN, 1);
+            request_.nest(NLA_F_NESTED | NFTA_BITWISE_MASK, [&] { request_.put(NFTA_DATA_VALUE, Bytes(&kSyn, 1)); });
+            request_.nest(NLA_F_NESTED | NFTA_BITWISE_XOR, [&] { request_.put(NFTA_DATA_VALUE, Bytes(&kNone, 1)); });
+        });
+        compare(Bytes(&kNone, 1), NFT_CMP_NEQ);
+        load_route(NFT_RT_TCPMSS);
+        expression("byteorder", [&] {
+            request_.put_be32(NFTA_BYTEORDER_SREG, kRegister);
+            request_.put_be32(NFTA_BYTEORDER_DREG, kRegister);
+            request_.put_be32(NFTA_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+            request_.put_be32(NFTA_BYTEORDER_LEN, 2);
+            request_.put_be32(NFTA_BYTEORDER_SIZE, 2);
+        });
+        expression("exthdr", [&] {
+            request_.put_be32(NFTA_EXTHDR_SREG, kRegister);
+            request_.put(NFTA_EXTHDR_TYPE, Bytes(&kMaximumSegmentSize, 1));
+            request_.put_be32(NFTA_EXTHDR_OFFSET, 2);  // behind the option's kind and length
+            request_.put_be32(NFTA_EXTHDR_LEN, 2);
+            request_.put_be32(NFTA_EXTHDR_OP, NFT_EXTHDR_OP_TCPOPT);
         });
     }
 
@@ -168,10 +204,10 @@ class RuleWriter {
         });
     }
 
-    void compare(Bytes value) {
+    void compare(Bytes value, std::uint32_t operation = NFT_CMP_EQ) {
         expression("cmp", [&] {
             request_.put_be32(NFTA_CMP_SREG, kRegister);
-            request_.put_be32(NFTA_CMP_OP, NFT_CMP_EQ);
+            request_.put_be32(NFTA_CMP_OP, operation);
             request_.nest(NLA_F_NESTED | NFTA_CMP_DATA, [&] { request_.put(NFTA_DATA_VALUE, value); });
         });
     }

@@ -104,6 +104,7 @@ std::string render_rule(const FirewallRule& rule) {
     if (rule.icmpv6_type) line += std::string("icmpv6 type ") + name_of_type(*rule.icmpv6_type) + " ";
     if (rule.ipv6_multicast) line += "ip6 daddr ff00::/8 ";
     if (rule.arp_request_for) line += "arp operation request arp daddr ip " + to_string(*rule.arp_request_for) + " ";
+    if (rule.clamps_mss) return line + "tcp flags syn tcp option maxseg size set rt mtu\n";
     if (rule.fits) line += std::string("update @") + set_of(*rule.fits) + " { " + key_of(*rule.fits) + " } ";
     return line + name_of(rule.verdict) + "\n";
 }
@@ -168,7 +169,7 @@ bool is_arp(const NeighbourSet& set) {
     return set.of == Neighbour::kArpSender;
 }
 
-Firewall default_firewall(std::uint32_t neighbours, std::span<const Prefix> lan) {
+Firewall default_firewall(std::uint32_t neighbours, std::span<const Prefix> lan, bool clamp_mss) {
     using enum FirewallChain::Hook;
     Firewall firewall;
     firewall.chains.push_back(
@@ -179,6 +180,12 @@ Firewall default_firewall(std::uint32_t neighbours, std::span<const Prefix> lan)
                                 accept(kTunnelDevice, kTunnelDevice),
                                 accept(kTunnelDevice, kHandoffDevice),
                                 accept(kHandoffDevice, kTunnelDevice)}});
+    if (clamp_mss) {
+        FirewallRule clamp;
+        clamp.clamps_mss = true;
+        std::vector<FirewallRule>& forward = firewall.chains.back().rules;
+        forward.insert(forward.begin(), clamp);
+    }
     // From one site to another there is no better way than the stack (the IPv4 switch is send_redirects).
     firewall.chains.push_back({kOutput, Verdict::kAccept, {of_type(kRedirect, drop("", kTunnelDevice))}});
     if (neighbours > 0) limit_neighbours(firewall, neighbours, lan);

@@ -35,6 +35,9 @@ struct FirewallRule {
     std::optional<std::uint8_t> icmpv6_type = std::nullopt;
     bool ipv6_multicast = false;                              // by destination
     std::optional<IpAddress> arp_request_for = std::nullopt;  // an ARP request for this IPv4 address
+    // A SYN: the segment size that it announces becomes what both directions of the path have room for, if that is
+    // less. The next rule decides about it.
+    bool clamps_mss = false;
     // It is in its set already, or there is room to put it there.
     std::optional<Neighbour> fits = std::nullopt;
     bool operator==(const FirewallRule&) const = default;
@@ -69,8 +72,9 @@ inline constexpr std::uint32_t kNeighbourSeconds = 120;
 
 // Tunnels and handoff may talk to each other and to the stack's own programs; nothing else. No rule needs connection
 // tracking. `neighbours`: the size of each set of neighbours on lan0; 0: the stack has no handoff. `lan`: the addresses
-// of lan0.
-[[nodiscard]] Firewall default_firewall(std::uint32_t neighbours = 0, std::span<const Prefix> lan = {});
+// of lan0. `clamp_mss`: TCP connections between devices of different MTU work even where no ICMP error arrives.
+[[nodiscard]] Firewall default_firewall(std::uint32_t neighbours = 0, std::span<const Prefix> lan = {},
+                                        bool clamp_mss = true);
 
 // As `nft list table inet warren` prints it, then, with ARP rules, `nft list table arp warren`.
 [[nodiscard]] std::string render(const Firewall& firewall);

@@ -2,6 +2,7 @@
 addresses."""
 
 import os
+import socket
 
 import pytest
 
@@ -24,9 +25,9 @@ class Lan:
             town.lab.at_end(lambda: town.hub.ip(f"link del dev {bridge}"))
 
 
-def firm(town, visit, name, handoff, addresses=("10.0.0.2/32",)):
+def firm(town, visit, name, handoff, addresses=("10.0.0.2/32",), **more):
     office = town.office(name, addresses=addresses, reach=["10.0.0.0/16", f"{LAN}.0/24"])
-    office.customer = visit([office], handoff={**handoff, "address": [f"{LAN}.1/24"]})
+    office.customer = visit([office], handoff={**handoff, "address": [f"{LAN}.1/24"]}, **more)
     return office.connect()
 
 
@@ -89,3 +90,28 @@ def test_a_lan_machine_cannot_use_the_address_of_a_site(town, visit):
                     sock.sendto(canary, ("10.0.0.3", 9))
         netlab.wait_until(lambda: len(capture.packets()) >= 3, 5)
     assert {packet.source for packet in capture.packets()} == {f"{LAN}.10"}
+
+
+def segment_sizes(client, server, address):
+    """What both ends of a TCP connection send at most, in bytes without header and timestamps."""
+    with server.socket(kind=socket.SOCK_STREAM) as listener:
+        listener.bind((address, 5000))
+        listener.listen()
+        listener.settimeout(10)
+        with client.inside(socket.create_connection, (address, 5000), 10) as near, listener.accept()[0] as far:
+            return [each.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) for each in (near, far)]
+
+
+@pytest.mark.parametrize("clamps", [True, False])
+def test_tcp_fits_the_tunnel_although_nobody_hears_icmp_errors(town, visit, clamps):
+    """The LAN has 1500, vpn0 1300 and the office 1420."""
+    lan = Lan(town, f"deaf-{clamps}", "port-deaf", bridge="br-deaf")
+    office = firm(town, visit, f"deaf-{clamps}", {"type": "veth", "parent": "br-deaf"}, mtu=1300, clamp_mss=clamps)
+    for ns in (lan.host, office.ns):
+        ns.run("nft", "add table inet deaf; add chain inet deaf input { type filter hook input priority 0; };"
+                      "add rule inet deaf input icmp type destination-unreachable drop")
+    sizes = segment_sizes(lan.host, office.ns, "10.0.0.2") + segment_sizes(office.ns, lan.host, f"{LAN}.10")
+    assert sizes == [1300 - 52 if clamps else 1420 - 52] * 4
+    if clamps:
+        assert scenery.send_tcp(lan.host, office.ns, "10.0.0.2", 10 << 20)
+        assert scenery.send_tcp(office.ns, lan.host, f"{LAN}.10", 10 << 20)

@@ -80,6 +80,7 @@ class Customer:
     state: str = "active"
     mtu: int = 1420
     queues: int = 1
+    clamp_mss: bool = True
     traffic: dict = None  # rate_up, rate_down, share
     routes: list = field(default_factory=list)  # (to, via)
     handoff: dict = None
@@ -89,7 +90,8 @@ class Customer:
     def text(self):
         lines = ["schema = 1", f"name = {_toml(self.name or self.id)}", f"state = {_toml(self.state)}", "", "[stack]",
                  f"addresses = {_toml(self.addresses)}", f"mtu = {self.mtu}",
-                 *([f"queues = {self.queues}"] if self.queues > 1 else [])]
+                 *([f"queues = {self.queues}"] if self.queues > 1 else []),
+                 *([] if self.clamp_mss else ["clamp_mss = false"])]
         for to, via in self.routes:
             lines += ["", "[[stack.route]]", f"to = {_toml(to)}", f"via = {_toml(via)}"]
         if self.traffic:

@@ -26,6 +26,7 @@ TEST_CASE("the default ruleset, as nft prints it") {
 
 	chain forward {
 		type filter hook forward priority filter; policy drop;
+		tcp flags syn tcp option maxseg size set rt mtu
 		meta nfproto ipv6 fib saddr . iif oif missing drop
 		iifname "vpn0" oifname "vpn0" accept
 		iifname "vpn0" oifname "lan0" accept
@@ -71,6 +72,7 @@ TEST_CASE("with a handoff what the kernel remembers of the LAN is bounded") {
 
 	chain forward {
 		type filter hook forward priority filter; policy drop;
+		tcp flags syn tcp option maxseg size set rt mtu
 		meta nfproto ipv6 fib saddr . iif oif missing drop
 		iifname "vpn0" oifname "vpn0" accept
 		iifname "vpn0" oifname "lan0" accept
@@ -112,6 +114,11 @@ table arp warren {
 )");
     CHECK(identity(firewall) != identity(default_firewall(256, kLan)));
     CHECK(identity(firewall) != identity(default_firewall(512, std::span(kLan).first(1))));
+}
+
+TEST_CASE("the segment size is clamped unless the customer says otherwise") {
+    CHECK(render(default_firewall(0, false)).find("maxseg") == std::string::npos);
+    CHECK(rule_count(default_firewall(0, false)) + 1 == rule_count(default_firewall()));
 }
 
 TEST_CASE("another ruleset has another identity") {
