@@ -29,7 +29,10 @@ constexpr const char* kWebUser = "warren-web";  // the user that statusd runs as
 
 enum ExitStatus { kDone = 0, kInvalidConfiguration = 1, kUsage = 2, kFailed = 4 };
 
-constexpr int kPauseMilliseconds = 10'000;  // before a service manager starts us with the same configuration again
+// Before a service manager starts us again: with the same configuration, and with what may end by itself, such as a
+// missing device or a port in use.
+constexpr int kConfigurationPause = 10'000;  // milliseconds
+constexpr int kPause = 2'000;
 
 struct Arguments {
     std::string config;
@@ -68,11 +71,12 @@ warren::Result<warren::stacks::Program> find_program(const Arguments& arguments,
 
 // A service manager starts us again at once, and nothing has changed: without a pause that fills the log. A signal ends
 // the pause, because then something may have changed.
-void pause_before_restart(const warren::stacks::Signals& signals) {
-    if (std::getenv("NOTIFY_SOCKET") == nullptr) return;
-    warren::log(LogLevel::kInfo, "restart_delayed", {{"seconds", std::to_string(kPauseMilliseconds / 1000)}});
+void pause_before_restart(const warren::stacks::Signals& signals, int status) {
+    if (status == kDone || std::getenv("NOTIFY_SOCKET") == nullptr) return;
+    const int pause = status == kInvalidConfiguration ? kConfigurationPause : kPause;
+    warren::log(LogLevel::kInfo, "restart_delayed", {{"seconds", std::to_string(pause / 1000)}});
     pollfd waiting{signals.fd(), POLLIN, 0};
-    (void)::poll(&waiting, 1, kPauseMilliseconds);
+    (void)::poll(&waiting, 1, pause);
 }
 
 int take_down(const Arguments& arguments) {
@@ -87,9 +91,7 @@ int take_down(const Arguments& arguments) {
     return kDone;
 }
 
-int serve(const Arguments& arguments, bool with_web) {
-    auto signals = warren::stacks::Signals::open();
-    if (!signals) return refuse(signals.error());
+int serve(const Arguments& arguments, bool with_web, const warren::stacks::Signals& signals) {
     auto kernel = warren::stacks::LinuxKernel::open();
     if (!kernel) return refuse(kernel.error());
     auto user = warren::stacks::find_user(arguments.user);
@@ -112,12 +114,10 @@ int serve(const Arguments& arguments, bool with_web) {
     warren::stacks::raise_limits();
     if (const Status dropped = warren::stacks::drop_capabilities(arguments.launcher.empty()); !dropped)
         return refuse(dropped.error());
-    const int status = warren::stacks::Supervisor(
-                           *run_dir, **kernel, *signals,
-                           {arguments.config, std::move(*vpnd), std::move(web), std::move(left), arguments.state_dir})
-                           .run();
-    if (status == kInvalidConfiguration) pause_before_restart(*signals);
-    return status;
+    return warren::stacks::Supervisor(
+               *run_dir, **kernel, signals,
+               {arguments.config, std::move(*vpnd), std::move(web), std::move(left), arguments.state_dir})
+        .run();
 }
 
 }  // namespace
@@ -175,5 +175,9 @@ int main(int argc, char** argv) {
     }
     warren::set_log_level(*log_level);
     if (chosen.count("down") != 0) return take_down(arguments);
-    return serve(arguments, chosen.count("no-web") == 0);
+    const auto signals = warren::stacks::Signals::open();
+    if (!signals) return refuse(signals.error());
+    const int status = serve(arguments, chosen.count("no-web") == 0, *signals);
+    pause_before_restart(*signals, status);
+    return status;
 }

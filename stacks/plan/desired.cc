@@ -178,9 +178,8 @@ DesiredStack desired_stack(const config::Customer& customer, const std::string& 
     stack.routes = routes_to_use(customer, stack);
     add_guards(stack, stack.routes);
     stack.sysctls = stack_sysctls();
-    stack.firewall = stack.handoff
-                         ? default_firewall(neighbours, stack.handoff->addresses, customer.stack.clamp_mss)
-                         : default_firewall(0, {}, customer.stack.clamp_mss);
+    stack.firewall = stack.handoff ? default_firewall(neighbours, stack.handoff->addresses, customer.stack.clamp_mss)
+                                   : default_firewall(0, {}, customer.stack.clamp_mss);
     return stack;
 }
 

@@ -202,6 +202,18 @@ def test_a_broken_configuration_at_the_start_does_not_fill_a_service_managers_lo
     assert managed.wait(5) == 1
 
 
+def test_without_a_tun_device_the_start_gives_advice_and_is_tried_again_without_a_flood(lab, uplink):
+    running = warren.Warren(lab, uplink, customers=[customer("acme")])
+    running.write()
+    hidden = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /dev/net && exec "$@"', "sh", *running.stackd())
+    done = uplink.run(*hidden, check=False, timeout=8)
+    assert done.returncode == 4 and "load the module tun" in done.stderr
+    managed = uplink.start(*hidden, env={"NOTIFY_SOCKET": lab.path("manager")})
+    netlab.wait_until(lambda: "event=restart_delayed" in managed.output(), 5)
+    assert managed.wait(10) == 4
+    running.start()  # the device is there
+
+
 # --- listeners --------------------------------------------------------------------------------------------------------
 
 

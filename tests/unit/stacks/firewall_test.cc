@@ -117,8 +117,8 @@ table arp warren {
 }
 
 TEST_CASE("the segment size is clamped unless the customer says otherwise") {
-    CHECK(render(default_firewall(0, false)).find("maxseg") == std::string::npos);
-    CHECK(rule_count(default_firewall(0, false)) + 1 == rule_count(default_firewall()));
+    CHECK(render(default_firewall(0, {}, false)).find("maxseg") == std::string::npos);
+    CHECK(rule_count(default_firewall(0, {}, false)) + 1 == rule_count(default_firewall()));
 }
 
 TEST_CASE("another ruleset has another identity") {
