@@ -39,6 +39,11 @@ class Supervisor {
     [[nodiscard]] int run();
 
   private:
+    static constexpr Duration kStopPatience = std::chrono::seconds(5);
+    static constexpr Duration kWatchInterval = std::chrono::seconds(2);  // between two liveness probes of vpnd
+    static constexpr int kFailed = 4;
+    [[nodiscard]] static Instant now();
+
     [[nodiscard]] int start();
     [[nodiscard]] Status adopt_vpnd();
     [[nodiscard]] Status connect_to_vpnd();
