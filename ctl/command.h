@@ -31,6 +31,7 @@ struct Invocation {
         network_dir;  // setup: where the uplink's file goes; "": where the firmware image has it, elsewhere nowhere
     bool json = false;
     bool remove = false;                 // apply: many customers may be removed
+    bool verbose = false;                // apply, diff: every step too
     std::string format;                  // explain only: "markdown", or "scdoc" for the man page of a file
     std::vector<std::string> arguments;  // after the command's name
     std::vector<std::string> program;    // after "--"

@@ -20,6 +20,7 @@ po::options_description visible_options() {
         "network-dir", po::value<std::string>()->value_name("DIR"),
         "setup: write the uplink's systemd.network file there")(
         "remove", po::bool_switch(), "apply: remove customers whose files are gone, without asking")(
+        "verbose,v", po::bool_switch(), "apply, diff: print every step that a change takes in the kernel")(
         "json", po::bool_switch(), "print one JSON document with stable keys")(
         "help,h", po::bool_switch(), "help, of a command when one is given")("version,V", po::bool_switch(),
                                                                              "print the version");
@@ -52,6 +53,7 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
         if (map.count("network-dir") != 0) out.invocation.network_dir = map["network-dir"].as<std::string>();
         out.invocation.json = map["json"].as<bool>();
         out.invocation.remove = map["remove"].as<bool>();
+        out.invocation.verbose = map["verbose"].as<bool>();
         if (map.count("format") != 0) out.invocation.format = map["format"].as<std::string>();
         out.help = map["help"].as<bool>();
         out.version = map["version"].as<bool>();

@@ -66,7 +66,7 @@ void add_problems(const std::vector<Situation::Problem>& problems, std::vector<F
     }
     for (const Situation::Problem& problem : problems) {
         const TextKind kind = problem.text.kind;
-        if (kind == TextKind::kStep || kind == TextKind::kFact) continue;
+        if (kind == TextKind::kChange || kind == TextKind::kStep || kind == TextKind::kFact) continue;
         if (kind == TextKind::kUnserved || !unserved.contains(problem.text.customer))
             out.push_back(finding_of(problem));
     }

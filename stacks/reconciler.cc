@@ -134,23 +134,23 @@ bool Reconciler::is_changed(const config::AcceptedCustomer& accepted) const {
 void Reconciler::report_changes(const config::Generation& next, Report& report) const {
     for (const config::FieldChange& change :
          config::diff(current_.appliance, current_.secrets, next.appliance, next.secrets))
-        add_text(report, Kind::kStep, "", config::format(change));
+        add_text(report, Kind::kChange, "", config::format(change));
     for (const auto& accepted : next.customers) {
         const std::string& id = accepted->customer.id;
         const config::AcceptedCustomer* before = current_.find(id);
         if (before == nullptr) {
-            add_text(report, Kind::kStep, id,
+            add_text(report, Kind::kChange, id,
                      "add the customer with " + counted(accepted->customer.peers.size(), "peer"));
             continue;
         }
         if (!is_changed(*accepted)) continue;
         for (const config::FieldChange& change :
              config::diff(before->customer, before->secrets, accepted->customer, accepted->secrets))
-            add_text(report, Kind::kStep, id, config::format(change));
+            add_text(report, Kind::kChange, id, config::format(change));
     }
     for (const auto& accepted : current_.customers) {
         if (next.find(accepted->customer.id) == nullptr)
-            add_text(report, Kind::kStep, accepted->customer.id, "remove the customer");
+            add_text(report, Kind::kChange, accepted->customer.id, "remove the customer");
     }
 }
 
@@ -437,7 +437,9 @@ Report Reconciler::apply(VpndLink& link, Removals removals, Instant now) {
     carry_out(link, round, report);
     problems_.clear();
     std::copy_if(report.texts.begin(), report.texts.end(), std::back_inserter(problems_),
-                 [](const ipc::ControlText& text) { return text.kind != Kind::kStep && text.kind != Kind::kQuestion; });
+                 [](const ipc::ControlText& text) {
+                     return text.kind != Kind::kChange && text.kind != Kind::kStep && text.kind != Kind::kQuestion;
+                 });
     if (!report.accepted) problems_.push_back({Kind::kNote, "", report.summary});
     update_unserved();
     return report;
@@ -512,10 +514,15 @@ Report Reconciler::preview() {
     if (const auto gone = stacks_.orphans(known)) {
         for (const std::string& id : *gone) add_text(report, Kind::kStep, id, "remove the stack");
     }
-    const auto steps = std::count_if(report.texts.begin(), report.texts.end(),
-                                     [](const auto& text) { return text.kind == Kind::kStep; });
-    report.exit_status = failed ? kFailed : (steps > 0 || round.invalid ? kAnswerIsNo : 0);
-    report.summary = steps == 0 ? "nothing to do" : counted(static_cast<std::size_t>(steps), "step");
+    const auto count = [&report](Kind kind) {
+        return static_cast<std::size_t>(std::count_if(report.texts.begin(), report.texts.end(),
+                                                      [kind](const auto& text) { return text.kind == kind; }));
+    };
+    const std::size_t changes = count(Kind::kChange);
+    const std::size_t steps = count(Kind::kStep);
+    report.exit_status = failed ? kFailed : (changes + steps > 0 || round.invalid ? kAnswerIsNo : 0);
+    report.summary =
+        changes + steps == 0 ? "nothing to do" : counted(changes, "change") + ", " + counted(steps, "step");
     return report;
 }
 

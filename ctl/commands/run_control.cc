@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <ostream>
+#include <set>
 
 #include "base/log_level.h"
 #include "base/printable.h"
@@ -28,15 +29,24 @@ struct Answer {
 
 Answer run_request(const ipc::ControlRequest& request, const Invocation& invocation, Output& output) {
     Answer answer;
+    using Kind = ipc::ControlText::Kind;
     std::vector<ipc::ControlText> texts;
+    std::set<std::string> changed;  // customers; what their changes take in the kernel is for who asks
+    std::size_t hidden = 0;
     const auto done = send_request(invocation.run_dir, request, [&](const ipc::ControlText& text) {
-        if (text.kind == ipc::ControlText::Kind::kQuestion) answer.question = printable(text.text);
+        if (text.kind == Kind::kQuestion) answer.question = printable(text.text);
+        if (text.kind == Kind::kChange) changed.insert(text.customer);
         if (invocation.json) {
             texts.push_back(text);
-        } else if (text.kind != ipc::ControlText::Kind::kQuestion) {
+        } else if (text.kind == Kind::kStep && !invocation.verbose && changed.contains(text.customer)) {
+            ++hidden;
+        } else if (text.kind != Kind::kQuestion) {
             output.out << line_of(text) << '\n' << std::flush;
         }
     });
+    if (hidden > 0)
+        output.out << fmt::format("({} step{} in the kernel; -v shows {})\n", hidden, hidden == 1 ? "" : "s",
+                                  hidden == 1 ? "it" : "them");
     if (!done) {
         answer.exit_status =
             complain(output, done.error().code == ErrorCode::kUnavailable ? kUnreachable : kFailed, done.error().what);

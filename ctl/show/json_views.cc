@@ -309,9 +309,10 @@ std::string control_json(const std::vector<ipc::ControlText>& texts, const ipc::
     out["exit_status"] = done.exit_status;
     out["generation"] = done.generation;
     out["summary"] = done.summary;
-    for (const char* list : {"steps", "diagnostics", "notes"}) out[list] = Json::array();
+    for (const char* list : {"changes", "steps", "diagnostics", "notes"}) out[list] = Json::array();
     for (const ipc::ControlText& text : texts) {
-        const char* list = text.kind == ipc::ControlText::Kind::kStep         ? "steps"
+        const char* list = text.kind == ipc::ControlText::Kind::kChange       ? "changes"
+                           : text.kind == ipc::ControlText::Kind::kStep       ? "steps"
                            : text.kind == ipc::ControlText::Kind::kDiagnostic ? "diagnostics"
                                                                               : "notes";
         out[list].push_back(

@@ -183,7 +183,7 @@ class Warren:
         return self.ctl("apply", "--remove")
 
     def apply(self, check=True):
-        return self.ctl("apply", *(["--remove"] if self.removes else []), check=check)
+        return self.ctl("apply", "-v", *(["--remove"] if self.removes else []), check=check)
 
     # --- stackd -------------------------------------------------------------------------------------------------------
 

@@ -273,6 +273,29 @@ TEST_CASE("apply and diff print stackd's answer as it comes and exit as it says"
     }
 }
 
+TEST_CASE("apply and diff print what the operator changed; its steps with -v, and steps that nobody asked for always") {
+    const std::string change = "acme: stack.mtu: 1420 -> 1380\n";
+    const std::string drift = "globex: add address 10.0.0.1/24\n";
+    const std::string summary = "1 change, 3 steps\n";
+    for (const bool verbose : {false, true}) {
+        const FakeDaemon daemon("control.sock", [&](ipc::Channel& channel) {
+            samples::ignore_request(channel);
+            using Kind = ipc::ControlText::Kind;
+            for (const ipc::ControlText& text : {ipc::ControlText{Kind::kChange, "acme", "stack.mtu: 1420 -> 1380"},
+                                                 ipc::ControlText{Kind::kStep, "acme", "set vpn0 mtu 1380"},
+                                                 ipc::ControlText{Kind::kStep, "acme", "set lan0 mtu 1380"},
+                                                 ipc::ControlText{Kind::kStep, "globex", "add address 10.0.0.1/24"}})
+                samples::send(channel, ipc::ControlMessage(text));
+            samples::send(channel, ipc::ControlMessage(ipc::ControlDone{1, 8, "1 change, 3 steps"}));
+        });
+        std::vector<std::string> arguments{"--run-dir", daemon.run_dir(), "diff"};
+        if (verbose) arguments.emplace_back("-v");
+        const std::string steps = "acme: set vpn0 mtu 1380\nacme: set lan0 mtu 1380\n";
+        CHECK(vpnctl(arguments).out ==
+              change + (verbose ? steps + drift : drift + "(2 steps in the kernel; -v shows them)\n") + summary);
+    }
+}
+
 TEST_CASE("log-level passes the level on and shows that of each daemon") {
     for (const bool with_level : {true, false}) {
         std::optional<ipc::ControlRequest> asked;

@@ -117,15 +117,17 @@ TEST_CASE("check tells programs where each error is and which customers are vali
                                               {"message", "wrong"}}));
 }
 
-TEST_CASE("apply and diff tell programs steps, diagnostics and notes apart") {
+TEST_CASE("apply and diff tell programs changes, steps, diagnostics and notes apart") {
     const json document =
-        json::parse(control_json({{ipc::ControlText::Kind::kStep, "acme", "make namespace"},
+        json::parse(control_json({{ipc::ControlText::Kind::kChange, "acme", "stack.mtu: 1420 -> 1380"},
+                                  {ipc::ControlText::Kind::kStep, "acme", "make namespace"},
                                   {ipc::ControlText::Kind::kDiagnostic, "globex", "globex.toml:1:1: error: x"},
                                   {ipc::ControlText::Kind::kNote, "", "hello"}},
                                  {1, 8, "1 step"}));
     CHECK(document["exit_status"] == 1);
     CHECK(document["generation"] == 8);
     CHECK(document["summary"] == "1 step");
+    CHECK(document["changes"] == json::array({{{"customer", "acme"}, {"text", "stack.mtu: 1420 -> 1380"}}}));
     CHECK(document["steps"] == json::array({{{"customer", "acme"}, {"text", "make namespace"}}}));
     CHECK(document["diagnostics"][0]["customer"] == "globex");
     CHECK(document["notes"][0]["customer"].is_null());

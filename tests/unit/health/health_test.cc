@@ -68,6 +68,7 @@ std::vector<Row> table() {
         with(TextKind::kDiagnostic, "acme", "a.toml:1:1: error: x"), "file_invalid", false, true,
         "a.toml:1:1: error: x", "acme");
     add("a step is no problem", with(TextKind::kStep, "acme", "add an address"), "", false, true, "");
+    add("a change is no problem", with(TextKind::kChange, "acme", "stack.mtu: 1420 -> 1380"), "", false, true, "");
     add("a fact is no problem", with(TextKind::kFact, "", "pid 12"), "", false, true, "");
     one = well();
     one.under_load = true;
