@@ -250,14 +250,32 @@ void Reconciler::record_problems(const std::string& customer, const std::vector<
     if (!problems.empty()) incomplete_[customer] = problems.front();
 }
 
+std::unordered_set<std::string> Reconciler::stacks_in_doubt(const config::Generation& next) const {
+    std::unordered_set<std::string> out;
+    for (const auto& accepted : next.customers) {
+        const std::string& id = accepted->customer.id;
+        if (is_changed(*accepted) || incomplete_.contains(id) || unsound_.contains(id)) out.insert(id);
+    }
+    return out;
+}
+
+// Like stacks_to_check(), but the patrol stays as it is.
+std::unordered_set<std::string> Reconciler::stacks_to_preview(const config::Generation& next) {
+    note_changes({});
+    std::unordered_set<std::string> turn = stacks_in_doubt(next);
+    std::size_t others = 0;
+    for (std::string& id : patrol_.peek(kChecksPerApply)) others += turn.insert(std::move(id)).second ? 1U : 0U;
+    for (const auto& accepted : next.customers) {
+        if (others >= kChecksPerApply) break;
+        others += turn.insert(accepted->customer.id).second ? 1U : 0U;
+    }
+    return turn;
+}
+
 // The customers whose stacks must be checked, and as many others as one round allows, by id.
 std::vector<std::shared_ptr<const config::AcceptedCustomer>> Reconciler::stacks_to_check(
     const config::Generation& next) {
-    std::unordered_set<std::string> turn;
-    for (const auto& accepted : next.customers) {
-        const std::string& id = accepted->customer.id;
-        if (is_changed(*accepted) || incomplete_.contains(id) || unsound_.contains(id)) turn.insert(id);
-    }
+    std::unordered_set<std::string> turn = stacks_in_doubt(next);
     patrol_.begin(next, turn);
     for (std::string& id : patrol_.pop(kChecksPerApply)) turn.insert(std::move(id));
     std::vector<std::shared_ptr<const config::AcceptedCustomer>> out;
@@ -498,9 +516,11 @@ Report Reconciler::preview() {
     std::set<std::string> known = round.present;
     const Status seen = stacks_.observe_uplink();
     bool failed = !seen;
+    const std::unordered_set<std::string> turn = stacks_to_preview(round.next);
     for (const auto& accepted : round.next.customers) {
         const std::string& id = accepted->customer.id;
         known.insert(id);
+        if (!turn.contains(id)) continue;
         const auto outcome = stacks_.preview(accepted->customer);
         if (!outcome) {
             add_text(report, Kind::kNote, id, "would be refused: " + outcome.error().what);

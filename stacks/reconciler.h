@@ -142,6 +142,9 @@ class Reconciler {
     // Ends the grace of stacks that hold a device which a customer of the round needs.
     void free_devices(Round& round);
     void report_changes(const config::Generation& next, Report& report) const;
+    // Those that the next generation changes, and those that are not as they should be.
+    [[nodiscard]] std::unordered_set<std::string> stacks_in_doubt(const config::Generation& next) const;
+    [[nodiscard]] std::unordered_set<std::string> stacks_to_preview(const config::Generation& next);
     [[nodiscard]] std::vector<std::shared_ptr<const config::AcceptedCustomer>> stacks_to_check(
         const config::Generation& next);
     [[nodiscard]] bool is_changed(const config::AcceptedCustomer& accepted) const;

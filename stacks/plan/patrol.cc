@@ -40,4 +40,8 @@ std::vector<std::string> Patrol::pop(std::size_t count, Instant now) {
     return out;
 }
 
+std::vector<std::string> Patrol::peek(std::size_t count) const {
+    return {queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(std::min(count, queue_.size()))};
+}
+
 }  // namespace warren::stacks

@@ -25,6 +25,8 @@ class Patrol {
     void put_off(const std::string& customer, Instant until);
     // Removes and returns the next ones, at most `count`, without those that are put off at `now`.
     [[nodiscard]] std::vector<std::string> pop(std::size_t count, Instant now = kNever);
+    // The next ones, at most `count`; they stay.
+    [[nodiscard]] std::vector<std::string> peek(std::size_t count) const;
     // Without those that are put off.
     [[nodiscard]] std::size_t waiting() const { return queue_.size() - put_off_.size(); }
     [[nodiscard]] bool has_put_off() const { return !put_off_.empty(); }

@@ -383,6 +383,21 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "a diff of one change among many looks at it, at what somebody changed by hand, and at a bounded number of "
+    "others") {
+    Crowd room;
+    const int last = Crowd::kCustomers - 1;
+    const int touched = Crowd::kCustomers - 2;
+    room.write_member(last, "state = \"suspended\"\n");
+    room.kernel.changes.names = {"warren-" + Crowd::member(touched)};
+    const Report report = room.reconciler.preview();
+    CHECK(mentions(report, Crowd::member(last), "suspended"));
+    CHECK(room.looks_at(last) == 1);
+    CHECK(room.looks_at(touched) == 1);
+    CHECK(room.kernel.observed.size() == Reconciler::kChecksPerApply + 1);
+}
+
+TEST_CASE(
     "a customer without a descriptor for its tunnel is refused by name, the others are served, and it is when there is "
     "one") {
     constexpr std::size_t kListenerDescriptors = 3;  // as adopt() leaves them
