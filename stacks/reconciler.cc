@@ -6,7 +6,6 @@
 #include <unordered_set>
 
 #include "base/log.h"
-#include "config/diff.h"
 #include "config/load.h"
 #include "config/named_secrets.h"
 
@@ -131,29 +130,6 @@ bool Reconciler::is_changed(const config::AcceptedCustomer& accepted) const {
     return !same_secrets(config::secrets_of(accepted.customer), accepted.secrets, before->secrets);
 }
 
-void Reconciler::report_changes(const config::Generation& next, Report& report) const {
-    for (const config::FieldChange& change :
-         config::diff(current_.appliance, current_.secrets, next.appliance, next.secrets))
-        add_text(report, Kind::kChange, "", config::format(change));
-    for (const auto& accepted : next.customers) {
-        const std::string& id = accepted->customer.id;
-        const config::AcceptedCustomer* before = current_.find(id);
-        if (before == nullptr) {
-            add_text(report, Kind::kChange, id,
-                     "add the customer with " + counted(accepted->customer.peers.size(), "peer"));
-            continue;
-        }
-        if (!is_changed(*accepted)) continue;
-        for (const config::FieldChange& change :
-             config::diff(before->customer, before->secrets, accepted->customer, accepted->secrets))
-            add_text(report, Kind::kChange, id, config::format(change));
-    }
-    for (const auto& accepted : current_.customers) {
-        if (next.find(accepted->customer.id) == nullptr)
-            add_text(report, Kind::kChange, accepted->customer.id, "remove the customer");
-    }
-}
-
 void Reconciler::mark_changes(const config::Generation& next) {
     if (next.appliance.listeners != current_.appliance.listeners ||
         !same_secrets(config::secrets_of(next.appliance), next.secrets, current_.secrets))
@@ -257,19 +233,6 @@ std::unordered_set<std::string> Reconciler::stacks_in_doubt(const config::Genera
         if (is_changed(*accepted) || incomplete_.contains(id) || unsound_.contains(id)) out.insert(id);
     }
     return out;
-}
-
-// Like stacks_to_check(), but the patrol stays as it is.
-std::unordered_set<std::string> Reconciler::stacks_to_preview(const config::Generation& next) {
-    note_changes({});
-    std::unordered_set<std::string> turn = stacks_in_doubt(next);
-    std::size_t others = 0;
-    for (std::string& id : patrol_.peek(kChecksPerApply)) others += turn.insert(std::move(id)).second ? 1U : 0U;
-    for (const auto& accepted : next.customers) {
-        if (others >= kChecksPerApply) break;
-        others += turn.insert(accepted->customer.id).second ? 1U : 0U;
-    }
-    return turn;
 }
 
 // The customers whose stacks must be checked, and as many others as one round allows, by id.
@@ -504,46 +467,6 @@ void Reconciler::carry_out(VpndLink& link, Round& round, Report& report) {
     remove_gone(round, report);
     return_devices(round, report);
     accept(link, round, report);
-}
-
-Report Reconciler::preview() {
-    Report report;
-    Round round;
-    if (!load(round, report)) return report;
-    report_changes(round.next, report);
-    report_pending_workers(round.next, report);
-    stacks_.set_workers(workers());
-    std::set<std::string> known = round.present;
-    const Status seen = stacks_.observe_uplink();
-    bool failed = !seen;
-    const std::unordered_set<std::string> turn = stacks_to_preview(round.next);
-    for (const auto& accepted : round.next.customers) {
-        const std::string& id = accepted->customer.id;
-        known.insert(id);
-        if (!turn.contains(id)) continue;
-        const auto outcome = stacks_.preview(accepted->customer);
-        if (!outcome) {
-            add_text(report, Kind::kNote, id, "would be refused: " + outcome.error().what);
-            failed = true;
-            continue;
-        }
-        for (const std::string& step : outcome->steps) add_text(report, Kind::kStep, id, step);
-        for (const std::string& problem : outcome->problems) add_text(report, Kind::kNote, id, problem);
-        round.invalid = round.invalid || !outcome->problems.empty();
-    }
-    if (const auto gone = stacks_.orphans(known)) {
-        for (const std::string& id : *gone) add_text(report, Kind::kStep, id, "remove the stack");
-    }
-    const auto count = [&report](Kind kind) {
-        return static_cast<std::size_t>(std::count_if(report.texts.begin(), report.texts.end(),
-                                                      [kind](const auto& text) { return text.kind == kind; }));
-    };
-    const std::size_t changes = count(Kind::kChange);
-    const std::size_t steps = count(Kind::kStep);
-    report.exit_status = failed ? kFailed : (changes + steps > 0 || round.invalid ? kAnswerIsNo : 0);
-    report.summary =
-        changes + steps == 0 ? "nothing to do" : counted(changes, "change") + ", " + counted(steps, "step");
-    return report;
 }
 
 Report Reconciler::reset_peer(VpndLink& link, const std::string& customer, const std::string& name) {
