@@ -48,6 +48,22 @@ void fields(auto& codec, Is<WorkerSnapshot> auto& m) {
     codec(m.handed_over, m.taken_over, m.ring_full, m.cpu_nanoseconds);
 }
 
+// A sender that was refused before its customer was known, or that claims to be a peer and is not.
+struct RefusedSender {
+    std::string reason;    // as in DropCount
+    std::string listener;  // its owner; "" = the appliance
+    Endpoint from;         // of the latest message
+    std::string who;       // the first letters of the key that it claims; "": it was not read
+    std::uint64_t messages = 0;
+    WallTime first;
+    WallTime last;
+
+    bool operator==(const RefusedSender&) const = default;
+};
+void fields(auto& codec, Is<RefusedSender> auto& m) {
+    codec(m.reason, m.listener, m.from, m.who, m.messages, m.first, m.last);
+}
+
 struct SnapshotHeader {
     std::string appliance;
     std::string version;
@@ -64,11 +80,13 @@ struct SnapshotHeader {
     std::vector<WorkerSnapshot> workers;  // by number
     std::uint64_t cpu_nanoseconds = 0;    // of the process: the workers' included
     std::uint64_t resident_bytes = 0;     // memory of the process that is in RAM; 0 = not known
+    std::vector<RefusedSender> refused;   // lately, the latest first; at most kMostRefused
+    static constexpr std::size_t kMostRefused = 64;
 };
 void fields(auto& codec, Is<SnapshotHeader> auto& m) {
     codec(m.appliance, m.version, m.generation, m.customer_count, m.drops, m.aead_backend, m.under_load);
     codec(m.handshakes_initiated, m.handshakes_completed, m.epoch, m.revision, m.full, m.workers);
-    codec(m.cpu_nanoseconds, m.resident_bytes);
+    codec(m.cpu_nanoseconds, m.resident_bytes, m.refused);
 }
 
 // Where the peers of a customer find us.

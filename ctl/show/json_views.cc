@@ -1,4 +1,5 @@
 #include "ctl/show/json_views.h"
+#include "ctl/show/units.h"
 
 #include <nlohmann/json.hpp>
 
@@ -221,6 +222,16 @@ std::string drops_json(const Snapshot& snapshot) {
     add(Json(), snapshot.header.drops);
     for (const CustomerStatus& status : snapshot.customers)
         add(status.customer.settings.id, status.customer.activity.drops);
+    out["refused"] = Json::array();
+    for (const ipc::RefusedSender& sender : snapshot.header.refused) {
+        out["refused"].push_back({{"reason", sender.reason},
+                                  {"listener", sender.listener.empty() ? Json() : Json(sender.listener)},
+                                  {"from", to_string(sender.from)},
+                                  {"key", sender.who.empty() ? Json() : Json(sender.who)},
+                                  {"messages", sender.messages},
+                                  {"first", time_text(sender.first)},
+                                  {"last", time_text(sender.last)}});
+    }
     return dump(out);
 }
 

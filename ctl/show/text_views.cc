@@ -223,6 +223,18 @@ std::string counters_text(const Snapshot& snapshot) {
     return table.text() + '\n' + by_worker.text();
 }
 
+// Who the latest refused senders are.
+std::string refused_text(const std::vector<ipc::RefusedSender>& refused) {
+    if (refused.empty()) return {};
+    Table table({{"LAST"}, {"REASON"}, {"FROM"}, {"KEY"}, {"MESSAGES", Align::kRight}, {"SINCE"}});
+    for (const ipc::RefusedSender& sender : refused) {
+        table.add({time_text(sender.last), sender.reason, to_string(sender.from),
+                   sender.who.empty() ? "-" : printable(sender.who) + "...", fmt::format("{}", sender.messages),
+                   time_text(sender.first)});
+    }
+    return "\nRefused senders, the latest first:\n" + table.text();
+}
+
 std::string drops_text(const Snapshot& snapshot) {
     Table table({{"CUSTOMER"}, {"PACKETS", Align::kRight}, {"REASON"}});
     std::set<std::string> reasons;
@@ -246,7 +258,7 @@ std::string drops_text(const Snapshot& snapshot) {
         }
         out += fmt::format("{}: {}{}{}\n", reason, known->meaning, known->advice.empty() ? "" : " ", known->advice);
     }
-    return out;
+    return out + refused_text(snapshot.header.refused);
 }
 
 }  // namespace warren::ctl

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <ctime>
 #include <string_view>
 #include <utility>
 
@@ -41,6 +42,14 @@ std::string span_text(std::uint64_t seconds) {
 
 std::string ago_text(std::uint64_t seconds) {
     return seconds == 0 ? "Now" : span_text(seconds) + " ago";
+}
+
+std::string time_text(WallTime at) {
+    const auto seconds = static_cast<std::time_t>(at.nanoseconds / 1'000'000'000);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
+                       parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 std::string short_age(const std::optional<std::uint32_t>& seconds) {

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "base/time.h"
+
 namespace warren::ctl {
 
 // "512 B", "1.20 KiB", "3.40 GiB": as `wg show` writes amounts.
@@ -15,6 +17,8 @@ namespace warren::ctl {
 [[nodiscard]] std::string span_text(std::uint64_t seconds);
 // "1 minute, 3 seconds ago", "Now": as `wg show` writes ages.
 [[nodiscard]] std::string ago_text(std::uint64_t seconds);
+// "2026-11-29 14:38:02Z": a time of day, in UTC.
+[[nodiscard]] std::string time_text(WallTime at);
 // "63 s", "12 min", "3 h", "5 d": short, for tables; "-" for never.
 [[nodiscard]] std::string short_age(const std::optional<std::uint32_t>& seconds);
 

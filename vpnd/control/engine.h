@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/time.h"
+#include "vpnd/control/refusals.h"
 #include "vpnd/control/session_keeper.h"
 #include "vpnd/dataplane/install.h"
 
@@ -185,6 +186,8 @@ class Engine {
     [[nodiscard]] virtual std::string identity() const = 0;
     [[nodiscard]] virtual std::optional<PeerStatus> peer_status(PeerIndex peer) const = 0;
     [[nodiscard]] virtual EngineCounters totals() const = 0;
+    // Who was refused lately.
+    [[nodiscard]] virtual std::vector<Refusal> refusals() const { return {}; }
     // The peer's name in the table of kept sessions, and where it is. Nothing: its sessions end with this process.
     [[nodiscard]] virtual std::optional<KeptPeer> kept_peer(PeerIndex /*peer*/) const { return std::nullopt; }
 };

@@ -74,7 +74,13 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
         out.under_load = out.under_load || engine->under_load(now);
         out.handshakes_initiated += counters.handshakes_initiated;
         out.handshakes_completed += counters.handshakes_completed;
+        for (const control::Refusal& refusal : engine->refusals()) {
+            out.refused.push_back({std::string(drop_reasons()[index_of(refusal.reason)].name), id.owner, refusal.from,
+                                   refusal.who, refusal.messages, refusal.first, refusal.last});
+        }
     }
+    std::sort(out.refused.begin(), out.refused.end(), [](const auto& a, const auto& b) { return a.last > b.last; });
+    if (out.refused.size() > ipc::SnapshotHeader::kMostRefused) out.refused.resize(ipc::SnapshotHeader::kMostRefused);
     for (const Counters::Worker& worker : counters_.workers()) {
         const io::TransferCounters& packets = worker.transfers;
         out.workers.push_back(

@@ -50,6 +50,8 @@ inline constexpr std::chrono::seconds kTimestampsReservedAhead{1};
 
 inline constexpr std::uint8_t kHandshakeTrafficClass = 0x88;  // AF41, no ECN (Linux drivers/net/wireguard/messages.h)
 
+inline constexpr std::size_t kShownOfKey = 8;  // letters of a key in base64 that tell it from others
+
 // --- Under load ----------------------------------------------------------------------------------
 
 inline constexpr std::size_t kUnderLoadQueue = 128;  // waiting datagrams, an eighth of 1024 (wireguard-go)

@@ -124,6 +124,10 @@ std::optional<control::KeptPeer> Engine::kept_peer(PeerIndex index) const {
                              {entry->awake->endpoint, entry->awake->local, control::digest_of(entry->config.endpoint)}};
 }
 
+std::vector<control::Refusal> Engine::refusals() const {
+    return state_->refusals.all();
+}
+
 void Engine::set_listener_name(std::string name) {
     state_->listener_name = std::move(name);
 }

@@ -97,6 +97,7 @@ class Engine final : public control::Engine {
     [[nodiscard]] std::string identity() const override;
     [[nodiscard]] std::optional<PeerStatus> peer_status(PeerIndex peer) const override;
     [[nodiscard]] control::EngineCounters totals() const override;
+    [[nodiscard]] std::vector<control::Refusal> refusals() const override;
     [[nodiscard]] std::optional<control::KeptPeer> kept_peer(PeerIndex peer) const override;
     // The name that this listener's peer with that key has in the table of kept sessions.
     [[nodiscard]] control::PeerName name_of(const crypto::PublicKey& peer) const;

@@ -62,7 +62,12 @@ bool Engine::State::count_expensive(Instant now) {
     return !expensive.take(now, {kExpensivePerSecond, kExpensiveBurst}) || expensive_in_window > kExpensiveBurst;
 }
 
-bool Engine::State::is_genuine(Bytes datagram) {
+void Engine::State::refuse_sender(Now now, DropReason reason, const Arrival& arrival, const crypto::PublicKey* who) {
+    count(reason);
+    refusals.note(now.wall, reason, arrival.from, who == nullptr ? "" : crypto::to_base64(*who).substr(0, kShownOfKey));
+}
+
+bool Engine::State::is_genuine(Now now, const Arrival& arrival, Bytes datagram) {
     const auto refuse = [this](DropReason drop) {
         count(drop);
         return false;
@@ -71,7 +76,9 @@ bool Engine::State::is_genuine(Bytes datagram) {
     if (classified.misfit == Misfit::kType) return refuse(DropReason::kBadType);
     if (classified.misfit == Misfit::kLength) return refuse(DropReason::kBadLength);
     if (classified.type == MessageType::kCookieReply) return true;  // has no macs
-    return cookies.is_mac1_valid(datagram) || refuse(DropReason::kBadMac1);
+    if (cookies.is_mac1_valid(datagram)) return true;
+    refuse_sender(now, DropReason::kBadMac1, arrival);
+    return false;
 }
 
 bool Engine::State::is_proven(Now now, const Arrival& arrival, Bytes datagram) {
@@ -86,13 +93,13 @@ bool Engine::State::is_proven(Now now, const Arrival& arrival, Bytes datagram) {
 }
 
 control::Standing Engine::standing_of(Now now, const Arrival& arrival, Bytes datagram) {
-    if (!state_->is_genuine(datagram)) return control::Standing::kRefused;
+    if (!state_->is_genuine(now, arrival, datagram)) return control::Standing::kRefused;
     return state_->is_proven(now, arrival, datagram) ? control::Standing::kProven : control::Standing::kStranger;
 }
 
 void Engine::handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
     state_->count_handled();
-    if (!state_->is_genuine(datagram)) return;
+    if (!state_->is_genuine(now, arrival, datagram)) return;
     const MessageType type = classify(datagram).type;
     if (type == MessageType::kCookieReply) return state_->handle_cookie_reply(now, datagram);
     if (type == MessageType::kInitiation) return state_->handle_initiation(now, arrival, datagram, out);
@@ -138,15 +145,15 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
     SymmetricState state = begin_handshake();
     const crypto::PublicKey ephemeral{initiation->ephemeral};
     const auto static_key = consume_first_message_static(state, ours, ephemeral, initiation->sealed_static);
-    if (!static_key) return count(DropReason::kBadInitiation);
+    if (!static_key) return refuse_sender(now, DropReason::kBadInitiation, arrival);
     PeerEntry* const entry = find(*static_key);
-    if (entry == nullptr) return count(DropReason::kUnknownPeer);
+    if (entry == nullptr) return refuse_sender(now, DropReason::kUnknownPeer, arrival, &*static_key);
     Peer* const peer = &wake(*entry);
     const crypto::Secret<32>* static_static = static_static_of(*peer);
     if (static_static == nullptr) return count(DropReason::kBadInitiation);
     Tai64n timestamp;
     if (!consume_first_message_payload(state, *static_static, initiation->sealed_timestamp, timestamp.bytes)) {
-        return count(DropReason::kBadInitiation);
+        return refuse_sender(now, DropReason::kBadInitiation, arrival, &*static_key);
     }
     if (timestamp <= entry->latest_timestamp) return refuse(now, *entry, DropReason::kOldTimestamp, out);
     if (now.instant - peer->last_initiation_accepted < kInitiationSpacing)
@@ -225,7 +232,7 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     SymmetricState state = peer->pending->state.clone();
     if (!consume_second_message(state, ours, peer->pending->ephemeral.private_key, {response->ephemeral},
                                 peer->config.preshared_key, response->sealed_nothing, {})) {
-        return count(DropReason::kBadResponse);
+        return refuse_sender(now, DropReason::kBadResponse, arrival, &peer->config.public_key);
     }
     const SessionId index = peer->pending->index;
     peer->pending.reset();

@@ -10,6 +10,7 @@
 #include "base/token_bucket.h"
 #include "vpnd/control/deadline_heap.h"
 #include "vpnd/control/rate_limiter.h"
+#include "vpnd/control/refusals.h"
 #include "vpnd/wireguard/constants.h"
 #include "vpnd/wireguard/cookie.h"
 #include "vpnd/wireguard/engine.h"
@@ -68,7 +69,9 @@ struct Engine::State {
 
     // --- engine_handshake.cc ---
     // Type, length and mac1: what fails is counted.
-    [[nodiscard]] bool is_genuine(Bytes datagram);
+    [[nodiscard]] bool is_genuine(Now now, const Arrival& arrival, Bytes datagram);
+    // Counted, and remembered for people. `who`: the key that the sender claims.
+    void refuse_sender(Now now, DropReason reason, const Arrival& arrival, const crypto::PublicKey* who = nullptr);
     // Of a genuine one: a valid mac2, or the index of an initiation of ours that waits for its response.
     [[nodiscard]] bool is_proven(Now now, const Arrival& arrival, Bytes datagram);
     void count(DropReason reason) { counters.drops.add(reason); }
@@ -122,6 +125,7 @@ struct Engine::State {
     crypto::RandomSource& random;
     EphemeralPool* ephemerals;
     crypto::KeyPair ours;
+    control::Refusals refusals;
     std::string listener_name;  // as stackd names it
     Tai64n own_floor;           // our timestamps are later than this
     Tai64n reserved_until;      // and not later than this

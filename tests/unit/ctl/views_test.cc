@@ -132,6 +132,17 @@ TEST_CASE("drops are explained, unknown reasons too") {
         "there, or it is spoofed. "
         "Add the network to the peer's allowed_ips if it belongs to the peer; otherwise find out who spoofs it.\n");
     CHECK(drops_text({}) == "nothing was dropped\n");
+    warren::ctl::Snapshot with_refused = samples::snapshot();
+    const warren::WallTime at{1'764'424'800'000'000'000};
+    with_refused.header.refused = {
+        {"unknown_peer", "", {warren::IpAddress::v4(192, 0, 2, 7), 5000, 0}, "gN65BkIK", 3, at, at},
+        {"bad_mac1", "", {*warren::parse_ip("2001:db8::7"), 5000, 0}, "", 1, at, at}};
+    const std::string text = drops_text(with_refused);
+    CHECK(text.find("Refused senders, the latest first:") != std::string::npos);
+    CHECK(text.find("2025-11-29 14:00:00Z") != std::string::npos);
+    CHECK(text.find("192.0.2.7:5000") != std::string::npos);
+    CHECK(text.find("gN65BkIK...") != std::string::npos);
+    CHECK(text.find("[2001:db8::7]:5000") != std::string::npos);
 }
 
 TEST_CASE("a customer in the words of wg show, the latest handshake first, never last") {

@@ -107,7 +107,8 @@ std::vector<SnapshotMessage> every_snapshot_message() {
                        false,
                        {{1, 2, 3, 4}, {4, 5, 6, 7}},
                        13,
-                       14},
+                       14,
+                       {{"unknown_peer", "acme", {IpAddress::v4(192, 0, 2, 7), 5000, 0}, "gN65BkIK", 3, {5}, {6}}}},
         CustomerSnapshot{
             full_customer(), {{{"acme"}, Protocol::kUdp, 51820, "key="}}, {3, 4, 5, 6, 7, 8, {{"x", 1}}}, 2, 1, false},
         PeerSnapshot{full_peer().settings,

@@ -112,6 +112,32 @@ TEST_CASE("C2: cookie replies are limited in rate, so that a flood from forged s
     CHECK(flood(1000) == kCookieRepliesPerSecond / 1000);
 }
 
+TEST_CASE("who is refused is remembered: where from, which key, how often, since when") {
+    Hub hub;
+    ScriptedPeer stranger = hub.make_peer();
+    for (const std::uint32_t index : {1U, 2U}) {
+        hub.deliver(stranger.initiate(index, hub.timestamp()), endpoint_at(7));
+        hub.advance(1s);
+    }
+    auto for_another = stranger.initiate(3, hub.timestamp());
+    for_another[120] ^= 1;  // mac1: made for another server's key
+    hub.deliver(for_another, endpoint_at(8));
+
+    const auto refused = hub.engine.refusals();
+    REQUIRE(refused.size() == 2);
+    const auto by = [&](DropReason reason) {
+        return *std::find_if(refused.begin(), refused.end(), [&](const auto& one) { return one.reason == reason; });
+    };
+    const control::Refusal unknown = by(DropReason::kUnknownPeer);
+    CHECK(unknown.from == endpoint_at(7));
+    CHECK(unknown.who == crypto::to_base64(stranger.keys.public_key).substr(0, 8));
+    CHECK(unknown.messages == 2);
+    CHECK(unknown.last.nanoseconds - unknown.first.nanoseconds == 1'000'000'000);
+    const control::Refusal wrong_server = by(DropReason::kBadMac1);
+    CHECK(wrong_server.from == endpoint_at(8));
+    CHECK(wrong_server.who.empty());
+}
+
 TEST_CASE("C2: only a mac2 for its address, or the answer to an initiation of ours, tells a sender from a stranger") {
     using control::Standing;
     Hub hub;

@@ -6,6 +6,7 @@
 #include "tests/unit/wireguard/harness.h"
 #include "vpnd/control/deadline_heap.h"
 #include "vpnd/control/rate_limiter.h"
+#include "vpnd/control/refusals.h"
 #include "vpnd/wireguard/initiation_filter.h"
 
 namespace warren::wireguard {
@@ -267,6 +268,24 @@ TEST_CASE("H9: at the end of all time no timestamp starts again from the beginni
     CHECK(tai64n_after(of(UINT64_MAX, 0), {0}) > of(UINT64_MAX, 0));
     CHECK(later_by(of(UINT64_MAX - 3, 5), std::chrono::seconds(10)) == of(UINT64_MAX, 5));
     CHECK(later_by(of(20, 5), std::chrono::seconds(10)) == of(30, 5));
+}
+
+TEST_CASE("of those who are refused a bounded number is remembered, and a flood pushes out nobody of another reason") {
+    control::Refusals refusals;
+    const auto from = [](std::uint32_t number) {
+        return Endpoint{
+            IpAddress::v4(192, 0, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)), 1, 0};
+    };
+    refusals.note({1}, DropReason::kUnknownPeer, from(0), "key");
+    for (std::uint32_t i = 0; i < 1'000; ++i) refusals.note({2 + i}, DropReason::kBadMac1, from(i));
+    const auto all = refusals.all();
+    CHECK(all.size() == control::Refusals::kOfReason + 1);
+    CHECK(std::count_if(all.begin(), all.end(), [](const auto& one) { return one.who == "key"; }) == 1);
+    for (const auto& one : all) CHECK((one.who == "key" || one.last.nanoseconds > 1'001 - 8));  // the latest
+    refusals.note({5'000}, DropReason::kBadMac1, from(999));
+    for (const auto& one : refusals.all()) {
+        if (one.from == from(999)) CHECK(one.messages == 2);
+    }
 }
 
 }  // namespace
