@@ -59,6 +59,11 @@ def attacked(town):
     attacker = town.customer([entry, site], "attacker", handoff=bad.handoff)
     victim = town.customer([office], "bystander", handoff=good.handoff)
     office.connect()
+    # An IPv6 address of the LAN serves when the kernel has made sure that nobody else has it (RFC 4862, section 5.4):
+    # up to two seconds after its link came up.
+    for network in (LAN4, LAN6):
+        for number in range(HOSTS):
+            netlab.wait_until(lambda to=good.host(network, number): office.ns.ping(to, timeout=1), what=f"{network}")
     yield raw, bad, office, good
     town.warren.remove(attacker.id, victim.id)
 

@@ -41,7 +41,7 @@ struct SystemFacts {
     std::size_t sessions = 0;
     std::size_t connections = 0;
     WallTime under_load_since;
-    std::optional<Now> stackd_heard;                   // its last message; nothing: not watched
+    std::optional<Now> stackd_heard;                           // its last message; nothing: not watched
     std::vector<health::Situation::Problem> problems;          // of stackd
     std::map<std::string, ipc::WebStack, std::less<>> stacks;  // by customer; none for one without LAN, routes and such
 };
