@@ -70,13 +70,14 @@ warren::Result<warren::stacks::Program> find_program(const Arguments& arguments,
 }
 
 // A service manager starts us again at once, and nothing has changed: without a pause that fills the log. A signal ends
-// the pause, because then something may have changed.
-void pause_before_restart(const warren::stacks::Signals& signals, int status) {
-    if (status == kDone || std::getenv("NOTIFY_SOCKET") == nullptr) return;
+// the pause, because then something may have changed; a stop ends us well. The exit status.
+int pause_before_restart(const warren::stacks::Signals& signals, int status) {
+    if (status == kDone || std::getenv("NOTIFY_SOCKET") == nullptr) return status;
     const int pause = status == kInvalidConfiguration ? kConfigurationPause : kPause;
     warren::log(LogLevel::kInfo, "restart_delayed", {{"seconds", std::to_string(pause / 1000)}});
     pollfd waiting{signals.fd(), POLLIN, 0};
     (void)::poll(&waiting, 1, pause);
+    return warren::stacks::Signals::stop_waits() ? kDone : status;
 }
 
 int take_down(const Arguments& arguments) {
@@ -177,7 +178,5 @@ int main(int argc, char** argv) {
     if (chosen.count("down") != 0) return take_down(arguments);
     const auto signals = warren::stacks::Signals::open();
     if (!signals) return refuse(signals.error());
-    const int status = serve(arguments, chosen.count("no-web") == 0, *signals);
-    pause_before_restart(*signals, status);
-    return status;
+    return pause_before_restart(*signals, serve(arguments, chosen.count("no-web") == 0, *signals));
 }

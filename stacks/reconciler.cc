@@ -341,7 +341,7 @@ void Reconciler::remove_gone(Round& round, Report& report) {
             departure.handoff = before->customer.handoff;
         }
         log(LogLevel::kWarn, "customer_departing", {{"customer", id}});
-        add_text(report, Kind::kStep, id,
+        add_text(report, Kind::kChange, id,
                  "keep the stack without tunnels for a minute (at once: vpnctl apply --remove)");
     }
     for (const auto& [id, departure] : departing_) known.insert(id);

@@ -52,7 +52,9 @@ std::unordered_set<std::string> Reconciler::stacks_to_preview(const config::Gene
     note_changes({});
     std::unordered_set<std::string> turn = stacks_in_doubt(next);
     std::size_t others = 0;
-    for (std::string& id : patrol_.peek(kChecksPerApply)) others += turn.insert(std::move(id)).second ? 1U : 0U;
+    for (std::string& id : patrol_.peek(kChecksPerApply)) {
+        if (next.find(id) != nullptr) others += turn.insert(std::move(id)).second ? 1U : 0U;
+    }
     for (const auto& accepted : next.customers) {
         if (others >= kChecksPerApply) break;
         others += turn.insert(accepted->customer.id).second ? 1U : 0U;
@@ -71,10 +73,14 @@ Report Reconciler::preview() {
     const Status seen = stacks_.observe_uplink();
     bool failed = !seen;
     const std::unordered_set<std::string> turn = stacks_to_preview(round.next);
+    std::size_t passed_over = 0;
     for (const auto& accepted : round.next.customers) {
         const std::string& id = accepted->customer.id;
         known.insert(id);
-        if (!turn.contains(id)) continue;
+        if (!turn.contains(id)) {
+            ++passed_over;
+            continue;
+        }
         const auto outcome = stacks_.preview(accepted->customer);
         if (!outcome) {
             add_text(report, Kind::kNote, id, "would be refused: " + outcome.error().what);
@@ -97,6 +103,7 @@ Report Reconciler::preview() {
     report.exit_status = failed ? kFailed : (changes + steps > 0 || round.invalid ? kAnswerIsNo : 0);
     report.summary =
         changes + steps == 0 ? "nothing to do" : counted(changes, "change") + ", " + counted(steps, "step");
+    if (passed_over > 0) report.summary += "; " + counted(passed_over, "unchanged stack") + " not looked at";
     return report;
 }
 

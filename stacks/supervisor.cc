@@ -180,6 +180,8 @@ void Supervisor::serve() {
         if (web_) web_->run(now());
         state_.run(now());
         serve_control(waiting[kControl].revents != 0);
+        // A diff reads the notices of changes that somebody made, too.
+        if (patrol_at_ == kNever && reconciler_.has_patrol()) patrol_at_ = now() + kChangeDelay;
         // A signal ends a wait for vpnd too; that says nothing of vpnd.
         if (must_stop()) return;
         // apply(), mend() and patrol() close a link that broke under them.

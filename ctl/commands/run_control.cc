@@ -44,7 +44,8 @@ Answer run_request(const ipc::ControlRequest& request, const Invocation& invocat
             output.out << line_of(text) << '\n' << std::flush;
         }
     });
-    if (hidden > 0)
+    // After an apply they are done, and nothing shows them any more.
+    if (hidden > 0 && request.verb == ipc::ControlVerb::kDiff)
         output.out << fmt::format("({} step{} in the kernel; -v shows {})\n", hidden, hidden == 1 ? "" : "s",
                                   hidden == 1 ? "it" : "them");
     if (!done) {

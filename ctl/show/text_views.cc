@@ -226,13 +226,13 @@ std::string counters_text(const Snapshot& snapshot) {
 // Who the latest refused senders are.
 std::string refused_text(const std::vector<ipc::RefusedSender>& refused) {
     if (refused.empty()) return {};
-    Table table({{"LAST"}, {"REASON"}, {"FROM"}, {"KEY"}, {"MESSAGES", Align::kRight}, {"SINCE"}});
+    Table table({{"LAST"}, {"REASON"}, {"LISTENER"}, {"FROM"}, {"KEY"}, {"MESSAGES", Align::kRight}, {"SINCE"}});
     for (const ipc::RefusedSender& sender : refused) {
-        table.add({time_text(sender.last), sender.reason, to_string(sender.from),
-                   sender.who.empty() ? "-" : printable(sender.who) + "...", fmt::format("{}", sender.messages),
-                   time_text(sender.first)});
+        table.add({time_text(sender.last), sender.reason, sender.listener.empty() ? "shared" : sender.listener,
+                   to_string(sender.from), sender.who.empty() ? "-" : printable(sender.who) + "...",
+                   fmt::format("{}", sender.messages), time_text(sender.first)});
     }
-    return "\nRefused senders, the latest first:\n" + table.text();
+    return "\nRefused senders, the latest first (addresses may be forged):\n" + table.text();
 }
 
 std::string drops_text(const Snapshot& snapshot) {

@@ -4,7 +4,7 @@
 
 namespace warren::control {
 
-void Refusals::note(WallTime now, DropReason reason, const Endpoint& from, std::string_view who) {
+void Refusals::note(Now now, DropReason reason, const Endpoint& from, std::string_view who) {
     std::vector<Refusal>& known = by_reason_.at(static_cast<std::size_t>(reason));
     auto found = std::find_if(known.begin(), known.end(), [&](const Refusal& refusal) {
         return refusal.from.address == from.address && refusal.who == who;
@@ -12,12 +12,13 @@ void Refusals::note(WallTime now, DropReason reason, const Endpoint& from, std::
     if (found == known.end() && known.size() < kOfReason) found = known.insert(known.end(), Refusal{});
     if (found == known.end())
         found = std::min_element(known.begin(), known.end(),
-                                 [](const Refusal& a, const Refusal& b) { return a.last < b.last; });
+                                 [](const Refusal& a, const Refusal& b) { return a.heard < b.heard; });
     Refusal& refusal = *found;
     if (refusal.messages == 0 || refusal.from.address != from.address || refusal.who != who)
-        refusal = {reason, from, std::string(who), 0, now, now};
+        refusal = {reason, from, std::string(who), 0, now.wall, now.wall, now.instant};
     refusal.from = from;
-    refusal.last = now;
+    refusal.last = now.wall;
+    refusal.heard = now.instant;
     ++refusal.messages;
 }
 

@@ -20,8 +20,9 @@ struct Refusal {
     std::string
         who;  // how it names itself, as far as that was read: of a WireGuard key the first letters; "": not read
     std::uint64_t messages = 0;
-    WallTime first;
+    WallTime first;  // as the clock was then; it may have been set since
     WallTime last;
+    Instant heard;  // the latest message
 };
 
 // Some of each reason, those heard last: who floods for one reason pushes out nobody of another. No I/O. One thread.
@@ -29,7 +30,7 @@ class Refusals {
   public:
     static constexpr std::size_t kOfReason = 8;
 
-    void note(WallTime now, DropReason reason, const Endpoint& from, std::string_view who = {});
+    void note(Now now, DropReason reason, const Endpoint& from, std::string_view who = {});
     // In no order. At most kOfReason of each reason.
     [[nodiscard]] std::vector<Refusal> all() const;
 

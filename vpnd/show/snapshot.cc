@@ -9,6 +9,7 @@
 
 #include "base/version.h"
 #include "ipc/codec.h"
+#include "vpnd/show/refused.h"
 
 namespace warren::vpnd {
 
@@ -62,6 +63,7 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
     out.generation = customers_.generation();
     out.aead_backend = aead_backend_;
 
+    std::vector<ListenerRefusal> refused;
     std::map<std::string, std::uint64_t> drops;
     for (auto& [reason, count] : occurred(counters_.own_drops())) drops[reason] += count;
     for (const auto& [id, listener] : customers_.listeners()) {
@@ -74,13 +76,9 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
         out.under_load = out.under_load || engine->under_load(now);
         out.handshakes_initiated += counters.handshakes_initiated;
         out.handshakes_completed += counters.handshakes_completed;
-        for (const control::Refusal& refusal : engine->refusals()) {
-            out.refused.push_back({std::string(drop_reasons()[index_of(refusal.reason)].name), id.owner, refusal.from,
-                                   refusal.who, refusal.messages, refusal.first, refusal.last});
-        }
+        for (control::Refusal& refusal : engine->refusals()) refused.push_back({id.owner, std::move(refusal)});
     }
-    std::sort(out.refused.begin(), out.refused.end(), [](const auto& a, const auto& b) { return a.last > b.last; });
-    if (out.refused.size() > ipc::SnapshotHeader::kMostRefused) out.refused.resize(ipc::SnapshotHeader::kMostRefused);
+    out.refused = select_refused(std::move(refused), ipc::SnapshotHeader::kMostRefused);
     for (const Counters::Worker& worker : counters_.workers()) {
         const io::TransferCounters& packets = worker.transfers;
         out.workers.push_back(

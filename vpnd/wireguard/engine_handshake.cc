@@ -64,7 +64,7 @@ bool Engine::State::count_expensive(Instant now) {
 
 void Engine::State::refuse_sender(Now now, DropReason reason, const Arrival& arrival, const crypto::PublicKey* who) {
     count(reason);
-    refusals.note(now.wall, reason, arrival.from, who == nullptr ? "" : crypto::to_base64(*who).substr(0, kShownOfKey));
+    refusals.note(now, reason, arrival.from, who == nullptr ? "" : crypto::to_base64(*who).substr(0, kShownOfKey));
 }
 
 bool Engine::State::is_genuine(Now now, const Arrival& arrival, Bytes datagram) {

@@ -138,7 +138,8 @@ TEST_CASE("drops are explained, unknown reasons too") {
         {"unknown_peer", "", {warren::IpAddress::v4(192, 0, 2, 7), 5000, 0}, "gN65BkIK", 3, at, at},
         {"bad_mac1", "", {*warren::parse_ip("2001:db8::7"), 5000, 0}, "", 1, at, at}};
     const std::string text = drops_text(with_refused);
-    CHECK(text.find("Refused senders, the latest first:") != std::string::npos);
+    CHECK(text.find("Refused senders, the latest first (addresses may be forged):") != std::string::npos);
+    CHECK(text.find("shared") != std::string::npos);
     CHECK(text.find("2025-11-29 14:00:00Z") != std::string::npos);
     CHECK(text.find("192.0.2.7:5000") != std::string::npos);
     CHECK(text.find("gN65BkIK...") != std::string::npos);

@@ -395,6 +395,8 @@ TEST_CASE(
     CHECK(room.looks_at(last) == 1);
     CHECK(room.looks_at(touched) == 1);
     CHECK(room.kernel.observed.size() == Reconciler::kChecksPerApply + 1);
+    const auto passed_over = Crowd::kCustomers - Reconciler::kChecksPerApply - 1;
+    CHECK(report.summary.ends_with("; " + std::to_string(passed_over) + " unchanged stacks not looked at"));
 }
 
 TEST_CASE(
