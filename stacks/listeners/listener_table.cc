@@ -44,6 +44,22 @@ void ListenerTable::adopt(const ipc::ListenerId& id, Port port, const std::vecto
     groups_[port] = std::move(group);
 }
 
+Status ListenerTable::resize(std::uint32_t workers) {
+    for (auto& [port, group] : groups_) {
+        const Status resized = resize_group(group, port.number, workers);
+        if (resized) continue;
+        for (auto& [other, done] : groups_) (void)resize_group(done, other.number, workers_);  // they have all of these
+        close_surplus();
+        return resized;
+    }
+    workers_ = workers;
+    return {};
+}
+
+void ListenerTable::close_surplus() {
+    for (auto& [port, group] : groups_) group.surplus.clear();
+}
+
 void ListenerTable::keep_only(const ListenerPorts& listeners) {
     std::set<Port> ports;
     for (const auto& [id, port] : listeners) ports.insert(port);
@@ -60,7 +76,7 @@ void ListenerTable::keep_only(const ListenerPorts& listeners) {
 
 std::size_t ListenerTable::size() const {
     std::size_t count = uapi_.size();
-    for (const auto& [port, group] : groups_) count += group.sockets.size();
+    for (const auto& [port, group] : groups_) count += group.sockets.size() + group.surplus.size();
     return count;
 }
 

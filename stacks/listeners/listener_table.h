@@ -40,6 +40,11 @@ class ListenerTable {
     // Sets how many data sockets a new listener gets. Call it before the first bind(): bound listeners stay as they
     // are.
     void set_workers(std::uint32_t workers) { workers_ = workers; }
+    // The same for bound listeners too: descriptors() returns those of this number from now on. Sockets that are too
+    // many stay open, because a vpnd may still read them. On failure everything is as before.
+    [[nodiscard]] Status resize(std::uint32_t workers);
+    // No vpnd reads them any more. What waits in them is lost.
+    void close_surplus();
     [[nodiscard]] std::uint32_t workers() const { return workers_; }
     // Adopts what vpnd held for us: as bind() made it.
     void adopt(const ipc::ListenerId& id, Port port, const std::vector<ipc::DescriptorRole>& roles,

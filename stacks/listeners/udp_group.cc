@@ -4,7 +4,9 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "base/socket_address.h"
 
@@ -67,19 +69,42 @@ Result<UniqueFd> bind_member(Family family, std::uint16_t port) {
     return socket;
 }
 
-Status bind_group(Family family, std::uint16_t port, std::uint32_t workers, SocketGroup& out) {
-    WARREN_TRY(check_free(family, port));
+// In the order of the reuseport group (ipc::DescriptorRole).
+std::vector<ipc::DescriptorRole> roles_of(Family family, std::uint32_t workers) {
     std::vector<ipc::DescriptorRole> roles{{ipc::SocketRole::kMessages, family}};
     for (std::uint32_t i = 0; i < workers; ++i)
         roles.push_back({ipc::SocketRole::kData, family, static_cast<std::uint16_t>(i)});
     roles.push_back({ipc::SocketRole::kSolicited, family});
-    for (const ipc::DescriptorRole& role : roles) {
+    return roles;
+}
+
+Status bind_group(Family family, std::uint16_t port, std::uint32_t workers, SocketGroup& out) {
+    WARREN_TRY(check_free(family, port));
+    for (const ipc::DescriptorRole& role : roles_of(family, workers)) {
         auto socket = bind_member(family, port);
         if (!socket) return tl::unexpected(socket.error());
         out.roles.push_back(role);
         out.sockets.push_back(std::move(*socket));
     }
     return {};
+}
+
+// All of one family, in the order of the reuseport group.
+std::vector<UniqueFd> take_family(SocketGroup& group, Family family) {
+    std::vector<UniqueFd> out;
+    for (std::size_t i = 0; i < group.sockets.size(); ++i) {
+        if (group.roles[i].family == family) out.push_back(std::move(group.sockets[i]));
+    }
+    for (SocketGroup::Surplus& each : group.surplus) {
+        if (each.family == family) out.push_back(std::move(each.socket));
+    }
+    return out;
+}
+
+std::size_t count_of(const SocketGroup& group, Family family) {
+    const auto is_one = [family](const auto& each) { return each.family == family; };
+    return static_cast<std::size_t>(std::count_if(group.roles.begin(), group.roles.end(), is_one) +
+                                    std::count_if(group.surplus.begin(), group.surplus.end(), is_one));
 }
 
 bool has_ipv6() {
@@ -94,6 +119,38 @@ Result<SocketGroup> bind_listener(std::uint16_t port, std::uint32_t workers) {
     WARREN_TRY(bind_group(Family::kV4, port, workers, group));
     if (has_ipv6()) WARREN_TRY(bind_group(Family::kV6, port, workers, group));
     return group;
+}
+
+Status resize_group(SocketGroup& group, std::uint16_t port, std::uint32_t workers) {
+    const std::size_t needed = roles_of(Family::kV4, workers).size();
+    SocketGroup next;
+    // A socket that is closed gives its place to the last one of its group. So only the last ones may ever be closed,
+    // and these are the last ones.
+    std::vector<SocketGroup::Surplus> fresh;
+    for (const Family family : {Family::kV4, Family::kV6}) {
+        const std::size_t has = count_of(group, family);
+        for (std::size_t i = has; has > 0 && i < needed; ++i) {
+            auto socket = bind_member(family, port);
+            if (!socket) return tl::unexpected(socket.error());
+            fresh.push_back({family, std::move(*socket)});
+        }
+    }
+    std::move(fresh.begin(), fresh.end(), std::back_inserter(group.surplus));
+    for (const Family family : {Family::kV4, Family::kV6}) {
+        std::vector<UniqueFd> all = take_family(group, family);
+        if (all.empty()) continue;
+        const std::vector<ipc::DescriptorRole> roles = roles_of(family, workers);
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            if (i >= roles.size()) {
+                next.surplus.push_back({family, std::move(all[i])});
+                continue;
+            }
+            next.roles.push_back(roles[i]);
+            next.sockets.push_back(std::move(all[i]));
+        }
+    }
+    group = std::move(next);
+    return {};
 }
 
 }  // namespace warren::stacks
