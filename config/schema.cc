@@ -24,8 +24,8 @@ constexpr Key kSchema[] = {
     {.document = kAppliance, .path = "schema", .type = Type::kSchemaNumber, .required = true,
      .doc = "The version of this file's format.", .example = "1"},
     {.document = kAppliance, .path = "workers", .type = Type::kInteger, .min = 1, .max = kMaxWorkers,
-     .doc = "How many threads carry packets; absent: one for each CPU that stackd may run on. Read when Warren "
-            "starts: a reload keeps the number and reports that.", .example = "4"},
+     .doc = "How many threads carry packets; absent: one for each CPU that stackd may run on. Another number replaces "
+            "vpnd: sessions go on without a handshake.", .example = "4"},
     {.document = kAppliance, .path = "appliance", .type = Type::kTable, .doc = "The identity of this appliance."},
     {.document = kAppliance, .path = "appliance.name", .type = Type::kIdentifier, .default_text = "\"warren\"",
      .doc = "The appliance's name in `vpnctl status`, the status page and the metrics.", .example = "\"pop-vienna-1\""},

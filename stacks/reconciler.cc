@@ -145,15 +145,6 @@ std::uint32_t Reconciler::wanted_workers(const config::Generation& generation) c
     return generation.appliance.workers.value_or(static_cast<std::uint16_t>(options_.cores));
 }
 
-void Reconciler::report_pending_workers(const config::Generation& next, Report& report) const {
-    const std::uint32_t wanted = wanted_workers(next);
-    if (wanted == workers()) return;
-    add_text(report, Kind::kNote, "",
-             "workers: " + std::to_string(wanted) +
-                 " takes effect when Warren is stopped and started, which sets up all tunnels again; until then " +
-                 std::to_string(workers()) + (workers() == 1 ? " goes on" : " go on"));
-}
-
 // --- applying to the kernel ----------------------------------------------------------------------
 
 void Reconciler::size_neighbour_tables(const config::Generation& next, Report& report) {
@@ -423,6 +414,7 @@ Report Reconciler::apply(VpndLink& link, Removals removals, Instant now) {
                  });
     if (!report.accepted) problems_.push_back({Kind::kNote, "", report.summary});
     update_unserved();
+    update_pending_workers();
     return report;
 }
 
@@ -444,10 +436,10 @@ void Reconciler::carry_out(VpndLink& link, Round& round, Report& report) {
         log(LogLevel::kWarn, "diagnostic_reported", {{"customer", text.customer}, {"text", first_line(text.text)}});
     if (!loaded) return;
     report_changes(round.next, report);
-    // Only before the first vpnd: later the number of sockets must match the workers of the running one.
+    // Only before the first vpnd: later the number of sockets must match the workers of the running one, and
+    // set_workers() comes with its replacement.
     if (number_ == 0 && !link.is_connected()) sockets_.set_workers(wanted_workers(round.next));
     stacks_.set_workers(workers());
-    report_pending_workers(round.next, report);
     free_devices(round);
     if (const Status seen = stacks_.observe_uplink(); !seen) {
         report.exit_status = kFailed;
@@ -515,6 +507,7 @@ Status Reconciler::deliver_all(VpndLink& link, const std::function<Status()>& be
         std::erase_if(problems_,
                       [](const ipc::ControlText& text) { return text.customer.empty() && text.text.ends_with(kOwed); });
     update_unserved();
+    update_pending_workers();
     return delivered;
 }
 

@@ -97,8 +97,20 @@ class Reconciler {
     void close_listeners() { sockets_.keep_only({}); }
 
     [[nodiscard]] std::uint64_t generation() const { return number_; }
-    // Data workers of vpnd: as the first generation says, or as the adopted vpnd has them.
+    // Data workers of vpnd: as the first generation says, or as the adopted vpnd has them, until set_workers().
     [[nodiscard]] std::uint32_t workers() const { return sockets_.workers(); }
+    // As the configuration in force says. problems() says when workers() is another number.
+    [[nodiscard]] std::uint32_t wanted_workers() const { return wanted_workers(current_); }
+    // deliver_all() delivers to a vpnd with this number from now on; the present one can still be put back. On failure
+    // everything is as before.
+    [[nodiscard]] Status set_workers(std::uint32_t workers);
+    // Makes vpn0 anew where its number of queues follows from that of the workers. The present vpnd has lost it then:
+    // call this right before deliver_all().
+    void fit_queues();
+    // The number is `workers` as before, and the vpnd of this link goes on.
+    void keep_workers(VpndLink& link, std::uint32_t workers);
+    // The vpnd with the former number has ended: closes the sockets that only it read.
+    void close_surplus() { sockets_.close_surplus(); }
     [[nodiscard]] const config::Generation& current() const { return current_; }
 
   private:
@@ -150,8 +162,7 @@ class Reconciler {
     [[nodiscard]] bool is_changed(const config::AcceptedCustomer& accepted) const;
     void mark_changes(const config::Generation& next);
     [[nodiscard]] std::uint32_t wanted_workers(const config::Generation& generation) const;
-    // Reports that a new number of workers takes effect at the next restart.
-    void report_pending_workers(const config::Generation& next, Report& report) const;
+    void update_pending_workers();
 
     void size_neighbour_tables(const config::Generation& next, Report& report);
     [[nodiscard]] bool bind_listeners(Round& round, Report& report);

@@ -67,7 +67,9 @@ Report Reconciler::preview() {
     Round round;
     if (!load(round, report)) return report;
     report_changes(round.next, report);
-    report_pending_workers(round.next, report);
+    if (const std::uint32_t wanted = wanted_workers(round.next); wanted != workers())
+        add_text(report, Kind::kStep, "",
+                 "replace vpnd: workers: " + std::to_string(workers()) + " -> " + std::to_string(wanted));
     stacks_.set_workers(workers());
     std::set<std::string> known = round.present;
     const Status seen = stacks_.observe_uplink();

@@ -1,4 +1,5 @@
-// Between two calls of apply(): stacks that lack something, that somebody changed, or whose customer left.
+// Between two calls of apply(): stacks that lack something, that somebody changed, or whose customer left, and another
+// number of data workers.
 #include <algorithm>
 #include <string_view>
 
@@ -16,6 +17,7 @@ using Kind = ipc::ControlText::Kind;
 constexpr std::uint8_t kFailed = 4;
 
 constexpr std::string_view kRetries = "Warren retries";  // ends a problem of this file and of accept()
+constexpr std::string_view kWorkers = "workers: ";       // begins the problem of update_pending_workers()
 
 // Between two repairs of one stack by which the second counts as a consequence of the first.
 constexpr Duration kSoon = std::chrono::seconds(5);
@@ -138,6 +140,53 @@ void Reconciler::patrol(VpndLink& link, std::size_t count) {
             log(LogLevel::kWarn, "stack_mended", {{"customer", id}, {"step", step}});
     }
     if (is_stale) deliver_tunnels(link);
+}
+
+// --- another number of data workers --------------------------------------------------------------
+
+void Reconciler::update_pending_workers() {
+    std::erase_if(problems_, [](const ipc::ControlText& text) {
+        return text.customer.empty() && text.text.starts_with(kWorkers);
+    });
+    if (workers() == wanted_workers()) return;
+    problems_.push_back({Kind::kNote, "",
+                         std::string(kWorkers) + std::to_string(wanted_workers()) +
+                             " is not in force, vpnd goes on with " + std::to_string(workers()) +
+                             "; vpnctl restart vpnd changes it, and clients notice nothing"});
+}
+
+Status Reconciler::set_workers(std::uint32_t workers) {
+    WARREN_TRY(sockets_.resize(workers));
+    stacks_.set_workers(workers);
+    update_pending_workers();
+    return {};
+}
+
+void Reconciler::fit_queues() {
+    for (const auto& accepted : current_.customers) {
+        const std::string& id = accepted->customer.id;
+        if (accepted->customer.stack.queues == 1) continue;
+        const auto outcome = stacks_.bring_up(accepted->customer);
+        if (!outcome) {
+            unsound_.insert(id);
+            view_.forget_tunnel(id);
+            stacks_.close_tunnel(id);  // vpnd refuses more queues than it has workers
+            replace_problem(id, outcome.error().what + "; the stack is not as configured, and Warren retries");
+            log(LogLevel::kError, "stack_not_mended", {{"customer", id}, {"reason", outcome.error().what}});
+            continue;
+        }
+        if (outcome->has_new_tunnel) view_.forget_tunnel(id);
+    }
+}
+
+void Reconciler::keep_workers(VpndLink& link, std::uint32_t workers) {
+    if (workers == sockets_.workers()) return;
+    // It has all the sockets of this number.
+    if (const Status back = set_workers(workers); !back)
+        log(LogLevel::kError, "roll_back_failed", {{"reason", back.error().what}});
+    close_surplus();
+    fit_queues();
+    deliver_tunnels(link);
 }
 
 // Which stacks there are is unknown, and so how many would go.

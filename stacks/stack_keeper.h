@@ -69,6 +69,9 @@ class StackKeeper {
         tunnels_[customer] = std::move(tunnel);
     }
 
+    // tunnel() returns nothing until bring_up() has opened it again. The device stays.
+    void close_tunnel(const std::string& customer) { tunnels_.erase(customer); }
+
     // Data workers of vpnd: a tunnel has no more queues than that.
     void set_workers(std::uint32_t workers) { workers_ = workers; }
     // Makes the kernel's neighbour tables large enough for so many stacks with a handoff. Where that is refused, each

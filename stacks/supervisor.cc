@@ -276,6 +276,8 @@ Report Supervisor::apply(Reconciler::Removals removals) {
         report.exit_status = kFailed;
         report.summary += "; the tunnels do not follow it yet: vpnd does not have it";
     }
+    if (report.accepted && link_.is_connected() && reconciler_.workers() != reconciler_.wanted_workers())
+        change_workers(report);
     schedule_maintenance();
     log(report.exit_status == 0 ? LogLevel::kInfo : LogLevel::kWarn, "configuration_applied",
         {{"summary", report.summary}});
@@ -340,7 +342,9 @@ Report Supervisor::status() const {
     };
     const auto uptime = std::chrono::duration_cast<seconds>(now() - serving_since_).count();
     fact("pid " + std::to_string(::getpid()) + ", up " + std::to_string(uptime) + " s");
-    fact(process_ ? "vpnd pid " + std::to_string(process_->pid())
+    const std::uint32_t workers = reconciler_.workers();
+    fact(process_ ? "vpnd pid " + std::to_string(process_->pid()) + ", " + std::to_string(workers) +
+                        (workers == 1 ? " data worker" : " data workers")
                   : std::string(link_.is_connected() ? "vpnd runs" : "vpnd is not running"));
     const config::Appliance& appliance = reconciler_.current().appliance;
     if (appliance.public_endpoint) fact("clients use " + *appliance.public_endpoint);

@@ -52,8 +52,11 @@ class Supervisor {
     [[nodiscard]] Status greet(VpndLink& link);
     // It has the configuration.
     void note_served(VpndLink link);
-    // The next vpnd continues the sessions of the present one.
+    // The next vpnd continues the sessions of the present one, with the number of data workers that the configuration
+    // says.
     [[nodiscard]] Report replace_vpnd();
+    // The same after an apply() that changed that number; adds the outcome to `report`.
+    void change_workers(Report& report);
     [[nodiscard]] Status open_vpnd_files();
     void set_sockets_aside();
     // True when there were any.

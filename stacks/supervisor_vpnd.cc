@@ -129,6 +129,12 @@ Status Supervisor::open_vpnd_files() {
 Status Supervisor::start_vpnd() {
     vpnd_since_ = now();  // a failed start counts as a quick exit
     WARREN_TRY(open_vpnd_files());
+    if (const std::uint32_t wanted = reconciler_.wanted_workers(); wanted != reconciler_.workers()) {
+        const Status set = reconciler_.set_workers(wanted);
+        if (set) reconciler_.fit_queues();
+        if (!set) log(LogLevel::kWarn, "workers_not_changed", {{"reason", set.error().what}});
+    }
+    reconciler_.close_surplus();  // of the one before
     auto launched = launch(options_.vpnd, kStartPatience, [this] { return must_stop(); });
     if (!launched) return tl::unexpected(launched.error());
     process_ = std::move(launched->process);
@@ -230,12 +236,17 @@ Report Supervisor::replace_vpnd() {
     VpndLink link(std::move(successor->channel), [this] { return serve_while_waiting(); });
     const bool is_adopted = !snapshot_listener_.valid();
     if (is_adopted) set_sockets_aside();
+    const std::uint32_t workers = reconciler_.workers();
     Status served = open_vpnd_files();
+    if (served && reconciler_.wanted_workers() != workers)
+        served = reconciler_.set_workers(reconciler_.wanted_workers());
     if (served) served = greet(link);
+    if (served && reconciler_.workers() != workers) reconciler_.fit_queues();
     if (served) served = reconciler_.deliver_all(link, change_over);
     is_changing_over_ = false;
     if (!served && began == kNever) {
         successor->process.stop(kStopPatience);
+        reconciler_.keep_workers(link_, workers);
         if (is_adopted) {
             snapshot_listener_.reset();
             adoption_listener_.reset();
@@ -244,6 +255,7 @@ Report Supervisor::replace_vpnd() {
         return refuse("vpnd goes on: " + served.error().what);
     }
     for (const char* name : kVpndSockets) ::unlink(run_dir_.file(name).append(kAside).c_str());
+    reconciler_.close_surplus();
     if (!served) {
         handle_vpnd_exit(served.error().what);
         return refuse("the new vpnd failed: " + served.error().what);
@@ -252,6 +264,19 @@ Report Supervisor::replace_vpnd() {
     const auto took = std::to_string(std::chrono::duration_cast<milliseconds>(now() - began).count());
     log(LogLevel::kInfo, "vpnd_replaced", {{"old", ended}, {"pid", std::to_string(process_->pid())}, {"gap_ms", took}});
     return {{}, true, 0, "vpnd was replaced; its sessions go on after " + took + " ms"};
+}
+
+void Supervisor::change_workers(Report& report) {
+    const std::string step = "replace vpnd: workers: " + std::to_string(reconciler_.workers()) + " -> " +
+                             std::to_string(reconciler_.wanted_workers());
+    const Report replaced = replace_vpnd();
+    report.summary += "; " + replaced.summary;
+    if (replaced.accepted) {
+        report.texts.push_back({ipc::ControlText::Kind::kStep, "", step});
+        return;
+    }
+    report.exit_status = kFailed;
+    report.texts.push_back({ipc::ControlText::Kind::kNote, "", "workers not changed: " + replaced.summary});
 }
 
 void Supervisor::watch_vpnd() {
