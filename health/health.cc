@@ -12,8 +12,9 @@ namespace {
 constexpr Duration kCertificateWarning = std::chrono::hours(24 * 30);
 
 constexpr std::array<std::string_view, kKinds> kNames{
-    "vpnd_unreachable", "stackd_unreachable", "customer_not_served", "stack_incomplete",     "not_in_force",
-    "file_invalid",     "under_load",         "users_file_invalid",  "certificate_expiring", "customer_down"};
+    "vpnd_unreachable",   "stackd_unreachable",   "customer_not_served", "stack_incomplete",
+    "not_in_force",       "last_good_in_force",   "file_invalid",        "under_load",
+    "users_file_invalid", "certificate_expiring", "customer_down"};
 
 using TextKind = ipc::ControlText::Kind;
 
@@ -38,6 +39,11 @@ Finding finding_of(const Situation::Problem& problem) {
                 text.customer,
                 first_line(text.text),
                 "Correct the file, then run vpnctl apply. Until then the previous settings stay in force."};
+    }
+    if (text.kind == TextKind::kLastGood) {
+        return {Kind::kLastGoodInForce, true,
+                problem.since,          {},
+                first_line(text.text),  "Correct what vpnctl check says, then run vpnctl apply."};
     }
     const bool is_stack = !text.customer.empty();
     return {is_stack ? Kind::kStackIncomplete : Kind::kNotInForce,
@@ -139,7 +145,7 @@ std::vector<Finding> findings_for(const std::vector<std::string>& customers, std
 
 bool is_unready(Kind kind) {
     static constexpr std::array kUnready{Kind::kVpndUnreachable, Kind::kStackdUnreachable, Kind::kCustomerNotServed,
-                                         Kind::kStackIncomplete};
+                                         Kind::kStackIncomplete, Kind::kLastGoodInForce};
     return std::find(kUnready.begin(), kUnready.end(), kind) != kUnready.end();
 }
 

@@ -19,13 +19,14 @@ enum class Kind : std::uint8_t {
     kCustomerNotServed,
     kStackIncomplete,  // a customer's stack is not as configured: a missing device, drift
     kNotInForce,       // something of the appliance is not as configured
+    kLastGoodInForce,  // an earlier configuration, because that of the files cannot be used
     kFileInvalid,      // an error or a warning in a file
     kUnderLoad,
     kUsersFileInvalid,
     kCertificateExpiring,
     kCustomerDown,
 };
-inline constexpr std::size_t kKinds = 10;
+inline constexpr std::size_t kKinds = 11;
 // As in the API and in metrics: "vpnd_unreachable", ...
 [[nodiscard]] std::string_view name_of(Kind kind);
 

@@ -33,14 +33,15 @@ struct ControlRequest {
 
 // A piece of the answer, in order; then one ControlDone.
 struct ControlText {
-    enum class Kind : std::uint8_t { kStep, kDiagnostic, kNote, kFact, kUnserved, kQuestion, kChange };
+    enum class Kind : std::uint8_t { kStep, kDiagnostic, kNote, kFact, kUnserved, kQuestion, kChange, kLastGood };
     Kind kind = Kind::kNote;
     std::string customer;  // "" = the appliance
     std::string text;      // kChange: what the operator changed; kStep: one planned step; kDiagnostic:
                            // file:line:column: error: ... with its line and caret;
                            // kNote: what could not be done; kFact: stackd's state, "pid 12, up 60 s", or with a
                            // customer the name of a peer that is disabled; kUnserved: why a customer that has a file is
-                           // not in force; kQuestion: why nothing was done, and kApplyRemoving would do it
+                           // not in force; kQuestion: why nothing was done, and kApplyRemoving would do it;
+                           // kLastGood: since when the configuration in force is not that of the files, and why
     bool operator==(const ControlText&) const = default;
 };
 

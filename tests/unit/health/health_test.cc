@@ -64,6 +64,8 @@ std::vector<Row> table() {
         "acme: no device eth7", "acme");
     add("a change waits", with(TextKind::kNote, "", "workers: at the next restart"), "not_in_force", false, true,
         "workers: at the next restart");
+    add("an earlier configuration is in force", with(TextKind::kLastGood, "", "that of yesterday is in force"),
+        "last_good_in_force", true, false, "that of yesterday is in force");
     add("a file has an error, its customer stays as it was",
         with(TextKind::kDiagnostic, "acme", "a.toml:1:1: error: x"), "file_invalid", false, true,
         "a.toml:1:1: error: x", "acme");

@@ -71,6 +71,7 @@ export interface Alarm {
     | "customer_not_served"
     | "stack_incomplete"
     | "not_in_force"
+    | "last_good_in_force"
     | "file_invalid"
     | "under_load"
     | "users_file_invalid"
