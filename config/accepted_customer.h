@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "config/customer.h"
@@ -30,6 +31,7 @@ struct AcceptedCustomer {
     // Of its file, then of the secrets in the order of secrets_of(). Empty: the files must be read again, because they
     // had diagnostics or were written a moment ago.
     std::vector<FileStamp> stamps;
+    std::string text;  // of its file
 };
 
 }  // namespace warren::config

@@ -31,8 +31,8 @@ std::shared_ptr<const AcceptedCustomer> accept_candidate(const Candidate& candid
     if (candidate.is_kept) return candidate.before;
     if (candidate.loaded->unchanged != nullptr) return candidate.loaded->unchanged;
     const Customer& customer = candidate.loaded->customer;
-    return std::make_shared<const AcceptedCustomer>(
-        AcceptedCustomer{customer, loaded_secrets.only(secrets_of(customer)), candidate.loaded->stamps});
+    return std::make_shared<const AcceptedCustomer>(AcceptedCustomer{
+        customer, loaded_secrets.only(secrets_of(customer)), candidate.loaded->stamps, candidate.loaded->text});
 }
 
 // False when a kept customer uses the shared listener that the new appliance does not have.
@@ -117,6 +117,7 @@ Succession succeed(const Generation& previous, const Loaded& loaded) {
     out.accepted = true;
     out.next.appliance = loaded.appliance;
     out.next.secrets = loaded.secrets.only(secrets_of(loaded.appliance));
+    out.next.text = loaded.text;
     for (const Candidate& candidate : candidates) {
         if (candidate.next() != nullptr) out.next.customers.push_back(accept_candidate(candidate, loaded.secrets));
     }

@@ -13,7 +13,8 @@ namespace warren::config {
 // One accepted configuration. Movable, not copyable.
 struct Generation {
     Appliance appliance;
-    Secrets secrets;  // the shared listener's key
+    Secrets secrets;   // the shared listener's key
+    std::string text;  // of warren.toml
     std::vector<std::shared_ptr<const AcceptedCustomer>>
         customers;  // by id; unchanged ones are shared with the generation before
 

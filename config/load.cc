@@ -195,8 +195,9 @@ Result<std::vector<std::string>> list(const std::string& directory) {
     return out;
 }
 
-Parsed<Appliance> load_appliance(const std::string& directory, std::vector<Diagnostic>& out) {
+Parsed<Appliance> load_appliance(const std::string& directory, const Texts* instead, std::vector<Diagnostic>& out) {
     const std::string file = directory + "/warren.toml";
+    if (instead != nullptr) return parse_appliance(file, instead->appliance, out);
     FileStamp stamp;
     auto text = read_all(UniqueFd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), kMaxDocumentSize, stamp);
     if (text) return parse_appliance(file, std::move(*text), out);
@@ -239,8 +240,9 @@ class Loading {
         : directory_(directory), options_(options), secrets_(directory + "/secrets"), began_(wall_clock()) {}
 
     Loaded run() {
-        appliance_ = load_appliance(directory_, out_.diagnostics);
+        appliance_ = load_appliance(directory_, options_.instead, out_.diagnostics);
         if (!list_customers()) appliance_.valid = false;
+        out_.text = appliance_.source.text;
         read_shared_key();
         find_unchanged();
         std::vector<Entry*> fresh;
@@ -248,7 +250,7 @@ class Loading {
             if (entry.unchanged == nullptr) fresh.push_back(&entry);
         }
         in_parallel(fresh.size(), threads_for(fresh.size(), kMaxThreads),
-                    [&](std::size_t, std::size_t i) { parse(*fresh[i]); });
+                    [&](std::size_t, std::size_t i) { read(*fresh[i]); });
         if (fresh.size() < entries_.size()) parse_those_who_clash();
         read_secrets();
         check();
@@ -259,10 +261,20 @@ class Loading {
     }
 
   private:
+    void read(Entry& entry) const {
+        if (options_.instead == nullptr) return parse(entry);
+        entry.parsed = parse_customer(entry.file, entry.id, options_.instead->customers.at(entry.id), entry.found);
+    }
+
     // False when the directory cannot be listed.
     bool list_customers() {
         constexpr std::string_view kSuffix = ".toml";
         const std::string directory = directory_ + "/customers";
+        if (options_.instead != nullptr) {
+            for (const auto& [id, text] : options_.instead->customers)
+                entries_.push_back({id, fmt::format("{}/{}{}", directory, id, kSuffix), nullptr, {}, {}, {}});
+            return true;
+        }
         const auto names = list(directory);
         if (!names) {
             out_.diagnostics.push_back(file_error(
@@ -365,14 +377,15 @@ class Loading {
         auto next = fresh.begin();
         for (Entry& entry : entries_) {
             if (entry.unchanged != nullptr) {
-                out_.customers.push_back({{}, true, std::move(entry.file), {}, std::move(entry.unchanged)});
+                out_.customers.push_back({{}, true, std::move(entry.file), {}, std::move(entry.unchanged), {}});
                 continue;
             }
             Parsed<Customer>& parsed = *next++;
             std::vector<FileStamp> stamps;
-            if (parsed.valid && !spoken_of.contains(entry.id)) stamps = stamps_of(entry.stamp, parsed.value);
-            out_.customers.push_back(
-                {std::move(parsed.value), parsed.valid, std::move(entry.file), std::move(stamps), nullptr});
+            if (parsed.valid && !spoken_of.contains(entry.id) && options_.instead == nullptr)
+                stamps = stamps_of(entry.stamp, parsed.value);
+            out_.customers.push_back({std::move(parsed.value), parsed.valid, std::move(entry.file), std::move(stamps),
+                                      nullptr, std::move(parsed.source.text)});
         }
     }
 

@@ -11,6 +11,7 @@
 #include "config/customer.h"
 #include "config/diagnostic.h"
 #include "config/secrets.h"
+#include "config/texts.h"
 
 namespace warren::config {
 
@@ -25,7 +26,8 @@ struct LoadedCustomer {
     std::string file;
     std::vector<FileStamp> stamps;  // AcceptedCustomer::stamps
     std::shared_ptr<const AcceptedCustomer>
-        unchanged;  // instead of `customer`: neither its file nor its secrets changed
+        unchanged;       // instead of `customer`: neither its file nor its secrets changed
+    std::string text{};  // of its file; "" when unchanged
 
     [[nodiscard]] const Customer& value() const { return unchanged != nullptr ? unchanged->customer : customer; }
 };
@@ -34,6 +36,7 @@ struct LoadedCustomer {
 struct Loaded {
     Appliance appliance;
     bool appliance_valid = false;           // false: nothing may be applied, all stays as it was
+    std::string text;                       // of warren.toml
     std::vector<LoadedCustomer> customers;  // by id, valid or not
     Secrets secrets;                        // all that the valid files name, without those of unchanged customers
     std::vector<Diagnostic> diagnostics;    // errors and warnings, sorted by file and line
@@ -48,6 +51,9 @@ struct LoadOptions {
     // The resolution of file times, in nanoseconds: a file written within the last tick may change again without a new
     // time, so it is read again next time.
     std::int64_t tick = 2'000'000'000;
+    // These texts instead of the files, under the files' names; must outlive the call. Secrets are read from the
+    // directory.
+    const Texts* instead = nullptr;
 };
 
 // Never fails: what cannot be read is a diagnostic. A missing customers/ directory makes the appliance invalid (an

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "base/bytes.h"
-#include "stacks/plan/fingerprint.h"
+#include "base/fingerprint.h"
 
 namespace warren::stacks {
 

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "base/fingerprint.h"
 #include "stacks/plan/desired.h"
-#include "stacks/plan/fingerprint.h"
 
 namespace warren::stacks {
 

@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 
-namespace warren::stacks {
+namespace warren {
 
 // 16 hexadecimal digits: FNV-1a, 64 bit (draft-eastlake-fnv §2).
 [[nodiscard]] inline std::string fingerprint(Bytes bytes) {
@@ -17,4 +17,4 @@ namespace warren::stacks {
     return text;
 }
 
-}  // namespace warren::stacks
+}  // namespace warren
