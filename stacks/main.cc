@@ -135,7 +135,8 @@ int main(int argc, char** argv) {
     };
     description.add_options()("config", text("/etc/warren"), "directory of the configuration")(
         "run-dir", text("/run/warren"), "directory for the sockets and the lock of this instance")(
-        "state-dir", text(""), "directory for what a reboot must not lose: where peers are (empty: it is lost)")(
+        "state-dir", text(""),
+        "directory for what a reboot must not lose: where peers are, the last good configuration (empty: it is lost)")(
         "user", text("warren"), "unprivileged user that vpnd runs as")(
         "libexec", text(""), "directory of vpnd and statusd (empty: beside stackd)")(
         "launcher", text(""),

@@ -67,6 +67,7 @@ std::string counted(std::size_t count, const std::string& noun) {
 bool Reconciler::load(Round& round, Report& report) {
     config::Loaded loaded =
         config::load(options_.config_directory, {.secrets_may_be_absent = false, .previous = &current_});
+    if (!loaded.appliance_valid && !has_accepted_) fall_back(round, loaded);
     for (const config::LoadedCustomer& customer : loaded.customers) round.present.insert(customer.value().id);
     const bool settled = !loaded.appliance_valid || settle_removals(round, loaded, report);
     config::Succession succession = config::succeed(current_, loaded);
@@ -376,6 +377,8 @@ void Reconciler::return_devices(Round& round, Report& report) {
 void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     current_ = std::move(round.next);
     present_ = std::move(round.present);
+    has_accepted_ = true;
+    last_good_ = std::move(round.last_good);
     note_changes(round.checked);  // those that were not checked are queued already
     close_unused_listeners();
     report.accepted = true;
@@ -390,7 +393,11 @@ void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     report.summary = "generation " + std::to_string(number_) + ": " + counted(current_.customers.size(), "customer");
     if (has_patrol())
         report.summary += "; " + counted(patrol_.waiting(), "unchanged stack") + " to be checked in the background";
-    if (round.invalid) report.summary += "; customers whose files have errors stay as they were";
+    if (uses_last_good()) {
+        report.summary += "; the last good configuration is used instead of the files";
+    } else if (round.invalid) {
+        report.summary += "; customers whose files have errors stay as they were";
+    }
     if (round.failed) report.summary += "; some changes failed";
 }
 
@@ -415,6 +422,7 @@ Report Reconciler::apply(VpndLink& link, Removals removals, Instant now) {
     if (!report.accepted) problems_.push_back({Kind::kNote, "", report.summary});
     update_unserved();
     update_pending_workers();
+    update_last_good();
     return report;
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "config/generation.h"
+#include "config/texts.h"
 #include "ipc/control_messages.h"
 #include "stacks/children/vpnd_link.h"
 #include "stacks/listeners/listener_table.h"
@@ -37,6 +38,8 @@ class Reconciler {
         std::function<Instant()> clock = [] {                      // for pauses between repairs
             return Instant{} + std::chrono::steady_clock::now().time_since_epoch();
         };
+        // The configuration that an earlier process had in force; nothing: it is not known.
+        std::function<std::optional<config::PackedTexts>()> last_good = [] { return std::nullopt; };
     };
     // `kernel` must outlive it.
     Reconciler(Kernel& kernel, Options options)
@@ -58,9 +61,10 @@ class Reconciler {
     static constexpr Duration kGrace = std::chrono::seconds(60);
 
     // Loads and applies the configuration directory. A customer whose file has errors, or whose stack cannot be made,
-    // stays as it was; the others apply. While vpnd is down, deliver_all() delivers everything later. A link that
-    // breaks is closed. Checks the stacks of customers that are new, changed or incomplete, and up to kChecksPerApply
-    // others; patrol() checks the rest.
+    // stays as it was; the others apply. When the appliance's own file has errors nothing is applied, but before any
+    // configuration came into force the last good one is used instead of the files. While vpnd is down, deliver_all()
+    // delivers everything later. A link that breaks is closed. Checks the stacks of customers that are new, changed or
+    // incomplete, and up to kChecksPerApply others; patrol() checks the rest.
     [[nodiscard]] Report apply(VpndLink& link, Removals removals = Removals::kAllowed, Instant now = {});
     // Reports what apply() would do; changes nothing.
     [[nodiscard]] Report preview();
@@ -112,6 +116,8 @@ class Reconciler {
     // The vpnd with the former number has ended: closes the sockets that only it read.
     void close_surplus() { sockets_.close_surplus(); }
     [[nodiscard]] const config::Generation& current() const { return current_; }
+    // current() is that of an earlier process. problems() says so.
+    [[nodiscard]] bool uses_last_good() const { return !last_good_.empty(); }
 
   private:
     // One run of apply().
@@ -126,6 +132,7 @@ class Reconciler {
         std::unordered_set<std::string> checked;  // customers whose stacks were looked at
         std::set<std::string> departing;          // customers without a file whose stacks stay for now
         bool keeps_stacks = false;                // of customers that are unknown: nobody was asked about them
+        std::string last_good;                    // why not the files are used, as problems() says it; "": they are
     };
     // A stack that stays for a while after its customer left.
     struct Departure {
@@ -145,6 +152,9 @@ class Reconciler {
     void note_changes(const std::unordered_set<std::string>& ours);
     void carry_out(VpndLink& link, Round& round, Report& report);
     [[nodiscard]] bool load(Round& round, Report& report);
+    // Takes the last good configuration in the place of `loaded`, whose appliance has errors, if there is one.
+    void fall_back(Round& round, config::Loaded& loaded) const;
+    void update_last_good();
     // Decides about customers that have a stack or a configuration and no file any more. False: asks.
     [[nodiscard]] bool settle_removals(Round& round, config::Loaded& loaded, Report& report);
     [[nodiscard]] bool settle_unlisted(Round& round, config::Loaded& loaded, const Error& error, Report& report);
@@ -200,6 +210,8 @@ class Reconciler {
     Patrol patrol_;
     std::vector<ipc::ControlText> problems_;
     std::uint64_t number_ = 0;
+    bool has_accepted_ = false;  // current_ came into force here
+    std::string last_good_;      // Round::last_good of current_
 };
 
 }  // namespace warren::stacks

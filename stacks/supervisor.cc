@@ -67,8 +67,9 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
       signals_(signals),
       options_(std::move(options)),
       reconciler_(kernel, {options_.config_directory, run_dir.path(), usable_cores(), [this] { return must_stop(); },
-                           max_descriptors()}),
-      state_(run_dir.path(), options_.state_dir) {
+                           max_descriptors(), [] { return now(); }, [this] { return last_good_.read(); }}),
+      state_(run_dir.path(), options_.state_dir),
+      last_good_(options_.state_dir) {
     if (options_.web) web_.emplace(*options_.web);
 }
 
@@ -97,6 +98,7 @@ int Supervisor::start() {
         log(LogLevel::kError, "start_failed", {{"reason", report.summary}});
         return report.exit_status;
     }
+    keep_last_good(report);
     if (!link_.is_connected()) {
         // An adopted one that stopped answering meanwhile.
         (void)end_vpnd(Duration(0));
@@ -125,6 +127,7 @@ void Supervisor::stop() {
     }
     web_.reset();
     link_.close();
+    last_good_.finish(reconciler_.current(), kStopPatience);
     if (leaving_) {
         log(LogLevel::kInfo, "service_stopped", {{"stacks", "stay up"}, {"vpnd", "goes on"}});
         return;
@@ -179,6 +182,7 @@ void Supervisor::serve() {
         if (now() >= restart_at_) restart_vpnd();
         if (web_) web_->run(now());
         state_.run(now());
+        last_good_.run(reconciler_.current());
         serve_control(waiting[kControl].revents != 0);
         // A diff reads the notices of changes that somebody made, too.
         if (patrol_at_ == kNever && reconciler_.has_patrol()) patrol_at_ = now() + kChangeDelay;
@@ -276,6 +280,7 @@ Report Supervisor::apply(Reconciler::Removals removals) {
         report.exit_status = kFailed;
         report.summary += "; the tunnels do not follow it yet: vpnd does not have it";
     }
+    keep_last_good(report);
     if (report.accepted && link_.is_connected() && reconciler_.workers() != reconciler_.wanted_workers())
         change_workers(report);
     schedule_maintenance();
@@ -284,6 +289,10 @@ Report Supervisor::apply(Reconciler::Removals removals) {
     announce();
     configure_web();
     return report;
+}
+
+void Supervisor::keep_last_good(const Report& report) {
+    if (report.accepted && !reconciler_.uses_last_good()) last_good_.keep(reconciler_.current());
 }
 
 void Supervisor::configure_web() {

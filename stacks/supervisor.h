@@ -17,6 +17,7 @@
 #include "stacks/host/signals.h"
 #include "stacks/host/state_copy.h"
 #include "stacks/host/watchdog.h"
+#include "stacks/last_good.h"
 #include "stacks/reconciler.h"
 
 namespace warren::stacks {
@@ -85,6 +86,8 @@ class Supervisor {
     void schedule_maintenance();
     void run_maintenance();
     [[nodiscard]] Report apply(Reconciler::Removals removals);
+    // For a later start, after an apply().
+    void keep_last_good(const Report& report);
     [[nodiscard]] Report handle_request(const ipc::ControlRequest& request);
     // Changes the level of all three daemons. One that is not running receives it when it starts.
     [[nodiscard]] Report change_log_level(LogLevel level);
@@ -105,6 +108,7 @@ class Supervisor {
     UniqueFd peers_;
     std::optional<KeptSessions> kept_sessions_;
     StateCopy state_;
+    LastGood last_good_;
     std::optional<VpndProcess> process_;
     VpndLink link_;
     std::optional<WebKeeper> web_;

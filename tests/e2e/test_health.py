@@ -62,6 +62,29 @@ def test_a_customer_whose_file_has_errors_is_listed_as_not_served(scene, initech
     assert scene.get("/readyz", "customer").status == 200, "another customer's trouble is none of this one's"
 
 
+def test_an_earlier_configuration_in_force_is_said_everywhere(scene):
+    running = scene.warren
+    running.state_dir = scene.town.lab.path("paged-state")
+    assert running.stop() == 0
+    running.start()
+    assert running.stop() == 0
+    running.write()
+    with open(f"{running.config}/warren.toml", "a") as file:
+        file.write("unknown = 1\n")
+    write, running.write = running.write, lambda: None
+    try:
+        running.start()
+    finally:
+        running.write = write
+    netlab.wait_until(lambda: scene.get("/api/v1/overview").status == 200, 20, "statusd has loaded the users")
+    scene.office.connect(timeout=30)
+    reason, = all_agree(scene, ["last_good_in_force", "file_invalid"], 503)["reasons"]
+    assert "is in force, because of" in reason and "warren.toml:" in reason
+    running.write()
+    running.apply()
+    all_agree(scene, [], 200)
+
+
 def test_a_missing_handoff_device_is_no_health(scene, initech):
     initech.handoff = {"type": "physical", "parent": "nosuch0", "address": ["192.168.7.1/24"]}
     scene.warren.write_customer(initech)

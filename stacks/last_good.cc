@@ -1,0 +1,157 @@
+#include "stacks/last_good.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <string_view>
+
+#include "base/log.h"
+#include "base/version.h"
+
+namespace warren::stacks {
+
+namespace {
+
+constexpr off_t kMaxSize = 1 << 30;
+
+std::string path_in(const std::string& state_dir) {
+    return state_dir + "/last-good";
+}
+
+WallTime wall_clock() {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return {std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
+}
+
+// The whole file. kNotFound: there is none.
+Result<std::string> content_of(const std::string& path) {
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!file.valid() && errno == ENOENT) return fail(ErrorCode::kNotFound, "there is none");
+    if (!file.valid()) return fail_errno("open " + path, errno);
+    struct stat about {};
+    if (::fstat(file.get(), &about) != 0) return fail_errno("examine " + path, errno);
+    if (!S_ISREG(about.st_mode) || about.st_size > kMaxSize)
+        return fail(ErrorCode::kInvalid, path + " is not ours: no regular file, or too large");
+    if (about.st_uid != ::geteuid() || (about.st_mode & 022U) != 0)
+        return fail(ErrorCode::kInvalid, path + " can be written by another user");
+    std::string text(static_cast<std::size_t>(about.st_size), '\0');
+    std::size_t used = 0;
+    while (used < text.size()) {
+        const ssize_t got = ::read(file.get(), text.data() + used, text.size() - used);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail_errno("read " + path, errno);
+        if (got == 0) break;
+        used += static_cast<std::size_t>(got);
+    }
+    text.resize(used);
+    return text;
+}
+
+Status write_all(int file, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(file, text.data(), text.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return fail_errno("write", written < 0 ? errno : ENOSPC);
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    if (::fsync(file) != 0) return fail_errno("fsync", errno);
+    return {};
+}
+
+// By a file beside it, so that `path` is the old one or the new one, whole.
+Status replace(const std::string& directory, const std::string& path, std::string_view text) {
+    const std::string beside = path + ".new";
+    (void)::unlink(beside.c_str());
+    const UniqueFd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.valid()) return fail_errno("create " + beside, errno);
+    Status done = write_all(file.get(), text);
+    if (done && ::rename(beside.c_str(), path.c_str()) != 0) done = fail_errno("rename " + beside, errno);
+    if (!done) {
+        (void)::unlink(beside.c_str());
+        return done;
+    }
+    const UniqueFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (opened.valid()) (void)::fsync(opened.get());
+    return {};
+}
+
+// Of the child: its exit status.
+int write_out(const std::string& state_dir, const config::Generation& generation) {
+    const std::string path = path_in(state_dir);
+    const config::Texts texts = config::texts_of(generation);
+    if (const auto present = content_of(path)) {
+        const auto unpacked = config::unpack(*present, kVersion);
+        if (unpacked && unpacked->texts == texts) return 0;
+    }
+    (void)::mkdir(state_dir.c_str(), 0700);
+    const Status kept = replace(state_dir, path, config::pack(texts, kVersion, wall_clock()));
+    if (kept) return 0;
+    const bool is_stale = ::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR;
+    log(LogLevel::kWarn, "last_good_not_kept",
+        {{"reason", kept.error().what},
+         {"effect", is_stale ? "an earlier one stays: after a start with a broken warren.toml it is in force"
+                             : "a start with a broken warren.toml serves nobody"}});
+    return 1;
+}
+
+}  // namespace
+
+std::optional<config::PackedTexts> LastGood::read() const {
+    if (state_dir_.empty()) return std::nullopt;
+    const auto text = content_of(path_in(state_dir_));
+    if (!text && text.error().code == ErrorCode::kNotFound) return std::nullopt;
+    auto unpacked = text ? config::unpack(*text, kVersion) : Result<config::PackedTexts>(tl::unexpected(text.error()));
+    if (unpacked) return std::move(*unpacked);
+    log(LogLevel::kWarn, "last_good_ignored", {{"reason", unpacked.error().what}});
+    return std::nullopt;
+}
+
+void LastGood::keep(const config::Generation& generation) {
+    if (state_dir_.empty()) return;
+    is_due_ = true;
+    run(generation);
+}
+
+void LastGood::run(const config::Generation& generation) {
+    if (reap() && is_due_) start(generation);
+}
+
+void LastGood::finish(const config::Generation& generation, Duration patience) {
+    for (int i = 0; i < 2; ++i) {  // one that runs may have begun too early
+        const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
+        pollfd ended{ended_.get(), POLLIN, 0};
+        if (child_ != 0 && ::poll(&ended, 1, static_cast<int>(limit)) != 1) return;  // the disk hangs
+        run(generation);
+    }
+}
+
+void LastGood::start(const config::Generation& generation) {
+    is_due_ = false;
+    const pid_t child = ::fork();
+    if (child < 0) return log(LogLevel::kWarn, "last_good_not_kept", {{"reason", std::strerror(errno)}});
+    if (child == 0) {
+        (void)::close_range(3, ~0U, 0);  // a disk that hangs must not keep the lock, nor the channel to vpnd
+        ::_exit(write_out(state_dir_, generation));
+    }
+    child_ = child;
+    ended_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+}
+
+bool LastGood::reap() {
+    if (child_ == 0) return true;
+    if (::waitpid(child_, nullptr, WNOHANG) == 0) return false;
+    child_ = 0;
+    ended_.reset();
+    return true;
+}
+
+}  // namespace warren::stacks

@@ -1,0 +1,45 @@
+// The configuration that was in force last, in the state directory: what a start uses when warren.toml has errors.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "config/generation.h"
+#include "config/texts.h"
+
+namespace warren::stacks {
+
+// STATE_DIR/last-good: warren.toml and the customers' files as one, without any secret; root only (0600). A child
+// process writes it, so that nothing waits for a disk that is slow or hangs. One thread. What cannot be written is
+// removed: an older configuration may have peers that were revoked since.
+class LastGood {
+  public:
+    // "": nothing is kept.
+    explicit LastGood(std::string state_dir) : state_dir_(std::move(state_dir)) {}
+
+    // Nothing when there is none or when it cannot be used; then the log says why.
+    [[nodiscard]] std::optional<config::PackedTexts> read() const;
+    // `generation` came into force. It is kept now, or by run() when an earlier one is still being written.
+    void keep(const config::Generation& generation);
+    // Looks how the last writing ended. `generation` is in force.
+    void run(const config::Generation& generation);
+    // Returns when everything is written, or after `patience`.
+    void finish(const config::Generation& generation, Duration patience);
+
+  private:
+    void start(const config::Generation& generation);
+    // False: it still runs.
+    [[nodiscard]] bool reap();
+
+    std::string state_dir_;
+    bool is_due_ = false;
+    pid_t child_ = 0;  // 0: none
+    UniqueFd ended_;   // its pidfd
+};
+
+}  // namespace warren::stacks

@@ -1,0 +1,60 @@
+// The first configuration of a process, when the appliance's own file has errors.
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <iterator>
+
+#include "base/log.h"
+#include "config/load.h"
+#include "stacks/reconciler.h"
+
+namespace warren::stacks {
+
+namespace {
+
+using Kind = ipc::ControlText::Kind;
+
+// "2026-11-29 14:38:02 UTC"
+std::string text_of(WallTime time) {
+    const std::time_t seconds = time.nanoseconds / 1'000'000'000;
+    std::tm parts{};
+    if (::gmtime_r(&seconds, &parts) == nullptr) return "an unknown time";
+    std::array<char, 64> text{};
+    (void)std::strftime(text.data(), text.size(), "%F %T UTC", &parts);
+    return text.data();
+}
+
+std::string first_error(const std::vector<config::Diagnostic>& diagnostics) {
+    const auto found = std::find_if(diagnostics.begin(), diagnostics.end(), [](const config::Diagnostic& each) {
+        return each.severity == config::Severity::kError && each.customer.empty();
+    });
+    if (found == diagnostics.end()) return "it has errors";
+    const std::string text = config::format(*found);
+    return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
+
+void Reconciler::fall_back(Round& round, config::Loaded& loaded) const {
+    const std::optional<config::PackedTexts> kept = options_.last_good();
+    if (!kept) return;
+    config::Loaded instead = config::load(options_.config_directory, {.instead = &kept->texts});
+    if (!instead.appliance_valid) {
+        log(LogLevel::kWarn, "last_good_ignored", {{"reason", first_error(instead.diagnostics)}});
+        return;
+    }
+    const std::string reason = first_error(loaded.diagnostics);
+    round.last_good = "the configuration of " + text_of(kept->packed) + " is in force, because of " + reason;
+    log(LogLevel::kError, "last_good_used", {{"of", text_of(kept->packed)}, {"reason", reason}});
+    // What is wrong with the customers' files of now comes up when these are used.
+    std::copy_if(loaded.diagnostics.begin(), loaded.diagnostics.end(), std::back_inserter(instead.diagnostics),
+                 [](const config::Diagnostic& each) { return each.customer.empty(); });
+    loaded = std::move(instead);
+}
+
+void Reconciler::update_last_good() {
+    std::erase_if(problems_, [](const ipc::ControlText& text) { return text.kind == Kind::kLastGood; });
+    if (!last_good_.empty()) problems_.push_back({Kind::kLastGood, "", last_good_});
+}
+
+}  // namespace warren::stacks

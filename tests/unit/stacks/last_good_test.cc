@@ -1,0 +1,229 @@
+// What a later start finds of the configuration that was in force.
+#include "stacks/last_good.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "room.h"
+
+namespace warren::stacks {
+namespace {
+
+config::Generation generation_of(const std::string& text) {
+    config::Generation generation;
+    generation.text = text;
+    config::AcceptedCustomer acme;
+    acme.customer.id = "acme";
+    acme.text = "of acme";
+    generation.customers.push_back(std::make_shared<const config::AcceptedCustomer>(std::move(acme)));
+    return generation;
+}
+
+// A state directory, which is gone at the end.
+struct State {
+    State() = default;
+    ~State() { std::filesystem::remove_all(root); }
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+
+    void keep(const config::Generation& generation) {
+        last_good.keep(generation);
+        last_good.finish(generation, std::chrono::seconds(30));
+    }
+    // The text of the appliance that a start would use.
+    [[nodiscard]] std::string found() const {
+        const auto found = last_good.read();
+        return found ? found->texts.appliance : "(nothing)";
+    }
+    [[nodiscard]] struct stat about() const {
+        struct stat out {};
+        REQUIRE(::lstat(file.c_str(), &out) == 0);
+        return out;
+    }
+
+    std::string root = fresh_directory();
+    std::string file = root + "/state/last-good";
+    LastGood last_good{root + "/state"};
+};
+
+TEST_CASE("the configuration in force is found again, and only root may read it") {
+    State state;
+    CHECK(state.found() == "(nothing)");
+    state.keep(generation_of("first"));
+    CHECK(state.found() == "first");
+    CHECK(state.last_good.read()->texts.customers.at("acme") == "of acme");
+    CHECK((state.about().st_mode & 07777U) == 0600);
+    struct stat directory {};
+    REQUIRE(::stat((state.root + "/state").c_str(), &directory) == 0);
+    CHECK((directory.st_mode & 07777U) == 0700);
+}
+
+TEST_CASE("the latest one counts, also when it comes while another is written") {
+    State state;
+    const config::Generation first = generation_of("first");
+    const config::Generation second = generation_of("second");
+    state.last_good.keep(first);
+    state.last_good.keep(second);
+    state.last_good.finish(second, std::chrono::seconds(30));
+    CHECK(state.found() == "second");
+}
+
+TEST_CASE("the same configuration is not written twice") {
+    State state;
+    state.keep(generation_of("first"));
+    const ino_t written = state.about().st_ino;
+    state.keep(generation_of("first"));
+    CHECK(state.about().st_ino == written);
+    state.keep(generation_of("second"));
+    CHECK(state.found() == "second");
+}
+
+TEST_CASE("where the new one cannot be written, the old one does not stay: it may have what was revoked since") {
+    State state;
+    state.keep(generation_of("first"));
+    std::filesystem::create_directories(state.file + ".new/in-the-way");
+    state.keep(generation_of("second"));
+    CHECK(state.found() == "(nothing)");
+    CHECK_FALSE(std::filesystem::exists(state.file));
+}
+
+TEST_CASE("a state directory that cannot be made does no harm") {
+    State state;
+    std::ofstream(state.root + "/state") << "a file";
+    state.keep(generation_of("first"));
+    CHECK(state.found() == "(nothing)");
+    LastGood none("");
+    none.keep(generation_of("first"));
+    none.finish(generation_of("first"), std::chrono::seconds(30));
+    CHECK_FALSE(none.read().has_value());
+}
+
+TEST_CASE("a file that is damaged, or that somebody else can write, is not used") {
+    State state;
+    state.keep(generation_of("first"));
+    SUBCASE("damaged") {
+        std::ofstream(state.file, std::ios::app) << "x";
+    }
+    SUBCASE("another user can write it") {
+        REQUIRE(::chmod(state.file.c_str(), 0620) == 0);
+    }
+    SUBCASE("a symbolic link") {
+        std::filesystem::rename(state.file, state.root + "/elsewhere");
+        std::filesystem::create_symlink(state.root + "/elsewhere", state.file);
+    }
+    SUBCASE("a directory") {
+        std::filesystem::remove(state.file);
+        std::filesystem::create_directory(state.file);
+    }
+    CHECK(state.found() == "(nothing)");
+}
+
+// --- the reconciler uses it ----------------------------------------------------------------------
+
+// A new process, after one that had the configuration of these texts in force.
+Reconciler::Options options_after(const Room& room, const std::optional<config::Texts>& texts) {
+    Reconciler::Options options;
+    options.config_directory = room.directory_;
+    options.run_dir = kTestRunDir;
+    options.last_good = [texts]() -> std::optional<config::PackedTexts> {
+        if (!texts) return std::nullopt;
+        return config::PackedTexts{*texts, {1'790'000'000'000'000'000}};
+    };
+    return options;
+}
+
+TEST_CASE("when warren.toml has errors, the first configuration is the last good one, and later ones are not") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.write_customer("globex", 'B');
+    room.adopt();
+    REQUIRE(room.apply().accepted);
+    const config::Texts texts = config::texts_of(room.reconciler.current());
+    CHECK(texts.customers.size() == 2);
+
+    room.write("warren.toml", "schema = 1\nlisten_prt = 1\n");
+    room.break_customer("acme");
+    room.remove_customer("globex");
+    Reconciler next(room.kernel, options_after(room, texts));
+    VpndLink none;
+    const auto apply = [&] { return next.apply(none, Reconciler::Removals::kKeep); };
+    const auto says_so = [&] {
+        const auto& problems = next.problems();
+        return std::count_if(problems.begin(), problems.end(), [](const ipc::ControlText& text) {
+            return text.kind == ipc::ControlText::Kind::kLastGood && text.customer.empty() &&
+                   text.text.find("the configuration of 2026-09-21 14:13:20 UTC is in force") == 0 &&
+                   text.text.find("warren.toml:2:") != std::string::npos;
+        });
+    };
+    Report report = apply();
+    CHECK(report.accepted);
+    CHECK(mentions(report, "", "warren.toml:2:"));
+    CHECK(next.uses_last_good());
+    CHECK(says_so() == 1);
+    CHECK(next.current().customers.size() == 2);
+    CHECK(config::texts_of(next.current()) == texts);
+    CHECK((room.has_stack("acme") && room.has_stack("globex")));
+
+    report = apply();
+    CHECK_FALSE(report.accepted);
+    CHECK(next.uses_last_good());
+    CHECK(says_so() == 1);
+
+    room.write("warren.toml", room.appliance());
+    room.write_customer("acme", 'C');
+    room.write_customer("globex", 'B');
+    report = apply();
+    CHECK(report.accepted);
+    CHECK_FALSE(next.uses_last_good());
+    CHECK(says_so() == 0);
+    CHECK(config::texts_of(next.current()) != texts);
+
+    // Something is in force now, and stays.
+    room.write("warren.toml", "schema = 1\nlisten_prt = 1\n");
+    CHECK_FALSE(apply().accepted);
+    CHECK_FALSE(next.uses_last_good());
+    CHECK(config::texts_of(next.current()) != texts);
+}
+
+TEST_CASE("without a last good configuration that can be used, errors in warren.toml let nothing come into force") {
+    Room room;
+    room.write_customer("acme", 'A');
+    const std::string broken = "schema = 1\nlisten_prt = 1\n";
+    room.write("warren.toml", broken);
+    std::optional<config::Texts> texts;
+    SUBCASE("there is none") {}
+    SUBCASE("it has errors too") {
+        texts = config::Texts{broken, {}};
+    }
+    SUBCASE("its key is gone") {
+        texts = config::Texts{Room::appliance(), {}};
+        std::filesystem::remove(room.directory_ + "/secrets/uplink");
+    }
+    Reconciler next(room.kernel, options_after(room, texts));
+    VpndLink none;
+    const Report report = next.apply(none, Reconciler::Removals::kKeep);
+    CHECK_FALSE(report.accepted);
+    CHECK(report.exit_status == 1);
+    CHECK_FALSE(next.uses_last_good());
+    CHECK(mentions(report, "", "warren.toml:2:"));
+}
+
+TEST_CASE("files without errors are used, whatever was in force before") {
+    Room room;
+    room.write_customer("acme", 'A');
+    Reconciler next(room.kernel, options_after(room, config::Texts{Room::appliance(), {}}));
+    VpndLink none;
+    CHECK(next.apply(none, Reconciler::Removals::kKeep).accepted);
+    CHECK_FALSE(next.uses_last_good());
+    CHECK(next.current().customers.size() == 1);
+}
+
+}  // namespace
+}  // namespace warren::stacks
