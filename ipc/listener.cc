@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "ipc/config_messages.h"
+
 namespace warren::ipc {
 
 namespace {
@@ -15,6 +17,7 @@ bool is_possible(const DescriptorRole& role, std::uint32_t workers) {
         case SocketRole::kSolicited: return role.worker == 0;
         case SocketRole::kData: return role.worker < workers;
         case SocketRole::kControl: return role.family == Family::kV4 && role.worker == 0;
+        case SocketRole::kSurplus: return role.worker < kMaxWorkers;
     }
     return false;
 }
@@ -52,6 +55,7 @@ std::string to_string(const DescriptorRole& role) {
         case SocketRole::kData: return fmt::format("data socket of worker {} ({})", role.worker, family);
         case SocketRole::kControl: return "control socket";
         case SocketRole::kSolicited: return fmt::format("solicited message socket ({})", family);
+        case SocketRole::kSurplus: return fmt::format("surplus socket {} ({})", role.worker, family);
     }
     return "socket";
 }

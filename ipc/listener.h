@@ -47,19 +47,20 @@ enum class SocketRole : std::uint8_t {
     kData,      // packets: a data worker reads it
     kControl,   // where programs of this machine ask, if the kind has that: WireGuard's UAPI, a listening stream socket
     kSolicited,  // messages that strangers do not begin with: a flood of those leaves no room in kMessages
+    kSurplus,    // of a former vpnd with more data workers: read until it is empty, then closed
 };
 template <>
 struct LastOf<SocketRole> {
-    static constexpr auto value = SocketRole::kSolicited;
+    static constexpr auto value = SocketRole::kSurplus;
 };
 
 // What one descriptor of a listener is for. The sockets of one family are a reuseport group, bound in this order, which
-// the steering program relies on: kMessages, kData of each worker, kSolicited. They are non-blocking, with UDP_GRO and
-// PKTINFO on.
+// the steering program relies on: kMessages, kData of each worker, kSolicited, kSurplus. They are non-blocking, with
+// UDP_GRO and PKTINFO on. A surplus one may be another one's duplicate.
 struct DescriptorRole {
     SocketRole role = SocketRole::kMessages;
     Family family = Family::kV4;  // kControl: always kV4
-    std::uint16_t worker = 0;     // of kData, else 0
+    std::uint16_t worker = 0;     // of kData; a number of kSurplus; else 0
 
     auto operator<=>(const DescriptorRole&) const = default;
 };
@@ -68,8 +69,8 @@ void fields(auto& codec, Is<DescriptorRole> auto& m) {
 }
 
 // Each role once, and all that a listener needs with this number of data workers: for IPv4, and for IPv6 all or none,
-// the messages, the solicited ones, and each worker's data. kInvalid names the first role that is wrong, doubled or
-// missing.
+// the messages, the solicited ones, and each worker's data. Surplus is allowed. kInvalid names the first role that is
+// wrong, doubled or missing.
 [[nodiscard]] Status check_roles(std::span<const DescriptorRole> roles, std::uint32_t workers);
 
 // "listener 'acme'", "message socket (IPv4)", "data socket of worker 1 (IPv6)": for errors.

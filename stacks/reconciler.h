@@ -113,7 +113,7 @@ class Reconciler {
     void fit_queues();
     // The number is `workers` as before, and the vpnd of this link goes on.
     void keep_workers(VpndLink& link, std::uint32_t workers);
-    // The vpnd with the former number has ended: closes the sockets that only it read.
+    // The vpnd with the former number has ended: closes the sockets that are too many since.
     void close_surplus() { sockets_.close_surplus(); }
     [[nodiscard]] const config::Generation& current() const { return current_; }
     // current() is that of an earlier process. problems() says so.

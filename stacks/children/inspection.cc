@@ -66,6 +66,9 @@ Status inspect_listener(const ipc::ListenerId& id, const ReturnedListener& held,
     if (held.descriptors.size() != held.roles.size()) return invalid(name + " has the wrong number of sockets");
     if (const Status roles = ipc::check_roles(held.roles, workers); !roles) return with_context(name, roles.error());
     bool has_control = false;
+    for (const ipc::DescriptorRole& role : held.roles) {
+        if (role.role == ipc::SocketRole::kSurplus) return invalid(name + " has a socket that it should have closed");
+    }
     for (std::size_t i = 0; i < held.roles.size(); ++i) {
         if (held.roles[i].role == ipc::SocketRole::kControl) {
             has_control = true;

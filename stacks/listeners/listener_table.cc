@@ -1,5 +1,6 @@
 #include "stacks/listeners/listener_table.h"
 
+#include <map>
 #include <optional>
 #include <set>
 
@@ -84,6 +85,16 @@ ListenerDescriptors ListenerTable::descriptors(const ipc::ListenerId& id, Port p
     const SocketGroup& group = groups_.at(port);
     ListenerDescriptors out{group.roles, {}};
     for (const UniqueFd& socket : group.sockets) out.numbers.push_back(socket.get());
+    auto add_surplus = [&out, counts = std::map<Family, std::uint16_t>()](Family family, int socket) mutable {
+        out.roles.push_back({ipc::SocketRole::kSurplus, family, counts[family]++});
+        out.numbers.push_back(socket);
+    };
+    for (const SocketGroup::Surplus& each : group.surplus) add_surplus(each.family, each.socket.get());
+    // The socket for solicited messages was a data worker's until now, and is full of packets.
+    for (std::size_t i = 0; i < group.sockets.size() && !group.surplus.empty(); ++i) {
+        if (group.roles[i].role == ipc::SocketRole::kSolicited)
+            add_surplus(group.roles[i].family, group.sockets[i].get());
+    }
     if (const auto uapi = uapi_.find(id); uapi != uapi_.end()) {
         out.roles.push_back({ipc::SocketRole::kControl});
         out.numbers.push_back(uapi->second.listener.get());

@@ -41,9 +41,10 @@ class ListenerTable {
     // are.
     void set_workers(std::uint32_t workers) { workers_ = workers; }
     // The same for bound listeners too: descriptors() returns those of this number from now on. Sockets that are too
-    // many stay open, because a vpnd may still read them. On failure everything is as before.
+    // many stay open, because a vpnd may still read them, and are surplus for the next one. On failure everything is as
+    // before.
     [[nodiscard]] Status resize(std::uint32_t workers);
-    // No vpnd reads them any more. What waits in them is lost.
+    // The next vpnd has them, and nothing arrives there any more.
     void close_surplus();
     [[nodiscard]] std::uint32_t workers() const { return workers_; }
     // Adopts what vpnd held for us: as bind() made it.

@@ -270,10 +270,10 @@ def set_workers(town, count):
 
 
 @pytest.mark.losses
-@pytest.mark.parametrize("count", [2, 4])
-def test_more_workers_cost_no_packet_and_no_handshake(shifting, count):
+@pytest.mark.parametrize("former, count", [(1, 2), (2, 4), (4, 2), (4, 1)])
+def test_another_number_of_workers_costs_no_packet_and_no_handshake(shifting, former, count):
     town = shifting
-    set_workers(town, 1)
+    set_workers(town, former)
     office = town.office("growing")
     with town.visiting([office], "shift-growing") as customer:
         office.connect()

@@ -562,6 +562,10 @@ TEST_CASE("a descriptor that vpnd returns is accepted only if it is what vpnd cl
         all.listeners[{}].roles.pop_back();
     }));
     CHECK(refused([](Holdings& all) { all.listeners[{}].roles[1] = all.listeners[{}].roles[0]; }));
+    CHECK(refused([](Holdings& all) {
+        all.listeners[{}].roles.push_back({ipc::SocketRole::kSurplus});
+        all.listeners[{}].descriptors.push_back(all.listeners[{}].descriptors.front().duplicate());
+    }));
     CHECK(refused([](Holdings& all) { all.listeners[{}].protocol = ipc::Protocol::kTcp; }));
     CHECK(refused(
         [](Holdings& all) { std::swap(all.listeners[{}].descriptors.front(), all.listeners[{}].descriptors.back()); }));

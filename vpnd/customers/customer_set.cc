@@ -255,8 +255,13 @@ void CustomerSet::put_listener(NewListener&& listener, Changes& changes) {
     held.settings = std::move(listener.put.settings);
     if (listener.sockets.empty()) return;
     held.port = listener.put.port;
-    held.roles = listener.sockets.roles;
-    held.descriptors = numbers_of(listener.sockets.descriptors);
+    held.roles.clear();
+    held.descriptors.clear();
+    for (std::size_t i = 0; i < listener.sockets.roles.size(); ++i) {
+        if (listener.sockets.roles[i].role == ipc::SocketRole::kSurplus) continue;  // it is closed soon
+        held.roles.push_back(listener.sockets.roles[i]);
+        held.descriptors.push_back(listener.sockets.descriptors[i].get());
+    }
     changes.open_listeners.push_back({held.index, is_new, std::move(listener.sockets)});
 }
 

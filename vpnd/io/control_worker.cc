@@ -22,6 +22,7 @@ constexpr std::size_t kHandshakeBatch = 8;
 constexpr std::size_t kStrangersShare = 1;
 // Messages with packets that were merged behind control messages: that many of an honest network's.
 constexpr std::size_t kPassedOnPerRun = 64;
+constexpr std::size_t kReadsOfSurplus = 4096;  // of one socket: more than its buffer has room for
 // Between two steps of idle work: a twentieth of a core while it lasts.
 constexpr Duration kIdleWorkInterval = 5ms;
 
@@ -92,6 +93,9 @@ Status ControlWorker::replace_sockets(ListenerIndex index, Sockets sockets) {
     for (const MessageSocket* socket : {&listener.v4, &listener.v6}) {
         if (socket->valid()) WARREN_TRY(attach_steering(socket->fd(), worker_count(), listener.framing.steering));
     }
+    // Nothing arrives there any more. It is read in the next run, behind the commands of the present generation.
+    for (UniqueFd& surplus : sockets.surplus) listener.surplus.emplace_back(std::move(surplus));
+    if (!listener.surplus.empty()) draining_.push_back(index.value);
     return {};
 }
 
@@ -138,6 +142,7 @@ bool ControlWorker::barrier_passed(std::uint64_t token) const {
 // --- the loop ------------------------------------------------------------------------------------
 
 void ControlWorker::run() {
+    drain_surplus(read_clock());
     read_ready(read_clock());
     handle_waiting();
     handle_timeouts();
@@ -145,7 +150,7 @@ void ControlWorker::run() {
 }
 
 Instant ControlWorker::next_deadline() const {
-    if (!backlog_.empty()) return kLongAgo;
+    if (!backlog_.empty() || !draining_.empty()) return kLongAgo;
     return std::min(idle_work_at_, deadlines_.empty() ? kNever : deadlines_.begin()->first);
 }
 
@@ -180,16 +185,45 @@ void ControlWorker::read_socket(Now now, Listener& listener, MessageSocket& sock
             if (received.error().code == ErrorCode::kUnavailable) return;
             continue;  // what the network said about an earlier send (conformance E7)
         }
-        for (MessageTrain& train : batch_.received()) {
-            do {
-                const Bytes datagram = train.bytes.first(std::min(train.segment_size, train.bytes.size()));
-                train.bytes = train.bytes.subspan(datagram.size());
-                if (!pass_on(listener, train.arrival, datagram)) enqueue(now, listener, train.arrival, datagram);
-                ++datagrams;
-            } while (!train.bytes.empty());
-        }
+        datagrams += take_batch(now, listener);
         if (!batch_.is_full()) return;  // whatever has come since is read in the next run
     }
+}
+
+std::size_t ControlWorker::take_batch(Now now, Listener& listener) {
+    std::size_t datagrams = 0;
+    for (MessageTrain& train : batch_.received()) {
+        do {
+            const Bytes datagram = train.bytes.first(std::min(train.segment_size, train.bytes.size()));
+            train.bytes = train.bytes.subspan(datagram.size());
+            if (!pass_on(listener, train.arrival, datagram)) enqueue(now, listener, train.arrival, datagram);
+            ++datagrams;
+        } while (!train.bytes.empty());
+    }
+    return datagrams;
+}
+
+// Packets that arrived for a data worker of the predecessor, which are more than a control socket ever gets. A socket
+// that is still in use, for other messages, may never be empty.
+void ControlWorker::drain_surplus(Now now) {
+    std::erase_if(draining_, [&](std::uint32_t index) {
+        if (listeners_[index] == nullptr) return true;
+        Listener& listener = *listeners_[index];
+        while (!listener.surplus.empty()) {
+            const Status received = listener.surplus.back().receive(batch_);
+            const bool is_empty = !received && received.error().code == ErrorCode::kUnavailable;
+            if (is_empty || ++listener.drained > kReadsOfSurplus) {
+                listener.surplus.pop_back();
+                listener.drained = 0;
+            }
+            if (!received) continue;  // also what the network said about an earlier send (conformance E7)
+            is_draining_ = true;
+            (void)take_batch(now, listener);
+            is_draining_ = false;
+            return false;
+        }
+        return true;
+    });
 }
 
 // A message with a packet that was merged behind a control message in one train. True: it was none of ours to handle.
@@ -197,7 +231,7 @@ bool ControlWorker::pass_on(const Listener& listener, const control::Arrival& ar
     dataplane::MessageHead head;
     listener.framing.identify(datagram, datagram.size(), std::span(&head, 1));
     if (head.kind != dataplane::MessageKind::kData) return false;
-    if (passed_on_ == kPassedOnPerRun) {
+    if (passed_on_ >= kPassedOnPerRun && !is_draining_) {
         listeners_[listener.index.value]->drops.add(DropReason::kHandshakeQueueFull);
         return true;
     }

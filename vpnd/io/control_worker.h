@@ -50,6 +50,7 @@ class ControlWorker {
         UniqueFd solicited_v6;
         std::vector<UniqueFd> data_v4;  // one per data worker
         std::vector<UniqueFd> data_v6;
+        std::vector<UniqueFd> surplus{};  // of a predecessor with more data workers: read until they are empty
     };
     // A new listener with its engine and the form of its messages; `framing` outlives this. Fails when the sockets
     // cannot be used; the listener is there nevertheless.
@@ -90,8 +91,8 @@ class ControlWorker {
     [[nodiscard]] int fd() const { return loop_.fd(); }
     // Reads what waits, handles a bounded number of handshake datagrams, does what is due.
     void run();
-    // When to call run() again though fd() is quiet: at once while datagrams wait, else at the engines' next deadline,
-    // or when ephemeral keys are to be made.
+    // When to call run() again though fd() is quiet: at once while datagrams or surplus sockets wait, else at the
+    // engines' next deadline, or when ephemeral keys are to be made.
     [[nodiscard]] Instant next_deadline() const;
 
     // --- reports ---------------------------------------------------------------------------------
@@ -125,8 +126,10 @@ class ControlWorker {
         MessageSocket v6;
         MessageSocket solicited_v4;
         MessageSocket solicited_v6;
-        MessageQueue proven;     // by the engine's standing_of()
-        MessageQueue strangers;  // served with what the proven leave, and a little in any case
+        std::vector<MessageSocket> surplus;
+        std::size_t drained = 0;  // reads of the last of these
+        MessageQueue proven;      // by the engine's standing_of()
+        MessageQueue strangers;   // served with what the proven leave, and a little in any case
         [[nodiscard]] std::size_t waiting() const { return proven.size() + strangers.size(); }
         Instant deadline = kNever;  // as it stands in deadlines_
         DropCounters drops;
@@ -139,6 +142,10 @@ class ControlWorker {
 
     void read_ready(Now now);
     void read_socket(Now now, Listener& listener, MessageSocket& socket);
+    // One batch of each listener's surplus.
+    void drain_surplus(Now now);
+    // What batch_ received, and how much that was.
+    std::size_t take_batch(Now now, Listener& listener);
     void enqueue(Now now, Listener& listener, const control::Arrival& arrival, Bytes datagram);
     [[nodiscard]] bool pass_on(const Listener& listener, const control::Arrival& arrival, Bytes datagram);
     void read_events(Now now, DataWorker& worker);
@@ -166,8 +173,10 @@ class ControlWorker {
     std::deque<std::uint32_t> backlog_;                      // listeners with a queue, each once, served in turn
     control::Output output_;
     std::vector<WorkerEvent> events_;
+    std::vector<std::uint32_t> draining_;  // listeners with surplus sockets
     MessageBatch batch_;
     std::size_t passed_on_ = 0;  // in this run
+    bool is_draining_ = false;
     std::vector<News> news_;
     KeepRecord keep_record_;
     std::vector<std::unique_ptr<CustomerReport>> reports_;

@@ -1,6 +1,7 @@
 #include "vpnd/io/control_worker.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -25,7 +26,7 @@ namespace {
 
 // A control worker with one listener on loopback, both families, and somebody who sends to it.
 struct World {
-    World() {
+    explicit World(std::vector<UniqueFd> surplus = {}) {
         std::vector<std::unique_ptr<DataWorker>> workers;
         workers.push_back(std::move(*DataWorker::start(0, crypto::AeadBackend::kSodium, nullptr)));
         control = std::move(*ControlWorker::make(std::move(workers), random));
@@ -44,7 +45,8 @@ struct World {
         }
         control_socket = handshakes[0].get();
         ControlWorker::Sockets sockets{std::move(handshakes[0]), std::move(handshakes[1]), std::move(solicited[0]),
-                                       std::move(solicited[1]),  std::move(data[0]),       std::move(data[1])};
+                                       std::move(solicited[1]),  std::move(data[0]),       std::move(data[1]),
+                                       std::move(surplus)};
         public_key = crypto::public_key_of(key);
         auto engine = std::make_unique<wireguard::Engine>(ListenerIndex{0}, std::move(key), control->indexes(), random);
         REQUIRE(control->open_listener({0}, std::move(engine), dataplane::kWireguardFraming, std::move(sockets))
@@ -156,6 +158,22 @@ TEST_CASE("a flood without cookies, of the same address too, pushes out no initi
     CHECK(world.refused_as(DropReason::kBadInitiation) == handled + 1);  // its cookie was good, it was looked at
 }
 
+// Data messages that the data worker got and knew no session for.
+std::uint64_t unknown_sessions(World& world) {
+    auto report = std::make_unique<CustomerReport>();
+    report->drops.resize(kDataPlaneReasonCount);
+    world.control->post(0, FillReport{std::move(report)});
+    std::vector<std::unique_ptr<CustomerReport>> reports;
+    for (int i = 0; i < 5'000 && reports.empty(); ++i) {
+        pollfd ready{world.control->fd(), POLLIN, 0};
+        (void)::poll(&ready, 1, 1);
+        world.control->run();
+        reports = world.control->take_reports();
+    }
+    REQUIRE(reports.size() == 1);
+    return reports[0]->drops[static_cast<std::size_t>(DropReason::kReceiverIndexUnknown)];
+}
+
 TEST_CASE("a data message that the network merged behind an initiation goes to the worker of its session") {
     World world;
     const int on = 1;
@@ -176,18 +194,37 @@ TEST_CASE("a data message that the network merged behind an initiation goes to t
     CHECK(world.refused_as(DropReason::kBadMac1) == 1);
     CHECK(world.refused_as(DropReason::kBadType) == 0);
 
-    auto report = std::make_unique<CustomerReport>();
-    report->drops.resize(kDataPlaneReasonCount);
-    world.control->post(0, FillReport{std::move(report)});
-    std::vector<std::unique_ptr<CustomerReport>> reports;
-    for (int i = 0; i < 5'000 && reports.empty(); ++i) {
-        pollfd ready{world.control->fd(), POLLIN, 0};
-        (void)::poll(&ready, 1, 1);
-        world.control->run();
-        reports = world.control->take_reports();
-    }
-    REQUIRE(reports.size() == 1);
-    CHECK(reports[0]->drops[static_cast<std::size_t>(DropReason::kReceiverIndexUnknown)] == 1);
+    CHECK(unknown_sessions(world) == 1);
+}
+
+TEST_CASE("what waits in the sockets of a predecessor with more workers is read, all of it, and then they are closed") {
+    constexpr std::size_t kMessages = 300;
+    std::vector<UniqueFd> surplus;
+    for (int i = 0; i < 2; ++i) surplus.push_back(bound_socket(SOCK_DGRAM, {IpAddress::v4(127, 0, 0, 1), 0, 0}, false));
+    const UniqueFd sender = bound_socket(SOCK_DGRAM, {IpAddress::v4(127, 0, 0, 1), 0, 0}, false);
+    const auto send_to = [&sender](const UniqueFd& socket, Bytes message) {
+        sockaddr_storage to{};
+        const socklen_t size = fill_address(bound_to(socket.get()), to);
+        REQUIRE(::sendto(sender.get(), message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&to),
+                         size) > 0);
+    };
+    std::vector<std::uint8_t> data(32);
+    store_le(data.data(), static_cast<std::uint32_t>(wireguard::MessageType::kData));
+    store_le(data.data() + 4, std::uint32_t{0x12340005});  // worker 5, which is gone; no such session
+    for (std::size_t i = 0; i < kMessages; ++i) send_to(surplus[i % 2], data);
+    std::vector<std::uint8_t> initiation(wireguard::kInitiationSize);
+    store_le(initiation.data(), static_cast<std::uint32_t>(wireguard::MessageType::kInitiation));
+    send_to(surplus[0], initiation);
+    const std::array numbers{surplus[0].get(), surplus[1].get()};
+
+    World world(std::move(surplus));
+    CHECK(world.control->next_deadline() == kLongAgo);
+    for (std::size_t i = 0; i < kMessages && world.control->next_deadline() == kLongAgo; ++i) world.control->run();
+    CHECK(world.control->next_deadline() != kLongAgo);
+    for (const int number : numbers) CHECK(::fcntl(number, F_GETFD) == -1);
+    CHECK(world.refused_as(DropReason::kBadMac1) == 1);
+    CHECK(world.pushed_out() == 0);
+    CHECK(unknown_sessions(world) == kMessages);
 }
 
 }  // namespace

@@ -105,6 +105,25 @@ NewCustomer large(std::size_t count, std::uint16_t queues, bool has_tun = true) 
 
 }  // namespace
 
+TEST_CASE("surplus sockets go to the listener once, and are no part of what a next stackd gets") {
+    CustomerSet set(1);
+    Draft draft(1, true);
+    draft.listener("", 1);
+    ListenerSockets& sockets = draft.generation.listeners[0].sockets;
+    const std::vector<ipc::DescriptorRole> lasting = sockets.roles;
+    const ipc::DescriptorRole surplus{ipc::SocketRole::kSurplus, Family::kV4, 0};
+    sockets.roles.insert(sockets.roles.begin(), surplus);
+    sockets.descriptors.insert(sockets.descriptors.begin(), test::any_descriptor());
+    const int first = sockets.descriptors[1].get();
+    Changes changes = accept(set, draft);
+    const HeldListener& held = set.listeners().at({});
+    CHECK(held.roles == lasting);
+    REQUIRE(held.descriptors.size() == lasting.size());
+    CHECK(held.descriptors[0] == first);
+    REQUIRE(changes.open_listeners.size() == 1);
+    CHECK(changes.open_listeners[0].sockets.take(surplus).valid());
+}
+
 TEST_CASE("a first generation opens, swaps and puts everything") {
     CustomerSet set(1);
     const Changes changes =

@@ -94,6 +94,16 @@ TEST_CASE("a generation comes out as it was put in, with its descriptors in thei
     CHECK(generation->removed_listeners == std::vector<ipc::ListenerId>{{"initech"}});
 }
 
+TEST_CASE("a listener may bring as many surplus sockets as a former vpnd can have had") {
+    std::vector<ipc::DescriptorRole> roles = test::roles(kWorkers, true);
+    for (std::uint16_t i = 0; i < ipc::kMaxWorkers; ++i) roles.push_back({ipc::SocketRole::kSurplus, Family::kV6, i});
+    CHECK(ipc::check_roles(roles, kWorkers).has_value());
+    roles.push_back(roles.back());
+    CHECK_FALSE(ipc::check_roles(roles, kWorkers).has_value());
+    roles.back().worker = ipc::kMaxWorkers;
+    CHECK_FALSE(ipc::check_roles(roles, kWorkers).has_value());
+}
+
 TEST_CASE("what does not belong spoils the generation it stands in and no other") {
     SUBCASE("a peer before any customer") {
         check_spoils(one(test::put_peer(2, {}), 0));

@@ -28,6 +28,12 @@ io::ControlWorker::Sockets sockets_of(ListenerSockets& sockets, std::uint32_t wo
         UniqueFd v6 = sockets.take({ipc::SocketRole::kData, Family::kV6, worker});
         if (v6.valid()) out.data_v6.push_back(std::move(v6));
     }
+    for (const Family family : {Family::kV4, Family::kV6}) {
+        for (std::uint16_t i = 0; i < ipc::kMaxWorkers; ++i) {
+            UniqueFd surplus = sockets.take({ipc::SocketRole::kSurplus, family, i});
+            if (surplus.valid()) out.surplus.push_back(std::move(surplus));
+        }
+    }
     return out;
 }
 
