@@ -3,7 +3,8 @@
 //
 //   stackd: Hello
 //   vpnd:   (HoldingListener | HoldingCustomer)*, HoldingEnd
-//   stackd: Begin, (PutListener | PutCustomer PutPeer* | RemoveCustomer | RemoveListener | ResetPeer)*, Commit
+//   stackd: Begin, (RenameCustomer | PutListener | PutCustomer PutPeer* | RemoveCustomer | RemoveListener |
+//           ResetPeer)*, Commit
 //   vpnd:   Applied or Rejected
 //
 // A Put replaces what has the same name; a Put of something unchanged keeps its sessions. Nothing takes effect before
@@ -155,6 +156,18 @@ void fields(auto& codec, Is<ResetPeer> auto& m) {
     codec(m.customer, m.peer);
 }
 
+// The customer has another id from this generation on, and so has its own listener; nothing else of it changes:
+// tunnels, sessions and counters stay. All of a generation come into force together and before everything else of it,
+// so names may change places, and a Put of the generation uses the new one. Rejected when there is no customer `from`,
+// or `to` is another's that keeps it.
+struct RenameCustomer {
+    std::string from;
+    std::string to;
+};
+void fields(auto& codec, Is<RenameCustomer> auto& m) {
+    codec(m.from, m.to);
+}
+
 struct Commit {
     std::uint64_t generation = 0;
 };
@@ -179,7 +192,7 @@ void fields(auto& codec, Is<Rejected> auto& m) {
 
 using ConfigMessage =
     std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer, PutPeer,
-                 RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel, ResetPeer>;
+                 RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel, ResetPeer, RenameCustomer>;
 
 // `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize
 // (ipc/channel.h).

@@ -100,10 +100,22 @@ bool Changes::empty() const {
 }
 
 Result<Changes> CustomerSet::apply(Generation&& generation) {
-    WARREN_TRY(check_listeners(generation));
-    WARREN_TRY(check_customers(generation));
+    WARREN_TRY(check_renames(generation.renames));
+    rename(generation.renames);
+    Status sound = check_listeners(generation);
+    if (sound) sound = check_customers(generation);
+    if (!sound) {
+        rename(reversed(generation.renames));
+        return tl::unexpected<Error>(std::move(sound).error());
+    }
 
     Changes changes;
+    // The data plane has the old name in its view.
+    for (const Rename& renamed : generation.renames) {
+        const HeldCustomer& held = customers_.at(renamed.to);
+        for (std::size_t i = 0; i < held.workers.size(); ++i)
+            changes.swap_views.push_back({held.workers[i], make_view(held, i), {}});
+    }
     const auto gone_customers =
         taken_away(generation, generation.removed_customers, customers_, put_customers(generation));
     const auto gone_listeners =
@@ -155,6 +167,24 @@ CustomerSet::PeerRef CustomerSet::find(PeerIndex index) const {
 }
 
 // --- checks: nothing down to the next line changes anything --------------------------------------
+
+Status CustomerSet::check_renames(const std::vector<Rename>& renames) const {
+    std::set<std::string> given_up;
+    std::set<std::string> taken;
+    for (const Rename& rename : renames) {
+        if (!customers_.contains(rename.from)) return invalid(fmt::format("there is no customer {}", rename.from));
+        if (rename.to.empty()) return invalid(fmt::format("customer {}: a new id that is empty", rename.from));
+        if (!given_up.insert(rename.from).second || !taken.insert(rename.to).second)
+            return invalid(fmt::format("customer {}: two renames", rename.from));
+    }
+    for (const std::string& id : taken) {
+        const bool has_listener = std::any_of(listeners_.begin(), listeners_.end(),
+                                              [&id](const auto& entry) { return entry.first.owner == id; });
+        if (!given_up.contains(id) && (customers_.contains(id) || has_listener))
+            return invalid(fmt::format("there is a customer {} already", id));
+    }
+    return {};
+}
 
 Status CustomerSet::check_listeners(const Generation& generation) const {
     std::set<ipc::ListenerId> put;
@@ -240,6 +270,27 @@ Status CustomerSet::check_customers(const Generation& generation) const {
 }
 
 // --- changes: nothing below this line can fail ---------------------------------------------------
+
+// Undone by the reverse. Engines and data workers know customers and listeners by their indexes.
+void CustomerSet::rename(const std::vector<Rename>& renames) {
+    std::vector<decltype(listeners_)::node_type> listeners;
+    for (const Rename& rename : renames) {
+        HeldCustomer& held = customers_.at(rename.from);
+        held.settings.id = rename.to;
+        for (HeldPeer& peer : held.peers) {
+            ipc::ListenerId& listener = peer.config.settings.listener;
+            if (listener.owner == rename.from) listener.owner = rename.to;
+        }
+        for (auto at = listeners_.begin(); at != listeners_.end();) {
+            const auto listener = at++;
+            if (listener->first.owner != rename.from) continue;
+            listeners.push_back(listeners_.extract(listener));
+            listeners.back().key().owner = listeners.back().mapped().id.owner = rename.to;
+        }
+    }
+    for (auto& listener : listeners) listeners_.insert(std::move(listener));
+    rename_keys(customers_, renames);
+}
 
 void CustomerSet::put_listener(NewListener&& listener, Changes& changes) {
     const auto [at, is_new] = listeners_.try_emplace(listener.put.id);

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/ids.h"
+#include "base/renames.h"
 #include "base/result.h"
 #include "ipc/config_messages.h"
 #include "vpnd/customers/generation.h"
@@ -120,6 +121,8 @@ class CustomerSet {
     [[nodiscard]] PeerRef find(PeerIndex index) const;
 
   private:
+    [[nodiscard]] Status check_renames(const std::vector<Rename>& renames) const;
+    void rename(const std::vector<Rename>& renames);
     [[nodiscard]] Status check_listeners(const Generation& generation) const;
     [[nodiscard]] Status check_customers(const Generation& generation) const;
     [[nodiscard]] Status check_customer(const NewCustomer& customer) const;

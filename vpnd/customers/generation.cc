@@ -53,6 +53,10 @@ Status Staging::take(ipc::ConfigMessage message, std::vector<UniqueFd> descripto
         staged_->removed_customers.push_back(std::move(remove->id));
         return {};
     }
+    if (auto* rename = std::get_if<ipc::RenameCustomer>(&message)) {
+        staged_->renames.push_back({std::move(rename->from), std::move(rename->to)});
+        return {};
+    }
     if (auto* reset = std::get_if<ipc::ResetPeer>(&message)) {
         staged_->reset_peers.push_back(std::move(*reset));
         return {};

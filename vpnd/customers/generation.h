@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/renames.h"
 #include "base/result.h"
 #include "ipc/config_messages.h"
 
@@ -35,6 +36,7 @@ struct NewCustomer {
 struct Generation {
     std::uint64_t number = 0;
     bool full = false;
+    std::vector<Rename> renames;  // of customers, before everything else
     std::vector<NewListener> listeners;
     std::vector<NewCustomer> customers;
     std::vector<std::string> removed_customers;
@@ -43,7 +45,7 @@ struct Generation {
 
     // It changes nothing: stackd asks for a sign of life.
     [[nodiscard]] bool is_empty() const {
-        return !full && listeners.empty() && customers.empty() && removed_customers.empty() &&
+        return !full && renames.empty() && listeners.empty() && customers.empty() && removed_customers.empty() &&
                removed_listeners.empty() && reset_peers.empty();
     }
 };

@@ -61,7 +61,7 @@ class Engine final : public control::Engine {
     Engine(Engine&&) noexcept;
     ~Engine() override;
 
-    // Before the first peer: tells listeners with the same key apart in the names of kept peers.
+    // Tells listeners with the same key apart in the names of peers whose sessions are kept from now on.
     void set_listener_name(std::string name);
     // Timestamps of ours are later than this.
     void set_own_floor(const Tai64n& floor);

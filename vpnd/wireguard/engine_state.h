@@ -126,7 +126,7 @@ struct Engine::State {
     EphemeralPool* ephemerals;
     crypto::KeyPair ours;
     control::Refusals refusals;
-    std::string listener_name;  // as stackd names it
+    std::string listener_name;  // as its service names it
     Tai64n own_floor;           // our timestamps are later than this
     Tai64n reserved_until;      // and not later than this
 

@@ -50,6 +50,7 @@ TEST_CASE("every member of a message is in its list of fields") {
     check_list<Applied>();
     check_list<Rejected>();
     check_list<SetLogLevel>();
+    check_list<RenameCustomer>();
     check_list<ListenerId>();
     check_list<DescriptorRole>();
     check_list<CustomerSettings>();

@@ -87,6 +87,7 @@ std::vector<ConfigMessage> every_config_message() {
     out.emplace_back(Rejected{42, "no such listener"});
     out.emplace_back(SetLogLevel{LogLevel::kDebug});
     out.emplace_back(ResetPeer{"acme", "laptop"});
+    out.emplace_back(RenameCustomer{"acme", "acme-graz"});
     return out;
 }
 

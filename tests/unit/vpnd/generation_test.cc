@@ -43,6 +43,7 @@ Result<Generation> commit(Staging& staging, std::uint64_t number, std::size_t de
 
 void feed_good_generation(Staging& staging, std::uint64_t number) {
     feed(staging, ipc::Begin{number, true});
+    feed(staging, ipc::RenameCustomer{"initrode", "acme"});
     feed(staging, listener(), kListenerDescriptors);
     feed(staging, test::put_customer("acme", 2), 1);
     feed(staging, test::put_peer(2, {"10.1.0.0/16"}));
@@ -79,6 +80,7 @@ TEST_CASE("a generation comes out as it was put in, with its descriptors in thei
     REQUIRE(generation);
     CHECK(generation->number == 9);
     CHECK(generation->full);
+    CHECK(generation->renames == std::vector<Rename>{{"initrode", "acme"}});
     REQUIRE(generation->listeners.size() == 1);
     ListenerSockets& sockets = generation->listeners[0].sockets;
     CHECK(sockets.descriptors.size() == kListenerDescriptors);
@@ -203,6 +205,9 @@ TEST_CASE("what does not belong spoils the generation it stands in and no other"
     }
     SUBCASE("a removal with a descriptor") {
         check_spoils(one(ipc::RemoveCustomer{"acme"}, 1));
+    }
+    SUBCASE("a rename with a descriptor") {
+        check_spoils(one(ipc::RenameCustomer{"acme", "globex"}, 1));
     }
     SUBCASE("messages that only vpnd sends") {
         check_spoils(one(ipc::Applied{1}, 0));

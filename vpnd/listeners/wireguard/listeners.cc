@@ -16,6 +16,11 @@ const crypto::PrivateKey& key_of(const HeldListener& listener) {
     return std::get<ipc::WireguardListener>(listener.settings).private_key;
 }
 
+// In what outlives this process: as the peers know it, so that a customer with another id keeps its sessions.
+std::string name_of(const HeldListener& listener) {
+    return (listener.protocol == ipc::Protocol::kUdp ? "udp " : "tcp ") + std::to_string(listener.port);
+}
+
 io::ControlWorker::Sockets sockets_of(ListenerSockets& sockets, std::uint32_t workers) {
     io::ControlWorker::Sockets out;
     out.control_v4 = sockets.take({ipc::SocketRole::kMessages, Family::kV4});
@@ -75,13 +80,16 @@ Status WireguardListeners::open(const HeldListener& listener, ListenerSockets so
     if (const Status uapi = uapi_.open(index, sockets.take({ipc::SocketRole::kControl})); !uapi)
         log(LogLevel::kWarn, "uapi_not_served", {{"error", uapi.error().what}});
     io::ControlWorker::Sockets served = sockets_of(sockets, control_.worker_count());
-    if (find(index) != nullptr) return control_.replace_sockets(index, std::move(served));
+    if (wireguard::Engine* const present = find(index)) {
+        present->set_listener_name(name_of(listener));
+        return control_.replace_sockets(index, std::move(served));
+    }
     auto engine = std::make_unique<wireguard::Engine>(index, key_of(listener).clone(), control_.indexes(), random_,
                                                       &ephemerals_, &pace_);
     const auto own = timestamps_.own();
     if (!own) log(LogLevel::kWarn, "own_timestamp_ignored", {{"reason", own.error().what}});
     engine->set_own_floor(own.value_or(wireguard::Tai64n{}));
-    engine->set_listener_name(to_string(listener.id));
+    engine->set_listener_name(name_of(listener));
     engines_[index] = engine.get();
     return control_.open_listener(index, std::move(engine), dataplane::kWireguardFraming, std::move(served));
 }
