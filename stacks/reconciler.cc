@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "config/load.h"
 #include "config/named_secrets.h"
+#include "stacks/plan/renames.h"
 
 namespace warren::stacks {
 
@@ -69,8 +70,15 @@ bool Reconciler::load(Round& round, Report& report) {
         config::load(options_.config_directory, {.secrets_may_be_absent = false, .previous = &current_});
     if (!loaded.appliance_valid && !has_accepted_) fall_back(round, loaded);
     for (const config::LoadedCustomer& customer : loaded.customers) round.present.insert(customer.value().id);
-    const bool settled = !loaded.appliance_valid || settle_removals(round, loaded, report);
     config::Succession succession = config::succeed(current_, loaded);
+    bool settled = true;
+    while (succession.accepted) {
+        round.renames = find_renames(current_, succession.next);
+        const std::size_t known = loaded.customers.size();
+        settled = settle_removals(round, loaded, report);
+        if (!settled || loaded.customers.size() == known) break;
+        succession = config::succeed(current_, loaded);  // with those that stay
+    }
     for (const config::Diagnostic& diagnostic : succession.diagnostics) {
         add_text(report, Kind::kDiagnostic, diagnostic.customer, config::format(diagnostic));
         round.invalid = round.invalid || diagnostic.severity == config::Severity::kError;
@@ -98,14 +106,21 @@ Result<std::vector<std::string>> Reconciler::gone_customers(const std::set<std::
 
 bool Reconciler::settle_removals(Round& round, config::Loaded& loaded, Report& report) {
     if (round.removals == Removals::kAllowed) return true;
-    const auto found = gone_customers(round.present);
+    std::set<std::string> known = round.present;
+    std::set<std::string> renamed;  // new ids
+    for (const Rename& rename : round.renames) {
+        known.insert(rename.from);
+        renamed.insert(rename.to);
+    }
+    const auto found = gone_customers(known);
     if (!found) return settle_unlisted(round, loaded, found.error(), report);
     const std::vector<std::string>& gone = *found;
     const std::size_t all = gone.size() + round.present.size();
     const bool many = gone.size() > 1 || gone.size() * 10 > all;
     if (!many) {
-        const bool has_new = std::any_of(round.present.begin(), round.present.end(),
-                                         [this](const std::string& id) { return current_.find(id) == nullptr; });
+        const bool has_new = std::any_of(round.present.begin(), round.present.end(), [&](const std::string& id) {
+            return current_.find(id) == nullptr && !renamed.contains(id);
+        });
         if (!has_new) round.departing.insert(gone.begin(), gone.end());
         return true;
     }
@@ -443,30 +458,38 @@ void Reconciler::carry_out(VpndLink& link, Round& round, Report& report) {
     for (const ipc::ControlText& text : report.texts)
         log(LogLevel::kWarn, "diagnostic_reported", {{"customer", text.customer}, {"text", first_line(text.text)}});
     if (!loaded) return;
-    report_changes(round.next, report);
+    report_changes(round, report);
     // Only before the first vpnd: later the number of sockets must match the workers of the running one, and
     // set_workers() comes with its replacement.
     if (number_ == 0 && !link.is_connected()) sockets_.set_workers(wanted_workers(round.next));
     stacks_.set_workers(workers());
+    rename_customers(round, report);
+    if (bring_into_force(link, round, report)) {
+        remove_gone(round, report);
+        return_devices(round, report);
+        accept(link, round, report);
+        return;
+    }
+    // Whoever is started next does not know the old names.
+    if (!options_.should_stop() && !round.renames.empty()) {
+        if (const Status back = rename(reversed(round.renames)); !back)
+            log(LogLevel::kError, "rename_not_undone", {{"reason", back.error().what}});
+    }
+    close_unused_listeners();
+}
+
+bool Reconciler::bring_into_force(VpndLink& link, Round& round, Report& report) {
     free_devices(round);
     if (const Status seen = stacks_.observe_uplink(); !seen) {
         report.exit_status = kFailed;
         report.summary = seen.error().what;
-        return;
+        return false;
     }
     size_neighbour_tables(round.next, report);
-    if (!bind_listeners(round, report) || !bring_up_stacks(round, report)) {
-        close_unused_listeners();
-        return;
-    }
-    if (!deliver_changes(link, round, report)) {
-        roll_back(round);
-        close_unused_listeners();
-        return;
-    }
-    remove_gone(round, report);
-    return_devices(round, report);
-    accept(link, round, report);
+    if (!bind_listeners(round, report) || !bring_up_stacks(round, report)) return false;
+    if (deliver_changes(link, round, report)) return true;
+    roll_back(round);
+    return false;
 }
 
 Report Reconciler::reset_peer(VpndLink& link, const std::string& customer, const std::string& name) {
@@ -490,18 +513,18 @@ Report Reconciler::reset_peer(VpndLink& link, const std::string& customer, const
 
 // --- vpnd starts, the uplink changes -------------------------------------------------------------
 
-void Reconciler::adopt(Holdings holdings) {
+void Reconciler::adopt(Holdings holdings, const std::vector<Rename>& renames) {
     ListenerPorts ports;
     std::set<std::string> tunnels;
     for (auto& [id, held] : holdings.listeners) {
         ports[id] = {held.protocol, held.port};
         sockets_.adopt(id, ports[id], held.roles, std::move(held.descriptors));
     }
-    for (auto& [id, tunnel] : holdings.tunnels) {
-        tunnels.insert(id);
-        stacks_.adopt_tunnel(id, std::move(tunnel));
-    }
+    for (const auto& [id, tunnel] : holdings.tunnels) tunnels.insert(id);
+    rename_keys(holdings.tunnels, renames);
+    for (auto& [id, tunnel] : holdings.tunnels) stacks_.adopt_tunnel(id, std::move(tunnel));
     view_ = VpndView(std::move(ports), std::move(tunnels));
+    view_.rename(renames);
     number_ = std::max(number_, holdings.generation);
     sockets_.set_workers(holdings.workers);
     stacks_.set_workers(holdings.workers);

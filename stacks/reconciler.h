@@ -61,10 +61,11 @@ class Reconciler {
     static constexpr Duration kGrace = std::chrono::seconds(60);
 
     // Loads and applies the configuration directory. A customer whose file has errors, or whose stack cannot be made,
-    // stays as it was; the others apply. When the appliance's own file has errors nothing is applied, but before any
-    // configuration came into force the last good one is used instead of the files. While vpnd is down, deliver_all()
-    // delivers everything later. A link that breaks is closed. Checks the stacks of customers that are new, changed or
-    // incomplete, and up to kChecksPerApply others; patrol() checks the rest.
+    // stays as it was; the others apply. One whose file was renamed (find_renames()) keeps its stack and its tunnels,
+    // and is not removed. When the appliance's own file has errors nothing is applied, but before any configuration came
+    // into force the last good one is used instead of the files. While vpnd is down, deliver_all() delivers everything
+    // later. A link that breaks is closed. Checks the stacks of customers that are new, changed or incomplete, and up to
+    // kChecksPerApply others; patrol() checks the rest.
     [[nodiscard]] Report apply(VpndLink& link, Removals removals = Removals::kAllowed, Instant now = {});
     // Reports what apply() would do; changes nothing.
     [[nodiscard]] Report preview();
@@ -72,8 +73,10 @@ class Reconciler {
     // Has vpnd begin anew with a peer: what is kept of it is forgotten. A link that breaks is closed.
     [[nodiscard]] Report reset_peer(VpndLink& link, const std::string& customer, const std::string& peer);
 
-    // Uses what a running vpnd holds.
-    void adopt(Holdings holdings);
+    // Finishes what a stackd that was killed has begun. Before adopt().
+    void finish_renames();
+    // Uses what a running vpnd holds, which has other ids for the customers of `renames`, from its own to ours.
+    void adopt(Holdings holdings, const std::vector<Rename>& renames = {});
     // Delivers the configuration in force to a fresh vpnd.
     // `before_commit` is run when everything else was sent; when it fails, so does the delivery.
     [[nodiscard]] Status deliver_all(VpndLink& link, const std::function<Status()>& before_commit = {});
@@ -125,6 +128,7 @@ class Reconciler {
         Removals removals = Removals::kAllowed;
         Instant now;
         config::Generation next;
+        std::vector<Rename> renames;              // of customers of the generation in force
         std::set<std::string> present;            // customers that have a file
         std::vector<std::string> created;         // customers whose stack was made in this round
         bool failed = false;                      // something could not be done
@@ -163,7 +167,12 @@ class Reconciler {
     [[nodiscard]] Result<std::vector<std::string>> gone_customers(const std::set<std::string>& known);
     // Ends the grace of stacks that hold a device which a customer of the round needs.
     void free_devices(Round& round);
-    void report_changes(const config::Generation& next, Report& report) const;
+    void report_changes(const Round& round, Report& report) const;
+    // Everything that has a customer's name gets its new one.
+    [[nodiscard]] Status rename(const std::vector<Rename>& renames);
+    void rename_customers(Round& round, Report& report);
+    // False: everything is as before, but for the renames.
+    [[nodiscard]] bool bring_into_force(VpndLink& link, Round& round, Report& report);
     // Those that the next generation changes, and those that are not as they should be.
     [[nodiscard]] std::unordered_set<std::string> stacks_in_doubt(const config::Generation& next) const;
     [[nodiscard]] std::unordered_set<std::string> stacks_to_preview(const config::Generation& next);

@@ -22,15 +22,30 @@ std::string counted(std::size_t count, const std::string& noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
+// The id that the customer has in the generation in force.
+std::string id_before(const std::vector<Rename>& renames, const std::string& id) {
+    const auto found =
+        std::find_if(renames.begin(), renames.end(), [&id](const Rename& rename) { return rename.to == id; });
+    return found == renames.end() ? id : found->from;
+}
+
 }  // namespace
 
-void Reconciler::report_changes(const config::Generation& next, Report& report) const {
+void Reconciler::report_changes(const Round& round, Report& report) const {
+    const config::Generation& next = round.next;
     for (const config::FieldChange& change :
          config::diff(current_.appliance, current_.secrets, next.appliance, next.secrets))
         add_text(report, Kind::kChange, "", config::format(change));
     for (const auto& accepted : next.customers) {
         const std::string& id = accepted->customer.id;
-        const config::AcceptedCustomer* before = current_.find(id);
+        const std::string former = id_before(round.renames, id);
+        const config::AcceptedCustomer* before = current_.find(former);
+        if (former != id) {
+            add_text(report, Kind::kChange, id, "customer " + former + " is renamed to " + id);
+            add_text(report, Kind::kChange, id,
+                     "who may see customer " + former + " on the status page does not see " + id +
+                         "; vpnctl user and vpnctl token give rights");
+        }
         if (before == nullptr) {
             add_text(report, Kind::kChange, id,
                      "add the customer with " + counted(accepted->customer.peers.size(), "peer"));
@@ -42,8 +57,10 @@ void Reconciler::report_changes(const config::Generation& next, Report& report) 
             add_text(report, Kind::kChange, id, config::format(change));
     }
     for (const auto& accepted : current_.customers) {
-        if (next.find(accepted->customer.id) == nullptr)
-            add_text(report, Kind::kChange, accepted->customer.id, "remove the customer");
+        const std::string& id = accepted->customer.id;
+        const bool is_renamed = std::any_of(round.renames.begin(), round.renames.end(),
+                                            [&id](const Rename& rename) { return rename.from == id; });
+        if (next.find(id) == nullptr && !is_renamed) add_text(report, Kind::kChange, id, "remove the customer");
     }
 }
 
@@ -66,12 +83,13 @@ Report Reconciler::preview() {
     Report report;
     Round round;
     if (!load(round, report)) return report;
-    report_changes(round.next, report);
+    report_changes(round, report);
     if (const std::uint32_t wanted = wanted_workers(round.next); wanted != workers())
         add_text(report, Kind::kStep, "",
                  "replace vpnd: workers: " + std::to_string(workers()) + " -> " + std::to_string(wanted));
     stacks_.set_workers(workers());
     std::set<std::string> known = round.present;
+    for (const Rename& rename : round.renames) known.insert(rename.from);
     const Status seen = stacks_.observe_uplink();
     bool failed = !seen;
     const std::unordered_set<std::string> turn = stacks_to_preview(round.next);
@@ -83,7 +101,10 @@ Report Reconciler::preview() {
             ++passed_over;
             continue;
         }
-        const auto outcome = stacks_.preview(accepted->customer);
+        config::Customer customer = accepted->customer;
+        customer.id = id_before(round.renames, id);
+        if (customer.id != id) add_text(report, Kind::kStep, id, "rename the stack of " + customer.id);
+        const auto outcome = stacks_.preview(customer);
         if (!outcome) {
             add_text(report, Kind::kNote, id, "would be refused: " + outcome.error().what);
             failed = true;

@@ -191,6 +191,7 @@ void Reconciler::keep_workers(VpndLink& link, std::uint32_t workers) {
 
 // Which stacks there are is unknown, and so how many would go.
 bool Reconciler::settle_unlisted(Round& round, config::Loaded& loaded, const Error& error, Report& report) {
+    if (round.keeps_stacks) return true;  // decided before
     log(LogLevel::kError, "stacks_not_listed", {{"reason", error.what}});
     if (round.removals == Removals::kAsk) {
         report.exit_status = kFailed;
@@ -200,7 +201,9 @@ bool Reconciler::settle_unlisted(Round& round, config::Loaded& loaded, const Err
     std::vector<std::string> gone;
     for (const auto& accepted : current_.customers) {
         const std::string& id = accepted->customer.id;
-        if (!round.present.contains(id)) gone.push_back(id);
+        const bool is_renamed = std::any_of(round.renames.begin(), round.renames.end(),
+                                            [&id](const Rename& rename) { return rename.from == id; });
+        if (!round.present.contains(id) && !is_renamed) gone.push_back(id);
     }
     keep_customers(gone, round, loaded);
     round.keeps_stacks = true;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/renames.h"
 #include "base/result.h"
 #include "config/customer.h"
 #include "stacks/kernel/kernel.h"
@@ -51,6 +52,11 @@ class StackKeeper {
     [[nodiscard]] Status take_down(const std::string& customer);
     // take_down() for each, several at the same time. The first error.
     [[nodiscard]] Status take_down(std::span<const std::string> customers);
+    // Gives stacks the names of other customers, with their tunnels; those that have no stack are ignored. Either all
+    // or, on an error, none of them get their names.
+    [[nodiscard]] Status rename(const std::vector<Rename>& renames);
+    // Finishes renames that a stackd which was killed has begun.
+    [[nodiscard]] Status finish_renames();
     // Restores the names of physical devices that returned to the uplink because their stack was removed by somebody
     // else. Returns the steps taken. Call it when every stack is up to date.
     [[nodiscard]] Result<std::vector<std::string>> return_devices();
@@ -91,6 +97,10 @@ class StackKeeper {
                                        bool& moves_uplink) const;
     [[nodiscard]] Status remove(Kernel& kernel, const std::string& customer, bool& moves_uplink) const;
     void watch(const std::string& customer, const Result<Outcome>& outcome);
+    // Those with a stack of this instance. kConflict when a new name is another stack's that keeps it.
+    [[nodiscard]] Result<std::vector<Rename>> stacks_of(const std::vector<Rename>& renames);
+    // The far ends of veths. Where it fails, the handoff is made anew.
+    void rename_outers(const std::vector<Rename>& renames);
     // One kernel for each thread that `count` rounds are worth; at least one.
     [[nodiscard]] std::vector<Kernel*> kernels_for(std::size_t count);
 

@@ -84,6 +84,7 @@ int Supervisor::run() {
 // --- starting and stopping -----------------------------------------------------------------------
 
 int Supervisor::start() {
+    reconciler_.finish_renames();
     const Status adopted = adopt_vpnd();
     if (!adopted) log(LogLevel::kInfo, "vpnd_not_adopted", {{"reason", adopted.error().what}});
     const Report report = reconciler_.apply(link_, Reconciler::Removals::kKeep, now());

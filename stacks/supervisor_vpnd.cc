@@ -72,7 +72,8 @@ Status Supervisor::connect_to_vpnd() {
     pollfd state{link.fd(), 0, 0};
     if (::poll(&state, 1, 0) > 0 && (state.revents & POLLHUP) != 0)
         return fail(ErrorCode::kUnavailable, "it has ended");
-    const Status sound = inspect(*holdings, run_dir_.path());
+    const std::vector<Rename> renames = renamed_since(*holdings);
+    const Status sound = inspect(*holdings, run_dir_.path(), renames);
     if (!sound) {
         holdings = tl::unexpected(sound.error());  // close what it holds before its successor opens it
         link.close();
@@ -83,7 +84,9 @@ Status Supervisor::connect_to_vpnd() {
     link_ = std::move(link);
     vpnd_since_ = now();
     watch_at_ = now() + kWatchInterval;
-    reconciler_.adopt(std::move(*holdings));
+    for (const Rename& rename : renames)
+        log(LogLevel::kInfo, "rename_continued", {{"customer", rename.to}, {"before", rename.from}});
+    reconciler_.adopt(std::move(*holdings), renames);
     return {};
 }
 

@@ -71,14 +71,46 @@ Status VpndView::reset_peer(VpndLink& link, std::uint64_t number, ipc::ResetPeer
     return link.await_applied(number);
 }
 
+void VpndView::rename(const std::vector<Rename>& renames) {
+    std::vector<Rename> held;  // of customers that vpnd has
+    for (const Rename& rename : renames) {
+        if (tunnels_.contains(rename.from)) held.push_back(rename);
+    }
+    std::map<std::string, std::string> its;  // its ids by ours, where they differ
+    for (const Rename& rename : renames_) its[rename.to] = rename.from;
+    for (const Rename& rename : held) its.try_emplace(rename.from, rename.from);
+    rename_keys(its, held);
+    renames_.clear();
+    for (const auto& [ours, of_vpnd] : its) {
+        if (ours != of_vpnd) renames_.push_back({of_vpnd, ours});
+    }
+
+    rename_keys(tunnels_, held);
+    rename_keys(stale_tunnels_, held);
+    rename_keys(current_, held);
+    ListenerPorts listeners;
+    for (const auto& [id, port] : listeners_) {
+        const auto renamed =
+            std::find_if(held.begin(), held.end(), [&](const Rename& rename) { return rename.from == id.owner; });
+        ipc::ListenerId now = id;
+        if (renamed != held.end()) {
+            now.owner = renamed->to;
+            renamed_listeners_.insert(now);
+        }
+        listeners[now] = port;
+    }
+    listeners_ = std::move(listeners);
+}
+
 Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     const config::Generation& generation = delivery.generation;
     WARREN_TRY(link.send(ipc::Begin{delivery.number, delivery.full}));
+    for (const Rename& rename : renames_) WARREN_TRY(link.send(ipc::RenameCustomer{rename.from, rename.to}));
 
     ListenerPorts listeners = delivery.listeners;
     for (const auto& [id, port] : delivery.listeners) {
         const auto held = listeners_.find(id);
-        const bool needs_sockets = held == listeners_.end() || held->second != port;
+        const bool needs_sockets = held == listeners_.end() || held->second != port || renamed_listeners_.contains(id);
         if (!needs_sockets && !delivery.full && current_listeners_.contains(id)) continue;
         ipc::PutListener put = put_listener(id, port, generation);
         ListenerDescriptors sockets;
@@ -93,8 +125,8 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
         const std::vector<int> tunnel = delivery.stacks.tunnel(id);
         if (tunnel.empty()) continue;
         served.insert(id);
-        if (!delivery.full && current_.contains(id) && tunnels_.contains(id)) continue;
-        WARREN_TRY(send_customer(link, *accepted, tunnel, !tunnels_.contains(id)));
+        if (!delivery.full && current_.contains(id) && has_tunnel(id)) continue;
+        WARREN_TRY(send_customer(link, *accepted, tunnel, !has_tunnel(id)));
     }
 
     // A customer whose file has errors and that is not in the generation keeps what vpnd has.
@@ -122,10 +154,13 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     WARREN_TRY(link.send(ipc::Commit{delivery.number}));
     WARREN_TRY(link.await_applied(delivery.number));
 
+    renames_.clear();
+    renamed_listeners_.clear();
     listeners_ = std::move(listeners);
     current_listeners_.clear();
     for (const auto& [id, port] : delivery.listeners) current_listeners_.insert(id);
     current_ = served;
+    std::erase_if(stale_tunnels_, [&kept](const std::string& id) { return !kept.contains(id); });
     tunnels_ = std::move(served);
     tunnels_.merge(kept);
     return {};

@@ -7,7 +7,9 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "base/renames.h"
 #include "base/result.h"
 #include "config/generation.h"
 #include "stacks/children/vpnd_link.h"
@@ -42,10 +44,13 @@ class VpndView {
     // The same for a generation that only begins anew with a peer.
     [[nodiscard]] static Status reset_peer(VpndLink& link, std::uint64_t number, ipc::ResetPeer reset);
 
+    // Customers have other ids now. vpnd is told so with the next delivery that it takes.
+    void rename(const std::vector<Rename>& renames);
+
     [[nodiscard]] const ListenerPorts& listeners() const { return listeners_; }
     [[nodiscard]] bool has_customer(const std::string& customer) const { return tunnels_.contains(customer); }
     // The customer's vpn0 was recreated: vpnd's descriptor is useless.
-    void forget_tunnel(const std::string& customer) { tunnels_.erase(customer); }
+    void forget_tunnel(const std::string& customer) { stale_tunnels_.insert(customer); }
     // The customer's configuration differs from what vpnd has.
     void mark_changed(const std::string& customer) { current_.erase(customer); }
     void mark_listeners_changed(const std::string& owner) {
@@ -53,8 +58,15 @@ class VpndView {
     }
 
   private:
+    [[nodiscard]] bool has_tunnel(const std::string& customer) const {
+        return tunnels_.contains(customer) && !stale_tunnels_.contains(customer);
+    }
+
+    std::vector<Rename> renames_;                  // from its ids to ours, where they differ
     ListenerPorts listeners_;                      // that it has
+    std::set<ipc::ListenerId> renamed_listeners_;  // of these, whose control socket has another name
     std::set<std::string> tunnels_;                // customers it has
+    std::set<std::string> stale_tunnels_;          // whose vpn0 was recreated since it got them
     std::set<ipc::ListenerId> current_listeners_;  // that it has as they are configured now
     std::set<std::string> current_;                // customers it has as they are configured now
 };

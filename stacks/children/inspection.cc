@@ -7,8 +7,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "base/socket_address.h"
 #include "config/parse.h"
@@ -83,21 +86,58 @@ Status inspect_listener(const ipc::ListenerId& id, const ReturnedListener& held,
     return {};
 }
 
-Status inspect_tunnel(const std::string& customer, const UniqueFd& tunnel) {
+// The namespace that its device is in; invalid when it has none any more, or never had.
+UniqueFd space_of(const UniqueFd& tunnel) {
+    return UniqueFd(::ioctl(tunnel.get(), TUNGETDEVNETNS));
+}
+
+bool is_in(const UniqueFd& space, const std::string& name) {
+    const auto stack = open_namespace(name);
+    return stack && same_file(space, *stack);
+}
+
+// `stack`: the name of its namespace.
+Status inspect_tunnel(const std::string& customer, const std::string& stack, const UniqueFd& tunnel) {
     if (!config::is_customer_id(customer)) return invalid("a customer has an invalid name");
-    const UniqueFd space(::ioctl(tunnel.get(), TUNGETDEVNETNS));
+    const UniqueFd space = space_of(tunnel);
     // The device was removed by hand: the descriptor is useless but harmless.
     if (!space.valid() && errno == EBADFD) return {};
     if (!space.valid()) return invalid("customer " + customer + " has a descriptor that is no tunnel");
-    const auto stack = open_namespace(namespace_name(customer));
-    if (!stack || !same_file(space, *stack))
-        return invalid("customer " + customer + " has a tunnel that is not in its stack");
+    if (!is_in(space, stack)) return invalid("customer " + customer + " has a tunnel that is not in its stack");
     return {};
 }
 
 }  // namespace
 
-Status inspect(const Holdings& holdings, const std::string& run_dir) {
+std::vector<Rename> renamed_since(const Holdings& holdings) {
+    std::vector<std::pair<std::string, std::uint64_t>> strangers;  // its id, the namespace of its tunnel
+    for (const auto& [id, tunnel] : holdings.tunnels) {
+        const UniqueFd space = tunnel.empty() ? UniqueFd() : space_of(tunnel.front());
+        struct stat about {};
+        if (!space.valid() || is_in(space, namespace_name(id)) || ::fstat(space.get(), &about) != 0) continue;
+        strangers.emplace_back(id, about.st_ino);
+    }
+    const auto names = strangers.empty() ? Result<std::vector<std::string>>() : namespace_names(kNamespacePrefix);
+    if (!names) return {};
+    std::multimap<std::uint64_t, std::string> customers;  // by namespace
+    for (const std::string& name : *names) {
+        std::string customer = name.substr(std::string_view(kNamespacePrefix).size());
+        const auto space = config::is_customer_id(customer) ? namespace_number(name) : Result<std::uint64_t>(0);
+        if (space && *space != 0) customers.emplace(*space, std::move(customer));
+    }
+    // Two tunnels in one stack, or a stack with two names, are no rename.
+    std::map<std::uint64_t, std::size_t> tunnels;
+    for (const auto& [id, space] : strangers) ++tunnels[space];
+    std::vector<Rename> renames;
+    for (const auto& [id, space] : strangers) {
+        if (tunnels[space] == 1 && customers.count(space) == 1) renames.push_back({id, customers.find(space)->second});
+    }
+    return complete_renames(
+        std::move(renames), [&](const std::string& id) { return holdings.tunnels.contains(id); },
+        [](const std::string&) { return false; });
+}
+
+Status inspect(const Holdings& holdings, const std::string& run_dir, const std::vector<Rename>& renames) {
     const auto home = current_namespace();
     if (!home) return tl::unexpected(home.error());
     for (const auto& [id, held] : holdings.listeners)
@@ -105,7 +145,10 @@ Status inspect(const Holdings& holdings, const std::string& run_dir) {
     for (const auto& [customer, tunnel] : holdings.tunnels) {
         if (tunnel.empty() || tunnel.size() > holdings.workers)
             return invalid("customer " + customer + " has a tunnel with no or too many queues");
-        for (const UniqueFd& queue : tunnel) WARREN_TRY(inspect_tunnel(customer, queue));
+        const auto renamed = std::find_if(renames.begin(), renames.end(),
+                                          [&id = customer](const Rename& rename) { return rename.from == id; });
+        const std::string stack = namespace_name(renamed == renames.end() ? customer : renamed->to);
+        for (const UniqueFd& queue : tunnel) WARREN_TRY(inspect_tunnel(customer, stack, queue));
     }
     return {};
 }

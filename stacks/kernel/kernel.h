@@ -1,6 +1,7 @@
 // Everything that stackd needs of the kernel for stacks: the seam between planning and carrying out.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,6 +30,8 @@ class Kernel {
     [[nodiscard]] virtual Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) = 0;
     // Only the mark on lo; "" when the namespace has none or does not exist. Cheaper than observe().
     [[nodiscard]] virtual Result<std::string> owner_of(const std::string& name) = 0;
+    // Which namespace has this name: equal numbers, the same one. kNotFound when none has.
+    [[nodiscard]] virtual Result<std::uint64_t> number_of(const std::string& name) = 0;
     // Carries out the steps in order; stops at the first that fails and says which. `name` "": steps in the uplink
     // only.
     [[nodiscard]] virtual Status carry_out(const std::string& name, std::span<const Step> steps) = 0;

@@ -97,6 +97,10 @@ Result<std::string> LinuxKernel::owner_of(const std::string& name) {
     return session.owner();
 }
 
+Result<std::uint64_t> LinuxKernel::number_of(const std::string& name) {
+    return namespace_number(name);
+}
+
 Status LinuxKernel::carry_out(const std::string& name, std::span<const Step> steps) {
     if (steps.empty()) return {};
     StackSession session(name, uplink_);

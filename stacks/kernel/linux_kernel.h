@@ -22,6 +22,7 @@ class LinuxKernel final : public Kernel {
     [[nodiscard]] Result<ObservedUplink> observe_uplink() override;
     [[nodiscard]] Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) override;
     [[nodiscard]] Result<std::string> owner_of(const std::string& name) override;
+    [[nodiscard]] Result<std::uint64_t> number_of(const std::string& name) override;
     [[nodiscard]] Status carry_out(const std::string& name, std::span<const Step> steps) override;
     [[nodiscard]] Result<std::vector<UniqueFd>> release_tunnel(const std::string& name, std::uint16_t queues) override;
     [[nodiscard]] Result<NeighbourTables> neighbour_tables() override;

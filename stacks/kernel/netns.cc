@@ -87,6 +87,14 @@ Result<UniqueFd> open_namespace(const std::string& name) {
     return fd;
 }
 
+Result<std::uint64_t> namespace_number(const std::string& name) {
+    const auto space = open_namespace(name);
+    if (!space) return tl::unexpected(space.error());
+    struct stat about {};
+    if (::fstat(space->get(), &about) != 0) return fail_errno("stat " + path_of(name), errno);
+    return about.st_ino;  // of one file system, nsfs
+}
+
 Status name_current_namespace(const std::string& name) {
     static const Status prepared = prepare_directory();
     WARREN_TRY(prepared);

@@ -1,6 +1,7 @@
 // Named network namespaces, as ip-netns(8) keeps them: files below /run/netns that a namespace is mounted on.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ class InNamespace {
 [[nodiscard]] Result<UniqueFd> open_namespace(const std::string& name);
 // Gives the calling thread's namespace a name.
 [[nodiscard]] Status name_current_namespace(const std::string& name);
+// Tells the namespace of this name from all others of the machine; kNotFound as above.
+[[nodiscard]] Result<std::uint64_t> namespace_number(const std::string& name);
 // Removes a name; no error when there is none.
 [[nodiscard]] Status remove_namespace_name(const std::string& name);
 // All names that begin with `prefix`, sorted.

@@ -65,6 +65,7 @@ std::optional<Link> parse_link(Bytes payload) {
             case IFLA_QDISC: link.qdisc = attribute.text(); break;
             case IFLA_MTU: link.mtu = attribute.host<std::uint32_t>(); break;
             case IFLA_TXQLEN: link.queue_length = attribute.host<std::uint32_t>(); break;
+            case IFLA_LINK: link.linked = attribute.host<std::uint32_t>(); break;
             case IFLA_MASTER: link.master = attribute.host<std::uint32_t>(); break;
             case IFLA_LINKINFO: parse_info(attribute.value, link); break;
             default: break;

@@ -70,6 +70,12 @@ struct StepRunner {
         return remove_namespace_name(session.name_);
     }
 
+    Status operator()(const GiveName& step) const { return name_current_namespace(step.name); }
+    Status operator()(const DropName&) const { return remove_namespace_name(session.name_); }
+    Status operator()(const SetOwner& step) const {
+        return on_device(kLoopback, [&](std::uint32_t index) { return rtnetlink::set_alias(index, step.owner); });
+    }
+
     Status operator()(const SetSysctls& step) const {
         for (const Sysctl& sysctl : step.sysctls) WARREN_TRY(session.sysctls().write(sysctl));
         return {};
@@ -229,6 +235,19 @@ struct StepRunner {
         if (!device) return tl::unexpected(device.error());
         WARREN_TRY(send_request(uplink(), rtnetlink::set_name(*device, step.name)));
         return send_request(uplink(), rtnetlink::set_alias(*device, ""));
+    }
+
+    Status operator()(const RenameOuter& step) const {
+        const auto device = find_index(uplink(), step.device);
+        if (!device) return tl::unexpected(device.error());
+        WARREN_TRY(send_request(uplink(), rtnetlink::set_alias(*device, step.owner)));
+        const Status renamed = send_request(uplink(), rtnetlink::set_name(*device, step.name));
+        if (renamed || renamed.error().system_error != EBUSY) return renamed;
+        // A kernel before 6.2 renames only devices that are down.
+        WARREN_TRY(send_request(uplink(), rtnetlink::set_up(*device, false)));
+        const Status done = send_request(uplink(), rtnetlink::set_name(*device, step.name));
+        WARREN_TRY(send_request(uplink(), rtnetlink::set_up(*device, true)));
+        return done;
     }
 };
 

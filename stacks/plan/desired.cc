@@ -15,12 +15,6 @@ constexpr const char* kOwnerPrefix = "warren run-dir=";
 constexpr const char* kOwnerMiddle = " customer=";
 constexpr const char* kPhysicalPrefix = "warren handoff=physical parent=";
 
-std::string outer_name(const std::string& customer) {
-    const std::string plain = "wr-" + customer;
-    if (plain.size() <= kMaxDeviceName) return plain;
-    return "wr-" + fingerprint(as_bytes(customer)).substr(0, kMaxDeviceName - 3);
-}
-
 Handoff desired_handoff(const config::Handoff& from, const std::string& customer) {
     Handoff handoff;
     handoff.type = from.type;
@@ -141,6 +135,12 @@ const char* name_of(config::HandoffType type) {
 
 std::string namespace_name(const std::string& customer) {
     return kNamespacePrefix + customer;
+}
+
+std::string outer_name(const std::string& customer) {
+    const std::string plain = "wr-" + customer;
+    if (plain.size() <= kMaxDeviceName) return plain;
+    return "wr-" + fingerprint(as_bytes(customer)).substr(0, kMaxDeviceName - 3);
 }
 
 std::string owner_mark(const std::string& run_dir, const std::string& customer) {

@@ -78,6 +78,8 @@ struct DesiredStack {
 };
 
 [[nodiscard]] std::string namespace_name(const std::string& customer);
+// The far end of a customer's veth, in the uplink.
+[[nodiscard]] std::string outer_name(const std::string& customer);
 // "warren run-dir=/run/warren customer=acme": stored as an alias in the kernel, so that each stack names its instance.
 [[nodiscard]] std::string owner_mark(const std::string& run_dir, const std::string& customer);
 // The run-dir in an owner mark; nothing when it is not one of ours.

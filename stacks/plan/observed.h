@@ -25,6 +25,7 @@ struct Link {
     bool up = false;
     bool is_multi_queue = false;  // a TUN that was made for several queues
     std::uint32_t queues = 0;     // of a multi-queue TUN: the open ones
+    std::uint32_t linked = 0;     // of a veth: the index of its other end, in that one's namespace; 0 = unknown
     bool operator==(const Link&) const = default;
 };
 

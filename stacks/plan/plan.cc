@@ -130,7 +130,9 @@ class Planner {
         if (kind != nullptr && now->kind != kind) return false;
         if (wanted.type != config::HandoffType::kVeth) return true;
         const Link* outer = uplink_.link(wanted.outer);
-        return outer != nullptr && outer->alias == desired_.owner;
+        // A rename that was cut short may leave the name with another stack's device.
+        const bool is_ours = outer != nullptr && outer->alias == desired_.owner;
+        return is_ours && (now->linked == 0 || now->linked == outer->index);
     }
 
     void prepare_handoff() {

@@ -26,6 +26,9 @@ std::string describe_handoff(const CreateHandoff& step) {
 struct Describer {
     std::string operator()(const CreateNamespace&) const { return "create the namespace"; }
     std::string operator()(const RemoveNamespace&) const { return "remove the namespace"; }
+    std::string operator()(const GiveName& step) const { return "name the namespace " + step.name; }
+    std::string operator()(const DropName&) const { return "remove a name of the namespace"; }
+    std::string operator()(const SetOwner&) const { return "mark the stack as the customer's"; }
     std::string operator()(const SetSysctls& step) const {
         constexpr std::size_t kShown = 4;  // a new stack has dozens, a repaired one a few
         if (step.sysctls.size() > kShown) return "set " + std::to_string(step.sysctls.size()) + " sysctls";
@@ -67,6 +70,9 @@ struct Describer {
     std::string operator()(const SetUplinkUp& step) const { return "set " + step.device + " up (uplink)"; }
     std::string operator()(const RemoveUplink& step) const { return "remove stale " + step.device + " (uplink)"; }
     std::string operator()(const RenameUplink& step) const {
+        return "rename " + step.device + " to " + step.name + " (uplink)";
+    }
+    std::string operator()(const RenameOuter& step) const {
         return "rename " + step.device + " to " + step.name + " (uplink)";
     }
 };

@@ -19,6 +19,20 @@ struct CreateNamespace {
 struct RemoveNamespace {
     bool operator==(const RemoveNamespace&) const = default;
 };
+// One more name of the namespace, which no other has.
+struct GiveName {
+    std::string name;
+    bool operator==(const GiveName&) const = default;
+};
+// Removes the name; the namespace has another one.
+struct DropName {
+    bool operator==(const DropName&) const = default;
+};
+// Marks the namespace as another customer's.
+struct SetOwner {
+    std::string owner;
+    bool operator==(const SetOwner&) const = default;
+};
 struct SetSysctls {
     std::vector<Sysctl> sysctls;
     bool operator==(const SetSysctls&) const = default;
@@ -117,11 +131,18 @@ struct RenameUplink {
     std::string name;
     bool operator==(const RenameUplink&) const = default;
 };
+// In the uplink: another name and owner for the far end of a veth. A port of a bridge stays one.
+struct RenameOuter {
+    std::string device;
+    std::string name;
+    std::string owner;
+    bool operator==(const RenameOuter&) const = default;
+};
 
-using Step =
-    std::variant<CreateNamespace, RemoveNamespace, SetSysctls, SetFirewall, CreateTunnel, RemoveTunnel, SetNoQueue,
-                 SetQueueLength, SetMtu, SetUp, AddAddress, RemoveAddress, PutRoute, RemoveRoute, CreateHandoff,
-                 RemoveHandoff, ReturnHandoff, SetBridge, SetUplinkUp, RemoveUplink, RenameUplink>;
+using Step = std::variant<CreateNamespace, RemoveNamespace, GiveName, DropName, SetOwner, SetSysctls, SetFirewall,
+                          CreateTunnel, RemoveTunnel, SetNoQueue, SetQueueLength, SetMtu, SetUp, AddAddress,
+                          RemoveAddress, PutRoute, RemoveRoute, CreateHandoff, RemoveHandoff, ReturnHandoff, SetBridge,
+                          SetUplinkUp, RemoveUplink, RenameUplink, RenameOuter>;
 
 // One line for a person.
 [[nodiscard]] std::string describe(const Step& step);

@@ -75,13 +75,15 @@ Result<std::vector<std::string>> FakeKernel::stack_names() {
     if (!lists_stacks) return fail(ErrorCode::kFailed, "too many open files");
     std::vector<std::string> names;
     for (const auto& [name, stack] : stacks) names.push_back(name);
+    for (const auto& [name, first] : second_names) names.push_back(name);
+    std::sort(names.begin(), names.end());
     return names;
 }
 
 Result<ObservedStack> FakeKernel::observe(const std::string& name, std::span<const Sysctl> sysctls) {
     observed.push_back(name);
     ObservedStack seen;
-    const auto found = stacks.find(name);
+    const auto found = stacks.find(first_name(name));
     if (found == stacks.end()) return seen;
     const FakeStack& stack = found->second;
     seen.exists = true;
@@ -96,14 +98,25 @@ Result<ObservedStack> FakeKernel::observe(const std::string& name, std::span<con
     return seen;
 }
 
+const std::string& FakeKernel::first_name(const std::string& name) const {
+    const auto found = second_names.find(name);
+    return found == second_names.end() ? name : found->second;
+}
+
+Result<std::uint64_t> FakeKernel::number_of(const std::string& name) {
+    const auto found = stacks.find(first_name(name));
+    if (found == stacks.end()) return fail(ErrorCode::kNotFound, "no namespace " + name, ENOENT);
+    return reinterpret_cast<std::uintptr_t>(&found->second);
+}
+
 Result<std::string> FakeKernel::owner_of(const std::string& name) {
-    const auto found = stacks.find(name);
+    const auto found = stacks.find(first_name(name));
     const Link* lo = found == stacks.end() ? nullptr : found->second.link(kLoopback);
     return lo == nullptr ? "" : lo->alias;
 }
 
 Result<std::vector<UniqueFd>> FakeKernel::release_tunnel(const std::string& name, std::uint16_t queues) {
-    Link* const link = stacks.at(name).link(kTunnelDevice);
+    Link* const link = stacks.at(first_name(name)).link(kTunnelDevice);
     if (link == nullptr) return fail(ErrorCode::kNotFound, "no vpn0");
     if (link->is_multi_queue != (queues > 1)) return fail(ErrorCode::kInvalid, "vpn0 was made otherwise", EINVAL);
     if (queues > 1) link->queues = queues;
@@ -127,7 +140,7 @@ struct FakeKernel::Runner {
     FakeKernel& kernel;
     const std::string& name;
 
-    [[nodiscard]] FakeStack& stack() const { return kernel.stacks.at(name); }
+    [[nodiscard]] FakeStack& stack() const { return kernel.stacks.at(kernel.first_name(name)); }
     void broken(const std::string& rule) const { kernel.broken_rules.push_back(name + ": " + rule); }
 
     Status operator()(const CreateNamespace& step) const {
@@ -142,6 +155,35 @@ struct FakeKernel::Runner {
                 broken("removed with a physical device inside");
         }
         kernel.stacks.erase(name);
+        return {};
+    }
+    Status operator()(const GiveName& step) const {
+        if (kernel.stacks.contains(step.name) || kernel.second_names.contains(step.name))
+            return fail(ErrorCode::kConflict, "exists", EEXIST);
+        const std::string first = kernel.first_name(name);
+        kernel.second_names[step.name] = first;
+        return {};
+    }
+    Status operator()(const DropName&) const {
+        if (kernel.second_names.erase(name) > 0) return {};
+        const auto other = std::find_if(kernel.second_names.begin(), kernel.second_names.end(),
+                                        [this](const auto& entry) { return entry.second == name; });
+        if (other == kernel.second_names.end()) {
+            broken("the last name is dropped");
+            return {};
+        }
+        const std::string next = other->first;
+        kernel.second_names.erase(other);
+        for (auto& [second, first] : kernel.second_names) {
+            if (first == name) first = next;
+        }
+        auto node = kernel.stacks.extract(name);
+        node.key() = next;
+        kernel.stacks.insert(std::move(node));
+        return {};
+    }
+    Status operator()(const SetOwner& step) const {
+        stack().link(kLoopback)->alias = step.owner;
         return {};
     }
     Status operator()(const SetSysctls& step) const {
@@ -268,6 +310,7 @@ struct FakeKernel::Runner {
             if (kernel.uplink.link(handoff.outer) != nullptr) return fail(ErrorCode::kConflict, "outer exists", EEXIST);
             kernel.add_uplink(handoff.outer, "veth", step.owner);
             link.kind = "veth";
+            link.linked = kernel.uplink.links.at(handoff.outer).index;
         } else {
             const auto parent = kernel.uplink.links.find(step.source);
             if (parent == kernel.uplink.links.end()) return no_device(step.source);
@@ -282,6 +325,11 @@ struct FakeKernel::Runner {
         kernel.add_link(stack(), link);
         return {};
     }
+    // `inner` is in the stack of `owner`, `outer` in the uplink.
+    static bool are_ends(const Link& inner, const Link& outer, const std::string& owner) {
+        if (inner.kind != "veth") return false;
+        return inner.linked != 0 ? inner.linked == outer.index : outer.alias == owner;
+    }
     Status operator()(const RemoveHandoff& step) const {
         const Link* link = stack().link(step.device);
         if (link == nullptr) return {};
@@ -289,7 +337,7 @@ struct FakeKernel::Runner {
         const std::string owner = stack().link(kLoopback)->alias;
         if (link->kind == "veth")
             std::erase_if(kernel.uplink.links, [&](const auto& entry) {
-                return entry.second.kind == "veth" && entry.second.alias == owner;
+                return entry.second.kind == "veth" && are_ends(*link, entry.second, owner);
             });
         drop_link(stack(), step.device);
         return {};
@@ -324,8 +372,7 @@ struct FakeKernel::Runner {
         // The other end goes too, in whatever stack it is.
         for (auto& [owner, other] : kernel.stacks) {
             const Link* end = other.link(kHandoffDevice);
-            if (end != nullptr && end->kind == "veth" && other.link(kLoopback)->alias == link->alias)
-                drop_link(other, kHandoffDevice);
+            if (end != nullptr && are_ends(*end, *link, other.link(kLoopback)->alias)) drop_link(other, kHandoffDevice);
         }
         kernel.uplink.links.erase(step.device);
         return {};
@@ -336,6 +383,16 @@ struct FakeKernel::Runner {
         node.key() = step.name;
         node.mapped().name = step.name;
         node.mapped().alias.clear();
+        kernel.uplink.links.insert(std::move(node));
+        return {};
+    }
+    Status operator()(const RenameOuter& step) const {
+        if (kernel.uplink.link(step.name) != nullptr) return fail(ErrorCode::kConflict, "name is taken", EEXIST);
+        auto node = kernel.uplink.links.extract(step.device);
+        if (node.empty()) return no_device(step.device);
+        node.key() = step.name;
+        node.mapped().name = step.name;
+        node.mapped().alias = step.owner;
         kernel.uplink.links.insert(std::move(node));
         return {};
     }

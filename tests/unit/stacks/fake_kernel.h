@@ -22,7 +22,8 @@ struct FakeStack {
 
 class FakeKernel final : public Kernel {
   public:
-    std::map<std::string, FakeStack> stacks;  // by namespace
+    std::map<std::string, FakeStack> stacks;          // by namespace
+    std::map<std::string, std::string> second_names;  // of namespaces: which one in `stacks` it is
     ObservedUplink uplink;
     std::size_t steps_until_crash = SIZE_MAX;  // carry_out() fails before this step
     std::vector<std::string> broken_rules;     // what no plan may ever do
@@ -39,6 +40,7 @@ class FakeKernel final : public Kernel {
     Result<ObservedUplink> observe_uplink() override { return uplink; }
     Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) override;
     Result<std::string> owner_of(const std::string& name) override;
+    Result<std::uint64_t> number_of(const std::string& name) override;
     Status carry_out(const std::string& name, std::span<const Step> steps) override;
     Result<std::vector<UniqueFd>> release_tunnel(const std::string& name, std::uint16_t queues) override;
     NeighbourTables tables{1024, 1024};
@@ -58,6 +60,9 @@ class FakeKernel final : public Kernel {
     Status steer(int tunnel, std::span<const SteeringEntry> entries) override;
     std::vector<SteeringEntry> steered;  // by the last steer()
     Result<std::unique_ptr<Kernel>> another() override { return fail(ErrorCode::kUnsupported, "one thread is enough"); }
+
+    // The one in `stacks` that this is a name of; the name itself when there is none.
+    [[nodiscard]] const std::string& first_name(const std::string& name) const;
 
   private:
     struct Runner;

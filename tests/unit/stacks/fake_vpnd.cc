@@ -17,6 +17,8 @@ std::string line_of(const ipc::ConfigMessage& message, std::size_t descriptors) 
         return "customer " + put->settings.id + (put->settings.suspended ? " suspended" : "") +
                (put->has_tun ? " with tun" : "") + brought;
     if (const auto* put = std::get_if<ipc::PutPeer>(&message)) return "peer " + put->settings.name;
+    if (const auto* rename = std::get_if<ipc::RenameCustomer>(&message))
+        return "rename customer " + rename->from + " to " + rename->to;
     if (const auto* remove = std::get_if<ipc::RemoveCustomer>(&message)) return "remove customer " + remove->id;
     if (const auto* remove = std::get_if<ipc::RemoveListener>(&message)) return "remove " + to_string(remove->id);
     if (std::holds_alternative<ipc::Commit>(message)) return "commit";

@@ -95,13 +95,13 @@ TEST_CASE("a link as the kernel sends it") {
     NetlinkRequest message = rtnetlink::set_up(4, true);
     message.put(3, std::string_view("vpn0")).put_host(4, 1420U).put_host(13, 1000U).put(6, std::string_view("noqueue"));
     message.nest(18 | 0x8000, [&] { message.put(1, std::string_view("tun")); });
-    message.put(20, std::string_view("warren run-dir=/run/warren customer=acme"));
+    message.put(20, std::string_view("warren run-dir=/run/warren customer=acme")).put_host(5, 7U);
     std::vector<std::uint8_t> bytes(message.bytes().begin(), message.bytes().end());
     bytes[4] = 16;  // RTM_NEWLINK
     const auto links = rtnetlink::parse_links(bytes);
     REQUIRE(links.size() == 1);
-    CHECK(links[0] ==
-          Link{"vpn0", 4, "tun", "warren run-dir=/run/warren customer=acme", "noqueue", 1420, 1000, 0, true});
+    CHECK(links[0] == Link{"vpn0", 4, "tun", "warren run-dir=/run/warren customer=acme", "noqueue", 1420, 1000, 0, true,
+                           false, 0, 7});
 }
 
 std::vector<Route> parsed_back(const Route& route, std::uint32_t index, const std::vector<Link>& links) {

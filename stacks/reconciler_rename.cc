@@ -1,0 +1,87 @@
+// Customers whose file was renamed: everything that has their names gets the new ones, before anything else is done.
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "base/log.h"
+#include "config/named_secrets.h"
+#include "stacks/reconciler.h"
+
+namespace warren::stacks {
+
+namespace {
+
+using Kind = ipc::ControlText::Kind;
+
+void sort_by_id(config::Generation& generation) {
+    std::sort(generation.customers.begin(), generation.customers.end(),
+              [](const auto& one, const auto& other) { return one->customer.id < other->customer.id; });
+}
+
+void rename_in(config::Generation& generation, const std::vector<Rename>& renames) {
+    for (auto& accepted : generation.customers) {
+        const auto found = std::find_if(renames.begin(), renames.end(),
+                                        [&](const Rename& rename) { return rename.from == accepted->customer.id; });
+        if (found == renames.end()) continue;
+        // Without stamps: it is another file.
+        auto renamed = std::make_shared<config::AcceptedCustomer>(config::AcceptedCustomer{
+            accepted->customer, accepted->secrets.only(config::secrets_of(accepted->customer)), {}});
+        renamed->customer.id = found->to;
+        accepted = std::move(renamed);
+    }
+    sort_by_id(generation);
+}
+
+}  // namespace
+
+void Reconciler::finish_renames() {
+    if (const Status finished = stacks_.finish_renames(); !finished)
+        log(LogLevel::kError, "rename_not_finished", {{"reason", finished.error().what}});
+}
+
+Status Reconciler::rename(const std::vector<Rename>& renames) {
+    WARREN_TRY(stacks_.rename(renames));
+    view_.rename(renames);
+    rename_in(current_, renames);
+    rename_keys(present_, renames);
+    rename_keys(incomplete_, renames);
+    rename_keys(unsound_, renames);
+    rename_keys(repairs_, renames);
+    for (const Rename& rename : renames) patrol_.hurry(rename.to);
+    return {};
+}
+
+void Reconciler::rename_customers(Round& round, Report& report) {
+    if (round.renames.empty()) return;
+    // The stack of another customer that left a moment ago, if it had one of these names, goes before its time.
+    for (const Rename& rename : round.renames) {
+        if (const auto departing = departing_.find(rename.to); departing != departing_.end())
+            departing->second.when = kLongAgo;
+    }
+    remove_departed(kLongAgo);
+    if (const Status renamed = rename(round.renames); !renamed) {
+        // They stay as they are, under their old names.
+        std::erase_if(round.next.customers, [&round](const auto& accepted) {
+            return std::any_of(round.renames.begin(), round.renames.end(),
+                               [&](const Rename& rename) { return rename.to == accepted->customer.id; });
+        });
+        for (const Rename& rename : round.renames) {
+            log(LogLevel::kError, "customer_not_renamed",
+                {{"customer", rename.to}, {"before", rename.from}, {"reason", renamed.error().what}});
+            report.texts.push_back(
+                {Kind::kNote, rename.to, "refused, and " + rename.from + " stays: " + renamed.error().what});
+            round.next.customers.push_back(current_.share(rename.from));
+            round.present.insert(rename.from);
+        }
+        sort_by_id(round.next);
+        round.renames.clear();
+        round.failed = true;
+        return;
+    }
+    for (const Rename& rename : round.renames) {
+        log(LogLevel::kInfo, "customer_renamed", {{"customer", rename.to}, {"before", rename.from}});
+        report.texts.push_back({Kind::kStep, rename.to, "rename the stack of " + rename.from});
+    }
+}
+
+}  // namespace warren::stacks
