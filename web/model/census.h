@@ -130,6 +130,7 @@ class Census {
   private:
     void apply_customer(Now now, double seconds, SnapshotRound::Customer round);
     void apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::PeerSnapshot peer, bool is_new_customer);
+    void rename_customers(Now now, const std::vector<SnapshotRound::Customer>& round);
     void rename_peers(Now now, CustomerEntry& customer, const std::vector<ipc::PeerSnapshot>& peers);
     void record_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before);
     void finish_round(Now now);

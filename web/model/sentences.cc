@@ -123,7 +123,10 @@ std::string sentence_of(const Event& event) {
                            : "The customer was removed from the configuration.";
         case EventKind::kChanged:
             return is_peer ? "The peer's configuration changed." : "The customer's configuration changed.";
-        case EventKind::kRenamed: return fmt::format("The peer was renamed; its name was {}.", event.from);
+        case EventKind::kRenamed:
+            if (is_peer) return fmt::format("The peer was renamed; its name was {}.", event.from);
+            return event.from.empty() ? "The customer was renamed."
+                                      : fmt::format("The customer was renamed; its id was {}.", event.from);
         case EventKind::kSuspended: return "The customer was suspended in the configuration.";
         case EventKind::kResumed: return "The customer was resumed in the configuration.";
         case EventKind::kVpndStarted: return fmt::format("The tunnel daemon answers, version {}.", event.to);

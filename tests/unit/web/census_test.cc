@@ -465,6 +465,74 @@ TEST_CASE("a renamed peer keeps its state and its series, and is one event") {
     CHECK(std::count(all.begin(), all.end(), "changed") == 2);
 }
 
+TEST_CASE("a renamed customer keeps its state and its charts, and is one event under its new id") {
+    Census census;
+    Vpnd vpnd;
+    key_of(vpnd.peer()) = "key 1";
+    vpnd.customer().listeners[0].id.owner = vpnd.peer().settings.listener.owner = "acme";
+    vpnd.handshake(0);
+    census.apply_snapshot(at(0), vpnd.round);
+    vpnd.peer().activity.rx_bytes = 1000;
+    census.apply_snapshot(at(2), vpnd.round);
+    const Series* const series = census.find("acme")->peers.at("graz").series.get();
+    REQUIRE(series != nullptr);
+    vpnd.customer().settings.id = "initech";
+    vpnd.customer().listeners[0].id.owner = vpnd.peer().settings.listener.owner = "initech";
+    census.apply_snapshot(at(4), vpnd.round);
+    CHECK(census.find("acme") == nullptr);
+    const CustomerEntry* const customer = census.find("initech");
+    REQUIRE(customer != nullptr);
+    CHECK(census.customers().size() == 1);
+    CHECK(customer->peers.at("graz").series.get() == series);
+    CHECK(customer->state == CustomerState::kUp);
+    CHECK(census.list_tick() == census.tick());
+    CHECK(customer->config_tick == census.tick());
+    CHECK(kinds(census, "initech") == std::vector<std::string>{"renamed"});
+    CHECK(kinds(census, "acme").empty());  // who may see that id only learns nothing
+    const auto any = [](const Event&) { return true; };
+    CHECK(sentence_of(*census.events().find("initech", 0, UINT64_MAX, 1, any)[0]) ==
+          "The customer was renamed; its id was acme.");
+}
+
+TEST_CASE("a customer with other peers, another listener or no key is not the one that went") {
+    for (int what = 0; what < 3; ++what) {
+        CAPTURE(what);
+        Census census;
+        Vpnd vpnd;
+        if (what < 2) key_of(vpnd.peer()) = "key 1";
+        census.apply_snapshot(at(0), vpnd.round);
+        vpnd.customer().settings.id = "initech";
+        if (what == 0) key_of(vpnd.peer()) = "key 2";
+        if (what == 1) vpnd.customer().listeners[0].port = 5000;
+        census.apply_snapshot(at(2), vpnd.round);
+        CHECK(kinds(census, "initech") == std::vector<std::string>{"added"});
+        CHECK(kinds(census, "acme") == std::vector<std::string>{"removed"});
+    }
+}
+
+TEST_CASE("customers that change ids are both renamed, and neither learns the other's id") {
+    Census census;
+    Vpnd vpnd;
+    vpnd.round.customers.push_back(vpnd.round.customers[0]);
+    vpnd.round.customers[1].customer.settings.id = "globex";
+    key_of(vpnd.round.customers[0].peers[0]) = "key 1";
+    key_of(vpnd.round.customers[1].peers[0]) = "key 2";
+    vpnd.handshake(0);
+    census.apply_snapshot(at(0), vpnd.round);
+    std::swap(vpnd.round.customers[0].customer.settings.id, vpnd.round.customers[1].customer.settings.id);
+    vpnd.round.header.full = false;  // nobody is gone
+    census.apply_snapshot(at(2), vpnd.round);
+    CHECK(census.find("globex")->state == CustomerState::kUp);
+    CHECK(census.find("acme")->state == CustomerState::kNever);
+    for (const char* id : {"acme", "globex"}) {
+        CHECK(kinds(census, id) == std::vector<std::string>{"renamed"});
+        const auto any = [](const Event&) { return true; };
+        const Event& event = *census.events().find(id, 0, UINT64_MAX, 1, any)[0];
+        CHECK(event.from.empty());
+        CHECK(sentence_of(event) == "The customer was renamed.");
+    }
+}
+
 TEST_CASE("half an hour is the mean of its known values, kept for a week") {
     Series series;
     for (std::int64_t second = 0; second < 9 * 86'400; second += 600)

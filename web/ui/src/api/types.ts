@@ -518,7 +518,7 @@ export type PeerState = "online" | "idle" | "never";
  * resumed: The customer was resumed.
  * vpnd_started: vpnd answers.
  * vpnd_lost: vpnd no longer answers.
- * renamed: The peer has another name and the same key.
+ * renamed: A peer has another name, or a customer another id.
  */
 export type EventKind =
   | "online"
