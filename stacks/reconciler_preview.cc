@@ -43,8 +43,8 @@ void Reconciler::report_changes(const Round& round, Report& report) const {
         if (former != id) {
             add_text(report, Kind::kChange, id, "customer " + former + " is renamed to " + id);
             add_text(report, Kind::kChange, id,
-                     "who may see customer " + former + " on the status page does not see " + id +
-                         "; vpnctl user and vpnctl token give rights");
+                     "users and tokens of customer " + former + " do not see " + id +
+                         " on the status page until they get it (vpnctl user, vpnctl token)");
         }
         if (before == nullptr) {
             add_text(report, Kind::kChange, id,
