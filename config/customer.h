@@ -25,7 +25,8 @@ struct Stack {
     std::uint16_t mtu = 1420;       // of vpn0
     std::uint16_t queues = 1;       // of vpn0, 1..kMaxWorkers: this many data workers share its peers
     std::vector<StaticRoute> routes;
-    bool clamp_mss = true;  // of TCP connections through the stack, to what vpn0 and lan0 have room for
+    std::vector<std::string> devices;  // of the operator, in the stack, at most kMaxStackDevices
+    bool clamp_mss = true;             // of TCP connections through the stack, to what vpn0 and lan0 have room for
     bool operator==(const Stack&) const = default;
 };
 

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <string_view>
 
 #include "config/named_secrets.h"
 #include "config/schema.h"
@@ -13,6 +15,9 @@
 namespace warren::config {
 
 namespace {
+
+// In every stack: stacks/plan/desired.h.
+constexpr std::array<std::string_view, 4> kOwnDevices{"lo", "vpn0", "lan0", "lan0.new"};
 
 bool readable(const Prefix& prefix) {
     return prefix.length != kUnreadablePrefix.length;
@@ -37,6 +42,7 @@ class CustomerCheck {
         check_addresses();
         check_mtu();
         check_queues();
+        check_devices();
         check_peers();
         check_prefixes();
         check_handoff();
@@ -83,6 +89,23 @@ class CustomerCheck {
         error("stack.queues", fmt::format("stack.queues: {} cannot be combined with traffic.rate_up and "
                                           "traffic.rate_down; accepted: 1, or no rate",
                                           customer_.stack.queues));
+    }
+
+    void check_devices() {
+        std::map<std::string, std::string> seen;
+        for (std::size_t i = 0; i < customer_.stack.devices.size(); ++i) {
+            const std::string& device = customer_.stack.devices[i];
+            const std::string path = fmt::format("stack.devices[{}]", i);
+            if (std::find(kOwnDevices.begin(), kOwnDevices.end(), device) != kOwnDevices.end())
+                error(path,
+                      fmt::format("stack.devices: \"{}\" is a device of Warren's own, which has its rules already; "
+                                  "accepted: devices that you add yourself",
+                                  device));
+            const auto [found, is_new] = seen.try_emplace(device, path);
+            if (!is_new)
+                error(path, fmt::format("stack.devices: \"{}\" is also at {}; a device is listed once", device,
+                                        source_.cite(found->second)));
+        }
     }
 
     void check_mtu() {

@@ -68,6 +68,8 @@ Flat flatten(const Customer& customer) {
     out["stack.mtu"] = fmt::format("{}", customer.stack.mtu);
     out["stack.queues"] = fmt::format("{}", customer.stack.queues);
     out["stack.clamp_mss"] = fmt::format("{}", customer.stack.clamp_mss);
+    if (!customer.stack.devices.empty())
+        out["stack.devices"] = fmt::format("{}", fmt::join(customer.stack.devices, ", "));
     for (const StaticRoute& route : customer.stack.routes)
         out[fmt::format("stack.route {} via", to_string(route.to))] = to_string(route.via);
     if (customer.traffic.rate_up) out["traffic.rate_up"] = rate_text(*customer.traffic.rate_up);

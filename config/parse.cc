@@ -139,6 +139,7 @@ static void read(const Node* node, Stack& to) {
     read(node->find("mtu"), to.mtu);
     read(node->find("queues"), to.queues);
     read(node->find("clamp_mss"), to.clamp_mss);
+    read(node->find("devices"), to.devices);
     read(node->find("route"), to.routes);
 }
 

@@ -70,6 +70,10 @@ constexpr Key kSchema[] = {
      .doc = "Lower the segment size that TCP connections through the stack announce to what vpn0 and lan0 have room "
             "for, so that they work where a firewall drops the ICMP errors of path MTU discovery.",
      .example = "true"},
+    {.document = kCustomer, .path = "stack.devices", .type = Type::kDevices, .max = kMaxStackDevices,
+     .doc = "Devices that you add in the stack yourself, such as a VXLAN or GRE tunnel: the firewall lets packets pass "
+            "between them, vpn0 and lan0, and into the stack. From any other device nothing is let in. A device that "
+            "is not there yet is no error.", .example = "[\"vx0\"]"},
     {.document = kCustomer, .path = "stack.queues", .type = Type::kInteger, .min = 1, .max = kMaxWorkers,
      .default_text = "1",
      .doc = "How many data workers share a large customer's packets: vpn0 gets this many queues, and the public key "
@@ -219,6 +223,8 @@ std::string accepted(const Key& key) {
             return "a string of 1 to 63 letters, digits, \".\", \"_\", \"-\", \"@\", which begins with a letter or "
                    "digit";
         case Type::kDevice: return "a network device's name of 1 to 15 characters";
+        case Type::kDevices:
+            return "a list of names of network devices, each of 1 to 15 letters, digits, \".\", \"_\", \"-\"";
         case Type::kChoice: return fmt::format("one of \"{}\"", fmt::join(key.choices, "\", \""));
         case Type::kInteger: return fmt::format("a whole number from {} to {}{}", key.min, key.max, unit);
         case Type::kBoolean: return "true or false";

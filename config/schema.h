@@ -19,6 +19,7 @@ enum class Type {
     kTitle,         // text for people
     kIdentifier,    // a name for programs
     kDevice,        // a network device's name
+    kDevices,       // ["vx0", ...]: names of network devices
     kChoice,        // one of `choices`
     kInteger,       // min..max
     kBoolean,
@@ -73,6 +74,7 @@ inline constexpr std::size_t kMaxAllowedIpsPerPeer =
     2000;  // so that a peer fits one ipc message (ipc::kMaxMessageSize)
 inline constexpr std::size_t kMaxStackAddresses = 64;
 inline constexpr std::size_t kMaxStackRoutes = 2000;
+inline constexpr std::size_t kMaxStackDevices = 8;  // each needs rules for each other
 inline constexpr std::size_t kMaxPeersPerCustomer = 65536;
 inline constexpr std::uint16_t kMaxShare = 100;
 inline constexpr std::uint16_t kMaxWorkers = 63;  // what a receiver index and the steering program can name

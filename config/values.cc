@@ -32,6 +32,13 @@ bool is_device_name(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ':'; });
 }
 
+// One that nft prints and takes as it is: `iifname "vx*"` would mean all that begin so.
+bool is_plain_device_name(std::string_view text) {
+    return is_device_name(text) && std::all_of(text.begin(), text.end(), [](char c) {
+               return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-';
+           });
+}
+
 bool is_title(std::string_view text) {
     const bool printable =
         std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; });
@@ -88,6 +95,9 @@ std::optional<std::string> text_problem(const Key& key, std::string_view text) {
         case Type::kTitle: return unless(is_title(text));
         case Type::kIdentifier: return unless(is_identifier(text));
         case Type::kDevice: return unless(is_device_name(text));
+        case Type::kDevices:
+            if (is_plain_device_name(text)) return std::nullopt;
+            return "accepted: a network device's name of 1 to 15 letters, digits, \".\", \"_\", \"-\"";
         case Type::kHostPort: return unless(is_host_port(text));
         case Type::kEndpoint: return endpoint_problem(text);
         case Type::kListenEndpoint: {
@@ -125,14 +135,16 @@ std::optional<std::string> text_problem(const Key& key, std::string_view text) {
     }
 }
 
+bool is_list(const Key& key) {
+    return key.type == Type::kPrefixes || key.type == Type::kInterfaceAddresses || key.type == Type::kDevices;
+}
+
 void check_text(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out) {
     const std::string path = display_path(key.path);
     if (value.kind != Node::Kind::kString) {
-        out.push_back(source.diagnose(
-            Severity::kError, value.place,
-            fmt::format("{}: found {}; accepted: {}", path, found(value),
-                        key.type == Type::kPrefixes || key.type == Type::kInterfaceAddresses ? "strings in this list"
-                                                                                             : accepted(key))));
+        out.push_back(source.diagnose(Severity::kError, value.place,
+                                      fmt::format("{}: found {}; accepted: {}", path, found(value),
+                                                  is_list(key) ? "strings in this list" : accepted(key))));
         return;
     }
     const auto problem = text_problem(key, value.text);
@@ -207,6 +219,7 @@ void check_value(const Key& key, const Node& value, const Source& source, std::v
             if (value.kind == Node::Kind::kBoolean) return;
             return complain(fmt::format("found {}; accepted: {}", found(value), accepted(key)));
         case Type::kInterfaceAddresses:
+        case Type::kDevices:
         case Type::kPrefixes: return check_list(key, value, source, out);
         case Type::kSecret: return check_secret(key, value, source, out);
         case Type::kTable:

@@ -39,6 +39,13 @@ TEST_CASE("changed, added and removed fields are named as in the file") {
           "traffic.rate_up: + 1.5 Gbit/s\ntraffic.share: 1 -> 3\n");
 }
 
+TEST_CASE("the operator's devices are one line") {
+    const auto before = customer("");
+    const auto after = customer("devices = [\"vx0\", \"gre1\"]\n");
+    CHECK(after.stack.devices == std::vector<std::string>{"vx0", "gre1"});
+    CHECK(diff_text(before, after) == "stack.devices: + vx0, gre1\n");
+}
+
 TEST_CASE("a peer that came or went is one line") {
     const auto before = customer(peer_text("old", 1));
     const auto after = customer(peer_text("new", 2));
