@@ -164,9 +164,9 @@ std::uint32_t Reconciler::wanted_workers(const config::Generation& generation) c
 // --- applying to the kernel ----------------------------------------------------------------------
 
 void Reconciler::size_neighbour_tables(const config::Generation& next, Report& report) {
-    const auto handoffs = std::count_if(next.customers.begin(), next.customers.end(),
-                                        [](const auto& accepted) { return accepted->customer.handoff.has_value(); });
-    const Status sized = stacks_.size_neighbour_tables(static_cast<std::size_t>(handoffs));
+    const auto lans = std::count_if(next.customers.begin(), next.customers.end(),
+                                    [](const auto& accepted) { return has_neighbours(accepted->customer); });
+    const Status sized = stacks_.size_neighbour_tables(static_cast<std::size_t>(lans));
     if (sized) return;
     log(LogLevel::kWarn, "neighbour_tables_small", {{"reason", sized.error().what}});
     add_text(report, Kind::kNote, "", sized.error().what);

@@ -54,21 +54,21 @@ Status StackKeeper::observe_uplink() {
     return {};
 }
 
-Status StackKeeper::size_neighbour_tables(std::size_t handoffs) {
-    const std::uint32_t needed = needed_entries(handoffs);
+Status StackKeeper::size_neighbour_tables(std::size_t stacks) {
+    const std::uint32_t needed = needed_entries(stacks);
     auto tables = kernel_.neighbour_tables();
     if (!tables) return tl::unexpected(tables.error());
     Status raised;
-    if (std::min(tables->v4, tables->v6) < needed && handoffs > 0) {
+    if (std::min(tables->v4, tables->v6) < needed && stacks > 0) {
         raised = kernel_.raise_neighbour_tables(needed);
         tables = kernel_.neighbour_tables();
         if (!tables) return tl::unexpected(tables.error());
     }
-    neighbours_ = neighbours_per_stack(handoffs, *tables);
+    neighbours_ = neighbours_per_stack(stacks, *tables);
     if (raised) return {};
     return fail(ErrorCode::kUnavailable,
                 "the kernel's neighbour tables have " + std::to_string(std::min(tables->v4, tables->v6)) +
-                    " entries for all network namespaces, and the stacks with a handoff need " +
+                    " entries for all network namespaces, and the stacks with a handoff or devices need " +
                     std::to_string(needed) + ": each may use " + std::to_string(neighbours_) +
                     " hosts of its LAN at a time; set net.ipv4.neigh.default.gc_thresh3 and "
                     "net.ipv6.neigh.default.gc_thresh3 to " +

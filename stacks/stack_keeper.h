@@ -80,9 +80,9 @@ class StackKeeper {
 
     // Data workers of vpnd: a tunnel has no more queues than that.
     void set_workers(std::uint32_t workers) { workers_ = workers; }
-    // Makes the kernel's neighbour tables large enough for so many stacks with a handoff. Where that is refused, each
-    // stack gets a smaller part from now on, and the error says so.
-    [[nodiscard]] Status size_neighbour_tables(std::size_t handoffs);
+    // Makes the kernel's neighbour tables large enough for so many stacks for which has_neighbours() holds. Where that
+    // is refused, each stack gets a smaller part from now on, and the error says so.
+    [[nodiscard]] Status size_neighbour_tables(std::size_t stacks);
 
   private:
     struct Prospect {

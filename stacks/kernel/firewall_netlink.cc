@@ -11,12 +11,15 @@
 #include <initializer_list>
 #include <optional>
 
+#include "stacks/plan/neighbours.h"
+
 namespace warren::stacks {
 
 namespace {
 
-constexpr std::uint8_t kCommentType = 0;  // NFTNL_UDATA_TABLE_COMMENT, the first type of a table's user data
+constexpr std::uint8_t kCommentType = 0;  // NFTNL_UDATA_CHAIN_COMMENT, the first type of a chain's user data
 constexpr std::uint32_t kRegister = NFT_REG_1;
+constexpr std::uint32_t kBehindDevice = NFT_REG32_01;  // the four bytes behind the first four of kRegister
 constexpr std::uint8_t kNfprotoIpv6 = NFPROTO_IPV6;
 constexpr std::uint8_t kIcmpv6 = 58;  // RFC 4443 §1
 constexpr std::uint8_t kTcp = 6;      // RFC 9293 §3.1, also for the flag and the option
@@ -26,6 +29,8 @@ constexpr std::size_t kNameSpace = 16;  // IFNAMSIZ: what `meta iifname` loads
 // nft's numbers of types, by which it prints a set's elements.
 constexpr std::uint32_t kIpv4AddressType = 7;
 constexpr std::uint32_t kIpv6AddressType = 8;
+constexpr std::uint32_t kDeviceIndexType = 20;
+constexpr std::uint32_t kTypeBits = 6;  // of each part of a joined type, the last part lowest
 constexpr std::uint64_t kNeighbourMilliseconds = kNeighbourSeconds * std::uint64_t{1000};
 
 // A field of a packet.
@@ -71,7 +76,7 @@ std::uint8_t family_of(const T& chain_or_set) {
     return is_arp(chain_or_set) ? std::uint8_t{NFPROTO_ARP} : std::uint8_t{NFPROTO_INET};
 }
 
-// A text that is the table's comment for `nft`: type, length, text with its zero.
+// A text that is a chain's comment for `nft`: type, length, text with its zero.
 std::vector<std::uint8_t> comment(const std::string& text) {
     std::vector<std::uint8_t> out{kCommentType, static_cast<std::uint8_t>(text.size() + 1)};
     out.insert(out.end(), text.begin(), text.end());
@@ -113,6 +118,11 @@ class RuleWriter {
             load_field(kArpTargetAddress);
             compare(rule.arp_request_for->bytes());
         }
+        if (rule.arp_request) {
+            load_field(kArpOperation);
+            compare(kArpRequest);
+        }
+        if (rule.calls_customer) return jump(kCustomerChain);
         if (rule.clamps_mss) return clamp_mss();
         if (rule.fits) put_into_set(*rule.fits);
         decide(rule.verdict);
@@ -134,29 +144,31 @@ class RuleWriter {
         });
     }
 
-    void load_field(const Field& field) {
+    void load_field(const Field& field, std::uint32_t into = kRegister) {
         expression("payload", [&] {
-            request_.put_be32(NFTA_PAYLOAD_DREG, kRegister);
+            request_.put_be32(NFTA_PAYLOAD_DREG, into);
             request_.put_be32(NFTA_PAYLOAD_BASE, field.base);
             request_.put_be32(NFTA_PAYLOAD_OFFSET, field.offset);
             request_.put_be32(NFTA_PAYLOAD_LEN, field.size);
         });
     }
 
-    void load_route(std::uint32_t key) {
+    void load_route(std::uint32_t key, std::uint32_t into = kRegister) {
         expression("rt", [&] {
-            request_.put_be32(NFTA_RT_DREG, kRegister);
+            request_.put_be32(NFTA_RT_DREG, into);
             request_.put_be32(NFTA_RT_KEY, key);
         });
     }
 
-    // Fails the rule when the set is full.
+    // Fails the rule when the set is full. The key is the device's index and, behind it, the address.
     void put_into_set(Neighbour neighbour) {
+        const bool is_next_hop = neighbour == Neighbour::kNextHopV4 || neighbour == Neighbour::kNextHopV6;
+        load_meta(is_next_hop ? NFT_META_OIF : NFT_META_IIF);
         switch (neighbour) {
-            case Neighbour::kNextHopV4: load_route(NFT_RT_NEXTHOP4); break;
-            case Neighbour::kNextHopV6: load_route(NFT_RT_NEXTHOP6); break;
-            case Neighbour::kSourceV6: load_field(kIpv6Source); break;
-            case Neighbour::kArpSender: load_field(kArpSenderAddress); break;
+            case Neighbour::kNextHopV4: load_route(NFT_RT_NEXTHOP4, kBehindDevice); break;
+            case Neighbour::kNextHopV6: load_route(NFT_RT_NEXTHOP6, kBehindDevice); break;
+            case Neighbour::kSourceV6: load_field(kIpv6Source, kBehindDevice); break;
+            case Neighbour::kArpSender: load_field(kArpSenderAddress, kBehindDevice); break;
         }
         expression("dynset", [&] {
             request_.put(NFTA_DYNSET_SET_NAME, std::string_view(set_of(neighbour)));
@@ -219,12 +231,17 @@ class RuleWriter {
         compare(name);
     }
 
-    void decide(Verdict verdict) {
+    void decide(Verdict verdict) { give(verdict == Verdict::kAccept ? NF_ACCEPT : NF_DROP, {}); }
+    void jump(std::string_view chain) { give(static_cast<std::uint32_t>(NFT_JUMP), chain); }
+
+    // `chain`: for NFT_JUMP.
+    void give(std::uint32_t code, std::string_view chain) {
         expression("immediate", [&] {
             request_.put_be32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
             request_.nest(NLA_F_NESTED | NFTA_IMMEDIATE_DATA, [&] {
                 request_.nest(NLA_F_NESTED | NFTA_DATA_VERDICT, [&] {
-                    request_.put_be32(NFTA_VERDICT_CODE, verdict == Verdict::kAccept ? NF_ACCEPT : NF_DROP);
+                    request_.put_be32(NFTA_VERDICT_CODE, code);
+                    if (!chain.empty()) request_.put(NFTA_VERDICT_CHAIN, chain);
                 });
             });
         });
@@ -244,30 +261,42 @@ std::uint32_t hook_number(FirewallChain::Hook hook) {
     return NF_INET_LOCAL_IN;
 }
 
-NetlinkRequest set_request(const NeighbourSet& set, std::uint32_t number) {
-    const bool is_v6 = set.of == Neighbour::kNextHopV6;
-    NetlinkRequest out = request(family_of(set), NFT_MSG_NEWSET, NLM_F_CREATE);
+NetlinkRequest set_name_request(const NeighbourSet& set, int message, int flags) {
+    NetlinkRequest out = request(family_of(set), message, flags);
     out.put(NFTA_SET_TABLE, std::string_view(kFirewallTable));
     out.put(NFTA_SET_NAME, std::string_view(set.name));
+    return out;
+}
+
+NetlinkRequest set_request(const NeighbourSet& set, std::uint32_t number) {
+    const bool is_v6 = set.of == Neighbour::kNextHopV6;
+    NetlinkRequest out = set_name_request(set, NFT_MSG_NEWSET, NLM_F_CREATE);
     out.put_be32(NFTA_SET_ID, number);
     out.put_be32(NFTA_SET_FLAGS, NFT_SET_TIMEOUT | NFT_SET_EVAL);
-    out.put_be32(NFTA_SET_KEY_TYPE, is_v6 ? kIpv6AddressType : kIpv4AddressType);
-    out.put_be32(NFTA_SET_KEY_LEN, is_v6 ? 16 : 4);
+    out.put_be32(NFTA_SET_KEY_TYPE, kDeviceIndexType << kTypeBits | (is_v6 ? kIpv6AddressType : kIpv4AddressType));
+    out.put_be32(NFTA_SET_KEY_LEN, 4 + (is_v6 ? 16 : 4));
     out.put_be64(NFTA_SET_TIMEOUT, kNeighbourMilliseconds);
     out.nest(NLA_F_NESTED | NFTA_SET_DESC, [&] { out.put_be32(NFTA_SET_DESC_SIZE, set.size); });
     return out;
 }
 
-NetlinkRequest chain_request(const FirewallChain& chain) {
-    NetlinkRequest out = request(family_of(chain), NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+NetlinkRequest chain_name_request(std::uint8_t family, const char* name, int message, int flags) {
+    NetlinkRequest out = request(family, message, flags);
     out.put(NFTA_CHAIN_TABLE, std::string_view(kFirewallTable));
-    out.put(NFTA_CHAIN_NAME, std::string_view(name_of(chain.hook)));
+    out.put(NFTA_CHAIN_NAME, std::string_view(name));
+    return out;
+}
+
+// `text`: the comment, "" = none.
+NetlinkRequest chain_request(const FirewallChain& chain, const std::string& text) {
+    NetlinkRequest out = chain_name_request(family_of(chain), name_of(chain.hook), NFT_MSG_NEWCHAIN, NLM_F_CREATE);
     out.nest(NLA_F_NESTED | NFTA_CHAIN_HOOK, [&] {
         out.put_be32(NFTA_HOOK_HOOKNUM, hook_number(chain.hook));
         out.put_be32(NFTA_HOOK_PRIORITY, 0);
     });
     out.put_be32(NFTA_CHAIN_POLICY, chain.policy == Verdict::kAccept ? NF_ACCEPT : NF_DROP);
     out.put(NFTA_CHAIN_TYPE, std::string_view("filter"));
+    if (!text.empty()) out.put(NFTA_CHAIN_USERDATA, comment(text));
     return out;
 }
 
@@ -289,61 +318,89 @@ std::string comment_in(Bytes user_data) {
     return {};
 }
 
-struct TableName {
+// Of a table, a chain or a rule: where it is. All have the table's name as attribute 1.
+struct Place {
     std::uint8_t family = 0;
-    std::string name;
-    std::string comment;
-};
+    std::string table;
+    Bytes attributes;
 
-// Name and comment of a table; the name of the table of a rule. Both have it as attribute 1.
-TableName parse_table(Bytes payload) {
-    TableName out;
-    ByteReader reader(payload);
-    out.family = reader.u8();
-    reader.take(sizeof(nfgenmsg) - 1);
-    Bytes attributes = reader.rest();
-    NetlinkAttribute attribute;
-    while (next_attribute(attributes, attribute)) {
-        if (attribute.type == NFTA_TABLE_NAME) out.name = attribute.text();
-        if (attribute.type == NFTA_TABLE_USERDATA) out.comment = comment_in(attribute.value);
+    [[nodiscard]] bool is_ours() const {
+        return table == kFirewallTable && (family == NFPROTO_INET || family == NFPROTO_ARP);
     }
-    return out;
-}
-
-bool is_ours(const TableName& table) {
-    return table.name == kFirewallTable && (table.family == NFPROTO_INET || table.family == NFPROTO_ARP);
-}
+    [[nodiscard]] bool has_our_chain(std::string_view name) const {
+        return is_ours() && is_our_chain(family == NFPROTO_ARP, name);
+    }
+};
 
 static_assert(static_cast<int>(NFTA_TABLE_NAME) == static_cast<int>(NFTA_RULE_TABLE));
 static_assert(static_cast<int>(NFTA_TABLE_NAME) == static_cast<int>(NFTA_CHAIN_TABLE));
 
-// "NAME POLICY"; "NAME" of one that is at no hook.
-std::string parse_chain(Bytes payload) {
-    std::string name;
-    std::string policy;
+Place parse_place(Bytes payload) {
+    Place out;
     ByteReader reader(payload);
-    reader.take(sizeof(nfgenmsg));
-    Bytes attributes = reader.rest();
+    out.family = reader.u8();
+    reader.take(sizeof(nfgenmsg) - 1);
+    out.attributes = reader.rest();
+    Bytes attributes = out.attributes;
     NetlinkAttribute attribute;
     while (next_attribute(attributes, attribute)) {
-        if (attribute.type == NFTA_CHAIN_NAME) name = attribute.text();
-        if (attribute.type == NFTA_CHAIN_POLICY && attribute.value.size() == 4)
-            policy = std::string(" ") + name_of(load_be<std::uint32_t>(attribute.value.data()) == NF_ACCEPT
-                                                    ? Verdict::kAccept
-                                                    : Verdict::kDrop);
+        if (attribute.type == NFTA_TABLE_NAME) out.table = attribute.text();
     }
-    return name + policy;
+    return out;
+}
+
+std::string chain_of_rule(const Place& rule) {
+    Bytes attributes = rule.attributes;
+    NetlinkAttribute attribute;
+    while (next_attribute(attributes, attribute)) {
+        if (attribute.type == NFTA_RULE_CHAIN) return attribute.text();
+    }
+    return {};
+}
+
+struct Chain {
+    std::string name;
+    std::string policy;  // "" of one that is at no hook
+    std::string comment;
+};
+
+Chain parse_chain(const Place& chain) {
+    Chain out;
+    Bytes attributes = chain.attributes;
+    NetlinkAttribute attribute;
+    while (next_attribute(attributes, attribute)) {
+        if (attribute.type == NFTA_CHAIN_NAME) out.name = attribute.text();
+        if (attribute.type == NFTA_CHAIN_USERDATA) out.comment = comment_in(attribute.value);
+        if (attribute.type == NFTA_CHAIN_POLICY && attribute.value.size() == 4)
+            out.policy = name_of(load_be<std::uint32_t>(attribute.value.data()) == NF_ACCEPT ? Verdict::kAccept
+                                                                                             : Verdict::kDrop);
+    }
+    return out;
+}
+
+// Removes what has a name of ours from the table inet. What may be missing can only be removed after it was added.
+void remove_ours(std::vector<NetlinkRequest>& batch, std::uint32_t& set_number) {
+    using enum FirewallChain::Hook;
+    for (const FirewallChain::Hook hook : {kInput, kForward, kOutput, kPostrouting}) {
+        batch.push_back(chain_name_request(NFPROTO_INET, name_of(hook), NFT_MSG_NEWCHAIN, NLM_F_CREATE));
+        batch.push_back(chain_name_request(NFPROTO_INET, name_of(hook), NFT_MSG_DELCHAIN, 0));
+    }
+    for (const Neighbour of : {Neighbour::kNextHopV4, Neighbour::kNextHopV6}) {
+        const NeighbourSet set{set_of(of), of, kLeastNeighbours};
+        batch.push_back(set_request(set, ++set_number));
+        batch.push_back(set_name_request(set, NFT_MSG_DELSET, 0));
+    }
 }
 
 }  // namespace
 
-std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces) {
+std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces, bool keeps_customer_chain) {
     std::vector<NetlinkRequest> batch;
     batch.emplace_back(NFNL_MSG_BATCH_BEGIN, std::uint16_t{0}, header(AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
     const bool has_arp = std::any_of(firewall.chains.begin(), firewall.chains.end(),
                                      [](const FirewallChain& chain) { return is_arp(chain); });
     for (const std::uint8_t family : {std::uint8_t{NFPROTO_INET}, std::uint8_t{NFPROTO_ARP}}) {
-        if (replaces) {
+        if (replaces && !(keeps_customer_chain && family == NFPROTO_INET)) {
             // One that may be missing can only be removed after it was added.
             batch.push_back(table_request(family, NFT_MSG_NEWTABLE, NLM_F_CREATE));
             batch.push_back(table_request(family, NFT_MSG_DELTABLE, 0));
@@ -351,13 +408,15 @@ std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces) {
         if (family == NFPROTO_ARP && !has_arp) continue;
         NetlinkRequest table = table_request(family, NFT_MSG_NEWTABLE, NLM_F_CREATE);
         table.put_be32(NFTA_TABLE_FLAGS, 0);
-        table.put(NFTA_TABLE_USERDATA, comment(identity(firewall)));
         batch.push_back(std::move(table));
     }
     std::uint32_t number = 0;
+    if (replaces && keeps_customer_chain) remove_ours(batch, number);
+    batch.push_back(chain_name_request(NFPROTO_INET, kCustomerChain, NFT_MSG_NEWCHAIN, NLM_F_CREATE));
     for (const NeighbourSet& set : firewall.sets) batch.push_back(set_request(set, ++number));
     for (const FirewallChain& chain : firewall.chains) {
-        batch.push_back(chain_request(chain));
+        const bool shows_identity = chain.hook == FirewallChain::Hook::kInput;
+        batch.push_back(chain_request(chain, shows_identity ? identity(firewall) : std::string()));
         for (const FirewallRule& rule : chain.rules) batch.push_back(rule_request(chain, rule));
     }
     batch.emplace_back(NFNL_MSG_BATCH_END, std::uint16_t{0}, header(AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
@@ -386,19 +445,25 @@ std::optional<ObservedFirewall> parse_firewall(Bytes tables, Bytes rules, Bytes 
     NetlinkMessage message;
     while (next_message(tables, message)) {
         if (message.type != message_type(NFT_MSG_NEWTABLE)) continue;
-        TableName table = parse_table(message.payload);
-        if (!is_ours(table)) continue;
-        if (!observed) observed.emplace();
-        if (table.family == NFPROTO_INET) observed->identity = std::move(table.comment);
+        if (parse_place(message.payload).is_ours()) observed.emplace();
     }
     if (!observed) return observed;
     while (next_message(rules, message)) {
-        if (message.type == message_type(NFT_MSG_NEWRULE) && is_ours(parse_table(message.payload))) ++observed->rules;
+        if (message.type != message_type(NFT_MSG_NEWRULE)) continue;
+        const Place place = parse_place(message.payload);
+        if (place.has_our_chain(chain_of_rule(place))) ++observed->rules;
     }
     std::vector<std::string> names;
     while (next_message(chains, message)) {
-        if (message.type == message_type(NFT_MSG_NEWCHAIN) && is_ours(parse_table(message.payload)))
-            names.push_back(parse_chain(message.payload));
+        if (message.type != message_type(NFT_MSG_NEWCHAIN)) continue;
+        const Place place = parse_place(message.payload);
+        if (!place.is_ours()) continue;
+        const bool is_inet = place.family == NFPROTO_INET;
+        Chain chain = parse_chain(place);
+        if (is_inet && chain.name == kCustomerChain && chain.policy.empty()) observed->has_customer_chain = true;
+        if (!place.has_our_chain(chain.name)) continue;
+        if (is_inet && !chain.comment.empty()) observed->identity = std::move(chain.comment);
+        names.push_back(chain.name + " " + chain.policy);
     }
     observed->chains = chain_summary(std::move(names));
     return observed;

@@ -12,14 +12,16 @@
 
 namespace warren::stacks {
 
-// One transaction. With `replaces` the existing table is removed in it.
-[[nodiscard]] std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces);
+// One transaction. With `replaces` the existing tables are removed in it; with `keeps_customer_chain` too, of the table
+// inet only what has a name of ours: that fails with EBUSY when a rule of the operator's uses a set of ours.
+[[nodiscard]] std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces,
+                                                 bool keeps_customer_chain = false);
 
 [[nodiscard]] NetlinkRequest dump_firewall_tables();
 // Of our two tables: the kernel's dump of the rules of a table ends after the first one of that name.
 [[nodiscard]] std::array<NetlinkRequest, 2> dump_firewall_rules();
 [[nodiscard]] NetlinkRequest dump_firewall_chains();
-// The identity in our table's comment; nothing when there is no table of ours.
+// Counts what is in chains of ours; nothing when there is no table of ours.
 [[nodiscard]] std::optional<ObservedFirewall> parse_firewall(Bytes tables, Bytes rules, Bytes chains);
 
 }  // namespace warren::stacks

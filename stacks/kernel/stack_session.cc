@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "base/log.h"
 #include "stacks/kernel/firewall_netlink.h"
 #include "stacks/kernel/rtnetlink.h"
 #include "stacks/kernel/tunnel_device.h"
@@ -84,7 +85,15 @@ struct StepRunner {
     Status operator()(const SetFirewall& step) const {
         auto socket = NetlinkSocket::open(NETLINK_NETFILTER);
         if (!socket) return tl::unexpected(socket.error());
-        std::vector<NetlinkRequest> batch = encode(step.firewall, step.replaces);
+        std::vector<NetlinkRequest> batch = encode(step.firewall, step.replaces, step.keeps_customer_chain);
+        Status done = socket->batch(batch);
+        if (done || !step.keeps_customer_chain || done.error().system_error != EBUSY) return done;
+        // A rule of the operator's holds on to a set of ours. A firewall that cannot be changed is worse than its loss.
+        log(LogLevel::kWarn, "customer_chain_lost",
+            {{"namespace", session.name_}, {"reason", "a rule in it uses a set of Warren's"}});
+        socket = NetlinkSocket::open(NETLINK_NETFILTER);
+        if (!socket) return tl::unexpected(socket.error());
+        batch = encode(step.firewall, true);
         return socket->batch(batch);
     }
 

@@ -178,9 +178,14 @@ DesiredStack desired_stack(const config::Customer& customer, const std::string& 
     stack.routes = routes_to_use(customer, stack);
     add_guards(stack, stack.routes);
     stack.sysctls = stack_sysctls();
-    stack.firewall = stack.handoff ? default_firewall(neighbours, stack.handoff->addresses, customer.stack.clamp_mss)
-                                   : default_firewall(0, {}, customer.stack.clamp_mss);
+    const std::vector<Prefix> lan = stack.handoff ? stack.handoff->addresses : std::vector<Prefix>();
+    stack.firewall = default_firewall(has_neighbours(customer) ? neighbours : 0, lan, customer.stack.clamp_mss,
+                                      customer.stack.devices);
     return stack;
+}
+
+bool has_neighbours(const config::Customer& customer) {
+    return customer.handoff.has_value() || !customer.stack.devices.empty();
 }
 
 }  // namespace warren::stacks

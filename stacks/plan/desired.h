@@ -94,6 +94,9 @@ inline constexpr std::size_t kMaxRunDir = 180;
 [[nodiscard]] DesiredStack desired_stack(const config::Customer& customer, const std::string& run_dir,
                                          std::uint32_t workers = 1, std::uint32_t neighbours = kMostNeighbours);
 
+// Whether the stack has devices that fill the kernel's neighbour tables: a handoff, or the operator's.
+[[nodiscard]] bool has_neighbours(const config::Customer& customer);
+
 // The queue of vpn0 that serves a peer: stable, and evenly distributed.
 [[nodiscard]] std::uint16_t queue_of(const PeerIdentity& peer, std::size_t queues);
 

@@ -17,11 +17,11 @@ constexpr std::uint8_t kRouterAdvertisement = 134;
 constexpr std::uint8_t kNeighbourSolicitation = 135;
 constexpr std::uint8_t kRedirect = 137;
 
-FirewallRule accept(const char* in_device, const char* out_device) {
+FirewallRule accept(const std::string& in_device, const std::string& out_device) {
     return {in_device, out_device, false, Verdict::kAccept};
 }
 
-FirewallRule drop(const char* in_device, const char* out_device) {
+FirewallRule drop(const std::string& in_device, const std::string& out_device) {
     return {in_device, out_device, false, Verdict::kDrop};
 }
 
@@ -35,8 +35,14 @@ FirewallRule if_fits(Neighbour neighbour, FirewallRule rule) {
     return rule;
 }
 
-// What a packet to or from the LAN makes the kernel remember is bounded: its neighbour tables are shared by all stacks
-// and the uplink. Lifetimes are the kernel's own.
+FirewallRule call_customer() {
+    FirewallRule rule;
+    rule.calls_customer = true;
+    return rule;
+}
+
+// What a packet to or from any device but vpn0 makes the kernel remember is bounded: its neighbour tables are shared by
+// all stacks and the uplink. Lifetimes are the kernel's own.
 void limit_neighbours(Firewall& firewall, std::uint32_t size, std::span<const Prefix> lan) {
     using enum FirewallChain::Hook;
     firewall.sets = {{set_of(Neighbour::kNextHopV4), Neighbour::kNextHopV4, size},
@@ -46,21 +52,22 @@ void limit_neighbours(Firewall& firewall, std::uint32_t size, std::span<const Pr
     const std::vector<FirewallRule> from_lan{
         // A router that sends no advertisements needs no solicitations; from each of these three the kernel would learn
         // the sender.
-        of_type(kRouterSolicitation, drop(kHandoffDevice, "")), of_type(kRouterAdvertisement, drop(kHandoffDevice, "")),
-        of_type(kRedirect, drop(kHandoffDevice, "")),
-        of_type(kNeighbourSolicitation, if_fits(Neighbour::kSourceV6, accept(kHandoffDevice, ""))),
-        of_type(kNeighbourSolicitation, drop(kHandoffDevice, ""))};
+        of_type(kRouterSolicitation, drop("", "")), of_type(kRouterAdvertisement, drop("", "")),
+        of_type(kRedirect, drop("", "")),
+        of_type(kNeighbourSolicitation, if_fits(Neighbour::kSourceV6, accept("", ""))),
+        of_type(kNeighbourSolicitation, drop("", ""))};
     input.insert(input.begin() + 1, from_lan.begin(), from_lan.end());
-    FirewallRule multicast = accept("", kHandoffDevice);
+    FirewallRule multicast = accept("", "");
     // Solicitations of neighbours that are in the set, and the stack's own group reports.
     multicast.ipv6_multicast = true;
     firewall.chains.push_back(
         {kPostrouting,
          Verdict::kAccept,
-         {accept("", kTunnelDevice), multicast, if_fits(Neighbour::kNextHopV4, accept("", kHandoffDevice)),
-          if_fits(Neighbour::kNextHopV6, accept("", kHandoffDevice)), drop("", kHandoffDevice)}});
-    // The kernel learns the sender of a request for an address of lan0. Other requests, and replies, only change what
-    // it knows already (sysctls arp_ignore, arp_accept, proxy_arp).
+         {accept("", kTunnelDevice), accept("", kLoopback), multicast, if_fits(Neighbour::kNextHopV4, accept("", "")),
+          if_fits(Neighbour::kNextHopV6, accept("", "")), drop("", "")}});
+    // On lan0 the kernel learns the sender of a request for an address of lan0. Other requests, and replies, only
+    // change what it knows already (sysctls arp_ignore, arp_accept, proxy_arp). Which addresses the operator's devices
+    // have is not known here: there, the senders of all requests count.
     FirewallChain arp{kArpInput, Verdict::kAccept, {}};
     std::set<IpAddress> own;
     for (const Prefix& address : lan) {
@@ -74,15 +81,22 @@ void limit_neighbours(Firewall& firewall, std::uint32_t size, std::span<const Pr
         arp.rules.push_back(std::move(fits));
         arp.rules.push_back(std::move(asks));
     }
+    arp.rules.push_back(accept(kHandoffDevice, ""));
+    FirewallRule asks = drop("", "");
+    asks.arp_request = true;
+    FirewallRule fits = if_fits(Neighbour::kArpSender, asks);
+    fits.verdict = Verdict::kAccept;
+    arp.rules.push_back(std::move(fits));
+    arp.rules.push_back(std::move(asks));
     firewall.chains.push_back(std::move(arp));
 }
 
 const char* key_of(Neighbour neighbour) {
     switch (neighbour) {
-        case Neighbour::kNextHopV4: return "rt ip nexthop";
-        case Neighbour::kNextHopV6: return "rt ip6 nexthop";
-        case Neighbour::kSourceV6: return "ip6 saddr";
-        case Neighbour::kArpSender: return "arp saddr ip";
+        case Neighbour::kNextHopV4: return "oif . rt ip nexthop";
+        case Neighbour::kNextHopV6: return "oif . rt ip6 nexthop";
+        case Neighbour::kSourceV6: return "iif . ip6 saddr";
+        case Neighbour::kArpSender: return "iif . arp saddr ip";
     }
     return "";
 }
@@ -103,7 +117,9 @@ std::string render_rule(const FirewallRule& rule) {
     if (!rule.out_device.empty()) line += "oifname \"" + rule.out_device + "\" ";
     if (rule.icmpv6_type) line += std::string("icmpv6 type ") + name_of_type(*rule.icmpv6_type) + " ";
     if (rule.ipv6_multicast) line += "ip6 daddr ff00::/8 ";
+    if (rule.arp_request) line += "arp operation request ";
     if (rule.arp_request_for) line += "arp operation request arp daddr ip " + to_string(*rule.arp_request_for) + " ";
+    if (rule.calls_customer) return line + "jump " + kCustomerChain + "\n";
     if (rule.clamps_mss) return line + "tcp flags syn tcp option maxseg size set rt mtu\n";
     if (rule.fits) line += std::string("update @") + set_of(*rule.fits) + " { " + key_of(*rule.fits) + " } ";
     return line + name_of(rule.verdict) + "\n";
@@ -111,23 +127,26 @@ std::string render_rule(const FirewallRule& rule) {
 
 std::string render_set(const NeighbourSet& set) {
     const char* type = set.of == Neighbour::kNextHopV6 ? "ipv6_addr" : "ipv4_addr";
-    return "\tset " + set.name + " {\n\t\ttype " + type + "\n\t\tsize " + std::to_string(set.size) +
+    return "\tset " + set.name + " {\n\t\ttype iface_index . " + type + "\n\t\tsize " + std::to_string(set.size) +
            "\n\t\tflags dynamic,timeout\n\t\ttimeout " + std::to_string(kNeighbourSeconds / 60) + "m\n\t}\n";
 }
 
-std::string render_contents(const Firewall& firewall, bool arp) {
+// `comment`: of the chain input.
+std::string render_contents(const Firewall& firewall, bool arp, const std::string& comment = {}) {
     std::string text;
     for (const NeighbourSet& set : firewall.sets) {
         if (is_arp(set) != arp) continue;
         if (!text.empty()) text += "\n";
         text += render_set(set);
     }
+    if (!arp) text += (text.empty() ? "" : "\n") + std::string("\tchain ") + kCustomerChain + " {\n\t}\n";
     for (const FirewallChain& chain : firewall.chains) {
         if (is_arp(chain) != arp) continue;
         const std::string hook = name_of(chain.hook);
         if (!text.empty()) text += "\n";
-        text += "\tchain " + hook + " {\n\t\ttype filter hook " + hook + " priority filter; policy " +
-                name_of(chain.policy) + ";\n";
+        text += "\tchain " + hook + " {\n";
+        if (chain.hook == FirewallChain::Hook::kInput && !comment.empty()) text += "\t\tcomment \"" + comment + "\"\n";
+        text += "\t\ttype filter hook " + hook + " priority filter; policy " + name_of(chain.policy) + ";\n";
         for (const FirewallRule& rule : chain.rules) text += render_rule(rule);
         text += "\t}\n";
     }
@@ -169,7 +188,15 @@ bool is_arp(const NeighbourSet& set) {
     return set.of == Neighbour::kArpSender;
 }
 
-Firewall default_firewall(std::uint32_t neighbours, std::span<const Prefix> lan, bool clamp_mss) {
+bool is_our_chain(bool arp, std::string_view name) {
+    using enum FirewallChain::Hook;
+    if (arp) return name == name_of(kArpInput);
+    return name == name_of(kInput) || name == name_of(kForward) || name == name_of(kOutput) ||
+           name == name_of(kPostrouting);
+}
+
+Firewall default_firewall(std::uint32_t neighbours, std::span<const Prefix> lan, bool clamp_mss,
+                          std::span<const std::string> devices) {
     using enum FirewallChain::Hook;
     Firewall firewall;
     firewall.chains.push_back(
@@ -186,6 +213,19 @@ Firewall default_firewall(std::uint32_t neighbours, std::span<const Prefix> lan,
         std::vector<FirewallRule>& forward = firewall.chains.back().rules;
         forward.insert(forward.begin(), clamp);
     }
+    std::vector<FirewallRule>& forwarded = firewall.chains.back().rules;
+    for (const std::string& device : devices) {
+        firewall.chains.front().rules.push_back(accept(device, ""));
+        for (const char* own : {kTunnelDevice, kHandoffDevice}) {
+            forwarded.push_back(accept(own, device));
+            forwarded.push_back(accept(device, own));
+        }
+        for (const std::string& other : devices) {
+            if (other != device) forwarded.push_back(accept(device, other));
+        }
+    }
+    firewall.chains.front().rules.push_back(call_customer());
+    forwarded.push_back(call_customer());
     // From one site to another there is no better way than the stack (the IPv4 switch is send_redirects).
     firewall.chains.push_back({kOutput, Verdict::kAccept, {of_type(kRedirect, drop("", kTunnelDevice))}});
     if (neighbours > 0) limit_neighbours(firewall, neighbours, lan);
@@ -198,9 +238,9 @@ std::string identity(const Firewall& firewall) {
 }
 
 std::string render(const Firewall& firewall) {
-    const std::string head = std::string(kFirewallTable) + " {\n\tcomment \"" + identity(firewall) + "\"\n";
+    const std::string head = std::string(kFirewallTable) + " {\n";
     const std::string arp = render_contents(firewall, true);
-    std::string text = "table inet " + head + render_contents(firewall, false) + "}\n";
+    std::string text = "table inet " + head + render_contents(firewall, false, identity(firewall)) + "}\n";
     if (!arp.empty()) text += "table arp " + head + arp + "}\n";
     return text;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ip.h"
@@ -14,10 +15,13 @@ namespace warren::stacks {
 
 // The tables, of the families inet and arp, that are ours; other tables in the stack are the operator's.
 inline constexpr const char* kFirewallTable = "warren";
+// A chain of our table inet that is the operator's too, as every chain and set in it that has no name of ours: it is
+// called before input and forward drop a packet. A change of our rules keeps it.
+inline constexpr const char* kCustomerChain = "customer";
 
 enum class Verdict { kAccept, kDrop };
 
-// An address that gets an entry in the kernel's neighbour table.
+// An address that gets an entry in the kernel's neighbour table, on the device that the packet leaves or came on.
 enum class Neighbour {
     kNextHopV4,  // that an IPv4 packet is sent to
     kNextHopV6,
@@ -35,11 +39,13 @@ struct FirewallRule {
     std::optional<std::uint8_t> icmpv6_type = std::nullopt;
     bool ipv6_multicast = false;                              // by destination
     std::optional<IpAddress> arp_request_for = std::nullopt;  // an ARP request for this IPv4 address
+    bool arp_request = false;                                 // any ARP request
     // A SYN: the segment size that it announces becomes what both directions of the path have room for, if that is
     // less. The next rule decides about it.
     bool clamps_mss = false;
     // It is in its set already, or there is room to put it there.
     std::optional<Neighbour> fits = std::nullopt;
+    bool calls_customer = false;  // jumps to kCustomerChain; the verdict counts for nothing
     bool operator==(const FirewallRule&) const = default;
 };
 
@@ -51,7 +57,7 @@ struct FirewallChain {
     bool operator==(const FirewallChain&) const = default;
 };
 
-// Addresses that were used within the timeout, at most `size`.
+// Pairs of a device and an address that were used within the timeout, at most `size`.
 struct NeighbourSet {
     std::string name;
     Neighbour of = Neighbour::kNextHopV4;  // kSourceV6 shares that of kNextHopV6
@@ -70,15 +76,16 @@ struct Firewall {
 // have elements.
 inline constexpr std::uint32_t kNeighbourSeconds = 120;
 
-// Tunnels and handoff may talk to each other and to the stack's own programs; nothing else. No rule needs connection
-// tracking. `neighbours`: the size of each set of neighbours on lan0; 0: the stack has no handoff. `lan`: the addresses
-// of lan0. `clamp_mss`: TCP connections between devices of different MTU work even where no ICMP error arrives.
+// Tunnels, handoff and the operator's `devices` may talk to each other and to the stack's own programs; nothing else,
+// but for what the customer's chain accepts. No rule needs connection tracking. `neighbours`: the size of each set, for
+// all devices but vpn0 together; 0: the stack has no device with neighbours. `lan`: the addresses of lan0. `clamp_mss`:
+// TCP connections between devices of different MTU work even where no ICMP error arrives.
 [[nodiscard]] Firewall default_firewall(std::uint32_t neighbours = 0, std::span<const Prefix> lan = {},
-                                        bool clamp_mss = true);
+                                        bool clamp_mss = true, std::span<const std::string> devices = {});
 
 // As `nft list table inet warren` prints it, then, with ARP rules, `nft list table arp warren`.
 [[nodiscard]] std::string render(const Firewall& firewall);
-// Stored as the table's comment, which shows the loaded ruleset.
+// Stored as the comment of the chain input, which shows the loaded ruleset. A table's comment stays with the table.
 [[nodiscard]] std::string identity(const Firewall& firewall);
 [[nodiscard]] std::size_t rule_count(const Firewall& firewall);
 // The chains with their policies, in the order of their names: "forward drop, input drop".
@@ -88,6 +95,8 @@ inline constexpr std::uint32_t kNeighbourSeconds = 120;
 [[nodiscard]] const char* name_of(Verdict verdict);
 // "input", "forward", "output", "postrouting": the hook is the chain's name too.
 [[nodiscard]] const char* name_of(FirewallChain::Hook hook);
+// Whether a chain of this name in our table of this family is replaced with our rules.
+[[nodiscard]] bool is_our_chain(bool arp, std::string_view name);
 // The set in which these are counted.
 [[nodiscard]] const char* set_of(Neighbour neighbour);
 [[nodiscard]] bool is_arp(const FirewallChain& chain);

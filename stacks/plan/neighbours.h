@@ -15,11 +15,12 @@ struct NeighbourTables {
     auto operator<=>(const NeighbourTables&) const = default;
 };
 
-// Elements of each set of neighbours in a stack's firewall: hosts of its LAN that are used within two minutes.
+// Elements of each set of neighbours in a stack's firewall: hosts of its LAN, and beyond the operator's devices, that
+// are used within two minutes.
 inline constexpr std::uint32_t kMostNeighbours = 1024;
 inline constexpr std::uint32_t kLeastNeighbours = 16;
 
-// What `stacks` with a handoff need at most, and a reserve for the uplink.
+// What `stacks` with a LAN, or with devices of the operator's, need at most, and a reserve for the uplink.
 [[nodiscard]] std::uint32_t needed_entries(std::size_t stacks);
 
 // The size of each set, a power of two, so that all stacks at their bounds leave the uplink its reserve in tables of

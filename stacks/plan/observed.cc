@@ -4,6 +4,10 @@
 
 namespace warren::stacks {
 
+ObservedFirewall observed_of(const Firewall& firewall) {
+    return {identity(firewall), rule_count(firewall), chain_summary(firewall), true};
+}
+
 const Link* ObservedStack::link(const std::string& name) const {
     const auto found =
         std::find_if(links.begin(), links.end(), [&name](const Link& link) { return link.name == name; });

@@ -35,12 +35,17 @@ struct DeviceAddress {
     auto operator<=>(const DeviceAddress&) const = default;
 };
 
+// Of the chains that are ours.
 struct ObservedFirewall {
     std::string identity;
     std::size_t rules = 0;
-    std::string chains;  // chain_summary()
+    std::string chains;               // chain_summary()
+    bool has_customer_chain = false;  // whatever is in it
     bool operator==(const ObservedFirewall&) const = default;
 };
+
+// What is observed while this ruleset is loaded.
+[[nodiscard]] ObservedFirewall observed_of(const Firewall& firewall);
 
 struct ObservedStack {
     bool exists = false;

@@ -69,9 +69,9 @@ class Planner {
     }
 
     void set_firewall() {
-        const ObservedFirewall wanted{identity(desired_.firewall), rule_count(desired_.firewall),
-                                      chain_summary(desired_.firewall)};
-        if (observed_.firewall != wanted) step(SetFirewall{desired_.firewall, observed_.firewall.has_value()});
+        if (observed_.firewall == observed_of(desired_.firewall)) return;
+        const bool has_customer_chain = observed_.firewall && observed_.firewall->has_customer_chain;
+        step(SetFirewall{desired_.firewall, observed_.firewall.has_value(), has_customer_chain});
     }
 
     void set_up(const std::string& device, const Link* now) {

@@ -37,10 +37,11 @@ struct SetSysctls {
     std::vector<Sysctl> sysctls;
     bool operator==(const SetSysctls&) const = default;
 };
-// Replaces our table whole, in one transaction.
+// Replaces our tables, in one transaction.
 struct SetFirewall {
     Firewall firewall;
-    bool replaces = false;  // a table exists
+    bool replaces = false;              // a table exists
+    bool keeps_customer_chain = false;  // it has the customer's chain, which stays as it is
     bool operator==(const SetFirewall&) const = default;
 };
 // A persistent TUN device with this many queues.

@@ -147,6 +147,8 @@ const std::vector<std::string> kAccidents{
     "ip -n NS route add 10.99.0.0/16 dev vpn0 proto 87 metric 512",
     "ip netns exec NS nft flush ruleset",
     "ip netns exec NS nft flush chain inet warren forward",
+    "ip netns exec NS nft add rule inet warren customer iifname vx0 accept",
+    "ip netns exec NS nft delete table inet warren",
     "ip netns exec NS sysctl -q net.ipv4.ip_forward=0",
     "ip netns exec NS sysctl -q net.ipv6.conf.vpn0.accept_ra=2",
     "ip netns exec NS sysctl -q net.ipv4.conf.all.send_redirects=1",
@@ -219,6 +221,41 @@ TEST_CASE("the firewall that is loaded is the one that is rendered, also after i
         CHECK(plan_now(*kernel, desired).steps.empty());
         remove(*kernel, desired);
     }
+}
+
+TEST_CASE("the customer's chain outlives every other ruleset, but for a rule in it that uses a set of ours") {
+    if (!enter_room()) return;
+    const auto kernel = open_kernel();
+    config::Customer customer = acme();
+    const std::string nft = "ip netns exec " + desired_stack(customer, kTestRunDir).name + " nft ";
+    const auto apply = [&] {
+        const DesiredStack desired = desired_stack(customer, kTestRunDir);
+        carry_out(*kernel, desired, plan_now(*kernel, desired));
+        CHECK(plan_now(*kernel, desired).steps.empty());
+        return desired;
+    };
+    const auto chain = [&] { return output_of(nft + "list chain inet warren customer"); };
+    apply();
+    run(nft + "'add set inet warren friends { type ipv4_addr; elements = { 192.0.2.7 }; }'");
+    run(nft + "'add rule inet warren customer ip saddr @friends tcp dport { 22, 443 } accept'");
+    const std::string before = chain();
+    CHECK(before.find("ip saddr @friends tcp dport { 22, 443 } accept") != std::string::npos);
+    customer.stack.devices = {"vx0"};
+    apply();
+    CHECK(chain() == before);
+    customer.stack.clamp_mss = false;
+    apply();
+    CHECK(chain() == before);
+    run(nft + "flush chain inet warren forward");
+    CHECK_FALSE(plan_now(*kernel, desired_stack(customer, kTestRunDir)).steps.empty());
+    apply();
+    CHECK(chain() == before);
+
+    run(nft + "'add rule inet warren customer update @neighbours4 { oif . rt ip nexthop } accept'");
+    customer.stack.devices = {"vx0", "vx1"};
+    const DesiredStack desired = apply();
+    CHECK(output_of(nft + "list ruleset") == render(desired.firewall));
+    remove(*kernel, desired);
 }
 
 TEST_CASE("every sysctl of the table exists in this kernel and has its value, on vpn0 too") {

@@ -108,6 +108,31 @@ def test_a_change_made_by_hand_is_mended_at_once(acme, change):
     assert len(events(acme, "stack_mended")) == lines
 
 
+def test_the_customers_chain_is_the_operators(acme):
+    def chain():
+        return inside("acme", "nft", "list", "chain", "inet", "warren", "customer")
+
+    empty = chain()
+    inside("acme", "nft", "add", "rule", "inet", "warren", "customer", "tcp", "dport", "{ 22, 443 }", "accept")
+    before = chain()
+    assert "tcp dport { 22, 443 } accept" in before
+    assert acme.ctl("diff").returncode == 0 and not events(acme, "stack_mended")  # no change of what is Warren's
+    inside("acme", "nft", "flush", "chain", "inet", "warren", "forward")
+    netlab.wait_until(lambda: events(acme, "stack_mended", customer="acme"), 2)
+    assert chain() == before
+    acme.put(customer("acme", devices=["vx0"]))
+    assert 'iifname "vx0" accept' in inside("acme", "nft", "list", "table", "inet", "warren")
+    assert chain() == before
+    acme.reload()
+    restart(acme, signal.SIGKILL)
+    restart(acme, signal.SIGTERM)
+    acme.apply()
+    assert chain() == before
+    inside("acme", "nft", "flush", "ruleset")
+    netlab.wait_until(lambda: acme.ctl("diff", check=False).returncode == 0, 5)
+    assert chain() == empty
+
+
 def test_a_change_is_noticed_after_stackd_was_killed_and_in_a_stack_made_anew(acme):
     restart(acme, signal.SIGKILL)
     inside("acme", "nft", "flush", "ruleset")

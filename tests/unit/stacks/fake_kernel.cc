@@ -198,8 +198,9 @@ struct FakeKernel::Runner {
         // Without the removal the rules would be appended to those that are there.
         if (stack().firewall && !step.replaces) broken("firewall loaded twice");
         if (!stack().firewall && step.replaces) return fail(ErrorCode::kNotFound, "no table", ENOENT);
-        stack().firewall =
-            ObservedFirewall{identity(step.firewall), rule_count(step.firewall), chain_summary(step.firewall)};
+        if (step.keeps_customer_chain != (stack().firewall && stack().firewall->has_customer_chain))
+            broken("the customer's chain was not kept, or there was none");
+        stack().firewall = observed_of(step.firewall);
         return {};
     }
     Status operator()(const CreateTunnel& step) const {

@@ -49,8 +49,7 @@ void check_is_as_desired(FakeKernel& kernel, const DesiredStack& desired, bool w
     CHECK(tunnel.qdisc == "noqueue");
     CHECK(tunnel.queue_length == kTunnelQueueLength);
     CHECK(stack.link(kLoopback)->alias == desired.owner);
-    CHECK(stack.firewall ==
-          ObservedFirewall{identity(desired.firewall), rule_count(desired.firewall), chain_summary(desired.firewall)});
+    CHECK(stack.firewall == observed_of(desired.firewall));
 
     std::set<DeviceAddress> addresses;
     for (const Prefix& address : desired.addresses) addresses.insert({kTunnelDevice, address});
@@ -93,6 +92,26 @@ TEST_CASE("a new stack: the firewall is in place before the first device is up, 
     CHECK(again->problems.empty());
     CHECK(kernel.uplink.link("wr-acme")->master == kernel.uplink.link("br0")->index);
     CHECK(kernel.uplink.link("wr-acme")->up);
+}
+
+TEST_CASE("another firewall keeps the chain of the customer's that is there, and makes one that is not") {
+    FakeKernel kernel;
+    const DesiredStack desired = desired_stack(acme(), kTestRunDir);
+    apply(kernel, desired);
+    auto& firewall = kernel.stacks.at(desired.name).firewall;
+    const auto planned = [&] {
+        const auto plan = plan_in(kernel, desired);
+        REQUIRE(plan.has_value());
+        REQUIRE(plan->steps.size() == 1);
+        return std::get<SetFirewall>(plan->steps.front());
+    };
+    firewall->rules -= 1;
+    CHECK(planned() == SetFirewall{desired.firewall, true, true});
+    firewall = observed_of(desired.firewall);
+    firewall->has_customer_chain = false;
+    CHECK(planned() == SetFirewall{desired.firewall, true, false});
+    firewall.reset();
+    CHECK(planned() == SetFirewall{desired.firewall, false, false});
 }
 
 TEST_CASE("from any start, planning after applying gives no steps") {

@@ -171,7 +171,7 @@ TEST_CASE("what vpnd does not take is owed to it") {
     CHECK(room.apply().is_owed);  // without a vpnd
 }
 
-TEST_CASE("the neighbour tables grow with the stacks that have a handoff, and no other") {
+TEST_CASE("the neighbour tables grow with the stacks that have a handoff or devices, and no other") {
     Room room;
     room.adopt();
     room.write_customer("acme", 'A');
@@ -185,6 +185,14 @@ TEST_CASE("the neighbour tables grow with the stacks that have a handoff, and no
     room.remove_customer("acme");
     room.apply();
     CHECK(room.kernel.tables.v4 == needed_entries(1));
+    // The operator's devices have neighbours too.
+    const std::vector<std::string> devices{"vx0"};
+    room.write_customer("globex", 'B', "", "devices = [\"vx0\"]\n");
+    room.write_customer("initech", 'C', "", "devices = [\"vx0\"]\n");
+    CHECK(room.apply().exit_status == 0);
+    CHECK(room.kernel.tables.v4 == needed_entries(2));
+    CHECK(room.kernel.stacks.at("warren-globex").firewall->identity ==
+          identity(default_firewall(kMostNeighbours, {}, true, devices)));
 }
 
 TEST_CASE("where the neighbour tables cannot grow each stack gets less, and stackd says so") {
