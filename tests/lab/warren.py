@@ -81,6 +81,7 @@ class Customer:
     mtu: int = 1420
     queues: int = 1
     clamp_mss: bool = True
+    devices: list = field(default_factory=list)  # that a test adds in the stack
     traffic: dict = None  # rate_up, rate_down, share
     routes: list = field(default_factory=list)  # (to, via)
     handoff: dict = None
@@ -91,7 +92,8 @@ class Customer:
         lines = ["schema = 1", f"name = {_toml(self.name or self.id)}", f"state = {_toml(self.state)}", "", "[stack]",
                  f"addresses = {_toml(self.addresses)}", f"mtu = {self.mtu}",
                  *([f"queues = {self.queues}"] if self.queues > 1 else []),
-                 *([] if self.clamp_mss else ["clamp_mss = false"])]
+                 *([] if self.clamp_mss else ["clamp_mss = false"]),
+                 *([f"devices = {_toml(self.devices)}"] if self.devices else [])]
         for to, via in self.routes:
             lines += ["", "[[stack.route]]", f"to = {_toml(to)}", f"via = {_toml(via)}"]
         if self.traffic:
