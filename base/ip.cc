@@ -12,12 +12,22 @@ namespace warren {
 
 namespace {
 
+constexpr unsigned kLargestIndex = 0x7fffffff;  // of a network device
+constexpr std::size_t kLongestDeviceName = 15;  // IFNAMSIZ - 1
+
 std::optional<unsigned> parse_number(std::string_view text, unsigned maximum) {
     unsigned value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (text.empty() || error != std::errc() || end != text.data() + text.size() || value > maximum)
         return std::nullopt;
     return value;
+}
+
+bool is_zone(std::string_view text) {
+    constexpr std::string_view kOthers = "/:[]%\"\\";  // marks of an endpoint, or of the text around it
+    return !text.empty() && text.size() <= kLongestDeviceName && std::all_of(text.begin(), text.end(), [&](char c) {
+        return c > ' ' && c < 0x7f && kOthers.find(c) == std::string_view::npos;
+    });
 }
 
 }  // namespace
@@ -89,16 +99,41 @@ std::optional<Prefix> parse_prefix(std::string_view text) {
     return Prefix{*address, static_cast<std::uint8_t>(*length)};
 }
 
-std::optional<Endpoint> parse_endpoint(std::string_view text) {
+std::optional<ZonedEndpoint> parse_zoned_endpoint(std::string_view text) {
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos) return std::nullopt;
     std::string_view host = text.substr(0, colon);
     const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
     if (bracketed) host = host.substr(1, host.size() - 2);
+    std::string zone;
+    const auto percent = host.find('%');
+    if (percent != std::string_view::npos) {
+        zone = host.substr(percent + 1);
+        host = host.substr(0, percent);
+        if (!is_zone(zone)) return std::nullopt;
+    }
     const auto address = parse_ip(host);
     const auto port = parse_number(text.substr(colon + 1), 65535);
     if (!address || !port || *port == 0 || address->is_v4() == bracketed) return std::nullopt;
-    return Endpoint{*address, static_cast<std::uint16_t>(*port), 0};
+    if (!zone.empty() && (address->is_v4() || !address->is_link_local())) return std::nullopt;
+    return ZonedEndpoint{{*address, static_cast<std::uint16_t>(*port), 0}, std::move(zone)};
+}
+
+std::optional<Endpoint> parse_endpoint(std::string_view text) {
+    const auto zoned = parse_zoned_endpoint(text);
+    if (!zoned) return std::nullopt;
+    Endpoint endpoint = zoned->endpoint;
+    if (zoned->zone.empty()) return endpoint;
+    const auto index = parse_zone_index(zoned->zone);
+    if (!index) return std::nullopt;
+    endpoint.scope_id = *index;
+    return endpoint;
+}
+
+std::optional<std::uint32_t> parse_zone_index(std::string_view zone) {
+    const auto index = parse_number(zone, kLargestIndex);
+    if (!index || *index == 0) return std::nullopt;
+    return static_cast<std::uint32_t>(*index);
 }
 
 std::string to_string(const IpAddress& address) {
@@ -113,7 +148,13 @@ std::string to_string(const Prefix& prefix) {
 
 std::string to_string(const Endpoint& endpoint) {
     if (endpoint.address.is_v4()) return fmt::format("{}:{}", to_string(endpoint.address), endpoint.port);
-    return fmt::format("[{}]:{}", to_string(endpoint.address), endpoint.port);
+    const std::string zone = endpoint.scope_id == 0 ? std::string() : fmt::format("%{}", endpoint.scope_id);
+    return fmt::format("[{}{}]:{}", to_string(endpoint.address), zone, endpoint.port);
+}
+
+std::string to_string(const ZonedEndpoint& zoned) {
+    if (zoned.zone.empty()) return to_string(zoned.endpoint);
+    return fmt::format("[{}%{}]:{}", to_string(zoned.endpoint.address), zoned.zone, zoned.endpoint.port);
 }
 
 }  // namespace warren

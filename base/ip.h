@@ -69,6 +69,15 @@ struct Endpoint {
     auto operator<=>(const Endpoint&) const = default;
 };
 
+// An endpoint as people write it. `zone` names the device of a link-local IPv6 address (RFC 4007 §11), by its name or
+// its index; "" without one. `endpoint.scope_id` is 0: who knows the devices sets it.
+struct ZonedEndpoint {
+    Endpoint endpoint;
+    std::string zone;
+
+    auto operator<=>(const ZonedEndpoint&) const = default;
+};
+
 // Which of our addresses a datagram was sent to, so that the answer leaves from the same one ("sticky source").
 struct LocalAddress {
     IpAddress address;
@@ -80,12 +89,17 @@ struct LocalAddress {
 [[nodiscard]] std::optional<IpAddress> parse_ip(std::string_view text);
 // "10.0.0.0/8", "fd00::/64"; an address without a length is a host (/32, /128).
 [[nodiscard]] std::optional<Prefix> parse_prefix(std::string_view text);
-// "198.51.100.7:51820", "[2001:db8::1]:51820"; names are not resolved.
+// "198.51.100.7:51820", "[2001:db8::1]:51820", "[fe80::1%3]:51820" with the index of a device; names are not resolved.
 [[nodiscard]] std::optional<Endpoint> parse_endpoint(std::string_view text);
+// The same, and "[fe80::1%up0]:51820".
+[[nodiscard]] std::optional<ZonedEndpoint> parse_zoned_endpoint(std::string_view text);
 
 [[nodiscard]] std::string to_string(const IpAddress& address);
 [[nodiscard]] std::string to_string(const Prefix& prefix);
 [[nodiscard]] std::string to_string(const Endpoint& endpoint);
+[[nodiscard]] std::string to_string(const ZonedEndpoint& endpoint);
+// The index of a device in a zone's text; nothing when it is a name.
+[[nodiscard]] std::optional<std::uint32_t> parse_zone_index(std::string_view zone);
 
 }  // namespace warren
 

@@ -52,8 +52,8 @@ struct Traffic {
 
 struct Peer {
     std::string name;
-    std::vector<Prefix> allowed_ips;   // no host bits; each prefix belongs to one peer of a customer
-    std::optional<Endpoint> endpoint;  // when set, we may initiate
+    std::vector<Prefix> allowed_ips;        // no host bits; each prefix belongs to one peer of a customer
+    std::optional<ZonedEndpoint> endpoint;  // when set, we may initiate
     bool enabled = true;
     Tunnel tunnel;
     bool operator==(const Peer&) const = default;

@@ -34,6 +34,10 @@ void read(const Node* node, Endpoint& to) {
     if (node != nullptr && node->kind == Node::Kind::kString) to = parse_endpoint(node->text).value_or(to);
 }
 
+void read(const Node* node, ZonedEndpoint& to) {
+    if (node != nullptr && node->kind == Node::Kind::kString) to = parse_zoned_endpoint(node->text).value_or(to);
+}
+
 void read(const Node* node, crypto::PublicKey& to) {
     if (node != nullptr && node->kind == Node::Kind::kString) to = crypto::parse_public_key(node->text).value_or(to);
 }

@@ -25,6 +25,7 @@ void read(const Node* node, std::optional<std::uint64_t>& to);  // a rate
 void read(const Node* node, IpAddress& to);
 void read(const Node* node, Prefix& to);
 void read(const Node* node, Endpoint& to);
+void read(const Node* node, ZonedEndpoint& to);
 void read(const Node* node, crypto::PublicKey& to);
 void read(const Node* node, SecretRef& to);
 

@@ -141,7 +141,8 @@ constexpr Key kSchema[] = {
      .example = "[\"10.43.0.0/16\", \"fd00:43::/64\"]"},
     {.document = kCustomer, .path = "wireguard.peer[].endpoint", .type = Type::kEndpoint,
      .doc = "The peer's address. With it Warren can initiate; without it only the peer can. Numeric: names are not "
-            "resolved.", .example = "\"198.51.100.77:51820\""},
+            "resolved. A link-local IPv6 address names the device of the uplink that leads to it: "
+            "`[fe80::1%eth0]:51820`.", .example = "\"198.51.100.77:51820\""},
     {.document = kCustomer, .path = "wireguard.peer[].persistent_keepalive", .type = Type::kInteger, .max = 65535,
      .unit = "seconds", .default_text = "0",
      .doc = "Sends an empty packet at this interval when nothing else is sent, to keep NAT open; 0 = off.",

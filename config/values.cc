@@ -73,6 +73,18 @@ std::optional<std::string> address_kind_problem(const IpAddress& address) {
     return std::nullopt;
 }
 
+bool needs_zone(const IpAddress& address) {
+    return !address.is_v4() && address.is_link_local();
+}
+
+// "[2001:db8::1]:51820" of "[2001:db8::1%up0]:51820".
+std::string without_zone(std::string_view text) {
+    const auto percent = text.find('%');
+    const auto end = text.find(']');
+    if (percent == std::string_view::npos || end == std::string_view::npos || end < percent) return std::string(text);
+    return std::string(text.substr(0, percent)) + std::string(text.substr(end));
+}
+
 std::optional<std::string> with_accepted(const std::optional<std::string>& problem, std::string_view what) {
     if (!problem) return std::nullopt;
     return fmt::format("{}; accepted: {}", *problem, what);
@@ -103,6 +115,8 @@ std::optional<std::string> text_problem(const Key& key, std::string_view text) {
         case Type::kListenEndpoint: {
             const auto endpoint = parse_endpoint(text);
             if (endpoint && endpoint->address.is_unspecified()) return std::nullopt;
+            if (const auto zoned = parse_zoned_endpoint(text); zoned && needs_zone(zoned->endpoint.address))
+                return "is link-local; accepted: another address of this machine";
             return endpoint_problem(text);
         }
         case Type::kPublicKey: return public_key_problem(text);
@@ -256,13 +270,20 @@ std::optional<std::string> network_problem(const Prefix& network) {
 std::optional<std::string> endpoint_problem(std::string_view text) {
     const std::string accepts =
         "accepted: a numeric address and port, such as \"198.51.100.77:51820\" or \"[2001:db8::1]:51820\"";
-    const auto endpoint = parse_endpoint(text);
-    if (!endpoint) {
+    const auto zoned = parse_zoned_endpoint(text);
+    if (!zoned) {
         if (is_host_port(text)) return "is a name, and names are not resolved; " + accepts;
+        if (const auto plain = parse_endpoint(without_zone(text)); plain && !needs_zone(plain->address))
+            return "has a zone, which only link-local IPv6 addresses have; write \"" + to_string(*plain) + "\"";
         return accepts;
     }
-    if (endpoint->address.is_loopback()) return std::nullopt;
-    return with_accepted(address_kind_problem(endpoint->address), "the address of one machine");
+    const Endpoint& endpoint = zoned->endpoint;
+    if (needs_zone(endpoint.address) && zoned->zone.empty()) {
+        return fmt::format("is link-local and names no device of the uplink; write for example \"{}\"",
+                           to_string(ZonedEndpoint{endpoint, "eth0"}));
+    }
+    if (endpoint.address.is_loopback()) return std::nullopt;
+    return with_accepted(address_kind_problem(endpoint.address), "the address of one machine");
 }
 
 std::optional<std::string> public_key_problem(std::string_view text) {

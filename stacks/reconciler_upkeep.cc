@@ -59,6 +59,7 @@ void Reconciler::mend(VpndLink& link) {
         if (!outcome) continue;
         unsound_.erase(id);
         record_problems(id, outcome->problems);
+        is_stale = is_stale || view_.has_moved(accepted->customer, stacks_.uplink());
         if (outcome->has_new_tunnel) {
             view_.forget_tunnel(id);
             is_stale = true;

@@ -38,6 +38,7 @@ class StackKeeper {
 
     // Observes the uplink again. Call before a round of the calls below.
     [[nodiscard]] Status observe_uplink();
+    [[nodiscard]] const ObservedUplink& uplink() const { return uplink_; }
     [[nodiscard]] Result<Outcome> preview(const config::Customer& customer);
     // Updates the stack to what `customer` says and opens its tunnel. On failure a new stack is removed again; an
     // existing one may be partly updated, and the next call continues from there.

@@ -15,9 +15,20 @@ ipc::ListenerId listener_of(const config::Customer& customer, const config::Peer
     return {config::find(customer.listeners, kind) != nullptr ? customer.id : "", kind};
 }
 
+// Nothing while the uplink does not have the device that the endpoint names.
+std::optional<Endpoint> endpoint_of(const config::Peer& peer, const ObservedUplink& uplink) {
+    if (!peer.endpoint) return std::nullopt;
+    Endpoint endpoint = peer.endpoint->endpoint;
+    if (peer.endpoint->zone.empty()) return endpoint;
+    const auto index = uplink.zone(peer.endpoint->zone);
+    if (!index) return std::nullopt;
+    endpoint.scope_id = *index;
+    return endpoint;
+}
+
 ipc::PutPeer put_peer(const config::Customer& customer, const config::Peer& peer, const config::Secrets& secrets,
-                      std::size_t queues) {
-    return {{peer.name, listener_of(customer, peer), peer.allowed_ips, peer.endpoint},
+                      std::size_t queues, const ObservedUplink& uplink) {
+    return {{peer.name, listener_of(customer, peer), peer.allowed_ips, endpoint_of(peer, uplink)},
             with_secrets(peer.tunnel, secrets),
             queue_of(config::identity_of(peer.tunnel), queues)};
 }
@@ -46,7 +57,7 @@ ipc::CustomerSettings settings_of(const config::Customer& customer) {
 }
 
 Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, const std::vector<int>& tunnel,
-                     bool has_tun) {
+                     bool has_tun, const ObservedUplink& uplink) {
     const config::Customer& customer = accepted.customer;
     ipc::PutCustomer put;
     put.settings = settings_of(customer);
@@ -57,7 +68,7 @@ Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, c
     WARREN_TRY(link.send(std::move(put), has_tun ? tunnel : std::vector<int>{}));
     for (const config::Peer& peer : customer.peers) {
         if (!peer.enabled) continue;
-        WARREN_TRY(link.send(put_peer(customer, peer, accepted.secrets, tunnel.size())));
+        WARREN_TRY(link.send(put_peer(customer, peer, accepted.secrets, tunnel.size(), uplink)));
     }
     return {};
 }
@@ -100,6 +111,20 @@ void VpndView::rename(const std::vector<Rename>& renames) {
         listeners[now] = port;
     }
     listeners_ = std::move(listeners);
+    rename_keys(zoned_, held);
+}
+
+VpndView::Endpoints VpndView::zoned_endpoints(const config::Customer& customer, const ObservedUplink& uplink) {
+    Endpoints out;
+    for (const config::Peer& peer : customer.peers) {
+        if (peer.enabled && peer.endpoint && !peer.endpoint->zone.empty()) out.push_back(endpoint_of(peer, uplink));
+    }
+    return out;
+}
+
+bool VpndView::has_moved(const config::Customer& customer, const ObservedUplink& uplink) const {
+    const auto found = zoned_.find(customer.id);
+    return zoned_endpoints(customer, uplink) != (found == zoned_.end() ? Endpoints() : found->second);
 }
 
 Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
@@ -120,13 +145,18 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     }
 
     std::set<std::string> served;
+    std::map<std::string, Endpoints> zoned;
+    const ObservedUplink& uplink = delivery.stacks.uplink();
     for (const auto& accepted : generation.customers) {
         const std::string& id = accepted->customer.id;
         const std::vector<int> tunnel = delivery.stacks.tunnel(id);
         if (tunnel.empty()) continue;
         served.insert(id);
-        if (!delivery.full && current_.contains(id) && has_tunnel(id)) continue;
-        WARREN_TRY(send_customer(link, *accepted, tunnel, !has_tunnel(id)));
+        if (Endpoints now = zoned_endpoints(accepted->customer, uplink); !now.empty())
+            zoned.emplace(id, std::move(now));
+        const bool is_current = current_.contains(id) && !has_moved(accepted->customer, uplink);
+        if (!delivery.full && is_current && has_tunnel(id)) continue;
+        WARREN_TRY(send_customer(link, *accepted, tunnel, !has_tunnel(id), uplink));
     }
 
     // A customer whose file has errors and that is not in the generation keeps what vpnd has.
@@ -161,6 +191,7 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     for (const auto& [id, port] : delivery.listeners) current_listeners_.insert(id);
     current_ = served;
     std::erase_if(stale_tunnels_, [&kept](const std::string& id) { return !kept.contains(id); });
+    zoned_ = std::move(zoned);
     tunnels_ = std::move(served);
     tunnels_.merge(kept);
     return {};

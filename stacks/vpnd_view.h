@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -51,6 +52,8 @@ class VpndView {
     [[nodiscard]] bool has_customer(const std::string& customer) const { return tunnels_.contains(customer); }
     // The customer's vpn0 was recreated: vpnd's descriptor is useless.
     void forget_tunnel(const std::string& customer) { stale_tunnels_.insert(customer); }
+    // A device that an endpoint of the customer's names came, went, or has another index than vpnd knows.
+    [[nodiscard]] bool has_moved(const config::Customer& customer, const ObservedUplink& uplink) const;
     // The customer's configuration differs from what vpnd has.
     void mark_changed(const std::string& customer) { current_.erase(customer); }
     void mark_listeners_changed(const std::string& owner) {
@@ -62,6 +65,10 @@ class VpndView {
         return tunnels_.contains(customer) && !stale_tunnels_.contains(customer);
     }
 
+    using Endpoints = std::vector<std::optional<Endpoint>>;
+    // Those with a zone, as they are now.
+    static Endpoints zoned_endpoints(const config::Customer& customer, const ObservedUplink& uplink);
+
     std::vector<Rename> renames_;                  // from its ids to ours, where they differ
     ListenerPorts listeners_;                      // that it has
     std::set<ipc::ListenerId> renamed_listeners_;  // of these, whose control socket has another name
@@ -69,6 +76,7 @@ class VpndView {
     std::set<std::string> stale_tunnels_;          // whose vpn0 was recreated since it got them
     std::set<ipc::ListenerId> current_listeners_;  // that it has as they are configured now
     std::set<std::string> current_;                // customers it has as they are configured now
+    std::map<std::string, Endpoints> zoned_;       // that it has, by customer; without those that have none
 };
 
 }  // namespace warren::stacks

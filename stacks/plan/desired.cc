@@ -181,6 +181,10 @@ DesiredStack desired_stack(const config::Customer& customer, const std::string& 
     const std::vector<Prefix> lan = stack.handoff ? stack.handoff->addresses : std::vector<Prefix>();
     stack.firewall = default_firewall(has_neighbours(customer) ? neighbours : 0, lan, customer.stack.clamp_mss,
                                       customer.stack.devices);
+    for (const config::Peer& peer : customer.peers) {
+        if (peer.enabled && peer.endpoint && !peer.endpoint->zone.empty())
+            stack.zones.push_back({peer.name, peer.endpoint->zone});
+    }
     return stack;
 }
 

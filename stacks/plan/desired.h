@@ -62,6 +62,13 @@ struct Handoff {
     bool operator==(const Handoff&) const = default;
 };
 
+// A device of the uplink that a peer's link-local endpoint names.
+struct PeerZone {
+    std::string peer;
+    std::string device;
+    bool operator==(const PeerZone&) const = default;
+};
+
 struct DesiredStack {
     std::string customer;
     std::string name;   // of the namespace
@@ -74,6 +81,7 @@ struct DesiredStack {
     std::vector<Route> routes;    // in an order in which the kernel accepts them
     std::vector<Sysctl> sysctls;  // those of the namespace, before any device is made
     Firewall firewall;
+    std::vector<PeerZone> zones;  // of enabled peers
     bool operator==(const DesiredStack&) const = default;
 };
 

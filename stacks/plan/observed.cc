@@ -19,6 +19,14 @@ std::string ObservedStack::owner() const {
     return lo == nullptr ? std::string() : lo->alias;
 }
 
+std::optional<std::uint32_t> ObservedUplink::zone(const std::string& text) const {
+    if (const Link* named = link(text)) return named->index;
+    const auto index = parse_zone_index(text);
+    const bool is_there = index && std::any_of(links.begin(), links.end(),
+                                               [&index](const auto& entry) { return entry.second.index == *index; });
+    return is_there ? index : std::nullopt;
+}
+
 const Link* ObservedUplink::link(const std::string& name) const {
     const auto found = links.find(name);
     return found == links.end() ? nullptr : &found->second;

@@ -64,6 +64,8 @@ struct ObservedStack {
 struct ObservedUplink {
     std::map<std::string, Link> links;  // by name
 
+    // The index of the device that a zone names, by its name or its index; nothing when there is none.
+    [[nodiscard]] std::optional<std::uint32_t> zone(const std::string& text) const;
     [[nodiscard]] const Link* link(const std::string& name) const;
     [[nodiscard]] const Link* link_with_alias(const std::string& alias) const;
 };

@@ -40,6 +40,7 @@ class Planner {
         join_bridge();
         if (has_handoff_) set_up(kHandoffDevice, handoff_);
         set_routes();
+        check_zones();
         return std::move(plan_);
     }
 
@@ -291,6 +292,14 @@ class Planner {
                 desired_.routes.begin(), desired_.routes.end(),
                 [&route](const Route& wanted) { return wanted.to == route.to && wanted.metric == route.metric; });
             if (!is_replaced) step(RemoveRoute{route});
+        }
+    }
+
+    void check_zones() {
+        for (const PeerZone& zone : desired_.zones) {
+            if (uplink_.zone(zone.device)) continue;
+            plan_.problems.push_back("peer " + zone.peer + ": no device " + zone.device +
+                                     " in the uplink, so its endpoint is not used");
         }
     }
 

@@ -166,6 +166,33 @@ TEST_CASE("endpoints are printed as they are read") {
     CHECK(parse_endpoint("198.51.100.7:51820") == Endpoint{ip("198.51.100.7"), 51820, 0});
 }
 
+TEST_CASE("the zone of a link-local endpoint is a device's index, or its name for who knows the devices") {
+    const Endpoint local{ip("fe80::1"), 51820, 3};
+    CHECK(to_string(local) == "[fe80::1%3]:51820");
+    CHECK(parse_endpoint("[fe80::1%3]:51820") == local);
+    CHECK(parse_endpoint("[fe80::1]:51820") == Endpoint{ip("fe80::1"), 51820, 0});
+    CHECK(parse_endpoint("[fe80::1%4]:51820") != local);
+    CHECK_FALSE(parse_endpoint("[fe80::1%up0]:51820"));
+    for (const char* text : {"[fe80::1%up0]:51820", "[fe80::1%3]:1", "[fe80::1%exactly-15-long]:1",
+                             "[fe80::1%eth0.7]:1", "[fe80::1]:51820", "[2001:db8::1]:51820", "198.51.100.7:51820"}) {
+        const auto zoned = parse_zoned_endpoint(text);
+        REQUIRE_MESSAGE(zoned, text);
+        CHECK(to_string(*zoned) == text);
+        CHECK(zoned->endpoint.scope_id == 0);
+    }
+    CHECK(parse_zoned_endpoint("[fe80::1%up0]:51820") == ZonedEndpoint{{ip("fe80::1"), 51820, 0}, "up0"});
+    for (const char* text :
+         {"[fe80::1%]:80", "[fe80::1%longer-than-15-c]:80", "[fe80::1%a b]:80", "[fe80::1%a/b]:80", "[fe80::1%a%b]:80",
+          "[fe80::1%a:b]:80", "[fe80::1%a]b]:80", "fe80::1%up0:80", "[%up0]:80", "[2001:db8::1%up0]:80",
+          "[ff02::1%up0]:80", "169.254.0.1%up0:80", "[169.254.0.1%up0]:80"}) {
+        CAPTURE(text);
+        CHECK_FALSE(parse_zoned_endpoint(text));
+    }
+    CHECK(parse_zone_index("7") == 7U);
+    CHECK(parse_zone_index("2147483647") == 2147483647U);
+    for (const char* text : {"", "0", "2147483648", "up0", "-1", "7 "}) CHECK_FALSE(parse_zone_index(text));
+}
+
 TEST_CASE("what is no endpoint is refused") {
     using namespace std::string_view_literals;
     for (const std::string_view text : {""sv,

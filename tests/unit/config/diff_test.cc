@@ -39,6 +39,13 @@ TEST_CASE("changed, added and removed fields are named as in the file") {
           "traffic.rate_up: + 1.5 Gbit/s\ntraffic.share: 1 -> 3\n");
 }
 
+TEST_CASE("an endpoint on another device is a change") {
+    const auto at = [](const std::string& zone) {
+        return customer(peer_text("p", 1) + "endpoint = \"[fe80::7%" + zone + "]:51820\"\n");
+    };
+    CHECK(diff_text(at("up0"), at("up1")) == "peer p endpoint: [fe80::7%up0]:51820 -> [fe80::7%up1]:51820\n");
+}
+
 TEST_CASE("the operator's devices are one line") {
     const auto before = customer("");
     const auto after = customer("devices = [\"vx0\", \"gre1\"]\n");

@@ -48,7 +48,7 @@ TEST_CASE("the examples mean what they say") {
     REQUIRE(acme.peers.size() == 2);
     const auto tunnel = [&acme](std::size_t i) { return std::get<config::WireguardTunnel>(acme.peers[i].tunnel); };
     CHECK(tunnel(0).preshared_key == config::SecretRef{"acme/branch-graz.psk"});
-    CHECK(acme.peers[0].endpoint == parse_endpoint("198.51.100.77:51820"));
+    CHECK(acme.peers[0].endpoint == parse_zoned_endpoint("198.51.100.77:51820"));
     CHECK(tunnel(1).persistent_keepalive_seconds == 25);
     CHECK(acme.peers[1].allowed_ips.size() == 2);
 }

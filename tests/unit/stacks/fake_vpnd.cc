@@ -16,7 +16,10 @@ std::string line_of(const ipc::ConfigMessage& message, std::size_t descriptors) 
     if (const auto* put = std::get_if<ipc::PutCustomer>(&message))
         return "customer " + put->settings.id + (put->settings.suspended ? " suspended" : "") +
                (put->has_tun ? " with tun" : "") + brought;
-    if (const auto* put = std::get_if<ipc::PutPeer>(&message)) return "peer " + put->settings.name;
+    if (const auto* put = std::get_if<ipc::PutPeer>(&message)) {
+        const auto& endpoint = put->settings.endpoint;
+        return "peer " + put->settings.name + (endpoint ? " at " + to_string(*endpoint) : "");
+    }
     if (const auto* rename = std::get_if<ipc::RenameCustomer>(&message))
         return "rename customer " + rename->from + " to " + rename->to;
     if (const auto* remove = std::get_if<ipc::RemoveCustomer>(&message)) return "remove customer " + remove->id;

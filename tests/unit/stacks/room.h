@@ -57,13 +57,13 @@ class Room {
         ::chmod(path.c_str(), 0600);
     }
     // One peer whose key follows from `key`, which is a letter.
-    // `more`: tables; `stack`: keys of the table [stack].
-    void write_customer(const std::string& id, char key, const std::string& more = "",
-                        const std::string& stack = "") const {
-        write("customers/" + id + ".toml", "schema = 1\nname = \"" + id + "\"\n" + more +
-                                               "[stack]\naddresses = [\"10.0.0.1/24\"]\n" + stack +
-                                               "[[wireguard.peer]]\nname = \"" + id + "-site\"\npublic_key = \"" +
-                                               std::string(42, key) + "E=\"\nallowed_ips = [\"10.43.0.0/16\"]\n");
+    // `more`: tables; `stack`: keys of the table [stack]; `peer`: of the peer's.
+    void write_customer(const std::string& id, char key, const std::string& more = "", const std::string& stack = "",
+                        const std::string& peer = "") const {
+        write("customers/" + id + ".toml",
+              "schema = 1\nname = \"" + id + "\"\n" + more + "[stack]\naddresses = [\"10.0.0.1/24\"]\n" + stack +
+                  "[[wireguard.peer]]\nname = \"" + id + "-site\"\npublic_key = \"" + std::string(42, key) +
+                  "E=\"\nallowed_ips = [\"10.43.0.0/16\"]\n" + peer);
     }
     void remove_customer(const std::string& id) const {
         std::filesystem::remove(directory_ + "/customers/" + id + ".toml");

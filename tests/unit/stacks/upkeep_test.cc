@@ -195,6 +195,37 @@ TEST_CASE("the neighbour tables grow with the stacks that have a handoff or devi
           identity(default_firewall(kMostNeighbours, {}, true, devices)));
 }
 
+TEST_CASE("a link-local endpoint follows the device that it names") {
+    Room room;
+    room.adopt();
+    const auto has = [&room](const std::string& line) { return (joined(room.received()) + "\n").find(line + "\n"); };
+    room.write_customer("acme", 'A', "", "", "endpoint = \"[fe80::7%up0]:51820\"\n");
+    const Report report = room.apply();
+    CHECK(mentions(report, "acme", "peer acme-site: no device up0 in the uplink, so its endpoint is not used"));
+    CHECK(has("peer acme-site") != std::string::npos);
+    CHECK(room.reconciler.needs_mending());
+    room.reconciler.mend(room.link);
+    CHECK(room.received().empty());
+    room.kernel.add_uplink("up0", "veth");
+    Link& up0 = room.kernel.uplink.links.at("up0");
+    up0.index = 7;
+    room.reconciler.mend(room.link);
+    CHECK_FALSE(room.reconciler.needs_mending());
+    CHECK(has("peer acme-site at [fe80::7%7]:51820") != std::string::npos);
+    // Made anew, with another index; an apply that changes nothing else tells vpnd.
+    up0.index = 9;
+    CHECK(room.apply().exit_status == 0);
+    CHECK(has("peer acme-site at [fe80::7%9]:51820") != std::string::npos);
+    CHECK(room.apply().exit_status == 0);
+    CHECK(has("peer acme-site at [fe80::7%9]:51820") == std::string::npos);
+    // An index is a name too.
+    room.write_customer("acme", 'A', "", "", "endpoint = \"[fe80::7%9]:51820\"\n");
+    CHECK(room.apply().exit_status == 0);
+    CHECK(has("peer acme-site at [fe80::7%9]:51820") != std::string::npos);
+    room.write_customer("acme", 'A', "", "", "endpoint = \"[fe80::7%10]:51820\"\n");
+    CHECK(mentions(room.apply(), "acme", "no device 10 in the uplink"));
+}
+
 TEST_CASE("where the neighbour tables cannot grow each stack gets less, and stackd says so") {
     Room room;
     room.kernel.refuses_tables = true;
