@@ -19,7 +19,7 @@ Result<bool> add_message(ipc::SnapshotMessage message, bool& has_header, Snapsho
         return false;
     }
     if (auto* customer = std::get_if<ipc::CustomerSnapshot>(&message); customer != nullptr && has_header) {
-        out.customers.push_back({std::move(*customer), {}});
+        out.customers.push_back({std::move(*customer), {}, {}});
         return false;
     }
     if (auto* peer = std::get_if<ipc::PeerSnapshot>(&message); peer != nullptr && !out.customers.empty()) {
@@ -27,6 +27,22 @@ Result<bool> add_message(ipc::SnapshotMessage message, bool& has_header, Snapsho
         return false;
     }
     return fail(ErrorCode::kFailed, "vpnd sent its messages in an invalid order");
+}
+
+void add_zone(const Endpoint& endpoint, ZoneNames& zones) {
+    if (endpoint.scope_id == 0 || zones.contains(endpoint.scope_id)) return;
+    if (std::string name = device_name(endpoint.scope_id); !name.empty())
+        zones.emplace(endpoint.scope_id, std::move(name));
+}
+
+void name_zones(Snapshot& snapshot) {
+    for (const ipc::RefusedSender& sender : snapshot.header.refused) add_zone(sender.from, snapshot.zones);
+    for (CustomerStatus& status : snapshot.customers) {
+        for (const ipc::PeerSnapshot& peer : status.peers) {
+            for (const auto& endpoint : {peer.activity.endpoint, peer.activity.flaps_with})
+                if (endpoint) add_zone(*endpoint, status.zones);
+        }
+    }
 }
 
 }  // namespace
@@ -52,6 +68,7 @@ Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotR
     }
     std::sort(out.customers.begin(), out.customers.end(),
               [](const auto& a, const auto& b) { return a.customer.settings.id < b.customer.settings.id; });
+    name_zones(out);
     return out;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "ctl/ask/zones.h"
 #include "ipc/snapshot.h"
 
 namespace warren::ctl {
@@ -12,11 +13,13 @@ namespace warren::ctl {
 struct CustomerStatus {
     ipc::CustomerSnapshot customer;
     std::vector<ipc::PeerSnapshot> peers;  // empty when they were not requested
+    ZoneNames zones = {};                  // of their endpoints
 };
 
 struct Snapshot {
     ipc::SnapshotHeader header;
     std::vector<CustomerStatus> customers;  // by id
+    ZoneNames zones = {};                   // of the refused senders
 };
 
 // Over RUN_DIR/snapshot.sock. kUnavailable: vpnd cannot be reached or does not answer in time; kNotFound: no such

@@ -44,10 +44,13 @@ void add_tunnel(Json& out, const ipc::ShownWireguardPeer& tunnel) {
     out["has_preshared_key"] = tunnel.has_preshared_key;
 }
 
-Json peer_of(const ipc::PeerSnapshot& peer) {
+Json peer_of(const ipc::PeerSnapshot& peer, const ZoneNames& zones) {
+    const auto text = [&zones](const std::optional<Endpoint>& endpoint) {
+        return endpoint ? Json(endpoint_text(*endpoint, zones)) : Json();
+    };
     Json out;
     out["name"] = peer.settings.name;
-    out["endpoint"] = peer.activity.endpoint ? Json(to_string(*peer.activity.endpoint)) : Json();
+    out["endpoint"] = text(peer.activity.endpoint);
     out["latest_handshake_seconds"] = peer.latest_handshake_seconds ? Json(*peer.latest_handshake_seconds) : Json();
     out["rx_bytes"] = peer.activity.rx_bytes;
     out["tx_bytes"] = peer.activity.tx_bytes;
@@ -55,7 +58,7 @@ Json peer_of(const ipc::PeerSnapshot& peer) {
     out["lost_because"] = peer.activity.lost_because.empty() ? Json() : Json(peer.activity.lost_because);
     out["refused_as_old"] = peer.activity.refused_as_old;
     out["refused_as_too_soon"] = peer.activity.refused_as_too_soon;
-    out["flaps_with"] = peer.activity.flaps_with ? Json(to_string(*peer.activity.flaps_with)) : Json();
+    out["flaps_with"] = text(peer.activity.flaps_with);
     out["clock_was_ahead_seconds"] = peer.ahead_seconds;
     out["allowed_ips"] = texts_of(peer.settings.allowed_ips);
     std::visit([&out](const auto& tunnel) { add_tunnel(out, tunnel); }, peer.tunnel);
@@ -64,7 +67,7 @@ Json peer_of(const ipc::PeerSnapshot& peer) {
 
 Json peers_of(const CustomerStatus& status) {
     Json out = Json::array();
-    for (const ipc::PeerSnapshot& peer : status.peers) out.push_back(peer_of(peer));
+    for (const ipc::PeerSnapshot& peer : status.peers) out.push_back(peer_of(peer, status.zones));
     return out;
 }
 
@@ -164,7 +167,7 @@ std::string peers_json(const Snapshot& snapshot) {
     out["peers"] = Json::array();
     for (const CustomerStatus& status : snapshot.customers) {
         for (const ipc::PeerSnapshot& peer : status.peers) {
-            Json entry = peer_of(peer);
+            Json entry = peer_of(peer, status.zones);
             entry["customer"] = status.customer.settings.id;
             out["peers"].push_back(std::move(entry));
         }
@@ -226,7 +229,7 @@ std::string drops_json(const Snapshot& snapshot) {
     for (const ipc::RefusedSender& sender : snapshot.header.refused) {
         out["refused"].push_back({{"reason", sender.reason},
                                   {"listener", sender.listener.empty() ? Json() : Json(sender.listener)},
-                                  {"from", to_string(sender.from)},
+                                  {"from", endpoint_text(sender.from, snapshot.zones)},
                                   {"key", sender.who.empty() ? Json() : Json(sender.who)},
                                   {"messages", sender.messages},
                                   {"first", time_text(sender.first)},

@@ -31,8 +31,8 @@ std::string join(const std::vector<Prefix>& prefixes, std::size_t most) {
 // Clocks differ so much, and no client is locked out.
 constexpr std::uint32_t kClockToleranceSeconds = 60;
 
-std::string endpoint_text(const ipc::PeerSnapshot& peer) {
-    return peer.activity.endpoint ? to_string(*peer.activity.endpoint) : "-";
+std::string endpoint_of(const ipc::PeerSnapshot& peer, const ZoneNames& zones) {
+    return peer.activity.endpoint ? endpoint_text(*peer.activity.endpoint, zones) : "-";
 }
 
 std::string limit_text(std::uint64_t bits_per_second) {
@@ -79,7 +79,8 @@ std::string health_text(const StackdStatus& stackd, const std::vector<health::Fi
 std::string offline_text(const Snapshot& snapshot) {
     std::string ids;
     std::size_t count = 0;
-    for (const auto& [customer, peers] : snapshot.customers) {
+    for (const CustomerStatus& status : snapshot.customers) {
+        const ipc::CustomerSnapshot& customer = status.customer;
         if (customer.settings.suspended || customer.peer_count == 0 || customer.peers_online > 0) continue;
         if (++count <= kShownOffline) ids += (count == 1 ? "" : ", ") + customer.settings.id;
     }
@@ -136,7 +137,8 @@ std::string customer_text(const CustomerStatus& status, const std::vector<std::s
     for (const ipc::PeerSnapshot& peer : status.peers) {
         if (peer.activity.flaps_with) {
             out += fmt::format("attention   {}: it is at {} and at {} in turn: two machines may use its key\n",
-                               peer.settings.name, endpoint_text(peer), to_string(*peer.activity.flaps_with));
+                               peer.settings.name, endpoint_of(peer, status.zones),
+                               endpoint_text(*peer.activity.flaps_with, status.zones));
         }
         if (peer.activity.refused_as_old == 0 || peer.ahead_seconds < kClockToleranceSeconds) continue;
         out += fmt::format(
@@ -182,7 +184,7 @@ std::string peers_text(const Snapshot& snapshot, bool with_customer) {
                                          short_age(peer.latest_handshake_seconds),
                                          bytes_text(peer.activity.rx_bytes),
                                          bytes_text(peer.activity.tx_bytes),
-                                         endpoint_text(peer),
+                                         endpoint_of(peer, status.zones),
                                          join(peer.settings.allowed_ips, kShownPrefixes)};
             if (with_customer) row.insert(row.begin(), status.customer.settings.id);
             table.add(std::move(row));
@@ -224,12 +226,12 @@ std::string counters_text(const Snapshot& snapshot) {
 }
 
 // Who the latest refused senders are.
-std::string refused_text(const std::vector<ipc::RefusedSender>& refused) {
+std::string refused_text(const std::vector<ipc::RefusedSender>& refused, const ZoneNames& zones) {
     if (refused.empty()) return {};
     Table table({{"LAST"}, {"REASON"}, {"LISTENER"}, {"FROM"}, {"KEY"}, {"MESSAGES", Align::kRight}, {"SINCE"}});
     for (const ipc::RefusedSender& sender : refused) {
         table.add({time_text(sender.last), sender.reason, sender.listener.empty() ? "shared" : sender.listener,
-                   to_string(sender.from), sender.who.empty() ? "-" : printable(sender.who) + "...",
+                   endpoint_text(sender.from, zones), sender.who.empty() ? "-" : printable(sender.who) + "...",
                    fmt::format("{}", sender.messages), time_text(sender.first)});
     }
     return "\nRefused senders, the latest first (addresses may be forged):\n" + table.text();
@@ -258,7 +260,7 @@ std::string drops_text(const Snapshot& snapshot) {
         }
         out += fmt::format("{}: {}{}{}\n", reason, known->meaning, known->advice.empty() ? "" : " ", known->advice);
     }
-    return out + refused_text(snapshot.header.refused);
+    return out + refused_text(snapshot.header.refused, snapshot.zones);
 }
 
 }  // namespace warren::ctl

@@ -10,13 +10,13 @@ namespace warren::ctl {
 
 namespace {
 
-std::string peer_text(const ipc::PeerSnapshot& peer, const ipc::ShownWireguardPeer& tunnel) {
+std::string peer_text(const ipc::PeerSnapshot& peer, const ipc::ShownWireguardPeer& tunnel, const ZoneNames& zones) {
     const ipc::PeerActivity& activity = peer.activity;
     std::string allowed;
     for (const Prefix& prefix : peer.settings.allowed_ips) allowed += (allowed.empty() ? "" : ", ") + to_string(prefix);
     std::string out = fmt::format("peer: {}\n", tunnel.public_key);
     if (tunnel.has_preshared_key) out += "  preshared key: (hidden)\n";
-    if (activity.endpoint) out += fmt::format("  endpoint: {}\n", to_string(*activity.endpoint));
+    if (activity.endpoint) out += fmt::format("  endpoint: {}\n", endpoint_text(*activity.endpoint, zones));
     out += fmt::format("  allowed ips: {}\n", allowed.empty() ? "(none)" : allowed);
     if (peer.latest_handshake_seconds)
         out += fmt::format("  latest handshake: {}\n", ago_text(*peer.latest_handshake_seconds));
@@ -46,7 +46,7 @@ std::string wg_show_text(const CustomerStatus& status) {
     });
     for (const ipc::PeerSnapshot& peer : peers) {
         if (const auto* tunnel = std::get_if<ipc::ShownWireguardPeer>(&peer.tunnel))
-            out += '\n' + peer_text(peer, *tunnel);
+            out += '\n' + peer_text(peer, *tunnel, status.zones);
     }
     return out;
 }

@@ -1,6 +1,8 @@
 // Tables and `wg show`, word for word.
 #include <doctest/doctest.h>
 
+#include "ctl/ask/zones.h"
+#include "ctl/show/json_views.h"
 #include "ctl/show/table.h"
 #include "ctl/show/text_views.h"
 #include "ctl/show/units.h"
@@ -23,6 +25,32 @@ TEST_CASE("the peers' table, with and without the customer") {
           "branch-linz  idle         27 h       0 B     148 B  [2001:db8::1]:51820  -\n"
           "branch-graz  online       63 s  1.20 KiB  3.40 MiB  198.51.100.77:51820  10.43.0.0/16, fd00:43::/64\n");
     CHECK(peers_text(samples::snapshot(), true).starts_with("CUSTOMER  PEER         STATE   HANDSHAKE"));
+}
+
+TEST_CASE("a link-local endpoint is shown with its device, or the device's index where no name is known") {
+    Snapshot snapshot = samples::snapshot();
+    CustomerStatus& acme = snapshot.customers[0];
+    const auto there = warren::parse_endpoint("[fe80::7%3]:51820");
+    acme.peers[0].activity.endpoint = there;
+    acme.peers[0].activity.flaps_with = warren::parse_endpoint("[fe80::7%4]:51820");
+    warren::ipc::RefusedSender sender;
+    sender.reason = "bad_mac1";
+    sender.from = *there;
+    snapshot.header.refused = {sender};
+    CHECK(peers_text(snapshot, false).find(" [fe80::7%3]:51820 ") != std::string::npos);
+    acme.zones = {{3, "up0"}};
+    snapshot.zones = {{3, "up1"}};
+    CHECK(peers_text(snapshot, false).find(" [fe80::7%up0]:51820 ") != std::string::npos);
+    CHECK(customer_text(acme).find("at [fe80::7%up0]:51820 and at [fe80::7%4]:51820 in turn") != std::string::npos);
+    CHECK(wg_show_text(acme).find("  endpoint: [fe80::7%up0]:51820\n") != std::string::npos);
+    CHECK(drops_text(snapshot).find(" [fe80::7%up1]:51820 ") != std::string::npos);
+    CHECK(peers_json(snapshot).find("\"[fe80::7%up0]:51820\"") != std::string::npos);
+    CHECK(drops_json(snapshot).find("\"[fe80::7%up1]:51820\"") != std::string::npos);
+}
+
+TEST_CASE("the device of an index is that of our network namespace") {
+    CHECK(device_name(1) == "lo");
+    CHECK(device_name(0x7fffffff).empty());
 }
 
 TEST_CASE("the status at a glance") {
