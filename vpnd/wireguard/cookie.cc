@@ -9,11 +9,14 @@ namespace warren::wireguard {
 
 namespace {
 
-// MAC(secret, address || port)
+// MAC(secret, address || port), and the device of a link-local address.
 Cookie cookie_for(const crypto::Secret<32>& secret, const Endpoint& from) {
     std::array<std::uint8_t, 2> port{};
     store_be(port.data(), from.port);
-    return crypto::blake2s_mac(secret.reveal(), {from.address.bytes(), port});
+    std::array<std::uint8_t, 4> scope{};
+    store_be(scope.data(), from.scope_id);
+    const Bytes device = Bytes(scope).first(from.scope_id == 0 ? 0 : scope.size());
+    return crypto::blake2s_mac(secret.reveal(), {from.address.bytes(), port, device});
 }
 
 bool is_mac2_by(const Cookie& cookie, Bytes message) {

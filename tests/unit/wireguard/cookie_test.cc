@@ -120,6 +120,16 @@ TEST_CASE("C4: after a long silence no old secret is valid") {
     CHECK_FALSE(fresh.is_mac2_valid(after(0), message, asking.from));
 }
 
+TEST_CASE("C4: a cookie of a link-local address is for one device") {
+    Asking asking;
+    asking.from = *parse_endpoint("[fe80::7%3]:51820");
+    REQUIRE(asking.ask(after(0)) == CookieVerdict::kAccepted);
+    const auto message = asking.sign(after(1));
+    CHECK(asking.checker.is_mac2_valid(after(1), message, asking.from));
+    CHECK_FALSE(asking.checker.is_mac2_valid(after(1), message, *parse_endpoint("[fe80::7%4]:51820")));
+    CHECK_FALSE(asking.checker.is_mac2_valid(after(1), message, *parse_endpoint("[fe80::7]:51820")));
+}
+
 TEST_CASE("C6: a cookie is accepted once per message sent, and never without one") {
     Asking asking;
     const CookieReply unasked = asking.checker.create_reply(after(0), std::array<std::uint8_t, 148>{}, asking.from, 1);
