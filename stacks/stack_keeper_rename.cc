@@ -25,7 +25,7 @@ Result<std::vector<Rename>> StackKeeper::stacks_of(const std::vector<Rename>& re
     for (const Rename& rename : out) {
         const bool is_given_up =
             std::any_of(out.begin(), out.end(), [&](const Rename& other) { return other.from == rename.to; });
-        if (exists(rename.to) && !is_given_up)
+        if (exists(rename.to) && !is_given_up && kernel_.number_of(namespace_name(rename.to)))
             return fail(ErrorCode::kConflict, "the namespace " + namespace_name(rename.to) +
                                                   " exists already; remove it, or give the customer another id");
     }

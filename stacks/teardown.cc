@@ -18,7 +18,7 @@ Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel, std::option
     if (auto left = VpndProcess::find_left(run_dir.path(), vpnd_user)) left->stop(kStopPatience);
     if (auto left = VpndProcess::find(run_dir.file("statusd.pid"))) left->stop(kStopPatience);
     StackKeeper stacks(kernel, run_dir.path());
-    WARREN_TRY(stacks.finish_renames());
+    const Status finished = stacks.finish_renames();
     const auto customers = stacks.orphans({});
     if (!customers) return tl::unexpected(customers.error());
     WARREN_TRY(stacks.take_down(std::span(*customers)));
@@ -31,6 +31,7 @@ Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel, std::option
     for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid", "statusd.pid"})
         ::unlink(run_dir.file(name).c_str());
     ::rmdir(run_dir.file("wireguard").c_str());
+    if (!finished) return tl::unexpected(finished.error());
     return customers->size();
 }
 

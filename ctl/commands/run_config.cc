@@ -59,9 +59,10 @@ std::string describe_removals(const std::string& run_dir, const config::Loaded& 
     for (const config::LoadedCustomer& customer : loaded.customers) gone.erase(customer.value().id);
     if (gone.empty()) return {};
     return fmt::format(
-        "{} customer{} with a stack on this machine ha{} no file: {}; `vpnctl apply --remove` removes {}", gone.size(),
-        gone.size() == 1 ? "" : "s", gone.size() == 1 ? "s" : "ve", fmt::join(gone, ", "),
-        gone.size() == 1 ? "it" : "them");
+        "{} customer{} with a stack on this machine ha{} no file: {}; `vpnctl apply --remove` removes {}, unless {} "
+        "renamed (vpnctl diff)",
+        gone.size(), gone.size() == 1 ? "" : "s", gone.size() == 1 ? "s" : "ve", fmt::join(gone, ", "),
+        gone.size() == 1 ? "it" : "them", gone.size() == 1 ? "it was" : "they were");
 }
 
 }  // namespace

@@ -463,7 +463,7 @@ std::optional<ObservedFirewall> parse_firewall(Bytes tables, Bytes rules, Bytes 
         if (is_inet && chain.name == kCustomerChain && chain.policy.empty()) observed->has_customer_chain = true;
         if (!place.has_our_chain(chain.name)) continue;
         if (is_inet && !chain.comment.empty()) observed->identity = std::move(chain.comment);
-        names.push_back(chain.name + " " + chain.policy);
+        names.push_back(chain.policy.empty() ? chain.name : chain.name + " " + chain.policy);
     }
     observed->chains = chain_summary(std::move(names));
     return observed;

@@ -81,7 +81,7 @@ def test_a_renamed_customer_keeps_its_tunnels_its_stack_and_its_counters(town, v
     assert town.stack(customer).ping("10.0.0.2", count=1)
     assert town.warren.peer(customer.id, "firm")["rx_bytes"] > counted
     assert old not in [entry["id"] for entry in town.warren.status()["customers"]]
-    assert town.warren.ctl("diff").stdout.strip() == "nothing to do"
+    assert town.warren.ctl("diff").stdout.startswith("nothing to do")
 
 
 def customer_named(id_):
@@ -191,7 +191,7 @@ def test_a_stackd_that_is_killed_in_the_middle_of_a_rename_finds_its_way(town, v
     assert f"warren-{old}" not in names() and os.path.basename(passing) not in names()
     assert echo(raw, session)
     assert town.warren.peer(customer.id, "broken-off")["state"] == "online"
-    assert town.warren.ctl("diff").stdout.strip() == "nothing to do"
+    assert town.warren.ctl("diff").stdout.startswith("nothing to do")
 
 
 def test_who_may_see_the_old_name_does_not_see_the_new_one(scene):
