@@ -75,10 +75,12 @@ class PacketAead {
 
 // Which backend serves which suite: not every backend has all suites, and the fastest one differs.
 struct AeadBackends {
-    AeadBackends(AeadBackend chacha, AeadBackend gcm = AeadBackend::kOpenssl)  // NOLINT(google-explicit-constructor)
-        : chacha20poly1305(chacha), aes_gcm(gcm) {}
+    AeadBackends(AeadBackend chacha, AeadBackend gcm = AeadBackend::kOpenssl,  // NOLINT(google-explicit-constructor)
+                 bool lanes = false)
+        : chacha20poly1305(chacha), aes_gcm(gcm), has_lanes(lanes) {}
     AeadBackend chacha20poly1305;
     AeadBackend aes_gcm;
+    bool has_lanes;  // small packets of ChaCha20-Poly1305 are done several at a time, by our own code
 };
 
 // kUnsupported when this machine or build lacks the backend.
@@ -95,11 +97,13 @@ struct AeadChoice {
     double nanoseconds_per_packet = 0;  // 1420 bytes, sealed
     // For AES-GCM: the first that has it and passes its tests, in the order of AeadBackend.
     AeadBackend aes_gcm = AeadBackend::kOpenssl;
+    bool has_lanes = false;  // as in AeadBackends: this CPU has them, they pass the tests and are faster
 
-    [[nodiscard]] AeadBackends backends() const { return {backend, aes_gcm}; }
+    [[nodiscard]] AeadBackends backends() const { return {backend, aes_gcm, has_lanes}; }
 };
 // Tests every backend this machine has, times those that pass (about 20 ms each) and picks the fastest. Fails when none
-// passes. The clock is read through `monotonic_nanoseconds`, given by the rim.
+// passes. Tests and times lanes with that one (about 10 ms). The clock is read through `monotonic_nanoseconds`, given
+// by the rim.
 [[nodiscard]] Result<AeadChoice> choose_backend(std::int64_t (*monotonic_nanoseconds)());
 
 }  // namespace warren::crypto

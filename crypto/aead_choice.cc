@@ -6,6 +6,7 @@
 
 #include "crypto/aead.h"
 #include "crypto/aead_backends.h"
+#include "crypto/chacha_lanes.h"
 
 namespace warren::crypto {
 
@@ -13,23 +14,25 @@ namespace {
 
 constexpr std::array kBackends = {AeadBackend::kIpsecMb, AeadBackend::kOpenssl, AeadBackend::kSodium};
 
-constexpr std::uint32_t kPacketSize = 1420;  // a full packet inside a tunnel of the default MTU
-constexpr std::size_t kBatchSize = 44;       // as many as a full receive train carries
+constexpr std::uint32_t kPacketSize = 1420;     // a full packet inside a tunnel of the default MTU
+constexpr std::uint32_t kSmallPacketSize = 96;  // an acknowledgement, a query, a voice packet
+constexpr std::size_t kBatchSize = 44;          // as many as a full receive train carries
 constexpr std::int64_t kCalibrationNanoseconds = 20'000'000;
+constexpr std::int64_t kLanesCalibrationNanoseconds = 5'000'000;
 constexpr int kMostBatches = 10'000;  // a stopped clock must not block us
 
 // The fastest batch: disturbances only make a measurement slower.
-double measure(PacketAead& aead, std::int64_t (*monotonic_nanoseconds)()) {
+double measure(PacketAead& aead, std::uint32_t size, std::int64_t duration, std::int64_t (*monotonic_nanoseconds)()) {
     const AeadKey key;
-    std::vector<std::uint8_t> packets(kBatchSize * (kPacketSize + kTagSize));
+    std::vector<std::uint8_t> packets(kBatchSize * (size + kTagSize));
     std::vector<AeadJob> jobs;
     for (std::size_t i = 0; i < kBatchSize; ++i)
-        jobs.push_back({&key, i, &packets[i * (kPacketSize + kTagSize)], kPacketSize, false});
+        jobs.push_back({&key, i, &packets[i * (size + kTagSize)], size, false});
 
     std::int64_t best = std::numeric_limits<std::int64_t>::max();
     const std::int64_t begin = monotonic_nanoseconds();
     std::int64_t before = begin;
-    for (int batch = 0; batch < kMostBatches && before - begin < kCalibrationNanoseconds; ++batch) {
+    for (int batch = 0; batch < kMostBatches && before - begin < duration; ++batch) {
         aead.seal(jobs);
         const std::int64_t after = monotonic_nanoseconds();
         best = std::min(best, after - before);
@@ -98,6 +101,7 @@ Result<std::unique_ptr<PacketAead>> make_packet_aead(AeadBackend backend) {
 
 Result<std::unique_ptr<PacketAead>> make_packet_aead(const AeadBackends& backends) {
     auto chacha = make_packet_aead(backends.chacha20poly1305);
+    if (chacha && backends.has_lanes) chacha = add_lanes(chacha_lanes(), std::move(*chacha));
     if (!chacha || backends.chacha20poly1305 == backends.aes_gcm) return chacha;
     auto gcm = make_packet_aead(backends.aes_gcm);
     if (!gcm) return gcm;
@@ -117,7 +121,8 @@ Result<AeadChoice> choose_among(std::span<const AeadCandidate> candidates, std::
             continue;
         }
         if (!gcm && candidate.aead.value()->has(AeadSuite::kAes128Gcm)) gcm = candidate.backend;
-        const double nanoseconds = measure(**candidate.aead, monotonic_nanoseconds);
+        const double nanoseconds =
+            measure(**candidate.aead, kPacketSize, kCalibrationNanoseconds, monotonic_nanoseconds);
         if (!fastest || nanoseconds < fastest->nanoseconds_per_packet)
             fastest = AeadChoice{candidate.backend, nanoseconds};
     }
@@ -126,10 +131,24 @@ Result<AeadChoice> choose_among(std::span<const AeadCandidate> candidates, std::
     return *fastest;
 }
 
+bool do_lanes_gain(ChachaLanes lanes, AeadBackend backend, std::int64_t (*monotonic_nanoseconds)()) {
+    const auto nanoseconds = [&](PacketAead& aead) {
+        return measure(aead, kSmallPacketSize, kLanesCalibrationNanoseconds, monotonic_nanoseconds);
+    };
+    auto alone = make_packet_aead(backend);
+    if (!alone) return false;
+    const double without = nanoseconds(**alone);
+    const auto with = add_lanes(lanes, std::move(*alone));
+    return with && self_test(**with) && nanoseconds(**with) < without;
+}
+
 Result<AeadChoice> choose_backend(std::int64_t (*monotonic_nanoseconds)()) {
     std::vector<AeadCandidate> candidates;
+    candidates.reserve(kBackends.size());
     for (const AeadBackend backend : kBackends) candidates.push_back({backend, make_packet_aead(backend)});
-    return choose_among(candidates, monotonic_nanoseconds);
+    auto choice = choose_among(candidates, monotonic_nanoseconds);
+    if (choice) choice->has_lanes = do_lanes_gain(chacha_lanes(), choice->backend, monotonic_nanoseconds);
+    return choice;
 }
 
 }  // namespace warren::crypto

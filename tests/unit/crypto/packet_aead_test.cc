@@ -1,17 +1,16 @@
 #include <doctest/doctest.h>
 #include <openssl/evp.h>
 #include <sodium.h>
-#include <sys/mman.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "crypto/aead.h"
+#include "crypto/aead_backends.h"
 #include "tests/unit/crypto/allocation_count.h"
+#include "tests/unit/crypto/heap_search.h"
 #include "tests/vectors/hex.h"
 #include "tests/vectors/seeded_random.h"
 #include "tests/vectors/wycheproof.h"
@@ -22,7 +21,7 @@ namespace {
 
 using Buffer = std::vector<std::uint8_t>;
 
-// Runs `check` with every backend this machine has.
+// Runs `check` with every backend this machine has, and with lanes.
 template <typename Check>
 void with_each_backend(Check check) {
     int checked = 0;
@@ -39,6 +38,10 @@ void with_each_backend(Check check) {
         ++checked;
     }
     CHECK(checked >= 2);
+    if (const auto lanes = add_lanes(chacha_lanes(), *make_packet_aead(AeadBackend::kSodium))) {
+        CAPTURE("lanes");
+        check(**lanes);
+    }
 }
 
 AeadKey random_key(test::SeededRandom& random) {
@@ -269,31 +272,6 @@ TEST_CASE("two backends of one kind share nothing") {
     }
 }
 
-// How often `wanted` is in the heap, read from proc(5)'s maps and mem. -1 if this build has its heap elsewhere
-// (sanitizers).
-int times_in_heap(Bytes wanted) {
-    std::ifstream maps("/proc/self/maps");
-    for (std::string line; std::getline(maps, line);) {
-        if (!line.ends_with("[heap]")) continue;
-        char* end = nullptr;
-        const auto first = std::strtoull(line.c_str(), &end, 16);
-        const auto last = std::strtoull(end + 1, nullptr, 16);
-        std::ifstream memory("/proc/self/mem", std::ios::binary);
-        memory.seekg(static_cast<std::streamoff>(first));
-        // Outside the heap, otherwise the copy would be counted too.
-        const std::size_t size = last - first;
-        void* const copy = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (copy == MAP_FAILED || !memory.read(static_cast<char*>(copy), static_cast<std::streamsize>(size))) return -1;
-        const std::string_view all(static_cast<const char*>(copy), size);
-        const std::string_view part(reinterpret_cast<const char*>(wanted.data()), wanted.size());
-        int count = 0;
-        for (std::size_t at = all.find(part); at != std::string_view::npos; at = all.find(part, at + 1)) ++count;
-        ::munmap(copy, size);
-        return count;
-    }
-    return -1;
-}
-
 TEST_CASE("S9: after forget() a backend holds no key, and still works") {
     with_each_backend([](PacketAead& aead) {
         test::SeededRandom random(77);
@@ -303,7 +281,7 @@ TEST_CASE("S9: after forget() a backend holds no key, and still works") {
         std::array jobs{AeadJob{&key, 1, text.data(), 64, false}};
         aead.seal(jobs);
         aead.forget_keys();
-        CHECK(times_in_heap(key.secret.reveal()) <= 0);
+        CHECK(test::times_in_heap(key.secret.reveal()) <= 0);
         aead.open(jobs);
         CHECK(jobs[0].authentic);
         CHECK(std::all_of(text.begin(), text.begin() + 64, [](std::uint8_t octet) { return octet == 0; }));
