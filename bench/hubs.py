@@ -132,7 +132,11 @@ class WireguardGo(Hub):
         for place, public in enumerate(self.public_keys):
             lines += ["[Peer]", f"PublicKey = {public}", f"AllowedIPs = {peer_address(place)}/32"]
         uplink.run("wg", "setconf", self.tunnel, self.field.lab.write(f"{self.tunnel}.conf", "\n".join(lines) + "\n"))
-        uplink.ip(f"link set {self.tunnel} netns {self.stack.name}")
+        return self._move()
+
+    def _move(self):
+        """The device into the stack."""
+        self.field.uplink.ip(f"link set {self.tunnel} netns {self.stack.name}")
         self.stack.ip(f"addr add {STACK}/32 dev {self.tunnel}", f"link set {self.tunnel} mtu 1420 up",
                       f"route add 10.0.0.0/8 dev {self.tunnel}")
         return self
@@ -159,6 +163,21 @@ class KernelWireguard(WireguardGo):
         return []
 
 
+class Bare(WireguardGo):
+    """bench-bare, the limit: receive, open, write; read, seal, send; for one peer."""
+
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, name="bare", port=51824, **more)
+
+    def start(self):
+        uplink = self.field.uplink
+        self._make_stack()
+        key = self.field.lab.write(f"{self.tunnel}.key", self.key.private + "\n")
+        self.process = uplink.start(*self.pin(), self.tools.bare, self.port, self.tunnel, key, name="hub-bare")
+        netlab.wait_until(lambda: self.tunnel in uplink.devices(), 10, "bench-bare has its device")
+        return self._move()
+
+
 def _parent(pid):
     with open(f"/proc/{pid}/stat") as stat:
         return int(stat.read().rpartition(")")[2].split()[1])
@@ -170,7 +189,8 @@ class Tools:
     def __init__(self, root):
         self.root = root
         built = warren.programs()
-        self.wgblast, self.aead = os.path.join(built, "wgblast"), os.path.join(built, "bench-aead")
+        self.wgblast, self.aead, self.bare = (os.path.join(built, name)
+                                              for name in ("wgblast", "bench-aead", "bench-bare"))
         self.peers = os.path.join(root, "build/peers")
 
     def wireguard_go(self, suite="bookworm-backports"):

@@ -31,9 +31,9 @@ class Lineup:
         if name == "before":
             return hubs.Warren(self.field, self.tools, customers=customers, peers=peers, tag="b", port=51823,
                                name="before", programs=self.before, **more)
-        if name in ("warren", "kernel"):
-            made = hubs.Warren if name == "warren" else hubs.KernelWireguard
-            return made(self.field, self.tools, customers=customers, peers=peers, **more)
+        others = {"warren": hubs.Warren, "kernel": hubs.KernelWireguard, "bare": hubs.Bare}
+        if name in others:
+            return others[name](self.field, self.tools, customers=customers, peers=peers, **more)
         title, suite, port = VERSIONS[name]
         return hubs.WireguardGo(self.field, self.tools, customers=1, peers=customers * peers, name=title, port=port,
                                 program=self.tools.wireguard_go(suite), **more)
