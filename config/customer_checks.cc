@@ -143,41 +143,52 @@ class CustomerCheck {
         }
     }
 
+    // An element of a peer's allowed_ips.
+    struct Where {
+        std::size_t peer;
+        std::size_t index;
+    };
+    [[nodiscard]] std::string path_of(Where at) const {
+        return fmt::format("{}.allowed_ips[{}]", path_of(at.peer), at.index);
+    }
+
     void check_prefixes() {
-        struct Where {
-            std::size_t peer;
-            std::size_t index;
-        };
-        const auto path = [this](Where at) { return fmt::format("{}.allowed_ips[{}]", path_of(at.peer), at.index); };
-        std::map<Prefix, Where> seen;
+        std::size_t count = 0;
         for (std::size_t p = 0; p < customer_.peers.size(); ++p) {
             const Peer& peer = customer_.peers[p];
             if (!peer.enabled) continue;
+            const std::size_t before = count;
+            count += peer.allowed_ips.size();
+            if (before <= kMaxAllowedIpsPerCustomer && count > kMaxAllowedIpsPerCustomer) {
+                error(path_of(p) + ".allowed_ips",
+                      fmt::format("{}.allowed_ips: with this peer the customer has more than {} networks; accepted: up "
+                                  "to {} for all enabled peers together",
+                                  table_of_peer(p), kMaxAllowedIpsPerCustomer, kMaxAllowedIpsPerCustomer));
+            }
             for (std::size_t i = 0; i < peer.allowed_ips.size(); ++i) {
                 const Prefix& prefix = peer.allowed_ips[i];
                 if (!readable(prefix)) continue;
                 if (const auto owner = own_address(prefix)) {
-                    error(path({p, i}), fmt::format("{}.allowed_ips: {} is the stack's own address ({}); a peer cannot "
-                                                    "have it",
-                                                    table_of_peer(p), to_string(prefix), *owner));
+                    error(path_of({p, i}),
+                          fmt::format("{}.allowed_ips: {} is the stack's own address ({}); a peer cannot "
+                                      "have it",
+                                      table_of_peer(p), to_string(prefix), *owner));
                 }
-                check_broadcast(prefix, p, path({p, i}));
-                const auto [found, is_new] = seen.try_emplace(prefix.network(), Where{p, i});
+                check_broadcast(prefix, {p, i});
+                const auto [found, is_new] = allowed_.try_emplace(prefix.network(), Where{p, i});
                 if (is_new) continue;
                 if (found->second.peer == p) {
-                    warning(path({p, i}),
+                    warning(path_of({p, i}),
                             fmt::format("{}.allowed_ips: {} is listed twice", table_of_peer(p), to_string(prefix)));
                     continue;
                 }
-                error(path({p, i}),
+                error(path_of({p, i}),
                       fmt::format("{}.allowed_ips: {} also belongs to peer \"{}\" at {}; a prefix belongs to one peer "
                                   "of a customer",
                                   table_of_peer(p), to_string(prefix), customer_.peers[found->second.peer].name,
-                                  source_.cite(path(found->second))));
+                                  source_.cite(path_of(found->second))));
             }
         }
-        allowed_.clear();
-        for (const auto& [prefix, where] : seen) allowed_.emplace(prefix, path(where));
     }
 
     // Where the stack has this address itself.
@@ -192,15 +203,15 @@ class CustomerCheck {
     }
 
     // A stack sends nothing to the last address of its own network but broadcasts, and vpn0 has none.
-    void check_broadcast(const Prefix& prefix, std::size_t peer, const std::string& path) {
+    void check_broadcast(const Prefix& prefix, Where at) {
         if (!is_host(prefix) || !prefix.address.is_v4()) return;
         for (const Prefix& own : customer_.stack.addresses) {
             if (!readable(own) || !own.address.is_v4() || own.length > 30) continue;
             if (prefix.address != broadcast_of(own)) continue;
-            warning(path,
+            warning(path_of(at),
                     fmt::format("{}.allowed_ips: {} is the broadcast address of the stack's network {}; a peer with "
                                 "it is never reached",
-                                table_of_peer(peer), to_string(prefix), to_string(own.network())));
+                                table_of_peer(at.peer), to_string(prefix), to_string(own.network())));
         }
     }
 
@@ -224,7 +235,7 @@ class CustomerCheck {
             error(fmt::format("handoff.address[{}]", i),
                   fmt::format("handoff.address: the network {} is also a peer's allowed_ips at {}; it is either on the "
                               "LAN or behind the peer",
-                              to_string(found->first), source_.cite(found->second)));
+                              to_string(found->first), source_.cite(path_of(found->second))));
         }
     }
 
@@ -244,7 +255,7 @@ class CustomerCheck {
                     error(path + ".to",
                           fmt::format(
                               "stack.route.to: {} is a peer's allowed_ips at {} and is routed to vpn0 automatically",
-                              to_string(route.to), source_.cite(allowed->second)));
+                              to_string(route.to), source_.cite(path_of(allowed->second))));
                 }
             }
             if (has_to && !route.via.is_unspecified()) check_gateway(route, path + ".via");
@@ -316,7 +327,7 @@ class CustomerCheck {
     const Source& source_;
     const Secrets& secrets_;
     std::vector<Diagnostic>& out_;
-    std::map<Prefix, std::string> allowed_;  // prefixes of enabled peers, with their paths
+    std::map<Prefix, Where> allowed_;  // prefixes of enabled peers, and where each is first
 };
 
 }  // namespace

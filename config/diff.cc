@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <variant>
 
@@ -15,6 +16,9 @@ namespace warren::config {
 namespace {
 
 constexpr std::string_view kChangedSecret = "(changed)";
+// A list of networks is shown whole if its text is not longer; else this many of what is new and of what is gone.
+constexpr std::size_t kWholeText = 400;
+constexpr std::size_t kShownPrefixes = 16;
 
 // A configuration as lines "field" -> "text", so that one loop compares all fields.
 using Flat = std::map<std::string, std::string>;
@@ -52,9 +56,13 @@ Flat flatten(const Appliance& appliance) {
     return out;
 }
 
+std::string prefixes_field(const Peer& peer) {
+    return fmt::format("peer {} allowed_ips", peer.name);
+}
+
 void flatten(const Peer& peer, Flat& out) {
     const std::string at = fmt::format("peer {}", peer.name);
-    out[at + " allowed_ips"] = join(peer.allowed_ips, false);
+    out[prefixes_field(peer)] = join(peer.allowed_ips, false);
     out[at + " enabled"] = peer.enabled ? "true" : "false";
     if (peer.endpoint) out[at + " endpoint"] = to_string(*peer.endpoint);
     std::visit([&](const auto& tunnel) { flatten(tunnel, at, out); }, peer.tunnel);
@@ -140,6 +148,35 @@ void summarise_peers(const Customer& before, const Customer& after, std::vector<
     }
 }
 
+// Of a long list only what is new and what is gone, and of that the first.
+void shorten_prefixes(const Customer& before, const Customer& after, std::vector<FieldChange>& changes) {
+    const auto sorted = [](const Customer& customer, const std::string& field) {
+        for (const Peer& peer : customer.peers) {
+            if (field != prefixes_field(peer)) continue;
+            std::vector<Prefix> out = peer.allowed_ips;
+            std::sort(out.begin(), out.end());
+            return out;
+        }
+        return std::vector<Prefix>();
+    };
+    const auto without = [](const std::vector<Prefix>& all, const std::vector<Prefix>& others) {
+        std::vector<Prefix> rest;
+        std::set_difference(all.begin(), all.end(), others.begin(), others.end(), std::back_inserter(rest));
+        const std::size_t left_out = rest.size() - std::min(rest.size(), kShownPrefixes);
+        rest.resize(rest.size() - left_out);
+        const std::string text = join(rest, true);
+        return left_out == 0 ? text : fmt::format("{} and {} more", text, left_out);
+    };
+    for (FieldChange& change : changes) {
+        if (std::max(change.before.size(), change.after.size()) <= kWholeText) continue;
+        const std::vector<Prefix> old = sorted(before, change.field);
+        const std::vector<Prefix> now = sorted(after, change.field);
+        if (old.empty() && now.empty()) continue;  // another field
+        change.before = without(old, now);
+        change.after = without(now, old);
+    }
+}
+
 }  // namespace
 
 std::vector<FieldChange> diff(const Appliance& before, const Secrets& before_secrets, const Appliance& after,
@@ -153,6 +190,7 @@ std::vector<FieldChange> diff(const Customer& before, const Secrets& before_secr
                               const Secrets& after_secrets) {
     auto out = compare(flatten(before), flatten(after));
     summarise_peers(before, after, out);
+    shorten_prefixes(before, after, out);
     add_changed_keys(before, before_secrets, after, after_secrets, out);
     return out;
 }

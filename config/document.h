@@ -59,6 +59,6 @@ struct Source {
 // at the first. Never aborts, whatever the text: nesting and size are bounded (kMaxDocumentSize, config/prescan.h).
 [[nodiscard]] bool read_document(Source& source, std::vector<Diagnostic>& out);
 
-inline constexpr std::size_t kMaxDocumentSize = 16 * 1024 * 1024;  // 2000 prefixes for each of some 300 peers
+inline constexpr std::size_t kMaxDocumentSize = 16 * 1024 * 1024;  // some 700,000 prefixes
 
 }  // namespace warren::config

@@ -137,7 +137,9 @@ constexpr Key kSchema[] = {
     {.document = kCustomer, .path = "wireguard.peer[].allowed_ips", .type = Type::kPrefixes, .required = true,
      .max = kMaxAllowedIpsPerPeer,
      .doc = "The networks behind the peer: routed to it, and accepted from it as source. A prefix belongs to one peer "
-            "of a customer; other customers may use the same prefix.",
+            "of a customer; other customers may use the same prefix. At most 20000 for a peer and 200000 for the "
+            "enabled peers of a customer. Each is a route in the stack and takes some 60 bytes of vpnd's memory, twice "
+            "as much while a change is applied.",
      .example = "[\"10.43.0.0/16\", \"fd00:43::/64\"]"},
     {.document = kCustomer, .path = "wireguard.peer[].endpoint", .type = Type::kEndpoint,
      .doc = "The peer's address. With it Warren can initiate; without it only the peer can. Numeric: names are not "

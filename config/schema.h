@@ -70,8 +70,8 @@ struct Key {
 [[nodiscard]] std::string suggest(std::string_view written, std::span<const std::string_view> candidates);
 
 // Limits that several checks share.
-inline constexpr std::size_t kMaxAllowedIpsPerPeer =
-    2000;  // so that a peer fits one ipc message (ipc::kMaxMessageSize)
+inline constexpr std::size_t kMaxAllowedIpsPerPeer = 20'000;
+inline constexpr std::size_t kMaxAllowedIpsPerCustomer = 200'000;  // of its enabled peers together
 inline constexpr std::size_t kMaxStackAddresses = 64;
 inline constexpr std::size_t kMaxStackRoutes = 2000;
 inline constexpr std::size_t kMaxStackDevices = 8;  // each needs rules for each other

@@ -15,7 +15,7 @@
 
 namespace warren::ipc {
 
-// The largest message. A peer with more allowed_ips than fit is refused by config/validate (kMaxAllowedIpsPerPeer).
+// The largest message. What may be larger takes several (PutPrefixes in ipc/config_messages.h).
 inline constexpr std::size_t kMaxMessageSize = 128 * 1024;
 // Descriptors one message may carry (the kernel's SCM_MAX_FD is 253).
 inline constexpr std::size_t kMaxDescriptors = 200;

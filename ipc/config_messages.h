@@ -3,7 +3,8 @@
 //
 //   stackd: Hello
 //   vpnd:   (HoldingListener | HoldingCustomer)*, HoldingEnd
-//   stackd: Begin, (RenameCustomer | PutListener | PutCustomer PutPeer* | RemoveCustomer | RemoveListener |
+//   stackd: Begin, (RenameCustomer | PutListener | PutCustomer (PutPeer PutPrefixes*)* | RemoveCustomer |
+//   RemoveListener |
 //           ResetPeer)*, Commit
 //   vpnd:   Applied or Rejected
 //
@@ -35,6 +36,11 @@ namespace warren::ipc {
 
 // As many as a receiver index can name beside the handshake socket.
 inline constexpr std::uint32_t kMaxWorkers = 63;
+
+// Of a peer's allowed_ips: what one message carries (72,000 bytes of IPv6), and what a peer and a customer may have.
+inline constexpr std::size_t kPrefixesPerMessage = 4'000;
+inline constexpr std::size_t kMaxPrefixesPerPeer = 20'000;
+inline constexpr std::size_t kMaxPrefixesPerCustomer = 200'000;
 
 // The first message of stackd, once per connection. Descriptors on the first connection: the snapshot listener, then
 // the adoption listener (both SEQPACKET, non-blocking), then two regular files (0600, opened read-write, made empty
@@ -122,14 +128,25 @@ void fields(auto& codec, Is<PutCustomer> auto& m) {
 
 // Belongs to the last PutCustomer. Only enabled peers are sent.
 struct PutPeer {
-    PeerSettings settings;
+    PeerSettings settings;  // its first allowed_ips, at most kPrefixesPerMessage
     PeerTunnel tunnel;
-    std::uint16_t queue = 0;  // of the customer's TUN: carries the packets to this peer and from it
+    std::uint16_t queue = 0;            // of the customer's TUN: carries the packets to this peer and from it
+    std::uint32_t prefixes_follow = 0;  // more allowed_ips, in the PutPrefixes messages that come next
+    // The allowed_ips are those that vpnd has of the customer's peer with this name; none are sent.
+    bool same_prefixes = false;
 
     bool operator==(const PutPeer&) const = default;
 };
 void fields(auto& codec, Is<PutPeer> auto& m) {
-    codec(m.settings, m.tunnel, m.queue);
+    codec(m.settings, m.tunnel, m.queue, m.prefixes_follow, m.same_prefixes);
+}
+
+// More allowed_ips of the last PutPeer, 1 to kPrefixesPerMessage; only as many as it announced.
+struct PutPrefixes {
+    std::vector<Prefix> prefixes;
+};
+void fields(auto& codec, Is<PutPrefixes> auto& m) {
+    codec(m.prefixes);
 }
 
 struct RemoveCustomer {
@@ -190,9 +207,9 @@ void fields(auto& codec, Is<Rejected> auto& m) {
     codec(m.generation, m.reason);
 }
 
-using ConfigMessage =
-    std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer, PutPeer,
-                 RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel, ResetPeer, RenameCustomer>;
+using ConfigMessage = std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer,
+                                   PutPeer, RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel,
+                                   ResetPeer, RenameCustomer, PutPrefixes>;
 
 // `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize
 // (ipc/channel.h).

@@ -165,16 +165,20 @@ struct LastOf<PeerState> {
 };
 
 struct PeerSnapshot {
-    PeerSettings settings;
+    static constexpr std::size_t kMostPrefixes = 2'000;
+
+    PeerSettings settings;  // of its allowed_ips the first kMostPrefixes
     ShownTunnel tunnel;
     PeerActivity activity;
     // What follows from the activity and the time.
     std::optional<std::uint32_t> latest_handshake_seconds;  // age, absent = never
     PeerState state = PeerState::kNever;
-    std::uint32_t ahead_seconds = 0;  // how far activity.newest_seconds is ahead of our clock
+    std::uint32_t ahead_seconds = 0;         // how far activity.newest_seconds is ahead of our clock
+    std::uint32_t allowed_ips_left_out = 0;  // that the peer has and settings do not show
 };
 void fields(auto& codec, Is<PeerSnapshot> auto& m) {
     codec(m.settings, m.tunnel, m.activity, m.latest_handshake_seconds, m.state, m.ahead_seconds);
+    codec(m.allowed_ips_left_out);
 }
 
 struct SnapshotEnd {};

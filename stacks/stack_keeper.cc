@@ -105,7 +105,7 @@ Result<StackKeeper::Outcome> StackKeeper::preview(const config::Customer& custom
     auto prospect = prepare(kernel_, customer);
     if (!prospect) return tl::unexpected(prospect.error());
     Outcome outcome;
-    for (const Step& step : prospect->plan.steps) outcome.steps.push_back(describe(step));
+    outcome.steps = describe(prospect->plan.steps);
     outcome.problems = std::move(prospect->plan.problems);
     outcome.is_new = !prospect->observed.exists;
     return outcome;
@@ -118,7 +118,7 @@ Result<StackKeeper::Outcome> StackKeeper::make(Kernel& kernel, const config::Cus
     const std::vector<Step>& steps = prospect->plan.steps;
     moves_uplink = moves_uplink || moves_uplink_devices(steps);
     Outcome outcome;
-    for (const Step& step : steps) outcome.steps.push_back(describe(step));
+    outcome.steps = describe(steps);
     outcome.problems = std::move(prospect->plan.problems);
     outcome.is_new = !prospect->observed.exists;
     outcome.has_new_tunnel = contains<CreateTunnel>(steps) || tunnel.empty();

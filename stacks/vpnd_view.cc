@@ -1,8 +1,11 @@
 #include "stacks/vpnd_view.h"
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 #include "base/check.h"
+#include "config/schema.h"
 #include "stacks/tunnel_keys.h"
 
 namespace warren::stacks {
@@ -56,8 +59,45 @@ ipc::CustomerSettings settings_of(const config::Customer& customer) {
     return settings;
 }
 
-Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, const std::vector<int>& tunnel,
-                     bool has_tun, const ObservedUplink& uplink) {
+static_assert(config::kMaxAllowedIpsPerPeer <= ipc::kMaxPrefixesPerPeer &&
+              config::kMaxAllowedIpsPerCustomer <= ipc::kMaxPrefixesPerCustomer);
+
+// The peers of a customer whose prefixes take more than one message.
+std::map<std::string_view, const std::vector<Prefix>*> long_lists(const config::AcceptedCustomer* customer) {
+    std::map<std::string_view, const std::vector<Prefix>*> out;
+    if (customer == nullptr) return out;
+    for (const config::Peer& peer : customer->customer.peers) {
+        if (peer.enabled && peer.allowed_ips.size() > ipc::kPrefixesPerMessage) out[peer.name] = &peer.allowed_ips;
+    }
+    return out;
+}
+
+// `held`: the prefixes that vpnd has of it; null when that is not known.
+Status send_peer(VpndLink& link, ipc::PutPeer put, const std::vector<Prefix>* held) {
+    std::vector<Prefix>& prefixes = put.settings.allowed_ips;
+    if (prefixes.size() <= ipc::kPrefixesPerMessage) return link.send(std::move(put));
+    if (held != nullptr && *held == prefixes) {
+        prefixes.clear();
+        put.same_prefixes = true;
+        return link.send(std::move(put));
+    }
+    const std::vector<Prefix> all = std::exchange(prefixes, {});
+    const auto part = [&all](std::size_t from) {
+        const std::size_t end = std::min(from + ipc::kPrefixesPerMessage, all.size());
+        return std::vector<Prefix>(all.begin() + static_cast<std::ptrdiff_t>(from),
+                                   all.begin() + static_cast<std::ptrdiff_t>(end));
+    };
+    put.settings.allowed_ips = part(0);
+    put.prefixes_follow = static_cast<std::uint32_t>(all.size() - ipc::kPrefixesPerMessage);
+    WARREN_TRY(link.send(std::move(put)));
+    for (std::size_t from = ipc::kPrefixesPerMessage; from < all.size(); from += ipc::kPrefixesPerMessage)
+        WARREN_TRY(link.send(ipc::PutPrefixes{part(from)}));
+    return {};
+}
+
+// `held`: the customer as vpnd has it; null when that is not known.
+Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, const config::AcceptedCustomer* held,
+                     const std::vector<int>& tunnel, bool has_tun, const ObservedUplink& uplink) {
     const config::Customer& customer = accepted.customer;
     ipc::PutCustomer put;
     put.settings = settings_of(customer);
@@ -66,9 +106,12 @@ Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, c
     put.has_tun = has_tun;
     put.queues = static_cast<std::uint16_t>(tunnel.size());
     WARREN_TRY(link.send(std::move(put), has_tun ? tunnel : std::vector<int>{}));
+    const auto known = long_lists(held);
     for (const config::Peer& peer : customer.peers) {
         if (!peer.enabled) continue;
-        WARREN_TRY(link.send(put_peer(customer, peer, accepted.secrets, tunnel.size(), uplink)));
+        const auto found = known.find(peer.name);
+        WARREN_TRY(send_peer(link, put_peer(customer, peer, accepted.secrets, tunnel.size(), uplink),
+                             found == known.end() ? nullptr : found->second));
     }
     return {};
 }
@@ -112,6 +155,7 @@ void VpndView::rename(const std::vector<Rename>& renames) {
     }
     listeners_ = std::move(listeners);
     rename_keys(zoned_, held);
+    rename_keys(held_, held);
 }
 
 VpndView::Endpoints VpndView::zoned_endpoints(const config::Customer& customer, const ObservedUplink& uplink) {
@@ -147,6 +191,7 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     std::set<std::string> served;
     std::map<std::string, Endpoints> zoned;
     const ObservedUplink& uplink = delivery.stacks.uplink();
+    auto held = held_;
     for (const auto& accepted : generation.customers) {
         const std::string& id = accepted->customer.id;
         const std::vector<int> tunnel = delivery.stacks.tunnel(id);
@@ -156,7 +201,11 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
             zoned.emplace(id, std::move(now));
         const bool is_current = current_.contains(id) && !has_moved(accepted->customer, uplink);
         if (!delivery.full && is_current && has_tunnel(id)) continue;
-        WARREN_TRY(send_customer(link, *accepted, tunnel, !has_tunnel(id), uplink));
+        const auto before = held_.find(id);
+        const bool is_known = !delivery.full && before != held_.end();
+        WARREN_TRY(
+            send_customer(link, *accepted, is_known ? before->second.get() : nullptr, tunnel, !has_tunnel(id), uplink));
+        held[id] = accepted;
     }
 
     // A customer whose file has errors and that is not in the generation keeps what vpnd has.
@@ -194,6 +243,8 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     zoned_ = std::move(zoned);
     tunnels_ = std::move(served);
     tunnels_.merge(kept);
+    std::erase_if(held, [this](const auto& each) { return !tunnels_.contains(each.first); });
+    held_ = std::move(held);
     return {};
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -77,6 +78,8 @@ class VpndView {
     std::set<ipc::ListenerId> current_listeners_;  // that it has as they are configured now
     std::set<std::string> current_;                // customers it has as they are configured now
     std::map<std::string, Endpoints> zoned_;       // that it has, by customer; without those that have none
+    // As vpnd has each customer, where that is known: long lists of prefixes that it has are not sent again.
+    std::map<std::string, std::shared_ptr<const config::AcceptedCustomer>> held_;
 };
 
 }  // namespace warren::stacks

@@ -61,6 +61,7 @@ Json peer_of(const ipc::PeerSnapshot& peer, const ZoneNames& zones) {
     out["flaps_with"] = text(peer.activity.flaps_with);
     out["clock_was_ahead_seconds"] = peer.ahead_seconds;
     out["allowed_ips"] = texts_of(peer.settings.allowed_ips);
+    out["allowed_ips_left_out"] = peer.allowed_ips_left_out;
     std::visit([&out](const auto& tunnel) { add_tunnel(out, tunnel); }, peer.tunnel);
     return out;
 }

@@ -20,11 +20,13 @@ constexpr std::size_t kShownPrefixes = 3;
 constexpr std::size_t kShownOffline = 3;
 constexpr std::string_view kBeforeCustomer = "(none)";  // drops before the customer was known
 
-std::string join(const std::vector<Prefix>& prefixes, std::size_t most) {
+// `left_out`: how many more there are.
+std::string join(const std::vector<Prefix>& prefixes, std::size_t most, std::size_t left_out = 0) {
     std::string out;
     for (std::size_t i = 0; i < std::min(prefixes.size(), most); ++i)
         out += (i == 0 ? "" : ", ") + to_string(prefixes[i]);
-    if (prefixes.size() > most) out += fmt::format(", +{}", prefixes.size() - most);
+    left_out += prefixes.size() - std::min(prefixes.size(), most);
+    if (left_out > 0) out += fmt::format(", +{}", left_out);
     return out.empty() ? "-" : out;
 }
 
@@ -185,7 +187,7 @@ std::string peers_text(const Snapshot& snapshot, bool with_customer) {
                                          bytes_text(peer.activity.rx_bytes),
                                          bytes_text(peer.activity.tx_bytes),
                                          endpoint_of(peer, status.zones),
-                                         join(peer.settings.allowed_ips, kShownPrefixes)};
+                                         join(peer.settings.allowed_ips, kShownPrefixes, peer.allowed_ips_left_out)};
             if (with_customer) row.insert(row.begin(), status.customer.settings.id);
             table.add(std::move(row));
         }

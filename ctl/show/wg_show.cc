@@ -14,6 +14,7 @@ std::string peer_text(const ipc::PeerSnapshot& peer, const ipc::ShownWireguardPe
     const ipc::PeerActivity& activity = peer.activity;
     std::string allowed;
     for (const Prefix& prefix : peer.settings.allowed_ips) allowed += (allowed.empty() ? "" : ", ") + to_string(prefix);
+    if (peer.allowed_ips_left_out > 0) allowed += fmt::format(" and {} more", peer.allowed_ips_left_out);
     std::string out = fmt::format("peer: {}\n", tunnel.public_key);
     if (tunnel.has_preshared_key) out += "  preshared key: (hidden)\n";
     if (activity.endpoint) out += fmt::format("  endpoint: {}\n", endpoint_text(*activity.endpoint, zones));

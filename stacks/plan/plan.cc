@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace warren::stacks {
 
@@ -24,7 +25,10 @@ const char* kind_of(config::HandoffType type) {
 class Planner {
   public:
     Planner(const DesiredStack& desired, const ObservedStack& observed, const ObservedUplink& uplink)
-        : desired_(desired), observed_(observed), uplink_(uplink) {}
+        : desired_(desired),
+          observed_(observed),
+          uplink_(uplink),
+          observed_routes_(observed.routes.begin(), observed.routes.end()) {}
 
     Plan run() {
         if (!observed_.exists) step(CreateNamespace{desired_.owner});
@@ -82,9 +86,7 @@ class Planner {
         disturbed_.insert(device);
     }
 
-    [[nodiscard]] bool is_observed(const Route& route) const {
-        return std::find(observed_.routes.begin(), observed_.routes.end(), route) != observed_.routes.end();
-    }
+    [[nodiscard]] bool is_observed(const Route& route) const { return observed_routes_.contains(route); }
 
     void put_guards() {
         for (const Route& route : desired_.routes) {
@@ -287,11 +289,10 @@ class Planner {
                 continue;
             if (!is_observed(route) || disturbed_.contains(route.device)) step(PutRoute{route});
         }
+        std::set<std::pair<Prefix, std::uint32_t>> wanted;
+        for (const Route& route : desired_.routes) wanted.emplace(route.to, route.metric);
         for (const Route& route : observed_.routes) {
-            const bool is_replaced = std::any_of(
-                desired_.routes.begin(), desired_.routes.end(),
-                [&route](const Route& wanted) { return wanted.to == route.to && wanted.metric == route.metric; });
-            if (!is_replaced) step(RemoveRoute{route});
+            if (!wanted.contains({route.to, route.metric})) step(RemoveRoute{route});
         }
     }
 
@@ -320,10 +321,11 @@ class Planner {
     const DesiredStack& desired_;
     const ObservedStack& observed_;
     const ObservedUplink& uplink_;
-    const Link* tunnel_ = nullptr;     // vpn0 as it is; null when it is made new
-    const Link* handoff_ = nullptr;    // lan0 as it is; null when it is made new
-    bool has_handoff_ = false;         // lan0 will be there
-    std::set<std::string> disturbed_;  // devices that may have lost routes to an earlier step
+    const std::set<Route> observed_routes_;  // there may be thousands
+    const Link* tunnel_ = nullptr;           // vpn0 as it is; null when it is made new
+    const Link* handoff_ = nullptr;          // lan0 as it is; null when it is made new
+    bool has_handoff_ = false;               // lan0 will be there
+    std::set<std::string> disturbed_;        // devices that may have lost routes to an earlier step
     Plan plan_;
 };
 

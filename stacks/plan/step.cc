@@ -83,4 +83,19 @@ std::string describe(const Step& step) {
     return std::visit(Describer{}, step);
 }
 
+std::vector<std::string> describe(const std::vector<Step>& steps) {
+    std::vector<std::string> out;
+    std::size_t put = 0;
+    std::size_t removed = 0;
+    for (const Step& step : steps) {
+        const bool is_shown = std::holds_alternative<PutRoute>(step)      ? ++put <= kShownRoutes
+                              : std::holds_alternative<RemoveRoute>(step) ? ++removed <= kShownRoutes
+                                                                          : true;
+        if (is_shown) out.push_back(describe(step));
+    }
+    if (put > kShownRoutes) out.push_back("put " + std::to_string(put - kShownRoutes) + " more routes");
+    if (removed > kShownRoutes) out.push_back("remove " + std::to_string(removed - kShownRoutes) + " more routes");
+    return out;
+}
+
 }  // namespace warren::stacks

@@ -147,5 +147,9 @@ using Step = std::variant<CreateNamespace, RemoveNamespace, GiveName, DropName, 
 
 // One line for a person.
 [[nodiscard]] std::string describe(const Step& step);
+// The same of each, in their order; of routes that are put and of those that are removed the first kShownRoutes each,
+// then how many more there are.
+inline constexpr std::size_t kShownRoutes = 100;
+[[nodiscard]] std::vector<std::string> describe(const std::vector<Step>& steps);
 
 }  // namespace warren::stacks

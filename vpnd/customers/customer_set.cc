@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <variant>
@@ -52,6 +54,8 @@ Status check_peers(const NewCustomer& customer) {
     for (const ipc::PutPeer& peer : customer.peers) {
         for (const Prefix& prefix : peer.settings.allowed_ips) prefixes.push_back(prefix.network());
     }
+    if (prefixes.size() > ipc::kMaxPrefixesPerCustomer)
+        return invalid(fmt::format("customer {}: too many prefixes", customer.put.settings.id));
     std::sort(prefixes.begin(), prefixes.end());
     const auto twice = std::adjacent_find(prefixes.begin(), prefixes.end());
     if (twice == prefixes.end()) return {};
@@ -102,7 +106,8 @@ bool Changes::empty() const {
 Result<Changes> CustomerSet::apply(Generation&& generation) {
     WARREN_TRY(check_renames(generation.renames));
     rename(generation.renames);
-    Status sound = check_listeners(generation);
+    Status sound = fill_in_prefixes(generation);
+    if (sound) sound = check_listeners(generation);
     if (sound) sound = check_customers(generation);
     if (!sound) {
         rename(reversed(generation.renames));
@@ -221,6 +226,27 @@ Status CustomerSet::check_customer(const NewCustomer& customer) const {
         return invalid(fmt::format("customer {}: {} queues come without their tun", settings.id, customer.put.queues));
     }
     return check_peers(customer);
+}
+
+Status CustomerSet::fill_in_prefixes(Generation& generation) const {
+    for (NewCustomer& customer : generation.customers) {
+        std::unordered_map<std::string_view, const HeldPeer*> by_name;
+        const HeldCustomer* const held = this->customer(customer.put.settings.id);
+        for (ipc::PutPeer& peer : customer.peers) {
+            if (!peer.same_prefixes) continue;
+            if (by_name.empty() && held != nullptr) {
+                for (const HeldPeer& known : held->peers) by_name[known.config.settings.name] = &known;
+            }
+            const auto found = by_name.find(peer.settings.name);
+            if (found == by_name.end()) {
+                return invalid(fmt::format("customer {}: the prefixes of peer {} are not known",
+                                           customer.put.settings.id, peer.settings.name));
+            }
+            peer.settings.allowed_ips = found->second->config.settings.allowed_ips;
+            peer.same_prefixes = false;
+        }
+    }
+    return {};
 }
 
 Status CustomerSet::check_customers(const Generation& generation) const {

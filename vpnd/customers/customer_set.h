@@ -123,6 +123,8 @@ class CustomerSet {
   private:
     [[nodiscard]] Status check_renames(const std::vector<Rename>& renames) const;
     void rename(const std::vector<Rename>& renames);
+    // Of peers that keep theirs.
+    [[nodiscard]] Status fill_in_prefixes(Generation& generation) const;
     [[nodiscard]] Status check_listeners(const Generation& generation) const;
     [[nodiscard]] Status check_customers(const Generation& generation) const;
     [[nodiscard]] Status check_customer(const NewCustomer& customer) const;

@@ -39,6 +39,11 @@ std::optional<Result<Generation>> Staging::feed(ipc::ConfigMessage message, std:
 
 Status Staging::take(ipc::ConfigMessage message, std::vector<UniqueFd> descriptors) {
     if (!staged_) return fail(ErrorCode::kInvalid, "message outside of Begin and Commit");
+    if (auto* put = std::get_if<ipc::PutPrefixes>(&message)) {
+        if (!descriptors.empty()) return fail(ErrorCode::kInvalid, "PutPrefixes with descriptors");
+        return take_prefixes(std::move(*put));
+    }
+    WARREN_TRY(check_prefixes_complete());
     if (auto* put = std::get_if<ipc::PutPeer>(&message)) {
         if (!descriptors.empty()) return fail(ErrorCode::kInvalid, "PutPeer with descriptors");
         return take_peer(std::move(*put));
@@ -110,8 +115,39 @@ Status Staging::take_peer(ipc::PutPeer put) {
         return fail(ErrorCode::kInvalid, fmt::format("customer {}: peer {} belongs to no queue",
                                                      customer.put.settings.id, put.settings.name));
     }
+    std::vector<Prefix>& prefixes = put.settings.allowed_ips;
+    const std::size_t all = prefixes.size() + put.prefixes_follow;
+    if (all > ipc::kMaxPrefixesPerPeer || (put.same_prefixes && all != 0)) {
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: peer {} announces {} prefixes",
+                                                     customer.put.settings.id, put.settings.name, all));
+    }
+    prefixes.reserve(all);
     customer.peers.push_back(std::move(put));
     return {};
+}
+
+Status Staging::take_prefixes(ipc::PutPrefixes put) {
+    if (staged_->customers.empty() || staged_->customers.back().peers.empty())
+        return fail(ErrorCode::kInvalid, "PutPrefixes before any PutPeer of the customer");
+    NewCustomer& customer = staged_->customers.back();
+    ipc::PutPeer& peer = customer.peers.back();
+    if (put.prefixes.empty() || put.prefixes.size() > peer.prefixes_follow) {
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("customer {}: peer {} gets {} prefixes, {} are missing", customer.put.settings.id,
+                                peer.settings.name, put.prefixes.size(), peer.prefixes_follow));
+    }
+    peer.prefixes_follow -= static_cast<std::uint32_t>(put.prefixes.size());
+    peer.settings.allowed_ips.insert(peer.settings.allowed_ips.end(), put.prefixes.begin(), put.prefixes.end());
+    return {};
+}
+
+Status Staging::check_prefixes_complete() const {
+    if (staged_->customers.empty() || staged_->customers.back().peers.empty()) return {};
+    const NewCustomer& customer = staged_->customers.back();
+    const ipc::PutPeer& peer = customer.peers.back();
+    if (peer.prefixes_follow == 0) return {};
+    return fail(ErrorCode::kInvalid, fmt::format("customer {}: peer {} lacks {} prefixes", customer.put.settings.id,
+                                                 peer.settings.name, peer.prefixes_follow));
 }
 
 Status Staging::check_peers_complete() const {
@@ -129,6 +165,7 @@ Result<Generation> Staging::finish(const ipc::Commit& commit) {
         return fail(ErrorCode::kInvalid,
                     fmt::format("Commit of generation {} ends generation {}", commit.generation, staged_->number));
     }
+    WARREN_TRY(check_prefixes_complete());
     WARREN_TRY(check_peers_complete());
     return std::move(*staged_);
 }

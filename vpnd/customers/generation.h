@@ -68,6 +68,9 @@ class Staging {
     Status take_listener(ipc::PutListener put, std::vector<UniqueFd> descriptors);
     Status take_customer(ipc::PutCustomer put, std::vector<UniqueFd> descriptors);
     Status take_peer(ipc::PutPeer put);
+    Status take_prefixes(ipc::PutPrefixes put);
+    // The last peer has all the prefixes that it announced.
+    [[nodiscard]] Status check_prefixes_complete() const;
     // The last customer has all the peers that it announced.
     [[nodiscard]] Status check_peers_complete() const;
     Result<Generation> finish(const ipc::Commit& commit);

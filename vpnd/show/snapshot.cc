@@ -34,6 +34,13 @@ std::uint64_t digest_of(const auto&... parts) {
     return std::hash<std::string_view>()({reinterpret_cast<const char*>(wire.data()), wire.size()});
 }
 
+// What a message carries.
+ipc::PeerSettings shown_of(const ipc::PeerSettings& all) {
+    if (all.allowed_ips.size() <= ipc::PeerSnapshot::kMostPrefixes) return all;
+    const auto first = all.allowed_ips.begin();
+    return {all.name, all.listener, {first, first + ipc::PeerSnapshot::kMostPrefixes}, all.endpoint};
+}
+
 control::PeerStatus status_of(const io::ControlWorker& control, const HeldPeer& peer) {
     const control::Engine* engine = control.engine(peer.listener);
     auto status = engine != nullptr ? engine->peer_status(peer.index) : std::nullopt;
@@ -104,8 +111,13 @@ ipc::CustomerSnapshot Snapshot::customer(const HeldCustomer& customer) const {
 ipc::PeerSnapshot Snapshot::peer(Now now, const HeldCustomer& customer, std::size_t position) const {
     const HeldPeer& peer = customer.peers[position];
     const control::PeerStatus status = status_of(control_, peer);
-    ipc::PeerSnapshot out{
-        peer.config.settings, ipc::shown(peer.config.tunnel), activity_of(customer, position), {}, state_of(status), 0};
+    ipc::PeerSnapshot out{shown_of(peer.config.settings),
+                          ipc::shown(peer.config.tunnel),
+                          activity_of(customer, position),
+                          {},
+                          state_of(status)};
+    out.allowed_ips_left_out =
+        static_cast<std::uint32_t>(peer.config.settings.allowed_ips.size() - out.settings.allowed_ips.size());
     const std::int64_t ahead = status.newest.count() - now.wall.nanoseconds / std::nano::den;
     out.ahead_seconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, 0, UINT32_MAX));
     if (out.state == ipc::PeerState::kNever) return out;

@@ -17,7 +17,7 @@ constexpr std::size_t kCustomersPerRefresh = 64;
 
 void append(std::deque<std::vector<std::uint8_t>>& wires, const ipc::SnapshotMessage& message) {
     std::vector<std::uint8_t> wire;
-    // Too large cannot be: what config messages brought in one piece goes out in one.
+    // Too large cannot be: what config messages brought in one piece goes out in one, and a peer's prefixes are cut.
     if (encode(message, wire)) wires.push_back(std::move(wire));
 }
 

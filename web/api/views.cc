@@ -109,7 +109,8 @@ Json row_of(const std::string& customer, const PeerEntry& peer, Instant now) {
              {"rates", rates_of(peer.rates)},
              {"rx_bytes", shown.activity.rx_bytes},
              {"tx_bytes", shown.activity.tx_bytes},
-             {"allowed_ips", texts_of(shown.settings.allowed_ips)}};
+             {"allowed_ips", texts_of(shown.settings.allowed_ips)},
+             {"allowed_ips_left_out", shown.allowed_ips_left_out}};
     std::visit([&row](const auto& tunnel) { add_tunnel(row, tunnel); }, shown.tunnel);
     return row;
 }

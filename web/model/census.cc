@@ -52,7 +52,7 @@ std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
 }
 
 bool same_config(const ipc::PeerSnapshot& a, const ipc::PeerSnapshot& b) {
-    return a.settings == b.settings && a.tunnel == b.tunnel;
+    return a.settings == b.settings && a.tunnel == b.tunnel && a.allowed_ips_left_out == b.allowed_ips_left_out;
 }
 
 // Suspension has events of its own.

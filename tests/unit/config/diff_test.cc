@@ -66,6 +66,21 @@ TEST_CASE("the order of allowed_ips makes no difference, that of addresses does"
     CHECK(diff_text(one, two) == "");
 }
 
+TEST_CASE("of a long list of allowed_ips only what is new and what is gone is told, and not all of that") {
+    const auto with = [](std::size_t first, std::size_t end) {
+        std::string list = "allowed_ips = [";
+        for (std::size_t i = first; i < end; ++i)
+            list += "\"10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".0/24\", ";
+        return customer(peer_text("p", 1, list + "]\n"));
+    };
+    CHECK(diff_text(with(1, 20'000), with(2, 20'000)) == "peer p allowed_ips: - 10.0.1.0/24\n");
+    CHECK(diff_text(with(1, 20'000), with(1, 20'001)) == "peer p allowed_ips: + 10.78.32.0/24\n");
+    CHECK(diff_text(with(1, 1'001), with(2, 1'002)) == "peer p allowed_ips: 10.0.1.0/24 -> 10.3.233.0/24\n");
+    const std::string all_went = diff_text(with(1, 20'000), with(1, 2));
+    CHECK(all_went.starts_with("peer p allowed_ips: - 10.0.2.0/24, 10.0.3.0/24, "));
+    CHECK(all_went.ends_with(" and 19982 more\n"));
+}
+
 TEST_CASE("a key file with new content is a change, and nothing of the key shows") {
     const auto with_psk = customer(peer_text("p", 1) + "preshared_key = { secret = \"psk\" }\n");
     Secrets before;

@@ -170,7 +170,7 @@ TEST_CASE("an unreadable warren.toml is not held against the customers") {
     CHECK(checked.customers[0].valid);
 }
 
-TEST_CASE("more allowed_ips than a message to vpnd carries are refused, as many as it carries are not") {
+TEST_CASE("a peer has at most 20,000 allowed_ips, and the enabled peers of a customer 200,000 together") {
     const auto peer_with = [](std::size_t count) {
         std::string list = "allowed_ips = [";
         for (std::size_t i = 0; i < count; ++i)
@@ -179,8 +179,27 @@ TEST_CASE("more allowed_ips than a message to vpnd carries are refused, as many 
     };
     CHECK(check(kApplianceText, {{"acme", peer_with(kMaxAllowedIpsPerPeer)}}).text() == "");
     const auto checked = check(kApplianceText, {{"acme", peer_with(kMaxAllowedIpsPerPeer + 1)}});
-    CHECK(checked.text().find("wireguard.peer.allowed_ips: found 2001 elements; accepted: 0 to 2000\n") !=
+    CHECK(checked.text().find("wireguard.peer.allowed_ips: found 20001 elements; accepted: 0 to 20000\n") !=
           std::string::npos);
+
+    const auto customer_with = [](bool last_is_enabled) {
+        std::string text;
+        for (std::uint8_t peer = 0; peer <= kMaxAllowedIpsPerCustomer / kMaxAllowedIpsPerPeer; ++peer) {
+            const bool is_last = peer == kMaxAllowedIpsPerCustomer / kMaxAllowedIpsPerPeer;
+            std::string list = "allowed_ips = [";
+            for (std::size_t i = 0; i < (is_last ? 1 : kMaxAllowedIpsPerPeer); ++i)
+                list += "\"" + std::to_string(20 + peer) + "." + std::to_string(i / 256) + "." +
+                        std::to_string(i % 256) + ".0/24\", ";
+            text += peer_text("p" + std::to_string(peer), static_cast<std::uint8_t>(peer + 1), list + "]\n");
+            if (is_last && !last_is_enabled) text += "enabled = false\n";
+        }
+        return samples::customer_text(text);
+    };
+    CHECK(check(kApplianceText, {{"acme", customer_with(false)}}).text() == "");
+    CHECK(check(kApplianceText, {{"acme", customer_with(true)}})
+              .text()
+              .find("wireguard.peer.allowed_ips: with this peer the customer has more than 200000 networks; accepted: "
+                    "up to 200000 for all enabled peers together\n") != std::string::npos);
 }
 
 TEST_CASE("every point of low order is refused as a public key") {

@@ -44,7 +44,12 @@ TEST_CASE("status has the keys that programs were promised") {
     CHECK(graz["rx_bytes"] == 1229);
     CHECK(graz["tx_bytes"] == 3565158);
     CHECK(graz["state"] == "online");
+    CHECK(graz["allowed_ips"] == json({"10.43.0.0/16", "fd00:43::/64"}));
+    CHECK(graz["allowed_ips_left_out"] == 0);
     CHECK(acme["peers"][1]["state"] == "idle");
+    auto cut = samples::snapshot();
+    cut.customers[0].peers[2].allowed_ips_left_out = 18'000;
+    CHECK(json::parse(status_json(cut, {}, {}))["customers"][0]["peers"][2]["allowed_ips_left_out"] == 18'000);
 }
 
 TEST_CASE("every table has its document") {

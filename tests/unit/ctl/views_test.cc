@@ -53,6 +53,16 @@ TEST_CASE("the device of an index is that of our network namespace") {
     CHECK(device_name(0x7fffffff).empty());
 }
 
+TEST_CASE("how many allowed IPs a snapshot left out is shown") {
+    warren::ctl::Snapshot snapshot = samples::snapshot();
+    auto& peer = snapshot.customers[0].peers[0];
+    peer.allowed_ips_left_out = 18'000;
+    CHECK(peers_text(snapshot, false).find("10.43.0.0/16, fd00:43::/64, +18000\n") != std::string::npos);
+    CHECK(wg_show_text(snapshot.customers[0]).ends_with("  allowed ips: 10.43.0.0/16, fd00:43::/64 and 18000 more\n"));
+    peer.settings.allowed_ips.assign(5, *warren::parse_prefix("10.43.0.0/16"));
+    CHECK(peers_text(snapshot, false).find("10.43.0.0/16, 10.43.0.0/16, 10.43.0.0/16, +18002\n") != std::string::npos);
+}
+
 TEST_CASE("the status at a glance") {
     CHECK(status_text(samples::snapshot()) ==
           "appliance   pop-vienna-1\n"

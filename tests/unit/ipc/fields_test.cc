@@ -44,6 +44,7 @@ TEST_CASE("every member of a message is in its list of fields") {
     check_list<PutListener>();
     check_list<PutCustomer>();
     check_list<PutPeer>();
+    check_list<PutPrefixes>();
     check_list<RemoveCustomer>();
     check_list<RemoveListener>();
     check_list<Commit>();

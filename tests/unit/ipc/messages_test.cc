@@ -48,6 +48,8 @@ PutPeer full_peer() {
     peer.settings.allowed_ips = {*parse_prefix("10.43.0.0/16"), *parse_prefix("fd00:43::/64"),
                                  *parse_prefix("0.0.0.0/0")};
     peer.settings.endpoint = Endpoint{*parse_ip("fe80::1"), 51820, 3};
+    peer.prefixes_follow = 70'000;
+    peer.same_prefixes = true;
     return peer;
 }
 
@@ -88,6 +90,7 @@ std::vector<ConfigMessage> every_config_message() {
     out.emplace_back(SetLogLevel{LogLevel::kDebug});
     out.emplace_back(ResetPeer{"acme", "laptop"});
     out.emplace_back(RenameCustomer{"acme", "acme-graz"});
+    out.emplace_back(PutPrefixes{{*parse_prefix("10.44.0.0/16"), *parse_prefix("fd00:44::/64")}});
     return out;
 }
 
@@ -118,7 +121,8 @@ std::vector<SnapshotMessage> every_snapshot_message() {
                       parse_endpoint("198.51.100.78:51820")},
                      17,
                      PeerState::kOnline,
-                     18},
+                     18,
+                     19},
         SnapshotEnd{},
         SnapshotError{"no such customer"}};
 }
@@ -278,8 +282,8 @@ TEST_CASE("values out of range are refused") {
     PutPeer peer;
     peer.settings.allowed_ips = {*parse_prefix("10.0.0.0/8")};
     Wire wire = wire_of(ConfigMessage(std::move(peer)));
-    // Behind it: no endpoint, the tunnel's kind, two keys and the keepalive, the queue.
-    const std::size_t length_at = wire.size() - 1 - (1 + 1 + 32 + 32 + 2 + 2);
+    // Behind it: no endpoint, the tunnel's kind, two keys and the keepalive, the queue, what follows, a bool.
+    const std::size_t length_at = wire.size() - 1 - (1 + 1 + 32 + 32 + 2 + 2 + 4 + 1);
     REQUIRE(wire[length_at] == 8);
     wire[length_at] = 33;
     CHECK_FALSE(decode(wire));
@@ -317,9 +321,22 @@ TEST_CASE("encoding keys never moves the bytes to another allocation") {
     REQUIRE(encode(ConfigMessage(Commit{1}), wire));
     const auto* before = wire.data();
     PutPeer peer = full_peer();
-    peer.settings.allowed_ips.assign(2000, *parse_prefix("fd00::/64"));
+    peer.settings.allowed_ips.assign(kPrefixesPerMessage, *parse_prefix("fd00::/64"));
     REQUIRE(encode(ConfigMessage(std::move(peer)), wire));
     CHECK(wire.data() == before);
+}
+
+TEST_CASE("a message carries as many prefixes as one may have, beside the longest names") {
+    PutPeer peer = full_peer();
+    peer.settings.name = std::string(1'000, 'x');
+    peer.settings.allowed_ips.assign(kPrefixesPerMessage, *parse_prefix("fd00::/64"));
+    Wire wire;
+    CHECK(encode(ConfigMessage(PutPrefixes{peer.settings.allowed_ips}), wire));
+    CHECK(encode(ConfigMessage(std::move(peer)), wire));
+    PeerSnapshot shown;
+    shown.settings.name = std::string(1'000, 'x');
+    shown.settings.allowed_ips.assign(PeerSnapshot::kMostPrefixes, *parse_prefix("fd00::/64"));
+    CHECK(encode(SnapshotMessage(shown), wire));
 }
 
 TEST_CASE("random bytes are never decoded into something that encodes otherwise") {

@@ -18,8 +18,12 @@ std::string line_of(const ipc::ConfigMessage& message, std::size_t descriptors) 
                (put->has_tun ? " with tun" : "") + brought;
     if (const auto* put = std::get_if<ipc::PutPeer>(&message)) {
         const auto& endpoint = put->settings.endpoint;
-        return "peer " + put->settings.name + (endpoint ? " at " + to_string(*endpoint) : "");
+        return "peer " + put->settings.name + (endpoint ? " at " + to_string(*endpoint) : "") +
+               (put->same_prefixes ? " with the same prefixes" : "") +
+               (put->prefixes_follow == 0 ? "" : ", " + std::to_string(put->prefixes_follow) + " prefixes follow");
     }
+    if (const auto* put = std::get_if<ipc::PutPrefixes>(&message))
+        return std::to_string(put->prefixes.size()) + " prefixes";
     if (const auto* rename = std::get_if<ipc::RenameCustomer>(&message))
         return "rename customer " + rename->from + " to " + rename->to;
     if (const auto* remove = std::get_if<ipc::RemoveCustomer>(&message)) return "remove customer " + remove->id;

@@ -283,6 +283,21 @@ TEST_CASE("a customer whose configuration did not change is not touched; one add
     CHECK(printed(plan_in(kernel, desired_stack(customer, kTestRunDir))->steps) == "add address 10.0.0.2/24 to vpn0\n");
 }
 
+TEST_CASE("of thousands of routes the first are described, and how many more there are") {
+    std::vector<Step> steps{CreateTunnel{1}};
+    for (std::size_t i = 0; i < kShownRoutes; ++i) steps.emplace_back(PutRoute{});
+    CHECK(describe(steps).size() == 1 + kShownRoutes);
+    for (std::size_t i = 0; i < 1'000; ++i) steps.emplace_back(PutRoute{});
+    for (std::size_t i = 0; i < kShownRoutes + 1; ++i) steps.emplace_back(RemoveRoute{});
+    steps.emplace_back(SetUp{"vpn0", true});
+    const auto lines = describe(steps);
+    REQUIRE(lines.size() == 1 + kShownRoutes + kShownRoutes + 1 + 2);
+    CHECK(lines.front() == "create vpn0");
+    CHECK(lines[lines.size() - 3] == "set vpn0 up");
+    CHECK(lines[lines.size() - 2] == "put 1000 more routes");
+    CHECK(lines.back() == "remove 1 more routes");
+}
+
 TEST_CASE("another number of queues is another vpn0, and never more than there are data workers") {
     FakeKernel kernel;
     config::Customer customer = acme();

@@ -37,6 +37,65 @@ TEST_CASE("the first generation puts everything, the next ones only what changed
     CHECK(room.has_stack("globex"));
 }
 
+TEST_CASE("a long list of prefixes goes in several messages, and only when it changed") {
+    const auto prefixes = [](std::size_t count) {
+        std::string text;
+        for (std::size_t i = 0; i < count; ++i)
+            text += "\"10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".0/24\",";
+        return text;
+    };
+    Room room;
+    const auto write = [&](std::size_t count, const std::string& more) {
+        room.write("customers/acme.toml", "schema = 1\nname = \"acme\"\n" + more +
+                                              "[stack]\naddresses = [\"192.0.2.1/24\"]\n[[wireguard.peer]]\nname = "
+                                              "\"site\"\npublic_key = \"" +
+                                              std::string(42, 'A') + "E=\"\nallowed_ips = [" + prefixes(count) + "]\n");
+    };
+    write(9'000, "");
+    room.adopt();
+    REQUIRE(room.apply().exit_status == 0);
+    CHECK(joined(room.received()) ==
+          joined(Lines{"begin", "listener '' 51820", "customer acme with tun +1 descriptors",
+                       "peer site, 5000 prefixes follow", "4000 prefixes", "1000 prefixes", "commit"}));
+    CHECK(room.kernel.stacks.at("warren-acme").routes.size() >= 9'000);
+
+    write(9'000, "state = \"suspended\"\n");
+    room.apply();
+    CHECK(joined(room.received()) ==
+          joined(Lines{"begin", "customer acme suspended", "peer site with the same prefixes", "commit"}));
+    // What vpnd did not take, it does not have.
+    room.vpnd.answer_with({"no"});
+    write(8'500, "");
+    room.apply();
+    room.apply();
+    const Lines changed{"begin",         "customer acme", "peer site, 4500 prefixes follow",
+                        "4000 prefixes", "500 prefixes",  "commit"};
+    CHECK(joined(room.received()) == joined(changed) + joined(changed));
+    write(ipc::kPrefixesPerMessage, "");
+    room.apply();
+    CHECK(joined(room.received()) == joined(Lines{"begin", "customer acme", "peer site", "commit"}));
+    write(ipc::kPrefixesPerMessage + 1, "");
+    room.apply();
+    CHECK(joined(room.received()) ==
+          joined(Lines{"begin", "customer acme", "peer site, 1 prefixes follow", "1 prefixes", "commit"}));
+}
+
+TEST_CASE("a vpnd that an earlier stackd left gets all prefixes, as it is not known which it has") {
+    Room room;
+    std::string text;
+    for (std::size_t i = 0; i <= ipc::kPrefixesPerMessage; ++i)
+        text += "\"10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".0/24\",";
+    room.write("customers/acme.toml",
+               "schema = 1\nname = \"acme\"\n[stack]\naddresses = [\"192.0.2.1/24\"]\n[[wireguard.peer]]\nname = "
+               "\"site\"\npublic_key = \"" +
+                   std::string(42, 'A') + "E=\"\nallowed_ips = [" + text + "]\n");
+    room.kernel.stacks["warren-acme"] = FakeKernel::fresh_stack(owner_mark(kTestRunDir, "acme"));
+    room.adopt({"acme"});
+    room.apply();
+    const std::string received = joined(room.received());
+    CHECK(received.find("peer site, 1 prefixes follow\n1 prefixes\n") != std::string::npos);
+}
+
 TEST_CASE("a removed customer leaves vpnd before its stack is removed") {
     Room room;
     room.write_customer("acme", 'A');

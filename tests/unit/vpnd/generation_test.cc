@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <random>
 
@@ -39,6 +40,20 @@ Result<Generation> commit(Staging& staging, std::uint64_t number, std::size_t de
     auto finished = staging.feed(ipc::Commit{number}, test::any_descriptors(descriptors));
     REQUIRE(finished.has_value());
     return std::move(*finished);
+}
+
+std::vector<Prefix> prefixes(std::size_t count, std::uint8_t first = 10) {
+    std::vector<Prefix> out;
+    for (std::size_t i = 0; i < count; ++i)
+        out.push_back({IpAddress::v4(first, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i), 0), 24});
+    return out;
+}
+
+// A peer with one prefix that announces more.
+ipc::PutPeer long_peer(std::uint32_t follow) {
+    ipc::PutPeer peer = test::put_peer(2, {"10.255.255.0/24"});
+    peer.prefixes_follow = follow;
+    return peer;
 }
 
 void feed_good_generation(Staging& staging, std::uint64_t number) {
@@ -104,6 +119,98 @@ TEST_CASE("a listener may bring as many surplus sockets as a former vpnd can hav
     CHECK_FALSE(ipc::check_roles(roles, kWorkers).has_value());
     roles.back().worker = ipc::kMaxWorkers;
     CHECK_FALSE(ipc::check_roles(roles, kWorkers).has_value());
+}
+
+TEST_CASE("a peer's prefixes come in as many messages as they need, in their order") {
+    Staging staging(kWorkers);
+    feed(staging, ipc::Begin{1, true});
+    feed(staging, test::put_customer("acme", 2), 1);
+    feed(staging, long_peer(ipc::kMaxPrefixesPerPeer - 1));
+    const auto most = prefixes(ipc::kMaxPrefixesPerPeer - 1);
+    for (std::size_t from = 0; from < most.size(); from += ipc::kPrefixesPerMessage) {
+        const auto end = std::min(from + ipc::kPrefixesPerMessage, most.size());
+        feed(staging, ipc::PutPrefixes{{most.begin() + static_cast<std::ptrdiff_t>(from),
+                                        most.begin() + static_cast<std::ptrdiff_t>(end)}});
+    }
+    feed(staging, test::put_peer(3, {"10.2.0.0/16"}));
+    const auto generation = commit(staging, 1);
+    REQUIRE(generation);
+    const ipc::PutPeer& peer = generation->customers.at(0).peers.at(0);
+    REQUIRE(peer.settings.allowed_ips.size() == ipc::kMaxPrefixesPerPeer);
+    CHECK(peer.settings.allowed_ips.front() == *parse_prefix("10.255.255.0/24"));
+    CHECK(std::equal(most.begin(), most.end(), peer.settings.allowed_ips.begin() + 1));
+    CHECK(peer.prefixes_follow == 0);
+    CHECK(generation->customers[0].peers.at(1).settings.allowed_ips.size() == 1);
+}
+
+TEST_CASE("prefixes that are not those announced spoil the generation") {
+    const auto after_peer = [](std::uint32_t follow) {
+        auto wrong = one(test::put_customer("acme", 1), 1);
+        wrong.emplace_back(long_peer(follow), 0);
+        return wrong;
+    };
+    SUBCASE("before any customer") {
+        check_spoils(one(ipc::PutPrefixes{prefixes(1)}, 0));
+    }
+    SUBCASE("before any peer of the customer") {
+        auto wrong = after_peer(0);
+        wrong.emplace_back(test::put_customer("globex", 0), 1);
+        wrong.emplace_back(ipc::PutPrefixes{prefixes(1)}, 0);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("none announced") {
+        auto wrong = after_peer(0);
+        wrong.emplace_back(ipc::PutPrefixes{prefixes(1)}, 0);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("one more") {
+        auto wrong = after_peer(3);
+        wrong.emplace_back(ipc::PutPrefixes{prefixes(2)}, 0);
+        wrong.emplace_back(ipc::PutPrefixes{prefixes(2, 11)}, 0);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("one less, at the end") {
+        auto wrong = after_peer(3);
+        wrong.emplace_back(ipc::PutPrefixes{prefixes(2)}, 0);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("one less, before another customer") {
+        auto wrong = after_peer(3);
+        wrong.emplace_back(ipc::PutPrefixes{prefixes(2)}, 0);
+        wrong.emplace_back(test::put_customer("globex", 0), 1);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("one less, before another peer") {
+        auto wrong = one(test::put_customer("acme", 2), 1);
+        wrong.emplace_back(long_peer(3), 0);
+        wrong.emplace_back(ipc::PutPrefixes{prefixes(2)}, 0);
+        wrong.emplace_back(test::put_peer(3, {"10.2.0.0/16"}), 0);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("an empty message") {
+        auto wrong = after_peer(1);
+        wrong.emplace_back(ipc::PutPrefixes{}, 0);
+        wrong.emplace_back(ipc::PutPrefixes{prefixes(1)}, 0);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("with a descriptor") {
+        auto wrong = after_peer(1);
+        wrong.emplace_back(ipc::PutPrefixes{prefixes(1)}, 1);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("more than a peer may have") {
+        auto wrong = after_peer(ipc::kMaxPrefixesPerPeer);
+        for (std::size_t left = ipc::kMaxPrefixesPerPeer; left > 0; left -= ipc::kPrefixesPerMessage)
+            wrong.emplace_back(ipc::PutPrefixes{prefixes(ipc::kPrefixesPerMessage)}, 0);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("of a peer that keeps those it has") {
+        auto wrong = one(test::put_customer("acme", 1), 1);
+        ipc::PutPeer peer = test::put_peer(2, {"10.1.0.0/16"});
+        peer.same_prefixes = true;
+        wrong.emplace_back(std::move(peer), 0);
+        check_spoils(std::move(wrong));
+    }
 }
 
 TEST_CASE("what does not belong spoils the generation it stands in and no other") {
@@ -271,13 +378,14 @@ TEST_CASE("each Commit gets one answer, whatever came before") {
     Staging staging(kWorkers);
     for (int i = 0; i < 5000; ++i) {
         ipc::ConfigMessage message;
-        switch (random() % 8) {
+        switch (random() % 9) {
             case 0: message = ipc::Begin{random() % 3, random() % 2 == 0}; break;
             case 1: message = listener(); break;
             case 2: message = test::put_customer("acme", static_cast<std::uint32_t>(random() % 2)); break;
             case 3: message = ipc::PutPeer{}; break;
             case 4: message = ipc::RemoveCustomer{"acme"}; break;
             case 5: message = ipc::Applied{}; break;
+            case 6: message = ipc::PutPrefixes{prefixes(random() % 2)}; break;
             default: message = ipc::Commit{random() % 3}; break;
         }
         const bool is_commit = std::holds_alternative<ipc::Commit>(message);

@@ -106,7 +106,8 @@ TEST_CASE("a change of any setting is told to who watches") {
         test::change_field(changed, i);
         check_told(changed, peer_at(2, 0));
     }
-    const std::size_t count = test::count_fields(peer_at(2, 0)) - 1;  // not the queue: there is one
+    // Not the queue, as there is one, and not how the prefixes come.
+    const std::size_t count = test::count_fields(peer_at(2, 0)) - 3;
     for (std::size_t i = 0; i < count; ++i) {
         INFO("peer's field ", i);
         ipc::PutPeer changed = peer_at(2, 0);
@@ -114,6 +115,29 @@ TEST_CASE("a change of any setting is told to who watches") {
         if (changed.settings.listener != ipc::ListenerId{}) continue;  // there is one only
         check_told(plain(), std::move(changed));
     }
+}
+
+TEST_CASE("of a long list of prefixes a snapshot has the first, and how many more there are; vpnd has all of them") {
+    Hub hub(1);
+    const auto with = [](std::size_t count) {
+        ipc::PutPeer peer = peer_at(2, 0);
+        peer.settings.allowed_ips.clear();
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto address = IpAddress::v4(10, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i), 0);
+            peer.settings.allowed_ips.push_back({address, 24});
+        }
+        return peer;
+    };
+    constexpr std::size_t kMost = ipc::PeerSnapshot::kMostPrefixes;
+    hub.configure(1, with(kMost));
+    CHECK(hub.first_peer().settings.allowed_ips == with(kMost).settings.allowed_ips);
+    CHECK(hub.first_peer().allowed_ips_left_out == 0);
+    hub.configure(2, with(kMost + 3));
+    CHECK(hub.first_peer().settings.allowed_ips == with(kMost).settings.allowed_ips);
+    CHECK(hub.first_peer().allowed_ips_left_out == 3);
+    const std::string uapi = hub.ask_uapi(2, "get=1\n\n");
+    CHECK(uapi.find("allowed_ip=" + to_string(with(kMost + 3).settings.allowed_ips.back()) + "\n") !=
+          std::string::npos);
 }
 
 TEST_CASE("another key of the listener is told to who watches its customers") {

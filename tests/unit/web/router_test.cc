@@ -263,6 +263,14 @@ TEST_CASE_FIXTURE(Fixture, "customers are found by address, endpoint and key, an
     CHECK(all.find("\"c2\"") < all.find("\"c10\""));
 }
 
+TEST_CASE_FIXTURE(Fixture, "a peer says how many of its networks are not shown") {
+    SnapshotRound round = round_of({"acme", "globex"});
+    CHECK(contains(get("/api/v1/customers/acme/peers/p", "customer").body, "\"allowed_ips_left_out\":0"));
+    round.customers[0].peers[0].allowed_ips_left_out = 18'000;
+    census.apply_snapshot(kNow, round);
+    CHECK(contains(get("/api/v1/customers/acme/peers/p", "customer").body, "\"allowed_ips_left_out\":18000"));
+}
+
 TEST_CASE_FIXTURE(Fixture, "a customer has its LAN, whether its stack is complete, its routes and disabled peers") {
     const auto shown = [this](const char* token) { return get("/api/v1/customers/acme", token).body; };
     CHECK(contains(shown("customer"), R"("lan":null,"static_routes":[],"disabled_peers":[])"));

@@ -17,6 +17,7 @@ namespace {
 constexpr std::uint64_t kListenerBit = std::uint64_t{1} << 63;
 // Formatted in one go, and sent to one client in one run.
 constexpr std::size_t kPeersPerRun = 64;
+constexpr std::size_t kRoomPerRun = std::size_t{1} << 20;  // bytes; with it no further peer is begun
 
 void wipe_text(std::string& text) {
     crypto::wipe(
@@ -187,7 +188,7 @@ void UapiServer::format_more(Client& client) const {
     const control::Engine* engine = control_.engine(client.listener);
     std::vector<CustomerSet::PeerRef> share;
     std::size_t room = 256;  // the listener, the end
-    for (; share.size() < kPeersPerRun && answer.next < answer.peers.size(); ++answer.next) {
+    for (; share.size() < kPeersPerRun && room < kRoomPerRun && answer.next < answer.peers.size(); ++answer.next) {
         const CustomerSet::PeerRef ref = customers_.find(answer.peers[answer.next]);
         // Gone, or the index means another one, since the answer began.
         if (ref.peer == nullptr || ref.peer->listener != client.listener || engine == nullptr) continue;

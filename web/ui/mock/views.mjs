@@ -21,6 +21,7 @@ export function peerView(customer, peer, now) {
     rx_bytes: Math.round(peer.rx),
     tx_bytes: Math.round(peer.tx),
     allowed_ips: peer.allowed,
+    allowed_ips_left_out: 0,
     has_preshared_key: peer.psk,
     persistent_keepalive_seconds: 25,
   };

@@ -282,8 +282,10 @@ export interface Peer {
   rx_bytes: number;
   /** Bytes sent to the peer. */
   tx_bytes: number;
-  /** AllowedIPs. */
+  /** AllowedIPs: the first 2,000. */
   allowed_ips: string[];
+  /** How many more it has; the search does not know them. */
+  allowed_ips_left_out: number;
   /** Whether a preshared key is configured. */
   has_preshared_key: boolean;
   /** The keepalive interval; 0: off. */

@@ -178,6 +178,7 @@ function Configuration({ data }: { data: PeerData }) {
                   {prefix}
                 </code>
               ))}
+          {data.allowed_ips_left_out > 0 && <span class="soft">and {data.allowed_ips_left_out} more</span>}
         </Fact>
         <Fact name="Preshared key">{data.has_preshared_key ? "yes" : "no"}</Fact>
         <Fact name="Keepalive">
