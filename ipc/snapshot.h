@@ -57,11 +57,13 @@ struct RefusedSender {
     std::uint64_t messages = 0;
     WallTime first;
     WallTime last;
+    std::string customer;  // whose peer it claims to be; "": nobody's, or it was not read
+    std::string peer;      // that one's name
 
     bool operator==(const RefusedSender&) const = default;
 };
 void fields(auto& codec, Is<RefusedSender> auto& m) {
-    codec(m.reason, m.listener, m.from, m.who, m.messages, m.first, m.last);
+    codec(m.reason, m.listener, m.from, m.who, m.messages, m.first, m.last, m.customer, m.peer);
 }
 
 struct SnapshotHeader {

@@ -15,6 +15,10 @@ namespace {
 
 enum Source : std::uint64_t { kControl, kLink, kSnapshots, kServices, kSignals };
 
+// Lines that name refused senders: so many in such a time, however many listeners are flooded.
+constexpr std::size_t kRefusedAtOnce = 2;
+constexpr Duration kRefusedEvery = std::chrono::seconds(1);
+
 std::string peer_count(const CustomerSet& customers) {
     std::size_t count = 0;
     for (const auto& [id, customer] : customers.customers()) count += customer.peers.size();
@@ -100,6 +104,7 @@ void Daemon::run() {
 Instant Daemon::next_deadline() const {
     Instant earliest = std::min(control_->next_deadline(), snapshot_server_->next_deadline());
     for (const auto& [kind, service] : services_) earliest = std::min(earliest, service->next_deadline());
+    if (is_refused_) earliest = std::min(earliest, refused_told_ + kRefusedEvery);
     return earliest;
 }
 
@@ -108,6 +113,7 @@ void Daemon::serve() {
     const Now now = io::read_clock();
     take_news();
     watch_load(now);
+    tell_refused(now);
     for (auto& report : control_->take_reports()) counters_.store(std::move(report));
     finish_commit();
     // One generation at a time: freed indexes are not safe to use before the barrier.
@@ -326,6 +332,25 @@ void Daemon::watch_load(Now now) {
         log(LogLevel::kWarn, loaded ? "overload_began" : "overload_ended",
             {{"suppressed", std::to_string(*suppressed)}});
     }
+}
+
+void Daemon::tell_refused(Now now) {
+    is_refused_ = control_->take_refused() || is_refused_;
+    if (!is_refused_ || now.instant - refused_told_ < kRefusedEvery) return;
+    refused_told_ = now.instant;
+    is_refused_ = false;
+    const auto& listeners = customers_.listeners();
+    auto next = listeners.upper_bound(refused_of_);
+    std::size_t left = kRefusedAtOnce;
+    for (std::size_t i = 0; i < listeners.size() && left > 0; ++i, ++next) {
+        if (next == listeners.end()) next = listeners.begin();
+        for (const auto& told : control_->tell_refusals(next->second.index, now.instant, left)) {
+            NewsLog::sender_refused(customers_, next->first, told);
+            refused_of_ = next->first;
+            --left;
+        }
+    }
+    is_refused_ = left == 0;
 }
 
 }  // namespace warren::vpnd

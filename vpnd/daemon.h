@@ -81,6 +81,8 @@ class Daemon {
     void take_news();
     // Says when a listener comes under load, and when none is any more.
     void watch_load(Now now);
+    // Names refused senders in the log, the listeners in turn.
+    void tell_refused(Now now);
 
     std::optional<KeptMemory> kept_memory_;  // outlives the data workers
     std::vector<KeptMemory> left_memories_;  // that data workers may still write to, until the next barrier
@@ -100,6 +102,9 @@ class Daemon {
     LogGate load_changes_;
     bool is_under_load_ = false;
     Instant load_watched_ = kLongAgo;
+    bool is_refused_ = false;  // there may be senders to name
+    Instant refused_told_ = kLongAgo;
+    ipc::ListenerId refused_of_;  // the one that was named last
     UniqueFd adoption_listener_;  // until it is in charge
     bool is_in_charge_ = false;
     UniqueFd signals_;

@@ -232,6 +232,8 @@ std::string drops_json(const Snapshot& snapshot) {
                                   {"listener", sender.listener.empty() ? Json() : Json(sender.listener)},
                                   {"from", endpoint_text(sender.from, snapshot.zones)},
                                   {"key", sender.who.empty() ? Json() : Json(sender.who)},
+                                  {"customer", sender.customer.empty() ? Json() : Json(sender.customer)},
+                                  {"peer", sender.peer.empty() ? Json() : Json(sender.peer)},
                                   {"messages", sender.messages},
                                   {"first", time_text(sender.first)},
                                   {"last", time_text(sender.last)}});

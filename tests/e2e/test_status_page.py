@@ -1,5 +1,6 @@
 """The status page over real HTTPS: every route for every role, the form of the answers, and refused requests."""
 
+import base64
 import contextlib
 import json
 import os
@@ -189,6 +190,54 @@ def test_a_customer_sees_only_itself_in_every_list(scene):
         assert FOREIGN not in text and "other" not in text.replace("other way", ""), path
     assert scene.get("/api/v1/overview", "customer").json()["customers"]["total"] == 1
     assert "warren_vpnd_up" not in scene.get("/metrics", "customer").body.decode()
+
+
+def test_refused_senders_are_shown_to_those_whom_they_concern_and_named_in_the_log(scene):
+    """A stranger concerns operators; who claims to be a customer's peer concerns that customer too, and no other."""
+    senders = {name: scene.town.raw_peer(name)[0] for name in ("stranger", "lost", "pretender", "impostor")}
+    senders["stranger"].send(senders["stranger"].initiation().message)
+    senders["lost"].send(senders["lost"].initiation(mac1=bytes(16)).message)  # made for another server
+    for name, victim in (("pretender", scene.idle), ("impostor", scene.other)):
+        claimed = base64.b64decode(victim.key.public)
+        senders[name].send(senders[name].initiation(static_public=claimed).message)
+
+    def of(rows):
+        names = {sender.place.ipv4: name for name, sender in senders.items()}
+        return {names[row["from"].rpartition(":")[0]]: row for row in rows if row["from"].rpartition(":")[0] in names}
+
+    shown = netlab.wait_until(
+        lambda: len(found := of(scene.get("/api/v1/system", "viewer").json()["refused"])) == 4 and found, 20,
+        "all are on the System page")
+    assert {name: row["reason"] for name, row in shown.items()} == {
+        "stranger": "unknown_peer", "lost": "bad_mac1", "pretender": "bad_initiation", "impostor": "bad_initiation"}
+    assert {name: (row["customer"], row["peer"]) for name, row in shown.items()} == {
+        "stranger": (None, None), "lost": (None, None), "pretender": (OWN, "idle"), "impostor": (FOREIGN, "other")}
+    assert shown["stranger"]["key"] == senders["stranger"].key.public[:8] and shown["lost"]["key"] is None
+    assert shown["pretender"]["key"] == scene.idle.key.public[:8]
+    conforms(scene.get("/api/v1/system").json(), "System")
+
+    own = scene.get(f"/api/v1/customers/{OWN}", "customer").json()
+    conforms(own, "CustomerDetail")
+    assert set(of(own["refused"])) == {"pretender"} and len(own["refused"]) == 1
+    assert set(of(scene.get(f"/api/v1/customers/{FOREIGN}").json()["refused"])) == {"impostor"}
+    assert set(of(scene.warren.json("drops")["refused"])) == set(senders)
+    for path in ("/api/v1/overview", "/api/v1/customers", "/api/v1/events?limit=500", "/metrics"):
+        text = scene.get(path, "customer").body.decode()
+        assert not [name for name, sender in senders.items() if sender.place.ipv4 in text], path
+
+    def lines():
+        return {name: [line for line in scene.log("sender_refused") if f"from={sender.place.ipv4}:" in line]
+                for name, sender in senders.items()}
+
+    told = netlab.wait_until(lambda: all((found := lines()).values()) and found, 20, "the log names each of them")
+    assert all(len(of_one) == 1 for of_one in told.values()), told
+    assert f"customer={OWN} peer=idle reason=bad_initiation" in told["pretender"][0]
+    assert f"reason=unknown_peer from={senders['stranger'].place.ipv4}:" in told["stranger"][0]
+    assert f"key={senders['stranger'].key.public[:8]}" in told["stranger"][0].replace('"', "")
+    senders["stranger"].send(senders["stranger"].initiation().message)
+    netlab.wait_until(
+        lambda: of(scene.get("/api/v1/system").json()["refused"])["stranger"]["messages"] == 2, 20, "it is counted")
+    assert len(lines()["stranger"]) == 1, "a sender is named again after an hour only"
 
 
 def test_only_an_operator_sees_the_users(scene):

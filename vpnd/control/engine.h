@@ -188,6 +188,11 @@ class Engine {
     [[nodiscard]] virtual EngineCounters totals() const = 0;
     // Who was refused lately.
     [[nodiscard]] virtual std::vector<Refusal> refusals() const { return {}; }
+    // Of these, what a log should be told (Refusals::tell()).
+    [[nodiscard]] virtual bool has_refusals_to_tell() const { return false; }
+    [[nodiscard]] virtual std::vector<Refusals::Told> tell_refusals(Instant /*now*/, std::size_t /*most*/) {
+        return {};
+    }
     // The peer's name in the table of kept sessions, and where it is. Nothing: its sessions end with this process.
     [[nodiscard]] virtual std::optional<KeptPeer> kept_peer(PeerIndex /*peer*/) const { return std::nullopt; }
 };

@@ -248,10 +248,22 @@ void ControlWorker::enqueue(Now now, Listener& listener, const control::Arrival&
         return;
     }
     const control::Standing standing = listener.engine->standing_of(now, arrival, datagram);
-    if (standing == control::Standing::kRefused) return;
+    if (standing == control::Standing::kRefused) {
+        note_refusals(listener);
+        return;
+    }
     MessageQueue& queue = standing == control::Standing::kProven ? listener.proven : listener.strangers;
     if (listener.waiting() == 0) backlog_.push_back(listener.index.value);
     if (!queue.push(arrival, datagram)) listener.drops.add(DropReason::kHandshakeQueueFull);
+}
+
+void ControlWorker::note_refusals(const Listener& listener) {
+    is_refused_ = is_refused_ || listener.engine->has_refusals_to_tell();
+}
+
+std::vector<control::Refusals::Told> ControlWorker::tell_refusals(ListenerIndex index, Instant now, std::size_t most) {
+    if (index.value >= listeners_.size() || listeners_[index.value] == nullptr) return {};
+    return listeners_[index.value]->engine->tell_refusals(now, most);
 }
 
 void ControlWorker::read_events(Now now, DataWorker& worker) {
@@ -371,6 +383,7 @@ void ControlWorker::carry_out(Listener& listener) {
     const ListenerIndex index = listener.index;
     for (control::PeerNews& news : output_.news) news_.push_back({index, std::move(news)});
     output_.clear();
+    note_refusals(listener);
 
     const Instant deadline = listener.engine->next_deadline();
     if (deadline == listener.deadline) return;

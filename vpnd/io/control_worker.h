@@ -106,6 +106,11 @@ class ControlWorker {
     void set_keep_record(KeepRecord keep) { keep_record_ = std::move(keep); }
     [[nodiscard]] std::vector<News> take_news() { return std::exchange(news_, {}); }
     [[nodiscard]] std::vector<std::unique_ptr<CustomerReport>> take_reports() { return std::exchange(reports_, {}); }
+    // Since the last call somebody was refused whom a log may have to name.
+    [[nodiscard]] bool take_refused() { return std::exchange(is_refused_, false); }
+    // Of this listener, at most so many (control::Refusals::tell()).
+    [[nodiscard]] std::vector<control::Refusals::Told> tell_refusals(ListenerIndex index, Instant now,
+                                                                     std::size_t most);
     // Every data worker came to the barrier that was posted last.
     [[nodiscard]] bool barrier_passed(std::uint64_t token) const;
 
@@ -157,6 +162,7 @@ class ControlWorker {
     void do_idle_work();
     // Commands, then records, messages, news (control/engine.h); then the listener's next deadline is noted.
     void carry_out(Listener& listener);
+    void note_refusals(const Listener& listener);
     void keep_sessions(const control::Engine& engine);
 
     std::vector<std::unique_ptr<DataWorker>> workers_;
@@ -178,6 +184,7 @@ class ControlWorker {
     std::size_t passed_on_ = 0;  // in this run
     bool is_draining_ = false;
     std::vector<News> news_;
+    bool is_refused_ = false;  // as take_refused() returns it
     KeepRecord keep_record_;
     std::vector<std::unique_ptr<CustomerReport>> reports_;
     std::uint64_t barrier_token_ = 0;

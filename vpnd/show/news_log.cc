@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/utc_text.h"
 #include "vpnd/show/snapshot.h"
 
 namespace warren::vpnd {
@@ -138,6 +139,40 @@ void NewsLog::flaps(const CustomerSet& customers, const control::PeerFlaps& news
              {"there", to_string(news.there)},
              {"hint", "two machines may use this peer's key: give each its own"},
              {"suppressed", std::to_string(*suppressed)}});
+}
+
+void NewsLog::sender_refused(const CustomerSet& customers, const ipc::ListenerId& listener,
+                             const control::Refusals::Told& told) {
+    const control::Refusal& refusal = told.refusal;
+    const LogField reason{"reason", std::string(name_of(refusal.reason))};
+    const LogField from{"from", to_string(refusal.from)};
+    const LogField key{"key", refusal.who.empty() ? "unread" : refusal.who};
+    const LogField messages{"messages", std::to_string(refusal.messages)};
+    const LogField first{"first", utc_text(refusal.first)};
+    const LogField last{"last", utc_text(refusal.last)};
+    const LogField suppressed{"suppressed", std::to_string(told.suppressed)};
+    const auto [customer, peer] = customers.find(refusal.peer);
+    if (peer != nullptr) {
+        return log(LogLevel::kInfo, "sender_refused",
+                   {{"customer", customer->settings.id},
+                    {"peer", peer->config.settings.name},
+                    reason,
+                    from,
+                    key,
+                    messages,
+                    first,
+                    last,
+                    suppressed});
+    }
+    log(LogLevel::kInfo, "sender_refused",
+        {{"listener", listener.owner.empty() ? "shared" : listener.owner},
+         reason,
+         from,
+         key,
+         messages,
+         first,
+         last,
+         suppressed});
 }
 
 }  // namespace warren::vpnd

@@ -24,6 +24,9 @@ class NewsLog {
     void lost(const CustomerSet& customers, const control::PeerLost& news);
     void refused(const CustomerSet& customers, const control::HandshakeRefused& news);
     void flaps(const CustomerSet& customers, const control::PeerFlaps& news);
+    // Who sends messages of handshakes that are refused. How many lines there are, control::Refusals decides.
+    static void sender_refused(const CustomerSet& customers, const ipc::ListenerId& listener,
+                               const control::Refusals::Told& told);
     // It is removed from the configuration, or suspended: that is no news.
     void forget(CustomerIndex customer, PeerIndex peer);
 

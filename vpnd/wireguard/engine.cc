@@ -128,6 +128,14 @@ std::vector<control::Refusal> Engine::refusals() const {
     return state_->refusals.all();
 }
 
+bool Engine::has_refusals_to_tell() const {
+    return state_->refusals.has_news();
+}
+
+std::vector<control::Refusals::Told> Engine::tell_refusals(Instant now, std::size_t most) {
+    return state_->refusals.tell(now, most);
+}
+
 void Engine::set_listener_name(std::string name) {
     state_->listener_name = std::move(name);
 }
@@ -281,6 +289,7 @@ void Engine::State::remove_peer(PeerEntry& entry, Output& out) {
         deadlines.set(entry.timer, kNever);
     }
     post(entry.config, dataplane::ForgetEndpoint{entry.config.index}, out);
+    refusals.forget(entry.config.index);
     by_index.erase(entry.timer, [this](std::uint32_t at) { return hash_of_index(at); });
     by_key.erase(entry.timer, [this](std::uint32_t at) { return hash_of_key(at); });
     free_timers.push_back(entry.timer);

@@ -98,6 +98,8 @@ class Engine final : public control::Engine {
     [[nodiscard]] std::optional<PeerStatus> peer_status(PeerIndex peer) const override;
     [[nodiscard]] control::EngineCounters totals() const override;
     [[nodiscard]] std::vector<control::Refusal> refusals() const override;
+    [[nodiscard]] bool has_refusals_to_tell() const override;
+    [[nodiscard]] std::vector<control::Refusals::Told> tell_refusals(Instant now, std::size_t most) override;
     [[nodiscard]] std::optional<control::KeptPeer> kept_peer(PeerIndex peer) const override;
     // The name that this listener's peer with that key has in the table of kept sessions.
     [[nodiscard]] control::PeerName name_of(const crypto::PublicKey& peer) const;

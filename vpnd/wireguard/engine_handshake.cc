@@ -62,9 +62,11 @@ bool Engine::State::count_expensive(Instant now) {
     return !expensive.take(now, {kExpensivePerSecond, kExpensiveBurst}) || expensive_in_window > kExpensiveBurst;
 }
 
-void Engine::State::refuse_sender(Now now, DropReason reason, const Arrival& arrival, const crypto::PublicKey* who) {
+void Engine::State::refuse_sender(Now now, DropReason reason, const Arrival& arrival, const crypto::PublicKey* who,
+                                  PeerIndex peer) {
     count(reason);
-    refusals.note(now, reason, arrival.from, who == nullptr ? "" : crypto::to_base64(*who).substr(0, kShownOfKey));
+    refusals.note(now.wall, reason, arrival.from, who == nullptr ? "" : crypto::to_base64(*who).substr(0, kShownOfKey),
+                  peer);
 }
 
 bool Engine::State::is_genuine(Now now, const Arrival& arrival, Bytes datagram) {
@@ -153,7 +155,7 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
     if (static_static == nullptr) return count(DropReason::kBadInitiation);
     Tai64n timestamp;
     if (!consume_first_message_payload(state, *static_static, initiation->sealed_timestamp, timestamp.bytes)) {
-        return refuse_sender(now, DropReason::kBadInitiation, arrival, &*static_key);
+        return refuse_sender(now, DropReason::kBadInitiation, arrival, &*static_key, entry->config.index);
     }
     if (timestamp <= entry->latest_timestamp) return refuse(now, *entry, DropReason::kOldTimestamp, out);
     if (now.instant - peer->last_initiation_accepted < kInitiationSpacing)
@@ -232,7 +234,7 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     SymmetricState state = peer->pending->state.clone();
     if (!consume_second_message(state, ours, peer->pending->ephemeral.private_key, {response->ephemeral},
                                 peer->config.preshared_key, response->sealed_nothing, {})) {
-        return refuse_sender(now, DropReason::kBadResponse, arrival, &peer->config.public_key);
+        return refuse_sender(now, DropReason::kBadResponse, arrival, &peer->config.public_key, peer->config.index);
     }
     const SessionId index = peer->pending->index;
     peer->pending.reset();

@@ -70,8 +70,9 @@ struct Engine::State {
     // --- engine_handshake.cc ---
     // Type, length and mac1: what fails is counted.
     [[nodiscard]] bool is_genuine(Now now, const Arrival& arrival, Bytes datagram);
-    // Counted, and remembered for people. `who`: the key that the sender claims.
-    void refuse_sender(Now now, DropReason reason, const Arrival& arrival, const crypto::PublicKey* who = nullptr);
+    // Counted, and remembered for people. `who`: the key that the sender claims; `peer`: whose key that is.
+    void refuse_sender(Now now, DropReason reason, const Arrival& arrival, const crypto::PublicKey* who = nullptr,
+                       PeerIndex peer = {});
     // Of a genuine one: a valid mac2, or the index of an initiation of ours that waits for its response.
     [[nodiscard]] bool is_proven(Now now, const Arrival& arrival, Bytes datagram);
     void count(DropReason reason) { counters.drops.add(reason); }

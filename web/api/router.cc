@@ -195,7 +195,7 @@ Outcome Router::get_customer(const Call& call) {
     if (!call.viewer.may_see(segments[3])) return problem(404);
     const CustomerEntry* customer = census_.find(segments[3]);
     if (customer == nullptr) return problem(404);
-    if (segments.size() == 4) return json(customer_json(*customer, facts_, call.viewer));
+    if (segments.size() == 4) return json(customer_json(census_, *customer, facts_, call.viewer));
     if (segments.size() == 5 && segments[4] == "timeseries") return timeseries(call, customer->series);
     if (segments[4] != "peers") return problem(404);
     if (segments.size() == 5) return peers(call, *customer);

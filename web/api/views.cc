@@ -4,10 +4,10 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "base/drop_reason.h"
+#include "base/utc_text.h"
 #include "base/version.h"
 #include "web/model/sentences.h"
 
@@ -216,6 +216,26 @@ Json page_json(Json items, PageOf page, const Census& census) {
             {"as_of", iso_time(census.as_of())}};
 }
 
+// Of `customer`; null: all.
+Json refused_of(const std::vector<ipc::RefusedSender>& refused, const std::string* customer) {
+    Json out = Json::array();
+    for (const ipc::RefusedSender& sender : refused) {
+        if (customer != nullptr && sender.customer != *customer) continue;
+        const DropReasonRow* const known = find_drop_reason(sender.reason);
+        out.push_back({{"reason", sender.reason},
+                       {"sentence", known == nullptr ? "" : known->meaning},
+                       {"from", to_string(sender.from)},
+                       {"key", text_or_null(sender.who)},
+                       {"listener", text_or_null(sender.listener)},
+                       {"customer", text_or_null(sender.customer)},
+                       {"peer", text_or_null(sender.peer)},
+                       {"messages", sender.messages},
+                       {"first", iso_time(sender.first)},
+                       {"last", iso_time(sender.last)}});
+    }
+    return out;
+}
+
 Json certificate_of(const std::optional<CertificateFacts>& facts) {
     if (!facts) return {};
     return {{"fingerprint_sha256", facts->fingerprint_sha256},
@@ -268,12 +288,7 @@ std::vector<health::Finding> findings_of(const Census& census, const SystemFacts
 }
 
 std::string iso_time(WallTime at) {
-    const std::time_t seconds = static_cast<std::time_t>(at.nanoseconds / 1'000'000'000);
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    std::array<char, 32> text{};
-    std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return text.data();
+    return utc_text(at);
 }
 
 std::string about_json(const SystemFacts& facts) {
@@ -299,7 +314,8 @@ std::string customers_json(const Census& census, const std::vector<const Custome
     return dump(page_json(std::move(items), page, census));
 }
 
-std::string customer_json(const CustomerEntry& customer, const SystemFacts& facts, const Viewer& viewer) {
+std::string customer_json(const Census& census, const CustomerEntry& customer, const SystemFacts& facts,
+                          const Viewer& viewer) {
     Json out = row_of(customer);
     out["addresses"] = texts_of(customer.shown.settings.addresses);
     out["mtu"] = customer.shown.settings.mtu;
@@ -330,6 +346,8 @@ std::string customer_json(const CustomerEntry& customer, const SystemFacts& fact
     for (const auto& [to, via] : stack.routes)
         out["static_routes"].push_back({{"to", to_string(to)}, {"via", to_string(via)}});
     out["disabled_peers"] = stack.disabled_peers;
+    // Only those that claim to be its peers: of a stranger nobody knows whom it looks for.
+    out["refused"] = refused_of(census.header().refused, &id);
     return dump(out);
 }
 
@@ -384,6 +402,7 @@ std::string system_json(const Census& census, const SystemFacts& facts, const Vi
                  {"certificate", certificate_of(facts.certificate)},
                  {"vpnd", tunnels_of(census, now.instant)},
                  {"statusd", self},
+                 {"refused", refused_of(header.refused, nullptr)},
                  {"users_file", viewer.grant.role == access::Role::kOperator ? users : Json()}});
 }
 

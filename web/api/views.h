@@ -41,7 +41,8 @@ struct PageOf {
 [[nodiscard]] std::string overview_json(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now);
 [[nodiscard]] std::string customers_json(const Census& census, const std::vector<const CustomerEntry*>& rows,
                                          PageOf page);
-[[nodiscard]] std::string customer_json(const CustomerEntry& customer, const SystemFacts& facts, const Viewer& viewer);
+[[nodiscard]] std::string customer_json(const Census& census, const CustomerEntry& customer, const SystemFacts& facts,
+                                        const Viewer& viewer);
 [[nodiscard]] std::string peers_json(const Census& census, const std::string& customer,
                                      const std::vector<const PeerEntry*>& rows, PageOf page, Now now);
 [[nodiscard]] std::string peer_json(const std::string& customer, const PeerEntry& peer, Now now);

@@ -137,3 +137,18 @@ TEST_CASE("apply and diff tell programs changes, steps, diagnostics and notes ap
     CHECK(document["diagnostics"][0]["customer"] == "globex");
     CHECK(document["notes"][0]["customer"].is_null());
 }
+
+TEST_CASE("refused senders have whom they claim to be, or null") {
+    auto snapshot = samples::snapshot();
+    snapshot.header.refused = {
+        {"unknown_peer", "globex", {IpAddress::v4(192, 0, 2, 7), 5000, 0}, "gN65BkIK", 3, {}, {}, "", ""},
+        {"bad_initiation", "", {IpAddress::v4(192, 0, 2, 8), 5000, 0}, "TrMvSoP4", 1, {}, {}, "acme", "graz"}};
+    const json refused = json::parse(drops_json(snapshot))["refused"];
+    REQUIRE(refused.size() == 2);
+    CHECK(refused[0]["key"] == "gN65BkIK");
+    CHECK(refused[0]["listener"] == "globex");
+    CHECK(refused[0]["customer"].is_null());
+    CHECK(refused[0]["peer"].is_null());
+    CHECK(refused[1]["customer"] == "acme");
+    CHECK(refused[1]["peer"] == "graz");
+}

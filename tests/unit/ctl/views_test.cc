@@ -173,8 +173,8 @@ TEST_CASE("drops are explained, unknown reasons too") {
     warren::ctl::Snapshot with_refused = samples::snapshot();
     const warren::WallTime at{1'764'424'800'000'000'000};
     with_refused.header.refused = {
-        {"unknown_peer", "", {warren::IpAddress::v4(192, 0, 2, 7), 5000, 0}, "gN65BkIK", 3, at, at},
-        {"bad_mac1", "", {*warren::parse_ip("2001:db8::7"), 5000, 0}, "", 1, at, at}};
+        {"unknown_peer", "", {warren::IpAddress::v4(192, 0, 2, 7), 5000, 0}, "gN65BkIK", 3, at, at, "", ""},
+        {"bad_mac1", "", {*warren::parse_ip("2001:db8::7"), 5000, 0}, "", 1, at, at, "acme", "graz"}};
     const std::string text = drops_text(with_refused);
     CHECK(text.find("Refused senders, the latest first (addresses may be forged):") != std::string::npos);
     CHECK(text.find("shared") != std::string::npos);
@@ -182,6 +182,7 @@ TEST_CASE("drops are explained, unknown reasons too") {
     CHECK(text.find("192.0.2.7:5000") != std::string::npos);
     CHECK(text.find("gN65BkIK...") != std::string::npos);
     CHECK(text.find("[2001:db8::7]:5000") != std::string::npos);
+    CHECK(text.find("acme/graz") != std::string::npos);
 }
 
 TEST_CASE("a customer in the words of wg show, the latest handshake first, never last") {

@@ -61,6 +61,7 @@ TEST_CASE("every member of a message is in its list of fields") {
     check_list<ShownWireguardPeer>();
     check_list<SnapshotRequest>();
     check_list<WorkerSnapshot>();
+    check_list<RefusedSender>();
     check_list<SnapshotHeader>();
     check_list<ListenerSnapshot>();
     check_list<CustomerActivity>();

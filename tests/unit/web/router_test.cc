@@ -271,6 +271,37 @@ TEST_CASE_FIXTURE(Fixture, "a peer says how many of its networks are not shown")
     CHECK(contains(get("/api/v1/customers/acme/peers/p", "customer").body, "\"allowed_ips_left_out\":18000"));
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "refused senders: all for those who see all, for a customer those that claim to be its peers") {
+    SnapshotRound round = round_of({"acme", "globex"});
+    const auto from = [](std::uint8_t last) { return Endpoint{IpAddress::v4(192, 0, 2, last), 5000, 0}; };
+    const WallTime at{1'764'424'800'000'000'000};
+    round.header.refused = {{"unknown_peer", "", from(1), "gN65BkIK", 3, at, at, "", ""},
+                            {"bad_mac1", "acme", from(2), "", 4, at, at, "", ""},  // a stranger at its own listener
+                            {"bad_initiation", "", from(3), "AbCdEfGh", 5, at, at, "acme", "p"},
+                            {"bad_initiation", "", from(4), "IjKlMnOp", 6, at, at, "globex", "p"}};
+    census.apply_snapshot(kNow, round);
+    for (const char* token : {"operator", "viewer"}) {
+        CAPTURE(token);
+        const std::string body = get("/api/v1/system", token).body;
+        for (std::uint8_t i = 1; i <= 4; ++i) CHECK(contains(body, to_string(from(i))));
+    }
+    CHECK(get("/api/v1/system", "customer").status == 404);
+    for (const char* token : {"operator", "viewer", "customer"}) {
+        CAPTURE(token);
+        const std::string body = get("/api/v1/customers/acme", token).body;
+        for (std::uint8_t i = 1; i <= 4; ++i) CHECK(contains(body, to_string(from(i))) == (i == 3));
+        CHECK(contains(body, R"("from":"192.0.2.3:5000","key":"AbCdEfGh","listener":null,"customer":"acme","peer":"p",)"
+                             R"("messages":5,"first":"2025-11-29T14:00:00Z","last":"2025-11-29T14:00:00Z")"));
+    }
+    // In no other answer that a customer's user gets.
+    for (const char* path : {"/api/v1/overview", "/api/v1/customers", "/api/v1/events", "/api/v1/customers/acme/peers",
+                             "/api/v1/customers/acme/peers/p"}) {
+        CAPTURE(path);
+        CHECK_FALSE(contains(get(path, "customer").body, "192.0.2."));
+    }
+}
+
 TEST_CASE_FIXTURE(Fixture, "a customer has its LAN, whether its stack is complete, its routes and disabled peers") {
     const auto shown = [this](const char* token) { return get("/api/v1/customers/acme", token).body; };
     CHECK(contains(shown("customer"), R"("lan":null,"static_routes":[],"disabled_peers":[])"));

@@ -81,8 +81,8 @@ Json alarms() {
 
 Json drops() {
     Json out;
-    for (const char* name :
-         {"source_not_allowed", "no_peer_for_destination", "session_expired", "packet_too_big", "unknown_peer"}) {
+    for (const char* name : {"source_not_allowed", "no_peer_for_destination", "session_expired", "packet_too_big",
+                             "unknown_peer", "bad_mac1", "bad_initiation"}) {
         const DropReasonRow* const row = find_drop_reason(name);
         REQUIRE_MESSAGE(row != nullptr, name);
         out[name] = {{"sentence", row->meaning}, {"what_to_do", row->advice}};

@@ -138,6 +138,28 @@ TEST_CASE("who is refused is remembered: where from, which key, how often, since
     CHECK(wrong_server.who.empty());
 }
 
+TEST_CASE("who claims to be a peer and is refused is remembered as that, until the peer is gone") {
+    Hub hub;
+    ScriptedPeer peer = hub.make_peer();
+    hub.put(peer);
+    auto forged = peer.initiate(1, hub.timestamp());
+    forged[100] ^= 1;  // in the sealed timestamp
+    fix_mac1(forged, hub.engine.public_key());
+    hub.deliver(forged, endpoint_at(7));
+    auto refused = hub.engine.refusals();
+    REQUIRE(refused.size() == 1);
+    CHECK(refused[0].reason == DropReason::kBadInitiation);
+    CHECK(refused[0].who == crypto::to_base64(peer.keys.public_key).substr(0, 8));
+    CHECK(refused[0].peer == PeerIndex{0});
+    CHECK(hub.engine.has_refusals_to_tell());
+    CHECK(hub.engine.tell_refusals(hub.now.instant, 10).size() == 1);
+    CHECK_FALSE(hub.engine.has_refusals_to_tell());
+    hub.engine.remove_peer(hub.now, PeerIndex{0}, hub.out);
+    refused = hub.engine.refusals();
+    REQUIRE(refused.size() == 1);
+    CHECK_FALSE(refused[0].peer.valid());
+}
+
 TEST_CASE("C2: only a mac2 for its address, or the answer to an initiation of ours, tells a sender from a stranger") {
     using control::Standing;
     Hub hub;

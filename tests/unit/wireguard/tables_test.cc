@@ -276,16 +276,100 @@ TEST_CASE("of those who are refused a bounded number is remembered, and a flood 
         return Endpoint{
             IpAddress::v4(192, 0, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)), 1, 0};
     };
-    const auto at = [](std::int64_t time) { return Now{Instant{time}, WallTime{time}}; };
-    refusals.note(at(1), DropReason::kUnknownPeer, from(0), "key");
-    for (std::uint32_t i = 0; i < 1'000; ++i) refusals.note(at(2 + i), DropReason::kBadMac1, from(i));
+
+    refusals.note({1}, DropReason::kUnknownPeer, from(0), "key");
+    for (std::uint32_t i = 0; i < 1'000; ++i) refusals.note({2 + i}, DropReason::kBadMac1, from(i));
     const auto all = refusals.all();
     CHECK(all.size() == control::Refusals::kOfReason + 1);
     CHECK(std::count_if(all.begin(), all.end(), [](const auto& one) { return one.who == "key"; }) == 1);
     for (const auto& one : all) CHECK((one.who == "key" || one.last.nanoseconds > 1'001 - 8));  // the latest
-    refusals.note(at(5'000), DropReason::kBadMac1, from(999));
+    refusals.note({5'000}, DropReason::kBadMac1, from(999));
     for (const auto& one : refusals.all()) {
         if (one.from == from(999)) CHECK(one.messages == 2);
+    }
+}
+
+TEST_CASE("a log is told of each refused sender once an hour, and of a flood as many as a person reads") {
+    using control::Refusals;
+    Refusals refusals;
+    const auto from = [](std::uint32_t number) {
+        return Endpoint{
+            IpAddress::v4(192, 0, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)), 1, 0};
+    };
+    Instant now{1'000'000'000};
+    std::int64_t wall = 0;
+    const auto refuse = [&](DropReason reason, std::uint32_t sender, PeerIndex peer = {}) {
+        refusals.note({++wall}, reason, from(sender), {}, peer);
+    };
+    CHECK_FALSE(refusals.has_news());
+    CHECK(refusals.tell(now, 10).empty());
+
+    refuse(DropReason::kUnknownPeer, 1);
+    refuse(DropReason::kUnknownPeer, 1);
+    CHECK(refusals.has_news());
+    auto told = refusals.tell(now, 10);
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].refusal.from == from(1));
+    CHECK(told[0].refusal.messages == 2);
+    CHECK(told[0].suppressed == 0);
+    CHECK_FALSE(refusals.has_news());
+
+    SUBCASE("the same sender is no news before its time") {
+        now = now + Refusals::kToldAgain - std::chrono::nanoseconds(1);
+        refuse(DropReason::kUnknownPeer, 1);
+        CHECK(refusals.tell(now, 10).empty());
+        now = now + std::chrono::nanoseconds(1);
+        refuse(DropReason::kUnknownPeer, 1);
+        told = refusals.tell(now, 10);
+        REQUIRE(told.size() == 1);
+        CHECK(told[0].refusal.messages == 4);
+    }
+    SUBCASE("without a message there is none") {
+        CHECK(refusals.tell(now + Refusals::kToldAgain, 10).empty());
+    }
+    SUBCASE("a flood of one reason is bounded, says how many it left out, and hides no other reason") {
+        std::size_t lines = 0;
+        for (std::uint32_t i = 0; i < 1'000; ++i) {
+            refuse(DropReason::kBadMac1, i);
+            now = now + std::chrono::milliseconds(1);
+            lines += refusals.tell(now, 10).size();
+        }
+        CHECK(lines == Refusals::kToldOfReason);
+        refuse(DropReason::kUnknownPeer, 2);
+        told = refusals.tell(now, 10);
+        REQUIRE(told.size() == 1);
+        CHECK(told[0].refusal.from == from(2));
+        CHECK(told[0].suppressed == 0);
+
+        now = now + Refusals::kToldPeriod;
+        refuse(DropReason::kBadMac1, 5'000);
+        told = refusals.tell(now, 10);
+        REQUIRE(told.size() == 1);
+        CHECK(told[0].refusal.from == from(5'000));
+        CHECK(told[0].suppressed == 1'000 - Refusals::kToldOfReason);
+    }
+    SUBCASE("those that were pushed out untold are counted") {
+        for (std::uint32_t i = 0; i < 100; ++i) refuse(DropReason::kBadMac1, i);
+        told = refusals.tell(now, 100);
+        REQUIRE(told.size() == Refusals::kOfReason);
+        CHECK(told[0].suppressed == 100 - Refusals::kOfReason);
+        CHECK(told[1].suppressed == 0);
+    }
+    SUBCASE("what one call leaves, the next one tells") {
+        for (std::uint32_t i = 0; i < 3; ++i) refuse(DropReason::kBadMac1, i);
+        CHECK(refusals.tell(now, 2).size() == 2);
+        CHECK(refusals.has_news());
+        CHECK(refusals.tell(now, 2).size() == 1);
+        CHECK_FALSE(refusals.has_news());
+    }
+    SUBCASE("a peer that is gone is not named") {
+        refuse(DropReason::kBadInitiation, 7, PeerIndex{3});
+        refuse(DropReason::kBadInitiation, 8, PeerIndex{4});
+        refusals.forget(PeerIndex{3});
+        for (const control::Refusal& one : refusals.all()) {
+            if (one.from == from(7)) CHECK_FALSE(one.peer.valid());
+            if (one.from == from(8)) CHECK(one.peer == PeerIndex{4});
+        }
     }
 }
 

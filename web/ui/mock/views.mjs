@@ -1,5 +1,5 @@
 // The invented world in the shapes of web/api/openapi.json.
-import { alarmWords, sentence, span } from "./words.mjs";
+import { alarmWords, dropWords, sentence, span } from "./words.mjs";
 import { addRates, drop, iso, states } from "./world.mjs";
 
 const zero = () => ({ rx_bits_per_second: 0, tx_bits_per_second: 0 });
@@ -59,6 +59,32 @@ export function customerView(customer) {
   };
 }
 
+function refusedView(reason, minutes, more) {
+  const at = Math.floor(Date.now() / 60_000) * 60_000 - minutes * 60_000;
+  return {
+    reason,
+    sentence: dropWords(reason).sentence,
+    from: "203.0.113.9:40211",
+    key: null,
+    listener: null,
+    customer: null,
+    peer: null,
+    messages: 17,
+    first: iso(at - 3_600_000),
+    last: iso(at),
+    ...more,
+  };
+}
+
+// Somebody has the public key of the customer's first peer, and not the private one.
+const refusedPeer = (customer) =>
+  refusedView("bad_initiation", 4, {
+    from: "198.51.100.200:51820",
+    key: customer.peers[0].key.slice(0, 8),
+    customer: customer.id,
+    peer: customer.peers[0].name,
+  });
+
 export function detailView(customer) {
   return {
     ...customerView(customer),
@@ -77,6 +103,7 @@ export function detailView(customer) {
     tx_packets: Math.round(customer.tx / 1100),
     routes: customer.peers.flatMap((peer) => peer.allowed.map((to) => ({ to, peer: peer.name }))),
     drops: [...customer.drops].sort((a, b) => b.packets - a.packets),
+    refused: customer.id === "acme" && customer.peers.length > 0 ? [refusedPeer(customer)] : [],
   };
 }
 
@@ -212,6 +239,11 @@ export function systemView(world, role, now) {
       sessions: 2,
       connections: 5,
     },
+    refused: [
+      refusedView("bad_mac1", 1),
+      ...world.customers.filter(({ id, peers }) => id === "acme" && peers.length > 0).map(refusedPeer),
+      refusedView("unknown_peer", 9, { key: "gN65BkIK", from: "[2001:db8::7]:51820" }),
+    ],
     users_file: role === "operator" ? { users: 3, tokens: 1, error: null } : null,
   };
 }

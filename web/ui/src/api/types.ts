@@ -54,6 +54,30 @@ export interface Drop {
   what_to_do: string;
 }
 
+/** Who sends messages of handshakes that are refused, for one reason. */
+export interface RefusedSender {
+  /** A reason of drops; a stable name for scripts. */
+  reason: string;
+  /** What the reason means. */
+  sentence: string;
+  /** ADDRESS:PORT of its latest message; it may be forged. */
+  from: string;
+  /** The first letters of the public key that it claims; null: not read. */
+  key: string | null;
+  /** The customer whose own listener received it; null: the shared one. */
+  listener: string | null;
+  /** The customer whose peer it claims to be; null: nobody's. */
+  customer: string | null;
+  /** The peer that it claims to be; null: none. */
+  peer: string | null;
+  /** How many were refused since first. */
+  messages: number;
+  /** When the first was refused. */
+  first: string;
+  /** When the latest was refused. */
+  last: string;
+}
+
 /** Current throughput in encrypted payload messages, averaged over 2 s. */
 export interface Rates {
   /** From the peers into the stack. */
@@ -256,6 +280,8 @@ export interface CustomerDetail {
   static_routes: StaticRoute[];
   /** The peers with enabled = false, at most 200. They are in no other list. */
   disabled_peers: string[];
+  /** Who claims to be one of its peers and was refused, the latest first. */
+  refused: RefusedSender[];
 }
 
 /** A peer of a customer. */
@@ -460,6 +486,8 @@ export interface System {
   certificate: Certificate | null;
   vpnd: TunnelProcess;
   statusd: WebProcess;
+  /** Who was refused before its customer was known, the latest first; at most 64. */
+  refused: RefusedSender[];
   /** null for a viewer. */
   users_file: UsersFile | null;
 }

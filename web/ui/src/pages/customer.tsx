@@ -17,6 +17,7 @@ import { Heading } from "../parts/heading";
 import { Hint } from "../parts/hint";
 import { Empty, Failed, Loading, NotThere } from "../parts/notice";
 import { bitsText, RatePair } from "../parts/rates";
+import { Refused } from "../parts/refused";
 import { peerHref } from "../router";
 import { onDelta, setSubject } from "../state/live";
 import { useResource } from "../state/resource";
@@ -68,13 +69,16 @@ export function Customer({ customer }: { customer: string }) {
       <PeersTable customer={customer} key={customer} />
       <Chart title="Throughput" customer={customer} ratesOf={ratesOf} />
       <div class="columns">
-        <Card title="Dropped packets">
-          {data.drops.length > 0 ? (
-            <Drops drops={data.drops} />
-          ) : (
-            <Empty title="No drops">No packet was dropped since the tunnels started.</Empty>
-          )}
-        </Card>
+        <div>
+          <Card title="Dropped packets">
+            {data.drops.length > 0 ? (
+              <Drops drops={data.drops} />
+            ) : (
+              <Empty title="No drops">No packet was dropped since the tunnels started.</Empty>
+            )}
+          </Card>
+          <Refused refused={data.refused} ofCustomer />
+        </div>
         <RecentEvents customer={customer} />
       </div>
       <div class="columns">

@@ -63,6 +63,9 @@ function Filled({ data }: { data: OverviewData }) {
           {data.drops.length > 0 && (
             <Card title="Dropped before a customer was known">
               <Drops drops={data.drops} />
+              <p class="soft small">
+                Who was refused lately: see <a href="#/system">System</a>.
+              </p>
             </Card>
           )}
         </div>

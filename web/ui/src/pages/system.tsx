@@ -13,6 +13,7 @@ import { Copy } from "../parts/copy";
 import { Fact, Facts } from "../parts/facts";
 import { Heading } from "../parts/heading";
 import { Failed, Loading, NotThere } from "../parts/notice";
+import { Refused } from "../parts/refused";
 import { now } from "../state/clock";
 import { onDelta, setSubject } from "../state/live";
 import { useResource } from "../state/resource";
@@ -106,6 +107,7 @@ function Filled({ data }: { data: SystemData }) {
       <div>
         <Tunnels data={data} />
         <Workers workers={data.vpnd.workers} />
+        <Refused refused={data.refused} />
         <Certificate data={data} />
       </div>
     </div>
