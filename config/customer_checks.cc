@@ -18,6 +18,7 @@ namespace {
 
 // In every stack: stacks/plan/desired.h.
 constexpr std::array<std::string_view, 4> kOwnDevices{"lo", "vpn0", "lan0", "lan0.new"};
+constexpr std::size_t kMostComplaints = 100;  // of one severity, about the networks of peers
 
 bool readable(const Prefix& prefix) {
     return prefix.length != kUnreadablePrefix.length;
@@ -152,6 +153,20 @@ class CustomerCheck {
         return fmt::format("{}.allowed_ips[{}]", path_of(at.peer), at.index);
     }
 
+    // What is wrong with one network of a list may be wrong with thousands. `message` is called when it is shown.
+    template <typename Message>
+    void complain(Severity severity, Where at, const Message& message) {
+        std::size_t& count = complaints_[severity];
+        if (++count > kMostComplaints + 1) return;
+        const std::string_view table = table_of_peer(at.peer);
+        out_.push_back(source_.diagnose(
+            severity, source_.place_of(path_of(at)),
+            count <= kMostComplaints
+                ? fmt::format("{}.allowed_ips: {}", table, message())
+                : fmt::format("{}.allowed_ips: there are more than {} such {}; the others are not shown", table,
+                              kMostComplaints, severity == Severity::kError ? "errors" : "warnings")));
+    }
+
     void check_prefixes() {
         std::size_t count = 0;
         for (std::size_t p = 0; p < customer_.peers.size(); ++p) {
@@ -169,24 +184,25 @@ class CustomerCheck {
                 const Prefix& prefix = peer.allowed_ips[i];
                 if (!readable(prefix)) continue;
                 if (const auto owner = own_address(prefix)) {
-                    error(path_of({p, i}),
-                          fmt::format("{}.allowed_ips: {} is the stack's own address ({}); a peer cannot "
-                                      "have it",
-                                      table_of_peer(p), to_string(prefix), *owner));
+                    complain(Severity::kError, {p, i}, [&] {
+                        return fmt::format("{} is the stack's own address ({}); a peer cannot have it",
+                                           to_string(prefix), *owner);
+                    });
                 }
                 check_broadcast(prefix, {p, i});
                 const auto [found, is_new] = allowed_.try_emplace(prefix.network(), Where{p, i});
                 if (is_new) continue;
                 if (found->second.peer == p) {
-                    warning(path_of({p, i}),
-                            fmt::format("{}.allowed_ips: {} is listed twice", table_of_peer(p), to_string(prefix)));
+                    complain(Severity::kWarning, {p, i},
+                             [&] { return fmt::format("{} is listed twice", to_string(prefix)); });
                     continue;
                 }
-                error(path_of({p, i}),
-                      fmt::format("{}.allowed_ips: {} also belongs to peer \"{}\" at {}; a prefix belongs to one peer "
-                                  "of a customer",
-                                  table_of_peer(p), to_string(prefix), customer_.peers[found->second.peer].name,
-                                  source_.cite(path_of(found->second))));
+                const Where first = found->second;
+                complain(Severity::kError, {p, i}, [&] {
+                    return fmt::format(
+                        "{} also belongs to peer \"{}\" at {}; a prefix belongs to one peer of a customer",
+                        to_string(prefix), customer_.peers[first.peer].name, source_.cite(path_of(first)));
+                });
             }
         }
     }
@@ -208,10 +224,12 @@ class CustomerCheck {
         for (const Prefix& own : customer_.stack.addresses) {
             if (!readable(own) || !own.address.is_v4() || own.length > 30) continue;
             if (prefix.address != broadcast_of(own)) continue;
-            warning(path_of(at),
-                    fmt::format("{}.allowed_ips: {} is the broadcast address of the stack's network {}; a peer with "
-                                "it is never reached",
-                                table_of_peer(at.peer), to_string(prefix), to_string(own.network())));
+            complain(Severity::kWarning, at, [&] {
+                return fmt::format(
+                    "{} is the broadcast address of the stack's network {}; a peer with it is never "
+                    "reached",
+                    to_string(prefix), to_string(own.network()));
+            });
         }
     }
 
@@ -327,7 +345,8 @@ class CustomerCheck {
     const Source& source_;
     const Secrets& secrets_;
     std::vector<Diagnostic>& out_;
-    std::map<Prefix, Where> allowed_;  // prefixes of enabled peers, and where each is first
+    std::map<Severity, std::size_t> complaints_;  // about single networks
+    std::map<Prefix, Where> allowed_;             // prefixes of enabled peers, and where each is first
 };
 
 }  // namespace

@@ -171,6 +171,8 @@ void check_text(const Key& key, const Node& value, const Source& source, std::ve
                                                      : fmt::format("{}: {} {}", path, what, *problem)));
 }
 
+constexpr std::size_t kMostOfList = 20;  // errors: what is wrong with one of thousands is often wrong with all
+
 void check_list(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out) {
     if (value.kind != Node::Kind::kArray) {
         const std::string hint = value.kind == Node::Kind::kString ? fmt::format("; write [{}]", found(value)) : "";
@@ -186,7 +188,14 @@ void check_list(const Key& key, const Node& value, const Source& source, std::ve
             fmt::format("{}: found {} elements; accepted: {} to {}", display_path(key.path), size, key.min, key.max)));
         return;
     }
-    for (const Node& item : value.items) check_text(key, item, source, out);
+    const std::size_t before = out.size();
+    for (const Node& item : value.items) {
+        check_text(key, item, source, out);
+        if (out.size() - before <= kMostOfList) continue;
+        out.back().message = fmt::format("{}: more than {} elements of this list are wrong; the others are not shown",
+                                         display_path(key.path), kMostOfList);
+        return;
+    }
 }
 
 void check_secret(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out) {

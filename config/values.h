@@ -11,7 +11,7 @@
 
 namespace warren::config {
 
-// Appends an error for each problem of the value of `key` (for each element of a list separately).
+// Appends an error for each problem of the value of `key` (for each element of a list separately, up to a bound).
 void check_value(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out);
 
 // Why an interface cannot have this address ("is the network itself, not a host in it; ..."); nothing when it can.

@@ -202,6 +202,46 @@ TEST_CASE("a peer has at most 20,000 allowed_ips, and the enabled peers of a cus
                     "up to 200000 for all enabled peers together\n") != std::string::npos);
 }
 
+TEST_CASE("what is wrong with thousands of networks is said of the first ones, and that there are more") {
+    const auto listed = [](const std::string& element, std::size_t count) {
+        std::string list = "allowed_ips = [";
+        for (std::size_t i = 0; i < count; ++i)
+            list += "\"10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + element + "\", ";
+        return list + "]\n";
+    };
+    const auto occurrences = [](const std::string& text, const std::string& part) {
+        std::size_t count = 0;
+        for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+        return count;
+    };
+    const std::string two = peer_text("p", 1, listed(".0/24", 2'000)) + peer_text("q", 2, listed(".0/24", 2'000));
+    const auto shared = check(kApplianceText, {{"acme", samples::customer_text(two)}});
+    CHECK_FALSE(shared.customers[0].valid);
+    CHECK(occurrences(shared.text(), " also belongs to peer \"p\"") == 100);
+    CHECK(occurrences(shared.text(), "there are more than 100 such errors; the others are not shown") == 1);
+
+    // Warnings leave the errors their room.
+    std::string twice = listed(".0/24", 2'000);
+    twice.insert(twice.size() - 2, listed(".0/24", 2'000).substr(std::string("allowed_ips = [").size()));
+    twice.erase(twice.find(']'), 2);
+    const auto both =
+        check(kApplianceText,
+              {{"acme", samples::customer_text(peer_text("p", 1, twice) + peer_text("q", 2, listed(".0/24", 1)))}});
+    CHECK_FALSE(both.customers[0].valid);
+    CHECK(occurrences(both.text(), "is listed twice") == 100);
+    CHECK(occurrences(both.text(), "there are more than 100 such warnings; the others are not shown") == 1);
+    CHECK(occurrences(both.text(), " also belongs to peer \"p\"") == 1);
+
+    const auto host_bits =
+        check(kApplianceText, {{"acme", samples::customer_text(peer_text("p", 1, listed(".1/24", 2'000)))}});
+    CHECK_FALSE(host_bits.customers[0].valid);
+    CHECK(occurrences(host_bits.text(), "acme.toml:") == 21);
+    CHECK(occurrences(host_bits.text(), "more than 20 elements of this list are wrong; the others are not shown") == 1);
+    const auto few = check(kApplianceText, {{"acme", samples::customer_text(peer_text("p", 1, listed(".1/24", 20)))}});
+    CHECK(occurrences(few.text(), "acme.toml:") == 20);
+    CHECK(occurrences(few.text(), "the others are not shown") == 0);
+}
+
 TEST_CASE("every point of low order is refused as a public key") {
     // RFC 7748 §6.1 and https://cr.yp.to/ecdh.html#validate; the last byte's top bit is ignored.
     const std::array<const char*, 7> points{
