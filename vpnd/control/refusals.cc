@@ -5,20 +5,29 @@
 
 namespace warren::control {
 
+Refusals::OfReason& Refusals::of(DropReason reason) {
+    const auto found = std::find_if(by_reason_.begin(), by_reason_.end(),
+                                    [reason](const OfReason& each) { return each.reason == reason; });
+    if (found != by_reason_.end()) return *found;
+    OfReason& fresh = by_reason_.emplace_back();
+    fresh.reason = reason;
+    return fresh;
+}
+
 void Refusals::note(WallTime now, DropReason reason, const Endpoint& from, std::string_view who, PeerIndex peer) {
-    std::vector<Known>& known = by_reason_.at(static_cast<std::size_t>(reason));
+    OfReason& all = of(reason);
     const auto is_it = [&](const Known& each) {
         return each.refusal.from.address == from.address && each.refusal.who == who;
     };
-    auto found = std::find_if(known.begin(), known.end(), is_it);
-    if (found == known.end()) {
+    auto found = std::find_if(all.known.begin(), all.known.end(), is_it);
+    if (found == all.known.end()) {
         const Known fresh{{reason, from, std::string(who), 0, now, now, {}}};
-        if (known.size() < kOfReason) {
-            found = known.insert(known.end(), fresh);
+        if (all.known.size() < kOfReason) {
+            found = all.known.insert(all.known.end(), fresh);
         } else {
-            found = std::min_element(known.begin(), known.end(),
-                                     [](const Known& a, const Known& b) { return a.refusal.last < b.refusal.last; });
-            if (found->told == kLongAgo && !found->is_counted) ++gates_.at(static_cast<std::size_t>(reason)).suppressed;
+            const auto is_older = [](const Known& a, const Known& b) { return a.refusal.last < b.refusal.last; };
+            found = std::min_element(all.known.begin(), all.known.end(), is_older);
+            if (found->told == kLongAgo && !found->is_counted) ++all.suppressed;
             *found = fresh;
         }
     }
@@ -31,8 +40,8 @@ void Refusals::note(WallTime now, DropReason reason, const Endpoint& from, std::
 }
 
 void Refusals::forget(PeerIndex peer) {
-    for (auto& known : by_reason_) {
-        for (Known& each : known) {
+    for (OfReason& all : by_reason_) {
+        for (Known& each : all.known) {
             if (each.refusal.peer == peer) each.refusal.peer = {};
         }
     }
@@ -40,8 +49,8 @@ void Refusals::forget(PeerIndex peer) {
 
 std::vector<Refusal> Refusals::all() const {
     std::vector<Refusal> out;
-    for (const auto& known : by_reason_) {
-        for (const Known& each : known) out.push_back(each.refusal);
+    for (const OfReason& all : by_reason_) {
+        for (const Known& each : all.known) out.push_back(each.refusal);
     }
     return out;
 }
@@ -49,24 +58,26 @@ std::vector<Refusal> Refusals::all() const {
 std::vector<Refusals::Told> Refusals::tell(Instant now, std::size_t most) {
     std::vector<Told> out;
     if (!std::exchange(has_news_, false)) return out;
-    for (std::size_t reason = 0; reason < by_reason_.size(); ++reason) {
-        Gate& gate = gates_.at(reason);
-        for (Known& known : by_reason_.at(reason)) {
-            if (!known.is_news || now - known.told < kToldAgain) continue;
+    for (OfReason& all : by_reason_) {
+        for (Known& each : all.known) {
+            if (!each.is_news || now - each.told < kToldAgain) continue;
             if (out.size() == most) {
                 has_news_ = true;
                 return out;
             }
-            known.is_news = false;
-            if (now - gate.since >= kToldPeriod) gate = {now, 0, gate.suppressed};
-            if (gate.told == kToldOfReason) {
-                if (!std::exchange(known.is_counted, true)) ++gate.suppressed;
+            each.is_news = false;
+            if (now - all.since >= kToldPeriod) {
+                all.since = now;
+                all.told = 0;
+            }
+            if (all.told == kToldOfReason) {
+                if (!std::exchange(each.is_counted, true)) ++all.suppressed;
                 continue;
             }
-            ++gate.told;
-            known.told = now;
-            known.is_counted = false;
-            out.push_back({known.refusal, std::exchange(gate.suppressed, 0)});
+            ++all.told;
+            each.told = now;
+            each.is_counted = false;
+            out.push_back({each.refusal, std::exchange(all.suppressed, 0)});
         }
     }
     return out;

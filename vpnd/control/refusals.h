@@ -1,7 +1,6 @@
 // Who was refused, for people who look for the cause of a count of drops.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -57,14 +56,16 @@ class Refusals {
         bool is_counted = false;  // in `suppressed`
         Instant told = kLongAgo;
     };
-    struct Gate {
-        Instant since = kLongAgo;  // of the period
-        std::size_t told = 0;      // in it
+    struct OfReason {
+        DropReason reason{};
+        std::vector<Known> known;
+        Instant since = kLongAgo;  // of the period in which `told` were told
+        std::size_t told = 0;
         std::uint64_t suppressed = 0;
     };
+    [[nodiscard]] OfReason& of(DropReason reason);
 
-    std::array<std::vector<Known>, kDropReasonCount> by_reason_;
-    std::array<Gate, kDropReasonCount> gates_;
+    std::vector<OfReason> by_reason_;  // those that occurred
     bool has_news_ = false;
 };
 
