@@ -225,6 +225,21 @@ test("the System page shows the load of each worker and of vpnd", async () => {
   await page.getByText("135 MiB").waitFor();
 });
 
+test("refused senders are on the System page, and on a customer's page those that claim to be its peers", async () => {
+  const rows = page.getByRole("list", { name: "Refused senders" }).getByRole("listitem");
+  await visit(page, "#/system");
+  await rows.first().waitFor();
+  const texts = await rows.allTextContents();
+  assert.equal(texts.length, 3);
+  assert.match(texts[0], /^17 messages203\.0\.113\.9:40211A handshake message .*bad_mac1, last .* ago, first .* ago$/);
+  assert.match(texts[1], /198\.51\.100\.200:51820 as acme \/ graz, key .{8}…A handshake initiation /);
+  assert.match(texts[2], /\[2001:db8::7\]:51820 as gN65BkIK…A handshake by a client /);
+  await visit(page, "#/customers/acme");
+  await rows.first().waitFor();
+  assert.equal(await rows.count(), 1);
+  assert.match(await rows.first().textContent(), /198\.51\.100\.200:51820 as graz, key /);
+});
+
 test("dark mode can be chosen and is remembered", async () => {
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await ground();

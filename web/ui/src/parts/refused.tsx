@@ -1,4 +1,4 @@
-// Who was refused: where from, as whom, how often, when.
+// Who was refused: where from, as whom, why, how often, when.
 import type { RefusedSender } from "../api/types";
 import { countText } from "../format/amount";
 import { customerHref, peerHref } from "../router";
@@ -10,67 +10,50 @@ export function Refused({ refused, ofCustomer = false }: { refused: readonly Ref
   if (refused.length === 0) return null;
   return (
     <Card title="Refused senders">
-      <table class="plain" role="table" aria-label="Refused senders">
-        <thead role="rowgroup">
-          <tr role="row">
-            <Head hint="The source of the latest message; it may be forged">From</Head>
-            <Head hint="Whom the sender claims to be">Claims to be</Head>
-            <Head>Reason</Head>
-            <Head>Messages</Head>
-            <Head>Last</Head>
-          </tr>
-        </thead>
-        <tbody role="rowgroup">
-          {refused.map((sender) => (
-            <tr role="row" key={`${sender.reason} ${sender.from} ${sender.key} ${sender.listener}`}>
-              <td role="cell">
-                <code>{sender.from}</code>
-                {!ofCustomer && sender.listener !== null && <span class="soft small block">to {sender.listener}</span>}
-              </td>
-              <td role="cell">
+      <ul class="drops" aria-label="Refused senders">
+        {refused.map((sender) => (
+          <li key={`${sender.reason} ${sender.from} ${sender.key} ${sender.listener}`}>
+            <span class="drop-count">
+              {countText(sender.messages)}
+              <span class="visually-hidden"> messages</span>
+            </span>
+            <div>
+              <p>
+                <code title="The source of the latest message; it may be forged">{sender.from}</code>
                 <Claim sender={sender} ofCustomer={ofCustomer} />
-              </td>
-              <td role="cell" title={sender.sentence}>
-                <code>{sender.reason}</code>
-              </td>
-              <td role="cell">{countText(sender.messages)}</td>
-              <td role="cell">
-                <Ago at={sender.last} />
-                <span class="soft small block">
-                  first <Ago at={sender.first} />
-                </span>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+                {!ofCustomer && sender.listener !== null && <> at the listener of {sender.listener}</>}
+              </p>
+              <p>{sender.sentence}</p>
+              <p class="soft small">
+                <code>{sender.reason}</code>, last <Ago at={sender.last} />, first <Ago at={sender.first} />
+              </p>
+            </div>
+          </li>
+        ))}
+      </ul>
     </Card>
   );
 }
 
 function Claim({ sender, ofCustomer }: { sender: RefusedSender; ofCustomer: boolean }) {
   const { customer, peer, key } = sender;
+  if (key === null) return null;
   return (
     <>
+      {" as "}
       {customer !== null && peer !== null && (
-        <span class="block">
+        <>
           {!ofCustomer && (
             <>
-              <a href={customerHref(customer)}>{customer}</a> /{" "}
+              <a href={customerHref(customer)}>{customer}</a>
+              {" / "}
             </>
           )}
           <a href={peerHref(customer, peer)}>{peer}</a>
-        </span>
+          {", key "}
+        </>
       )}
-      {key === null ? <span class="soft">not read</span> : <code>{key}…</code>}
+      <code>{key}…</code>
     </>
-  );
-}
-
-function Head({ children, hint }: { children: string; hint?: string }) {
-  return (
-    <th role="columnheader" scope="col" title={hint}>
-      {children}
-    </th>
   );
 }
