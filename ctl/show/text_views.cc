@@ -230,14 +230,8 @@ std::string counters_text(const Snapshot& snapshot) {
 // Who the latest refused senders are.
 std::string refused_text(const std::vector<ipc::RefusedSender>& refused, const ZoneNames& zones) {
     if (refused.empty()) return {};
-    Table table({{"LAST"},
-                 {"REASON"},
-                 {"LISTENER"},
-                 {"FROM"},
-                 {"KEY"},
-                 {"AS PEER"},
-                 {"MESSAGES", Align::kRight},
-                 {"SINCE"}});
+    Table table(
+        {{"LAST"}, {"REASON"}, {"LISTENER"}, {"FROM"}, {"KEY"}, {"AS PEER"}, {"MESSAGES", Align::kRight}, {"SINCE"}});
     for (const ipc::RefusedSender& sender : refused) {
         table.add({time_text(sender.last), sender.reason, sender.listener.empty() ? "shared" : sender.listener,
                    endpoint_text(sender.from, zones), sender.who.empty() ? "-" : printable(sender.who) + "...",

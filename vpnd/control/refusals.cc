@@ -14,25 +14,26 @@ Refusals::OfReason& Refusals::of(DropReason reason) {
     return fresh;
 }
 
-void Refusals::note(WallTime now, DropReason reason, const Endpoint& from, std::string_view who, PeerIndex peer) {
+void Refusals::note(Now now, DropReason reason, const Endpoint& from, std::string_view who, PeerIndex peer) {
     OfReason& all = of(reason);
     const auto is_it = [&](const Known& each) {
         return each.refusal.from.address == from.address && each.refusal.who == who;
     };
     auto found = std::find_if(all.known.begin(), all.known.end(), is_it);
     if (found == all.known.end()) {
-        const Known fresh{{reason, from, std::string(who), 0, now, now, {}}};
+        const Known fresh{{reason, from, std::string(who), 0, now.wall, now.wall, now.instant, {}}};
         if (all.known.size() < kOfReason) {
             found = all.known.insert(all.known.end(), fresh);
         } else {
-            const auto is_older = [](const Known& a, const Known& b) { return a.refusal.last < b.refusal.last; };
+            const auto is_older = [](const Known& a, const Known& b) { return a.refusal.heard < b.refusal.heard; };
             found = std::min_element(all.known.begin(), all.known.end(), is_older);
             if (found->told == kLongAgo && !found->is_counted) ++all.suppressed;
             *found = fresh;
         }
     }
     found->refusal.from = from;
-    found->refusal.last = now;
+    found->refusal.last = now.wall;
+    found->refusal.heard = now.instant;
     found->refusal.peer = peer;
     ++found->refusal.messages;
     found->is_news = true;

@@ -20,8 +20,9 @@ struct Refusal {
     // How it names itself, as far as that was read: of a WireGuard key the first letters; "": not read.
     std::string who;
     std::uint64_t messages = 0;
-    WallTime first;
+    WallTime first;  // as the clock was then; it may have been set since
     WallTime last;
+    Instant heard;   // the latest message
     PeerIndex peer;  // that it claims to be; invalid: none that there is
 };
 
@@ -34,7 +35,7 @@ class Refusals {
     static constexpr Duration kToldPeriod = std::chrono::minutes(10);
     static constexpr Duration kToldAgain = std::chrono::hours(1);
 
-    void note(WallTime now, DropReason reason, const Endpoint& from, std::string_view who = {}, PeerIndex peer = {});
+    void note(Now now, DropReason reason, const Endpoint& from, std::string_view who = {}, PeerIndex peer = {});
     // There is no such peer any more: its index may come to mean another one.
     void forget(PeerIndex peer);
     // In no order. At most kOfReason of each reason.

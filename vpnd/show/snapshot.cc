@@ -9,6 +9,7 @@
 
 #include "base/version.h"
 #include "ipc/codec.h"
+#include "vpnd/show/refused.h"
 
 namespace warren::vpnd {
 
@@ -53,24 +54,6 @@ ipc::PeerState state_of(const control::PeerStatus& status) {
     return status.latest_handshake == kLongAgo ? ipc::PeerState::kNever : ipc::PeerState::kIdle;
 }
 
-std::vector<ipc::RefusedSender> latest_of(std::vector<ipc::RefusedSender> refused, std::size_t most) {
-    const auto by_time = [](const auto& a, const auto& b) { return a.last > b.last; };
-    std::stable_sort(refused.begin(), refused.end(), by_time);
-    if (refused.size() <= most) return refused;
-    std::map<std::pair<std::string, std::string>, std::size_t> counts;
-    std::vector<std::pair<std::size_t, ipc::RefusedSender>> ranked;  // how many of its kind are later
-    for (ipc::RefusedSender& sender : refused) {
-        const bool is_claim = !sender.customer.empty();
-        const std::size_t rank = counts[{sender.customer, is_claim ? "" : sender.listener}]++;
-        ranked.emplace_back(rank, std::move(sender));
-    }
-    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    refused.clear();
-    for (std::size_t i = 0; i < most; ++i) refused.push_back(std::move(ranked[i].second));
-    std::stable_sort(refused.begin(), refused.end(), by_time);
-    return refused;
-}
-
 Snapshot::Snapshot(const CustomerSet& customers, const io::ControlWorker& control, const Counters& counters,
                    std::string appliance, std::string aead_backend, ProcessUsage usage)
     : customers_(customers),
@@ -87,6 +70,7 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
     out.generation = customers_.generation();
     out.aead_backend = aead_backend_;
 
+    std::vector<ListenerRefusal> refused;
     std::map<std::string, std::uint64_t> drops;
     for (auto& [reason, count] : occurred(counters_.own_drops())) drops[reason] += count;
     for (const auto& [id, listener] : customers_.listeners()) {
@@ -99,15 +83,13 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
         out.under_load = out.under_load || engine->under_load(now);
         out.handshakes_initiated += counters.handshakes_initiated;
         out.handshakes_completed += counters.handshakes_completed;
-        for (const control::Refusal& refusal : engine->refusals()) {
+        for (control::Refusal& refusal : engine->refusals()) {
             const auto [customer, peer] = customers_.find(refusal.peer);
-            out.refused.push_back({std::string(drop_reasons()[index_of(refusal.reason)].name), id.owner, refusal.from,
-                                   refusal.who, refusal.messages, refusal.first, refusal.last,
-                                   customer != nullptr ? customer->settings.id : "",
-                                   peer != nullptr ? peer->config.settings.name : ""});
+            refused.push_back({id.owner, std::move(refusal), customer != nullptr ? customer->settings.id : "",
+                               peer != nullptr ? peer->config.settings.name : ""});
         }
     }
-    out.refused = latest_of(std::move(out.refused), ipc::SnapshotHeader::kMostRefused);
+    out.refused = select_refused(std::move(refused), ipc::SnapshotHeader::kMostRefused);
     for (const Counters::Worker& worker : counters_.workers()) {
         const io::TransferCounters& packets = worker.transfers;
         out.workers.push_back(

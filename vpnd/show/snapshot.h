@@ -13,9 +13,6 @@
 namespace warren::vpnd {
 
 [[nodiscard]] ipc::PeerState state_of(const control::PeerStatus& status);
-// At most so many, the latest first. Those that claim to be peers of one customer, and the others at one listener, each
-// have their part: who floods one listener leaves the others room.
-[[nodiscard]] std::vector<ipc::RefusedSender> latest_of(std::vector<ipc::RefusedSender> refused, std::size_t most);
 
 // Reads from the things it was made of, which must outlive it. One thread.
 class Snapshot {

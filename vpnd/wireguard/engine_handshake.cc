@@ -65,7 +65,7 @@ bool Engine::State::count_expensive(Instant now) {
 void Engine::State::refuse_sender(Now now, DropReason reason, const Arrival& arrival, const crypto::PublicKey* who,
                                   PeerIndex peer) {
     count(reason);
-    refusals.note(now.wall, reason, arrival.from, who == nullptr ? "" : crypto::to_base64(*who).substr(0, kShownOfKey),
+    refusals.note(now, reason, arrival.from, who == nullptr ? "" : crypto::to_base64(*who).substr(0, kShownOfKey),
                   peer);
 }
 

@@ -276,14 +276,14 @@ TEST_CASE("of those who are refused a bounded number is remembered, and a flood 
         return Endpoint{
             IpAddress::v4(192, 0, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)), 1, 0};
     };
-
-    refusals.note({1}, DropReason::kUnknownPeer, from(0), "key");
-    for (std::uint32_t i = 0; i < 1'000; ++i) refusals.note({2 + i}, DropReason::kBadMac1, from(i));
+    const auto at = [](std::int64_t time) { return Now{Instant{time}, WallTime{time}}; };
+    refusals.note(at(1), DropReason::kUnknownPeer, from(0), "key");
+    for (std::uint32_t i = 0; i < 1'000; ++i) refusals.note(at(2 + i), DropReason::kBadMac1, from(i));
     const auto all = refusals.all();
     CHECK(all.size() == control::Refusals::kOfReason + 1);
     CHECK(std::count_if(all.begin(), all.end(), [](const auto& one) { return one.who == "key"; }) == 1);
     for (const auto& one : all) CHECK((one.who == "key" || one.last.nanoseconds > 1'001 - 8));  // the latest
-    refusals.note({5'000}, DropReason::kBadMac1, from(999));
+    refusals.note(at(5'000), DropReason::kBadMac1, from(999));
     for (const auto& one : refusals.all()) {
         if (one.from == from(999)) CHECK(one.messages == 2);
     }
@@ -299,7 +299,7 @@ TEST_CASE("a log is told of each refused sender once an hour, and of a flood as 
     Instant now{1'000'000'000};
     std::int64_t wall = 0;
     const auto refuse = [&](DropReason reason, std::uint32_t sender, PeerIndex peer = {}) {
-        refusals.note({++wall}, reason, from(sender), {}, peer);
+        refusals.note({now, {++wall}}, reason, from(sender), {}, peer);
     };
     CHECK_FALSE(refusals.has_news());
     CHECK(refusals.tell(now, 10).empty());
