@@ -203,7 +203,7 @@ void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer rou
     const auto [at, is_inserted] = customers_.try_emplace(id);
     CustomerEntry& customer = at->second;
     const bool is_new = is_inserted || !std::exchange(customer.is_served, true);
-    const bool is_news = is_new && tick_ > 1;  // in the first snapshot every customer is new
+    const bool is_news = is_new && round_ > 1;  // in the first snapshot every customer is new
     if (is_new) {
         list_tick_ = tick_;
         customer.config_tick = tick_;

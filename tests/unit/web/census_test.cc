@@ -205,6 +205,22 @@ TEST_CASE("an open page of a customer that was marked loads it again, others do 
     CHECK(census.find("nobody") == nullptr);
 }
 
+TEST_CASE("in the first snapshot no customer is new, whatever stackd said before it") {
+    Vpnd vpnd;
+    Census census;
+    SUBCASE("nothing") {}
+    SUBCASE("what the customers' stacks have") { census.mark_changed({"acme"}); }
+    SUBCASE("which customers are not served") { census.set_unserved({"broken"}); }
+    SUBCASE("that this one is not served yet") { census.set_unserved({"acme"}); }
+    census.apply_snapshot(at(0), vpnd.round);
+    CHECK(kinds(census) == std::vector<std::string>{});
+    vpnd.round.customers.push_back(vpnd.round.customers[0]);
+    vpnd.round.customers[1].customer.settings.id = "globex";
+    census.apply_snapshot(at(2), vpnd.round);
+    CHECK(kinds(census) == std::vector<std::string>{});
+    CHECK(kinds(census, "globex") == std::vector<std::string>{"added"});
+}
+
 TEST_CASE("a change of any figure changes the row") {
     const auto check_rows = [](const auto& part, const auto& row_of) {
         Vpnd sample;
