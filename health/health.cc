@@ -45,12 +45,13 @@ Finding finding_of(const Situation::Problem& problem) {
                 problem.since,          {},
                 first_line(text.text),  "Correct what vpnctl check says, then run vpnctl apply."};
     }
-    const bool is_stack = !text.customer.empty();
+    const bool is_stack = text.kind == TextKind::kIncomplete;
+    const std::string line = first_line(text.text);
     return {is_stack ? Kind::kStackIncomplete : Kind::kNotInForce,
             is_stack,
             problem.since,
             text.customer,
-            is_stack ? fmt::format("{}: {}", text.customer, first_line(text.text)) : first_line(text.text),
+            text.customer.empty() ? line : fmt::format("{}: {}", text.customer, line),
             "See vpnctl status and journalctl -u warren."};
 }
 
@@ -134,10 +135,15 @@ std::vector<Finding> findings_for(const std::vector<std::string>& customers, std
     };
     std::erase_if(findings, [&concerns](const Finding& finding) { return !concerns(finding); });
     for (Finding& finding : findings) {
-        if (finding.kind != Kind::kCustomerNotServed && finding.kind != Kind::kStackIncomplete) continue;
-        finding.sentence = finding.kind == Kind::kCustomerNotServed
-                               ? fmt::format("Customer {} is not served.", finding.customer)
-                               : fmt::format("The stack of customer {} is not complete.", finding.customer);
+        if (finding.kind == Kind::kCustomerNotServed) {
+            finding.sentence = fmt::format("Customer {} is not served.", finding.customer);
+        } else if (finding.kind == Kind::kStackIncomplete) {
+            finding.sentence = fmt::format("The stack of customer {} is not complete.", finding.customer);
+        } else if (finding.kind == Kind::kNotInForce) {
+            finding.sentence = fmt::format("Not all settings of customer {} are in force.", finding.customer);
+        } else {
+            continue;
+        }
         finding.what_to_do = "The operator of this appliance sees the reason.";
     }
     return findings;

@@ -17,8 +17,8 @@ enum class Kind : std::uint8_t {
     kVpndUnreachable,
     kStackdUnreachable,
     kCustomerNotServed,
-    kStackIncomplete,  // a customer's stack is not as configured: a missing device, drift
-    kNotInForce,       // something of the appliance is not as configured
+    kStackIncomplete,  // a customer's stack is not as configured: a missing device
+    kNotInForce,       // something else of the appliance or of a customer is not, or not for long
     kLastGoodInForce,  // an earlier configuration, because that of the files cannot be used
     kFileInvalid,      // an error or a warning in a file
     kUnderLoad,

@@ -8,7 +8,7 @@ namespace warren::ipc {
 
 template <>
 struct LastOf<ControlText::Kind> {
-    static constexpr auto value = ControlText::Kind::kLastGood;
+    static constexpr auto value = ControlText::Kind::kIncomplete;
 };
 
 // Found by argument-dependent lookup from the codec.

@@ -27,20 +27,31 @@ enum class ControlVerb : std::uint8_t {
 struct ControlRequest {
     ControlVerb verb = ControlVerb::kStatus;
     std::optional<LogLevel> log_level = std::nullopt;  // kLogLevel only
-    std::string customer{};                            // kResetPeer only, as the next
-    std::string peer{};
+    std::string customer{};                            // kResetPeer, and kStatus: whose disabled peers are all told
+    std::string peer{};                                // kResetPeer only
 };
 
 // A piece of the answer, in order; then one ControlDone.
 struct ControlText {
-    enum class Kind : std::uint8_t { kStep, kDiagnostic, kNote, kFact, kUnserved, kQuestion, kChange, kLastGood };
+    enum class Kind : std::uint8_t {
+        kStep,
+        kDiagnostic,
+        kNote,
+        kFact,
+        kUnserved,
+        kQuestion,
+        kChange,
+        kLastGood,
+        kIncomplete
+    };
     Kind kind = Kind::kNote;
     std::string customer;  // "" = the appliance
     std::string text;      // kChange: what the operator changed; kStep: one planned step; kDiagnostic:
                            // file:line:column: error: ... with its line and caret;
-                           // kNote: what could not be done; kFact: stackd's state, "pid 12, up 60 s", or with a
-                           // customer the name of a peer that is disabled; kUnserved: why a customer that has a file is
-                           // not in force; kQuestion: why nothing was done, and kApplyRemoving would do it;
+                           // kNote: what could not be done; kIncomplete: what the customer's stack lacks; kFact:
+                           // stackd's state, "pid 12, up 60 s", or with a customer its disabled peers
+                           // (ipc/disabled_peers.h); kUnserved: why a customer that has a file is not in force;
+                           // kQuestion: why nothing was done, and kApplyRemoving would do it;
                            // kLastGood: since when the configuration in force is not that of the files, and why
     bool operator==(const ControlText&) const = default;
 };

@@ -46,7 +46,7 @@ struct WebProblems {
     std::uint32_t left_out = 0;
 };
 
-// One descriptor: a file with the customers' stacks (ipc/web_stacks.h). None when it could not be made.
+// One descriptor: a file with the customers' stacks (ipc/web_stacks.h).
 struct WebStacks {};
 
 using WebMessage =

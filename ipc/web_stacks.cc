@@ -1,18 +1,43 @@
 #include "ipc/web_stacks.h"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 #include <variant>
 
 #include "ipc/codec.h"
 
 namespace warren::ipc {
 
-std::vector<std::uint8_t> encode_stacks(const std::vector<WebStack>& stacks) {
+namespace {
+
+constexpr std::size_t kSizeField = 4;
+
+void halve(auto& list, std::uint32_t& more) {
+    const std::size_t kept = list.size() / 2;
+    more += static_cast<std::uint32_t>(list.size() - kept);
+    list.resize(kept);
+}
+
+// False: it needs more than `most` bytes even without its lists.
+bool encode_within(std::size_t most, WebStack stack, std::vector<std::uint8_t>& wire) {
+    while (!encode_variant(std::variant<WebStack>(stack), wire) || wire.size() > most) {
+        if (stack.routes.empty() && stack.disabled_peers.empty()) return false;
+        halve(stack.routes, stack.more_routes);
+        halve(stack.disabled_peers, stack.more_disabled);
+    }
+    return true;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> encode_stacks(const std::vector<WebStack>& stacks, std::size_t most) {
     std::vector<std::uint8_t> out;
     std::vector<std::uint8_t> wire;
+    const std::size_t part = most / std::max<std::size_t>(stacks.size(), 1);
     for (const WebStack& stack : stacks) {
-        if (!encode_variant(std::variant<WebStack>(stack), wire)) continue;
-        std::array<std::uint8_t, 4> size{};
+        if (part <= kSizeField || !encode_within(part - kSizeField, stack, wire)) continue;
+        std::array<std::uint8_t, kSizeField> size{};
         store_le(size.data(), static_cast<std::uint32_t>(wire.size()));
         out.insert(out.end(), size.begin(), size.end());
         out.insert(out.end(), wire.begin(), wire.end());

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <span>
 #include <unordered_set>
+#include <utility>
 
 #include "base/log.h"
 #include "config/load.h"
@@ -210,8 +211,11 @@ bool Reconciler::record_outcome(const config::AcceptedCustomer& accepted, const 
         add_text(report, Kind::kNote, id, "refused: " + outcome.error().what);
         round.failed = true;
         if (const config::AcceptedCustomer* before = current_.find(id)) {
-            if (const auto back = stacks_.bring_up(before->customer); back && back->has_new_tunnel)
-                view_.forget_tunnel(id);
+            const auto back = stacks_.bring_up(before->customer);
+            if (back && back->has_new_tunnel) view_.forget_tunnel(id);
+            if (!back)
+                add_text(report, Kind::kIncomplete, id,
+                         back.error().what + "; the stack is not as configured, and Warren retries");
         }
         return false;
     }
@@ -400,7 +404,7 @@ void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     // A removed stack may have returned a device that another one waits for.
     if (needs_mending()) mend(link);
     for (const auto& [id, problem] : incomplete_) {
-        add_text(report, Kind::kNote, id, problem + "; the stack runs without it, and Warren retries");
+        add_text(report, Kind::kIncomplete, id, problem + "; the stack runs without it, and Warren retries");
         log(LogLevel::kWarn, "stack_degraded", {{"customer", id}, {"reason", problem}});
         round.failed = true;
     }
@@ -429,16 +433,30 @@ Report Reconciler::apply(VpndLink& link, Removals removals, Instant now) {
     round.removals = removals;
     round.now = now;
     carry_out(link, round, report);
-    problems_.clear();
+    const std::vector<ipc::ControlText> before = std::exchange(problems_, {});
     std::copy_if(report.texts.begin(), report.texts.end(), std::back_inserter(problems_),
                  [](const ipc::ControlText& text) {
                      return text.kind != Kind::kChange && text.kind != Kind::kStep && text.kind != Kind::kQuestion;
                  });
-    if (!report.accepted) problems_.push_back({Kind::kNote, "", report.summary});
+    if (!report.accepted) {
+        problems_.push_back({Kind::kNote, "", report.summary});
+        keep_incomplete(before);
+    }
     update_unserved();
     update_pending_workers();
     update_last_good();
     return report;
+}
+
+// Nothing was applied, so what lacked something still does.
+void Reconciler::keep_incomplete(const std::vector<ipc::ControlText>& before) {
+    std::set<std::string> told;
+    for (const ipc::ControlText& text : problems_) {
+        if (text.kind == Kind::kIncomplete) told.insert(text.customer);
+    }
+    std::copy_if(before.begin(), before.end(), std::back_inserter(problems_), [&told](const ipc::ControlText& text) {
+        return text.kind == Kind::kIncomplete && !told.contains(text.customer);
+    });
 }
 
 void Reconciler::update_unserved() {

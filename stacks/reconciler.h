@@ -190,7 +190,8 @@ class Reconciler {
                                       const Result<StackKeeper::Outcome>& outcome, Round& round, Report& report);
     // Replaces what problems() says of the customer's stack as it is, by a text that ends in "Warren retries", or by
     // nothing ("").
-    void replace_problem(const std::string& customer, const std::string& text);
+    void replace_problem(const std::string& customer, const std::string& text,
+                         ipc::ControlText::Kind kind = ipc::ControlText::Kind::kIncomplete);
     void record_problems(const std::string& customer, const std::vector<std::string>& problems);
     // Puts the stack off when it needed the same steps several times in a row. The pause; 0: there is none.
     Duration pause_after(const std::string& customer, const std::vector<std::string>& steps);
@@ -203,6 +204,7 @@ class Reconciler {
     void remove_gone(Round& round, Report& report);
     void return_devices(Round& round, Report& report);
     void close_unused_listeners();
+    void keep_incomplete(const std::vector<ipc::ControlText>& before);
     void update_unserved();
     void accept(VpndLink& link, Round& round, Report& report);
 

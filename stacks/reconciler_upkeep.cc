@@ -42,11 +42,12 @@ bool Reconciler::needs_mending() const {
                        [this](const std::string& id) { return current_.find(id) != nullptr; });
 }
 
-void Reconciler::replace_problem(const std::string& customer, const std::string& text) {
+void Reconciler::replace_problem(const std::string& customer, const std::string& text, Kind kind) {
     std::erase_if(problems_, [&customer](const ipc::ControlText& each) {
-        return each.kind == Kind::kNote && each.customer == customer && each.text.ends_with(kRetries);
+        const bool is_of_a_stack = each.kind == Kind::kIncomplete || each.kind == Kind::kNote;
+        return is_of_a_stack && each.customer == customer && each.text.ends_with(kRetries);
     });
-    if (!text.empty()) problems_.push_back({Kind::kNote, customer, text});
+    if (!text.empty()) problems_.push_back({kind, customer, text});
 }
 
 void Reconciler::mend(VpndLink& link) {
@@ -119,12 +120,14 @@ void Reconciler::patrol(VpndLink& link, std::size_t count) {
         record_problems(id, outcome->problems);
         const Duration pause = pause_after(id, outcome->steps);
         std::string problem;
+        Kind kind = Kind::kIncomplete;
         if (!outcome->problems.empty()) {
             problem = outcome->problems.front() + "; the stack runs without it, and Warren retries";
         } else if (pause > Duration(0)) {
+            kind = Kind::kNote;  // each time the stack is complete again
             problem = "somebody undoes what Warren mends: " + outcome->steps.front() + "; Warren retries";
         }
-        replace_problem(id, problem);
+        replace_problem(id, problem, kind);
         if (pause > Duration(0))
             log(LogLevel::kWarn, "stack_contended",
                 {{"customer", id},

@@ -199,7 +199,7 @@ void Supervisor::serve() {
             if (reconciler_.has_patrol()) patrol_at_ = std::min(patrol_at_, now() + kChangeDelay);
         }
         run_maintenance();
-        if (web_) web_->report_problems(reconciler_.problems());
+        update_web();
     }
 }
 
@@ -226,7 +226,7 @@ bool Supervisor::serve_while_waiting() {
     if (::poll(&waiting, 1, 0) > 0) {
         control_->serve_one(
             [this](const ipc::ControlRequest& request) -> std::optional<Report> {
-                if (request.verb == ipc::ControlVerb::kStatus) return status();
+                if (request.verb == ipc::ControlVerb::kStatus) return status(request.customer);
                 if (request.verb == ipc::ControlVerb::kLogLevel && !request.log_level) return log_levels();
                 return std::nullopt;  // it waits until vpnd has answered
             },
@@ -268,7 +268,7 @@ void Supervisor::handle_signals() {
         }
         const Report report = apply(Reconciler::Removals::kKeep);
         for (const ipc::ControlText& text : report.texts) {
-            if (text.kind == ipc::ControlText::Kind::kNote)
+            if (text.kind == ipc::ControlText::Kind::kNote || text.kind == ipc::ControlText::Kind::kIncomplete)
                 log(LogLevel::kWarn, "problem_reported", {{"customer", text.customer}, {"text", text.text}});
         }
     }
@@ -298,9 +298,20 @@ void Supervisor::keep_last_good(const Report& report) {
 
 void Supervisor::configure_web() {
     if (!web_) return;
+    report_stacks();
     web_->report_problems(reconciler_.problems());
-    web_->report_stacks(now(), web_stacks_of(reconciler_.current()));
     web_->configure(now(), reconciler_.current().appliance);
+}
+
+void Supervisor::report_stacks() {
+    incomplete_ = incomplete_stacks(reconciler_.problems());
+    web_->report_stacks(web_stacks_of(reconciler_.current(), incomplete_));
+}
+
+void Supervisor::update_web() {
+    if (!web_) return;
+    if (incomplete_stacks(reconciler_.problems()) != incomplete_) report_stacks();
+    web_->report_problems(reconciler_.problems());
 }
 
 Report Supervisor::handle_request(const ipc::ControlRequest& request) {
@@ -309,7 +320,7 @@ Report Supervisor::handle_request(const ipc::ControlRequest& request) {
         case ipc::ControlVerb::kApply: return apply(Reconciler::Removals::kAsk);
         case ipc::ControlVerb::kApplyRemoving: return apply(Reconciler::Removals::kAllowed);
         case ipc::ControlVerb::kDiff: return reconciler_.preview();
-        case ipc::ControlVerb::kStatus: return status();
+        case ipc::ControlVerb::kStatus: return status(request.customer);
         case ipc::ControlVerb::kReplaceVpnd: return replace_vpnd();
         case ipc::ControlVerb::kResetPeer: return reconciler_.reset_peer(link_, request.customer, request.peer);
         case ipc::ControlVerb::kUsers:
@@ -345,7 +356,7 @@ Report Supervisor::log_levels() const {
     return report;
 }
 
-Report Supervisor::status() const {
+Report Supervisor::status(const std::string& customer) const {
     Report report;
     const auto fact = [&report](const std::string& text) {
         report.texts.push_back({ipc::ControlText::Kind::kFact, "", text});
@@ -358,10 +369,8 @@ Report Supervisor::status() const {
                   : std::string(link_.is_connected() ? "vpnd runs" : "vpnd is not running"));
     const config::Appliance& appliance = reconciler_.current().appliance;
     if (appliance.public_endpoint) fact("clients use " + *appliance.public_endpoint);
-    for (const ipc::WebStack& stack : web_stacks_of(reconciler_.current())) {
-        for (const std::string& peer : stack.disabled_peers)
-            report.texts.push_back({ipc::ControlText::Kind::kFact, stack.customer, peer});
-    }
+    const auto disabled = disabled_peers_of(reconciler_.current(), customer);
+    report.texts.insert(report.texts.end(), disabled.begin(), disabled.end());
     report.texts.insert(report.texts.end(), reconciler_.problems().begin(), reconciler_.problems().end());
     report.summary = "generation " + std::to_string(reconciler_.generation());
     return report;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/fd.h"
@@ -92,9 +93,13 @@ class Supervisor {
     // Changes the level of all three daemons. One that is not running receives it when it starts.
     [[nodiscard]] Report change_log_level(LogLevel level);
     [[nodiscard]] Report log_levels() const;
-    [[nodiscard]] Report status() const;
+    // `customer`: whose disabled peers are all named; "": the first few of each.
+    [[nodiscard]] Report status(const std::string& customer) const;
     void announce() const;
     void configure_web();
+    void report_stacks();
+    // Tells statusd what has changed.
+    void update_web();
 
     const RunDir& run_dir_;
     const Signals& signals_;
@@ -112,6 +117,7 @@ class Supervisor {
     std::optional<VpndProcess> process_;
     VpndLink link_;
     std::optional<WebKeeper> web_;
+    std::set<std::string> incomplete_;  // customers whose stacks statusd shows as not complete
     Instant vpnd_since_{};
     unsigned quick_deaths_ = 0;  // in a row
     Instant restart_at_ = kNever;

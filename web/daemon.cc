@@ -20,7 +20,6 @@ namespace warren::web {
 namespace {
 
 constexpr std::size_t kMaxFile = 1024 * 1024;
-constexpr std::size_t kMaxStacksFile = 64 << 20;
 
 Result<std::string> read_file(int fd, std::size_t most = kMaxFile) {
     struct stat about {};
@@ -100,12 +99,14 @@ void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) 
 }
 
 void Daemon::handle_stacks(UniqueFd file) {
-    const auto content = read_file(file.get(), kMaxStacksFile);
+    const auto content = read_file(file.get(), ipc::kMaxStacksFile);
     auto stacks = content ? ipc::decode_stacks(as_bytes(*content)) : tl::unexpected(content.error());
     if (!stacks) return log(LogLevel::kError, "stacks_rejected", {{"reason", stacks.error().what}});
     std::map<std::string, ipc::WebStack, std::less<>> before = std::exchange(facts_.stacks, {});
     std::set<std::string> changed;
+    facts_.incomplete.clear();
     for (ipc::WebStack& stack : *stacks) {
+        if (!stack.complete) facts_.incomplete.insert(stack.customer);
         const auto known = before.extract(stack.customer);
         if (known.empty() || known.mapped() != stack) changed.insert(stack.customer);
         facts_.stacks[stack.customer] = std::move(stack);

@@ -1,7 +1,6 @@
 #include "stacks/children/web_keeper.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,9 +9,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/log.h"
 #include "base/socket_address.h"
+#include "stacks/children/told_stacks.h"
 
 namespace warren::stacks {
 
@@ -74,11 +75,11 @@ void WebKeeper::configure(Instant now, const config::Appliance& appliance) {
     if (!sent) handle_exit(now, sent.error().what);
 }
 
-void WebKeeper::report_stacks(Instant now, const std::vector<ipc::WebStack>& stacks) {
+void WebKeeper::report_stacks(std::vector<ipc::WebStack> stacks) {
     if (stacks == stacks_) return;
-    stacks_ = stacks;
-    if (!channel_.valid()) return;  // it gets them when it starts
-    if (const Status sent = send_stacks(); !sent) handle_exit(now, sent.error().what);
+    stacks_ = std::move(stacks);
+    owes_stacks_ = true;
+    settle_stacks();  // one that is not running gets them when it starts
 }
 
 Report WebKeeper::reload_users() {
@@ -117,6 +118,7 @@ void WebKeeper::run(Instant now) {
 void WebKeeper::beat(Instant now) {
     if (!channel_.valid() || now < beat_at_) return;
     beat_at_ = now + kBeat;
+    settle_stacks();
     owes_problems_ = !send_problems().has_value();
 }
 
@@ -161,7 +163,9 @@ Status WebKeeper::start() {
     WARREN_TRY(send_certificate());
     WARREN_TRY(send_problems());
     owes_problems_ = false;
-    WARREN_TRY(send_stacks());
+    owes_stacks_ = true;
+    is_file_unread_ = false;
+    settle_stacks();
     WARREN_TRY(send(ipc::WebListener{to_string(*listen_)}, listener_.get()));
     connected_ = kLongAgo;
     logged_reason_.clear();
@@ -229,18 +233,18 @@ Status WebKeeper::send_problems() {
     return send(message, -1);
 }
 
-// There may be more of them than a message carries.
-Status WebKeeper::send_stacks() {
-    const std::vector<std::uint8_t> content = ipc::encode_stacks(stacks_);
-    const UniqueFd file(::memfd_create("warren-stacks", MFD_CLOEXEC));
-    if (!file.valid()) return fail_errno("memfd_create", errno);
-    for (std::size_t done = 0; done < content.size();) {
-        const ssize_t count = ::write(file.get(), content.data() + done, content.size() - done);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) return fail_errno("write the customers' stacks", errno);
-        done += static_cast<std::size_t>(count);
+// The page can do without them for a while, so statusd goes on whatever happens here.
+void WebKeeper::settle_stacks() {
+    if (!owes_stacks_ || !channel_.valid()) return;
+    if (is_file_unread_ && has_unread(channel_)) return;  // files that a stopped statusd does not read are memory
+    const Status sent = send_stacks(channel_, stacks_);
+    owes_stacks_ = !sent.has_value();
+    if (sent) {
+        is_file_unread_ = true;
+        logged_stacks_ = false;
+    } else if (sent.error().code != ErrorCode::kUnavailable && !std::exchange(logged_stacks_, true)) {
+        log(LogLevel::kWarn, "stacks_not_told", {{"reason", sent.error().what}});
     }
-    return send(ipc::WebStacks{}, file.get());
 }
 
 Status WebKeeper::send_snapshots() {

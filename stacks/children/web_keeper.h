@@ -39,8 +39,9 @@ class WebKeeper {
 
     // Applies the configuration to the page: another address, or none. users.toml and the certificate are read again.
     void configure(Instant now, const config::Appliance& appliance);
-    // Passes what the page shows of the customers' stacks (web_stacks_of) to statusd when it has changed.
-    void report_stacks(Instant now, const std::vector<ipc::WebStack>& stacks);
+    // Passes what the page shows of the customers' stacks (web_stacks_of) to statusd when it has changed; later, when
+    // that is not possible now.
+    void report_stacks(std::vector<ipc::WebStack> stacks);
     [[nodiscard]] Report reload_users();
     // Sends our log level to statusd if it runs. Otherwise it receives the level when it starts.
     void pass_log_level(Instant now);
@@ -54,8 +55,8 @@ class WebKeeper {
     [[nodiscard]] Instant next_deadline() const { return channel_.valid() ? std::min(start_at_, beat_at_) : start_at_; }
     // Answers its requests, notices its end, restarts it when due, calls beat().
     void run(Instant now);
-    // Repeats the problems when it is time: statusd takes a stackd that says nothing for 15 s for one that hangs. Never
-    // waits.
+    // Repeats the problems when it is time: statusd takes a stackd that says nothing for 15 s for one that hangs. Sends
+    // what could not be sent before. Never waits.
     void beat(Instant now);
 
   private:
@@ -71,7 +72,8 @@ class WebKeeper {
     [[nodiscard]] Status send_certificate();
     [[nodiscard]] Status send_snapshots();
     [[nodiscard]] Status send_problems();
-    [[nodiscard]] Status send_stacks();
+    // Sends stacks_ if statusd does not have them.
+    void settle_stacks();
 
     Options options_;
     std::string appliance_;
@@ -87,7 +89,10 @@ class WebKeeper {
     std::vector<ipc::ControlText> problems_;
     bool owes_problems_ = true;  // statusd does not have problems_
     std::vector<ipc::WebStack> stacks_;
-    std::string logged_reason_;  // the last logged exit reason: each is logged once
+    bool owes_stacks_ = true;      // statusd does not have stacks_
+    bool is_file_unread_ = false;  // a file was sent, and statusd may not have read it
+    bool logged_stacks_ = false;   // that they could not be sent
+    std::string logged_reason_;    // the last logged exit reason: each is logged once
 };
 
 }  // namespace warren::stacks

@@ -42,8 +42,10 @@ MAY_INCLUDE = {
                         "stacks/listeners/uapi_socket.h"],
     "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "config/", "ipc/", "stacks/"],
     "ctl/files": ["base/", "config/", "ctl/command.h"],
-    "ctl/ask": ["base/", "config/parse.h", "ipc/channel.h", "ipc/control_messages.h", "ipc/snapshot.h"],
-    "ctl/show": ["base/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "health/", "ctl/ask/"],
+    "ctl/ask": ["base/", "config/parse.h", "ipc/channel.h", "ipc/control_messages.h", "ipc/disabled_peers.h",
+                "ipc/snapshot.h"],
+    "ctl/show": ["base/", "config/", "ipc/control_messages.h", "ipc/disabled_peers.h", "ipc/snapshot.h", "health/",
+                 "ctl/ask/"],
     "ctl/commands": ["base/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "access/", "health/",
                      "crypto/keys.h", "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
                      "ctl/"],

@@ -417,16 +417,21 @@ def test_a_customer_has_its_lan_its_static_routes_and_its_disabled_peers(scene):
     def shown():
         with contextlib.suppress(OSError, EOFError):
             document = scene.get("/api/v1/customers/initech").json()
-            return {key: document.get(key) for key in ("lan", "static_routes", "disabled_peers")}
+            return {key: document.get(key) for key in ("stack_complete", "lan", "static_routes", "disabled_peers")}
 
-    lan = {"type": "veth", "parent": None, "addresses": ["192.168.7.1/24"], "complete": True}
+    lan = {"type": "veth", "parent": None, "addresses": ["192.168.7.1/24"]}
+    bare = {"stack_complete": True, "lan": lan, "static_routes": [], "disabled_peers": []}
     scene.warren.put(customer)
     try:
         netlab.wait_until(lambda: shown() == {
-            "lan": lan, "static_routes": [{"to": "10.9.0.0/16", "via": "192.168.7.254"}],
+            "stack_complete": True, "lan": lan, "static_routes": [{"to": "10.9.0.0/16", "via": "192.168.7.254"}],
             "disabled_peers": [peer.name]}, 10, "the stack of a new customer is shown")
         conforms(scene.get("/api/v1/customers/initech").json(), "CustomerDetail")
         assert f"\ndisabled    {peer.name}\n" in scene.warren.ctl("status", "initech").stdout
+        for asked in (["initech"], []):
+            status = json.loads(scene.warren.ctl("status", *asked, "--json", check=False).stdout)
+            row, = (one for one in status["customers"] if one["id"] == "initech")
+            assert (row["disabled_peers"], row["disabled_peers_more"]) == ([peer.name], 0)
         stream = scene.page.stream("/api/v1/events?customer=initech", token=scene.tokens["operator"])
         stream.message()
         customer.routes = []
@@ -435,10 +440,29 @@ def test_a_customer_has_its_lan_its_static_routes_and_its_disabled_peers(scene):
         while not stream.message()["data"]["reload"]:
             pass
         stream.close()
-        netlab.wait_until(lambda: shown() == {"lan": lan, "static_routes": [], "disabled_peers": []}, 10,
-                          "a change is shown")
+        netlab.wait_until(lambda: shown() == bare, 10, "a change is shown")
         os.kill(scene.statusd(), signal.SIGKILL)
-        netlab.wait_until(lambda: shown() == {"lan": lan, "static_routes": [], "disabled_peers": []}, 20,
-                          "a new statusd shows it, too")
+        netlab.wait_until(lambda: shown() == bare, 20, "a new statusd shows it, too")
     finally:
         scene.warren.remove("initech")
+
+
+def test_an_open_page_learns_that_a_stack_is_complete_or_not(scene):
+    customer = warren.Customer("initech", [f"{STACK4}/24"], [],
+                               handoff={"type": "physical", "parent": "late0", "address": ["192.168.7.1/24"]})
+    shown = lambda: scene.get("/api/v1/customers/initech").json().get("stack_complete")
+    scene.warren.customers["initech"] = customer
+    scene.warren.write_customer(customer)
+    scene.warren.apply(check=False)
+    try:
+        netlab.wait_until(lambda: shown() is False, 10, "the stack is not complete")
+        stream = scene.page.stream("/api/v1/events?customer=initech", token=scene.tokens["operator"])
+        stream.message()
+        scene.town.hub.run("ip", "link", "add", "late0", "type", "dummy")
+        while not stream.message()["data"]["reload"]:
+            pass
+        stream.close()
+        netlab.wait_until(lambda: shown() is True, 10, "the stack is complete")
+    finally:
+        scene.warren.remove("initech")
+        scene.town.hub.run("ip", "link", "del", "late0", check=False)

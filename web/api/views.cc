@@ -192,20 +192,28 @@ Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& v
             {"alarms", alarms}};
 }
 
-// Whether stackd could make all of the customer's stack.
-bool is_complete(const std::string& customer, const SystemFacts& facts) {
-    return std::none_of(facts.problems.begin(), facts.problems.end(), [&](const auto& problem) {
-        return problem.text.kind == ipc::ControlText::Kind::kNote && problem.text.customer == customer;
-    });
-}
-
 // The appliance's devices are not the customer's concern.
-Json lan_of(const ipc::WebStack& stack, bool is_complete, const Viewer& viewer) {
+Json lan_of(const ipc::WebStack& stack, const Viewer& viewer) {
     if (stack.lan.empty()) return {};
     return {{"type", stack.lan},
             {"parent", viewer.sees_all() ? text_or_null(stack.lan_parent) : Json()},
-            {"addresses", texts_of(stack.lan_addresses)},
-            {"complete", is_complete}};
+            {"addresses", texts_of(stack.lan_addresses)}};
+}
+
+// All null while stackd has not told of it.
+void add_stack(Json& out, const ipc::WebStack* stack, const Viewer& viewer) {
+    for (const char* key :
+         {"stack_complete", "lan", "static_routes", "static_routes_more", "disabled_peers", "disabled_peers_more"})
+        out[key] = nullptr;
+    if (stack == nullptr) return;
+    out["stack_complete"] = stack->complete;
+    out["lan"] = lan_of(*stack, viewer);
+    out["static_routes"] = Json::array();
+    for (const auto& [to, via] : stack->routes)
+        out["static_routes"].push_back({{"to", to_string(to)}, {"via", to_string(via)}});
+    out["static_routes_more"] = stack->more_routes;
+    out["disabled_peers"] = stack->disabled_peers;
+    out["disabled_peers_more"] = stack->more_disabled;
 }
 
 Json page_json(Json items, PageOf page, const Census& census) {
@@ -339,13 +347,8 @@ std::string customer_json(const Census& census, const CustomerEntry& customer, c
     out["routes"] = std::move(routes);
     out["drops"] = drops_of(customer.shown.activity.drops);
     const std::string& id = customer.shown.settings.id;
-    const auto found = facts.stacks.find(id);
-    const ipc::WebStack stack = found == facts.stacks.end() ? ipc::WebStack{} : found->second;
-    out["lan"] = lan_of(stack, is_complete(id, facts), viewer);
-    out["static_routes"] = Json::array();
-    for (const auto& [to, via] : stack.routes)
-        out["static_routes"].push_back({{"to", to_string(to)}, {"via", to_string(via)}});
-    out["disabled_peers"] = stack.disabled_peers;
+    const auto stack = facts.stacks.find(id);
+    add_stack(out, stack == facts.stacks.end() ? nullptr : &stack->second, viewer);
     // Only those that claim to be its peers: of a stranger nobody knows whom it looks for.
     out["refused"] = refused_of(census.header().refused, &id);
     return dump(out);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/drop_reason.h"
 
@@ -12,6 +13,16 @@ namespace {
 
 std::string plural(std::uint64_t count, std::string_view what) {
     return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+// stackd tells of so many problems that some are left out, but whose stacks are not complete is known of all.
+void add_incomplete(std::set<std::string> customers, std::vector<health::Situation::Problem>& problems) {
+    using Kind = ipc::ControlText::Kind;
+    for (const health::Situation::Problem& problem : problems) {
+        if (problem.text.kind == Kind::kIncomplete) customers.erase(problem.text.customer);
+    }
+    for (const std::string& customer : customers)
+        problems.push_back({{Kind::kIncomplete, customer, "its stack is not complete; vpnctl status says why"}, {}});
 }
 
 health::Situation situation_of(const Census& census, const std::vector<const CustomerEntry*>& customers,
@@ -25,6 +36,7 @@ health::Situation situation_of(const Census& census, const std::vector<const Cus
         out.stackd_silent_since = facts.stackd_heard->wall;
     }
     out.problems = facts.problems;
+    add_incomplete(facts.incomplete, out.problems);
     out.under_load = census.header().under_load;
     out.under_load_since = facts.under_load_since;
     out.users_problem = facts.users_problem;

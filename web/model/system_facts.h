@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,8 @@ struct SystemFacts {
     WallTime under_load_since;
     std::optional<Now> stackd_heard;                           // its last message; nothing: not watched
     std::vector<health::Situation::Problem> problems;          // of stackd
-    std::map<std::string, ipc::WebStack, std::less<>> stacks;  // by customer; none for one without LAN, routes and such
+    std::map<std::string, ipc::WebStack, std::less<>> stacks;  // by customer; none: not known
+    std::set<std::string> incomplete;                          // those of `stacks` that are not complete
 };
 
 }  // namespace warren::web

@@ -60,12 +60,15 @@ std::vector<Row> table() {
         "cannot reach stackd; tunnels keep running, changes wait");
     add("a customer is not served", with(TextKind::kUnserved, "acme", "acme.toml:2:1: error: no\n  2 | x"),
         "customer_not_served", true, false, "Customer acme is not served: acme.toml:2:1: error: no", "acme");
-    add("a device is missing", with(TextKind::kNote, "acme", "no device eth7"), "stack_incomplete", true, false,
+    add("a device is missing", with(TextKind::kIncomplete, "acme", "no device eth7"), "stack_incomplete", true, false,
         "acme: no device eth7", "acme");
     add("a change waits", with(TextKind::kNote, "", "workers: at the next restart"), "not_in_force", false, true,
         "workers: at the next restart");
     add("an earlier configuration is in force", with(TextKind::kLastGood, "", "that of yesterday is in force"),
         "last_good_in_force", true, false, "that of yesterday is in force");
+    add("a customer's change is refused, its stack stays as it was",
+        with(TextKind::kNote, "acme", "refused: port 51820 is in use"), "not_in_force", false, true,
+        "acme: refused: port 51820 is in use", "acme");
     add("a file has an error, its customer stays as it was",
         with(TextKind::kDiagnostic, "acme", "a.toml:1:1: error: x"), "file_invalid", false, true,
         "a.toml:1:1: error: x", "acme");
@@ -138,7 +141,7 @@ TEST_CASE("critical findings come first, and the verdict counts") {
     CHECK(verdict_of(findings) == "4 things need attention, 2 of them at once.");
     CHECK((findings[0].critical && findings[1].critical && !findings[2].critical && !findings[3].critical));
     CHECK(verdict_of(findings_of(with(TextKind::kNote, "", "x"))) == "1 thing needs attention.");
-    CHECK(verdict_of(findings_of(with(TextKind::kNote, "acme", "x"))) == "1 thing needs attention at once.");
+    CHECK(verdict_of(findings_of(with(TextKind::kIncomplete, "acme", "x"))) == "1 thing needs attention at once.");
 }
 
 TEST_CASE("a customer that is not served is one finding, whatever else is wrong with its file") {
@@ -154,10 +157,11 @@ TEST_CASE("a customer that is not served is one finding, whatever else is wrong 
 }
 
 TEST_CASE("a customer sees what concerns it, without the appliance's files and devices") {
-    Situation one = with(TextKind::kNote, "acme", "no device eth7");
+    Situation one = with(TextKind::kIncomplete, "acme", "no device eth7");
+    one.problems.push_back({{TextKind::kNote, "acme", "refused: /etc/warren"}, {}});
     one.problems.push_back({{TextKind::kUnserved, "lab", "/etc/warren/customers/lab.toml:1:1"}, {}});
     one.problems.push_back({{TextKind::kDiagnostic, "acme", "/etc/warren/customers/acme.toml:1:1"}, {}});
-    one.problems.push_back({{TextKind::kNote, "globex", "no device eth8"}, {}});
+    one.problems.push_back({{TextKind::kNote, "globex", "refused: no device eth8"}, {}});
     one.problems.push_back({{TextKind::kNote, "", "workers"}, {}});
     one.users_problem = "line 3";
     one.vpnd_answers = false;
@@ -167,7 +171,8 @@ TEST_CASE("a customer sees what concerns it, without the appliance's files and d
         sentences.push_back(finding.sentence);
     CHECK(sentences == std::vector<std::string>{"The tunnel daemon does not answer; all figures are old.",
                                                 "The stack of customer acme is not complete.",
-                                                "Customer lab is not served.", "Acme is down"});
+                                                "Customer lab is not served.", "Acme is down",
+                                                "Not all settings of customer acme are in force."});
     for (const Finding& finding : findings_for({"acme", "lab"}, findings_of(one)))
         CHECK(finding.what_to_do.find("/etc") == std::string::npos);
 }

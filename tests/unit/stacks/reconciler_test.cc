@@ -321,10 +321,24 @@ TEST_CASE("a bridge that comes later completes the stack without another apply")
     CHECK(report.accepted);
     CHECK(report.exit_status == 4);
     CHECK(mentions(report, "acme", "no bridge br0"));
+    const auto& problems = room.reconciler.problems();
+    REQUIRE(problems.size() == 1);
+    CHECK(problems.front().kind == ipc::ControlText::Kind::kIncomplete);
+    // An apply that changes nothing does not make it complete.
+    room.write("warren.toml", "schema = 1\nlisten_prt = 1\n");
+    CHECK_FALSE(room.apply().accepted);
+    const auto is_incomplete = [](const ipc::ControlText& text) {
+        return text.kind == ipc::ControlText::Kind::kIncomplete && text.customer == "acme";
+    };
+    CHECK(std::count_if(problems.begin(), problems.end(), is_incomplete) == 1);
+    room.write("warren.toml", Room::appliance());
+    CHECK(room.apply().accepted);
+    CHECK(std::count_if(problems.begin(), problems.end(), is_incomplete) == 1);
     CHECK(room.reconciler.needs_mending());
     room.kernel.add_uplink("br0", "bridge");
     room.reconciler.mend(room.link);
     CHECK_FALSE(room.reconciler.needs_mending());
+    CHECK(problems.empty());
     CHECK(room.kernel.stacks.at("warren-acme").link("lan0") != nullptr);
 }
 
@@ -471,6 +485,7 @@ TEST_CASE("a stack that cannot be mended is said, and the next apply tries it fi
     room.patrol_to_the_end();
     REQUIRE(room.reconciler.problems().size() == 1);
     CHECK(room.reconciler.problems().front().customer == Crowd::member(last));
+    CHECK(room.reconciler.problems().front().kind == ipc::ControlText::Kind::kIncomplete);
     room.kernel.stacks.erase("warren-" + Crowd::member(last));
     room.apply();
     CHECK(room.kernel.stacks.at("warren-" + Crowd::member(last)).link("vpn0") != nullptr);

@@ -18,6 +18,7 @@
 #include <sstream>
 
 #include "ipc/channel.h"
+#include "stacks/children/told_stacks.h"
 #include "stacks/children/vpnd_process.h"
 #include "stacks/host/notify.h"
 #include "stacks/host/run_dir.h"
@@ -327,6 +328,39 @@ TEST_CASE("holes stay holes in a copy, and zeros become some") {
     struct stat about {};
     REQUIRE(::stat(to.c_str(), &about) == 0);
     CHECK(about.st_blocks * 512 < 100'000);
+}
+
+TEST_CASE("statusd gets the customers' stacks in a file, one at a time, and nothing when there is no descriptor") {
+    auto ends = ipc::Channel::pair();
+    REQUIRE(ends);
+    auto& [ours, theirs] = *ends;
+    REQUIRE(theirs.set_non_blocking());
+    std::vector<ipc::WebStack> stacks(2);
+    stacks[0].customer = "acme";
+    stacks[1].complete = false;
+    std::vector<std::uint8_t> space(1024);
+
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{0, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const Status refused = send_stacks(ours, stacks);
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().what.find("memfd_create") != std::string::npos);
+    CHECK_FALSE(theirs.receive(space));
+    CHECK_FALSE(has_unread(ours));
+
+    REQUIRE(send_stacks(ours, stacks));
+    CHECK(has_unread(ours));
+    const auto received = theirs.receive(space);
+    REQUIRE(received);
+    CHECK_FALSE(has_unread(ours));
+    REQUIRE(received->descriptors.size() == 1);
+    std::vector<std::uint8_t> file(4096);
+    const ssize_t size = ::pread(received->descriptors[0].get(), file.data(), file.size(), 0);
+    REQUIRE(size > 0);
+    CHECK(ipc::decode_stacks(Bytes(file).first(static_cast<std::size_t>(size))) == stacks);
 }
 
 TEST_CASE("the service manager is told at a path and at an abstract address") {

@@ -307,6 +307,7 @@ TEST_CASE("a stack whose repairs are undone is repaired less and less often, and
     CHECK(repairs < 14);
     REQUIRE(reconciler.problems().size() == 1);
     CHECK(reconciler.problems().front().text.find("somebody undoes") != std::string::npos);
+    CHECK(reconciler.problems().front().kind == ipc::ControlText::Kind::kNote);  // the stack is complete
     CHECK_FALSE(reconciler.has_patrol());
     CHECK(reconciler.needs_mending());
     // It stays as it is at last.

@@ -217,8 +217,6 @@ export interface Lan {
   parent: string | null;
   /** Addresses of lan0. */
   addresses: string[];
-  /** False: something of the stack could not be made; see the alarms. */
-  complete: boolean;
 }
 
 /** A route of the customer's file. */
@@ -274,12 +272,18 @@ export interface CustomerDetail {
   rate_up: number | null;
   /** traffic.rate_down: bits per second from the stack to the peers; null: no limit. */
   rate_down: number | null;
+  /** False: it is not as configured; see the alarms. Null: not known, as all that follows. */
+  stack_complete: boolean | null;
   /** The LAN at lan0; null: none. */
   lan: Lan | null;
-  /** stack.route of its file, at most 200. */
-  static_routes: StaticRoute[];
-  /** The peers with enabled = false, at most 200. They are in no other list. */
-  disabled_peers: string[];
+  /** The first of stack.route of its file, at most 200. */
+  static_routes: StaticRoute[] | null;
+  /** How many static routes are not in that list. */
+  static_routes_more: number | null;
+  /** The first of the peers with enabled = false, at most 200. They are in no other list. */
+  disabled_peers: string[] | null;
+  /** How many disabled peers are not in that list. */
+  disabled_peers_more: number | null;
   /** Who claims to be one of its peers and was refused, the latest first. */
   refused: RefusedSender[];
 }

@@ -52,7 +52,8 @@ export const eventLooks: Record<Event["kind"], Look> = {
   renamed: { word: "Renamed", shape: "arrow", tone: "plain" },
 };
 
-export const lanIncomplete: Look = { word: "Incomplete", shape: "triangle", tone: "bad" };
+export const stackComplete: Look = { word: "Complete", shape: "full", tone: "good" };
+export const stackIncomplete: Look = { word: "Incomplete", shape: "triangle", tone: "bad" };
 
 export const alarmLooks: Record<Alarm["severity"], Look> = {
   critical: { word: "Critical", shape: "cross", tone: "bad" },

@@ -5,7 +5,7 @@ import { api } from "../api/client";
 import type { CustomerDetail, Delta, Lan as LanData } from "../api/types";
 import { bytesText, countText, plural } from "../format/amount";
 import { spanText } from "../format/time";
-import { customerLooks, customerRule, lanIncomplete, peerRule } from "../format/words";
+import { customerLooks, customerRule, peerRule, stackComplete, stackIncomplete } from "../format/words";
 import { Ago } from "../parts/ago";
 import { Badge } from "../parts/badge";
 import { Card } from "../parts/card";
@@ -165,17 +165,31 @@ function Stack({ data }: { data: CustomerDetail }) {
               ))}
         </Fact>
         <Fact name="MTU">{data.mtu} bytes</Fact>
-        <Fact name="LAN">{data.lan === null ? "none" : <Lan lan={data.lan} />}</Fact>
-        {data.static_routes.length > 0 && (
+        <Fact name="State">
+          {data.stack_complete === null ? (
+            "not known"
+          ) : (
+            <Badge look={data.stack_complete ? stackComplete : stackIncomplete} />
+          )}
+        </Fact>
+        <Fact name="LAN">
+          {data.lan !== null ? <Lan lan={data.lan} /> : data.stack_complete === null ? "not known" : "none"}
+        </Fact>
+        {data.static_routes !== null && data.static_routes.length + (data.static_routes_more ?? 0) > 0 && (
           <Fact name="Static routes">
             {data.static_routes.map((route) => (
               <code key={`${route.to} ${route.via}`} class="block">
                 {route.to} via {route.via}
               </code>
             ))}
+            {moreText(data.static_routes_more)}
           </Fact>
         )}
-        {data.disabled_peers.length > 0 && <Fact name="Disabled peers">{data.disabled_peers.join(", ")}</Fact>}
+        {data.disabled_peers !== null && data.disabled_peers.length + (data.disabled_peers_more ?? 0) > 0 && (
+          <Fact name="Disabled peers">
+            {data.disabled_peers.join(", ")} {moreText(data.disabled_peers_more)}
+          </Fact>
+        )}
         <Fact name="Listens on">
           UDP port {data.listen_port}, {data.own_listener ? "the customer's own" : "shared"}
         </Fact>
@@ -194,7 +208,7 @@ function Stack({ data }: { data: CustomerDetail }) {
 function Lan({ lan }: { lan: LanData }) {
   return (
     <>
-      {!lan.complete && <Badge look={lanIncomplete} />} {lan.type}
+      {lan.type}
       {lan.parent !== null && ` on ${lan.parent}`}
       {lan.addresses.map((address) => (
         <code key={address} class="block">
@@ -203,6 +217,10 @@ function Lan({ lan }: { lan: LanData }) {
       ))}
     </>
   );
+}
+
+function moreText(count: number | null): string {
+  return count === null || count === 0 ? "" : `and ${countText(count)} more`;
 }
 
 function limitText(up: number | null, down: number | null): string {

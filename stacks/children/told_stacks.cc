@@ -1,0 +1,35 @@
+#include "stacks/children/told_stacks.h"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/fd.h"
+#include "ipc/web_messages.h"
+
+namespace warren::stacks {
+
+Status send_stacks(ipc::Channel& channel, const std::vector<ipc::WebStack>& stacks) {
+    const std::vector<std::uint8_t> content = ipc::encode_stacks(stacks);
+    const UniqueFd file(::memfd_create("warren-stacks", MFD_CLOEXEC));
+    if (!file.valid()) return fail_errno("memfd_create", errno);
+    for (std::size_t done = 0; done < content.size();) {
+        const ssize_t count = ::write(file.get(), content.data() + done, content.size() - done);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return fail_errno("write the customers' stacks", errno);
+        done += static_cast<std::size_t>(count);
+    }
+    std::vector<std::uint8_t> wire;
+    WARREN_TRY(ipc::encode(ipc::WebStacks{}, wire));
+    return channel.send(wire, {file.get()});
+}
+
+bool has_unread(const ipc::Channel& channel) {
+    int bytes = 0;
+    return ::ioctl(channel.fd(), SIOCOUTQ, &bytes) == 0 && bytes > 0;
+}
+
+}  // namespace warren::stacks
