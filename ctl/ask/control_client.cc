@@ -1,5 +1,7 @@
 #include "ctl/ask/control_client.h"
 
+#include <optional>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -35,7 +37,7 @@ Result<ipc::ControlDone> send_request(const std::string& run_dir, const ipc::Con
     return converse(*channel, request, on_text);
 }
 
-StackdStatus request_status(const std::string& run_dir) {
+StackdStatus request_status(const std::string& run_dir, const std::string& customer) {
     StackdStatus status;
     auto channel = connect_daemon("stackd", run_dir + "/control.sock");
     const Status limited =
@@ -44,9 +46,11 @@ StackdStatus request_status(const std::string& run_dir) {
         status.silence = limited.error().what;
         return status;
     }
-    const auto done = converse(*channel, {ipc::ControlVerb::kStatus}, [&status](const ipc::ControlText& text) {
+    const ipc::ControlRequest request{ipc::ControlVerb::kStatus, std::nullopt, customer};
+    const auto done = converse(*channel, request, [&status](const ipc::ControlText& text) {
         if (text.kind == ipc::ControlText::Kind::kFact && !text.customer.empty()) {
-            status.disabled_peers[text.customer].push_back(text.text);
+            if (auto disabled = ipc::parse_disabled_peers(text.text))
+                status.disabled_peers[text.customer] = std::move(*disabled);
         } else if (text.kind == ipc::ControlText::Kind::kFact) {
             status.facts.push_back(text.text);
         } else {

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "ipc/control_messages.h"
+#include "ipc/disabled_peers.h"
 
 namespace warren::ctl {
 
@@ -21,9 +22,10 @@ struct StackdStatus {
     std::string silence;  // why it does not reply; "" when it does
     std::vector<std::string> facts;
     std::vector<ipc::ControlText> problems;
-    std::map<std::string, std::vector<std::string>> disabled_peers;  // by customer
+    std::map<std::string, ipc::DisabledPeers> disabled_peers;  // by customer; none: it has none
 };
-// Waits for a few seconds at the most: stackd may be in the middle of an apply.
-[[nodiscard]] StackdStatus request_status(const std::string& run_dir);
+// Waits for a few seconds at the most: stackd may be in the middle of an apply. `customer`: whose disabled peers are
+// all asked for; "": the first few of each customer.
+[[nodiscard]] StackdStatus request_status(const std::string& run_dir, const std::string& customer);
 
 }  // namespace warren::ctl

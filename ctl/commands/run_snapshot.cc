@@ -74,7 +74,7 @@ int exit_status_of(const StackdStatus& stackd, const std::vector<health::Finding
 
 int run_status(const Invocation& invocation, Output& output) {
     const std::string customer = customer_of(invocation);
-    const StackdStatus stackd = request_status(invocation.run_dir);
+    const StackdStatus stackd = request_status(invocation.run_dir, customer);
     const auto snapshot = snapshot_of(invocation, invocation.json || !customer.empty());
     const auto findings = findings_of(stackd, snapshot, customer);
     const int status = exit_status_of(stackd, findings);
@@ -92,12 +92,9 @@ int run_status(const Invocation& invocation, Output& output) {
         output.out << status_json(*snapshot, stackd, findings);
         return status;
     }
-    const auto disabled = stackd.disabled_peers.find(customer);
     output.out << health_text(stackd, findings) << offline_text(*snapshot)
                << (customer.empty() ? status_text(*snapshot)
-                                    : customer_text(snapshot->customers[0], disabled == stackd.disabled_peers.end()
-                                                                                ? std::vector<std::string>{}
-                                                                                : disabled->second));
+                                    : customer_text(snapshot->customers[0], disabled_peers_of(stackd, customer)));
     return status;
 }
 

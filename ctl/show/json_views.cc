@@ -1,5 +1,4 @@
 #include "ctl/show/json_views.h"
-#include "ctl/show/units.h"
 
 #include <nlohmann/json.hpp>
 
@@ -8,6 +7,7 @@
 #include "config/manual.h"
 #include "config/values.h"
 #include "ctl/show/text_views.h"
+#include "ctl/show/units.h"
 
 namespace warren::ctl {
 
@@ -127,8 +127,9 @@ std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd,
         entry["peer_count"] = customer.peer_count;
         entry["peers_online"] = customer.peers_online;
         entry["peers"] = peers_of(status);
-        const auto disabled = stackd.disabled_peers.find(customer.settings.id);
-        entry["disabled_peers"] = disabled == stackd.disabled_peers.end() ? Json::array() : Json(disabled->second);
+        const auto disabled = disabled_peers_of(stackd, customer.settings.id);
+        entry["disabled_peers"] = disabled ? Json(disabled->names) : Json();
+        entry["disabled_peers_more"] = disabled ? Json(disabled->more) : Json();
         entry["rx_bytes"] = customer.activity.rx_bytes;
         entry["tx_bytes"] = customer.activity.tx_bytes;
         entry["rx_packets"] = customer.activity.rx_packets;
@@ -231,12 +232,12 @@ std::string drops_json(const Snapshot& snapshot) {
         out["refused"].push_back({{"reason", sender.reason},
                                   {"listener", sender.listener.empty() ? Json() : Json(sender.listener)},
                                   {"from", endpoint_text(sender.from, snapshot.zones)},
-                                  {"key", sender.who.empty() ? Json() : Json(sender.who)},
+                                  {"key_begins", sender.who.empty() ? Json() : Json(sender.who)},
                                   {"customer", sender.customer.empty() ? Json() : Json(sender.customer)},
                                   {"peer", sender.peer.empty() ? Json() : Json(sender.peer)},
                                   {"messages", sender.messages},
-                                  {"first", time_text(sender.first)},
-                                  {"last", time_text(sender.last)}});
+                                  {"first", iso_time(sender.first)},
+                                  {"last", iso_time(sender.last)}});
     }
     return dump(out);
 }

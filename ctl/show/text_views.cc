@@ -113,7 +113,13 @@ std::string status_text(const Snapshot& snapshot) {
     return out + '\n' + customers_text(snapshot);
 }
 
-std::string customer_text(const CustomerStatus& status, const std::vector<std::string>& disabled_peers) {
+std::optional<ipc::DisabledPeers> disabled_peers_of(const StackdStatus& stackd, const std::string& customer) {
+    if (!stackd.silence.empty()) return std::nullopt;
+    const auto found = stackd.disabled_peers.find(customer);
+    return found == stackd.disabled_peers.end() ? ipc::DisabledPeers{} : found->second;
+}
+
+std::string customer_text(const CustomerStatus& status, const std::optional<ipc::DisabledPeers>& disabled) {
     const ipc::CustomerSnapshot& customer = status.customer;
     const ipc::ListenerSnapshot listener = customer.listener(ipc::ListenerKind::kWireguard);
     std::string out = fmt::format("customer    {}  {}\nstate       {}\n", customer.settings.id,
@@ -124,8 +130,10 @@ std::string customer_text(const CustomerStatus& status, const std::vector<std::s
                        listener.id.owner.empty() ? "the shared one" : "the customer's own", listener.port,
                        printable(listener.identity));
     out += fmt::format("peers       {} of {} online\n", customer.peers_online, customer.peer_count);
-    if (!disabled_peers.empty())
-        out += fmt::format("disabled    {}\n", printable(fmt::to_string(fmt::join(disabled_peers, ", "))));
+    if (!disabled) out += "disabled    not known\n";
+    if (disabled && !disabled->names.empty())
+        out += fmt::format("disabled    {}{}\n", printable(fmt::to_string(fmt::join(disabled->names, ", "))),
+                           disabled->more == 0 ? "" : fmt::format(" and {} more", disabled->more));
     out += fmt::format("received    {} in {} packets\nsent        {} in {} packets\n",
                        bytes_text(customer.activity.rx_bytes), customer.activity.rx_packets,
                        bytes_text(customer.activity.tx_bytes), customer.activity.tx_packets);

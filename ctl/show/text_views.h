@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "ctl/ask/control_client.h"
 #include "ctl/ask/snapshot_client.h"
 #include "health/health.h"
+#include "ipc/disabled_peers.h"
 
 namespace warren::ctl {
 
@@ -25,9 +27,12 @@ namespace warren::ctl {
 // The appliance in some lines, then the customers' table.
 [[nodiscard]] std::string status_text(const Snapshot& snapshot);
 // One customer in some lines, then its peers.
-// `disabled_peers`: by name; vpnd does not know them.
+// `disabled`: of this customer; nothing: not known.
 [[nodiscard]] std::string customer_text(const CustomerStatus& customer,
-                                        const std::vector<std::string>& disabled_peers = {});
+                                        const std::optional<ipc::DisabledPeers>& disabled = ipc::DisabledPeers{});
+// Nothing when stackd did not tell: vpnd does not know them.
+[[nodiscard]] std::optional<ipc::DisabledPeers> disabled_peers_of(const StackdStatus& stackd,
+                                                                  const std::string& customer);
 [[nodiscard]] std::string customers_text(const Snapshot& snapshot);
 // With a column for the customer when there may be several.
 [[nodiscard]] std::string peers_text(const Snapshot& snapshot, bool with_customer);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <string_view>
@@ -44,12 +45,18 @@ std::string ago_text(std::uint64_t seconds) {
     return seconds == 0 ? "Now" : span_text(seconds) + " ago";
 }
 
-std::string time_text(WallTime at) {
+std::string iso_time(WallTime at) {
     const auto seconds = static_cast<std::time_t>(at.nanoseconds / 1'000'000'000);
     std::tm parts{};
     ::gmtime_r(&seconds, &parts);
-    return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
                        parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+std::string time_text(WallTime at) {
+    std::string out = iso_time(at);
+    std::replace(out.begin(), out.end(), 'T', ' ');
+    return out;
 }
 
 std::string short_age(const std::optional<std::uint32_t>& seconds) {

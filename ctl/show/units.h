@@ -19,6 +19,8 @@ namespace warren::ctl {
 [[nodiscard]] std::string ago_text(std::uint64_t seconds);
 // "2026-11-29 14:38:02Z": a time of day, in UTC.
 [[nodiscard]] std::string time_text(WallTime at);
+// "2026-11-29T14:38:02Z": the same for programs.
+[[nodiscard]] std::string iso_time(WallTime at);
 // "63 s", "12 min", "3 h", "5 d": short, for tables; "-" for never.
 [[nodiscard]] std::string short_age(const std::optional<std::uint32_t>& seconds);
 

@@ -181,7 +181,8 @@ TEST_CASE("what vpnd says is shown by each command") {
     for (auto& customer : without_peers.customers) customer.peers.clear();
     CHECK(ask_vpnd({"status"}).out.ends_with("; tunnels keep running, changes wait\n" + status_text(snapshot)));
     CHECK(ask_vpnd({"status", "acme"})
-              .out.ends_with("; tunnels keep running, changes wait\n" + customer_text(snapshot.customers[0])));
+              .out.ends_with("; tunnels keep running, changes wait\n" +
+                             customer_text(snapshot.customers[0], std::nullopt)));
     CHECK(ask_vpnd({"customers"}).out == customers_text(snapshot));
     CHECK(ask_vpnd({"peers"}).out == peers_text(snapshot, true));
     CHECK(ask_vpnd({"peers", "acme"}).out == peers_text({snapshot.header, {snapshot.customers[0]}}, false));
@@ -218,6 +219,29 @@ TEST_CASE("the status of a customer has what concerns it and the appliance, not 
     CHECK(ran.out.find("attention   nothing applied: the configuration has errors\n") != std::string::npos);
     CHECK(ran.out.find("eth7") == std::string::npos);
     CHECK(ask_both({"status", "acme"}, {{Kind::kNote, "globex", "no device eth7"}}).status == kDone);
+}
+
+TEST_CASE("the status of a customer asks stackd for that customer, and has its disabled peers and how many more") {
+    using Kind = ipc::ControlText::Kind;
+    const std::vector<ipc::ControlText> facts{{Kind::kFact, "acme", "12 linz wels"}, {Kind::kFact, "globex", "1 graz"}};
+    CHECK(ask_both({"status", "acme"}, facts).out.find("\ndisabled    linz, wels and 10 more\n") != std::string::npos);
+    CHECK(ask_both({"status", "acme"}, {}).out.find("\ndisabled ") == std::string::npos);
+    CHECK(ask_vpnd({"status", "acme"}).out.find("\ndisabled    not known\n") != std::string::npos);
+    const auto status = nlohmann::json::parse(ask_both({"status", "--json"}, facts).out);
+    CHECK(status["customers"][0]["disabled_peers"] == nlohmann::json{"linz", "wels"});
+    CHECK(status["customers"][0]["disabled_peers_more"] == 10);
+    CHECK(status["customers"][1]["disabled_peers"] == nlohmann::json{"graz"});
+
+    std::string asked;
+    const FakeDaemon stackd("control.sock", [&asked](ipc::Channel& channel) {
+        std::vector<std::uint8_t> space(1024);
+        const auto received = channel.receive(space);
+        const auto message = ipc::decode_control(Bytes(space).first(received ? received->size : 0));
+        if (message) asked = std::get<ipc::ControlRequest>(*message).customer;
+        samples::send(channel, ipc::ControlMessage(ipc::ControlDone{}));
+    });
+    CHECK(request_status(stackd.run_dir(), "acme").silence.empty());
+    CHECK(asked == "acme");
 }
 
 TEST_CASE("a customer unknown to vpnd is a failure that names it") {

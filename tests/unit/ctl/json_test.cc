@@ -91,11 +91,40 @@ TEST_CASE("every table has its document") {
 
 TEST_CASE("the disabled peers of a customer are listed, apart from those that vpnd knows") {
     StackdStatus stackd;
-    stackd.disabled_peers["acme"] = {"linz"};
-    const json status = json::parse(status_json(samples::snapshot(), stackd, {}));
+    stackd.disabled_peers["acme"] = {{"linz"}, 4};
+    json status = json::parse(status_json(samples::snapshot(), stackd, {}));
     CHECK(status["customers"][0]["id"] == "acme");
     CHECK(status["customers"][0]["disabled_peers"] == json{"linz"});
+    CHECK(status["customers"][0]["disabled_peers_more"] == 4);
     CHECK(status["customers"][1]["disabled_peers"] == json::array());
+    CHECK(status["customers"][1]["disabled_peers_more"] == 0);
+    stackd.silence = "cannot reach stackd";  // perhaps in the middle of its answer
+    status = json::parse(status_json(samples::snapshot(), stackd, {}));
+    for (const json& customer : status["customers"]) {
+        CHECK(customer["disabled_peers"].is_null());
+        CHECK(customer["disabled_peers_more"].is_null());
+    }
+}
+
+TEST_CASE("refused senders have times that programs read, and say that only the beginning of a key is known") {
+    Snapshot snapshot = samples::snapshot();
+    const WallTime first{1'764'424'800'000'000'000};
+    const WallTime last{1'764'424'861'000'000'000};
+    snapshot.header.refused = {
+        {"unknown_peer", "acme", {IpAddress::v4(192, 0, 2, 7), 5000, 0}, "gN65BkIK", 3, first, last},
+        {"bad_mac1", "", {*parse_ip("2001:db8::7"), 5000, 0}, "", 1, first, first}};
+    const json refused = json::parse(drops_json(snapshot))["refused"];
+    CHECK(refused[0] == json{{"reason", "unknown_peer"},
+                             {"listener", "acme"},
+                             {"from", "192.0.2.7:5000"},
+                             {"key_begins", "gN65BkIK"},
+                             {"messages", 3},
+                             {"first", "2025-11-29T14:00:00Z"},
+                             {"last", "2025-11-29T14:01:01Z"}});
+    CHECK(refused[1]["from"] == "[2001:db8::7]:5000");
+    CHECK(refused[1]["listener"].is_null());
+    CHECK(refused[1]["key_begins"].is_null());
+    CHECK(json::parse(drops_json(samples::snapshot()))["refused"] == json::array());
 }
 
 TEST_CASE("a name that is no UTF-8 does not take the document down") {

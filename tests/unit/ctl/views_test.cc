@@ -83,7 +83,7 @@ TEST_CASE("what needs attention stands first, each finding in a line that does n
     using Kind = warren::ipc::ControlText::Kind;
     situation.problems = {
         {{Kind::kDiagnostic, "acme", "/etc/warren/customers/acme.toml:2:1: error: no\033[31m\n  2 | x\n    | ^"}, {}},
-        {{Kind::kNote, "globex", "handoff: no device eth7 in the uplink"}, {}},
+        {{Kind::kIncomplete, "globex", "handoff: no device eth7 in the uplink"}, {}},
         {{Kind::kNote, "", "nothing applied"}, {}}};
     CHECK(health_text({"", {"pid 12, up 60 s", "vpnd pid 13"}, {}, {}}, health::findings_of(situation)) ==
           "stackd      pid 12, up 60 s; vpnd pid 13\n"
@@ -126,7 +126,7 @@ TEST_CASE("one customer's status; its name does not control the terminal") {
           "processor   0.000 s receiving, 0.000 s sending\n"
           "limits      up none, down none, share 1\n"
           "dropped     0 packets\n");
-    CHECK(customer_text(samples::snapshot().customers[1], {"linz", "gr\x1b[31maz"})
+    CHECK(customer_text(samples::snapshot().customers[1], warren::ipc::DisabledPeers{{"linz", "gr\x1b[31maz"}, 0})
               .find("peers       0 of 0 online\ndisabled    linz, gr?[31maz\nreceived") != std::string::npos);
     CHECK(customer_text(samples::snapshot().customers[0])
               .find("processor   0.001 s receiving, 3.500 s sending\n"

@@ -209,9 +209,15 @@ TEST_CASE("in the first snapshot no customer is new, whatever stackd said before
     Vpnd vpnd;
     Census census;
     SUBCASE("nothing") {}
-    SUBCASE("what the customers' stacks have") { census.mark_changed({"acme"}); }
-    SUBCASE("which customers are not served") { census.set_unserved({"broken"}); }
-    SUBCASE("that this one is not served yet") { census.set_unserved({"acme"}); }
+    SUBCASE("what the customers' stacks have") {
+        census.mark_changed({"acme"});
+    }
+    SUBCASE("which customers are not served") {
+        census.set_unserved({"broken"});
+    }
+    SUBCASE("that this one is not served yet") {
+        census.set_unserved({"acme"});
+    }
     census.apply_snapshot(at(0), vpnd.round);
     CHECK(kinds(census) == std::vector<std::string>{});
     vpnd.round.customers.push_back(vpnd.round.customers[0]);
