@@ -75,6 +75,7 @@ _vpnctl() {
     '--network-dir[where setup writes the file of the uplink]:directory:_files -/' \
     '--remove[apply: remove customers whose files are gone]' \
     '--json[print one JSON document]' \
+    '(-v --verbose)'{-v,--verbose}'[apply, diff: every step in the kernel]' \
     '(- *)'{-h,--help}'[help]' \
     '(- *)'{-V,--version}'[print the version]' \
     '1:command:_vpnctl_commands' \
@@ -190,6 +191,7 @@ std::string fish() {
         "complete -c vpnctl -l network-dir -r -a '(__fish_complete_directories)' -d 'where setup writes the file of "
         "the uplink'\n";
     out += "complete -c vpnctl -l remove -d 'apply: remove customers whose files are gone'\n";
+    out += "complete -c vpnctl -s v -l verbose -d 'apply, diff: every step in the kernel'\n";
     out += "complete -c vpnctl -l json -d 'print one JSON document'\ncomplete -c vpnctl -s h -l help -d 'help'\n";
     out += "complete -c vpnctl -s V -l version -d 'print the version'\n";
     for (const Command& command : commands()) {

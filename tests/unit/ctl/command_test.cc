@@ -211,6 +211,24 @@ TEST_CASE("status exits with 0, 1 when something needs attention, and 3 when sta
     CHECK(ask_vpnd({"status", "--json"}).status == kUnreachable);
 }
 
+TEST_CASE("every shell completes every option") {
+    const std::vector<std::string> options = option_names();
+    REQUIRE(options.size() > 5);
+    for (const std::string& option : options) {
+        CAPTURE(option);
+        const auto has = [](const char* shell, const std::string& text) {
+            const std::string script = completion_for(shell);
+            for (auto at = script.find(text); at != std::string::npos; at = script.find(text, at + 1)) {
+                if (std::string_view(" '[}=\n").find(script[at + text.size()]) != std::string_view::npos) return true;
+            }
+            return false;
+        };
+        CHECK(has("bash", option));
+        CHECK(has("zsh", option));
+        CHECK(has("fish", "-l " + option.substr(2)));
+    }
+}
+
 TEST_CASE("the status of a customer has what concerns it and the appliance, not what concerns another") {
     using Kind = ipc::ControlText::Kind;
     const auto ran = ask_both({"status", "acme"}, {{Kind::kNote, "", "nothing applied: the configuration has errors"},
