@@ -210,7 +210,9 @@ def test_without_a_tun_device_the_start_gives_advice_and_is_tried_again_without_
     assert done.returncode == 4 and "load the module tun" in done.stderr
     managed = uplink.start(*hidden, env={"NOTIFY_SOCKET": lab.path("manager")})
     netlab.wait_until(lambda: "event=restart_delayed" in managed.output(), 5)
-    assert managed.wait(10) == 4
+    assert managed.running()
+    managed.kill(signal.SIGHUP)
+    assert managed.wait(5) == 4
     running.start()  # the device is there
 
 
