@@ -9,7 +9,7 @@ import pytest
 from tests.lab import netlab, town as scenery
 from tests.lab.capture import Capture
 
-LAN = "10.42.0"
+LAN, LAN6 = "10.42.0", "fd00:43:"
 
 
 class Lan:
@@ -18,16 +18,17 @@ class Lan:
     def __init__(self, town, name, device, bridge=""):
         self.host = town.lab.namespace(f"lan-{name}")
         town.lab.wire(self.host, "eth0", f"{LAN}.10/24", town.hub, device, [])
-        self.host.ip(f"route add default via {LAN}.1")
+        self.host.ip(f"route add default via {LAN}.1", f"addr add {LAN6}:10/64 dev eth0 nodad",
+                     f"route add ::/0 via {LAN6}:1")
         if bridge:
             town.lab.bridge(town.hub, bridge)
             town.hub.ip(f"link set dev {device} master {bridge}")
             town.lab.at_end(lambda: town.hub.ip(f"link del dev {bridge}"))
 
 
-def firm(town, visit, name, handoff, addresses=("10.0.0.2/32",), **more):
-    office = town.office(name, addresses=addresses, reach=["10.0.0.0/16", f"{LAN}.0/24"])
-    office.customer = visit([office], handoff={**handoff, "address": [f"{LAN}.1/24"]}, **more)
+def firm(town, visit, name, handoff, addresses=("10.0.0.2/32", "fd00:42::2/128"), **more):
+    office = town.office(name, addresses=addresses, reach=["10.0.0.0/16", f"{LAN}.0/24", "fd00:42::/64", f"{LAN6}:/64"])
+    office.customer = visit([office], handoff={**handoff, "address": [f"{LAN}.1/24", f"{LAN6}:1/64"]}, **more)
     return office.connect()
 
 
@@ -94,7 +95,8 @@ def test_a_lan_machine_cannot_use_the_address_of_a_site(town, visit):
 
 def segment_sizes(client, server, address):
     """What both ends of a TCP connection send at most, in bytes without header and timestamps."""
-    with server.socket(kind=socket.SOCK_STREAM) as listener:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with server.socket(family, socket.SOCK_STREAM) as listener:
         listener.bind((address, 5000))
         listener.listen()
         listener.settimeout(10)
@@ -112,6 +114,8 @@ def test_tcp_fits_the_tunnel_although_nobody_hears_icmp_errors(town, visit, clam
                       "add rule inet deaf input icmp type destination-unreachable drop")
     sizes = segment_sizes(lan.host, office.ns, "10.0.0.2") + segment_sizes(office.ns, lan.host, f"{LAN}.10")
     assert sizes == [1300 - 52 if clamps else 1420 - 52] * 4
+    sizes = segment_sizes(lan.host, office.ns, "fd00:42::2") + segment_sizes(office.ns, lan.host, f"{LAN6}:10")
+    assert sizes == [1300 - 72 if clamps else 1420 - 72] * 4
     if clamps:
         assert scenery.send_tcp(lan.host, office.ns, "10.0.0.2", 10 << 20)
         assert scenery.send_tcp(office.ns, lan.host, f"{LAN}.10", 10 << 20)
