@@ -1,11 +1,15 @@
 #include "stacks/control_server.h"
 
-#include <sys/socket.h>
-#include <sys/time.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
+#include <chrono>
+#include <utility>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "ipc/channel.h"
 
@@ -13,10 +17,10 @@ namespace warren::stacks {
 
 namespace {
 
-constexpr timeval kPatience{5, 0};
 constexpr std::size_t kMaxRequest = 256;  // with two names of 63 characters
 constexpr std::size_t kMaxText = 8192;
 constexpr std::size_t kMostWaiting = 256;
+constexpr int kEventsAtOnce = 16;
 constexpr int kBusy = 4;
 
 Result<ipc::ControlRequest> receive_request(ipc::Channel& channel) {
@@ -33,26 +37,35 @@ Result<ipc::ControlRequest> receive_request(ipc::Channel& channel) {
     return *request;
 }
 
-Status send(ipc::Channel& channel, const ipc::ControlMessage& message) {
-    std::vector<std::uint8_t> wire;
-    WARREN_TRY(ipc::encode(message, wire));
-    return channel.send(wire);
-}
-
 // A message has a bound, and a person reads no more of one line.
 std::string shortened(const std::string& text) {
     return text.size() <= kMaxText ? text : text.substr(0, kMaxText) + "...";
 }
 
-Status send_report(ipc::Channel& channel, const Report& report, std::uint64_t generation) {
-    for (const ipc::ControlText& text : report.texts)
-        WARREN_TRY(send(channel, ipc::ControlText{text.kind, text.customer, shortened(text.text)}));
-    return send(channel, ipc::ControlDone{report.exit_status, generation, shortened(report.summary)});
+std::vector<std::uint8_t> wire_of(const ipc::ControlMessage& message) {
+    std::vector<std::uint8_t> wire;
+    const Status encoded = ipc::encode(message, wire);
+    WARREN_CHECK(encoded.has_value());  // a text is shortened
+    return wire;
 }
 
-void reply(ipc::Channel& channel, const Report& report, std::uint64_t generation) {
-    if (const Status sent = send_report(channel, report, generation); !sent)
-        log(LogLevel::kWarn, "control_answer_lost", {{"reason", sent.error().what}});
+std::deque<std::vector<std::uint8_t>> wires_of(const Report& report, std::uint64_t generation) {
+    std::deque<std::vector<std::uint8_t>> out;
+    for (const ipc::ControlText& text : report.texts)
+        out.push_back(wire_of(ipc::ControlText{text.kind, text.customer, shortened(text.text)}));
+    out.push_back(wire_of(ipc::ControlDone{report.exit_status, generation, shortened(report.summary)}));
+    return out;
+}
+
+Instant clock_now() {
+    return Instant{} + std::chrono::steady_clock::now().time_since_epoch();
+}
+
+bool watch(int epoll, int fd, std::uint32_t events) {
+    epoll_event event{};
+    event.events = events;
+    event.data.fd = fd;
+    return ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 }  // namespace
@@ -60,33 +73,108 @@ void reply(ipc::Channel& channel, const Report& report, std::uint64_t generation
 Result<ControlServer> ControlServer::listen(const std::string& path) {
     auto listener = ipc::listen_at(path, 0600);
     if (!listener) return tl::unexpected(listener.error());
-    return ControlServer(std::move(*listener));
+    UniqueFd ready(::epoll_create1(EPOLL_CLOEXEC));
+    if (!ready.valid() || !watch(ready.get(), listener->get(), EPOLLIN)) return fail_errno("epoll", errno);
+    return ControlServer(std::move(*listener), std::move(ready));
 }
 
-void ControlServer::serve_one(const std::function<std::optional<Report>(const ipc::ControlRequest&)>& answer,
-                              const std::function<std::uint64_t()>& generation) {
-    auto channel = ipc::accept_from(listener_.get());
-    if (!channel) return;
-    (void)::setsockopt(channel->fd(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-    (void)::setsockopt(channel->fd(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
-    const auto request = receive_request(*channel);
+void ControlServer::serve_one(const AnswerOrNone& answer, const Generation& generation) {
+    std::array<epoll_event, kEventsAtOnce> events{};
+    const int count = ::epoll_wait(ready_.get(), events.data(), kEventsAtOnce, 0);
+    for (int i = 0; i < count; ++i) {
+        const int fd = events.at(static_cast<std::size_t>(i)).data.fd;
+        Client client;
+        if (fd == listener_.get()) {
+            auto channel = ipc::accept_from(fd);
+            if (!channel || !channel->set_non_blocking()) continue;
+            client = {std::move(*channel), {}, clock_now()};
+        } else if (clients_.contains(fd)) {
+            client = take(fd);
+        } else {
+            continue;
+        }
+        if (!client.unsent.empty()) {
+            go_on(std::move(client));
+        } else if (handle(std::move(client), answer, generation)) {
+            return;  // meanwhile others may have been served, and descriptors have other meanings
+        }
+    }
+}
+
+bool ControlServer::handle(Client client, const AnswerOrNone& answer, const Generation& generation) {
+    const auto request = receive_request(client.channel);
+    if (!request && request.error().code == ErrorCode::kUnavailable) {
+        keep(std::move(client));
+        return false;
+    }
     if (!request) {
         log(LogLevel::kWarn, "control_refused", {{"reason", request.error().what}});
-        return;
+        return false;
     }
     std::optional<Report> report = answer(*request);
     if (!report && waiting_.size() < kMostWaiting) {
-        waiting_.push_back({std::move(*channel), *request});
-        return;
+        waiting_.push_back({std::move(client.channel), *request});
+        return true;
     }
     if (!report) report = Report{{}, false, kBusy, "stackd is busy, and many wait; try again"};
-    reply(*channel, *report, generation());
+    reply(std::move(client.channel), *report, generation());
+    return true;
 }
 
-void ControlServer::serve_waiting(const Answer& answer, const std::function<std::uint64_t()>& generation) {
+void ControlServer::serve_waiting(const Answer& answer, const Generation& generation) {
     Waiting next = std::move(waiting_.front());
     waiting_.pop_front();
-    reply(next.channel, answer(next.request), generation());
+    const Report report = answer(next.request);
+    reply(std::move(next.channel), report, generation());
+}
+
+void ControlServer::reply(ipc::Channel channel, const Report& report, std::uint64_t generation) {
+    go_on({std::move(channel), wires_of(report, generation), clock_now()});
+}
+
+void ControlServer::go_on(Client client) {
+    Status sent;
+    while (sent && !client.unsent.empty()) {
+        sent = client.channel.send(client.unsent.front());
+        if (!sent) break;
+        client.unsent.pop_front();
+        client.since = clock_now();
+    }
+    if (sent) return;
+    if (sent.error().code == ErrorCode::kUnavailable) return keep(std::move(client));
+    log(LogLevel::kWarn, "control_answer_lost", {{"reason", sent.error().what}});
+}
+
+void ControlServer::keep(Client client) {
+    const int fd = client.channel.fd();
+    if (clients_.size() < kMostWaiting && watch(ready_.get(), fd, client.unsent.empty() ? EPOLLIN : EPOLLOUT)) {
+        clients_.insert_or_assign(fd, std::move(client));
+    } else {
+        log(LogLevel::kWarn, "control_answer_lost", {{"reason", "very many clients neither write nor read"}});
+    }
+}
+
+ControlServer::Client ControlServer::take(int fd) {
+    (void)::epoll_ctl(ready_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    return std::move(clients_.extract(fd).mapped());
+}
+
+void ControlServer::drop_silent(Instant now) {
+    std::erase_if(clients_, [this, now](const auto& each) {
+        const auto& [fd, client] = each;
+        if (now < client.since + kPatience) return false;
+        (void)::epoll_ctl(ready_.get(), EPOLL_CTL_DEL, fd, nullptr);
+        const bool reads = client.unsent.empty();
+        log(LogLevel::kWarn, reads ? "control_refused" : "control_answer_lost",
+            {{"reason", reads ? "no request arrived in time" : "the client does not read"}});
+        return true;
+    });
+}
+
+Instant ControlServer::next_deadline() const {
+    Instant next = kNever;
+    for (const auto& [fd, client] : clients_) next = std::min(next, client.since + kPatience);
+    return next;
 }
 
 }  // namespace warren::stacks

@@ -1,42 +1,71 @@
 // The operator's socket: RUN_DIR/control.sock, root only, one request per connection.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "ipc/channel.h"
 #include "ipc/control_messages.h"
 #include "stacks/plan/report.h"
 
 namespace warren::stacks {
 
-// One thread. A client that does not write or read times out after a few seconds; only root can connect.
+// One thread. Never waits for a client; only root can connect.
 class ControlServer {
   public:
+    // A client that has not written or read for so long is dropped.
+    static constexpr Duration kPatience = std::chrono::seconds(5);
+
     [[nodiscard]] static Result<ControlServer> listen(const std::string& path);
 
-    // Readable when a client waits.
-    [[nodiscard]] int fd() const { return listener_.get(); }
+    // Readable when serve_one() has something to do.
+    [[nodiscard]] int fd() const { return ready_.get(); }
     using Answer = std::function<Report(const ipc::ControlRequest&)>;
-    // Accepts the next client, if there is one, and sends it what `answer` returns for its request, followed by
-    // `generation()`. Nothing: the client waits until serve_waiting(), or is refused if very many do.
-    void serve_one(const std::function<std::optional<Report>(const ipc::ControlRequest&)>& answer,
-                   const std::function<std::uint64_t()>& generation);
+    using AnswerOrNone = std::function<std::optional<Report>(const ipc::ControlRequest&)>;
+    using Generation = std::function<std::uint64_t()>;
+    // Accepts clients, reads requests and goes on with answers, until it has got one from `answer`. It sends that,
+    // followed by `generation()`, as far as the client reads. Nothing: the client waits until serve_waiting(), or is
+    // refused if very many do. `answer` may call it.
+    void serve_one(const AnswerOrNone& answer, const Generation& generation);
     [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
     // The client that has waited longest.
-    void serve_waiting(const Answer& answer, const std::function<std::uint64_t()>& generation);
+    void serve_waiting(const Answer& answer, const Generation& generation);
+
+    // Drops those whose patience is over, and when the next one's is.
+    void drop_silent(Instant now);
+    [[nodiscard]] Instant next_deadline() const;
 
   private:
-    explicit ControlServer(UniqueFd listener) : listener_(std::move(listener)) {}
+    struct Client {
+        ipc::Channel channel;
+        std::deque<std::vector<std::uint8_t>> unsent;  // of its answer; empty: its request has not arrived
+        Instant since;                                 // it wrote or read something
+    };
     struct Waiting {
         ipc::Channel channel;
         ipc::ControlRequest request;
     };
+
+    ControlServer(UniqueFd listener, UniqueFd ready) : listener_(std::move(listener)), ready_(std::move(ready)) {}
+    // Reads the request of a client if it is there. True: it was answered.
+    [[nodiscard]] bool handle(Client client, const AnswerOrNone& answer, const Generation& generation);
+    void reply(ipc::Channel channel, const Report& report, std::uint64_t generation);
+    // Sends what the client takes now and keeps it for the rest.
+    void go_on(Client client);
+    void keep(Client client);
+    [[nodiscard]] Client take(int fd);
+
     UniqueFd listener_;
+    UniqueFd ready_;                 // epoll: the listener and `clients_`
+    std::map<int, Client> clients_;  // by descriptor
     std::deque<Waiting> waiting_;
 };
 

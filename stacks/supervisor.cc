@@ -159,11 +159,11 @@ void Supervisor::serve() {
                                                         : watch_at_;
         flush_log();
         const Instant log_at = log_has_waiting() ? now() + kLogRetry : kNever;
-        const int timeout =
-            milliseconds_until(std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
-                                         reconciler_.next_departure(), state_.next_deadline(),
-                                         web_ ? web_->next_deadline() : kNever, watchdog_.next_deadline()}),
-                               now());
+        const int timeout = milliseconds_until(
+            std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
+                      reconciler_.next_departure(), state_.next_deadline(), control_->next_deadline(),
+                      web_ ? web_->next_deadline() : kNever, watchdog_.next_deadline()}),
+            now());
         if (::poll(waiting.data(), waiting.size(), control_->has_waiting() ? 0 : timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
         if (waiting[kProcess].revents != 0) {
@@ -184,6 +184,7 @@ void Supervisor::serve() {
         if (web_) web_->run(now());
         state_.run(now());
         last_good_.run(reconciler_.current());
+        control_->drop_silent(now());
         serve_control(waiting[kControl].revents != 0);
         // A diff reads the notices of changes that somebody made, too.
         if (patrol_at_ == kNever && reconciler_.has_patrol()) patrol_at_ = now() + kChangeDelay;

@@ -2,6 +2,7 @@
 #include "stacks/control_server.h"
 
 #include <doctest/doctest.h>
+#include <poll.h>
 
 #include <filesystem>
 
@@ -67,6 +68,132 @@ TEST_CASE("a request that cannot be answered now waits, and is answered in its t
     CHECK(done->summary == "done");
     CHECK(done->generation == 7);
     std::filesystem::remove_all(directory);
+}
+
+// A run directory with a server, and what its clients receive.
+struct Desk {
+    std::string directory = fresh_directory();
+    Result<ControlServer> server = ControlServer::listen(directory + "/control.sock");
+    std::vector<std::string> asked;  // by the customers in the requests
+    std::size_t texts = 0;           // in an answer
+
+    Desk() { REQUIRE(server); }
+    ~Desk() { std::filesystem::remove_all(directory); }
+    Desk(const Desk&) = delete;
+    Desk& operator=(const Desk&) = delete;
+
+    [[nodiscard]] ipc::Channel connect() const {
+        auto client = ipc::Channel::connect(directory + "/control.sock");
+        REQUIRE(client);
+        REQUIRE(client->set_non_blocking());
+        return std::move(*client);
+    }
+    static void ask(ipc::Channel& client, const std::string& customer) {
+        std::vector<std::uint8_t> wire;
+        REQUIRE(ipc::encode(ipc::ControlRequest{ipc::ControlVerb::kStatus, std::nullopt, customer, ""}, wire));
+        REQUIRE(client.send(wire));
+    }
+    [[nodiscard]] bool is_ready() const {
+        pollfd waiting{server->fd(), POLLIN, 0};
+        return ::poll(&waiting, 1, 0) > 0;
+    }
+    void serve() {
+        server->serve_one(
+            [this](const ipc::ControlRequest& request) {
+                asked.push_back(request.customer);
+                Report report;
+                report.texts.assign(texts, {ipc::ControlText::Kind::kFact, "", std::string(2000, 'x')});
+                return report;
+            },
+            [] { return std::uint64_t{1}; });
+    }
+    // How many messages are there; `is_done`: with the last one of an answer.
+    static std::size_t read(ipc::Channel& client, bool& is_done) {
+        std::vector<std::uint8_t> space(ipc::kMaxMessageSize);
+        std::size_t count = 0;
+        for (auto got = client.receive(space); got && !got->closed; got = client.receive(space)) {
+            ++count;
+            const auto message = ipc::decode_control(Bytes(space).first(got->size));
+            REQUIRE(message);
+            is_done = is_done || std::holds_alternative<ipc::ControlDone>(*message);
+        }
+        return count;
+    }
+};
+
+TEST_CASE("a client that does not read gets all of a large answer later, and others are answered meanwhile") {
+    Desk desk;
+    desk.texts = 2000;
+    ipc::Channel slow = desk.connect();
+    Desk::ask(slow, "slow");
+    REQUIRE(desk.is_ready());
+    desk.serve();
+    CHECK_FALSE(desk.is_ready());  // nothing to do before it reads
+    CHECK(desk.server->next_deadline() != kNever);
+
+    desk.texts = 1;
+    ipc::Channel other = desk.connect();
+    Desk::ask(other, "other");
+    desk.serve();
+    bool is_done = false;
+    CHECK(Desk::read(other, is_done) == 2);
+    CHECK(is_done);
+    CHECK(desk.asked == std::vector<std::string>{"slow", "other"});
+
+    is_done = false;
+    std::size_t received = Desk::read(slow, is_done);
+    CHECK(received > 0);
+    CHECK_FALSE(is_done);
+    while (desk.is_ready()) {
+        desk.serve();
+        received += Desk::read(slow, is_done);
+    }
+    CHECK(received == 2001);
+    CHECK(is_done);
+    CHECK(desk.server->next_deadline() == kNever);
+    CHECK(desk.asked.size() == 2);
+}
+
+TEST_CASE("a client that sends nothing keeps nobody waiting, and is dropped when its patience is over") {
+    Desk desk;
+    ipc::Channel silent = desk.connect();
+    desk.serve();
+    CHECK(desk.asked.empty());
+    ipc::Channel other = desk.connect();
+    Desk::ask(other, "other");
+    desk.serve();
+    bool is_done = false;
+    CHECK(Desk::read(other, is_done) == 1);
+    CHECK(is_done);
+
+    const Instant end = desk.server->next_deadline();
+    REQUIRE(end != kNever);
+    std::vector<std::uint8_t> space(64);
+    desk.server->drop_silent(end - std::chrono::nanoseconds(1));
+    CHECK_FALSE(silent.receive(space));  // still open
+    desk.server->drop_silent(end);
+    const auto received = silent.receive(space);
+    REQUIRE(received);
+    CHECK(received->closed);
+    CHECK(desk.server->next_deadline() == kNever);
+}
+
+TEST_CASE("a request that comes after its client was accepted is answered; one that hangs up is forgotten") {
+    Desk desk;
+    ipc::Channel late = desk.connect();
+    desk.serve();
+    Desk::ask(late, "late");
+    REQUIRE(desk.is_ready());
+    desk.serve();
+    CHECK(desk.asked == std::vector<std::string>{"late"});
+    {
+        const ipc::Channel gone = desk.connect();
+        desk.serve();
+        CHECK(desk.server->next_deadline() != kNever);
+    }
+    desk.serve();
+    CHECK(desk.server->next_deadline() == kNever);
+    CHECK_FALSE(desk.is_ready());
 }
 
 }  // namespace
