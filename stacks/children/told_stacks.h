@@ -9,7 +9,7 @@
 
 namespace warren::stacks {
 
-// Sends ipc::WebStacks. An error: nothing was sent; kUnavailable when statusd does not read.
+// Sends ipc::WebStacks. An error: nothing was sent; EAGAIN when statusd does not read.
 [[nodiscard]] Status send_stacks(ipc::Channel& channel, const std::vector<ipc::WebStack>& stacks);
 // Whether the other side has not read all that was sent to it.
 [[nodiscard]] bool has_unread(const ipc::Channel& channel);

@@ -242,7 +242,7 @@ void WebKeeper::settle_stacks() {
     if (sent) {
         is_file_unread_ = true;
         logged_stacks_ = false;
-    } else if (sent.error().code != ErrorCode::kUnavailable && !std::exchange(logged_stacks_, true)) {
+    } else if (sent.error().system_error != EAGAIN && !std::exchange(logged_stacks_, true)) {
         log(LogLevel::kWarn, "stacks_not_told", {{"reason", sent.error().what}});
     }
 }
