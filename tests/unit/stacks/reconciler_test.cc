@@ -492,5 +492,28 @@ TEST_CASE("a stack that cannot be mended is said, and the next apply tries it fi
     CHECK(room.reconciler.problems().empty());
 }
 
+TEST_CASE("a stack that a refused change leaves half-made is not complete, until it is as it was") {
+    using Kind = ipc::ControlText::Kind;
+    Room room;
+    room.write_customer("acme", 'A');
+    room.adopt();
+    REQUIRE(room.apply().exit_status == 0);
+    room.kernel.stacks["warren-acme"] = FakeKernel::fresh_stack("somebody");
+    room.write_customer("acme", 'B');
+    CHECK(mentions(room.apply(), "acme", "refused: "));
+    const auto& problems = room.reconciler.problems();
+    const auto count = [&problems](Kind kind) {
+        return std::count_if(problems.begin(), problems.end(), [kind](const ipc::ControlText& text) {
+            return text.kind == kind && text.customer == "acme";
+        });
+    };
+    CHECK(count(Kind::kNote) == 1);
+    CHECK(count(Kind::kIncomplete) == 1);
+    room.kernel.stacks.erase("warren-acme");
+    room.reconciler.mend(room.link);
+    CHECK(count(Kind::kNote) == 1);  // the change is still not in force
+    CHECK(count(Kind::kIncomplete) == 0);
+}
+
 }  // namespace
 }  // namespace warren::stacks
