@@ -62,10 +62,10 @@ class Reconciler {
 
     // Loads and applies the configuration directory. A customer whose file has errors, or whose stack cannot be made,
     // stays as it was; the others apply. One whose file was renamed (find_renames()) keeps its stack and its tunnels,
-    // and is not removed. When the appliance's own file has errors nothing is applied, but before any configuration came
-    // into force the last good one is used instead of the files. While vpnd is down, deliver_all() delivers everything
-    // later. A link that breaks is closed. Checks the stacks of customers that are new, changed or incomplete, and up to
-    // kChecksPerApply others; patrol() checks the rest.
+    // and is not removed. When the appliance's own file has errors nothing is applied, but before any configuration
+    // came into force the last good one is used instead of the files. While vpnd is down, deliver_all() delivers
+    // everything later. A link that breaks is closed. Checks the stacks of customers that are new, changed or
+    // incomplete, and up to kChecksPerApply others; patrol() checks the rest.
     [[nodiscard]] Report apply(VpndLink& link, Removals removals = Removals::kAllowed, Instant now = {});
     // Reports what apply() would do; changes nothing.
     [[nodiscard]] Report preview();

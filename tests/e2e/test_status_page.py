@@ -212,8 +212,8 @@ def test_refused_senders_are_shown_to_those_whom_they_concern_and_named_in_the_l
         "stranger": "unknown_peer", "lost": "bad_mac1", "pretender": "bad_initiation", "impostor": "bad_initiation"}
     assert {name: (row["customer"], row["peer"]) for name, row in shown.items()} == {
         "stranger": (None, None), "lost": (None, None), "pretender": (OWN, "idle"), "impostor": (FOREIGN, "other")}
-    assert shown["stranger"]["key"] == senders["stranger"].key.public[:8] and shown["lost"]["key"] is None
-    assert shown["pretender"]["key"] == scene.idle.key.public[:8]
+    assert shown["stranger"]["key_begins"] == senders["stranger"].key.public[:8] and shown["lost"]["key_begins"] is None
+    assert shown["pretender"]["key_begins"] == scene.idle.key.public[:8]
     conforms(scene.get("/api/v1/system").json(), "System")
 
     own = scene.get(f"/api/v1/customers/{OWN}", "customer").json()

@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -27,25 +26,12 @@
 #include "stacks/listeners/uapi_socket.h"
 #include "stacks/listeners/udp_group.h"
 #include "stacks/stack_keeper.h"
+#include "tests/stacks/room.h"
 #include "tests/unit/stacks/random_scenery.h"
 #include "tests/unit/stacks/scenery.h"
 
 namespace warren::stacks {
 namespace {
-
-// Once per process: makes its own uplink namespace and its own /run/netns. False without root.
-bool enter_room() {
-    static const bool entered = [] {
-        if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 ||
-            ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-            return false;
-        ::mkdir("/run/netns", 0755);
-        if (::mount("tmpfs", "/run/netns", "tmpfs", 0, "mode=0755") != 0) return false;
-        return std::system("ip link set lo up") == 0;
-    }();
-    if (!entered) MESSAGE("skipped: needs root, to make network namespaces");
-    return entered;
-}
 
 void run(const std::string& command) {
     CAPTURE(command);
@@ -495,53 +481,6 @@ TEST_CASE("many stacks made and removed in parallel equal those made one by one,
     CHECK(mounts() == mounts_before);
     CHECK(links() == links_before);
     CHECK(keeper.orphans({})->empty());
-}
-
-// The place, among the group's IPv4 sockets, of the one that gets a datagram when the steering program names `place`.
-std::size_t place_reached(const SocketGroup& group, std::size_t place) {
-    std::array program{sock_filter{BPF_RET | BPF_K, 0, 0, static_cast<std::uint32_t>(place)}};
-    const sock_fprog described{static_cast<unsigned short>(program.size()), program.data()};
-    REQUIRE(::setsockopt(group.sockets.front().get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &described,
-                         sizeof described) == 0);
-    const UniqueFd sender(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(51820);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::sendto(sender.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 1);
-    std::size_t at = 0;
-    for (std::size_t i = 0; i < group.sockets.size(); ++i) {
-        if (group.roles[i].family != Family::kV4) continue;
-        char byte = 0;
-        if (::recv(group.sockets[i].get(), &byte, 1, MSG_DONTWAIT) == 1) return at;
-        ++at;
-    }
-    return SIZE_MAX;
-}
-
-TEST_CASE("a group of sockets that grows and shrinks has each socket in the place that the steering program names") {
-    if (!enter_room()) return;
-    auto group = bind_listener(51820, 2);
-    REQUIRE_MESSAGE(group.has_value(), group.error().what);
-    const auto check = [&group](std::uint32_t workers) {
-        CAPTURE(workers);
-        CHECK(ipc::check_roles(group->roles, workers).has_value());
-        for (std::size_t place = 0; place < workers + 2; ++place) CHECK(place_reached(*group, place) == place);
-    };
-    check(2);
-    const int first = group->sockets[1].get();
-    for (const std::uint32_t workers : {4U, 1U, 3U, 2U}) {
-        REQUIRE(resize_group(*group, 51820, workers).has_value());
-        check(workers);
-        group->surplus.clear();
-        check(workers);
-        CHECK(group->sockets[1].get() == first);
-    }
-    REQUIRE(resize_group(*group, 51820, 1).has_value());
-    REQUIRE(group->surplus.size() == (group->roles.back().family == Family::kV6 ? 2 : 1));
-    REQUIRE(resize_group(*group, 51820, 2).has_value());
-    CHECK(group->surplus.empty());
-    check(2);
 }
 
 UniqueFd copy_of(int descriptor) {

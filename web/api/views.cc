@@ -233,7 +233,7 @@ Json refused_of(const std::vector<ipc::RefusedSender>& refused, const std::strin
         out.push_back({{"reason", sender.reason},
                        {"sentence", known == nullptr ? "" : known->meaning},
                        {"from", to_string(sender.from)},
-                       {"key", text_or_null(sender.who)},
+                       {"key_begins", text_or_null(sender.who)},
                        {"listener", text_or_null(sender.listener)},
                        {"customer", text_or_null(sender.customer)},
                        {"peer", text_or_null(sender.peer)},

@@ -65,7 +65,7 @@ function refusedView(reason, minutes, more) {
     reason,
     sentence: dropWords(reason).sentence,
     from: "203.0.113.9:40211",
-    key: null,
+    key_begins: null,
     listener: null,
     customer: null,
     peer: null,
@@ -80,7 +80,7 @@ function refusedView(reason, minutes, more) {
 const refusedPeer = (customer) =>
   refusedView("bad_initiation", 4, {
     from: "198.51.100.200:51820",
-    key: customer.peers[0].key.slice(0, 8),
+    key_begins: customer.peers[0].key.slice(0, 8),
     customer: customer.id,
     peer: customer.peers[0].name,
   });
@@ -245,7 +245,7 @@ export function systemView(world, role, now) {
     refused: [
       refusedView("bad_mac1", 1),
       ...world.customers.filter(({ id, peers }) => id === "acme" && peers.length > 0).map(refusedPeer),
-      refusedView("unknown_peer", 9, { key: "gN65BkIK", from: "[2001:db8::7]:51820" }),
+      refusedView("unknown_peer", 9, { key_begins: "gN65BkIK", from: "[2001:db8::7]:51820" }),
     ],
     users_file: role === "operator" ? { users: 3, tokens: 1, error: null } : null,
   };

@@ -63,7 +63,7 @@ export interface RefusedSender {
   /** ADDRESS:PORT of its latest message; it may be forged. */
   from: string;
   /** The first letters of the public key that it claims; null: not read. */
-  key: string | null;
+  key_begins: string | null;
   /** The customer whose own listener received it; null: the shared one. */
   listener: string | null;
   /** The customer whose peer it claims to be; null: nobody's. */

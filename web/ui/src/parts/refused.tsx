@@ -12,7 +12,7 @@ export function Refused({ refused, ofCustomer = false }: { refused: readonly Ref
     <Card title="Refused senders">
       <ul class="drops" aria-label="Refused senders">
         {refused.map((sender) => (
-          <li key={`${sender.reason} ${sender.from} ${sender.key} ${sender.listener}`}>
+          <li key={`${sender.reason} ${sender.from} ${sender.key_begins} ${sender.listener}`}>
             <span class="drop-count">
               {countText(sender.messages)}
               <span class="visually-hidden"> messages</span>
