@@ -25,7 +25,7 @@ void rename_in(config::Generation& generation, const std::vector<Rename>& rename
         if (found == renames.end()) continue;
         // Without stamps: it is another file.
         auto renamed = std::make_shared<config::AcceptedCustomer>(config::AcceptedCustomer{
-            accepted->customer, accepted->secrets.only(config::secrets_of(accepted->customer)), {}});
+            accepted->customer, accepted->secrets.only(config::secrets_of(accepted->customer)), {}, accepted->text});
         renamed->customer.id = found->to;
         accepted = std::move(renamed);
     }

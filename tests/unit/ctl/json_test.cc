@@ -111,19 +111,23 @@ TEST_CASE("refused senders have times that programs read, and say that only the 
     const WallTime first{1'764'424'800'000'000'000};
     const WallTime last{1'764'424'861'000'000'000};
     snapshot.header.refused = {
-        {"unknown_peer", "acme", {IpAddress::v4(192, 0, 2, 7), 5000, 0}, "gN65BkIK", 3, first, last},
-        {"bad_mac1", "", {*parse_ip("2001:db8::7"), 5000, 0}, "", 1, first, first}};
+        {"unknown_peer", "acme", {IpAddress::v4(192, 0, 2, 7), 5000, 0}, "gN65BkIK", 3, first, last, "acme", "graz"},
+        {"bad_mac1", "", {*parse_ip("2001:db8::7"), 5000, 0}, "", 1, first, first, "", ""}};
     const json refused = json::parse(drops_json(snapshot))["refused"];
     CHECK(refused[0] == json{{"reason", "unknown_peer"},
                              {"listener", "acme"},
                              {"from", "192.0.2.7:5000"},
                              {"key_begins", "gN65BkIK"},
+                             {"customer", "acme"},
+                             {"peer", "graz"},
                              {"messages", 3},
                              {"first", "2025-11-29T14:00:00Z"},
                              {"last", "2025-11-29T14:01:01Z"}});
     CHECK(refused[1]["from"] == "[2001:db8::7]:5000");
     CHECK(refused[1]["listener"].is_null());
     CHECK(refused[1]["key_begins"].is_null());
+    CHECK(refused[1]["customer"].is_null());
+    CHECK(refused[1]["peer"].is_null());
     CHECK(json::parse(drops_json(samples::snapshot()))["refused"] == json::array());
 }
 

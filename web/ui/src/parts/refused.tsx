@@ -36,7 +36,7 @@ export function Refused({ refused, ofCustomer = false }: { refused: readonly Ref
 }
 
 function Claim({ sender, ofCustomer }: { sender: RefusedSender; ofCustomer: boolean }) {
-  const { customer, peer, key } = sender;
+  const { customer, peer, key_begins: key } = sender;
   if (key === null) return null;
   return (
     <>
