@@ -97,6 +97,7 @@ def segment_sizes(client, server, address):
     """What both ends of a TCP connection send at most, in bytes without header and timestamps."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with server.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, 5000))
         listener.listen()
         listener.settimeout(10)
@@ -107,8 +108,9 @@ def segment_sizes(client, server, address):
 @pytest.mark.parametrize("clamps", [True, False])
 def test_tcp_fits_the_tunnel_although_nobody_hears_icmp_errors(town, visit, clamps):
     """The LAN has 1500, vpn0 1300 and the office 1420."""
-    lan = Lan(town, f"deaf-{clamps}", "port-deaf", bridge="br-deaf")
-    office = firm(town, visit, f"deaf-{clamps}", {"type": "veth", "parent": "br-deaf"}, mtu=1300, clamp_mss=clamps)
+    name = "deaf-yes" if clamps else "deaf-no"
+    lan = Lan(town, name, f"port-{name}", bridge=f"br-{name}")
+    office = firm(town, visit, name, {"type": "veth", "parent": f"br-{name}"}, mtu=1300, clamp_mss=clamps)
     for ns in (lan.host, office.ns):
         ns.run("nft", "add table inet deaf; add chain inet deaf input { type filter hook input priority 0; };"
                       "add rule inet deaf input icmp type destination-unreachable drop")

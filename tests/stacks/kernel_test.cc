@@ -195,7 +195,7 @@ TEST_CASE("the firewall that is loaded is the one that is rendered, also after i
         customer.handoff.reset();
         if (has_handoff) customer.handoff = handoff(config::HandoffType::kVeth, "", {"10.42.0.1/24"});
         const DesiredStack desired = desired_stack(customer, kTestRunDir);
-        const std::string list = "ip netns exec " + desired.name + " nft list ruleset";
+        const std::string list = "ip netns exec " + desired.name + " nft -t list ruleset";
         carry_out(*kernel, desired, plan_now(*kernel, desired));
         CHECK(output_of(list) == render(desired.firewall));
         for (const char* chain : {"inet warren input", "inet warren output", "arp warren input"}) {

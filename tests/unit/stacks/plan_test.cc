@@ -337,7 +337,7 @@ TEST_CASE("the firewall is loaded again when a rule of it is missing") {
     const DesiredStack desired = desired_stack(acme(), kTestRunDir);
     apply(kernel, desired);
     --kernel.stacks.at(desired.name).firewall->rules;
-    CHECK(printed(plan_in(kernel, desired)->steps) == "replace the firewall: 9 rules\n");
+    CHECK(printed(plan_in(kernel, desired)->steps) == "replace the firewall: 11 rules\n");
 }
 
 TEST_CASE("the firewall is loaded again when a chain has another policy, or is gone") {
@@ -348,7 +348,7 @@ TEST_CASE("the firewall is loaded again when a chain has another policy, or is g
     CHECK(chains == "forward drop, input drop, output accept");
     for (const char* wrong : {"forward accept, input drop, output accept", "forward, input drop, output accept", ""}) {
         chains = wrong;
-        CHECK(printed(plan_in(kernel, desired)->steps) == "replace the firewall: 9 rules\n");
+        CHECK(printed(plan_in(kernel, desired)->steps) == "replace the firewall: 11 rules\n");
     }
 }
 
