@@ -197,17 +197,21 @@ def test_a_stackd_that_is_killed_in_the_middle_of_a_rename_finds_its_way(town, v
 def test_who_may_see_the_old_name_does_not_see_the_new_one(scene):
     own = scene.warren.customers[OWN]
     other = "initech"
+    before = scene.get(f"/api/v1/events?customer={OWN}&limit=500").json()["items"]
+    assert before
     rename(scene.warren, (own, other))
     said = scene.warren.ctl("apply").stdout
     assert f"users and tokens of customer {OWN} do not see {other}" in said
     try:
         netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{other}").status == 200, 20, "the page has the new id")
         assert scene.get(f"/api/v1/customers/{OWN}").status == 404
-        for path in (f"/api/v1/customers/{other}", f"/api/v1/events?customer={other}"):
-            assert scene.get(path, "customer").status == 404
+        for path in (f"customers/{other}", f"events?customer={other}", f"events?customer={OWN}"):
+            assert scene.get(f"/api/v1/{path}", "customer").status == 404
         assert other not in scene.get("/api/v1/customers", "customer").body.decode()
         events = scene.get(f"/api/v1/events?customer={other}&limit=500").json()["items"]
-        kinds = [event["kind"] for event in events]
+        known = {event["id"] for event in before}
+        assert known <= {event["id"] for event in events}  # they went along
+        kinds = [event["kind"] for event in events if event["id"] not in known]
         assert kinds.count("renamed") == 1 and not {"added", "removed"} & set(kinds)
         assert scene.get(f"/api/v1/customers/{other}/peers/graz").json()["state"] == "online"
         assert FOREIGN in scene.get("/api/v1/customers").body.decode()

@@ -232,8 +232,8 @@ void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer rou
     if (customer.shown.all_peers) remove_absent_peers(now, customer);
 }
 
-// A customer with the same tunnels as one whose id it does not have any more was renamed, and keeps its charts and
-// states. Events stay with the id that they were of.
+// A customer with the same tunnels as one whose id it does not have any more was renamed, and keeps its charts, states
+// and events.
 void Census::rename_customers(Now now, const std::vector<SnapshotRound::Customer>& round) {
     std::set<std::string_view> present;
     std::set<std::string_view> changed;  // ids that have other tunnels than before
@@ -272,6 +272,7 @@ void Census::rename_customers(Now now, const std::vector<SnapshotRound::Customer
         customer.tick = customer.config_tick = list_tick_ = tick_;
     }
     rename_keys(customers_, renames);
+    events_.rename(renames);
     // A former id that is another customer's now is not for who may see this one only.
     for (const Rename& rename : renames)
         record_event(now, EventKind::kRenamed, rename.to, {}, stays(rename.from) ? "" : rename.from, rename.to);

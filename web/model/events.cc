@@ -37,6 +37,25 @@ void EventLog::add(Event event) {
     if (all_.size() > kOverall) all_.pop_front();
 }
 
+void EventLog::rename(const std::vector<Rename>& renames) {
+    std::unordered_map<std::string, std::string> ids;
+    for (const Rename& rename : renames) ids[rename.to];
+    for (const Rename& rename : renames) ids[rename.from] = rename.to;
+    std::erase_if(all_, [&ids](const Event& event) {
+        const auto found = ids.find(event.customer);
+        return found != ids.end() && found->second.empty();  // a new id that nobody gives up
+    });
+    for (Event& event : all_) {
+        if (const auto found = ids.find(event.customer); found != ids.end()) event.customer = found->second;
+    }
+    rename_keys(by_customer_, renames);
+    for (const Rename& rename : renames) {
+        const auto renamed = by_customer_.find(rename.to);
+        if (renamed == by_customer_.end()) continue;
+        for (Event& event : renamed->second) event.customer = rename.to;
+    }
+}
+
 std::vector<const Event*> EventLog::find(const std::string& customer, std::uint64_t after, std::uint64_t before,
                                          std::size_t limit, const std::function<bool(const Event&)>& wanted) const {
     const std::deque<Event>* from = &all_;

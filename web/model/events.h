@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/renames.h"
 #include "base/time.h"
 
 namespace warren::web {
@@ -54,6 +55,8 @@ class EventLog {
     static constexpr std::size_t kMaxCustomers = 20'000;
 
     void add(Event event);  // assigns the id
+    // A customer's events go along with it; those of one that had the new id before are of something else and go.
+    void rename(const std::vector<Rename>& renames);
 
     // Newest first, up to `limit`, with ids in (after, before), that `wanted` accepts. `customer` "" = all.
     [[nodiscard]] std::vector<const Event*> find(const std::string& customer, std::uint64_t after, std::uint64_t before,

@@ -555,6 +555,70 @@ TEST_CASE("customers that change ids are both renamed, and neither learns the ot
     }
 }
 
+TEST_CASE("the events of customers that change ids go along, so that nobody reads another one's") {
+    Census census;
+    Vpnd vpnd;
+    const std::vector<std::string> before{"acme", "globex", "hooli"};
+    vpnd.round.customers.resize(3, vpnd.round.customers[0]);
+    for (std::size_t i = 0; i < 3; ++i) {
+        vpnd.round.customers[i].customer.settings.id = before[i];
+        vpnd.round.customers[i].peers[0].settings.name = "peer of " + before[i];
+        key_of(vpnd.round.customers[i].peers[0]) = "key of " + before[i];
+    }
+    census.apply_snapshot(at(0), vpnd.round);
+    for (SnapshotRound::Customer& customer : vpnd.round.customers) customer.peers[0].latest_handshake_seconds = 0;
+    for (SnapshotRound::Customer& customer : vpnd.round.customers) customer.peers[0].state = ipc::PeerState::kOnline;
+    census.apply_snapshot(at(2), vpnd.round);
+
+    std::vector<std::string> after;
+    SUBCASE("two swap") {
+        after = {"globex", "acme", "hooli"};
+    }
+    SUBCASE("in a circle") {
+        after = {"globex", "hooli", "acme"};
+    }
+    SUBCASE("in a row") {
+        after = {"globex", "hooli", "initech"};
+    }
+    for (std::size_t i = 0; i < 3; ++i) vpnd.round.customers[i].customer.settings.id = after[i];
+    census.apply_snapshot(at(4), vpnd.round);
+
+    for (std::size_t i = 0; i < 3; ++i) {
+        CAPTURE(after[i]);
+        std::vector<std::string> wanted{"online"};
+        if (after[i] != before[i]) wanted.emplace_back("renamed");
+        CHECK(kinds(census, after[i]) == wanted);
+        // The same in the list of one customer and in the list of all.
+        for (const std::string& list : {after[i], std::string()}) {
+            const auto is_of_it = [&](const Event& event) {
+                return event.customer == after[i] && event.kind == EventKind::kOnline;
+            };
+            const auto events = census.events().find(list, 0, UINT64_MAX, 100, is_of_it);
+            REQUIRE(events.size() == 1);
+            CHECK(events[0]->peer == "peer of " + before[i]);
+        }
+    }
+    if (after[2] == "initech") CHECK(kinds(census, "acme").empty());
+}
+
+TEST_CASE("a customer that takes the id of one that was removed does not take its events") {
+    Census census;
+    Vpnd vpnd;
+    vpnd.round.customers.resize(2, vpnd.round.customers[0]);
+    vpnd.round.customers[1].customer.settings.id = "globex";
+    key_of(vpnd.round.customers[0].peers[0]) = "key 1";
+    key_of(vpnd.round.customers[1].peers[0]) = "key 2";
+    census.apply_snapshot(at(0), vpnd.round);
+    vpnd.round.customers.pop_back();
+    census.apply_snapshot(at(2), vpnd.round);
+    REQUIRE(kinds(census, "globex") == std::vector<std::string>{"removed"});
+    vpnd.customer().settings.id = "globex";
+    census.apply_snapshot(at(4), vpnd.round);
+    CHECK(kinds(census, "globex") == std::vector<std::string>{"renamed"});
+    const auto is_removal = [](const Event& event) { return event.kind == EventKind::kRemoved; };
+    CHECK(census.events().find("", 0, UINT64_MAX, 100, is_removal).empty());
+}
+
 TEST_CASE("half an hour is the mean of its known values, kept for a week") {
     Series series;
     for (std::int64_t second = 0; second < 9 * 86'400; second += 600)
