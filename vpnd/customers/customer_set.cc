@@ -115,6 +115,7 @@ Result<Changes> CustomerSet::apply(Generation&& generation) {
     }
 
     Changes changes;
+    if (!generation.renames.empty()) ++renames_;
     // The data plane has the old name in its view.
     for (const Rename& renamed : generation.renames) {
         const HeldCustomer& held = customers_.at(renamed.to);

@@ -106,6 +106,8 @@ class CustomerSet {
     void settle();
 
     [[nodiscard]] std::uint64_t generation() const { return generation_; }
+    // Grows when ids become those of other customers.
+    [[nodiscard]] std::uint64_t renames() const { return renames_; }
     [[nodiscard]] const std::unordered_map<std::string, HeldCustomer>& customers() const { return customers_; }
     [[nodiscard]] const std::map<ipc::ListenerId, HeldListener>& listeners() const { return listeners_; }
     [[nodiscard]] const HeldCustomer* customer(const std::string& id) const;
@@ -148,6 +150,7 @@ class CustomerSet {
     std::uint32_t workers_;
     std::uint64_t generation_ = 0;
     std::uint64_t puts_ = 0;
+    std::uint64_t renames_ = 0;
     std::map<ipc::ListenerId, HeldListener> listeners_;
     std::unordered_map<std::string, HeldCustomer> customers_;
     std::unordered_map<CustomerIndex, HeldCustomer*> customers_by_index_;  // nodes of customers_ do not move

@@ -99,6 +99,7 @@ void SnapshotServer::begin(Now now, Client& client, ipc::SnapshotRequest request
     Answer& answer = client.answer.emplace();
     answer.progress = now.instant;
     answer.request = std::move(request);
+    answer.renames = customers_.renames();
     answer.revision = book_.begin(customers_);
     const std::uint64_t since = answer.request.since;
     if (answer.request.epoch == epoch_ && since < answer.revision && book_.is_complete_since(since))
@@ -125,7 +126,9 @@ void SnapshotServer::refresh_more(Now now, Answer& answer) {
 
 bool SnapshotServer::advance(Now now, Clients::iterator at) {
     Client& client = at->second;
-    if (!client.answer || !counters_.ready(client.answer->ticket)) return true;
+    if (!client.answer) return true;
+    if (client.answer->renames != customers_.renames()) return false;  // it asks again
+    if (!counters_.ready(client.answer->ticket)) return true;
     Answer& answer = *client.answer;
     std::size_t looked = 0;
     for (std::size_t sent = 0; sent < kMessagesPerRun && looked < kCustomersPerRefresh;) {

@@ -47,6 +47,7 @@ class SnapshotServer {
         Counters::Ticket ticket = 0;
         bool started = false;
         std::vector<std::string> customers;  // by id, as some may go while we are at it
+        std::uint64_t renames = 0;           // while this stays, each id is the same customer's
         std::size_t next = 0;
         std::size_t refreshed = 0;  // up to here the data workers were asked for counters
         std::uint64_t since = 0;    // revision; 0 = everything
@@ -65,8 +66,8 @@ class SnapshotServer {
     void accept_clients();
     void read_request(Now now, Clients::iterator client);
     void begin(Now now, Client& client, ipc::SnapshotRequest request);
-    // Sends a share of the answer, as far as the client takes it; false when the client is gone or has no patience
-    // left.
+    // Sends a share of the answer, as far as the client takes it; false when the client is gone, has no patience left,
+    // or customers were renamed since the answer began, which would have two customers under one id or one under two.
     [[nodiscard]] bool advance(Now now, Clients::iterator at);
     // Asks the data workers for the counters of the next customers; only some at once, so that packets do not wait for
     // it.

@@ -181,3 +181,57 @@ TEST_CASE("a peer that the listener's new key makes ourselves is told") {
     CHECK(hub.first_peer().state == ipc::PeerState::kNever);
     CHECK(watcher.ask() == kTheOne);
 }
+
+TEST_CASE("who has a part of an answer when customers are renamed gets no more of it, and asks again") {
+    Hub hub(1);
+    hub.configure(1, peer_at(2, 0));
+    // More than a client's socket holds: the answer waits for the client.
+    constexpr std::uint32_t kPeers = 1'000;
+    const UniqueFd tun = test::any_descriptor();
+    hub.send(ipc::Begin{2, false});
+    hub.send(test::put_customer("big", kPeers), {tun.get()});
+    for (std::uint32_t i = 0; i < kPeers; ++i) {
+        ipc::PutPeer peer = test::put_peer(3, {});
+        peer.settings.name = std::to_string(i) + std::string(40, 'x');
+        for (std::size_t byte = 0; byte < 2; ++byte)
+            test::wireguard(peer).public_key.bytes[byte] = static_cast<std::uint8_t>(i >> (8 * byte));
+        hub.send(std::move(peer));
+    }
+    hub.send(ipc::Commit{2});
+    REQUIRE(std::holds_alternative<ipc::Applied>(hub.receive()));
+
+    auto client = ipc::Channel::connect(hub.directory() + "/snapshot.sock");
+    REQUIRE(client);
+    std::vector<std::uint8_t> wire;
+    REQUIRE(encode(ipc::SnapshotMessage(ipc::SnapshotRequest{"", true}), wire));
+    REQUIRE(client->send(wire));
+    std::vector<std::uint8_t> space(ipc::kMaxMessageSize);
+    auto received = client->receive(space);  // it has begun
+    REQUIRE(received);
+    REQUIRE_FALSE(received->closed);
+
+    const bool are_renamed = [] {
+        bool out = false;
+        SUBCASE("nobody is renamed") {}
+        SUBCASE("two change ids") {
+            out = true;
+        }
+        return out;
+    }();
+    hub.send(ipc::Begin{3, false});
+    if (are_renamed) {
+        hub.send(ipc::RenameCustomer{"acme", "big"});
+        hub.send(ipc::RenameCustomer{"big", "acme"});
+    }
+    hub.send(ipc::Commit{3});
+    REQUIRE(std::holds_alternative<ipc::Applied>(hub.receive()));
+    bool is_complete = false;
+    while ((received = client->receive(space)) && !received->closed) {
+        auto message = ipc::decode_snapshot(Bytes(space).first(received->size));
+        REQUIRE(message);
+        is_complete = std::holds_alternative<ipc::SnapshotEnd>(*message);
+        if (is_complete) break;
+    }
+    CHECK(is_complete == !are_renamed);
+    CHECK(hub.snapshot().size() == 1 + 2 + 1 + kPeers + 1);
+}
