@@ -5,17 +5,18 @@
 
 namespace warren::control {
 
-Refusals::OfReason& Refusals::of(DropReason reason) {
-    const auto found = std::find_if(by_reason_.begin(), by_reason_.end(),
-                                    [reason](const OfReason& each) { return each.reason == reason; });
+Refusals::OfReason& Refusals::of(DropReason reason, bool are_claims) {
+    const auto is_it = [&](const OfReason& each) { return each.reason == reason && each.are_claims == are_claims; };
+    const auto found = std::find_if(by_reason_.begin(), by_reason_.end(), is_it);
     if (found != by_reason_.end()) return *found;
     OfReason& fresh = by_reason_.emplace_back();
     fresh.reason = reason;
+    fresh.are_claims = are_claims;
     return fresh;
 }
 
 void Refusals::note(Now now, DropReason reason, const Endpoint& from, std::string_view who, PeerIndex peer) {
-    OfReason& all = of(reason);
+    OfReason& all = of(reason, peer.valid());
     const auto is_it = [&](const Known& each) {
         return each.refusal.from.address == from.address && each.refusal.who == who;
     };

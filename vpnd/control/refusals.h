@@ -26,11 +26,13 @@ struct Refusal {
     PeerIndex peer;  // that it claims to be; invalid: none that there is
 };
 
-// Some of each reason, those heard last: who floods for one reason pushes out nobody of another. No I/O. One thread.
+// Some of each reason, those heard last, and of each reason those that claim to be a peer for themselves: who floods
+// for one reason pushes out nobody of another, and who names nobody pushes out no claim. No I/O. One thread.
 class Refusals {
   public:
     static constexpr std::size_t kOfReason = 8;
-    // What a log is told, in all: of each reason so many senders in a period, and a sender again after a time.
+    // What a log is told, in all: of each reason so many senders in a period, as many claims, and a sender again after
+    // a time.
     static constexpr std::size_t kToldOfReason = 8;
     static constexpr Duration kToldPeriod = std::chrono::minutes(10);
     static constexpr Duration kToldAgain = std::chrono::hours(1);
@@ -38,12 +40,12 @@ class Refusals {
     void note(Now now, DropReason reason, const Endpoint& from, std::string_view who = {}, PeerIndex peer = {});
     // There is no such peer any more: its index may come to mean another one.
     void forget(PeerIndex peer);
-    // In no order. At most kOfReason of each reason.
+    // In no order. At most kOfReason of each reason, and as many claims to be a peer.
     [[nodiscard]] std::vector<Refusal> all() const;
 
     struct Told {
         Refusal refusal;
-        std::uint64_t suppressed = 0;  // senders of this reason that were left out since the last one
+        std::uint64_t suppressed = 0;  // of this reason, claims or others as this is, left out since the last one
     };
     // Whether tell() may have something to tell.
     [[nodiscard]] bool has_news() const { return has_news_; }
@@ -59,12 +61,13 @@ class Refusals {
     };
     struct OfReason {
         DropReason reason{};
+        bool are_claims = false;  // to be a peer
         std::vector<Known> known;
         Instant since = kLongAgo;  // of the period in which `told` were told
         std::size_t told = 0;
         std::uint64_t suppressed = 0;
     };
-    [[nodiscard]] OfReason& of(DropReason reason);
+    [[nodiscard]] OfReason& of(DropReason reason, bool are_claims);
 
     std::vector<OfReason> by_reason_;  // those that occurred
     bool has_news_ = false;

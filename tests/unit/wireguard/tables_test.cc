@@ -289,6 +289,26 @@ TEST_CASE("of those who are refused a bounded number is remembered, and a flood 
                         [&](const auto& one) { return one.from == from(999) && one.messages == 2; }) == 1);
 }
 
+TEST_CASE("who names nobody pushes out none of those that claim to be peers, from the table and from the log") {
+    control::Refusals refusals;
+    const auto from = [](std::uint8_t number) { return Endpoint{IpAddress::v4(192, 0, 2, number), 1, 0}; };
+    const auto at = [](std::int64_t time) { return Now{Instant{time}, WallTime{time}}; };
+    refusals.note(at(1), DropReason::kBadInitiation, from(200), "key", PeerIndex{3});
+    for (std::uint8_t i = 0; i < 100; ++i) refusals.note(at(2 + i), DropReason::kBadInitiation, from(i));
+    const auto is_claim = [](const control::Refusal& one) { return one.peer == PeerIndex{3}; };
+    const auto all = refusals.all();
+    CHECK(all.size() == control::Refusals::kOfReason + 1);
+    CHECK(std::count_if(all.begin(), all.end(), is_claim) == 1);
+
+    CHECK(refusals.tell(Instant{1'000'000'000}, 100).size() == all.size());
+    for (std::uint8_t i = 100; i < 199; ++i) refusals.note(at(200 + i), DropReason::kBadInitiation, from(i));
+    refusals.note(at(400), DropReason::kBadInitiation, from(201), "another key", PeerIndex{3});
+    const auto told = refusals.tell(Instant{1'000'000'001}, 100);
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].refusal.from == from(201));
+    CHECK(told[0].suppressed == 0);
+}
+
 TEST_CASE("a log is told of each refused sender once an hour, and of a flood as many as a person reads") {
     using control::Refusals;
     Refusals refusals;
