@@ -12,14 +12,15 @@ std::vector<ipc::RefusedSender> select_refused(std::vector<ListenerRefusal> refu
     std::sort(refusals.begin(), refusals.end(), is_later);
     if (refusals.size() > most) {
         std::map<std::tuple<std::string, std::string, DropReason>, std::size_t> seen;
-        std::vector<std::pair<std::size_t, std::size_t>> ranks;  // within its kind, position
+        std::vector<std::tuple<std::size_t, bool, std::size_t>> ranks;  // within its kind, is no claim, position
         for (std::size_t i = 0; i < refusals.size(); ++i) {
             const auto& [listener, refusal, customer, peer] = refusals[i];
-            ranks.emplace_back(seen[{customer.empty() ? listener : "", customer, refusal.reason}]++, i);
+            const std::size_t rank = seen[{customer.empty() ? listener : "", customer, refusal.reason}]++;
+            ranks.emplace_back(rank, customer.empty(), i);
         }
         std::sort(ranks.begin(), ranks.end());
         std::vector<ListenerRefusal> chosen;
-        for (std::size_t i = 0; i < most; ++i) chosen.push_back(std::move(refusals[ranks[i].second]));
+        for (std::size_t i = 0; i < most; ++i) chosen.push_back(std::move(refusals[std::get<2>(ranks[i])]));
         std::sort(chosen.begin(), chosen.end(), is_later);
         refusals = std::move(chosen);
     }

@@ -18,8 +18,8 @@ struct ListenerRefusal {
 };
 
 // At most `most`, the latest first. When there are more, each listener and reason, and the claims to be a customer's
-// peers for each reason, have their latest before any has its second latest: a flood at one listener hides nobody that
-// was refused at another, and no claim.
+// peers for each reason, have their latest before any has its second latest, and among these the claims come first: a
+// flood at one listener hides nobody that was refused at another, and floods at many hide no customer's claims.
 [[nodiscard]] std::vector<ipc::RefusedSender> select_refused(std::vector<ListenerRefusal> refusals, std::size_t most);
 
 }  // namespace warren::vpnd

@@ -65,6 +65,20 @@ TEST_CASE("a flood of one listener leaves room for those that claim to be peers"
     for (const std::size_t i : {6U, 7U}) CHECK(shown[i].peer == "graz");
 }
 
+TEST_CASE("floods of more listeners than are shown leave room for those that claim to be peers") {
+    std::vector<ListenerRefusal> all{refused("", DropReason::kBadMac1, 1, 1)};
+    all.back().customer = "globex";
+    constexpr std::size_t kMost = ipc::SnapshotHeader::kMostRefused;
+    for (std::size_t owner = 0; owner < kMost + 1; ++owner) {
+        const auto heard = static_cast<std::int64_t>(100 + owner);
+        all.push_back(refused("c" + std::to_string(owner), DropReason::kBadMac1, heard, heard));
+    }
+    const auto shown = select_refused(all, kMost);
+    REQUIRE(shown.size() == kMost);
+    CHECK(shown.back().customer == "globex");
+    CHECK(shown.front().listener == "c" + std::to_string(kMost));
+}
+
 TEST_CASE("the log names a refused sender: why, where from, as whom, how often, when") {
     CustomerSet customers(1);
     Generation generation;
