@@ -20,6 +20,9 @@ void Refusals::note(Now now, DropReason reason, const Endpoint& from, std::strin
     const auto is_it = [&](const Known& each) {
         return each.refusal.from.address == from.address && each.refusal.who == who;
     };
+    for (OfReason& others : by_reason_) {  // what it claims may have come to mean a peer, or no longer does
+        if (others.reason == reason && &others != &all) std::erase_if(others.known, is_it);
+    }
     auto found = std::find_if(all.known.begin(), all.known.end(), is_it);
     if (found == all.known.end()) {
         const Known fresh{{reason, from, std::string(who), 0, now.wall, now.wall, now.instant, {}}};

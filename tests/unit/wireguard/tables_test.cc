@@ -390,6 +390,9 @@ TEST_CASE("a log is told of each refused sender once an hour, and of a flood as 
             if (one.from == from(7)) CHECK_FALSE(one.peer.valid());
             if (one.from == from(8)) CHECK(one.peer == PeerIndex{4});
         }
+        const std::size_t count = refusals.all().size();
+        refuse(DropReason::kBadInitiation, 7);  // the same sender, not a second one
+        CHECK(refusals.all().size() == count);
     }
 }
 
