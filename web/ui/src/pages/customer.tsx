@@ -20,6 +20,7 @@ import { bitsText, RatePair } from "../parts/rates";
 import { Refused } from "../parts/refused";
 import { peerHref } from "../router";
 import { onDelta, setSubject } from "../state/live";
+import { pace } from "../state/pace";
 import { useResource } from "../state/resource";
 import { attended } from "../state/screen";
 import { PeersTable } from "./peers_table";
@@ -32,18 +33,18 @@ export function Customer({ customer }: { customer: string }) {
   const data = detail.value.value;
 
   useEffect(() => setSubject({ customer }), [customer]);
-  useEffect(
-    () =>
-      onDelta((delta) => {
-        const row = delta.customers.find((one) => one.id === customer);
-        const before = detail.value.peek();
-        if (row && before) detail.update((shown) => ({ ...shown, ...row }));
-        // Routes and drops are not in the stream. Load them when they changed and the page is in use.
-        const more = row !== undefined && before !== undefined && row.drops_total !== before.drops_total;
-        if (delta.reload || (more && attended())) detail.reload();
-      }),
-    [customer],
-  );
+  useEffect(() => {
+    const isDue = pace();
+    return onDelta((delta) => {
+      const row = delta.customers.find((one) => one.id === customer);
+      const before = detail.value.peek();
+      if (row && before) detail.update((shown) => ({ ...shown, ...row }));
+      // Routes, drops and refused senders are not in the stream. Load them when the page is in use: drops when they
+      // changed; of who was refused nothing tells, as it is the listener that counts it.
+      const more = row !== undefined && before !== undefined && row.drops_total !== before.drops_total;
+      if (delta.reload || (attended() && (isDue() || more))) detail.reload();
+    });
+  }, [customer]);
   const ratesOf = useCallback(
     (delta: Delta) => (delta.customers.find((one) => one.id === customer) ?? detail.value.peek())?.rates,
     [customer],

@@ -16,11 +16,11 @@ import { Failed, Loading, NotThere } from "../parts/notice";
 import { Refused } from "../parts/refused";
 import { now } from "../state/clock";
 import { onDelta, setSubject } from "../state/live";
+import { pace } from "../state/pace";
 import { useResource } from "../state/resource";
 import { attended } from "../state/screen";
 import { Workers } from "./workers";
 
-const refreshMilliseconds = 10_000;
 const soon = 30 * 24 * 3600 * 1000;
 
 const well = (word: string): Look => ({ word, shape: "full", tone: "good" });
@@ -32,11 +32,9 @@ export function System() {
   const data = system.value.value;
   useEffect(() => setSubject({}), []);
   useEffect(() => {
-    let last = Date.now();
+    const isDue = pace();
     return onDelta(() => {
-      if (!attended() || Date.now() - last < refreshMilliseconds) return;
-      last = Date.now();
-      system.reload();
+      if (attended() && isDue()) system.reload();
     });
   }, []);
 
