@@ -47,6 +47,11 @@ std::set<Id> taken_away(const Generation& generation, const std::vector<Id>& nam
     return out;
 }
 
+// No listener of this owner is before it.
+ipc::ListenerId first_of(const std::string& owner) {
+    return {owner, ipc::ListenerKind{}};
+}
+
 Status check_peers(const NewCustomer& customer) {
     if (customer.peers.size() > kMaxPeersPerCustomer)
         return invalid(fmt::format("customer {}: too many peers", customer.put.settings.id));
@@ -184,8 +189,8 @@ Status CustomerSet::check_renames(const std::vector<Rename>& renames) const {
             return invalid(fmt::format("customer {}: two renames", rename.from));
     }
     for (const std::string& id : taken) {
-        const bool has_listener = std::any_of(listeners_.begin(), listeners_.end(),
-                                              [&id](const auto& entry) { return entry.first.owner == id; });
+        const auto listener = listeners_.lower_bound(first_of(id));
+        const bool has_listener = listener != listeners_.end() && listener->first.owner == id;
         if (!given_up.contains(id) && (customers_.contains(id) || has_listener))
             return invalid(fmt::format("there is a customer {} already", id));
     }
@@ -308,9 +313,9 @@ void CustomerSet::rename(const std::vector<Rename>& renames) {
             ipc::ListenerId& listener = peer.config.settings.listener;
             if (listener.owner == rename.from) listener.owner = rename.to;
         }
-        for (auto at = listeners_.begin(); at != listeners_.end();) {
+        for (auto at = listeners_.lower_bound(first_of(rename.from));
+             at != listeners_.end() && at->first.owner == rename.from;) {
             const auto listener = at++;
-            if (listener->first.owner != rename.from) continue;
             listeners.push_back(listeners_.extract(listener));
             listeners.back().key().owner = listeners.back().mapped().id.owner = rename.to;
         }

@@ -108,6 +108,24 @@ TEST_CASE("a renamed customer's own listener is renamed with it, and what is put
     CHECK(set.listeners_of("initech").at(0)->index == listener);
 }
 
+TEST_CASE("listeners of owners whose names are beside it stay as they are") {
+    CustomerSet set = two_customers();
+    Generation beside;
+    beside.number = 2;
+    for (const char* owner : {"globe", "globex-2", "z"})
+        beside.listeners.push_back(
+            test::new_listener(owner, 3, static_cast<std::uint16_t>(beside.listeners.size() + 1)));
+    REQUIRE(set.apply(std::move(beside)));
+    REQUIRE(set.apply(renaming({{"globex", "initech"}})));
+    std::vector<std::string> owners;
+    for (const auto& [id, listener] : set.listeners()) owners.push_back(id.owner);
+    CHECK(owners == std::vector<std::string>{"", "globe", "globex-2", "initech", "z"});
+    // A new id that somebody's listener has is taken; one that is beside it is not.
+    CHECK_FALSE(set.apply(renaming({{"initech", "globe"}})));
+    CHECK(set.apply(renaming({{"initech", "glob"}})));
+    CHECK(set.apply(renaming({{"glob", "globes"}})));
+}
+
 TEST_CASE("names change places in one generation") {
     CustomerSet set = two_customers();
     const Known acme = known(set, "acme");
