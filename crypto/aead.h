@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -101,6 +102,8 @@ struct AeadChoice {
 
     [[nodiscard]] AeadBackends backends() const { return {backend, aes_gcm, has_lanes}; }
 };
+// As people see it: the backend for ChaCha20-Poly1305, and "+lanes" when it has them.
+[[nodiscard]] std::string name_of(const AeadChoice& choice);
 // Tests every backend this machine has, times those that pass (about 20 ms each) and picks the fastest. Fails when none
 // passes. Tests and times lanes with that one (about 10 ms). The clock is read through `monotonic_nanoseconds`, given
 // by the rim.

@@ -90,6 +90,10 @@ std::string_view name_of(AeadBackend backend) {
     return "unknown";
 }
 
+std::string name_of(const AeadChoice& choice) {
+    return std::string(name_of(choice.backend)) + (choice.has_lanes ? "+lanes" : "");
+}
+
 Result<std::unique_ptr<PacketAead>> make_packet_aead(AeadBackend backend) {
     switch (backend) {
         case AeadBackend::kIpsecMb: return make_ipsec_mb_aead();

@@ -103,7 +103,7 @@ Status serve(ipc::Channel channel) {
     parts.usage = ProcessUsage::open();
     const auto aead = crypto::choose_backend(monotonic_nanoseconds);
     if (!aead) return with_context("aead", aead.error());
-    parts.aead_backend = crypto::name_of(aead->backend);
+    parts.aead_backend = crypto::name_of(*aead);
 
     auto hello = receive_hello(parts);
     if (!hello) return with_context("channel", hello.error());

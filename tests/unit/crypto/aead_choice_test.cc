@@ -200,6 +200,11 @@ TEST_CASE("every backend has its own name") {
     CHECK(name_of(AeadBackend::kSodium) == "sodium");
 }
 
+TEST_CASE("the name of the choice tells whether lanes are in use") {
+    CHECK(name_of(AeadChoice{.backend = AeadBackend::kIpsecMb}) == "ipsec-mb");
+    CHECK(name_of(AeadChoice{.backend = AeadBackend::kIpsecMb, .has_lanes = true}) == "ipsec-mb+lanes");
+}
+
 TEST_CASE("an unknown backend is unsupported") {
     const auto aead = make_packet_aead(static_cast<AeadBackend>(200));
     REQUIRE_FALSE(aead);

@@ -206,7 +206,7 @@ export function systemView(world, role, now) {
     vpnd: {
       reachable: !world.stale,
       snapshot_age_seconds: world.stale ? 31 : 0.8,
-      encryption: "ipsec-mb (AVX2)",
+      encryption: "ipsec-mb+lanes",
       under_load: false,
       handshakes_initiated: 81_540,
       handshakes_completed: 81_422,
