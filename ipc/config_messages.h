@@ -4,8 +4,7 @@
 //   stackd: Hello
 //   vpnd:   (HoldingListener | HoldingCustomer)*, HoldingEnd
 //   stackd: Begin, (RenameCustomer | PutListener | PutCustomer (PutPeer PutPrefixes*)* | RemoveCustomer |
-//   RemoveListener |
-//           ResetPeer)*, Commit
+//           RemoveListener | ResetPeer)*, Commit
 //   vpnd:   Applied or Rejected
 //
 // A Put replaces what has the same name; a Put of something unchanged keeps its sessions. Nothing takes effect before

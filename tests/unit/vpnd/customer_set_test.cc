@@ -39,10 +39,6 @@ struct Draft {
                     bool has_tun = true) {
         return customer(test::new_customer(id, std::move(list), listener, has_tun));
     }
-    Draft& rename(const std::string& from, const std::string& to) {
-        generation.renames.push_back({from, to});
-        return *this;
-    }
     Draft& remove(const std::string& id) {
         generation.removed_customers.push_back(id);
         return *this;
