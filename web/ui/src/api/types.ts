@@ -490,7 +490,7 @@ export interface System {
   certificate: Certificate | null;
   vpnd: TunnelProcess;
   statusd: WebProcess;
-  /** Who was refused at any listener, claims to be a peer among them, the latest first; at most 64. */
+  /** Who was refused, also those that claim to be a peer, the latest first; at most 64. */
   refused: RefusedSender[];
   /** null for a viewer. */
   users_file: UsersFile | null;
