@@ -198,7 +198,6 @@ def test_who_may_see_the_old_name_does_not_see_the_new_one(scene):
     own = scene.warren.customers[OWN]
     other = "initech"
     before = scene.get(f"/api/v1/events?customer={OWN}&limit=500").json()["items"]
-    assert before
     rename(scene.warren, (own, other))
     said = scene.warren.ctl("apply").stdout
     assert f"users and tokens of customer {OWN} do not see {other}" in said
@@ -218,3 +217,6 @@ def test_who_may_see_the_old_name_does_not_see_the_new_one(scene):
     finally:
         rename(scene.warren, (own, OWN))
         scene.warren.ctl("apply")
+    netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{OWN}").status == 200, 20, "the page has the old id again")
+    again = scene.get(f"/api/v1/events?customer={OWN}&limit=500").json()["items"]
+    assert {event["id"] for event in events} < {event["id"] for event in again}
