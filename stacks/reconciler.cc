@@ -534,14 +534,16 @@ Report Reconciler::reset_peer(VpndLink& link, const std::string& customer, const
 void Reconciler::adopt(Holdings holdings, const std::vector<Rename>& renames) {
     ListenerPorts ports;
     std::set<std::string> tunnels;
+    std::vector<ipc::ListenerId> stale;
     for (auto& [id, held] : holdings.listeners) {
         ports[id] = {held.protocol, held.port};
-        sockets_.adopt(id, ports[id], held.roles, std::move(held.descriptors));
+        if (!sockets_.adopt(id, ports[id], held.roles, std::move(held.descriptors))) stale.push_back(id);
     }
     for (const auto& [id, tunnel] : holdings.tunnels) tunnels.insert(id);
     rename_keys(holdings.tunnels, renames);
     for (auto& [id, tunnel] : holdings.tunnels) stacks_.adopt_tunnel(id, std::move(tunnel));
     view_ = VpndView(std::move(ports), std::move(tunnels));
+    for (const ipc::ListenerId& id : stale) view_.forget_sockets(id);
     view_.rename(renames);
     number_ = std::max(number_, holdings.generation);
     sockets_.set_workers(holdings.workers);

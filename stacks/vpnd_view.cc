@@ -149,7 +149,7 @@ void VpndView::rename(const std::vector<Rename>& renames) {
         ipc::ListenerId now = id;
         if (renamed != held.end()) {
             now.owner = renamed->to;
-            renamed_listeners_.insert(now);
+            stale_sockets_.insert(now);
         }
         listeners[now] = port;
     }
@@ -179,7 +179,7 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     ListenerPorts listeners = delivery.listeners;
     for (const auto& [id, port] : delivery.listeners) {
         const auto held = listeners_.find(id);
-        const bool needs_sockets = held == listeners_.end() || held->second != port || renamed_listeners_.contains(id);
+        const bool needs_sockets = held == listeners_.end() || held->second != port || stale_sockets_.contains(id);
         if (!needs_sockets && !delivery.full && current_listeners_.contains(id)) continue;
         ipc::PutListener put = put_listener(id, port, generation);
         ListenerDescriptors sockets;
@@ -234,8 +234,11 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     WARREN_TRY(link.await_applied(delivery.number));
 
     renames_.clear();
-    renamed_listeners_.clear();
     listeners_ = std::move(listeners);
+    // Those of customers that stay as they are still have the old socket.
+    std::erase_if(stale_sockets_, [&](const ipc::ListenerId& id) {
+        return delivery.listeners.contains(id) || !listeners_.contains(id);
+    });
     current_listeners_.clear();
     for (const auto& [id, port] : delivery.listeners) current_listeners_.insert(id);
     current_ = served;

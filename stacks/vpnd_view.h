@@ -53,6 +53,8 @@ class VpndView {
     [[nodiscard]] bool has_customer(const std::string& customer) const { return tunnels_.contains(customer); }
     // The customer's vpn0 was recreated: vpnd's descriptor is useless.
     void forget_tunnel(const std::string& customer) { stale_tunnels_.insert(customer); }
+    // The control socket that vpnd has for the listener has another name.
+    void forget_sockets(const ipc::ListenerId& listener) { stale_sockets_.insert(listener); }
     // A device that an endpoint of the customer's names came, went, or has another index than vpnd knows.
     [[nodiscard]] bool has_moved(const config::Customer& customer, const ObservedUplink& uplink) const;
     // The customer's configuration differs from what vpnd has.
@@ -72,7 +74,7 @@ class VpndView {
 
     std::vector<Rename> renames_;                  // from its ids to ours, where they differ
     ListenerPorts listeners_;                      // that it has
-    std::set<ipc::ListenerId> renamed_listeners_;  // of these, whose control socket has another name
+    std::set<ipc::ListenerId> stale_sockets_;      // of these, whose control socket has another name
     std::set<std::string> tunnels_;                // customers it has
     std::set<std::string> stale_tunnels_;          // whose vpn0 was recreated since it got them
     std::set<ipc::ListenerId> current_listeners_;  // that it has as they are configured now

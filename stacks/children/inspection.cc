@@ -53,12 +53,13 @@ bool is_our_udp(const UniqueFd& socket, int family, std::uint16_t port, const Un
            option(fd, SO_PROTOCOL) == IPPROTO_UDP && port_of(fd) == port && space.valid() && same_file(space, home);
 }
 
-bool is_our_uapi(const UniqueFd& socket, const std::string& id, const std::string& run_dir) {
+// It may be another listener's: a customer that was renamed while its file had errors keeps its old one.
+bool is_our_uapi(const UniqueFd& socket, const std::string& run_dir) {
     const int fd = socket.get();
-    const std::string file = "/" + uapi_name(id) + ".sock";
     const std::string path = path_of_socket(fd);
+    const std::string directory = path.substr(0, path.rfind('/'));
     return option(fd, SO_DOMAIN) == AF_UNIX && option(fd, SO_TYPE) == SOCK_STREAM && option(fd, SO_ACCEPTCONN) == 1 &&
-           (path == kUapiDirectory + file || path == run_dir + "/wireguard" + file);
+           (directory == kUapiDirectory || directory == run_dir + "/wireguard");
 }
 
 Status inspect_listener(const ipc::ListenerId& id, const ReturnedListener& held, std::uint32_t workers,
@@ -75,7 +76,7 @@ Status inspect_listener(const ipc::ListenerId& id, const ReturnedListener& held,
     for (std::size_t i = 0; i < held.roles.size(); ++i) {
         if (held.roles[i].role == ipc::SocketRole::kControl) {
             has_control = true;
-            if (!is_our_uapi(held.descriptors[i], id.owner, run_dir))
+            if (!is_our_uapi(held.descriptors[i], run_dir))
                 return invalid(name + " has a UAPI socket that is not ours");
         } else if (!is_our_udp(held.descriptors[i], held.roles[i].family == Family::kV4 ? AF_INET : AF_INET6, held.port,
                                home)) {

@@ -30,19 +30,22 @@ Status ListenerTable::bind(const ipc::ListenerId& id, Port port) {
     return {};
 }
 
-void ListenerTable::adopt(const ipc::ListenerId& id, Port port, const std::vector<ipc::DescriptorRole>& roles,
+bool ListenerTable::adopt(const ipc::ListenerId& id, Port port, const std::vector<ipc::DescriptorRole>& roles,
                           std::vector<UniqueFd> descriptors) {
     SocketGroup group;
+    bool has_its_name = true;
     for (std::size_t i = 0; i < roles.size(); ++i) {
         if (roles[i].role == ipc::SocketRole::kControl) {
             std::string path = path_of_socket(descriptors[i].get());
-            uapi_[id] = {std::move(descriptors[i]), std::move(path)};
+            has_its_name = path.empty() || path.ends_with("/" + uapi_name(id.owner) + ".sock");
+            if (has_its_name) uapi_[id] = {std::move(descriptors[i]), std::move(path)};
             continue;
         }
         group.roles.push_back(roles[i]);
         group.sockets.push_back(std::move(descriptors[i]));
     }
     groups_[port] = std::move(group);
+    return has_its_name;
 }
 
 Status ListenerTable::resize(std::uint32_t workers) {

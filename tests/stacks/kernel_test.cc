@@ -23,6 +23,7 @@
 #include "stacks/children/inspection.h"
 #include "stacks/kernel/linux_kernel.h"
 #include "stacks/kernel/netns.h"
+#include "stacks/listeners/listener_table.h"
 #include "stacks/listeners/uapi_socket.h"
 #include "stacks/listeners/udp_group.h"
 #include "stacks/stack_keeper.h"
@@ -516,7 +517,10 @@ TEST_CASE("a descriptor that vpnd returns is accepted only if it is what vpnd cl
     const auto other_group = bind_listener(51821, 1);
     const auto uapi = listen_uapi("", kTestRunDir);
     const auto other_uapi = listen_uapi("acme", kTestRunDir);
-    REQUIRE((group && other_group && uapi && other_uapi));
+    ::mkdir("/run/wireguard/other", 0700);
+    const auto elsewhere = listen_uapi("", "/run/wireguard/other");  // the name is taken where it would be otherwise
+    REQUIRE((group && other_group && uapi && other_uapi && elsewhere));
+    REQUIRE(elsewhere->path.starts_with("/run/wireguard/other/"));
     const auto sound = [&] { return holdings_of(keeper, *group, *uapi, {"acme", "globex"}); };
     const auto refused = [&](const std::function<void(Holdings&)>& change) {
         Holdings holdings = sound();
@@ -547,7 +551,7 @@ TEST_CASE("a descriptor that vpnd returns is accepted only if it is what vpnd cl
         [](Holdings& all) { std::swap(all.listeners[{}].descriptors.front(), all.listeners[{}].descriptors.back()); }));
     CHECK(refused(
         [&](Holdings& all) { all.listeners[{}].descriptors.front() = other_group->sockets.front().duplicate(); }));
-    CHECK(refused([&](Holdings& all) { all.listeners[{}].descriptors.back() = other_uapi->listener.duplicate(); }));
+    CHECK(refused([&](Holdings& all) { all.listeners[{}].descriptors.back() = elsewhere->listener.duplicate(); }));
     CHECK(refused([](Holdings& all) {
         const auto stack = open_namespace("warren-acme");
         const auto home = current_namespace();
@@ -555,6 +559,14 @@ TEST_CASE("a descriptor that vpnd returns is accepted only if it is what vpnd cl
         all.listeners[{}].descriptors.front() = std::move(bind_listener(51820, 1)->sockets.front());
     }));
     CHECK(refused([](Holdings& all) { all.workers = 2; }));
+    // Another listener's control socket costs only itself.
+    Holdings renamed = sound();
+    ReturnedListener& held = renamed.listeners[{}];
+    held.descriptors.back() = other_uapi->listener.duplicate();
+    CHECK(inspect(renamed, kTestRunDir).has_value());
+    ListenerTable table(kTestRunDir, 1);
+    CHECK_FALSE(table.adopt({}, {held.protocol, held.port}, held.roles, std::move(held.descriptors)));
+    CHECK(table.size() == group->sockets.size());
     run("ip -n warren-acme link del vpn0");  // by hand: harmless, and repaired by the next plan
     CHECK(inspect(sound(), kTestRunDir).has_value());
     for (const char* id : {"acme", "globex"}) REQUIRE(keeper.take_down(id).has_value());
