@@ -397,6 +397,8 @@ void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     current_ = std::move(round.next);
     present_ = std::move(round.present);
     has_accepted_ = true;
+    // A stack that stays for a while after its customer left is not waited for.
+    std::erase_if(incomplete_, [this](const auto& each) { return current_.find(each.first) == nullptr; });
     last_good_ = std::move(round.last_good);
     note_changes(round.checked);  // those that were not checked are queued already
     close_unused_listeners();

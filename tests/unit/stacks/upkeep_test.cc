@@ -226,6 +226,20 @@ TEST_CASE("a link-local endpoint follows the device that it names") {
     CHECK(mentions(room.apply(), "acme", "no device 10 in the uplink"));
 }
 
+TEST_CASE("what a stack lacks is no problem any more when its customer has left") {
+    Room room;
+    fill(room);
+    room.write_customer("c4", 'E', "", "", "endpoint = \"[fe80::7%up0]:51820\"\n");
+    CHECK(mentions(room.apply(), "c4", "no device up0"));
+    CHECK(room.reconciler.needs_mending());
+    room.remove_customer("c4");
+    const Report report = room.apply(Reconciler::Removals::kKeep);
+    CHECK(report.exit_status == 0);
+    CHECK(room.has_stack("c4"));
+    CHECK(room.reconciler.problems().empty());
+    CHECK_FALSE(room.reconciler.needs_mending());
+}
+
 TEST_CASE("where the neighbour tables cannot grow each stack gets less, and stackd says so") {
     Room room;
     room.kernel.refuses_tables = true;
