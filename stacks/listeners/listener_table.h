@@ -50,7 +50,7 @@ class ListenerTable {
     // Adopts what vpnd held for us: as bind() made it. False: without the control socket, which has the name of another
     // listener, as after a rename that vpnd was told of alone; the next bind() makes one.
     [[nodiscard]] bool adopt(const ipc::ListenerId& id, Port port, const std::vector<ipc::DescriptorRole>& roles,
-               std::vector<UniqueFd> descriptors);
+                             std::vector<UniqueFd> descriptors);
     // Closes what none of these listeners needs, and removes the files of their control sockets.
     void keep_only(const ListenerPorts& listeners);
 
