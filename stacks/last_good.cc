@@ -115,29 +115,34 @@ std::optional<config::PackedTexts> LastGood::read() const {
     return std::nullopt;
 }
 
-void LastGood::keep(const config::Generation& generation) {
+void LastGood::keep(const config::Generation& generation, Instant now) {
     if (state_dir_.empty()) return;
     is_due_ = true;
-    run(generation);
+    start_at_ = now;
+    run(generation, now);
 }
 
-void LastGood::run(const config::Generation& generation) {
-    if (reap() && is_due_) start(generation);
+void LastGood::run(const config::Generation& generation, Instant now) {
+    if (reap(now) && is_due_ && now >= start_at_) start(generation, now);
 }
 
-void LastGood::finish(const config::Generation& generation, Duration patience) {
+void LastGood::finish(const config::Generation& generation, Duration patience, Instant now) {
+    start_at_ = now;
     for (int i = 0; i < 2; ++i) {  // one that runs may have begun too early
         const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
         pollfd ended{ended_.get(), POLLIN, 0};
         if (child_ != 0 && ::poll(&ended, 1, static_cast<int>(limit)) != 1) return;  // the disk hangs
-        run(generation);
+        run(generation, now);
     }
 }
 
-void LastGood::start(const config::Generation& generation) {
+void LastGood::start(const config::Generation& generation, Instant now) {
     is_due_ = false;
     const pid_t child = ::fork();
-    if (child < 0) return log(LogLevel::kWarn, "last_good_not_kept", {{"reason", std::strerror(errno)}});
+    if (child < 0) {
+        log(LogLevel::kWarn, "last_good_not_kept", {{"reason", std::strerror(errno)}});
+        return try_again(now);
+    }
     if (child == 0) {
         (void)::close_range(3, ~0U, 0);  // a disk that hangs must not keep the lock, nor the channel to vpnd
         ::_exit(write_out(state_dir_, generation));
@@ -146,12 +151,25 @@ void LastGood::start(const config::Generation& generation) {
     ended_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
 }
 
-bool LastGood::reap() {
+bool LastGood::reap(Instant now) {
     if (child_ == 0) return true;
-    if (::waitpid(child_, nullptr, WNOHANG) == 0) return false;
+    int status = 0;
+    const pid_t ended = ::waitpid(child_, &status, WNOHANG);
+    if (ended == 0) return false;
     child_ = 0;
     ended_.reset();
+    if (ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
+    if (ended > 0 && WIFSIGNALED(status))  // otherwise it has said why
+        log(LogLevel::kWarn, "last_good_not_kept",
+            {{"reason", "the process that writes it was killed by signal " + std::to_string(WTERMSIG(status))},
+             {"effect", "an earlier one stays until the next attempt"}});
+    try_again(now);
     return true;
+}
+
+void LastGood::try_again(Instant now) {
+    is_due_ = true;
+    start_at_ = now + kRetryPause;
 }
 
 }  // namespace warren::stacks

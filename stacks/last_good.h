@@ -24,22 +24,28 @@ class LastGood {
 
     // Nothing when there is none or when it cannot be used; then the log says why.
     [[nodiscard]] std::optional<config::PackedTexts> read() const;
+    static constexpr Duration kRetryPause = std::chrono::seconds(60);
+
     // `generation` came into force. It is kept now, or by run() when an earlier one is still being written.
-    void keep(const config::Generation& generation);
-    // Looks how the last writing ended. `generation` is in force.
-    void run(const config::Generation& generation);
-    // Returns when everything is written, or after `patience`.
-    void finish(const config::Generation& generation, Duration patience);
+    void keep(const config::Generation& generation, Instant now);
+    // Looks how the last writing ended; one that failed is tried again after kRetryPause. `generation` is in force.
+    void run(const config::Generation& generation, Instant now);
+    // When run() has something to do, apart from the end of a writing.
+    [[nodiscard]] Instant next_deadline() const { return is_due_ && child_ == 0 ? start_at_ : kNever; }
+    // Returns when everything is written, or after `patience`. What could not be written is tried once more.
+    void finish(const config::Generation& generation, Duration patience, Instant now);
 
   private:
-    void start(const config::Generation& generation);
+    void start(const config::Generation& generation, Instant now);
     // False: it still runs.
-    [[nodiscard]] bool reap();
+    [[nodiscard]] bool reap(Instant now);
+    void try_again(Instant now);
 
     std::string state_dir_;
     bool is_due_ = false;
-    pid_t child_ = 0;  // 0: none
-    UniqueFd ended_;   // its pidfd
+    Instant start_at_{};  // not before
+    pid_t child_ = 0;     // 0: none
+    UniqueFd ended_;      // its pidfd
 };
 
 }  // namespace warren::stacks

@@ -128,7 +128,7 @@ void Supervisor::stop() {
     }
     web_.reset();
     link_.close();
-    last_good_.finish(reconciler_.current(), kStopPatience);
+    last_good_.finish(reconciler_.current(), kStopPatience, now());
     if (leaving_) {
         log(LogLevel::kInfo, "service_stopped", {{"stacks", "stay up"}, {"vpnd", "goes on"}});
         return;
@@ -161,8 +161,8 @@ void Supervisor::serve() {
         const Instant log_at = log_has_waiting() ? now() + kLogRetry : kNever;
         const int timeout = milliseconds_until(
             std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
-                      reconciler_.next_departure(), state_.next_deadline(), control_->next_deadline(),
-                      web_ ? web_->next_deadline() : kNever, watchdog_.next_deadline()}),
+                      reconciler_.next_departure(), state_.next_deadline(), last_good_.next_deadline(),
+                      control_->next_deadline(), web_ ? web_->next_deadline() : kNever, watchdog_.next_deadline()}),
             now());
         if (::poll(waiting.data(), waiting.size(), control_->has_waiting() ? 0 : timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
@@ -183,7 +183,7 @@ void Supervisor::serve() {
         if (now() >= restart_at_) restart_vpnd();
         if (web_) web_->run(now());
         state_.run(now());
-        last_good_.run(reconciler_.current());
+        last_good_.run(reconciler_.current(), now());
         control_->drop_silent(now());
         serve_control(waiting[kControl].revents != 0);
         // A diff reads the notices of changes that somebody made, too.
@@ -294,7 +294,7 @@ Report Supervisor::apply(Reconciler::Removals removals) {
 }
 
 void Supervisor::keep_last_good(const Report& report) {
-    if (report.accepted && !reconciler_.uses_last_good()) last_good_.keep(reconciler_.current());
+    if (report.accepted && !reconciler_.uses_last_good()) last_good_.keep(reconciler_.current(), now());
 }
 
 void Supervisor::configure_web() {

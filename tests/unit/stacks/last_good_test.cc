@@ -2,6 +2,7 @@
 #include "stacks/last_good.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -26,6 +27,8 @@ config::Generation generation_of(const std::string& text) {
     return generation;
 }
 
+constexpr Duration kPatience = std::chrono::seconds(30);
+
 // A state directory, which is gone at the end.
 struct State {
     State() = default;
@@ -34,8 +37,8 @@ struct State {
     State& operator=(const State&) = delete;
 
     void keep(const config::Generation& generation) {
-        last_good.keep(generation);
-        last_good.finish(generation, std::chrono::seconds(30));
+        last_good.keep(generation, now);
+        last_good.finish(generation, kPatience, now);
     }
     // The text of the appliance that a start would use.
     [[nodiscard]] std::string found() const {
@@ -50,6 +53,7 @@ struct State {
 
     std::string root = fresh_directory();
     std::string file = root + "/state/last-good";
+    Instant now = Instant{} + std::chrono::seconds(1000);
     LastGood last_good{root + "/state"};
 };
 
@@ -69,9 +73,9 @@ TEST_CASE("the latest one counts, also when it comes while another is written") 
     State state;
     const config::Generation first = generation_of("first");
     const config::Generation second = generation_of("second");
-    state.last_good.keep(first);
-    state.last_good.keep(second);
-    state.last_good.finish(second, std::chrono::seconds(30));
+    state.last_good.keep(first, state.now);
+    state.last_good.keep(second, state.now);
+    state.last_good.finish(second, kPatience, state.now);
     CHECK(state.found() == "second");
 }
 
@@ -92,6 +96,44 @@ TEST_CASE("where the new one cannot be written, the old one does not stay: it ma
     state.keep(generation_of("second"));
     CHECK(state.found() == "(nothing)");
     CHECK_FALSE(std::filesystem::exists(state.file));
+
+    // It is tried again, not at once.
+    std::filesystem::remove_all(state.file + ".new");
+    const Instant again = state.now + LastGood::kRetryPause;
+    CHECK(state.last_good.next_deadline() == again);
+    const config::Generation second = generation_of("second");
+    state.last_good.run(second, again - std::chrono::milliseconds(1));
+    CHECK(state.last_good.next_deadline() == again);
+    state.last_good.run(second, again);
+    state.last_good.finish(second, kPatience, again);
+    CHECK(state.found() == "second");
+    CHECK(state.last_good.next_deadline() == kNever);
+}
+
+TEST_CASE("what a killed process did not write is written at the next attempt") {
+    State state;
+    state.keep(generation_of("first"));
+    const config::Generation second = generation_of("second");
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+    const rlimit nothing{0, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &nothing) == 0);  // SIGXFSZ kills the child
+    state.last_good.keep(second, state.now);
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+    state.last_good.finish(second, kPatience, state.now);
+    CHECK(state.found() == "first");
+    CHECK(state.last_good.next_deadline() == state.now + LastGood::kRetryPause);
+    state.keep(second);
+    CHECK(state.found() == "second");
+}
+
+TEST_CASE("a stop tries once more what could not be written") {
+    State state;
+    std::filesystem::create_directories(state.file + ".new/in-the-way");
+    state.keep(generation_of("first"));
+    std::filesystem::remove_all(state.file + ".new");
+    state.last_good.finish(generation_of("first"), kPatience, state.now);
+    CHECK(state.found() == "first");
 }
 
 TEST_CASE("a state directory that cannot be made does no harm") {
@@ -100,8 +142,8 @@ TEST_CASE("a state directory that cannot be made does no harm") {
     state.keep(generation_of("first"));
     CHECK(state.found() == "(nothing)");
     LastGood none("");
-    none.keep(generation_of("first"));
-    none.finish(generation_of("first"), std::chrono::seconds(30));
+    none.keep(generation_of("first"), state.now);
+    none.finish(generation_of("first"), kPatience, state.now);
     CHECK_FALSE(none.read().has_value());
 }
 
