@@ -108,6 +108,11 @@ class Reconciler {
     [[nodiscard]] std::uint32_t workers() const { return sockets_.workers(); }
     // As the configuration in force says. problems() says when workers() is another number.
     [[nodiscard]] std::uint32_t wanted_workers() const { return wanted_workers(current_); }
+    // The first customer that only the present vpnd serves, because its file has errors since before that was adopted;
+    // "": there is none. Its tunnels end with a replacement, so another number of workers waits until it is mended.
+    [[nodiscard]] std::string only_in_vpnd() const { return only_in_vpnd(current_, present_); }
+    // What problems() says of workers() and wanted_workers(); "": they are the same.
+    [[nodiscard]] std::string pending_workers() const;
     // deliver_all() delivers to a vpnd with this number from now on; the present one can still be put back. On failure
     // everything is as before.
     [[nodiscard]] Status set_workers(std::uint32_t workers);
@@ -181,6 +186,8 @@ class Reconciler {
     [[nodiscard]] bool is_changed(const config::AcceptedCustomer& accepted) const;
     void mark_changes(const config::Generation& next);
     [[nodiscard]] std::uint32_t wanted_workers(const config::Generation& generation) const;
+    [[nodiscard]] std::string only_in_vpnd(const config::Generation& generation,
+                                           const std::set<std::string>& present) const;
     void update_pending_workers();
 
     void size_neighbour_tables(const config::Generation& next, Report& report);

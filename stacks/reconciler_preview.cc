@@ -84,7 +84,8 @@ Report Reconciler::preview() {
     Round round;
     if (!load(round, report)) return report;
     report_changes(round, report);
-    if (const std::uint32_t wanted = wanted_workers(round.next); wanted != workers())
+    if (const std::uint32_t wanted = wanted_workers(round.next);
+        wanted != workers() && only_in_vpnd(round.next, round.present).empty())
         add_text(report, Kind::kStep, "",
                  "replace vpnd: workers: " + std::to_string(workers()) + " -> " + std::to_string(wanted));
     stacks_.set_workers(workers());

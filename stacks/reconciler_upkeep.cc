@@ -152,11 +152,24 @@ void Reconciler::update_pending_workers() {
     std::erase_if(problems_, [](const ipc::ControlText& text) {
         return text.customer.empty() && text.text.starts_with(kWorkers);
     });
-    if (workers() == wanted_workers()) return;
-    problems_.push_back({Kind::kNote, "",
-                         std::string(kWorkers) + std::to_string(wanted_workers()) +
-                             " is not in force, vpnd goes on with " + std::to_string(workers()) +
-                             "; vpnctl restart vpnd changes it, and clients notice nothing"});
+    if (std::string text = pending_workers(); !text.empty()) problems_.push_back({Kind::kNote, "", std::move(text)});
+}
+
+std::string Reconciler::only_in_vpnd(const config::Generation& generation, const std::set<std::string>& present) const {
+    const auto found = std::find_if(present.begin(), present.end(), [&](const std::string& id) {
+        return generation.find(id) == nullptr && view_.has_customer(id);
+    });
+    return found == present.end() ? std::string() : *found;
+}
+
+std::string Reconciler::pending_workers() const {
+    if (workers() == wanted_workers()) return {};
+    const std::string text = std::string(kWorkers) + std::to_string(wanted_workers()) +
+                             " is not in force, vpnd goes on with " + std::to_string(workers());
+    const std::string kept = only_in_vpnd();
+    if (kept.empty()) return text + "; vpnctl restart vpnd changes it, and clients notice nothing";
+    return text + " until " + options_.config_directory + "/customers/" + kept +
+           ".toml is mended: another vpnd would not serve this customer; vpnctl restart vpnd changes it all the same";
 }
 
 Status Reconciler::set_workers(std::uint32_t workers) {

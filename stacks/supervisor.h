@@ -57,7 +57,8 @@ class Supervisor {
     // The next vpnd continues the sessions of the present one, with the number of data workers that the configuration
     // says.
     [[nodiscard]] Report replace_vpnd();
-    // The same after an apply() that changed that number; adds the outcome to `report`.
+    // The same after an apply() that changed that number, unless a customer would lose its tunnels; adds the outcome to
+    // `report`.
     void change_workers(Report& report);
     [[nodiscard]] Status open_vpnd_files();
     void set_sockets_aside();

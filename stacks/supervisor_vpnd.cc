@@ -270,6 +270,10 @@ Report Supervisor::replace_vpnd() {
 }
 
 void Supervisor::change_workers(Report& report) {
+    if (!reconciler_.only_in_vpnd().empty()) {
+        report.texts.push_back({ipc::ControlText::Kind::kNote, "", reconciler_.pending_workers()});
+        return;
+    }
     const std::string step = "replace vpnd: workers: " + std::to_string(reconciler_.workers()) + " -> " +
                              std::to_string(reconciler_.wanted_workers());
     const Report replaced = replace_vpnd();

@@ -141,6 +141,26 @@ TEST_CASE("an adopted vpnd keeps its workers, whatever the configuration says") 
     CHECK(room.reconciler.workers() == 2);
 }
 
+TEST_CASE("another number of workers waits for a customer that only the adopted vpnd serves") {
+    Room room;
+    room.write("warren.toml", "workers = 7\n" + room.appliance());
+    room.write_customer("acme", 'A');
+    room.break_customer("globex");
+    room.break_customer("initech");  // nobody serves it
+    room.adopt({"acme", "globex"}, 2);
+    REQUIRE(room.apply().accepted);
+    CHECK(room.reconciler.only_in_vpnd() == "globex");
+    CHECK(has_problem(room, "workers: 7 is not in force, vpnd goes on with 2 until"));
+    CHECK(has_problem(room, "/customers/globex.toml is mended"));
+    CHECK_FALSE(has_problem(room, "clients notice nothing"));
+    CHECK_FALSE(mentions(room.reconciler.preview(), "", "replace vpnd"));
+    room.write_customer("globex", 'B');
+    CHECK(mentions(room.reconciler.preview(), "", "replace vpnd: workers: 2 -> 7"));
+    REQUIRE(room.apply().accepted);
+    CHECK(room.reconciler.only_in_vpnd().empty());
+    CHECK(has_problem(room, "clients notice nothing"));
+}
+
 TEST_CASE("without `workers` there is one for each core") {
     Room room;
     room.adopt({}, 2);
