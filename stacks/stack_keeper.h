@@ -100,6 +100,8 @@ class StackKeeper {
     void watch(const std::string& customer, const Result<Outcome>& outcome);
     // Those with a stack of this instance. kConflict when a new name is another stack's that keeps it.
     [[nodiscard]] Result<std::vector<Rename>> stacks_of(const std::vector<Rename>& renames);
+    // As far as possible, after an error.
+    void undo_renames(const std::vector<Rename>& renames);
     // The far ends of veths. Where it fails, the handoff is made anew.
     void rename_outers(const std::vector<Rename>& renames);
     // One kernel for each thread that `count` rounds are worth; at least one.

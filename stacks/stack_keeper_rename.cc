@@ -33,29 +33,48 @@ Result<std::vector<Rename>> StackKeeper::stacks_of(const std::vector<Rename>& re
 }
 
 Status StackKeeper::rename(const std::vector<Rename>& renames) {
+    WARREN_TRY(finish_renames());
     const auto stacks = stacks_of(renames);
     if (!stacks) return tl::unexpected(stacks.error());
     WARREN_TRY(observe_uplink());
-    std::vector<std::string> passing;
     Status named;
     for (const Rename& rename : *stacks) {
-        const std::string name = passing_name(rename.to);
-        const Step give = GiveName{name};
+        const Step give = GiveName{passing_name(rename.to)};
         named = kernel_.carry_out(namespace_name(rename.from), std::span(&give, 1));
         if (!named) break;
-        passing.push_back(name);
     }
+    if (named) rename_outers(*stacks);
+    if (named) named = finish_renames();
     if (!named) {
-        const Step drop = DropName{};
-        for (const std::string& name : passing) (void)kernel_.carry_out(name, std::span(&drop, 1));
+        undo_renames(*stacks);
         return named;
     }
-    rename_outers(*stacks);
-    WARREN_TRY(finish_renames());
     rename_keys(tunnels_, renames);
     // The next bring_up() watches them under their new names.
     for (const Rename& rename : renames) watched_.erase(rename.from);
     return {};
+}
+
+// One that has no passing name any more keeps the new one.
+void StackKeeper::undo_renames(const std::vector<Rename>& renames) {
+    std::vector<Rename> undone;
+    for (const Rename& rename : renames) {
+        const std::string passing = passing_name(rename.to);
+        const std::string old = namespace_name(rename.from);
+        const auto space = kernel_.number_of(passing);
+        const auto holder = kernel_.number_of(old);
+        if (!space || (holder && *holder != *space)) continue;
+        if (!holder && holder.error().code != ErrorCode::kNotFound) continue;
+        const Step drop = DropName{};
+        const std::string name = namespace_name(rename.to);
+        const auto renamed = kernel_.number_of(name);
+        if (renamed && *renamed == *space && !kernel_.carry_out(name, std::span(&drop, 1))) continue;
+        std::vector<Step> steps;
+        if (!holder) steps = {SetOwner{owner_mark(run_dir_, rename.from)}, GiveName{old}};
+        steps.push_back(drop);
+        if (kernel_.carry_out(passing, steps)) undone.push_back(rename);
+    }
+    if (observe_uplink()) rename_outers(reversed(undone));
 }
 
 void StackKeeper::rename_outers(const std::vector<Rename>& renames) {

@@ -403,6 +403,7 @@ Status FakeKernel::carry_out(const std::string& name, std::span<const Step> step
     for (const Step& step : steps) {
         if (steps_until_crash == 0) return fail(ErrorCode::kFailed, "crash");
         --steps_until_crash;
+        if (steps_until_error-- == 0) return fail(ErrorCode::kFailed, "an error");
         if (Status done = std::visit(Runner{*this, name}, step); !done)
             return with_context(describe(step), std::move(done).error());
     }

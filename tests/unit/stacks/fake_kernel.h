@@ -26,6 +26,7 @@ class FakeKernel final : public Kernel {
     std::map<std::string, std::string> second_names;  // of namespaces: which one in `stacks` it is
     ObservedUplink uplink;
     std::size_t steps_until_crash = SIZE_MAX;  // carry_out() fails before this step
+    std::size_t steps_until_error = SIZE_MAX;  // the same, once
     std::vector<std::string> broken_rules;     // what no plan may ever do
     std::vector<std::string> observed;         // namespaces that were looked at, in order
 

@@ -167,6 +167,62 @@ TEST_CASE("stacks that change names survive a crash after any step: nobody has t
     }
 }
 
+TEST_CASE("a rename that fails leaves the stack as it was, and the next one succeeds") {
+    for (std::size_t error = 0; error < 6; ++error) {
+        CAPTURE(error);
+        Room room;
+        make_stack(room, "a", 1);
+        room.kernel.add_uplink("wr-a", "veth", owner_mark(kTestRunDir, "a"));
+        const std::uint32_t outer = room.kernel.uplink.links.at("wr-a").index;
+        StackKeeper stacks(room.kernel, kTestRunDir);
+        room.kernel.steps_until_error = error;
+        // The far end of a veth that keeps its old name is made anew.
+        const bool is_outer = error == 1;
+        CHECK(stacks.rename({{"a", "b"}}).has_value() == is_outer);
+        if (!is_outer) {
+            CHECK(room.kernel.second_names.empty());
+            REQUIRE(room.kernel.stacks.contains("warren-a"));
+            CHECK(room.kernel.owner_of("warren-a").value() == owner_mark(kTestRunDir, "a"));
+            REQUIRE(room.kernel.uplink.links.contains("wr-a"));
+            CHECK(room.kernel.uplink.links.at("wr-a").alias == owner_mark(kTestRunDir, "a"));
+            REQUIRE(stacks.rename({{"a", "b"}}));
+            CHECK(room.kernel.uplink.links.at("wr-b").index == outer);
+        }
+        REQUIRE(room.kernel.stacks.size() == 1);
+        CHECK(room.kernel.owner_of("warren-b").value() == owner_mark(kTestRunDir, "b"));
+        CHECK(room.kernel.stacks.at("warren-b").link(kLoopback)->queue_length == 1);
+    }
+}
+
+TEST_CASE("a rename that fails in a chain leaves every stack that has its old name") {
+    Room room;
+    make_stack(room, "a", 1);
+    make_stack(room, "b", 2);
+    StackKeeper stacks(room.kernel, kTestRunDir);
+    room.kernel.steps_until_error = 2;  // both have their passing names
+    const std::vector<Rename> renames{{"a", "b"}, {"b", "c"}};
+    CHECK_FALSE(stacks.rename(renames));
+    CHECK(room.kernel.second_names.empty());
+    CHECK(room.kernel.stacks.at("warren-a").link(kLoopback)->queue_length == 1);
+    CHECK(room.kernel.stacks.at("warren-b").link(kLoopback)->queue_length == 2);
+    REQUIRE(stacks.rename(renames));
+    CHECK(room.kernel.stacks.at("warren-b").link(kLoopback)->queue_length == 1);
+    CHECK(room.kernel.stacks.at("warren-c").link(kLoopback)->queue_length == 2);
+}
+
+TEST_CASE("a rename finishes first what an earlier one has left") {
+    Room room;
+    make_stack(room, "a", 1);
+    StackKeeper stacks(room.kernel, kTestRunDir);
+    room.kernel.steps_until_crash = 3;  // the old name is gone, and nothing can be undone
+    CHECK_FALSE(stacks.rename({{"a", "b"}}));
+    room.kernel.steps_until_crash = SIZE_MAX;
+    CHECK(room.kernel.stacks.contains("warren-b.new"));
+    REQUIRE(stacks.rename({{"b", "c"}}));
+    REQUIRE(room.kernel.stacks.size() == 1);
+    CHECK(room.kernel.stacks.at("warren-c").link(kLoopback)->queue_length == 1);
+}
+
 TEST_CASE("passing names of another instance are left alone") {
     Room room;
     room.kernel.stacks["warren-b.new"] = FakeKernel::fresh_stack(owner_mark("/run/other", "a"));
