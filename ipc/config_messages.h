@@ -174,8 +174,8 @@ void fields(auto& codec, Is<ResetPeer> auto& m) {
 
 // The customer has another id from this generation on, and so has its own listener; nothing else of it changes:
 // tunnels, sessions and counters stay. All of a generation come into force together and before everything else of it,
-// so names may change places, and a Put of the generation uses the new one. Rejected when there is no customer `from`,
-// or `to` is another's that keeps it.
+// so names may change places, and a Put of the generation uses the new one. Rejected when there is neither a
+// customer `from` nor a listener of it, or `to` is another's that keeps it.
 struct RenameCustomer {
     std::string from;
     std::string to;

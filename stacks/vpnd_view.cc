@@ -126,9 +126,11 @@ Status VpndView::reset_peer(VpndLink& link, std::uint64_t number, ipc::ResetPeer
 }
 
 void VpndView::rename(const std::vector<Rename>& renames) {
-    std::vector<Rename> held;  // of customers that vpnd has
+    std::vector<Rename> held;  // of customers that vpnd has, be it their listener alone
     for (const Rename& rename : renames) {
-        if (tunnels_.contains(rename.from)) held.push_back(rename);
+        const bool has_listener = std::any_of(listeners_.begin(), listeners_.end(),
+                                              [&](const auto& entry) { return entry.first.owner == rename.from; });
+        if (has_listener || tunnels_.contains(rename.from)) held.push_back(rename);
     }
     std::map<std::string, std::string> its;  // its ids by ours, where they differ
     for (const Rename& rename : renames_) its[rename.to] = rename.from;

@@ -123,9 +123,9 @@ Result<Changes> CustomerSet::apply(Generation&& generation) {
     if (!generation.renames.empty()) ++renames_;
     // The data plane has the old name in its view.
     for (const Rename& renamed : generation.renames) {
-        const HeldCustomer& held = customers_.at(renamed.to);
-        for (std::size_t i = 0; i < held.workers.size(); ++i)
-            changes.swap_views.push_back({held.workers[i], make_view(held, i), {}});
+        const HeldCustomer* const held = customer(renamed.to);
+        for (std::size_t i = 0; held != nullptr && i < held->workers.size(); ++i)
+            changes.swap_views.push_back({held->workers[i], make_view(*held, i), {}});
     }
     const auto gone_customers =
         taken_away(generation, generation.removed_customers, customers_, put_customers(generation));
@@ -180,19 +180,22 @@ CustomerSet::PeerRef CustomerSet::find(PeerIndex index) const {
 // --- checks: nothing down to the next line changes anything --------------------------------------
 
 Status CustomerSet::check_renames(const std::vector<Rename>& renames) const {
+    // A customer whose stack could not be made may have a listener alone.
+    const auto is_held = [this](const std::string& id) {
+        const auto listener = listeners_.lower_bound(first_of(id));
+        return customers_.contains(id) || (listener != listeners_.end() && listener->first.owner == id);
+    };
     std::set<std::string> given_up;
     std::set<std::string> taken;
     for (const Rename& rename : renames) {
-        if (!customers_.contains(rename.from)) return invalid(fmt::format("there is no customer {}", rename.from));
+        if (rename.from.empty() || !is_held(rename.from))
+            return invalid(fmt::format("there is no customer {}", rename.from));
         if (rename.to.empty()) return invalid(fmt::format("customer {}: a new id that is empty", rename.from));
         if (!given_up.insert(rename.from).second || !taken.insert(rename.to).second)
             return invalid(fmt::format("customer {}: two renames", rename.from));
     }
     for (const std::string& id : taken) {
-        const auto listener = listeners_.lower_bound(first_of(id));
-        const bool has_listener = listener != listeners_.end() && listener->first.owner == id;
-        if (!given_up.contains(id) && (customers_.contains(id) || has_listener))
-            return invalid(fmt::format("there is a customer {} already", id));
+        if (!given_up.contains(id) && is_held(id)) return invalid(fmt::format("there is a customer {} already", id));
     }
     return {};
 }
@@ -307,11 +310,12 @@ Status CustomerSet::check_customers(const Generation& generation) const {
 void CustomerSet::rename(const std::vector<Rename>& renames) {
     std::vector<decltype(listeners_)::node_type> listeners;
     for (const Rename& rename : renames) {
-        HeldCustomer& held = customers_.at(rename.from);
-        held.settings.id = rename.to;
-        for (HeldPeer& peer : held.peers) {
-            ipc::ListenerId& listener = peer.config.settings.listener;
-            if (listener.owner == rename.from) listener.owner = rename.to;
+        if (const auto held = customers_.find(rename.from); held != customers_.end()) {
+            held->second.settings.id = rename.to;
+            for (HeldPeer& peer : held->second.peers) {
+                ipc::ListenerId& listener = peer.config.settings.listener;
+                if (listener.owner == rename.from) listener.owner = rename.to;
+            }
         }
         for (auto at = listeners_.lower_bound(first_of(rename.from));
              at != listeners_.end() && at->first.owner == rename.from;) {

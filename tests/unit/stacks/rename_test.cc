@@ -531,5 +531,22 @@ TEST_CASE("a control socket with another customer's name is made anew") {
     }
 }
 
+TEST_CASE("vpnd is told of a rename of a customer of which it has the listener alone") {
+    Room room;
+    make_stack_with_tunnel(room, "globex");
+    room.write_customer("globex", 'A');
+    room.write_customer("initech", 'B', kOwnListener);
+    Holdings holdings = held_by_vpnd("globex");
+    holdings.tunnels["acme"].push_back(some_descriptor());
+    room.reconciler.adopt(std::move(holdings), {{"acme", "globex"}, {"globex", "initech"}});
+    REQUIRE(room.apply(Reconciler::Removals::kKeep).accepted);
+    const Lines received = room.received();
+    CHECK(contains(received, "rename customer acme to globex"));
+    CHECK(contains(received, "rename customer globex to initech"));
+    CHECK_FALSE(contains(received, "remove listener"));
+    CHECK(contains(received, "listener 'initech' 51877 with sockets"));
+    room.reconciler.close_listeners();
+}
+
 }  // namespace
 }  // namespace warren::stacks

@@ -140,6 +140,25 @@ TEST_CASE("names change places in one generation") {
     CHECK(set.customers().size() == 2);
 }
 
+TEST_CASE("a listener without its customer, whose stack could not be made, is renamed too") {
+    CustomerSet set = two_customers();
+    Generation removal;
+    removal.number = 2;
+    removal.removed_customers = {"globex"};
+    REQUIRE(set.apply(std::move(removal)));
+    const Known acme = known(set, "acme");
+    const ListenerIndex listener = set.listeners().at({"globex"}).index;
+    const auto changes = set.apply(renaming({{"acme", "globex"}, {"globex", "initech"}}));
+    REQUIRE(changes);
+    check_quiet(*changes);
+    CHECK(known(set, "globex") == acme);
+    CHECK(set.customer("initech") == nullptr);
+    CHECK_FALSE(set.listeners().contains({"globex"}));
+    CHECK(set.listeners().at({"initech"}).index == listener);
+    CHECK_FALSE(set.apply(renaming({{"globex", "initech"}})));  // it is another one's
+    CHECK_FALSE(set.apply(renaming({{"", "other"}})));          // the shared listener is nobody's
+}
+
 TEST_CASE("a rename and other changes of the customer come into force together") {
     CustomerSet set = two_customers();
     const Known before = known(set, "acme");
