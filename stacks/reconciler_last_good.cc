@@ -24,11 +24,16 @@ std::string text_of(WallTime time) {
     return text.data();
 }
 
+// Why the appliance has errors: one of warren.toml if there is one, as a customer's file may have an id that is none.
 std::string first_error(const std::vector<config::Diagnostic>& diagnostics) {
-    const auto found = std::find_if(diagnostics.begin(), diagnostics.end(), [](const config::Diagnostic& each) {
-        return each.severity == config::Severity::kError && each.customer.empty();
-    });
-    if (found == diagnostics.end()) return "it has errors";
+    const config::Diagnostic* found = nullptr;
+    for (const config::Diagnostic& each : diagnostics) {
+        if (each.severity != config::Severity::kError || !each.customer.empty()) continue;
+        const bool is_of_appliance = each.file.ends_with("/warren.toml");
+        if (found == nullptr || is_of_appliance) found = &each;
+        if (is_of_appliance) break;
+    }
+    if (found == nullptr) return "it has errors";
     const std::string text = config::format(*found);
     return text.substr(0, text.find('\n'));
 }

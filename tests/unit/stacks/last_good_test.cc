@@ -234,6 +234,26 @@ TEST_CASE("when warren.toml has errors, the first configuration is the last good
     CHECK(config::texts_of(next.current()) != texts);
 }
 
+TEST_CASE("the reason for the last good configuration is an error of warren.toml") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.adopt();
+    REQUIRE(room.apply().accepted);
+    Reconciler next(room.kernel, options_after(room, config::texts_of(room.reconciler.current())));
+    room.write("warren.toml", "schema = 1\nlisten_prt = 1\n");
+    room.write("customers/Acme.toml", "schema = 1\n");  // no id
+    VpndLink none;
+    const Report report = next.apply(none, Reconciler::Removals::kKeep);
+    CHECK(report.accepted);
+    CHECK(mentions(report, "", "Acme.toml"));
+    const auto& problems = next.problems();
+    const auto found = std::find_if(problems.begin(), problems.end(), [](const ipc::ControlText& text) {
+        return text.kind == ipc::ControlText::Kind::kLastGood;
+    });
+    REQUIRE(found != problems.end());
+    CHECK(found->text.find("warren.toml:2:") != std::string::npos);
+}
+
 TEST_CASE("without a last good configuration that can be used, errors in warren.toml let nothing come into force") {
     Room room;
     room.write_customer("acme", 'A');
