@@ -59,7 +59,8 @@ void Reconciler::fall_back(Round& round, config::Loaded& loaded) const {
 
 void Reconciler::update_last_good() {
     std::erase_if(problems_, [](const ipc::ControlText& text) { return text.kind == Kind::kLastGood; });
-    if (!last_good_.empty()) problems_.push_back({Kind::kLastGood, "", last_good_});
+    // First: the page shows no more than so many.
+    if (!last_good_.empty()) problems_.insert(problems_.begin(), {Kind::kLastGood, "", last_good_});
 }
 
 }  // namespace warren::stacks

@@ -246,12 +246,10 @@ TEST_CASE("the reason for the last good configuration is an error of warren.toml
     const Report report = next.apply(none, Reconciler::Removals::kKeep);
     CHECK(report.accepted);
     CHECK(mentions(report, "", "Acme.toml"));
-    const auto& problems = next.problems();
-    const auto found = std::find_if(problems.begin(), problems.end(), [](const ipc::ControlText& text) {
-        return text.kind == ipc::ControlText::Kind::kLastGood;
-    });
-    REQUIRE(found != problems.end());
-    CHECK(found->text.find("warren.toml:2:") != std::string::npos);
+    REQUIRE(next.problems().size() > 1);
+    const ipc::ControlText& first = next.problems().front();  // of many the page shows only some
+    CHECK(first.kind == ipc::ControlText::Kind::kLastGood);
+    CHECK(first.text.find("warren.toml:2:") != std::string::npos);
 }
 
 TEST_CASE("without a last good configuration that can be used, errors in warren.toml let nothing come into force") {
