@@ -13,7 +13,8 @@
 namespace warren::stacks {
 
 // One transaction. With `replaces` the existing tables are removed in it; with `keeps_customer_chain` too, of the table
-// inet only what has a name of ours: that fails with EBUSY when a rule of the operator's uses a set of ours.
+// inet only what has a name of ours: that fails with EBUSY when a rule of the operator's uses a set of ours, and with
+// EEXIST or EOPNOTSUPP when a set of the operator's has the name of one.
 [[nodiscard]] std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces,
                                                  bool keeps_customer_chain = false);
 

@@ -87,10 +87,15 @@ struct StepRunner {
         if (!socket) return tl::unexpected(socket.error());
         std::vector<NetlinkRequest> batch = encode(step.firewall, step.replaces, step.keeps_customer_chain);
         Status done = socket->batch(batch);
-        if (done || !step.keeps_customer_chain || done.error().system_error != EBUSY) return done;
-        // A rule of the operator's holds on to a set of ours. A firewall that cannot be changed is worse than its loss.
+        if (done || !step.keeps_customer_chain) return done;
+        // A rule of the operator's holds on to a set of ours, or a set of the operator's has the name of one of ours. A
+        // firewall that cannot be changed is worse than the loss of both.
+        const int error = done.error().system_error;
+        if (error != EBUSY && error != EEXIST && error != EOPNOTSUPP) return done;
         log(LogLevel::kWarn, "customer_chain_lost",
-            {{"namespace", session.name_}, {"reason", "a rule in it uses a set of Warren's"}});
+            {{"namespace", session.name_},
+             {"reason",
+              error == EBUSY ? "a rule in it uses a set of Warren's" : "a set has the name of one of Warren's"}});
         socket = NetlinkSocket::open(NETLINK_NETFILTER);
         if (!socket) return tl::unexpected(socket.error());
         batch = encode(step.firewall, true);

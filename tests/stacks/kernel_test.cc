@@ -210,7 +210,9 @@ TEST_CASE("the firewall that is loaded is the one that is rendered, also after i
     }
 }
 
-TEST_CASE("the customer's chain outlives every other ruleset, but for a rule in it that uses a set of ours") {
+TEST_CASE(
+    "the customer's chain outlives every other ruleset, unless a rule in it uses a set of ours, or another has its "
+    "name") {
     if (!enter_room()) return;
     const auto kernel = open_kernel();
     config::Customer customer = acme();
@@ -240,7 +242,14 @@ TEST_CASE("the customer's chain outlives every other ruleset, but for a rule in 
 
     run(nft + "'add rule inet warren customer update @neighbours4 { oif . rt ip nexthop } accept'");
     customer.stack.devices = {"vx0", "vx1"};
-    const DesiredStack desired = apply();
+    DesiredStack desired = apply();
+    CHECK(output_of(nft + "list ruleset") == render(desired.firewall));
+
+    customer.stack.devices.clear();
+    apply();
+    run(nft + "'add set inet warren neighbours4 { type ipv4_addr; }'");
+    customer.stack.devices = {"vx0"};
+    desired = apply();
     CHECK(output_of(nft + "list ruleset") == render(desired.firewall));
     remove(*kernel, desired);
 }
