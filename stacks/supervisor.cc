@@ -188,6 +188,8 @@ void Supervisor::serve() {
         serve_control(waiting[kControl].revents != 0);
         // A diff reads the notices of changes that somebody made, too.
         if (patrol_at_ == kNever && reconciler_.has_patrol()) patrol_at_ = now() + kChangeDelay;
+        // A vpnd that was started or replaced may have left a stack that could not be fitted to its workers.
+        if (mend_at_ == kNever && reconciler_.needs_mending()) mend_at_ = now() + kMendInterval;
         // A signal ends a wait for vpnd too; that says nothing of vpnd.
         if (must_stop()) return;
         // apply(), mend() and patrol() close a link that broke under them.
