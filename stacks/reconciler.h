@@ -114,7 +114,7 @@ class Reconciler {
     // What problems() says of workers() and wanted_workers(); "": they are the same.
     [[nodiscard]] std::string pending_workers() const;
     // deliver_all() delivers to a vpnd with this number from now on; the present one can still be put back. On failure
-    // everything is as before.
+    // everything is as before. kUnavailable: tunnels and listeners would need more than max_descriptors.
     [[nodiscard]] Status set_workers(std::uint32_t workers);
     // Makes vpn0 anew where its number of queues follows from that of the workers. The present vpnd has lost it then:
     // call this right before deliver_all().
@@ -189,6 +189,8 @@ class Reconciler {
     [[nodiscard]] std::string only_in_vpnd(const config::Generation& generation,
                                            const std::set<std::string>& present) const;
     void update_pending_workers();
+    [[nodiscard]] Status check_descriptors(std::uint32_t workers) const;
+    [[nodiscard]] Status resize(std::uint32_t workers);
 
     void size_neighbour_tables(const config::Generation& next, Report& report);
     [[nodiscard]] bool bind_listeners(Round& round, Report& report);

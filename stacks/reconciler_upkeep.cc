@@ -172,7 +172,26 @@ std::string Reconciler::pending_workers() const {
            ".toml is mended: another vpnd would not serve this customer; vpnctl restart vpnd changes it all the same";
 }
 
+// Of the tunnels in force, and of the listeners at most.
+Status Reconciler::check_descriptors(std::uint32_t workers) const {
+    if (workers <= this->workers()) return {};
+    std::size_t needed = kSpareDescriptors + sockets_.size();
+    needed += 2 * view_.listeners().size() * (workers - this->workers());  // IPv4 and IPv6
+    for (const auto& accepted : current_.customers)
+        needed += std::min<std::size_t>(accepted->customer.stack.queues, workers);
+    if (needed <= options_.max_descriptors) return {};
+    return fail(ErrorCode::kUnavailable,
+                "with " + std::to_string(workers) + " workers tunnels and listeners need " + std::to_string(needed) +
+                    " descriptors; the limit of open files is " + std::to_string(options_.max_descriptors) +
+                    " (raise it: ulimit -Hn, or LimitNOFILE= of warren.service and warren-vpnd@.service)");
+}
+
 Status Reconciler::set_workers(std::uint32_t workers) {
+    WARREN_TRY(check_descriptors(workers));
+    return resize(workers);
+}
+
+Status Reconciler::resize(std::uint32_t workers) {
     WARREN_TRY(sockets_.resize(workers));
     stacks_.set_workers(workers);
     update_pending_workers();
@@ -199,7 +218,7 @@ void Reconciler::fit_queues() {
 void Reconciler::keep_workers(VpndLink& link, std::uint32_t workers) {
     if (workers == sockets_.workers()) return;
     // It has all the sockets of this number.
-    if (const Status back = set_workers(workers); !back)
+    if (const Status back = resize(workers); !back)
         log(LogLevel::kError, "roll_back_failed", {{"reason", back.error().what}});
     close_surplus();
     fit_queues();

@@ -131,6 +131,30 @@ TEST_CASE("a large customer gets as many queues as the new number of workers all
     }
 }
 
+TEST_CASE("more workers than the limit of open files allows for are refused, and nothing changes") {
+    // The shared listener has three sockets of one worker, and gets two more with each other one.
+    constexpr std::size_t kNeeded = Reconciler::kSpareDescriptors + (3 + 2 * 3) + (4 + 1);
+    for (const std::size_t limit : {kNeeded - 1, kNeeded}) {
+        CAPTURE(limit);
+        Room room(limit);
+        room.write_customer("large", 'A', "", "queues = 8\n");
+        room.write_customer("small", 'B');
+        room.adopt();
+        REQUIRE(room.apply().exit_status == 0);
+        const Status set = room.reconciler.set_workers(4);
+        CHECK(set.has_value() == (limit == kNeeded));
+        CHECK(room.reconciler.workers() == (limit == kNeeded ? 4U : 1U));
+        if (!set) {
+            CHECK(set.error().what.find("need " + std::to_string(kNeeded)) != std::string::npos);
+            continue;
+        }
+        // The way back is always open.
+        REQUIRE(room.reconciler.set_workers(1));
+        room.reconciler.keep_workers(room.link, 4);
+        CHECK(room.reconciler.workers() == 4);
+    }
+}
+
 TEST_CASE("an adopted vpnd keeps its workers, whatever the configuration says") {
     Room room;
     room.write("warren.toml", "workers = 7\n" + room.appliance());
