@@ -95,6 +95,8 @@ class Reconciler {
     [[nodiscard]] bool has_patrol() const { return patrol_.waiting() > 0; }
     // Queues every stack.
     void begin_patrol() { patrol_.begin(current_, {}); }
+    // Tells vpnd where the devices are that endpoints name, when they have moved since.
+    void follow_devices(VpndLink& link);
     // Readable when somebody changed a stack; -1: that is never notified.
     [[nodiscard]] int changes_fd() const { return stacks_.changes_fd(); }
     // Queues the stacks in which something changed before all others.

@@ -73,6 +73,15 @@ void Reconciler::mend(VpndLink& link) {
     if (patrol_.has_put_off()) patrol(link, kChecksPerMend);
 }
 
+void Reconciler::follow_devices(VpndLink& link) {
+    if (!stacks_.observe_uplink()) return;
+    const auto& customers = current_.customers;
+    const bool is_stale = std::any_of(customers.begin(), customers.end(), [this](const auto& accepted) {
+        return view_.has_customer(accepted->customer.id) && view_.has_moved(accepted->customer, stacks_.uplink());
+    });
+    if (is_stale) deliver_tunnels(link);
+}
+
 Duration Reconciler::pause_after(const std::string& customer, const std::vector<std::string>& steps) {
     const Instant now = options_.clock();
     const auto found = repairs_.find(customer);

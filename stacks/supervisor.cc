@@ -192,7 +192,7 @@ void Supervisor::serve() {
         if (mend_at_ == kNever && reconciler_.needs_mending()) mend_at_ = now() + kMendInterval;
         // A signal ends a wait for vpnd too; that says nothing of vpnd.
         if (must_stop()) return;
-        // apply(), mend() and patrol() close a link that broke under them.
+        // apply(), mend(), patrol() and follow_devices() close a link that broke under them.
         if (!link_.is_connected() && restart_at_ == kNever) {
             const bool hangs = link_.is_hung();
             handle_vpnd_exit(hangs ? "does not answer" : "stopped answering", hangs);
@@ -250,6 +250,7 @@ void Supervisor::run_maintenance() {
     reconciler_.remove_departed(now());
     if (now() >= slow_patrol_at_) {
         reconciler_.begin_patrol();
+        reconciler_.follow_devices(link_);
         schedule_maintenance();
     }
     if (now() >= mend_at_) {

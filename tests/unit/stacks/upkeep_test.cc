@@ -218,6 +218,13 @@ TEST_CASE("a link-local endpoint follows the device that it names") {
     CHECK(has("peer acme-site at [fe80::7%9]:51820") != std::string::npos);
     CHECK(room.apply().exit_status == 0);
     CHECK(has("peer acme-site at [fe80::7%9]:51820") == std::string::npos);
+    // The same without an apply.
+    up0.index = 11;
+    room.reconciler.follow_devices(room.link);
+    CHECK(has("peer acme-site at [fe80::7%11]:51820") != std::string::npos);
+    room.reconciler.follow_devices(room.link);
+    CHECK(room.received().empty());
+    up0.index = 9;
     // An index is a name too.
     room.write_customer("acme", 'A', "", "", "endpoint = \"[fe80::7%9]:51820\"\n");
     CHECK(room.apply().exit_status == 0);
