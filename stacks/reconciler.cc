@@ -483,7 +483,7 @@ void Reconciler::carry_out(VpndLink& link, Round& round, Report& report) {
     // set_workers() comes with its replacement.
     if (number_ == 0 && !link.is_connected()) sockets_.set_workers(wanted_workers(round.next));
     stacks_.set_workers(workers());
-    rename_customers(round, report);
+    if (!rename_customers(round, report)) return;
     if (bring_into_force(link, round, report)) {
         remove_gone(round, report);
         return_devices(round, report);

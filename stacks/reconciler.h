@@ -177,7 +177,8 @@ class Reconciler {
     void report_changes(const Round& round, Report& report) const;
     // Everything that has a customer's name gets its new one.
     [[nodiscard]] Status rename(const std::vector<Rename>& renames);
-    void rename_customers(Round& round, Report& report);
+    // False: what could not be renamed stays, and has what another customer gets, so nothing is applied.
+    [[nodiscard]] bool rename_customers(Round& round, Report& report);
     // False: everything is as before, but for the renames.
     [[nodiscard]] bool bring_into_force(VpndLink& link, Round& round, Report& report);
     // Those that the next generation changes, and those that are not as they should be.

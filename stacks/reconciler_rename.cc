@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "config/clash.h"
 #include "config/named_secrets.h"
 #include "stacks/reconciler.h"
 
@@ -12,6 +13,8 @@ namespace warren::stacks {
 namespace {
 
 using Kind = ipc::ControlText::Kind;
+
+constexpr std::uint8_t kFailed = 4;
 
 void sort_by_id(config::Generation& generation) {
     std::sort(generation.customers.begin(), generation.customers.end(),
@@ -30,6 +33,16 @@ void rename_in(config::Generation& generation, const std::vector<Rename>& rename
         accepted = std::move(renamed);
     }
     sort_by_id(generation);
+}
+
+// What two of them use; "": nothing.
+std::string clash_in(const config::Generation& generation) {
+    std::vector<const config::Customer*> customers;
+    for (const auto& accepted : generation.customers) customers.push_back(&accepted->customer);
+    const auto clashes = config::find_clashes(generation.appliance, customers);
+    if (clashes.empty()) return {};
+    const config::Clash& clash = clashes.front();
+    return clash.thing + " is used by " + clash.first.what + " and by " + clash.second.what;
 }
 
 }  // namespace
@@ -51,8 +64,8 @@ Status Reconciler::rename(const std::vector<Rename>& renames) {
     return {};
 }
 
-void Reconciler::rename_customers(Round& round, Report& report) {
-    if (round.renames.empty()) return;
+bool Reconciler::rename_customers(Round& round, Report& report) {
+    if (round.renames.empty()) return true;
     // The stack of another customer that left a moment ago, if it had one of these names, goes before its time.
     for (const Rename& rename : round.renames) {
         if (const auto departing = departing_.find(rename.to); departing != departing_.end())
@@ -74,14 +87,21 @@ void Reconciler::rename_customers(Round& round, Report& report) {
             round.present.insert(rename.from);
         }
         sort_by_id(round.next);
+        const Rename first = round.renames.front();
         round.renames.clear();
         round.failed = true;
-        return;
+        const std::string clash = clash_in(round.next);
+        if (clash.empty()) return true;
+        report.exit_status = kFailed;
+        report.summary = "nothing applied: " + first.from + " cannot be renamed to " + first.to + " (" +
+                         renamed.error().what + "), and as it stays, " + clash;
+        return false;
     }
     for (const Rename& rename : round.renames) {
         log(LogLevel::kInfo, "customer_renamed", {{"customer", rename.to}, {"before", rename.from}});
         report.texts.push_back({Kind::kStep, rename.to, "rename the stack of " + rename.from});
     }
+    return true;
 }
 
 }  // namespace warren::stacks
