@@ -178,7 +178,7 @@ TEST_CASE("refused senders have whom they claim to be, or null") {
         {"bad_initiation", "", {IpAddress::v4(192, 0, 2, 8), 5000, 0}, "TrMvSoP4", 1, {}, {}, "acme", "graz"}};
     const json refused = json::parse(drops_json(snapshot))["refused"];
     REQUIRE(refused.size() == 2);
-    CHECK(refused[0]["key"] == "gN65BkIK");
+    CHECK(refused[0]["key_begins"] == "gN65BkIK");
     CHECK(refused[0]["listener"] == "globex");
     CHECK(refused[0]["customer"].is_null());
     CHECK(refused[0]["peer"].is_null());
