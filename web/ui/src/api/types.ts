@@ -443,7 +443,7 @@ export interface TunnelProcess {
   reachable: boolean;
   /** Age of the last snapshot; null: none yet. */
   snapshot_age_seconds: number | null;
-  /** The AEAD implementation; empty: unknown. */
+  /** The AEAD implementation; `+lanes`: small packets several at a time; empty: unknown. */
   encryption: string;
   /** Handshakes need a cookie first. */
   under_load: boolean;
