@@ -474,6 +474,7 @@ void Reconciler::update_unserved() {
 }
 
 void Reconciler::carry_out(VpndLink& link, Round& round, Report& report) {
+    if (!settle_renames(report)) return;
     const bool loaded = load(round, report);
     for (const ipc::ControlText& text : report.texts)
         log(LogLevel::kWarn, "diagnostic_reported", {{"customer", text.customer}, {"text", first_line(text.text)}});

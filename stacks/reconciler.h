@@ -177,7 +177,12 @@ class Reconciler {
     void report_changes(const Round& round, Report& report) const;
     // Everything that has a customer's name gets its new one.
     [[nodiscard]] Status rename(const std::vector<Rename>& renames);
-    // False: what could not be renamed stays, and has what another customer gets, so nothing is applied.
+    // The same for everything but the stacks.
+    void take_names(const std::vector<Rename>& renames);
+    // Ends what an earlier rename() has left in doubt. False: it still is, and nothing is applied.
+    [[nodiscard]] bool settle_renames(Report& report);
+    // What could not be renamed stays. False: nothing is applied, as it is in doubt which stack has which name, or as
+    // the appliance gets what it has.
     [[nodiscard]] bool rename_customers(Round& round, Report& report);
     // False: everything is as before, but for the renames.
     [[nodiscard]] bool bring_into_force(VpndLink& link, Round& round, Report& report);

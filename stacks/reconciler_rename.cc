@@ -45,6 +45,18 @@ std::string clash_in(const config::Generation& generation) {
     return clash.thing + " is used by " + clash.first.what + " and by " + clash.second.what;
 }
 
+void log_renamed(const std::vector<Rename>& renames) {
+    for (const Rename& rename : renames)
+        log(LogLevel::kInfo, "customer_renamed", {{"customer", rename.to}, {"before", rename.from}});
+}
+
+// Another one's stack may have their names.
+void refuse_doubt(const Error& error, Report& report) {
+    log(LogLevel::kError, "rename_not_finished", {{"reason", error.what}});
+    report.exit_status = kFailed;
+    report.summary = "nothing applied: " + error.what;
+}
+
 }  // namespace
 
 void Reconciler::finish_renames() {
@@ -54,6 +66,11 @@ void Reconciler::finish_renames() {
 
 Status Reconciler::rename(const std::vector<Rename>& renames) {
     WARREN_TRY(stacks_.rename(renames));
+    take_names(renames);
+    return {};
+}
+
+void Reconciler::take_names(const std::vector<Rename>& renames) {
     view_.rename(renames);
     rename_in(current_, renames);
     rename_keys(present_, renames);
@@ -61,7 +78,17 @@ Status Reconciler::rename(const std::vector<Rename>& renames) {
     rename_keys(unsound_, renames);
     rename_keys(repairs_, renames);
     for (const Rename& rename : renames) patrol_.hurry(rename.to);
-    return {};
+}
+
+bool Reconciler::settle_renames(Report& report) {
+    const auto renames = stacks_.settle_renames();
+    if (!renames) {
+        refuse_doubt(renames.error(), report);
+        return false;
+    }
+    take_names(*renames);
+    log_renamed(*renames);
+    return true;
 }
 
 bool Reconciler::rename_customers(Round& round, Report& report) {
@@ -72,7 +99,12 @@ bool Reconciler::rename_customers(Round& round, Report& report) {
             departing->second.when = kLongAgo;
     }
     remove_departed(kLongAgo);
-    if (const Status renamed = rename(round.renames); !renamed) {
+    const Status renamed = rename(round.renames);
+    if (!renamed && stacks_.has_names_in_doubt()) {
+        refuse_doubt(renamed.error(), report);
+        return false;
+    }
+    if (!renamed) {
         // They stay as they are, under their old names.
         std::erase_if(round.next.customers, [&round](const auto& accepted) {
             return std::any_of(round.renames.begin(), round.renames.end(),
@@ -97,10 +129,9 @@ bool Reconciler::rename_customers(Round& round, Report& report) {
                          renamed.error().what + "), and as it stays, " + clash;
         return false;
     }
-    for (const Rename& rename : round.renames) {
-        log(LogLevel::kInfo, "customer_renamed", {{"customer", rename.to}, {"before", rename.from}});
+    log_renamed(round.renames);
+    for (const Rename& rename : round.renames)
         report.texts.push_back({Kind::kStep, rename.to, "rename the stack of " + rename.from});
-    }
     return true;
 }
 

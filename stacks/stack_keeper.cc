@@ -90,6 +90,8 @@ std::vector<Kernel*> StackKeeper::kernels_for(std::size_t count) {
 }
 
 Result<StackKeeper::Prospect> StackKeeper::prepare(Kernel& kernel, const config::Customer& customer) const {
+    if (is_in_doubt(customer.id))
+        return fail(ErrorCode::kUnavailable, "it was being renamed, and its namespace has no certain name");
     Prospect prospect{desired_stack(customer, run_dir_, workers_, neighbours_), {}, {}};
     auto observed = kernel.observe(prospect.desired.name, watched_sysctls(prospect.desired));
     if (!observed) return tl::unexpected(observed.error());

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <span>
@@ -54,9 +55,15 @@ class StackKeeper {
     // take_down() for each, several at the same time. The first error.
     [[nodiscard]] Status take_down(std::span<const std::string> customers);
     // Gives stacks the names of other customers, with their tunnels; those that have no stack are ignored. Either all
-    // or, on an error, none of them get their names.
+    // or, on an error, none of them get their names, unless has_names_in_doubt().
     [[nodiscard]] Status rename(const std::vector<Rename>& renames);
-    // Finishes renames that a stackd which was killed has begun.
+    // A rename() has failed, and could not be undone: bring_up() and preview() refuse its customers, as another one's
+    // stack may have their names.
+    [[nodiscard]] bool has_names_in_doubt() const { return !renaming_.all.empty(); }
+    // Finishes or undoes it. The renames if they are done now, none if they are undone or there were none.
+    [[nodiscard]] Result<std::vector<Rename>> settle_renames();
+    // Finishes renames that a stackd which was killed has begun, except those of which the error says why they have to
+    // wait.
     [[nodiscard]] Status finish_renames();
     // Restores the names of physical devices that returned to the uplink because their stack was removed by somebody
     // else. Returns the steps taken. Call it when every stack is up to date.
@@ -98,10 +105,30 @@ class StackKeeper {
                                        bool& moves_uplink) const;
     [[nodiscard]] Status remove(Kernel& kernel, const std::string& customer, bool& moves_uplink) const;
     void watch(const std::string& customer, const Result<Outcome>& outcome);
-    // Those with a stack of this instance. kConflict when a new name is another stack's that keeps it.
-    [[nodiscard]] Result<std::vector<Rename>> stacks_of(const std::vector<Rename>& renames);
-    // As far as possible, after an error.
-    void undo_renames(const std::vector<Rename>& renames);
+    // A rename() that has begun.
+    struct Renaming {
+        std::vector<Rename> all;
+        std::vector<Rename> stacks;                   // of those with a stack of this instance
+        std::map<std::string, std::uint64_t> spaces;  // which namespaces these are, by their old ids
+        bool has_outers = false;                      // the far ends of veths have their new names
+        std::string reason;                           // why it has failed
+    };
+    // kConflict when a new name is another stack's that keeps it.
+    [[nodiscard]] Result<Renaming> stacks_of(const std::vector<Rename>& renames);
+    // Finishes what is left of earlier ones. On an error that is in the way of these.
+    [[nodiscard]] Status make_way(const std::vector<Rename>& renames);
+    // These are about `renaming_`. Whether the stack of `rename` has this name.
+    [[nodiscard]] bool has_name(const std::string& name, const Rename& rename) const;
+    // Whether every stack has the name of this id, and no passing name.
+    [[nodiscard]] bool all_have(std::string Rename::*name) const;
+    [[nodiscard]] bool is_in_doubt(const std::string& customer) const;
+    [[nodiscard]] Status give_names();
+    [[nodiscard]] Status finish_names();
+    void undo_renames();
+    // It is done, and over. Its renames.
+    std::vector<Rename> take_new_names();
+    // Those with these passing names.
+    [[nodiscard]] Status finish(std::vector<std::string> passing);
     // The far ends of veths. Where it fails, the handoff is made anew.
     void rename_outers(const std::vector<Rename>& renames);
     // One kernel for each thread that `count` rounds are worth; at least one.
@@ -116,6 +143,7 @@ class StackKeeper {
     std::uint32_t workers_ = 1;
     std::uint32_t neighbours_ = kMostNeighbours;                      // of each stack with a handoff
     std::unordered_map<std::string, std::vector<UniqueFd>> tunnels_;  // by customer
+    Renaming renaming_;                                               // during rename(), and while in doubt
     std::unordered_set<std::string> watched_;                         // customers
     bool said_unwatched_ = false;                                     // a failure to watch a stack is logged once
 };

@@ -2,6 +2,7 @@
 // way: each namespace gets its passing name first; only when all have theirs does the first old name go.
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "base/log.h"
 #include "stacks/plan/renames.h"
@@ -9,72 +10,143 @@
 
 namespace warren::stacks {
 
-Result<std::vector<Rename>> StackKeeper::stacks_of(const std::vector<Rename>& renames) {
+Result<StackKeeper::Renaming> StackKeeper::stacks_of(const std::vector<Rename>& renames) {
     const auto names = kernel_.stack_names();
     if (!names) return tl::unexpected(names.error());
     const auto exists = [&names](const std::string& customer) {
         return std::binary_search(names->begin(), names->end(), namespace_name(customer));
     };
-    std::vector<Rename> out;
+    Renaming out;
+    out.all = renames;
     for (const Rename& rename : renames) {
+        const std::string name = namespace_name(rename.from);
         if (!exists(rename.from)) continue;
-        const auto owner = kernel_.owner_of(namespace_name(rename.from));
-        if (!owner) return with_context(namespace_name(rename.from), owner.error());
-        if (*owner == owner_mark(run_dir_, rename.from)) out.push_back(rename);
+        const auto owner = kernel_.owner_of(name);
+        if (!owner) return with_context(name, owner.error());
+        if (*owner != owner_mark(run_dir_, rename.from)) continue;
+        const auto space = kernel_.number_of(name);
+        if (!space) return with_context(name, space.error());
+        out.stacks.push_back(rename);
+        out.spaces[rename.from] = *space;
     }
-    for (const Rename& rename : out) {
-        const bool is_given_up =
-            std::any_of(out.begin(), out.end(), [&](const Rename& other) { return other.from == rename.to; });
-        if (exists(rename.to) && !is_given_up && kernel_.number_of(namespace_name(rename.to)))
+    for (const Rename& rename : out.stacks) {
+        if (exists(rename.to) && !out.spaces.contains(rename.to) && kernel_.number_of(namespace_name(rename.to)))
             return fail(ErrorCode::kConflict, "the namespace " + namespace_name(rename.to) +
                                                   " exists already; remove it, or give the customer another id");
     }
     return out;
 }
 
-Status StackKeeper::rename(const std::vector<Rename>& renames) {
-    WARREN_TRY(finish_renames());
-    const auto stacks = stacks_of(renames);
-    if (!stacks) return tl::unexpected(stacks.error());
-    WARREN_TRY(observe_uplink());
-    Status named;
-    for (const Rename& rename : *stacks) {
-        const Step give = GiveName{passing_name(rename.to)};
-        named = kernel_.carry_out(namespace_name(rename.from), std::span(&give, 1));
-        if (!named) break;
-    }
-    if (named) rename_outers(*stacks);
-    if (named) named = finish_renames();
-    if (!named) {
-        undo_renames(*stacks);
-        return named;
-    }
-    rename_keys(tunnels_, renames);
-    // The next bring_up() watches them under their new names.
-    for (const Rename& rename : renames) watched_.erase(rename.from);
+Status StackKeeper::make_way(const std::vector<Rename>& renames) {
+    Status finished = finish_renames();
+    if (finished) return {};
+    const auto names = kernel_.stack_names();
+    if (!names) return tl::unexpected(names.error());
+    const auto is_left = [&names](const std::string& customer) {
+        return std::binary_search(names->begin(), names->end(), passing_name(customer));
+    };
+    const bool is_in_the_way = std::any_of(renames.begin(), renames.end(), [&](const Rename& rename) {
+        return is_left(rename.from) || is_left(rename.to);
+    });
+    if (is_in_the_way) return finished;
     return {};
 }
 
-// One that has no passing name any more keeps the new one.
-void StackKeeper::undo_renames(const std::vector<Rename>& renames) {
-    std::vector<Rename> undone;
-    for (const Rename& rename : renames) {
-        const std::string passing = passing_name(rename.to);
-        const std::string old = namespace_name(rename.from);
-        const auto space = kernel_.number_of(passing);
-        const auto holder = kernel_.number_of(old);
-        if (!space || (holder && *holder != *space)) continue;
-        if (!holder && holder.error().code != ErrorCode::kNotFound) continue;
-        const Step drop = DropName{};
-        const std::string name = namespace_name(rename.to);
-        const auto renamed = kernel_.number_of(name);
-        if (renamed && *renamed == *space && !kernel_.carry_out(name, std::span(&drop, 1))) continue;
-        std::vector<Step> steps;
-        if (!holder) steps = {SetOwner{owner_mark(run_dir_, rename.from)}, GiveName{old}};
-        steps.push_back(drop);
-        if (kernel_.carry_out(passing, steps)) undone.push_back(rename);
+bool StackKeeper::has_name(const std::string& name, const Rename& rename) const {
+    const auto space = kernel_.number_of(name);
+    return space && *space == renaming_.spaces.at(rename.from);
+}
+
+bool StackKeeper::all_have(std::string Rename::*name) const {
+    return std::all_of(renaming_.stacks.begin(), renaming_.stacks.end(), [&](const Rename& rename) {
+        return has_name(namespace_name(rename.*name), rename) && !has_name(passing_name(rename.to), rename);
+    });
+}
+
+Status StackKeeper::give_names() {
+    for (const Rename& rename : renaming_.stacks) {
+        const Step give = GiveName{passing_name(rename.to)};
+        WARREN_TRY(kernel_.carry_out(namespace_name(rename.from), std::span(&give, 1)));
     }
-    if (observe_uplink()) rename_outers(reversed(undone));
+    renaming_.has_outers = true;
+    rename_outers(renaming_.stacks);
+    WARREN_TRY(finish_names());
+    if (!all_have(&Rename::to)) return fail(ErrorCode::kConflict, "another namespace has got one of the new names");
+    return {};
+}
+
+Status StackKeeper::rename(const std::vector<Rename>& renames) {
+    WARREN_TRY(make_way(renames));
+    auto stacks = stacks_of(renames);
+    if (!stacks) return tl::unexpected(stacks.error());
+    WARREN_TRY(observe_uplink());
+    renaming_ = std::move(*stacks);
+    Status named = give_names();
+    if (named) {
+        take_new_names();
+        return {};
+    }
+    renaming_.reason = named.error().what;
+    const auto settled = settle_renames();
+    if (!settled) return tl::unexpected(settled.error());
+    if (settled->empty()) return named;
+    return {};
+}
+
+std::vector<Rename> StackKeeper::take_new_names() {
+    std::vector<Rename> renames = std::exchange(renaming_, {}).all;
+    rename_keys(tunnels_, renames);
+    // The next bring_up() watches them under their new names.
+    for (const Rename& rename : renames) watched_.erase(rename.from);
+    return renames;
+}
+
+bool StackKeeper::is_in_doubt(const std::string& customer) const {
+    return std::any_of(renaming_.all.begin(), renaming_.all.end(),
+                       [&](const Rename& rename) { return rename.from == customer || rename.to == customer; });
+}
+
+Result<std::vector<Rename>> StackKeeper::settle_renames() {
+    if (!has_names_in_doubt()) return std::vector<Rename>();
+    // Where one is done its old name may be another one's already: it is shorter to go on.
+    const bool is_past = std::any_of(renaming_.stacks.begin(), renaming_.stacks.end(), [this](const Rename& rename) {
+        return has_name(namespace_name(rename.to), rename) && !has_name(passing_name(rename.to), rename);
+    });
+    if (is_past) (void)finish_names();
+    if (!all_have(&Rename::to)) undo_renames();
+    if (all_have(&Rename::to)) return take_new_names();
+    if (all_have(&Rename::from)) {
+        renaming_ = {};
+        return std::vector<Rename>();
+    }
+    std::string names;
+    for (const Rename& rename : renaming_.stacks)
+        names += (names.empty() ? "" : ", ") + rename.from + " -> " + rename.to;
+    return fail(ErrorCode::kUnavailable,
+                "stacks are between their old names and the new ones (" + names + "): " + renaming_.reason);
+}
+
+// By way of the passing names, as there. As far as possible.
+void StackKeeper::undo_renames() {
+    for (const Rename& rename : renaming_.stacks) {
+        const std::string name = namespace_name(rename.to);
+        if (!has_name(name, rename)) continue;
+        const std::string passing = passing_name(rename.to);
+        std::vector<Step> steps;
+        if (!has_name(passing, rename)) steps.emplace_back(GiveName{passing});
+        steps.emplace_back(DropName{});
+        if (!kernel_.carry_out(name, steps)) return;
+    }
+    for (const Rename& rename : renaming_.stacks) {
+        const std::string passing = passing_name(rename.to);
+        if (!has_name(passing, rename)) continue;
+        const std::string old = namespace_name(rename.from);
+        std::vector<Step> steps;
+        if (!has_name(old, rename)) steps = {SetOwner{owner_mark(run_dir_, rename.from)}, GiveName{old}};
+        steps.emplace_back(DropName{});
+        (void)kernel_.carry_out(passing, steps);
+    }
+    if (renaming_.has_outers && all_have(&Rename::from) && observe_uplink()) rename_outers(reversed(renaming_.stacks));
 }
 
 void StackKeeper::rename_outers(const std::vector<Rename>& renames) {
@@ -113,7 +185,23 @@ Status StackKeeper::finish_renames() {
         if (!owner) return with_context(name, owner.error());
         if (run_dir_of(*owner) == run_dir_) passing.push_back(name);
     }
+    return finish(std::move(passing));
+}
+
+Status StackKeeper::finish_names() {
+    std::vector<std::string> passing;
+    for (const Rename& rename : renaming_.stacks) {
+        std::string name = passing_name(rename.to);
+        if (has_name(name, rename)) passing.push_back(std::move(name));
+    }
+    std::sort(passing.begin(), passing.end());
+    return finish(std::move(passing));
+}
+
+Status StackKeeper::finish(std::vector<std::string> passing) {
     if (passing.empty()) return {};
+    const auto names = kernel_.stack_names();
+    if (!names) return tl::unexpected(names.error());
     std::map<std::string, std::uint64_t> spaces;
     for (const std::string& name : *names) {
         const auto number = kernel_.number_of(name);
@@ -121,9 +209,9 @@ Status StackKeeper::finish_renames() {
         if (number) spaces[name] = *number;
     }
     std::erase_if(passing, [&spaces](const std::string& name) { return !spaces.contains(name); });
-    const auto planned = plan_names(spaces, passing, run_dir_);
-    if (!planned) return tl::unexpected(planned.error());
-    for (const NamedSteps& named : *planned) WARREN_TRY(kernel_.carry_out(named.name, named.steps));
+    const NamePlan planned = plan_names(spaces, passing, run_dir_);
+    for (const NamedSteps& named : planned.steps) WARREN_TRY(kernel_.carry_out(named.name, named.steps));
+    if (!planned.conflict.empty()) return fail(ErrorCode::kConflict, planned.conflict);
     return {};
 }
 

@@ -96,35 +96,44 @@ bool is_passing_name(const std::string& name) {
     return name.starts_with(kNamespacePrefix) && name.ends_with(kPassing);
 }
 
-Result<std::vector<NamedSteps>> plan_names(const std::map<std::string, std::uint64_t>& spaces,
-                                           const std::vector<std::string>& passing, const std::string& run_dir) {
-    std::set<std::uint64_t> in_passing;
-    for (const std::string& name : passing) in_passing.insert(spaces.at(name));
-    std::vector<NamedSteps> out;
+NamePlan plan_names(const std::map<std::string, std::uint64_t>& spaces, const std::vector<std::string>& passing,
+                    const std::string& run_dir) {
+    const auto wanted_by = [](const std::string& name) { return name.substr(0, name.size() - kPassing.size()); };
+    std::set<std::uint64_t> moving;
+    for (const std::string& name : passing) moving.insert(spaces.at(name));
+    const auto is_blocked = [&](const std::string& name) {
+        const auto holder = spaces.find(wanted_by(name));
+        return holder != spaces.end() && holder->second != spaces.at(name) && !moving.contains(holder->second);
+    };
+    // One that keeps its name may block others.
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (const std::string& name : passing) {
+            if (is_blocked(name)) changed = moving.erase(spaces.at(name)) > 0 || changed;
+        }
+    }
+    NamePlan out;
     std::vector<NamedSteps> last;  // when every old name is gone
     for (const std::string& name : passing) {
         const std::uint64_t space = spaces.at(name);
-        const std::string wanted = name.substr(0, name.size() - kPassing.size());
+        const std::string wanted = wanted_by(name);
         std::vector<std::string> old;
         for (const auto& [other, its] : spaces) {
             if (its == space && other != wanted && !is_passing_name(other)) old.push_back(other);
         }
-        const auto holder = spaces.find(wanted);
-        const bool has_name = holder != spaces.end() && holder->second == space;
-        if (holder != spaces.end() && !has_name && !in_passing.contains(holder->second)) {
-            if (old.empty())
-                return fail(ErrorCode::kConflict, wanted + " exists already; remove it, and " + name + " becomes it");
-            out.push_back({name, {DropName{}}});
+        if (is_blocked(name)) {
+            if (!old.empty()) out.steps.push_back({name, {DropName{}}});
+            if (old.empty()) out.conflict = wanted + " exists already; remove it, and " + name + " becomes it";
             continue;
         }
-        for (std::string& other : old) out.push_back({std::move(other), {DropName{}}});
+        for (std::string& other : old) out.steps.push_back({std::move(other), {DropName{}}});
         NamedSteps rest{name,
                         {SetOwner{owner_mark(run_dir, wanted.substr(std::string_view(kNamespacePrefix).size()))}}};
-        if (!has_name) rest.steps.emplace_back(GiveName{wanted});
+        if (!spaces.contains(wanted) || spaces.at(wanted) != space) rest.steps.emplace_back(GiveName{wanted});
         rest.steps.emplace_back(DropName{});
         last.push_back(std::move(rest));
     }
-    std::move(last.begin(), last.end(), std::back_inserter(out));
+    std::move(last.begin(), last.end(), std::back_inserter(out.steps));
     return out;
 }
 

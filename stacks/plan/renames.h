@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/renames.h"
-#include "base/result.h"
 #include "config/generation.h"
 #include "stacks/plan/step.h"
 
@@ -29,11 +28,14 @@ struct NamedSteps {
     std::string name;
     std::vector<Step> steps;
 };
+struct NamePlan {
+    std::vector<NamedSteps> steps;
+    std::string conflict;  // why a name has to wait, which is in no step; "": none has to
+};
 // Finishes renames of namespaces of `run_dir` that have their passing names. `spaces`: all names of stacks, and which
 // namespace each is of. A rename whose name is still another namespace's, which does not get another one, is taken
-// back; kConflict when there is no name to go back to.
-[[nodiscard]] Result<std::vector<NamedSteps>> plan_names(const std::map<std::string, std::uint64_t>& spaces,
-                                                         const std::vector<std::string>& passing,
-                                                         const std::string& run_dir);
+// back; where there is no name to go back to, it has to wait.
+[[nodiscard]] NamePlan plan_names(const std::map<std::string, std::uint64_t>& spaces,
+                                  const std::vector<std::string>& passing, const std::string& run_dir);
 
 }  // namespace warren::stacks

@@ -105,10 +105,9 @@ std::string planned(const std::map<std::string, std::uint64_t>& spaces) {
     for (const auto& [name, space] : spaces) {
         if (is_passing_name(name)) passing.push_back(name);
     }
-    const auto steps = plan_names(spaces, passing, kTestRunDir);
-    if (!steps) return steps.error().what;
-    std::string text;
-    for (const NamedSteps& named : *steps) {
+    const NamePlan names = plan_names(spaces, passing, kTestRunDir);
+    std::string text = names.conflict;
+    for (const NamedSteps& named : names.steps) {
         text += named.name + ":";
         for (const Step& step : named.steps) {
             if (std::holds_alternative<DropName>(step)) text += " drop";
@@ -134,7 +133,13 @@ TEST_CASE("names change places only when each has its passing name, and no other
           "warren-a.new: warren run-dir=/run/test customer=a name warren-a drop\n"
           "warren-b.new: warren run-dir=/run/test customer=b name warren-b drop\n");
     CHECK(planned({{"warren-a", 1}, {"warren-b", 2}, {"warren-b.new", 1}}) == "warren-b.new: drop\n");
-    CHECK(planned({{"warren-b", 2}, {"warren-b.new", 1}}).find("exists already") != std::string::npos);
+    // One that keeps its name keeps it from another one, too.
+    CHECK(planned({{"warren-a", 1}, {"warren-b", 2}, {"warren-c", 3}, {"warren-b.new", 1}, {"warren-c.new", 2}}) ==
+          "warren-b.new: drop\nwarren-c.new: drop\n");
+    CHECK(planned({{"warren-b", 2}, {"warren-b.new", 1}}) ==
+          "warren-b exists already; remove it, and warren-b.new becomes it");
+    CHECK(planned({{"warren-b", 2}, {"warren-b.new", 1}, {"warren-c.new", 3}}).find("warren-c.new: warren run-dir=") !=
+          std::string::npos);
 }
 
 // `number` tells it from others afterwards.

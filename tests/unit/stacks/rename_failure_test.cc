@@ -1,0 +1,215 @@
+// A rename that fails: each customer keeps its own stack, and nobody else waits for it.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "room.h"
+#include "stacks/stack_keeper.h"
+
+namespace warren::stacks {
+namespace {
+
+// `number` tells it from others afterwards.
+void make_stack(FakeKernel& kernel, const std::string& id, std::uint32_t number) {
+    FakeStack& stack = kernel.stacks["warren-" + id] = FakeKernel::fresh_stack(owner_mark(kTestRunDir, id));
+    stack.link(kLoopback)->queue_length = number;
+}
+
+// Which stack has the name and the mark of this customer; 0: none.
+std::uint32_t stack_of(FakeKernel& kernel, const std::string& id) {
+    const auto found = kernel.stacks.find("warren-" + id);
+    if (found == kernel.stacks.end()) return 0;
+    const Link* const lo = found->second.link(kLoopback);
+    return lo->alias == owner_mark(kTestRunDir, id) ? lo->queue_length : 0;
+}
+
+const std::vector<Rename> kSwap{{"a", "b"}, {"b", "a"}};
+const std::vector<Rename> kRow{{"a", "b"}, {"b", "c"}};
+const std::vector<Rename> kApart{{"a", "b"}, {"c", "d"}};
+
+TEST_CASE("whatever fails in a rename, every stack has its old name, or every one its new name") {
+    for (const std::vector<Rename>& renames : {kSwap, kRow, kApart}) {
+        // Two steps give passing names, two drop old names, and three give each stack its new name.
+        for (std::size_t error = 0; error < 10; ++error) {
+            CAPTURE(renames.back().from);
+            CAPTURE(renames.back().to);
+            CAPTURE(error);
+            FakeKernel kernel;
+            std::uint32_t number = 0;
+            for (const Rename& rename : renames) make_stack(kernel, rename.from, ++number);
+            StackKeeper stacks(kernel, kTestRunDir);
+            kernel.steps_until_error = error;
+            const bool done = stacks.rename(renames).has_value();
+            CHECK(done == (error >= 7));  // one has its new name alone
+            CHECK_FALSE(stacks.has_names_in_doubt());
+            CHECK(kernel.stacks.size() == 2);
+            CHECK(kernel.second_names.empty());
+            CHECK(kernel.broken_rules.empty());
+            number = 0;
+            for (const Rename& rename : renames) CHECK(stack_of(kernel, done ? rename.to : rename.from) == ++number);
+            // Nothing is in the way of the next one.
+            REQUIRE(stacks.rename(done ? reversed(renames) : renames));
+            number = 0;
+            for (const Rename& rename : renames) CHECK(stack_of(kernel, done ? rename.from : rename.to) == ++number);
+        }
+    }
+}
+
+TEST_CASE("a name that somebody else gets meanwhile takes the whole rename back") {
+    FakeKernel kernel;
+    make_stack(kernel, "a", 1);
+    make_stack(kernel, "c", 2);
+    StackKeeper stacks(kernel, kTestRunDir);
+    kernel.steps_until_crash = 7;  // the first stack has its new name
+    CHECK_FALSE(stacks.rename(kApart));
+    kernel.steps_until_crash = SIZE_MAX;
+    kernel.stacks["warren-d"] = FakeKernel::fresh_stack("");
+    const auto settled = stacks.settle_renames();
+    REQUIRE(settled);
+    CHECK(settled->empty());
+    CHECK_FALSE(stacks.has_names_in_doubt());
+    CHECK(stack_of(kernel, "a") == 1);
+    CHECK(stack_of(kernel, "c") == 2);
+    CHECK(kernel.stacks.size() == 3);
+    CHECK(kernel.second_names.empty());
+}
+
+TEST_CASE("the far ends of veths change their names with the stacks, or keep them") {
+    // Four steps rename both ends, after two that give passing names.
+    for (const std::size_t error : {1U, 6U, 8U, 11U, 99U}) {
+        CAPTURE(error);
+        FakeKernel kernel;
+        for (const std::string id : {"a", "b"}) {
+            make_stack(kernel, id, 0);
+            kernel.add_uplink("wr-" + id, "veth", owner_mark(kTestRunDir, id));
+        }
+        const std::uint32_t a = kernel.uplink.links.at("wr-a").index;
+        const std::uint32_t b = kernel.uplink.links.at("wr-b").index;
+        StackKeeper stacks(kernel, kTestRunDir);
+        kernel.steps_until_error = error;
+        const bool done = stacks.rename(kSwap).has_value();
+        CHECK(done == (error >= 11));
+        REQUIRE(kernel.uplink.links.size() == 2);
+        CHECK(kernel.uplink.links.at("wr-a").index == (done ? b : a));
+        CHECK(kernel.uplink.links.at("wr-b").index == (done ? a : b));
+        for (const std::string id : {"a", "b"})
+            CHECK(kernel.uplink.links.at("wr-" + id).alias == owner_mark(kTestRunDir, id));
+    }
+}
+
+TEST_CASE("while a rename can be neither finished nor undone nobody gets another one's stack") {
+    for (const std::size_t crash : {5U, 7U}) {
+        CAPTURE(crash);
+        FakeKernel kernel;
+        make_stack(kernel, "a", 1);
+        make_stack(kernel, "b", 2);
+        StackKeeper stacks(kernel, kTestRunDir);
+        std::vector<UniqueFd> tunnel;
+        tunnel.push_back(some_descriptor());
+        const int descriptor = tunnel.front().get();
+        stacks.adopt_tunnel("a", std::move(tunnel));
+        kernel.steps_until_crash = crash;
+        CHECK_FALSE(stacks.rename(kSwap));
+        CHECK(stacks.has_names_in_doubt());
+        CHECK_FALSE(stacks.settle_renames());
+        CHECK(stacks.has_names_in_doubt());
+        kernel.steps_until_crash = SIZE_MAX;
+
+        config::Customer customer = acme();
+        customer.id = "a";
+        CHECK_FALSE(stacks.preview(customer));
+        CHECK_FALSE(stacks.bring_up(customer));
+        for (const auto& [name, stack] : kernel.stacks) CHECK(stack.links.size() == 1);
+        customer.id = "other";
+        CHECK(stacks.bring_up(customer));
+
+        const auto settled = stacks.settle_renames();
+        REQUIRE(settled);
+        const bool done = crash == 7;
+        CHECK(*settled == (done ? kSwap : std::vector<Rename>()));
+        CHECK_FALSE(stacks.has_names_in_doubt());
+        CHECK(stack_of(kernel, "a") == (done ? 2U : 1U));
+        CHECK(stack_of(kernel, "b") == (done ? 1U : 2U));
+        CHECK(kernel.second_names.empty());
+        CHECK(stacks.tunnel(done ? "b" : "a") == std::vector<int>{descriptor});
+        customer.id = "a";
+        CHECK(stacks.bring_up(customer));
+        REQUIRE(stacks.settle_renames());
+        CHECK(stacks.settle_renames()->empty());
+    }
+}
+
+TEST_CASE("what an earlier rename has left is in the way of its own names only") {
+    FakeKernel kernel;
+    kernel.stacks["warren-x.new"] = FakeKernel::fresh_stack(owner_mark(kTestRunDir, "y"));
+    kernel.stacks["warren-c.new"] = FakeKernel::fresh_stack(owner_mark(kTestRunDir, "c"));
+    make_stack(kernel, "x", 8);
+    make_stack(kernel, "a", 1);
+    StackKeeper stacks(kernel, kTestRunDir);
+    const Status finished = stacks.finish_renames();
+    REQUIRE_FALSE(finished);
+    CHECK(finished.error().what.find("warren-x exists already") != std::string::npos);
+    CHECK(kernel.stacks.contains("warren-c"));  // the other one is finished
+    REQUIRE(stacks.rename({{"a", "b"}}));
+    CHECK(stack_of(kernel, "b") == 1);
+    for (const Rename& rename : {Rename{"b", "x"}, Rename{"x", "z"}}) {
+        CAPTURE(rename.from);
+        const Status renamed = stacks.rename({rename});
+        REQUIRE_FALSE(renamed);
+        CHECK(renamed.error().what == finished.error().what);
+    }
+    CHECK(kernel.stacks.contains("warren-x.new"));
+    CHECK(stack_of(kernel, "b") == 1);
+    CHECK(stack_of(kernel, "x") == 8);
+}
+
+// --- a whole apply -------------------------------------------------------------------------------
+
+void move_file(const Room& room, const std::string& from, const std::string& to) {
+    const std::string folder = room.directory_ + "/customers/";
+    std::filesystem::rename(folder + from + ".toml", folder + to + ".toml");
+}
+
+std::uint64_t number_of(Room& room, const std::string& id) {
+    const auto number = room.kernel.number_of("warren-" + id);
+    return number ? *number : 0;
+}
+
+TEST_CASE("nothing is applied while it is in doubt which stack has which name, and the next apply goes on") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.write_customer("globex", 'B');
+    room.adopt();
+    REQUIRE(room.apply().exit_status == 0);
+    (void)room.received();
+    const std::uint64_t acme = number_of(room, "acme");
+    const std::uint64_t globex = number_of(room, "globex");
+    move_file(room, "acme", "between");
+    move_file(room, "globex", "acme");
+    move_file(room, "between", "globex");
+    room.kernel.steps_until_crash = 7;
+    for (int i = 0; i < 2; ++i) {
+        const Report report = room.apply(Reconciler::Removals::kAsk);
+        CHECK_FALSE(report.accepted);
+        CHECK(report.exit_status == 4);
+        CHECK(report.summary.find("nothing applied: stacks are between their old names and the new ones") == 0);
+        CHECK(report.summary.find("acme -> globex") != std::string::npos);
+        REQUIRE_FALSE(room.reconciler.problems().empty());
+        CHECK(room.reconciler.problems().back().text == report.summary);
+        CHECK(room.received().empty());
+    }
+    room.kernel.steps_until_crash = SIZE_MAX;
+    const Report report = room.apply(Reconciler::Removals::kAsk);
+    CHECK_MESSAGE(report.exit_status == 0, report.summary);
+    CHECK(joined(room.received()) ==
+          joined(Lines{"begin", "rename customer globex to acme", "rename customer acme to globex", "commit"}));
+    CHECK(number_of(room, "globex") == acme);
+    CHECK(number_of(room, "acme") == globex);
+    CHECK(room.reconciler.problems().empty());
+}
+
+}  // namespace
+}  // namespace warren::stacks
