@@ -1,7 +1,10 @@
 // Customers whose file was renamed: everything that has their names gets the new ones, before anything else is done.
 #include <algorithm>
 #include <memory>
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "config/clash.h"
@@ -33,16 +36,6 @@ void rename_in(config::Generation& generation, const std::vector<Rename>& rename
         accepted = std::move(renamed);
     }
     sort_by_id(generation);
-}
-
-// What two of them use; "": nothing.
-std::string clash_in(const config::Generation& generation) {
-    std::vector<const config::Customer*> customers;
-    for (const auto& accepted : generation.customers) customers.push_back(&accepted->customer);
-    const auto clashes = config::find_clashes(generation.appliance, customers);
-    if (clashes.empty()) return {};
-    const config::Clash& clash = clashes.front();
-    return clash.thing + " is used by " + clash.first.what + " and by " + clash.second.what;
 }
 
 void log_renamed(const std::vector<Rename>& renames) {
@@ -91,6 +84,30 @@ bool Reconciler::settle_renames(Report& report) {
     return true;
 }
 
+std::string Reconciler::give_way(std::set<std::string> stays, Round& round, Report& report) {
+    while (true) {
+        std::vector<const config::Customer*> customers;
+        for (const auto& accepted : round.next.customers) customers.push_back(&accepted->customer);
+        const auto clashes = config::find_clashes(round.next.appliance, customers);
+        if (clashes.empty()) return {};
+        const config::Clash& clash = clashes.front();
+        const auto gives_way = [&](const config::Clash::Side& side) {
+            return side.customer != config::Clash::kAppliance && !stays.contains(customers[side.customer]->id);
+        };
+        const bool is_second = gives_way(clash.second);
+        if (!is_second && !gives_way(clash.first))
+            return clash.thing + " is used by " + clash.first.what + " and by " + clash.second.what;
+        const std::string id = customers[(is_second ? clash.second : clash.first).customer]->id;
+        const std::string reason =
+            clash.thing + " is used by " + (is_second ? clash.first : clash.second).what + ", which stays as it was";
+        log(LogLevel::kError, "customer_refused", {{"customer", id}, {"reason", reason}});
+        report.texts.push_back({Kind::kNote, id, "refused: " + reason});
+        // What it has now may be what another one gets.
+        revert_customers({id}, round);
+        stays.insert(id);
+    }
+}
+
 bool Reconciler::rename_customers(Round& round, Report& report) {
     if (round.renames.empty()) return true;
     // The stack of another customer that left a moment ago, if it had one of these names, goes before its time.
@@ -110,7 +127,9 @@ bool Reconciler::rename_customers(Round& round, Report& report) {
             return std::any_of(round.renames.begin(), round.renames.end(),
                                [&](const Rename& rename) { return rename.to == accepted->customer.id; });
         });
+        std::set<std::string> stays;
         for (const Rename& rename : round.renames) {
+            stays.insert(rename.from);
             log(LogLevel::kError, "customer_not_renamed",
                 {{"customer", rename.to}, {"before", rename.from}, {"reason", renamed.error().what}});
             report.texts.push_back(
@@ -122,7 +141,7 @@ bool Reconciler::rename_customers(Round& round, Report& report) {
         const Rename first = round.renames.front();
         round.renames.clear();
         round.failed = true;
-        const std::string clash = clash_in(round.next);
+        const std::string clash = give_way(std::move(stays), round, report);
         if (clash.empty()) return true;
         report.exit_status = kFailed;
         report.summary = "nothing applied: " + first.from + " cannot be renamed to " + first.to + " (" +

@@ -211,5 +211,76 @@ TEST_CASE("nothing is applied while it is in doubt which stack has which name, a
     CHECK(room.reconciler.problems().empty());
 }
 
+std::string vlan(int id) {
+    return "[handoff]\ntype = \"vlan\"\nparent = \"eth0\"\nvlan_id = " + std::to_string(id) +
+           "\naddress = [\"10.42.0.1/24\"]\n";
+}
+
+std::uint16_t vlan_of(const Room& room, const std::string& id) {
+    const config::AcceptedCustomer* const accepted = room.reconciler.current().find(id);
+    if (accepted == nullptr || !accepted->customer.handoff) return 0;
+    return accepted->customer.handoff->vlan_id.value_or(0);
+}
+
+TEST_CASE("a customer that keeps its old name keeps what it has, and only those that would get it are refused") {
+    Room room;
+    room.kernel.add_uplink("eth0", "");
+    room.write_customer("acme", 'A', vlan(7));
+    room.write_customer("globex", 'B', vlan(8));
+    room.write_customer("umbrella", 'C');
+    room.adopt();
+    REQUIRE(room.apply().exit_status == 0);
+    (void)room.received();
+    room.kernel.stacks["warren-initech"] = FakeKernel::fresh_stack("");
+    room.remove_customer("acme");
+    room.write_customer("initech", 'A');
+    room.write_customer("globex", 'B', vlan(7));
+    room.write_customer("hooli", 'D', vlan(8));  // globex would have given it up
+    room.write_customer("umbrella", 'E');
+    const Report report = room.apply(Reconciler::Removals::kAsk);
+    CHECK_MESSAGE(report.accepted, report.summary);
+    CHECK(report.exit_status == 4);
+    CHECK(mentions(report, "initech", "refused, and acme stays"));
+    CHECK(mentions(report, "globex",
+                   "refused: VLAN 7 of eth0 is used by the handoff of customer acme, which stays as it was"));
+    CHECK(mentions(report, "hooli",
+                   "refused: VLAN 8 of eth0 is used by the handoff of customer globex, which stays as it was"));
+    CHECK(joined(room.received()) == joined(Lines{"begin", "customer umbrella", "peer umbrella-site", "commit"}));
+    CHECK(vlan_of(room, "acme") == 7);
+    CHECK(vlan_of(room, "globex") == 8);
+    CHECK_FALSE(room.has_stack("hooli"));
+    room.kernel.stacks.erase("warren-initech");
+    CHECK(room.apply(Reconciler::Removals::kAsk).exit_status == 0);
+    CHECK(vlan_of(room, "globex") == 7);
+    CHECK(vlan_of(room, "hooli") == 8);
+    CHECK(room.has_stack("initech"));
+}
+
+TEST_CASE("nothing is applied when the appliance gets what a customer keeps because another one is not renamed") {
+    const std::string own = "[wireguard]\nlisten_port = 51877\nprivate_key = { secret = \"uplink\" }\n";
+    Room room;
+    room.kernel.add_uplink("eth0", "");
+    room.write_customer("acme", 'A', vlan(7));
+    room.write_customer("globex", 'B', own);
+    room.adopt();
+    REQUIRE(room.apply().exit_status == 0);
+    (void)room.received();
+    room.kernel.stacks["warren-initech"] = FakeKernel::fresh_stack("");
+    room.remove_customer("acme");
+    room.write_customer("initech", 'A');
+    room.write_customer("globex", 'B', vlan(7));
+    std::string appliance = Room::appliance();
+    appliance.replace(appliance.find("51820"), 5, "51877");
+    room.write("warren.toml", appliance);
+    const Report report = room.apply(Reconciler::Removals::kAsk);
+    CHECK_FALSE(report.accepted);
+    CHECK(report.exit_status == 4);
+    CHECK(report.summary.find("nothing applied: acme cannot be renamed to initech") == 0);
+    CHECK(report.summary.find("UDP port 51877 is used by the shared listener and by") != std::string::npos);
+    CHECK(room.received().empty());
+    CHECK(room.reconciler.current().find("acme") != nullptr);
+    room.reconciler.close_listeners();
+}
+
 }  // namespace
 }  // namespace warren::stacks

@@ -428,32 +428,6 @@ TEST_CASE("a namespace that is somebody else's keeps its name, and the customer 
     CHECK(number_of(room, "initech") == stack);
 }
 
-TEST_CASE("nothing is applied when a customer that keeps its old name has what another one gets") {
-    constexpr const char* kVlan =
-        "[handoff]\ntype = \"vlan\"\nparent = \"eth0\"\nvlan_id = 7\naddress = [\"10.42.0.1/24\"]\n";
-    Room room;
-    room.kernel.add_uplink("eth0", "");
-    room.write_customer("acme", 'A', kVlan);
-    room.write_customer("globex", 'B');
-    room.adopt();
-    REQUIRE(room.apply().exit_status == 0);
-    (void)room.received();
-    room.kernel.stacks["warren-initech"] = FakeKernel::fresh_stack("");
-    room.remove_customer("acme");
-    room.write_customer("initech", 'A');
-    room.write_customer("globex", 'B', kVlan);
-    const Report report = room.apply(Reconciler::Removals::kAsk);
-    CHECK_FALSE(report.accepted);
-    CHECK(report.exit_status == 4);
-    CHECK(report.summary.find("nothing applied: acme cannot be renamed to initech") == 0);
-    CHECK(report.summary.find("globex") != std::string::npos);
-    CHECK(room.received().empty());
-    CHECK(room.reconciler.current().find("acme") != nullptr);
-    room.kernel.stacks.erase("warren-initech");
-    CHECK(room.apply(Reconciler::Removals::kAsk).exit_status == 0);
-    CHECK(room.kernel.stacks.at("warren-globex").link(kHandoffDevice) != nullptr);
-}
-
 TEST_CASE("the stack of a customer that left a moment ago does not go to the one that gets its name") {
     Room room;
     for (int i = 0; i < 11; ++i) room.write_customer("c" + std::to_string(i), static_cast<char>('A' + i));
