@@ -115,6 +115,8 @@ class Reconciler {
     [[nodiscard]] std::string only_in_vpnd() const { return only_in_vpnd(current_, present_); }
     // What problems() says of workers() and wanted_workers(); "": they are the same.
     [[nodiscard]] std::string pending_workers() const;
+    // Whether set_workers() would refuse wanted_workers(), and why.
+    [[nodiscard]] Status check_workers() const { return check_descriptors(wanted_workers(), current_); }
     // deliver_all() delivers to a vpnd with this number from now on; the present one can still be put back. On failure
     // everything is as before. kUnavailable: tunnels and listeners would need more than max_descriptors.
     [[nodiscard]] Status set_workers(std::uint32_t workers);
@@ -200,7 +202,7 @@ class Reconciler {
     [[nodiscard]] std::string only_in_vpnd(const config::Generation& generation,
                                            const std::set<std::string>& present) const;
     void update_pending_workers();
-    [[nodiscard]] Status check_descriptors(std::uint32_t workers) const;
+    [[nodiscard]] Status check_descriptors(std::uint32_t workers, const config::Generation& generation) const;
     [[nodiscard]] Status resize(std::uint32_t workers);
 
     void size_neighbour_tables(const config::Generation& next, Report& report);

@@ -84,15 +84,19 @@ Report Reconciler::preview() {
     Round round;
     if (!load(round, report)) return report;
     report_changes(round, report);
-    if (const std::uint32_t wanted = wanted_workers(round.next);
-        wanted != workers() && only_in_vpnd(round.next, round.present).empty())
+    const std::uint32_t wanted = wanted_workers(round.next);
+    const Status fits = check_descriptors(wanted, round.next);
+    if (!fits) {
+        add_text(report, Kind::kNote, "", "workers would not be changed: " + fits.error().what);
+    } else if (wanted != workers() && only_in_vpnd(round.next, round.present).empty()) {
         add_text(report, Kind::kStep, "",
                  "replace vpnd: workers: " + std::to_string(workers()) + " -> " + std::to_string(wanted));
+    }
     stacks_.set_workers(workers());
     std::set<std::string> known = round.present;
     for (const Rename& rename : round.renames) known.insert(rename.from);
     const Status seen = stacks_.observe_uplink();
-    bool failed = !seen;
+    bool failed = !seen || !fits;
     const std::unordered_set<std::string> turn = stacks_to_preview(round.next);
     std::size_t passed_over = 0;
     for (const auto& accepted : round.next.customers) {

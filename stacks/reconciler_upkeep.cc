@@ -175,18 +175,19 @@ std::string Reconciler::pending_workers() const {
     if (workers() == wanted_workers()) return {};
     const std::string text = std::string(kWorkers) + std::to_string(wanted_workers()) +
                              " is not in force, vpnd goes on with " + std::to_string(workers());
+    if (const Status fits = check_workers(); !fits) return text + ": " + fits.error().what;
     const std::string kept = only_in_vpnd();
     if (kept.empty()) return text + "; vpnctl restart vpnd changes it, and clients notice nothing";
     return text + " until " + options_.config_directory + "/customers/" + kept +
            ".toml is mended: another vpnd would not serve this customer; vpnctl restart vpnd changes it all the same";
 }
 
-// Of the tunnels in force, and of the listeners at most.
-Status Reconciler::check_descriptors(std::uint32_t workers) const {
+// Of the tunnels of `generation`, and of the listeners at most.
+Status Reconciler::check_descriptors(std::uint32_t workers, const config::Generation& generation) const {
     if (workers <= this->workers()) return {};
     std::size_t needed = kSpareDescriptors + sockets_.size();
     needed += 2 * view_.listeners().size() * (workers - this->workers());  // IPv4 and IPv6
-    for (const auto& accepted : current_.customers)
+    for (const auto& accepted : generation.customers)
         needed += std::min<std::size_t>(accepted->customer.stack.queues, workers);
     if (needed <= options_.max_descriptors) return {};
     return fail(ErrorCode::kUnavailable,
@@ -196,7 +197,7 @@ Status Reconciler::check_descriptors(std::uint32_t workers) const {
 }
 
 Status Reconciler::set_workers(std::uint32_t workers) {
-    WARREN_TRY(check_descriptors(workers));
+    WARREN_TRY(check_descriptors(workers, current_));
     return resize(workers);
 }
 

@@ -221,6 +221,7 @@ Report Supervisor::replace_vpnd() {
     const auto refuse = [](const std::string& reason) { return Report{{}, false, kFailed, reason}; };
     if (!link_.is_connected()) return refuse("vpnd is not running");
     if (!process_) return refuse("the process of vpnd is not known; restart Warren");
+    if (const Status fits = reconciler_.check_workers(); !fits) return refuse("vpnd goes on: " + fits.error().what);
     auto successor = launch(options_.vpnd, kStartPatience, [this] { return must_stop(); });
     if (!successor) return refuse("vpnd goes on: " + successor.error().what);
     Instant began = kNever;

@@ -155,6 +155,27 @@ TEST_CASE("more workers than the limit of open files allows for are refused, and
     }
 }
 
+TEST_CASE("workers that the limit of open files does not allow for are refused before a vpnd is started for them") {
+    constexpr std::size_t kNeeded = Reconciler::kSpareDescriptors + (3 + 2 * 3) + 1;
+    for (const std::size_t limit : {kNeeded - 1, kNeeded}) {
+        CAPTURE(limit);
+        Room room(limit);
+        room.write("warren.toml", "workers = 4\n" + room.appliance());
+        room.write_customer("acme", 'A');
+        room.adopt();
+        REQUIRE(room.apply().exit_status == 0);
+        const bool fits = limit == kNeeded;
+        CHECK(room.reconciler.check_workers().has_value() == fits);
+        const std::string reason = "with 4 workers tunnels and listeners need " + std::to_string(kNeeded);
+        CHECK(has_problem(room, "workers: 4 is not in force, vpnd goes on with 1: " + reason) == !fits);
+        CHECK(has_problem(room, "vpnctl restart vpnd") == fits);
+        const Report preview = room.reconciler.preview();
+        CHECK(mentions(preview, "", "replace vpnd: workers: 1 -> 4") == fits);
+        CHECK(mentions(preview, "", "workers would not be changed: " + reason) == !fits);
+        CHECK(preview.exit_status == (fits ? 1 : 4));
+    }
+}
+
 TEST_CASE("an adopted vpnd keeps its workers, whatever the configuration says") {
     Room room;
     room.write("warren.toml", "workers = 7\n" + room.appliance());
