@@ -1,5 +1,6 @@
 #include "stacks/control_server.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -59,6 +60,13 @@ std::deque<std::vector<std::uint8_t>> wires_of(const Report& report, std::uint64
 
 Instant clock_now() {
     return Instant{} + std::chrono::steady_clock::now().time_since_epoch();
+}
+
+// To be read, or written to.
+bool is_ready(int fd, bool reads) {
+    pollfd waiting{fd, POLLOUT, 0};
+    if (reads) waiting.events = POLLIN;
+    return ::poll(&waiting, 1, 0) > 0;
 }
 
 bool watch(int epoll, int fd, std::uint32_t events) {
@@ -163,8 +171,10 @@ void ControlServer::drop_silent(Instant now) {
     std::erase_if(clients_, [this, now](const auto& each) {
         const auto& [fd, client] = each;
         if (now < client.since + kPatience) return false;
-        (void)::epoll_ctl(ready_.get(), EPOLL_CTL_DEL, fd, nullptr);
         const bool reads = client.unsent.empty();
+        // It did its part, and waits for us.
+        if (is_ready(fd, reads)) return false;
+        (void)::epoll_ctl(ready_.get(), EPOLL_CTL_DEL, fd, nullptr);
         log(LogLevel::kWarn, reads ? "control_refused" : "control_answer_lost",
             {{"reason", reads ? "no request arrived in time" : "the client does not read"}});
         return true;

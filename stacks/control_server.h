@@ -39,7 +39,8 @@ class ControlServer {
     // The client that has waited longest.
     void serve_waiting(const Answer& answer, const Generation& generation);
 
-    // Drops those whose patience is over, and when the next one's is.
+    // Drops those whose patience is over, and when the next one's is. Not those that serve_one() has something to do
+    // for: they waited for another one's answer.
     void drop_silent(Instant now);
     [[nodiscard]] Instant next_deadline() const;
 

@@ -184,8 +184,8 @@ void Supervisor::serve() {
         if (web_) web_->run(now());
         state_.run(now());
         last_good_.run(reconciler_.current(), now());
-        control_->drop_silent(now());
         serve_control(waiting[kControl].revents != 0);
+        control_->drop_silent(now());
         // A diff reads the notices of changes that somebody made, too.
         if (patrol_at_ == kNever && reconciler_.has_patrol()) patrol_at_ = now() + kChangeDelay;
         // A vpnd that was started or replaced may have left a stack that could not be fitted to its workers.

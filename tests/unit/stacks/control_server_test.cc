@@ -178,6 +178,40 @@ TEST_CASE("a client that sends nothing keeps nobody waiting, and is dropped when
     CHECK(desk.server->next_deadline() == kNever);
 }
 
+TEST_CASE("a client that has done its part is not dropped, however long another one's request took") {
+    Desk desk;
+    desk.texts = 2000;
+    ipc::Channel reader = desk.connect();
+    Desk::ask(reader, "reader");
+    desk.serve();
+    bool is_done = false;
+    std::size_t received = Desk::read(reader, is_done);
+    CHECK_FALSE(is_done);
+    desk.texts = 0;
+    ipc::Channel writer = desk.connect();
+    ipc::Channel silent = desk.connect();
+    while (desk.is_ready()) desk.serve();  // accepts them, and fills the reader's queue again
+    Desk::ask(writer, "writer");
+    received += Desk::read(reader, is_done);
+    REQUIRE_FALSE(is_done);
+
+    desk.server->drop_silent(desk.server->next_deadline() + std::chrono::hours(1));
+    std::vector<std::uint8_t> space(64);
+    const auto end = silent.receive(space);
+    REQUIRE(end);
+    CHECK(end->closed);
+    while (desk.is_ready()) {
+        desk.serve();
+        received += Desk::read(reader, is_done);
+    }
+    CHECK(received == 2001);
+    CHECK(is_done);
+    is_done = false;
+    CHECK(Desk::read(writer, is_done) == 1);
+    CHECK(is_done);
+    CHECK(desk.server->next_deadline() == kNever);
+}
+
 TEST_CASE("a request that comes after its client was accepted is answered; one that hangs up is forgotten") {
     Desk desk;
     ipc::Channel late = desk.connect();
