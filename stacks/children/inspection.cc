@@ -133,9 +133,16 @@ std::vector<Rename> renamed_since(const Holdings& holdings) {
     for (const auto& [id, space] : strangers) {
         if (tunnels[space] == 1 && customers.count(space) == 1) renames.push_back({id, customers.find(space)->second});
     }
-    return complete_renames(
-        std::move(renames), [&](const std::string& id) { return holdings.tunnels.contains(id); },
-        [](const std::string&) { return false; });
+    return possible_renames(holdings, std::move(renames));
+}
+
+std::vector<Rename> possible_renames(const Holdings& holdings, std::vector<Rename> renames) {
+    const auto has = [&holdings](const std::string& id) {
+        return holdings.tunnels.contains(id) ||
+               std::any_of(holdings.listeners.begin(), holdings.listeners.end(),
+                           [&id](const auto& listener) { return listener.first.owner == id; });
+    };
+    return complete_renames(std::move(renames), has, [](const std::string&) { return false; });
 }
 
 Status inspect(const Holdings& holdings, const std::string& run_dir, const std::vector<Rename>& renames) {

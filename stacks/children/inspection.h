@@ -16,6 +16,10 @@ namespace warren::stacks {
 // namespace of the uplink.
 [[nodiscard]] std::vector<Rename> renamed_since(const Holdings& holdings);
 
+// Those of `renames` that vpnd can be told: it refuses the id of a customer that it has, be it a listener alone, and
+// that is not renamed itself.
+[[nodiscard]] std::vector<Rename> possible_renames(const Holdings& holdings, std::vector<Rename> renames);
+
 // Returns kInvalid with the reason unless every listener has the sockets of one that we bound (UDP of this namespace,
 // on the port it names, in each role once, and a UAPI socket in one of our directories), and every tunnel that
 // still has a device belongs to that customer's own stack, under its new name if it is one of `renames`. Call it in the

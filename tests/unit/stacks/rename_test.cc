@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "room.h"
+#include "stacks/children/inspection.h"
 #include "stacks/plan/renames.h"
 
 namespace warren::stacks {
@@ -533,6 +534,21 @@ TEST_CASE("a control socket with another customer's name is made anew") {
         CHECK(contains(received, "listener 'initech' 51877"));
         CHECK(contains(received, "listener 'initech' 51877 with sockets") == (name == "acme"));
         room.reconciler.close_listeners();
+    }
+}
+
+TEST_CASE("a vpnd that has a listener of the new id is not told of the rename, unless that customer is renamed too") {
+    const std::vector<Rename> first{{"acme", "globex"}};
+    const std::vector<Rename> both{{"acme", "globex"}, {"globex", "initech"}};
+    for (const std::string owner : {"globex", "hooli"}) {
+        CAPTURE(owner);
+        Holdings holdings = held_by_vpnd(owner);
+        holdings.tunnels["acme"].push_back(some_descriptor());
+        CHECK(possible_renames(holdings, first).empty() == (owner == "globex"));
+        CHECK(possible_renames(holdings, both) == both);
+        holdings.tunnels["globex"].push_back(some_descriptor());
+        CHECK(possible_renames(holdings, first).empty());
+        CHECK(possible_renames(holdings, both) == both);
     }
 }
 
