@@ -127,13 +127,17 @@ void LastGood::run(const config::Generation& generation, Instant now) {
 }
 
 void LastGood::finish(const config::Generation& generation, Duration patience, Instant now) {
-    start_at_ = now;
-    for (int i = 0; i < 2; ++i) {  // one that runs may have begun too early
-        const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
-        pollfd ended{ended_.get(), POLLIN, 0};
-        if (child_ != 0 && ::poll(&ended, 1, static_cast<int>(limit)) != 1) return;  // the disk hangs
-        run(generation, now);
-    }
+    if (!await_end(patience)) return;  // the disk hangs
+    (void)reap(now);
+    if (!is_due_) return;
+    start(generation, now);
+    if (await_end(patience)) (void)reap(now);
+}
+
+bool LastGood::await_end(Duration patience) const {
+    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
+    pollfd ended{ended_.get(), POLLIN, 0};
+    return child_ == 0 || ::poll(&ended, 1, static_cast<int>(limit)) == 1;
 }
 
 void LastGood::start(const config::Generation& generation, Instant now) {
@@ -163,7 +167,7 @@ bool LastGood::reap(Instant now) {
         log(LogLevel::kWarn, "last_good_not_kept",
             {{"reason", "the process that writes it was killed by signal " + std::to_string(WTERMSIG(status))},
              {"effect", "an earlier one stays until the next attempt"}});
-    try_again(now);
+    if (!is_due_) try_again(now);  // a newer one does not wait
     return true;
 }
 

@@ -15,8 +15,9 @@
 namespace warren::stacks {
 
 // STATE_DIR/last-good: warren.toml and the customers' files as one, without any secret; root only (0600). A child
-// process writes it, so that nothing waits for a disk that is slow or hangs. One thread. What cannot be written is
-// removed: an older configuration may have peers that were revoked since.
+// process writes it, so that nothing waits for a disk that is slow or hangs. One thread. Where the new one cannot be
+// written the old one is removed: it may have peers that were revoked since. It stays until the next attempt when the
+// process is killed or cannot be started.
 class LastGood {
   public:
     // "": nothing is kept.
@@ -32,13 +33,15 @@ class LastGood {
     void run(const config::Generation& generation, Instant now);
     // When run() has something to do, apart from the end of a writing.
     [[nodiscard]] Instant next_deadline() const { return is_due_ && child_ == 0 ? start_at_ : kNever; }
-    // Returns when everything is written, or after `patience`. What could not be written is tried once more.
+    // Returns when everything is written, or when a writing takes longer than `patience`. What could not be written, by
+    // one that runs either, is tried once more.
     void finish(const config::Generation& generation, Duration patience, Instant now);
 
   private:
     void start(const config::Generation& generation, Instant now);
     // False: it still runs.
     [[nodiscard]] bool reap(Instant now);
+    [[nodiscard]] bool await_end(Duration patience) const;
     void try_again(Instant now);
 
     std::string state_dir_;

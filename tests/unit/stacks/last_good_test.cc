@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -110,21 +111,53 @@ TEST_CASE("where the new one cannot be written, the old one does not stay: it ma
     CHECK(state.last_good.next_deadline() == kNever);
 }
 
+// Begins to write with a process that SIGXFSZ kills.
+void keep_in_vain(State& state, const config::Generation& generation) {
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+    const rlimit nothing{0, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &nothing) == 0);
+    state.last_good.keep(generation, state.now);
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+}
+
+// Returns when the process has ended; run() sees it then.
+void await_writer() {
+    siginfo_t about{};
+    REQUIRE(::waitid(P_ALL, 0, &about, WEXITED | WNOWAIT) == 0);
+}
+
 TEST_CASE("what a killed process did not write is written at the next attempt") {
     State state;
     state.keep(generation_of("first"));
     const config::Generation second = generation_of("second");
-    rlimit before{};
-    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
-    const rlimit nothing{0, before.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_FSIZE, &nothing) == 0);  // SIGXFSZ kills the child
-    state.last_good.keep(second, state.now);
-    REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
-    state.last_good.finish(second, kPatience, state.now);
+    keep_in_vain(state, second);
+    await_writer();
+    state.last_good.run(second, state.now);
     CHECK(state.found() == "first");
     CHECK(state.last_good.next_deadline() == state.now + LastGood::kRetryPause);
     state.keep(second);
     CHECK(state.found() == "second");
+}
+
+TEST_CASE("a newer one does not wait for the next attempt of one that was not written") {
+    State state;
+    keep_in_vain(state, generation_of("first"));
+    await_writer();
+    const config::Generation second = generation_of("second");
+    state.last_good.keep(second, state.now);
+    CHECK(state.last_good.next_deadline() == kNever);  // it is being written
+    state.last_good.finish(second, kPatience, state.now);
+    CHECK(state.found() == "second");
+}
+
+TEST_CASE("a stop writes what a process that is killed just then did not write") {
+    State state;
+    const config::Generation first = generation_of("first");
+    keep_in_vain(state, first);
+    state.last_good.finish(first, kPatience, state.now);
+    CHECK(state.found() == "first");
+    CHECK(state.last_good.next_deadline() == kNever);
 }
 
 TEST_CASE("a stop tries once more what could not be written") {
