@@ -1,6 +1,7 @@
 #include "stacks/last_good.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -8,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -84,23 +87,35 @@ Status replace(const std::string& directory, const std::string& path, std::strin
     return {};
 }
 
-// Of the child: its exit status.
-int write_out(const std::string& state_dir, const config::Generation& generation) {
+// How the child ends: it logs nothing, because it has a copy of what waits to be logged.
+enum Outcome : int { kKept, kNothingStays, kEarlierStays };
+constexpr int kReason = 3;  // its descriptor, for the reason
+
+int write_out(const std::string& state_dir, const config::Generation& generation, std::string& reason) {
     const std::string path = path_in(state_dir);
     const config::Texts texts = config::texts_of(generation);
     if (const auto present = content_of(path)) {
         const auto unpacked = config::unpack(*present, kVersion);
-        if (unpacked && unpacked->texts == texts) return 0;
+        if (unpacked && unpacked->texts == texts) return kKept;
     }
     (void)::mkdir(state_dir.c_str(), 0700);
     const Status kept = replace(state_dir, path, config::pack(texts, kVersion, wall_clock()));
-    if (kept) return 0;
-    const bool is_stale = ::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR;
+    if (kept) return kKept;
+    reason = kept.error().what;
+    return ::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR ? kEarlierStays : kNothingStays;
+}
+
+std::string read_reason(int pipe) {
+    std::array<char, PIPE_BUF> text{};
+    const ssize_t size = ::read(pipe, text.data(), text.size());
+    return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : "it is not known";
+}
+
+void log_not_kept(const std::string& reason, bool earlier_stays) {
     log(LogLevel::kWarn, "last_good_not_kept",
-        {{"reason", kept.error().what},
-         {"effect", is_stale ? "an earlier one stays: after a start with a broken warren.toml it is in force"
-                             : "a start with a broken warren.toml serves nobody"}});
-    return 1;
+        {{"reason", reason},
+         {"effect", earlier_stays ? "an earlier one stays: after a start with a broken warren.toml it is in force"
+                                  : "a start with a broken warren.toml serves nobody"}});
 }
 
 }  // namespace
@@ -142,14 +157,22 @@ bool LastGood::await_end(Duration patience) const {
 
 void LastGood::start(const config::Generation& generation, Instant now) {
     is_due_ = false;
-    const pid_t child = ::fork();
+    std::array<int, 2> ends{};
+    const bool has_pipe = ::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0;
+    reason_ = UniqueFd(has_pipe ? ends[0] : -1);
+    const UniqueFd write_end(has_pipe ? ends[1] : -1);
+    const pid_t child = has_pipe ? ::fork() : -1;
     if (child < 0) {
-        log(LogLevel::kWarn, "last_good_not_kept", {{"reason", std::strerror(errno)}});
+        log_not_kept(std::strerror(errno), true);
         return try_again(now);
     }
     if (child == 0) {
-        (void)::close_range(3, ~0U, 0);  // a disk that hangs must not keep the lock, nor the channel to vpnd
-        ::_exit(write_out(state_dir_, generation));
+        (void)::dup2(write_end.get(), kReason);
+        (void)::close_range(kReason + 1, ~0U, 0);  // a disk that hangs must not keep the lock, nor the channel to vpnd
+        std::string reason;
+        const int outcome = write_out(state_dir_, generation, reason);
+        (void)!::write(kReason, reason.data(), std::min<std::size_t>(reason.size(), PIPE_BUF));
+        ::_exit(outcome);
     }
     child_ = child;
     ended_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
@@ -162,11 +185,12 @@ bool LastGood::reap(Instant now) {
     if (ended == 0) return false;
     child_ = 0;
     ended_.reset();
-    if (ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
-    if (ended > 0 && WIFSIGNALED(status))  // otherwise it has said why
-        log(LogLevel::kWarn, "last_good_not_kept",
-            {{"reason", "the process that writes it was killed by signal " + std::to_string(WTERMSIG(status))},
-             {"effect", "an earlier one stays until the next attempt"}});
+    const bool has_exited = ended > 0 && WIFEXITED(status);
+    if (has_exited && WEXITSTATUS(status) == kKept) return true;
+    std::string reason = read_reason(reason_.get());
+    if (ended > 0 && WIFSIGNALED(status))
+        reason = "the process that writes it was killed by signal " + std::to_string(WTERMSIG(status));
+    log_not_kept(reason, !has_exited || WEXITSTATUS(status) != kNothingStays);
     if (!is_due_) try_again(now);  // a newer one does not wait
     return true;
 }

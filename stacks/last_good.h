@@ -49,6 +49,7 @@ class LastGood {
     Instant start_at_{};  // not before
     pid_t child_ = 0;     // 0: none
     UniqueFd ended_;      // its pidfd
+    UniqueFd reason_;     // a pipe: why it failed
 };
 
 }  // namespace warren::stacks

@@ -2,17 +2,21 @@
 #include "stacks/last_good.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "base/log.h"
 #include "room.h"
 
 namespace warren::stacks {
@@ -158,6 +162,67 @@ TEST_CASE("a stop writes what a process that is killed just then did not write")
     state.last_good.finish(first, kPatience, state.now);
     CHECK(state.found() == "first");
     CHECK(state.last_good.next_deadline() == kNever);
+}
+
+// Standard error is a pipe.
+struct Errors {
+    Errors() {
+        std::array<int, 2> ends{};
+        REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+        read_end = UniqueFd(ends[0]);
+        const UniqueFd write_end(ends[1]);
+        REQUIRE(::dup2(write_end.get(), STDERR_FILENO) == STDERR_FILENO);
+    }
+    ~Errors() { ::dup2(before.get(), STDERR_FILENO); }
+    Errors(const Errors&) = delete;
+    Errors& operator=(const Errors&) = delete;
+
+    static void fill() {
+        const std::string page(4096, 'x');
+        while (::write(STDERR_FILENO, page.data(), page.size()) > 0) {
+        }
+    }
+    [[nodiscard]] std::string read() const {
+        std::string out;
+        std::array<char, 4096> piece{};
+        for (ssize_t size = 0; (size = ::read(read_end.get(), piece.data(), piece.size())) > 0;)
+            out.append(piece.data(), static_cast<std::size_t>(size));
+        return out;
+    }
+
+    UniqueFd before{::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)};
+    UniqueFd read_end;
+};
+
+std::size_t count_of(const std::string& text, const std::string& part) {
+    std::size_t count = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+    return count;
+}
+
+TEST_CASE("what waits to be logged is logged once, and so is why nothing was written") {
+    State state;
+    const config::Generation first = generation_of("first");
+    std::filesystem::create_directories(state.file + ".new/in-the-way");
+    std::string text;
+    bool waits = false;
+    {
+        const Errors errors;
+        Errors::fill();
+        log_text("a line that waits");
+        waits = log_has_waiting();
+        (void)errors.read();
+        state.last_good.keep(first, state.now);
+        await_writer();
+        state.last_good.run(first, state.now);
+        flush_log();
+        text = errors.read();
+    }
+    CHECK(waits);
+    CHECK(count_of(text, "a line that waits") == 1);
+    CHECK(count_of(text, "event=last_good_not_kept") == 1);
+    CHECK(text.find("last-good.new") != std::string::npos);
+    CHECK(text.find("serves nobody") != std::string::npos);
 }
 
 TEST_CASE("a stop tries once more what could not be written") {
