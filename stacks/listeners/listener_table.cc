@@ -1,5 +1,6 @@
 #include "stacks/listeners/listener_table.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -8,9 +9,30 @@
 
 namespace warren::stacks {
 
+namespace {
+
+bool is_named(const std::string& path, const ipc::ListenerId& id) {
+    return path.ends_with("/" + uapi_name(id.owner) + ".sock");
+}
+
+}  // namespace
+
+// The file of the one that listener `id` has, and that with the name of `id`.
+void ListenerTable::remove_misnamed(const ipc::ListenerId& id) {
+    const auto is_used = [this](const std::string& path) {
+        return std::any_of(uapi_.begin(), uapi_.end(), [&](const auto& each) { return each.second.path == path; });
+    };
+    std::erase_if(misnamed_, [&](const auto& each) {
+        if (each.first != id && !is_named(each.second, id)) return false;
+        if (!is_used(each.second)) unlink_uapi(each.second);
+        return true;
+    });
+}
+
 Status ListenerTable::bind(const ipc::ListenerId& id, Port port) {
     std::optional<UapiSocket> uapi;
     if (id.kind == ipc::ListenerKind::kWireguard && !uapi_.contains(id)) {
+        remove_misnamed(id);
         auto made = listen_uapi(id.owner, run_dir_);
         if (!made) return tl::unexpected(made.error());
         if (!made->path.starts_with(kUapiDirectory))
@@ -37,8 +59,12 @@ bool ListenerTable::adopt(const ipc::ListenerId& id, Port port, const std::vecto
     for (std::size_t i = 0; i < roles.size(); ++i) {
         if (roles[i].role == ipc::SocketRole::kControl) {
             std::string path = path_of_socket(descriptors[i].get());
-            has_its_name = path.empty() || path.ends_with("/" + uapi_name(id.owner) + ".sock");
-            if (has_its_name) uapi_[id] = {std::move(descriptors[i]), std::move(path)};
+            has_its_name = path.empty() || is_named(path, id);
+            if (has_its_name) {
+                uapi_[id] = {std::move(descriptors[i]), std::move(path)};
+            } else if (is_customers_uapi(path)) {
+                misnamed_[id] = std::move(path);
+            }
             continue;
         }
         group.roles.push_back(roles[i]);
@@ -68,6 +94,11 @@ void ListenerTable::keep_only(const ListenerPorts& listeners) {
     std::set<Port> ports;
     for (const auto& [id, port] : listeners) ports.insert(port);
     std::erase_if(groups_, [&](const auto& entry) { return !ports.contains(entry.first); });
+    std::erase_if(misnamed_, [&](const auto& entry) {
+        if (listeners.contains(entry.first)) return false;
+        remove_stale_uapi(entry.second);
+        return true;
+    });
     for (auto it = uapi_.begin(); it != uapi_.end();) {
         if (listeners.contains(it->first)) {
             ++it;

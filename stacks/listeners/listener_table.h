@@ -48,7 +48,8 @@ class ListenerTable {
     void close_surplus();
     [[nodiscard]] std::uint32_t workers() const { return workers_; }
     // Adopts what vpnd held for us: as bind() made it. False: without the control socket, which has the name of another
-    // listener, as after a rename that vpnd was told of alone; the next bind() makes one.
+    // listener, as after a rename that vpnd was told of alone; the next bind() makes one. The file of the other one is
+    // removed by the bind() of the listener that has it, or that needs its name.
     [[nodiscard]] bool adopt(const ipc::ListenerId& id, Port port, const std::vector<ipc::DescriptorRole>& roles,
                              std::vector<UniqueFd> descriptors);
     // Closes what none of these listeners needs, and removes the files of their control sockets.
@@ -60,10 +61,13 @@ class ListenerTable {
     [[nodiscard]] ListenerDescriptors descriptors(const ipc::ListenerId& id, Port port) const;
 
   private:
+    void remove_misnamed(const ipc::ListenerId& id);
+
     std::string run_dir_;
     std::uint32_t workers_;
     std::map<Port, SocketGroup> groups_;
-    std::map<ipc::ListenerId, UapiSocket> uapi_;  // of WireGuard's listeners
+    std::map<ipc::ListenerId, UapiSocket> uapi_;       // of WireGuard's listeners
+    std::map<ipc::ListenerId, std::string> misnamed_;  // where vpnd has the control socket of one without
 };
 
 }  // namespace warren::stacks

@@ -81,6 +81,16 @@ void remove_stale_uapi(const std::string& path) {
     ::unlink(path.c_str());
 }
 
+bool is_customers_uapi(const std::string& path) {
+    const std::string name = path.substr(path.rfind('/') + 1);
+    return name.starts_with(uapi_name("") + "-") && name.ends_with(".sock");
+}
+
+void unlink_uapi(const std::string& path) {
+    struct stat about {};
+    if (::lstat(path.c_str(), &about) == 0 && S_ISSOCK(about.st_mode)) ::unlink(path.c_str());
+}
+
 std::string path_of_socket(int socket) {
     sockaddr_un address{};
     socklen_t size = sizeof address;

@@ -27,6 +27,11 @@ void remove_uapi(UapiSocket socket);
 // Removes the file if no process listens there.
 void remove_stale_uapi(const std::string& path);
 
+// Whether it has the name of one that listen_uapi() makes for a customer.
+[[nodiscard]] bool is_customers_uapi(const std::string& path);
+// Removes the file although vpnd listens there: it gets another socket.
+void unlink_uapi(const std::string& path);
+
 // Where a Unix socket is bound; "" when it is not.
 [[nodiscard]] std::string path_of_socket(int socket);
 
