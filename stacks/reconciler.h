@@ -110,8 +110,9 @@ class Reconciler {
     [[nodiscard]] std::uint32_t workers() const { return sockets_.workers(); }
     // As the configuration in force says. problems() says when workers() is another number.
     [[nodiscard]] std::uint32_t wanted_workers() const { return wanted_workers(current_); }
-    // The first customer that only the present vpnd serves, because its file has errors since before that was adopted;
-    // "": there is none. Its tunnels end with a replacement, so another number of workers waits until it is mended.
+    // The first customer that only the present vpnd serves, because it could not be applied since that was adopted: its
+    // file has errors, or its stack was refused. "": there is none. Its tunnels end with a replacement, so another
+    // number of workers waits until it can be applied.
     [[nodiscard]] std::string only_in_vpnd() const { return only_in_vpnd(current_, present_); }
     // What problems() says of workers() and wanted_workers(); "": they are the same.
     [[nodiscard]] std::string pending_workers() const;
@@ -202,6 +203,8 @@ class Reconciler {
     [[nodiscard]] std::string only_in_vpnd(const config::Generation& generation,
                                            const std::set<std::string>& present) const;
     void update_pending_workers();
+    // The first line of the first one in problems(); "": it has none.
+    [[nodiscard]] std::string problem_of(const std::string& customer) const;
     [[nodiscard]] Status check_descriptors(std::uint32_t workers, const config::Generation& generation) const;
     [[nodiscard]] Status resize(std::uint32_t workers);
 

@@ -178,8 +178,15 @@ std::string Reconciler::pending_workers() const {
     if (const Status fits = check_workers(); !fits) return text + ": " + fits.error().what;
     const std::string kept = only_in_vpnd();
     if (kept.empty()) return text + "; vpnctl restart vpnd changes it, and clients notice nothing";
-    return text + " until " + options_.config_directory + "/customers/" + kept +
-           ".toml is mended: another vpnd would not serve this customer; vpnctl restart vpnd changes it all the same";
+    const std::string problem = problem_of(kept);
+    return text + " until customer " + kept + " can be applied" + (problem.empty() ? "" : " (" + problem + ")") +
+           ": another vpnd would not serve it; vpnctl restart vpnd changes it all the same";
+}
+
+std::string Reconciler::problem_of(const std::string& customer) const {
+    const auto found = std::find_if(problems_.begin(), problems_.end(),
+                                    [&](const ipc::ControlText& text) { return text.customer == customer; });
+    return found == problems_.end() ? std::string() : found->text.substr(0, found->text.find('\n'));
 }
 
 // Of the tunnels of `generation`, and of the listeners at most.

@@ -196,7 +196,7 @@ TEST_CASE("another number of workers waits for a customer that only the adopted 
     REQUIRE(room.apply().accepted);
     CHECK(room.reconciler.only_in_vpnd() == "globex");
     CHECK(has_problem(room, "workers: 7 is not in force, vpnd goes on with 2 until"));
-    CHECK(has_problem(room, "/customers/globex.toml is mended"));
+    CHECK(has_problem(room, "until customer globex can be applied (" + room.directory_ + "/customers/globex.toml:"));
     CHECK_FALSE(has_problem(room, "clients notice nothing"));
     CHECK_FALSE(mentions(room.reconciler.preview(), "", "replace vpnd"));
     room.write_customer("globex", 'B');
@@ -204,6 +204,19 @@ TEST_CASE("another number of workers waits for a customer that only the adopted 
     REQUIRE(room.apply().accepted);
     CHECK(room.reconciler.only_in_vpnd().empty());
     CHECK(has_problem(room, "clients notice nothing"));
+}
+
+TEST_CASE("another number of workers waits for a customer whose stack is refused after an adoption, and says why") {
+    Room room;
+    room.write("warren.toml", "workers = 7\n" + room.appliance());
+    room.write_customer("acme", 'A');
+    room.write_customer("globex", 'B');
+    room.kernel.stacks["warren-globex"] = FakeKernel::fresh_stack("");  // somebody else's
+    room.adopt({"acme", "globex"}, 2);
+    REQUIRE(room.apply().accepted);
+    CHECK(room.reconciler.only_in_vpnd() == "globex");
+    CHECK(has_problem(room, "vpnd goes on with 2 until customer globex can be applied (refused: "));
+    CHECK_FALSE(has_problem(room, "is mended"));
 }
 
 TEST_CASE("without `workers` there is one for each core") {
