@@ -119,6 +119,8 @@ class StackKeeper {
     [[nodiscard]] Status make_way(const std::vector<Rename>& renames);
     // These are about `renaming_`. Whether the stack of `rename` has this name.
     [[nodiscard]] bool has_name(const std::string& name, const Rename& rename) const;
+    // Somebody removed its stack.
+    [[nodiscard]] bool is_gone(const Rename& rename) const;
     // Whether every stack has the name of this id, and no passing name.
     [[nodiscard]] bool all_have(std::string Rename::*name) const;
     [[nodiscard]] bool is_in_doubt(const std::string& customer) const;

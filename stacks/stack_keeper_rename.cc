@@ -1,6 +1,7 @@
 // A stack gets the name of another customer. The order is such that a stackd which is killed in the middle finds its
 // way: each namespace gets its passing name first; only when all have theirs does the first old name go.
 #include <algorithm>
+#include <array>
 #include <map>
 #include <utility>
 
@@ -57,6 +58,14 @@ bool StackKeeper::has_name(const std::string& name, const Rename& rename) const 
     return space && *space == renaming_.spaces.at(rename.from);
 }
 
+bool StackKeeper::is_gone(const Rename& rename) const {
+    const std::array names{namespace_name(rename.from), namespace_name(rename.to), passing_name(rename.to)};
+    return std::none_of(names.begin(), names.end(), [&](const std::string& name) {
+        const auto space = kernel_.number_of(name);
+        return space ? *space == renaming_.spaces.at(rename.from) : space.error().code != ErrorCode::kNotFound;
+    });
+}
+
 bool StackKeeper::all_have(std::string Rename::*name) const {
     return std::all_of(renaming_.stacks.begin(), renaming_.stacks.end(), [&](const Rename& rename) {
         return has_name(namespace_name(rename.*name), rename) && !has_name(passing_name(rename.to), rename);
@@ -108,6 +117,7 @@ bool StackKeeper::is_in_doubt(const std::string& customer) const {
 
 Result<std::vector<Rename>> StackKeeper::settle_renames() {
     if (!has_names_in_doubt()) return std::vector<Rename>();
+    std::erase_if(renaming_.stacks, [this](const Rename& rename) { return is_gone(rename); });
     // Where one is done its old name may be another one's already: it is shorter to go on.
     const bool is_past = std::any_of(renaming_.stacks.begin(), renaming_.stacks.end(), [this](const Rename& rename) {
         return has_name(namespace_name(rename.to), rename) && !has_name(passing_name(rename.to), rename);

@@ -77,6 +77,23 @@ TEST_CASE("a name that somebody else gets meanwhile takes the whole rename back"
     CHECK(kernel.second_names.empty());
 }
 
+TEST_CASE("a stack that somebody removes in the middle of a rename leaves no doubt about the others") {
+    FakeKernel kernel;
+    make_stack(kernel, "a", 1);
+    make_stack(kernel, "c", 2);
+    StackKeeper stacks(kernel, kTestRunDir);
+    kernel.steps_until_crash = 7;
+    CHECK_FALSE(stacks.rename(kApart));
+    kernel.steps_until_crash = SIZE_MAX;
+    REQUIRE(kernel.stacks.erase("warren-d.new") == 1);
+    const auto settled = stacks.settle_renames();
+    REQUIRE(settled);
+    CHECK(*settled == kApart);
+    CHECK_FALSE(stacks.has_names_in_doubt());
+    CHECK(stack_of(kernel, "b") == 1);
+    CHECK(kernel.stacks.size() == 1);
+}
+
 TEST_CASE("the far ends of veths change their names with the stacks, or keep them") {
     // Four steps rename both ends, after two that give passing names.
     for (const std::size_t error : {1U, 6U, 8U, 11U, 99U}) {
