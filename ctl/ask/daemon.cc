@@ -40,7 +40,7 @@ Result<Bytes> receive_from(ipc::Channel& channel, const std::string& daemon, std
     if (!received) return with_context(daemon, received.error());
     if (received->closed)
         return fail(ErrorCode::kUnavailable,
-                    fmt::format("{} closed the connection; see journalctl -u 'warren*'", daemon));
+                    fmt::format("{} closed the connection; see journalctl -u 'warren*'", daemon), kHangUp);
     return Bytes(space).first(received->size);
 }
 

@@ -1,6 +1,7 @@
 // Connects to Warren's daemons; errors say what to do.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,6 +14,9 @@ namespace warren::ctl {
 
 // Connects to RUN_DIR/SOCKET. The error is one line: which daemon, where, why, and what to do.
 [[nodiscard]] Result<ipc::Channel> connect_daemon(const std::string& daemon, const std::string& path);
+
+// The system_error of what receive_from() says when the daemon has closed the connection.
+inline constexpr int kHangUp = ECONNRESET;
 
 // Receives the next message into `space`, which is made large enough for every message. `daemon` names it in errors.
 [[nodiscard]] Result<Bytes> receive_from(ipc::Channel& channel, const std::string& daemon,

@@ -45,9 +45,7 @@ void name_zones(Snapshot& snapshot) {
     }
 }
 
-}  // namespace
-
-Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotRequest& request) {
+Result<Snapshot> try_to_fetch(const std::string& run_dir, const ipc::SnapshotRequest& request) {
     auto channel = connect_daemon("vpnd", run_dir + "/snapshot.sock");
     if (!channel) return tl::unexpected<Error>(channel.error());
     WARREN_TRY(limit_waiting(*channel, kSnapshotTimeoutSeconds));
@@ -64,11 +62,20 @@ Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotR
         if (!message) return with_context("vpnd", message.error());
         const auto finished = add_message(std::move(*message), has_header, out);
         if (!finished) return tl::unexpected<Error>(finished.error());
-        if (*finished) break;
+        if (*finished) return out;
     }
-    std::sort(out.customers.begin(), out.customers.end(),
+}
+
+}  // namespace
+
+Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotRequest& request) {
+    auto out = try_to_fetch(run_dir, request);
+    // vpnd ends an answer in which customers would be renamed; the next one has their new ids.
+    if (!out && out.error().system_error == kHangUp) out = try_to_fetch(run_dir, request);
+    if (!out) return out;
+    std::sort(out->customers.begin(), out->customers.end(),
               [](const auto& a, const auto& b) { return a.customer.settings.id < b.customer.settings.id; });
-    name_zones(out);
+    name_zones(*out);
     return out;
 }
 

@@ -22,8 +22,9 @@ struct Snapshot {
     ZoneNames zones = {};                   // of the refused senders
 };
 
-// Over RUN_DIR/snapshot.sock. kUnavailable: vpnd cannot be reached or does not answer in time; kNotFound: no such
-// customer; otherwise its reply is invalid. Blocks for at most kSnapshotTimeoutSeconds between two messages.
+// Over RUN_DIR/snapshot.sock. Asks once more when vpnd hangs up, as it does when customers are renamed meanwhile.
+// kUnavailable: vpnd cannot be reached, hangs up again, or does not answer in time; kNotFound: no such customer;
+// otherwise its reply is invalid. Blocks for at most kSnapshotTimeoutSeconds between two messages.
 [[nodiscard]] Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotRequest& request);
 
 inline constexpr int kSnapshotTimeoutSeconds = 10;

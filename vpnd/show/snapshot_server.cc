@@ -127,7 +127,7 @@ void SnapshotServer::refresh_more(Now now, Answer& answer) {
 bool SnapshotServer::advance(Now now, Clients::iterator at) {
     Client& client = at->second;
     if (!client.answer) return true;
-    if (client.answer->renames != customers_.renames()) return false;  // it asks again
+    if (client.answer->renames != customers_.renames()) return false;  // statusd and vpnctl ask again
     if (!counters_.ready(client.answer->ticket)) return true;
     Answer& answer = *client.answer;
     std::size_t looked = 0;

@@ -270,9 +270,12 @@ TEST_CASE("a customer unknown to vpnd is a failure that names it") {
     CHECK(ask_vpnd({"wg", "acmee"}).status == kFailed);
 }
 
-TEST_CASE("a vpnd that hangs up half-way is unreachable, one that talks nonsense fails") {
-    const auto ask = [](std::function<void(ipc::Channel&)> answer) {
-        const FakeDaemon daemon("snapshot.sock", [answer = std::move(answer)](ipc::Channel& channel) {
+TEST_CASE("a vpnd that hangs up twice is unreachable, one that talks nonsense fails and is not asked again") {
+    int asked = 0;  // by the daemon's thread
+    const auto ask = [&asked](std::function<void(ipc::Channel&)> answer) {
+        asked = 0;
+        const FakeDaemon daemon("snapshot.sock", [&asked, answer = std::move(answer)](ipc::Channel& channel) {
+            ++asked;
             samples::ignore_request(channel);
             answer(channel);
         });
@@ -282,14 +285,32 @@ TEST_CASE("a vpnd that hangs up half-way is unreachable, one that talks nonsense
         ask([](ipc::Channel& channel) { samples::send(channel, ipc::SnapshotMessage(ipc::SnapshotHeader{})); });
     CHECK(gone.status == kUnreachable);
     CHECK(gone.err == "vpnctl: vpnd closed the connection; see journalctl -u 'warren*'\n");
+    CHECK(asked == 2);
     const auto nonsense = ask([](ipc::Channel& channel) { (void)channel.send(as_bytes("nonsense")); });
     CHECK(nonsense.status == kFailed);
     CHECK(nonsense.err.starts_with("vpnctl: vpnd: "));
+    CHECK(asked == 1);
     CHECK(ask([](ipc::Channel& channel) {
               samples::send(channel, ipc::SnapshotMessage(ipc::PeerSnapshot{}));
           }).status == kFailed);
     CHECK(ask([](ipc::Channel& channel) { samples::send(channel, ipc::SnapshotMessage(ipc::SnapshotEnd{})); }).status ==
           kFailed);
+}
+
+TEST_CASE("a vpnd that ends its answer, since customers are renamed in it, is asked once more") {
+    int asked = 0;  // by the daemon's thread
+    const FakeDaemon daemon("snapshot.sock", [&asked](ipc::Channel& channel) {
+        if (++asked > 1) return samples::serve_snapshot(samples::snapshot(), channel);
+        samples::ignore_request(channel);
+        samples::send(channel, ipc::SnapshotMessage(ipc::SnapshotHeader{}));
+        ipc::CustomerSnapshot former;
+        former.settings.id = "initech";
+        samples::send(channel, ipc::SnapshotMessage(former));
+    });
+    const auto ran = vpnctl({"--run-dir", daemon.run_dir(), "customers"});
+    CHECK(ran.status == kDone);
+    CHECK(ran.err.empty());
+    CHECK(ran.out == ask_vpnd({"customers"}).out);
 }
 
 TEST_CASE("apply and diff print stackd's answer as it comes and exit as it says") {

@@ -95,9 +95,10 @@ FakeDaemon::FakeDaemon(const std::string& socket, std::function<void(ipc::Channe
     stop_ = UniqueFd(::eventfd(0, EFD_CLOEXEC));
     thread_ = std::thread([this, serve = std::move(serve)] {
         std::array<pollfd, 2> ready{{{listener_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}}};
-        if (::poll(ready.data(), ready.size(), 30000) <= 0 || ready[0].revents == 0) return;
-        auto channel = ipc::accept_from(listener_.get());
-        if (channel) serve(*channel);
+        while (::poll(ready.data(), ready.size(), 30000) > 0 && ready[0].revents != 0) {
+            auto channel = ipc::accept_from(listener_.get());
+            if (channel) serve(*channel);
+        }
     });
 }
 

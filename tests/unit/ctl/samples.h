@@ -26,10 +26,11 @@ struct TemporaryDirectory {
     std::string path;
 };
 
-// A run directory of its own, gone at the end, with a daemon's socket in it that serves one connection in a thread.
+// A run directory of its own, gone at the end, with a daemon's socket in it that serves one connection after the other
+// in a thread.
 class FakeDaemon {
   public:
-    // `serve` gets the connection; it is closed when that returns.
+    // `serve` gets each connection; it is closed when that returns.
     FakeDaemon(const std::string& socket, std::function<void(ipc::Channel&)> serve);
     ~FakeDaemon();
     FakeDaemon(const FakeDaemon&) = delete;
