@@ -40,10 +40,13 @@ class Reconciler {
         };
         // The configuration that an earlier process had in force; nothing: it is not known.
         std::function<std::optional<config::PackedTexts>()> last_good = [] { return std::nullopt; };
+        std::string uapi_directory = kUapiDirectory;
     };
     // `kernel` must outlive it.
     Reconciler(Kernel& kernel, Options options)
-        : options_(std::move(options)), stacks_(kernel, options_.run_dir), sockets_(options_.run_dir, options_.cores) {}
+        : options_(std::move(options)),
+          stacks_(kernel, options_.run_dir),
+          sockets_(options_.run_dir, options_.cores, options_.uapi_directory) {}
 
     // Reserved of max_descriptors for all but tunnels and listeners: files, requests, clients of vpnd.
     static constexpr std::size_t kSpareDescriptors = 256;

@@ -33,11 +33,11 @@ Status ListenerTable::bind(const ipc::ListenerId& id, Port port) {
     std::optional<UapiSocket> uapi;
     if (id.kind == ipc::ListenerKind::kWireguard && !uapi_.contains(id)) {
         remove_misnamed(id);
-        auto made = listen_uapi(id.owner, run_dir_);
+        auto made = listen_uapi(id.owner, run_dir_, uapi_directory_);
         if (!made) return tl::unexpected(made.error());
-        if (!made->path.starts_with(kUapiDirectory))
+        if (!made->path.starts_with(uapi_directory_ + "/"))
             log(LogLevel::kWarn, "uapi_socket_moved",
-                {{"path", made->path}, {"reason", "a running program uses this name in /var/run/wireguard"}});
+                {{"path", made->path}, {"reason", "a running program uses this name in " + uapi_directory_}});
         uapi = std::move(*made);
     }
     if (!groups_.contains(port)) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
@@ -33,7 +34,9 @@ struct ListenerDescriptors {
 // One thread.
 class ListenerTable {
   public:
-    ListenerTable(std::string run_dir, std::uint32_t workers) : run_dir_(std::move(run_dir)), workers_(workers) {}
+    // `uapi_directory`: where control sockets are made.
+    ListenerTable(std::string run_dir, std::uint32_t workers, std::string uapi_directory = kUapiDirectory)
+        : run_dir_(std::move(run_dir)), uapi_directory_(std::move(uapi_directory)), workers_(workers) {}
 
     // Binds what the listener lacks. On failure nothing is half-bound.
     [[nodiscard]] Status bind(const ipc::ListenerId& id, Port port);
@@ -64,6 +67,7 @@ class ListenerTable {
     void remove_misnamed(const ipc::ListenerId& id);
 
     std::string run_dir_;
+    std::string uapi_directory_;
     std::uint32_t workers_;
     std::map<Port, SocketGroup> groups_;
     std::map<ipc::ListenerId, UapiSocket> uapi_;       // of WireGuard's listeners

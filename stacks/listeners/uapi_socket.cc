@@ -63,8 +63,8 @@ std::string uapi_name(const std::string& listener) {
     return listener.empty() ? "warren" : "warren-" + listener;
 }
 
-Result<UapiSocket> listen_uapi(const std::string& listener, const std::string& run_dir) {
-    auto socket = listen_in(kUapiDirectory, uapi_name(listener));
+Result<UapiSocket> listen_uapi(const std::string& listener, const std::string& run_dir, const std::string& directory) {
+    auto socket = listen_in(directory, uapi_name(listener));
     if (socket || socket.error().code != ErrorCode::kConflict) return socket;
     return listen_in(run_dir + "/wireguard", uapi_name(listener));
 }

@@ -18,9 +18,10 @@ struct UapiSocket {
 // "warren", or "warren-ID" for a customer's own listener.
 [[nodiscard]] std::string uapi_name(const std::string& listener);
 
-// A listening stream socket, 0600, that vpnd accepts on. A stale file is replaced; where another process listens, the
-// socket is made below `run_dir`/wireguard instead, and `path` says so.
-[[nodiscard]] Result<UapiSocket> listen_uapi(const std::string& listener, const std::string& run_dir);
+// A listening stream socket, 0600, in `directory`, that vpnd accepts on. A stale file is replaced; where another
+// process listens, the socket is made below `run_dir`/wireguard instead, and `path` says so.
+[[nodiscard]] Result<UapiSocket> listen_uapi(const std::string& listener, const std::string& run_dir,
+                                             const std::string& directory = kUapiDirectory);
 
 // Closes the listener and removes its file; the file stays while another process (vpnd) listens there.
 void remove_uapi(UapiSocket socket);

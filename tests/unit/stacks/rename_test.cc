@@ -503,6 +503,7 @@ TEST_CASE("a customer that is renamed while its file has errors gets its control
     const Report report = room.apply(Reconciler::Removals::kKeep);
     REQUIRE_MESSAGE(report.accepted, report.summary);
     CHECK(contains(room.received(), "listener 'initech' 51877 with sockets"));
+    CHECK(std::filesystem::exists(room.directory_ + "/uapi/warren-initech.sock"));
     REQUIRE(room.apply(Reconciler::Removals::kKeep).accepted);
     CHECK(joined(room.received()) == joined(Lines{"begin", "commit"}));
     room.reconciler.close_listeners();

@@ -94,7 +94,11 @@ class Room {
     FakeKernel kernel;
     FakeVpnd vpnd;
     VpndLink link{vpnd.take_channel()};
-    Reconciler reconciler{kernel, {directory_, kTestRunDir, 1, [] { return false; }, max_descriptors_}};
+    Reconciler reconciler{kernel,
+                          {.config_directory = directory_,
+                           .run_dir = kTestRunDir,
+                           .max_descriptors = max_descriptors_,
+                           .uapi_directory = directory_ + "/uapi"}};
 };
 
 // doctest prints no vectors.
