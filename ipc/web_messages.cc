@@ -23,6 +23,9 @@ static void fields(auto& codec, Is<WebProblems> auto& m) {
     codec(m.problems, m.left_out);
 }
 static void fields(auto&, Is<WebStacks> auto&) {}
+static void fields(auto& codec, Is<WebRenames> auto& m) {
+    codec(m.generation, m.renames, m.more);
+}
 
 Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire) {
     return encode_variant(message, wire);

@@ -1,9 +1,10 @@
-// stackd -> statusd: what it needs, as descriptors, each replaced by a later one of its kind. statusd sends one request
-// only: for a connection to vpnd when it has none.
+// stackd -> statusd: what it needs, as descriptors, each replaced by a later one of its kind; and which customers were
+// renamed. statusd sends one request only: for a connection to vpnd when it has none.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -49,8 +50,19 @@ struct WebProblems {
 // One descriptor: a file with the customers' stacks (ipc/web_stacks.h).
 struct WebStacks {};
 
-using WebMessage =
-    std::variant<WebListener, WebSnapshots, WebUsers, WebCertificate, WebAsks, WebLogLevel, WebProblems, WebStacks>;
+// Customers have other ids in snapshots of this generation and later ones. Sent before vpnd gets it, so that statusd
+// has it before any such snapshot. When vpnd rejects the generation, one with the same number takes the renames back.
+// Those of a generation add up, one after the other.
+struct WebRenames {
+    static constexpr std::size_t kMax = 500;
+
+    std::uint64_t generation = 0;
+    std::vector<std::pair<std::string, std::string>> renames;  // from, to: all at once; at most kMax
+    bool more = false;                                         // the next message has more of the same
+};
+
+using WebMessage = std::variant<WebListener, WebSnapshots, WebUsers, WebCertificate, WebAsks, WebLogLevel, WebProblems,
+                                WebStacks, WebRenames>;
 
 [[nodiscard]] Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire);
 [[nodiscard]] Result<WebMessage> decode_web(Bytes wire);

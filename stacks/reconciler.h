@@ -40,6 +40,9 @@ class Reconciler {
         };
         // The configuration that an earlier process had in force; nothing: it is not known.
         std::function<std::optional<config::PackedTexts>()> last_good = [] { return std::nullopt; };
+        // Called with the renames of a generation before vpnd gets it, and with the reverse when vpnd has rejected it.
+        std::function<void(std::uint64_t generation, const std::vector<Rename>& renames)> tell_renames =
+            [](std::uint64_t, const std::vector<Rename>&) {};
         std::string uapi_directory = kUapiDirectory;
     };
     // `kernel` must outlive it.

@@ -67,7 +67,10 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
       signals_(signals),
       options_(std::move(options)),
       reconciler_(kernel, {options_.config_directory, run_dir.path(), usable_cores(), [this] { return must_stop(); },
-                           max_descriptors(), [] { return now(); }, [this] { return last_good_.read(); }}),
+                           max_descriptors(), [] { return now(); }, [this] { return last_good_.read(); },
+                           [this](std::uint64_t generation, const std::vector<Rename>& renames) {
+                               if (web_) web_->report_renames(now(), generation, renames);
+                           }}),
       state_(run_dir.path(), options_.state_dir),
       last_good_(options_.state_dir) {
     if (options_.web) web_.emplace(*options_.web);

@@ -27,6 +27,20 @@ Status send_stacks(ipc::Channel& channel, const std::vector<ipc::WebStack>& stac
     return channel.send(wire, {file.get()});
 }
 
+Status send_renames(ipc::Channel& channel, std::uint64_t generation, const std::vector<Rename>& renames) {
+    ipc::WebRenames message{generation, {}, false};
+    for (std::size_t i = 0; i < renames.size(); ++i) {
+        message.renames.emplace_back(renames[i].from, renames[i].to);
+        message.more = i + 1 < renames.size();
+        if (message.more && message.renames.size() < ipc::WebRenames::kMax) continue;
+        std::vector<std::uint8_t> wire;
+        WARREN_TRY(ipc::encode(message, wire));
+        WARREN_TRY(channel.send(wire));
+        message.renames.clear();
+    }
+    return {};
+}
+
 bool has_unread(const ipc::Channel& channel) {
     int bytes = 0;
     return ::ioctl(channel.fd(), SIOCOUTQ, &bytes) == 0 && bytes > 0;

@@ -1,8 +1,10 @@
-// Tells statusd of the customers' stacks, in a file: there may be more of them than a message carries.
+// Tells statusd of the customers' stacks, in a file: there may be more of them than a message carries; and of renames.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
+#include "base/renames.h"
 #include "base/result.h"
 #include "ipc/channel.h"
 #include "ipc/web_stacks.h"
@@ -11,6 +13,8 @@ namespace warren::stacks {
 
 // Sends ipc::WebStacks. An error: nothing was sent; EAGAIN when statusd does not read.
 [[nodiscard]] Status send_stacks(ipc::Channel& channel, const std::vector<ipc::WebStack>& stacks);
+// Sends ipc::WebRenames, as many as it takes. An error: some were not sent; EAGAIN when statusd does not read.
+[[nodiscard]] Status send_renames(ipc::Channel& channel, std::uint64_t generation, const std::vector<Rename>& renames);
 // Whether the other side has not read all that was sent to it.
 [[nodiscard]] bool has_unread(const ipc::Channel& channel);
 

@@ -82,6 +82,12 @@ void WebKeeper::report_stacks(std::vector<ipc::WebStack> stacks) {
     settle_stacks();  // one that is not running gets them when it starts
 }
 
+void WebKeeper::report_renames(Instant now, std::uint64_t generation, const std::vector<Rename>& renames) {
+    if (!channel_.valid()) return;
+    if (const Status sent = send_renames(channel_, generation, renames); !sent)
+        handle_exit(now, "it does not learn of renamed customers: " + sent.error().what);
+}
+
 Report WebKeeper::reload_users() {
     if (!process_) return {{}, false, 0, "the status page is not running; it reads users.toml when it starts"};
     const Status sent = send_users();

@@ -150,7 +150,8 @@ std::vector<WebMessage> every_web_message() {
             WebAsks{},
             WebLogLevel{LogLevel::kWarn},
             WebProblems{{{ControlText::Kind::kUnserved, "acme", "acme.toml:1:1: error: x"}}, 3},
-            WebStacks{}};
+            WebStacks{},
+            WebRenames{7, {{"acme", "initech"}, {"globex", "acme"}}, true}};
 }
 
 // Encodes, decodes and encodes again: equal bytes mean that nothing was lost on the way, as every field is on the wire.

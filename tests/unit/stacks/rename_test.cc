@@ -1,14 +1,11 @@
 // A customer whose file has another name is the same customer; a peer that moves to another one takes nothing along.
 #include <doctest/doctest.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <memory>
 
 #include "room.h"
-#include "stacks/children/inspection.h"
 #include "stacks/plan/renames.h"
 
 namespace warren::stacks {
@@ -406,6 +403,46 @@ TEST_CASE("when vpnd refuses the generation the names are as before, and the nex
     CHECK(number_of(room, "initech") == stack);
 }
 
+TEST_CASE("statusd is told of renames before vpnd can show them, and of the way back when vpnd refuses") {
+    Room room;
+    for (const auto& [id, key] : {std::pair("acme", 'A'), std::pair("globex", 'B')}) room.write_customer(id, key);
+    room.adopt();
+    room.apply();
+    CHECK(room.told.empty());
+    (void)room.received();
+    bool is_first = true;
+    room.when_told = [&] {
+        const bool has_vpnd_it = contains(room.received(), "commit");
+        CHECK(has_vpnd_it != is_first);
+        is_first = false;
+    };
+    move_file(room, "acme", "between");
+    move_file(room, "globex", "acme");
+    move_file(room, "between", "globex");
+    room.vpnd.answer_with({"no"});
+    REQUIRE_FALSE(room.apply(Reconciler::Removals::kAsk).accepted);
+    std::string number = std::to_string(room.reconciler.generation());
+    CHECK(joined(room.told) == joined(Lines{number + ": acme to globex", number + ": globex to acme",
+                                            number + ": globex to acme", number + ": acme to globex"}));
+
+    room.told.clear();
+    is_first = true;
+    (void)room.received();
+    REQUIRE(room.apply(Reconciler::Removals::kAsk).accepted);
+    number = std::to_string(room.reconciler.generation());
+    CHECK(joined(room.told) == joined(Lines{number + ": acme to globex", number + ": globex to acme"}));
+
+    // vpnd gets it when it runs again.
+    room.told.clear();
+    is_first = true;
+    (void)room.received();
+    room.link.close();
+    move_file(room, "acme", "initech");
+    REQUIRE(room.apply(Reconciler::Removals::kAsk).accepted);
+    number = std::to_string(room.reconciler.generation());
+    CHECK(joined(room.told) == joined(Lines{number + ": acme to initech"}));
+}
+
 TEST_CASE("a namespace that is somebody else's keeps its name, and the customer its old one") {
     Room room;
     room.write_customer("acme", 'A');
@@ -462,112 +499,6 @@ TEST_CASE("an adopted vpnd that knows a customer by its old name is told the new
     CHECK(room.apply(Reconciler::Removals::kKeep).accepted);
     CHECK(joined(room.received()) == joined(Lines{"begin", "rename customer acme to initech", "listener '' 51820",
                                                   "customer initech", "peer initech-site", "commit"}));
-}
-
-// --- a customer's own listener -------------------------------------------------------------------
-
-constexpr const char* kOwnListener = "[wireguard]\nlisten_port = 51877\nprivate_key = { secret = \"uplink\" }\n";
-
-// What a vpnd has: the shared listener, and the own one of `owner`.
-Holdings held_by_vpnd(const std::string& owner) {
-    Holdings holdings;
-    for (const auto& [id, port] : std::map<std::string, std::uint16_t>{{"", 51820}, {owner, 51877}}) {
-        ReturnedListener& listener = holdings.listeners[{id}];
-        listener.port = port;
-        listener.roles = {{ipc::SocketRole::kMessages}, {ipc::SocketRole::kData}, {ipc::SocketRole::kControl}};
-        for (int i = 0; i < 3; ++i) listener.descriptors.push_back(some_descriptor());
-    }
-    return holdings;
-}
-
-void make_stack_with_tunnel(Room& room, const std::string& id) {
-    FakeStack& stack = room.kernel.stacks["warren-" + id] = FakeKernel::fresh_stack(owner_mark(kTestRunDir, id));
-    room.kernel.add_link(stack, {kTunnelDevice, 0, "tun", "", "noqueue", 1420, kTunnelQueueLength, 0, true});
-}
-
-bool contains(const Lines& lines, const std::string& begin) {
-    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.starts_with(begin); });
-}
-
-TEST_CASE("a customer that is renamed while its file has errors gets its control socket with the mended file") {
-    Room room;
-    make_stack_with_tunnel(room, "initech");
-    room.break_customer("initech");
-    Holdings holdings = held_by_vpnd("acme");
-    holdings.tunnels["acme"].push_back(some_descriptor());
-    room.reconciler.adopt(std::move(holdings), {{"acme", "initech"}});
-    REQUIRE(room.apply(Reconciler::Removals::kKeep).accepted);
-    CHECK(joined(room.received()) ==
-          joined(Lines{"begin", "rename customer acme to initech", "listener '' 51820", "commit"}));
-    room.write_customer("initech", 'A', kOwnListener);
-    const Report report = room.apply(Reconciler::Removals::kKeep);
-    REQUIRE_MESSAGE(report.accepted, report.summary);
-    CHECK(contains(room.received(), "listener 'initech' 51877 with sockets"));
-    CHECK(std::filesystem::exists(room.directory_ + "/uapi/warren-initech.sock"));
-    REQUIRE(room.apply(Reconciler::Removals::kKeep).accepted);
-    CHECK(joined(room.received()) == joined(Lines{"begin", "commit"}));
-    room.reconciler.close_listeners();
-}
-
-UniqueFd listening_at(const std::string& path) {
-    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    REQUIRE(path.size() < sizeof address.sun_path);
-    std::copy(path.begin(), path.end(), std::begin(address.sun_path));
-    REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-    REQUIRE(::listen(socket.get(), 1) == 0);
-    return socket;
-}
-
-TEST_CASE("a control socket with another customer's name is made anew") {
-    for (const std::string name : {"acme", "initech"}) {
-        CAPTURE(name);
-        Room room;
-        room.write_customer("initech", 'A', kOwnListener);
-        Holdings holdings = held_by_vpnd("initech");
-        holdings.listeners[{"initech"}].descriptors.back() =
-            listening_at(room.directory_ + "/warren-" + name + ".sock");
-        room.reconciler.adopt(std::move(holdings));
-        const Report report = room.apply(Reconciler::Removals::kKeep);
-        REQUIRE_MESSAGE(report.accepted, report.summary);
-        const Lines received = room.received();
-        CHECK(contains(received, "listener 'initech' 51877"));
-        CHECK(contains(received, "listener 'initech' 51877 with sockets") == (name == "acme"));
-        room.reconciler.close_listeners();
-    }
-}
-
-TEST_CASE("a vpnd that has a listener of the new id is not told of the rename, unless that customer is renamed too") {
-    const std::vector<Rename> first{{"acme", "globex"}};
-    const std::vector<Rename> both{{"acme", "globex"}, {"globex", "initech"}};
-    for (const std::string owner : {"globex", "hooli"}) {
-        CAPTURE(owner);
-        Holdings holdings = held_by_vpnd(owner);
-        holdings.tunnels["acme"].push_back(some_descriptor());
-        CHECK(possible_renames(holdings, first).empty() == (owner == "globex"));
-        CHECK(possible_renames(holdings, both) == both);
-        holdings.tunnels["globex"].push_back(some_descriptor());
-        CHECK(possible_renames(holdings, first).empty());
-        CHECK(possible_renames(holdings, both) == both);
-    }
-}
-
-TEST_CASE("vpnd is told of a rename of a customer of which it has the listener alone") {
-    Room room;
-    make_stack_with_tunnel(room, "globex");
-    room.write_customer("globex", 'A');
-    room.write_customer("initech", 'B', kOwnListener);
-    Holdings holdings = held_by_vpnd("globex");
-    holdings.tunnels["acme"].push_back(some_descriptor());
-    room.reconciler.adopt(std::move(holdings), {{"acme", "globex"}, {"globex", "initech"}});
-    REQUIRE(room.apply(Reconciler::Removals::kKeep).accepted);
-    const Lines received = room.received();
-    CHECK(contains(received, "rename customer acme to globex"));
-    CHECK(contains(received, "rename customer globex to initech"));
-    CHECK_FALSE(contains(received, "remove listener"));
-    CHECK(contains(received, "listener 'initech' 51877 with sockets"));
-    room.reconciler.close_listeners();
 }
 
 }  // namespace

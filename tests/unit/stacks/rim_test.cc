@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -17,7 +18,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "config/parse.h"
 #include "ipc/channel.h"
+#include "ipc/web_messages.h"
 #include "stacks/children/told_stacks.h"
 #include "stacks/children/vpnd_process.h"
 #include "stacks/host/notify.h"
@@ -361,6 +364,44 @@ TEST_CASE("statusd gets the customers' stacks in a file, one at a time, and noth
     const ssize_t size = ::pread(received->descriptors[0].get(), file.data(), file.size(), 0);
     REQUIRE(size > 0);
     CHECK(ipc::decode_stacks(Bytes(file).first(static_cast<std::size_t>(size))) == stacks);
+}
+
+TEST_CASE("statusd is told of all renames, in as many messages as it takes") {
+    auto ends = ipc::Channel::pair();
+    REQUIRE(ends);
+    auto& [ours, theirs] = *ends;
+    REQUIRE(ours.set_non_blocking());
+    REQUIRE(theirs.set_non_blocking());
+    constexpr std::size_t kMost = ipc::WebRenames::kMax;
+    for (const std::size_t count : {std::size_t{0}, std::size_t{1}, kMost, kMost + 1, 2 * kMost}) {
+        CAPTURE(count);
+        std::vector<Rename> renames;
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::string number = std::to_string(i);
+            renames.push_back({number + std::string(config::kMaxCustomerId - number.size(), 'a'),
+                               number + std::string(config::kMaxCustomerId - number.size(), 'b')});
+        }
+        REQUIRE(send_renames(ours, 7, renames));
+        std::vector<Rename> told;
+        std::vector<std::uint8_t> space(ipc::kMaxMessageSize);
+        bool has_more = count > 0;
+        while (has_more) {
+            const auto received = theirs.receive(space);
+            REQUIRE(received);
+            const auto message = ipc::decode_web(Bytes(space).first(received->size));
+            REQUIRE(message);
+            const auto& part = std::get<ipc::WebRenames>(*message);
+            CHECK(part.generation == 7);
+            CHECK(part.renames.size() <= kMost);
+            for (const auto& [from, to] : part.renames) told.push_back({from, to});
+            has_more = part.more;
+        }
+        CHECK(told == renames);
+        CHECK_FALSE(theirs.receive(space));
+    }
+    Status sent;
+    while (sent) sent = send_renames(ours, 7, {{"acme", "initech"}});
+    CHECK(sent.error().system_error == EAGAIN);
 }
 
 TEST_CASE("the service manager is told at a path and at an abstract address") {

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -94,11 +95,20 @@ class Room {
     FakeKernel kernel;
     FakeVpnd vpnd;
     VpndLink link{vpnd.take_channel()};
-    Reconciler reconciler{kernel,
-                          {.config_directory = directory_,
-                           .run_dir = kTestRunDir,
-                           .max_descriptors = max_descriptors_,
-                           .uapi_directory = directory_ + "/uapi"}};
+    Lines told;  // renames, as statusd is told of them
+    std::function<void()> when_told = [] {};
+    Reconciler reconciler{
+        kernel,
+        {.config_directory = directory_,
+         .run_dir = kTestRunDir,
+         .max_descriptors = max_descriptors_,
+         .tell_renames =
+             [this](std::uint64_t generation, const std::vector<Rename>& renames) {
+                 when_told();
+                 for (const Rename& rename : renames)
+                     told.push_back(std::to_string(generation) + ": " + rename.from + " to " + rename.to);
+             },
+         .uapi_directory = directory_ + "/uapi"}};
 };
 
 // doctest prints no vectors.
@@ -106,6 +116,11 @@ inline std::string joined(const Lines& lines) {
     std::string text;
     for (const std::string& line : lines) text += line + "\n";
     return text;
+}
+
+// Whether a line begins so.
+inline bool contains(const Lines& lines, const std::string& begin) {
+    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.starts_with(begin); });
 }
 
 inline bool mentions(const Report& report, const std::string& customer, const std::string& text) {
