@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace warren {
@@ -37,6 +39,32 @@ struct Rename {
     std::vector<Rename> out;
     out.reserve(renames.size());
     for (const Rename& rename : renames) out.push_back({rename.to, rename.from});
+    return out;
+}
+
+// What two steps come to, one after the other, for the things that had names before the first. A name that the first
+// one gave up is something else's in the second, unless it took it too.
+[[nodiscard]] inline std::vector<Rename> chained(std::vector<Rename> first, const std::vector<Rename>& second) {
+    std::map<std::string, std::string> rest;
+    std::set<std::string> taken;
+    for (const Rename& rename : second) {
+        rest.emplace(rename.from, rename.to);
+        taken.insert(rename.to);
+    }
+    std::vector<Rename> out;
+    std::set<std::string> given_up;
+    for (Rename& rename : first) {
+        given_up.insert(rename.from);
+        if (auto again = rest.extract(rename.to); !again.empty()) {
+            rename.to = again.mapped();
+        } else if (taken.contains(rename.to)) {
+            continue;  // it has gone in between
+        }
+        out.push_back(std::move(rename));
+    }
+    for (auto& [from, to] : rest) {
+        if (!given_up.contains(from)) out.push_back({from, std::move(to)});
+    }
     return out;
 }
 

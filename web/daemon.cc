@@ -96,6 +96,12 @@ void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) 
         handle_certificate(*certificate, std::move(first));
     if (std::holds_alternative<ipc::WebStacks>(message)) handle_stacks(std::move(first));
     if (auto* problems = std::get_if<ipc::WebProblems>(&message)) handle_problems(std::move(*problems));
+    if (auto* renames = std::get_if<ipc::WebRenames>(&message)) handle_renames(std::move(*renames));
+}
+
+void Daemon::handle_renames(ipc::WebRenames message) {
+    for (auto& [from, to] : message.renames) renames_.push_back({std::move(from), std::move(to)});
+    if (!message.more) census_.tell_renames(message.generation, std::exchange(renames_, {}));
 }
 
 void Daemon::handle_stacks(UniqueFd file) {
@@ -217,6 +223,8 @@ bool Daemon::read_snapshots(std::uint64_t connection) {
         return false;
     }
     if (!*round) return true;
+    // stackd has said before which customers have other ids in this one, if any.
+    if (!read_channel() || connection != connection_) return false;
     const Now now = read_clock();
     const bool was_under_load = census_.header().under_load;
     census_.apply_snapshot(now, std::move(**round));

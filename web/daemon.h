@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/process_usage.h"
+#include "base/renames.h"
 #include "base/result.h"
 #include "ipc/channel.h"
 #include "ipc/web_messages.h"
@@ -39,6 +41,7 @@ class Daemon {
     void handle_certificate(const ipc::WebCertificate& message, UniqueFd file);
     void handle_stacks(UniqueFd file);
     void handle_problems(ipc::WebProblems message);
+    void handle_renames(ipc::WebRenames message);
     void keep_previous_users(std::string problem);
 
     [[nodiscard]] bool read_snapshots(std::uint64_t connection);
@@ -55,6 +58,7 @@ class Daemon {
     Gate gate_;
     SystemFacts facts_;
     ipc::WebProblems heard_problems_;  // the latest
+    std::vector<Rename> renames_;      // the messages of a step so far
     Router router_;
     Server server_;
     SnapshotClient snapshots_;

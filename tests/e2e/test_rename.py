@@ -220,3 +220,34 @@ def test_who_may_see_the_old_name_does_not_see_the_new_one(scene):
     netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{OWN}").status == 200, 20, "the page has the old id again")
     again = scene.get(f"/api/v1/events?customer={OWN}&limit=500").json()["items"]
     assert {event["id"] for event in events} < {event["id"] for event in again}
+
+
+def test_events_go_along_when_two_customers_swap_ids_and_a_peer_is_disabled_in_the_same_edit(scene):
+    own, foreign = scene.warren.customers[OWN], scene.warren.customers[FOREIGN]
+    idle = own.peers[1]
+
+    def events(customer, role="operator"):
+        items = scene.get(f"/api/v1/events?customer={customer}&limit=500", role).json()["items"]
+        return {event["id"]: event for event in items}
+
+    def swap(enabled):
+        rename(scene.warren, (own, foreign.id), (foreign, own.id))
+        idle.enabled = enabled
+        scene.warren.write_customer(own)
+        scene.warren.ctl("apply")
+        netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{own.id}/peers/graz").status == 200, 20,
+                          "the page has the swapped ids")
+
+    before = events(OWN), events(FOREIGN)
+    swap(False)
+    try:
+        after = events(FOREIGN), events(OWN)
+        for known, now in zip(before, after):
+            assert known.keys() <= now.keys()
+            assert [now[one]["kind"] for one in now.keys() - known.keys()].count("renamed") == 1
+        read = events(OWN, "customer")
+        assert "renamed" in {event["kind"] for event in read.values()}
+        assert not {"graz", idle.name} & {event["peer"] for event in read.values()}
+    finally:
+        swap(True)
+    assert events(OWN).keys() >= after[0].keys()

@@ -224,6 +224,7 @@ Reply Router::event_list(const Call& call, const std::string& customer) const {
     EventKind kind{};
     if (kind_text != nullptr && !parse_event_kind(*kind_text, kind)) return problem(400, "kind: unknown");
     const auto wanted = [&](const Event& event) {
+        if (event.is_disowned && !call.viewer.sees_all()) return false;
         return (peer == nullptr || event.peer == *peer) && (kind_text == nullptr || event.kind == kind);
     };
     const EventLog& log = census_.events();

@@ -442,8 +442,8 @@ std::string delta_json(const Census& census, const SystemFacts& facts, const Sco
         }
     }
     const auto wanted = [&](const Event& event) {
-        return event.customer.empty() ? scope.viewer.sees_all() && scope.customer.empty()
-                                      : scope.viewer.may_see(event.customer);
+        if (event.customer.empty()) return scope.viewer.sees_all() && scope.customer.empty();
+        return scope.viewer.may_see(event.customer) && (scope.viewer.sees_all() || !event.is_disowned);
     };
     auto news = census.events().find(scope.customer, since_event, UINT64_MAX, kMaxDeltaEvents, wanted);
     std::reverse(news.begin(), news.end());

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/drop_reason.h"
-#include "base/renames.h"
 
 namespace warren::web {
 
@@ -89,43 +88,6 @@ std::vector<std::string_view> identities_of(const ipc::CustomerSnapshot& custome
     return out;
 }
 
-// What a customer is recognised by under another id: the keys of its peers and its listeners. Empty: by nothing.
-std::vector<std::string> tunnels_of(const ipc::CustomerSnapshot& customer,
-                                    const std::vector<const ipc::PeerSnapshot*>& peers) {
-    std::vector<std::string> out;
-    for (const ipc::PeerSnapshot* const peer : peers) {
-        out.push_back(identity_of(*peer).second);
-        if (out.back().empty()) return {};
-    }
-    if (out.empty()) return {};
-    for (const ipc::ListenerSnapshot& listener : customer.listeners)
-        out.push_back(std::to_string(listener.port) + " " + listener.identity);
-    std::sort(out.begin(), out.end());
-    return out;
-}
-
-std::vector<std::string> tunnels_of(const SnapshotRound::Customer& customer) {
-    std::vector<const ipc::PeerSnapshot*> peers;
-    for (const ipc::PeerSnapshot& peer : customer.peers) peers.push_back(&peer);
-    return tunnels_of(customer.customer, peers);
-}
-
-std::vector<std::string> tunnels_of(const CustomerEntry& customer) {
-    std::vector<const ipc::PeerSnapshot*> peers;
-    for (const auto& [name, peer] : customer.peers) peers.push_back(&peer.shown);
-    return tunnels_of(customer.shown, peers);
-}
-
-// Also of what it owns.
-void set_id(CustomerEntry& customer, const std::string& id) {
-    const std::string before = std::exchange(customer.shown.settings.id, id);
-    const auto follow = [&](ipc::ListenerId& listener) {
-        if (listener.owner == before) listener.owner = id;
-    };
-    for (ipc::ListenerSnapshot& listener : customer.shown.listeners) follow(listener.id);
-    for (auto& [name, peer] : customer.peers) follow(peer.shown.settings.listener);
-}
-
 ipc::PeerState state_at(Instant now, const PeerEntry& peer) {
     if (peer.handshake == kLongAgo) return ipc::PeerState::kNever;
     const bool is_online = peer.shown.state == ipc::PeerState::kOnline && now - peer.handshake < kOnline;
@@ -192,9 +154,12 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
     header_ = std::move(round.header);
     last_snapshot_ = now.instant;
     as_of_ = now.wall;
-    rename_customers(now, round.customers);
+    const std::vector<Rename> renames = take_renames();
+    rename_customers(now, renames, round.customers);
+    const std::set<std::string> strangers = find_strangers(renames, round.customers);
     for (SnapshotRound::Customer& customer : round.customers) apply_customer(now, seconds, std::move(customer));
     if (header_.full) remove_absent_customers(now);
+    events_.disown(strangers);  // with those of the peers that went just now
     finish_round(now);
 }
 
@@ -230,52 +195,6 @@ void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer rou
     if (!is_new && customer.shown.all_peers) rename_peers(now, customer, round.peers);
     for (ipc::PeerSnapshot& peer : round.peers) apply_peer(now, seconds, customer, std::move(peer), is_new);
     if (customer.shown.all_peers) remove_absent_peers(now, customer);
-}
-
-// A customer with the same tunnels as one whose id it does not have any more was renamed, and keeps its charts, states
-// and events.
-void Census::rename_customers(Now now, const std::vector<SnapshotRound::Customer>& round) {
-    std::set<std::string_view> present;
-    std::set<std::string_view> changed;  // ids that have other tunnels than before
-    std::map<std::vector<std::string>, std::vector<std::string>> come;
-    for (const SnapshotRound::Customer& customer : round) {
-        const std::string& id = customer.customer.settings.id;
-        present.insert(id);
-        if (!customer.customer.all_peers) continue;
-        std::vector<std::string> tunnels = tunnels_of(customer);
-        const CustomerEntry* const before = find(id);
-        if (before != nullptr && before->is_served && tunnels_of(*before) == tunnels) continue;
-        changed.insert(id);
-        if (!tunnels.empty()) come[std::move(tunnels)].push_back(id);
-    }
-    if (come.empty()) return;
-    std::map<std::vector<std::string>, std::vector<std::string>> left;
-    for (const auto& [id, customer] : customers_) {
-        if (customer.is_served && (changed.contains(id) || (header_.full && !present.contains(id))))
-            left[tunnels_of(customer)].push_back(id);
-    }
-    std::vector<Rename> renames;
-    for (const auto& [tunnels, ids] : come) {
-        const auto before = left.find(tunnels);
-        if (before != left.end() && before->second.size() == 1 && ids.size() == 1)
-            renames.push_back({before->second.front(), ids.front()});
-    }
-    const auto is_known = [this](const std::string& id) {
-        const CustomerEntry* const customer = find(id);
-        return customer != nullptr && customer->is_served;
-    };
-    const auto stays = [&](const std::string& id) { return header_.full ? present.contains(id) : is_known(id); };
-    renames = complete_renames(std::move(renames), is_known, stays);
-    for (const Rename& rename : renames) {
-        CustomerEntry& customer = customers_.find(rename.from)->second;
-        set_id(customer, rename.to);
-        customer.tick = customer.config_tick = list_tick_ = tick_;
-    }
-    rename_keys(customers_, renames);
-    events_.rename(renames);
-    // A former id that is another customer's now is not for who may see this one only.
-    for (const Rename& rename : renames)
-        record_event(now, EventKind::kRenamed, rename.to, {}, stays(rename.from) ? "" : rename.from, rename.to);
 }
 
 // A peer whose identity is known by a name that is no longer used was renamed, and keeps its history. `peers`: all.
@@ -452,7 +371,8 @@ void Census::remove_absent_customers(Now now) {
             continue;
         }
         record_event(now, EventKind::kRemoved, at->first);
-        for (const auto& [name, peer] : at->second.peers) peer_series_ -= peer.series != nullptr ? 1U : 0U;
+        remember_keys(at->second);
+        forget_series(at->second);
         list_tick_ = tick_;
         at = customers_.erase(at);
     }

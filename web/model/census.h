@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/renames.h"
 #include "base/time.h"
 #include "ipc/snapshot.h"
 #include "web/model/events.h"
@@ -101,9 +102,14 @@ class Census {
     using Customers = std::map<std::string, CustomerEntry, std::less<>>;
     // The number of peers with a series, over all customers.
     static constexpr std::size_t kMaxPeerSeries = 8192;
+    // Of a customer that left, so that it is recognised when it comes back.
+    static constexpr std::size_t kMostKeys = 16;
 
     // Starts a new tick; every row that changed gets it.
     void apply_snapshot(Now now, SnapshotRound round);
+    // Customers have other ids in snapshots of this generation and later ones. All are renamed at once, and what was
+    // told before is done before. Nobody is renamed when such a snapshot came before.
+    void tell_renames(std::uint64_t generation, std::vector<Rename> renames);
     // The customers that stackd reports as not served, by id; they are listed although vpnd does not know them.
     void set_unserved(std::set<std::string> ids);
     // Open pages of these customers load them again.
@@ -130,7 +136,16 @@ class Census {
   private:
     void apply_customer(Now now, double seconds, SnapshotRound::Customer round);
     void apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::PeerSnapshot peer, bool is_new_customer);
-    void rename_customers(Now now, const std::vector<SnapshotRound::Customer>& round);
+    // Those that this snapshot shows for the first time.
+    [[nodiscard]] std::vector<Rename> take_renames();
+    void rename_customers(Now now, const std::vector<Rename>& renames,
+                          const std::vector<SnapshotRound::Customer>& round);
+    // Ids of which there are events, and whose customer has none of the peers (keys) of the one that had it until now.
+    [[nodiscard]] std::set<std::string> find_strangers(const std::vector<Rename>& renames,
+                                                       const std::vector<SnapshotRound::Customer>& round);
+    // A customer is gone, or has made room for another one.
+    void forget_series(const CustomerEntry& customer);
+    void remember_keys(const CustomerEntry& customer);
     void rename_peers(Now now, CustomerEntry& customer, const std::vector<ipc::PeerSnapshot>& peers);
     void record_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before);
     void finish_round(Now now);
@@ -145,7 +160,15 @@ class Census {
     void record_event(Now now, EventKind kind, const std::string& customer, const std::string& peer = {},
                       std::string from = {}, std::string to = {}, std::string reason = {});
 
+    struct Told {
+        std::uint64_t generation = 0;
+        std::vector<Rename> renames;
+    };
+
     Customers customers_;
+    std::vector<Told> told_;  // that no snapshot has shown yet, oldest first
+    // Keys of peers of customers that left, by id: up to kMostKeys of each.
+    std::map<std::string, std::set<std::string>> left_;
     std::set<std::string> unserved_;
     ipc::SnapshotHeader header_;
     std::optional<CpuShares> cpu_shares_;

@@ -56,6 +56,16 @@ void EventLog::rename(const std::vector<Rename>& renames) {
     }
 }
 
+void EventLog::disown(const std::set<std::string>& customers) {
+    if (customers.empty()) return;
+    for (Event& event : all_) event.is_disowned = event.is_disowned || customers.contains(event.customer);
+    for (const std::string& id : customers) {
+        const auto found = by_customer_.find(id);
+        if (found == by_customer_.end()) continue;
+        for (Event& event : found->second) event.is_disowned = true;
+    }
+}
+
 std::vector<const Event*> EventLog::find(const std::string& customer, std::uint64_t after, std::uint64_t before,
                                          std::size_t limit, const std::function<bool(const Event&)>& wanted) const {
     const std::deque<Event>* from = &all_;

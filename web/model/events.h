@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -43,6 +44,7 @@ struct Event {
     std::string reason;    // of kDrops and kRateLimited: a drop reason; of kIdle: why vpnd knows of no handshake, or ""
     std::string from;      // endpoint, state or name
     std::string to;
+    bool is_disowned = false;  // of something else that had the customer's id: only for who may see all customers
 };
 
 // Keeps the last kPerCustomer events of each customer and the last kOverall of all: a customer that flaps does not
@@ -57,6 +59,9 @@ class EventLog {
     void add(Event event);  // assigns the id
     // A customer's events go along with it; those of one that had the new id before are of something else and go.
     void rename(const std::vector<Rename>& renames);
+    // All events of these customers so far are of something else that had their ids.
+    void disown(const std::set<std::string>& customers);
+    [[nodiscard]] bool has(const std::string& customer) const { return by_customer_.contains(customer); }
 
     // Newest first, up to `limit`, with ids in (after, before), that `wanted` accepts. `customer` "" = all.
     [[nodiscard]] std::vector<const Event*> find(const std::string& customer, std::uint64_t after, std::uint64_t before,

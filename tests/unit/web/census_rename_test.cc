@@ -13,6 +13,50 @@ using namespace warren;
 using namespace warren::web;
 using namespace warren::test;
 
+namespace {
+
+// The next snapshots have the new ids, and stackd said so before.
+void rename_told(Census& census, Vpnd& vpnd, const std::vector<Rename>& renames) {
+    census.tell_renames(++vpnd.round.header.generation, renames);
+    for (SnapshotRound::Customer& customer : vpnd.round.customers) {
+        std::string& id = customer.customer.settings.id;
+        const auto found =
+            std::find_if(renames.begin(), renames.end(), [&](const Rename& rename) { return rename.from == id; });
+        if (found != renames.end()) id = found->to;
+    }
+}
+
+// Each has a peer "peer of ID" with a key of its own, which goes online.
+void serve(Census& census, Vpnd& vpnd, const std::vector<std::string>& ids) {
+    vpnd.round.customers.resize(ids.size(), vpnd.round.customers[0]);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        vpnd.round.customers[i].customer.settings.id = ids[i];
+        vpnd.round.customers[i].peers[0].settings.name = "peer of " + ids[i];
+        key_of(vpnd.round.customers[i].peers[0]) = "key of " + ids[i];
+    }
+    census.apply_snapshot(at(0), vpnd.round);
+    for (SnapshotRound::Customer& customer : vpnd.round.customers) customer.peers[0].latest_handshake_seconds = 0;
+    for (SnapshotRound::Customer& customer : vpnd.round.customers) customer.peers[0].state = ipc::PeerState::kOnline;
+    census.apply_snapshot(at(2), vpnd.round);
+}
+
+// Of which customer the peers are that a customer's own users read of; "" for none.
+std::string read_of(const Census& census, const std::string& customer) {
+    std::string out;
+    const auto is_theirs = [](const Event& event) { return !event.peer.empty() && !event.is_disowned; };
+    for (const Event* const event : census.events().find(customer, 0, UINT64_MAX, 100, is_theirs)) {
+        const std::string whose = event->peer.substr(std::string("peer of ").size());
+        if (out.find(whose) == std::string::npos) out += (out.empty() ? "" : ", ") + whose;
+    }
+    // The same in the list of all.
+    const auto all = census.events().find(
+        "", 0, UINT64_MAX, 100, [&](const Event& event) { return event.customer == customer && is_theirs(event); });
+    CHECK(all.size() == census.events().find(customer, 0, UINT64_MAX, 100, is_theirs).size());
+    return out;
+}
+
+}  // namespace
+
 TEST_CASE("a renamed peer keeps its state and its series, and is one event") {
     Census census;
     Vpnd vpnd;
@@ -57,7 +101,7 @@ TEST_CASE("a renamed customer keeps its state and its charts, and is one event u
     census.apply_snapshot(at(2), vpnd.round);
     const Series* const series = census.find("acme")->peers.at("graz").series.get();
     REQUIRE(series != nullptr);
-    vpnd.customer().settings.id = "initech";
+    rename_told(census, vpnd, {{"acme", "initech"}});
     vpnd.customer().listeners[0].id.owner = vpnd.peer().settings.listener.owner = "initech";
     census.apply_snapshot(at(4), vpnd.round);
     CHECK(census.find("acme") == nullptr);
@@ -75,20 +119,15 @@ TEST_CASE("a renamed customer keeps its state and its charts, and is one event u
           "The customer was renamed; its id was acme.");
 }
 
-TEST_CASE("a customer with other peers, another listener or no key is not the one that went") {
-    for (int what = 0; what < 3; ++what) {
-        CAPTURE(what);
-        Census census;
-        Vpnd vpnd;
-        if (what < 2) key_of(vpnd.peer()) = "key 1";
-        census.apply_snapshot(at(0), vpnd.round);
-        vpnd.customer().settings.id = "initech";
-        if (what == 0) key_of(vpnd.peer()) = "key 2";
-        if (what == 1) vpnd.customer().listeners[0].port = 5000;
-        census.apply_snapshot(at(2), vpnd.round);
-        CHECK(kinds(census, "initech") == std::vector<std::string>{"added"});
-        CHECK(kinds(census, "acme") == std::vector<std::string>{"removed"});
-    }
+TEST_CASE("a customer of whose new id nobody told is another one") {
+    Census census;
+    Vpnd vpnd;
+    key_of(vpnd.peer()) = "key 1";
+    census.apply_snapshot(at(0), vpnd.round);
+    vpnd.customer().settings.id = "initech";
+    census.apply_snapshot(at(2), vpnd.round);
+    CHECK(kinds(census, "initech") == std::vector<std::string>{"added"});
+    CHECK(kinds(census, "acme") == std::vector<std::string>{"removed"});
 }
 
 TEST_CASE("customers that change ids are both renamed, and neither learns the other's id") {
@@ -100,7 +139,7 @@ TEST_CASE("customers that change ids are both renamed, and neither learns the ot
     key_of(vpnd.round.customers[1].peers[0]) = "key 2";
     vpnd.handshake(0);
     census.apply_snapshot(at(0), vpnd.round);
-    std::swap(vpnd.round.customers[0].customer.settings.id, vpnd.round.customers[1].customer.settings.id);
+    rename_told(census, vpnd, {{"acme", "globex"}, {"globex", "acme"}});
     vpnd.round.header.full = false;  // nobody is gone
     census.apply_snapshot(at(2), vpnd.round);
     CHECK(census.find("globex")->state == CustomerState::kUp);
@@ -115,49 +154,150 @@ TEST_CASE("customers that change ids are both renamed, and neither learns the ot
 }
 
 TEST_CASE("the events of customers that change ids go along, so that nobody reads another one's") {
-    Census census;
-    Vpnd vpnd;
     const std::vector<std::string> before{"acme", "globex", "hooli"};
-    vpnd.round.customers.resize(3, vpnd.round.customers[0]);
-    for (std::size_t i = 0; i < 3; ++i) {
-        vpnd.round.customers[i].customer.settings.id = before[i];
-        vpnd.round.customers[i].peers[0].settings.name = "peer of " + before[i];
-        key_of(vpnd.round.customers[i].peers[0]) = "key of " + before[i];
-    }
-    census.apply_snapshot(at(0), vpnd.round);
-    for (SnapshotRound::Customer& customer : vpnd.round.customers) customer.peers[0].latest_handshake_seconds = 0;
-    for (SnapshotRound::Customer& customer : vpnd.round.customers) customer.peers[0].state = ipc::PeerState::kOnline;
-    census.apply_snapshot(at(2), vpnd.round);
-
-    std::vector<std::string> after;
-    SUBCASE("two swap") {
-        after = {"globex", "acme", "hooli"};
-    }
-    SUBCASE("in a circle") {
-        after = {"globex", "hooli", "acme"};
-    }
-    SUBCASE("in a row") {
-        after = {"globex", "hooli", "initech"};
-    }
-    for (std::size_t i = 0; i < 3; ++i) vpnd.round.customers[i].customer.settings.id = after[i];
-    census.apply_snapshot(at(4), vpnd.round);
-
-    for (std::size_t i = 0; i < 3; ++i) {
-        CAPTURE(after[i]);
-        std::vector<std::string> wanted{"online"};
-        if (after[i] != before[i]) wanted.emplace_back("renamed");
-        CHECK(kinds(census, after[i]) == wanted);
-        // The same in the list of one customer and in the list of all.
-        for (const std::string& list : {after[i], std::string()}) {
-            const auto is_of_it = [&](const Event& event) {
-                return event.customer == after[i] && event.kind == EventKind::kOnline;
-            };
-            const auto events = census.events().find(list, 0, UINT64_MAX, 100, is_of_it);
-            REQUIRE(events.size() == 1);
-            CHECK(events[0]->peer == "peer of " + before[i]);
+    const std::vector<std::vector<std::string>> changes{{"globex", "acme", "hooli"},      // two swap
+                                                        {"globex", "hooli", "acme"},      // in a circle
+                                                        {"globex", "hooli", "initech"}};  // in a row
+    for (const std::vector<std::string>& after : changes) {
+        // Whatever vpnd serves of them: stackd knows.
+        for (const bool have_peers : {true, false}) {
+            CAPTURE(after[2]);
+            CAPTURE(have_peers);
+            Census census;
+            Vpnd vpnd;
+            serve(census, vpnd, before);
+            std::vector<Rename> renames;
+            for (std::size_t i = 0; i < 3; ++i) {
+                if (after[i] != before[i]) renames.push_back({before[i], after[i]});
+            }
+            rename_told(census, vpnd, renames);
+            for (SnapshotRound::Customer& customer : vpnd.round.customers) {
+                if (!have_peers) customer.peers.clear();
+            }
+            census.apply_snapshot(at(4), vpnd.round);
+            for (std::size_t i = 0; i < 3; ++i) {
+                CAPTURE(after[i]);
+                const bool is_renamed = after[i] != before[i];
+                std::vector<std::string> wanted{"online"};
+                if (is_renamed) wanted.emplace_back("renamed");
+                if (!have_peers) wanted.emplace_back("removed");
+                CHECK(kinds(census, after[i]) == wanted);
+                // Without any of its peers, and not renamed, it might be somebody else.
+                CHECK(read_of(census, after[i]) == (have_peers || is_renamed ? before[i] : ""));
+            }
+            if (after[2] == "initech") CHECK(kinds(census, "acme").empty());
         }
     }
-    if (after[2] == "initech") CHECK(kinds(census, "acme").empty());
+}
+
+TEST_CASE("customers are renamed in the first snapshot of the generation that stackd named") {
+    Census census;
+    Vpnd vpnd;
+    vpnd.round.header.generation = 4;
+    serve(census, vpnd, {"acme", "globex"});
+    census.tell_renames(5, {{"acme", "globex"}, {"globex", "acme"}});
+    census.apply_snapshot(at(4), vpnd.round);
+    CHECK(kinds(census) == std::vector<std::string>{"online"});
+    std::swap(vpnd.round.customers[0].customer.settings.id, vpnd.round.customers[1].customer.settings.id);
+    vpnd.round.header.generation = 6;
+    census.apply_snapshot(at(6), vpnd.round);
+    for (const char* id : {"acme", "globex"}) CHECK(kinds(census, id) == std::vector<std::string>{"online", "renamed"});
+    CHECK(read_of(census, "acme") == "globex");
+    CHECK(read_of(census, "globex") == "acme");
+}
+
+TEST_CASE("steps between two snapshots are done one after the other, and what vpnd refused is not done") {
+    Census census;
+    Vpnd vpnd;
+    vpnd.round.header.generation = 4;
+    serve(census, vpnd, {"acme", "globex"});
+    census.tell_renames(5, {{"acme", "hooli"}});
+    census.tell_renames(5, {{"hooli", "acme"}});  // refused
+    census.tell_renames(6, {{"acme", "initech"}, {"globex", "acme"}});
+    census.tell_renames(7, {{"initech", "globex"}});
+    vpnd.round.customers[0].customer.settings.id = "globex";
+    vpnd.round.customers[1].customer.settings.id = "acme";
+    vpnd.round.header.generation = 7;
+    census.apply_snapshot(at(4), vpnd.round);
+    CHECK(read_of(census, "acme") == "globex");
+    CHECK(read_of(census, "globex") == "acme");
+    CHECK(kinds(census, "hooli").empty());
+    CHECK(kinds(census, "initech").empty());
+    census.tell_renames(8, {{"acme", "hooli"}});
+    census.tell_renames(8, {{"hooli", "acme"}});
+    vpnd.round.header.generation = 9;
+    census.apply_snapshot(at(6), vpnd.round);
+    for (const char* id : {"acme", "globex"}) CHECK(kinds(census, id) == std::vector<std::string>{"online", "renamed"});
+}
+
+TEST_CASE(
+    "a rename that is told after the snapshot that shows it moves nothing, and nobody reads another one's events") {
+    Census census;
+    Vpnd vpnd;
+    vpnd.round.header.generation = 4;
+    serve(census, vpnd, {"acme", "globex"});
+    std::swap(vpnd.round.customers[0].customer.settings.id, vpnd.round.customers[1].customer.settings.id);
+    vpnd.round.header.generation = 5;
+    census.apply_snapshot(at(4), vpnd.round);
+    census.tell_renames(5, {{"acme", "globex"}, {"globex", "acme"}});
+    census.apply_snapshot(at(6), vpnd.round);
+    for (const char* id : {"acme", "globex"}) {
+        CHECK(read_of(census, id).empty());
+        const auto all = kinds(census, id);
+        CHECK(std::count(all.begin(), all.end(), "renamed") == 0);
+        CHECK(std::count(all.begin(), all.end(), "online") == 1);  // who sees all customers still does
+    }
+}
+
+TEST_CASE("who has the id of a customer of the past reads its events only when it has one of its peers") {
+    for (const bool has_left : {true, false}) {
+        for (const bool has_peer : {true, false}) {
+            CAPTURE(has_left);
+            CAPTURE(has_peer);
+            Census census;
+            Vpnd vpnd;
+            serve(census, vpnd, {"acme", "globex"});
+            SnapshotRound::Customer customer = vpnd.round.customers[0];
+            if (has_left) {
+                vpnd.round.customers.erase(vpnd.round.customers.begin());
+                census.apply_snapshot(at(4), vpnd.round);
+                CHECK(read_of(census, "acme") == "acme");
+                vpnd.round.customers.push_back(customer);
+            }
+            customer.peers.push_back(customer.peers[0]);
+            customer.peers[1].settings.name = "peer of initech";
+            key_of(customer.peers[1]) = "key of initech";
+            if (!has_peer) customer.peers.erase(customer.peers.begin());
+            (has_left ? vpnd.round.customers.back() : vpnd.round.customers.front()) = customer;
+            census.apply_snapshot(at(6), vpnd.round);
+            CHECK((read_of(census, "acme").find("acme") != std::string::npos) == has_peer);
+            CHECK(read_of(census, "globex") == "globex");
+            // From now on it is its own.
+            auto& peer =
+                has_left ? vpnd.round.customers.back().peers.back() : vpnd.round.customers.front().peers.back();
+            peer.state = ipc::PeerState::kIdle;
+            peer.latest_handshake_seconds = 1'000;
+            census.apply_snapshot(at(8), vpnd.round);
+            CHECK(read_of(census, "acme").find("initech") == 0);
+        }
+    }
+}
+
+TEST_CASE("a customer whose id was never another's reads all of its events") {
+    Census census;
+    Vpnd vpnd;
+    serve(census, vpnd, {"acme"});
+    vpnd.round.customers.push_back(vpnd.round.customers[0]);
+    vpnd.round.customers[1].customer.settings.id = "globex";
+    vpnd.round.customers[1].peers.clear();
+    census.apply_snapshot(at(4), vpnd.round);
+    vpnd.round.customers[1].peers = vpnd.round.customers[0].peers;
+    vpnd.round.customers[1].peers[0].settings.name = "peer of globex";
+    key_of(vpnd.round.customers[1].peers[0]) = "key of globex";
+    census.apply_snapshot(at(6), vpnd.round);
+    const auto is_own = [](const Event& event) { return !event.is_disowned; };
+    CHECK(census.events().find("globex", 0, UINT64_MAX, 100, is_own).size() == 2);
+    CHECK(kinds(census, "globex") == std::vector<std::string>{"added", "added"});
 }
 
 TEST_CASE("a customer that takes the id of one that was removed does not take its events") {
@@ -171,7 +311,7 @@ TEST_CASE("a customer that takes the id of one that was removed does not take it
     vpnd.round.customers.pop_back();
     census.apply_snapshot(at(2), vpnd.round);
     REQUIRE(kinds(census, "globex") == std::vector<std::string>{"removed"});
-    vpnd.customer().settings.id = "globex";
+    rename_told(census, vpnd, {{"acme", "globex"}});
     census.apply_snapshot(at(4), vpnd.round);
     CHECK(kinds(census, "globex") == std::vector<std::string>{"renamed"});
     const auto is_removal = [](const Event& event) { return event.kind == EventKind::kRemoved; };

@@ -496,6 +496,32 @@ TEST_CASE_FIXTURE(Fixture, "events of the appliance stay out of a customer's str
     CHECK(get("/api/v1/events?customer=", "customer").status == 404);
 }
 
+TEST_CASE_FIXTURE(Fixture, "who may see an id reads nothing of another company that had it; who sees all does") {
+    SnapshotRound round = round_of({"acme", "globex"});
+    ipc::PeerSnapshot& peer = round.customers[0].peers[0];
+    std::string& key = std::get<ipc::ShownWireguardPeer>(peer.tunnel).public_key;
+    peer.settings.name = "former-site";
+    key = "one";
+    census.apply_snapshot(kNow, round);
+    CHECK(contains(get("/api/v1/events?customer=acme", "customer").body, "former-site"));
+    const auto stream_of = [this](const char* token) {
+        Request asked = request("/api/v1/events", token);
+        asked.accept = "text/event-stream";
+        return std::get<Stream>(router.handle(kNow, asked));
+    };
+    Stream own = stream_of("customer");
+    Stream all = stream_of("viewer");
+    peer.settings.name = "p";
+    key = "two";
+    census.apply_snapshot(kNow, round);
+    for (const char* target : {"/api/v1/events", "/api/v1/events?customer=acme"}) {
+        CHECK_FALSE(contains(get(target, "customer").body, "former-site"));
+        CHECK(contains(get(target, "viewer").body, "former-site"));
+    }
+    CHECK_FALSE(contains(*router.next_message(kNow, own), "former-site"));
+    CHECK(contains(*router.next_message(kNow, all), "former-site"));
+}
+
 TEST_CASE_FIXTURE(Fixture, "a customer's stream contains nothing of another customer, even if watched") {
     Request asked = request("/api/v1/events?watch=globex,acme", "customer");
     asked.accept = "text/event-stream";

@@ -1,0 +1,123 @@
+// Whose an id is: customers that get another one, and ids that another customer gets.
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "web/model/census.h"
+
+namespace warren::web {
+
+namespace {
+
+const std::string& key_of(const ipc::ShownWireguardPeer& tunnel) {
+    return tunnel.public_key;
+}
+
+const std::string& key_of(const ipc::PeerSnapshot& peer) {
+    return std::visit([](const auto& tunnel) -> const std::string& { return key_of(tunnel); }, peer.tunnel);
+}
+
+// Also of what it owns.
+void set_id(CustomerEntry& customer, const std::string& id) {
+    const std::string before = std::exchange(customer.shown.settings.id, id);
+    if (!customer.is_served) customer.shown.settings.name = id;
+    const auto follow = [&](ipc::ListenerId& listener) {
+        if (listener.owner == before) listener.owner = id;
+    };
+    for (ipc::ListenerSnapshot& listener : customer.shown.listeners) follow(listener.id);
+    for (auto& [name, peer] : customer.peers) follow(peer.shown.settings.listener);
+}
+
+std::set<std::string> keys_of(const CustomerEntry& customer, std::size_t most = SIZE_MAX) {
+    std::set<std::string> out;
+    for (const auto& [name, peer] : customer.peers) {
+        if (out.size() >= most) break;
+        if (const std::string& key = key_of(peer.shown); !key.empty()) out.insert(key);
+    }
+    return out;
+}
+
+bool has_one_of(const std::set<std::string>& keys, const std::vector<ipc::PeerSnapshot>& peers) {
+    return std::any_of(peers.begin(), peers.end(),
+                       [&](const ipc::PeerSnapshot& peer) { return keys.contains(key_of(peer)); });
+}
+
+}  // namespace
+
+void Census::tell_renames(std::uint64_t generation, std::vector<Rename> renames) {
+    if (has_snapshot() && generation <= header_.generation) return;
+    told_.push_back({generation, std::move(renames)});
+}
+
+std::vector<Rename> Census::take_renames() {
+    std::vector<Rename> out;
+    const auto rest = std::find_if(told_.begin(), told_.end(),
+                                   [this](const Told& told) { return told.generation > header_.generation; });
+    for (auto told = told_.begin(); told != rest; ++told) out = chained(std::move(out), told->renames);
+    told_.erase(told_.begin(), rest);
+    return out;
+}
+
+// They keep their charts, states and events.
+void Census::rename_customers(Now now, const std::vector<Rename>& renames,
+                              const std::vector<SnapshotRound::Customer>& round) {
+    if (renames.empty()) return;
+    std::set<std::string_view> given_up;
+    for (const Rename& rename : renames) given_up.insert(rename.from);
+    for (const Rename& rename : renames) {
+        if (const auto former = customers_.find(rename.to); former != customers_.end() && !given_up.contains(rename.to))
+            forget_series(former->second);
+    }
+    for (const Rename& rename : renames) {
+        const auto found = customers_.find(rename.from);
+        if (found == customers_.end() || rename.from == rename.to) continue;
+        set_id(found->second, rename.to);
+        found->second.tick = found->second.config_tick = list_tick_ = tick_;
+    }
+    rename_keys(customers_, renames);
+    rename_keys(left_, renames);
+    events_.rename(renames);
+    std::set<std::string_view> present;
+    for (const SnapshotRound::Customer& customer : round) present.insert(customer.customer.settings.id);
+    for (const Rename& rename : renames) {
+        if (rename.from == rename.to || find(rename.to) == nullptr) continue;
+        // A former id that is another customer's now is not for who may see this one only.
+        const bool is_taken = find(rename.from) != nullptr || present.contains(rename.from);
+        record_event(now, EventKind::kRenamed, rename.to, {}, is_taken ? "" : rename.from, rename.to);
+    }
+}
+
+std::set<std::string> Census::find_strangers(const std::vector<Rename>& renames,
+                                             const std::vector<SnapshotRound::Customer>& round) {
+    std::set<std::string_view> renamed;
+    for (const Rename& rename : renames) renamed.insert(rename.to);
+    std::set<std::string> out;
+    for (const SnapshotRound::Customer& customer : round) {
+        const std::string& id = customer.customer.settings.id;
+        if (!customer.customer.all_peers) continue;
+        const CustomerEntry* const present = find(id);
+        const bool is_known = present != nullptr && present->is_served;
+        std::set<std::string> keys;
+        if (is_known) {
+            keys = keys_of(*present);
+            if (keys.empty()) continue;
+        } else if (auto gone = left_.extract(id); !gone.empty()) {
+            keys = std::move(gone.mapped());
+        }
+        if (!renamed.contains(id) && events_.has(id) && !has_one_of(keys, customer.peers)) out.insert(id);
+    }
+    return out;
+}
+
+void Census::remember_keys(const CustomerEntry& customer) {
+    const std::string& id = customer.shown.settings.id;
+    if (left_.size() < EventLog::kMaxCustomers && events_.has(id)) left_[id] = keys_of(customer, kMostKeys);
+}
+
+void Census::forget_series(const CustomerEntry& customer) {
+    for (const auto& [name, peer] : customer.peers) peer_series_ -= peer.series != nullptr ? 1U : 0U;
+}
+
+}  // namespace warren::web
