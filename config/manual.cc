@@ -164,7 +164,8 @@ std::string manual_markdown() {
         "- When two files clash, both are reported and both customers stay as they were. Peers with `enabled = false` "
         "never clash.\n"
         "- A customer with errors keeps the configuration and the keys it had; the others are applied. An error in "
-        "`warren.toml`, or a missing `customers/`, applies nothing. Removing a customer's file removes the customer.\n";
+        "`warren.toml`, or a missing `customers/`, applies nothing; a start then uses the configuration that was in "
+        "force last. Removing a customer's file removes the customer; renaming it renames the customer.\n";
     return wrapped(out);
 }
 

@@ -236,7 +236,8 @@ std::string accepted(const Key& key) {
         case Type::kPrefix: return "a network with prefix length, such as \"10.42.0.0/16\"";
         case Type::kPrefixes: return "a list of networks with prefix length, such as \"10.43.0.0/16\"";
         case Type::kEndpoint:
-            return "a numeric address and port, such as \"198.51.100.77:51820\" or \"[2001:db8::1]:51820\"";
+            return "a numeric address and port, such as \"198.51.100.77:51820\", \"[2001:db8::1]:51820\" or "
+                   "\"[fe80::1%eth0]:51820\"";
         case Type::kListenEndpoint: return "a numeric address and port, such as \"127.0.0.1:8443\" or \"[::]:8443\"";
         case Type::kHostPort: return "a name or address and a port, such as \"vpn.example.net:51820\"";
         case Type::kPublicKey: return "44 characters of base64, as `wg pubkey` prints them";
