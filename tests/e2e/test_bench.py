@@ -8,7 +8,8 @@ from bench import field, hubs
 from bench.scenarios import traffic
 from tests.lab import netlab, warren
 
-pytestmark = pytest.mark.skipif(not os.path.exists(f"{warren.programs()}/wgblast"), reason="wgblast is not built")
+pytestmark = [pytest.mark.skipif(not os.path.exists(f"{warren.programs()}/wgblast"), reason="wgblast is not built"),
+              pytest.mark.losses]
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def test_what_is_listed_is_let_in_and_nothing_else_is(town, office):
     assert stack.ping(f"{FAR}.1") and not stack.ping(f"{FAR}.10", timeout=1)  # its own address, but no answers
     assert not office.ping(f"{FAR}.10", timeout=1) and not far.ping("10.0.0.2", timeout=1)
     list_devices(town, office.customer, "missing0", "ext0")
-    netlab.wait_until(lambda: office.ping(f"{FAR}.10"), 5)
+    netlab.wait_until(lambda: office.ping(f"{FAR}.10", timeout=1), 5)
     for address in ("10.0.0.2", "fd00:42::2", f"{FAR}.1", "fd00:60::1"):
         netlab.wait_until(lambda to=address: far.ping(to, timeout=1), 5, f"the far machine reaches {address}")
     assert office.ping("fd00:60::10")
@@ -71,7 +71,7 @@ def test_neighbours_beyond_a_device_have_the_bound_of_the_stack(town, office):
     own = ("10.60.0.1/16", "fd00:60::1/64")
     beyond(town, office.customer, "crowd", "ext0", addresses=("10.60.0.10/16", "fd00:60::10/64"), own=own)
     list_devices(town, office.customer, "ext0")
-    netlab.wait_until(lambda: office.ping(f"{FAR}.10"), 5)
+    netlab.wait_until(lambda: office.ping(f"{FAR}.10", timeout=1), 5)
     stack = town.stack(office.customer)
     size, _ = elements(stack, "neighbours4")
     invented = iter(range(int(ipaddress.ip_address("10.60.1.0")), int(ipaddress.ip_address("10.60.250.0"))))

@@ -193,7 +193,8 @@ def test_a_flood_through_a_costly_firewall_is_charged_to_its_customer_and_costs_
     with Flood(noisy.ns, STACK4, size=64), Flood(noisy.ns, STACK4, size=64, port=10):
         time.sleep(0.5)
         pinging = scenery.Pinging(victim.ns, STACK4, interval=0.02)
-        arrived, in_order = scenery.send_udp(victim.ns, town.stack(victim.customer), STACK4, [1200] * 3000)
+        arrived, in_order = scenery.send_udp(victim.ns, town.stack(victim.customer), STACK4, [1200] * 3000,
+                                              patience=2)
     time.sleep(1)
     sent, answered = pinging.stop()
     # In one queue with the flood, a customer would get a tenth. The bound is low because others use this machine too.

@@ -37,7 +37,7 @@ def test_a_site_reaches_the_lan_and_the_lan_the_site(town, visit, kind):
     device = f"port-{kind}"[:15]
     lan = Lan(town, kind, device, bridge=f"br-{kind}" if kind == "veth" else "")
     office = firm(town, visit, kind, {"type": kind, "parent": f"br-{kind}" if kind == "veth" else device})
-    netlab.wait_until(lambda: office.ping(f"{LAN}.10"), 5)
+    netlab.wait_until(lambda: office.ping(f"{LAN}.10", timeout=1), 5)
     assert lan.host.ping("10.0.0.2")
     assert scenery.send_tcp(office.ns, lan.host, f"{LAN}.10", 5 << 20)
     assert scenery.send_tcp(lan.host, office.ns, "10.0.0.2", 5 << 20)
@@ -49,7 +49,7 @@ def test_two_lans_with_the_same_addresses_stay_apart(town, visit):
         lans[name] = Lan(town, name, f"port-{name}", bridge=f"br-{name}")
         offices[name] = firm(town, visit, name, {"type": "veth", "parent": f"br-{name}"})
     for name, office in offices.items():
-        netlab.wait_until(lambda: office.ping(f"{LAN}.10"), 5)
+        netlab.wait_until(lambda: office.ping(f"{LAN}.10", timeout=1), 5)
     captures = {name: Capture(lan.host, "eth0", "udp") for name, lan in lans.items()}
     canaries = {name: f"<canary {name} {os.urandom(6).hex()}>".encode() for name in offices}
     for name, office in offices.items():

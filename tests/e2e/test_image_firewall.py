@@ -24,7 +24,7 @@ def image():
         hub.run("nft", "-f", RULES)
         hub.run("nft", f"add element inet uplink udp_listeners {{ {LISTENER} }}")
         hub.run("nft", f"add element inet uplink tcp_listeners {{ {PAGE} }}")
-        netlab.wait_until(lambda: world.ping(HUB), 10)
+        netlab.wait_until(lambda: world.ping(HUB, timeout=1), 10)
         yield hub, world
 
 

@@ -143,7 +143,7 @@ def test_a_stackd_that_waits_for_a_launcher_can_be_stopped(unstarted, directory)
     netlab.wait_until(lambda: unstarted.warren.children("sleep"), 10, "the launcher started something")
     asked = time.monotonic()
     unstarted.warren.stop()
-    assert time.monotonic() - asked < 10  # it waits up to 30 s
+    assert time.monotonic() - asked < 25  # it waits up to 30 s
 
 
 def test_a_program_that_is_not_our_daemon_is_refused(unstarted, directory):

@@ -182,13 +182,13 @@ def test_a_customer_at_its_bound_harms_no_other(town, attacked, attack):
                 for family in ("-4", "-6"):
                     space.run("ip", family, "neigh", "flush", "all", check=False)
             for network in (LAN4, LAN6):
-                answers = [office.ns.ping(good.host(network, n), timeout=1) for n in range(HOSTS)]
+                answers = [office.ns.ping(good.host(network, n), timeout=5) for n in range(HOSTS)]
                 assert answers == [True] * HOSTS, (network, answers, neighbours("warren-attacker"))
         # A new client: the hub needs a neighbour entry of the gateway, which was forgotten.
         town.hub.run("ip", "neigh", "flush", "all")
         late = town.office(f"late-{list(ATTACKS).index(attack)}", addresses=["10.0.0.77/32"])
         with town.visiting([late]):
-            late.connect(timeout=5)
+            late.connect(timeout=20)
     finally:
         stop.set()
         attacker.join()

@@ -3,6 +3,7 @@ for all customers at once, and across a rekey. A datagram may be lost, but none 
 
 import contextlib
 import ctypes
+import itertools
 import os
 import socket
 import struct
@@ -111,7 +112,7 @@ def new_session(peer):
     """Handshakes, and retries like any client: on a busy machine a response may be late."""
     for _ in range(4):
         with contextlib.suppress(ValueError):
-            return peer.handshake()
+            return peer.handshake(timeout=2)
     return peer.handshake()
 
 
@@ -141,7 +142,7 @@ class Collector(threading.Thread):
         self.start()
 
     def run(self):
-        while (got := self.peer.receive(1)) is not None or not self._all_sent:
+        while (got := self.peer.receive(5)) is not None or not self._all_sent:
             if got is not None:
                 self.messages.append(got[0])
 
@@ -173,23 +174,32 @@ def out_of_the_stack(site):
         sender.bind((STACK4, site.port + flow))
         sender.connect((site.address, site.port))
 
-    def send(numbers):
-        for first in range(0, len(numbers), TRAIN):
+    renewed = threading.Event()
+
+    def send():
+        last = None  # half of them on the new session
+        for first in itertools.count(0, TRAIN):
+            if last is None and renewed.is_set():
+                last = max(DATAGRAMS, first + DATAGRAMS // 2)
+            if last is not None and first >= last:
+                return
             for flow, sender in enumerate(senders):
-                mine = [number for number in numbers[first:first + TRAIN] if number % FLOWS == flow]
+                mine = [number for number in range(first, first + TRAIN) if number % FLOWS == flow]
                 if mine:
                     sender.sendmsg([numbered(flow, number) for number in mine],
                                    [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", PAYLOAD))])
             time.sleep(PAUSE)
 
-    sending = threading.Thread(target=send, args=(range(DATAGRAMS),))
+    sending = threading.Thread(target=send)
     sending.start()
-    time.sleep(0.02)
-    sent = peer.initiation()
-    peer.send(sent.message)
-    sessions.append(collector.response(sent))
-    peer.confirm(sessions[1])
-    sending.join()
+    try:
+        sent = peer.initiation()
+        peer.send(sent.message)
+        sessions.append(collector.response(sent))
+        peer.confirm(sessions[1])
+    finally:
+        renewed.set()
+        sending.join()
     messages = collector.finish()
     for sender in senders:
         sender.close()

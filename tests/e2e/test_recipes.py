@@ -17,9 +17,9 @@ def recipe(title, kind=""):
 def test_nat_lets_a_site_reach_a_lan_that_has_no_route_back(town, visit):
     lan = Lan(town, "nat", "port-nat", bridge="br-nat")
     office = firm(town, visit, "nat", {"type": "veth", "parent": "br-nat"})
-    netlab.wait_until(lambda: office.ping(f"{LAN}.10"), 5)
+    netlab.wait_until(lambda: office.ping(f"{LAN}.10", timeout=1), 5)
     lan.host.ip("route del default")
-    assert not office.ping(f"{LAN}.10")
+    assert not office.ping(f"{LAN}.10", timeout=1)
     rules = re.search(r"<<'END'\n(.*?)^END", recipe("NAT"), re.M | re.S).group(1)
     town.warren.configure("exec", office.customer.id, "--", "nft", "-f", "-", input=rules)
     assert office.ping(f"{LAN}.10")

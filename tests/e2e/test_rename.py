@@ -36,9 +36,9 @@ def names():
     return set(os.listdir(netlab.NETNS_DIR))
 
 
-def echo(raw, session):
+def echo(raw, session, patience=10):
     raw.send(session.data(inner.echo_request(RAW, STACK4)))
-    answer = raw.receive_inner(session, 2)
+    answer = raw.receive_inner(session, patience)
     return answer is not None and inner.is_echo_reply(answer)
 
 
@@ -143,7 +143,7 @@ def test_a_renamed_file_with_other_peers_is_another_customer(town, visit):
     said = town.warren.ctl("apply", "-v", "--remove").stdout
     assert "renamed" not in said and f"{old}: remove the stack" in said
     assert space(town, customer) != stack
-    assert not echo(raw, session)
+    assert not echo(raw, session, 2)
     assert connected(raw)
 
 

@@ -54,10 +54,10 @@ def wait_for_successor(town, vpnd):
                       town.warren.ctl("status", check=False).returncode == 0, 15, "the next vpnd serves")
 
 
-def echo(raw, session, payload=b"", counter=None):
+def echo(raw, session, payload=b"", counter=None, patience=10):
     """Pings the stack on the session; True if the answer arrives on it."""
     raw.send(session.data(inner.echo_request(RAW, STACK4, payload), counter=counter))
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + patience
     while (left := deadline - time.monotonic()) > 0:
         answer = raw.receive_inner(session, left)
         if answer is not None and inner.is_echo_reply(answer):
@@ -76,16 +76,18 @@ def connected(raw):
 
 
 def test_a_killed_vpnd_costs_a_client_no_handshake(town, office):
-    before, seen, asked = office.shown(), town.warren.peer(office.customer.id, "lasting"), time.monotonic()
+    before, asked = office.shown(), time.monotonic()
+    seen, known = town.warren.peer(office.customer.id, "lasting"), time.monotonic()
     kill(town)
     netlab.wait_until(lambda: office.ping(timeout=1), 5, "the tunnel goes on")
     assert town.stack(office.customer).ping("10.0.0.2", count=1)
     assert office.shown().latest_handshake == before.latest_handshake
-    after = town.warren.peer(office.customer.id, "lasting")
+    sooner = time.monotonic()
+    after, later = town.warren.peer(office.customer.id, "lasting"), time.monotonic()
     assert after["state"] == "online"
     assert after["endpoint"] == seen["endpoint"]
     aged = after["latest_handshake_seconds"] - seen["latest_handshake_seconds"]
-    assert abs(aged - (time.monotonic() - asked)) <= 2
+    assert sooner - known - 2 <= aged <= later - asked + 2
 
 
 def test_the_stack_reaches_a_peer_that_says_nothing_after_the_crash(town, raw):
@@ -107,7 +109,7 @@ def test_what_was_delivered_before_the_crash_is_refused_after_it(town, raw):
     for message in sent:
         raw.send(message)
     assert raw.receive_inner(session, 1) is None
-    assert town.warren.drops(raw.customer.id).get("replay_duplicate") == len(sent)
+    netlab.wait_until(lambda: town.warren.drops(raw.customer.id).get("replay_duplicate") == len(sent), 10)
     assert echo(raw, session)
 
 
@@ -145,7 +147,7 @@ def test_a_vpnd_that_dies_again_at_once_does_not_get_the_sessions_back(town, raw
     kill(town, quick=True)
     assert echo(raw, session)  # one quick death may happen
     kill(town, quick=True)
-    assert not echo(raw, session)
+    assert not echo(raw, session, patience=2)
     assert connected(raw)
 
 
@@ -281,7 +283,7 @@ def test_a_stop_leaves_no_session(town, raw):
     session = connected(raw)
     assert town.warren.stop() == 0
     town.warren.start()
-    assert not echo(raw, session)
+    assert not echo(raw, session, patience=2)
     assert connected(raw)
 
 

@@ -128,7 +128,7 @@ def test_the_system_page_shows_the_resources_that_vpnd_uses(scene):
     assert resident / 2 < shown["memory_bytes"] < resident * 2
     assert [each["worker"] for each in shown["workers"]] == list(range(len(scene.warren.json("counters")["workers"])))
     assert sum(each["cpu_seconds"] for each in shown["workers"]) <= shown["cpu_seconds"] + 0.01 * len(shown["workers"])
-    scene.office.ping(STACK4, "-f", "-c", "20000", "-s", "1000", timeout=20)
+    scene.office.ping(STACK4, "-f", "-c", "2000", "-s", "1000")
     netlab.wait_until(lambda: scene.get("/api/v1/system").json()["vpnd"]["cpu_seconds"] > shown["cpu_seconds"], 10,
                       "the traffic took CPU time")
     assert 0 <= scene.get("/api/v1/system").json()["vpnd"]["cpu_share"] <= os.cpu_count()
@@ -172,7 +172,7 @@ def test_a_customer_cannot_tell_a_foreign_id_from_an_absent_one(scene, path):
 
 
 def test_a_foreign_id_takes_no_longer_than_an_absent_one(scene):
-    """The requests alternate on one connection, and medians are compared, so a pause of the machine does not count."""
+    """The requests alternate on one connection; fast ones are compared, so a pause of the machine does not count."""
     with scene.page.tls() as sock:
         times = {FOREIGN: [], ABSENT: []}
         for _ in range(150):
@@ -180,7 +180,7 @@ def test_a_foreign_id_takes_no_longer_than_an_absent_one(scene):
                 started = time.perf_counter()
                 scene.get(f"/api/v1/customers/{id_}", "customer", sock=sock)
                 taken.append(time.perf_counter() - started)
-    foreign, absent = (sorted(taken)[75] for taken in times.values())
+    foreign, absent = (sorted(taken)[15] for taken in times.values())
     assert abs(foreign - absent) < max(0.25 * absent, 0.0002), (foreign, absent)
 
 
@@ -358,14 +358,16 @@ def test_a_users_file_with_an_error_changes_nothing_and_is_shown(scene):
 def test_a_stream_sends_deltas_and_resumes(scene):
     stream = scene.page.stream(f"/api/v1/events?customer={OWN}", token=scene.tokens["operator"])
     assert stream.status == 200
-    first, second = stream.message(), stream.message()
-    stream.close()
+    first = second = stream.message()
+    while second["id"] == first["id"]:
+        second = stream.message()
     for message in (first, second):
         assert message["event"] == "delta"
         conforms(message["data"], "Delta")
-    assert first["id"] != second["id"]
     scene.office.ping(STACK4, "-c", "5", "-i", "0.2")
-    time.sleep(2.5)
+    while "graz" not in [row["name"] for row in stream.message()["data"]["peers"]]:
+        pass
+    stream.close()
     resumed = scene.page.stream(f"/api/v1/events?customer={OWN}", token=scene.tokens["operator"],
                                 last_event_id=second["id"])
     message = resumed.message()

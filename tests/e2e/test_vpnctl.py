@@ -189,7 +189,7 @@ def test_a_stack_sends_no_packets_of_its_own_into_the_tunnel(town, visit):
     assert "MULTICAST" not in stack.run("ip", "link", "show", "vpn0").stdout
     # A packet sent on purpose is counted.
     stack.run("ping", "-c", "1", "-W", "1", "-I", "vpn0", "224.0.0.251", check=False)
-    assert drops() == {"no_peer_for_destination": 1}
+    netlab.wait_until(lambda: drops() == {"no_peer_for_destination": 1}, 10)
 
 
 def test_a_support_bundle_shows_the_stacks_and_no_secret(town, office, tmp_path):

@@ -13,9 +13,9 @@ from tests.lab.town import STACK4, Town
 RAW = "10.0.0.9"
 
 
-def echo(raw, session):
+def echo(raw, session, patience=10):
     raw.send(session.data(inner.echo_request(RAW, STACK4)))
-    answer = raw.receive_inner(session, 3)
+    answer = raw.receive_inner(session, patience)
     return answer is not None and inner.is_echo_reply(answer)
 
 

@@ -22,7 +22,7 @@ def test_warren_initiates_to_a_peer_with_an_endpoint(town, visit, family):
     office = town.office("answers", hub="", place=place, listen_port=4500,
                          peer={"endpoint": scenery.endpoint(address, 4500)})
     customer = visit([office])
-    netlab.wait_until(lambda: town.stack(customer).ping("10.0.0.2"), 10, "the stack reaches the client")
+    netlab.wait_until(lambda: town.stack(customer).ping("10.0.0.2", timeout=1), 10, "the stack reaches the client")
     assert office.shown().endpoint == scenery.endpoint(HUB4 if family == 4 else HUB6)
 
 

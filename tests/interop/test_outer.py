@@ -103,7 +103,7 @@ def test_traffic_continues_when_the_hubs_local_address_disappears(town, visit):
     office.connect()
     town.hub.ip(f"addr del {HUB4_SECOND}/24 dev up0")
     try:
-        netlab.wait_until(lambda: town.stack(customer).ping("10.0.0.2"), 10,
+        netlab.wait_until(lambda: town.stack(customer).ping("10.0.0.2", timeout=1), 10,
                           "the hub answers from its remaining address")
     finally:
         town.hub.ip(f"addr add {HUB4_SECOND}/24 dev up0")
@@ -143,7 +143,7 @@ def test_marks_on_the_uplink_handshakes_af41_data_only_the_inner_ecn(town, visit
     customer = visit([office])
     stack = town.stack(customer)
     with Capture(town.internet, "hub0", f"udp and dst host {place.ipv4}") as capture:
-        netlab.wait_until(lambda: stack.ping("10.0.0.2"), 10)
+        netlab.wait_until(lambda: stack.ping("10.0.0.2", timeout=1), 10)
         for tos in (0, 1, 2, 3, 0xB8, 0xBA):
             stack.ping("10.0.0.2", "-Q", tos)
     marks = {kind: [packet.tos for packet in capture.packets() if packet.wireguard_type == kind] for kind in (1, 4)}

@@ -29,7 +29,7 @@ def observed(town):
         stack = town.stack(customer)
         client_calls.connect()
         idle.connect()
-        netlab.wait_until(lambda: stack.ping("10.0.0.3"), 10)
+        netlab.wait_until(lambda: stack.ping("10.0.0.3", timeout=1), 10)
         first = [office.shown().latest_handshake for office in busy]
         idle_first = idle.shown().latest_handshake
         streams = [scenery.Pinging(client_calls.ns, STACK4, 0.02), scenery.Pinging(stack, "10.0.0.3", 0.02)]

@@ -288,13 +288,13 @@ class RawPeer:
     def send(self, message, to=None):
         self.sock.sendto(message, to or self.remote)
 
-    def receive(self, timeout=2.0):
+    def receive(self, timeout=10.0):
         """(message, sender) or None."""
         if not select.select([self.sock], [], [], timeout)[0]:
             return None
         return self.sock.recvfrom(65535)
 
-    def receive_kind(self, kind, timeout=2.0):
+    def receive_kind(self, kind, timeout=10.0):
         """The next message of this type; skips others. None if none arrives."""
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
@@ -310,7 +310,7 @@ class RawPeer:
             messages.append(got[0])
         return messages
 
-    def handshake(self, timeout=2.0, **fields):
+    def handshake(self, timeout=10.0, **fields):
         """Initiates and returns the session; ValueError without a response. It obeys one cookie reply to this
         initiation, and skips a late reply to an earlier one, whose cookie is sealed to another mac1. The responder uses
         the session only after we have sent on it: see `confirm`. It waits the 20 ms that a responder wants between two
@@ -335,7 +335,7 @@ class RawPeer:
     def confirm(self, session):
         self.send(session.data())
 
-    def receive_inner(self, session, timeout=2.0):
+    def receive_inner(self, session, timeout=10.0):
         """The next inner packet that is not empty; None if none arrives."""
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:

@@ -163,5 +163,13 @@ class Pinging:
         return sent, len(set(re.findall(r"icmp_seq=(\d+) ttl", output)))
 
     def lost(self):
-        sent, received = self.stop()
-        return max(0, sent - received - 1)  # the last one may have been in flight when ping stopped
+        """How many before the last answered one had no reply, once a few more are answered."""
+        answered = self._answered
+        last = max(answered(), default=0)
+        netlab.wait_until(lambda: max(answered(), default=0) > last + 2 or not self.process.running(), 10,
+                          "pings are still answered")
+        self.stop()
+        return max(answered()) - len(answered())
+
+    def _answered(self):
+        return {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", self.process.output())}

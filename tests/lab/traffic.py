@@ -59,14 +59,14 @@ def send_tcp(source, target, address, size, port=5000):
     return sent.digest() == got.get("there") == echoed
 
 
-def send_udp(source, target, address, sizes, port=5001, burst=32):
+def send_udp(source, target, address, sizes, port=5001, burst=32, patience=10):
     """Sends one datagram of each size, marked with its number, in bursts that fit every queue on the way. Returns how
     many arrived unchanged, and whether they arrived in order."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with target.socket(family) as receiver, source.socket(family) as sender:
         receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
         receiver.bind((address, port))
-        receiver.settimeout(2)
+        receiver.settimeout(patience)
         arrived, in_flight = [], {}
         for first in range(0, len(sizes), burst):
             sent = {number: struct.pack("!I", number) + os.urandom(max(0, size - 4))

@@ -18,7 +18,7 @@ UNITS = {"warren.service": 4.5, "warren-vpnd@.service": 1.0, "warren-statusd@.se
 def package():
     """The .deb of the build under test."""
     preset = os.path.basename(os.path.dirname(programs()))
-    return netlab.run(f"{ROOT}/package/build", preset, timeout=300).stdout.strip()
+    return netlab.run(f"{ROOT}/package/build", preset, timeout=1800).stdout.strip()
 
 
 @pytest.fixture(scope="module")

@@ -377,12 +377,9 @@ def test_only_tunnels_and_lan_communicate_and_no_source_can_be_forged(lab, uplin
 
 
 def test_a_vpnd_that_crashes_again_and_again_is_restarted_after_longer_and_longer_pauses(acme):
-    for _ in range(4):
+    for number in range(1, 5):
         os.kill(acme.vpnd(), signal.SIGKILL)
-        netlab.wait_until(lambda: len(events(acme, "vpnd_lost")) == len(events(acme, "vpnd_started")), 10)
-        before = len(events(acme, "vpnd_started"))
-        netlab.wait_until(lambda: len(events(acme, "vpnd_started")) > before
-                          or len(events(acme, "vpnd_started")) > len(events(acme, "vpnd_lost")), 10)
+        netlab.wait_until(lambda: len(events(acme, "vpnd_started")) == number + 1, 10)
     delays = [int(re.search(r"restart_in_ms=(\d+)", line)[1]) for line in events(acme, "vpnd_lost")]
     assert delays[0] == 0 and delays == sorted(delays) and delays[-1] > 0
     assert acme.customers["acme"].peers[0].public_key in peers_of_vpnd(acme)
@@ -414,8 +411,9 @@ def test_a_vpnd_that_cannot_start_is_retried_after_longer_and_longer_pauses(lab,
     running.start()
     os.unlink(f"{running.bin}/vpnd")
     os.kill(running.vpnd(), signal.SIGKILL)
-    time.sleep(2)
-    assert 2 <= len(events(running, "vpnd_lost")) <= 6, running.output()[-2000:]
+    netlab.wait_until(lambda: len(events(running, "vpnd_lost")) >= 5, 10)
+    delays = [int(re.search(r"restart_in_ms=(\d+)", line)[1]) for line in events(running, "vpnd_lost")]
+    assert delays == sorted(delays) and delays[-1] >= 400, delays
 
 
 def test_stackd_keeps_few_capabilities(acme):
@@ -545,10 +543,14 @@ def test_one_change_among_many_customers_changes_one_stack_and_a_broken_stack_is
 
 def test_a_stackd_killed_while_it_makes_many_stacks_continues_at_the_next_start(crowd):
     mounts = open("/proc/self/mountinfo").read()
-    crowd.start(wait=False)
-    netlab.wait_until(lambda: len(names_of_stacks()) > 40, 20, every=0.001)
-    crowd.kill()
-    assert len(names_of_stacks()) < 160
+    for _ in range(5):  # all may be there before this test looks
+        crowd.start(wait=False)
+        netlab.wait_until(lambda: len(names_of_stacks()) > 40, 20, every=0.001)
+        crowd.kill()
+        if len(names_of_stacks()) < 160:
+            break
+        crowd.down()
+    assert 40 < len(names_of_stacks()) < 160
     crowd.start()
     assert names_of_stacks() == {f"warren-{id_}" for id_ in crowd.customers}
     for id_ in crowd.customers:  # a diff looks at some of them only

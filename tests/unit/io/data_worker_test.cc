@@ -179,7 +179,7 @@ TEST_CASE("E8: what arrives at another worker than the owner is transferred: who
         }
         const auto detour = tunnel.detour_report();
         auto owner = tunnel.own_report(1);
-        for (int i = 0; i < 100 && owner->transfers.taken < detour->transfers.given; ++i) {
+        for (int i = 0; i < 1'000 && owner->transfers.taken < detour->transfers.given; ++i) {
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
             owner = tunnel.own_report(1);
         }
@@ -207,7 +207,7 @@ TEST_CASE("a packet transferred for a customer that is gone is a counted drop, a
     tunnel.stack(1).run([&] { socket = bound_socket(SOCK_DGRAM, inside(1, true, 9)); });
     connect_to(socket.get(), inside(0, true, 9));
     const auto refused = static_cast<std::size_t>(DropReason::kHandoverRefused);
-    for (int i = 0; i < 100 && tunnel.own_report(1)->drops[refused] == 0; ++i) {
+    for (int i = 0; i < 1'000 && tunnel.own_report(1)->drops[refused] == 0; ++i) {
         REQUIRE(::send(socket.get(), "x", 1, 0) == 1);
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
@@ -228,7 +228,7 @@ TEST_CASE("what was transferred for a customer is not sent as another's that has
     tunnel.stack(1).run([&] { socket = bound_socket(SOCK_DGRAM, inside(1, true, 9)); });
     connect_to(socket.get(), inside(0, true, 9));
     const auto refused = static_cast<std::size_t>(DropReason::kHandoverRefused);
-    for (int i = 0; i < 100 && tunnel.own_report(1)->drops[refused] == 0; ++i) {
+    for (int i = 0; i < 1'000 && tunnel.own_report(1)->drops[refused] == 0; ++i) {
         REQUIRE(::send(socket.get(), "x", 1, 0) == 1);
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
@@ -359,7 +359,7 @@ TEST_CASE("a handshake message that came to a data socket is handed to the contr
     initiation[0] = 77;
     send_to(tunnel.endpoint(0), initiation);
     const auto malformed = static_cast<std::size_t>(DropReason::kDatagramMalformed);
-    for (int i = 0; i < 100 && tunnel.own_report(0)->drops[malformed] == 0; ++i)
+    for (int i = 0; i < 1'000 && tunnel.own_report(0)->drops[malformed] == 0; ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     CHECK(tunnel.own_report(0)->drops[malformed] == 1);
 }
@@ -372,7 +372,7 @@ TEST_CASE("a customer suspended and resumed: nothing, then everything again with
     tunnel.put_customer(0, true);
     const auto suspended = static_cast<std::size_t>(DropReason::kCustomerSuspended);
     send_in_vain(tunnel);
-    for (int i = 0; i < 100 && tunnel.report(0)->drops[suspended] == 0; ++i)
+    for (int i = 0; i < 1'000 && tunnel.report(0)->drops[suspended] == 0; ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     CHECK(tunnel.report(0)->drops[suspended] > 0);
     tunnel.put_customer(0, false);

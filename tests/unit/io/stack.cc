@@ -162,9 +162,14 @@ bool slow_loopback(const char* rate, const char* latency) {
 }
 
 UniqueFd bound_socket(int type, const Endpoint& endpoint, bool reuse_port) {
+    if (reuse_port && endpoint.port == 0) {  // the kernel may give the port of another program's sockets that share it
+        Endpoint free = endpoint;
+        free.port = bound_to(bound_socket(type, endpoint, false).get()).port;
+        return bound_socket(type, free, true);
+    }
     UniqueFd fd(::socket(endpoint.address.is_v4() ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0));
     WARREN_CHECK(fd.valid());
-    const timeval patience{5, 0};
+    const timeval patience{60, 0};
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     const int on = reuse_port ? 1 : 0;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);

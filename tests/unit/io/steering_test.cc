@@ -37,7 +37,7 @@ class Group {
             return -1;
         std::vector<pollfd> waiting;
         for (const UniqueFd& socket : sockets_) waiting.push_back({socket.get(), POLLIN, 0});
-        if (::poll(waiting.data(), waiting.size(), 2'000) != 1) return -2;
+        if (::poll(waiting.data(), waiting.size(), 20'000) != 1) return -2;
         for (std::size_t i = 0; i < waiting.size(); ++i) {
             std::array<std::uint8_t, 256> space;
             if ((waiting[i].revents & POLLIN) == 0) continue;

@@ -171,7 +171,7 @@ void Tunnel::barrier(int side, std::vector<WorkerEvent>& events) {
 
 void Tunnel::wait_for_events(DataWorker& from, std::vector<WorkerEvent>& events) {
     pollfd waiting{from.event_fd(), POLLIN, 0};
-    WARREN_CHECK(::poll(&waiting, 1, 5'000) == 1);
+    WARREN_CHECK(::poll(&waiting, 1, 60'000) == 1);
     from.take_events(events);
 }
 

@@ -209,7 +209,7 @@ TEST_CASE("a child whose end does not come is not waited for") {
     if (tracer == 0) {
         const bool traces = ::ptrace(PTRACE_SEIZE, process->pid(), nullptr, nullptr) == 0;
         (void)!::write(ready[1], traces ? "y" : "n", 1);
-        ::sleep(4);
+        ::sleep(60);
         ::_exit(0);
     }
     char answer = 0;
@@ -218,7 +218,7 @@ TEST_CASE("a child whose end does not come is not waited for") {
     const std::string reason = process->stop(std::chrono::milliseconds(100));
     if (answer == 'y') {
         CHECK(reason == "status unknown: it does not end");
-        CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(3));
+        CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(8));  // and not kKillPatience
     } else {
         MESSAGE("skipped: processes may not be traced here");
     }

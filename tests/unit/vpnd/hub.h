@@ -36,13 +36,11 @@ struct TemporaryDirectory {
     ~TemporaryDirectory() { std::filesystem::remove_all(path); }
 };
 
-// One UDP socket of a reuseport group on loopback, as stackd opens it. Port 0: any.
-inline UniqueFd udp_socket(std::uint16_t port) {
+// A UDP socket bound to loopback. Port 0: any, for sockets that share none.
+inline UniqueFd bound_to_loopback(std::uint16_t port, bool shares) {
     UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    const int on = 1;
+    const int on = shares ? 1 : 0;
     REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0);
-    REQUIRE(::setsockopt(fd.get(), IPPROTO_IP, IP_PKTINFO, &on, sizeof on) == 0);
-    REQUIRE(::setsockopt(fd.get(), IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -56,6 +54,17 @@ inline std::uint16_t port_of(const UniqueFd& fd) {
     socklen_t size = sizeof address;
     REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
     return ntohs(address.sin_port);
+}
+
+// One UDP socket of a reuseport group on loopback, as stackd opens it. Port 0: any that no other program has: the
+// kernel may give sockets that share their port the one of another test's.
+inline UniqueFd udp_socket(std::uint16_t port) {
+    if (port == 0) port = port_of(bound_to_loopback(0, false));
+    UniqueFd fd = bound_to_loopback(port, true);
+    const int on = 1;
+    REQUIRE(::setsockopt(fd.get(), IPPROTO_IP, IP_PKTINFO, &on, sizeof on) == 0);
+    REQUIRE(::setsockopt(fd.get(), IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0);
+    return fd;
 }
 
 inline UniqueFd stream_listener(const std::string& path) {
@@ -80,7 +89,7 @@ class Hub {
         auto ends = ipc::Channel::pair();
         REQUIRE(ends);
         channel_ = std::move(ends->first);
-        const timeval patience{5, 0};
+        const timeval patience{60, 0};
         REQUIRE(::setsockopt(channel_.fd(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
         vpnd::Daemon::Parts parts;
         parts.hello = ipc::Hello{"test", "0", 1};
@@ -189,7 +198,7 @@ class Hub {
         std::memcpy(address.sun_path, path.data(), path.size());
         REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
         REQUIRE(::write(fd.get(), request.data(), request.size()) == static_cast<ssize_t>(request.size()));
-        const timeval patience{5, 0};
+        const timeval patience{60, 0};
         REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
         std::string out;
         std::array<char, 4096> space{};
@@ -221,7 +230,7 @@ class Hub {
 };
 
 inline bool eventually(const std::function<bool()>& claim) {
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 1'200; ++i) {
         if (claim()) return true;
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
