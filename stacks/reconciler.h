@@ -79,8 +79,9 @@ class Reconciler {
     // Has vpnd begin anew with a peer: what is kept of it is forgotten. A link that breaks is closed.
     [[nodiscard]] Report reset_peer(VpndLink& link, const std::string& customer, const std::string& peer);
 
-    // Finishes what a stackd that was killed has begun. Before adopt().
-    void finish_renames();
+    // Finishes what a stackd that was killed has begun; what has to wait for a name is logged. On an error stackd must
+    // not go on: another customer's stack may have the name of one. Before adopt().
+    [[nodiscard]] Status finish_renames();
     // Uses what a running vpnd holds, which has other ids for the customers of `renames`, from its own to ours.
     void adopt(Holdings holdings, const std::vector<Rename>& renames = {});
     // Delivers the configuration in force to a fresh vpnd.

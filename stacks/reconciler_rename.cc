@@ -52,9 +52,11 @@ void refuse_doubt(const Error& error, Report& report) {
 
 }  // namespace
 
-void Reconciler::finish_renames() {
-    if (const Status finished = stacks_.finish_renames(); !finished)
-        log(LogLevel::kError, "rename_not_finished", {{"reason", finished.error().what}});
+Status Reconciler::finish_renames() {
+    Status finished = stacks_.finish_renames();
+    if (finished || finished.error().code != ErrorCode::kConflict) return finished;
+    log(LogLevel::kError, "rename_not_finished", {{"reason", finished.error().what}});
+    return {};
 }
 
 Status Reconciler::rename(const std::vector<Rename>& renames) {

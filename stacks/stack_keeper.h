@@ -62,8 +62,9 @@ class StackKeeper {
     [[nodiscard]] bool has_names_in_doubt() const { return !renaming_.all.empty(); }
     // Finishes or undoes it. The renames if they are done now, none if they are undone or there were none.
     [[nodiscard]] Result<std::vector<Rename>> settle_renames();
-    // Finishes renames that a stackd which was killed has begun, except those of which the error says why they have to
-    // wait.
+    // Finishes renames that a stackd which was killed has begun. Only before the tunnels of a running vpnd are adopted:
+    // it knows each stack by the name that it has then. kConflict: all but those of which the error says why they have
+    // to wait. Another error: some stacks may be between two names, and the next call goes on.
     [[nodiscard]] Status finish_renames();
     // Restores the names of physical devices that returned to the uplink because their stack was removed by somebody
     // else. Returns the steps taken. Call it when every stack is up to date.
@@ -115,10 +116,16 @@ class StackKeeper {
     };
     // kConflict when a new name is another stack's that keeps it.
     [[nodiscard]] Result<Renaming> stacks_of(const std::vector<Rename>& renames);
-    // Finishes what is left of earlier ones. On an error that is in the way of these.
+    // Drops what is left of earlier ones, and finishes none of them: the stacks are in use under the names that they
+    // have. An error: what is left and cannot be dropped is in the way of these.
     [[nodiscard]] Status make_way(const std::vector<Rename>& renames);
-    // These are about `renaming_`. Whether the stack of `rename` has this name.
+    // Drops this passing name if it is ours. An error: it stays; kConflict: its namespace is not one of `served`, and so
+    // has no other name.
+    [[nodiscard]] Status drop_passing(const std::string& name, const std::set<std::uint64_t>& served);
+    // These are about `renaming_`. Whether the stack of `rename` has this name, for certain, or perhaps, as the kernel
+    // does not say.
     [[nodiscard]] bool has_name(const std::string& name, const Rename& rename) const;
+    [[nodiscard]] bool may_have_name(const std::string& name, const Rename& rename) const;
     // Somebody removed its stack.
     [[nodiscard]] bool is_gone(const Rename& rename) const;
     // Whether every stack has the name of this id, and no passing name.

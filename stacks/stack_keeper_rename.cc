@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -39,18 +40,36 @@ Result<StackKeeper::Renaming> StackKeeper::stacks_of(const std::vector<Rename>& 
 }
 
 Status StackKeeper::make_way(const std::vector<Rename>& renames) {
-    Status finished = finish_renames();
-    if (finished) return {};
     const auto names = kernel_.stack_names();
     if (!names) return tl::unexpected(names.error());
-    const auto is_left = [&names](const std::string& customer) {
-        return std::binary_search(names->begin(), names->end(), passing_name(customer));
-    };
-    const bool is_in_the_way = std::any_of(renames.begin(), renames.end(), [&](const Rename& rename) {
-        return is_left(rename.from) || is_left(rename.to);
-    });
-    if (is_in_the_way) return finished;
+    if (std::none_of(names->begin(), names->end(), is_passing_name)) return {};
+    std::set<std::uint64_t> served;  // namespaces that have the name of a customer
+    for (const std::string& name : *names) {
+        if (is_passing_name(name)) continue;
+        if (const auto space = kernel_.number_of(name)) served.insert(*space);
+    }
+    for (const std::string& name : *names) {
+        if (!is_passing_name(name)) continue;
+        const Status gone = drop_passing(name, served);
+        const bool is_in_the_way = std::any_of(renames.begin(), renames.end(), [&name](const Rename& rename) {
+            return name == passing_name(rename.from) || name == passing_name(rename.to);
+        });
+        if (!gone && is_in_the_way) return gone;
+    }
     return {};
+}
+
+Status StackKeeper::drop_passing(const std::string& name, const std::set<std::uint64_t>& served) {
+    const auto owner = kernel_.owner_of(name);
+    if (!owner) return with_context(name, owner.error());
+    if (run_dir_of(*owner) != run_dir_) return {};
+    const auto space = kernel_.number_of(name);
+    if (!space) return with_context(name, space.error());
+    if (!served.contains(*space))
+        return fail(ErrorCode::kConflict,
+                    name + " is left of a rename that was not finished; remove it, or restart stackd, which finishes it");
+    const Step drop = DropName{};
+    return kernel_.carry_out(name, std::span(&drop, 1));
 }
 
 bool StackKeeper::has_name(const std::string& name, const Rename& rename) const {
@@ -58,17 +77,20 @@ bool StackKeeper::has_name(const std::string& name, const Rename& rename) const 
     return space && *space == renaming_.spaces.at(rename.from);
 }
 
+bool StackKeeper::may_have_name(const std::string& name, const Rename& rename) const {
+    const auto space = kernel_.number_of(name);
+    return space ? *space == renaming_.spaces.at(rename.from) : space.error().code != ErrorCode::kNotFound;
+}
+
 bool StackKeeper::is_gone(const Rename& rename) const {
     const std::array names{namespace_name(rename.from), namespace_name(rename.to), passing_name(rename.to)};
-    return std::none_of(names.begin(), names.end(), [&](const std::string& name) {
-        const auto space = kernel_.number_of(name);
-        return space ? *space == renaming_.spaces.at(rename.from) : space.error().code != ErrorCode::kNotFound;
-    });
+    return std::none_of(names.begin(), names.end(),
+                        [&](const std::string& name) { return may_have_name(name, rename); });
 }
 
 bool StackKeeper::all_have(std::string Rename::*name) const {
     return std::all_of(renaming_.stacks.begin(), renaming_.stacks.end(), [&](const Rename& rename) {
-        return has_name(namespace_name(rename.*name), rename) && !has_name(passing_name(rename.to), rename);
+        return has_name(namespace_name(rename.*name), rename) && !may_have_name(passing_name(rename.to), rename);
     });
 }
 
@@ -220,7 +242,11 @@ Status StackKeeper::finish(std::vector<std::string> passing) {
     }
     std::erase_if(passing, [&spaces](const std::string& name) { return !spaces.contains(name); });
     const NamePlan planned = plan_names(spaces, passing, run_dir_);
-    for (const NamedSteps& named : planned.steps) WARREN_TRY(kernel_.carry_out(named.name, named.steps));
+    for (const NamedSteps& named : planned.steps) {
+        const Status done = kernel_.carry_out(named.name, named.steps);
+        // Where another one got the name meanwhile, the next plan says what has to wait.
+        if (!done) return fail(ErrorCode::kUnavailable, done.error().what);
+    }
     if (!planned.conflict.empty()) return fail(ErrorCode::kConflict, planned.conflict);
     return {};
 }

@@ -87,7 +87,10 @@ int Supervisor::run() {
 // --- starting and stopping -----------------------------------------------------------------------
 
 int Supervisor::start() {
-    reconciler_.finish_renames();
+    if (const Status finished = reconciler_.finish_renames(); !finished) {
+        log(LogLevel::kError, "start_failed", {{"reason", finished.error().what}});
+        return kFailed;
+    }
     const Status adopted = adopt_vpnd();
     if (!adopted) log(LogLevel::kInfo, "vpnd_not_adopted", {{"reason", adopted.error().what}});
     const Report report = reconciler_.apply(link_, Reconciler::Removals::kKeep, now());

@@ -71,7 +71,13 @@ void FakeKernel::add_link(FakeStack& stack, Link link) {
     stack.links.push_back(std::move(link));
 }
 
+Status FakeKernel::look() {
+    if (looks_until_error-- == 0) return fail(ErrorCode::kFailed, "out of memory", ENOMEM);
+    return {};
+}
+
 Result<std::vector<std::string>> FakeKernel::stack_names() {
+    WARREN_TRY(look());
     if (!lists_stacks) return fail(ErrorCode::kFailed, "too many open files");
     std::vector<std::string> names;
     for (const auto& [name, stack] : stacks) names.push_back(name);
@@ -104,12 +110,14 @@ const std::string& FakeKernel::first_name(const std::string& name) const {
 }
 
 Result<std::uint64_t> FakeKernel::number_of(const std::string& name) {
+    WARREN_TRY(look());
     const auto found = stacks.find(first_name(name));
     if (found == stacks.end()) return fail(ErrorCode::kNotFound, "no namespace " + name, ENOENT);
     return reinterpret_cast<std::uintptr_t>(&found->second);
 }
 
 Result<std::string> FakeKernel::owner_of(const std::string& name) {
+    WARREN_TRY(look());
     const auto found = stacks.find(first_name(name));
     const Link* lo = found == stacks.end() ? nullptr : found->second.link(kLoopback);
     return lo == nullptr ? "" : lo->alias;

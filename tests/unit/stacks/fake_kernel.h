@@ -27,6 +27,7 @@ class FakeKernel final : public Kernel {
     ObservedUplink uplink;
     std::size_t steps_until_crash = SIZE_MAX;  // carry_out() fails before this step
     std::size_t steps_until_error = SIZE_MAX;  // the same, once
+    std::size_t looks_until_error = SIZE_MAX;  // stack_names(), owner_of() or number_of() fails at this call, once
     std::vector<std::string> broken_rules;     // what no plan may ever do
     std::vector<std::string> observed;         // namespaces that were looked at, in order
 
@@ -67,6 +68,7 @@ class FakeKernel final : public Kernel {
 
   private:
     struct Runner;
+    Status look();
     std::uint32_t next_index_ = 100;
 };
 

@@ -213,19 +213,6 @@ TEST_CASE("a rename that fails in a chain leaves every stack that has its old na
     CHECK(room.kernel.stacks.at("warren-c").link(kLoopback)->queue_length == 2);
 }
 
-TEST_CASE("a rename finishes first what an earlier one has left") {
-    Room room;
-    make_stack(room, "a", 1);
-    StackKeeper stacks(room.kernel, kTestRunDir);
-    room.kernel.steps_until_crash = 3;  // the old name is gone, and nothing can be undone
-    CHECK_FALSE(stacks.rename({{"a", "b"}}));
-    room.kernel.steps_until_crash = SIZE_MAX;
-    CHECK(room.kernel.stacks.contains("warren-b.new"));
-    REQUIRE(stacks.rename({{"b", "c"}}));
-    REQUIRE(room.kernel.stacks.size() == 1);
-    CHECK(room.kernel.stacks.at("warren-c").link(kLoopback)->queue_length == 1);
-}
-
 TEST_CASE("passing names of another instance are left alone") {
     Room room;
     room.kernel.stacks["warren-b.new"] = FakeKernel::fresh_stack(owner_mark("/run/other", "a"));
