@@ -51,8 +51,8 @@ struct WebProblems {
 struct WebStacks {};
 
 // Customers have other ids in snapshots of this generation and later ones. Sent before vpnd gets it, so that statusd
-// has it before any such snapshot. When vpnd rejects the generation, one with the same number takes the renames back.
-// Those of a generation add up, one after the other.
+// has it before any such snapshot. vpnd may never show this generation, and what is taken back comes with a later
+// number: those up to the generation of a snapshot add up, one after the other.
 struct WebRenames {
     static constexpr std::size_t kMax = 500;
 

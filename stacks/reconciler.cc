@@ -298,7 +298,6 @@ Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const
 // False: vpnd rejected it, and everything is as before.
 bool Reconciler::deliver_changes(VpndLink& link, Round& round, Report& report) {
     ++number_;
-    if (!round.renames.empty()) options_.tell_renames(number_, round.renames);
     if (!link.is_connected()) {
         add_text(report, Kind::kNote, "", std::string("vpnd is not running; ") + kOwed);
         report.is_owed = true;
@@ -321,7 +320,6 @@ bool Reconciler::deliver_changes(VpndLink& link, Round& round, Report& report) {
         report.is_owed = true;
         return true;
     }
-    if (!round.renames.empty()) options_.tell_renames(number_, reversed(round.renames));
     report.exit_status = kFailed;
     report.summary = delivered.error().what;
     return false;

@@ -40,7 +40,8 @@ class Reconciler {
         };
         // The configuration that an earlier process had in force; nothing: it is not known.
         std::function<std::optional<config::PackedTexts>()> last_good = [] { return std::nullopt; };
-        // Called with the renames of a generation before vpnd gets it, and with the reverse when vpnd has rejected it.
+        // Called with each renaming of stacks, also one that is taken back, before vpnd gets it. Of this generation and
+        // all later ones, and of none that vpnd has had.
         std::function<void(std::uint64_t generation, const std::vector<Rename>& renames)> tell_renames =
             [](std::uint64_t, const std::vector<Rename>&) {};
         std::string uapi_directory = kUapiDirectory;
@@ -187,7 +188,7 @@ class Reconciler {
     void report_changes(const Round& round, Report& report) const;
     // Everything that has a customer's name gets its new one.
     [[nodiscard]] Status rename(const std::vector<Rename>& renames);
-    // The same for everything but the stacks.
+    // The same for everything but the stacks; statusd is told of it.
     void take_names(const std::vector<Rename>& renames);
     // Ends what an earlier rename() has left in doubt. False: it still is, and nothing is applied.
     [[nodiscard]] bool settle_renames(Report& report);

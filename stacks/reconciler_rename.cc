@@ -66,6 +66,10 @@ Status Reconciler::rename(const std::vector<Rename>& renames) {
 }
 
 void Reconciler::take_names(const std::vector<Rename>& renames) {
+    if (renames.empty()) return;
+    // vpnd has shown generations up to this one with the names of before, and shows those from the next one on with
+    // these, whenever it gets one.
+    options_.tell_renames(++number_, renames);
     view_.rename(renames);
     rename_in(current_, renames);
     rename_keys(present_, renames);

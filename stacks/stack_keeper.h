@@ -119,8 +119,8 @@ class StackKeeper {
     // Drops what is left of earlier ones, and finishes none of them: the stacks are in use under the names that they
     // have. An error: what is left and cannot be dropped is in the way of these.
     [[nodiscard]] Status make_way(const std::vector<Rename>& renames);
-    // Drops this passing name if it is ours. An error: it stays; kConflict: its namespace is not one of `served`, and so
-    // has no other name.
+    // Drops this passing name if it is ours. An error: it stays; kConflict: its namespace is not one of `served`, and
+    // so has no other name.
     [[nodiscard]] Status drop_passing(const std::string& name, const std::set<std::uint64_t>& served);
     // These are about `renaming_`. Whether the stack of `rename` has this name, for certain, or perhaps, as the kernel
     // does not say.

@@ -66,8 +66,9 @@ Status StackKeeper::drop_passing(const std::string& name, const std::set<std::ui
     const auto space = kernel_.number_of(name);
     if (!space) return with_context(name, space.error());
     if (!served.contains(*space))
-        return fail(ErrorCode::kConflict,
-                    name + " is left of a rename that was not finished; remove it, or restart stackd, which finishes it");
+        return fail(
+            ErrorCode::kConflict,
+            name + " is left of a rename that was not finished; remove it, or restart stackd, which finishes it");
     const Step drop = DropName{};
     return kernel_.carry_out(name, std::span(&drop, 1));
 }

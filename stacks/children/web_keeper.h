@@ -44,9 +44,9 @@ class WebKeeper {
     // Passes what the page shows of the customers' stacks (web_stacks_of) to statusd when it has changed; later, when
     // that is not possible now.
     void report_stacks(std::vector<ipc::WebStack> stacks);
-    // Customers get other ids with this generation, which vpnd does not have yet, or keep the old ones when it was
-    // rejected. A statusd that does not read is replaced: it must not learn of them after vpnd does. One that is not
-    // running has nothing under the old ids.
+    // Customers get other ids, or the old ones back, with this generation, which vpnd does not have yet. A statusd that
+    // does not read is replaced: it must not learn of them after vpnd does. One that is not running has nothing under
+    // the old ids.
     void report_renames(Instant now, std::uint64_t generation, const std::vector<Rename>& renames);
     [[nodiscard]] Report reload_users();
     // Sends our log level to statusd if it runs. Otherwise it receives the level when it starts.

@@ -308,8 +308,10 @@ TEST_CASE("nothing is applied while it is in doubt which stack has which name, a
         REQUIRE_FALSE(room.reconciler.problems().empty());
         CHECK(room.reconciler.problems().back().text == report.summary);
         CHECK(room.received().empty());
+        CHECK(room.told.empty());
     }
     room.kernel.steps_until_crash = SIZE_MAX;
+    const std::uint64_t before = room.reconciler.generation();
     const Report report = room.apply(Reconciler::Removals::kAsk);
     CHECK_MESSAGE(report.exit_status == 0, report.summary);
     CHECK(joined(room.received()) ==
@@ -317,6 +319,52 @@ TEST_CASE("nothing is applied while it is in doubt which stack has which name, a
     CHECK(number_of(room, "globex") == acme);
     CHECK(number_of(room, "acme") == globex);
     CHECK(room.reconciler.problems().empty());
+    const std::string number = std::to_string(before + 1);
+    CHECK(joined(room.told) == joined(Lines{number + ": acme to globex", number + ": globex to acme"}));
+    CHECK(room.reconciler.generation() == before + 2);
+}
+
+TEST_CASE(
+    "statusd is told of a rename that is finished late, and then of the way back when the files were moved back") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.write_customer("globex", 'B');
+    room.adopt();
+    REQUIRE(room.apply().exit_status == 0);
+    (void)room.received();
+    const std::uint64_t acme = number_of(room, "acme");
+    move_file(room, "acme", "between");
+    move_file(room, "globex", "acme");
+    move_file(room, "between", "globex");
+    room.kernel.steps_until_crash = 7;
+    REQUIRE_FALSE(room.apply(Reconciler::Removals::kAsk).accepted);
+    room.kernel.steps_until_crash = SIZE_MAX;
+    move_file(room, "acme", "between");
+    move_file(room, "globex", "acme");
+    move_file(room, "between", "globex");
+    const std::uint64_t before = room.reconciler.generation();
+
+    SUBCASE("vpnd has had neither, and statusd does nothing") {
+        const Report report = room.apply(Reconciler::Removals::kAsk);
+        REQUIRE_MESSAGE(report.exit_status == 0, report.summary);
+        CHECK_FALSE(contains(room.received(), "rename customer"));
+        CHECK(number_of(room, "acme") == acme);
+        const std::string there = std::to_string(before + 1);
+        const std::string back = std::to_string(before + 2);
+        CHECK(joined(room.told) == joined(Lines{there + ": acme to globex", there + ": globex to acme",
+                                                back + ": acme to globex", back + ": globex to acme"}));
+        CHECK(room.reconciler.generation() == before + 3);
+    }
+    SUBCASE("a vpnd that is started meanwhile has the first") {
+        room.write("warren.toml", "schema = 1\nlisten_prt = 1\n");
+        REQUIRE_FALSE(room.apply(Reconciler::Removals::kAsk).accepted);
+        FakeVpnd next;
+        VpndLink link(next.take_channel());
+        REQUIRE(room.reconciler.deliver_all(link));
+        const std::string there = std::to_string(before + 1);
+        CHECK(joined(room.told) == joined(Lines{there + ": acme to globex", there + ": globex to acme"}));
+        CHECK(room.reconciler.generation() == before + 1);
+    }
 }
 
 std::string vlan(int id) {
