@@ -17,38 +17,36 @@ bool is_named(const std::string& path, const ipc::ListenerId& id) {
 
 }  // namespace
 
-// The file of the one that listener `id` has, and that with the name of `id`.
-void ListenerTable::remove_misnamed(const ipc::ListenerId& id) {
-    const auto is_used = [this](const std::string& path) {
-        return std::any_of(uapi_.begin(), uapi_.end(), [&](const auto& each) { return each.second.path == path; });
-    };
-    std::erase_if(misnamed_, [&](const auto& each) {
-        if (each.first != id && !is_named(each.second, id)) return false;
-        if (!is_used(each.second)) unlink_uapi(each.second);
-        return true;
+Status ListenerTable::make_uapi(const ipc::ListenerId& id) {
+    // Another listener of vpnd's has the name; it gets a socket of its own name.
+    std::erase_if(misnamed_, [&id](const auto& each) {
+        const bool is_in_the_way = is_named(each.second, id);
+        if (is_in_the_way) unlink_uapi(each.second);
+        return is_in_the_way;
     });
+    auto made = listen_uapi(id.owner, run_dir_, uapi_directory_);
+    if (!made) return tl::unexpected(made.error());
+    if (!made->path.starts_with(uapi_directory_ + "/"))
+        log(LogLevel::kWarn, "uapi_socket_moved",
+            {{"path", made->path}, {"reason", "a running program uses this name in " + uapi_directory_}});
+    uapi_[id] = std::move(*made);
+    const auto former = misnamed_.extract(id);
+    if (former.empty()) return {};
+    const bool is_used =
+        std::any_of(uapi_.begin(), uapi_.end(), [&](const auto& each) { return each.second.path == former.mapped(); });
+    if (!is_used) unlink_uapi(former.mapped());
+    return {};
 }
 
 Status ListenerTable::bind(const ipc::ListenerId& id, Port port) {
-    std::optional<UapiSocket> uapi;
-    if (id.kind == ipc::ListenerKind::kWireguard && !uapi_.contains(id)) {
-        remove_misnamed(id);
-        auto made = listen_uapi(id.owner, run_dir_, uapi_directory_);
-        if (!made) return tl::unexpected(made.error());
-        if (!made->path.starts_with(uapi_directory_ + "/"))
-            log(LogLevel::kWarn, "uapi_socket_moved",
-                {{"path", made->path}, {"reason", "a running program uses this name in " + uapi_directory_}});
-        uapi = std::move(*made);
-    }
+    std::optional<SocketGroup> group;
     if (!groups_.contains(port)) {
-        auto group = bind_listener(port.number, workers_);
-        if (!group) {
-            if (uapi) remove_uapi(std::move(*uapi));
-            return tl::unexpected(group.error());
-        }
-        groups_[port] = std::move(*group);
+        auto bound = bind_listener(port.number, workers_);
+        if (!bound) return tl::unexpected(bound.error());
+        group = std::move(*bound);
     }
-    if (uapi) uapi_[id] = std::move(*uapi);
+    if (id.kind == ipc::ListenerKind::kWireguard && !uapi_.contains(id)) WARREN_TRY(make_uapi(id));
+    if (group) groups_[port] = std::move(*group);
     return {};
 }
 

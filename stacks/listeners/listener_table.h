@@ -64,7 +64,8 @@ class ListenerTable {
     [[nodiscard]] ListenerDescriptors descriptors(const ipc::ListenerId& id, Port port) const;
 
   private:
-    void remove_misnamed(const ipc::ListenerId& id);
+    // The control socket of one without. vpnd's under a former name keeps its file until there is a new one.
+    [[nodiscard]] Status make_uapi(const ipc::ListenerId& id);
 
     std::string run_dir_;
     std::string uapi_directory_;

@@ -2,9 +2,9 @@
 #include "stacks/listeners/listener_table.h"
 
 #include <doctest/doctest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -17,9 +17,8 @@
 namespace warren::stacks {
 namespace {
 
-// The directory of the sockets is the machine's.
-const std::string kFormer = "former-" + std::to_string(::getpid());
-const std::string kPresent = "present-" + std::to_string(::getpid());
+const std::string kFormer = "former";
+const std::string kPresent = "present";
 constexpr Port kPort{ipc::Protocol::kUdp, 51878};
 
 // A table for a vpnd that has nothing but control sockets.
@@ -47,26 +46,27 @@ struct Table {
         return path_of_socket(descriptors.numbers.front());
     }
     [[nodiscard]] UapiSocket listen(const std::string& owner) const {
-        auto made = listen_uapi(owner, run_dir);
+        auto made = listen_uapi(owner, run_dir, directory);
         REQUIRE_MESSAGE(made.has_value(), made.error().what);
         return std::move(*made);
     }
 
-    std::string run_dir = fresh_directory();
-    ListenerTable table{run_dir, 1};
-};
+    [[nodiscard]] std::string path_for(const std::string& owner) const {
+        return directory + "/" + uapi_name(owner) + ".sock";
+    }
 
-std::string path_for(const std::string& owner) {
-    return std::string(kUapiDirectory) + "/" + uapi_name(owner) + ".sock";
-}
+    std::string run_dir = fresh_directory();
+    std::string directory = run_dir + "/uapi";
+    ListenerTable table{run_dir, 1, directory};
+};
 
 TEST_CASE("the file of a control socket with a former name goes when its listener gets a new one") {
     Table table;
     const UapiSocket old = table.listen(kFormer);  // vpnd listens there
-    REQUIRE(old.path == path_for(kFormer));
+    REQUIRE(old.path == table.path_for(kFormer));
     REQUIRE_FALSE(table.adopt(kPresent, old));
     CHECK(std::filesystem::exists(old.path));
-    CHECK(table.bind(kPresent) == path_for(kPresent));
+    CHECK(table.bind(kPresent) == table.path_for(kPresent));
     CHECK_FALSE(std::filesystem::exists(old.path));
 }
 
@@ -74,8 +74,8 @@ TEST_CASE("a customer that gets a former name gets the control socket of this na
     Table table;
     const UapiSocket old = table.listen(kFormer);
     REQUIRE_FALSE(table.adopt(kPresent, old));
-    CHECK(table.bind(kFormer) == path_for(kFormer));
-    CHECK(table.bind(kPresent) == path_for(kPresent));
+    CHECK(table.bind(kFormer) == table.path_for(kFormer));
+    CHECK(table.bind(kPresent) == table.path_for(kPresent));
     CHECK(std::filesystem::exists(old.path));  // another one now
 }
 
@@ -86,8 +86,36 @@ TEST_CASE("the file of a control socket with a former name stays when it is anot
     const UapiSocket now = table.listen(kFormer);
     REQUIRE_FALSE(table.adopt(kPresent, old));
     REQUIRE(table.adopt(kFormer, now));
-    CHECK(table.bind(kPresent) == path_for(kPresent));
+    CHECK(table.bind(kPresent) == table.path_for(kPresent));
     CHECK(std::filesystem::exists(now.path));
+}
+
+TEST_CASE("the file of a control socket with a former name stays while its listener gets no new one") {
+    Table table;
+    const UapiSocket old = table.listen(kFormer);
+    REQUIRE_FALSE(table.adopt(kPresent, old));
+
+    SUBCASE("its name is somebody's in both directories") {
+        std::vector<std::string> taken{table.path_for(kPresent),
+                                       table.run_dir + "/wireguard/" + uapi_name(kPresent) + ".sock"};
+        for (const std::string& path : taken) std::filesystem::create_directories(path);
+        CHECK_FALSE(table.table.bind({kPresent}, kPort));
+        CHECK(std::filesystem::exists(old.path));
+        for (const std::string& path : taken) std::filesystem::remove(path);
+    }
+    SUBCASE("another program has its port") {
+        const UniqueFd other(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        socklen_t size = sizeof address;
+        REQUIRE(::bind(other.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0);
+        REQUIRE(::getsockname(other.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+        CHECK_FALSE(table.table.bind({kPresent}, {ipc::Protocol::kUdp, ntohs(address.sin_port)}));
+        CHECK(std::filesystem::exists(old.path));
+        CHECK_FALSE(std::filesystem::exists(table.path_for(kPresent)));
+    }
+    CHECK(table.bind(kPresent) == table.path_for(kPresent));
+    CHECK_FALSE(std::filesystem::exists(old.path));
 }
 
 TEST_CASE("a control socket with a former name leaves no file when its listener is not needed any more") {
@@ -108,7 +136,7 @@ TEST_CASE("a file that has no name of ours stays, whatever vpnd says") {
     std::copy(other.path.begin(), other.path.end(), std::begin(address.sun_path));
     REQUIRE(::bind(other.listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
     REQUIRE_FALSE(table.adopt(kPresent, other));
-    CHECK(table.bind(kPresent) == path_for(kPresent));
+    CHECK(table.bind(kPresent) == table.path_for(kPresent));
     CHECK(std::filesystem::exists(other.path));
 }
 
