@@ -125,9 +125,10 @@ class Reconciler {
     // What problems() says of workers() and wanted_workers(); "": they are the same.
     [[nodiscard]] std::string pending_workers() const;
     // Whether set_workers() would refuse wanted_workers(), and why.
-    [[nodiscard]] Status check_workers() const { return check_descriptors(wanted_workers(), current_); }
+    [[nodiscard]] Status check_workers() const { return check_resize(wanted_workers(), current_); }
     // deliver_all() delivers to a vpnd with this number from now on; the present one can still be put back. On failure
-    // everything is as before. kUnavailable: tunnels and listeners would need more than max_descriptors.
+    // everything is as before. kUnavailable: tunnels and listeners would need more than max_descriptors, or names of
+    // stacks are in doubt, so that fit_queues() could not open their tunnels again.
     [[nodiscard]] Status set_workers(std::uint32_t workers);
     // Makes vpn0 anew where its number of queues follows from that of the workers. The present vpnd has lost it then:
     // call this right before deliver_all().
@@ -213,7 +214,7 @@ class Reconciler {
     void update_pending_workers();
     // The first line of the first one in problems(); "": it has none.
     [[nodiscard]] std::string problem_of(const std::string& customer) const;
-    [[nodiscard]] Status check_descriptors(std::uint32_t workers, const config::Generation& generation) const;
+    [[nodiscard]] Status check_resize(std::uint32_t workers, const config::Generation& generation) const;
     [[nodiscard]] Status resize(std::uint32_t workers);
 
     void size_neighbour_tables(const config::Generation& next, Report& report);

@@ -85,7 +85,7 @@ Report Reconciler::preview() {
     if (!load(round, report)) return report;
     report_changes(round, report);
     const std::uint32_t wanted = wanted_workers(round.next);
-    const Status fits = check_descriptors(wanted, round.next);
+    const Status fits = check_resize(wanted, round.next);
     if (!fits) {
         add_text(report, Kind::kNote, "", "workers would not be changed: " + fits.error().what);
     } else if (wanted != workers() && only_in_vpnd(round.next, round.present).empty()) {

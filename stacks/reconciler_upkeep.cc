@@ -190,8 +190,12 @@ std::string Reconciler::problem_of(const std::string& customer) const {
 }
 
 // Of the tunnels of `generation`, and of the listeners at most.
-Status Reconciler::check_descriptors(std::uint32_t workers, const config::Generation& generation) const {
-    if (workers <= this->workers()) return {};
+Status Reconciler::check_resize(std::uint32_t workers, const config::Generation& generation) const {
+    if (workers == this->workers()) return {};
+    if (stacks_.has_names_in_doubt())
+        return fail(ErrorCode::kUnavailable,
+                    "customers are between two names, and their tunnels cannot be fitted to it");
+    if (workers < this->workers()) return {};
     std::size_t needed = kSpareDescriptors + sockets_.size();
     needed += 2 * view_.listeners().size() * (workers - this->workers());  // IPv4 and IPv6
     for (const auto& accepted : generation.customers)
@@ -204,7 +208,7 @@ Status Reconciler::check_descriptors(std::uint32_t workers, const config::Genera
 }
 
 Status Reconciler::set_workers(std::uint32_t workers) {
-    WARREN_TRY(check_descriptors(workers, current_));
+    WARREN_TRY(check_resize(workers, current_));
     return resize(workers);
 }
 

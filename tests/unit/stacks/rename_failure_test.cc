@@ -281,6 +281,12 @@ void move_file(const Room& room, const std::string& from, const std::string& to)
     std::filesystem::rename(folder + from + ".toml", folder + to + ".toml");
 }
 
+void swap_files(const Room& room) {
+    move_file(room, "acme", "between");
+    move_file(room, "globex", "acme");
+    move_file(room, "between", "globex");
+}
+
 std::uint64_t number_of(Room& room, const std::string& id) {
     const auto number = room.kernel.number_of("warren-" + id);
     return number ? *number : 0;
@@ -295,9 +301,7 @@ TEST_CASE("nothing is applied while it is in doubt which stack has which name, a
     (void)room.received();
     const std::uint64_t acme = number_of(room, "acme");
     const std::uint64_t globex = number_of(room, "globex");
-    move_file(room, "acme", "between");
-    move_file(room, "globex", "acme");
-    move_file(room, "between", "globex");
+    swap_files(room);
     room.kernel.steps_until_crash = 7;
     for (int i = 0; i < 2; ++i) {
         const Report report = room.apply(Reconciler::Removals::kAsk);
@@ -333,15 +337,11 @@ TEST_CASE(
     REQUIRE(room.apply().exit_status == 0);
     (void)room.received();
     const std::uint64_t acme = number_of(room, "acme");
-    move_file(room, "acme", "between");
-    move_file(room, "globex", "acme");
-    move_file(room, "between", "globex");
+    swap_files(room);
     room.kernel.steps_until_crash = 7;
     REQUIRE_FALSE(room.apply(Reconciler::Removals::kAsk).accepted);
     room.kernel.steps_until_crash = SIZE_MAX;
-    move_file(room, "acme", "between");
-    move_file(room, "globex", "acme");
-    move_file(room, "between", "globex");
+    swap_files(room);
     const std::uint64_t before = room.reconciler.generation();
 
     SUBCASE("vpnd has had neither, and statusd does nothing") {
@@ -365,6 +365,35 @@ TEST_CASE(
         CHECK(joined(room.told) == joined(Lines{there + ": acme to globex", there + ": globex to acme"}));
         CHECK(room.reconciler.generation() == before + 1);
     }
+}
+
+TEST_CASE("while names are in doubt another vpnd gets no other number of workers, and tunnels stay open") {
+    Room room;
+    room.write_customer("acme", 'A', "", "queues = 4\n");
+    room.write_customer("globex", 'B');
+    room.adopt();
+    room.write("warren.toml", "workers = 2\n" + Room::appliance());
+    REQUIRE(room.apply().exit_status == 0);
+    swap_files(room);
+    room.kernel.steps_until_crash = 7;
+    REQUIRE_FALSE(room.apply(Reconciler::Removals::kAsk).accepted);
+    room.kernel.steps_until_crash = SIZE_MAX;
+    REQUIRE(room.reconciler.wanted_workers() == 2);
+    for (const std::uint32_t workers : {2U, 3U}) {
+        const Status set = room.reconciler.set_workers(workers);
+        REQUIRE_FALSE(set);
+        CHECK(set.error().code == ErrorCode::kUnavailable);
+    }
+    CHECK_FALSE(room.reconciler.check_workers());
+    CHECK(room.reconciler.set_workers(1));  // as it has
+    FakeVpnd next;
+    VpndLink link(next.take_channel());
+    REQUIRE(room.reconciler.deliver_all(link));
+    CHECK(contains(next.received(), "customer acme with tun +1 descriptors"));
+
+    REQUIRE(room.apply(Reconciler::Removals::kAsk).accepted);
+    CHECK(room.reconciler.check_workers());
+    CHECK(room.reconciler.set_workers(2));
 }
 
 std::string vlan(int id) {
