@@ -11,6 +11,9 @@
 
 namespace warren::stacks {
 
+// Gives our end of the channel room for the renames of all customers, so that a statusd that is busy for a while gets
+// them later. Needs CAP_NET_ADMIN.
+[[nodiscard]] Status make_room(ipc::Channel& channel);
 // Sends ipc::WebStacks. An error: nothing was sent; EAGAIN when statusd does not read.
 [[nodiscard]] Status send_stacks(ipc::Channel& channel, const std::vector<ipc::WebStack>& stacks);
 // Sends ipc::WebRenames, as many as it takes. An error: some were not sent; EAGAIN when statusd does not read.

@@ -164,6 +164,7 @@ Status WebKeeper::start() {
     process_->save_pid(options_.pid_file);
     channel_ = std::move(launched->channel);
     WARREN_TRY(channel_.set_non_blocking());
+    WARREN_TRY(make_room(channel_));
     WARREN_TRY(send(ipc::WebLogLevel{log_level()}, -1));
     WARREN_TRY(send_users());
     WARREN_TRY(send_certificate());

@@ -404,6 +404,26 @@ TEST_CASE("statusd is told of all renames, in as many messages as it takes") {
     CHECK(sent.error().system_error == EAGAIN);
 }
 
+TEST_CASE("a statusd that is busy can be told that all customers are renamed, and renamed back") {
+    auto ends = ipc::Channel::pair();
+    REQUIRE(ends);
+    auto& [ours, theirs] = *ends;
+    REQUIRE(ours.set_non_blocking());
+    if (const Status made = make_room(ours); !made) {
+        REQUIRE(made.error().code == ErrorCode::kPermission);
+        MESSAGE("skipped: needs CAP_NET_ADMIN, for a large buffer");
+        return;
+    }
+    std::vector<Rename> renames;
+    for (std::size_t i = 0; i < 10'000; ++i) {
+        const std::string number = std::to_string(i);
+        renames.push_back({number + std::string(config::kMaxCustomerId - number.size(), 'a'),
+                           number + std::string(config::kMaxCustomerId - number.size(), 'b')});
+    }
+    CHECK(send_renames(ours, 7, renames));
+    CHECK(send_renames(ours, 8, reversed(renames)));
+}
+
 TEST_CASE("the service manager is told at a path and at an abstract address") {
     const Directory directory;
     for (const std::string& where : {directory.path + "/notify", "@" + directory.path}) {
