@@ -194,7 +194,7 @@ class Reconciler {
     // Ends what an earlier rename() has left in doubt. False: it still is, and nothing is applied.
     [[nodiscard]] bool settle_renames(Report& report);
     // Refuses the customers that get what one of `stays` has, and then those that get what these have. What is used
-    // twice all the same, as only the appliance can give it up; "": nothing.
+    // twice all the same, as only the appliance can give it up, or that it should_stop(); "": nothing.
     [[nodiscard]] std::string give_way(std::set<std::string> stays, Round& round, Report& report);
     // What could not be renamed stays. False: nothing is applied, as it is in doubt which stack has which name, or as
     // the appliance gets what it has.

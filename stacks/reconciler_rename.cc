@@ -91,27 +91,33 @@ bool Reconciler::settle_renames(Report& report) {
 }
 
 std::string Reconciler::give_way(std::set<std::string> stays, Round& round, Report& report) {
-    while (true) {
+    while (!options_.should_stop()) {
         std::vector<const config::Customer*> customers;
         for (const auto& accepted : round.next.customers) customers.push_back(&accepted->customer);
         const auto clashes = config::find_clashes(round.next.appliance, customers);
         if (clashes.empty()) return {};
-        const config::Clash& clash = clashes.front();
-        const auto gives_way = [&](const config::Clash::Side& side) {
-            return side.customer != config::Clash::kAppliance && !stays.contains(customers[side.customer]->id);
-        };
-        const bool is_second = gives_way(clash.second);
-        if (!is_second && !gives_way(clash.first))
-            return clash.thing + " is used by " + clash.first.what + " and by " + clash.second.what;
-        const std::string id = customers[(is_second ? clash.second : clash.first).customer]->id;
-        const std::string reason =
-            clash.thing + " is used by " + (is_second ? clash.first : clash.second).what + ", which stays as it was";
-        log(LogLevel::kError, "customer_refused", {{"customer", id}, {"reason", reason}});
-        report.texts.push_back({Kind::kNote, id, "refused: " + reason});
-        // What it has now may be what another one gets.
-        revert_customers({id}, round);
-        stays.insert(id);
+        std::set<std::string> refused;
+        for (const config::Clash& clash : clashes) {
+            const auto is_one_of = [&customers](const config::Clash::Side& side, const std::set<std::string>& ids) {
+                return side.customer != config::Clash::kAppliance && ids.contains(customers[side.customer]->id);
+            };
+            // That one has other things now.
+            if (is_one_of(clash.first, refused) || is_one_of(clash.second, refused)) continue;
+            const bool is_second = !is_one_of(clash.second, stays);
+            if (!is_second && (clash.first.customer == config::Clash::kAppliance || is_one_of(clash.first, stays)))
+                return clash.thing + " is used by " + clash.first.what + " and by " + clash.second.what;
+            const std::string id = customers[(is_second ? clash.second : clash.first).customer]->id;
+            const std::string reason = clash.thing + " is used by " + (is_second ? clash.first : clash.second).what +
+                                       ", which stays as it was";
+            log(LogLevel::kError, "customer_refused", {{"customer", id}, {"reason", reason}});
+            report.texts.push_back({Kind::kNote, id, "refused: " + reason});
+            refused.insert(id);
+        }
+        // What they have now may be what others get.
+        revert_customers(refused, round);
+        stays.merge(refused);
     }
+    return "stackd was told to stop before the others gave way";
 }
 
 bool Reconciler::rename_customers(Round& round, Report& report) {

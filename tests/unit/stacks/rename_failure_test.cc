@@ -441,6 +441,35 @@ TEST_CASE("a customer that keeps its old name keeps what it has, and only those 
     CHECK(room.has_stack("initech"));
 }
 
+TEST_CASE("all that give way are found in one search, and stackd can be told to stop before each") {
+    for (std::size_t looks = 0; looks < 3; ++looks) {
+        CAPTURE(looks);
+        Room room;
+        room.kernel.add_uplink("eth0", "");
+        room.write_customer("acme", 'A', vlan(7));
+        room.write_customer("globex", 'B', vlan(8));
+        room.adopt();
+        REQUIRE(room.apply().exit_status == 0);
+        (void)room.received();
+        room.kernel.stacks["warren-initech"] = FakeKernel::fresh_stack("");
+        for (const std::string id : {"acme", "globex"}) room.remove_customer(id);
+        room.write_customer("initech", 'A');
+        room.write_customer("umbrella", 'B');
+        room.write_customer("hooli", 'C', vlan(7));
+        room.write_customer("soylent", 'D', vlan(8));
+        room.looks_until_stop = looks;
+        const Report report = room.apply(Reconciler::Removals::kAsk);
+        CHECK_FALSE(report.accepted);
+        CHECK(mentions(report, "hooli", "refused: VLAN 7") == (looks > 0));
+        CHECK(mentions(report, "soylent", "refused: VLAN 8") == (looks > 0));
+        // The second search finds nothing, and the third look is before the stacks are brought up.
+        CHECK((report.summary.find("nothing applied: acme cannot be renamed to initech") == 0) == (looks < 2));
+        CHECK((report.summary.find("stackd was told to stop") != std::string::npos) == (looks < 2));
+        CHECK((report.summary == "interrupted") == (looks == 2));
+        CHECK(room.received().empty());
+    }
+}
+
 TEST_CASE("nothing is applied when the appliance gets what a customer keeps because another one is not renamed") {
     const std::string own = "[wireguard]\nlisten_port = 51877\nprivate_key = { secret = \"uplink\" }\n";
     Room room;

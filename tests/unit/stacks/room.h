@@ -97,10 +97,17 @@ class Room {
     VpndLink link{vpnd.take_channel()};
     Lines told;  // renames, as statusd is told of them
     std::function<void()> when_told = [] {};
+    std::size_t looks_until_stop = SIZE_MAX;  // how often the reconciler sees no signal
     Reconciler reconciler{
         kernel,
         {.config_directory = directory_,
          .run_dir = kTestRunDir,
+         .should_stop =
+             [this] {
+                 if (looks_until_stop == 0) return true;
+                 --looks_until_stop;
+                 return false;
+             },
          .max_descriptors = max_descriptors_,
          .tell_renames =
              [this](std::uint64_t generation, const std::vector<Rename>& renames) {
