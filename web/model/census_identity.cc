@@ -92,7 +92,9 @@ void Census::rename_customers(Now now, const std::vector<Rename>& renames,
 std::set<std::string> Census::find_strangers(const std::vector<Rename>& renames,
                                              const std::vector<SnapshotRound::Customer>& round) {
     std::set<std::string_view> renamed;
-    for (const Rename& rename : renames) renamed.insert(rename.to);
+    for (const Rename& rename : renames) {
+        if (rename.from != rename.to) renamed.insert(rename.to);  // else vpnd refused it
+    }
     std::set<std::string> out;
     for (const SnapshotRound::Customer& customer : round) {
         const std::string& id = customer.customer.settings.id;

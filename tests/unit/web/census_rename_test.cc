@@ -249,6 +249,22 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("after a rename that vpnd refused, another one with the id does not read the events of before") {
+    for (const std::uint64_t generation : {5U, 6U}) {
+        CAPTURE(generation);
+        Census census;
+        Vpnd vpnd;
+        vpnd.round.header.generation = 4;
+        serve(census, vpnd, {"acme"});
+        census.tell_renames(5, {{"acme", "hooli"}});
+        census.tell_renames(5, {{"hooli", "acme"}});
+        key_of(vpnd.peer()) = "key of initech";
+        vpnd.round.header.generation = generation;
+        census.apply_snapshot(at(4), vpnd.round);
+        CHECK(read_of(census, "acme").empty());
+    }
+}
+
 TEST_CASE("who has the id of a customer of the past reads its events only when it has one of its peers") {
     for (const bool has_left : {true, false}) {
         for (const bool has_peer : {true, false}) {
