@@ -151,12 +151,15 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
     if (is_new_vpnd || is_first) vpnd_since_ = now.instant;
     is_lost_ = false;
     cpu_shares_ = shares_between(header_, round.header, seconds);
-    header_ = std::move(round.header);
+    const std::uint64_t before = std::exchange(header_, std::move(round.header)).generation;
     last_snapshot_ = now.instant;
     as_of_ = now.wall;
     const std::vector<Rename> renames = take_renames();
     rename_customers(now, renames, round.customers);
-    const std::set<std::string> strangers = find_strangers(renames, round.customers);
+    // After two generations at once, who was renamed in the first one may have made room for another in the second.
+    const bool is_next = header_.generation == before + 1;
+    const std::set<std::string> strangers =
+        find_strangers(is_next ? renames : std::vector<Rename>{}, round.customers);
     for (SnapshotRound::Customer& customer : round.customers) apply_customer(now, seconds, std::move(customer));
     if (header_.full) remove_absent_customers(now);
     events_.disown(strangers);  // with those of the peers that went just now

@@ -62,6 +62,7 @@ struct PeerCounts {
 struct CustomerEntry {
     ipc::CustomerSnapshot shown;
     std::map<std::string, PeerEntry, std::less<>> peers;  // by name
+    std::set<std::string> last_keys;                      // without peers: the keys of those that it had last
     PeerCounts counts;
     bool is_served = true;  // false: known from stackd only, without figures
     CustomerState state = CustomerState::kNever;
@@ -141,6 +142,7 @@ class Census {
     void rename_customers(Now now, const std::vector<Rename>& renames,
                           const std::vector<SnapshotRound::Customer>& round);
     // Ids of which there are events, and whose customer has none of the peers (keys) of the one that had it until now.
+    // `renames`: those of which it is certain that nobody else has got the new id since.
     [[nodiscard]] std::set<std::string> find_strangers(const std::vector<Rename>& renames,
                                                        const std::vector<SnapshotRound::Customer>& round);
     // A customer is gone, or has made room for another one.

@@ -1,6 +1,7 @@
 // Whose an id is: customers that get another one, and ids that another customer gets.
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -30,13 +31,13 @@ void set_id(CustomerEntry& customer, const std::string& id) {
     for (auto& [name, peer] : customer.peers) follow(peer.shown.settings.listener);
 }
 
-std::set<std::string> keys_of(const CustomerEntry& customer, std::size_t most = SIZE_MAX) {
+// Of the peers that it has; when it has none, of those that it had last.
+std::set<std::string> keys_of(const CustomerEntry& customer) {
     std::set<std::string> out;
     for (const auto& [name, peer] : customer.peers) {
-        if (out.size() >= most) break;
         if (const std::string& key = key_of(peer.shown); !key.empty()) out.insert(key);
     }
-    return out;
+    return out.empty() ? customer.last_keys : out;
 }
 
 bool has_one_of(const std::set<std::string>& keys, const std::vector<ipc::PeerSnapshot>& peers) {
@@ -99,12 +100,15 @@ std::set<std::string> Census::find_strangers(const std::vector<Rename>& renames,
     for (const SnapshotRound::Customer& customer : round) {
         const std::string& id = customer.customer.settings.id;
         if (!customer.customer.all_peers) continue;
-        const CustomerEntry* const present = find(id);
-        const bool is_known = present != nullptr && present->is_served;
+        const auto present = customers_.find(id);
+        const bool is_known = present != customers_.end() && present->second.is_served;
         std::set<std::string> keys;
         if (is_known) {
-            keys = keys_of(*present);
-            if (keys.empty()) continue;
+            CustomerEntry& before = present->second;
+            keys = keys_of(before);
+            const bool has_none = before.peers.empty() && customer.peers.empty();
+            if (keys.empty() || (has_none && before.shown.settings == customer.customer.settings)) continue;
+            if (customer.peers.empty()) before.last_keys = keys;
         } else if (auto gone = left_.extract(id); !gone.empty()) {
             keys = std::move(gone.mapped());
         }
@@ -115,7 +119,10 @@ std::set<std::string> Census::find_strangers(const std::vector<Rename>& renames,
 
 void Census::remember_keys(const CustomerEntry& customer) {
     const std::string& id = customer.shown.settings.id;
-    if (left_.size() < EventLog::kMaxCustomers && events_.has(id)) left_[id] = keys_of(customer, kMostKeys);
+    if (left_.size() >= EventLog::kMaxCustomers || !events_.has(id)) return;
+    std::set<std::string> keys = keys_of(customer);
+    if (keys.size() > kMostKeys) keys.erase(std::next(keys.begin(), kMostKeys), keys.end());
+    left_[id] = std::move(keys);
 }
 
 void Census::forget_series(const CustomerEntry& customer) {

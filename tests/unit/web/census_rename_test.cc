@@ -265,6 +265,68 @@ TEST_CASE("after a rename that vpnd refused, another one with the id does not re
     }
 }
 
+TEST_CASE("who gets the id of a renamed customer before the next snapshot does not read its events") {
+    for (const bool again : {false, true}) {
+        CAPTURE(again);
+        Census census;
+        Vpnd vpnd;
+        vpnd.round.header.generation = 4;
+        serve(census, vpnd, {"acme"});
+        census.tell_renames(5, {{"acme", "hooli"}});
+        // In generation 6 another one gets the id; in the next it may be renamed itself.
+        if (again) census.tell_renames(7, {{"hooli", "globex"}});
+        const std::string id = again ? "globex" : "hooli";
+        vpnd.customer().settings.id = id;
+        key_of(vpnd.peer()) = "key of initech";
+        vpnd.round.header.generation = again ? 7 : 6;
+        census.apply_snapshot(at(4), vpnd.round);
+        CHECK(read_of(census, id).empty());
+        CHECK(kinds(census, id).front() == "online");  // who sees all customers still does
+    }
+}
+
+TEST_CASE("who gets the id of a customer whose peers are all disabled does not read its events") {
+    for (const bool has_left : {false, true}) {
+        for (const bool is_another : {false, true}) {
+            CAPTURE(has_left);
+            CAPTURE(is_another);
+            Census census;
+            Vpnd vpnd;
+            serve(census, vpnd, {"acme", "globex"});
+            rename_told(census, vpnd, {{"acme", "hooli"}});
+            SnapshotRound::Customer customer = vpnd.round.customers[0];
+            vpnd.round.customers[0].peers.clear();
+            census.apply_snapshot(at(4), vpnd.round);
+            CHECK(read_of(census, "hooli") == "acme");
+            if (has_left) {
+                vpnd.round.customers.erase(vpnd.round.customers.begin());
+                census.apply_snapshot(at(6), vpnd.round);
+                vpnd.round.customers.insert(vpnd.round.customers.begin(), customer);
+            }
+            if (is_another) key_of(customer.peers[0]) = "key of initech";
+            vpnd.round.customers[0] = customer;
+            census.apply_snapshot(at(8), vpnd.round);
+            CHECK(read_of(census, "hooli") == (is_another ? "" : "acme"));
+        }
+    }
+}
+
+TEST_CASE(
+    "a customer whose peers are all disabled reads its events until it has other settings: it might be another one") {
+    Census census;
+    Vpnd vpnd;
+    serve(census, vpnd, {"acme"});
+    rename_told(census, vpnd, {{"acme", "hooli"}});
+    vpnd.round.customers[0].peers.clear();
+    census.apply_snapshot(at(4), vpnd.round);
+    ++vpnd.round.header.epoch;  // another vpnd tells everything again
+    census.apply_snapshot(at(6), vpnd.round);
+    CHECK(read_of(census, "hooli") == "acme");
+    vpnd.customer().settings.name = "Initech";
+    census.apply_snapshot(at(8), vpnd.round);
+    CHECK(read_of(census, "hooli").empty());
+}
+
 TEST_CASE("who has the id of a customer of the past reads its events only when it has one of its peers") {
     for (const bool has_left : {true, false}) {
         for (const bool has_peer : {true, false}) {
