@@ -162,8 +162,9 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
         find_strangers(is_next ? renames : std::vector<Rename>{}, round.customers);
     for (SnapshotRound::Customer& customer : round.customers) apply_customer(now, seconds, std::move(customer));
     if (header_.full) remove_absent_customers(now);
-    events_.disown(strangers);  // with those of the peers that went just now
     finish_round(now);
+    for (const std::string& id : strangers) start_anew(customers_.at(id));
+    events_.disown(strangers);  // with those of the peers that went just now
 }
 
 void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer round) {

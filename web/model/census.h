@@ -147,6 +147,8 @@ class Census {
                                                        const std::vector<SnapshotRound::Customer>& round);
     // A customer is gone, or has made room for another one.
     void forget_series(const CustomerEntry& customer);
+    // Another customer has the id: no figure over time is of it.
+    void start_anew(CustomerEntry& customer);
     void remember_keys(const CustomerEntry& customer);
     void rename_peers(Now now, CustomerEntry& customer, const std::vector<ipc::PeerSnapshot>& peers);
     void record_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before);

@@ -129,4 +129,19 @@ void Census::forget_series(const CustomerEntry& customer) {
     for (const auto& [name, peer] : customer.peers) peer_series_ -= peer.series != nullptr ? 1U : 0U;
 }
 
+void Census::start_anew(CustomerEntry& customer) {
+    forget_series(customer);
+    customer.series = {};
+    customer.rates = {};
+    customer.has_state_since = false;
+    customer.last_drops.clear();
+    customer.tick = customer.state_tick = customer.config_tick = tick_;
+    for (auto& [name, peer] : customer.peers) {
+        peer.series.reset();
+        peer.rates = {};
+        peer.has_state_since = false;
+        peer.tick = tick_;
+    }
+}
+
 }  // namespace warren::web

@@ -361,6 +361,76 @@ TEST_CASE("who has the id of a customer of the past reads its events only when i
     }
 }
 
+TEST_CASE("who gets the id of another one has nothing of it: no chart, no time, and no event of its peers") {
+    Census census;
+    Vpnd vpnd;
+    serve(census, vpnd, {"acme", "globex"});
+    for (SnapshotRound::Customer& customer : vpnd.round.customers) {
+        customer.customer.activity.rx_bytes = customer.peers[0].activity.rx_bytes = 1'000;
+        customer.customer.activity.drops = {{"replay", 1}};
+    }
+    census.apply_snapshot(at(4), vpnd.round);
+    const CustomerEntry& entry = *census.find("acme");
+    const PeerEntry& peer = entry.peers.at("peer of acme");
+    REQUIRE(entry.series.memory() > 0);
+    REQUIRE(entry.has_state_since);
+    REQUIRE(entry.last_drops.size() == 1);
+    REQUIRE(peer.series != nullptr);
+    REQUIRE(peer.has_state_since);
+    // Its peer has the same name, carries something too, and had no handshake yet.
+    key_of(vpnd.peer()) = "key of initech";
+    vpnd.peer().latest_handshake_seconds.reset();
+    vpnd.customer().activity.rx_bytes = vpnd.peer().activity.rx_bytes = 2'000;
+    census.apply_snapshot(at(6), vpnd.round);
+    CHECK(entry.series.memory() == 0);
+    CHECK(entry.rates == Rates{});
+    CHECK_FALSE(entry.has_state_since);
+    CHECK(entry.last_drops.empty());
+    CHECK(peer.series == nullptr);
+    CHECK(peer.rates == Rates{});
+    CHECK_FALSE(peer.has_state_since);
+    CHECK(peer.state == ipc::PeerState::kNever);
+    CHECK(read_of(census, "acme").empty());
+    CHECK(kinds(census, "acme").back() == "idle");  // who sees all customers still does
+    // Open pages show it.
+    for (const std::uint64_t tick : {entry.tick, entry.state_tick, entry.config_tick, peer.tick})
+        CHECK(tick == census.tick());
+    const CustomerEntry& other = *census.find("globex");
+    CHECK(other.series.memory() > 0);
+    CHECK(other.has_state_since);
+    CHECK(other.last_drops.size() == 1);
+    CHECK(other.peers.at("peer of globex").series != nullptr);
+    CHECK(read_of(census, "globex") == "globex");
+}
+
+TEST_CASE("who gets the id of another one has as many charts of peers") {
+    Census census;
+    Vpnd vpnd;
+    vpnd.round.customers[0].peers.resize(Census::kMaxPeerSeries, vpnd.round.customers[0].peers[0]);
+    const auto carry = [&](int second, const std::string& whose) {
+        int number = 0;
+        for (ipc::PeerSnapshot& peer : vpnd.round.customers[0].peers) {
+            peer.settings.name = std::to_string(++number);
+            key_of(peer) = whose + peer.settings.name;
+            peer.activity.rx_bytes += 1'000;
+        }
+        census.apply_snapshot(at(second), vpnd.round);
+    };
+    const auto charts = [&] {
+        const auto& peers = census.find("acme")->peers;
+        return static_cast<std::size_t>(std::count_if(peers.begin(), peers.end(),
+                                                      [](const auto& one) { return one.second.series != nullptr; }));
+    };
+    carry(0, "acme");
+    vpnd.customer().settings.name = "Acme Ltd";  // an event
+    carry(2, "acme");
+    CHECK(charts() == Census::kMaxPeerSeries);
+    carry(4, "initech");
+    CHECK(charts() == 0);
+    carry(6, "initech");
+    CHECK(charts() == Census::kMaxPeerSeries);
+}
+
 TEST_CASE("a customer whose id was never another's reads all of its events") {
     Census census;
     Vpnd vpnd;
