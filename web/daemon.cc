@@ -101,7 +101,9 @@ void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) 
 
 void Daemon::handle_renames(ipc::WebRenames message) {
     for (auto& [from, to] : message.renames) renames_.push_back({std::move(from), std::move(to)});
-    if (!message.more) census_.tell_renames(message.generation, std::exchange(renames_, {}));
+    if (message.more) return;
+    rename_stacks(facts_, renames_);
+    census_.tell_renames(message.generation, std::exchange(renames_, {}));
 }
 
 void Daemon::handle_stacks(UniqueFd file) {

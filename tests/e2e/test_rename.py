@@ -230,17 +230,26 @@ def test_events_go_along_when_two_customers_swap_ids_and_a_peer_is_disabled_in_t
         items = scene.get(f"/api/v1/events?customer={customer}&limit=500", role).json()["items"]
         return {event["id"]: event for event in items}
 
+    def is_swapped():
+        """Whichever ids the page has by now, what it tells of a stack is of the customer whose tunnels it shows."""
+        for customer in (OWN, FOREIGN):
+            shown = scene.get(f"/api/v1/customers/{customer}").json()
+            is_own = any(route["peer"] == "graz" for route in shown["routes"])
+            assert shown["disabled_peers"] == [] or is_own and shown["disabled_peers"] == [idle.name]
+        return scene.get(f"/api/v1/customers/{own.id}/peers/graz").status == 200
+
     def swap(enabled):
         rename(scene.warren, (own, foreign.id), (foreign, own.id))
         idle.enabled = enabled
         scene.warren.write_customer(own)
         scene.warren.ctl("apply")
-        netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{own.id}/peers/graz").status == 200, 20,
-                          "the page has the swapped ids")
+        netlab.wait_until(is_swapped, 20, "the page has the swapped ids")
 
     before = events(OWN), events(FOREIGN)
     swap(False)
     try:
+        netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{own.id}").json()["disabled_peers"] == [idle.name], 20,
+                          "the page tells of the disabled peer")
         after = events(FOREIGN), events(OWN)
         for known, now in zip(before, after):
             assert known.keys() <= now.keys()

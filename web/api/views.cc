@@ -347,7 +347,7 @@ std::string customer_json(const Census& census, const CustomerEntry& customer, c
     out["routes"] = std::move(routes);
     out["drops"] = drops_of(customer.shown.activity.drops);
     const std::string& id = customer.shown.settings.id;
-    const auto stack = facts.stacks.find(id);
+    const auto stack = facts.stacks.find(census.id_at_stackd(id));
     add_stack(out, stack == facts.stacks.end() ? nullptr : &stack->second, viewer);
     // Only those that claim to be its peers: of a stranger nobody knows whom it looks for.
     out["refused"] = refused_of(census.header().refused, &id);

@@ -158,8 +158,7 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
     rename_customers(now, renames, round.customers);
     // After two generations at once, who was renamed in the first one may have made room for another in the second.
     const bool is_next = header_.generation == before + 1;
-    const std::set<std::string> strangers =
-        find_strangers(is_next ? renames : std::vector<Rename>{}, round.customers);
+    const std::set<std::string> strangers = find_strangers(is_next ? renames : std::vector<Rename>{}, round.customers);
     for (SnapshotRound::Customer& customer : round.customers) apply_customer(now, seconds, std::move(customer));
     if (header_.full) remove_absent_customers(now);
     finish_round(now);
@@ -392,8 +391,8 @@ void Census::set_unserved(std::set<std::string> ids) {
 
 void Census::mark_changed(const std::set<std::string>& ids) {
     ++tick_;
-    for (const std::string& id : ids) {
-        if (const auto found = customers_.find(id); found != customers_.end()) found->second.config_tick = tick_;
+    for (auto& [id, customer] : customers_) {
+        if (ids.contains(id_at_stackd(id))) customer.config_tick = tick_;
     }
 }
 

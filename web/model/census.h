@@ -113,7 +113,10 @@ class Census {
     void tell_renames(std::uint64_t generation, std::vector<Rename> renames);
     // The customers that stackd reports as not served, by id; they are listed although vpnd does not know them.
     void set_unserved(std::set<std::string> ids);
-    // Open pages of these customers load them again.
+    // The id by which stackd knows this customer: another one while vpnd does not have a rename yet; "" when another
+    // customer has it.
+    [[nodiscard]] std::string id_at_stackd(const std::string& id) const;
+    // Open pages of these customers load them again. `ids`: as stackd knows them.
     void mark_changed(const std::set<std::string>& ids);
     // Records an event once vpnd has not answered for kSilence. Call it every 2 s.
     void check_silence(Now now);

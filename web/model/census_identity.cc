@@ -52,6 +52,21 @@ void Census::tell_renames(std::uint64_t generation, std::vector<Rename> renames)
     told_.push_back({generation, std::move(renames)});
 }
 
+std::string Census::id_at_stackd(const std::string& id) const {
+    std::string out = id;
+    for (const Told& told : told_) {
+        const auto begin = told.renames.begin();
+        const auto end = told.renames.end();
+        const auto given_up = std::find_if(begin, end, [&](const Rename& rename) { return rename.from == out; });
+        if (given_up != end) {
+            out = given_up->to;
+        } else if (std::any_of(begin, end, [&](const Rename& rename) { return rename.to == out; })) {
+            return {};
+        }
+    }
+    return out;
+}
+
 std::vector<Rename> Census::take_renames() {
     std::vector<Rename> out;
     const auto rest = std::find_if(told_.begin(), told_.end(),

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/renames.h"
 #include "base/time.h"
 #include "health/health.h"
 #include "ipc/web_stacks.h"
@@ -44,8 +45,15 @@ struct SystemFacts {
     WallTime under_load_since;
     std::optional<Now> stackd_heard;                           // its last message; nothing: not watched
     std::vector<health::Situation::Problem> problems;          // of stackd
-    std::map<std::string, ipc::WebStack, std::less<>> stacks;  // by customer; none: not known
+    std::map<std::string, ipc::WebStack, std::less<>> stacks;  // by Census::id_at_stackd(); none: not known
     std::set<std::string> incomplete;                          // those of `stacks` that are not complete
 };
+
+// From now on stackd has these ids for its customers.
+inline void rename_stacks(SystemFacts& facts, const std::vector<Rename>& renames) {
+    rename_keys(facts.stacks, renames);
+    rename_keys(facts.incomplete, renames);
+    for (auto& [id, stack] : facts.stacks) stack.customer = id;
+}
 
 }  // namespace warren::web

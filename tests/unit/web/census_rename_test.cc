@@ -230,6 +230,33 @@ TEST_CASE("steps between two snapshots are done one after the other, and what vp
     for (const char* id : {"acme", "globex"}) CHECK(kinds(census, id) == std::vector<std::string>{"online", "renamed"});
 }
 
+TEST_CASE("until vpnd shows a rename, what stackd says of the new id is of the customer with the old one") {
+    Census census;
+    Vpnd vpnd;
+    serve(census, vpnd, {"acme", "globex", "hooli"});
+    const auto ids = [&census] {
+        return census.id_at_stackd("acme") + ", " + census.id_at_stackd("globex") + ", " + census.id_at_stackd("hooli");
+    };
+    CHECK(ids() == "acme, globex, hooli");
+    census.tell_renames(1, {{"acme", "globex"}, {"globex", "acme"}});
+    CHECK(ids() == "globex, acme, hooli");
+    census.mark_changed({"acme"});
+    CHECK(census.find("globex")->config_tick == census.tick());
+    CHECK(census.find("acme")->config_tick < census.tick());
+    census.tell_renames(2, {{"acme", "initech"}});
+    census.tell_renames(2, {{"initech", "acme"}});  // refused
+    CHECK(ids() == "globex, acme, hooli");
+    census.tell_renames(3, {{"globex", "initech"}, {"acme", "hooli"}});  // hooli has left
+    CHECK(ids() == "initech, hooli, ");
+    vpnd.round.customers.pop_back();
+    vpnd.round.customers[0].customer.settings.id = "initech";
+    vpnd.round.customers[1].customer.settings.id = "hooli";
+    vpnd.round.header.generation = 3;
+    census.apply_snapshot(at(4), vpnd.round);
+    CHECK(census.id_at_stackd("initech") == "initech");
+    CHECK(ids() == "acme, globex, hooli");
+}
+
 TEST_CASE(
     "a rename that is told after the snapshot that shows it moves nothing, and nobody reads another one's events") {
     Census census;
@@ -418,8 +445,8 @@ TEST_CASE("who gets the id of another one has as many charts of peers") {
     };
     const auto charts = [&] {
         const auto& peers = census.find("acme")->peers;
-        return static_cast<std::size_t>(std::count_if(peers.begin(), peers.end(),
-                                                      [](const auto& one) { return one.second.series != nullptr; }));
+        return static_cast<std::size_t>(
+            std::count_if(peers.begin(), peers.end(), [](const auto& one) { return one.second.series != nullptr; }));
     };
     carry(0, "acme");
     vpnd.customer().settings.name = "Acme Ltd";  // an event
