@@ -47,7 +47,8 @@ struct WebProblems {
     std::uint32_t left_out = 0;
 };
 
-// One descriptor: a file with the customers' stacks (ipc/web_stacks.h).
+// One descriptor: a file with the customers' stacks (ipc/web_stacks.h), by the ids that they have after all WebRenames
+// before it.
 struct WebStacks {};
 
 // Customers have other ids in snapshots of this generation and later ones. Sent before vpnd gets it, so that statusd

@@ -113,8 +113,8 @@ class Census {
     void tell_renames(std::uint64_t generation, std::vector<Rename> renames);
     // The customers that stackd reports as not served, by id; they are listed although vpnd does not know them.
     void set_unserved(std::set<std::string> ids);
-    // The id by which stackd knows this customer: another one while vpnd does not have a rename yet; "" when another
-    // customer has it.
+    // The id by which stackd knows this customer: another one while no snapshot has shown a rename yet; "" when another
+    // customer has its id there.
     [[nodiscard]] std::string id_at_stackd(const std::string& id) const;
     // Open pages of these customers load them again. `ids`: as stackd knows them.
     void mark_changed(const std::set<std::string>& ids);
