@@ -150,12 +150,11 @@ void Census::start_anew(CustomerEntry& customer) {
     customer.rates = {};
     customer.has_state_since = false;
     customer.last_drops.clear();
-    customer.tick = customer.state_tick = customer.config_tick = tick_;
+    customer.tick = customer.state_tick = tick_;
     for (auto& [name, peer] : customer.peers) {
         peer.series.reset();
         peer.rates = {};
         peer.has_state_since = false;
-        peer.tick = tick_;
     }
 }
 

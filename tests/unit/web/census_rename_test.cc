@@ -454,8 +454,34 @@ TEST_CASE("who gets the id of another one has as many charts of peers") {
     CHECK(charts() == Census::kMaxPeerSeries);
     carry(4, "initech");
     CHECK(charts() == 0);
+    CHECK(census.find("acme")->tick == census.tick());  // the lists show it, although it is as idle as before
+    CHECK(census.find("acme")->state_tick == census.tick());
     carry(6, "initech");
     CHECK(charts() == Census::kMaxPeerSeries);
+}
+
+TEST_CASE("a customer that left is known by a few of its peers") {
+    for (const bool is_first : {true, false}) {
+        CAPTURE(is_first);
+        Census census;
+        Vpnd vpnd;
+        serve(census, vpnd, {"acme"});
+        SnapshotRound::Customer& customer = vpnd.round.customers[0];
+        customer.peers.resize(Census::kMostKeys + 1, customer.peers[0]);
+        for (std::size_t i = 0; i < customer.peers.size(); ++i) {
+            customer.peers[i].settings.name = "peer of acme " + std::to_string(i);
+            key_of(customer.peers[i]) = "key of acme" + std::string(i, '!');
+        }
+        census.apply_snapshot(at(4), vpnd.round);
+        const SnapshotRound with_all = vpnd.round;
+        vpnd.round.customers.clear();
+        census.apply_snapshot(at(6), vpnd.round);
+        vpnd.round = with_all;
+        std::vector<ipc::PeerSnapshot>& peers = vpnd.round.customers[0].peers;
+        peers = {is_first ? peers.front() : peers.back()};
+        census.apply_snapshot(at(8), vpnd.round);
+        CHECK(read_of(census, "acme").empty() != is_first);
+    }
 }
 
 TEST_CASE("a customer whose id was never another's reads all of its events") {
