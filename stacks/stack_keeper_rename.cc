@@ -89,9 +89,14 @@ bool StackKeeper::is_gone(const Rename& rename) const {
                         [&](const std::string& name) { return may_have_name(name, rename); });
 }
 
+// And no other name of the rename.
 bool StackKeeper::all_have(std::string Rename::*name) const {
     return std::all_of(renaming_.stacks.begin(), renaming_.stacks.end(), [&](const Rename& rename) {
-        return has_name(namespace_name(rename.*name), rename) && !may_have_name(passing_name(rename.to), rename);
+        const std::string wanted = namespace_name(rename.*name);
+        const std::array names{namespace_name(rename.from), namespace_name(rename.to), passing_name(rename.to)};
+        return std::all_of(names.begin(), names.end(), [&](const std::string& one) {
+            return one == wanted ? has_name(one, rename) : !may_have_name(one, rename);
+        });
     });
 }
 
@@ -163,7 +168,8 @@ Result<std::vector<Rename>> StackKeeper::settle_renames() {
 void StackKeeper::undo_renames() {
     for (const Rename& rename : renaming_.stacks) {
         const std::string name = namespace_name(rename.to);
-        if (!has_name(name, rename)) continue;
+        if (!may_have_name(name, rename)) continue;
+        if (!has_name(name, rename)) return;
         const std::string passing = passing_name(rename.to);
         std::vector<Step> steps;
         if (!has_name(passing, rename)) steps.emplace_back(GiveName{passing});
