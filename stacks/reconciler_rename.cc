@@ -103,8 +103,11 @@ std::string Reconciler::give_way(std::set<std::string> stays, Round& round, Repo
             };
             // That one has other things now.
             if (is_one_of(clash.first, refused) || is_one_of(clash.second, refused)) continue;
-            const bool is_second = !is_one_of(clash.second, stays);
-            if (!is_second && (clash.first.customer == config::Clash::kAppliance || is_one_of(clash.first, stays)))
+            const auto gives_way = [&](const config::Clash::Side& side) {
+                return side.customer != config::Clash::kAppliance && !is_one_of(side, stays);
+            };
+            const bool is_second = gives_way(clash.second);
+            if (!is_second && !gives_way(clash.first))
                 return clash.thing + " is used by " + clash.first.what + " and by " + clash.second.what;
             const std::string id = customers[(is_second ? clash.second : clash.first).customer]->id;
             const std::string reason = clash.thing + " is used by " + (is_second ? clash.first : clash.second).what +
