@@ -154,10 +154,12 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
     const std::uint64_t before = std::exchange(header_, std::move(round.header)).generation;
     last_snapshot_ = now.instant;
     as_of_ = now.wall;
+    const std::size_t told = told_.size();
     const std::vector<Rename> renames = take_renames();
     rename_customers(now, renames, round.customers);
-    // After two generations at once, who was renamed in the first one may have made room for another in the second.
-    const bool is_next = header_.generation == before + 1;
+    // Each rename has a number of its own, before that of the generation with it. After two generations at once, who
+    // was renamed in the first one may have made room for another in the second.
+    const bool is_next = header_.generation <= before + (told - told_.size()) + 1;
     const std::set<std::string> strangers = find_strangers(is_next ? renames : std::vector<Rename>{}, round.customers);
     for (SnapshotRound::Customer& customer : round.customers) apply_customer(now, seconds, std::move(customer));
     if (header_.full) remove_absent_customers(now);

@@ -18,6 +18,7 @@ namespace {
 // The next snapshots have the new ids, and stackd said so before.
 void rename_told(Census& census, Vpnd& vpnd, const std::vector<Rename>& renames) {
     census.tell_renames(++vpnd.round.header.generation, renames);
+    ++vpnd.round.header.generation;  // a rename has a number of its own
     for (SnapshotRound::Customer& customer : vpnd.round.customers) {
         std::string& id = customer.customer.settings.id;
         const auto found =
@@ -277,14 +278,14 @@ TEST_CASE(
 }
 
 TEST_CASE("after a rename that vpnd refused, another one with the id does not read the events of before") {
-    for (const std::uint64_t generation : {5U, 6U}) {
+    for (const std::uint64_t generation : {8U, 9U}) {
         CAPTURE(generation);
         Census census;
         Vpnd vpnd;
         vpnd.round.header.generation = 4;
         serve(census, vpnd, {"acme"});
         census.tell_renames(5, {{"acme", "hooli"}});
-        census.tell_renames(5, {{"hooli", "acme"}});
+        census.tell_renames(7, {{"hooli", "acme"}});  // vpnd refused generation 6
         key_of(vpnd.peer()) = "key of initech";
         vpnd.round.header.generation = generation;
         census.apply_snapshot(at(4), vpnd.round);
@@ -300,12 +301,12 @@ TEST_CASE("who gets the id of a renamed customer before the next snapshot does n
         vpnd.round.header.generation = 4;
         serve(census, vpnd, {"acme"});
         census.tell_renames(5, {{"acme", "hooli"}});
-        // In generation 6 another one gets the id; in the next it may be renamed itself.
-        if (again) census.tell_renames(7, {{"hooli", "globex"}});
+        // After generation 6, with the rename, another one gets the id; in the next it may be renamed itself.
+        if (again) census.tell_renames(8, {{"hooli", "globex"}});
         const std::string id = again ? "globex" : "hooli";
         vpnd.customer().settings.id = id;
         key_of(vpnd.peer()) = "key of initech";
-        vpnd.round.header.generation = again ? 7 : 6;
+        vpnd.round.header.generation = again ? 9 : 7;
         census.apply_snapshot(at(4), vpnd.round);
         CHECK(read_of(census, id).empty());
         CHECK(kinds(census, id).front() == "online");  // who sees all customers still does
