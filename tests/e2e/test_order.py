@@ -159,6 +159,13 @@ class Collector(threading.Thread):
                     return message
         return self.peer.consume_response(sent, netlab.wait_until(found, 5, "a response", every=0.005))
 
+    def wait_for_data_on(self, session):
+        def found():
+            self.peer.confirm(session)  # again, like a client that sends: a packet may be lost
+            return any(message[0] == rawpeer.DATA and message[4:8] == struct.pack("<I", session.local_index)
+                       for message in self.messages[-200:])
+        netlab.wait_until(found, 5, "the new session is used", every=0.02)
+
 
 def out_of_the_stack(site):
     """Sends from the stack while the site renews its session; returns what arrived at the site, in order."""
@@ -196,7 +203,7 @@ def out_of_the_stack(site):
         sent = peer.initiation()
         peer.send(sent.message)
         sessions.append(collector.response(sent))
-        peer.confirm(sessions[1])
+        collector.wait_for_data_on(sessions[1])
     finally:
         renewed.set()
         sending.join()
