@@ -21,10 +21,18 @@ export function Workers({ workers }: { workers: readonly Worker[] }) {
           {workers.map((worker) => (
             <tr role="row" key={worker.worker}>
               <td role="cell">{worker.worker}</td>
-              <td role="cell">{worker.cpu_share === null ? "–" : shareText(worker.cpu_share)}</td>
-              <td role="cell">{countText(worker.handed_over)}</td>
-              <td role="cell">{countText(worker.taken_over)}</td>
-              <td role="cell">{countText(worker.ring_full)}</td>
+              <td role="cell" class="number">
+                {worker.cpu_share === null ? "–" : shareText(worker.cpu_share)}
+              </td>
+              <td role="cell" class="number">
+                {countText(worker.handed_over)}
+              </td>
+              <td role="cell" class="number">
+                {countText(worker.taken_over)}
+              </td>
+              <td role="cell" class="number">
+                {countText(worker.ring_full)}
+              </td>
             </tr>
           ))}
         </tbody>
