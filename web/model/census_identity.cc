@@ -49,6 +49,12 @@ bool has_one_of(const std::set<std::string>& keys, const std::vector<ipc::PeerSn
 
 void Census::tell_renames(std::uint64_t generation, std::vector<Rename> renames) {
     if (has_snapshot() && generation <= header_.generation) return;
+    // vpnd refused it: no snapshot shows it, however often it is tried.
+    if (!told_.empty()) {
+        const std::vector<Rename> both = chained(told_.back().renames, renames);
+        if (std::all_of(both.begin(), both.end(), [](const Rename& rename) { return rename.from == rename.to; }))
+            return told_.pop_back();
+    }
     told_.push_back({generation, std::move(renames)});
 }
 
@@ -127,7 +133,8 @@ std::set<std::string> Census::find_strangers(const std::vector<Rename>& renames,
         } else if (auto gone = left_.extract(id); !gone.empty()) {
             keys = std::move(gone.mapped());
         }
-        if (!renamed.contains(id) && events_.has(id) && !has_one_of(keys, customer.peers)) out.insert(id);
+        const bool had_something = is_known || events_.has(id);  // charts, or events
+        if (had_something && !renamed.contains(id) && !has_one_of(keys, customer.peers)) out.insert(id);
     }
     return out;
 }

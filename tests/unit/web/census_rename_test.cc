@@ -450,11 +450,11 @@ TEST_CASE("who gets the id of another one has as many charts of peers") {
             std::count_if(peers.begin(), peers.end(), [](const auto& one) { return one.second.series != nullptr; }));
     };
     carry(0, "acme");
-    vpnd.customer().settings.name = "Acme Ltd";  // an event
     carry(2, "acme");
     CHECK(charts() == Census::kMaxPeerSeries);
     carry(4, "initech");
     CHECK(charts() == 0);
+    CHECK(read_of(census, "acme").empty());             // nor what happened just now to the peers of before
     CHECK(census.find("acme")->tick == census.tick());  // the lists show it, although it is as idle as before
     CHECK(census.find("acme")->state_tick == census.tick());
     carry(6, "initech");
