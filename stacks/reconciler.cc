@@ -474,7 +474,9 @@ void Reconciler::update_unserved() {
 }
 
 void Reconciler::carry_out(VpndLink& link, Round& round, Report& report) {
+    const std::uint64_t before = number_;
     if (!settle_renames(report)) return;
+    if (number_ != before) deliver_names(link);
     const bool loaded = load(round, report);
     for (const ipc::ControlText& text : report.texts)
         log(LogLevel::kWarn, "diagnostic_reported", {{"customer", text.customer}, {"text", first_line(text.text)}});
@@ -493,8 +495,10 @@ void Reconciler::carry_out(VpndLink& link, Round& round, Report& report) {
     }
     // Whoever is started next does not know the old names.
     if (!options_.should_stop() && !round.renames.empty()) {
-        if (const Status back = rename(reversed(round.renames)); !back)
+        if (const Status back = rename(reversed(round.renames)); !back) {
             log(LogLevel::kError, "rename_not_undone", {{"reason", back.error().what}});
+            if (!stacks_.has_names_in_doubt()) deliver_names(link);
+        }
     }
     close_unused_listeners();
 }
@@ -570,6 +574,11 @@ void Reconciler::deliver_tunnels(VpndLink& link) {
     ++number_;
     if (const Status delivered = deliver(link, current_, present_, false); !delivered)
         log(LogLevel::kError, "generation_not_applied", {{"reason", delivered.error().what}});
+}
+
+void Reconciler::deliver_names(VpndLink& link) {
+    if (link.is_connected()) return deliver_tunnels(link);
+    ++number_;  // the next generation has more than these names
 }
 
 }  // namespace warren::stacks

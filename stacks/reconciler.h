@@ -234,6 +234,8 @@ class Reconciler {
     [[nodiscard]] Status deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present,
                                  bool full, const std::function<Status()>& before_commit = {});
     void deliver_tunnels(VpndLink& link);
+    // Names that were settled without a generation: vpnd does not go on with the old ones.
+    void deliver_names(VpndLink& link);
     void roll_back(const Round& round);
     void remove_gone(Round& round, Report& report);
     void return_devices(Round& round, Report& report);

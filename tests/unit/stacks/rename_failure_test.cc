@@ -319,13 +319,14 @@ TEST_CASE("nothing is applied while it is in doubt which stack has which name, a
     const Report report = room.apply(Reconciler::Removals::kAsk);
     CHECK_MESSAGE(report.exit_status == 0, report.summary);
     CHECK(joined(room.received()) ==
-          joined(Lines{"begin", "rename customer globex to acme", "rename customer acme to globex", "commit"}));
+          joined(Lines{"begin", "rename customer globex to acme", "rename customer acme to globex", "commit", "begin",
+                       "commit"}));  // the names first, whatever the files say now
     CHECK(number_of(room, "globex") == acme);
     CHECK(number_of(room, "acme") == globex);
     CHECK(room.reconciler.problems().empty());
     const std::string number = std::to_string(before + 1);
     CHECK(joined(room.told) == joined(Lines{number + ": acme to globex", number + ": globex to acme"}));
-    CHECK(room.reconciler.generation() == before + 2);
+    CHECK(room.reconciler.generation() == before + 3);
 }
 
 TEST_CASE(
@@ -344,16 +345,19 @@ TEST_CASE(
     swap_files(room);
     const std::uint64_t before = room.reconciler.generation();
 
-    SUBCASE("vpnd has had neither, and statusd does nothing") {
+    SUBCASE("vpnd has both, one after the other") {
         const Report report = room.apply(Reconciler::Removals::kAsk);
         REQUIRE_MESSAGE(report.exit_status == 0, report.summary);
-        CHECK_FALSE(contains(room.received(), "rename customer"));
+        const Lines swap{"begin", "rename customer globex to acme", "rename customer acme to globex", "commit"};
+        Lines both = swap;
+        both.insert(both.end(), swap.begin(), swap.end());
+        CHECK(joined(room.received()) == joined(both));
         CHECK(number_of(room, "acme") == acme);
         const std::string there = std::to_string(before + 1);
-        const std::string back = std::to_string(before + 2);
+        const std::string back = std::to_string(before + 3);
         CHECK(joined(room.told) == joined(Lines{there + ": acme to globex", there + ": globex to acme",
                                                 back + ": acme to globex", back + ": globex to acme"}));
-        CHECK(room.reconciler.generation() == before + 3);
+        CHECK(room.reconciler.generation() == before + 4);
     }
     SUBCASE("a vpnd that is started meanwhile has the first") {
         room.write("warren.toml", "schema = 1\nlisten_prt = 1\n");
@@ -363,7 +367,18 @@ TEST_CASE(
         REQUIRE(room.reconciler.deliver_all(link));
         const std::string there = std::to_string(before + 1);
         CHECK(joined(room.told) == joined(Lines{there + ": acme to globex", there + ": globex to acme"}));
-        CHECK(room.reconciler.generation() == before + 1);
+        CHECK(room.reconciler.generation() == before + 2);
+    }
+    SUBCASE("a vpnd that refuses the first is asked to reset no peer, whose customer has another id there") {
+        room.write("warren.toml", "schema = 1\nlisten_prt = 1\n");
+        room.vpnd.answer_with({"no"});
+        REQUIRE_FALSE(room.apply(Reconciler::Removals::kAsk).accepted);
+        (void)room.received();
+        for (const char* id : {"acme", "globex"}) {
+            for (const char* peer : {"acme-site", "globex-site"})
+                CHECK(room.reconciler.reset_peer(room.link, id, peer).exit_status != 0);
+        }
+        CHECK(room.received().empty());
     }
 }
 
