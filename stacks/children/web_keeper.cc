@@ -83,6 +83,12 @@ void WebKeeper::report_stacks(std::vector<ipc::WebStack> stacks) {
 }
 
 void WebKeeper::report_renames(Instant now, std::uint64_t generation, const std::vector<Rename>& renames) {
+    // What it has not read yet is sent after this.
+    for (ipc::WebStack& stack : stacks_) {
+        const auto found = std::find_if(renames.begin(), renames.end(),
+                                        [&stack](const Rename& rename) { return rename.from == stack.customer; });
+        if (found != renames.end()) stack.customer = found->to;
+    }
     if (!channel_.valid()) return;
     if (const Status sent = send_renames(channel_, generation, renames); !sent)
         handle_exit(now, "it does not learn of renamed customers: " + sent.error().what);
