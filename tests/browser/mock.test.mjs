@@ -259,12 +259,12 @@ test("dark mode can be chosen and is remembered", async () => {
 
 test("a broken stream reconnects, with a banner meanwhile", async () => {
   await visit(page, "#/");
-  await happen("cut?for=15000");
+  await happen("cut?for=8000");
   await page.locator("[data-test=live]", { hasText: "Reconnecting" }).waitFor();
   await page.getByText("The appliance cannot be reached.").waitFor();
   await shoot(page, "disconnected-1280-light");
   assert.deepEqual(await axeFindings(page), []);
-  await page.locator("[data-test=live]", { hasText: "Live" }).waitFor();
+  await page.locator("[data-test=live]", { hasText: "Live" }).waitFor({ timeout: 60_000 });
   assert.equal(await page.getByText("The appliance cannot be reached.").count(), 0);
 });
 
