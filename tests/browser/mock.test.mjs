@@ -190,7 +190,7 @@ test("a peer that becomes idle is shown and announced", async () => {
   await page.waitForFunction(() => /linz/.test(document.querySelector("[aria-live]")?.textContent ?? ""));
   await visit(page, "#/customers/acme/peers/linz");
   await page.locator(".page-state .badge", { hasText: "Idle" }).waitFor();
-  assert.ok((await page.locator(".band-online").count()) + (await page.locator(".band-idle").count()) >= 2);
+  await page.waitForFunction(() => document.querySelectorAll(".band-online, .band-idle").length >= 2);
   await happen("turn?customer=acme&peer=linz&state=online");
 });
 
