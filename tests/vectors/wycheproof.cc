@@ -29,6 +29,14 @@ std::vector<std::uint8_t> field(const nlohmann::json& test, const char* name) {
     return from_hex(test.at(name).get_ref<const std::string&>());
 }
 
+int number(const nlohmann::json& test) {
+    return test.at("tcId").get<int>();
+}
+
+bool is_valid(const nlohmann::json& test) {
+    return test.at("result").get<std::string>() == "valid";
+}
+
 }  // namespace
 
 std::optional<std::string> find_vectors(std::string_view file_name) {
@@ -40,12 +48,37 @@ std::optional<std::string> find_vectors(std::string_view file_name) {
     return std::nullopt;
 }
 
+std::vector<EcdhVector> load_ecdh_vectors(std::string_view file_name) {
+    std::vector<EcdhVector> out;
+    for_each_test(file_name, [&out](const nlohmann::json& test) {
+        out.push_back(
+            {number(test), is_valid(test), field(test, "public"), field(test, "private"), field(test, "shared")});
+    });
+    return out;
+}
+
+std::vector<MacVector> load_mac_vectors(std::string_view file_name) {
+    std::vector<MacVector> out;
+    for_each_test(file_name, [&out](const nlohmann::json& test) {
+        out.push_back({number(test), is_valid(test), field(test, "key"), field(test, "msg"), field(test, "tag")});
+    });
+    return out;
+}
+
+std::vector<CbcVector> load_cbc_vectors(std::string_view file_name) {
+    std::vector<CbcVector> out;
+    for_each_test(file_name, [&out](const nlohmann::json& test) {
+        out.push_back({number(test), is_valid(test), field(test, "key"), field(test, "iv"), field(test, "msg"),
+                       field(test, "ct")});
+    });
+    return out;
+}
+
 std::vector<AeadVector> load_aead_vectors(std::string_view file_name) {
     std::vector<AeadVector> out;
     for_each_test(file_name, [&out](const nlohmann::json& test) {
-        out.push_back({test.at("tcId").get<int>(), test.at("result").get<std::string>() == "valid", field(test, "key"),
-                       field(test, "iv"), field(test, "aad"), field(test, "msg"), field(test, "ct"),
-                       field(test, "tag")});
+        out.push_back({number(test), is_valid(test), field(test, "key"), field(test, "iv"), field(test, "aad"),
+                       field(test, "msg"), field(test, "ct"), field(test, "tag")});
     });
     return out;
 }
@@ -53,8 +86,7 @@ std::vector<AeadVector> load_aead_vectors(std::string_view file_name) {
 std::vector<X25519Vector> load_x25519_vectors(std::string_view file_name) {
     std::vector<X25519Vector> out;
     for_each_test(file_name, [&out](const nlohmann::json& test) {
-        out.push_back(
-            {test.at("tcId").get<int>(), field(test, "public"), field(test, "private"), field(test, "shared")});
+        out.push_back({number(test), field(test, "public"), field(test, "private"), field(test, "shared")});
     });
     return out;
 }

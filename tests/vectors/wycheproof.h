@@ -29,4 +29,28 @@ struct X25519Vector {
 };
 [[nodiscard]] std::vector<X25519Vector> load_x25519_vectors(std::string_view file_name);
 
+// One test of Wycheproof's EcdhEcpointTest: the public key is a point in SEC 1's form, compressed in some.
+struct EcdhVector {
+    int id = 0;
+    bool valid = false;
+    std::vector<std::uint8_t> public_key, private_key, shared;
+};
+[[nodiscard]] std::vector<EcdhVector> load_ecdh_vectors(std::string_view file_name);
+
+// One test of Wycheproof's MacTest; the tag may be cut.
+struct MacVector {
+    int id = 0;
+    bool valid = false;
+    std::vector<std::uint8_t> key, message, tag;
+};
+[[nodiscard]] std::vector<MacVector> load_mac_vectors(std::string_view file_name);
+
+// One test of Wycheproof's IndCpaTest: AES-CBC with the padding of PKCS7.
+struct CbcVector {
+    int id = 0;
+    bool valid = false;
+    std::vector<std::uint8_t> key, iv, plaintext, ciphertext;
+};
+[[nodiscard]] std::vector<CbcVector> load_cbc_vectors(std::string_view file_name);
+
 }  // namespace warren::test

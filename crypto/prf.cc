@@ -1,0 +1,42 @@
+#include "crypto/prf.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.h"
+#include "crypto/hmac_sha.h"
+
+namespace warren::crypto {
+
+namespace {
+
+// a || b || ...; the seeds of IKE are nonces, SPIs and at most one shared secret.
+constexpr std::size_t kMostSeedParts = 6;
+
+}  // namespace
+
+PrfKey prf(Sha sha, Bytes key, std::initializer_list<Bytes> parts) {
+    PrfKey out(digest_size(sha));
+    hmac(sha, key, parts, out.writable());
+    return out;
+}
+
+// T1 = prf(K, S | 0x01), Tn = prf(K, Tn-1 | S | n)
+void prf_plus(Sha sha, Bytes key, std::initializer_list<Bytes> seed, MutableBytes out) {
+    WARREN_CHECK(out.size() <= 255 * digest_size(sha) && seed.size() <= kMostSeedParts);
+    std::array<Bytes, kMostSeedParts> parts;
+    std::copy(seed.begin(), seed.end(), parts.begin());
+    HmacSha keyed(sha, key);
+    PrfKey block;
+    for (std::uint8_t number = 1; !out.empty(); ++number) {
+        PrfKey next(digest_size(sha));
+        keyed.compute({block.reveal(), parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], {&number, 1}},
+                      next.writable());
+        block = std::move(next);
+        const std::size_t size = std::min(out.size(), block.size());
+        std::copy_n(block.reveal().begin(), size, out.begin());
+        out = out.subspan(size);
+    }
+}
+
+}  // namespace warren::crypto
