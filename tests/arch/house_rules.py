@@ -62,7 +62,7 @@ def check_code(root):
         shipped = rooms.room_of(path) not in rooms.OPEN_ROOMS
         for call in FORBIDDEN_CALLS.findall(text) if shipped else []:
             yield f"{path}: nobody calls {call}()"
-        if rooms.room_of(path) in ("vpnd/wireguard", "vpnd/dataplane") and "reinterpret_cast" in text:
+        if rooms.room_of(path) in ("vpnd/wireguard", "vpnd/ike", "vpnd/dataplane") and "reinterpret_cast" in text:
             yield f"{path}: packets are read with ByteReader, not with reinterpret_cast"
 
 

@@ -28,7 +28,8 @@ QUICK_CHECKS = (
     "-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-narrowing-conversions,"
     "-bugprone-implicit-widening-of-multiplication-result,-bugprone-reserved-identifier,-bugprone-stringview-nullptr"
 )
-QUICK_ROOMS = ["base", "crypto", "ipc", "vpnd/packet", "vpnd/turns", "vpnd/dataplane", "vpnd/control", "vpnd/wireguard"]
+QUICK_ROOMS = ["base", "crypto", "ipc", "vpnd/packet", "vpnd/turns", "vpnd/dataplane", "vpnd/control", "vpnd/wireguard",
+               "vpnd/ike"]
 FINDING = re.compile(r"^(.+?:\d+:\d+: (?:warning|error): .*)$", re.MULTILINE)
 
 
