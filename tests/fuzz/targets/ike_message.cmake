@@ -1,0 +1,1 @@
+warren_fuzz(ike_message LINK ike)
