@@ -1,0 +1,1 @@
+warren_fuzz(ike_sealed LINK ike test_vectors)
