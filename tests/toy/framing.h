@@ -31,6 +31,11 @@ struct ToyFraming {
         return {load_be<std::uint32_t>(message.data() + 4), SessionId{id}, MessageKind::kData};
     }
 
+    [[nodiscard]] static dataplane::Checked<std::uint64_t> counter_of(const dataplane::Session& session,
+                                                                      std::uint64_t sequence, std::size_t /*size*/) {
+        return widen(session, sequence);
+    }
+
     // The counter nearest to the newest received whose low half this is.
     [[nodiscard]] static std::uint64_t widen(const dataplane::Session& session, std::uint64_t sequence) {
         const std::uint64_t newest = session.received.newest();

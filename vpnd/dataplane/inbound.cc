@@ -86,7 +86,7 @@ Inbound::Owner Inbound::owner_of(Instant now, const Train& train, const MessageH
                                                     const Framing& framing, const MessageHead& head,
                                                     MutableBytes datagram, Output& out) {
     switch (head.kind) {
-        case MessageKind::kMalformed: return roster_.own_drops.add(DropReason::kDatagramMalformed);
+        case MessageKind::kMalformed: return roster_.own_drops.add(framing.malformed);
         case MessageKind::kIgnored: return;
         case MessageKind::kControl:
             if (out.strays.size() == kStraysPerCall) return roster_.own_drops.add(DropReason::kHandshakeQueueFull);
@@ -95,19 +95,26 @@ Inbound::Owner Inbound::owner_of(Instant now, const Train& train, const MessageH
         case MessageKind::kData: break;
     }
     Session* const session = roster_.find(head.session);
-    if (session == nullptr) return find_elsewhere(head.session, train, datagram, out);
+    if (session == nullptr) return find_elsewhere(head.session, train, framing, datagram, out);
     Peer& peer = roster_.peer_of(*session);
     Customer& customer = roster_.customer_of(peer);
     if (session->listener != train.listener) return customer.drops.add(DropReason::kListenerMismatch);
     if (session->expired(now)) return customer.drops.add(DropReason::kSessionExpired);
-    const std::uint64_t counter = framing.is_plain ? head.sequence : framing.widen(*session, head.sequence);
+    const Framing* form = &framing;
+    std::uint64_t counter = head.sequence;
+    if (!framing.is_plain) {
+        form = &session->framing;
+        const auto known = form->counter_of(*session, head.sequence, datagram.size());
+        if (!known) return customer.drops.add(known.error());
+        counter = *known;
+    }
     if (counter >= session->lifetime.hard.messages) return customer.drops.add(DropReason::kCounterExhausted);
     if (session->bytes_received >= session->lifetime.hard.bytes)
         return customer.drops.add(DropReason::kLifetimeBytesSpent);
     if (session->received.is_too_old(counter)) return customer.drops.add(DropReason::kReplayTooOld);
     if (is_likely_forged(now, *session, peer, train)) return customer.drops.add(DropReason::kForgeryBudgetSpent);
 
-    const MutableBytes text = datagram.subspan(framing.header_size, datagram.size() - framing.overhead);
+    const MutableBytes text = datagram.subspan(form->header_size, datagram.size() - form->overhead);
     // Empty messages pass, so that a customer over its rate does not lose its sessions too.
     const auto may_pass = [&] { return text.empty() || customer.admission.pass(now, datagram.size()); };
     if (!may_pass()) {
@@ -122,7 +129,7 @@ Inbound::Owner Inbound::owner_of(Instant now, const Train& train, const MessageH
     job.text = text.data();
     job.size = static_cast<std::uint32_t>(text.size());
     job.associated_size = 0;
-    if (!framing.is_plain) framing.begin_open(*session, counter, datagram, job);
+    if (!framing.is_plain) form->begin_open(*session, counter, datagram, job);
     if (++batched_ == kBatch) open_batch(now, out);
 }
 
@@ -147,12 +154,13 @@ void Inbound::process(Instant now, std::span<const Train> trains, Output& out) {
 }
 
 // A session is with the worker that its id names, or that one knows better.
-void Inbound::find_elsewhere(SessionId session, const Train& train, MutableBytes datagram, Output& out) {
+void Inbound::find_elsewhere(SessionId session, const Train& train, const Framing& framing, MutableBytes datagram,
+                             Output& out) {
     std::uint32_t owner = session.worker() % place_.workers;
     if (owner == place_.worker) owner = roster_.worker_of(session).value_or(owner);
     const bool may_exist = place_.directory == nullptr || place_.directory->may_exist(session);
     if (owner == place_.worker || !may_exist || train.hops == kMostHops)
-        return roster_.own_drops.add(DropReason::kReceiverIndexUnknown);
+        return roster_.own_drops.add(framing.unknown_session);
     transfer(owner, train, datagram, out);
 }
 
@@ -199,22 +207,18 @@ void Inbound::accept(Instant now, Candidate& message, Output& out) {
     }
     session.has_received = true;
     if (newest) session.note_newest_received();
-    if (!session.framing.is_plain && !trim(message)) return;
-    // Also when the packet inside is refused below: the peer has proved who and where it is (conformance D5).
+    // Also when the packet inside is refused: the peer has proved who and where it is (conformance D5).
+    if (!session.framing.is_plain) trim(message);
     note_received(now, message, newest, out);
-    if (message.text.empty()) return;  // a keepalive (conformance D2)
+    if (message.text.empty()) return;  // a keepalive (conformance D2), or it was dropped
     deliver(now, message, out);
 }
 
-// False when there is no packet in it that makes sense.
-bool Inbound::trim(Candidate& message) {
+// No text is left when there is no packet in it that makes sense.
+void Inbound::trim(Candidate& message) {
     const auto trimmed = message.session->framing.trim(message.text);
-    if (!trimmed) {
-        message.customer->drops.add(trimmed.error());
-        return false;
-    }
-    message.text = *trimmed;
-    return true;
+    if (!trimmed) message.customer->drops.add(trimmed.error());
+    message.text = trimmed.value_or(MutableBytes{});
 }
 
 // A message that is not the peer's, or not any more: what it took of the customer's rate is given back.

@@ -69,11 +69,12 @@ class Inbound {
     [[nodiscard]] Owner owner_of(Instant now, const Train& train, const MessageHead& head) const;
     void collect(Instant now, std::size_t train_number, const Train& train, const Framing& framing,
                  const MessageHead& head, MutableBytes datagram, Output& out);
-    void find_elsewhere(SessionId session, const Train& train, MutableBytes datagram, Output& out);
+    void find_elsewhere(SessionId session, const Train& train, const Framing& framing, MutableBytes datagram,
+                        Output& out);
     static void transfer(std::uint32_t worker, const Train& train, MutableBytes datagram, Output& out);
     void open_batch(Instant now, Output& out);
     void accept(Instant now, Candidate& message, Output& out);
-    [[nodiscard]] static bool trim(Candidate& message);
+    static void trim(Candidate& message);
     static void refuse(const Candidate& message, DropReason reason);
     void note_received(Instant now, const Candidate& message, bool newest, Output& out);
     void confirm(Instant now, Session& session, Peer& peer, Customer& customer, Output& out);

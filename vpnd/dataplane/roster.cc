@@ -128,7 +128,8 @@ void Roster::keep_windows() {
 }
 
 Session* Roster::install(Peer& peer, InstallSession&& command) {
-    const Framing* const framing = framing_of(command.listener);
+    const Framing* framing = framing_of(command.listener);
+    if (framing != nullptr && framing->form_of != nullptr) framing = framing->form_of(command);
     if (framing == nullptr || command.flow >= kFlowsPerPeer) return nullptr;
     retire(command.local_id);
     peer.has_selectors = peer.has_selectors || !command.selectors.empty();

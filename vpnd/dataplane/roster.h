@@ -44,8 +44,8 @@ class Roster {
     // The same, and its customer's counters are taken for changed.
     [[nodiscard]] Peer* find_to_change(PeerIndex peer);
 
-    // A session of this peer; one of the same id is retired before. Null when its listener is gone, or it has no more
-    // flows.
+    // A session of this peer; one of the same id is retired before. Null when its listener is gone or has no such
+    // sessions, or the peer has no more flows.
     Session* install(Peer& peer, InstallSession&& command);
     void retire(SessionId session);
     // The data worker that has a session of this id, which is not here; nothing when it is not known.

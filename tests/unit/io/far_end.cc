@@ -52,7 +52,8 @@ class TableFarEnd final : public FarEnd {
         std::vector<std::uint8_t> copy(message.begin(), message.end());
         const MutableBytes text = MutableBytes(copy).subspan(framing_.header_size, message.size() - framing_.overhead);
         crypto::AeadJob job{&session.receive_key, head.sequence, text.data(), static_cast<std::uint32_t>(text.size())};
-        if (!framing_.is_plain) framing_.begin_open(session, framing_.widen(session, head.sequence), message, job);
+        if (!framing_.is_plain)
+            framing_.begin_open(session, *framing_.counter_of(session, head.sequence, message.size()), message, job);
         aead_->open(std::span(&job, 1));
         if (!job.authentic) return std::nullopt;
         const auto packet = framing_.is_plain ? dataplane::Checked<MutableBytes>(text) : framing_.trim(text);

@@ -15,6 +15,7 @@
 
 namespace warren::dataplane {
 
+struct InstallSession;
 struct Session;
 
 inline constexpr std::size_t kDatagramMaximum = 65'507;  // UDP payload over IPv4, RFC 791 and RFC 768
@@ -60,19 +61,26 @@ struct Steering {
 
 struct Framing {
     std::string_view name;
-    std::uint32_t header_size = 0;    // before the sealed text
-    std::uint32_t overhead = 0;       // header and tag: what a message is longer than its text
-    std::uint32_t inner_maximum = 0;  // the largest inner packet of one message
+    DropReason malformed = DropReason::kDatagramMalformed;           // of a message that identify() calls so
+    DropReason unknown_session = DropReason::kReceiverIndexUnknown;  // of a message that names no session
+    std::uint32_t header_size = 0;                                   // before the sealed text
+    std::uint32_t overhead = 0;                                      // header and tag: a message without its text
+    std::uint32_t inner_maximum = 0;                                 // the largest inner packet of one message
     Steering steering;
     bool has_empty_messages = false;  // a message without a packet tells the peer that the session works
 
     // `out` has a place for each datagram.
     void (*identify)(Bytes train, std::size_t stride, std::span<MessageHead> out) = nullptr;
+    // The form of the messages of a session to be installed, where it depends on its keys: all but identify() is then
+    // asked of that one. It may bring the session within what the protocol allows. Null: there can be no such session.
+    // A null pointer: all sessions have this form.
+    const Framing* (*form_of)(InstallSession& install) = nullptr;
     // A plain protocol, as WireGuard: the sequence is the counter and the IV, there is no associated data, the text is
     // the inner packet and what follows its own length. Then the next three are null, else none of them is.
     bool is_plain = true;
-    // The counter of a message whose header has a part of it.
-    std::uint64_t (*widen)(const Session& session, std::uint64_t sequence) = nullptr;
+    // The counter of a message of `size` bytes, whose header has a part of it. Refuses messages that none of this form
+    // is like; those that pass have room for header, text and tag.
+    Checked<std::uint64_t> (*counter_of)(const Session& session, std::uint64_t sequence, std::size_t size) = nullptr;
     // Writes the job's IV and associated data.
     void (*begin_open)(const Session& session, std::uint64_t counter, Bytes message, crypto::AeadJob& job) = nullptr;
     // What of an opened text is the inner packet; empty: there is none.
@@ -92,7 +100,7 @@ struct Framing {
 
 // Makes the table of a struct of static functions: kName, kHeaderSize, kTrailerSize (the tag), kInnerMaximum,
 // kSteering, kHasEmptyMessages, parse(Bytes), padded_size, pad, write_header(header, session, counter, job), and where
-// the protocol has them widen, associate and trim.
+// the protocol has them counter_of, begin_open and trim, form_of, kMalformed and kUnknownSession.
 template <typename Form>
 struct FramingOf {
     static void identify(Bytes train, std::size_t stride, std::span<MessageHead> out) {
@@ -127,9 +135,14 @@ struct FramingOf {
                     .padded_size = Form::padded_size,
                     .pad = Form::pad,
                     .begin_seal = begin_seal};
-        if constexpr (requires { &Form::widen; }) {
+        if constexpr (requires { Form::kMalformed; }) {
+            out.malformed = Form::kMalformed;
+            out.unknown_session = Form::kUnknownSession;
+        }
+        if constexpr (requires { &Form::form_of; }) out.form_of = Form::form_of;
+        if constexpr (requires { &Form::counter_of; }) {
             out.is_plain = false;
-            out.widen = Form::widen;
+            out.counter_of = Form::counter_of;
             out.begin_open = Form::begin_open;
             out.trim = Form::trim;
         }
