@@ -31,6 +31,7 @@ void append_solicited(const dataplane::SolicitedMessage& message, std::uint32_t 
 Program program_of(std::uint32_t workers, const dataplane::Steering& steering) {
     constexpr std::uint32_t kWorkerMask = (1U << SessionId::kWorkerBits) - 1;
     static_assert(SessionId::kWorkerBits <= 8, "the worker's bits lie in one byte");
+    if (!steering.has_data) return {BPF_STMT(BPF_RET | BPF_K, 0)};
     constexpr std::uint8_t kDataSize = 5;
     const std::uint8_t if_equal = steering.word_means_data ? 0 : kDataSize;
     const std::uint8_t if_other = steering.word_means_data ? kDataSize : 0;

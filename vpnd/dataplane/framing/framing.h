@@ -53,6 +53,7 @@ struct SolicitedMessage {
 
 // How the kernel tells whose a datagram is, by its bytes: the data sockets of the workers, or a control socket.
 struct Steering {
+    bool has_data = true;                           // else every datagram is for a control socket
     std::uint32_t word = 0;                         // the first four bytes of a datagram, big-endian
     bool word_means_data = true;                    // a datagram that begins so carries a packet; else all others do
     std::uint32_t worker_byte = 0;                  // offset of the byte that has the worker's bits of the session's id
