@@ -18,6 +18,8 @@ enum class DropReason : std::uint8_t {
     kDatagramTruncated,
     kHandshakeQueueFull,  // counted per listener too
     kReceiverIndexUnknown,
+    kSpiUnknown,
+    kEspMalformed,     // by the worker, or by customer
     kHandoverFull,     // by the worker, or by customer
     kHandoverRefused,  // likewise
     // Inbound: network to stack.
@@ -32,6 +34,8 @@ enum class DropReason : std::uint8_t {
     kRateUpExceeded,
     kAuthenticationFailed,
     kReplayDuplicate,
+    kEspPaddingWrong,
+    kEspDummy,
     kInnerMalformed,
     kInnerJumbogram,
     kEcnCongestionLost,
@@ -44,6 +48,7 @@ enum class DropReason : std::uint8_t {
     kOffloadHeaderInvalid,
     kNoPeerForDestination,
     kNoEndpoint,
+    kNoChildForPacket,
     kPacketTooBig,
     kRateDownExceeded,
     kStagedOverflow,

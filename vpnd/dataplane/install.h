@@ -9,6 +9,7 @@
 #include <optional>
 #include <variant>
 
+#include "base/drop_reason.h"
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/time.h"
@@ -59,7 +60,11 @@ struct InstallSession {
     // decrypted also when forged ones have spent the session's budget. Unspecified address: nowhere.
     Endpoint initiated_from;
     std::uint64_t first_counter = 0;  // of the first message sent
-    bool is_initiator = false;        // we began its handshake
+    // Where messages carry the low half of the counter only: its high half counts too, and is authentic (extended
+    // sequence numbers, RFC 4303 §2.2.1).
+    bool has_extended_sequence = false;
+    std::uint64_t replay_window = ReplayWindow::kSize;  // counters behind the newest; 64 to that
+    bool is_initiator = false;                          // we began its handshake
     // Where it is kept for a successor of this process; null: nowhere. Its counters below `received` are refused. The
     // data worker frees it with the session.
     KeptSession* kept = nullptr;
@@ -112,9 +117,11 @@ struct SendKeepalive {
     Instant unless_received_since = kNever;
 };
 
-// Packets that wait for a session are dropped (conformance T1, D7).
+// Packets that wait for a session are dropped (conformance T1, D7). kNoChildForPacket: the peer is there, and none of
+// the sessions that may be made with it would carry them.
 struct PurgeStaged {
     PeerIndex peer;
+    DropReason reason = DropReason::kStagedPurged;
 };
 
 // The session is with another data worker than its id says: this one, which the id names, transfers its messages there.

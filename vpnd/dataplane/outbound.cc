@@ -8,7 +8,15 @@ namespace warren::dataplane {
 
 namespace {
 constexpr std::size_t kReleased = 64;  // packets at a time
+
+// A fragment without ports goes where selectors let it, and no session can be asked for it (RFC 4301 §7).
+bool is_carried_by_none(const SuperPacket& packet, Peer& peer) {
+    if (!peer.has_selectors || !outbound_flow(packet.inner()).is_later_fragment) return false;
+    bool has_session = false;
+    peer.for_each_flow([&](const Flow& flow) { has_session = has_session || flow.sending != nullptr; });
+    return has_session && peer.session_for(packet.inner()) == nullptr;
 }
+}  // namespace
 
 // In the path of every packet, hence without a call.
 template <Outbound::Rate rate>
@@ -17,8 +25,7 @@ template <Outbound::Rate rate>
     Session* const session = peer.session_for(packet.inner());
     if (session != nullptr && session->can_send(now, packet.count()))
         return send<rate>(now, packet, peer, customer, *session, out);
-    stage(packet, peer, customer);
-    (void)reports_.ask_for_session(now, peer, outbound_flow(packet.inner()), out);
+    hold(now, packet, peer, customer, out);
 }
 
 void Outbound::process(Instant now, CustomerIndex index, MutableBytes super_packet, Output& out) {
@@ -81,6 +88,7 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
     const std::uint8_t traffic_class = encapsulated_traffic_class(packet.inner().traffic_class());
     std::size_t padded = framing.padded_size(size, view.mtu);  // of all but a shorter last one
     std::size_t message = padded + framing.overhead;
+    if (message * packet.count() > session.bytes_left()) return hold(now, packet, peer, customer, out);
     const bool may_wait = rate == Rate::kToCharge && customer.outbound.limits();
     std::size_t bytes = 0;
     std::size_t sent = 0;
@@ -140,6 +148,14 @@ void Outbound::note_sent(Instant now, Peer& peer, bool has_data) {
     reports_.mark(now, peer);
 }
 
+// No session carries it now: it waits for one, unless there can be none.
+[[gnu::noinline]] void Outbound::hold(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer,
+                                      Output& out) {
+    if (is_carried_by_none(packet, peer)) return customer.drops.add(DropReason::kNoChildForPacket, packet.count());
+    stage(packet, peer, customer);
+    (void)reports_.ask_for_session(now, peer, outbound_flow(packet.inner()), out);
+}
+
 // Copies the packets to wait for a session; when there are too many, the peer's oldest go.
 void Outbound::stage(const SuperPacket& packet, Peer& peer, Customer& customer) {
     if (peer.staged == nullptr) {
@@ -182,6 +198,8 @@ void Outbound::flush_staged(Instant now, Peer& peer, Customer& customer, Output&
         Session* const session = peer.session_for(packet->inner());
         if (session != nullptr && session->can_send(now, 1)) {
             send<Rate::kToCharge>(now, *packet, peer, customer, *session, out);
+        } else if (is_carried_by_none(*packet, peer)) {
+            customer.drops.add(DropReason::kNoChildForPacket);
         } else {
             stage(*packet, peer, customer);
         }
@@ -191,6 +209,7 @@ void Outbound::flush_staged(Instant now, Peer& peer, Customer& customer, Output&
 void Outbound::send_empty(Instant now, Peer& peer, Customer& customer, Session& session, Output& out) {
     if (!session.framing.has_empty_messages) return;
     const std::size_t padded = session.framing.padded_size(0, customer.view->mtu);
+    if (padded + session.framing.overhead > session.bytes_left()) return;
     std::uint8_t* const text = egress_.append(now, peer, session, 0, padded, out);
     if (text == nullptr) return customer.drops.add(DropReason::kBuffersExhausted);
     session.framing.pad(text, 0, padded);

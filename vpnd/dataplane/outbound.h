@@ -36,6 +36,7 @@ class Outbound {
     template <Rate rate>
     void send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session, Output& out);
     void wait(const SuperPacket& packet, std::size_t first, Customer& customer);
+    void hold(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Output& out);
     void stage(const SuperPacket& packet, Peer& peer, Customer& customer);
     static void count_sent(Peer& peer, Customer& customer, Session& session, std::size_t messages, std::size_t bytes);
     void note_sent(Instant now, Peer& peer, bool has_data);

@@ -50,7 +50,7 @@ void Pipeline::apply(Instant now, Command command, Output& out) {
     } else if (const auto* const keepalive = std::get_if<SendKeepalive>(&command)) {
         send_keepalive(now, *keepalive, out);
     } else if (const auto* const purge = std::get_if<PurgeStaged>(&command)) {
-        if (Peer* peer = roster_.find_to_change(purge->peer)) roster_.purge_staged(*peer);
+        if (Peer* peer = roster_.find_to_change(purge->peer)) roster_.purge_staged(*peer, purge->reason);
     } else if (const auto* const route = std::get_if<RouteSession>(&command)) {
         roster_.route(route->local_id, route->worker);
     } else if (const auto* const moved = std::get_if<KeepElsewhere>(&command)) {

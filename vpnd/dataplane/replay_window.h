@@ -1,6 +1,7 @@
 // Which message counters of a session were received (RFC 6479).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -8,18 +9,24 @@
 namespace warren::dataplane {
 
 // A ring of 8192 bits, of which one 64-bit word is always being refilled: 8128 counters behind the newest can be told
-// apart. A fresh window accepts every counter. Not for concurrent use. Source: RFC 6479.
+// apart, and fewer are where a smaller window is asked for. A fresh window accepts every counter. Not for concurrent
+// use. Source: RFC 6479.
 class ReplayWindow {
   public:
     static constexpr std::uint64_t kRingBits = 8192;
     static constexpr std::uint64_t kWordBits = 64;
-    // How far behind the newest a counter may be; older ones are refused unseen.
+    // How far behind the newest a counter may be, at most and at least; older ones are refused unseen.
     static constexpr std::uint64_t kSize = kRingBits - kWordBits;
+    static constexpr std::uint64_t kLeastSize = 64;  // RFC 4303 §3.4.3
+
+    ReplayWindow() = default;
+    // `size` is brought between kLeastSize and kSize.
+    explicit ReplayWindow(std::uint64_t size) : size_(std::clamp(size, kLeastSize, kSize)) {}
 
     // True when `counter` is certainly refused: too far behind the newest. May be asked before authentication, changes
     // nothing.
     [[nodiscard]] bool is_too_old(std::uint64_t counter) const {
-        return counter < newest_ && newest_ - counter > kSize;
+        return counter < newest_ && newest_ - counter > size_;
     }
 
     // Marks an authentic message's counter. False when it is too old or was marked before; then nothing changes.
@@ -35,6 +42,7 @@ class ReplayWindow {
 
     // The highest counter marked, 0 when there is none.
     [[nodiscard]] std::uint64_t newest() const { return newest_; }
+    [[nodiscard]] std::uint64_t size() const { return size_; }
 
     static constexpr std::size_t kKeptWords = 4;
     using KeptWords = std::array<std::uint64_t, kKeptWords>;
@@ -45,8 +53,8 @@ class ReplayWindow {
         for (std::size_t i = 0; i < kKeptWords; ++i) out[i] = words_[(word_of(newest_) - i) % kWords];
         return out;
     }
-    // A window whose newest counter is `newest`. What keep() said of the newest is taken over when it is known; all
-    // other counters up to `newest` are marked.
+    // A window of the largest size whose newest counter is `newest`. What keep() said of the newest is taken over when
+    // it is known; all other counters up to `newest` are marked.
     [[nodiscard]] static ReplayWindow resume(std::uint64_t newest, const KeptWords* kept) {
         ReplayWindow out;
         out.words_.fill(UINT64_MAX);
@@ -77,6 +85,7 @@ class ReplayWindow {
 
     std::array<std::uint64_t, kWords> words_{};
     std::uint64_t newest_ = 0;
+    std::uint64_t size_ = kSize;
 };
 
 }  // namespace warren::dataplane

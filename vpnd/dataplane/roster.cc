@@ -173,10 +173,10 @@ void Roster::remove_staged(Customer& customer, std::size_t size) {
     customer.staged_bytes -= size;
 }
 
-void Roster::purge_staged(Peer& peer) {
+void Roster::purge_staged(Peer& peer, DropReason reason) {
     if (peer.staged == nullptr) return;
     Customer& customer = customer_of(peer);
-    customer.drops.add(DropReason::kStagedPurged, peer.staged->size());
+    customer.drops.add(reason, peer.staged->size());
     while (const auto packet = peer.staged->pop()) remove_staged(customer, packet->size());
     remove_staged(customer, kStagedQueueBytes);
     peer.staged.reset();

@@ -68,7 +68,7 @@ class Roster {
     void add_staged(Customer& customer, std::size_t size);
     void remove_staged(Customer& customer, std::size_t size);
     // They are dropped and counted.
-    void purge_staged(Peer& peer);
+    void purge_staged(Peer& peer, DropReason reason = DropReason::kStagedPurged);
 
     DataPlaneDrops own_drops;  // before a customer is known
     Shaping shaping;           // packets that wait for their customer's rate

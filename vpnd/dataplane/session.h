@@ -34,9 +34,11 @@ struct Session {
           flow(install.flow),
           has_selectors(!install.selectors.empty()),
           selectors(std::move(install.selectors)),
+          has_extended_sequence(install.has_extended_sequence),
           next_counter(install.first_counter),
           reserved(install.first_counter),
-          kept(install.kept) {
+          kept(install.kept),
+          received(install.replay_window) {
         resume();
     }
 
@@ -54,6 +56,7 @@ struct Session {
     std::uint8_t flow;
     bool has_selectors;
     Selectors selectors;
+    bool has_extended_sequence;
     std::uint64_t next_counter;  // of the next message sent: 64 bits on every machine (conformance S6)
     std::uint64_t reserved;      // messages are sent with counters below: as in `kept`
     KeptSession* kept;           // null: not kept
@@ -67,10 +70,14 @@ struct Session {
 
     // Older than it may be used at all (whitepaper §6.1).
     [[nodiscard]] bool expired(Instant now) const { return now - created >= lifetime.hard.age; }
-    // `packets` more may be sent.
+    // `packets` more may be sent, if their bytes are left.
     [[nodiscard]] bool can_send(Instant now, std::uint64_t packets) const {
         return !expired(now) && next_counter < lifetime.hard.messages &&
-               packets <= lifetime.hard.messages - next_counter && bytes_sent < lifetime.hard.bytes;
+               packets <= lifetime.hard.messages - next_counter;
+    }
+    // That may be sent.
+    [[nodiscard]] std::uint64_t bytes_left() const {
+        return lifetime.hard.bytes - std::min(lifetime.hard.bytes, bytes_sent);
     }
     // A send now should be followed by a new session.
     [[nodiscard]] bool should_renew_after_sending(Instant now) const {

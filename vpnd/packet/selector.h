@@ -11,11 +11,12 @@ namespace warren::dataplane {
 
 // What selectors look at, as the stack's side sees it.
 struct FlowKey {
-    IpAddress local;   // of the stack's side
-    IpAddress remote;  // of the peer's side
-    std::uint8_t protocol = 0;
-    bool has_ports = false;  // false: another protocol, or a fragment that is not the first
-    std::uint16_t local_port = 0;
+    IpAddress local;            // of the stack's side
+    IpAddress remote;           // of the peer's side
+    std::uint8_t protocol = 0;  // behind IPv6's extension headers
+    bool has_ports = false;     // false: another protocol, or a fragment that is not the first
+    bool is_later_fragment = false;
+    std::uint16_t local_port = 0;  // ICMP: type and code, as both ports (RFC 7296 §3.13.1)
     std::uint16_t remote_port = 0;
 };
 

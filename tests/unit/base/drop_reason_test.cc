@@ -15,7 +15,7 @@ TEST_CASE(
     const std::set<DropReason> without_advice{
         DropReason::kDatagramTruncated, DropReason::kHandoverRefused,       DropReason::kBadType,
         DropReason::kBadLength,         DropReason::kUnknownIndex,          DropReason::kWrongState,
-        DropReason::kBadCookieReply,    DropReason::kUnexpectedCookieReply,
+        DropReason::kBadCookieReply,    DropReason::kUnexpectedCookieReply, DropReason::kEspDummy,
     };
     std::set<std::string_view> names;
     REQUIRE(drop_reasons().size() == kDropReasonCount);

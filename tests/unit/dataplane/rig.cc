@@ -31,7 +31,8 @@ Packet gather(const TunWrite& write, const Output& out) {
 }
 
 Rig::Rig()
-    : aead(*crypto::make_packet_aead(crypto::AeadBackend::kSodium)), pipeline(std::make_unique<Pipeline>(*aead)) {
+    : aead(*crypto::make_packet_aead(crypto::AeadBackends(crypto::AeadBackend::kSodium))),
+      pipeline(std::make_unique<Pipeline>(*aead)) {
     from = *parse_endpoint("198.51.100.7:1111");
     to = {*parse_ip("203.0.113.1"), 2};
     for (std::uint32_t i = 0; i < 4; ++i) pipeline->put_listener({i}, kWireguardFraming);

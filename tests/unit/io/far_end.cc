@@ -1,6 +1,7 @@
 #include "far_end.h"
 
 #include "tests/toy/framing.h"
+#include "vpnd/dataplane/framing/esp.h"
 #include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::io::test {
@@ -38,7 +39,8 @@ class TableFarEnd final : public FarEnd {
         std::copy(packet.begin(), packet.end(), text);
         framing_.pad(text, packet.size(), padded);
         crypto::AeadJob job;
-        framing_.begin_seal({out, out.size(), &session, number}, std::span(&job, 1));
+        const std::uint64_t counter = framing_.is_plain ? number : number + 1;  // ESP begins with 1
+        framing_.begin_seal({out, out.size(), &session, counter}, std::span(&job, 1));
         job.key = &session.send_key;
         aead_->seal(std::span(&job, 1));
         return out;
@@ -102,7 +104,8 @@ const FarEnd& wireguard_far_end() {
 
 std::vector<const FarEnd*> far_ends() {
     static const TableFarEnd toy(toy::kToyFraming, crypto::AeadSuite::kAes128Gcm);
-    return {&wireguard_far_end(), &toy};
+    static const TableFarEnd esp(dataplane::kEspFraming, crypto::AeadSuite::kAes256Gcm);
+    return {&wireguard_far_end(), &toy, &esp};
 }
 
 }  // namespace warren::io::test

@@ -10,6 +10,8 @@
 #include "base/ids.h"
 #include "base/socket_address.h"
 #include "stack.h"
+#include "vpnd/dataplane/framing/esp.h"
+#include "vpnd/dataplane/framing/ike.h"
 #include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::io::test {
@@ -124,6 +126,46 @@ TEST_CASE("a protocol whose control messages begin with a zero word, and whose i
     CHECK(group.receiver_of(std::vector<std::uint8_t>(48)) == 0);  // the marker
     CHECK(group.receiver_of({0xff}) == 0);                         // a keepalive
     CHECK(group.receiver_of({1, 2, 3}) == 0);
+}
+
+TEST_CASE(
+    "port 4500: an ESP packet goes to the worker that its SPI names, IKE and everything else to a control socket") {
+    for (const char* address : {"127.0.0.1", "::1"}) {
+        constexpr int kSolicited = 4;
+        Group group(address, 3);
+        REQUIRE(attach_steering(group.first(), 3, dataplane::kEspFraming.steering).has_value());
+        for (std::uint32_t i = 0; i < 60; ++i) {
+            const SessionId spi{((i + 1) * 0x9e3779b9U & ~63U) | i % 3};
+            std::vector<std::uint8_t> packet(36 + i, 0xff);
+            store_be(packet.data(), spi.value);
+            CHECK(group.receiver_of(packet) == static_cast<int>(1 + spi.worker()));
+        }
+        // An SPI of an earlier vpnd, which had more workers.
+        CHECK(group.receiver_of({0x12, 0x34, 0x56, 0x40 | 62}) == 1 + 62 % 3);
+        // The marker, then the initiator's SPI; the responder's is zero in a first message only.
+        std::vector<std::uint8_t> ike(60);
+        std::fill_n(ike.begin() + 4, 8, 0xff);
+        CHECK(group.receiver_of(ike) == 0);
+        for (std::size_t at = 12; at < 20; ++at) {
+            auto later = ike;
+            later[at] = 1;
+            CHECK(group.receiver_of(later) == kSolicited);
+        }
+        ike[20] = 1;
+        CHECK(group.receiver_of(ike) == 0);
+        for (std::size_t size = 1; size < 20; ++size) CHECK(group.receiver_of(std::vector<std::uint8_t>(size)) == 0);
+        CHECK(group.receiver_of({0xff}) == 0);  // a keepalive
+        CHECK(group.receiver_of({1, 2, 3}) == 0);
+    }
+}
+
+TEST_CASE("port 500: everything goes to the control socket") {
+    Group group("127.0.0.1", 2);
+    REQUIRE(attach_steering(group.first(), 2, dataplane::kIkeFraming.steering).has_value());
+    for (const int fill : {0, 1, 4, 255}) {
+        for (const std::size_t size : {1U, 4U, 28U, 60U})
+            CHECK(group.receiver_of(std::vector<std::uint8_t>(size, static_cast<std::uint8_t>(fill))) == 0);
+    }
 }
 
 TEST_CASE("the program is attached without privilege") {

@@ -1,0 +1,35 @@
+#include "vpnd/dataplane/framing/esp.h"
+
+namespace warren::dataplane::esp {
+
+Checked<MutableBytes> trim(MutableBytes text) {
+    const std::uint8_t next_header = text[text.size() - 1];
+    if (next_header == kDummy) return drop(DropReason::kEspDummy);
+    const std::size_t padding = text[text.size() - 2];
+    if (padding + kTrailer > text.size()) return drop(DropReason::kEspPaddingWrong);
+    const MutableBytes packet = text.first(text.size() - kTrailer - padding);
+    for (std::size_t i = 0; i < padding; ++i) {
+        if (text[packet.size() + i] != i + 1) return drop(DropReason::kEspPaddingWrong);
+    }
+    if (next_header != kIpV4 && next_header != kIpV6) return drop(DropReason::kEspMalformed);
+    const unsigned version = next_header == kIpV4 ? 4 : 6;
+    if (packet.empty() || packet[0] >> 4 != version) return drop(DropReason::kInnerMalformed);
+    return packet;
+}
+
+void pad(std::uint8_t* text, std::size_t size, std::size_t padded) {
+    const std::size_t padding = padded - kTrailer - size;
+    for (std::size_t i = 0; i < padding; ++i) text[size + i] = static_cast<std::uint8_t>(i + 1);
+    text[padded - 2] = static_cast<std::uint8_t>(padding);
+    text[padded - 1] = text[0] >> 4 == 4 ? kIpV4 : kIpV6;
+}
+
+const Framing* form_of(InstallSession& install) {
+    if (install.send_key.suite != install.receive_key.suite) return nullptr;
+    install.first_counter = std::max<std::uint64_t>(install.first_counter, 1);
+    if (!install.has_extended_sequence)
+        install.lifetime.hard.messages = std::min(install.lifetime.hard.messages, kSequences);
+    return &kEspFraming;
+}
+
+}  // namespace warren::dataplane::esp
