@@ -31,6 +31,7 @@ class Lpm {
         std::vector<Range<KeyV4>> v4;
         std::vector<Range<KeyV6>> v6;
         values_.reserve(entries.size());
+        lengths_.reserve(entries.size());
         for (Entry& entry : entries) {
             const auto at = static_cast<std::uint32_t>(values_.size());
             if (entry.prefix.address.is_v4()) {
@@ -39,14 +40,25 @@ class Lpm {
                 v6.push_back(range_v6(entry.prefix, at));
             }
             values_.push_back(std::move(entry.value));
+            lengths_.push_back(entry.prefix.length);
         }
         prefixes_ = v4_.build(v4) + v6_.build(v6);
     }
 
     // Null when no prefix contains the address. The pointer lives as long as this object.
     [[nodiscard]] const T* find(const IpAddress& address) const {
-        const std::uint32_t at = address.is_v4() ? v4_.find(key_v4(address)) : v6_.find(key_v6(address));
+        const std::uint32_t at = place_of(address);
         return at == kNone ? nullptr : &values_[at];
+    }
+
+    struct Match {
+        const T* value = nullptr;  // null: no prefix contains the address
+        std::uint8_t length = 0;   // of the prefix
+    };
+    // As find().
+    [[nodiscard]] Match find_match(const IpAddress& address) const {
+        const std::uint32_t at = place_of(address);
+        return at == kNone ? Match{} : Match{&values_[at], lengths_[at]};
     }
 
     // Distinct prefixes.
@@ -78,6 +90,9 @@ class Lpm {
         std::uint32_t entry;
     };
 
+    [[nodiscard]] std::uint32_t place_of(const IpAddress& address) const {
+        return address.is_v4() ? v4_.find(key_v4(address)) : v6_.find(key_v6(address));
+    }
     static KeyV4 key_v4(const IpAddress& address) { return {load_be<std::uint32_t>(address.octets.data())}; }
     static KeyV6 key_v6(const IpAddress& address) {
         return {load_be<std::uint64_t>(address.octets.data()), load_be<std::uint64_t>(address.octets.data() + 8)};
@@ -156,6 +171,7 @@ class Lpm {
     Table<KeyV4> v4_;
     Table<KeyV6> v6_;
     std::vector<T> values_;
+    std::vector<std::uint8_t> lengths_;  // of the values' prefixes
     std::size_t prefixes_ = 0;
 };
 

@@ -327,15 +327,14 @@ void Inbound::release(Instant now, Customer& customer, Output& out) {
 // belongs to another peer's longer one is refused (conformance D4).
 Checked<void> Inbound::check_source(const InnerPacket& inner, Peer& peer, const Customer& customer) {
     const IpAddress source = inner.source();
-    if (peer.has_last_source && peer.last_source == source) return {};
+    if (peer.last_source_of == customer.prefixes_version && peer.last_source == source) return {};
     if (is_martian_source(source)) return drop(DropReason::kSourceMartian);
     const CustomerView& view = *customer.view;
     const auto is_source = [&](const Prefix& own) { return own.address == source; };
     if (std::any_of(view.addresses.begin(), view.addresses.end(), is_source)) return drop(DropReason::kSourceIsStack);
-    const PeerIndex* const owner = view.allowed_ips.find(source);
-    if (owner == nullptr || *owner != peer.index) return drop(DropReason::kSourceNotAllowed);
+    if (!customer.is_source_of(source, peer.index)) return drop(DropReason::kSourceNotAllowed);
     peer.last_source = source;
-    peer.has_last_source = true;
+    peer.last_source_of = customer.prefixes_version;
     return {};
 }
 

@@ -124,6 +124,42 @@ struct PurgeStaged {
     DropReason reason = DropReason::kStagedPurged;
 };
 
+// A peer that is not in the customer's view, until DropPeer or the customer's end. To each of the customer's workers.
+// One beyond kLivePeersPerCustomer, or kLivePeers of all customers, is not served: the engine counts them.
+struct PutPeer {
+    CustomerIndex customer;
+    PeerIndex peer;
+    std::uint32_t worker = 0;  // that has its sessions
+};
+inline constexpr std::size_t kLivePeersPerCustomer = std::size_t{1} << 14;
+inline constexpr std::size_t kLivePeers = std::size_t{1} << 17;
+
+// Its sessions, prefixes and packets go with it. To each of the customer's workers. A peer of the view stays.
+struct DropPeer {
+    CustomerIndex customer;
+    PeerIndex peer;
+};
+
+// The peer has this prefix from now on, beside what the customer's view says: a leased address, or what selectors were
+// narrowed to. The longest prefix decides, of equal ones the last that was put; a source within it may be any peer's
+// that has it. It goes with DropPrefix, with the peer or with the customer. To each of the customer's workers. Of more
+// than kLivePrefixesPerCustomer, or kLivePrefixes of all customers, the last are without effect, as are more than 16
+// peers of one prefix: the engine counts them.
+struct PutPrefix {
+    CustomerIndex customer;
+    Prefix prefix;
+    PeerIndex peer;
+};
+inline constexpr std::size_t kLivePrefixesPerCustomer = std::size_t{1} << 16;
+inline constexpr std::size_t kLivePrefixes = std::size_t{1} << 19;
+
+// Unknown ones are ignored.
+struct DropPrefix {
+    CustomerIndex customer;
+    Prefix prefix;
+    PeerIndex peer;
+};
+
 // The session is with another data worker than its id says: this one, which the id names, transfers its messages there.
 // RetireSession ends that too.
 struct RouteSession {
@@ -138,8 +174,9 @@ struct KeepElsewhere {
     KeptSession* kept = nullptr;
 };
 
-using Command = std::variant<InstallSession, RetireSession, Confirm, StopSending, SetEndpoint, ForgetEndpoint,
-                             ClearLocalAddress, SendKeepalive, PurgeStaged, RouteSession, KeepElsewhere>;
+using Command =
+    std::variant<InstallSession, RetireSession, Confirm, StopSending, SetEndpoint, ForgetEndpoint, ClearLocalAddress,
+                 SendKeepalive, PurgeStaged, PutPeer, DropPeer, PutPrefix, DropPrefix, RouteSession, KeepElsewhere>;
 
 // --- Events: data worker -> control worker -------------------------------------------------------
 

@@ -35,12 +35,11 @@ void Outbound::process(Instant now, CustomerIndex index, MutableBytes super_pack
     const auto packet = SuperPacket::parse(super_packet);
     if (!packet) return customer->drops.add(packet.error());
 
-    const PeerIndex* const owner = customer->view->allowed_ips.find(packet->inner().destination());
+    const PeerIndex* const owner = customer->peer_for(packet->inner().destination());
     Peer* const peer = owner == nullptr ? nullptr : roster_.find(*owner);
     if (peer == nullptr && owner != nullptr) {
-        const auto elsewhere = customer->view->elsewhere.find(*owner);
-        if (elsewhere != customer->view->elsewhere.end()) {
-            Transfer& given = out.transfers.emplace_back(Transfer{elsewhere->second, index, {}});
+        if (const auto elsewhere = customer->worker_of(*owner)) {
+            Transfer& given = out.transfers.emplace_back(Transfer{*elsewhere, index, {}});
             given.train.bytes = super_packet;
             given.life = customer->view->life;
             return;
@@ -65,7 +64,7 @@ void Outbound::release(Instant now, Customer& customer, Output& out) {
         if (!waiting) return;
         const auto packet = SuperPacket::parse(waiting->bytes);
         if (!packet) continue;  // it was parsed before it waited
-        const PeerIndex* const owner = customer.view->allowed_ips.find(packet->inner().destination());
+        const PeerIndex* const owner = customer.peer_for(packet->inner().destination());
         Peer* const peer = owner == nullptr ? nullptr : roster_.find(*owner);
         if (peer == nullptr || !peer->has_endpoint) {
             customer.drops.add(DropReason::kNoPeerForDestination);

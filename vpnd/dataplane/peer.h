@@ -2,12 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "base/bounded.h"
 #include "base/drop_reason.h"
 #include "vpnd/dataplane/customer_view.h"
 #include "vpnd/dataplane/icmp.h"
+#include "vpnd/dataplane/live_prefixes.h"
 #include "vpnd/dataplane/session.h"
 #include "vpnd/packet/offload_header.h"
 #include "vpnd/turns/meter.h"
@@ -50,8 +53,8 @@ struct Peer {
     bool has_selectors = false;       // one of its sessions does not carry everything
     std::vector<SessionId> sessions;  // all of them, three at most in WireGuard
 
-    IpAddress last_source;  // of an accepted packet, spares the lookup; good while has_last_source
-    bool has_last_source = false;
+    IpAddress last_source;  // of an accepted packet, spares the lookup while no prefix of the customer changes
+    std::uint64_t last_source_of = 0;  // Customer::prefixes_version then; 0: there was none
 
     PeerActivity activity;
     bool activity_changed = false;
@@ -89,6 +92,9 @@ struct Peer {
 
 struct Customer {
     std::unique_ptr<const CustomerView> view;
+    std::unordered_map<PeerIndex, std::uint32_t> live_peers;  // that are not in the view, and whose they are
+    LivePrefixes live_prefixes;                               // beside the view's
+    std::uint64_t prefixes_version = 1;                       // another one with every change of either
     DataPlaneDrops drops;
     TokenBucket icmp_errors;
     Meters meters;
@@ -98,6 +104,18 @@ struct Customer {
     Instant release_at = kNever;  // when Shaping looks at its packets that wait
     std::size_t staged_bytes = 0;
     Joining joining;  // what its TUN takes
+
+    // The peer that packets to this address are sent to: the longest prefix of all its peers says. Null: none.
+    [[nodiscard]] const PeerIndex* peer_for(const IpAddress& address) const {
+        return live_prefixes.empty() ? view->allowed_ips.find(address) : find_peer(address);
+    }
+    // Whether the longest prefix that contains this address is the peer's.
+    [[nodiscard]] bool is_source_of(const IpAddress& address, PeerIndex peer) const;
+    // The other worker that has this peer.
+    [[nodiscard]] std::optional<std::uint32_t> worker_of(PeerIndex peer) const;
+
+  private:
+    [[nodiscard]] const PeerIndex* find_peer(const IpAddress& address) const;
 };
 
 }  // namespace warren::dataplane

@@ -51,6 +51,15 @@ void Pipeline::apply(Instant now, Command command, Output& out) {
         send_keepalive(now, *keepalive, out);
     } else if (const auto* const purge = std::get_if<PurgeStaged>(&command)) {
         if (Peer* peer = roster_.find_to_change(purge->peer)) roster_.purge_staged(*peer, purge->reason);
+    } else if (auto* const begun = std::get_if<PutPeer>(&command)) {
+        begun->worker %= place_.workers;
+        roster_.put_peer(*begun, begun->worker == place_.worker);
+    } else if (const auto* const ended = std::get_if<DropPeer>(&command)) {
+        roster_.drop_peer(*ended);
+    } else if (const auto* const put = std::get_if<PutPrefix>(&command)) {
+        roster_.put_prefix(*put);
+    } else if (const auto* const dropped = std::get_if<DropPrefix>(&command)) {
+        roster_.drop_prefix(*dropped);
     } else if (const auto* const route = std::get_if<RouteSession>(&command)) {
         roster_.route(route->local_id, route->worker);
     } else if (const auto* const moved = std::get_if<KeepElsewhere>(&command)) {

@@ -21,7 +21,8 @@ class Pipeline {
     using Place = dataplane::Place;
     // `aead` outlives the pipeline; every Output that holds trains is emptied before it ends.
     explicit Pipeline(crypto::PacketAead& aead, Place place)
-        : roster_(aead),
+        : place_(place),
+          roster_(aead),
           reports_(roster_),
           outbound_(aead, roster_, reports_),
           inbound_(aead, place, roster_, reports_, outbound_) {}
@@ -105,6 +106,7 @@ class Pipeline {
     void stop_sending(PeerIndex peer);
     void send_keepalive(Instant now, const SendKeepalive& command, Output& out);
 
+    const Place place_;
     Roster roster_;
     PeerReports reports_;
     Outbound outbound_;

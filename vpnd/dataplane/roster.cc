@@ -48,13 +48,26 @@ void Roster::swap_customer(std::unique_ptr<const CustomerView> view, Joining joi
             if (!std::binary_search(kept.begin(), kept.end(), peer)) remove_peer(peer, index);
         }
     }
-    for (const PeerIndex peer : kept) add_peer(peer, index);
+    for (const PeerIndex peer : kept) {
+        live_peers_ -= customer.live_peers.erase(peer);
+        add_peer(peer, index);
+    }
+    for (const auto& [peer, worker] : customer.live_peers) {
+        Peer* const here = find(peer);
+        if (customer.view->suspended && here != nullptr && here->customer == index) suspend(*here);
+    }
+    change_prefixes(customer, [&](LivePrefixes& prefixes) {
+        prefixes.keep_if([&](PeerIndex peer) { return has_peer(customer, peer); });
+    });
 }
 
 void Roster::drop_customer(CustomerIndex index) {
     Customer* const customer = find(index);
     if (customer == nullptr) return;
     for (const PeerIndex peer : customer->view->peers) remove_peer(peer, index);
+    for (const auto& [peer, worker] : customer->live_peers) remove_peer(peer, index);
+    live_peers_ -= customer->live_peers.size();
+    live_prefixes_ -= customer->live_prefixes.size();
     shaping.drop(*customer, DropReason::kCustomerSuspended);
     customers_[index.value].reset();
 }
@@ -75,7 +88,11 @@ void Roster::take_touched(std::vector<CustomerIndex>& out) {
 void Roster::add_peer(PeerIndex index, CustomerIndex customer_index) {
     if (index.value >= peers_.size()) peers_.resize(index.value + std::size_t{1});
     if (const Peer* const present = find(index)) {
-        if (present->customer != customer_index) remove_peer(index, present->customer);
+        if (const CustomerIndex other = present->customer; other != customer_index) {
+            drop_peer({other, index});
+            remove_peer(index, other);
+            change_prefixes(*find(other), [&](LivePrefixes& prefixes) { prefixes.drop_all(index); });
+        }
     }
     if (peers_[index.value] == nullptr) {
         peers_[index.value] = std::make_unique<Peer>();
@@ -83,12 +100,58 @@ void Roster::add_peer(PeerIndex index, CustomerIndex customer_index) {
         peers_[index.value]->customer = customer_index;
         peers_[index.value]->activity.peer = index;
     }
-    Peer& peer = *peers_[index.value];
-    peer.has_last_source = false;
-    if (find(customer_index)->view->suspended) {
-        forget_sessions(peer);
-        purge_staged(peer);
-    }
+    if (find(customer_index)->view->suspended) suspend(*peers_[index.value]);
+}
+
+void Roster::suspend(Peer& peer) {
+    forget_sessions(peer);
+    purge_staged(peer);
+}
+
+bool Roster::has_peer(const Customer& customer, PeerIndex index) const {
+    const Peer* const peer = find(index);
+    return (peer != nullptr && peer->customer == customer.view->index) || customer.worker_of(index).has_value();
+}
+
+void Roster::put_peer(const PutPeer& command, bool is_here) {
+    Customer* const customer = find(command.customer);
+    if (customer == nullptr || has_peer(*customer, command.peer)) return;
+    if (customer->live_peers.size() >= kLivePeersPerCustomer || live_peers_ >= kLivePeers) return;
+    ++live_peers_;
+    customer->live_peers.emplace(command.peer, command.worker);
+    touch(command.customer);
+    if (is_here) add_peer(command.peer, command.customer);
+}
+
+void Roster::drop_peer(const DropPeer& command) {
+    Customer* const customer = find(command.customer);
+    if (customer == nullptr || customer->live_peers.erase(command.peer) == 0) return;
+    --live_peers_;
+    touch(command.customer);
+    change_prefixes(*customer, [&](LivePrefixes& prefixes) { prefixes.drop_all(command.peer); });
+    remove_peer(command.peer, command.customer);
+}
+
+template <typename Change>
+void Roster::change_prefixes(Customer& customer, const Change& change) {
+    const std::size_t before = customer.live_prefixes.size();
+    change(customer.live_prefixes);
+    live_prefixes_ = live_prefixes_ - before + customer.live_prefixes.size();
+    ++customer.prefixes_version;
+}
+
+void Roster::put_prefix(const PutPrefix& command) {
+    Customer* const customer = find(command.customer);
+    // A prefix never leads to another customer's peer.
+    if (customer == nullptr || !has_peer(*customer, command.peer)) return;
+    if (customer->live_prefixes.size() >= kLivePrefixesPerCustomer || live_prefixes_ >= kLivePrefixes) return;
+    change_prefixes(*customer, [&](LivePrefixes& prefixes) { (void)prefixes.put(command.prefix, command.peer); });
+}
+
+void Roster::drop_prefix(const DropPrefix& command) {
+    Customer* const customer = find(command.customer);
+    if (customer == nullptr) return;
+    change_prefixes(*customer, [&](LivePrefixes& prefixes) { prefixes.drop(command.prefix, command.peer); });
 }
 
 // Unless it is another customer's by now.

@@ -31,6 +31,11 @@ class Roster {
     // A new customer or a new view of a present one. Peers that are not in the new view are removed.
     void swap_customer(std::unique_ptr<const CustomerView> view, Joining joining);
     void drop_customer(CustomerIndex customer);
+    // As dataplane/install.h says. `is_here`: its sessions are this worker's.
+    void put_peer(const PutPeer& command, bool is_here);
+    void drop_peer(const DropPeer& command);
+    void put_prefix(const PutPrefix& command);
+    void drop_prefix(const DropPrefix& command);
     [[nodiscard]] Customer* find(CustomerIndex customer) const {
         return customer.value < customers_.size() ? customers_[customer.value].get() : nullptr;
     }
@@ -76,6 +81,12 @@ class Roster {
   private:
     void add_peer(PeerIndex peer, CustomerIndex customer);
     void remove_peer(PeerIndex peer, CustomerIndex customer);
+    void suspend(Peer& peer);
+    // Here or with another worker.
+    [[nodiscard]] bool has_peer(const Customer& customer, PeerIndex peer) const;
+    // Its live prefixes are changed by `change`.
+    template <typename Change>
+    void change_prefixes(Customer& customer, const Change& change);
     void forget_sessions(Peer& peer);
 
     crypto::PacketAead& aead_;
@@ -86,6 +97,8 @@ class Roster {
     std::vector<CustomerIndex> touched_;
     std::vector<std::unique_ptr<Peer>> peers_;  // by PeerIndex
     std::size_t staged_bytes_ = 0;
+    std::size_t live_peers_ = 0;                           // of all customers
+    std::size_t live_prefixes_ = 0;                        // likewise
     std::unordered_map<SessionId, std::uint32_t> routes_;  // sessions that are with other workers than their ids say
 };
 
