@@ -14,7 +14,17 @@
 
 namespace warren::crypto {
 
-inline constexpr std::size_t kTagSize = 16;
+inline constexpr std::size_t kTagSize = 16;  // of an AEAD
+// Of any suite: AES-CBC's is as much of the HMAC as its name says (RFC 2404, RFC 4868).
+[[nodiscard]] constexpr std::size_t tag_size_of(AeadSuite suite) {
+    switch (suite) {
+        case AeadSuite::kAes128CbcSha1:
+        case AeadSuite::kAes256CbcSha1: return 12;
+        case AeadSuite::kAes128CbcSha512:
+        case AeadSuite::kAes256CbcSha512: return 32;
+        default: return 16;
+    }
+}
 
 // --- Single calls (libsodium) --------------------------------------------------------------------
 // Nonce: 32 zero bits, then the counter, little-endian (WireGuard whitepaper §5.4).
@@ -35,6 +45,9 @@ void xaead_seal(Bytes key, const std::array<std::uint8_t, 24>& nonce, Bytes asso
 // --- Single calls of any suite: for control messages, and as the oracle of the backends' tests ---
 
 // Nonce: the key's salt, then `iv` as a little-endian integer. As above otherwise.
+// AES-CBC: the plaintext is a multiple of 16 bytes. What is sealed is IV, ciphertext, tag; seal makes the IV of `iv`,
+// open does not look at it. The first 8 bytes of `associated` are authentic before the IV, the others behind the
+// ciphertext.
 void suite_seal(const AeadKey& key, std::uint64_t iv, Bytes associated, Bytes plaintext, MutableBytes out);
 [[nodiscard]] bool suite_open(const AeadKey& key, std::uint64_t iv, Bytes associated, Bytes sealed, MutableBytes out);
 
@@ -43,10 +56,13 @@ void suite_seal(const AeadKey& key, std::uint64_t iv, Bytes associated, Bytes pl
 enum class AeadBackend : std::uint8_t { kIpsecMb, kOpenssl, kSodium };
 [[nodiscard]] std::string_view name_of(AeadBackend backend);
 
-// One packet. seal: `text` is plaintext and becomes ciphertext, the tag is written to the kTagSize bytes after it.
-// open: `text` is ciphertext with its tag in the kTagSize bytes after it, becomes plaintext, all zero when not
-// `authentic`. Nonce: the key's salt, then `iv` as a little-endian integer: WireGuard's counter is that (WireGuard
+// One packet of an AEAD. seal: `text` is plaintext and becomes ciphertext, the tag is written to the kTagSize bytes
+// after it. open: `text` is ciphertext with its tag in the kTagSize bytes after it, becomes plaintext, all zero when
+// not `authentic`. Nonce: the key's salt, then `iv` as a little-endian integer: WireGuard's counter is that (WireGuard
 // whitepaper §5.4), ESP's 8 bytes of IV are loaded so (RFC 4106 §4).
+// AES-CBC: `size` is a multiple of 16 and not 0, and the tag has tag_size_of() bytes. Before `text` are 8 bytes of
+// header and the IV, both authentic; seal writes the IV, made of `iv`, which is used once. `associated` is authentic
+// behind the text.
 struct AeadJob {
     static constexpr std::size_t kMostAssociated = 12;  // ESP with extended sequence numbers (RFC 4106 §5)
 

@@ -44,6 +44,9 @@ inline constexpr std::uint32_t kAeadLanesMostText = 256;
 // Whether the backend with `lanes` passes self_test and seals small packets faster than without.
 [[nodiscard]] bool do_lanes_gain(ChachaLanes lanes, AeadBackend backend, std::int64_t (*monotonic_nanoseconds)());
 
+// What self_test() asks of one of AES-CBC's suites.
+[[nodiscard]] Status self_test_cbc(PacketAead& aead, AeadSuite suite);
+
 struct AeadCandidate {
     AeadBackend backend;
     Result<std::unique_ptr<PacketAead>> aead;

@@ -44,8 +44,8 @@ double measure(PacketAead& aead, std::uint32_t size, std::int64_t duration, std:
 // Two backends side by side: runs of jobs of one kind go to theirs.
 class SplitAead final : public PacketAead {
   public:
-    SplitAead(std::unique_ptr<PacketAead> chacha, std::unique_ptr<PacketAead> gcm)
-        : chacha_(std::move(chacha)), gcm_(std::move(gcm)) {}
+    SplitAead(std::unique_ptr<PacketAead> chacha, std::unique_ptr<PacketAead> aes)
+        : chacha_(std::move(chacha)), aes_(std::move(aes)) {}
 
     [[nodiscard]] bool has(AeadSuite suite) const override { return of(suite).has(suite); }
     void prepare(AeadKey& key) override { of(key.suite).prepare(key); }
@@ -57,12 +57,12 @@ class SplitAead final : public PacketAead {
     }
     void forget_keys() override {
         chacha_->forget_keys();
-        gcm_->forget_keys();
+        aes_->forget_keys();
     }
 
   private:
     [[nodiscard]] PacketAead& of(AeadSuite suite) const {
-        return suite == AeadSuite::kChacha20Poly1305 ? *chacha_ : *gcm_;
+        return suite == AeadSuite::kChacha20Poly1305 ? *chacha_ : *aes_;
     }
     template <typename Use>
     void for_each_run(std::span<AeadJob> jobs, const Use& use) {
@@ -76,7 +76,7 @@ class SplitAead final : public PacketAead {
     }
 
     std::unique_ptr<PacketAead> chacha_;
-    std::unique_ptr<PacketAead> gcm_;
+    std::unique_ptr<PacketAead> aes_;
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ Result<std::unique_ptr<PacketAead>> make_ipsec_mb_aead() {
 #include <new>
 
 #include "base/check.h"
+#include "crypto/cbc_ipsec_mb.h"
 
 namespace warren::crypto {
 
@@ -39,15 +40,17 @@ void delete_gcm_key(void* key) {
     ::operator delete (key, std::align_val_t{alignof(gcm_key_data)});
 }
 
-// The library finishes each job within the call that submits it, so nonce and tag may live on the stack.
+// The library finishes each job of an AEAD within the call that submits it, so nonce and tag may live on the stack.
+// Those of AES-CBC it keeps until there are several, so they come after all others of a batch.
 class IpsecMbAead final : public PacketAead {
   public:
-    explicit IpsecMbAead(Manager manager) : manager_(std::move(manager)) {}
+    explicit IpsecMbAead(Manager manager) : manager_(std::move(manager)), cbc_(manager_.get()) {}
 
     [[nodiscard]] bool has(AeadSuite /*suite*/) const override { return true; }
 
     void prepare(AeadKey& key) override {
         if (key.suite == AeadSuite::kChacha20Poly1305) return;
+        if (is_cbc(key.suite)) return cbc_.prepare(key);
         gcm_key_data* const expanded = new_gcm_key();
         key.prepared = {expanded, delete_gcm_key};
         const std::uint8_t* const secret = key.secret.reveal().data();
@@ -59,27 +62,39 @@ class IpsecMbAead final : public PacketAead {
     }
 
     void seal(std::span<AeadJob> jobs) override {
-        for (const AeadJob& job : jobs) run(job, IMB_DIR_ENCRYPT, job.text + job.size);
+        bool has_cbc = false;
+        for (const AeadJob& job : jobs) has_cbc |= !run(job, IMB_DIR_ENCRYPT, job.text + job.size);
+        if (has_cbc) cbc_.seal(jobs);
     }
 
     void open(std::span<AeadJob> jobs) override {
         std::array<std::uint8_t, kTagSize> tag;
+        bool has_cbc = false;
         for (AeadJob& job : jobs) {
-            run(job, IMB_DIR_DECRYPT, tag.data());
+            if (!run(job, IMB_DIR_DECRYPT, tag.data())) {
+                has_cbc = true;
+                continue;
+            }
             // The library only computes the tag: to compare it is ours, in constant time.
             job.authentic = ::crypto_verify_16(tag.data(), job.text + job.size) == 0;
             if (!job.authentic) wipe({job.text, job.size});
         }
         wipe(tag);
+        if (has_cbc) cbc_.open(jobs);
     }
 
+    void forget_keys() override { cbc_.forget_keys(); }
+
   private:
-    void run(const AeadJob& job, IMB_CIPHER_DIRECTION direction, std::uint8_t* tag) {
+    // False when it is none of an AEAD's; nothing is done then.
+    [[gnu::always_inline]] bool run(const AeadJob& job, IMB_CIPHER_DIRECTION direction, std::uint8_t* tag) {
         if (job.key->suite == AeadSuite::kChacha20Poly1305) {
             run_chacha(job, direction, tag);
-        } else {
-            run_gcm(job, direction, tag);
+            return true;
         }
+        if (is_cbc(job.key->suite)) return false;
+        run_gcm(job, direction, tag);
+        return true;
     }
 
     void run_gcm(const AeadJob& job, IMB_CIPHER_DIRECTION direction, std::uint8_t* tag) {
@@ -121,6 +136,7 @@ class IpsecMbAead final : public PacketAead {
     }
 
     Manager manager_;
+    CbcIpsecMb cbc_;
 };
 
 }  // namespace

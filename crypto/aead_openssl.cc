@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "crypto/aead_backends.h"
+#include "crypto/cbc_openssl.h"
 
 namespace warren::crypto {
 
@@ -19,7 +20,7 @@ using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 constexpr int kSeal = 1;
 constexpr int kOpen = 0;
 
-constexpr std::size_t kSuites = 3;
+constexpr std::size_t kSuites = 3;  // AEADs
 
 std::size_t place_of(AeadSuite suite) {
     return static_cast<std::size_t>(suite);
@@ -34,12 +35,17 @@ class OpensslAead final : public PacketAead {
         Cipher cipher;
         Context context;
     };
-    explicit OpensslAead(std::array<Engine, kSuites> engines) : engines_(std::move(engines)) {}
+    OpensslAead(std::array<Engine, kSuites> engines, CbcOpenssl cbc)
+        : engines_(std::move(engines)), cbc_(std::move(cbc)) {}
 
-    [[nodiscard]] bool has(AeadSuite suite) const override { return place_of(suite) < kSuites; }
+    [[nodiscard]] bool has(AeadSuite /*suite*/) const override { return true; }
 
     void seal(std::span<AeadJob> jobs) override {
         for (const AeadJob& job : jobs) {
+            if (is_cbc(job.key->suite)) {
+                cbc_.seal(job);
+                continue;
+            }
             EVP_CIPHER_CTX* const context = begin(job, kSeal);
             WARREN_CHECK(transform(context, job));
             WARREN_CHECK(::EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kTagSize, job.text + job.size) == 1);
@@ -48,6 +54,10 @@ class OpensslAead final : public PacketAead {
 
     void open(std::span<AeadJob> jobs) override {
         for (AeadJob& job : jobs) {
+            if (is_cbc(job.key->suite)) {
+                cbc_.open(job);
+                continue;
+            }
             EVP_CIPHER_CTX* const context = begin(job, kOpen);
             WARREN_CHECK(::EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kTagSize, job.text + job.size) == 1);
             job.authentic = transform(context, job);
@@ -61,6 +71,7 @@ class OpensslAead final : public PacketAead {
             none.suite = static_cast<AeadSuite>(i);
             (void)begin({.key = &none}, kSeal);
         }
+        cbc_.forget_keys();
     }
 
   private:
@@ -87,6 +98,7 @@ class OpensslAead final : public PacketAead {
     }
 
     std::array<Engine, kSuites> engines_;
+    CbcOpenssl cbc_;
 };
 
 }  // namespace
@@ -103,7 +115,9 @@ Result<std::unique_ptr<PacketAead>> make_openssl_aead() {
         }
         engines[i] = {std::move(cipher), std::move(context)};
     }
-    return std::make_unique<OpensslAead>(std::move(engines));
+    auto cbc = CbcOpenssl::make();
+    if (!cbc) return tl::unexpected<Error>(cbc.error());
+    return std::make_unique<OpensslAead>(std::move(engines), std::move(*cbc));
 }
 
 }  // namespace warren::crypto

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include "crypto/aead.h"
+#include "crypto/aead_backends.h"
+#include "crypto/cbc_hmac.h"
 
 namespace warren::crypto {
 
@@ -245,6 +247,9 @@ Status self_test(PacketAead& aead) {
         for (const std::size_t size : lengths_to_test()) samples.emplace_back(aead, suite, size);
         WARREN_TRY(test_against_single_calls(aead, samples));
         WARREN_TRY(test_damage(aead, suite, samples));
+    }
+    for (const CbcHmac& row : kCbcHmacs) {
+        if (aead.has(row.suite)) WARREN_TRY(self_test_cbc(aead, row.suite));
     }
     aead.seal({});
     aead.open({});

@@ -34,22 +34,37 @@ struct PresharedKey {
     [[nodiscard]] PresharedKey clone() const { return {secret.clone()}; }
 };
 
-// What packets are sealed with. All have nonces of 12 bytes and tags of 16.
+// What packets are sealed with. The first three are AEADs with nonces of 12 bytes and tags of 16.
 enum class AeadSuite : std::uint8_t {
     kChacha20Poly1305,  // RFC 8439
     kAes128Gcm,         // NIST SP 800-38D; as ESP uses it: RFC 4106
     kAes256Gcm,
+    // ESP's AES-CBC (RFC 3602) with an HMAC over the ciphertext: crypto/cbc_hmac.h.
+    kAes128CbcSha1,  // RFC 2404
+    kAes256CbcSha1,
+    kAes128CbcSha256,  // RFC 4868
+    kAes256CbcSha256,
+    kAes128CbcSha512,
+    kAes256CbcSha512,
 };
+[[nodiscard]] constexpr bool is_cbc(AeadSuite suite) {
+    return suite >= AeadSuite::kAes128CbcSha1;
+}
 
 // The key of one direction of one session.
 struct AeadKey {
     Secret<32> secret;  // AES-128: the first 16 bytes
     AeadSuite suite = AeadSuite::kChacha20Poly1305;
     std::array<std::uint8_t, 4> salt{};  // the nonce's first bytes: zero in WireGuard, from the key material in ESP
+    std::unique_ptr<Secret<64>> integrity{};  // the HMAC's key, as long as its hash; null for an AEAD
     // What a backend computed of the key once (PacketAead::prepare); wiped with it. Not cloned.
     std::unique_ptr<void, void (*)(void*)> prepared{nullptr, [](void*) {}};
 
-    [[nodiscard]] AeadKey clone() const { return {.secret = secret.clone(), .suite = suite, .salt = salt}; }
+    [[nodiscard]] AeadKey clone() const {
+        AeadKey out{.secret = secret.clone(), .suite = suite, .salt = salt};
+        if (integrity != nullptr) out.integrity = std::make_unique<Secret<64>>(integrity->clone());
+        return out;
+    }
 };
 
 // 44 characters of base64, exactly as `wg` prints and accepts them: canonical, padded.
