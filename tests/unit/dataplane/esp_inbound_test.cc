@@ -70,7 +70,7 @@ TEST_CASE("port 500: everything is IKE, and nobody has a session there") {
 }
 
 TEST_CASE("ES4: a packet is delivered in every suite, with and without extended sequence numbers") {
-    for (const AeadSuite suite : {AeadSuite::kChacha20Poly1305, AeadSuite::kAes128Gcm, AeadSuite::kAes256Gcm}) {
+    for (const AeadSuite suite : kEspSuites) {
         for (const bool esn : {false, true}) {
             Ready rig({.suite = suite, .esn = esn});
             for (std::uint64_t sequence = 1; sequence < 5; ++sequence) {
@@ -126,8 +126,10 @@ TEST_CASE("ES2: the window is as large as was asked for, from 64 to 8128") {
 }
 
 TEST_CASE("ES2: a forged packet changes nothing") {
-    for (const bool esn : {false, true}) {
-        Ready rig({.esn = esn});
+    for (const Sa& sa : {Sa{}, Sa{.esn = true}, Sa{.suite = AeadSuite::kChacha20Poly1305, .esn = true},
+                         Sa{.suite = AeadSuite::kAes128CbcSha1}, Sa{.suite = AeadSuite::kAes256CbcSha256, .esn = true},
+                         Sa{.suite = AeadSuite::kAes128CbcSha512, .esn = true}}) {
+        Ready rig(sa);
         REQUIRE(rig.take(rig.message(10)).size() == 1);
         (void)rig.events();
         const Packet good = rig.message(11);
@@ -156,7 +158,7 @@ TEST_CASE("ES3: with extended sequence numbers traffic goes on through 2^32, wit
     constexpr std::uint64_t kEnd = std::uint64_t{1} << 32;
     std::mt19937 random(7);
     for (int round = 0; round < 20; ++round) {
-        Ready rig({.esn = true});
+        Ready rig({.suite = kEspSuites[static_cast<std::size_t>(round) % kEspSuites.size()], .esn = true});
         REQUIRE(rig.take(rig.message(kEnd - 300)).size() == 1);
         std::vector<std::uint64_t> order;
         for (std::uint64_t at = kEnd - 299; at < kEnd + 300; ++at) {
@@ -292,6 +294,35 @@ TEST_CASE("a length that no ESP packet has is refused before anything is opened"
     CHECK(rig.take(good).size() == 1);
 }
 
+TEST_CASE("a length that no packet of AES-CBC has is refused before anything is opened") {
+    for (const AeadSuite suite : kEspSuites) {
+        if (!is_cbc(suite)) continue;
+        Ready rig({.suite = suite});
+        const Packet good = rig.message(1);
+        const std::size_t overhead = 24 + tag_size_of(suite);
+        for (std::size_t size = 8; size < good.size(); ++size) {
+            CAPTURE(size);
+            const std::uint64_t before = rig.drops(DropReason::kEspMalformed);
+            CHECK(rig.take(Packet(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size))).empty());
+            const bool is_possible = size > overhead && (size - overhead) % 16 == 0;
+            CHECK(rig.drops(DropReason::kEspMalformed) == before + (is_possible ? 0 : 1));
+        }
+        CHECK(rig.take(good).size() == 1);
+    }
+}
+
+TEST_CASE("ES4: of AES-CBC the ICV is looked at before the padding") {
+    for (const AeadSuite suite : kEspSuites) {
+        Ready rig({.suite = suite});
+        Packet bad = rig.message(1, {.wrong_byte = 1, .more_padding = 16});
+        bad.back() ^= 1;
+        CHECK(rig.take(bad).empty());
+        CHECK(rig.drops(DropReason::kEspPaddingWrong) == 0);
+        CHECK(rig.drops(DropReason::kAuthenticationFailed) == 1);
+        CHECK(rig.traffic(0).rx_packets == 0);
+    }
+}
+
 TEST_CASE("keepalives mean nothing, and IKE messages are handed on with their marker") {
     Ready rig;
     Packet keepalive{0xff};
@@ -369,6 +400,13 @@ TEST_CASE("a session whose directions have different suites is none of ESP's") {
     rig.apply(std::move(session));
     CHECK(rig.take(EspRig::seal(sa, 1, from_peer())).empty());
     CHECK(rig.own_drops(DropReason::kSpiUnknown) == 1);
+
+    const Sa cbc{.suite = AeadSuite::kAes128CbcSha256};
+    session = rig.session_of(cbc);
+    session.receive_key.integrity.reset();
+    rig.apply(std::move(session));
+    CHECK(rig.take(EspRig::seal(cbc, 1, from_peer())).empty());
+    CHECK(rig.own_drops(DropReason::kSpiUnknown) == 2);
 }
 
 TEST_CASE("ES8: congestion on the path is carried into the packet, or the packet is dropped (RFC 6040)") {

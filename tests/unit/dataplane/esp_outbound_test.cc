@@ -43,11 +43,12 @@ TEST_CASE("ES2: the first packet has number 1, the next 2, whatever the engine b
 }
 
 TEST_CASE("ES5: packets of every length, and of both families, are padded and end with their trailer") {
-    EspRig rig;
-    const Sa sa{.esn = true};
-    rig.install(sa);
-    std::uint64_t number = 1;
-    for (std::size_t size = 0; size < 40; ++size) {
+    for (std::size_t run = 0; run < 40 * kEspSuites.size(); ++run) {
+        const std::size_t size = run % 40;
+        EspRig rig;
+        const Sa sa{.suite = kEspSuites[run / 40], .esn = size % 2 == 0};
+        rig.install(sa);
+        std::uint64_t number = 1;
         for (const bool is_v4 : {true, false}) {
             IpFields fields;
             fields.source = *parse_ip(is_v4 ? "10.0.0.1" : "fd00:42::1");
@@ -61,27 +62,29 @@ TEST_CASE("ES5: packets of every length, and of both families, are padded and en
     }
 }
 
-TEST_CASE("a super-packet leaves as one train of packets that follow each other") {
-    EspRig rig;
-    const Sa sa{.suite = AeadSuite::kChacha20Poly1305};
-    rig.install(sa);
-    IpFields fields;
-    fields.source = *parse_ip("10.0.0.1");
-    fields.destination = *parse_ip("10.0.0.2");
-    for (int i = 0; i < 10; ++i) {
-        Packet read = from_tun(udp_packet(fields, 1, 2, Packet(1'000, static_cast<std::uint8_t>(i))));
-        rig.pipeline->outbound(rig.now, {0}, read, rig.out);
+TEST_CASE("packets of one size leave as one train of messages that follow each other") {
+    for (const AeadSuite suite : {AeadSuite::kChacha20Poly1305, AeadSuite::kAes256CbcSha512}) {
+        EspRig rig;
+        const Sa sa{.suite = suite};
+        rig.install(sa);
+        IpFields fields;
+        fields.source = *parse_ip("10.0.0.1");
+        fields.destination = *parse_ip("10.0.0.2");
+        for (int i = 0; i < 10; ++i) {
+            Packet read = from_tun(udp_packet(fields, 1, 2, Packet(1'000, static_cast<std::uint8_t>(i))));
+            rig.pipeline->outbound(rig.now, {0}, read, rig.out);
+        }
+        rig.pipeline->finish(rig.out);
+        REQUIRE(rig.out.trains.size() == 1);
+        CHECK(rig.out.trains[0].count == 10);
+        const std::size_t stride = rig.out.trains[0].segment_size;
+        for (std::size_t i = 0; i < 10; ++i) {
+            const auto opened = EspRig::open(sa, i + 1, Bytes(rig.out.trains[0].bytes()).subspan(i * stride, stride));
+            REQUIRE(opened.has_value());
+            CHECK(opened->back() == i);
+        }
+        rig.out.clear();
     }
-    rig.pipeline->finish(rig.out);
-    REQUIRE(rig.out.trains.size() == 1);
-    CHECK(rig.out.trains[0].count == 10);
-    const std::size_t stride = rig.out.trains[0].segment_size;
-    for (std::size_t i = 0; i < 10; ++i) {
-        const auto opened = EspRig::open(sa, i + 1, Bytes(rig.out.trains[0].bytes()).subspan(i * stride, stride));
-        REQUIRE(opened.has_value());
-        CHECK(opened->back() == i);
-    }
-    rig.out.clear();
 }
 
 TEST_CASE("ES3: without extended sequence numbers the last packet has number 2^32 - 1") {

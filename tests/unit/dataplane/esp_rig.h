@@ -45,6 +45,11 @@ class EspRig : public Rig {
     [[nodiscard]] std::vector<Packet> take(const Packet& message);
 };
 
+inline constexpr std::array kEspSuites{
+    crypto::AeadSuite::kChacha20Poly1305, crypto::AeadSuite::kAes128Gcm,       crypto::AeadSuite::kAes256Gcm,
+    crypto::AeadSuite::kAes128CbcSha1,    crypto::AeadSuite::kAes256CbcSha1,   crypto::AeadSuite::kAes128CbcSha256,
+    crypto::AeadSuite::kAes256CbcSha256,  crypto::AeadSuite::kAes128CbcSha512, crypto::AeadSuite::kAes256CbcSha512};
+
 // UDP from the peer to the stack, and back.
 [[nodiscard]] Packet from_peer(const char* source = "10.0.0.2", const char* destination = "10.0.0.1");
 [[nodiscard]] Packet to_peer(const char* destination = "10.0.0.2", const char* source = "10.0.0.1");

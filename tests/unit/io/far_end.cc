@@ -13,12 +13,16 @@ enum class Way : std::uint8_t { kToUs, kFromUs };
 // By the framing's own table, so that a row of far_ends() is all that another framing needs.
 class TableFarEnd final : public FarEnd {
   public:
-    TableFarEnd(const dataplane::Framing& framing, crypto::AeadSuite suite)
-        : framing_(framing),
+    // `port`: what tells the messages of its listener apart, where sessions have other forms.
+    TableFarEnd(const dataplane::Framing& framing, crypto::AeadSuite suite, const dataplane::Framing& port)
+        : port_(port),
+          framing_(framing),
           suite_(suite),
           aead_(std::move(*crypto::make_packet_aead(crypto::AeadBackends(crypto::AeadBackend::kSodium)))) {}
 
-    [[nodiscard]] const dataplane::Framing& framing() const override { return framing_; }
+    TableFarEnd(const dataplane::Framing& framing, crypto::AeadSuite suite) : TableFarEnd(framing, suite, framing) {}
+
+    [[nodiscard]] const dataplane::Framing& framing() const override { return port_; }
 
     [[nodiscard]] dataplane::InstallSession session(const SessionName& name) const override {
         dataplane::InstallSession out;
@@ -79,6 +83,7 @@ class TableFarEnd final : public FarEnd {
         key.secret.writable()[1] = static_cast<std::uint8_t>(name.worker);
         key.secret.writable()[2] = static_cast<std::uint8_t>(name.life);
         key.secret.writable()[3] = static_cast<std::uint8_t>(way);
+        if (is_cbc(suite_)) key.integrity = std::make_unique<crypto::Secret<64>>();
         aead_->prepare(key);
         return key;
     }
@@ -90,6 +95,7 @@ class TableFarEnd final : public FarEnd {
         return {std::move(mirrored), framing_};
     }
 
+    const dataplane::Framing& port_;
     const dataplane::Framing& framing_;
     crypto::AeadSuite suite_;
     std::unique_ptr<crypto::PacketAead> aead_;
@@ -105,7 +111,9 @@ const FarEnd& wireguard_far_end() {
 std::vector<const FarEnd*> far_ends() {
     static const TableFarEnd toy(toy::kToyFraming, crypto::AeadSuite::kAes128Gcm);
     static const TableFarEnd esp(dataplane::kEspFraming, crypto::AeadSuite::kAes256Gcm);
-    return {&wireguard_far_end(), &toy, &esp};
+    static const TableFarEnd cbc(dataplane::kEspCbcFraming<32>, crypto::AeadSuite::kAes256CbcSha512,
+                                 dataplane::kEspFraming);
+    return {&wireguard_far_end(), &toy, &esp, &cbc};
 }
 
 }  // namespace warren::io::test

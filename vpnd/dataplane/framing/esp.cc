@@ -24,12 +24,28 @@ void pad(std::uint8_t* text, std::size_t size, std::size_t padded) {
     text[padded - 1] = text[0] >> 4 == 4 ? kIpV4 : kIpV6;
 }
 
+namespace {
+
+const Framing* form_of(const crypto::AeadKey& key) {
+    if (!is_cbc(key.suite)) return &kEspFraming;
+    if (key.integrity == nullptr) return nullptr;
+    switch (crypto::tag_size_of(key.suite)) {
+        case 12: return &kEspCbcFraming<12>;
+        case 16: return &kEspCbcFraming<16>;
+        case 32: return &kEspCbcFraming<32>;
+        default: return nullptr;
+    }
+}
+
+}  // namespace
+
 const Framing* form_of(InstallSession& install) {
-    if (install.send_key.suite != install.receive_key.suite) return nullptr;
+    const Framing* const form = form_of(install.send_key);
+    if (install.send_key.suite != install.receive_key.suite || form_of(install.receive_key) != form) return nullptr;
     install.first_counter = std::max<std::uint64_t>(install.first_counter, 1);
     if (!install.has_extended_sequence)
         install.lifetime.hard.messages = std::min(install.lifetime.hard.messages, kSequences);
-    return &kEspFraming;
+    return form;
 }
 
 }  // namespace warren::dataplane::esp

@@ -14,10 +14,15 @@ namespace warren::dataplane {
 
 // What the sizes of a message depend on.
 struct EspSizes {
+    bool is_cbc = false;
     std::uint32_t iv = 8;
     std::uint32_t icv = 16;
     std::uint32_t alignment = 4;  // of the text: RFC 4303 §2.4, or the cipher's block
 };
+// AES-CBC with an HMAC of this many bytes (RFC 3602, RFC 4868).
+constexpr EspSizes esp_cbc_sizes(std::uint32_t icv) {
+    return {.is_cbc = true, .iv = 16, .icv = icv, .alignment = 16};
+}
 
 namespace esp {
 
@@ -55,6 +60,7 @@ struct EspFraming {
     static constexpr std::string_view kName = "esp";
     static constexpr DropReason kMalformed = DropReason::kEspMalformed;
     static constexpr DropReason kUnknownSession = DropReason::kSpiUnknown;
+    static_assert(kSizes.iv == (kSizes.is_cbc ? 16 : 8));
     static constexpr std::uint32_t kHeaderSize = esp::kSpiAndSequence + kSizes.iv;
     static constexpr std::uint32_t kTrailerSize = kSizes.icv;
     static constexpr std::uint32_t kInnerMaximum =
@@ -88,7 +94,7 @@ struct EspFraming {
     }
 
     static void begin_open(const Session& session, std::uint64_t counter, Bytes message, crypto::AeadJob& job) {
-        job.iv = load_le<std::uint64_t>(message.data() + esp::kSpiAndSequence);
+        if constexpr (!kSizes.is_cbc) job.iv = load_le<std::uint64_t>(message.data() + esp::kSpiAndSequence);
         associate(message.data(), session, counter, job);
     }
 
@@ -99,20 +105,30 @@ struct EspFraming {
     }
     static void pad(std::uint8_t* text, std::size_t size, std::size_t padded) { esp::pad(text, size, padded); }
 
-    // The counter is the IV (RFC 4106 §3.1, RFC 7634 §2).
+    // The counter is an AEAD's IV (RFC 4106 §3.1, RFC 7634 §2); of it AES-CBC's is made, which nobody foresees.
     static void write_header(std::uint8_t* header, const Session& session, std::uint64_t counter,
                              crypto::AeadJob& job) {
         store_be(header, session.remote_id);
         store_be(header + 4, static_cast<std::uint32_t>(counter));
-        store_be(header + esp::kSpiAndSequence, counter);
-        job.iv = load_le<std::uint64_t>(header + esp::kSpiAndSequence);
+        if constexpr (kSizes.is_cbc) {
+            job.iv = counter;
+        } else {
+            store_be(header + esp::kSpiAndSequence, counter);
+            job.iv = load_le<std::uint64_t>(header + esp::kSpiAndSequence);
+        }
         associate(header, session, counter, job);
     }
 
   private:
-    // SPI and sequence number, the extended one in full (RFC 4106 §5).
+    // SPI and sequence number, the extended one in full (RFC 4106 §5). Of AES-CBC the header is authentic where it is,
+    // and the high half of an extended number behind the text (RFC 4303 §2.8).
     static void associate(const std::uint8_t* header, const Session& session, std::uint64_t counter,
                           crypto::AeadJob& job) {
+        if constexpr (kSizes.is_cbc) {
+            store_be(job.associated.data(), static_cast<std::uint32_t>(counter >> 32));
+            job.associated_size = session.has_extended_sequence ? 4 : 0;
+            return;
+        }
         std::copy_n(header, 4, job.associated.begin());
         if (session.has_extended_sequence) {
             store_be(job.associated.data() + 4, counter);
@@ -126,5 +142,7 @@ struct EspFraming {
 
 // AES-GCM and ChaCha20-Poly1305; also what the port's messages are told apart by.
 inline constexpr const Framing& kEspFraming = kFramingOf<EspFraming<EspSizes{}>>;
+template <std::uint32_t kIcv>
+inline constexpr const Framing& kEspCbcFraming = kFramingOf<EspFraming<esp_cbc_sizes(kIcv)>>;
 
 }  // namespace warren::dataplane
