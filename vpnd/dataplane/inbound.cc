@@ -258,7 +258,8 @@ void Inbound::note_received(Instant now, const Candidate& message, bool newest, 
     }
     if (session.awaits_first) confirm(now, session, peer, *message.customer, out);
     if (!session.asked_on_receiving && now - session.created >= session.lifetime.renew_on_receiving) {
-        session.asked_on_receiving = reports_.ask_for_session(now, peer, std::nullopt, out);
+        session.asked_on_receiving =
+            reports_.ask_for_session(now, peer, {peer.index, std::nullopt, session.local_id}, out);
     }
 }
 

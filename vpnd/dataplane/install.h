@@ -185,6 +185,7 @@ using Command =
 struct NeedSession {
     PeerIndex peer;
     std::optional<FlowKey> packet = std::nullopt;  // the staged one; nothing for a renewal
+    SessionId past_limit{};                        // the session to be renewed; invalid: none
 };
 
 // The first authentic message arrived on a session that was installed with kAfterFirstReceived. Where it moved the

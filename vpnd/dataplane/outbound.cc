@@ -113,7 +113,8 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
     if (sent == 0) return;
     count_sent(peer, customer, session, sent, bytes);
     note_sent(now, peer, true);
-    if (session.should_renew_after_sending(now)) (void)reports_.ask_for_session(now, peer, std::nullopt, out);
+    if (session.should_renew_after_sending(now))
+        (void)reports_.ask_for_session(now, peer, {peer.index, std::nullopt, session.local_id}, out);
 }
 
 // Those from number `first` on, laid out like reads from a TUN, so that they are sent the same way later.
@@ -152,7 +153,7 @@ void Outbound::note_sent(Instant now, Peer& peer, bool has_data) {
                                       Output& out) {
     if (is_carried_by_none(packet, peer)) return customer.drops.add(DropReason::kNoChildForPacket, packet.count());
     stage(packet, peer, customer);
-    (void)reports_.ask_for_session(now, peer, outbound_flow(packet.inner()), out);
+    (void)reports_.ask_for_session(now, peer, {peer.index, outbound_flow(packet.inner())}, out);
 }
 
 // Copies the packets to wait for a session; when there are too many, the peer's oldest go.

@@ -25,12 +25,12 @@ void PeerReports::report_roaming(Peer& peer, Output& out) {
     if (std::exchange(peer.roamed, false)) out.events.emplace_back(PeerRoamed{peer.index, peer.remote, peer.local});
 }
 
-bool PeerReports::ask_for_session(Instant now, Peer& peer, std::optional<FlowKey> packet, Output& out) {
+bool PeerReports::ask_for_session(Instant now, Peer& peer, const NeedSession& need, Output& out) {
     if (!has_room_ || (peer.need_reported != kLongAgo && now - peer.need_reported < kNeedInterval)) return false;
     peer.need_reported = now;
     // The control worker starts a handshake with the peer where it is now.
     report_roaming(peer, out);
-    out.events.emplace_back(NeedSession{peer.index, packet});
+    out.events.emplace_back(need);
     return true;
 }
 

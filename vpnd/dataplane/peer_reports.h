@@ -19,8 +19,8 @@ class PeerReports {
     void mark(Instant now, Peer& peer) {
         if (!peer.dirty) add(now, peer);
     }
-    // Emits NeedSession, at most once a second for a peer. False when it must wait. `packet`: what is staged.
-    bool ask_for_session(Instant now, Peer& peer, std::optional<FlowKey> packet, Output& out);
+    // Emits NeedSession, at most once a second for a peer. False when it must wait.
+    bool ask_for_session(Instant now, Peer& peer, const NeedSession& need, Output& out);
     // Emits where the peer is now, unless that was reported.
     static void report_roaming(Peer& peer, Output& out);
     // Emits what is due. The receiver has room for `room` more events; what does not fit waits, and while there is no

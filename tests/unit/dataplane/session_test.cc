@@ -58,6 +58,7 @@ TEST_CASE("a session is not sent on beyond its bytes, and asks for another befor
     const auto needs = Rig::only<NeedSession>(tunnel.events());
     REQUIRE(needs.size() == 1);
     CHECK_FALSE(needs[0].packet.has_value());  // a renewal
+    CHECK(needs[0].past_limit == SessionId{100});
     tunnel.transmit(0, packet_to("10.0.0.2"));
     CHECK(tunnel.sent().size() == 1);
     tunnel.transmit(0, packet_to("10.0.0.2"));
