@@ -226,10 +226,12 @@ void ControlWorker::drain_surplus(Now now) {
     });
 }
 
-// A message with a packet that was merged behind a control message in one train. True: it was none of ours to handle.
+// A message with a packet that was merged behind a control message in one train, or one that means nothing. True: it
+// was none of ours to handle.
 bool ControlWorker::pass_on(const Listener& listener, const control::Arrival& arrival, Bytes datagram) {
     dataplane::MessageHead head;
     listener.framing.identify(datagram, datagram.size(), std::span(&head, 1));
+    if (head.kind == dataplane::MessageKind::kIgnored) return true;
     if (head.kind != dataplane::MessageKind::kData) return false;
     if (passed_on_ >= kPassedOnPerRun && !is_draining_) {
         listeners_[listener.index.value]->drops.add(DropReason::kHandshakeQueueFull);
@@ -369,8 +371,20 @@ void ControlWorker::keep_sessions(const control::Engine& engine) {
     }
 }
 
+// Events about an engine's live peers are for that engine.
+void ControlWorker::assign_live_peers(ListenerIndex listener) {
+    for (const control::PostedCommand& posted : output_.commands) {
+        if (const auto* const begun = std::get_if<dataplane::PutPeer>(&posted.command)) {
+            assign_peer(begun->peer, listener);
+        } else if (const auto* const ended = std::get_if<dataplane::DropPeer>(&posted.command)) {
+            assign_peer(ended->peer, ListenerIndex{});
+        }
+    }
+}
+
 void ControlWorker::carry_out(Listener& listener) {
     keep_sessions(*listener.engine);
+    assign_live_peers(listener.index);
     // An id of a process with more workers may name one that is not there.
     for (control::PostedCommand& posted : output_.commands)
         post(posted.worker % worker_count(), std::move(posted.command));

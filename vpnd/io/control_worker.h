@@ -164,6 +164,7 @@ class ControlWorker {
     void carry_out(Listener& listener);
     void note_refusals(const Listener& listener);
     void keep_sessions(const control::Engine& engine);
+    void assign_live_peers(ListenerIndex listener);
 
     std::vector<std::unique_ptr<DataWorker>> workers_;
     crypto::RandomSource& random_;
