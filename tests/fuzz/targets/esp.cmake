@@ -1,0 +1,1 @@
+warren_fuzz(esp LINK dataplane)
