@@ -1,6 +1,8 @@
 // ESP from the network to a stack: what is checked, in which order, and what a bad packet changes: nothing.
 #include <doctest/doctest.h>
 
+#include <numeric>
+
 #include "esp_rig.h"
 #include "vpnd/dataplane/framing/esp.h"
 #include "vpnd/dataplane/framing/ike.h"
@@ -233,6 +235,12 @@ TEST_CASE("ES5: padding is 1, 2, 3 and so on, and no longer than the text") {
         CHECK(rig.take(rig.message(sequence++, {.pad_length = static_cast<std::uint8_t>(length)})).empty());
     }
     CHECK(rig.drops(DropReason::kEspPaddingWrong) == padding + 4 + 3);
+    // As if the padding began in the IV, whose last octet is 1.
+    Ready other;
+    Packet counting(34);
+    std::iota(counting.begin(), counting.end(), std::uint8_t{2});
+    CHECK(other.take(EspRig::seal(other.sa, 1, counting, {.next_header = 4, .pad_length = 35})).empty());
+    CHECK(other.drops(DropReason::kEspPaddingWrong) == 1);
     // Authentic all the same: the peer is there.
     CHECK(rig.traffic(0).rx_packets == sequence - 1);
 }

@@ -220,6 +220,8 @@ TEST_CASE("a prefix never leads to another customer's peer") {
     rig.set_endpoint(30, "198.51.100.9:2222");
     rig.install(rig.sa_of(30));
     CHECK(rig.peer_for("10.9.0.30") == -1);
+    rig.lease(30, "10.9.0.30/32");
+    CHECK(rig.peer_for("10.9.0.30") == -1);
 }
 
 TEST_CASE("a live peer of another worker: its packets are handed there") {
