@@ -19,13 +19,14 @@ struct Index {
     [[nodiscard]] bool valid() const { return value != UINT32_MAX; }
 };
 
-using CustomerIndex = Index<struct CustomerTag>;  // a customer inside vpnd
-using PeerIndex = Index<struct PeerTag>;          // a peer inside vpnd, unique over all customers and listeners
-using ListenerIndex = Index<struct ListenerTag>;  // a listener inside vpnd
+using CustomerIndex = Index<struct CustomerTag>;      // a customer inside vpnd
+using PeerIndex = Index<struct PeerTag>;              // a peer inside vpnd, unique over all customers and listeners
+using ListenerIndex = Index<struct ListenerTag>;      // a listener inside vpnd
+using ConnectionIndex = Index<struct ConnectionTag>;  // a connection of IKE's inside vpnd, unique over all customers
 
 // What a listener, and a tunnel to it, speaks. In the order of the alternatives of the variants that hold what only one
-// kind has (config/tunnel.h, ipc/tunnel.h).
-enum class ListenerKind : std::uint8_t { kWireguard };
+// kind has (config/tunnel.h, ipc/tunnel.h). A tunnel of IKE's is a connection, not a peer.
+enum class ListenerKind : std::uint8_t { kWireguard, kIke };
 
 // Tells a peer from all others of its listener, whatever its protocol: WireGuard's public key, or a hash of what names
 // the peer elsewhere.

@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "config/ipsec_clashes.h"
 #include "config/wireguard.h"
 
 namespace warren::config {
@@ -15,8 +16,13 @@ using Side = Clash::Side;
 
 void clash_over_ports(const Appliance& appliance, std::span<const Customer* const> customers, std::vector<Clash>& out) {
     std::map<std::uint16_t, Side> seen;
-    for (const Listener& listener : appliance.listeners)
-        seen.emplace(listener.port, Side{Clash::kAppliance, "wireguard", "the shared listener"});
+    for (const Listener& listener : appliance.listeners) {
+        const bool is_ike = kind_of(listener) == ListenerKind::kIke;
+        const Side here{Clash::kAppliance, is_ike ? "ipsec" : "wireguard",
+                        is_ike ? "the listener of IKE" : "the shared listener"};
+        seen.emplace(listener.port, here);
+        if (is_ike) seen.emplace(kIkePort, here);
+    }
     for (std::size_t i = 0; i < customers.size(); ++i) {
         for (const Listener& listener : customers[i]->listeners) {
             Side here{i, "wireguard.listen_port", fmt::format("the listener of customer {}", customers[i]->id)};
@@ -68,8 +74,15 @@ void clash_over_devices(std::span<const Customer* const> customers, std::vector<
 std::vector<Clash> find_clashes(const Appliance& appliance, std::span<const Customer* const> customers) {
     std::vector<Clash> out;
     clash_over_keys(customers, out);
+    clash_over_identities(appliance, customers, out);
     clash_over_ports(appliance, customers, out);
     clash_over_devices(customers, out);
+    return out;
+}
+
+std::vector<Clash> find_doubts(const Appliance& appliance, std::span<const Customer* const> customers) {
+    std::vector<Clash> out;
+    doubt_psk_identities(appliance, customers, out);
     return out;
 }
 

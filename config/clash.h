@@ -24,8 +24,10 @@ struct Clash {
     std::string reason;  // why once is enough
 };
 
-// Peer keys that occur twice on one listener, UDP ports, devices. In an order that depends on the arguments only.
-// `customers` must be sorted by id.
+// Peer keys that occur twice on one listener, identities and addresses of IPsec, UDP ports, devices. In an order that
+// depends on the arguments only. `customers` must be sorted by id.
 [[nodiscard]] std::vector<Clash> find_clashes(const Appliance& appliance, std::span<const Customer* const> customers);
+// What both may have, but of no use: a reason to warn.
+[[nodiscard]] std::vector<Clash> find_doubts(const Appliance& appliance, std::span<const Customer* const> customers);
 
 }  // namespace warren::config

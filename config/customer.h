@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "config/connection.h"
 #include "config/tunnel.h"
 
 namespace warren::config {
@@ -22,7 +23,7 @@ struct StaticRoute {
 
 struct Stack {
     std::vector<Prefix> addresses;  // of vpn0, with host bits
-    std::uint16_t mtu = 1420;       // of vpn0
+    std::uint16_t mtu = 1420;       // of vpn0; the default with IPsec is kIpsecMtu
     std::uint16_t queues = 1;       // of vpn0, 1..kMaxWorkers: this many data workers share its peers
     std::vector<StaticRoute> routes;
     std::vector<std::string> devices;  // of the operator, in the stack, at most kMaxStackDevices
@@ -71,6 +72,7 @@ struct Customer {
     std::optional<Handoff> handoff;
     std::vector<Listener> listeners;  // the customer's own; peers of a kind without one use the shared one
     std::vector<Peer> peers;
+    std::optional<Ipsec> ipsec;
     bool operator==(const Customer&) const = default;
 };
 

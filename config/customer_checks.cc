@@ -11,6 +11,7 @@
 
 #include "config/named_secrets.h"
 #include "config/schema.h"
+#include "config/tunnel_networks.h"
 
 namespace warren::config {
 
@@ -18,26 +19,11 @@ namespace {
 
 // In every stack: stacks/plan/desired.h.
 constexpr std::array<std::string_view, 4> kOwnDevices{"lo", "vpn0", "lan0", "lan0.new"};
-constexpr std::size_t kMostComplaints = 100;  // of one severity, about the networks of peers
-
-bool readable(const Prefix& prefix) {
-    return prefix.length != kUnreadablePrefix.length;
-}
-bool is_host(const Prefix& prefix) {
-    return prefix.length == prefix.address.bits();
-}
-// Of IPv4: all host bits set.
-IpAddress broadcast_of(const Prefix& prefix) {
-    IpAddress address = prefix.network().address;
-    for (unsigned bit = prefix.length; bit < address.bits(); ++bit)
-        address.octets[bit / 8] = static_cast<std::uint8_t>(address.octets[bit / 8] | (0x80U >> bit % 8));
-    return address;
-}
 
 class CustomerCheck {
   public:
     CustomerCheck(const Parsed<Customer>& parsed, const Secrets& secrets, std::vector<Diagnostic>& out)
-        : customer_(parsed.value), source_(parsed.source), secrets_(secrets), out_(out) {}
+        : customer_(parsed.value), source_(parsed.source), secrets_(secrets), out_(out), networks_(customer_) {}
 
     void check() {
         check_addresses();
@@ -45,7 +31,7 @@ class CustomerCheck {
         check_queues();
         check_devices();
         check_peers();
-        check_prefixes();
+        networks_.check(source_, out_);
         check_handoff();
         check_routes();
         check_secrets();
@@ -62,8 +48,8 @@ class CustomerCheck {
     [[nodiscard]] bool has_v6() const {
         const auto is_v6 = [](const Prefix& prefix) { return !prefix.address.is_v4() && readable(prefix); };
         return std::any_of(customer_.stack.addresses.begin(), customer_.stack.addresses.end(), is_v6) ||
-               std::any_of(customer_.peers.begin(), customer_.peers.end(), [&is_v6](const Peer& peer) {
-                   return peer.enabled && std::any_of(peer.allowed_ips.begin(), peer.allowed_ips.end(), is_v6);
+               std::any_of(networks_.lists().begin(), networks_.lists().end(), [&is_v6](const NetworkList& list) {
+                   return std::any_of(list.networks.begin(), list.networks.end(), is_v6);
                });
     }
 
@@ -144,95 +130,6 @@ class CustomerCheck {
         }
     }
 
-    // An element of a peer's allowed_ips.
-    struct Where {
-        std::size_t peer;
-        std::size_t index;
-    };
-    [[nodiscard]] std::string path_of(Where at) const {
-        return fmt::format("{}.allowed_ips[{}]", path_of(at.peer), at.index);
-    }
-
-    // What is wrong with one network of a list may be wrong with thousands. `message` is called when it is shown.
-    template <typename Message>
-    void complain(Severity severity, Where at, const Message& message) {
-        std::size_t& count = complaints_[severity];
-        if (++count > kMostComplaints + 1) return;
-        const std::string_view table = table_of_peer(at.peer);
-        out_.push_back(source_.diagnose(
-            severity, source_.place_of(path_of(at)),
-            count <= kMostComplaints
-                ? fmt::format("{}.allowed_ips: {}", table, message())
-                : fmt::format("{}.allowed_ips: there are more than {} such {}; the others are not shown", table,
-                              kMostComplaints, severity == Severity::kError ? "errors" : "warnings")));
-    }
-
-    void check_prefixes() {
-        std::size_t count = 0;
-        for (std::size_t p = 0; p < customer_.peers.size(); ++p) {
-            const Peer& peer = customer_.peers[p];
-            if (!peer.enabled) continue;
-            const std::size_t before = count;
-            count += peer.allowed_ips.size();
-            if (before <= kMaxAllowedIpsPerCustomer && count > kMaxAllowedIpsPerCustomer) {
-                error(path_of(p) + ".allowed_ips",
-                      fmt::format("{}.allowed_ips: with this peer the customer has more than {} networks; accepted: up "
-                                  "to {} for all enabled peers together",
-                                  table_of_peer(p), kMaxAllowedIpsPerCustomer, kMaxAllowedIpsPerCustomer));
-            }
-            for (std::size_t i = 0; i < peer.allowed_ips.size(); ++i) {
-                const Prefix& prefix = peer.allowed_ips[i];
-                if (!readable(prefix)) continue;
-                if (const auto owner = own_address(prefix)) {
-                    complain(Severity::kError, {p, i}, [&] {
-                        return fmt::format("{} is the stack's own address ({}); a peer cannot have it",
-                                           to_string(prefix), *owner);
-                    });
-                }
-                check_broadcast(prefix, {p, i});
-                const auto [found, is_new] = allowed_.try_emplace(prefix.network(), Where{p, i});
-                if (is_new) continue;
-                if (found->second.peer == p) {
-                    complain(Severity::kWarning, {p, i},
-                             [&] { return fmt::format("{} is listed twice", to_string(prefix)); });
-                    continue;
-                }
-                const Where first = found->second;
-                complain(Severity::kError, {p, i}, [&] {
-                    return fmt::format(
-                        "{} also belongs to peer \"{}\" at {}; a prefix belongs to one peer of a customer",
-                        to_string(prefix), customer_.peers[first.peer].name, source_.cite(path_of(first)));
-                });
-            }
-        }
-    }
-
-    // Where the stack has this address itself.
-    [[nodiscard]] std::optional<std::string_view> own_address(const Prefix& prefix) const {
-        const auto is_it = [&prefix](const Prefix& own) { return is_host(prefix) && own.address == prefix.address; };
-        const auto has_it = [&is_it](const std::vector<Prefix>& all) {
-            return std::any_of(all.begin(), all.end(), is_it);
-        };
-        if (has_it(customer_.stack.addresses)) return "stack.addresses";
-        if (customer_.handoff && has_it(customer_.handoff->addresses)) return "handoff.address";
-        return std::nullopt;
-    }
-
-    // A stack sends nothing to the last address of its own network but broadcasts, and vpn0 has none.
-    void check_broadcast(const Prefix& prefix, Where at) {
-        if (!is_host(prefix) || !prefix.address.is_v4()) return;
-        for (const Prefix& own : customer_.stack.addresses) {
-            if (!readable(own) || !own.address.is_v4() || own.length > 30) continue;
-            if (prefix.address != broadcast_of(own)) continue;
-            complain(Severity::kWarning, at, [&] {
-                return fmt::format(
-                    "{} is the broadcast address of the stack's network {}; a peer with it is never "
-                    "reached",
-                    to_string(prefix), to_string(own.network()));
-            });
-        }
-    }
-
     void check_handoff() {
         if (!customer_.handoff || source_.root.at("handoff.type") == nullptr) return;
         const Handoff& handoff = *customer_.handoff;
@@ -248,12 +145,13 @@ class CustomerCheck {
         if (!is_vlan && has_vlan_id) error("handoff.vlan_id", "handoff.vlan_id is for type \"vlan\" only");
         for (std::size_t i = 0; i < handoff.addresses.size(); ++i) {
             if (!readable(handoff.addresses[i])) continue;
-            const auto found = allowed_.find(handoff.addresses[i].network());
-            if (found == allowed_.end()) continue;
+            const auto found = networks_.all().find(handoff.addresses[i].network());
+            if (found == networks_.all().end()) continue;
             error(fmt::format("handoff.address[{}]", i),
-                  fmt::format("handoff.address: the network {} is also a peer's allowed_ips at {}; it is either on the "
-                              "LAN or behind the peer",
-                              to_string(found->first), source_.cite(path_of(found->second))));
+                  fmt::format("handoff.address: the network {} is also {} at {}; it is either on the LAN or behind the "
+                              "{}",
+                              to_string(found->first), networks_.describe(found->second), cite(found->second),
+                              networks_.lists()[found->second.list].what()));
         }
     }
 
@@ -269,11 +167,10 @@ class CustomerCheck {
                     error(path + ".to", fmt::format("stack.route.to: {} also has a route at {}", to_string(route.to),
                                                     source_.cite(fmt::format("stack.route[{}].to", found->second))));
                 }
-                if (const auto allowed = allowed_.find(route.to.network()); allowed != allowed_.end()) {
+                if (const auto taken = networks_.all().find(route.to.network()); taken != networks_.all().end()) {
                     error(path + ".to",
-                          fmt::format(
-                              "stack.route.to: {} is a peer's allowed_ips at {} and is routed to vpn0 automatically",
-                              to_string(route.to), source_.cite(path_of(allowed->second))));
+                          fmt::format("stack.route.to: {} is {} at {} and is routed to vpn0 automatically",
+                                      to_string(route.to), networks_.describe(taken->second), cite(taken->second)));
                 }
             }
             if (has_to && !route.via.is_unspecified()) check_gateway(route, path + ".via");
@@ -310,7 +207,8 @@ class CustomerCheck {
                                            via));
         }
         // vpn0 has no neighbours: the destination alone decides which peer gets a packet.
-        const bool somebody_takes_it = std::any_of(allowed_.begin(), allowed_.end(), [&route](const auto& entry) {
+        const auto& all = networks_.all();
+        const bool somebody_takes_it = std::any_of(all.begin(), all.end(), [&route](const auto& entry) {
             return entry.first.contains(route.to.address) || route.to.contains(entry.first.address);
         });
         if (!somebody_takes_it) {
@@ -323,10 +221,12 @@ class CustomerCheck {
 
     void check_secrets() {
         for (const NamedSecret& secret : secrets_of(customer_)) {
-            const std::string* problem = secrets_.problem(secret.ref);
-            if (problem != nullptr) error(secret.path + ".secret", *problem);
+            const std::string* problem = secrets_.problem(secret);
+            if (problem != nullptr) error(secret.path, *problem);
         }
     }
+
+    [[nodiscard]] std::string cite(TunnelNetworks::Where at) const { return source_.cite(networks_.path_of(at)); }
 
     // Of the peer's table in the file, and of the tables of its kind.
     [[nodiscard]] std::string path_of(std::size_t peer) const {
@@ -345,8 +245,7 @@ class CustomerCheck {
     const Source& source_;
     const Secrets& secrets_;
     std::vector<Diagnostic>& out_;
-    std::map<Severity, std::size_t> complaints_;  // about single networks
-    std::map<Prefix, Where> allowed_;             // prefixes of enabled peers, and where each is first
+    TunnelNetworks networks_;
 };
 
 }  // namespace

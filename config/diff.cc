@@ -7,6 +7,7 @@
 #include <map>
 #include <variant>
 
+#include "config/ipsec.h"
 #include "config/named_secrets.h"
 #include "config/rate.h"
 #include "config/wireguard.h"
@@ -16,6 +17,7 @@ namespace warren::config {
 namespace {
 
 constexpr std::string_view kChangedSecret = "(changed)";
+constexpr std::string_view kChangedFile = "(changed file)";  // of certificates or users
 // A list of networks is shown whole if its text is not longer; else this many of what is new and of what is gone.
 constexpr std::size_t kWholeText = 400;
 constexpr std::size_t kShownPrefixes = 16;
@@ -93,6 +95,7 @@ Flat flatten(const Customer& customer) {
     }
     flatten(customer.listeners, out);
     for (const Peer& peer : customer.peers) flatten(peer, out);
+    if (customer.ipsec) flatten(*customer.ipsec, out);
     for (const NamedSecret& secret : secrets_of(customer)) out[secret.field] = secret.ref.name;
     return out;
 }
@@ -123,29 +126,36 @@ void add_changed_keys(const Owner& before, const Secrets& before_secrets, const 
     for (const NamedSecret& secret : secrets_of(after)) {
         const auto found = old.find(secret.field);
         if (found == old.end() || found->second != secret.ref) continue;
-        if (before_secrets.same(secret.ref, after_secrets, secret.ref)) continue;
-        out.push_back({secret.field, std::string(kChangedSecret), std::string(kChangedSecret)});
+        if (before_secrets.same(secret, after_secrets)) continue;
+        const bool is_file = secret.form == FileForm::kCertificate || secret.form == FileForm::kUsers;
+        const std::string what(is_file ? kChangedFile : kChangedSecret);
+        out.push_back({secret.field, what, what});
     }
 }
 
-// An added or removed peer is one line, not six.
-void summarise_peers(const Customer& before, const Customer& after, std::vector<FieldChange>& changes) {
-    const auto has = [](const Customer& customer, const std::string& name) {
-        return std::any_of(customer.peers.begin(), customer.peers.end(),
-                           [&name](const Peer& peer) { return peer.name == name; });
-    };
-    const auto summarise = [&](const Peer& peer, bool added) {
-        const std::string at = fmt::format("peer {}", peer.name);
+// An added or removed peer or connection is one line, not six.
+void summarise(const std::map<std::string, std::string>& before, const std::map<std::string, std::string>& after,
+               std::vector<FieldChange>& changes) {
+    const auto replace = [&changes](const std::string& at, const std::string& text, bool added) {
         std::erase_if(changes, [&at](const FieldChange& change) { return change.field.starts_with(at + " "); });
-        const std::string text = std::visit([](const auto& tunnel) { return summary_of(tunnel); }, peer.tunnel);
         changes.push_back({at, added ? "" : text, added ? text : ""});
     };
-    for (const Peer& peer : before.peers) {
-        if (!has(after, peer.name)) summarise(peer, false);
+    for (const auto& [at, text] : before) {
+        if (!after.contains(at)) replace(at, text, false);
     }
-    for (const Peer& peer : after.peers) {
-        if (!has(before, peer.name)) summarise(peer, true);
+    for (const auto& [at, text] : after) {
+        if (!before.contains(at)) replace(at, text, true);
     }
+}
+
+// How the fields of each begin -> a few words about it.
+std::map<std::string, std::string> tunnels_of(const Customer& customer) {
+    std::map<std::string, std::string> out;
+    for (const Peer& peer : customer.peers)
+        out["peer " + peer.name] = std::visit([](const auto& tunnel) { return summary_of(tunnel); }, peer.tunnel);
+    if (!customer.ipsec) return out;
+    for (const Connection& connection : customer.ipsec->connections) out[field_of(connection)] = summary_of(connection);
+    return out;
 }
 
 // Of a long list only what is new and what is gone, and of that the first.
@@ -189,7 +199,7 @@ std::vector<FieldChange> diff(const Appliance& before, const Secrets& before_sec
 std::vector<FieldChange> diff(const Customer& before, const Secrets& before_secrets, const Customer& after,
                               const Secrets& after_secrets) {
     auto out = compare(flatten(before), flatten(after));
-    summarise_peers(before, after, out);
+    summarise(tunnels_of(before), tunnels_of(after), out);
     shorten_prefixes(before, after, out);
     add_changed_keys(before, before_secrets, after, after_secrets, out);
     return out;
@@ -197,6 +207,7 @@ std::vector<FieldChange> diff(const Customer& before, const Secrets& before_secr
 
 std::string format(const FieldChange& change) {
     if (change.before == kChangedSecret) return change.field + ": the key in the file changed";
+    if (change.before == kChangedFile) return change.field + ": the file changed";
     if (change.before.empty()) return fmt::format("{}: + {}", change.field, change.after);
     if (change.after.empty()) return fmt::format("{}: - {}", change.field, change.before);
     return fmt::format("{}: {} -> {}", change.field, change.before, change.after);

@@ -42,11 +42,15 @@ bool can_live_with(const Appliance& appliance, const Candidate& kept, std::vecto
         const ListenerKind kind = kind_of(peer.tunnel);
         return find(customer.listeners, kind) != nullptr || find(appliance.listeners, kind) != nullptr;
     };
-    if (std::all_of(customer.peers.begin(), customer.peers.end(), has_listener)) return true;
-    out.push_back(complaint(kept,
-                            "warren.toml no longer has [wireguard], which this customer still uses because its file "
-                            "has errors: nothing is applied"));
-    return false;
+    const auto complain = [&](std::string_view table) {
+        out.push_back(complaint(kept, fmt::format("warren.toml no longer has [{}], which this customer still uses "
+                                                  "because its file has errors: nothing is applied",
+                                                  table)));
+        return false;
+    };
+    if (!std::all_of(customer.peers.begin(), customer.peers.end(), has_listener)) return complain("wireguard");
+    if (customer.ipsec && find(appliance.listeners, ListenerKind::kIke) == nullptr) return complain("ipsec");
+    return true;
 }
 
 // A valid customer that clashes with a kept one becomes kept. True when that happened; `refused` when both are kept.

@@ -3,185 +3,39 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <iterator>
-#include <map>
 #include <memory>
 #include <set>
-#include <system_error>
 
 #include "base/fd.h"
 #include "base/parallel.h"
 #include "base/result.h"
 #include "config/clash.h"
+#include "config/file_reader.h"
 #include "config/generation.h"
 #include "config/named_secrets.h"
 #include "config/parse.h"
 #include "config/validate.h"
-#include "crypto/secret.h"
 
 namespace warren::config {
 
 namespace {
 
-constexpr std::size_t kMaxSecretFile = 4096;
 constexpr std::size_t kMaxThreads = 4;
-
-std::string text_of(int system_error) {
-    return std::generic_category().message(system_error);
-}
 
 Diagnostic file_error(const std::string& file, const std::string& customer, std::string message) {
     return {Severity::kError, file, customer, {1, 1, 0}, std::move(message), ""};
 }
 
-std::int64_t nanoseconds(const timespec& time) {
-    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
-FileStamp stamp_of(const struct stat& status) {
-    return {status.st_dev, status.st_ino, status.st_size, nanoseconds(status.st_mtim), nanoseconds(status.st_ctim)};
-}
-
-// Whether the file of this name in the directory still has this stamp.
-bool is_untouched(int directory, const std::string& name, int flags, const FileStamp& stamp) {
-    struct stat status {};
-    return ::fstatat(directory, name.c_str(), &status, flags) == 0 && stamp_of(status) == stamp;
-}
-
 std::int64_t wall_clock() {
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
-    return nanoseconds(now);
+    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
-
-// The whole file, which must be a regular one of at most `limit` bytes. `fd` may be invalid: then errno says why.
-Result<std::string> read_all(const UniqueFd& fd, std::size_t limit, FileStamp& stamp) {
-    if (!fd.valid()) return fail_errno("cannot be opened", errno);
-    struct stat status {};
-    if (::fstat(fd.get(), &status) != 0) return fail_errno("cannot be examined", errno);
-    if (!S_ISREG(status.st_mode)) return fail(ErrorCode::kInvalid, "is no regular file");
-    if (static_cast<std::size_t>(status.st_size) > limit) {
-        return fail(ErrorCode::kInvalid, fmt::format("has {} bytes; accepted: up to {}", status.st_size, limit));
-    }
-    stamp = stamp_of(status);
-    // One byte more than expected: this detects a growing file without reallocating text that may be a key.
-    std::string text(static_cast<std::size_t>(status.st_size) + 1, '\0');
-    std::size_t used = 0;
-    while (used < text.size()) {
-        const ssize_t got = ::read(fd.get(), text.data() + used, text.size() - used);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail_errno("cannot be read", errno);
-        if (got == 0) break;
-        used += static_cast<std::size_t>(got);
-    }
-    text.resize(used);
-    return text;
-}
-
-void wipe(std::string& text) {
-    crypto::wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
-}
-
-// Reads what the configuration names, below one directory, never following symbolic links out of it.
-class SecretReader {
-  public:
-    explicit SecretReader(std::string directory) : directory_(std::move(directory)) {
-        root_ = UniqueFd(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        open_error_ = root_.valid() ? 0 : errno;
-    }
-
-    // Why the directory cannot be opened; 0: it can.
-    [[nodiscard]] int open_error() const { return open_error_; }
-
-    void read(const NamedSecret& secret_name, Secrets& to) {
-        const SecretRef& ref = secret_name.ref;
-        if (!is_secret_name(ref.name) || to.find(ref) != nullptr || to.problem(ref) != nullptr) return;
-        const std::string_view command = secret_name.made_with;
-        const UniqueFd fd = open(ref.name);
-        if (!fd.valid()) return to.put_problem(ref, describe(ref, open_problem(errno, command)));
-        if (const std::string problem = access_problem(fd); !problem.empty())
-            return to.put_problem(ref, describe(ref, problem));
-        auto text = read_all(fd, kMaxSecretFile, stamps_[ref.name]);
-        if (!text) return to.put_problem(ref, describe(ref, text.error().what));
-        auto secret = parse_secret_text(*text);
-        wipe(*text);
-        if (!secret)
-            return to.put_problem(
-                ref, describe(ref, fmt::format("holds no key; accepted: 44 characters of base64, as `{}` prints them",
-                                               command)));
-        if (secret->is_zero())
-            return to.put_problem(ref,
-                                  describe(ref, fmt::format("holds the all-zero key; make one with `{}`", command)));
-        to.put(ref, std::move(*secret));
-    }
-
-    // Of what was read.
-    [[nodiscard]] FileStamp stamp(const SecretRef& ref) const {
-        const auto found = stamps_.find(ref.name);
-        return found == stamps_.end() ? FileStamp{} : found->second;
-    }
-    [[nodiscard]] bool untouched(const SecretRef& ref, const FileStamp& stamp) const {
-        return root_.valid() && is_untouched(root_.get(), ref.name, AT_SYMLINK_NOFOLLOW, stamp);
-    }
-
-  private:
-    [[nodiscard]] std::string describe(const SecretRef& ref, std::string_view problem) const {
-        return fmt::format("{}/{} {}", directory_, ref.name, problem);
-    }
-
-    [[nodiscard]] static std::string open_problem(int system_error, std::string_view command) {
-        if (system_error == ENOENT) return fmt::format("is missing; make it: (umask 077; {} > FILE)", command);
-        if (system_error == ELOOP || system_error == ENOTDIR)
-            return "is, or leads through, a symbolic link or a file, which is not followed";
-        return fmt::format("cannot be opened: {}", text_of(system_error));
-    }
-
-    // Step by step, so that no part of the name is a symbolic link. O_NONBLOCK: a FIFO must not block us.
-    [[nodiscard]] UniqueFd open(std::string_view name) const {
-        if (!root_.valid()) {
-            errno = open_error_;
-            return {};
-        }
-        UniqueFd at = root_.duplicate();
-        while (at.valid()) {
-            const auto slash = name.find('/');
-            const std::string part(name.substr(0, slash));
-            const bool last = slash == std::string_view::npos;
-            const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | (last ? O_NONBLOCK | O_NOCTTY : O_DIRECTORY);
-            UniqueFd next(::openat(at.get(), part.c_str(), flags));
-            if (last || !next.valid()) return next;
-            at = std::move(next);
-            name.remove_prefix(slash + 1);
-        }
-        return {};
-    }
-
-    [[nodiscard]] static std::string access_problem(const UniqueFd& fd) {
-        struct stat status {};
-        if (::fstat(fd.get(), &status) != 0) return fmt::format("cannot be examined: {}", text_of(errno));
-        if (!S_ISREG(status.st_mode)) return "is no regular file";
-        const auto mode = static_cast<unsigned>(status.st_mode & 07777);
-        if ((mode & 0077U) != 0) {
-            return fmt::format("may be used by others (mode {:04o}); accepted: 0600 (chmod 600)", mode);
-        }
-        if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
-            return fmt::format("belongs to user {}; accepted: root or the user that runs this (chown root)",
-                               status.st_uid);
-        }
-        return {};
-    }
-
-    std::string directory_;
-    UniqueFd root_;
-    int open_error_ = 0;
-    std::map<std::string, FileStamp> stamps_;
-};
 
 // The names in a directory, sorted; an error when it cannot be read.
 Result<std::vector<std::string>> list(const std::string& directory) {
@@ -237,7 +91,11 @@ void parse(Entry& entry) {
 class Loading {
   public:
     Loading(const std::string& directory, const LoadOptions& options)
-        : directory_(directory), options_(options), secrets_(directory + "/secrets"), began_(wall_clock()) {}
+        : directory_(directory),
+          options_(options),
+          secrets_(directory + "/secrets", true),
+          certificates_(directory + "/certs", false),
+          began_(wall_clock()) {}
 
     Loaded run() {
         appliance_ = load_appliance(directory_, options_.instead, out_.diagnostics);
@@ -315,9 +173,18 @@ class Loading {
                                             ? "is missing: checks that need the keys are skipped"
                                             : "cannot be read by this user: checks that need the keys are skipped",
                                         ""});
-            return;
         }
-        for (const NamedSecret& name : secrets_of(appliance_.value)) secrets_.read(name, out_.secrets);
+        for (const NamedSecret& name : secrets_of(appliance_.value)) read_file(name);
+    }
+
+    void read_file(const NamedSecret& name) {
+        if (name.form == FileForm::kCertificate || !has_no_secrets()) reader_of(name).read(name, out_.secrets);
+    }
+    [[nodiscard]] FileReader& reader_of(const NamedSecret& name) {
+        return name.form == FileForm::kCertificate ? certificates_ : secrets_;
+    }
+    [[nodiscard]] const FileReader& reader_of(const NamedSecret& name) const {
+        return name.form == FileForm::kCertificate ? certificates_ : secrets_;
     }
 
     // Customers were checked against the shared listeners and their keys: all must be unchanged.
@@ -326,7 +193,7 @@ class Loading {
         if (previous == nullptr || !appliance_.valid || appliance_.value.listeners != previous->appliance.listeners)
             return;
         for (const NamedSecret& name : secrets_of(appliance_.value)) {
-            if (!out_.secrets.same(name.ref, previous->secrets, name.ref)) return;
+            if (!out_.secrets.same(name, previous->secrets)) return;
         }
         for (Entry& entry : entries_) {
             auto accepted = previous->share(entry.id);
@@ -338,7 +205,7 @@ class Loading {
         if (accepted.stamps.empty() || !is_untouched(AT_FDCWD, file, 0, accepted.stamps.front())) return false;
         const std::vector<NamedSecret> names = secrets_of(accepted.customer);
         for (std::size_t i = 0; i < names.size(); ++i) {
-            if (!secrets_.untouched(names[i].ref, accepted.stamps[1 + i])) return false;
+            if (!reader_of(names[i]).untouched(names[i].ref, accepted.stamps[1 + i])) return false;
         }
         return true;
     }
@@ -348,9 +215,12 @@ class Loading {
         std::vector<const Customer*> all;
         for (const Entry& entry : entries_) all.push_back(&entry.value());
         std::set<std::size_t> clashing;
-        for (const Clash& clash : find_clashes(appliance_.value, all)) {
-            clashing.insert(clash.second.customer);
-            if (clash.first.customer != Clash::kAppliance) clashing.insert(clash.first.customer);
+        for (const std::vector<Clash>& found :
+             {find_clashes(appliance_.value, all), find_doubts(appliance_.value, all)}) {
+            for (const Clash& clash : found) {
+                clashing.insert(clash.second.customer);
+                if (clash.first.customer != Clash::kAppliance) clashing.insert(clash.first.customer);
+            }
         }
         for (const std::size_t place : clashing) {
             if (entries_[place].unchanged != nullptr) parse(entries_[place]);
@@ -358,10 +228,9 @@ class Loading {
     }
 
     void read_secrets() {
-        if (has_no_secrets()) return;
         for (const Entry& entry : entries_) {
             if (entry.unchanged != nullptr) continue;
-            for (const NamedSecret& name : secrets_of(entry.value())) secrets_.read(name, out_.secrets);
+            for (const NamedSecret& name : secrets_of(entry.value())) read_file(name);
         }
     }
 
@@ -392,7 +261,7 @@ class Loading {
     // None when one of the files was written just now.
     [[nodiscard]] std::vector<FileStamp> stamps_of(const FileStamp& file, const Customer& customer) const {
         std::vector<FileStamp> stamps{file};
-        for (const NamedSecret& name : secrets_of(customer)) stamps.push_back(secrets_.stamp(name.ref));
+        for (const NamedSecret& name : secrets_of(customer)) stamps.push_back(reader_of(name).stamp(name.ref));
         const bool settled = std::all_of(stamps.begin(), stamps.end(), [&](const FileStamp& stamp) {
             return stamp.changed < began_ - options_.tick;
         });
@@ -401,7 +270,8 @@ class Loading {
 
     const std::string& directory_;
     const LoadOptions& options_;
-    SecretReader secrets_;
+    FileReader secrets_;
+    FileReader certificates_;
     std::int64_t began_;
     Parsed<Appliance> appliance_;
     std::vector<Entry> entries_;  // by id

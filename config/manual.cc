@@ -15,7 +15,8 @@ bool is_table(const Key& key) {
 }
 
 std::string header_of(const Key& table) {
-    return table.type == Type::kTables ? fmt::format("[[{}]]", table.path) : fmt::format("[{}]", table.path);
+    const std::string path = display_path(table.path);
+    return table.type == Type::kTables ? fmt::format("[[{}]]", path) : fmt::format("[{}]", path);
 }
 
 // The schema's path of the keys inside a table.
@@ -34,7 +35,7 @@ std::string or_none(std::string_view text) {
 
 void append_keys(Document document, std::string_view table, std::string& out) {
     for (const Key* key : keys_of(document, table)) {
-        if (is_table(*key) || key->type == Type::kReserved) continue;
+        if (is_table(*key)) continue;
         out += fmt::format("- `{}`: {}\n  Accepted: {}. ", key->leaf(), key->doc, accepted(*key));
         out += key->required ? "Required." : fmt::format("Default: {}.", or_none(key->default_text));
         if (!key->example.empty()) out += fmt::format(" Example: `{} = {}`", key->leaf(), key->example);
@@ -65,7 +66,7 @@ std::string scdoc(std::string_view text) {
 
 void append_scdoc_keys(Document document, std::string_view table, std::string& out) {
     for (const Key* key : keys_of(document, table)) {
-        if (is_table(*key) || key->type == Type::kReserved) continue;
+        if (is_table(*key)) continue;
         out += fmt::format("*{}*\n\t{}++\nAccepted: {}.", scdoc(key->leaf()), scdoc(key->doc), scdoc(accepted(*key)));
         if (key->required) out += " Required.";
         if (!key->default_text.empty()) out += fmt::format(" Default: {}.", scdoc(key->default_text));
@@ -106,7 +107,7 @@ std::vector<const Key*> keys_matching(std::string_view path) {
     std::vector<const Key*> out;
     const std::string wanted = display_path(path);
     for (const Key& key : schema()) {
-        if (key.type != Type::kReserved && (path.empty() || display_path(key.path) == wanted)) out.push_back(&key);
+        if (path.empty() || display_path(key.path) == wanted) out.push_back(&key);
     }
     return out;
 }
@@ -114,7 +115,7 @@ std::vector<const Key*> keys_matching(std::string_view path) {
 std::string suggest_path(std::string_view path) {
     std::vector<std::string> paths;
     for (const Key& key : schema()) {
-        if (key.type != Type::kReserved) paths.push_back(display_path(key.path));
+        paths.push_back(display_path(key.path));
     }
     const std::string wanted = display_path(path);
     // Accept the last part alone: "mtu".
@@ -143,14 +144,17 @@ std::string explain(const Key& key) {
 std::string manual_markdown() {
     std::string out =
         "# The configuration\n\n"
-        "Made from the schema (`config/schema.cc`) by `vpnctl explain --format markdown`; a test compares. Complete "
+        "Made from the schema (`config/schema.cc`, `config/schema_ipsec.cc`) "
+        "by `vpnctl explain --format markdown`; a test compares. Complete "
         "examples are in `config/examples/`.\n\n"
         "A directory, `/etc/warren` on an appliance, holds:\n\n"
         "- `warren.toml`: the appliance.\n"
         "- `customers/ID.toml`: one file for each customer and its stack. The file's name is the customer's id: a "
         "lower-case letter, then up to 30 of a-z, 0-9 and \"-\".\n"
-        "- `secrets/...`: private and preshared keys, one per file, as `wg genkey` and `wg genpsk` print them; owned "
-        "by root, mode 0600. The other files name them and never contain them. Symbolic links are not followed.\n\n"
+        "- `secrets/...`: private and preshared keys, one per file, as `wg genkey` and `wg genpsk` print them, and "
+        "for IPsec preshared keys as text, private keys in PEM, users; owned by root, mode 0600. The other files name "
+        "them and never contain them. Symbolic links are not followed.\n"
+        "- `certs/...`: certificates and lists of revoked ones for IPsec. Symbolic links are not followed.\n\n"
         "`vpnctl check DIR` reports every error at once; `vpnctl explain KEY` prints what follows for one key. Unknown "
         "keys are errors. Two customers may have the same addresses, networks and names of peers.\n\n";
     append_document(Document::kAppliance, out);
@@ -159,10 +163,16 @@ std::string manual_markdown() {
         "## What is checked between files\n\n"
         "- A peer's public key occurs once on a listener: it names the customer. No peer may have the listener's own "
         "key.\n"
-        "- Every listener has a UDP port of its own.\n"
+        "- Every listener has a UDP port of its own; IKE has 500 and 4500.\n"
+        "- Our identity for a customer's IPsec peers (`ipsec.identity`, and `local_identity` of its connections) is "
+        "one customer's, and so are its `ipsec.addresses`: they name the customer.\n"
+        "- With `[ipsec.gateway]`, a CA and a realm are one customer's as well. A remote identity of preshared keys "
+        "that two customers have is a warning: a peer that does not say whom it wants is refused then.\n"
+        "- In one customer: a network is of one peer or connection; a pool holds no address, route or other network "
+        "of it; no two connections fit a peer equally well; a name is of one peer or connection.\n"
         "- A device of `handoff.type = \"physical\"` belongs to one customer; a VLAN occurs once on its parent.\n"
-        "- When two files clash, both are reported and both customers stay as they were. Peers with `enabled = false` "
-        "never clash.\n"
+        "- When two files clash, both are reported and both customers stay as they were. Peers and connections with "
+        "`enabled = false` never clash.\n"
         "- A customer with errors keeps the configuration and the keys it had; the others are applied. An error in "
         "`warren.toml`, or a missing `customers/`, applies nothing; a start then uses the configuration that was in "
         "force last. Removing a customer's file removes the customer; renaming it renames the customer.\n";

@@ -4,6 +4,7 @@
 
 #include <variant>
 
+#include "config/ipsec.h"
 #include "config/wireguard.h"
 
 namespace warren::config {
@@ -35,6 +36,7 @@ std::vector<NamedSecret> secrets_of(const Customer& customer) {
         const std::string path = peer_path(peer, numbers[peer.tunnel.index()]++);
         std::visit([&](const auto& tunnel) { add_secrets(tunnel, path, "peer " + peer.name, out); }, peer.tunnel);
     }
+    if (customer.ipsec) add_secrets(*customer.ipsec, out);
     return out;
 }
 

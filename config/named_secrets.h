@@ -1,4 +1,4 @@
-// The secrets that the files name, and where they name them.
+// The files of secrets and certificates that the files name, and where they name them.
 #pragma once
 
 #include <string>
@@ -12,12 +12,13 @@ namespace warren::config {
 
 struct NamedSecret {
     SecretRef ref;
-    std::string path;            // of its key in the file: "wireguard.peer[2].preshared_key"
+    std::string path;            // of its value in the file: "wireguard.peer[2].preshared_key.secret"
     std::string field;           // as differences name it: "peer graz preshared_key" (config/diff.h)
-    std::string_view made_with;  // the command that makes one: "wg genpsk"
+    std::string_view made_with;  // the command that makes one: "wg genpsk"; "": there is none
+    FileForm form = FileForm::kKey;
 };
 
-// In an order that depends on the argument only.
+// In an order that depends on the argument only. A file may be named several times.
 [[nodiscard]] std::vector<NamedSecret> secrets_of(const Appliance& appliance);
 [[nodiscard]] std::vector<NamedSecret> secrets_of(const Customer& customer);
 

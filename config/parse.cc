@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/ipsec.h"
 #include "config/read.h"
 #include "config/schema.h"
 #include "config/values.h"
@@ -39,11 +40,7 @@ class ShapeCheck {
   private:
     void check_entry(const Key& key, const Node::Entry& entry) {
         const std::string path(key.path);
-        if (key.type == Type::kReserved) {
-            out_.push_back(source_.diagnose(
-                Severity::kError, entry.key_place,
-                fmt::format("{} is reserved for a later version of Warren; this one supports only WireGuard", path)));
-        } else if (key.type == Type::kTable) {
+        if (key.type == Type::kTable) {
             if (entry.value.kind == Node::Kind::kTable) return check_table(entry.value, path);
             complain_type(key, entry.value);
         } else if (key.type == Type::kTables) {
@@ -81,9 +78,7 @@ class ShapeCheck {
 
     void complain_unknown(const Node::Entry& entry, const std::string& schema_path) {
         std::vector<std::string_view> known;
-        for (const Key* key : keys_of(document_, schema_path)) {
-            if (key->type != Type::kReserved) known.push_back(key->leaf());
-        }
+        for (const Key* key : keys_of(document_, schema_path)) known.push_back(key->leaf());
         const std::string near = suggest_key(document_, schema_path, entry.key);
         const std::string where = schema_path.empty() ? "at the top" : fmt::format("in {}", display_path(schema_path));
         std::string message =
@@ -95,6 +90,8 @@ class ShapeCheck {
             message += fmt::format(" (did you mean \"{}\"{}?)", display_path(near),
                                    is_at_top ? ", before the first table" : "");
         out_.push_back(source_.diagnose(Severity::kError, entry.key_place, std::move(message)));
+        const Key* const meant = near.empty() ? nullptr : find_key(document_, schema_path + "." + near);
+        if (meant != nullptr && meant->type == Type::kSecret) mask_value(entry.value, out_.back());
     }
 
     void complain_missing(const Key& key, const Node& table) {
@@ -162,16 +159,19 @@ static void read_appliance(const Node& root, Appliance& to) {
     read(root.find("workers"), to.workers);
     read(root.at("appliance.name"), to.name);
     read_wireguard(root, to);
+    read_ipsec(root, to);
     read(root.at("status.listen"), to.status_listen);
 }
 
 static void read_customer(const Node& root, Customer& to) {
     read(root.find("name"), to.name);
     read(root.find("state"), to.state);
+    if (root.find("ipsec") != nullptr) to.stack.mtu = kIpsecMtu;
     read(root.find("stack"), to.stack);
     read(root.find("traffic"), to.traffic);
     read(root.find("handoff"), to.handoff);
     read_wireguard(root, to);
+    read_ipsec(root, to);
 }
 
 static bool check_shape(Document document, Source& source, std::vector<Diagnostic>& out) {

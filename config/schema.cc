@@ -4,10 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <limits>
+#include <map>
 #include <utility>
 
+#include "config/quantity.h"
 #include "config/rate.h"
+#include "config/schema_ipsec.h"
 
 namespace warren::config {
 
@@ -47,7 +51,6 @@ constexpr Key kSchema[] = {
     {.document = kAppliance, .path = "status.listen", .type = Type::kListenEndpoint, .required = true,
      .doc = "The address and TCP port of the status page (HTTPS). With a loopback address it is reachable on the "
             "appliance only.", .example = "\"127.0.0.1:8443\""},
-    {.document = kAppliance, .path = "ike", .type = Type::kReserved},
 
     {.document = kCustomer, .path = "schema", .type = Type::kSchemaNumber, .required = true,
      .doc = "The version of this file's format.", .example = "1"},
@@ -64,7 +67,8 @@ constexpr Key kSchema[] = {
      .example = "[\"10.0.0.1/24\", \"fd00:42::1/64\"]"},
     {.document = kCustomer, .path = "stack.mtu", .type = Type::kInteger, .min = kMinMtuV4, .max = kMaxMtu,
      .unit = "bytes", .default_text = "1420",
-     .doc = "The MTU of vpn0. 1420 fits an uplink of 1500 over IPv6; with IPv6 inside the tunnel at least 1280.",
+     .doc = "The MTU of vpn0. 1420 fits an uplink of 1500 over IPv6; with IPv6 inside the tunnel at least 1280. With "
+            "[ipsec] at most 1400, which is the default then.",
      .example = "1420"},
     {.document = kCustomer, .path = "stack.clamp_mss", .type = Type::kBoolean, .default_text = "true",
      .doc = "Lower the segment size that TCP connections through the stack announce to what vpn0 and lan0 have room "
@@ -151,9 +155,35 @@ constexpr Key kSchema[] = {
      .example = "25"},
     {.document = kCustomer, .path = "wireguard.peer[].enabled", .type = Type::kBoolean, .default_text = "true",
      .doc = "false: the peer stays in the file but has no tunnel and cannot clash.", .example = "true"},
-    {.document = kCustomer, .path = "ike", .type = Type::kReserved},
 };
 // clang-format on
+
+// All keys, and where each is.
+struct Index {
+    std::vector<Key> keys;
+    std::map<std::pair<Document, std::string_view>, const Key*> by_path;
+    std::map<std::pair<Document, std::string_view>, std::vector<const Key*>> by_table;
+};
+
+// The keys of each document together, those of IPsec last.
+Index make_index() {
+    Index out;
+    for (const Document document : {kAppliance, kCustomer}) {
+        for (const std::span<const Key> part : {std::span<const Key>(kSchema), ipsec_schema()})
+            std::copy_if(part.begin(), part.end(), std::back_inserter(out.keys),
+                         [document](const Key& key) { return key.document == document; });
+    }
+    for (const Key& key : out.keys) {
+        out.by_path[{key.document, key.path}] = &key;
+        out.by_table[{key.document, key.table()}].push_back(&key);
+    }
+    return out;
+}
+
+const Index& index() {
+    static const Index kIndex = make_index();
+    return kIndex;
+}
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> before_last;
@@ -197,19 +227,23 @@ std::string_view Key::table() const {
 }
 
 std::span<const Key> schema() {
-    return kSchema;
+    return index().keys;
 }
 
 const Key* find_key(Document document, std::string_view path) {
-    const auto* found = std::find_if(std::begin(kSchema), std::end(kSchema),
-                                     [&](const Key& key) { return key.document == document && key.path == path; });
-    return found == std::end(kSchema) ? nullptr : found;
+    const auto found = index().by_path.find({document, path});
+    return found == index().by_path.end() ? nullptr : found->second;
 }
 
 std::vector<const Key*> keys_of(Document document, std::string_view table) {
-    std::vector<const Key*> out;
-    for (const Key& key : kSchema) {
-        if (key.document == document && key.table() == table) out.push_back(&key);
+    const auto found = index().by_table.find({document, table});
+    return found == index().by_table.end() ? std::vector<const Key*>() : found->second;
+}
+
+std::string display_path(std::string_view path) {
+    std::string out;
+    for (const char c : path) {
+        if (c != '[' && c != ']') out += c;
     }
     return out;
 }
@@ -218,8 +252,7 @@ std::string accepted(const Key& key) {
     const std::string unit = key.unit.empty() ? std::string() : fmt::format(" ({})", key.unit);
     switch (key.type) {
         case Type::kTable: return "a table";
-        case Type::kTables: return fmt::format("a list of tables, each begun with [[{}]]", key.path);
-        case Type::kReserved: return "nothing in this version";
+        case Type::kTables: return fmt::format("a list of tables, each begun with [[{}]]", display_path(key.path));
         case Type::kSchemaNumber: return "1";
         case Type::kTitle: return "a string of 1 to 128 characters without control characters";
         case Type::kIdentifier:
@@ -245,6 +278,32 @@ std::string accepted(const Key& key) {
             return fmt::format("a rate in bit/s, kbit/s, Mbit/s or Gbit/s from {} to {}, such as \"100 Mbit/s\"",
                                rate_text(kMinRate), rate_text(kMaxRate));
         case Type::kSecret: return "{ secret = \"NAME\" }, NAME being a file below secrets/";
+        case Type::kCertificate: return "the name of a file below certs/, such as \"acme/hub.pem\"";
+        case Type::kCertificates: return "a list of names of files below certs/, such as \"acme/ca.pem\"";
+        case Type::kIdentity:
+            return "a name, a mail address, an IP address, a distinguished name (\"C=AT, O=Acme, CN=hub\") or "
+                   "\"key-id:TEXT\"";
+        case Type::kPeerIdentity:
+            return "a name, a mail address, an IP address, a distinguished name (\"C=AT, O=Acme, CN=graz\"), "
+                   "\"key-id:TEXT\", or a pattern: \"*.acme.example\", \"*@acme.example\", \"any\"";
+        case Type::kAddresses: return "a list of IPv4 and IPv6 addresses";
+        case Type::kRealms: return "a list of names, such as \"acme.example\" or \"ACME\"";
+        case Type::kDomains: return "a list of domain names, such as \"corp.acme.example\"";
+        case Type::kDuration:
+            return fmt::format("a time in s, min, h or d from {} to {}{}, such as {}",
+                               duration_text(std::chrono::seconds(key.min)),
+                               duration_text(std::chrono::seconds(key.max)),
+                               key.choices.empty() ? "" : fmt::format(", or \"{}\"", key.choices.front()), key.example);
+        case Type::kSize:
+            return fmt::format("an amount in kB, MB, GB or TB from {} to {}, such as {}",
+                               size_text(static_cast<std::uint64_t>(key.min)),
+                               size_text(static_cast<std::uint64_t>(key.max)), key.example);
+        case Type::kIkeProposals:
+            return "a list of proposals: a cipher, a hash and a group, such as \"aes256gcm-sha384-x25519\"";
+        case Type::kEspProposals:
+            return "a list of proposals: a cipher, a hash unless it is an AEAD, and perhaps a group, such as "
+                   "\"aes128gcm\" or \"aes256-sha256-modp2048\"";
+        case Type::kChoices: return fmt::format("a list of \"{}\"", fmt::join(key.choices, "\", \""));
     }
     return {};
 }
@@ -268,12 +327,10 @@ std::string suggest(std::string_view written, std::span<const std::string_view> 
 
 std::string suggest_key(Document document, std::string_view table, std::string_view written) {
     std::vector<std::string_view> near;
-    for (const Key* key : keys_of(document, table)) {
-        if (key->type != Type::kReserved) near.push_back(key->leaf());
-    }
+    for (const Key* key : keys_of(document, table)) near.push_back(key->leaf());
     if (std::string found = suggest(written, near); !found.empty()) return found;
     const std::string wanted = squeezed(written);
-    for (const Key& key : kSchema) {
+    for (const Key& key : schema()) {
         if (key.document == document && squeezed(key.leaf()) == wanted) return std::string(key.path);
     }
     // The end of a longer name: "port" for listen_port.

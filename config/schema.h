@@ -14,7 +14,6 @@ enum class Document { kAppliance, kCustomer };  // warren.toml, customers/ID.tom
 enum class Type {
     kTable,
     kTables,        // [[...]], any number
-    kReserved,      // a table reserved for a later version: refused with that reason
     kSchemaNumber,  // 1
     kTitle,         // text for people
     kIdentifier,    // a name for programs
@@ -33,6 +32,18 @@ enum class Type {
     kPublicKey,           // 44 characters of base64
     kRate,                // "100 Mbit/s"
     kSecret,              // { secret = "file below secrets/" }
+    kCertificate,         // "file below certs/"
+    kCertificates,        // [kCertificate, ...]
+    kIdentity,            // of IKE: "hub.example.net" (config/identity.h)
+    kPeerIdentity,        // the same, or a pattern
+    kAddresses,           // [kAddress, ...]
+    kRealms,              // ["acme.example", "ACME"]
+    kDomains,             // ["corp.example", ...]
+    kDuration,            // "4 h", min..max seconds, or one of `choices`, which means 0, as "0 s" does
+    kSize,                // "64 GB", min..max bytes
+    kIkeProposals,        // ["aes256gcm-sha384-x25519", ...] (config/proposals.h)
+    kEspProposals,        // ["aes128gcm", ...]
+    kChoices,             // [one of `choices`, ...]
 };
 
 struct Key {
@@ -40,7 +51,7 @@ struct Key {
     std::string_view path;  // "wireguard.peer[].public_key": [] stands for each element
     Type type;
     bool required = false;  // in its table, when the table is there
-    std::int64_t min = 0;   // kInteger: the range; lists: the number of elements
+    std::int64_t min = 0;   // kInteger, kDuration, kSize: the range; lists: the number of elements
     std::int64_t max = 0;
     std::string_view unit = {};
     std::span<const std::string_view> choices = {};
@@ -60,6 +71,8 @@ struct Key {
 // The keys directly in a table ("" = the top).
 [[nodiscard]] std::vector<const Key*> keys_of(Document document, std::string_view table);
 
+// The key's path as people type it: without "[]".
+[[nodiscard]] std::string display_path(std::string_view path);
 // "a whole number from 576 to 65455 (bytes)": what a key takes, in words.
 [[nodiscard]] std::string accepted(const Key& key);
 

@@ -14,13 +14,21 @@ std::optional<crypto::Secret<32>> parse_secret_text(std::string_view text) {
 }
 
 void Secrets::put(const SecretRef& ref, crypto::Secret<32> secret) {
-    problems_.erase(ref.name);
+    problems_.erase({FileForm::kKey, ref.name});
     secrets_.insert_or_assign(ref.name, std::move(secret));
 }
 
-void Secrets::put_problem(const SecretRef& ref, std::string problem) {
-    secrets_.erase(ref.name);
-    problems_.insert_or_assign(ref.name, std::move(problem));
+void Secrets::put(const NamedSecret& name, crypto::SecretBuffer content) {
+    const Slot slot{name.form, name.ref.name};
+    problems_.erase(slot);
+    contents_.insert_or_assign(slot, std::move(content));
+}
+
+void Secrets::put_problem(const SecretRef& ref, std::string problem, FileForm form) {
+    const Slot slot{form, ref.name};
+    if (form == FileForm::kKey) secrets_.erase(ref.name);
+    contents_.erase(slot);
+    problems_.insert_or_assign(slot, std::move(problem));
 }
 
 const crypto::Secret<32>* Secrets::find(const SecretRef& ref) const {
@@ -28,9 +36,19 @@ const crypto::Secret<32>* Secrets::find(const SecretRef& ref) const {
     return found == secrets_.end() ? nullptr : &found->second;
 }
 
-const std::string* Secrets::problem(const SecretRef& ref) const {
-    const auto found = problems_.find(ref.name);
+const crypto::SecretBuffer* Secrets::content(const SecretRef& ref, FileForm form) const {
+    const auto found = contents_.find({form, ref.name});
+    return found == contents_.end() ? nullptr : &found->second;
+}
+
+const std::string* Secrets::problem(const NamedSecret& name) const {
+    const auto found = problems_.find({name.form, name.ref.name});
     return found == problems_.end() ? nullptr : &found->second;
+}
+
+bool Secrets::has(const NamedSecret& name) const {
+    const bool is_key = name.form == FileForm::kKey;
+    return problem(name) != nullptr || (is_key ? find(name.ref) != nullptr : content(name.ref, name.form) != nullptr);
 }
 
 std::optional<crypto::PrivateKey> Secrets::private_key(const SecretRef& ref) const {
@@ -58,10 +76,19 @@ bool Secrets::same(const SecretRef& ref, const Secrets& other, const SecretRef& 
     return mine->equals(*theirs);
 }
 
+bool Secrets::same(const NamedSecret& name, const Secrets& other) const {
+    if (name.form == FileForm::kKey) return same(name.ref, other, name.ref);
+    const auto* mine = content(name.ref, name.form);
+    const auto* theirs = other.content(name.ref, name.form);
+    if (mine == nullptr || theirs == nullptr) return mine == theirs;
+    return *mine == *theirs;
+}
+
 Secrets Secrets::only(const std::vector<NamedSecret>& names) const {
     Secrets out;
     for (const NamedSecret& name : names) {
-        if (const auto* secret = find(name.ref)) out.put(name.ref, secret->clone());
+        if (const auto* key = name.form == FileForm::kKey ? find(name.ref) : nullptr) out.put(name.ref, key->clone());
+        if (const auto* text = content(name.ref, name.form)) out.put(name, text->clone());
     }
     return out;
 }

@@ -33,6 +33,7 @@ PeerIdentity identity_of(const Tunnel& tunnel) {
 std::string_view table_of(ListenerKind kind) {
     switch (kind) {
         case ListenerKind::kWireguard: return "wireguard.peer";
+        case ListenerKind::kIke: return "ipsec.connection";
     }
     return "";
 }

@@ -1,5 +1,6 @@
 // What only one kind of tunnel has in the configuration, of a listener and of a peer. Read and checked by the kind's
-// own file (config/wireguard.h); all others carry and compare it whole.
+// own file (config/wireguard.h, config/ipsec.h); all others carry and compare it whole. IKE has connections instead of
+// peers (config/connection.h).
 #pragma once
 
 #include <cstdint>
@@ -10,15 +11,11 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "config/connection.h"
+#include "config/file_ref.h"
 #include "crypto/keys.h"
 
 namespace warren::config {
-
-// The name of a file below secrets/. The key itself is read by config/load and kept apart (config/load.h).
-struct SecretRef {
-    std::string name;  // relative, no "..", e.g. "acme/branch-graz.psk"
-    bool operator==(const SecretRef&) const = default;
-};
 
 struct WireguardListener {
     SecretRef private_key;
@@ -32,11 +29,11 @@ struct WireguardTunnel {
     bool operator==(const WireguardTunnel&) const = default;
 };
 
-// In the order of ListenerKind.
-using ListenerSettings = std::variant<WireguardListener>;
+// In the order of ListenerKind; tunnels are those of the kinds that have peers.
+using ListenerSettings = std::variant<WireguardListener, IkeListener>;
 using Tunnel = std::variant<WireguardTunnel>;
 
-// A port of ours.
+// A port of ours; IKE's has a second one, kIkePort.
 struct Listener {
     std::uint16_t port = 0;
     ListenerSettings settings;
@@ -49,7 +46,7 @@ struct Listener {
 [[nodiscard]] const Listener* find(const std::vector<Listener>& listeners, ListenerKind kind);
 // Tells a peer from all others of its listener.
 [[nodiscard]] PeerIdentity identity_of(const Tunnel& tunnel);
-// The tables that peers of this kind stand in: "wireguard.peer".
+// The tables that peers, or connections, of this kind stand in: "wireguard.peer".
 [[nodiscard]] std::string_view table_of(ListenerKind kind);
 
 }  // namespace warren::config

@@ -4,6 +4,7 @@
 
 #include "config/clash.h"
 #include "config/customer_checks.h"
+#include "config/ipsec_checks.h"
 #include "config/named_secrets.h"
 #include "config/wireguard.h"
 
@@ -13,18 +14,22 @@ namespace {
 
 void check_appliance(Parsed<Appliance>& appliance, const Secrets& secrets, std::vector<Diagnostic>& out) {
     for (const NamedSecret& secret : secrets_of(appliance.value)) {
-        const std::string* problem = secrets.problem(secret.ref);
+        const std::string* problem = secrets.problem(secret);
         if (problem == nullptr) continue;
-        out.push_back(appliance.source.error(secret.path + ".secret", *problem));
+        out.push_back(appliance.source.error(secret.path, *problem));
         appliance.valid = false;
     }
+    const std::size_t before = out.size();
+    check_ipsec(appliance, out);
+    if (out.size() != before) appliance.valid = false;
 }
 
 // Reports the clash at `here`, naming `other`.
-Diagnostic diagnose(const Clash& clash, const Source& source, const Clash::Side& here, const Source& other_source,
-                    const Clash::Side& other) {
-    return source.error(here.path, fmt::format("{} is also used by {} at {}; {}", clash.thing, other.what,
-                                               other_source.cite(other.path), clash.reason));
+Diagnostic diagnose(Severity severity, const Clash& clash, const Source& source, const Clash::Side& here,
+                    const Source& other_source, const Clash::Side& other) {
+    return source.diagnose(severity, source.place_of(here.path),
+                           fmt::format("{} is also used by {} at {}; {}", clash.thing, other.what,
+                                       other_source.cite(other.path), clash.reason));
 }
 
 }  // namespace
@@ -39,6 +44,7 @@ void validate(Parsed<Appliance>& appliance, std::vector<Parsed<Customer>>& custo
         std::vector<Diagnostic> found;
         check_customer(customer, secrets, found);
         wireguard.check(customer, found);
+        check_ipsec(appliance, customer, found);
         if (has_errors(found)) customer.valid = false;
         out.insert(out.end(), found.begin(), found.end());
         if (!customer.valid) continue;
@@ -46,16 +52,18 @@ void validate(Parsed<Appliance>& appliance, std::vector<Parsed<Customer>>& custo
         origins.push_back(&customer);
     }
 
-    for (const Clash& clash : find_clashes(appliance.value, applicable)) {
+    const auto report = [&](Severity severity, const Clash& clash) {
         Parsed<Customer>& second = *origins[clash.second.customer];
         const bool with_appliance = clash.first.customer == Clash::kAppliance;
         const Source& first_source = with_appliance ? appliance.source : origins[clash.first.customer]->source;
-        out.push_back(diagnose(clash, second.source, clash.second, first_source, clash.first));
-        second.valid = false;
-        if (with_appliance) continue;
-        out.push_back(diagnose(clash, first_source, clash.first, second.source, clash.second));
-        origins[clash.first.customer]->valid = false;
-    }
+        out.push_back(diagnose(severity, clash, second.source, clash.second, first_source, clash.first));
+        if (severity == Severity::kError) second.valid = false;
+        if (with_appliance) return;
+        out.push_back(diagnose(severity, clash, first_source, clash.first, second.source, clash.second));
+        if (severity == Severity::kError) origins[clash.first.customer]->valid = false;
+    };
+    for (const Clash& clash : find_clashes(appliance.value, applicable)) report(Severity::kError, clash);
+    for (const Clash& doubt : find_doubts(appliance.value, applicable)) report(Severity::kWarning, doubt);
 }
 
 }  // namespace warren::config

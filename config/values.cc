@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "config/identity.h"
 #include "config/parse.h"
+#include "config/proposals.h"
+#include "config/quantity.h"
 #include "config/rate.h"
 #include "crypto/keys.h"
 #include "crypto/x25519.h"
@@ -98,6 +101,26 @@ std::optional<IpAddress> last_of(const Prefix& prefix) {
     return out;
 }
 
+// The part of an EAP identity that names a company: a domain, or what Windows writes before the backslash.
+bool is_realm(std::string_view text) {
+    return !text.empty() && text.size() <= 253 && std::all_of(text.begin(), text.end(), [](char c) {
+        return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-';
+    });
+}
+
+bool is_duration(const Key& key, std::string_view text) {
+    const bool may_be_off = !key.choices.empty();
+    if (may_be_off && text == key.choices.front()) return true;
+    const auto duration = parse_duration(text);
+    return duration &&
+           ((may_be_off && duration->count() == 0) || (duration->count() >= key.min && duration->count() <= key.max));
+}
+
+bool is_size(const Key& key, std::string_view text) {
+    const auto size = parse_size(text);
+    return size && *size >= static_cast<std::uint64_t>(key.min) && *size <= static_cast<std::uint64_t>(key.max);
+}
+
 std::optional<std::string> text_problem(const Key& key, std::string_view text) {
     const auto unless = [&key](bool fine) -> std::optional<std::string> {
         if (fine) return std::nullopt;
@@ -121,14 +144,28 @@ std::optional<std::string> text_problem(const Key& key, std::string_view text) {
         }
         case Type::kPublicKey: return public_key_problem(text);
         case Type::kRate: return unless(parse_rate(text).has_value());
+        case Type::kCertificate:
+        case Type::kCertificates:
+            if (is_secret_name(text)) return std::nullopt;
+            return "is no name of a file below certs/ (relative, letters, digits, \".\", \"_\", \"-\", no \"..\")";
+        case Type::kIdentity: return unless(parse_identity(text, false).has_value());
+        case Type::kPeerIdentity: return unless(parse_identity(text, true).has_value());
+        case Type::kRealms: return unless(is_realm(text));
+        case Type::kDomains: return unless(is_domain(text));
+        case Type::kDuration: return unless(is_duration(key, text));
+        case Type::kSize: return unless(is_size(key, text));
+        case Type::kIkeProposals: return proposal_problem(ProposalFor::kIke, text);
+        case Type::kEspProposals: return proposal_problem(ProposalFor::kEsp, text);
+        case Type::kChoices:
         case Type::kChoice: {
             if (std::find(key.choices.begin(), key.choices.end(), text) != key.choices.end()) return std::nullopt;
             const std::string near = suggest(text, key.choices);
             return "accepted: " + accepted(key) + (near.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", near));
         }
+        case Type::kAddresses:
         case Type::kAddress: {
             const auto address = parse_ip(text);
-            if (!address) return "is no address; accepted: " + accepted(key);
+            if (!address) return "is no address; accepted: an IPv4 or IPv6 address";
             return with_accepted(address_kind_problem(*address), "a host's address");
         }
         case Type::kInterfaceAddresses: {
@@ -150,7 +187,19 @@ std::optional<std::string> text_problem(const Key& key, std::string_view text) {
 }
 
 bool is_list(const Key& key) {
-    return key.type == Type::kPrefixes || key.type == Type::kInterfaceAddresses || key.type == Type::kDevices;
+    switch (key.type) {
+        case Type::kPrefixes:
+        case Type::kInterfaceAddresses:
+        case Type::kDevices:
+        case Type::kCertificates:
+        case Type::kAddresses:
+        case Type::kRealms:
+        case Type::kDomains:
+        case Type::kIkeProposals:
+        case Type::kEspProposals:
+        case Type::kChoices: return true;
+        default: return false;
+    }
 }
 
 void check_text(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out) {
@@ -204,8 +253,10 @@ void check_secret(const Key& key, const Node& value, const Source& source, std::
         out.push_back(source.diagnose(Severity::kError, place,
                                       fmt::format("{}: {}; accepted: {}", path, message, accepted(key))));
     };
-    if (value.kind == Node::Kind::kString)
-        return complain(value.place, "found a string: a key is never written into this file");
+    if (value.kind == Node::Kind::kString) {
+        complain(value.place, "found a string: a key is never written into this file");
+        return mask_value(value, out.back());
+    }
     if (value.kind != Node::Kind::kTable) return complain(value.place, fmt::format("found {}", found(value)));
     for (const Node::Entry& entry : value.entries) {
         if (entry.key != "secret") complain(entry.key_place, fmt::format("unknown key {}", found_text(entry.key)));
@@ -243,11 +294,17 @@ void check_value(const Key& key, const Node& value, const Source& source, std::v
             return complain(fmt::format("found {}; accepted: {}", found(value), accepted(key)));
         case Type::kInterfaceAddresses:
         case Type::kDevices:
-        case Type::kPrefixes: return check_list(key, value, source, out);
+        case Type::kPrefixes:
+        case Type::kCertificates:
+        case Type::kAddresses:
+        case Type::kRealms:
+        case Type::kDomains:
+        case Type::kIkeProposals:
+        case Type::kEspProposals:
+        case Type::kChoices: return check_list(key, value, source, out);
         case Type::kSecret: return check_secret(key, value, source, out);
         case Type::kTable:
-        case Type::kTables:
-        case Type::kReserved: return;  // parse.cc walks into tables
+        case Type::kTables: return;  // parse.cc walks into tables
         default: return check_text(key, value, source, out);
     }
 }
@@ -309,12 +366,23 @@ std::optional<std::string> public_key_problem(std::string_view text) {
     return std::nullopt;
 }
 
-std::string display_path(std::string_view path) {
-    std::string out;
-    for (const char c : path) {
-        if (c != '[' && c != ']') out += c;
+void mask_value(const Node& value, Diagnostic& in) {
+    if (value.kind != Node::Kind::kString) return;
+    if (value.place.line != in.place.line || value.place.width < 2) return in.source_line.clear();
+    const auto first = static_cast<int>(value.place.column);
+    const int last = first + static_cast<int>(value.place.width) - 1;  // the quotes
+    int column = in.first_column - 1;
+    std::string masked;
+    for (const char c : in.source_line) {
+        const bool begins = (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+        if (begins) ++column;
+        if (column <= first || column >= last) {
+            masked += c;
+        } else if (begins) {
+            masked += '*';
+        }
     }
-    return out;
+    in.source_line = std::move(masked);
 }
 
 std::string found_text(std::string_view written) {

@@ -21,8 +21,9 @@ void check_value(const Key& key, const Node& value, const Source& source, std::v
 [[nodiscard]] std::optional<std::string> endpoint_problem(std::string_view text);
 [[nodiscard]] std::optional<std::string> public_key_problem(std::string_view text);
 
-// The key's path as people type it: without "[]".
-[[nodiscard]] std::string display_path(std::string_view path);
+// Replaces a value by asterisks in the line that a diagnostic shows: it may be a secret.
+void mask_value(const Node& value, Diagnostic& in);
+
 // What was found, short and printable, possible keys masked: "\"1.2.3\"", "99", "an array".
 [[nodiscard]] std::string found(const Node& value);
 [[nodiscard]] std::string found_text(std::string_view written);

@@ -88,13 +88,13 @@ void check_wireguard_shape(const Source& source, std::vector<Diagnostic>& out) {
 // --- secrets -------------------------------------------------------------------------------------
 
 void add_secrets(const WireguardListener& listener, std::vector<NamedSecret>& out) {
-    out.push_back({listener.private_key, "wireguard.private_key", "wireguard.private_key", "wg genkey"});
+    out.push_back({listener.private_key, "wireguard.private_key.secret", "wireguard.private_key", "wg genkey"});
 }
 
 void add_secrets(const WireguardTunnel& tunnel, const std::string& path, const std::string& peer,
                  std::vector<NamedSecret>& out) {
     if (!tunnel.preshared_key) return;
-    out.push_back({*tunnel.preshared_key, path + ".preshared_key", peer + " preshared_key", "wg genpsk"});
+    out.push_back({*tunnel.preshared_key, path + ".preshared_key.secret", peer + " preshared_key", "wg genpsk"});
 }
 
 // --- checks --------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ std::string verbs_of(const Command& command) {
 std::set<std::string> keys() {
     std::set<std::string> out;
     for (const config::Key& key : config::schema()) {
-        if (key.type != config::Type::kReserved) out.insert(config::display_path(key.path));
+        out.insert(config::display_path(key.path));
     }
     return out;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Follows each key of config/schema.cc into the field that config/ reads it into, and looks for somebody who uses that.
+"""Follows each key of config/schema*.cc into the field that config/ reads it into, and looks for a user of that.
 
 Usage: config_keys.py ROOT
 Prints one line per violation; exit status 1 when there is any.
@@ -16,7 +16,7 @@ import rooms
 import tree
 
 KEY = re.compile(r'\{\.document = (\w+), \.path = "([^"]+)", \.type = Type::(\w+)')
-NO_VALUE = {"kTable", "kTables", "kReserved", "kSchemaNumber"}
+NO_VALUE = {"kTable", "kTables", "kSchemaNumber"}
 READER = re.compile(r"^(?:static )?(?:void|bool) read\w*\((?:const Node ?[*&] ?)\w+, (\w+)& (\w+)\) \{\n(.*?)^\}",
                     re.MULTILINE | re.DOTALL)
 READ = re.compile(r'\bread\w*\(\s*\w+(?:\.|->)(?:find|at)\("([^"]+)"\),\s*(\w+)\.(\w+)(\.emplace_back\(\))?\)')
@@ -87,15 +87,18 @@ def violations(root):
     known, reading = structs(root), readers(root)
     using = users(root, layers.includes(root), known)
     fields = {document: dict(fields_of(struct, "", known, reading)) for document, struct in DOCUMENTS.items()}
-    for document, path, kind in KEY.findall(tree.read(root, "config/schema.cc")):
-        if kind in NO_VALUE:
+    for file in tree.files(root, [".cc"]):
+        if not file.startswith("config/schema"):
             continue
-        if path not in fields.get(document, {}):
-            yield f"config/schema.cc: {path}: no read() of config/*.cc puts it into a field"
-            continue
-        struct, field = fields[document][path]
-        if not re.search(rf"(?:\.|->){field}\b", using.get(struct, "")):
-            yield f"config/schema.cc: {path}: read into {struct}::{field}, which nothing outside of config/ uses"
+        for document, path, kind in KEY.findall(tree.read(root, file)):
+            if kind in NO_VALUE:
+                continue
+            if path not in fields.get(document, {}):
+                yield f"{file}: {path}: no read() of config/*.cc puts it into a field"
+                continue
+            struct, field = fields[document][path]
+            if not re.search(rf"(?:\.|->){field}\b", using.get(struct, "")):
+                yield f"{file}: {path}: read into {struct}::{field}, which nothing outside of config/ uses"
 
 
 def main(arguments):

@@ -215,7 +215,7 @@ class Symbols(unittest.TestCase):
                 "ip": IP,
             },
             "crypto": {"random": "namespace warren { void draw() {} }", "aead": ""},
-            "config": {"load": "", "parse": ""},
+            "config": {"load": "", "file_reader": "", "parse": ""},
             "wireguard": {"engine": ""},
             "dataplane": {"fib": ""},
             "stacks_plan": {"desired": "", "plan": ""},

@@ -1,5 +1,5 @@
-// TOML text -> structs -> cross-checks -> diagnostics, as a customer's file and as warren.toml. The text may be
-// anything.
+// TOML text -> structs -> cross-checks -> diagnostics, as a customer's file and as warren.toml; and the text as a
+// preshared key and as a list of users. It may be anything.
 #include <array>
 #include <cstdint>
 #include <string>
@@ -7,13 +7,16 @@
 
 #include "base/check.h"
 #include "config/diff.h"
+#include "config/psk.h"
 #include "config/validate.h"
 
 namespace {
 
 using namespace warren::config;
 
-const std::string kAppliance = "schema = 1\n[wireguard]\nprivate_key = { secret = \"uplink\" }\n";
+const std::string kAppliance =
+    "schema = 1\n[wireguard]\nprivate_key = { secret = \"uplink\" }\n[ipsec]\n[ipsec.gateway]\nidentity = "
+    "\"vpn.example.net\"\ncertificate = \"gateway.pem\"\nprivate_key = { secret = \"gateway\" }\n";
 
 Secrets some_secrets() {
     std::array<std::uint8_t, 32> key{};
@@ -47,5 +50,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     validate(other, nobody, secrets, diagnostics);
     sort(diagnostics);
     for (const Diagnostic& diagnostic : diagnostics) WARREN_CHECK(!format(diagnostic).empty());
+
+    // The text of a file of secrets, which may be anything too.
+    const ReadSecret psk = parse_psk(text, kPskLength);
+    WARREN_CHECK(!psk.problem.empty() || psk.secret.size() >= kPskLength.bytes);
+    (void)users_problem(text);
     return 0;
 }

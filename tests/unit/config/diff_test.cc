@@ -11,10 +11,16 @@ using samples::peer_text;
 namespace {
 
 Customer customer(const std::string& more, const std::string& top = "") {
-    auto checked = samples::check(samples::kApplianceText, {{"acme", top + customer_text(more)}});
+    auto checked = samples::check(samples::kIpsecApplianceText, {{"acme", top + customer_text(more)}});
     REQUIRE(checked.text() == "");
     return checked.customers[0].value;
 }
+
+std::string connection_text(const std::string& name, const std::string& more) {
+    return "[[ipsec.connection]]\nname = \"" + name + "\"\nauth = \"psk\"\npsk = { secret = \"good\" }\n" +
+           "remote_identity = \"" + name + "@acme.example\"\nlocal = [\"10.0.0.0/24\"]\n" + more;
+}
+const std::string kIpsec = "[ipsec]\nidentity = \"acme.vpn.example.net\"\n";
 
 std::string diff_text(const Customer& before, const Customer& after) {
     std::string out;
@@ -106,4 +112,58 @@ TEST_CASE("the appliance's changes are told too") {
     Secrets two;
     two.put({"uplink"}, samples::private_key(4).secret.clone());
     CHECK(diff(after, one, after, two).size() == 1);
+}
+
+TEST_CASE("a changed connection is told key by key, one that came or went in one line") {
+    const std::string remote = "remote = [\"10.0.1.0/24\"]\n";
+    const auto before = customer(kIpsec + connection_text("graz", remote));
+    const auto after = customer(kIpsec + connection_text("graz", remote + "dpd = \"off\"\npfs = \"required\"\n" +
+                                                                     "esp = [\"aes128gcm-x25519\"]\n" +
+                                                                     "routes = [\"10.0.1.0/25\"]\n"));
+    CHECK(diff_text(before, before) == "");
+    CHECK(diff_text(before, after) ==
+          "connection graz dpd: 30 s -> off\nconnection graz esp: + aes128gcm-x25519\n"
+          "connection graz pfs: optional -> required\nconnection graz routes: 10.0.1.0/24 -> 10.0.1.0/25\n");
+    const auto other = customer(kIpsec + connection_text("linz", remote));
+    CHECK(diff_text(before, other) ==
+          "connection graz: - graz@acme.example (psk)\nconnection linz: + linz@acme.example (psk)\n");
+}
+
+TEST_CASE("a customer that gets IPsec gets its MTU with it") {
+    CHECK(diff_text(customer(""), customer(kIpsec)) ==
+          "ipsec.crl_required: + false\nipsec.identity: + acme.vpn.example.net\nstack.mtu: 1420 -> 1400\n");
+}
+
+TEST_CASE("a certificate or a preshared key with new content is a change, and nothing of it shows") {
+    const std::string certificate = "certificate = \"hub.pem\"\nprivate_key = { secret = \"good\" }\n";
+    const auto one = customer(kIpsec + certificate + connection_text("graz", "remote = [\"10.0.1.0/24\"]\n"));
+    const NamedSecret hub{{"hub.pem"}, "", "", "", FileForm::kCertificate};
+    const NamedSecret psk{{"good"}, "", "", "", FileForm::kPsk};
+    const auto with = [&](const char* of_hub, const char* of_psk) {
+        Secrets out = samples::secrets();
+        out.put(hub, warren::crypto::SecretBuffer(warren::as_bytes(of_hub)));
+        out.put(psk, warren::crypto::SecretBuffer(warren::as_bytes(of_psk)));
+        return out;
+    };
+    const Secrets before = with("old", "our cat is called Fritz");
+    CHECK(diff(one, before, one, before).empty());
+    std::string out;
+    for (const FieldChange& change : diff(one, before, one, with("new", "our cat is called Hansi")))
+        out += format(change) + '\n';
+    CHECK(out == "ipsec.certificate: the file changed\nconnection graz psk: the key in the file changed\n");
+}
+
+TEST_CASE("the appliance's [ipsec] is told too") {
+    Appliance before;
+    Appliance after;
+    IkeListener ike;
+    ike.gateway =
+        IpsecGateway{{warren::IkeIdentityType::kFqdn, false, "vpn.example.net"}, {"gateway.pem"}, {"gateway"}};
+    after.listeners = {{4500, ike}};
+    std::string out;
+    for (const FieldChange& change : diff(before, {}, after, {})) out += format(change) + '\n';
+    CHECK(out ==
+          "ipsec: + UDP ports 500 and 4500\nipsec.encapsulation: + always\n"
+          "ipsec.gateway.certificate: + gateway.pem\nipsec.gateway.identity: + vpn.example.net\n"
+          "ipsec.gateway.private_key: + gateway\n");
 }

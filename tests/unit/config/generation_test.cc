@@ -150,3 +150,36 @@ TEST_CASE("the same files again make the same generation") {
     REQUIRE(second.next.customers.size() == 2);
     for (std::size_t i = 0; i < 2; ++i) CHECK(second.next.customers[i]->customer == first.next.customers[i]->customer);
 }
+
+TEST_CASE("a customer with errors keeps its IPsec, and then the appliance keeps the listener") {
+    const std::string ipsec = "[ipsec]\nidentity = \"acme.example\"\n";
+    const auto first = succeed({}, loaded_from(samples::kIpsecApplianceText, {{"acme", customer_text(ipsec)}}));
+    REQUIRE(first.accepted);
+    const auto kept = succeed(first.next, loaded_from(samples::kIpsecApplianceText, {{"acme", kBroken}}));
+    REQUIRE(kept.accepted);
+    CHECK(kept.next.find("acme")->customer.ipsec.has_value());
+    const auto refused = succeed(first.next, loaded_from(kApplianceText, {{"acme", kBroken}}));
+    CHECK_FALSE(refused.accepted);
+    CHECK(format(refused.diagnostics.back()).find("warren.toml no longer has [ipsec]") != std::string::npos);
+}
+
+TEST_CASE("a valid customer gives way to a kept one with the same identity; a shared remote identity is no clash") {
+    const auto text = [](const std::string& identity) {
+        return customer_text("[ipsec]\nidentity = \"" + identity + "\"\n[[ipsec.connection]]\nname = \"graz\"\n" +
+                             "auth = \"psk\"\npsk = { secret = \"good\" }\nremote_identity = \"graz\"\n" +
+                             "local = [\"10.0.0.0/24\"]\nremote = [\"10.0.1.0/24\"]\n");
+    };
+    const std::string appliance = samples::kIpsecApplianceText +
+                                  "[ipsec.gateway]\nidentity = \"vpn.example.net\"\ncertificate = \"hub.pem\"\n" +
+                                  "private_key = { secret = \"good\" }\n";
+    const auto first =
+        succeed({}, loaded_from(appliance, {{"acme", text("a.example")}, {"globex", text("b.example")}}));
+    REQUIRE(first.accepted);
+    CHECK(names(first.next) == "acme globex");
+    CHECK(first.kept.empty());
+    CHECK(first.diagnostics.size() == 2);  // warnings
+    const auto second = succeed(first.next, loaded_from(appliance, {{"acme", kBroken}, {"globex", text("A.example")}}));
+    REQUIRE(second.accepted);
+    CHECK(second.kept == std::vector<std::string>{"acme", "globex"});
+    CHECK(second.next.find("globex")->customer.ipsec->identity.text == "b.example");
+}

@@ -118,6 +118,101 @@ TEST_CASE("a secret that others may use is refused, whatever bit it is") {
     CHECK(directory.load().customers[0].valid);
 }
 
+TEST_CASE("preshared keys, users and certificates are read, the latter from certs/ whatever their mode") {
+    const Directory directory;
+    directory.write("warren.toml", samples::kIpsecApplianceText);
+    directory.write("customers/acme.toml",
+                    customer_text("[ipsec]\nidentity = \"acme.example\"\ncertificate = \"acme/hub.pem\"\n"
+                                  "private_key = { secret = \"acme/hub.key\" }\n"
+                                  "[[ipsec.connection]]\nname = \"graz\"\nauth = \"psk\"\n"
+                                  "psk = { secret = \"acme/graz\" }\nremote_identity = \"graz\"\n"
+                                  "local = [\"10.0.0.0/24\"]\nremote = [\"10.0.1.0/24\"]\n"
+                                  "[[ipsec.connection]]\nname = \"people\"\nauth = \"eap-mschapv2\"\n"
+                                  "users = { secret = \"acme/users\" }\nlocal = [\"10.0.0.0/24\"]\n"
+                                  "pool = [\"10.99.0.0/24\"]\n"));
+    std::filesystem::create_directories(directory.path("certs/acme"));
+    directory.write("certs/acme/hub.pem", "a certificate");
+    directory.write_secret("acme/hub.key", "-----BEGIN PRIVATE KEY-----\n");
+    directory.write_secret("acme/graz", "hex:000102030405060708090a0b0c0d0e0f\n");
+    directory.write_secret("acme/users", "alice = \"x\"\n");
+    const auto said = [&] { return directory.text(directory.load()); };
+    REQUIRE(said() == "");
+    const Loaded loaded = directory.load();
+    const auto* psk = loaded.secrets.content({"acme/graz"}, FileForm::kPsk);
+    REQUIRE(psk != nullptr);
+    CHECK(psk->size() == 16);
+    CHECK(psk->reveal()[15] == 15);
+    REQUIRE(loaded.secrets.content({"acme/hub.pem"}, FileForm::kCertificate) != nullptr);
+    CHECK(loaded.secrets.content({"acme/graz"}, FileForm::kCertificate) == nullptr);
+
+    SUBCASE("others may use the preshared key") {
+        directory.write_secret("acme/graz", "our cat is called Fritz", 0640);
+        CHECK(said().find("DIR/secrets/acme/graz may be used by others (mode 0640); accepted: 0600") !=
+              std::string::npos);
+    }
+    SUBCASE("it is too short") {
+        directory.write_secret("acme/graz", "Fritz");
+        CHECK(said().find("DIR/secrets/acme/graz holds a key of 5 characters; accepted: at least 20") !=
+              std::string::npos);
+        CHECK(said().find("Fritz") == std::string::npos);
+    }
+    SUBCASE("it is missing") {
+        directory.remove("secrets/acme/graz");
+        CHECK(said().find("graz is missing; make it: (umask 077; openssl rand -hex 24 > FILE)") != std::string::npos);
+    }
+    SUBCASE("a line of the users is none") {
+        directory.write_secret("acme/users", "alice = \"x\"\nFritz\n");
+        CHECK(said().find("DIR/secrets/acme/users line 2 is not of the form") != std::string::npos);
+        CHECK(said().find("Fritz") == std::string::npos);
+    }
+    SUBCASE("the private key is none") {
+        directory.write_secret("acme/hub.key", kKeyText);
+        CHECK(said().find("DIR/secrets/acme/hub.key holds no private key in PEM") != std::string::npos);
+    }
+    SUBCASE("the certificate is missing, also for a check without secrets") {
+        directory.remove("certs");
+        directory.remove("secrets");
+        const std::string text = directory.text(directory.load(true));
+        CHECK(text.find("customers/acme.toml:7:15: error: DIR/certs/acme/hub.pem is missing\n") != std::string::npos);
+        CHECK(text.find("graz is missing") == std::string::npos);
+    }
+    SUBCASE("the certificate is a symbolic link") {
+        directory.remove("certs/acme/hub.pem");
+        std::filesystem::create_symlink(directory.path("warren.toml"), directory.path("certs/acme/hub.pem"));
+        CHECK(said().find("hub.pem is, or leads through, a symbolic link") != std::string::npos);
+    }
+}
+
+TEST_CASE("a customer is read again when one of its certificates or preshared keys changed, and only then") {
+    const Directory directory;
+    directory.write("warren.toml", samples::kIpsecApplianceText);
+    directory.write("customers/acme.toml",
+                    customer_text("[ipsec]\nidentity = \"acme.example\"\ncertificate = \"hub.pem\"\n"
+                                  "private_key = { secret = \"hub.key\" }\n"
+                                  "[[ipsec.connection]]\nname = \"graz\"\nauth = \"psk\"\n"
+                                  "psk = { secret = \"graz\" }\nremote_identity = \"graz\"\n"
+                                  "local = [\"10.0.0.0/24\"]\nremote = [\"10.0.1.0/24\"]\n"));
+    std::filesystem::create_directories(directory.path("certs"));
+    directory.write("certs/hub.pem", "a certificate");
+    directory.write_secret("hub.key", "-----BEGIN PRIVATE KEY-----\n");
+    directory.write_secret("graz", "our cat is called Fritz");
+    const Succession first = succeed({}, directory.load({.tick = 0}));
+    REQUIRE(first.accepted);
+    const auto is_unchanged = [&] {
+        const Loaded next = directory.load({.previous = &first.next, .tick = 0});
+        REQUIRE(next.customers.size() == 1);
+        return next.customers[0].unchanged != nullptr;
+    };
+    REQUIRE(is_unchanged());
+    SUBCASE("certificate") {
+        directory.write("certs/hub.pem", "another certificate");
+    }
+    SUBCASE("preshared key") {
+        directory.write_secret("graz", "our cat is called Hansi");
+    }
+    CHECK_FALSE(is_unchanged());
+}
+
 TEST_CASE("a secret that belongs to another user is refused") {
     if (::geteuid() != 0) {
         MESSAGE("skipped: needs root to give a file away");

@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "config/named_secrets.h"
 #include "config/parse.h"
+#include "config/psk.h"
 #include "config/secrets.h"
 #include "config/validate.h"
 #include "crypto/x25519.h"
@@ -29,10 +31,18 @@ inline Secrets secrets() {
     out.put({"uplink"}, private_key(kServer).secret.clone());
     out.put({"own"}, private_key(kOwnServer).secret.clone());
     out.put_problem({"problem"}, "secrets/problem may be used by others (mode 0644); accepted: 0600 (chmod 600)");
+    for (const FileForm form : {FileForm::kPsk, FileForm::kPpk, FileForm::kUsers, FileForm::kPrivateKey})
+        out.put({{"good"}, "", "", "", form}, crypto::SecretBuffer(as_bytes("more than twenty characters")));
+    for (const char* name : {"hub.pem", "ca.pem", "ca.crl", "other.pem"})
+        out.put({{name}, "", "", "", FileForm::kCertificate}, crypto::SecretBuffer(as_bytes("a certificate")));
+    out.put_problem({"short"}, "secrets/short " + parse_psk("12345678901\n", kPskLength).problem, FileForm::kPsk);
+    out.put_problem({"missing.pem"}, "certs/missing.pem is missing", FileForm::kCertificate);
     return out;
 }
 
 inline const std::string kApplianceText = "schema = 1\n[wireguard]\nprivate_key = { secret = \"uplink\" }\n";
+
+inline const std::string kIpsecApplianceText = kApplianceText + "[ipsec]\n";
 
 inline std::string customer_text(const std::string& more) {
     return "schema = 1\nname = \"Somebody\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n" + more;
