@@ -17,13 +17,14 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/keys.h"
+#include "crypto/secret_buffer.h"
 #include "ipc/channel.h"
 #include "ipc/fields.h"
 
 namespace warren::ipc {
 
 // Change this version when a field changes: the ends of a channel may come from different builds.
-inline constexpr std::uint8_t kWireVersion = 5;
+inline constexpr std::uint8_t kWireVersion = 6;
 
 // Appends fields to bytes. Never allocates beyond what the caller reserved for a message that fits.
 class FieldWriter {
@@ -65,6 +66,10 @@ class FieldWriter {
     void put(const crypto::PublicKey& key) { raw(key.bytes); }
     void put(const crypto::PrivateKey& key) { raw(key.secret.reveal()); }
     void put(const crypto::PresharedKey& key) { raw(key.secret.reveal()); }
+    void put(const crypto::SecretBuffer& secret) {
+        put(static_cast<std::uint32_t>(secret.size()));
+        raw(secret.reveal());
+    }
     template <typename A, typename B>
     void put(const std::pair<A, B>& pair) {
         (*this)(pair.first, pair.second);
@@ -131,6 +136,7 @@ class FieldReader {
     void get(crypto::PublicKey& key) { key.bytes = reader_.array<32>(); }
     void get(crypto::PrivateKey& key) { secret(key.secret); }
     void get(crypto::PresharedKey& key) { secret(key.secret); }
+    void get(crypto::SecretBuffer& secret) { secret = crypto::SecretBuffer(reader_.take(count())); }
     void secret(crypto::Secret<32>& key);
     template <typename A, typename B>
     void get(std::pair<A, B>& pair) {

@@ -3,8 +3,8 @@
 //
 //   stackd: Hello
 //   vpnd:   (HoldingListener | HoldingCustomer)*, HoldingEnd
-//   stackd: Begin, (RenameCustomer | PutListener | PutCustomer (PutPeer PutPrefixes*)* | RemoveCustomer |
-//           RemoveListener | ResetPeer)*, Commit
+//   stackd: Begin, (RenameCustomer | PutListener | PutCustomer (PutPeer PutPrefixes*)* PutConnection* |
+//           RemoveCustomer | RemoveListener | ResetPeer)*, Commit
 //   vpnd:   Applied or Rejected
 //
 // A Put replaces what has the same name; a Put of something unchanged keeps its sessions. Nothing takes effect before
@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -26,7 +27,9 @@
 #include "base/fd.h"
 #include "base/log_level.h"
 #include "base/result.h"
+#include "crypto/secret_buffer.h"
 #include "ipc/fields.h"
+#include "ipc/ipsec.h"
 #include "ipc/listener.h"
 #include "ipc/settings.h"
 #include "ipc/tunnel.h"
@@ -113,16 +116,18 @@ void fields(auto& codec, Is<PutListener> auto& m) {
     codec(m.id, m.protocol, m.port, m.settings, m.roles);
 }
 
-// Followed by `peer_count` PutPeer messages. Descriptors: the queues of the customer's TUN in their order,
-// non-blocking, when `has_tun`; else the present ones stay, as many.
+// Followed by `peer_count` PutPeer and `connection_count` PutConnection messages, in any order. Descriptors: the queues
+// of the customer's TUN in their order, non-blocking, when `has_tun`; else the present ones stay, as many.
 struct PutCustomer {
     CustomerSettings settings;
     std::uint32_t peer_count = 0;
     bool has_tun = true;
     std::uint16_t queues = 1;  // of the TUN, at most as many as there are data workers
+    std::uint32_t connection_count = 0;
+    std::optional<IpsecCustomer> ipsec = {};  // absent: there are no connections
 };
 void fields(auto& codec, Is<PutCustomer> auto& m) {
-    codec(m.settings, m.peer_count, m.has_tun, m.queues);
+    codec(m.settings, m.peer_count, m.has_tun, m.queues, m.connection_count, m.ipsec);
 }
 
 // Belongs to the last PutCustomer. Only enabled peers are sent.
@@ -148,6 +153,20 @@ void fields(auto& codec, Is<PutPrefixes> auto& m) {
     codec(m.prefixes);
 }
 
+// Belongs to the last PutCustomer, like PutPeer, and takes the place of the customer's connection with this name. Only
+// enabled connections are sent; one that is not is gone. They come to the appliance's listener of IKE.
+struct PutConnection {
+    ConnectionSettings settings;
+    crypto::SecretBuffer psk;  // of IpsecAuth::kPsk; else empty
+    crypto::SecretBuffer ppk;  // empty: none
+    std::uint16_t queue = 0;   // of the customer's TUN
+
+    bool operator==(const PutConnection&) const = default;
+};
+void fields(auto& codec, Is<PutConnection> auto& m) {
+    codec(m.settings, m.psk, m.ppk, m.queue);
+}
+
 struct RemoveCustomer {
     std::string id;
 };
@@ -166,7 +185,7 @@ void fields(auto& codec, Is<RemoveListener> auto& m) {
 // ignored.
 struct ResetPeer {
     std::string customer;
-    std::string peer;  // its name
+    std::string peer;  // its name, or a connection's
 };
 void fields(auto& codec, Is<ResetPeer> auto& m) {
     codec(m.customer, m.peer);
@@ -208,7 +227,7 @@ void fields(auto& codec, Is<Rejected> auto& m) {
 
 using ConfigMessage = std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer,
                                    PutPeer, RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel,
-                                   ResetPeer, RenameCustomer, PutPrefixes>;
+                                   ResetPeer, RenameCustomer, PutPrefixes, PutConnection>;
 
 // `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize
 // (ipc/channel.h).

@@ -5,39 +5,55 @@
 #include <algorithm>
 #include <set>
 
+#include "base/ipsec.h"
 #include "ipc/config_messages.h"
 
 namespace warren::ipc {
 
 namespace {
 
-bool is_possible(const DescriptorRole& role, std::uint32_t workers) {
+bool is_possible(const DescriptorRole& role, std::uint32_t workers, std::size_t ports) {
+    if (role.port >= ports) return false;
     switch (role.role) {
         case SocketRole::kMessages:
         case SocketRole::kSolicited: return role.worker == 0;
         case SocketRole::kData: return role.worker < workers;
-        case SocketRole::kControl: return role.family == Family::kV4 && role.worker == 0;
+        case SocketRole::kControl: return role.family == Family::kV4 && role.worker == 0 && role.port == 0;
         case SocketRole::kSurplus: return role.worker < kMaxWorkers;
     }
     return false;
 }
 
+std::set<DescriptorRole> needed_of(Family family, std::uint32_t workers, std::size_t ports) {
+    std::set<DescriptorRole> out;
+    for (std::uint8_t port = 0; port < ports; ++port) {
+        out.insert({SocketRole::kMessages, family, 0, port});
+        out.insert({SocketRole::kSolicited, family, 0, port});
+    }
+    for (std::uint32_t i = 0; i < workers; ++i) out.insert({SocketRole::kData, family, static_cast<std::uint16_t>(i)});
+    return out;
+}
+
 }  // namespace
 
-Status check_roles(std::span<const DescriptorRole> roles, std::uint32_t workers) {
+std::vector<std::uint16_t> ports_of(ListenerKind kind, std::uint16_t port) {
+    if (kind == ListenerKind::kIke) return {port, kIkePort};
+    return {port};
+}
+
+Status check_roles(ListenerKind kind, std::span<const DescriptorRole> roles, std::uint32_t workers) {
+    const std::size_t ports = ports_of(kind, 0).size();
     std::set<DescriptorRole> seen;
     bool has_v6 = false;
     for (const DescriptorRole& role : roles) {
-        if (!is_possible(role, workers)) return fail(ErrorCode::kInvalid, "no listener has a " + to_string(role));
+        if (!is_possible(role, workers, ports))
+            return fail(ErrorCode::kInvalid, "no listener has a " + to_string(role));
         if (!seen.insert(role).second) return fail(ErrorCode::kInvalid, "the " + to_string(role) + " is there twice");
         has_v6 = has_v6 || role.family == Family::kV6;
     }
     for (const Family family : {Family::kV4, Family::kV6}) {
         if (family == Family::kV6 && !has_v6) continue;
-        std::set<DescriptorRole> needed{{SocketRole::kMessages, family}, {SocketRole::kSolicited, family}};
-        for (std::uint32_t i = 0; i < workers; ++i)
-            needed.insert({SocketRole::kData, family, static_cast<std::uint16_t>(i)});
-        for (const DescriptorRole& role : needed) {
+        for (const DescriptorRole& role : needed_of(family, workers, ports)) {
             if (!seen.contains(role)) return fail(ErrorCode::kInvalid, "the " + to_string(role) + " is missing");
         }
     }
@@ -45,11 +61,12 @@ Status check_roles(std::span<const DescriptorRole> roles, std::uint32_t workers)
 }
 
 std::string to_string(const ListenerId& id) {
-    return fmt::format("listener '{}'", id.owner);
+    return fmt::format("{} '{}'", id.kind == ListenerKind::kIke ? "IKE listener" : "listener", id.owner);
 }
 
 std::string to_string(const DescriptorRole& role) {
-    const char* family = role.family == Family::kV4 ? "IPv4" : "IPv6";
+    const std::string family = fmt::format("{}{}", role.family == Family::kV4 ? "IPv4" : "IPv6",
+                                           role.port == 0 ? "" : fmt::format(", port {}", role.port));
     switch (role.role) {
         case SocketRole::kMessages: return fmt::format("message socket ({})", family);
         case SocketRole::kData: return fmt::format("data socket of worker {} ({})", role.worker, family);

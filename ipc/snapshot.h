@@ -1,9 +1,9 @@
 // vpnd -> vpnctl, statusd: what is going on, as plain values. No type here can hold a key that must stay secret.
 //
-//   client: SnapshotRequest        vpnd: SnapshotHeader, (CustomerSnapshot PeerSnapshot*)*, SnapshotEnd
+//   client: SnapshotRequest    vpnd: SnapshotHeader, (CustomerSnapshot PeerSnapshot* ConnectionSnapshot*)*, SnapshotEnd
 //
 // A client that asks repeatedly names what it has (`since`), and gets what changed: a customer with those of its
-// peers that did. Nothing changes by itself as time passes: a state grows old at the client.
+// peers and connections that did. Nothing changes by itself as time passes: a state grows old at the client.
 #pragma once
 
 #include <algorithm>
@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "ipc/fields.h"
+#include "ipc/ipsec.h"
 #include "ipc/listener.h"
 #include "ipc/settings.h"
 
@@ -126,7 +127,10 @@ struct CustomerSnapshot {
     CustomerActivity activity;
     std::uint32_t peer_count = 0;
     std::uint32_t peers_online = 0;
-    bool all_peers = true;  // those that follow are all there are; false: those that changed
+    bool all_peers = true;  // those that follow are all there are; false: those that changed. So are the connections
+    std::uint32_t connection_count = 0;
+    std::uint32_t connections_unserved = 0;  // ConnectionState::kUnserved
+    std::uint32_t connections_up = 0;
 
     // One that no peer can reach when there is none.
     [[nodiscard]] ListenerSnapshot listener(ListenerKind kind) const {
@@ -136,7 +140,8 @@ struct CustomerSnapshot {
     }
 };
 void fields(auto& codec, Is<CustomerSnapshot> auto& m) {
-    codec(m.settings, m.listeners, m.activity, m.peer_count, m.peers_online, m.all_peers);
+    codec(m.settings, m.listeners, m.activity, m.peer_count, m.peers_online, m.all_peers, m.connection_count);
+    codec(m.connections_unserved, m.connections_up);
 }
 
 // What a peer did.
@@ -183,6 +188,16 @@ void fields(auto& codec, Is<PeerSnapshot> auto& m) {
     codec(m.allowed_ips_left_out);
 }
 
+struct ConnectionSnapshot {
+    ConnectionSettings settings;
+    ConnectionState state = ConnectionState::kUnserved;
+    std::string reason;          // kDown: why
+    std::uint32_t sessions = 0;  // that are up
+};
+void fields(auto& codec, Is<ConnectionSnapshot> auto& m) {
+    codec(m.settings, m.state, m.reason, m.sessions);
+}
+
 struct SnapshotEnd {};
 
 struct SnapshotError {
@@ -193,8 +208,8 @@ void fields(auto& codec, Is<SnapshotError> auto& m) {
 }
 void fields(auto& /*codec*/, Is<SnapshotEnd> auto& /*m*/) {}
 
-using SnapshotMessage =
-    std::variant<SnapshotRequest, SnapshotHeader, CustomerSnapshot, PeerSnapshot, SnapshotEnd, SnapshotError>;
+using SnapshotMessage = std::variant<SnapshotRequest, SnapshotHeader, CustomerSnapshot, PeerSnapshot, SnapshotEnd,
+                                     SnapshotError, ConnectionSnapshot>;
 
 [[nodiscard]] Status encode(const SnapshotMessage& message, std::vector<std::uint8_t>& wire);
 [[nodiscard]] Result<SnapshotMessage> decode_snapshot(Bytes wire);

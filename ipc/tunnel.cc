@@ -9,6 +9,10 @@ Status check_listener(const WireguardListener& listener) {
     return {};
 }
 
+Status check_listener(const IkeListener& /*listener*/) {
+    return {};
+}
+
 PeerIdentity identity(const WireguardPeer& peer) {
     return {peer.public_key.bytes};
 }

@@ -1,5 +1,5 @@
 // What only one kind of tunnel has, of a listener and of a peer, with the keys. Read by the kind's own code in vpnd
-// (vpnd/listeners/); all others carry and compare it whole.
+// (vpnd/listeners/); all others carry and compare it whole. IKE's tunnels are connections (PutConnection), not peers.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "crypto/keys.h"
 #include "ipc/fields.h"
+#include "ipc/ipsec.h"
 #include "ipc/settings.h"
 
 namespace warren::ipc {
@@ -33,7 +34,7 @@ void fields(auto& codec, Is<WireguardPeer> auto& m) {
     codec(m.public_key, m.preshared_key, m.persistent_keepalive_seconds);
 }
 
-using ListenerSettings = std::variant<WireguardListener>;
+using ListenerSettings = std::variant<WireguardListener, IkeListener>;
 using PeerTunnel = std::variant<WireguardPeer>;
 
 // kInvalid when no listener can be served with this.

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "vpnd/io/clock.h"
 #include "vpnd/io/tun_device.h"
+#include "vpnd/listeners/ike/listeners.h"
 #include "vpnd/listeners/wireguard/listeners.h"
 
 namespace warren::vpnd {
@@ -65,6 +66,9 @@ Status Daemon::start(Parts& parts, crypto::RandomSource& random) {
     if (parts.timestamps.valid()) WARREN_TRY((*wireguard)->keep_timestamps_in(std::move(parts.timestamps)));
     if (parts.peers.valid()) WARREN_TRY((*wireguard)->keep_peers_in(std::move(parts.peers)));
     services_[ipc::ListenerKind::kWireguard] = std::move(*wireguard);
+    auto ike = IkeListeners::make(*control_);
+    if (!ike) return tl::unexpected<Error>(ike.error());
+    services_[ipc::ListenerKind::kIke] = std::move(*ike);
     control_->set_keep_record([this](ListenerIndex listener, const control::Record& record) {
         for (const auto& [kind, service] : services_) service->save(io::read_clock(), listener, record);
     });
@@ -187,6 +191,10 @@ void Daemon::carry_out(Now now, Changes changes) {
         control_->remove_peer(now, remove.listener, remove.peer);
         news_log_.forget(remove.customer, remove.peer);
     }
+    for (const Changes::RemoveConnection& gone : changes.remove_connections) {
+        services_.at(ipc::ListenerKind::kIke)->remove_connection(now, gone);
+        for (const PeerIndex peer : gone.peers) news_log_.forget(gone.customer, peer);
+    }
     for (const Changes::ForgetPeer& forget : changes.forget_peers)
         services_.at(forget.kind)->forget_peer(now, forget.listener, forget.identity);
     for (Changes::SwapView& swap : changes.swap_views) {
@@ -195,6 +203,10 @@ void Daemon::carry_out(Now now, Changes changes) {
     for (const Changes::PutPeer& put : changes.put_peers) {
         const auto [customer, peer] = customers_.find(put.peer);
         service_of(put.listener).put_peer(now, *customer, *peer);
+    }
+    for (const Changes::PutConnection& put : changes.put_connections) {
+        const auto [customer, connection] = customers_.find(put.connection);
+        service_of(put.listener).put_connection(now, *customer, *connection);
     }
     for (const Changes::DropCustomer& drop : changes.drop_customers) {
         control_->post(drop.worker, io::DropCustomer{drop.customer});

@@ -143,6 +143,14 @@ struct PeerStatus {
     std::chrono::seconds newest{};  // the time that the peer showed last, since 1970: it must show a later one
 };
 
+// One connection, for people: of a protocol that has them.
+struct ConnectionStatus {
+    enum class State : std::uint8_t { kListening, kConnecting, kUp, kDown };
+    State state = State::kListening;  // kUp: at least one session is
+    std::string reason;               // kDown: why
+    std::uint32_t sessions = 0;       // that are up
+};
+
 // Since the engine was made.
 struct EngineCounters {
     std::uint64_t handshakes_initiated = 0;  // by either side; our repetitions are not counted
@@ -185,6 +193,10 @@ class Engine {
     // How peers know us here, as people write it: WireGuard's public key in base64.
     [[nodiscard]] virtual std::string identity() const = 0;
     [[nodiscard]] virtual std::optional<PeerStatus> peer_status(PeerIndex peer) const = 0;
+    // Nothing: it does not serve this connection.
+    [[nodiscard]] virtual std::optional<ConnectionStatus> connection_status(ConnectionIndex /*connection*/) const {
+        return std::nullopt;
+    }
     [[nodiscard]] virtual EngineCounters totals() const = 0;
     // Who was refused lately.
     [[nodiscard]] virtual std::vector<Refusal> refusals() const { return {}; }

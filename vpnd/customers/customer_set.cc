@@ -14,8 +14,7 @@ namespace warren::vpnd {
 
 namespace {
 
-constexpr std::uint16_t kMinMtu = 576;                 // RFC 791: every host takes 576 octets
-constexpr std::size_t kMaxPeersPerCustomer = 1 << 16;  // wireguard-go's limit of a device
+constexpr std::uint16_t kMinMtu = 576;  // RFC 791: every host takes 576 octets
 
 Status invalid(std::string what) {
     return fail(ErrorCode::kInvalid, std::move(what));
@@ -52,21 +51,6 @@ ipc::ListenerId first_of(const std::string& owner) {
     return {owner, ipc::ListenerKind{}};
 }
 
-Status check_peers(const NewCustomer& customer) {
-    if (customer.peers.size() > kMaxPeersPerCustomer)
-        return invalid(fmt::format("customer {}: too many peers", customer.put.settings.id));
-    std::vector<Prefix> prefixes;
-    for (const ipc::PutPeer& peer : customer.peers) {
-        for (const Prefix& prefix : peer.settings.allowed_ips) prefixes.push_back(prefix.network());
-    }
-    if (prefixes.size() > ipc::kMaxPrefixesPerCustomer)
-        return invalid(fmt::format("customer {}: too many prefixes", customer.put.settings.id));
-    std::sort(prefixes.begin(), prefixes.end());
-    const auto twice = std::adjacent_find(prefixes.begin(), prefixes.end());
-    if (twice == prefixes.end()) return {};
-    return invalid(fmt::format("customer {}: {} is allowed twice", customer.put.settings.id, to_string(*twice)));
-}
-
 // As the worker of this queue sees it.
 std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& customer, std::size_t queue) {
     auto view = std::make_unique<dataplane::CustomerView>();
@@ -91,6 +75,16 @@ std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& cus
         }
         for (const Prefix& prefix : peer.config.settings.allowed_ips) entries.push_back({prefix, peer.index});
     }
+    for (const HeldConnection& connection : customer.connections) {
+        for (const PeerIndex peer : connection.peers) {
+            if (connection.config.queue == queue) {
+                view->peers.push_back(peer);
+            } else {
+                view->elsewhere[peer] = customer.workers[connection.config.queue];
+            }
+        }
+        append_routes(connection, entries);
+    }
     view->allowed_ips = Lpm<PeerIndex>(std::move(entries));
     return view;
 }
@@ -105,7 +99,8 @@ std::vector<int> numbers_of(const std::vector<UniqueFd>& descriptors) {
 
 bool Changes::empty() const {
     return open_listeners.empty() && change_listeners.empty() && remove_peers.empty() && swap_views.empty() &&
-           put_peers.empty() && drop_customers.empty() && close_listeners.empty();
+           put_peers.empty() && remove_connections.empty() && put_connections.empty() && drop_customers.empty() &&
+           close_listeners.empty();
 }
 
 Result<Changes> CustomerSet::apply(Generation&& generation) {
@@ -145,6 +140,7 @@ void CustomerSet::settle() {
     listener_indexes_.settle();
     customer_indexes_.settle();
     peer_indexes_.settle();
+    connection_indexes_.settle();
 }
 
 const HeldCustomer* CustomerSet::customer(const std::string& id) const {
@@ -159,9 +155,12 @@ const HeldListener* CustomerSet::listener(ListenerIndex index) const {
 
 std::vector<const HeldListener*> CustomerSet::listeners_of(const std::string& customer) const {
     std::vector<const HeldListener*> out;
-    for (std::size_t kind = 0; kind < std::variant_size_v<ipc::ListenerSettings>; ++kind) {
-        auto found = listeners_.find({customer, static_cast<ipc::ListenerKind>(kind)});
-        if (found == listeners_.end()) found = listeners_.find({"", static_cast<ipc::ListenerKind>(kind)});
+    const HeldCustomer* const held = this->customer(customer);
+    for (std::size_t number = 0; number < std::variant_size_v<ipc::ListenerSettings>; ++number) {
+        const auto kind = static_cast<ipc::ListenerKind>(number);
+        if (kind == ipc::ListenerKind::kIke && (held == nullptr || !held->ipsec)) continue;
+        auto found = listeners_.find({customer, kind});
+        if (found == listeners_.end()) found = listeners_.find({"", kind});
         if (found != listeners_.end()) out.push_back(&found->second);
     }
     return out;
@@ -173,6 +172,7 @@ CustomerSet::PeerRef CustomerSet::find(PeerIndex index) const {
     const auto found = customers_by_index_.find(place.customer);
     if (found == customers_by_index_.end()) return {};
     const HeldCustomer& customer = *found->second;
+    if (place.of_connection) return {&customer, nullptr};
     if (place.position >= customer.peers.size() || customer.peers[place.position].index != index) return {};
     return {&customer, &customer.peers[place.position]};
 }
@@ -234,7 +234,7 @@ Status CustomerSet::check_customer(const NewCustomer& customer) const {
     if (!customer.put.has_tun && held->second.tuns.size() != customer.put.queues) {
         return invalid(fmt::format("customer {}: {} queues come without their tun", settings.id, customer.put.queues));
     }
-    return check_peers(customer);
+    return check_tunnels(customer);
 }
 
 Status CustomerSet::fill_in_prefixes(Generation& generation) const {
@@ -274,8 +274,13 @@ Status CustomerSet::check_customers(const Generation& generation) const {
         WARREN_TRY(check_customer(customer));
         if (!seen.insert(id).second) return invalid(fmt::format("customer {} is put twice", id));
         if (gone.contains(id)) return invalid(fmt::format("customer {} is put and removed", id));
+        if (!customer.connections.empty() && !listener_stays(kIkeListener))
+            return invalid(fmt::format("customer {}: no {} for its connections", id, to_string(kIkeListener)));
         for (const ipc::PutPeer& peer : customer.peers) {
             const ipc::ListenerId& listener = peer.settings.listener;
+            if (static_cast<std::size_t>(listener.kind) != peer.tunnel.index())
+                return invalid(fmt::format("customer {}: peer {} is not of {}'s kind", id, peer.settings.name,
+                                           to_string(listener)));
             if (!listener_stays(listener)) {
                 return invalid(
                     fmt::format("customer {}: no {} for peer {}", id, to_string(listener), peer.settings.name));
@@ -301,7 +306,12 @@ Status CustomerSet::check_customers(const Generation& generation) const {
             return invalid(fmt::format("{} is removed but customer {} uses it", to_string(listener), id));
         }
     }
-    return {};
+    for (auto at = customers_.begin(); listeners_gone.contains(kIkeListener) && at != customers_.end(); ++at) {
+        const auto& [id, held] = *at;
+        if (held.connections.empty() || put.contains(id) || gone.contains(id)) continue;
+        return invalid(fmt::format("{} is removed but customer {} uses it", to_string(kIkeListener), id));
+    }
+    return check_identities(generation, gone);
 }
 
 // --- changes: nothing below this line can fail ---------------------------------------------------
@@ -366,6 +376,7 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
     if (is_new) held.life = held.put;
     spread(held, customer.put.queues, changes);
     if (replace_peers(held, std::move(customer.peers), was_served, changes)) view_changed = true;
+    if (replace_connections(held, customer, was_served, changes)) view_changed = true;
     if (!customer.tuns.empty()) held.tuns = numbers_of(customer.tuns);
     if (!view_changed) return;
     customer.tuns.resize(held.workers.size());
@@ -408,8 +419,7 @@ bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& 
         if (!is_served && was_served && known != nullptr)
             changes.remove_peers.push_back({listener.index, index, held.index});
         listener.owners[identity] = held.index;
-        if (places_.size() <= index.value) places_.resize(index.value + 1);
-        places_[index.value] = {held.index, static_cast<std::uint32_t>(held.peers.size())};
+        put_place(index, {held.index, static_cast<std::uint32_t>(held.peers.size())});
         held.peers.push_back({index, listener.index, std::move(config)});
         if (put) changes.put_peers.push_back({listener.index, index});
     }
@@ -425,6 +435,8 @@ bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& 
 void CustomerSet::remove_customer(const std::string& id, Changes& changes) {
     HeldCustomer& held = customers_.at(id);
     for (const HeldPeer& peer : held.peers) forget_peer(held, peer, changes);
+    for (HeldConnection& connection : held.connections) remove_connection(held, connection, changes);
+    if (held.ipsec) identities_.erase(canonical(held.ipsec->identity));
     for (const std::uint32_t worker : held.workers) changes.drop_customers.push_back({worker, held.index});
     customer_indexes_.release(held.index);
     customers_by_index_.erase(held.index);
@@ -446,6 +458,11 @@ void CustomerSet::reset_peer(const ipc::ResetPeer& reset, Changes& changes) {
         if (peer.config.settings.name != reset.peer) continue;
         begin_anew(*held, peer, changes);
         if (!held->settings.suspended) changes.put_peers.push_back({peer.listener, peer.index});
+    }
+    for (const HeldConnection& connection : held->connections) {
+        if (connection.config.settings.name != reset.peer || held->settings.suspended) continue;
+        changes.remove_connections.push_back({connection.listener, held->index, connection.index, connection.peers});
+        changes.put_connections.push_back({connection.listener, connection.index});
     }
 }
 

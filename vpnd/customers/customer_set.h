@@ -1,10 +1,12 @@
-// What vpnd has been told to serve: listeners, customers, peers, and what must change to serve a new generation
-// instead.
+// What vpnd has been told to serve: listeners, customers, peers, connections, and what must change to serve a new
+// generation instead.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,6 +17,7 @@
 #include "base/renames.h"
 #include "base/result.h"
 #include "ipc/config_messages.h"
+#include "vpnd/customers/connections.h"
 #include "vpnd/customers/generation.h"
 #include "vpnd/customers/index_pool.h"
 #include "vpnd/dataplane/customer_view.h"
@@ -31,6 +34,8 @@ struct HeldCustomer {
     std::vector<std::uint32_t> workers;  // of each queue of its TUN; all different
     ipc::CustomerSettings settings;
     std::vector<HeldPeer> peers;
+    std::optional<ipc::IpsecCustomer> ipsec;
+    std::vector<HeldConnection> connections;
     std::uint64_t put = 0;   // grows with every configuration of a customer that is taken
     std::uint64_t life = 0;  // its first `put`: no other customer has had it, whatever index it has
     std::vector<int> tuns;   // its queues; owned by their data workers, ours to pass on until DropCustomer is posted
@@ -74,6 +79,17 @@ struct Changes {
         ListenerIndex listener;
         PeerIndex peer;
     };
+    struct RemoveConnection {
+        ListenerIndex listener;
+        CustomerIndex customer;
+        ConnectionIndex connection;
+        std::vector<PeerIndex> peers;  // that it had
+    };
+    // New, or other settings of it or of its customer's IPsec.
+    struct PutConnection {
+        ListenerIndex listener;
+        ConnectionIndex connection;
+    };
     struct DropCustomer {
         std::uint32_t worker = 0;
         CustomerIndex customer;
@@ -86,9 +102,11 @@ struct Changes {
     std::vector<OpenListener> open_listeners;
     std::vector<ListenerIndex> change_listeners;  // other settings of a present one
     std::vector<RemovePeer> remove_peers;
+    std::vector<RemoveConnection> remove_connections;
     std::vector<ForgetPeer> forget_peers;  // before put_peers
     std::vector<SwapView> swap_views;
     std::vector<PutPeer> put_peers;
+    std::vector<PutConnection> put_connections;
     std::vector<DropCustomer> drop_customers;
     std::vector<CloseListener> close_listeners;
 
@@ -117,10 +135,18 @@ class CustomerSet {
 
     struct PeerRef {
         const HeldCustomer* customer = nullptr;
-        const HeldPeer* peer = nullptr;
+        const HeldPeer* peer = nullptr;  // null: it is a connection's
     };
     // Nulls when there is no such peer (any more). Good until the next apply().
     [[nodiscard]] PeerRef find(PeerIndex index) const;
+    struct ConnectionRef {
+        const HeldCustomer* customer = nullptr;
+        const HeldConnection* connection = nullptr;
+    };
+    // The same for a connection.
+    [[nodiscard]] ConnectionRef find(ConnectionIndex index) const;
+    // The one that has this peer.
+    [[nodiscard]] ConnectionRef connection_of(PeerIndex peer) const;
 
   private:
     [[nodiscard]] Status check_renames(const std::vector<Rename>& renames) const;
@@ -130,11 +156,19 @@ class CustomerSet {
     [[nodiscard]] Status check_listeners(const Generation& generation) const;
     [[nodiscard]] Status check_customers(const Generation& generation) const;
     [[nodiscard]] Status check_customer(const NewCustomer& customer) const;
+    // Of IPsec: each once, and none of a customer that stays as it is.
+    [[nodiscard]] Status check_identities(const Generation& generation, const std::set<std::string>& gone) const;
     void put_listener(NewListener&& listener, Changes& changes);
     void put_customer(NewCustomer&& customer, Changes& changes);
     void spread(HeldCustomer& held, std::size_t queues, Changes& changes) const;
     // True when the data plane must know: other peers or other allowed_ips.
     bool replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served, Changes& changes);
+    // The same for connections.
+    bool replace_connections(HeldCustomer& held, NewCustomer& customer, bool was_served, Changes& changes);
+    // Gives it the peers that it needs, of those that `known` has; null: it is new. True when they are others.
+    bool assign_peers(HeldConnection& connection, HeldConnection* known);
+    void release_peers(HeldConnection& connection);
+    void remove_connection(const HeldCustomer& customer, HeldConnection& connection, Changes& changes);
     void remove_customer(const std::string& id, Changes& changes);
     void remove_listener(const ipc::ListenerId& id, Changes& changes);
     void reset_peer(const ipc::ResetPeer& reset, Changes& changes);
@@ -144,8 +178,10 @@ class CustomerSet {
 
     struct Place {
         CustomerIndex customer;
-        std::uint32_t position = 0;  // in HeldCustomer::peers
+        std::uint32_t position = 0;  // in HeldCustomer::peers, or in its connections
+        bool of_connection = false;
     };
+    void put_place(PeerIndex peer, Place place);
 
     std::uint32_t workers_;
     std::uint64_t generation_ = 0;
@@ -159,6 +195,9 @@ class CustomerSet {
     IndexPool<ListenerIndex> listener_indexes_;
     IndexPool<CustomerIndex> customer_indexes_;
     IndexPool<PeerIndex> peer_indexes_;
+    IndexPool<ConnectionIndex> connection_indexes_;
+    std::vector<Place> connection_places_;             // by ConnectionIndex
+    std::map<IkeIdentity, CustomerIndex> identities_;  // of IPsec, canonical
 };
 
 }  // namespace warren::vpnd

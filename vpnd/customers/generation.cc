@@ -48,7 +48,11 @@ Status Staging::take(ipc::ConfigMessage message, std::vector<UniqueFd> descripto
         if (!descriptors.empty()) return fail(ErrorCode::kInvalid, "PutPeer with descriptors");
         return take_peer(std::move(*put));
     }
-    WARREN_TRY(check_peers_complete());
+    if (auto* put = std::get_if<ipc::PutConnection>(&message)) {
+        if (!descriptors.empty()) return fail(ErrorCode::kInvalid, "PutConnection with descriptors");
+        return take_connection(std::move(*put));
+    }
+    WARREN_TRY(check_tunnels_complete());
     if (auto* put = std::get_if<ipc::PutListener>(&message))
         return take_listener(std::move(*put), std::move(descriptors));
     if (auto* put = std::get_if<ipc::PutCustomer>(&message))
@@ -79,7 +83,7 @@ Status Staging::take_listener(ipc::PutListener put, std::vector<UniqueFd> descri
                                                      descriptors.size(), put.roles.size()));
     }
     if (!put.roles.empty()) {
-        if (const Status roles = ipc::check_roles(put.roles, workers_); !roles)
+        if (const Status roles = ipc::check_roles(put.id.kind, put.roles, workers_); !roles)
             return with_context(to_string(put.id), roles.error());
     }
     NewListener listener;
@@ -126,6 +130,25 @@ Status Staging::take_peer(ipc::PutPeer put) {
     return {};
 }
 
+Status Staging::take_connection(ipc::PutConnection put) {
+    if (staged_->customers.empty()) return fail(ErrorCode::kInvalid, "PutConnection before any PutCustomer");
+    NewCustomer& customer = staged_->customers.back();
+    const std::string& id = customer.put.settings.id;
+    const std::string& name = put.settings.name;
+    if (!customer.put.ipsec || customer.connections.size() == customer.put.connection_count) {
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: more connections than the {} announced", id,
+                                                     customer.put.connection_count));
+    }
+    if (put.queue >= customer.put.queues)
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: connection {} belongs to no queue", id, name));
+    if ((put.settings.auth == IpsecAuth::kPsk) == put.psk.empty())
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: connection {} has a wrong key", id, name));
+    if (const Status sound = ipc::check(put.settings); !sound)
+        return with_context(fmt::format("customer {}: connection {}", id, name), sound.error());
+    customer.connections.push_back(std::move(put));
+    return {};
+}
+
 Status Staging::take_prefixes(ipc::PutPrefixes put) {
     if (staged_->customers.empty() || staged_->customers.back().peers.empty())
         return fail(ErrorCode::kInvalid, "PutPrefixes before any PutPeer of the customer");
@@ -150,12 +173,19 @@ Status Staging::check_prefixes_complete() const {
                                                  peer.settings.name, peer.prefixes_follow));
 }
 
-Status Staging::check_peers_complete() const {
+Status Staging::check_tunnels_complete() const {
     if (staged_->customers.empty()) return {};
     const NewCustomer& customer = staged_->customers.back();
-    if (customer.peers.size() == customer.put.peer_count) return {};
-    return fail(ErrorCode::kInvalid, fmt::format("customer {}: {} peers instead of {}", customer.put.settings.id,
-                                                 customer.peers.size(), customer.put.peer_count));
+    const std::string& id = customer.put.settings.id;
+    if (customer.peers.size() != customer.put.peer_count) {
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: {} peers instead of {}", id, customer.peers.size(),
+                                                     customer.put.peer_count));
+    }
+    if (customer.connections.size() != customer.put.connection_count) {
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: {} connections instead of {}", id,
+                                                     customer.connections.size(), customer.put.connection_count));
+    }
+    return {};
 }
 
 Result<Generation> Staging::finish(const ipc::Commit& commit) {
@@ -166,7 +196,7 @@ Result<Generation> Staging::finish(const ipc::Commit& commit) {
                     fmt::format("Commit of generation {} ends generation {}", commit.generation, staged_->number));
     }
     WARREN_TRY(check_prefixes_complete());
-    WARREN_TRY(check_peers_complete());
+    WARREN_TRY(check_tunnels_complete());
     return std::move(*staged_);
 }
 

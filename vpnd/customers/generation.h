@@ -30,6 +30,7 @@ struct NewListener {
 struct NewCustomer {
     ipc::PutCustomer put;
     std::vector<ipc::PutPeer> peers;
+    std::vector<ipc::PutConnection> connections;
     std::vector<UniqueFd> tuns;  // its queues, when put.has_tun
 };
 
@@ -69,10 +70,11 @@ class Staging {
     Status take_customer(ipc::PutCustomer put, std::vector<UniqueFd> descriptors);
     Status take_peer(ipc::PutPeer put);
     Status take_prefixes(ipc::PutPrefixes put);
+    Status take_connection(ipc::PutConnection put);
     // The last peer has all the prefixes that it announced.
     [[nodiscard]] Status check_prefixes_complete() const;
-    // The last customer has all the peers that it announced.
-    [[nodiscard]] Status check_peers_complete() const;
+    // The last customer has all the peers and connections that it announced.
+    [[nodiscard]] Status check_tunnels_complete() const;
     Result<Generation> finish(const ipc::Commit& commit);
 
     std::uint32_t workers_;

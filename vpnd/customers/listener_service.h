@@ -23,6 +23,11 @@ class ListenerService {
     virtual void close(ListenerIndex listener) = 0;
     // A new peer, or other settings of a present one.
     virtual void put_peer(Now now, const HeldCustomer& customer, const HeldPeer& peer) = 0;
+    // A new connection, or other settings of a present one or of its customer's IPsec. Of a kind that has connections;
+    // for others, and the next one, this is not called.
+    virtual void put_connection(Now /*now*/, const HeldCustomer& /*customer*/, const HeldConnection& /*connection*/) {}
+    // It is gone, or is to begin anew: it is put again then. An unknown one is ignored.
+    virtual void remove_connection(Now /*now*/, const Changes::RemoveConnection& /*gone*/) {}
     // What is kept of this peer over a restart is so no more. Before the peer is put again, and the listener closed.
     virtual void forget_peer(Now now, ListenerIndex listener, const PeerIdentity& peer) = 0;
     // Stores a record of an engine. One of another kind's listener is ignored.

@@ -25,6 +25,8 @@ const ChangeBook::Stamps& ChangeBook::update(const HeldCustomer& customer, std::
         entry.put = customer.put;
         entry.peer_digests.assign(customer.peers.size(), 0);
         stamps.peers.assign(customer.peers.size(), revision_);
+        entry.connection_digests.assign(customer.connections.size(), 0);
+        stamps.connections.assign(customer.connections.size(), revision_);
         stamps.customer = stamps.config = revision_;
     }
     for (std::size_t i = 0; i < customer.peers.size(); ++i) {
@@ -32,6 +34,12 @@ const ChangeBook::Stamps& ChangeBook::update(const HeldCustomer& customer, std::
         if (digest == entry.peer_digests[i]) continue;
         entry.peer_digests[i] = digest;
         stamps.peers[i] = stamps.customer = revision_;
+    }
+    for (std::size_t i = 0; i < customer.connections.size(); ++i) {
+        const std::uint64_t digest = snapshot.digest(customer.connections[i]);
+        if (digest == entry.connection_digests[i]) continue;
+        entry.connection_digests[i] = digest;
+        stamps.connections[i] = stamps.customer = revision_;
     }
     const std::uint64_t digest = snapshot.digest(customer);
     if (digest != entry.digest) {

@@ -17,9 +17,10 @@ class ChangeBook {
   public:
     // Of the last change that was seen.
     struct Stamps {
-        std::uint64_t customer = 0;  // of anything of it, its peers included
-        std::uint64_t config = 0;    // of its configuration: which peers it has
+        std::uint64_t customer = 0;  // of anything of it, its peers and connections included
+        std::uint64_t config = 0;    // of its configuration: which peers and connections it has
         std::vector<std::uint64_t> peers;
+        std::vector<std::uint64_t> connections;
     };
 
     // The revision of a look at all that begins now. Customers that are gone are forgotten.
@@ -37,6 +38,7 @@ class ChangeBook {
         std::uint64_t looked = 0;
         std::uint64_t digest = 0;
         std::vector<std::uint64_t> peer_digests;
+        std::vector<std::uint64_t> connection_digests;
         Stamps stamps;
     };
     std::unordered_map<std::string, Entry> entries_;  // by customer

@@ -47,6 +47,23 @@ control::PeerStatus status_of(const io::ControlWorker& control, const HeldPeer& 
     return status ? std::move(*status) : control::PeerStatus{};  // a suspended customer's peers are not in the engine
 }
 
+// Nothing: no engine serves it.
+std::optional<control::ConnectionStatus> status_of(const io::ControlWorker& control, const HeldConnection& connection) {
+    const control::Engine* const engine = control.engine(connection.listener);
+    return engine == nullptr ? std::nullopt : engine->connection_status(connection.index);
+}
+
+ipc::ConnectionState state_of(const std::optional<control::ConnectionStatus>& status) {
+    if (!status) return ipc::ConnectionState::kUnserved;
+    switch (status->state) {
+        case control::ConnectionStatus::State::kListening: return ipc::ConnectionState::kListening;
+        case control::ConnectionStatus::State::kConnecting: return ipc::ConnectionState::kConnecting;
+        case control::ConnectionStatus::State::kUp: return ipc::ConnectionState::kUp;
+        case control::ConnectionStatus::State::kDown: return ipc::ConnectionState::kDown;
+    }
+    return ipc::ConnectionState::kUnserved;
+}
+
 }  // namespace
 
 ipc::PeerState state_of(const control::PeerStatus& status) {
@@ -109,6 +126,20 @@ ipc::CustomerSnapshot Snapshot::customer(const HeldCustomer& customer) const {
     for (const HeldPeer& peer : customer.peers) {
         if (state_of(status_of(control_, peer)) == ipc::PeerState::kOnline) ++out.peers_online;
     }
+    out.connection_count = static_cast<std::uint32_t>(customer.connections.size());
+    for (const HeldConnection& connection : customer.connections) {
+        const ipc::ConnectionState state = state_of(status_of(control_, connection));
+        if (state == ipc::ConnectionState::kUnserved) ++out.connections_unserved;
+        if (state == ipc::ConnectionState::kUp) ++out.connections_up;
+    }
+    return out;
+}
+
+ipc::ConnectionSnapshot Snapshot::connection(const HeldConnection& connection) const {
+    const auto status = status_of(control_, connection);
+    ipc::ConnectionSnapshot out{connection.config.settings, state_of(status), {}, 0};
+    if (status) out.reason = status->reason;
+    if (status) out.sessions = status->sessions;
     return out;
 }
 
@@ -136,6 +167,11 @@ std::uint64_t Snapshot::digest(const HeldCustomer& customer) const {
 
 std::uint64_t Snapshot::digest(const HeldCustomer& customer, std::size_t position) const {
     return digest_of(activity_of(customer, position));
+}
+
+std::uint64_t Snapshot::digest(const HeldConnection& connection) const {
+    const auto status = status_of(control_, connection).value_or(control::ConnectionStatus{});
+    return digest_of(state_of(status_of(control_, connection)), status.reason, status.sessions);
 }
 
 std::vector<ipc::ListenerSnapshot> Snapshot::listeners_of(const HeldCustomer& customer) const {

@@ -24,10 +24,12 @@ class Snapshot {
     [[nodiscard]] ipc::SnapshotHeader header(Now now) const;
     [[nodiscard]] ipc::CustomerSnapshot customer(const HeldCustomer& customer) const;
     [[nodiscard]] ipc::PeerSnapshot peer(Now now, const HeldCustomer& customer, std::size_t position) const;
-    // Differs, except for one chance in 2^64, when anything but the settings and the time differs: of a customer, and
-    // of one of its peers.
+    [[nodiscard]] ipc::ConnectionSnapshot connection(const HeldConnection& connection) const;
+    // Differs, except for one chance in 2^64, when anything but the settings and the time differs: of a customer,
+    // of one of its peers, and of a connection.
     [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer) const;
     [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer, std::size_t position) const;
+    [[nodiscard]] std::uint64_t digest(const HeldConnection& connection) const;
     void rename(std::string appliance) { appliance_ = std::move(appliance); }
 
   private:

@@ -182,6 +182,10 @@ void SnapshotServer::encode_customer(Now now, Answer& answer, const HeldCustomer
     for (std::size_t i = 0; answer.request.with_peers && i < customer.peers.size(); ++i) {
         if (shown.all_peers || stamps->peers[i] > answer.since) append(answer.wires, snapshot_.peer(now, customer, i));
     }
+    for (std::size_t i = 0; answer.request.with_peers && i < customer.connections.size(); ++i) {
+        if (shown.all_peers || stamps->connections[i] > answer.since)
+            append(answer.wires, snapshot_.connection(customer.connections[i]));
+    }
 }
 
 bool SnapshotServer::encode_more(Now now, Answer& answer) {

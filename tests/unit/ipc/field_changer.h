@@ -13,6 +13,7 @@
 #include "base/ip.h"
 #include "base/time.h"
 #include "crypto/keys.h"
+#include "crypto/secret_buffer.h"
 #include "ipc/fields.h"
 
 namespace warren::test {
@@ -70,6 +71,9 @@ class FieldChanger {
     void visit(crypto::PresharedKey& key) { visit(key.secret); }
     void visit(crypto::Secret<32>& secret) {
         if (is_it()) secret.writable()[0] ^= 1;
+    }
+    void visit(crypto::SecretBuffer& secret) {
+        if (is_it()) secret = crypto::SecretBuffer(secret.size() + 1);
     }
     template <typename A, typename B>
     void visit(std::pair<A, B>& pair) {

@@ -45,6 +45,15 @@ TEST_CASE("every member of a message is in its list of fields") {
     check_list<PutCustomer>();
     check_list<PutPeer>();
     check_list<PutPrefixes>();
+    check_list<PutConnection>();
+    check_list<IkeIdentity>();
+    check_list<IkeTransform>();
+    check_list<IkeGateway>();
+    check_list<IkeListener>();
+    check_list<IpsecCustomer>();
+    check_list<IpsecChild>();
+    check_list<ConnectionSettings>();
+    check_list<ConnectionSnapshot>();
     check_list<RemoveCustomer>();
     check_list<RemoveListener>();
     check_list<Commit>();
@@ -85,6 +94,29 @@ TEST_CASE("settings and activities differ when any of their fields does") {
         return sample;
     });
     check_comparison<WireguardListener>([] { return WireguardListener{}; });
+    check_comparison<IkeListener>([] {
+        IkeListener sample;
+        sample.gateway.emplace();
+        return sample;
+    });
+    check_comparison<IpsecCustomer>([] {
+        IpsecCustomer sample;
+        sample.addresses = sample.dns = {*parse_ip("198.51.100.7")};
+        sample.ca = sample.crl = sample.realms = sample.dns_domains = {"x"};
+        return sample;
+    });
+    check_comparison<PutConnection>([] {
+        PutConnection sample;
+        ConnectionSettings& settings = sample.settings;
+        settings.local_identity.emplace();
+        settings.remote_address = parse_ip("203.0.113.2");
+        settings.encapsulation.emplace();
+        const std::vector<Prefix> networks{*parse_prefix("10.1.0.0/16")};
+        settings.pool = networks;
+        settings.children = {{"lan", networks, networks, networks}};
+        settings.ike = settings.esp = {{{1, 20, 256}}};
+        return sample;
+    });
     check_comparison<WireguardPeer>([] { return WireguardPeer{}; });
     check_comparison<ShownWireguardPeer>([] { return ShownWireguardPeer{}; });
     check_comparison<ListenerSnapshot>([] { return ListenerSnapshot{}; });

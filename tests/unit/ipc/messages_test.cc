@@ -66,7 +66,63 @@ CustomerSettings full_customer() {
 }
 
 std::vector<DescriptorRole> some_roles() {
-    return {{SocketRole::kMessages, Family::kV6}, {SocketRole::kData, Family::kV4, 7}, {SocketRole::kControl}};
+    return {{SocketRole::kMessages, Family::kV6},
+            {SocketRole::kData, Family::kV4, 7},
+            {SocketRole::kControl},
+            {SocketRole::kSolicited, Family::kV4, 0, 1}};
+}
+
+IpsecCustomer full_ipsec() {
+    return {{IkeIdentityType::kFqdn, false, "acme.vpn.example.net"},
+            {*parse_ip("198.51.100.7"), *parse_ip("2001:db8::7")},
+            "acme/hub.pem",
+            "acme/hub.key",
+            {"acme/ca.pem"},
+            {"acme/ca.crl"},
+            true,
+            {"acme.example", "ACME"},
+            {*parse_ip("10.0.0.53")},
+            {"corp.acme.example"}};
+}
+
+ConnectionSettings full_connection() {
+    ConnectionSettings out;
+    out.name = "branch-graz";
+    out.auth = IpsecAuth::kEapTls;
+    out.remote_identity = {IkeIdentityType::kKeyId, false, std::string("\0\xff", 2)};
+    out.local_identity = IkeIdentity{IkeIdentityType::kEmail, true, "*@acme.example"};
+    out.remote_address = parse_ip("203.0.113.2");
+    out.start = IpsecStart::kAlways;
+    out.pool = {*parse_prefix("10.99.0.0/24"), *parse_prefix("fd00:99::/112")};
+    out.children = {{"lan", {*parse_prefix("10.0.0.0/24")}, {*parse_prefix("0.0.0.0/0")}, {*parse_prefix("fd00::/64")}},
+                    {"voice", {*parse_prefix("::/0")}, {}, {}}};
+    out.ike = {{{1, 20, 256}, {2, 6, 0}, {4, 31, 0}}, {{1, 12, 256}, {2, 5, 0}, {3, 12, 0}, {4, 14, 0}}};
+    out.esp = {{{1, 20, 128}}};
+    out.pfs = IpsecUse::kRequired;
+    out.ike_rekey_seconds = 14'400;
+    out.child_rekey_seconds = 3'600;
+    out.child_bytes = 64'000'000'000;
+    out.reauth_seconds = 43'200;
+    out.dpd_seconds = 30;
+    out.mobike = false;
+    out.fragmentation = false;
+    out.fragment_size = 1400;
+    out.encapsulation = IpsecEncapsulation::kAuto;
+    out.replay_window = 64;
+    out.esn = IpsecUse::kOff;
+    out.split = true;
+    out.copy_dscp = true;
+    out.users = "acme/users";
+    out.ppk_identity = "graz-2026";
+    out.ppk_required = true;
+    out.max_sessions = 200;
+    return out;
+}
+
+PutConnection full_put_connection() {
+    const std::vector<std::uint8_t> psk(20, 7);
+    const std::vector<std::uint8_t> ppk(32, 9);
+    return {full_connection(), crypto::SecretBuffer(Bytes(psk)), crypto::SecretBuffer(Bytes(ppk)), 3};
 }
 
 PutListener full_listener() {
@@ -81,7 +137,7 @@ std::vector<ConfigMessage> every_config_message() {
     out.emplace_back(HoldingEnd{41, 4});
     out.emplace_back(Begin{42, true});
     out.emplace_back(full_listener());
-    out.emplace_back(PutCustomer{full_customer(), 4'000'000'000, false, 3});
+    out.emplace_back(PutCustomer{full_customer(), 4'000'000'000, false, 3, 5, full_ipsec()});
     out.emplace_back(full_peer());
     out.emplace_back(RemoveCustomer{"acme"});
     out.emplace_back(RemoveListener{{"acme"}});
@@ -92,48 +148,56 @@ std::vector<ConfigMessage> every_config_message() {
     out.emplace_back(ResetPeer{"acme", "laptop"});
     out.emplace_back(RenameCustomer{"acme", "acme-graz"});
     out.emplace_back(PutPrefixes{{*parse_prefix("10.44.0.0/16"), *parse_prefix("fd00:44::/64")}});
+    out.emplace_back(full_put_connection());
     return out;
 }
 
 std::vector<SnapshotMessage> every_snapshot_message() {
-    return {
-        SnapshotRequest{"acme", false},
-        SnapshotHeader{"pop",
-                       "0.1.0",
-                       3,
-                       2,
-                       {{"bad mac1", 5}},
-                       "ipsec-mb",
-                       true,
-                       10,
-                       9,
-                       11,
-                       12,
-                       false,
-                       {{1, 2, 3, 4}, {4, 5, 6, 7}},
-                       13,
-                       14,
-                       {{"unknown_peer",
-                         "acme",
-                         {IpAddress::v4(192, 0, 2, 7), 5000, 0},
-                         "gN65BkIK",
-                         3,
-                         {5},
-                         {6},
-                         "acme",
-                         "graz"}}},
-        CustomerSnapshot{
-            full_customer(), {{{"acme"}, Protocol::kUdp, 51820, "key="}}, {3, 4, 5, 6, 7, 8, {{"x", 1}}}, 2, 1, false},
-        PeerSnapshot{full_peer().settings,
-                     ShownWireguardPeer{"key=", true, 25},
-                     {*parse_endpoint("198.51.100.77:51820"), WallTime{-5}, 1, 2, true, "silent", 3, 4, 5,
-                      parse_endpoint("198.51.100.78:51820")},
-                     17,
-                     PeerState::kOnline,
-                     18,
-                     19},
-        SnapshotEnd{},
-        SnapshotError{"no such customer"}};
+    return {SnapshotRequest{"acme", false},
+            SnapshotHeader{"pop",
+                           "0.1.0",
+                           3,
+                           2,
+                           {{"bad mac1", 5}},
+                           "ipsec-mb",
+                           true,
+                           10,
+                           9,
+                           11,
+                           12,
+                           false,
+                           {{1, 2, 3, 4}, {4, 5, 6, 7}},
+                           13,
+                           14,
+                           {{"unknown_peer",
+                             "acme",
+                             {IpAddress::v4(192, 0, 2, 7), 5000, 0},
+                             "gN65BkIK",
+                             3,
+                             {5},
+                             {6},
+                             "acme",
+                             "graz"}}},
+            CustomerSnapshot{full_customer(),
+                             {{{"acme"}, Protocol::kUdp, 51820, "key="}},
+                             {3, 4, 5, 6, 7, 8, {{"x", 1}}},
+                             2,
+                             1,
+                             false,
+                             5,
+                             3,
+                             1},
+            PeerSnapshot{full_peer().settings,
+                         ShownWireguardPeer{"key=", true, 25},
+                         {*parse_endpoint("198.51.100.77:51820"), WallTime{-5}, 1, 2, true, "silent", 3, 4, 5,
+                          parse_endpoint("198.51.100.78:51820")},
+                         17,
+                         PeerState::kOnline,
+                         18,
+                         19},
+            SnapshotEnd{},
+            SnapshotError{"no such customer"},
+            ConnectionSnapshot{full_connection(), ConnectionState::kDown, "AUTHENTICATION_FAILED", 3}};
 }
 
 std::vector<ControlMessage> every_control_message() {
@@ -293,6 +357,82 @@ TEST_CASE("a peer's fields arrive as they were sent") {
     CHECK(std::get<PutPeer>(*decoded) == full_peer());
 }
 
+TEST_CASE("a connection's fields arrive as they were sent, and IKE's listener's") {
+    const auto decoded = decode(wire_of(ConfigMessage(full_put_connection())));
+    REQUIRE(decoded);
+    CHECK(std::get<PutConnection>(*decoded) == full_put_connection());
+    IkeListener ike{IpsecEncapsulation::kAuto, true,
+                    IkeGateway{{IkeIdentityType::kFqdn, false, "vpn.example.net"}, "gateway.pem", "gateway.key"}};
+    const auto listener =
+        decode(wire_of(ConfigMessage(PutListener{{"", ListenerKind::kIke}, Protocol::kUdp, 4500, ike, some_roles()})));
+    REQUIRE(listener);
+    CHECK(std::get<PutListener>(*listener).settings == ListenerSettings(ike));
+    CHECK(std::get<PutListener>(*listener).roles == some_roles());
+}
+
+TEST_CASE("the largest connection fits into a message, and is sound; a larger one is not") {
+    const std::vector<Prefix> selectors(IpsecChild::kMostSelectors, *parse_prefix("fd00::/64"));
+    const std::vector<Prefix> routes(IpsecChild::kMostRoutes, *parse_prefix("fd00::/64"));
+    PutConnection put = full_put_connection();
+    put.settings.pool.clear();
+    put.settings.children.assign(ConnectionSettings::kMostChildren,
+                                 {std::string(63, 'x'), selectors, selectors, routes});
+    const IkeProposal proposal{{1, 12, 256}, {2, 5, 0}, {3, 12, 0}, {4, 14, 0}};
+    put.settings.ike.assign(ConnectionSettings::kMostProposals, proposal);
+    put.settings.esp = put.settings.ike;
+    const auto changed = [&](const auto& change) {
+        ConnectionSettings settings = put.settings;
+        change(settings);
+        return check(settings).has_value();
+    };
+    CHECK(check(put.settings));
+    CHECK_FALSE(changed([](ConnectionSettings& one) { one.children.push_back(one.children.back()); }));
+    CHECK_FALSE(changed([](ConnectionSettings& one) { one.children.clear(); }));
+    CHECK_FALSE(changed([](ConnectionSettings& one) { one.children[15].local.push_back(one.children[0].local[0]); }));
+    CHECK_FALSE(changed([](ConnectionSettings& one) { one.children[15].remote.push_back(one.children[0].local[0]); }));
+    CHECK_FALSE(changed([](ConnectionSettings& one) { one.children[15].routes.push_back(one.children[0].local[0]); }));
+    CHECK_FALSE(changed([](ConnectionSettings& one) { one.children[3].local.clear(); }));
+    CHECK_FALSE(changed([](ConnectionSettings& one) { one.children[3].remote.clear(); }));
+    CHECK_FALSE(changed([](ConnectionSettings& one) { one.pool = one.children[0].routes; }));
+    CHECK_FALSE(changed([](ConnectionSettings& one) { one.ike.emplace_back(); }));
+    CHECK_FALSE(changed([](ConnectionSettings& one) { one.max_sessions = 0; }));
+    CHECK_FALSE(changed([](ConnectionSettings& one) { one.name.clear(); }));
+    Wire wire;
+    CHECK(encode(SnapshotMessage(ConnectionSnapshot{put.settings, ConnectionState::kUp, std::string(500, 'x'), 1}),
+                 wire));
+    CHECK(encode(ConfigMessage(std::move(put)), wire));
+}
+
+TEST_CASE("a listener of IKE has messages of two ports and data of one, each once") {
+    const auto of = [](std::uint32_t workers, bool v6) {
+        std::vector<DescriptorRole> out;
+        for (const Family family : {Family::kV4, Family::kV6}) {
+            if (family == Family::kV6 && !v6) continue;
+            for (std::uint8_t port = 0; port < 2; ++port) {
+                out.push_back({SocketRole::kMessages, family, 0, port});
+                out.push_back({SocketRole::kSolicited, family, 0, port});
+            }
+            for (std::uint16_t i = 0; i < workers; ++i) out.push_back({SocketRole::kData, family, i});
+        }
+        return out;
+    };
+    CHECK(check_roles(ListenerKind::kIke, of(3, false), 3));
+    CHECK(check_roles(ListenerKind::kIke, of(3, true), 3));
+    CHECK_FALSE(check_roles(ListenerKind::kWireguard, of(3, true), 3));
+    for (std::size_t lacking = 0; lacking < of(2, true).size(); ++lacking) {
+        std::vector<DescriptorRole> roles = of(2, true);
+        roles.erase(roles.begin() + static_cast<std::ptrdiff_t>(lacking));
+        CHECK_FALSE(check_roles(ListenerKind::kIke, roles, 2));
+    }
+    std::vector<DescriptorRole> more = of(2, false);
+    more.push_back({SocketRole::kData, Family::kV4, 1, 1});  // of another listener before
+    CHECK(check_roles(ListenerKind::kIke, more, 2));
+    more.push_back({SocketRole::kMessages, Family::kV4, 0, 2});
+    CHECK_FALSE(check_roles(ListenerKind::kIke, more, 2));
+    CHECK(ports_of(ListenerKind::kIke, 4500) == std::vector<std::uint16_t>{4500, 500});
+    CHECK(ports_of(ListenerKind::kWireguard, 51820) == std::vector<std::uint16_t>{51820});
+}
+
 TEST_CASE("a peer's snapshot arrives as it was sent") {
     const auto decoded = decode_snapshot(wire_of(every_snapshot_message()[3]));
     REQUIRE(decoded);
@@ -326,7 +466,7 @@ TEST_CASE("values out of range are refused") {
     const std::size_t kind_at = 2 + 4 + 4;  // version, type, owner
     REQUIRE(listener[kind_at] == 0);
     REQUIRE(listener[kind_at + 1] == static_cast<std::uint8_t>(Protocol::kTcp));
-    listener[kind_at] = 1;  // there is one kind
+    listener[kind_at] = 2;  // there are two kinds
     CHECK_FALSE(decode(listener));
 
     PutPeer peer;

@@ -114,11 +114,11 @@ TEST_CASE("a generation comes out as it was put in, with its descriptors in thei
 TEST_CASE("a listener may bring as many surplus sockets as a former vpnd can have had") {
     std::vector<ipc::DescriptorRole> roles = test::roles(kWorkers, true);
     for (std::uint16_t i = 0; i < ipc::kMaxWorkers; ++i) roles.push_back({ipc::SocketRole::kSurplus, Family::kV6, i});
-    CHECK(ipc::check_roles(roles, kWorkers).has_value());
+    CHECK(ipc::check_roles(ipc::ListenerKind::kWireguard, roles, kWorkers).has_value());
     roles.push_back(roles.back());
-    CHECK_FALSE(ipc::check_roles(roles, kWorkers).has_value());
+    CHECK_FALSE(ipc::check_roles(ipc::ListenerKind::kWireguard, roles, kWorkers).has_value());
     roles.back().worker = ipc::kMaxWorkers;
-    CHECK_FALSE(ipc::check_roles(roles, kWorkers).has_value());
+    CHECK_FALSE(ipc::check_roles(ipc::ListenerKind::kWireguard, roles, kWorkers).has_value());
 }
 
 TEST_CASE("a peer's prefixes come in as many messages as they need, in their order") {
@@ -391,5 +391,96 @@ TEST_CASE("each Commit gets one answer, whatever came before") {
         const bool is_commit = std::holds_alternative<ipc::Commit>(message);
         const bool answered = staging.feed(std::move(message), test::any_descriptors(random() % 2)).has_value();
         CHECK(answered == is_commit);
+    }
+}
+
+namespace {
+
+// A customer that announces a connection, and that connection.
+ipc::PutCustomer ipsec_customer(std::uint32_t connections = 1) {
+    ipc::PutCustomer put = test::put_customer("acme", 0);
+    put.ipsec.emplace().identity = {IkeIdentityType::kFqdn, false, "acme.example"};
+    put.connection_count = connections;
+    return put;
+}
+ipc::PutConnection connection() {
+    ipc::PutConnection put;
+    put.settings.name = "graz";
+    const std::vector<Prefix> lan{*parse_prefix("10.1.0.0/16")};
+    put.settings.children = {{"lan", lan, lan, lan}};
+    put.psk = crypto::SecretBuffer(20);
+    return put;
+}
+
+}  // namespace
+
+TEST_CASE("connections come behind their customer, as many as it announced, beside its peers") {
+    Staging staging(kWorkers);
+    feed(staging, ipc::Begin{1, true});
+    ipc::PutCustomer customer = ipsec_customer(2);
+    customer.peer_count = 1;
+    feed(staging, std::move(customer), 1);
+    feed(staging, connection());
+    feed(staging, test::put_peer(2, {"10.2.0.0/16"}));
+    feed(staging, connection());
+    const auto generation = commit(staging, 1);
+    REQUIRE(generation);
+    REQUIRE(generation->customers.size() == 1);
+    CHECK(generation->customers[0].connections.size() == 2);
+    CHECK(generation->customers[0].connections[0] == connection());
+    CHECK(generation->customers[0].peers.size() == 1);
+}
+
+TEST_CASE("a connection that is wrong, or where none belongs, spoils the generation") {
+    const auto with = [](ipc::PutConnection put) {
+        std::vector<std::pair<ipc::ConfigMessage, std::size_t>> out;
+        out.emplace_back(ipsec_customer(), 1);
+        out.emplace_back(std::move(put), 0);
+        return out;
+    };
+    SUBCASE("before any customer") {
+        std::vector<std::pair<ipc::ConfigMessage, std::size_t>> wrong;
+        wrong.emplace_back(connection(), 0);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("one too many") {
+        auto wrong = with(connection());
+        wrong.emplace_back(connection(), 0);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("one too few") {
+        std::vector<std::pair<ipc::ConfigMessage, std::size_t>> wrong;
+        wrong.emplace_back(ipsec_customer(), 1);
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("of a customer without IPsec") {
+        auto wrong = with(connection());
+        std::get<ipc::PutCustomer>(wrong[0].first).ipsec.reset();
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("with a descriptor") {
+        auto wrong = with(connection());
+        wrong[1].second = 1;
+        check_spoils(std::move(wrong));
+    }
+    SUBCASE("of a queue that the TUN does not have") {
+        ipc::PutConnection put = connection();
+        put.queue = 1;
+        check_spoils(with(std::move(put)));
+    }
+    SUBCASE("without its preshared key") {
+        ipc::PutConnection put = connection();
+        put.psk = {};
+        check_spoils(with(std::move(put)));
+    }
+    SUBCASE("with a preshared key that it does not have") {
+        ipc::PutConnection put = connection();
+        put.settings.auth = IpsecAuth::kCertificate;
+        check_spoils(with(std::move(put)));
+    }
+    SUBCASE("without children") {
+        ipc::PutConnection put = connection();
+        put.settings.children.clear();
+        check_spoils(with(std::move(put)));
     }
 }
