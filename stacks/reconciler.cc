@@ -43,7 +43,7 @@ ListenerPorts listeners_of(const config::Generation& generation) {
 bool same_secrets(const std::vector<config::NamedSecret>& names, const config::Secrets& now,
                   const config::Secrets& before) {
     return std::all_of(names.begin(), names.end(),
-                       [&](const config::NamedSecret& name) { return now.same(name.ref, before, name.ref); });
+                       [&](const config::NamedSecret& name) { return now.same(name, before); });
 }
 
 std::string first_line(const std::string& text) {
@@ -520,9 +520,13 @@ bool Reconciler::bring_into_force(VpndLink& link, Round& round, Report& report) 
 Report Reconciler::reset_peer(VpndLink& link, const std::string& customer, const std::string& name) {
     const config::AcceptedCustomer* accepted = current_.find(customer);
     if (accepted == nullptr) return {{}, false, kFailed, "there is no customer " + customer};
-    const auto& peers = accepted->customer.peers;
-    const auto peer = std::find_if(peers.begin(), peers.end(), [&](const auto& one) { return one.name == name; });
-    if (peer == peers.end()) return {{}, false, kFailed, "customer " + customer + " has no peer " + name};
+    const auto has = [&name](const auto& tunnels) {
+        return std::any_of(tunnels.begin(), tunnels.end(), [&](const auto& one) { return one.name == name; });
+    };
+    const auto& ipsec = accepted->customer.ipsec;
+    const bool is_connection = ipsec && has(ipsec->connections);
+    if (!is_connection && !has(accepted->customer.peers))
+        return {{}, false, kFailed, "customer " + customer + " has no peer " + name};
     if (!link.is_connected()) return {{}, false, kFailed, "vpnd is not running; try again when it is"};
     ++number_;
     if (const Status done = view_.reset_peer(link, number_, {customer, name}); !done) {
@@ -532,8 +536,9 @@ Report Reconciler::reset_peer(VpndLink& link, const std::string& customer, const
         return {{}, false, kFailed, done.error().what};
     }
     log(LogLevel::kInfo, "peer_reset", {{"customer", customer}, {"peer", name}});
-    return {
-        {}, false, 0, customer + " " + name + ": its sessions are over, its timestamp and its endpoint are forgotten"};
+    const std::string done = is_connection ? ": its tunnels are over"
+                                           : ": its sessions are over, its timestamp and its endpoint are forgotten";
+    return {{}, false, 0, customer + " " + name + done};
 }
 
 // --- vpnd starts, the uplink changes -------------------------------------------------------------

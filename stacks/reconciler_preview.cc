@@ -48,7 +48,10 @@ void Reconciler::report_changes(const Round& round, Report& report) const {
         }
         if (before == nullptr) {
             add_text(report, Kind::kChange, id,
-                     "add the customer with " + counted(accepted->customer.peers.size(), "peer"));
+                     "add the customer with " + counted(accepted->customer.peers.size(), "peer") +
+                         (accepted->customer.ipsec
+                              ? " and " + counted(accepted->customer.ipsec->connections.size(), "connection")
+                              : ""));
             continue;
         }
         if (!is_changed(*accepted)) continue;

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "stacks/connections.h"
 
 namespace warren::stacks {
 
@@ -17,6 +18,10 @@ Key known(std::optional<Key> key) {
 
 ipc::WireguardListener keys_of(const config::WireguardListener& listener, const config::Secrets& secrets) {
     return {known(secrets.private_key(listener.private_key))};
+}
+
+ipc::IkeListener keys_of(const config::IkeListener& listener, const config::Secrets& /*secrets*/) {
+    return ike_listener(listener);
 }
 
 ipc::WireguardPeer keys_of(const config::WireguardTunnel& tunnel, const config::Secrets& secrets) {

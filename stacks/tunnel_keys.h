@@ -1,4 +1,5 @@
-// What vpnd needs of one kind of tunnel, with the keys that the configuration only names.
+// What vpnd needs of one kind of tunnel, with the keys that the configuration only names. IPsec's connections:
+// stacks/connections.h.
 #pragma once
 
 #include "config/secrets.h"

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "config/schema.h"
+#include "stacks/connections.h"
 #include "stacks/tunnel_keys.h"
 
 namespace warren::stacks {
@@ -95,14 +96,22 @@ Status send_peer(VpndLink& link, ipc::PutPeer put, const std::vector<Prefix>* he
     return {};
 }
 
+std::uint32_t enabled_of(const auto& tunnels) {
+    return static_cast<std::uint32_t>(
+        std::count_if(tunnels.begin(), tunnels.end(), [](const auto& tunnel) { return tunnel.enabled; }));
+}
+
 // `held`: the customer as vpnd has it; null when that is not known.
 Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, const config::AcceptedCustomer* held,
                      const std::vector<int>& tunnel, bool has_tun, const ObservedUplink& uplink) {
     const config::Customer& customer = accepted.customer;
     ipc::PutCustomer put;
     put.settings = settings_of(customer);
-    put.peer_count = static_cast<std::uint32_t>(std::count_if(customer.peers.begin(), customer.peers.end(),
-                                                              [](const config::Peer& peer) { return peer.enabled; }));
+    put.peer_count = enabled_of(customer.peers);
+    if (customer.ipsec) {
+        put.ipsec = ipsec_customer(*customer.ipsec);
+        put.connection_count = enabled_of(customer.ipsec->connections);
+    }
     put.has_tun = has_tun;
     put.queues = static_cast<std::uint16_t>(tunnel.size());
     WARREN_TRY(link.send(std::move(put), has_tun ? tunnel : std::vector<int>{}));
@@ -112,6 +121,11 @@ Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, c
         const auto found = known.find(peer.name);
         WARREN_TRY(send_peer(link, put_peer(customer, peer, accepted.secrets, tunnel.size(), uplink),
                              found == known.end() ? nullptr : found->second));
+    }
+    for (std::size_t i = 0; customer.ipsec && i < customer.ipsec->connections.size(); ++i) {
+        const config::Connection& connection = customer.ipsec->connections[i];
+        if (connection.enabled)
+            WARREN_TRY(link.send(put_connection(*customer.ipsec, connection, accepted.secrets, tunnel.size())));
     }
     return {};
 }

@@ -68,8 +68,10 @@ Status inspect_listener(const ipc::ListenerId& id, const ReturnedListener& held,
     if (!id.owner.empty() && !config::is_customer_id(id.owner)) return invalid(name + " has an invalid name");
     if (held.protocol != ipc::protocol_of(id.kind)) return invalid(name + " has a wrong protocol");
     if (held.descriptors.size() != held.roles.size()) return invalid(name + " has the wrong number of sockets");
-    if (const Status roles = ipc::check_roles(held.roles, workers); !roles) return with_context(name, roles.error());
+    if (const Status roles = ipc::check_roles(id.kind, held.roles, workers); !roles)
+        return with_context(name, roles.error());
     bool has_control = false;
+    const std::vector<std::uint16_t> ports = ipc::ports_of(id.kind, held.port);
     for (const ipc::DescriptorRole& role : held.roles) {
         if (role.role == ipc::SocketRole::kSurplus) return invalid(name + " has a socket that it should have closed");
     }
@@ -78,10 +80,11 @@ Status inspect_listener(const ipc::ListenerId& id, const ReturnedListener& held,
             has_control = true;
             if (!is_our_uapi(held.descriptors[i], run_dir))
                 return invalid(name + " has a UAPI socket that is not ours");
-        } else if (!is_our_udp(held.descriptors[i], held.roles[i].family == Family::kV4 ? AF_INET : AF_INET6, held.port,
-                               home)) {
-            return invalid(name + " has a socket that is not of UDP port " + std::to_string(held.port));
+            continue;
         }
+        const std::uint16_t port = ports[held.roles[i].port];
+        if (!is_our_udp(held.descriptors[i], held.roles[i].family == Family::kV4 ? AF_INET : AF_INET6, port, home))
+            return invalid(name + " has a socket that is not of UDP port " + std::to_string(port));
     }
     if (id.kind == ipc::ListenerKind::kWireguard && !has_control) return invalid(name + " has no UAPI socket");
     return {};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
 
 #include "base/log.h"
@@ -11,8 +10,38 @@ namespace warren::stacks {
 
 namespace {
 
+std::vector<Port> ports_of(const ipc::ListenerId& id, Port port) {
+    std::vector<Port> out;
+    for (const std::uint16_t number : ipc::ports_of(id.kind, port.number)) out.push_back({port.protocol, number});
+    return out;
+}
+
 bool is_named(const std::string& path, const ipc::ListenerId& id) {
     return path.ends_with("/" + uapi_name(id.owner) + ".sock");
+}
+
+bool carries_data(const SocketGroup& group) {
+    return std::any_of(group.roles.begin(), group.roles.end(),
+                       [](const ipc::DescriptorRole& role) { return role.role == ipc::SocketRole::kData; });
+}
+
+// `number`: of the port among those of its listener.
+void append(const SocketGroup& group, std::uint8_t number, ListenerDescriptors& out) {
+    for (std::size_t i = 0; i < group.sockets.size(); ++i) {
+        out.roles.push_back(group.roles[i]);
+        out.roles.back().port = number;
+        out.numbers.push_back(group.sockets[i].get());
+    }
+    auto add_surplus = [&, counts = std::map<Family, std::uint16_t>()](Family family, int socket) mutable {
+        out.roles.push_back({ipc::SocketRole::kSurplus, family, counts[family]++, number});
+        out.numbers.push_back(socket);
+    };
+    for (const SocketGroup::Surplus& each : group.surplus) add_surplus(each.family, each.socket.get());
+    // The socket for solicited messages was a data worker's until now, and is full of packets.
+    for (std::size_t i = 0; i < group.sockets.size() && !group.surplus.empty(); ++i) {
+        if (group.roles[i].role == ipc::SocketRole::kSolicited)
+            add_surplus(group.roles[i].family, group.sockets[i].get());
+    }
 }
 
 }  // namespace
@@ -39,20 +68,35 @@ Status ListenerTable::make_uapi(const ipc::ListenerId& id) {
 }
 
 Status ListenerTable::bind(const ipc::ListenerId& id, Port port) {
-    std::optional<SocketGroup> group;
-    if (!groups_.contains(port)) {
-        auto bound = bind_listener(port.number, workers_);
-        if (!bound) return tl::unexpected(bound.error());
-        group = std::move(*bound);
-    }
+    auto fresh = bind_ports(id, port);
+    if (!fresh) return tl::unexpected(fresh.error());
     if (id.kind == ipc::ListenerKind::kWireguard && !uapi_.contains(id)) WARREN_TRY(make_uapi(id));
-    if (group) groups_[port] = std::move(*group);
+    groups_.merge(*fresh);
     return {};
+}
+
+// Packets come to the first port; to all others messages only. A port may have been another listener's until now.
+Result<std::map<Port, SocketGroup>> ListenerTable::bind_ports(const ipc::ListenerId& id, Port port) {
+    std::map<Port, SocketGroup> fresh;
+    for (const Port each : ports_of(id, port)) {
+        const bool has_data = each == port;
+        if (const auto present = groups_.find(each); present != groups_.end()) {
+            if (has_data && !carries_data(present->second))
+                WARREN_TRY(resize_group(present->second, each.number, workers_));
+            continue;
+        }
+        auto group = bind_listener(each.number, has_data ? workers_ : 0);
+        if (!group) return tl::unexpected(group.error());
+        fresh[each] = std::move(*group);
+    }
+    return fresh;
 }
 
 bool ListenerTable::adopt(const ipc::ListenerId& id, Port port, const std::vector<ipc::DescriptorRole>& roles,
                           std::vector<UniqueFd> descriptors) {
-    SocketGroup group;
+    const std::vector<Port> ports = ports_of(id, port);
+    std::map<Port, SocketGroup> groups;
+    for (const Port each : ports) groups[each];
     bool has_its_name = true;
     for (std::size_t i = 0; i < roles.size(); ++i) {
         if (roles[i].role == ipc::SocketRole::kControl) {
@@ -65,18 +109,24 @@ bool ListenerTable::adopt(const ipc::ListenerId& id, Port port, const std::vecto
             }
             continue;
         }
+        if (roles[i].port >= ports.size()) continue;  // inspect() has refused it before
+        SocketGroup& group = groups.at(ports[roles[i].port]);
         group.roles.push_back(roles[i]);
+        group.roles.back().port = 0;
         group.sockets.push_back(std::move(descriptors[i]));
     }
-    groups_[port] = std::move(group);
+    for (auto& [each, group] : groups) groups_[each] = std::move(group);
     return has_its_name;
 }
 
 Status ListenerTable::resize(std::uint32_t workers) {
+    const auto resize_one = [](Port port, SocketGroup& group, std::uint32_t to) {
+        return carries_data(group) ? resize_group(group, port.number, to) : Status();
+    };
     for (auto& [port, group] : groups_) {
-        const Status resized = resize_group(group, port.number, workers);
+        const Status resized = resize_one(port, group, workers);
         if (resized) continue;
-        for (auto& [other, done] : groups_) (void)resize_group(done, other.number, workers_);  // they have all of these
+        for (auto& [other, done] : groups_) (void)resize_one(other, done, workers_);  // they have all of these
         close_surplus();
         return resized;
     }
@@ -90,7 +140,9 @@ void ListenerTable::close_surplus() {
 
 void ListenerTable::keep_only(const ListenerPorts& listeners) {
     std::set<Port> ports;
-    for (const auto& [id, port] : listeners) ports.insert(port);
+    for (const auto& [id, port] : listeners) {
+        for (const Port each : ports_of(id, port)) ports.insert(each);
+    }
     std::erase_if(groups_, [&](const auto& entry) { return !ports.contains(entry.first); });
     std::erase_if(misnamed_, [&](const auto& entry) {
         if (listeners.contains(entry.first)) return false;
@@ -114,19 +166,9 @@ std::size_t ListenerTable::size() const {
 }
 
 ListenerDescriptors ListenerTable::descriptors(const ipc::ListenerId& id, Port port) const {
-    const SocketGroup& group = groups_.at(port);
-    ListenerDescriptors out{group.roles, {}};
-    for (const UniqueFd& socket : group.sockets) out.numbers.push_back(socket.get());
-    auto add_surplus = [&out, counts = std::map<Family, std::uint16_t>()](Family family, int socket) mutable {
-        out.roles.push_back({ipc::SocketRole::kSurplus, family, counts[family]++});
-        out.numbers.push_back(socket);
-    };
-    for (const SocketGroup::Surplus& each : group.surplus) add_surplus(each.family, each.socket.get());
-    // The socket for solicited messages was a data worker's until now, and is full of packets.
-    for (std::size_t i = 0; i < group.sockets.size() && !group.surplus.empty(); ++i) {
-        if (group.roles[i].role == ipc::SocketRole::kSolicited)
-            add_surplus(group.roles[i].family, group.sockets[i].get());
-    }
+    ListenerDescriptors out;
+    const std::vector<Port> ports = ports_of(id, port);
+    for (std::uint8_t number = 0; number < ports.size(); ++number) append(groups_.at(ports[number]), number, out);
     if (const auto uapi = uapi_.find(id); uapi != uapi_.end()) {
         out.roles.push_back({ipc::SocketRole::kControl});
         out.numbers.push_back(uapi->second.listener.get());

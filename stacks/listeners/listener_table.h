@@ -16,7 +16,7 @@
 
 namespace warren::stacks {
 
-// Where a listener is reached.
+// Where a listener is reached, or with several ports (ipc::ports_of) the first of them.
 struct Port {
     ipc::Protocol protocol = ipc::Protocol::kUdp;
     std::uint16_t number = 0;
@@ -66,6 +66,8 @@ class ListenerTable {
   private:
     // The control socket of one without. vpnd's under a former name keeps its file until there is a new one.
     [[nodiscard]] Status make_uapi(const ipc::ListenerId& id);
+    // The groups of its ports that there are not yet.
+    [[nodiscard]] Result<std::map<Port, SocketGroup>> bind_ports(const ipc::ListenerId& id, Port port);
 
     std::string run_dir_;
     std::string uapi_directory_;

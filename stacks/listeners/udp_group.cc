@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <iterator>
 
+#include "base/ipsec.h"
 #include "base/socket_address.h"
 
 namespace warren::stacks {
@@ -31,9 +32,9 @@ Status bind_any(int socket, Family family, std::uint16_t port) {
     if (::bind(socket, reinterpret_cast<const sockaddr*>(&storage), size) == 0) return {};
     const int error = errno;
     const std::string what = "bind UDP port " + std::to_string(port) + (family == Family::kV4 ? " (IPv4)" : " (IPv6)");
-    if (error == EADDRINUSE)
-        return fail(ErrorCode::kConflict, what + ": in use by another program; stop it or choose another listen_port",
-                    error);
+    const bool is_ikes = port == kIkePort || port == kNatTraversalPort;
+    const std::string advice = is_ikes ? ", perhaps an IKE daemon; stop it" : "; stop it or choose another listen_port";
+    if (error == EADDRINUSE) return fail(ErrorCode::kConflict, what + ": in use by another program" + advice, error);
     return fail_errno(what, error);
 }
 

@@ -22,7 +22,8 @@ struct SocketGroup {
 };
 
 // Binds one SO_REUSEPORT group per family, in the order of ipc::DescriptorRole. kConflict, naming the port, when it is
-// in use, even by a process that would share it. None for IPv6 without IPv6 in the kernel.
+// in use, even by a process that would share it. None for IPv6 without IPv6 in the kernel. 0 workers: for messages
+// alone.
 [[nodiscard]] Result<SocketGroup> bind_listener(std::uint16_t port, std::uint32_t workers);
 
 // Gives the group the sockets and the roles of another number of data workers. What it has stays open, in its place of

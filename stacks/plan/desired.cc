@@ -61,19 +61,34 @@ std::string device_towards(const IpAddress& gateway, const std::vector<Way>& way
     return best == nullptr ? kTunnelDevice : best->device;
 }
 
-// AllowedIPs lead to vpn0, static routes to the device that reaches their gateway. A static route wins over the same
-// AllowedIP.
+// The networks behind the customer's tunnels, and the queue of vpn0 that serves each.
+template <typename Use>
+void for_each_network(const config::Customer& customer, std::size_t queues, const Use& use) {
+    for (const config::Peer& peer : customer.peers) {
+        const std::uint16_t queue = queue_of(config::identity_of(peer.tunnel), queues);
+        for (std::size_t i = 0; peer.enabled && i < peer.allowed_ips.size(); ++i)
+            use(peer.allowed_ips[i].network(), queue);
+    }
+    for (std::size_t i = 0; customer.ipsec && i < customer.ipsec->connections.size(); ++i) {
+        const config::Connection& connection = customer.ipsec->connections[i];
+        if (!connection.enabled) continue;
+        const std::uint16_t queue = queue_of(config::identity_of(*customer.ipsec, connection), queues);
+        for (const config::Child& child : config::children_of(connection)) {
+            for (const Prefix& route : child.routes) use(route.network(), queue);
+        }
+        for (const Prefix& pool : connection.pool) use(pool.network(), queue);
+    }
+}
+
+// What is behind tunnels leads to vpn0, static routes to the device that reaches their gateway. A static route wins
+// over the same network of a tunnel.
 std::vector<Route> routes_to_use(const config::Customer& customer, const DesiredStack& stack) {
     std::map<Prefix, Route> by_prefix;
     std::vector<Way> ways = connected(stack);
-    for (const config::Peer& peer : customer.peers) {
-        if (!peer.enabled) continue;
-        for (const Prefix& prefix : peer.allowed_ips) {
-            by_prefix[prefix.network()] = {prefix.network(), RouteType::kUnicast, kTunnelDevice, std::nullopt,
-                                           kRouteMetric};
-            ways.push_back({prefix.network(), kTunnelDevice});
-        }
-    }
+    for_each_network(customer, 1, [&](const Prefix& network, std::uint16_t /*queue*/) {
+        by_prefix[network] = {network, RouteType::kUnicast, kTunnelDevice, std::nullopt, kRouteMetric};
+        ways.push_back({network, kTunnelDevice});
+    });
     for (const config::StaticRoute& route : customer.stack.routes) {
         by_prefix[route.to.network()] = {route.to.network(), RouteType::kUnicast, device_towards(route.via, ways),
                                          route.via, kRouteMetric};
@@ -87,11 +102,9 @@ std::vector<Route> routes_to_use(const config::Customer& customer, const Desired
 
 std::vector<SteeringEntry> steering_of(const config::Customer& customer, std::uint16_t queues) {
     std::vector<SteeringEntry> entries;
-    for (const config::Peer& peer : customer.peers) {
-        if (!peer.enabled) continue;
-        for (const Prefix& prefix : peer.allowed_ips)
-            entries.push_back({prefix.network(), queue_of(config::identity_of(peer.tunnel), queues)});
-    }
+    for_each_network(customer, queues, [&entries](const Prefix& network, std::uint16_t queue) {
+        entries.push_back({network, queue});
+    });
     return entries;
 }
 

@@ -44,7 +44,7 @@ struct Route {
     auto operator<=>(const Route&) const = default;
 };
 
-// A network behind a peer, and the queue of vpn0 that serves it.
+// A network behind a peer or a connection, and the queue of vpn0 that serves it.
 struct SteeringEntry {
     Prefix to;  // no host bits
     std::uint16_t queue = 0;

@@ -18,6 +18,12 @@ const config::SecretRef& key_of(const config::WireguardListener& listener) {
     return listener.private_key;
 }
 
+// IKE's listener is the appliance's: no customer has one.
+const config::SecretRef& key_of(const config::IkeListener& /*listener*/) {
+    static const config::SecretRef kNone;
+    return kNone;
+}
+
 bool same_listener(const config::Listener& one, const config::Secrets& its, const config::Listener& other,
                    const config::Secrets& others) {
     if (one.port != other.port || one.settings.index() != other.settings.index()) return false;
@@ -40,6 +46,8 @@ using Peers = std::vector<PeerIdentity>;  // sorted
 Peers peers_of(const config::Customer& customer) {
     Peers out;
     for (const config::Peer& peer : customer.peers) out.push_back(config::identity_of(peer.tunnel));
+    for (std::size_t i = 0; customer.ipsec && i < customer.ipsec->connections.size(); ++i)
+        out.push_back(config::identity_of(*customer.ipsec, customer.ipsec->connections[i]));
     std::sort(out.begin(), out.end());
     return out;
 }
@@ -55,8 +63,9 @@ ByPeers strangers(const config::Generation& generation, const config::Generation
     ByPeers out;
     for (const auto& accepted : generation.customers) {
         const config::AcceptedCustomer* const namesake = other.find(accepted->customer.id);
-        if (accepted->customer.peers.empty() || (namesake != nullptr && same_tunnels(*accepted, *namesake))) continue;
-        out[peers_of(accepted->customer)].push_back(accepted.get());
+        Peers peers = peers_of(accepted->customer);
+        if (peers.empty() || (namesake != nullptr && same_tunnels(*accepted, *namesake))) continue;
+        out[std::move(peers)].push_back(accepted.get());
     }
     return out;
 }

@@ -13,9 +13,10 @@
 
 namespace warren::stacks {
 
-// A customer of `next` is one of `before` under another id when both have the same peers (public keys, at least one)
-// and the same listener (port and key of their own, or the appliance's), and nobody else has. Names may change places.
-// All others are removed and added: a peer that moves takes nothing of its former customer along. Sorted by `from`.
+// A customer of `next` is one of `before` under another id when both have the same peers (public keys; at least one, or
+// a connection of IPsec, which has our identity for the customer) and the same listener (port and key of their own, or
+// the appliance's), and nobody else has. Names may change places. All others are removed and added: a peer that moves
+// takes nothing of its former customer along. Sorted by `from`.
 [[nodiscard]] std::vector<Rename> find_renames(const config::Generation& before, const config::Generation& next);
 
 // The name that a namespace has while it gets the one of this customer; no customer can be called so. It is what a

@@ -1,11 +1,17 @@
 // The sockets of a listener, in the real kernel.
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
 
+#include "base/ipsec.h"
+#include "stacks/listeners/listener_table.h"
 #include "stacks/listeners/udp_group.h"
 #include "tests/stacks/room.h"
 
@@ -40,7 +46,7 @@ TEST_CASE("a group of sockets that grows and shrinks has each socket in the plac
     REQUIRE_MESSAGE(group.has_value(), group.error().what);
     const auto check = [&group](std::uint32_t workers) {
         CAPTURE(workers);
-        CHECK(ipc::check_roles(group->roles, workers).has_value());
+        CHECK(ipc::check_roles(ipc::ListenerKind::kWireguard, group->roles, workers).has_value());
         for (std::size_t place = 0; place < workers + 2; ++place) CHECK(place_reached(*group, place) == place);
     };
     check(2);
@@ -57,6 +63,79 @@ TEST_CASE("a group of sockets that grows and shrinks has each socket in the plac
     REQUIRE(resize_group(*group, 51820, 2).has_value());
     CHECK(group->surplus.empty());
     check(2);
+}
+
+constexpr Port kIke{ipc::Protocol::kUdp, kNatTraversalPort};
+const ipc::ListenerId kIkeId{"", ipc::ListenerKind::kIke};
+
+std::uint16_t port_of(int socket) {
+    sockaddr_in6 address{};  // an IPv4 one has its port in the same place
+    socklen_t size = sizeof address;
+    REQUIRE(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    return ntohs(address.sin6_port);
+}
+
+TEST_CASE("the listener of IKE has both its ports, packets of one alone, and comes back from vpnd as it was") {
+    if (!enter_room()) return;
+    ListenerTable table("/run/test", 3);
+    const Status bound = table.bind(kIkeId, kIke);
+    REQUIRE_MESSAGE(bound.has_value(), bound.error().what);
+    const ListenerDescriptors descriptors = table.descriptors(kIkeId, kIke);
+    CHECK(ipc::check_roles(kIkeId.kind, descriptors.roles, 3).has_value());
+    for (std::size_t i = 0; i < descriptors.roles.size(); ++i) {
+        const ipc::DescriptorRole& role = descriptors.roles[i];
+        CHECK(port_of(descriptors.numbers[i]) == (role.port == 0 ? kNatTraversalPort : kIkePort));
+        if (role.role == ipc::SocketRole::kData) CHECK(role.port == 0);
+    }
+
+    ListenerTable next("/run/test", 3);
+    std::vector<UniqueFd> held;
+    for (const int number : descriptors.numbers) held.emplace_back(::fcntl(number, F_DUPFD_CLOEXEC, 0));
+    CHECK(next.adopt(kIkeId, kIke, descriptors.roles, std::move(held)));
+    CHECK(next.descriptors(kIkeId, kIke).roles == descriptors.roles);
+    CHECK(next.bind(kIkeId, kIke).has_value());  // nothing is lacking
+    CHECK(next.size() == table.size());
+
+    REQUIRE(table.resize(4).has_value());
+    CHECK(ipc::check_roles(kIkeId.kind, table.descriptors(kIkeId, kIke).roles, 4).has_value());
+    table.keep_only({});
+    CHECK(table.size() == 0);
+}
+
+TEST_CASE("a port of IKE passes from another listener and to one, with the sockets that each needs") {
+    if (!enter_room()) return;
+    std::string directory = "/tmp/warren-sockets-XXXXXX";
+    REQUIRE(::mkdtemp(directory.data()) != nullptr);
+    ListenerTable table(directory, 2, directory);
+    const ipc::ListenerId wireguard{"acme"};
+    const Port five_hundred{ipc::Protocol::kUdp, kIkePort};
+    SUBCASE("from WireGuard") {
+        REQUIRE(table.bind(wireguard, five_hundred).has_value());
+        REQUIRE(table.bind(kIkeId, kIke).has_value());
+        CHECK(ipc::check_roles(kIkeId.kind, table.descriptors(kIkeId, kIke).roles, 2).has_value());
+        table.keep_only({{kIkeId, kIke}});
+        CHECK(ipc::check_roles(kIkeId.kind, table.descriptors(kIkeId, kIke).roles, 2).has_value());
+    }
+    SUBCASE("to WireGuard") {
+        REQUIRE(table.bind(kIkeId, kIke).has_value());
+        REQUIRE(table.bind(wireguard, five_hundred).has_value());
+        table.keep_only({{wireguard, five_hundred}});
+        CHECK(ipc::check_roles(wireguard.kind, table.descriptors(wireguard, five_hundred).roles, 2).has_value());
+    }
+    table.keep_only({});
+    std::filesystem::remove_all(directory);
+}
+
+TEST_CASE("a port of IKE that another program has is said, and nothing is half-bound") {
+    if (!enter_room()) return;
+    const auto other = bind_listener(kIkePort, 0);
+    REQUIRE(other.has_value());
+    ListenerTable table("/run/test", 2);
+    const Status refused = table.bind(kIkeId, kIke);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().what.find("UDP port 500 (IPv4): in use by another program, perhaps an IKE daemon") !=
+          std::string::npos);
+    CHECK(table.size() == 0);
 }
 
 }  // namespace

@@ -15,7 +15,9 @@ std::string line_of(const ipc::ConfigMessage& message, std::size_t descriptors) 
                brought;
     if (const auto* put = std::get_if<ipc::PutCustomer>(&message))
         return "customer " + put->settings.id + (put->settings.suspended ? " suspended" : "") +
-               (put->has_tun ? " with tun" : "") + brought;
+               (put->has_tun ? " with tun" : "") + brought +
+               (put->ipsec ? ", " + std::to_string(put->connection_count) + " connections" : "");
+    if (const auto* put = std::get_if<ipc::PutConnection>(&message)) return "connection " + put->settings.name;
     if (const auto* put = std::get_if<ipc::PutPeer>(&message)) {
         const auto& endpoint = put->settings.endpoint;
         return "peer " + put->settings.name + (endpoint ? " at " + to_string(*endpoint) : "") +
