@@ -26,6 +26,10 @@ Result<bool> add_message(ipc::SnapshotMessage message, bool& has_header, Snapsho
         out.customers.back().peers.push_back(std::move(*peer));
         return false;
     }
+    if (auto* one = std::get_if<ipc::ConnectionSnapshot>(&message); one != nullptr && !out.customers.empty()) {
+        out.customers.back().connections.push_back(std::move(*one));
+        return false;
+    }
     return fail(ErrorCode::kFailed, "vpnd sent its messages in an invalid order");
 }
 

@@ -12,8 +12,9 @@ namespace warren::ctl {
 
 struct CustomerStatus {
     ipc::CustomerSnapshot customer;
-    std::vector<ipc::PeerSnapshot> peers;  // empty when they were not requested
+    std::vector<ipc::PeerSnapshot> peers;  // empty when they were not requested, like connections
     ZoneNames zones = {};                  // of their endpoints
+    std::vector<ipc::ConnectionSnapshot> connections = {};
 };
 
 struct Snapshot {

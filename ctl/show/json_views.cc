@@ -4,6 +4,7 @@
 
 #include "base/drop_reason.h"
 #include "base/log_level.h"
+#include "config/identity.h"
 #include "config/manual.h"
 #include "config/values.h"
 #include "ctl/show/text_views.h"
@@ -72,6 +73,33 @@ Json peers_of(const CustomerStatus& status) {
     return out;
 }
 
+Json connections_of(const CustomerStatus& status) {
+    Json out = Json::array();
+    for (const ipc::ConnectionSnapshot& connection : status.connections) {
+        Json entry;
+        entry["name"] = connection.settings.name;
+        entry["kind"] = "ipsec";
+        entry["state"] = name_of(connection.state);
+        entry["reason"] = connection.reason.empty() ? Json() : Json(connection.reason);
+        entry["auth"] = kIpsecAuthNames[static_cast<std::size_t>(connection.settings.auth)];
+        entry["remote_identity"] = config::to_string(connection.settings.remote_identity);
+        entry["remote_address"] =
+            connection.settings.remote_address ? Json(to_string(*connection.settings.remote_address)) : Json();
+        entry["sessions"] = connection.sessions;
+        entry["max_sessions"] = connection.settings.max_sessions;
+        entry["pool"] = texts_of(connection.settings.pool);
+        entry["children"] = Json::array();
+        for (const ipc::IpsecChild& child : connection.settings.children) {
+            entry["children"].push_back({{"name", child.name},
+                                         {"local", texts_of(child.local)},
+                                         {"remote", texts_of(child.remote)},
+                                         {"routes", texts_of(child.routes)}});
+        }
+        out.push_back(std::move(entry));
+    }
+    return out;
+}
+
 Json diagnostic_of(const config::Diagnostic& diagnostic) {
     Json out;
     out["file"] = diagnostic.file;
@@ -127,6 +155,10 @@ std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd,
         entry["peer_count"] = customer.peer_count;
         entry["peers_online"] = customer.peers_online;
         entry["peers"] = peers_of(status);
+        entry["connection_count"] = customer.connection_count;
+        entry["connections_up"] = customer.connections_up;
+        entry["connections_unserved"] = customer.connections_unserved;
+        entry["connections"] = connections_of(status);
         const auto disabled = disabled_peers_of(stackd, customer.settings.id);
         entry["disabled_peers"] = disabled ? Json(disabled->names) : Json();
         entry["disabled_peers_more"] = disabled ? Json(disabled->more) : Json();

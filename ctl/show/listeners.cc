@@ -7,6 +7,10 @@ std::vector<Listening> listeners_of(const config::Loaded& loaded) {
     if (!loaded.appliance_valid) return out;
     if (const auto* shared = config::find(loaded.appliance.listeners, ListenerKind::kWireguard))
         out.push_back({"udp", shared->port, "", "wireguard", loaded.appliance.public_endpoint.value_or("")});
+    if (const auto* ike = config::find(loaded.appliance.listeners, ListenerKind::kIke)) {
+        out.push_back({"udp", kIkePort, "", "ike"});
+        out.push_back({"udp", ike->port, "", "ike"});
+    }
     if (const auto& page = loaded.appliance.status_listen; page && !page->address.is_loopback())
         out.push_back({"tcp", page->port, page->address.is_unspecified() ? "" : to_string(page->address), "status"});
     for (const config::LoadedCustomer& customer : loaded.customers) {

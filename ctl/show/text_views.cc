@@ -8,6 +8,7 @@
 
 #include "base/drop_reason.h"
 #include "base/printable.h"
+#include "config/identity.h"
 #include "config/rate.h"
 #include "ctl/show/table.h"
 #include "ctl/show/units.h"
@@ -41,8 +42,30 @@ std::string limit_text(std::uint64_t bits_per_second) {
     return bits_per_second == 0 ? "none" : config::rate_text(bits_per_second);
 }
 
+// "" when there are none.
+std::string connections_text(std::uint64_t count, std::uint64_t up, std::uint64_t unserved) {
+    if (count == 0) return {};
+    return fmt::format("connections {} of {} up{}\n", up, count,
+                       unserved == 0 ? "" : fmt::format("; {} not served: this vpnd has no engine of IKE", unserved));
+}
+
 std::string online_text(const ipc::CustomerSnapshot& customer) {
     return fmt::format("{}/{}", customer.peers_online, customer.peer_count);
+}
+
+std::string connections_table(const std::vector<ipc::ConnectionSnapshot>& connections) {
+    Table table({{"CONNECTION"}, {"STATE"}, {"AUTH"}, {"REMOTE IDENTITY"}, {"SESSIONS", Align::kRight}, {"REMOTE"}});
+    for (const ipc::ConnectionSnapshot& one : connections) {
+        std::vector<Prefix> remote = one.settings.pool;
+        for (const ipc::IpsecChild& child : one.settings.children)
+            remote.insert(remote.end(), child.remote.begin(), child.remote.end());
+        const std::string reason = one.reason.empty() ? "" : fmt::format(" ({})", printable(one.reason));
+        table.add({one.settings.name, std::string(name_of(one.state)) + reason,
+                   std::string(kIpsecAuthNames[static_cast<std::size_t>(one.settings.auth)]),
+                   printable(config::to_string(one.settings.remote_identity)), fmt::format("{}", one.sessions),
+                   join(remote, kShownPrefixes)});
+    }
+    return table.text();
 }
 
 }  // namespace
@@ -54,6 +77,17 @@ std::string_view name_of(ipc::PeerState state) {
         case ipc::PeerState::kOnline: return "online";
     }
     return "never";
+}
+
+std::string_view name_of(ipc::ConnectionState state) {
+    switch (state) {
+        case ipc::ConnectionState::kUnserved: return "unserved";
+        case ipc::ConnectionState::kListening: return "listening";
+        case ipc::ConnectionState::kConnecting: return "connecting";
+        case ipc::ConnectionState::kUp: return "up";
+        case ipc::ConnectionState::kDown: return "down";
+    }
+    return "unserved";
 }
 
 std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
@@ -97,7 +131,13 @@ std::string status_text(const Snapshot& snapshot) {
     std::uint64_t peers = 0;
     std::uint64_t online = 0;
     std::uint64_t dropped = sum_of(header.drops);
+    std::uint64_t connections = 0;
+    std::uint64_t up = 0;
+    std::uint64_t unserved = 0;
     for (const CustomerStatus& status : snapshot.customers) {
+        connections += status.customer.connection_count;
+        up += status.customer.connections_up;
+        unserved += status.customer.connections_unserved;
         peers += status.customer.peer_count;
         online += status.customer.peers_online;
         dropped += sum_of(status.customer.activity.drops);
@@ -105,6 +145,7 @@ std::string status_text(const Snapshot& snapshot) {
     std::string out = fmt::format("appliance   {}\nversion     {}\ngeneration  {}\n", printable(header.appliance),
                                   printable(header.version), header.generation);
     out += fmt::format("customers   {}\npeers       {} of {} online\n", snapshot.customers.size(), online, peers);
+    out += connections_text(connections, up, unserved);
     out += fmt::format("handshakes  {} begun, {} completed{}\n", header.handshakes_initiated,
                        header.handshakes_completed, header.under_load ? "; under load, cookies are required" : "");
     out += fmt::format("encryption  {}\ndropped     {} packets{}\n", printable(header.aead_backend), dropped,
@@ -126,10 +167,12 @@ std::string customer_text(const CustomerStatus& status, const std::optional<ipc:
                                   printable(customer.settings.name), state_of(customer));
     out += fmt::format("addresses   {}  (vpn0, mtu {})\n", join(customer.settings.addresses, SIZE_MAX),
                        customer.settings.mtu);
-    out += fmt::format("listener    {}, UDP port {}, key {}\n",
-                       listener.id.owner.empty() ? "the shared one" : "the customer's own", listener.port,
-                       printable(listener.identity));
+    if (listener.port != 0)
+        out += fmt::format("listener    {}, UDP port {}, key {}\n",
+                           listener.id.owner.empty() ? "the shared one" : "the customer's own", listener.port,
+                           printable(listener.identity));
     out += fmt::format("peers       {} of {} online\n", customer.peers_online, customer.peer_count);
+    out += connections_text(customer.connection_count, customer.connections_up, customer.connections_unserved);
     if (!disabled) out += "disabled    not known\n";
     if (disabled && !disabled->names.empty())
         out += fmt::format("disabled    {}{}\n", printable(fmt::to_string(fmt::join(disabled->names, ", "))),
@@ -157,8 +200,9 @@ std::string customer_text(const CustomerStatus& status, const std::optional<ipc:
             peer.settings.name, peer.ahead_seconds / 86'400.0, peer.activity.refused_as_old, customer.settings.id,
             peer.settings.name);
     }
-    if (status.peers.empty()) return out;
-    return out + '\n' + peers_text({{}, {status}}, false);
+    if (!status.peers.empty()) out += '\n' + peers_text({{}, {status}}, false);
+    if (!status.connections.empty()) out += '\n' + connections_table(status.connections);
+    return out;
 }
 
 std::string customers_text(const Snapshot& snapshot) {

@@ -15,6 +15,7 @@
 namespace warren::ctl {
 
 [[nodiscard]] std::string_view name_of(ipc::PeerState state);
+[[nodiscard]] std::string_view name_of(ipc::ConnectionState state);
 [[nodiscard]] std::string_view state_of(const ipc::CustomerSnapshot& customer);
 // All packets dropped, whatever the reason.
 [[nodiscard]] std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops);

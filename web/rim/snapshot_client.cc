@@ -38,6 +38,8 @@ Result<bool> SnapshotClient::add_message(ipc::SnapshotMessage message) {
         round_.customers.back().peers.push_back(std::move(*peer));
         return false;
     }
+    // The page shows peers only.
+    if (std::holds_alternative<ipc::ConnectionSnapshot>(message) && !round_.customers.empty()) return false;
     if (std::holds_alternative<ipc::SnapshotEnd>(message) && has_header_) return true;
     return fail(ErrorCode::kFailed, "vpnd sent its messages in the wrong order");
 }

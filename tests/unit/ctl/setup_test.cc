@@ -250,6 +250,9 @@ TEST_CASE("listeners are those of the valid files that the uplink can reach") {
     std::ofstream(other.config() + "/warren.toml")
         << "schema = 1\n[wireguard]\nprivate_key = { secret = \"uplink\" }\nendpoint = \"vpn.example.net:51820\"\n";
     CHECK(vpnctl({"--config", other.config(), "listeners"}).out == "udp 51820 * wireguard vpn.example.net:51820\n");
+    std::ofstream(other.config() + "/warren.toml", std::ios::app) << "[ipsec]\n";
+    CHECK(vpnctl({"--config", other.config(), "listeners"}).out ==
+          "udp 51820 * wireguard vpn.example.net:51820\nudp 500 * ike\nudp 4500 * ike\n");
     const auto shown = nlohmann::json::parse(vpnctl({"--config", other.config(), "--json", "listeners"}).out);
     CHECK(shown["listeners"][0]["endpoint"] == "vpn.example.net:51820");
 }

@@ -135,6 +135,40 @@ TEST_CASE("one customer's status; its name does not control the terminal") {
               .find("dropped     4 packets\n            4 source_not_allowed\n\nPEER") != std::string::npos);
 }
 
+TEST_CASE("connections of IPsec are shown, and said not to be served while no engine does") {
+    Snapshot snapshot = samples::snapshot();
+    CustomerStatus& acme = snapshot.customers[0];
+    warren::ipc::ConnectionSnapshot graz;
+    graz.settings.name = "graz";
+    graz.settings.remote_identity = {warren::IkeIdentityType::kKeyId, false, "g\x1b"};
+    const auto prefix = [](const char* text) { return *warren::parse_prefix(text); };
+    graz.settings.children = {{"lan", {prefix("10.0.0.0/24")}, {prefix("10.1.0.0/16")}, {}},
+                              {"voice", {prefix("10.0.0.0/24")}, {prefix("10.2.0.0/16")}, {}}};
+    warren::ipc::ConnectionSnapshot people;
+    people.settings.name = "people";
+    people.settings.auth = warren::IpsecAuth::kEapTls;
+    people.settings.pool = {prefix("10.99.0.0/24")};
+    people.state = warren::ipc::ConnectionState::kDown;
+    people.reason = "no proposal";
+    people.sessions = 7;
+    acme.connections = {graz, people};
+    acme.customer.connection_count = 2;
+    acme.customer.connections_unserved = 1;
+    CHECK(status_text(snapshot).find("\nconnections 0 of 2 up; 1 not served: this vpnd has no engine of IKE\n") !=
+          std::string::npos);
+    const std::string text = customer_text(acme);
+    CHECK(text.find("\nconnections 0 of 2 up; 1 not served") != std::string::npos);
+    CHECK(
+        text.ends_with("\nCONNECTION  STATE               AUTH     REMOTE IDENTITY  SESSIONS  REMOTE\n"
+                       "graz        unserved            psk      key-id:hex:671b         0  10.1.0.0/16, 10.2.0.0/16\n"
+                       "people      down (no proposal)  eap-tls  any                     7  10.99.0.0/24\n"));
+    const std::string json = status_json(snapshot, {}, {});
+    CHECK(json.find("\"connections_unserved\": 1") != std::string::npos);
+    CHECK(json.find("\"state\": \"unserved\"") != std::string::npos);
+    CHECK(json.find("\"reason\": \"no proposal\"") != std::string::npos);
+    CHECK(status_text(samples::snapshot()).find("connections") == std::string::npos);
+}
+
 TEST_CASE("the counters' table has plain numbers") {
     CHECK(counters_text(samples::snapshot()) ==
           "CUSTOMER  RX BYTES  RX PACKETS    TX BYTES  TX PACKETS   RX CPU   TX CPU  DROPPED\n"
