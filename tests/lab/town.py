@@ -1,7 +1,8 @@
-"""The usual network for tests against a real Warren.
+"""The usual network for tests.
 
     hub (Warren)  up0 198.51.100.1, .2, 2001:db8:100::1 ──┐
                   up1 192.0.2.1, 2001:db8:200::1 ─────────┤ internet ├── each place: 100.64.N.2, 2001:db8:1:N::2
+                                                                     └── nat 100.64.N.2 ── each place: 192.168.M.2
 """
 
 import contextlib
@@ -63,9 +64,11 @@ class Office:
 _devices = itertools.count(1)
 
 
-class Town:
-    def __init__(self, lab, name="warren", workers=0):
-        self.lab, self._numbers, self._ids = lab, itertools.count(1), itertools.count(1)
+class Internet:
+    """The hub's namespace, with nothing in it, and places that reach it."""
+
+    def __init__(self, lab):
+        self.lab, self._numbers = lab, itertools.count(1)
         self.hub, self.internet = lab.namespace("hub"), lab.router("internet")
         for ns in (self.hub, self.internet):
             for scope in ("all", "default"):
@@ -75,9 +78,6 @@ class Town:
         lab.wire(self.hub, "up1", [f"{OTHER4}/24", f"{OTHER6}/64"], self.internet, "hub1",
                  ["192.0.2.254/24", "2001:db8:200::fe/64"])
         self.hub.ip("route add default via 198.51.100.254", "route add ::/0 via 2001:db8:100::fe")
-        self.warren = warren.Warren(lab, self.hub, name=name, listen_port=PORT, workers=workers)
-
-    # --- clients ------------------------------------------------------------------------------------------------------
 
     def place(self, host, mtu=1500):
         number = next(self._numbers)
@@ -87,6 +87,40 @@ class Town:
                       mtu=mtu)
         ns.ip(f"route add default via {v4}.1", f"route add ::/0 via {v6}:1")
         return Place(ns, number, f"{v4}.2", f"{v6}:2", device)
+
+    def nat(self, host):
+        """A router at a place of its own, which hides what is behind it. Returns its Nat."""
+        outside = self.place(host)
+        outside.ns.sysctl("net.ipv4.ip_forward", 1)
+        outside.ns.run("nft", "-f", "-", input="table ip hide { chain out { type nat hook postrouting priority srcnat; "
+                       'oifname "wan0" masquerade; }; }')
+        return Nat(self.lab, outside, self._numbers)
+
+
+class Nat:
+    """`outside` is the place whose address the internet sees."""
+
+    def __init__(self, lab, outside, numbers):
+        self.lab, self.outside, self._numbers = lab, outside, numbers
+
+    def place(self, host):
+        """A namespace behind the NAT, with IPv4 only."""
+        number = next(self._numbers)
+        ns, device = self.lab.namespace(f"{host}-{number}"), f"place{number}"
+        self.lab.wire(self.outside.ns, device, f"192.168.{number}.1/24", ns, "wan0", f"192.168.{number}.2/24")
+        ns.ip(f"route add default via 192.168.{number}.1")
+        return Place(ns, number, f"192.168.{number}.2", "", device)
+
+
+class Town(Internet):
+    """The internet with a Warren at the hub."""
+
+    def __init__(self, lab, name="warren", workers=0):
+        super().__init__(lab)
+        self._ids = itertools.count(1)
+        self.warren = warren.Warren(lab, self.hub, name=name, listen_port=PORT, workers=workers)
+
+    # --- clients ------------------------------------------------------------------------------------------------------
 
     def office(self, host, addresses=("10.0.0.2/32", "fd00:42::2/128"), networks=(), hub=HUB4, hub_key=None, port=PORT,
                place=None, start=True, peer=None, mtu=1420, listen_port=0, keepalive=0, psk="",
