@@ -46,8 +46,8 @@ class Child:
 @dataclass
 class Connection:
     """One connection to `remote`, an address, or from anywhere with "". `local_auth` and `remote_auth` are as
-    swanctl.conf has them: psk, pubkey, eap-mschapv2, eap-tls. `encap` pretends a NAT; without it the charon at the other
-    end still does, because user-space ESP needs UDP."""
+    swanctl.conf has them: psk, pubkey, eap-mschapv2, eap-tls. ESP is in UDP in any case: charon pretends a NAT when its
+    ESP is in user space, also without `encap`."""
 
     name: str
     remote: str = ""
@@ -198,8 +198,8 @@ def ike_sa(name, values):
     nat = tuple(end for end in ("local", "remote") if values.get(f"nat-{end}") == "yes")
     return IkeSa(name, int(values["uniqueid"]), values["state"],
                  tuple(int(values[f"{end}-spi"], 16) for end in ("initiator", "responder")),
-                 values.get("initiator") == "yes", *ends, values.get("local-id", ""), values.get("remote-id", ""), suite,
-                 nat, values.get("local-vips", []), values.get("remote-vips", []), values.get("ppk") == "yes",
+                 values.get("initiator") == "yes", *ends, values.get("local-id", ""), values.get("remote-id", ""),
+                 suite, nat, values.get("local-vips", []), values.get("remote-vips", []), values.get("ppk") == "yes",
                  [child_sa(child) for child in values.get("child-sas", {}).values()])
 
 
@@ -318,10 +318,11 @@ class Charon:
         return self.ns.run(f"{self.directory}/swanctl", command, "--uri", self.uri, *options, check=check,
                            timeout=timeout, env={**os.environ, **self.env})
 
-    def initiate(self, child="", ike="", timeout=10, check=True):
-        """Sets up the child, with its IKE_SA if there is none. Returns True if that succeeded."""
+    def initiate(self, child="", ike="", timeout=10, check=True, wait=True):
+        """Sets up the child, with its IKE_SA if there is none. Returns True if that succeeded. Without `wait` it only
+        begins."""
         done = self.swanctl("--initiate", *(["--child", child] if child else []), *(["--ike", ike] if ike else []),
-                            "--timeout", timeout, check=check, timeout=timeout + 30)
+                            "--timeout", timeout if wait else -1, check=check, timeout=timeout + 30)
         return done.returncode == 0
 
     def terminate(self, child="", ike="", force=False, check=True):
