@@ -5,7 +5,13 @@ import os
 import struct
 
 from . import ikewire, rawpeer
+from .ikesa import IkeSa
 from .ikewire import HEADER, Exchange, Header, Kind, Notify
+
+
+def example():
+    """An IKE_SA that nobody has, for the names of what follows."""
+    return IkeSa(True, os.urandom(8), os.urandom(8))
 
 
 def unprotected(sa, payloads=(), exchange=Exchange.INFORMATIONAL, message_id=None):

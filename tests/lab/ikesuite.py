@@ -21,6 +21,8 @@ from .ikewire import Proposal, Transform
 
 
 class X25519:
+    number = 31
+
     def __init__(self):
         self._key = X25519PrivateKey.generate()
         self.public = self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
@@ -32,8 +34,8 @@ class X25519:
 class Ecp:
     """RFC 5903: both coordinates are sent, the x coordinate is shared."""
 
-    def __init__(self, curve):
-        self._key = ec.generate_private_key(curve)
+    def __init__(self, number, curve):
+        self.number, self._key = number, ec.generate_private_key(curve)
         self.public = self._key.public_key().public_bytes(serialization.Encoding.X962,
                                                           serialization.PublicFormat.UncompressedPoint)[1:]
 
@@ -66,7 +68,8 @@ def modp_prime(bits):
 
 
 class Modp:
-    def __init__(self, bits):
+    def __init__(self, number, bits):
+        self.number = number
         self._prime, self._size = modp_prime(bits), bits // 8
         self._secret = int.from_bytes(os.urandom(48), "big")
         self.public = pow(2, self._secret, self._prime).to_bytes(self._size, "big")
@@ -75,8 +78,9 @@ class Modp:
         return pow(int.from_bytes(public, "big"), self._secret, self._prime).to_bytes(self._size, "big")
 
 
-GROUPS = {31: X25519, 19: lambda: Ecp(ec.SECP256R1()), 20: lambda: Ecp(ec.SECP384R1()), 21: lambda: Ecp(ec.SECP521R1()),
-          2: lambda: Modp(1024), 14: lambda: Modp(2048), 15: lambda: Modp(3072)}
+GROUPS = {31: X25519, 19: lambda: Ecp(19, ec.SECP256R1()), 20: lambda: Ecp(20, ec.SECP384R1()),
+          21: lambda: Ecp(21, ec.SECP521R1()), 2: lambda: Modp(2, 1024), 14: lambda: Modp(14, 2048),
+          15: lambda: Modp(15, 3072)}
 
 # --- prf and ciphers --------------------------------------------------------------------------------------------------
 
