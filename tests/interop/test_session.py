@@ -2,12 +2,12 @@
 
 import base64
 import os
-import re
 
 import pytest
 
 from tests.lab import inner, netlab, rawpeer, town as scenery, wireguard_go
 from tests.lab.capture import Capture
+from tests.lab.memory import found_in_memory
 from tests.lab.town import PORT, STACK4
 
 REJECT_AFTER_MESSAGES = 2**64 - 2**13 - 1  # WireGuard whitepaper §6.1
@@ -205,23 +205,6 @@ def test_a_first_connection_takes_one_initiation_one_response_one_keepalive(town
             netlab.wait_until(lambda: sum(packet.wireguard_type == 4 for packet in capture.packets()) >= 1, 5)
     kinds = [packet.wireguard_type for packet in capture.packets()]
     assert kinds.count(1) == 1 and kinds.count(2) == 1
-
-
-def found_in_memory(pid, needles):
-    """The names of those byte strings that are in the process's writable memory."""
-    found = set()
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for line in maps:
-            start, end, rights = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line).groups()
-            if not rights.startswith("rw"):
-                continue
-            try:
-                memory.seek(int(start, 16))
-                content = memory.read(int(end, 16) - int(start, 16))
-            except OSError:
-                continue
-            found |= {name for name, needle in needles.items() if needle in content}
-    return found
 
 
 def test_no_key_is_left_in_memory_after_its_peer_is_removed(town):
