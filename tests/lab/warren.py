@@ -8,7 +8,7 @@ import signal
 import socket
 from dataclasses import dataclass, field
 
-from . import netlab, wireguard_go
+from . import connection, netlab, wireguard_go
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 UNPRIVILEGED = "nobody"  # a user that every Debian has
@@ -87,10 +87,12 @@ class Customer:
     handoff: dict = None
     listen_port: int = 0  # with `private_key`: a listener of its own
     private_key: str = ""
+    ipsec: connection.Ipsec = None
 
     def text(self):
+        mtu = min(self.mtu, connection.LARGEST_MTU) if self.ipsec else self.mtu
         lines = ["schema = 1", f"name = {_toml(self.name or self.id)}", f"state = {_toml(self.state)}", "", "[stack]",
-                 f"addresses = {_toml(self.addresses)}", f"mtu = {self.mtu}",
+                 f"addresses = {_toml(self.addresses)}", f"mtu = {mtu}",
                  *([f"queues = {self.queues}"] if self.queues > 1 else []),
                  *([] if self.clamp_mss else ["clamp_mss = false"]),
                  *([f"devices = {_toml(self.devices)}"] if self.devices else [])]
@@ -103,7 +105,8 @@ class Customer:
         if self.listen_port:
             lines += ["", "[wireguard]", f"listen_port = {self.listen_port}",
                       f"private_key = {{ secret = {_toml(f'{self.id}/listener')} }}"]
-        return "\n".join(lines) + "\n\n" + "\n".join(peer.text(self.id) for peer in self.peers)
+        tunnels = [peer.text(self.id) for peer in self.peers] + ([self.ipsec.text(self.id)] if self.ipsec else [])
+        return "\n".join(lines) + "\n\n" + "\n".join(tunnels)
 
 
 class Warren:
@@ -114,6 +117,7 @@ class Warren:
         self.lab, self.uplink, self.name = lab, uplink, name
         self.workers = workers or int(os.environ.get("WARREN_WORKERS") or 0)  # 0: Warren's default
         self.listen_port, self.key, self.public_endpoint = listen_port, key or wireguard_go.new_key(), public_endpoint
+        self.ipsec = None  # keys of [ipsec]; {}: with their defaults; None: no IPsec
         self.status_listen = status_listen  # "ADDRESS:PORT" of the status page; empty: no page
         self.removes = False  # apply() says that customers may be removed
         self.state_dir = ""  # what outlives a reboot; empty: nothing
@@ -135,6 +139,8 @@ class Warren:
                  'private_key = { secret = "uplink" }']
         if self.public_endpoint:
             lines.append(f"endpoint = {_toml(self.public_endpoint)}")
+        if self.ipsec is not None:
+            lines += ["", "[ipsec]"] + [f"{key} = {_toml(value)}" for key, value in self.ipsec.items()]
         if self.status_listen:
             lines += ["", "[status]", f"listen = {_toml(self.status_listen)}"]
         self._put("warren.toml", "\n".join(lines) + "\n", 0o644)
@@ -152,6 +158,8 @@ class Warren:
         for peer in customer.peers:
             if peer.psk:
                 self._put(f"secrets/{customer.id}/{peer.name}.psk", peer.psk + "\n")
+        for file, text in (customer.ipsec.secrets(customer.id) if customer.ipsec else {}).items():
+            self._put(f"secrets/{file}", text)
 
     def _put(self, name, text, mode=0o600):
         """Replaces a file atomically, so that a reload never reads half of it."""
@@ -283,6 +291,22 @@ class Warren:
 
     def peer(self, customer, name):
         return next(peer for peer in self.status(customer)["peers"] if peer["name"] == name)
+
+    def connections(self, *which):
+        """The IPsec connections of all customers, or of (customer, connection), as connection.ShownConnections."""
+        return connection.connections(self.json("ipsec", *which))
+
+    def connection(self, customer, name):
+        return next(one for one in self.connections(customer) if one.name == name)
+
+    def attempts(self, *which):
+        """Why an IPsec connection did not come up: connection.ShownAttempts of (customer, connection), the latest last;
+        without these, of peers that no connection was found for."""
+        return connection.attempts(self.json("ipsec", *which, "--why"))
+
+    def all_drops(self):
+        """The drop counters of packets and messages whose customer is not known."""
+        return self.status()["drops"]
 
     def drops(self, customer):
         """The customer's drop counters by reason; an absent reason means 0."""
