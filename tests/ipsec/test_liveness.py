@@ -169,7 +169,7 @@ def test_after_a_crash_stock_sites_find_out_and_come_back(town, join, site):
     for one in made.values():
         one.charon.connections[0].children[0].more |= {"dpd_action": "start", "close_action": "start"}
         one.charon.load()
-    office = town.office("linz", addresses=["10.0.2.1/24"], reach=["10.0.0.0/24"])
+    office = town.office("linz", addresses=["10.0.2.1/32"], reach=["10.0.0.0/24"])
     for name, one in made.items():
         join(name, [one], [office.peer] if name == names[0] else [])
         one.connect()

@@ -235,12 +235,22 @@ def heard(sock, patience=1.0):
         return out
 
 
+def answers(sock, patience=1.0):
+    """What arrives at the socket, but for one word that an SPI is unknown here (KL9: once a source and minute)."""
+    out = heard(sock, patience)
+    words = [one for one in out if one[:4] == MARKER and Notify.INVALID_SPI in [
+        told.kind for told in ikewire.notifications(ikewire.parse_payloads(one[20], one[4 + ikewire.HEADER:]))]]
+    assert len(words) <= 1
+    return [one for one in out if one not in words]
+
+
 @pytest.mark.parametrize("port", [IKE_PORT, NAT_PORT])
-def test_short_and_random_datagrams_get_no_answer(graz, stranger, port):
+def test_short_datagrams_get_no_answer(graz, stranger, port):
+    """Whatever their first word says they are: IKE, a reserved SPI, ESP, a keepalive, WireGuard."""
     for size in range(65):
-        for first in (b"\0\0\0\0", b"\0\0\0\xff", b"\0\0\1\0", b"\xff", b"\1\0\0\0", os.urandom(4)):
-            stranger.sendto((first + os.urandom(64))[:size], (HUB4, port))
-    assert heard(stranger) == []
+        for first in (MARKER, b"\0\0\0\1", b"\0\0\0\xff", b"\0\0\1\0", b"\xff", b"\1\0\0\0", b"\x7f\1\2\3"):
+            stranger.sendto((first + bytes(64))[:size], (HUB4, port))
+    assert answers(stranger) == []
     assert graz.ping()
 
 
@@ -294,7 +304,7 @@ def test_wireguard_and_ike_do_not_answer_at_each_others_port(town, graz, peer, s
         raw.sock.sendto(raw.initiation().message, (HUB4, port))
         raw.sock.sendto(MARKER + raw.initiation().message, (HUB4, port))
     stranger.sendto(first_message(peer), (HUB4, PORT))
-    assert heard(raw.sock) == [] and heard(stranger) == []
+    assert answers(raw.sock) == [] and answers(stranger) == []
     assert graz.ping()
 
 

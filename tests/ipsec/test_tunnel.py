@@ -50,7 +50,7 @@ def test_two_customers_with_the_same_addresses_identities_and_keys_never_meet(to
 def test_ipsec_and_wireguard_are_one_network_of_the_customer(town, join, site):
     id_ = town.new_id("mixed")
     graz = site(id_)
-    office = town.office("linz", addresses=["10.0.2.1/24"], reach=["10.0.0.0/24"])
+    office = town.office("linz", addresses=["10.0.2.1/32"], reach=["10.0.0.0/24"])
     join(id_, [graz], [office.peer])
     graz.connect()
     office.connect()

@@ -57,7 +57,7 @@ def test_the_text_says_the_same(town, graz):
 
 def test_peers_lists_connections_beside_wireguards(town, join, site):
     id_ = town.new_id("mixed")
-    graz, office = site(id_), town.office("linz", addresses=["10.0.2.1/24"], reach=["10.0.0.0/24"])
+    graz, office = site(id_), town.office("linz", addresses=["10.0.2.1/32"], reach=["10.0.0.0/24"])
     join(id_, [graz], [office.peer])
     graz.connect()
     office.connect()
