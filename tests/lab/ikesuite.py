@@ -222,10 +222,13 @@ def suite_of(proposal):
 
 
 def choose(proposals, name, child=False, group=True):
-    """(Proposal to answer with, Suite): the first offer that has all that the name says. `group`: with its KE."""
+    """(Proposal to answer with, Suite): the first offer that has all that the name says, and no KE if that has none.
+    `group`: with its KE."""
     wanted = [one for one in transforms(name, child) if group or one[0] != Transform.KE]
+    wants_group = any(one[0] == Transform.KE for one in wanted)
     for proposal in proposals:
-        if all(one in proposal.transforms for one in wanted):
+        has_group = any(one[0] == Transform.KE and one[1] != 0 for one in proposal.transforms)
+        if all(one in proposal.transforms for one in wanted) and (wants_group or not has_group):
             answer = Proposal(proposal.number, proposal.protocol, proposal.spi, wanted)
             return answer, suite_of(answer)
     raise ValueError("no proposal chosen")

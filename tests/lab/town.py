@@ -82,7 +82,8 @@ class Internet:
     def place(self, host, mtu=1500):
         number = next(self._numbers)
         ns = self.lab.namespace(f"{host}-{number}")
-        device, v4, v6 = f"place{number}", f"100.64.{number}", f"2001:db8:1:{number:x}:"
+        v4, v6 = f"100.{64 + number // 250}.{number % 250}", f"2001:db8:1:{number:x}:"
+        device = f"place{number}"
         self.lab.wire(self.internet, device, [f"{v4}.1/24", f"{v6}:1/64"], ns, "wan0", [f"{v4}.2/24", f"{v6}:2/64"],
                       mtu=mtu)
         ns.ip(f"route add default via {v4}.1", f"route add ::/0 via {v6}:1")
@@ -106,10 +107,10 @@ class Nat:
     def place(self, host):
         """A namespace behind the NAT, with IPv4 only."""
         number = next(self._numbers)
-        ns, device = self.lab.namespace(f"{host}-{number}"), f"place{number}"
-        self.lab.wire(self.outside.ns, device, f"192.168.{number}.1/24", ns, "wan0", f"192.168.{number}.2/24")
-        ns.ip(f"route add default via 192.168.{number}.1")
-        return Place(ns, number, f"192.168.{number}.2", "", device)
+        ns, device, v4 = self.lab.namespace(f"{host}-{number}"), f"place{number}", f"192.168.{number % 250}"
+        self.lab.wire(self.outside.ns, device, f"{v4}.1/24", ns, "wan0", f"{v4}.2/24")
+        ns.ip(f"route add default via {v4}.1")
+        return Place(ns, number, f"{v4}.2", "", device)
 
 
 class Town(Internet):
