@@ -9,6 +9,8 @@ namespace warren::dataplane {
 
 namespace {
 constexpr std::size_t kStraysPerCall = 64;
+constexpr Duration kToldAgain = std::chrono::seconds(60);  // of one sender
+constexpr TokenRate kUnknownTold{20, 20};  // of one data worker: real control messages that went astray keep their room
 // To the worker that the id names, and from there to the one that has the session.
 constexpr std::uint8_t kMostHops = 2;
 
@@ -95,7 +97,7 @@ Inbound::Owner Inbound::owner_of(Instant now, const Train& train, const MessageH
         case MessageKind::kData: break;
     }
     Session* const session = roster_.find(head.session);
-    if (session == nullptr) return find_elsewhere(head.session, train, framing, datagram, out);
+    if (session == nullptr) return find_elsewhere(now, head.session, train_number, train, framing, datagram, out);
     Peer& peer = roster_.peer_of(*session);
     Customer& customer = roster_.customer_of(peer);
     if (session->listener != train.listener) return customer.drops.add(DropReason::kListenerMismatch);
@@ -154,14 +156,29 @@ void Inbound::process(Instant now, std::span<const Train> trains, Output& out) {
 }
 
 // A session is with the worker that its id names, or that one knows better.
-void Inbound::find_elsewhere(SessionId session, const Train& train, const Framing& framing, MutableBytes datagram,
-                             Output& out) {
+void Inbound::find_elsewhere(Instant now, SessionId session, std::size_t train_number, const Train& train,
+                             const Framing& framing, MutableBytes datagram, Output& out) {
     std::uint32_t owner = session.worker() % place_.workers;
     if (owner == place_.worker) owner = roster_.worker_of(session).value_or(owner);
     const bool may_exist = place_.directory == nullptr || place_.directory->may_exist(session);
     if (owner == place_.worker || !may_exist || train.hops == kMostHops)
-        return roster_.own_drops.add(framing.unknown_session);
+        return note_unknown(now, train_number, train, framing, datagram, out);
     transfer(owner, train, datagram, out);
+}
+
+// One busy sender does not keep the others from being told of: each counts once in a while.
+void Inbound::note_unknown(Instant now, std::size_t train_number, const Train& train, const Framing& framing,
+                           MutableBytes datagram, Output& out) {
+    roster_.own_drops.add(framing.unknown_session);
+    if (!framing.tells_unknown_sessions || out.strays.size() >= kStraysPerCall) return;
+    const IpAddress& from = train.from.address;
+    const std::uint64_t mixed =
+        (load_le<std::uint64_t>(from.octets.data()) ^ load_le<std::uint64_t>(from.octets.data() + 8)) *
+        0x9e37'79b9'7f4a'7c15U;
+    ToldSource& told = told_sources_[mixed >> 56];
+    if ((told.address == from && now - told.at < kToldAgain) || !unknown_told_.take(now, kUnknownTold)) return;
+    told = {from, now};
+    out.strays.push_back({train_number, datagram});
 }
 
 // The kernel steers a train by its first datagram, and another session of the same sender may be another worker's.

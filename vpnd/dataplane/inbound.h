@@ -58,6 +58,11 @@ class Inbound {
         MutableBytes text;     // without header and tag
         std::size_t size = 0;  // with both
     };
+    // Whose message of no session was told last.
+    struct ToldSource {
+        IpAddress address;
+        Instant at = kLongAgo;
+    };
     static constexpr std::size_t kBatch = 64;
     using Heads = std::array<MessageHead, kBatch>;
 
@@ -69,8 +74,10 @@ class Inbound {
     [[nodiscard]] Owner owner_of(Instant now, const Train& train, const MessageHead& head) const;
     void collect(Instant now, std::size_t train_number, const Train& train, const Framing& framing,
                  const MessageHead& head, MutableBytes datagram, Output& out);
-    void find_elsewhere(SessionId session, const Train& train, const Framing& framing, MutableBytes datagram,
-                        Output& out);
+    void find_elsewhere(Instant now, SessionId session, std::size_t train_number, const Train& train,
+                        const Framing& framing, MutableBytes datagram, Output& out);
+    void note_unknown(Instant now, std::size_t train_number, const Train& train, const Framing& framing,
+                      MutableBytes datagram, Output& out);
     static void transfer(std::uint32_t worker, const Train& train, MutableBytes datagram, Output& out);
     void open_batch(Instant now, Output& out);
     void accept(Instant now, Candidate& message, Output& out);
@@ -94,6 +101,8 @@ class Inbound {
     std::array<crypto::AeadJob, kBatch> jobs_;
     std::size_t batched_ = 0;
     std::vector<Shaper::Packet> released_;
+    TokenBucket unknown_told_;                    // to engines
+    std::array<ToldSource, 256> told_sources_{};  // by a hash of the address
 };
 
 }  // namespace warren::dataplane

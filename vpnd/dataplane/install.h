@@ -81,7 +81,8 @@ struct RetireSession {
     SessionId local_id;
 };
 
-// A session that waits for its first message is sent on from now on, without one.
+// The session is the one of its flow that is sent on, whether it waited for its first message, or another took its
+// place that is about to go.
 struct Confirm {
     SessionId local_id;
 };

@@ -95,8 +95,9 @@ void Pipeline::install(Instant now, InstallSession&& command, Output& out) {
 void Pipeline::confirm(Instant now, SessionId id, Output& out) {
     Session* const session = roster_.find(id);
     Peer* const peer = session == nullptr ? nullptr : roster_.find_to_change(session->peer);
-    if (peer != nullptr && peer->flow_of(session->flow).unconfirmed == session)
-        begin_sending(now, *session, *peer, out);
+    if (peer == nullptr || peer->flow_of(session->flow).sending == session) return;
+    session->awaits_first = false;
+    begin_sending(now, *session, *peer, out);
 }
 
 // An older one that waits for its first message may still be received on, but never becomes the sending one.

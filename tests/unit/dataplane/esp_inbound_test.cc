@@ -26,7 +26,7 @@ MessageHead head_of(const Framing& framing, const Packet& message) {
     return head;
 }
 
-TEST_CASE("port 4500: what a datagram is") {
+TEST_CASE("KP1: port 4500: what a datagram is") {
     const auto kind_of = [](const Packet& message) { return head_of(kEspFraming, message).kind; };
     CHECK(kind_of({0xff}) == MessageKind::kIgnored);
     CHECK(kind_of({0xfe}) == MessageKind::kMalformed);
@@ -53,7 +53,7 @@ TEST_CASE("port 4500: what a datagram is") {
     CHECK(head_of(kEspFraming, message).session.worker() == 3);
 }
 
-TEST_CASE("port 500: everything is IKE, and nobody has a session there") {
+TEST_CASE("KP1: port 500: everything is IKE, and nobody has a session there") {
     for (std::size_t size = 0; size < 80; ++size) {
         CAPTURE(size);
         const MessageKind wanted = size >= 28 ? MessageKind::kControl : MessageKind::kMalformed;
@@ -284,7 +284,7 @@ TEST_CASE("ES5: what follows the packet's own length is cut off (TFC padding)") 
     CHECK(delivered[0] == from_peer());
 }
 
-TEST_CASE("a length that no ESP packet has is refused before anything is opened") {
+TEST_CASE("ES5: a length that no ESP packet has is refused before anything is opened") {
     Ready rig;
     const Packet good = rig.message(1);
     for (std::size_t size = 8; size < good.size(); ++size) {
@@ -302,7 +302,7 @@ TEST_CASE("a length that no ESP packet has is refused before anything is opened"
     CHECK(rig.take(good).size() == 1);
 }
 
-TEST_CASE("a length that no packet of AES-CBC has is refused before anything is opened") {
+TEST_CASE("ES5: a length that no packet of AES-CBC has is refused before anything is opened") {
     for (const AeadSuite suite : kEspSuites) {
         if (!is_cbc(suite)) continue;
         Ready rig({.suite = suite});
@@ -331,7 +331,7 @@ TEST_CASE("ES4: of AES-CBC the ICV is looked at before the padding") {
     }
 }
 
-TEST_CASE("keepalives mean nothing, and IKE messages are handed on with their marker") {
+TEST_CASE("KP1: keepalives mean nothing, and IKE messages are handed on with their marker") {
     Ready rig;
     Packet keepalive{0xff};
     Packet ike(64, 7);
@@ -344,6 +344,29 @@ TEST_CASE("keepalives mean nothing, and IKE messages are handed on with their ma
     CHECK(rig.out.strays[0].bytes.size() == ike.size());
     rig.out.clear();
     CHECK(rig.all_drops() == 0);
+}
+
+TEST_CASE("KL9: the engine hears of SPIs that nobody has, and a flood of them is counted only") {
+    Ready rig;
+    std::size_t told = 0;
+    const auto take_from = [&](const IpAddress& address) {
+        Packet message = EspRig::seal({.spi = 0x1234'5640}, 1, from_peer());
+        const Train train{{kEspListener}, {address, 4500, 0}, rig.to, 0, 0, message};
+        rig.pipeline->inbound(rig.now, std::span(&train, 1), rig.out);
+        told += rig.out.strays.size();
+        rig.out.clear();
+    };
+    for (int i = 0; i < 100; ++i) take_from(IpAddress::v4(203, 0, 113, 1));
+    CHECK(rig.own_drops(DropReason::kSpiUnknown) == 100);
+    CHECK(told == 1);
+    // Nor do others keep one from being told of.
+    take_from(IpAddress::v4(203, 0, 113, 2));
+    CHECK(told == 2);
+    for (std::uint8_t last = 3; last < 200; ++last) take_from(IpAddress::v4(203, 0, 113, last));
+    CHECK(told == 20);
+    rig.now = rig.now + std::chrono::minutes(1);
+    take_from(IpAddress::v4(203, 0, 113, 1));
+    CHECK(told == 21);
 }
 
 TEST_CASE("ES1: a SPI that nobody has is spi_unknown, one of another worker goes there") {
@@ -362,7 +385,7 @@ TEST_CASE("ES1: a SPI that nobody has is spi_unknown, one of another worker goes
     CHECK(out.transfers[0].worker == 2);
 }
 
-TEST_CASE("a WireGuard index on the ESP port, and a SPI on WireGuard's, are listener_mismatch") {
+TEST_CASE("ES1: a WireGuard index on the ESP port, and a SPI on WireGuard's, are listener_mismatch") {
     Ready rig;
     rig.put({.index = 1, .listener = 0, .peers = {{1, {"10.0.0.2/32"}}}});
     rig.Rig::install(1, 0x2000'0040, true);
@@ -380,7 +403,7 @@ TEST_CASE("a WireGuard index on the ESP port, and a SPI on WireGuard's, are list
     CHECK(rig.take(rig.message(1)).size() == 1);
 }
 
-TEST_CASE("two customers with the same inner addresses: the SPI alone says whose a packet is") {
+TEST_CASE("ES1: two customers with the same inner addresses: the SPI alone says whose a packet is") {
     EspRig rig;
     rig.put({.index = 1, .listener = kEspListener, .peers = {{1, {"10.0.0.2/32"}}}});
     rig.set_endpoint(1, "198.51.100.7:1111");  // behind one address

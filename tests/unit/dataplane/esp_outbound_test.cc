@@ -162,7 +162,8 @@ TEST_CASE("ESP has no empty messages: SendKeepalive sends nothing, nor does a ne
     CHECK(rig.sent().empty());
 }
 
-TEST_CASE("a rekeyed CHILD_SA is sent on after its first packet or Confirm, the old one until then; both receive") {
+TEST_CASE(
+    "KL4: a rekeyed CHILD_SA is sent on after its first packet or Confirm, the old one until then; both receive") {
     for (const bool by_packet : {true, false}) {
         EspRig rig;
         const Sa old;
@@ -225,7 +226,7 @@ TEST_CASE("ES6: what comes out of a CHILD_SA lies within its selectors, and its 
     CHECK(rig.traffic(0).rx_packets == sequence - 1);
 }
 
-TEST_CASE("two any-to-any tunnels of a customer: prefixes decide which sources each may use") {
+TEST_CASE("KS5: two any-to-any tunnels of a customer: prefixes decide which sources each may use") {
     EspRig rig;
     rig.put({.listener = kEspListener, .peers = {{0, {"10.1.0.0/16"}}, {1, {"10.2.0.0/16"}}}});
     const Sa first;
@@ -274,7 +275,7 @@ struct Children : EspRig {
     const Sa net{.spi = 0x2000'0040};
 };
 
-TEST_CASE("the first CHILD_SA whose selectors match is taken; what none carries waits and asks for one") {
+TEST_CASE("ES6: the first CHILD_SA whose selectors match is taken; what none carries waits and asks for one") {
     Children rig;
     CHECK(rig.spi_for(Children::packet("10.0.0.2", 53)) == rig.dns.remote_spi());
     CHECK(rig.spi_for(Children::packet("10.1.0.2", 53)) == rig.dns.remote_spi());

@@ -92,7 +92,28 @@ TEST_CASE("Confirm makes a waiting session the sending one, without a message") 
 
     tunnel.apply(tunnel.session(200, SendWhen::kAfterFirstReceived));
     tunnel.apply(tunnel.session(201, SendWhen::kAfterFirstReceived));
-    tunnel.apply(Confirm{{200}});  // 201 took its place
+    tunnel.transmit(0, packet_to("10.0.0.2"));
+    const auto before = tunnel.sent();
+    REQUIRE(before.size() == 1);
+    CHECK(load_le<std::uint32_t>(before[0].bytes.data() + 4) == 100 + 0x1000'0000);
+    tunnel.apply(Confirm{{200}});  // though 201 took its place
+    (void)tunnel.sent();           // an empty message tells the peer
+    tunnel.transmit(0, packet_to("10.0.0.2"));
+    const auto sent = tunnel.sent();
+    REQUIRE(sent.size() == 1);
+    CHECK(load_le<std::uint32_t>(sent[0].bytes.data() + 4) == 200 + 0x1000'0000);
+}
+
+TEST_CASE("Confirm of the session that is sent on changes nothing, and of an older one goes back to it") {
+    Tunnel tunnel;
+    tunnel.apply(tunnel.session(100, SendWhen::kNow));
+    tunnel.apply(tunnel.session(200, SendWhen::kNow));
+    (void)tunnel.sent();
+    tunnel.apply(Confirm{{200}});
+    CHECK(tunnel.sent().empty());
+    tunnel.apply(Confirm{{100}});
+    tunnel.apply(RetireSession{{200}});
+    (void)tunnel.sent();
     tunnel.transmit(0, packet_to("10.0.0.2"));
     const auto sent = tunnel.sent();
     REQUIRE(sent.size() == 1);

@@ -68,7 +68,8 @@ struct Framing {
     std::uint32_t overhead = 0;                                      // header and tag: a message without its text
     std::uint32_t inner_maximum = 0;                                 // the largest inner packet of one message
     Steering steering;
-    bool has_empty_messages = false;  // a message without a packet tells the peer that the session works
+    bool tells_unknown_sessions = false;  // the engine hears of messages that name no session, now and then
+    bool has_empty_messages = false;      // a message without a packet tells the peer that the session works
 
     // `out` has a place for each datagram.
     void (*identify)(Bytes train, std::size_t stride, std::span<MessageHead> out) = nullptr;
@@ -139,6 +140,7 @@ struct FramingOf {
         if constexpr (requires { Form::kMalformed; }) {
             out.malformed = Form::kMalformed;
             out.unknown_session = Form::kUnknownSession;
+            out.tells_unknown_sessions = true;
         }
         if constexpr (requires { &Form::form_of; }) out.form_of = Form::form_of;
         if constexpr (requires { &Form::counter_of; }) {
