@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/time.h"
+#include "vpnd/control/connection_status.h"
 #include "vpnd/control/refusals.h"
 #include "vpnd/control/session_keeper.h"
 #include "vpnd/dataplane/install.h"
@@ -25,6 +26,7 @@ namespace warren::control {
 struct Arrival {
     Endpoint from;
     LocalAddress to;
+    std::uint16_t to_port = 0;  // ours, where an engine has several; else 0
 };
 
 // --- output --------------------------------------------------------------------------------------
@@ -47,6 +49,7 @@ struct OutgoingMessage {
     LocalAddress from;               // unspecified address: let the kernel choose
     std::uint8_t traffic_class = 0;  // of the outer packet
     std::vector<std::uint8_t> bytes;
+    std::uint16_t from_port = 0;  // ours, where an engine has several; else 0
 
     [[nodiscard]] Bytes view() const { return bytes; }
 };
@@ -78,12 +81,18 @@ enum class LostBecause : std::uint8_t {
     kSilent,      // it did not renew its session, nor answer ours
     kKeyChanged,  // our private key did
     kRestarted,   // we were, and it has not come back since
+    kDeleted,     // the peer ended it
+    kExpired,     // the peer did not renew it, and refused when we would
+    kStopped,     // an operator did, or a change of its configuration
 };
 [[nodiscard]] constexpr std::string_view name_of(LostBecause reason) {
     switch (reason) {
         case LostBecause::kSilent: return "silent";
         case LostBecause::kKeyChanged: return "key_changed";
         case LostBecause::kRestarted: return "restarted";
+        case LostBecause::kDeleted: return "deleted";
+        case LostBecause::kExpired: return "expired";
+        case LostBecause::kStopped: return "stopped";
     }
     return "";
 }
@@ -143,14 +152,6 @@ struct PeerStatus {
     std::chrono::seconds newest{};  // the time that the peer showed last, since 1970: it must show a later one
 };
 
-// One connection, for people: of a protocol that has them.
-struct ConnectionStatus {
-    enum class State : std::uint8_t { kListening, kConnecting, kUp, kDown };
-    State state = State::kListening;  // kUp: at least one session is
-    std::string reason;               // kDown: why
-    std::uint32_t sessions = 0;       // that are up
-};
-
 // Since the engine was made.
 struct EngineCounters {
     std::uint64_t handshakes_initiated = 0;  // by either side; our repetitions are not counted
@@ -194,9 +195,14 @@ class Engine {
     [[nodiscard]] virtual std::string identity() const = 0;
     [[nodiscard]] virtual std::optional<PeerStatus> peer_status(PeerIndex peer) const = 0;
     // Nothing: it does not serve this connection.
-    [[nodiscard]] virtual std::optional<ConnectionStatus> connection_status(ConnectionIndex /*connection*/) const {
+    [[nodiscard]] virtual std::optional<ConnectionStatus> connection_status(ConnectionIndex /*connection*/,
+                                                                            ConnectionDetail /*detail*/) const {
         return std::nullopt;
     }
+    // The last attempts to bring the connection up, oldest first.
+    [[nodiscard]] virtual std::vector<Attempt> attempts(ConnectionIndex /*connection*/) const { return {}; }
+    // Of those for which no connection was found.
+    [[nodiscard]] virtual std::vector<Attempt> strangers_attempts() const { return {}; }
     [[nodiscard]] virtual EngineCounters totals() const = 0;
     // Who was refused lately.
     [[nodiscard]] virtual std::vector<Refusal> refusals() const { return {}; }

@@ -18,9 +18,13 @@ void KnownSources::remember(Instant now, const IpAddress& address) {
 }
 
 bool KnownSources::allow(Instant now, const IpAddress& address) {
+    if (!knows(now, address)) return false;
+    return entries_.find(source_prefix_of(address))->second.bucket.take(now, rate_);
+}
+
+bool KnownSources::knows(Instant now, const IpAddress& address) const {
     const auto found = entries_.find(source_prefix_of(address));
-    if (found == entries_.end() || now - found->second.completed >= life_) return false;
-    return found->second.bucket.take(now, rate_);
+    return found != entries_.end() && now - found->second.completed < life_;
 }
 
 }  // namespace warren::control

@@ -74,6 +74,7 @@ class KnownSources {
     void remember(Instant now, const IpAddress& address);
     // True when the address is known and its budget is not used up.
     [[nodiscard]] bool allow(Instant now, const IpAddress& address);
+    [[nodiscard]] bool knows(Instant now, const IpAddress& address) const;
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
   private:

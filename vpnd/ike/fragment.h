@@ -49,6 +49,8 @@ class Reassembly {
                               std::vector<std::uint8_t> part);
     // The chain of payloads, after kComplete; then nothing is left.
     [[nodiscard]] Opened take();
+    // Bytes that it holds.
+    [[nodiscard]] std::size_t size() const { return size_; }
     // When the caller is to clear() it; kNever when it holds nothing.
     [[nodiscard]] Instant deadline() const;
     void clear();

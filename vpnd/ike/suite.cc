@@ -95,6 +95,12 @@ constexpr Algorithm legacy_group() {
     return out;
 }
 
+// RFC 8221 §6 asks for the other two in ESP, and the data plane has no third.
+constexpr Algorithm ike_only(Algorithm algorithm) {
+    algorithm.in_esp = false;
+    return algorithm;
+}
+
 constexpr auto kEncryption = TransformType::kEncryption;
 constexpr auto kIntegrity = TransformType::kIntegrity;
 constexpr auto kKeyExchange = TransformType::kKeyExchange;
@@ -121,7 +127,7 @@ constexpr std::array kAlgorithms = std::to_array<Algorithm>({
 
     // RFC 4868 §2.6, RFC 2404
     integrity(IntegrityId::kHmacSha2_256_128, "sha256", Sha::kSha256, 16),
-    integrity(IntegrityId::kHmacSha2_384_192, "sha384", Sha::kSha384, 24),
+    ike_only(integrity(IntegrityId::kHmacSha2_384_192, "sha384", Sha::kSha384, 24)),
     integrity(IntegrityId::kHmacSha2_512_256, "sha512", Sha::kSha512, 32),
     integrity(IntegrityId::kHmacSha1_96, "sha1", Sha::kSha1, 12, kLegacy, kSha1),
     refused(kIntegrity, IntegrityId::kHmacMd5_96, "md5", kMd5),

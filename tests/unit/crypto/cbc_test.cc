@@ -104,7 +104,7 @@ Bytes text_of(const Buffer& packet, AeadSuite suite) {
     return Bytes(packet).subspan(kPrefix, packet.size() - kPrefix - tag_size_of(suite));
 }
 
-TEST_CASE("every backend opens the ciphertexts of RFC 3602, under every HMAC") {
+TEST_CASE("ES4: every backend opens the ciphertexts of RFC 3602, under every HMAC") {
     test::SeededRandom random(80);
     for (const AeadSuite suite :
          {AeadSuite::kAes128CbcSha1, AeadSuite::kAes128CbcSha256, AeadSuite::kAes128CbcSha512}) {
@@ -122,7 +122,7 @@ TEST_CASE("every backend opens the ciphertexts of RFC 3602, under every HMAC") {
     }
 }
 
-TEST_CASE("every backend decrypts as Wycheproof does") {
+TEST_CASE("ES4: every backend decrypts as Wycheproof does") {
     int used = 0;
     for (const auto& vector : test::load_cbc_vectors("wycheproof_aes_cbc_pkcs5.json")) {
         if (!vector.valid || vector.key.size() == 24) continue;
@@ -145,7 +145,7 @@ TEST_CASE("every backend decrypts as Wycheproof does") {
     MESSAGE("vectors used: ", used);
 }
 
-TEST_CASE("the single call is what OpenSSL makes of the same IV, and its IV is no number that can be told") {
+TEST_CASE("ES4: the single call is what OpenSSL makes of the same IV, and its IV is no number that can be told") {
     test::SeededRandom random(81);
     for (const AeadSuite suite : kCbcSuites) {
         const AeadKey key = random_key(suite, random);

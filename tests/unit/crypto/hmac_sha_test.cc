@@ -103,7 +103,7 @@ TEST_CASE("an empty key is a key") {
     CHECK(hmac_hex(Sha::kSha256, {}, "") == "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
-TEST_CASE("a MAC matches when every bit does, and never without bytes") {
+TEST_CASE("KA1: a MAC matches when every bit does, and never without bytes") {
     HmacSha keyed(Sha::kSha256, as_bytes("key"));
     std::array<std::uint8_t, 16> mac{};
     keyed.compute({as_bytes("text")}, mac);

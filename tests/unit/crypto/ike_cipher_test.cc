@@ -52,7 +52,7 @@ std::string opened(const IkeCipherKey& key, Bytes associated, Bytes bytes) {
 }
 
 // RFC 7634 Appendix B
-TEST_CASE("ChaCha20-Poly1305 is that of RFC 7634") {
+TEST_CASE("KP6: ChaCha20-Poly1305 is that of RFC 7634") {
     const IkeCipherKey key =
         key_of(IkeCipher::kChacha20Poly1305,
                test::from_hex("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9fa0a1a2a3"));
@@ -65,7 +65,7 @@ TEST_CASE("ChaCha20-Poly1305 is that of RFC 7634") {
 }
 
 // RFC 3602 §4, cases 1 and 2
-TEST_CASE("AES-CBC is that of RFC 3602, with an HMAC over all that is before it") {
+TEST_CASE("KP6: AES-CBC is that of RFC 3602, with an HMAC over all that is before it") {
     struct Case {
         std::string_view key, iv, text, ciphertext;
     };
@@ -88,7 +88,7 @@ TEST_CASE("AES-CBC is that of RFC 3602, with an HMAC over all that is before it"
     }
 }
 
-TEST_CASE("AEADs agree with Wycheproof") {
+TEST_CASE("KP6: AEADs agree with Wycheproof") {
     const std::array<std::pair<const char*, IkeCipher>, 3> files = {
         {{"wycheproof_aes_gcm.json", IkeCipher::kAes128Gcm},
          {"wycheproof_aes_gcm.json", IkeCipher::kAes256Gcm},
@@ -110,7 +110,7 @@ TEST_CASE("AEADs agree with Wycheproof") {
     }
 }
 
-TEST_CASE("AES-CBC agrees with Wycheproof") {
+TEST_CASE("KP6: AES-CBC agrees with Wycheproof") {
     int used = 0;
     for (const auto& vector : test::load_cbc_vectors("wycheproof_aes_cbc_pkcs5.json")) {
         if (!vector.valid || vector.key.size() == 24) continue;

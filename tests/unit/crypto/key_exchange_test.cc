@@ -153,7 +153,7 @@ TEST_CASE("a MODP secret keeps its leading zeros") {
     CHECK(sha256_hex(shared->reveal()) == "8e74d4ef80666acd7a409563ba2c1e5ba8b6cffd13a4ecf33b01ed7ae4fd2efb");
 }
 
-TEST_CASE("two fresh keys of any method agree, and no two are the same") {
+TEST_CASE("KN3: two fresh keys of any method agree, and no two are the same") {
     test::SeededRandom random(5);
     for (const KeyExchangeMethod method : kAll) {
         const EphemeralKey i = EphemeralKey::generate(method, random);
@@ -250,7 +250,7 @@ TEST_CASE("KN3: ECP groups agree with Wycheproof") {
     }
 }
 
-TEST_CASE("X25519 agrees with Wycheproof") {
+TEST_CASE("KN3: X25519 agrees with Wycheproof") {
     for (const auto& vector : test::load_x25519_vectors("wycheproof_x25519.json")) {
         CAPTURE(vector.id);
         const bool is_zero = std::ranges::all_of(vector.shared, [](std::uint8_t octet) { return octet == 0; });

@@ -55,7 +55,7 @@ Chain chain_of(std::size_t size, test::SeededRandom& random) {
     return chain;
 }
 
-TEST_CASE("a message that fits is not split, and one byte more is") {
+TEST_CASE("KF1: a message that fits is not split, and one byte more is") {
     for (const Family family : {Family::kV4, Family::kV6}) {
         Sender sender;
         const std::size_t room = 1280 - outer_size(family);
@@ -97,7 +97,7 @@ TEST_CASE("KF1: fragments are as long as they may be, and are put together in an
     }
 }
 
-TEST_CASE("only the first fragment names the first payload") {
+TEST_CASE("KF1: only the first fragment names the first payload") {
     Sender sender;
     const auto fragments = sender.split(chain_of(3000, sender.random), 1280);
     REQUIRE(fragments.size() == 3);
@@ -189,7 +189,7 @@ TEST_CASE("KF1: fragments wait for ten seconds") {
     CHECK(reassembly.take().chain == text("cb"));
 }
 
-TEST_CASE("one fragment of one is a whole message") {
+TEST_CASE("KF1: one fragment of one is a whole message") {
     Reassembly reassembly;
     CHECK(reassembly.add(kNow, kHeader, skf(1, 1, PayloadType::kNonce), text("a")) == Verdict::kComplete);
     CHECK(reassembly.take().first == PayloadType::kNonce);

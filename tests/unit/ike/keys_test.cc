@@ -69,7 +69,7 @@ TEST_CASE("the keys of an IKE_SA with an AEAD") {
     CHECK(hex(keys.sk_pr) == known::kSkPr);
 }
 
-TEST_CASE("the keys of a rekeyed IKE_SA with integrity of its own") {
+TEST_CASE("KL5: the keys of a rekeyed IKE_SA with integrity of its own") {
     const IkeKeys keys = rekeyed_keys();
     CHECK(hex(keys.sk_d) == known::kRekeyedSkD);
     CHECK(keys.sk_i.cipher == crypto::IkeCipher::kAes256Cbc);
@@ -142,7 +142,7 @@ Chain auth_chain(std::string_view auth, std::uint32_t spi, bool is_request) {
     return chain;
 }
 
-TEST_CASE("IKE_AUTH is sealed as it was elsewhere") {
+TEST_CASE("KP6: IKE_AUTH is sealed as it was elsewhere") {
     test::SeededRandom unused(1);
     IkeKeys keys = known_keys();
     const Chain request = auth_chain(known::kAuthOfInitiator, 0x0101, true);
@@ -158,7 +158,7 @@ TEST_CASE("IKE_AUTH is sealed as it was elsewhere") {
           known::kAuthResponse);
 }
 
-TEST_CASE("IKE_AUTH is opened, and holds what was sealed") {
+TEST_CASE("KP6: IKE_AUTH is opened, and holds what was sealed") {
     const Buffer bytes = from_hex(known::kAuthRequest);
     const auto message = read_message(bytes);
     REQUIRE(message.has_value());
@@ -184,7 +184,7 @@ class FixedRandom final : public crypto::RandomSource {
     Buffer bytes_;
 };
 
-TEST_CASE("a message with AES-CBC is sealed as it was elsewhere, and opened") {
+TEST_CASE("KP6: a message with AES-CBC is sealed as it was elsewhere, and opened") {
     const std::array<std::uint32_t, 1> spis = {0xc0000101};
     Chain chain;
     chain.delete_esp(spis);

@@ -159,7 +159,7 @@ TEST_CASE("KN4: what Windows offers is taken where the operator says so, and as 
     CHECK(ike("1:ike 3des sha1 prfsha1 modp1024", windows_ike_policy()) == "nothing");
 }
 
-TEST_CASE("in a rekey of an IKE_SA proposals have its SPI") {
+TEST_CASE("KL5: in a rekey of an IKE_SA proposals have its SPI") {
     const Offer offer("1:rekey aes256gcm prfsha256 x25519");
     const auto choice = choose_ike(offer.sa(), default_ike_policy(), true);
     REQUIRE(choice.has_value());
@@ -264,7 +264,7 @@ TEST_CASE("a child has a key exchange of its own as both want it") {
     }
 }
 
-TEST_CASE("a child's SPI has four bytes and is none of the reserved ones") {
+TEST_CASE("ES1: a child's SPI has four bytes and is none of the reserved ones") {
     auto proposals = proposals_of("1:esp aes128gcm noesn");
     CHECK(choose_child(Offer(proposals).sa(), default_child_policy(), Pfs::kNone, false)->spi == 0xc0000101);
     for (const Buffer& spi : {Buffer{}, Buffer{0, 0, 0, 0}, Buffer{0, 0, 0, 255}, Buffer{1, 0, 0}, Buffer(8, 1)}) {
@@ -292,7 +292,7 @@ TEST_CASE("KN1: a transform with an attribute that we do not know is not chosen"
 
 // --- what we offer -------------------------------------------------------------------------------
 
-TEST_CASE("the defaults are offered line by line, and taken by ourselves") {
+TEST_CASE("KN2: the defaults are offered line by line, and taken by ourselves") {
     const auto offered = offer_ike(default_ike_policy());
     REQUIRE(offered.size() == 2);
     CHECK(offered[0] == proposals_of("1:ike aes256gcm aes128gcm chacha20poly1305 prfsha256 prfsha384 prfsha512 x25519 "
@@ -364,7 +364,7 @@ TEST_CASE("KN5: an answer is taken when it is one of what was offered") {
     CHECK_FALSE(accept_ike(Offer("1:ike aes128gcm prfsha512 ecp384").sa(), rekey).has_value());
 }
 
-TEST_CASE("a child's answer is taken when it is one of what was offered") {
+TEST_CASE("KN5: a child's answer is taken when it is one of what was offered") {
     const auto accept = [](std::string_view answer, Pfs pfs) {
         return text_of(accept_child(Offer(answer).sa(), offer_child(default_child_policy(), pfs, 0xc0000909)));
     };
@@ -383,7 +383,7 @@ TEST_CASE("a child's answer is taken when it is one of what was offered") {
     CHECK_FALSE(accept_child(Offer(reserved).sa(), offered).has_value());
 }
 
-TEST_CASE("whatever two policies choose, the one that offered takes") {
+TEST_CASE("KN1: whatever two policies choose, the one that offered takes") {
     test::SeededRandom random(61);
     std::vector<const Algorithm*> good;
     for (const Algorithm& one : algorithms()) {

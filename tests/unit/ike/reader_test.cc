@@ -269,7 +269,7 @@ TEST_CASE("KP4: an SA has proposals, at most 32, and marks the last of them") {
     CHECK_FALSE(is_refused(PayloadType::kSa, "02000008 01010000 00000008 02010000"));
 }
 
-TEST_CASE("an SA is refused when any length or count in it is wrong") {
+TEST_CASE("KP4: an SA is refused when any length or count in it is wrong") {
     // An SPI of 4, two transforms, the second with a key length.
     Buffer body = from_hex("00000020 01030402 c0000101 03000008 05000000 0000000c 01000014 800e0080");
     REQUIRE_FALSE(is_refused(PayloadType::kSa, body));
@@ -290,7 +290,7 @@ TEST_CASE("an SA is refused when any length or count in it is wrong") {
     }
 }
 
-TEST_CASE("attributes of a transform") {
+TEST_CASE("KN1: attributes of a transform") {
     const auto transform_with = [](std::string_view attributes) {
         const Buffer bytes = from_hex(attributes);
         Buffer body = from_hex("00000000 01010001 00000000 01000014");
@@ -468,7 +468,7 @@ TEST_CASE("short certificates and AUTH are refused") {
     CHECK(is_refused(PayloadType::kAuth, "020000"));
 }
 
-TEST_CASE("random bytes never make the reader read beyond them") {
+TEST_CASE("KP4: random bytes never make the reader read beyond them") {
     test::SeededRandom random(21);
     const Buffer known = from_hex(known::kInitRequest);
     std::size_t taken = 0;

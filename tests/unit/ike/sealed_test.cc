@@ -83,7 +83,7 @@ TEST_CASE("KP6: a message of RFC 7634 is opened") {
     CHECK(test::to_hex(window->data) == "0000000a");
 }
 
-TEST_CASE("what is sealed is opened, whatever its length") {
+TEST_CASE("KP6: what is sealed is opened, whatever its length") {
     test::SeededRandom random(41);
     for (const Kind& kind : kKinds) {
         const crypto::IkeCipherKey key = test::random_key(kind.cipher, random, kind.integrity);

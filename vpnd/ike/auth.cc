@@ -1,0 +1,258 @@
+// IKE_AUTH (RFC 7296 §1.2, §2.15) with a preshared key: who the peer is, and the first child.
+#include <algorithm>
+#include <utility>
+
+#include "vpnd/ike/engine_state.h"
+
+namespace warren::ike {
+
+namespace {
+
+std::optional<Identity> asked_of(const Payloads& payloads) {
+    const auto* const idr = payloads.find<IdrPayload>();
+    return idr == nullptr ? std::nullopt : std::optional(identity_of(idr->type, idr->value));
+}
+
+}  // namespace
+
+// --- as responder --------------------------------------------------------------------------------
+
+// The same answer after the same work, whatever is wrong (conformance KA11): an AUTH of nobody is checked with a key
+// that nobody has.
+std::optional<Question> Engine::State::answer_auth(Call& call, IkeSa& sa, const Incoming& in) {
+    Setup& setup = *sa.setup;
+    const IdiPayload& idi = *in.payloads.find<IdiPayload>();
+    const AuthPayload& auth = *in.payloads.find<AuthPayload>();
+    Claim claim;
+    claim.peer = identity_of(idi.type, idi.value.first(std::min(idi.value.size(), kMostIdentity + 1)));
+    claim.asked = asked_of(in.payloads);
+    claim.suite = sa.suite;
+    claim.from = in.arrival.from.address;
+    claim.to = in.arrival.to.address;
+    const bool is_known = auth.method == AuthMethod::kSharedKeyMic && claim.peer.value.size() <= kMostIdentity;
+    Finding finding;
+    finding.missing = Missing::kConnection;
+    if (is_known) finding = directory.find(claim);
+    const Connection* const connection = finding.connection;
+    const ConnectionIndex index = connection == nullptr ? ConnectionIndex{} : connection->index;
+    const std::uint64_t version = connection == nullptr ? 0 : connection->secret_version;
+
+    if (in.answer == nullptr) {
+        sa.customer = finding.customer;
+        if (!may_ask(sa)) return std::nullopt;
+        setup.asked_for = index;
+        setup.secret_version = version;
+        const Identity& ours = connection != nullptr ? finding.ours : claim.peer;
+        PskMacAsk question;
+        question.connection = index;
+        question.prf = sa.suite.prf_hash();
+        question.peer_octets = auth_octets(question.prf, setup.init_request, setup.our_nonce, setup.sk_pi, idi.body);
+        question.our_octets = auth_octets(question.prf, setup.init_response, setup.peer_nonce, setup.sk_pr,
+                                          id_body(ours.type, ours.value));
+        return question;
+    }
+    const auto* const macs = std::get_if<PskMacAnswer>(in.answer);
+    // The configuration changed meanwhile: the peer asks again.
+    if (macs == nullptr || setup.asked_for != index || setup.secret_version != version) {
+        count(DropReason::kIkeAskFailed);
+        return std::nullopt;
+    }
+    const bool is_right = !macs->peer_mac.empty() && crypto::equal_constant_time(macs->peer_mac.reveal(), auth.data);
+    if (connection == nullptr) {
+        refuse_auth(call, sa, in, finding, finding.reason());
+        return std::nullopt;
+    }
+    if (!is_right) {
+        refuse_auth(call, sa, in, finding, DropReason::kIkeAuthFailed);
+        return std::nullopt;
+    }
+    ConnectionEntry& entry = *entry_of(index);
+    std::size_t others = 0;
+    for (const std::uint32_t slot : entry.ike_sas) {
+        const IkeSa& other = *at(slot);
+        if (other.is_established() && !other.is_going() && !(other.peer_identity == claim.peer)) ++others;
+    }
+    if (others >= connection->max_sessions || !make_room_for_sa(call, entry, *connection)) {
+        refuse_auth(call, sa, in, finding, DropReason::kIkeSessionsFull);
+        return std::nullopt;
+    }
+
+    sa.our_identity = finding.ours;
+    establish(call, sa, *connection, claim.peer);
+    Chain chain;
+    chain.id(PayloadType::kIdr, finding.ours.type, finding.ours.value);
+    chain.auth(AuthMethod::kSharedKeyMic, macs->our_mac.reveal());
+    answer_first_child(call, sa, *connection, in, chain);
+    settle_duplicates(call, sa, in.payloads.notify(NotifyType::kInitialContact) != nullptr);
+    respond(call, sa, in, chain);
+    sa.setup.reset();
+    return std::nullopt;
+}
+
+void Engine::State::refuse_auth(Call& call, IkeSa& sa, const Incoming& in, const Finding& finding, DropReason reason) {
+    count(reason);
+    const IdiPayload& idi = *in.payloads.find<IdiPayload>();
+    const std::string who =
+        to_string(identity_of(idi.type, idi.value.first(std::min(idi.value.size(), kMostIdentity))));
+    const Connection* const connection = finding.connection;
+    const PeerIndex peer =
+        connection == nullptr || connection->children.empty() ? PeerIndex{} : connection->children.front().peer;
+    refusals.note(call.now, reason, in.arrival.from, who.substr(0, 64), peer);
+    Attempt attempt;
+    attempt.peer_identity = who;
+    if (const auto asked = asked_of(in.payloads)) attempt.asked_identity = to_string(*asked);
+    attempt.offered = to_string(sa.suite);
+    note_attempt(call, sa, reason, {}, std::move(attempt), &finding);
+    respond(call, sa, in, notify_of(NotifyType::kAuthenticationFailed));
+    close(call, sa, control::LostBecause::kDeleted);
+}
+
+// From here on the IKE_SA is the connection's.
+void Engine::State::establish(Call& call, IkeSa& sa, const Connection& connection, const Identity& peer) {
+    half_open.remove(sa.slot);
+    if (!sa.is_initiator) by_init.erase(load_le<std::uint64_t>(sa.setup->init_key.data()));
+    half_open.remember(call.instant(), sa.prefix);
+    sa.state = IkeState::kEstablished;
+    sa.connection = connection.index;
+    sa.customer = connection.customer;
+    sa.peer_identity = peer;
+    sa.created = call.instant();
+    sa.ends_at = kNever;
+    sa.rekey_at = soft_deadline(call.instant(), connection.lifetimes.ike_rekey);
+    sa.expires_at = call.instant() + connection.lifetimes.ike_rekey * kHardPercent / 100;
+    sa.takes_fragments = sa.takes_fragments && connection.fragmentation;
+    ConnectionEntry& entry = *entry_of(connection.index);
+    if (!sa.is_initiator) entry.ike_sas.push_back(sa.slot);
+    entry.failures = 0;
+    entry.is_stopped = false;
+    entry.was_up = true;
+    entry.next_attempt = kNever;
+    schedule(entry);
+    ++completed;
+    touch(sa);
+    note_attempt(call, sa, std::nullopt);
+}
+
+// --- as initiator --------------------------------------------------------------------------------
+
+void Engine::State::ask_our_auth(Call& call, IkeSa& sa) {
+    const Connection* const connection = directory.find(sa.connection);
+    if (connection == nullptr) return remove_sa(call, sa, control::LostBecause::kStopped);
+    if (!is_room_for_ask(sa)) return fail_attempt(call, sa, DropReason::kIkeAsksFull, {});
+    const Setup& setup = *sa.setup;
+    sa.our_identity = directory.local_identity_of(*connection);
+    PskMacAsk question;
+    question.connection = sa.connection;
+    question.prf = sa.suite.prf_hash();
+    question.our_octets = auth_octets(question.prf, setup.init_request, setup.peer_nonce, setup.sk_pi,
+                                      id_body(sa.our_identity.type, sa.our_identity.value));
+    ask(call, sa, AskFor::kOurAuth, std::move(question));
+}
+
+void Engine::State::send_auth(Call& call, IkeSa& sa, Bytes our_mac) {
+    const Connection* const connection = directory.find(sa.connection);
+    if (connection == nullptr) return remove_sa(call, sa, control::LostBecause::kStopped);
+    sa.request = std::make_unique<Request>();
+    sa.request->task = Task::kAuth;
+    sa.request->name = sa.setup->name;
+    sa.request->packet = sa.setup->packet;
+    if (!prepare_child(sa, *connection)) return fail_attempt(call, sa, DropReason::kIkeNoProposal, {});
+    Chain chain;
+    chain.id(PayloadType::kIdi, sa.our_identity.type, sa.our_identity.value);
+    const ConnectionEntry& entry = *entry_of(sa.connection);
+    const bool is_first = std::none_of(entry.ike_sas.begin(), entry.ike_sas.end(),
+                                       [&](std::uint32_t slot) { return at(slot)->is_established(); });
+    if (is_first) chain.notify(notify_of(NotifyType::kInitialContact));
+    const ExpectedIdentity& expected = connection->remote_identity;
+    if (expected.kind == ExpectedIdentity::Kind::kExact)
+        chain.id(PayloadType::kIdr, expected.identity.type, expected.identity.value);
+    chain.auth(AuthMethod::kSharedKeyMic, our_mac);
+    chain.sa(sa.request->offered);
+    chain.ts(PayloadType::kTsi, sa.request->selectors.local);
+    chain.ts(PayloadType::kTsr, sa.request->selectors.remote);
+    sa.request->is_sent = true;
+    send_request(call, sa, ExchangeType::kIkeAuth, chain);
+}
+
+std::optional<Question> Engine::State::take_auth(Call& call, IkeSa& sa, const Incoming& in) {
+    const Connection* const connection = directory.find(sa.connection);
+    if (connection == nullptr) {
+        remove_sa(call, sa, control::LostBecause::kStopped);
+        return std::nullopt;
+    }
+    const IdrPayload& idr = *in.payloads.find<IdrPayload>();
+    const AuthPayload& auth = *in.payloads.find<AuthPayload>();
+    const Identity peer = identity_of(idr.type, idr.value.first(std::min(idr.value.size(), kMostIdentity)));
+    const bool is_expected = auth.method == AuthMethod::kSharedKeyMic && idr.value.size() <= kMostIdentity &&
+                             connection->remote_identity.match(peer) != Match::kNone;
+    if (!is_expected) {
+        refuse_responder(call, sa, DropReason::kIkeNoConnection, peer);
+        return std::nullopt;
+    }
+    if (in.answer == nullptr) {
+        if (!may_ask(sa)) return std::nullopt;
+        PskMacAsk question;
+        question.connection = sa.connection;
+        question.prf = sa.suite.prf_hash();
+        question.peer_octets =
+            auth_octets(question.prf, sa.setup->init_response, sa.setup->our_nonce, sa.setup->sk_pr, idr.body);
+        return question;
+    }
+    const auto* const macs = std::get_if<PskMacAnswer>(in.answer);
+    if (macs == nullptr || macs->peer_mac.empty() || !crypto::equal_constant_time(macs->peer_mac.reveal(), auth.data)) {
+        refuse_responder(call, sa, DropReason::kIkeAuthFailed, peer);
+        return std::nullopt;
+    }
+    establish(call, sa, *connection, peer);
+    const bool has_child = take_first_child(call, sa, *connection, in);
+    sa.setup.reset();
+    settle_duplicates(call, sa, in.payloads.notify(NotifyType::kInitialContact) != nullptr);
+    if (has_child) want_missing_children(call, sa, Duration::zero());
+    return std::nullopt;
+}
+
+// The peer believes that we are up: it is told (RFC 7296 §2.21.2).
+void Engine::State::refuse_responder(Call& call, IkeSa& sa, DropReason reason, const Identity& peer) {
+    count(reason);
+    Attempt attempt;
+    attempt.peer_identity = to_string(peer);
+    attempt.offered = to_string(sa.suite);
+    note_attempt(call, sa, reason, reason == DropReason::kIkeNoConnection ? "we expected another" : "",
+                 std::move(attempt));
+    drop_request(sa);
+    if (ConnectionEntry* const entry = entry_of(sa.connection)) {
+        std::erase(entry->ike_sas, sa.slot);
+        note_failure(call, *entry);
+    }
+    sa.connection = {};
+    sa.state = IkeState::kDeleting;
+    sa.setup.reset();
+    sa.request = std::make_unique<Request>();
+    sa.request->task = Task::kDeleteIke;
+    sa.request->is_sent = true;
+    send_request(call, sa, ExchangeType::kInformational, Chain().notify(notify_of(NotifyType::kAuthenticationFailed)));
+}
+
+void Engine::State::take_auth_refusal(Call& call, IkeSa& sa, const Incoming& in) {
+    const NotifyPayload* const error = in.payloads.error();
+    fail_attempt(call, sa, DropReason::kIkePeerRefused, error == nullptr ? "nothing" : name_of(error->type));
+}
+
+// Our attempt ends without an IKE_SA.
+void Engine::State::fail_attempt(Call& call, IkeSa& sa, DropReason reason, std::string detail) {
+    count(reason);
+    ConnectionEntry* const entry = entry_of(sa.connection);
+    if (detail.empty() && sa.setup != nullptr) detail = sa.setup->hint;
+    note_attempt(call, sa, reason, std::move(detail));
+    const Connection* const connection = directory.find(sa.connection);
+    if (connection != nullptr) {
+        for (const ChildConfig& child : connection->children) {
+            post(call, child.worker, dataplane::PurgeStaged{child.peer});
+            call.out.news.emplace_back(control::HandshakeGaveUp{child.peer, call.now, sa.remote});
+        }
+    }
+    if (entry != nullptr) note_failure(call, *entry);
+    remove_sa(call, sa, control::LostBecause::kSilent);
+}
+
+}  // namespace warren::ike

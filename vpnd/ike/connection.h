@@ -1,0 +1,90 @@
+// What is configured of IKEv2: customers, their connections, and the children of these.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/time.h"
+#include "vpnd/ike/identity.h"
+#include "vpnd/ike/payload.h"
+#include "vpnd/ike/proposal.h"
+
+namespace warren::ike {
+
+// A connection inside vpnd, unique over all customers. Dense: it indexes arrays.
+using warren::ConnectionIndex;
+
+// How the two sides show who they are.
+enum class Auth : std::uint8_t { kPsk };
+
+// When we begin.
+enum class Start : std::uint8_t {
+    kResponder,  // never: the peer does
+    kOnTraffic,  // when a packet needs it
+    kAlways,     // at once, and whenever it is gone
+};
+
+inline constexpr std::size_t kMostChildren = 16;        // CHILD_SAs of one IKE_SA
+inline constexpr std::size_t kMostSideSelectors = 32;   // of one side of a child
+inline constexpr std::size_t kMostSelectorPairs = 256;  // of one child: local ones times remote ones
+
+// One child: what we would carry to and from the peer. Each is a peer of the data plane, over all rekeys.
+struct ChildConfig {
+    std::string name;
+    PeerIndex peer;
+    std::uint32_t worker = 0;  // the data worker that has the peer
+    // Of our side and of the peer's, at most kMostSideSelectors each. The first of each family is what matters most.
+    std::vector<TrafficSelector> local;
+    std::vector<TrafficSelector> remote;
+    bool operator==(const ChildConfig&) const = default;
+};
+
+struct Lifetimes {
+    Duration ike_rekey = std::chrono::hours(4);
+    Duration child_rekey = std::chrono::hours(1);
+    std::uint64_t child_bytes = std::uint64_t{64} * 1'000'000'000;
+    bool operator==(const Lifetimes&) const = default;
+};
+
+struct Connection {
+    ConnectionIndex index;
+    CustomerIndex customer;
+    std::string name;
+    Auth auth = Auth::kPsk;
+    // A stamp of the secret that `auth` takes: another one means another secret, and the SAs made with the old one go
+    // (conformance KL10).
+    std::uint64_t secret_version = 0;
+    // Ours, where it is another than the customer's.
+    std::optional<Identity> local_identity;
+    ExpectedIdentity remote_identity;
+    // The peer's address: nobody else is it, and we may begin. Absent: the peer comes to us, from anywhere.
+    std::optional<IpAddress> remote_address;
+    Start start = Start::kResponder;
+    std::vector<ChildConfig> children;  // 1 to kMostChildren
+
+    Policy ike = default_ike_policy();
+    Policy child = default_child_policy();
+    Pfs pfs = Pfs::kOptional;
+    Lifetimes lifetimes;
+    Duration dpd = std::chrono::seconds(30);  // 0: off
+    bool fragmentation = true;
+    std::size_t fragment_size = 1280;    // bytes of an IP packet; kLeastFragmentSize or more
+    std::uint64_t replay_window = 8128;  // packets; 64 to that
+    std::uint32_t max_sessions = 1;      // IKE_SAs, each with another identity of its peer
+    bool operator==(const Connection&) const = default;
+};
+
+// A customer, as far as it is found by what a peer sends.
+struct CustomerConfig {
+    CustomerIndex customer;
+    std::string name;
+    std::optional<Identity> identity;  // its IDr, which no other customer has
+    std::vector<IpAddress> addresses;  // uplink addresses of its own: there IDr does not matter
+    bool operator==(const CustomerConfig&) const = default;
+};
+
+}  // namespace warren::ike

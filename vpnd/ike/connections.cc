@@ -1,0 +1,338 @@
+// Connections: what is configured, when we begin, what becomes of their IKE_SAs.
+#include <algorithm>
+#include <utility>
+
+#include "vpnd/ike/engine_state.h"
+
+namespace warren::ike {
+
+namespace {
+
+bool is_another(const Connection& a, const Connection& b) {
+    return a.customer != b.customer || a.auth != b.auth || a.secret_version != b.secret_version ||
+           a.local_identity != b.local_identity || !(a.remote_identity == b.remote_identity) ||
+           a.remote_address != b.remote_address;
+}
+
+bool is_coming_up(const IkeSa& sa) {
+    return sa.state == IkeState::kInitSent || sa.state == IkeState::kAuthSent || sa.state == IkeState::kEstablished;
+}
+
+}  // namespace
+
+void Engine::put_customer(Now now, CustomerConfig config, control::Output& out) {
+    Call call{now, out};
+    state_->put_customer(call, std::move(config));
+    state_->finish(call);
+}
+
+void Engine::remove_customer(CustomerIndex customer) {
+    state_->directory.remove_customer(customer);
+}
+
+void Engine::put_connection(Now now, Connection config, control::Output& out) {
+    Call call{now, out};
+    state_->put_connection(call, std::move(config));
+    state_->finish(call);
+}
+
+void Engine::remove_connection(Now now, ConnectionIndex connection, control::Output& out) {
+    Call call{now, out};
+    state_->remove_connection(call, connection);
+    state_->finish(call);
+}
+
+bool Engine::initiate(Now now, ConnectionIndex connection, control::Output& out) {
+    ConnectionEntry* const entry = state_->entry_of(connection);
+    if (entry == nullptr) return false;
+    Call call{now, out};
+    entry->is_stopped = false;
+    entry->failures = 0;
+    const Connection& config = *state_->directory.find(connection);
+    const bool begun = state_->begin(call, *entry, State::first_child(config), std::nullopt);
+    state_->finish(call);
+    return begun;
+}
+
+bool Engine::rekey(Now now, ConnectionIndex connection, Rekey what, control::Output& out) {
+    ConnectionEntry* const entry = state_->entry_of(connection);
+    if (entry == nullptr) return false;
+    Call call{now, out};
+    bool has_one = false;
+    for (const std::uint32_t slot : entry->ike_sas) {
+        IkeSa& sa = *state_->at(slot);
+        if (!sa.is_usable()) continue;
+        has_one = true;
+        for (const ChildSa& child : sa.children) {
+            if (what != Rekey::kIkeSas && !child.replaced_by.valid())
+                state_->want(sa,
+                             {.task = Task::kRekeyChild, .child = child.ours, .peer = child.peer, .name = child.name});
+        }
+        if (what != Rekey::kChildren) state_->want(sa, {.task = Task::kRekeyIke});
+    }
+    state_->finish(call);
+    return has_one;
+}
+
+bool Engine::terminate(Now now, ConnectionIndex connection, control::Output& out) {
+    ConnectionEntry* const entry = state_->entry_of(connection);
+    if (entry == nullptr) return false;
+    Call call{now, out};
+    const bool has_one = !entry->ike_sas.empty();
+    entry->is_stopped = true;
+    entry->next_attempt = kNever;
+    state_->schedule(*entry);
+    state_->end_all(call, *entry, control::LostBecause::kStopped);
+    state_->finish(call);
+    return has_one;
+}
+
+void Engine::remove_peer(Now now, PeerIndex peer, control::Output& out) {
+    ConnectionEntry* const entry = state_->entry_of(peer);
+    if (entry == nullptr) return;
+    Call call{now, out};
+    for (const std::uint32_t slot : entry->ike_sas) {
+        IkeSa& sa = *state_->at(slot);
+        std::vector<SessionId> ids;
+        for (const ChildSa& child : sa.children) {
+            if (child.peer == peer) ids.push_back(child.ours);
+        }
+        for (const SessionId id : ids) {
+            state_->retire(call, sa, id, control::LostBecause::kStopped);
+            state_->delete_refused_child(sa, id);
+        }
+    }
+    std::erase_if(entry->peers, [&](const PeerRecord& record) { return record.peer == peer; });
+    state_->connection_of_peer[peer.value] = {};
+    state_->refusals.forget(peer);
+    state_->finish(call);
+}
+
+// --- configuration -------------------------------------------------------------------------------
+
+void Engine::State::put_customer(Call& call, CustomerConfig config) {
+    const CustomerConfig* const present = directory.find(config.customer);
+    const bool is_another = present != nullptr && present->identity != config.identity;
+    const CustomerIndex customer = config.customer;
+    directory.put_customer(std::move(config));
+    if (!is_another) return;
+    for (const auto& entry : entries) {
+        const Connection* const connection = entry == nullptr ? nullptr : directory.find(entry->index);
+        if (connection == nullptr || connection->customer != customer || connection->local_identity) continue;
+        end_all(call, *entry, control::LostBecause::kStopped);
+    }
+}
+
+void Engine::State::put_connection(Call& call, Connection config) {
+    const ConnectionIndex index = config.index;
+    const Connection* const present = directory.find(index);
+    if (present != nullptr && *present == config) return;
+    if (entries.size() <= index.value) entries.resize(index.value + std::size_t{1});
+    if (entries[index.value] == nullptr) {
+        entries[index.value] = std::make_unique<ConnectionEntry>();
+        entries[index.value]->index = index;
+    }
+    ConnectionEntry& entry = *entries[index.value];
+    entry.is_stopped = present != nullptr && is_another(*present, config);
+    if (entry.is_stopped) end_all(call, entry, control::LostBecause::kStopped);
+    entry.is_stopped = false;
+    const Connection before = present == nullptr ? Connection{} : *present;
+    directory.put(std::move(config));
+    const Connection& connection = *directory.find(index);
+    std::vector<PeerRecord> records;
+    for (const ChildConfig& child : connection.children) {
+        if (connection_of_peer.size() <= child.peer.value) connection_of_peer.resize(child.peer.value + std::size_t{1});
+        connection_of_peer[child.peer.value] = index;
+        const PeerRecord* const known = record_of(entry, child.peer);
+        records.push_back(known != nullptr ? *known : PeerRecord{.peer = child.peer});
+    }
+    for (const PeerRecord& record : std::exchange(entry.peers, std::move(records))) {
+        if (has_peer(connection, record.peer) || connection_of_peer[record.peer.value] != index) continue;
+        connection_of_peer[record.peer.value] = {};
+        refusals.forget(record.peer);
+    }
+    tell_endpoints(call, connection);
+    update_children(call, entry, before);
+    want_connection(call, entry, Duration::zero());
+}
+
+// Children that are gone or changed are deleted; new ones are made where we may begin.
+void Engine::State::update_children(Call& call, ConnectionEntry& entry, const Connection& before) {
+    const Connection& connection = *directory.find(entry.index);
+    for (const std::uint32_t slot : std::vector<std::uint32_t>(entry.ike_sas)) {
+        IkeSa& sa = *at(slot);
+        std::vector<SessionId> old;
+        for (const ChildSa& child : sa.children) {
+            const ChildConfig* const was = child_config(before, child.name);
+            const ChildConfig* const is = child_config(connection, child.name);
+            if (was == nullptr || is == nullptr || !(*was == *is)) old.push_back(child.ours);
+        }
+        for (const SessionId id : old) {
+            retire(call, sa, id, control::LostBecause::kStopped);
+            delete_refused_child(sa, id);
+        }
+        if (!sa.is_usable()) continue;
+        want_missing_children(call, sa, Duration::zero());
+        if (sa.children.empty() && sa.ends_at == kNever) sa.ends_at = call.instant() + kChildlessLife;
+    }
+}
+
+// Packets for a peer that we may call wait for it; else there is nobody yet.
+void Engine::State::tell_endpoints(Call& call, const Connection& connection) {
+    const bool may_begin = connection.remote_address && connection.start != Start::kResponder;
+    for (const ChildConfig& child : connection.children) {
+        const PeerRecord* const record = record_of(*entry_of(connection.index), child.peer);
+        if (record != nullptr && record->has_session) continue;
+        if (!may_begin) {
+            post(call, child.worker, dataplane::ForgetEndpoint{child.peer});
+            post(call, child.worker, dataplane::PurgeStaged{child.peer});
+            continue;
+        }
+        post(call, child.worker, dataplane::SetEndpoint{child.peer, {*connection.remote_address, kNatPort, 0}, {}});
+    }
+}
+
+void Engine::State::remove_connection(Call& call, ConnectionIndex index) {
+    ConnectionEntry* const entry = entry_of(index);
+    if (entry == nullptr) return;
+    entry->is_stopped = true;
+    end_all(call, *entry, control::LostBecause::kStopped);
+    for (const ChildConfig& child : directory.find(index)->children) {
+        post(call, child.worker, dataplane::ForgetEndpoint{child.peer});
+        refusals.forget(child.peer);
+        if (connection_of_peer[child.peer.value] == index) connection_of_peer[child.peer.value] = {};
+    }
+    connection_deadlines.set(index.value, kNever);
+    directory.remove(index);
+    entries[index.value].reset();
+}
+
+void Engine::State::end_all(Call& call, ConnectionEntry& entry, control::LostBecause because) {
+    for (const std::uint32_t slot : std::vector<std::uint32_t>(entry.ike_sas)) {
+        if (IkeSa* const sa = at(slot)) end_sa(call, *sa, because);
+    }
+}
+
+void Engine::State::end_sa(Call& call, IkeSa& sa, control::LostBecause because) {
+    if (sa.is_gone || sa.state == IkeState::kClosed) return;
+    if (sa.state == IkeState::kDeleting) {
+        // It is told already. What comes of it is no connection's any more, as its index may be another's soon.
+        if (ConnectionEntry* const left = entry_of(sa.connection)) std::erase(left->ike_sas, sa.slot);
+        sa.connection = {};
+        return;
+    }
+    const bool may_tell = sa.sealer && (sa.state == IkeState::kEstablished || sa.state == IkeState::kRekeyed);
+    if (!may_tell) return remove_sa(call, sa, because);
+    while (!sa.children.empty()) retire(call, sa, sa.children.back().ours, because);
+    sa.wishes.clear();
+    sa.held.reset();
+    close_ask(sa);
+    if (sa.request != nullptr && !sa.request->is_sent) drop_request(sa);  // its key does not come any more
+    sa.rekey_at = sa.expires_at = sa.probe_at = kNever;
+    sa.ends_at = call.instant() + kReplacedLife;
+    want(sa, {.task = Task::kDeleteIke});
+    ConnectionEntry* const entry = entry_of(sa.connection);
+    sa.connection = {};
+    if (entry == nullptr) return;
+    std::erase(entry->ike_sas, sa.slot);
+    want_connection(call, *entry, kTemporaryLeast);
+}
+
+// --- our own attempts ----------------------------------------------------------------------------
+
+bool Engine::State::begin(Call& call, ConnectionEntry& entry, std::string_view child,
+                          std::optional<dataplane::FlowKey> packet) {
+    const Connection* const connection = directory.find(entry.index);
+    if (connection == nullptr || !connection->remote_address) return false;
+    const bool is_there = std::any_of(entry.ike_sas.begin(), entry.ike_sas.end(),
+                                      [&](std::uint32_t slot) { return is_coming_up(*at(slot)); });
+    if (is_there || !make_room_for_sa(call, entry, *connection)) return false;
+    IkeSa& sa = add_sa();
+    sa.state = IkeState::kInitSent;
+    sa.is_initiator = true;
+    name(sa, new_spi());
+    sa.connection = entry.index;
+    sa.customer = connection->customer;
+    sa.remote = {*connection->remote_address, kIkePort, 0};
+    sa.local_port = settings.ike_port;
+    sa.prefix = control::source_prefix_of(*connection->remote_address);
+    sa.created = call.instant();
+    sa.setup = std::make_unique<Setup>();
+    sa.setup->name = child;
+    sa.setup->packet = std::move(packet);
+    entry.ike_sas.push_back(sa.slot);
+    entry.next_attempt = kNever;
+    schedule(entry);
+    ++begun;
+    begin_init(call, sa);
+    return !sa.is_gone;
+}
+
+void Engine::State::note_failure(Call& call, ConnectionEntry& entry) {
+    const Duration usual = std::min(kRetryMost, kRetryLeast * (1U << std::min(entry.failures, 10U)));
+    ++entry.failures;
+    entry.next_attempt = call.instant() + random_between(usual - usual / 10, usual, random);
+    schedule(entry);
+}
+
+// One that is always to be up is begun, in turn with all others; unless it is, or is about to.
+void Engine::State::want_connection(Call& call, ConnectionEntry& entry, Duration after) {
+    const Connection* const connection = directory.find(entry.index);
+    const bool is_wanted = connection != nullptr && connection->start == Start::kAlways && connection->remote_address &&
+                           !entry.is_stopped && entry.next_attempt == kNever;
+    if (!is_wanted || std::any_of(entry.ike_sas.begin(), entry.ike_sas.end(),
+                                  [&](std::uint32_t slot) { return is_coming_up(*at(slot)); }))
+        return;
+    entry.next_attempt = pace.reserve(call.instant(), kOurInits) + after;
+    schedule(entry);
+}
+
+void Engine::State::settle_duplicates(Call& call, IkeSa& sa, bool is_initial_contact) {
+    const ConnectionEntry& entry = *entry_of(sa.connection);
+    for (const std::uint32_t slot : std::vector<std::uint32_t>(entry.ike_sas)) {
+        IkeSa& other = *at(slot);
+        if (slot == sa.slot || !other.is_established() || !(other.peer_identity == sa.peer_identity)) continue;
+        // Both called: the one with the lowest nonce is one too many, as after a rekey. Each says INITIAL_CONTACT then.
+        const bool have_crossed = other.is_initiator != sa.is_initiator && call.instant() - other.created < kCrossed;
+        if (!have_crossed && is_initial_contact) {
+            remove_sa(call, other, control::LostBecause::kDeleted);  // the peer has forgotten it (RFC 7296 §2.4)
+            continue;
+        }
+        IkeSa& loser = have_crossed && sa.nonce < other.nonce ? sa : other;
+        if (have_crossed && !loser.is_initiator) {
+            loser.loses_to = (&loser == &sa ? other : sa).our_spi();
+            loser.ends_at = call.instant() + kReplacedLife;  // the peer deletes it
+        } else {
+            want(loser, {.task = Task::kDeleteIke});
+        }
+    }
+}
+
+// --- for people ----------------------------------------------------------------------------------
+
+void Engine::State::note_attempt(Call& call, const IkeSa& sa, std::optional<DropReason> failure, std::string detail,
+                                 Attempt attempt, const Finding* finding) {
+    AttemptNote note;
+    note.attempt = std::move(attempt);
+    note.attempt.at = call.now;
+    note.attempt.peer = sa.remote;
+    note.attempt.is_ours = sa.is_initiator;
+    note.attempt.failure = failure;
+    if (note.attempt.peer_identity.empty() && !sa.peer_identity.empty())
+        note.attempt.peer_identity = to_string(sa.peer_identity);
+    note.detail = std::move(detail);
+    ConnectionEntry* entry = entry_of(sa.connection);
+    if (finding != nullptr) {
+        note.customer = finding->customer;
+        note.missing = finding->missing;
+        entry = finding->connection == nullptr ? nullptr : entry_of(finding->connection->index);
+    }
+    if (entry == nullptr) return note_stranger(call, std::move(note));
+    entry->attempts.add(std::move(note));
+}
+
+void Engine::State::note_stranger(Call& call, AttemptNote note) {
+    if (stranger_notes.take(call.instant(), kAttemptsOfStrangers)) strangers.add(std::move(note));
+}
+
+}  // namespace warren::ike

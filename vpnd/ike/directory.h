@@ -1,0 +1,111 @@
+// Whose a peer is: customers and connections by what a peer sends in IKE_AUTH.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/drop_reason.h"
+#include "base/ids.h"
+#include "base/ip.h"
+#include "vpnd/ike/connection.h"
+#include "vpnd/ike/identity.h"
+#include "vpnd/ike/suite.h"
+
+namespace warren::ike {
+
+// What is known of a peer before it is authentic.
+struct Claim {
+    Auth auth = Auth::kPsk;
+    Identity peer;                  // IDi
+    std::optional<Identity> asked;  // IDr
+    IkeSuite suite;                 // of IKE_SA_INIT, chosen before anybody knew whose the peer is
+    IpAddress from;
+    IpAddress to;  // of ours
+};
+
+// Why no connection was found.
+enum class Missing : std::uint8_t {
+    kNothing,     // it was
+    kCustomer,    // the IDr is nobody's
+    kGateway,     // no IDr, and we are nobody without one
+    kConnection,  // no connection expects that identity
+    kElsewhere,   // one does, from another address
+    kSuite,       // one does, and does not allow the algorithms
+    kAmbiguous,   // two do equally well, or two customers
+};
+
+struct Finding {
+    const Connection* connection = nullptr;
+    Identity ours{};           // that we answer with, where there is a connection
+    CustomerIndex customer{};  // as far as it was found
+    Missing missing = Missing::kNothing;
+    [[nodiscard]] DropReason reason() const;  // without a connection
+};
+
+// One connection, one key: find() gives one connection or none, and never another customer's than the one that the peer
+// asked for. No I/O. One thread.
+class Directory {
+  public:
+    void set_gateway(std::optional<Identity> gateway) { gateway_ = std::move(gateway); }
+    [[nodiscard]] const std::optional<Identity>& gateway() const { return gateway_; }
+    void put_customer(CustomerConfig config);
+    // Its connections were removed before.
+    void remove_customer(CustomerIndex customer);
+    void put(Connection connection);
+    void remove(ConnectionIndex connection);
+
+    // In this order: the customer whose identity IDr is; the one whose own address it came to; none, if there is an IDr
+    // that is not the gateway's; else the only connection anywhere that expects exactly this identity.
+    [[nodiscard]] Finding find(const Claim& claim) const;
+
+    // Null when unknown. Good until the next put or remove.
+    [[nodiscard]] const Connection* find(ConnectionIndex connection) const;
+    [[nodiscard]] const CustomerConfig* find(CustomerIndex customer) const;
+    // Who we are in a connection that we begin.
+    [[nodiscard]] Identity local_identity_of(const Connection& connection) const;
+    // The first connection whose peer has that address; null: none. What it takes goes before what all take.
+    [[nodiscard]] const Connection* at_address(const IpAddress& address) const;
+    // What connections take for their IKE_SAs, each policy once, without the default. kMostPolicies are looked at.
+    [[nodiscard]] std::span<const Policy> ike_policies() const {
+        return std::span(policies_).first(std::min(policies_.size(), kMostPolicies));
+    }
+    static constexpr std::size_t kMostPolicies = 64;
+    // The customer's connection, or anybody's when it is invalid, whose peer is called most like that; null: none is
+    // like it at all. For people: it looks at kLookedAt connections.
+    [[nodiscard]] const Connection* nearest(CustomerIndex customer, std::string_view identity) const;
+    static constexpr std::size_t kLookedAt = 4096;
+
+  private:
+    struct Customer {
+        CustomerConfig config;
+        std::vector<ConnectionIndex> wide;  // connections that expect more than one identity
+    };
+    using ByKey = std::unordered_multimap<std::string, CustomerIndex>;
+
+    [[nodiscard]] Finding find_anywhere(const Claim& claim) const;
+    [[nodiscard]] Finding find_in(const Claim& claim, CustomerIndex customer, bool is_asked_for) const;
+    [[nodiscard]] std::optional<CustomerIndex> owner_of(const Identity& identity) const;
+    void note_policy(const Policy& policy);
+    void forget_policy(const Policy& policy);
+
+    std::optional<Identity> gateway_;
+    std::unordered_map<CustomerIndex, Customer> customers_;
+    std::vector<std::unique_ptr<const Connection>> connections_;  // by ConnectionIndex
+    ByKey by_own_identity_;                                       // customers' and connections' IDr
+    std::unordered_map<IpAddress, CustomerIndex> by_own_address_;
+    std::unordered_multimap<std::string, ConnectionIndex> by_peer_identity_;  // exact ones
+    std::unordered_multimap<IpAddress, ConnectionIndex> by_peer_address_;
+    std::vector<Policy> policies_;
+    std::vector<std::size_t> policy_uses_;  // of each
+};
+
+// Whether a policy allows these algorithms together.
+[[nodiscard]] bool allows(const Policy& policy, const IkeSuite& suite);
+
+}  // namespace warren::ike

@@ -1,0 +1,362 @@
+// The inside of the engine: one file for each exchange, and for what they share.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/token_bucket.h"
+#include "vpnd/control/deadline_heap.h"
+#include "vpnd/control/refusals.h"
+#include "vpnd/ike/attempts.h"
+#include "vpnd/ike/cookie.h"
+#include "vpnd/ike/directory.h"
+#include "vpnd/ike/engine.h"
+#include "vpnd/ike/ephemerals.h"
+#include "vpnd/ike/half_open.h"
+#include "vpnd/ike/ike_sa.h"
+#include "vpnd/ike/keys.h"
+#include "vpnd/ike/limits.h"
+#include "vpnd/ike/once.h"
+#include "vpnd/ike/reader.h"
+#include "vpnd/ike/writer.h"
+
+namespace warren::ike {
+
+// One call from outside.
+struct Call {
+    Now now;
+    control::Output& out;
+    [[nodiscard]] Instant instant() const { return now.instant; }
+};
+
+// A message that is authentic, or IKE_SA_INIT's.
+struct Incoming {
+    const control::Arrival& arrival;
+    const Header& header;
+    const Payloads& payloads;
+    Answer* answer = nullptr;  // to what the step asked before
+};
+
+// What becomes of a child.
+struct ChildPlan {
+    const ChildConfig* config = nullptr;
+    ChildSelectors selectors;
+    ChildChoice choice;
+    std::uint8_t flow = 0;
+};
+template <typename T>
+using OrNotify = tl::expected<T, NotifyType>;
+
+struct NewChild {
+    SessionId ours;
+    std::uint32_t theirs = 0;
+    const ChildConfig* config = nullptr;
+    ChildSuite suite;
+    ChildSelectors selectors;
+    std::uint8_t flow = 0;
+    bool we_asked = false;
+    dataplane::SendWhen send_when = dataplane::SendWhen::kNow;
+    const crypto::SharedSecret* secret = nullptr;
+    Nonces nonces;
+};
+
+// What the engine keeps of one of a connection's children, over all its SAs.
+struct PeerRecord {
+    PeerIndex peer;
+    bool has_session = false;
+    control::LostBecause lost_because = control::LostBecause::kSilent;
+    Now latest{kLongAgo, {}};  // when an SA was made
+    Instant last_heard = kLongAgo;
+    Instant last_sent = kLongAgo;
+    Instant not_before = kLongAgo;  // the peer refused it: no child is asked for before
+};
+
+struct ConnectionEntry {
+    ConnectionIndex index;
+    std::vector<std::uint32_t> ike_sas;  // slots, in any state from kInitSent on, or from kEstablished on as responder
+    std::vector<PeerRecord> peers;       // one for each child
+    Attempts attempts;
+    Instant next_attempt = kNever;
+    unsigned failures = 0;  // of ours, one after the other
+    bool is_stopped = false;
+    bool was_up = false;
+    std::deque<std::uint64_t> closed;  // our SPIs of those that repeat their last answer, oldest first; some are gone
+    control::LostBecause lost_because = control::LostBecause::kSilent;
+};
+
+struct Engine::State {
+    State(Settings with, control::IndexTable& index_table, crypto::RandomSource& random_source);
+    ~State();
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+
+    // --- tables (tables.cc) ------------------------------------------------------------------------
+
+    IkeSa& add_sa();
+    // Of a slot; null when it is free.
+    IkeSa* at(std::uint32_t slot) { return slot < sas.size() ? sas[slot].get() : nullptr; }
+    IkeSa* find(const Header& header);
+    [[nodiscard]] std::uint64_t new_spi();
+    void name(IkeSa& sa, std::uint64_t our_spi);  // puts it into the table of SPIs
+    // Its sessions are retired, nothing is sent. It stays readable until finish().
+    void remove_sa(Call& call, IkeSa& sa, control::LostBecause because);
+    // What has changed is looked at again by finish(): wishes, deadlines.
+    void touch(IkeSa& sa) { touched.push_back(sa.slot); }
+    // At the end of every call from outside.
+    void finish(Call& call);
+    void schedule(IkeSa& sa);
+    void schedule(const ConnectionEntry& entry);
+    ConnectionEntry* entry_of(ConnectionIndex connection);
+    const ConnectionEntry* entry_of(ConnectionIndex connection) const;
+    ConnectionEntry* entry_of(PeerIndex peer);
+    static PeerRecord* record_of(ConnectionEntry& entry, PeerIndex peer);
+    [[nodiscard]] static const ChildConfig* child_config(const Connection& connection, std::string_view name);
+    [[nodiscard]] static const ChildConfig* child_of_peer(const Connection& connection, PeerIndex peer);
+    [[nodiscard]] static std::string_view first_child(const Connection& connection) {
+        return connection.children.empty() ? std::string_view() : connection.children.front().name;
+    }
+    [[nodiscard]] static bool has_peer(const Connection& connection, PeerIndex peer) {
+        return child_of_peer(connection, peer) != nullptr;
+    }
+    void count(DropReason reason) { drops.add(reason); }
+    [[nodiscard]] bool is_room_for_sa(const ConnectionEntry& entry, const Connection& connection) const;
+    // What is to go makes room. False: there is none all the same.
+    [[nodiscard]] bool make_room_for_sa(Call& call, ConnectionEntry& entry, const Connection& connection);
+
+    // --- connections (connections.cc) --------------------------------------------------------------
+
+    void put_customer(Call& call, CustomerConfig config);
+    void put_connection(Call& call, Connection config);
+    void remove_connection(Call& call, ConnectionIndex connection);
+    void update_children(Call& call, ConnectionEntry& entry, const Connection& before);
+    void tell_endpoints(Call& call, const Connection& connection);
+    // Sends a Delete where there are keys, and forgets the children at once.
+    void end_sa(Call& call, IkeSa& sa, control::LostBecause because);
+    void end_all(Call& call, ConnectionEntry& entry, control::LostBecause because);
+    bool begin(Call& call, ConnectionEntry& entry, std::string_view child, std::optional<dataplane::FlowKey> packet);
+    // An attempt of ours has failed: when the next may come.
+    void note_failure(Call& call, ConnectionEntry& entry);
+    void want_connection(Call& call, ConnectionEntry& entry, Duration after);
+    // A new IKE_SA is authentic: what becomes of others with the same peer.
+    void settle_duplicates(Call& call, IkeSa& sa, bool is_initial_contact);
+    // `attempt`: what is known beside the peer's place and identity.
+    void note_attempt(Call& call, const IkeSa& sa, std::optional<DropReason> failure, std::string detail = {},
+                      Attempt attempt = {}, const Finding* finding = nullptr);
+    void note_stranger(Call& call, AttemptNote note);
+
+    // --- messages in (receive.cc) ------------------------------------------------------------------
+
+    // True: it was an ESP packet.
+    bool handle_packet(Call& call, const control::Arrival& arrival, Bytes datagram);
+    void handle_datagram(Call& call, const control::Arrival& arrival, Bytes datagram);
+    // Without its non-ESP marker; nothing when there should be one and is not. `is_counted`: then.
+    [[nodiscard]] std::optional<Bytes> message_of(const control::Arrival& arrival, Bytes datagram, bool is_counted);
+    void refuse_header(Call& call, const control::Arrival& arrival, Bytes message, const Flaw& flaw);
+    void handle_unknown(Call& call, const control::Arrival& arrival, const Header& header);
+    void handle_protected(Call& call, IkeSa& sa, const control::Arrival& arrival, const Header& header, Bytes bytes);
+    void wait_for_keys(Call& call, IkeSa& sa, const control::Arrival& arrival, const Header& header, Bytes bytes);
+    [[nodiscard]] std::optional<Held> open_message(Call& call, IkeSa& sa, const control::Arrival& arrival,
+                                                   const Message& message);
+    void handle_hint(Call& call, IkeSa& sa, const Message& message);
+    void heard(Call& call, IkeSa& sa, const control::Arrival& arrival, bool is_new_request);
+    // Again with the answer when it asked before.
+    void process(Call& call, IkeSa& sa, Held held, Answer* answer);
+    void refuse_payloads(Call& call, IkeSa& sa, const Held& held, const Flaw& flaw);
+    [[nodiscard]] std::optional<Question> run(Call& call, IkeSa& sa, Step step, const Incoming& in);
+
+    // --- messages out (send.cc) --------------------------------------------------------------------
+
+    void send(Call& call, const Endpoint& to, const LocalAddress& from, std::uint16_t from_port, Bytes message);
+    void send_all(Call& call, IkeSa& sa, const Datagrams& datagrams);
+    [[nodiscard]] Datagrams sealed(IkeSa& sa, ExchangeType exchange, bool is_response, std::uint32_t id,
+                                   const Chain& chain);
+    void send_request(Call& call, IkeSa& sa, ExchangeType exchange, const Chain& chain);
+    // To where the request came from.
+    void respond(Call& call, IkeSa& sa, const Incoming& in, const Chain& chain);
+    void respond(Call& call, IkeSa& sa, const Incoming& in, const Notify& notify);
+    void repeat_response(Call& call, IkeSa& sa, const control::Arrival& arrival);
+    // A first message's answer in the clear, while there is a budget.
+    void answer_unprotected(Call& call, const control::Arrival& arrival, const Header& to, const Notify& notify);
+    void add_nat_detection(Chain& chain, const IkeSpis& spis, const LocalAddress& ours, std::uint16_t our_port,
+                           const Endpoint& peer) const;
+    void detect_nat(IkeSa& sa, const Payloads& payloads, const IkeSpis& spis, const control::Arrival& arrival) const;
+
+    // --- asks (asks.cc) ----------------------------------------------------------------------------
+
+    [[nodiscard]] bool is_room_for_ask(const IkeSa& sa) const;
+    // False, and counted: there is no room. To be asked before what goes into a question is moved.
+    [[nodiscard]] bool may_ask(const IkeSa& sa);
+    // may_ask() was said.
+    void ask(Call& call, IkeSa& sa, AskFor what_for, Question question);
+    void close_ask(IkeSa& sa);
+    void handle_answer(Call& call, AskId id, Answer answer);
+    void handle_answer(Call& call, IkeSa& sa, AskFor what_for, Answer answer);
+    void ask_failed(Call& call, IkeSa& sa, AskFor what_for);
+    struct OpenAsk {
+        std::uint32_t slot = UINT32_MAX;  // UINT32_MAX: an ephemeral key for later
+        std::optional<IpAddress> prefix{};
+        CustomerIndex customer{};
+        bool is_strangers = false;
+    };
+    [[nodiscard]] AskId open_ask(OpenAsk ask, Question question);
+    // One made beforehand; nothing when there is none.
+    [[nodiscard]] std::optional<crypto::EphemeralKey> take_ephemeral(Instant now, crypto::KeyExchangeMethod method);
+    void forget_late_ephemerals(Instant now);
+
+    // --- IKE_SA_INIT (init.cc) ---------------------------------------------------------------------
+
+    void handle_init_request(Call& call, const control::Arrival& arrival, const Header& header, Bytes bytes);
+    // The checks of a request before anything is kept; nothing: it was refused, and counted.
+    [[nodiscard]] std::optional<IkeChoice> check_init(Call& call, const control::Arrival& arrival,
+                                                      const Message& message, bool& has_cookie);
+    [[nodiscard]] bool admit(Call& call, const control::Arrival& arrival, const Message& message, bool& has_cookie);
+    [[nodiscard]] std::optional<IkeChoice> choose(Call& call, const control::Arrival& arrival, const Message& message);
+    void send_init_response(Call& call, IkeSa& sa);
+    void begin_init(Call& call, IkeSa& sa);
+    void send_init_request(Call& call, IkeSa& sa, bool is_first);
+    void handle_init_response(Call& call, IkeSa& sa, const control::Arrival& arrival, Bytes bytes);
+    void take_init(Call& call, IkeSa& sa, const control::Arrival& arrival, const Message& message);
+    void take_init_refusal(Call& call, IkeSa& sa, const Message& message);
+    void derive_keys(IkeSa& sa, const crypto::SharedSecret& secret);
+    [[nodiscard]] std::array<std::uint8_t, 16> init_key_of(const control::Arrival& arrival, Bytes bytes) const;
+
+    // --- IKE_AUTH (auth.cc) ------------------------------------------------------------------------
+
+    [[nodiscard]] std::optional<Question> answer_auth(Call& call, IkeSa& sa, const Incoming& in);
+    void refuse_auth(Call& call, IkeSa& sa, const Incoming& in, const Finding& finding, DropReason reason);
+    void establish(Call& call, IkeSa& sa, const Connection& connection, const Identity& peer);
+    void ask_our_auth(Call& call, IkeSa& sa);
+    void send_auth(Call& call, IkeSa& sa, Bytes our_mac);
+    [[nodiscard]] std::optional<Question> take_auth(Call& call, IkeSa& sa, const Incoming& in);
+    void refuse_responder(Call& call, IkeSa& sa, DropReason reason, const Identity& peer);
+    void take_auth_refusal(Call& call, IkeSa& sa, const Incoming& in);
+    void fail_attempt(Call& call, IkeSa& sa, DropReason reason, std::string detail);
+
+    // --- children (child.cc: as responder; create.cc: as initiator; install.cc: sessions) -----------
+
+    [[nodiscard]] OrNotify<ChildPlan> plan_child(Call& call, IkeSa& sa, const Connection& connection,
+                                                 const Payloads& payloads, Pfs pfs, const ChildSa* rekeyed);
+    void answer_first_child(Call& call, IkeSa& sa, const Connection& connection, const Incoming& in, Chain& chain);
+    [[nodiscard]] std::optional<Question> answer_child(Call& call, IkeSa& sa, const Incoming& in);
+    [[nodiscard]] std::optional<Question> answer_child_with(Call& call, IkeSa& sa, const Incoming& in,
+                                                            const Connection& connection, ChildSa* rekeyed);
+
+    // `group`: the one that the peer wants instead of ours; null: ours.
+    void begin_request(Call& call, IkeSa& sa, const Wish& wish, const Algorithm* group = nullptr);
+    void send_create(Call& call, IkeSa& sa);
+    [[nodiscard]] bool prepare_child(IkeSa& sa, const Connection& connection);
+    // Nothing waits for a response any more; what it had reserved is released.
+    void drop_request(IkeSa& sa);
+    // Its response has come. The SPI that it had reserved is the caller's.
+    [[nodiscard]] std::unique_ptr<Request> take_request(IkeSa& sa);
+    [[nodiscard]] std::optional<Question> take_created(Call& call, IkeSa& sa, const Incoming& in);
+    [[nodiscard]] std::optional<Question> take_child(Call& call, IkeSa& sa, const Incoming& in);
+    void take_new_child(Call& call, IkeSa& sa, NewChild child, const Request& request, const LowestNonce& nonce);
+    void take_refusal(Call& call, IkeSa& sa, const Incoming& in);
+    void delete_refused_child(IkeSa& sa, SessionId spi);
+    bool take_first_child(Call& call, IkeSa& sa, const Connection& connection, const Incoming& in);
+
+    ChildSa& install(Call& call, IkeSa& sa, NewChild child);
+    [[nodiscard]] std::optional<std::uint8_t> flow_for(const ConnectionEntry& entry, PeerIndex peer,
+                                                       const ChildSelectors& selectors);
+    [[nodiscard]] bool is_flow_sent_on(const ConnectionEntry& entry, PeerIndex peer, std::uint8_t flow);
+    void note_sent_on(IkeSa& sa, ChildSa& child);
+    void confirm(Call& call, IkeSa& sa, ChildSa& child);
+    // The session goes; what should carry its packets then is sent on.
+    void retire(Call& call, IkeSa& sa, SessionId ours, control::LostBecause because);
+    void post(Call& call, std::uint32_t worker, dataplane::Command command);
+    void retire_session(Call& call, const ChildSa& child);
+    void move_endpoint(Call& call, IkeSa& sa);
+    void note_lost(Call& call, ConnectionEntry& entry, PeerIndex peer, control::LostBecause because);
+
+    // --- rekeys of IKE_SAs (rekey.cc) --------------------------------------------------------------
+
+    [[nodiscard]] std::optional<Question> answer_ike_rekey(Call& call, IkeSa& sa, const Incoming& in);
+    [[nodiscard]] std::optional<Question> take_ike_rekey(Call& call, IkeSa& sa, const Incoming& in);
+    IkeSa& make_successor(Call& call, const IkeSa& old, bool we_asked, const IkeSpis& spis, const IkeSuite& suite,
+                          const crypto::SharedSecret& secret, const Nonces& nonces);
+    void move_children(IkeSa& from, IkeSa& to);
+
+    // --- INFORMATIONAL (inform.cc) -----------------------------------------------------------------
+
+    void answer_informational(Call& call, IkeSa& sa, const Incoming& in);
+    void take_informational(Call& call, IkeSa& sa, const Incoming& in);
+    void send_delete_ike(Call& call, IkeSa& sa);
+    void send_delete_child(Call& call, IkeSa& sa);
+    // Its last answer was sent: that is repeated for a while, all else is over.
+    void close(Call& call, IkeSa& sa, control::LostBecause because);
+
+    // --- wishes and time (timers.cc) ---------------------------------------------------------------
+
+    // Unless it is wished already.
+    void want(IkeSa& sa, Wish wish);
+    void want_missing_children(Call& call, IkeSa& sa, Duration after);
+    void start_next(Call& call, IkeSa& sa);
+    void on_due(Call& call, IkeSa& sa);
+    void on_due(Call& call, ConnectionEntry& entry);
+    void on_children_due(Call& call, IkeSa& sa);
+    void on_silence(Call& call, IkeSa& sa);
+    void on_ended(Call& call, IkeSa& sa);
+    void handle_event(Call& call, const dataplane::Event& event);
+    void on_need(Call& call, ConnectionEntry& entry, const dataplane::NeedSession& need);
+    [[nodiscard]] Instant deadline_of(const IkeSa& sa);
+    [[nodiscard]] Instant probe_due(const IkeSa& sa, const Connection& connection);
+    [[nodiscard]] Instant keepalive_due(const IkeSa& sa);
+    [[nodiscard]] Instant soft_deadline(Instant now, Duration life);
+
+    Settings settings;
+    control::IndexTable& indexes;
+    crypto::RandomSource& random;
+    Directory directory;
+
+    std::vector<std::unique_ptr<IkeSa>> sas;  // by slot
+    std::vector<std::uint32_t> free_slots;
+    std::vector<std::unique_ptr<IkeSa>> graveyard;  // removed in this call
+    std::vector<std::uint32_t> touched;
+    std::unordered_map<std::uint64_t, std::uint32_t> by_spi;   // ours, random
+    std::unordered_map<std::uint64_t, std::uint32_t> by_init;  // by the first half of Setup::init_key
+    std::vector<std::unique_ptr<ConnectionEntry>> entries;     // by ConnectionIndex
+    std::vector<ConnectionIndex> connection_of_peer;           // by PeerIndex
+    control::DeadlineHeap deadlines;                           // of IKE_SAs, by slot
+    control::DeadlineHeap connection_deadlines;
+    std::vector<std::uint32_t> due;
+
+    HalfOpen half_open;
+    CookieSecrets cookies;
+    TokenBucket unprotected_answers;
+    TokenBucket cookie_answers;
+    TokenBucket stranger_notes;
+    TokenBucket pace;  // of our first messages
+    Once invalid_spi;
+    Instant last_invalid_version = kLongAgo;
+    std::array<std::uint8_t, 16> init_hash_key{};
+
+    Ephemerals ephemerals;
+    std::unordered_map<AskId, OpenAsk> open_asks;
+    std::unordered_map<IpAddress, std::size_t, control::KeyedHash> asks_of_prefix;
+    std::unordered_map<CustomerIndex, std::size_t> asks_of_customer;
+    std::size_t asks_of_strangers = 0;
+    struct ForLater {
+        AskId id = 0;
+        crypto::KeyExchangeMethod method{};
+        Instant until;
+    };
+    std::deque<ForLater> for_later;  // ephemeral keys that are being made, some are there by now
+    std::vector<Ask> outbox;
+    AskId last_ask = 0;
+
+    Attempts strangers;
+    control::Refusals refusals;
+    DropCounters drops;
+    std::uint64_t begun = 0;
+    std::uint64_t completed = 0;
+};
+
+// The key exchange that the first proposal has first; null: none.
+[[nodiscard]] const Algorithm* first_group(const std::vector<Proposal>& offered);
+[[nodiscard]] bool is_offered(const std::vector<Proposal>& offered, const Algorithm& group);
+
+}  // namespace warren::ike

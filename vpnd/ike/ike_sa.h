@@ -1,0 +1,215 @@
+// What the engine keeps of one IKE_SA and of its CHILD_SAs.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/ip.h"
+#include "base/time.h"
+#include "crypto/ike_cipher.h"
+#include "crypto/key_exchange.h"
+#include "crypto/prf.h"
+#include "vpnd/control/engine.h"
+#include "vpnd/ike/ask.h"
+#include "vpnd/ike/connection.h"
+#include "vpnd/ike/fragment.h"
+#include "vpnd/ike/header.h"
+#include "vpnd/ike/narrow.h"
+#include "vpnd/ike/sealed.h"
+#include "vpnd/ike/states.h"
+#include "vpnd/ike/suite.h"
+#include "vpnd/ike/window.h"
+
+namespace warren::ike {
+
+// The lower of the two nonces of an exchange, its first bytes: of SAs that were made twice, the one with the lowest
+// goes (RFC 7296 §2.8.1, §2.8.2).
+using LowestNonce = std::array<std::uint8_t, 32>;
+[[nodiscard]] LowestNonce lowest_nonce(Bytes one, Bytes other);
+
+struct ChildSa {
+    SessionId ours;            // in packets to us
+    std::uint32_t theirs = 0;  // in packets from us
+    std::string name;          // of its configuration
+    PeerIndex peer;
+    std::uint32_t worker = 0;
+    std::uint8_t flow = 0;
+    ChildSuite suite;
+    ChildSelectors selectors;
+    LowestNonce nonce{};
+    Instant created;
+    Instant rekey_at = kNever;
+    Instant expires_at = kNever;
+    Instant delete_at = kNever;   // the peer should have deleted it by then; we do
+    Instant confirm_at = kNever;  // it is received on; then it is sent on too, whatever the peer does
+    bool is_sent_on = false;      // of its flow, as far as we know: the data plane may be ahead
+    SessionId replaced_by;  // valid: that carries the packets now, and this one is received on until it is deleted
+};
+
+// A datagram that waits.
+struct Waiting {
+    control::Arrival arrival;
+    std::vector<std::uint8_t> bytes;  // without non-ESP marker
+};
+
+// Until an IKE_SA is authentic.
+struct Setup {
+    std::vector<std::uint8_t> init_request;  // as they were on the wire
+    std::vector<std::uint8_t> init_response;
+    std::vector<std::uint8_t> our_nonce;
+    std::vector<std::uint8_t> peer_nonce;
+    crypto::EphemeralKey key;
+    std::vector<std::uint8_t> peer_value;
+    crypto::PrfKey sk_pi;
+    crypto::PrfKey sk_pr;
+
+    // As responder.
+    std::array<std::uint8_t, 16> init_key{};  // under which repetitions of the request are found
+    Proposal answer;                          // the chosen one
+    bool has_cookie = false;
+    std::vector<Waiting> waiting;  // for the keys
+    std::size_t waiting_bytes = 0;
+    ConnectionIndex asked_for;  // whose key its AUTH is checked with
+    std::uint64_t secret_version = 0;
+
+    // As initiator.
+    std::vector<Proposal> offered;
+    std::vector<std::uint8_t> cookie;
+    unsigned cookies = 0;
+    bool group_was_changed = false;
+    std::string hint;                          // an answer that nobody has to believe
+    std::string name;                          // of the child that comes with IKE_AUTH
+    std::optional<dataplane::FlowKey> packet;  // that it is for
+};
+
+// A request that is to be sent when it may.
+struct Wish {
+    Task task = Task::kNone;
+    SessionId child{};
+    PeerIndex peer{};
+    std::string name{};  // of the child that is made
+    std::optional<dataplane::FlowKey> packet{};
+    Instant not_before = kLongAgo;
+    unsigned tries = 0;
+    bool is_forgotten = false;  // the peer alone has the child that is to be deleted
+};
+
+// Our request. Until it was sent, its ephemeral key is being made.
+struct Request {
+    Task task = Task::kNone;
+    bool is_sent = false;
+    SessionId child;           // that is rekeyed or deleted
+    PeerIndex peer;            // whose child is made
+    std::string name;          // of that child
+    std::uint32_t worker = 0;  // that has the peer
+    std::optional<dataplane::FlowKey> packet;
+    unsigned tries = 0;
+    bool group_was_changed = false;
+    const Algorithm* group = nullptr;  // null: no key exchange
+    std::vector<std::uint8_t> nonce;
+    crypto::EphemeralKey key;
+    std::vector<Proposal> offered;
+    ChildSelectors selectors;  // offered
+    SessionId new_child;
+    std::uint64_t new_spi = 0;  // of the new IKE_SA
+    SessionId rival;            // what took the place of `child`, which the peer has deleted since
+
+    // That the same is asked for once more.
+    [[nodiscard]] Wish again() const {
+        return {.task = task, .child = child, .peer = peer, .name = name, .packet = packet, .tries = tries};
+    }
+};
+
+// An authentic message that waits for the answer to an ask.
+struct Held {
+    control::Arrival arrival;
+    Header header;
+    Opened opened;
+};
+
+enum class AskFor : std::uint8_t {
+    kNothing,
+    kInitKey,     // the ephemeral key of IKE_SA_INIT
+    kInitSecret,  // what it agrees on
+    kOurAuth,     // as initiator
+    kRequestKey,  // the ephemeral key of a request
+    kHeld,        // what a message needs
+};
+
+struct IkeSa {
+    std::uint32_t slot = 0;
+    IkeState state = IkeState::kNone;
+    bool is_initiator = false;
+    bool is_gone = false;  // it is in no table any more
+    IkeSpis spis;
+    ConnectionIndex connection;  // invalid: not known yet, or it was removed
+    CustomerIndex customer;      // half-open: that the peer says it wants
+    Identity our_identity;
+    Identity peer_identity;  // authentic
+    IkeSuite suite;
+    LowestNonce nonce{};
+
+    // --- where the peer is ---
+    Endpoint remote;
+    LocalAddress local;
+    std::uint16_t local_port = 0;
+    IpAddress prefix;       // of the peer, as limits count it
+    bool is_known = false;  // an IKE_SA from there was authentic in the last hour
+    bool peer_is_behind_nat = false;
+    bool we_are_behind_nat = false;
+    bool has_nat_traversal = false;  // the peer knows of it
+    bool takes_fragments = false;    // both do
+
+    // --- messages ---
+    std::optional<Sealer> sealer;  // with keys
+    crypto::IkeCipherKey receive_key;
+    crypto::PrfKey sk_d;
+    Window window;
+    Reassembly reassembly;
+    std::unique_ptr<Setup> setup;
+    std::unique_ptr<Request> request;
+    std::deque<Wish> wishes;
+    AskId ask = 0;
+    AskFor ask_for = AskFor::kNothing;
+    Instant ask_until = kNever;
+    std::unique_ptr<Held> held;
+    std::unique_ptr<Held> response_waiting;  // an authentic one that came while an ask was open
+
+    // --- children ---
+    std::vector<ChildSa> children;
+    std::uint64_t replaced_by = 0;  // our SPI of the IKE_SA that the peer made of it
+    std::uint64_t loses_to = 0;     // our SPI of the one that both sides keep, where they called each other
+
+    // --- times ---
+    Instant created;
+    Instant rekey_at = kNever;
+    Instant expires_at = kNever;
+    Instant ends_at = kNever;  // half-open, childless, replaced, closed: then it is over
+    Instant last_heard = kLongAgo;
+    Instant last_sent = kLongAgo;
+    Instant probe_at = kNever;  // a hint says that the peer may be gone
+    Instant last_hint = kLongAgo;
+
+    [[nodiscard]] std::uint64_t our_spi() const { return is_initiator ? spis.initiator : spis.responder; }
+    [[nodiscard]] std::uint64_t peer_spi() const { return is_initiator ? spis.responder : spis.initiator; }
+    [[nodiscard]] Role role() const { return is_initiator ? Role::kInitiator : Role::kResponder; }
+    [[nodiscard]] bool is_established() const { return state == IkeState::kEstablished; }
+    // Nobody knows who it is, nor was anybody there in the last hour whom we know.
+    [[nodiscard]] bool is_stranger() const { return state == IkeState::kHalfOpen && !is_known; }
+    // We delete it, or shall when the peer has answered something else.
+    [[nodiscard]] bool is_going() const;
+    // It may carry requests of ours.
+    [[nodiscard]] bool is_usable() const { return is_established() && !is_gone; }
+    [[nodiscard]] ChildSa* find_ours(SessionId spi);
+    [[nodiscard]] ChildSa* find_theirs(std::uint32_t spi);
+    // Of our request that waits for its response.
+    [[nodiscard]] Task task() const { return request != nullptr && request->is_sent ? request->task : Task::kNone; }
+};
+
+}  // namespace warren::ike

@@ -1,0 +1,216 @@
+// From a child to a session of the data plane, and back.
+#include <algorithm>
+#include <array>
+
+#include "vpnd/ike/engine_state.h"
+
+namespace warren::ike {
+
+namespace {
+
+crypto::AeadSuite cbc_suite_of(crypto::IkeCipher cipher, crypto::Sha sha) {
+    const bool is_128 = cipher == crypto::IkeCipher::kAes128Cbc;
+    switch (sha) {
+        case crypto::Sha::kSha1: return is_128 ? crypto::AeadSuite::kAes128CbcSha1 : crypto::AeadSuite::kAes256CbcSha1;
+        case crypto::Sha::kSha256:
+            return is_128 ? crypto::AeadSuite::kAes128CbcSha256 : crypto::AeadSuite::kAes256CbcSha256;
+        default: return is_128 ? crypto::AeadSuite::kAes128CbcSha512 : crypto::AeadSuite::kAes256CbcSha512;
+    }
+}
+
+crypto::AeadSuite suite_of(const ChildSuite& suite) {
+    switch (suite.encryption->cipher) {
+        case crypto::IkeCipher::kAes128Gcm: return crypto::AeadSuite::kAes128Gcm;
+        case crypto::IkeCipher::kAes256Gcm: return crypto::AeadSuite::kAes256Gcm;
+        case crypto::IkeCipher::kChacha20Poly1305: return crypto::AeadSuite::kChacha20Poly1305;
+        case crypto::IkeCipher::kAes128Cbc:
+        case crypto::IkeCipher::kAes256Cbc: break;
+    }
+    return cbc_suite_of(suite.encryption->cipher, suite.integrity->sha);
+}
+
+// An AEAD's salt follows the key (RFC 4106 §8.1, RFC 7634 §2).
+crypto::AeadKey packet_key(const ChildSuite& suite, const ChildKey& key) {
+    crypto::AeadKey out;
+    out.suite = suite_of(suite);
+    const Bytes material = key.encryption.reveal();
+    const std::size_t size = suite.encryption->key_size;
+    std::copy_n(material.begin(), size, out.secret.writable().begin());
+    if (suite.encryption->is_aead()) {
+        std::copy_n(material.begin() + static_cast<std::ptrdiff_t>(size), out.salt.size(), out.salt.begin());
+        return out;
+    }
+    out.integrity = std::make_unique<crypto::Secret<64>>();
+    const Bytes integrity = key.integrity.reveal();
+    std::copy(integrity.begin(), integrity.end(), out.integrity->writable().begin());
+    return out;
+}
+
+dataplane::Lifetime lifetime_of(const Lifetimes& lifetimes, bool esn) {
+    dataplane::Lifetime out;
+    out.renew_on_sending.bytes = lifetimes.child_bytes;
+    out.hard.age = lifetimes.child_rekey * kHardPercent / 100;
+    out.hard.bytes = lifetimes.child_bytes / 100 * kHardPercent;
+    if (esn) return out;
+    out.renew_on_sending.messages = kSoftSequence;
+    out.hard.messages = kHardSequence;
+    return out;
+}
+
+}  // namespace
+
+void Engine::State::post(Call& call, std::uint32_t worker, dataplane::Command command) {
+    call.out.commands.push_back({worker, std::move(command)});
+}
+
+// Children with equal selectors share a flow, so that the newest one is sent on (conformance KS4).
+std::optional<std::uint8_t> Engine::State::flow_for(const ConnectionEntry& entry, PeerIndex peer,
+                                                    const ChildSelectors& selectors) {
+    std::array<bool, dataplane::kFlowsPerPeer> is_used{};
+    for (const std::uint32_t slot : entry.ike_sas) {
+        for (const ChildSa& child : at(slot)->children) {
+            if (child.peer != peer) continue;
+            if (child.selectors == selectors) return child.flow;
+            is_used[child.flow] = true;
+        }
+    }
+    const auto free = std::find(is_used.begin(), is_used.end(), false);
+    if (free == is_used.end()) return std::nullopt;
+    return static_cast<std::uint8_t>(free - is_used.begin());
+}
+
+bool Engine::State::is_flow_sent_on(const ConnectionEntry& entry, PeerIndex peer, std::uint8_t flow) {
+    return std::any_of(entry.ike_sas.begin(), entry.ike_sas.end(), [&](std::uint32_t slot) {
+        const auto& children = at(slot)->children;
+        return std::any_of(children.begin(), children.end(), [&](const ChildSa& child) {
+            return child.peer == peer && child.flow == flow && child.is_sent_on;
+        });
+    });
+}
+
+ChildSa& Engine::State::install(Call& call, IkeSa& sa, NewChild child) {
+    const Connection& connection = *directory.find(sa.connection);
+    const ChildKeys keys = derive_child_keys(sa.suite, sa.sk_d, child.suite, child.secret, child.nonces);
+    const ChildConfig& config = *child.config;
+    dataplane::InstallSession session;
+    session.local_id = child.ours;
+    session.remote_id = child.theirs;
+    session.peer = config.peer;
+    session.listener = settings.listener;
+    session.send_key = packet_key(child.suite, child.we_asked ? keys.initiator : keys.responder);
+    session.receive_key = packet_key(child.suite, child.we_asked ? keys.responder : keys.initiator);
+    session.created = call.instant();
+    session.lifetime = lifetime_of(connection.lifetimes, child.suite.esn);
+    session.send_when = child.send_when;
+    session.follow = sa.peer_is_behind_nat ? dataplane::Follow::kAuthentic : dataplane::Follow::kNever;
+    session.initiated_from = sa.remote;
+    session.first_counter = 1;
+    session.has_extended_sequence = child.suite.esn;
+    session.replay_window = connection.replay_window;
+    session.is_initiator = child.we_asked;
+    session.flow = child.flow;
+    session.selectors = child.selectors.pairs();
+    post(call, config.worker, dataplane::SetEndpoint{config.peer, sa.remote, sa.local});
+    post(call, config.worker, std::move(session));
+    indexes.become_keypair(child.ours);
+
+    ChildSa made;
+    made.ours = child.ours;
+    made.theirs = child.theirs;
+    made.name = config.name;
+    made.peer = config.peer;
+    made.worker = config.worker;
+    made.flow = child.flow;
+    made.suite = child.suite;
+    made.selectors = std::move(child.selectors);
+    made.created = call.instant();
+    made.rekey_at = soft_deadline(call.instant(), connection.lifetimes.child_rekey);
+    made.expires_at = call.instant() + connection.lifetimes.child_rekey * kHardPercent / 100;
+    sa.children.push_back(std::move(made));
+    if (child.send_when == dataplane::SendWhen::kNow) note_sent_on(sa, sa.children.back());
+    if (PeerRecord* const record = record_of(*entry_of(sa.connection), config.peer)) {
+        record->has_session = true;
+        record->latest = call.now;
+    }
+    call.out.news.emplace_back(control::HandshakeCompleted{config.peer, child.we_asked, call.now, sa.remote});
+    touch(sa);
+    return sa.children.back();
+}
+
+// Another one of its flow is not any more.
+void Engine::State::note_sent_on(IkeSa& sa, ChildSa& child) {
+    child.confirm_at = kNever;
+    for (const std::uint32_t slot : entry_of(sa.connection)->ike_sas) {
+        for (ChildSa& other : at(slot)->children) {
+            if (other.peer == child.peer && other.flow == child.flow) other.is_sent_on = false;
+        }
+    }
+    child.is_sent_on = true;
+}
+
+void Engine::State::confirm(Call& call, IkeSa& sa, ChildSa& child) {
+    note_sent_on(sa, child);
+    post(call, child.worker, dataplane::Confirm{child.ours});
+}
+
+void Engine::State::retire_session(Call& call, const ChildSa& child) {
+    indexes.release(child.ours);
+    post(call, child.worker, dataplane::RetireSession{child.ours});
+}
+
+void Engine::State::retire(Call& call, IkeSa& sa, SessionId ours, control::LostBecause because) {
+    const auto found =
+        std::find_if(sa.children.begin(), sa.children.end(), [&](const ChildSa& child) { return child.ours == ours; });
+    if (found == sa.children.end()) return;
+    const ChildSa gone = std::move(*found);
+    sa.children.erase(found);
+    touch(sa);
+    ConnectionEntry* const entry = entry_of(sa.connection);
+    IkeSa* successors_sa = nullptr;
+    ChildSa* successor = nullptr;
+    bool is_last = true;
+    for (const std::uint32_t slot : entry == nullptr ? std::vector<std::uint32_t>{} : entry->ike_sas) {
+        for (ChildSa& child : at(slot)->children) {
+            if (child.replaced_by == ours) {
+                // What was to take its place is gone.
+                child.replaced_by = {};
+                child.delete_at = kNever;
+            }
+            if (child.peer != gone.peer) continue;
+            is_last = false;
+            const bool is_newer = successor == nullptr || child.created >= successor->created;
+            if (child.flow != gone.flow || !is_newer || child.replaced_by.valid()) continue;
+            successor = &child;
+            successors_sa = at(slot);
+        }
+    }
+    if (gone.is_sent_on && successor != nullptr) confirm(call, *successors_sa, *successor);
+    retire_session(call, gone);
+    if (is_last && entry != nullptr) note_lost(call, *entry, gone.peer, because);
+}
+
+void Engine::State::note_lost(Call& call, ConnectionEntry& entry, PeerIndex peer, control::LostBecause because) {
+    entry.lost_because = because;
+    const Connection* const connection = directory.find(entry.index);
+    const ChildConfig* const config = connection == nullptr ? nullptr : child_of_peer(*connection, peer);
+    const bool may_begin =
+        connection != nullptr && connection->remote_address && connection->start != Start::kResponder;
+    if (config != nullptr && !may_begin) post(call, config->worker, dataplane::ForgetEndpoint{peer});
+    PeerRecord* const record = record_of(entry, peer);
+    if (record == nullptr || !record->has_session) return;
+    record->has_session = false;
+    record->lost_because = because;
+    call.out.news.emplace_back(control::PeerLost{peer, because, call.now});
+}
+
+void Engine::State::move_endpoint(Call& call, IkeSa& sa) {
+    std::vector<PeerIndex> told;
+    for (const ChildSa& child : sa.children) {
+        if (std::find(told.begin(), told.end(), child.peer) != told.end()) continue;
+        told.push_back(child.peer);
+        post(call, child.worker, dataplane::SetEndpoint{child.peer, sa.remote, sa.local});
+        call.out.news.emplace_back(control::PeerMoved{child.peer});
+    }
+}
+
+}  // namespace warren::ike
