@@ -26,10 +26,19 @@ constexpr std::size_t kReadsOfSurplus = 4096;  // of one socket: more than its b
 // Between two steps of idle work: a twentieth of a core while it lasts.
 constexpr Duration kIdleWorkInterval = 5ms;
 
-// What an epoll event names: a kind and an index.
-enum class Source : std::uint32_t { kWorker, kHandshakeV4, kHandshakeV6, kSolicitedV4, kSolicitedV6 };
-std::uint64_t name_of(Source source, std::uint32_t index) {
-    return (std::uint64_t{static_cast<std::uint32_t>(source)} << 32) | index;
+// What an epoll event names: a data worker, or a socket of a listener.
+constexpr std::uint64_t kOfWorker = std::uint64_t{1} << 63;
+struct SocketName {
+    bool is_solicited = false;
+    std::size_t port = 0;
+    std::size_t family = 0;
+};
+std::uint64_t name_of(const SocketName& socket, ListenerIndex listener) {
+    const std::uint64_t bits = (socket.is_solicited ? 1U : 0U) | socket.port << 1 | socket.family << 2;
+    return bits << 32 | listener.value;
+}
+SocketName socket_of(std::uint64_t name) {
+    return {(name >> 32 & 1) != 0, name >> 33 & 1, name >> 34 & 1};
 }
 
 }  // namespace
@@ -40,7 +49,7 @@ Result<std::unique_ptr<ControlWorker>> ControlWorker::make(std::vector<std::uniq
     if (!loop) return tl::unexpected<Error>(loop.error());
     std::unique_ptr<ControlWorker> out(new ControlWorker(std::move(workers), random, std::move(*loop)));
     for (std::uint32_t i = 0; i < out->worker_count(); ++i) {
-        WARREN_TRY(out->loop_.add(out->workers_[i]->event_fd(), name_of(Source::kWorker, i)));
+        WARREN_TRY(out->loop_.add(out->workers_[i]->event_fd(), kOfWorker | i));
     }
     return out;
 }
@@ -82,16 +91,17 @@ Status ControlWorker::replace_sockets(ListenerIndex index, Sockets sockets) {
     for (std::uint32_t i = 0; i < worker_count(); ++i) {
         auto v6 = i < sockets.data_v6.size() ? open_uplink(std::move(sockets.data_v6[i]), Family::kV6) : nullptr;
         workers_[i]->post(AddListener{index, open_uplink(std::move(sockets.data_v4[i]), Family::kV4), std::move(v6),
-                                      &listener.framing});
+                                      listener.ports[0].framing});
     }
-    WARREN_TRY(set_socket(listener.v4, std::move(sockets.control_v4), name_of(Source::kHandshakeV4, index.value)));
-    WARREN_TRY(set_socket(listener.v6, std::move(sockets.control_v6), name_of(Source::kHandshakeV6, index.value)));
-    WARREN_TRY(
-        set_socket(listener.solicited_v4, std::move(sockets.solicited_v4), name_of(Source::kSolicitedV4, index.value)));
-    WARREN_TRY(
-        set_socket(listener.solicited_v6, std::move(sockets.solicited_v6), name_of(Source::kSolicitedV6, index.value)));
-    for (const MessageSocket* socket : {&listener.v4, &listener.v6}) {
-        if (socket->valid()) WARREN_TRY(attach_steering(socket->fd(), worker_count(), listener.framing.steering));
+    listener.ports[0].number = sockets.port;
+    WARREN_TRY(set_port(listener, 0, {std::move(sockets.control_v4), std::move(sockets.control_v6)},
+                        {std::move(sockets.solicited_v4), std::move(sockets.solicited_v6)}));
+    if (sockets.other) {
+        Sockets::Other& other = *sockets.other;
+        listener.ports[1].number = other.port;
+        listener.ports[1].framing = other.framing;
+        WARREN_TRY(set_port(listener, 1, {std::move(other.control_v4), std::move(other.control_v6)},
+                            {std::move(other.solicited_v4), std::move(other.solicited_v6)}));
     }
     // Nothing arrives there any more. It is read in the next run, behind the commands of the present generation.
     for (UniqueFd& surplus : sockets.surplus) listener.surplus.emplace_back(std::move(surplus));
@@ -99,10 +109,27 @@ Status ControlWorker::replace_sockets(ListenerIndex index, Sockets sockets) {
     return {};
 }
 
+Status ControlWorker::set_port(Listener& listener, std::size_t port, std::array<UniqueFd, 2> messages,
+                               std::array<UniqueFd, 2> solicited) {
+    Port& held = listener.ports[port];
+    for (std::size_t family = 0; family < messages.size(); ++family) {
+        WARREN_TRY(set_socket(held.messages[family], std::move(messages[family]),
+                              name_of({false, port, family}, listener.index)));
+        WARREN_TRY(set_socket(held.solicited[family], std::move(solicited[family]),
+                              name_of({true, port, family}, listener.index)));
+    }
+    for (const MessageSocket& socket : held.messages) {
+        if (socket.valid()) WARREN_TRY(attach_steering(socket.fd(), worker_count(), held.framing->steering));
+    }
+    return {};
+}
+
 void ControlWorker::close_listener(ListenerIndex index) {
     Listener& listener = at(index);
-    for (MessageSocket* socket : {&listener.v4, &listener.v6, &listener.solicited_v4, &listener.solicited_v6})
-        forget_socket(*socket);
+    for (Port& port : listener.ports) {
+        for (MessageSocket& socket : port.messages) forget_socket(socket);
+        for (MessageSocket& socket : port.solicited) forget_socket(socket);
+    }
     deadlines_.erase({listener.deadline, index.value});
     listeners_[index.value].reset();
     for (const auto& worker : workers_) worker->post(DropListener{index});
@@ -160,24 +187,21 @@ void ControlWorker::read_ready(Now now) {
     // Sessions of known peers before datagrams of strangers.
     for (const auto& worker : workers_) read_events(now, *worker);
     // Solicited messages before a flood of others makes them old.
-    for (const auto& [v4, v6] : {std::pair{Source::kSolicitedV4, Source::kSolicitedV6},
-                                 std::pair{Source::kHandshakeV4, Source::kHandshakeV6}}) {
+    for (const bool is_solicited : {true, false}) {
         for (const epoll_event& source : ready) {
-            const auto kind = static_cast<Source>(source.data.u64 >> 32);
-            if (kind != v4 && kind != v6) continue;
+            if ((source.data.u64 & kOfWorker) != 0) continue;
+            const SocketName name = socket_of(source.data.u64);
+            if (name.is_solicited != is_solicited) continue;
             Listener& listener = at(ListenerIndex{static_cast<std::uint32_t>(source.data.u64)});
-            if (v4 == Source::kSolicitedV4) {
-                read_socket(now, listener, kind == v4 ? listener.solicited_v4 : listener.solicited_v6);
-            } else {
-                read_socket(now, listener, kind == v4 ? listener.v4 : listener.v6);
-            }
+            Port& port = listener.ports[name.port];
+            read_socket(now, listener, port, (is_solicited ? port.solicited : port.messages)[name.family]);
         }
     }
 }
 
 // Reads as many as may wait, so that the queue, and not the socket's buffer, shows how many they are, and who sent
 // them.
-void ControlWorker::read_socket(Now now, Listener& listener, MessageSocket& socket) {
+void ControlWorker::read_socket(Now now, Listener& listener, const Port& port, MessageSocket& socket) {
     for (std::size_t datagrams = 0, reads = 0; datagrams < MessageQueue::kCapacity && reads < MessageQueue::kCapacity;
          ++reads) {
         const Status received = socket.receive(batch_);
@@ -185,18 +209,19 @@ void ControlWorker::read_socket(Now now, Listener& listener, MessageSocket& sock
             if (received.error().code == ErrorCode::kUnavailable) return;
             continue;  // what the network said about an earlier send (conformance E7)
         }
-        datagrams += take_batch(now, listener);
+        datagrams += take_batch(now, listener, port);
         if (!batch_.is_full()) return;  // whatever has come since is read in the next run
     }
 }
 
-std::size_t ControlWorker::take_batch(Now now, Listener& listener) {
+std::size_t ControlWorker::take_batch(Now now, Listener& listener, const Port& port) {
     std::size_t datagrams = 0;
     for (MessageTrain& train : batch_.received()) {
+        train.arrival.to_port = port.number;
         do {
             const Bytes datagram = train.bytes.first(std::min(train.segment_size, train.bytes.size()));
             train.bytes = train.bytes.subspan(datagram.size());
-            if (!pass_on(listener, train.arrival, datagram)) enqueue(now, listener, train.arrival, datagram);
+            if (!pass_on(listener, port, train.arrival, datagram)) enqueue(now, listener, train.arrival, datagram);
             ++datagrams;
         } while (!train.bytes.empty());
     }
@@ -218,7 +243,7 @@ void ControlWorker::drain_surplus(Now now) {
             }
             if (!received) continue;  // also what the network said about an earlier send (conformance E7)
             is_draining_ = true;
-            (void)take_batch(now, listener);
+            (void)take_batch(now, listener, listener.ports[0]);
             is_draining_ = false;
             return false;
         }
@@ -228,9 +253,10 @@ void ControlWorker::drain_surplus(Now now) {
 
 // A message with a packet that was merged behind a control message in one train, or one that means nothing. True: it
 // was none of ours to handle.
-bool ControlWorker::pass_on(const Listener& listener, const control::Arrival& arrival, Bytes datagram) {
+bool ControlWorker::pass_on(const Listener& listener, const Port& port, const control::Arrival& arrival,
+                            Bytes datagram) {
     dataplane::MessageHead head;
-    listener.framing.identify(datagram, datagram.size(), std::span(&head, 1));
+    port.framing->identify(datagram, datagram.size(), std::span(&head, 1));
     if (head.kind == dataplane::MessageKind::kIgnored) return true;
     if (head.kind != dataplane::MessageKind::kData) return false;
     if (passed_on_ >= kPassedOnPerRun && !is_draining_) {
@@ -290,7 +316,8 @@ void ControlWorker::handle_event(Now now, WorkerEvent& event) {
     } else if (const auto* stray = std::get_if<StrayMessage>(&event)) {
         const std::uint32_t index = stray->listener.value;
         if (index >= listeners_.size() || listeners_[index] == nullptr) return;
-        enqueue(now, *listeners_[index], {stray->from, stray->to}, stray->bytes);
+        Listener& listener = *listeners_[index];
+        enqueue(now, listener, {stray->from, stray->to, listener.ports[0].number}, stray->bytes);
     }
 }
 
@@ -408,13 +435,17 @@ void ControlWorker::carry_out(Listener& listener) {
 
 void ControlWorker::send_messages(Listener& listener) {
     std::span<const control::OutgoingMessage> left = output_.messages;
+    const auto leave_together = [](const control::OutgoingMessage& one, const control::OutgoingMessage& other) {
+        return one.to.address.is_v4() == other.to.address.is_v4() && one.from_port == other.from_port;
+    };
     while (!left.empty()) {
-        const bool is_v4 = left.front().to.address.is_v4();
+        const control::OutgoingMessage& first = left.front();
         const auto others =
-            std::find_if(left.begin(), left.end(), [&](const auto& m) { return m.to.address.is_v4() != is_v4; });
+            std::find_if(left.begin(), left.end(), [&](const auto& m) { return !leave_together(first, m); });
         const auto together = left.first(static_cast<std::size_t>(others - left.begin()));
         left = left.subspan(together.size());
-        MessageSocket& socket = is_v4 ? listener.v4 : listener.v6;
+        Port& port = listener.ports[first.from_port == listener.ports[0].number ? 0 : 1];
+        MessageSocket& socket = port.messages[first.to.address.is_v4() ? 0 : 1];
         const std::size_t sent = socket.valid() ? socket.send(together) : 0;
         if (sent < together.size()) listener.drops.add(DropReason::kHandshakeSendFailed, together.size() - sent);
     }

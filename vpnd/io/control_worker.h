@@ -51,6 +51,17 @@ class ControlWorker {
         std::vector<UniqueFd> data_v4;  // one per data worker
         std::vector<UniqueFd> data_v6;
         std::vector<UniqueFd> surplus{};  // of a predecessor with more data workers: read until they are empty
+        std::uint16_t port = 0;           // as arrivals and messages name it, where the engine has several
+        // Another port of the same engine, where no packet comes.
+        struct Other {
+            const dataplane::Framing* framing = nullptr;  // outlives the worker
+            std::uint16_t port = 0;
+            UniqueFd control_v4;
+            UniqueFd control_v6;
+            UniqueFd solicited_v4;
+            UniqueFd solicited_v6;
+        };
+        std::optional<Other> other{};
     };
     // A new listener with its engine and the form of its messages; `framing` outlives this. Fails when the sockets
     // cannot be used; the listener is there nevertheless.
@@ -120,17 +131,22 @@ class ControlWorker {
     [[nodiscard]] std::uint32_t worker_count() const { return static_cast<std::uint32_t>(workers_.size()); }
 
   private:
+    // The control sockets of one port.
+    struct Port {
+        std::uint16_t number = 0;
+        const dataplane::Framing* framing = nullptr;  // null: there is no such port
+        std::array<MessageSocket, 2> messages;        // by Family
+        std::array<MessageSocket, 2> solicited;
+    };
     struct Listener {
         Listener(ListenerIndex of, std::unique_ptr<control::Engine> made, const dataplane::Framing& form,
                  const control::KeyedHash& hash)
-            : index(of), engine(std::move(made)), framing(form), proven(hash), strangers(hash) {}
+            : index(of), engine(std::move(made)), proven(hash), strangers(hash) {
+            ports[0].framing = &form;
+        }
         ListenerIndex index;
         std::unique_ptr<control::Engine> engine;
-        const dataplane::Framing& framing;
-        MessageSocket v4;
-        MessageSocket v6;
-        MessageSocket solicited_v4;
-        MessageSocket solicited_v6;
+        std::array<Port, 2> ports;  // the first is that of the packets
         std::vector<MessageSocket> surplus;
         std::size_t drained = 0;  // reads of the last of these
         MessageQueue proven;      // by the engine's standing_of()
@@ -143,16 +159,19 @@ class ControlWorker {
     ControlWorker(std::vector<std::unique_ptr<DataWorker>> workers, crypto::RandomSource& random, EventLoop loop);
     void forget_socket(MessageSocket& socket);
     [[nodiscard]] Status set_socket(MessageSocket& socket, UniqueFd fd, std::uint64_t name);
+    [[nodiscard]] Status set_port(Listener& listener, std::size_t port, std::array<UniqueFd, 2> messages,
+                                  std::array<UniqueFd, 2> solicited);
     [[nodiscard]] Listener& at(ListenerIndex index);
 
     void read_ready(Now now);
-    void read_socket(Now now, Listener& listener, MessageSocket& socket);
+    void read_socket(Now now, Listener& listener, const Port& port, MessageSocket& socket);
     // One batch of each listener's surplus.
     void drain_surplus(Now now);
     // What batch_ received, and how much that was.
-    std::size_t take_batch(Now now, Listener& listener);
+    std::size_t take_batch(Now now, Listener& listener, const Port& port);
     void enqueue(Now now, Listener& listener, const control::Arrival& arrival, Bytes datagram);
-    [[nodiscard]] bool pass_on(const Listener& listener, const control::Arrival& arrival, Bytes datagram);
+    [[nodiscard]] bool pass_on(const Listener& listener, const Port& port, const control::Arrival& arrival,
+                               Bytes datagram);
     void read_events(Now now, DataWorker& worker);
     void handle_event(Now now, WorkerEvent& event);
     void handle_waiting();

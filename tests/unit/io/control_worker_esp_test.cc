@@ -119,7 +119,7 @@ Datagram ike(std::uint8_t last) {
     return out;
 }
 
-TEST_CASE("port 4500: the engine hears IKE, and neither keepalives nor ESP packets") {
+TEST_CASE("KP1: port 4500: the engine hears IKE, and neither keepalives nor ESP packets") {
     World world;
     for (const Datagram& datagram : {Datagram{0xff}, ike(1), Datagram(60, 7), Datagram{0xff}, ike(2)})
         world.send(datagram);

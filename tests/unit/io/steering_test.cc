@@ -159,7 +159,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("port 500: everything goes to the control socket") {
+TEST_CASE("KP1: port 500: everything goes to the control socket") {
     Group group("127.0.0.1", 2);
     REQUIRE(attach_steering(group.first(), 2, dataplane::kIkeFraming.steering).has_value());
     for (const int fill : {0, 1, 4, 255}) {
