@@ -4,7 +4,7 @@
 //   stackd: Hello
 //   vpnd:   (HoldingListener | HoldingCustomer)*, HoldingEnd
 //   stackd: Begin, (RenameCustomer | PutListener | PutCustomer (PutPeer PutPrefixes*)* PutConnection* |
-//           RemoveCustomer | RemoveListener | ResetPeer)*, Commit
+//           RemoveCustomer | RemoveListener | ResetPeer | OperateConnection)*, Commit
 //   vpnd:   Applied or Rejected
 //
 // A Put replaces what has the same name; a Put of something unchanged keeps its sessions. Nothing takes effect before
@@ -191,6 +191,16 @@ void fields(auto& codec, Is<ResetPeer> auto& m) {
     codec(m.customer, m.peer);
 }
 
+// Once, when this generation comes into force. Of an unknown connection it is ignored.
+struct OperateConnection {
+    std::string customer;
+    std::string connection;
+    ConnectionAction action = ConnectionAction::kRekey;
+};
+void fields(auto& codec, Is<OperateConnection> auto& m) {
+    codec(m.customer, m.connection, m.action);
+}
+
 // The customer has another id from this generation on, and so has its own listener; nothing else of it changes:
 // tunnels, sessions and counters stay. All of a generation come into force together and before everything else of it,
 // so names may change places, and a Put of the generation uses the new one. Rejected when there is neither a
@@ -227,7 +237,7 @@ void fields(auto& codec, Is<Rejected> auto& m) {
 
 using ConfigMessage = std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer,
                                    PutPeer, RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel,
-                                   ResetPeer, RenameCustomer, PutPrefixes, PutConnection>;
+                                   ResetPeer, RenameCustomer, PutPrefixes, PutConnection, OperateConnection>;
 
 // `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize
 // (ipc/channel.h).

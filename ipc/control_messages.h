@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/log_level.h"
 #include "base/result.h"
+#include "ipc/ipsec.h"
 
 namespace warren::ipc {
 
@@ -22,13 +23,15 @@ enum class ControlVerb : std::uint8_t {
     kApplyRemoving,  // kApply, and many customers may be removed
     kReplaceVpnd,    // start vpnd's program anew; its sessions go on
     kResetPeer,      // begin anew with `customer`'s `peer`
+    kOperateConnection,  // `action` with the connection `peer` of `customer`
 };
 
 struct ControlRequest {
     ControlVerb verb = ControlVerb::kStatus;
     std::optional<LogLevel> log_level = std::nullopt;  // kLogLevel only
     std::string customer{};                            // kResetPeer, and kStatus: whose disabled peers are all told
-    std::string peer{};                                // kResetPeer only
+    std::string peer{};                                // kResetPeer and kOperateConnection only
+    std::optional<ConnectionAction> action = std::nullopt;  // kOperateConnection only
 };
 
 // A piece of the answer, in order; then one ControlDone.

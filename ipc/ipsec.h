@@ -2,9 +2,11 @@
 // the names of the files, by which their holder is asked.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ip.h"
@@ -156,6 +158,18 @@ enum class ConnectionState : std::uint8_t { kUnserved, kListening, kConnecting, 
 template <>
 struct LastOf<ConnectionState> {
     static constexpr auto value = ConnectionState::kDown;
+};
+
+// What an operator may want of a connection. kInitiate: begin; kRekey: its IKE SAs and their children; kTerminate:
+// delete them.
+enum class ConnectionAction : std::uint8_t { kInitiate, kRekey, kTerminate };
+inline constexpr std::array<std::string_view, 3> kConnectionActionNames{"initiate", "rekey", "terminate"};
+[[nodiscard]] constexpr std::string_view name_of(ConnectionAction action) {
+    return kConnectionActionNames[static_cast<std::size_t>(action)];
+}
+template <>
+struct LastOf<ConnectionAction> {
+    static constexpr auto value = ConnectionAction::kTerminate;
 };
 
 }  // namespace warren::ipc

@@ -517,30 +517,6 @@ bool Reconciler::bring_into_force(VpndLink& link, Round& round, Report& report) 
     return false;
 }
 
-Report Reconciler::reset_peer(VpndLink& link, const std::string& customer, const std::string& name) {
-    const config::AcceptedCustomer* accepted = current_.find(customer);
-    if (accepted == nullptr) return {{}, false, kFailed, "there is no customer " + customer};
-    const auto has = [&name](const auto& tunnels) {
-        return std::any_of(tunnels.begin(), tunnels.end(), [&](const auto& one) { return one.name == name; });
-    };
-    const auto& ipsec = accepted->customer.ipsec;
-    const bool is_connection = ipsec && has(ipsec->connections);
-    if (!is_connection && !has(accepted->customer.peers))
-        return {{}, false, kFailed, "customer " + customer + " has no peer " + name};
-    if (!link.is_connected()) return {{}, false, kFailed, "vpnd is not running; try again when it is"};
-    ++number_;
-    if (const Status done = view_.reset_peer(link, number_, {customer, name}); !done) {
-        if (done.error().code != ErrorCode::kInvalid) link.close();
-        log(LogLevel::kError, "peer_not_reset",
-            {{"customer", customer}, {"peer", name}, {"reason", done.error().what}});
-        return {{}, false, kFailed, done.error().what};
-    }
-    log(LogLevel::kInfo, "peer_reset", {{"customer", customer}, {"peer", name}});
-    const std::string done = is_connection ? ": its tunnels are over"
-                                           : ": its sessions are over, its timestamp and its endpoint are forgotten";
-    return {{}, false, 0, customer + " " + name + done};
-}
-
 // --- vpnd starts, the uplink changes -------------------------------------------------------------
 
 void Reconciler::adopt(Holdings holdings, const std::vector<Rename>& renames) {

@@ -80,6 +80,10 @@ class Reconciler {
     // Has vpnd begin anew with a peer: what is kept of it is forgotten. A link that breaks is closed.
     [[nodiscard]] Report reset_peer(VpndLink& link, const std::string& customer, const std::string& peer);
 
+    // Has vpnd begin, rekey or end a connection's IKE SAs. A link that breaks is closed.
+    [[nodiscard]] Report operate_connection(VpndLink& link, const std::string& customer, const std::string& connection,
+                                            ipc::ConnectionAction action);
+
     // Finishes what a stackd that was killed has begun; what has to wait for a name is logged. On an error stackd must
     // not go on: another customer's stack may have the name of one. Before adopt().
     [[nodiscard]] Status finish_renames();

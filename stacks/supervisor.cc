@@ -333,6 +333,9 @@ Report Supervisor::handle_request(const ipc::ControlRequest& request) {
         case ipc::ControlVerb::kStatus: return status(request.customer);
         case ipc::ControlVerb::kReplaceVpnd: return replace_vpnd();
         case ipc::ControlVerb::kResetPeer: return reconciler_.reset_peer(link_, request.customer, request.peer);
+        case ipc::ControlVerb::kOperateConnection:
+            return reconciler_.operate_connection(link_, request.customer, request.peer,
+                                                  request.action.value_or(ipc::ConnectionAction::kRekey));
         case ipc::ControlVerb::kUsers:
             return web_ ? web_->reload_users() : Report{{}, false, 0, "there is no status page (--no-web)"};
         case ipc::ControlVerb::kLogLevel:

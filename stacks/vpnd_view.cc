@@ -132,11 +132,11 @@ Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, c
 
 }  // namespace
 
-Status VpndView::reset_peer(VpndLink& link, std::uint64_t number, ipc::ResetPeer reset) const {
+Status VpndView::ask(VpndLink& link, std::uint64_t number, ipc::ConfigMessage wish) const {
     if (!renames_.empty())
         return fail(ErrorCode::kUnavailable, "vpnd does not know the new ids of customers yet; apply the files first");
     WARREN_TRY(link.send(ipc::Begin{number, false}));
-    WARREN_TRY(link.send(std::move(reset)));
+    WARREN_TRY(link.send(wish));
     WARREN_TRY(link.send(ipc::Commit{number}));
     return link.await_applied(number);
 }

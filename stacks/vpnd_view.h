@@ -44,7 +44,7 @@ class VpndView {
     [[nodiscard]] Status deliver(VpndLink& link, const Delivery& delivery);
 
     // The same for a generation that only begins anew with a peer.
-    [[nodiscard]] Status reset_peer(VpndLink& link, std::uint64_t number, ipc::ResetPeer reset) const;
+    [[nodiscard]] Status ask(VpndLink& link, std::uint64_t number, ipc::ConfigMessage wish) const;
 
     // Customers have other ids now. vpnd is told so with the next delivery that it takes.
     void rename(const std::vector<Rename>& renames);

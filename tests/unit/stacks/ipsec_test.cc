@@ -256,5 +256,27 @@ TEST_CASE("vpnd is told to begin anew with a connection as with a peer") {
     CHECK(room.reconciler.reset_peer(room.link, "acme", "linz").exit_status != 0);
 }
 
+TEST_CASE("an order for a connection goes to vpnd, or is refused with the reason") {
+    IpsecRoom room;
+    room.write_site("acme");
+    room.adopt_ike();
+    REQUIRE(room.apply().accepted);
+    (void)room.received();
+    const auto ordered = [&room](const char* customer, const char* name, ipc::ConnectionAction action) {
+        return room.reconciler.operate_connection(room.link, customer, name, action);
+    };
+    using enum ipc::ConnectionAction;
+    CHECK(ordered("acme", "graz", kRekey).exit_status == 0);
+    CHECK(ordered("acme", "graz", kTerminate).exit_status == 0);
+    CHECK(ordered("acme", "linz", kTerminate).summary == "customer acme has no IPsec connection linz");
+    CHECK(ordered("beta", "graz", kTerminate).summary == "there is no customer beta");
+    // Nobody knows where its peer is.
+    const Report refused = ordered("acme", "graz", kInitiate);
+    CHECK(refused.exit_status != 0);
+    CHECK(refused.summary.find("remote_address") != std::string::npos);
+    room.link.close();
+    CHECK(ordered("acme", "graz", kRekey).exit_status != 0);
+}
+
 }  // namespace
 }  // namespace warren::stacks
