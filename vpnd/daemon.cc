@@ -66,7 +66,7 @@ Status Daemon::start(Parts& parts, crypto::RandomSource& random) {
     if (parts.timestamps.valid()) WARREN_TRY((*wireguard)->keep_timestamps_in(std::move(parts.timestamps)));
     if (parts.peers.valid()) WARREN_TRY((*wireguard)->keep_peers_in(std::move(parts.peers)));
     services_[ipc::ListenerKind::kWireguard] = std::move(*wireguard);
-    auto ike = IkeListeners::make(*control_);
+    auto ike = IkeListeners::make(*control_, random);
     if (!ike) return tl::unexpected<Error>(ike.error());
     services_[ipc::ListenerKind::kIke] = std::move(*ike);
     control_->set_keep_record([this](ListenerIndex listener, const control::Record& record) {
@@ -115,6 +115,7 @@ Instant Daemon::next_deadline() const {
 void Daemon::serve() {
     control_->run();
     const Now now = io::read_clock();
+    for (const auto& [kind, service] : services_) service->run(now);
     take_news();
     watch_load(now);
     tell_refused(now);
@@ -125,7 +126,6 @@ void Daemon::serve() {
         if (auto event = link_.run()) handle(std::move(*event));
     }
     snapshot_server_->run(now);
-    for (const auto& [kind, service] : services_) service->run(now);
     if (!is_in_charge_ && !link_.is_connected()) stopping_ = true;  // nobody could adopt it
     flush_log();
 }
@@ -208,6 +208,12 @@ void Daemon::carry_out(Now now, Changes changes) {
         const auto [customer, connection] = customers_.find(put.connection);
         service_of(put.listener).put_connection(now, *customer, *connection);
     }
+    for (const Changes::ReleasePeer& release : changes.release_peers) {
+        control_->assign_peer(release.peer, ListenerIndex{});
+        news_log_.forget(release.customer, release.peer);
+    }
+    for (const Changes::OperateConnection& operation : changes.operate_connections)
+        service_of(operation.listener).operate(now, operation.connection, operation.action);
     for (const Changes::DropCustomer& drop : changes.drop_customers) {
         control_->post(drop.worker, io::DropCustomer{drop.customer});
         counters_.forget(drop.customer);

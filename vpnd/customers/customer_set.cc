@@ -99,8 +99,8 @@ std::vector<int> numbers_of(const std::vector<UniqueFd>& descriptors) {
 
 bool Changes::empty() const {
     return open_listeners.empty() && change_listeners.empty() && remove_peers.empty() && swap_views.empty() &&
-           put_peers.empty() && remove_connections.empty() && put_connections.empty() && drop_customers.empty() &&
-           close_listeners.empty();
+           put_peers.empty() && remove_connections.empty() && put_connections.empty() && operate_connections.empty() &&
+           drop_customers.empty() && close_listeners.empty();
 }
 
 Result<Changes> CustomerSet::apply(Generation&& generation) {
@@ -129,9 +129,16 @@ Result<Changes> CustomerSet::apply(Generation&& generation) {
     for (NewListener& listener : generation.listeners) put_listener(std::move(listener), changes);
     for (const std::string& id : gone_customers) remove_customer(id, changes);
     for (NewCustomer& customer : generation.customers) put_customer(std::move(customer), changes);
+    // Engines speak of a customer by its id.
+    for (const Rename& renamed : generation.renames) {
+        const HeldCustomer* const held = customer(renamed.to);
+        for (std::size_t i = 0; held != nullptr && !held->settings.suspended && i < held->connections.size(); ++i)
+            changes.put_connections.push_back({held->connections[i].listener, held->connections[i].index});
+    }
     for (const ipc::ListenerId& id : gone_listeners) remove_listener(id, changes);
     keep_owned(changes);
     for (const ipc::ResetPeer& reset : generation.reset_peers) reset_peer(reset, changes);
+    for (const ipc::OperateConnection& operation : generation.operations) operate_connection(operation, changes);
     generation_ = generation.number;
     return changes;
 }
@@ -463,6 +470,16 @@ void CustomerSet::reset_peer(const ipc::ResetPeer& reset, Changes& changes) {
         if (connection.config.settings.name != reset.peer || held->settings.suspended) continue;
         changes.remove_connections.push_back({connection.listener, held->index, connection.index, connection.peers});
         changes.put_connections.push_back({connection.listener, connection.index});
+    }
+}
+
+// For a suspended customer the engine has no such connection and ignores it.
+void CustomerSet::operate_connection(const ipc::OperateConnection& operation, Changes& changes) const {
+    const HeldCustomer* const held = customer(operation.customer);
+    if (held == nullptr) return;
+    for (const HeldConnection& connection : held->connections) {
+        if (connection.config.settings.name == operation.connection)
+            changes.operate_connections.push_back({connection.listener, connection.index, operation.action});
     }
 }
 

@@ -90,6 +90,17 @@ struct Changes {
         ListenerIndex listener;
         ConnectionIndex connection;
     };
+    // A connection that stays has it no more.
+    struct ReleasePeer {
+        CustomerIndex customer;
+        PeerIndex peer;
+    };
+    // Once.
+    struct OperateConnection {
+        ListenerIndex listener;
+        ConnectionIndex connection;
+        ipc::ConnectionAction action = ipc::ConnectionAction::kRekey;
+    };
     struct DropCustomer {
         std::uint32_t worker = 0;
         CustomerIndex customer;
@@ -107,6 +118,8 @@ struct Changes {
     std::vector<SwapView> swap_views;
     std::vector<PutPeer> put_peers;
     std::vector<PutConnection> put_connections;
+    std::vector<OperateConnection> operate_connections;
+    std::vector<ReleasePeer> release_peers;  // after put_connections
     std::vector<DropCustomer> drop_customers;
     std::vector<CloseListener> close_listeners;
 
@@ -166,12 +179,13 @@ class CustomerSet {
     // The same for connections.
     bool replace_connections(HeldCustomer& held, NewCustomer& customer, bool was_served, Changes& changes);
     // Gives it the peers that it needs, of those that `known` has; null: it is new. True when they are others.
-    bool assign_peers(HeldConnection& connection, HeldConnection* known);
+    bool assign_peers(CustomerIndex customer, HeldConnection& connection, HeldConnection* known, Changes& changes);
     void release_peers(HeldConnection& connection);
     void remove_connection(const HeldCustomer& customer, HeldConnection& connection, Changes& changes);
     void remove_customer(const std::string& id, Changes& changes);
     void remove_listener(const ipc::ListenerId& id, Changes& changes);
     void reset_peer(const ipc::ResetPeer& reset, Changes& changes);
+    void operate_connection(const ipc::OperateConnection& operation, Changes& changes) const;
     void begin_anew(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes) const;
     void keep_owned(Changes& changes) const;
     void forget_peer(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes);

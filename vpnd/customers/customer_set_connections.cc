@@ -107,7 +107,7 @@ bool CustomerSet::replace_connections(HeldCustomer& held, NewCustomer& customer,
         if (!is_served && was_served && known != nullptr)
             changes.remove_connections.push_back({known->listener, held.index, known->index, known->peers});
         const bool moved = known == nullptr || known->config.queue != next.config.queue;
-        const bool other_peers = assign_peers(next, known);
+        const bool other_peers = assign_peers(held.index, next, known, changes);
         view_changed = view_changed || moved || other_peers || !same_routes(next, *known);
         const Place place{held.index, static_cast<std::uint32_t>(held.connections.size()), true};
         for (const PeerIndex peer : next.peers) put_place(peer, place);
@@ -125,7 +125,8 @@ bool CustomerSet::replace_connections(HeldCustomer& held, NewCustomer& customer,
 }
 
 // A child keeps its peer while the connection has one of its name, so that others can come and go beside it.
-bool CustomerSet::assign_peers(HeldConnection& connection, HeldConnection* known) {
+bool CustomerSet::assign_peers(CustomerIndex customer, HeldConnection& connection, HeldConnection* known,
+                               Changes& changes) {
     const std::vector<std::string_view> names = peer_names(connection);
     std::map<std::pair<std::string_view, std::size_t>, PeerIndex> free;  // by name and session
     if (known != nullptr) {
@@ -145,6 +146,7 @@ bool CustomerSet::assign_peers(HeldConnection& connection, HeldConnection* known
     for (const auto& [key, peer] : free) {
         peer_indexes_.release(peer);
         places_[peer.value] = {};
+        changes.release_peers.push_back({customer, peer});
         changed = true;
     }
     return changed;

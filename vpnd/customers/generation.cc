@@ -70,6 +70,10 @@ Status Staging::take(ipc::ConfigMessage message, std::vector<UniqueFd> descripto
         staged_->reset_peers.push_back(std::move(*reset));
         return {};
     }
+    if (auto* operation = std::get_if<ipc::OperateConnection>(&message)) {
+        staged_->operations.push_back(std::move(*operation));
+        return {};
+    }
     if (auto* remove = std::get_if<ipc::RemoveListener>(&message)) {
         staged_->removed_listeners.push_back(std::move(remove->id));
         return {};

@@ -43,11 +43,12 @@ struct Generation {
     std::vector<std::string> removed_customers;
     std::vector<ipc::ListenerId> removed_listeners;
     std::vector<ipc::ResetPeer> reset_peers;
+    std::vector<ipc::OperateConnection> operations;
 
     // It changes nothing: stackd asks for a sign of life.
     [[nodiscard]] bool is_empty() const {
         return !full && renames.empty() && listeners.empty() && customers.empty() && removed_customers.empty() &&
-               removed_listeners.empty() && reset_peers.empty();
+               removed_listeners.empty() && reset_peers.empty() && operations.empty();
     }
 };
 

@@ -28,6 +28,8 @@ class ListenerService {
     virtual void put_connection(Now /*now*/, const HeldCustomer& /*customer*/, const HeldConnection& /*connection*/) {}
     // It is gone, or is to begin anew: it is put again then. An unknown one is ignored.
     virtual void remove_connection(Now /*now*/, const Changes::RemoveConnection& /*gone*/) {}
+    // What an operator wants of it. One that is not served is ignored.
+    virtual void operate(Now /*now*/, ConnectionIndex /*connection*/, ipc::ConnectionAction /*action*/) {}
     // What is kept of this peer over a restart is so no more. Before the peer is put again, and the listener closed.
     virtual void forget_peer(Now now, ListenerIndex listener, const PeerIdentity& peer) = 0;
     // Stores a record of an engine. One of another kind's listener is ignored.

@@ -36,7 +36,7 @@ const ChangeBook::Stamps& ChangeBook::update(const HeldCustomer& customer, std::
         stamps.peers[i] = stamps.customer = revision_;
     }
     for (std::size_t i = 0; i < customer.connections.size(); ++i) {
-        const std::uint64_t digest = snapshot.digest(customer.connections[i]);
+        const std::uint64_t digest = snapshot.connection_digest(customer, i);
         if (digest == entry.connection_digests[i]) continue;
         entry.connection_digests[i] = digest;
         stamps.connections[i] = stamps.customer = revision_;

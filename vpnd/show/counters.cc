@@ -66,7 +66,18 @@ void Counters::request(Now now, const HeldCustomer& customer, Kept& kept) {
     kept.asked = now.instant;
     kept.is_touched = false;
     kept.reports.resize(customer.workers.size());
+    if (kept.put != customer.put) place_rows(customer, kept);
     for (std::size_t queue = 0; queue < customer.workers.size(); ++queue) request(customer, queue);
+}
+
+// A report has the customer's peers first, then those of its connections.
+void Counters::place_rows(const HeldCustomer& customer, Kept& kept) {
+    kept.put = customer.put;
+    kept.rows.clear();
+    std::size_t row = customer.peers.size();
+    for (const HeldConnection& connection : customer.connections) {
+        for (const PeerIndex peer : connection.peers) kept.rows[peer] = row++;
+    }
 }
 
 void Counters::request(const HeldCustomer& customer, std::size_t queue) {
@@ -74,6 +85,9 @@ void Counters::request(const HeldCustomer& customer, std::size_t queue) {
     report->queue = queue;
     report->peers.reserve(customer.peers.size());
     for (const HeldPeer& peer : customer.peers) report->peers.push_back({peer.index});
+    for (const HeldConnection& connection : customer.connections) {
+        for (const PeerIndex peer : connection.peers) report->peers.push_back({peer});
+    }
     request(customer.workers[queue], customer.index, std::move(report));
 }
 
@@ -117,6 +131,13 @@ io::PeerCounters Counters::peer(CustomerIndex customer, std::size_t position, Pe
         sum.tx_packets += row.tx_packets;
     });
     return sum;
+}
+
+io::PeerCounters Counters::connection_peer(CustomerIndex customer, PeerIndex peer) const {
+    const auto found = customers_.find(customer);
+    if (found == customers_.end()) return {peer};
+    const auto row = found->second.rows.find(peer);
+    return row == found->second.rows.end() ? io::PeerCounters{peer} : this->peer(customer, row->second, peer);
 }
 
 Counters::Drops Counters::drops(CustomerIndex customer) const {

@@ -50,6 +50,8 @@ class Counters {
 
     // As of the last answer; zeros when there was none.
     [[nodiscard]] io::PeerCounters peer(CustomerIndex customer, std::size_t position, PeerIndex peer) const;
+    // Of one that is a connection's.
+    [[nodiscard]] io::PeerCounters connection_peer(CustomerIndex customer, PeerIndex peer) const;
     [[nodiscard]] Drops drops(CustomerIndex customer) const;
     [[nodiscard]] dataplane::Meters meters(CustomerIndex customer) const;
     // Before a customer was known, over all data workers.
@@ -62,11 +64,14 @@ class Counters {
         Instant asked = kLongAgo;
         bool is_touched = true;  // since it was asked for
         std::uint64_t mark = 0;
+        std::uint64_t put = 0;                                     // HeldCustomer::put, which `rows` are of
+        std::unordered_map<PeerIndex, std::size_t> rows;           // of the connections' peers in a report
         std::vector<std::unique_ptr<io::CustomerReport>> reports;  // by queue of its TUN; null before the first answer
     };
     void request(std::uint32_t worker, CustomerIndex customer, std::unique_ptr<io::CustomerReport> report);
     void request(const HeldCustomer& customer, std::size_t queue);
     void request(Now now, const HeldCustomer& customer, Kept& kept);
+    static void place_rows(const HeldCustomer& customer, Kept& kept);
 
     void for_each_report(CustomerIndex customer, const std::function<void(const io::CustomerReport&)>& use) const;
 

@@ -14,37 +14,45 @@ namespace warren::vpnd {
 namespace {
 // A difference that clocks have; what arrives late is refused for it, and no client is locked out.
 constexpr std::chrono::seconds kClockTolerance{60};
+
+// Whose a peer of the data plane is, by name: a peer's or a connection's. Null: it is not there any more.
+struct About {
+    const HeldCustomer* customer = nullptr;
+    std::string name;
+};
+About about(const CustomerSet& customers, PeerIndex index) {
+    const auto [customer, peer] = customers.find(index);
+    if (peer != nullptr) return {customer, peer->config.settings.name};
+    const auto [owner, connection] = customers.connection_of(index);
+    return connection == nullptr ? About{} : About{owner, connection->config.settings.name};
+}
+
 }  // namespace
 
 void NewsLog::completed(const CustomerSet& customers, const control::HandshakeCompleted& news) {
-    const auto [customer, peer] = customers.find(news.peer);
-    if (peer == nullptr) return;
+    const auto [customer, name] = about(customers, news.peer);
+    if (customer == nullptr) return;
     const Place before = std::exchange(place_of(news.peer), Place::kUp);
     const bool renewed = before == Place::kUp;
     const char* role = news.is_initiator ? "initiator" : "responder";
     if (renewed) {
-        log(LogLevel::kDebug, "session_renewed",
-            {{"customer", customer->settings.id}, {"peer", peer->config.settings.name}, {"role", role}});
+        log(LogLevel::kDebug, "session_renewed", {{"customer", customer->settings.id}, {"peer", name}, {"role", role}});
         return;
     }
     if (const auto suppressed = sessions_.pass(news.at.instant)) {
         log(LogLevel::kInfo, "session_established",
             {{"customer", customer->settings.id},
-             {"peer", peer->config.settings.name},
+             {"peer", name},
              {"role", role},
              {"suppressed", std::to_string(*suppressed)}});
     }
     log(LogLevel::kDebug, "endpoint_learned",
-        {{"customer", customer->settings.id},
-         {"peer", peer->config.settings.name},
-         {"endpoint", to_string(news.endpoint)}});
+        {{"customer", customer->settings.id}, {"peer", name}, {"endpoint", to_string(news.endpoint)}});
 
     if (before == Place::kDown) {
         if (const auto suppressed = peers_up_.pass(news.at.instant))
             log(LogLevel::kInfo, "peer_up",
-                {{"customer", customer->settings.id},
-                 {"peer", peer->config.settings.name},
-                 {"suppressed", std::to_string(*suppressed)}});
+                {{"customer", customer->settings.id}, {"peer", name}, {"suppressed", std::to_string(*suppressed)}});
     }
     ++up_[customer->index];
     if (down_.erase(customer->index) == 0) return;
@@ -54,8 +62,8 @@ void NewsLog::completed(const CustomerSet& customers, const control::HandshakeCo
 }
 
 void NewsLog::resumed(const CustomerSet& customers, const control::PeerResumed& news) {
-    const auto [customer, peer] = customers.find(news.peer);
-    if (peer != nullptr && std::exchange(place_of(news.peer), Place::kUp) != Place::kUp) ++up_[customer->index];
+    const auto [customer, name] = about(customers, news.peer);
+    if (customer != nullptr && std::exchange(place_of(news.peer), Place::kUp) != Place::kUp) ++up_[customer->index];
 }
 
 void NewsLog::take_down(CustomerIndex customer) {
@@ -74,14 +82,14 @@ NewsLog::Place& NewsLog::place_of(PeerIndex peer) {
 }
 
 void NewsLog::lost(const CustomerSet& customers, const control::PeerLost& news) {
-    const auto [customer, peer] = customers.find(news.peer);
-    if (peer == nullptr) return;
+    const auto [customer, name] = about(customers, news.peer);
+    if (customer == nullptr) return;
     const Place before = std::exchange(place_of(news.peer), Place::kDown);
     const std::string reason(name_of(news.reason));
     if (const auto suppressed = peers_down_.pass(news.at.instant))
         log(LogLevel::kInfo, "peer_down",
             {{"customer", customer->settings.id},
-             {"peer", peer->config.settings.name},
+             {"peer", name},
              {"reason", reason},
              {"suppressed", std::to_string(*suppressed)}});
     if (before == Place::kUp) take_down(customer->index);
@@ -93,19 +101,17 @@ void NewsLog::lost(const CustomerSet& customers, const control::PeerLost& news) 
 }
 
 void NewsLog::gave_up(const CustomerSet& customers, const control::HandshakeGaveUp& news) {
-    const auto [customer, peer] = customers.find(news.peer);
-    if (peer == nullptr) return;
+    const auto [customer, name] = about(customers, news.peer);
+    if (customer == nullptr) return;
     if (const auto suppressed = given_up_.pass(news.at.instant)) {
         log(LogLevel::kInfo, "handshake_gave_up",
-            {{"customer", customer->settings.id},
-             {"peer", peer->config.settings.name},
-             {"suppressed", std::to_string(*suppressed)}});
+            {{"customer", customer->settings.id}, {"peer", name}, {"suppressed", std::to_string(*suppressed)}});
     }
 }
 
 void NewsLog::refused(const CustomerSet& customers, const control::HandshakeRefused& news) {
-    const auto [customer, peer] = customers.find(news.peer);
-    if (peer == nullptr) return;
+    const auto [customer, name] = about(customers, news.peer);
+    if (customer == nullptr) return;
     const bool is_old = news.reason == DropReason::kOldTimestamp;
     const auto suppressed = (is_old ? refused_as_old_ : refused_as_too_soon_).pass(news.at.instant);
     if (!suppressed) return;
@@ -113,28 +119,24 @@ void NewsLog::refused(const CustomerSet& customers, const control::HandshakeRefu
     const std::string reason(name_of(news.reason));
     if (!is_old || news.ahead < kClockTolerance) {
         return log(LogLevel::kWarn, "handshake_refused",
-                   {{"customer", id},
-                    {"peer", peer->config.settings.name},
-                    {"reason", reason},
-                    {"suppressed", std::to_string(*suppressed)}});
+                   {{"customer", id}, {"peer", name}, {"reason", reason}, {"suppressed", std::to_string(*suppressed)}});
     }
     log(LogLevel::kWarn, "handshake_refused",
         {{"customer", id},
-         {"peer", peer->config.settings.name},
+         {"peer", name},
          {"reason", reason},
          {"clock_was_ahead_days", fmt::format("{:.1f}", static_cast<double>(news.ahead.count()) / 86'400)},
-         {"hint",
-          fmt::format("once the client's clock is right: vpnctl peer reset {} {}", id, peer->config.settings.name)},
+         {"hint", fmt::format("once the client's clock is right: vpnctl peer reset {} {}", id, name)},
          {"suppressed", std::to_string(*suppressed)}});
 }
 
 void NewsLog::flaps(const CustomerSet& customers, const control::PeerFlaps& news) {
-    const auto [customer, peer] = customers.find(news.peer);
-    if (peer == nullptr) return;
+    const auto [customer, name] = about(customers, news.peer);
+    if (customer == nullptr) return;
     if (const auto suppressed = flaps_.pass(news.at.instant))
         log(LogLevel::kWarn, "endpoint_flapped",
             {{"customer", customer->settings.id},
-             {"peer", peer->config.settings.name},
+             {"peer", name},
              {"here", to_string(news.here)},
              {"there", to_string(news.there)},
              {"hint", "two machines may use this peer's key: give each its own"},

@@ -1,14 +1,12 @@
 #include "vpnd/show/snapshot.h"
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <span>
-#include <string_view>
 #include <utility>
 
 #include "base/version.h"
-#include "ipc/codec.h"
+#include "vpnd/show/digest.h"
 #include "vpnd/show/refused.h"
 
 namespace warren::vpnd {
@@ -24,16 +22,6 @@ std::vector<ipc::DropCount> occurred(std::span<const std::uint64_t> drops) {
     return out;
 }
 
-// Differs, except for one chance in 2^64, when any field differs. Not against an adversary: the fields are our own
-// counters and clocks.
-std::uint64_t digest_of(const auto&... parts) {
-    std::vector<std::uint8_t> wire;
-    wire.reserve(256);
-    ipc::FieldWriter writer(wire);
-    writer(parts...);
-    return std::hash<std::string_view>()({reinterpret_cast<const char*>(wire.data()), wire.size()});
-}
-
 // What a message carries.
 ipc::PeerSettings shown_of(const ipc::PeerSettings& all) {
     if (all.allowed_ips.size() <= ipc::PeerSnapshot::kMostPrefixes) return all;
@@ -45,23 +33,6 @@ control::PeerStatus status_of(const io::ControlWorker& control, const HeldPeer& 
     const control::Engine* engine = control.engine(peer.listener);
     auto status = engine != nullptr ? engine->peer_status(peer.index) : std::nullopt;
     return status ? std::move(*status) : control::PeerStatus{};  // a suspended customer's peers are not in the engine
-}
-
-// Nothing: no engine serves it.
-std::optional<control::ConnectionStatus> status_of(const io::ControlWorker& control, const HeldConnection& connection) {
-    const control::Engine* const engine = control.engine(connection.listener);
-    return engine == nullptr ? std::nullopt : engine->connection_status(connection.index);
-}
-
-ipc::ConnectionState state_of(const std::optional<control::ConnectionStatus>& status) {
-    if (!status) return ipc::ConnectionState::kUnserved;
-    switch (status->state) {
-        case control::ConnectionStatus::State::kListening: return ipc::ConnectionState::kListening;
-        case control::ConnectionStatus::State::kConnecting: return ipc::ConnectionState::kConnecting;
-        case control::ConnectionStatus::State::kUp: return ipc::ConnectionState::kUp;
-        case control::ConnectionStatus::State::kDown: return ipc::ConnectionState::kDown;
-    }
-    return ipc::ConnectionState::kUnserved;
 }
 
 }  // namespace
@@ -106,6 +77,7 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
                                peer != nullptr ? peer->config.settings.name : ""});
         }
     }
+    out.has_ike = customers_.listeners().contains(kIkeListener);
     out.refused = select_refused(std::move(refused), ipc::SnapshotHeader::kMostRefused);
     for (const Counters::Worker& worker : counters_.workers()) {
         const io::TransferCounters& packets = worker.transfers;
@@ -128,18 +100,10 @@ ipc::CustomerSnapshot Snapshot::customer(const HeldCustomer& customer) const {
     }
     out.connection_count = static_cast<std::uint32_t>(customer.connections.size());
     for (const HeldConnection& connection : customer.connections) {
-        const ipc::ConnectionState state = state_of(status_of(control_, connection));
+        const ipc::ConnectionState state = state_of(connection_status(connection, control::ConnectionDetail::kSummary));
         if (state == ipc::ConnectionState::kUnserved) ++out.connections_unserved;
         if (state == ipc::ConnectionState::kUp) ++out.connections_up;
     }
-    return out;
-}
-
-ipc::ConnectionSnapshot Snapshot::connection(const HeldConnection& connection) const {
-    const auto status = status_of(control_, connection);
-    ipc::ConnectionSnapshot out{connection.config.settings, state_of(status), {}, 0};
-    if (status) out.reason = status->reason;
-    if (status) out.sessions = status->sessions;
     return out;
 }
 
@@ -167,11 +131,6 @@ std::uint64_t Snapshot::digest(const HeldCustomer& customer) const {
 
 std::uint64_t Snapshot::digest(const HeldCustomer& customer, std::size_t position) const {
     return digest_of(activity_of(customer, position));
-}
-
-std::uint64_t Snapshot::digest(const HeldConnection& connection) const {
-    const auto status = status_of(control_, connection).value_or(control::ConnectionStatus{});
-    return digest_of(state_of(status_of(control_, connection)), status.reason, status.sessions);
 }
 
 std::vector<ipc::ListenerSnapshot> Snapshot::listeners_of(const HeldCustomer& customer) const {

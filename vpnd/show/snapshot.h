@@ -1,6 +1,7 @@
 // Puts together what vpnctl and statusd see, from the customer set, the engines and the counters.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@
 namespace warren::vpnd {
 
 [[nodiscard]] ipc::PeerState state_of(const control::PeerStatus& status);
+// Nothing: no engine serves it.
+[[nodiscard]] ipc::ConnectionState state_of(const std::optional<control::ConnectionStatus>& status);
 
 // Reads from the things it was made of, which must outlive it. One thread.
 class Snapshot {
@@ -24,18 +27,32 @@ class Snapshot {
     [[nodiscard]] ipc::SnapshotHeader header(Now now) const;
     [[nodiscard]] ipc::CustomerSnapshot customer(const HeldCustomer& customer) const;
     [[nodiscard]] ipc::PeerSnapshot peer(Now now, const HeldCustomer& customer, std::size_t position) const;
-    [[nodiscard]] ipc::ConnectionSnapshot connection(const HeldConnection& connection) const;
+    [[nodiscard]] ipc::ConnectionSnapshot connection(Now now, const HeldCustomer& customer, std::size_t position) const;
+    struct IkeSa {
+        ipc::IkeSaSnapshot ike_sa;
+        std::vector<ipc::ChildSnapshot> children;
+    };
+    // Of the connection at that position: at most ike::most_ike_sas(max_sessions).
+    [[nodiscard]] std::vector<IkeSa> ike_sas(Now now, const HeldCustomer& customer, std::size_t position) const;
+    // At most ike::kAttemptsKept.
+    [[nodiscard]] std::vector<ipc::AttemptSnapshot> attempts(const HeldConnection& connection) const;
+    [[nodiscard]] std::vector<ipc::AttemptSnapshot> strangers_attempts() const;
     // Differs, except for one chance in 2^64, when anything but the settings and the time differs: of a customer,
     // of one of its peers, and of a connection.
     [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer) const;
     [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer, std::size_t position) const;
-    [[nodiscard]] std::uint64_t digest(const HeldConnection& connection) const;
+    [[nodiscard]] std::uint64_t connection_digest(const HeldCustomer& customer, std::size_t position) const;
     void rename(std::string appliance) { appliance_ = std::move(appliance); }
 
   private:
+    // Nothing: no engine serves it.
+    [[nodiscard]] std::optional<control::ConnectionStatus> connection_status(const HeldConnection& connection,
+                                                                             control::ConnectionDetail detail) const;
     [[nodiscard]] std::vector<ipc::ListenerSnapshot> listeners_of(const HeldCustomer& customer) const;
     [[nodiscard]] ipc::CustomerActivity activity_of(const HeldCustomer& customer) const;
     [[nodiscard]] ipc::PeerActivity activity_of(const HeldCustomer& customer, std::size_t position) const;
+    [[nodiscard]] ipc::ConnectionActivity activity_of(const HeldCustomer& customer, const HeldConnection& connection,
+                                                      const control::ConnectionStatus& status) const;
 
     const CustomerSet& customers_;
     const io::ControlWorker& control_;

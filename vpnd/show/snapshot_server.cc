@@ -8,7 +8,7 @@ namespace warren::vpnd {
 namespace {
 
 constexpr std::uint64_t kListenerToken = 0;
-// A request is a customer's id and a flag.
+// A request is two names and some numbers.
 constexpr std::size_t kMaxRequestSize = 256;
 // To one client in one run, so that the answer about 100,000 peers does not keep handshakes waiting.
 constexpr std::size_t kMessagesPerRun = 256;
@@ -86,12 +86,22 @@ void SnapshotServer::read_request(Now now, Clients::iterator client) {
     }
     auto message = ipc::decode_snapshot(Bytes(space).first(received->size));
     auto* request = message ? std::get_if<ipc::SnapshotRequest>(&*message) : nullptr;
-    if (request == nullptr) {
+    auto* attempts = message ? std::get_if<ipc::AttemptsRequest>(&*message) : nullptr;
+    if (request == nullptr && attempts == nullptr) {
         drop(client);
         return;
     }
     loop_.change(client->second.channel.fd(), client->first, 0);  // until there is something to send
-    begin(now, client->second, std::move(*request));
+    if (request != nullptr) begin(now, client->second, std::move(*request));
+    if (attempts != nullptr) begin(now, client->second, std::move(*attempts));
+}
+
+// No counter is in the answer, so that there is nothing to wait for.
+void SnapshotServer::begin(Now now, Client& client, ipc::AttemptsRequest request) {
+    Answer& answer = client.answer.emplace();
+    answer.progress = now.instant;
+    answer.attempts = std::move(request);
+    answer.renames = customers_.renames();
 }
 
 void SnapshotServer::begin(Now now, Client& client, ipc::SnapshotRequest request) {
@@ -182,13 +192,56 @@ void SnapshotServer::encode_customer(Now now, Answer& answer, const HeldCustomer
     for (std::size_t i = 0; answer.request.with_peers && i < customer.peers.size(); ++i) {
         if (shown.all_peers || stamps->peers[i] > answer.since) append(answer.wires, snapshot_.peer(now, customer, i));
     }
-    for (std::size_t i = 0; answer.request.with_peers && i < customer.connections.size(); ++i) {
-        if (shown.all_peers || stamps->connections[i] > answer.since)
-            append(answer.wires, snapshot_.connection(customer.connections[i]));
+    const bool with_connections = answer.request.with_peers || answer.request.with_ike_sas;
+    for (std::size_t i = 0; with_connections && i < customer.connections.size(); ++i) {
+        if (shown.all_peers || stamps->connections[i] > answer.since) encode_connection(now, answer, customer, i);
     }
 }
 
+void SnapshotServer::encode_connection(Now now, Answer& answer, const HeldCustomer& customer, std::size_t position) {
+    append(answer.wires, snapshot_.connection(now, customer, position));
+    if (!answer.request.with_ike_sas) return;
+    for (const Snapshot::IkeSa& sa : snapshot_.ike_sas(now, customer, position)) {
+        append(answer.wires, sa.ike_sa);
+        for (const ipc::ChildSnapshot& child : sa.children) append(answer.wires, child);
+    }
+}
+
+bool SnapshotServer::encode_attempts(Answer& answer) {
+    const ipc::AttemptsRequest& request = *answer.attempts;
+    const auto refuse = [&answer](std::string reason) {
+        append(answer.wires, ipc::SnapshotError{std::move(reason)});
+        answer.next = SIZE_MAX;
+        return true;
+    };
+    if (answer.next == SIZE_MAX) return false;
+    const bool is_first = !std::exchange(answer.started, true);
+    if (request.customer.empty()) {
+        for (const ipc::AttemptSnapshot& attempt : snapshot_.strangers_attempts()) append(answer.wires, attempt);
+    } else {
+        const HeldCustomer* const customer = customers_.customer(request.customer);
+        if (customer == nullptr) return refuse("no such customer: " + request.customer);
+        const auto& connections = customer->connections;
+        const auto is_wanted = [&request](const HeldConnection& one) {
+            return request.connection.empty() || one.config.settings.name == request.connection;
+        };
+        const auto from = connections.begin() + static_cast<std::ptrdiff_t>(std::min(answer.next, connections.size()));
+        const auto found = std::find_if(from, connections.end(), is_wanted);
+        if (found == connections.end() && is_first && !request.connection.empty())
+            return refuse("no such connection: " + request.connection);
+        if (found != connections.end()) {
+            for (const ipc::AttemptSnapshot& attempt : snapshot_.attempts(*found)) append(answer.wires, attempt);
+            answer.next = static_cast<std::size_t>(found - connections.begin()) + 1;
+            return true;
+        }
+    }
+    append(answer.wires, ipc::SnapshotEnd{});
+    answer.next = SIZE_MAX;
+    return true;
+}
+
 bool SnapshotServer::encode_more(Now now, Answer& answer) {
+    if (answer.attempts) return encode_attempts(answer);
     if (!answer.started) {
         answer.started = true;
         if (answer.customers.empty() && !answer.request.customer.empty()) {

@@ -44,6 +44,7 @@ class SnapshotServer {
   private:
     struct Answer {
         ipc::SnapshotRequest request;
+        std::optional<ipc::AttemptsRequest> attempts;  // asked for instead
         Counters::Ticket ticket = 0;
         bool started = false;
         std::vector<std::string> customers;  // by id, as some may go while we are at it
@@ -66,6 +67,7 @@ class SnapshotServer {
     void accept_clients();
     void read_request(Now now, Clients::iterator client);
     void begin(Now now, Client& client, ipc::SnapshotRequest request);
+    void begin(Now now, Client& client, ipc::AttemptsRequest request);
     // Sends a share of the answer, as far as the client takes it; false when the client is gone, has no patience left,
     // or customers were renamed since the answer began, which would have two customers under one id or one under two.
     [[nodiscard]] bool advance(Now now, Clients::iterator at);
@@ -76,6 +78,9 @@ class SnapshotServer {
     [[nodiscard]] bool encode_more(Now now, Answer& answer);
     void encode_header(Now now, Answer& answer);
     void encode_customer(Now now, Answer& answer, const HeldCustomer& customer);
+    void encode_connection(Now now, Answer& answer, const HeldCustomer& customer, std::size_t position);
+    // As encode_more(), of attempts: one connection's at a time.
+    [[nodiscard]] bool encode_attempts(Answer& answer);
     void drop(Clients::iterator client);
 
     io::EventLoop loop_;

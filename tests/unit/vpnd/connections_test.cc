@@ -315,6 +315,34 @@ TEST_CASE("what is gone is removed from the engine with its peers, and so is all
         CHECK(back.put_connections.size() == 2);
         CHECK(held(set, "acme", 0).peers == peers);
     }
+    SUBCASE("renamed") {
+        Draft draft(2);
+        draft.generation.renames = {{"acme", "zenith"}};
+        const Changes changes = accept(set, draft);
+        CHECK(changes.remove_connections.empty());
+        CHECK(changes.put_connections.size() == 2);
+        CHECK(held(set, "zenith", 0).peers == peers);
+    }
+    SUBCASE("renamed, and without connections") {
+        Draft draft(2);
+        draft.generation.renames = {{"acme", "zenith"}};
+        const Changes changes = accept(set, draft.put(customer("zenith", {}, false, "acme")));
+        CHECK(changes.remove_connections.size() == 2);
+        CHECK(changes.put_connections.empty());
+    }
+    SUBCASE("operated") {
+        Draft draft(2);
+        draft.generation.operations = {{"acme", "graz", ipc::ConnectionAction::kTerminate},
+                                       {"acme", "nobody", ipc::ConnectionAction::kRekey},
+                                       {"nobody", "graz", ipc::ConnectionAction::kRekey}};
+        CHECK_FALSE(draft.generation.is_empty());
+        const Changes changes = accept(set, draft);
+        REQUIRE(changes.operate_connections.size() == 1);
+        CHECK(changes.operate_connections[0].connection == graz);
+        CHECK(changes.operate_connections[0].action == ipc::ConnectionAction::kTerminate);
+        CHECK(changes.remove_connections.empty());
+        CHECK(changes.put_connections.empty());
+    }
     SUBCASE("begun anew") {
         Draft draft(2);
         draft.generation.reset_peers.push_back({"acme", "graz"});

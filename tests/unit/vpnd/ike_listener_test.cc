@@ -1,4 +1,4 @@
-// What vpnd does with IKE's listener and connections while it has no engine for them: it holds them, and says so.
+// IKE's listener and connections in the whole of vpnd: what is served waits for its peer, what is not says so.
 #include <doctest/doctest.h>
 
 #include "tests/unit/vpnd/fixtures.h"
@@ -29,7 +29,7 @@ std::vector<ipc::DescriptorRole> roles() {
 }
 
 // The listener, and a customer with this connection.
-void configure(Hub& hub, std::uint64_t generation) {
+void configure(Hub& hub, std::uint64_t generation, ipc::PutConnection connection = graz()) {
     std::vector<UniqueFd> sockets;
     std::vector<int> numbers;
     for (std::size_t i = 0; i < roles().size(); ++i) {
@@ -44,7 +44,7 @@ void configure(Hub& hub, std::uint64_t generation) {
     hub.send(ipc::PutListener{vpnd::kIkeListener, ipc::Protocol::kUdp, kNatTraversalPort, ipc::IkeListener{}, roles()},
              numbers);
     hub.send(std::move(customer), {tun.get()});
-    hub.send(graz());
+    hub.send(std::move(connection));
     hub.send(ipc::Commit{generation});
     REQUIRE(std::holds_alternative<ipc::Applied>(hub.receive()));
 }
@@ -67,12 +67,32 @@ const ipc::CustomerSnapshot& customer_of(const std::vector<ipc::SnapshotMessage>
 
 }  // namespace
 
-TEST_CASE("a connection without an engine is shown, and never as listening") {
+TEST_CASE("a connection that this version does not serve is shown, and never as listening") {
+    Hub hub(1);
+    ipc::PutConnection certificates = graz();
+    certificates.settings.auth = IpsecAuth::kCertificate;
+    certificates.psk = {};
+    configure(hub, 1, std::move(certificates));
+    CHECK(customer_of(hub.snapshot()).connections_unserved == 1);
+    REQUIRE(connections_of(hub.snapshot()).size() == 1);
+    CHECK(connections_of(hub.snapshot())[0].state == ipc::ConnectionState::kUnserved);
+    // Served from the next generation on, and not any more after that.
+    configure(hub, 2);
+    CHECK(customer_of(hub.snapshot()).connections_unserved == 0);
+    CHECK(connections_of(hub.snapshot())[0].state == ipc::ConnectionState::kListening);
+    certificates = graz();
+    certificates.settings.auth = IpsecAuth::kCertificate;
+    certificates.psk = {};
+    configure(hub, 3, std::move(certificates));
+    CHECK(connections_of(hub.snapshot())[0].state == ipc::ConnectionState::kUnserved);
+}
+
+TEST_CASE("a connection waits for its peer") {
     Hub hub(1);
     configure(hub, 1);
     const auto all = hub.snapshot();
     CHECK(customer_of(all).connection_count == 1);
-    CHECK(customer_of(all).connections_unserved == 1);
+    CHECK(customer_of(all).connections_unserved == 0);
     CHECK(customer_of(all).connections_up == 0);
     REQUIRE(customer_of(all).listeners.size() == 1);
     CHECK(customer_of(all).listeners[0].id == vpnd::kIkeListener);
@@ -80,7 +100,7 @@ TEST_CASE("a connection without an engine is shown, and never as listening") {
     const auto connections = connections_of(all);
     REQUIRE(connections.size() == 1);
     CHECK(connections[0].settings == graz().settings);
-    CHECK(connections[0].state == ipc::ConnectionState::kUnserved);
+    CHECK(connections[0].state == ipc::ConnectionState::kListening);
 }
 
 TEST_CASE("a client that has seen a connection does not get it again before it changes") {

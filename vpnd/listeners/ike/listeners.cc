@@ -1,41 +1,130 @@
 #include "vpnd/listeners/ike/listeners.h"
 
-#include <string>
 #include <utility>
+#include <variant>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "vpnd/dataplane/framing/esp.h"
+#include "vpnd/dataplane/framing/ike.h"
+#include "vpnd/listeners/ike/translate.h"
+#include "vpnd/listeners/sockets/listener_sockets.h"
 
 namespace warren::vpnd {
 
-Result<std::unique_ptr<IkeListeners>> IkeListeners::make(io::ControlWorker& /*control*/) {
+namespace {
+
+io::ControlWorker::Sockets sockets_of(const HeldListener& listener, ListenerSockets& sockets, std::uint32_t workers) {
+    const std::vector<std::uint16_t> ports = ipc::ports_of(listener.id.kind, listener.port);
+    io::ControlWorker::Sockets out = take_sockets(sockets, workers);
+    out.port = ports[0];
+    auto& other = out.other.emplace();
+    other.framing = &dataplane::kIkeFraming;
+    other.port = ports[1];
+    other.control_v4 = sockets.take({ipc::SocketRole::kMessages, Family::kV4, 0, 1});
+    other.control_v6 = sockets.take({ipc::SocketRole::kMessages, Family::kV6, 0, 1});
+    other.solicited_v4 = sockets.take({ipc::SocketRole::kSolicited, Family::kV4, 0, 1});
+    other.solicited_v6 = sockets.take({ipc::SocketRole::kSolicited, Family::kV6, 0, 1});
+    return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<IkeListeners>> IkeListeners::make(io::ControlWorker& control, crypto::RandomSource& random) {
     auto loop = io::EventLoop::make();
     if (!loop) return tl::unexpected<Error>(loop.error());
-    return std::unique_ptr<IkeListeners>(new IkeListeners(std::move(*loop)));
+    auto exchanges = KeyExchangeThread::start(random);
+    if (!exchanges) return with_context("key exchanges", exchanges.error());
+    WARREN_TRY(loop->add((*exchanges)->fd(), 0));
+    return std::unique_ptr<IkeListeners>(new IkeListeners(control, random, std::move(*loop), std::move(*exchanges)));
 }
 
-// They are held, so that a next stackd finds them and no other program takes the ports.
+IkeListeners::IkeListeners(io::ControlWorker& control, crypto::RandomSource& random, io::EventLoop loop,
+                           std::unique_ptr<KeyExchangeThread> exchanges)
+    : control_(control), random_(random), loop_(std::move(loop)), exchanges_(std::move(exchanges)), keys_(random) {}
+
 Status IkeListeners::open(const HeldListener& listener, ListenerSockets sockets) {
-    sockets_.insert_or_assign(listener.index, std::move(sockets));
-    return {};
+    io::ControlWorker::Sockets served = sockets_of(listener, sockets, control_.worker_count());
+    if (engine_ != nullptr) return control_.replace_sockets(listener.index, std::move(served));
+    auto engine = std::make_unique<ike::Engine>(settings_of(listener), control_.indexes(), random_);
+    engine_ = engine.get();
+    listener_ = listener.index;
+    return control_.open_listener(listener.index, std::move(engine), dataplane::kEspFraming, std::move(served));
 }
 
-void IkeListeners::change(Now /*now*/, const HeldListener& /*listener*/) {}
+void IkeListeners::change(Now /*now*/, const HeldListener& listener) {
+    WARREN_CHECK(engine_ != nullptr);
+    engine_->set_ike_policy(ike_policy_of(listener));
+    engine_->set_gateway(gateway_of(listener));
+}
 
+// Answers to asks of this engine mean nothing to the next.
 void IkeListeners::close(ListenerIndex listener) {
-    sockets_.erase(listener);
+    WARREN_CHECK(engine_ != nullptr && listener == listener_);
+    engine_ = nullptr;
+    exchanges_->forget_all();
+    control_.close_listener(listener);
 }
 
 void IkeListeners::put_peer(Now /*now*/, const HeldCustomer& /*customer*/, const HeldPeer& /*peer*/) {
     WARREN_CHECK(!"a peer of IKE");  // CustomerSet::check_customers() lets none pass
 }
 
-void IkeListeners::put_connection(Now /*now*/, const HeldCustomer& /*customer*/, const HeldConnection& connection) {
-    unserved_.insert(connection.index);
+void IkeListeners::put_connection(Now now, const HeldCustomer& customer, const HeldConnection& connection) {
+    WARREN_CHECK(engine_ != nullptr && connection.listener == listener_);
+    auto translated = connection_of(customer, connection, put_psk(connection));
+    if (!translated) {
+        drop(now, customer.index, connection.index);
+        unserved_[connection.index] = translated.error().what;
+        return;
+    }
+    unserved_.erase(connection.index);
+    served_[customer.index].insert(connection.index);
+    for (const PeerIndex peer : connection.peers) control_.assign_peer(peer, listener_);
+    control_.change(listener_, [&](control::Output& out) {
+        engine_->put_customer(now, customer_of(customer), out);
+        engine_->put_connection(now, std::move(*translated), out);
+    });
 }
 
-void IkeListeners::remove_connection(Now /*now*/, const Changes::RemoveConnection& gone) {
+std::uint64_t IkeListeners::put_psk(const HeldConnection& connection) {
+    const crypto::SecretBuffer& key = connection.config.psk;
+    Psk& held = psks_[connection.index];
+    if (held.version != 0 && held.key == key) return held.version;
+    held.key = key.clone();
+    held.version = ++psk_versions_;
+    keys_.put_psk(connection.index, ike::Psk(key.reveal()));
+    return held.version;
+}
+
+void IkeListeners::remove_connection(Now now, const Changes::RemoveConnection& gone) {
     unserved_.erase(gone.connection);
+    drop(now, gone.customer, gone.connection);
+    for (const PeerIndex peer : gone.peers) control_.assign_peer(peer, ListenerIndex{});
+    psks_.erase(gone.connection);
+    keys_.drop_psk(gone.connection);
+}
+
+void IkeListeners::drop(Now now, CustomerIndex customer, ConnectionIndex connection) {
+    const auto held = served_.find(customer);
+    if (held == served_.end() || held->second.erase(connection) == 0) return;
+    control_.change(listener_, [&](control::Output& out) { engine_->remove_connection(now, connection, out); });
+    if (!held->second.empty()) return;
+    served_.erase(held);
+    engine_->remove_customer(customer);
+}
+
+void IkeListeners::operate(Now now, ConnectionIndex connection, ipc::ConnectionAction action) {
+    if (engine_ == nullptr) return;
+    control_.change(listener_, [&](control::Output& out) {
+        switch (action) {
+            case ipc::ConnectionAction::kInitiate: (void)engine_->initiate(now, connection, out); return;
+            case ipc::ConnectionAction::kRekey:
+                (void)engine_->rekey(now, connection, ike::Engine::Rekey::kBoth, out);
+                return;
+            case ipc::ConnectionAction::kTerminate: (void)engine_->terminate(now, connection, out); return;
+        }
+    });
 }
 
 void IkeListeners::forget_peer(Now /*now*/, ListenerIndex /*listener*/, const PeerIdentity& /*peer*/) {}
@@ -43,10 +132,36 @@ void IkeListeners::save(Now /*now*/, ListenerIndex /*listener*/, const control::
 void IkeListeners::note_changed(Now /*now*/, ListenerIndex /*listener*/, PeerIndex /*peer*/) {}
 void IkeListeners::flush(Now /*now*/) {}
 
-void IkeListeners::run(Now /*now*/) {
+void IkeListeners::run(Now now) {
+    for (KeyExchangeThread::Answered& done : exchanges_->take()) answer(now, done.id, std::move(done.answer));
+    pump(now);
+    tell_unserved();
+}
+
+void IkeListeners::answer(Now now, ike::AskId id, ike::Answer answer) {
+    if (engine_ == nullptr) return;
+    control_.change(listener_, [&](control::Output& out) { engine_->handle_answer(now, id, std::move(answer), out); });
+}
+
+// An answer may lead to the next ask.
+void IkeListeners::pump(Now now) {
+    while (engine_ != nullptr) {
+        std::vector<ike::Ask> asks = engine_->take_asks();
+        if (asks.empty()) return;
+        for (ike::Ask& ask : asks) {
+            if (auto* const exchange = std::get_if<ike::KeyExchangeAsk>(&ask.question)) {
+                exchanges_->post(ask.id, std::move(*exchange), ask.may_wait);
+            } else {
+                answer(now, ask.id, keys_.answer(std::move(ask.question)));
+            }
+        }
+    }
+}
+
+void IkeListeners::tell_unserved() {
     if (unserved_.size() == std::exchange(told_, unserved_.size()) || unserved_.empty()) return;
     log(LogLevel::kWarn, "connections_not_served",
-        {{"connections", std::to_string(unserved_.size())}, {"reason", "this vpnd has no engine of IKE"}});
+        {{"connections", std::to_string(unserved_.size())}, {"reason", unserved_.begin()->second}});
 }
 
 }  // namespace warren::vpnd

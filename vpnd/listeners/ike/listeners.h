@@ -1,34 +1,33 @@
-// IKE's listener: its sockets, and the seat of its engine.
+// IKE's listener: its sockets, its engine, the preshared keys, and the thread that computes key exchanges.
 #pragma once
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "crypto/random.h"
+#include "crypto/secret_buffer.h"
 #include "vpnd/customers/listener_service.h"
+#include "vpnd/ike/answerer.h"
+#include "vpnd/ike/engine.h"
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
+#include "vpnd/listeners/ike/key_exchange_thread.h"
 
 namespace warren::vpnd {
 
-// Takes the listener and the connections of each generation. One thread.
-//
-// THE SEAT OF THE ENGINE. This version has none: the sockets of UDP 500 and 4500 are held and not read, and connections
-// are counted as unserved (Snapshot: ConnectionState::kUnserved, as control_.engine() knows none for this listener). An
-// engine is connected in this class and nowhere else:
-//   open()               makes it, and gives it to control_.open_listener() with its framings and the sockets
-//   change()             tells it the settings of the listener (ipc::IkeListener)
-//   put_connection()     makes its value of HeldCustomer and HeldConnection, calls assign_peer() for each peer
-//   remove_connection()  removes it
-//   Engine::connection_status()  answers for a connection that it serves: from then on status says `listening`
+// Puts the engine into the control worker, speaks to it in IKE's own words, and brings it the answers to its asks.
+// There is one listener of IKE, the appliance's. One thread.
 class IkeListeners final : public ListenerService {
   public:
-    // `control` outlives it.
-    [[nodiscard]] static Result<std::unique_ptr<IkeListeners>> make(io::ControlWorker& control);
+    // The references outlive it. Before the process confines itself: it starts a thread.
+    [[nodiscard]] static Result<std::unique_ptr<IkeListeners>> make(io::ControlWorker& control,
+                                                                    crypto::RandomSource& random);
 
     [[nodiscard]] Status open(const HeldListener& listener, ListenerSockets sockets) override;
     void change(Now now, const HeldListener& listener) override;
@@ -37,22 +36,43 @@ class IkeListeners final : public ListenerService {
     void put_peer(Now now, const HeldCustomer& customer, const HeldPeer& peer) override;
     void put_connection(Now now, const HeldCustomer& customer, const HeldConnection& connection) override;
     void remove_connection(Now now, const Changes::RemoveConnection& gone) override;
+    void operate(Now now, ConnectionIndex connection, ipc::ConnectionAction action) override;
     void forget_peer(Now now, ListenerIndex listener, const PeerIdentity& peer) override;
     void save(Now now, ListenerIndex listener, const control::Record& record) override;
     void note_changed(Now now, ListenerIndex listener, PeerIndex peer) override;
     void flush(Now now) override;
 
     [[nodiscard]] int fd() const override { return loop_.fd(); }
-    // Says how many connections are not served, when that changed.
+    // Takes the engine's asks and brings it answers; says how many connections are not served, when that changed.
     void run(Now now) override;
     [[nodiscard]] Instant next_deadline() const override { return kNever; }
 
   private:
-    explicit IkeListeners(io::EventLoop loop) : loop_(std::move(loop)) {}
+    IkeListeners(io::ControlWorker& control, crypto::RandomSource& random, io::EventLoop loop,
+                 std::unique_ptr<KeyExchangeThread> exchanges);
 
-    io::EventLoop loop_;  // of no control sockets: never readable
-    std::unordered_map<ListenerIndex, ListenerSockets> sockets_;
-    std::unordered_set<ConnectionIndex> unserved_;
+    // A preshared key and its number in this process: another key, another number.
+    struct Psk {
+        crypto::SecretBuffer key;
+        std::uint64_t version = 0;
+    };
+    [[nodiscard]] std::uint64_t put_psk(const HeldConnection& connection);
+    void drop(Now now, CustomerIndex customer, ConnectionIndex connection);
+    void answer(Now now, ike::AskId id, ike::Answer answer);
+    void pump(Now now);
+    void tell_unserved();
+
+    io::ControlWorker& control_;
+    crypto::RandomSource& random_;
+    io::EventLoop loop_;
+    std::unique_ptr<KeyExchangeThread> exchanges_;
+    ike::Answerer keys_;
+    ListenerIndex listener_;
+    ike::Engine* engine_ = nullptr;  // owned by the control worker; null: there is no listener
+    std::unordered_map<ConnectionIndex, Psk> psks_;
+    std::uint64_t psk_versions_ = 0;
+    std::unordered_map<CustomerIndex, std::unordered_set<ConnectionIndex>> served_;
+    std::unordered_map<ConnectionIndex, std::string> unserved_;  // and why
     std::size_t told_ = 0;
 };
 

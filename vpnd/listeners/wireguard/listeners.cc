@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "vpnd/dataplane/framing/wireguard.h"
+#include "vpnd/listeners/sockets/listener_sockets.h"
 
 namespace warren::vpnd {
 
@@ -19,27 +20,6 @@ const crypto::PrivateKey& key_of(const HeldListener& listener) {
 // In what outlives this process: as the peers know it, so that a customer with another id keeps its sessions.
 std::string name_of(const HeldListener& listener) {
     return (listener.protocol == ipc::Protocol::kUdp ? "udp " : "tcp ") + std::to_string(listener.port);
-}
-
-io::ControlWorker::Sockets sockets_of(ListenerSockets& sockets, std::uint32_t workers) {
-    io::ControlWorker::Sockets out;
-    out.control_v4 = sockets.take({ipc::SocketRole::kMessages, Family::kV4});
-    out.control_v6 = sockets.take({ipc::SocketRole::kMessages, Family::kV6});
-    out.solicited_v4 = sockets.take({ipc::SocketRole::kSolicited, Family::kV4});
-    out.solicited_v6 = sockets.take({ipc::SocketRole::kSolicited, Family::kV6});
-    for (std::uint32_t i = 0; i < workers; ++i) {
-        const auto worker = static_cast<std::uint16_t>(i);
-        out.data_v4.push_back(sockets.take({ipc::SocketRole::kData, Family::kV4, worker}));
-        UniqueFd v6 = sockets.take({ipc::SocketRole::kData, Family::kV6, worker});
-        if (v6.valid()) out.data_v6.push_back(std::move(v6));
-    }
-    for (const Family family : {Family::kV4, Family::kV6}) {
-        for (std::uint16_t i = 0; i < ipc::kMaxWorkers; ++i) {
-            UniqueFd surplus = sockets.take({ipc::SocketRole::kSurplus, family, i});
-            if (surplus.valid()) out.surplus.push_back(std::move(surplus));
-        }
-    }
-    return out;
 }
 
 }  // namespace
@@ -79,7 +59,7 @@ Status WireguardListeners::open(const HeldListener& listener, ListenerSockets so
     const ListenerIndex index = listener.index;
     if (const Status uapi = uapi_.open(index, sockets.take({ipc::SocketRole::kControl})); !uapi)
         log(LogLevel::kWarn, "uapi_not_served", {{"error", uapi.error().what}});
-    io::ControlWorker::Sockets served = sockets_of(sockets, control_.worker_count());
+    io::ControlWorker::Sockets served = take_sockets(sockets, control_.worker_count());
     if (wireguard::Engine* const present = find(index)) {
         present->set_listener_name(name_of(listener));
         return control_.replace_sockets(index, std::move(served));
