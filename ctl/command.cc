@@ -28,6 +28,8 @@ constexpr std::array<ArgumentKind, 4> kVerbNameRole{ArgumentKind::kVerb, Argumen
                                                     ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 3> kVerbCustomerName{ArgumentKind::kVerb, ArgumentKind::kCustomer,
                                                         ArgumentKind::kName};
+constexpr std::array<ArgumentKind, 3> kCustomerNameVerb{ArgumentKind::kCustomer, ArgumentKind::kName,
+                                                        ArgumentKind::kVerb};
 constexpr std::array<ArgumentKind, 1> kOneVerb{ArgumentKind::kVerb};
 constexpr std::array<ArgumentKind, 2> kVerbFile{ArgumentKind::kVerb, ArgumentKind::kName};
 
@@ -37,6 +39,9 @@ constexpr Command kCommands[] = {
     {"customers", "", "one line for each customer: state, peers online, traffic", {}, 0, false, run_customers},
     {"peers", "[CUSTOMER]", "one line for each peer: state, last handshake, traffic", kOneCustomer, 0, false,
      run_peers},
+    {"ipsec", "[CUSTOMER [CONNECTION [initiate|rekey|terminate]]]",
+     "connections of IPsec with their SAs; --why: the last attempts to connect", kCustomerNameVerb, 0, false,
+     run_ipsec},
     {"wg", "CUSTOMER", "one customer in the format of `wg show`", kOneCustomer, 1, false, run_wg},
     {"counters", "[CUSTOMER]", "bytes, packets and drops as plain numbers", kOneCustomer, 0, false, run_counters},
     {"drops", "", "dropped packets by customer and reason, with what to do", {}, 0, false, run_drops},

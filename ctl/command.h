@@ -32,6 +32,7 @@ struct Invocation {
     bool json = false;
     bool remove = false;                 // apply: many customers may be removed
     bool verbose = false;                // apply, diff: every step too
+    bool why = false;                    // ipsec: the last attempts instead
     std::string format;                  // explain only: "markdown", or "scdoc" for the man page of a file
     std::vector<std::string> arguments;  // after the command's name
     std::vector<std::string> program;    // after "--"

@@ -21,7 +21,9 @@ po::options_description visible_options() {
         "setup: write the uplink's systemd.network file there")(
         "remove", po::bool_switch(), "apply: remove customers whose files are gone, without asking")(
         "verbose,v", po::bool_switch(), "apply, diff: print every step that a change takes in the kernel")(
-        "json", po::bool_switch(), "print one JSON document with stable keys")(
+        "why", po::bool_switch(),
+        "ipsec: the last attempts to connect, what each offered and why it failed; without CUSTOMER, those that "
+        "found no connection")("json", po::bool_switch(), "print one JSON document with stable keys")(
         "help,h", po::bool_switch(), "help, of a command when one is given")("version,V", po::bool_switch(),
                                                                              "print the version");
     return out;
@@ -54,6 +56,7 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
         out.invocation.json = map["json"].as<bool>();
         out.invocation.remove = map["remove"].as<bool>();
         out.invocation.verbose = map["verbose"].as<bool>();
+        out.invocation.why = map["why"].as<bool>();
         if (map.count("format") != 0) out.invocation.format = map["format"].as<std::string>();
         out.help = map["help"].as<bool>();
         out.version = map["version"].as<bool>();

@@ -20,6 +20,7 @@ int run_peers(const Invocation&, Output&);
 int run_counters(const Invocation&, Output&);
 int run_drops(const Invocation&, Output&);
 int run_wg(const Invocation&, Output&);
+int run_ipsec(const Invocation&, Output&);
 
 // Requests to stackd.
 int run_diff(const Invocation&, Output&);

@@ -1,6 +1,7 @@
 // vpnd -> vpnctl, statusd: what is going on, as plain values. No type here can hold a key that must stay secret.
 //
-//   client: SnapshotRequest    vpnd: SnapshotHeader, (CustomerSnapshot PeerSnapshot* ConnectionSnapshot*)*, SnapshotEnd
+//   client: SnapshotRequest    vpnd: SnapshotHeader, (CustomerSnapshot PeerSnapshot* CONNECTION*)*, SnapshotEnd
+//   CONNECTION: ConnectionSnapshot, and where they are asked for (IkeSaSnapshot ChildSnapshot*)*
 //
 // A client that asks repeatedly names what it has (`since`), and gets what changed: a customer with those of its
 // peers and connections that did. Nothing changes by itself as time passes: a state grows old at the client.
@@ -18,21 +19,22 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "ipc/connection_snapshot.h"
 #include "ipc/fields.h"
-#include "ipc/ipsec.h"
 #include "ipc/listener.h"
 #include "ipc/settings.h"
 
 namespace warren::ipc {
 
 struct SnapshotRequest {
-    std::string customer;  // "" = all
-    bool with_peers = true;
-    std::uint64_t epoch = 0;  // with `since`: of the header they came with; 0 = everything
-    std::uint64_t since = 0;  // the last header's revision
+    std::string customer;       // "" = all
+    bool with_peers = true;     // and connections
+    std::uint64_t epoch = 0;    // with `since`: of the header they came with; 0 = everything
+    std::uint64_t since = 0;    // the last header's revision
+    bool with_ike_sas = false;  // and connections, whether with peers or without
 };
 void fields(auto& codec, Is<SnapshotRequest> auto& m) {
-    codec(m.customer, m.with_peers, m.epoch, m.since);
+    codec(m.customer, m.with_peers, m.epoch, m.since, m.with_ike_sas);
 }
 
 using DropCount = std::pair<std::string, std::uint64_t>;  // reason, packets; only reasons that occurred
@@ -84,12 +86,13 @@ struct SnapshotHeader {
     std::uint64_t cpu_nanoseconds = 0;    // of the process: the workers' included
     std::uint64_t resident_bytes = 0;     // memory of the process that is in RAM; 0 = not known
     std::vector<RefusedSender> refused;   // lately, the latest first; at most kMostRefused
+    bool has_ike = false;                 // there is a listener of IKE
     static constexpr std::size_t kMostRefused = 64;
 };
 void fields(auto& codec, Is<SnapshotHeader> auto& m) {
     codec(m.appliance, m.version, m.generation, m.customer_count, m.drops, m.aead_backend, m.under_load);
     codec(m.handshakes_initiated, m.handshakes_completed, m.epoch, m.revision, m.full, m.workers);
-    codec(m.cpu_nanoseconds, m.resident_bytes, m.refused);
+    codec(m.cpu_nanoseconds, m.resident_bytes, m.refused, m.has_ike);
 }
 
 // Where the peers of a customer find us.
@@ -151,7 +154,7 @@ struct PeerActivity {
     std::uint64_t rx_bytes = 0;
     std::uint64_t tx_bytes = 0;
     bool has_session = false;
-    std::string lost_because;  // without one, where there was one: "silent", "key_changed", "restarted"; else ""
+    std::string lost_because;          // without one, where there was one: control::LostBecause by name; else ""
     std::uint64_t refused_as_old = 0;  // handshakes that it began and was refused, though it is authentic
     std::uint64_t refused_as_too_soon = 0;
     std::uint64_t newest_seconds = 0;    // the time that it showed last, since 1970: until then all others are old
@@ -188,16 +191,6 @@ void fields(auto& codec, Is<PeerSnapshot> auto& m) {
     codec(m.allowed_ips_left_out);
 }
 
-struct ConnectionSnapshot {
-    ConnectionSettings settings;
-    ConnectionState state = ConnectionState::kUnserved;
-    std::string reason;          // kDown: why
-    std::uint32_t sessions = 0;  // that are up
-};
-void fields(auto& codec, Is<ConnectionSnapshot> auto& m) {
-    codec(m.settings, m.state, m.reason, m.sessions);
-}
-
 struct SnapshotEnd {};
 
 struct SnapshotError {
@@ -208,8 +201,9 @@ void fields(auto& codec, Is<SnapshotError> auto& m) {
 }
 void fields(auto& /*codec*/, Is<SnapshotEnd> auto& /*m*/) {}
 
-using SnapshotMessage = std::variant<SnapshotRequest, SnapshotHeader, CustomerSnapshot, PeerSnapshot, SnapshotEnd,
-                                     SnapshotError, ConnectionSnapshot>;
+using SnapshotMessage =
+    std::variant<SnapshotRequest, SnapshotHeader, CustomerSnapshot, PeerSnapshot, SnapshotEnd, SnapshotError,
+                 ConnectionSnapshot, IkeSaSnapshot, ChildSnapshot, AttemptsRequest, AttemptSnapshot>;
 
 [[nodiscard]] Status encode(const SnapshotMessage& message, std::vector<std::uint8_t>& wire);
 [[nodiscard]] Result<SnapshotMessage> decode_snapshot(Bytes wire);

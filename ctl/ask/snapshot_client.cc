@@ -1,6 +1,8 @@
 #include "ctl/ask/snapshot_client.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 #include <variant>
 
 #include "ctl/ask/daemon.h"
@@ -8,6 +10,24 @@
 namespace warren::ctl {
 
 namespace {
+
+// Adds a connection, or what follows one. False: it is none of these, or nothing that it belongs to came before.
+bool add_connection(ipc::SnapshotMessage& message, std::vector<ConnectionStatus>& out) {
+    if (auto* one = std::get_if<ipc::ConnectionSnapshot>(&message)) {
+        out.push_back({std::move(*one)});
+        return true;
+    }
+    if (out.empty()) return false;
+    std::vector<IkeSaStatus>& ike_sas = out.back().ike_sas;
+    if (auto* sa = std::get_if<ipc::IkeSaSnapshot>(&message)) {
+        ike_sas.push_back({std::move(*sa)});
+        return true;
+    }
+    auto* const child = std::get_if<ipc::ChildSnapshot>(&message);
+    if (child == nullptr || ike_sas.empty()) return false;
+    ike_sas.back().children.push_back(std::move(*child));
+    return true;
+}
 
 // Adds one message to `out`. True when it was the last.
 Result<bool> add_message(ipc::SnapshotMessage message, bool& has_header, Snapshot& out) {
@@ -26,10 +46,7 @@ Result<bool> add_message(ipc::SnapshotMessage message, bool& has_header, Snapsho
         out.customers.back().peers.push_back(std::move(*peer));
         return false;
     }
-    if (auto* one = std::get_if<ipc::ConnectionSnapshot>(&message); one != nullptr && !out.customers.empty()) {
-        out.customers.back().connections.push_back(std::move(*one));
-        return false;
-    }
+    if (!out.customers.empty() && add_connection(message, out.customers.back().connections)) return false;
     return fail(ErrorCode::kFailed, "vpnd sent its messages in an invalid order");
 }
 
@@ -46,40 +63,75 @@ void name_zones(Snapshot& snapshot) {
             for (const auto& endpoint : {peer.activity.endpoint, peer.activity.flaps_with})
                 if (endpoint) add_zone(*endpoint, status.zones);
         }
+        for (const ConnectionStatus& one : status.connections) {
+            if (one.connection.activity.endpoint) add_zone(*one.connection.activity.endpoint, status.zones);
+            for (const IkeSaStatus& sa : one.ike_sas) add_zone(sa.ike_sa.endpoint, status.zones);
+        }
     }
 }
 
-Result<Snapshot> try_to_fetch(const std::string& run_dir, const ipc::SnapshotRequest& request) {
+// Sends the request and hands every message of the answer to `add`, until it says that it was the last.
+Status ask(const std::string& run_dir, const ipc::SnapshotMessage& request,
+           const std::function<Result<bool>(ipc::SnapshotMessage)>& add) {
     auto channel = connect_daemon("vpnd", run_dir + "/snapshot.sock");
     if (!channel) return tl::unexpected<Error>(channel.error());
     WARREN_TRY(limit_waiting(*channel, kSnapshotTimeoutSeconds));
     std::vector<std::uint8_t> wire;
     WARREN_TRY(ipc::encode(request, wire));
     WARREN_TRY(channel->send(wire));
-
-    Snapshot out;
-    bool has_header = false;
     while (true) {
         const auto bytes = receive_from(*channel, "vpnd", wire);
         if (!bytes) return tl::unexpected<Error>(bytes.error());
         auto message = ipc::decode_snapshot(*bytes);
         if (!message) return with_context("vpnd", message.error());
-        const auto finished = add_message(std::move(*message), has_header, out);
+        const auto finished = add(std::move(*message));
         if (!finished) return tl::unexpected<Error>(finished.error());
-        if (*finished) return out;
+        if (*finished) return {};
     }
+}
+
+Result<Snapshot> try_to_fetch(const std::string& run_dir, const ipc::SnapshotRequest& request) {
+    Snapshot out;
+    bool has_header = false;
+    WARREN_TRY(ask(run_dir, request,
+                   [&](ipc::SnapshotMessage message) { return add_message(std::move(message), has_header, out); }));
+    return out;
+}
+
+Result<Attempts> try_to_fetch(const std::string& run_dir, const ipc::AttemptsRequest& request) {
+    Attempts out{request.customer, request.connection, {}};
+    WARREN_TRY(ask(run_dir, request, [&](ipc::SnapshotMessage message) -> Result<bool> {
+        if (std::holds_alternative<ipc::SnapshotEnd>(message)) return true;
+        if (auto* error = std::get_if<ipc::SnapshotError>(&message)) return fail(ErrorCode::kNotFound, error->reason);
+        auto* const attempt = std::get_if<ipc::AttemptSnapshot>(&message);
+        if (attempt == nullptr) return fail(ErrorCode::kFailed, "vpnd sent its messages in an invalid order");
+        out.attempts.push_back(std::move(*attempt));
+        return false;
+    }));
+    return out;
+}
+
+// vpnd ends an answer in which customers would be renamed; the next one has their new ids.
+auto fetch(const std::string& run_dir, const auto& request) {
+    auto out = try_to_fetch(run_dir, request);
+    return !out && out.error().system_error == kHangUp ? try_to_fetch(run_dir, request) : out;
 }
 
 }  // namespace
 
 Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotRequest& request) {
-    auto out = try_to_fetch(run_dir, request);
-    // vpnd ends an answer in which customers would be renamed; the next one has their new ids.
-    if (!out && out.error().system_error == kHangUp) out = try_to_fetch(run_dir, request);
+    auto out = fetch(run_dir, request);
     if (!out) return out;
     std::sort(out->customers.begin(), out->customers.end(),
               [](const auto& a, const auto& b) { return a.customer.settings.id < b.customer.settings.id; });
     name_zones(*out);
+    return out;
+}
+
+Result<Attempts> fetch_attempts(const std::string& run_dir, const ipc::AttemptsRequest& request) {
+    auto out = fetch(run_dir, request);
+    if (!out) return out;
+    for (const ipc::AttemptSnapshot& attempt : out->attempts) add_zone(attempt.endpoint, out->zones);
     return out;
 }
 

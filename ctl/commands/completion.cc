@@ -74,6 +74,7 @@ _vpnctl() {
     '--config[the configuration]:directory:_files -/' \
     '--network-dir[where setup writes the file of the uplink]:directory:_files -/' \
     '--remove[apply: remove customers whose files are gone]' \
+    '--why[ipsec: the last attempts to connect]' \
     '--json[print one JSON document]' \
     '(-v --verbose)'{-v,--verbose}'[apply, diff: every step in the kernel]' \
     '(- *)'{-h,--help}'[help]' \
@@ -192,6 +193,7 @@ std::string fish() {
         "the uplink'\n";
     out += "complete -c vpnctl -l remove -d 'apply: remove customers whose files are gone'\n";
     out += "complete -c vpnctl -s v -l verbose -d 'apply, diff: every step in the kernel'\n";
+    out += "complete -c vpnctl -l why -d 'ipsec: the last attempts to connect'\n";
     out += "complete -c vpnctl -l json -d 'print one JSON document'\ncomplete -c vpnctl -s h -l help -d 'help'\n";
     out += "complete -c vpnctl -s V -l version -d 'print the version'\n";
     for (const Command& command : commands()) {

@@ -8,6 +8,7 @@
 #include "base/log_level.h"
 #include "base/printable.h"
 #include "ctl/ask/control_client.h"
+#include "ctl/commands/request.h"
 #include "ctl/commands/terminal.h"
 #include "ctl/runners.h"
 #include "ctl/show/json_views.h"
@@ -69,6 +70,10 @@ bool agrees(const std::string& question, Output& output) {
 }
 
 }  // namespace
+
+int request_from_stackd(const ipc::ControlRequest& request, const Invocation& invocation, Output& output) {
+    return run_request(request, invocation, output).exit_status;
+}
 
 int run_diff(const Invocation& invocation, Output& output) {
     return run_request({ipc::ControlVerb::kDiff}, invocation, output).exit_status;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ctl/ask/control_client.h"
+#include "ctl/commands/complaints.h"
 #include "ctl/runners.h"
 #include "ctl/show/json_views.h"
 #include "ctl/show/text_views.h"
@@ -19,15 +20,6 @@ namespace {
 // The customer named as the first argument, "" for all.
 std::string customer_of(const Invocation& invocation) {
     return invocation.arguments.empty() ? "" : invocation.arguments[0];
-}
-
-// Says why there is no snapshot.
-int complain_of(const Error& error, const std::string& customer, Output& output) {
-    if (error.code == ErrorCode::kUnavailable) return complain(output, kUnreachable, error.what);
-    if (error.code == ErrorCode::kNotFound)
-        return complain(output, kFailed,
-                        fmt::format("no customer {} is served; vpnctl customers lists those that are", customer));
-    return complain(output, kFailed, error.what);
 }
 
 // The requested customers; kNotFound also when vpnd sends nothing about the one that was named.
@@ -71,6 +63,14 @@ int exit_status_of(const StackdStatus& stackd, const std::vector<health::Finding
 }
 
 }  // namespace
+
+int complain_of(const Error& error, const std::string& customer, Output& output) {
+    if (error.code == ErrorCode::kUnavailable) return complain(output, kUnreachable, error.what);
+    if (error.code == ErrorCode::kNotFound)
+        return complain(output, kFailed,
+                        fmt::format("no customer {} is served; vpnctl customers lists those that are", customer));
+    return complain(output, kFailed, error.what);
+}
 
 int run_status(const Invocation& invocation, Output& output) {
     const std::string customer = customer_of(invocation);

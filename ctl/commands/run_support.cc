@@ -190,8 +190,9 @@ void add_answers(const Invocation& invocation, Bundle& bundle) {
     };
     answer("versions.txt", {"--version"});
     answer("check.txt", {"check"});
-    for (const char* command : {"status", "counters", "drops"})
+    for (const char* command : {"status", "ipsec", "counters", "drops"})
         answer(fmt::format("{}.json", command), {"--json", command});
+    answer("ipsec-why.json", {"--json", "ipsec", "--why"});
     answer("status.txt", {"status"});
     answer("diff.txt", {"diff"});
 }

@@ -1,32 +1,17 @@
 #include "ctl/show/json_views.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/drop_reason.h"
 #include "base/log_level.h"
 #include "config/identity.h"
 #include "config/manual.h"
 #include "config/values.h"
+#include "ctl/show/json.h"
 #include "ctl/show/text_views.h"
 #include "ctl/show/units.h"
 
 namespace warren::ctl {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-std::string dump(const Json& document) {
-    // A name that is no UTF-8 must not make the whole document fail.
-    return document.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
-}
-
-template <typename T>
-Json texts_of(const std::vector<T>& things) {
-    Json out = Json::array();
-    for (const T& thing : things) out.push_back(to_string(thing));
-    return out;
-}
 
 Json drops_of(const std::vector<ipc::DropCount>& drops) {
     Json out = Json::object();
@@ -51,6 +36,7 @@ Json peer_of(const ipc::PeerSnapshot& peer, const ZoneNames& zones) {
     };
     Json out;
     out["name"] = peer.settings.name;
+    out["kind"] = "wireguard";
     out["endpoint"] = text(peer.activity.endpoint);
     out["latest_handshake_seconds"] = peer.latest_handshake_seconds ? Json(*peer.latest_handshake_seconds) : Json();
     out["rx_bytes"] = peer.activity.rx_bytes;
@@ -67,24 +53,54 @@ Json peer_of(const ipc::PeerSnapshot& peer, const ZoneNames& zones) {
     return out;
 }
 
-Json peers_of(const CustomerStatus& status) {
+Json wireguard_peers_of(const CustomerStatus& status) {
     Json out = Json::array();
     for (const ipc::PeerSnapshot& peer : status.peers) out.push_back(peer_of(peer, status.zones));
     return out;
 }
 
+// What peers and connections have in common, under the same keys.
+void add_activity(Json& out, const ipc::ConnectionSnapshot& connection, const ZoneNames& zones) {
+    const ipc::ConnectionActivity& activity = connection.activity;
+    out["endpoint"] = activity.endpoint ? Json(endpoint_text(*activity.endpoint, zones)) : Json();
+    out["latest_handshake_seconds"] = number_or_null(connection.latest_handshake_seconds);
+    out["rx_bytes"] = activity.rx_bytes;
+    out["tx_bytes"] = activity.tx_bytes;
+}
+
+// A connection among peers.
+Json peer_of(const ipc::ConnectionSnapshot& connection, const ZoneNames& zones) {
+    Json out;
+    out["name"] = connection.settings.name;
+    out["kind"] = "ipsec";
+    add_activity(out, connection, zones);
+    out["state"] = name_of(peer_state_of(connection));
+    out["lost_because"] = Json();
+    out["reason"] = text_or_null(connection.reason);
+    out["allowed_ips"] = texts_of(networks_of(connection.settings));
+    return out;
+}
+
+// Of both kinds.
+Json peers_of(const CustomerStatus& status) {
+    Json out = wireguard_peers_of(status);
+    for (const ConnectionStatus& one : status.connections) out.push_back(peer_of(one.connection, status.zones));
+    return out;
+}
+
 Json connections_of(const CustomerStatus& status) {
     Json out = Json::array();
-    for (const ipc::ConnectionSnapshot& connection : status.connections) {
+    for (const auto& [connection, ike_sas] : status.connections) {
         Json entry;
         entry["name"] = connection.settings.name;
         entry["kind"] = "ipsec";
         entry["state"] = name_of(connection.state);
-        entry["reason"] = connection.reason.empty() ? Json() : Json(connection.reason);
+        entry["reason"] = text_or_null(connection.reason);
         entry["auth"] = kIpsecAuthNames[static_cast<std::size_t>(connection.settings.auth)];
         entry["remote_identity"] = config::to_string(connection.settings.remote_identity);
         entry["remote_address"] =
             connection.settings.remote_address ? Json(to_string(*connection.settings.remote_address)) : Json();
+        add_activity(entry, connection, status.zones);
         entry["sessions"] = connection.sessions;
         entry["max_sessions"] = connection.settings.max_sessions;
         entry["pool"] = texts_of(connection.settings.pool);
@@ -152,8 +168,8 @@ std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd,
         entry["listen_port"] = listener.port;
         entry["own_listener"] = !listener.id.owner.empty();
         entry["listener_public_key"] = listener.identity;
-        entry["peer_count"] = customer.peer_count;
-        entry["peers_online"] = customer.peers_online;
+        entry["peer_count"] = peer_count_of(customer);
+        entry["peers_online"] = peers_online_of(customer);
         entry["peers"] = peers_of(status);
         entry["connection_count"] = customer.connection_count;
         entry["connections_up"] = customer.connections_up;
@@ -186,8 +202,8 @@ std::string customers_json(const Snapshot& snapshot) {
         entry["id"] = customer.settings.id;
         entry["name"] = customer.settings.name;
         entry["state"] = state_of(customer);
-        entry["peer_count"] = customer.peer_count;
-        entry["peers_online"] = customer.peers_online;
+        entry["peer_count"] = peer_count_of(customer);
+        entry["peers_online"] = peers_online_of(customer);
         entry["addresses"] = texts_of(customer.settings.addresses);
         entry["rx_bytes"] = customer.activity.rx_bytes;
         entry["tx_bytes"] = customer.activity.tx_bytes;
@@ -200,8 +216,7 @@ std::string peers_json(const Snapshot& snapshot) {
     Json out;
     out["peers"] = Json::array();
     for (const CustomerStatus& status : snapshot.customers) {
-        for (const ipc::PeerSnapshot& peer : status.peers) {
-            Json entry = peer_of(peer, status.zones);
+        for (Json& entry : peers_of(status)) {
             entry["customer"] = status.customer.settings.id;
             out["peers"].push_back(std::move(entry));
         }
@@ -280,7 +295,7 @@ std::string wg_json(const CustomerStatus& status) {
     const ipc::ListenerSnapshot listener = status.customer.listener(ipc::ListenerKind::kWireguard);
     out["public_key"] = listener.identity;
     out["listen_port"] = listener.port;
-    out["peers"] = peers_of(status);
+    out["peers"] = wireguard_peers_of(status);
     return dump(out);
 }
 

@@ -34,8 +34,8 @@ std::string join(const std::vector<Prefix>& prefixes, std::size_t most, std::siz
 // Clocks differ so much, and no client is locked out.
 constexpr std::uint32_t kClockToleranceSeconds = 60;
 
-std::string endpoint_of(const ipc::PeerSnapshot& peer, const ZoneNames& zones) {
-    return peer.activity.endpoint ? endpoint_text(*peer.activity.endpoint, zones) : "-";
+std::string endpoint_of(const std::optional<Endpoint>& endpoint, const ZoneNames& zones) {
+    return endpoint ? endpoint_text(*endpoint, zones) : "-";
 }
 
 std::string limit_text(std::uint64_t bits_per_second) {
@@ -45,17 +45,18 @@ std::string limit_text(std::uint64_t bits_per_second) {
 // "" when there are none.
 std::string connections_text(std::uint64_t count, std::uint64_t up, std::uint64_t unserved) {
     if (count == 0) return {};
-    return fmt::format("connections {} of {} up{}\n", up, count,
-                       unserved == 0 ? "" : fmt::format("; {} not served: this vpnd has no engine of IKE", unserved));
+    return fmt::format(
+        "connections {} of {} up{}\n", up, count,
+        unserved == 0 ? "" : fmt::format("; {} not served: see connections_not_served in the log", unserved));
 }
 
 std::string online_text(const ipc::CustomerSnapshot& customer) {
-    return fmt::format("{}/{}", customer.peers_online, customer.peer_count);
+    return fmt::format("{}/{}", peers_online_of(customer), peer_count_of(customer));
 }
 
-std::string connections_table(const std::vector<ipc::ConnectionSnapshot>& connections) {
+std::string connections_table(const std::vector<ConnectionStatus>& connections) {
     Table table({{"CONNECTION"}, {"STATE"}, {"AUTH"}, {"REMOTE IDENTITY"}, {"SESSIONS", Align::kRight}, {"REMOTE"}});
-    for (const ipc::ConnectionSnapshot& one : connections) {
+    for (const auto& [one, ike_sas] : connections) {
         std::vector<Prefix> remote = one.settings.pool;
         for (const ipc::IpsecChild& child : one.settings.children)
             remote.insert(remote.end(), child.remote.begin(), child.remote.end());
@@ -99,6 +100,28 @@ std::string_view state_of(const ipc::CustomerSnapshot& customer) {
     return customer.settings.suspended ? "suspended" : "active";
 }
 
+ipc::PeerState peer_state_of(const ipc::ConnectionSnapshot& connection) {
+    if (connection.state == ipc::ConnectionState::kUp) return ipc::PeerState::kOnline;
+    return connection.latest_handshake_seconds ? ipc::PeerState::kIdle : ipc::PeerState::kNever;
+}
+
+std::uint32_t peer_count_of(const ipc::CustomerSnapshot& customer) {
+    return customer.peer_count + customer.connection_count;
+}
+
+std::uint32_t peers_online_of(const ipc::CustomerSnapshot& customer) {
+    return customer.peers_online + customer.connections_up;
+}
+
+std::vector<Prefix> networks_of(const ipc::ConnectionSettings& settings) {
+    std::vector<Prefix> out = settings.pool;
+    for (const ipc::IpsecChild& child : settings.children)
+        out.insert(out.end(), child.routes.begin(), child.routes.end());
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    return out;
+}
+
 std::string health_text(const StackdStatus& stackd, const std::vector<health::Finding>& findings) {
     std::string out;
     if (stackd.silence.empty())
@@ -117,7 +140,7 @@ std::string offline_text(const Snapshot& snapshot) {
     std::size_t count = 0;
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;
-        if (customer.settings.suspended || customer.peer_count == 0 || customer.peers_online > 0) continue;
+        if (customer.settings.suspended || peer_count_of(customer) == 0 || peers_online_of(customer) > 0) continue;
         if (++count <= kShownOffline) ids += (count == 1 ? "" : ", ") + customer.settings.id;
     }
     if (count == 0) return {};
@@ -138,8 +161,8 @@ std::string status_text(const Snapshot& snapshot) {
         connections += status.customer.connection_count;
         up += status.customer.connections_up;
         unserved += status.customer.connections_unserved;
-        peers += status.customer.peer_count;
-        online += status.customer.peers_online;
+        peers += peer_count_of(status.customer);
+        online += peers_online_of(status.customer);
         dropped += sum_of(status.customer.activity.drops);
     }
     std::string out = fmt::format("appliance   {}\nversion     {}\ngeneration  {}\n", printable(header.appliance),
@@ -171,7 +194,7 @@ std::string customer_text(const CustomerStatus& status, const std::optional<ipc:
         out += fmt::format("listener    {}, UDP port {}, key {}\n",
                            listener.id.owner.empty() ? "the shared one" : "the customer's own", listener.port,
                            printable(listener.identity));
-    out += fmt::format("peers       {} of {} online\n", customer.peers_online, customer.peer_count);
+    out += fmt::format("peers       {} of {} online\n", peers_online_of(customer), peer_count_of(customer));
     out += connections_text(customer.connection_count, customer.connections_up, customer.connections_unserved);
     if (!disabled) out += "disabled    not known\n";
     if (disabled && !disabled->names.empty())
@@ -190,7 +213,7 @@ std::string customer_text(const CustomerStatus& status, const std::optional<ipc:
     for (const ipc::PeerSnapshot& peer : status.peers) {
         if (peer.activity.flaps_with) {
             out += fmt::format("attention   {}: it is at {} and at {} in turn: two machines may use its key\n",
-                               peer.settings.name, endpoint_of(peer, status.zones),
+                               peer.settings.name, endpoint_of(peer.activity.endpoint, status.zones),
                                endpoint_text(*peer.activity.flaps_with, status.zones));
         }
         if (peer.activity.refused_as_old == 0 || peer.ahead_seconds < kClockToleranceSeconds) continue;
@@ -200,7 +223,7 @@ std::string customer_text(const CustomerStatus& status, const std::optional<ipc:
             peer.settings.name, peer.ahead_seconds / 86'400.0, peer.activity.refused_as_old, customer.settings.id,
             peer.settings.name);
     }
-    if (!status.peers.empty()) out += '\n' + peers_text({{}, {status}}, false);
+    if (!status.peers.empty() || !status.connections.empty()) out += '\n' + peers_text({{}, {status}}, false);
     if (!status.connections.empty()) out += '\n' + connections_table(status.connections);
     return out;
 }
@@ -223,6 +246,7 @@ std::string customers_text(const Snapshot& snapshot) {
 
 std::string peers_text(const Snapshot& snapshot, bool with_customer) {
     std::vector<Column> columns{{"PEER"},
+                                {"KIND"},
                                 {"STATE"},
                                 {"HANDSHAKE", Align::kRight},
                                 {"RECEIVED", Align::kRight},
@@ -232,16 +256,22 @@ std::string peers_text(const Snapshot& snapshot, bool with_customer) {
     if (with_customer) columns.insert(columns.begin(), Column{"CUSTOMER"});
     Table table(std::move(columns));
     for (const CustomerStatus& status : snapshot.customers) {
-        for (const ipc::PeerSnapshot& peer : status.peers) {
-            std::vector<std::string> row{peer.settings.name,
-                                         std::string(name_of(peer.state)),
-                                         short_age(peer.latest_handshake_seconds),
-                                         bytes_text(peer.activity.rx_bytes),
-                                         bytes_text(peer.activity.tx_bytes),
-                                         endpoint_of(peer, status.zones),
-                                         join(peer.settings.allowed_ips, kShownPrefixes, peer.allowed_ips_left_out)};
+        const auto add = [&](std::vector<std::string> row) {
             if (with_customer) row.insert(row.begin(), status.customer.settings.id);
             table.add(std::move(row));
+        };
+        for (const ipc::PeerSnapshot& peer : status.peers) {
+            add({peer.settings.name, "wireguard", std::string(name_of(peer.state)),
+                 short_age(peer.latest_handshake_seconds), bytes_text(peer.activity.rx_bytes),
+                 bytes_text(peer.activity.tx_bytes), endpoint_of(peer.activity.endpoint, status.zones),
+                 join(peer.settings.allowed_ips, kShownPrefixes, peer.allowed_ips_left_out)});
+        }
+        for (const auto& [connection, ike_sas] : status.connections) {
+            const ipc::ConnectionActivity& activity = connection.activity;
+            add({connection.settings.name, "ipsec", std::string(name_of(peer_state_of(connection))),
+                 short_age(connection.latest_handshake_seconds), bytes_text(activity.rx_bytes),
+                 bytes_text(activity.tx_bytes), endpoint_of(activity.endpoint, status.zones),
+                 join(networks_of(connection.settings), kShownPrefixes)});
         }
     }
     return table.text();

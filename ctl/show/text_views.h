@@ -17,6 +17,12 @@ namespace warren::ctl {
 [[nodiscard]] std::string_view name_of(ipc::PeerState state);
 [[nodiscard]] std::string_view name_of(ipc::ConnectionState state);
 [[nodiscard]] std::string_view state_of(const ipc::CustomerSnapshot& customer);
+// A connection of IPsec among peers: it counts as one.
+[[nodiscard]] ipc::PeerState peer_state_of(const ipc::ConnectionSnapshot& connection);
+[[nodiscard]] std::uint32_t peer_count_of(const ipc::CustomerSnapshot& customer);
+[[nodiscard]] std::uint32_t peers_online_of(const ipc::CustomerSnapshot& customer);
+// What is routed to it, each once: its pools, and the routes of its children.
+[[nodiscard]] std::vector<Prefix> networks_of(const ipc::ConnectionSettings& settings);
 // All packets dropped, whatever the reason.
 [[nodiscard]] std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops);
 
@@ -35,7 +41,7 @@ namespace warren::ctl {
 [[nodiscard]] std::optional<ipc::DisabledPeers> disabled_peers_of(const StackdStatus& stackd,
                                                                   const std::string& customer);
 [[nodiscard]] std::string customers_text(const Snapshot& snapshot);
-// With a column for the customer when there may be several.
+// Connections of IPsec too. With a column for the customer when there may be several.
 [[nodiscard]] std::string peers_text(const Snapshot& snapshot, bool with_customer);
 [[nodiscard]] std::string counters_text(const Snapshot& snapshot);
 // A line per customer and reason, then a sentence per reason.

@@ -79,6 +79,76 @@ Snapshot snapshot() {
     return out;
 }
 
+Snapshot snapshot_with_ipsec() {
+    Snapshot out = snapshot();
+    out.header.has_ike = true;
+    const auto prefix = [](const char* text) { return *parse_prefix(text); };
+    ConnectionStatus graz;
+    graz.connection.settings.name = "graz";
+    graz.connection.settings.remote_identity = {IkeIdentityType::kEmail, false, "graz@acme.example"};
+    graz.connection.settings.remote_address = parse_ip("203.0.113.2");
+    graz.connection.settings.children = {
+        {"lan", {prefix("10.0.0.0/24")}, {prefix("10.0.1.0/24")}, {prefix("10.0.1.0/24")}}};
+    graz.connection.state = ipc::ConnectionState::kUp;
+    graz.connection.sessions = 1;
+    graz.connection.activity = {parse_endpoint("203.0.113.2:4500"), {1700000100LL * 1000000000}, 2048, 4096};
+    graz.connection.latest_handshake_seconds = 720;
+    IkeSaStatus& sa = graz.ike_sas.emplace_back();
+    sa.ike_sa = {0x0123456789abcdef,
+                 0x1,
+                 false,
+                 true,
+                 "acme.vpn.example.net",
+                 "graz@acme.example",
+                 *parse_endpoint("203.0.113.2:4500"),
+                 *parse_endpoint("198.51.100.1:4500"),
+                 true,
+                 false,
+                 "aes128gcm-prfsha256-x25519",
+                 720,
+                 3,
+                 13'000,
+                 15'000};
+    sa.children = {
+        {"lan", {"10.0.0.0/24"}, {"10.0.1.0/24"}, 0xc0ffee, 2, "aes128gcm", 2048, 4096, 600, 3000, 3300, false},
+        {"lan",
+         {"10.0.0.0/24"},
+         {"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24", "10.0.4.0/24"},
+         4,
+         5,
+         "aes128gcm",
+         2048,
+         4096,
+         720,
+         {},
+         60,
+         true}};
+    ConnectionStatus linz;
+    linz.connection.settings.name = "linz";
+    linz.connection.settings.remote_identity = {IkeIdentityType::kFqdn, false, "linz.acme.example"};
+    linz.connection.settings.children = {
+        {"lan", {prefix("10.0.0.0/24")}, {prefix("10.0.2.0/24")}, {prefix("10.0.2.0/24")}}};
+    linz.connection.state = ipc::ConnectionState::kDown;
+    linz.connection.reason = "203.0.113.9 says it is linz\x1b[31m";
+    linz.connection.next_attempt_seconds = 40;
+    out.customers[0].connections = {graz, linz};
+    out.customers[0].customer.connection_count = 2;
+    out.customers[0].customer.connections_up = 1;
+    return out;
+}
+
+Attempts attempts(const std::string& customer) {
+    const WallTime at{1'764'424'800'000'000'000};
+    const Endpoint from = *parse_endpoint("203.0.113.2:4500");
+    if (customer.empty())
+        return {"", "", {{"", at, from, false, "ike_unknown_identity", "", "nobody", "", "", "it asks for nobody"}}};
+    return {customer,
+            "graz",
+            {{"graz", at, from, false, "ike_auth_failed", "graz@acme.example", "acme.vpn.example.net", "aes128gcm",
+              "aes256gcm", "203.0.113.2 says it is graz@acme.example; its preshared key is not that of graz"},
+             {"graz", at, from, true, "", "graz@acme.example", "", "", "", "the connection is up"}}};
+}
+
 TemporaryDirectory::TemporaryDirectory()
     : path((std::filesystem::temp_directory_path() / "warren-ctl-XXXXXX").string()) {
     REQUIRE(::mkdtemp(path.data()) != nullptr);
@@ -129,6 +199,10 @@ void serve_snapshot(const Snapshot& snapshot, ipc::Channel& channel) {
     if (!received || received->closed) return;
     const auto message = ipc::decode_snapshot(Bytes(space).first(received->size));
     if (!message) return;
+    if (const auto* const asked = std::get_if<ipc::AttemptsRequest>(&*message)) {
+        for (const auto& each : attempts(asked->customer).attempts) send(channel, ipc::SnapshotMessage(each));
+        return send(channel, ipc::SnapshotMessage(ipc::SnapshotEnd{}));
+    }
     const auto& request = std::get<ipc::SnapshotRequest>(*message);
     bool found = request.customer.empty();
     for (const auto& customer : snapshot.customers) found = found || customer.customer.settings.id == request.customer;
@@ -137,8 +211,18 @@ void serve_snapshot(const Snapshot& snapshot, ipc::Channel& channel) {
     for (const auto& customer : snapshot.customers) {
         if (!request.customer.empty() && customer.customer.settings.id != request.customer) continue;
         send(channel, ipc::SnapshotMessage(customer.customer));
-        if (!request.with_peers) continue;
-        for (const auto& each : customer.peers) send(channel, ipc::SnapshotMessage(each));
+        if (request.with_peers) {
+            for (const auto& each : customer.peers) send(channel, ipc::SnapshotMessage(each));
+        }
+        if (!request.with_peers && !request.with_ike_sas) continue;
+        for (const auto& each : customer.connections) {
+            send(channel, ipc::SnapshotMessage(each.connection));
+            if (!request.with_ike_sas) continue;
+            for (const auto& sa : each.ike_sas) {
+                send(channel, ipc::SnapshotMessage(sa.ike_sa));
+                for (const auto& child : sa.children) send(channel, ipc::SnapshotMessage(child));
+            }
+        }
     }
     send(channel, ipc::SnapshotMessage(ipc::SnapshotEnd{}));
 }

@@ -16,6 +16,11 @@ namespace warren::ctl::samples {
 ipc::PeerSnapshot peer(const std::string& name, ipc::PeerState state);
 // Two customers: acme with three peers, globex suspended with none.
 Snapshot snapshot();
+// The same with connections of IPsec: acme's graz is up, with a child and one that a rekey replaced, and its linz is
+// down.
+Snapshot snapshot_with_ipsec();
+// Of graz (one that failed, one that came up), and with customer "" one that found no connection.
+Attempts attempts(const std::string& customer);
 
 // Empty at first, gone at the end.
 struct TemporaryDirectory {
@@ -44,7 +49,7 @@ class FakeDaemon {
     std::thread thread_;
 };
 
-// Answers as vpnd does with what the request asks of `snapshot`.
+// Answers as vpnd does with what the request asks of `snapshot`, and of attempts().
 void serve_snapshot(const Snapshot& snapshot, ipc::Channel& channel);
 // Reads the request and forgets it: a connection closed with something unread is reset, and what was sent may be lost.
 void ignore_request(ipc::Channel& channel);

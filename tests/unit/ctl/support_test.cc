@@ -104,10 +104,10 @@ TEST_CASE("no secret occurs in any file of a bundle") {
         CHECK(all.find(wanted) != std::string::npos);
     }
     const std::string names = tar({"-tzf", room.bundle()});
-    for (const char* name :
-         {"versions.txt", "os-release.txt", "config/warren.toml", "config/customers/acme.toml", "config/users.txt",
-          "status.json", "counters.json", "drops.json", "kernel/uname.txt", "kernel/meminfo.txt", "uplink/routes.txt",
-          "uplink/nftables.txt", "stacks/README.txt", "journal/warren.txt"}) {
+    for (const char* name : {"versions.txt", "os-release.txt", "config/warren.toml", "config/customers/acme.toml",
+                             "config/users.txt", "status.json", "ipsec.json", "ipsec-why.json", "counters.json",
+                             "drops.json", "kernel/uname.txt", "kernel/meminfo.txt", "uplink/routes.txt",
+                             "uplink/nftables.txt", "stacks/README.txt", "journal/warren.txt"}) {
         CAPTURE(name);
         CHECK(names.find(fmt::format("warren-support/{}\n", name)) != std::string::npos);
     }

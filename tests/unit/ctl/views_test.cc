@@ -20,11 +20,13 @@ TEST_CASE("the customers' table") {
 
 TEST_CASE("the peers' table, with and without the customer") {
     CHECK(peers_text(samples::snapshot(), false) ==
-          "PEER         STATE   HANDSHAKE  RECEIVED      SENT  ENDPOINT             ALLOWED IPS\n"
-          "laptop-eva   never           -       0 B       0 B  -                    10.43.0.0/16, fd00:43::/64\n"
-          "branch-linz  idle         27 h       0 B     148 B  [2001:db8::1]:51820  -\n"
-          "branch-graz  online       63 s  1.20 KiB  3.40 MiB  198.51.100.77:51820  10.43.0.0/16, fd00:43::/64\n");
-    CHECK(peers_text(samples::snapshot(), true).starts_with("CUSTOMER  PEER         STATE   HANDSHAKE"));
+          "PEER         KIND       STATE   HANDSHAKE  RECEIVED      SENT  ENDPOINT             ALLOWED IPS\n"
+          "laptop-eva   wireguard  never           -       0 B       0 B  -                    10.43.0.0/16, "
+          "fd00:43::/64\n"
+          "branch-linz  wireguard  idle         27 h       0 B     148 B  [2001:db8::1]:51820  -\n"
+          "branch-graz  wireguard  online       63 s  1.20 KiB  3.40 MiB  198.51.100.77:51820  10.43.0.0/16, "
+          "fd00:43::/64\n");
+    CHECK(peers_text(samples::snapshot(), true).starts_with("CUSTOMER  PEER         KIND       STATE   HANDSHAKE"));
 }
 
 TEST_CASE("a link-local endpoint is shown with its device, or the device's index where no name is known") {
@@ -151,11 +153,11 @@ TEST_CASE("connections of IPsec are shown, and said not to be served while no en
     people.state = warren::ipc::ConnectionState::kDown;
     people.reason = "no proposal";
     people.sessions = 7;
-    acme.connections = {graz, people};
+    acme.connections = {{graz}, {people}};
     acme.customer.connection_count = 2;
     acme.customer.connections_unserved = 1;
-    CHECK(status_text(snapshot).find("\nconnections 0 of 2 up; 1 not served: this vpnd has no engine of IKE\n") !=
-          std::string::npos);
+    CHECK(status_text(snapshot).find(
+              "\nconnections 0 of 2 up; 1 not served: see connections_not_served in the log\n") != std::string::npos);
     const std::string text = customer_text(acme);
     CHECK(text.find("\nconnections 0 of 2 up; 1 not served") != std::string::npos);
     CHECK(

@@ -53,7 +53,12 @@ TEST_CASE("every member of a message is in its list of fields") {
     check_list<IpsecCustomer>();
     check_list<IpsecChild>();
     check_list<ConnectionSettings>();
+    check_list<ConnectionActivity>();
     check_list<ConnectionSnapshot>();
+    check_list<IkeSaSnapshot>();
+    check_list<ChildSnapshot>();
+    check_list<AttemptsRequest>();
+    check_list<AttemptSnapshot>();
     check_list<RemoveCustomer>();
     check_list<RemoveListener>();
     check_list<Commit>();
@@ -123,6 +128,11 @@ TEST_CASE("settings and activities differ when any of their fields does") {
     check_comparison<CustomerActivity>([] {
         CustomerActivity sample;
         sample.drops = {{"x", 1}};
+        return sample;
+    });
+    check_comparison<ConnectionActivity>([] {
+        ConnectionActivity sample;
+        sample.endpoint.emplace();
         return sample;
     });
     check_comparison<PeerActivity>([] {

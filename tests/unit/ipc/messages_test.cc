@@ -149,61 +149,76 @@ std::vector<ConfigMessage> every_config_message() {
     out.emplace_back(RenameCustomer{"acme", "acme-graz"});
     out.emplace_back(PutPrefixes{{*parse_prefix("10.44.0.0/16"), *parse_prefix("fd00:44::/64")}});
     out.emplace_back(full_put_connection());
+    out.emplace_back(OperateConnection{"acme", "graz", ConnectionAction::kTerminate});
     return out;
 }
 
 std::vector<SnapshotMessage> every_snapshot_message() {
-    return {SnapshotRequest{"acme", false},
-            SnapshotHeader{"pop",
-                           "0.1.0",
-                           3,
-                           2,
-                           {{"bad mac1", 5}},
-                           "ipsec-mb",
-                           true,
-                           10,
-                           9,
-                           11,
-                           12,
-                           false,
-                           {{1, 2, 3, 4}, {4, 5, 6, 7}},
-                           13,
-                           14,
-                           {{"unknown_peer",
-                             "acme",
-                             {IpAddress::v4(192, 0, 2, 7), 5000, 0},
-                             "gN65BkIK",
-                             3,
-                             {5},
-                             {6},
-                             "acme",
-                             "graz"}}},
-            CustomerSnapshot{full_customer(),
-                             {{{"acme"}, Protocol::kUdp, 51820, "key="}},
-                             {3, 4, 5, 6, 7, 8, {{"x", 1}}},
-                             2,
-                             1,
-                             false,
-                             5,
-                             3,
-                             1},
-            PeerSnapshot{full_peer().settings,
-                         ShownWireguardPeer{"key=", true, 25},
-                         {*parse_endpoint("198.51.100.77:51820"), WallTime{-5}, 1, 2, true, "silent", 3, 4, 5,
-                          parse_endpoint("198.51.100.78:51820")},
-                         17,
-                         PeerState::kOnline,
-                         18,
-                         19},
-            SnapshotEnd{},
-            SnapshotError{"no such customer"},
-            ConnectionSnapshot{full_connection(), ConnectionState::kDown, "AUTHENTICATION_FAILED", 3}};
+    return {
+        SnapshotRequest{"acme", false, 7, 8, true},
+        SnapshotHeader{
+            "pop",
+            "0.1.0",
+            3,
+            2,
+            {{"bad mac1", 5}},
+            "ipsec-mb",
+            true,
+            10,
+            9,
+            11,
+            12,
+            false,
+            {{1, 2, 3, 4}, {4, 5, 6, 7}},
+            13,
+            14,
+            {{"unknown_peer", "acme", {IpAddress::v4(192, 0, 2, 7), 5000, 0}, "gN65BkIK", 3, {5}, {6}, "acme", "graz"}},
+            true},
+        CustomerSnapshot{full_customer(),
+                         {{{"acme"}, Protocol::kUdp, 51820, "key="}},
+                         {3, 4, 5, 6, 7, 8, {{"x", 1}}},
+                         2,
+                         1,
+                         false,
+                         5,
+                         3,
+                         1},
+        PeerSnapshot{full_peer().settings,
+                     ShownWireguardPeer{"key=", true, 25},
+                     {*parse_endpoint("198.51.100.77:51820"), WallTime{-5}, 1, 2, true, "silent", 3, 4, 5,
+                      parse_endpoint("198.51.100.78:51820")},
+                     17,
+                     PeerState::kOnline,
+                     18,
+                     19},
+        SnapshotEnd{},
+        SnapshotError{"no such customer"},
+        ConnectionSnapshot{full_connection(), ConnectionState::kDown, "AUTHENTICATION_FAILED", 3,
+                           ConnectionActivity{parse_endpoint("203.0.113.2:4500"), WallTime{-5}, 1, 2}, 17, 18},
+        IkeSaSnapshot{1, UINT64_MAX, true, true, "acme.vpn.example.net", "graz@acme.example",
+                      *parse_endpoint("203.0.113.2:4500"), *parse_endpoint("[2001:db8::1]:500"), true, true,
+                      "aes128gcm-prfsha256-x25519", 19, 20, 21, 22},
+        ChildSnapshot{"lan",
+                      {"10.0.0.0/24", "10.9.0.1-10.9.0.7/udp/53"},
+                      {"fd00::/64"},
+                      0xc0ffee01,
+                      UINT32_MAX,
+                      "aes128gcm",
+                      1,
+                      2,
+                      3,
+                      4,
+                      5,
+                      true},
+        AttemptsRequest{"acme", "graz"},
+        AttemptSnapshot{"graz", WallTime{-5}, *parse_endpoint("203.0.113.2:4500"), true, "ike_auth_failed",
+                        "graz@acme.example", "acme.vpn.example.net", "aes128gcm", "aes256gcm", "x says it is y"}};
 }
 
 std::vector<ControlMessage> every_control_message() {
-    return {ControlRequest{ControlVerb::kResetPeer, LogLevel::kDebug, "acme", "laptop"},
-            ControlText{ControlText::Kind::kStep, "acme", "create namespace warren-acme"},
-            ControlDone{4, 12, "refused"}};
+    return {
+        ControlRequest{ControlVerb::kOperateConnection, LogLevel::kDebug, "acme", "laptop", ConnectionAction::kRekey},
+        ControlText{ControlText::Kind::kStep, "acme", "create namespace warren-acme"}, ControlDone{4, 12, "refused"}};
 }
 
 std::vector<WebMessage> every_web_message() {
@@ -398,9 +413,25 @@ TEST_CASE("the largest connection fits into a message, and is sound; a larger on
     CHECK_FALSE(changed([](ConnectionSettings& one) { one.max_sessions = 0; }));
     CHECK_FALSE(changed([](ConnectionSettings& one) { one.name.clear(); }));
     Wire wire;
-    CHECK(encode(SnapshotMessage(ConnectionSnapshot{put.settings, ConnectionState::kUp, std::string(500, 'x'), 1}),
-                 wire));
+    // A sentence has three of the longest notes of the engine (vpnd/ike/limits.h) at most, and some words.
+    CHECK(encode(
+        SnapshotMessage(ConnectionSnapshot{put.settings, ConnectionState::kUp, std::string(2'000, 'x'), 1, {}, {}, {}}),
+        wire));
     CHECK(encode(ConfigMessage(std::move(put)), wire));
+}
+
+TEST_CASE("the largest child that the engine makes fits into a message, and so does an attempt") {
+    ChildSnapshot child;
+    child.name = child.suite = std::string(1'000, 'x');
+    // 256 pairs of selectors (vpnd/ike/connection.h): one of us with 256 of the peer, two addresses and ports in each.
+    child.local.assign(1, std::string(120, 'x'));
+    child.remote.assign(256, std::string(120, 'x'));
+    Wire wire;
+    CHECK(encode(SnapshotMessage(child), wire));
+    AttemptSnapshot attempt;
+    attempt.remote_identity = attempt.asked_identity = attempt.offered = attempt.accepted = std::string(400, 'x');
+    attempt.sentence = std::string(2'000, 'x');
+    CHECK(encode(SnapshotMessage(attempt), wire));
 }
 
 TEST_CASE("a listener of IKE has messages of two ports and data of one, each once") {
