@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Makes docs/conformance.md: every requirement on the WireGuard side, with the tests that show it.
+"""Makes docs/conformance.md: every requirement on the network's side, with the tests that show it.
 
     docs/conformance.py          writes it
     docs/conformance.py --check  fails if it is out of date, or if a row has lost its tests
 
 The name of a C++ test begins with the rows that it shows ("D4: ..."). Tests in Python are named here, and must exist.
+The rows of IPsec are in docs/conformance_ipsec.py.
 """
 
 import os
@@ -12,13 +13,16 @@ import re
 import sys
 import textwrap
 
+import conformance_ipsec
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HEAD = """# Conformance
 
-What a WireGuard implementation must do, and the tests that show that Warren does it. `docs/conformance.py` makes this
-page; a test compares them. Comments in the code cite a row as "conformance S6". The names of *unit* and *sim* tests
-contain the row. *interop* tests run against stock wireguard-go, *e2e* and *stacks* tests against the whole of Warren.
-Rows without a test say why.
+What an implementation of WireGuard, of IKEv2 and of ESP must do, and the tests that show that Warren does it.
+`docs/conformance.py` makes this page; a test compares them. Comments in the code cite a row as "conformance S6". The
+names of *unit* and *sim* tests contain the row. *interop* tests run against stock wireguard-go, *ipsec* tests against
+stock strongSwan and a scripted peer that misbehaves, *e2e* and *stacks* tests against the whole of Warren. Rows without
+a test say why. The rows of WireGuard have one letter, those of IKEv2 begin with K, those of ESP with ES.
 
 """
 COLUMNS = 110
@@ -309,6 +313,10 @@ ROWS = {
     "E8": ("Any worker's socket may receive a packet of any session", [], ""),
 }
 
+SECTIONS |= conformance_ipsec.SECTIONS
+ROWS |= conformance_ipsec.ROWS
+ROW = r"(?:K[A-Z]|ES|[HICSTDAE])\d+"
+
 
 def files_below(*directories, ending):
     for directory in directories:
@@ -325,15 +333,15 @@ def cpp_tests():
         ring = os.path.relpath(path, os.path.join(ROOT, "tests")).split(os.sep)[0]
         with open(path) as source:
             for name in re.findall(r'(?:TEST_CASE|SUBCASE)\(\s*"((?:[^"\\]|\\.)*)"', source.read()):
-                front = re.match(r"((?:[HICSTDAE]\d+)(?:(?:, | and |/| )[HICSTDAE]\d+)*):? (.*)", name)
-                for row in re.findall(r"[HICSTDAE]\d+", front.group(1)) if front else ():
+                front = re.match(rf"({ROW}(?:(?:, | and |/| ){ROW})*):? (.*)", name)
+                for row in re.findall(ROW, front.group(1)) if front else ():
                     found.setdefault(row, []).append(f"{ring}: {front.group(2)}")
     return found
 
 
 def python_tests():
     found = {}
-    for path in files_below("tests/interop", "tests/e2e", "tests/stacks", "tests/lab", ending=".py"):
+    for path in files_below("tests/interop", "tests/ipsec", "tests/e2e", "tests/stacks", "tests/lab", ending=".py"):
         ring = os.path.relpath(path, os.path.join(ROOT, "tests")).split(os.sep)[0]
         with open(path) as source:
             for name in re.findall(r"^def (test_\w+)", source.read(), re.MULTILINE):
@@ -357,7 +365,7 @@ def make():
     uncovered = []
     for letter, title in SECTIONS.items():
         text += f"## {title}\n\n"
-        for row in (row for row in ROWS if row[0] == letter):
+        for row in (row for row in ROWS if row.rstrip("0123456789") == letter):
             requirement, names, note = ROWS[row]
             shown = list(dict.fromkeys(cpp.get(row, [])))
             for name in names:

@@ -39,7 +39,7 @@ class Tree(FakeTree):
 
 
 class Texts(FakeTree):
-    PAGES = {"docs/conformance.md": "### H7 Timestamps\n", "docs/decisions/0003-tun.md": "# One TUN\n"}
+    PAGES = {"docs/conformance.md": "### H7 Timestamps\n### KD1 Order\n", "docs/decisions/0003-tun.md": "# One TUN\n"}
 
     def columns(self, root):
         return texts.violations("columns", root)
@@ -66,12 +66,14 @@ class Texts(FakeTree):
 
     def test_citations_of_what_is_there(self):
         text = ("// See base/bytes.h, crypto/keys, vpnd/dataplane and docs/conformance.md; made: build/dev/bin.\n"
-                "// conformance H7, decision 0003, conformance.md; a ratio of base/other; https://a.org/base/none.h\n"
+                "// conformance H7, conformance KD1, decision 0003, conformance.md; a ratio of base/other\n"
+                "// https://a.org/base/none.h\n"
                 'const char* text = "base/none.h";\n#include "base/none.h"\n')
         self.assertEqual(list(self.citations(self.tree({**self.PAGES, "base/ip.cc": text, "base/other.cc": ""}))), [])
 
     def test_citations_of_what_is_not_there(self):
-        for cited in ("base/none.h", "docs/none.md", "none.md", "decision 0004", "conformance H8", "stacks/none/"):
+        for cited in ("base/none.h", "docs/none.md", "none.md", "decision 0004", "conformance H8", "conformance KD2",
+                      "stacks/none/"):
             for path, text in (("base/ip.cc", f"int a;  // {cited}\n"), ("docs/a.md", f"See {cited}.\n"),
                                ("run", f"#!/bin/sh\n# {cited}\n")):
                 with self.subTest(cited=cited, path=path):

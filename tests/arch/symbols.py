@@ -29,6 +29,7 @@ ALLOWED = re.compile(
 ALLOWED_IN = {
     "crypto": re.compile(
         r"^(EVP_(CIPHER|Cipher|MD|Digest|MAC)\w+|EVP_aes_(128|256)_(gcm|cbc)"
+        r"|EVP_sha(1|256|512)|HMAC|SHA(1|256|512)_(Init|Update|Final)"
         r"|BN_(?!(priv_)?rand|pseudo|generate)\w+|EC_(GROUP|POINT)_\w+|OSSL_PARAM_construct_\w+|ERR_clear_error"
         r"|sodium_(init|mem\w+|bin2base64|base642bin)"
         r"|crypto_(aead|scalarmult|verify)_\w+|imb_get_\w+|(alloc|free|init)_mb_mgr\w*)$"

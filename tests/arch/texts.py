@@ -33,7 +33,7 @@ STRING_OR_COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.
 PAGE = re.compile(r"(?<![\w./@-])([\w-]+\.md)\b")  # without its directory
 PATH = re.compile(r"(?<![\w./-])((?:[a-z_]+/)+[A-Za-z_0-9.@-]*[A-Za-z_0-9])(?![\w*{<(]|/[\w*{<$])")
 DECISION = re.compile(r"\bdecisions?[ /](\d{4})\b")
-ROW = re.compile(r"\bconformance(?:\.md)? ([A-Z]\d+)\b")
+ROW = re.compile(r"\bconformance(?:\.md)? ([A-Z]{1,2}\d+)\b")
 LATER = {"ike"}  # planned folders that comments speak of
 SOURCE_ENDINGS = ("", ".h", ".cc", ".py", ".md", ".ts", ".tsx", ".mjs", ".scd")
 
@@ -84,7 +84,7 @@ def exists(root, path, cited):
 
 
 def dead_citations(root):
-    rows = set(re.findall(r"^#+ ([A-Z]\d+)\b", tree.read(root, "docs/conformance.md"), re.MULTILINE))
+    rows = set(re.findall(r"^#+ ([A-Z]{1,2}\d+)\b", tree.read(root, "docs/conformance.md"), re.MULTILINE))
     pages = {os.path.basename(path) for path in tree.files(root, [".md"])}
     decisions = {name[:4] for name in os.listdir(os.path.join(root, "docs/decisions"))}
     tops = {name for name in os.listdir(root) if os.path.isdir(os.path.join(root, name))} - tree.LEFT_OUT
