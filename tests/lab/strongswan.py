@@ -231,14 +231,16 @@ def parse_pretty(text):
 
 class Charon:
     """charon in namespace `ns`. `identities` ({name: pki.Identity}) are its own, `authorities` ({name: pki.Authority})
-    are those that it trusts. `settings` are more of strongswan.conf's `charon` section."""
+    are those that it trusts. `settings` are more of strongswan.conf's `charon` section. `programs`: a directory for its
+    copies of the programs, where the lab's own allows no execution."""
 
     def __init__(self, ns, connections=(), secrets=(), pools=None, identities=None, authorities=None, settings=None,
-                 name="charon"):
+                 name="charon", programs=""):
         self.ns, self.name = ns, name
         self.connections, self.secrets, self.pools = list(connections), list(secrets), pools or {}
         self.identities, self.authorities, self.settings = identities or {}, authorities or {}, settings or {}
         self.directory = ns.lab.path(f"{ns.host}-{name}")
+        self.programs = programs or self.directory
         self.resolv = f"{self.directory}/resolv.conf"
         self.uri = f"unix://{self.directory}/vici"
         self.process = None
@@ -249,8 +251,9 @@ class Charon:
         if shutil.which(CHARON) is None:
             raise netlab.LabError(f"{CHARON} is missing: tools/setup ipsec")
         os.makedirs(f"{self.directory}/etc", exist_ok=True)
+        os.makedirs(self.programs, exist_ok=True)
         for program in (CHARON, SWANCTL):  # a copy, because AppArmor lets the original read only its own directories
-            shutil.copy(program, self.directory)
+            shutil.copy(program, self.programs)
         for scope in ("all", "default"):
             self.ns.sysctl(f"net.ipv4.conf.{scope}.rp_filter", 0)
         settings = {
@@ -265,7 +268,7 @@ class Charon:
         text = section({"charon": settings, "swanctl": {"load": "random pem pkcs1 pkcs8 x509 pubkey openssl"}})
         config = self._write("strongswan.conf", "\n".join(text) + "\n")
         self.env = {"STRONGSWAN_CONF": config, "SWANCTL_DIR": f"{self.directory}/etc"}
-        self.process = self.ns.start(f"{self.directory}/charon-systemd", name=f"{self.ns.host}-{self.name}",
+        self.process = self.ns.start(f"{self.programs}/charon-systemd", name=f"{self.ns.host}-{self.name}",
                                      env=self.env)
         netlab.wait_until(self._answers, 10, f"charon in {self.ns} answers", every=0.05)
         self.load()
@@ -315,7 +318,7 @@ class Charon:
 
     def swanctl(self, *arguments, check=True, timeout=60):
         command, *options = arguments
-        return self.ns.run(f"{self.directory}/swanctl", command, "--uri", self.uri, *options, check=check,
+        return self.ns.run(f"{self.programs}/swanctl", command, "--uri", self.uri, *options, check=check,
                            timeout=timeout, env={**os.environ, **self.env})
 
     def initiate(self, child="", ike="", timeout=10, check=True, wait=True):
