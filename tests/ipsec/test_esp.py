@@ -299,6 +299,7 @@ def test_a_stock_site_carries_tcp_and_udp_unchanged(town, join, site, esp):
 # --- what is left -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_key_is_left_in_memory_after_its_ike_sa(town, peer):
     sas = [peer.connect()]
     sas.append(peer.rekey_ike(sas[0]))
@@ -313,7 +314,9 @@ def test_no_key_is_left_in_memory_after_its_ike_sa(town, peer):
     assert {"d of 1", "in of new child", "out of new child"} <= there  # the search does find keys that are in use
     assert not {"d of 0", "in of old child", "out of old child"} & there
     peer.delete_ike(sas[1])
-    netlab.wait_until(lambda: not found_in_memory(town.warren.vpnd(), keys), 5, "all keys are wiped")
+    assert not {"d of 1", "in of new child", "out of new child"} & found_in_memory(town.warren.vpnd(), keys)
+    # As long as the last answer is repeated, a repetition has to prove itself.
+    netlab.wait_until(lambda: not found_in_memory(town.warren.vpnd(), keys), 20, "all keys are wiped")
 
 
 def test_a_child_sends_nothing_after_its_delete(town, live):

@@ -13,9 +13,12 @@ TEST_CASE(
     "every drop reason has a row: a name of its own in snake_case, a meaning, and an advice or deliberately none") {
     // Nothing that an operator could do.
     const std::set<DropReason> without_advice{
-        DropReason::kDatagramTruncated, DropReason::kHandoverRefused,       DropReason::kBadType,
-        DropReason::kBadLength,         DropReason::kUnknownIndex,          DropReason::kWrongState,
-        DropReason::kBadCookieReply,    DropReason::kUnexpectedCookieReply, DropReason::kEspDummy,
+        DropReason::kDatagramTruncated,  DropReason::kHandoverRefused,       DropReason::kBadType,
+        DropReason::kBadLength,          DropReason::kUnknownIndex,          DropReason::kWrongState,
+        DropReason::kBadCookieReply,     DropReason::kUnexpectedCookieReply, DropReason::kEspDummy,
+        DropReason::kIkeTooLong,         DropReason::kIkeUnprotected,        DropReason::kIkeMessageId,
+        DropReason::kIkeResponseUnasked, DropReason::kIkeCookieWrong,        DropReason::kIkeInvalidKe,
+        DropReason::kIkeFragment,        DropReason::kIkeChildNotFound,      DropReason::kIkeTemporaryFailure,
     };
     std::set<std::string_view> names;
     REQUIRE(drop_reasons().size() == kDropReasonCount);
