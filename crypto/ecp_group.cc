@@ -41,6 +41,7 @@ SecretBytes<66> EcpGroup::private_value(RandomSource& random) const {
         if (scalar_of(scalar.reveal()) != nullptr) return scalar;
     }
     WARREN_CHECK(false);
+    return {};
 }
 
 Openssl<BIGNUM> EcpGroup::scalar_of(Bytes scalar) const {
