@@ -188,6 +188,50 @@ TEST_CASE("KL10: an unchanged connection keeps its SAs, a changed secret or iden
     pair.check_agree();
 }
 
+TEST_CASE("KL6: an IKE_SA that ends while the key of its rekey is being made is deleted all the same") {
+    Pair pair(1, [](Connection& connection, bool) {
+        for (Acceptable& line : connection.child.lines) line.key_exchange = {find_method(KeyExchangeId::kEcp256)};
+    });
+    pair.connect();
+    pair.left.holds_asks = true;
+    pair.left.rekey(Engine::Rekey::kChildren);
+    REQUIRE_FALSE(pair.left.asks.empty());
+    pair.left.terminate();
+    pair.left.holds_asks = false;
+    pair.left.call([] {});
+    pair.settle();
+    CHECK(pair.right.engine.sizes().ike_sas == 0);
+    CHECK(pair.left.engine.sizes().all == 0);
+}
+
+TEST_CASE("KL10: of two children that share a peer one comes and goes without the other") {
+    const TrafficSelector more{*parse_ip("10.9.0.0"), *parse_ip("10.9.0.255")};
+    const auto add = [&](Connection& connection, bool is_left) {
+        if (is_left) connection.start = Start::kAlways;
+        connection.children.push_back(connection.children.front());
+        connection.children.back().name = "more";
+        (is_left ? connection.children.back().local : connection.children.back().remote) = {more};
+    };
+    Pair pair(1, add);
+    pair.advance(Duration::zero());
+    pair.settle();
+    const auto names = [](const Hub& hub) {
+        std::vector<std::string> out;
+        const auto status = hub.status();
+        for (const auto& child : status.ike_sas.at(0).children) out.push_back(child.name);
+        return out;
+    };
+    const std::string first = connection_of(true).children.front().name;
+    CHECK(names(pair.left) == std::vector<std::string>{first, "more"});
+    CHECK(names(pair.right) == std::vector<std::string>{first, "more"});
+    Connection without = connection_of(true);
+    without.start = Start::kAlways;
+    pair.left.put(without);
+    pair.settle();
+    CHECK(names(pair.left) == std::vector<std::string>{first});
+    CHECK(names(pair.right) == std::vector<std::string>{first});
+}
+
 TEST_CASE("KL10: a customer with another identity loses the IKE_SAs that were made with the former one") {
     Pair pair(1, [](Connection& connection, bool is_left) {
         if (is_left) connection.remote_identity = expected("acme.example.net");
