@@ -147,6 +147,31 @@ TEST_CASE("an identity longer than any is nobody's, though a pattern or `any` wo
     CHECK(bench.opened().has(NotifyType::kAuthenticationFailed));
 }
 
+TEST_CASE("KA1: an empty AUTH is not proven by an answer without a MAC") {
+    Bench bench;
+    Hub& hub = bench.hub;
+    bench.send(bench.peer.init_request(), kIkePort);
+    REQUIRE(bench.peer.take_init_response(bench.answer()));
+    const Identity own = identity(kLeft);
+    const Proposal proposal = ScriptedPeer::child_proposal(5);
+    Chain chain;
+    chain.id(PayloadType::kIdi, own.type, own.value);
+    chain.id(PayloadType::kIdr, identity(kRight).type, identity(kRight).value);
+    chain.auth(AuthMethod::kSharedKeyMic, {}).sa({&proposal, 1});
+    chain.ts(PayloadType::kTsi, bench.peer.local).ts(PayloadType::kTsr, bench.peer.remote);
+    hub.holds_asks = true;
+    bench.send(bench.peer.sealed(ExchangeType::kIkeAuth, 1, chain));
+    while (!hub.asks.empty()) {
+        Ask ask = std::move(hub.asks.front());
+        hub.asks.pop_front();
+        const bool is_mac = std::holds_alternative<PskMacAsk>(ask.question);
+        Answer answer = is_mac ? Answer(PskMacAnswer{}) : hub.answerer.answer(std::move(ask.question));
+        hub.call([&] { hub.engine.handle_answer(hub.now, ask.id, std::move(answer), hub.out); });
+    }
+    CHECK(hub.engine.sizes().ike_sas == 0);
+    CHECK(hub.sessions.entries.empty());
+}
+
 TEST_CASE("a secret or a connection that changes while the MAC is made decides nothing: the peer asks again") {
     for (const bool is_secret : {true, false}) {
         Bench bench;
