@@ -26,7 +26,8 @@ bool is_possible(const DescriptorRole& role, std::uint32_t workers, std::size_t 
 
 std::set<DescriptorRole> needed_of(Family family, std::uint32_t workers, std::size_t ports) {
     std::set<DescriptorRole> out;
-    for (std::uint8_t port = 0; port < ports; ++port) {
+    for (std::size_t at = 0; at < ports; ++at) {
+        const auto port = static_cast<std::uint8_t>(at);
         out.insert({SocketRole::kMessages, family, 0, port});
         out.insert({SocketRole::kSolicited, family, 0, port});
     }
