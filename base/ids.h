@@ -36,6 +36,11 @@ struct PeerIdentity {
     auto operator<=>(const PeerIdentity&) const = default;
 };
 
+// A long-lived secret, or what a peer's certificate is checked with: stackd numbers them, authd has what they are, and
+// vpnd asks by the number. Other contents have another number. kNoSecret: nobody has it.
+using SecretId = std::uint64_t;
+inline constexpr SecretId kNoSecret = 0;
+
 // Names a session in the messages that carry packets to us. We choose it: a WireGuard receiver index, an ESP SPI.
 // Layout: the low kWorkerBits name the data worker that owns the session, the rest is random. A protocol writes it in
 // its own byte order (WireGuard little-endian, ESP big-endian).

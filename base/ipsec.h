@@ -22,6 +22,34 @@ inline constexpr std::array<std::string_view, 4> kIpsecAuthNames{"psk", "certifi
 enum class IpsecStart : std::uint8_t { kResponder, kOnTraffic, kAlways };
 inline constexpr std::array<std::string_view, 3> kIpsecStartNames{"responder", "on-traffic", "always"};
 
+// What a secret is, and so what it answers.
+enum class SecretKind : std::uint8_t {
+    kPsk,
+    kPpk,
+    kSigner,  // a private key and its certificate's chain
+    kTrust,   // CAs and revocation lists
+    kUsers,   // of EAP
+};
+
+// What is wrong with a peer's certificate or signature; kTrusted: nothing.
+enum class PeerVerdict : std::uint8_t {
+    kTrusted,
+    kMalformed,      // a certificate, or the AUTH data
+    kUnknownIssuer,  // the chain ends in none of the CAs
+    kNotYetValid,
+    kExpired,
+    kRevoked,
+    kNoRevocationList,  // there is none in force, and there must be
+    kWrongUsage,        // a certificate may not do what it does in the chain
+    kWrongIdentity,     // the certificate is not that of the identity
+    kWrongSignature,
+    kWeak,     // an algorithm or a key that nobody should trust
+    kUnknown,  // nothing here can tell
+};
+
+// How an EAP conversation stands.
+enum class EapOutcome : std::uint8_t { kContinue, kSuccess, kFailure };
+
 // Something that both ends have to want.
 enum class IpsecUse : std::uint8_t { kOff, kOptional, kRequired };
 inline constexpr std::array<std::string_view, 3> kIpsecUseNames{"off", "optional", "required"};

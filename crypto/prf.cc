@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 #include "base/check.h"
 #include "crypto/hmac_sha.h"
@@ -12,6 +13,7 @@ namespace {
 
 // a || b || ...; the seeds of IKE are nonces, SPIs and at most one shared secret.
 constexpr std::size_t kMostSeedParts = 6;
+constexpr std::string_view kKeyPad = "Key Pad for IKEv2";  // RFC 7296 §2.15
 
 }  // namespace
 
@@ -37,6 +39,10 @@ void prf_plus(Sha sha, Bytes key, std::initializer_list<Bytes> seed, MutableByte
         std::copy_n(block.reveal().begin(), size, out.begin());
         out = out.subspan(size);
     }
+}
+
+PrfKey shared_key_mic(Sha sha, Bytes key, Bytes octets) {
+    return prf(sha, prf(sha, key, {as_bytes(kKeyPad)}).reveal(), {octets});
 }
 
 }  // namespace warren::crypto

@@ -18,4 +18,8 @@ using PrfKey = SecretBytes<kMostDigest>;
 // Fills `out` from prf+(key, a || b || ...). out.size() <= 255 * digest_size(sha).
 void prf_plus(Sha sha, Bytes key, std::initializer_list<Bytes> seed, MutableBytes out);
 
+// What proves a shared key: prf(prf(key, "Key Pad for IKEv2"), octets); key: the PSK, EAP's MSK, or SK_p where EAP has
+// none (RFC 7296 §2.15, §2.16). Compare with equal_constant_time().
+[[nodiscard]] PrfKey shared_key_mic(Sha sha, Bytes key, Bytes octets);
+
 }  // namespace warren::crypto

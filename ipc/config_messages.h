@@ -25,9 +25,9 @@
 
 #include "base/bytes.h"
 #include "base/fd.h"
+#include "base/ids.h"
 #include "base/log_level.h"
 #include "base/result.h"
-#include "crypto/secret_buffer.h"
 #include "ipc/fields.h"
 #include "ipc/ipsec.h"
 #include "ipc/listener.h"
@@ -67,6 +67,11 @@ struct SetLogLevel {
 void fields(auto& codec, Is<SetLogLevel> auto& m) {
     codec(m.level);
 }
+
+// At any time after Hello, as SetLogLevel. One descriptor: a channel to authd, which takes the place of the last one
+// (ipc/auth_messages.h).
+struct PutAuthChannel {};
+void fields(auto& /*codec*/, Is<PutAuthChannel> auto& /*m*/) {}
 
 // A listener that vpnd has, with its descriptors in the order of `roles`.
 struct HoldingListener {
@@ -157,14 +162,15 @@ void fields(auto& codec, Is<PutPrefixes> auto& m) {
 // enabled connections are sent; one that is not is gone. They come to the appliance's listener of IKE.
 struct PutConnection {
     ConnectionSettings settings;
-    crypto::SecretBuffer psk;  // of IpsecAuth::kPsk; else empty
-    crypto::SecretBuffer ppk;  // empty: none
-    std::uint16_t queue = 0;   // of the customer's TUN
+    SecretId psk = kNoSecret;    // of IpsecAuth::kPsk
+    SecretId ppk = kNoSecret;    // kNoSecret: none
+    SecretId users = kNoSecret;  // of IpsecAuth::kEapMschapv2
+    std::uint16_t queue = 0;     // of the customer's TUN
 
     bool operator==(const PutConnection&) const = default;
 };
 void fields(auto& codec, Is<PutConnection> auto& m) {
-    codec(m.settings, m.psk, m.ppk, m.queue);
+    codec(m.settings, m.psk, m.ppk, m.users, m.queue);
 }
 
 struct RemoveCustomer {
@@ -235,9 +241,10 @@ void fields(auto& codec, Is<Rejected> auto& m) {
     codec(m.generation, m.reason);
 }
 
-using ConfigMessage = std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer,
-                                   PutPeer, RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel,
-                                   ResetPeer, RenameCustomer, PutPrefixes, PutConnection, OperateConnection>;
+using ConfigMessage =
+    std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer, PutPeer,
+                 RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel, ResetPeer, RenameCustomer,
+                 PutPrefixes, PutConnection, OperateConnection, PutAuthChannel>;
 
 // `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize
 // (ipc/channel.h).

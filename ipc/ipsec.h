@@ -1,5 +1,5 @@
 // What IKE serves: its listener, and what a customer has. Knows no key: of what is secret, and of certificates, it has
-// the names of the files, by which their holder is asked.
+// the numbers, by which authd is asked.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ids.h"
 #include "base/ip.h"
 #include "base/ipsec.h"
 #include "base/result.h"
@@ -52,13 +53,12 @@ struct LastOf<IkeIdentityType> {
 // Who we are to peers that do not say whom they want.
 struct IkeGateway {
     IkeIdentity identity;
-    std::string certificate;
-    std::string private_key;
+    SecretId signer = kNoSecret;
 
     bool operator==(const IkeGateway&) const = default;
 };
 void fields(auto& codec, Is<IkeGateway> auto& m) {
-    codec(m.identity, m.certificate, m.private_key);
+    codec(m.identity, m.signer);
 }
 
 struct IkeListener {
@@ -76,11 +76,8 @@ void fields(auto& codec, Is<IkeListener> auto& m) {
 struct IpsecCustomer {
     IkeIdentity identity;  // ours; once on a listener
     std::vector<IpAddress> addresses;
-    std::string certificate;  // "": none, or the gateway's
-    std::string private_key;
-    std::vector<std::string> ca;
-    std::vector<std::string> crl;
-    bool crl_required = false;
+    SecretId signer = kNoSecret;  // kNoSecret: none, or the gateway's
+    SecretId trust = kNoSecret;
     std::vector<std::string> realms;
     std::vector<IpAddress> dns;
     std::vector<std::string> dns_domains;
@@ -88,8 +85,7 @@ struct IpsecCustomer {
     bool operator==(const IpsecCustomer&) const = default;
 };
 void fields(auto& codec, Is<IpsecCustomer> auto& m) {
-    codec(m.identity, m.addresses, m.certificate, m.private_key, m.ca, m.crl, m.crl_required, m.realms, m.dns);
-    codec(m.dns_domains);
+    codec(m.identity, m.addresses, m.signer, m.trust, m.realms, m.dns, m.dns_domains);
 }
 
 struct IpsecChild {
@@ -136,7 +132,6 @@ struct ConnectionSettings {
     IpsecUse esn = IpsecUse::kOptional;
     bool split = false;
     bool copy_dscp = false;
-    std::string users;         // a file; "": none
     std::string ppk_identity;  // "": no PPK
     bool ppk_required = false;
     std::uint16_t max_sessions = 1;
@@ -147,7 +142,7 @@ void fields(auto& codec, Is<ConnectionSettings> auto& m) {
     codec(m.name, m.auth, m.remote_identity, m.local_identity, m.remote_address, m.start, m.pool, m.children, m.ike);
     codec(m.esp, m.pfs, m.ike_rekey_seconds, m.child_rekey_seconds, m.child_bytes, m.reauth_seconds, m.dpd_seconds);
     codec(m.mobike, m.fragmentation, m.fragment_size, m.encapsulation, m.replay_window, m.esn, m.split, m.copy_dscp);
-    codec(m.users, m.ppk_identity, m.ppk_required, m.max_sessions);
+    codec(m.ppk_identity, m.ppk_required, m.max_sessions);
 }
 
 // kInvalid: more children, selectors, routes, pools or proposals than there may be, or none where there must be one.

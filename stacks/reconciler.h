@@ -17,6 +17,7 @@
 #include "config/generation.h"
 #include "config/texts.h"
 #include "ipc/control_messages.h"
+#include "stacks/auth_secrets.h"
 #include "stacks/children/vpnd_link.h"
 #include "stacks/listeners/listener_table.h"
 #include "stacks/plan/patrol.h"
@@ -45,6 +46,10 @@ class Reconciler {
         std::function<void(std::uint64_t generation, const std::vector<Rename>& renames)> tell_renames =
             [](std::uint64_t, const std::vector<Rename>&) {};
         std::string uapi_directory = kUapiDirectory;
+        SecretNumbers numbers{};  // of what authd holds
+        // Called with each generation before vpnd gets it, and again when vpnd has it: authd then needs no other.
+        std::function<void(const config::Generation& generation, bool is_in_force)> tell_secrets =
+            [](const config::Generation&, bool) {};
     };
     // `kernel` must outlive it.
     Reconciler(Kernel& kernel, Options options)

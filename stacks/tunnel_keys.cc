@@ -16,12 +16,14 @@ Key known(std::optional<Key> key) {
     return std::move(*key);
 }
 
-ipc::WireguardListener keys_of(const config::WireguardListener& listener, const config::Secrets& secrets) {
+ipc::WireguardListener keys_of(const config::WireguardListener& listener, const config::Secrets& secrets,
+                               const SecretNumbers& /*numbers*/) {
     return {known(secrets.private_key(listener.private_key))};
 }
 
-ipc::IkeListener keys_of(const config::IkeListener& listener, const config::Secrets& /*secrets*/) {
-    return ike_listener(listener);
+ipc::IkeListener keys_of(const config::IkeListener& listener, const config::Secrets& secrets,
+                         const SecretNumbers& numbers) {
+    return ike_listener(listener, secrets, numbers);
 }
 
 ipc::WireguardPeer keys_of(const config::WireguardTunnel& tunnel, const config::Secrets& secrets) {
@@ -34,8 +36,10 @@ ipc::WireguardPeer keys_of(const config::WireguardTunnel& tunnel, const config::
 
 }  // namespace
 
-ipc::ListenerSettings with_secrets(const config::ListenerSettings& settings, const config::Secrets& secrets) {
-    return std::visit([&](const auto& one) -> ipc::ListenerSettings { return keys_of(one, secrets); }, settings);
+ipc::ListenerSettings with_secrets(const config::ListenerSettings& settings, const config::Secrets& secrets,
+                                   const SecretNumbers& numbers) {
+    return std::visit([&](const auto& one) -> ipc::ListenerSettings { return keys_of(one, secrets, numbers); },
+                      settings);
 }
 
 ipc::PeerTunnel with_secrets(const config::Tunnel& tunnel, const config::Secrets& secrets) {

@@ -37,14 +37,15 @@ ipc::PutPeer put_peer(const config::Customer& customer, const config::Peer& peer
             queue_of(config::identity_of(peer.tunnel), queues)};
 }
 
-ipc::PutListener put_listener(const ipc::ListenerId& id, Port port, const config::Generation& generation) {
+ipc::PutListener put_listener(const ipc::ListenerId& id, Port port, const config::Generation& generation,
+                              const SecretNumbers& numbers) {
     const config::AcceptedCustomer* owner = id.owner.empty() ? nullptr : generation.find(id.owner);
     const std::vector<config::Listener>& listeners =
         owner != nullptr ? owner->customer.listeners : generation.appliance.listeners;
     const config::Secrets& secrets = owner != nullptr ? owner->secrets : generation.secrets;
     const config::Listener* const listener = config::find(listeners, id.kind);
     WARREN_CHECK(listener != nullptr);
-    return {id, port.protocol, port.number, with_secrets(listener->settings, secrets), {}};
+    return {id, port.protocol, port.number, with_secrets(listener->settings, secrets, numbers), {}};
 }
 
 ipc::CustomerSettings settings_of(const config::Customer& customer) {
@@ -103,13 +104,14 @@ std::uint32_t enabled_of(const auto& tunnels) {
 
 // `held`: the customer as vpnd has it; null when that is not known.
 Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, const config::AcceptedCustomer* held,
-                     const std::vector<int>& tunnel, bool has_tun, const ObservedUplink& uplink) {
+                     const std::vector<int>& tunnel, bool has_tun, const ObservedUplink& uplink,
+                     const SecretNumbers& numbers) {
     const config::Customer& customer = accepted.customer;
     ipc::PutCustomer put;
     put.settings = settings_of(customer);
     put.peer_count = enabled_of(customer.peers);
     if (customer.ipsec) {
-        put.ipsec = ipsec_customer(*customer.ipsec);
+        put.ipsec = ipsec_customer(*customer.ipsec, accepted.secrets, numbers);
         put.connection_count = enabled_of(customer.ipsec->connections);
     }
     put.has_tun = has_tun;
@@ -124,8 +126,8 @@ Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, c
     }
     for (std::size_t i = 0; customer.ipsec && i < customer.ipsec->connections.size(); ++i) {
         const config::Connection& connection = customer.ipsec->connections[i];
-        if (connection.enabled)
-            WARREN_TRY(link.send(put_connection(*customer.ipsec, connection, accepted.secrets, tunnel.size())));
+        if (!connection.enabled) continue;
+        WARREN_TRY(link.send(put_connection(*customer.ipsec, connection, accepted.secrets, numbers, tunnel.size())));
     }
     return {};
 }
@@ -199,7 +201,7 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
         const auto held = listeners_.find(id);
         const bool needs_sockets = held == listeners_.end() || held->second != port || stale_sockets_.contains(id);
         if (!needs_sockets && !delivery.full && current_listeners_.contains(id)) continue;
-        ipc::PutListener put = put_listener(id, port, generation);
+        ipc::PutListener put = put_listener(id, port, generation, delivery.numbers);
         ListenerDescriptors sockets;
         if (needs_sockets) sockets = delivery.sockets.descriptors(id, port);
         put.roles = std::move(sockets.roles);
@@ -221,8 +223,8 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
         if (!delivery.full && is_current && has_tunnel(id)) continue;
         const auto before = held_.find(id);
         const bool is_known = !delivery.full && before != held_.end();
-        WARREN_TRY(
-            send_customer(link, *accepted, is_known ? before->second.get() : nullptr, tunnel, !has_tunnel(id), uplink));
+        WARREN_TRY(send_customer(link, *accepted, is_known ? before->second.get() : nullptr, tunnel, !has_tunnel(id),
+                                 uplink, delivery.numbers));
         held[id] = accepted;
     }
 

@@ -14,6 +14,7 @@
 #include "base/renames.h"
 #include "base/result.h"
 #include "config/generation.h"
+#include "stacks/auth_secrets.h"
 #include "stacks/children/vpnd_link.h"
 #include "stacks/listeners/listener_table.h"
 #include "stacks/stack_keeper.h"
@@ -35,6 +36,7 @@ class VpndView {
         const ListenerPorts& listeners;        // those of the generation
         const ListenerTable& sockets;          // has all of them
         const StackKeeper& stacks;             // a customer without a tunnel there is not served
+        const SecretNumbers& numbers;          // of what authd holds
         const std::set<std::string>& present;  // customers that have a file, valid or not: all others are removed
         bool full = false;                     // customers that are not put are removed, even if present
         const std::function<Status()>& before_commit;  // may be empty

@@ -16,7 +16,7 @@ MAY_INCLUDE = {
     "base/seccomp": ["base/"],
     "crypto": ["base/"],
     "config": ["base/", *KEY_TYPES, "crypto/x25519.h"],  # to refuse the server's own public key as a peer's
-    "ipc": ["base/", *KEY_TYPES],
+    "ipc": ["base/", *KEY_TYPES, "crypto/sha.h"],
     "access": ["base/", "config/document.h"],
     "health": ["base/", "ipc/control_messages.h"],
     "vpnd/packet": ["base/"],
@@ -44,7 +44,8 @@ MAY_INCLUDE = {
     "stacks/host": ["base/", "stacks/plan/desired.h"],
     "stacks/children": ["base/", *KEY_TYPES, "config/", "ipc/", "stacks/plan/", "stacks/kernel/netns.h",
                         "stacks/listeners/uapi_socket.h"],
-    "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "config/", "ipc/", "stacks/"],
+    "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "crypto/hmac_sha.h", "crypto/random.h",
+               "config/", "ipc/", "stacks/"],
     "ctl/files": ["base/", "config/", "ctl/command.h"],
     "ctl/ask": ["base/", "config/parse.h", "ipc/channel.h", "ipc/control_messages.h", "ipc/disabled_peers.h",
                 "ipc/snapshot.h"],

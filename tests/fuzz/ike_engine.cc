@@ -8,7 +8,6 @@
 
 #include "base/check.h"
 #include "tests/unit/ike_engine/scripted_peer.h"
-#include "vpnd/ike/answerer.h"
 #include "vpnd/ike/limits.h"
 
 namespace {
@@ -21,7 +20,7 @@ class Script {
   public:
     explicit Script(Bytes script) : script_(script) {
         engine_.put_customer(now_, {kAcme, "acme", identity("acme.example.net"), {}}, out_);
-        answerer_.put_psk(kFirst, Psk(as_bytes(kPsk)));
+        for (SecretId psk = 1; psk <= 4; ++psk) answerer_.put_psk(psk, as_bytes(kPsk));
         put(0);
         settle();
     }
@@ -193,7 +192,7 @@ class Script {
         connection.remote_identity = expected("left.example.net");
         if (argument % 2 == 0) connection.remote_address = IpAddress::v4(192, 0, 2, 1);
         connection.start = static_cast<Start>(argument % 3);
-        connection.secret_version = argument / 64;
+        connection.psk = SecretId{1} + argument / 64;
         connection.children.resize(1 + argument % 2);
         for (std::uint32_t i = 0; i < connection.children.size(); ++i) {
             ChildConfig& child = connection.children[i];

@@ -145,7 +145,7 @@ Status Staging::take_connection(ipc::PutConnection put) {
     }
     if (put.queue >= customer.put.queues)
         return fail(ErrorCode::kInvalid, fmt::format("customer {}: connection {} belongs to no queue", id, name));
-    if ((put.settings.auth == IpsecAuth::kPsk) == put.psk.empty())
+    if ((put.settings.auth == IpsecAuth::kPsk) == (put.psk == kNoSecret))
         return fail(ErrorCode::kInvalid, fmt::format("customer {}: connection {} has a wrong key", id, name));
     if (const Status sound = ipc::check(put.settings); !sound)
         return with_context(fmt::format("customer {}: connection {}", id, name), sound.error());

@@ -3,12 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <variant>
 #include <vector>
 
+#include "base/ids.h"
+#include "base/ipsec.h"
+#include "base/time.h"
 #include "crypto/key_exchange.h"
 #include "crypto/prf.h"
-#include "vpnd/ike/connection.h"
+#include "vpnd/ike/identity.h"
+#include "vpnd/ike/numbers.h"
 
 namespace warren::ike {
 
@@ -26,10 +31,10 @@ struct KeyExchangeAnswer {
     crypto::SharedSecret secret;  // empty: none was asked for, or the peer's value is none of the group's
 };
 
-// MACs octets (auth_octets()) with the connection's preshared key; empty ones are not. An invalid connection: with a
-// key that nobody has, in the same time.
+// MACs octets (auth_octets()) with a preshared key; empty ones are not. kNoSecret: with a key that nobody has, in the
+// same time.
 struct PskMacAsk {
-    ConnectionIndex connection;
+    SecretId psk = kNoSecret;
     crypto::Sha prf = crypto::Sha::kSha256;
     std::vector<std::uint8_t> peer_octets;  // what the peer's AUTH covers
     std::vector<std::uint8_t> our_octets;
@@ -39,7 +44,52 @@ struct PskMacAnswer {
     crypto::PrfKey our_mac;
 };
 
-using Question = std::variant<KeyExchangeAsk, PskMacAsk>;
+// The certificates of a chain, DER, the leaf first.
+using CertificateChain = std::vector<std::vector<std::uint8_t>>;
+
+// Signs octets (auth_octets()) for our AUTH (RFC 7296 §2.15, RFC 7427).
+struct SignAsk {
+    SecretId signer = kNoSecret;
+    std::vector<std::uint16_t> hashes;  // that the peer takes (RFC 7427 §4); none: it sent no such notify
+    std::vector<std::uint8_t> octets;
+};
+struct SignAnswer {
+    AuthMethod method{};
+    std::vector<std::uint8_t> data;  // of the AUTH payload; empty: cannot
+    CertificateChain chain;          // ours, without its root
+};
+
+// Checks a peer's chain, that the certificate is the identity's, and the signature of its AUTH. kUnknown and in the
+// same time where there are no trusts.
+struct VerifyPeerAsk {
+    std::vector<SecretId> trusts;  // candidates, in order
+    Identity identity;             // the peer's
+    CertificateChain chain;
+    AuthMethod method{};
+    std::vector<std::uint8_t> data;
+    std::vector<std::uint8_t> octets;
+};
+struct VerifyPeerAnswer {
+    PeerVerdict verdict = PeerVerdict::kUnknown;
+    std::uint32_t trust = 0;  // kTrusted: its place among the candidates
+    WallTime not_after;       // kTrusted: until when the chain is valid
+};
+
+// One message of the peer's in an EAP conversation, and ours (RFC 3748).
+struct EapStepAsk {
+    SecretId proof = kNoSecret;         // users, or for EAP-TLS a trust
+    SecretId signer = kNoSecret;        // EAP-TLS: our certificate
+    std::uint64_t conversation = 0;     // ours to choose: another IKE_SA, another number
+    std::vector<std::uint8_t> message;  // empty: begin
+};
+struct EapStepAnswer {
+    EapOutcome outcome = EapOutcome::kFailure;
+    std::vector<std::uint8_t> message;  // what the peer gets
+    crypto::PrfKey msk;                 // kSuccess; 64 bytes (RFC 3748 §7.10)
+    std::string identity;               // kSuccess: who the peer is
+};
+
+using Question = std::variant<KeyExchangeAsk, PskMacAsk, SignAsk, VerifyPeerAsk, EapStepAsk>;
 struct Ask {
     AskId id = 0;
     Question question;
@@ -48,6 +98,6 @@ struct Ask {
 
 // Whoever answers is gone, or has no room: as good as a lost message.
 struct AskFailed {};
-using Answer = std::variant<AskFailed, KeyExchangeAnswer, PskMacAnswer>;
+using Answer = std::variant<AskFailed, KeyExchangeAnswer, PskMacAnswer, SignAnswer, VerifyPeerAnswer, EapStepAnswer>;
 
 }  // namespace warren::ike

@@ -35,16 +35,16 @@ std::optional<Question> Engine::State::answer_auth(Call& call, IkeSa& sa, const 
     if (is_known) finding = directory.find(claim);
     const Connection* const connection = finding.connection;
     const ConnectionIndex index = connection == nullptr ? ConnectionIndex{} : connection->index;
-    const std::uint64_t version = connection == nullptr ? 0 : connection->secret_version;
+    const SecretId psk = connection == nullptr ? kNoSecret : connection->psk;
 
     if (in.answer == nullptr) {
         sa.customer = finding.customer;
         if (!may_ask(sa)) return std::nullopt;
         setup.asked_for = index;
-        setup.secret_version = version;
+        setup.asked_psk = psk;
         const Identity& ours = connection != nullptr ? finding.ours : claim.peer;
         PskMacAsk question;
-        question.connection = index;
+        question.psk = psk;
         question.prf = sa.suite.prf_hash();
         question.peer_octets = auth_octets(question.prf, setup.init_request, setup.our_nonce, setup.sk_pi, idi.body);
         question.our_octets = auth_octets(question.prf, setup.init_response, setup.peer_nonce, setup.sk_pr,
@@ -53,7 +53,7 @@ std::optional<Question> Engine::State::answer_auth(Call& call, IkeSa& sa, const 
     }
     const auto* const macs = std::get_if<PskMacAnswer>(in.answer);
     // The configuration changed meanwhile: the peer asks again.
-    if (macs == nullptr || setup.asked_for != index || setup.secret_version != version) {
+    if (macs == nullptr || setup.asked_for != index || setup.asked_psk != psk) {
         count(DropReason::kIkeAskFailed);
         return std::nullopt;
     }
@@ -142,7 +142,7 @@ void Engine::State::ask_our_auth(Call& call, IkeSa& sa) {
     const Setup& setup = *sa.setup;
     sa.our_identity = directory.local_identity_of(*connection);
     PskMacAsk question;
-    question.connection = sa.connection;
+    question.psk = connection->psk;
     question.prf = sa.suite.prf_hash();
     question.our_octets = auth_octets(question.prf, setup.init_request, setup.peer_nonce, setup.sk_pi,
                                       id_body(sa.our_identity.type, sa.our_identity.value));
@@ -192,7 +192,7 @@ std::optional<Question> Engine::State::take_auth(Call& call, IkeSa& sa, const In
     if (in.answer == nullptr) {
         if (!may_ask(sa)) return std::nullopt;
         PskMacAsk question;
-        question.connection = sa.connection;
+        question.psk = connection->psk;
         question.prf = sa.suite.prf_hash();
         question.peer_octets =
             auth_octets(question.prf, sa.setup->init_response, sa.setup->our_nonce, sa.setup->sk_pr, idr.body);

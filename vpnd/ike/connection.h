@@ -55,9 +55,11 @@ struct Connection {
     CustomerIndex customer;
     std::string name;
     Auth auth = Auth::kPsk;
-    // A stamp of the secret that `auth` takes: another one means another secret, and the SAs made with the old one go
-    // (conformance KL10).
-    std::uint64_t secret_version = 0;
+    // What `auth` takes, as authd has it. Another psk: the SAs made with the old one go (conformance KL10).
+    SecretId psk = kNoSecret;
+    SecretId signer = kNoSecret;  // our own certificate, or the customer's or the gateway's
+    SecretId trust = kNoSecret;
+    SecretId users = kNoSecret;
     // Ours, where it is another than the customer's.
     std::optional<Identity> local_identity;
     ExpectedIdentity remote_identity;

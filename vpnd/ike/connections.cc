@@ -9,9 +9,8 @@ namespace warren::ike {
 namespace {
 
 bool is_another(const Connection& a, const Connection& b) {
-    return a.customer != b.customer || a.auth != b.auth || a.secret_version != b.secret_version ||
-           a.local_identity != b.local_identity || !(a.remote_identity == b.remote_identity) ||
-           a.remote_address != b.remote_address;
+    return a.customer != b.customer || a.auth != b.auth || a.psk != b.psk || a.local_identity != b.local_identity ||
+           !(a.remote_identity == b.remote_identity) || a.remote_address != b.remote_address;
 }
 
 bool is_coming_up(const IkeSa& sa) {

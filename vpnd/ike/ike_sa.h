@@ -76,7 +76,7 @@ struct Setup {
     std::vector<Waiting> waiting;  // for the keys
     std::size_t waiting_bytes = 0;
     ConnectionIndex asked_for;  // whose key its AUTH is checked with
-    std::uint64_t secret_version = 0;
+    SecretId asked_psk = kNoSecret;
 
     // As initiator.
     std::vector<Proposal> offered;

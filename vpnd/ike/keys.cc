@@ -125,10 +125,6 @@ std::vector<std::uint8_t> auth_octets(crypto::Sha prf, Bytes first_message, Byte
     return out;
 }
 
-crypto::PrfKey shared_key_mic(crypto::Sha prf, Bytes key, Bytes octets) {
-    return crypto::prf(prf, crypto::prf(prf, key, {as_bytes(kKeyPad)}).reveal(), {octets});
-}
-
 std::vector<std::uint8_t> write_digital_signature(const DigitalSignature& value) {
     WARREN_CHECK(!value.algorithm.empty() && value.algorithm.size() <= UINT8_MAX);
     std::vector<std::uint8_t> out = {static_cast<std::uint8_t>(value.algorithm.size())};

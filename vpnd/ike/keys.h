@@ -59,9 +59,7 @@ struct ChildKeys {
 // the other side's nonce, and prf(SK_p, the body of its ID payload), SK_p being its own: SK_pi or SK_pr.
 [[nodiscard]] std::vector<std::uint8_t> auth_octets(crypto::Sha prf, Bytes first_message, Bytes other_nonce,
                                                     const crypto::PrfKey& sk_p, Bytes id_body);
-// prf(prf(key, "Key Pad for IKEv2"), octets); key: the PSK, EAP's MSK, or SK_p where EAP has none (RFC 7296 §2.16).
-// Compare with crypto::equal_constant_time.
-[[nodiscard]] crypto::PrfKey shared_key_mic(crypto::Sha prf, Bytes key, Bytes octets);
+using crypto::shared_key_mic;
 
 // --- AUTH data of method 14, RFC 7427 §3 ---------------------------------------------------------
 

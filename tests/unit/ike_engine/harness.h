@@ -14,10 +14,10 @@
 #include <variant>
 #include <vector>
 
+#include "tests/unit/ike_engine/answerer.h"
 #include "tests/unit/ike_engine/names.h"
 #include "tests/vectors/hex.h"
 #include "tests/vectors/seeded_random.h"
-#include "vpnd/ike/answerer.h"
 #include "vpnd/ike/engine.h"
 #include "vpnd/ike/limits.h"
 #include "vpnd/ike/narrow.h"
@@ -62,8 +62,11 @@ class Hub {
   public:
     Hub(const char* address, std::uint64_t seed, Settings settings = {});
 
-    void put_psk(ConnectionIndex connection, std::string_view psk) { answerer.put_psk(connection, Psk(as_bytes(psk))); }
+    void put_psk(ConnectionIndex connection, std::string_view psk) {
+        answerer.put_psk(psk_of(connection), as_bytes(psk));
+    }
     void put(Connection connection) {
+        if (connection.psk == kNoSecret) connection.psk = psk_of(connection.index);
         call([&] { engine.put_connection(now, std::move(connection), out); });
     }
     void initiate(ConnectionIndex connection = kFirst) {

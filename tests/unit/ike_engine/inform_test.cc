@@ -178,7 +178,8 @@ TEST_CASE("KL10: an unchanged connection keeps its SAs, a changed secret or iden
     pair.left.put(same);
     pair.settle();
     CHECK(pair.left.spis() == before);
-    same.secret_version = 7;
+    same.psk = 7;
+    pair.left.answerer.put_psk(7, as_bytes(kPsk));
     pair.left.put(same);
     pair.settle();
     pair.advance(5s);

@@ -40,8 +40,10 @@ TEST_CASE("KA1: a set-up with a preshared key is the one that was computed elsew
     const Now now = at(0s);
     control::Output out;
     engine.put_customer(now, {kAcme, "acme", identity("acme.example.net"), {}}, out);
-    answerer.put_psk(kFirst, Psk(as_bytes(kPsk)));
-    engine.put_connection(now, connection_of(false), out);
+    answerer.put_psk(psk_of(kFirst), as_bytes(kPsk));
+    Connection connection = connection_of(false);
+    connection.psk = psk_of(kFirst);
+    engine.put_connection(now, std::move(connection), out);
     random.foresee(known::kSpiR);
     random.foresee(known::kNonceR);
     random.foresee(known::kChildSpiR);

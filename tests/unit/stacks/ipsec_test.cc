@@ -19,6 +19,8 @@ const std::string kIpsec =
     "[[ipsec.connection]]\nname = \"graz\"\nauth = \"psk\"\npsk = { secret = \"graz\" }\n"
     "remote_identity = \"graz@acme.example\"\nlocal = [\"10.0.0.0/24\"]\nremote = [\"10.1.0.0/16\"]\n";
 
+const SecretNumbers kNumbers{crypto::Secret<32>()};
+
 config::Customer customer(const std::string& more) {
     std::vector<config::Diagnostic> out;
     auto parsed = config::parse_customer(
@@ -89,7 +91,7 @@ TEST_CASE("a connection's networks are served by the queue that vpnd is told") {
     std::map<std::string, std::uint16_t> queues;
     for (const SteeringEntry& entry : steering) queues[to_string(entry.to)] = entry.queue;
     const auto put = [&](std::size_t i) {
-        return put_connection(*large.ipsec, large.ipsec->connections[i], secrets, 8);
+        return put_connection(*large.ipsec, large.ipsec->connections[i], secrets, kNumbers, 8);
     };
     CHECK(queues.at("10.1.0.0/16") == put(0).queue);
     CHECK(queues.at("10.99.0.0/24") == put(1).queue);
@@ -111,7 +113,10 @@ TEST_CASE("what the file says of a connection is what vpnd gets") {
     config::Secrets secrets;
     secrets.put({{"graz"}, "", "", "", config::FileForm::kPsk}, crypto::SecretBuffer(as_bytes("0123456789abcdefghij")));
     secrets.put({{"ppk"}, "", "", "", config::FileForm::kPpk}, crypto::SecretBuffer(as_bytes("a post-quantum key")));
-    const auto put = put_connection(*all.ipsec, all.ipsec->connections[0], secrets, 1);
+    for (const char* name : {"hub.pem", "ca.pem", "ca.crl"})
+        secrets.put({{name}, "", "", "", config::FileForm::kCertificate}, crypto::SecretBuffer(as_bytes("PEM")));
+    secrets.put({{"hub.key"}, "", "", "", config::FileForm::kPrivateKey}, crypto::SecretBuffer(as_bytes("PEM")));
+    const auto put = put_connection(*all.ipsec, all.ipsec->connections[0], secrets, kNumbers, 1);
     const ipc::ConnectionSettings& its = put.settings;
     ipc::ConnectionSettings expected;
     expected.name = "graz";
@@ -140,16 +145,15 @@ TEST_CASE("what the file says of a connection is what vpnd gets") {
     expected.ppk_required = true;
     CHECK(its == expected);
     CHECK(ipc::check(its));
-    CHECK(put.psk == crypto::SecretBuffer(as_bytes("0123456789abcdefghij")));
-    CHECK(put.ppk == crypto::SecretBuffer(as_bytes("a post-quantum key")));
-    const ipc::IpsecCustomer whole = ipsec_customer(*all.ipsec);
+    CHECK(put.psk == kNumbers.of(psk_of(all.ipsec->connections[0], secrets)));
+    CHECK(put.ppk == kNumbers.of(ppk_of(all.ipsec->connections[0], secrets)));
+    CHECK(put.psk != put.ppk);
+    CHECK(put.users == kNoSecret);
+    const ipc::IpsecCustomer whole = ipsec_customer(*all.ipsec, secrets, kNumbers);
     CHECK(whole == ipc::IpsecCustomer{{IkeIdentityType::kFqdn, false, "Acme.example"},
                                       {ip("198.51.100.7")},
-                                      "hub.pem",
-                                      "hub.key",
-                                      {"ca.pem"},
-                                      {"ca.crl"},
-                                      true,
+                                      kNumbers.of(signer_of(*all.ipsec, secrets)),
+                                      kNumbers.of(trust_of(*all.ipsec, secrets)),
                                       {"ACME"},
                                       {ip("10.0.0.53")},
                                       {"corp.example"}});
@@ -159,7 +163,8 @@ TEST_CASE("the defaults reach vpnd as they are documented") {
     const config::Customer site = customer(kIpsec);
     config::Secrets secrets;
     secrets.put({{"graz"}, "", "", "", config::FileForm::kPsk}, crypto::SecretBuffer(as_bytes("0123456789abcdefghij")));
-    const ipc::ConnectionSettings its = put_connection(*site.ipsec, site.ipsec->connections[0], secrets, 1).settings;
+    const ipc::ConnectionSettings its =
+        put_connection(*site.ipsec, site.ipsec->connections[0], secrets, kNumbers, 1).settings;
     CHECK(its.ike_rekey_seconds == 14'400);
     CHECK(its.child_rekey_seconds == 3'600);
     CHECK(its.child_bytes == 64'000'000'000);
@@ -173,9 +178,12 @@ TEST_CASE("the defaults reach vpnd as they are documented") {
     config::IkeListener listener;
     listener.legacy = {"windows"};
     listener.gateway = config::IpsecGateway{{IkeIdentityType::kFqdn, false, "vpn"}, {"gateway.pem"}, {"gateway.key"}};
-    const ipc::IkeListener ike = ike_listener(listener);
+    secrets.put({{"gateway.pem"}, "", "", "", config::FileForm::kCertificate}, crypto::SecretBuffer(as_bytes("PEM")));
+    secrets.put({{"gateway.key"}, "", "", "", config::FileForm::kPrivateKey}, crypto::SecretBuffer(as_bytes("PEM")));
+    const ipc::IkeListener ike = ike_listener(listener, secrets, kNumbers);
     CHECK(ike.takes_legacy_windows);
-    CHECK(ike.gateway == ipc::IkeGateway{{IkeIdentityType::kFqdn, false, "vpn"}, "gateway.pem", "gateway.key"});
+    CHECK(ike.gateway ==
+          ipc::IkeGateway{{IkeIdentityType::kFqdn, false, "vpn"}, kNumbers.of(signer_of(*listener.gateway, secrets))});
 }
 
 TEST_CASE("connections go to vpnd behind their customer, and again when a key or an option changes") {

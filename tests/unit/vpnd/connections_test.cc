@@ -30,8 +30,7 @@ ipc::PutConnection site(const std::string& name, std::vector<ipc::IpsecChild> ch
     out.settings.name = name;
     out.settings.remote_identity = {IkeIdentityType::kFqdn, false, name};
     out.settings.children = std::move(children);
-    const std::vector<std::uint8_t> key(20, 7);
-    out.psk = crypto::SecretBuffer(Bytes(key));
+    out.psk = 7;
     return out;
 }
 
@@ -183,7 +182,7 @@ TEST_CASE("a connection that did not change gets no change; one that did keeps i
     ipc::PutConnection changed = graz();
     bool other_view = false;
     SUBCASE("another key") {
-        changed.psk = crypto::SecretBuffer(21);
+        changed.psk = 8;
     }
     SUBCASE("another lifetime") {
         changed.settings.child_rekey_seconds = 77;

@@ -408,7 +408,7 @@ ipc::PutConnection connection() {
     put.settings.name = "graz";
     const std::vector<Prefix> lan{*parse_prefix("10.1.0.0/16")};
     put.settings.children = {{"lan", lan, lan, lan}};
-    put.psk = crypto::SecretBuffer(20);
+    put.psk = 7;
     return put;
 }
 
@@ -470,7 +470,7 @@ TEST_CASE("a connection that is wrong, or where none belongs, spoils the generat
     }
     SUBCASE("without its preshared key") {
         ipc::PutConnection put = connection();
-        put.psk = {};
+        put.psk = kNoSecret;
         check_spoils(with(std::move(put)));
     }
     SUBCASE("with a preshared key that it does not have") {

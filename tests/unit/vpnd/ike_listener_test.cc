@@ -16,7 +16,7 @@ ipc::PutConnection graz() {
     put.settings.remote_identity = {IkeIdentityType::kFqdn, false, "graz"};
     const std::vector<Prefix> lan{*parse_prefix("10.1.0.0/16")};
     put.settings.children = {{"lan", lan, lan, lan}};
-    put.psk = crypto::SecretBuffer(20);
+    put.psk = 7;
     return put;
 }
 
@@ -71,7 +71,7 @@ TEST_CASE("a connection that this version does not serve is shown, and never as 
     Hub hub(1);
     ipc::PutConnection certificates = graz();
     certificates.settings.auth = IpsecAuth::kCertificate;
-    certificates.psk = {};
+    certificates.psk = kNoSecret;
     configure(hub, 1, std::move(certificates));
     CHECK(customer_of(hub.snapshot()).connections_unserved == 1);
     REQUIRE(connections_of(hub.snapshot()).size() == 1);
@@ -82,7 +82,7 @@ TEST_CASE("a connection that this version does not serve is shown, and never as 
     CHECK(connections_of(hub.snapshot())[0].state == ipc::ConnectionState::kListening);
     certificates = graz();
     certificates.settings.auth = IpsecAuth::kCertificate;
-    certificates.psk = {};
+    certificates.psk = kNoSecret;
     configure(hub, 3, std::move(certificates));
     CHECK(connections_of(hub.snapshot())[0].state == ipc::ConnectionState::kUnserved);
 }

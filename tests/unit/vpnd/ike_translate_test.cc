@@ -23,6 +23,7 @@ struct Held {
         customer.ipsec.emplace().identity = {IkeIdentityType::kFqdn, false, "Acme.example"};
         connection.index = ConnectionIndex{3};
         connection.config.queue = 1;
+        connection.config.psk = 7;
         auto& settings = connection.config.settings;
         settings.name = "graz";
         settings.remote_identity = {IkeIdentityType::kEmail, false, "graz@acme.example"};
@@ -39,12 +40,12 @@ struct Held {
         connection.peers = {PeerIndex{10}, PeerIndex{11}};
     }
     [[nodiscard]] ike::Connection served() const {
-        auto out = vpnd::connection_of(customer, connection, 5);
+        auto out = vpnd::connection_of(customer, connection);
         REQUIRE(out.has_value());
         return std::move(*out);
     }
     [[nodiscard]] std::string refused() const {
-        const auto out = vpnd::connection_of(customer, connection, 5);
+        const auto out = vpnd::connection_of(customer, connection);
         return out ? "" : out.error().what;
     }
     ipc::ConnectionSettings& settings() { return connection.config.settings; }
@@ -60,7 +61,7 @@ TEST_CASE("a site's connection, with its children at the worker of its queue") {
     CHECK(made.index == ConnectionIndex{3});
     CHECK(made.customer == CustomerIndex{4});
     CHECK(made.name == "graz");
-    CHECK(made.secret_version == 5);
+    CHECK(made.psk == 7);
     CHECK(made.remote_identity.kind == ike::ExpectedIdentity::Kind::kExact);
     CHECK(ike::to_string(made.remote_identity) == "graz@acme.example");
     CHECK(made.start == ike::Start::kResponder);

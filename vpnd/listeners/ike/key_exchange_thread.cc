@@ -10,7 +10,7 @@
 #include <thread>
 #include <utility>
 
-#include "vpnd/ike/answerer.h"
+#include "vpnd/ike/exchange.h"
 #include "vpnd/io/doorbell.h"
 
 namespace warren::vpnd {
@@ -38,7 +38,6 @@ struct KeyExchangeThread::State {
 };
 
 void KeyExchangeThread::State::run() {
-    ike::Answerer answerer(random);
     std::unique_lock lock(mutex);
     while (true) {
         is_wanted.wait(lock, [this] { return is_stopping || !urgent.empty() || !waiting.empty(); });
@@ -48,7 +47,7 @@ void KeyExchangeThread::State::run() {
         first.pop_front();
         const std::uint64_t begun_in = epoch;
         lock.unlock();
-        ike::Answer answer = answerer.answer(std::move(next.ask));
+        ike::Answer answer = ike::exchange(std::move(next.ask), random);
         lock.lock();
         if (epoch != begun_in) continue;
         answered.push_back({next.id, std::move(answer)});

@@ -41,7 +41,7 @@ Result<std::unique_ptr<IkeListeners>> IkeListeners::make(io::ControlWorker& cont
 
 IkeListeners::IkeListeners(io::ControlWorker& control, crypto::RandomSource& random, io::EventLoop loop,
                            std::unique_ptr<KeyExchangeThread> exchanges)
-    : control_(control), random_(random), loop_(std::move(loop)), exchanges_(std::move(exchanges)), keys_(random) {}
+    : control_(control), random_(random), loop_(std::move(loop)), exchanges_(std::move(exchanges)) {}
 
 Status IkeListeners::open(const HeldListener& listener, ListenerSockets sockets) {
     io::ControlWorker::Sockets served = sockets_of(listener, sockets, control_.worker_count());
@@ -72,7 +72,7 @@ void IkeListeners::put_peer(Now /*now*/, const HeldCustomer& /*customer*/, const
 
 void IkeListeners::put_connection(Now now, const HeldCustomer& customer, const HeldConnection& connection) {
     WARREN_CHECK(engine_ != nullptr && connection.listener == listener_);
-    auto translated = connection_of(customer, connection, put_psk(connection));
+    auto translated = connection_of(customer, connection);
     if (!translated) {
         drop(now, customer.index, connection.index);
         unserved_[connection.index] = translated.error().what;
@@ -87,22 +87,10 @@ void IkeListeners::put_connection(Now now, const HeldCustomer& customer, const H
     });
 }
 
-std::uint64_t IkeListeners::put_psk(const HeldConnection& connection) {
-    const crypto::SecretBuffer& key = connection.config.psk;
-    Psk& held = psks_[connection.index];
-    if (held.version != 0 && held.key == key) return held.version;
-    held.key = key.clone();
-    held.version = ++psk_versions_;
-    keys_.put_psk(connection.index, ike::Psk(key.reveal()));
-    return held.version;
-}
-
 void IkeListeners::remove_connection(Now now, const Changes::RemoveConnection& gone) {
     unserved_.erase(gone.connection);
     drop(now, gone.customer, gone.connection);
     for (const PeerIndex peer : gone.peers) control_.assign_peer(peer, ListenerIndex{});
-    psks_.erase(gone.connection);
-    keys_.drop_psk(gone.connection);
 }
 
 void IkeListeners::drop(Now now, CustomerIndex customer, ConnectionIndex connection) {
@@ -152,7 +140,7 @@ void IkeListeners::pump(Now now) {
             if (auto* const exchange = std::get_if<ike::KeyExchangeAsk>(&ask.question)) {
                 exchanges_->post(ask.id, std::move(*exchange), ask.may_wait);
             } else {
-                answer(now, ask.id, keys_.answer(std::move(ask.question)));
+                answer(now, ask.id, ike::AskFailed{});
             }
         }
     }

@@ -11,9 +11,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/random.h"
-#include "crypto/secret_buffer.h"
 #include "vpnd/customers/listener_service.h"
-#include "vpnd/ike/answerer.h"
 #include "vpnd/ike/engine.h"
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
@@ -51,12 +49,6 @@ class IkeListeners final : public ListenerService {
     IkeListeners(io::ControlWorker& control, crypto::RandomSource& random, io::EventLoop loop,
                  std::unique_ptr<KeyExchangeThread> exchanges);
 
-    // A preshared key and its number in this process: another key, another number.
-    struct Psk {
-        crypto::SecretBuffer key;
-        std::uint64_t version = 0;
-    };
-    [[nodiscard]] std::uint64_t put_psk(const HeldConnection& connection);
     void drop(Now now, CustomerIndex customer, ConnectionIndex connection);
     void answer(Now now, ike::AskId id, ike::Answer answer);
     void pump(Now now);
@@ -66,11 +58,8 @@ class IkeListeners final : public ListenerService {
     crypto::RandomSource& random_;
     io::EventLoop loop_;
     std::unique_ptr<KeyExchangeThread> exchanges_;
-    ike::Answerer keys_;
     ListenerIndex listener_;
     ike::Engine* engine_ = nullptr;  // owned by the control worker; null: there is no listener
-    std::unordered_map<ConnectionIndex, Psk> psks_;
-    std::uint64_t psk_versions_ = 0;
     std::unordered_map<CustomerIndex, std::unordered_set<ConnectionIndex>> served_;
     std::unordered_map<ConnectionIndex, std::string> unserved_;  // and why
     std::size_t told_ = 0;

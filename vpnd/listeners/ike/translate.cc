@@ -145,8 +145,7 @@ ike::CustomerConfig customer_of(const HeldCustomer& customer) {
     return out;
 }
 
-Result<ike::Connection> connection_of(const HeldCustomer& customer, const HeldConnection& held,
-                                      std::uint64_t secret_version) {
+Result<ike::Connection> connection_of(const HeldCustomer& customer, const HeldConnection& held) {
     if (const std::string_view refusal = refusal_of(held); !refusal.empty())
         return fail(ErrorCode::kInvalid, std::string(refusal));
     const ipc::ConnectionSettings& settings = held.config.settings;
@@ -155,7 +154,12 @@ Result<ike::Connection> connection_of(const HeldCustomer& customer, const HeldCo
     out.customer = customer.index;
     out.name = settings.name;
     out.auth = ike::Auth::kPsk;
-    out.secret_version = secret_version;
+    out.psk = held.config.psk;
+    out.users = held.config.users;
+    if (customer.ipsec) {
+        out.signer = customer.ipsec->signer;
+        out.trust = customer.ipsec->trust;
+    }
     if (settings.local_identity) {
         out.local_identity = identity_of(*settings.local_identity);
         if (!out.local_identity)

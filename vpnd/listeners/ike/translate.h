@@ -18,8 +18,7 @@ namespace warren::vpnd {
 [[nodiscard]] ike::Policy ike_policy_of(const HeldListener& listener);
 [[nodiscard]] std::optional<ike::Identity> gateway_of(const HeldListener& listener);
 [[nodiscard]] ike::CustomerConfig customer_of(const HeldCustomer& customer);
-// kInvalid: why this version does not serve it. `secret_version` as in ike::Connection.
-[[nodiscard]] Result<ike::Connection> connection_of(const HeldCustomer& customer, const HeldConnection& held,
-                                                    std::uint64_t secret_version);
+// kInvalid: why this version does not serve it.
+[[nodiscard]] Result<ike::Connection> connection_of(const HeldCustomer& customer, const HeldConnection& held);
 
 }  // namespace warren::vpnd
