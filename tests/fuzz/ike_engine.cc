@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "tests/unit/ike_engine/answerer.h"
 #include "tests/unit/ike_engine/scripted_peer.h"
 #include "vpnd/ike/limits.h"
 

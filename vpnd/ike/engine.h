@@ -18,7 +18,7 @@
 
 namespace warren::ike {
 
-inline constexpr std::uint16_t kIkePort = 500;   // RFC 7296 §2
+using warren::kIkePort;
 inline constexpr std::uint16_t kNatPort = 4500;  // RFC 3948: IKE behind four zero bytes, and ESP
 
 struct Settings {

@@ -28,12 +28,12 @@ class Answerer {
 
     [[nodiscard]] Answer answer(Question question) {
         if (auto* const keys = std::get_if<KeyExchangeAsk>(&question)) return exchange(std::move(*keys), random_);
-        if (const auto* const mac = std::get_if<PskMacAsk>(&question)) return answer(*mac);
+        if (const auto* const mac = std::get_if<PskMacAsk>(&question)) return mac_with_psk(*mac);
         return AskFailed{};
     }
 
   private:
-    [[nodiscard]] Answer answer(const PskMacAsk& ask) const {
+    [[nodiscard]] Answer mac_with_psk(const PskMacAsk& ask) const {
         const auto found = psks_.find(ask.psk);
         if (found == psks_.end() && ask.psk != kNoSecret) return AskFailed{};
         const Bytes psk = found == psks_.end() ? nobodys_.reveal() : found->second.reveal();
