@@ -116,6 +116,11 @@ std::optional<ConfigLink::Event> ConfigLink::handle(ipc::ConfigMessage message, 
         set_log_level(wanted->level);
         return std::nullopt;
     }
+    if (std::holds_alternative<ipc::PutAuthChannel>(message)) {
+        if (descriptors.size() == 1) return AuthPassed{ipc::Channel(std::move(descriptors.front()))};
+        hang_up("PutAuthChannel without its descriptor");
+        return std::nullopt;
+    }
     const auto* commit = std::get_if<ipc::Commit>(&message);
     const std::uint64_t number = commit != nullptr ? commit->generation : 0;
     auto finished = staging_.feed(std::move(message), std::move(descriptors));

@@ -34,8 +34,12 @@ class ConfigLink {
         ipc::Hello hello;
         UniqueFd kept_sessions;  // invalid: it brought none
     };
+    // A channel to authd; there is no answer.
+    struct AuthPassed {
+        ipc::Channel channel;
+    };
     // Committed: answer with Applied or Rejected, now or later.
-    using Event = std::variant<Greeted, Committed>;
+    using Event = std::variant<Greeted, Committed, AuthPassed>;
 
     // Readable when run() has something to do.
     [[nodiscard]] int fd() const { return loop_.fd(); }

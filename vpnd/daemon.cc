@@ -68,6 +68,7 @@ Status Daemon::start(Parts& parts, crypto::RandomSource& random) {
     services_[ipc::ListenerKind::kWireguard] = std::move(*wireguard);
     auto ike = IkeListeners::make(*control_, random);
     if (!ike) return tl::unexpected<Error>(ike.error());
+    ike_ = ike->get();
     services_[ipc::ListenerKind::kIke] = std::move(*ike);
     control_->set_keep_record([this](ListenerIndex listener, const control::Record& record) {
         for (const auto& [kind, service] : services_) service->save(io::read_clock(), listener, record);
@@ -139,6 +140,8 @@ void Daemon::handle(ConfigLink::Event event) {
         show_holdings(greeted->hello);
         return;
     }
+    if (auto* passed = std::get_if<ConfigLink::AuthPassed>(&event))
+        return ike_->attach_authd(std::move(passed->channel));
     commit(std::move(std::get<ConfigLink::Committed>(event)));
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/log_gate.h"
+#include "base/memory_lock.h"
 #include "base/process_usage.h"
 #include "base/result.h"
 #include "crypto/random.h"
@@ -20,13 +21,14 @@
 #include "vpnd/io/event_loop.h"
 #include "vpnd/io/transfer.h"
 #include "vpnd/kept_memory.h"
-#include "vpnd/memory_lock.h"
 #include "vpnd/show/counters.h"
 #include "vpnd/show/news_log.h"
 #include "vpnd/show/snapshot.h"
 #include "vpnd/show/snapshot_server.h"
 
 namespace warren::vpnd {
+
+class IkeListeners;
 
 // One thread, but for the data workers.
 class Daemon {
@@ -96,6 +98,7 @@ class Daemon {
     CustomerSet customers_;
     Counters counters_;
     std::map<ipc::ListenerKind, std::unique_ptr<ListenerService>> services_;  // end before control_
+    IkeListeners* ike_ = nullptr;                                             // one of services_
     Snapshot snapshot_;
     std::optional<SnapshotServer> snapshot_server_;
     NewsLog news_log_;

@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/memory_lock.h"
 #include "base/sandbox.h"
 #include "base/version.h"
 #include "crypto/aead.h"
@@ -24,7 +25,6 @@
 #include "ipc/start.h"
 #include "vpnd/daemon.h"
 #include "vpnd/kept_memory.h"
-#include "vpnd/memory_lock.h"
 #include "vpnd/sandbox.h"
 
 namespace {
@@ -93,7 +93,7 @@ Status serve(ipc::Channel channel) {
     if (!signals) return tl::unexpected<Error>(signals.error());
     parts.signals = std::move(*signals);
     WARREN_TRY(drop_privileges());
-    auto memory_lock = vpnd::MemoryLock::start();
+    auto memory_lock = MemoryLock::start();
     if (memory_lock) {
         parts.memory_lock = *memory_lock;
     } else {

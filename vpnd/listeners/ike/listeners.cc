@@ -14,6 +14,8 @@ namespace warren::vpnd {
 
 namespace {
 
+enum Source : std::uint64_t { kExchanges, kAuthd };
+
 io::ControlWorker::Sockets sockets_of(const HeldListener& listener, ListenerSockets& sockets, std::uint32_t workers) {
     const std::vector<std::uint16_t> ports = ipc::ports_of(listener.id.kind, listener.port);
     io::ControlWorker::Sockets out = take_sockets(sockets, workers);
@@ -35,13 +37,17 @@ Result<std::unique_ptr<IkeListeners>> IkeListeners::make(io::ControlWorker& cont
     if (!loop) return tl::unexpected<Error>(loop.error());
     auto exchanges = KeyExchangeThread::start(random);
     if (!exchanges) return with_context("key exchanges", exchanges.error());
-    WARREN_TRY(loop->add((*exchanges)->fd(), 0));
+    WARREN_TRY(loop->add((*exchanges)->fd(), kExchanges));
     return std::unique_ptr<IkeListeners>(new IkeListeners(control, random, std::move(*loop), std::move(*exchanges)));
 }
 
 IkeListeners::IkeListeners(io::ControlWorker& control, crypto::RandomSource& random, io::EventLoop loop,
                            std::unique_ptr<KeyExchangeThread> exchanges)
-    : control_(control), random_(random), loop_(std::move(loop)), exchanges_(std::move(exchanges)) {}
+    : control_(control),
+      random_(random),
+      loop_(std::move(loop)),
+      exchanges_(std::move(exchanges)),
+      authd_(loop_, kAuthd) {}
 
 Status IkeListeners::open(const HeldListener& listener, ListenerSockets sockets) {
     io::ControlWorker::Sockets served = sockets_of(listener, sockets, control_.worker_count());
@@ -63,6 +69,7 @@ void IkeListeners::close(ListenerIndex listener) {
     WARREN_CHECK(engine_ != nullptr && listener == listener_);
     engine_ = nullptr;
     exchanges_->forget_all();
+    authd_.forget_all();
     control_.close_listener(listener);
 }
 
@@ -120,10 +127,20 @@ void IkeListeners::save(Now /*now*/, ListenerIndex /*listener*/, const control::
 void IkeListeners::note_changed(Now /*now*/, ListenerIndex /*listener*/, PeerIndex /*peer*/) {}
 void IkeListeners::flush(Now /*now*/) {}
 
+// An answer may lead to the next ask, and an ask to an answer at once.
 void IkeListeners::run(Now now) {
-    for (KeyExchangeThread::Answered& done : exchanges_->take()) answer(now, done.id, std::move(done.answer));
-    pump(now);
+    do {
+        post_asks(now);
+    } while (take_answers(now));
     tell_unserved();
+}
+
+bool IkeListeners::take_answers(Now now) {
+    std::vector<KeyExchangeThread::Answered> exchanged = exchanges_->take();
+    std::vector<AuthdChannel::Answered> told = authd_.take(now.instant);
+    for (KeyExchangeThread::Answered& done : exchanged) answer(now, done.id, std::move(done.answer));
+    for (AuthdChannel::Answered& done : told) answer(now, done.id, std::move(done.answer));
+    return !exchanged.empty() || !told.empty();
 }
 
 void IkeListeners::answer(Now now, ike::AskId id, ike::Answer answer) {
@@ -131,17 +148,13 @@ void IkeListeners::answer(Now now, ike::AskId id, ike::Answer answer) {
     control_.change(listener_, [&](control::Output& out) { engine_->handle_answer(now, id, std::move(answer), out); });
 }
 
-// An answer may lead to the next ask.
-void IkeListeners::pump(Now now) {
-    while (engine_ != nullptr) {
-        std::vector<ike::Ask> asks = engine_->take_asks();
-        if (asks.empty()) return;
-        for (ike::Ask& ask : asks) {
-            if (auto* const exchange = std::get_if<ike::KeyExchangeAsk>(&ask.question)) {
-                exchanges_->post(ask.id, std::move(*exchange), ask.may_wait);
-            } else {
-                answer(now, ask.id, ike::AskFailed{});
-            }
+void IkeListeners::post_asks(Now now) {
+    if (engine_ == nullptr) return;
+    for (ike::Ask& ask : engine_->take_asks()) {
+        if (auto* const exchange = std::get_if<ike::KeyExchangeAsk>(&ask.question)) {
+            exchanges_->post(ask.id, std::move(*exchange), ask.may_wait);
+        } else {
+            authd_.post(now.instant, ask.id, std::move(ask.question), ask.may_wait);
         }
     }
 }

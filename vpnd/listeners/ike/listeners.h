@@ -1,4 +1,4 @@
-// IKE's listener: its sockets, its engine, the preshared keys, and the thread that computes key exchanges.
+// IKE's listener: its sockets, its engine, and those who answer its asks: a thread that computes key exchanges, authd.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -15,6 +16,7 @@
 #include "vpnd/ike/engine.h"
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
+#include "vpnd/listeners/ike/authd_channel.h"
 #include "vpnd/listeners/ike/key_exchange_thread.h"
 
 namespace warren::vpnd {
@@ -40,10 +42,13 @@ class IkeListeners final : public ListenerService {
     void note_changed(Now now, ListenerIndex listener, PeerIndex peer) override;
     void flush(Now now) override;
 
+    // To authd, which is asked over it from now on.
+    void attach_authd(ipc::Channel channel) { authd_.attach(std::move(channel)); }
+
     [[nodiscard]] int fd() const override { return loop_.fd(); }
     // Takes the engine's asks and brings it answers; says how many connections are not served, when that changed.
     void run(Now now) override;
-    [[nodiscard]] Instant next_deadline() const override { return kNever; }
+    [[nodiscard]] Instant next_deadline() const override { return authd_.has_answered() ? Instant() : kNever; }
 
   private:
     IkeListeners(io::ControlWorker& control, crypto::RandomSource& random, io::EventLoop loop,
@@ -51,13 +56,16 @@ class IkeListeners final : public ListenerService {
 
     void drop(Now now, CustomerIndex customer, ConnectionIndex connection);
     void answer(Now now, ike::AskId id, ike::Answer answer);
-    void pump(Now now);
+    // False: nobody has answered anything.
+    bool take_answers(Now now);
+    void post_asks(Now now);
     void tell_unserved();
 
     io::ControlWorker& control_;
     crypto::RandomSource& random_;
     io::EventLoop loop_;
     std::unique_ptr<KeyExchangeThread> exchanges_;
+    AuthdChannel authd_;
     ListenerIndex listener_;
     ike::Engine* engine_ = nullptr;  // owned by the control worker; null: there is no listener
     std::unordered_map<CustomerIndex, std::unordered_set<ConnectionIndex>> served_;

@@ -1,6 +1,6 @@
 // Keys are kept out of swap: all memory where that is allowed, the heap where there is a limit, and a word where there
 // is not enough.
-#include "vpnd/memory_lock.h"
+#include "base/memory_lock.h"
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
@@ -15,7 +15,6 @@
 #include <vector>
 
 using namespace warren;
-using namespace warren::vpnd;
 
 namespace {
 

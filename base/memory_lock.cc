@@ -1,4 +1,4 @@
-#include "vpnd/memory_lock.h"
+#include "base/memory_lock.h"
 
 #include <malloc.h>
 #include <sys/mman.h>
@@ -10,7 +10,7 @@
 #include <fstream>
 #include <string>
 
-namespace warren::vpnd {
+namespace warren {
 
 namespace {
 
@@ -50,4 +50,4 @@ Status MemoryLock::extend() {
                 "the heap is larger than RLIMIT_MEMLOCK; raise it, or start as root with CAP_SYS_RESOURCE", errno);
 }
 
-}  // namespace warren::vpnd
+}  // namespace warren

@@ -5,7 +5,7 @@
 
 #include "base/result.h"
 
-namespace warren::vpnd {
+namespace warren {
 
 // All memory where RLIMIT_MEMLOCK is unlimited, as stackd sets it where it may; else the heap, in which all keys are,
 // as far as the limit goes. Locking all memory under a limit is no choice: an allocation beyond it would fail in the
@@ -21,4 +21,4 @@ class MemoryLock {
     std::uintptr_t heap_ = 0;  // where it starts; 0: everything is locked, what comes later too
 };
 
-}  // namespace warren::vpnd
+}  // namespace warren
