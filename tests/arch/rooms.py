@@ -18,6 +18,8 @@ MAY_INCLUDE = {
     "config": ["base/", *KEY_TYPES, "crypto/x25519.h"],  # to refuse the server's own public key as a peer's
     "ipc": ["base/", *KEY_TYPES, "crypto/sha.h"],
     "access": ["base/", "config/document.h"],
+    "auth/table": ["base/", "crypto/", "ipc/auth_messages.h"],
+    "auth": ["base/", "crypto/", "ipc/auth_messages.h", "ipc/channel.h", "ipc/start.h", "auth/"],
     "health": ["base/", "ipc/control_messages.h"],
     "vpnd/packet": ["base/"],
     "vpnd/turns": ["base/", "vpnd/packet/"],
@@ -74,6 +76,8 @@ LIBRARY_OF = {
     "config": "config",
     "ipc": "ipc",
     "access": "access",
+    "auth/table": "auth_table",
+    "auth": "auth",
     "health": "health",
     "vpnd/packet": "packet",
     "vpnd/turns": "turns",
@@ -106,8 +110,9 @@ MUST_NOT_REACH = {
     "ipc/web_messages.h": ["crypto/", "config/"],
     "web/": ["crypto/", "config/"],
     "base/": ["crypto/"],
-    "stacks/": ["vpnd/"],  # never a protocol
-    "vpnd/": ["config/", "stacks/"],
+    "stacks/": ["vpnd/", "auth/"],  # never a protocol
+    "auth/": ["config/", "stacks/", "vpnd/"],
+    "vpnd/": ["auth/", "config/", "stacks/"],
     "vpnd/dataplane/": ["vpnd/control/", "vpnd/wireguard/", "vpnd/ike/", "vpnd/io/"],  # knows nothing of handshakes
     # Drives engines by control/engine.h alone.
     "vpnd/io/": ["vpnd/wireguard/", "vpnd/ike/", "vpnd/listeners/wireguard/", "vpnd/listeners/ike/"],
@@ -120,6 +125,7 @@ MUST_NOT_REACH = {
 # PURE rooms: no sockets, clock, threads, files, environment or logging. Room -> its sources that are not. What pure
 # code uses of other sources must be pure as well. Each has an archive of its own, whose symbols are read.
 PURE = {
+    "auth/table": [],
     "crypto": ["random"],
     "config": ["load", "file_reader"],
     "vpnd/packet": [],
@@ -135,7 +141,7 @@ PURE = {
 # No class with virtual functions: a packet is not to pay for a call through a pointer.
 NO_VIRTUAL_CLASSES = ["packet", "turns", "dataplane"]
 # base is used by everybody; of it, these do I/O.
-IMPURE_BASE = ["log", "fd", "process_usage", "sandbox", "socket_address"]
+IMPURE_BASE = ["log", "fd", "memory_lock", "process_usage", "sandbox", "socket_address"]
 # A failed WARREN_CHECK writes a line and aborts; that is the end of the process, not I/O of its code.
 LAST_WORDS = ("base", "check")
 
