@@ -25,7 +25,9 @@ namespace options = boost::program_options;
 using warren::LogLevel;
 using warren::Status;
 
-constexpr const char* kWebUser = "warren-web";  // the user that statusd runs as, if it exists; else vpnd's
+// The users that statusd and authd run as, if they exist; else vpnd's.
+constexpr const char* kWebUser = "warren-web";
+constexpr const char* kAuthUser = "warren-auth";
 
 enum ExitStatus { kDone = 0, kInvalidConfiguration = 1, kUsage = 2, kFailed = 4 };
 
@@ -39,7 +41,7 @@ struct Arguments {
     std::string run_dir;
     std::string state_dir;  // "" = none
     std::string user;
-    std::string libexec;   // where vpnd and statusd are; "" = beside stackd
+    std::string libexec;   // where vpnd, authd and statusd are; "" = beside stackd
     std::string launcher;  // directory of the launcher's sockets; "" = stackd starts them itself
 };
 
@@ -109,15 +111,21 @@ int serve(const Arguments& arguments, bool with_web, const warren::stacks::Signa
             web = {std::move(*statusd), arguments.config, arguments.run_dir + "/snapshot.sock",
                    arguments.run_dir + "/statusd.pid", [] { return warren::stacks::Signals::stop_waits(); }};
     }
+    // Nor must a missing authd: WireGuard does not need it.
+    std::optional<warren::stacks::AuthKeeper::Options> auth;
+    const auto auth_user = warren::stacks::find_user(kAuthUser);
+    auto authd = find_program(arguments, "authd", auth_user ? *auth_user : *user);
+    if (!authd) warren::log(LogLevel::kError, "authd_not_found", {{"reason", authd.error().what}});
+    if (authd) auth = {std::move(*authd), [] { return warren::stacks::Signals::stop_waits(); }};
     const auto run_dir = warren::stacks::RunDir::claim(arguments.run_dir);
     if (!run_dir) return refuse(run_dir.error());
     auto left = warren::stacks::VpndProcess::find_left(run_dir->path(), user->uid);
     warren::stacks::raise_limits();
     if (const Status dropped = warren::stacks::drop_capabilities(arguments.launcher.empty()); !dropped)
         return refuse(dropped.error());
-    return warren::stacks::Supervisor(
-               *run_dir, **kernel, signals,
-               {arguments.config, std::move(*vpnd), std::move(web), std::move(left), arguments.state_dir})
+    return warren::stacks::Supervisor(*run_dir, **kernel, signals,
+                                      {arguments.config, std::move(*vpnd), std::move(web), std::move(auth),
+                                       std::move(left), arguments.state_dir})
         .run();
 }
 
@@ -138,11 +146,11 @@ int main(int argc, char** argv) {
         "state-dir", text(""),
         "directory for what a reboot must not lose: where peers are, the last good configuration (empty: it is lost)")(
         "user", text("warren"), "unprivileged user that vpnd runs as")(
-        "libexec", text(""), "directory of vpnd and statusd (empty: beside stackd)")(
+        "libexec", text(""), "directory of vpnd, authd and statusd (empty: beside stackd)")(
         "launcher", text(""),
-        "directory of vpnd.sock and statusd.sock, whose listener "
+        "directory of vpnd.sock, authd.sock and statusd.sock, whose listener "
         "starts them (empty: stackd starts them itself)")(
-        "log-level", text("info"), "how much stackd, vpnd and statusd log: debug, info, warn or error")(
+        "log-level", text("info"), "how much stackd, vpnd, authd and statusd log: debug, info, warn or error")(
         "no-web", "do not start the status page")("down", "remove all stacks of this run-dir, and exit")(
         "version", "print the version")("help", "print this");
     options::variables_map chosen;

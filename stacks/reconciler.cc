@@ -290,10 +290,10 @@ bool Reconciler::bring_up_stacks(Round& round, Report& report) {
 Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const std::set<std::string>& present,
                            bool full, const std::function<Status()>& before_commit) {
     const ListenerPorts listeners = listeners_of(next);
-    options_.tell_secrets(next, false);
+    options_.tell_secrets(link, next, false);
     Status delivered = view_.deliver(
         link, {number_, next, listeners, sockets_, stacks_, options_.numbers, present, full, before_commit});
-    if (delivered) options_.tell_secrets(next, true);
+    if (delivered) options_.tell_secrets(link, next, true);
     if (!delivered && delivered.error().code != ErrorCode::kInvalid) link.close();
     return delivered;
 }

@@ -47,9 +47,10 @@ class Reconciler {
             [](std::uint64_t, const std::vector<Rename>&) {};
         std::string uapi_directory = kUapiDirectory;
         SecretNumbers numbers{};  // of what authd holds
-        // Called with each generation before vpnd gets it, and again when vpnd has it: authd then needs no other.
-        std::function<void(const config::Generation& generation, bool is_in_force)> tell_secrets =
-            [](const config::Generation&, bool) {};
+        // Called with each generation before this vpnd gets it, and again when it has it: then authd needs no secrets
+        // of another one.
+        std::function<void(VpndLink& link, const config::Generation& generation, bool is_in_force)> tell_secrets =
+            [](VpndLink&, const config::Generation&, bool) {};
     };
     // `kernel` must outlive it.
     Reconciler(Kernel& kernel, Options options)
@@ -123,6 +124,7 @@ class Reconciler {
     void close_listeners() { sockets_.keep_only({}); }
 
     [[nodiscard]] std::uint64_t generation() const { return number_; }
+    [[nodiscard]] const SecretNumbers& numbers() const { return options_.numbers; }
     // Data workers of vpnd: as the first generation says, or as the adopted vpnd has them, until set_workers().
     [[nodiscard]] std::uint32_t workers() const { return sockets_.workers(); }
     // As the configuration in force says. problems() says when workers() is another number.

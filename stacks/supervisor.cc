@@ -47,6 +47,15 @@ std::size_t max_descriptors() {
     return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
+// A run-dir that cannot hold the key: another stackd gives other numbers, and the IKE SAs of sites begin anew then.
+SecretNumbers numbers_of(const RunDir& run_dir) {
+    auto numbers = SecretNumbers::open(run_dir.file("secret-numbers"));
+    if (numbers) return std::move(*numbers);
+    log(LogLevel::kWarn, "secret_numbers_not_kept",
+        {{"reason", numbers.error().what}, {"risk", "after a restart of stackd sites of IPsec connect anew"}});
+    return SecretNumbers();
+}
+
 int milliseconds_until(Instant deadline, Instant now) {
     if (deadline == kNever) return -1;
     const auto left = std::chrono::ceil<milliseconds>(deadline - now).count();
@@ -70,10 +79,15 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
                            max_descriptors(), [] { return now(); }, [this] { return last_good_.read(); },
                            [this](std::uint64_t generation, const std::vector<Rename>& renames) {
                                if (web_) web_->report_renames(now(), generation, renames);
+                           },
+                           kUapiDirectory, numbers_of(run_dir),
+                           [this](VpndLink& link, const config::Generation& generation, bool is_in_force) {
+                               tell_secrets(link, generation, is_in_force);
                            }}),
       state_(run_dir.path(), options_.state_dir),
       last_good_(options_.state_dir) {
     if (options_.web) web_.emplace(*options_.web);
+    if (options_.auth) auth_.emplace(*options_.auth);
 }
 
 int Supervisor::run() {
@@ -136,10 +150,12 @@ void Supervisor::stop() {
     link_.close();
     last_good_.finish(reconciler_.current(), kStopPatience, now());
     if (leaving_) {
+        if (auth_) auth_->leave();
         log(LogLevel::kInfo, "service_stopped", {{"stacks", "stay up"}, {"vpnd", "goes on"}});
         return;
     }
     (void)end_vpnd(kStopPatience);
+    auth_.reset();
     if (kept_sessions_) kept_sessions_->wipe();
     state_.finish(kStopPatience);
     reconciler_.close_listeners();
@@ -152,14 +168,16 @@ void Supervisor::stop() {
 
 void Supervisor::serve() {
     while (!stopping_) {
-        enum { kSignals, kControl, kLink, kProcess, kWeb, kWebEnded, kStacks };
-        std::array<pollfd, 7> waiting{{{signals_.fd(), POLLIN, 0},
+        enum { kSignals, kControl, kLink, kProcess, kWeb, kWebEnded, kStacks, kAuth, kAuthEnded };
+        std::array<pollfd, 9> waiting{{{signals_.fd(), POLLIN, 0},
                                        {control_->fd(), POLLIN, 0},
                                        {link_.is_connected() ? link_.fd() : -1, POLLIN, 0},
                                        {process_ ? process_->ended_fd() : -1, POLLIN, 0},
                                        {web_ ? web_->fd() : -1, POLLIN, 0},
                                        {web_ ? web_->ended_fd() : -1, POLLIN, 0},
-                                       {reconciler_.changes_fd(), POLLIN, 0}}};
+                                       {reconciler_.changes_fd(), POLLIN, 0},
+                                       {auth_ ? auth_->fd() : -1, auth_ ? auth_->events() : short{0}, 0},
+                                       {auth_ ? auth_->ended_fd() : -1, POLLIN, 0}}};
         const Instant watch_at = !link_.is_connected()  ? kNever
                                  : link_.awaits_reply() ? link_.reply_deadline()
                                                         : watch_at_;
@@ -168,7 +186,8 @@ void Supervisor::serve() {
         const int timeout = milliseconds_until(
             std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
                       reconciler_.next_departure(), state_.next_deadline(), last_good_.next_deadline(),
-                      control_->next_deadline(), web_ ? web_->next_deadline() : kNever, watchdog_.next_deadline()}),
+                      control_->next_deadline(), web_ ? web_->next_deadline() : kNever,
+                      auth_ ? auth_->next_deadline() : kNever, watchdog_.next_deadline()}),
             now());
         if (::poll(waiting.data(), waiting.size(), control_->has_waiting() ? 0 : timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
@@ -187,6 +206,7 @@ void Supervisor::serve() {
             if (kept_sessions_) kept_sessions_->wipe();
         }
         if (now() >= restart_at_) restart_vpnd();
+        serve_auth();
         if (web_) web_->run(now());
         state_.run(now());
         last_good_.run(reconciler_.current(), now());
@@ -225,6 +245,7 @@ void Supervisor::serve_control(bool is_ready) {
 // Called after every wait and between customers: often enough to feed the watchdog.
 bool Supervisor::must_stop() {
     if (web_) web_->beat(now());
+    if (auth_) auth_->settle();
     watchdog_.feed(now());
     return Signals::stop_waits();
 }
@@ -309,7 +330,7 @@ void Supervisor::keep_last_good(const Report& report) {
 void Supervisor::configure_web() {
     if (!web_) return;
     report_stacks();
-    web_->report_problems(reconciler_.problems());
+    web_->report_problems(problems());
     web_->configure(now(), reconciler_.current().appliance);
 }
 
@@ -321,7 +342,7 @@ void Supervisor::report_stacks() {
 void Supervisor::update_web() {
     if (!web_) return;
     if (incomplete_stacks(reconciler_.problems()) != incomplete_) report_stacks();
-    web_->report_problems(reconciler_.problems());
+    web_->report_problems(problems());
 }
 
 Report Supervisor::handle_request(const ipc::ControlRequest& request) {
@@ -354,6 +375,7 @@ Report Supervisor::change_log_level(LogLevel level) {
             link_.close();  // the next vpnd starts with it
     }
     if (web_) web_->pass_log_level(now());
+    if (auth_) auth_->pass_log_level();
     return log_levels();
 }
 
@@ -365,6 +387,7 @@ Report Supervisor::log_levels() const {
     };
     fact("stackd", true);
     fact("vpnd", link_.is_connected());
+    if (auth_ && auth_->is_wanted()) fact("authd", auth_->is_running());
     fact("statusd", web_ && web_->fd() >= 0);
     return report;
 }
@@ -380,11 +403,14 @@ Report Supervisor::status(const std::string& customer) const {
     fact(process_ ? "vpnd pid " + std::to_string(process_->pid()) + ", " + std::to_string(workers) +
                         (workers == 1 ? " data worker" : " data workers")
                   : std::string(link_.is_connected() ? "vpnd runs" : "vpnd is not running"));
+    if (auth_ && auth_->is_wanted())
+        fact(auth_->is_running() ? "authd pid " + std::to_string(auth_->pid()) : std::string("authd is not running"));
     const config::Appliance& appliance = reconciler_.current().appliance;
     if (appliance.public_endpoint) fact("clients use " + *appliance.public_endpoint);
     const auto disabled = disabled_peers_of(reconciler_.current(), customer);
     report.texts.insert(report.texts.end(), disabled.begin(), disabled.end());
-    report.texts.insert(report.texts.end(), reconciler_.problems().begin(), reconciler_.problems().end());
+    const auto all = problems();
+    report.texts.insert(report.texts.end(), all.begin(), all.end());
     report.summary = "generation " + std::to_string(reconciler_.generation());
     return report;
 }

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "stacks/children/auth_keeper.h"
 #include "stacks/children/kept_sessions.h"
 #include "stacks/children/launch.h"
 #include "stacks/children/vpnd_link.h"
@@ -29,9 +30,10 @@ class Supervisor {
     struct Options {
         std::string config_directory;
         Program vpnd;
-        std::optional<WebKeeper::Options> web;  // nothing: no status page
-        std::optional<VpndProcess> left;        // a vpnd of an earlier stackd of this run-dir
-        std::string state_dir;                  // what outlives a reboot; "": nothing does
+        std::optional<WebKeeper::Options> web;    // nothing: no status page
+        std::optional<AuthKeeper::Options> auth;  // nothing: there is no program, and no site of IPsec comes up
+        std::optional<VpndProcess> left;          // a vpnd of an earlier stackd of this run-dir
+        std::string state_dir;                    // what outlives a reboot; "": nothing does
     };
     // All references must outlive it.
     Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& signals, Options options);
@@ -91,12 +93,20 @@ class Supervisor {
     // For a later start, after an apply().
     void keep_last_good(const Report& report);
     [[nodiscard]] Report handle_request(const ipc::ControlRequest& request);
-    // Changes the level of all three daemons. One that is not running receives it when it starts.
+    // Changes the level of all daemons. One that is not running receives it when it starts.
     [[nodiscard]] Report change_log_level(LogLevel level);
     [[nodiscard]] Report log_levels() const;
     // `customer`: whose disabled peers are all named; "": the first few of each.
     [[nodiscard]] Report status(const std::string& customer) const;
     void announce() const;
+    // supervisor_auth.cc: the secrets of a generation go to authd, and a channel to it to that vpnd; those of no other
+    // are kept when it is in force.
+    void tell_secrets(VpndLink& link, const config::Generation& generation, bool is_in_force);
+    // vpnd gets a channel to authd if it has none. A link that breaks is closed.
+    void pass_asker(VpndLink& link);
+    void serve_auth();
+    // Those of the reconciler, and that there is no authd where one is needed.
+    [[nodiscard]] std::vector<ipc::ControlText> problems() const;
     void configure_web();
     void report_stacks();
     // Tells statusd what has changed.
@@ -118,6 +128,8 @@ class Supervisor {
     std::optional<VpndProcess> process_;
     VpndLink link_;
     std::optional<WebKeeper> web_;
+    std::optional<AuthKeeper> auth_;
+    bool wants_auth_ = false;           // there are secrets, and no program that could hold them
     std::set<std::string> incomplete_;  // customers whose stacks statusd shows as not complete
     Instant vpnd_since_{};
     unsigned quick_deaths_ = 0;  // in a row

@@ -82,6 +82,7 @@ Status Supervisor::connect_to_vpnd() {
     }
     process_ = std::move(*process);
     link_ = std::move(link);
+    if (auth_) auth_->forget_asker();
     vpnd_since_ = now();
     watch_at_ = now() + kWatchInterval;
     for (const Rename& rename : renames)
@@ -155,6 +156,7 @@ Status Supervisor::start_vpnd() {
 }
 
 Status Supervisor::greet(VpndLink& link) {
+    if (auth_) auth_->forget_asker();  // the next channel is for this vpnd
     const auto holdings = link.greet(
         hello(),
         {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get(), peers_.get(), kept_sessions_->fd()},
@@ -172,6 +174,7 @@ void Supervisor::note_served(VpndLink link) {
 // Stacks, sockets and tunnels stay for the next vpnd.
 void Supervisor::handle_vpnd_exit(const std::string& reason, bool hangs) {
     link_ = VpndLink();
+    if (auth_) auth_->forget_asker();
     // A vpnd that only hung up would compete with its successor for the tunnels.
     const bool is_alive = process_ && !process_->ended();
     const std::string end = end_vpnd(hangs ? Duration(0) : kStopPatience);
@@ -250,6 +253,7 @@ Report Supervisor::replace_vpnd() {
     is_changing_over_ = false;
     if (!served && began == kNever) {
         successor->process.stop(kStopPatience);
+        if (auth_) auth_->forget_asker();  // the successor may have the present one
         reconciler_.keep_workers(link_, workers);
         if (is_adopted) {
             snapshot_listener_.reset();

@@ -48,6 +48,10 @@ class VpndLink {
                                          Duration patience = kPatience);
     // One message of a generation. Keys in it are wiped from the send buffer.
     [[nodiscard]] Status send(const ipc::ConfigMessage& message, const std::vector<int>& descriptors = {});
+    // One that is no part of a generation and has no answer, whatever vpnd owes.
+    [[nodiscard]] Status pass(const ipc::ConfigMessage& message, const std::vector<int>& descriptors) {
+        return transmit(message, descriptors);
+    }
     // Waits for the answer to Commit. kInvalid with vpnd's reason when it was rejected; every other error: the link is
     // broken.
     [[nodiscard]] Status await_applied(std::uint64_t generation);

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,9 @@ class Room {
     VpndLink link{vpnd.take_channel()};
     Lines told;  // renames, as statusd is told of them
     std::function<void()> when_told = [] {};
+    std::function<void(bool is_in_force)> when_secrets_told = [](bool) {};
+    Lines secrets_told;  // how many, as authd's keeper is told of them
+    std::set<SecretId> ids_told;
     std::size_t looks_until_stop = SIZE_MAX;  // how often the reconciler sees no signal
     Reconciler reconciler{
         kernel,
@@ -115,7 +119,16 @@ class Room {
                  for (const Rename& rename : renames)
                      told.push_back(std::to_string(generation) + ": " + rename.from + " to " + rename.to);
              },
-         .uapi_directory = directory_ + "/uapi"}};
+         .uapi_directory = directory_ + "/uapi",
+         .tell_secrets =
+             [this](VpndLink&, const config::Generation& generation, bool is_in_force) {
+                 std::set<SecretId> ids;
+                 for_each_secret(generation,
+                                 [&](const AuthSecret& secret) { ids.insert(reconciler.numbers().of(secret)); });
+                 ids_told.merge(std::set<SecretId>(ids));
+                 secrets_told.push_back(std::to_string(ids.size()) + (is_in_force ? " in force" : " before"));
+                 when_secrets_told(is_in_force);
+             }}};
 };
 
 // doctest prints no vectors.

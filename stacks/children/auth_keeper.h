@@ -1,0 +1,122 @@
+// Keeps authd running, gives it the secrets of IPsec, and makes the channel between it and vpnd. Tunnels do not depend
+// on it; new ones of IPsec do.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "crypto/secret_buffer.h"
+#include "ipc/auth_messages.h"
+#include "ipc/channel.h"
+#include "stacks/children/launch.h"
+#include "stacks/children/vpnd_process.h"
+
+namespace warren::stacks {
+
+// A secret with copies of its files.
+struct KeptSecret {
+    struct File {
+        ipc::SecretFile what = ipc::SecretFile::kKey;
+        crypto::SecretBuffer content;
+    };
+    SecretKind kind = SecretKind::kPsk;
+    std::vector<File> files;
+    bool crl_required = false;
+    std::vector<std::string> realms;
+};
+
+// Belongs to one thread. Never waits for authd except while starting and stopping it: what authd does not read waits
+// here.
+class AuthKeeper {
+  public:
+    struct Options {
+        Program authd;
+        std::function<bool()> must_stop;  // stops waiting for a launcher
+    };
+    explicit AuthKeeper(Options options) : options_(std::move(options)) {}
+    // Stops authd, unless it was left.
+    ~AuthKeeper();
+    AuthKeeper(const AuthKeeper&) = delete;
+    AuthKeeper& operator=(const AuthKeeper&) = delete;
+
+    // authd gets it, also the next one. There is an authd while there is any secret.
+    void put(Instant now, SecretId id, KeptSecret secret);
+    [[nodiscard]] bool has(SecretId id) const { return secrets_.contains(id); }
+    void keep_only(const std::set<SecretId>& ids);
+
+    // vpnd has no channel to the present authd, and there is one.
+    [[nodiscard]] bool lacks_asker() const { return channel_.valid() && !vpnd_has_asker_; }
+    // vpnd's end of a new channel; the other end goes to authd after all secrets that it lacks.
+    [[nodiscard]] Result<UniqueFd> make_asker();
+    // vpnd is another one, or did not get it.
+    void forget_asker() { vpnd_has_asker_ = false; }
+
+    // Sends our log level to authd if it runs. Otherwise it receives the level when it starts.
+    void pass_log_level();
+    // It goes on for vpnd, and ends with it or when the next stackd gives vpnd another authd.
+    void leave();
+
+    [[nodiscard]] bool is_running() const { return channel_.valid(); }
+    [[nodiscard]] bool is_wanted() const { return !secrets_.empty(); }
+    [[nodiscard]] pid_t pid() const { return process_ ? process_->pid() : 0; }
+    // Why there is none; "": it runs.
+    [[nodiscard]] const std::string& problem() const { return problem_; }
+
+    // To wait for these events; -1: it is not running.
+    [[nodiscard]] int fd() const { return channel_.fd(); }
+    [[nodiscard]] short events() const;
+    // Readable when it has ended.
+    [[nodiscard]] int ended_fd() const { return process_ ? process_->ended_fd() : -1; }
+    [[nodiscard]] Instant next_deadline() const;
+    // Notices its end, restarts it when due, replaces one that does not answer, calls settle().
+    void run(Instant now);
+    // Sends what authd has not got yet, as far as it takes it.
+    void settle();
+
+  private:
+    // What authd gets next. A put: when it is still there by then.
+    struct Order {
+        enum class Kind : std::uint8_t { kPut, kDrop, kAsker, kLogLevel, kProbe };
+        Kind kind = Kind::kPut;
+        SecretId id = kNoSecret;
+        UniqueFd asker;
+    };
+    [[nodiscard]] Status start();
+    void handle_exit(Instant now, const std::string& reason, Duration patience);
+    std::string stop_process(Duration patience);
+    void watch(Instant now);
+    // False: it has hung up, or sent something else than AuthAlive.
+    [[nodiscard]] bool read(Instant now);
+    [[nodiscard]] Status encode(Order& order);
+    [[nodiscard]] Status encode_secret(SecretId id);
+    [[nodiscard]] Status add_wire(const ipc::AuthControl& message);
+
+    Options options_;
+    std::map<SecretId, KeptSecret> secrets_;
+    std::optional<VpndProcess> process_;
+    ipc::Channel channel_;
+    std::deque<Order> orders_;
+    std::deque<crypto::SecretBuffer> wires_;  // of the order that is being sent
+    UniqueFd asker_;                          // goes with the last wire
+    std::vector<std::uint8_t> wire_;          // reused
+    bool vpnd_has_asker_ = false;
+    std::uint64_t probe_ = 0;     // the number of the last one
+    Instant probed_at_ = kNever;  // kNever: it was answered
+    Instant probe_at_ = kNever;
+    Instant since_{};
+    unsigned quick_deaths_ = 0;  // in a row
+    Instant start_at_ = kNever;
+    std::string problem_;
+};
+
+}  // namespace warren::stacks

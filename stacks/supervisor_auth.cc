@@ -1,0 +1,61 @@
+// authd's part in the life of a generation: it has a secret before vpnd may ask for it, and as long as vpnd may.
+#include <set>
+#include <utility>
+
+#include "base/log.h"
+#include "stacks/supervisor.h"
+
+namespace warren::stacks {
+
+namespace {
+
+KeptSecret copy_of(const AuthSecret& secret) {
+    KeptSecret out{secret.kind, {}, secret.crl_required, secret.realms};
+    for (const AuthSecret::File& file : secret.files)
+        out.files.push_back({file.what, crypto::SecretBuffer(file.content)});
+    return out;
+}
+
+}  // namespace
+
+void Supervisor::tell_secrets(VpndLink& link, const config::Generation& generation, bool is_in_force) {
+    std::set<SecretId> needed;
+    for_each_secret(generation, [&](const AuthSecret& secret) {
+        const SecretId id = reconciler_.numbers().of(secret);
+        if (needed.insert(id).second && auth_ && !auth_->has(id)) auth_->put(now(), id, copy_of(secret));
+    });
+    wants_auth_ = !needed.empty();
+    if (!auth_) return;
+    if (is_in_force) return auth_->keep_only(needed);
+    auth_->run(now());
+    pass_asker(link);
+}
+
+void Supervisor::pass_asker(VpndLink& link) {
+    if (!auth_ || !auth_->lacks_asker() || !link.is_connected()) return;
+    auto asker = auth_->make_asker();
+    Status passed;
+    if (!asker) passed = tl::unexpected<Error>(asker.error());
+    if (asker) passed = link.pass(ipc::PutAuthChannel{}, {asker->get()});
+    if (passed) return;
+    auth_->forget_asker();
+    log(LogLevel::kWarn, "authd_not_passed", {{"reason", passed.error().what}});
+    if (asker) link.close();
+}
+
+void Supervisor::serve_auth() {
+    if (!auth_) return;
+    auth_->run(now());
+    pass_asker(link_);
+}
+
+std::vector<ipc::ControlText> Supervisor::problems() const {
+    std::vector<ipc::ControlText> out = reconciler_.problems();
+    if (!wants_auth_ || (auth_ && (auth_->is_running() || auth_->problem().empty()))) return out;
+    out.push_back({ipc::ControlText::Kind::kNote, "",
+                   "authd is not running (" + (auth_ ? auth_->problem() : std::string("there is no program")) +
+                       "); the tunnels go on, but no site of IPsec comes up"});
+    return out;
+}
+
+}  // namespace warren::stacks
