@@ -1,4 +1,4 @@
-"""vpnd and statusd started by a launcher, like systemd's socket units with Accept=yes in the package. Here,
+"""vpnd, statusd and authd started by a launcher, like systemd's socket units with Accept=yes in the package. Here,
 systemd-socket-activate is the launcher."""
 
 import os
@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.lab import netlab, town as scenery
+from tests.lab import netlab, sites, town as scenery
 from tests.lab.town import STACK4, Town
 from tests.lab.warren import UNPRIVILEGED, programs
 
@@ -44,7 +44,7 @@ def launched(directory):
     with netlab.Lab() as lab:
         town = Town(lab, name="launched")
         town.warren.launcher, town.warren.status_listen = directory, "127.0.0.1:8443"
-        launchers = [listen(town.hub, directory, name) for name in ("vpnd", "statusd")]
+        launchers = [listen(town.hub, directory, name) for name in ("vpnd", "statusd", "authd")]
         town.warren.start()
         office = town.office("branch")
         office.customer = town.customer([office.peer], "launched")
@@ -78,6 +78,21 @@ def test_a_statusd_that_dies_is_launched_again(launched):
     os.kill(first, signal.SIGKILL)
     netlab.wait_until(lambda: [pid for pid in town.warren.children("statusd") if pid != first], 15,
                       "another statusd runs")
+
+
+def test_an_authd_is_launched_for_ipsec_and_again_when_it_dies(launched):
+    town, _, launchers = launched
+    assert not town.warren.children("authd")
+    town.warren.ipsec = {}
+    town.warren.write()
+    town.warren.put(sites.customer("acme", [sites.connection.Connection("graz", "graz@acme.example", sites.new_key(),
+                                                                        [sites.child()])]))
+    first = netlab.wait_until(lambda: town.warren.children("authd"), 10, "an authd runs")[0]
+    assert int(fields(first)["PPid"]) == launchers[2].pid
+    os.kill(first, signal.SIGKILL)
+    netlab.wait_until(lambda: town.warren.children("authd") not in ([], [first]), 15, "another authd runs")
+    town.warren.remove("acme")
+    netlab.wait_until(lambda: not town.warren.children("authd"), 10, "nobody needs it any more")
 
 
 @pytest.mark.losses

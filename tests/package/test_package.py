@@ -11,7 +11,8 @@ from tests.lab import netlab
 from tests.lab.warren import ROOT, programs
 
 # Unit -> the highest exposure level that systemd-analyze may report, of 10.
-UNITS = {"warren.service": 4.5, "warren-vpnd@.service": 1.0, "warren-statusd@.service": 1.0}
+UNITS = {"warren.service": 4.5, "warren-vpnd@.service": 1.0, "warren-authd@.service": 1.0,
+         "warren-statusd@.service": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +46,16 @@ def test_lintian_reports_nothing(package):
 
 def test_every_file_is_where_it_belongs(package):
     files = listing(package)
-    for path in ("/usr/sbin/stackd", "/usr/sbin/vpnd", "/usr/sbin/statusd", "/usr/bin/vpnctl"):
+    for path in ("/usr/sbin/stackd", "/usr/sbin/vpnd", "/usr/sbin/authd", "/usr/sbin/statusd", "/usr/bin/vpnctl"):
         assert files[path] == ("-rwxr-xr-x", "root/root"), path
     for path in (*(f"/lib/systemd/system/{unit}" for unit in UNITS), "/lib/systemd/system/warren-vpnd.socket",
-                 "/lib/systemd/system/warren-statusd.socket", "/usr/lib/sysusers.d/warren.conf",
+                 "/lib/systemd/system/warren-authd.socket", "/lib/systemd/system/warren-statusd.socket",
+                 "/usr/lib/sysusers.d/warren.conf",
                  "/usr/share/bash-completion/completions/vpnctl", "/usr/share/zsh/vendor-completions/_vpnctl",
                  "/usr/share/fish/vendor_completions.d/vpnctl.fish", "/usr/share/man/man1/vpnctl.1.gz",
                  "/usr/share/man/man5/warren.toml.5.gz", "/usr/share/man/man5/warren-customer.5.gz",
                  "/usr/share/man/man8/stackd.8.gz", "/usr/share/man/man8/vpnd.8.gz",
-                 "/usr/share/man/man8/statusd.8.gz"):
+                 "/usr/share/man/man8/authd.8.gz", "/usr/share/man/man8/statusd.8.gz"):
         assert files[path] == ("-rw-r--r--", "root/root"), path
     for path in ("examples/warren.toml", "examples/customers/acme.toml", "recipes.md", "config.md"):
         assert files[f"/usr/share/doc/warren/{path}"] == ("-rw-r--r--", "root/root"), path
@@ -87,17 +89,18 @@ def test_the_units_drop_the_rights_that_the_daemons_do_not_need(unit, most):
     assert exposure(f"{ROOT}/package/{unit}", ROOT) <= most
 
 
-@pytest.mark.parametrize("daemon", ["vpnd", "statusd"])
+@pytest.mark.parametrize("daemon", ["vpnd", "authd", "statusd"])
 def test_the_daemons_have_no_network_no_capability_and_their_own_root(daemon):
     settings = settings_of(f"warren-{daemon}@.service")
     wanted = {"CapabilityBoundingSet": "", "NoNewPrivileges": "yes", "PrivateNetwork": "yes",
               "RootDirectory": "/usr/lib/warren/root", "BindReadOnlyPaths": "/usr", "ProtectSystem": "strict",
               "ProtectHome": "yes", "RestrictAddressFamilies": "none", "IgnoreOnIsolate": "yes", "LimitCORE": "0"}
     assert {key: settings.get(key) for key in wanted} == wanted
-    assert settings["User"] == settings["Group"] == {"vpnd": "warren", "statusd": "warren-web"}[daemon]
+    user = {"vpnd": "warren", "authd": "warren-auth", "statusd": "warren-web"}[daemon]
+    assert settings["User"] == settings["Group"] == user
 
 
-@pytest.mark.parametrize("daemon", ["vpnd", "statusd"])
+@pytest.mark.parametrize("daemon", ["vpnd", "authd", "statusd"])
 def test_only_root_can_have_a_daemon_started(daemon):
     settings = settings_of(f"warren-{daemon}.socket")
     assert (settings["SocketMode"], settings["DirectoryMode"], settings["Accept"]) == ("0600", "0700", "yes")
@@ -150,7 +153,7 @@ def test_it_installs_runs_and_a_purge_leaves_nothing(package, debian):
     assert chroot("stackd", "--version").stdout == f"stackd {version.replace('~', '-')}\n"
     assert chroot("vpnctl", "check", "/etc/warren", check=False).returncode == 1  # it runs; there is no warren.toml yet
     users, earlier = ({line.split(":")[0] for line in lines} for lines in (state()[1], before[1]))
-    assert users - earlier == {"warren", "warren-web"}
+    assert users - earlier == {"warren", "warren-auth", "warren-web"}
     assert os.path.islink(f"{debian}/etc/systemd/system/multi-user.target.wants/warren.service")
     with open(f"{debian}/etc/warren/warren.toml", "w") as text:
         text.write("# the operator's\n")
