@@ -87,7 +87,8 @@ void Daemon::handle(ipc::AuthControl message, std::vector<UniqueFd> descriptors)
     if (const auto* const drop = std::get_if<ipc::DropSecret>(&message)) return table_.drop(drop->id);
     if (std::holds_alternative<ipc::AuthAsker>(message)) return take_asker(std::move(descriptors));
     if (const auto* const wanted = std::get_if<ipc::AuthLogLevel>(&message)) return set_log_level(wanted->level);
-    if (const auto* const probe = std::get_if<ipc::AuthProbe>(&message)) return answer_alive(probe->number);
+    if (const auto* const probe = std::get_if<ipc::AuthProbe>(&message))
+        return tell_stackd(ipc::AuthAlive{probe->number});
     close_stackd("it sent what only authd sends");
 }
 
@@ -112,9 +113,8 @@ void Daemon::take_asker(std::vector<UniqueFd> descriptors) {
 }
 
 // stackd has room for it, or does not wait for it.
-void Daemon::answer_alive(std::uint64_t number) {
-    if (const Status encoded = ipc::encode(ipc::AuthControl(ipc::AuthAlive{number}), wire_); !encoded) return;
-    (void)stackd_.send(wire_);
+void Daemon::tell_stackd(const ipc::AuthControl& message) {
+    if (stackd_.valid() && ipc::encode(message, wire_)) (void)stackd_.send(wire_);
 }
 
 void Daemon::close_stackd(std::string_view reason) {
@@ -167,11 +167,12 @@ void Daemon::send_answer() {
     if (!sent) close_asker(sent.error().what);
 }
 
-// A new vpnd gets a new channel.
+// A new vpnd gets a new channel, or the same one, if it is still there.
 void Daemon::close_asker(std::string_view reason) {
     asker_ = ipc::Channel();
     crypto::wipe(answer_);
     answer_.clear();
+    tell_stackd(ipc::AuthAskerGone{});
     log(LogLevel::kInfo, "vpnd_disconnected", {{"reason", std::string(reason)}});
 }
 

@@ -33,7 +33,7 @@ class Daemon {
     void handle(ipc::AuthControl message, std::vector<UniqueFd> descriptors);
     void finish_secret();
     void take_asker(std::vector<UniqueFd> descriptors);
-    void answer_alive(std::uint64_t number);
+    void tell_stackd(const ipc::AuthControl& message);
     // At most one ask.
     void serve_vpnd();
     void handle(ipc::AuthAsk ask);

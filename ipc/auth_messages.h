@@ -2,7 +2,7 @@
 // has one answer, in any order.
 //
 //   stackd: (AuthLogLevel | PutSecret SecretPart* SecretEnd | DropSecret | AuthAsker | AuthProbe)*
-//   authd:  AuthAlive
+//   authd:  (AuthAlive | AuthAskerGone)*
 //
 //   vpnd:   AuthAsk
 //   authd:  AuthAnswer
@@ -107,8 +107,12 @@ void fields(auto& codec, Is<AuthAlive> auto& m) {
     codec(m.number);
 }
 
-using AuthControl = std::variant<PutSecret, SecretPart, SecretEnd, DropSecret, AuthAsker, AuthLogLevel,
-                                 AuthProbe, AuthAlive>;
+// authd has no channel to vpnd any more: that has hung up, or sent what it may not.
+struct AuthAskerGone {};
+void fields(auto&, Is<AuthAskerGone> auto&) {}
+
+using AuthControl = std::variant<PutSecret, SecretPart, SecretEnd, DropSecret, AuthAsker, AuthLogLevel, AuthProbe,
+                                 AuthAlive, AuthAskerGone>;
 
 // --- vpnd <-> authd --------------------------------------------------------------------------------
 

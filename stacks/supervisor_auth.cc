@@ -32,7 +32,7 @@ void Supervisor::tell_secrets(VpndLink& link, const config::Generation& generati
 }
 
 void Supervisor::pass_asker(VpndLink& link) {
-    if (!auth_ || !auth_->lacks_asker() || !link.is_connected()) return;
+    if (!auth_ || !auth_->lacks_asker(now()) || !link.is_connected()) return;
     auto asker = auth_->make_asker();
     Status passed;
     if (!asker) passed = tl::unexpected<Error>(asker.error());

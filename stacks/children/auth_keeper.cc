@@ -23,6 +23,7 @@ constexpr Duration kFirstPause = milliseconds(100);
 constexpr Duration kMaxPause = seconds(10);
 constexpr Duration kStopPatience = seconds(2);
 constexpr Duration kStartPatience = seconds(5);  // everything else waits meanwhile
+constexpr Duration kBetweenAskers = seconds(1);  // so that a pair that cannot speak costs little
 constexpr Duration kProbeInterval = seconds(2);
 constexpr Duration kProbePatience = seconds(10);  // far longer than the most expensive asks that it may have
 
@@ -127,7 +128,7 @@ std::string AuthKeeper::stop_process(Duration patience) {
     orders_.clear();
     wires_.clear();
     asker_.reset();
-    vpnd_has_asker_ = false;
+    forget_asker();
     const std::string ended = process_ ? process_->stop(patience) : std::string();
     process_.reset();
     return ended;
@@ -163,9 +164,17 @@ bool AuthKeeper::read(Instant now) {
         if (!received) return received.error().code == ErrorCode::kUnavailable;
         if (received->closed) return false;
         const auto message = ipc::decode_auth_control(Bytes(space).first(received->size));
-        const auto* const alive = message ? std::get_if<ipc::AuthAlive>(&*message) : nullptr;
-        if (alive == nullptr) return false;
-        if (alive->number != probe_) continue;
+        if (!message) return false;
+        if (std::holds_alternative<ipc::AuthAskerGone>(*message) && vpnd_has_asker_) {
+            vpnd_has_asker_ = false;
+            asker_not_before_ = now + kBetweenAskers;
+            continue;
+        }
+        // One that is told twice, or after vpnd was seen to be gone.
+        if (std::holds_alternative<ipc::AuthAskerGone>(*message)) return true;
+        // Each probe is answered once: nothing that it sends keeps us here.
+        const auto* const alive = std::get_if<ipc::AuthAlive>(&*message);
+        if (alive == nullptr || alive->number != probe_ || probed_at_ == kNever) return false;
         probed_at_ = kNever;
         probe_at_ = now + kProbeInterval;
     }

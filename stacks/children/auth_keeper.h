@@ -54,12 +54,17 @@ class AuthKeeper {
     [[nodiscard]] bool has(SecretId id) const { return secrets_.contains(id); }
     void keep_only(const std::set<SecretId>& ids);
 
-    // vpnd has no channel to the present authd, and there is one.
-    [[nodiscard]] bool lacks_asker() const { return channel_.valid() && !vpnd_has_asker_; }
+    // vpnd has no channel to the present authd, and there is one. After one that broke, no more than once a second.
+    [[nodiscard]] bool lacks_asker(Instant now) const {
+        return channel_.valid() && !vpnd_has_asker_ && now >= asker_not_before_;
+    }
     // vpnd's end of a new channel; the other end goes to authd after all secrets that it lacks.
     [[nodiscard]] Result<UniqueFd> make_asker();
     // vpnd is another one, or did not get it.
-    void forget_asker() { vpnd_has_asker_ = false; }
+    void forget_asker() {
+        vpnd_has_asker_ = false;
+        asker_not_before_ = kLongAgo;
+    }
 
     // Sends our log level to authd if it runs. Otherwise it receives the level when it starts.
     void pass_log_level();
@@ -95,7 +100,7 @@ class AuthKeeper {
     void handle_exit(Instant now, const std::string& reason, Duration patience);
     std::string stop_process(Duration patience);
     void watch(Instant now);
-    // False: it has hung up, or sent something else than AuthAlive.
+    // False: it has hung up, or sent what it may not.
     [[nodiscard]] bool read(Instant now);
     [[nodiscard]] Status encode(Order& order);
     [[nodiscard]] Status encode_secret(SecretId id);
@@ -110,6 +115,7 @@ class AuthKeeper {
     UniqueFd asker_;                          // goes with the last wire
     std::vector<std::uint8_t> wire_;          // reused
     bool vpnd_has_asker_ = false;
+    Instant asker_not_before_ = kLongAgo;
     std::uint64_t probe_ = 0;     // the number of the last one
     Instant probed_at_ = kNever;  // kNever: it was answered
     Instant probe_at_ = kNever;

@@ -1,4 +1,4 @@
-// Starts vpnd and statusd: as our children, or by systemd, each in a sandbox of its own.
+// Starts vpnd, authd and statusd: as our children, or by systemd, each in a sandbox of its own.
 #pragma once
 
 #include <functional>

@@ -79,14 +79,20 @@ class Running {
     }
     void await_alive(std::uint64_t number) {
         tell(ipc::AuthProbe{number});
+        for (auto message = heard(); !std::holds_alternative<ipc::AuthAlive>(message); message = heard()) {
+            REQUIRE(std::holds_alternative<ipc::AuthAskerGone>(message));
+            ++gone;
+        }
+    }
+    ipc::AuthControl heard() {
         const auto received = receive(stackd, space_);
-        const auto message = ipc::decode_auth_control(Bytes(space_).first(received.size));
+        auto message = ipc::decode_auth_control(Bytes(space_).first(received.size));
         REQUIRE(message);
-        REQUIRE(std::holds_alternative<ipc::AuthAlive>(*message));
-        CHECK(std::get<ipc::AuthAlive>(*message).number == number);
+        return std::move(*message);
     }
 
     ipc::Channel stackd;
+    int gone = 0;  // how often authd had no channel to vpnd any more, as stackd was told
 
   private:
     test::SeededRandom random_{1};
@@ -169,6 +175,8 @@ TEST_CASE("another vpnd gets another channel, and the former one is closed") {
     CHECK(is_closed(first));
     ask(second, 1, 7);
     CHECK(is_right(answer_of(second)));
+    authd.await_alive(5);
+    CHECK(authd.gone == 0);
 }
 
 TEST_CASE("a vpnd that sends nonsense is hung up on, and the next one is served") {
@@ -188,6 +196,7 @@ TEST_CASE("a vpnd that sends nonsense is hung up on, and the next one is served"
     ask(vpnd, 1, 7);
     CHECK(is_right(answer_of(vpnd)));
     authd.await_alive(5);
+    CHECK(authd.gone == 3);
 }
 
 TEST_CASE("a vpnd that takes no answer is not read from, and does not hold up stackd") {

@@ -33,6 +33,7 @@ std::vector<AuthControl> every_auth_control() {
     out.emplace_back(AuthLogLevel{LogLevel::kDebug});
     out.emplace_back(AuthProbe{41});
     out.emplace_back(AuthAlive{42});
+    out.emplace_back(AuthAskerGone{});
     return out;
 }
 
