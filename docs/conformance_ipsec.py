@@ -401,7 +401,10 @@ ROWS = {
     ),
     "KD6": (
         "Open asks are bounded: 256 in all, 64 of a customer, 4 of a prefix; so are IKE_SAs and children",
-        ["test_a_stranger_cannot_push_a_customers_attempts_out"],
+        [
+            "test_a_stranger_cannot_push_a_customers_attempts_out",
+            "test_many_who_ask_for_one_customer_leave_the_others_their_share",
+        ],
         "That a customer's storm delays another's set-up by no more than a half is not measured",
     ),
     "KD7": ("Puzzles (RFC 8019)", [], "Not offered"),
