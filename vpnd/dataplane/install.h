@@ -63,6 +63,7 @@ struct InstallSession {
     // Where messages carry the low half of the counter only: its high half counts too, and is authentic (extended
     // sequence numbers, RFC 4303 §2.2.1).
     bool has_extended_sequence = false;
+    bool copies_dscp = false;  // of packets sent: the DSCP goes to the outer packet (RFC 4301 §5.1.2)
     std::uint64_t replay_window = ReplayWindow::kSize;  // counters behind the newest; 64 to that
     bool is_initiator = false;                          // we began its handshake
     // Where it is kept for a successor of this process; null: nowhere. Its counters below `received` are refused. The
@@ -106,6 +107,11 @@ struct ForgetEndpoint {
 
 // The cached local address is forgotten, the kernel chooses again (conformance T5, E2).
 struct ClearLocalAddress {
+    PeerIndex peer;
+};
+
+// Another one has the peer from now on: what is counted of it begins anew beside what was counted of all.
+struct CountAnew {
     PeerIndex peer;
 };
 
@@ -175,9 +181,9 @@ struct KeepElsewhere {
     KeptSession* kept = nullptr;
 };
 
-using Command =
-    std::variant<InstallSession, RetireSession, Confirm, StopSending, SetEndpoint, ForgetEndpoint, ClearLocalAddress,
-                 SendKeepalive, PurgeStaged, PutPeer, DropPeer, PutPrefix, DropPrefix, RouteSession, KeepElsewhere>;
+using Command = std::variant<InstallSession, RetireSession, Confirm, StopSending, SetEndpoint, ForgetEndpoint,
+                             ClearLocalAddress, CountAnew, SendKeepalive, PurgeStaged, PutPeer, DropPeer, PutPrefix,
+                             DropPrefix, RouteSession, KeepElsewhere>;
 
 // --- Events: data worker -> control worker -------------------------------------------------------
 

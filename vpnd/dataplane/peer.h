@@ -63,6 +63,7 @@ struct Peer {
     Instant need_reported = kLongAgo;
 
     TrafficCounters traffic;
+    TrafficCounters traffic_before;  // of `traffic`, that of others who had the peer before (CountAnew)
     std::unique_ptr<BoundedQueue<StagedPacket>> staged;  // only while packets wait
 
     void move_to(const Endpoint& to, const LocalAddress& from) {

@@ -47,6 +47,8 @@ void Pipeline::apply(Instant now, Command command, Output& out) {
         if (Peer* peer = roster_.find_to_change(forgotten->peer)) peer->has_endpoint = false;
     } else if (const auto* const cleared = std::get_if<ClearLocalAddress>(&command)) {
         if (Peer* peer = roster_.find_to_change(cleared->peer)) peer->local = {};
+    } else if (const auto* const anew = std::get_if<CountAnew>(&command)) {
+        if (Peer* peer = roster_.find_to_change(anew->peer)) peer->traffic_before = peer->traffic;
     } else if (const auto* const keepalive = std::get_if<SendKeepalive>(&command)) {
         send_keepalive(now, *keepalive, out);
     } else if (const auto* const purge = std::get_if<PurgeStaged>(&command)) {
@@ -156,6 +158,11 @@ void Pipeline::charge(CustomerIndex index, Direction direction, Duration time) {
 const Meters* Pipeline::meters(CustomerIndex index) const {
     const Customer* const customer = roster_.find(index);
     return customer == nullptr ? nullptr : &customer->meters;
+}
+
+const TrafficCounters* Pipeline::earlier_traffic(PeerIndex index) const {
+    const Peer* const peer = roster_.find(index);
+    return peer == nullptr ? nullptr : &peer->traffic_before;
 }
 
 const TrafficCounters* Pipeline::traffic(PeerIndex index) const {

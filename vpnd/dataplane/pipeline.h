@@ -90,6 +90,8 @@ class Pipeline {
     // Null when unknown.
     [[nodiscard]] const Meters* meters(CustomerIndex customer) const;
     [[nodiscard]] const TrafficCounters* traffic(PeerIndex peer) const;
+    // The part of it that is not the present one's (CountAnew); null likewise.
+    [[nodiscard]] const TrafficCounters* earlier_traffic(PeerIndex peer) const;
     [[nodiscard]] const DataPlaneDrops* drops(CustomerIndex customer) const;
     // The customer that has this index now is the one of that life.
     [[nodiscard]] bool serves(CustomerIndex customer, std::uint64_t life) const;

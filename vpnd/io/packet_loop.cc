@@ -173,7 +173,14 @@ void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {
     for (PeerCounters& row : report->peers) {
         const dataplane::TrafficCounters* const traffic = pipeline_.traffic(row.peer);
         if (traffic == nullptr) continue;
-        row = {row.peer, traffic->rx_bytes, traffic->tx_bytes, traffic->rx_packets, traffic->tx_packets};
+        const dataplane::TrafficCounters& before = *pipeline_.earlier_traffic(row.peer);
+        row = {row.peer,
+               traffic->rx_bytes,
+               traffic->tx_bytes,
+               traffic->rx_packets,
+               traffic->tx_packets,
+               traffic->rx_bytes - before.rx_bytes,
+               traffic->tx_bytes - before.tx_bytes};
     }
     if (const dataplane::Meters* const meters = pipeline_.meters(report->customer)) report->meters = *meters;
     if (!report->customer.valid()) {

@@ -55,6 +55,8 @@ struct PeerCounters {
     PeerIndex peer;
     std::uint64_t rx_bytes = 0, tx_bytes = 0;      // encrypted payload messages, headers included
     std::uint64_t rx_packets = 0, tx_packets = 0;  // likewise, keepalives included
+    // Of these bytes, those since somebody else had the peer (dataplane::CountAnew).
+    std::uint64_t own_rx_bytes = 0, own_tx_bytes = 0;
 };
 
 // Counters of one customer. The control worker allocates, with peers.size() rows to fill; the data worker fills and

@@ -129,6 +129,8 @@ io::PeerCounters Counters::peer(CustomerIndex customer, std::size_t position, Pe
         sum.tx_bytes += row.tx_bytes;
         sum.rx_packets += row.rx_packets;
         sum.tx_packets += row.tx_packets;
+        sum.own_rx_bytes += row.own_rx_bytes;
+        sum.own_tx_bytes += row.own_tx_bytes;
     });
     return sum;
 }

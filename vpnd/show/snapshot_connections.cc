@@ -52,8 +52,8 @@ ipc::ChildSnapshot shown_of(Now now, control::ChildStatus& child, const io::Peer
     out.spi_in = child.spi_in.value;
     out.spi_out = child.spi_out;
     out.suite = std::move(child.suite);
-    out.rx_bytes = counters.rx_bytes;
-    out.tx_bytes = counters.tx_bytes;
+    out.rx_bytes = counters.own_rx_bytes;
+    out.tx_bytes = counters.own_tx_bytes;
     out.age_seconds = seconds_of(now.instant - child.created);
     out.rekey_seconds = until(now, child.next_rekey);
     out.expiry_seconds = until(now, child.expires);

@@ -75,6 +75,18 @@ TEST_CASE("S3: an empty keepalive confirms an initiator's session when nothing w
     CHECK(rig.traffic(0).tx_bytes == 32);
 }
 
+TEST_CASE("what is counted of a peer's new owner begins anew, beside what was counted of all") {
+    Rig rig = ready_rig();
+    rig.install(0, 100, true);
+    CHECK(rig.pipeline->earlier_traffic({0})->tx_bytes == 0);
+    rig.apply(CountAnew{{0}});
+    rig.transmit(0, to_peer());
+    CHECK(rig.traffic(0).tx_bytes == 32 + 64);
+    CHECK(rig.pipeline->earlier_traffic({0})->tx_bytes == 32);
+    rig.apply(CountAnew{{77}});  // unknown
+    CHECK(rig.pipeline->earlier_traffic({77}) == nullptr);
+}
+
 TEST_CASE("S3: waiting packets confirm an initiator's session, without a keepalive") {
     Rig rig = ready_rig();
     rig.transmit(0, to_peer());

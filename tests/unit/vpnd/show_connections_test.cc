@@ -174,6 +174,8 @@ struct World {
                 for (io::PeerCounters& row : report.peers) {
                     row.rx_bytes = 1000 + row.peer.value;
                     row.tx_bytes = 2 * row.rx_bytes;
+                    row.own_rx_bytes = row.rx_bytes - 100;  // others had the peer before
+                    row.own_tx_bytes = row.tx_bytes - 200;
                 }
             });
         }
@@ -290,7 +292,7 @@ TEST_CASE("a connection is shown with its SAs; what they counted is that of thei
     CHECK(child.spi_in == 0xc0ffee);
     CHECK(child.spi_out == 7);
     CHECK(child.suite == "aes128gcm");
-    CHECK(child.rx_bytes == World::rx_of(world.graz().peers[0]));
+    CHECK(child.rx_bytes == World::rx_of(world.graz().peers[0]) - 100);
     CHECK(child.tx_bytes == 2 * child.rx_bytes);
     CHECK(child.age_seconds == 90);
     CHECK(child.rekey_seconds == 190U);
