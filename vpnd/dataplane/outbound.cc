@@ -84,7 +84,7 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
         customer.drops.add(DropReason::kPacketTooBig, packet.count());
         return refuse(now, IcmpError::kTooBig, packet.inner(), customer, framing.inner_maximum, out);
     }
-    const std::uint8_t traffic_class = encapsulated_traffic_class(packet.inner().traffic_class());
+    const std::uint8_t traffic_class = encapsulated_traffic_class(packet.inner().traffic_class(), session.copies_dscp);
     std::size_t padded = framing.padded_size(size, view.mtu);  // of all but a shorter last one
     std::size_t message = padded + framing.overhead;
     if (message * packet.count() > session.bytes_left()) return hold(now, packet, peer, customer, out);

@@ -35,6 +35,7 @@ struct Session {
           has_selectors(!install.selectors.empty()),
           selectors(std::move(install.selectors)),
           has_extended_sequence(install.has_extended_sequence),
+          copies_dscp(install.copies_dscp),
           next_counter(install.first_counter),
           reserved(install.first_counter),
           kept(install.kept),
@@ -57,6 +58,7 @@ struct Session {
     bool has_selectors;
     Selectors selectors;
     bool has_extended_sequence;
+    bool copies_dscp;
     std::uint64_t next_counter;  // of the next message sent: 64 bits on every machine (conformance S6)
     std::uint64_t reserved;      // messages are sent with counters below: as in `kept`
     KeptSession* kept;           // null: not kept

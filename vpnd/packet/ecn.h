@@ -13,9 +13,10 @@ enum class Ecn : std::uint8_t { kNotEct = 0, kEct1 = 1, kEct0 = 2, kCe = 3 };
     return static_cast<Ecn>(traffic_class & 3U);
 }
 
-// The outer traffic class of a packet to send: its ECN field copied, DSCP 0 (RFC 6040 §4.1, conformance D9).
-[[nodiscard]] constexpr std::uint8_t encapsulated_traffic_class(std::uint8_t inner) {
-    return inner & 3U;
+// The outer traffic class of a packet to send: its ECN field copied, DSCP 0 (RFC 6040 §4.1, conformance D9) unless it
+// is to be copied too.
+[[nodiscard]] constexpr std::uint8_t encapsulated_traffic_class(std::uint8_t inner, bool copies_dscp = false) {
+    return copies_dscp ? inner : inner & 3U;
 }
 
 // The inner ECN field of a packet received, nothing when it must be dropped (RFC 6040 §4.2, figure 4).

@@ -152,6 +152,18 @@ TEST_CASE("ES8: the outer packet has the inner ECN and DSCP 0") {
         REQUIRE(sent.size() == 1);
         CHECK(sent[0].traffic_class == ecn);
     }
+    InstallSession copying = rig.session_of({.spi = 0x2000'0040});
+    copying.copies_dscp = true;
+    rig.apply(std::move(copying));
+    (void)rig.sent();
+    IpFields fields;
+    fields.source = *parse_ip("10.0.0.1");
+    fields.destination = *parse_ip("10.0.0.2");
+    fields.traffic_class = 0xba;
+    rig.transmit(0, udp_packet(fields, 1, 2, Packet(4)));
+    const auto sent = rig.sent();
+    REQUIRE(sent.size() == 1);
+    CHECK(sent[0].traffic_class == 0xba);
 }
 
 TEST_CASE("ESP has no empty messages: SendKeepalive sends nothing, nor does a new session") {
