@@ -35,10 +35,13 @@ MAY_INCLUDE = {
                   "vpnd/turns/", "vpnd/control/"],
     # Descriptors as the control worker takes them.
     "vpnd/listeners/sockets": ["base/", "ipc/", "vpnd/customers/", "vpnd/io/"],
+    # What outlives the process.
+    "vpnd/listeners/kept": ["base/", "crypto/"],
     "vpnd/listeners/wireguard": ["base/", "crypto/", "vpnd/control/", "vpnd/customers/", "vpnd/dataplane/framing/",
-                                 "vpnd/io/", "vpnd/listeners/sockets/", "vpnd/show/counters.h", "vpnd/wireguard/"],
+                                 "vpnd/io/", "vpnd/listeners/sockets/", "vpnd/listeners/kept/", "vpnd/show/counters.h",
+                                 "vpnd/wireguard/"],
     "vpnd/listeners/ike": ["base/", "crypto/", "ipc/", "vpnd/control/", "vpnd/customers/", "vpnd/dataplane/framing/",
-                           "vpnd/io/", "vpnd/listeners/sockets/", "vpnd/ike/"],
+                           "vpnd/io/", "vpnd/listeners/sockets/", "vpnd/listeners/kept/", "vpnd/ike/"],
     "vpnd": ["base/", "crypto/", "ipc/", "vpnd/"],
     "stacks/plan": ["base/", "config/", "ipc/"],
     "stacks/kernel": ["base/", "stacks/plan/"],
@@ -90,6 +93,7 @@ LIBRARY_OF = {
     "vpnd/customers": "vpnd_core",
     "vpnd/show": "vpnd_core",
     "vpnd/listeners/sockets": "vpnd_core",
+    "vpnd/listeners/kept": "vpnd_core",
     "vpnd/listeners/wireguard": "vpnd_core",
     "vpnd/listeners/ike": "vpnd_core",
     "vpnd": "vpnd_core",

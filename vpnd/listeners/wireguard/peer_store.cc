@@ -13,10 +13,10 @@ using wireguard::LastKnown;
 // The value, integers little-endian but for the first, by which it is ranked: time of the latest handshake (8, so that
 // the longest absent goes first; 1 when there was none), flags (1), 3 of padding, hash of the configured endpoint (4),
 // endpoint: address (16), port (2), 2 of padding, scope (4), local address (16), check of all before and the name (4).
-constexpr std::size_t kRankSize = 8;
+constexpr std::size_t kRankSize = kPeersForm.rank_size;
 constexpr std::size_t kCheckAt = 56;
 constexpr std::size_t kValueSize = kCheckAt + sizeof(std::uint32_t);
-constexpr SlotFile::Form kForm{"warren peers 2", kValueSize, kRankSize};
+static_assert(kPeersForm.value_size == kValueSize);
 enum Flag : unsigned { kHasEndpoint = 1, kRemoteIsV6 = 2, kHasLocal = 4, kLocalIsV6 = 8, kHasSession = 16 };
 
 using Value = std::array<std::uint8_t, kValueSize>;
@@ -86,7 +86,7 @@ LastKnown decode(const Value& value) {
 }  // namespace
 
 Result<PeerStore> PeerStore::open(UniqueFd file) {
-    auto opened = SlotFile::open(std::move(file), kForm);
+    auto opened = SlotFile::open(std::move(file), kPeersForm);
     if (!opened) return tl::unexpected<Error>(opened.error());
     PeerStore store;
     store.file_ = std::move(*opened);

@@ -5,7 +5,7 @@
 
 #include "base/ip.h"
 #include "crypto/keys.h"
-#include "vpnd/listeners/wireguard/slot_file.h"
+#include "vpnd/listeners/kept/slot_file.h"
 #include "vpnd/wireguard/engine.h"
 
 namespace warren::vpnd {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "crypto/keys.h"
-#include "vpnd/listeners/wireguard/slot_file.h"
+#include "vpnd/listeners/kept/slot_file.h"
 #include "vpnd/wireguard/tai64n.h"
 
 namespace warren::vpnd {

@@ -1,4 +1,4 @@
-#include "vpnd/listeners/wireguard/slot_file.h"
+#include "vpnd/listeners/kept/slot_file.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
