@@ -101,6 +101,7 @@ enum class DropReason : std::uint8_t {
     kIkeNoConnection,
     kIkeAuthFailed,
     kIkeSessionsFull,
+    kIkePoolEmpty,
     kIkeInvalidSyntax,
     kIkeCriticalPayload,
     kIkeFragment,
@@ -110,6 +111,7 @@ enum class DropReason : std::uint8_t {
     kIkeTemporaryFailure,
     kIkePeerSilent,
     kIkePeerRefused,
+    kIkePathWrong,
     kIkeNoEncapsulation,
     kEnd,  // no reason: the number of reasons
 };

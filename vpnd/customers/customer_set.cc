@@ -381,9 +381,9 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
     held.settings = std::move(customer.put.settings);
     held.put = ++puts_;
     if (is_new) held.life = held.put;
-    spread(held, customer.put.queues, changes);
+    const bool has_other_workers = spread(held, customer.put.queues, changes);
     if (replace_peers(held, std::move(customer.peers), was_served, changes)) view_changed = true;
-    if (replace_connections(held, customer, was_served, changes)) view_changed = true;
+    if (replace_connections(held, customer, {was_served, has_other_workers}, changes)) view_changed = true;
     if (!customer.tuns.empty()) held.tuns = numbers_of(customer.tuns);
     if (!view_changed) return;
     customer.tuns.resize(held.workers.size());
@@ -393,11 +393,13 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
 }
 
 // Over as many workers as its TUN has queues. The first stays the same.
-void CustomerSet::spread(HeldCustomer& held, std::size_t queues, Changes& changes) const {
+bool CustomerSet::spread(HeldCustomer& held, std::size_t queues, Changes& changes) const {
+    const std::vector<std::uint32_t> before = held.workers;
     for (std::size_t i = queues; i < held.workers.size(); ++i)
         changes.drop_customers.push_back({held.workers[i], held.index});
     held.workers.resize(queues);
     for (std::uint32_t i = 0; i < queues; ++i) held.workers[i] = (held.index.value + i) % workers_;
+    return held.workers != before;
 }
 
 bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served,

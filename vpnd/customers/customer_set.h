@@ -173,11 +173,16 @@ class CustomerSet {
     [[nodiscard]] Status check_identities(const Generation& generation, const std::set<std::string>& gone) const;
     void put_listener(NewListener&& listener, Changes& changes);
     void put_customer(NewCustomer&& customer, Changes& changes);
-    void spread(HeldCustomer& held, std::size_t queues, Changes& changes) const;
+    // True when it is with other workers than before.
+    bool spread(HeldCustomer& held, std::size_t queues, Changes& changes) const;
     // True when the data plane must know: other peers or other allowed_ips.
     bool replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served, Changes& changes);
     // The same for connections.
-    bool replace_connections(HeldCustomer& held, NewCustomer& customer, bool was_served, Changes& changes);
+    struct Before {
+        bool was_served = false;
+        bool had_other_workers = false;
+    };
+    bool replace_connections(HeldCustomer& held, NewCustomer& customer, Before before, Changes& changes);
     // Gives it the peers that it needs, of those that `known` has; null: it is new. True when they are others.
     bool assign_peers(CustomerIndex customer, HeldConnection& connection, HeldConnection* known, Changes& changes);
     void release_peers(HeldConnection& connection);

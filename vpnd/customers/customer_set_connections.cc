@@ -78,7 +78,8 @@ void CustomerSet::put_place(PeerIndex peer, Place place) {
     places_[peer.value] = place;
 }
 
-bool CustomerSet::replace_connections(HeldCustomer& held, NewCustomer& customer, bool was_served, Changes& changes) {
+bool CustomerSet::replace_connections(HeldCustomer& held, NewCustomer& customer, Before was, Changes& changes) {
+    const bool was_served = was.was_served;
     const bool same_customer = held.ipsec == customer.put.ipsec;
     // An identity that passed to another customer of this generation is that one's by now.
     if (held.ipsec) {
@@ -103,7 +104,9 @@ bool CustomerSet::replace_connections(HeldCustomer& held, NewCustomer& customer,
         next.config = std::move(config);
         next.places = places_of(next.config.settings.children);
         const bool is_same = known != nullptr && known->config == next.config && known->listener == next.listener;
-        const bool put = is_served && (!is_same || !same_customer || !was_served);
+        // What leads to its sessions is told to each worker of the customer.
+        const bool is_known_everywhere = !was.had_other_workers || next.has_fixed_routes();
+        const bool put = is_served && (!is_same || !same_customer || !was_served || !is_known_everywhere);
         if (!is_served && was_served && known != nullptr)
             changes.remove_connections.push_back({known->listener, held.index, known->index, known->peers});
         const bool moved = known == nullptr || known->config.queue != next.config.queue;

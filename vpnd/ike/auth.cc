@@ -67,23 +67,27 @@ std::optional<Question> Engine::State::answer_auth(Call& call, IkeSa& sa, const 
         return std::nullopt;
     }
     ConnectionEntry& entry = *entry_of(index);
-    std::size_t others = 0;
-    for (const std::uint32_t slot : entry.ike_sas) {
-        const IkeSa& other = *at(slot);
-        if (other.is_established() && !other.is_going() && !(other.peer_identity == claim.peer)) ++others;
-    }
-    if (others >= connection->max_sessions || !make_room_for_sa(call, entry, *connection)) {
+    const bool is_initial_contact = in.payloads.notify(NotifyType::kInitialContact) != nullptr;
+    const auto session = make_room_for_sa(call, entry, *connection)
+                             ? take_session(call, entry, *connection, sa, claim.peer, is_initial_contact)
+                             : std::nullopt;
+    if (!session) {
         refuse_auth(call, sa, in, finding, DropReason::kIkeSessionsFull);
         return std::nullopt;
     }
 
     sa.our_identity = finding.ours;
+    sa.session = *session;
+    const bool has_mobike = agree_on_mobike(sa, *connection, in.payloads);
     establish(call, sa, *connection, claim.peer);
     Chain chain;
     chain.id(PayloadType::kIdr, finding.ours.type, finding.ours.value);
     chain.auth(AuthMethod::kSharedKeyMic, macs->our_mac.reveal());
+    if (has_mobike) chain.notify(notify_of(NotifyType::kMobikeSupported));
+    if (connection->reauth != Duration::zero())
+        chain.notify(auth_lifetime(std::chrono::duration_cast<std::chrono::seconds>(connection->reauth)));
     answer_first_child(call, sa, *connection, in, chain);
-    settle_duplicates(call, sa, in.payloads.notify(NotifyType::kInitialContact) != nullptr);
+    settle_duplicates(call, sa, is_initial_contact);
     respond(call, sa, in, chain);
     sa.setup.reset();
     return std::nullopt;
@@ -120,9 +124,10 @@ void Engine::State::establish(Call& call, IkeSa& sa, const Connection& connectio
     sa.ends_at = kNever;
     sa.rekey_at = soft_deadline(call.instant(), connection.lifetimes.ike_rekey);
     sa.expires_at = call.instant() + connection.lifetimes.ike_rekey * kHardPercent / 100;
+    limit_proof(sa, call.instant(), connection.reauth);
     sa.takes_fragments = sa.takes_fragments && connection.fragmentation;
     ConnectionEntry& entry = *entry_of(connection.index);
-    if (!sa.is_initiator) entry.ike_sas.push_back(sa.slot);
+    if (!sa.is_initiator) join(entry, sa);
     entry.failures = 0;
     entry.is_stopped = false;
     entry.was_up = true;
@@ -131,6 +136,14 @@ void Engine::State::establish(Call& call, IkeSa& sa, const Connection& connectio
     ++completed;
     touch(sa);
     note_attempt(call, sa, std::nullopt);
+}
+
+// Who began begins anew, a little earlier; whom that is to be told, is (RFC 4478 §3).
+void Engine::State::limit_proof(IkeSa& sa, Instant now, Duration life) {
+    if (life == Duration::zero()) return;
+    sa.proven_until = std::min(sa.proven_until, now + life);
+    if (sa.is_initiator)
+        sa.reauth_at = std::min(sa.reauth_at, soft_deadline(now, life - life * kSoftJitterPercent / 100));
 }
 
 // --- as initiator --------------------------------------------------------------------------------
@@ -204,6 +217,9 @@ std::optional<Question> Engine::State::take_auth(Call& call, IkeSa& sa, const In
         return std::nullopt;
     }
     establish(call, sa, *connection, peer);
+    const NotifyPayload* const lifetime = in.payloads.notify(NotifyType::kAuthLifetime);
+    if (const auto told = lifetime == nullptr ? std::nullopt : auth_lifetime_of(*lifetime))
+        limit_proof(sa, call.instant(), std::max<Duration>(*told, kLeastReauth));
     const bool has_child = take_first_child(call, sa, *connection, in);
     sa.setup.reset();
     settle_duplicates(call, sa, in.payloads.notify(NotifyType::kInitialContact) != nullptr);
@@ -221,7 +237,7 @@ void Engine::State::refuse_responder(Call& call, IkeSa& sa, DropReason reason, c
                  std::move(attempt));
     drop_request(sa);
     if (ConnectionEntry* const entry = entry_of(sa.connection)) {
-        std::erase(entry->ike_sas, sa.slot);
+        leave(call, *entry, sa);
         note_failure(call, *entry);
     }
     sa.connection = {};

@@ -55,7 +55,7 @@ OrNotify<ChildPlan> Engine::State::plan_child(Call& call, IkeSa& sa, const Conne
     ChildPlan plan;
     for (const ChildConfig& child : connection.children) {
         if (rekeyed != nullptr && child.name != rekeyed->name) continue;
-        ChildSelectors narrowed = narrow(child, local, remote);
+        ChildSelectors narrowed = narrow(allowed(sa, connection, child), local, remote);
         if (narrowed.is_empty()) continue;
         const bool is_best = has_first_pair(narrowed, local, remote);
         if (plan.config != nullptr && !is_best) continue;
@@ -69,8 +69,10 @@ OrNotify<ChildPlan> Engine::State::plan_child(Call& call, IkeSa& sa, const Conne
                                covers(plan.selectors.remote, rekeyed->selectors.remote));
     if (plan.config == nullptr || is_narrower) {
         std::string ours;
-        for (const ChildConfig& child : connection.children)
-            ours += (ours.empty() ? "" : "; ") + to_string(child.local) + " with " + to_string(child.remote);
+        for (const ChildConfig& child : connection.children) {
+            const ChildSelectors both = allowed(sa, connection, child);
+            ours += (ours.empty() ? "" : "; ") + to_string(both.local) + " with " + to_string(both.remote);
+        }
         return refuse(NotifyType::kTsUnacceptable, to_string(local) + " with " + to_string(remote), std::move(ours));
     }
 
@@ -79,7 +81,7 @@ OrNotify<ChildPlan> Engine::State::plan_child(Call& call, IkeSa& sa, const Conne
     const bool is_full = (rekeyed == nullptr && static_cast<std::size_t>(live) >= kMostChildren) ||
                          sa.children.size() >= kMostChildrenWithReplaced;
     const auto flow = rekeyed != nullptr ? std::optional(rekeyed->flow)
-                                         : flow_for(*entry_of(connection.index), plan.config->peer, plan.selectors);
+                                         : flow_for(sa, plan.config->peer_of(sa.session), plan.selectors);
     if (is_full || !flow) return tl::unexpected(NotifyType::kNoAdditionalSas);
     plan.flow = *flow;
 
@@ -92,6 +94,13 @@ OrNotify<ChildPlan> Engine::State::plan_child(Call& call, IkeSa& sa, const Conne
 // When the child fails, the IKE_SA stays (RFC 7296 §1.2, conformance KA12).
 void Engine::State::answer_first_child(Call& call, IkeSa& sa, const Connection& connection, const Incoming& in,
                                        Chain& chain) {
+    if (const auto refusal = configure(call, sa, connection, in.payloads, chain)) {
+        count(DropReason::kIkePoolEmpty);
+        note_attempt(call, sa, DropReason::kIkePoolEmpty, name_of(*refusal));
+        chain.notify(notify_of(*refusal));
+        sa.ends_at = call.instant() + kChildlessLife;
+        return;
+    }
     const auto plan = plan_child(call, sa, connection, in.payloads, Pfs::kNone, nullptr);
     if (!plan) {
         count(reason_of(plan.error()));
@@ -100,8 +109,7 @@ void Engine::State::answer_first_child(Call& call, IkeSa& sa, const Connection& 
         return;
     }
     NewChild child;
-    child.ours = indexes.allocate({control::IndexKind::kHandshake, settings.listener, plan->config->peer},
-                                  plan->config->worker, random);
+    child.ours = new_child_spi(sa, *plan->config);
     child.theirs = plan->choice.spi;
     child.config = plan->config;
     child.suite = plan->choice.suite;
@@ -185,15 +193,14 @@ std::optional<Question> Engine::State::answer_child_with(Call& call, IkeSa& sa, 
     std::array<std::uint8_t, 32> our_nonce{};
     random.fill(our_nonce);
     NewChild child;
-    child.ours = indexes.allocate({control::IndexKind::kHandshake, settings.listener, plan->config->peer},
-                                  plan->config->worker, random);
+    child.ours = new_child_spi(sa, *plan->config);
     child.theirs = plan->choice.spi;
     child.config = plan->config;
     child.suite = plan->choice.suite;
     child.selectors = plan->selectors;
     child.flow = plan->flow;
     // What the peer does not know of yet is not sent on while there is something else (RFC 7296 §2.8).
-    const bool waits = is_flow_sent_on(*entry_of(connection.index), plan->config->peer, plan->flow);
+    const bool waits = is_flow_sent_on(sa, plan->config->peer_of(sa.session), plan->flow);
     child.send_when = waits ? dataplane::SendWhen::kAfterFirstReceived : dataplane::SendWhen::kNow;
     child.secret = exchange == nullptr ? nullptr : &exchange->secret;
     child.nonces = {peer_nonce, our_nonce};

@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/time.h"
+#include "vpnd/ike/configuration.h"
 #include "vpnd/ike/identity.h"
 #include "vpnd/ike/payload.h"
 #include "vpnd/ike/proposal.h"
@@ -32,14 +33,26 @@ inline constexpr std::size_t kMostChildren = 16;        // CHILD_SAs of one IKE_
 inline constexpr std::size_t kMostSideSelectors = 32;   // of one side of a child
 inline constexpr std::size_t kMostSelectorPairs = 256;  // of one child: local ones times remote ones
 
-// One child: what we would carry to and from the peer. Each is a peer of the data plane, over all rekeys.
+// One child: what we would carry to and from the peer. In each session it is a peer of the data plane, over all rekeys.
 struct ChildConfig {
     std::string name;
-    PeerIndex peer;
-    std::uint32_t worker = 0;  // the data worker that has the peer
+    PeerIndex peer;                     // of session 0
+    std::vector<PeerIndex> more_peers;  // of session 1, 2, ...
+    std::uint32_t worker = 0;           // the data worker that has the peers
     // Of our side and of the peer's, at most kMostSideSelectors each. The first of each family is what matters most.
+    // With a pool, `remote` is empty: it is what the peer has leased.
     std::vector<TrafficSelector> local;
     std::vector<TrafficSelector> remote;
+    std::vector<Prefix> routes;  // is_for_many(): what may lead to one of the peers, as far as its selectors go
+
+    // session < Connection::max_sessions
+    [[nodiscard]] PeerIndex peer_of(std::uint32_t session) const {
+        return session == 0 ? peer : more_peers[session - 1];
+    }
+    // The same on the wire, with the same data worker.
+    [[nodiscard]] bool carries_same(const ChildConfig& other) const {
+        return name == other.name && worker == other.worker && local == other.local && remote == other.remote;
+    }
     bool operator==(const ChildConfig&) const = default;
 };
 
@@ -72,11 +85,23 @@ struct Connection {
     Policy child = default_child_policy();
     Pfs pfs = Pfs::kOptional;
     Lifetimes lifetimes;
+    Duration reauth = Duration::zero();       // after which the peers prove anew who they are (RFC 4478); 0: never
     Duration dpd = std::chrono::seconds(30);  // 0: off
+    bool mobike = true;                       // a peer that began may change its address (RFC 4555)
     bool fragmentation = true;
     std::size_t fragment_size = 1280;    // bytes of an IP packet; kLeastFragmentSize or more
     std::uint64_t replay_window = 8128;  // packets; 64 to that
-    std::uint32_t max_sessions = 1;      // IKE_SAs, each with another identity of its peer
+    bool copies_dscp = false;            // to outer packets
+    // Peers at once, each with an IKE_SA over all its rekeys. More than one: one identity may have several.
+    std::uint32_t max_sessions = 1;
+    std::vector<std::uint32_t> workers;  // the customer's, which are told what leads to a session
+
+    // Networks of the addresses that peers lease, one of each family; none: peers bring their own.
+    std::vector<Prefix> pool;
+    ClientSettings clients;
+
+    // What leads to a peer comes and goes with its session.
+    [[nodiscard]] bool is_for_many() const { return max_sessions > 1 || !pool.empty(); }
     bool operator==(const Connection&) const = default;
 };
 

@@ -90,7 +90,8 @@ void Engine::remove_peer(Now now, PeerIndex peer, control::Output& out) {
     ConnectionEntry* const entry = state_->entry_of(peer);
     if (entry == nullptr) return;
     Call call{now, out};
-    for (const std::uint32_t slot : entry->ike_sas) {
+    const PeerRecord* const known = State::record_of(*entry, peer);
+    for (const std::uint32_t slot : entry->slots_of(known == nullptr ? 0 : known->session)) {
         IkeSa& sa = *state_->at(slot);
         std::vector<SessionId> ids;
         for (const ChildSa& child : sa.children) {
@@ -138,33 +139,60 @@ void Engine::State::put_connection(Call& call, Connection config) {
     const Connection before = present == nullptr ? Connection{} : *present;
     directory.put(std::move(config));
     const Connection& connection = *directory.find(index);
+    put_records(entry, connection);
+    entry.pool.configure(connection.pool, std::max<std::size_t>(connection.max_sessions, kLeastLeasesKept));
+    tell_endpoints(call, connection);
+    update_children(call, entry, before);
+    lead_anew(call, entry, connection.workers != before.workers);
+    want_connection(call, entry, Duration::zero());
+}
+
+// Of each peer of its children, in each session. Children may share one.
+void Engine::State::put_records(ConnectionEntry& entry, const Connection& connection) {
     std::vector<PeerRecord> records;
-    for (const ChildConfig& child : connection.children) {
-        if (connection_of_peer.size() <= child.peer.value) connection_of_peer.resize(child.peer.value + std::size_t{1});
-        connection_of_peer[child.peer.value] = index;
-        const PeerRecord* const known = record_of(entry, child.peer);
-        records.push_back(known != nullptr ? *known : PeerRecord{.peer = child.peer});
+    for (std::uint32_t session = 0; session < connection.max_sessions; ++session) {
+        for (const ChildConfig& child : connection.children) {
+            const PeerIndex peer = child.peer_of(session);
+            if (connection_of_peer.size() <= peer.value) connection_of_peer.resize(peer.value + std::size_t{1});
+            connection_of_peer[peer.value] = entry.index;
+            const PeerRecord* const known = record_of(entry, peer);
+            records.push_back(known != nullptr ? *known : PeerRecord{.peer = peer});
+            records.back().session = session;
+        }
     }
+    const auto by_peer = [](const PeerRecord& one, const PeerRecord& other) { return one.peer < other.peer; };
+    std::sort(records.begin(), records.end(), by_peer);
+    const auto is_same = [](const PeerRecord& one, const PeerRecord& other) { return one.peer == other.peer; };
+    records.erase(std::unique(records.begin(), records.end(), is_same), records.end());
     for (const PeerRecord& record : std::exchange(entry.peers, std::move(records))) {
-        if (has_peer(connection, record.peer) || connection_of_peer[record.peer.value] != index) continue;
+        if (record_of(entry, record.peer) != nullptr || connection_of_peer[record.peer.value] != entry.index) continue;
         connection_of_peer[record.peer.value] = {};
         refusals.forget(record.peer);
     }
-    tell_endpoints(call, connection);
-    update_children(call, entry, before);
-    want_connection(call, entry, Duration::zero());
 }
 
 // Children that are gone or changed are deleted; new ones are made where we may begin.
 void Engine::State::update_children(Call& call, ConnectionEntry& entry, const Connection& before) {
     const Connection& connection = *directory.find(entry.index);
     for (const std::uint32_t slot : std::vector<std::uint32_t>(entry.ike_sas)) {
-        IkeSa& sa = *at(slot);
+        IkeSa* const there = at(slot);
+        if (there == nullptr) continue;
+        IkeSa& sa = *there;
+        const bool has_left_pool = [&] {
+            const Lease& lease = entry.sessions[sa.session].lease;
+            return (lease.v4 && !entry.pool.has(*lease.v4)) || (lease.v6 && !entry.pool.has(*lease.v6));
+        }();
+        if (sa.session >= connection.max_sessions || has_left_pool) {
+            end_sa(call, sa, control::LostBecause::kStopped);
+            continue;
+        }
         std::vector<SessionId> old;
         for (const ChildSa& child : sa.children) {
             const ChildConfig* const was = child_config(before, child.name);
             const ChildConfig* const is = child_config(connection, child.name);
-            if (was == nullptr || is == nullptr || !(*was == *is)) old.push_back(child.ours);
+            const bool is_same =
+                was != nullptr && is != nullptr && was->carries_same(*is) && is->peer_of(sa.session) == child.peer;
+            if (!is_same) old.push_back(child.ours);
         }
         for (const SessionId id : old) {
             retire(call, sa, id, control::LostBecause::kStopped);
@@ -176,7 +204,8 @@ void Engine::State::update_children(Call& call, ConnectionEntry& entry, const Co
     }
 }
 
-// Packets for a peer that we may call wait for it; else there is nobody yet.
+// Packets for a peer that we may call wait for it; else there is nobody yet. Nothing leads to one of many that is not
+// there.
 void Engine::State::tell_endpoints(Call& call, const Connection& connection) {
     const bool may_begin = connection.remote_address && connection.start != Start::kResponder;
     for (const ChildConfig& child : connection.children) {
@@ -196,10 +225,11 @@ void Engine::State::remove_connection(Call& call, ConnectionIndex index) {
     if (entry == nullptr) return;
     entry->is_stopped = true;
     end_all(call, *entry, control::LostBecause::kStopped);
-    for (const ChildConfig& child : directory.find(index)->children) {
+    for (const ChildConfig& child : directory.find(index)->children)
         post(call, child.worker, dataplane::ForgetEndpoint{child.peer});
-        refusals.forget(child.peer);
-        if (connection_of_peer[child.peer.value] == index) connection_of_peer[child.peer.value] = {};
+    for (const PeerRecord& record : entry->peers) {
+        refusals.forget(record.peer);
+        if (connection_of_peer[record.peer.value] == index) connection_of_peer[record.peer.value] = {};
     }
     connection_deadlines.set(index.value, kNever);
     directory.remove(index);
@@ -216,7 +246,7 @@ void Engine::State::end_sa(Call& call, IkeSa& sa, control::LostBecause because) 
     if (sa.is_gone || sa.state == IkeState::kClosed) return;
     if (sa.state == IkeState::kDeleting) {
         // It is told already. What comes of it is no connection's any more, as its index may be another's soon.
-        if (ConnectionEntry* const left = entry_of(sa.connection)) std::erase(left->ike_sas, sa.slot);
+        if (ConnectionEntry* const left = entry_of(sa.connection)) leave(call, *left, sa);
         sa.connection = {};
         return;
     }
@@ -233,19 +263,19 @@ void Engine::State::end_sa(Call& call, IkeSa& sa, control::LostBecause because) 
     ConnectionEntry* const entry = entry_of(sa.connection);
     sa.connection = {};
     if (entry == nullptr) return;
-    std::erase(entry->ike_sas, sa.slot);
+    leave(call, *entry, sa);
     want_connection(call, *entry, kTemporaryLeast);
 }
 
 // --- our own attempts ----------------------------------------------------------------------------
 
 bool Engine::State::begin(Call& call, ConnectionEntry& entry, std::string_view child,
-                          std::optional<dataplane::FlowKey> packet) {
+                          std::optional<dataplane::FlowKey> packet, bool in_place_of_another) {
     const Connection* const connection = directory.find(entry.index);
     if (connection == nullptr || !connection->remote_address) return false;
     const bool is_there = std::any_of(entry.ike_sas.begin(), entry.ike_sas.end(),
                                       [&](std::uint32_t slot) { return is_coming_up(*at(slot)); });
-    if (is_there || !make_room_for_sa(call, entry, *connection)) return false;
+    if ((is_there && !in_place_of_another) || !make_room_for_sa(call, entry, *connection)) return false;
     IkeSa& sa = add_sa();
     sa.state = IkeState::kInitSent;
     sa.is_initiator = true;
@@ -259,7 +289,7 @@ bool Engine::State::begin(Call& call, ConnectionEntry& entry, std::string_view c
     sa.setup = std::make_unique<Setup>();
     sa.setup->name = child;
     sa.setup->packet = std::move(packet);
-    entry.ike_sas.push_back(sa.slot);
+    join(entry, sa);
     entry.next_attempt = kNever;
     schedule(entry);
     ++begun;
@@ -288,7 +318,7 @@ void Engine::State::want_connection(Call& call, ConnectionEntry& entry, Duration
 
 void Engine::State::settle_duplicates(Call& call, IkeSa& sa, bool is_initial_contact) {
     const ConnectionEntry& entry = *entry_of(sa.connection);
-    for (const std::uint32_t slot : std::vector<std::uint32_t>(entry.ike_sas)) {
+    for (const std::uint32_t slot : std::vector<std::uint32_t>(entry.slots_of(sa.session))) {
         IkeSa& other = *at(slot);
         if (slot == sa.slot || !other.is_established() || !(other.peer_identity == sa.peer_identity)) continue;
         // Both called: the one with the lowest nonce is one too many, as after a rekey. Each says INITIAL_CONTACT then.

@@ -24,9 +24,10 @@ SelectorList led_by(const TrafficSelector& first, SelectorList rest) {
 
 // The configuration may have changed while the peer answered: then neither are these its selectors, nor is the SPI one
 // of the worker that has the peer now. What the packet itself asked for is within both.
-bool is_still(const ChildConfig& config, const Request& request, const ChildSelectors& selectors) {
-    return config.peer == request.peer && config.worker == request.worker && covers(config.local, selectors.local) &&
-           covers(config.remote, selectors.remote);
+bool is_still(const ChildConfig& config, std::uint32_t session, const Request& request, const ChildSelectors& allowed,
+              const ChildSelectors& selectors) {
+    return config.peer_of(session) == request.peer && config.worker == request.worker &&
+           covers(allowed.local, selectors.local) && covers(allowed.remote, selectors.remote);
 }
 
 bool makes_child(Task task) {
@@ -75,19 +76,18 @@ bool Engine::State::prepare_child(IkeSa& sa, const Connection& connection) {
     if (old != nullptr) request.name = old->name;
     const ChildConfig* const config = child_config(connection, request.name);
     if (config == nullptr) return false;
-    request.peer = config->peer;
+    request.peer = config->peer_of(sa.session);
     request.worker = config->worker;
     if (old != nullptr) {
         request.selectors = old->selectors;
     } else {
-        request.selectors = {config->local, config->remote};
+        request.selectors = allowed(sa, connection, *config);
         if (request.packet) {
-            request.selectors.local = led_by(local_selector(*request.packet), config->local);
-            request.selectors.remote = led_by(remote_selector(*request.packet), config->remote);
+            request.selectors.local = led_by(local_selector(*request.packet), std::move(request.selectors.local));
+            request.selectors.remote = led_by(remote_selector(*request.packet), std::move(request.selectors.remote));
         }
     }
-    request.new_child =
-        indexes.allocate({control::IndexKind::kHandshake, settings.listener, request.peer}, config->worker, random);
+    request.new_child = new_child_spi(sa, *config);
     const Pfs pfs = request.task == Task::kAuth ? Pfs::kNone : connection.pfs;
     const Algorithm* const before = old == nullptr ? nullptr : old->suite.key_exchange;
     request.offered =
@@ -113,6 +113,7 @@ void Engine::State::begin_request(Call& call, IkeSa& sa, const Wish& wish, const
         case Task::kDeleteChild: return send_delete_child(call, sa);
         case Task::kDeleteIke: return send_delete_ike(call, sa);
         case Task::kProbe: request.is_sent = true; return send_request(call, sa, ExchangeType::kInformational, Chain());
+        case Task::kTestPath: return send_path_test(call, sa);
         default: break;
     }
     if (connection == nullptr || !(makes_child(wish.task) ? prepare_child(sa, *connection) : true))
@@ -202,14 +203,16 @@ std::optional<Question> Engine::State::take_child(Call& call, IkeSa& sa, const I
     const ChildSa* const old = request->child.valid() ? sa.find_ours(request->child) : nullptr;
     // Part of what was offered, and no less than what it replaces (RFC 7296 §2.9.2).
     const bool fits =
-        is_sound && config != nullptr && is_still(*config, *request, selectors) && !selectors.is_empty() &&
-        selectors.local.size() <= kMostSideSelectors + 1 && selectors.remote.size() <= kMostSideSelectors + 1 &&
-        covers(request->selectors.local, selectors.local) && covers(request->selectors.remote, selectors.remote) &&
+        is_sound && config != nullptr &&
+        is_still(*config, sa.session, *request, allowed(sa, *connection, *config), selectors) &&
+        !selectors.is_empty() && selectors.local.size() <= kMostSideSelectors + 1 &&
+        selectors.remote.size() <= kMostSideSelectors + 1 && covers(request->selectors.local, selectors.local) &&
+        covers(request->selectors.remote, selectors.remote) &&
         (old == nullptr ||
          (covers(selectors.local, old->selectors.local) && covers(selectors.remote, old->selectors.remote)));
     const auto flow = !fits            ? std::nullopt
                       : old != nullptr ? std::optional(old->flow)
-                                       : flow_for(*entry_of(sa.connection), request->peer, selectors);
+                                       : flow_for(sa, request->peer, selectors);
     if (!flow) {
         count(is_sound ? DropReason::kIkeTsUnacceptable : DropReason::kIkeInvalidSyntax);
         delete_refused_child(sa, request->new_child);
@@ -278,10 +281,11 @@ bool Engine::State::take_first_child(Call& call, IkeSa& sa, const Connection& co
     const auto choice = answer == nullptr ? std::nullopt : accept_child(*answer, request->offered);
     const ChildConfig* const config = child_config(connection, request->name);
     ChildSelectors selectors{list_of(in.payloads.find<TsiPayload>()), list_of(in.payloads.find<TsrPayload>())};
-    const bool fits = choice && config != nullptr && is_still(*config, *request, selectors) && !selectors.is_empty() &&
-                      covers(request->selectors.local, selectors.local) &&
+    const bool fits = choice && config != nullptr &&
+                      is_still(*config, sa.session, *request, allowed(sa, connection, *config), selectors) &&
+                      !selectors.is_empty() && covers(request->selectors.local, selectors.local) &&
                       covers(request->selectors.remote, selectors.remote);
-    const auto flow = fits ? flow_for(*entry_of(connection.index), request->peer, selectors) : std::nullopt;
+    const auto flow = fits ? flow_for(sa, request->peer, selectors) : std::nullopt;
     if (!flow || sa.local_port != settings.nat_port) {
         const NotifyPayload* const error = in.payloads.error();
         count(error != nullptr ? DropReason::kIkePeerRefused : DropReason::kIkeTsUnacceptable);

@@ -78,7 +78,7 @@ std::optional<control::PeerStatus> Engine::peer_status(PeerIndex peer) const {
     out.latest_handshake_wall = record->latest.wall;
     const Connection& connection = *state_->directory.find(entry->index);
     if (connection.remote_address) out.endpoint = Endpoint{*connection.remote_address, kNatPort, 0};
-    for (const std::uint32_t slot : entry->ike_sas) {
+    for (const std::uint32_t slot : entry->slots_of(record->session)) {
         const IkeSa& sa = *state_->at(slot);
         if (sa.is_established()) out.endpoint = sa.remote;
         if (sa.state == IkeState::kInitSent || sa.state == IkeState::kAuthSent) out.is_handshaking = true;

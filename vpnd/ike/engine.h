@@ -15,6 +15,7 @@
 #include "vpnd/dataplane/install.h"
 #include "vpnd/ike/ask.h"
 #include "vpnd/ike/connection.h"
+#include "vpnd/ike/past_leases.h"
 
 namespace warren::ike {
 
@@ -29,6 +30,7 @@ struct Settings {
     std::optional<Identity> gateway;    // who we are to peers that do not say whom they want
     // All peers are told that a NAT is between us, so that they send ESP in UDP (conformance KM1).
     bool forces_encapsulation = true;
+    PastLeases* leases = nullptr;  // outlives the engine; null: none are kept
 };
 
 // No I/O, no clock: time, bytes, randomness and answers come in, values go out. Every call appends to `out` and never

@@ -66,18 +66,31 @@ struct NewChild {
 // What the engine keeps of one of a connection's children, over all its SAs.
 struct PeerRecord {
     PeerIndex peer;
+    std::uint32_t session = 0;
     bool has_session = false;
     control::LostBecause lost_because = control::LostBecause::kSilent;
     Now latest{kLongAgo, {}};  // when an SA was made
     Instant last_heard = kLongAgo;
     Instant last_sent = kLongAgo;
-    Instant not_before = kLongAgo;  // the peer refused it: no child is asked for before
+    Instant not_before = kLongAgo;   // the peer refused it: no child is asked for before
+    std::vector<Prefix> prefixes{};  // that lead to it beside those of the customer's view, in order
+};
+
+// One peer of a connection, over all its IKE_SAs: rekeys, and one that takes another's place.
+struct Session {
+    Identity identity;                   // the last one's, when it is free
+    std::vector<std::uint32_t> ike_sas;  // slots; none: it is free
+    Instant begun = kLongAgo;
+    Instant free_since = kLongAgo;
+    Lease lease;  // given back when it is free
 };
 
 struct ConnectionEntry {
     ConnectionIndex index;
     std::vector<std::uint32_t> ike_sas;  // slots, in any state from kInitSent on, or from kEstablished on as responder
-    std::vector<PeerRecord> peers;       // one for each child
+    std::vector<Session> sessions;       // those that were used so far, max_sessions at most
+    std::vector<PeerRecord> peers;       // one for each child and session, by `peer`
+    Pool pool;
     Attempts attempts;
     Instant next_attempt = kNever;
     unsigned failures = 0;  // of ours, one after the other
@@ -85,6 +98,9 @@ struct ConnectionEntry {
     bool was_up = false;
     std::deque<std::uint64_t> closed;  // our SPIs of those that repeat their last answer, oldest first; some are gone
     control::LostBecause lost_because = control::LostBecause::kSilent;
+
+    // Of ike_sas, those of a session.
+    [[nodiscard]] const std::vector<std::uint32_t>& slots_of(std::uint32_t session) const;
 };
 
 struct Engine::State {
@@ -114,29 +130,53 @@ struct Engine::State {
     ConnectionEntry* entry_of(PeerIndex peer);
     static PeerRecord* record_of(ConnectionEntry& entry, PeerIndex peer);
     [[nodiscard]] static const ChildConfig* child_config(const Connection& connection, std::string_view name);
-    [[nodiscard]] static const ChildConfig* child_of_peer(const Connection& connection, PeerIndex peer);
+    [[nodiscard]] static const ChildConfig* child_of_peer(const Connection& connection, const PeerRecord& record);
     [[nodiscard]] static std::string_view first_child(const Connection& connection) {
         return connection.children.empty() ? std::string_view() : connection.children.front().name;
-    }
-    [[nodiscard]] static bool has_peer(const Connection& connection, PeerIndex peer) {
-        return child_of_peer(connection, peer) != nullptr;
     }
     void count(DropReason reason) { drops.add(reason); }
     [[nodiscard]] bool is_room_for_sa(const ConnectionEntry& entry, const Connection& connection) const;
     // What is to go makes room. False: there is none all the same.
     [[nodiscard]] bool make_room_for_sa(Call& call, ConnectionEntry& entry, const Connection& connection);
 
+    // --- sessions (sessions.cc) --------------------------------------------------------------------
+
+    // An IKE_SA is its connection's and its session's from now on; or not any more.
+    static void join(ConnectionEntry& entry, const IkeSa& sa);
+    static void leave(Call& call, ConnectionEntry& entry, const IkeSa& sa);
+    // Which session a peer has that is authentic now, at sa.remote. Nothing: all are taken.
+    [[nodiscard]] std::optional<std::uint32_t> take_session(Call& call, ConnectionEntry& entry,
+                                                            const Connection& connection, const IkeSa& sa,
+                                                            const Identity& peer, bool is_initial_contact);
+    [[nodiscard]] static std::optional<std::uint32_t> find_free_session(const ConnectionEntry& entry,
+                                                                        const Connection& connection,
+                                                                        const Identity& peer);
+    void begin_session(Call& call, ConnectionEntry& entry, const Connection& connection, std::uint32_t number,
+                       const Identity& peer);
+    void free_session(Call& call, ConnectionEntry& entry, std::uint32_t number, bool is_forgotten);
+    // What a child may carry with that peer.
+    [[nodiscard]] ChildSelectors allowed(const IkeSa& sa, const Connection& connection, const ChildConfig& child);
+    // Leases addresses to a peer that asks for them, and appends what it is told. A notification: why it has none.
+    [[nodiscard]] std::optional<NotifyType> configure(Call& call, const IkeSa& sa, const Connection& connection,
+                                                      const Payloads& payloads, Chain& chain);
+    // Prefixes lead to the peer as its children are now.
+    void lead(Call& call, const ConnectionEntry& entry, PeerRecord& record);
+    void lead_anew(Call& call, ConnectionEntry& entry, bool has_other_workers);
+
     // --- connections (connections.cc) --------------------------------------------------------------
 
     void put_customer(Call& call, CustomerConfig config);
     void put_connection(Call& call, Connection config);
+    void put_records(ConnectionEntry& entry, const Connection& connection);
     void remove_connection(Call& call, ConnectionIndex connection);
     void update_children(Call& call, ConnectionEntry& entry, const Connection& before);
     void tell_endpoints(Call& call, const Connection& connection);
     // Sends a Delete where there are keys, and forgets the children at once.
     void end_sa(Call& call, IkeSa& sa, control::LostBecause because);
     void end_all(Call& call, ConnectionEntry& entry, control::LostBecause because);
-    bool begin(Call& call, ConnectionEntry& entry, std::string_view child, std::optional<dataplane::FlowKey> packet);
+    // `in_place_of_another`: an IKE_SA that is there is no reason not to.
+    bool begin(Call& call, ConnectionEntry& entry, std::string_view child, std::optional<dataplane::FlowKey> packet,
+               bool in_place_of_another = false);
     // An attempt of ours has failed: when the next may come.
     void note_failure(Call& call, ConnectionEntry& entry);
     void want_connection(Call& call, ConnectionEntry& entry, Duration after);
@@ -228,6 +268,7 @@ struct Engine::State {
     [[nodiscard]] std::optional<Question> answer_auth(Call& call, IkeSa& sa, const Incoming& in);
     void refuse_auth(Call& call, IkeSa& sa, const Incoming& in, const Finding& finding, DropReason reason);
     void establish(Call& call, IkeSa& sa, const Connection& connection, const Identity& peer);
+    void limit_proof(IkeSa& sa, Instant now, Duration life);
     void ask_our_auth(Call& call, IkeSa& sa);
     void send_auth(Call& call, IkeSa& sa, Bytes our_mac);
     [[nodiscard]] std::optional<Question> take_auth(Call& call, IkeSa& sa, const Incoming& in);
@@ -259,10 +300,11 @@ struct Engine::State {
     void delete_refused_child(IkeSa& sa, SessionId spi);
     bool take_first_child(Call& call, IkeSa& sa, const Connection& connection, const Incoming& in);
 
+    [[nodiscard]] SessionId new_child_spi(const IkeSa& sa, const ChildConfig& config);
     ChildSa& install(Call& call, IkeSa& sa, NewChild child);
-    [[nodiscard]] std::optional<std::uint8_t> flow_for(const ConnectionEntry& entry, PeerIndex peer,
+    [[nodiscard]] std::optional<std::uint8_t> flow_for(const IkeSa& sa, PeerIndex peer,
                                                        const ChildSelectors& selectors);
-    [[nodiscard]] bool is_flow_sent_on(const ConnectionEntry& entry, PeerIndex peer, std::uint8_t flow);
+    [[nodiscard]] bool is_flow_sent_on(const IkeSa& sa, PeerIndex peer, std::uint8_t flow);
     void note_sent_on(IkeSa& sa, ChildSa& child);
     void confirm(Call& call, IkeSa& sa, ChildSa& child);
     // The session goes; what should carry its packets then is sent on.
@@ -270,7 +312,7 @@ struct Engine::State {
     void post(Call& call, std::uint32_t worker, dataplane::Command command);
     void retire_session(Call& call, const ChildSa& child);
     void move_endpoint(Call& call, IkeSa& sa);
-    void note_lost(Call& call, ConnectionEntry& entry, PeerIndex peer, control::LostBecause because);
+    void note_lost(Call& call, ConnectionEntry& entry, PeerRecord& record, control::LostBecause because);
 
     // --- rekeys of IKE_SAs (rekey.cc) --------------------------------------------------------------
 
@@ -289,6 +331,15 @@ struct Engine::State {
     // Its last answer was sent: that is repeated for a while, all else is over.
     void close(Call& call, IkeSa& sa, control::LostBecause because);
 
+    // --- MOBIKE (mobike.cc) ------------------------------------------------------------------------
+
+    bool agree_on_mobike(IkeSa& sa, const Connection& connection, const Payloads& payloads);
+    void answer_mobike(Call& call, IkeSa& sa, const Incoming& in, Chain& chain);
+    [[nodiscard]] bool may_be_at(const IkeSa& sa, const control::Arrival& arrival);
+    void move_to(Call& call, IkeSa& sa, const control::Arrival& arrival);
+    void send_path_test(Call& call, IkeSa& sa);
+    void take_path_test(Call& call, IkeSa& sa, const Request& request, const Payloads& payloads);
+
     // --- wishes and time (timers.cc) ---------------------------------------------------------------
 
     // Unless it is wished already.
@@ -297,6 +348,7 @@ struct Engine::State {
     void start_next(Call& call, IkeSa& sa);
     void on_due(Call& call, IkeSa& sa);
     void on_due(Call& call, ConnectionEntry& entry);
+    void reauthenticate(Call& call, IkeSa& sa, const Connection& connection);
     void on_children_due(Call& call, IkeSa& sa);
     void on_silence(Call& call, IkeSa& sa);
     void on_ended(Call& call, IkeSa& sa);

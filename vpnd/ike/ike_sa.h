@@ -118,6 +118,7 @@ struct Request {
     ChildSelectors selectors;  // offered
     SessionId new_child;
     std::uint64_t new_spi = 0;  // of the new IKE_SA
+    Endpoint tests;             // kTestPath: where the peer was
     SessionId rival;            // what took the place of `child`, which the peer has deleted since
 
     // That the same is asked for once more.
@@ -149,6 +150,7 @@ struct IkeSa {
     bool is_gone = false;  // it is in no table any more
     IkeSpis spis;
     ConnectionIndex connection;  // invalid: not known yet, or it was removed
+    std::uint32_t session = 0;   // of the connection
     CustomerIndex customer;      // half-open: that the peer says it wants
     Identity our_identity;
     Identity peer_identity;  // authentic
@@ -165,6 +167,13 @@ struct IkeSa {
     bool we_are_behind_nat = false;
     bool has_nat_traversal = false;  // the peer knows of it
     bool takes_fragments = false;    // both do
+    bool has_mobike = false;         // only UPDATE_SA_ADDRESSES moves it (RFC 4555)
+    struct Place {
+        Endpoint remote;
+        LocalAddress local;
+    };
+    std::optional<Place> data_at;   // where packets go until `remote` is tested; nothing: there
+    std::vector<IpAddress> tested;  // where it has answered from, with MOBIKE
 
     // --- messages ---
     std::optional<Sealer> sealer;  // with keys
@@ -190,7 +199,9 @@ struct IkeSa {
     Instant created;
     Instant rekey_at = kNever;
     Instant expires_at = kNever;
-    Instant ends_at = kNever;  // half-open, childless, replaced, closed: then it is over
+    Instant reauth_at = kNever;     // we begin anew, in its place
+    Instant proven_until = kNever;  // it is over then, over all rekeys: the peer has to begin anew
+    Instant ends_at = kNever;       // half-open, childless, replaced, closed: then it is over
     Instant last_heard = kLongAgo;
     Instant last_sent = kLongAgo;
     Instant probe_at = kNever;  // a hint says that the peer may be gone

@@ -37,6 +37,7 @@ void Engine::State::answer_informational(Call& call, IkeSa& sa, const Incoming& 
     }
     Chain chain;
     if (!ours.empty() && !ends) chain.delete_esp(ours);
+    if (!ends) answer_mobike(call, sa, in, chain);
     respond(call, sa, in, chain);
     if (ends) return close(call, sa, control::LostBecause::kDeleted);
     if (!sa.is_established() || !is_child_gone) return;
@@ -44,9 +45,10 @@ void Engine::State::answer_informational(Call& call, IkeSa& sa, const Incoming& 
     if (sa.children.empty()) sa.ends_at = call.instant() + kChildlessLife;
 }
 
-void Engine::State::take_informational(Call& call, IkeSa& sa, const Incoming& /*in*/) {
+void Engine::State::take_informational(Call& call, IkeSa& sa, const Incoming& in) {
     const std::unique_ptr<Request> request = take_request(sa);
     if (request->task == Task::kDeleteIke) return remove_sa(call, sa, control::LostBecause::kStopped);
+    if (request->task == Task::kTestPath) return take_path_test(call, sa, *request, in.payloads);
     if (request->task != Task::kDeleteChild) return;
     retire(call, sa, request->child, control::LostBecause::kStopped);
     if (sa.children.empty() && sa.is_established() && sa.ends_at == kNever)
@@ -72,7 +74,7 @@ void Engine::State::close(Call& call, IkeSa& sa, control::LostBecause because) {
     // The peer takes back an IKE_SA that it made while ours of the same old one is still under way: that will have the
     // children (RFC 7296 §2.8.2).
     if (ConnectionEntry* const entry = entry_of(sa.connection)) {
-        for (const std::uint32_t slot : entry->ike_sas) {
+        for (const std::uint32_t slot : entry->slots_of(sa.session)) {
             IkeSa& old = *at(slot);
             if (old.replaced_by != sa.our_spi() || old.task() != Task::kRekeyIke) continue;
             move_children(sa, old);
@@ -97,7 +99,7 @@ void Engine::State::close(Call& call, IkeSa& sa, control::LostBecause because) {
     touch(sa);
     ConnectionEntry* const entry = entry_of(sa.connection);
     if (entry == nullptr) return;
-    std::erase(entry->ike_sas, sa.slot);
+    leave(call, *entry, sa);
     sa.connection = {};
     entry->closed.push_back(sa.our_spi());
     if (entry->closed.size() > kMostClosed) {

@@ -64,10 +64,9 @@ void Engine::State::post(Call& call, std::uint32_t worker, dataplane::Command co
 }
 
 // Children with equal selectors share a flow, so that the newest one is sent on (conformance KS4).
-std::optional<std::uint8_t> Engine::State::flow_for(const ConnectionEntry& entry, PeerIndex peer,
-                                                    const ChildSelectors& selectors) {
+std::optional<std::uint8_t> Engine::State::flow_for(const IkeSa& sa, PeerIndex peer, const ChildSelectors& selectors) {
     std::array<bool, dataplane::kFlowsPerPeer> is_used{};
-    for (const std::uint32_t slot : entry.ike_sas) {
+    for (const std::uint32_t slot : entry_of(sa.connection)->slots_of(sa.session)) {
         for (const ChildSa& child : at(slot)->children) {
             if (child.peer != peer) continue;
             if (child.selectors == selectors) return child.flow;
@@ -79,8 +78,9 @@ std::optional<std::uint8_t> Engine::State::flow_for(const ConnectionEntry& entry
     return static_cast<std::uint8_t>(free - is_used.begin());
 }
 
-bool Engine::State::is_flow_sent_on(const ConnectionEntry& entry, PeerIndex peer, std::uint8_t flow) {
-    return std::any_of(entry.ike_sas.begin(), entry.ike_sas.end(), [&](std::uint32_t slot) {
+bool Engine::State::is_flow_sent_on(const IkeSa& sa, PeerIndex peer, std::uint8_t flow) {
+    const auto& slots = entry_of(sa.connection)->slots_of(sa.session);
+    return std::any_of(slots.begin(), slots.end(), [&](std::uint32_t slot) {
         const auto& children = at(slot)->children;
         return std::any_of(children.begin(), children.end(), [&](const ChildSa& child) {
             return child.peer == peer && child.flow == flow && child.is_sent_on;
@@ -88,29 +88,38 @@ bool Engine::State::is_flow_sent_on(const ConnectionEntry& entry, PeerIndex peer
     });
 }
 
+SessionId Engine::State::new_child_spi(const IkeSa& sa, const ChildConfig& config) {
+    return indexes.allocate({control::IndexKind::kHandshake, settings.listener, config.peer_of(sa.session)},
+                            config.worker, random);
+}
+
 ChildSa& Engine::State::install(Call& call, IkeSa& sa, NewChild child) {
     const Connection& connection = *directory.find(sa.connection);
     const ChildKeys keys = derive_child_keys(sa.suite, sa.sk_d, child.suite, child.secret, child.nonces);
     const ChildConfig& config = *child.config;
+    const PeerIndex peer = config.peer_of(sa.session);
     dataplane::InstallSession session;
     session.local_id = child.ours;
     session.remote_id = child.theirs;
-    session.peer = config.peer;
+    session.peer = peer;
     session.listener = settings.listener;
     session.send_key = packet_key(child.suite, child.we_asked ? keys.initiator : keys.responder);
     session.receive_key = packet_key(child.suite, child.we_asked ? keys.responder : keys.initiator);
     session.created = call.instant();
     session.lifetime = lifetime_of(connection.lifetimes, child.suite.esn);
     session.send_when = child.send_when;
-    session.follow = sa.peer_is_behind_nat ? dataplane::Follow::kAuthentic : dataplane::Follow::kNever;
+    const bool is_followed = sa.peer_is_behind_nat && !sa.has_mobike;
+    session.follow = is_followed ? dataplane::Follow::kAuthentic : dataplane::Follow::kNever;
     session.initiated_from = sa.remote;
     session.first_counter = 1;
     session.has_extended_sequence = child.suite.esn;
     session.replay_window = connection.replay_window;
+    session.copies_dscp = connection.copies_dscp;
     session.is_initiator = child.we_asked;
     session.flow = child.flow;
     session.selectors = child.selectors.pairs();
-    post(call, config.worker, dataplane::SetEndpoint{config.peer, sa.remote, sa.local});
+    const IkeSa::Place place = sa.data_at.value_or(IkeSa::Place{sa.remote, sa.local});
+    post(call, config.worker, dataplane::SetEndpoint{peer, place.remote, place.local});
     post(call, config.worker, std::move(session));
     indexes.become_keypair(child.ours);
 
@@ -118,7 +127,7 @@ ChildSa& Engine::State::install(Call& call, IkeSa& sa, NewChild child) {
     made.ours = child.ours;
     made.theirs = child.theirs;
     made.name = config.name;
-    made.peer = config.peer;
+    made.peer = peer;
     made.worker = config.worker;
     made.flow = child.flow;
     made.suite = child.suite;
@@ -128,11 +137,13 @@ ChildSa& Engine::State::install(Call& call, IkeSa& sa, NewChild child) {
     made.expires_at = call.instant() + connection.lifetimes.child_rekey * kHardPercent / 100;
     sa.children.push_back(std::move(made));
     if (child.send_when == dataplane::SendWhen::kNow) note_sent_on(sa, sa.children.back());
-    if (PeerRecord* const record = record_of(*entry_of(sa.connection), config.peer)) {
+    ConnectionEntry& entry = *entry_of(sa.connection);
+    if (PeerRecord* const record = record_of(entry, peer)) {
         record->has_session = true;
         record->latest = call.now;
+        lead(call, entry, *record);
     }
-    call.out.news.emplace_back(control::HandshakeCompleted{config.peer, child.we_asked, call.now, sa.remote});
+    call.out.news.emplace_back(control::HandshakeCompleted{peer, child.we_asked, call.now, sa.remote});
     touch(sa);
     return sa.children.back();
 }
@@ -140,7 +151,7 @@ ChildSa& Engine::State::install(Call& call, IkeSa& sa, NewChild child) {
 // Another one of its flow is not any more.
 void Engine::State::note_sent_on(IkeSa& sa, ChildSa& child) {
     child.confirm_at = kNever;
-    for (const std::uint32_t slot : entry_of(sa.connection)->ike_sas) {
+    for (const std::uint32_t slot : entry_of(sa.connection)->slots_of(sa.session)) {
         for (ChildSa& other : at(slot)->children) {
             if (other.peer == child.peer && other.flow == child.flow) other.is_sent_on = false;
         }
@@ -169,7 +180,7 @@ void Engine::State::retire(Call& call, IkeSa& sa, SessionId ours, control::LostB
     IkeSa* successors_sa = nullptr;
     ChildSa* successor = nullptr;
     bool is_last = true;
-    for (const std::uint32_t slot : entry == nullptr ? std::vector<std::uint32_t>{} : entry->ike_sas) {
+    for (const std::uint32_t slot : entry == nullptr ? std::vector<std::uint32_t>{} : entry->slots_of(sa.session)) {
         for (ChildSa& child : at(slot)->children) {
             if (child.replaced_by == ours) {
                 // What was to take its place is gone.
@@ -186,21 +197,25 @@ void Engine::State::retire(Call& call, IkeSa& sa, SessionId ours, control::LostB
     }
     if (gone.is_sent_on && successor != nullptr) confirm(call, *successors_sa, *successor);
     retire_session(call, gone);
-    if (is_last && entry != nullptr) note_lost(call, *entry, gone.peer, because);
+    PeerRecord* const record = entry == nullptr ? nullptr : record_of(*entry, gone.peer);
+    if (record == nullptr) return;
+    lead(call, *entry, *record);
+    if (is_last) note_lost(call, *entry, *record, because);
 }
 
-void Engine::State::note_lost(Call& call, ConnectionEntry& entry, PeerIndex peer, control::LostBecause because) {
+void Engine::State::note_lost(Call& call, ConnectionEntry& entry, PeerRecord& record, control::LostBecause because) {
     entry.lost_because = because;
     const Connection* const connection = directory.find(entry.index);
-    const ChildConfig* const config = connection == nullptr ? nullptr : child_of_peer(*connection, peer);
+    const ChildConfig* const config = connection == nullptr ? nullptr : child_of_peer(*connection, record);
     const bool may_begin =
         connection != nullptr && connection->remote_address && connection->start != Start::kResponder;
-    if (config != nullptr && !may_begin) post(call, config->worker, dataplane::ForgetEndpoint{peer});
-    PeerRecord* const record = record_of(entry, peer);
-    if (record == nullptr || !record->has_session) return;
-    record->has_session = false;
-    record->lost_because = because;
-    call.out.news.emplace_back(control::PeerLost{peer, because, call.now});
+    if (config != nullptr && !may_begin) post(call, config->worker, dataplane::ForgetEndpoint{record.peer});
+    // What waits is nobody's any more: the next one there may be somebody else.
+    if (config != nullptr && connection->is_for_many()) post(call, config->worker, dataplane::PurgeStaged{record.peer});
+    if (!record.has_session) return;
+    record.has_session = false;
+    record.lost_because = because;
+    call.out.news.emplace_back(control::PeerLost{record.peer, because, call.now});
 }
 
 void Engine::State::move_endpoint(Call& call, IkeSa& sa) {

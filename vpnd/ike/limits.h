@@ -61,8 +61,12 @@ inline constexpr std::size_t kMostAuthMessage = 16'384;
 [[nodiscard]] constexpr std::size_t most_ike_sas(std::uint32_t max_sessions) {
     return 2 * std::size_t{max_sessions} + 4;
 }
+inline constexpr std::size_t kLeastLeasesKept = 1024;         // of one connection, for those who had them
+inline constexpr Duration kLeastReauth = 60s;                 // however often the peer wants it
+inline constexpr Duration kReauthAgain = 60s;                 // after an attempt that failed
 inline constexpr std::size_t kMostChildrenWithReplaced = 32;  // of one IKE_SA
 inline constexpr std::size_t kMostClosed = 8;                 // of one connection, that repeat their last answer
+inline constexpr std::size_t kMostTested = 8;                 // addresses of a peer that it has answered from
 inline constexpr std::size_t kMostWishes = 48;                // that wait until a request may leave
 inline constexpr Duration kRefusedPause = 60s;                // until a child is asked for again that the peer refused
 inline constexpr Duration kYoungest = 10s;                    // what is younger is not rekeyed, whoever asks

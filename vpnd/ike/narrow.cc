@@ -143,8 +143,19 @@ dataplane::Selectors ChildSelectors::pairs() const {
     return out;
 }
 
-ChildSelectors narrow(const ChildConfig& child, const SelectorList& offered_local, const SelectorList& offered_remote) {
-    ChildSelectors out{narrow(child.local, offered_local), narrow(child.remote, offered_remote)};
+ChildSelectors allowed_of(const Connection& connection, const ChildConfig& child, const Lease& lease) {
+    ChildSelectors out{child.local, child.remote};
+    if (connection.pool.empty()) return out;
+    out.remote.clear();
+    for (const auto& address : {lease.v4, lease.v6}) {
+        if (address) out.remote.push_back({.first = *address, .last = *address});
+    }
+    return out;
+}
+
+ChildSelectors narrow(const ChildSelectors& allowed, const SelectorList& offered_local,
+                      const SelectorList& offered_remote) {
+    ChildSelectors out{narrow(allowed.local, offered_local), narrow(allowed.remote, offered_remote)};
     limit_pairs(out);
     return out.is_empty() ? ChildSelectors{} : out;
 }

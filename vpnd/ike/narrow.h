@@ -34,10 +34,12 @@ struct ChildSelectors {
     // Each local one with each remote one of its family and protocol; kMostSelectorPairs at most.
     [[nodiscard]] dataplane::Selectors pairs() const;
 };
-// The largest part of an offer that a child's configuration allows; empty when that is nothing. What is beyond
+// The largest part of an offer that is allowed; empty when that is nothing. What is beyond
 // kMostSelectorPairs is left out, the last ones first.
-[[nodiscard]] ChildSelectors narrow(const ChildConfig& child, const SelectorList& offered_local,
+[[nodiscard]] ChildSelectors narrow(const ChildSelectors& allowed, const SelectorList& offered_local,
                                     const SelectorList& offered_remote);
+// What a child may carry with a peer that has leased that.
+[[nodiscard]] ChildSelectors allowed_of(const Connection& connection, const ChildConfig& child, const Lease& lease);
 
 // A selector of one flow: its addresses, protocol and ports, as they lead the offer that a packet causes (RFC 7296
 // §2.9).

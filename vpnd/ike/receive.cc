@@ -198,7 +198,8 @@ void Engine::State::heard(Call& call, IkeSa& sa, const control::Arrival& arrival
     sa.last_heard = call.instant();
     sa.probe_at = kNever;
     touch(sa);
-    const bool may_move = is_new_request && (sa.peer_is_behind_nat || sa.state == IkeState::kHalfOpen);
+    const bool is_followed = sa.peer_is_behind_nat && !sa.has_mobike;
+    const bool may_move = is_new_request && (is_followed || sa.state == IkeState::kHalfOpen);
     const bool is_elsewhere = sa.remote != arrival.from || sa.local != arrival.to || sa.local_port != arrival.to_port;
     if (!may_move || !is_elsewhere) return;
     sa.remote = arrival.from;

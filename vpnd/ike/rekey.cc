@@ -15,6 +15,7 @@ IkeSa& Engine::State::make_successor(Call& call, const IkeSa& old, bool we_asked
     sa.spis = spis;
     name(sa, sa.our_spi());
     sa.connection = old.connection;
+    sa.session = old.session;
     sa.customer = old.customer;
     sa.our_identity = old.our_identity;
     sa.peer_identity = old.peer_identity;
@@ -28,15 +29,20 @@ IkeSa& Engine::State::make_successor(Call& call, const IkeSa& old, bool we_asked
     sa.we_are_behind_nat = old.we_are_behind_nat;
     sa.has_nat_traversal = old.has_nat_traversal;
     sa.takes_fragments = old.takes_fragments;
+    sa.has_mobike = old.has_mobike;
+    sa.data_at = old.data_at;
+    sa.tested = old.tested;
     sa.last_heard = old.last_heard;
     sa.created = call.instant();
     sa.rekey_at = soft_deadline(call.instant(), connection.lifetimes.ike_rekey);
     sa.expires_at = call.instant() + connection.lifetimes.ike_rekey * kHardPercent / 100;
+    sa.reauth_at = old.reauth_at;
+    sa.proven_until = old.proven_until;
     IkeKeys keys = derive_rekeyed_ike_keys(suite, old.suite.prf_hash(), old.sk_d, secret, nonces, spis);
     sa.sealer.emplace(std::move(we_asked ? keys.sk_i : keys.sk_r));
     sa.receive_key = std::move(we_asked ? keys.sk_r : keys.sk_i);
     sa.sk_d = std::move(keys.sk_d);
-    entry_of(old.connection)->ike_sas.push_back(sa.slot);
+    join(*entry_of(old.connection), sa);
     return sa;
 }
 

@@ -97,6 +97,7 @@ constexpr std::array<std::array<Collision, kPeerAsks>, kTasks> kCollisions{{
     /* kRekeyIke    */ {kT,   kT,   kT,   kA,   kA,   kC,   kV},
     /* kDeleteIke   */ {kT,   kT,   kT,   kA,   kA,   kT,   kV},
     /* kProbe       */ {kA,   kA,   kA,   kA,   kA,   kA,   kV},
+    /* kTestPath    */ {kA,   kA,   kA,   kA,   kA,   kT,   kV},
 }};
 // clang-format on
 
@@ -156,6 +157,7 @@ std::string_view name_of(Task task) {
         case Task::kRekeyIke: return "the rekey of the IKE_SA";
         case Task::kDeleteIke: return "the deletion of the IKE_SA";
         case Task::kProbe: return "dead peer detection";
+        case Task::kTestPath: return "the test of a path";
     }
     return "";
 }

@@ -98,9 +98,10 @@ enum class Task : std::uint8_t {
     kDeleteChild,
     kRekeyIke,
     kDeleteIke,
-    kProbe,  // an empty INFORMATIONAL
+    kProbe,     // an empty INFORMATIONAL
+    kTestPath,  // whether the peer receives where it says that it is (RFC 4555 §3.7)
 };
-inline constexpr std::size_t kTasks = 9;
+inline constexpr std::size_t kTasks = 10;
 [[nodiscard]] std::string_view name_of(Task task);
 
 // What the peer asks for meanwhile. "Same": the child that our request is about.

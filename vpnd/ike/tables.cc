@@ -100,7 +100,7 @@ void Engine::State::remove_sa(Call& call, IkeSa& sa, control::LostBecause becaus
     graveyard.push_back(std::move(sas[sa.slot]));
     free_slots.push_back(sa.slot);
     if (ConnectionEntry* const entry = entry_of(sa.connection)) {
-        std::erase(entry->ike_sas, sa.slot);
+        leave(call, *entry, sa);
         want_connection(call, *entry, Duration::zero());
     }
 }
@@ -136,9 +136,9 @@ ConnectionEntry* Engine::State::entry_of(PeerIndex peer) {
 }
 
 PeerRecord* Engine::State::record_of(ConnectionEntry& entry, PeerIndex peer) {
-    const auto found = std::find_if(entry.peers.begin(), entry.peers.end(),
-                                    [&](const PeerRecord& record) { return record.peer == peer; });
-    return found == entry.peers.end() ? nullptr : &*found;
+    const auto found = std::lower_bound(entry.peers.begin(), entry.peers.end(), peer,
+                                        [](const PeerRecord& record, PeerIndex one) { return record.peer < one; });
+    return found == entry.peers.end() || found->peer != peer ? nullptr : &*found;
 }
 
 const ChildConfig* Engine::State::child_config(const Connection& connection, std::string_view name) {
@@ -148,9 +148,10 @@ const ChildConfig* Engine::State::child_config(const Connection& connection, std
 }
 
 // The first one; null: none of its children has the peer.
-const ChildConfig* Engine::State::child_of_peer(const Connection& connection, PeerIndex peer) {
-    const auto found = std::find_if(connection.children.begin(), connection.children.end(),
-                                    [&](const ChildConfig& child) { return child.peer == peer; });
+const ChildConfig* Engine::State::child_of_peer(const Connection& connection, const PeerRecord& record) {
+    const auto found =
+        std::find_if(connection.children.begin(), connection.children.end(),
+                     [&](const ChildConfig& child) { return child.peer_of(record.session) == record.peer; });
     return found == connection.children.end() ? nullptr : &*found;
 }
 

@@ -94,6 +94,7 @@ Instant Engine::State::keepalive_due(const IkeSa& sa) {
 Instant Engine::State::deadline_of(const IkeSa& sa) {
     Instant next = std::min(
         {sa.window.deadline(), sa.ask_until, sa.ends_at, sa.rekey_at, sa.expires_at, sa.reassembly.deadline()});
+    if (sa.is_established()) next = std::min({next, sa.reauth_at, sa.proven_until});
     const Connection* const connection = directory.find(sa.connection);
     if (sa.is_established() && connection != nullptr)
         next = std::min({next, probe_due(sa, *connection), keepalive_due(sa)});
@@ -121,7 +122,8 @@ void Engine::State::on_due(Call& call, IkeSa& sa) {
             return on_silence(call, sa);
         }
     }
-    if (sa.expires_at <= now) return end_sa(call, sa, control::LostBecause::kExpired);
+    if (sa.expires_at <= now || (sa.is_established() && sa.proven_until <= now))
+        return end_sa(call, sa, control::LostBecause::kExpired);
     if (sa.ends_at <= now) {
         on_ended(call, sa);
         if (sa.is_gone) return;
@@ -134,6 +136,7 @@ void Engine::State::on_due(Call& call, IkeSa& sa) {
     on_children_due(call, sa);
     const Connection* const connection = directory.find(sa.connection);
     if (!sa.is_established() || connection == nullptr) return;
+    if (sa.reauth_at <= now) reauthenticate(call, sa, *connection);
     if (probe_due(sa, *connection) <= now) {
         sa.probe_at = kNever;
         want(sa, {.task = Task::kProbe});
@@ -142,6 +145,15 @@ void Engine::State::on_due(Call& call, IkeSa& sa) {
         call.out.messages.push_back({sa.remote, sa.local, 0, {0xff}, sa.local_port});
         sa.last_sent = now;
     }
+}
+
+// The new IKE_SA takes the place of this one when it is there (RFC 4478 §3).
+void Engine::State::reauthenticate(Call& call, IkeSa& sa, const Connection& connection) {
+    sa.reauth_at = call.instant() + kReauthAgain;
+    ConnectionEntry& entry = *entry_of(sa.connection);
+    if (entry.is_stopped) return;
+    const std::string child(sa.children.empty() ? first_child(connection) : sa.children.front().name);
+    (void)begin(call, entry, child, {}, true);
 }
 
 void Engine::State::on_children_due(Call& call, IkeSa& sa) {
@@ -177,9 +189,10 @@ void Engine::State::want_missing_children(Call& call, IkeSa& sa, Duration after)
                                           [&](const ChildSa& one) { return one.name == child.name; });
         const bool comes = sa.request != nullptr && sa.request->name == child.name;
         if (is_there || comes) continue;
-        want(
-            sa,
-            {.task = Task::kCreateChild, .peer = child.peer, .name = child.name, .not_before = call.instant() + after});
+        want(sa, {.task = Task::kCreateChild,
+                  .peer = child.peer_of(sa.session),
+                  .name = child.name,
+                  .not_before = call.instant() + after});
     }
 }
 
@@ -225,11 +238,13 @@ void Engine::State::handle_event(Call& call, const dataplane::Event& event) {
     const auto* const confirmed = std::get_if<dataplane::SessionConfirmed>(&event);
     const auto* const activity = std::get_if<dataplane::PeerActivity>(&event);
     const auto* const roamed = std::get_if<dataplane::PeerRoamed>(&event);
-    if (PeerRecord* const record = activity == nullptr ? nullptr : record_of(*entry, peer)) {
+    PeerRecord* const record = record_of(*entry, peer);
+    if (record == nullptr) return;
+    if (activity != nullptr) {
         record->last_heard = std::max(record->last_heard, activity->last_received);
         record->last_sent = std::max(record->last_sent, activity->last_sent);
     }
-    for (const std::uint32_t slot : entry->ike_sas) {
+    for (const std::uint32_t slot : entry->slots_of(record->session)) {
         IkeSa& sa = *at(slot);
         bool has_peer = false;
         for (ChildSa& child : sa.children) {
@@ -253,9 +268,10 @@ void Engine::State::handle_event(Call& call, const dataplane::Event& event) {
 // Which of a peer's sessions is past its limit is not said, so all of them are renewed that are not young.
 void Engine::State::on_need(Call& call, ConnectionEntry& entry, const dataplane::NeedSession& need) {
     const Connection* const connection = directory.find(entry.index);
-    if (connection == nullptr || !has_peer(*connection, need.peer)) return;
+    const PeerRecord* const record = record_of(entry, need.peer);
+    if (connection == nullptr || record == nullptr) return;
     IkeSa* usable = nullptr;
-    for (const std::uint32_t slot : entry.ike_sas) {
+    for (const std::uint32_t slot : entry.slots_of(record->session)) {
         IkeSa& sa = *at(slot);
         if (!sa.is_usable()) continue;
         usable = &sa;
@@ -267,10 +283,11 @@ void Engine::State::on_need(Call& call, ConnectionEntry& entry, const dataplane:
         }
     }
     if (!need.packet) return;
-    const PeerRecord* const record = record_of(entry, need.peer);
-    if (record == nullptr || record->not_before > call.instant()) return;
+    if (record->not_before > call.instant()) return;
+    const Lease lease = record->session < entry.sessions.size() ? entry.sessions[record->session].lease : Lease();
     const auto config = std::find_if(connection->children.begin(), connection->children.end(), [&](const auto& child) {
-        return child.peer == need.peer && ChildSelectors{child.local, child.remote}.carries(*need.packet);
+        return child.peer_of(record->session) == need.peer &&
+               allowed_of(*connection, child, lease).carries(*need.packet);
     });
     if (config == connection->children.end()) return;
     if (usable != nullptr) {

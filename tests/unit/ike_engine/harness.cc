@@ -23,7 +23,7 @@ void SessionTable::send_on(std::uint32_t id) {
     found->second.is_sent_on = true;
 }
 
-void SessionTable::apply(dataplane::Command command) {
+void SessionTable::apply(dataplane::Command command, std::uint32_t worker) {
     if (auto* const install = std::get_if<dataplane::InstallSession>(&command)) {
         const std::uint32_t id = install->local_id.value;
         CHECK(!entries.contains(id));
@@ -40,6 +40,13 @@ void SessionTable::apply(dataplane::Command command) {
         endpoints[endpoint->peer.value] = endpoint->remote;
     } else if (const auto* const forget = std::get_if<dataplane::ForgetEndpoint>(&command)) {
         endpoints.erase(forget->peer.value);
+    } else if (const auto* const put = std::get_if<dataplane::PutPrefix>(&command)) {
+        reach[put->peer.value].insert(put->prefix);
+        told_workers.insert(worker);
+    } else if (const auto* const drop = std::get_if<dataplane::DropPrefix>(&command)) {
+        CHECK(reach[drop->peer.value].erase(drop->prefix) == 1);
+    } else if (const auto* const anew = std::get_if<dataplane::CountAnew>(&command)) {
+        counted_anew.push_back(anew->peer.value);
     }
 }
 
@@ -69,7 +76,7 @@ Hub::Hub(const char* text, std::uint64_t seed, Settings settings)
 }
 
 void Hub::collect() {
-    for (auto& posted : out.commands) sessions.apply(std::move(posted.command));
+    for (auto& posted : out.commands) sessions.apply(std::move(posted.command), posted.worker);
     for (auto& message : out.messages)
         sent.push_back({{address, message.from_port, 0}, message.to, std::move(message.bytes)});
     all_news.insert(all_news.end(), out.news.begin(), out.news.end());

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -31,12 +32,15 @@ struct SessionTable {
         bool is_sent_on = false;
         bool awaits_first = false;
     };
-    std::map<std::uint32_t, Entry> entries;       // by our SPI
-    std::map<std::uint32_t, Endpoint> endpoints;  // by peer
+    std::map<std::uint32_t, Entry> entries;           // by our SPI
+    std::map<std::uint32_t, Endpoint> endpoints;      // by peer
+    std::map<std::uint32_t, std::set<Prefix>> reach;  // by peer: its live prefixes
+    std::vector<std::uint32_t> counted_anew;          // peers
+    std::set<std::uint32_t> told_workers;             // of live prefixes
     std::vector<std::array<std::uint8_t, 36>> keys_seen;
     std::size_t keys_twice = 0;
 
-    void apply(dataplane::Command command);
+    void apply(dataplane::Command command, std::uint32_t worker = 0);
     // A packet came on it. True: the first of one that waited for it, which is sent on now.
     bool receive(std::uint32_t id);
     // On which packets of this flow leave; null: none.

@@ -424,6 +424,7 @@ TEST_CASE("KI6: a connection has max_sessions peers of other identities") {
     connection.remote_address.reset();
     connection.remote_identity = expected("*.example.net");
     connection.max_sessions = 2;
+    connection.children[0].more_peers = {PeerIndex{1}};
     hub.put_psk(kFirst, kPsk);
     hub.put(connection);
     const auto attempt = [&](std::uint64_t seed, const char* own) {

@@ -67,12 +67,12 @@ TEST_CASE("KS1: an offer of everything is narrowed to the policy, one of both fa
     child.local = {network("10.2.0.0/16"), network("fd00:2::/32")};
     child.remote = {network("10.1.0.0/16"), network("fd00:1::/32")};
     const SelectorList all{network("0.0.0.0/0"), network("::/0")};
-    const ChildSelectors narrowed = narrow(child, all, all);
+    const ChildSelectors narrowed = narrow({child.local, child.remote}, all, all);
     CHECK(narrowed.local == child.local);
     CHECK(narrowed.remote == child.remote);
     CHECK(narrowed.pairs().size() == 2);
     // Only one side left of each family: no packet fits.
-    CHECK(narrow(child, {network("10.2.0.0/16")}, {network("fd00:1::/32")}).is_empty());
+    CHECK(narrow({child.local, child.remote}, {network("10.2.0.0/16")}, {network("fd00:1::/32")}).is_empty());
 }
 
 TEST_CASE("KS1: a child has a bounded number of selectors, however many are offered") {
@@ -81,7 +81,7 @@ TEST_CASE("KS1: a child has a bounded number of selectors, however many are offe
     child.remote = {network("10.0.0.0/8")};
     SelectorList many;
     for (std::uint16_t i = 0; i < 64; ++i) many.push_back(only(network("10.1.0.0/16"), 6, i * 2U, i * 2U));
-    const ChildSelectors narrowed = narrow(child, many, many);
+    const ChildSelectors narrowed = narrow({child.local, child.remote}, many, many);
     CHECK(narrowed.local.size() <= kMostSideSelectors);
     CHECK(narrowed.local.size() * narrowed.remote.size() <= kMostSelectorPairs);
     CHECK(narrowed.local.front() == many.front());
