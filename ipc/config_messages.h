@@ -47,9 +47,9 @@ inline constexpr std::size_t kMaxPrefixesPerCustomer = 200'000;
 // The first message of stackd, once per connection. Descriptors on the first connection: the snapshot listener, then
 // the adoption listener (both SEQPACKET, non-blocking), then two regular files (0600, opened read-write, made empty
 // when absent, never removed while the run-dir lives) in which vpnd keeps what outlives it: RUN_DIR/timestamps, each
-// peer's latest TAI64N (conformance H7) and our own (H9); RUN_DIR/peers, where each peer was last; and last the memory
-// file in which vpnd keeps its sessions for the next vpnd (vpnd/kept_memory.h). On later connections only that memory
-// file, which is a new and empty one.
+// peer's latest TAI64N (conformance H7) and our own (H9); RUN_DIR/peers, where each peer was last and who had which
+// address of a pool; and last the memory file in which vpnd keeps its sessions for the next vpnd (vpnd/kept_memory.h).
+// On later connections only that memory file, which is a new and empty one.
 struct Hello {
     std::string appliance;
     std::string version;

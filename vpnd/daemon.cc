@@ -1,5 +1,7 @@
 #include "vpnd/daemon.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -64,11 +66,14 @@ Status Daemon::start(Parts& parts, crypto::RandomSource& random) {
     auto wireguard = WireguardListeners::make(*control_, customers_, counters_, random);
     if (!wireguard) return tl::unexpected<Error>(wireguard.error());
     if (parts.timestamps.valid()) WARREN_TRY((*wireguard)->keep_timestamps_in(std::move(parts.timestamps)));
+    UniqueFd leases;  // in the same file
+    if (parts.peers.valid()) leases = UniqueFd(::fcntl(parts.peers.get(), F_DUPFD_CLOEXEC, 0));
     if (parts.peers.valid()) WARREN_TRY((*wireguard)->keep_peers_in(std::move(parts.peers)));
     services_[ipc::ListenerKind::kWireguard] = std::move(*wireguard);
     auto ike = IkeListeners::make(*control_, random);
     if (!ike) return tl::unexpected<Error>(ike.error());
     ike_ = ike->get();
+    if (leases.valid()) WARREN_TRY((*ike)->keep_leases_in(std::move(leases)));
     services_[ipc::ListenerKind::kIke] = std::move(*ike);
     control_->set_keep_record([this](ListenerIndex listener, const control::Record& record) {
         for (const auto& [kind, service] : services_) service->save(io::read_clock(), listener, record);

@@ -124,6 +124,61 @@ TEST_CASE("the operator's proposals, and whether sequence numbers are extended")
     CHECK(held.refused().find("proposals") != std::string::npos);
 }
 
+TEST_CASE("each session has peers of its own, and clients of a pool lease their side") {
+    Held held;
+    held.settings().max_sessions = 2;
+    held.connection.peers = {PeerIndex{10}, PeerIndex{11}, PeerIndex{20}, PeerIndex{21}};
+    const ike::Connection sites = held.served();
+    CHECK(sites.max_sessions == 2);
+    CHECK(sites.is_for_many());
+    CHECK(sites.workers == held.customer.workers);
+    CHECK(sites.children[0].peer_of(0) == PeerIndex{10});
+    CHECK(sites.children[0].peer_of(1) == PeerIndex{20});
+    CHECK(sites.children[1].peer_of(1) == PeerIndex{21});
+    CHECK(sites.children[0].routes == held.settings().children[0].routes);
+    CHECK(Held().served().children[0].routes.empty());
+
+    held.settings().pool = prefixes({"10.99.0.0/24", "fd00:99::/112"});
+    held.settings().children = {{"people", prefixes({"0.0.0.0/0"}), {}, {}}};
+    held.connection.places = vpnd::places_of(held.settings().children);
+    held.connection.peers = {PeerIndex{10}, PeerIndex{11}};
+    held.customer.ipsec->dns = {*parse_ip("10.0.0.53")};
+    held.customer.ipsec->dns_domains = {"corp.acme.example"};
+    const ike::Connection people = held.served();
+    CHECK(people.pool == held.settings().pool);
+    CHECK(people.children[0].routes == held.settings().pool);
+    CHECK(people.children[0].remote.empty());
+    CHECK(people.clients == ike::ClientSettings{{*parse_ip("10.0.0.53")}, {"corp.acme.example"}});
+}
+
+TEST_CASE("KS2: split makes a child of each pair of networks of one family, as flows of one peer, when we begin") {
+    Held held;
+    held.settings().split = true;
+    held.settings().children[0].remote = prefixes({"10.0.1.0/25", "fd01::/64", "fd02::/64"});
+    CHECK(held.served().children.size() == 2);
+    held.settings().start = IpsecStart::kOnTraffic;
+    const ike::Connection made = held.served();
+    REQUIRE(made.children.size() == 4);
+    CHECK(made.children[0].name == "lan");
+    CHECK(made.children[1].name == "lan/2");
+    CHECK(made.children[2].name == "lan/3");
+    CHECK(made.children[3].name == "voice");
+    CHECK(made.children[2].peer == made.children[0].peer);
+    CHECK(made.children[2].local == std::vector{made.children[1].local[0]});
+    CHECK(made.children[2].remote[0].first == *parse_ip("fd02::"));
+}
+
+TEST_CASE("the rest of an operator's settings") {
+    Held held;
+    held.settings().mobike = false;
+    held.settings().copy_dscp = true;
+    held.settings().reauth_seconds = 7200;
+    const ike::Connection made = held.served();
+    CHECK_FALSE(made.mobike);
+    CHECK(made.copies_dscp);
+    CHECK(made.reauth == std::chrono::hours(2));
+}
+
 TEST_CASE("what this version does not serve is refused, and says why") {
     Held held;
     SUBCASE("certificates") {
@@ -132,11 +187,11 @@ TEST_CASE("what this version does not serve is refused, and says why") {
     SUBCASE("EAP") {
         held.settings().auth = IpsecAuth::kEapMschapv2;
     }
-    SUBCASE("a pool") {
-        held.settings().pool = prefixes({"10.99.0.0/24"});
-    }
-    SUBCASE("several peers") {
-        held.settings().max_sessions = 2;
+    SUBCASE("too many pairs") {
+        held.settings().split = true;
+        held.settings().start = IpsecStart::kAlways;
+        held.settings().children[0].local = prefixes({"10.0.0.0/24", "10.0.2.0/24", "10.0.3.0/24", "10.0.4.0/24"});
+        held.settings().children[0].remote = held.settings().children[0].local;
     }
     SUBCASE("a DN") {
         held.settings().remote_identity = {IkeIdentityType::kDn, false, "CN=graz"};

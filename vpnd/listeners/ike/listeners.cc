@@ -52,7 +52,9 @@ IkeListeners::IkeListeners(io::ControlWorker& control, crypto::RandomSource& ran
 Status IkeListeners::open(const HeldListener& listener, ListenerSockets sockets) {
     io::ControlWorker::Sockets served = sockets_of(listener, sockets, control_.worker_count());
     if (engine_ != nullptr) return control_.replace_sockets(listener.index, std::move(served));
-    auto engine = std::make_unique<ike::Engine>(settings_of(listener), control_.indexes(), random_);
+    ike::Settings settings = settings_of(listener);
+    settings.leases = &leases_;
+    auto engine = std::make_unique<ike::Engine>(std::move(settings), control_.indexes(), random_);
     engine_ = engine.get();
     listener_ = listener.index;
     return control_.open_listener(listener.index, std::move(engine), dataplane::kEspFraming, std::move(served));
@@ -86,6 +88,7 @@ void IkeListeners::put_connection(Now now, const HeldCustomer& customer, const H
         return;
     }
     unserved_.erase(connection.index);
+    if (customer.ipsec) leases_.put(connection.index, customer.ipsec->identity, connection.config.settings.name);
     served_[customer.index].insert(connection.index);
     for (const PeerIndex peer : connection.peers) control_.assign_peer(peer, listener_);
     control_.change(listener_, [&](control::Output& out) {
@@ -98,6 +101,7 @@ void IkeListeners::remove_connection(Now now, const Changes::RemoveConnection& g
     unserved_.erase(gone.connection);
     drop(now, gone.customer, gone.connection);
     for (const PeerIndex peer : gone.peers) control_.assign_peer(peer, ListenerIndex{});
+    leases_.drop(gone.connection);
 }
 
 void IkeListeners::drop(Now now, CustomerIndex customer, ConnectionIndex connection) {

@@ -18,6 +18,7 @@
 #include "vpnd/io/event_loop.h"
 #include "vpnd/listeners/ike/authd_channel.h"
 #include "vpnd/listeners/ike/key_exchange_thread.h"
+#include "vpnd/listeners/ike/lease_store.h"
 
 namespace warren::vpnd {
 
@@ -28,6 +29,9 @@ class IkeListeners final : public ListenerService {
     // The references outlive it. Before the process confines itself: it starts a thread.
     [[nodiscard]] static Result<std::unique_ptr<IkeListeners>> make(io::ControlWorker& control,
                                                                     crypto::RandomSource& random);
+
+    // Who had which address is kept there from now on; before the first open().
+    [[nodiscard]] Status keep_leases_in(UniqueFd file) { return leases_.keep_in(std::move(file)); }
 
     [[nodiscard]] Status open(const HeldListener& listener, ListenerSockets sockets) override;
     void change(Now now, const HeldListener& listener) override;
@@ -66,6 +70,7 @@ class IkeListeners final : public ListenerService {
     io::EventLoop loop_;
     std::unique_ptr<KeyExchangeThread> exchanges_;
     AuthdChannel authd_;
+    LeaseStore leases_;
     ListenerIndex listener_;
     ike::Engine* engine_ = nullptr;  // owned by the control worker; null: there is no listener
     std::unordered_map<CustomerIndex, std::unordered_set<ConnectionIndex>> served_;

@@ -81,11 +81,24 @@ const ipc::IkeListener& ikes(const HeldListener& listener) {
     return std::get<ipc::IkeListener>(listener.settings);
 }
 
+// One child for each pair of networks: for peers that take no more (conformance KS2). They are the flows of one peer.
+void add_pairs(const ike::ChildConfig& child, std::vector<ike::ChildConfig>& out) {
+    std::size_t number = 0;
+    for (const ike::TrafficSelector& local : child.local) {
+        for (const ike::TrafficSelector& remote : child.remote) {
+            if (local.first.family != remote.first.family) continue;
+            ike::ChildConfig& pair = out.emplace_back(child);
+            if (++number > 1) pair.name += "/" + std::to_string(number);
+            pair.local = {local};
+            pair.remote = {remote};
+        }
+    }
+}
+
 // Why this version does not serve it; "": it does.
 std::string_view refusal_of(const HeldConnection& held) {
     const ipc::ConnectionSettings& settings = held.config.settings;
     if (settings.auth != IpsecAuth::kPsk) return "this version authenticates by preshared key only";
-    if (!settings.pool.empty() || held.sessions() > 1) return "this version serves sites only, one peer a connection";
     if (!settings.ppk_identity.empty()) return "this version has no postquantum preshared keys";
     for (const ipc::IpsecChild& child : settings.children) {
         const std::size_t most = std::max(child.local.size(), child.remote.size());
@@ -172,9 +185,26 @@ Result<ike::Connection> connection_of(const HeldCustomer& customer, const HeldCo
     out.start = start_of(settings.start);
     for (std::size_t i = 0; i < settings.children.size(); ++i) {
         const ipc::IpsecChild& child = settings.children[i];
-        out.children.push_back({child.name, held.peer(0, i), customer.workers[held.config.queue],
-                                selectors_of(child.local), selectors_of(child.remote)});
+        ike::ChildConfig made;
+        made.name = child.name;
+        made.peer = held.peer(0, i);
+        for (std::size_t session = 1; session < held.sessions(); ++session)
+            made.more_peers.push_back(held.peer(session, i));
+        made.worker = customer.workers[held.config.queue];
+        made.local = selectors_of(child.local);
+        made.remote = selectors_of(child.remote);
+        if (!held.has_fixed_routes()) made.routes = settings.pool.empty() ? child.routes : settings.pool;
+        if (settings.split && settings.start != IpsecStart::kResponder) {
+            add_pairs(made, out.children);
+        } else {
+            out.children.push_back(std::move(made));
+        }
     }
+    if (out.children.size() > ike::kMostChildren)
+        return fail(ErrorCode::kInvalid, "split makes more children than this version serves");
+    out.workers = customer.workers;
+    out.pool = settings.pool;
+    if (!settings.pool.empty() && customer.ipsec) out.clients = {customer.ipsec->dns, customer.ipsec->dns_domains};
     auto ike = policy_of(ike::ProtocolId::kIke, settings.ike, ike::default_ike_policy());
     if (!ike) return tl::unexpected<Error>(ike.error());
     out.ike = std::move(*ike);
@@ -186,10 +216,13 @@ Result<ike::Connection> connection_of(const HeldCustomer& customer, const HeldCo
     out.lifetimes.ike_rekey = std::chrono::seconds(settings.ike_rekey_seconds);
     out.lifetimes.child_rekey = std::chrono::seconds(settings.child_rekey_seconds);
     out.lifetimes.child_bytes = settings.child_bytes;
+    out.reauth = std::chrono::seconds(settings.reauth_seconds);
     out.dpd = std::chrono::seconds(settings.dpd_seconds);
+    out.mobike = settings.mobike;
     out.fragmentation = settings.fragmentation;
     out.fragment_size = settings.fragment_size;
     out.replay_window = settings.replay_window;
+    out.copies_dscp = settings.copy_dscp;
     out.max_sessions = settings.max_sessions;
     return out;
 }
