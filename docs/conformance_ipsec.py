@@ -1,7 +1,6 @@
 """The rows of docs/conformance.md for IKEv2 and ESP. docs/conformance.py makes the page."""
 
 CERTIFICATES = "Not served yet: certificates"
-POOLS = "Not served yet: connections with a pool"
 EAP = "Not served yet: EAP"
 
 SECTIONS = {
@@ -305,7 +304,11 @@ ROWS = {
         ],
         "",
     ),
-    "KL11": ("AUTH_LIFETIME is sent with `reauth`", [], "Not served yet: `reauth` has no effect"),
+    "KL11": (
+        "AUTH_LIFETIME is sent with `reauth`, and kept; as initiator a new IKE_SA takes the old one's place",
+        [],
+        "With two engines of ours",
+    ),
     "KL12": (
         "Collisions: what the peer asks for while our own request is under way gets the answer of the table",
         [
@@ -330,7 +333,7 @@ ROWS = {
     "KS2": (
         "Peers that take one pair of networks a child: several children of one connection",
         ["test_the_children_of_one_ike_sa_have_a_bound"],
-        "As responder; `split` has no effect yet",
+        "As initiator with `split`",
     ),
     "KS3": ("A rekeyed child's selectors are no smaller than the old one's", [], ""),
     "KS4": (
@@ -345,9 +348,24 @@ ROWS = {
         "",
     ),
     "KS6": ("Transport mode and IPComp are not answered", [], ""),
-    "KC1": ("Clients ask for addresses, DNS servers and domains", [], POOLS),
-    "KC2": ("A lease belongs to customer, connection and identity", [], POOLS),
-    "KC3": ("Two clients behind one NAT with the same inner address", [], POOLS),
+    "KC1": (
+        "Clients ask for addresses, DNS servers and domains; unknown attributes are skipped",
+        [
+            "test_a_client_gets_addresses_of_both_families_and_name_servers",
+            "test_two_customers_have_the_same_pool",
+        ],
+        "",
+    ),
+    "KC2": (
+        "A lease belongs to customer, connection and identity, and comes again with it",
+        ["test_a_lease_comes_again_and_a_full_pool_is_told", "test_a_lease_outlives_vpnd"],
+        "",
+    ),
+    "KC3": (
+        "Two clients behind one NAT with the same inner address",
+        ["test_two_clients_of_one_identity_behind_one_nat_with_the_same_lan_address"],
+        "",
+    ),
     "KM1": (
         "NAT detection both ways; our source hash never matches, so that every peer encapsulates",
         [
@@ -365,7 +383,14 @@ ROWS = {
         ],
         "Not yet with a NAT that binds anew under a stock site",
     ),
-    "KM4": ("MOBIKE", [], "Not served yet: it is not announced, so that peers do not use it"),
+    "KM4": (
+        "MOBIKE as responder: a peer moves with UPDATE_SA_ADDRESSES, and its packets when it has answered from there",
+        [
+            "test_a_client_that_loses_its_address_goes_on_from_another",
+            "test_mobike_is_not_announced_where_it_is_switched_off",
+        ],
+        "Other addresses that the peer tells of are not used; NO_NATS_ALLOWED counts in INFORMATIONAL only",
+    ),
     "KM5": (
         "Path MTU: the outer packet may be fragmented; an inner packet that does not fit draws ICMP from the stack",
         ["test_a_large_packet_in_both_directions"],
@@ -473,9 +498,9 @@ ROWS = {
     ),
     "ES7": ("A later fragment goes where selectors without ports let it", [], ""),
     "ES8": (
-        "ECN follows RFC 6040; DSCP is not copied to the outer packet",
-        ["test_congestion_marks_are_copied_outside_and_dscp_is_not"],
-        "`copy_dscp` has no effect yet",
+        "ECN follows RFC 6040; DSCP is not copied to the outer packet, unless `copy_dscp` says so",
+        ["test_congestion_marks_are_copied_outside_and_dscp_is_not", "test_copy_dscp_copies_it"],
+        "",
     ),
     "ES9": (
         "Keys are wiped; nothing is sent past a hard limit",

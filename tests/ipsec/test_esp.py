@@ -284,6 +284,18 @@ def test_congestion_marks_are_copied_outside_and_dscp_is_not(town, live, ecn):
     assert not any(one.dont_fragment for one in capture.packets())
 
 
+def test_copy_dscp_copies_it(town, join, scripted):
+    id_ = town.new_id("acme")
+    peer, entry = scripted(id_, entry={"copy_dscp": True})
+    join(id_, [entry])
+    child = peer.connect([sites.SITE_LAN], [sites.STACK_LAN]).children[0]
+    with Capture(town.hub, "up0", f"udp and src {HUB4} and dst {peer.place.ipv4}") as capture:
+        peer.send_inner(child, inner.echo_request(SCRIPTED, STACK4, b"mark", tos=0xB8))
+        peer.receive_inner(child)
+        netlab.wait_until(capture.packets, 5)
+    assert 0xB8 in {one.tos for one in capture.packets()}
+
+
 @pytest.mark.parametrize("esp", ["aes128gcm16"])
 def test_a_stock_site_carries_tcp_and_udp_unchanged(town, join, site, esp):
     id_ = town.new_id("acme")
