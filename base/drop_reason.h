@@ -100,6 +100,7 @@ enum class DropReason : std::uint8_t {
     kIkeUnknownIdentity,
     kIkeNoConnection,
     kIkeAuthFailed,
+    kIkePpkRequired,
     kIkeSessionsFull,
     kIkePoolEmpty,
     kIkeInvalidSyntax,

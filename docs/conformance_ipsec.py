@@ -434,7 +434,11 @@ ROWS = {
     ),
     "KD7": ("Puzzles (RFC 8019)", [], "Not offered"),
     "KD8": ("Traffic goes on under a flood of IKE_SA_INIT", [], "Not measured yet"),
-    "KQ1": ("Postquantum preshared keys", [], "Not served yet: only the keys are derived"),
+    "KQ1": (
+        "Postquantum preshared keys: absent, optional or required at either side",
+        ["test_a_stock_site_with_a_postquantum_key"],
+        "",
+    ),
     "KQ2": ("IKE_INTERMEDIATE and additional key exchanges", [], "Not served yet"),
     "KQ3": ("ML-KEM", [], "Not served yet"),
     "KQ4": ("Profiles for clients that ask for ML-KEM", [], "Not served yet"),

@@ -29,6 +29,9 @@ bool is_sound(const std::vector<std::vector<std::uint8_t>>& chain) {
 bool is_sound(const PskMacAsk& ask) {
     return ask.peer_octets.size() <= kMostOctets && ask.our_octets.size() <= kMostOctets;
 }
+bool is_sound(const PpkMixAsk& ask) {
+    return ask.sk_d.size() <= kMostDigest && ask.sk_pi.size() <= kMostDigest && ask.sk_pr.size() <= kMostDigest;
+}
 bool is_sound(const SignAsk& ask) {
     return ask.hashes.size() <= kMostHashes && ask.octets.size() <= kMostOctets;
 }
@@ -45,6 +48,9 @@ bool is_sound(const AskFailed& /*reply*/) {
 }
 bool is_sound(const PskMacAnswer& reply) {
     return reply.peer_mac.size() <= kMostDigest && reply.our_mac.size() <= kMostDigest;
+}
+bool is_sound(const PpkMixAnswer& reply) {
+    return reply.sk_d.size() <= kMostDigest && reply.sk_pi.size() <= kMostDigest && reply.sk_pr.size() <= kMostDigest;
 }
 bool is_sound(const SignAnswer& reply) {
     return reply.data.size() <= kMostAuthData && is_sound(reply.chain);

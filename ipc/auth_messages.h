@@ -126,6 +126,16 @@ struct PskMacAsk {
 void fields(auto& codec, Is<PskMacAsk> auto& m) {
     codec(m.psk, m.prf, m.peer_octets, m.our_octets);
 }
+struct PpkMixAsk {
+    SecretId ppk = kNoSecret;
+    crypto::Sha prf = crypto::Sha::kSha256;
+    crypto::SecretBuffer sk_d;
+    crypto::SecretBuffer sk_pi;
+    crypto::SecretBuffer sk_pr;
+};
+void fields(auto& codec, Is<PpkMixAsk> auto& m) {
+    codec(m.ppk, m.prf, m.sk_d, m.sk_pi, m.sk_pr);
+}
 struct SignAsk {
     SecretId signer = kNoSecret;
     std::vector<std::uint16_t> hashes;
@@ -155,7 +165,7 @@ struct EapStepAsk {
 void fields(auto& codec, Is<EapStepAsk> auto& m) {
     codec(m.proof, m.signer, m.conversation, m.message);
 }
-using AuthQuestion = std::variant<PskMacAsk, SignAsk, VerifyPeerAsk, EapStepAsk>;
+using AuthQuestion = std::variant<PskMacAsk, SignAsk, VerifyPeerAsk, EapStepAsk, PpkMixAsk>;
 
 struct AuthAsk {
     std::uint64_t id = 0;
@@ -174,6 +184,14 @@ struct PskMacAnswer {
 };
 void fields(auto& codec, Is<PskMacAnswer> auto& m) {
     codec(m.peer_mac, m.our_mac);
+}
+struct PpkMixAnswer {
+    crypto::SecretBuffer sk_d;
+    crypto::SecretBuffer sk_pi;
+    crypto::SecretBuffer sk_pr;
+};
+void fields(auto& codec, Is<PpkMixAnswer> auto& m) {
+    codec(m.sk_d, m.sk_pi, m.sk_pr);
 }
 struct SignAnswer {
     std::uint8_t method = 0;
@@ -200,7 +218,7 @@ struct EapStepAnswer {
 void fields(auto& codec, Is<EapStepAnswer> auto& m) {
     codec(m.outcome, m.message, m.msk, m.identity);
 }
-using AuthReply = std::variant<AskFailed, PskMacAnswer, SignAnswer, VerifyPeerAnswer, EapStepAnswer>;
+using AuthReply = std::variant<AskFailed, PskMacAnswer, SignAnswer, VerifyPeerAnswer, EapStepAnswer, PpkMixAnswer>;
 
 struct AuthAnswer {
     std::uint64_t id = 0;

@@ -16,6 +16,13 @@ crypto::SecretBuffer mac(crypto::Sha prf, Bytes key, Bytes octets) {
     return crypto::SecretBuffer(crypto::shared_key_mic(prf, key, octets).reveal());
 }
 
+// RFC 8784 §3: prf+(PPK, SK)
+crypto::SecretBuffer mixed(crypto::Sha prf, Bytes ppk, const crypto::SecretBuffer& key) {
+    crypto::SecretBuffer out(key.size());
+    crypto::prf_plus(prf, ppk, {key.reveal()}, out.writable());
+    return out;
+}
+
 }  // namespace
 
 Table::Table(crypto::RandomSource& random, std::unique_ptr<Certificates> certificates, std::unique_ptr<Eap> eap)
@@ -50,6 +57,14 @@ ipc::AuthReply Table::answer_one(Now /*now*/, const ipc::PskMacAsk& ask) {
     if (secret == nullptr && ask.psk != kNoSecret) return ipc::AskFailed{};
     const Bytes key = secret == nullptr ? nobodys_.reveal() : secret->find(ipc::SecretFile::kKey);
     return ipc::PskMacAnswer{mac(ask.prf, key, ask.peer_octets), mac(ask.prf, key, ask.our_octets)};
+}
+
+ipc::AuthReply Table::answer_one(Now /*now*/, const ipc::PpkMixAsk& ask) {
+    const Secret* const secret = secrets_.find(ask.ppk, SecretKind::kPpk);
+    if (secret == nullptr && ask.ppk != kNoSecret) return ipc::AskFailed{};
+    const Bytes key = secret == nullptr ? nobodys_.reveal() : secret->find(ipc::SecretFile::kKey);
+    return ipc::PpkMixAnswer{mixed(ask.prf, key, ask.sk_d), mixed(ask.prf, key, ask.sk_pi),
+                             mixed(ask.prf, key, ask.sk_pr)};
 }
 
 ipc::AuthReply Table::answer_one(Now /*now*/, const ipc::SignAsk& ask) {

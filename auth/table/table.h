@@ -52,6 +52,7 @@ class Table {
     [[nodiscard]] ipc::AuthReply answer_one(Now now, const ipc::SignAsk& ask);
     [[nodiscard]] ipc::AuthReply answer_one(Now now, const ipc::VerifyPeerAsk& ask);
     [[nodiscard]] ipc::AuthReply answer_one(Now now, const ipc::EapStepAsk& ask);
+    [[nodiscard]] ipc::AuthReply answer_one(Now now, const ipc::PpkMixAsk& ask);
 
     Secrets secrets_;
     crypto::SecretBuffer nobodys_;  // a key that nobody has

@@ -33,6 +33,7 @@ class Connection:
     remote_address: str = ""
     start: str = ""
     enabled: bool = True
+    ppk: str = ""  # a postquantum key, as in the file; ppk_identity is one of `more`
     more: dict = field(default_factory=dict)
 
     def lines(self, customer):
@@ -41,15 +42,17 @@ class Connection:
                            "remote_address": self.remote_address, "start": self.start, **self.more})
         if self.psk:
             yield f"psk = {{ secret = {json.dumps(self.secret(customer))} }}"
+        if self.ppk:
+            yield f"ppk = {{ secret = {json.dumps(self.secret(customer, 'ppk'))} }}"
         if not self.enabled:
             yield "enabled = false"
         for child in self.children:
             yield ""
             yield from child.lines()
 
-    def secret(self, customer):
+    def secret(self, customer, kind="psk"):
         """The name of its key's file."""
-        return f"{customer}/{self.name}.psk"
+        return f"{customer}/{self.name}.{kind}"
 
 
 @dataclass
@@ -68,7 +71,8 @@ class Ipsec:
 
     def secrets(self, customer):
         """{file below secrets/: its content}"""
-        return {connection.secret(customer): connection.psk + "\n" for connection in self.connections if connection.psk}
+        return {connection.secret(customer, kind): key + "\n" for connection in self.connections
+                for kind, key in (("psk", connection.psk), ("ppk", connection.ppk)) if key}
 
 
 def _lines(keys):

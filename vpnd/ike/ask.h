@@ -44,6 +44,21 @@ struct PskMacAnswer {
     crypto::PrfKey our_mac;
 };
 
+// Makes SK_d, SK_pi and SK_pr those with a postquantum preshared key: prf+(PPK, SK) (RFC 8784 §3). kNoSecret: with a
+// key that nobody has, in the same time.
+struct PpkMixAsk {
+    SecretId ppk = kNoSecret;
+    crypto::Sha prf = crypto::Sha::kSha256;
+    crypto::PrfKey sk_d;
+    crypto::PrfKey sk_pi;
+    crypto::PrfKey sk_pr;
+};
+struct PpkMixAnswer {
+    crypto::PrfKey sk_d;
+    crypto::PrfKey sk_pi;
+    crypto::PrfKey sk_pr;
+};
+
 // The certificates of a chain, DER, the leaf first.
 using CertificateChain = std::vector<std::vector<std::uint8_t>>;
 
@@ -89,7 +104,7 @@ struct EapStepAnswer {
     std::string identity;               // kSuccess: who the peer is
 };
 
-using Question = std::variant<KeyExchangeAsk, PskMacAsk, SignAsk, VerifyPeerAsk, EapStepAsk>;
+using Question = std::variant<KeyExchangeAsk, PskMacAsk, PpkMixAsk, SignAsk, VerifyPeerAsk, EapStepAsk>;
 struct Ask {
     AskId id = 0;
     Question question;
@@ -98,6 +113,7 @@ struct Ask {
 
 // Whoever answers is gone, or has no room: as good as a lost message.
 struct AskFailed {};
-using Answer = std::variant<AskFailed, KeyExchangeAnswer, PskMacAnswer, SignAnswer, VerifyPeerAnswer, EapStepAnswer>;
+using Answer =
+    std::variant<AskFailed, KeyExchangeAnswer, PskMacAnswer, PpkMixAnswer, SignAnswer, VerifyPeerAnswer, EapStepAnswer>;
 
 }  // namespace warren::ike

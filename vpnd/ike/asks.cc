@@ -109,6 +109,7 @@ void Engine::State::handle_answer(Call& call, AskId id, Answer answer) {
 void Engine::State::handle_answer(Call& call, IkeSa& sa, AskFor what_for, Answer answer) {
     auto* const exchange = std::get_if<KeyExchangeAnswer>(&answer);
     auto* const macs = std::get_if<PskMacAnswer>(&answer);
+    auto* const mixed = std::get_if<PpkMixAnswer>(&answer);
     switch (what_for) {
         case AskFor::kNothing: return;
         case AskFor::kHeld: {
@@ -116,8 +117,12 @@ void Engine::State::handle_answer(Call& call, IkeSa& sa, AskFor what_for, Answer
             const std::unique_ptr<Held> held = std::move(sa.held);
             return process(call, sa, std::move(*held), &answer);
         }
+        case AskFor::kOurPpk:
+            if (mixed == nullptr) return ask_failed(call, sa, what_for);
+            return take_our_mixed(call, sa, std::move(*mixed));
         case AskFor::kOurAuth:
             if (macs == nullptr) return ask_failed(call, sa, what_for);
+            sa.setup->no_ppk_auth = std::move(macs->peer_mac);
             return send_auth(call, sa, macs->our_mac.reveal());
         case AskFor::kInitKey:
             if (exchange == nullptr) return ask_failed(call, sa, what_for);
@@ -153,6 +158,7 @@ void Engine::State::ask_failed(Call& call, IkeSa& sa, AskFor what_for) {
         case AskFor::kNothing: return;
         case AskFor::kInitKey:
         case AskFor::kInitSecret:
+        case AskFor::kOurPpk:
         case AskFor::kOurAuth:
             // The ephemeral key is gone with it.
             if (sa.is_initiator) return fail_attempt(call, sa, DropReason::kIkeAskFailed, {});

@@ -37,9 +37,13 @@ std::optional<Question> Engine::State::answer_auth(Call& call, IkeSa& sa, const 
     const ConnectionIndex index = connection == nullptr ? ConnectionIndex{} : connection->index;
     const SecretId psk = connection == nullptr ? kNoSecret : connection->psk;
 
-    if (in.answer == nullptr) {
+    const PpkUse ppk = ppk_use_of(sa, in.payloads, connection);
+    auto* const mixed = in.answer == nullptr ? nullptr : std::get_if<PpkMixAnswer>(in.answer);
+    if (mixed != nullptr) take_mixed(sa, *mixed);
+    if (in.answer == nullptr || mixed != nullptr) {
         sa.customer = finding.customer;
         if (!may_ask(sa)) return std::nullopt;
+        if (ppk == PpkUse::kMixed && !setup.is_mixed) return ppk_question(sa, connection);
         setup.asked_for = index;
         setup.asked_psk = psk;
         const Identity& ours = connection != nullptr ? finding.ours : claim.peer;
@@ -57,13 +61,15 @@ std::optional<Question> Engine::State::answer_auth(Call& call, IkeSa& sa, const 
         count(DropReason::kIkeAskFailed);
         return std::nullopt;
     }
-    const bool is_right = !macs->peer_mac.empty() && crypto::equal_constant_time(macs->peer_mac.reveal(), auth.data);
+    const NotifyPayload* const without_ppk = in.payloads.notify(NotifyType::kNoPpkAuth);
+    const Bytes proof = ppk == PpkUse::kWithout ? without_ppk->data : auth.data;
+    const bool is_right = !macs->peer_mac.empty() && crypto::equal_constant_time(macs->peer_mac.reveal(), proof);
     if (connection == nullptr) {
         refuse_auth(call, sa, in, finding, finding.reason());
         return std::nullopt;
     }
-    if (!is_right) {
-        refuse_auth(call, sa, in, finding, DropReason::kIkeAuthFailed);
+    if (!is_right || ppk == PpkUse::kRefused) {
+        refuse_auth(call, sa, in, finding, is_right ? DropReason::kIkePpkRequired : DropReason::kIkeAuthFailed);
         return std::nullopt;
     }
     ConnectionEntry& entry = *entry_of(index);
@@ -83,6 +89,7 @@ std::optional<Question> Engine::State::answer_auth(Call& call, IkeSa& sa, const 
     Chain chain;
     chain.id(PayloadType::kIdr, finding.ours.type, finding.ours.value);
     chain.auth(AuthMethod::kSharedKeyMic, macs->our_mac.reveal());
+    if (ppk == PpkUse::kMixed) chain.notify(notify_of(NotifyType::kPpkIdentity));
     if (has_mobike) chain.notify(notify_of(NotifyType::kMobikeSupported));
     if (connection->reauth != Duration::zero())
         chain.notify(auth_lifetime(std::chrono::duration_cast<std::chrono::seconds>(connection->reauth)));
@@ -153,12 +160,19 @@ void Engine::State::ask_our_auth(Call& call, IkeSa& sa) {
     if (connection == nullptr) return remove_sa(call, sa, control::LostBecause::kStopped);
     if (!is_room_for_ask(sa)) return fail_attempt(call, sa, DropReason::kIkeAsksFull, {});
     const Setup& setup = *sa.setup;
+    if (connection->ppk_required && !setup.uses_ppk) return fail_attempt(call, sa, DropReason::kIkePpkRequired, {});
+    if (setup.uses_ppk && setup.mixed == nullptr) return ask(call, sa, AskFor::kOurPpk, ppk_question(sa, connection));
     sa.our_identity = directory.local_identity_of(*connection);
     PskMacAsk question;
     question.psk = connection->psk;
     question.prf = sa.suite.prf_hash();
-    question.our_octets = auth_octets(question.prf, setup.init_request, setup.peer_nonce, setup.sk_pi,
-                                      id_body(sa.our_identity.type, sa.our_identity.value));
+    const auto octets_with = [&](const crypto::PrfKey& sk_pi) {
+        return auth_octets(question.prf, setup.init_request, setup.peer_nonce, sk_pi,
+                           id_body(sa.our_identity.type, sa.our_identity.value));
+    };
+    question.our_octets = octets_with(setup.mixed != nullptr ? setup.mixed->sk_pi : setup.sk_pi);
+    // What NO_PPK_AUTH has (RFC 8784 §3).
+    if (setup.mixed != nullptr && !connection->ppk_required) question.peer_octets = octets_with(setup.sk_pi);
     ask(call, sa, AskFor::kOurAuth, std::move(question));
 }
 
@@ -180,6 +194,7 @@ void Engine::State::send_auth(Call& call, IkeSa& sa, Bytes our_mac) {
     if (expected.kind == ExpectedIdentity::Kind::kExact)
         chain.id(PayloadType::kIdr, expected.identity.type, expected.identity.value);
     chain.auth(AuthMethod::kSharedKeyMic, our_mac);
+    add_ppk(chain, sa, *connection);
     chain.sa(sa.request->offered);
     chain.ts(PayloadType::kTsi, sa.request->selectors.local);
     chain.ts(PayloadType::kTsr, sa.request->selectors.remote);
@@ -202,13 +217,18 @@ std::optional<Question> Engine::State::take_auth(Call& call, IkeSa& sa, const In
         refuse_responder(call, sa, DropReason::kIkeNoConnection, peer);
         return std::nullopt;
     }
+    const auto uses_ppk = responder_uses_ppk(sa, in.payloads, *connection);
+    if (!uses_ppk) {
+        refuse_responder(call, sa, DropReason::kIkePpkRequired, peer);
+        return std::nullopt;
+    }
     if (in.answer == nullptr) {
         if (!may_ask(sa)) return std::nullopt;
         PskMacAsk question;
         question.psk = connection->psk;
         question.prf = sa.suite.prf_hash();
-        question.peer_octets =
-            auth_octets(question.prf, sa.setup->init_response, sa.setup->our_nonce, sa.setup->sk_pr, idr.body);
+        const crypto::PrfKey& sk_pr = *uses_ppk ? sa.setup->mixed->sk_pr : sa.setup->sk_pr;
+        question.peer_octets = auth_octets(question.prf, sa.setup->init_response, sa.setup->our_nonce, sk_pr, idr.body);
         return question;
     }
     const auto* const macs = std::get_if<PskMacAnswer>(in.answer);
@@ -216,6 +236,7 @@ std::optional<Question> Engine::State::take_auth(Call& call, IkeSa& sa, const In
         refuse_responder(call, sa, DropReason::kIkeAuthFailed, peer);
         return std::nullopt;
     }
+    if (*uses_ppk) sa.sk_d = std::move(sa.setup->mixed->sk_d);
     establish(call, sa, *connection, peer);
     const NotifyPayload* const lifetime = in.payloads.notify(NotifyType::kAuthLifetime);
     if (const auto told = lifetime == nullptr ? std::nullopt : auth_lifetime_of(*lifetime))

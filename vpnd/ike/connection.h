@@ -73,6 +73,9 @@ struct Connection {
     SecretId signer = kNoSecret;  // our own certificate, or the customer's or the gateway's
     SecretId trust = kNoSecret;
     SecretId users = kNoSecret;
+    SecretId ppk = kNoSecret;  // a postquantum preshared key (RFC 8784), and its name at both ends
+    std::string ppk_identity;
+    bool ppk_required = false;  // a peer without it is refused
     // Ours, where it is another than the customer's.
     std::optional<Identity> local_identity;
     ExpectedIdentity remote_identity;

@@ -97,6 +97,7 @@ void Directory::put(Connection connection) {
     }
     if (connection.remote_address) by_peer_address_.emplace(*connection.remote_address, index);
     note_policy(connection.ike);
+    if (connection.ppk != kNoSecret) ++ppks_;
     connections_[index.value] = std::make_unique<const Connection>(std::move(connection));
 }
 
@@ -110,6 +111,7 @@ void Directory::remove(ConnectionIndex index) {
     const auto customer = customers_.find(connection->customer);
     if (customer != customers_.end()) std::erase(customer->second.wide, index);
     forget_policy(connection->ike);
+    if (connection->ppk != kNoSecret) --ppks_;
     connections_[index.value].reset();
 }
 

@@ -76,6 +76,8 @@ class Directory {
         return std::span(policies_).first(std::min(policies_.size(), kMostPolicies));
     }
     static constexpr std::size_t kMostPolicies = 64;
+    // One connection at least has a postquantum preshared key.
+    [[nodiscard]] bool has_ppk() const { return ppks_ > 0; }
     // The customer's connection, or anybody's when it is invalid, whose peer is called most like that; null: none is
     // like it at all. For people: it looks at kLookedAt connections.
     [[nodiscard]] const Connection* nearest(CustomerIndex customer, std::string_view identity) const;
@@ -103,6 +105,7 @@ class Directory {
     std::unordered_multimap<IpAddress, ConnectionIndex> by_peer_address_;
     std::vector<Policy> policies_;
     std::vector<std::size_t> policy_uses_;  // of each
+    std::size_t ppks_ = 0;                  // connections with one
 };
 
 // Whether a policy allows these algorithms together.

@@ -40,6 +40,14 @@ struct Incoming {
     Answer* answer = nullptr;  // to what the step asked before
 };
 
+// What an IKE_AUTH request says of a postquantum preshared key.
+enum class PpkUse : std::uint8_t {
+    kNone,     // nothing
+    kMixed,    // it is in the keys
+    kWithout,  // we do not have it, and the peer goes without it: NO_PPK_AUTH proves who it is
+    kRefused,  // one side must have it, and the other has not
+};
+
 // What becomes of a child.
 struct ChildPlan {
     const ChildConfig* config = nullptr;
@@ -330,6 +338,16 @@ struct Engine::State {
     void send_delete_child(Call& call, IkeSa& sa);
     // Its last answer was sent: that is repeated for a while, all else is over.
     void close(Call& call, IkeSa& sa, control::LostBecause because);
+
+    // --- postquantum preshared keys (ppk.cc) -------------------------------------------------------
+
+    [[nodiscard]] static PpkUse ppk_use_of(const IkeSa& sa, const Payloads& payloads, const Connection* connection);
+    [[nodiscard]] static PpkMixAsk ppk_question(const IkeSa& sa, const Connection* connection);
+    static void take_mixed(IkeSa& sa, PpkMixAnswer& mixed);
+    void take_our_mixed(Call& call, IkeSa& sa, PpkMixAnswer mixed);
+    static void add_ppk(Chain& chain, const IkeSa& sa, const Connection& connection);
+    [[nodiscard]] static std::optional<bool> responder_uses_ppk(const IkeSa& sa, const Payloads& payloads,
+                                                                const Connection& connection);
 
     // --- MOBIKE (mobike.cc) ------------------------------------------------------------------------
 

@@ -68,6 +68,7 @@ struct Setup {
     std::vector<std::uint8_t> peer_value;
     crypto::PrfKey sk_pi;
     crypto::PrfKey sk_pr;
+    bool uses_ppk = false;  // both said so (RFC 8784)
 
     // As responder.
     std::array<std::uint8_t, 16> init_key{};  // under which repetitions of the request are found
@@ -77,6 +78,7 @@ struct Setup {
     std::size_t waiting_bytes = 0;
     ConnectionIndex asked_for;  // whose key its AUTH is checked with
     SecretId asked_psk = kNoSecret;
+    bool is_mixed = false;  // the keys are those with the PPK
 
     // As initiator.
     std::vector<Proposal> offered;
@@ -86,6 +88,8 @@ struct Setup {
     std::string hint;                          // an answer that nobody has to believe
     std::string name;                          // of the child that comes with IKE_AUTH
     std::optional<dataplane::FlowKey> packet;  // that it is for
+    std::unique_ptr<PpkMixAnswer> mixed;       // the keys with the PPK that we name
+    crypto::PrfKey no_ppk_auth;                // what proves us without it; empty: we do not go without
 };
 
 // A request that is to be sent when it may.
@@ -138,6 +142,7 @@ enum class AskFor : std::uint8_t {
     kNothing,
     kInitKey,     // the ephemeral key of IKE_SA_INIT
     kInitSecret,  // what it agrees on
+    kOurPpk,      // as initiator: keys with the PPK
     kOurAuth,     // as initiator
     kRequestKey,  // the ephemeral key of a request
     kHeld,        // what a message needs

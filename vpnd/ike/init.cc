@@ -80,6 +80,7 @@ void Engine::State::handle_init_request(Call& call, const control::Arrival& arri
     sa.suite = choice->suite;
     sa.window.answered_init();
     sa.takes_fragments = message->payloads.notify(NotifyType::kIkev2FragmentationSupported) != nullptr;
+    sa.setup->uses_ppk = directory.has_ppk() && message->payloads.notify(NotifyType::kUsePpk) != nullptr;
     detect_nat(sa, message->payloads, header.spis, arrival);
     sa.setup = std::make_unique<Setup>();
     Setup& setup = *sa.setup;
@@ -180,6 +181,7 @@ void Engine::State::send_init_response(Call& call, IkeSa& sa) {
     chain.nonce(setup.our_nonce);
     if (sa.has_nat_traversal) add_nat_detection(chain, sa.spis, sa.local, sa.local_port, sa.remote);
     if (sa.takes_fragments) chain.notify(notify_of(NotifyType::kIkev2FragmentationSupported));
+    if (setup.uses_ppk) chain.notify(notify_of(NotifyType::kUsePpk));
     Header header;
     header.spis = sa.spis;
     header.exchange = ExchangeType::kIkeSaInit;
@@ -229,6 +231,7 @@ void Engine::State::send_init_request(Call& call, IkeSa& sa, bool is_first) {
     chain.nonce(setup.our_nonce);
     add_nat_detection(chain, sa.spis, sa.local, sa.local_port, sa.remote);
     if (directory.find(sa.connection)->fragmentation) chain.notify(notify_of(NotifyType::kIkev2FragmentationSupported));
+    if (directory.find(sa.connection)->ppk != kNoSecret) chain.notify(notify_of(NotifyType::kUsePpk));
     Header header;
     header.spis = sa.spis;
     header.exchange = ExchangeType::kIkeSaInit;
@@ -278,6 +281,8 @@ void Engine::State::take_init(Call& call, IkeSa& sa, const control::Arrival& arr
     sa.takes_fragments = directory.find(sa.connection)->fragmentation &&
                          message.payloads.notify(NotifyType::kIkev2FragmentationSupported) != nullptr;
     detect_nat(sa, message.payloads, message.header.spis, arrival);
+    setup.uses_ppk =
+        directory.find(sa.connection)->ppk != kNoSecret && message.payloads.notify(NotifyType::kUsePpk) != nullptr;
     setup.init_response = copy_of(message.bytes);
     setup.peer_nonce = copy_of(nonce);
     setup.peer_value = copy_of(ke.public_value);

@@ -99,6 +99,27 @@ TEST_CASE("KA11: nobody's key is one that nobody has, another in every process, 
     CHECK(bytes_of(std::get<ipc::PskMacAnswer>(its).peer_mac) != bytes_of(answer.peer_mac));
 }
 
+TEST_CASE("KQ1: a postquantum key is mixed into the keys that are asked for, and a preshared key is none") {
+    Room room;
+    REQUIRE(room.table.put(7, test::secret_of(SecretKind::kPpk, ipc::SecretFile::kKey, "a key for after quantum")));
+    const auto ask = [](SecretId id) {
+        const auto key = [](std::uint8_t fill) {
+            return crypto::SecretBuffer(Bytes(std::vector<std::uint8_t>(48, fill)));
+        };
+        return ipc::PpkMixAsk{id, crypto::Sha::kSha384, key(1), key(2), key(3)};
+    };
+    const auto mixed = room.answer<ipc::PpkMixAnswer>(ask(7));
+    std::vector<std::uint8_t> expected(48);
+    const std::vector<std::uint8_t> sk_d(48, 1);
+    crypto::prf_plus(crypto::Sha::kSha384, as_bytes(std::string_view("a key for after quantum")), {sk_d}, expected);
+    CHECK(bytes_of(mixed.sk_d) == expected);
+    CHECK(bytes_of(mixed.sk_pi) != bytes_of(mixed.sk_pr));
+    CHECK(room.answer<ipc::PpkMixAnswer>(ask(kNoSecret)).sk_d.size() == 48);
+    (void)room.answer<ipc::AskFailed>(ask(8));
+    REQUIRE(room.table.put(7, psk("correct horse battery staple")));
+    (void)room.answer<ipc::AskFailed>(ask(7));
+}
+
 TEST_CASE("a secret that is not there, not any more, or of another kind answers nothing") {
     Room room;
     const ipc::PskMacAsk ask{7, crypto::Sha::kSha256, kPeers, kOurs};

@@ -25,10 +25,12 @@ class Answerer {
     }
 
     void put_psk(SecretId id, Bytes psk) { psks_[id] = crypto::SecretBuffer(psk); }
+    mutable std::size_t mixes = 0;  // PpkMixAsks that were answered
 
     [[nodiscard]] Answer answer(Question question) {
         if (auto* const keys = std::get_if<KeyExchangeAsk>(&question)) return exchange(std::move(*keys), random_);
         if (const auto* const mac = std::get_if<PskMacAsk>(&question)) return mac_with_psk(*mac);
+        if (const auto* const mix = std::get_if<PpkMixAsk>(&question)) return mix_ppk(*mix);
         return AskFailed{};
     }
 
@@ -41,6 +43,19 @@ class Answerer {
         if (!ask.peer_octets.empty()) out.peer_mac = crypto::shared_key_mic(ask.prf, psk, ask.peer_octets);
         if (!ask.our_octets.empty()) out.our_mac = crypto::shared_key_mic(ask.prf, psk, ask.our_octets);
         return out;
+    }
+
+    [[nodiscard]] Answer mix_ppk(const PpkMixAsk& ask) const {
+        const auto found = psks_.find(ask.ppk);
+        if (found == psks_.end() && ask.ppk != kNoSecret) return AskFailed{};
+        const Bytes ppk = found == psks_.end() ? nobodys_.reveal() : found->second.reveal();
+        const auto mixed = [&](const crypto::PrfKey& key) {
+            crypto::PrfKey out(key.size());
+            crypto::prf_plus(ask.prf, ppk, {key.reveal()}, out.writable());
+            return out;
+        };
+        ++mixes;
+        return PpkMixAnswer{mixed(ask.sk_d), mixed(ask.sk_pi), mixed(ask.sk_pr)};
     }
 
     crypto::RandomSource& random_;

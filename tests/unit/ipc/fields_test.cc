@@ -65,11 +65,13 @@ TEST_CASE("every member of a message is in its list of fields") {
     check_list<SignAsk>();
     check_list<VerifyPeerAsk>();
     check_list<EapStepAsk>();
+    check_list<PpkMixAsk>();
     check_list<AuthAsk>();
     check_list<PskMacAnswer>();
     check_list<SignAnswer>();
     check_list<VerifyPeerAnswer>();
     check_list<EapStepAnswer>();
+    check_list<PpkMixAnswer>();
     check_list<AuthAnswer>();
     check_list<AttemptSnapshot>();
     check_list<RemoveCustomer>();

@@ -173,10 +173,16 @@ TEST_CASE("the rest of an operator's settings") {
     held.settings().mobike = false;
     held.settings().copy_dscp = true;
     held.settings().reauth_seconds = 7200;
+    held.connection.config.ppk = 9;
+    held.settings().ppk_identity = "graz-2026";
+    held.settings().ppk_required = true;
     const ike::Connection made = held.served();
     CHECK_FALSE(made.mobike);
     CHECK(made.copies_dscp);
     CHECK(made.reauth == std::chrono::hours(2));
+    CHECK(made.ppk == 9);
+    CHECK(made.ppk_identity == "graz-2026");
+    CHECK(made.ppk_required);
 }
 
 TEST_CASE("what this version does not serve is refused, and says why") {
@@ -198,9 +204,6 @@ TEST_CASE("what this version does not serve is refused, and says why") {
     }
     SUBCASE("a DN of ours") {
         held.settings().local_identity = IkeIdentity{IkeIdentityType::kDn, false, "CN=hub"};
-    }
-    SUBCASE("a postquantum preshared key") {
-        held.settings().ppk_identity = "ppk";
     }
     SUBCASE("too many networks") {
         held.settings().children[0].local.resize(ike::kMostSideSelectors + 1);

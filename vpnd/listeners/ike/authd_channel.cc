@@ -44,6 +44,11 @@ ipc::AuthQuestion to_wire(ike::EapStepAsk& ask) {
     return ipc::EapStepAsk{ask.proof, ask.signer, ask.conversation, std::move(ask.message)};
 }
 
+ipc::AuthQuestion to_wire(ike::PpkMixAsk& ask) {
+    return ipc::PpkMixAsk{ask.ppk, ask.prf, crypto::SecretBuffer(ask.sk_d.reveal()),
+                          crypto::SecretBuffer(ask.sk_pi.reveal()), crypto::SecretBuffer(ask.sk_pr.reveal())};
+}
+
 // --- and its answer in those of the engine -------------------------------------------------------
 
 ike::Answer from_wire(ipc::AskFailed& /*reply*/) {
@@ -60,6 +65,10 @@ ike::Answer from_wire(ipc::VerifyPeerAnswer& reply) {
 }
 ike::Answer from_wire(ipc::EapStepAnswer& reply) {
     return ike::EapStepAnswer{reply.outcome, std::move(reply.message), key_of(reply.msk), std::move(reply.identity)};
+}
+
+ike::Answer from_wire(ipc::PpkMixAnswer& reply) {
+    return ike::PpkMixAnswer{key_of(reply.sk_d), key_of(reply.sk_pi), key_of(reply.sk_pr)};
 }
 
 }  // namespace

@@ -99,7 +99,6 @@ void add_pairs(const ike::ChildConfig& child, std::vector<ike::ChildConfig>& out
 std::string_view refusal_of(const HeldConnection& held) {
     const ipc::ConnectionSettings& settings = held.config.settings;
     if (settings.auth != IpsecAuth::kPsk) return "this version authenticates by preshared key only";
-    if (!settings.ppk_identity.empty()) return "this version has no postquantum preshared keys";
     for (const ipc::IpsecChild& child : settings.children) {
         const std::size_t most = std::max(child.local.size(), child.remote.size());
         if (most > ike::kMostSideSelectors || child.local.size() * child.remote.size() > ike::kMostSelectorPairs)
@@ -169,6 +168,9 @@ Result<ike::Connection> connection_of(const HeldCustomer& customer, const HeldCo
     out.auth = ike::Auth::kPsk;
     out.psk = held.config.psk;
     out.users = held.config.users;
+    out.ppk = held.config.ppk;
+    out.ppk_identity = settings.ppk_identity;
+    out.ppk_required = settings.ppk_required;
     if (customer.ipsec) {
         out.signer = customer.ipsec->signer;
         out.trust = customer.ipsec->trust;
