@@ -71,12 +71,19 @@ struct IkeIdentity {
     auto operator<=>(const IkeIdentity&) const = default;
 };
 
+// How an identity of kKeyId is written: behind the first, and in hex behind both.
+inline constexpr std::string_view kKeyIdPrefix = "key-id:";
+inline constexpr std::string_view kHexPrefix = "hex:";
+
 // Equal values are the same identity: an FQDN has no case, all others are compared octet by octet.
 [[nodiscard]] inline IkeIdentity canonical(IkeIdentity identity) {
     if (identity.type != IkeIdentityType::kFqdn) return identity;
     for (char& c : identity.text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     return identity;
 }
+
+// As the configuration has it: "any", "graz@acme.example", "key-id:hex:671b00".
+[[nodiscard]] std::string to_string(const IkeIdentity& identity);
 
 // One algorithm, by its numbers in IANA's registry "IKEv2 Parameters" (RFC 7296 §3.3.2).
 struct IkeTransform {

@@ -1,7 +1,5 @@
 #include "config/identity.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "base/ip.h"
@@ -10,8 +8,6 @@ namespace warren::config {
 
 namespace {
 
-constexpr std::string_view kKeyIdPrefix = "key-id:";
-constexpr std::string_view kHexPrefix = "hex:";
 constexpr std::size_t kMostText = 255;
 
 bool is_digit(char c) {
@@ -99,16 +95,6 @@ std::optional<IkeIdentity> parse_identity(std::string_view text, bool patterns) 
     const bool is_pattern = patterns && text.starts_with("*.");
     if (!is_domain(is_pattern ? text.substr(2) : text)) return std::nullopt;
     return IkeIdentity{IkeIdentityType::kFqdn, is_pattern, std::string(text)};
-}
-
-std::string to_string(const IkeIdentity& identity) {
-    if (identity.type == IkeIdentityType::kAny) return "any";
-    if (identity.type != IkeIdentityType::kKeyId) return identity.text;
-    if (is_printable(identity.text) && !identity.text.starts_with(kHexPrefix))
-        return std::string(kKeyIdPrefix) + identity.text;
-    std::string out = fmt::format("{}{}", kKeyIdPrefix, kHexPrefix);
-    for (const char c : identity.text) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
-    return out;
 }
 
 bool is_domain(std::string_view text) {

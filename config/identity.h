@@ -15,7 +15,7 @@ namespace warren::config {
 [[nodiscard]] std::optional<IkeIdentity> parse_identity(std::string_view text, bool patterns);
 
 // What parse_identity() reads back.
-[[nodiscard]] std::string to_string(const IkeIdentity& identity);
+using warren::to_string;
 
 // "acme.example": labels of letters, digits, "-" and "_", each of 1 to 63, 253 in all; the last is no number.
 [[nodiscard]] bool is_domain(std::string_view text);
