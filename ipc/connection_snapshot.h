@@ -20,17 +20,22 @@ struct ConnectionActivity {
     WallTime latest_handshake{};       // 0 = never
     std::uint64_t rx_bytes = 0;        // encrypted payload messages, headers included, of all its children
     std::uint64_t tx_bytes = 0;
+    std::string lost_because;    // control::LostBecause by name; "": it is up, or never was
+    std::uint64_t rekeys = 0;    // of its IKE_SAs, since it was put
+    std::uint64_t failures = 0;  // attempts to bring it up that failed, likewise
+    std::string last_failure;    // a DropReason by name; "": the last attempt succeeded, or there was none
 
     bool operator==(const ConnectionActivity&) const = default;
 };
 void fields(auto& codec, Is<ConnectionActivity> auto& m) {
-    codec(m.endpoint, m.latest_handshake, m.rx_bytes, m.tx_bytes);
+    codec(m.endpoint, m.latest_handshake, m.rx_bytes, m.tx_bytes, m.lost_because, m.rekeys, m.failures);
+    codec(m.last_failure);
 }
 
 struct ConnectionSnapshot {
     ConnectionSettings settings;
     ConnectionState state = ConnectionState::kUnserved;
-    std::string reason;          // of kDown, and of kConnecting when the last try failed
+    std::string reason;          // of kDown and kUnserved, and of kConnecting when the last try failed
     std::uint32_t sessions = 0;  // that are up
     ConnectionActivity activity;
     // What follows from the activity and the time.
@@ -78,11 +83,13 @@ struct ChildSnapshot {
     std::uint32_t age_seconds = 0;
     std::optional<std::uint32_t> rekey_seconds;
     std::optional<std::uint32_t> expiry_seconds;
+    // Children whose routes overlap are one peer of the data plane: what each has counted is of all of them.
+    bool shares_counters = false;
     bool is_replaced = false;  // by a rekey, and received on until it is deleted
 };
 void fields(auto& codec, Is<ChildSnapshot> auto& m) {
     codec(m.name, m.local, m.remote, m.spi_in, m.spi_out, m.suite, m.rx_bytes, m.tx_bytes, m.age_seconds);
-    codec(m.rekey_seconds, m.expiry_seconds, m.is_replaced);
+    codec(m.rekey_seconds, m.expiry_seconds, m.shares_counters, m.is_replaced);
 }
 
 // client: AttemptsRequest    vpnd: AttemptSnapshot*, SnapshotEnd; or SnapshotError

@@ -87,12 +87,16 @@ struct SnapshotHeader {
     std::uint64_t resident_bytes = 0;     // memory of the process that is in RAM; 0 = not known
     std::vector<RefusedSender> refused;   // lately, the latest first; at most kMostRefused
     bool has_ike = false;                 // there is a listener of IKE
+    std::uint64_t half_open_ike_sas = 0;  // whose peer is not known yet
+    std::uint64_t ike_sas = 0;            // established
+    std::uint64_t child_sas = 0;
     static constexpr std::size_t kMostRefused = 64;
 };
 void fields(auto& codec, Is<SnapshotHeader> auto& m) {
     codec(m.appliance, m.version, m.generation, m.customer_count, m.drops, m.aead_backend, m.under_load);
     codec(m.handshakes_initiated, m.handshakes_completed, m.epoch, m.revision, m.full, m.workers);
     codec(m.cpu_nanoseconds, m.resident_bytes, m.refused, m.has_ike);
+    codec(m.half_open_ike_sas, m.ike_sas, m.child_sas);
 }
 
 // Where the peers of a customer find us.

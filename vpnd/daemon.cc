@@ -74,6 +74,8 @@ Status Daemon::start(Parts& parts, crypto::RandomSource& random) {
     if (!ike) return tl::unexpected<Error>(ike.error());
     ike_ = ike->get();
     if (leases.valid()) WARREN_TRY((*ike)->keep_leases_in(std::move(leases)));
+    snapshot_.explain_unserved_by(
+        [service = ike->get()](ConnectionIndex connection) { return service->why_unserved(connection); });
     services_[ipc::ListenerKind::kIke] = std::move(*ike);
     control_->set_keep_record([this](ListenerIndex listener, const control::Record& record) {
         for (const auto& [kind, service] : services_) service->save(io::read_clock(), listener, record);

@@ -39,6 +39,12 @@ struct Attempts {
     std::string connection;  // "": all of the customer's
     std::vector<ipc::AttemptSnapshot> attempts;
     ZoneNames zones = {};
+    // Those of the connections that are not served, and why: nobody can try them.
+    struct Unserved {
+        std::string connection;
+        std::string reason;
+    };
+    std::vector<Unserved> unserved = {};
 };
 
 // Over RUN_DIR/snapshot.sock. Asks once more when vpnd hangs up, as it does when customers are renamed meanwhile.

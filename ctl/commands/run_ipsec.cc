@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <ostream>
 #include <string_view>
+#include <vector>
 
 #include "ctl/commands/complaints.h"
 #include "ctl/commands/request.h"
@@ -25,10 +26,15 @@ int complain_of_connection(const std::string& customer, const std::string& conne
                                 customer, customer));
 }
 
-int show_attempts(const Invocation& invocation, Output& output) {
+// `connections`: those whose attempts are shown.
+int show_attempts(const Invocation& invocation, const std::vector<ConnectionStatus>& connections, Output& output) {
     const ipc::AttemptsRequest request{argument(invocation, 0), argument(invocation, 1)};
-    const auto attempts = fetch_attempts(invocation.run_dir, request);
+    auto attempts = fetch_attempts(invocation.run_dir, request);
     if (!attempts) return complain_of(attempts.error(), request.customer, output);
+    for (const ConnectionStatus& one : connections) {
+        if (one.connection.state == ipc::ConnectionState::kUnserved)
+            attempts->unserved.push_back({one.connection.settings.name, one.connection.reason});
+    }
     output.out << (invocation.json ? attempts_json(*attempts) : attempts_text(*attempts));
     return kDone;
 }
@@ -36,6 +42,8 @@ int show_attempts(const Invocation& invocation, Output& output) {
 // Why the order would have no effect; "": it has one, or stackd knows better.
 std::string obstacle_to(ipc::ConnectionAction action, const ConnectionStatus& connection) {
     const auto& ike_sas = connection.ike_sas;
+    if (connection.connection.state == ipc::ConnectionState::kUnserved)
+        return "is not served: " + connection.connection.reason;
     switch (action) {
         case ipc::ConnectionAction::kInitiate: return ike_sas.empty() ? "" : "has an IKE SA already";
         case ipc::ConnectionAction::kRekey:
@@ -90,7 +98,10 @@ int run_ipsec(const Invocation& invocation, Output& output) {
         if (connections.empty()) return complain_of_connection(customer, name, output);
     }
     if (is_ordered) return order(invocation, snapshot->customers[0].connections[0], output);
-    if (invocation.why) return show_attempts(invocation, output);
+    if (invocation.why)
+        return show_attempts(invocation,
+                             customer.empty() ? std::vector<ConnectionStatus>{} : snapshot->customers[0].connections,
+                             output);
     if (invocation.json) {
         output.out << ipsec_json(*snapshot);
     } else {

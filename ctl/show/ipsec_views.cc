@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "base/printable.h"
 #include "config/identity.h"
@@ -26,6 +28,10 @@ std::string shown(const std::string& text, std::size_t most = kShownText) {
 
 std::string or_dash(const std::string& text) {
     return text.empty() ? "-" : shown(text);
+}
+
+std::string or_unknown(const std::string& reason) {
+    return reason.empty() ? "see connections_not_served in the log" : reason;
 }
 
 std::string ike_spi(std::uint64_t spi) {
@@ -80,7 +86,11 @@ std::string ike_sa_text(const IkeSaStatus& status, const ZoneNames& zones) {
     out += fmt::format("endpoint    {}, behind NAT: {}{}\n", endpoint_text(sa.endpoint, zones), nat_of(sa),
                        sa.heard_seconds ? fmt::format(", heard {} ago", short_age(sa.heard_seconds)) : "");
     if (!sa.suite.empty()) out += fmt::format("suite       {}, rekey {}\n", shown(sa.suite), in_text(sa.rekey_seconds));
-    return status.children.empty() ? out : out + children_table(status.children);
+    if (status.children.empty()) return out;
+    const bool is_shared = std::any_of(status.children.begin(), status.children.end(),
+                                       [](const ipc::ChildSnapshot& child) { return child.shares_counters; });
+    out += children_table(status.children);
+    return is_shared ? out + "received and sent: of all children whose networks overlap, together\n" : out;
 }
 
 std::string connection_text(const std::string& customer, const ConnectionStatus& status, const ZoneNames& zones) {
@@ -102,6 +112,19 @@ std::string connection_text(const std::string& customer, const ConnectionStatus&
     return out;
 }
 
+// Received and sent; what several children have counted together, once.
+std::pair<std::uint64_t, std::uint64_t> bytes_of(const std::vector<ipc::ChildSnapshot>& children) {
+    std::pair<std::uint64_t, std::uint64_t> out;
+    std::set<std::pair<std::uint64_t, std::uint64_t>> shared;
+    for (const ipc::ChildSnapshot& child : children) {
+        if (child.is_replaced) continue;
+        if (child.shares_counters && !shared.emplace(child.rx_bytes, child.tx_bytes).second) continue;
+        out.first += child.rx_bytes;
+        out.second += child.tx_bytes;
+    }
+    return out;
+}
+
 Json child_of(const ipc::ChildSnapshot& child) {
     Json out;
     out["name"] = child.name;
@@ -112,6 +135,7 @@ Json child_of(const ipc::ChildSnapshot& child) {
     out["suite"] = child.suite;
     out["rx_bytes"] = child.rx_bytes;
     out["tx_bytes"] = child.tx_bytes;
+    out["shares_counters"] = child.shares_counters;
     out["age_seconds"] = child.age_seconds;
     out["rekey_seconds"] = number_or_null(child.rekey_seconds);
     out["expiry_seconds"] = number_or_null(child.expiry_seconds);
@@ -171,12 +195,7 @@ std::string ipsec_text(const Snapshot& snapshot) {
                            bytes_text(connection.activity.rx_bytes), bytes_text(connection.activity.tx_bytes), "-"});
             }
             for (const auto& [sa, children] : ike_sas) {
-                std::uint64_t received = 0;
-                std::uint64_t sent = 0;
-                for (const ipc::ChildSnapshot& child : children) {
-                    received += child.is_replaced ? 0 : child.rx_bytes;
-                    sent += child.is_replaced ? 0 : child.tx_bytes;
-                }
+                const auto [received, sent] = bytes_of(children);
                 table.add({customer, name, sa.is_established ? state : "connecting", or_dash(sa.remote_identity),
                            endpoint_text(sa.endpoint, status.zones), std::string(nat_of(sa)), or_dash(sa.suite),
                            fmt::format("{}", children.size()), bytes_text(received), bytes_text(sent),
@@ -221,6 +240,10 @@ std::string ipsec_json(const Snapshot& snapshot) {
 
 std::string attempts_text(const Attempts& attempts) {
     std::string out;
+    for (const Attempts::Unserved& one : attempts.unserved)
+        out += fmt::format("{}/{} is not served: {}\n", attempts.customer, printable(one.connection),
+                           or_unknown(shown(one.reason, kShownSentence)));
+    const bool has_unserved = !out.empty();
     for (const ipc::AttemptSnapshot& one : attempts.attempts) {
         out += fmt::format("{}  {}{} {}  {}\n", time_text(one.at),
                            one.connection.empty() ? "" : printable(one.connection) + "  ",
@@ -235,6 +258,7 @@ std::string attempts_text(const Attempts& attempts) {
         add("accepted", one.accepted);
     }
     const bool of_strangers = attempts.customer.empty();
+    if (has_unserved && attempts.attempts.empty()) return out;
     if (out.empty()) out = of_strangers ? "no attempt without a connection is known\n" : "no attempt is known\n";
     return of_strangers ? out : out + "Attempts that found no connection: vpnctl ipsec --why\n";
 }
@@ -255,6 +279,9 @@ std::string attempts_json(const Attempts& attempts) {
                                    {"accepted", text_or_null(one.accepted)},
                                    {"sentence", one.sentence}});
     }
+    out["unserved"] = Json::array();
+    for (const Attempts::Unserved& one : attempts.unserved)
+        out["unserved"].push_back({{"connection", one.connection}, {"reason", text_or_null(one.reason)}});
     return dump(out);
 }
 

@@ -45,9 +45,8 @@ std::string limit_text(std::uint64_t bits_per_second) {
 // "" when there are none.
 std::string connections_text(std::uint64_t count, std::uint64_t up, std::uint64_t unserved) {
     if (count == 0) return {};
-    return fmt::format(
-        "connections {} of {} up{}\n", up, count,
-        unserved == 0 ? "" : fmt::format("; {} not served: see connections_not_served in the log", unserved));
+    return fmt::format("connections {} of {} up{}\n", up, count,
+                       unserved == 0 ? "" : fmt::format("; {} not served: vpnctl ipsec says why", unserved));
 }
 
 std::string online_text(const ipc::CustomerSnapshot& customer) {

@@ -66,7 +66,12 @@ struct ConnectionStatus {
     Instant latest_handshake = kLongAgo;  // an SA was made; kLongAgo: never
     WallTime latest_handshake_wall;       // 0: never
     Instant next_attempt = kNever;        // ours
-    std::vector<IkeSaStatus> ike_sas;     // none with ConnectionDetail::kSummary
+    std::string lost_because;             // control::LostBecause by name; "": it is up, or never was
+    std::uint64_t rekeys = 0;             // of its IKE_SAs
+    std::uint64_t failures = 0;           // attempts to bring it up that failed
+    std::optional<DropReason> last_failure{};
+    std::uint64_t sas_mark = 0;        // another one when there are other SAs
+    std::vector<IkeSaStatus> ike_sas;  // none with ConnectionDetail::kSummary
 };
 
 // Somebody tried to connect, or we did.

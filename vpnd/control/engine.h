@@ -117,8 +117,12 @@ struct PeerFlaps {
     Endpoint there;
     Now at;
 };
-using PeerNews =
-    std::variant<HandshakeCompleted, HandshakeGaveUp, PeerMoved, PeerResumed, PeerLost, HandshakeRefused, PeerFlaps>;
+// What is shown of its connection is another (ConnectionStatus), and no other news says so.
+struct ConnectionChanged {
+    PeerIndex peer;  // one of it
+};
+using PeerNews = std::variant<HandshakeCompleted, HandshakeGaveUp, PeerMoved, PeerResumed, PeerLost, HandshakeRefused,
+                              PeerFlaps, ConnectionChanged>;
 
 // The engine appends, the rim empties. Carry out in this order: a session is received on before the message that lets
 // the peer use it leaves, and what a restart must not forget is kept before the peer can rely on it.
@@ -157,6 +161,13 @@ struct EngineCounters {
     std::uint64_t handshakes_initiated = 0;  // by either side; our repetitions are not counted
     std::uint64_t handshakes_completed = 0;
     DropCounters drops;
+};
+
+// How many SAs an engine of connections has now.
+struct SaCounts {
+    std::size_t half_open = 0;  // IKE_SAs whose peer is not known yet
+    std::size_t ike_sas = 0;    // established
+    std::size_t child_sas = 0;
 };
 
 // What the cheapest checks tell of a datagram.
@@ -204,6 +215,8 @@ class Engine {
     // Of those for which no connection was found.
     [[nodiscard]] virtual std::vector<Attempt> strangers_attempts() const { return {}; }
     [[nodiscard]] virtual EngineCounters totals() const = 0;
+    // Zeros: it has no connections.
+    [[nodiscard]] virtual SaCounts sa_counts() const { return {}; }
     // Who was refused lately.
     [[nodiscard]] virtual std::vector<Refusal> refusals() const { return {}; }
     // Of these, what a log should be told (Refusals::tell()).

@@ -1,6 +1,7 @@
 // What vpnd keeps of a customer's IKE connections: their values, and which peers of the data plane they have. Pure.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -38,6 +39,14 @@ struct HeldConnection {
     [[nodiscard]] std::size_t peers_per_session() const { return peers.size() / sessions(); }
     [[nodiscard]] PeerIndex peer(std::size_t session, std::size_t child) const {
         return peers[session * peers_per_session() + places[child].peer];
+    }
+    // How many of its children have this peer in the data plane; 0: it is not the connection's.
+    [[nodiscard]] std::size_t children_of(PeerIndex peer) const {
+        const auto found = std::find(peers.begin(), peers.end(), peer);
+        if (found == peers.end()) return 0;
+        const auto at = static_cast<std::size_t>(found - peers.begin()) % peers_per_session();
+        return static_cast<std::size_t>(
+            std::count_if(places.begin(), places.end(), [at](const ChildPlace& place) { return place.peer == at; }));
     }
     // Its peer is known before it comes: packets to its routes are for session 0. Else routes come with the sessions.
     [[nodiscard]] bool has_fixed_routes() const { return sessions() == 1 && config.settings.pool.empty(); }

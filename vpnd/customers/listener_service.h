@@ -2,6 +2,8 @@
 // (ipc/tunnel.h).
 #pragma once
 
+#include <string>
+
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -30,6 +32,8 @@ class ListenerService {
     virtual void remove_connection(Now /*now*/, const Changes::RemoveConnection& /*gone*/) {}
     // What an operator wants of it. One that is not served is ignored.
     virtual void operate(Now /*now*/, ConnectionIndex /*connection*/, ipc::ConnectionAction /*action*/) {}
+    // Why a connection that was put is not served; "": it is, or is not known.
+    [[nodiscard]] virtual std::string why_unserved(ConnectionIndex /*connection*/) const { return {}; }
     // What is kept of this peer over a restart is so no more. Before the peer is put again, and the listener closed.
     virtual void forget_peer(Now now, ListenerIndex listener, const PeerIdentity& peer) = 0;
     // Stores a record of an engine. One of another kind's listener is ignored.

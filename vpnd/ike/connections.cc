@@ -295,6 +295,7 @@ bool Engine::State::begin(Call& call, ConnectionEntry& entry, std::string_view c
     entry.next_attempt = kNever;
     schedule(entry);
     ++begun;
+    note_changed(call, entry);
     begin_init(call, sa);
     return !sa.is_gone;
 }
@@ -360,6 +361,12 @@ void Engine::State::note_attempt(Call& call, const IkeSa& sa, std::optional<Drop
     }
     if (entry == nullptr) return note_stranger(call, std::move(note));
     entry->attempts.add(std::move(note));
+    if (failure) ++entry->all_failures;
+    note_changed(call, *entry);
+}
+
+void Engine::State::note_changed(Call& call, const ConnectionEntry& entry) {
+    if (!entry.peers.empty()) call.out.news.emplace_back(control::ConnectionChanged{entry.peers.front().peer});
 }
 
 void Engine::State::note_stranger(Call& call, AttemptNote note) {

@@ -1,5 +1,6 @@
 #include "vpnd/ike/engine.h"
 
+#include <bit>
 #include <utility>
 
 #include "vpnd/ike/engine_state.h"
@@ -94,6 +95,11 @@ control::EngineCounters Engine::totals() const {
     return out;
 }
 
+control::SaCounts Engine::sa_counts() const {
+    const Sizes now = sizes();
+    return {now.half_open, now.ike_sas, now.children};
+}
+
 std::vector<control::Refusal> Engine::refusals() const {
     return state_->refusals.all();
 }
@@ -169,6 +175,19 @@ control::IkeSaStatus status_of(const IkeSa& sa) {
     return out;
 }
 
+// Of an IKE_SA and its children, and of those before it. Not against an adversary: SPIs are ours and random.
+std::uint64_t mark_of(const IkeSa& sa, std::uint64_t mark) {
+    constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;  // 2^64 by the golden ratio
+    const auto add = [&mark](std::uint64_t value) { mark = (std::rotl(mark, 5) ^ value) * kOdd; };
+    add(sa.our_spi());
+    add(static_cast<std::uint64_t>(sa.state));
+    for (const ChildSa& child : sa.children) {
+        add(child.ours.value);
+        add(child.replaced_by.value);
+    }
+    return mark;
+}
+
 }  // namespace
 
 std::optional<control::ConnectionStatus> Engine::connection_status(ConnectionIndex connection,
@@ -178,6 +197,9 @@ std::optional<control::ConnectionStatus> Engine::connection_status(ConnectionInd
     const Connection& config = *state_->directory.find(connection);
     control::ConnectionStatus out;
     out.next_attempt = entry->next_attempt;
+    out.rekeys = entry->rekeys;
+    out.failures = entry->all_failures;
+    if (!entry->attempts.empty()) out.last_failure = entry->attempts.last().attempt.failure;
     if (config.remote_address) out.endpoint = Endpoint{*config.remote_address, kNatPort, 0};
     for (const PeerRecord& record : entry->peers) {
         if (record.latest.instant <= out.latest_handshake) continue;
@@ -195,9 +217,11 @@ std::optional<control::ConnectionStatus> Engine::connection_status(ConnectionInd
             latest = sa.created;
             out.endpoint = sa.remote;
         }
+        out.sas_mark = mark_of(sa, out.sas_mark);
         if (detail == control::ConnectionDetail::kIkeSas) out.ike_sas.push_back(status_of(sa));
     }
     const bool has_failed = !entry->attempts.empty() && entry->attempts.last().attempt.failure;
+    if (out.sessions == 0 && entry->was_up) out.lost_because = name_of(entry->lost_because);
     out.state = out.sessions > 0                    ? ConnectionState::kUp
                 : is_connecting                     ? ConnectionState::kConnecting
                 : entry->was_up || has_failed       ? ConnectionState::kDown

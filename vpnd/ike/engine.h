@@ -91,6 +91,7 @@ class Engine final : public control::Engine {
     [[nodiscard]] std::string identity() const override;
     [[nodiscard]] std::optional<control::PeerStatus> peer_status(PeerIndex peer) const override;
     [[nodiscard]] control::EngineCounters totals() const override;
+    [[nodiscard]] control::SaCounts sa_counts() const override;
     [[nodiscard]] std::optional<control::ConnectionStatus> connection_status(
         ConnectionIndex connection, control::ConnectionDetail detail) const override;
     [[nodiscard]] std::vector<control::Attempt> attempts(ConnectionIndex connection) const override;

@@ -102,6 +102,8 @@ struct ConnectionEntry {
     Attempts attempts;
     Instant next_attempt = kNever;
     unsigned failures = 0;  // of ours, one after the other
+    std::uint64_t all_failures = 0;
+    std::uint64_t rekeys = 0;  // of its IKE_SAs
     bool is_stopped = false;
     bool was_up = false;
     std::deque<std::uint64_t> closed;  // our SPIs of those that repeat their last answer, oldest first; some are gone
@@ -194,6 +196,8 @@ struct Engine::State {
     void note_attempt(Call& call, const IkeSa& sa, std::optional<DropReason> failure, std::string detail = {},
                       Attempt attempt = {}, const Finding* finding = nullptr);
     void note_stranger(Call& call, AttemptNote note);
+    // What people see of it is another.
+    static void note_changed(Call& call, const ConnectionEntry& entry);
 
     // --- messages in (receive.cc) ------------------------------------------------------------------
 

@@ -42,7 +42,10 @@ IkeSa& Engine::State::make_successor(Call& call, const IkeSa& old, bool we_asked
     sa.sealer.emplace(std::move(we_asked ? keys.sk_i : keys.sk_r));
     sa.receive_key = std::move(we_asked ? keys.sk_r : keys.sk_i);
     sa.sk_d = std::move(keys.sk_d);
-    join(*entry_of(old.connection), sa);
+    ConnectionEntry& entry = *entry_of(old.connection);
+    join(entry, sa);
+    ++entry.rekeys;
+    note_changed(call, entry);
     return sa;
 }
 

@@ -71,6 +71,10 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
         out.under_load = out.under_load || engine->under_load(now);
         out.handshakes_initiated += counters.handshakes_initiated;
         out.handshakes_completed += counters.handshakes_completed;
+        const control::SaCounts sas = engine->sa_counts();
+        out.half_open_ike_sas += sas.half_open;
+        out.ike_sas += sas.ike_sas;
+        out.child_sas += sas.child_sas;
         for (control::Refusal& refusal : engine->refusals()) {
             const auto [customer, peer] = customers_.find(refusal.peer);
             refused.push_back({id.owner, std::move(refusal), customer != nullptr ? customer->settings.id : "",

@@ -1,8 +1,10 @@
 // Puts together what vpnctl and statusd see, from the customer set, the engines and the counters.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/process_usage.h"
@@ -43,8 +45,13 @@ class Snapshot {
     [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer, std::size_t position) const;
     [[nodiscard]] std::uint64_t connection_digest(const HeldCustomer& customer, std::size_t position) const;
     void rename(std::string appliance) { appliance_ = std::move(appliance); }
+    // Asked why no engine serves a connection; until then, and of those that it knows nothing of, nobody knows.
+    using WhyUnserved = std::function<std::string(ConnectionIndex)>;
+    void explain_unserved_by(WhyUnserved why) { why_unserved_ = std::move(why); }
 
   private:
+    [[nodiscard]] std::string reason_of(const HeldCustomer& customer, const HeldConnection& connection,
+                                        const std::optional<control::ConnectionStatus>& status) const;
     // Nothing: no engine serves it.
     [[nodiscard]] std::optional<control::ConnectionStatus> connection_status(const HeldConnection& connection,
                                                                              control::ConnectionDetail detail) const;
@@ -60,6 +67,7 @@ class Snapshot {
     std::string appliance_;
     std::string aead_backend_;
     ProcessUsage usage_;
+    WhyUnserved why_unserved_;
 };
 
 }  // namespace warren::vpnd

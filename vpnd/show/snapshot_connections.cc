@@ -101,7 +101,18 @@ ipc::ConnectionActivity Snapshot::activity_of(const HeldCustomer& customer, cons
         out.rx_bytes += counters.rx_bytes;
         out.tx_bytes += counters.tx_bytes;
     }
+    out.lost_because = status.lost_because;
+    out.rekeys = status.rekeys;
+    out.failures = status.failures;
+    if (status.last_failure) out.last_failure = name_of(*status.last_failure);
     return out;
+}
+
+std::string Snapshot::reason_of(const HeldCustomer& customer, const HeldConnection& connection,
+                                const std::optional<control::ConnectionStatus>& status) const {
+    if (status) return status->reason;
+    if (customer.settings.suspended) return "the customer is suspended";
+    return why_unserved_ ? why_unserved_(connection.index) : std::string();
 }
 
 ipc::ConnectionSnapshot Snapshot::connection(Now now, const HeldCustomer& customer, std::size_t position) const {
@@ -111,7 +122,7 @@ ipc::ConnectionSnapshot Snapshot::connection(Now now, const HeldCustomer& custom
     out.settings = connection.config.settings;
     out.state = state_of(status);
     const control::ConnectionStatus known = status.value_or(control::ConnectionStatus{});
-    out.reason = known.reason;
+    out.reason = reason_of(customer, connection, status);
     out.sessions = known.sessions;
     out.activity = activity_of(customer, connection, known);
     out.latest_handshake_seconds = since(now, known.latest_handshake);
@@ -121,13 +132,17 @@ ipc::ConnectionSnapshot Snapshot::connection(Now now, const HeldCustomer& custom
 
 std::vector<Snapshot::IkeSa> Snapshot::ike_sas(Now now, const HeldCustomer& customer, std::size_t position) const {
     std::vector<IkeSa> out;
-    auto status = connection_status(customer.connections[position], control::ConnectionDetail::kIkeSas);
+    const HeldConnection& connection = customer.connections[position];
+    auto status = connection_status(connection, control::ConnectionDetail::kIkeSas);
     if (!status) return out;
     for (control::IkeSaStatus& sa : status->ike_sas) {
         IkeSa& shown = out.emplace_back();
         shown.ike_sa = shown_of(now, sa);
-        for (control::ChildStatus& child : sa.children)
-            shown.children.push_back(shown_of(now, child, counters_.connection_peer(customer.index, child.peer)));
+        for (control::ChildStatus& child : sa.children) {
+            const PeerIndex peer = child.peer;
+            shown.children.push_back(shown_of(now, child, counters_.connection_peer(customer.index, peer)));
+            shown.children.back().shares_counters = connection.children_of(peer) > 1;
+        }
     }
     return out;
 }
@@ -151,7 +166,8 @@ std::uint64_t Snapshot::connection_digest(const HeldCustomer& customer, std::siz
     const HeldConnection& connection = customer.connections[position];
     const auto status = connection_status(connection, control::ConnectionDetail::kSummary);
     const control::ConnectionStatus known = status.value_or(control::ConnectionStatus{});
-    return digest_of(state_of(status), known.reason, known.sessions, activity_of(customer, connection, known));
+    return digest_of(state_of(status), known.reason, known.sessions, known.sas_mark,
+                     activity_of(customer, connection, known));
 }
 
 }  // namespace warren::vpnd

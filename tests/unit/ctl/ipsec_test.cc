@@ -86,6 +86,19 @@ TEST_CASE("who is behind a NAT is said in one word") {
     CHECK(nat(true, true) == "both");
 }
 
+TEST_CASE("what children have counted together is said so, and is counted once") {
+    Snapshot snapshot = samples::snapshot_with_ipsec();
+    auto& children = snapshot.customers[0].connections[0].ike_sas[0].children;
+    children[1].is_replaced = false;
+    CHECK(ipsec_text(snapshot).find("4.00 KiB  8.00 KiB") != std::string::npos);
+    for (ipc::ChildSnapshot& child : children) child.shares_counters = true;
+    CHECK(ipsec_text(snapshot).find("2.00 KiB  4.00 KiB") != std::string::npos);
+    const std::string text = connections_text(snapshot.customers[0]);
+    const std::string line = "received and sent: of all children whose networks overlap, together\n";
+    CHECK(text.find(line) != std::string::npos);
+    CHECK(text.find(line) == text.rfind(line));
+}
+
 TEST_CASE("the document of connections has the keys that programs were promised") {
     const json document = json::parse(ipsec_json(samples::snapshot_with_ipsec()));
     REQUIRE(document["connections"].size() == 2);
@@ -106,6 +119,7 @@ TEST_CASE("the document of connections has the keys that programs were promised"
                                     {"suite", "aes128gcm"},
                                     {"rx_bytes", 2048},
                                     {"tx_bytes", 4096},
+                                    {"shares_counters", false},
                                     {"age_seconds", 600},
                                     {"rekey_seconds", 3000},
                                     {"expiry_seconds", 3300},
@@ -211,6 +225,27 @@ TEST_CASE("attempts are told with their sentence and what both sides wanted, the
     CHECK(document[1]["failure"].is_null());
     const json stranger = json::parse(attempts_json(samples::attempts("")))["attempts"][0];
     for (const char* key : {"customer", "connection", "remote_identity"}) CHECK(stranger[key].is_null());
+}
+
+TEST_CASE("--why says of a connection that is not served why it is not") {
+    Snapshot snapshot = samples::snapshot_with_ipsec();
+    ipc::ConnectionSnapshot& linz = snapshot.customers[0].connections[1].connection;
+    linz.state = ipc::ConnectionState::kUnserved;
+    linz.reason = "this version authenticates by preshared key only";
+    const std::string line = "acme/linz is not served: this version authenticates by preshared key only\n";
+    CHECK(ask(snapshot, {"acme", "linz", "--why"}).out.starts_with(line));
+    CHECK(attempts_text({"acme", "linz", {}, {}, {{"linz", linz.reason}}}) == line);
+    CHECK(ask(snapshot, {"acme", "graz", "--why"}).out.find("not served") == std::string::npos);
+    const json unserved = json::parse(ask(snapshot, {"acme", "--why", "--json"}).out)["unserved"];
+    CHECK(unserved == json::array({{{"connection", "linz"}, {"reason", linz.reason}}}));
+    CHECK(ask(snapshot, {"acme", "linz"}).out.find("state       unserved\nreason      " + linz.reason + "\n") !=
+          std::string::npos);
+    const auto ordered = ask(snapshot, {"acme", "linz", "initiate"});
+    CHECK(ordered.status == kFailed);
+    CHECK(ordered.err == "vpnctl: connection linz of acme is not served: " + linz.reason + "\n");
+    linz.reason.clear();  // vpnd does not say
+    CHECK(ask(snapshot, {"acme", "linz", "--why"})
+              .out.starts_with("acme/linz is not served: see connections_not_served in the log\n"));
 }
 
 TEST_CASE("what a stranger says neither controls the terminal nor fills it") {

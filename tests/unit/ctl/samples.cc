@@ -91,7 +91,8 @@ Snapshot snapshot_with_ipsec() {
         {"lan", {prefix("10.0.0.0/24")}, {prefix("10.0.1.0/24")}, {prefix("10.0.1.0/24")}}};
     graz.connection.state = ipc::ConnectionState::kUp;
     graz.connection.sessions = 1;
-    graz.connection.activity = {parse_endpoint("203.0.113.2:4500"), {1700000100LL * 1000000000}, 2048, 4096};
+    graz.connection.activity = {
+        parse_endpoint("203.0.113.2:4500"), {1700000100LL * 1000000000}, 2048, 4096, "", 0, 0, ""};
     graz.connection.latest_handshake_seconds = 720;
     IkeSaStatus& sa = graz.ike_sas.emplace_back();
     sa.ike_sa = {0x0123456789abcdef,
@@ -110,7 +111,7 @@ Snapshot snapshot_with_ipsec() {
                  13'000,
                  15'000};
     sa.children = {
-        {"lan", {"10.0.0.0/24"}, {"10.0.1.0/24"}, 0xc0ffee, 2, "aes128gcm", 2048, 4096, 600, 3000, 3300, false},
+        {"lan", {"10.0.0.0/24"}, {"10.0.1.0/24"}, 0xc0ffee, 2, "aes128gcm", 2048, 4096, 600, 3000, 3300, false, false},
         {"lan",
          {"10.0.0.0/24"},
          {"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24", "10.0.4.0/24"},
@@ -122,6 +123,7 @@ Snapshot snapshot_with_ipsec() {
          720,
          {},
          60,
+         false,
          true}};
     ConnectionStatus linz;
     linz.connection.settings.name = "linz";

@@ -156,8 +156,8 @@ TEST_CASE("connections of IPsec are shown, and said not to be served while no en
     acme.connections = {{graz}, {people}};
     acme.customer.connection_count = 2;
     acme.customer.connections_unserved = 1;
-    CHECK(status_text(snapshot).find(
-              "\nconnections 0 of 2 up; 1 not served: see connections_not_served in the log\n") != std::string::npos);
+    CHECK(status_text(snapshot).find("\nconnections 0 of 2 up; 1 not served: vpnctl ipsec says why\n") !=
+          std::string::npos);
     const std::string text = customer_text(acme);
     CHECK(text.find("\nconnections 0 of 2 up; 1 not served") != std::string::npos);
     CHECK(

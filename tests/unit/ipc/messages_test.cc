@@ -161,7 +161,10 @@ std::vector<SnapshotMessage> every_snapshot_message() {
             13,
             14,
             {{"unknown_peer", "acme", {IpAddress::v4(192, 0, 2, 7), 5000, 0}, "gN65BkIK", 3, {5}, {6}, "acme", "graz"}},
-            true},
+            true,
+            15,
+            16,
+            17},
         CustomerSnapshot{full_customer(),
                          {{{"acme"}, Protocol::kUdp, 51820, "key="}},
                          {3, 4, 5, 6, 7, 8, {{"x", 1}}},
@@ -182,7 +185,9 @@ std::vector<SnapshotMessage> every_snapshot_message() {
         SnapshotEnd{},
         SnapshotError{"no such customer"},
         ConnectionSnapshot{full_connection(), ConnectionState::kDown, "AUTHENTICATION_FAILED", 3,
-                           ConnectionActivity{parse_endpoint("203.0.113.2:4500"), WallTime{-5}, 1, 2}, 17, 18},
+                           ConnectionActivity{parse_endpoint("203.0.113.2:4500"), WallTime{-5}, 1, 2, "silent", 3, 4,
+                                              "ike_auth_failed"},
+                           17, 18},
         IkeSaSnapshot{1, UINT64_MAX, true, true, "acme.vpn.example.net", "graz@acme.example",
                       *parse_endpoint("203.0.113.2:4500"), *parse_endpoint("[2001:db8::1]:500"), true, true,
                       "aes128gcm-prfsha256-x25519", 19, 20, 21, 22},
@@ -197,6 +202,7 @@ std::vector<SnapshotMessage> every_snapshot_message() {
                       3,
                       4,
                       5,
+                      true,
                       true},
         AttemptsRequest{"acme", "graz"},
         AttemptSnapshot{"graz", WallTime{-5}, *parse_endpoint("203.0.113.2:4500"), true, "ike_auth_failed",
@@ -392,10 +398,14 @@ TEST_CASE("a listener of IKE has messages of two ports and data of one, each onc
         CHECK_FALSE(check_roles(ListenerKind::kIke, roles, 2));
     }
     std::vector<DescriptorRole> more = of(2, false);
-    more.push_back({SocketRole::kData, Family::kV4, 1, 1});  // of another listener before
+    more.push_back({SocketRole::kSurplus, Family::kV4, 0, 1});  // of another listener before
     CHECK(check_roles(ListenerKind::kIke, more, 2));
-    more.push_back({SocketRole::kMessages, Family::kV4, 0, 2});
-    CHECK_FALSE(check_roles(ListenerKind::kIke, more, 2));
+    for (const DescriptorRole& role : {DescriptorRole{SocketRole::kData, Family::kV4, 1, 1},
+                                       DescriptorRole{SocketRole::kMessages, Family::kV4, 0, 2}}) {
+        std::vector<DescriptorRole> wrong = more;
+        wrong.push_back(role);
+        CHECK_FALSE(check_roles(ListenerKind::kIke, wrong, 2));
+    }
     CHECK(ports_of(ListenerKind::kIke, 4500) == std::vector<std::uint16_t>{4500, 500});
     CHECK(ports_of(ListenerKind::kWireguard, 51820) == std::vector<std::uint16_t>{51820});
 }

@@ -76,10 +76,12 @@ TEST_CASE("a connection that this version does not serve is shown, and never as 
     CHECK(customer_of(hub.snapshot()).connections_unserved == 1);
     REQUIRE(connections_of(hub.snapshot()).size() == 1);
     CHECK(connections_of(hub.snapshot())[0].state == ipc::ConnectionState::kUnserved);
+    CHECK(connections_of(hub.snapshot())[0].reason == "this version authenticates by preshared key only");
     // Served from the next generation on, and not any more after that.
     configure(hub, 2);
     CHECK(customer_of(hub.snapshot()).connections_unserved == 0);
     CHECK(connections_of(hub.snapshot())[0].state == ipc::ConnectionState::kListening);
+    CHECK(connections_of(hub.snapshot())[0].reason.empty());
     certificates = graz();
     certificates.settings.auth = IpsecAuth::kCertificate;
     certificates.psk = kNoSecret;

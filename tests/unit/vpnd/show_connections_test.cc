@@ -42,6 +42,7 @@ class Telling final : public control::Engine {
     [[nodiscard]] std::string identity() const override { return ""; }
     [[nodiscard]] std::optional<control::PeerStatus> peer_status(PeerIndex) const override { return std::nullopt; }
     [[nodiscard]] control::EngineCounters totals() const override { return counters; }
+    [[nodiscard]] control::SaCounts sa_counts() const override { return {3, 5, 7}; }
     [[nodiscard]] std::optional<control::ConnectionStatus> connection_status(ConnectionIndex connection,
                                                                              ConnectionDetail detail) const override {
         if (detail == ConnectionDetail::kIkeSas) ++asked_for_ike_sas;
@@ -299,6 +300,30 @@ TEST_CASE("a connection is shown with its SAs; what they counted is that of thei
     CHECK_FALSE(child.expiry_seconds.has_value());
     CHECK_FALSE(child.is_replaced);
     CHECK(ike_sas[0].children[1].is_replaced);
+    CHECK_FALSE(child.shares_counters);
+}
+
+TEST_CASE("children whose routes overlap say that they are counted together") {
+    World world;
+    ipc::PutConnection overlapping = connection("graz", "10.1.0.0/16", 1);
+    for (const char* network : {"10.1.2.0/24", "10.3.0.0/16"}) {
+        ipc::IpsecChild child = overlapping.settings.children[0];
+        child.name = network;
+        child.remote = child.routes = {*parse_prefix(network)};
+        overlapping.settings.children.push_back(child);
+    }
+    Generation other = generation();
+    other.number = 2;
+    other.customers[0].connections[0] = std::move(overlapping);
+    REQUIRE(world.set.apply(std::move(other)).has_value());
+    control::ConnectionStatus status = one_up(world.graz().peer(0, 0));
+    status.ike_sas[0].children[1].peer = world.graz().peer(0, 2);
+    world.engine->connections[world.graz().index] = status;
+    const auto ike_sas = world.snapshot->ike_sas(kNow, world.acme(), 0);
+    REQUIRE(ike_sas.size() == 1);
+    CHECK(ike_sas[0].children[0].shares_counters);
+    CHECK_FALSE(ike_sas[0].children[1].shares_counters);
+    CHECK(world.graz().children_of(PeerIndex{77}) == 0);
 }
 
 TEST_CASE("a connection of many sessions has counted what all of them did") {
@@ -337,7 +362,25 @@ TEST_CASE("each state of a connection is shown as such, and one that no engine k
     CHECK_FALSE(world.snapshot->connection(kNow, world.acme(), 0).latest_handshake_seconds.has_value());
 }
 
-TEST_CASE("a connection has changed when any part of it did, and not because time passed or its SAs were rekeyed") {
+TEST_CASE("what no engine serves says why, and a suspended customer's connections that it is suspended") {
+    World world;
+    const auto reason = [&] { return world.snapshot->connection(kNow, world.acme(), 0).reason; };
+    CHECK(reason().empty());
+    world.snapshot->explain_unserved_by(
+        [&](ConnectionIndex connection) { return connection == world.graz().index ? "no such thing" : ""; });
+    CHECK(reason() == "no such thing");
+    CHECK(world.snapshot->connection(kNow, world.acme(), 1).reason.empty());
+    world.engine->connections[world.graz().index].state = ConnectionState::kUp;
+    CHECK(reason().empty());
+    world.engine->connections.clear();
+    Generation suspended = generation();
+    suspended.number = 2;
+    suspended.customers[0].put.settings.suspended = true;
+    REQUIRE(world.set.apply(std::move(suspended)).has_value());
+    CHECK(reason() == "the customer is suspended");
+}
+
+TEST_CASE("a connection has changed when any part of it did, and not because time passed") {
     World world;
     control::ConnectionStatus& status = world.engine->connections[world.graz().index];
     status = one_up(world.graz().peers[0]);
@@ -349,6 +392,16 @@ TEST_CASE("a connection has changed when any part of it did, and not because tim
     status.next_attempt = kNow.instant;
     status.ike_sas.clear();
     CHECK_FALSE(has_changed());
+    ++status.sas_mark;
+    CHECK(has_changed());
+    ++status.rekeys;
+    CHECK(has_changed());
+    ++status.failures;
+    CHECK(has_changed());
+    status.last_failure = DropReason::kIkeAuthFailed;
+    CHECK(has_changed());
+    status.lost_because = "silent";
+    CHECK(has_changed());
     status.state = ConnectionState::kDown;
     CHECK(has_changed());
     status.reason = "x";
@@ -434,6 +487,9 @@ TEST_CASE("what the engine of IKE counted stands among the drops") {
     const ipc::SnapshotHeader header = world.snapshot->header(kNow);
     CHECK(header.drops == std::vector<ipc::DropCount>{{"ike_auth_failed", 3}});
     CHECK(header.handshakes_completed == 4);
+    CHECK(header.half_open_ike_sas == 3);
+    CHECK(header.ike_sas == 5);
+    CHECK(header.child_sas == 7);
     CHECK(header.has_ike);
     CustomerSet none{1};
     const Counters counters(*world.control, none);

@@ -126,6 +126,11 @@ void IkeListeners::operate(Now now, ConnectionIndex connection, ipc::ConnectionA
     });
 }
 
+std::string IkeListeners::why_unserved(ConnectionIndex connection) const {
+    const auto found = unserved_.find(connection);
+    return found == unserved_.end() ? std::string() : found->second;
+}
+
 void IkeListeners::forget_peer(Now /*now*/, ListenerIndex /*listener*/, const PeerIdentity& /*peer*/) {}
 void IkeListeners::save(Now /*now*/, ListenerIndex /*listener*/, const control::Record& /*record*/) {}
 void IkeListeners::note_changed(Now /*now*/, ListenerIndex /*listener*/, PeerIndex /*peer*/) {}

@@ -41,6 +41,7 @@ class IkeListeners final : public ListenerService {
     void put_connection(Now now, const HeldCustomer& customer, const HeldConnection& connection) override;
     void remove_connection(Now now, const Changes::RemoveConnection& gone) override;
     void operate(Now now, ConnectionIndex connection, ipc::ConnectionAction action) override;
+    [[nodiscard]] std::string why_unserved(ConnectionIndex connection) const override;
     void forget_peer(Now now, ListenerIndex listener, const PeerIdentity& peer) override;
     void save(Now now, ListenerIndex listener, const control::Record& record) override;
     void note_changed(Now now, ListenerIndex listener, PeerIndex peer) override;
