@@ -19,10 +19,14 @@ namespace warren::ctl {
 namespace {
 
 constexpr std::array<std::string_view, 3> kShells{"bash", "zsh", "fish"};
+// The names of a customer's connections, of which `vpnctl ipsec CUSTOMER` has a line each.
+constexpr std::string_view kConnections = "command vpnctl ipsec";
+constexpr std::string_view kNames = "sed -n 's|^connection  *[^/]*/||p'";
 
 constexpr std::string_view kBash = R"sh(# bash completion for vpnctl, made by `vpnctl completion bash`
 _vpnctl() {
     local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" command="" i
+    local -a arguments=()
     COMPREPLY=()
     case "$previous" in
         --run-dir|--config|--network-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
@@ -32,13 +36,19 @@ _vpnctl() {
             --run-dir|--config|--network-dir) ((i++)) ;;
             --) mapfile -t COMPREPLY < <(compgen -c -f -- "$word"); return ;;
             -*) ;;
-            *) command="${command:-${COMP_WORDS[i]}}" ;;
+            *) if [[ -z "$command" ]]; then command="${COMP_WORDS[i]}"; else arguments+=("${COMP_WORDS[i]}"); fi ;;
         esac
     done
     if [[ "$word" == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W '@options@' -- "$word")
         return
     fi
+    case "$command ${#arguments[@]}" in
+        'ipsec 1')
+            mapfile -t COMPREPLY < <(compgen -W "$(@connections@ "${arguments[0]}" 2>/dev/null | @names@)" -- "$word")
+            return ;;
+        'ipsec 2') mapfile -t COMPREPLY < <(compgen -W '@actions@' -- "$word"); return ;;
+    esac
     case "$command" in
         '') mapfile -t COMPREPLY < <(compgen -W '@commands@' -- "$word") ;;
         @customer@)
@@ -90,6 +100,10 @@ _vpnctl() {
         _normal
       elif (( CURRENT == 2 )); then
         _vpnctl_customers
+      elif [[ $words[1] == ipsec ]] && (( CURRENT == 3 )); then
+        compadd ${(f)"$(@connections@ $words[2] 2>/dev/null | @names@)"}
+      elif [[ $words[1] == ipsec ]] && (( CURRENT == 4 )); then
+        compadd @actions@
       fi ;;
     @directory@) _files -/ ;;
     @file@) _files ;;
@@ -119,6 +133,14 @@ std::vector<std::string_view> commands_with(ArgumentKind kind) {
 // "add passwd del" of a command whose synopsis begins with "add|passwd|del", also in brackets.
 std::string verbs_of(const Command& command) {
     std::string out(command.synopsis.substr(0, command.synopsis.find(' ')));
+    std::erase_if(out, [](char c) { return c == '[' || c == ']'; });
+    std::replace(out.begin(), out.end(), '|', ' ');
+    return out;
+}
+
+// "initiate rekey terminate" of a command whose synopsis ends with "[initiate|rekey|terminate]]]".
+std::string orders_of(const Command& command) {
+    std::string out(command.synopsis.substr(command.synopsis.rfind(' ') + 1));
     std::erase_if(out, [](char c) { return c == '[' || c == ']'; });
     std::replace(out.begin(), out.end(), '|', ' ');
     return out;
@@ -159,7 +181,10 @@ std::string filled(std::string_view script) {
             fmt::format("        {}) mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$word\") ;;\n", name, verbs);
         zsh_verbs += fmt::format("    {}) (( CURRENT == 2 )) && compadd {} ;;\n", name, verbs);
     }
-    const std::array<std::pair<std::string_view, std::string>, 13> words{{
+    const std::array<std::pair<std::string_view, std::string>, 16> words{{
+        {"@connections@", std::string(kConnections)},
+        {"@names@", std::string(kNames)},
+        {"@actions@", orders_of(*find_command("ipsec"))},
         {"@bash_verbs@", bash_verbs},
         {"@zsh_verbs@", zsh_verbs},
         {"@options@", fmt::format("{}", fmt::join(option_names(), " "))},
@@ -204,6 +229,14 @@ std::string fish() {
         out += fmt::format("complete -c vpnctl -n '__fish_seen_subcommand_from {}' -a {}\n",
                            fmt::join(commands_with(kind), " "), quoted(words));
     };
+    // How many words precede the one that is completed.
+    constexpr std::string_view kBehind =
+        "complete -c vpnctl -n '__fish_seen_subcommand_from ipsec; and test (count (commandline -opc)) -eq {}' -a {}\n";
+    out += fmt::format(kBehind, 3,
+                       quoted(fmt::format("({} (commandline -opc)[3] 2>/dev/null | string replace -rf "
+                                          "'^connection +[^/]*/' '')",
+                                          kConnections)));
+    out += fmt::format(kBehind, 4, quoted(orders_of(*find_command("ipsec"))));
     arguments(ArgumentKind::kCustomer, "(command ls /run/netns 2>/dev/null | string replace -rf '^warren-' '')");
     arguments(ArgumentKind::kDirectory, "(__fish_complete_directories)");
     arguments(ArgumentKind::kFile, "(__fish_complete_path)");

@@ -28,6 +28,15 @@ for shell in bash zsh fish; do
     "$vpnctl" completion "$shell" >"$scratch/vpnctl.$shell" || { echo "FAILED: vpnctl completion $shell"; exit 1; }
 done
 
+# What vpnd would say of a customer's connections.
+mkdir "$scratch/bin"
+cat >"$scratch/bin/vpnctl" <<'SH'
+#!/bin/sh
+[ "$*" = "ipsec acme" ] && printf 'connection  acme/%s\nstate       up\nreceived    1\n\n\n' graz linz
+SH
+chmod +x "$scratch/bin/vpnctl"
+PATH="$scratch/bin:$PATH"
+
 bash_words() {  # the command line, then what completes its last word
     bash --norc -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vpnctl
         printf "%s\n" "${COMPREPLY[@]}"' bash "$scratch/vpnctl.bash" "$@" 2>&1
@@ -41,6 +50,11 @@ expect "bash: keys" "$(bash_words vpnctl explain stack.m)" stack.mtu
 expect "bash: keys behind an option" "$(bash_words vpnctl --run-dir /tmp explain stack.m)" stack.mtu
 expect "bash: shells" "$(bash_words vpnctl completion '')" bash zsh fish
 expect "bash: verbs" "$(bash_words vpnctl update '')" install status rollback mark-good
+expect "bash: connections" "$(bash_words vpnctl ipsec acme '')" graz linz
+expect "bash: connections behind an option" "$(bash_words vpnctl --json ipsec acme g)" graz
+refuse "bash: connections" "$(bash_words vpnctl ipsec acme '')" rekey
+refuse "bash: connections of nobody" "$(bash_words vpnctl ipsec globex '')" graz
+expect "bash: orders" "$(bash_words vpnctl ipsec acme graz '')" initiate rekey terminate
 expect "bash: programs" "$(bash_words vpnctl exec acme -- bas)" bash
 expect "bash: files" "$(bash_words vpnctl support-bundle /etc/pass)" /etc/passwd
 expect "bash: directories" "$(bash_words vpnctl check /us)" /usr
@@ -55,6 +69,9 @@ if command -v fish >/dev/null; then
     expect "fish: options" "$(fish_words 'vpnctl --')" --json --run-dir --config
     expect "fish: keys" "$(fish_words 'vpnctl explain stack.m')" stack.mtu
     expect "fish: shells" "$(fish_words 'vpnctl completion ')" bash zsh fish
+    expect "fish: connections" "$(fish_words 'vpnctl ipsec acme ')" graz linz
+    refuse "fish: connections" "$(fish_words 'vpnctl ipsec acme ')" rekey
+    expect "fish: orders" "$(fish_words 'vpnctl ipsec acme graz ')" initiate rekey terminate
     refuse "fish: no command twice" "$(fish_words 'vpnctl status ')" peers
 else
     echo "skipped: fish is not installed"
@@ -89,6 +106,8 @@ ZSH
     expect "zsh: commands" "$(zsh_words 'vpnctl ')" status peers exec completion help
     expect "zsh: keys" "$(zsh_words 'vpnctl explain stack.m')" stack.mtu
     expect "zsh: shells" "$(zsh_words 'vpnctl completion ')" bash zsh fish
+    expect "zsh: connections" "$(zsh_words 'vpnctl ipsec acme ')" graz linz
+    expect "zsh: orders" "$(zsh_words 'vpnctl ipsec acme graz ')" initiate rekey terminate
 else
     echo "skipped: zsh is not installed"
 fi
