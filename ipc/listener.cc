@@ -17,7 +17,7 @@ bool is_possible(const DescriptorRole& role, std::uint32_t workers, std::size_t 
     switch (role.role) {
         case SocketRole::kMessages:
         case SocketRole::kSolicited: return role.worker == 0;
-        case SocketRole::kData: return role.worker < workers;
+        case SocketRole::kData: return role.worker < workers && role.port == 0;
         case SocketRole::kControl: return role.family == Family::kV4 && role.worker == 0 && role.port == 0;
         case SocketRole::kSurplus: return role.worker < kMaxWorkers;
     }

@@ -81,8 +81,9 @@ Result<std::map<Port, SocketGroup>> ListenerTable::bind_ports(const ipc::Listene
     for (const Port each : ports_of(id, port)) {
         const bool has_data = each == port;
         if (const auto present = groups_.find(each); present != groups_.end()) {
-            if (has_data && !carries_data(present->second))
-                WARREN_TRY(resize_group(present->second, each.number, workers_));
+            // Each has as many data sockets as its steering program counts.
+            if (has_data != carries_data(present->second))
+                WARREN_TRY(resize_group(present->second, each.number, has_data ? workers_ : 0));
             continue;
         }
         auto group = bind_listener(each.number, has_data ? workers_ : 0);

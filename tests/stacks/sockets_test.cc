@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -114,6 +115,16 @@ TEST_CASE("a port of IKE passes from another listener and to one, with the socke
         REQUIRE(table.bind(kIkeId, kIke).has_value());
         CHECK(ipc::check_roles(kIkeId.kind, table.descriptors(kIkeId, kIke).roles, 2).has_value());
         table.keep_only({{kIkeId, kIke}});
+        // The next stackd takes it back from vpnd, with no data socket on port 500.
+        const ListenerDescriptors held = table.descriptors(kIkeId, kIke);
+        for (const ipc::DescriptorRole& role : held.roles) {
+            if (role.role == ipc::SocketRole::kData) CHECK(role.port == 0);
+        }
+        CHECK(std::any_of(held.roles.begin(), held.roles.end(), [](const ipc::DescriptorRole& role) {
+            return role.role == ipc::SocketRole::kSurplus && role.port == 1;
+        }));
+        table.close_surplus();
+        CHECK(table.descriptors(kIkeId, kIke).roles.size() < held.roles.size());
         CHECK(ipc::check_roles(kIkeId.kind, table.descriptors(kIkeId, kIke).roles, 2).has_value());
     }
     SUBCASE("to WireGuard") {
