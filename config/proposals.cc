@@ -14,12 +14,13 @@ namespace {
 constexpr std::uint8_t kCipher = IkeTransform::kEncryption;
 constexpr std::uint8_t kHash = IkeTransform::kPrf;
 constexpr std::uint8_t kGroup = IkeTransform::kKeyExchange;
-constexpr std::uint16_t kAesGcm16 = 20;          // RFC 4106, RFC 5282
-constexpr std::uint16_t kChacha20Poly1305 = 28;  // RFC 7634
-constexpr std::uint16_t kAesCbc = 12;            // RFC 3602
-constexpr std::uint16_t kPrfHmacSha1 = 2;        // RFC 2104
-constexpr std::uint16_t kHmacSha1With96 = 2;     // RFC 2404
-constexpr std::uint16_t kModp1024 = 2;           // RFC 7296 App. B
+constexpr std::uint16_t kAesGcm16 = 20;           // RFC 4106, RFC 5282
+constexpr std::uint16_t kChacha20Poly1305 = 28;   // RFC 7634
+constexpr std::uint16_t kAesCbc = 12;             // RFC 3602
+constexpr std::uint16_t kPrfHmacSha1 = 2;         // RFC 2104
+constexpr std::uint16_t kHmacSha1With96 = 2;      // RFC 2404
+constexpr std::uint16_t kHmacSha384With192 = 13;  // RFC 4868
+constexpr std::uint16_t kModp1024 = 2;            // RFC 7296 App. B
 
 constexpr Algorithm kAlgorithms[] = {
     {"aes256gcm", {kCipher, kAesGcm16, 256}, 0, true},
@@ -28,7 +29,7 @@ constexpr Algorithm kAlgorithms[] = {
     {"aes256", {kCipher, kAesCbc, 256}},
     {"aes128", {kCipher, kAesCbc, 128}},
     {"sha256", {kHash, 5, 0}, 12},  // RFC 4868, like the next two
-    {"sha384", {kHash, 6, 0}, 13},
+    {"sha384", {kHash, 6, 0}, kHmacSha384With192},
     {"sha512", {kHash, 7, 0}, 14},
     {"sha1", {kHash, kPrfHmacSha1, 0}, kHmacSha1With96},
     {"x25519", {kGroup, 31, 0}},  // RFC 8031
@@ -124,6 +125,9 @@ std::string choose(ProposalFor what, std::string_view text, Chosen& out) {
         return fmt::format("has {} beside {}, which authenticates by itself", out.hash->name, out.cipher->name);
     if (!out.cipher->is_aead && out.hash == nullptr)
         return fmt::format("has no hash, without which {} does not authenticate; write for example \"{}-sha256\"",
+                           out.cipher->name, out.cipher->name);
+    if (out.hash != nullptr && out.hash->integrity == kHmacSha384With192)
+        return fmt::format("has sha384, which is accepted in `ike` only; write {}-sha256 or {}-sha512",
                            out.cipher->name, out.cipher->name);
     if (out.group != nullptr && out.group->transform.id == kModp1024)
         return "has modp1024, which is accepted in `ike` only, and with legacy";

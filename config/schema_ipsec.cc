@@ -20,7 +20,7 @@ constexpr Key kSchema[] = {
     {.document = kAppliance, .path = "ipsec.encapsulation", .type = Type::kChoice, .choices = kIpsecEncapsulationNames,
      .default_text = "\"always\"",
      .doc = "`always`: packets travel in UDP, port 4500. `auto`: only where there is a NAT; else as ESP itself (IP "
-            "protocol 50).", .example = "\"auto\""},
+            "protocol 50). `auto` has no effect yet: packets travel in UDP in any case.", .example = "\"auto\""},
     {.document = kAppliance, .path = "ipsec.legacy", .type = Type::kChoices, .max = 1, .choices = kLegacy,
      .doc = "Clients whose weak algorithms are taken. `windows`: MODP-1024 and HMAC-SHA1 in IKE, which Windows offers "
             "unless it is told otherwise; then a connection's `ike` may name them. Better: set the client.",
@@ -116,8 +116,8 @@ constexpr Key kSchema[] = {
             "groups x25519, ecp256, ecp384, ecp521, modp2048, modp3072, modp4096.",
      .example = "[\"aes256gcm-sha384-x25519\"]"},
     {.document = kCustomer, .path = "ipsec.connection[].esp", .type = Type::kEspProposals, .max = 16,
-     .doc = "The algorithms of ESP, the best first. Absent: AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305, and AES-CBC "
-            "with HMAC-SHA2.", .example = "[\"aes128gcm\", \"aes256-sha256\"]"},
+     .doc = "The algorithms of ESP, the best first; not sha384. Absent: AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305, "
+            "and AES-CBC with HMAC-SHA2.", .example = "[\"aes128gcm\", \"aes256-sha256\"]"},
     {.document = kCustomer, .path = "ipsec.connection[].pfs", .type = Type::kChoice, .choices = kIpsecUseNames,
      .default_text = "\"optional\"",
      .doc = "Whether a child is rekeyed with a new Diffie-Hellman exchange: perfect forward secrecy.",
@@ -146,7 +146,8 @@ constexpr Key kSchema[] = {
      .max = 9'000, .unit = "bytes", .default_text = "1280", .doc = "The size of such a part as an IP packet.",
      .example = "1400"},
     {.document = kCustomer, .path = "ipsec.connection[].encapsulation", .type = Type::kChoice,
-     .choices = kIpsecEncapsulationNames, .doc = "As `encapsulation` of warren.toml, which it replaces here.",
+     .choices = kIpsecEncapsulationNames,
+     .doc = "As `encapsulation` of warren.toml, which it replaces here. It has no effect yet.",
      .example = "\"auto\""},
     {.document = kCustomer, .path = "ipsec.connection[].replay_window", .type = Type::kInteger, .min = 64, .max = 8'128,
      .unit = "packets", .default_text = "8128", .doc = "How far out of order packets may arrive.", .example = "1024"},

@@ -131,6 +131,15 @@ TEST_CASE("weak is HMAC-SHA1, and a group of 1024 bits") {
     CHECK_FALSE(is_weak(*parse_proposal(ProposalFor::kIke, "aes256-sha256-modp2048")));
 }
 
+TEST_CASE("HMAC-SHA2-384 is for IKE: no ESP of ours has it") {
+    CHECK(proposal_problem(ProposalFor::kEsp, "aes256-sha384") ==
+          "has sha384, which is accepted in `ike` only; write aes256-sha256 or aes256-sha512");
+    CHECK(proposal_problem(ProposalFor::kEsp, "aes128-sha384-x25519").has_value());
+    CHECK_FALSE(parse_proposal(ProposalFor::kEsp, "aes256-sha384"));
+    for (const char* text : {"aes256-sha256", "aes256-sha512"}) CHECK(parse_proposal(ProposalFor::kEsp, text));
+    CHECK(parse_proposal(ProposalFor::kIke, "aes256-sha384-ecp384"));
+}
+
 TEST_CASE("times and amounts read back, and nothing else is read") {
     for (const char* text : {"1 s", "90 s", "1 min", "4 h", "7 d"}) CHECK(duration_text(*parse_duration(text)) == text);
     CHECK(parse_duration("60s") == std::chrono::seconds(60));
