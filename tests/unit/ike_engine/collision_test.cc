@@ -67,12 +67,16 @@ struct Row {
     }
 
     Chain answer_to(const OpenedMessage& request, std::uint32_t spi) {
+        return answer_to(request, spi, bench.peer.random.bytes(32));
+    }
+
+    Chain answer_to(const OpenedMessage& request, std::uint32_t spi, const std::vector<std::uint8_t>& nonce) {
         const auto choice =
             choose_child(*request.payloads.find<SaPayload>(), default_child_policy(), Pfs::kOptional, true);
         const Proposal proposal = choice->answer(spi);
         const auto key = crypto::EphemeralKey::generate(choice->suite.key_exchange->method, bench.peer.random);
         Chain out;
-        out.sa({&proposal, 1}).nonce(bench.peer.random.bytes(32));
+        out.sa({&proposal, 1}).nonce(nonce);
         out.ke(static_cast<KeyExchangeId>(choice->suite.key_exchange->id), key.public_value());
         SelectorList tsi;
         SelectorList tsr;
@@ -233,6 +237,51 @@ TEST_CASE("KL12: CHILD_SA_NOT_FOUND for our rekey: the child goes here too, and 
                                          Chain().notify(child_sa_not_found(row.a)), true));
     CHECK(row.bench.hub.sessions.entries.find(row.a) == row.bench.hub.sessions.entries.end());
     CHECK(row.bench.hub.sessions.entries.contains(row.b));
+}
+
+TEST_CASE(
+    "KL12: both rekey a child and the peer deletes it before it answers us: the lowest nonce decides all the same") {
+    const std::vector<std::uint8_t> lowest(32, 0);
+    for (const bool ours_loses : {false, true}) {
+        CAPTURE(ours_loses);
+        Row row(Ours::kRekeyChild);
+        Bench& bench = row.bench;
+        const OpenedMessage request = bench.peer.open(bench.hub.sent[0].message());
+        REQUIRE(esp_spi_of(*request.payloads.notify(NotifyType::kRekeySa)) == row.a);
+        bench.peer.remote = {network("10.2.1.0/24")};
+        Chain rekey;
+        const Proposal proposal = ScriptedPeer::child_proposal(0xc0ffee03);
+        rekey.sa({&proposal, 1}).nonce(ours_loses ? std::vector<std::uint8_t>(32, 0xff) : lowest);
+        rekey.ts(PayloadType::kTsi, bench.peer.local).ts(PayloadType::kTsr, bench.peer.remote);
+        rekey.notify(rekey_sa(bench.peer.child_spi));
+        bench.send(bench.peer.sealed(ExchangeType::kCreateChildSa, 3, rekey));
+        const OpenedMessage answered = bench.opened();
+        REQUIRE(answered.payloads.find<SaPayload>() != nullptr);
+        const std::uint32_t old = bench.peer.child_spi;
+        bench.send(bench.peer.sealed(ExchangeType::kInformational, 4, Chain().delete_esp({&old, 1})));
+        REQUIRE_FALSE(bench.hub.sessions.entries.contains(row.a));
+        // Its answer to our request, with the lowest nonce of all, or not.
+        Chain answer = row.answer_to(request, 0xdd000001, ours_loses ? lowest : std::vector<std::uint8_t>(32, 0xff));
+        bench.send(bench.peer.sealed(ExchangeType::kCreateChildSa, request.header.message_id, answer, true));
+        std::uint32_t ours = 0;
+        std::uint32_t theirs = 0;
+        for (const auto& [spi, entry] : bench.hub.sessions.entries) {
+            if (entry.session.remote_id == 0xdd000001) ours = spi;
+            if (entry.session.remote_id == 0xc0ffee03) theirs = spi;
+        }
+        REQUIRE(ours != 0);
+        REQUIRE(theirs != 0);
+        const auto& sessions = bench.hub.sessions.entries;
+        CHECK(sessions.at(ours_loses ? theirs : ours).is_sent_on);
+        CHECK_FALSE(sessions.at(ours_loses ? ours : theirs).is_sent_on);
+        // Whoever asked for the one too many deletes it.
+        const bool deletes = std::any_of(bench.hub.sent.begin(), bench.hub.sent.end(), [&](const Wire& wire) {
+            const OpenedMessage message = bench.peer.open(wire.message());
+            const auto* const deletion = message.payloads.find<DeletePayload>();
+            return deletion != nullptr && deletion->esp_spi(0) == ours;
+        });
+        CHECK(deletes == ours_loses);
+    }
 }
 
 // --- two engines, every order --------------------------------------------------------------------

@@ -64,6 +64,40 @@ TEST_CASE("KL6: the answer to a deletion is lost: it is repeated, and both are r
     CHECK(pair.right.engine.sizes().all == 0);
 }
 
+TEST_CASE("KL6: a malformed answer to our deletion of the IKE_SA ends it too, at once") {
+    Bench bench;
+    bench.connect();
+    bench.hub.terminate();
+    REQUIRE(bench.hub.sent.size() == 1);
+    const std::uint32_t id = bench.hub.sent[0].id();
+    bench.send(bench.peer.sealed(ExchangeType::kInformational, id, Chain().raw(PayloadType::kDelete, {}), true));
+    CHECK(bench.hub.dropped(DropReason::kIkeInvalidSyntax) == 1);
+    CHECK(bench.hub.engine.sizes().all == 0);
+    CHECK(bench.hub.sent.empty());
+}
+
+TEST_CASE("KL7: while an ask of ours is open its peer is not asked whether it is there, and after it is") {
+    Bench bench([](Connection& connection) {
+        connection.dpd = 5s;
+        for (Acceptable& line : connection.child.lines) line.key_exchange = {find_method(KeyExchangeId::kEcp256)};
+    });
+    bench.connect();
+    bench.hub.holds_asks = true;
+    bench.hub.rekey(Engine::Rekey::kChildren);
+    REQUIRE_FALSE(bench.hub.asks.empty());
+    bench.hub.run_until(bench.hub.now.instant + 9s);  // an ask lives longer
+    CHECK(bench.hub.sent.empty());
+    bench.hub.call([&] {
+        const AskId id = bench.hub.asks.front().id;
+        bench.hub.asks.clear();
+        bench.hub.engine.handle_answer(bench.hub.now, id, AskFailed{}, bench.hub.out);
+    });
+    bench.hub.run_until(bench.hub.now.instant);
+    REQUIRE(bench.hub.sent.size() == 1);
+    CHECK(bench.hub.sent[0].exchange() == ExchangeType::kInformational);
+    CHECK(bench.peer.open(bench.hub.sent[0].message()).payloads.empty());
+}
+
 TEST_CASE("KL7: a silent peer is asked after `dpd`, packets count as answers") {
     Pair pair(
         1, [](Connection& connection, bool is_left) { connection.dpd = is_left ? Duration(30s) : Duration::zero(); });
@@ -289,6 +323,112 @@ TEST_CASE("KL10: changed children are made anew, gone ones deleted, on the same 
     CHECK(pair.left.spis() == before);
     CHECK(pair.left.status().ike_sas.at(0).children.at(0).local == Texts{"10.1.0.0/17"});
     pair.check_agree();
+}
+
+TEST_CASE(
+    "KL10: an IKE_SA that is being deleted is no part of what the connection becomes, and is deleted all the same") {
+    Pair pair;
+    pair.connect();
+    pair.left.rekey(Engine::Rekey::kIkeSas);
+    pair.filter = [](const Wire& wire) { return wire.exchange() != ExchangeType::kInformational; };
+    pair.settle();
+    REQUIRE(pair.left.status().ike_sas.size() == 2);  // the new one, and the old one whose deletion was lost
+    Connection other = connection_of(true);
+    other.secret_version = 7;
+    pair.left.put(other);
+    CHECK(pair.left.status().ike_sas.empty());
+    pair.settle();
+    pair.filter = {};
+    pair.left.sent.clear();
+    pair.advance(2s);
+    // Both were repeated, and answered.
+    CHECK(pair.left.engine.sizes().all == 0);
+    CHECK(pair.right.engine.sizes().ike_sas == 0);
+    pair.advance(2min);
+    CHECK(pair.left.status().ike_sas.empty());
+    CHECK(pair.right.engine.sizes().all == 0);
+}
+
+TEST_CASE("KL10: who was refused is shown as nobody's peer once the connection has that peer no more") {
+    for (const bool is_removed : {false, true}) {
+        CAPTURE(is_removed);
+        Bench bench;
+        bench.send(bench.peer.init_request(), kIkePort);
+        REQUIRE(bench.peer.take_init_response(bench.answer()));
+        bench.send(bench.peer.auth_request("another key of twenty", "left.example.net", "right.example.net"));
+        const auto claimed = [&] {
+            const auto refusals = bench.hub.engine.refusals();
+            REQUIRE(refusals.size() == 1);
+            return refusals[0].peer;
+        };
+        CHECK(claimed() == PeerIndex{0});
+        if (is_removed) {
+            bench.hub.call([&] { bench.hub.engine.remove_connection(bench.hub.now, kFirst, bench.hub.out); });
+        } else {
+            Connection other = connection_of(false);
+            bench.hub.put(other);
+            CHECK(claimed() == PeerIndex{0});
+            other.children[0].peer = PeerIndex{5};
+            bench.hub.put(other);
+        }
+        CHECK_FALSE(claimed().valid());
+    }
+}
+
+TEST_CASE("a connection that may not begin any more has no place where packets wait for its peer") {
+    Bench bench([](Connection& connection) { connection.start = Start::kOnTraffic; });
+    REQUIRE(bench.hub.sessions.endpoints.contains(0));
+    bench.hub.put(connection_of(false));  // a responder
+    CHECK_FALSE(bench.hub.sessions.endpoints.contains(0));
+    // With a session it has one until that is gone.
+    Bench other;
+    other.connect();
+    other.hub.put(connection_of(false));
+    CHECK(other.hub.sessions.endpoints.contains(0));
+}
+
+TEST_CASE("KL10: a child that the peer has made while its configuration changed is not used, and made as it is now") {
+    const auto with_dmz = [](bool is_left) {
+        Connection out = connection_of(is_left);
+        if (is_left) out.start = Start::kAlways;
+        ChildConfig dmz = out.children[0];
+        dmz.name = "dmz";
+        dmz.peer = PeerIndex{1};
+        dmz.local = {network(is_left ? "10.11.0.0/16" : "10.12.0.0/16")};
+        dmz.remote = {network(is_left ? "10.12.0.0/16" : "10.11.0.0/16")};
+        out.children.push_back(dmz);
+        return out;
+    };
+    enum class Change { kPeer, kWorker, kLocal, kRemote };
+    for (const Change change : {Change::kPeer, Change::kWorker, Change::kLocal, Change::kRemote}) {
+        CAPTURE(static_cast<int>(change));
+        Pair pair;
+        pair.right.put(with_dmz(false));
+        pair.connect();
+        pair.left.put(with_dmz(true));
+        REQUIRE(pair.left.sent.size() == 1);
+        pair.step(pair.left);
+        REQUIRE(pair.right.sent.size() == 1);  // the answer is on its way
+        Connection changed = with_dmz(true);
+        ChildConfig& dmz = changed.children[1];
+        if (change == Change::kPeer) dmz.peer = PeerIndex{2};
+        if (change == Change::kWorker) dmz.worker = 3;
+        if (change == Change::kLocal) dmz.local = {network("10.11.0.0/17")};
+        if (change == Change::kRemote) dmz.remote = {network("10.12.0.0/17")};
+        pair.left.put(changed);
+        pair.settle();
+        pair.advance(5s);
+        CHECK(pair.left.dropped(DropReason::kIkeTsUnacceptable) == 1);
+        const auto children = pair.left.status().ike_sas.at(0).children;
+        REQUIRE(children.size() == 2);
+        CHECK(children[1].peer == dmz.peer);
+        CHECK(children[1].spi_in.worker() == dmz.worker);
+        CHECK(children[1].local == Texts{change == Change::kLocal ? "10.11.0.0/17" : "10.11.0.0/16"});
+        CHECK(children[1].remote == Texts{change == Change::kRemote ? "10.12.0.0/17" : "10.12.0.0/16"});
+        CHECK(pair.right.status().ike_sas.at(0).children.size() == 2);
+        CHECK(pair.left.sessions.entries.size() == 2);
+        CHECK(pair.right.sessions.entries.size() == 2);
+    }
 }
 
 TEST_CASE("KL10: a removed connection or peer leaves nothing, here and there") {

@@ -289,6 +289,31 @@ TEST_CASE("KL3: the data plane's limits bring about a rekey, once") {
     CHECK(lifetime.hard.age == 66min);
 }
 
+TEST_CASE("KL3: a rekey whose key was not made is asked for again, of the same child") {
+    Bench bench([](Connection& connection) {
+        connection.dpd = Duration::zero();
+        for (Acceptable& line : connection.child.lines) line.key_exchange = {find_method(KeyExchangeId::kEcp256)};
+    });
+    bench.connect();
+    const std::uint32_t child = bench.hub.status().ike_sas.at(0).children.at(0).spi_in.value;
+    bench.hub.holds_asks = true;
+    bench.hub.rekey(Engine::Rekey::kChildren);
+    REQUIRE(bench.hub.asks.size() == 1);
+    bench.hub.call([&] {
+        const AskId id = bench.hub.asks.front().id;
+        bench.hub.asks.clear();
+        bench.hub.engine.handle_answer(bench.hub.now, id, AskFailed{}, bench.hub.out);
+    });
+    CHECK(bench.hub.asks.empty());
+    bench.hub.holds_asks = false;
+    bench.hub.run_until(bench.hub.now.instant + kAskAgain);
+    REQUIRE(bench.hub.sent.size() == 1);
+    const OpenedMessage request = bench.peer.open(bench.hub.sent[0].message());
+    const NotifyPayload* const rekeyed = request.payloads.notify(NotifyType::kRekeySa);
+    REQUIRE(rekeyed != nullptr);
+    CHECK(esp_spi_of(*rekeyed) == child);
+}
+
 TEST_CASE("KL12: TEMPORARY_FAILURE: again after some seconds, ten times, then everything anew") {
     Bench bench([](Connection& connection) { connection.dpd = Duration::zero(); });
     bench.connect();
