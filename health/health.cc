@@ -14,7 +14,7 @@ constexpr Duration kCertificateWarning = std::chrono::hours(24 * 30);
 constexpr std::array<std::string_view, kKinds> kNames{
     "vpnd_unreachable",   "stackd_unreachable",   "customer_not_served", "stack_incomplete",
     "not_in_force",       "last_good_in_force",   "file_invalid",        "under_load",
-    "users_file_invalid", "certificate_expiring", "customer_down"};
+    "users_file_invalid", "certificate_expiring", "customer_down",       "connection_unserved"};
 
 using TextKind = ipc::ControlText::Kind;
 
@@ -122,6 +122,9 @@ std::vector<Finding> findings_of(const Situation& situation) {
     for (const Situation::Down& down : situation.down)
         out.push_back({Kind::kCustomerDown, true, down.since, down.customer, down.sentence,
                        "See the customer's events, then ask the customer whether its side is up."});
+    for (const Situation::Down& unserved : situation.unserved)
+        out.push_back({Kind::kConnectionUnserved, false, unserved.since, unserved.customer, unserved.sentence,
+                       "Change the connection in the customer's file, then run vpnctl apply."});
     std::stable_sort(out.begin(), out.end(),
                      [](const Finding& a, const Finding& b) { return a.critical && !b.critical; });
     return out;

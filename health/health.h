@@ -25,8 +25,9 @@ enum class Kind : std::uint8_t {
     kUsersFileInvalid,
     kCertificateExpiring,
     kCustomerDown,
+    kConnectionUnserved,  // of IPsec: vpnd does not serve it
 };
-inline constexpr std::size_t kKinds = 11;
+inline constexpr std::size_t kKinds = 12;
 // As in the API and in metrics: "vpnd_unreachable", ...
 [[nodiscard]] std::string_view name_of(Kind kind);
 
@@ -59,6 +60,7 @@ struct Situation {
     WallTime users_problem_since;
     std::optional<Certificate> certificate;
     std::vector<Down> down;
+    std::vector<Down> unserved;  // customers with connections that vpnd does not serve
 };
 
 struct Finding {

@@ -15,6 +15,7 @@ import tree
 CODE = [".h", ".cc", ".py", ".cmake", ".sh", ".ts", ".tsx"]
 SCRIPTS = ["run", "test"]
 MOST_LINES = 600
+MADE = ["web/ui/src/api/types.ts"]  # by a program, from a text of another language
 
 # Each word is spelled with a bracket so that this file does not contain it.
 FORBIDDEN_WORDS = re.compile(
@@ -34,7 +35,7 @@ COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTAL
 def check_sizes(root):
     for path in tree.files(root, CODE + SCRIPTS):
         lines = tree.read(root, path).count("\n")
-        if lines > MOST_LINES:
+        if lines > MOST_LINES and path not in MADE:
             yield f"{path}: {lines} lines; {MOST_LINES} is the limit, split it by concern"
 
 

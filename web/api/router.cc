@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t kMaxPassword = 1024;
 constexpr std::string_view kApi = "/api/v1/";
+// What had no traffic since the first snapshot has no series.
+const Series kSilent;
 
 Reply json(std::string body) {
     return {200, "application/json", std::move(body), {{"Cache-Control", "no-store"}}};
@@ -197,15 +199,26 @@ Outcome Router::get_customer(const Call& call) {
     if (customer == nullptr) return problem(404);
     if (segments.size() == 4) return json(customer_json(census_, *customer, facts_, call.viewer));
     if (segments.size() == 5 && segments[4] == "timeseries") return timeseries(call, customer->series);
+    if (segments[4] == "connections") return get_connection(call, *customer);
     if (segments[4] != "peers") return problem(404);
     if (segments.size() == 5) return peers(call, *customer);
     const auto peer = customer->peers.find(segments[5]);
     if (peer == customer->peers.end()) return problem(404);
     if (segments.size() == 6) return json(peer_json(customer->shown.settings.id, peer->second, call.now));
     if (segments.size() != 7 || segments[6] != "timeseries") return problem(404);
-    // A peer without traffic since the first snapshot has no series.
-    static const Series kSilent;
     return timeseries(call, peer->second.series != nullptr ? *peer->second.series : kSilent);
+}
+
+// /api/v1/customers/ID/connections/...: segments 5 and on.
+Outcome Router::get_connection(const Call& call, const CustomerEntry& customer) const {
+    const std::vector<std::string>& segments = call.target.segments;
+    if (segments.size() == 5) return connections(call, customer);
+    const auto found = customer.connections.find(segments[5]);
+    if (found == customer.connections.end()) return problem(404);
+    const ConnectionEntry& connection = found->second;
+    if (segments.size() == 6) return json(connection_json(customer.shown.settings.id, connection));
+    if (segments.size() != 7 || segments[6] != "timeseries") return problem(404);
+    return timeseries(call, connection.series != nullptr ? *connection.series : kSilent);
 }
 
 Reply Router::timeseries(const Call& call, const Series& series) const {

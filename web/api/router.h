@@ -80,6 +80,8 @@ class Router {
     [[nodiscard]] Outcome get(const Call& call);
     [[nodiscard]] Outcome get_customer(const Call& call);
     [[nodiscard]] Reply customers(const Call& call) const;
+    [[nodiscard]] Outcome get_connection(const Call& call, const CustomerEntry& customer) const;
+    [[nodiscard]] Reply connections(const Call& call, const CustomerEntry& customer) const;
     [[nodiscard]] Reply peers(const Call& call, const CustomerEntry& customer) const;
     [[nodiscard]] Reply timeseries(const Call& call, const Series& series) const;
     [[nodiscard]] Outcome events(const Call& call);

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <tuple>
+#include <utility>
 
 #include "web/api/query.h"
 #include "web/api/router.h"
@@ -56,6 +56,22 @@ bool matches(const PeerEntry& peer, const Wanted& wanted) {
     return wanted.is_in(settings.allowed_ips);
 }
 
+bool matches(const ConnectionEntry& connection, const Wanted& wanted) {
+    const ipc::ConnectionSettings& settings = connection.shown.settings;
+    if (wanted.text.empty() || contains(settings.name, wanted.text)) return true;
+    if (contains(to_string(settings.remote_identity), wanted.text)) return true;
+    const auto& endpoint = connection.shown.activity.endpoint;
+    if (wanted.may_be_address && endpoint && contains(to_string(*endpoint), wanted.text)) return true;
+    if (wanted.is_in(settings.pool)) return true;
+    if (std::any_of(settings.children.begin(), settings.children.end(),
+                    [&](const ipc::IpsecChild& child) { return wanted.is_in(child.remote); }))
+        return true;
+    return std::any_of(connection.ike_sas.begin(), connection.ike_sas.end(), [&](const IkeSa& one) {
+        return contains(one.ike_sa.remote_identity, wanted.text) ||
+               (wanted.may_be_address && contains(to_string(one.ike_sa.endpoint), wanted.text));
+    });
+}
+
 bool matches(const CustomerEntry& customer, const Wanted& wanted) {
     const ipc::CustomerSettings& settings = customer.shown.settings;
     if (wanted.text.empty() || contains(settings.id, wanted.text) || contains(settings.name, wanted.text)) return true;
@@ -64,8 +80,10 @@ bool matches(const CustomerEntry& customer, const Wanted& wanted) {
     if (std::any_of(listeners.begin(), listeners.end(),
                     [&](const ipc::ListenerSnapshot& one) { return contains(one.identity, wanted.text); }))
         return true;
-    return std::any_of(customer.peers.begin(), customer.peers.end(),
-                       [&](const auto& one) { return matches(one.second, wanted); });
+    const auto any = [&](const auto& rows) {
+        return std::any_of(rows.begin(), rows.end(), [&](const auto& one) { return matches(one.second, wanted); });
+    };
+    return any(customer.peers) || any(customer.connections);
 }
 
 // Sorts by `key` (stable) and returns the rows of the page.
@@ -77,6 +95,12 @@ std::vector<const Row*> page_of(std::vector<const Row*> rows, Key key, bool desc
     const auto begin = std::min(page.offset, rows.size());
     const auto end = std::min(begin + page.limit, rows.size());
     return {rows.begin() + static_cast<std::ptrdiff_t>(begin), rows.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
+// How many of its peers and connections are up, and how many there are.
+std::pair<std::uint32_t, std::uint32_t> tunnels_of(const CustomerEntry& customer) {
+    return {customer.counts.online + customer.connection_counts.up,
+            customer.counts.total() + customer.connection_counts.total()};
 }
 
 std::vector<const CustomerEntry*> sorted(std::vector<const CustomerEntry*> rows, std::size_t sort, bool descending,
@@ -91,8 +115,7 @@ std::vector<const CustomerEntry*> sorted(std::vector<const CustomerEntry*> rows,
                 std::move(rows), [](const Row& row) { return row.state; }, descending, page);
         case 3:
             return page_of(
-                std::move(rows), [](const Row& row) { return std::tuple(row.counts.online, row.counts.total()); },
-                descending, page);
+                std::move(rows), [](const Row& row) { return tunnels_of(row); }, descending, page);
         case 4:
             return page_of(
                 std::move(rows), [](const Row& row) { return row.rates.inbound + row.rates.outbound; }, descending,
@@ -124,6 +147,45 @@ std::vector<const PeerEntry*> sorted(std::vector<const PeerEntry*> rows, std::si
         case 4:
             return page_of(
                 std::move(rows), [](const Row& row) { return row.shown.activity.endpoint; }, descending, page);
+        default:
+            return page_of(
+                std::move(rows), [](const Row& row) { return Natural{row.shown.settings.name}; }, descending, page);
+    }
+}
+
+int rank_of(const ConnectionEntry& connection) {
+    switch (connection.shown.state) {
+        case ipc::ConnectionState::kUp: return 0;
+        case ipc::ConnectionState::kDown: return 1;
+        case ipc::ConnectionState::kConnecting: return 2;
+        case ipc::ConnectionState::kUnserved: return 3;
+        case ipc::ConnectionState::kListening: return 4;
+    }
+    return 4;
+}
+
+std::vector<const ConnectionEntry*> sorted(std::vector<const ConnectionEntry*> rows, std::size_t sort, bool descending,
+                                           PageOf& page) {
+    using Row = ConnectionEntry;
+    switch (sort) {
+        // Up first, what is lost next.
+        case 1:
+            return page_of(
+                std::move(rows), [](const Row& row) { return rank_of(row); }, descending, page);
+        case 2:
+            return page_of(
+                std::move(rows), [](const Row& row) { return row.shown.activity.latest_handshake; }, descending, page);
+        case 3:
+            return page_of(
+                std::move(rows), [](const Row& row) { return row.rates.inbound + row.rates.outbound; }, descending,
+                page);
+        case 4:
+            return page_of(
+                std::move(rows), [](const Row& row) { return row.shown.activity.endpoint; }, descending, page);
+        case 5:
+            return page_of(
+                std::move(rows), [](const Row& row) { return Natural{row.shown.settings.remote_identity.text}; },
+                descending, page);
         default:
             return page_of(
                 std::move(rows), [](const Row& row) { return Natural{row.shown.settings.name}; }, descending, page);
@@ -199,6 +261,27 @@ Reply Router::peers(const Call& call, const CustomerEntry& customer) const {
     return json(peers_json(census_, customer.shown.settings.id, rows, page, call.now));
 }
 
+Reply Router::connections(const Call& call, const CustomerEntry& customer) const {
+    constexpr std::array<std::string_view, 6> kSorts{"name", "state", "last_handshake", "rate", "endpoint", "identity"};
+    // In the order of ipc::ConnectionState.
+    constexpr std::array<std::string_view, 5> kStates{"unserved", "listening", "connecting", "up", "down"};
+    Query query(call.target);
+    PageOf page = read_page(query);
+    const Wanted wanted(query.search("search", kMaxSearch));
+    const auto state = query.choice("state", kStates);
+    const auto sort = query.choice("sort", kSorts).value_or(0);
+    const bool descending = query.choice("order", kOrders).value_or(0) == 1;
+    if (!query.ok()) return query.error_reply();
+
+    std::vector<const ConnectionEntry*> rows;
+    for (const auto& [name, connection] : customer.connections) {
+        if (state && static_cast<std::size_t>(connection.shown.state) != *state) continue;
+        if (matches(connection, wanted)) rows.push_back(&connection);
+    }
+    rows = sorted(std::move(rows), sort, descending, page);
+    return json(connections_json(census_, customer.shown.settings.id, rows, page));
+}
+
 // --- events ---
 
 Outcome Router::events(const Call& call) {
@@ -220,12 +303,14 @@ Reply Router::event_list(const Call& call, const std::string& customer) const {
     const std::size_t limit = query.number("limit", 1, kMaxPage, 100);
     if (!query.ok()) return query.error_reply();
     const std::string* peer = call.target.find("peer");
+    const std::string* connection = call.target.find("connection");
     const std::string* kind_text = call.target.find("kind");
     EventKind kind{};
     if (kind_text != nullptr && !parse_event_kind(*kind_text, kind)) return problem(400, "kind: unknown");
     const auto wanted = [&](const Event& event) {
         if (event.is_disowned && !call.viewer.sees_all()) return false;
-        return (peer == nullptr || event.peer == *peer) && (kind_text == nullptr || event.kind == kind);
+        return (peer == nullptr || event.peer == *peer) && (connection == nullptr || event.connection == *connection) &&
+               (kind_text == nullptr || event.kind == kind);
     };
     const EventLog& log = census_.events();
     std::vector<const Event*> found;

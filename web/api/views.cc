@@ -4,43 +4,24 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "base/drop_reason.h"
 #include "base/utc_text.h"
 #include "base/version.h"
+#include "web/api/json_forms.h"
 #include "web/model/sentences.h"
 
 namespace warren::web {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr std::size_t kMaxRoutes = 1000;
 constexpr std::size_t kMaxDeltaRows = 500;
 constexpr std::size_t kMaxDeltaEvents = 500;
 
-std::string dump(const Json& document) {
-    // A name that is not UTF-8 must not fail the whole document.
-    return document.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-Json time_or_null(WallTime at, bool is_known = true) {
-    return is_known && at.nanoseconds != 0 ? Json(iso_time(at)) : Json();
-}
-
-Json text_or_null(const std::string& text) {
-    return text.empty() ? Json() : Json(text);
-}
-
 // The API's form of a limit, as `vpnctl status --json` has it: null without one.
 Json limit_or_null(std::uint64_t bits_per_second) {
     return bits_per_second == 0 ? Json() : Json(bits_per_second);
-}
-
-Json rates_of(const Rates& rates) {
-    return {{"rx_bits_per_second", std::round(rates.inbound)}, {"tx_bits_per_second", std::round(rates.outbound)}};
 }
 
 Json counts_of(const PeerCounts& counts) {
@@ -60,13 +41,6 @@ Json drops_of(std::vector<ipc::DropCount> drops) {
     return out;
 }
 
-template <typename T>
-Json texts_of(const std::vector<T>& things) {
-    Json out = Json::array();
-    for (const T& thing : things) out.push_back(to_string(thing));
-    return out;
-}
-
 double seconds_of(Duration span) {
     return std::chrono::duration<double>(span).count();
 }
@@ -83,6 +57,7 @@ Json row_of(const CustomerEntry& customer) {
             {"state_sentence", sentence_of(customer)},
             {"state_since", time_or_null(customer.state_since, customer.has_state_since)},
             {"peers", counts_of(customer.counts)},
+            {"connections", counts_of(customer.connection_counts)},
             {"rates", rates_of(customer.rates)},
             {"rx_bytes", customer.shown.activity.rx_bytes},
             {"tx_bytes", customer.shown.activity.tx_bytes},
@@ -121,6 +96,7 @@ Json row_of(const Event& event) {
             {"kind", name_of(event.kind)},
             {"customer", text_or_null(event.customer)},
             {"peer", text_or_null(event.peer)},
+            {"connection", text_or_null(event.connection)},
             {"sentence", sentence_of(event)},
             {"reason", text_or_null(event.reason)},
             {"from", text_or_null(event.from)},
@@ -146,10 +122,20 @@ std::vector<const CustomerEntry*> visible(const Census& census, const Viewer& vi
     return out;
 }
 
+void add(const ConnectionCounts& some, ConnectionCounts& all) {
+    all.up += some.up;
+    all.connecting += some.connecting;
+    all.down += some.down;
+    all.listening += some.listening;
+    all.unserved += some.unserved;
+    all.lost += some.lost;
+}
+
 Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now) {
     const auto customers = visible(census, viewer);
     std::array<std::uint64_t, kCustomerStates> states{};
     PeerCounts peers;
+    ConnectionCounts connections;
     Rates rates;
     std::uint64_t rx_bytes = 0;
     std::uint64_t tx_bytes = 0;
@@ -158,6 +144,7 @@ Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& v
         peers.online += customer->counts.online;
         peers.idle += customer->counts.idle;
         peers.never += customer->counts.never;
+        add(customer->connection_counts, connections);
         rates.inbound += customer->rates.inbound;
         rates.outbound += customer->rates.outbound;
         rx_bytes += customer->shown.activity.rx_bytes;
@@ -181,6 +168,7 @@ Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& v
             {"stale", census.is_stale(now.instant)},
             {"customers", counts},
             {"peers", counts_of(peers)},
+            {"connections", counts_of(connections)},
             {"rates", rates_of(rates)},
             {"rx_bytes", rx_bytes},
             {"tx_bytes", tx_bytes},
@@ -216,14 +204,6 @@ void add_stack(Json& out, const ipc::WebStack* stack, const Viewer& viewer) {
     out["disabled_peers_more"] = stack->more_disabled;
 }
 
-Json page_json(Json items, PageOf page, const Census& census) {
-    return {{"items", std::move(items)},
-            {"total", page.total},
-            {"limit", page.limit},
-            {"offset", page.offset},
-            {"as_of", iso_time(census.as_of())}};
-}
-
 // Of `customer`; null: all.
 Json refused_of(const std::vector<ipc::RefusedSender>& refused, const std::string* customer) {
     Json out = Json::array();
@@ -242,6 +222,11 @@ Json refused_of(const std::vector<ipc::RefusedSender>& refused, const std::strin
                        {"last", iso_time(sender.last)}});
     }
     return out;
+}
+
+// Through a peer, or through a connection.
+Json route_to(const Prefix& prefix, const std::string& peer, const std::string& connection) {
+    return {{"to", to_string(prefix)}, {"peer", text_or_null(peer)}, {"connection", text_or_null(connection)}};
 }
 
 Json certificate_of(const std::optional<CertificateFacts>& facts) {
@@ -272,7 +257,11 @@ Json tunnels_of(const Census& census, Instant now) {
     const bool reachable = census.has_snapshot() && !census.is_stale(now);
     const bool has_shares = reachable && census.cpu_shares().has_value();
     std::size_t peers = 0;
-    for (const auto& [id, customer] : census.customers()) peers += customer.peers.size();
+    std::size_t connections = 0;
+    for (const auto& [id, customer] : census.customers()) {
+        peers += customer.peers.size();
+        connections += customer.connections.size();
+    }
     return {{"reachable", reachable},
             {"snapshot_age_seconds",
              census.has_snapshot() ? Json(rounded(seconds_of(now - census.last_snapshot()), 10)) : Json()},
@@ -282,6 +271,10 @@ Json tunnels_of(const Census& census, Instant now) {
             {"handshakes_completed", header.handshakes_completed},
             {"customers", census.customers().size()},
             {"peers", peers},
+            {"connections", connections},
+            {"ike_sas", header.ike_sas},
+            {"child_sas", header.child_sas},
+            {"half_open", header.half_open_ike_sas},
             {"cpu_seconds", rounded(static_cast<double>(header.cpu_nanoseconds) / 1e9, 100)},
             {"cpu_share", has_shares ? Json(rounded(census.cpu_shares()->process, 1000)) : Json()},
             {"memory_bytes", header.resident_bytes != 0 ? Json(header.resident_bytes) : Json()},
@@ -341,7 +334,17 @@ std::string customer_json(const Census& census, const CustomerEntry& customer, c
     Json routes = Json::array();
     for (const auto& [name, peer] : customer.peers) {
         for (const Prefix& prefix : peer.shown.settings.allowed_ips) {
-            if (routes.size() < kMaxRoutes) routes.push_back({{"to", to_string(prefix)}, {"peer", name}});
+            if (routes.size() < kMaxRoutes) routes.push_back(route_to(prefix, name, {}));
+        }
+    }
+    for (const auto& [name, connection] : customer.connections) {
+        for (const ipc::IpsecChild& child : connection.shown.settings.children) {
+            for (const Prefix& prefix : child.routes) {
+                if (routes.size() < kMaxRoutes) routes.push_back(route_to(prefix, {}, name));
+            }
+        }
+        for (const Prefix& prefix : connection.shown.settings.pool) {
+            if (routes.size() < kMaxRoutes) routes.push_back(route_to(prefix, {}, name));
         }
     }
     out["routes"] = std::move(routes);
@@ -413,6 +416,10 @@ std::string ready_json(const std::vector<std::string>& reasons) {
     return dump({{"ready", reasons.empty()}, {"reasons", reasons}});
 }
 
+namespace {
+const std::map<std::string, ConnectionEntry, std::less<>> kNoConnections;
+}
+
 std::string delta_json(const Census& census, const SystemFacts& facts, const Scope& scope, std::uint64_t since,
                        std::uint64_t since_event, Now now) {
     bool reload = census.list_tick() > since;
@@ -441,6 +448,15 @@ std::string delta_json(const Census& census, const SystemFacts& facts, const Sco
             }
         }
     }
+    Json connections = Json::array();
+    for (const auto& [name, connection] : shown == nullptr ? kNoConnections : shown->connections) {
+        if (connection.tick <= since) continue;
+        if (connections.size() < kMaxDeltaRows) {
+            connections.push_back(row_of(scope.customer, connection));
+        } else {
+            reload = true;
+        }
+    }
     const auto wanted = [&](const Event& event) {
         if (event.customer.empty()) return scope.viewer.sees_all() && scope.customer.empty();
         return scope.viewer.may_see(event.customer) && (scope.viewer.sees_all() || !event.is_disowned);
@@ -453,6 +469,7 @@ std::string delta_json(const Census& census, const SystemFacts& facts, const Sco
                  {"overview", overview_of(census, facts, scope.viewer, now)},
                  {"customers", customers},
                  {"peers", peers},
+                 {"connections", connections},
                  {"events", events},
                  {"reload", reload}});
 }

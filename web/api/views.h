@@ -46,6 +46,10 @@ struct PageOf {
 [[nodiscard]] std::string peers_json(const Census& census, const std::string& customer,
                                      const std::vector<const PeerEntry*>& rows, PageOf page, Now now);
 [[nodiscard]] std::string peer_json(const std::string& customer, const PeerEntry& peer, Now now);
+[[nodiscard]] std::string connections_json(const Census& census, const std::string& customer,
+                                           const std::vector<const ConnectionEntry*>& rows, PageOf page);
+// With its SAs.
+[[nodiscard]] std::string connection_json(const std::string& customer, const ConnectionEntry& connection);
 [[nodiscard]] std::string timeseries_json(const Ring& ring, std::int64_t step_seconds);
 [[nodiscard]] std::string events_json(const std::vector<const Event*>& events, bool has_more);
 [[nodiscard]] std::string system_json(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now);

@@ -97,8 +97,10 @@ ipc::PeerState state_at(Instant now, const PeerEntry& peer) {
 CustomerState state_of(const CustomerEntry& customer) {
     if (!customer.is_served) return CustomerState::kUnserved;
     if (customer.shown.settings.suspended) return CustomerState::kSuspended;
-    if (customer.counts.online == 0) return customer.counts.idle == 0 ? CustomerState::kNever : CustomerState::kDown;
-    return customer.counts.idle == 0 ? CustomerState::kUp : CustomerState::kDegraded;
+    const bool has_lost = customer.counts.idle + customer.connection_counts.lost > 0;
+    if (customer.counts.online + customer.connection_counts.up == 0)
+        return has_lost ? CustomerState::kDown : CustomerState::kNever;
+    return has_lost ? CustomerState::kDegraded : CustomerState::kUp;
 }
 
 Throughput throughput(const Rates& rates) {
@@ -106,6 +108,11 @@ Throughput throughput(const Rates& rates) {
 }
 
 }  // namespace
+
+Rates rates_between(std::uint64_t rx_before, std::uint64_t rx_after, std::uint64_t tx_before, std::uint64_t tx_after,
+                    double seconds) {
+    return {rate_of(rx_before, rx_after, seconds), rate_of(tx_before, tx_after, seconds)};
+}
 
 std::string_view name_of(CustomerState state) {
     switch (state) {
@@ -190,8 +197,8 @@ void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer rou
     const Rates before = customer.rates;
     customer.rates = is_new
                          ? Rates{}
-                         : Rates{rate_of(customer.shown.activity.rx_bytes, round.customer.activity.rx_bytes, seconds),
-                                 rate_of(customer.shown.activity.tx_bytes, round.customer.activity.tx_bytes, seconds)};
+                         : rates_between(customer.shown.activity.rx_bytes, round.customer.activity.rx_bytes,
+                                         customer.shown.activity.tx_bytes, round.customer.activity.tx_bytes, seconds);
     if (is_new || !same_row(customer.shown, round.customer) || before != customer.rates) customer.tick = tick_;
     customer.seen = round_;
     const std::vector<ipc::DropCount> drops = std::exchange(customer.shown, std::move(round.customer)).activity.drops;
@@ -199,7 +206,11 @@ void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer rou
     if (!is_new) record_drops(now, customer, drops);
     if (!is_new && customer.shown.all_peers) rename_peers(now, customer, round.peers);
     for (ipc::PeerSnapshot& peer : round.peers) apply_peer(now, seconds, customer, std::move(peer), is_new);
-    if (customer.shown.all_peers) remove_absent_peers(now, customer);
+    for (SnapshotRound::Connection& connection : round.connections)
+        apply_connection(now, seconds, customer, std::move(connection), is_new);
+    if (!customer.shown.all_peers) return;
+    remove_absent_peers(now, customer);
+    remove_absent_connections(now, customer);
 }
 
 // A peer whose identity is known by a name that is no longer used was renamed, and keeps its history. `peers`: all.
@@ -257,8 +268,8 @@ void Census::apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::P
                      to_string(*shown.activity.endpoint));
     const Rates before = peer.rates;
     peer.rates = is_new ? Rates{}
-                        : Rates{rate_of(peer.shown.activity.rx_bytes, shown.activity.rx_bytes, seconds),
-                                rate_of(peer.shown.activity.tx_bytes, shown.activity.tx_bytes, seconds)};
+                        : rates_between(peer.shown.activity.rx_bytes, shown.activity.rx_bytes,
+                                        peer.shown.activity.tx_bytes, shown.activity.tx_bytes, seconds);
     if (is_new || before != peer.rates || !same_row(peer.shown, shown)) peer.tick = tick_;
     peer.handshake =
         shown.latest_handshake_seconds ? now.instant - std::chrono::seconds(*shown.latest_handshake_seconds) : kLongAgo;
@@ -267,7 +278,7 @@ void Census::apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::P
     if (is_new) peer.state = state_at(now.instant, peer);
 }
 
-// Customers and peers that the answer omits had no traffic. Updates states, counts and series.
+// Customers, peers and connections that the answer omits had no traffic. Updates states, counts and series.
 void Census::finish_round(Now now) {
     Rates all;
     const std::int64_t wall_seconds = now.wall.nanoseconds / 1'000'000'000;
@@ -288,6 +299,7 @@ void Census::finish_round(Now now) {
             }
             if (peer.series != nullptr) peer.series->add(wall_seconds, throughput(peer.rates));
         }
+        finish_connections(customer, wall_seconds);
         update_counts(now, customer);
         customer.series.add(wall_seconds, throughput(customer.rates));
         all.inbound += customer.rates.inbound;
@@ -331,9 +343,15 @@ void Census::update_counts(Now now, CustomerEntry& customer) {
                                                  : counts.never);
         last_handshake = std::max(last_handshake, peer.shown.activity.latest_handshake);
     }
+    ConnectionCounts connections;
+    for (const auto& [name, connection] : customer.connections) {
+        count(connection, connections);
+        last_handshake = std::max(last_handshake, connection.shown.activity.latest_handshake);
+    }
     customer.last_handshake = last_handshake;
-    const bool changed_counts = counts != customer.counts;
+    const bool changed_counts = counts != customer.counts || connections != customer.connection_counts;
     customer.counts = counts;
+    customer.connection_counts = connections;
     const CustomerState state = state_of(customer);
     const bool is_first = customer.state_tick == 0;
     if (state != customer.state && !is_first) {

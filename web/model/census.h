@@ -12,6 +12,7 @@
 #include "base/renames.h"
 #include "base/time.h"
 #include "ipc/snapshot.h"
+#include "web/model/connections.h"
 #include "web/model/events.h"
 #include "web/model/series.h"
 
@@ -25,12 +26,6 @@ inline constexpr Duration kReturn = std::chrono::seconds(15);
 inline constexpr Duration kStale = std::chrono::hours(24);
 // Without a snapshot for this long the data is stale.
 inline constexpr Duration kSilence = std::chrono::seconds(10);
-
-struct Rates {
-    double inbound = 0;  // bits per second
-    double outbound = 0;
-    bool operator==(const Rates&) const = default;
-};
 
 struct PeerEntry {
     ipc::PeerSnapshot shown;
@@ -62,8 +57,10 @@ struct PeerCounts {
 struct CustomerEntry {
     ipc::CustomerSnapshot shown;
     std::map<std::string, PeerEntry, std::less<>> peers;  // by name
-    std::set<std::string> last_keys;                      // without peers: the keys of those that it had last
+    std::map<std::string, ConnectionEntry, std::less<>> connections;
+    std::set<std::string> last_keys;  // without peers and connections: the keys of those that it had last
     PeerCounts counts;
+    ConnectionCounts connection_counts;
     bool is_served = true;  // false: known from stackd only, without figures
     CustomerState state = CustomerState::kNever;
     WallTime state_since;
@@ -90,18 +87,28 @@ struct CpuShares {
 // One complete answer of vpnd.
 struct SnapshotRound {
     ipc::SnapshotHeader header;
+    struct Connection {
+        ipc::ConnectionSnapshot connection;
+        std::vector<IkeSa> ike_sas{};  // ConnectionEntry::kMostIkeSas at most
+        std::uint32_t ike_sas_left_out = 0;
+    };
     struct Customer {
         ipc::CustomerSnapshot customer;
         std::vector<ipc::PeerSnapshot> peers;
+        std::vector<Connection> connections{};
     };
     std::vector<Customer> customers;
 };
+
+// Between two counts of bytes.
+[[nodiscard]] Rates rates_between(std::uint64_t rx_before, std::uint64_t rx_after, std::uint64_t tx_before,
+                                  std::uint64_t tx_after, double seconds);
 
 // Not thread-safe.
 class Census {
   public:
     using Customers = std::map<std::string, CustomerEntry, std::less<>>;
-    // The number of peers with a series, over all customers.
+    // The number of peers and connections with a series, over all customers.
     static constexpr std::size_t kMaxPeerSeries = 8192;
     // Of a customer that left, so that it is recognised when it comes back.
     static constexpr std::size_t kMostKeys = 16;
@@ -140,6 +147,16 @@ class Census {
   private:
     void apply_customer(Now now, double seconds, SnapshotRound::Customer round);
     void apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::PeerSnapshot peer, bool is_new_customer);
+    void apply_connection(Now now, double seconds, CustomerEntry& customer, SnapshotRound::Connection round,
+                          bool is_new_customer);
+    void record_changes(Now now, CustomerEntry& customer, ConnectionEntry& entry,
+                        const ipc::ConnectionSnapshot& before);
+    void finish_connections(CustomerEntry& customer, std::int64_t wall_seconds);
+    void remove_absent_connections(Now now, CustomerEntry& customer);
+    [[nodiscard]] std::string reason_of_loss(Now now, const CustomerEntry& customer,
+                                             const ConnectionEntry& connection) const;
+    void record_connection(Now now, EventKind kind, const CustomerEntry& customer, const std::string& name,
+                           std::string from = {}, std::string to = {}, std::string reason = {});
     // Those that this snapshot shows for the first time.
     [[nodiscard]] std::vector<Rename> take_renames();
     void rename_customers(Now now, const std::vector<Rename>& renames,

@@ -37,12 +37,17 @@ std::set<std::string> keys_of(const CustomerEntry& customer) {
     for (const auto& [name, peer] : customer.peers) {
         if (const std::string& key = key_of(peer.shown); !key.empty()) out.insert(key);
     }
+    for (const auto& [name, connection] : customer.connections) {
+        if (std::string key = connection_key(connection.shown.settings); !key.empty()) out.insert(std::move(key));
+    }
     return out.empty() ? customer.last_keys : out;
 }
 
-bool has_one_of(const std::set<std::string>& keys, const std::vector<ipc::PeerSnapshot>& peers) {
-    return std::any_of(peers.begin(), peers.end(),
-                       [&](const ipc::PeerSnapshot& peer) { return keys.contains(key_of(peer)); });
+bool has_one_of(const std::set<std::string>& keys, const SnapshotRound::Customer& customer) {
+    return std::any_of(customer.peers.begin(), customer.peers.end(),
+                       [&](const ipc::PeerSnapshot& peer) { return keys.contains(key_of(peer)); }) ||
+           std::any_of(customer.connections.begin(), customer.connections.end(),
+                       [&](const auto& one) { return keys.contains(connection_key(one.connection.settings)); });
 }
 
 }  // namespace
@@ -127,14 +132,15 @@ std::set<std::string> Census::find_strangers(const std::vector<Rename>& renames,
         if (is_known) {
             CustomerEntry& before = present->second;
             keys = keys_of(before);
-            const bool has_none = before.peers.empty() && customer.peers.empty();
+            const bool is_empty = customer.peers.empty() && customer.connections.empty();
+            const bool has_none = before.peers.empty() && before.connections.empty() && is_empty;
             if (keys.empty() || (has_none && before.shown.settings == customer.customer.settings)) continue;
-            if (customer.peers.empty()) before.last_keys = keys;
+            if (is_empty) before.last_keys = keys;
         } else if (auto gone = left_.extract(id); !gone.empty()) {
             keys = std::move(gone.mapped());
         }
         const bool had_something = is_known || events_.has(id);  // charts, or events
-        if (had_something && !renamed.contains(id) && !has_one_of(keys, customer.peers)) out.insert(id);
+        if (had_something && !renamed.contains(id) && !has_one_of(keys, customer)) out.insert(id);
     }
     return out;
 }
@@ -149,6 +155,7 @@ void Census::remember_keys(const CustomerEntry& customer) {
 
 void Census::forget_series(const CustomerEntry& customer) {
     for (const auto& [name, peer] : customer.peers) peer_series_ -= peer.series != nullptr ? 1U : 0U;
+    for (const auto& [name, connection] : customer.connections) peer_series_ -= connection.series != nullptr ? 1U : 0U;
 }
 
 void Census::start_anew(CustomerEntry& customer) {
@@ -162,6 +169,13 @@ void Census::start_anew(CustomerEntry& customer) {
         peer.series.reset();
         peer.rates = {};
         peer.has_state_since = false;
+    }
+    for (auto& [name, connection] : customer.connections) {
+        connection.series.reset();
+        connection.rates = {};
+        connection.has_state_since = false;
+        connection.was_up = connection.shown.state == ipc::ConnectionState::kUp;
+        connection.lost_because = connection.shown.activity.lost_because;
     }
 }
 

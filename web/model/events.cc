@@ -8,8 +8,9 @@ namespace warren::web {
 namespace {
 
 constexpr std::array<std::string_view, kEventKinds> kNames{
-    "online",       "idle",      "roamed",  "added",        "removed",   "changed", "drops",
-    "rate_limited", "suspended", "resumed", "vpnd_started", "vpnd_lost", "renamed"};
+    "online",       "idle",      "roamed",  "added",        "removed",     "changed",       "drops",
+    "rate_limited", "suspended", "resumed", "vpnd_started", "vpnd_lost",   "renamed",       "up",
+    "down",         "peer_dead", "expired", "rekeyed",      "auth_failed", "connect_failed"};
 
 }  // namespace
 

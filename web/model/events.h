@@ -29,8 +29,16 @@ enum class EventKind : std::uint8_t {
     kVpndStarted,
     kVpndLost,
     kRenamed,
+    // Of connections.
+    kUp,
+    kDown,
+    kPeerDead,  // it does not answer
+    kExpired,
+    kRekeyed,
+    kAuthFailed,
+    kConnectFailed,  // for any other reason
 };
-inline constexpr std::size_t kEventKinds = 13;
+inline constexpr std::size_t kEventKinds = 20;
 [[nodiscard]] std::string_view name_of(EventKind kind);
 // False for an unknown name.
 [[nodiscard]] bool parse_event_kind(std::string_view text, EventKind& out);
@@ -40,10 +48,12 @@ struct Event {
     WallTime at;
     EventKind kind = EventKind::kOnline;
     std::string customer;  // "" = the appliance
-    std::string peer;      // "" = the customer
-    std::string reason;    // of kDrops and kRateLimited: a drop reason; of kIdle: why vpnd knows of no handshake, or ""
+    std::string peer;      // "" = the customer, or a connection
+    std::string reason;    // of kDrops, kRateLimited and what failed: a drop reason; of kIdle: why vpnd knows of no
+                           // handshake, or ""; of kDown, kPeerDead and kExpired: why
     std::string from;      // endpoint, state or name
     std::string to;
+    std::string connection{};  // "" = none
     bool is_disowned = false;  // of something else that had the customer's id: only for who may see all customers
 };
 

@@ -25,6 +25,21 @@ void add_incomplete(std::set<std::string> customers, std::vector<health::Situati
         problems.push_back({{Kind::kIncomplete, customer, "its stack is not complete; vpnctl status says why"}, {}});
 }
 
+// The first of a customer's connections that are not served, with the reason.
+health::Situation::Down unserved_of(const CustomerEntry& customer) {
+    health::Situation::Down out{customer.shown.settings.id, {}, {}};
+    for (const auto& [name, connection] : customer.connections) {
+        if (connection.shown.state != ipc::ConnectionState::kUnserved) continue;
+        out.sentence = fmt::format("{}: the connection {} is not served: {}", customer.shown.settings.id, name,
+                                   connection.shown.reason.empty() ? "vpnd does not say why" : connection.shown.reason);
+        if (customer.connection_counts.unserved > 1)
+            out.sentence += fmt::format(" ({} more)", customer.connection_counts.unserved - 1);
+        out.since = connection.has_state_since ? connection.state_since : connection.first_seen;
+        break;
+    }
+    return out;
+}
+
 health::Situation situation_of(const Census& census, const std::vector<const CustomerEntry*>& customers,
                                const SystemFacts& facts, Now now) {
     health::Situation out;
@@ -44,6 +59,11 @@ health::Situation situation_of(const Census& census, const std::vector<const Cus
     if (facts.certificate)
         out.certificate = health::Situation::Certificate{facts.certificate->not_after, facts.certificate->self_signed};
     for (const CustomerEntry* customer : customers) {
+        const std::uint32_t unserved = customer->connection_counts.unserved;
+        if (unserved > 0 && !customer->shown.settings.suspended && out.unserved.size() < kMaxFindings)
+            out.unserved.push_back(unserved_of(*customer));
+    }
+    for (const CustomerEntry* customer : customers) {
         if (out.down.size() >= kMaxFindings) break;
         // A customer that was down before the first snapshot may be out of use; that is no alarm.
         if (customer->state == CustomerState::kDown && customer->has_state_since)
@@ -60,6 +80,50 @@ std::string idle_sentence(std::string_view reason) {
     if (reason == "vpnd_restarted") return "The tunnel daemon was restarted; no handshake since.";
     if (reason == "session_ended") return "Its session was ended; no handshake since.";
     return "No handshake for 180 s: the peer is disconnected or has nothing to send.";
+}
+
+// Why a connection is not up any more, by the event's reason (control::LostBecause, and what statusd knows).
+std::string loss_sentence(std::string_view reason) {
+    if (reason == "silent") return "The peer does not answer any more; its IKE SA was given up.";
+    if (reason == "deleted") return "The peer deleted its IKE SA.";
+    if (reason == "expired") return "Its lifetime ended and it was not rekeyed.";
+    if (reason == "suspended") return "The customer was suspended, which ended its tunnels.";
+    if (reason == "vpnd_restarted") return "The tunnel daemon was restarted; the connection has not come back.";
+    return "It was ended on this side: by an operator, or by a change of the configuration.";
+}
+
+std::string peers_sentence(const PeerCounts& counts) {
+    if (counts.total() == 0) return "No peers are configured.";
+    if (counts.online == 0 && counts.idle == 0) return "No peer has had a handshake yet.";
+    if (counts.idle == 0) return fmt::format("Every peer that ever had a handshake is online ({}).", counts.online);
+    if (counts.online == 0) return fmt::format("No peer is online; {} no longer online.", plural(counts.idle, "peer"));
+    return fmt::format("{} online, {} no longer online.", plural(counts.online, "peer"), counts.idle);
+}
+
+std::string connections_sentence(const ConnectionCounts& counts) {
+    std::string out = fmt::format("{} of {} up", counts.up, plural(counts.total(), "IPsec connection"));
+    if (counts.lost > 0) out += fmt::format(", {} lost or refused", counts.lost);
+    if (counts.unserved > 0) out += fmt::format(", {} not served", counts.unserved);
+    return out + ".";
+}
+
+std::string connection_sentence(const Event& event) {
+    const DropReasonRow* const known = find_drop_reason(event.reason);
+    const std::string failure = known == nullptr ? event.reason : std::string(known->meaning);
+    switch (event.kind) {
+        case EventKind::kUp: return "The connection is up.";
+        case EventKind::kDown:
+        case EventKind::kPeerDead:
+        case EventKind::kExpired: return loss_sentence(event.reason);
+        case EventKind::kRekeyed: return "Its IKE SA was rekeyed.";
+        case EventKind::kRoamed: return fmt::format("The peer moved from {} to {}.", event.from, event.to);
+        case EventKind::kAdded: return "The connection was added to the configuration.";
+        case EventKind::kRemoved: return "The connection was removed from the configuration.";
+        case EventKind::kChanged: return "The connection's configuration changed.";
+        case EventKind::kAuthFailed:
+        case EventKind::kConnectFailed: return fmt::format("An attempt to connect failed: {}", failure);
+        default: return {};
+    }
 }
 
 // A peer that is locked out because its clock was ahead once; "" for any other.
@@ -104,26 +168,47 @@ std::string sentence_of(const PeerEntry& peer, Instant now) {
 }
 
 std::string sentence_of(const CustomerEntry& customer) {
-    const PeerCounts& counts = customer.counts;
-    switch (customer.state) {
-        case CustomerState::kSuspended:
-            return "Suspended in the configuration: all tunnels are down, the stack is kept.";
-        case CustomerState::kNever:
-            return counts.total() == 0 ? "No peers are configured." : "No peer has had a handshake yet.";
-        case CustomerState::kUnserved: return "Not served: its configuration is not in force.";
-        case CustomerState::kUp:
-            return fmt::format("Every peer that ever had a handshake is online ({}).", counts.online);
-        case CustomerState::kDegraded:
-            return fmt::format("{} online, {} no longer online.", plural(counts.online, "peer"), counts.idle);
-        case CustomerState::kDown:
-            return fmt::format("No peer is online; {} no longer online.", plural(counts.idle, "peer"));
+    if (customer.state == CustomerState::kSuspended)
+        return "Suspended in the configuration: all tunnels are down, the stack is kept.";
+    if (customer.state == CustomerState::kUnserved) return "Not served: its configuration is not in force.";
+    const bool has_connections = customer.connection_counts.total() > 0;
+    const std::string connections = has_connections ? connections_sentence(customer.connection_counts) : std::string();
+    if (has_connections && customer.counts.total() == 0) return connections;
+    return peers_sentence(customer.counts) + (has_connections ? " " : "") + connections;
+}
+
+std::string sentence_of(const ConnectionEntry& connection) {
+    const ipc::ConnectionSnapshot& shown = connection.shown;
+    const std::string because = shown.reason.empty() ? std::string() : ": " + shown.reason;
+    switch (shown.state) {
+        case ipc::ConnectionState::kUp:
+            return shown.settings.max_sessions > 1
+                       ? fmt::format("{} of {} up.", plural(shown.sessions, "session"), shown.settings.max_sessions)
+                       : "Its IKE SA is established.";
+        case ipc::ConnectionState::kConnecting: return "An exchange is under way" + because + ".";
+        case ipc::ConnectionState::kUnserved: return "Not served" + because + ".";
+        case ipc::ConnectionState::kListening:
+            return connection.lost_because.empty() ? "The peer may connect; it has not yet."
+                                                   : loss_sentence(connection.lost_because);
+        case ipc::ConnectionState::kDown:
+            if (!shown.activity.last_failure.empty()) return "The last attempt failed" + because + ".";
+            if (connection.lost_because.empty()) return "Not up yet" + because + ".";
+            return loss_sentence(connection.lost_because);
     }
     return {};
 }
 
 std::string sentence_of(const Event& event) {
+    if (!event.connection.empty()) return connection_sentence(event);
     const bool is_peer = !event.peer.empty();
     switch (event.kind) {
+        case EventKind::kUp:
+        case EventKind::kDown:
+        case EventKind::kPeerDead:
+        case EventKind::kExpired:
+        case EventKind::kRekeyed:
+        case EventKind::kAuthFailed:
+        case EventKind::kConnectFailed: return connection_sentence(event);
         case EventKind::kOnline: return "The peer is online: it completed a handshake.";
         case EventKind::kIdle: return idle_sentence(event.reason);
         case EventKind::kRoamed: return fmt::format("The peer moved from {} to {}.", event.from, event.to);

@@ -15,6 +15,7 @@ namespace warren::web {
 [[nodiscard]] std::string span_text(Duration span);
 [[nodiscard]] std::string sentence_of(const PeerEntry& peer, Instant now);
 [[nodiscard]] std::string sentence_of(const CustomerEntry& customer);
+[[nodiscard]] std::string sentence_of(const ConnectionEntry& connection);
 [[nodiscard]] std::string sentence_of(const Event& event);
 
 // What needs a person; critical findings first. `customers`: those that the viewer may see. `sees_all` false: only what

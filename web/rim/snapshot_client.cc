@@ -16,12 +16,30 @@ void SnapshotClient::connect(ipc::Channel channel) {
 Status SnapshotClient::send_request() {
     if (!channel_.valid() || waiting_) return {};
     std::vector<std::uint8_t> wire;
-    WARREN_TRY(ipc::encode(ipc::SnapshotRequest{"", true, epoch_, revision_}, wire));
+    WARREN_TRY(ipc::encode(ipc::SnapshotRequest{"", true, epoch_, revision_, true}, wire));
     const Status sent = channel_.send(wire);
     if (!sent && sent.error().code == ErrorCode::kUnavailable) return {};  // the next call tries again
     WARREN_TRY(sent);
     waiting_ = true;
     return {};
+}
+
+// False: it is none, or of no connection.
+bool SnapshotClient::add_sa(ipc::SnapshotMessage& message) {
+    if (round_.customers.empty() || round_.customers.back().connections.empty()) return false;
+    SnapshotRound::Connection& connection = round_.customers.back().connections.back();
+    if (auto* const ike_sa = std::get_if<ipc::IkeSaSnapshot>(&message)) {
+        if (connection.ike_sas.size() < ConnectionEntry::kMostIkeSas) {
+            connection.ike_sas.push_back({std::move(*ike_sa), {}});
+        } else {
+            ++connection.ike_sas_left_out;
+        }
+        return true;
+    }
+    auto* const child = std::get_if<ipc::ChildSnapshot>(&message);
+    if (child == nullptr || connection.ike_sas.empty()) return false;
+    if (connection.ike_sas_left_out == 0) connection.ike_sas.back().children.push_back(std::move(*child));
+    return true;
 }
 
 Result<bool> SnapshotClient::add_message(ipc::SnapshotMessage message) {
@@ -38,8 +56,11 @@ Result<bool> SnapshotClient::add_message(ipc::SnapshotMessage message) {
         round_.customers.back().peers.push_back(std::move(*peer));
         return false;
     }
-    // The page shows peers only.
-    if (std::holds_alternative<ipc::ConnectionSnapshot>(message) && !round_.customers.empty()) return false;
+    if (auto* one = std::get_if<ipc::ConnectionSnapshot>(&message); one != nullptr && !round_.customers.empty()) {
+        round_.customers.back().connections.push_back({std::move(*one)});
+        return false;
+    }
+    if (add_sa(message)) return false;
     if (std::holds_alternative<ipc::SnapshotEnd>(message) && has_header_) return true;
     return fail(ErrorCode::kFailed, "vpnd sent its messages in the wrong order");
 }

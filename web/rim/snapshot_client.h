@@ -31,6 +31,7 @@ class SnapshotClient {
   private:
     // True when the round is complete.
     [[nodiscard]] Result<bool> add_message(ipc::SnapshotMessage message);
+    [[nodiscard]] bool add_sa(ipc::SnapshotMessage& message);
 
     ipc::Channel channel_;
     std::vector<std::uint8_t> space_;

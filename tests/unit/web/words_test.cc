@@ -39,15 +39,39 @@ Json peers() {
     return out;
 }
 
+ConnectionEntry connection(ipc::ConnectionState state) {
+    ConnectionEntry out;
+    out.shown.state = state;
+    if (state == ipc::ConnectionState::kUnserved) out.shown.reason = "{reason}";
+    if (state == ipc::ConnectionState::kDown) out.lost_because = "silent";
+    return out;
+}
+
+Json connections() {
+    Json out;
+    for (const auto state : {ipc::ConnectionState::kUp, ipc::ConnectionState::kConnecting, ipc::ConnectionState::kDown,
+                             ipc::ConnectionState::kListening, ipc::ConnectionState::kUnserved})
+        out[std::string(name_of(state))] = sentence_of(connection(state));
+    return out;
+}
+
 Json customers() {
     Json out;
     for (std::size_t i = 0; i < kCustomerStates; ++i) {
         CustomerEntry customer;
         customer.state = static_cast<CustomerState>(i);
         customer.counts = {71, 73, 79};
+        if (customer.state == CustomerState::kUp) customer.counts = {71, 0, 0};
+        if (customer.state == CustomerState::kDown) customer.counts = {0, 73, 0};
+        if (customer.state == CustomerState::kNever) customer.counts = {0, 0, 79};
         out[std::string(name_of(customer.state))] =
             replaced(replaced(sentence_of(customer), "71", "{online}"), "73", "{idle}");
     }
+    CustomerEntry sites;
+    sites.state = CustomerState::kUp;
+    sites.connection_counts.up = 71;
+    sites.connection_counts.listening = 2;
+    out["connections"] = replaced(replaced(sentence_of(sites), "71", "{up}"), "73", "{total}");
     return out;
 }
 
@@ -58,9 +82,14 @@ Json events() {
         const std::string name(name_of(kind));
         Event event{1, {}, kind, "customer", "peer", "{reason}", "{from}", "{to}"};
         if (kind == EventKind::kIdle) event.reason.clear();
+        if (kind == EventKind::kPeerDead) event.reason = "silent";
+        if (kind == EventKind::kExpired) event.reason = "expired";
         out[name] = sentence_of(event);
         event.peer.clear();
         if (sentence_of(event) != out[name]) out[name + " customer"] = sentence_of(event);
+        event.connection = "connection";
+        const std::string said = sentence_of(event);
+        if (!said.empty() && said != out[name]) out[name + " connection"] = said;
     }
     return out;
 }
@@ -71,6 +100,7 @@ Json alarms() {
     situation.under_load = true;
     situation.users_problem = "{reason}";
     situation.down = {{"customer", "{reason}", {}}};
+    situation.unserved = {{"customer", "{reason}", {}}};
     situation.problems = {{{ipc::ControlText::Kind::kUnserved, "{customer}", "{reason}"}, {}},
                           {{ipc::ControlText::Kind::kIncomplete, "{customer} ", "{reason}"}, {}}};
     Json out;
@@ -93,8 +123,8 @@ Json drops() {
 }  // namespace
 
 TEST_CASE("the stand-in server speaks as statusd does") {
-    const Json words{
-        {"peers", peers()}, {"customers", customers()}, {"events", events()}, {"alarms", alarms()}, {"drops", drops()}};
+    const Json words{{"peers", peers()},   {"connections", connections()}, {"customers", customers()},
+                     {"events", events()}, {"alarms", alarms()},           {"drops", drops()}};
     const std::string text = words.dump(2) + "\n";
     if (std::getenv("WARREN_WRITE") != nullptr) std::ofstream(kFile) << text;
     std::ifstream file(kFile);
