@@ -13,6 +13,8 @@ const pages = {
   customers: "#/customers",
   customer: "#/customers/globex",
   peer: "#/customers/globex/peers/oslo",
+  connections: "#/customers/acme",
+  connection: "#/customers/acme/connections/steyr",
   events: "#/events",
   system: "#/system",
 };
@@ -71,7 +73,7 @@ test("every page is accessible and fits, in both sizes and both schemes", async 
         await page.waitForFunction(
           () => !document.querySelector("main .loading, main td .skeleton") && document.querySelector("main"),
         );
-        if (name === "customer" || name === "peer" || name === "overview") await page.locator(".plot canvas").waitFor();
+        if (!["customers", "events", "system"].includes(name)) await page.locator(".plot canvas").waitFor();
         await shoot(page, `${name}-${width}-${scheme}`, { fullPage: !["customers", "events"].includes(name) });
         assert.equal(await overflowOf(page), 0, `${name} is wider than ${width} px`);
         assert.deepEqual(await axeFindings(page), [], `${name} ${width} ${scheme}`);
@@ -218,6 +220,61 @@ test("the chart moves", async () => {
   assert.ok(moved);
   await page.getByRole("button", { name: "24 h" }).click();
   await page.getByRole("img", { name: /over the last 24 hours: now / }).waitFor();
+});
+
+test("connections are beside the peers, with their state, and why one is not served", async () => {
+  await visit(page, "#/customers/acme");
+  const table = page.getByRole("table", { name: "IPsec connections" });
+  await table.getByRole("link", { name: "steyr" }).waitFor();
+  const badge = (name) => table.locator("tbody tr", { hasText: name }).locator(".badge");
+  for (const [name, word] of [
+    ["steyr", "Up"],
+    ["wels", "Listening"],
+    ["krems", "Down"],
+    ["villach", "Connecting"],
+    ["people", "Not served"],
+  ])
+    assert.equal(await badge(name).textContent(), word);
+  assert.match(await badge("people").getAttribute("title"), /^Not served: this version has no /);
+  await page.getByRole("region", { name: "Connections up" }).getByText("1 of 5").waitFor();
+  await page.getByRole("table", { name: "Peers" }).getByRole("link", { name: "graz" }).waitFor();
+});
+
+test("a connection has its SAs, is reached by keyboard, and its loss is shown, told and announced", async () => {
+  await visit(page, "#/customers/acme");
+  await page.getByRole("link", { name: "steyr" }).first().focus();
+  await page.keyboard.press("Enter");
+  await heading("steyr").waitFor();
+  await page.getByText("0123456789abcdef_i fedcba9876543210_r").waitFor();
+  const child = page.getByRole("table").locator("tbody tr", { hasText: "c0ffee01 in" });
+  await child.getByText("10.0.0.0/24").waitFor();
+  await happen("turn?customer=acme&connection=steyr&state=down");
+  await page.locator(".page-state .badge", { hasText: "Down" }).waitFor();
+  await page.getByText("No IKE SA", { exact: true }).waitFor();
+  await page.locator(".event", { hasText: "The peer does not answer any more" }).first().waitFor();
+  await page.waitForFunction(() => /steyr/.test(document.querySelector("[aria-live]")?.textContent ?? ""));
+  await page.getByRole("link", { name: "All events" }).click();
+  await page.getByRole("button", { name: "Only connection steyr" }).waitFor();
+  await page.locator(".event").first().getByRole("link", { name: "steyr" }).click();
+  await heading("steyr").waitFor();
+  await happen("turn?customer=acme&connection=steyr&state=up");
+  await page.locator(".page-state .badge", { hasText: "Up" }).waitFor();
+  await page.getByText("0123456789abcdef_i").waitFor();
+});
+
+test("3,000 connections of one customer are drawn as they are scrolled to, searched and filtered", async () => {
+  await visit(page, "#/customers/sites");
+  await page.getByText("3,000 connections").waitFor();
+  assert.ok((await rowsDrawn()) < 80);
+  await page.getByRole("searchbox", { name: "Search connections" }).fill("site-2718");
+  await page.getByText("1 match", { exact: true }).waitFor();
+  await page.getByRole("link", { name: "site-2718" }).waitFor();
+  await page.getByRole("searchbox", { name: "Search connections" }).fill("");
+  await page.getByText("3,000 connections").waitFor();
+  await page.getByRole("button", { name: "Listening" }).click();
+  await page.getByText(/^\d+ matches$/).waitFor();
+  const words = await page.getByRole("table", { name: "IPsec connections" }).locator("tbody .badge").allTextContents();
+  assert.deepEqual(new Set(words), new Set(["Listening"]));
 });
 
 test("the System page shows the load of each worker and of vpnd", async () => {

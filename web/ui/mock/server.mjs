@@ -1,12 +1,22 @@
 // A stand-in for statusd: the built page, the API of web/api/openapi.json, and 10,000 invented customers. Not shipped.
 // Usage: node mock/server.mjs [PORT [CUSTOMERS]]. Port 0: any free port. Users: operator, viewer and acme; the password
-// is the name. Tests control it with POST /mock/cut, /mock/stale, /mock/expire and /mock/turn?customer=&peer=&state=.
+// is the name. Tests control it with POST /mock/cut, /mock/stale, /mock/expire and
+// /mock/turn?customer=&state= with peer= or connection=.
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { customerView, detailView, overviewView, peerView, seriesView, systemView } from "./views.mjs";
+import {
+  connectionDetailView,
+  connectionView,
+  customerView,
+  detailView,
+  overviewView,
+  peerView,
+  seriesView,
+  systemView,
+} from "./views.mjs";
 import { World } from "./world.mjs";
 
 const port = Number(process.argv[2] ?? 8480);
@@ -84,8 +94,9 @@ const orders = {
   id: (row) => row.id,
   name: (row) => row.name.toLowerCase(),
   state: (row) => row.state,
-  peers: (row) => row.peers.online,
+  peers: (row) => row.peers.online + row.connections.up,
   endpoint: (row) => row.endpoint ?? "",
+  identity: (row) => row.remote_identity,
   rate: (row) => row.rates.rx_bits_per_second + row.rates.tx_bits_per_second,
   drops: (row) => row.drops_total,
   last_handshake: (row) => row.last_handshake ?? "",
@@ -112,7 +123,9 @@ function paged(all, query, textOf, first) {
 }
 
 function eventsOf(session, query) {
-  const [customer, peer, kind, before] = ["customer", "peer", "kind", "before"].map((name) => query.get(name));
+  const [customer, peer, connection, kind, before] = ["customer", "peer", "connection", "kind", "before"].map((name) =>
+    query.get(name),
+  );
   if (customer) customerOf(session, customer);
   const limit = Number(query.get("limit") ?? 100);
   const items = [];
@@ -121,6 +134,7 @@ function eventsOf(session, query) {
     if (session.customers && !session.customers.includes(event.customer)) continue;
     if ((customer && event.customer !== customer) || (peer && event.peer !== peer) || (kind && event.kind !== kind))
       continue;
+    if (connection && event.connection !== connection) continue;
     if (!before || event.id < Number(before)) items.push(event);
   }
   return { items, next_before: items.length === limit ? items.at(-1).id : null };
@@ -159,6 +173,16 @@ function stream(request, response, session, query) {
   sendDelta(one, Date.now(), new Map(), new Set());
 }
 
+function connectionAnswer(customer, name, tail, query) {
+  if (name === undefined) {
+    const rows = customer.connections.map((one) => connectionView(customer, one));
+    return paged(rows, query, (row) => `${row.name} ${row.remote_identity} ${row.endpoint} ${row.networks}`, "name");
+  }
+  const found = customer.connections.find((one) => one.name === name);
+  if (!found) throw missing();
+  return tail === "timeseries" ? series(found.rates, query) : connectionDetailView(customer, found);
+}
+
 function answer(session, path, query, now) {
   const [head, id, sub, name, tail] = path.split("/").slice(3).map(decodeURIComponent);
   if (head === "session") return session;
@@ -172,6 +196,7 @@ function answer(session, path, query, now) {
   const customer = customerOf(session, id);
   if (sub === undefined) return detailView(customer);
   if (sub === "timeseries") return series(customerView(customer).rates, query);
+  if (sub === "connections") return connectionAnswer(customer, name, tail, query);
   if (sub !== "peers") throw missing();
   const peers = customer.peers.map((peer) => peerView(customer, peer, now));
   if (name === undefined)
@@ -190,12 +215,15 @@ function control(path, query, response) {
   if (path === "/mock/expire") for (const one of streams) one.response.end();
   if (path === "/mock/turn") {
     const customer = world.byId.get(query.get("customer"));
-    world.turn(
-      Date.now(),
-      customer,
-      customer.peers.find((peer) => peer.name === query.get("peer")),
-      query.get("state"),
-    );
+    const connection = customer.connections.find((one) => one.name === query.get("connection"));
+    if (connection) world.turnConnection(Date.now(), customer, connection, query.get("state"));
+    else
+      world.turn(
+        Date.now(),
+        customer,
+        customer.peers.find((peer) => peer.name === query.get("peer")),
+        query.get("state"),
+      );
   }
   send(response, 204);
 }
@@ -256,6 +284,12 @@ function sendDelta(one, now, before, peers) {
       ? customer.peers
           .filter((peer) => peers.has(peer) || peer.since > now - 4000)
           .map((peer) => peerView(customer, peer, now))
+      : [],
+    connections: customer
+      ? customer.connections
+          .filter((one) => peers.has(one) || one.since > now - 4000)
+          .slice(0, 500)
+          .map((one) => connectionView(customer, one))
       : [],
   };
   one.seen = world.eventId;

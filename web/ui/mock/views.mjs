@@ -1,6 +1,6 @@
 // The invented world in the shapes of web/api/openapi.json.
 import { alarmWords, dropWords, sentence, span } from "./words.mjs";
-import { addRates, drop, iso, states } from "./world.mjs";
+import { addRates, drop, iso, states, tunnels } from "./world.mjs";
 
 const zero = () => ({ rx_bits_per_second: 0, tx_bits_per_second: 0 });
 
@@ -27,23 +27,102 @@ export function peerView(customer, peer, now) {
   };
 }
 
-function stateOf(customer, counts) {
+export function connectionView(customer, one) {
+  const up = one.state === "up";
+  return {
+    customer: customer.id,
+    name: one.name,
+    kind: "ipsec",
+    state: one.state,
+    state_sentence: sentence("connections", one.state, { reason: one.reason }),
+    reason: one.reason,
+    lost: one.lost,
+    state_since: iso(one.since),
+    last_handshake: one.handshake === null ? null : iso(one.handshake),
+    remote_identity: `${one.name}@${customer.id}.example`,
+    auth: "psk",
+    endpoint: one.endpoint,
+    nat: up ? "peer" : null,
+    suite: up ? "aes128gcm-prfsha256-x25519" : null,
+    next_rekey: up ? iso(one.handshake + 14_000_000) : null,
+    next_attempt: one.state === "down" ? iso(Date.now() + 40_000) : null,
+    sessions: up ? 1 : 0,
+    max_sessions: 1,
+    networks: [`10.${one.number >> 8}.${one.number % 256}.0/24`],
+    rates: one.rates,
+    rx_bytes: Math.round(one.rx),
+    tx_bytes: Math.round(one.tx),
+  };
+}
+
+function ikeSaView(customer, one) {
+  const row = connectionView(customer, one);
+  const child = {
+    name: "lan",
+    local: ["10.200.0.0/16"],
+    remote: row.networks,
+    spi_in: "c0ffee01",
+    spi_out: "0badcafe",
+    suite: "aes128gcm",
+    rx_bytes: row.rx_bytes,
+    tx_bytes: row.tx_bytes,
+    shares_counters: false,
+    since: row.last_handshake,
+    next_rekey: iso(one.handshake + 3_300_000),
+    expires: iso(one.handshake + 3_600_000),
+    replaced: false,
+  };
+  return {
+    initiator_spi: "0123456789abcdef",
+    responder_spi: "fedcba9876543210",
+    initiator: false,
+    established: true,
+    local_identity: `${customer.id}.vpn.example.net`,
+    remote_identity: row.remote_identity,
+    endpoint: row.endpoint,
+    local_endpoint: "198.51.100.1:4500",
+    nat: "peer",
+    suite: row.suite,
+    since: row.last_handshake,
+    last_heard: iso(Date.now() - 3000),
+    next_rekey: row.next_rekey,
+    expires: iso(one.handshake + 15_000_000),
+    children: [child],
+  };
+}
+
+export function connectionDetailView(customer, one) {
+  return {
+    ...connectionView(customer, one),
+    local_identity: null,
+    remote_address: null,
+    start: "responder",
+    rekeys: 2,
+    failures: one.state === "down" ? 3 : 0,
+    ike_sas: one.state === "up" ? [ikeSaView(customer, one)] : [],
+    ike_sas_left_out: 0,
+  };
+}
+
+function stateOf(customer, counts, connections) {
   if (customer.suspended) return "suspended";
-  if (counts.never === counts.total) return "never";
-  if (counts.online === 0) return "down";
-  return counts.idle > 0 ? "degraded" : "up";
+  const lost = counts.idle > 0 || customer.connections.some((one) => one.lost);
+  if (counts.online + connections.up === 0) return lost ? "down" : "never";
+  return lost ? "degraded" : "up";
 }
 
 export function customerView(customer) {
   const counts = { total: customer.peers.length, online: 0, idle: 0, never: 0 };
   const rates = zero();
   let last = null;
-  for (const peer of customer.peers) {
-    counts[peer.state] += 1;
-    addRates(rates, peer.rates);
-    if (peer.handshake !== null && (last === null || peer.handshake > last)) last = peer.handshake;
+  const connections = { total: customer.connections.length, up: 0, connecting: 0, down: 0, listening: 0, unserved: 0 };
+  for (const peer of customer.peers) counts[peer.state] += 1;
+  for (const one of customer.connections) connections[one.state] += 1;
+  for (const one of tunnels(customer)) {
+    addRates(rates, one.rates);
+    if (one.handshake !== null && (last === null || one.handshake > last)) last = one.handshake;
   }
-  const state = stateOf(customer, counts);
+  const state = stateOf(customer, counts, connections);
   return {
     id: customer.id,
     name: customer.name,
@@ -51,6 +130,7 @@ export function customerView(customer) {
     state_sentence: sentence("customers", state, counts),
     state_since: iso(customer.since),
     peers: counts,
+    connections,
     rates,
     rx_bytes: Math.round(customer.rx),
     tx_bytes: Math.round(customer.tx),
@@ -104,7 +184,12 @@ export function detailView(customer) {
     listener_public_key: "mXr0r2Vb8i9cQyq3hJ6nXk1B0Yw5o3d8TzE4lKfVxQI=",
     rx_packets: Math.round(customer.rx / 900),
     tx_packets: Math.round(customer.tx / 1100),
-    routes: customer.peers.flatMap((peer) => peer.allowed.map((to) => ({ to, peer: peer.name }))),
+    routes: [
+      ...customer.peers.flatMap((peer) => peer.allowed.map((to) => ({ to, peer: peer.name, connection: null }))),
+      ...customer.connections.flatMap((one) =>
+        connectionView(customer, one).networks.map((to) => ({ to, peer: null, connection: one.name })),
+      ),
+    ].slice(0, 1000),
     drops: [...customer.drops].sort((a, b) => b.packets - a.packets),
     refused: customer.id === "acme" && customer.peers.length > 0 ? [refusedPeer(customer)] : [],
   };
@@ -113,12 +198,14 @@ export function detailView(customer) {
 export function overviewView(world, rows, now, role) {
   const customers = { total: rows.length, ...Object.fromEntries(states.map((state) => [state, 0])) };
   const peers = { total: 0, online: 0, idle: 0, never: 0 };
+  const connections = { total: 0, up: 0, connecting: 0, down: 0, listening: 0, unserved: 0 };
   const rates = zero();
   let rx = 0;
   let tx = 0;
   for (const row of rows) {
     customers[row.state] += 1;
     for (const name of Object.keys(peers)) peers[name] += row.peers[name];
+    for (const name of Object.keys(connections)) connections[name] += row.connections[name];
     addRates(rates, row.rates);
     rx += row.rx_bytes;
     tx += row.tx_bytes;
@@ -133,6 +220,7 @@ export function overviewView(world, rows, now, role) {
     stale: world.stale,
     customers,
     peers,
+    connections,
     rates,
     rx_bytes: rx,
     tx_bytes: tx,
@@ -212,6 +300,10 @@ export function systemView(world, role, now) {
       handshakes_completed: 81_422,
       customers: world.customers.length,
       peers: world.customers.reduce((sum, customer) => sum + customer.peers.length, 0),
+      connections: world.customers.reduce((sum, customer) => sum + customer.connections.length, 0),
+      ike_sas: 4821,
+      child_sas: 4950,
+      half_open: 3,
       cpu_seconds: 48_211.4,
       cpu_share: world.stale ? null : 0.71,
       memory_bytes: 142e6,

@@ -28,6 +28,48 @@ const iso = (at) => new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
 const drop = (name, packets) => ({ ...dropWords(name), packets });
 const key = (random) => Buffer.from(Array.from({ length: 32 }, () => Math.floor(random() * 256))).toString("base64");
 
+export const tunnels = (customer) => [...customer.peers, ...customer.connections];
+const isUp = (one) => one.state === "online" || one.state === "up";
+
+function makeConnection(name, number, state, random, now) {
+  const up = state === "up";
+  return {
+    name,
+    number,
+    state,
+    lost: false,
+    reason: state === "unserved" ? "this version has no postquantum preshared keys" : null,
+    handshake: up || state === "down" ? now - random() * 3_000_000 : null,
+    base: random() ** 6 * 6e7,
+    endpoint: up ? `203.0.113.${number % 250}:4500` : null,
+    rates: { rx_bits_per_second: 0, tx_bits_per_second: 0 },
+    rx: up ? random() * 4e10 : 0,
+    tx: up ? random() * 9e10 : 0,
+    since: now - random() * 30 * 3600_000,
+  };
+}
+
+/** One customer has thousands of sites, one has one in each state, and every fourth of the others has one. */
+function makeConnections(special, index, mood, now) {
+  const random = dice(1000 + index);
+  if (special === "globex") return [];
+  if (special === "acme")
+    return [
+      ["steyr", "up"],
+      ["wels", "listening"],
+      ["krems", "down"],
+      ["villach", "connecting"],
+      ["people", "unserved"],
+    ].map(([name, state], number) => makeConnection(name, number, state, random, now));
+  if (special === "sites")
+    return Array.from({ length: 3000 }, (_, number) =>
+      makeConnection(`site-${number + 1}`, number, random() < 0.97 ? "up" : "listening", random, now),
+    );
+  if (index % 4 !== 0 || mood === 4) return [];
+  const state = mood === 3 ? "listening" : mood === 2 ? "down" : "up";
+  return [{ ...makeConnection("office", index, state, random, now), lost: mood === 2 }];
+}
+
 export class World {
   constructor(count, now) {
     this.random = dice(7);
@@ -41,14 +83,14 @@ export class World {
     this.week = this.makeDays(now, 7, 1800);
     for (let count = 0; count < 400; count += 1) this.changeSomething(now - (400 - count) * 150_000);
     for (const customer of this.customers)
-      for (const peer of customer.peers) if (peer.state === "online") this.flow(customer, peer, now);
+      for (const one of tunnels(customer)) if (isUp(one)) this.flow(customer, one, now);
     this.history = this.makeHistory(now);
   }
 
   makeCustomer(index, now) {
     const random = this.random;
     const pick = (list) => list[Math.floor(random() * list.length)];
-    const special = ["acme", "globex"][index];
+    const special = ["acme", "globex", "sites"][index];
     const id = special ?? `${pick(families)}-${pick(trades)}-${index}`.toLowerCase();
     const name = special
       ? `${special[0].toUpperCase()}${special.slice(1)} Ltd`
@@ -65,10 +107,11 @@ export class World {
       tx: random() * 9e11,
       drops: [],
       peers: [],
+      connections: makeConnections(special, index, mood, now),
     };
     for (let number = 0; number < peerCount; number += 1) {
       const town = special
-        ? { acme: ["graz", "linz"], globex: ["oslo", "bergen"] }[special][number]
+        ? { acme: ["graz", "linz"], globex: ["oslo", "bergen"], sites: ["hub", "office"] }[special][number]
         : `${pick(towns).toLowerCase()}-${number + 1}`;
       const state = mood >= 3 ? "never" : mood === 2 ? "idle" : mood === 1 && random() < 0.4 ? "idle" : "online";
       const age =
@@ -100,10 +143,10 @@ export class World {
   step(now) {
     const peers = new Set();
     for (const customer of this.customers) {
-      for (const peer of customer.peers) {
-        if (peer.state !== "online") continue;
-        this.flow(customer, peer, now);
-        peers.add(peer);
+      for (const one of tunnels(customer)) {
+        if (!isUp(one)) continue;
+        this.flow(customer, one, now);
+        peers.add(one);
       }
     }
     const events = [];
@@ -126,8 +169,8 @@ export class World {
   }
 
   changeSomething(now) {
-    // Tests use the first two.
-    const customer = this.customers[2 + Math.floor(this.random() ** 4 * (this.customers.length - 2))];
+    // Tests use the first three.
+    const customer = this.customers[3 + Math.floor(this.random() ** 4 * (this.customers.length - 3))];
     const peer = customer.peers[Math.floor(this.random() * customer.peers.length)];
     if (customer.suspended || peer.state === "never") return this.record(now, "changed", customer, null);
     if (this.random() < 0.25) {
@@ -152,7 +195,18 @@ export class World {
     return this.record(now, state, customer, peer, from, state);
   }
 
-  record(at, kind, customer, peer, from = null, to = null, reason = null) {
+  /** A connection comes up, or its peer does not answer any more. */
+  turnConnection(now, customer, connection, state) {
+    const from = connection.state;
+    connection.state = state;
+    connection.lost = state !== "up";
+    connection.since = now;
+    connection.rates = { rx_bits_per_second: 0, tx_bits_per_second: 0 };
+    if (state === "up") connection.handshake = now;
+    return this.record(now, state === "up" ? "up" : "peer_dead", customer, null, from, state, null, connection);
+  }
+
+  record(at, kind, customer, peer, from = null, to = null, reason = null, connection = null) {
     const words = peer === null && kind === "changed" ? "changed customer" : kind;
     const why = reason === null ? null : dropWords(reason).sentence;
     const event = {
@@ -161,6 +215,7 @@ export class World {
       kind,
       customer: customer?.id ?? null,
       peer: peer?.name ?? null,
+      connection: connection?.name ?? null,
       sentence: sentence("events", words, { from, to, reason: why }),
       reason,
       from,
@@ -177,7 +232,7 @@ export class World {
 
   total() {
     const total = { rx_bits_per_second: 0, tx_bits_per_second: 0 };
-    for (const customer of this.customers) for (const peer of customer.peers) addRates(total, peer.rates);
+    for (const customer of this.customers) for (const one of tunnels(customer)) addRates(total, one.rates);
     return total;
   }
 

@@ -1,6 +1,7 @@
 // Selects the page to show.
 import { useEffect } from "preact/hooks";
 
+import { Connection } from "./pages/connection";
 import { Customer } from "./pages/customer";
 import { Customers } from "./pages/customers";
 import { Events } from "./pages/events";
@@ -63,6 +64,10 @@ function Page({ place }: { place: Place }) {
       return <Customer customer={place.customer} key={place.customer} />;
     case "peer":
       return <Peer customer={place.customer} name={place.peer} key={`${place.customer}/${place.peer}`} />;
+    case "connection":
+      return (
+        <Connection customer={place.customer} name={place.connection} key={`${place.customer}/${place.connection}`} />
+      );
     case "events":
       return <Events />;
     case "system":
@@ -78,6 +83,8 @@ function titleOf(place: Place): string {
       return place.customer;
     case "peer":
       return `${place.peer}, ${place.customer}`;
+    case "connection":
+      return `${place.connection}, ${place.customer}`;
     case "unknown":
       return "Not found";
     default:

@@ -1,5 +1,5 @@
 // The current place. Addresses are in the hash, so that the server needs one page and no routes for it:
-// #/customers?q=acme, #/customers/acme, #/customers/acme/peers/linz.
+// #/customers?q=acme, #/customers/acme, #/customers/acme/peers/linz, #/customers/acme/connections/graz.
 import { signal } from "@preact/signals";
 
 export type Place =
@@ -7,6 +7,7 @@ export type Place =
   | { page: "customers" }
   | { page: "customer"; customer: string }
   | { page: "peer"; customer: string; peer: string }
+  | { page: "connection"; customer: string; connection: string }
   | { page: "events" }
   | { page: "system" }
   | { page: "unknown" };
@@ -30,12 +31,14 @@ function decoded(part: string): string {
 }
 
 function placeOf(parts: string[]): Place {
-  const [head, customer, sub, peer] = parts;
+  const [head, customer, sub, name] = parts;
   if (head === undefined) return { page: "overview" };
   if (head === "customers") {
     if (customer === undefined) return { page: "customers" };
     if (sub === undefined) return { page: "customer", customer };
-    if (sub === "peers" && peer !== undefined && parts.length === 4) return { page: "peer", customer, peer };
+    if (name === undefined || parts.length !== 4) return { page: "unknown" };
+    if (sub === "peers") return { page: "peer", customer, peer: name };
+    if (sub === "connections") return { page: "connection", customer, connection: name };
     return { page: "unknown" };
   }
   if ((head === "events" || head === "system") && parts.length === 1) return { page: head };
@@ -48,6 +51,10 @@ export function customerHref(customer: string): string {
 
 export function peerHref(customer: string, peer: string): string {
   return `${customerHref(customer)}/peers/${encodeURIComponent(peer)}`;
+}
+
+export function connectionHref(customer: string, connection: string): string {
+  return `${customerHref(customer)}/connections/${encodeURIComponent(connection)}`;
 }
 
 const hashNow = () => (typeof location === "undefined" ? "" : location.hash);

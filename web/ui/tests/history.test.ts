@@ -11,6 +11,7 @@ const event = (id: number, minute: number, kind: Event["kind"], from: string | n
   kind,
   customer: "acme",
   peer: "linz",
+  connection: null,
   sentence: `sentence ${id}`,
   reason: null,
   from,

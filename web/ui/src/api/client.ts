@@ -1,6 +1,8 @@
 // The API of statusd as functions. Every error is a Failure; a 401 also ends the session.
 import type {
   About,
+  ConnectionDetail,
+  ConnectionPage,
   CustomerDetail,
   CustomerPage,
   EventList,
@@ -89,17 +91,22 @@ export const api = {
     get<PeerPage>(`/customers/${id(customer)}/peers`, query, signal),
   peer: (customer: string, peer: string, signal?: AbortSignal) =>
     get<Peer>(`/customers/${id(customer)}/peers/${id(peer)}`, {}, signal),
+  connections: (customer: string, query: Query, signal?: AbortSignal) =>
+    get<ConnectionPage>(`/customers/${id(customer)}/connections`, query, signal),
+  connection: (customer: string, connection: string, signal?: AbortSignal) =>
+    get<ConnectionDetail>(`/customers/${id(customer)}/connections/${id(connection)}`, {}, signal),
   events: (query: Query, signal?: AbortSignal) => get<EventList>("/events", query, signal),
 
   /** `subject`: {} = all customers together. */
   timeseries(
-    subject: { customer?: string; peer?: string },
+    subject: { customer?: string; peer?: string; connection?: string },
     step: 2 | 60 | 1800,
     signal?: AbortSignal,
   ): Promise<Timeseries> {
     const customer = subject.customer === undefined ? "" : `/customers/${id(subject.customer)}`;
     const peer = subject.peer === undefined ? "" : `/peers/${id(subject.peer)}`;
-    return get<Timeseries>(`${customer}${peer}/timeseries`, { step }, signal);
+    const connection = subject.connection === undefined ? "" : `/connections/${id(subject.connection)}`;
+    return get<Timeseries>(`${customer}${peer}${connection}/timeseries`, { step }, signal);
   },
 
   async login(user: string, password: string): Promise<Session> {

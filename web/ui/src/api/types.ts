@@ -100,7 +100,8 @@ export interface Alarm {
     | "under_load"
     | "users_file_invalid"
     | "certificate_expiring"
-    | "customer_down";
+    | "customer_down"
+    | "connection_unserved";
   /** critical: traffic is affected. */
   severity: "warning" | "critical";
   /** When it began. */
@@ -159,6 +160,7 @@ export interface Overview {
   stale: boolean;
   customers: CustomerCounts;
   peers: PeerCounts;
+  connections: ConnectionCounts;
   rates: Rates;
   /** Bytes received from peers since vpnd started. */
   rx_bytes: number;
@@ -190,6 +192,7 @@ export interface Customer {
   /** When the state began; null: before statusd started. */
   state_since: string | null;
   peers: PeerCounts;
+  connections: ConnectionCounts;
   rates: Rates;
   /** Bytes received from its peers. */
   rx_bytes: number;
@@ -205,8 +208,10 @@ export interface Customer {
 export interface Route {
   /** The destination prefix. */
   to: string;
-  /** The peer that it leads to. */
-  peer: string;
+  /** The peer that it leads to; null: a connection. */
+  peer: string | null;
+  /** The connection that it leads to; null: a peer. */
+  connection: string | null;
 }
 
 /** How the customer's LAN reaches its stack. */
@@ -239,6 +244,7 @@ export interface CustomerDetail {
   /** When the state began; null: before statusd started. */
   state_since: string | null;
   peers: PeerCounts;
+  connections: ConnectionCounts;
   rates: Rates;
   /** Bytes received from its peers. */
   rx_bytes: number;
@@ -331,11 +337,16 @@ export interface Event {
   kind: EventKind;
   /** The customer's id; null: the appliance. */
   customer: string | null;
-  /** The peer's name; null: the customer. */
+  /** The peer's name; null: the customer, or a connection. */
   peer: string | null;
+  /** The connection's name; null: none. */
+  connection: string | null;
   /** What changed. */
   sentence: string;
-  /** Of drops and rate_limited: the drop reason. Of idle: what ended the session. */
+  /**
+   * Of drops, rate_limited, auth_failed and connect_failed: the drop reason. Of idle, down, peer_dead and expired: what
+   * ended it.
+   */
   reason: string | null;
   /** The endpoint, state or name afterwards. */
   to: string | null;
@@ -455,6 +466,14 @@ export interface TunnelProcess {
   customers: number;
   /** Peers served. */
   peers: number;
+  /** IPsec connections, those that are not served included. */
+  connections: number;
+  /** Established IKE_SAs. */
+  ike_sas: number;
+  /** CHILD_SAs. */
+  child_sas: number;
+  /** IKE_SAs whose peer has not shown who it is yet. */
+  half_open: number;
   /** Processor time of all threads since vpnd started. */
   cpu_seconds: number;
   /** Share of one core over the last 2 s, all threads; null: unknown. */
@@ -505,6 +524,8 @@ export interface Delta {
   customers: Customer[];
   /** Changed rows of the customer= peers; otherwise empty. */
   peers: Peer[];
+  /** Changed rows of the customer= connections; otherwise empty. */
+  connections: Connection[];
   /** New events, oldest first. */
   events: Event[];
   /** Load again: rows were added or removed, settings changed, or too many rows changed. */
@@ -520,11 +541,11 @@ export interface Ready {
 }
 
 /**
- * The state of a customer, from the states of its peers.
- * up: Every peer that ever had a handshake is online.
- * degraded: Some of the peers that had a handshake are online.
- * down: No peer is online; at least one was.
- * never: No peer has had a handshake yet.
+ * The state of a customer, from the states of its peers and connections.
+ * up: What ever was up is: every peer that had a handshake is online, every connection is up.
+ * degraded: Some of the peers and connections that were up are.
+ * down: No peer is online and no connection is up; at least one was, or failed to come up.
+ * never: No peer has had a handshake yet, and no connection has been up.
  * suspended: Suspended in the configuration (state = "suspended").
  * unserved: Its configuration is not in force, for example because its file has errors.
  */
@@ -542,10 +563,10 @@ export type PeerState = "online" | "idle" | "never";
  * What changed.
  * online: A handshake: the peer is online.
  * idle: The peer's session is over: it was silent for 180 s, or a key changed.
- * roamed: The peer has a new endpoint.
- * added: A customer or a peer was added to the configuration.
- * removed: A customer or a peer was removed from the configuration.
- * changed: The configuration of a customer or a peer changed.
+ * roamed: The peer, or that of a connection, has a new endpoint.
+ * added: A customer, a peer or a connection was added to the configuration.
+ * removed: A customer, a peer or a connection was removed from the configuration.
+ * changed: The configuration of a customer, a peer or a connection changed.
  * drops: Packets were dropped for a reason that had not occurred for a minute.
  * rate_limited: As drops, but because of a limit on handshakes or traffic.
  * suspended: The customer was suspended.
@@ -553,6 +574,13 @@ export type PeerState = "online" | "idle" | "never";
  * vpnd_started: vpnd answers.
  * vpnd_lost: vpnd no longer answers.
  * renamed: A peer has another name, or a customer another id.
+ * up: The connection is up.
+ * down: The connection was ended, by either side.
+ * peer_dead: The peer of the connection does not answer any more.
+ * expired: The connection's lifetime ended and it was not rekeyed.
+ * rekeyed: The IKE_SA of the connection was rekeyed.
+ * auth_failed: An attempt to connect failed: the peer did not show that it is who it says.
+ * connect_failed: An attempt to connect failed for another reason.
  */
 export type EventKind =
   | "online"
@@ -567,4 +595,221 @@ export type EventKind =
   | "resumed"
   | "vpnd_started"
   | "vpnd_lost"
-  | "renamed";
+  | "renamed"
+  | "up"
+  | "down"
+  | "peer_dead"
+  | "expired"
+  | "rekeyed"
+  | "auth_failed"
+  | "connect_failed";
+
+/**
+ * The state of an IPsec connection, as vpnd has it.
+ * up: A child carries packets.
+ * connecting: An exchange is under way.
+ * down: It was up, or was tried, and is not.
+ * listening: The peer may connect.
+ * unserved: vpnd does not serve it; `reason` says why.
+ */
+export type ConnectionState = "up" | "connecting" | "down" | "listening" | "unserved";
+
+/** IPsec connections by state. */
+export interface ConnectionCounts {
+  /** All. */
+  total: number;
+  /** In state up. */
+  up: number;
+  /** In state connecting. */
+  connecting: number;
+  /** In state down. */
+  down: number;
+  /** In state listening. */
+  listening: number;
+  /** In state unserved. */
+  unserved: number;
+}
+
+/** An IPsec connection of a customer. */
+export interface Connection {
+  /** The customer's id. */
+  customer: string;
+  /** The connection's name, unique among the connections and peers of the customer. */
+  name: string;
+  /** What the connection speaks. */
+  kind: "ipsec";
+  state: ConnectionState;
+  /** Why the connection is in this state. */
+  state_sentence: string;
+  /** What vpnd says of the state; null: nothing. */
+  reason: string | null;
+  /** It was up and is not, or its last attempt failed. */
+  lost: boolean;
+  /** When the state began; null: before statusd started. */
+  state_since: string | null;
+  /** When an SA was made last; null: never. */
+  last_handshake: string | null;
+  /** Whom it expects, as the configuration has it. */
+  remote_identity: string;
+  /** How the peer shows who it is. */
+  auth: "psk" | "certificate" | "eap-mschapv2" | "eap-tls";
+  /** ADDRESS:PORT of the peer, of several the latest; null: unknown. */
+  endpoint: string | null;
+  /** Who is behind a NAT; null: there is no IKE_SA. */
+  nat: "none" | "peer" | "us" | "both" | null;
+  /** The algorithms of the latest IKE_SA; null: there is none. */
+  suite: string | null;
+  /** When we rekey the latest IKE_SA; null: never, or there is none. */
+  next_rekey: string | null;
+  /** When we try again; null: we do not. */
+  next_attempt: string | null;
+  /** IKE_SAs that are up. */
+  sessions: number;
+  /** How many may be. */
+  max_sessions: number;
+  /** What is behind the peer: the remote networks of its children, or the pool. */
+  networks: string[];
+  rates: Rates;
+  /** Bytes of ESP received. */
+  rx_bytes: number;
+  /** Bytes of ESP sent. */
+  tx_bytes: number;
+}
+
+/** A CHILD_SA. */
+export interface ChildSa {
+  /** Its name in the configuration. */
+  name: string;
+  /** Traffic selectors of this side. */
+  local: string[];
+  /** Traffic selectors of the peer's side. */
+  remote: string[];
+  /** The SPI of packets from the peer, in hex. */
+  spi_in: string;
+  /** The SPI of packets to the peer, in hex. */
+  spi_out: string;
+  /** Its algorithms. */
+  suite: string;
+  /** Bytes received, over all its rekeys. */
+  rx_bytes: number;
+  /** Bytes sent, over all its rekeys. */
+  tx_bytes: number;
+  /** The bytes are those of all children of the connection whose networks overlap, together. */
+  shares_counters: boolean;
+  /** When it was made. */
+  since: string | null;
+  /** When we rekey it; null: never. */
+  next_rekey: string | null;
+  /** When it ends without a rekey; null: never. */
+  expires: string | null;
+  /** A rekey has replaced it; it is received on until it is deleted. */
+  replaced: boolean;
+}
+
+/** An IKE_SA. */
+export interface IkeSa {
+  /** In hex. */
+  initiator_spi: string;
+  /** In hex; 0: it has not answered. */
+  responder_spi: string;
+  /** Whether we began. */
+  initiator: boolean;
+  /** Whether both sides have shown who they are. */
+  established: boolean;
+  /** Who we are; null: not known yet. */
+  local_identity: string | null;
+  /** Who the peer is; null: not known yet. */
+  remote_identity: string | null;
+  /** ADDRESS:PORT of the peer. */
+  endpoint: string;
+  /** ADDRESS:PORT of this side. */
+  local_endpoint: string;
+  /** Who is behind a NAT. */
+  nat: "none" | "peer" | "us" | "both";
+  /** Its algorithms; null: not chosen yet. */
+  suite: string | null;
+  /** When it was made. */
+  since: string | null;
+  /** When the peer was heard; null: not yet. */
+  last_heard: string | null;
+  /** When we rekey it; null: never. */
+  next_rekey: string | null;
+  /** When it ends without a rekey; null: never. */
+  expires: string | null;
+  /** Its CHILD_SAs. */
+  children: ChildSa[];
+}
+
+/** An IPsec connection with its SAs. */
+export interface ConnectionDetail {
+  /** The customer's id. */
+  customer: string;
+  /** The connection's name, unique among the connections and peers of the customer. */
+  name: string;
+  /** What the connection speaks. */
+  kind: "ipsec";
+  state: ConnectionState;
+  /** Why the connection is in this state. */
+  state_sentence: string;
+  /** What vpnd says of the state; null: nothing. */
+  reason: string | null;
+  /** It was up and is not, or its last attempt failed. */
+  lost: boolean;
+  /** When the state began; null: before statusd started. */
+  state_since: string | null;
+  /** When an SA was made last; null: never. */
+  last_handshake: string | null;
+  /** Whom it expects, as the configuration has it. */
+  remote_identity: string;
+  /** How the peer shows who it is. */
+  auth: "psk" | "certificate" | "eap-mschapv2" | "eap-tls";
+  /** ADDRESS:PORT of the peer, of several the latest; null: unknown. */
+  endpoint: string | null;
+  /** Who is behind a NAT; null: there is no IKE_SA. */
+  nat: "none" | "peer" | "us" | "both" | null;
+  /** The algorithms of the latest IKE_SA; null: there is none. */
+  suite: string | null;
+  /** When we rekey the latest IKE_SA; null: never, or there is none. */
+  next_rekey: string | null;
+  /** When we try again; null: we do not. */
+  next_attempt: string | null;
+  /** IKE_SAs that are up. */
+  sessions: number;
+  /** How many may be. */
+  max_sessions: number;
+  /** What is behind the peer: the remote networks of its children, or the pool. */
+  networks: string[];
+  rates: Rates;
+  /** Bytes of ESP received. */
+  rx_bytes: number;
+  /** Bytes of ESP sent. */
+  tx_bytes: number;
+  /** Who we are to this peer; null: the customer's identity. */
+  local_identity: string | null;
+  /** Where the peer is configured to be; null: anywhere. */
+  remote_address: string | null;
+  /** When we begin. */
+  start: "responder" | "on-traffic" | "always";
+  /** Rekeys of its IKE_SAs. */
+  rekeys: number;
+  /** Attempts to bring it up that failed. */
+  failures: number;
+  /** Its IKE_SAs: the first 100. */
+  ike_sas: IkeSa[];
+  /** How many more it has. */
+  ike_sas_left_out: number;
+}
+
+/** A page of connections. */
+export interface ConnectionPage {
+  /** The connections on this page. */
+  items: Connection[];
+  /** Matching connections on all pages. */
+  total: number;
+  /** The limit in use. */
+  limit: number;
+  /** The offset in use. */
+  offset: number;
+  /** The time of the last snapshot from vpnd. */
+  as_of: string;
+}

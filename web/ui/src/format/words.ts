@@ -1,5 +1,5 @@
 // Words, shapes and colours for the states and kinds of the API.
-import type { Alarm, Customer, Event, Peer } from "../api/types";
+import type { Alarm, Connection, Customer, Event, IkeSa, Peer } from "../api/types";
 
 export type ShapeName =
   "full" | "half" | "ring" | "dots" | "triangle" | "cross" | "pause" | "arrow" | "plus" | "minus" | "drop";
@@ -26,6 +26,31 @@ const peerLooks: Record<Peer["state"], Look> = {
   never: { word: "Never", shape: "dots", tone: "quiet" },
 };
 
+const connectionLooks: Record<Connection["state"], Look> = {
+  up: { word: "Up", shape: "full", tone: "good" },
+  connecting: { word: "Connecting", shape: "half", tone: "wait" },
+  down: { word: "Down", shape: "cross", tone: "bad" },
+  listening: { word: "Listening", shape: "ring", tone: "quiet" },
+  unserved: { word: "Not served", shape: "triangle", tone: "bad" },
+};
+
+/** A connection that nothing has needed yet is down, and nothing is wrong with it. */
+export function connectionLook(connection: Pick<Connection, "state" | "lost">): Look {
+  const look = connectionLooks[connection.state];
+  return connection.state === "down" && !connection.lost ? { ...look, tone: "quiet" } : look;
+}
+
+export function saLook(sa: Pick<IkeSa, "established">): Look {
+  return sa.established ? { word: "Established", shape: "full", tone: "good" } : connectionLooks.connecting;
+}
+
+export const natText: Record<IkeSa["nat"], string> = {
+  none: "no NAT",
+  peer: "the peer is behind a NAT",
+  us: "we are behind a NAT",
+  both: "both sides are behind a NAT",
+};
+
 const stale: Look = { word: "Stale", shape: "ring", tone: "quiet" };
 
 export function peerLook(peer: Pick<Peer, "state" | "stale">): Look {
@@ -50,6 +75,13 @@ export const eventLooks: Record<Event["kind"], Look> = {
   vpnd_started: { word: "Tunnels started", shape: "full", tone: "good" },
   vpnd_lost: { word: "Tunnels lost", shape: "cross", tone: "bad" },
   renamed: { word: "Renamed", shape: "arrow", tone: "plain" },
+  up: { word: "Up", shape: "full", tone: "good" },
+  down: { word: "Down", shape: "cross", tone: "bad" },
+  peer_dead: { word: "Peer dead", shape: "cross", tone: "bad" },
+  expired: { word: "Expired", shape: "cross", tone: "bad" },
+  rekeyed: { word: "Rekeyed", shape: "arrow", tone: "plain" },
+  auth_failed: { word: "Auth failed", shape: "triangle", tone: "bad" },
+  connect_failed: { word: "Not connected", shape: "triangle", tone: "wait" },
 };
 
 export const stackComplete: Look = { word: "Complete", shape: "full", tone: "good" };
@@ -65,8 +97,12 @@ export const peerRule =
   "24 hours. Never: no handshake yet. WireGuard has no connections that are up or down; " +
   "a client that sends traffic makes a new handshake every two minutes.";
 
+export const connectionRule =
+  "Up: a child carries packets. Connecting: an exchange is under way. Down: it was up, or was tried, and is not. " +
+  "Listening: the peer may connect. Not served: this version does not serve it; the reason is beside it.";
+
 export const customerRule =
-  "Up: every peer that ever had a handshake is online. Degraded: some of them are. Down: none of them is. " +
-  "Never up: no peer has had a handshake. Suspended: switched off in the customer's file. " +
+  "Up: every peer that ever had a handshake is online, and every connection that was up is up. Degraded: some of " +
+  "them are. Down: none of them is. Never up: none has been up. Suspended: switched off in the customer's file. " +
   "Not served: its configuration is not in force, for example because its file has errors. " +
   "A peer is online when its last handshake was within 180 seconds.";

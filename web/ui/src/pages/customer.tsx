@@ -18,13 +18,15 @@ import { Hint } from "../parts/hint";
 import { Empty, Failed, Loading, NotThere } from "../parts/notice";
 import { bitsText, RatePair } from "../parts/rates";
 import { Refused } from "../parts/refused";
-import { peerHref } from "../router";
+import { connectionHref, peerHref } from "../router";
 import { onDelta, setSubject } from "../state/live";
 import { pace } from "../state/pace";
 import { useResource } from "../state/resource";
 import { attended } from "../state/screen";
+import { ConnectionsTable } from "./connections_table";
 import { PeersTable } from "./peers_table";
 import { RecentEvents } from "./recent_events";
+import { ConnectionsFigure } from "../parts/connections_figure";
 
 const shownRoutes = 50;
 
@@ -67,7 +69,8 @@ export function Customer({ customer }: { customer: string }) {
     <>
       <Head data={data} />
       <Figures data={data} />
-      <PeersTable customer={customer} key={customer} />
+      {(data.peers.total > 0 || data.connections.total === 0) && <PeersTable customer={customer} key={customer} />}
+      {data.connections.total > 0 && <ConnectionsTable customer={customer} key={`${customer}/connections`} />}
       <Chart title="Throughput" customer={customer} ratesOf={ratesOf} />
       <div class="columns">
         <div>
@@ -116,17 +119,8 @@ function Head({ data }: { data: CustomerDetail }) {
 function Figures({ data }: { data: CustomerDetail }) {
   return (
     <div class="figures">
-      <section class="figure-card" aria-label="Peers online">
-        <p class="figure-name">
-          Peers online <Hint about="online" text={peerRule} />
-        </p>
-        <p class="figure">
-          {countText(data.peers.online)} <span class="figure-of">of {countText(data.peers.total)}</span>
-        </p>
-        <p class="soft small">
-          last handshake <Ago at={data.last_handshake} />
-        </p>
-      </section>
+      {(data.peers.total > 0 || data.connections.total === 0) && <PeersFigure data={data} />}
+      {data.connections.total > 0 && <ConnectionsFigure counts={data.connections} />}
       <section class="figure-card" aria-label="Throughput now">
         <p class="figure-name">Throughput</p>
         <p class="figure figure-rates">
@@ -146,6 +140,22 @@ function Figures({ data }: { data: CustomerDetail }) {
         <p class="soft small">of {plural(data.rx_packets + data.tx_packets, "packet")}</p>
       </section>
     </div>
+  );
+}
+
+function PeersFigure({ data }: { data: CustomerDetail }) {
+  return (
+    <section class="figure-card" aria-label="Peers online">
+      <p class="figure-name">
+        Peers online <Hint about="online" text={peerRule} />
+      </p>
+      <p class="figure">
+        {countText(data.peers.online)} <span class="figure-of">of {countText(data.peers.total)}</span>
+      </p>
+      <p class="soft small">
+        last handshake <Ago at={data.last_handshake} />
+      </p>
+    </section>
   );
 }
 
@@ -235,7 +245,7 @@ function Routes({ data }: { data: CustomerDetail }) {
   return (
     <Card title="Routes into the tunnels">
       {shown.length === 0 ? (
-        <Empty title="No routes">Routes come from the allowed_ips of the peers.</Empty>
+        <Empty title="No routes">Routes come from the allowed_ips of the peers and from the connections.</Empty>
       ) : (
         <table class="plain" role="table">
           <thead role="rowgroup">
@@ -244,18 +254,21 @@ function Routes({ data }: { data: CustomerDetail }) {
                 Destination
               </th>
               <th role="columnheader" scope="col">
-                Peer
+                Through
               </th>
             </tr>
           </thead>
           <tbody role="rowgroup">
             {shown.map((route) => (
-              <tr role="row" key={`${route.to} ${route.peer}`}>
+              <tr role="row" key={`${route.to} ${route.peer} ${route.connection}`}>
                 <td role="cell">
                   <code>{route.to}</code>
                 </td>
                 <td role="cell">
-                  <a href={peerHref(data.id, route.peer)}>{route.peer}</a>
+                  {route.peer !== null && <a href={peerHref(data.id, route.peer)}>{route.peer}</a>}
+                  {route.connection !== null && (
+                    <a href={connectionHref(data.id, route.connection)}>{route.connection}</a>
+                  )}
                 </td>
               </tr>
             ))}

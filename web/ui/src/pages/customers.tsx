@@ -45,15 +45,16 @@ const columns: readonly Column<Customer>[] = [
   },
   {
     key: "peers",
-    title: "Peers online",
+    title: "Tunnels up",
+    hint: "Peers that are online, and IPsec connections that are up.",
     sort: "peers",
     descending: true,
     number: true,
     cell: (row) => (
       <>
-        {countText(row.peers.online)}
-        <span class="soft"> of {countText(row.peers.total)}</span>
-        <span class="card-only soft"> online</span>
+        {countText(row.peers.online + row.connections.up)}
+        <span class="soft"> of {countText(row.peers.total + row.connections.total)}</span>
+        <span class="card-only soft"> up</span>
       </>
     ),
   },

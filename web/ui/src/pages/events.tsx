@@ -24,8 +24,14 @@ export function Events() {
   const { query } = here.value;
   const customer = query.get("customer") ?? "";
   const peer = query.get("peer") ?? "";
+  const connection = query.get("connection") ?? "";
   const kind = query.get("kind") ?? "";
-  const filter = { customer, peer: customer === "" ? "" : peer, kind };
+  const filter = {
+    customer,
+    peer: customer === "" ? "" : peer,
+    connection: customer === "" ? "" : connection,
+    kind,
+  };
   const page = useResource<EventPage>(JSON.stringify(filter), (signal) =>
     settled(signal).then(() => api.events({ ...filter, limit: pageEvents }, signal)),
   );
@@ -44,6 +50,7 @@ export function Events() {
         (event) =>
           (customer === "" || event.customer === customer) &&
           (peer === "" || event.peer === peer) &&
+          (connection === "" || event.connection === connection) &&
           (kind === "" || event.kind === kind),
       );
       if (news.length === 0) return;
@@ -52,7 +59,7 @@ export function Events() {
       // Do not move the list while the reader is further down.
       if (scrollY < 80) showWaiting();
     });
-  }, [customer, peer, kind]);
+  }, [customer, peer, connection, kind]);
 
   const loadOlder = async () => {
     const before = page.value.value?.next_before;
@@ -80,7 +87,7 @@ export function Events() {
           label="Customer's id"
           placeholder="A customer's id"
           value={customer}
-          onChange={(value) => setQuery({ customer: value.trim(), peer: "" })}
+          onChange={(value) => setQuery({ customer: value.trim(), peer: "", connection: "" })}
         />
         <label class="visually-hidden" for="event-kind">
           Kind
@@ -101,6 +108,11 @@ export function Events() {
         {peer !== "" && (
           <button type="button" class="button-quiet" onClick={() => setQuery({ peer: "" })}>
             Only peer {peer} ✕
+          </button>
+        )}
+        {connection !== "" && (
+          <button type="button" class="button-quiet" onClick={() => setQuery({ connection: "" })}>
+            Only connection {connection} ✕
           </button>
         )}
       </div>

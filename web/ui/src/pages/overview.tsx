@@ -9,6 +9,7 @@ import { Ago } from "../parts/ago";
 import { Badge } from "../parts/badge";
 import { Card } from "../parts/card";
 import { Chart } from "../parts/chart";
+import { ConnectionsFigure } from "../parts/connections_figure";
 import { Drops } from "../parts/drops";
 import { EventList } from "../parts/event_list";
 import { Heading } from "../parts/heading";
@@ -148,6 +149,7 @@ function Figures({ data }: { data: OverviewData }) {
           {countText(data.peers.idle)} idle · {countText(data.peers.never)} never online
         </p>
       </section>
+      {data.connections.total > 0 && <ConnectionsFigure counts={data.connections} />}
       <section class="figure-card" aria-label="Throughput now">
         <p class="figure-name">Throughput</p>
         <p class="figure">{bitsText(data.rates.rx_bits_per_second + data.rates.tx_bits_per_second)}</p>

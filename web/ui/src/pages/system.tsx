@@ -124,10 +124,17 @@ function Tunnels({ data }: { data: SystemData }) {
         <Fact name="Encryption">{vpnd.encryption || "unknown"}</Fact>
         <Fact name="Serves">
           {plural(vpnd.customers, "customer")}, {plural(vpnd.peers, "peer")}
+          {vpnd.connections > 0 && <>, {plural(vpnd.connections, "IPsec connection")}</>}
         </Fact>
         <Fact name="Handshakes">
           {countText(vpnd.handshakes_completed)} completed of {countText(vpnd.handshakes_initiated)} started
         </Fact>
+        {vpnd.connections > 0 && (
+          <Fact name="IKE">
+            {plural(vpnd.ike_sas, "IKE SA")}, {plural(vpnd.child_sas, "CHILD SA")}, {countText(vpnd.half_open)}{" "}
+            half-open
+          </Fact>
+        )}
         <Fact name="Memory">{vpnd.memory_bytes === null ? "unknown" : bytesText(vpnd.memory_bytes)}</Fact>
         <Fact name="Processor">
           {vpnd.cpu_share !== null && <>{shareText(vpnd.cpu_share)} of a core now, </>}

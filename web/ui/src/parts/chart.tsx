@@ -20,6 +20,7 @@ interface Props {
   /** Without one: all customers together. */
   customer?: string;
   peer?: string;
+  connection?: string;
   /** The current rates after this delta; undefined: unknown. */
   ratesOf: (delta: Delta) => Rates | undefined;
 }
@@ -32,11 +33,15 @@ const reaches = [
 ] as const;
 type Reach = (typeof reaches)[number];
 
-export function Chart({ title, customer, peer, ratesOf }: Props) {
+export function Chart({ title, customer, peer, connection, ratesOf }: Props) {
   const shown = useSignal<Reach>(reaches[0]);
   const { value: reach, step } = shown.value;
-  const subject = { ...(customer !== undefined && { customer }), ...(peer !== undefined && { peer }) };
-  const key = `${customer}/${peer}/${reach}`;
+  const subject = {
+    ...(customer !== undefined && { customer }),
+    ...(peer !== undefined && { peer }),
+    ...(connection !== undefined && { connection }),
+  };
+  const key = `${customer}/${peer}/${connection}/${reach}`;
   const series = useResource<Series>(key, (signal) =>
     api.timeseries(subject, step, signal).then((answer) => seriesOf(answer, Number(reach))),
   );

@@ -2,13 +2,13 @@
 import type { Event } from "../api/types";
 import { clockText, dayText, isoText, localText } from "../format/time";
 import { eventLooks } from "../format/words";
-import { customerHref, peerHref } from "../router";
+import { connectionHref, customerHref, peerHref } from "../router";
 import { now } from "../state/clock";
 import { Badge } from "./badge";
 
 interface Props {
   events: readonly Event[];
-  /** The names to show: customer and peer, only the peer, or none. */
+  /** The names to show: customer and peer or connection, only the latter, or none. */
   subject?: "all" | "peer" | "none";
 }
 
@@ -45,28 +45,23 @@ function Row({ event, subject }: { event: Event; subject: "all" | "peer" | "none
       </time>
       <Badge look={eventLooks[event.kind]} />
       <span class="event-text">
-        {subject !== "none" && <Subject customer={event.customer} peer={event.peer} withCustomer={subject === "all"} />}
+        {subject !== "none" && <Subject event={event} withCustomer={subject === "all"} />}
         {event.sentence}
       </span>
     </li>
   );
 }
 
-function Subject({
-  customer,
-  peer,
-  withCustomer,
-}: {
-  customer: string | null;
-  peer: string | null;
-  withCustomer: boolean;
-}) {
-  if (customer === null || (!withCustomer && peer === null)) return null;
+function Subject({ event, withCustomer }: { event: Event; withCustomer: boolean }) {
+  const { customer } = event;
+  const name = event.peer ?? event.connection;
+  if (customer === null || (!withCustomer && name === null)) return null;
+  const href = event.peer !== null ? peerHref(customer, event.peer) : connectionHref(customer, name ?? "");
   return (
     <>
       {withCustomer && <a href={customerHref(customer)}>{customer}</a>}
-      {withCustomer && peer !== null && " / "}
-      {peer !== null && <a href={peerHref(customer, peer)}>{peer}</a>}
+      {withCustomer && name !== null && " / "}
+      {name !== null && <a href={href}>{name}</a>}
       {" · "}
     </>
   );

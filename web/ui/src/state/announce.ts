@@ -27,7 +27,7 @@ function publish(): void {
 export function sentenceOf(events: readonly Event[]): string {
   const latest = events.at(-1);
   if (latest === undefined) return "";
-  const subject = [latest.customer, latest.peer].filter(Boolean).join(", ");
+  const subject = [latest.customer, latest.peer ?? latest.connection].filter(Boolean).join(", ");
   const text = subject === "" ? latest.sentence : `${subject}: ${latest.sentence}`;
   return events.length === 1 ? text : `${events.length} changes. The latest: ${text}`;
 }
