@@ -63,7 +63,9 @@ void Engine::State::post(Call& call, std::uint32_t worker, dataplane::Command co
     call.out.commands.push_back({worker, std::move(command)});
 }
 
-// Children with equal selectors share a flow, so that the newest one is sent on (conformance KS4).
+// Children with equal selectors share a flow, so that the newest one is sent on (conformance KS4). A packet takes the
+// first flow whose selectors match: each child of the configuration has the one of its place, whichever came first. A
+// further child of the peer's, with other selectors, has one behind them.
 std::optional<std::uint8_t> Engine::State::flow_for(const IkeSa& sa, PeerIndex peer, const ChildSelectors& selectors) {
     std::array<bool, dataplane::kFlowsPerPeer> is_used{};
     for (const std::uint32_t slot : entry_of(sa.connection)->slots_of(sa.session)) {
@@ -73,7 +75,16 @@ std::optional<std::uint8_t> Engine::State::flow_for(const IkeSa& sa, PeerIndex p
             is_used[child.flow] = true;
         }
     }
-    const auto free = std::find(is_used.begin(), is_used.end(), false);
+    const std::vector<ChildConfig>& children = directory.find(sa.connection)->children;
+    const auto own = std::find_if(children.begin(), children.end(), [&](const ChildConfig& child) {
+        return child.peer_of(sa.session) == peer && covers(child.local, selectors.local) &&
+               (child.remote.empty() || covers(child.remote, selectors.remote));
+    });
+    if (own != children.end() && !is_used[own->flow]) return own->flow;
+    const auto places = std::count_if(children.begin(), children.end(),
+                                      [&](const ChildConfig& child) { return child.peer_of(sa.session) == peer; });
+    auto free = std::find(is_used.begin() + places, is_used.end(), false);
+    if (free == is_used.end()) free = std::find(is_used.begin(), is_used.end(), false);
     if (free == is_used.end()) return std::nullopt;
     return static_cast<std::uint8_t>(free - is_used.begin());
 }

@@ -478,6 +478,28 @@ TEST_CASE("KS2: children with other selectors get flows of their own") {
     CHECK(bench.hub.sessions.sending(PeerIndex{0}, 1)->remote_id == 0xc0ffee02);
 }
 
+TEST_CASE("KS2: children that share a peer are tried in the order of the file, whichever came first") {
+    Bench bench([](Connection& connection) {
+        ChildConfig narrow = connection.children[0];
+        narrow.name = "narrow";
+        narrow.local = {network("10.2.7.0/24")};
+        ChildConfig wide = connection.children[0];
+        wide.flow = 1;
+        connection.children = {narrow, wide};
+    });
+    bench.connect();  // the wide one
+    CHECK(bench.hub.sessions.sending(PeerIndex{0}, 1)->remote_id == bench.peer.child_spi);
+    bench.peer.remote = {network("10.2.7.0/24")};
+    bench.send(bench.peer.sealed(ExchangeType::kCreateChildSa, 2, bench.peer.child_chain(0xc0ffee02)));
+    REQUIRE(bench.hub.sessions.sending(PeerIndex{0}, 0) != nullptr);
+    CHECK(bench.hub.sessions.sending(PeerIndex{0}, 0)->remote_id == 0xc0ffee02);
+    // One that no child of the file has alone comes behind both.
+    bench.peer.remote = {network("10.2.9.0/24")};
+    bench.send(bench.peer.sealed(ExchangeType::kCreateChildSa, 3, bench.peer.child_chain(0xc0ffee03)));
+    REQUIRE(bench.hub.sessions.sending(PeerIndex{0}, 2) != nullptr);
+    CHECK(bench.hub.sessions.sending(PeerIndex{0}, 2)->remote_id == 0xc0ffee03);
+}
+
 TEST_CASE("KS6: transport mode is not answered, and tunnel mode is what comes") {
     Bench bench;
     bench.connect();

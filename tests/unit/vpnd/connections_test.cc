@@ -252,8 +252,13 @@ TEST_CASE("a child keeps its peer while others come and go, and freed peers are 
     set.settle();
     const PeerIndex a = held(set, "acme", 0).peer(0, 0);
     const PeerIndex b = held(set, "acme", 0).peer(0, 1);
-    accept(set, Draft(2).put(with({child("c", {"10.3.0.0/16"}), child("b", {"10.2.0.0/16"})})));
+    const Changes changes = accept(set, Draft(2).put(with({child("c", {"10.3.0.0/16"}), child("b", {"10.2.0.0/16"})})));
     CHECK(held(set, "acme", 0).peer(0, 1) == b);
+    // What is kept of the peer elsewhere goes: its engine, and what the log knows of it.
+    REQUIRE(changes.release_peers.size() == 1);
+    CHECK(changes.release_peers[0].peer == a);
+    CHECK(changes.release_peers[0].customer == set.customer("acme")->index);
+    CHECK(changes.remove_connections.empty());
     CHECK(held(set, "acme", 0).peer(0, 0) != a);
     CHECK(set.find(a).customer == nullptr);
     set.settle();

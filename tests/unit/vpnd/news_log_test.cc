@@ -14,7 +14,34 @@ using namespace warren::vpnd;
 
 namespace {
 
-// acme has the peers 1 and 2, globex has 3.
+// A site with two children.
+ipc::PutConnection site() {
+    ipc::PutConnection out;
+    out.settings.name = "graz";
+    out.settings.remote_identity = {IkeIdentityType::kFqdn, false, "graz"};
+    for (const char* network : {"10.4.0.0/16", "10.5.0.0/16"}) {
+        const std::vector<Prefix> remote{*parse_prefix(network)};
+        out.settings.children.push_back({network, {*parse_prefix("10.0.0.0/24")}, remote, remote});
+    }
+    out.psk = crypto::SecretBuffer(20);
+    return out;
+}
+
+NewListener ike_listener() {
+    NewListener out;
+    out.put.id = kIkeListener;
+    out.put.port = kNatTraversalPort;
+    out.put.settings = ipc::IkeListener{};
+    out.put.roles = {{ipc::SocketRole::kMessages},
+                     {ipc::SocketRole::kData},
+                     {ipc::SocketRole::kSolicited},
+                     {ipc::SocketRole::kMessages, Family::kV4, 0, 1},
+                     {ipc::SocketRole::kSolicited, Family::kV4, 0, 1}};
+    out.sockets = {out.put.roles, test::any_descriptors(out.put.roles.size())};
+    return out;
+}
+
+// acme has the peers 1 and 2, globex has 3, hooli has a site.
 struct Log {
     CustomerSet customers{1};
     NewsLog news;
@@ -31,6 +58,12 @@ struct Log {
         std::vector<ipc::PutPeer> globex;
         globex.push_back(test::put_peer(3, {"10.3.0.0/16"}));
         generation.customers.push_back(test::new_customer("globex", std::move(globex)));
+        generation.listeners.push_back(ike_listener());
+        NewCustomer hooli = test::new_customer("hooli", {});
+        hooli.put.ipsec.emplace().identity = {IkeIdentityType::kFqdn, false, "hooli.example"};
+        hooli.put.connection_count = 1;
+        hooli.connections.push_back(site());
+        generation.customers.push_back(std::move(hooli));
         REQUIRE(customers.apply(std::move(generation)));
     }
 
@@ -73,6 +106,25 @@ TEST_CASE("a customer is down with the last of its peers, and up with the first"
     CHECK(events([&] { log.completed(log.index("acme", 0)); }) ==
           Events{"session_established acme", "peer_up acme", "customer_up acme"});
     CHECK(events([&] { log.completed(log.index("acme", 1)); }) == Events{"session_established acme", "peer_up acme"});
+}
+
+TEST_CASE("a connection is told by its name, each of its children, and its customer is down with the last of them") {
+    Log log;
+    const std::vector<PeerIndex> children = log.customers.customer("hooli")->connections.at(0).peers;
+    REQUIRE(children.size() == 2);
+    test::StderrCapture capture;
+    log.completed(children[0]);
+    CHECK(capture.text().find("event=session_established customer=hooli peer=graz role=responder") !=
+          std::string::npos);
+    CHECK(events([&] { log.completed(children[1]); }) == Events{"session_established hooli"});
+    CHECK(events([&] { log.completed(children[1]); }).empty());  // a rekey
+    CHECK(events([&] { log.lost(children[1]); }) == Events{"peer_down hooli"});
+    CHECK(events([&] { log.lost(children[0]); }) == Events{"peer_down hooli", "customer_down hooli"});
+    CHECK(events([&] { log.completed(children[0]); }) ==
+          Events{"session_established hooli", "peer_up hooli", "customer_up hooli"});
+    // A child that the connection has no more.
+    log.news.forget(log.customers.customer("hooli")->index, children[0]);
+    CHECK(events([&] { log.lost(children[1]); }) == Events{"peer_down hooli", "customer_down hooli"});
 }
 
 TEST_CASE("a peer whose session began in an earlier process counts as up") {
