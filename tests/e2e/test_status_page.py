@@ -58,8 +58,9 @@ def test_every_answer_conforms_to_the_contract(scene, path, role):
 
 def test_every_path_of_the_contract_is_tested():
     shown = {re.sub(r"\?.*", "", path).replace(f"/{OWN}", "/{id}").replace("/graz", "/{name}") for path in SHAPES}
-    assert set(CONTRACT["paths"]) == shown | {"/api/v1/about", "/api/v1/login", "/api/v1/logout", "/healthz",
-                                              "/metrics"}
+    connections = "/api/v1/customers/{id}/connections"  # test_page_connections.py
+    assert set(CONTRACT["paths"]) == shown | {connections, f"{connections}/{{name}}", f"{connections}/{{name}}/timeseries",
+                                              "/api/v1/about", "/api/v1/login", "/api/v1/logout", "/healthz", "/metrics"}
 
 
 def test_the_page_shows_the_same_as_vpnctl(scene):
