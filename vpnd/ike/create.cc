@@ -219,6 +219,9 @@ std::optional<Question> Engine::State::take_child(Call& call, IkeSa& sa, const I
         if (ChildSa* const kept = request->child.valid() ? sa.find_ours(request->child) : nullptr)
             kept->rekey_at = kNever;
         indexes.release(request->new_child);
+        // One that its configuration has overtaken is wanted as it is now.
+        if (config != nullptr && !is_still(*config, *request, request->selectors))
+            want_missing_children(call, sa, Duration::zero());
         return std::nullopt;
     }
     NewChild child;

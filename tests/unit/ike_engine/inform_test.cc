@@ -88,9 +88,8 @@ TEST_CASE("KL7: while an ask of ours is open its peer is not asked whether it is
     bench.hub.run_until(bench.hub.now.instant + 9s);  // an ask lives longer
     CHECK(bench.hub.sent.empty());
     bench.hub.call([&] {
-        const AskId id = bench.hub.asks.front().id;
-        bench.hub.asks.clear();
-        bench.hub.engine.handle_answer(bench.hub.now, id, AskFailed{}, bench.hub.out);
+        for (const Ask& ask : std::exchange(bench.hub.asks, {}))
+            bench.hub.engine.handle_answer(bench.hub.now, ask.id, AskFailed{}, bench.hub.out);
     });
     bench.hub.run_until(bench.hub.now.instant);
     REQUIRE(bench.hub.sent.size() == 1);
@@ -383,7 +382,9 @@ TEST_CASE("a connection that may not begin any more has no place where packets w
     // With a session it has one until that is gone.
     Bench other;
     other.connect();
-    other.hub.put(connection_of(false));
+    Connection changed = connection_of(false);
+    changed.dpd = 10s;
+    other.hub.put(changed);
     CHECK(other.hub.sessions.endpoints.contains(0));
 }
 
