@@ -75,6 +75,35 @@ TEST_CASE("status says what a connection is made of") {
     CHECK_FALSE(pair.left.engine.connection_status(ConnectionIndex{7}, control::ConnectionDetail::kIkeSas).has_value());
 }
 
+TEST_CASE("what is shown of a connection and no session changed is news: attempts, and rekeys of the IKE_SA") {
+    Pair pair;
+    const auto changes = [&] { return pair.left.news<control::ConnectionChanged>(); };
+    pair.connect();
+    CHECK(changes() == 2);  // it was begun, and came up
+    CHECK(pair.left.status().rekeys == 0);
+    CHECK(pair.left.status().failures == 0);
+    CHECK_FALSE(pair.left.status().last_failure.has_value());
+    CHECK(pair.left.status().lost_because.empty());
+    const std::uint64_t mark = pair.left.status().sas_mark;
+    CHECK(mark == pair.left.status().sas_mark);
+    pair.left.rekey(Engine::Rekey::kIkeSas);
+    pair.settle();
+    CHECK(changes() == 3);
+    CHECK(pair.left.status().rekeys == 1);
+    CHECK(pair.left.status().sas_mark != mark);
+    pair.left.terminate();
+    pair.settle();
+    CHECK(pair.left.status().lost_because == "stopped");
+    pair.right.put_psk(kFirst, "another key of twenty");
+    pair.left.initiate();
+    pair.settle();
+    CHECK(changes() == 5);
+    CHECK(pair.left.status().failures == 1);
+    CHECK(pair.left.status().last_failure.has_value());
+    CHECK(pair.right.status().last_failure == DropReason::kIkeAuthFailed);
+    CHECK(pair.left.engine.sa_counts().ike_sas == 0);
+}
+
 TEST_CASE("KL1: every message of the set-up may be lost once, or come twice") {
     for (std::size_t lost = 0; lost < 4; ++lost) {
         Pair pair(10 + lost);

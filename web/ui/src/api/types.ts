@@ -343,10 +343,7 @@ export interface Event {
   connection: string | null;
   /** What changed. */
   sentence: string;
-  /**
-   * Of drops, rate_limited, auth_failed and connect_failed: the drop reason. Of idle, down, peer_dead and expired: what
-   * ended it.
-   */
+  /** Of drops and failed attempts: the drop reason. Of what is lost: what ended it. */
   reason: string | null;
   /** The endpoint, state or name afterwards. */
   to: string | null;
