@@ -1,5 +1,4 @@
-"""Connections of IPsec on the status page, its API and its metrics, without a peer: one waits, one is not served. With a
-peer: tests/ipsec."""
+"""Connections of IPsec on the status page, its API and its metrics, without a peer: one waits, one is not served."""
 
 import re
 import subprocess
