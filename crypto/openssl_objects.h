@@ -1,6 +1,7 @@
 // Owners of OpenSSL's objects; used inside crypto/ only.
 #pragma once
 
+#include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -20,6 +21,8 @@ struct FreeOpenssl {
     void operator()(BN_MONT_CTX* context) const { ::BN_MONT_CTX_free(context); }
     void operator()(EC_GROUP* group) const { ::EC_GROUP_free(group); }
     void operator()(EC_POINT* point) const { ::EC_POINT_clear_free(point); }
+    void operator()(ECDSA_SIG* signature) const { ::ECDSA_SIG_free(signature); }
+    void operator()(BIO* bytes) const { ::BIO_free(bytes); }
 };
 template <typename Object>
 using Openssl = std::unique_ptr<Object, FreeOpenssl>;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "base/check.h"
 #include "tests/vectors/hex.h"
@@ -21,7 +22,13 @@ void for_each_test(std::string_view file_name, Visit visit) {
     const nlohmann::json document = nlohmann::json::parse(file, nullptr, false);
     WARREN_CHECK(!document.is_discarded());
     for (const auto& group : document.at("testGroups")) {
-        for (const auto& test : group.at("tests")) visit(test);
+        for (const auto& test : group.at("tests")) {
+            if constexpr (std::is_invocable_v<Visit, const nlohmann::json&, const nlohmann::json&>) {
+                visit(group, test);
+            } else {
+                visit(test);
+            }
+        }
     }
 }
 
@@ -79,6 +86,15 @@ std::vector<AeadVector> load_aead_vectors(std::string_view file_name) {
     for_each_test(file_name, [&out](const nlohmann::json& test) {
         out.push_back({number(test), is_valid(test), field(test, "key"), field(test, "iv"), field(test, "aad"),
                        field(test, "msg"), field(test, "ct"), field(test, "tag")});
+    });
+    return out;
+}
+
+std::vector<SignatureVector> load_signature_vectors(std::string_view file_name) {
+    std::vector<SignatureVector> out;
+    for_each_test(file_name, [&out](const nlohmann::json& group, const nlohmann::json& test) {
+        out.push_back({number(test), is_valid(test), test.at("result").get<std::string>() == "acceptable",
+                       field(group, "publicKeyDer"), field(test, "msg"), field(test, "sig")});
     });
     return out;
 }

@@ -53,4 +53,14 @@ struct CbcVector {
 };
 [[nodiscard]] std::vector<CbcVector> load_cbc_vectors(std::string_view file_name);
 
+// One test of Wycheproof's EcdsaVerify, EddsaVerify, RsassaPkcs1Verify or RsassaPssVerify: the public key in DER.
+// `is_optional`: a verifier may take it or not.
+struct SignatureVector {
+    int id = 0;
+    bool valid = false;
+    bool is_optional = false;
+    std::vector<std::uint8_t> public_key, message, signature;
+};
+[[nodiscard]] std::vector<SignatureVector> load_signature_vectors(std::string_view file_name);
+
 }  // namespace warren::test
