@@ -6,11 +6,13 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "auth/certificates.h"
 #include "auth/daemon.h"
 #include "auth/sandbox.h"
 #include "base/fd.h"
@@ -47,6 +49,7 @@ void load_algorithms() {
     constexpr std::uint8_t kNothing = 0;
     for (const crypto::Sha sha : {crypto::Sha::kSha1, crypto::Sha::kSha256, crypto::Sha::kSha384, crypto::Sha::kSha512})
         (void)crypto::shared_key_mic(sha, {&kNothing, 1}, {&kNothing, 1});
+    auth::load_certificate_algorithms();
 }
 
 Status serve(ipc::Channel channel) {
@@ -61,7 +64,8 @@ Status serve(ipc::Channel channel) {
     }
     load_algorithms();
     crypto::SystemRandom random;
-    auth::Daemon daemon(std::move(channel), std::move(*signals), auth::Table(random),
+    auth::Daemon daemon(std::move(channel), std::move(*signals),
+                        auth::Table(random, std::make_unique<auth::ChainCertificates>()),
                         memory_lock ? std::optional(*memory_lock) : std::nullopt);
     WARREN_TRY(auth::confine_system_calls());
     daemon.run();
