@@ -101,6 +101,8 @@ enum class DropReason : std::uint8_t {
     kIkeNoConnection,
     kIkeAuthFailed,
     kIkePpkRequired,
+    kIkeCertificateRefused,
+    kIkeNoSignature,
     kIkeSessionsFull,
     kIkePoolEmpty,
     kIkeInvalidSyntax,

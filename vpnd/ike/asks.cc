@@ -110,6 +110,7 @@ void Engine::State::handle_answer(Call& call, IkeSa& sa, AskFor what_for, Answer
     auto* const exchange = std::get_if<KeyExchangeAnswer>(&answer);
     auto* const macs = std::get_if<PskMacAnswer>(&answer);
     auto* const mixed = std::get_if<PpkMixAnswer>(&answer);
+    const auto* const signature = std::get_if<SignAnswer>(&answer);
     switch (what_for) {
         case AskFor::kNothing: return;
         case AskFor::kHeld: {
@@ -121,9 +122,13 @@ void Engine::State::handle_answer(Call& call, IkeSa& sa, AskFor what_for, Answer
             if (mixed == nullptr) return ask_failed(call, sa, what_for);
             return take_our_mixed(call, sa, std::move(*mixed));
         case AskFor::kOurAuth:
-            if (macs == nullptr) return ask_failed(call, sa, what_for);
-            sa.setup->no_ppk_auth = std::move(macs->peer_mac);
-            return send_auth(call, sa, macs->our_mac.reveal());
+            if (macs != nullptr) {
+                sa.setup->no_ppk_auth = std::move(macs->peer_mac);
+                return send_auth(call, sa, AuthMethod::kSharedKeyMic, macs->our_mac.reveal(), {});
+            }
+            if (signature == nullptr) return ask_failed(call, sa, what_for);
+            if (signature->data.empty()) return fail_attempt(call, sa, DropReason::kIkeNoSignature, {});
+            return send_auth(call, sa, signature->method, signature->data, signature->chain);
         case AskFor::kInitKey:
             if (exchange == nullptr) return ask_failed(call, sa, what_for);
             sa.setup->key = std::move(exchange->key);

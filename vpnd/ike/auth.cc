@@ -1,4 +1,5 @@
-// IKE_AUTH (RFC 7296 §1.2, §2.15) with a preshared key: who the peer is, and the first child.
+// IKE_AUTH (RFC 7296 §1.2, §2.15) with a preshared key: who the peer is, and the first child. Certificates are in
+// cert_auth.cc.
 #include <algorithm>
 #include <utility>
 
@@ -23,6 +24,7 @@ std::optional<Question> Engine::State::answer_auth(Call& call, IkeSa& sa, const 
     Setup& setup = *sa.setup;
     const IdiPayload& idi = *in.payloads.find<IdiPayload>();
     const AuthPayload& auth = *in.payloads.find<AuthPayload>();
+    if (is_signature(auth.method)) return answer_signature(call, sa, in);
     Claim claim;
     claim.peer = identity_of(idi.type, idi.value.first(std::min(idi.value.size(), kMostIdentity + 1)));
     claim.asked = asked_of(in.payloads);
@@ -72,35 +74,40 @@ std::optional<Question> Engine::State::answer_auth(Call& call, IkeSa& sa, const 
         refuse_auth(call, sa, in, finding, is_right ? DropReason::kIkePpkRequired : DropReason::kIkeAuthFailed);
         return std::nullopt;
     }
-    ConnectionEntry& entry = *entry_of(index);
-    const bool is_initial_contact = in.payloads.notify(NotifyType::kInitialContact) != nullptr;
-    const auto session = make_room_for_sa(call, entry, *connection)
-                             ? take_session(call, entry, *connection, sa, claim.peer, is_initial_contact)
-                             : std::nullopt;
-    if (!session) {
-        refuse_auth(call, sa, in, finding, DropReason::kIkeSessionsFull);
-        return std::nullopt;
-    }
-
     sa.our_identity = finding.ours;
-    sa.session = *session;
-    const bool has_mobike = agree_on_mobike(sa, *connection, in.payloads);
-    establish(call, sa, *connection, claim.peer);
     Chain chain;
     chain.id(PayloadType::kIdr, finding.ours.type, finding.ours.value);
     chain.auth(AuthMethod::kSharedKeyMic, macs->our_mac.reveal());
     if (ppk == PpkUse::kMixed) chain.notify(notify_of(NotifyType::kPpkIdentity));
-    if (has_mobike) chain.notify(notify_of(NotifyType::kMobikeSupported));
-    if (connection->reauth != Duration::zero())
-        chain.notify(auth_lifetime(std::chrono::duration_cast<std::chrono::seconds>(connection->reauth)));
-    answer_first_child(call, sa, *connection, in, chain);
-    settle_duplicates(call, sa, is_initial_contact);
+    if (!admit(call, sa, *connection, claim.peer, in, chain)) {
+        refuse_auth(call, sa, in, finding, DropReason::kIkeSessionsFull);
+        return std::nullopt;
+    }
     respond(call, sa, in, chain);
     sa.setup.reset();
     return std::nullopt;
 }
 
-void Engine::State::refuse_auth(Call& call, IkeSa& sa, const Incoming& in, const Finding& finding, DropReason reason) {
+bool Engine::State::admit(Call& call, IkeSa& sa, const Connection& connection, const Identity& peer, const Incoming& in,
+                          Chain& chain) {
+    ConnectionEntry& entry = *entry_of(connection.index);
+    const bool is_initial_contact = in.payloads.notify(NotifyType::kInitialContact) != nullptr;
+    if (!make_room_for_sa(call, entry, connection)) return false;
+    const auto session = take_session(call, entry, connection, sa, peer, is_initial_contact);
+    if (!session) return false;
+    sa.session = *session;
+    const bool has_mobike = agree_on_mobike(sa, connection, in.payloads);
+    establish(call, sa, connection, peer);
+    if (has_mobike) chain.notify(notify_of(NotifyType::kMobikeSupported));
+    if (connection.reauth != Duration::zero())
+        chain.notify(auth_lifetime(std::chrono::duration_cast<std::chrono::seconds>(connection.reauth)));
+    answer_first_child(call, sa, connection, in, chain);
+    settle_duplicates(call, sa, is_initial_contact);
+    return true;
+}
+
+void Engine::State::refuse_auth(Call& call, IkeSa& sa, const Incoming& in, const Finding& finding, DropReason reason,
+                                std::string detail) {
     count(reason);
     const IdiPayload& idi = *in.payloads.find<IdiPayload>();
     const std::string who =
@@ -113,7 +120,7 @@ void Engine::State::refuse_auth(Call& call, IkeSa& sa, const Incoming& in, const
     attempt.peer_identity = who;
     if (const auto asked = asked_of(in.payloads)) attempt.asked_identity = to_string(*asked);
     attempt.offered = to_string(sa.suite);
-    note_attempt(call, sa, reason, {}, std::move(attempt), &finding);
+    note_attempt(call, sa, reason, std::move(detail), std::move(attempt), &finding);
     respond(call, sa, in, notify_of(NotifyType::kAuthenticationFailed));
     close(call, sa, control::LostBecause::kDeleted);
 }
@@ -163,6 +170,8 @@ void Engine::State::ask_our_auth(Call& call, IkeSa& sa) {
     if (connection->ppk_required && !setup.uses_ppk) return fail_attempt(call, sa, DropReason::kIkePpkRequired, {});
     if (setup.uses_ppk && setup.mixed == nullptr) return ask(call, sa, AskFor::kOurPpk, ppk_question(sa, connection));
     sa.our_identity = directory.local_identity_of(*connection);
+    if (connection->auth == Auth::kCertificate)
+        return ask(call, sa, AskFor::kOurAuth, sign_ask(sa, directory.signer_of(*connection), sa.our_identity));
     PskMacAsk question;
     question.psk = connection->psk;
     question.prf = sa.suite.prf_hash();
@@ -176,7 +185,8 @@ void Engine::State::ask_our_auth(Call& call, IkeSa& sa) {
     ask(call, sa, AskFor::kOurAuth, std::move(question));
 }
 
-void Engine::State::send_auth(Call& call, IkeSa& sa, Bytes our_mac) {
+void Engine::State::send_auth(Call& call, IkeSa& sa, AuthMethod method, Bytes data,
+                              const CertificateChain& certificates) {
     const Connection* const connection = directory.find(sa.connection);
     if (connection == nullptr) return remove_sa(call, sa, control::LostBecause::kStopped);
     sa.request = std::make_unique<Request>();
@@ -186,6 +196,8 @@ void Engine::State::send_auth(Call& call, IkeSa& sa, Bytes our_mac) {
     if (!prepare_child(sa, *connection)) return fail_attempt(call, sa, DropReason::kIkeNoProposal, {});
     Chain chain;
     chain.id(PayloadType::kIdi, sa.our_identity.type, sa.our_identity.value);
+    for (const auto& certificate : certificates) chain.cert(CertEncoding::kX509Signature, certificate);
+    if (connection->auth == Auth::kCertificate) add_certificate_request(chain, directory.find(connection->customer));
     const ConnectionEntry& entry = *entry_of(sa.connection);
     const bool is_first = std::none_of(entry.ike_sas.begin(), entry.ike_sas.end(),
                                        [&](std::uint32_t slot) { return at(slot)->is_established(); });
@@ -193,7 +205,7 @@ void Engine::State::send_auth(Call& call, IkeSa& sa, Bytes our_mac) {
     const ExpectedIdentity& expected = connection->remote_identity;
     if (expected.kind == ExpectedIdentity::Kind::kExact)
         chain.id(PayloadType::kIdr, expected.identity.type, expected.identity.value);
-    chain.auth(AuthMethod::kSharedKeyMic, our_mac);
+    chain.auth(method, data);
     add_ppk(chain, sa, *connection);
     chain.sa(sa.request->offered);
     chain.ts(PayloadType::kTsi, sa.request->selectors.local);
@@ -211,12 +223,15 @@ std::optional<Question> Engine::State::take_auth(Call& call, IkeSa& sa, const In
     const IdrPayload& idr = *in.payloads.find<IdrPayload>();
     const AuthPayload& auth = *in.payloads.find<AuthPayload>();
     const Identity peer = identity_of(idr.type, idr.value.first(std::min(idr.value.size(), kMostIdentity)));
-    const bool is_expected = auth.method == AuthMethod::kSharedKeyMic && idr.value.size() <= kMostIdentity &&
-                             connection->remote_identity.match(peer) != Match::kNone;
+    const bool has_certificate = connection->auth == Auth::kCertificate;
+    const bool is_fitting = has_certificate ? is_signature(auth.method) : auth.method == AuthMethod::kSharedKeyMic;
+    const bool is_expected =
+        is_fitting && idr.value.size() <= kMostIdentity && connection->remote_identity.match(peer) != Match::kNone;
     if (!is_expected) {
         refuse_responder(call, sa, DropReason::kIkeNoConnection, peer);
         return std::nullopt;
     }
+    if (has_certificate) return take_signature(call, sa, in, *connection, peer);
     const auto uses_ppk = responder_uses_ppk(sa, in.payloads, *connection);
     if (!uses_ppk) {
         refuse_responder(call, sa, DropReason::kIkePpkRequired, peer);
@@ -237,25 +252,32 @@ std::optional<Question> Engine::State::take_auth(Call& call, IkeSa& sa, const In
         return std::nullopt;
     }
     if (*uses_ppk) sa.sk_d = std::move(sa.setup->mixed->sk_d);
-    establish(call, sa, *connection, peer);
-    const NotifyPayload* const lifetime = in.payloads.notify(NotifyType::kAuthLifetime);
-    if (const auto told = lifetime == nullptr ? std::nullopt : auth_lifetime_of(*lifetime))
-        limit_proof(sa, call.instant(), std::max<Duration>(*told, kLeastReauth));
-    const bool has_child = take_first_child(call, sa, *connection, in);
-    sa.setup.reset();
-    settle_duplicates(call, sa, in.payloads.notify(NotifyType::kInitialContact) != nullptr);
-    if (has_child) want_missing_children(call, sa, Duration::zero());
+    take_peer(call, sa, *connection, peer, in);
     return std::nullopt;
 }
 
+// It is authentic.
+void Engine::State::take_peer(Call& call, IkeSa& sa, const Connection& connection, const Identity& peer,
+                              const Incoming& in) {
+    establish(call, sa, connection, peer);
+    const NotifyPayload* const lifetime = in.payloads.notify(NotifyType::kAuthLifetime);
+    if (const auto told = lifetime == nullptr ? std::nullopt : auth_lifetime_of(*lifetime))
+        limit_proof(sa, call.instant(), std::max<Duration>(*told, kLeastReauth));
+    const bool has_child = take_first_child(call, sa, connection, in);
+    sa.setup.reset();
+    settle_duplicates(call, sa, in.payloads.notify(NotifyType::kInitialContact) != nullptr);
+    if (has_child) want_missing_children(call, sa, Duration::zero());
+}
+
 // The peer believes that we are up: it is told (RFC 7296 §2.21.2).
-void Engine::State::refuse_responder(Call& call, IkeSa& sa, DropReason reason, const Identity& peer) {
+void Engine::State::refuse_responder(Call& call, IkeSa& sa, DropReason reason, const Identity& peer,
+                                     std::string detail) {
     count(reason);
     Attempt attempt;
     attempt.peer_identity = to_string(peer);
     attempt.offered = to_string(sa.suite);
-    note_attempt(call, sa, reason, reason == DropReason::kIkeNoConnection ? "we expected another" : "",
-                 std::move(attempt));
+    if (reason == DropReason::kIkeNoConnection) detail = "we expected another";
+    note_attempt(call, sa, reason, std::move(detail), std::move(attempt));
     drop_request(sa);
     if (ConnectionEntry* const entry = entry_of(sa.connection)) {
         leave(call, *entry, sa);

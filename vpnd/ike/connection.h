@@ -20,7 +20,7 @@ namespace warren::ike {
 using warren::ConnectionIndex;
 
 // How the two sides show who they are.
-enum class Auth : std::uint8_t { kPsk };
+enum class Auth : std::uint8_t { kPsk, kCertificate };
 
 // When we begin.
 enum class Start : std::uint8_t {
@@ -69,7 +69,8 @@ struct Connection {
     CustomerIndex customer;
     std::string name;
     Auth auth = Auth::kPsk;
-    // What `auth` takes, as authd has it. Another psk: the SAs made with the old one go (conformance KL10).
+    // What `auth` takes, as authd has it. Another psk or trust: the SAs made with the old one go (conformance KL10).
+    // Another signer is a certificate of ours that was renewed: the peer has believed the old one, and they stay.
     SecretId psk = kNoSecret;
     SecretId signer = kNoSecret;  // our own certificate, or the customer's or the gateway's
     SecretId trust = kNoSecret;
@@ -109,12 +110,17 @@ struct Connection {
     bool operator==(const Connection&) const = default;
 };
 
+inline constexpr std::size_t kAuthoritySize = 20;
+inline constexpr std::size_t kMostAuthorities = 64;  // of a customer
+
 // A customer, as far as it is found by what a peer sends.
 struct CustomerConfig {
     CustomerIndex customer;
     std::string name;
     std::optional<Identity> identity;  // its IDr, which no other customer has
     std::vector<IpAddress> addresses;  // uplink addresses of its own: there IDr does not matter
+    // Who issues its peers' certificates: SHA-1 of each SubjectPublicKeyInfo, kAuthoritySize bytes (RFC 7296 §3.7).
+    std::vector<std::uint8_t> authorities{};
     bool operator==(const CustomerConfig&) const = default;
 };
 

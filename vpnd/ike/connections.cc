@@ -9,7 +9,8 @@ namespace warren::ike {
 namespace {
 
 bool is_another(const Connection& a, const Connection& b) {
-    return a.customer != b.customer || a.auth != b.auth || a.psk != b.psk || a.ppk != b.ppk ||
+    const bool has_another_trust = a.auth == Auth::kCertificate && a.trust != b.trust;
+    return a.customer != b.customer || a.auth != b.auth || a.psk != b.psk || has_another_trust || a.ppk != b.ppk ||
            a.ppk_identity != b.ppk_identity || a.ppk_required != b.ppk_required ||
            a.local_identity != b.local_identity || !(a.remote_identity == b.remote_identity) ||
            a.remote_address != b.remote_address;

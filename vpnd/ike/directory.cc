@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 namespace warren::ike {
@@ -96,6 +97,7 @@ void Directory::put(Connection connection) {
         customer.wide.push_back(index);
     }
     if (connection.remote_address) by_peer_address_.emplace(*connection.remote_address, index);
+    if (connection.auth == Auth::kCertificate) certified_.push_back(index);
     note_policy(connection.ike);
     if (connection.ppk != kNoSecret) ++ppks_;
     connections_[index.value] = std::make_unique<const Connection>(std::move(connection));
@@ -108,6 +110,7 @@ void Directory::remove(ConnectionIndex index) {
         erase_one(by_own_identity_, key_of(*connection->local_identity), connection->customer);
     erase_one(by_peer_identity_, key_of(connection->remote_identity.identity), index);
     if (connection->remote_address) erase_one(by_peer_address_, *connection->remote_address, index);
+    if (connection->auth == Auth::kCertificate) std::erase(certified_, index);
     const auto customer = customers_.find(connection->customer);
     if (customer != customers_.end()) std::erase(customer->second.wide, index);
     forget_policy(connection->ike);
@@ -180,6 +183,40 @@ Finding Directory::find(const Claim& claim) const {
     return find_anywhere(claim);
 }
 
+// Row 4: nobody is asked for, or the gateway is.
+bool Directory::is_for_anybody(const Claim& claim) const {
+    const bool is_gateways = !claim.asked || *claim.asked == *gateway_;
+    return is_gateways && !by_own_address_.contains(claim.to);
+}
+
+std::vector<Finding> Directory::find_candidates(const Claim& claim, Finding& why_none) const {
+    std::vector<Finding> out;
+    if (!gateway_ || !is_for_anybody(claim)) {
+        why_none = find(claim);
+        if (why_none.connection != nullptr) out.push_back(why_none);
+        return out;
+    }
+    why_none = {.missing = Missing::kConnection};
+    std::unordered_set<CustomerIndex> seen;
+    std::size_t looked_at = 0;
+    for (const ConnectionIndex index : certified_) {
+        if (++looked_at > kLookedAt || out.size() == kMostCandidates) break;
+        const CustomerIndex customer = find(index)->customer;
+        if (!seen.insert(customer).second) continue;
+        Finding one = find_in(claim, customer, false);
+        if (one.connection == nullptr) {
+            if (one.missing != Missing::kConnection) why_none = one;
+            continue;
+        }
+        if (!one.connection->local_identity) {
+            one.ours = *gateway_;
+            one.signer = gateway_signer_;
+        }
+        out.push_back(std::move(one));
+    }
+    return out;
+}
+
 Finding Directory::find_anywhere(const Claim& claim) const {
     Finding out{.missing = Missing::kConnection};
     const auto range = by_peer_identity_.equal_range(key_of(claim.peer));
@@ -231,6 +268,7 @@ Finding Directory::find_in(const Claim& claim, CustomerIndex customer, bool is_a
     }
     if (out.connection == nullptr) return out;
     out.ours = is_asked_for ? *claim.asked : local_identity_of(*out.connection);
+    out.signer = signer_of(*out.connection);
     // An address of its own is a name too.
     if (out.ours.empty())
         out.ours = identity_of(claim.to.is_v4() ? IdType::kIpv4Addr : IdType::kIpv6Addr, claim.to.bytes());

@@ -42,8 +42,9 @@ enum class Missing : std::uint8_t {
 
 struct Finding {
     const Connection* connection = nullptr;
-    Identity ours{};           // that we answer with, where there is a connection
-    CustomerIndex customer{};  // as far as it was found
+    Identity ours{};              // that we answer with, where there is a connection
+    CustomerIndex customer{};     // as far as it was found
+    SecretId signer = kNoSecret;  // our certificate, where there is a connection
     Missing missing = Missing::kNothing;
     [[nodiscard]] DropReason reason() const;  // without a connection
 };
@@ -52,7 +53,11 @@ struct Finding {
 // asked for. No I/O. One thread.
 class Directory {
   public:
-    void set_gateway(std::optional<Identity> gateway) { gateway_ = std::move(gateway); }
+    // `signer`: the gateway's certificate.
+    void set_gateway(std::optional<Identity> gateway, SecretId signer = kNoSecret) {
+        gateway_ = std::move(gateway);
+        gateway_signer_ = signer;
+    }
     [[nodiscard]] const std::optional<Identity>& gateway() const { return gateway_; }
     void put_customer(CustomerConfig config);
     // Its connections were removed before.
@@ -63,6 +68,18 @@ class Directory {
     // In this order: the customer whose identity IDr is; the one whose own address it came to; none, if there is an IDr
     // that is not the gateway's; else the only connection anywhere that expects exactly this identity.
     [[nodiscard]] Finding find(const Claim& claim) const;
+
+    // What a peer with a certificate may be (claim.auth == kCertificate): as find(), but where that takes the only
+    // connection anywhere, one connection of each customer, at most kMostCandidates. The CA decides between them.
+    // None: why_none says why.
+    [[nodiscard]] std::vector<Finding> find_candidates(const Claim& claim, Finding& why_none) const;
+    static constexpr std::size_t kMostCandidates = 64;
+    // Some peer has a certificate.
+    [[nodiscard]] bool has_certified() const { return !certified_.empty(); }
+    // Our certificate in a connection that we begin.
+    [[nodiscard]] SecretId signer_of(const Connection& connection) const {
+        return connection.signer != kNoSecret ? connection.signer : gateway_signer_;
+    }
 
     // Null when unknown. Good until the next put or remove.
     [[nodiscard]] const Connection* find(ConnectionIndex connection) const;
@@ -96,13 +113,17 @@ class Directory {
     void note_policy(const Policy& policy);
     void forget_policy(const Policy& policy);
 
+    [[nodiscard]] bool is_for_anybody(const Claim& claim) const;
+
     std::optional<Identity> gateway_;
+    SecretId gateway_signer_ = kNoSecret;
     std::unordered_map<CustomerIndex, Customer> customers_;
     std::vector<std::unique_ptr<const Connection>> connections_;  // by ConnectionIndex
     ByKey by_own_identity_;                                       // customers' and connections' IDr
     std::unordered_map<IpAddress, CustomerIndex> by_own_address_;
     std::unordered_multimap<std::string, ConnectionIndex> by_peer_identity_;  // exact ones
     std::unordered_multimap<IpAddress, ConnectionIndex> by_peer_address_;
+    std::vector<ConnectionIndex> certified_;  // whose peers have certificates
     std::vector<Policy> policies_;
     std::vector<std::size_t> policy_uses_;  // of each
     std::size_t ppks_ = 0;                  // connections with one

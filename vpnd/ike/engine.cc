@@ -11,9 +11,9 @@ Engine::Engine(Settings settings, control::IndexTable& indexes, crypto::RandomSo
     : state_(std::make_unique<State>(std::move(settings), indexes, random)) {}
 Engine::~Engine() = default;
 
-void Engine::set_gateway(std::optional<Identity> gateway) {
+void Engine::set_gateway(std::optional<Identity> gateway, SecretId signer) {
     state_->settings.gateway = gateway;
-    state_->directory.set_gateway(std::move(gateway));
+    state_->directory.set_gateway(std::move(gateway), signer);
 }
 
 void Engine::set_ike_policy(Policy policy) {

@@ -23,11 +23,12 @@ using warren::kIkePort;
 inline constexpr std::uint16_t kNatPort = 4500;  // RFC 3948: IKE behind four zero bytes, and ESP
 
 struct Settings {
-    ListenerIndex listener;             // whose sessions' messages come to kNatPort
-    std::uint16_t ike_port = kIkePort;  // ours
-    std::uint16_t nat_port = kNatPort;  // ours
-    Policy ike = default_ike_policy();  // what IKE_SA_INIT takes while nobody knows whose the peer is
-    std::optional<Identity> gateway;    // who we are to peers that do not say whom they want
+    ListenerIndex listener;               // whose sessions' messages come to kNatPort
+    std::uint16_t ike_port = kIkePort;    // ours
+    std::uint16_t nat_port = kNatPort;    // ours
+    Policy ike = default_ike_policy();    // what IKE_SA_INIT takes while nobody knows whose the peer is
+    std::optional<Identity> gateway;      // who we are to peers that do not say whom they want
+    SecretId gateway_signer = kNoSecret;  // its certificate
     // All peers are told that a NAT is between us, so that they send ESP in UDP (conformance KM1).
     bool forces_encapsulation = true;
     PastLeases* leases = nullptr;  // outlives the engine; null: none are kept
@@ -54,7 +55,7 @@ class Engine final : public control::Engine {
     // Another identity, secret, address or customer: everything is deleted and made anew (conformance KL10).
     void put_connection(Now now, Connection config, control::Output& out);
     void remove_connection(Now now, ConnectionIndex connection, control::Output& out);
-    void set_gateway(std::optional<Identity> gateway);
+    void set_gateway(std::optional<Identity> gateway, SecretId signer = kNoSecret);
     void set_ike_policy(Policy policy);
 
     // --- what an operator asks for ----------------------------------------------------------------

@@ -278,15 +278,37 @@ struct Engine::State {
     // --- IKE_AUTH (auth.cc) ------------------------------------------------------------------------
 
     [[nodiscard]] std::optional<Question> answer_auth(Call& call, IkeSa& sa, const Incoming& in);
-    void refuse_auth(Call& call, IkeSa& sa, const Incoming& in, const Finding& finding, DropReason reason);
+    void refuse_auth(Call& call, IkeSa& sa, const Incoming& in, const Finding& finding, DropReason reason,
+                     std::string detail = {});
+    // The peer is authentic: the connection's IKE_SA, with what `in` asks for. False: the connection has too many, and
+    // nothing has changed.
+    [[nodiscard]] bool admit(Call& call, IkeSa& sa, const Connection& connection, const Identity& peer,
+                             const Incoming& in, Chain& chain);
     void establish(Call& call, IkeSa& sa, const Connection& connection, const Identity& peer);
     void limit_proof(IkeSa& sa, Instant now, Duration life);
     void ask_our_auth(Call& call, IkeSa& sa);
-    void send_auth(Call& call, IkeSa& sa, Bytes our_mac);
+    // `certificates`: ours, with a signature.
+    void send_auth(Call& call, IkeSa& sa, AuthMethod method, Bytes data, const CertificateChain& certificates);
     [[nodiscard]] std::optional<Question> take_auth(Call& call, IkeSa& sa, const Incoming& in);
-    void refuse_responder(Call& call, IkeSa& sa, DropReason reason, const Identity& peer);
+    void take_peer(Call& call, IkeSa& sa, const Connection& connection, const Identity& peer, const Incoming& in);
+    void refuse_responder(Call& call, IkeSa& sa, DropReason reason, const Identity& peer, std::string detail = {});
     void take_auth_refusal(Call& call, IkeSa& sa, const Incoming& in);
     void fail_attempt(Call& call, IkeSa& sa, DropReason reason, std::string detail);
+
+    // --- certificates (cert_auth.cc) ---------------------------------------------------------------
+
+    // The peer has signed its AUTH.
+    [[nodiscard]] std::optional<Question> answer_signature(Call& call, IkeSa& sa, const Incoming& in);
+    [[nodiscard]] std::optional<Question> take_verdict(Call& call, IkeSa& sa, const Incoming& in,
+                                                       const std::vector<Finding>& found, const Finding& nobody,
+                                                       const VerifyPeerAnswer& verified);
+    [[nodiscard]] std::optional<Question> take_signature(Call& call, IkeSa& sa, const Incoming& in,
+                                                         const Connection& connection, const Identity& peer);
+    [[nodiscard]] static SignAsk sign_ask(const IkeSa& sa, SecretId signer, const Identity& ours);
+    // For the peer's certificate. `customer`: whose CAs it may be of; null: nobody knows.
+    static void add_certificate_request(Chain& chain, const CustomerConfig* customer);
+    // The customer of a half-open IKE_SA, as far as its addresses say it; null: they do not.
+    [[nodiscard]] const CustomerConfig* customer_at(const IkeSa& sa) const;
 
     // --- children (child.cc: as responder; create.cc: as initiator; install.cc: sessions) -----------
 

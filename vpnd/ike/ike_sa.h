@@ -79,6 +79,15 @@ struct Setup {
     ConnectionIndex asked_for;  // whose key its AUTH is checked with
     SecretId asked_psk = kNoSecret;
     bool is_mixed = false;  // the keys are those with the PPK
+    // Whom a peer with a certificate may be, as authd was asked, and whom it is.
+    struct Candidate {
+        ConnectionIndex connection;
+        SecretId trust = kNoSecret;
+        SecretId signer = kNoSecret;
+        bool operator==(const Candidate&) const = default;
+    };
+    std::vector<Candidate> candidates;
+    std::optional<std::size_t> proven;  // its place among them
 
     // As initiator.
     std::vector<Proposal> offered;

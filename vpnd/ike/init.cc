@@ -5,6 +5,7 @@
 #include "crypto/blake2s.h"
 #include "vpnd/ike/engine_state.h"
 #include "vpnd/ike/nat_detection.h"
+#include "vpnd/ike/signature_hashes.h"
 
 namespace warren::ike {
 
@@ -182,6 +183,10 @@ void Engine::State::send_init_response(Call& call, IkeSa& sa) {
     if (sa.has_nat_traversal) add_nat_detection(chain, sa.spis, sa.local, sa.local_port, sa.remote);
     if (sa.takes_fragments) chain.notify(notify_of(NotifyType::kIkev2FragmentationSupported));
     if (setup.uses_ppk) chain.notify(notify_of(NotifyType::kUsePpk));
+    if (directory.has_certified()) {
+        if (hashes_in(setup.init_request)) chain.notify(signature_hash_algorithms(kHashesTaken));
+        add_certificate_request(chain, customer_at(sa));
+    }
     Header header;
     header.spis = sa.spis;
     header.exchange = ExchangeType::kIkeSaInit;
@@ -230,8 +235,10 @@ void Engine::State::send_init_request(Call& call, IkeSa& sa, bool is_first) {
     chain.ke(static_cast<KeyExchangeId>(sa.suite.key_exchange->id), setup.key.public_value());
     chain.nonce(setup.our_nonce);
     add_nat_detection(chain, sa.spis, sa.local, sa.local_port, sa.remote);
-    if (directory.find(sa.connection)->fragmentation) chain.notify(notify_of(NotifyType::kIkev2FragmentationSupported));
-    if (directory.find(sa.connection)->ppk != kNoSecret) chain.notify(notify_of(NotifyType::kUsePpk));
+    const Connection& connection = *directory.find(sa.connection);
+    if (connection.fragmentation) chain.notify(notify_of(NotifyType::kIkev2FragmentationSupported));
+    if (connection.ppk != kNoSecret) chain.notify(notify_of(NotifyType::kUsePpk));
+    if (connection.auth == Auth::kCertificate) chain.notify(signature_hash_algorithms(kHashesTaken));
     Header header;
     header.spis = sa.spis;
     header.exchange = ExchangeType::kIkeSaInit;

@@ -119,6 +119,13 @@ enum class AuthMethod : std::uint8_t {
     kDigitalSignature = 14,  // RFC 7427
 };
 
+// Made with the private key of a certificate.
+[[nodiscard]] constexpr bool is_signature(AuthMethod method) {
+    return method == AuthMethod::kRsaSignature || method == AuthMethod::kEcdsaSha256P256 ||
+           method == AuthMethod::kEcdsaSha384P384 || method == AuthMethod::kEcdsaSha512P521 ||
+           method == AuthMethod::kDigitalSignature;
+}
+
 // RFC 7296 §3.6
 enum class CertEncoding : std::uint8_t {
     kPkcs7 = 1,

@@ -38,7 +38,7 @@ Engine::State::State(Settings with, control::IndexTable& index_table, crypto::Ra
       invalid_spi(kInvalidSpiInterval, kInvalidSpiTable, random),
       asks_of_prefix(0, control::KeyedHash(random)) {
     random.fill(init_hash_key);
-    directory.set_gateway(settings.gateway);
+    directory.set_gateway(settings.gateway, settings.gateway_signer);
 }
 
 // The indexes are all engines'.

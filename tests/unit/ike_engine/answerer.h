@@ -1,12 +1,16 @@
 // Answers the engine's asks in place, as vpnd's thread and authd do.
 #pragma once
 
+#include <algorithm>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "crypto/random.h"
 #include "crypto/secret_buffer.h"
+#include "crypto/sha.h"
 #include "vpnd/ike/ask.h"
 #include "vpnd/ike/exchange.h"
 
@@ -17,6 +21,35 @@ inline SecretId psk_of(ConnectionIndex connection) {
     return connection.value + 1;
 }
 
+// Certificates and signatures without cryptography: what they say is true unless a test says otherwise. A chain's first
+// certificate is the issuer's number and a name, those behind it are filling; a signature is a digest of both and of
+// what is signed.
+struct FakeSigner {
+    SecretId issuer = kNoSecret;  // the trust that vouches for it
+    std::string name;             // whose identity it is
+    AuthMethod method = AuthMethod::kDigitalSignature;
+    std::size_t filling = 0;                      // bytes
+    PeerVerdict verdict = PeerVerdict::kTrusted;  // what is found wrong with it
+
+    [[nodiscard]] std::vector<std::uint8_t> certificate() const {
+        std::vector<std::uint8_t> out(sizeof(SecretId) + 1 + name.size());
+        store_be(out.data(), issuer);
+        out[sizeof(SecretId)] = static_cast<std::uint8_t>(verdict);
+        std::copy(name.begin(), name.end(), out.begin() + sizeof(SecretId) + 1);
+        return out;
+    }
+    [[nodiscard]] CertificateChain chain() const {
+        CertificateChain out{certificate()};
+        if (filling > 0) out.emplace_back(filling, std::uint8_t{0x5a});
+        return out;
+    }
+    [[nodiscard]] static std::vector<std::uint8_t> sign(Bytes certificate, Bytes octets) {
+        std::vector<std::uint8_t> out(32);
+        crypto::digest(crypto::Sha::kSha256, {certificate, octets}, out);
+        return out;
+    }
+};
+
 class Answerer {
   public:
     // `random` must outlive this.
@@ -26,15 +59,44 @@ class Answerer {
 
     void put_psk(SecretId id, Bytes psk) { psks_[id] = crypto::SecretBuffer(psk); }
     mutable std::size_t mixes = 0;  // PpkMixAsks that were answered
+    void put_signer(SecretId id, FakeSigner signer) { signers_[id] = std::move(signer); }
 
     [[nodiscard]] Answer answer(Question question) {
         if (auto* const keys = std::get_if<KeyExchangeAsk>(&question)) return exchange(std::move(*keys), random_);
         if (const auto* const mac = std::get_if<PskMacAsk>(&question)) return mac_with_psk(*mac);
         if (const auto* const mix = std::get_if<PpkMixAsk>(&question)) return mix_ppk(*mix);
+        if (const auto* const sign = std::get_if<SignAsk>(&question)) return answer(*sign);
+        if (const auto* const verify = std::get_if<VerifyPeerAsk>(&question)) return answer(*verify);
         return AskFailed{};
     }
 
+    std::vector<SignAsk> signed_for;  // what was asked for
+    std::vector<VerifyPeerAsk> verified;
+
   private:
+    [[nodiscard]] Answer answer(const SignAsk& ask) {
+        signed_for.push_back(ask);
+        const auto found = signers_.find(ask.signer);
+        if (found == signers_.end()) return SignAnswer{};
+        const FakeSigner& signer = found->second;
+        return SignAnswer{signer.method, FakeSigner::sign(signer.certificate(), ask.octets), signer.chain()};
+    }
+    [[nodiscard]] Answer answer(const VerifyPeerAsk& ask) {
+        verified.push_back(ask);
+        const auto verdict = [](PeerVerdict what) { return VerifyPeerAnswer{what, 0, {}}; };
+        if (ask.chain.empty() || ask.chain[0].size() <= sizeof(SecretId)) return verdict(PeerVerdict::kMalformed);
+        const Bytes leaf = ask.chain[0];
+        if (ask.data != FakeSigner::sign(leaf, ask.octets)) return verdict(PeerVerdict::kWrongSignature);
+        const Bytes name = leaf.subspan(sizeof(SecretId) + 1);
+        if (!std::equal(name.begin(), name.end(), ask.identity.value.begin(), ask.identity.value.end()))
+            return verdict(PeerVerdict::kWrongIdentity);
+        const auto held = std::find(ask.trusts.begin(), ask.trusts.end(), load_be<SecretId>(leaf.data()));
+        if (ask.trusts.empty()) return verdict(PeerVerdict::kUnknown);
+        if (held == ask.trusts.end()) return verdict(PeerVerdict::kUnknownIssuer);
+        const auto flaw = static_cast<PeerVerdict>(leaf[sizeof(SecretId)]);
+        if (flaw != PeerVerdict::kTrusted) return verdict(flaw);
+        return VerifyPeerAnswer{PeerVerdict::kTrusted, static_cast<std::uint32_t>(held - ask.trusts.begin()), {}};
+    }
     [[nodiscard]] Answer mac_with_psk(const PskMacAsk& ask) const {
         const auto found = psks_.find(ask.psk);
         if (found == psks_.end() && ask.psk != kNoSecret) return AskFailed{};
@@ -61,6 +123,7 @@ class Answerer {
     crypto::RandomSource& random_;
     crypto::SecretBuffer nobodys_;
     std::unordered_map<SecretId, crypto::SecretBuffer> psks_;
+    std::unordered_map<SecretId, FakeSigner> signers_;
 };
 
 }  // namespace warren::ike::testing
