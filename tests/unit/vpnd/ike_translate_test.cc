@@ -187,11 +187,20 @@ TEST_CASE("the rest of an operator's settings") {
     CHECK(made.ppk_required);
 }
 
+TEST_CASE("a peer with a certificate: the customer's signer and trust") {
+    Held held;
+    held.settings().auth = IpsecAuth::kCertificate;
+    held.connection.config.psk = kNoSecret;
+    held.customer.ipsec->signer = 8;
+    held.customer.ipsec->trust = 9;
+    const ike::Connection made = held.served();
+    CHECK(made.auth == ike::Auth::kCertificate);
+    CHECK(made.signer == 8);
+    CHECK(made.trust == 9);
+}
+
 TEST_CASE("what this version does not serve is refused, and says why") {
     Held held;
-    SUBCASE("certificates") {
-        held.settings().auth = IpsecAuth::kCertificate;
-    }
     SUBCASE("EAP") {
         held.settings().auth = IpsecAuth::kEapMschapv2;
     }

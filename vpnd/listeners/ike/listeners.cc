@@ -63,7 +63,7 @@ Status IkeListeners::open(const HeldListener& listener, ListenerSockets sockets)
 void IkeListeners::change(Now /*now*/, const HeldListener& listener) {
     WARREN_CHECK(engine_ != nullptr);
     engine_->set_ike_policy(ike_policy_of(listener));
-    engine_->set_gateway(gateway_of(listener));
+    engine_->set_gateway(gateway_of(listener), gateway_signer_of(listener));
 }
 
 // Answers to asks of this engine mean nothing to the next.

@@ -78,6 +78,10 @@ ike::Start start_of(IpsecStart start) {
     return ike::Start::kResponder;
 }
 
+ike::Auth auth_of(IpsecAuth auth) {
+    return auth == IpsecAuth::kCertificate ? ike::Auth::kCertificate : ike::Auth::kPsk;
+}
+
 const ipc::IkeListener& ikes(const HeldListener& listener) {
     return std::get<ipc::IkeListener>(listener.settings);
 }
@@ -105,7 +109,10 @@ void set_flows(std::vector<ike::ChildConfig>& children) {
 // Why this version does not serve it; "": it does.
 std::string_view refusal_of(const HeldConnection& held) {
     const ipc::ConnectionSettings& settings = held.config.settings;
-    if (settings.auth != IpsecAuth::kPsk) return "this version authenticates by preshared key only";
+    if (settings.auth != IpsecAuth::kPsk && settings.auth != IpsecAuth::kCertificate)
+        return "this version authenticates by preshared key and by certificate only";
+    if (settings.auth != IpsecAuth::kPsk && !settings.ppk_identity.empty())
+        return "this version takes a postquantum key only beside a preshared one";
     for (const ipc::IpsecChild& child : settings.children) {
         const std::size_t most = std::max(child.local.size(), child.remote.size());
         if (most > ike::kMostSideSelectors || child.local.size() * child.remote.size() > ike::kMostSelectorPairs)
@@ -143,6 +150,11 @@ std::optional<ike::Identity> gateway_of(const HeldListener& listener) {
     return gateway ? identity_of(gateway->identity) : std::nullopt;
 }
 
+SecretId gateway_signer_of(const HeldListener& listener) {
+    const auto& gateway = ikes(listener).gateway;
+    return gateway ? gateway->signer : kNoSecret;
+}
+
 ike::Settings settings_of(const HeldListener& listener) {
     ike::Settings out;
     out.listener = listener.index;
@@ -151,13 +163,14 @@ ike::Settings settings_of(const HeldListener& listener) {
     out.ike_port = ports[1];
     out.ike = ike_policy_of(listener);
     out.gateway = gateway_of(listener);
+    out.gateway_signer = gateway_signer_of(listener);
     // Without a NAT, ESP of protocol 50 would be the peer's; this version has no sockets of that.
     out.forces_encapsulation = true;
     return out;
 }
 
 ike::CustomerConfig customer_of(const HeldCustomer& customer) {
-    ike::CustomerConfig out{customer.index, customer.settings.id, {}, {}};
+    ike::CustomerConfig out{customer.index, customer.settings.id, {}, {}, {}};
     if (!customer.ipsec) return out;
     out.identity = identity_of(customer.ipsec->identity);
     out.addresses = customer.ipsec->addresses;
@@ -172,7 +185,7 @@ Result<ike::Connection> connection_of(const HeldCustomer& customer, const HeldCo
     out.index = held.index;
     out.customer = customer.index;
     out.name = settings.name;
-    out.auth = ike::Auth::kPsk;
+    out.auth = auth_of(settings.auth);
     out.psk = held.config.psk;
     out.users = held.config.users;
     out.ppk = held.config.ppk;

@@ -17,6 +17,7 @@ namespace warren::vpnd {
 // What a new generation may change of the settings.
 [[nodiscard]] ike::Policy ike_policy_of(const HeldListener& listener);
 [[nodiscard]] std::optional<ike::Identity> gateway_of(const HeldListener& listener);
+[[nodiscard]] SecretId gateway_signer_of(const HeldListener& listener);
 [[nodiscard]] ike::CustomerConfig customer_of(const HeldCustomer& customer);
 // kInvalid: why this version does not serve it.
 [[nodiscard]] Result<ike::Connection> connection_of(const HeldCustomer& customer, const HeldConnection& held);
