@@ -57,22 +57,37 @@ class Connection:
 
 @dataclass
 class Ipsec:
-    """The [ipsec] of a customer's file. `identity` is ours for this customer: what its peers call us."""
+    """The [ipsec] of a customer's file. `identity` is ours for this customer: what its peers call us. `certificate` is
+    our own (a pki.Identity), `authorities` are the certificates of CAs and `lists` what these have revoked, as PEM."""
 
     identity: str
     connections: list = field(default_factory=list)
     more: dict = field(default_factory=dict)
+    certificate: object = None
+    authorities: list = field(default_factory=list)
+    lists: list = field(default_factory=list)
 
     def text(self, customer):
         lines = ["[ipsec]", *_lines({"identity": self.identity, **self.more})]
+        if self.certificate:
+            lines += [f'certificate = "{customer}/hub.pem"', f'private_key = {{ secret = "{customer}/hub.key" }}']
+        for key, files in (("ca", self.authorities), ("crl", self.lists)):
+            lines += _lines({key: [f"{customer}/{number}.{key}" for number in range(len(files))]})
         for connection in self.connections:
             lines += ["", *connection.lines(customer)]
         return "\n".join(lines) + "\n"
 
     def secrets(self, customer):
         """{file below secrets/: its content}"""
-        return {connection.secret(customer, kind): key + "\n" for connection in self.connections
-                for kind, key in (("psk", connection.psk), ("ppk", connection.ppk)) if key}
+        keys = {f"{customer}/hub.key": self.certificate.key_pem} if self.certificate else {}
+        return keys | {connection.secret(customer, kind): key + "\n" for connection in self.connections
+                       for kind, key in (("psk", connection.psk), ("ppk", connection.ppk)) if key}
+
+    def certificates(self, customer):
+        """{file below certs/: its content}"""
+        own = {f"{customer}/hub.pem": self.certificate.pem + self.certificate.chain_pem} if self.certificate else {}
+        return own | {f"{customer}/{number}.{key}": text for key, files in (("ca", self.authorities), ("crl", self.lists))
+                      for number, text in enumerate(files)}
 
 
 def _lines(keys):

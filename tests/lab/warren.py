@@ -160,6 +160,8 @@ class Warren:
                 self._put(f"secrets/{customer.id}/{peer.name}.psk", peer.psk + "\n")
         for file, text in (customer.ipsec.secrets(customer.id) if customer.ipsec else {}).items():
             self._put(f"secrets/{file}", text)
+        for file, text in (customer.ipsec.certificates(customer.id) if customer.ipsec else {}).items():
+            self._put(f"certs/{file}", text, 0o644)
 
     def _put(self, name, text, mode=0o600):
         """Replaces a file atomically, so that a reload never reads half of it."""
