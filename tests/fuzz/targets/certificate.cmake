@@ -1,0 +1,1 @@
+warren_fuzz(certificate LINK auth_chain)
