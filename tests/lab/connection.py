@@ -86,8 +86,8 @@ class Ipsec:
     def certificates(self, customer):
         """{file below certs/: its content}"""
         own = {f"{customer}/hub.pem": self.certificate.pem + self.certificate.chain_pem} if self.certificate else {}
-        return own | {f"{customer}/{number}.{key}": text for key, files in (("ca", self.authorities), ("crl", self.lists))
-                      for number, text in enumerate(files)}
+        both = (("ca", self.authorities), ("crl", self.lists))
+        return own | {f"{customer}/{number}.{key}": text for key, files in both for number, text in enumerate(files)}
 
 
 def _lines(keys):
