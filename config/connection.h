@@ -79,6 +79,7 @@ struct Connection {
     bool ppk_required = false;
     std::optional<std::uint16_t> max_sessions;  // absent: sessions_of()
     bool enabled = true;
+    std::vector<std::string> groups;  // that rules of the firewall name
     bool operator==(const Connection&) const = default;
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/ip.h"
 #include "config/connection.h"
+#include "config/firewall.h"
 #include "config/tunnel.h"
 
 namespace warren::config {
@@ -56,6 +57,7 @@ struct Peer {
     std::vector<Prefix> allowed_ips;        // no host bits; each prefix belongs to one peer of a customer
     std::optional<ZonedEndpoint> endpoint;  // when set, we may initiate
     bool enabled = true;
+    std::vector<std::string> groups;  // that rules of the firewall name
     Tunnel tunnel;
     bool operator==(const Peer&) const = default;
 };
@@ -70,6 +72,8 @@ struct Customer {
     Stack stack;
     Traffic traffic;
     std::optional<Handoff> handoff;
+    Firewall firewall;
+    Nat nat;
     std::vector<Listener> listeners;  // the customer's own; peers of a kind without one use the shared one
     std::vector<Peer> peers;
     std::optional<Ipsec> ipsec;

@@ -9,6 +9,7 @@
 
 #include "config/ipsec.h"
 #include "config/named_secrets.h"
+#include "config/policy.h"
 #include "config/rate.h"
 #include "config/wireguard.h"
 
@@ -67,6 +68,7 @@ void flatten(const Peer& peer, Flat& out) {
     out[prefixes_field(peer)] = join(peer.allowed_ips, false);
     out[at + " enabled"] = peer.enabled ? "true" : "false";
     if (peer.endpoint) out[at + " endpoint"] = to_string(*peer.endpoint);
+    if (!peer.groups.empty()) out[at + " groups"] = fmt::format("{}", fmt::join(peer.groups, ", "));
     std::visit([&](const auto& tunnel) { flatten(tunnel, at, out); }, peer.tunnel);
 }
 
@@ -93,6 +95,7 @@ Flat flatten(const Customer& customer) {
         if (!handoff.addresses.empty()) out["handoff.address"] = join(handoff.addresses, true);
         if (handoff.mtu) out["handoff.mtu"] = fmt::format("{}", *handoff.mtu);
     }
+    flatten_policy(customer, out);
     flatten(customer.listeners, out);
     for (const Peer& peer : customer.peers) flatten(peer, out);
     if (customer.ipsec) flatten(*customer.ipsec, out);

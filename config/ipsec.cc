@@ -110,6 +110,7 @@ static void read(const Node* node, Connection& to) {
     read(node->find("ppk_required"), to.ppk_required);
     read(node->find("max_sessions"), to.max_sessions);
     read(node->find("enabled"), to.enabled);
+    read(node->find("groups"), to.groups);
 }
 
 static void read(const Node* node, Ipsec& to) {

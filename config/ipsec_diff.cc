@@ -84,6 +84,7 @@ void flatten(const Connection& connection, Flat& out) {
     put(at + " ppk_required", fmt::to_string(connection.ppk_required), out);
     put(at + " max_sessions", fmt::to_string(sessions_of(connection)), out);
     put(at + " enabled", fmt::to_string(connection.enabled), out);
+    put(at + " groups", join(connection.groups), out);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "config/ipsec.h"
+#include "config/policy.h"
 #include "config/read.h"
 #include "config/schema.h"
 #include "config/values.h"
@@ -170,6 +171,7 @@ static void read_customer(const Node& root, Customer& to) {
     read(root.find("stack"), to.stack);
     read(root.find("traffic"), to.traffic);
     read(root.find("handoff"), to.handoff);
+    read_policy(root, to);
     read_wireguard(root, to);
     read_ipsec(root, to);
 }

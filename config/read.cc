@@ -18,6 +18,12 @@ void read(const Node* node, std::uint16_t& to) {
     }
 }
 
+void read(const Node* node, std::uint32_t& to) {
+    if (node != nullptr && node->kind == Node::Kind::kInteger && node->integer >= 0 && node->integer <= 0xffffffff) {
+        to = static_cast<std::uint32_t>(node->integer);
+    }
+}
+
 void read(const Node* node, std::optional<std::uint64_t>& to) {
     if (node != nullptr && node->kind == Node::Kind::kString) to = parse_rate(node->text);
 }

@@ -21,6 +21,7 @@ inline constexpr Prefix kUnreadablePrefix{{}, 255};
 void read(const Node* node, std::string& to);
 void read(const Node* node, bool& to);
 void read(const Node* node, std::uint16_t& to);
+void read(const Node* node, std::uint32_t& to);
 void read(const Node* node, std::optional<std::uint64_t>& to);  // a rate
 void read(const Node* node, IpAddress& to);
 void read(const Node* node, Prefix& to);

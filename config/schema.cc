@@ -9,8 +9,10 @@
 #include <map>
 #include <utility>
 
+#include "config/firewall.h"
 #include "config/quantity.h"
 #include "config/rate.h"
+#include "config/schema_firewall.h"
 #include "config/schema_ipsec.h"
 
 namespace warren::config {
@@ -155,6 +157,8 @@ constexpr Key kSchema[] = {
      .example = "25"},
     {.document = kCustomer, .path = "wireguard.peer[].enabled", .type = Type::kBoolean, .default_text = "true",
      .doc = "false: the peer stays in the file but has no tunnel and cannot clash.", .example = "true"},
+    {.document = kCustomer, .path = "wireguard.peer[].groups", .type = Type::kNames, .max = kMaxGroups,
+     .doc = "Groups that rules of [firewall] name, as `group:NAME`.", .example = "[\"sales\"]"},
 };
 // clang-format on
 
@@ -169,7 +173,7 @@ struct Index {
 Index make_index() {
     Index out;
     for (const Document document : {kAppliance, kCustomer}) {
-        for (const std::span<const Key> part : {std::span<const Key>(kSchema), ipsec_schema()})
+        for (const std::span<const Key> part : {std::span<const Key>(kSchema), firewall_schema(), ipsec_schema()})
             std::copy_if(part.begin(), part.end(), std::back_inserter(out.keys),
                          [document](const Key& key) { return key.document == document; });
     }
@@ -303,6 +307,12 @@ std::string accepted(const Key& key) {
         case Type::kEspProposals:
             return "a list of proposals: a cipher, a hash unless it is an AEAD, and perhaps a group, such as "
                    "\"aes128gcm\" or \"aes256-sha256-modp2048\"";
+        case Type::kNames:
+            return "a list of strings of 1 to 63 letters, digits, \".\", \"_\", \"-\", \"@\", which begin with a "
+                   "letter "
+                   "or digit";
+        case Type::kRuleEnds: return "a list of \"peer:NAME\", \"group:NAME\", \"handoff\", \"any\" and networks";
+        case Type::kPorts: return "a list of ports and ranges of ports, such as 443 and \"8000-8010\"";
         case Type::kChoices: return fmt::format("a list of \"{}\"", fmt::join(key.choices, "\", \""));
     }
     return {};

@@ -44,6 +44,9 @@ enum class Type {
     kIkeProposals,        // ["aes256gcm-sha384-x25519", ...] (config/proposals.h)
     kEspProposals,        // ["aes128gcm", ...]
     kChoices,             // [one of `choices`, ...]
+    kNames,               // [kIdentifier, ...]
+    kRuleEnds,            // ["peer:NAME", "group:NAME", "handoff", "10.0.0.0/8", ...] (config/firewall.h)
+    kPorts,               // [443, "8000-8010", ...]
 };
 
 struct Key {

@@ -2,6 +2,7 @@
 
 #include "base/ipsec.h"
 #include "config/connection.h"
+#include "config/firewall.h"
 
 namespace warren::config {
 
@@ -172,6 +173,8 @@ constexpr Key kSchema[] = {
      .example = "200"},
     {.document = kCustomer, .path = "ipsec.connection[].enabled", .type = Type::kBoolean, .default_text = "true",
      .doc = "false: the connection stays in the file but has no tunnel and cannot clash.", .example = "false"},
+    {.document = kCustomer, .path = "ipsec.connection[].groups", .type = Type::kNames, .max = kMaxGroups,
+     .doc = "Groups that rules of [firewall] name, as `group:NAME`.", .example = "[\"sales\"]"},
 
     {.document = kCustomer, .path = "ipsec.connection[].child", .type = Type::kTables, .max = kMaxChildren,
      .doc = "One of several children of a connection, each with networks of its own; instead of local, remote and "

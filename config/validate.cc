@@ -6,6 +6,7 @@
 #include "config/customer_checks.h"
 #include "config/ipsec_checks.h"
 #include "config/named_secrets.h"
+#include "config/policy.h"
 #include "config/wireguard.h"
 
 namespace warren::config {
@@ -45,6 +46,7 @@ void validate(Parsed<Appliance>& appliance, std::vector<Parsed<Customer>>& custo
         check_customer(customer, secrets, found);
         wireguard.check(customer, found);
         check_ipsec(appliance, customer, found);
+        check_policy(customer, found);
         if (has_errors(found)) customer.valid = false;
         out.insert(out.end(), found.begin(), found.end());
         if (!customer.valid) continue;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "config/firewall.h"
 #include "config/identity.h"
 #include "config/parse.h"
 #include "config/proposals.h"
@@ -21,12 +22,6 @@ constexpr std::size_t kLongestFound = 60;
 
 bool is_letter_or_digit(char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-bool is_identifier(std::string_view text) {
-    if (text.empty() || text.size() > 63 || !is_letter_or_digit(text.front())) return false;
-    return std::all_of(text.begin(), text.end(),
-                       [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-' || c == '@'; });
 }
 
 // What the kernel accepts (dev_valid_name), without the colon, which marks old-style aliases.
@@ -128,7 +123,14 @@ std::optional<std::string> text_problem(const Key& key, std::string_view text) {
     };
     switch (key.type) {
         case Type::kTitle: return unless(is_title(text));
-        case Type::kIdentifier: return unless(is_identifier(text));
+        case Type::kIdentifier:
+        case Type::kNames: return unless(is_identifier(text));
+        case Type::kPorts: return unless(parse_ports(text).has_value());
+        case Type::kRuleEnds: {
+            const auto end = parse_rule_end(text);
+            if (!end) return "accepted: " + accepted(key);
+            return end->kind == RuleEnd::Kind::kNetwork ? network_problem(end->network) : std::nullopt;
+        }
         case Type::kDevice: return unless(is_device_name(text));
         case Type::kDevices:
             if (is_plain_device_name(text)) return std::nullopt;
@@ -197,6 +199,9 @@ bool is_list(const Key& key) {
         case Type::kDomains:
         case Type::kIkeProposals:
         case Type::kEspProposals:
+        case Type::kNames:
+        case Type::kRuleEnds:
+        case Type::kPorts:
         case Type::kChoices: return true;
         default: return false;
     }
@@ -204,13 +209,15 @@ bool is_list(const Key& key) {
 
 void check_text(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out) {
     const std::string path = display_path(key.path);
-    if (value.kind != Node::Kind::kString) {
+    const bool is_port = value.kind == Node::Kind::kInteger && value.integer > 0 && value.integer <= 65535;
+    if (key.type == Type::kPorts && is_port) return;
+    if (value.kind != Node::Kind::kString && key.type != Type::kPorts) {
         out.push_back(source.diagnose(Severity::kError, value.place,
                                       fmt::format("{}: found {}; accepted: {}", path, found(value),
                                                   is_list(key) ? "strings in this list" : accepted(key))));
         return;
     }
-    const auto problem = text_problem(key, value.text);
+    const auto problem = text_problem(key, value.text);  // a port that is no string: one of no text
     if (!problem) return;
     // Text that looks like a key is not repeated; the source line shows it if it is a public key.
     const std::string what = key.type == Type::kPublicKey ? "this" : found(value);
@@ -275,6 +282,12 @@ void check_secret(const Key& key, const Node& value, const Source& source, std::
 
 }  // namespace
 
+bool is_identifier(std::string_view text) {
+    if (text.empty() || text.size() > 63 || !is_letter_or_digit(text.front())) return false;
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-' || c == '@'; });
+}
+
 void check_value(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out) {
     const auto complain = [&](std::string message) {
         out.push_back(
@@ -301,6 +314,9 @@ void check_value(const Key& key, const Node& value, const Source& source, std::v
         case Type::kDomains:
         case Type::kIkeProposals:
         case Type::kEspProposals:
+        case Type::kNames:
+        case Type::kRuleEnds:
+        case Type::kPorts:
         case Type::kChoices: return check_list(key, value, source, out);
         case Type::kSecret: return check_secret(key, value, source, out);
         case Type::kTable:

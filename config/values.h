@@ -14,6 +14,8 @@ namespace warren::config {
 // Appends an error for each problem of the value of `key` (for each element of a list separately, up to a bound).
 void check_value(const Key& key, const Node& value, const Source& source, std::vector<Diagnostic>& out);
 
+// What kIdentifier accepts.
+[[nodiscard]] bool is_identifier(std::string_view text);
 // Why an interface cannot have this address ("is the network itself, not a host in it; ..."); nothing when it can.
 [[nodiscard]] std::optional<std::string> host_address_problem(const Prefix& address);
 // Why this cannot be a destination of routes or a peer's allowed prefix; nothing when it can.

@@ -57,6 +57,7 @@ static void read(const Node* node, Peer& to) {
     read(node->find("allowed_ips"), to.allowed_ips);
     read(node->find("endpoint"), to.endpoint);
     read(node->find("enabled"), to.enabled);
+    read(node->find("groups"), to.groups);
     read(node, to.tunnel.emplace<WireguardTunnel>());
 }
 

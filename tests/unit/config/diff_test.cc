@@ -52,6 +52,27 @@ TEST_CASE("an endpoint on another device is a change") {
     CHECK(diff_text(at("up0"), at("up1")) == "peer p endpoint: [fe80::7%up0]:51820 -> [fe80::7%up1]:51820\n");
 }
 
+TEST_CASE("a rule is one line, and so is their order") {
+    const std::string first =
+        "[[firewall.rule]]\nname = \"one\"\naction = \"accept\"\nproto = \"tcp\"\n"
+        "ports = [443, \"80-81\"]\nfrom = [\"peer:p\"]\n";
+    const std::string second = "[[firewall.rule]]\nname = \"two\"\naction = \"drop\"\nto = [\"10.0.0.0/8\"]\n";
+    const auto before = customer(first + second + peer_text("p", 1));
+    CHECK(diff_text(customer(peer_text("p", 1)), before) ==
+          "firewall.rule one: + peer:p -> any tcp 443, 80-81 accept\nfirewall.rule order: + one, two\n"
+          "firewall.rule two: + any -> 10.0.0.0/8 drop\n");
+    CHECK(diff_text(before, customer(second + first + peer_text("p", 1))) ==
+          "firewall.rule order: one, two -> two, one\n");
+    const auto after = customer(
+        "[firewall]\ndefault = \"drop\"\nallow_ping = false\nmax_connections = 5\n[nat]\n"
+        "masquerade = [\"peers\"]\nmasquerade_ipv6 = []\n[[nat.forward]]\nproto = \"udp\"\nport = 53\n"
+        "from = \"peers\"\nto = \"10.43.0.1:5353\"\n" +
+        peer_text("p", 1, "allowed_ips = [\"10.43.0.0/16\"]\ngroups = [\"a\", \"b\"]\n"));
+    CHECK(diff_text(customer(peer_text("p", 1)), after) ==
+          "firewall.allow_ping: + false\nfirewall.default: + drop\nfirewall.max_connections: + 5\n"
+          "nat.forward peers udp 53: + 10.43.0.1:5353\nnat.masquerade: + peers\npeer p groups: + a, b\n");
+}
+
 TEST_CASE("the operator's devices are one line") {
     const auto before = customer("");
     const auto after = customer("devices = [\"vx0\", \"gre1\"]\n");
