@@ -11,34 +11,26 @@
 #include <initializer_list>
 #include <optional>
 
+#include "stacks/kernel/nftables.h"
+#include "stacks/kernel/policy_netlink.h"
 #include "stacks/plan/neighbours.h"
 
 namespace warren::stacks {
 
 namespace {
 
-constexpr std::uint8_t kCommentType = 0;  // NFTNL_UDATA_CHAIN_COMMENT, the first type of a chain's user data
-constexpr std::uint32_t kRegister = NFT_REG_1;
 constexpr std::uint32_t kBehindDevice = NFT_REG32_01;  // the four bytes behind the first four of kRegister
-constexpr std::uint8_t kNfprotoIpv6 = NFPROTO_IPV6;
-constexpr std::uint8_t kIcmpv6 = 58;  // RFC 4443 §1
-constexpr std::uint8_t kTcp = 6;      // RFC 9293 §3.1, also for the flag and the option
+constexpr std::uint8_t kIcmpv6 = 58;                   // RFC 4443 §1
+constexpr std::uint8_t kTcp = 6;                       // RFC 9293 §3.1, also for the flag and the option
 constexpr std::uint8_t kSyn = 0x02;
+constexpr std::uint8_t kIcmpEchoRequest = 8;  // RFC 792
 constexpr std::uint8_t kMaximumSegmentSize = 2;
-constexpr std::size_t kNameSpace = 16;  // IFNAMSIZ: what `meta iifname` loads
 // nft's numbers of types, by which it prints a set's elements.
-constexpr std::uint32_t kIpv4AddressType = 7;
-constexpr std::uint32_t kIpv6AddressType = 8;
 constexpr std::uint32_t kDeviceIndexType = 20;
 constexpr std::uint32_t kTypeBits = 6;  // of each part of a joined type, the last part lowest
 constexpr std::uint64_t kNeighbourMilliseconds = kNeighbourSeconds * std::uint64_t{1000};
 
-// A field of a packet.
-struct Field {
-    std::uint32_t base;  // NFT_PAYLOAD_*
-    std::uint32_t offset;
-    std::uint32_t size;
-};
+constexpr Field kIcmpType{NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1};
 constexpr Field kIcmpv6Type{NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1};
 constexpr Field kIpv6Source{NFT_PAYLOAD_NETWORK_HEADER, 8, 16};
 constexpr Field kIpv6DestinationStart{NFT_PAYLOAD_NETWORK_HEADER, 24, 1};
@@ -49,24 +41,8 @@ constexpr Field kArpTargetAddress{NFT_PAYLOAD_NETWORK_HEADER, 24, 4};
 constexpr std::array<std::uint8_t, 2> kArpRequest{0, 1};
 constexpr std::uint8_t kMulticast = 0xff;  // RFC 4291 §2.4
 
-constexpr std::uint16_t message_type(int message) {
-    return static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | message);
-}
-
-nfgenmsg header(std::uint8_t family, std::uint16_t resource = 0) {
-    nfgenmsg out{};
-    out.nfgen_family = family;
-    out.version = NFNETLINK_V0;
-    out.res_id = byte_swap(resource);
-    return out;
-}
-
-NetlinkRequest request(std::uint8_t family, int message, int flags) {
-    return {message_type(message), static_cast<std::uint16_t>(NLM_F_ACK | flags), header(family)};
-}
-
 NetlinkRequest table_request(std::uint8_t family, int message, int flags) {
-    NetlinkRequest out = request(family, message, flags);
+    NetlinkRequest out = nftables_request(family, message, flags);
     out.put(NFTA_TABLE_NAME, std::string_view(kFirewallTable));
     return out;
 }
@@ -76,18 +52,10 @@ std::uint8_t family_of(const T& chain_or_set) {
     return is_arp(chain_or_set) ? std::uint8_t{NFPROTO_ARP} : std::uint8_t{NFPROTO_INET};
 }
 
-// A text that is a chain's comment for `nft`: type, length, text with its zero.
-std::vector<std::uint8_t> comment(const std::string& text) {
-    std::vector<std::uint8_t> out{kCommentType, static_cast<std::uint8_t>(text.size() + 1)};
-    out.insert(out.end(), text.begin(), text.end());
-    out.push_back(0);
-    return out;
-}
-
 // Writes the expressions of one rule.
-class RuleWriter {
+class RuleWriter : private Expressions {
   public:
-    explicit RuleWriter(NetlinkRequest& request) : request_(request) {}
+    using Expressions::Expressions;
 
     void write(const FirewallRule& rule) {
         if (rule.ipv6_source_unrouted) {
@@ -122,37 +90,26 @@ class RuleWriter {
             load_field(kArpOperation);
             compare(kArpRequest);
         }
-        if (rule.calls_customer) return jump(kCustomerChain);
+        if (rule.untracked) {
+            load_ct(NFT_CT_STATE);
+            mask(bits(kCtInvalid));
+            compare(bits(0), NFT_CMP_NEQ);
+        }
+        if (rule.echo_request) {
+            load_meta(NFT_META_NFPROTO);
+            compare(Bytes(&kNfprotoIpv4, 1));
+            load_meta(NFT_META_L4PROTO);
+            compare(Bytes(&kProtocolIcmp, 1));
+            load_field(kIcmpType);
+            compare(Bytes(&kIcmpEchoRequest, 1));
+        }
+        if (!rule.calls.empty()) return give(static_cast<std::uint32_t>(NFT_JUMP), rule.calls);
         if (rule.clamps_mss) return clamp_mss();
         if (rule.fits) put_into_set(*rule.fits);
         decide(rule.verdict);
     }
 
   private:
-    template <typename Inside>
-    void expression(std::string_view name, Inside inside) {
-        request_.nest(NLA_F_NESTED | NFTA_LIST_ELEM, [&] {
-            request_.put(NFTA_EXPR_NAME, name);
-            request_.nest(NLA_F_NESTED | NFTA_EXPR_DATA, inside);
-        });
-    }
-
-    void load_meta(std::uint32_t key) {
-        expression("meta", [&] {
-            request_.put_be32(NFTA_META_KEY, key);
-            request_.put_be32(NFTA_META_DREG, kRegister);
-        });
-    }
-
-    void load_field(const Field& field, std::uint32_t into = kRegister) {
-        expression("payload", [&] {
-            request_.put_be32(NFTA_PAYLOAD_DREG, into);
-            request_.put_be32(NFTA_PAYLOAD_BASE, field.base);
-            request_.put_be32(NFTA_PAYLOAD_OFFSET, field.offset);
-            request_.put_be32(NFTA_PAYLOAD_LEN, field.size);
-        });
-    }
-
     void load_route(std::uint32_t key, std::uint32_t into = kRegister) {
         expression("rt", [&] {
             request_.put_be32(NFTA_RT_DREG, into);
@@ -183,13 +140,7 @@ class RuleWriter {
         compare(Bytes(&kTcp, 1));
         load_field(kTcpFlags);
         constexpr std::uint8_t kNone = 0;
-        expression("bitwise", [&] {
-            request_.put_be32(NFTA_BITWISE_SREG, kRegister);
-            request_.put_be32(NFTA_BITWISE_DREG, kRegister);
-            request_.put_be32(NFTA_BITWISE_LEN, 1);
-            request_.nest(NLA_F_NESTED | NFTA_BITWISE_MASK, [&] { request_.put(NFTA_DATA_VALUE, Bytes(&kSyn, 1)); });
-            request_.nest(NLA_F_NESTED | NFTA_BITWISE_XOR, [&] { request_.put(NFTA_DATA_VALUE, Bytes(&kNone, 1)); });
-        });
+        mask(Bytes(&kSyn, 1));
         compare(Bytes(&kNone, 1), NFT_CMP_NEQ);
         load_route(NFT_RT_TCPMSS);
         expression("byteorder", [&] {
@@ -216,38 +167,7 @@ class RuleWriter {
         });
     }
 
-    void compare(Bytes value, std::uint32_t operation = NFT_CMP_EQ) {
-        expression("cmp", [&] {
-            request_.put_be32(NFTA_CMP_SREG, kRegister);
-            request_.put_be32(NFTA_CMP_OP, operation);
-            request_.nest(NLA_F_NESTED | NFTA_CMP_DATA, [&] { request_.put(NFTA_DATA_VALUE, value); });
-        });
-    }
-
-    void compare_device(std::uint32_t key, const std::string& device) {
-        load_meta(key);
-        std::array<std::uint8_t, kNameSpace> name{};
-        std::copy(device.begin(), device.end(), name.begin());
-        compare(name);
-    }
-
-    void decide(Verdict verdict) { give(verdict == Verdict::kAccept ? NF_ACCEPT : NF_DROP, {}); }
-    void jump(std::string_view chain) { give(static_cast<std::uint32_t>(NFT_JUMP), chain); }
-
-    // `chain`: for NFT_JUMP.
-    void give(std::uint32_t code, std::string_view chain) {
-        expression("immediate", [&] {
-            request_.put_be32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-            request_.nest(NLA_F_NESTED | NFTA_IMMEDIATE_DATA, [&] {
-                request_.nest(NLA_F_NESTED | NFTA_DATA_VERDICT, [&] {
-                    request_.put_be32(NFTA_VERDICT_CODE, code);
-                    if (!chain.empty()) request_.put(NFTA_VERDICT_CHAIN, chain);
-                });
-            });
-        });
-    }
-
-    NetlinkRequest& request_;
+    void decide(Verdict verdict) { give(verdict == Verdict::kAccept ? NF_ACCEPT : NF_DROP); }
 };
 
 std::uint32_t hook_number(FirewallChain::Hook hook) {
@@ -262,7 +182,7 @@ std::uint32_t hook_number(FirewallChain::Hook hook) {
 }
 
 NetlinkRequest set_name_request(const NeighbourSet& set, int message, int flags) {
-    NetlinkRequest out = request(family_of(set), message, flags);
+    NetlinkRequest out = nftables_request(family_of(set), message, flags);
     out.put(NFTA_SET_TABLE, std::string_view(kFirewallTable));
     out.put(NFTA_SET_NAME, std::string_view(set.name));
     return out;
@@ -281,7 +201,7 @@ NetlinkRequest set_request(const NeighbourSet& set, std::uint32_t number) {
 }
 
 NetlinkRequest chain_name_request(std::uint8_t family, const char* name, int message, int flags) {
-    NetlinkRequest out = request(family, message, flags);
+    NetlinkRequest out = nftables_request(family, message, flags);
     out.put(NFTA_CHAIN_TABLE, std::string_view(kFirewallTable));
     out.put(NFTA_CHAIN_NAME, std::string_view(name));
     return out;
@@ -296,26 +216,16 @@ NetlinkRequest chain_request(const FirewallChain& chain, const std::string& text
     });
     out.put_be32(NFTA_CHAIN_POLICY, chain.policy == Verdict::kAccept ? NF_ACCEPT : NF_DROP);
     out.put(NFTA_CHAIN_TYPE, std::string_view("filter"));
-    if (!text.empty()) out.put(NFTA_CHAIN_USERDATA, comment(text));
+    if (!text.empty()) out.put(NFTA_CHAIN_USERDATA, comment_data(text));
     return out;
 }
 
 NetlinkRequest rule_request(const FirewallChain& chain, const FirewallRule& rule) {
-    NetlinkRequest out = request(family_of(chain), NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+    NetlinkRequest out = nftables_request(family_of(chain), NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
     out.put(NFTA_RULE_TABLE, std::string_view(kFirewallTable));
     out.put(NFTA_RULE_CHAIN, std::string_view(name_of(chain.hook)));
     out.nest(NLA_F_NESTED | NFTA_RULE_EXPRESSIONS, [&] { RuleWriter(out).write(rule); });
     return out;
-}
-
-std::string comment_in(Bytes user_data) {
-    ByteReader reader(user_data);
-    while (reader.ok() && !reader.rest().empty()) {
-        const std::uint8_t type = reader.u8();
-        const Bytes value = reader.take(reader.u8());
-        if (type == kCommentType) return NetlinkAttribute{0, value}.text();
-    }
-    return {};
 }
 
 // Of a table, a chain or a rule: where it is. All have the table's name as attribute 1.
@@ -370,7 +280,7 @@ Chain parse_chain(const Place& chain) {
     NetlinkAttribute attribute;
     while (next_attribute(attributes, attribute)) {
         if (attribute.type == NFTA_CHAIN_NAME) out.name = attribute.text();
-        if (attribute.type == NFTA_CHAIN_USERDATA) out.comment = comment_in(attribute.value);
+        if (attribute.type == NFTA_CHAIN_USERDATA) out.comment = text_in_data(attribute.value, kCommentType);
         if (attribute.type == NFTA_CHAIN_POLICY && attribute.value.size() == 4)
             out.policy = name_of(load_be<std::uint32_t>(attribute.value.data()) == NF_ACCEPT ? Verdict::kAccept
                                                                                              : Verdict::kDrop);
@@ -379,12 +289,15 @@ Chain parse_chain(const Place& chain) {
 }
 
 // Removes what has a name of ours from the table inet. What may be missing can only be removed after it was added.
-void remove_ours(std::vector<NetlinkRequest>& batch, std::uint32_t& set_number) {
+void remove_ours(const ObservedPolicy& present, const Policy& next, std::vector<NetlinkRequest>& batch,
+                 std::uint32_t& set_number) {
     using enum FirewallChain::Hook;
     for (const FirewallChain::Hook hook : {kInput, kForward, kOutput, kPostrouting}) {
         batch.push_back(chain_name_request(NFPROTO_INET, name_of(hook), NFT_MSG_NEWCHAIN, NLM_F_CREATE));
         batch.push_back(chain_name_request(NFPROTO_INET, name_of(hook), NFT_MSG_DELCHAIN, 0));
     }
+    const std::string kept = next.is_stateful() ? connection_set(next.max_connections) : std::string();
+    remove_policy(present, kept, batch);
     for (const Neighbour of : {Neighbour::kNextHopV4, Neighbour::kNextHopV6}) {
         const NeighbourSet set{set_of(of), of, kLeastNeighbours};
         batch.push_back(set_request(set, ++set_number));
@@ -394,9 +307,10 @@ void remove_ours(std::vector<NetlinkRequest>& batch, std::uint32_t& set_number) 
 
 }  // namespace
 
-std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces, bool keeps_customer_chain) {
+std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces, bool keeps_customer_chain,
+                                   const ObservedPolicy& present) {
     std::vector<NetlinkRequest> batch;
-    batch.emplace_back(NFNL_MSG_BATCH_BEGIN, std::uint16_t{0}, header(AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
+    batch.emplace_back(NFNL_MSG_BATCH_BEGIN, std::uint16_t{0}, nftables_header(AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
     const bool has_arp = std::any_of(firewall.chains.begin(), firewall.chains.end(),
                                      [](const FirewallChain& chain) { return is_arp(chain); });
     for (const std::uint8_t family : {std::uint8_t{NFPROTO_INET}, std::uint8_t{NFPROTO_ARP}}) {
@@ -411,25 +325,26 @@ std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces, bool
         batch.push_back(std::move(table));
     }
     std::uint32_t number = 0;
-    if (replaces && keeps_customer_chain) remove_ours(batch, number);
+    if (replaces && keeps_customer_chain) remove_ours(present, firewall.policy, batch, number);
     batch.push_back(chain_name_request(NFPROTO_INET, kCustomerChain, NFT_MSG_NEWCHAIN, NLM_F_CREATE));
     for (const NeighbourSet& set : firewall.sets) batch.push_back(set_request(set, ++number));
+    append_policy(firewall.policy, present.counts, number, batch);
     for (const FirewallChain& chain : firewall.chains) {
         const bool shows_identity = chain.hook == FirewallChain::Hook::kInput;
         batch.push_back(chain_request(chain, shows_identity ? identity(firewall) : std::string()));
         for (const FirewallRule& rule : chain.rules) batch.push_back(rule_request(chain, rule));
     }
-    batch.emplace_back(NFNL_MSG_BATCH_END, std::uint16_t{0}, header(AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
+    batch.emplace_back(NFNL_MSG_BATCH_END, std::uint16_t{0}, nftables_header(AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
     return batch;
 }
 
 NetlinkRequest dump_firewall_tables() {
-    return {message_type(NFT_MSG_GETTABLE), NLM_F_DUMP, header(NFPROTO_UNSPEC)};
+    return {nftables_type(NFT_MSG_GETTABLE), NLM_F_DUMP, nftables_header(NFPROTO_UNSPEC)};
 }
 
 std::array<NetlinkRequest, 2> dump_firewall_rules() {
     const auto of_family = [](std::uint8_t family) {
-        NetlinkRequest out(message_type(NFT_MSG_GETRULE), NLM_F_DUMP, header(family));
+        NetlinkRequest out(nftables_type(NFT_MSG_GETRULE), NLM_F_DUMP, nftables_header(family));
         out.put(NFTA_RULE_TABLE, std::string_view(kFirewallTable));
         return out;
     };
@@ -437,31 +352,35 @@ std::array<NetlinkRequest, 2> dump_firewall_rules() {
 }
 
 NetlinkRequest dump_firewall_chains() {
-    return {message_type(NFT_MSG_GETCHAIN), NLM_F_DUMP, header(NFPROTO_UNSPEC)};
+    return {nftables_type(NFT_MSG_GETCHAIN), NLM_F_DUMP, nftables_header(NFPROTO_UNSPEC)};
 }
 
 std::optional<ObservedFirewall> parse_firewall(Bytes tables, Bytes rules, Bytes chains) {
     std::optional<ObservedFirewall> observed;
     NetlinkMessage message;
     while (next_message(tables, message)) {
-        if (message.type != message_type(NFT_MSG_NEWTABLE)) continue;
+        if (message.type != nftables_type(NFT_MSG_NEWTABLE)) continue;
         if (parse_place(message.payload).is_ours()) observed.emplace();
     }
     if (!observed) return observed;
     while (next_message(rules, message)) {
-        if (message.type != message_type(NFT_MSG_NEWRULE)) continue;
+        if (message.type != nftables_type(NFT_MSG_NEWRULE)) continue;
         const Place place = parse_place(message.payload);
-        if (place.has_our_chain(chain_of_rule(place))) ++observed->rules;
+        const std::string chain = chain_of_rule(place);
+        if (!place.has_our_chain(chain)) continue;
+        ++observed->rules;
+        if (is_policy_chain(chain)) add_counts(place.attributes, observed->policy.counts);
     }
     std::vector<std::string> names;
     while (next_message(chains, message)) {
-        if (message.type != message_type(NFT_MSG_NEWCHAIN)) continue;
+        if (message.type != nftables_type(NFT_MSG_NEWCHAIN)) continue;
         const Place place = parse_place(message.payload);
         if (!place.is_ours()) continue;
         const bool is_inet = place.family == NFPROTO_INET;
         Chain chain = parse_chain(place);
         if (is_inet && chain.name == kCustomerChain && chain.policy.empty()) observed->has_customer_chain = true;
         if (!place.has_our_chain(chain.name)) continue;
+        if (is_policy_chain(chain.name)) observed->policy.chains.push_back(chain.name);
         if (is_inet && !chain.comment.empty()) observed->identity = std::move(chain.comment);
         names.push_back(chain.policy.empty() ? chain.name : chain.name + " " + chain.policy);
     }

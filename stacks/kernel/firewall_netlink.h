@@ -14,9 +14,10 @@ namespace warren::stacks {
 
 // One transaction. With `replaces` the existing tables are removed in it; with `keeps_customer_chain` too, of the table
 // inet only what has a name of ours: that fails with EBUSY when a rule of the operator's uses a set of ours, and with
-// EEXIST or EOPNOTSUPP when a set of the operator's has the name of one.
+// EEXIST or EOPNOTSUPP when a set of the operator's has the name of one. `present`: the lists that are removed, and
+// where counters go on.
 [[nodiscard]] std::vector<NetlinkRequest> encode(const Firewall& firewall, bool replaces,
-                                                 bool keeps_customer_chain = false);
+                                                 bool keeps_customer_chain = false, const ObservedPolicy& present = {});
 
 [[nodiscard]] NetlinkRequest dump_firewall_tables();
 // Of our two tables: the kernel's dump of the rules of a table ends after the first one of that name.

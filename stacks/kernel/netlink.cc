@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kReceiveSpace =
     32 * 1024;  // what the kernel fills at most per dump datagram (NLMSG_GOODSIZE, netlink_dump())
+constexpr std::size_t kSendSpace = 64 * 1024;  // what the kernel takes at once in any case
 constexpr int kDumpTries = 20;
 
 tl::unexpected<Error> refused(const NetlinkAnswer& answer) {
@@ -67,6 +68,10 @@ Status NetlinkSocket::batch(std::span<NetlinkRequest> requests) {
         if (wants_ack(request)) waiting.push_back(sequence_);
         const Bytes message = request.bytes();
         bytes.insert(bytes.end(), message.begin(), message.end());
+    }
+    if (bytes.size() > kSendSpace) {
+        const auto space = static_cast<int>(2 * bytes.size());
+        (void)::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUFFORCE, &space, sizeof space);
     }
     WARREN_TRY(send(bytes));
     while (!waiting.empty()) {

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "stacks/kernel/firewall_netlink.h"
+#include "stacks/kernel/policy_netlink.h"
 #include "stacks/kernel/rtnetlink.h"
 #include "stacks/kernel/tunnel_device.h"
 
@@ -85,7 +86,8 @@ struct StepRunner {
     Status operator()(const SetFirewall& step) const {
         auto socket = NetlinkSocket::open(NETLINK_NETFILTER);
         if (!socket) return tl::unexpected(socket.error());
-        std::vector<NetlinkRequest> batch = encode(step.firewall, step.replaces, step.keeps_customer_chain);
+        std::vector<NetlinkRequest> batch =
+            encode(step.firewall, step.replaces, step.keeps_customer_chain, step.present);
         Status done = socket->batch(batch);
         if (done || !step.keeps_customer_chain) return done;
         // A rule of the operator's holds on to a set of ours, or a set of the operator's has the name of one of ours. A
@@ -98,7 +100,14 @@ struct StepRunner {
               error == EBUSY ? "a rule in it uses a set of Warren's" : "a set has the name of one of Warren's"}});
         socket = NetlinkSocket::open(NETLINK_NETFILTER);
         if (!socket) return tl::unexpected(socket.error());
-        batch = encode(step.firewall, true);
+        batch = encode(step.firewall, true, false, step.present);
+        return socket->batch(batch);
+    }
+
+    Status operator()(const SetMembers& step) const {
+        auto socket = NetlinkSocket::open(NETLINK_NETFILTER);
+        if (!socket) return tl::unexpected(socket.error());
+        std::vector<NetlinkRequest> batch = encode_members(step.lists);
         return socket->batch(batch);
     }
 
@@ -345,6 +354,16 @@ Result<ObservedStack> StackSession::observe(std::span<const Sysctl> sysctls) {
     const auto chains = dump(*netfilter, dump_firewall_chains());
     if (!chains) return with_context("dump firewall", chains.error());
     stack.firewall = parse_firewall(*tables, rules, *chains);
+    if (!stack.firewall || stack.firewall->chains.find(kPolicyChain) == std::string::npos) return stack;
+    const auto sets = dump(*netfilter, dump_sets());
+    if (!sets) return with_context("dump firewall", sets.error());
+    stack.firewall->policy.lists = parse_lists(*sets);
+    stack.firewall->policy.counting = parse_counting(*sets);
+    for (KeyList& list : stack.firewall->policy.lists) {
+        const auto members = dump(*netfilter, dump_members(list.name));
+        if (!members) return with_context("dump firewall", members.error());
+        list.members = parse_members(*members, list.key);
+    }
     return stack;
 }
 

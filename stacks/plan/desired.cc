@@ -192,8 +192,13 @@ DesiredStack desired_stack(const config::Customer& customer, const std::string& 
     add_guards(stack, stack.routes);
     stack.sysctls = stack_sysctls();
     const std::vector<Prefix> lan = stack.handoff ? stack.handoff->addresses : std::vector<Prefix>();
-    stack.firewall = default_firewall(has_neighbours(customer) ? neighbours : 0, lan, customer.stack.clamp_mss,
-                                      customer.stack.devices);
+    std::vector<Prefix> behind_handoff;
+    for (const Route& route : stack.routes) {
+        if (route.device == kHandoffDevice) behind_handoff.push_back(route.to);
+    }
+    stack.firewall = with_policy(default_firewall(has_neighbours(customer) ? neighbours : 0, lan,
+                                                  customer.stack.clamp_mss, customer.stack.devices),
+                                 policy_of(customer, behind_handoff));
     for (const config::Peer& peer : customer.peers) {
         if (peer.enabled && peer.endpoint && !peer.endpoint->zone.empty())
             stack.zones.push_back({peer.name, peer.endpoint->zone});

@@ -16,6 +16,7 @@ constexpr std::uint8_t kRouterSolicitation = 133;
 constexpr std::uint8_t kRouterAdvertisement = 134;
 constexpr std::uint8_t kNeighbourSolicitation = 135;
 constexpr std::uint8_t kRedirect = 137;
+constexpr std::uint8_t kEchoRequest = 128;  // RFC 4443 §4.1
 
 FirewallRule accept(const std::string& in_device, const std::string& out_device) {
     return {in_device, out_device, false, Verdict::kAccept};
@@ -35,9 +36,9 @@ FirewallRule if_fits(Neighbour neighbour, FirewallRule rule) {
     return rule;
 }
 
-FirewallRule call_customer() {
+FirewallRule call(const char* chain) {
     FirewallRule rule;
-    rule.calls_customer = true;
+    rule.calls = chain;
     return rule;
 }
 
@@ -106,6 +107,7 @@ const char* name_of_type(std::uint8_t icmpv6_type) {
         case kRouterSolicitation: return "nd-router-solicit";
         case kRouterAdvertisement: return "nd-router-advert";
         case kNeighbourSolicitation: return "nd-neighbor-solicit";
+        case kEchoRequest: return "echo-request";
         default: return "nd-redirect";
     }
 }
@@ -119,7 +121,9 @@ std::string render_rule(const FirewallRule& rule) {
     if (rule.ipv6_multicast) line += "ip6 daddr ff00::/8 ";
     if (rule.arp_request) line += "arp operation request ";
     if (rule.arp_request_for) line += "arp operation request arp daddr ip " + to_string(*rule.arp_request_for) + " ";
-    if (rule.calls_customer) return line + "jump " + kCustomerChain + "\n";
+    if (rule.untracked) line += "ct state invalid ";
+    if (rule.echo_request) line += "icmp type echo-request ";
+    if (!rule.calls.empty()) return line + "jump " + rule.calls + "\n";
     if (rule.clamps_mss) return line + "tcp flags syn tcp option maxseg size set rt mtu\n";
     if (rule.fits) line += std::string("update @") + set_of(*rule.fits) + " { " + key_of(*rule.fits) + " } ";
     return line + name_of(rule.verdict) + "\n";
@@ -139,7 +143,7 @@ std::string render_contents(const Firewall& firewall, bool arp, const std::strin
         if (!text.empty()) text += "\n";
         text += render_set(set);
     }
-    if (!arp) text += (text.empty() ? "" : "\n") + std::string("\tchain ") + kCustomerChain + " {\n\t}\n";
+    if (!arp) text += (text.empty() ? "" : "\n") + render(firewall.policy) + "\tchain " + kCustomerChain + " {\n\t}\n";
     for (const FirewallChain& chain : firewall.chains) {
         if (is_arp(chain) != arp) continue;
         const std::string hook = name_of(chain.hook);
@@ -192,7 +196,7 @@ bool is_our_chain(bool arp, std::string_view name) {
     using enum FirewallChain::Hook;
     if (arp) return name == name_of(kArpInput);
     return name == name_of(kInput) || name == name_of(kForward) || name == name_of(kOutput) ||
-           name == name_of(kPostrouting);
+           name == name_of(kPostrouting) || is_policy_chain(name);
 }
 
 Firewall default_firewall(std::uint32_t neighbours, std::span<const Prefix> lan, bool clamp_mss,
@@ -224,12 +228,43 @@ Firewall default_firewall(std::uint32_t neighbours, std::span<const Prefix> lan,
             if (other != device) forwarded.push_back(accept(device, other));
         }
     }
-    firewall.chains.front().rules.push_back(call_customer());
-    forwarded.push_back(call_customer());
+    firewall.chains.front().rules.push_back(call(kCustomerChain));
+    forwarded.push_back(call(kCustomerChain));
     // From one site to another there is no better way than the stack (the IPv4 switch is send_redirects).
     firewall.chains.push_back({kOutput, Verdict::kAccept, {of_type(kRedirect, drop("", kTunnelDevice))}});
     if (neighbours > 0) limit_neighbours(firewall, neighbours, lan);
     return firewall;
+}
+
+Firewall with_policy(Firewall base, Policy policy) {
+    using enum FirewallChain::Hook;
+    for (FirewallChain& chain : base.chains) {
+        if (chain.hook != kInput && chain.hook != kForward) continue;
+        const char* decides = policy.is_stateful() ? kAdmitChain : nullptr;
+        if (chain.hook == kForward && !policy.rules.empty()) decides = kPolicyChain;
+        for (FirewallRule& rule : chain.rules) {
+            // A neighbour's solicitation is no connection.
+            const bool is_general = !rule.icmpv6_type && rule.in_device != kLoopback;
+            if (decides != nullptr && rule.verdict == Verdict::kAccept && is_general) rule.calls = decides;
+        }
+        std::vector<FirewallRule> first;
+        if (chain.hook == kInput && !policy.answers_ping) {
+            FirewallRule ping = drop("", "");
+            ping.echo_request = true;
+            first.push_back(ping);
+            first.push_back(of_type(kEchoRequest, drop("", "")));
+        }
+        if (policy.is_stateful()) {
+            FirewallRule untracked = drop("", "");
+            untracked.untracked = true;
+            first.push_back(untracked);
+        }
+        const auto decided = std::find_if(chain.rules.begin(), chain.rules.end(),
+                                          [](const FirewallRule& rule) { return rule.verdict == Verdict::kAccept; });
+        chain.rules.insert(decided, first.begin(), first.end());
+    }
+    base.policy = std::move(policy);
+    return base;
 }
 
 std::string identity(const Firewall& firewall) {
@@ -248,7 +283,7 @@ std::string render(const Firewall& firewall) {
 std::size_t rule_count(const Firewall& firewall) {
     std::size_t count = 0;
     for (const FirewallChain& chain : firewall.chains) count += chain.rules.size();
-    return count;
+    return count + rule_count(firewall.policy);
 }
 
 std::string chain_summary(std::vector<std::string> chains) {
@@ -259,7 +294,7 @@ std::string chain_summary(std::vector<std::string> chains) {
 }
 
 std::string chain_summary(const Firewall& firewall) {
-    std::vector<std::string> chains;
+    std::vector<std::string> chains = chains_of(firewall.policy);
     for (const FirewallChain& chain : firewall.chains)
         chains.push_back(std::string(name_of(chain.hook)) + " " + name_of(chain.policy));
     return chain_summary(std::move(chains));

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/kernel_names.h"
+#include "stacks/plan/policy.h"
 
 namespace warren::stacks {
 
-// The tables, of the families inet and arp, that are ours; other tables in the stack are the operator's.
-inline constexpr const char* kFirewallTable = "warren";
 // A chain of our table inet that is the operator's too, as every chain and set in it that has no name of ours: it is
 // called before input and forward drop a packet. A change of our rules keeps it.
 inline constexpr const char* kCustomerChain = "customer";
@@ -45,7 +45,9 @@ struct FirewallRule {
     bool clamps_mss = false;
     // It is in its set already, or there is room to put it there.
     std::optional<Neighbour> fits = std::nullopt;
-    bool calls_customer = false;  // jumps to kCustomerChain; the verdict counts for nothing
+    std::string calls = {};     // jumps to this chain; the verdict counts for nothing
+    bool untracked = false;     // conntrack could not make a connection of it, and connections are tracked
+    bool echo_request = false;  // of ICMP
     bool operator==(const FirewallRule&) const = default;
 };
 
@@ -68,6 +70,7 @@ struct NeighbourSet {
 struct Firewall {
     std::vector<FirewallChain> chains;
     std::vector<NeighbourSet> sets;
+    Policy policy;
     bool operator==(const Firewall&) const = default;
 };
 
@@ -77,11 +80,13 @@ struct Firewall {
 inline constexpr std::uint32_t kNeighbourSeconds = 120;
 
 // Tunnels, handoff and the operator's `devices` may talk to each other and to the stack's own programs; nothing else,
-// but for what the customer's chain accepts. No rule needs connection tracking. `neighbours`: the size of each set, for
-// all devices but vpn0 together; 0: the stack has no device with neighbours. `lan`: the addresses of lan0. `clamp_mss`:
-// TCP connections between devices of different MTU work even where no ICMP error arrives.
+// but for what the customer's chain accepts. Without a policy no rule needs connection tracking. `neighbours`: the size
+// of each set, for all devices but vpn0 together; 0: the stack has no device with neighbours. `lan`: the addresses of
+// lan0. `clamp_mss`: TCP connections between devices of different MTU work even where no ICMP error arrives.
 [[nodiscard]] Firewall default_firewall(std::uint32_t neighbours = 0, std::span<const Prefix> lan = {},
                                         bool clamp_mss = true, std::span<const std::string> devices = {});
+// The same for a customer whose own policy decides what else may pass. The order is in docs/life-of-a-packet.md.
+[[nodiscard]] Firewall with_policy(Firewall base, Policy policy);
 
 // As `nft list table inet warren` prints it, then, with ARP rules, `nft list table arp warren`.
 [[nodiscard]] std::string render(const Firewall& firewall);

@@ -5,7 +5,11 @@
 namespace warren::stacks {
 
 ObservedFirewall observed_of(const Firewall& firewall) {
-    return {identity(firewall), rule_count(firewall), chain_summary(firewall), true};
+    ObservedFirewall out{identity(firewall), rule_count(firewall), chain_summary(firewall), true, {}};
+    out.policy.lists = firewall.policy.lists;
+    std::sort(out.policy.lists.begin(), out.policy.lists.end(),
+              [](const KeyList& a, const KeyList& b) { return a.name < b.name; });
+    return out;
 }
 
 const Link* ObservedStack::link(const std::string& name) const {

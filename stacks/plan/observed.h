@@ -35,12 +35,23 @@ struct DeviceAddress {
     auto operator<=>(const DeviceAddress&) const = default;
 };
 
+// Of a policy that is loaded.
+struct ObservedPolicy {
+    std::vector<KeyList> lists;               // in the order of their names
+    std::map<std::string, RuleCount> counts;  // by counter_name()
+    std::vector<std::string> chains;          // its chains that are there
+    std::vector<std::string> counting;        // connection_set()s that are there
+    // What was counted is no part of what should be.
+    bool operator==(const ObservedPolicy& other) const { return lists == other.lists; }
+};
+
 // Of the chains that are ours.
 struct ObservedFirewall {
     std::string identity;
     std::size_t rules = 0;
     std::string chains;               // chain_summary()
     bool has_customer_chain = false;  // whatever is in it
+    ObservedPolicy policy;
     bool operator==(const ObservedFirewall&) const = default;
 };
 

@@ -74,9 +74,32 @@ class Planner {
     }
 
     void set_firewall() {
-        if (observed_.firewall == observed_of(desired_.firewall)) return;
+        const ObservedFirewall wanted = observed_of(desired_.firewall);
+        if (observed_.firewall == wanted) return;
+        if (observed_.firewall) {
+            ObservedFirewall but_members = wanted;
+            but_members.policy = observed_.firewall->policy;
+            if (observed_.firewall == but_members && set_members(wanted.policy.lists)) return;
+        }
         const bool has_customer_chain = observed_.firewall && observed_.firewall->has_customer_chain;
-        step(SetFirewall{desired_.firewall, observed_.firewall.has_value(), has_customer_chain});
+        step(SetFirewall{desired_.firewall, observed_.firewall.has_value(), has_customer_chain,
+                         observed_.firewall ? observed_.firewall->policy : ObservedPolicy()});
+    }
+
+    // False: there are not the same lists.
+    bool set_members(const std::vector<KeyList>& wanted) {
+        const std::vector<KeyList>& present = observed_.firewall->policy.lists;
+        SetMembers change;
+        for (const KeyList& list : wanted) {
+            const auto found = std::find_if(present.begin(), present.end(), [&list](const KeyList& other) {
+                return other.name == list.name && other.key == list.key;
+            });
+            if (found == present.end()) return false;
+            if (found->members != list.members) change.lists.push_back(list);
+        }
+        if (wanted.size() != present.size()) return false;
+        step(std::move(change));
+        return true;
     }
 
     void set_up(const std::string& device, const Link* now) {

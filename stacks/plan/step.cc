@@ -40,6 +40,11 @@ struct Describer {
         return (step.replaces ? "replace the firewall: " : "load the firewall: ") +
                std::to_string(rule_count(step.firewall)) + " rules";
     }
+    std::string operator()(const SetMembers& step) const {
+        std::string text = "change members of the firewall's";
+        for (const KeyList& list : step.lists) text += " " + list.name;
+        return text;
+    }
     std::string operator()(const CreateTunnel& step) const {
         return step.queues == 1 ? "create vpn0" : "create vpn0 with " + std::to_string(step.queues) + " queues";
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "stacks/plan/desired.h"
+#include "stacks/plan/observed.h"
 
 namespace warren::stacks {
 
@@ -42,7 +43,13 @@ struct SetFirewall {
     Firewall firewall;
     bool replaces = false;              // a table exists
     bool keeps_customer_chain = false;  // it has the customer's chain, which stays as it is
+    ObservedPolicy present;             // what it has of a policy: counters go on
     bool operator==(const SetFirewall&) const = default;
+};
+// Lists of the policy get other members, in one transaction; no rule is touched.
+struct SetMembers {
+    std::vector<KeyList> lists;
+    bool operator==(const SetMembers&) const = default;
 };
 // A persistent TUN device with this many queues.
 struct CreateTunnel {
@@ -141,7 +148,7 @@ struct RenameOuter {
 };
 
 using Step = std::variant<CreateNamespace, RemoveNamespace, GiveName, DropName, SetOwner, SetSysctls, SetFirewall,
-                          CreateTunnel, RemoveTunnel, SetNoQueue, SetQueueLength, SetMtu, SetUp, AddAddress,
+                          SetMembers, CreateTunnel, RemoveTunnel, SetNoQueue, SetQueueLength, SetMtu, SetUp, AddAddress,
                           RemoveAddress, PutRoute, RemoveRoute, CreateHandoff, RemoveHandoff, ReturnHandoff, SetBridge,
                           SetUplinkUp, RemoveUplink, RenameUplink, RenameOuter>;
 

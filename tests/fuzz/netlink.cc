@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "stacks/kernel/firewall_netlink.h"
+#include "stacks/kernel/policy_netlink.h"
 #include "stacks/kernel/rtnetlink.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -20,6 +21,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (route.to.length > route.to.address.bits()) __builtin_trap();
     }
     (void)stacks::parse_firewall(input, input, input);
+    for (const stacks::KeyList& list : stacks::parse_lists(input)) {
+        if (!stacks::is_policy_list(list.name)) __builtin_trap();
+    }
+    for (const auto key : {stacks::KeyList::Key::kV4, stacks::KeyList::Key::kV6, stacks::KeyList::Key::kPort})
+        (void)stacks::parse_members(input, key);
     Bytes stream = input;
     stacks::NetlinkMessage message;
     while (stacks::next_message(stream, message)) (void)stacks::parse_answer(message);

@@ -211,6 +211,16 @@ struct FakeKernel::Runner {
         stack().firewall = observed_of(step.firewall);
         return {};
     }
+    Status operator()(const SetMembers& step) const {
+        for (const KeyList& list : step.lists) {
+            auto& lists = stack().firewall->policy.lists;
+            const auto found =
+                std::find_if(lists.begin(), lists.end(), [&list](const KeyList& one) { return one.name == list.name; });
+            if (found == lists.end()) return fail(ErrorCode::kNotFound, "no set " + list.name, ENOENT);
+            found->members = list.members;
+        }
+        return {};
+    }
     Status operator()(const CreateTunnel& step) const {
         if (stack().link(kTunnelDevice) != nullptr) return fail(ErrorCode::kConflict, "exists", EBUSY);
         const bool is_multi_queue = step.queues > 1;

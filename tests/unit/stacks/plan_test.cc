@@ -106,12 +106,12 @@ TEST_CASE("another firewall keeps the chain of the customer's that is there, and
         return std::get<SetFirewall>(plan->steps.front());
     };
     firewall->rules -= 1;
-    CHECK(planned() == SetFirewall{desired.firewall, true, true});
+    CHECK(planned() == SetFirewall{desired.firewall, true, true, {}});
     firewall = observed_of(desired.firewall);
     firewall->has_customer_chain = false;
-    CHECK(planned() == SetFirewall{desired.firewall, true, false});
+    CHECK(planned() == SetFirewall{desired.firewall, true, false, {}});
     firewall.reset();
-    CHECK(planned() == SetFirewall{desired.firewall, false, false});
+    CHECK(planned() == SetFirewall{desired.firewall, false, false, {}});
 }
 
 TEST_CASE("from any start, planning after applying gives no steps") {
