@@ -46,6 +46,8 @@ constexpr Command kCommands[] = {
     {"counters", "[CUSTOMER]", "bytes, packets and drops as plain numbers", kOneCustomer, 0, false, run_counters},
     {"drops", "", "dropped packets by customer and reason, with what to do", {}, 0, false, run_drops},
     {"routes", "CUSTOMER", "the routes of a customer's stack", kOneCustomer, 1, false, run_routes},
+    {"firewall", "CUSTOMER", "a customer's own firewall: rules in order, packets, bytes, last hit", kOneCustomer, 1,
+     false, run_firewall},
     {"exec", "CUSTOMER -- CMD...", "run a program inside a customer's stack", kOneCustomer, 1, true, run_exec},
     {"setup", "", "ask for name, port, uplink, status page and first operator, and write the first warren.toml", {}, 0,
      false, run_setup},

@@ -36,6 +36,7 @@ int run_web(const Invocation&, Output&);
 
 // Inside a customer's stack.
 int run_routes(const Invocation&, Output&);
+int run_firewall(const Invocation&, Output&);
 int run_exec(const Invocation&, Output&);
 
 // From everything.

@@ -8,6 +8,7 @@
 #include "ctl/ask/control_client.h"
 #include "ctl/commands/complaints.h"
 #include "ctl/runners.h"
+#include "ctl/show/firewall.h"
 #include "ctl/show/json_views.h"
 #include "ctl/show/text_views.h"
 #include "ctl/show/wg_show.h"
@@ -92,7 +93,9 @@ int run_status(const Invocation& invocation, Output& output) {
         output.out << status_json(*snapshot, stackd, findings);
         return status;
     }
+    const auto firewall = customer.empty() ? Result<ShownFirewall>() : firewall_of(customer);
     output.out << health_text(stackd, findings) << offline_text(*snapshot)
+               << (firewall ? connections_line(*firewall) : std::string())
                << (customer.empty() ? status_text(*snapshot)
                                     : customer_text(snapshot->customers[0], disabled_peers_of(stackd, customer)));
     return status;

@@ -1,8 +1,9 @@
-// routes, exec
+// routes, firewall, exec
 #include <ostream>
 
 #include "ctl/ask/netns.h"
 #include "ctl/runners.h"
+#include "ctl/show/firewall.h"
 #include "ctl/show/json_views.h"
 #include "ctl/show/routes.h"
 
@@ -12,6 +13,13 @@ int run_routes(const Invocation& invocation, Output& output) {
     const auto routes = routes_of(invocation.arguments[0]);
     if (!routes) return complain(output, kFailed, routes.error().what);
     output.out << (invocation.json ? routes_json(invocation.arguments[0], *routes) : routes_text(*routes));
+    return kDone;
+}
+
+int run_firewall(const Invocation& invocation, Output& output) {
+    const auto firewall = firewall_of(invocation.arguments[0]);
+    if (!firewall) return complain(output, kFailed, firewall.error().what);
+    output.out << (invocation.json ? firewall_json(invocation.arguments[0], *firewall) : firewall_text(*firewall));
     return kDone;
 }
 
