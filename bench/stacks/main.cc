@@ -31,16 +31,33 @@ double milliseconds_since(Clock::time_point start) {
     return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-warren::stacks::DesiredStack stack_number(unsigned number, unsigned peers) {
+struct Size {
+    unsigned peers = 10;
+    unsigned rules = 0;
+};
+
+// `first`: what the first rule does.
+warren::stacks::DesiredStack stack_number(
+    unsigned number, const Size& size, warren::config::FirewallAction first = warren::config::FirewallAction::kDrop) {
     warren::config::Customer customer;
     customer.id = "wst-bench-" + std::to_string(number);
     customer.stack.addresses = {*warren::parse_prefix("10.0.0.1/24"), *warren::parse_prefix("fd00:42::1/64")};
-    for (unsigned i = 0; i < peers; ++i) {
+    for (unsigned i = 0; i < size.peers; ++i) {
         warren::config::Peer peer;
         peer.name = "peer-" + std::to_string(i);
         peer.allowed_ips = {
             *warren::parse_prefix("10." + std::to_string(1 + i / 256) + "." + std::to_string(i % 256) + ".0/24")};
         customer.peers.push_back(std::move(peer));
+    }
+    for (unsigned i = 0; i < size.rules; ++i) {
+        warren::config::FirewallRule rule;
+        rule.name = "rule " + std::to_string(i);
+        rule.from = {"peer:peer-" + std::to_string(i % size.peers)};
+        rule.to = {"192.168." + std::to_string(i % 256) + ".0/24"};
+        rule.protocol = warren::config::FirewallProtocol::kTcp;
+        rule.ports = {{443, 443}, {8000, 8010}};
+        rule.action = i == 0 ? first : warren::config::FirewallAction::kAccept;
+        customer.firewall.rules.push_back(std::move(rule));
     }
     return warren::stacks::desired_stack(customer, kRunDir);
 }
@@ -134,28 +151,36 @@ void remove(LinuxKernel& kernel, const warren::stacks::DesiredStack& desired) {
     must(kernel.carry_out(desired.name, plan.steps));
 }
 
-void measure_once(LinuxKernel& kernel, unsigned stacks, unsigned peers) {
+void measure_once(LinuxKernel& kernel, unsigned stacks, const Size& size) {
     const auto uplink = must(kernel.observe_uplink());
     const Memory before;
     std::vector<warren::UniqueFd> tunnels;
     const auto create_start = Clock::now();
-    for (unsigned i = 0; i < stacks; ++i) tunnels.push_back(create(kernel, stack_number(i, peers), uplink));
+    for (unsigned i = 0; i < stacks; ++i) tunnels.push_back(create(kernel, stack_number(i, size), uplink));
     const double create_ms = milliseconds_since(create_start);
     const Memory with;
 
     const auto observe_start = Clock::now();
     std::size_t leftover_steps = 0;
     for (unsigned i = 0; i < stacks; ++i) {
-        const auto desired = stack_number(i, peers);
+        const auto desired = stack_number(i, size);
         leftover_steps +=
             must(warren::stacks::plan(desired, must(kernel.observe(desired.name, watched(desired))), uplink))
                 .steps.size();
     }
     const double observe_ms = milliseconds_since(observe_start);
 
+    const auto change_start = Clock::now();
+    for (unsigned i = 0; size.rules > 0 && i < stacks; ++i) {
+        const auto desired = stack_number(i, size, warren::config::FirewallAction::kReject);
+        const auto observed = must(kernel.observe(desired.name, watched(desired)));
+        must(kernel.carry_out(desired.name, must(warren::stacks::plan(desired, observed, uplink)).steps));
+    }
+    const double change_ms = milliseconds_since(change_start);
+
     const auto remove_start = Clock::now();
     tunnels.clear();
-    for (unsigned i = 0; i < stacks; ++i) remove(kernel, stack_number(i, peers));
+    for (unsigned i = 0; i < stacks; ++i) remove(kernel, stack_number(i, size));
     const double remove_ms = milliseconds_since(remove_start);
     settle();
     const double gone_ms = milliseconds_since(remove_start);
@@ -164,6 +189,7 @@ void measure_once(LinuxKernel& kernel, unsigned stacks, unsigned peers) {
         "  \"create_ms_per_stack\": %.3f,\n  \"observe_and_plan_ms_per_stack\": %.3f,\n  \"remove_ms_per_stack\": "
         "%.3f,\n",
         create_ms / stacks, observe_ms / stacks, remove_ms / stacks);
+    if (size.rules > 0) std::printf("  \"change_a_rule_ms_per_stack\": %.3f,\n", change_ms / stacks);
     std::printf("  \"all_memory_back_ms\": %.0f,\n  \"steps_planned_after_applying\": %zu,\n", gone_ms, leftover_steps);
     std::printf("  \"kernel_kb_per_stack\": %.1f,\n", static_cast<double>(before.available - with.available) / stacks);
     print("before", before);
@@ -174,11 +200,11 @@ void measure_once(LinuxKernel& kernel, unsigned stacks, unsigned peers) {
     std::printf("\n");
 }
 
-void measure_cycles(LinuxKernel& kernel, unsigned cycles, unsigned peers) {
+void measure_cycles(LinuxKernel& kernel, unsigned cycles, const Size& size) {
     const auto uplink = must(kernel.observe_uplink());
     const auto cycle = [&](unsigned count) {
         for (unsigned i = 0; i < count; ++i) {
-            const auto desired = stack_number(i % 8, peers);
+            const auto desired = stack_number(i % 8, size);
             create(kernel, desired, uplink).reset();
             remove(kernel, desired);
         }
@@ -202,11 +228,13 @@ void measure_cycles(LinuxKernel& kernel, unsigned cycles, unsigned peers) {
 
 int main(int argc, char** argv) {
     namespace options = boost::program_options;
-    unsigned stacks = 1000, cycles = 0, peers = 10;
+    unsigned stacks = 1000, cycles = 0;
+    Size size;
     options::options_description description("Measures the cost of a stack. Options");
     description.add_options()("stacks", options::value(&stacks), "number of stacks at a time (default 1000)")(
         "cycles", options::value(&cycles), "instead, make and remove this many stacks, one after the other")(
-        "peers", options::value(&peers), "AllowedIPs per stack (default 10)")("help", "show this help");
+        "peers", options::value(&size.peers), "AllowedIPs per stack (default 10)")(
+        "rules", options::value(&size.rules), "rules of the firewall per stack (default 0)")("help", "show this help");
     options::variables_map chosen;
     try {
         options::store(options::parse_command_line(argc, argv, description), chosen);
@@ -230,12 +258,14 @@ int main(int argc, char** argv) {
     const auto kernel = must(LinuxKernel::open());
     utsname machine{};
     ::uname(&machine);
-    std::printf("{\n  \"kernel\": \"%s\", \"cpus\": %u, \"stacks\": %u, \"cycles\": %u, \"peers_per_stack\": %u,\n",
-                machine.release, std::thread::hardware_concurrency(), stacks, cycles, peers);
+    std::printf(
+        "{\n  \"kernel\": \"%s\", \"cpus\": %u, \"stacks\": %u, \"cycles\": %u, \"peers_per_stack\": %u, "
+        "\"rules_per_stack\": %u,\n",
+        machine.release, std::thread::hardware_concurrency(), stacks, cycles, size.peers, size.rules);
     if (cycles > 0) {
-        measure_cycles(*kernel, cycles, peers);
+        measure_cycles(*kernel, cycles, size);
     } else {
-        measure_once(*kernel, stacks, peers);
+        measure_once(*kernel, stacks, size);
     }
     std::printf("}\n");
     return 0;
