@@ -248,7 +248,7 @@ TEST_CASE("the listener's settings: Windows' groups only where the operator says
     CHECK_FALSE(made.gateway.has_value());
     CHECK(made.forces_encapsulation);
     ike.takes_legacy_windows = true;
-    ike.gateway = ipc::IkeGateway{{IkeIdentityType::kFqdn, false, "vpn.example.net"}, "c", "k"};
+    ike.gateway = ipc::IkeGateway{{IkeIdentityType::kFqdn, false, "vpn.example.net"}, 5};
     listener.settings = ike;
     CHECK(vpnd::ike_policy_of(listener) == ike::windows_ike_policy());
     CHECK(vpnd::gateway_of(listener) == ike::parse_identity("vpn.example.net").value());

@@ -56,8 +56,8 @@ class SlotFile {
     mutable bool is_known_as_ours_ = false;
 };
 
-// Of RUN_DIR/peers: first the time, by which values are ranked. WireGuard keeps there where its peers were last, IKE who
-// had which address; a name is of one of both.
+// Of RUN_DIR/peers: first the time, by which values are ranked. WireGuard keeps there where its peers were last, and
+// IKE who had which address; a name is of one of both.
 inline constexpr SlotFile::Form kPeersForm{"warren peers 2", 60, 8};
 
 }  // namespace warren::vpnd
