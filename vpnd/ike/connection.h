@@ -43,7 +43,6 @@ struct ChildConfig {
     // With a pool, `remote` is empty: it is what the peer has leased.
     std::vector<TrafficSelector> local;
     std::vector<TrafficSelector> remote;
-    std::uint8_t flow = 0;  // its place among the children with this peer: packets try them in this order
     std::vector<Prefix> routes;  // is_for_many(): what may lead to one of the peers, as far as its selectors go
 
     // session < Connection::max_sessions

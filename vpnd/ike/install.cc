@@ -76,14 +76,15 @@ std::optional<std::uint8_t> Engine::State::flow_for(const IkeSa& sa, PeerIndex p
         }
     }
     const std::vector<ChildConfig>& children = directory.find(sa.connection)->children;
+    const auto has_peer = [&](const ChildConfig& child) { return child.peer_of(sa.session) == peer; };
     const auto own = std::find_if(children.begin(), children.end(), [&](const ChildConfig& child) {
-        return child.peer_of(sa.session) == peer && covers(child.local, selectors.local) &&
+        return has_peer(child) && covers(child.local, selectors.local) &&
                (child.remote.empty() || covers(child.remote, selectors.remote));
     });
-    if (own != children.end() && !is_used[own->flow]) return own->flow;
-    const auto places = std::count_if(children.begin(), children.end(),
-                                      [&](const ChildConfig& child) { return child.peer_of(sa.session) == peer; });
-    auto free = std::find(is_used.begin() + places, is_used.end(), false);
+    const auto place = is_used.begin() + std::count_if(children.begin(), own, has_peer);
+    if (own != children.end() && !*place) return static_cast<std::uint8_t>(place - is_used.begin());
+    auto free =
+        std::find(is_used.begin() + std::count_if(children.begin(), children.end(), has_peer), is_used.end(), false);
     if (free == is_used.end()) free = std::find(is_used.begin(), is_used.end(), false);
     if (free == is_used.end()) return std::nullopt;
     return static_cast<std::uint8_t>(free - is_used.begin());

@@ -484,9 +484,7 @@ TEST_CASE("KS2: children that share a peer are tried in the order of the file, w
         ChildConfig narrow = connection.children[0];
         narrow.name = "narrow";
         narrow.local = {network("10.2.7.0/24")};
-        ChildConfig wide = connection.children[0];
-        wide.flow = 1;
-        connection.children = {narrow, wide};
+        connection.children.insert(connection.children.begin(), narrow);
     });
     bench.connect();  // the wide one
     CHECK(bench.hub.sessions.sending(PeerIndex{0}, 1)->remote_id == bench.peer.child_spi);

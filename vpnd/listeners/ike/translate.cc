@@ -1,7 +1,6 @@
 #include "vpnd/listeners/ike/translate.h"
 
 #include <algorithm>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -98,12 +97,6 @@ void add_pairs(const ike::ChildConfig& child, std::vector<ike::ChildConfig>& out
             pair.remote = {remote};
         }
     }
-}
-
-// Packets try the children of a peer in the order of the file.
-void set_flows(std::vector<ike::ChildConfig>& children) {
-    std::map<PeerIndex, std::uint8_t> next;
-    for (ike::ChildConfig& child : children) child.flow = next[child.peer]++;
 }
 
 // Why this version does not serve it; "": it does.
@@ -224,7 +217,6 @@ Result<ike::Connection> connection_of(const HeldCustomer& customer, const HeldCo
     }
     if (out.children.size() > ike::kMostChildren)
         return fail(ErrorCode::kInvalid, "split makes more children than this version serves");
-    set_flows(out.children);
     out.workers = customer.workers;
     out.pool = settings.pool;
     if (!settings.pool.empty() && customer.ipsec) out.clients = {customer.ipsec->dns, customer.ipsec->dns_domains};
