@@ -42,4 +42,13 @@ std::string printable(std::string_view text, std::string_view kept) {
     return out;
 }
 
+bool is_printable(std::string_view text) {
+    while (!text.empty()) {
+        const std::size_t length = length_of(text);
+        if (length == 0 || is_control(text.substr(0, length))) return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
 }  // namespace warren

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
+#include "base/eap_users.h"
 #include "config/identity.h"
 
 namespace warren::config {
@@ -13,9 +13,6 @@ namespace {
 
 constexpr std::string_view kHex = "hex:";
 constexpr std::string_view kBase64 = "base64:";
-constexpr std::string_view kNtHash = "nt:";
-constexpr std::size_t kMaxUser = 128;
-constexpr std::size_t kMaxPassword = 256;  // UTF-16 code units that MS-CHAPv2 takes (RFC 2759 §4)
 
 bool is_printable(std::string_view text) {
     return std::all_of(text.begin(), text.end(),
@@ -67,34 +64,6 @@ std::string_view without_line_end(std::string_view text) {
     return text;
 }
 
-std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
-}
-
-// Why a line is no user, or ""; `name` is the user's.
-std::string line_problem(std::string_view line, std::string_view& name) {
-    constexpr std::string_view kForm = "is not of the form NAME = \"PASSWORD\"";
-    const auto equal = line.find('=');
-    if (equal == std::string_view::npos) return std::string(kForm);
-    name = trimmed(line.substr(0, equal));
-    std::string_view value = trimmed(line.substr(equal + 1));
-    if (name.empty() || name.size() > kMaxUser || !is_printable(name) ||
-        name.find_first_of("\" \\") != std::string_view::npos)
-        return fmt::format("has no name of 1 to {} characters without blanks, quotes and backslashes", kMaxUser);
-    if (value.size() < 2 || value.front() != '"' || value.back() != '"') return std::string(kForm);
-    value = value.substr(1, value.size() - 2);
-    if (!value.starts_with(kNtHash)) {
-        const bool fits = !value.empty() && value.size() <= kMaxPassword && is_printable(value);
-        return fits ? "" : fmt::format("has no password of 1 to {} characters", kMaxPassword);
-    }
-    auto hash = parse_hex(value.substr(kNtHash.size()));
-    const bool fits = hash && hash->size() == 16;
-    if (hash) crypto::wipe({reinterpret_cast<std::uint8_t*>(hash->data()), hash->size()});
-    return fits ? "" : "has an NT hash that is not 32 hexadecimal digits";
-}
-
 }  // namespace
 
 ReadSecret parse_psk(std::string_view text, KeyLength least) {
@@ -132,18 +101,7 @@ ReadSecret parse_psk(std::string_view text, KeyLength least) {
 }
 
 std::string users_problem(std::string_view text) {
-    std::set<std::string_view> seen;
-    for (std::size_t number = 1; !text.empty(); ++number) {
-        const auto end = std::min(text.find('\n'), text.size());
-        const std::string_view line = trimmed(without_line_end(text.substr(0, end)));
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (line.empty() || line.front() == '#') continue;
-        std::string_view name;
-        if (const std::string problem = line_problem(line, name); !problem.empty())
-            return fmt::format("line {} {}", number, problem);
-        if (!seen.insert(name).second) return fmt::format("line {} has a user that is there already", number);
-    }
-    return seen.empty() ? "has no users; accepted: lines of the form NAME = \"PASSWORD\"" : "";
+    return eap::read_users(text, [](const eap::UserLine&) {});
 }
 
 }  // namespace warren::config

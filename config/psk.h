@@ -28,9 +28,7 @@ inline constexpr std::size_t kMaxPsk = 256;     // bytes
 // wipes `text`.
 [[nodiscard]] ReadSecret parse_psk(std::string_view text, KeyLength least);
 
-// The lines of a file of users: alice = "password", or alice = "nt:HEX" with the NT hash of 16 bytes (RFC 2759 §8.3).
-// Empty lines and those that begin with # are skipped. Why it is none, with the number of the line; "": it is one.
-// Never contains a password.
+// Why it is no file of users (base/eap_users.h), with the number of the line; "": it is one. Never contains a password.
 [[nodiscard]] std::string users_problem(std::string_view text);
 
 }  // namespace warren::config
