@@ -17,7 +17,7 @@ PAGE = "docs/life-of-an-ike-exchange.md"
 ROLES = {"kInitiator": "initiator", "kResponder": "responder", "kBoth": "either"}
 UNTIL = {"kNone": "", "kRequest": "last try", "kLifetime": "lifetime"}
 # Deadlines that are a time, and what vpnd/ike/limits.h calls it.
-TIMES = {"kHalfOpen": "kHalfOpenLife", "kReplaced": "kReplacedLife", "kClosed": "kClosedLife"}
+TIMES = {"kHalfOpen": "kHalfOpenLife", "kEap": "kEapLife", "kReplaced": "kReplacedLife", "kClosed": "kClosedLife"}
 COLLISIONS = {
     "kAnswer": "answer",
     "kAnswerAndCompare": "compare",

@@ -16,6 +16,7 @@ constexpr std::size_t kMostTrusts = 64;
 constexpr std::size_t kMostHashes = 32;
 constexpr std::size_t kMostAuthData = 4 * 1024;
 constexpr std::size_t kMostIdentity = 1024;
+constexpr std::size_t kMostDetail = 256;
 constexpr std::size_t kMostEap = 64 * 1024;  // its length has 16 bits (RFC 3748 §4)
 constexpr std::size_t kMostDigest = crypto::kMostDigest;
 constexpr std::size_t kMsk = 64;  // RFC 3748 §7.10
@@ -60,6 +61,7 @@ bool is_sound(const VerifyPeerAnswer& /*reply*/) {
 }
 bool is_sound(const EapStepAnswer& reply) {
     return reply.message.size() <= kMostEap && reply.identity.size() <= kMostIdentity &&
+           reply.detail.size() <= kMostDetail &&
            (reply.outcome == EapOutcome::kSuccess ? reply.msk.size() == kMsk : reply.msk.empty());
 }
 

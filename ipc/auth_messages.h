@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/eap.h"
 #include "base/ids.h"
+#include "base/ip.h"
 #include "base/ipsec.h"
 #include "base/log_level.h"
 #include "base/result.h"
@@ -36,6 +38,10 @@ struct LastOf<PeerVerdict> {
 template <>
 struct LastOf<EapOutcome> {
     static constexpr auto value = EapOutcome::kFailure;
+};
+template <>
+struct LastOf<eap::Reason> {
+    static constexpr auto value = eap::Reason::kOver;
 };
 template <>
 struct LastOf<crypto::Sha> {
@@ -157,13 +163,15 @@ void fields(auto& codec, Is<VerifyPeerAsk> auto& m) {
     codec(m.trusts, m.identity_type, m.identity, m.chain, m.method, m.data, m.octets);
 }
 struct EapStepAsk {
-    SecretId proof = kNoSecret;
+    SecretId users = kNoSecret;
+    SecretId trust = kNoSecret;
     SecretId signer = kNoSecret;
     std::uint64_t conversation = 0;
+    IpAddress source;
     std::vector<std::uint8_t> message;
 };
 void fields(auto& codec, Is<EapStepAsk> auto& m) {
-    codec(m.proof, m.signer, m.conversation, m.message);
+    codec(m.users, m.trust, m.signer, m.conversation, m.source, m.message);
 }
 using AuthQuestion = std::variant<PskMacAsk, SignAsk, VerifyPeerAsk, EapStepAsk, PpkMixAsk>;
 
@@ -212,11 +220,14 @@ void fields(auto& codec, Is<VerifyPeerAnswer> auto& m) {
 struct EapStepAnswer {
     EapOutcome outcome = EapOutcome::kFailure;
     std::vector<std::uint8_t> message;
+    std::uint8_t type = 0;
     crypto::SecretBuffer msk;
     std::string identity;
+    eap::Reason reason = eap::Reason::kNone;
+    std::string detail;
 };
 void fields(auto& codec, Is<EapStepAnswer> auto& m) {
-    codec(m.outcome, m.message, m.msk, m.identity);
+    codec(m.outcome, m.message, m.type, m.msk, m.identity, m.reason, m.detail);
 }
 using AuthReply = std::variant<AskFailed, PskMacAnswer, SignAnswer, VerifyPeerAnswer, EapStepAnswer, PpkMixAnswer>;
 

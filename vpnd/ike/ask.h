@@ -7,7 +7,9 @@
 #include <variant>
 #include <vector>
 
+#include "base/eap.h"
 #include "base/ids.h"
+#include "base/ip.h"
 #include "base/ipsec.h"
 #include "base/time.h"
 #include "crypto/key_exchange.h"
@@ -90,18 +92,24 @@ struct VerifyPeerAnswer {
     WallTime not_after;       // kTrusted: until when the chain is valid
 };
 
-// One message of the peer's in an EAP conversation, and ours (RFC 3748).
+// One message of the peer's in an EAP conversation, and ours (RFC 3748). The conversation begins with the first one,
+// the response to our request for an identity, and keeps the secrets of that ask.
 struct EapStepAsk {
-    SecretId proof = kNoSecret;         // users, or for EAP-TLS a trust
-    SecretId signer = kNoSecret;        // EAP-TLS: our certificate
+    SecretId users = kNoSecret;         // EAP-MSCHAPv2 is offered
+    SecretId trust = kNoSecret;         // EAP-TLS is, with `signer`. Neither: as to a user that is nobody's
+    SecretId signer = kNoSecret;        // our certificate
     std::uint64_t conversation = 0;     // ours to choose: another IKE_SA, another number
-    std::vector<std::uint8_t> message;  // empty: begin
+    IpAddress source;                   // the prefix of the peer's address, as limits count it
+    std::vector<std::uint8_t> message;  // the peer's
 };
 struct EapStepAnswer {
     EapOutcome outcome = EapOutcome::kFailure;
-    std::vector<std::uint8_t> message;  // what the peer gets
-    crypto::PrfKey msk;                 // kSuccess; 64 bytes (RFC 3748 §7.10)
-    std::string identity;               // kSuccess: who the peer is
+    std::vector<std::uint8_t> message;        // what the peer gets
+    eap::Type type = eap::Type::kNone;        // kSuccess: the method, like the next two
+    crypto::PrfKey msk;                       // 64 bytes (RFC 3748 §7.10)
+    std::string identity;                     // who the peer is: its user's name, or its certificate's
+    eap::Reason reason = eap::Reason::kNone;  // kFailure; kContinue: the peer may try again
+    std::string detail;
 };
 
 using Question = std::variant<KeyExchangeAsk, PskMacAsk, PpkMixAsk, SignAsk, VerifyPeerAsk, EapStepAsk>;

@@ -111,6 +111,7 @@ std::string sentence_of(const AttemptNote& note, const Directory& directory, con
         case DropReason::kIkeTsUnacceptable:
             return out + "; it wants " + or_nobody(attempt.offered) + "; the connection has " + attempt.accepted;
         case DropReason::kIkeAuthFailed:
+            if (of != nullptr && of->auth != Auth::kPsk) break;
             return out + "; its preshared key is not that of " + (of == nullptr ? "the connection" : of->name);
         case DropReason::kIkePeerSilent: return out + "; it did not answer " + note.detail;
         case DropReason::kIkePeerRefused: return out + "; it answered " + note.detail;

@@ -20,7 +20,11 @@ namespace warren::ike {
 using warren::ConnectionIndex;
 
 // How the two sides show who they are.
-enum class Auth : std::uint8_t { kPsk, kCertificate };
+enum class Auth : std::uint8_t { kPsk, kCertificate, kEapMschapv2, kEapTls };
+// We sign first, then the peer says its name (RFC 7296 §2.16).
+[[nodiscard]] constexpr bool is_eap(Auth auth) {
+    return auth == Auth::kEapMschapv2 || auth == Auth::kEapTls;
+}
 
 // When we begin.
 enum class Start : std::uint8_t {
@@ -120,6 +124,7 @@ struct CustomerConfig {
     std::vector<IpAddress> addresses;  // uplink addresses of its own: there IDr does not matter
     // Who issues its peers' certificates: SHA-1 of each SubjectPublicKeyInfo, kAuthoritySize bytes (RFC 7296 §3.7).
     std::vector<std::uint8_t> authorities{};
+    std::vector<std::string> realms{};  // of the names that its peers have in EAP
     bool operator==(const CustomerConfig&) const = default;
 };
 

@@ -1,9 +1,12 @@
 #include "vpnd/ike/directory.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
+
+#include "base/eap.h"
 
 namespace warren::ike {
 
@@ -19,6 +22,12 @@ void erase_one(Map& map, const Key& key, const Value& value) {
 template <typename T>
 bool has(const std::vector<T>& list, const T& one) {
     return std::find(list.begin(), list.end(), one) != list.end();
+}
+
+std::string lower_case(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return out;
 }
 
 // How many letters are to be changed, put in or left out to make b of a (Levenshtein), of the first 64 of each.
@@ -61,16 +70,19 @@ bool allows(const Policy& policy, const IkeSuite& suite) {
 // --- what is there -------------------------------------------------------------------------------
 
 void Directory::put_customer(CustomerConfig config) {
-    std::vector<ConnectionIndex> wide;
+    Customer kept;
     const auto present = customers_.find(config.customer);
     if (present != customers_.end()) {
-        wide = std::move(present->second.wide);
+        kept.wide = std::move(present->second.wide);
+        kept.eap = std::move(present->second.eap);
         remove_customer(config.customer);
     }
     if (config.identity) by_own_identity_.emplace(key_of(*config.identity), config.customer);
     for (const IpAddress& address : config.addresses) by_own_address_[address] = config.customer;
+    for (const std::string& realm : config.realms) by_realm_.emplace(lower_case(realm), config.customer);
     const CustomerIndex index = config.customer;
-    customers_[index] = {std::move(config), std::move(wide)};
+    kept.config = std::move(config);
+    customers_[index] = std::move(kept);
 }
 
 void Directory::remove_customer(CustomerIndex customer) {
@@ -82,6 +94,7 @@ void Directory::remove_customer(CustomerIndex customer) {
         const auto owned = by_own_address_.find(address);
         if (owned != by_own_address_.end() && owned->second == customer) by_own_address_.erase(owned);
     }
+    for (const std::string& realm : config.realms) erase_one(by_realm_, lower_case(realm), customer);
     customers_.erase(found);
 }
 
@@ -96,6 +109,7 @@ void Directory::put(Connection connection) {
     } else {
         customer.wide.push_back(index);
     }
+    if (is_eap(connection.auth)) customer.eap.push_back(index);
     if (connection.remote_address) by_peer_address_.emplace(*connection.remote_address, index);
     if (connection.auth == Auth::kCertificate) certified_.push_back(index);
     note_policy(connection.ike);
@@ -112,7 +126,10 @@ void Directory::remove(ConnectionIndex index) {
     if (connection->remote_address) erase_one(by_peer_address_, *connection->remote_address, index);
     if (connection->auth == Auth::kCertificate) std::erase(certified_, index);
     const auto customer = customers_.find(connection->customer);
-    if (customer != customers_.end()) std::erase(customer->second.wide, index);
+    if (customer != customers_.end()) {
+        std::erase(customer->second.wide, index);
+        std::erase(customer->second.eap, index);
+    }
     forget_policy(connection->ike);
     if (connection->ppk != kNoSecret) --ppks_;
     connections_[index.value].reset();
@@ -215,6 +232,48 @@ std::vector<Finding> Directory::find_candidates(const Claim& claim, Finding& why
         out.push_back(std::move(one));
     }
     return out;
+}
+
+EapHub Directory::find_eap_hub(const Claim& claim) const {
+    const bool is_gateways = claim.asked && gateway_ && *claim.asked == *gateway_;
+    std::optional<CustomerIndex> customer;
+    if (claim.asked && !is_gateways) customer = owner_of(*claim.asked);
+    const bool is_asked_for = customer.has_value();
+    const auto owned = by_own_address_.find(claim.to);
+    if (!customer && owned != by_own_address_.end()) customer = owned->second;
+    if (!customer) {
+        if (claim.asked && !is_gateways) return {.missing = Missing::kCustomer};
+        if (!gateway_) return {.missing = Missing::kGateway};
+        return {.is_there = true, .ours = *gateway_, .signer = gateway_signer_};
+    }
+    EapHub out{.customer = *customer, .missing = Missing::kConnection};
+    const auto found = customers_.find(*customer);
+    if (found == customers_.end() || found->second.eap.empty()) return out;
+    const Connection& connection = *find(found->second.eap.front());
+    out.is_there = true;
+    out.missing = Missing::kNothing;
+    out.ours = is_asked_for ? *claim.asked : local_identity_of(connection);
+    out.signer = signer_of(connection);
+    return out;
+}
+
+CustomerIndex Directory::customer_of_name(CustomerIndex hub, std::string_view name) const {
+    const std::string realm = lower_case(eap::split_name(name).realm);
+    if (!hub.valid()) {
+        CustomerIndex out;
+        const auto range = by_realm_.equal_range(realm);
+        for (auto one = range.first; one != range.second; ++one) {
+            if (out.valid() && out != one->second) return {};
+            out = one->second;
+        }
+        return out;
+    }
+    const CustomerConfig* const customer = find(hub);
+    if (customer == nullptr || realm.empty() || customer->realms.empty()) return hub;
+    const auto& realms = customer->realms;
+    return std::any_of(realms.begin(), realms.end(), [&](const auto& one) { return eap::is_same_realm(one, realm); })
+               ? hub
+               : CustomerIndex{};
 }
 
 Finding Directory::find_anywhere(const Claim& claim) const {

@@ -40,6 +40,15 @@ enum class Missing : std::uint8_t {
     kAmbiguous,   // two do equally well, or two customers
 };
 
+// Whom a peer wants that will show who it is by EAP, as far as it has said.
+struct EapHub {
+    bool is_there = false;
+    CustomerIndex customer{};  // invalid: the gateway's; its realm will tell
+    Identity ours{};
+    SecretId signer = kNoSecret;
+    Missing missing = Missing::kNothing;  // when it is not there
+};
+
 struct Finding {
     const Connection* connection = nullptr;
     Identity ours{};              // that we answer with, where there is a connection
@@ -80,6 +89,16 @@ class Directory {
     [[nodiscard]] SecretId signer_of(const Connection& connection) const {
         return connection.signer != kNoSecret ? connection.signer : gateway_signer_;
     }
+    // The same customer as find()'s, or the gateway, where it has peers that use EAP. claim.peer does not matter: it
+    // may be the address of a client.
+    [[nodiscard]] EapHub find_eap_hub(const Claim& claim) const;
+    // The customer that `hub` becomes with a peer of that name: its realm is one of the customer's, or it has none and
+    // the customer is known. Invalid: no customer's.
+    [[nodiscard]] CustomerIndex customer_of_name(CustomerIndex hub, std::string_view name) const;
+    // The connection of the customer that takes claim.auth, and best fits a peer with that name (claim.peer).
+    [[nodiscard]] Finding find_eap(const Claim& claim, CustomerIndex customer) const {
+        return find_in(claim, customer, false);
+    }
 
     // Null when unknown. Good until the next put or remove.
     [[nodiscard]] const Connection* find(ConnectionIndex connection) const;
@@ -104,6 +123,7 @@ class Directory {
     struct Customer {
         CustomerConfig config;
         std::vector<ConnectionIndex> wide;  // connections that expect more than one identity
+        std::vector<ConnectionIndex> eap;   // that use EAP
     };
     using ByKey = std::unordered_multimap<std::string, CustomerIndex>;
 
@@ -121,6 +141,7 @@ class Directory {
     std::vector<std::unique_ptr<const Connection>> connections_;  // by ConnectionIndex
     ByKey by_own_identity_;                                       // customers' and connections' IDr
     std::unordered_map<IpAddress, CustomerIndex> by_own_address_;
+    std::unordered_multimap<std::string, CustomerIndex> by_realm_;            // in lower case
     std::unordered_multimap<std::string, ConnectionIndex> by_peer_identity_;  // exact ones
     std::unordered_multimap<IpAddress, ConnectionIndex> by_peer_address_;
     std::vector<ConnectionIndex> certified_;  // whose peers have certificates

@@ -13,6 +13,7 @@
 #include "vpnd/ike/attempts.h"
 #include "vpnd/ike/cookie.h"
 #include "vpnd/ike/directory.h"
+#include "vpnd/ike/eap_limits.h"
 #include "vpnd/ike/engine.h"
 #include "vpnd/ike/ephemerals.h"
 #include "vpnd/ike/half_open.h"
@@ -310,6 +311,21 @@ struct Engine::State {
     // The customer of a half-open IKE_SA, as far as its addresses say it; null: they do not.
     [[nodiscard]] const CustomerConfig* customer_at(const IkeSa& sa) const;
 
+    // --- EAP (eap_relay.cc) ------------------------------------------------------------------------
+
+    [[nodiscard]] std::optional<Question> begin_eap(Call& call, IkeSa& sa, const Incoming& in);
+    [[nodiscard]] std::optional<Question> relay_eap(Call& call, IkeSa& sa, const Incoming& in);
+    // False: it is not the answer to our question for a name.
+    [[nodiscard]] bool take_name(IkeSa& sa, const Incoming& in, Bytes message);
+    void answer_eap_auth(Call& call, IkeSa& sa, const Incoming& in);
+    void take_eap_end(Call& call, IkeSa& sa, const Incoming& in);
+    // `message`: EAP's own; empty: there is none.
+    void refuse_eap(Call& call, IkeSa& sa, const Incoming& in, DropReason reason, std::string detail,
+                    Bytes message = {});
+    void note_eap(Call& call, IkeSa& sa, const Endpoint& from, DropReason reason, std::string detail);
+    // It is over, whatever has come of it.
+    void end_eap(IkeSa& sa);
+
     // --- children (child.cc: as responder; create.cc: as initiator; install.cc: sessions) -----------
 
     [[nodiscard]] OrNotify<ChildPlan> plan_child(Call& call, IkeSa& sa, const Connection& connection,
@@ -421,6 +437,7 @@ struct Engine::State {
     std::vector<std::uint32_t> due;
 
     HalfOpen half_open;
+    EapLimits eap_limits;
     CookieSecrets cookies;
     TokenBucket unprotected_answers;
     TokenBucket cookie_answers;

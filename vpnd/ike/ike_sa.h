@@ -147,6 +147,27 @@ struct Held {
     Opened opened;
 };
 
+// A peer that shows by EAP who it is (RFC 7296 §2.16): from our signature to the AUTH with the key that EAP has made.
+struct EapRelay {
+    std::unique_ptr<Held> first;  // its first IKE_AUTH request, with what it wants
+    std::vector<std::uint8_t> idi_body;
+    std::uint8_t identifier = 0;  // of our request for its name
+    bool has_name = false;
+    std::string name;          // that it says it has
+    CustomerIndex customer;    // invalid: whose it is, nobody knows
+    ConnectionIndex mschapv2;  // what it may be, by the method that it takes; invalid: none
+    ConnectionIndex tls;
+    SecretId users = kNoSecret;  // theirs, when it began
+    SecretId trust = kNoSecret;
+    SecretId signer = kNoSecret;
+    unsigned rounds = 0;
+    bool is_noted = false;  // that it failed
+    // When EAP has succeeded.
+    crypto::PrfKey msk;
+    ConnectionIndex connection;
+    Identity identity;
+};
+
 enum class AskFor : std::uint8_t {
     kNothing,
     kInitKey,     // the ephemeral key of IKE_SA_INIT
@@ -196,6 +217,7 @@ struct IkeSa {
     Window window;
     Reassembly reassembly;
     std::unique_ptr<Setup> setup;
+    std::unique_ptr<EapRelay> eap;  // kEap
     std::unique_ptr<Request> request;
     std::deque<Wish> wishes;
     AskId ask = 0;
@@ -226,7 +248,9 @@ struct IkeSa {
     [[nodiscard]] Role role() const { return is_initiator ? Role::kInitiator : Role::kResponder; }
     [[nodiscard]] bool is_established() const { return state == IkeState::kEstablished; }
     // Nobody knows who it is, nor was anybody there in the last hour whom we know.
-    [[nodiscard]] bool is_stranger() const { return state == IkeState::kHalfOpen && !is_known; }
+    [[nodiscard]] bool is_stranger() const { return !is_authentic() && !is_known; }
+    // The peer has shown who it is, or we began.
+    [[nodiscard]] bool is_authentic() const { return state != IkeState::kHalfOpen && state != IkeState::kEap; }
     // We delete it, or shall when the peer has answered something else.
     [[nodiscard]] bool is_going() const;
     // It may carry requests of ours.

@@ -92,6 +92,7 @@ void Engine::State::close(Call& call, IkeSa& sa, control::LostBecause because) {
     sa.wishes.clear();
     if (sa.setup != nullptr && !sa.is_initiator) by_init.erase(load_le<std::uint64_t>(sa.setup->init_key.data()));
     sa.setup.reset();
+    end_eap(sa);
     sa.sk_d.clear();  // no key is made of it any more; the others prove repetitions
     sa.state = IkeState::kClosed;
     sa.rekey_at = sa.expires_at = sa.probe_at = kNever;

@@ -55,6 +55,21 @@ inline constexpr std::size_t kMostWaitingBytes = 12'288;
 // An IKE_AUTH request in fragments: who sends it is nobody yet.
 inline constexpr std::size_t kMostAuthMessage = 16'384;
 
+// --- EAP -------------------------------------------------------------------------------------------
+
+// Conversations at once: in all, of those from where none was authentic in the last hour, and of one customer (the
+// gateway counts as one, until the peer has said its realm).
+inline constexpr std::size_t kMostEap = 1024;
+inline constexpr std::size_t kMostEapOfStrangers = kMostEap / 4 * 3;
+inline constexpr std::size_t kMostEapOfCustomer = kMostEap / 4;
+inline constexpr std::size_t kMostEapOfPrefix = 16;
+inline constexpr Duration kEapLife = 120s;      // a person may be typing
+inline constexpr unsigned kMostEapRounds = 24;  // of messages; authd ends a conversation before (20 of a method)
+// Failures of one prefix that cost no pause: an office may be behind it. Prefixes that are remembered.
+inline constexpr unsigned kFreeEapFailures = 16;
+inline constexpr std::size_t kEapFailuresTable = 1 << 14;
+inline constexpr Duration kEapFailuresSweep = 10s;
+
 // --- IKE_SAs and children --------------------------------------------------------------------------
 
 // Of one connection, in any state: those in force, and those that were replaced and linger.

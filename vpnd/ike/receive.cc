@@ -157,7 +157,7 @@ std::optional<Held> Engine::State::open_message(Call& call, IkeSa& sa, const con
             return std::nullopt;
         }
         touch(sa);
-        if (sa.state == IkeState::kHalfOpen && sa.reassembly.size() + part->size() > kMostAuthMessage) {
+        if (!sa.is_authentic() && sa.reassembly.size() + part->size() > kMostAuthMessage) {
             count(DropReason::kIkeFragment);
             sa.reassembly.clear();
             return std::nullopt;
@@ -221,7 +221,12 @@ void Engine::State::process(Call& call, IkeSa& sa, Held held, Answer* answer) {
         return refuse_payloads(call, sa, held, Flaw{Misfit::kMalformed, PayloadType::kNone});
     }
     auto question = run(call, sa, row->step, Incoming{held.arrival, header, *payloads, answer});
-    if (!question || sa.is_gone) return;
+    if (sa.is_gone) return;
+    if (!question) {
+        // What a peer asks for before EAP is answered after it.
+        if (sa.eap != nullptr && sa.eap->first == nullptr) sa.eap->first = std::make_unique<Held>(std::move(held));
+        return;
+    }
     ask(call, sa, AskFor::kHeld, std::move(*question));
     sa.held = std::make_unique<Held>(std::move(held));
 }
@@ -257,6 +262,10 @@ std::optional<Question> Engine::State::run(Call& call, IkeSa& sa, Step step, con
         case Step::kTakeInit:
         case Step::kTakeInitRefusal: break;  // in the clear: init.cc
         case Step::kAnswerAuth: return answer_auth(call, sa, in);
+        case Step::kBeginEap: return begin_eap(call, sa, in);
+        case Step::kRelayEap: return relay_eap(call, sa, in);
+        case Step::kAnswerEapAuth: answer_eap_auth(call, sa, in); break;
+        case Step::kTakeEapEnd: take_eap_end(call, sa, in); break;
         case Step::kTakeAuth: return take_auth(call, sa, in);
         case Step::kTakeAuthRefusal: take_auth_refusal(call, sa, in); break;
         case Step::kAnswerChild: return answer_child(call, sa, in);

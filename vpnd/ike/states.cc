@@ -39,6 +39,15 @@ constexpr std::array kRows = std::to_array<Row>({
 
     {State::kHalfOpen, kIkeAuth, kResponder, kRequest, kIdentified, kNotes | kCertificates | set(kIdr, kCp),  //
      Step::kAnswerAuth, State::kEstablished, Deadline::kLifetime},
+    {State::kHalfOpen, kIkeAuth, kResponder, kRequest, set(kIdi, kSa) | kSelectors,
+     kNotes | kCertificates | set(kIdr, kCp),  //
+     Step::kBeginEap, State::kEap, Deadline::kEap},
+    {State::kEap, kIkeAuth, kResponder, kRequest, set(kEap), kNotes,  //
+     Step::kRelayEap, State::kEap, Deadline::kEap},
+    {State::kEap, kIkeAuth, kResponder, kRequest, set(kAuth), kNotes,  //
+     Step::kAnswerEapAuth, State::kEstablished, Deadline::kLifetime},
+    {State::kEap, kInform, kResponder, kRequest, kNothing, kNotes | set(kDelete),  //
+     Step::kTakeEapEnd, State::kClosed, Deadline::kNone},
     {State::kAuthSent, kIkeAuth, kInitiator, kResponse, set(kIdr, kAuth),
      kNotes | kCertificates | kSelectors | set(kSa, kCp),  //
      Step::kTakeAuth, State::kEstablished, Deadline::kLifetime},
@@ -137,6 +146,7 @@ std::string_view name_of(IkeState state) {
         case IkeState::kNone: return "none";
         case IkeState::kInitSent: return "init_sent";
         case IkeState::kHalfOpen: return "half_open";
+        case IkeState::kEap: return "eap";
         case IkeState::kAuthSent: return "auth_sent";
         case IkeState::kEstablished: return "established";
         case IkeState::kRekeyed: return "rekeyed";

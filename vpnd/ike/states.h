@@ -17,13 +17,14 @@ enum class IkeState : std::uint8_t {
     kNone,      // there is no IKE_SA
     kInitSent,  // we began: IKE_SA_INIT
     kHalfOpen,  // the peer began: its IKE_AUTH may come
+    kEap,       // likewise, and it shows by EAP who it is
     kAuthSent,  // we began: IKE_AUTH
     kEstablished,
     kRekeyed,   // another IKE_SA took over its children
     kDeleting,  // we delete it
     kClosed,    // its last request was answered; only that answer is repeated
 };
-inline constexpr std::size_t kIkeStates = 8;
+inline constexpr std::size_t kIkeStates = 9;
 [[nodiscard]] std::string_view name_of(IkeState state);
 
 // Ours in the IKE_SA: its initiator is who began it, by IKE_SA_INIT or by a rekey.
@@ -36,6 +37,10 @@ enum class Step : std::uint8_t {
     kTakeInit,
     kTakeInitRefusal,  // a cookie is wanted, or another group; or nothing of ours is taken
     kAnswerAuth,
+    kBeginEap,       // no AUTH: we sign first, and ask for a name
+    kRelayEap,       // the peer's message goes to authd
+    kAnswerEapAuth,  // with the key that EAP has made
+    kTakeEapEnd,
     kTakeAuth,
     kTakeAuthRefusal,
     kAnswerChild,  // a new one, or a rekey of one
@@ -58,6 +63,7 @@ using PayloadSet = std::uint32_t;
 enum class Deadline : std::uint8_t {
     kNone,
     kHalfOpen,  // kHalfOpenLife
+    kEap,       // kEapLife
     kRequest,   // the last retransmission of ours
     kLifetime,  // the configured one
     kReplaced,  // kReplacedLife

@@ -34,6 +34,7 @@ Engine::State::State(Settings with, control::IndexTable& index_table, crypto::Ra
       indexes(index_table),
       random(random_source),
       half_open(random),
+      eap_limits(random),
       cookies(random),
       invalid_spi(kInvalidSpiInterval, kInvalidSpiTable, random),
       asks_of_prefix(0, control::KeyedHash(random)) {
@@ -93,6 +94,7 @@ void Engine::State::remove_sa(Call& call, IkeSa& sa, control::LostBecause becaus
     drop_request(sa);
     while (!sa.children.empty()) retire(call, sa, sa.children.back().ours, because);
     half_open.remove(sa.slot);
+    end_eap(sa);
     if (sa.setup != nullptr && !sa.is_initiator) by_init.erase(load_le<std::uint64_t>(sa.setup->init_key.data()));
     by_spi.erase(sa.our_spi());
     deadlines.set(sa.slot, kNever);

@@ -217,6 +217,7 @@ void Engine::State::on_ended(Call& call, IkeSa& sa) {
         sa.ends_at = call.instant() + kReplacedLife;
         return want(sa, {.task = Task::kDeleteIke});
     }
+    if (sa.eap != nullptr) note_eap(call, sa, sa.remote, DropReason::kIkeEapAbandoned, {});
     remove_sa(call, sa, control::LostBecause::kSilent);
 }
 

@@ -66,7 +66,10 @@ struct NotingEap final : Eap {
     void put(SecretId id, const Secret& secret) override { told_.put.emplace_back(id, secret.kind); }
     void drop(SecretId id) override { told_.dropped.push_back(id); }
     ipc::AuthReply step(Now /*now*/, const ipc::EapStepAsk& ask) override {
-        return ipc::EapStepAnswer{EapOutcome::kContinue, ask.message, {}, {}};
+        ipc::EapStepAnswer out;
+        out.outcome = EapOutcome::kContinue;
+        out.message = ask.message;
+        return out;
     }
     Told& told_;
 };
@@ -139,7 +142,7 @@ TEST_CASE("without those who can, certificates and EAP cannot be answered") {
     REQUIRE(room.table.put(7, test::secret_of(SecretKind::kSigner, ipc::SecretFile::kPrivateKey, "PEM")));
     (void)room.answer<ipc::AskFailed>(ipc::SignAsk{7, {2}, kOurs});
     (void)room.answer<ipc::AskFailed>(ipc::VerifyPeerAsk{{7}, 2, {}, {}, 14, {}, kPeers});
-    (void)room.answer<ipc::AskFailed>(ipc::EapStepAsk{7, 7, 1, {}});
+    (void)room.answer<ipc::AskFailed>(ipc::EapStepAsk{7, kNoSecret, 7, 1, {}, {}});
 }
 
 TEST_CASE("those who answer for certificates and EAP have the secrets that they need, and no preshared key") {
@@ -160,5 +163,7 @@ TEST_CASE("those who answer for certificates and EAP have the secrets that they 
     const Now now{{}, WallTime{42}};
     CHECK(std::get<ipc::SignAnswer>(table.answer(now, ipc::SignAsk{4, {}, kOurs})).data[0] == 4);
     CHECK(std::get<ipc::VerifyPeerAnswer>(table.answer(now, ipc::VerifyPeerAsk{})).not_after == WallTime{42});
-    CHECK(std::get<ipc::EapStepAnswer>(table.answer(now, ipc::EapStepAsk{5, 0, 1, {9}})).message.front() == 9);
+    CHECK(
+        std::get<ipc::EapStepAnswer>(table.answer(now, ipc::EapStepAsk{5, kNoSecret, 0, 1, {}, {9}})).message.front() ==
+        9);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -65,6 +66,7 @@ class Answerer {
         if (auto* const keys = std::get_if<KeyExchangeAsk>(&question)) return exchange(std::move(*keys), random_);
         if (const auto* const mac = std::get_if<PskMacAsk>(&question)) return mac_with_psk(*mac);
         if (const auto* const mix = std::get_if<PpkMixAsk>(&question)) return mix_ppk(*mix);
+        if (otherwise) return otherwise(question);
         if (const auto* const sign = std::get_if<SignAsk>(&question)) return answer(*sign);
         if (const auto* const verify = std::get_if<VerifyPeerAsk>(&question)) return answer(*verify);
         return AskFailed{};
@@ -72,6 +74,7 @@ class Answerer {
 
     std::vector<SignAsk> signed_for;  // what was asked for
     std::vector<VerifyPeerAsk> verified;
+    std::function<Answer(const Question&)> otherwise;  // answers all asks but those for keys and preshared keys
 
   private:
     [[nodiscard]] Answer answer(const SignAsk& ask) {

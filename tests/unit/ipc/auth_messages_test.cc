@@ -42,7 +42,7 @@ std::vector<AuthQuestion> every_question() {
     out.emplace_back(PskMacAsk{7, crypto::Sha::kSha384, {1, 2, 3}, {4, 5}});
     out.emplace_back(SignAsk{8, {2, 3, 65'535}, {1, 2, 3}});
     out.emplace_back(VerifyPeerAsk{{7, UINT64_MAX}, 9, {1, 2}, {{3, 4}, {5}}, 14, {6, 7}, {8}});
-    out.emplace_back(EapStepAsk{7, 8, 9, {2, 0, 0, 4}});
+    out.emplace_back(EapStepAsk{7, 8, 9, 10, IpAddress::v4(192, 0, 2, 1), {2, 0, 0, 4}});
     out.emplace_back(PpkMixAsk{7, crypto::Sha::kSha512, secret_bytes(64), secret_bytes(32), secret_bytes(48)});
     return out;
 }
@@ -53,7 +53,8 @@ std::vector<AuthReply> every_reply() {
     out.emplace_back(PskMacAnswer{secret_bytes(32), secret_bytes(64)});
     out.emplace_back(SignAnswer{14, {1, 2}, {{3, 4}, {5}}});
     out.emplace_back(VerifyPeerAnswer{PeerVerdict::kNoRevocationList, 3, WallTime{-5}});
-    out.emplace_back(EapStepAnswer{EapOutcome::kSuccess, {3, 0, 0, 4}, secret_bytes(64), "alice@acme.example"});
+    out.emplace_back(EapStepAnswer{
+        EapOutcome::kSuccess, {3, 0, 0, 4}, 26, secret_bytes(64), "alice@acme.example", eap::Reason::kNone, "detail"});
     out.emplace_back(PpkMixAnswer{secret_bytes(64), secret_bytes(32), secret_bytes(48)});
     return out;
 }
@@ -113,6 +114,7 @@ TEST_CASE("of an ask, an answer and a secret no part is larger than it may be") 
     CHECK(replies([&](AuthReply& one) { std::get<EapStepAnswer>(one).msk = secret_bytes(63); }, 4));
     CHECK(replies([&](AuthReply& one) { std::get<EapStepAnswer>(one).outcome = EapOutcome::kContinue; }, 4));
     CHECK(replies([&](AuthReply& one) { std::get<EapStepAnswer>(one).identity.resize(1025); }, 4));
+    CHECK(replies([&](AuthReply& one) { std::get<EapStepAnswer>(one).detail.resize(257); }, 4));
     CHECK(refuses(decode_auth_control, AuthControl(PutSecret{})));  // nobody has kNoSecret
     CHECK(refuses(decode_auth_control,
                   AuthControl(PutSecret{1, SecretKind::kUsers, false, std::vector<std::string>(65, "x")})));
@@ -129,7 +131,7 @@ TEST_CASE("the largest ask, answer and part of a secret fit into a message") {
     ask.octets.resize(4 * 1024);
     CHECK(check(AuthQuestion(ask)));
     CHECK(encode(AuthMessage(AuthAsk{1, std::move(ask)}), wire));
-    CHECK(encode(AuthMessage(AuthAsk{1, EapStepAsk{1, 2, 3, std::vector<std::uint8_t>(64 * 1024)}}), wire));
+    CHECK(encode(AuthMessage(AuthAsk{1, EapStepAsk{1, 2, 3, 4, {}, std::vector<std::uint8_t>(64 * 1024)}}), wire));
     CHECK(encode(AuthControl(SecretPart{SecretFile::kCa, secret_bytes(SecretPart::kMostBytes), true}), wire));
 }
 

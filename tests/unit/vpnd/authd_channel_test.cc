@@ -115,7 +115,7 @@ TEST_CASE("certificates and EAP are asked for in the numbers of the RFC, and ans
         kNow, 2,
         ike::VerifyPeerAsk{{5, 6}, {ike::IdType::kFqdn, {8}}, {{9}}, ike::AuthMethod::kDigitalSignature, {10}, {11}},
         false);
-    room.channel.post(kNow, 3, ike::EapStepAsk{5, 6, 7, {8}}, false);
+    room.channel.post(kNow, 3, ike::EapStepAsk{5, 9, 6, 7, *parse_ip("192.0.2.1"), {8}}, false);
     CHECK(room.take().empty());
     const auto asked = room.asked();
     REQUIRE(asked.size() == 3);
@@ -133,14 +133,24 @@ TEST_CASE("certificates and EAP are asked for in the numbers of the RFC, and ans
     const std::vector<std::uint8_t> msk(64, 3);
     room.answer(asked[0].id, ipc::SignAnswer{14, {1}, {{2}}});
     room.answer(asked[1].id, ipc::VerifyPeerAnswer{PeerVerdict::kRevoked, 1, WallTime{5}});
-    room.answer(asked[2].id, ipc::EapStepAnswer{EapOutcome::kSuccess, {4}, crypto::SecretBuffer(Bytes(msk)), "alice"});
+    room.answer(asked[2].id, ipc::EapStepAnswer{EapOutcome::kSuccess,
+                                                {4},
+                                                26,
+                                                crypto::SecretBuffer(Bytes(msk)),
+                                                "alice",
+                                                eap::Reason::kWrongPassword,
+                                                "detail"});
     const auto answers = room.take();
     REQUIRE(answers.size() == 3);
     CHECK(std::get<ike::SignAnswer>(answers[0].answer).method == ike::AuthMethod::kDigitalSignature);
     CHECK(std::get<ike::SignAnswer>(answers[0].answer).chain == ike::CertificateChain{{2}});
     CHECK(std::get<ike::VerifyPeerAnswer>(answers[1].answer).verdict == PeerVerdict::kRevoked);
     CHECK(std::get<ike::EapStepAnswer>(answers[2].answer).msk == crypto::PrfKey(Bytes(msk)));
-    CHECK(std::get<ike::EapStepAnswer>(answers[2].answer).identity == "alice");
+    const auto& stepped = std::get<ike::EapStepAnswer>(answers[2].answer);
+    CHECK(stepped.identity == "alice");
+    CHECK(stepped.type == eap::Type::kMschapv2);
+    CHECK(stepped.reason == eap::Reason::kWrongPassword);
+    CHECK(stepped.detail == "detail");
 }
 
 TEST_CASE("what may wait comes after what may not, but for what authd has already") {

@@ -41,7 +41,7 @@ ipc::AuthQuestion to_wire(ike::VerifyPeerAsk& ask) {
         std::move(ask.octets)};
 }
 ipc::AuthQuestion to_wire(ike::EapStepAsk& ask) {
-    return ipc::EapStepAsk{ask.proof, ask.signer, ask.conversation, std::move(ask.message)};
+    return ipc::EapStepAsk{ask.users, ask.trust, ask.signer, ask.conversation, ask.source, std::move(ask.message)};
 }
 
 ipc::AuthQuestion to_wire(ike::PpkMixAsk& ask) {
@@ -64,7 +64,9 @@ ike::Answer from_wire(ipc::VerifyPeerAnswer& reply) {
     return ike::VerifyPeerAnswer{reply.verdict, reply.trust, reply.not_after};
 }
 ike::Answer from_wire(ipc::EapStepAnswer& reply) {
-    return ike::EapStepAnswer{reply.outcome, std::move(reply.message), key_of(reply.msk), std::move(reply.identity)};
+    return ike::EapStepAnswer{reply.outcome,          std::move(reply.message),  static_cast<eap::Type>(reply.type),
+                              key_of(reply.msk),      std::move(reply.identity), reply.reason,
+                              std::move(reply.detail)};
 }
 
 ike::Answer from_wire(ipc::PpkMixAnswer& reply) {
