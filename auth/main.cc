@@ -14,11 +14,14 @@
 
 #include "auth/certificates.h"
 #include "auth/daemon.h"
+#include "auth/eap/tls_session.h"
+#include "auth/eap_conversations.h"
 #include "auth/sandbox.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/memory_lock.h"
 #include "base/version.h"
+#include "crypto/legacy_provider.h"
 #include "crypto/prf.h"
 #include "crypto/random.h"
 #include "ipc/channel.h"
@@ -50,6 +53,7 @@ void load_algorithms() {
     for (const crypto::Sha sha : {crypto::Sha::kSha1, crypto::Sha::kSha256, crypto::Sha::kSha384, crypto::Sha::kSha512})
         (void)crypto::shared_key_mic(sha, {&kNothing, 1}, {&kNothing, 1});
     auth::load_certificate_algorithms();
+    eap::prepare_tls();
 }
 
 Status serve(ipc::Channel channel) {
@@ -63,9 +67,12 @@ Status serve(ipc::Channel channel) {
             {{"reason", memory_lock.error().what}, {"risk", "keys may be swapped out"}});
     }
     load_algorithms();
+    const auto legacy = crypto::load_legacy_digest();
+    if (!legacy) log(LogLevel::kWarn, "eap_mschapv2_not_served", {{"reason", legacy.error().what}});
     crypto::SystemRandom random;
     auth::Daemon daemon(std::move(channel), std::move(*signals),
-                        auth::Table(random, std::make_unique<auth::ChainCertificates>()),
+                        auth::Table(random, std::make_unique<auth::ChainCertificates>(),
+                                    std::make_unique<auth::EapConversations>(legacy ? &*legacy : nullptr, random)),
                         memory_lock ? std::optional(*memory_lock) : std::nullopt);
     WARREN_TRY(auth::confine_system_calls());
     daemon.run();
