@@ -1,6 +1,5 @@
 """The rows of docs/conformance.md for IKEv2 and ESP. docs/conformance.py makes the page."""
 
-EAP = "Not served yet: EAP"
 
 SECTIONS = {
     "KP": "IKE: packets and payloads",
@@ -140,7 +139,7 @@ ROWS = {
     "KI4": (
         "Without an IDr: only where there is a gateway, and only an identity that one customer expects",
         ["test_without_an_idr_nobody_is_found_where_there_is_no_gateway"],
-        "With certificates the CA decides: unit. By realm with EAP: not served yet",
+        "By preshared key, and by realm with EAP; by CA with certificates",
     ),
     "KI5": (
         "One connection, one key: the peer is checked with the key of the connection found, and with no other",
@@ -202,10 +201,36 @@ ROWS = {
         ["test_a_stock_site_with_a_certificate_comes_up_and_pings"],
         "vpnd is not told the CAs yet: its requests name none",
     ),
-    "KA7": ("EAP: every order of its messages", [], EAP),
-    "KA8": ("EAP-MSCHAPv2", [], EAP),
-    "KA9": ("EAP-TLS", [], EAP),
-    "KA10": ("EAP without our own AUTH is off", [], EAP),
+    "KA7": (
+        "EAP: we sign first, then ask for a name; no success before the method is done, and nothing but AUTH with the "
+        "key of EAP after it; at most 20 requests; a Nak to a method that we have is honoured; conversations are "
+        "bounded in all, of a customer and of a source, and in time",
+        [],
+        "",
+    ),
+    "KA8": (
+        "EAP-MSCHAPv2: both sides show that they know the password; the vectors of RFC 2759 and RFC 3079; one wrong "
+        "password may be corrected; whoever guesses has to wait, by user and by source",
+        [
+            "test_a_password_opens_the_tunnel",
+            "test_a_wrong_password_is_refused_and_counted",
+            "test_a_user_of_the_same_name_at_another_customer_opens_nothing_here",
+        ],
+        "",
+    ),
+    "KA9": (
+        "EAP-TLS with TLS 1.2 and 1.3, in fragments; the peer is whom its certificate shows",
+        [
+            "test_a_certificate_opens_the_tunnel_by_eap_tls",
+            "test_another_authoritys_certificate_opens_nothing",
+        ],
+        "",
+    ),
+    "KA10": (
+        "EAP without our own AUTH is off: we sign first whatever the peer offers (RFC 5998)",
+        [],
+        "",
+    ),
     "KA11": (
         "A peer that is refused gets AUTHENTICATION_FAILED and nothing else, the same after the same work; as "
         "initiator we send it",

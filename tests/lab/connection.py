@@ -28,6 +28,7 @@ class Connection:
     name: str
     remote_identity: str = ""
     psk: str = ""
+    users: dict = field(default_factory=dict)  # {name: password}, for EAP; in a file below secrets/ as well
     children: list = field(default_factory=list)
     auth: str = "psk"
     remote_address: str = ""
@@ -44,6 +45,8 @@ class Connection:
             yield f"psk = {{ secret = {json.dumps(self.secret(customer))} }}"
         if self.ppk:
             yield f"ppk = {{ secret = {json.dumps(self.secret(customer, 'ppk'))} }}"
+        if self.users:
+            yield f"users = {{ secret = {json.dumps(self.users_file(customer))} }}"
         if not self.enabled:
             yield "enabled = false"
         for child in self.children:
@@ -53,6 +56,9 @@ class Connection:
     def secret(self, customer, kind="psk"):
         """The name of its key's file."""
         return f"{customer}/{self.name}.{kind}"
+
+    def users_file(self, customer):
+        return f"{customer}/{self.name}.users"
 
 
 @dataclass
@@ -80,8 +86,10 @@ class Ipsec:
     def secrets(self, customer):
         """{file below secrets/: its content}"""
         keys = {f"{customer}/hub.key": self.certificate.key_pem} if self.certificate else {}
-        return keys | {connection.secret(customer, kind): key + "\n" for connection in self.connections
-                       for kind, key in (("psk", connection.psk), ("ppk", connection.ppk)) if key}
+        users = {one.users_file(customer): "".join(f'{name} = "{word}"\n' for name, word in one.users.items())
+                 for one in self.connections if one.users}
+        return users | keys | {connection.secret(customer, kind): key + "\n" for connection in self.connections
+                               for kind, key in (("psk", connection.psk), ("ppk", connection.ppk)) if key}
 
     def certificates(self, customer):
         """{file below certs/: its content}"""

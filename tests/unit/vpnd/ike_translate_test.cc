@@ -197,10 +197,25 @@ TEST_CASE("a peer with a certificate: the customer's signer and trust") {
     CHECK(made.trust == 9);
 }
 
+TEST_CASE("EAP is served with the customer's realms and secrets") {
+    Held held;
+    held.settings().auth = IpsecAuth::kEapMschapv2;
+    CHECK(held.served().auth == ike::Auth::kEapMschapv2);
+    held.settings().auth = IpsecAuth::kEapTls;
+    CHECK(held.served().auth == ike::Auth::kEapTls);
+    held.customer.ipsec->realms = {"acme.example"};
+    held.customer.ipsec->signer = 5;
+    held.customer.ipsec->trust = 6;
+    CHECK(customer_of(held.customer).realms == std::vector<std::string>{"acme.example"});
+    CHECK(held.served().signer == 5);
+    CHECK(held.served().trust == 6);
+}
+
 TEST_CASE("what this version does not serve is refused, and says why") {
     Held held;
-    SUBCASE("EAP") {
-        held.settings().auth = IpsecAuth::kEapMschapv2;
+    SUBCASE("a postquantum key beside a certificate") {
+        held.settings().auth = IpsecAuth::kCertificate;
+        held.settings().ppk_identity = "graz-2026";
     }
     SUBCASE("too many pairs") {
         held.settings().split = true;

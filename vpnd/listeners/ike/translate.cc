@@ -78,7 +78,13 @@ ike::Start start_of(IpsecStart start) {
 }
 
 ike::Auth auth_of(IpsecAuth auth) {
-    return auth == IpsecAuth::kCertificate ? ike::Auth::kCertificate : ike::Auth::kPsk;
+    switch (auth) {
+        case IpsecAuth::kPsk: return ike::Auth::kPsk;
+        case IpsecAuth::kCertificate: return ike::Auth::kCertificate;
+        case IpsecAuth::kEapMschapv2: return ike::Auth::kEapMschapv2;
+        case IpsecAuth::kEapTls: return ike::Auth::kEapTls;
+    }
+    return ike::Auth::kPsk;
 }
 
 const ipc::IkeListener& ikes(const HeldListener& listener) {
@@ -102,8 +108,6 @@ void add_pairs(const ike::ChildConfig& child, std::vector<ike::ChildConfig>& out
 // Why this version does not serve it; "": it does.
 std::string_view refusal_of(const HeldConnection& held) {
     const ipc::ConnectionSettings& settings = held.config.settings;
-    if (settings.auth != IpsecAuth::kPsk && settings.auth != IpsecAuth::kCertificate)
-        return "this version authenticates by preshared key and by certificate only";
     if (settings.auth != IpsecAuth::kPsk && !settings.ppk_identity.empty())
         return "this version takes a postquantum key only beside a preshared one";
     for (const ipc::IpsecChild& child : settings.children) {
@@ -167,6 +171,7 @@ ike::CustomerConfig customer_of(const HeldCustomer& customer) {
     if (!customer.ipsec) return out;
     out.identity = identity_of(customer.ipsec->identity);
     out.addresses = customer.ipsec->addresses;
+    out.realms = customer.ipsec->realms;
     return out;
 }
 
