@@ -14,6 +14,8 @@ namespace {
 // nothing of whose CAs there are.
 constexpr std::array<std::uint8_t, kAuthoritySize> kAnyAuthority{};
 
+constexpr const char* kOutdated = "its signature uses SHA-1, and it knows better";
+
 Identity identity_in(const IdPayload& id) {
     return identity_of(id.type, id.value.first(std::min(id.value.size(), kMostIdentity + 1)));
 }
@@ -25,6 +27,7 @@ CertificateChain chain_in(const Payloads& payloads) {
     for (const Payload& payload : payloads) {
         const auto* const certificate = std::get_if<CertPayload>(&payload);
         if (certificate == nullptr || certificate->encoding != CertEncoding::kX509Signature) continue;
+        if (certificate->data.size() > kMostCertificate) return {};
         out.emplace_back(certificate->data.begin(), certificate->data.end());
     }
     return out;
@@ -33,6 +36,20 @@ CertificateChain chain_in(const Payloads& payloads) {
 // A peer that has a list of hashes uses them: SHA-1 is for those without one (conformance KA2).
 bool is_outdated(AuthMethod method, Bytes init_message) {
     return method == AuthMethod::kRsaSignature && hashes_in(init_message).has_value();
+}
+
+// What is longer than authd takes is cut: then it is wrong, as it would be whole.
+VerifyPeerAsk verify_ask(const Payloads& payloads, Identity peer, std::vector<std::uint8_t> octets) {
+    const AuthPayload& auth = *payloads.find<AuthPayload>();
+    const Bytes data = auth.data.first(std::min(auth.data.size(), kMostAuthData));
+    VerifyPeerAsk out;
+    out.identity = std::move(peer);
+    out.identity.value.resize(std::min(out.identity.value.size(), kMostIdentity));
+    out.chain = chain_in(payloads);
+    out.method = auth.method;
+    out.data.assign(data.begin(), data.end());
+    out.octets = std::move(octets);
+    return out;
 }
 
 std::vector<Setup::Candidate> candidates_of(const std::vector<Finding>& found) {
@@ -103,8 +120,11 @@ std::optional<Question> Engine::State::answer_signature(Call& call, IkeSa& sa, c
     Finding nobody;
     nobody.missing = Missing::kConnection;
     std::vector<Finding> found;
-    const bool is_usable = claim.peer.value.size() <= kMostIdentity && !is_outdated(auth.method, setup.init_request);
-    if (is_usable) found = directory.find_candidates(claim, nobody);
+    if (is_outdated(auth.method, setup.init_request)) {
+        nobody.missing = Missing::kNothing;
+    } else if (claim.peer.value.size() <= kMostIdentity) {
+        found = directory.find_candidates(claim, nobody);
+    }
     const std::vector<Setup::Candidate> candidates = candidates_of(found);
 
     if (in.answer == nullptr) {
@@ -112,14 +132,10 @@ std::optional<Question> Engine::State::answer_signature(Call& call, IkeSa& sa, c
         if (!may_ask(sa)) return std::nullopt;
         setup.candidates = candidates;
         setup.proven.reset();
-        VerifyPeerAsk question;
+        VerifyPeerAsk question =
+            verify_ask(in.payloads, claim.peer,
+                       auth_octets(sa.suite.prf_hash(), setup.init_request, setup.our_nonce, setup.sk_pi, idi.body));
         for (const Setup::Candidate& one : candidates) question.trusts.push_back(one.trust);
-        question.identity = claim.peer;
-        question.identity.value.resize(std::min(question.identity.value.size(), kMostIdentity));
-        question.chain = chain_in(in.payloads);
-        question.method = auth.method;
-        question.data.assign(auth.data.begin(), auth.data.end());
-        question.octets = auth_octets(sa.suite.prf_hash(), setup.init_request, setup.our_nonce, setup.sk_pi, idi.body);
         return question;
     }
     // The configuration changed meanwhile: the peer asks again.
@@ -156,6 +172,10 @@ std::optional<Question> Engine::State::answer_signature(Call& call, IkeSa& sa, c
 std::optional<Question> Engine::State::take_verdict(Call& call, IkeSa& sa, const Incoming& in,
                                                     const std::vector<Finding>& found, const Finding& nobody,
                                                     const VerifyPeerAnswer& verified) {
+    if (found.empty() && nobody.missing == Missing::kNothing) {
+        refuse_auth(call, sa, in, nobody, DropReason::kIkeCertificateRefused, kOutdated);
+        return std::nullopt;
+    }
     if (found.empty()) {
         refuse_auth(call, sa, in, nobody, nobody.reason());
         return std::nullopt;
@@ -181,18 +201,15 @@ std::optional<Question> Engine::State::take_signature(Call& call, IkeSa& sa, con
     const IdrPayload& idr = *in.payloads.find<IdrPayload>();
     const AuthPayload& auth = *in.payloads.find<AuthPayload>();
     if (is_outdated(auth.method, setup.init_response)) {
-        refuse_responder(call, sa, DropReason::kIkeCertificateRefused, peer, "its signature uses SHA-1");
+        refuse_responder(call, sa, DropReason::kIkeCertificateRefused, peer, kOutdated);
         return std::nullopt;
     }
     if (in.answer == nullptr) {
         if (!may_ask(sa)) return std::nullopt;
-        VerifyPeerAsk question;
+        VerifyPeerAsk question =
+            verify_ask(in.payloads, peer,
+                       auth_octets(sa.suite.prf_hash(), setup.init_response, setup.our_nonce, setup.sk_pr, idr.body));
         question.trusts = {connection.trust};
-        question.identity = peer;
-        question.chain = chain_in(in.payloads);
-        question.method = auth.method;
-        question.data.assign(auth.data.begin(), auth.data.end());
-        question.octets = auth_octets(sa.suite.prf_hash(), setup.init_response, setup.our_nonce, setup.sk_pr, idr.body);
         return question;
     }
     const auto* const verified = std::get_if<VerifyPeerAnswer>(in.answer);

@@ -52,6 +52,9 @@ inline constexpr std::size_t kEphemeralsKept = 8;
 // Datagrams that wait for the keys of a half-open IKE_SA: an IKE_AUTH request in fragments.
 inline constexpr std::size_t kMostWaiting = 8;
 inline constexpr std::size_t kMostWaitingBytes = 12'288;
+// Of what authd is asked to verify: longer ones are nobody's (ipc/auth_messages).
+inline constexpr std::size_t kMostCertificate = 16'384;
+inline constexpr std::size_t kMostAuthData = 4096;
 // An IKE_AUTH request in fragments: who sends it is nobody yet.
 inline constexpr std::size_t kMostAuthMessage = 16'384;
 

@@ -136,6 +136,7 @@ TEST_CASE("KA2: SHA-1 is for peers that sent no list of hashes") {
     CHECK(pair.right.engine.sizes().ike_sas == 0);
     REQUIRE(pair.right.answerer.verified.size() == 1);
     CHECK(pair.right.answerer.verified[0].trusts.empty());
+    CHECK(pair.right.engine.strangers_attempts().at(0).sentence.find("SHA-1") != std::string::npos);
     Certified answer;
     answer.right.answerer.put_signer(kSigner,
                                      {.issuer = kRightsCa, .name = kRight, .method = AuthMethod::kRsaSignature});
