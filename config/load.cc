@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/parallel.h"
 #include "base/result.h"
+#include "config/certificate_check.h"
 #include "config/clash.h"
 #include "config/file_reader.h"
 #include "config/generation.h"
@@ -241,6 +242,7 @@ class Loading {
             if (entry.unchanged == nullptr) fresh.push_back(std::move(entry.parsed));
         }
         validate(appliance_, fresh, out_.secrets, out_.diagnostics);
+        if (options_.checks_certificates) check_certificate_files(fresh);
         std::set<std::string> spoken_of;
         for (const Diagnostic& diagnostic : out_.diagnostics) spoken_of.insert(diagnostic.customer);
         auto next = fresh.begin();
@@ -255,6 +257,20 @@ class Loading {
                 stamps = stamps_of(entry.stamp, parsed.value);
             out_.customers.push_back({std::move(parsed.value), parsed.valid, std::move(entry.file), std::move(stamps),
                                       nullptr, std::move(parsed.source.text)});
+        }
+    }
+
+    void check_certificate_files(std::vector<Parsed<Customer>>& fresh) {
+        const WallTime now{began_};
+        std::vector<Diagnostic> found;
+        check_certificates(appliance_, out_.secrets, now, found);
+        if (has_errors(found)) appliance_.valid = false;
+        std::move(found.begin(), found.end(), std::back_inserter(out_.diagnostics));
+        for (Parsed<Customer>& customer : fresh) {
+            found.clear();
+            check_certificates(customer, out_.secrets, now, found);
+            if (has_errors(found)) customer.valid = false;
+            std::move(found.begin(), found.end(), std::back_inserter(out_.diagnostics));
         }
     }
 

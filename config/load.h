@@ -51,6 +51,9 @@ struct LoadOptions {
     // The resolution of file times, in nanoseconds: a file written within the last tick may change again without a new
     // time, so it is read again next time.
     std::int64_t tick = 2'000'000'000;
+    // Also checks that certificates and their keys can be used, now. Not where a configuration is put into force: what
+    // has expired must not take a customer's other tunnels down.
+    bool checks_certificates = false;
     // These texts instead of the files, under the files' names; must outlive the call. Secrets are read from the
     // directory.
     const Texts* instead = nullptr;

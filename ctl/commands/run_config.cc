@@ -69,7 +69,7 @@ std::string describe_removals(const std::string& run_dir, const config::Loaded& 
 
 int run_check(const Invocation& invocation, Output& output) {
     const std::string directory = invocation.arguments.empty() ? invocation.config_dir : invocation.arguments[0];
-    const config::Loaded loaded = config::load(directory, {.secrets_may_be_absent = true});
+    const config::Loaded loaded = config::load(directory, {.secrets_may_be_absent = true, .checks_certificates = true});
     const bool valid = loaded.appliance_valid && !config::has_errors(loaded.diagnostics);
     if (invocation.json) {
         output.out << check_json(loaded);
