@@ -101,9 +101,11 @@ std::string Made::pem() const {
 }
 
 std::string Made::key_pem() const {
-    return text_of([this](BIO* to) {
-        return ::PEM_write_bio_PKCS8PrivateKey(to, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    });
+    const std::unique_ptr<BIO, decltype(&::BIO_free)> text(::BIO_new(::BIO_s_mem()), &::BIO_free);
+    if (::PEM_write_bio_PKCS8PrivateKey(text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) return {};
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(text.get(), &data);
+    return {data, static_cast<std::size_t>(size)};
 }
 
 std::vector<std::uint8_t> public_key_of(const Made& made) {

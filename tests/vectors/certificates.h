@@ -35,7 +35,7 @@ class Made {
   public:
     [[nodiscard]] std::vector<std::uint8_t> der() const;
     [[nodiscard]] std::string pem() const;
-    [[nodiscard]] std::string key_pem() const;  // PKCS8
+    [[nodiscard]] std::string key_pem() const;  // PKCS8; "": there is none
     [[nodiscard]] std::vector<std::uint8_t> subject_der() const;
 
     std::shared_ptr<evp_pkey_st> key;

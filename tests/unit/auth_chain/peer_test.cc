@@ -271,7 +271,11 @@ TEST_CASE("KA5: revocation lists") {
     const std::string revoking = test::make_revocation_list(root, {&leaf});
     const std::string old = test::make_revocation_list(root, {}, -kDay);
     const std::string old_revoking = test::make_revocation_list(root, {&leaf}, -kDay);
-    const std::string foreign = test::make_revocation_list(test::make_root("Acme Root"), {});
+    const Made same_name = test::make_root("Acme Root");
+    const std::string foreign = test::make_revocation_list(same_name, {});
+    Made forger = root;
+    forger.key = same_name.key;
+    const std::string forged = test::make_revocation_list(forger, {});
     const auto with = [&](std::vector<std::string> lists, bool required) {
         return verdict_of({{&leaf}}, {{root.pem()}, std::move(lists), required});
     };
@@ -284,7 +288,9 @@ TEST_CASE("KA5: revocation lists") {
     CHECK(with({old_revoking}, false) == kRevoked);
     CHECK(with({}, true) == kNoRevocationList);
     CHECK(with({}, false) == kTrusted);
-    CHECK(with({foreign}, false) == kNoRevocationList);  // its signature is wrong: somebody wrote it
+    CHECK(with({foreign}, false) == kTrusted);  // another CA's
+    CHECK(with({foreign}, true) == kNoRevocationList);
+    CHECK(with({forged}, false) == kNoRevocationList);  // its signature is wrong: somebody wrote it
     CHECK(with({old, good}, true) == kTrusted);
 
     const auto trust = Trusting{{root.pem()}, {old}, false}.read();
