@@ -275,7 +275,8 @@ void Engine::State::end_sa(Call& call, IkeSa& sa, control::LostBecause because) 
 bool Engine::State::begin(Call& call, ConnectionEntry& entry, std::string_view child,
                           std::optional<dataplane::FlowKey> packet, bool in_place_of_another) {
     const Connection* const connection = directory.find(entry.index);
-    if (connection == nullptr || !connection->remote_address) return false;
+    // With EAP clients begin.
+    if (connection == nullptr || !connection->remote_address || is_eap(connection->auth)) return false;
     const bool is_there = std::any_of(entry.ike_sas.begin(), entry.ike_sas.end(),
                                       [&](std::uint32_t slot) { return is_coming_up(*at(slot)); });
     if ((is_there && !in_place_of_another) || !make_room_for_sa(call, entry, *connection)) return false;

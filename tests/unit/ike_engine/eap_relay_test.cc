@@ -337,6 +337,12 @@ TEST_CASE("a conversation has a bounded number of messages, whatever authd says"
     CHECK(bench.say_password().has(NotifyType::kAuthenticationFailed));
 }
 
+TEST_CASE("whoever uses EAP begins: we do not") {
+    EapBench bench([](Connection& connection) { connection.remote_address = *parse_ip("192.0.2.1"); });
+    CHECK(!bench.hub.engine.initiate(bench.hub.now, kFirst, bench.hub.out));
+    CHECK(bench.hub.out.messages.empty());
+}
+
 TEST_CASE("a connection that has all its sessions takes none by EAP either") {
     EapBench bench([](Connection& connection) { connection.max_sessions = 0; });
     (void)bench.begin();
