@@ -206,7 +206,11 @@ class RuleMaker {
         std::vector<KeyRange> keys;
         for (const config::PortRange& range : joined) keys.push_back(keys_of(range));
         if (keys.size() == 1) return Selector{"", KeyList::Key::kPort, keys.front()};
-        const std::string name = "rule." + std::to_string(number_) + ".ports";
+        // Rules about the same ports share a list, if its name is not too long for one of nftables.
+        std::string name = "ports";
+        for (const config::PortRange& range : joined) name += "." + config::to_string(range);
+        constexpr std::size_t kLongestName = 200;
+        if (name.size() > kLongestName) name = "rule." + std::to_string(number_) + ".ports";
         return Selector{list(name, KeyList::Key::kPort, std::move(keys)), KeyList::Key::kPort, {}};
     }
 
@@ -366,7 +370,7 @@ Policy policy_of(const config::Customer& customer, const std::vector<Prefix>& be
 
 bool is_policy_list(std::string_view name) {
     return name.starts_with("peer.") || name.starts_with("group.") || name.starts_with("handoff.") ||
-           name.starts_with("rule.");
+           name.starts_with("rule.") || name.starts_with("ports.");
 }
 
 bool is_policy_chain(std::string_view name) {

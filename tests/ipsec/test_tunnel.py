@@ -132,3 +132,34 @@ def test_what_is_sent_to_a_site_without_a_tunnel_leaves_nowhere_else(town, join,
     assert capture.packets() == []
     graz.connect()
     assert town.warren.stack(id_).ping(SITE)
+
+
+def test_a_connection_is_a_peer_for_rules_of_the_firewall(town, join, site):
+    id_ = town.new_id("policy")
+    graz = site(id_)
+    office = town.office("linz", addresses=["10.0.0.7/32"], reach=["10.0.0.0/16"])
+    rule = {"name": "graz may ask", "from": ["peer:graz"], "to": ["peer:linz"], "proto": "udp", "action": "accept"}
+    made = join(id_, [graz], [office.peer], firewall={"default": "drop", "rule": [rule]})
+    graz.connect()
+    office.connect()
+
+    def answered(ask, source, answer, target):
+        with ask.socket() as client, answer.socket() as server:
+            client.bind((source, 0))
+            server.bind((target, 7))
+            for sock in (client, server):
+                sock.settimeout(1)
+            client.sendto(b"?", (target, 7))
+            try:
+                _, peer = server.recvfrom(10)
+                server.sendto(b"!", peer)
+                return client.recv(10) == b"!"
+            except socket.timeout:
+                return False
+
+    netlab.wait_until(lambda: answered(graz.ns, SITE, office.ns, "10.0.0.7"), 5, "the rule lets it pass")
+    assert not answered(office.ns, "10.0.0.7", graz.ns, SITE)
+    made.firewall["rule"][0]["from"], made.firewall["rule"][0]["to"] = ["peer:linz"], ["peer:graz"]
+    town.warren.put(made)
+    assert answered(office.ns, "10.0.0.7", graz.ns, SITE)
+    assert not answered(graz.ns, SITE, office.ns, "10.0.0.7")

@@ -43,6 +43,19 @@ def _toml(value):
     return json.dumps(value)  # JSON strings, numbers, booleans and lists of them are valid TOML
 
 
+def _policy(table, keys):
+    """[firewall] or [nat]; a list of tables in it is one [[...]] each."""
+    if keys is None:
+        return []
+    plain = {key: value for key, value in keys.items() if not (value and isinstance(value, list)
+                                                               and isinstance(value[0], dict))}
+    lines = ["", f"[{table}]"] + [f"{key} = {_toml(value)}" for key, value in plain.items()]
+    for key in keys.keys() - plain.keys():
+        for entry in keys[key]:
+            lines += ["", f"[[{table}.{key}]]"] + [f"{name} = {_toml(value)}" for name, value in entry.items()]
+    return lines
+
+
 @dataclass
 class Peer:
     """One [[wireguard.peer]]. `psk` is the key; it goes into a file below secrets/."""
@@ -54,6 +67,7 @@ class Peer:
     psk: str = ""
     keepalive: int = 0
     enabled: bool = True
+    groups: list = field(default_factory=list)
 
     def text(self, customer):
         lines = ["[[wireguard.peer]]", f"name = {_toml(self.name)}", f"public_key = {_toml(self.public_key)}",
@@ -66,6 +80,8 @@ class Peer:
             lines.append(f"persistent_keepalive = {self.keepalive}")
         if not self.enabled:
             lines.append("enabled = false")
+        if self.groups:
+            lines.append(f"groups = {_toml(self.groups)}")
         return "\n".join(lines) + "\n"
 
 
@@ -85,6 +101,8 @@ class Customer:
     traffic: dict = None  # rate_up, rate_down, share
     routes: list = field(default_factory=list)  # (to, via)
     handoff: dict = None
+    firewall: dict = None  # and its `rule`s
+    nat: dict = None  # and its `forward`s
     listen_port: int = 0  # with `private_key`: a listener of its own
     private_key: str = ""
     ipsec: connection.Ipsec = None
@@ -102,6 +120,7 @@ class Customer:
             lines += ["", "[traffic]"] + [f"{key} = {_toml(value)}" for key, value in self.traffic.items()]
         if self.handoff:
             lines += ["", "[handoff]"] + [f"{key} = {_toml(value)}" for key, value in self.handoff.items()]
+        lines += _policy("firewall", self.firewall) + _policy("nat", self.nat)
         if self.listen_port:
             lines += ["", "[wireguard]", f"listen_port = {self.listen_port}",
                       f"private_key = {{ secret = {_toml(f'{self.id}/listener')} }}"]

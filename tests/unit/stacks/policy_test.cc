@@ -137,7 +137,7 @@ TEST_CASE("rules in the order of the file, between ping and the default") {
 		icmp type { echo-reply, echo-request } counter last goto admit comment "ping"
 		icmpv6 type { echo-request, echo-reply } counter last goto admit comment "ping"
 		ct protocol 6 ct original ip saddr @peer.graz.4 ct reply ip saddr 10.42.0.10 )"
-                    R"(ct reply proto-src @rule.1.ports counter last goto admit comment "rule web"
+                    R"(ct reply proto-src @ports.443.8000-8012 counter last goto admit comment "rule web"
 		ct protocol 6 ct reply ip6 saddr fd00:24::-fd00:24::ffff:ffff:ffff:ffff )"
                     R"(counter last reject with tcp reset comment "rule no"
 		ct reply ip6 saddr fd00:24::-fd00:24::ffff:ffff:ffff:ffff )"
