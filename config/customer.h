@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "config/clients.h"
 #include "config/connection.h"
 #include "config/firewall.h"
 #include "config/tunnel.h"
@@ -54,6 +55,7 @@ struct Traffic {
 
 struct Peer {
     std::string name;
+    std::string description;                // for people
     std::vector<Prefix> allowed_ips;        // no host bits; each prefix belongs to one peer of a customer
     std::optional<ZonedEndpoint> endpoint;  // when set, we may initiate
     bool enabled = true;
@@ -68,6 +70,7 @@ struct Peer {
 struct Customer {
     std::string id;    // [a-z][a-z0-9-]{0,30}, the file's name
     std::string name;  // for people
+    std::string description;
     CustomerState state = CustomerState::kActive;
     Stack stack;
     Traffic traffic;
@@ -76,6 +79,7 @@ struct Customer {
     Nat nat;
     std::vector<Listener> listeners;  // the customer's own; peers of a kind without one use the shared one
     std::vector<Peer> peers;
+    std::optional<Clients> clients;  // absent: every profile has the defaults
     std::optional<Ipsec> ipsec;
     bool operator==(const Customer&) const = default;
 };

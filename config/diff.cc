@@ -65,6 +65,7 @@ std::string prefixes_field(const Peer& peer) {
 
 void flatten(const Peer& peer, Flat& out) {
     const std::string at = fmt::format("peer {}", peer.name);
+    if (!peer.description.empty()) out[at + " description"] = peer.description;
     out[prefixes_field(peer)] = join(peer.allowed_ips, false);
     out[at + " enabled"] = peer.enabled ? "true" : "false";
     if (peer.endpoint) out[at + " endpoint"] = to_string(*peer.endpoint);
@@ -72,9 +73,22 @@ void flatten(const Peer& peer, Flat& out) {
     std::visit([&](const auto& tunnel) { flatten(tunnel, at, out); }, peer.tunnel);
 }
 
+void flatten(const Clients& clients, Flat& out) {
+    if (!clients.pool.empty()) out["clients.pool"] = join(clients.pool, true);
+    if (clients.routes) out["clients.routes"] = join(*clients.routes, true);
+    std::vector<std::string> servers;
+    for (const IpAddress& server : clients.dns) servers.push_back(to_string(server));
+    if (!servers.empty()) out["clients.dns"] = fmt::format("{}", fmt::join(servers, ", "));
+    if (!clients.search.empty()) out["clients.search"] = fmt::format("{}", fmt::join(clients.search, ", "));
+    if (clients.mtu) out["clients.mtu"] = fmt::to_string(*clients.mtu);
+    out["clients.persistent_keepalive"] = fmt::to_string(clients.persistent_keepalive_seconds);
+    if (!clients.endpoint.empty()) out["clients.endpoint"] = clients.endpoint;
+}
+
 Flat flatten(const Customer& customer) {
     Flat out;
     out["name"] = customer.name;
+    if (!customer.description.empty()) out["description"] = customer.description;
     out["state"] = customer.state == CustomerState::kActive ? "active" : "suspended";
     out["stack.addresses"] = join(customer.stack.addresses, true);
     out["stack.mtu"] = fmt::format("{}", customer.stack.mtu);
@@ -98,6 +112,7 @@ Flat flatten(const Customer& customer) {
     flatten_policy(customer, out);
     flatten(customer.listeners, out);
     for (const Peer& peer : customer.peers) flatten(peer, out);
+    if (customer.clients) flatten(*customer.clients, out);
     if (customer.ipsec) flatten(*customer.ipsec, out);
     for (const NamedSecret& secret : secrets_of(customer)) out[secret.field] = secret.ref.name;
     return out;

@@ -156,6 +156,16 @@ static void read(const Node* node, Handoff& to) {
     read(node->find("mtu"), to.mtu);
 }
 
+static void read(const Node* node, Clients& to) {
+    read(node->find("pool"), to.pool);
+    read(node->find("routes"), to.routes);
+    read(node->find("dns"), to.dns);
+    read(node->find("search"), to.search);
+    read(node->find("mtu"), to.mtu);
+    read(node->find("persistent_keepalive"), to.persistent_keepalive_seconds);
+    read(node->find("endpoint"), to.endpoint);
+}
+
 static void read_appliance(const Node& root, Appliance& to) {
     read(root.find("workers"), to.workers);
     read(root.at("appliance.name"), to.name);
@@ -166,6 +176,7 @@ static void read_appliance(const Node& root, Appliance& to) {
 
 static void read_customer(const Node& root, Customer& to) {
     read(root.find("name"), to.name);
+    read(root.find("description"), to.description);
     read(root.find("state"), to.state);
     if (root.find("ipsec") != nullptr) to.stack.mtu = kIpsecMtu;
     read(root.find("stack"), to.stack);
@@ -173,6 +184,7 @@ static void read_customer(const Node& root, Customer& to) {
     read(root.find("handoff"), to.handoff);
     read_policy(root, to);
     read_wireguard(root, to);
+    read(root.find("clients"), to.clients);
     read_ipsec(root, to);
 }
 

@@ -59,6 +59,9 @@ constexpr Key kSchema[] = {
     {.document = kCustomer, .path = "name", .type = Type::kTitle, .required = true,
      .doc = "The customer's name for people. Programs use the id, which is the name of the file.",
      .example = "\"Acme Manufacturing GmbH\""},
+    {.document = kCustomer, .path = "description", .type = Type::kTitle,
+     .doc = "Anything that people should know of the customer: a contract, a contact.",
+     .example = "\"contract 4711, NOC +43 1 234567\""},
     {.document = kCustomer, .path = "state", .type = Type::kChoice, .choices = kStates, .default_text = "\"active\"",
      .doc = "`suspended` keeps the configuration and the stack and drops all tunnels.", .example = "\"active\""},
     {.document = kCustomer, .path = "stack", .type = Type::kTable, .required = true,
@@ -134,6 +137,9 @@ constexpr Key kSchema[] = {
      .doc = "A site or a device at the other end of a tunnel."},
     {.document = kCustomer, .path = "wireguard.peer[].name", .type = Type::kIdentifier, .required = true,
      .doc = "The peer's name, unique within the customer.", .example = "\"branch-graz\""},
+    {.document = kCustomer, .path = "wireguard.peer[].description", .type = Type::kTitle,
+     .doc = "Anything that people should know of the peer: whose it is, or its name elsewhere.",
+     .example = "\"Ms. Novak's laptop\""},
     {.document = kCustomer, .path = "wireguard.peer[].public_key", .type = Type::kPublicKey, .required = true,
      .doc = "The peer's public key, as `wg pubkey` prints it. It identifies the customer, so it occurs once on a "
             "listener.", .example = "\"gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=\""},
@@ -159,6 +165,28 @@ constexpr Key kSchema[] = {
      .doc = "false: the peer stays in the file but has no tunnel and cannot clash.", .example = "true"},
     {.document = kCustomer, .path = "wireguard.peer[].groups", .type = Type::kNames, .max = kMaxGroups,
      .doc = "Groups that rules of [firewall] name, as `group:NAME`.", .example = "[\"sales\"]"},
+    {.document = kCustomer, .path = "clients", .type = Type::kTable,
+     .doc = "What the configurations contain that `vpnctl peer add` and `vpnctl profile` make for the customer's "
+            "devices. It changes nothing in the stack."},
+    {.document = kCustomer, .path = "clients.pool", .type = Type::kPrefixes, .min = 1, .max = kMaxStackAddresses,
+     .doc = "The networks that new devices get their addresses from: each gets the next free one of IPv4 and of IPv6. "
+            "Absent: the networks of stack.addresses.", .example = "[\"10.0.0.128/25\", \"fd00:42::/64\"]"},
+    {.document = kCustomer, .path = "clients.routes", .type = Type::kPrefixes, .min = 1, .max = kMaxAllowedIpsPerPeer,
+     .doc = "The networks that devices send through the tunnel, their AllowedIPs. Absent: those of stack.addresses and "
+            "handoff.address, and those behind all other peers.", .example = "[\"0.0.0.0/0\", \"::/0\"]"},
+    {.document = kCustomer, .path = "clients.dns", .type = Type::kAddresses, .max = 8,
+     .doc = "The name servers that devices use while the tunnel is up.", .example = "[\"10.42.0.53\"]"},
+    {.document = kCustomer, .path = "clients.search", .type = Type::kDomains, .max = 16,
+     .doc = "The domains that devices search for short names.", .example = "[\"acme.internal\"]"},
+    {.document = kCustomer, .path = "clients.mtu", .type = Type::kInteger, .min = kMinMtuV4, .max = kMaxMtu,
+     .unit = "bytes", .doc = "The MTU of the devices' tunnels. Absent: as the device decides.", .example = "1380"},
+    {.document = kCustomer, .path = "clients.persistent_keepalive", .type = Type::kInteger, .max = 65535,
+     .unit = "seconds", .default_text = "25",
+     .doc = "How often devices send an empty packet when nothing else is sent, to keep NAT open; 0 = off.",
+     .example = "15"},
+    {.document = kCustomer, .path = "clients.endpoint", .type = Type::kHostPort,
+     .doc = "Where devices reach the customer's listener. Absent: wireguard.endpoint of warren.toml, with the port of "
+            "the customer's own listener if it has one.", .example = "\"vpn.acme.example:51842\""},
 };
 // clang-format on
 

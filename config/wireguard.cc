@@ -54,6 +54,7 @@ static void read(const Node* node, WireguardTunnel& to) {
 
 static void read(const Node* node, Peer& to) {
     read(node->find("name"), to.name);
+    read(node->find("description"), to.description);
     read(node->find("allowed_ips"), to.allowed_ips);
     read(node->find("endpoint"), to.endpoint);
     read(node->find("enabled"), to.enabled);

@@ -17,6 +17,7 @@ MAY_INCLUDE = {
     "crypto": ["base/"],
     # x25519.h: to refuse the server's own public key as a peer's.
     "config": ["base/", *KEY_TYPES, "crypto/x25519.h", "auth/chain/"],
+    "clients": ["base/", "config/", *KEY_TYPES],
     "ipc": ["base/", *KEY_TYPES, "crypto/sha.h"],
     "access": ["base/", "config/document.h"],
     "auth/chain": ["base/", "crypto/"],
@@ -54,13 +55,13 @@ MAY_INCLUDE = {
                         "stacks/listeners/uapi_socket.h"],
     "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "crypto/hmac_sha.h", "crypto/random.h",
                "config/", "ipc/", "stacks/"],
-    "ctl/files": ["base/", "config/", "ctl/command.h"],
+    "ctl/files": ["base/", "config/", "crypto/secret.h", "ctl/command.h"],
     "ctl/ask": ["base/", "config/parse.h", "ipc/channel.h", "ipc/control_messages.h", "ipc/disabled_peers.h",
                 "ipc/snapshot.h"],
     "ctl/show": ["base/", "config/", "ipc/control_messages.h", "ipc/disabled_peers.h", "ipc/snapshot.h", "health/",
                  "ctl/ask/"],
-    "ctl/commands": ["base/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "access/", "health/",
-                     "crypto/keys.h", "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
+    "ctl/commands": ["base/", "clients/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "access/", "health/",
+                     *KEY_TYPES, "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
                      "ctl/"],
     "ctl": ["base/", "config/schema.h"],
     "web/model": ["base/", "access/", "health/", "ipc/control_messages.h", "ipc/snapshot.h", "ipc/web_stacks.h"],
@@ -80,6 +81,7 @@ LIBRARY_OF = {
     "base/seccomp": "seccomp_filter",
     "crypto": "crypto",
     "config": "config",
+    "clients": "clients",
     "ipc": "ipc",
     "access": "access",
     "auth/chain": "auth_chain",
@@ -139,6 +141,7 @@ PURE = {
     "crypto": ["random", "legacy_provider"],
     "auth/eap": ["tls", "tls_session"],  # OpenSSL's TLS draws randomness and reads the clock
     "config": ["load", "file_reader"],
+    "clients": [],
     "vpnd/packet": [],
     "vpnd/turns": [],
     "vpnd/dataplane": [],
