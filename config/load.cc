@@ -121,6 +121,10 @@ class Loading {
 
   private:
     void read(Entry& entry) const {
+        if (options_.changed != nullptr && options_.changed->contains(entry.id)) {
+            entry.parsed = parse_customer(entry.file, entry.id, *options_.changed->at(entry.id), entry.found);
+            return;
+        }
         if (options_.instead == nullptr) return parse(entry);
         entry.parsed = parse_customer(entry.file, entry.id, options_.instead->customers.at(entry.id), entry.found);
     }
@@ -155,8 +159,16 @@ class Loading {
                             "then up to {} of a-z, 0-9 and \"-\"",
                             id, kMaxCustomerId - 1)));
         }
+        if (options_.changed != nullptr) list_changed(directory);
         std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.id < b.id; });
         return true;
+    }
+
+    void list_changed(const std::string& directory) {
+        std::erase_if(entries_, [this](const Entry& entry) { return options_.changed->contains(entry.id); });
+        for (const auto& [id, text] : *options_.changed) {
+            if (text) entries_.push_back({id, fmt::format("{}/{}.toml", directory, id), nullptr, {}, {}, {}});
+        }
     }
 
     [[nodiscard]] bool has_no_secrets() const {

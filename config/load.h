@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,6 +59,8 @@ struct LoadOptions {
     // These texts instead of the files, under the files' names; must outlive the call. Secrets are read from the
     // directory.
     const Texts* instead = nullptr;
+    // These texts instead of the files of single customers; nothing: as if there were none. Must outlive the call.
+    const std::map<std::string, std::optional<std::string>>* changed = nullptr;
 };
 
 // Never fails: what cannot be read is a diagnostic. A missing customers/ directory makes the appliance invalid (an
