@@ -26,10 +26,13 @@ constexpr std::array<ArgumentKind, 1> kOneCommand{ArgumentKind::kCommand};
 
 constexpr std::array<ArgumentKind, 4> kVerbNameRole{ArgumentKind::kVerb, ArgumentKind::kName, ArgumentKind::kName,
                                                     ArgumentKind::kName};
-constexpr std::array<ArgumentKind, 3> kVerbCustomerName{ArgumentKind::kVerb, ArgumentKind::kCustomer,
-                                                        ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 3> kCustomerNameVerb{ArgumentKind::kCustomer, ArgumentKind::kName,
                                                         ArgumentKind::kVerb};
+constexpr std::array<ArgumentKind, 4> kVerbCustomerNames{ArgumentKind::kVerb, ArgumentKind::kCustomer,
+                                                         ArgumentKind::kName, ArgumentKind::kName};
+constexpr std::array<ArgumentKind, 3> kVerbCustomerName{ArgumentKind::kVerb, ArgumentKind::kCustomer,
+                                                        ArgumentKind::kName};
+constexpr std::array<ArgumentKind, 2> kCustomerName{ArgumentKind::kCustomer, ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 1> kOneVerb{ArgumentKind::kVerb};
 constexpr std::array<ArgumentKind, 2> kVerbFile{ArgumentKind::kVerb, ArgumentKind::kName};
 
@@ -61,8 +64,18 @@ constexpr Command kCommands[] = {
      false, run_log_level},
     {"restart", "vpnd", "start the tunnel daemon again, for instance after an upgrade; every session goes on", kOneVerb,
      1, false, run_restart},
-    {"peer", "reset CUSTOMER PEER", "begin anew with a peer: forget its latest timestamp and its endpoint",
-     kVerbCustomerName, 3, false, run_peer},
+    {"edit", "CUSTOMER", "change a customer's file in an editor: checked and shown before it is written",
+     kOneCustomer, 1, false, run_edit},
+    {"customer", "add|rm|rename|suspend|resume CUSTOMER [NEW-ID]",
+     "add, remove or rename a customer's file, or stop and start its tunnels", kVerbCustomerName, 2, false,
+     run_customer},
+    {"peer", "add|rm|enable|disable|rename|show|reset CUSTOMER PEER [NEW-NAME]",
+     "a site or device of WireGuard: add prints its configuration; reset forgets its latest timestamp and its endpoint",
+     kVerbCustomerNames, 3, false, run_peer},
+    {"profile", "CUSTOMER [PEER]", "the configuration of a client, from the present files", kCustomerName, 1, false,
+     run_profile},
+    {"import", "wg-quick|csv FILE", "peers from a server's file of wg-quick or from a table",
+     kVerbFile, 2, false, run_import},
     {"user", "add|passwd|del NAME [ROLE [ID,ID]]",
      "the users of the status page; the password is read from standard input", kVerbNameRole, 2, false, run_user},
     {"token", "add|del NAME [ROLE [ID,ID]]", "API tokens for programs; a new one is printed once", kVerbNameRole, 2,

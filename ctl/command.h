@@ -23,6 +23,26 @@ enum class ArgumentKind { kCustomer, kDirectory, kFile, kKey, kShell, kCommand, 
 
 struct Command;
 
+// What the commands take that change customers' files.
+struct ChangeOptions {
+    std::vector<std::string> networks;   // peer add: of the site
+    std::vector<std::string> addresses;  // peer add: of the device; "none"; customer add: of the stack
+    std::string name;                    // customer add
+    std::string description;             // peer add, customer add
+    std::string public_key;              // peer add
+    std::string keepalive;               // peer add
+    std::string endpoint;                // peer add
+    bool psk = false;                    // peer add
+    std::string private_key_file;        // profile
+    std::string out;                     // peer add, profile: a file, or a directory with --all
+    std::string svg;                     // peer add, profile
+    bool qr = false;                     // peer add, profile
+    bool all = false;                    // profile
+    std::string customer;                // import
+    bool write = false;                  // import
+    bool no_apply = false;
+};
+
 // A parsed command line.
 struct Invocation {
     std::string run_dir = "/run/warren";
@@ -30,9 +50,10 @@ struct Invocation {
     std::string
         network_dir;  // setup: where the uplink's file goes; "": where the firmware image has it, elsewhere nowhere
     bool json = false;
-    bool remove = false;                 // apply: many customers may be removed
-    bool verbose = false;                // apply, diff: every step too
-    bool why = false;                    // ipsec: the last attempts instead
+    bool remove = false;   // apply, customer rm, edit: customers may be removed without a question
+    bool verbose = false;  // apply, diff: every step too
+    bool why = false;      // ipsec: the last attempts instead
+    ChangeOptions change;
     std::string format;                  // explain only: "markdown", or "scdoc" for the man page of a file
     std::vector<std::string> arguments;  // after the command's name
     std::vector<std::string> program;    // after "--"

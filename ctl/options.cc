@@ -11,27 +11,77 @@ namespace {
 
 namespace po = boost::program_options;
 
+using Texts = std::vector<std::string>;
+
+// Of the commands that change customers' files. In the order of the help.
+void add_change_options(po::options_description& out) {
+    out.add_options()("no-apply", po::bool_switch(),
+                      "peer, customer, edit, import: write the file and leave the rest to `vpnctl apply`")(
+        "network", po::value<Texts>()->value_name("NET")->composing(), "peer add: a network behind the peer")(
+        "address", po::value<Texts>()->value_name("ADDR")->composing(),
+        "peer add: its address, or none; absent: the next free one. customer add: one of the stack's")(
+        "public-key", po::value<std::string>()->value_name("KEY"),
+        "peer add: its key; absent: a pair is made and the client's configuration printed")(
+        "psk", po::bool_switch(), "peer add: make a preshared key")(
+        "keepalive", po::value<std::string>()->value_name("S"), "peer add: persistent_keepalive of the appliance")(
+        "endpoint", po::value<std::string>()->value_name("ADDR:PORT"), "peer add: where the peer is")(
+        "name", po::value<std::string>()->value_name("TEXT"), "customer add: the name for people")(
+        "description", po::value<std::string>()->value_name("TEXT"), "peer add, customer add: what people should know")(
+        "out", po::value<std::string>()->value_name("FILE"),
+        "peer add, profile: write there (mode 0600); with --all a directory")(
+        "qr", po::bool_switch(), "peer add, profile: print a QR code for a phone")(
+        "svg", po::value<std::string>()->value_name("FILE"), "peer add, profile: write the QR code as a picture")(
+        "private-key-file", po::value<std::string>()->value_name("FILE"), "profile: the peer's private key")(
+        "format", po::value<std::string>()->value_name("FORMAT"), "profile: conf, qr or svg on standard output")(
+        "all", po::bool_switch(), "profile: of all peers, without private keys")(
+        "customer", po::value<std::string>()->value_name("ID"), "import: of whom the peers are")(
+        "write", po::bool_switch(), "import: write the customer's file, and apply it");
+}
+
+void read_change_options(const po::variables_map& map, ChangeOptions& to) {
+    const auto text = [&map](const char* name, std::string& place) {
+        if (map.count(name) != 0) place = map[name].as<std::string>();
+    };
+    if (map.count("network") != 0) to.networks = map["network"].as<Texts>();
+    if (map.count("address") != 0) to.addresses = map["address"].as<Texts>();
+    text("public-key", to.public_key);
+    text("keepalive", to.keepalive);
+    text("endpoint", to.endpoint);
+    text("name", to.name);
+    text("description", to.description);
+    text("out", to.out);
+    text("svg", to.svg);
+    text("private-key-file", to.private_key_file);
+    text("customer", to.customer);
+    to.psk = map["psk"].as<bool>();
+    to.qr = map["qr"].as<bool>();
+    to.all = map["all"].as<bool>();
+    to.write = map["write"].as<bool>();
+    to.no_apply = map["no-apply"].as<bool>();
+}
+
 po::options_description visible_options() {
     po::options_description out("Options");
     out.add_options()("run-dir", po::value<std::string>()->value_name("DIR"),
                       "the instance's run directory (default /run/warren)")(
         "config", po::value<std::string>()->value_name("DIR"),
-        "check, listeners, setup, user, token, web, support-bundle: the configuration (default /etc/warren)")(
+        "the configuration, of commands that read or change its files (default /etc/warren)")(
         "network-dir", po::value<std::string>()->value_name("DIR"),
-        "setup: write the uplink's systemd.network file there")(
-        "remove", po::bool_switch(), "apply: remove customers whose files are gone, without asking")(
+        "setup: write the uplink's systemd.network file there")("remove", po::bool_switch(),
+                                                                "apply, customer rm: remove customers without asking")(
         "verbose,v", po::bool_switch(), "apply, diff: print every step that a change takes in the kernel")(
         "why", po::bool_switch(),
         "ipsec: the last attempts to connect, what each offered and why it failed; without CUSTOMER, those that "
         "found no connection")("json", po::bool_switch(), "print one JSON document with stable keys")(
         "help,h", po::bool_switch(), "help, of a command when one is given")("version,V", po::bool_switch(),
                                                                              "print the version");
+    add_change_options(out);
     return out;
 }
 
 po::variables_map parse(const std::vector<std::string>& arguments) {
     po::options_description all = visible_options();
-    all.add_options()("format", po::value<std::string>())("words", po::value<std::vector<std::string>>());
+    all.add_options()("words", po::value<std::vector<std::string>>());
     po::positional_options_description positional;
     positional.add("words", -1);
     namespace style = po::command_line_style;
@@ -57,6 +107,7 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
         out.invocation.remove = map["remove"].as<bool>();
         out.invocation.verbose = map["verbose"].as<bool>();
         out.invocation.why = map["why"].as<bool>();
+        read_change_options(map, out.invocation.change);
         if (map.count("format") != 0) out.invocation.format = map["format"].as<std::string>();
         out.help = map["help"].as<bool>();
         out.version = map["version"].as<bool>();

@@ -27,7 +27,13 @@ int run_diff(const Invocation&, Output&);
 int run_apply(const Invocation&, Output&);
 int run_log_level(const Invocation&, Output&);
 int run_restart(const Invocation&, Output&);
+
+// Change a customer's file, and apply it.
+int run_edit(const Invocation&, Output&);
+int run_customer(const Invocation&, Output&);
 int run_peer(const Invocation&, Output&);
+int run_profile(const Invocation&, Output&);
+int run_import(const Invocation&, Output&);
 
 // For users.toml and the status page's certificate.
 int run_user(const Invocation&, Output&);

@@ -18,22 +18,31 @@ namespace warren::ctl {
 
 namespace {
 
+constexpr std::string_view kFishCustomers = "(command ls /run/netns 2>/dev/null | string replace -rf '^warren-' '')";
 constexpr std::array<std::string_view, 3> kShells{"bash", "zsh", "fish"};
 // The names of a customer's connections, of which `vpnctl ipsec CUSTOMER` has a line each.
 constexpr std::string_view kConnections = "command vpnctl ipsec";
 constexpr std::string_view kNames = "sed -n 's|^connection  *[^/]*/||p'";
 
 constexpr std::string_view kBash = R"sh(# bash completion for vpnctl, made by `vpnctl completion bash`
+_vpnctl_customers() {
+    mapfile -t COMPREPLY < <(compgen -W "$(command ls /run/netns 2>/dev/null | sed -n 's/^warren-//p')" -- "$word")
+}
 _vpnctl() {
     local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" command="" i
     local -a arguments=()
     COMPREPLY=()
     case "$previous" in
         --run-dir|--config|--network-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
+        --out|--svg|--private-key-file) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+        --customer) _vpnctl_customers; return ;;
+        --format) mapfile -t COMPREPLY < <(compgen -W 'conf qr svg' -- "$word"); return ;;
+        @plain_values@) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "${COMP_WORDS[i]}" in
-            --run-dir|--config|--network-dir) ((i++)) ;;
+            --run-dir|--config|--network-dir|--out|--svg|--private-key-file|--customer|--format) ((i++)) ;;
+            @plain_values@) ((i++)) ;;
             --) mapfile -t COMPREPLY < <(compgen -c -f -- "$word"); return ;;
             -*) ;;
             *) if [[ -z "$command" ]]; then command="${COMP_WORDS[i]}"; else arguments+=("${COMP_WORDS[i]}"); fi ;;
@@ -51,9 +60,7 @@ _vpnctl() {
     esac
     case "$command" in
         '') mapfile -t COMPREPLY < <(compgen -W '@commands@' -- "$word") ;;
-        @customer@)
-            mapfile -t COMPREPLY < <(compgen -W "$(command ls /run/netns 2>/dev/null | sed -n 's/^warren-//p')" \
-                -- "$word") ;;
+        @customer@) _vpnctl_customers ;;
         @directory@) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
         @file@) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
         @key@) mapfile -t COMPREPLY < <(compgen -W '@keys@' -- "$word") ;;
@@ -83,7 +90,24 @@ _vpnctl() {
     '--run-dir[the run directory of the instance]:directory:_files -/' \
     '--config[the configuration]:directory:_files -/' \
     '--network-dir[where setup writes the file of the uplink]:directory:_files -/' \
-    '--remove[apply: remove customers whose files are gone]' \
+    '--remove[apply, customer rm: remove customers without asking]' \
+    '--no-apply[write the file, and leave the rest to apply]' \
+    '*--network[peer add: a network behind the peer]:network:' \
+    '*--address[peer add, customer add: an address]:address:' \
+    '--public-key[peer add: the key of the peer]:key:' \
+    '--psk[peer add: make a preshared key]' \
+    '--keepalive[peer add: persistent_keepalive]:seconds:' \
+    '--endpoint[peer add: where the peer is]:endpoint:' \
+    '--name[customer add: the name for people]:name:' \
+    '--description[peer add, customer add: what people should know]:text:' \
+    '--out[peer add, profile: write there]:file:_files' \
+    '--qr[peer add, profile: print a QR code]' \
+    '--svg[peer add, profile: write the QR code as a picture]:file:_files' \
+    '--private-key-file[profile: the private key of the peer]:file:_files' \
+    '--all[profile: of all peers]' \
+    '--format[profile: how]:format:(conf qr svg)' \
+    '--customer[import: of whom the peers are]:customer:_vpnctl_customers' \
+    '--write[import: write the file of the customer]' \
     '--why[ipsec: the last attempts to connect]' \
     '--json[print one JSON document]' \
     '(-v --verbose)'{-v,--verbose}'[apply, diff: every step in the kernel]' \
@@ -128,6 +152,10 @@ std::vector<std::string_view> commands_with(ArgumentKind kind) {
         if (!command.arguments.empty() && command.arguments[0] == kind) out.push_back(command.name);
     }
     return out;
+}
+
+bool takes_customer_second(const Command& command) {
+    return command.arguments.size() > 1 && command.arguments[1] == ArgumentKind::kCustomer;
 }
 
 // "add passwd del" of a command whose synopsis begins with "add|passwd|del", also in brackets.
@@ -177,14 +205,18 @@ std::string filled(std::string_view script) {
     std::string zsh_verbs;
     for (const std::string_view name : commands_with(ArgumentKind::kVerb)) {
         const std::string verbs = verbs_of(*find_command(name));
-        bash_verbs +=
-            fmt::format("        {}) mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$word\") ;;\n", name, verbs);
-        zsh_verbs += fmt::format("    {}) (( CURRENT == 2 )) && compadd {} ;;\n", name, verbs);
+        const bool has_customer = takes_customer_second(*find_command(name));
+        bash_verbs += fmt::format(
+            "        {}) if ((${{#arguments[@]}} == 0)); then mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$word\"){}; fi ;;\n",
+            name, verbs, has_customer ? "\n            elif ((${#arguments[@]} == 1)); then _vpnctl_customers" : "");
+        zsh_verbs += fmt::format("    {}) if (( CURRENT == 2 )); then compadd {}{}; fi ;;\n", name, verbs,
+                                 has_customer ? "; elif (( CURRENT == 3 )); then _vpnctl_customers" : "");
     }
-    const std::array<std::pair<std::string_view, std::string>, 16> words{{
+    const std::array<std::pair<std::string_view, std::string>, 17> words{{
         {"@connections@", std::string(kConnections)},
         {"@names@", std::string(kNames)},
         {"@actions@", orders_of(*find_command("ipsec"))},
+        {"@plain_values@", "--network|--address|--public-key|--keepalive|--endpoint|--name|--description"},
         {"@bash_verbs@", bash_verbs},
         {"@zsh_verbs@", zsh_verbs},
         {"@options@", fmt::format("{}", fmt::join(option_names(), " "))},
@@ -207,6 +239,31 @@ std::string filled(std::string_view script) {
     return out;
 }
 
+std::string change_options_of_fish() {
+    std::string out;
+    const auto option = [&out](std::string_view name, std::string_view how, std::string_view what) {
+        out += fmt::format("complete -c vpnctl -l {}{}{} -d {}\n", name, how.empty() ? "" : " ", how, quoted(what));
+    };
+    option("no-apply", "", "write the file, and leave the rest to apply");
+    option("network", "-x", "peer add: a network behind the peer");
+    option("address", "-x", "peer add, customer add: an address");
+    option("public-key", "-x", "peer add: the key of the peer");
+    option("psk", "", "peer add: make a preshared key");
+    option("keepalive", "-x", "peer add: persistent_keepalive");
+    option("endpoint", "-x", "peer add: where the peer is");
+    option("name", "-x", "customer add: the name for people");
+    option("description", "-x", "peer add, customer add: what people should know");
+    option("out", "-r -F", "peer add, profile: write there");
+    option("qr", "", "peer add, profile: print a QR code");
+    option("svg", "-r -F", "peer add, profile: write the QR code as a picture");
+    option("private-key-file", "-r -F", "profile: the private key of the peer");
+    option("all", "", "profile: of all peers");
+    option("format", "-x -a 'conf qr svg'", "profile: how");
+    option("customer", fmt::format("-x -a {}", quoted(kFishCustomers)), "import: of whom the peers are");
+    option("write", "", "import: write the file of the customer");
+    return out;
+}
+
 std::string fish() {
     const std::string names = fmt::format("{}", fmt::join(command_names(), " "));
     std::string out = "# fish completion for vpnctl, made by `vpnctl completion fish`\ncomplete -c vpnctl -f\n";
@@ -216,7 +273,8 @@ std::string fish() {
     out +=
         "complete -c vpnctl -l network-dir -r -a '(__fish_complete_directories)' -d 'where setup writes the file of "
         "the uplink'\n";
-    out += "complete -c vpnctl -l remove -d 'apply: remove customers whose files are gone'\n";
+    out += "complete -c vpnctl -l remove -d 'apply, customer rm: remove customers without asking'\n";
+    out += change_options_of_fish();
     out += "complete -c vpnctl -s v -l verbose -d 'apply, diff: every step in the kernel'\n";
     out += "complete -c vpnctl -l why -d 'ipsec: the last attempts to connect'\n";
     out += "complete -c vpnctl -l json -d 'print one JSON document'\ncomplete -c vpnctl -s h -l help -d 'help'\n";
@@ -237,15 +295,24 @@ std::string fish() {
                                           "'^connection +[^/]*/' '')",
                                           kConnections)));
     out += fmt::format(kBehind, 4, quoted(orders_of(*find_command("ipsec"))));
-    arguments(ArgumentKind::kCustomer, "(command ls /run/netns 2>/dev/null | string replace -rf '^warren-' '')");
+    arguments(ArgumentKind::kCustomer, kFishCustomers);
     arguments(ArgumentKind::kDirectory, "(__fish_complete_directories)");
     arguments(ArgumentKind::kFile, "(__fish_complete_path)");
     arguments(ArgumentKind::kKey, fmt::format("{}", fmt::join(keys(), " ")));
     arguments(ArgumentKind::kShell, fmt::format("{}", fmt::join(kShells, " ")));
     arguments(ArgumentKind::kCommand, names);
-    for (const std::string_view name : commands_with(ArgumentKind::kVerb))
-        out += fmt::format("complete -c vpnctl -n '__fish_seen_subcommand_from {}' -a {}\n", name,
-                           quoted(verbs_of(*find_command(name))));
+    for (const std::string_view name : commands_with(ArgumentKind::kVerb)) {
+        const Command& command = *find_command(name);
+        const bool has_customer = takes_customer_second(command);
+        out +=
+            fmt::format("complete -c vpnctl -n '__fish_seen_subcommand_from {}{}' -a {}\n", name,
+                        has_customer ? "; and test (count (commandline -opc)) -eq 2" : "", quoted(verbs_of(command)));
+        if (has_customer)
+            out += fmt::format(
+                "complete -c vpnctl -n '__fish_seen_subcommand_from {}; and test (count (commandline -opc)) -eq 3' -a "
+                "{}\n",
+                name, quoted(kFishCustomers));
+    }
     return out;
 }
 

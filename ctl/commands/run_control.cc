@@ -1,6 +1,5 @@
-// diff, apply, peer, log-level, restart
+// diff, apply, log-level, restart
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <ostream>
 #include <set>
@@ -8,8 +7,8 @@
 #include "base/log_level.h"
 #include "base/printable.h"
 #include "ctl/ask/control_client.h"
+#include "ctl/commands/change.h"
 #include "ctl/commands/request.h"
-#include "ctl/commands/terminal.h"
 #include "ctl/runners.h"
 #include "ctl/show/json_views.h"
 
@@ -63,12 +62,6 @@ Answer run_request(const ipc::ControlRequest& request, const Invocation& invocat
     return answer;
 }
 
-bool agrees(const std::string& question, Output& output) {
-    if (::isatty(STDIN_FILENO) == 0) return false;
-    const auto line = read_line("vpnctl: " + question + "? [y/N] ", Echo::kShown, output);
-    return line && (*line == "y" || *line == "yes");
-}
-
 }  // namespace
 
 int request_from_stackd(const ipc::ControlRequest& request, const Invocation& invocation, Output& output) {
@@ -86,12 +79,6 @@ int run_apply(const Invocation& invocation, Output& output) {
     return run_request({ipc::ControlVerb::kApplyRemoving}, invocation, output).exit_status;
 }
 
-int run_peer(const Invocation& invocation, Output& output) {
-    const std::vector<std::string>& words = invocation.arguments;
-    if (words[0] != "reset") return complain(output, kUsage, "peer: use reset CUSTOMER PEER");
-    return run_request({ipc::ControlVerb::kResetPeer, std::nullopt, words[1], words[2]}, invocation, output)
-        .exit_status;
-}
 int run_restart(const Invocation& invocation, Output& output) {
     if (invocation.arguments[0] != "vpnd") return complain(output, kUsage, "restart vpnd; it is the only choice");
     return run_request({ipc::ControlVerb::kReplaceVpnd}, invocation, output).exit_status;

@@ -5,11 +5,15 @@
 #include <ostream>
 #include <vector>
 
+#include "base/printable.h"
+#include "config/parse.h"
 #include "ctl/ask/control_client.h"
 #include "ctl/commands/complaints.h"
+#include "ctl/files/customer_file.h"
 #include "ctl/runners.h"
 #include "ctl/show/firewall.h"
 #include "ctl/show/json_views.h"
+#include "ctl/show/table.h"
 #include "ctl/show/text_views.h"
 #include "ctl/show/wg_show.h"
 #include "health/health.h"
@@ -57,6 +61,23 @@ std::vector<health::Finding> findings_of(const StackdStatus& stackd, const Resul
     return health::findings_of(situation);
 }
 
+// What its file says for people, where this user can read it: vpnd does not know it.
+std::string descriptions_text(const Invocation& invocation, const std::string& customer) {
+    const std::string path = customer_path(invocation.config_dir, customer);
+    const auto file = config::is_customer_id(customer) ? read_state(path) : Result<FileState>();
+    if (!file || !file->exists) return {};
+    std::vector<config::Diagnostic> ignored;
+    const config::Customer described = config::parse_customer(path, customer, file->text, ignored).value;
+    Table peers({{"PEER"}, {"DESCRIPTION"}});
+    for (const config::Peer& peer : described.peers) {
+        if (!peer.description.empty()) peers.add({peer.name, peer.description});
+    }
+    std::string out;
+    if (!described.description.empty()) out += fmt::format("\n{}\n", printable(described.description));
+    if (!peers.empty()) out += '\n' + peers.text();
+    return out;
+}
+
 // A silent stackd is more than an answer that is no: nobody knows what else needs attention.
 int exit_status_of(const StackdStatus& stackd, const std::vector<health::Finding>& findings) {
     if (!stackd.silence.empty()) return kUnreachable;
@@ -97,7 +118,8 @@ int run_status(const Invocation& invocation, Output& output) {
     output.out << health_text(stackd, findings) << offline_text(*snapshot)
                << (firewall ? connections_line(*firewall) : std::string())
                << (customer.empty() ? status_text(*snapshot)
-                                    : customer_text(snapshot->customers[0], disabled_peers_of(stackd, customer)));
+                                    : customer_text(snapshot->customers[0], disabled_peers_of(stackd, customer)) +
+                                          descriptions_text(invocation, customer));
     return status;
 }
 

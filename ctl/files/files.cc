@@ -25,26 +25,19 @@ Status write_all(int file, std::string_view text) {
     return {};
 }
 
-Status write_and_sync(int file, std::string_view text, mode_t mode) {
+Status write_and_sync(int file, std::string_view text, mode_t mode, FileOwner owner) {
     WARREN_TRY(write_all(file, text));
+    if (::fchown(file, owner.user, owner.group) != 0) return fail_errno("write", errno);
     if (::fchmod(file, mode) != 0 || ::fsync(file) != 0) return fail_errno("write", errno);
     return {};
 }
 
-// The name survives a power cut only after its directory was synced too.
-void sync_directory_of(const std::string& path) {
-    const auto slash = path.rfind('/');
-    const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-    const UniqueFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (opened.valid()) (void)::fsync(opened.get());
-}
-
-Status put(const std::string& path, std::string_view text, mode_t mode, unsigned rename_flags) {
+Status put(const std::string& path, std::string_view text, mode_t mode, FileOwner owner, unsigned rename_flags) {
     const std::string fresh = path + ".new";
     (void)::unlink(fresh.c_str());
     const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file.valid()) return fail_errno("write " + fresh, errno);
-    Status done = write_and_sync(file.get(), text, mode);
+    Status done = write_and_sync(file.get(), text, mode, owner);
     if (done && ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), rename_flags) != 0)
         done = fail_errno("rename", errno);
     if (done) {
@@ -69,12 +62,12 @@ Result<std::string> read_text(const std::string& path) {
     return text.str();
 }
 
-Status replace_file(const std::string& path, std::string_view text, mode_t mode) {
-    return put(path, text, mode, 0);
+Status replace_file(const std::string& path, std::string_view text, mode_t mode, FileOwner owner) {
+    return put(path, text, mode, owner, 0);
 }
 
 Status create_file(const std::string& path, std::string_view text, mode_t mode) {
-    return put(path, text, mode, RENAME_NOREPLACE);
+    return put(path, text, mode, {}, RENAME_NOREPLACE);
 }
 
 Status ensure_directory(const std::string& path, mode_t mode) {
@@ -86,6 +79,13 @@ Status ensure_directory(const std::string& path, mode_t mode) {
     struct stat found {};
     if (errno == EEXIST && ::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode)) return {};
     return fail_errno("make the directory " + path, errno);
+}
+
+void sync_directory_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+    const UniqueFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (opened.valid()) (void)::fsync(opened.get());
 }
 
 }  // namespace warren::ctl

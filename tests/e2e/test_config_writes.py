@@ -61,6 +61,7 @@ def traced(tmp_path):
                    f"{warren.programs()}/vpnctl", "--config", str(config), "--network-dir", str(network), *arguments,
                    input="\n".join(answers) + "\n")
         return [os.path.relpath(name, tmp_path) for name in check_order(writes_of(trace.read_text(), tmp_path))]
+    run.directory = tmp_path
     return run
 
 
@@ -75,3 +76,10 @@ def test_every_file_is_complete_before_it_gets_its_name(traced):
                               (["user", "passwd", "bob"], "a third horse"), (["user", "del", "bob"], ""),
                               (["token", "add", "prometheus", "viewer"], ""), (["token", "del", "prometheus"], "")):
         assert traced(*arguments, answers=[answer]) == ["etc/users.toml"], arguments
+    # vpnctl runs where no daemon is, so nothing is applied.
+    for arguments, written in (
+            (["customer", "add", "acme", "--address", "10.0.0.1/24"], ["etc/customers/acme.toml"]),
+            (["peer", "add", "acme", "phone", "--psk", "--out", f"{traced.directory}/phone.conf"],
+             ["etc/secrets/acme/phone.psk", "phone.conf", "etc/customers/acme.toml"]),
+            (["peer", "rm", "acme", "phone"], ["etc/customers/acme.toml"])):
+        assert traced(*arguments, "--no-apply") == written, arguments

@@ -1,0 +1,79 @@
+#include "ctl/files/customer_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "ctl/files/files.h"
+
+namespace warren::ctl {
+
+namespace {
+
+Status check_unchanged(const std::string& path, const FileState& before) {
+    const auto now = read_state(path);
+    if (!now) return tl::unexpected<Error>(now.error());
+    if (!now->same_text(before)) return fail(ErrorCode::kConflict, path + " was changed meanwhile");
+    return {};
+}
+
+}  // namespace
+
+Result<UniqueFd> lock_configuration(const std::string& directory) {
+    UniqueFd lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!lock.valid()) return fail_errno("open " + directory, errno);
+    while (::flock(lock.get(), LOCK_EX) != 0) {
+        if (errno != EINTR) return fail_errno("lock " + directory, errno);
+    }
+    return lock;
+}
+
+std::string customer_path(const std::string& directory, const std::string& id) {
+    return fmt::format("{}/customers/{}.toml", directory, id);
+}
+
+Result<FileState> read_state(const std::string& path) {
+    FileState out;
+    struct stat found {};
+    if (::stat(path.c_str(), &found) != 0) {
+        if (errno == ENOENT) return out;
+        return fail_errno("read " + path, errno);
+    }
+    auto text = read_text(path);
+    if (!text) return tl::unexpected<Error>(text.error());
+    out.exists = true;
+    out.text = std::move(*text);
+    out.mode = found.st_mode & 07777U;
+    out.owner = found.st_uid;
+    out.group = found.st_gid;
+    return out;
+}
+
+Status write_over(const std::string& path, const FileState& before, std::string_view text) {
+    WARREN_TRY(check_unchanged(path, before));
+    if (!before.exists) return create_file(path, text, before.mode);
+    return replace_file(path, text, before.mode, {before.owner, before.group});
+}
+
+Status rename_file(const std::string& path, const std::string& to) {
+    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
+        if (errno == EEXIST) return fail(ErrorCode::kConflict, to + " is there already", EEXIST);
+        return fail_errno("rename " + path, errno);
+    }
+    sync_directory_of(to);
+    return {};
+}
+
+Status remove_file(const std::string& path, const FileState& before) {
+    WARREN_TRY(check_unchanged(path, before));
+    if (::unlink(path.c_str()) != 0) return fail_errno("remove " + path, errno);
+    sync_directory_of(path);
+    return {};
+}
+
+}  // namespace warren::ctl
