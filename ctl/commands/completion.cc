@@ -207,7 +207,8 @@ std::string filled(std::string_view script) {
         const std::string verbs = verbs_of(*find_command(name));
         const bool has_customer = takes_customer_second(*find_command(name));
         bash_verbs += fmt::format(
-            "        {}) if ((${{#arguments[@]}} == 0)); then mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$word\"){}; fi ;;\n",
+            "        {}) if ((${{#arguments[@]}} == 0)); then\n"
+            "                mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$word\"){}; fi ;;\n",
             name, verbs, has_customer ? "\n            elif ((${#arguments[@]} == 1)); then _vpnctl_customers" : "");
         zsh_verbs += fmt::format("    {}) if (( CURRENT == 2 )); then compadd {}{}; fi ;;\n", name, verbs,
                                  has_customer ? "; elif (( CURRENT == 3 )); then _vpnctl_customers" : "");

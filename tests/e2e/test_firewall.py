@@ -42,7 +42,8 @@ class Site:
         for office in (self.branch, self.depot):
             office.connect()
         # Until then the kernel uses another address of the stack (duplicate address detection).
-        netlab.wait_until(lambda: "tentative" not in self.stack.run("ip", "-6", "addr", "show", "dev", "lan0").stdout, 5)
+        netlab.wait_until(
+            lambda: "tentative" not in self.stack.run("ip", "-6", "addr", "show", "dev", "lan0").stdout, 5)
 
     @property
     def stack(self):
@@ -236,7 +237,7 @@ def test_ping_passes_only_where_it_may(site):
 
 
 def test_an_answer_to_no_question_is_dropped(site):
-    """What conntrack cannot place meets no rule about its connection: without a rule of its own it would pass as ping."""
+    """What conntrack cannot place meets no rule about its connection; without a rule of its own it would pass."""
     place = site("stray", firewall={"rule": [rule("branch may ping only", "drop", **{"from": ["peer:branch"]})]})
     with Capture(place.lan, "eth0", "icmp") as capture, \
             place.branch.ns.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
