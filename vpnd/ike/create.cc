@@ -220,7 +220,8 @@ std::optional<Question> Engine::State::take_child(Call& call, IkeSa& sa, const I
             kept->rekey_at = kNever;
         indexes.release(request->new_child);
         // One that its configuration has overtaken is wanted as it is now.
-        if (config != nullptr && !is_still(*config, *request, request->selectors))
+        if (config != nullptr &&
+            !is_still(*config, sa.session, *request, allowed(sa, *connection, *config), request->selectors))
             want_missing_children(call, sa, Duration::zero());
         return std::nullopt;
     }

@@ -207,8 +207,8 @@ TEST_CASE("a vpnd that takes no answer is not read from, and does not hold up st
     REQUIRE(::setsockopt(vpnd.fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small) == 0);
     REQUIRE(vpnd.set_non_blocking());
     std::vector<std::uint8_t> wire;
-    const ipc::AuthQuestion question = ipc::PskMacAsk{7, crypto::Sha::kSha256, std::vector<std::uint8_t>(1000), {2}};
-    REQUIRE(ipc::encode(ipc::AuthMessage(ipc::AuthAsk{1, question}), wire));
+    ipc::PskMacAsk question{7, crypto::Sha::kSha256, std::vector<std::uint8_t>(1000), {2}};
+    REQUIRE(ipc::encode(ipc::AuthMessage(ipc::AuthAsk{1, std::move(question)}), wire));
     std::size_t sent = 0;
     // Until neither side takes any more: authd has had time enough when it has answered stackd in between.
     for (std::uint64_t quiet = 0; quiet < 3;) {

@@ -236,7 +236,6 @@ struct CertifiedBench : Bench {
         send(request_of(peer, what));
     }
     [[nodiscard]] std::size_t sas_of(ConnectionIndex connection) const { return hub.status(connection).ike_sas.size(); }
-    static constexpr SecretId kBetasCa = 103;
 };
 
 constexpr ConnectionIndex kBetas{1};
