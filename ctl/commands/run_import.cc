@@ -57,6 +57,8 @@ class Import {
         const auto present = read_state(customer_path(invocation_.config_dir, id_));
         if (!present) return complain(output_, kFailed, present.error().what);
         is_new_ = !present->exists;
+        if (const std::string left = interface_left_out(); !left.empty())
+            output_.err << fmt::format("{}: not translated: {}\n", file_, left);
         return invocation_.change.write ? write() : print(*present);
     }
 
@@ -102,6 +104,15 @@ class Import {
         output_.out << *text;
         if (has_secrets()) output_.err << "vpnctl: --write makes the files of its secrets too\n";
         return kDone;
+    }
+
+    // What of the source's own side is not taken; "" for nothing.
+    [[nodiscard]] std::string interface_left_out() const {
+        const bool has_any = !from_.addresses.empty() || from_.listen_port || from_.mtu || !from_.private_key.empty();
+        if (!is_new_ && has_any)
+            return fmt::format("Address, ListenPort, PrivateKey and MTU, because {} has its own", id_);
+        if (from_.listen_port.has_value() == !from_.private_key.empty()) return {};
+        return from_.listen_port ? "ListenPort without PrivateKey" : "PrivateKey without ListenPort";
     }
 
     [[nodiscard]] bool has_secrets() const {

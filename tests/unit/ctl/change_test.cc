@@ -327,6 +327,8 @@ TEST_CASE("a server's file of wg-quick becomes a customer with its listener and 
     CHECK(shown.out.find("name = \"peer\"\n") != std::string::npos);
     CHECK(shown.out.find("allowed_ips = [\"10.8.0.3/32\"]") != std::string::npos);  // the next free one
     CHECK(config.text("secrets/old/Buero-Sued.psk") == kOther + "\n");
+    CHECK(config.run({"import", "wg-quick", file, "--customer", "acme"}).err.find("because acme has its own") !=
+          std::string::npos);
     CHECK(config.valid());
 }
 
