@@ -185,6 +185,7 @@ static void read_customer(const Node& root, Customer& to) {
     read_policy(root, to);
     read_wireguard(root, to);
     read(root.find("clients"), to.clients);
+    if (to.clients == Clients{}) to.clients.reset();
     read_ipsec(root, to);
 }
 

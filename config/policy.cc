@@ -34,10 +34,16 @@ static void read(const Node* node, PortRange& to) {
     to = node->kind == Node::Kind::kString ? parse_ports(node->text).value_or(to) : PortRange{port, port};
 }
 
+// "any" alone is as good as nothing.
+static void read_ends(const Node* node, std::vector<std::string>& to) {
+    read(node, to);
+    if (to == std::vector<std::string>{"any"}) to.clear();
+}
+
 static void read(const Node* node, FirewallRule& to) {
     read(node->find("name"), to.name);
-    read(node->find("from"), to.from);
-    read(node->find("to"), to.to);
+    read_ends(node->find("from"), to.from);
+    read_ends(node->find("to"), to.to);
     read(node->find("proto"), to.protocol);
     read(node->find("ports"), to.ports);
     read(node->find("action"), to.action);

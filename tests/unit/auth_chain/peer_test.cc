@@ -180,11 +180,14 @@ TEST_CASE("KA4: intermediates may come in any order, and are six at most") {
 }
 
 TEST_CASE("KA4: what is no CA issues nothing") {
-    const Made no_ca = leaf_with({{"basicConstraints", "critical,CA:FALSE"}, {"keyUsage", "digitalSignature"}});
+    const std::pair<std::string, std::string> identifier{"subjectKeyIdentifier", "hash"};
+    const Made no_ca =
+        leaf_with({{"basicConstraints", "critical,CA:FALSE"}, {"keyUsage", "digitalSignature"}, identifier});
     const Made below_leaf = test::make_leaf(no_ca, "DNS:graz.example");
     CHECK(verdict_of({{&below_leaf, &no_ca}}, usual().trusting) != kTrusted);
     const Made no_cert_sign =
-        authority_under(usual().root, "CA", {{"basicConstraints", "critical,CA:TRUE"}, {"keyUsage", "cRLSign"}});
+        authority_under(usual().root, "CA",
+                        {{"basicConstraints", "critical,CA:TRUE"}, {"keyUsage", "cRLSign"}, identifier});
     const Made below = test::make_leaf(no_cert_sign, "DNS:graz.example");
     CHECK(verdict_of({{&below, &no_cert_sign}}, usual().trusting) != kTrusted);
     Extensions short_path = kAuthority;

@@ -19,6 +19,7 @@ TEST_CASE(
         DropReason::kIkeTooLong,         DropReason::kIkeUnprotected,        DropReason::kIkeMessageId,
         DropReason::kIkeResponseUnasked, DropReason::kIkeCookieWrong,        DropReason::kIkeInvalidKe,
         DropReason::kIkeFragment,        DropReason::kIkeChildNotFound,      DropReason::kIkeTemporaryFailure,
+        DropReason::kIkeEapUnexpected,   DropReason::kIkeEapPaused,          DropReason::kIkeEapFull,
     };
     std::set<std::string_view> names;
     REQUIRE(drop_reasons().size() == kDropReasonCount);

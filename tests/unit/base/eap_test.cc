@@ -27,7 +27,8 @@ TEST_CASE("success and failure have no type") {
 }
 
 TEST_CASE("what follows a message is padding") {
-    const auto message = read_message(Octets{2, 7, 0, 6, 1, 'a', 'x', 'x'});
+    const Octets bytes{2, 7, 0, 6, 1, 'a', 'x', 'x'};
+    const auto message = read_message(bytes);
     REQUIRE(message);
     CHECK(name_in(message->data) == "a");
 }

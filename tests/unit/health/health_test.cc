@@ -91,6 +91,9 @@ std::vector<Row> table() {
     one = well();
     one.down.push_back({"acme", "Acme: no peer is online", {}});
     add("a customer's sites are down", one, "customer_down", true, true, "Acme: no peer is online", "acme");
+    one = well();
+    one.unserved.push_back({"acme", "Acme: graz is not served", {}});
+    add("a connection is not served", one, "connection_unserved", false, true, "Acme: graz is not served", "acme");
     return rows;
 }
 

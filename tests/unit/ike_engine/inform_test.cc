@@ -333,7 +333,7 @@ TEST_CASE(
     pair.settle();
     REQUIRE(pair.left.status().ike_sas.size() == 2);  // the new one, and the old one whose deletion was lost
     Connection other = connection_of(true);
-    other.secret_version = 7;
+    other.psk = 7;
     pair.left.put(other);
     CHECK(pair.left.status().ike_sas.empty());
     pair.settle();

@@ -328,7 +328,9 @@ TEST_CASE("the client of vpnd keeps a hundred IKE_SAs of a connection and counts
     REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
     ipc::Channel vpnd{UniqueFd(ends[0])};
     SnapshotClient client;
-    client.connect(ipc::Channel{UniqueFd(ends[1])});
+    ipc::Channel ours{UniqueFd(ends[1])};
+    REQUIRE(ours.set_non_blocking());
+    client.connect(std::move(ours));
     REQUIRE(client.send_request());
     std::vector<std::uint8_t> space(1024);
     const auto asked = vpnd.receive(space);
@@ -373,7 +375,7 @@ TEST_CASE_FIXTURE(Page, "the API lists connections, finds them and shows one wit
     CHECK(row["remote_identity"] == "graz.example");
     CHECK(row["nat"] == "peer");
     CHECK(row["suite"] == "aes128gcm-prfsha256-x25519");
-    CHECK(row["networks"] == json{"10.44.0.0/16"});
+    CHECK(row["networks"] == json::array({"10.44.0.0/16"}));
     CHECK(row["next_rekey"] == iso_time({at(200).wall}));
     const json one = document("/api/v1/customers/acme/connections/graz");
     REQUIRE(one["ike_sas"].size() == 1);
