@@ -23,7 +23,7 @@ ipc::PutConnection site() {
         const std::vector<Prefix> remote{*parse_prefix(network)};
         out.settings.children.push_back({network, {*parse_prefix("10.0.0.0/24")}, remote, remote});
     }
-    out.psk = crypto::SecretBuffer(20);
+    out.psk = 20;
     return out;
 }
 
