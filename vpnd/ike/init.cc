@@ -81,10 +81,10 @@ void Engine::State::handle_init_request(Call& call, const control::Arrival& arri
     sa.suite = choice->suite;
     sa.window.answered_init();
     sa.takes_fragments = message->payloads.notify(NotifyType::kIkev2FragmentationSupported) != nullptr;
-    sa.setup->uses_ppk = directory.has_ppk() && message->payloads.notify(NotifyType::kUsePpk) != nullptr;
     detect_nat(sa, message->payloads, header.spis, arrival);
     sa.setup = std::make_unique<Setup>();
     Setup& setup = *sa.setup;
+    setup.uses_ppk = directory.has_ppk() && message->payloads.notify(NotifyType::kUsePpk) != nullptr;
     setup.init_request = copy_of(bytes);
     setup.init_key = key;
     setup.has_cookie = has_cookie;
