@@ -68,6 +68,8 @@ void Engine::State::move_to(Call& call, IkeSa& sa, const control::Arrival& arriv
     const bool is_elsewhere = sa.remote != arrival.from || sa.local != arrival.to || sa.local_port != arrival.to_port;
     if (!is_elsewhere) return;
     if (!sa.data_at) sa.data_at = {sa.remote, sa.local};
+    // A test under way is repeated to where the peer is by then: its answer shows nothing any more.
+    if (sa.request != nullptr && sa.request->task == Task::kTestPath) sa.request->tests = {};
     sa.remote = arrival.from;
     sa.local = arrival.to;
     sa.local_port = arrival.to_port;

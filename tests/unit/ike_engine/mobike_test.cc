@@ -140,6 +140,18 @@ TEST_CASE("KM4: an answer says nothing of where the peer has moved since") {
     CHECK(moving.data_at() == kThird);
 }
 
+TEST_CASE("KM4: a test of an address that was read at another one shows nothing") {
+    Moving moving;
+    const Endpoint first = moving.client.at;
+    (void)moving.move(kSecond);
+    const std::optional<OpenedMessage> test = std::move(moving.tests);
+    (void)moving.move(first);
+    (void)moving.move(kSecond);
+    moving.tests = test ? std::optional(moving.client.peer.open(test->bytes)) : std::nullopt;
+    moving.answer_test(kSecond);
+    CHECK(moving.data_at() == first);
+}
+
 TEST_CASE("KM4: a child that is made while the new address is not tested sends to the old one") {
     Moving moving;
     const Endpoint first = moving.client.at;
