@@ -1,5 +1,7 @@
 #include "auth/chain/peer.h"
 
+#include <optional>
+
 namespace warren::auth {
 
 namespace {
@@ -30,16 +32,22 @@ Judged judge_peer(std::span<const Trust* const> candidates, const PeerProof& pro
         return refused(PeerVerdict::kWrongSignature);
     if (!chain->front().is_of(proof.id_type, proof.identity)) return refused(PeerVerdict::kWrongIdentity);
     if (!candidates.empty()) out.verdict = PeerVerdict::kUnknownIssuer;
+    std::optional<Judged> found;
     std::size_t paths = 0;
     for (std::size_t at = 0; at < candidates.size() && paths < kMostPaths; ++at) {
         const Trust* const candidate = candidates[at];
         if (candidate == nullptr || !candidate->may_hold(*chain)) continue;
         const Path path = candidate->check(*chain, now);
-        if (path.verdict == PeerVerdict::kTrusted)
-            return {PeerVerdict::kTrusted, static_cast<std::uint32_t>(at), path.not_after, path.has_current_lists};
-        if (paths++ == 0) out.verdict = path.verdict;
+        ++paths;
+        if (path.verdict != PeerVerdict::kTrusted) {
+            if (paths == 1) out.verdict = path.verdict;
+            continue;
+        }
+        // Two customers trust it: it is neither's.
+        if (found) return refused(PeerVerdict::kUnknownIssuer);
+        found = Judged{PeerVerdict::kTrusted, static_cast<std::uint32_t>(at), path.not_after, path.has_current_lists};
     }
-    return out;
+    return found.value_or(out);
 }
 
 }  // namespace warren::auth

@@ -150,15 +150,17 @@ TEST_CASE("KA4: another customer's CA, a CA of the same name, and no CA at all v
     CHECK(verdict_of({{&usual().root}}, usual().trusting) != kTrusted);
 }
 
-TEST_CASE("KA4: of several candidates it is the first that the chain ends in") {
+TEST_CASE("KA4: of several candidates it is the only one that the chain ends in") {
     const Made beta = test::make_root("Beta Root");
     const auto of_acme = usual().trusting.read();
     const auto of_beta = Trusting{{beta.pem()}}.read();
     REQUIRE(of_acme.has_value());
     REQUIRE(of_beta.has_value());
-    const Judged judged = judge({{&usual().leaf}}, {&*of_beta, nullptr, &*of_acme, &*of_acme});
+    const Judged judged = judge({{&usual().leaf}}, {&*of_beta, nullptr, &*of_acme});
     CHECK(judged.verdict == kTrusted);
     CHECK(judged.trust == 2);
+    // Two customers with the same CA: whose it is nobody knows.
+    CHECK(judge({{&usual().leaf}}, {&*of_acme, &*of_beta, &*of_acme}).verdict == kUnknownIssuer);
 }
 
 TEST_CASE("KA4: intermediates may come in any order, and are six at most") {
@@ -185,9 +187,8 @@ TEST_CASE("KA4: what is no CA issues nothing") {
         leaf_with({{"basicConstraints", "critical,CA:FALSE"}, {"keyUsage", "digitalSignature"}, identifier});
     const Made below_leaf = test::make_leaf(no_ca, "DNS:graz.example");
     CHECK(verdict_of({{&below_leaf, &no_ca}}, usual().trusting) != kTrusted);
-    const Made no_cert_sign =
-        authority_under(usual().root, "CA",
-                        {{"basicConstraints", "critical,CA:TRUE"}, {"keyUsage", "cRLSign"}, identifier});
+    const Made no_cert_sign = authority_under(
+        usual().root, "CA", {{"basicConstraints", "critical,CA:TRUE"}, {"keyUsage", "cRLSign"}, identifier});
     const Made below = test::make_leaf(no_cert_sign, "DNS:graz.example");
     CHECK(verdict_of({{&below, &no_cert_sign}}, usual().trusting) != kTrusted);
     Extensions short_path = kAuthority;
@@ -261,8 +262,11 @@ TEST_CASE("KA4, KD6: weak digests and keys, also of an intermediate and of the C
     }
     CHECK_FALSE(Trusting{{test::make_root("Short", KeyType::kRsa1024).pem()}}.read().has_value());
     // A root's own signature proves nothing.
-    const Made old_root = test::make_certificate(
-        {.common_name = "Old", .extensions = {{"basicConstraints", "CA:TRUE"}}, .digest = "SHA1"}, nullptr);
+    const Made old_root =
+        test::make_certificate({.common_name = "Old",
+                                .extensions = {{"basicConstraints", "CA:TRUE"}, {"subjectKeyIdentifier", "hash"}},
+                                .digest = "SHA1"},
+                               nullptr);
     const Made leaf = test::make_leaf(old_root, "DNS:graz.example");
     CHECK(verdict_of({{&leaf}}, {{old_root.pem()}}) == kTrusted);
 }
