@@ -72,6 +72,7 @@ class CertificateCheck {
     }
 
     void check_trust(const std::vector<CertificateRef>& authorities, const std::vector<CertificateRef>& lists) {
+        std::vector<Bytes> usable;
         for (std::size_t i = 0; i < authorities.size(); ++i) {
             const std::string at = fmt::format("ipsec.ca[{}]", i);
             const auto* const file = content(authorities[i].name, FileForm::kCertificate);
@@ -83,14 +84,28 @@ class CertificateCheck {
                 continue;
             }
             for (const auth::Certificate& one : trust->authorities()) check_time(at, authorities[i].name, one);
+            usable.push_back(bytes);
         }
+        // authd takes them together, or not at all.
+        if (const auto all = auth::Trust::from_files(usable, {}, false); !all)
+            out_.push_back(source_.error("ipsec.ca", "in all files: " + all.error().what));
+        usable.clear();
         for (std::size_t i = 0; i < lists.size(); ++i) {
             const auto* const file = content(lists[i].name, FileForm::kCertificate);
             if (file == nullptr) continue;
+            const std::string at = fmt::format("ipsec.crl[{}]", i);
             const Bytes bytes = file->reveal();
-            if (const auto trust = auth::Trust::from_files({}, {&bytes, 1}, false); !trust)
-                error(fmt::format("ipsec.crl[{}]", i), lists[i].name, trust.error().what);
+            const auto trust = auth::Trust::from_files({}, {&bytes, 1}, false);
+            if (!trust) {
+                error(at, lists[i].name, trust.error().what);
+                continue;
+            }
+            if (trust->first_list_end() < now_)
+                warn(at, lists[i].name, "a list in it has expired (its nextUpdate has passed)");
+            usable.push_back(bytes);
         }
+        if (const auto all = auth::Trust::from_files({}, usable, false); !all)
+            out_.push_back(source_.error("ipsec.crl", "in all files: " + all.error().what));
     }
 
   private:

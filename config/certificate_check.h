@@ -13,9 +13,9 @@
 
 namespace warren::config {
 
-// Errors: a file that cannot be read, a weak or foreign key, what is no CA, what has expired. Warnings: what ends
-// within 30 days, and what some clients do not take. A file that is not in `secrets` is skipped: that is reported
-// elsewhere.
+// Errors: a file that cannot be read, a weak or foreign key, what is no CA, what has expired, more CAs or lists in all
+// files than authd takes. Warnings: what ends within 30 days, lists that have expired, and what some clients do not
+// take. A file that is not in `secrets` is skipped: that is reported elsewhere.
 void check_certificates(const Parsed<Appliance>& appliance, const Secrets& secrets, WallTime now,
                         std::vector<Diagnostic>& out);
 void check_certificates(const Parsed<Customer>& customer, const Secrets& secrets, WallTime now,

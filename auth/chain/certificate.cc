@@ -83,6 +83,11 @@ WallTime end_of(X509* certificate) {
     return wall_time_of(::X509_get0_notAfter(certificate));
 }
 
+WallTime end_of(X509_CRL* list) {
+    const ASN1_TIME* const end = ::X509_CRL_get0_nextUpdate(list);
+    return end == nullptr ? WallTime{INT64_MAX} : wall_time_of(end);
+}
+
 void FreeCertificate::operator()(x509_st* certificate) const {
     ::X509_free(certificate);
 }

@@ -152,6 +152,7 @@ Result<Trust> Trust::from_files(std::span<const Bytes> authorities, std::span<co
                 return fail(ErrorCode::kInvalid,
                             "there are more than " + std::to_string(kMostRevocationLists) + " revocation lists");
             WARREN_CHECK(::X509_STORE_add_crl(out.store_.get(), one.get()) == 1);
+            out.first_list_end_ = std::min(out.first_list_end_, end_of(one.get()));
         }
     }
     out.has_lists_ = count > 0;

@@ -41,12 +41,15 @@ class Trust {
     // From chain[0] over any of the others to one of the CAs. The chain is not empty.
     [[nodiscard]] Path check(std::span<const Certificate> chain, WallTime now) const;
     [[nodiscard]] std::span<const Certificate> authorities() const { return authorities_; }
+    // The first nextUpdate of its lists; INT64_MAX: none has one.
+    [[nodiscard]] WallTime first_list_end() const { return first_list_end_; }
 
   private:
     Trust() = default;
 
     std::vector<Certificate> authorities_;
     std::unique_ptr<x509_store_st, FreeStore> store_;
+    WallTime first_list_end_{INT64_MAX};
     bool has_lists_ = false;
     bool crl_required_ = false;
 };

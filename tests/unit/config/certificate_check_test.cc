@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/chain/trust.h"
 #include "config/named_secrets.h"
 #include "tests/vectors/certificates.h"
 
@@ -23,6 +24,7 @@ struct Files {
     std::string key = hub.key_pem();
     std::string ca = root.pem();
     std::string crl = test::make_revocation_list(root, {});
+    std::size_t times = 1;  // so many files are like the CA's, and like the list's
 
     // All that is said, one line each.
     [[nodiscard]] std::vector<std::string> said(bool has_key = true) const {
@@ -31,8 +33,8 @@ struct Files {
         ipsec.identity = {IkeIdentityType::kFqdn, false, "acme.example"};
         ipsec.certificate = CertificateRef{"hub.pem"};
         ipsec.private_key = SecretRef{"hub.key"};
-        ipsec.ca = {{"ca.pem"}};
-        ipsec.crl = {{"ca.crl"}};
+        ipsec.ca.assign(times, {"ca.pem"});
+        ipsec.crl.assign(times, {"ca.crl"});
         Secrets secrets;
         const auto put = [&secrets](const char* name, const std::string& text, FileForm form) {
             secrets.put(NamedSecret{{name}, "", "", "", form}, crypto::SecretBuffer(as_bytes(text)));
@@ -105,6 +107,31 @@ TEST_CASE("a CA that is none, and a revocation list that is none") {
     files.ca = files.root.pem();
     files.crl = files.root.pem();
     CHECK(is_said(files, "error: ca.crl: no revocation list is in it"));
+}
+
+TEST_CASE("a revocation list whose nextUpdate has passed is warned of") {
+    Files files;
+    files.crl += test::make_revocation_list(files.root, {}, -kDay);
+    CHECK(is_said(files, "warning: ca.crl: a list in it has expired"));
+}
+
+TEST_CASE("CAs and lists that are too many in all files together") {
+    Files files;
+    files.times = 2;
+    const auto repeated = [](const std::string& text, std::size_t count) {
+        std::string out;
+        while (count-- > 0) out += text;
+        return out;
+    };
+    files.ca = repeated(files.root.pem(), auth::kMostAuthorities / 2);
+    const std::string crl = files.crl;
+    files.crl = repeated(crl, auth::kMostRevocationLists / 2);
+    CHECK(files.said().empty());
+    files.ca += files.root.pem();
+    CHECK(is_said(files, "error: in all files: there are more than 64 CAs"));
+    files.ca = files.root.pem();
+    files.crl += crl;
+    CHECK(is_said(files, "error: in all files: there are more than 64 revocation lists"));
 }
 
 }  // namespace
