@@ -49,8 +49,7 @@ std::string name_of(const Certificate& certificate) {
             if (!text.empty()) return text;
         }
     }
-    const std::string subject = certificate.subject();
-    return eap::name_in(as_bytes(subject)) ? subject : std::string();
+    return {};
 }
 
 }  // namespace warren::auth
