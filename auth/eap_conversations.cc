@@ -1,5 +1,6 @@
 #include "auth/eap_conversations.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "auth/chain/signer.h"
@@ -18,7 +19,7 @@ constexpr Duration kSweep = std::chrono::seconds(1);
 
 std::string_view text_of(PeerVerdict verdict) {
     switch (verdict) {
-        case PeerVerdict::kTrusted: return "its certificate names nobody";
+        case PeerVerdict::kTrusted: return "its certificate names nobody in its subjectAltName";
         case PeerVerdict::kMalformed: return "its certificate cannot be read";
         case PeerVerdict::kUnknownIssuer: return "its certificate is from none of the customer's CAs";
         case PeerVerdict::kNotYetValid: return "its certificate is not valid yet";
@@ -82,11 +83,9 @@ void EapConversations::put(SecretId id, const Secret& secret) {
 }
 
 void EapConversations::drop(SecretId id) {
-    std::vector<std::uint64_t> gone;
-    for (const auto& [number, entry] : conversations_) {
-        if (entry.users == id || entry.trust == id || entry.signer == id) gone.push_back(number);
-    }
-    for (const std::uint64_t number : gone) forget(number);
+    std::erase_if(conversations_, [id](const auto& one) {
+        return one.second.users == id || one.second.trust == id || one.second.signer == id;
+    });
     users_.erase(id);
     signers_.erase(id);
     trusts_.erase(id);
@@ -112,10 +111,10 @@ ipc::AuthReply EapConversations::step(Now now, const ipc::EapStepAsk& ask) {
         if (!name) return failure(identifier, eap::Reason::kUnexpected);
         if (!has_all(ask) || (!legacy_ && ask.trust == kNoSecret)) return ipc::AskFailed{};
         entry = begin(now.instant, ask, std::string(*name));
-        if (entry == nullptr) return failure(identifier, eap::Reason::kFull);
+        if (entry == nullptr) return ipc::AskFailed{};
     }
     eap::Answer answer = entry->conversation->take(now.instant, ask.message);
-    if (entry->conversation->is_over()) entry->until = std::min(entry->until, now.instant + kLinger);
+    if (entry->is_over()) entry->until = std::min(entry->until, now.instant + kLinger);
     ipc::EapStepAnswer out;
     out.message = std::move(answer.message);
     out.reason = answer.reason;
@@ -134,7 +133,7 @@ ipc::AuthReply EapConversations::step(Now now, const ipc::EapStepAsk& ask) {
 
 EapConversations::Entry* EapConversations::begin(Instant now, const ipc::EapStepAsk& ask, std::string name) {
     const SecretId share = ask.users != kNoSecret ? ask.users : ask.trust;
-    if (conversations_.size() >= kMost || of_share_[share] >= kMostOfShare) return nullptr;
+    if (!make_room(share, ask.source)) return nullptr;
     eap::Offer offer;
     // Clients that have no certificate refuse TLS, and say what they have.
     if (ask.trust != kNoSecret) offer.types.push_back(eap::Type::kTls);
@@ -149,10 +148,39 @@ EapConversations::Entry* EapConversations::begin(Instant now, const ipc::EapStep
         return std::make_unique<eap::Tls>(
             *server, [this, trust](const std::vector<eap::Der>& chain) { return check(trust, chain); });
     };
-    Entry entry{
-        std::make_unique<eap::Conversation>(std::move(offer)), ask.users, ask.trust, ask.signer, share, now + kLife};
-    ++of_share_[share];
+    Entry entry{std::make_unique<eap::Conversation>(std::move(offer)),
+                ask.users,
+                ask.trust,
+                ask.signer,
+                share,
+                ask.source,
+                ++order_,
+                now + kLife};
     return &conversations_.emplace(ask.conversation, std::move(entry)).first->second;
+}
+
+bool EapConversations::make_room(SecretId share, const IpAddress& source) {
+    const auto has_room = [this](std::size_t most, const auto& is_of) {
+        const auto count = std::count_if(conversations_.begin(), conversations_.end(),
+                                         [&](const auto& one) { return !one.second.is_over() && is_of(one.second); });
+        return static_cast<std::size_t>(count) < most ||
+               forget_oldest([&](const Entry& entry) { return entry.conversation->is_only_offered() && is_of(entry); });
+    };
+    return has_room(kMostOfSource, [&](const Entry& entry) { return entry.source == source; }) &&
+           has_room(kMostOfShare, [&](const Entry& entry) { return entry.share == share; }) &&
+           (conversations_.size() < kMost || forget_oldest([](const Entry& entry) { return entry.is_over(); }));
+}
+
+template <typename Predicate>
+bool EapConversations::forget_oldest(const Predicate& is_wanted) {
+    auto oldest = conversations_.end();
+    for (auto at = conversations_.begin(); at != conversations_.end(); ++at) {
+        const bool is_older = oldest == conversations_.end() || at->second.order < oldest->second.order;
+        if (is_older && is_wanted(at->second)) oldest = at;
+    }
+    if (oldest == conversations_.end()) return false;
+    conversations_.erase(oldest);
+    return true;
 }
 
 // The conversations go before the secrets that they use (drop()), so that `trust` is there.
@@ -175,18 +203,7 @@ tl::expected<std::string, std::string> EapConversations::check(SecretId trust, c
 void EapConversations::forget_late(Instant now) {
     if (now - swept_ < kSweep) return;
     swept_ = now;
-    std::vector<std::uint64_t> late;
-    for (const auto& [number, entry] : conversations_) {
-        if (entry.until <= now) late.push_back(number);
-    }
-    for (const std::uint64_t number : late) forget(number);
-}
-
-void EapConversations::forget(std::uint64_t number) {
-    const auto found = conversations_.find(number);
-    const auto share = of_share_.find(found->second.share);
-    if (--share->second == 0) of_share_.erase(share);
-    conversations_.erase(found);
+    std::erase_if(conversations_, [now](const auto& one) { return one.second.until <= now; });
 }
 
 }  // namespace warren::auth

@@ -39,6 +39,8 @@ class Conversation {
     // request. The last one once more gets the last answer once more. There is one verdict: after it nothing changes.
     [[nodiscard]] Answer take(Instant now, Bytes message);
     [[nodiscard]] bool is_over() const { return state_ == State::kOver; }
+    // The peer has taken up no method yet.
+    [[nodiscard]] bool is_only_offered() const { return state_ == State::kIdentity || state_ == State::kOffered; }
 
   private:
     // kOffered: the method has sent its first request, which the peer may refuse.

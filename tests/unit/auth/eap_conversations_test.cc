@@ -51,6 +51,10 @@ struct Room {
         identifier = eap::read_message(out.message).value().identifier;
         return out;
     }
+    // Each number is another source.
+    void come_from(std::uint64_t number) {
+        ask.source = IpAddress::v4(10, 0, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number));
+    }
     ipc::EapStepAnswer say_name(std::string_view name, std::uint64_t number = 1) {
         return say(eap::Type::kIdentity, {name.begin(), name.end()}, number);
     }
@@ -64,6 +68,10 @@ struct Room {
     ipc::EapStepAsk ask{kUsers, kNoSecret, kNoSecret, 1, IpAddress::v4(192, 0, 2, 1), {}};
     std::uint8_t identifier = 0;
 };
+
+Octets name_message(std::string_view name) {
+    return eap::write_message({eap::Code::kResponse, 0, eap::Type::kIdentity, Octets(name.begin(), name.end())});
+}
 
 Octets data_of(const ipc::EapStepAnswer& answer) {
     const auto message = eap::read_message(answer.message).value();
@@ -130,24 +138,93 @@ TEST_CASE("conversations with a secret that goes, go with it") {
     CHECK(room.eap.size() == 0);
 }
 
+// As many conversations as a share may have, each from another source; their peers have taken up the method, or not.
+void fill_share(Room& room, std::uint64_t& number, bool has_method) {
+    for (std::size_t i = 0; i < EapConversations::kMostOfShare; ++i) {
+        room.come_from(++number);
+        room.identifier = 0;
+        const auto challenge = room.say_name("alice", number);
+        REQUIRE(challenge.outcome == EapOutcome::kContinue);
+        if (!has_method) continue;
+        eap::testing::PasswordPeer peer(room.legacy, "alice", "wrong");
+        REQUIRE(room.say(eap::Type::kMschapv2, peer.respond(data_of(challenge)), number).outcome ==
+                EapOutcome::kContinue);
+    }
+}
+
 TEST_CASE("conversations are bounded, of a share too, and end in time") {
     Room room;
-    std::uint64_t number = 1;
-    for (; number <= EapConversations::kMostOfShare; ++number)
-        CHECK(room.say_name("alice", number).outcome == EapOutcome::kContinue);
-    CHECK(room.say_name("alice", number).reason == eap::Reason::kFull);
+    std::uint64_t number = 0;
+    const auto is_refused = [&] {
+        room.come_from(++number);
+        return std::holds_alternative<ipc::AskFailed>(room.step(name_message("alice"), number));
+    };
+    fill_share(room, number, true);
+    CHECK(is_refused());
     for (SecretId share = 100; share < 103; ++share) {
         room.eap.put(share, with_files(SecretKind::kUsers, {{SecretFile::kUsers, "alice = \"x\"\n"}}));
         room.ask.users = share;
-        for (std::size_t i = 0; i < EapConversations::kMostOfShare; ++i)
-            CHECK(room.say_name("alice", ++number).outcome == EapOutcome::kContinue);
+        fill_share(room, number, true);
     }
     room.ask.users = kNoSecret;
-    CHECK(room.say_name("alice", ++number).reason == eap::Reason::kFull);
+    CHECK(is_refused());
     CHECK(room.eap.size() == EapConversations::kMost);
     room.now.instant = room.now.instant + EapConversations::kLife;
-    CHECK(room.say_name("alice", ++number).outcome == EapOutcome::kContinue);
+    CHECK(!is_refused());
     CHECK(room.eap.size() == 1);
+}
+
+TEST_CASE("in a full share the oldest whose peer has taken up no method gives way, and of another share none") {
+    Room room;
+    room.ask.users = kNoSecret;
+    CHECK(room.say_name("bob", 9999).outcome == EapOutcome::kContinue);
+    room.ask.users = kUsers;
+    std::uint64_t number = 0;
+    fill_share(room, number, false);
+    room.come_from(++number);
+    room.identifier = 0;
+    CHECK(room.say_name("alice", number).outcome == EapOutcome::kContinue);
+    CHECK(room.eap.size() == 1 + EapConversations::kMostOfShare);
+    // Whoever is there has offered its method, and has no other.
+    const auto refuse_method = [&room](std::uint64_t which) {
+        room.identifier = 1;
+        return room.say(eap::Type::kNak, {0}, which).reason;
+    };
+    CHECK(refuse_method(1) == eap::Reason::kUnexpected);
+    for (const std::uint64_t which : {std::uint64_t{9999}, std::uint64_t{2}, number})
+        CHECK(refuse_method(which) == eap::Reason::kNoMethod);
+}
+
+TEST_CASE("a source has few conversations: its oldest gives way, and with none to give way no more begins") {
+    Room room;
+    const auto say_name = [&room](std::uint64_t number) {
+        room.identifier = 0;
+        return room.step(name_message("alice"), number);
+    };
+    for (std::uint64_t number = 1; number <= 2 * EapConversations::kMostOfSource; ++number)
+        CHECK(std::holds_alternative<ipc::EapStepAnswer>(say_name(number)));
+    CHECK(room.eap.size() == EapConversations::kMostOfSource);
+    for (std::uint64_t number = EapConversations::kMostOfSource + 1; number <= 2 * EapConversations::kMostOfSource;
+         ++number) {
+        eap::testing::PasswordPeer peer(room.legacy, "alice", "wrong");
+        const auto challenge = std::get<ipc::EapStepAnswer>(say_name(number));
+        room.identifier = 1;
+        CHECK(room.say(eap::Type::kMschapv2, peer.respond(data_of(challenge)), number).outcome ==
+              EapOutcome::kContinue);
+    }
+    CHECK(std::holds_alternative<ipc::AskFailed>(say_name(100)));
+    room.ask.source = IpAddress::v4(192, 0, 2, 2);
+    CHECK(std::holds_alternative<ipc::EapStepAnswer>(say_name(100)));
+}
+
+TEST_CASE("conversations that are over take no room from a share, and give way when all are too many") {
+    Room room;
+    for (std::uint64_t number = 1; number <= EapConversations::kMost + 1; ++number) {
+        room.come_from(number);
+        REQUIRE(room.say_name("alice", number).outcome == EapOutcome::kContinue);
+        REQUIRE(room.say(eap::Type::kNak, {0}, number).outcome == EapOutcome::kFailure);
+    }
+    CHECK(room.eap.size() == EapConversations::kMost);
 }
 
 TEST_CASE("a conversation that has ended is soon forgotten, with its key") {
@@ -187,6 +264,40 @@ TEST_CASE("with EAP-TLS a certificate of the customer's CA is whom it names, and
             }
         }
     }
+}
+
+// The peer's side of EAP-TLS with this certificate, to its end.
+ipc::EapStepAnswer run_tls(Room& room, const test::Made& leaf) {
+    room.ask.users = kNoSecret;
+    room.ask.trust = kTrust;
+    room.ask.signer = kSigner;
+    const eap::testing::Party party(leaf.der(), leaf.key_pem());
+    eap::testing::TlsClient client(TLS1_3_VERSION, &party);
+    auto answer = room.say_name("anybody");
+    while (answer.outcome == EapOutcome::kContinue)
+        answer = room.say(eap::Type::kTls, client.respond(data_of(answer)).value_or(Octets{0}));
+    return answer;
+}
+
+TEST_CASE("KA3: with EAP-TLS the subjectAltName is the name, the subject never") {
+    struct Case {
+        const char* names;
+        const char* identity;
+    };
+    for (const auto& [names, identity] :
+         {Case{"DNS:pc.acme.example,email:alice@acme.example", "alice@acme.example"},
+          Case{"DNS:pc.acme.example,otherName:msUPN;UTF8:alice@acme.example", "alice@acme.example"},
+          Case{"DNS:pc.acme.example", "pc.acme.example"}}) {
+        Room room;
+        const auto answer = run_tls(room, test::make_leaf(room.root, names));
+        CHECK(answer.outcome == EapOutcome::kSuccess);
+        CHECK(answer.identity == identity);
+    }
+    Room room;
+    const auto answer = run_tls(room, test::make_leaf(room.root, "IP:192.0.2.1"));
+    CHECK(answer.outcome == EapOutcome::kFailure);
+    CHECK(answer.reason == eap::Reason::kCertificate);
+    CHECK(answer.detail == "its certificate names nobody in its subjectAltName");
 }
 
 }  // namespace
