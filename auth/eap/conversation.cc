@@ -73,6 +73,7 @@ Answer Conversation::carry_on(const Message& message, Turn turn) {
     out.verdict = Answer::Verdict::kContinue;
     out.message = write_message({Code::kRequest, identifier_, method_->type(), turn.data});
     out.reason = turn.reason;
+    out.detail = std::move(turn.detail);
     return out;
 }
 

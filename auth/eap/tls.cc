@@ -67,7 +67,11 @@ Turn Tls::run() {
     if (progress == TlsSession::Progress::kFailed) {
         if (output_.empty()) return failed();
         state_ = State::kAlert;
-        return next_fragment();
+        // Many clients say nothing to an alert.
+        Turn turn = next_fragment();
+        turn.reason = failed().reason;
+        turn.detail = session_.problem();
+        return turn;
     }
     if (progress == TlsSession::Progress::kDone) state_ = State::kFinished;
     // The client's flight asks for something in any case.

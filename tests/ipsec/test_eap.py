@@ -109,12 +109,12 @@ def test_a_user_of_the_same_name_at_another_customer_opens_nothing_here(town, pe
     acme.client("alice@acme.example").connect()
 
 
-@pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_a_certificate_opens_the_tunnel_by_eap_tls(town, people, version):
+def test_a_certificate_opens_the_tunnel_by_eap_tls(town, people):
+    """With TLS 1.2: Debian 12's charon has no EAP-TLS of RFC 9190, which the unit tests speak."""
     acme = people("acme", auth="eap-tls")
     user = "alice@acme.example"
     client = acme.client(user, certificate=acme.authority.issue("alice", [user]),
-                         settings={"tls": {"version_min": version, "version_max": version}})
+                         settings={"tls": {"version_min": "1.2", "version_max": "1.2"}})
     client.connect()
     assert "EAP method EAP_TLS succeeded, MSK established" in client.charon.log()
     shown = town.warren.connection(acme.id, "people")
