@@ -3,9 +3,14 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <time.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -47,13 +52,24 @@ Result<UniqueFd> open_signals() {
     return fd;
 }
 
-// OpenSSL reads files and looks its algorithms up when they are used the first time.
+// OpenSSL sorts the serials of a revocation list with qsort, and glibc's asks how much memory the machine has (sysinfo)
+// the first time that it sorts more than a kilobyte. It remembers the answer; afterwards the call is not allowed.
+void prepare_sorting() {
+    std::array<std::uint64_t, 1024> numbers{};
+    std::qsort(numbers.data(), numbers.size(), sizeof(numbers[0]),
+               [](const void* left, const void* right) { return std::memcmp(left, right, sizeof(std::uint64_t)); });
+}
+
+// OpenSSL reads files and looks its algorithms up when they are used the first time, and glibc reads the time zone when
+// it takes a certificate's times apart.
 void load_algorithms() {
+    ::tzset();
     constexpr std::uint8_t kNothing = 0;
     for (const crypto::Sha sha : {crypto::Sha::kSha1, crypto::Sha::kSha256, crypto::Sha::kSha384, crypto::Sha::kSha512})
         (void)crypto::shared_key_mic(sha, {&kNothing, 1}, {&kNothing, 1});
     auth::load_certificate_algorithms();
     eap::prepare_tls();
+    prepare_sorting();
 }
 
 Status serve(ipc::Channel channel) {
