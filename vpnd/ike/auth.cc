@@ -39,13 +39,19 @@ std::optional<Question> Engine::State::answer_auth(Call& call, IkeSa& sa, const 
     const ConnectionIndex index = connection == nullptr ? ConnectionIndex{} : connection->index;
     const SecretId psk = connection == nullptr ? kNoSecret : connection->psk;
 
-    const PpkUse ppk = ppk_use_of(sa, in.payloads, connection);
+    const SecretId wanted_ppk = connection == nullptr ? kNoSecret : connection->ppk;
+    PpkUse ppk = ppk_use_of(sa, in.payloads, connection);
+    // Mixed for another connection, which the peer named in a request that had no answer.
+    if (ppk == PpkUse::kMixed && setup.is_mixed && setup.mixed_with != wanted_ppk) ppk = PpkUse::kRefused;
     auto* const mixed = in.answer == nullptr ? nullptr : std::get_if<PpkMixAnswer>(in.answer);
     if (mixed != nullptr) take_mixed(sa, *mixed);
     if (in.answer == nullptr || mixed != nullptr) {
         sa.customer = finding.customer;
         if (!may_ask(sa)) return std::nullopt;
-        if (ppk == PpkUse::kMixed && !setup.is_mixed) return ppk_question(sa, connection);
+        if (ppk == PpkUse::kMixed && !setup.is_mixed) {
+            setup.mixed_with = wanted_ppk;
+            return ppk_question(sa, connection);
+        }
         setup.asked_for = index;
         setup.asked_psk = psk;
         const Identity& ours = connection != nullptr ? finding.ours : claim.peer;

@@ -20,6 +20,14 @@ Identity identity_in(const IdPayload& id) {
     return identity_of(id.type, id.value.first(std::min(id.value.size(), kMostIdentity + 1)));
 }
 
+// Beside a certificate we have no PPK: what the peer has computed without it (RFC 8784 §3). A peer that must have one
+// has no such part, and its AUTH is wrong.
+Bytes proof_in(const Setup& setup, const Payloads& payloads, const AuthPayload& auth) {
+    const NotifyPayload* const without = payloads.notify(NotifyType::kNoPpkAuth);
+    const bool has_ppk = setup.uses_ppk && payloads.notify(NotifyType::kPpkIdentity) != nullptr;
+    return has_ppk && without != nullptr ? without->data : auth.data;
+}
+
 // The peer's certificates in their order. Others than X.509 are left out: hashes and URLs would have us fetch something
 // (conformance KA5).
 CertificateChain chain_in(const Payloads& payloads) {
@@ -39,9 +47,11 @@ bool is_outdated(AuthMethod method, Bytes init_message) {
 }
 
 // What is longer than authd takes is cut: then it is wrong, as it would be whole.
-VerifyPeerAsk verify_ask(const Payloads& payloads, Identity peer, std::vector<std::uint8_t> octets) {
+VerifyPeerAsk verify_ask(const Setup& setup, const Payloads& payloads, Identity peer,
+                         std::vector<std::uint8_t> octets) {
     const AuthPayload& auth = *payloads.find<AuthPayload>();
-    const Bytes data = auth.data.first(std::min(auth.data.size(), kMostAuthData));
+    const Bytes proof = proof_in(setup, payloads, auth);
+    const Bytes data = proof.first(std::min(proof.size(), kMostAuthData));
     VerifyPeerAsk out;
     out.identity = std::move(peer);
     out.identity.value.resize(std::min(out.identity.value.size(), kMostIdentity));
@@ -133,7 +143,7 @@ std::optional<Question> Engine::State::answer_signature(Call& call, IkeSa& sa, c
         setup.candidates = candidates;
         setup.proven.reset();
         VerifyPeerAsk question =
-            verify_ask(in.payloads, claim.peer,
+            verify_ask(setup, in.payloads, claim.peer,
                        auth_octets(sa.suite.prf_hash(), setup.init_request, setup.our_nonce, setup.sk_pi, idi.body));
         for (const Setup::Candidate& one : candidates) question.trusts.push_back(one.trust);
         return question;
@@ -164,9 +174,18 @@ std::optional<Question> Engine::State::answer_signature(Call& call, IkeSa& sa, c
         refuse_auth(call, sa, in, who, DropReason::kIkeSessionsFull);
         return std::nullopt;
     }
+    limit_to_certificate(call, sa, setup.proven_until);
     respond(call, sa, in, chain);
     sa.setup.reset();
     return std::nullopt;
+}
+
+// No certificate, no tunnel: an IKE_SA ends with the peer's.
+void Engine::State::limit_to_certificate(const Call& call, IkeSa& sa, WallTime not_after) {
+    constexpr Duration kLong = std::chrono::hours(24 * 3650);
+    const std::int64_t wall = call.now.wall.nanoseconds;
+    const bool is_long = not_after.nanoseconds > wall + kLong.count();
+    limit_proof(sa, call.instant(), is_long ? kLong : std::max(Duration(not_after.nanoseconds - wall), Duration(1)));
 }
 
 std::optional<Question> Engine::State::take_verdict(Call& call, IkeSa& sa, const Incoming& in,
@@ -190,6 +209,7 @@ std::optional<Question> Engine::State::take_verdict(Call& call, IkeSa& sa, const
     sa.customer = who.customer;
     if (!may_ask(sa)) return std::nullopt;
     sa.setup->proven = verified.trust;
+    sa.setup->proven_until = verified.not_after;
     return sign_ask(sa, who.signer, who.ours);
 }
 
@@ -207,7 +227,7 @@ std::optional<Question> Engine::State::take_signature(Call& call, IkeSa& sa, con
     if (in.answer == nullptr) {
         if (!may_ask(sa)) return std::nullopt;
         VerifyPeerAsk question =
-            verify_ask(in.payloads, peer,
+            verify_ask(setup, in.payloads, peer,
                        auth_octets(sa.suite.prf_hash(), setup.init_response, setup.our_nonce, setup.sk_pr, idr.body));
         question.trusts = {connection.trust};
         return question;
@@ -219,6 +239,7 @@ std::optional<Question> Engine::State::take_signature(Call& call, IkeSa& sa, con
         return std::nullopt;
     }
     take_peer(call, sa, connection, peer, in);
+    limit_to_certificate(call, sa, verified->not_after);
     return std::nullopt;
 }
 

@@ -9,7 +9,8 @@ namespace warren::ike {
 namespace {
 
 bool is_another(const Connection& a, const Connection& b) {
-    const bool has_another_trust = a.auth == Auth::kCertificate && a.trust != b.trust;
+    const bool has_certificates = a.auth == Auth::kCertificate || a.auth == Auth::kEapTls;
+    const bool has_another_trust = has_certificates && a.trust != b.trust;
     return a.customer != b.customer || a.auth != b.auth || a.psk != b.psk || has_another_trust || a.ppk != b.ppk ||
            a.ppk_identity != b.ppk_identity || a.ppk_required != b.ppk_required ||
            a.local_identity != b.local_identity || !(a.remote_identity == b.remote_identity) ||
@@ -275,8 +276,9 @@ void Engine::State::end_sa(Call& call, IkeSa& sa, control::LostBecause because) 
 bool Engine::State::begin(Call& call, ConnectionEntry& entry, std::string_view child,
                           std::optional<dataplane::FlowKey> packet, bool in_place_of_another) {
     const Connection* const connection = directory.find(entry.index);
-    // With EAP clients begin.
-    if (connection == nullptr || !connection->remote_address || is_eap(connection->auth)) return false;
+    // With EAP clients begin; and of many peers none is the one to begin with.
+    if (connection == nullptr || !connection->remote_address || is_eap(connection->auth) || connection->is_for_many())
+        return false;
     const bool is_there = std::any_of(entry.ike_sas.begin(), entry.ike_sas.end(),
                                       [&](std::uint32_t slot) { return is_coming_up(*at(slot)); });
     if ((is_there && !in_place_of_another) || !make_room_for_sa(call, entry, *connection)) return false;

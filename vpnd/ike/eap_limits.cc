@@ -16,10 +16,18 @@ void subtract(Map& map, const Key& key) {
     if (--found->second == 0) map.erase(found);
 }
 
+template <typename Map, typename Key>
+bool is_paused_in(const Map& map, const Key& key, Instant now) {
+    const auto found = map.find(key);
+    return found != map.end() && found->second.is_paused(now);
+}
+
 }  // namespace
 
 EapLimits::EapLimits(crypto::RandomSource& random)
-    : of_prefix_(0, control::KeyedHash(random)), failures_(0, control::KeyedHash(random)) {}
+    : of_prefix_(0, control::KeyedHash(random)),
+      failures_(0, PlaceHash{control::KeyedHash(random)}),
+      failures_of_prefix_(0, control::KeyedHash(random)) {}
 
 bool EapLimits::has_room(CustomerIndex customer, const IpAddress& prefix, bool is_stranger) const {
     return entries_.size() < kMostEap && (!is_stranger || strangers_ < kMostEapOfStrangers) &&
@@ -52,20 +60,31 @@ void EapLimits::remove(std::uint32_t slot) {
     entries_.erase(found);
 }
 
-bool EapLimits::is_paused(Instant now, const IpAddress& prefix) const {
-    const auto found = failures_.find(prefix);
-    return found != failures_.end() && found->second.is_paused(now);
+bool EapLimits::is_paused(Instant now, CustomerIndex customer, const IpAddress& prefix) const {
+    return is_paused_in(failures_, Place{customer, prefix}, now);
 }
 
-// With a full table new prefixes have no pauses; each user still has its own (auth/eap/users.h).
-void EapLimits::note_failure(Instant now, const IpAddress& prefix) {
-    if (failures_.size() >= kEapFailuresTable && !failures_.contains(prefix)) {
+bool EapLimits::is_paused(Instant now, const IpAddress& prefix) const {
+    return is_paused_in(failures_of_prefix_, prefix, now);
+}
+
+void EapLimits::note_failure(Instant now, CustomerIndex customer, const IpAddress& prefix) {
+    note(failures_, {customer, prefix}, now, kFreeEapFailures);
+    note(failures_of_prefix_, prefix, now, kFreeEapFailuresOfPrefix);
+}
+
+// With a full table new ones have no pauses; each user still has its own (auth/eap/users.h).
+template <typename Map>
+void EapLimits::note(Map& map, const typename Map::key_type& key, Instant now, unsigned free) {
+    if (map.size() >= kEapFailuresTable && !map.contains(key)) {
         if (now - swept_ < kEapFailuresSweep) return;
         swept_ = now;
-        std::erase_if(failures_, [&](const auto& entry) { return entry.second.is_forgotten(now); });
-        if (failures_.size() >= kEapFailuresTable) return;
+        const auto is_forgotten = [now](const auto& entry) { return entry.second.is_forgotten(now); };
+        std::erase_if(failures_, is_forgotten);
+        std::erase_if(failures_of_prefix_, is_forgotten);
+        if (map.size() >= kEapFailuresTable) return;
     }
-    failures_[prefix].note(now, kFreeEapFailures);
+    map[key].note(now, free);
 }
 
 }  // namespace warren::ike

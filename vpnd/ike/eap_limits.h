@@ -29,10 +29,15 @@ class EapLimits {
     void remove(std::uint32_t slot);
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
-    // A prefix that has failed too often is not listened to for a while.
+    // A prefix that has failed too often at a customer is not listened to there for a while: customers that share an
+    // address do not pause each other. An invalid customer: names that are nobody's.
+    [[nodiscard]] bool is_paused(Instant now, CustomerIndex customer, const IpAddress& prefix) const;
+    // Nor, after many more failures, anywhere.
     [[nodiscard]] bool is_paused(Instant now, const IpAddress& prefix) const;
     // Somebody there could not show who it is.
-    void note_failure(Instant now, const IpAddress& prefix);
+    void note_failure(Instant now, CustomerIndex customer, const IpAddress& prefix);
+    // Somebody there has shown who it is.
+    void note_success(CustomerIndex customer, const IpAddress& prefix) { failures_.erase({customer, prefix}); }
 
   private:
     struct Entry {
@@ -40,11 +45,25 @@ class EapLimits {
         IpAddress prefix;
         bool is_stranger = false;
     };
+    struct Place {
+        CustomerIndex customer;
+        IpAddress prefix;
+        bool operator==(const Place&) const = default;
+    };
+    struct PlaceHash {
+        std::size_t operator()(const Place& place) const { return hash(place.prefix) ^ hash(place.customer); }
+        control::KeyedHash hash;
+    };
+
+    template <typename Map>
+    void note(Map& map, const typename Map::key_type& key, Instant now, unsigned free);
+
     std::unordered_map<std::uint32_t, Entry> entries_;
     std::unordered_map<CustomerIndex, std::size_t> of_customer_;
     std::unordered_map<IpAddress, std::size_t, control::KeyedHash> of_prefix_;
     std::size_t strangers_ = 0;
-    std::unordered_map<IpAddress, Mistakes, control::KeyedHash> failures_;
+    std::unordered_map<Place, Mistakes, PlaceHash> failures_;
+    std::unordered_map<IpAddress, Mistakes, control::KeyedHash> failures_of_prefix_;
     Instant swept_ = kLongAgo;
 };
 

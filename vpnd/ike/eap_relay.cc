@@ -88,7 +88,10 @@ std::optional<Question> Engine::State::begin_eap(Call& call, IkeSa& sa, const In
     if (idi.value.size() > kMostIdentity) return refuse(DropReason::kIkeEapUnexpected);
     if (in.answer == nullptr) {
         sa.customer = hub.customer;
-        if (eap_limits.is_paused(call.instant(), sa.prefix)) return refuse(DropReason::kIkeEapPaused);
+        // Without a customer, the name will tell it: relay_eap looks again.
+        if (eap_limits.is_paused(call.instant(), sa.prefix) ||
+            (hub.customer.valid() && eap_limits.is_paused(call.instant(), hub.customer, sa.prefix)))
+            return refuse(DropReason::kIkeEapPaused);
         if (!eap_limits.has_room(hub.customer, sa.prefix, sa.is_stranger())) return refuse(DropReason::kIkeEapFull);
         if (!may_ask(sa)) return std::nullopt;
         sa.our_identity = hub.ours;
@@ -104,6 +107,8 @@ std::optional<Question> Engine::State::begin_eap(Call& call, IkeSa& sa, const In
     if (!eap_limits.has_room(hub.customer, sa.prefix, sa.is_stranger())) return refuse(DropReason::kIkeEapFull);
 
     eap_limits.add(sa.slot, hub.customer, sa.prefix, sa.is_stranger());
+    // From now on that is its bound. A person who types a password is not the oldest half-open one that gives way.
+    half_open.remove(sa.slot);
     sa.eap = std::make_unique<EapRelay>();
     sa.eap->customer = hub.customer;
     sa.eap->idi_body.assign(idi.body.begin(), idi.body.end());
@@ -129,8 +134,13 @@ std::optional<Question> Engine::State::relay_eap(Call& call, IkeSa& sa, const In
     if (in.answer == nullptr) {
         // Nothing follows a success but AUTH.
         const bool is_over = !relay.msk.empty() || ++relay.rounds > kMostEapRounds;
-        if (is_over || (!relay.has_name && !take_name(sa, in, message))) {
+        const bool is_first = !relay.has_name;
+        if (is_over || (is_first && !take_name(sa, in, message))) {
             refuse_eap(call, sa, in, DropReason::kIkeEapUnexpected, "a message that may not come now");
+            return std::nullopt;
+        }
+        if (is_first && eap_limits.is_paused(call.instant(), relay.customer, sa.prefix)) {
+            refuse_eap(call, sa, in, DropReason::kIkeEapPaused, std::string(text_of(eap::Reason::kPaused)));
             return std::nullopt;
         }
         if (!eap_limits.move(sa.slot, relay.customer)) {
@@ -153,11 +163,15 @@ std::optional<Question> Engine::State::relay_eap(Call& call, IkeSa& sa, const In
         count(DropReason::kIkeAskFailed);
         return std::nullopt;
     }
+    // What we have refused ourselves in a pause is none: it does not lengthen the pause.
+    if (is_guess(reason_of(step->reason)) && !relay.is_noted)
+        eap_limits.note_failure(call.instant(), relay.customer, sa.prefix);
     switch (step->outcome) {
-        // It may never answer to a wrong password: that is known now.
+        // It may never answer to a wrong password, or to an alert of TLS: that is known now.
         case EapOutcome::kContinue:
             if (step->reason != eap::Reason::kNone)
-                note_eap(call, sa, in.arrival.from, reason_of(step->reason), std::string(text_of(step->reason)));
+                note_eap(call, sa, in.arrival.from, reason_of(step->reason),
+                         step->detail.empty() ? std::string(text_of(step->reason)) : std::move(step->detail));
             break;
         case EapOutcome::kSuccess: {
             const bool is_tls = step->type == eap::Type::kTls;
@@ -226,7 +240,6 @@ void Engine::State::note_eap(Call& call, IkeSa& sa, const Endpoint& from, DropRe
     EapRelay& relay = *sa.eap;
     if (std::exchange(relay.is_noted, true)) return;
     count(reason);
-    if (is_guess(reason)) eap_limits.note_failure(call.instant(), sa.prefix);
     Finding finding;
     finding.customer = relay.customer;
     finding.connection = directory.find(relay.mschapv2.valid() ? relay.mschapv2 : relay.tls);
@@ -273,6 +286,7 @@ void Engine::State::answer_eap_auth(Call& call, IkeSa& sa, const Incoming& in) {
     if (!admit(call, sa, *connection, relay.identity, first, chain))
         return refuse_eap(call, sa, in, DropReason::kIkeSessionsFull, {});
     respond(call, sa, in, chain);
+    eap_limits.note_success(relay.customer, sa.prefix);
     end_eap(sa);
     sa.setup.reset();
 }

@@ -303,6 +303,7 @@ struct Engine::State {
     [[nodiscard]] std::optional<Question> take_verdict(Call& call, IkeSa& sa, const Incoming& in,
                                                        const std::vector<Finding>& found, const Finding& nobody,
                                                        const VerifyPeerAnswer& verified);
+    void limit_to_certificate(const Call& call, IkeSa& sa, WallTime not_after);
     [[nodiscard]] std::optional<Question> take_signature(Call& call, IkeSa& sa, const Incoming& in,
                                                          const Connection& connection, const Identity& peer);
     [[nodiscard]] static SignAsk sign_ask(const IkeSa& sa, SecretId signer, const Identity& ours);

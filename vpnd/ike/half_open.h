@@ -42,7 +42,7 @@ class HalfOpen {
 
     // `slot` is its number; it is not in here. kTake was said.
     void add(std::uint32_t slot, const IpAddress& prefix, bool has_cookie);
-    // It is authentic now, or gone.
+    // It is authentic now, in EAP (then EapLimits has it), or gone; or was never there.
     void remove(std::uint32_t slot);
     // There are as many as may be. Strangers leave some room to those who were here before (conformance KD4).
     [[nodiscard]] bool is_full(bool is_known) const {

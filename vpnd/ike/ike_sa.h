@@ -78,7 +78,8 @@ struct Setup {
     std::size_t waiting_bytes = 0;
     ConnectionIndex asked_for;  // whose key its AUTH is checked with
     SecretId asked_psk = kNoSecret;
-    bool is_mixed = false;  // the keys are those with the PPK
+    bool is_mixed = false;            // the keys are those with a PPK,
+    SecretId mixed_with = kNoSecret;  // with that one
     // Whom a peer with a certificate may be, as authd was asked, and whom it is.
     struct Candidate {
         ConnectionIndex connection;
@@ -88,6 +89,7 @@ struct Setup {
     };
     std::vector<Candidate> candidates;
     std::optional<std::size_t> proven;  // its place among them
+    WallTime proven_until;              // when the first of its certificates ends
 
     // As initiator.
     std::vector<Proposal> offered;

@@ -92,6 +92,8 @@ void Engine::State::close(Call& call, IkeSa& sa, control::LostBecause because) {
     sa.wishes.clear();
     if (sa.setup != nullptr && !sa.is_initiator) by_init.erase(load_le<std::uint64_t>(sa.setup->init_key.data()));
     sa.setup.reset();
+    // As every attempt that failed, until its answer is forgotten (conformance KD3).
+    if (sa.eap != nullptr) half_open.add(sa.slot, sa.prefix, false);
     end_eap(sa);
     sa.sk_d.clear();  // no key is made of it any more; the others prove repetitions
     sa.state = IkeState::kClosed;

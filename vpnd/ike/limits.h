@@ -68,8 +68,10 @@ inline constexpr std::size_t kMostEapOfCustomer = kMostEap / 4;
 inline constexpr std::size_t kMostEapOfPrefix = 16;
 inline constexpr Duration kEapLife = 120s;      // a person may be typing
 inline constexpr unsigned kMostEapRounds = 24;  // of messages; authd ends a conversation before (20 of a method)
-// Failures of one prefix that cost no pause: an office may be behind it. Prefixes that are remembered.
+// Failures at one customer from one prefix that cost no pause: an office may be behind it. Those from one prefix at all
+// customers: many offices may be behind it. How many of each are remembered.
 inline constexpr unsigned kFreeEapFailures = 16;
+inline constexpr unsigned kFreeEapFailuresOfPrefix = 256;
 inline constexpr std::size_t kEapFailuresTable = 1 << 14;
 inline constexpr Duration kEapFailuresSweep = 10s;
 

@@ -59,7 +59,8 @@ class Answerer {
     }
 
     void put_psk(SecretId id, Bytes psk) { psks_[id] = crypto::SecretBuffer(psk); }
-    mutable std::size_t mixes = 0;  // PpkMixAsks that were answered
+    WallTime certificates_end{INT64_MAX};  // of peers that are trusted
+    mutable std::size_t mixes = 0;         // PpkMixAsks that were answered
     void put_signer(SecretId id, FakeSigner signer) { signers_[id] = std::move(signer); }
 
     [[nodiscard]] Answer answer(Question question) {
@@ -98,7 +99,8 @@ class Answerer {
         if (held == ask.trusts.end()) return verdict(PeerVerdict::kUnknownIssuer);
         const auto flaw = static_cast<PeerVerdict>(leaf[sizeof(SecretId)]);
         if (flaw != PeerVerdict::kTrusted) return verdict(flaw);
-        return VerifyPeerAnswer{PeerVerdict::kTrusted, static_cast<std::uint32_t>(held - ask.trusts.begin()), {}};
+        return VerifyPeerAnswer{PeerVerdict::kTrusted, static_cast<std::uint32_t>(held - ask.trusts.begin()),
+                                certificates_end};
     }
     [[nodiscard]] Answer mac_with_psk(const PskMacAsk& ask) const {
         const auto found = psks_.find(ask.psk);

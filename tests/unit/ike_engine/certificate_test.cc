@@ -306,6 +306,19 @@ TEST_CASE("row 4: without IDr the CA decides whose a peer is, and the gateway's 
     CHECK(asked.hub.answerer.verified.at(0).trusts == std::vector<SecretId>{kLeftsCa});
 }
 
+TEST_CASE("KA4: an IKE_SA ends with its peer's certificate") {
+    CertifiedBench bench;
+    bench.hub.answerer.certificates_end = WallTime{bench.hub.now.wall.nanoseconds + Duration(2s).count()};
+    bench.show({});
+    CHECK(bench.sas_of(kFirst) == 1);
+    bench.hub.sent.clear();
+    bench.hub.run_until(bench.hub.now.instant + 1s);
+    CHECK(bench.hub.sent.empty());
+    bench.hub.run_until(bench.hub.now.instant + 2s);
+    REQUIRE_FALSE(bench.hub.sent.empty());  // and repeated
+    CHECK(bench.peer.open(bench.hub.sent.front().message()).payloads.find<DeletePayload>() != nullptr);
+}
+
 TEST_CASE("a certificate opens no connection with a preshared key, nor the other way round") {
     Bench psk;
     psk.send(psk.peer.init_request(), kIkePort);

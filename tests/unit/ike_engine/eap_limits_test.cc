@@ -82,29 +82,63 @@ TEST_CASE("what is removed twice is removed once") {
     CHECK(bench.limits.size() == 1);
 }
 
-TEST_CASE("KA8: a source that fails often is not listened to for a while, and no other") {
+TEST_CASE("KA8: a source that fails often at a customer is not listened to for a while there, and no other") {
     Bench bench;
     const IpAddress from = IpAddress::v4(192, 0, 2, 1);
     const Instant now = at(0s).instant;
-    for (unsigned i = 0; i < kFreeEapFailures; ++i) bench.limits.note_failure(now, from);
+    for (unsigned i = 0; i < kFreeEapFailures; ++i) bench.limits.note_failure(now, kAcme, from);
+    CHECK(!bench.limits.is_paused(now, kAcme, from));
+    bench.limits.note_failure(now, kAcme, from);
+    CHECK(bench.limits.is_paused(now, kAcme, from));
+    CHECK(!bench.limits.is_paused(now, kAcme, IpAddress::v4(192, 0, 2, 2)));
+    CHECK(!bench.limits.is_paused(now, kBeta, from));
+    CHECK(!bench.limits.is_paused(now, CustomerIndex{}, from));
     CHECK(!bench.limits.is_paused(now, from));
-    bench.limits.note_failure(now, from);
-    CHECK(bench.limits.is_paused(now, from));
-    CHECK(!bench.limits.is_paused(now, IpAddress::v4(192, 0, 2, 2)));
-    CHECK(!bench.limits.is_paused(now + Mistakes::kPauseLeast, from));
+    CHECK(!bench.limits.is_paused(now + Mistakes::kPauseLeast, kAcme, from));
 }
 
-TEST_CASE("the table of sources that failed is bounded") {
+TEST_CASE("KA8: a source that fails very often, wherever, is listened to nowhere for a while") {
+    Bench bench;
+    const IpAddress from = IpAddress::v4(192, 0, 2, 1);
+    const Instant now = at(0s).instant;
+    for (unsigned i = 0; i < kFreeEapFailuresOfPrefix; ++i) bench.limits.note_failure(now, CustomerIndex{i}, from);
+    CHECK(!bench.limits.is_paused(now, from));
+    bench.limits.note_failure(now, kAcme, from);
+    CHECK(bench.limits.is_paused(now, from));
+    CHECK(!bench.limits.is_paused(now, IpAddress::v4(192, 0, 2, 2)));
+}
+
+TEST_CASE("KA8: a success ends the pause of its source at its customer, and no other") {
+    Bench bench;
+    const IpAddress from = IpAddress::v4(192, 0, 2, 1);
+    const Instant now = at(0s).instant;
+    for (const CustomerIndex customer : {kAcme, kBeta}) {
+        for (unsigned i = 0; i <= kFreeEapFailures; ++i) bench.limits.note_failure(now, customer, from);
+    }
+    bench.limits.note_success(kAcme, from);
+    CHECK(!bench.limits.is_paused(now, kAcme, from));
+    CHECK(bench.limits.is_paused(now, kBeta, from));
+    bench.limits.note_failure(now, kAcme, from);
+    CHECK(!bench.limits.is_paused(now, kAcme, from));
+}
+
+TEST_CASE("the tables of sources that failed are bounded") {
     Bench bench;
     const Instant now = at(0s).instant;
     for (std::uint32_t i = 0; i < kEapFailuresTable; ++i)
-        bench.limits.note_failure(now, IpAddress::v4(10, static_cast<std::uint8_t>(i >> 16),
-                                                     static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)));
+        bench.limits.note_failure(now, kAcme,
+                                  IpAddress::v4(10, static_cast<std::uint8_t>(i >> 16),
+                                                static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)));
     const IpAddress late = IpAddress::v4(192, 0, 2, 1);
-    for (unsigned i = 0; i < 2 * kFreeEapFailures; ++i) bench.limits.note_failure(now, late);
+    const auto fail_often = [&](Instant when) {
+        for (unsigned i = 0; i < 2 * kFreeEapFailuresOfPrefix; ++i) bench.limits.note_failure(when, kAcme, late);
+    };
+    fail_often(now);
+    CHECK(!bench.limits.is_paused(now, kAcme, late));
     CHECK(!bench.limits.is_paused(now, late));
     const Instant later = now + Mistakes::kForgotten;
-    for (unsigned i = 0; i < 2 * kFreeEapFailures; ++i) bench.limits.note_failure(later, late);
+    fail_often(later);
+    CHECK(bench.limits.is_paused(later, kAcme, late));
     CHECK(bench.limits.is_paused(later, late));
 }
 

@@ -1,4 +1,7 @@
 // IKE_AUTH with EAP (conformance KA7): the order of messages, whose a peer is, and what it gets when it is nobody's.
+#include <memory>
+#include "base/mistakes.h"
+
 #include "tests/unit/ike_engine/eap_bench.h"
 
 namespace warren::ike {
@@ -152,6 +155,34 @@ TEST_CASE("KA8: another customer's realm is nobody's here, and is asked like a u
     CHECK(bench.holder.steps[0].users == kNoSecret);
     CHECK(eap_of(bench.say_password()).code == eap::Code::kFailure);
     check_refused(bench, DropReason::kIkeEapFailed);
+}
+
+TEST_CASE("KA8: wrong passwords pause their source at their customer, and at no other behind the same address") {
+    EapBench bench;
+    put_beta(bench.hub);
+    bench.hub.engine.set_gateway(identity("vpn.example.net"), kGatewaySigner);
+    std::uint64_t next_spi = 100;
+    const auto say_name = [&](const char* name) {
+        bench.peer.spis = {++next_spi, 0};
+        bench.next_id = 1;
+        bench.send(bench.peer.init_request(), kIkePort);
+        REQUIRE(bench.peer.take_init_response(bench.answer()));
+        (void)bench.begin(nullptr);
+        return bench.say_name(name);
+    };
+    for (unsigned i = 0; i <= kFreeEapFailures; ++i) {
+        // The attempts before are forgotten: more at once would need a cookie.
+        bench.hub.run_until(bench.hub.now.instant + kClosedLife);
+        REQUIRE(eap_of(say_name("alice@acme.example")).code == eap::Code::kRequest);
+        (void)bench.say_password(2);
+    }
+    CHECK(bench.hub.dropped(DropReason::kIkeEapFailed) == kFreeEapFailures + 1);
+    CHECK(say_name("alice@acme.example").has(NotifyType::kAuthenticationFailed));
+    CHECK(bench.hub.dropped(DropReason::kIkeEapPaused) == 1);
+    CHECK(eap_of(say_name("alice@beta.example")).code == eap::Code::kRequest);
+    // What came in the pause did not lengthen it.
+    bench.hub.run_until(bench.hub.now.instant + Mistakes::kPauseLeast);
+    CHECK(eap_of(say_name("alice@acme.example")).code == eap::Code::kRequest);
 }
 
 TEST_CASE("a name without realm is the customer's that the peer asks for") {
@@ -323,6 +354,41 @@ TEST_CASE("KA7: a conversation that comes to no end is over after a while, whate
     CHECK(bench.hub.dropped(DropReason::kIkeEapAbandoned) == 1);
 }
 
+TEST_CASE("KD3: in EAP an IKE_SA is no half-open one, and after a failure it is until its answer is forgotten") {
+    EapBench bench;
+    CHECK(bench.hub.engine.sizes().half_open == 1);
+    (void)bench.begin();
+    CHECK(bench.hub.engine.sizes().half_open == 0);
+    (void)bench.say_name("alice");
+    (void)bench.say_password(2);
+    CHECK(bench.hub.engine.sizes().half_open == 1);
+    bench.hub.run_until(bench.hub.now.instant + kClosedLife);
+    CHECK(bench.hub.engine.sizes().half_open == 0);
+    CHECK(bench.hub.engine.sizes().all == 0);
+}
+
+TEST_CASE("KD4: half-open IKE_SAs of strangers do not drive out a person who types a password") {
+    EapBench bench;
+    (void)bench.begin();
+    ScriptedPeer stranger(5);
+    for (std::uint32_t i = 0; bench.hub.dropped(DropReason::kIkeHalfOpenFull) == 0; ++i) {
+        REQUIRE(i < 2 * kMostHalfOpen);
+        stranger.spis = {1000 + i, 0};
+        const Endpoint from{IpAddress::v4(10, 1, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)),
+                            kIkePort};
+        bench.send_from(from, stranger.init_request(), kIkePort);
+        if (bench.hub.sent.empty()) continue;
+        const auto answer = bench.answer();
+        const auto message = read_message(answer);
+        const auto* const cookie = message->payloads.notify(NotifyType::kCookie);
+        if (cookie == nullptr) continue;
+        const std::vector<std::uint8_t> value(cookie->data.begin(), cookie->data.end());
+        bench.send_from(from, stranger.init_request(value), kIkePort);
+        if (!bench.hub.sent.empty()) (void)bench.answer();
+    }
+    CHECK(eap_of(bench.say_name("alice")).type == eap::Type::kMschapv2);
+}
+
 TEST_CASE("a conversation has a bounded number of messages, whatever authd says") {
     EapBench bench;
     (void)bench.begin();
@@ -341,15 +407,6 @@ TEST_CASE("whoever uses EAP begins: we do not") {
     EapBench bench([](Connection& connection) { connection.remote_address = *parse_ip("192.0.2.1"); });
     CHECK(!bench.hub.engine.initiate(bench.hub.now, kFirst, bench.hub.out));
     CHECK(bench.hub.out.messages.empty());
-}
-
-TEST_CASE("a connection that has all its sessions takes none by EAP either") {
-    EapBench bench([](Connection& connection) { connection.max_sessions = 0; });
-    (void)bench.begin();
-    (void)bench.say_name("alice");
-    (void)bench.say_password();
-    CHECK(bench.say_auth(bench.holder.msk.reveal()).has(NotifyType::kAuthenticationFailed));
-    check_refused(bench, DropReason::kIkeSessionsFull);
 }
 
 }  // namespace

@@ -118,7 +118,7 @@ TEST_CASE("KA11: whatever is wrong with a peer, it gets the same answer after th
          .reason = DropReason::kIkeNoProposal,
          .change = connection_with_other_suite},
         {.name = "two connections", .reason = DropReason::kIkeNoConnection, .another = kAcme},
-        {.name = "a signature", .reason = DropReason::kIkeNoConnection, .method = AuthMethod::kDigitalSignature},
+        {.name = "another method", .reason = DropReason::kIkeNoConnection, .method = static_cast<AuthMethod>(13)},
     };
     for (const Wrong& wrong : all) {
         INFO(wrong.name);
@@ -216,6 +216,8 @@ TEST_CASE("INITIAL_CONTACT and a second IKE_SA take nothing of another identity 
         connection.remote_address.reset();
         connection.remote_identity = expected("*.example.net");
         connection.max_sessions = 2;
+        connection.workers = {0};
+        connection.children[0].more_peers = {PeerIndex{1}};
     });
     bench.connect();
     const std::uint32_t real = bench.hub.sessions.sending(PeerIndex{0})->local_id.value;

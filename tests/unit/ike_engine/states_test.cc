@@ -33,10 +33,12 @@ TEST_CASE("requests are taken in states that live, responses where a request of 
         if (row.exchange == ExchangeType::kIkeSaInit)
             CHECK((row.state == IkeState::kNone || row.state == IkeState::kInitSent));
         if (row.exchange == ExchangeType::kIkeAuth)
-            CHECK((row.state == IkeState::kHalfOpen || row.state == IkeState::kAuthSent));
-        if (row.exchange == ExchangeType::kCreateChildSa || row.exchange == ExchangeType::kInformational)
-            CHECK((row.state == IkeState::kEstablished || row.state == IkeState::kRekeyed ||
-                   row.state == IkeState::kDeleting));
+            CHECK(
+                (row.state == IkeState::kHalfOpen || row.state == IkeState::kEap || row.state == IkeState::kAuthSent));
+        const bool is_live =
+            row.state == IkeState::kEstablished || row.state == IkeState::kRekeyed || row.state == IkeState::kDeleting;
+        if (row.exchange == ExchangeType::kCreateChildSa) CHECK(is_live);
+        if (row.exchange == ExchangeType::kInformational) CHECK((is_live || row.state == IkeState::kEap));
     }
 }
 
@@ -46,6 +48,8 @@ TEST_CASE("KP7: every state, exchange, role and direction is in the table or is 
         {IkeState::kNone, ExchangeType::kIkeSaInit, Direction::kRequest, 'r'},
         {IkeState::kInitSent, ExchangeType::kIkeSaInit, Direction::kResponse, 'i'},
         {IkeState::kHalfOpen, ExchangeType::kIkeAuth, Direction::kRequest, 'r'},
+        {IkeState::kEap, ExchangeType::kIkeAuth, Direction::kRequest, 'r'},
+        {IkeState::kEap, ExchangeType::kInformational, Direction::kRequest, 'r'},
         {IkeState::kAuthSent, ExchangeType::kIkeAuth, Direction::kResponse, 'i'},
         {IkeState::kEstablished, ExchangeType::kCreateChildSa, Direction::kRequest, 'b'},
         {IkeState::kEstablished, ExchangeType::kCreateChildSa, Direction::kResponse, 'b'},
