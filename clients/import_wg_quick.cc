@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "clients/import.h"
@@ -28,6 +29,32 @@ std::optional<std::uint16_t> number_of(std::string_view text) {
     if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
     return out;
 }
+
+bool is_base64(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/' ||
+           c == '=';
+}
+
+// As long as the text of a key, which has 44 characters; one that lost a few is secret enough.
+bool has_long_base64(std::string_view text) {
+    constexpr std::size_t kShortest = 40;
+    std::size_t run = 0;
+    return std::any_of(text.begin(), text.end(),
+                       [&run](char c) { return (run = is_base64(c) ? run + 1 : 0) >= kShortest; });
+}
+
+// A line of a key that was commented out, or anything as long as a key: no name, whatever it is.
+bool may_be_key(std::string_view comment) {
+    const auto key = lower(comment).find("key");
+    return has_long_base64(comment) ||
+           (key != std::string_view::npos && comment.find_first_of("=:", key) != std::string_view::npos);
+}
+
+// What wg-quick(8) and wg(8) know, in small letters.
+constexpr std::array<std::string_view, 17> kWords{
+    "address", "allowedips",          "dns",       "endpoint",   "fwmark",  "listenport",
+    "mtu",     "persistentkeepalive", "postdown",  "postup",     "predown", "presharedkey",
+    "preup",   "privatekey",          "publickey", "saveconfig", "table"};
 
 class Reader {
   public:
@@ -68,6 +95,7 @@ class Reader {
     // One before a [Peer] or at its beginning names it. "Name = x" and "### Client x" are what tools write.
     void read_comment(std::string_view comment) {
         if (comment.empty()) return;
+        if (may_be_key(comment)) return note_comment(comment);
         if (section_ == Section::kPeer && is_first_ && out_.peers.back().name.empty()) {
             out_.peers.back().name = name_in(comment);
             return;
@@ -96,12 +124,16 @@ class Reader {
     // No key in a message: a commented-out one may stand in a comment.
     static std::string shown(std::string_view text) {
         constexpr std::size_t kLongest = 60;
-        if (text.find("Key") != std::string_view::npos || text.find("key") != std::string_view::npos) return "(a key)";
+        if (has_long_base64(text) || lower(text).find("key") != std::string::npos) return "(a key)";
         return std::string(text.substr(0, kLongest)) + (text.size() > kLongest ? "..." : "");
     }
 
     void begin_section(const std::string& header, std::string_view comment) {
         end_section();
+        if (may_be_key(comment)) {
+            note_comment(comment);
+            comment = {};
+        }
         is_first_ = true;
         if (header == "[peer]") {
             section_ = Section::kPeer;
@@ -132,7 +164,11 @@ class Reader {
         if (!known) note(fmt::format("{} is not translated", shown_key(key)));
     }
 
-    static std::string shown_key(std::string_view key) { return std::string(key.substr(0, 40)); }
+    // Nothing else of the line: a key's text, which ends with "=", may stand where a word does.
+    static std::string shown_key(std::string_view key) {
+        const bool is_word = std::find(kWords.begin(), kWords.end(), lower(key)) != kWords.end();
+        return is_word ? std::string(key) : "a line";
+    }
 
     bool read_interface(const std::string& key, std::string_view value) {
         if (key == "address") {

@@ -76,7 +76,8 @@ std::string description_from(std::string_view text) {
     while (!text.empty() && characters < kLongestDescription) {
         const std::size_t length = length_of_first(text);
         const auto first = static_cast<std::uint8_t>(text.front());
-        const bool is_control = first < 0x20 || first == 0x7f;
+        const bool is_c1 = length == 2 && first == 0xc2 && static_cast<std::uint8_t>(text[1]) < 0xa0;  // U+0080-U+009F
+        const bool is_control = first < 0x20 || first == 0x7f || is_c1;
         const bool is_text = length > 1 || first < 0x80;
         if (is_text && !is_control) {
             out += text.substr(0, length);

@@ -3,13 +3,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <ostream>
 #include <set>
 
+#include "base/printable.h"
 #include "clients/address_pool.h"
 #include "clients/import.h"
 #include "clients/names.h"
+#include "config/diagnostic.h"
 #include "config/edit/edit.h"
 #include "config/parse.h"
 #include "crypto/secret.h"
@@ -25,11 +28,17 @@ namespace warren::ctl {
 namespace {
 
 constexpr const char* kTable = "wireguard.peer";
+constexpr std::size_t kListener = std::numeric_limits<std::size_t>::max();  // where peers have their index
 
 std::vector<std::string> texts_of(const std::vector<Prefix>& networks) {
     std::vector<std::string> out;
     for (const Prefix& network : networks) out.push_back(to_string(network));
     return out;
+}
+
+// What is said of a line of the source, which may hold anything.
+std::string shown(const std::string& text) {
+    return printable(config::mask_keys(text));
 }
 
 void wipe(std::string& text) {
@@ -58,7 +67,7 @@ class Import {
         if (!present) return complain(output_, kFailed, present.error().what);
         is_new_ = !present->exists;
         if (const std::string left = interface_left_out(); !left.empty())
-            output_.err << fmt::format("{}: not translated: {}\n", file_, left);
+            output_.err << fmt::format("{}: not translated: {}\n", printable(file_), left);
         return invocation_.change.write ? write() : print(*present);
     }
 
@@ -77,9 +86,9 @@ class Import {
         const SecretText source(std::move(*text));
         from_ = kind_ == "csv" ? clients::import_csv(source.text()) : clients::import_wg_quick(source.text());
         for (const clients::ImportNote& note : from_.errors)
-            output_.err << fmt::format("{}:{}: error: {}\n", file_, note.line, note.text);
+            output_.err << fmt::format("{}:{}: error: {}\n", printable(file_), note.line, shown(note.text));
         for (const clients::ImportNote& note : from_.notes)
-            output_.err << fmt::format("{}:{}: not translated: {}\n", file_, note.line, note.text);
+            output_.err << fmt::format("{}:{}: not translated: {}\n", printable(file_), note.line, shown(note.text));
         if (!from_.errors.empty()) return complain(output_, kFailed, "nothing was imported");
         return kDone;
     }
@@ -93,7 +102,7 @@ class Import {
         secrets_.keep();
         output_.out << fmt::format("{} peer{} imported into {}\n", from_.peers.size(),
                                    from_.peers.size() == 1 ? "" : "s", customer_path(invocation_.config_dir, id_));
-        return apply_change(invocation_, false, output_);
+        return apply_change(invocation_, "", output_);
     }
 
     int print(const FileState& present) {
@@ -120,10 +129,11 @@ class Import {
                                                          [](const auto& one) { return !one.preshared_key.empty(); });
     }
 
-    // The name of a secret, and its file when it shall be written. Once for each.
-    Result<std::string> secret(const std::string& name, std::string_view suffix, const std::string& text) {
-        const std::string key = name + std::string(suffix);
-        const auto found = made_.find(key);
+    // The name of a secret, and its file when it shall be written. Once for each `owner`: the peer's index in the
+    // source, or kListener. The peer's name may be another one when the file is edited again.
+    Result<std::string> secret(std::size_t owner, const std::string& name, std::string_view suffix,
+                               const std::string& text) {
+        const auto found = made_.find(owner);
         if (found != made_.end()) return found->second;
         std::string ref = fmt::format("{}/{}{}", id_, name, suffix);
         if (invocation_.change.write) {
@@ -131,7 +141,7 @@ class Import {
             if (!made) return made;
             ref = *made;
         }
-        made_[key] = ref;
+        made_[owner] = ref;
         return ref;
     }
 
@@ -161,7 +171,7 @@ class Import {
                                       config::toml_strings(texts_of(from_.addresses)));
         if (from_.mtu) out += fmt::format("mtu = {}\n", *from_.mtu);
         if (!from_.listen_port || from_.private_key.empty()) return out;
-        const auto key = secret("listener", "", from_.private_key);
+        const auto key = secret(kListener, "listener", "", from_.private_key);
         if (!key) return key;
         return out + fmt::format("\n[wireguard]\nlisten_port = {}\nprivate_key = {{ secret = {} }}\n",
                                  *from_.listen_port, config::toml_string(*key));
@@ -174,16 +184,16 @@ class Import {
         for (const clients::ImportedPeer& peer : from_.peers)
             for (const Prefix& network : peer.networks) pool.take(network);
         std::vector<config::Fields> out;
-        for (const clients::ImportedPeer& peer : from_.peers) {
-            auto fields = fields_of(peer, names, pool);
+        for (std::size_t i = 0; i < from_.peers.size(); ++i) {
+            auto fields = fields_of(i, names, pool);
             if (!fields) return tl::unexpected<Error>(fields.error());
             out.push_back(std::move(*fields));
         }
         return out;
     }
 
-    Result<config::Fields> fields_of(const clients::ImportedPeer& peer, std::set<std::string>& names,
-                                     clients::AddressPool& pool) {
+    Result<config::Fields> fields_of(std::size_t index, std::set<std::string>& names, clients::AddressPool& pool) {
+        const clients::ImportedPeer& peer = from_.peers[index];
         const std::string name = clients::peer_name_from(peer.name, names);
         config::Fields out{{"name", config::toml_string(name)}};
         // The original name is kept where it had to change.
@@ -193,7 +203,7 @@ class Import {
         if (!description.empty()) out.emplace_back("description", config::toml_string(description));
         out.emplace_back("public_key", config::toml_string(peer.public_key));
         if (!peer.preshared_key.empty()) {
-            const auto key = secret(name, ".psk", peer.preshared_key);
+            const auto key = secret(index, name, ".psk", peer.preshared_key);
             if (!key) return tl::unexpected<Error>(key.error());
             out.emplace_back("preshared_key", fmt::format("{{ secret = {} }}", config::toml_string(*key)));
         }
@@ -219,7 +229,7 @@ class Import {
     bool is_new_ = false;
     clients::Imported from_;
     NewSecrets secrets_;
-    std::map<std::string, std::string> made_;  // secrets: what they are of -> their names
+    std::map<std::size_t, std::string> made_;  // secrets: whose they are -> their names
 };
 
 }  // namespace

@@ -69,6 +69,30 @@ TEST_CASE("what cannot be read is an error with its line, and shows no key") {
     CHECK(texts(got.notes).find(kKey.substr(0, 20)) == std::string::npos);
 }
 
+TEST_CASE("a key that was commented out names nobody, and no note shows it") {
+    for (const std::string& comment :
+         {"# PrivateKey = " + kOther, "#PresharedKey = " + kOther.substr(0, 30), std::string("## key: secret words"),
+          "# old " + kOther, "# " + kOther.substr(4)}) {
+        CAPTURE(comment);
+        for (const std::string& text :
+             {comment + "\n[Peer]\nPublicKey = " + kKey + "\n", "[Peer]\n" + comment + "\nPublicKey = " + kKey + "\n",
+              "[Peer] " + comment + "\nPublicKey = " + kKey + "\n"}) {
+            const auto got = import_wg_quick("# graz\n" + text);
+            REQUIRE(got.peers.size() == 1);
+            CHECK(got.peers[0].name == "graz");
+            CHECK(texts(got.notes).find("a comment: (a key)\n") != std::string::npos);
+            CHECK(texts(got.notes).find("graz") == std::string::npos);
+        }
+    }
+    CHECK(import_wg_quick("# Keyser\n[Peer]\nPublicKey = " + kKey + "\n").peers[0].name == "Keyser");
+}
+
+TEST_CASE("of a line that is not translated only a known word is shown") {
+    const auto got = import_wg_quick("[Interface]\n" + kOther + "\nPostDown = x\nsecret = y\n");
+    CHECK(texts(got.notes) ==
+          "2: a line is not translated\n3: PostDown is not translated\n4: a line is not translated\n");
+}
+
 TEST_CASE("a table of CSV is read by its header row") {
     const auto got = import_csv("\xef\xbb\xbfName;public_key;networks;description;room\r\n\"Graz; \"\"main\"\"\";" +
                                 kKey + ";10.1.0.0/16 10.2.0.1/32;the office;12\r\n\r\nphone;" + kOther + "\r\n");

@@ -30,6 +30,8 @@ TEST_CASE("no name is given twice, and none is too long") {
 TEST_CASE("a description keeps the text, without what would break a line or a terminal") {
     CHECK(description_from("Büro Süd 🧀") == "Büro Süd 🧀");
     CHECK(description_from("a\r\n\x1b[31mb ") == "a [31mb");
+    CHECK(description_from("a\xc2\x9b"
+                           "31mb\xc2\xa0") == "a 31mb\xc2\xa0");
     std::string cheese;
     for (int i = 0; i < 200; ++i) cheese += "🧀";
     CHECK(description_from(cheese).size() == 128 * 4);
