@@ -49,6 +49,15 @@ AddressPool::AddressPool(const config::Customer& customer) {
         for (const Prefix& address : customer.handoff->addresses) take_host(address);
     for (const config::Peer& peer : customer.peers)
         for (const Prefix& network : peer.allowed_ips) take(network);
+    for (const config::StaticRoute& route : customer.stack.routes) take(route.to);
+    if (customer.ipsec)
+        for (const config::Connection& connection : customer.ipsec->connections) take_all(connection);
+}
+
+void AddressPool::take_all(const config::Connection& connection) {
+    for (const Prefix& network : connection.pool) take(network);
+    for (const config::Child& child : config::children_of(connection))
+        for (const Prefix& network : child.routes) take(network);
 }
 
 void AddressPool::take(const Prefix& network) {

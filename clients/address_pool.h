@@ -15,7 +15,8 @@ namespace warren::clients {
 class AddressPool {
   public:
     // Of the customer's clients.pool, or of stack.addresses. Taken are the addresses of the stack, and what lies in the
-    // pool of any peer's allowed_ips, also of disabled peers.
+    // pool of its routes, of any peer's allowed_ips, and of any IPsec connection's pool and children's routes, also of
+    // disabled ones.
     explicit AddressPool(const config::Customer& customer);
 
     void take(const Prefix& network);
@@ -24,6 +25,7 @@ class AddressPool {
     [[nodiscard]] Result<std::vector<Prefix>> next();
 
   private:
+    void take_all(const config::Connection& connection);
     [[nodiscard]] bool has(Family family) const;
     // Nothing is taken.
     [[nodiscard]] std::vector<Prefix> first_free(Family family) const;

@@ -53,6 +53,26 @@ TEST_CASE("no device gets what the stack or any peer has, nor a network's own ad
     CHECK(next(pool) == "the pool has no free IPv4 address left; clients.pool takes more networks");
 }
 
+TEST_CASE("no device gets what is leased to clients of IPsec, or routed to a site or a router") {
+    config::Customer one = customer({"10.0.0.1/28"});
+    one.stack.routes.push_back({prefix("10.0.0.2/32"), prefix("10.0.0.1/32").address});
+    one.stack.routes.push_back({prefix("0.0.0.0/0"), prefix("10.0.0.1/32").address});
+    config::Connection people;
+    people.pool = {prefix("10.0.0.4/30")};
+    config::Connection site;
+    site.remote = {prefix("10.0.0.8/32")};
+    config::Connection sites;
+    sites.enabled = false;
+    sites.children.resize(2);
+    sites.children[0].remote = {prefix("10.0.0.3/32")};
+    sites.children[1].remote = {prefix("10.0.0.12/30")};
+    sites.children[1].routes = {prefix("10.0.0.12/31")};
+    one.ipsec.emplace().connections = {people, site, sites};
+    AddressPool pool(one);
+    for (const char* free : {"9", "10", "11", "14"}) CHECK(next(pool) == std::string("10.0.0.") + free + "/32");
+    CHECK(next(pool).find("no free IPv4") != std::string::npos);
+}
+
 TEST_CASE("a peer with a network that is wider than the pool takes nothing of it") {
     config::Customer one = customer({"10.0.0.1/24"});
     add_peer(one, {"0.0.0.0/0", "10.0.0.0/8"});
