@@ -268,7 +268,11 @@ Firewall with_policy(Firewall base, Policy policy) {
 }
 
 std::string identity(const Firewall& firewall) {
-    const std::string text = render_contents(firewall, false) + render_contents(firewall, true);
+    std::string text = render_contents(firewall, false) + render_contents(firewall, true);
+    // What an operator is shown is kept with the rules, also where their lists alone say what matches.
+    for (const PolicyRule& rule : firewall.policy.rules) {
+        if (!rule.summary.empty()) text += rule.summary + "\n";
+    }
     return "warren " + fingerprint(as_bytes(text));
 }
 

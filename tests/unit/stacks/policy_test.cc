@@ -68,7 +68,7 @@ TEST_CASE("without a policy the ruleset is the plain one") {
     const Firewall firewall = firewall_of(plain);
     CHECK(firewall.policy == Policy());
     CHECK(firewall == default_firewall(kMostNeighbours, plain.handoff->addresses));
-    CHECK(render(firewall).find("ct ") == std::string::npos);
+    CHECK(render(firewall).find("\tct ") == std::string::npos);
 }
 
 TEST_CASE("a peer is its networks without those of others, and a group is its peers") {
@@ -170,11 +170,11 @@ TEST_CASE("nothing is tracked where nothing needs it") {
     config::Customer who = customer();
     who.firewall.otherwise = FirewallAction::kDrop;
     CHECK_FALSE(firewall_of(who).policy.is_stateful());
-    CHECK(render(firewall_of(who)).find("ct ") == std::string::npos);
+    CHECK(render(firewall_of(who)).find("\tct ") == std::string::npos);
     who = customer();
     who.firewall.allow_ping = false;
     const std::string text = render(firewall_of(who));
-    CHECK(text.find("ct ") == std::string::npos);
+    CHECK(text.find("\tct ") == std::string::npos);
     CHECK(text.find("\t\ticmp type echo-request drop\n\t\ticmpv6 type echo-request drop\n") != std::string::npos);
 }
 
@@ -262,13 +262,18 @@ TEST_CASE("members change in place, and everything else replaces the rules") {
     config::Customer after = before;
     after.peers[0].groups.clear();
     CHECK(step_of(after) == "change members of the firewall's group.sales.4 group.sales.6");
+    after = before;
     after.peers.push_back(peer("new", {"10.99.0.0/16"}, {"sales"}));
-    CHECK(step_of(after) == "change members of the firewall's group.sales.6");  // the exit had it before
+    CHECK(step_of(after).empty());  // the exit had it before
     after = before;
     after.firewall.rules.pop_back();
     CHECK(step_of(after).starts_with("replace the firewall"));
     after = before;
     after.firewall.rules[0].action = FirewallAction::kDrop;
+    CHECK(step_of(after).starts_with("replace the firewall"));
+    // Only the members of rule.1.from.4 are others, but the text that is shown of the rule is another one too.
+    after = before;
+    after.firewall.rules[1].from = {"10.43.1.0/24", "10.43.4.0/24"};
     CHECK(step_of(after).starts_with("replace the firewall"));
     // What somebody added by hand is no list of ours that could change.
     observed.firewall->policy.lists.push_back({"rule.9.from.4", KeyList::Key::kV4, {}});

@@ -128,9 +128,11 @@ void RandomScenery::disturb(FakeKernel& kernel, const DesiredStack& desired) {
         if (chance(50)) value = "1";
     }
     if (chance(60))
-        stack.firewall =
-            ObservedFirewall{chance(70) ? identity(desired.firewall) : "warren other", rule_count(desired.firewall),
-                             chance(70) ? chain_summary(desired.firewall) : "input accept", chance(70)};
+        stack.firewall = ObservedFirewall{chance(70) ? identity(desired.firewall) : "warren other",
+                                          rule_count(desired.firewall),
+                                          chance(70) ? chain_summary(desired.firewall) : "input accept",
+                                          chance(70),
+                                          {}};
     kernel.stacks[desired.name] = std::move(stack);
 }
 
