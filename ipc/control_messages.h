@@ -20,7 +20,7 @@ enum class ControlVerb : std::uint8_t {
     kStatus,         // facts, and every problem that remains since the last apply
     kUsers,          // users.toml changed: statusd must read it again
     kLogLevel,       // the level of all daemons, changed first when the request has one; a fact for each: "vpnd debug"
-    kApplyRemoving,  // kApply, and many customers may be removed
+    kApplyRemoving,  // kApply, and many customers may be removed; with a `customer` that one, and no others
     kReplaceVpnd,    // start vpnd's program anew; its sessions go on
     kResetPeer,      // begin anew with `customer`'s `peer`
     kOperateConnection,  // `action` with the connection `peer` of `customer`
@@ -29,8 +29,9 @@ enum class ControlVerb : std::uint8_t {
 struct ControlRequest {
     ControlVerb verb = ControlVerb::kStatus;
     std::optional<LogLevel> log_level = std::nullopt;  // kLogLevel only
-    std::string customer{};                            // kResetPeer, and kStatus: whose disabled peers are all told
-    std::string peer{};                                // kResetPeer and kOperateConnection only
+    std::string customer{};  // kResetPeer and kOperateConnection; kApplyRemoving: who alone may be removed; kStatus:
+                             // whose disabled peers are all told
+    std::string peer{};      // kResetPeer and kOperateConnection only
     std::optional<ConnectionAction> action = std::nullopt;  // kOperateConnection only
 };
 

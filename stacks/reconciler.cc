@@ -113,10 +113,11 @@ bool Reconciler::settle_removals(Round& round, config::Loaded& loaded, Report& r
         known.insert(rename.from);
         renamed.insert(rename.to);
     }
-    const auto found = gone_customers(known);
+    auto found = gone_customers(known);
     if (!found) return settle_unlisted(round, loaded, found.error(), report);
+    const std::size_t all = found->size() + round.present.size();
+    std::erase(*found, round.removed);
     const std::vector<std::string>& gone = *found;
-    const std::size_t all = gone.size() + round.present.size();
     const bool many = gone.size() > 1 || gone.size() * 10 > all;
     if (!many) {
         const bool has_new = std::any_of(round.present.begin(), round.present.end(), [&](const std::string& id) {
@@ -345,8 +346,9 @@ void Reconciler::roll_back(const Round& round) {
 void Reconciler::remove_gone(Round& round, Report& report) {
     std::set<std::string> known = round.present;
     for (const auto& accepted : round.next.customers) known.insert(accepted->customer.id);
-    std::erase_if(departing_,
-                  [&](const auto& each) { return known.contains(each.first) || round.removals == Removals::kAllowed; });
+    std::erase_if(departing_, [&](const auto& each) {
+        return known.contains(each.first) || each.first == round.removed || round.removals == Removals::kAllowed;
+    });
     for (const std::string& id : round.departing) {
         Departure& departure = departing_[id];
         departure.when = round.now + kGrace;
@@ -432,10 +434,11 @@ void Reconciler::close_unused_listeners() {
     sockets_.keep_only(needed);
 }
 
-Report Reconciler::apply(VpndLink& link, Removals removals, Instant now) {
+Report Reconciler::apply(VpndLink& link, Removals removals, Instant now, const std::string& removed) {
     Report report;
     Round round;
     round.removals = removals;
+    round.removed = removed;
     round.now = now;
     carry_out(link, round, report);
     const std::vector<ipc::ControlText> before = std::exchange(problems_, {});

@@ -78,8 +78,10 @@ class Reconciler {
     // and is not removed. When the appliance's own file has errors nothing is applied, but before any configuration
     // came into force the last good one is used instead of the files. While vpnd is down, deliver_all() delivers
     // everything later. A link that breaks is closed. Checks the stacks of customers that are new, changed or
-    // incomplete, and up to kChecksPerApply others; patrol() checks the rest.
-    [[nodiscard]] Report apply(VpndLink& link, Removals removals = Removals::kAllowed, Instant now = {});
+    // incomplete, and up to kChecksPerApply others; patrol() checks the rest. `removed`: a customer whose file is gone
+    // is removed at once, and does not count among the others; "": none.
+    [[nodiscard]] Report apply(VpndLink& link, Removals removals = Removals::kAllowed, Instant now = {},
+                               const std::string& removed = "");
     // Reports what apply() would do; changes nothing.
     [[nodiscard]] Report preview();
 
@@ -156,6 +158,7 @@ class Reconciler {
     // One run of apply().
     struct Round {
         Removals removals = Removals::kAllowed;
+        std::string removed;  // this customer may go, whatever `removals` says of others; "": none
         Instant now;
         config::Generation next;
         std::vector<Rename> renames;              // of customers of the generation in force

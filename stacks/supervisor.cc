@@ -305,9 +305,9 @@ void Supervisor::handle_signals() {
     }
 }
 
-Report Supervisor::apply(Reconciler::Removals removals) {
+Report Supervisor::apply(Reconciler::Removals removals, const std::string& removed) {
     notify_reloading();
-    Report report = reconciler_.apply(link_, removals, now());
+    Report report = reconciler_.apply(link_, removals, now(), removed);
     if (report.is_owed) {
         report.exit_status = kFailed;
         report.summary += "; the tunnels do not follow it yet: vpnd does not have it";
@@ -349,7 +349,9 @@ Report Supervisor::handle_request(const ipc::ControlRequest& request) {
     log(LogLevel::kDebug, "request_received", {{"verb", std::to_string(static_cast<unsigned>(request.verb))}});
     switch (request.verb) {
         case ipc::ControlVerb::kApply: return apply(Reconciler::Removals::kAsk);
-        case ipc::ControlVerb::kApplyRemoving: return apply(Reconciler::Removals::kAllowed);
+        case ipc::ControlVerb::kApplyRemoving:
+            if (request.customer.empty()) return apply(Reconciler::Removals::kAllowed);
+            return apply(Reconciler::Removals::kAsk, request.customer);
         case ipc::ControlVerb::kDiff: return reconciler_.preview();
         case ipc::ControlVerb::kStatus: return status(request.customer);
         case ipc::ControlVerb::kReplaceVpnd: return replace_vpnd();

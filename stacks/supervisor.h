@@ -89,7 +89,8 @@ class Supervisor {
     // Sets the time of the next run_maintenance().
     void schedule_maintenance();
     void run_maintenance();
-    [[nodiscard]] Report apply(Reconciler::Removals removals);
+    // `removed`: as Reconciler::apply().
+    [[nodiscard]] Report apply(Reconciler::Removals removals, const std::string& removed = "");
     // For a later start, after an apply().
     void keep_last_good(const Report& report);
     [[nodiscard]] Report handle_request(const ipc::ControlRequest& request);

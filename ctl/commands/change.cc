@@ -8,6 +8,7 @@
 #include <ostream>
 
 #include "config/parse.h"
+#include "ctl/commands/request.h"
 #include "ctl/commands/terminal.h"
 #include "ctl/files/customer_file.h"
 #include "ctl/runners.h"
@@ -57,6 +58,8 @@ int write_customer(const CustomerChange& change, const Invocation& invocation, O
     for (int i = 0; i < kMostTries; ++i) {
         const auto before = read_state(path);
         if (!before) return complain(output, kFailed, before.error().what);
+        if (const Status writable = check_writable(path, *before); !writable)
+            return complain(output, kFailed, writable.error().what + "; nothing was written");
         const auto text = edited(change, *before, path);
         if (!text) return complain(output, kFailed, text.error().what);
         const std::map<std::string, std::optional<std::string>> changed{{change.id, *text}};
@@ -103,12 +106,12 @@ int rename_customer(const std::string& id, const std::string& to, const Invocati
     return kDone;
 }
 
-int apply_change(const Invocation& invocation, bool removing, Output& output) {
+int apply_change(const Invocation& invocation, const std::string& removed, Output& output) {
     if (invocation.change.no_apply) return kDone;
     Invocation apply = invocation;
     apply.json = false;
-    apply.remove = removing;
-    const int status = run_apply(apply, output);
+    apply.remove = false;
+    const int status = apply_files(apply, removed, output);
     if (status == kUnreachable)
         output.err << "vpnctl: the file is written; stackd applies it when it starts, or on `vpnctl apply`\n";
     return status;

@@ -32,9 +32,9 @@ struct CustomerChange {
 [[nodiscard]] int rename_customer(const std::string& id, const std::string& to, const Invocation& invocation,
                                   Output& output);
 
-// Loads and applies as `apply` does, unless --no-apply: what comes of it goes to `output`. `removing`: the customers
-// whose files are gone were asked about.
-int apply_change(const Invocation& invocation, bool removing, Output& output);
+// Loads and applies as `apply` does, unless --no-apply: what comes of it goes to `output`. `removed`: the customer
+// whose file this command deleted, and no other, may go; "": none.
+int apply_change(const Invocation& invocation, const std::string& removed, Output& output);
 
 // The errors and warnings of the customer, and those of the appliance when it has errors; the first of many.
 void print_diagnostics(const config::Loaded& next, const std::string& id, Output& output);

@@ -1,6 +1,8 @@
 // A request to stackd, for commands whose answer is nothing but its words.
 #pragma once
 
+#include <string>
+
 #include "ctl/command.h"
 #include "ipc/control_messages.h"
 
@@ -8,5 +10,9 @@ namespace warren::ctl {
 
 // Prints the answer, also as JSON, and returns the exit status.
 int request_from_stackd(const ipc::ControlRequest& request, const Invocation& invocation, Output& output);
+
+// `apply`. `removed`: a customer whose file was deleted and who may go, which was asked about; "": none. What stackd
+// wants to know of others is asked.
+int apply_files(const Invocation& invocation, const std::string& removed, Output& output);
 
 }  // namespace warren::ctl

@@ -72,11 +72,16 @@ int run_diff(const Invocation& invocation, Output& output) {
     return run_request({ipc::ControlVerb::kDiff}, invocation, output).exit_status;
 }
 
-int run_apply(const Invocation& invocation, Output& output) {
-    const auto verb = invocation.remove ? ipc::ControlVerb::kApplyRemoving : ipc::ControlVerb::kApply;
-    const Answer answer = run_request({verb}, invocation, output);
+int apply_files(const Invocation& invocation, const std::string& removed, Output& output) {
+    const bool removes = invocation.remove || !removed.empty();
+    const auto verb = removes ? ipc::ControlVerb::kApplyRemoving : ipc::ControlVerb::kApply;
+    const Answer answer = run_request({verb, std::nullopt, removed}, invocation, output);
     if (answer.question.empty() || invocation.json || !agrees(answer.question, output)) return answer.exit_status;
     return run_request({ipc::ControlVerb::kApplyRemoving}, invocation, output).exit_status;
+}
+
+int run_apply(const Invocation& invocation, Output& output) {
+    return apply_files(invocation, "", output);
 }
 
 int run_restart(const Invocation& invocation, Output& output) {

@@ -32,20 +32,20 @@ int add(const Invocation& invocation, const std::string& id, Output& output) {
     };
     if (const int status = write_customer(change, invocation, output); status != kDone) return status;
     output.out << fmt::format("{}/customers/{}.toml is written\n", invocation.config_dir, id);
-    return apply_change(invocation, false, output);
+    return apply_change(invocation, "", output);
 }
 
 int remove(const Invocation& invocation, const std::string& id, Output& output) {
     if (!invocation.remove && !agrees(fmt::format("remove customer {} with its stack and its tunnels", id), output))
         return complain(output, kAnswerIsNo, fmt::format("{} was not removed; --remove says that it shall be", id));
     if (const int status = remove_customer(id, invocation, output); status != kDone) return status;
-    return apply_change(invocation, invocation.remove, output);
+    return apply_change(invocation, id, output);
 }
 
 int rename(const Invocation& invocation, const std::string& id, Output& output) {
     if (const int status = rename_customer(id, invocation.arguments[2], invocation, output); status != kDone)
         return status;
-    return apply_change(invocation, false, output);
+    return apply_change(invocation, "", output);
 }
 
 int set_state(const Invocation& invocation, const std::string& id, const std::string& state, Output& output) {
@@ -55,7 +55,7 @@ int set_state(const Invocation& invocation, const std::string& id, const std::st
         return config::edit(text, config::SetKey{{""}, "state", config::toml_string(state)});
     };
     if (const int status = write_customer(change, invocation, output); status != kDone) return status;
-    return apply_change(invocation, false, output);
+    return apply_change(invocation, "", output);
 }
 
 }  // namespace

@@ -128,6 +128,8 @@ int run_edit(const Invocation& invocation, Output& output) {
     const auto before = read_state(path);
     if (!before) return complain(output, kFailed, before.error().what);
     if (!before->exists) return complain(output, kFailed, fmt::format("there is no customer {}: no {}", id, path));
+    if (const Status writable = check_writable(path, *before); !writable)
+        return complain(output, kFailed, writable.error().what);
     Draft draft(id);
     if (const Status made = draft.make(before->text); !made) return complain(output, kFailed, made.error().what);
     const auto text = edited(invocation, id, *before, draft, output);
@@ -144,7 +146,7 @@ int run_edit(const Invocation& invocation, Output& output) {
         draft.keep();
         return status;
     }
-    return apply_change(invocation, false, output);
+    return apply_change(invocation, "", output);
 }
 
 }  // namespace warren::ctl

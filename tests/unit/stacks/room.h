@@ -85,8 +85,9 @@ class Room {
         for (const std::string& id : customers) holdings.tunnels[id].push_back(some_descriptor());
         reconciler.adopt(std::move(holdings));
     }
-    Report apply(Reconciler::Removals removals = Reconciler::Removals::kAllowed, Instant now = {}) {
-        return reconciler.apply(link, removals, now);
+    Report apply(Reconciler::Removals removals = Reconciler::Removals::kAllowed, Instant now = {},
+                 const std::string& removed = "") {
+        return reconciler.apply(link, removals, now, removed);
     }
     Lines received() { return vpnd.received(); }
     [[nodiscard]] bool has_stack(const std::string& id) const { return kernel.stacks.contains("warren-" + id); }

@@ -34,6 +34,42 @@ TEST_CASE("removing more than one customer, or more than a tenth of them, is ask
     CHECK(mentions(room.apply(Reconciler::Removals::kAsk), "", "1 of 8 customers (c3)"));
 }
 
+TEST_CASE("one customer that was asked about goes at once, and nobody else with it") {
+    Room room;
+    fill(room);
+    const Instant start = Instant{} + std::chrono::seconds(100);
+    room.remove_customer("c1");
+    CHECK(room.apply(Reconciler::Removals::kAsk, start, "c1").accepted);
+    CHECK_FALSE(room.has_stack("c1"));
+    CHECK(room.reconciler.next_departure() == kNever);
+    // Two others that nobody was asked about stop it.
+    for (const char* id : {"c2", "c3", "c4"}) room.remove_customer(id);
+    Report report = room.apply(Reconciler::Removals::kAsk, start, "c2");
+    CHECK_FALSE(report.accepted);
+    CHECK(mentions(report, "", "2 of 9 customers (c3, c4)"));
+    CHECK(room.has_stack("c2"));
+    CHECK(room.has_stack("c3"));
+    // So does one that is more than a tenth; with its file back only the one goes.
+    room.write_customer("c3", 'D');
+    CHECK(mentions(room.apply(Reconciler::Removals::kAsk, start, "c2"), "", "1 of 9 customers (c4)"));
+    room.write_customer("c4", 'E');
+    CHECK(room.apply(Reconciler::Removals::kAsk, start, "c2").accepted);
+    CHECK_FALSE(room.has_stack("c2"));
+    CHECK(room.reconciler.current().customers.size() == 8);
+}
+
+TEST_CASE("one customer that was asked about goes at once, though its stack was to stay for a while") {
+    Room room;
+    fill(room);
+    const Instant start = Instant{} + std::chrono::seconds(100);
+    room.remove_customer("c1");
+    CHECK(room.apply(Reconciler::Removals::kAsk, start).accepted);
+    REQUIRE(room.has_stack("c1"));
+    CHECK(room.apply(Reconciler::Removals::kAsk, start, "c1").accepted);
+    CHECK_FALSE(room.has_stack("c1"));
+    CHECK(room.reconciler.next_departure() == kNever);
+}
+
 TEST_CASE("a signal with an emptied directory keeps the customers and says so") {
     Room room;
     fill(room);
