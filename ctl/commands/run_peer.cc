@@ -64,7 +64,7 @@ class Addition {
         secrets_.keep();
         report();
         Output to_errors{output_.err, output_.err};
-        return apply_change(invocation_, false, to_errors);
+        return apply_change(invocation_, "", to_errors);
     }
 
   private:
@@ -138,11 +138,15 @@ class Addition {
     void report() const {
         const std::string addresses = fmt::format("{}", fmt::join(texts_of(networks_), ", "));
         if (invocation_.json) {
-            output_.out << nlohmann::ordered_json{{"customer", customer_},
-                                                  {"name", name_},
-                                                  {"public_key", public_key_},
-                                                  {"allowed_ips", texts_of(networks_)},
-                                                  {"profile", profile_.text()}}
+            // What was asked for in a file is not in the log of who runs this, too.
+            const bool is_in_file = !options_.out.empty() || !options_.svg.empty();
+            using Json = nlohmann::ordered_json;
+            const Json profile = is_in_file ? Json(nullptr) : Json(profile_.text());
+            output_.out << Json{{"customer", customer_},
+                                {"name", name_},
+                                {"public_key", public_key_},
+                                {"allowed_ips", texts_of(networks_)},
+                                {"profile", profile}}
                                .dump(2)
                         << '\n';
             return;
@@ -174,7 +178,7 @@ int change_peer(const Invocation& invocation, const config::Operation& operation
         return config::edit(text, operation);
     };
     if (const int status = write_customer(change, invocation, output); status != kDone) return status;
-    return apply_change(invocation, false, output);
+    return apply_change(invocation, "", output);
 }
 
 // What the file says, line by line, and what vpnd knows.

@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 
 #include "ctl/files/files.h"
@@ -15,11 +17,8 @@ namespace warren::ctl {
 
 namespace {
 
-Status check_unchanged(const std::string& path, const FileState& before) {
-    const auto now = read_state(path);
-    if (!now) return tl::unexpected<Error>(now.error());
-    if (!now->same_text(before)) return fail(ErrorCode::kConflict, path + " was changed meanwhile");
-    return {};
+Status changed_meanwhile(const std::string& path) {
+    return fail(ErrorCode::kConflict, path + " was changed meanwhile");
 }
 
 }  // namespace
@@ -39,6 +38,9 @@ std::string customer_path(const std::string& directory, const std::string& id) {
 
 Result<FileState> read_state(const std::string& path) {
     FileState out;
+    std::array<char, PATH_MAX> target{};
+    const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
+    if (length > 0) out.links_to.assign(target.data(), static_cast<std::size_t>(length));
     struct stat found {};
     if (::stat(path.c_str(), &found) != 0) {
         if (errno == ENOENT) return out;
@@ -54,8 +56,16 @@ Result<FileState> read_state(const std::string& path) {
     return out;
 }
 
+Status check_writable(const std::string& path, const FileState& state) {
+    if (state.links_to.empty()) return {};
+    return fail(ErrorCode::kInvalid, fmt::format("{} is a symbolic link; edit {}", path, state.links_to));
+}
+
 Status write_over(const std::string& path, const FileState& before, std::string_view text) {
-    WARREN_TRY(check_unchanged(path, before));
+    const auto now = read_state(path);
+    if (!now) return tl::unexpected<Error>(now.error());
+    WARREN_TRY(check_writable(path, *now));
+    if (!now->same_text(before)) return changed_meanwhile(path);
     if (!before.exists) return create_file(path, text, before.mode);
     return replace_file(path, text, before.mode, {before.owner, before.group});
 }
@@ -70,7 +80,9 @@ Status rename_file(const std::string& path, const std::string& to) {
 }
 
 Status remove_file(const std::string& path, const FileState& before) {
-    WARREN_TRY(check_unchanged(path, before));
+    const auto now = read_state(path);
+    if (!now) return tl::unexpected<Error>(now.error());
+    if (!now->same_text(before)) return changed_meanwhile(path);
     if (::unlink(path.c_str()) != 0) return fail_errno("remove " + path, errno);
     sync_directory_of(path);
     return {};

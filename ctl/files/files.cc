@@ -4,12 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <sstream>
+#include <cstdlib>
 
 #include "base/fd.h"
+#include "crypto/secret.h"
 
 namespace warren::ctl {
 
@@ -32,11 +33,9 @@ Status write_and_sync(int file, std::string_view text, mode_t mode, FileOwner ow
     return {};
 }
 
-Status put(const std::string& path, std::string_view text, mode_t mode, FileOwner owner, unsigned rename_flags) {
-    const std::string fresh = path + ".new";
-    (void)::unlink(fresh.c_str());
-    const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.valid()) return fail_errno("write " + fresh, errno);
+// Writes `file`, which has the name `fresh`, and gives it the name `path`.
+Status put(const UniqueFd& file, const std::string& fresh, const std::string& path, std::string_view text, mode_t mode,
+           FileOwner owner, unsigned rename_flags) {
     Status done = write_and_sync(file.get(), text, mode, owner);
     if (done && ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), rename_flags) != 0)
         done = fail_errno("rename", errno);
@@ -52,22 +51,48 @@ Status put(const std::string& path, std::string_view text, mode_t mode, FileOwne
 }  // namespace
 
 Result<std::string> read_text(const std::string& path) {
-    std::ifstream in(path);
-    if (!in) {
+    // O_NONBLOCK: a FIFO must not block us.
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!file.valid()) {
         if (errno == ENOENT) return std::string();
         return fail_errno("read " + path, errno);
     }
-    std::ostringstream text;
-    text << in.rdbuf();
-    return text.str();
+    struct stat found {};
+    if (::fstat(file.get(), &found) != 0) return fail_errno("read " + path, errno);
+    if (!S_ISREG(found.st_mode)) return fail(ErrorCode::kInvalid, path + " is no regular file");
+    std::string text;
+    // At once, because text that is moved leaves a copy; but a file of the kernel has no size, and any may grow.
+    text.reserve(static_cast<std::size_t>(found.st_size) + 1);
+    std::array<char, 4096> piece{};
+    while (true) {
+        const ssize_t got = ::read(file.get(), piece.data(), piece.size());
+        if (got < 0 && errno == EINTR) continue;
+        const int error = got < 0 ? errno : 0;
+        if (got > 0) text.append(piece.data(), static_cast<std::size_t>(got));
+        if (got > 0) continue;
+        crypto::wipe({reinterpret_cast<std::uint8_t*>(piece.data()), piece.size()});
+        if (got == 0) return text;
+        crypto::wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+        return fail_errno("read " + path, error);
+    }
 }
 
+// What an interrupted command left is removed: nobody else writes in this directory.
 Status replace_file(const std::string& path, std::string_view text, mode_t mode, FileOwner owner) {
-    return put(path, text, mode, owner, 0);
+    const std::string fresh = path + ".new";
+    (void)::unlink(fresh.c_str());
+    const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.valid()) return fail_errno("write " + fresh, errno);
+    return put(file, fresh, path, text, mode, owner, 0);
 }
 
+// In any directory, where PATH.new may be somebody's.
 Status create_file(const std::string& path, std::string_view text, mode_t mode) {
-    return put(path, text, mode, {}, RENAME_NOREPLACE);
+    constexpr std::string_view kSuffix = ".new";
+    std::string fresh = path + ".XXXXXX" + std::string(kSuffix);
+    const UniqueFd file(::mkostemps(fresh.data(), static_cast<int>(kSuffix.size()), O_CLOEXEC));
+    if (!file.valid()) return fail_errno("write " + path, errno);
+    return put(file, fresh, path, text, mode, {}, RENAME_NOREPLACE);
 }
 
 Status ensure_directory(const std::string& path, mode_t mode) {

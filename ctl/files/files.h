@@ -10,7 +10,7 @@
 
 namespace warren::ctl {
 
-// The text of a file; "" when there is none.
+// The text of a regular file; "" when there is none.
 [[nodiscard]] Result<std::string> read_text(const std::string& path);
 
 // Who a file belongs to; -1: whoever writes it.
@@ -19,10 +19,11 @@ struct FileOwner {
     gid_t group = static_cast<gid_t>(-1);
 };
 
-// Replaces the file: written beside it, synced and renamed, so that a power cut leaves the old file or the new one.
+// Replaces the file: written beside it as PATH.new, which must be nobody else's, synced and renamed, so that a power
+// cut leaves the old file or the new one.
 [[nodiscard]] Status replace_file(const std::string& path, std::string_view text, mode_t mode = 0600,
                                   FileOwner owner = {});
-// The same, but never replaces a file. kConflict: it exists.
+// The same, but never replaces a file, nor PATH.new. kConflict: it exists.
 [[nodiscard]] Status create_file(const std::string& path, std::string_view text, mode_t mode = 0600);
 // Makes a directory with the mode `mode` unless it exists. Its parent must exist.
 [[nodiscard]] Status ensure_directory(const std::string& path, mode_t mode);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -186,6 +187,23 @@ TEST_CASE("a file that is there is never written over by a profile, and then the
     }
 }
 
+TEST_CASE("as JSON a profile is printed, but not when it is in a file") {
+    const Config config;
+    const auto printed = config.write({"--json", "peer", "add", "acme", "one"});
+    REQUIRE(printed.status == kDone);
+    const auto profile = nlohmann::json::parse(printed.out)["profile"];
+    REQUIRE(profile.is_string());
+    CHECK(line_with(profile.get<std::string>(), "PrivateKey = ").size() == 44);
+    for (const auto& [name, option, file] :
+         {std::array{"two", "--out", "two.conf"}, std::array{"three", "--svg", "three.svg"}}) {
+        const auto ran = config.write({"--json", "peer", "add", "acme", name, option, config.directory + "/" + file});
+        REQUIRE(ran.status == kDone);
+        CHECK(nlohmann::json::parse(ran.out)["profile"].is_null());
+        CHECK(ran.out.find("PrivateKey") == std::string::npos);
+        CHECK(fs::exists(config.directory + "/" + file));
+    }
+}
+
 TEST_CASE("a peer is disabled, enabled, renamed and removed, and the file is as before") {
     const Config config;
     CHECK(config.write({"peer", "disable", "acme", "graz"}).status == kDone);
@@ -228,6 +246,54 @@ TEST_CASE("a file that somebody changed meanwhile is not written over") {
     CHECK(config.text() == kAcme + "# by hand\n");
     REQUIRE_FALSE(remove_file(path, *before).has_value());
     CHECK(fs::exists(path));
+}
+
+TEST_CASE("a file that is a symbolic link is not replaced, and its target is named") {
+    const Config config;
+    const std::string path = config.directory + "/customers/acme.toml";
+    fs::rename(path, config.directory + "/shared.toml");
+    fs::create_symlink("../shared.toml", path);
+    for (const auto& arguments : {std::vector<std::string>{"peer", "disable", "acme", "graz"},
+                                  std::vector<std::string>{"peer", "add", "acme", "phone", "--psk"},
+                                  std::vector<std::string>{"edit", "acme"}}) {
+        const auto ran = config.write(arguments);
+        CHECK(ran.status == kFailed);
+        CHECK(ran.err.find("acme.toml is a symbolic link; edit ../shared.toml") != std::string::npos);
+    }
+    CHECK(fs::is_symlink(path));
+    CHECK(config.text("shared.toml") == kAcme);
+    CHECK_FALSE(fs::exists(config.directory + "/secrets/acme/phone.psk"));
+    const auto before = read_state(path);
+    REQUIRE(before.has_value());
+    CHECK(before->text == kAcme);  // it can be read
+    CHECK_FALSE(write_over(path, *before, "schema = 1\n").has_value());
+    fs::remove(config.directory + "/shared.toml");
+    CHECK(config.write({"customer", "add", "acme", "--address", "10.0.0.1/24"}).err.find("symbolic link") !=
+          std::string::npos);
+}
+
+TEST_CASE("only a regular file is read") {
+    const Config config;
+    CHECK(read_text(config.directory + "/nothing").value_or("x").empty());
+    CHECK(read_text("/proc/self/status").value_or("").starts_with("Name:"));  // the kernel's have no size
+    CHECK_FALSE(read_text(config.directory).has_value());
+    REQUIRE(::mkfifo((config.directory + "/pipe").c_str(), 0600) == 0);
+    CHECK_FALSE(read_text(config.directory + "/pipe").has_value());
+    const std::string large(10'000, 'x');
+    config.put("large", large);
+    CHECK(read_text(config.directory + "/large").value_or("") == large);
+}
+
+TEST_CASE("a new file leaves its neighbours alone, whatever their names") {
+    const Config config;
+    config.put("phone.conf.new", "somebody's");
+    const std::string out = config.directory + "/phone.conf";
+    REQUIRE(config.write({"peer", "add", "acme", "phone", "--out", out}).status == kDone);
+    CHECK(config.text("phone.conf").starts_with("# acme: phone\n"));
+    CHECK(config.text("phone.conf.new") == "somebody's");
+    const auto before = config.all().size();
+    CHECK_FALSE(create_file(out, "x").has_value());
+    CHECK(config.all().size() == before);
 }
 
 TEST_CASE("an error of another customer's file is no reason to refuse a change") {

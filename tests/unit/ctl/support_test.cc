@@ -124,7 +124,7 @@ TEST_CASE("a bundle replaces nothing, and one that cannot be written leaves noth
     const auto nowhere = vpnctl(
         {"--config", room.root + "/etc", "--run-dir", room.root, "support-bundle", room.root + "/none/x.tar.gz"});
     CHECK(nowhere.status == kFailed);
-    CHECK(nowhere.err == fmt::format("vpnctl: write {}/none/x.tar.gz.new: No such file or directory\n", room.root));
+    CHECK(nowhere.err == fmt::format("vpnctl: write {}/none/x.tar.gz: No such file or directory\n", room.root));
 }
 
 TEST_CASE("secrets are found inside of other text, tokens and password hashes by their looks") {
