@@ -91,9 +91,7 @@ void write_connections(Writer& writer, const std::vector<ConnectionRow>& rows) {
                   "1 for a connection that was up and is not, or whose last attempt failed, with the reason.");
     for (const ConnectionRow& row : rows) {
         if (!is_lost(*row.connection)) continue;
-        const std::string& failure = row.connection->shown.activity.last_failure;
-        writer.one("warren_connection_down",
-                   with_label(row.labels, "reason", failure.empty() ? row.connection->lost_because : failure), 1);
+        writer.one("warren_connection_down", with_label(row.labels, "reason", reason_of(*row.connection)), 1);
     }
 }
 
@@ -113,7 +111,7 @@ void write_down(Writer& writer, const std::vector<const CustomerEntry*>& custome
             if (peer.state == ipc::PeerState::kIdle) reason = peer.shown.activity.lost_because;
         }
         for (const auto& [name, connection] : customer->connections) {
-            if (is_lost(connection)) reason = connection.lost_because;
+            if (is_lost(connection)) reason = reason_of(connection);
         }
         writer.one(
             "warren_customer_down",

@@ -19,6 +19,11 @@ EventKind kind_of_loss(std::string_view because) {
     return because == "expired" ? EventKind::kExpired : EventKind::kDown;
 }
 
+// Clients come and go: nobody is there at night, and nothing is wrong.
+bool is_for_many(const ipc::ConnectionSettings& settings) {
+    return settings.max_sessions > 1 || !settings.pool.empty();
+}
+
 bool same_row(const ipc::ConnectionSnapshot& a, const ipc::ConnectionSnapshot& b) {
     return a.settings == b.settings && a.state == b.state && a.reason == b.reason && a.sessions == b.sessions &&
            a.activity == b.activity;
@@ -39,8 +44,14 @@ std::string_view name_of(State state) {
 
 bool is_lost(const ConnectionEntry& connection) {
     if (connection.shown.state == State::kUp || connection.shown.state == State::kUnserved) return false;
+    if (connection.shown.state == State::kListening && is_for_many(connection.shown.settings)) return false;
     return connection.was_up || !connection.shown.activity.lost_because.empty() ||
            !connection.shown.activity.last_failure.empty();
+}
+
+const std::string& reason_of(const ConnectionEntry& connection) {
+    const std::string& failure = connection.shown.activity.last_failure;
+    return failure.empty() ? connection.lost_because : failure;
 }
 
 void count(const ConnectionEntry& connection, ConnectionCounts& counts) {

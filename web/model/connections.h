@@ -61,8 +61,11 @@ struct ConnectionCounts {
 [[nodiscard]] std::string_view name_of(ipc::ConnectionState state);
 // Adds the connection to the counts.
 void count(const ConnectionEntry& connection, ConnectionCounts& counts);
-// It should be up and is not: it was, or the last attempt failed.
+// It should be up and is not: it was, or the last attempt failed. A connection for many clients, or with a pool, that
+// listens is not lost.
 [[nodiscard]] bool is_lost(const ConnectionEntry& connection);
+// Of a lost one: why the last attempt failed, or why it went down. Lives as long as the entry.
+[[nodiscard]] const std::string& reason_of(const ConnectionEntry& connection);
 // "": it shows nothing but what every connection may have. Tells a customer's connection from that of another company.
 [[nodiscard]] std::string connection_key(const ipc::ConnectionSettings& settings);
 

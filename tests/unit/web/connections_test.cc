@@ -164,6 +164,29 @@ TEST_CASE("after a restart of vpnd a site that was up is lost, though vpnd says 
     CHECK(site.state() == CustomerState::kUp);
 }
 
+TEST_CASE("a connection for many clients that listens is not lost when the last one went") {
+    const std::pair<std::uint16_t, bool> cases[] = {{2, false}, {1, true}, {1, false}};
+    for (const auto& [sessions, has_pool] : cases) {
+        CAPTURE(sessions);
+        CAPTURE(has_pool);
+        Site site;
+        site.graz().settings.max_sessions = sessions;
+        if (has_pool) site.graz().settings.pool = {*parse_prefix("10.60.0.0/24")};
+        site.up();
+        site.apply(0);
+        site.lose("deleted", State::kListening);
+        site.graz().activity.last_failure = "ike_auth_failed";
+        site.apply(2);
+        const bool is_site = sessions == 1 && !has_pool;
+        CHECK(is_lost(site.entry()) == is_site);
+        CHECK(reason_of(site.entry()) == "ike_auth_failed");
+        CHECK(site.census.find("acme")->connection_counts.lost == (is_site ? 1U : 0U));
+        site.graz().state = State::kDown;  // it begins itself
+        site.apply(4);
+        CHECK(is_lost(site.entry()));
+    }
+}
+
 TEST_CASE("one of two sites that is lost makes the customer degraded; one that nobody needs does not") {
     Site site;
     site.up();
