@@ -27,7 +27,7 @@ struct FirewallRule {
     std::vector<std::string> to;    // the same
     FirewallProtocol protocol = FirewallProtocol::kAny;
     std::vector<PortRange> ports;  // of the destination; empty: all
-    FirewallAction action = FirewallAction::kAccept;
+    FirewallAction action = FirewallAction::kDrop;
     bool operator==(const FirewallRule&) const = default;
 };
 
@@ -43,7 +43,7 @@ enum class ForwardFrom { kHandoff, kPeers };
 
 // A port of the stack's own addresses that leads to a host behind a tunnel.
 struct Forward {
-    FirewallProtocol protocol = FirewallProtocol::kTcp;  // kTcp or kUdp
+    FirewallProtocol protocol = FirewallProtocol::kAny;  // kTcp or kUdp
     std::uint16_t port = 0;
     ForwardFrom from = ForwardFrom::kHandoff;
     Endpoint to;

@@ -43,6 +43,10 @@ class PolicyCheck {
         out_.push_back(source_.error(path, std::move(message)));
     }
 
+    void warning(const std::string& path, std::string message) {
+        out_.push_back(source_.warning(path, std::move(message)));
+    }
+
     void check_rule(std::size_t number) {
         const FirewallRule& rule = customer_.firewall.rules[number];
         const std::string path = fmt::format("firewall.rule[{}]", number);
@@ -76,9 +80,10 @@ class PolicyCheck {
             if (end->kind == RuleEnd::Kind::kPeer && !peers_.contains(end->name))
                 error(at, fmt::format("{}: there is no peer or IPsec connection \"{}\"{}", key, end->name,
                                       near(end->name, peers_)));
+            // Its last peer may leave; the rule matches nothing until there is one again.
             if (end->kind == RuleEnd::Kind::kGroup && !groups_.contains(end->name))
-                error(at, fmt::format("{}: no peer has \"{}\" in its `groups`{}", key, end->name,
-                                      near(end->name, groups_)));
+                warning(at, fmt::format("{}: no peer has \"{}\" in its `groups`{}", key, end->name,
+                                        near(end->name, groups_)));
             if (end->kind == RuleEnd::Kind::kHandoff && !customer_.handoff)
                 error(at, fmt::format("{}: \"handoff\", and this customer has none: there is no [handoff]", key));
             if (end->kind == RuleEnd::Kind::kAny && ends.size() > 1)
