@@ -162,7 +162,8 @@ class LogLines(FakeTree):
     LINES += 'log(LogLevel::kDebug, "device_returned", {{"a", g(1)}}); }\n'
 
     def changes(self, **more):
-        daemons = {"stacks/main.cc": self.LINES, "vpnd/main.cc": self.LINES, "web/main.cc": self.LINES}
+        daemons = {"stacks/main.cc": self.LINES, "vpnd/main.cc": self.LINES, "web/main.cc": self.LINES,
+                   "auth/main.cc": self.LINES}
         return {"base/log_level.h": self.LEVELS, **daemons, **more}
 
     def test_levels_and_events_as_they_shall_be(self):

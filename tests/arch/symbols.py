@@ -32,7 +32,16 @@ ALLOWED_IN = {
         r"|EVP_sha(1|256|512)|HMAC|SHA(1|256|512)_(Init|Update|Final)"
         r"|BN_(?!(priv_)?rand|pseudo|generate)\w+|EC_(GROUP|POINT)_\w+|OSSL_PARAM_construct_\w+|ERR_clear_error"
         r"|sodium_(init|mem\w+|bin2base64|base642bin)"
-        r"|crypto_(aead|scalarmult|verify)_\w+|imb_get_\w+|(alloc|free|init)_mb_mgr\w*)$"
+        r"|crypto_(aead|scalarmult|verify)_\w+|imb_get_\w+|(alloc|free|init)_mb_mgr\w*"
+        r"|EVP_PKEY_\w+|PEM_read_bio_PrivateKey_ex|(d2i|i2d)_(PUBKEY(_ex)?|ECDSA_SIG)|ECDSA_SIG_\w+"
+        r"|BIO_(free|new_mem_buf)|CRYPTO_free)$"
+    ),
+    # Certificates, as bytes: what OpenSSL reads from files and stores of the system is not among them.
+    "auth_chain": re.compile(
+        r"^(X509V?3?_(?!STORE_(load|set_default)|LOOKUP|get_default)\w+|(d2i|i2d)_\w+|PEM_read_bio_\w+"
+        r"|BIO_(free|new_mem_buf|ctrl|s_mem|new|read)"
+        r"|ASN1_\w+|OPENSSL_sk_\w+|GENERAL_NAMES?_\w+|EVP_(PKEY|MD|sha)\w+|ERR_\w+|OBJ_\w+"
+        r"|CRYPTO_free|OPENSSL_(gmtime|timegm)|AUTHORITY_KEYID_\w+|EXTENDED_KEY_USAGE_free)$"
     ),
 }
 # Parts of the C++ libraries that are I/O, clock, thread or environment, as they appear in mangled names.
