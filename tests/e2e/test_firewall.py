@@ -243,9 +243,9 @@ def test_an_answer_to_no_question_is_dropped(site):
             place.branch.ns.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
         for kind, number in ((0, 7), (8, 8)):  # an answer, then a question
             packet = struct.pack("!BBHHH", kind, 0, 0, number, 1)
-            raw.sendto(packet[:2] + struct.pack("<H", inner.checksum(packet)) + packet[4:], (HOST, 0))
+            raw.sendto(packet[:2] + struct.pack("!H", inner.checksum(packet)) + packet[4:], (HOST, 0))
         netlab.wait_until(lambda: capture.packets(), 10, "the question arrives")
-    arrived = [packet.payload[:8] for packet in capture.packets() if packet.source == "10.0.0.2"]
+    arrived = [packet.ip[20:28] for packet in capture.packets() if packet.source == "10.0.0.2"]
     assert [(data[0], data[5]) for data in arrived] == [(8, 8)]
 
 

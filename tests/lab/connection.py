@@ -28,13 +28,13 @@ class Connection:
     name: str
     remote_identity: str = ""
     psk: str = ""
-    users: dict = field(default_factory=dict)  # {name: password}, for EAP; in a file below secrets/ as well
     children: list = field(default_factory=list)
     auth: str = "psk"
     remote_address: str = ""
     start: str = ""
     enabled: bool = True
     ppk: str = ""  # a postquantum key, as in the file; ppk_identity is one of `more`
+    users: dict = field(default_factory=dict)  # {name: password}, for EAP; in a file below secrets/ as well
     more: dict = field(default_factory=dict)
 
     def lines(self, customer):

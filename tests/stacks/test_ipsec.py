@@ -24,8 +24,8 @@ name  = "people"
 auth  = "eap-mschapv2"
 users = { secret = "users" }
 pool  = ["10.99.0.0/24"]
-local = ["0.0.0.0/0"]
-"""
+local = [TOO_MANY]
+""".replace("TOO_MANY", ", ".join(f'"10.60.{i}.0/24"' for i in range(33)))
 CERTIFICATE = 'certificate = "hub.pem"\nprivate_key = { secret = "hub.key" }'
 
 

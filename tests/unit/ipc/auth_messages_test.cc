@@ -144,6 +144,6 @@ TEST_CASE("what is cut off, grown or flipped is refused, or says something else 
 }
 
 TEST_CASE("the fuzzers' corpora are authd's messages of today") {
-    check_corpus("ipc_auth", every_auth_message());
-    check_corpus("ipc_auth_control", every_auth_control());
+    check_corpus(WARREN_CORPUS, "ipc_auth", every_auth_message());
+    check_corpus(WARREN_CORPUS, "ipc_auth_control", every_auth_control());
 }

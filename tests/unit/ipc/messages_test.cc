@@ -304,9 +304,9 @@ TEST_CASE("every message survives the wire") {
 }
 
 TEST_CASE("the fuzzers' corpora are the messages of today") {
-    check_corpus("ipc_config", every_config_message());
-    check_corpus("ipc_snapshot", every_snapshot_message());
-    check_corpus("ipc_control", every_control_message());
+    check_corpus(WARREN_CORPUS, "ipc_config", every_config_message());
+    check_corpus(WARREN_CORPUS, "ipc_snapshot", every_snapshot_message());
+    check_corpus(WARREN_CORPUS, "ipc_control", every_control_message());
 }
 
 TEST_CASE("a peer's fields arrive as they were sent") {

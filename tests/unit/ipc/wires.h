@@ -65,9 +65,9 @@ void check_bit_flips(const std::vector<Message>& messages, Decode decode_it) {
 // The fuzzers start from what is sent today. After a change of the messages run the tests once with
 // WARREN_WRITE_CORPUS=1 in the environment.
 template <typename Message>
-void check_corpus(const std::string& name, const std::vector<Message>& messages) {
+void check_corpus(const std::string& corpus, const std::string& name, const std::vector<Message>& messages) {
     for (std::size_t i = 0; i < messages.size(); ++i) {
-        const std::string path = WARREN_CORPUS "/" + name + "/message-" + std::to_string(i);
+        const std::string path = corpus + "/" + name + "/message-" + std::to_string(i);
         INFO(path);
         const Wire wire = wire_of(messages[i]);
         const std::string text(wire.begin(), wire.end());

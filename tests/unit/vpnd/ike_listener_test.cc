@@ -71,12 +71,14 @@ TEST_CASE("a connection that this version does not serve is shown, and never as 
     Hub hub(1);
     ipc::PutConnection certificates = graz();
     certificates.settings.auth = IpsecAuth::kCertificate;
+    certificates.settings.ppk_identity = "graz-2026";
     certificates.psk = kNoSecret;
     configure(hub, 1, std::move(certificates));
     CHECK(customer_of(hub.snapshot()).connections_unserved == 1);
     REQUIRE(connections_of(hub.snapshot()).size() == 1);
     CHECK(connections_of(hub.snapshot())[0].state == ipc::ConnectionState::kUnserved);
-    CHECK(connections_of(hub.snapshot())[0].reason == "this version authenticates by preshared key only");
+    CHECK(connections_of(hub.snapshot())[0].reason ==
+          "this version takes a postquantum key only beside a preshared one");
     // Served from the next generation on, and not any more after that.
     configure(hub, 2);
     CHECK(customer_of(hub.snapshot()).connections_unserved == 0);
@@ -84,6 +86,7 @@ TEST_CASE("a connection that this version does not serve is shown, and never as 
     CHECK(connections_of(hub.snapshot())[0].reason.empty());
     certificates = graz();
     certificates.settings.auth = IpsecAuth::kCertificate;
+    certificates.settings.ppk_identity = "graz-2026";
     certificates.psk = kNoSecret;
     configure(hub, 3, std::move(certificates));
     CHECK(connections_of(hub.snapshot())[0].state == ipc::ConnectionState::kUnserved);
