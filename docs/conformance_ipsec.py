@@ -180,7 +180,8 @@ ROWS = {
     "KA3": (
         "Identities are those of the certificate's SAN or subject",
         ["test_a_wrong_certificate_is_refused_and_people_learn_why"],
-        "Distinguished names are verified, and not served yet as an identity in the configuration",
+        "Distinguished names are verified, and not served yet as an identity in the configuration; with EAP-TLS the "
+        "subject is no name",
     ),
     "KA4": (
         "A certificate's path leads to one of this customer's CAs",
@@ -210,7 +211,7 @@ ROWS = {
     ),
     "KA8": (
         "EAP-MSCHAPv2: both sides show that they know the password; the vectors of RFC 2759 and RFC 3079; one wrong "
-        "password may be corrected; whoever guesses has to wait, by user and by source",
+        "password may be corrected; whoever guesses has to wait, by user, and by source at each customer",
         [
             "test_a_password_opens_the_tunnel",
             "test_a_wrong_password_is_refused_and_counted",
