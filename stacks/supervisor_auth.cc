@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "config/tunnel.h"
 #include "stacks/supervisor.h"
 
 namespace warren::stacks {
@@ -24,8 +25,10 @@ void Supervisor::tell_secrets(VpndLink& link, const config::Generation& generati
         const SecretId id = reconciler_.numbers().of(secret);
         if (needed.insert(id).second && auth_ && !auth_->has(id)) auth_->put(now(), id, copy_of(secret));
     });
-    wants_auth_ = !needed.empty();
+    const bool has_listener = config::find(generation.appliance.listeners, ListenerKind::kIke) != nullptr;
+    wants_auth_ = has_listener || !needed.empty();
     if (!auth_) return;
+    auth_->serve_listener(now(), has_listener);
     if (is_in_force) return auth_->keep_only(needed);
     auth_->run(now());
     pass_asker(link);

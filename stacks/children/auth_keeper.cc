@@ -62,11 +62,16 @@ void AuthKeeper::keep_only(const std::set<SecretId>& ids) {
         if (goes && channel_.valid()) orders_.push_back({Order::Kind::kDrop, entry.first, {}});
         return goes;
     });
-    if (!secrets_.empty()) return settle();
+    if (is_wanted()) return settle();
     if (process_) log(LogLevel::kInfo, "authd_stopped", {{"reason", "no secrets of IPsec are configured"}});
     (void)stop_process(kStopPatience);
     start_at_ = kNever;
     problem_.clear();
+}
+
+void AuthKeeper::serve_listener(Instant now, bool is_there) {
+    serves_listener_ = is_there;
+    if (is_there && !channel_.valid() && start_at_ == kNever) start_at_ = now;
 }
 
 // --- the channel between authd and vpnd ----------------------------------------------------------

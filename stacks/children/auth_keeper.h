@@ -49,9 +49,11 @@ class AuthKeeper {
     AuthKeeper(const AuthKeeper&) = delete;
     AuthKeeper& operator=(const AuthKeeper&) = delete;
 
-    // authd gets it, also the next one. There is an authd while there is any secret.
+    // authd gets it, also the next one. There is an authd while there is any secret or a listener of IKE.
     void put(Instant now, SecretId id, KeptSecret secret);
     [[nodiscard]] bool has(SecretId id) const { return secrets_.contains(id); }
+    // While there is a listener of IKE: who is nobody's peer is refused after the same work as all others.
+    void serve_listener(Instant now, bool is_there);
     void keep_only(const std::set<SecretId>& ids);
 
     // vpnd has no channel to the present authd, and there is one. After one that broke, no more than once a second.
@@ -72,7 +74,7 @@ class AuthKeeper {
     void leave();
 
     [[nodiscard]] bool is_running() const { return channel_.valid(); }
-    [[nodiscard]] bool is_wanted() const { return !secrets_.empty(); }
+    [[nodiscard]] bool is_wanted() const { return serves_listener_ || !secrets_.empty(); }
     [[nodiscard]] pid_t pid() const { return process_ ? process_->pid() : 0; }
     // Why there is none; "": it runs.
     [[nodiscard]] const std::string& problem() const { return problem_; }
@@ -107,6 +109,7 @@ class AuthKeeper {
     [[nodiscard]] Status add_wire(const ipc::AuthControl& message);
 
     Options options_;
+    bool serves_listener_ = false;
     std::map<SecretId, KeptSecret> secrets_;
     std::optional<VpndProcess> process_;
     ipc::Channel channel_;
