@@ -120,7 +120,8 @@ TEST_CASE("a rekeyed IKE_SA keeps its session, and its child the peer of the dat
     chain.notify(rekey_sa(b.peer.child_spi));
     REQUIRE(crowd.request(b, ExchangeType::kCreateChildSa, chain).payloads.find<SaPayload>() != nullptr);
     REQUIRE(crowd.hub.status().ike_sas[1].children.size() == 2);
-    for (const ChildStatus& child : crowd.hub.status().ike_sas[1].children) CHECK(child.peer == PeerIndex{1});
+    const auto status = crowd.hub.status();
+    for (const ChildStatus& child : status.ike_sas[1].children) CHECK(child.peer == PeerIndex{1});
     CHECK(crowd.child_of(0) == a.peer.child_spi);
 }
 
