@@ -35,7 +35,8 @@ def test_a_client_that_loses_its_address_goes_on_from_another(town, roamer):
     netlab.wait_until(lambda: endpoint(town, roamer).startswith(f"{roamer.second}:"), 15, "the client has moved")
     netlab.wait_until(roamer.ping, 5, "packets flow again")
     sent, received = pinging.stop()
-    assert received > 0 and sent - received < 100, f"{sent} sent, {received} answered"
+    # Whatever the machine's load: a client that is taken for dead is away for longer.
+    assert received > 0 and sent - received < 1000, f"{sent} sent, {received} answered"
     after = roamer.charon.sa("hub")
     assert after.spis == spis and roamer.address == leased
 
