@@ -20,9 +20,14 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 # RelWithDebInfo ships: optimised, with line tables for a useful backtrace, and with WARREN_CHECK in.
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 
+# What one clone has compiled, another one takes from the cache: it sees paths that are relative to the build directory.
+# The name is one that clang-tidy knows not to be the compiler's.
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_BINARY_DIR}/ccache)
+  file(WRITE ${CMAKE_BINARY_DIR}/ccache "#!/bin/sh
+CCACHE_BASEDIR='${CMAKE_SOURCE_DIR}' CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1 exec ${CCACHE} \"$@\"\n")
+  file(CHMOD ${CMAKE_BINARY_DIR}/ccache PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
 endif()
 
 find_package(Threads REQUIRED)
@@ -44,7 +49,7 @@ target_compile_options(warren_flags INTERFACE
 target_link_options(warren_flags INTERFACE -Wl,-z,relro,-z,now)
 if(WARREN_SANITIZE)
   target_compile_options(warren_flags INTERFACE
-    -fsanitize=${WARREN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=${WARREN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(warren_flags INTERFACE -fsanitize=${WARREN_SANITIZE})
 endif()
 if(WARREN_FUZZ)
@@ -89,7 +94,7 @@ function(warren_doctest name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE warren_flags doctest_main ${ARG_LINK})
-  # Where the compiler ran: a ccache with base_dir makes __FILE__ relative to it.
+  # Where the compiler ran: __FILE__ is relative to it.
   add_test(NAME ${name} COMMAND ${name} --no-intro WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
   set(labels ${ARG_LABEL})
   if(ARG_THREADS)
