@@ -106,6 +106,7 @@ void Engine::remove_peer(Now now, PeerIndex peer, control::Output& out) {
             state_->delete_refused_child(sa, id);
         }
     }
+    state_->retire_leaving(call, peer);
     std::erase_if(entry->peers, [&](const PeerRecord& record) { return record.peer == peer; });
     state_->connection_of_peer[peer.value] = {};
     state_->refusals.forget(peer);
@@ -202,6 +203,8 @@ void Engine::State::update_children(Call& call, ConnectionEntry& entry, const Co
             retire(call, sa, id, control::LostBecause::kStopped);
             delete_refused_child(sa, id);
         }
+        for (const ChildConfig& child : old.empty() ? std::vector<ChildConfig>{} : before.children)
+            retire_leaving(call, child.peer_of(sa.session));
         if (!sa.is_usable()) continue;
         want_missing_children(call, sa, Duration::zero());
         if (sa.children.empty() && sa.ends_at == kNever) sa.ends_at = call.instant() + kChildlessLife;

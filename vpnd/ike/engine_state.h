@@ -361,7 +361,11 @@ struct Engine::State {
     // The session goes; what should carry its packets then is sent on.
     void retire(Call& call, IkeSa& sa, SessionId ours, control::LostBecause because);
     void post(Call& call, std::uint32_t worker, dataplane::Command command);
-    void retire_session(Call& call, const ChildSa& child);
+    void retire_session(Call& call, SessionId ours, std::uint32_t worker);
+    // Its packets that are on their way are still received.
+    void retire_soon(Call& call, const ChildSa& replaced);
+    void retire_leaving(Call& call, PeerIndex peer);
+    void retire_due(Call& call);
     void move_endpoint(Call& call, IkeSa& sa);
     void note_lost(Call& call, ConnectionEntry& entry, PeerRecord& record, control::LostBecause because);
 
@@ -458,6 +462,14 @@ struct Engine::State {
         crypto::KeyExchangeMethod method{};
         Instant until;
     };
+    // A session whose child is gone.
+    struct Leaving {
+        SessionId ours;
+        PeerIndex peer;
+        std::uint32_t worker = 0;
+        Instant until;
+    };
+    std::deque<Leaving> leaving;     // in the order of their times
     std::deque<ForLater> for_later;  // ephemeral keys that are being made, some are there by now
     std::vector<Ask> outbox;
     AskId last_ask = 0;

@@ -176,9 +176,36 @@ void Engine::State::confirm(Call& call, IkeSa& sa, ChildSa& child) {
     post(call, child.worker, dataplane::Confirm{child.ours});
 }
 
-void Engine::State::retire_session(Call& call, const ChildSa& child) {
-    indexes.release(child.ours);
-    post(call, child.worker, dataplane::RetireSession{child.ours});
+void Engine::State::retire_session(Call& call, SessionId ours, std::uint32_t worker) {
+    indexes.release(ours);
+    post(call, worker, dataplane::RetireSession{ours});
+}
+
+void Engine::State::retire_soon(Call& call, const ChildSa& replaced) {
+    const auto of_peer = std::count_if(leaving.begin(), leaving.end(),
+                                       [&](const Leaving& session) { return session.peer == replaced.peer; });
+    const bool is_room = leaving.size() < kMostReceivedAfterDelete &&
+                         static_cast<std::size_t>(of_peer) < kMostReceivedAfterDeleteOfPeer;
+    if (!is_room) return retire_session(call, replaced.ours, replaced.worker);
+    leaving.push_back({replaced.ours, replaced.peer, replaced.worker, call.instant() + kReceivedAfterDelete});
+}
+
+void Engine::State::retire_leaving(Call& call, PeerIndex peer) {
+    for (auto session = leaving.begin(); session != leaving.end();) {
+        if (session->peer != peer) {
+            ++session;
+            continue;
+        }
+        retire_session(call, session->ours, session->worker);
+        session = leaving.erase(session);
+    }
+}
+
+void Engine::State::retire_due(Call& call) {
+    while (!leaving.empty() && leaving.front().until <= call.instant()) {
+        retire_session(call, leaving.front().ours, leaving.front().worker);
+        leaving.pop_front();
+    }
 }
 
 void Engine::State::retire(Call& call, IkeSa& sa, SessionId ours, control::LostBecause because) {
@@ -208,7 +235,12 @@ void Engine::State::retire(Call& call, IkeSa& sa, SessionId ours, control::LostB
         }
     }
     if (gone.is_sent_on && successor != nullptr) confirm(call, *successors_sa, *successor);
-    retire_session(call, gone);
+    if (gone.replaced_by.valid() && successor != nullptr) {
+        retire_soon(call, gone);
+    } else {
+        retire_session(call, gone.ours, gone.worker);
+    }
+    if (is_last) retire_leaving(call, gone.peer);
     PeerRecord* const record = entry == nullptr ? nullptr : record_of(*entry, gone.peer);
     if (record == nullptr) return;
     lead(call, *entry, *record);

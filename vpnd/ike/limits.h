@@ -93,6 +93,11 @@ inline constexpr Duration kYoungest = 10s;                    // what is younger
 inline constexpr Duration kCrossed = 10s;         // IKE_SAs of both sides that were made within are one too many
 inline constexpr Duration kChildlessLife = 30s;   // conformance KA12
 inline constexpr Duration kReplacedLife = 60s;    // of what the peer should delete because it was replaced
+// A replaced child is received on for so long after its Delete: packets that the peer sent before are on their way, and
+// a message of IKE overtakes them. Beyond so many, or so many of one peer, it is gone at once.
+inline constexpr Duration kReceivedAfterDelete = 2s;
+inline constexpr std::size_t kMostReceivedAfterDelete = 4096;
+inline constexpr std::size_t kMostReceivedAfterDeleteOfPeer = 4;
 inline constexpr Duration kClosedLife = 30s;      // in which the last answer is repeated
 inline constexpr Duration kSendOnOldAtMost = 5s;  // conformance KL4
 

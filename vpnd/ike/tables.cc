@@ -44,6 +44,7 @@ Engine::State::State(Settings with, control::IndexTable& index_table, crypto::Ra
 
 // The indexes are all engines'.
 Engine::State::~State() {
+    for (const Leaving& session : leaving) indexes.release(session.ours);
     for (const auto& sa : sas) {
         if (sa == nullptr) continue;
         for (const ChildSa& child : sa->children) indexes.release(child.ours);

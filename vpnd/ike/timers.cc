@@ -11,6 +11,7 @@ void Engine::handle_timeout(Now now, control::Output& out) {
     Call call{now, out};
     State& state = *state_;
     state.forget_late_ephemerals(now.instant);
+    state.retire_due(call);
     state.deadlines.take_due(now.instant, kTimersPerCall, state.due);
     for (const std::uint32_t slot : state.due) {
         if (IkeSa* const sa = state.at(slot)) state.on_due(call, *sa);
@@ -32,7 +33,8 @@ void Engine::handle_event(Now now, const dataplane::Event& event, control::Outpu
 
 Instant Engine::next_deadline() const {
     const Instant ephemerals = state_->for_later.empty() ? kNever : state_->for_later.front().until;
-    return std::min({state_->deadlines.next(), state_->connection_deadlines.next(), ephemerals});
+    const Instant leaving = state_->leaving.empty() ? kNever : state_->leaving.front().until;
+    return std::min({state_->deadlines.next(), state_->connection_deadlines.next(), ephemerals, leaving});
 }
 
 // --- wishes --------------------------------------------------------------------------------------
