@@ -11,7 +11,7 @@ from tests.lab.ikeanswers import new_spi
 from tests.lab.ikepeer import Refused
 from tests.lab.ikewire import ESP, IKE, Exchange, Kind, Notify
 from tests.lab.sites import SCRIPTED, SITE
-from tests.lab.town import Pinging
+from tests.lab.town import STACK4, Pinging
 
 ROUNDS = 3
 
@@ -39,6 +39,17 @@ def test_a_site_rekeys_under_pings_and_loses_none(town, graz, what):
     assert [stream.lost() for stream in pings] == [0, 0]
     shown, = town.warren.connection(graz.customer, "graz").ike_sas
     assert len([child for child in shown.children if not child.replaced]) == 1
+
+
+@pytest.mark.losses
+def test_packets_that_the_delete_overtakes_are_received(town, graz):
+    """500 pings a second, so that some are on their way whenever a message of IKE is."""
+    pings = [Pinging(graz.place.ns, STACK4, interval=0.002), Pinging(graz.stack, SITE, interval=0.002)]
+    for _ in range(5 * ROUNDS):
+        before = keys_of(graz, "child")
+        graz.charon.rekey(child="lan")
+        netlab.wait_until(lambda: keys_of(graz, "child") not in (None, before), 5, "new keys")
+    assert [stream.lost() for stream in pings] == [0, 0]
 
 
 @pytest.mark.losses
