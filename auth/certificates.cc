@@ -1,5 +1,6 @@
 #include "auth/certificates.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -71,6 +72,12 @@ ipc::AuthReply ChainCertificates::verify(Now now, const ipc::VerifyPeerAsk& ask)
         const auto found = trusts_.find(id);
         candidates.push_back(found == trusts_.end() ? nullptr : &found->second);
     }
+    // Not here, not yet or not any more: nobody can say.
+    const bool is_none_here =
+        std::all_of(candidates.begin(), candidates.end(), [](auto* one) { return one == nullptr; });
+    const bool was_one_asked =
+        std::any_of(ask.trusts.begin(), ask.trusts.end(), [](SecretId id) { return id != kNoSecret; });
+    if (was_one_asked && is_none_here) return ipc::AskFailed{};
     const Judged judged = judge_peer(
         candidates, {ask.identity_type, ask.identity, ask.chain, ask.method, ask.data, ask.octets}, now.wall);
     return ipc::VerifyPeerAnswer{judged.verdict, judged.trust, judged.not_after};

@@ -131,6 +131,12 @@ ipc::AuthReply EapConversations::step(Now now, const ipc::EapStepAsk& ask) {
     return out;
 }
 
+ipc::AuthReply EapConversations::is_user(const ipc::UserAsk& ask) {
+    const auto users = users_.find(ask.users);
+    if (users == users_.end()) return ipc::AskFailed{};
+    return ipc::UserAnswer{!ask.name.empty() && users->second->name_of(ask.name) == ask.name};
+}
+
 EapConversations::Entry* EapConversations::begin(Instant now, const ipc::EapStepAsk& ask, std::string name) {
     const SecretId share = ask.users != kNoSecret ? ask.users : ask.trust;
     if (!make_room(share, ask.source)) return nullptr;

@@ -36,6 +36,8 @@ class EapConversations final : public Eap {
     void drop(SecretId id) override;
     // AskFailed: a secret is not here, or there is no room for one more. The peer repeats its message.
     [[nodiscard]] ipc::AuthReply step(Now now, const ipc::EapStepAsk& ask) override;
+    // Whether they have a user of that very name. AskFailed: they are not here.
+    [[nodiscard]] ipc::AuthReply is_user(const ipc::UserAsk& ask) override;
     [[nodiscard]] std::size_t size() const { return conversations_.size(); }
 
   private:

@@ -43,6 +43,9 @@ bool is_sound(const VerifyPeerAsk& ask) {
 bool is_sound(const EapStepAsk& ask) {
     return ask.message.size() <= kMostEap;
 }
+bool is_sound(const UserAsk& ask) {
+    return ask.name.size() <= kMostIdentity;
+}
 
 bool is_sound(const AskFailed& /*reply*/) {
     return true;
@@ -57,6 +60,9 @@ bool is_sound(const SignAnswer& reply) {
     return reply.data.size() <= kMostAuthData && is_sound(reply.chain);
 }
 bool is_sound(const VerifyPeerAnswer& /*reply*/) {
+    return true;
+}
+bool is_sound(const UserAnswer& /*reply*/) {
     return true;
 }
 bool is_sound(const EapStepAnswer& reply) {

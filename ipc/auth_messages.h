@@ -173,7 +173,14 @@ struct EapStepAsk {
 void fields(auto& codec, Is<EapStepAsk> auto& m) {
     codec(m.users, m.trust, m.signer, m.conversation, m.source, m.message);
 }
-using AuthQuestion = std::variant<PskMacAsk, SignAsk, VerifyPeerAsk, EapStepAsk, PpkMixAsk>;
+struct UserAsk {
+    SecretId users = kNoSecret;
+    std::string name;
+};
+void fields(auto& codec, Is<UserAsk> auto& m) {
+    codec(m.users, m.name);
+}
+using AuthQuestion = std::variant<PskMacAsk, SignAsk, VerifyPeerAsk, EapStepAsk, PpkMixAsk, UserAsk>;
 
 struct AuthAsk {
     std::uint64_t id = 0;
@@ -229,7 +236,14 @@ struct EapStepAnswer {
 void fields(auto& codec, Is<EapStepAnswer> auto& m) {
     codec(m.outcome, m.message, m.type, m.msk, m.identity, m.reason, m.detail);
 }
-using AuthReply = std::variant<AskFailed, PskMacAnswer, SignAnswer, VerifyPeerAnswer, EapStepAnswer, PpkMixAnswer>;
+struct UserAnswer {
+    bool is_known = false;
+};
+void fields(auto& codec, Is<UserAnswer> auto& m) {
+    codec(m.is_known);
+}
+using AuthReply =
+    std::variant<AskFailed, PskMacAnswer, SignAnswer, VerifyPeerAnswer, EapStepAnswer, PpkMixAnswer, UserAnswer>;
 
 struct AuthAnswer {
     std::uint64_t id = 0;

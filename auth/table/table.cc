@@ -79,4 +79,8 @@ ipc::AuthReply Table::answer_one(Now now, const ipc::EapStepAsk& ask) {
     return eap_ == nullptr ? ipc::AskFailed{} : eap_->step(now, ask);
 }
 
+ipc::AuthReply Table::answer_one(Now /*now*/, const ipc::UserAsk& ask) {
+    return eap_ == nullptr ? ipc::AskFailed{} : eap_->is_user(ask);
+}
+
 }  // namespace warren::auth

@@ -30,6 +30,7 @@ class Eap {
     virtual void put(SecretId id, const Secret& secret) = 0;
     virtual void drop(SecretId id) = 0;
     [[nodiscard]] virtual ipc::AuthReply step(Now now, const ipc::EapStepAsk& ask) = 0;
+    [[nodiscard]] virtual ipc::AuthReply is_user(const ipc::UserAsk& ask) = 0;
 };
 
 // One thread.
@@ -53,6 +54,7 @@ class Table {
     [[nodiscard]] ipc::AuthReply answer_one(Now now, const ipc::VerifyPeerAsk& ask);
     [[nodiscard]] ipc::AuthReply answer_one(Now now, const ipc::EapStepAsk& ask);
     [[nodiscard]] ipc::AuthReply answer_one(Now now, const ipc::PpkMixAsk& ask);
+    [[nodiscard]] ipc::AuthReply answer_one(Now now, const ipc::UserAsk& ask);
 
     Secrets secrets_;
     crypto::SecretBuffer nobodys_;  // a key that nobody has

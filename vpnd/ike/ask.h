@@ -112,7 +112,16 @@ struct EapStepAnswer {
     std::string detail;
 };
 
-using Question = std::variant<KeyExchangeAsk, PskMacAsk, PpkMixAsk, SignAsk, VerifyPeerAsk, EapStepAsk>;
+// Whether a customer's users have one of that name (still).
+struct UserAsk {
+    SecretId users = kNoSecret;
+    std::string name;
+};
+struct UserAnswer {
+    bool is_known = false;
+};
+
+using Question = std::variant<KeyExchangeAsk, PskMacAsk, PpkMixAsk, SignAsk, VerifyPeerAsk, EapStepAsk, UserAsk>;
 struct Ask {
     AskId id = 0;
     Question question;
@@ -121,7 +130,7 @@ struct Ask {
 
 // Whoever answers is gone, or has no room: as good as a lost message.
 struct AskFailed {};
-using Answer =
-    std::variant<AskFailed, KeyExchangeAnswer, PskMacAnswer, PpkMixAnswer, SignAnswer, VerifyPeerAnswer, EapStepAnswer>;
+using Answer = std::variant<AskFailed, KeyExchangeAnswer, PskMacAnswer, PpkMixAnswer, SignAnswer, VerifyPeerAnswer,
+                            EapStepAnswer, UserAnswer>;
 
 }  // namespace warren::ike

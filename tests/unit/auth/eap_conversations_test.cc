@@ -78,6 +78,20 @@ Octets data_of(const ipc::EapStepAnswer& answer) {
     return {message.data.begin(), message.data.end()};
 }
 
+TEST_CASE("a user is there by the very name that its file has, as long as its users are") {
+    Room room;
+    const auto is_known = [&](SecretId users, const char* name) {
+        return std::get<ipc::UserAnswer>(room.eap.is_user({users, name})).is_known;
+    };
+    CHECK(is_known(kUsers, "alice"));
+    CHECK_FALSE(is_known(kUsers, "alice@acme.example"));  // another one, who was removed
+    CHECK_FALSE(is_known(kUsers, "bob"));
+    CHECK_FALSE(is_known(kUsers, ""));
+    CHECK(std::holds_alternative<ipc::AskFailed>(room.eap.is_user({kUsers + 1, "alice"})));
+    room.eap.drop(kUsers);
+    CHECK(std::holds_alternative<ipc::AskFailed>(room.eap.is_user({kUsers, "alice"})));
+}
+
 TEST_CASE("a password succeeds with a key and the user's name") {
     Room room;
     const auto challenge = room.say_name("ACME\\alice");

@@ -71,6 +71,7 @@ struct NotingEap final : Eap {
         out.message = ask.message;
         return out;
     }
+    ipc::AuthReply is_user(const ipc::UserAsk& ask) override { return ipc::UserAnswer{ask.name == "alice"}; }
     Told& told_;
 };
 
@@ -143,6 +144,7 @@ TEST_CASE("without those who can, certificates and EAP cannot be answered") {
     (void)room.answer<ipc::AskFailed>(ipc::SignAsk{7, {2}, kOurs});
     (void)room.answer<ipc::AskFailed>(ipc::VerifyPeerAsk{{7}, 2, {}, {}, 14, {}, kPeers});
     (void)room.answer<ipc::AskFailed>(ipc::EapStepAsk{7, kNoSecret, 7, 1, {}, {}});
+    (void)room.answer<ipc::AskFailed>(ipc::UserAsk{7, "alice"});
 }
 
 TEST_CASE("those who answer for certificates and EAP have the secrets that they need, and no preshared key") {
@@ -162,6 +164,7 @@ TEST_CASE("those who answer for certificates and EAP have the secrets that they 
     CHECK(certificates.dropped == std::vector<SecretId>{3});
     const Now now{{}, WallTime{42}};
     CHECK(std::get<ipc::SignAnswer>(table.answer(now, ipc::SignAsk{4, {}, kOurs})).data[0] == 4);
+    CHECK(std::get<ipc::UserAnswer>(table.answer(now, ipc::UserAsk{5, "alice"})).is_known);
     CHECK(std::get<ipc::VerifyPeerAnswer>(table.answer(now, ipc::VerifyPeerAsk{})).not_after == WallTime{42});
     CHECK(
         std::get<ipc::EapStepAnswer>(table.answer(now, ipc::EapStepAsk{5, kNoSecret, 0, 1, {}, {9}})).message.front() ==

@@ -44,6 +44,7 @@ std::vector<AuthQuestion> every_question() {
     out.emplace_back(VerifyPeerAsk{{7, UINT64_MAX}, 9, {1, 2}, {{3, 4}, {5}}, 14, {6, 7}, {8}});
     out.emplace_back(EapStepAsk{7, 8, 9, 10, IpAddress::v4(192, 0, 2, 1), {2, 0, 0, 4}});
     out.emplace_back(PpkMixAsk{7, crypto::Sha::kSha512, secret_bytes(64), secret_bytes(32), secret_bytes(48)});
+    out.emplace_back(UserAsk{7, "alice@acme.example"});
     return out;
 }
 
@@ -56,6 +57,7 @@ std::vector<AuthReply> every_reply() {
     out.emplace_back(EapStepAnswer{
         EapOutcome::kSuccess, {3, 0, 0, 4}, 26, secret_bytes(64), "alice@acme.example", eap::Reason::kNone, "detail"});
     out.emplace_back(PpkMixAnswer{secret_bytes(64), secret_bytes(32), secret_bytes(48)});
+    out.emplace_back(UserAnswer{true});
     return out;
 }
 
@@ -106,6 +108,7 @@ TEST_CASE("of an ask, an answer and a secret no part is larger than it may be") 
     CHECK(asks([&](AuthQuestion& one) { std::get<EapStepAsk>(one).message.resize(64 * 1024 + 1); }, 3));
     CHECK(asks([&](AuthQuestion& one) { std::get<PpkMixAsk>(one).sk_d = secret_bytes(65); }, 4));
     CHECK(asks([&](AuthQuestion& one) { std::get<PpkMixAsk>(one).sk_pr = secret_bytes(65); }, 4));
+    CHECK(asks([&](AuthQuestion& one) { std::get<UserAsk>(one).name.resize(1025); }, 5));
     CHECK(replies([&](AuthReply& one) { std::get<PpkMixAnswer>(one).sk_pi = secret_bytes(65); }, 5));
     CHECK(replies([&](AuthReply& one) { std::get<PskMacAnswer>(one).peer_mac = secret_bytes(65); }, 1));
     CHECK(replies([&](AuthReply& one) { std::get<PskMacAnswer>(one).our_mac = secret_bytes(65); }, 1));

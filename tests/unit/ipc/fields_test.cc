@@ -64,12 +64,14 @@ TEST_CASE("every member of a message is in its list of fields") {
     check_list<PskMacAsk>();
     check_list<SignAsk>();
     check_list<VerifyPeerAsk>();
+    check_list<UserAsk>();
     check_list<EapStepAsk>();
     check_list<PpkMixAsk>();
     check_list<AuthAsk>();
     check_list<PskMacAnswer>();
     check_list<SignAnswer>();
     check_list<VerifyPeerAnswer>();
+    check_list<UserAnswer>();
     check_list<EapStepAnswer>();
     check_list<PpkMixAnswer>();
     check_list<AuthAnswer>();

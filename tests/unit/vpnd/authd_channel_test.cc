@@ -116,9 +116,13 @@ TEST_CASE("certificates and EAP are asked for in the numbers of the RFC, and ans
         ike::VerifyPeerAsk{{5, 6}, {ike::IdType::kFqdn, {8}}, {{9}}, ike::AuthMethod::kDigitalSignature, {10}, {11}},
         false);
     room.channel.post(kNow, 3, ike::EapStepAsk{5, 9, 6, 7, *parse_ip("192.0.2.1"), {8}}, false);
+    room.channel.post(kNow, 4, ike::UserAsk{5, "alice"}, false);
     CHECK(room.take().empty());
     const auto asked = room.asked();
-    REQUIRE(asked.size() == 3);
+    REQUIRE(asked.size() == 4);
+    CHECK(std::get<ipc::UserAsk>(asked[3].question).users == 5);
+    CHECK(std::get<ipc::UserAsk>(asked[3].question).name == "alice");
+    room.answer(asked[3].id, ipc::UserAnswer{true});
     const auto& sign = std::get<ipc::SignAsk>(asked[0].question);
     CHECK(sign.signer == 5);
     CHECK(sign.hashes == std::vector<std::uint16_t>{2, 4});
@@ -140,8 +144,10 @@ TEST_CASE("certificates and EAP are asked for in the numbers of the RFC, and ans
                                                 "alice",
                                                 eap::Reason::kWrongPassword,
                                                 "detail"});
-    const auto answers = room.take();
-    REQUIRE(answers.size() == 3);
+    auto answers = room.take();
+    REQUIRE(answers.size() == 4);
+    CHECK(std::get<ike::UserAnswer>(answers[0].answer).is_known);
+    answers.erase(answers.begin());
     CHECK(std::get<ike::SignAnswer>(answers[0].answer).method == ike::AuthMethod::kDigitalSignature);
     CHECK(std::get<ike::SignAnswer>(answers[0].answer).chain == ike::CertificateChain{{2}});
     CHECK(std::get<ike::VerifyPeerAnswer>(answers[1].answer).verdict == PeerVerdict::kRevoked);

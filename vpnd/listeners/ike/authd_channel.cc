@@ -49,6 +49,10 @@ ipc::AuthQuestion to_wire(ike::PpkMixAsk& ask) {
                           crypto::SecretBuffer(ask.sk_pi.reveal()), crypto::SecretBuffer(ask.sk_pr.reveal())};
 }
 
+ipc::AuthQuestion to_wire(ike::UserAsk& ask) {
+    return ipc::UserAsk{ask.users, std::move(ask.name)};
+}
+
 // --- and its answer in those of the engine -------------------------------------------------------
 
 ike::Answer from_wire(ipc::AskFailed& /*reply*/) {
@@ -71,6 +75,10 @@ ike::Answer from_wire(ipc::EapStepAnswer& reply) {
 
 ike::Answer from_wire(ipc::PpkMixAnswer& reply) {
     return ike::PpkMixAnswer{key_of(reply.sk_d), key_of(reply.sk_pi), key_of(reply.sk_pr)};
+}
+
+ike::Answer from_wire(ipc::UserAnswer& reply) {
+    return ike::UserAnswer{reply.is_known};
 }
 
 }  // namespace
