@@ -56,7 +56,8 @@ constexpr Key kSchema[] = {
      .doc = "The CAs that issue the certificates of this customer's peers, in PEM. No other CA is trusted.",
      .example = "[\"acme/ca.pem\"]"},
     {.document = kCustomer, .path = "ipsec.crl", .type = Type::kCertificates, .max = 16,
-     .doc = "The CAs' lists of revoked certificates. Read from these files; nothing is fetched.",
+     .doc = "The CAs' lists of revoked certificates. Read from these files; nothing is fetched. A tunnel of a "
+            "certificate that a new list names ends.",
      .example = "[\"acme/ca.crl\"]"},
     {.document = kCustomer, .path = "ipsec.crl_required", .type = Type::kBoolean, .default_text = "false",
      .doc = "true: a certificate whose CA has no list, or one that has expired, is refused.", .example = "true"},

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from tests.lab import pki, sites
+from tests.lab import netlab, pki, sites
+from tests.lab.town import STACK4, Pinging
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,30 @@ def test_a_wrong_certificate_is_refused_and_people_learn_why(town, certified, au
         lists = [issuer.crl()]
     graz = certified(id_, trusted, own=own, lists=lists)
     refused(town, graz, counted, "ike_certificate_refused", words)
+
+
+def test_a_renewed_list_ends_the_tunnels_of_those_whom_it_names_and_no_other(town, certified):
+    issuer, id_ = pki.Authority("Acme", "Renewing"), town.new_id("acme")
+    graz = certified(id_, issuer, lists=[issuer.crl()]).connect()
+    linz = certified(id_, issuer, host="linz", join_it=False)
+    customer = town.warren.customers[id_]
+
+    def renew():
+        customer.ipsec = dataclasses.replace(customer.ipsec, lists=[issuer.crl()],
+                                             connections=[graz.connection, linz.connection])
+        town.warren.put(customer)
+
+    renew()
+    linz.charon.initiate("lan")
+    before, pinging = graz.charon.sa("hub").spis, Pinging(graz.place.ns, STACK4)
+    issuer.revoke(linz.charon.identities["own"])
+    renew()
+    netlab.wait_until(lambda: not town.warren.connection(id_, "linz").ike_sas, 5, "linz's tunnel has ended")
+    assert pinging.lost() == 0
+    assert graz.charon.sa("hub").spis == before
+    issuer.revoke(graz.charon.identities["own"])
+    renew()
+    netlab.wait_until(lambda: not town.warren.connection(id_, "graz").ike_sas, 5, "graz's tunnel has ended")
 
 
 def test_a_peer_with_only_betas_certificate_never_reaches_acme(town, certified, counted):

@@ -87,6 +87,22 @@ def test_a_wrong_password_is_refused_and_counted(people, counted):
     client.connect()
 
 
+def test_a_removed_user_loses_its_tunnel_and_the_others_keep_theirs(town, people):
+    acme = people("acme", users={"alice": PASSWORD, "bob": PASSWORD})
+    alice = acme.client("alice").connect()
+    before, customer = alice.charon.sa("hub").spis, town.warren.customers[acme.id]
+
+    def leave(*names):
+        acme.connection.users = {name: PASSWORD for name in names}
+        town.warren.put(customer)
+
+    leave("alice")
+    leave("bob")
+    netlab.wait_until(lambda: not town.warren.connection(acme.id, "people").ike_sas, 5, "its tunnel has ended")
+    attempts = [attempt for attempt in acme.attempts() if "users any more" in str(attempt)]
+    assert len(attempts) == 1 and before  # the users of the first change still had it
+
+
 def test_a_user_that_is_not_there_looks_like_a_wrong_password(people, counted):
     acme = people("acme", users={"alice": PASSWORD})
     client = acme.client("mallory")

@@ -101,9 +101,13 @@ void Engine::State::handle_answer(Call& call, AskId id, Answer answer) {
     } else {
         handle_answer(call, *sa, what_for, std::move(answer));
     }
-    if (sa->is_gone || sa->ask != 0 || sa->response_waiting == nullptr) return;
-    const std::unique_ptr<Held> waiting = std::move(sa->response_waiting);
-    process(call, *sa, std::move(*waiting), nullptr);
+    take_waiting(call, *sa);
+}
+
+void Engine::State::take_waiting(Call& call, IkeSa& sa) {
+    if (sa.is_gone || sa.ask != 0 || sa.response_waiting == nullptr) return;
+    const std::unique_ptr<Held> waiting = std::move(sa.response_waiting);
+    process(call, sa, std::move(*waiting), nullptr);
 }
 
 void Engine::State::handle_answer(Call& call, IkeSa& sa, AskFor what_for, Answer answer) {
@@ -138,6 +142,7 @@ void Engine::State::handle_answer(Call& call, IkeSa& sa, AskFor what_for, Answer
             if (exchange == nullptr || sa.request == nullptr) return ask_failed(call, sa, what_for);
             sa.request->key = std::move(exchange->key);
             return send_create(call, sa);
+        case AskFor::kProof: return take_proof(call, sa, answer);
         case AskFor::kInitSecret: break;
     }
     if (exchange == nullptr || exchange->secret.empty()) {
@@ -175,6 +180,7 @@ void Engine::State::ask_failed(Call& call, IkeSa& sa, AskFor what_for) {
             drop_request(sa);
             return want(sa, std::move(wish));
         }
+        case AskFor::kProof: return take_proof(call, sa, AskFailed{});
         case AskFor::kHeld: break;
     }
     const std::unique_ptr<Held> held = std::move(sa.held);

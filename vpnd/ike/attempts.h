@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ipsec.h"
 #include "vpnd/control/connection_status.h"
 #include "vpnd/ike/directory.h"
 #include "vpnd/ike/limits.h"
@@ -42,5 +43,7 @@ class Attempts {
 // What an SA payload offers: "aes256gcm/aes128gcm-prfsha256-x25519/ecp256; aes256-..."; kMostNoteText bytes at most.
 [[nodiscard]] std::string text_of(const SaPayload& offer);
 [[nodiscard]] std::string text_of(const Policy& policy);
+// What is wrong with a peer's certificate; "" for kTrusted.
+[[nodiscard]] std::string text_of(PeerVerdict verdict);
 
 }  // namespace warren::ike

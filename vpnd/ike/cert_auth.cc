@@ -68,6 +68,8 @@ std::vector<Setup::Candidate> candidates_of(const std::vector<Finding>& found) {
     return out;
 }
 
+}  // namespace
+
 std::string text_of(PeerVerdict verdict) {
     switch (verdict) {
         case PeerVerdict::kTrusted: break;
@@ -87,8 +89,6 @@ std::string text_of(PeerVerdict verdict) {
     }
     return {};
 }
-
-}  // namespace
 
 SignAsk Engine::State::sign_ask(const IkeSa& sa, SecretId signer, const Identity& ours) {
     const Setup& setup = *sa.setup;
@@ -175,6 +175,9 @@ std::optional<Question> Engine::State::answer_signature(Call& call, IkeSa& sa, c
         return std::nullopt;
     }
     limit_to_certificate(call, sa, setup.proven_until);
+    sa.proof = std::make_shared<const Proof>(
+        verify_ask(setup, in.payloads, claim.peer,
+                   auth_octets(sa.suite.prf_hash(), setup.init_request, setup.our_nonce, setup.sk_pi, idi.body)));
     respond(call, sa, in, chain);
     sa.setup.reset();
     return std::nullopt;
@@ -238,8 +241,12 @@ std::optional<Question> Engine::State::take_signature(Call& call, IkeSa& sa, con
         refuse_responder(call, sa, DropReason::kIkeCertificateRefused, peer, text_of(verdict));
         return std::nullopt;
     }
+    VerifyPeerAsk proof =
+        verify_ask(setup, in.payloads, peer,
+                   auth_octets(sa.suite.prf_hash(), setup.init_response, setup.our_nonce, setup.sk_pr, idr.body));
     take_peer(call, sa, connection, peer, in);
     limit_to_certificate(call, sa, verified->not_after);
+    sa.proof = std::make_shared<const Proof>(std::move(proof));
     return std::nullopt;
 }
 

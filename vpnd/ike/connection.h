@@ -72,7 +72,8 @@ struct Connection {
     CustomerIndex customer;
     std::string name;
     Auth auth = Auth::kPsk;
-    // What `auth` takes, as authd has it. Another psk or trust: the SAs made with the old one go (conformance KL10).
+    // What `auth` takes, as authd has it. Another psk: the SAs made with the old one go. Another trust: the peers'
+    // certificates are looked at again, and the SAs of those that are not good any more go (conformance KL10).
     // Another signer is a certificate of ours that was renewed: the peer has believed the old one, and they stay.
     SecretId psk = kNoSecret;
     SecretId signer = kNoSecret;  // our own certificate, or the customer's or the gateway's

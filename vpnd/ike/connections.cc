@@ -9,8 +9,7 @@ namespace warren::ike {
 namespace {
 
 bool is_another(const Connection& a, const Connection& b) {
-    const bool has_certificates = a.auth == Auth::kCertificate || a.auth == Auth::kEapTls;
-    const bool has_another_trust = has_certificates && a.trust != b.trust;
+    const bool has_another_trust = a.auth == Auth::kEapTls && a.trust != b.trust;
     return a.customer != b.customer || a.auth != b.auth || a.psk != b.psk || has_another_trust || a.ppk != b.ppk ||
            a.ppk_identity != b.ppk_identity || a.ppk_required != b.ppk_required ||
            a.local_identity != b.local_identity || !(a.remote_identity == b.remote_identity) ||
@@ -147,6 +146,9 @@ void Engine::State::put_connection(Call& call, Connection config) {
     put_records(entry, connection);
     entry.pool.configure(connection.pool, std::max<std::size_t>(connection.max_sessions, kLeastLeasesKept));
     tell_endpoints(call, connection);
+    if ((connection.auth == Auth::kCertificate && connection.trust != before.trust) ||
+        (connection.auth == Auth::kEapMschapv2 && connection.users != before.users))
+        prove_again(call, entry);
     update_children(call, entry, before);
     lead_anew(call, entry, connection.workers != before.workers);
     want_connection(call, entry, Duration::zero());
@@ -203,8 +205,9 @@ void Engine::State::update_children(Call& call, ConnectionEntry& entry, const Co
             retire(call, sa, id, control::LostBecause::kStopped);
             delete_refused_child(sa, id);
         }
-        for (const ChildConfig& child : old.empty() ? std::vector<ChildConfig>{} : before.children)
-            retire_leaving(call, child.peer_of(sa.session));
+        if (!old.empty()) {
+            for (const ChildConfig& child : before.children) retire_leaving(call, child.peer_of(sa.session));
+        }
         if (!sa.is_usable()) continue;
         want_missing_children(call, sa, Duration::zero());
         if (sa.children.empty() && sa.ends_at == kNever) sa.ends_at = call.instant() + kChildlessLife;
@@ -264,7 +267,7 @@ void Engine::State::end_sa(Call& call, IkeSa& sa, control::LostBecause because) 
     sa.held.reset();
     close_ask(sa);
     if (sa.request != nullptr && !sa.request->is_sent) drop_request(sa);  // its key does not come any more
-    sa.rekey_at = sa.expires_at = sa.probe_at = kNever;
+    sa.rekey_at = sa.expires_at = sa.probe_at = sa.reauth_at = sa.proven_until = sa.prove_at = kNever;
     sa.ends_at = call.instant() + kReplacedLife;
     want(sa, {.task = Task::kDeleteIke});
     ConnectionEntry* const entry = entry_of(sa.connection);

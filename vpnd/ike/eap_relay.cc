@@ -285,6 +285,9 @@ void Engine::State::answer_eap_auth(Call& call, IkeSa& sa, const Incoming& in) {
     chain.auth(AuthMethod::kSharedKeyMic, our_mac.reveal());
     if (!admit(call, sa, *connection, relay.identity, first, chain))
         return refuse_eap(call, sa, in, DropReason::kIkeSessionsFull, {});
+    if (connection->auth == Auth::kEapMschapv2)
+        sa.proof = std::make_shared<const Proof>(
+            UserAsk{relay.users, std::string(relay.identity.value.begin(), relay.identity.value.end())});
     respond(call, sa, in, chain);
     eap_limits.note_success(relay.customer, sa.prefix);
     end_eap(sa);

@@ -247,6 +247,8 @@ struct Engine::State {
     void close_ask(IkeSa& sa);
     void handle_answer(Call& call, AskId id, Answer answer);
     void handle_answer(Call& call, IkeSa& sa, AskFor what_for, Answer answer);
+    // What came while an ask was open, when there is none any more.
+    void take_waiting(Call& call, IkeSa& sa);
     void ask_failed(Call& call, IkeSa& sa, AskFor what_for);
     struct OpenAsk {
         std::uint32_t slot = UINT32_MAX;  // UINT32_MAX: an ephemeral key for later
@@ -304,6 +306,15 @@ struct Engine::State {
                                                        const std::vector<Finding>& found, const Finding& nobody,
                                                        const VerifyPeerAnswer& verified);
     void limit_to_certificate(const Call& call, IkeSa& sa, WallTime not_after);
+
+    // --- whether those who are here may still be (proof.cc) ------------------------------------------
+
+    void prove_again(Call& call, ConnectionEntry& entry);
+    [[nodiscard]] static SecretId prover_of(const IkeSa& sa, const Connection& connection);
+    [[nodiscard]] static Instant proof_due(const IkeSa& sa);
+    void start_proof(Call& call, IkeSa& sa);
+    void take_proof(Call& call, IkeSa& sa, const Answer& answer);
+
     [[nodiscard]] std::optional<Question> take_signature(Call& call, IkeSa& sa, const Incoming& in,
                                                          const Connection& connection, const Identity& peer);
     [[nodiscard]] static SignAsk sign_ask(const IkeSa& sa, SecretId signer, const Identity& ours);
@@ -472,6 +483,7 @@ struct Engine::State {
     std::deque<Leaving> leaving;     // in the order of their times
     std::deque<ForLater> for_later;  // ephemeral keys that are being made, some are there by now
     std::vector<Ask> outbox;
+    Instant next_proof = kLongAgo;  // of all IKE_SAs that are to be proven again, when the next one's turn is
     AskId last_ask = 0;
 
     Attempts strangers;

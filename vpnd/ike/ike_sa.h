@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/ids.h"
@@ -49,6 +50,7 @@ struct ChildSa {
     Instant delete_at = kNever;   // the peer should have deleted it by then; we do
     Instant confirm_at = kNever;  // it is received on; then it is sent on too, whatever the peer does
     bool is_sent_on = false;      // of its flow, as far as we know: the data plane may be ahead
+    bool was_sent_on = false;
     SessionId replaced_by;  // valid: that carries the packets now, and this one is received on until it is deleted
 };
 
@@ -170,6 +172,10 @@ struct EapRelay {
     Identity identity;
 };
 
+// What authd is asked again when a customer's CAs, revocation lists or users are others: a certificate as it was shown,
+// a user by its name.
+using Proof = std::variant<VerifyPeerAsk, UserAsk>;
+
 enum class AskFor : std::uint8_t {
     kNothing,
     kInitKey,     // the ephemeral key of IKE_SA_INIT
@@ -178,6 +184,7 @@ enum class AskFor : std::uint8_t {
     kOurAuth,     // as initiator
     kRequestKey,  // the ephemeral key of a request
     kHeld,        // what a message needs
+    kProof,       // whether the peer may still come in
 };
 
 struct IkeSa {
@@ -220,6 +227,8 @@ struct IkeSa {
     Reassembly reassembly;
     std::unique_ptr<Setup> setup;
     std::unique_ptr<EapRelay> eap;  // kEap
+    std::shared_ptr<const Proof> proof;  // null: a preshared key, or a certificate in EAP
+    SecretId proved_by = kNoSecret;      // the trust or the users that are being asked
     std::unique_ptr<Request> request;
     std::deque<Wish> wishes;
     AskId ask = 0;
@@ -239,6 +248,7 @@ struct IkeSa {
     Instant expires_at = kNever;
     Instant reauth_at = kNever;     // we begin anew, in its place
     Instant proven_until = kNever;  // it is over then, over all rekeys: the peer has to begin anew
+    Instant prove_at = kNever;      // `proof` is asked again
     Instant ends_at = kNever;       // half-open, childless, replaced, closed: then it is over
     Instant last_heard = kLongAgo;
     Instant last_sent = kLongAgo;

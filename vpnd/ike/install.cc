@@ -168,7 +168,7 @@ void Engine::State::note_sent_on(IkeSa& sa, ChildSa& child) {
             if (other.peer == child.peer && other.flow == child.flow) other.is_sent_on = false;
         }
     }
-    child.is_sent_on = true;
+    child.is_sent_on = child.was_sent_on = true;
 }
 
 void Engine::State::confirm(Call& call, IkeSa& sa, ChildSa& child) {
@@ -181,12 +181,16 @@ void Engine::State::retire_session(Call& call, SessionId ours, std::uint32_t wor
     post(call, worker, dataplane::RetireSession{ours});
 }
 
+// Of a peer that has its most, the oldest one goes for it.
 void Engine::State::retire_soon(Call& call, const ChildSa& replaced) {
-    const auto of_peer = std::count_if(leaving.begin(), leaving.end(),
-                                       [&](const Leaving& session) { return session.peer == replaced.peer; });
-    const bool is_room = leaving.size() < kMostReceivedAfterDelete &&
-                         static_cast<std::size_t>(of_peer) < kMostReceivedAfterDeleteOfPeer;
-    if (!is_room) return retire_session(call, replaced.ours, replaced.worker);
+    const auto is_peers = [&](const Leaving& session) { return session.peer == replaced.peer; };
+    if (static_cast<std::size_t>(std::count_if(leaving.begin(), leaving.end(), is_peers)) >=
+        kMostReceivedAfterDeleteOfPeer) {
+        const auto oldest = std::find_if(leaving.begin(), leaving.end(), is_peers);
+        retire_session(call, oldest->ours, oldest->worker);
+        leaving.erase(oldest);
+    }
+    if (leaving.size() >= kMostReceivedAfterDelete) return retire_session(call, replaced.ours, replaced.worker);
     leaving.push_back({replaced.ours, replaced.peer, replaced.worker, call.instant() + kReceivedAfterDelete});
 }
 
@@ -235,7 +239,7 @@ void Engine::State::retire(Call& call, IkeSa& sa, SessionId ours, control::LostB
         }
     }
     if (gone.is_sent_on && successor != nullptr) confirm(call, *successors_sa, *successor);
-    if (gone.replaced_by.valid() && successor != nullptr) {
+    if (gone.replaced_by.valid() && gone.was_sent_on && successor != nullptr) {
         retire_soon(call, gone);
     } else {
         retire_session(call, gone.ours, gone.worker);

@@ -83,6 +83,7 @@ inline constexpr Duration kEapFailuresSweep = 10s;
 }
 inline constexpr std::size_t kLeastLeasesKept = 1024;         // of one connection, for those who had them
 inline constexpr Duration kLeastReauth = 60s;                 // however often the peer wants it
+inline constexpr Duration kProofSpread = 5ms;                 // from one IKE_SA that is proven again to the next
 inline constexpr Duration kReauthAgain = 60s;                 // after an attempt that failed
 inline constexpr std::size_t kMostChildrenWithReplaced = 32;  // of one IKE_SA
 inline constexpr std::size_t kMostClosed = 8;                 // of one connection, that repeat their last answer
@@ -90,14 +91,14 @@ inline constexpr std::size_t kMostTested = 8;                 // addresses of a 
 inline constexpr std::size_t kMostWishes = 48;                // that wait until a request may leave
 inline constexpr Duration kRefusedPause = 60s;                // until a child is asked for again that the peer refused
 inline constexpr Duration kYoungest = 10s;                    // what is younger is not rekeyed, whoever asks
-inline constexpr Duration kCrossed = 10s;         // IKE_SAs of both sides that were made within are one too many
-inline constexpr Duration kChildlessLife = 30s;   // conformance KA12
-inline constexpr Duration kReplacedLife = 60s;    // of what the peer should delete because it was replaced
+inline constexpr Duration kCrossed = 10s;        // IKE_SAs of both sides that were made within are one too many
+inline constexpr Duration kChildlessLife = 30s;  // conformance KA12
+inline constexpr Duration kReplacedLife = 60s;   // of what the peer should delete because it was replaced
 // A replaced child is received on for so long after its Delete: packets that the peer sent before are on their way, and
-// a message of IKE overtakes them. Beyond so many, or so many of one peer, it is gone at once.
+// a message of IKE overtakes them. Beyond so many it is gone at once, or for so many of one peer its oldest is.
 inline constexpr Duration kReceivedAfterDelete = 2s;
 inline constexpr std::size_t kMostReceivedAfterDelete = 4096;
-inline constexpr std::size_t kMostReceivedAfterDeleteOfPeer = 4;
+inline constexpr std::size_t kMostReceivedAfterDeleteOfPeer = 16;
 inline constexpr Duration kClosedLife = 30s;      // in which the last answer is repeated
 inline constexpr Duration kSendOnOldAtMost = 5s;  // conformance KL4
 

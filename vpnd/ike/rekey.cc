@@ -38,6 +38,8 @@ IkeSa& Engine::State::make_successor(Call& call, const IkeSa& old, bool we_asked
     sa.expires_at = call.instant() + connection.lifetimes.ike_rekey * kHardPercent / 100;
     sa.reauth_at = old.reauth_at;
     sa.proven_until = old.proven_until;
+    sa.prove_at = old.prove_at;
+    sa.proof = old.proof;
     IkeKeys keys = derive_rekeyed_ike_keys(suite, old.suite.prf_hash(), old.sk_d, secret, nonces, spis);
     sa.sealer.emplace(std::move(we_asked ? keys.sk_i : keys.sk_r));
     sa.receive_key = std::move(we_asked ? keys.sk_r : keys.sk_i);

@@ -112,6 +112,7 @@ void Engine::State::finish(Call& call) {
     while (!touched.empty()) {
         const std::uint32_t slot = touched.back();
         touched.pop_back();
+        if (IkeSa* const sa = at(slot)) start_proof(call, *sa);
         if (IkeSa* const sa = at(slot)) start_next(call, *sa);
         if (IkeSa* const sa = at(slot)) schedule(*sa);
     }

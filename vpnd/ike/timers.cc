@@ -96,10 +96,10 @@ Instant Engine::State::keepalive_due(const IkeSa& sa) {
 Instant Engine::State::deadline_of(const IkeSa& sa) {
     Instant next = std::min(
         {sa.window.deadline(), sa.ask_until, sa.ends_at, sa.rekey_at, sa.expires_at, sa.reassembly.deadline()});
-    if (sa.is_established()) next = std::min({next, sa.reauth_at, sa.proven_until});
     const Connection* const connection = directory.find(sa.connection);
     if (sa.is_established() && connection != nullptr)
-        next = std::min({next, probe_due(sa, *connection), keepalive_due(sa)});
+        next = std::min(
+            {next, sa.reauth_at, sa.proven_until, proof_due(sa), probe_due(sa, *connection), keepalive_due(sa)});
     for (const ChildSa& child : sa.children)
         next = std::min({next, child.rekey_at, child.expires_at, child.confirm_at, child.delete_at});
     if (sa.request == nullptr && sa.ask == 0) {
@@ -115,6 +115,7 @@ void Engine::State::on_due(Call& call, IkeSa& sa) {
         const AskFor what_for = sa.ask_for;
         close_ask(sa);
         ask_failed(call, sa, what_for);
+        take_waiting(call, sa);
         if (sa.is_gone) return;
     }
     if (sa.window.deadline() <= now) {
@@ -124,7 +125,7 @@ void Engine::State::on_due(Call& call, IkeSa& sa) {
             return on_silence(call, sa);
         }
     }
-    if (sa.expires_at <= now || (sa.is_established() && sa.proven_until <= now))
+    if (sa.expires_at <= now || (sa.is_established() && sa.connection.valid() && sa.proven_until <= now))
         return end_sa(call, sa, control::LostBecause::kExpired);
     if (sa.ends_at <= now) {
         on_ended(call, sa);

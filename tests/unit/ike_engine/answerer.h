@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -61,6 +62,10 @@ class Answerer {
     void put_psk(SecretId id, Bytes psk) { psks_[id] = crypto::SecretBuffer(psk); }
     WallTime certificates_end{INT64_MAX};  // of peers that are trusted
     mutable std::size_t mixes = 0;         // PpkMixAsks that were answered
+    // Certificates of `issuer` are good under `trust` too: the same CA, with other revocation lists.
+    void vouch(SecretId trust, SecretId issuer) { issuers_[trust] = issuer; }
+    // Its revocation lists name everybody.
+    void revoke(SecretId trust) { revoking_.insert(trust); }
     void put_signer(SecretId id, FakeSigner signer) { signers_[id] = std::move(signer); }
 
     [[nodiscard]] Answer answer(Question question) {
@@ -94,9 +99,14 @@ class Answerer {
         const Bytes name = leaf.subspan(sizeof(SecretId) + 1);
         if (!std::equal(name.begin(), name.end(), ask.identity.value.begin(), ask.identity.value.end()))
             return verdict(PeerVerdict::kWrongIdentity);
-        const auto held = std::find(ask.trusts.begin(), ask.trusts.end(), load_be<SecretId>(leaf.data()));
+        const auto issuer = load_be<SecretId>(leaf.data());
+        const auto held = std::find_if(ask.trusts.begin(), ask.trusts.end(), [&](SecretId trust) {
+            const auto other = issuers_.find(trust);
+            return (other == issuers_.end() ? trust : other->second) == issuer;
+        });
         if (ask.trusts.empty()) return verdict(PeerVerdict::kUnknown);
         if (held == ask.trusts.end()) return verdict(PeerVerdict::kUnknownIssuer);
+        if (revoking_.contains(*held)) return verdict(PeerVerdict::kRevoked);
         const auto flaw = static_cast<PeerVerdict>(leaf[sizeof(SecretId)]);
         if (flaw != PeerVerdict::kTrusted) return verdict(flaw);
         return VerifyPeerAnswer{PeerVerdict::kTrusted, static_cast<std::uint32_t>(held - ask.trusts.begin()),
@@ -129,6 +139,8 @@ class Answerer {
     crypto::SecretBuffer nobodys_;
     std::unordered_map<SecretId, crypto::SecretBuffer> psks_;
     std::unordered_map<SecretId, FakeSigner> signers_;
+    std::unordered_map<SecretId, SecretId> issuers_;
+    std::unordered_set<SecretId> revoking_;
 };
 
 }  // namespace warren::ike::testing

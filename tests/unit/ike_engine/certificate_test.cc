@@ -159,19 +159,114 @@ TEST_CASE("KF1: a chain that fills several datagrams comes in fragments, both wa
     pair.check_agree();
 }
 
+// What right is configured with; other CAs or revocation lists have another number.
+Connection rights(SecretId trust) {
+    Connection out = connection_of(false);
+    use_certificates(out, false);
+    out.trust = trust;
+    return out;
+}
+
 TEST_CASE("KL10: another CA ends the SAs that the former one vouched for; a renewed certificate of ours does not") {
     Certified pair;
     pair.connect();
-    Connection renewed = connection_of(false);
-    use_certificates(renewed, false);
+    Connection renewed = rights(kLeftsCa);
     renewed.signer = kSigner + 1;
     pair.right.put(renewed);
     pair.settle();
     CHECK(pair.right.engine.sizes().ike_sas == 1);
-    renewed.trust = kLeftsCa + 100;
-    pair.right.put(renewed);
-    pair.settle();
+    pair.right.put(rights(kLeftsCa + 100));
+    pair.advance(1s);
     CHECK(pair.right.engine.sizes().ike_sas == 0);
+    CHECK(pair.left.engine.sizes().ike_sas == 0);
+    CHECK(pair.right.engine.attempts(kFirst).back().sentence.find("none of the customer's CAs") != std::string::npos);
+}
+
+TEST_CASE("other revocation lists: the peer's certificate is looked at again, over rekeys, and its tunnel goes on") {
+    constexpr SecretId kRenewed = kLeftsCa + 100;
+    Certified pair;
+    pair.connect();
+    pair.right.answerer.vouch(kRenewed, kLeftsCa);
+    SUBCASE("at once") {}
+    SUBCASE("after a rekey of the IKE_SA") {
+        pair.right.rekey(Engine::Rekey::kIkeSas);
+        pair.settle();
+    }
+    const auto before = pair.right.status().ike_sas.at(0);
+    const std::size_t verified = pair.right.answerer.verified.size();
+    pair.right.put(rights(kRenewed));
+    pair.advance(1s);
+    REQUIRE(pair.right.answerer.verified.size() == verified + 1);
+    CHECK(pair.right.answerer.verified.back().trusts == std::vector<SecretId>{kRenewed});
+    CHECK(pair.right.status().ike_sas.at(0).initiator_spi == before.initiator_spi);
+    CHECK(pair.right.status().ike_sas.at(0).children.at(0).spi_in == before.children.at(0).spi_in);
+    pair.check_agree();
+    // The next one names it.
+    pair.right.answerer.vouch(kRenewed + 1, kLeftsCa);
+    pair.right.answerer.revoke(kRenewed + 1);
+    pair.right.put(rights(kRenewed + 1));
+    pair.advance(1s);
+    CHECK(pair.right.engine.sizes().ike_sas == 0);
+    CHECK(pair.right.sessions.entries.empty());
+    CHECK(pair.right.engine.attempts(kFirst).back().sentence.find("is revoked") != std::string::npos);
+}
+
+TEST_CASE("other revocation lists while authd is away: asked again until it answers, and nobody loses its tunnel") {
+    Certified pair;
+    pair.connect();
+    pair.right.holds_asks = true;
+    pair.right.put(rights(kLeftsCa + 100));
+    pair.advance(60s);
+    CHECK(pair.right.engine.sizes().ike_sas == 1);
+    pair.right.holds_asks = false;
+    pair.advance(15s);
+    CHECK(pair.right.engine.sizes().ike_sas == 0);
+}
+
+TEST_CASE("lists that change twice: an answer for the former ones decides nothing") {
+    Certified pair;
+    pair.connect();
+    pair.right.answerer.vouch(kLeftsCa + 101, kLeftsCa);
+    pair.right.holds_asks = true;
+    pair.right.put(rights(kLeftsCa + 100));  // nobody's
+    REQUIRE(pair.right.asks.size() == 1);
+    pair.right.put(rights(kLeftsCa + 101));
+    pair.right.holds_asks = false;
+    pair.right.answer_asks();
+    pair.advance(1s);
+    CHECK(pair.right.engine.sizes().ike_sas == 1);
+    CHECK(pair.right.answerer.verified.back().trusts == std::vector<SecretId>{kLeftsCa + 101});
+    pair.check_agree();
+}
+
+TEST_CASE("an IKE_SA that is to be proven and is about to end costs no time") {
+    Certified pair;
+    pair.connect();
+    pair.filter = [](const Wire&) { return false; };
+    pair.advance(60s);  // its peer is silent: a probe is on its way
+    pair.right.holds_asks = true;
+    pair.right.put(rights(kLeftsCa + 100));
+    pair.right.call([&] { pair.right.engine.remove_connection(pair.right.now, kFirst, pair.right.out); });
+    CHECK(pair.right.engine.next_deadline() > pair.right.now.instant);
+}
+
+TEST_CASE("other CAs while the peer's certificate is being looked at: the attempt ends, and the next one asks them") {
+    Certified pair;
+    pair.left.holds_asks = true;
+    pair.left.initiate();
+    for (int i = 0; i < 8 && pair.left.answerer.signed_for.empty(); ++i) {
+        pair.left.answer_asks();
+        pair.settle();
+    }
+    pair.settle();  // IKE_AUTH is answered, and left asks who that is
+    REQUIRE_FALSE(pair.left.asks.empty());
+    Connection other = connection_of(true);
+    use_certificates(other, true);
+    other.trust = kRightsCa + 100;
+    pair.left.put(other);
+    pair.left.holds_asks = false;
+    pair.left.answer_asks();
+    pair.settle();
     CHECK(pair.left.engine.sizes().ike_sas == 0);
 }
 

@@ -13,6 +13,11 @@ Answer FakeHolder::operator()(const Question& question) {
         out.chain = {{0x30, 1}, {0x30, 2}};
         return out;
     }
+    if (const auto* const ask = std::get_if<UserAsk>(&question)) {
+        users_asked.push_back(*ask);
+        const auto missing = gone.find(ask->users);
+        return UserAnswer{missing == gone.end() || missing->second != ask->name};
+    }
     const auto& ask = std::get<EapStepAsk>(question);
     steps.push_back(ask);
     const auto message = eap::read_message(ask.message).value();

@@ -1,6 +1,7 @@
 // A hub whose customers' peers use EAP, a fake holder of their secrets, and a client.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct FakeHolder {
     eap::Type type = eap::Type::kMschapv2;
     std::string identity = "alice";
     bool can_sign = true;
+    std::map<SecretId, std::string> gone;  // a user that these users do not have
+    std::vector<UserAsk> users_asked;
     std::vector<SignAsk> signatures;
     std::vector<EapStepAsk> steps;
 };

@@ -285,19 +285,46 @@ TEST_CASE("KA9: with EAP-TLS the peer is whom its certificate shows, and the con
     CHECK(!up_as("bob@other.example"));
 }
 
+Connection with_users(SecretId users) {
+    Connection out = connection_of(false);
+    out.auth = Auth::kEapMschapv2;
+    out.psk = 99;
+    out.users = users;
+    out.signer = kSigner;
+    out.remote_identity = expected("any");
+    out.remote_address.reset();
+    return out;
+}
+
+TEST_CASE("other users: whom they still have keeps its tunnel, whom they do not loses it") {
+    EapBench bench;
+    (void)bench.begin();
+    (void)bench.say_name("alice@acme.example");
+    (void)bench.say_password();
+    (void)bench.say_auth(bench.holder.msk.reveal());
+    REQUIRE(is_up(bench));
+    const std::uint32_t session = bench.hub.sessions.entries.begin()->first;
+    bench.holder.gone = {{kUsers + 1, "bob"}, {kUsers + 2, "alice"}};
+    bench.hub.put(with_users(kUsers + 1));
+    bench.hub.run_until(bench.hub.now.instant + 1s);
+    REQUIRE(bench.holder.users_asked.size() == 1);
+    CHECK(bench.holder.users_asked[0].users == kUsers + 1);
+    CHECK(bench.holder.users_asked[0].name == "alice");
+    CHECK(is_up(bench));
+    CHECK(bench.hub.sessions.entries.contains(session));
+    bench.hub.put(with_users(kUsers + 2));
+    bench.hub.run_until(bench.hub.now.instant + 1s);
+    CHECK_FALSE(is_up(bench));
+    CHECK(bench.hub.sessions.entries.empty());
+    CHECK(bench.hub.engine.attempts(kFirst).back().sentence.find("users any more") != std::string::npos);
+}
+
 TEST_CASE("users that changed meanwhile are another answer's") {
     EapBench bench;
     (void)bench.begin();
     (void)bench.say_name("alice");
     (void)bench.say_password();
-    Connection changed = connection_of(false);
-    changed.auth = Auth::kEapMschapv2;
-    changed.psk = 99;
-    changed.users = kUsers + 1000;
-    changed.signer = kSigner;
-    changed.remote_identity = expected("any");
-    changed.remote_address.reset();
-    bench.hub.put(std::move(changed));
+    bench.hub.put(with_users(kUsers + 1000));
     CHECK(bench.say_auth(bench.holder.msk.reveal()).has(NotifyType::kAuthenticationFailed));
     check_refused(bench, DropReason::kIkeNoConnection);
 }
