@@ -299,6 +299,11 @@ class Charon:
             "secrets": secrets, "pools": self.pools})) + "\n")
         self.swanctl("--load-all", "--noprompt")
 
+    def configure(self, text):
+        """Has charon take this swanctl.conf instead of its own."""
+        self._write("etc/swanctl.conf", text)
+        self.swanctl("--load-all", "--noprompt")
+
     def _write(self, name, text):
         return self.ns.lab.write(f"{os.path.basename(self.directory)}/{name}", text)
 
