@@ -39,6 +39,7 @@ enum class SendWhen : std::uint8_t {
     kNow,                 // staged packets go out at once, or an empty message where the protocol has them
     kAfterFirstReceived,  // after its first authentic message or Confirm; until then what was sent on stays
     kNowInSilence,        // at once, but nothing is sent for it: it was sent on before this process began
+    kNever,               // unless Confirm says so: another took its place, and it is received on until it is retired
 };
 
 // Whether an authentic message from another outer address moves the peer there.

@@ -89,6 +89,7 @@ void Pipeline::install(Instant now, InstallSession&& command, Output& out) {
         peer->flow_of(session->flow).sending = session;
         return;
     }
+    if (when == SendWhen::kNever) return;
     if (when == SendWhen::kNow) return begin_sending(now, *session, *peer, out);
     peer->flow_of(session->flow).unconfirmed = session;
     session->awaits_first = true;

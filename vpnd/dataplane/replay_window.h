@@ -53,10 +53,10 @@ class ReplayWindow {
         for (std::size_t i = 0; i < kKeptWords; ++i) out[i] = words_[(word_of(newest_) - i) % kWords];
         return out;
     }
-    // A window of the largest size whose newest counter is `newest`. What keep() said of the newest is taken over when
-    // it is known; all other counters up to `newest` are marked.
-    [[nodiscard]] static ReplayWindow resume(std::uint64_t newest, const KeptWords* kept) {
-        ReplayWindow out;
+    // A window whose newest counter is `newest`; `size` as of a new one. What keep() said of the newest is taken over
+    // when it is known; all other counters up to `newest` are marked.
+    [[nodiscard]] static ReplayWindow resume(std::uint64_t newest, const KeptWords* kept, std::uint64_t size = kSize) {
+        ReplayWindow out(size);
         out.words_.fill(UINT64_MAX);
         out.newest_ = newest;
         const std::uint64_t word = word_of(newest);

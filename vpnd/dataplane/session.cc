@@ -27,7 +27,8 @@ void Session::resume() {
     const std::uint64_t below = kept->received.load().value_or(0);  // whoever offers the slot has looked at it
     if (below != 0) {
         const ReplayWindow::KeptWords window = kept->window;
-        received = ReplayWindow::resume(below - 1, kept->window_of.load() == below ? &window : nullptr);
+        received =
+            ReplayWindow::resume(below - 1, kept->window_of.load() == below ? &window : nullptr, received.size());
         has_received = true;
     }
     // From now on late messages are accepted that it does not show.

@@ -59,6 +59,30 @@ struct Slot : KeptSession {
     }
 };
 
+TEST_CASE("a session whose place another had taken is received on again, and not sent on") {
+    Slot slot;
+    Process process(slot);
+    process.begin();
+    constexpr std::uint32_t kOld = kId + 64;
+    InstallSession old = process.session(0, kOld);
+    old.send_when = SendWhen::kNever;
+    process.apply(std::move(old));
+    process.receive(process.seal(kOld, 5, packet_from_peer()));
+    CHECK(process.delivered().size() == 1);
+    const std::uint32_t remote = process.session(0, kId).remote_id;
+    REQUIRE(process.session(0, kOld).remote_id != remote);
+    for (const Sent& sent : process.send(2)) CHECK(load_le<std::uint32_t>(sent.bytes.data() + 4) == remote);
+}
+
+TEST_CASE("a successor's window is as large as the configuration says") {
+    CHECK(ReplayWindow::resume(5'000, nullptr, 64).size() == 64);
+    ReplayWindow window = ReplayWindow::resume(5'000, nullptr, 64);
+    CHECK_FALSE(window.mark(5'000));
+    CHECK(window.mark(5'100));
+    CHECK(window.is_too_old(5'035));
+    CHECK_FALSE(window.is_too_old(5'036));
+}
+
 TEST_CASE("every counter that is sent was reserved before, and a successor begins behind them") {
     Slot slot;
     Process first(slot);
