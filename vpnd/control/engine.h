@@ -226,6 +226,10 @@ class Engine {
     }
     // The peer's name in the table of kept sessions, and where it is. Nothing: its sessions end with this process.
     [[nodiscard]] virtual std::optional<KeptPeer> kept_peer(PeerIndex /*peer*/) const { return std::nullopt; }
+    // The same for a session that begins, where a peer has several that are told apart.
+    [[nodiscard]] virtual std::optional<KeptPeer> kept_session(const dataplane::InstallSession& session) const {
+        return kept_peer(session.peer);
+    }
 };
 
 // Work that an engine's messages need and that may be done beforehand, while nothing waits.

@@ -118,7 +118,7 @@ std::optional<std::uint32_t> SessionKeeper::slot_for(const dataplane::InstallSes
     const std::size_t left = table_.size() - 1 - sessions_.size() - inherited_.size();
     if (of_customer_[peer.customer] >= left) return std::nullopt;
     const auto slot = allocate();
-    if (slot) write(peer.name, session, peer.place, table_[*slot]);
+    if (slot) write(peer.name, session, peer.place, table_[*slot], !peer.has_keys_elsewhere);
     return slot;
 }
 

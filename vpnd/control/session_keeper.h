@@ -20,6 +20,7 @@ struct KeptPeer {
     PeerName name{};
     CustomerIndex customer;
     PeerPlace place;
+    bool has_keys_elsewhere = false;  // its engine keeps the keys: the slot has counters only
 };
 
 // Gives out slots; data workers write in them and free them (vpnd/dataplane/kept_session.h). The control worker only.

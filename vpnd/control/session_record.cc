@@ -78,12 +78,14 @@ std::uint64_t digest_of(const std::optional<Endpoint>& configured) {
     return load_le<std::uint64_t>(crypto::blake2s({as_bytes(to_string(*configured))}).data());
 }
 
-void write(const PeerName& peer, const dataplane::InstallSession& session, const PeerPlace& place, KeptSession& slot) {
+void write(const PeerName& peer, const dataplane::InstallSession& session, const PeerPlace& place, KeptSession& slot,
+           bool with_keys) {
+    const crypto::AeadKey none;
     slot.wipe();
     slot.reserved.store(session.first_counter);
     ByteWriter out(slot.record);
-    write_key(out, session.send_key);
-    write_key(out, session.receive_key);
+    write_key(out, with_keys ? session.send_key : none);
+    write_key(out, with_keys ? session.receive_key : none);
     out.bytes(peer);
     out.le(session.local_id.value);
     out.le(session.remote_id);

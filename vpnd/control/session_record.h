@@ -46,9 +46,10 @@ inline constexpr std::uint32_t kSessionForm = 2;
 // Of the endpoint in a peer's configuration: where it is another one than was kept, the operator moved the peer since.
 [[nodiscard]] std::uint64_t digest_of(const std::optional<Endpoint>& configured);
 
-// Fills in a free slot for a session that begins; the state is written last.
+// Fills in a free slot for a session that begins, with its keys or without; the state is written last. The HMAC's key
+// of AES-CBC has no room there.
 void write(const PeerName& peer, const dataplane::InstallSession& session, const PeerPlace& place,
-           dataplane::KeptSession& slot);
+           dataplane::KeptSession& slot, bool with_keys = true);
 // Where the peer is now.
 void write_place(const PeerPlace& place, dataplane::KeptSession& slot);
 // Nothing when the slot is free, half written or damaged.

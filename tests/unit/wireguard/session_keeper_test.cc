@@ -82,6 +82,19 @@ TEST_CASE("a record comes back as it was written") {
     CHECK(after.find(peer_named(2).name).empty());
 }
 
+TEST_CASE("a slot whose keys are elsewhere has none") {
+    Memory memory(4);
+    SessionKeeper before(memory.table);
+    KeptPeer peer = peer_named(1);
+    peer.has_keys_elsewhere = true;
+    REQUIRE(before.keep(session(301), peer, 0) != nullptr);
+    const auto found = SessionKeeper(memory.table).find(peer.name);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].local_id == session(301).local_id);
+    CHECK(found[0].send_key.secret.is_zero());
+    CHECK(found[0].receive_key.secret.is_zero());
+}
+
 TEST_CASE("a flipped bit anywhere in a slot costs the session or its endpoint, never more") {
     Memory memory(2);
     SessionKeeper keeper(memory.table);
