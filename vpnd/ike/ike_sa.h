@@ -21,6 +21,7 @@
 #include "vpnd/ike/connection.h"
 #include "vpnd/ike/fragment.h"
 #include "vpnd/ike/header.h"
+#include "vpnd/ike/keys.h"
 #include "vpnd/ike/narrow.h"
 #include "vpnd/ike/sealed.h"
 #include "vpnd/ike/states.h"
@@ -52,6 +53,11 @@ struct ChildSa {
     bool is_sent_on = false;      // of its flow, as far as we know: the data plane may be ahead
     bool was_sent_on = false;
     SessionId replaced_by;  // valid: that carries the packets now, and this one is received on until it is deleted
+    // For a successor of this process.
+    std::uint64_t config = 0;  // digest_of() its configuration
+    bool we_asked = false;
+    ChildKey send_key;
+    ChildKey receive_key;
 };
 
 // A datagram that waits.
@@ -108,7 +114,7 @@ struct Setup {
 // A request that is to be sent when it may.
 struct Wish {
     Task task = Task::kNone;
-    SessionId child{};
+    SessionId child{};  // kCreateChild: takes its place, and does not say so; invalid: nothing's
     PeerIndex peer{};
     std::string name{};  // of the child that is made
     std::optional<dataplane::FlowKey> packet{};
@@ -137,6 +143,7 @@ struct Request {
     std::uint64_t new_spi = 0;  // of the new IKE_SA
     Endpoint tests;             // kTestPath: where the peer was
     SessionId rival;            // what took the place of `child`, which the peer has deleted since
+    bool is_orphan = false;     // of an earlier process, which had its ephemeral key: what comes of it is of no use
 
     // That the same is asked for once more.
     [[nodiscard]] Wish again() const {
@@ -236,6 +243,9 @@ struct IkeSa {
     Instant ask_until = kNever;
     std::unique_ptr<Held> held;
     std::unique_ptr<Held> response_waiting;  // an authentic one that came while an ask was open
+
+    bool is_changed = false;               // since it was kept
+    std::optional<std::uint32_t> kept_at;  // its place in the table that a successor of this process finds
 
     // --- children ---
     std::vector<ChildSa> children;

@@ -19,7 +19,8 @@ namespace warren::ike {
 // again is sent as it is, never sealed again.
 class Sealer {
   public:
-    explicit Sealer(crypto::IkeCipherKey key) : key_(std::move(key)) {}
+    // first_iv: no message was sealed with this key and an IV from there on.
+    explicit Sealer(crypto::IkeCipherKey key, std::uint64_t first_iv = 0) : key_(std::move(key)), next_iv_(first_iv) {}
 
     // A whole message: `header` (its next payload and length are set here), then SK with `first` and `chain` in it. CBC
     // takes its IV from `random`. chain.size() <= kMostChain, as of a Chain that is ok().
@@ -38,6 +39,12 @@ class Sealer {
     [[nodiscard]] std::size_t most_chain(std::size_t message_size, bool is_fragment) const;
     // How many bytes a message with a chain of this size has.
     [[nodiscard]] std::size_t message_size(std::size_t chain_size, bool is_fragment) const;
+
+    // What outlives the process.
+    [[nodiscard]] const crypto::IkeCipherKey& key() const { return key_; }
+    [[nodiscard]] std::uint64_t next_iv() const { return next_iv_; }
+    // So many IVs are left out.
+    void jump(std::uint64_t ivs) { next_iv_ += ivs; }
 
   private:
     std::vector<std::uint8_t> seal_payload(const Header& header, PayloadType type, PayloadType first, Bytes fields,

@@ -40,6 +40,18 @@ const Datagrams* Window::again(Instant now, crypto::RandomSource& random) {
     return &request_;
 }
 
+Window Window::resume(Kept kept) {
+    Window out;
+    out.next_from_peer_ = kept.next_from_peer;
+    out.next_id_ = kept.next_id;
+    out.is_waiting_ = kept.is_waiting;
+    out.exchange_ = kept.exchange;
+    out.request_ = std::move(kept.request);
+    out.response_ = std::move(kept.response);
+    if (out.is_waiting_) out.resend_at_ = kLongAgo;
+    return out;
+}
+
 // With a tenth of jitter: ten thousand peers that were lost at once are not asked at once.
 void Window::schedule(Instant now, crypto::RandomSource& random) {
     const Duration usual = kRetransmit[sendings_++];

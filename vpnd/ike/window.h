@@ -50,6 +50,22 @@ class Window {
     // What is to be sent again; null: it was sent often enough, nobody answers.
     [[nodiscard]] const Datagrams* again(Instant now, crypto::RandomSource& random);
 
+    // --- of an earlier process ----------------------------------------------------------------------
+
+    // What of it outlives a process.
+    struct Kept {
+        std::uint32_t next_from_peer = 0;
+        std::uint32_t next_id = 0;
+        bool is_waiting = false;
+        ExchangeType exchange{};
+        Datagrams request;   // is_waiting
+        Datagrams response;  // the last one; empty: it is not known any more
+        bool operator==(const Kept&) const = default;
+    };
+    [[nodiscard]] Kept keep() const { return {next_from_peer_, next_id_, is_waiting_, exchange_, request_, response_}; }
+    // A request that waits is due to be sent again at once.
+    [[nodiscard]] static Window resume(Kept kept);
+
   private:
     void schedule(Instant now, crypto::RandomSource& random);
 
