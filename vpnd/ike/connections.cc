@@ -117,13 +117,15 @@ void Engine::remove_peer(Now now, PeerIndex peer, control::Output& out) {
 void Engine::State::put_customer(Call& call, CustomerConfig config) {
     const CustomerConfig* const present = directory.find(config.customer);
     const bool is_another = present != nullptr && present->identity != config.identity;
+    const bool is_renamed = present != nullptr && present->name != config.name;
     const CustomerIndex customer = config.customer;
     directory.put_customer(std::move(config));
-    if (!is_another) return;
+    if (!is_another && !is_renamed) return;
     for (const auto& entry : entries) {
         const Connection* const connection = entry == nullptr ? nullptr : directory.find(entry->index);
-        if (connection == nullptr || connection->customer != customer || connection->local_identity) continue;
-        end_all(call, *entry, control::LostBecause::kStopped);
+        if (connection == nullptr || connection->customer != customer) continue;
+        if (is_another && !connection->local_identity) end_all(call, *entry, control::LostBecause::kStopped);
+        touch_all(*entry);  // a successor of this process finds them by that name
     }
 }
 
@@ -140,7 +142,8 @@ void Engine::State::put_connection(Call& call, Connection config) {
     entry.is_stopped = present != nullptr && is_another(*present, config);
     if (entry.is_stopped) end_all(call, entry, control::LostBecause::kStopped);
     entry.is_stopped = false;
-    const Connection before = present == nullptr ? Connection{} : *present;
+    const bool is_new = present == nullptr;
+    const Connection before = is_new ? Connection{} : *present;
     directory.put(std::move(config));
     const Connection& connection = *directory.find(index);
     put_records(entry, connection);
@@ -150,6 +153,11 @@ void Engine::State::put_connection(Call& call, Connection config) {
         (connection.auth == Auth::kEapMschapv2 && connection.users != before.users))
         prove_again(call, entry);
     update_children(call, entry, before);
+    if (is_new) {
+        resume(call, entry);
+    } else {
+        touch_all(entry);
+    }
     lead_anew(call, entry, connection.workers != before.workers);
     want_connection(call, entry, Duration::zero());
 }
@@ -244,6 +252,10 @@ void Engine::State::remove_connection(Call& call, ConnectionIndex index) {
     connection_deadlines.set(index.value, kNever);
     directory.remove(index);
     entries[index.value].reset();
+}
+
+void Engine::State::touch_all(const ConnectionEntry& entry) {
+    for (const std::uint32_t slot : entry.ike_sas) touch(*at(slot));
 }
 
 void Engine::State::end_all(Call& call, ConnectionEntry& entry, control::LostBecause because) {

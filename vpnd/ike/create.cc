@@ -148,7 +148,7 @@ void Engine::State::send_create(Call& call, IkeSa& sa) {
                          (request.child.valid() && (old == nullptr || old->replaced_by.valid()));
     if (is_void) return drop_request(sa);
     Chain chain;
-    if (old != nullptr) chain.notify(rekey_sa(old->ours.value));
+    if (request.task == Task::kRekeyChild) chain.notify(rekey_sa(old->ours.value));
     chain.sa(request.offered);
     chain.nonce(request.nonce);
     if (request.group != nullptr) chain.ke(static_cast<KeyExchangeId>(request.group->id), request.key.public_value());
@@ -163,6 +163,10 @@ void Engine::State::send_create(Call& call, IkeSa& sa) {
 // --- responses -----------------------------------------------------------------------------------
 
 std::optional<Question> Engine::State::take_created(Call& call, IkeSa& sa, const Incoming& in) {
+    if (sa.request != nullptr && sa.request->is_orphan) {
+        take_orphan(call, sa);
+        return std::nullopt;
+    }
     switch (sa.task()) {
         case Task::kRekeyIke: return take_ike_rekey(call, sa, in);
         case Task::kCreateChild:

@@ -22,6 +22,8 @@ namespace warren::ike {
 using warren::kIkePort;
 inline constexpr std::uint16_t kNatPort = 4500;  // RFC 3948: IKE behind four zero bytes, and ESP
 
+class SaKeeper;
+
 struct Settings {
     ListenerIndex listener;               // whose sessions' messages come to kNatPort
     std::uint16_t ike_port = kIkePort;    // ours
@@ -57,6 +59,15 @@ class Engine final : public control::Engine {
     void remove_connection(Now now, ConnectionIndex connection, control::Output& out);
     void set_gateway(std::optional<Identity> gateway, SecretId signer = kNoSecret);
     void set_ike_policy(Policy policy);
+
+    // --- an earlier process, and a later one -------------------------------------------------------
+
+    // IKE_SAs are kept there for a successor from now on, and their children's counters are found there, which the rim
+    // keeps; both outlive the engine. Before the first connection is put, or instead of another place. Null: they end
+    // with this process. put_connection() takes over those that the predecessor left of a new connection.
+    void keep_in(SaKeeper* places, const control::SessionKeeper* counters);
+    // What nothing took over ends; its peers are told. Returns how many IKE_SAs that were.
+    std::size_t end_rest(Now now, control::Output& out);
 
     // --- what an operator asks for ----------------------------------------------------------------
 
@@ -101,6 +112,8 @@ class Engine final : public control::Engine {
     [[nodiscard]] std::vector<control::Refusal> refusals() const override;
     [[nodiscard]] bool has_refusals_to_tell() const override;
     [[nodiscard]] std::vector<control::Refusals::Told> tell_refusals(Instant now, std::size_t most) override;
+    [[nodiscard]] std::optional<control::KeptPeer> kept_session(
+        const dataplane::InstallSession& session) const override;
 
     // --- how much there is ------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@
 #include "vpnd/ike/limits.h"
 #include "vpnd/ike/once.h"
 #include "vpnd/ike/reader.h"
+#include "vpnd/ike/sa_keeper.h"
 #include "vpnd/ike/writer.h"
 
 namespace warren::ike {
@@ -131,7 +132,12 @@ struct Engine::State {
     // Its sessions are retired, nothing is sent. It stays readable until finish().
     void remove_sa(Call& call, IkeSa& sa, control::LostBecause because);
     // What has changed is looked at again by finish(): wishes, deadlines.
-    void touch(IkeSa& sa) { touched.push_back(sa.slot); }
+    void touch(IkeSa& sa) {
+        sa.is_changed = true;
+        look_at(sa);
+    }
+    // The same where nothing has changed that a successor of this process has to know.
+    void look_at(const IkeSa& sa) { touched.push_back(sa.slot); }
     // At the end of every call from outside.
     void finish(Call& call);
     void schedule(IkeSa& sa);
@@ -185,6 +191,7 @@ struct Engine::State {
     // Sends a Delete where there are keys, and forgets the children at once.
     void end_sa(Call& call, IkeSa& sa, control::LostBecause because);
     void end_all(Call& call, ConnectionEntry& entry, control::LostBecause because);
+    void touch_all(const ConnectionEntry& entry);
     // `in_place_of_another`: an IKE_SA that is there is no reason not to.
     bool begin(Call& call, ConnectionEntry& entry, std::string_view child, std::optional<dataplane::FlowKey> packet,
                bool in_place_of_another = false);
@@ -364,6 +371,9 @@ struct Engine::State {
 
     [[nodiscard]] SessionId new_child_spi(const IkeSa& sa, const ChildConfig& config);
     ChildSa& install(Call& call, IkeSa& sa, NewChild child);
+    // Of a child that is new, or goes on: when it is sent on, and its counters, are the caller's.
+    [[nodiscard]] dataplane::InstallSession session_of(const IkeSa& sa, const Connection& connection,
+                                                       const ChildSa& child) const;
     [[nodiscard]] std::optional<std::uint8_t> flow_for(const IkeSa& sa, PeerIndex peer,
                                                        const ChildSelectors& selectors);
     [[nodiscard]] bool is_flow_sent_on(const IkeSa& sa, PeerIndex peer, std::uint8_t flow);
@@ -387,6 +397,31 @@ struct Engine::State {
     IkeSa& make_successor(Call& call, const IkeSa& old, bool we_asked, const IkeSpis& spis, const IkeSuite& suite,
                           const crypto::SharedSecret& secret, const Nonces& nonces);
     void move_children(IkeSa& from, IkeSa& to);
+
+    // --- what outlives the process (keep.cc: for a successor; resume.cc: of a predecessor) ----------
+
+    [[nodiscard]] SaOwner owner_of(const IkeSa& sa, const Connection& connection) const;
+    // As it is now; or not any more.
+    void keep(IkeSa& sa);
+    void stop_keeping(IkeSa& sa);
+    void keep_in(SaKeeper* places, const control::SessionKeeper* counters);
+    // The connection is new: its IKE_SAs of an earlier process go on, as far as they are still what is configured.
+    void resume(Call& call, ConnectionEntry& entry);
+    [[nodiscard]] bool may_resume(const Call& call, const ConnectionEntry& entry, const Connection& connection,
+                                  const SaRecord& record) const;
+    [[nodiscard]] bool resume_session(ConnectionEntry& entry, const Connection& connection, const SaRecord& record);
+    IkeSa& add_inherited(Call& call, IkeSa inherited);
+    // Returns its slot.
+    std::uint32_t resume_sa(Call& call, ConnectionEntry& entry, const Connection& connection, std::uint32_t place,
+                            IkeSa inherited);
+    [[nodiscard]] bool resume_child(Call& call, const IkeSa& sa, const Connection& connection, ChildSa& child);
+    void settle_resumed(Call& call, ConnectionEntry& entry, const Connection& connection,
+                        const std::vector<std::uint32_t>& resumed);
+    void resume_packets(Call& call, const IkeSa& sa, const Connection& connection, const ChildSa& child);
+    // Of those that nothing took over. Returns how many there were.
+    std::size_t end_rest(Call& call);
+    // A response to a request of an earlier process.
+    void take_orphan(Call& call, IkeSa& sa);
 
     // --- INFORMATIONAL (inform.cc) -----------------------------------------------------------------
 
@@ -436,6 +471,8 @@ struct Engine::State {
     [[nodiscard]] Instant soft_deadline(Instant now, Duration life);
 
     Settings settings;
+    SaKeeper* kept_sas = nullptr;                           // null: they end with this process
+    const control::SessionKeeper* kept_sessions = nullptr;  // with kept_sas
     control::IndexTable& indexes;
     crypto::RandomSource& random;
     Directory directory;
@@ -444,6 +481,7 @@ struct Engine::State {
     std::vector<std::uint32_t> free_slots;
     std::vector<std::unique_ptr<IkeSa>> graveyard;  // removed in this call
     std::vector<std::uint32_t> touched;
+    std::vector<std::uint32_t> changed;                        // of these, what is to be kept
     std::unordered_map<std::uint64_t, std::uint32_t> by_spi;   // ours, random
     std::unordered_map<std::uint64_t, std::uint32_t> by_init;  // by the first half of Setup::init_key
     std::vector<std::unique_ptr<ConnectionEntry>> entries;     // by ConnectionIndex

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "vpnd/ike/engine_state.h"
+#include "vpnd/ike/ike_record.h"
 
 namespace warren::ike {
 
@@ -105,21 +106,17 @@ SessionId Engine::State::new_child_spi(const IkeSa& sa, const ChildConfig& confi
                             config.worker, random);
 }
 
-ChildSa& Engine::State::install(Call& call, IkeSa& sa, NewChild child) {
-    const Connection& connection = *directory.find(sa.connection);
-    const ChildKeys keys = derive_child_keys(sa.suite, sa.sk_d, child.suite, child.secret, child.nonces);
-    const ChildConfig& config = *child.config;
-    const PeerIndex peer = config.peer_of(sa.session);
+dataplane::InstallSession Engine::State::session_of(const IkeSa& sa, const Connection& connection,
+                                                    const ChildSa& child) const {
     dataplane::InstallSession session;
     session.local_id = child.ours;
     session.remote_id = child.theirs;
-    session.peer = peer;
+    session.peer = child.peer;
     session.listener = settings.listener;
-    session.send_key = packet_key(child.suite, child.we_asked ? keys.initiator : keys.responder);
-    session.receive_key = packet_key(child.suite, child.we_asked ? keys.responder : keys.initiator);
-    session.created = call.instant();
+    session.send_key = packet_key(child.suite, child.send_key);
+    session.receive_key = packet_key(child.suite, child.receive_key);
+    session.created = child.created;
     session.lifetime = lifetime_of(connection.lifetimes, child.suite.esn);
-    session.send_when = child.send_when;
     const bool is_followed = sa.peer_is_behind_nat && !sa.has_mobike;
     session.follow = is_followed ? dataplane::Follow::kAuthentic : dataplane::Follow::kNever;
     session.initiated_from = sa.remote;
@@ -130,11 +127,14 @@ ChildSa& Engine::State::install(Call& call, IkeSa& sa, NewChild child) {
     session.is_initiator = child.we_asked;
     session.flow = child.flow;
     session.selectors = child.selectors.pairs();
-    const IkeSa::Place place = sa.data_at.value_or(IkeSa::Place{sa.remote, sa.local});
-    post(call, config.worker, dataplane::SetEndpoint{peer, place.remote, place.local});
-    post(call, config.worker, std::move(session));
-    indexes.become_keypair(child.ours);
+    return session;
+}
 
+ChildSa& Engine::State::install(Call& call, IkeSa& sa, NewChild child) {
+    const Connection& connection = *directory.find(sa.connection);
+    ChildKeys keys = derive_child_keys(sa.suite, sa.sk_d, child.suite, child.secret, child.nonces);
+    const ChildConfig& config = *child.config;
+    const PeerIndex peer = config.peer_of(sa.session);
     ChildSa made;
     made.ours = child.ours;
     made.theirs = child.theirs;
@@ -147,6 +147,16 @@ ChildSa& Engine::State::install(Call& call, IkeSa& sa, NewChild child) {
     made.created = call.instant();
     made.rekey_at = soft_deadline(call.instant(), connection.lifetimes.child_rekey);
     made.expires_at = call.instant() + connection.lifetimes.child_rekey * kHardPercent / 100;
+    made.config = digest_of(config);
+    made.we_asked = child.we_asked;
+    made.send_key = std::move(child.we_asked ? keys.initiator : keys.responder);
+    made.receive_key = std::move(child.we_asked ? keys.responder : keys.initiator);
+    dataplane::InstallSession session = session_of(sa, connection, made);
+    session.send_when = child.send_when;
+    const IkeSa::Place place = sa.data_at.value_or(IkeSa::Place{sa.remote, sa.local});
+    post(call, config.worker, dataplane::SetEndpoint{peer, place.remote, place.local});
+    post(call, config.worker, std::move(session));
+    indexes.become_keypair(child.ours);
     sa.children.push_back(std::move(made));
     if (child.send_when == dataplane::SendWhen::kNow) note_sent_on(sa, sa.children.back());
     ConnectionEntry& entry = *entry_of(sa.connection);
@@ -176,40 +186,11 @@ void Engine::State::confirm(Call& call, IkeSa& sa, ChildSa& child) {
     post(call, child.worker, dataplane::Confirm{child.ours});
 }
 
-void Engine::State::retire_session(Call& call, SessionId ours, std::uint32_t worker) {
-    indexes.release(ours);
-    post(call, worker, dataplane::RetireSession{ours});
-}
-
-// Of a peer that has its most, the oldest one goes for it.
-void Engine::State::retire_soon(Call& call, const ChildSa& replaced) {
-    const auto is_peers = [&](const Leaving& session) { return session.peer == replaced.peer; };
-    if (static_cast<std::size_t>(std::count_if(leaving.begin(), leaving.end(), is_peers)) >=
-        kMostReceivedAfterDeleteOfPeer) {
-        const auto oldest = std::find_if(leaving.begin(), leaving.end(), is_peers);
-        retire_session(call, oldest->ours, oldest->worker);
-        leaving.erase(oldest);
-    }
-    if (leaving.size() >= kMostReceivedAfterDelete) return retire_session(call, replaced.ours, replaced.worker);
-    leaving.push_back({replaced.ours, replaced.peer, replaced.worker, call.instant() + kReceivedAfterDelete});
-}
-
-void Engine::State::retire_leaving(Call& call, PeerIndex peer) {
-    for (auto session = leaving.begin(); session != leaving.end();) {
-        if (session->peer != peer) {
-            ++session;
-            continue;
-        }
-        retire_session(call, session->ours, session->worker);
-        session = leaving.erase(session);
-    }
-}
-
-void Engine::State::retire_due(Call& call) {
-    while (!leaving.empty() && leaving.front().until <= call.instant()) {
-        retire_session(call, leaving.front().ours, leaving.front().worker);
-        leaving.pop_front();
-    }
+void Engine::State::retire_session(Call& call, const ChildSa& child) {
+    indexes.release(child.ours);
+    post(call, child.worker, dataplane::RetireSession{child.ours});
+    // It began with another worker, which transfers its messages.
+    if (child.ours.worker() != child.worker) post(call, child.ours.worker(), dataplane::RetireSession{child.ours});
 }
 
 void Engine::State::retire(Call& call, IkeSa& sa, SessionId ours, control::LostBecause because) {

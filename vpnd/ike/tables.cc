@@ -1,5 +1,6 @@
 // Where everything is found: IKE_SAs by slot and SPI, connections, their deadlines.
 #include <algorithm>
+#include <utility>
 
 #include "vpnd/ike/engine_state.h"
 
@@ -91,6 +92,7 @@ IkeSa* Engine::State::find(const Header& header) {
 
 void Engine::State::remove_sa(Call& call, IkeSa& sa, control::LostBecause because) {
     if (sa.is_gone) return;
+    stop_keeping(sa);
     close_ask(sa);
     drop_request(sa);
     while (!sa.children.empty()) retire(call, sa, sa.children.back().ours, because);
@@ -114,8 +116,19 @@ void Engine::State::finish(Call& call) {
         touched.pop_back();
         if (IkeSa* const sa = at(slot)) start_proof(call, *sa);
         if (IkeSa* const sa = at(slot)) start_next(call, *sa);
-        if (IkeSa* const sa = at(slot)) schedule(*sa);
+        IkeSa* const sa = at(slot);
+        if (sa == nullptr) continue;
+        schedule(*sa);
+        if (std::exchange(sa->is_changed, false)) changed.push_back(slot);
     }
+    // Where an IKE_SA takes over another's children, that they are there comes before that they are gone.
+    for (const bool is_established : {true, false}) {
+        for (const std::uint32_t slot : changed) {
+            IkeSa* const sa = at(slot);
+            if (sa != nullptr && sa->is_established() == is_established) keep(*sa);
+        }
+    }
+    changed.clear();
     graveyard.clear();
 }
 

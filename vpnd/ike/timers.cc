@@ -69,7 +69,8 @@ void Engine::State::start_next(Call& call, IkeSa& sa) {
         if (sa.state == IkeState::kRekeyed && next.task != Task::kDeleteIke) continue;
         const ChildSa* const child = next.child.valid() ? sa.find_ours(next.child) : nullptr;
         const bool is_void = next.child.valid() && child == nullptr && !next.is_forgotten;
-        const bool is_replaced = next.task == Task::kRekeyChild && child != nullptr && child->replaced_by.valid();
+        const bool is_made = next.task == Task::kRekeyChild || next.task == Task::kCreateChild;
+        const bool is_replaced = is_made && child != nullptr && child->replaced_by.valid();
         if (is_void || is_replaced) continue;
         begin_request(call, sa, next);
         if (sa.request != nullptr) return;
@@ -256,7 +257,11 @@ void Engine::State::handle_event(Call& call, const dataplane::Event& event) {
             if (confirmed != nullptr && child.ours == confirmed->local_id) note_sent_on(sa, child);
         }
         if (!has_peer) continue;
-        touch(sa);
+        if (activity != nullptr) {
+            look_at(sa);
+        } else {
+            touch(sa);
+        }
         if (activity != nullptr) {
             sa.last_heard = std::max(sa.last_heard, activity->last_received);
             sa.last_sent = std::max(sa.last_sent, activity->last_sent);

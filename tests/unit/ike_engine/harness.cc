@@ -29,11 +29,17 @@ void SessionTable::apply(dataplane::Command command, std::uint32_t worker) {
         CHECK(!entries.contains(id));
         note_key(install->send_key);
         note_key(install->receive_key);
-        const bool now = install->send_when == dataplane::SendWhen::kNow;
-        entries[id] = {std::move(*install), false, !now};
+        const dataplane::SendWhen when = install->send_when;
+        const bool now = when == dataplane::SendWhen::kNow || when == dataplane::SendWhen::kNowInSilence;
+        entries[id] = {std::move(*install), false, when == dataplane::SendWhen::kAfterFirstReceived};
         if (now) send_on(id);
     } else if (const auto* const retire = std::get_if<dataplane::RetireSession>(&command)) {
-        CHECK(entries.erase(retire->local_id.value) == 1);
+        const auto gone = entries.find(retire->local_id.value);
+        const bool is_routed = gone == entries.end() && retire->local_id.worker() == worker;
+        CHECK((gone != entries.end() || is_routed));
+        if (gone == entries.end()) return;
+        if (gone->second.session.kept != nullptr) gone->second.session.kept->free();
+        entries.erase(gone);
     } else if (const auto* const confirm = std::get_if<dataplane::Confirm>(&command)) {
         send_on(confirm->local_id.value);
     } else if (const auto* const endpoint = std::get_if<dataplane::SetEndpoint>(&command)) {
@@ -76,6 +82,7 @@ Hub::Hub(const char* text, std::uint64_t seed, Settings settings)
 }
 
 void Hub::collect() {
+    if (before_commands) before_commands(out);
     for (auto& posted : out.commands) sessions.apply(std::move(posted.command), posted.worker);
     for (auto& message : out.messages)
         sent.push_back({{address, message.from_port, 0}, message.to, std::move(message.bytes)});

@@ -125,6 +125,7 @@ class Hub {
     SessionTable sessions;
     std::vector<control::PeerNews> all_news;
     control::Output out;
+    std::function<void(control::Output&)> before_commands;
 
   private:
     void collect();
