@@ -280,19 +280,37 @@ void Daemon::make_keeper() {
     control_->set_keeper(&*keeper_);
 }
 
+void Daemon::make_sa_keeper() {
+    const auto lock = [this](std::span<ike::KeptSa> part) {
+        const Status locked = KeptMemory::lock(part);
+        if (!locked && !std::exchange(is_sa_table_full_, true))
+            log(LogLevel::kWarn, "ike_sas_not_kept", {{"reason", locked.error().what}});
+        return locked.has_value();
+    };
+    const auto found = ike_->keep_sas_in(kept_memory_->sas(), lock);
+    is_succeeding_ = is_succeeding_ || found == ike::SaKeeper::Found::kSas;
+    if (found != ike::SaKeeper::Found::kOtherForm) return;
+    log(LogLevel::kWarn, "kept_sessions_ignored", {{"reason", "IKE_SAs were written by another version"}});
+    kept_memory_->clear_sas();
+    (void)ike_->keep_sas_in(kept_memory_->sas(), lock);
+}
+
 void Daemon::keep_sessions() {
     if (!kept_memory_) return;
     make_keeper();
     is_succeeding_ = keeper_->found() == control::SessionKeeper::Found::kSessions;
-    if (keeper_->found() != control::SessionKeeper::Found::kOtherForm) return;
-    log(LogLevel::kWarn, "kept_sessions_ignored", {{"reason", "they were written by another version"}});
-    kept_memory_->clear();
-    keeper_->begin();
+    if (keeper_->found() == control::SessionKeeper::Found::kOtherForm) {
+        log(LogLevel::kWarn, "kept_sessions_ignored", {{"reason", "they were written by another version"}});
+        kept_memory_->clear();
+        keeper_->begin();
+    }
+    make_sa_keeper();
 }
 
 // A new stackd cannot have the memory of the old one, so it brings its own.
 void Daemon::keep_sessions_in(UniqueFd file) {
     if (!file.valid()) return;
+    end_succession();  // in the present one
     auto memory = KeptMemory::map(std::move(file));
     if (memory && kept_memory_ && memory->table().size() < kept_memory_->table().size())
         memory = fail(ErrorCode::kInvalid, "less room than before");
@@ -305,17 +323,21 @@ void Daemon::keep_sessions_in(UniqueFd file) {
     kept_memory_.emplace(std::move(*memory));
     if (!keeper_) {
         make_keeper();
-        return;
+        return make_sa_keeper();
     }
-    end_succession();
     for (const auto& moved : keeper_->move_to(kept_memory_->table())) control_->post(moved.worker, moved.command);
+    make_sa_keeper();
 }
 
 void Daemon::end_succession() {
     if (!std::exchange(is_succeeding_, false)) return;
+    const auto ike_sas = ike_->end_succession(io::read_clock());
     const std::size_t forgotten = keeper_->forget_rest();
     log(LogLevel::kInfo, "sessions_resumed",
-        {{"sessions", std::to_string(keeper_->kept())}, {"forgotten", std::to_string(forgotten)}});
+        {{"sessions", std::to_string(keeper_->kept())},
+         {"forgotten", std::to_string(forgotten)},
+         {"ike_sas", std::to_string(ike_sas.resumed)},
+         {"ike_sas_ended", std::to_string(ike_sas.ended)}});
 }
 
 // A larger configuration is a larger heap.

@@ -77,6 +77,8 @@ class Daemon {
     // Makes the keeper, and says what the predecessor left.
     void keep_sessions();
     void make_keeper();
+    // Of IKE_SAs, which have a table of their own.
+    void make_sa_keeper();
     void keep_sessions_in(UniqueFd file);
     // The first generation is in force: what it did not take over is wiped.
     void end_succession();
@@ -90,6 +92,7 @@ class Daemon {
     std::vector<KeptMemory> left_memories_;  // that data workers may still write to, until the next barrier
     std::optional<control::SessionKeeper> keeper_;
     bool is_table_full_ = false;                      // said once
+    bool is_sa_table_full_ = false;                   // likewise
     bool is_succeeding_ = false;                      // sessions of the predecessor may be taken over
     std::unique_ptr<io::TransferExchange> exchange_;  // outlives the data workers, which control_ owns
     std::unique_ptr<io::ControlWorker> control_;

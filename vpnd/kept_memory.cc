@@ -4,12 +4,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "crypto/secret.h"
 
 namespace warren::vpnd {
+
+namespace {
+
+constexpr std::size_t kMostSlots = std::size_t{1} << 18;  // of sessions; what is behind them is of IKE_SAs
+
+}  // namespace
 
 Result<KeptMemory> KeptMemory::map(UniqueFd file) {
     using dataplane::KeptSession;
@@ -20,30 +27,40 @@ Result<KeptMemory> KeptMemory::map(UniqueFd file) {
     const off_t end = ::lseek(file.get(), 0, SEEK_END);
     if (end < 0) return fail_errno("lseek", errno);
     const auto size = static_cast<std::size_t>(end);
-    const std::size_t slots = size / sizeof(KeptSession);
-    if (slots < 2 || slots > UINT32_MAX) return fail(ErrorCode::kInvalid, "no room for sessions");
+    const std::size_t slots = std::min(size / sizeof(KeptSession), kMostSlots);
+    constexpr std::size_t kBefore = kMostSlots * sizeof(KeptSession);
+    std::size_t sas = size <= kBefore ? 0 : (size - kBefore) / sizeof(ike::KeptSa);
+    if (sas < 2) sas = 0;
+    if (slots < 2 || sas > UINT32_MAX) return fail(ErrorCode::kInvalid, "no room for sessions");
     void* const at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
     if (at == MAP_FAILED) return fail_errno("mmap", errno);
-    KeptMemory memory({static_cast<KeptSession*>(at), slots});
+    auto* const bytes = static_cast<std::uint8_t*>(at);
+    const std::span<ike::KeptSa> behind =
+        sas == 0 ? std::span<ike::KeptSa>() : std::span(reinterpret_cast<ike::KeptSa*>(bytes + kBefore), sas);
+    KeptMemory memory({bytes, size}, {static_cast<KeptSession*>(at), slots}, behind);
     if (::madvise(at, size, MADV_DONTDUMP) != 0) return fail_errno("madvise", errno);
     return memory;
 }
 
-Status KeptMemory::lock(std::span<dataplane::KeptSession> part) {
-    if (::mlock2(part.data(), part.size_bytes(), MLOCK_ONFAULT) == 0) return {};
+Status KeptMemory::lock_bytes(const void* at, std::size_t size) {
+    if (::mlock2(at, size, MLOCK_ONFAULT) == 0) return {};
     return fail_errno("mlock2", errno);
 }
 
-KeptMemory::KeptMemory(KeptMemory&& other) noexcept : table_(std::exchange(other.table_, {})) {}
+KeptMemory::KeptMemory(KeptMemory&& other) noexcept
+    : all_(std::exchange(other.all_, {})),
+      table_(std::exchange(other.table_, {})),
+      sas_(std::exchange(other.sas_, {})) {}
 
 KeptMemory::~KeptMemory() {
-    if (!table_.empty()) ::munmap(table_.data(), table_.size_bytes());
+    if (!all_.empty()) ::munmap(all_.data(), all_.size());
 }
 
-void KeptMemory::clear() {
-    (void)::munlock(table_.data(), table_.size_bytes());  // locked memory cannot be given back
-    if (::madvise(table_.data(), table_.size_bytes(), MADV_REMOVE) == 0) return;
-    crypto::wipe({reinterpret_cast<std::uint8_t*>(table_.data()), table_.size_bytes()});
+void KeptMemory::clear(void* at, std::size_t size) {
+    if (size == 0) return;
+    (void)::munlock(at, size);  // locked memory cannot be given back
+    if (::madvise(at, size, MADV_REMOVE) == 0) return;
+    crypto::wipe({static_cast<std::uint8_t*>(at), size});
 }
 
 }  // namespace warren::vpnd

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "vpnd/dataplane/kept_session.h"
+#include "vpnd/ike/sa_keeper.h"
 
 namespace warren::vpnd {
 
@@ -21,15 +22,30 @@ class KeptMemory {
     KeptMemory& operator=(const KeptMemory&) = delete;
     ~KeptMemory();
 
+    // The first 64 MB, or all when it is smaller.
     [[nodiscard]] std::span<dataplane::KeptSession> table() const { return table_; }
+    // What is behind them; empty: IKE_SAs end with this process.
+    [[nodiscard]] std::span<ike::KeptSa> sas() const { return sas_; }
     // Keeps a part of it out of swap: before the first key is written there. Fails beyond RLIMIT_MEMLOCK.
-    [[nodiscard]] static Status lock(std::span<dataplane::KeptSession> part);
-    // Everything is zero afterwards, and as much as possible is given back.
-    void clear();
+    template <typename Slot>
+    [[nodiscard]] static Status lock(std::span<Slot> part) {
+        return lock_bytes(part.data(), part.size_bytes());
+    }
+    // Everything is zero afterwards, and as much as possible is given back; of one table, or of both.
+    void clear_sas() { clear(sas_.data(), sas_.size_bytes()); }
+    void clear() {
+        clear(table_.data(), table_.size_bytes());
+        clear_sas();
+    }
 
   private:
-    explicit KeptMemory(std::span<dataplane::KeptSession> table) : table_(table) {}
+    KeptMemory(std::span<std::uint8_t> all, std::span<dataplane::KeptSession> table, std::span<ike::KeptSa> sas)
+        : all_(all), table_(table), sas_(sas) {}
+    [[nodiscard]] static Status lock_bytes(const void* at, std::size_t size);
+    static void clear(void* at, std::size_t size);
+    std::span<std::uint8_t> all_;
     std::span<dataplane::KeptSession> table_;
+    std::span<ike::KeptSa> sas_;
 };
 
 }  // namespace warren::vpnd

@@ -15,8 +15,8 @@ namespace warren::stacks {
 
 namespace {
 
-// Of 262,143 sessions: two of each of a hundred thousand peers, and some that wait.
-constexpr off_t kSize = off_t{256} << 18;
+// Of 262,143 sessions: two of each of a hundred thousand peers, and some that wait; and of 16,383 IKE_SAs.
+constexpr off_t kSize = (off_t{256} << 18) + (off_t{8192} << 14);
 
 }  // namespace
 

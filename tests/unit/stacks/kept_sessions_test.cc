@@ -23,7 +23,7 @@ TEST_CASE("nobody can change its size") {
     REQUIRE(kept);
     struct stat about {};
     REQUIRE(::fstat(kept->fd(), &about) == 0);
-    CHECK(about.st_size == 64 << 20);
+    CHECK(about.st_size == 192 << 20);
     CHECK(::ftruncate(kept->fd(), 0) != 0);
     CHECK(::ftruncate(kept->fd(), about.st_size * 2) != 0);
     CHECK(blocks_of(kept->fd()) == 0);
@@ -33,7 +33,7 @@ TEST_CASE("nobody can change its size") {
 TEST_CASE("a wipe leaves zeros and gives the memory back") {
     auto kept = stacks::KeptSessions::make();
     REQUIRE(kept);
-    const off_t places[] = {0, 4095, 100'000, (64 << 20) - 1};
+    const off_t places[] = {0, 4095, 100'000, (64 << 20) - 1, (192 << 20) - 1};
     for (const off_t at : places) REQUIRE(::pwrite(kept->fd(), "x", 1, at) == 1);
     CHECK(blocks_of(kept->fd()) > 0);
     kept->wipe();

@@ -62,6 +62,26 @@ TEST_CASE("what one process writes is there for the next, with the same file and
     CHECK(other->table()[3].reserved.load() == 0);
 }
 
+TEST_CASE("what is behind the first 64 MB is IKE's, and cleared alone or with the rest") {
+    constexpr std::size_t kBefore = 64 << 20;
+    CHECK(KeptMemory::map(memory_file(kBefore))->sas().empty());
+    CHECK(KeptMemory::map(memory_file(kBefore + sizeof(ike::KeptSa)))->sas().empty());
+    auto memory = KeptMemory::map(memory_file(kBefore + 3 * sizeof(ike::KeptSa)));
+    REQUIRE(memory);
+    CHECK(memory->table().size() == std::size_t{1} << 18);
+    REQUIRE(memory->sas().size() == 3);
+    REQUIRE(KeptMemory::lock(memory->sas()));
+    memory->table().back().reserved.store(77);
+    memory->sas().back().record.back() = 7;
+    memory->clear_sas();
+    CHECK(memory->sas().back().record.back() == 0);
+    CHECK(memory->table().back().reserved.load() == 77);
+    memory->sas().front().record.front() = 7;
+    memory->clear();
+    CHECK(memory->sas().front().record.front() == 0);
+    CHECK(memory->table().back().reserved.load() == 0);
+}
+
 TEST_CASE("locked memory is cleared too, as an unlimited vpnd has it") {
     auto memory = KeptMemory::map(memory_file(1 << 20));
     REQUIRE(memory);

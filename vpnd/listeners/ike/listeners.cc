@@ -56,8 +56,37 @@ Status IkeListeners::open(const HeldListener& listener, ListenerSockets sockets)
     settings.leases = &leases_;
     auto engine = std::make_unique<ike::Engine>(std::move(settings), control_.indexes(), random_);
     engine_ = engine.get();
+    if (keeper_) engine->keep_in(&*keeper_, control_.keeper());
     listener_ = listener.index;
     return control_.open_listener(listener.index, std::move(engine), dataplane::kEspFraming, std::move(served));
+}
+
+ike::SaKeeper::Found IkeListeners::keep_sas_in(std::span<ike::KeptSa> table, ike::SaKeeper::Lock lock) {
+    if (engine_ != nullptr) engine_->keep_in(nullptr, nullptr);
+    keeper_.reset();
+    if (table.empty()) return ike::SaKeeper::Found::kNothing;
+    keeper_.emplace(table, std::move(lock));
+    const auto found = keeper_->found();
+    if (found == ike::SaKeeper::Found::kOtherForm) {
+        keeper_.reset();
+    } else if (engine_ != nullptr) {
+        engine_->keep_in(&*keeper_, control_.keeper());
+    }
+    return found;
+}
+
+IkeListeners::Succession IkeListeners::end_succession(Now now) {
+    if (!keeper_) return {};
+    Succession out{keeper_->kept(), 0};
+    if (engine_ == nullptr) {
+        for (const std::uint32_t place : keeper_->rest()) {
+            keeper_->forget(place);
+            ++out.ended;
+        }
+        return out;
+    }
+    control_.change(listener_, [&](control::Output& output) { out.ended = engine_->end_rest(now, output); });
+    return out;
 }
 
 void IkeListeners::change(Now /*now*/, const HeldListener& listener) {
@@ -69,6 +98,7 @@ void IkeListeners::change(Now /*now*/, const HeldListener& listener) {
 // Answers to asks of this engine mean nothing to the next.
 void IkeListeners::close(ListenerIndex listener) {
     WARREN_CHECK(engine_ != nullptr && listener == listener_);
+    engine_->keep_in(nullptr, nullptr);
     engine_ = nullptr;
     exchanges_->forget_all();
     authd_.forget_all();

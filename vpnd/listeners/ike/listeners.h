@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -14,6 +16,7 @@
 #include "crypto/random.h"
 #include "vpnd/customers/listener_service.h"
 #include "vpnd/ike/engine.h"
+#include "vpnd/ike/sa_keeper.h"
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
 #include "vpnd/listeners/ike/authd_channel.h"
@@ -32,6 +35,17 @@ class IkeListeners final : public ListenerService {
 
     // Who had which address is kept there from now on; before the first open().
     [[nodiscard]] Status keep_leases_in(UniqueFd file) { return leases_.keep_in(std::move(file)); }
+
+    // IKE_SAs are kept there from now on for the next process, instead of where they were; not with a table of another
+    // form, until it was wiped. Their children's counters are in the control worker's keeper. The memory outlives this.
+    // Returns what was there.
+    ike::SaKeeper::Found keep_sas_in(std::span<ike::KeptSa> table, ike::SaKeeper::Lock lock);
+    // The first generation is in force: what it did not take over is ended.
+    struct Succession {
+        std::size_t resumed = 0;
+        std::size_t ended = 0;
+    };
+    [[nodiscard]] Succession end_succession(Now now);
 
     [[nodiscard]] Status open(const HeldListener& listener, ListenerSockets sockets) override;
     void change(Now now, const HeldListener& listener) override;
@@ -72,6 +86,7 @@ class IkeListeners final : public ListenerService {
     std::unique_ptr<KeyExchangeThread> exchanges_;
     AuthdChannel authd_;
     LeaseStore leases_;
+    std::optional<ike::SaKeeper> keeper_;  // nothing: IKE_SAs end with this process
     ListenerIndex listener_;
     ike::Engine* engine_ = nullptr;  // owned by the control worker; null: there is no listener
     std::unordered_map<CustomerIndex, std::unordered_set<ConnectionIndex>> served_;
