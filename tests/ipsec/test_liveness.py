@@ -1,5 +1,5 @@
-"""Whether the other end is there: dead peer detection, what is said about SAs that we do not know, a killed vpnd, and
-configurations that change."""
+"""Whether the other end is there: dead peer detection, what is said about SAs that we do not know, a vpnd that has lost
+its own, and configurations that change."""
 
 import dataclasses
 import os
@@ -150,47 +150,44 @@ def test_a_response_for_an_ike_sa_that_is_not_there_gets_no_answer(peer):
     assert told_unprotected(peer, 1) is None
 
 
-# --- a killed vpnd ----------------------------------------------------------------------------------------------------
+# --- a vpnd that has lost its SAs -------------------------------------------------------------------------------------
 
 
-def kill(town):
-    """Ends vpnd with SIGKILL and waits for its successor."""
-    vpnd = town.warren.vpnd()
-    os.kill(vpnd, signal.SIGKILL)
-    netlab.wait_until(lambda: vpnd not in town.warren.children("vpnd") and town.warren.children("vpnd") and
-                      town.warren.ctl("status", check=False).returncode == 0, 15, "the next vpnd serves")
+def lose_sas(town):
+    """Ends vpnd with SIGKILL, the successor too, and the next: after two quick deaths nothing of theirs goes on."""
+    for _ in range(3):
+        vpnd = town.warren.vpnd()
+        os.kill(vpnd, signal.SIGKILL)
+        netlab.wait_until(lambda: vpnd not in town.warren.children("vpnd") and town.warren.children("vpnd") and
+                          town.warren.ctl("status", check=False).returncode == 0, 15, "the next vpnd serves")
 
 
-def test_after_a_crash_stock_sites_find_out_and_come_back(town, join, site):
-    """Two customers with the same addresses: each comes back to its own, and a WireGuard peer loses nothing of its
-    session."""
+def test_stock_sites_find_out_that_their_sas_are_gone_and_come_back(town, join, site):
+    """Two customers with the same addresses: each comes back to its own."""
     names = [town.new_id("acme"), town.new_id("globex")]
     made = {name: site(name, dpd_delay=1, settings=QUICK) for name in names}
     for one in made.values():
         one.charon.connections[0].children[0].more |= {"dpd_action": "start", "close_action": "start"}
         one.charon.load()
-    office = town.office("linz", addresses=["10.0.2.1/32"], reach=["10.0.0.0/24"])
     for name, one in made.items():
-        join(name, [one], [office.peer] if name == names[0] else [])
+        join(name, [one])
         one.connect()
-    office.connect()
-    handshake, before = office.shown().latest_handshake, {name: one.sa().spis for name, one in made.items()}
-    kill(town)
+    before = {name: one.sa().spis for name, one in made.items()}
+    lose_sas(town)
     for name, one in made.items():
         netlab.wait_until(lambda: one.ping(timeout=1) and town.warren.stack(name).ping(SITE, timeout=1), 15,
                           f"{name} is back")
         assert one.sa().spis != before[name]
-    assert office.ping() and office.shown().latest_handshake == handshake
 
 
-def test_after_a_crash_a_peer_is_told_that_its_sas_are_gone(town, join, scripted):
+def test_a_peer_is_told_that_its_sas_are_gone(town, join, scripted):
     """KL9, so that it need not wait for its own timers; once a source and minute, for either kind of SA."""
     acme = town.new_id("acme")
     (one, first), (two, second) = scripted(acme, "one"), scripted(acme, "two")
     second.children[0].remote = ["10.0.2.0/24"]
     join(acme, [first, second])
     lost = {one: one.connect(TSI, TSR), two: two.connect(["10.0.2.0/24"], TSR)}
-    kill(town)
+    lose_sas(town)
     one.send(lost[one].seal(Exchange.INFORMATIONAL, []))
     header, told = told_unprotected(one)
     assert told.kind == Notify.INVALID_IKE_SPI and header.message_id == lost[one].next_id
@@ -204,19 +201,6 @@ def test_after_a_crash_a_peer_is_told_that_its_sas_are_gone(town, join, scripted
             peer.send_inner(lost[peer].children[0], inner.echo_request("10.0.1.9", "10.0.0.1"))
         assert told_unprotected(peer, 1) is None
     assert one.echo(one.connect(TSI, TSR).children[0])
-
-
-def test_a_planned_replacement_of_vpnd_costs_no_more_than_a_crash(town, join, site):
-    id_ = town.new_id("acme")
-    graz = site(id_, dpd_delay=1, settings=QUICK)
-    graz.charon.connections[0].children[0].more |= {"dpd_action": "start", "close_action": "start"}
-    graz.charon.load()
-    join(id_, [graz])
-    graz.connect()
-    vpnd = town.warren.vpnd()
-    os.kill(vpnd, signal.SIGTERM)
-    netlab.wait_until(lambda: vpnd not in town.warren.children("vpnd") and town.warren.children("vpnd"), 15)
-    netlab.wait_until(lambda: graz.ping(timeout=1), 15, "the tunnel is back")
 
 
 # --- another configuration --------------------------------------------------------------------------------------------
