@@ -336,11 +336,10 @@ ROWS = {
         [
             "test_a_request_for_an_ike_sa_that_is_not_there_is_told_so_once_a_minute",
             "test_a_response_for_an_ike_sa_that_is_not_there_gets_no_answer",
-            "test_after_a_crash_stock_sites_find_out_and_come_back",
-            "test_after_a_crash_a_peer_is_told_that_its_sas_are_gone",
-            "test_a_planned_replacement_of_vpnd_costs_no_more_than_a_crash",
+            "test_stock_sites_find_out_that_their_sas_are_gone_and_come_back",
+            "test_a_peer_is_told_that_its_sas_are_gone",
         ],
-        "SAs do not outlive vpnd yet",
+        "",
     ),
     "KL10": (
         "A reload keeps the SAs of an unchanged connection; changed children are made anew; another identity or key: "
@@ -368,6 +367,23 @@ ROWS = {
             "test_a_rekey_of_a_child_that_is_not_there_names_it",
         ],
         "The table: [life of an IKE exchange](life-of-an-ike-exchange.md)",
+    ),
+    "KL13": (
+        "IKE_SAs and their children outlive the process: nothing is sent or taken twice, and what is another's or was "
+        "changed does not go on",
+        [
+            "test_a_replaced_vpnd_costs_a_stock_site_no_packet_and_no_sa",
+            "test_after_a_replacement_both_ends_can_ask_for_everything",
+            "test_an_upgrade_costs_a_stock_site_no_packet_and_no_sa",
+            "test_another_number_of_workers_costs_a_stock_site_no_packet_and_no_sa",
+            "test_a_crash_costs_a_stock_site_no_sa",
+            "test_a_leased_address_stays_its_clients_and_is_nobody_elses",
+            "test_a_client_moves_after_a_replacement",
+            "test_no_counter_and_no_iv_is_used_twice",
+            "test_nothing_is_taken_twice",
+            "test_a_connection_that_was_changed_while_vpnd_was_down_ends_with_a_delete",
+        ],
+        "",
     ),
     "KS1": (
         "Selectors are narrowed to the largest part that the configuration allows, the offer's first pair before "
