@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/time.h"
 #include "config/clients.h"
 #include "config/connection.h"
 #include "config/firewall.h"
@@ -59,6 +60,7 @@ struct Peer {
     std::vector<Prefix> allowed_ips;        // no host bits; each prefix belongs to one peer of a customer
     std::optional<ZonedEndpoint> endpoint;  // when set, we may initiate
     bool enabled = true;
+    std::optional<WallTime> expires;  // from then on it has no tunnel
     std::vector<std::string> groups;  // that rules of the firewall name
     Tunnel tunnel;
     bool operator==(const Peer&) const = default;
@@ -79,7 +81,8 @@ struct Customer {
     Nat nat;
     std::vector<Listener> listeners;  // the customer's own; peers of a kind without one use the shared one
     std::vector<Peer> peers;
-    std::optional<Clients> clients;  // absent: every profile has the defaults
+    std::optional<std::uint32_t> max_peers;  // of WireGuard, those that are disabled apart; absent: any number
+    std::optional<Clients> clients;          // absent: every profile has the defaults
     std::optional<Ipsec> ipsec;
     bool operator==(const Customer&) const = default;
 };

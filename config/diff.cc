@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "config/ipsec.h"
+#include "config/moment.h"
 #include "config/named_secrets.h"
 #include "config/policy.h"
 #include "config/rate.h"
@@ -68,6 +69,7 @@ void flatten(const Peer& peer, Flat& out) {
     if (!peer.description.empty()) out[at + " description"] = peer.description;
     out[prefixes_field(peer)] = join(peer.allowed_ips, false);
     out[at + " enabled"] = peer.enabled ? "true" : "false";
+    if (peer.expires) out[at + " expires"] = moment_text(*peer.expires);
     if (peer.endpoint) out[at + " endpoint"] = to_string(*peer.endpoint);
     if (!peer.groups.empty()) out[at + " groups"] = fmt::format("{}", fmt::join(peer.groups, ", "));
     std::visit([&](const auto& tunnel) { flatten(tunnel, at, out); }, peer.tunnel);
@@ -111,6 +113,7 @@ Flat flatten(const Customer& customer) {
     }
     flatten_policy(customer, out);
     flatten(customer.listeners, out);
+    if (customer.max_peers) out["wireguard.max_peers"] = fmt::to_string(*customer.max_peers);
     for (const Peer& peer : customer.peers) flatten(peer, out);
     if (customer.clients) flatten(*customer.clients, out);
     if (customer.ipsec) flatten(*customer.ipsec, out);

@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 
 #include "config/prescan.h"
 
@@ -29,6 +30,17 @@ Place place_from(const toml::source_region& region) {
     if (region.end.line == region.begin.line && region.end.column > region.begin.column)
         place.width = region.end.column - region.begin.column;
     return place;
+}
+
+// Of a day its beginning.
+void put_moment(Node& to, const toml::date& date, const toml::time& time, const toml::time_offset& offset) {
+    const std::chrono::year_month_day day{std::chrono::year(date.year), std::chrono::month(date.month),
+                                          std::chrono::day(date.day)};
+    if (!day.ok()) return;
+    const std::chrono::seconds of_day = std::chrono::hours(time.hour) + std::chrono::minutes(time.minute) +
+                                        std::chrono::seconds(time.second) - std::chrono::minutes(offset.minutes);
+    to.integer = (std::chrono::sys_days(day).time_since_epoch() + of_day).count();
+    to.boolean = true;
 }
 
 Node node_from(const toml::node& from) {
@@ -55,6 +67,9 @@ Node node_from(const toml::node& from) {
         out.kind = Node::Kind::kFloat;
     } else {
         out.kind = Node::Kind::kDate;
+        if (const auto* day = from.as_date()) put_moment(out, day->get(), {}, {});
+        if (const auto* moment = from.as_date_time(); moment != nullptr && moment->get().offset)
+            put_moment(out, moment->get().date, moment->get().time, *moment->get().offset);
     }
     return out;
 }

@@ -18,8 +18,8 @@ struct Node {
     Kind kind = Kind::kTable;
     Place place;
     std::string text;            // kString: the value
-    std::int64_t integer = 0;    // kInteger
-    bool boolean = false;        // kBoolean
+    std::int64_t integer = 0;    // kInteger; kDate that is a moment: seconds since 1970 UTC
+    bool boolean = false;        // kBoolean; kDate: whether it is a moment: a day, or a day with a time and an offset
     std::vector<Node> items;     // kArray
     std::vector<Entry> entries;  // kTable, by key
 

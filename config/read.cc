@@ -1,5 +1,8 @@
 #include "config/read.h"
 
+#include <ratio>
+
+#include "config/moment.h"
 #include "config/rate.h"
 
 namespace warren::config {
@@ -46,6 +49,12 @@ void read(const Node* node, ZonedEndpoint& to) {
 
 void read(const Node* node, crypto::PublicKey& to) {
     if (node != nullptr && node->kind == Node::Kind::kString) to = crypto::parse_public_key(node->text).value_or(to);
+}
+
+void read(const Node* node, WallTime& to) {
+    if (node == nullptr || node->kind != Node::Kind::kDate || !node->boolean) return;
+    if (node->integer < kFirstMoment || node->integer > kLastMoment) return;
+    to.nanoseconds = node->integer * std::nano::den;
 }
 
 void read(const Node* node, SecretRef& to) {

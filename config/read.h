@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/time.h"
 #include "config/document.h"
 #include "config/tunnel.h"
 #include "crypto/keys.h"
@@ -29,6 +30,7 @@ void read(const Node* node, Endpoint& to);
 void read(const Node* node, ZonedEndpoint& to);
 void read(const Node* node, crypto::PublicKey& to);
 void read(const Node* node, SecretRef& to);
+void read(const Node* node, WallTime& to);
 
 // Element i of the vector is element i of the array, so that paths into the document match.
 template <typename T>

@@ -44,6 +44,10 @@ constexpr Key kSchema[] = {
     {.document = kAppliance, .path = "wireguard.private_key", .type = Type::kSecret, .required = true,
      .doc = "The server's private key: the name of a file below secrets/ that holds it as `wg genkey` prints it.",
      .example = "{ secret = \"uplink\" }"},
+    {.document = kAppliance, .path = "wireguard.previous_private_key", .type = Type::kSecret,
+     .doc = "A second private key of the same listener, while the key is changed: clients that still have its public "
+            "key are served as before. `vpnctl listeners` says how many those are; remove it when there are none.",
+     .example = "{ secret = \"uplink-2026\" }"},
     {.document = kAppliance, .path = "wireguard.endpoint", .type = Type::kHostPort,
      .doc = "Where clients reach the shared listener: `vpnctl listeners` and `vpnctl status` show it, for the people "
             "who set up clients. Warren itself does not connect to it, so a DNS name is accepted.",
@@ -133,6 +137,13 @@ constexpr Key kSchema[] = {
             "the customer.", .example = "51842"},
     {.document = kCustomer, .path = "wireguard.private_key", .type = Type::kSecret,
      .doc = "The private key of the customer's own listener.", .example = "{ secret = \"acme/listener\" }"},
+    {.document = kCustomer, .path = "wireguard.previous_private_key", .type = Type::kSecret,
+     .doc = "A second private key of the customer's own listener, while its key is changed: clients that still have "
+            "its public key are served as before.", .example = "{ secret = \"acme/listener-2026\" }"},
+    {.document = kCustomer, .path = "wireguard.max_peers", .type = Type::kInteger, .min = 1,
+     .max = kMaxPeersPerCustomer,
+     .doc = "How many [[wireguard.peer]] the customer may have, those with enabled = false apart. More are an error. "
+            "Absent: any number.", .example = "50"},
     {.document = kCustomer, .path = "wireguard.peer", .type = Type::kTables, .max = kMaxPeersPerCustomer,
      .doc = "A site or a device at the other end of a tunnel."},
     {.document = kCustomer, .path = "wireguard.peer[].name", .type = Type::kIdentifier, .required = true,
@@ -143,6 +154,10 @@ constexpr Key kSchema[] = {
     {.document = kCustomer, .path = "wireguard.peer[].public_key", .type = Type::kPublicKey, .required = true,
      .doc = "The peer's public key, as `wg pubkey` prints it. It identifies the customer, so it occurs once on a "
             "listener.", .example = "\"gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=\""},
+    {.document = kCustomer, .path = "wireguard.peer[].next_public_key", .type = Type::kPublicKey,
+     .doc = "A second public key of the same peer, while its key is changed: the tunnel goes to whichever key the peer "
+            "made its latest handshake with. `vpnctl peer rotate` writes it, and ends with it as public_key. No other "
+            "peer of the listener may have it.", .example = "\"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\""},
     {.document = kCustomer, .path = "wireguard.peer[].preshared_key", .type = Type::kSecret,
      .doc = "A second, symmetric secret, as `wg genpsk` prints it, in a file below secrets/.",
      .example = "{ secret = \"acme/branch-graz.psk\" }"},
@@ -163,6 +178,10 @@ constexpr Key kSchema[] = {
      .example = "25"},
     {.document = kCustomer, .path = "wireguard.peer[].enabled", .type = Type::kBoolean, .default_text = "true",
      .doc = "false: the peer stays in the file but has no tunnel and cannot clash.", .example = "true"},
+    {.document = kCustomer, .path = "wireguard.peer[].expires", .type = Type::kMoment,
+     .doc = "From this moment on the peer has no tunnel: its sessions end, and its handshakes are refused. A date "
+            "begins at 00:00 UTC. The machine's clock decides. It stays in the file, and its keys and networks are "
+            "its own.", .example = "2027-03-31"},
     {.document = kCustomer, .path = "wireguard.peer[].groups", .type = Type::kNames, .max = kMaxGroups,
      .doc = "Groups that rules of [firewall] name, as `group:NAME`.", .example = "[\"sales\"]"},
     {.document = kCustomer, .path = "clients", .type = Type::kTable,
@@ -306,6 +325,9 @@ std::string accepted(const Key& key) {
         case Type::kListenEndpoint: return "a numeric address and port, such as \"127.0.0.1:8443\" or \"[::]:8443\"";
         case Type::kHostPort: return "a name or address and a port, such as \"vpn.example.net:51820\"";
         case Type::kPublicKey: return "44 characters of base64, as `wg pubkey` prints them";
+        case Type::kMoment:
+            return "a date from 2000 to 2199, such as 2027-03-31 (00:00 UTC), or a date with time and offset, such as "
+                   "2027-03-31T17:30:00Z";
         case Type::kRate:
             return fmt::format("a rate in bit/s, kbit/s, Mbit/s or Gbit/s from {} to {}, such as \"100 Mbit/s\"",
                                rate_text(kMinRate), rate_text(kMaxRate));

@@ -30,6 +30,7 @@ enum class Type {
     kListenEndpoint,      // the same, and an unspecified address means all
     kHostPort,            // "vpn.example.net:51820": a name may be used
     kPublicKey,           // 44 characters of base64
+    kMoment,              // 2027-03-31, or 2027-03-31T17:30:00Z (config/moment.h)
     kRate,                // "100 Mbit/s"
     kSecret,              // { secret = "file below secrets/" }
     kCertificate,         // "file below certs/"

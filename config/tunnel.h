@@ -19,13 +19,16 @@ namespace warren::config {
 
 struct WireguardListener {
     SecretRef private_key;
+    std::optional<SecretRef> previous_private_key =
+        {};  // answered too, until the peers have the public key of the new one
     bool operator==(const WireguardListener&) const = default;
 };
 
 struct WireguardTunnel {
     crypto::PublicKey public_key;
     std::optional<SecretRef> preshared_key;
-    std::uint16_t persistent_keepalive_seconds = 0;  // 0 = off
+    std::uint16_t persistent_keepalive_seconds = 0;         // 0 = off
+    std::optional<crypto::PublicKey> next_public_key = {};  // the same peer, from when it begins to use it
     bool operator==(const WireguardTunnel&) const = default;
 };
 

@@ -39,6 +39,9 @@ void validate(Parsed<Appliance>& appliance, std::vector<Parsed<Customer>>& custo
               std::vector<Diagnostic>& out) {
     check_appliance(appliance, secrets, out);
     const WireguardCheck wireguard(appliance, secrets);
+    const std::size_t before = out.size();
+    wireguard.check_appliance(out);
+    if (out.size() != before) appliance.valid = false;
     std::vector<const Customer*> applicable;
     std::vector<Parsed<Customer>*> origins;
     for (Parsed<Customer>& customer : customers) {

@@ -7,6 +7,7 @@
 
 #include "config/firewall.h"
 #include "config/identity.h"
+#include "config/moment.h"
 #include "config/parse.h"
 #include "config/proposals.h"
 #include "config/quantity.h"
@@ -305,6 +306,11 @@ void check_value(const Key& key, const Node& value, const Source& source, std::v
         case Type::kBoolean:
             if (value.kind == Node::Kind::kBoolean) return;
             return complain(fmt::format("found {}; accepted: {}", found(value), accepted(key)));
+        case Type::kMoment:
+            if (value.kind != Node::Kind::kDate || !value.boolean)
+                return complain(fmt::format("found {}; accepted: {}", found(value), accepted(key)));
+            if (value.integer >= kFirstMoment && value.integer <= kLastMoment) return;
+            return complain(fmt::format("is out of range; accepted: {}", accepted(key)));
         case Type::kInterfaceAddresses:
         case Type::kDevices:
         case Type::kPrefixes:

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -16,6 +17,45 @@ constexpr std::uint16_t kDefaultPort = 51820;
 const WireguardListener* settings_of(const std::vector<Listener>& listeners) {
     const Listener* const listener = find(listeners, ListenerKind::kWireguard);
     return listener == nullptr ? nullptr : std::get_if<WireguardListener>(&listener->settings);
+}
+
+// The public keys that peers know the listener by, as far as the files of its private keys can be read.
+std::vector<crypto::PublicKey> public_keys_of(const WireguardListener& listener, const Secrets& secrets) {
+    std::vector<crypto::PublicKey> out;
+    if (const auto key = secrets.public_key(listener.private_key)) out.push_back(*key);
+    if (!listener.previous_private_key) return out;
+    if (const auto key = secrets.public_key(*listener.previous_private_key)) out.push_back(*key);
+    return out;
+}
+
+// A peer's keys, and the names of their fields; each once, none that could not be read.
+std::vector<std::pair<crypto::PublicKey, std::string_view>> keys_of(const WireguardTunnel& tunnel) {
+    std::vector<std::pair<crypto::PublicKey, std::string_view>> out;
+    if (tunnel.public_key != crypto::PublicKey{}) out.emplace_back(tunnel.public_key, "public_key");
+    const auto& next = tunnel.next_public_key;
+    if (next && *next != crypto::PublicKey{} && next != tunnel.public_key) out.emplace_back(*next, "next_public_key");
+    return out;
+}
+
+void check_own_keys(const Source& source, const WireguardListener& listener, const Secrets& secrets,
+                    std::vector<Diagnostic>& out) {
+    const auto keys = public_keys_of(listener, secrets);
+    if (keys.size() < 2 || keys[0] != keys[1]) return;
+    out.push_back(source.error("wireguard.previous_private_key",
+                               "wireguard.previous_private_key: this is the key of wireguard.private_key; accepted: "
+                               "the key that the listener had before"));
+}
+
+void check_cap(const Parsed<Customer>& customer, std::vector<Diagnostic>& out) {
+    if (!customer.value.max_peers) return;
+    const auto& peers = customer.value.peers;
+    const auto count = std::count_if(peers.begin(), peers.end(), [](const Peer& peer) { return peer.enabled; });
+    if (count <= static_cast<std::ptrdiff_t>(*customer.value.max_peers)) return;
+    out.push_back(customer.source.error(
+        "wireguard.max_peers",
+        fmt::format("wireguard.max_peers: {} peers are enabled; accepted: up to {}. Remove or disable {}, or raise "
+                    "max_peers",
+                    count, *customer.value.max_peers, count - *customer.value.max_peers)));
 }
 
 std::string path_of(std::size_t peer) {
@@ -38,6 +78,7 @@ std::vector<std::pair<const Peer*, const WireguardTunnel*>> peers_of(const Custo
 // Found by argument-dependent lookup from the templates of config/read.h, hence not in an anonymous namespace.
 static void read(const Node* node, WireguardListener& to) {
     read(node->find("private_key"), to.private_key);
+    read(node->find("previous_private_key"), to.previous_private_key);
 }
 
 static void read(const Node* node, Listener& to) {
@@ -48,6 +89,7 @@ static void read(const Node* node, Listener& to) {
 
 static void read(const Node* node, WireguardTunnel& to) {
     read(node->find("public_key"), to.public_key);
+    read(node->find("next_public_key"), to.next_public_key);
     read(node->find("preshared_key"), to.preshared_key);
     read(node->find("persistent_keepalive"), to.persistent_keepalive_seconds);
 }
@@ -58,6 +100,7 @@ static void read(const Node* node, Peer& to) {
     read(node->find("allowed_ips"), to.allowed_ips);
     read(node->find("endpoint"), to.endpoint);
     read(node->find("enabled"), to.enabled);
+    read(node->find("expires"), to.expires);
     read(node->find("groups"), to.groups);
     read(node, to.tunnel.emplace<WireguardTunnel>());
 }
@@ -72,11 +115,17 @@ void read_wireguard(const Node& root, Customer& to) {
     if (root.at("wireguard.listen_port") != nullptr || root.at("wireguard.private_key") != nullptr)
         read(root.find("wireguard"), to.listeners.emplace_back());
     read(root.at("wireguard.peer"), to.peers);
+    read(root.at("wireguard.max_peers"), to.max_peers);
 }
 
 void check_wireguard_shape(const Source& source, std::vector<Diagnostic>& out) {
     const bool has_port = source.root.at("wireguard.listen_port") != nullptr;
     const bool has_key = source.root.at("wireguard.private_key") != nullptr;
+    if (!has_key && source.root.at("wireguard.previous_private_key") != nullptr) {
+        out.push_back(source.error("wireguard.previous_private_key",
+                                   "wireguard.previous_private_key without wireguard.private_key: a listener of the "
+                                   "customer's own needs that"));
+    }
     if (has_port == has_key) return;
     const std::string_view here = has_port ? "listen_port" : "private_key";
     const std::string_view lacking = has_port ? "private_key" : "listen_port";
@@ -91,6 +140,9 @@ void check_wireguard_shape(const Source& source, std::vector<Diagnostic>& out) {
 
 void add_secrets(const WireguardListener& listener, std::vector<NamedSecret>& out) {
     out.push_back({listener.private_key, "wireguard.private_key.secret", "wireguard.private_key", "wg genkey"});
+    if (!listener.previous_private_key) return;
+    out.push_back({*listener.previous_private_key, "wireguard.previous_private_key.secret",
+                   "wireguard.previous_private_key", "wg genkey"});
 }
 
 void add_secrets(const WireguardTunnel& tunnel, const std::string& path, const std::string& peer,
@@ -104,7 +156,7 @@ void add_secrets(const WireguardTunnel& tunnel, const std::string& path, const s
 WireguardCheck::WireguardCheck(const Parsed<Appliance>& appliance, const Secrets& secrets)
     : appliance_(appliance), secrets_(secrets) {
     if (const WireguardListener* shared = settings_of(appliance.value.listeners))
-        shared_key_ = secrets.public_key(shared->private_key);
+        shared_keys_ = public_keys_of(*shared, secrets);
 }
 
 void WireguardCheck::check(const Parsed<Customer>& customer, std::vector<Diagnostic>& out) const {
@@ -117,16 +169,30 @@ void WireguardCheck::check(const Parsed<Customer>& customer, std::vector<Diagnos
             "no listener for this customer: warren.toml has no [wireguard], and wireguard.listen_port and "
             "wireguard.private_key are not set here"));
     }
-    const auto our_key = own != nullptr ? secrets_.public_key(own->private_key) : shared_key_;
-    if (!our_key) return;
+    check_cap(customer, out);
+    if (own != nullptr) check_own_keys(customer.source, *own, secrets_, out);
+    const auto our_keys = own != nullptr ? public_keys_of(*own, secrets_) : shared_keys_;
     for (std::size_t i = 0; i < peers.size(); ++i) {
         const auto [peer, tunnel] = peers[i];
-        if (!peer->enabled || tunnel->public_key != *our_key) continue;
-        out.push_back(customer.source.error(
-            path_of(i) + ".public_key",
-            fmt::format("wireguard.peer.public_key: this is the key of {} itself; accepted: the peer's own public key",
-                        own != nullptr ? "the customer's listener" : "the shared listener")));
+        if (!peer->enabled) continue;
+        for (const auto& [key, field] : keys_of(*tunnel)) {
+            if (std::find(our_keys.begin(), our_keys.end(), key) == our_keys.end()) continue;
+            out.push_back(customer.source.error(
+                fmt::format("{}.{}", path_of(i), field),
+                fmt::format("wireguard.peer.{}: this is the key of {} itself; accepted: the peer's own public key",
+                            field, own != nullptr ? "the customer's listener" : "the shared listener")));
+        }
+        if (tunnel->next_public_key == tunnel->public_key) {
+            out.push_back(customer.source.error(
+                path_of(i) + ".next_public_key",
+                "wireguard.peer.next_public_key: this is the peer's public_key; accepted: another key"));
+        }
     }
+}
+
+void WireguardCheck::check_appliance(std::vector<Diagnostic>& out) const {
+    const WireguardListener* const shared = settings_of(appliance_.value.listeners);
+    if (shared != nullptr) check_own_keys(appliance_.source, *shared, secrets_, out);
 }
 
 void clash_over_keys(std::span<const Customer* const> customers, std::vector<Clash>& out) {
@@ -134,9 +200,10 @@ void clash_over_keys(std::span<const Customer* const> customers, std::vector<Cla
         std::size_t customer;
         std::size_t number;
         std::string_view name;
+        std::string_view field;
     };
     const auto side = [&customers](const Owner& at) {
-        return Clash::Side{at.customer, path_of(at.number) + ".public_key",
+        return Clash::Side{at.customer, fmt::format("{}.{}", path_of(at.number), at.field),
                            fmt::format("peer \"{}\" of customer {}", at.name, customers[at.customer]->id)};
     };
     std::unordered_map<crypto::PublicKey, Owner> shared;
@@ -146,12 +213,14 @@ void clash_over_keys(std::span<const Customer* const> customers, std::vector<Cla
         const auto peers = peers_of(*customers[i]);
         for (std::size_t number = 0; number < peers.size(); ++number) {
             const auto [peer, tunnel] = peers[number];
-            if (!peer->enabled || tunnel->public_key == crypto::PublicKey{}) continue;
-            const Owner here{i, number, peer->name};
-            const auto [found, is_new] = seen.try_emplace(tunnel->public_key, here);
-            if (is_new) continue;
-            out.push_back({side(found->second), side(here), "public_key " + crypto::to_base64(tunnel->public_key),
-                           "a peer's key names the customer, so it occurs once on a listener"});
+            if (!peer->enabled) continue;
+            for (const auto& [key, field] : keys_of(*tunnel)) {
+                const Owner here{i, number, peer->name, field};
+                const auto [found, is_new] = seen.try_emplace(key, here);
+                if (is_new) continue;
+                out.push_back({side(found->second), side(here), fmt::format("{} {}", field, crypto::to_base64(key)),
+                               "a peer's key names the customer, so it occurs once on a listener"});
+            }
         }
     }
 }
@@ -164,6 +233,7 @@ void flatten(const WireguardListener& /*settings*/, std::uint16_t port, std::map
 
 void flatten(const WireguardTunnel& tunnel, const std::string& peer, std::map<std::string, std::string>& out) {
     out[peer + " public_key"] = crypto::to_base64(tunnel.public_key);
+    if (tunnel.next_public_key) out[peer + " next_public_key"] = crypto::to_base64(*tunnel.next_public_key);
     out[peer + " persistent_keepalive"] = fmt::format("{}", tunnel.persistent_keepalive_seconds);
 }
 

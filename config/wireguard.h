@@ -39,13 +39,16 @@ void add_secrets(const WireguardTunnel& tunnel, const std::string& path, const s
 class WireguardCheck {
   public:
     WireguardCheck(const Parsed<Appliance>& appliance, const Secrets& secrets);
-    // That there is a listener, and that no peer has its key. Appends errors.
+    // That there is a listener, that no peer has a key of its, and that there are no more peers than may be. Appends
+    // errors.
     void check(const Parsed<Customer>& customer, std::vector<Diagnostic>& out) const;
+    // That the shared listener's keys are two. Appends errors.
+    void check_appliance(std::vector<Diagnostic>& out) const;
 
   private:
     const Parsed<Appliance>& appliance_;
     const Secrets& secrets_;
-    std::optional<crypto::PublicKey> shared_key_;  // absent: not known
+    std::vector<crypto::PublicKey> shared_keys_;  // that are known
 };
 
 // Peer keys that occur twice on one listener.

@@ -67,6 +67,22 @@ TEST_CASE("the same peer key on two listeners is fine: the port tells the custom
     CHECK(checked.text() == "");
 }
 
+TEST_CASE("a peer's next key is nobody else's key on the listener, of whatever customer") {
+    const auto next = [](std::uint8_t key) {
+        return "allowed_ips = []\nnext_public_key = \"" + samples::public_text(key) + "\"\n";
+    };
+    const auto are_valid = [](const std::string& one, const std::string& other) {
+        const auto checked = check(kApplianceText, {{"acme", customer_text(one)}, {"beta", customer_text(other)}});
+        CHECK(checked.customers[0].valid == checked.customers[1].valid);
+        return checked.customers[0].valid;
+    };
+    CHECK(are_valid(peer_text("p", 1, next(2)), peer_text("p", 3, next(4))));
+    CHECK_FALSE(are_valid(peer_text("p", 1, next(2)), peer_text("p", 2)));
+    CHECK_FALSE(are_valid(peer_text("p", 1), peer_text("p", 2, next(1))));
+    CHECK_FALSE(are_valid(peer_text("p", 1, next(3)), peer_text("p", 2, next(3))));
+    CHECK(are_valid(peer_text("p", 1, next(3)), peer_text("p", 2, next(3) + "enabled = false\n")));
+}
+
 TEST_CASE("a disabled peer cannot clash, a suspended customer's peers can") {
     const auto moved = check(kApplianceText, {{"acme", customer_text(peer_text("p", 7) + "enabled = false\n")},
                                               {"globex", customer_text(peer_text("p", 7))}});
