@@ -169,6 +169,8 @@ constexpr std::array<DropReasonRow, kDropReasonCount> kRows{{
      "Otherwise check whether two machines use its key or its clock was set back."},
     {kInitiationTooSoon, "initiation_too_soon", "A peer started a handshake within 20 ms of its last one.",
      "Look for two machines that use one peer's key."},
+    {kPeerExpired, "peer_expired", "A handshake by a peer whose date `expires` has passed.",
+     "If it should go on, set a later date in its customer's file and apply."},
     {kUnknownIndex, "unknown_index",
      "A handshake response or cookie reply to a handshake that does not exist, or no longer exists.", kNoAdvice},
     {kWrongState, "wrong_state", "A handshake response to a handshake that is over: a duplicate.", kNoAdvice},

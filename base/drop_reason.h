@@ -72,6 +72,7 @@ enum class DropReason : std::uint8_t {
     kUnknownPeer,
     kOldTimestamp,
     kInitiationTooSoon,
+    kPeerExpired,
     kUnknownIndex,
     kWrongState,
     kBadResponse,

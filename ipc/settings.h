@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/time.h"
 #include "ipc/fields.h"
 #include "ipc/listener.h"
 
@@ -36,11 +37,12 @@ struct PeerSettings {
     ListenerId listener;  // where it comes to us; another one means another tunnel
     std::vector<Prefix> allowed_ips;
     std::optional<Endpoint> endpoint;  // where the peer is until it is heard from elsewhere; absent: it comes to us
+    WallTime expires{};                // from then on it has no tunnel; 0 = never
 
     bool operator==(const PeerSettings&) const = default;
 };
 void fields(auto& codec, Is<PeerSettings> auto& m) {
-    codec(m.name, m.listener, m.allowed_ips, m.endpoint);
+    codec(m.name, m.listener, m.allowed_ips, m.endpoint, m.expires);
 }
 
 // What may be shown of a peer's tunnel (ipc/tunnel.h): secrets are left out.
@@ -48,11 +50,12 @@ struct ShownWireguardPeer {
     std::string public_key;  // base64
     bool has_preshared_key = false;
     std::uint16_t persistent_keepalive_seconds = 0;
+    std::string next_public_key = {};  // the same peer's while its key is changed; "": it has one key
 
     bool operator==(const ShownWireguardPeer&) const = default;
 };
 void fields(auto& codec, Is<ShownWireguardPeer> auto& m) {
-    codec(m.public_key, m.has_preshared_key, m.persistent_keepalive_seconds);
+    codec(m.public_key, m.has_preshared_key, m.persistent_keepalive_seconds, m.next_public_key);
 }
 
 using ShownTunnel = std::variant<ShownWireguardPeer>;

@@ -104,12 +104,13 @@ struct ListenerSnapshot {
     ListenerId id;
     Protocol protocol = Protocol::kUdp;
     std::uint16_t port = 0;
-    std::string identity;  // as peers know us: WireGuard's public key in base64
+    std::string identity;                // as peers know us: WireGuard's public key in base64
+    std::string previous_identity = {};  // that they may know us by as well, "": none
 
     bool operator==(const ListenerSnapshot&) const = default;
 };
 void fields(auto& codec, Is<ListenerSnapshot> auto& m) {
-    codec(m.id, m.protocol, m.port, m.identity);
+    codec(m.id, m.protocol, m.port, m.identity, m.previous_identity);
 }
 
 // What the packets of a customer did, since vpnd serves it.
@@ -138,6 +139,9 @@ struct CustomerSnapshot {
     std::uint32_t connection_count = 0;
     std::uint32_t connections_unserved = 0;  // ConnectionState::kUnserved
     std::uint32_t connections_up = 0;
+    std::uint32_t peers_on_previous_identity = 0;  // PeerActivity::uses_previous_identity
+    WallTime next_expiry{};                        // of those that have not expired the first to do so; 0 = none will
+    std::string next_to_expire;                    // its name
 
     // One that no peer can reach when there is none.
     [[nodiscard]] ListenerSnapshot listener(ListenerKind kind) const {
@@ -148,7 +152,7 @@ struct CustomerSnapshot {
 };
 void fields(auto& codec, Is<CustomerSnapshot> auto& m) {
     codec(m.settings, m.listeners, m.activity, m.peer_count, m.peers_online, m.all_peers, m.connection_count);
-    codec(m.connections_unserved, m.connections_up);
+    codec(m.connections_unserved, m.connections_up, m.peers_on_previous_identity, m.next_expiry, m.next_to_expire);
 }
 
 // What a peer did.
@@ -161,21 +165,26 @@ struct PeerActivity {
     std::string lost_because;          // without one, where there was one: control::LostBecause by name; else ""
     std::uint64_t refused_as_old = 0;  // handshakes that it began and was refused, though it is authentic
     std::uint64_t refused_as_too_soon = 0;
-    std::uint64_t newest_seconds = 0;    // the time that it showed last, since 1970: until then all others are old
-    std::optional<Endpoint> flaps_with;  // it goes there and back: two machines may use its key
+    std::uint64_t newest_seconds = 0;     // the time that it showed last, since 1970: until then all others are old
+    std::optional<Endpoint> flaps_with;   // it goes there and back: two machines may use its key
+    bool uses_next_key = false;           // in its latest handshake, of two keys of the peer
+    bool uses_previous_identity = false;  // the same, of two keys of ours; a peer that never came uses neither
+    bool is_expired = false;
 
     bool operator==(const PeerActivity&) const = default;
 };
 void fields(auto& codec, Is<PeerActivity> auto& m) {
     codec(m.endpoint, m.latest_handshake, m.rx_bytes, m.tx_bytes, m.has_session, m.lost_because, m.refused_as_old);
-    codec(m.refused_as_too_soon, m.newest_seconds, m.flaps_with);
+    codec(m.refused_as_too_soon, m.newest_seconds, m.flaps_with, m.uses_next_key, m.uses_previous_identity);
+    codec(m.is_expired);
 }
 
-// online: there is a session; idle: there was one; never: none yet, as far as vpnd and its predecessors know.
-enum class PeerState : std::uint8_t { kNever, kIdle, kOnline };
+// online: there is a session; idle: there was one; never: none yet, as far as vpnd and its predecessors know; expired:
+// there is none any more (PeerSettings::expires).
+enum class PeerState : std::uint8_t { kNever, kIdle, kOnline, kExpired };
 template <>
 struct LastOf<PeerState> {
-    static constexpr auto value = PeerState::kOnline;
+    static constexpr auto value = PeerState::kExpired;
 };
 
 struct PeerSnapshot {

@@ -17,9 +17,15 @@ PeerIdentity identity(const WireguardPeer& peer) {
     return {peer.public_key.bytes};
 }
 
+std::optional<PeerIdentity> next_identity(const WireguardPeer& peer) {
+    if (!peer.next_public_key) return std::nullopt;
+    return PeerIdentity{peer.next_public_key->bytes};
+}
+
 ShownTunnel without_secrets(const WireguardPeer& peer) {
+    const std::string next = peer.next_public_key ? to_base64(*peer.next_public_key) : std::string();
     return ShownWireguardPeer{to_base64(peer.public_key), !peer.preshared_key.secret.is_zero(),
-                              peer.persistent_keepalive_seconds};
+                              peer.persistent_keepalive_seconds, next};
 }
 
 }  // namespace
@@ -30,6 +36,10 @@ Status check(const ListenerSettings& settings) {
 
 PeerIdentity identity_of(const PeerTunnel& tunnel) {
     return std::visit([](const auto& peer) { return identity(peer); }, tunnel);
+}
+
+std::optional<PeerIdentity> next_identity_of(const PeerTunnel& tunnel) {
+    return std::visit([](const auto& peer) { return next_identity(peer); }, tunnel);
 }
 
 ShownTunnel shown(const PeerTunnel& tunnel) {

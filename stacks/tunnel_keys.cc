@@ -18,7 +18,10 @@ Key known(std::optional<Key> key) {
 
 ipc::WireguardListener keys_of(const config::WireguardListener& listener, const config::Secrets& secrets,
                                const SecretNumbers& /*numbers*/) {
-    return {known(secrets.private_key(listener.private_key))};
+    ipc::WireguardListener out{known(secrets.private_key(listener.private_key)), {}};
+    if (listener.previous_private_key)
+        out.previous_private_key = known(secrets.private_key(*listener.previous_private_key));
+    return out;
 }
 
 ipc::IkeListener keys_of(const config::IkeListener& listener, const config::Secrets& secrets,
@@ -29,6 +32,7 @@ ipc::IkeListener keys_of(const config::IkeListener& listener, const config::Secr
 ipc::WireguardPeer keys_of(const config::WireguardTunnel& tunnel, const config::Secrets& secrets) {
     ipc::WireguardPeer out;
     out.public_key = tunnel.public_key;
+    out.next_public_key = tunnel.next_public_key;
     if (tunnel.preshared_key) out.preshared_key = known(secrets.preshared_key(*tunnel.preshared_key));
     out.persistent_keepalive_seconds = tunnel.persistent_keepalive_seconds;
     return out;

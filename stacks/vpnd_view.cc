@@ -32,7 +32,8 @@ std::optional<Endpoint> endpoint_of(const config::Peer& peer, const ObservedUpli
 
 ipc::PutPeer put_peer(const config::Customer& customer, const config::Peer& peer, const config::Secrets& secrets,
                       std::size_t queues, const ObservedUplink& uplink) {
-    return {{peer.name, listener_of(customer, peer), peer.allowed_ips, endpoint_of(peer, uplink)},
+    return {{peer.name, listener_of(customer, peer), peer.allowed_ips, endpoint_of(peer, uplink),
+             peer.expires.value_or(WallTime{})},
             with_secrets(peer.tunnel, secrets),
             queue_of(config::identity_of(peer.tunnel), queues)};
 }

@@ -11,6 +11,7 @@
 #include "config/load.h"
 #include "config/manual.h"
 #include "config/values.h"
+#include "ctl/ask/snapshot_client.h"
 #include "ctl/runners.h"
 #include "ctl/show/json_views.h"
 #include "ctl/show/listeners.h"
@@ -65,6 +66,15 @@ std::string describe_removals(const std::string& run_dir, const config::Loaded& 
         gone.size() == 1 ? "it" : "them", gone.size() == 1 ? "it was" : "they were");
 }
 
+// For people: what is on standard output is for a firewall's script.
+std::string previous_key_text(const Listening& listener, const PreviousKeyUsers& users) {
+    if (!users) return fmt::format("vpnctl: {}: vpnd does not say who uses the previous key\n", listener.purpose);
+    const auto found = users->find(listener.owner);
+    const std::size_t count = found == users->end() ? 0 : found->second.size();
+    return fmt::format("vpnctl: {}: {} peer{} the previous key{}\n", listener.purpose, count,
+                       count == 1 ? " uses" : "s use", count == 0 ? "" : "; vpnctl peers says which");
+}
+
 }  // namespace
 
 int run_check(const Invocation& invocation, Output& output) {
@@ -89,13 +99,19 @@ int run_check(const Invocation& invocation, Output& output) {
 int run_listeners(const Invocation& invocation, Output& output) {
     const config::Loaded loaded = config::load(invocation.config_dir, {.secrets_may_be_absent = true});
     const std::vector<Listening> listeners = listeners_of(loaded);
+    PreviousKeyUsers users;
+    if (std::any_of(listeners.begin(), listeners.end(), [](const auto& one) { return one.has_previous_key; })) {
+        if (const auto snapshot = fetch_snapshot(invocation.run_dir, {})) users = previous_key_users(*snapshot);
+    }
     if (invocation.json) {
-        output.out << listeners_json(listeners);
+        output.out << listeners_json(listeners, users);
     } else {
-        for (const Listening& each : listeners)
+        for (const Listening& each : listeners) {
             output.out << fmt::format("{} {} {} {}{}{}\n", each.protocol, each.port,
                                       each.address.empty() ? "*" : each.address, each.purpose,
                                       each.endpoint.empty() ? "" : " ", each.endpoint);
+            if (each.has_previous_key) output.err << previous_key_text(each, users);
+        }
     }
     const bool valid = loaded.appliance_valid && !config::has_errors(loaded.diagnostics);
     return valid

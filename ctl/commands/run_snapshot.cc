@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <ostream>
 #include <vector>
 
@@ -115,7 +116,9 @@ int run_status(const Invocation& invocation, Output& output) {
         return status;
     }
     const auto firewall = customer.empty() ? Result<ShownFirewall>() : firewall_of(customer);
-    output.out << health_text(stackd, findings) << offline_text(*snapshot)
+    const WallTime now{
+        std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()};
+    output.out << health_text(stackd, findings) << offline_text(*snapshot) << expiry_text(*snapshot, now)
                << (firewall ? connections_line(*firewall) : std::string())
                << (customer.empty() ? status_text(*snapshot)
                                     : customer_text(snapshot->customers[0], disabled_peers_of(stackd, customer)) +

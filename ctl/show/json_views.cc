@@ -4,6 +4,7 @@
 #include "base/log_level.h"
 #include "config/identity.h"
 #include "config/manual.h"
+#include "config/moment.h"
 #include "config/values.h"
 #include "ctl/show/json.h"
 #include "ctl/show/text_views.h"
@@ -26,6 +27,7 @@ Json rate_of(std::uint64_t bits_per_second) {
 
 void add_tunnel(Json& out, const ipc::ShownWireguardPeer& tunnel) {
     out["public_key"] = tunnel.public_key;
+    out["next_public_key"] = text_or_null(tunnel.next_public_key);
     out["persistent_keepalive"] = tunnel.persistent_keepalive_seconds;
     out["has_preshared_key"] = tunnel.has_preshared_key;
 }
@@ -49,6 +51,10 @@ Json peer_of(const ipc::PeerSnapshot& peer, const ZoneNames& zones) {
     out["clock_was_ahead_seconds"] = peer.ahead_seconds;
     out["allowed_ips"] = texts_of(peer.settings.allowed_ips);
     out["allowed_ips_left_out"] = peer.allowed_ips_left_out;
+    const bool has_come = peer.activity.latest_handshake != WallTime{};
+    out["key_in_use"] = has_come ? Json(peer.activity.uses_next_key ? "next" : "present") : Json();
+    out["server_key_in_use"] = has_come ? Json(peer.activity.uses_previous_identity ? "previous" : "present") : Json();
+    out["expires"] = peer.settings.expires == WallTime{} ? Json() : Json(config::moment_text(peer.settings.expires));
     std::visit([&out](const auto& tunnel) { add_tunnel(out, tunnel); }, peer.tunnel);
     return out;
 }
@@ -168,8 +174,13 @@ std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd,
         entry["listen_port"] = listener.port;
         entry["own_listener"] = !listener.id.owner.empty();
         entry["listener_public_key"] = listener.identity;
+        entry["listener_previous_public_key"] = text_or_null(listener.previous_identity);
+        entry["peers_on_previous_public_key"] = customer.peers_on_previous_identity;
         entry["peer_count"] = peer_count_of(customer);
         entry["peers_online"] = peers_online_of(customer);
+        entry["next_expiry"] =
+            customer.next_expiry == WallTime{} ? Json() : Json(config::moment_text(customer.next_expiry));
+        entry["next_to_expire"] = text_or_null(customer.next_to_expire);
         entry["peers"] = peers_of(status);
         entry["connection_count"] = customer.connection_count;
         entry["connections_up"] = customer.connections_up;
@@ -331,7 +342,7 @@ std::string check_json(const config::Loaded& loaded) {
     return dump(out);
 }
 
-std::string listeners_json(const std::vector<Listening>& listeners) {
+std::string listeners_json(const std::vector<Listening>& listeners, const PreviousKeyUsers& users) {
     Json out;
     out["listeners"] = Json::array();
     for (const Listening& each : listeners) {
@@ -340,6 +351,13 @@ std::string listeners_json(const std::vector<Listening>& listeners) {
                                     {"address", each.address.empty() ? Json() : Json(each.address)},
                                     {"purpose", each.purpose},
                                     {"endpoint", each.endpoint.empty() ? Json() : Json(each.endpoint)}});
+        if (!each.has_previous_key) continue;
+        Json& on_it = out["listeners"].back()["peers_on_previous_key"] = users ? Json(Json::array()) : Json();
+        if (!users) continue;
+        const auto found = users->find(each.owner);
+        if (found == users->end()) continue;
+        for (const OnPreviousKey& one : found->second)
+            on_it.push_back({{"customer", one.customer}, {"peer", one.peer}});
     }
     return dump(out);
 }

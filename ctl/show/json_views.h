@@ -31,7 +31,7 @@ struct DaemonLevel {
     std::string level;
 };
 [[nodiscard]] std::string log_levels_json(const std::vector<DaemonLevel>& levels);
-[[nodiscard]] std::string listeners_json(const std::vector<Listening>& listeners);
+[[nodiscard]] std::string listeners_json(const std::vector<Listening>& listeners, const PreviousKeyUsers& users);
 [[nodiscard]] std::string explain_json(const std::vector<const config::Key*>& keys);
 [[nodiscard]] std::string control_json(const std::vector<ipc::ControlText>& texts, const ipc::ControlDone& done);
 

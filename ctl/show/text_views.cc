@@ -9,6 +9,7 @@
 #include "base/drop_reason.h"
 #include "base/printable.h"
 #include "config/identity.h"
+#include "config/moment.h"
 #include "config/rate.h"
 #include "ctl/show/table.h"
 #include "ctl/show/units.h"
@@ -53,6 +54,28 @@ std::string online_text(const ipc::CustomerSnapshot& customer) {
     return fmt::format("{}/{}", peers_online_of(customer), peer_count_of(customer));
 }
 
+std::string next_key_of(const ipc::PeerSnapshot& peer) {
+    return std::visit([](const auto& tunnel) { return tunnel.next_public_key; }, peer.tunnel);
+}
+
+// Then it is shown which of them are used.
+bool has_changing_keys(const CustomerStatus& status) {
+    const auto has_next = [](const ipc::PeerSnapshot& peer) { return !next_key_of(peer).empty(); };
+    return !status.customer.listener(ipc::ListenerKind::kWireguard).previous_identity.empty() ||
+           std::any_of(status.peers.begin(), status.peers.end(), has_next);
+}
+
+// "next; server's previous": which keys it made its latest handshake with, of those of which there are two.
+std::string keys_text(const ipc::CustomerSnapshot& customer, const ipc::PeerSnapshot& peer) {
+    if (peer.activity.latest_handshake == WallTime{}) return "-";
+    std::string out;
+    if (!next_key_of(peer).empty()) out = peer.activity.uses_next_key ? "next" : "present";
+    if (!customer.listener(ipc::ListenerKind::kWireguard).previous_identity.empty())
+        out += fmt::format("{}server's {}", out.empty() ? "" : "; ",
+                           peer.activity.uses_previous_identity ? "previous" : "present");
+    return out.empty() ? "-" : out;
+}
+
 std::string connections_table(const std::vector<ConnectionStatus>& connections) {
     Table table({{"CONNECTION"}, {"STATE"}, {"AUTH"}, {"REMOTE IDENTITY"}, {"SESSIONS", Align::kRight}, {"REMOTE"}});
     for (const auto& [one, ike_sas] : connections) {
@@ -75,6 +98,7 @@ std::string_view name_of(ipc::PeerState state) {
         case ipc::PeerState::kNever: return "never";
         case ipc::PeerState::kIdle: return "idle";
         case ipc::PeerState::kOnline: return "online";
+        case ipc::PeerState::kExpired: return "expired";
     }
     return "never";
 }
@@ -146,6 +170,18 @@ std::string offline_text(const Snapshot& snapshot) {
     if (count > kShownOffline) ids += fmt::format(", +{}", count - kShownOffline);
     return fmt::format("offline     {}: no peer is online; only the status page knows whether one was before\n",
                        printable(ids));
+}
+
+std::string expiry_text(const Snapshot& snapshot, WallTime now) {
+    std::string out;
+    for (const CustomerStatus& status : snapshot.customers) {
+        const ipc::CustomerSnapshot& customer = status.customer;
+        if (customer.next_expiry == WallTime{}) continue;
+        if (customer.next_expiry.nanoseconds - now.nanoseconds > kExpiryNotice.count()) continue;
+        out += fmt::format("{:<12}{}: the tunnel of {} ends at {}\n", out.empty() ? "expiring" : "",
+                           customer.settings.id, customer.next_to_expire, config::moment_text(customer.next_expiry));
+    }
+    return out;
 }
 
 std::string status_text(const Snapshot& snapshot) {
@@ -252,10 +288,13 @@ std::string peers_text(const Snapshot& snapshot, bool with_customer) {
                                 {"SENT", Align::kRight},
                                 {"ENDPOINT"},
                                 {"ALLOWED IPS"}};
+    const bool with_keys = std::any_of(snapshot.customers.begin(), snapshot.customers.end(), has_changing_keys);
+    if (with_keys) columns.push_back({"KEYS"});
     if (with_customer) columns.insert(columns.begin(), Column{"CUSTOMER"});
     Table table(std::move(columns));
     for (const CustomerStatus& status : snapshot.customers) {
-        const auto add = [&](std::vector<std::string> row) {
+        const auto add = [&](std::vector<std::string> row, const std::string& keys) {
+            if (with_keys) row.push_back(keys);
             if (with_customer) row.insert(row.begin(), status.customer.settings.id);
             table.add(std::move(row));
         };
@@ -263,14 +302,16 @@ std::string peers_text(const Snapshot& snapshot, bool with_customer) {
             add({peer.settings.name, "wireguard", std::string(name_of(peer.state)),
                  short_age(peer.latest_handshake_seconds), bytes_text(peer.activity.rx_bytes),
                  bytes_text(peer.activity.tx_bytes), endpoint_of(peer.activity.endpoint, status.zones),
-                 join(peer.settings.allowed_ips, kShownPrefixes, peer.allowed_ips_left_out)});
+                 join(peer.settings.allowed_ips, kShownPrefixes, peer.allowed_ips_left_out)},
+                keys_text(status.customer, peer));
         }
         for (const auto& [connection, ike_sas] : status.connections) {
             const ipc::ConnectionActivity& activity = connection.activity;
             add({connection.settings.name, "ipsec", std::string(name_of(peer_state_of(connection))),
                  short_age(connection.latest_handshake_seconds), bytes_text(activity.rx_bytes),
                  bytes_text(activity.tx_bytes), endpoint_of(activity.endpoint, status.zones),
-                 join(networks_of(connection.settings), kShownPrefixes)});
+                 join(networks_of(connection.settings), kShownPrefixes)},
+                "-");
         }
     }
     return table.text();

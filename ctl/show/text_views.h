@@ -31,6 +31,9 @@ namespace warren::ctl {
 // The customers that should have peers and have none online, in a line; "" without any. That is no finding: what was
 // before is not known here.
 [[nodiscard]] std::string offline_text(const Snapshot& snapshot);
+// Whose peer is the next to have no tunnel any more, of each customer with one within kExpiryNotice, in a line each.
+[[nodiscard]] std::string expiry_text(const Snapshot& snapshot, WallTime now);
+inline constexpr Duration kExpiryNotice = std::chrono::hours(24 * 14);
 // The appliance in some lines, then the customers' table.
 [[nodiscard]] std::string status_text(const Snapshot& snapshot);
 // One customer in some lines, then its peers.

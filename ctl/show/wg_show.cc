@@ -15,7 +15,8 @@ std::string peer_text(const ipc::PeerSnapshot& peer, const ipc::ShownWireguardPe
     std::string allowed;
     for (const Prefix& prefix : peer.settings.allowed_ips) allowed += (allowed.empty() ? "" : ", ") + to_string(prefix);
     if (peer.allowed_ips_left_out > 0) allowed += fmt::format(" and {} more", peer.allowed_ips_left_out);
-    std::string out = fmt::format("peer: {}\n", tunnel.public_key);
+    const bool uses_next = activity.uses_next_key && !tunnel.next_public_key.empty();
+    std::string out = fmt::format("peer: {}\n", uses_next ? tunnel.next_public_key : tunnel.public_key);
     if (tunnel.has_preshared_key) out += "  preshared key: (hidden)\n";
     if (activity.endpoint) out += fmt::format("  endpoint: {}\n", endpoint_text(*activity.endpoint, zones));
     out += fmt::format("  allowed ips: {}\n", allowed.empty() ? "(none)" : allowed);

@@ -16,6 +16,7 @@ using testing::ScriptedPeer;
 using testing::SeededRandom;
 
 constexpr std::uint32_t kPeers = 3;
+constexpr std::uint32_t kSpare = kPeers;  // another key that these may have
 
 class Script {
   public:
@@ -24,6 +25,7 @@ class Script {
             peers_.emplace_back(random_, engine_.public_key());
             put_peer(i);
         }
+        peers_.emplace_back(random_, engine_.public_key());
         check();
     }
     void run() {
@@ -40,7 +42,7 @@ class Script {
         const std::uint32_t peer = argument % kPeers;
         switch (operation % 12) {
             case 0: return deliver_raw(argument);
-            case 1: return deliver_initiation(peer, argument);
+            case 1: return deliver_initiation(argument >= 200 ? kSpare : peer, argument);
             case 2: return deliver_response(peer, argument);
             case 3: return deliver_cookie_reply(peer);
             case 4: return advance(Duration(std::chrono::milliseconds(script_.le<std::uint16_t>())));
@@ -48,25 +50,37 @@ class Script {
             case 6: return tell(dataplane::NeedSession{PeerIndex{peer}});
             case 7: return tell(dataplane::SessionConfirmed{PeerIndex{peer}, newest_installed(peer)});
             case 8: return tell(activity(peer));
-            case 9: return argument % 2 == 0 ? put_peer(peer) : engine_.remove_peer(now_, PeerIndex{peer}, out_);
-            case 10:
-                engine_.set_private_key(now_, crypto::generate_private_key(random_), out_);
-                for (ScriptedPeer& each : peers_) each.hub = engine_.public_key();
-                return;
+            case 9:
+                return argument % 2 == 0 ? put_peer(peer, argument) : engine_.remove_peer(now_, PeerIndex{peer}, out_);
+            case 10: return set_private_key(argument);
             case 11: return engine_.set_queue_length(argument);
         }
     }
 
     Endpoint from(std::uint8_t which) const { return {IpAddress::v4(192, 0, 2, which), 51820, 0}; }
 
-    void put_peer(std::uint32_t peer) {
+    // With the bits of `how`: the spare key as its next one, as its only one, and a date.
+    void put_peer(std::uint32_t peer, std::uint8_t how = 0) {
         PeerConfig config;
         config.index = PeerIndex{peer};
         config.customer = CustomerIndex{0};
         config.public_key = peers_[peer].keys.public_key;
         if (peer != 2) config.endpoint = from(static_cast<std::uint8_t>(peer + 1));
         config.persistent_keepalive_seconds = peer == 1 ? 25 : 0;
+        const crypto::PublicKey& spare = peers_[kSpare].keys.public_key;
+        if ((how & 8) != 0) config.next = std::make_unique<NextKey>(NextKey{spare, {}});
+        if ((how & 16) != 0) config.public_key = spare;
+        if ((how & 32) != 0) config.expires = {now_.wall.nanoseconds + Duration(std::chrono::seconds(how)).count()};
         engine_.put_peer(now_, std::move(config), out_);
+    }
+
+    // An odd `how`: the key before stays as the previous one, and the peers that know it do.
+    void set_private_key(std::uint8_t how) {
+        crypto::PrivateKey key = crypto::generate_private_key(random_);
+        engine_.set_private_key(now_, key.clone(), out_, how % 2 == 1 ? own_key_.clone() : crypto::PrivateKey{});
+        own_key_ = std::move(key);
+        if (how % 2 == 1) return;
+        for (ScriptedPeer& each : peers_) each.hub = engine_.public_key();
     }
 
     // From a stranger that does not know our public key; a guess succeeds once in 2^128.
@@ -160,7 +174,8 @@ class Script {
     Engine engine_{ListenerIndex{0}, crypto::generate_private_key(random_), indexes_, random_};
     Now now_{Instant{1'000'000'000'000}, WallTime{1'800'000'000'000'000'000}};
     Output out_;
-    std::vector<ScriptedPeer> peers_;
+    std::vector<ScriptedPeer> peers_;  // and the spare one
+    crypto::PrivateKey own_key_;       // of the engine, since it was changed
     OutgoingMessage last_initiation_;
     std::set<SessionId> installed_;
     std::array<SessionId, kPeers> newest_{};

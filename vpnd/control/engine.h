@@ -84,6 +84,7 @@ enum class LostBecause : std::uint8_t {
     kDeleted,     // the peer ended it
     kExpired,     // the peer did not renew it, and refused when we would
     kStopped,     // an operator did, or a change of its configuration
+    kPastDate,    // the configuration says until when it has a tunnel
 };
 [[nodiscard]] constexpr std::string_view name_of(LostBecause reason) {
     switch (reason) {
@@ -93,6 +94,7 @@ enum class LostBecause : std::uint8_t {
         case LostBecause::kDeleted: return "deleted";
         case LostBecause::kExpired: return "expired";
         case LostBecause::kStopped: return "stopped";
+        case LostBecause::kPastDate: return "past_date";
     }
     return "";
 }
@@ -153,7 +155,10 @@ struct PeerStatus {
     bool is_handshaking = false;                      // we initiated and wait for the answer
     std::uint64_t refused_as_old = 0;  // handshakes that the peer began and was refused, though it is authentic
     std::uint64_t refused_as_too_soon = 0;
-    std::chrono::seconds newest{};  // the time that the peer showed last, since 1970: it must show a later one
+    std::chrono::seconds newest{};        // the time that the peer showed last, since 1970: it must show a later one
+    bool uses_next_key = false;           // in its latest handshake, of two keys that it may have
+    bool uses_previous_identity = false;  // the same, of two of ours
+    bool is_expired = false;              // has no tunnel any more
 };
 
 // Since the engine was made.
@@ -204,6 +209,8 @@ class Engine {
 
     // How peers know us here, as people write it: WireGuard's public key in base64.
     [[nodiscard]] virtual std::string identity() const = 0;
+    // A second one that peers may know us by, "": there is none.
+    [[nodiscard]] virtual std::string previous_identity() const { return {}; }
     [[nodiscard]] virtual std::optional<PeerStatus> peer_status(PeerIndex peer) const = 0;
     // Nothing: it does not serve this connection.
     [[nodiscard]] virtual std::optional<ConnectionStatus> connection_status(ConnectionIndex /*connection*/,
@@ -224,11 +231,10 @@ class Engine {
     [[nodiscard]] virtual std::vector<Refusals::Told> tell_refusals(Instant /*now*/, std::size_t /*most*/) {
         return {};
     }
-    // The peer's name in the table of kept sessions, and where it is. Nothing: its sessions end with this process.
-    [[nodiscard]] virtual std::optional<KeptPeer> kept_peer(PeerIndex /*peer*/) const { return std::nullopt; }
-    // The same for a session that begins, where a peer has several that are told apart.
-    [[nodiscard]] virtual std::optional<KeptPeer> kept_session(const dataplane::InstallSession& session) const {
-        return kept_peer(session.peer);
+    // The peer's name in the table of kept sessions, that of the keys of this session where there are several, and
+    // where it is. Nothing: its sessions end with this process.
+    [[nodiscard]] virtual std::optional<KeptPeer> kept_peer(PeerIndex /*peer*/, SessionId /*session*/) const {
+        return std::nullopt;
     }
 };
 

@@ -89,6 +89,13 @@ std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& cus
     return view;
 }
 
+// One, or two while its key is changed.
+std::vector<PeerIdentity> identities_of(const ipc::PutPeer& peer) {
+    std::vector<PeerIdentity> out{ipc::identity_of(peer.tunnel)};
+    if (const auto next = ipc::next_identity_of(peer.tunnel); next && *next != out.front()) out.push_back(*next);
+    return out;
+}
+
 std::vector<int> numbers_of(const std::vector<UniqueFd>& descriptors) {
     std::vector<int> out;
     for (const UniqueFd& fd : descriptors) out.push_back(fd.get());
@@ -293,17 +300,18 @@ Status CustomerSet::check_customers(const Generation& generation) const {
                     fmt::format("customer {}: no {} for peer {}", id, to_string(listener), peer.settings.name));
             }
             // The identity names the customer (decision 0001), so on one listener it has one owner.
-            const PeerIdentity identity = ipc::identity_of(peer.tunnel);
-            bool is_taken = !identities[listener].insert(identity).second;
-            if (const auto held = listeners_.find(listener); held != listeners_.end()) {
-                const auto owner = held->second.owners.find(identity);
-                if (owner != held->second.owners.end()) {
-                    const std::string& owner_id = customers_by_index_.at(owner->second)->settings.id;
-                    is_taken = is_taken || (!put.contains(owner_id) && !gone.contains(owner_id));
+            for (const PeerIdentity& identity : identities_of(peer)) {
+                bool is_taken = !identities[listener].insert(identity).second;
+                if (const auto held = listeners_.find(listener); held != listeners_.end()) {
+                    const auto owner = held->second.owners.find(identity);
+                    if (owner != held->second.owners.end()) {
+                        const std::string& owner_id = customers_by_index_.at(owner->second)->settings.id;
+                        is_taken = is_taken || (!put.contains(owner_id) && !gone.contains(owner_id));
+                    }
                 }
+                if (is_taken)
+                    return invalid(fmt::format("customer {}: peer {} has a key that is taken", id, peer.settings.name));
             }
-            if (is_taken)
-                return invalid(fmt::format("customer {}: peer {} has a key that is taken", id, peer.settings.name));
         }
     }
     for (const ipc::ListenerId& listener : listeners_gone) {
@@ -402,24 +410,46 @@ bool CustomerSet::spread(HeldCustomer& held, std::size_t queues, Changes& change
     return held.workers != before;
 }
 
+// Who continues which peer: who has its key, else who has one of two that either of them has. Null: it is new.
+std::vector<const HeldPeer*> CustomerSet::continued_by(const std::vector<ipc::PutPeer>& peers,
+                                                       const PeersBefore& before) const {
+    std::vector<const HeldPeer*> out(peers.size(), nullptr);
+    std::unordered_set<const HeldPeer*> taken;
+    const auto find = [&](std::size_t at, const PeerIdentity& identity, bool as_its_key) {
+        if (out[at] != nullptr) return;
+        const auto listener = before.find(listeners_.at(peers[at].settings.listener).index);
+        if (listener == before.end()) return;
+        const auto found = listener->second.find(identity);
+        if (found == listener->second.end()) return;
+        if (as_its_key && ipc::identity_of(found->second->config.tunnel) != identity) return;
+        if (taken.insert(found->second).second) out[at] = found->second;
+    };
+    for (std::size_t i = 0; i < peers.size(); ++i) find(i, ipc::identity_of(peers[i].tunnel), true);
+    for (std::size_t i = 0; i < peers.size(); ++i) {
+        for (const PeerIdentity& identity : identities_of(peers[i])) find(i, identity, false);
+    }
+    return out;
+}
+
 bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served,
                                 Changes& changes) {
     const std::vector<HeldPeer> old = std::move(held.peers);
     held.peers.clear();
     held.peers.reserve(peers.size());  // what grows by doubling keeps half a customer's peers in reserve
-    // At another listener a peer is another tunnel: another port, another key of ours.
-    std::map<ListenerIndex, std::unordered_map<PeerIdentity, const HeldPeer*>> before;
-    for (const HeldPeer& peer : old) before[peer.listener][ipc::identity_of(peer.config.tunnel)] = &peer;
+    PeersBefore before;
+    for (const HeldPeer& peer : old) {
+        for (const PeerIdentity& identity : identities_of(peer.config)) before[peer.listener][identity] = &peer;
+    }
+    const std::vector<const HeldPeer*> continued = continued_by(peers, before);
 
     bool view_changed = false;
     const bool is_served = !held.settings.suspended;
-    for (ipc::PutPeer& config : peers) {
+    std::unordered_set<const HeldPeer*> stays;
+    for (std::size_t i = 0; i < peers.size(); ++i) {
+        ipc::PutPeer& config = peers[i];
         HeldListener& listener = listeners_.at(config.settings.listener);
-        const PeerIdentity identity = ipc::identity_of(config.tunnel);
-        auto& candidates = before[listener.index];
-        const auto found = candidates.find(identity);
-        const HeldPeer* known = found == candidates.end() ? nullptr : found->second;
-        if (known != nullptr) candidates.erase(found);
+        const HeldPeer* const known = continued[i];
+        if (known != nullptr) stays.insert(known);
         const PeerIndex index = known != nullptr ? known->index : peer_indexes_.allocate();
         const bool put = is_served && (known == nullptr || !was_served || known->config != config);
         view_changed = view_changed || known == nullptr ||
@@ -427,23 +457,33 @@ bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& 
                        known->config.queue != config.queue;
         if (!is_served && was_served && known != nullptr)
             changes.remove_peers.push_back({listener.index, index, held.index});
-        listener.owners[identity] = held.index;
+        for (const PeerIdentity& identity : identities_of(config)) {
+            listener.owners[identity] = held.index;
+            before[listener.index].erase(identity);
+        }
         put_place(index, {held.index, static_cast<std::uint32_t>(held.peers.size())});
         held.peers.push_back({index, listener.index, std::move(config)});
         if (put) changes.put_peers.push_back({listener.index, index});
     }
-    for (const auto& [listener, candidates] : before) {
-        for (const auto& [identity, peer] : candidates) {
-            forget_peer(held, *peer, changes);
-            view_changed = true;
-        }
+    for (const HeldPeer& peer : old) {
+        if (stays.contains(&peer)) continue;
+        drop_peer(held, peer, changes);
+        view_changed = true;
+    }
+    // Keys that nobody here has any more.
+    for (const auto& [listener, identities] : before) {
+        for (const auto& [identity, peer] : identities) forget_identity(held, listener, identity, changes);
     }
     return view_changed;
 }
 
 void CustomerSet::remove_customer(const std::string& id, Changes& changes) {
     HeldCustomer& held = customers_.at(id);
-    for (const HeldPeer& peer : held.peers) forget_peer(held, peer, changes);
+    for (const HeldPeer& peer : held.peers) {
+        drop_peer(held, peer, changes);
+        for (const PeerIdentity& identity : identities_of(peer.config))
+            forget_identity(held, peer.listener, identity, changes);
+    }
     for (HeldConnection& connection : held.connections) remove_connection(held, connection, changes);
     if (held.ipsec) identities_.erase(canonical(held.ipsec->identity));
     for (const std::uint32_t worker : held.workers) changes.drop_customers.push_back({worker, held.index});
@@ -489,7 +529,8 @@ void CustomerSet::operate_connection(const ipc::OperateConnection& operation, Ch
 void CustomerSet::begin_anew(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes) const {
     changes.remove_peers.push_back({peer.listener, peer.index, customer.index});
     const ipc::ListenerKind kind = listeners_by_index_.at(peer.listener)->id.kind;
-    changes.forget_peers.push_back({peer.listener, kind, ipc::identity_of(peer.config.tunnel)});
+    for (const PeerIdentity& identity : identities_of(peer.config))
+        changes.forget_peers.push_back({peer.listener, kind, identity});
 }
 
 void CustomerSet::remove_listener(const ipc::ListenerId& id, Changes& changes) {
@@ -500,14 +541,19 @@ void CustomerSet::remove_listener(const ipc::ListenerId& id, Changes& changes) {
     listeners_.erase(id);
 }
 
-void CustomerSet::forget_peer(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes) {
-    begin_anew(customer, peer, changes);
+void CustomerSet::drop_peer(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes) {
+    changes.remove_peers.push_back({peer.listener, peer.index, customer.index});
     peer_indexes_.release(peer.index);
     places_[peer.index.value] = {};
-    auto& owners = listeners_by_index_.at(peer.listener)->owners;
+}
+
+void CustomerSet::forget_identity(const HeldCustomer& customer, ListenerIndex listener, const PeerIdentity& identity,
+                                  Changes& changes) {
+    HeldListener& held = *listeners_by_index_.at(listener);
+    changes.forget_peers.push_back({listener, held.id.kind, identity});
     // The peer may have moved to another customer of this generation already.
-    const auto owner = owners.find(ipc::identity_of(peer.config.tunnel));
-    if (owner != owners.end() && owner->second == customer.index) owners.erase(owner);
+    const auto owner = held.owners.find(identity);
+    if (owner != held.owners.end() && owner->second == customer.index) held.owners.erase(owner);
 }
 
 }  // namespace warren::vpnd

@@ -175,6 +175,10 @@ class CustomerSet {
     void put_customer(NewCustomer&& customer, Changes& changes);
     // True when it is with other workers than before.
     bool spread(HeldCustomer& held, std::size_t queues, Changes& changes) const;
+    // By listener, as at another one a peer is another tunnel: another port, another key of ours.
+    using PeersBefore = std::map<ListenerIndex, std::unordered_map<PeerIdentity, const HeldPeer*>>;
+    [[nodiscard]] std::vector<const HeldPeer*> continued_by(const std::vector<ipc::PutPeer>& peers,
+                                                            const PeersBefore& before) const;
     // True when the data plane must know: other peers or other allowed_ips.
     bool replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served, Changes& changes);
     // The same for connections.
@@ -193,7 +197,11 @@ class CustomerSet {
     void operate_connection(const ipc::OperateConnection& operation, Changes& changes) const;
     void begin_anew(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes) const;
     void keep_owned(Changes& changes) const;
-    void forget_peer(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes);
+    // It is removed; what is kept of its keys is forgotten with forget_identity().
+    void drop_peer(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes);
+    // The customer's peers at this listener do not have it any more.
+    void forget_identity(const HeldCustomer& customer, ListenerIndex listener, const PeerIdentity& identity,
+                         Changes& changes);
 
     struct Place {
         CustomerIndex customer;

@@ -379,11 +379,11 @@ void ControlWorker::do_idle_work() {
 void ControlWorker::keep_sessions(const control::Engine& engine) {
     if (keeper_ == nullptr) return;
     const auto move = [&](PeerIndex peer) {
-        if (const auto kept = engine.kept_peer(peer)) keeper_->move(peer, kept->place);
+        if (const auto kept = engine.kept_peer(peer, {})) keeper_->move(peer, kept->place);
     };
     for (control::PostedCommand& posted : output_.commands) {
         if (auto* const session = std::get_if<dataplane::InstallSession>(&posted.command)) {
-            const auto peer = engine.kept_session(*session);
+            const auto peer = engine.kept_peer(session->peer, session->local_id);
             session->kept = peer ? keeper_->keep(*session, *peer, posted.worker) : nullptr;
         } else if (const auto* const retired = std::get_if<dataplane::RetireSession>(&posted.command)) {
             keeper_->retire(retired->local_id);

@@ -26,7 +26,7 @@ std::vector<ipc::DropCount> occurred(std::span<const std::uint64_t> drops) {
 ipc::PeerSettings shown_of(const ipc::PeerSettings& all) {
     if (all.allowed_ips.size() <= ipc::PeerSnapshot::kMostPrefixes) return all;
     const auto first = all.allowed_ips.begin();
-    return {all.name, all.listener, {first, first + ipc::PeerSnapshot::kMostPrefixes}, all.endpoint};
+    return {all.name, all.listener, {first, first + ipc::PeerSnapshot::kMostPrefixes}, all.endpoint, all.expires};
 }
 
 control::PeerStatus status_of(const io::ControlWorker& control, const HeldPeer& peer) {
@@ -38,6 +38,7 @@ control::PeerStatus status_of(const io::ControlWorker& control, const HeldPeer& 
 }  // namespace
 
 ipc::PeerState state_of(const control::PeerStatus& status) {
+    if (status.is_expired) return ipc::PeerState::kExpired;
     if (status.has_session) return ipc::PeerState::kOnline;
     return status.latest_handshake == kLongAgo ? ipc::PeerState::kNever : ipc::PeerState::kIdle;
 }
@@ -97,10 +98,20 @@ ipc::SnapshotHeader Snapshot::header(Now now) const {
 }
 
 ipc::CustomerSnapshot Snapshot::customer(const HeldCustomer& customer) const {
-    ipc::CustomerSnapshot out{customer.settings, listeners_of(customer), activity_of(customer)};
+    ipc::CustomerSnapshot out;
+    out.settings = customer.settings;
+    out.listeners = listeners_of(customer);
+    out.activity = activity_of(customer);
     out.peer_count = static_cast<std::uint32_t>(customer.peers.size());
     for (const HeldPeer& peer : customer.peers) {
-        if (state_of(status_of(control_, peer)) == ipc::PeerState::kOnline) ++out.peers_online;
+        const control::PeerStatus status = status_of(control_, peer);
+        if (state_of(status) == ipc::PeerState::kOnline) ++out.peers_online;
+        if (status.uses_previous_identity) ++out.peers_on_previous_identity;
+        const WallTime expires = peer.config.settings.expires;
+        if (expires == WallTime{} || status.is_expired) continue;
+        if (out.next_expiry != WallTime{} && out.next_expiry <= expires) continue;
+        out.next_expiry = expires;
+        out.next_to_expire = peer.config.settings.name;
     }
     out.connection_count = static_cast<std::uint32_t>(customer.connections.size());
     for (const HeldConnection& connection : customer.connections) {
@@ -123,7 +134,7 @@ ipc::PeerSnapshot Snapshot::peer(Now now, const HeldCustomer& customer, std::siz
         static_cast<std::uint32_t>(peer.config.settings.allowed_ips.size() - out.settings.allowed_ips.size());
     const std::int64_t ahead = status.newest.count() - now.wall.nanoseconds / std::nano::den;
     out.ahead_seconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, 0, UINT32_MAX));
-    if (out.state == ipc::PeerState::kNever) return out;
+    if (status.latest_handshake == kLongAgo) return out;
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(now.instant - status.latest_handshake).count();
     out.latest_handshake_seconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX));
     return out;
@@ -141,7 +152,8 @@ std::vector<ipc::ListenerSnapshot> Snapshot::listeners_of(const HeldCustomer& cu
     std::vector<ipc::ListenerSnapshot> out;
     for (const HeldListener* listener : customers_.listeners_of(customer.settings.id)) {
         const control::Engine* const engine = control_.engine(listener->index);
-        out.push_back({listener->id, listener->protocol, listener->port, engine == nullptr ? "" : engine->identity()});
+        out.push_back({listener->id, listener->protocol, listener->port, engine == nullptr ? "" : engine->identity(),
+                       engine == nullptr ? "" : engine->previous_identity()});
     }
     return out;
 }
@@ -173,6 +185,9 @@ ipc::PeerActivity Snapshot::activity_of(const HeldCustomer& customer, std::size_
     out.refused_as_old = status.refused_as_old;
     out.refused_as_too_soon = status.refused_as_too_soon;
     out.flaps_with = status.flaps_with;
+    out.uses_next_key = status.uses_next_key;
+    out.uses_previous_identity = status.uses_previous_identity;
+    out.is_expired = status.is_expired;
     out.newest_seconds = static_cast<std::uint64_t>(std::max<std::int64_t>(status.newest.count(), 0));
     return out;
 }

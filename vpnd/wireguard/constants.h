@@ -116,4 +116,9 @@ inline constexpr Duration kFlapWindow = std::chrono::minutes(5);
 // waits this much longer, and by then has the other's session.
 inline constexpr Duration kCrossedRekeyDelay = std::chrono::seconds(10);
 
+// While a peer or the listener has two keys, one initiation of so many tries others than those in use.
+inline constexpr std::uint32_t kTriesPerOtherKey = 3;
+// How late it is noticed that the clock was set past a peer's date, or back.
+inline constexpr Duration kExpiryInterval = std::chrono::seconds(1);
+
 }  // namespace warren::wireguard

@@ -34,16 +34,22 @@ crypto::Hash cookie_key_of(const crypto::PublicKey& receiver) {
 }
 
 CookieChecker::CookieChecker(const crypto::PublicKey& ours, crypto::RandomSource& random) : random_(random) {
-    set_public_key(ours);
+    set_public_keys(ours, nullptr);
 }
 
-void CookieChecker::set_public_key(const crypto::PublicKey& ours) {
-    mac1_key_ = mac1_key_of(ours);
-    cookie_key_ = cookie_key_of(ours);
+void CookieChecker::set_public_keys(const crypto::PublicKey& ours, const crypto::PublicKey* previous) {
+    const auto keys_of = [](const crypto::PublicKey& key) { return Keys{mac1_key_of(key), cookie_key_of(key)}; };
+    present_ = keys_of(ours);
+    previous_ = previous == nullptr ? std::nullopt : std::optional(keys_of(*previous));
 }
 
-bool CookieChecker::is_mac1_valid(Bytes message) const {
-    return crypto::equal_constant_time(crypto::blake2s_mac(mac1_key_, {before_mac1(message)}), mac1_of(message));
+std::optional<OurKey> CookieChecker::receiver_of(Bytes message) const {
+    const auto is_by = [&message](const Keys& keys) {
+        return crypto::equal_constant_time(crypto::blake2s_mac(keys.mac1, {before_mac1(message)}), mac1_of(message));
+    };
+    if (is_by(present_)) return OurKey::kPresent;
+    if (previous_ && is_by(*previous_)) return OurKey::kPrevious;
+    return std::nullopt;
 }
 
 bool CookieChecker::is_mac2_valid(Instant now, Bytes message, const Endpoint& from) {
@@ -51,12 +57,14 @@ bool CookieChecker::is_mac2_valid(Instant now, Bytes message, const Endpoint& fr
     return is_mac2_by(cookie_for(secret_, from), message) || is_mac2_by(cookie_for(previous_secret_, from), message);
 }
 
-CookieReply CookieChecker::create_reply(Instant now, Bytes message, const Endpoint& from, std::uint32_t receiver) {
+CookieReply CookieChecker::create_reply(Instant now, Bytes message, const Endpoint& from, std::uint32_t receiver,
+                                        OurKey ours) {
     rotate(now);
     CookieReply reply;
     reply.receiver = receiver;
     random_.fill(reply.nonce);
-    crypto::xaead_seal(cookie_key_, reply.nonce, mac1_of(message), cookie_for(secret_, from), reply.sealed_cookie);
+    const Keys& keys = ours == OurKey::kPrevious && previous_ ? *previous_ : present_;
+    crypto::xaead_seal(keys.cookie, reply.nonce, mac1_of(message), cookie_for(secret_, from), reply.sealed_cookie);
     return reply;
 }
 

@@ -11,6 +11,7 @@
 #include "crypto/keys.h"
 #include "crypto/random.h"
 #include "crypto/secret.h"
+#include "vpnd/wireguard/key_use.h"
 #include "vpnd/wireguard/messages.h"
 
 namespace warren::wireguard {
@@ -24,23 +25,33 @@ namespace warren::wireguard {
 class CookieChecker {
   public:
     CookieChecker(const crypto::PublicKey& ours, crypto::RandomSource& random);
-    // Our public key changed. Cookies given out stay good.
-    void set_public_key(const crypto::PublicKey& ours);
+    // Our public keys changed. Cookies given out stay good. `previous`: null when there is none.
+    void set_public_keys(const crypto::PublicKey& ours, const crypto::PublicKey* previous);
 
     // `message` is a whole initiation or response. Constant time.
-    [[nodiscard]] bool is_mac1_valid(Bytes message) const;
+    [[nodiscard]] bool is_mac1_valid(Bytes message) const { return receiver_of(message).has_value(); }
+    // The key of ours that its mac1 is made with; nothing when it is not valid. A previous key costs what does not fit
+    // the present one a second mac.
+    [[nodiscard]] std::optional<OurKey> receiver_of(Bytes message) const;
     // Against the present secret and the one before, so that a cookie is good for its whole life, whenever it was given
     // out.
     [[nodiscard]] bool is_mac2_valid(Instant now, Bytes message, const Endpoint& from);
-    // The answer to `message`, whose sender index is `receiver`.
-    [[nodiscard]] CookieReply create_reply(Instant now, Bytes message, const Endpoint& from, std::uint32_t receiver);
+    // The answer to `message`, whose sender index is `receiver`, and which came to that key.
+    [[nodiscard]] CookieReply create_reply(Instant now, Bytes message, const Endpoint& from, std::uint32_t receiver,
+                                           OurKey ours = OurKey::kPresent);
 
   private:
     void rotate(Instant now);
 
+    // What a public key of ours makes.
+    struct Keys {
+        crypto::Hash mac1{};
+        crypto::Hash cookie{};
+    };
+
     crypto::RandomSource& random_;
-    crypto::Hash mac1_key_{};
-    crypto::Hash cookie_key_{};
+    Keys present_;
+    std::optional<Keys> previous_;
     crypto::Secret<32> secret_;
     crypto::Secret<32> previous_secret_;
     Instant secret_made_ = kLongAgo;

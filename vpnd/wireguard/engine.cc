@@ -19,8 +19,9 @@ Duration keepalive_interval(const PeerConfig& config) {
 // --- the interface -------------------------------------------------------------------------------
 
 Engine::Engine(ListenerIndex listener, crypto::PrivateKey private_key, control::IndexTable& indexes,
-               crypto::RandomSource& random, EphemeralPool* ephemerals, TokenBucket* pace)
-    : state_(std::make_unique<State>(listener, std::move(private_key), indexes, random, ephemerals)) {
+               crypto::RandomSource& random, EphemeralPool* ephemerals, TokenBucket* pace, crypto::PrivateKey previous)
+    : state_(
+          std::make_unique<State>(listener, std::move(private_key), indexes, random, ephemerals, std::move(previous))) {
     if (pace != nullptr) state_->pace = pace;
 }
 Engine::Engine(Engine&&) noexcept = default;
@@ -28,19 +29,33 @@ Engine::~Engine() = default;
 
 void Engine::put_peer(Now now, PeerConfig&& config, Output& out, std::span<control::SessionRecord> kept) {
     PeerEntry* present = state_->find(config.index);
-    if (config.public_key == state_->ours.public_key) {
+    if (state_->is_ours(config.public_key)) {
         if (present != nullptr) state_->remove_peer(*present, out);
         return;
     }
-    const bool is_same = present != nullptr && present->config.public_key == config.public_key &&
-                         present->config.worker == config.worker && present->config.customer == config.customer;
-    if (is_same) return state_->update_peer(now, *present, std::move(config), out);
-
-    if (present != nullptr) state_->remove_peer(*present, out);
-    if (PeerEntry* elsewhere = state_->find(config.public_key)) {
-        config.timestamp_floor = std::max(config.timestamp_floor, elsewhere->latest_timestamp);
-        state_->remove_peer(*elsewhere, out);
+    const bool has_next = config.next != nullptr && config.next->public_key != config.public_key &&
+                          !state_->is_ours(config.next->public_key);
+    if (!has_next) config.next = nullptr;
+    const auto is_its = [&config](const crypto::PublicKey& key) {
+        return key == config.public_key || (config.next != nullptr && key == config.next->public_key);
+    };
+    const bool is_same = present != nullptr && present->config.worker == config.worker &&
+                         present->config.customer == config.customer &&
+                         (is_its(present->config.public_key) ||
+                          (present->config.next != nullptr && is_its(present->config.next->public_key)));
+    if (present != nullptr && !is_same) {
+        state_->remove_peer(*present, out);
+        present = nullptr;
     }
+    for (Tai64n* const floor : {&config.timestamp_floor, has_next ? &config.next->latest_timestamp : nullptr}) {
+        if (floor == nullptr) continue;
+        const auto& key = floor == &config.timestamp_floor ? config.public_key : config.next->public_key;
+        const State::KeyOwner owner = state_->find(key);
+        if (owner.entry == nullptr || owner.entry == present) continue;
+        *floor = std::max(*floor, owner.entry->latest(owner.which));
+        state_->give_up_key(now, owner, out);
+    }
+    if (present != nullptr) return state_->update_peer(now, *present, std::move(config), out);
     state_->add_peer(now, std::move(config), kept, out);
 }
 
@@ -52,12 +67,13 @@ void Engine::remove_peer(Now, PeerIndex index, Output& out) {
     if (PeerEntry* entry = state_->find(index)) state_->remove_peer(*entry, out);
 }
 
-void Engine::set_private_key(Now now, crypto::PrivateKey private_key, Output& out) {
-    state_->set_private_key(now, std::move(private_key), out);
+void Engine::set_private_key(Now now, crypto::PrivateKey private_key, Output& out, crypto::PrivateKey previous) {
+    state_->set_private_keys(now, std::move(private_key), std::move(previous), out);
 }
 
 Instant Engine::next_deadline() const {
-    return std::min(state_->deadlines.next(), state_->queue.empty() ? kNever : state_->turn);
+    return std::min(
+        {state_->deadlines.next(), state_->queue.empty() ? kNever : state_->turn, state_->check_expiries_at});
 }
 
 void Engine::set_queue_length(std::size_t waiting) {
@@ -88,6 +104,15 @@ std::string Engine::identity() const {
     return to_base64(public_key());
 }
 
+const crypto::PublicKey* Engine::previous_public_key() const {
+    return state_->previous ? &state_->previous->public_key : nullptr;
+}
+
+std::string Engine::previous_identity() const {
+    const crypto::PublicKey* const previous = previous_public_key();
+    return previous == nullptr ? "" : to_base64(*previous);
+}
+
 std::optional<PeerStatus> Engine::peer_status(PeerIndex index) const {
     const PeerEntry* entry = state_->find(index);
     if (entry == nullptr) return std::nullopt;
@@ -98,7 +123,13 @@ std::optional<PeerStatus> Engine::peer_status(PeerIndex index) const {
     status.lost_because = entry->lost_because;
     status.refused_as_old = entry->refused_as_old;
     status.refused_as_too_soon = entry->refused_as_too_soon;
-    if (entry->latest_timestamp != Tai64n{}) status.newest = ahead_of(WallTime{0}, entry->latest_timestamp);
+    Tai64n newest = entry->config.timestamp_floor;
+    if (entry->config.next != nullptr) newest = std::max(newest, entry->config.next->latest_timestamp);
+    if (newest != Tai64n{}) status.newest = ahead_of(WallTime{0}, newest);
+    const bool has_come = entry->latest_handshake.instant != kLongAgo;
+    status.uses_next_key = has_come && entry->in_use.theirs == TheirKey::kNext;
+    status.uses_previous_identity = has_come && entry->in_use.ours == OurKey::kPrevious;
+    status.is_expired = entry->is_expired;
     if (entry->awake == nullptr) return status;
     status.endpoint = entry->awake->endpoint;
     status.has_session = entry->awake->has_session();
@@ -116,10 +147,11 @@ control::EngineCounters Engine::totals() const {
     return totals;
 }
 
-std::optional<control::KeptPeer> Engine::kept_peer(PeerIndex index) const {
+std::optional<control::KeptPeer> Engine::kept_peer(PeerIndex index, SessionId session) const {
     const PeerEntry* entry = state_->find(index);
     if (entry == nullptr || entry->awake == nullptr) return std::nullopt;
-    return control::KeptPeer{name_of(entry->config.public_key),
+    const KeyUse keys = State::keys_of(*entry->awake, session).value_or(entry->in_use);
+    return control::KeptPeer{state_->name_of(entry->key(keys.theirs), keys.ours),
                              entry->config.customer,
                              {entry->awake->endpoint, entry->awake->local, control::digest_of(entry->config.endpoint)}};
 }
@@ -140,9 +172,8 @@ void Engine::set_listener_name(std::string name) {
     state_->listener_name = std::move(name);
 }
 
-control::PeerName Engine::name_of(const crypto::PublicKey& peer) const {
-    return crypto::blake2s_mac(state_->ours.public_key.bytes,
-                               {as_bytes(kConstruction), peer.bytes, as_bytes(state_->listener_name)});
+control::PeerName Engine::name_of(const crypto::PublicKey& peer, OurKey ours) const {
+    return state_->name_of(peer, ours);
 }
 
 bool Engine::is_expensive(Bytes datagram) const {
@@ -152,7 +183,11 @@ bool Engine::is_expensive(Bytes datagram) const {
 std::vector<std::pair<crypto::PublicKey, Tai64n>> Engine::export_timestamps() const {
     std::vector<std::pair<crypto::PublicKey, Tai64n>> all;
     for (const PeerEntry& entry : state_->entries) {
-        if (entry.latest_timestamp != Tai64n{}) all.emplace_back(entry.config.public_key, entry.latest_timestamp);
+        const Tai64n& latest = entry.config.timestamp_floor;
+        if (latest != Tai64n{}) all.emplace_back(entry.config.public_key, latest);
+        const NextKey* const next = entry.config.next.get();
+        if (next != nullptr && next->latest_timestamp != Tai64n{})
+            all.emplace_back(next->public_key, next->latest_timestamp);
     }
     return all;
 }
@@ -166,13 +201,14 @@ std::optional<Engine::ToKeep> Engine::to_keep(PeerIndex index) const {
     kept.local = awake != nullptr ? awake->local : entry->local();
     kept.latest_handshake = entry->latest_handshake.wall;
     kept.has_session = entry->is_awaited || (awake != nullptr && awake->has_session());
-    return ToKeep{entry->config.public_key, entry->config.endpoint, kept};
+    kept.keys = entry->in_use;
+    return ToKeep{state_->own(kept.keys.ours).public_key, entry->key(kept.keys.theirs), entry->config.endpoint, kept};
 }
 
 // --- peers ---------------------------------------------------------------------------------------
 
 Engine::State::State(ListenerIndex of, crypto::PrivateKey private_key, control::IndexTable& index_table,
-                     crypto::RandomSource& random_source, EphemeralPool* pool)
+                     crypto::RandomSource& random_source, EphemeralPool* pool, crypto::PrivateKey previous_key)
     : listener(of),
       indexes(index_table),
       random(random_source),
@@ -182,7 +218,11 @@ Engine::State::State(ListenerIndex of, crypto::PrivateKey private_key, control::
       seen_initiations(random),
       sources({kSourceRate, kSourceBurst}, kSourceTableLimit, kSourceIdle, random),
       known_sources({kKnownSourceRate, kKnownSourceBurst}, kKnownSourceLimit, kKnownSourceLife, random),
-      customers({kCustomerRate, kCustomerBurst}, kCustomerTableLimit, kSourceIdle, random) {}
+      customers({kCustomerRate, kCustomerBurst}, kCustomerTableLimit, kSourceIdle, random) {
+    if (previous_key.secret.is_zero()) return;
+    previous = crypto::key_pair_of(std::move(previous_key));
+    cookies.set_public_keys(ours.public_key, &previous->public_key);
+}
 
 Engine::State::~State() {
     for (const PeerEntry& entry : entries) {
@@ -196,10 +236,13 @@ PeerEntry* Engine::State::find(PeerIndex peer) {
     return place == SlotTable::kNone ? nullptr : &entries[place];
 }
 
-PeerEntry* Engine::State::find(const crypto::PublicKey& key) {
-    const std::uint32_t place = by_key.find(std::hash<crypto::PublicKey>()(key),
-                                            [&](std::uint32_t at) { return entries[at].config.public_key == key; });
-    return place == SlotTable::kNone ? nullptr : &entries[place];
+Engine::State::KeyOwner Engine::State::find(const crypto::PublicKey& key) {
+    const std::size_t hash = std::hash<crypto::PublicKey>()(key);
+    std::uint32_t place = by_key.find(hash, [&](std::uint32_t at) { return entries[at].config.public_key == key; });
+    if (place != SlotTable::kNone) return {&entries[place], TheirKey::kPresent};
+    place = by_next_key.find(hash, [&](std::uint32_t at) { return entries[at].config.next->public_key == key; });
+    if (place != SlotTable::kNone) return {&entries[place], TheirKey::kNext};
+    return {};
 }
 
 std::size_t Engine::State::hash_of_index(std::uint32_t place) const {
@@ -208,6 +251,22 @@ std::size_t Engine::State::hash_of_index(std::uint32_t place) const {
 
 std::size_t Engine::State::hash_of_key(std::uint32_t place) const {
     return std::hash<crypto::PublicKey>()(entries[place].config.public_key);
+}
+
+std::size_t Engine::State::hash_of_next_key(std::uint32_t place) const {
+    return std::hash<crypto::PublicKey>()(entries[place].config.next->public_key);
+}
+
+void Engine::State::insert_keys(const PeerEntry& entry) {
+    by_key.insert(entry.timer, [this](std::uint32_t at) { return hash_of_key(at); });
+    if (entry.config.next != nullptr)
+        by_next_key.insert(entry.timer, [this](std::uint32_t at) { return hash_of_next_key(at); });
+}
+
+void Engine::State::erase_keys(const PeerEntry& entry) {
+    by_key.erase(entry.timer, [this](std::uint32_t at) { return hash_of_key(at); });
+    if (entry.config.next != nullptr)
+        by_next_key.erase(entry.timer, [this](std::uint32_t at) { return hash_of_next_key(at); });
 }
 
 Peer* Engine::State::awake(PeerIndex peer) {
@@ -235,17 +294,21 @@ void Engine::State::add_peer(Now now, PeerConfig&& config, std::span<control::Se
     PeerEntry& entry = entries[place];
     entry.timer = place;
     entry.config = std::move(config);
-    entry.latest_timestamp = entry.config.timestamp_floor;
     by_index.insert(place, [this](std::uint32_t at) { return hash_of_index(at); });
-    by_key.insert(place, [this](std::uint32_t at) { return hash_of_key(at); });
+    insert_keys(entry);
+    set_expiry(now, entry, entry.config.expires, out);
 
     const LastKnown* const known = entry.config.last_known.get();
     if (known != nullptr && known->latest_handshake.nanoseconds > 0) {
         const Duration age{now.wall.nanoseconds - std::min(known->latest_handshake.nanoseconds, now.wall.nanoseconds)};
         entry.latest_handshake = {now.instant - age, known->latest_handshake};
+        entry.in_use = known->keys;
+        if (entry.config.next == nullptr) entry.in_use.theirs = TheirKey::kPresent;
+        if (!previous) entry.in_use.ours = OurKey::kPresent;
     }
     const auto endpoint = entry.endpoint();
     if (endpoint) post(entry.config, dataplane::SetEndpoint{entry.config.index, *endpoint, entry.local()}, out);
+    if (entry.is_expired) return;
     resume(now, entry, kept, out);
     const bool is_there = entry.awake != nullptr && can_send(now.instant, *entry.awake);
     const bool was_there = !is_there && endpoint && known != nullptr && known->has_session;
@@ -264,8 +327,9 @@ void Engine::State::add_peer(Now now, PeerConfig&& config, std::span<control::Se
 
 void Engine::State::update_peer(Now now, PeerEntry& entry, PeerConfig&& config, Output& out) {
     const bool was_off = entry.config.persistent_keepalive_seconds == 0;
+    change_keys(now, entry, config, out);
+    set_expiry(now, entry, config.expires, out);
     const bool endpoint_changed = config.endpoint && config.endpoint != entry.config.endpoint;
-    entry.latest_timestamp = std::max(entry.latest_timestamp, config.timestamp_floor);
     config.last_known = endpoint_changed ? nullptr : std::move(entry.config.last_known);
     entry.config = std::move(config);
     const bool keeps_alive = entry.config.persistent_keepalive_seconds != 0;
@@ -291,36 +355,10 @@ void Engine::State::remove_peer(PeerEntry& entry, Output& out) {
     post(entry.config, dataplane::ForgetEndpoint{entry.config.index}, out);
     refusals.forget(entry.config.index);
     by_index.erase(entry.timer, [this](std::uint32_t at) { return hash_of_index(at); });
-    by_key.erase(entry.timer, [this](std::uint32_t at) { return hash_of_key(at); });
+    erase_keys(entry);
+    if (entry.config.expires != WallTime{}) expiries.erase({entry.config.expires.nanoseconds, entry.timer});
     free_timers.push_back(entry.timer);
     entry = PeerEntry();
-}
-
-void Engine::State::set_private_key(Now now, crypto::PrivateKey private_key, Output& out) {
-    if (private_key.secret.equals(ours.private_key.secret)) return;
-    ours = crypto::key_pair_of(std::move(private_key));
-    cookies.set_public_key(ours.public_key);
-    if (PeerEntry* self = find(ours.public_key)) remove_peer(*self, out);
-    for (PeerEntry& entry : entries) {
-        Peer* const peer = entry.awake.get();
-        if (peer == nullptr) continue;
-        peer->static_static.reset();
-        drop_pending(*peer);
-        peer->timers.last_handshake_sent = kLongAgo;
-        if (peer->keypairs.current || peer->keypairs.next) {
-            retire(peer->keypairs.next, out);  // its confirmation would make it a sending one
-            post(peer->config, dataplane::StopSending{peer->config.index}, out);
-            if (peer->has_session()) lose(now, *peer, LostBecause::kKeyChanged, out);
-            peer->sending_stopped = true;
-        }
-        if (peer->config.persistent_keepalive_seconds != 0) on_persistent_keepalive(now, *peer, out);
-        schedule(*peer);
-    }
-}
-
-const crypto::Secret<32>* Engine::State::static_static_of(Peer& peer) {
-    if (!peer.static_static) peer.static_static = crypto::x25519(ours.private_key, peer.config.public_key);
-    return peer.static_static ? &*peer.static_static : nullptr;
 }
 
 void Engine::State::set_endpoint(Peer& peer, const Endpoint& remote, const LocalAddress& local, Output& out) {
@@ -393,7 +431,8 @@ void Engine::State::lose(Now now, Peer& peer, LostBecause reason, Output& out) {
     out.news.emplace_back(PeerLost{peer.config.index, reason, now});
 }
 
-void Engine::State::completed(Now now, Peer& peer, bool is_initiator, Output& out) {
+void Engine::State::completed(Now now, Peer& peer, bool is_initiator, KeyUse keys, Output& out) {
+    peer.entry.in_use = keys;
     // A handshake of ours that is still under way has become needless.
     drop_pending(peer);
     peer.timers.initiate_at = kNever;

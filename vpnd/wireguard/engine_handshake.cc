@@ -69,18 +69,18 @@ void Engine::State::refuse_sender(Now now, DropReason reason, const Arrival& arr
                   peer);
 }
 
-bool Engine::State::is_genuine(Now now, const Arrival& arrival, Bytes datagram) {
+std::optional<OurKey> Engine::State::receiver_of(Now now, const Arrival& arrival, Bytes datagram) {
     const auto refuse = [this](DropReason drop) {
         count(drop);
-        return false;
+        return std::nullopt;
     };
     const Classified classified = classify(datagram);
     if (classified.misfit == Misfit::kType) return refuse(DropReason::kBadType);
     if (classified.misfit == Misfit::kLength) return refuse(DropReason::kBadLength);
-    if (classified.type == MessageType::kCookieReply) return true;  // has no macs
-    if (cookies.is_mac1_valid(datagram)) return true;
-    refuse_sender(now, DropReason::kBadMac1, arrival);
-    return false;
+    if (classified.type == MessageType::kCookieReply) return OurKey::kPresent;  // has no macs
+    const auto receiver = cookies.receiver_of(datagram);
+    if (!receiver) refuse_sender(now, DropReason::kBadMac1, arrival);
+    return receiver;
 }
 
 bool Engine::State::is_proven(Now now, const Arrival& arrival, Bytes datagram) {
@@ -95,20 +95,22 @@ bool Engine::State::is_proven(Now now, const Arrival& arrival, Bytes datagram) {
 }
 
 control::Standing Engine::standing_of(Now now, const Arrival& arrival, Bytes datagram) {
-    if (!state_->is_genuine(now, arrival, datagram)) return control::Standing::kRefused;
+    if (!state_->receiver_of(now, arrival, datagram)) return control::Standing::kRefused;
     return state_->is_proven(now, arrival, datagram) ? control::Standing::kProven : control::Standing::kStranger;
 }
 
 void Engine::handle_datagram(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
     state_->count_handled();
-    if (!state_->is_genuine(now, arrival, datagram)) return;
+    const auto receiver = state_->receiver_of(now, arrival, datagram);
+    if (!receiver) return;
     const MessageType type = classify(datagram).type;
     if (type == MessageType::kCookieReply) return state_->handle_cookie_reply(now, datagram);
-    if (type == MessageType::kInitiation) return state_->handle_initiation(now, arrival, datagram, out);
-    state_->handle_response(now, arrival, datagram, out);
+    if (type == MessageType::kInitiation) return state_->handle_initiation(now, arrival, datagram, *receiver, out);
+    state_->handle_response(now, arrival, datagram, *receiver, out);
 }
 
-bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, std::uint32_t sender, Output& out) {
+bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, OurKey receiver, std::uint32_t sender,
+                          Output& out) {
     const bool many_are_expensive = count_expensive(now.instant);
     if (queue_is_long && many_are_expensive) loaded_until = now.instant + kUnderLoadHold;
     if (!is_under_load(now.instant)) return true;
@@ -128,7 +130,7 @@ bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, std::
         return false;
     }
     std::array<std::uint8_t, kCookieReplySize> bytes{};
-    format(cookies.create_reply(now.instant, datagram, arrival.from, sender), bytes);
+    format(cookies.create_reply(now.instant, datagram, arrival.from, sender, receiver), bytes);
     out.messages.push_back(
         outgoing(arrival.from, arrival.to, 0, std::span<const std::uint8_t, kCookieReplySize>(bytes)));
     ++counters.cookie_replies_sent;
@@ -136,59 +138,62 @@ bool Engine::State::admit(Now now, const Arrival& arrival, Bytes datagram, std::
     return false;
 }
 
-void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
+void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes datagram, OurKey receiver, Output& out) {
     const auto initiation = parse_initiation(datagram);
     if (!initiation) return count(DropReason::kBadLength);
     const Mac mac1 = mac1_of(datagram);
     if (seen_initiations.contains(mac1)) return count(DropReason::kReplayedInitiation);
-    if (!admit(now, arrival, datagram, initiation->sender, out)) return;
+    if (!admit(now, arrival, datagram, receiver, initiation->sender, out)) return;
     seen_initiations.insert(mac1);
 
     SymmetricState state = begin_handshake();
     const crypto::PublicKey ephemeral{initiation->ephemeral};
-    const auto static_key = consume_first_message_static(state, ours, ephemeral, initiation->sealed_static);
+    const auto static_key = consume_first_message_static(state, own(receiver), ephemeral, initiation->sealed_static);
     if (!static_key) return refuse_sender(now, DropReason::kBadInitiation, arrival);
-    PeerEntry* const entry = find(*static_key);
+    const auto [entry, which] = find(*static_key);
     if (entry == nullptr) return refuse_sender(now, DropReason::kUnknownPeer, arrival, &*static_key);
     Peer* const peer = &wake(*entry);
-    const crypto::Secret<32>* static_static = static_static_of(*peer);
+    const KeyUse keys{receiver, which};
+    const crypto::Secret<32>* static_static = static_static_of(*peer, keys);
     if (static_static == nullptr) return count(DropReason::kBadInitiation);
     Tai64n timestamp;
     if (!consume_first_message_payload(state, *static_static, initiation->sealed_timestamp, timestamp.bytes)) {
         return refuse_sender(now, DropReason::kBadInitiation, arrival, &*static_key, entry->config.index);
     }
-    if (timestamp <= entry->latest_timestamp) return refuse(now, *entry, DropReason::kOldTimestamp, out);
+    if (has_expired(now, *entry)) return refuse(now, *entry, DropReason::kPeerExpired, which, out);
+    if (timestamp <= entry->latest(which)) return refuse(now, *entry, DropReason::kOldTimestamp, which, out);
     if (now.instant - peer->last_initiation_accepted < kInitiationSpacing)
-        return refuse(now, *entry, DropReason::kInitiationTooSoon, out);
+        return refuse(now, *entry, DropReason::kInitiationTooSoon, which, out);
     // Only now: the static key alone can be claimed by anybody who knows it, and must not use up the customer's budget.
     if (is_under_load(now.instant) && !customers.allow(now.instant, peer->config.customer)) {
         return count(DropReason::kCustomerRateLimited);
     }
 
-    entry->latest_timestamp = timestamp;
+    entry->latest(which) = timestamp;
     peer->last_initiation_accepted = now.instant;
     peer->timers.last_handshake_received = now.instant;
     ++counters.initiations_accepted;
-    out.records.push_back(to_record({peer->config.index, peer->config.public_key, timestamp}));
+    out.records.push_back(to_record({peer->config.index, *static_key, timestamp}));
     // It does not move the endpoint: somebody may have held it back. The first data message of its session does.
-    respond(now, *peer, arrival, *initiation, std::move(state), out);
+    respond(now, *peer, keys, arrival, *initiation, std::move(state), out);
     schedule(*peer);
 }
 
-void Engine::State::refuse(Now now, PeerEntry& entry, DropReason reason, Output& out) {
+void Engine::State::refuse(Now now, PeerEntry& entry, DropReason reason, TheirKey which, Output& out) {
     count(reason);
-    ++(reason == DropReason::kOldTimestamp ? entry.refused_as_old : entry.refused_as_too_soon);
-    out.news.emplace_back(
-        HandshakeRefused{entry.config.index, reason, ahead_of(now.wall, entry.latest_timestamp), now});
+    if (reason == DropReason::kOldTimestamp) ++entry.refused_as_old;
+    if (reason == DropReason::kInitiationTooSoon) ++entry.refused_as_too_soon;
+    out.news.emplace_back(HandshakeRefused{entry.config.index, reason, ahead_of(now.wall, entry.latest(which)), now});
 }
 
-void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const Initiation& initiation,
+void Engine::State::respond(Now now, Peer& peer, KeyUse keys, const Arrival& arrival, const Initiation& initiation,
                             SymmetricState state, Output& out) {
+    const crypto::PublicKey& theirs = peer.entry.key(keys.theirs);
     Response response;
     response.receiver = initiation.sender;
     const crypto::KeyPair ephemeral = new_ephemeral();
-    if (!create_second_message(state, ephemeral, {initiation.ephemeral}, peer.config.public_key,
-                               peer.config.preshared_key, {}, response.ephemeral, response.sealed_nothing)) {
+    if (!create_second_message(state, ephemeral, {initiation.ephemeral}, theirs, peer.config.preshared_key, {},
+                               response.ephemeral, response.sealed_nothing)) {
         return count(DropReason::kBadInitiation);
     }
 
@@ -201,7 +206,7 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
     retire(peer.keypairs.next, out);
     const SessionId index =
         indexes.allocate({control::IndexKind::kKeypair, listener, peer.config.index}, peer.config.worker, random);
-    peer.keypairs.next = Keypair{index, peer.config.worker, now.instant, true};
+    peer.keypairs.next = Keypair{index, peer.config.worker, now.instant, true, keys};
     dataplane::InstallSession session =
         install(now.instant, listener, peer.config.index, index, initiation.sender, false, state);
     session.initiated_from = arrival.from;
@@ -210,7 +215,7 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
     response.sender = index.value;
     std::array<std::uint8_t, kResponseSize> bytes{};
     format(response, bytes);
-    peer.macs.sign(now.instant, bytes, peer.config.public_key);
+    peer.macs.sign(now.instant, bytes, theirs);
     out.messages.push_back(outgoing(arrival.from, arrival.to, kHandshakeTrafficClass,
                                     std::span<const std::uint8_t, kResponseSize>(bytes)));
     peer.timers.last_handshake_sent = now.instant;
@@ -218,10 +223,10 @@ void Engine::State::respond(Now now, Peer& peer, const Arrival& arrival, const I
     ++counters.responses_sent;
 }
 
-void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datagram, Output& out) {
+void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datagram, OurKey receiver, Output& out) {
     const auto response = parse_response(datagram);
     if (!response) return count(DropReason::kBadLength);
-    if (!admit(now, arrival, datagram, response->sender, out)) return;
+    if (!admit(now, arrival, datagram, receiver, response->sender, out)) return;
 
     const auto entry = indexes.find(SessionId{response->receiver});
     if (!entry || entry->listener != listener) return count(DropReason::kUnknownIndex);
@@ -229,12 +234,15 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     const bool is_awaited =
         entry->kind == control::IndexKind::kHandshake && peer != nullptr && peer->pending != nullptr;
     if (!is_awaited) return count(DropReason::kWrongState);
+    if (has_expired(now, peer->entry)) return count(DropReason::kPeerExpired);
 
+    const KeyUse keys = peer->pending->keys;
+    const crypto::PublicKey& theirs = peer->entry.key(keys.theirs);
     // On a copy: a response that is not authentic must not end the handshake.
     SymmetricState state = peer->pending->state.clone();
-    if (!consume_second_message(state, ours, peer->pending->ephemeral.private_key, {response->ephemeral},
+    if (!consume_second_message(state, own(keys.ours), peer->pending->ephemeral.private_key, {response->ephemeral},
                                 peer->config.preshared_key, response->sealed_nothing, {})) {
-        return refuse_sender(now, DropReason::kBadResponse, arrival, &peer->config.public_key, peer->config.index);
+        return refuse_sender(now, DropReason::kBadResponse, arrival, &theirs, peer->config.index);
     }
     const SessionId index = peer->pending->index;
     peer->pending.reset();
@@ -248,17 +256,17 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     // What was sent on until now is still received on, nothing older (conformance S1).
     retire(peer->keypairs.previous, out);
     peer->keypairs.previous = peer->keypairs.current;
-    peer->keypairs.current = Keypair{index, peer->config.worker, now.instant};
+    peer->keypairs.current = Keypair{index, peer->config.worker, now.instant, false, keys};
     dataplane::InstallSession session =
         install(now.instant, listener, peer->config.index, index, response->sender, true, state);
     if (peer->keypairs.next) {
         // Our initiations crossed. Theirs is received on too, but not waited for, and only one side is to renew in
         // time.
         peer->keypairs.next->awaits_confirmation = false;
-        if (ours.public_key < peer->config.public_key) session.lifetime.renew_on_sending.age += kCrossedRekeyDelay;
+        if (own(keys.ours).public_key < theirs) session.lifetime.renew_on_sending.age += kCrossedRekeyDelay;
     }
     post(peer->config, std::move(session), out);
-    completed(now, *peer, true, out);
+    completed(now, *peer, true, keys, out);
     schedule(*peer);
 }
 
@@ -269,7 +277,9 @@ void Engine::State::handle_cookie_reply(Now now, Bytes datagram) {
     Peer* peer = entry && entry->listener == listener ? awake(entry->peer) : nullptr;
     if (peer == nullptr) return count(DropReason::kUnknownIndex);
     // The next message carries it, when its time comes; nothing is sent now (WireGuard whitepaper §6.6).
-    switch (peer->macs.consume(now.instant, *reply, peer->config.public_key)) {
+    const auto keys = keys_of(*peer, SessionId{reply->receiver});
+    if (!keys) return count(DropReason::kUnknownIndex);
+    switch (peer->macs.consume(now.instant, *reply, peer->entry.key(keys->theirs))) {
         case CookieVerdict::kAccepted: ++counters.cookie_replies_accepted; return;
         case CookieVerdict::kUnexpected: return count(DropReason::kUnexpectedCookieReply);
         case CookieVerdict::kBad: return count(DropReason::kBadCookieReply);
@@ -289,15 +299,16 @@ void Engine::State::initiate(Now now, Peer& peer, Output& out) {
         return;
     }
     timers.initiate_at = kNever;
-    const crypto::Secret<32>* static_static = static_static_of(peer);
-    if (static_static == nullptr) return;
     if (peer.pending == nullptr) {
         timers.retries = timers.quick_retries = 0;
         ++counters.handshakes_begun;
     } else {
         ++(timers.is_retry_quick() ? timers.quick_retries : timers.retries);
     }
-    send_initiation(now, peer, *static_static, out);
+    const KeyUse keys = keys_to_try(peer);
+    const crypto::Secret<32>* static_static = static_static_of(peer, keys);
+    if (static_static == nullptr) return;
+    send_initiation(now, peer, keys, *static_static, out);
 }
 
 Tai64n Engine::State::new_timestamp(Now now, const Peer& peer, Output& out) {
@@ -310,23 +321,26 @@ Tai64n Engine::State::new_timestamp(Now now, const Peer& peer, Output& out) {
     return stamp;
 }
 
-void Engine::State::send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out) {
+void Engine::State::send_initiation(Now now, Peer& peer, KeyUse keys, const crypto::Secret<32>& static_static,
+                                    Output& out) {
+    const crypto::PublicKey& theirs = peer.entry.key(keys.theirs);
     drop_pending(peer);
     const SessionId index =
         indexes.allocate({control::IndexKind::kHandshake, listener, peer.config.index}, peer.config.worker, random);
-    peer.pending = std::make_unique<PendingInitiation>(PendingInitiation{index, begin_handshake(), new_ephemeral()});
+    peer.pending =
+        std::make_unique<PendingInitiation>(PendingInitiation{index, begin_handshake(), new_ephemeral(), keys});
     peer.latest_timestamp_sent = new_timestamp(now, peer, out);
 
     Initiation initiation;
     initiation.sender = index.value;
-    if (!create_first_message(peer.pending->state, ours, peer.pending->ephemeral, peer.config.public_key, static_static,
+    if (!create_first_message(peer.pending->state, own(keys.ours), peer.pending->ephemeral, theirs, static_static,
                               peer.latest_timestamp_sent.bytes, initiation.ephemeral, initiation.sealed_static,
                               initiation.sealed_timestamp)) {
         return drop_pending(peer);
     }
     std::array<std::uint8_t, kInitiationSize> bytes{};
     format(initiation, bytes);
-    peer.macs.sign(now.instant, bytes, peer.config.public_key);
+    peer.macs.sign(now.instant, bytes, theirs);
     out.messages.push_back(outgoing(*peer.endpoint, peer.local, kHandshakeTrafficClass,
                                     std::span<const std::uint8_t, kInitiationSize>(bytes)));
     peer.timers.last_handshake_sent = now.instant;

@@ -17,11 +17,13 @@ void Engine::State::resume(Now now, PeerEntry& entry, std::span<control::Session
         if (record.place.remote && !is_moved) set_endpoint(peer, *record.place.remote, record.place.local, out);
 
         const bool is_confirmed = record.is_initiator || record.has_received;
-        const Keypair keypair{record.local_id, entry.config.worker, record.created, !is_confirmed};
+        const KeyUse keys = keys_named(entry, record.peer);
+        const Keypair keypair{record.local_id, entry.config.worker, record.created, !is_confirmed, keys};
         if (is_confirmed) {
             retire(peer.keypairs.previous, out);
             peer.keypairs.previous = std::exchange(peer.keypairs.current, keypair);
             entry.latest_handshake = {record.created, {now.wall.nanoseconds - age.count()}};
+            entry.in_use = keys;
         } else {
             retire(peer.keypairs.next, out);
             peer.keypairs.next = keypair;

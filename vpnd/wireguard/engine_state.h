@@ -1,9 +1,14 @@
-// The inside of an engine, shared by engine.cc (peers and questions), engine_handshake.cc (datagrams) and
-// engine_timers.cc (time, events).
+// The inside of an engine, shared by engine.cc (peers and questions), engine_keys.cc (several keys of a peer and of
+// ours), engine_handshake.cc (datagrams), engine_timers.cc (time, events), engine_expiry.cc (dates) and
+// engine_resume.cc (sessions of an earlier process).
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "base/slot_table.h"
@@ -28,32 +33,72 @@ namespace warren::wireguard {
 
 struct Engine::State {
     State(ListenerIndex of, crypto::PrivateKey private_key, control::IndexTable& index_table,
-          crypto::RandomSource& random_source, EphemeralPool* pool);
+          crypto::RandomSource& random_source, EphemeralPool* pool, crypto::PrivateKey previous_key);
     State(const State&) = delete;
     State& operator=(const State&) = delete;
     ~State();
 
     // --- engine.cc: peers ---
     PeerEntry* find(PeerIndex peer);
-    PeerEntry* find(const crypto::PublicKey& key);
+    struct KeyOwner {
+        PeerEntry* entry = nullptr;  // null: nobody's
+        TheirKey which = TheirKey::kPresent;
+    };
+    KeyOwner find(const crypto::PublicKey& key);
     Peer& wake(PeerEntry& entry);
     // Null when unknown or asleep.
     Peer* awake(PeerIndex peer);
     [[nodiscard]] std::size_t hash_of_index(std::uint32_t place) const;
     [[nodiscard]] std::size_t hash_of_key(std::uint32_t place) const;
+    [[nodiscard]] std::size_t hash_of_next_key(std::uint32_t place) const;
+    void insert_keys(const PeerEntry& entry);
+    void erase_keys(const PeerEntry& entry);
     void add_peer(Now now, PeerConfig&& config, std::span<control::SessionRecord> kept, Output& out);
     void update_peer(Now now, PeerEntry& entry, PeerConfig&& config, Output& out);
     void remove_peer(PeerEntry& entry, Output& out);
-    void set_private_key(Now now, crypto::PrivateKey private_key, Output& out);
-    // DH(our static key, theirs), computed once. Nothing when it is zero: such a peer never causes a packet
-    // (conformance H4).
-    const crypto::Secret<32>* static_static_of(Peer& peer);
     [[nodiscard]] crypto::KeyPair new_ephemeral();
     // Notes where an authentic message came from, and tells the data plane (conformance E1, E2).
     void set_endpoint(Peer& peer, const Endpoint& remote, const LocalAddress& local, Output& out);
     // The peer was heard there; notices when it goes back and forth.
     void note_move(Now now, Peer& peer, const Endpoint& remote, Output& out);
     void clear_local_address(Peer& peer, Output& out);
+
+    // --- engine_keys.cc ---
+    [[nodiscard]] bool is_ours(const crypto::PublicKey& key) const {
+        return key == ours.public_key || (previous && key == previous->public_key);
+    }
+    void set_private_keys(Now now, crypto::PrivateKey private_key, crypto::PrivateKey previous_key, Output& out);
+    [[nodiscard]] const crypto::KeyPair& own(OurKey which) const {
+        return which == OurKey::kPrevious ? *previous : ours;
+    }
+    // DH(our static key, theirs), computed once. Nothing when it is zero: such a peer never causes a packet
+    // (conformance H4).
+    const crypto::Secret<32>* static_static_of(Peer& peer, KeyUse keys);
+    // The peer has these keys from now on, each of them nobody else's: what the others made ends. `config` has them,
+    // and what is kept of them; the entry's own stays as it is.
+    void change_keys(Now now, PeerEntry& entry, PeerConfig& config, Output& out);
+    // Another peer gets this key of its.
+    void give_up_key(Now now, KeyOwner owner, Output& out);
+    // What its handshakes and sessions with keys that are gone made ends, or is not sent on any more: `keeps` says
+    // which keys stay, and what they are called now.
+    enum class Ending : std::uint8_t { kAtOnce, kNotSentOn };
+    void keep_sessions(Now now, Peer& peer, const std::function<std::optional<KeyUse>(KeyUse)>& keeps, Ending ending,
+                       LostBecause reason, Output& out);
+    // The keys for the next initiation: those in use, and now and then others that there are.
+    [[nodiscard]] KeyUse keys_to_try(const Peer& peer) const;
+    // Those of the handshake or session with this index of ours; nothing when the peer has none.
+    [[nodiscard]] static std::optional<KeyUse> keys_of(const Peer& peer, SessionId index);
+    // Those that name the peer so in the table of kept sessions.
+    [[nodiscard]] KeyUse keys_named(const PeerEntry& entry, const control::PeerName& name) const;
+    [[nodiscard]] control::PeerName name_of(const crypto::PublicKey& peer, OurKey which) const;
+
+    // --- engine_expiry.cc ---
+    [[nodiscard]] static bool has_expired(Now now, const PeerEntry& entry);
+    // The entry's date is another one from now on.
+    void set_expiry(Now now, PeerEntry& entry, WallTime expires, Output& out);
+    // Ends what has expired since, and takes up again what has not when the clock was set back.
+    void check_expiries(Now now, Output& out);
+    void expire(Now now, PeerEntry& entry, Output& out);
 
     // --- engine.cc: sessions ---
     void post(const PeerConfig& peer, dataplane::Command command, Output& out);
@@ -65,28 +110,28 @@ struct Engine::State {
     void resume(Now now, PeerEntry& entry, std::span<control::SessionRecord> kept, Output& out);
     // Its last session goes.
     void lose(Now now, Peer& peer, LostBecause reason, Output& out);
-    void completed(Now now, Peer& peer, bool is_initiator, Output& out);
+    void completed(Now now, Peer& peer, bool is_initiator, KeyUse keys, Output& out);
 
     // --- engine_handshake.cc ---
-    // Type, length and mac1: what fails is counted.
-    [[nodiscard]] bool is_genuine(Now now, const Arrival& arrival, Bytes datagram);
+    // Type, length and mac1: what fails is counted. The key of ours that it is for; a cookie reply says no such thing.
+    [[nodiscard]] std::optional<OurKey> receiver_of(Now now, const Arrival& arrival, Bytes datagram);
     // Counted, and remembered for people. `who`: the key that the sender claims; `peer`: whose key that is.
     void refuse_sender(Now now, DropReason reason, const Arrival& arrival, const crypto::PublicKey* who = nullptr,
                        PeerIndex peer = {});
     // Of a genuine one: a valid mac2, or the index of an initiation of ours that waits for its response.
     [[nodiscard]] bool is_proven(Now now, const Arrival& arrival, Bytes datagram);
     void count(DropReason reason) { counters.drops.add(reason); }
-    void handle_initiation(Now now, const Arrival& arrival, Bytes datagram, Output& out);
+    void handle_initiation(Now now, const Arrival& arrival, Bytes datagram, OurKey receiver, Output& out);
     // An initiation is authentic, and cannot be accepted.
-    void refuse(Now now, PeerEntry& entry, DropReason reason, Output& out);
-    void handle_response(Now now, const Arrival& arrival, Bytes datagram, Output& out);
+    void refuse(Now now, PeerEntry& entry, DropReason reason, TheirKey which, Output& out);
+    void handle_response(Now now, const Arrival& arrival, Bytes datagram, OurKey receiver, Output& out);
     void handle_cookie_reply(Now now, Bytes datagram);
     // May a message with a valid mac1 cost Diffie-Hellman? When not, its cookie reply is in `out` and the drop is
     // counted.
-    bool admit(Now now, const Arrival& arrival, Bytes datagram, std::uint32_t sender, Output& out);
+    bool admit(Now now, const Arrival& arrival, Bytes datagram, OurKey receiver, std::uint32_t sender, Output& out);
     // The initiation is authentic and new: answers it, with a session that waits for confirmation.
-    void respond(Now now, Peer& peer, const Arrival& arrival, const Initiation& initiation, SymmetricState state,
-                 Output& out);
+    void respond(Now now, Peer& peer, KeyUse keys, const Arrival& arrival, const Initiation& initiation,
+                 SymmetricState state, Output& out);
     // When the next initiation may leave (conformance T2).
     [[nodiscard]] static Instant earliest_initiation(const Peer& peer);
     // Starts a handshake, or goes on with the one that waits for its response; or notes when it may. Without an
@@ -94,7 +139,7 @@ struct Engine::State {
     void initiate(Now now, Peer& peer, Output& out);
     // A timestamp of ours for this peer. Reserves what is not reserved yet.
     [[nodiscard]] Tai64n new_timestamp(Now now, const Peer& peer, Output& out);
-    void send_initiation(Now now, Peer& peer, const crypto::Secret<32>& static_static, Output& out);
+    void send_initiation(Now now, Peer& peer, KeyUse keys, const crypto::Secret<32>& static_static, Output& out);
     bool is_under_load(Instant now) const { return now < loaded_until; }
     // For every datagram; and for every one with a valid mac1 that is no replay. True: there are too many of them.
     void count_handled();
@@ -126,6 +171,7 @@ struct Engine::State {
     crypto::RandomSource& random;
     EphemeralPool* ephemerals;
     crypto::KeyPair ours;
+    std::optional<crypto::KeyPair> previous;  // of ours
     control::Refusals refusals;
     std::string listener_name;  // as its service names it
     Tai64n own_floor;           // our timestamps are later than this
@@ -135,6 +181,11 @@ struct Engine::State {
     std::vector<std::uint32_t> free_timers;
     SlotTable by_index;
     SlotTable by_key;
+    SlotTable by_next_key;  // of those that have one
+
+    std::set<std::pair<std::int64_t, std::uint32_t>> expiries;  // on the wall clock, and PeerEntry::timer
+    std::int64_t expired_until = 0;                             // on the wall clock: the last check
+    Instant check_expiries_at = kNever;
 
     control::DeadlineHeap deadlines;
     std::vector<std::uint32_t> due;  // emptied after use, kept for its memory

@@ -21,6 +21,7 @@ Instant rejected_at(const std::optional<Keypair>& keypair) {
 }  // namespace
 
 void Engine::handle_timeout(Now now, Output& out) {
+    if (now.instant >= state_->check_expiries_at) state_->check_expiries(now, out);
     // Some timers, each once: the rest, and what falls due meanwhile, wait for the next call, so that datagrams come in
     // between.
     state_->deadlines.take_due(now.instant, kTimersPerCall, state_->due);
@@ -53,6 +54,7 @@ void Engine::handle_event(Now now, const dataplane::Event& event, Output& out) {
 void Engine::State::on_need_session(Now now, Peer& peer, Need need, Output& out) {
     PeerTimers& timers = peer.timers;
     // Asked for before the data plane saw the session that is there by now.
+    if (has_expired(now, peer.entry)) return post(peer.config, dataplane::PurgeStaged{peer.config.index}, out);
     const bool is_there = can_send(now.instant, peer);
     if (is_there && now.instant - peer.keypairs.current->created < kRekeyTimeout) return;
     if (is_there) need = Need::kTraffic;  // and packets do not wait for the next one
@@ -73,7 +75,7 @@ void Engine::State::on_confirmed(Now now, Peer& peer, SessionId index, Output& o
     peer.keypairs.previous = peer.keypairs.current;
     peer.keypairs.current = std::exchange(peer.keypairs.next, std::nullopt);
     peer.keypairs.current->awaits_confirmation = false;
-    completed(now, peer, false, out);
+    completed(now, peer, false, peer.keypairs.current->keys, out);
 }
 
 void Engine::State::on_activity(Peer& peer, const dataplane::PeerActivity& activity) {
@@ -164,6 +166,7 @@ void Engine::State::initiate_present(Now now, Peer& peer, Output& out) {
 }
 
 void Engine::State::want_initiation(Now now, Peer& peer, Instant turn_of_customer, Output& out) {
+    if (has_expired(now, peer.entry)) return;
     PeerTimers& timers = peer.timers;
     const Instant when = std::max(turn_of_customer, earliest_initiation(peer));
     if (when > now.instant) {

@@ -1,6 +1,7 @@
 // What the engine keeps of one peer.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "crypto/keys.h"
 #include "vpnd/wireguard/cookie.h"
 #include "vpnd/wireguard/engine.h"
+#include "vpnd/wireguard/key_use.h"
 #include "vpnd/wireguard/noise.h"
 #include "vpnd/wireguard/tai64n.h"
 #include "vpnd/wireguard/timers.h"
@@ -21,6 +23,7 @@ struct PendingInitiation {
     SessionId index;
     SymmetricState state;
     crypto::KeyPair ephemeral;
+    KeyUse keys;
 };
 
 // A session that the data plane holds the keys of.
@@ -29,6 +32,7 @@ struct Keypair {
     std::uint32_t worker = 0;  // that has it; usually the one that its index names
     Instant created;
     bool awaits_confirmation = false;
+    KeyUse keys;
 };
 
 // The three slots (conformance S1), each retired when it is kRejectAfterTime old: long before the 540 s of whitepaper
@@ -44,15 +48,26 @@ struct Peer;
 
 // A peer that was configured. Most of ten thousand customers' peers are asleep at any time, and this is all they cost.
 struct PeerEntry {
-    PeerConfig config;
+    PeerConfig config;        // its timestamps grow with each initiation that is accepted
     std::uint32_t timer = 0;  // its number among the entries, and in the engine's heap of deadlines
-    Tai64n latest_timestamp;  // of the peer; initiations must be later (conformance H5)
     Now latest_handshake{kLongAgo, {}};
     LostBecause lost_because = LostBecause::kSilent;
     bool is_awaited = false;  // it had a session before we were restarted, and has not come back yet, nor been given up
+    bool is_expired = false;  // as far as was noticed yet
+    KeyUse in_use;            // of its latest handshake that was completed
     std::uint32_t refused_as_old = 0;
     std::uint32_t refused_as_too_soon = 0;
     std::unique_ptr<Peer> awake;  // null until the first handshake is tried, by either side, or a keepalive is due
+
+    // `which` is there.
+    [[nodiscard]] const crypto::PublicKey& key(TheirKey which) const {
+        return which == TheirKey::kNext ? config.next->public_key : config.public_key;
+    }
+    // The latest timestamp of initiations with this key: the next must be later (conformance H5). Each key has its own:
+    // what was sent with the one does not make the other's old.
+    [[nodiscard]] Tai64n& latest(TheirKey which) {
+        return which == TheirKey::kNext ? config.next->latest_timestamp : config.timestamp_floor;
+    }
 
     // Of a peer that is asleep.
     [[nodiscard]] std::optional<Endpoint> endpoint() const {
@@ -71,6 +86,8 @@ struct Peer {
     const PeerConfig& config;
 
     std::optional<crypto::Secret<32>> static_static;  // DH(our static key, theirs), from the first handshake on
+    using StaticStatics = std::array<std::optional<crypto::Secret<32>>, kAllKeyUses.size() - 1>;
+    std::unique_ptr<StaticStatics> other_static_statics;  // with other keys than the present ones; null: none
 
     std::optional<Endpoint> endpoint;  // the newest authentic one, before that the kept or the configured one
     std::optional<Endpoint> endpoint_before;

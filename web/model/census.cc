@@ -89,6 +89,8 @@ std::vector<std::string_view> identities_of(const ipc::CustomerSnapshot& custome
 }
 
 ipc::PeerState state_at(Instant now, const PeerEntry& peer) {
+    // Nobody misses one that has no tunnel any more.
+    if (peer.shown.activity.is_expired) return ipc::PeerState::kNever;
     if (peer.handshake == kLongAgo) return ipc::PeerState::kNever;
     const bool is_online = peer.shown.state == ipc::PeerState::kOnline && now - peer.handshake < kOnline;
     return is_online ? ipc::PeerState::kOnline : ipc::PeerState::kIdle;
@@ -130,7 +132,8 @@ std::string_view name_of(ipc::PeerState state) {
     switch (state) {
         case ipc::PeerState::kOnline: return "online";
         case ipc::PeerState::kIdle: return "idle";
-        case ipc::PeerState::kNever: return "never";
+        case ipc::PeerState::kNever:
+        case ipc::PeerState::kExpired: return "never";
     }
     return "never";
 }

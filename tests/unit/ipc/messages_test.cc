@@ -38,10 +38,12 @@ PutPeer full_peer() {
     tunnel.public_key.bytes.fill(7);
     tunnel.preshared_key.secret = secret_of(9);
     tunnel.persistent_keepalive_seconds = 25;
+    tunnel.next_public_key.emplace().bytes.fill(8);
     peer.tunnel = std::move(tunnel);
     peer.settings.allowed_ips = {*parse_prefix("10.43.0.0/16"), *parse_prefix("fd00:43::/64"),
                                  *parse_prefix("0.0.0.0/0")};
     peer.settings.endpoint = Endpoint{*parse_ip("fe80::1"), 51820, 3};
+    peer.settings.expires = WallTime{1'800'000'000'000'000'000};
     peer.prefixes_follow = 70'000;
     peer.same_prefixes = true;
     return peer;
@@ -113,7 +115,11 @@ PutConnection full_put_connection() {
 }
 
 PutListener full_listener() {
-    return {{"acme"}, Protocol::kTcp, 51842, WireguardListener{crypto::PrivateKey{secret_of(1)}}, some_roles()};
+    return {{"acme"},
+            Protocol::kTcp,
+            51842,
+            WireguardListener{crypto::PrivateKey{secret_of(1)}, crypto::PrivateKey{secret_of(2)}},
+            some_roles()};
 }
 
 std::vector<ConfigMessage> every_config_message() {
@@ -166,20 +172,23 @@ std::vector<SnapshotMessage> every_snapshot_message() {
             16,
             17},
         CustomerSnapshot{full_customer(),
-                         {{{"acme"}, Protocol::kUdp, 51820, "key="}},
+                         {{{"acme"}, Protocol::kUdp, 51820, "key=", "before="}},
                          {3, 4, 5, 6, 7, 8, {{"x", 1}}},
                          2,
                          1,
                          false,
                          5,
                          3,
-                         1},
+                         1,
+                         4,
+                         WallTime{77},
+                         "graz"},
         PeerSnapshot{full_peer().settings,
-                     ShownWireguardPeer{"key=", true, 25},
+                     ShownWireguardPeer{"key=", true, 25, "next="},
                      {*parse_endpoint("198.51.100.77:51820"), WallTime{-5}, 1, 2, true, "silent", 3, 4, 5,
-                      parse_endpoint("198.51.100.78:51820")},
+                      parse_endpoint("198.51.100.78:51820"), true, true, true},
                      17,
-                     PeerState::kOnline,
+                     PeerState::kExpired,
                      18,
                      19},
         SnapshotEnd{},
@@ -416,7 +425,7 @@ TEST_CASE("a peer's snapshot arrives as it was sent") {
     const auto& peer = std::get<PeerSnapshot>(*decoded);
     CHECK(peer.activity.latest_handshake == WallTime{-5});
     CHECK(peer.latest_handshake_seconds == 17U);
-    CHECK(peer.state == PeerState::kOnline);
+    CHECK(peer.state == PeerState::kExpired);
     CHECK(std::get<ShownWireguardPeer>(peer.tunnel).has_preshared_key);
 }
 
@@ -449,8 +458,9 @@ TEST_CASE("values out of range are refused") {
     PutPeer peer;
     peer.settings.allowed_ips = {*parse_prefix("10.0.0.0/8")};
     Wire wire = wire_of(ConfigMessage(std::move(peer)));
-    // Behind it: no endpoint, the tunnel's kind, two keys and the keepalive, the queue, what follows, a bool.
-    const std::size_t length_at = wire.size() - 1 - (1 + 1 + 32 + 32 + 2 + 2 + 4 + 1);
+    // Behind it: no endpoint, no date, the tunnel's kind, two keys, the keepalive, no next key, the queue, what
+    // follows, a bool.
+    const std::size_t length_at = wire.size() - 1 - (1 + 8 + 1 + 32 + 32 + 2 + 1 + 2 + 4 + 1);
     REQUIRE(wire[length_at] == 8);
     wire[length_at] = 33;
     CHECK_FALSE(decode(wire));

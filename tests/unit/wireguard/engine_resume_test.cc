@@ -153,7 +153,7 @@ TEST_CASE("an endpoint that the operator changed meanwhile is not overridden by 
         hub.configured = now;
         hub.resume();
         CHECK(hub.installed().size() == 1);
-        CHECK(hub.engine.kept_peer({0})->place.configured == control::digest_of(now));
+        CHECK(hub.engine.kept_peer({0}, {})->place.configured == control::digest_of(now));
         CHECK(hub.commands<dataplane::SetEndpoint>().back()->remote == hub.engine.peer_status({0})->endpoint);
         return hub.engine.peer_status({0})->endpoint;
     };

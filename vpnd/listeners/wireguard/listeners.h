@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/ids.h"
@@ -57,11 +58,17 @@ class WireguardListeners final : public ListenerService {
   private:
     static constexpr Duration kFlushInterval = std::chrono::seconds(1);
 
-    WireguardListeners(io::ControlWorker& control, UapiServer uapi, crypto::RandomSource& random);
+    WireguardListeners(io::ControlWorker& control, const CustomerSet& customers, UapiServer uapi,
+                       crypto::RandomSource& random);
     void check_written(Now now, const char* event, const Status& written);
     [[nodiscard]] wireguard::Engine* find(ListenerIndex listener) const;
+    [[nodiscard]] std::vector<control::SessionRecord> fill_in_kept(const wireguard::Engine& engine,
+                                                                   wireguard::PeerConfig& config) const;
+    void forget_other_keys(Now now, const wireguard::Engine& engine, PeerIndex peer,
+                           const wireguard::Engine::ToKeep& kept);
 
     io::ControlWorker& control_;
+    const CustomerSet& customers_;
     crypto::RandomSource& random_;
     wireguard::EphemeralPool ephemerals_;
     TokenBucket pace_;                                               // of our initiations

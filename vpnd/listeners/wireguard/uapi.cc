@@ -82,7 +82,8 @@ void append_uapi_peer(std::string& out, const HeldPeer& peer, const control::Pee
                       const io::PeerCounters& counters, bool with_secrets) {
     const auto& tunnel = std::get<ipc::WireguardPeer>(peer.config.tunnel);
     const auto to = std::back_inserter(out);
-    append_key(out, "public_key", tunnel.public_key.bytes);
+    const bool uses_next = status.uses_next_key && tunnel.next_public_key;
+    append_key(out, "public_key", (uses_next ? *tunnel.next_public_key : tunnel.public_key).bytes);
     if (with_secrets) append_key(out, "preshared_key", tunnel.preshared_key.secret.reveal());
     out += "protocol_version=1\n";
     if (status.endpoint) fmt::format_to(to, "endpoint={}\n", to_string(*status.endpoint));
