@@ -69,7 +69,7 @@ constexpr Command kCommands[] = {
     {"customer", "add|rm|rename|suspend|resume CUSTOMER [NEW-ID]",
      "add, remove or rename a customer's file, or stop and start its tunnels", kVerbCustomerName, 2, false,
      run_customer},
-    {"peer", "add|rm|enable|disable|rename|show|reset CUSTOMER PEER [NEW-NAME]",
+    {"peer", "add|rm|enable|disable|rename|rotate|show|reset CUSTOMER PEER [NEW-NAME]",
      "a site or device of WireGuard: add prints its configuration; reset forgets its latest timestamp and its endpoint",
      kVerbCustomerNames, 3, false, run_peer},
     {"profile", "CUSTOMER [PEER]", "the configuration of a client, from the present files", kCustomerName, 1, false,

@@ -29,14 +29,18 @@ struct ChangeOptions {
     std::vector<std::string> addresses;  // peer add: of the device; "none"; customer add: of the stack
     std::string name;                    // customer add
     std::string description;             // peer add, customer add
-    std::string public_key;              // peer add
+    std::string public_key;              // peer add, peer rotate
+    std::string expires;                 // peer add
+    bool commit = false;                 // peer rotate
+    bool cancel = false;                 // peer rotate
+    bool force = false;                  // peer rotate
     std::string keepalive;               // peer add
     std::string endpoint;                // peer add
     bool psk = false;                    // peer add
     std::string private_key_file;        // profile
-    std::string out;                     // peer add, profile: a file, or a directory with --all
-    std::string svg;                     // peer add, profile
-    bool qr = false;                     // peer add, profile
+    std::string out;                     // peer add, peer rotate, profile: a file, or a directory with --all
+    std::string svg;                     // likewise
+    bool qr = false;                     // likewise
     bool all = false;                    // profile
     std::string customer;                // import
     bool write = false;                  // import

@@ -21,16 +21,21 @@ void add_change_options(po::options_description& out) {
         "address", po::value<Texts>()->value_name("ADDR")->composing(),
         "peer add: its address, or none; absent: the next free one. customer add: one of the stack's")(
         "public-key", po::value<std::string>()->value_name("KEY"),
-        "peer add: its key; absent: a pair is made and the client's configuration printed")(
+        "peer add, peer rotate: its key; absent: a pair is made and the client's configuration printed")(
+        "expires", po::value<std::string>()->value_name("DATE"), "peer add: until when it has a tunnel, in UTC")(
+        "commit", po::bool_switch(), "peer rotate: the next key becomes the only one")(
+        "cancel", po::bool_switch(), "peer rotate: the next key is removed")(
+        "force", po::bool_switch(), "peer rotate: also when the peer uses the key that goes")(
         "psk", po::bool_switch(), "peer add: make a preshared key")(
         "keepalive", po::value<std::string>()->value_name("S"), "peer add: persistent_keepalive of the appliance")(
         "endpoint", po::value<std::string>()->value_name("ADDR:PORT"), "peer add: where the peer is")(
         "name", po::value<std::string>()->value_name("TEXT"), "customer add: the name for people")(
         "description", po::value<std::string>()->value_name("TEXT"), "peer add, customer add: what people should know")(
         "out", po::value<std::string>()->value_name("FILE"),
-        "peer add, profile: write there (mode 0600); with --all a directory")(
-        "qr", po::bool_switch(), "peer add, profile: print a QR code for a phone")(
-        "svg", po::value<std::string>()->value_name("FILE"), "peer add, profile: write the QR code as a picture")(
+        "peer add, peer rotate, profile: write there (mode 0600); with --all a directory")(
+        "qr", po::bool_switch(), "peer add, peer rotate, profile: print a QR code for a phone")(
+        "svg", po::value<std::string>()->value_name("FILE"),
+        "peer add, peer rotate, profile: write the QR code as a picture")(
         "private-key-file", po::value<std::string>()->value_name("FILE"), "profile: the peer's private key")(
         "format", po::value<std::string>()->value_name("FORMAT"), "profile: conf, qr or svg on standard output")(
         "all", po::bool_switch(), "profile: of all peers, without private keys")(
@@ -45,6 +50,7 @@ void read_change_options(const po::variables_map& map, ChangeOptions& to) {
     if (map.count("network") != 0) to.networks = map["network"].as<Texts>();
     if (map.count("address") != 0) to.addresses = map["address"].as<Texts>();
     text("public-key", to.public_key);
+    text("expires", to.expires);
     text("keepalive", to.keepalive);
     text("endpoint", to.endpoint);
     text("name", to.name);
@@ -54,6 +60,9 @@ void read_change_options(const po::variables_map& map, ChangeOptions& to) {
     text("private-key-file", to.private_key_file);
     text("customer", to.customer);
     to.psk = map["psk"].as<bool>();
+    to.commit = map["commit"].as<bool>();
+    to.cancel = map["cancel"].as<bool>();
+    to.force = map["force"].as<bool>();
     to.qr = map["qr"].as<bool>();
     to.all = map["all"].as<bool>();
     to.write = map["write"].as<bool>();

@@ -94,15 +94,19 @@ _vpnctl() {
     '--no-apply[write the file, and leave the rest to apply]' \
     '*--network[peer add: a network behind the peer]:network:' \
     '*--address[peer add, customer add: an address]:address:' \
-    '--public-key[peer add: the key of the peer]:key:' \
+    '--public-key[peer add, peer rotate: the key of the peer]:key:' \
+    '--expires[peer add: until when it has a tunnel]:date:' \
+    '--commit[peer rotate: the next key becomes the only one]' \
+    '--cancel[peer rotate: the next key is removed]' \
+    '--force[peer rotate: also when the peer uses the key that goes]' \
     '--psk[peer add: make a preshared key]' \
     '--keepalive[peer add: persistent_keepalive]:seconds:' \
     '--endpoint[peer add: where the peer is]:endpoint:' \
     '--name[customer add: the name for people]:name:' \
     '--description[peer add, customer add: what people should know]:text:' \
-    '--out[peer add, profile: write there]:file:_files' \
-    '--qr[peer add, profile: print a QR code]' \
-    '--svg[peer add, profile: write the QR code as a picture]:file:_files' \
+    '--out[peer add, peer rotate, profile: write there]:file:_files' \
+    '--qr[peer add, peer rotate, profile: print a QR code]' \
+    '--svg[peer add, peer rotate, profile: write the QR code as a picture]:file:_files' \
     '--private-key-file[profile: the private key of the peer]:file:_files' \
     '--all[profile: of all peers]' \
     '--format[profile: how]:format:(conf qr svg)' \
@@ -248,15 +252,19 @@ std::string change_options_of_fish() {
     option("no-apply", "", "write the file, and leave the rest to apply");
     option("network", "-x", "peer add: a network behind the peer");
     option("address", "-x", "peer add, customer add: an address");
-    option("public-key", "-x", "peer add: the key of the peer");
+    option("public-key", "-x", "peer add, peer rotate: the key of the peer");
+    option("expires", "-x", "peer add: until when it has a tunnel");
+    option("commit", "", "peer rotate: the next key becomes the only one");
+    option("cancel", "", "peer rotate: the next key is removed");
+    option("force", "", "peer rotate: also when the peer uses the key that goes");
     option("psk", "", "peer add: make a preshared key");
     option("keepalive", "-x", "peer add: persistent_keepalive");
     option("endpoint", "-x", "peer add: where the peer is");
     option("name", "-x", "customer add: the name for people");
     option("description", "-x", "peer add, customer add: what people should know");
-    option("out", "-r -F", "peer add, profile: write there");
-    option("qr", "", "peer add, profile: print a QR code");
-    option("svg", "-r -F", "peer add, profile: write the QR code as a picture");
+    option("out", "-r -F", "peer add, peer rotate, profile: write there");
+    option("qr", "", "peer add, peer rotate, profile: print a QR code");
+    option("svg", "-r -F", "peer add, peer rotate, profile: write the QR code as a picture");
     option("private-key-file", "-r -F", "profile: the private key of the peer");
     option("all", "", "profile: of all peers");
     option("format", "-x -a 'conf qr svg'", "profile: how");

@@ -9,6 +9,7 @@
 #include "clients/address_pool.h"
 #include "clients/profile.h"
 #include "config/edit/edit.h"
+#include "config/moment.h"
 #include "config/parse.h"
 #include "crypto/random.h"
 #include "crypto/x25519.h"
@@ -16,6 +17,7 @@
 #include "ctl/commands/change.h"
 #include "ctl/commands/profile_output.h"
 #include "ctl/commands/request.h"
+#include "ctl/commands/rotate.h"
 #include "ctl/files/customer_file.h"
 #include "ctl/files/new_secrets.h"
 #include "ctl/runners.h"
@@ -24,6 +26,8 @@
 namespace warren::ctl {
 
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 constexpr const char* kTable = "wireguard.peer";
 
@@ -85,6 +89,11 @@ class Addition {
         auto networks = networks_of(now);
         if (!networks) return tl::unexpected<Error>(networks.error());
         networks_ = std::move(*networks);
+        const auto enabled = [](const config::Peer& peer) { return peer.enabled; };
+        of_all_ = "";
+        if (now.max_peers)
+            of_all_ = fmt::format(", one of {} where {} may be",
+                                  std::count_if(now.peers.begin(), now.peers.end(), enabled) + 1, *now.max_peers);
         config::Fields fields{{"name", config::toml_string(name_)}};
         if (!options_.description.empty())
             fields.emplace_back("description", config::toml_string(options_.description));
@@ -99,6 +108,7 @@ class Addition {
             fields.emplace_back("preshared_key", fmt::format("{{ secret = {} }}", config::toml_string(psk_name_)));
         }
         fields.emplace_back("allowed_ips", config::toml_strings(texts_of(networks_)));
+        if (!options_.expires.empty()) fields.emplace_back("expires", options_.expires);
         if (!options_.endpoint.empty()) fields.emplace_back("endpoint", config::toml_string(options_.endpoint));
         if (!options_.keepalive.empty()) fields.emplace_back("persistent_keepalive", options_.keepalive);
         return config::edit(text, config::AddElements{kTable, {fields}});
@@ -140,7 +150,6 @@ class Addition {
         if (invocation_.json) {
             // What was asked for in a file is not in the log of who runs this, too.
             const bool is_in_file = !options_.out.empty() || !options_.svg.empty();
-            using Json = nlohmann::ordered_json;
             const Json profile = is_in_file ? Json(nullptr) : Json(profile_.text());
             output_.out << Json{{"customer", customer_},
                                 {"name", name_},
@@ -152,7 +161,7 @@ class Addition {
             return;
         }
         if (makes_profile()) profile_output_.print(profile_, output_);
-        output_.err << fmt::format("vpnctl: {} has a new peer {} with {}\n", customer_, name_, addresses);
+        output_.err << fmt::format("vpnctl: {} has a new peer {} with {}{}\n", customer_, name_, addresses, of_all_);
         if (makes_profile()) output_.err << "vpnctl: its private key is stored nowhere else\n";
     }
 
@@ -168,6 +177,7 @@ class Addition {
     crypto::PresharedKey psk_;
     std::string psk_name_;
     std::vector<Prefix> networks_;
+    std::string of_all_;  // how many peers there are now, and may be; "": any number
     SecretText profile_;
 };
 
@@ -190,23 +200,27 @@ std::string facts_of(const config::Peer& peer, const config::Customer& customer)
     line("description", peer.description);
     if (const auto* tunnel = std::get_if<config::WireguardTunnel>(&peer.tunnel)) {
         line("public key", crypto::to_base64(tunnel->public_key));
+        if (tunnel->next_public_key) line("next public key", crypto::to_base64(*tunnel->next_public_key));
         line("preshared key", tunnel->preshared_key ? "secrets/" + tunnel->preshared_key->name : "none");
         if (tunnel->persistent_keepalive_seconds != 0)
             line("persistent keepalive", fmt::format("{} s", tunnel->persistent_keepalive_seconds));
     }
     line("allowed ips", fmt::format("{}", fmt::join(texts_of(peer.allowed_ips), ", ")));
     if (peer.endpoint) line("endpoint in the file", to_string(*peer.endpoint));
+    if (peer.expires) line("expires", config::moment_text(*peer.expires));
     return out;
 }
 
-nlohmann::ordered_json facts_json(const config::Peer& peer, const config::Customer& customer) {
-    nlohmann::ordered_json out{{"customer", customer.id},
-                               {"name", peer.name},
-                               {"description", peer.description},
-                               {"enabled", peer.enabled},
-                               {"allowed_ips", texts_of(peer.allowed_ips)}};
+Json facts_json(const config::Peer& peer, const config::Customer& customer) {
+    Json out{{"customer", customer.id},
+             {"name", peer.name},
+             {"description", peer.description},
+             {"enabled", peer.enabled},
+             {"allowed_ips", texts_of(peer.allowed_ips)}};
+    out["expires"] = peer.expires ? Json(config::moment_text(*peer.expires)) : Json();
     if (const auto* tunnel = std::get_if<config::WireguardTunnel>(&peer.tunnel)) {
         out["public_key"] = crypto::to_base64(tunnel->public_key);
+        out["next_public_key"] = tunnel->next_public_key ? Json(crypto::to_base64(*tunnel->next_public_key)) : Json();
         out["has_preshared_key"] = tunnel->preshared_key.has_value();
         out["persistent_keepalive"] = tunnel->persistent_keepalive_seconds;
     }
@@ -236,6 +250,10 @@ int show(const Invocation& invocation, Output& output) {
     if (invocation.json) {
         auto out = facts_json(*peer, parsed.value);
         out["served"] = is_served;
+        const ipc::PeerActivity* const activity = is_served ? &peers->front().activity : nullptr;
+        const bool has_come = activity != nullptr && activity->latest_handshake != WallTime{};
+        out["key_in_use"] = has_come ? Json(activity->uses_next_key ? "next" : "present") : Json();
+        out["server_key_in_use"] = has_come ? Json(activity->uses_previous_identity ? "previous" : "present") : Json();
         output.out << out.dump(2) << '\n';
         return kDone;
     }
@@ -265,6 +283,7 @@ int run_peer(const Invocation& invocation, Output& output) {
     if (verb == "rename")
         return change_peer(invocation, config::SetKey{peer, "name", config::toml_string(words[3])}, output);
     if (verb == "show") return show(invocation, output);
+    if (verb == "rotate") return rotate_peer(invocation, output);
     if (verb == "reset")
         return request_from_stackd({ipc::ControlVerb::kResetPeer, std::nullopt, words[1], words[2]}, invocation,
                                    output);

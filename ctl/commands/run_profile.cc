@@ -46,7 +46,8 @@ Result<SecretText> read_private_key(const std::string& path, const config::Loade
     const config::Customer* const owner = find_customer(loaded, customer);
     const config::Peer* const peer = owner == nullptr ? nullptr : find_peer(*owner, name);
     const auto* tunnel = peer == nullptr ? nullptr : std::get_if<config::WireguardTunnel>(&peer->tunnel);
-    if (tunnel != nullptr && crypto::public_key_of(key) != tunnel->public_key)
+    const crypto::PublicKey of_file = crypto::public_key_of(key);
+    if (tunnel != nullptr && of_file != tunnel->public_key && of_file != tunnel->next_public_key)
         return fail(ErrorCode::kInvalid, fmt::format("{} holds another key than that of {}", path, name));
     const auto line = crypto::to_base64(key);
     return SecretText(std::string(reinterpret_cast<const char*>(line.reveal().data()), line.kSize));
