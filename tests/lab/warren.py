@@ -68,6 +68,7 @@ class Peer:
     keepalive: int = 0
     enabled: bool = True
     groups: list = field(default_factory=list)
+    expires: str = ""  # as TOML
 
     def text(self, customer):
         lines = ["[[wireguard.peer]]", f"name = {_toml(self.name)}", f"public_key = {_toml(self.public_key)}",
@@ -80,6 +81,8 @@ class Peer:
             lines.append(f"persistent_keepalive = {self.keepalive}")
         if not self.enabled:
             lines.append("enabled = false")
+        if self.expires:
+            lines.append(f"expires = {self.expires}")
         if self.groups:
             lines.append(f"groups = {_toml(self.groups)}")
         return "\n".join(lines) + "\n"
@@ -136,6 +139,7 @@ class Warren:
         self.lab, self.uplink, self.name = lab, uplink, name
         self.workers = workers or int(os.environ.get("WARREN_WORKERS") or 0)  # 0: Warren's default
         self.listen_port, self.key, self.public_endpoint = listen_port, key or wireguard_go.new_key(), public_endpoint
+        self.previous_key = None  # of the shared listener, while its key is changed
         self.ipsec = None  # keys of [ipsec]; {}: with their defaults; None: no IPsec
         self.status_listen = status_listen  # "ADDRESS:PORT" of the status page; empty: no page
         self.removes = False  # apply() says that customers may be removed
@@ -156,6 +160,8 @@ class Warren:
         lines = ["schema = 1", *([f"workers = {self.workers}"] if self.workers else []), "[appliance]",
                  f"name = {_toml(self.name)}", "", "[wireguard]", f"listen_port = {self.listen_port}",
                  'private_key = { secret = "uplink" }']
+        if self.previous_key:
+            lines.append('previous_private_key = { secret = "uplink-before" }')
         if self.public_endpoint:
             lines.append(f"endpoint = {_toml(self.public_endpoint)}")
         if self.ipsec is not None:
@@ -164,6 +170,8 @@ class Warren:
             lines += ["", "[status]", f"listen = {_toml(self.status_listen)}"]
         self._put("warren.toml", "\n".join(lines) + "\n", 0o644)
         self._put("secrets/uplink", self.key.private + "\n")
+        if self.previous_key:
+            self._put("secrets/uplink-before", self.previous_key.private + "\n")
         for customer in self.customers.values():
             self.write_customer(customer)
         for file in os.listdir(f"{self.config}/customers"):
