@@ -18,6 +18,7 @@ MAY_INCLUDE = {
     # x25519.h: to refuse the server's own public key as a peer's.
     "config": ["base/", *KEY_TYPES, "crypto/x25519.h", "auth/chain/"],
     "clients": ["base/", "config/", *KEY_TYPES],
+    "history": ["base/", "config/", *KEY_TYPES, "crypto/sha.h", "crypto/hmac_sha.h", "crypto/random.h"],
     "ipc": ["base/", *KEY_TYPES, "crypto/sha.h"],
     "access": ["base/", "config/document.h"],
     "auth/chain": ["base/", "crypto/"],
@@ -54,14 +55,16 @@ MAY_INCLUDE = {
     "stacks/children": ["base/", *KEY_TYPES, "config/", "ipc/", "stacks/plan/", "stacks/kernel/netns.h",
                         "stacks/listeners/uapi_socket.h"],
     "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "crypto/hmac_sha.h", "crypto/random.h",
-               "config/", "ipc/", "stacks/"],
-    "ctl/files": ["base/", "config/", "crypto/secret.h", "ctl/command.h"],
+               "config/", "history/", "ipc/", "stacks/"],
+    "ctl/files": ["base/", "config/", "crypto/secret.h", "crypto/secret_buffer.h", "ctl/command.h"],
     "ctl/ask": ["base/", "config/parse.h", "ipc/channel.h", "ipc/control_messages.h", "ipc/disabled_peers.h",
                 "ipc/snapshot.h"],
-    "ctl/show": ["base/", "config/", "ipc/control_messages.h", "ipc/disabled_peers.h", "ipc/snapshot.h", "health/",
-                 "ctl/ask/"],
-    "ctl/commands": ["base/", "clients/", "config/", "ipc/control_messages.h", "ipc/snapshot.h", "access/", "health/",
-                     *KEY_TYPES, "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
+    "ctl/show": ["base/", "config/", "history/revisions.h", "ipc/control_messages.h", "ipc/disabled_peers.h",
+                 "ipc/snapshot.h", "health/", "ctl/ask/"],
+    "ctl/commands": ["base/", "clients/", "config/", "history/", "ipc/control_messages.h", "ipc/snapshot.h", "access/",
+                     "health/",
+                     *KEY_TYPES, "crypto/passphrase_box.h",
+                     "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
                      "ctl/"],
     "ctl": ["base/", "config/schema.h"],
     "web/model": ["base/", "access/", "health/", "ipc/control_messages.h", "ipc/snapshot.h", "ipc/web_stacks.h"],
@@ -82,6 +85,7 @@ LIBRARY_OF = {
     "crypto": "crypto",
     "config": "config",
     "clients": "clients",
+    "history": "history",
     "ipc": "ipc",
     "access": "access",
     "auth/chain": "auth_chain",
@@ -138,10 +142,12 @@ MUST_NOT_REACH = {
 PURE = {
     "auth/chain": [],
     "auth/table": [],
-    "crypto": ["random", "legacy_provider"],
+    # secretstream draws its header
+    "crypto": ["random", "legacy_provider", "passphrase_box"],
     "auth/eap": ["tls", "tls_session"],  # OpenSSL's TLS draws randomness and reads the clock
     "config": ["load", "file_reader"],
     "clients": [],
+    "history": ["disk", "store", "write_back"],
     "vpnd/packet": [],
     "vpnd/turns": [],
     "vpnd/dataplane": [],

@@ -1,0 +1,202 @@
+#include "history/write_back.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "base/fd.h"
+#include "config/parse.h"
+
+namespace warren::history {
+
+namespace {
+
+constexpr std::string_view kSuffix = ".toml";
+constexpr off_t kMaxSize = off_t{64} << 20U;
+
+struct File {
+    std::string text;
+    struct stat about {};
+};
+
+Result<UniqueFd> lock(const std::string& directory) {
+    UniqueFd out(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!out.valid()) return fail_errno("open " + directory, errno);
+    while (::flock(out.get(), LOCK_EX) != 0) {
+        if (errno != EINTR) return fail_errno("lock " + directory, errno);
+    }
+    return out;
+}
+
+// Nothing: there is none.
+Result<std::optional<File>> read(const std::string& path) {
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!file.valid() && errno == ENOENT) return std::optional<File>();
+    if (!file.valid() && errno == ELOOP)
+        return fail(ErrorCode::kInvalid, path + " is a symbolic link, and is not written over");
+    if (!file.valid()) return fail_errno("read " + path, errno);
+    File out;
+    if (::fstat(file.get(), &out.about) != 0) return fail_errno("read " + path, errno);
+    if (!S_ISREG(out.about.st_mode) || out.about.st_size > kMaxSize)
+        return fail(ErrorCode::kInvalid, path + " is no regular file, or too large");
+    std::array<char, 65536> piece{};
+    while (true) {
+        const ssize_t got = ::read(file.get(), piece.data(), piece.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail_errno("read " + path, errno);
+        if (got == 0) return std::optional<File>(std::move(out));
+        out.text.append(piece.data(), static_cast<std::size_t>(got));
+    }
+}
+
+Status sync_directory(const std::string& path) {
+    const UniqueFd opened(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!opened.valid() || ::fsync(opened.get()) != 0) return fail_errno("sync " + path, errno);
+    return {};
+}
+
+Status fill(int file, std::string_view text, const struct stat* about) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(file, text.data(), text.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return fail_errno("write", written < 0 ? errno : ENOSPC);
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    // Who may not give a file away writes it as its own.
+    if (about != nullptr && (about->st_uid != ::geteuid() || about->st_gid != ::getegid()) &&
+        ::fchown(file, about->st_uid, about->st_gid) != 0 && errno != EPERM)
+        return fail_errno("keep the owner", errno);
+    if (::fchmod(file, about == nullptr ? 0644 : about->st_mode & 07777U) != 0)
+        return fail_errno("keep the mode", errno);
+    if (::fsync(file) != 0) return fail_errno("sync", errno);
+    return {};
+}
+
+// Under a temporary name first. `about`: of the file that it replaces; nullptr: of none.
+Status put(const std::string& path, std::string_view text, const struct stat* about) {
+    const std::string fresh = path + ".new";
+    (void)::unlink(fresh.c_str());
+    const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.valid()) return fail_errno("write " + fresh, errno);
+    Status done = fill(file.get(), text, about);
+    if (done && ::rename(fresh.c_str(), path.c_str()) != 0) done = fail_errno("rename " + fresh, errno);
+    if (!done) {
+        (void)::unlink(fresh.c_str());
+        return with_context("write " + path, done.error());
+    }
+    return {};
+}
+
+// What is to be done with one file.
+struct Task {
+    std::string path;
+    std::optional<File> before;
+    const std::string* text = nullptr;  // nullptr: it goes
+};
+
+class Writing {
+  public:
+    explicit Writing(const WriteOrder& order) : order_(order), customers_(order.directory + "/customers") {}
+
+    Status prepare() {
+        if (order_.customer.empty()) WARREN_TRY(add(order_.directory + "/warren.toml", &order_.texts->appliance));
+        for (const auto& [id, text] : order_.texts->customers) {
+            if (order_.customer.empty() || order_.customer == id) WARREN_TRY(add(path_of(id), &text));
+        }
+        if (!order_.customer.empty() && !order_.texts->customers.contains(order_.customer))
+            return add(path_of(order_.customer), nullptr);
+        return order_.customer.empty() ? add_strangers() : Status();
+    }
+
+    Status carry_out(WrittenBack& out) {
+        for (const Task& task : tasks_) WARREN_TRY(carry_out(task, out));
+        WARREN_TRY(sync_directory(customers_));
+        return sync_directory(order_.directory);
+    }
+
+  private:
+    [[nodiscard]] std::string path_of(const std::string& id) const {
+        return fmt::format("{}/{}{}", customers_, id, kSuffix);
+    }
+
+    Status add(const std::string& path, const std::string* text) {
+        auto before = read(path);
+        if (!before) return tl::unexpected<Error>(before.error());
+        const bool is_there = before->has_value();
+        if (text == nullptr ? !is_there : is_there && (*before)->text == *text) return {};
+        tasks_.push_back({path, std::move(*before), text});
+        return {};
+    }
+
+    // Files of customers that the texts do not have.
+    Status add_strangers() {
+        const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(customers_.c_str()), &::closedir);
+        if (dir == nullptr) return fail_errno("list " + customers_, errno);
+        while (const dirent* entry = ::readdir(dir.get())) {  // NOLINT(concurrency-mt-unsafe): a stream of our own
+            const std::string_view name = entry->d_name;
+            if (!name.ends_with(kSuffix)) continue;
+            const std::string_view id = name.substr(0, name.size() - kSuffix.size());
+            if (!config::is_customer_id(id) || order_.texts->customers.contains(id)) continue;
+            WARREN_TRY(add(path_of(std::string(id)), nullptr));
+        }
+        return {};
+    }
+
+    Status carry_out(const Task& task, WrittenBack& out) {
+        const auto now = read(task.path);
+        if (!now) return tl::unexpected<Error>(now.error());
+        if (now->has_value() != task.before.has_value() || (now->has_value() && (*now)->text != task.before->text))
+            return fail(ErrorCode::kConflict, task.path + " was changed meanwhile");
+        if (task.before && !order_.is_known(task.before->text)) {
+            const std::string beside = fmt::format("{}.{}", task.path, order_.tag);
+            WARREN_TRY(put(beside, task.before->text, &task.before->about));
+            out.kept.push_back(beside);
+        }
+        if (task.text != nullptr) {
+            WARREN_TRY(put(task.path, *task.text, task.before ? &task.before->about : nullptr));
+            out.written.push_back(task.path);
+        } else {
+            if (::unlink(task.path.c_str()) != 0) return fail_errno("remove " + task.path, errno);
+            out.removed.push_back(task.path);
+        }
+        return {};
+    }
+
+    const WriteOrder& order_;
+    std::string customers_;
+    std::vector<Task> tasks_;
+};
+
+}  // namespace
+
+Result<WrittenBack> write_back(const WriteOrder& order) {
+    const auto locked = lock(order.directory);
+    if (!locked) return tl::unexpected<Error>(locked.error());
+    Writing writing(order);
+    WARREN_TRY(writing.prepare());
+    WrittenBack out;
+    WARREN_TRY(writing.carry_out(out));
+    return out;
+}
+
+std::string kept_tag() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    if (::gmtime_r(&now, &parts) == nullptr) return "kept";
+    std::array<char, 32> text{};
+    (void)std::strftime(text.data(), text.size(), "kept-%Y%m%dT%H%M%SZ", &parts);
+    return text.data();
+}
+
+}  // namespace warren::history
